@@ -1,10 +1,10 @@
-"""Write the generated parts of ``docs/reference`` (commands, settings, formats, fields, tables, addresses) and of
+"""Write the generated parts of ``docs/reference`` (commands, settings, formats, fields, tables, endpoints) and of
 ``shapes`` (lists of the properties of fields).
 
-Run ``make docs`` after a change of what they describe. A generated part is between the lines
-``[//]: # (generated: NAME)`` and ``[//]: # (end)``, which are invisible in Markdown, in Turtle between the comments
-``# (generated: NAME)`` and ``# (end)``; the text around it is written by hand. ``update_reference.py --check``
-writes nothing, names each file that is out of date, and exits with 1.
+Run ``make docs`` after changing what they describe. In Markdown, a generated part is between the lines
+``[//]: # (generated: NAME)`` and ``[//]: # (end)``, which are invisible; in Turtle, between the comments
+``# (generated: NAME)`` and ``# (end)``. The text around it is written by hand. ``update_reference.py --check`` only
+lists the files that are out of date, and exits with 1 if there are any.
 """
 
 from __future__ import annotations
@@ -39,46 +39,46 @@ _PART = re.compile(r"(\[//\]: # \(generated: ([\w-]+)\)\n).*?(\n\[//\]: # \(end\
 _TURTLE_PART = re.compile(r"( *# \(generated: ([\w-]+)\)\n).*?( *# \(end\)\n)", re.DOTALL)
 _TURTLE_INDENT = " " * 8
 
-#: What a column of the tables holds, where it is not a field of a record.
+#: The meaning of table columns that are not fields of a record.
 _COLUMNS = {
     "project": "IRI of the project.",
     "actor": "IRI of the organisation.",
     "actor_name": "Name of the organisation.",
     "role": "Role of the organisation in the project.",
-    "basis": "How the link is known: stated in the record, or derived from its prose.",
-    "confidence": "Estimated probability that a derived link is right, from 0 to 1; empty where it is stated.",
-    "quote": "The sentence that a derived link was read from; empty where it is stated.",
-    "kind": "outcome, output or activity.",
+    "basis": "Evidence for the link: stated in the record, or derived from its prose.",
+    "confidence": "Estimated probability that a derived link is right, from 0 to 1; empty for stated links.",
+    "quote": "The sentence that a derived link comes from; empty for stated links.",
+    "kind": "Outcome, output or activity.",
     "number": "Position in the record, from 1.",
     "description": "Text of the outcome, output or activity.",
 }
 _REPORTS = {
-    "text": "People, in a terminal",
-    "html": "People: one page that works offline",
-    "json": "Programs; `cybilgraph check --json-schema` prints the schema",
-    "csv": "Spreadsheets: one finding a row",
+    "text": "Terminals",
+    "html": "Browsers: a single page that works offline",
+    "json": "Scripts; `cybilgraph check --json-schema` prints the schema",
+    "csv": "Spreadsheets: one finding per row",
     "sarif": "Code scanning (SARIF 2.1.0), with fixes",
     "junit": "Test reports of CI services (JUnit XML)",
     "github": "Annotations of a pull request",
     "turtle": "RDF: a SHACL validation report",
 }
-_HOLDS = {
+_VALUE_TYPES = {
     FieldKind.VALUE: "text",
     FieldKind.DATE: "date",
-    FieldKind.CHOICE: "one of a list",
+    FieldKind.CHOICE: "list entry",
     FieldKind.PROSE: "paragraphs",
-    FieldKind.ITEMS: "list of texts",
+    FieldKind.ITEMS: "texts",
     FieldKind.ACTORS: "organisations",
-    FieldKind.SCOPES: "names from a list",
+    FieldKind.SCOPES: "list entries",
     FieldKind.CONTACTS: "contacts",
     FieldKind.LINKS: "links",
     FieldKind.PROJECTS: "projects",
-    FieldKind.RECORD: "text, about the record",
+    FieldKind.RECORD: "text (about the record)",
 }
 
 
 def commands() -> Iterator[str]:
-    """Every command with its usage, its help and its options."""
+    """Yield each command with its usage, help and options."""
     for path, command in _commands(command_line, ()):
         name = " ".join(("cybilgraph", *path))
         context = click.Context(command, info_name=name)
@@ -92,7 +92,7 @@ def commands() -> Iterator[str]:
 
 
 def settings() -> Iterator[str]:
-    """Every option that can be set by flag, environment or file."""
+    """Yield a table of the options that can be set by flag, environment or file."""
     command = command_line.commands[_SERVER]
     prefix = command.context_settings["auto_envvar_prefix"]
     rows = []
@@ -104,46 +104,45 @@ def settings() -> Iterator[str]:
 
 
 def inputs() -> Iterator[str]:
-    """The kinds of files that can be read, with their suffixes and media types."""
+    """Yield a table of the input formats with their suffixes and media types."""
     suffixes: dict[str, list[str]] = {kind.suffix: [] for kind in KINDS}
     last = ""
-    for suffix in READERS:  # other suffixes of a kind follow its own
+    for suffix in READERS:  # alternative suffixes of a format follow its main one
         last = suffix if suffix in suffixes else last
         if suffix:
             suffixes[last].append(suffix)
     rows = ((f"`{kind.name}`", kind.title, _codes(suffixes[kind.suffix]), _codes(kind.media_types)) for kind in KINDS)
-    return _table(("Name", "What it is", "Suffixes", "Media types"), rows)
+    return _table(("Name", "Format", "Suffixes", "Media types"), rows)
 
 
 def rdf_formats() -> Iterator[str]:
-    """The formats of graphs."""
+    """Yield a table of the RDF formats."""
     return _formats(fmt for fmt in FORMATS if fmt.kind is not Carries.RESULTS)
 
 
 def result_formats() -> Iterator[str]:
-    """The formats of answers to SELECT and ASK."""
+    """Yield a table of the formats of SELECT and ASK results."""
     return _formats(fmt for fmt in FORMATS if fmt.kind is Carries.RESULTS)
 
 
 def reports() -> Iterator[str]:
-    """The formats of check reports."""
+    """Yield a table of the formats of check reports."""
     return _table(("`-f`", "For"), ((f"`{name}`", _REPORTS[name]) for name in OUTPUTS))
 
 
 def fields() -> Iterator[str]:
-    """The fields of a record."""
+    """Yield a table of the fields of a record."""
     rows = []
     for row in FIELDS:
         if row.column:
-            several = "several" if row.is_multivalued else ""
-            rows.append(
-                (f"`{row.column}`", _HOLDS[row.kind], several, f"`{_curie(row.term)}`" if row.term else "", row.about)
-            )
-    return _table(("Field", "Holds", "Repeatable", "Property", "Meaning"), rows)
+            repeatable = "yes" if row.is_multivalued else ""
+            property_ = f"`{_curie(row.term)}`" if row.term else ""
+            rows.append((f"`{row.column}`", _VALUE_TYPES[row.kind], repeatable, property_, row.about))
+    return _table(("Field", "Values", "Repeatable", "Property", "Meaning"), rows)
 
 
 def tables() -> Iterator[str]:
-    """The codebook: each column of each table of a release."""
+    """Yield the codebook: a table of the columns of each table of a release."""
     by_column = {row.column: row for row in FIELDS if row.column}
     for table, columns in COLUMNS.items():
         yield from (f"### {table}", "")
@@ -151,7 +150,7 @@ def tables() -> Iterator[str]:
         for column in columns:
             row = by_column.get(column) if table == "projects" else None
             many = (
-                " Several are separated by “; ”."
+                " Values are separated by “; ”."
                 if row and row.is_multivalued and row.kind is not FieldKind.PROSE
                 else ""
             )
@@ -162,50 +161,50 @@ def tables() -> Iterator[str]:
         yield ""
 
 
-def addresses() -> Iterator[str]:
-    """Every address that programs may call, but for those of single queries."""
+def endpoints() -> Iterator[str]:
+    """Yield a table of the API endpoints; one row stands for all named queries."""
     rows = [
         (f"`{row.method.upper()} {row.path}`", row.summary, _answers(row.answers))
         for row in OPERATIONS
         if not row.path.startswith("/api/queries/")
     ]
-    named = "One of the example queries, with its parameters; suffixes such as `.csv` choose the format"
+    named = "Run an example query with parameters; suffixes such as `.csv` select the format"
     rows.append(("`GET /api/queries/{name}`", named, "tables, HTML"))
-    return _table(("Address", "Answers with", "Formats"), rows)
+    return _table(("Endpoint", "Purpose", "Formats"), rows)
 
 
 def rule_groups() -> Iterator[str]:
-    """How severe the rules of each group are."""
+    """Yield a table of the groups of rules and their severities."""
     groups: dict[str, set[str]] = {}
     for rule in rules.catalogue().values():
         groups.setdefault(rule.category, set()).add(rule.severity.value)
     about = {
-        "must-hold": "Values and links that every record must have right",
-        "controlled-lists": "Values that must come from a list",
-        "consistency": "What must fit together in one record",
-        "across": "What must hold between records",
-        "recommended": "What a good record has",
-        "text-quality": "How a text reads",
-        "reading": "What only a reader can find, such as an unreadable date",
+        "must-hold": "Required: values and links that must be correct in every record",
+        "controlled-lists": "Values that must come from a controlled vocabulary",
+        "consistency": "Consistency within a record",
+        "across": "Consistency between records",
+        "recommended": "Information that a good record contains",
+        "text-quality": "Quality of the text",
+        "reading": "Problems that only a reader can detect, such as an unreadable date",
     }
     order = ("violation", "warning", "info")
-    return _table(("Group", "What it is about", "Severities"), (
+    return _table(("Group", "Subject", "Severities"), (
         (f"`{name}`", about[name], ", ".join(one for one in order if one in found)) for name, found in groups.items()
     ))  # fmt: skip
 
 
 def field_terms() -> Iterator[str]:
-    """The properties of all fields, for a shape."""
+    """Yield the properties of all fields, for a shape."""
     return (_curie(row.term) for row in FIELDS if row.term)
 
 
 def text_terms() -> Iterator[str]:
-    """The properties of the title and of all prose, for a shape."""
+    """Yield the properties of the title and of all prose fields, for a shape."""
     return (_curie(term) for term in (DCTERMS.title, *(row.term for row in NARRATIVE_FIELDS)))
 
 
 def paragraph_terms() -> Iterator[str]:
-    """The same without those that link to nodes."""
+    """Yield the same properties, without those that link to nodes."""
     prose = (row.term for row in NARRATIVE_FIELDS if row.kind is FieldKind.PROSE)
     return (_curie(term) for term in (DCTERMS.title, *prose))
 
@@ -219,7 +218,7 @@ PARTS: dict[str, Callable[[], Iterator[str]]] = {
     "reports": reports,
     "fields": fields,
     "tables": tables,
-    "addresses": addresses,
+    "endpoints": endpoints,
     "rule-groups": rule_groups,
 }
 TURTLE_PARTS: dict[str, Callable[[], Iterator[str]]] = {
@@ -230,7 +229,7 @@ TURTLE_PARTS: dict[str, Callable[[], Iterator[str]]] = {
 
 
 def updated(path: Path) -> str:
-    """The text of a file with each of its generated parts as it is now. Raises KeyError for a part of unknown name."""
+    """Return the text of a file with its generated parts updated. Raises KeyError for an unknown part."""
     text = path.read_text("utf-8")
     if path.suffix == ".ttl":
         return _TURTLE_PART.sub(lambda part: f"{part[1]}{_wrapped(TURTLE_PARTS[part[2]]())}\n{part[3]}", text)
@@ -255,7 +254,7 @@ def _commands(command: click.Command, path: tuple[str, ...]) -> Iterator[tuple[t
 
 
 def _help(text: str) -> Iterator[str]:
-    """The help of a command: paragraphs, and its examples as code."""
+    """Yield the help of a command as paragraphs, with its examples as code."""
     for paragraph in inspect.cleandoc(text).split("\n\n"):
         lines = paragraph.splitlines()
         if lines[0].strip() == "\b":
@@ -265,7 +264,7 @@ def _help(text: str) -> Iterator[str]:
 
 
 def _option(parameter: click.Parameter, context: click.Context) -> tuple[str, str, str] | None:
-    """A row about an option; None for an argument."""
+    """Return a row about an option; None for an argument."""
     if not isinstance(parameter, click.Option):
         return None
     flags = ", ".join(f"`{flag}`" for flag in (*parameter.opts, *parameter.secondary_opts))
@@ -275,7 +274,7 @@ def _option(parameter: click.Parameter, context: click.Context) -> tuple[str, st
 
 
 def _meaning(option: click.Option) -> str:
-    """The help of an option, and what may be chosen."""
+    """Return the help of an option and its choices."""
     choices = (
         f" One of {', '.join(f'`{choice}`' for choice in option.type.choices)}."
         if isinstance(option.type, click.Choice)
@@ -297,7 +296,7 @@ def _default(option: click.Option) -> str:
 
 
 def _escaped(text: str) -> str:
-    """A text in which Markdown sees nothing but words and code."""
+    """Escape everything that Markdown would interpret, except code."""
     return re.sub(r"(?<!`)([*_<\[])(?!`)", r"\\\1", text)
 
 
@@ -307,7 +306,7 @@ def _formats(chosen: Iterable[Format]) -> Iterator[str]:
 
 
 def _answers(media_types: Iterable[str]) -> str:
-    """The formats of an answer; those of graphs and of tables by one word."""
+    """Return the formats of a response; all RDF formats become “RDF”, all result formats “tables”."""
     left = list(dict.fromkeys(media_type.partition(";")[0] for media_type in media_types))
     words = []
     for word, kinds in (("tables", (Carries.RESULTS,)), ("RDF", (Carries.GRAPH, Carries.DATASET))):
@@ -323,7 +322,7 @@ def _codes(texts: Iterable[str]) -> str:
 
 
 def _curie(iri: str) -> str:
-    """A property with its prefix."""
+    """Shorten the IRI of a property to a prefixed name."""
     for prefix, namespace in PREFIXES.items():
         if iri.startswith(namespace) and namespace != BASE:
             return f"{prefix}:{iri.removeprefix(namespace)}"
@@ -339,7 +338,7 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[s
 
 
 def run() -> int:
-    """Write what is out of date, or only name it; the exit code."""
+    """Update the files that are out of date, or only list them with ``--check``; return the exit code."""
     only_check = "--check" in sys.argv[1:]
     stale = [path for path in FILES if updated(path) != path.read_text("utf-8")]
     for path in stale:

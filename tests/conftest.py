@@ -1,4 +1,4 @@
-"""Fixtures: the real parts, started once: a release, its engine, a server in a process of its own."""
+"""Fixtures with real components, started once: a release, its engine, a server in its own process."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.sparql.embedded import EmbeddedEngine, QueryLimits
 from tests.support.commands import forked
 
-# A busy machine is slow, and no test is about time.
+# A busy machine is slow, and no test asserts a duration.
 settings.register_profile("without-deadline", deadline=None)
 settings.load_profile("without-deadline")
 
@@ -40,7 +40,7 @@ CYBILGRAPH = [sys.executable, "-m", "cybilgraph.cli"]
 
 @pytest.fixture(scope="session")
 def releases(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with one release of all records."""
+    """Return a folder with one release of all records."""
     folder = tmp_path_factory.mktemp("releases")
     pipeline.build([RECORDS], folder)
     return folder
@@ -60,23 +60,23 @@ def engine(release: Release) -> Iterator[EmbeddedEngine]:
 
 @pytest.fixture(scope="session")
 def server(releases: Path) -> Iterator[str]:
-    """The address of ``cybilgraph serve`` over the release of all records."""
-    with running_server(releases, "--body-seconds", 5) as url:  # nobody waits for twenty in a test
+    """Start ``cybilgraph serve`` for the release of all records, and return its URL."""
+    with running_server(releases, "--body-seconds", 5) as url:  # the default of twenty would slow down the tests
         yield url
 
 
-#: How long a server may take to start on a slow machine, in seconds.
+#: The time limit in seconds for starting a server on a slow machine.
 STARTING = 100
 
 
 def graph_of(folder: Path) -> bytes:
-    """The N-Quads of a release in its folder."""
+    """Return the N-Quads of the release in a folder."""
     with (folder / GRAPH).open("rb") as file:
         return ZstdDecompressor().stream_reader(file, read_across_frames=True).read()
 
 
 class running_server:  # noqa: N801
-    """A server in a process of its own, on a free port, until the block ends."""
+    """A server in its own process, on a free port, which stops at the end of the block."""
 
     def __init__(self, folder: Path, *options: object) -> None:
         with socket.socket() as free:
@@ -87,7 +87,7 @@ class running_server:  # noqa: N801
         self.options = map(str, options)
 
     def __enter__(self) -> str:
-        self.output = tempfile.TemporaryFile()  # a pipe that nobody reads would fill
+        self.output = tempfile.TemporaryFile()  # an unread pipe would fill up
         command = [*CYBILGRAPH, "serve", str(self.folder), "--port", str(self.port), *self.options]
         self.process = subprocess.Popen(command, stdout=self.output, stderr=subprocess.STDOUT, start_new_session=True)
         until = time.monotonic() + STARTING
@@ -111,26 +111,26 @@ class running_server:  # noqa: N801
 
     @property
     def log(self) -> str:
-        """What it has written until now."""
+        """The output so far."""
         return os.pread(self.output.fileno(), 10_000_000, 0).decode()
 
 
 def run(
     *arguments: object, given: bytes | None = None, cwd: Path = ROOT, **env: str
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run the command line as a user would, and never let a traceback pass."""
-    told = list(map(str, arguments))
-    if env:  # Python itself may read it as it starts
-        command = [*CYBILGRAPH, *told]
+    """Run the command line as a user would, and fail on any traceback."""
+    command_line = list(map(str, arguments))
+    if env:  # Python itself may read the environment when it starts
+        command = [*CYBILGRAPH, *command_line]
         result = subprocess.run(command, input=given, capture_output=True, cwd=cwd, env=os.environ | env, timeout=250)
     else:
-        result = forked(told, given or b"", cwd, 250)
+        result = forked(command_line, given or b"", cwd, 250)
     assert b"Traceback" not in result.stderr, result.stderr.decode()
     return result
 
 
 def running_terminal(width: int, *arguments: object, **env: str) -> str:
-    """What the command line shows on a terminal of this width."""
+    """Return the output of the command line on a terminal of this width."""
     lead, follow = pty.openpty()
     fcntl.ioctl(follow, termios.TIOCSWINSZ, struct.pack("HHHH", 40, width, 0, 0))
     sized = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
@@ -139,7 +139,7 @@ def running_terminal(width: int, *arguments: object, **env: str) -> str:
     process = subprocess.Popen(command, stdin=follow, stdout=follow, stderr=subprocess.PIPE, cwd=ROOT, env=terminal)
     os.close(follow)
     shown = b""
-    with contextlib.suppress(OSError):  # the other side of a terminal closes so
+    with contextlib.suppress(OSError):  # reading a closed terminal raises this
         while chunk := os.read(lead, 65536):
             shown += chunk
     os.close(lead)

@@ -1,6 +1,6 @@
-"""The documentation is true: commands print what it shows, snippets run, links lead somewhere, nothing is out of date.
+"""The documentation is correct: commands print the documented output, snippets run, links work, nothing is out of date.
 
-docs/recipes/documentation.md describes how a code block is marked.
+docs/recipes/documentation.md describes the kinds of code blocks.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ RUNTIMES = {
 }
 LANGUAGES = {*RUNTIMES, "console", "sparql", "yaml", "toml", "text"}
 DOCS = ROOT / "docs"
-#: The most that the documents at the top may have, in bytes.
+#: The size limits of the top-level documents in bytes.
 SIZES = {"README.md": 8_000, "CONTRIBUTING.md": 10_000, "SECURITY.md": 7_000}
 
 
@@ -40,7 +40,7 @@ def named(path: Path) -> str:
 
 
 class Reader:
-    """Somebody who follows a document block by block, in a folder of their own, and keeps what went wrong."""
+    """Runs the code blocks of a document in order, in a separate folder, and collects failures."""
 
     def __init__(self, folder: Path, releases: Path, server: str) -> None:
         self.folder, self.server = folder, server
@@ -50,7 +50,7 @@ class Reader:
         self.missing: set[str] = set()
 
     def run(self, arguments: list[str]) -> tuple[int, str]:
-        """The exit code of a program, and all that it printed, with the address that documents use."""
+        """Run a program; return its exit code and output, with the server's URL replaced by the documented one."""
         result = subprocess.run(
             [argument.replace(SITE, self.server) for argument in arguments],
             cwd=self.folder,
@@ -90,12 +90,12 @@ class Reader:
         for number, row in enumerate(rows):
             program = row.text.split()[0]
             if program == "make":
-                continue  # test_make_targets_exist, and test_make_demo_prints_what_the_readme_shows
+                continue  # see test_documented_make_targets_exist and test_make_demo_prints_the_output_in_the_readme
             if shutil.which(program) is None and program != "cybilgraph":
                 self.missing.add(program)
                 continue
             code, shown = self.run(["bash", "-o", "pipefail", "-c", row.text])
-            if "| head" in row.text and code == 141:  # `head` has left the one before it alone
+            if "| head" in row.text and code == 141:  # `head` closed the pipe (SIGPIPE)
                 code = 0
             wanted = block.exit_code if number == len(rows) - 1 else 0
             if code != wanted:
@@ -124,7 +124,7 @@ WITH_CODE = [path for path in DOCUMENTS if any(block.language != "text" for bloc
 
 
 @pytest.mark.parametrize("document", WITH_CODE, ids=named)
-def test_code_blocks_do_what_the_document_shows(document: Path, releases: Path, server: str, tmp_path: Path) -> None:
+def test_code_blocks_produce_the_documented_output(document: Path, releases: Path, server: str, tmp_path: Path) -> None:
     reader = Reader(tmp_path, releases, server)
     found = list(blocks(document))
     for block, following in zip(found, [*found[1:], None], strict=True):
@@ -135,7 +135,7 @@ def test_code_blocks_do_what_the_document_shows(document: Path, releases: Path, 
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=named)
-def test_code_blocks_are_marked(document: Path) -> None:
+def test_code_blocks_have_a_known_language(document: Path) -> None:
     for block in blocks(document):
         assert block.language in LANGUAGES, f"{block.place}: unknown kind of block {block.language!r}"
         unknown = [word for word in block.words if not re.fullmatch(r"no-run|exit=\d+", word)]
@@ -155,7 +155,7 @@ def test_code_blocks_are_marked(document: Path) -> None:
         ("a.c", "abc", False),
     ],
 )
-def test_an_ellipsis_stands_for_text_or_for_lines(expected: str, shown: str, is_match: bool) -> None:
+def test_ellipsis_matches_text_or_lines(expected: str, shown: str, is_match: bool) -> None:
     assert matches(expected, shown) is is_match
 
 
@@ -169,19 +169,19 @@ def test_an_ellipsis_stands_for_text_or_for_lines(expected: str, shown: str, is_
         ("cybilgraph serve build --prot 80", "no option '--prot'"),
     ],
 )
-def test_a_command_that_is_not_run_is_parsed(text: str, why: str) -> None:
+def test_commands_that_are_not_run_are_parsed(text: str, why: str) -> None:
     assert why in misuse(text)
     assert bool(why) == bool(misuse(text))
 
 
-def test_make_targets_exist() -> None:
+def test_documented_make_targets_exist() -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     for document in DOCUMENTS:
         used = set(re.findall(r"(?:`|\$ )make ([a-z]+)", document.read_text(encoding="utf-8")))
         assert used <= targets, (named(document), used - targets)
 
 
-def test_make_demo_prints_what_the_readme_shows(tmp_path: Path) -> None:
+def test_make_demo_prints_the_output_in_the_readme(tmp_path: Path) -> None:
     [expected] = [
         row.output
         for block in blocks(ROOT / "README.md")
@@ -206,8 +206,8 @@ def test_make_demo_prints_what_the_readme_shows(tmp_path: Path) -> None:
     assert matches(expected, shown), shown
 
 
-def test_the_demo_does_not_depend_on_the_day(tmp_path: Path) -> None:
-    """Some rules compare an end or a start with today; the demo builds as of a fixed day."""
+def test_demo_output_does_not_depend_on_the_date(tmp_path: Path) -> None:
+    """Some rules compare dates with today, so the demo builds as of a fixed date."""
     [day] = re.findall(r"^demo: AS_OF = --as-of (\S+)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     shown = run("build", "data/records", "--into", tmp_path / "then", "--as-of", "2024-06-01").stdout.decode()
     assert "[open-end-long-past]" not in shown
@@ -216,18 +216,18 @@ def test_the_demo_does_not_depend_on_the_day(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", SIZES)
-def test_the_documents_at_the_top_are_short(name: str) -> None:
+def test_top_level_documents_stay_within_their_size(name: str) -> None:
     assert (ROOT / name).stat().st_size <= SIZES[name]
 
 
-def test_the_generated_reference_is_up_to_date() -> None:
+def test_generated_reference_is_up_to_date() -> None:
     result = subprocess.run(
         [sys.executable, str(DOCS / "update_reference.py"), "--check"], capture_output=True, text=True, cwd=ROOT
     )
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-def test_every_table_named_in_a_recipe_exists() -> None:
+def test_tables_named_in_recipes_exist() -> None:
     sources = "\n".join(
         path.read_text(encoding="utf-8")
         for folder in ("src", "tests", "data")
@@ -245,18 +245,18 @@ def test_every_table_named_in_a_recipe_exists() -> None:
     ]
 
 
-def test_every_server_address_is_in_one_table() -> None:
+def test_all_sparql_server_urls_are_in_one_table() -> None:
     text = (DOCS / "reference" / "engines.md").read_text(encoding="utf-8")
     assert len(set(re.findall(r"`(https?://HOST[^`]*)`", text))) == 11
 
 
-def test_the_changelog_has_dated_versions() -> None:
+def test_changelog_versions_have_dates() -> None:
     headings = re.findall(r"^## (.*)$", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert headings[0] == "[Unreleased]"
     assert all(re.fullmatch(r"\[\d+\.\d+\.\d+\] - \d{4}-\d{2}-\d{2}", heading) for heading in headings[1:])
 
 
-def test_each_guarantee_of_the_security_policy_names_its_tests() -> None:
+def test_security_guarantees_name_existing_tests() -> None:
     policy = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| .+ \| (`tests/.+`) \|$", policy.partition("## What is guaranteed")[2], re.MULTILINE)
     assert len(rows) > 10

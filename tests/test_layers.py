@@ -1,4 +1,4 @@
-"""Imports point from a higher layer to a lower one, and each third-party package has one home."""
+"""Imports point from higher layers to lower ones, and third-party packages are used only where allowed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from tests.conftest import ROOT
 
 SOURCE = ROOT / "src" / "cybilgraph"
-#: Lowest first, as docs/architecture.md draws them. Packages of one layer do not import each other.
+#: The layers of docs/architecture.md, lowest first. Packages in the same layer do not import each other.
 LAYERS = (
     ("errors", "version"),
     ("runtime",),
@@ -30,7 +30,7 @@ LAYERS = (
     ("cli",),
 )
 LAYER = {package: layer for layer, packages in enumerate(LAYERS) for package in packages}
-#: The packages that may import each third-party package; "" is the top-level package itself.
+#: The packages that may import each third-party package; "" is the top-level package.
 HOMES = {
     "ahocorasick_rs": {"model", "extraction"},
     "arro3": {"rdf"},
@@ -66,7 +66,7 @@ FILES = sorted(path for path in SOURCE.rglob("*.py") if "node_modules" not in pa
 
 
 def package_of(path: Path) -> str:
-    """The package of the table that a file belongs to; empty for the top-level package itself."""
+    """Return the package that a file belongs to; empty for the top-level package."""
     first = path.relative_to(SOURCE).parts[0]
     return "" if first == "__init__.py" else first.removesuffix(".py")
 
@@ -100,11 +100,11 @@ def test_imports_point_to_lower_layers(path: Path) -> None:
             assert here in HOMES[root], f"{root} is imported in {here or 'the package'}, not in {HOMES[root]}"
 
 
-def test_no_two_modules_have_the_same_name() -> None:
+def test_module_names_are_unique() -> None:
     assert not repeated(path.stem for path in FILES if path.stem not in ("__init__", "__main__"))
 
 
-def test_no_two_public_classes_have_the_same_name() -> None:
+def test_public_class_names_are_unique() -> None:
     assert not repeated(
         node.name
         for path in FILES

@@ -1,4 +1,4 @@
-"""The ontology file, the table of terms in Python, and the graph name the same things."""
+"""The ontology file, the vocabulary in Python and the graph have the same terms."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.conftest import SAMPLES
 FILE = Graph().parse(ONTOLOGY)
 HEADER = URIRef(f"{BASE}ontology")
 TERMS = sorted(term for term in set(FILE.subjects()) if str(term).startswith(CYB.iri))
-#: Terms that no record of data/ uses yet, and the sample that does.
+#: Terms that no record in data/ uses yet, with the sample that does.
 PLANNED = {
     "partner": "rules/good.ttl",
     "beneficiary": "rules/good.ttl",
@@ -36,34 +36,34 @@ PLANNED = {
 }
 
 
-def test_loads_the_same_in_both_libraries() -> None:
+def test_ontology_loads_alike_in_both_libraries() -> None:
     triples = list(ox.parse(path=ONTOLOGY, format=ox.RdfFormat.TURTLE))
     assert len(triples) == len(FILE)
     assert not any(isinstance(quad.subject, ox.BlankNode) for quad in triples)
 
 
-def test_vocabulary_has_the_terms_of_the_ontology() -> None:
+def test_vocabulary_matches_the_ontology() -> None:
     assert {str(term).removeprefix(CYB.iri) for term in TERMS} == CYB.terms
 
 
-def test_the_header_has_version_and_licence() -> None:
+def test_header_has_version_and_licence() -> None:
     for predicate in (OWL.versionInfo, OWL.versionIRI, URIRef("http://purl.org/dc/terms/license")):
         assert FILE.value(HEADER, predicate)
 
 
 @pytest.mark.parametrize("term", TERMS, ids=lambda term: str(term).removeprefix(CYB.iri))
-def test_every_term_is_explained(term: URIRef) -> None:
+def test_every_term_has_label_definition_and_valid_example(term: URIRef) -> None:
     for predicate in (RDFS.label, SKOS.definition, SKOS.example, RDFS.isDefinedBy):
         assert FILE.value(term, predicate), predicate
     assert FILE.value(term, RDF.type) in (OWL.Class, OWL.ObjectProperty, OWL.DatatypeProperty)
     example = "".join(f"@prefix {prefix}: <{iri}> .\n" for prefix, iri in PREFIXES.items()) + str(
         FILE.value(term, SKOS.example)
     )
-    assert len(Graph().parse(data=example, format="turtle", publicID=BASE)), "the example is no Turtle"
+    assert len(Graph().parse(data=example, format="turtle", publicID=BASE)), "the example is not valid Turtle"
 
 
 @pytest.mark.parametrize("term", sorted(CYB.terms))
-def test_every_term_is_used_by_a_sample(term: str, engine: EmbeddedEngine) -> None:
+def test_every_term_occurs_in_a_sample(term: str, engine: EmbeddedEngine) -> None:
     if term in PLANNED:
         assert re.search(rf"\bcyb:{term}\b", (SAMPLES / PLANNED[term]).read_text(encoding="utf-8"))
         return
@@ -71,6 +71,6 @@ def test_every_term_is_used_by_a_sample(term: str, engine: EmbeddedEngine) -> No
     assert engine.answer(used, (BY_NAME["csv"],)).content == b"true"
 
 
-def test_an_unknown_term_is_an_error() -> None:
+def test_unknown_term_raises_attribute_error() -> None:
     with pytest.raises(AttributeError, match="aime"):
         _ = CYB.aime

@@ -1,4 +1,4 @@
-"""What is shipped: whole, pinned, and naming no machine."""
+"""The packages are complete, pinned by hash, and contain no local paths."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def tracked() -> list[Path]:
     return [ROOT / name for name in listed.stdout.splitlines() if (ROOT / name).is_file()]
 
 
-def test_the_wheel_holds_the_data_folders(tmp_path: Path) -> None:
+def test_wheel_contains_the_data_folders(tmp_path: Path) -> None:
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
     [wheel] = tmp_path.glob("*.whl")
@@ -49,7 +49,7 @@ def test_the_wheel_holds_the_data_folders(tmp_path: Path) -> None:
     subprocess.run(command, check=True, cwd=tmp_path, env={"PYTHONPATH": str(unpacked), "PATH": ""})
 
 
-def test_the_wheel_has_the_scripts_of_the_site_and_not_their_sources(tmp_path: Path) -> None:
+def test_wheel_contains_bundled_scripts_without_their_sources(tmp_path: Path) -> None:
     if not (ROOT / "src/cybilgraph/web/static/built/query.js").is_file():
         pytest.skip("the scripts were not bundled: no npm on this machine (make setup tells)")
     build = [sys.executable, "-m", "hatchling", "build", "-d", str(tmp_path)]
@@ -65,12 +65,12 @@ def test_the_wheel_has_the_scripts_of_the_site_and_not_their_sources(tmp_path: P
     assert not [name for name in sources if "node_modules" in name]
 
 
-def test_without_node_the_install_says_so_in_one_line(tmp_path: Path) -> None:
+def test_install_without_node_prints_one_line(tmp_path: Path) -> None:
     web = tmp_path / "web"
     shutil.copytree(
         ROOT / "src/cybilgraph/web/frontend", web / "frontend", ignore=shutil.ignore_patterns("node_modules")
     )
-    # A Python of which no folder has programs, so that none is found beside it.
+    # A Python without other programs in its folder, so that npm is not found there.
     alone = tmp_path / "bin" / "python"
     alone.parent.mkdir()
     script = "import runpy, sys; sys.executable = sys.argv[1]; runpy.run_path(sys.argv[2], run_name='__main__')"
@@ -78,12 +78,12 @@ def test_without_node_the_install_says_so_in_one_line(tmp_path: Path) -> None:
     result = subprocess.run(command, env={"PATH": ""}, capture_output=True, text=True, timeout=60)
     assert result.returncode == 0, result.stderr
     assert result.stderr.splitlines() == [
-        "The scripts of the site were not bundled: there is no npm (Node.js). It works with plain forms."
+        "The site's scripts were not bundled: npm (Node.js) was not found. The site falls back to plain forms."
     ]
     assert not (web / "static").exists()
 
 
-def test_every_npm_package_is_pinned_by_its_checksum_and_no_host() -> None:
+def test_npm_packages_are_pinned_by_hash_without_registry() -> None:
     folder = ROOT / "src/cybilgraph/web/frontend"
     wanted = json.loads((folder / "package.json").read_text())
     for version in (wanted["dependencies"] | wanted["devDependencies"]).values():
@@ -94,7 +94,7 @@ def test_every_npm_package_is_pinned_by_its_checksum_and_no_host() -> None:
 
 
 @pytest.mark.parametrize("file", ["requirements.txt", "requirements-serve.txt"])
-def test_every_requirement_is_pinned_with_hashes_and_no_host(file: str) -> None:
+def test_requirements_are_pinned_by_hash_without_registry(file: str) -> None:
     text = (ROOT / file).read_text(encoding="utf-8")
     assert "://" not in text
     assert "index-url" not in text
@@ -104,7 +104,7 @@ def test_every_requirement_is_pinned_with_hashes_and_no_host(file: str) -> None:
     assert text.count("--hash=sha256:") >= len(requirements)
 
 
-def test_no_file_names_a_registry_or_this_machine() -> None:
+def test_no_file_mentions_a_registry_or_local_paths() -> None:
     hosts = re.compile(
         "|".join((r"pypi\.o" + "rg", r"pythonhosted\.o" + "rg", r"registry\.npmjs", r"deb\.debian\.o" + "rg"))
     )
@@ -115,8 +115,8 @@ def test_no_file_names_a_registry_or_this_machine() -> None:
         assert not any(place in text for place in here), path
 
 
-def test_no_personal_data_beyond_the_seed() -> None:
-    """E-mail addresses stand only in the seed, in examples, and in samples made up."""
+def test_only_the_seed_record_contains_personal_data() -> None:
+    """E-mail addresses occur only in the seed record, in examples, and in fictitious samples."""
     address = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
     for path in tracked():
         if path.suffix == ".png":
@@ -126,9 +126,9 @@ def test_no_personal_data_beyond_the_seed() -> None:
             assert allowed, (path, found)
 
 
-def test_the_rights_statement_stands_in_the_seed() -> None:
+def test_seed_record_contains_the_rights_statement() -> None:
     assert RIGHTS in (ROOT / "data" / "records" / "belize-G0020.txt").read_text(encoding="utf-8")
 
 
-def test_the_example_of_the_python_interface_is_true(monkeypatch: object) -> None:
+def test_example_of_the_python_api_runs(monkeypatch: object) -> None:
     assert doctest.testmod(cybilgraph).failed == 0

@@ -1,4 +1,4 @@
-"""No pattern of the tree takes more than linear time: strangers choose the texts that most of them are held against."""
+"""No regular expression takes more than linear time, since most of them scan untrusted text."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ import pytest
 import cybilgraph
 from tests.support.pumps import METHODS, USES, slow_text
 
-#: How deep patterns are looked for in containers, and in what functions without arguments return.
+#: The depth of the search in containers and in results of functions without arguments.
 _DEPTH = 5
 _CACHED = type(cache(len))
 
 
 @dataclass(frozen=True)
 class Found:
-    """A pattern, where it is, and how it is used there."""
+    """A pattern with its location and uses."""
 
     place: str
     pattern: re.Pattern[Any]
@@ -35,14 +35,14 @@ class Found:
 
 
 def modules() -> Iterator[ModuleType]:
-    """All modules of the tree."""
+    """Yield all modules of the package."""
     for module in pkgutil.walk_packages(cybilgraph.__path__, "cybilgraph."):
         if not module.name.endswith("__main__"):
             yield importlib.import_module(module.name)
 
 
 def patterns_in(value: object, depth: int = _DEPTH) -> Iterator[re.Pattern[Any]]:
-    """The patterns in a value, which may be a container, an object, or a cached function without arguments."""
+    """Yield the patterns in a value: a container, an object, or a cached function without arguments."""
     if isinstance(value, re.Pattern):
         yield value
     elif not depth or isinstance(value, str | bytes | int | float | ModuleType):
@@ -65,7 +65,7 @@ def patterns_in(value: object, depth: int = _DEPTH) -> Iterator[re.Pattern[Any]]
 
 
 def uses_in(source: str) -> dict[str, frozenset[str]]:
-    """By the name of a pattern, how a text uses it; by that of a container, how it uses what it takes out of it."""
+    """Return how a source text uses patterns, by the name of the pattern or of the container it is in."""
     found: dict[str, set[str]] = defaultdict(set)
     aliases: list[tuple[str, str]] = []
     for node in ast.walk(ast.parse(source)):
@@ -84,7 +84,7 @@ def uses_in(source: str) -> dict[str, frozenset[str]]:
 
 
 def own_patterns() -> list[Found]:
-    """Each pattern of the tree once, with all its uses."""
+    """Return each pattern of the package once, with all its uses."""
     places: dict[re.Pattern[Any], str] = {}
     uses: dict[re.Pattern[Any], set[str]] = defaultdict(set)
     for module in modules():
@@ -104,7 +104,7 @@ def own_patterns() -> list[Found]:
 
 
 def inline_patterns(source: str) -> Iterator[tuple[re.Pattern[Any], str]]:
-    """The patterns that a text hands to functions of ``re`` as they are, and how."""
+    """Yield the patterns that a source text passes to functions of ``re`` as literals, and their uses."""
     for node in ast.walk(ast.parse(source)):
         if (
             isinstance(node, ast.Call)
@@ -119,7 +119,7 @@ def inline_patterns(source: str) -> Iterator[tuple[re.Pattern[Any], str]]:
 
 
 PATTERNS = own_patterns()
-#: Patterns that are held only against texts of bounded length, and where that is.
+#: Patterns that scan only texts of bounded length, and their location.
 BOUNDED = {
     "extraction.persons._OF": "the 40 characters before a name",
     "extraction.locations._HALVES": "a sentence, which has at most 1,500 characters",
@@ -128,7 +128,7 @@ BOUNDED = {
 
 
 @pytest.mark.parametrize("found", PATTERNS, ids=[found.place for found in PATTERNS])
-def test_a_pattern_takes_linear_time(found: Found) -> None:
+def test_pattern_takes_linear_time(found: Found) -> None:
     if found.place in BOUNDED:
         pytest.skip(f"only against {BOUNDED[found.place]}")
     slow = {how: text for how in sorted(found.uses) if (text := slow_text(found.pattern, how))}
@@ -155,17 +155,17 @@ OLD_TOKEN = re.compile(
     ],
     ids=lambda given: str(getattr(given, "pattern", given))[:20],
 )
-def test_a_pattern_that_backtracks_is_found(pattern: re.Pattern[Any], how: str) -> None:
-    """The test above means something: it finds what it is for."""
+def test_backtracking_pattern_is_detected(pattern: re.Pattern[Any], how: str) -> None:
+    """The test above can fail: it detects backtracking."""
     assert slow_text(pattern, how)
 
 
-def test_patterns_are_collected_from_everywhere() -> None:
+def test_patterns_are_collected_from_all_modules() -> None:
     places = {found.place for found in PATTERNS}
     assert len(places) > 200
     wanted = (
         *("sparql.queries._TOKEN", "sparql.queries._STRINGS", "model.dates._FORMS"),
         *("readers.input_kinds._PATTERNS", "extraction.themes.load_cues"),
     )
-    assert places.issuperset(wanted), "in modules, dicts, tuples, and what cached functions return"
+    assert places.issuperset(wanted), "in modules, dicts, tuples and results of cached functions"
     assert set(BOUNDED) <= places

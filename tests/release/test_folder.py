@@ -296,11 +296,11 @@ def test_server_continues_without_current_file_and_reports_it_once(three: Path, 
     with server as url:
         (folder / "current").unlink()
         for _ in range(100):
-            if "is served on" in server.log:
+            if "stays in use" in server.log:
                 break
             time.sleep(0.2)
         time.sleep(2.5)
-        assert server.log.count("Release 0003 is served on: ") == 1
+        assert server.log.count("Release 0003 stays in use: ") == 1
         assert f"cybilgraph activate {folder} 3" in server.log
         assert urllib.request.urlopen(f"{url}/latest/SHA256SUMS").headers["Cybilgraph-Release"] == "3"
 

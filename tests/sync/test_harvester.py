@@ -143,7 +143,9 @@ def test_error_includes_the_explanation_of_the_site(publisher: Publisher, tmp_pa
     dump.write_bytes(good[::-1])
     with (
         Site(publisher.url, attempts=1) as site,
-        pytest.raises(FetchError, match=r"status 503 \(cybilgraph\.nq\.zst of release 3 is damaged on the disk"),
+        pytest.raises(
+            FetchError, match=r"status 503 \(cybilgraph\.nq\.zst of release 3 is damaged on the server's disk"
+        ),
     ):
         harvest(site, tmp_path)
     dump.write_bytes(good)

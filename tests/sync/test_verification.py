@@ -256,10 +256,10 @@ _FUNDER = b'<div><dt>Funder</dt><dd><span class="one"><bdi>%s</bdi></span></dd><
 _PAGES: dict[str, Callable[[bytes], bytes]] = {
     "the title is 'Support of Belize": lambda page: page.replace(b"<h1><bdi>Support to", b"<h1><bdi>Support of"),
     "the status is 'Ongoing', but 'Finished' in the endpoint": lambda page: page.replace(b">Finished<", b">Ongoing<"),
-    "the time is 'May 2018 – Mar 2020', but 'Apr 2018 – Mar 2020' in the endpoint": lambda page: page.replace(
+    "the period is 'May 2018 – Mar 2020', but 'Apr 2018 – Mar 2020' in the endpoint": lambda page: page.replace(
         b"<dd>Apr 2018", b"<dd>May 2018"
     ),
-    "the time is 'missing', but": lambda page: page.replace(b"<dt>Time</dt>", b"<dt>Place</dt>"),
+    "the period is 'missing', but": lambda page: page.replace(b"<dt>Dates</dt>", b"<dt>Place</dt>"),
     "foundingDate in its JSON-LD is '2018-05'": lambda page: page.replace(b'"2018-04"', b'"2018-05"'),
     "links: 1 missing (https://w3id.org/cybilgraph/id/country/BZ as Country)": lambda page: page.replace(
         b'<a href="/id/country/BZ">', b"<a>"
@@ -281,7 +281,7 @@ _PAGES: dict[str, Callable[[bytes], bytes]] = {
         b'<div><dt>Part of</dt><dd><a href="/id/project/GI-07">GLACY+</a></dd></div><div><dt>Beneficiary',
     ),
     "evidence in the text: 1 missing (https://w3id.org/cybilgraph/id/actor/gpd: GPD": (
-        lambda page: page.replace(b'data-label="Words"><q><bdi>GPD supported', b'data-label="Words"><q><bdi>GPD led')
+        lambda page: page.replace(b'data-label="Quote"><q><bdi>GPD supported', b'data-label="Quote"><q><bdi>GPD led')
     ),
     "the summary: 1 missing (Belize developed its first": lambda page: page.replace(
         b"<p><bdi>Belize developed its first", b"<p><bdi>Belize developed its second"
@@ -347,9 +347,9 @@ _LISTS: dict[str, tuple[str, Callable[[bytes], bytes], str]] = {
         lambda page: page.replace(b"<strong>14</strong> projects", b"<strong>15</strong> projects"),
         "start page",
     ),
-    "/ shows no number of actors, but the endpoint counts": (
+    "/ shows no number of organisations, but the endpoint counts": (
         "/",
-        lambda page: page.replace(b"</strong> actors that", b"</strong> players that"),
+        lambda page: page.replace(b"</strong> organisations involved", b"</strong> players involved"),
         "start page",
     ),
     "/ shows 2 / ": ("/", lambda page: page.replace(b"<p>Release 1 of", b"<p>Release 2 of"), "start page"),

@@ -1,4 +1,4 @@
-"""A server that takes suggestions, and lets one client ask as often as a test may."""
+"""A server that accepts suggestions, with a rate limit high enough for tests."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from tests.conftest import running_server
 
 @pytest.fixture(scope="session")
 def queue(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of suggestions of ``portal``."""
+    """Return the suggestions folder of ``portal``."""
     return tmp_path_factory.mktemp("suggestions")
 
 
 @pytest.fixture(scope="session")
 def portal(releases: Path, queue: Path) -> Iterator[str]:
-    """The address of a server with a form to suggest edits."""
+    """Start a server that accepts suggestions, and return its URL."""
     with running_server(releases, "--suggestions", queue, "--rate", 100_000, "--body-seconds", 5) as url:
         yield url

@@ -1,4 +1,4 @@
-"""Pages in a real browser: they are styled, fetch nothing from elsewhere, and report no error."""
+"""Pages in a real browser: they are styled, load nothing from other hosts, and report no errors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 CHROMIUM = shutil.which("chromium")
-# Without these, a browser calls home at every start.
+# Without these, a browser contacts its vendor at every start.
 QUIET = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
     *("--disable-background-networking", "--disable-component-update", "--hide-scrollbars"),
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(
 @pytest.mark.parametrize(
     "path", ["/", "/id/project/G0020", "/id/country/BZ", "/queries/example-who-funds-whom", "/sparql?query=ASK%7B%7D"]
 )
-def test_a_page_is_shown_without_an_error(server: str, path: str, tmp_path: Path) -> None:
+def test_page_renders_without_errors(server: str, path: str, tmp_path: Path) -> None:
     assert CHROMIUM
     picture = tmp_path / "page.png"
     command = [

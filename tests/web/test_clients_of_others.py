@@ -1,4 +1,4 @@
-"""Clients of others, as their users run them: rdflib's store and Comunica."""
+"""Third-party clients, used as their users do: rdflib's store and Comunica."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def remote(server: str) -> rdflib.Graph:
     return rdflib.Graph(SPARQLStore(f"{server}/sparql", method="GET"))
 
 
-def test_a_graph_of_rdflib_over_the_endpoint(remote: rdflib.Graph) -> None:
+def test_rdflib_graph_reads_from_the_endpoint(remote: rdflib.Graph) -> None:
     assert len(remote) > 8_000
     [project] = remote.subjects(TITLE, rdflib.Literal(BELIZE, lang="en"))
     assert (project, rdflib.RDF.type, rdflib.URIRef(CYB.Project)) in remote
@@ -36,12 +36,12 @@ def test_a_graph_of_rdflib_over_the_endpoint(remote: rdflib.Graph) -> None:
 
 
 @pytest.mark.parametrize("method", ["POST", "POST_FORM"])
-def test_rdflib_by_post(server: str, method: str) -> None:
+def test_rdflib_queries_by_post(server: str, method: str) -> None:
     graph = rdflib.Graph(SPARQLStore(f"{server}/sparql", method=method))
     assert len(list(graph.query(f"SELECT ?p {{ ?p a <{CYB.Project}> }}"))) == 14
 
 
-def test_comunica(server: str, remote: rdflib.Graph) -> None:
+def test_comunica_queries_the_endpoint(server: str, remote: rdflib.Graph) -> None:
     node = shutil.which("node")
     if node is None or not (CLIENTS / "node_modules").is_dir():
         pytest.skip("no node on this machine, or no `make clients` before")

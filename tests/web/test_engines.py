@@ -1,4 +1,4 @@
-"""The site over other servers: what the embedded engine answers, they answer; what they do not is in one table."""
+"""The site with other SPARQL servers: they answer like the embedded engine, except for the differences in one table."""
 
 from __future__ import annotations
 
@@ -66,14 +66,14 @@ FORGOTTEN = {"oxigraph": False, "virtuoso": True}
 PAGES = ("/", "/id/project/G0020", "/id/country/BZ", "/search?q=stratgey", "/pictures")
 
 
-@pytest.mark.timeout(300)  # a busy machine is slow
+@pytest.mark.timeout(300)  # allow for a busy machine
 @pytest.mark.parametrize("name", list(DIFFERENCES))
-def test_the_site_over(name: str, releases: Path, server: str, tmp_path: Path) -> None:
-    """One test for each engine, so that it is started once."""
+def test_site_works_with_engine(name: str, releases: Path, server: str, tmp_path: Path) -> None:
+    """Run all checks of an engine in one test, so that it starts only once."""
     with oxigraph() if name == "oxigraph" else virtuoso(tmp_path) as store:
-        told = run("load", releases, *store.options)
-        assert told.returncode == 0, told.stderr
-        assert b"89 statements" not in told.stdout
+        result = run("load", releases, *store.options)
+        assert result.returncode == 0, result.stderr
+        assert b"89 statements" not in result.stdout
         assert b"already up to date" in run("load", releases, *store.options).stdout
         with running_server(releases, "--endpoint", store.endpoint, "--body-seconds", 5) as site:
             different = {*_rows_that_differ(site), *_examples_that_differ(site, server)}
@@ -95,7 +95,7 @@ def test_the_site_over(name: str, releases: Path, server: str, tmp_path: Path) -
 
 
 def _rows_that_differ(site: str) -> Iterator[str]:
-    """Rows of the table that do not hold, without asking each as HEAD, too."""
+    """Return the cases that fail, without repeating each as HEAD."""
     for case in ROWS:
         try:
             check(site, case, head=False)
@@ -122,7 +122,7 @@ def _page(site: str, path: str) -> str:
 
 @pytest.fixture(scope="module")
 def way() -> Iterator[FaultyProxy]:
-    """A way to an Oxigraph of its own, that can be made bad."""
+    """A proxy to a separate Oxigraph server, which can inject faults."""
     with oxigraph() as store, FaultyProxy(store) as way:
         yield way
 
@@ -148,8 +148,8 @@ def bad(way: FaultyProxy, fault: str) -> Iterator[None]:
         way.fault = ""
 
 
-def test_an_answer_is_whole_or_an_error(way: FaultyProxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Over a release that is loaded, through the site; what else is to be told apart, through the engine."""
+def test_answer_is_complete_or_an_error(way: FaultyProxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Checks faults through the site with a loaded release, and some through the engine."""
     folder = tmp_path / "releases"
     pipeline.build([SEED], folder)
     never = run("serve", folder, "--endpoint", way.store.endpoint)
@@ -162,7 +162,7 @@ def test_an_answer_is_whole_or_an_error(way: FaultyProxy, tmp_path: Path, monkey
     graph_store._GraphStore(way.store.graph_store, Credentials()).add(current_graph(release.checksum(GRAPH)), stranger)
     server = running_server(folder, "--endpoint", way.store.endpoint, "--cache-bytes", 0)
     with server as site:
-        assert b"is not what its release is: it has" in _until(site, 503).body
+        assert b"The endpoint differs from its release: it has" in _until(site, 503).body
         assert b"\ncybilgraph_endpoint_different 1.0" in send(site, "GET", "/metrics").body
         load(release, Endpoint(way.store.endpoint), way.store.graph_store, Credentials(), resend=True)
         assert _until(site, 200).body == b"ready\n"
@@ -184,14 +184,14 @@ def test_an_answer_is_whole_or_an_error(way: FaultyProxy, tmp_path: Path, monkey
         with bad(way, "cut"):
             assert _ask(site, ASK).status == 502
         with bad(way, "no end"):
-            assert _ask(site, CONSTRUCT).status == 502, "nothing says whether lines are missing"
-            assert TITLE in _ask(site, SELECT).body.decode(), "a table tells by itself where it ends"
+            assert _ask(site, CONSTRUCT).status == 502, "N-Triples cannot show whether lines are missing"
+            assert TITLE in _ask(site, SELECT).body.decode(), "result tables have an explicit end"
         assert TITLE in _ask(site, SELECT).body.decode()
         _follows_releases(site, folder, way, monkeypatch)
 
 
 def _follows_releases(site: str, folder: Path, way: FaultyProxy, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A new release is served when the endpoint has it, and not before; until then the one before."""
+    """A new release is served only when the endpoint has it; until then, the previous one is."""
     count = "SELECT (COUNT(?p) AS ?n) { ?p a cyb:Project }"
     assert _ask(site, count).body == b"n\r\n1\r\n"
     pipeline.build([SEED, RECORDS / "cmm-review-samoa.txt"], folder)
@@ -216,14 +216,14 @@ def _follows_releases(site: str, folder: Path, way: FaultyProxy, monkeypatch: py
     monkeypatch.setattr(graph_store, "_send_captures", between)
     _load(folder, way.store, until_it_is_seen)
     assert LOADED_GRAPH in (held := Endpoint(way.store.endpoint).counts())
-    assert len(held) == 2, "nothing is left of the release before"
+    assert len(held) == 2, "the previous release is gone"
     assert _ask(site, f"{count} # again").body == b"n\r\n2\r\n"
     earlier = send(site, "GET", f"/sparql?{urlencode(q(count, format='csv', release='1'))}")
-    assert earlier.body == b"n\r\n1\r\n", "from its folder"
+    assert earlier.body == b"n\r\n1\r\n", "answered from its folder"
 
 
 def _until(site: str, status: int) -> Reply:
-    """What /readyz says as soon as it has this status, and is not about being loaded."""
+    """Return the response of /readyz once it has this status and is not about loading."""
     for _ in range(200):
         ready = send(site, "GET", "/readyz")
         if ready.status == status and b"being loaded" not in ready.body:
@@ -232,8 +232,8 @@ def _until(site: str, status: int) -> Reply:
     raise AssertionError(ready.body)
 
 
-def test_no_answer_is_of_another_release(way: FaultyProxy, release: Release) -> None:
-    """Whatever the endpoint holds when a query has ended, it is not the release that was to be asked."""
+def test_answers_come_from_the_requested_release(way: FaultyProxy, release: Release) -> None:
+    """The endpoint has another release when the query ends."""
     engine = RemoteEngine(way.store.endpoint, QueryLimits(workers=1), store=release.store, checksum="0" * 64)
     try:
         with pytest.raises(EngineUnavailable, match="now holds a different release"):
@@ -242,7 +242,7 @@ def test_no_answer_is_of_another_release(way: FaultyProxy, release: Release) -> 
         engine.close()
 
 
-def test_the_documentation_names_every_difference() -> None:
+def test_documentation_lists_every_difference() -> None:
     text = (ROOT / "docs/reference/engines.md").read_text(encoding="utf-8")
     for name in DIFFERENCES["virtuoso"]:
         assert name.removesuffix(" is of this moment") in text
@@ -256,7 +256,7 @@ def _load(folder: Path, store: Store, wait: Callable[[float], None] = time.sleep
     load(Releases(folder).current(), Endpoint(store.endpoint), store.graph_store, Credentials(), wait=wait)
 
 
-def test_what_an_endpoint_asks_for_is_in_a_file(way: FaultyProxy, tmp_path: Path) -> None:
+def test_endpoint_credentials_come_from_a_file(way: FaultyProxy, tmp_path: Path) -> None:
     file = tmp_path / "credentials"
     json = (BY_NAME["json"],)
     way.asks_for = Credentials("me", "secret").header["Authorization"]
@@ -277,7 +277,7 @@ def test_what_an_endpoint_asks_for_is_in_a_file(way: FaultyProxy, tmp_path: Path
     assert Credentials.of(str(file)).header == {"Authorization": "Bearer token"}
 
 
-def test_an_endpoint_that_is_not_there_is_told(releases: Path) -> None:
+def test_missing_endpoint_is_reported(releases: Path) -> None:
     engine = RemoteEngine("http://127.0.0.1:9/sparql", QueryLimits(workers=1))
     try:
         with pytest.raises(EngineUnavailable, match="does not answer"):
@@ -285,13 +285,13 @@ def test_an_endpoint_that_is_not_there_is_told(releases: Path) -> None:
     finally:
         engine.close()
     for command in ("serve", "load"):
-        told = run(command, releases, "--endpoint", "http://127.0.0.1:9/sparql")
-        assert told.returncode == 2
-        assert b"http://127.0.0.1:9/sparql does not answer" in told.stderr
+        result = run(command, releases, "--endpoint", "http://127.0.0.1:9/sparql")
+        assert result.returncode == 2
+        assert b"http://127.0.0.1:9/sparql does not answer" in result.stderr
     assert b"is not an absolute URL" in run("load", releases, "--endpoint", "nowhere").stderr
 
 
-def test_a_long_query_is_stopped_and_a_large_answer_refused(way: FaultyProxy) -> None:
+def test_long_query_is_stopped_and_large_answer_refused(way: FaultyProxy) -> None:
     engine = RemoteEngine(way.store.endpoint, QueryLimits(workers=1, long_workers=1, timeout=1.0, answer=2_000))
     values = " ".join(f"({number})" for number in range(1000))
     try:

@@ -1,4 +1,4 @@
-"""What the server answers is what the engine alone answers: 300 queries made by chance, over the same graph."""
+"""The server answers 300 random queries as the engine alone does."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.conftest import graph_of
 from tests.web.api.test_protocol import send
 
 COUNT, SEED = 300, 20
-#: So many rows are more than a test compares: such a query is made anew.
+#: Queries with more rows than this are replaced by others.
 _MOST_ROWS = 3_000
 _PREFIXES = {"xsd": "http://www.w3.org/2001/XMLSchema#"}
 _RESULTS = "application/sparql-results+json"
@@ -49,7 +49,7 @@ class Makers:
         ]  # fmt: skip
 
     def walk(self, length: int) -> tuple[list[str], list[str]]:
-        """Patterns along a walk through the data, and their variables: each a step on from one before."""
+        """Return triple patterns along a random walk through the data, and their variables."""
         s, p, o = self.chance.choice(self.triples)
         names = {s: "?v0", o: "?v1"}
         patterns = [f"?v0 {p} {self.often('?v1', o)} ."]
@@ -154,7 +154,7 @@ class Makers:
         return f"SELECT {key if group else ''} ({what.format(value)} AS ?x) {{ {' '.join(patterns)} }} {group}"
 
     def ordered(self) -> str:
-        """All columns are in the order, so that it is total but for equal rows."""
+        """Sort by all columns, so that the order is total except for equal rows."""
         patterns, names = self.walk(2)
         order = " ".join(self.chance.choice(["{0}", "DESC({0})", "ASC({0})"]).format(name) for name in names) or "?none"
         page = self.chance.choice(["", "LIMIT 7", "LIMIT 5 OFFSET 3", "OFFSET 2"])
@@ -209,7 +209,7 @@ class Makers:
 
 
 def rows(content: bytes) -> list[str] | bool:
-    """The rows of an answer in JSON, each of them as one text."""
+    """Return the rows of an answer in JSON, each as a string."""
     found: dict[str, Any] = json.loads(content)
     if "boolean" in found:
         return bool(found["boolean"])
@@ -217,7 +217,7 @@ def rows(content: bytes) -> list[str] | bool:
 
 
 def expected(store: ox.Store, query: str) -> list[str] | bool | None:
-    """What the engine answers by itself; None where that is more than a test compares."""
+    """Return the engine's own answer; None if it is too large to compare."""
     result = store.query(query, prefixes=_PREFIXES)
     if isinstance(result, ox.QueryTriples):
         return sorted({f"{triple} ." for triple in result})
@@ -234,7 +234,7 @@ def expected(store: ox.Store, query: str) -> list[str] | bool | None:
 
 @pytest.fixture(scope="module")
 def asked(release: Release) -> list[tuple[str, list[str] | bool]]:
-    """Queries with the answers of the engine."""
+    """Return queries with the engine's answers."""
     store = ox.Store()
     store.bulk_load(graph_of(release.folder), format=ox.RdfFormat.N_QUADS)
     makers = Makers(store, SEED)
@@ -247,7 +247,7 @@ def asked(release: Release) -> list[tuple[str, list[str] | bool]]:
     return found
 
 
-def test_the_queries_are_of_all_kinds_and_mostly_have_answers(asked: list[tuple[str, list[str] | bool]]) -> None:
+def test_generated_queries_are_diverse_and_mostly_have_results(asked: list[tuple[str, list[str] | bool]]) -> None:
     assert len({query for query, _ in asked}) > COUNT * 0.95
     assert sum(bool(answer) for _, answer in asked) > COUNT * 0.6
     assert {returns_graph(query) for query, _ in asked} == {True, False}
@@ -268,7 +268,7 @@ def test_the_queries_are_of_all_kinds_and_mostly_have_answers(asked: list[tuple[
         assert sum(word in query for query, _ in asked) > 1, word
 
 
-def test_answers_over_http_are_those_of_the_engine(server: str, asked: list[tuple[str, list[str] | bool]]) -> None:
+def test_http_answers_equal_those_of_the_engine(server: str, asked: list[tuple[str, list[str] | bool]]) -> None:
     wrong = []
     for query, answer in asked:
         reply = send(

@@ -1,4 +1,4 @@
-"""Requests made to hurt end in a right status, in time, and none leaves the machine: the quick ones of the benchmark."""
+"""Hostile requests get a proper status in time, and none causes an outgoing request: the quick ones of the benchmark."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from tests.bench.served.client import Address, Monitor, Neighbour, Trap, ask, ex
 from tests.conftest import running_server
 
 BELIZE = "https://w3id.org/cybilgraph/id/country/BZ"
-#: Heavy queries take their two seconds: some of each kind.
+#: Expensive queries run into their limit of two seconds, so only some of each kind are tested.
 HEAVY = {"cross product, sorted", "UNIONs that multiply", "CONCAT doubled 40 times", "1,000 patterns"}
 
 
 @pytest.fixture(scope="module")
 def address(releases: Path) -> Iterator[Address]:
-    """A server of its own: others must not wait for what is done to it."""
+    """Start a separate server, so that the attacks do not slow down other tests."""
     with running_server(releases) as url:
         yield Address(urlsplit(url).port or 0, "/sparql")
 
@@ -38,25 +38,25 @@ def wrong(address: Address, attack: Attack) -> str:
 
 
 def not_excused(seconds: float, fault: str) -> bool:
-    """What is late only because other tests run beside is excused: the benchmark has the true bounds."""
+    """Ignore delays caused by tests that run at the same time; the benchmark asserts the real limits."""
     return bool(fault) and (fault != "late" or seconds > 15)
 
 
-def test_no_request_brings_the_server_down_or_goes_out(address: Address, trap: Trap) -> None:
+def test_hostile_requests_neither_crash_the_server_nor_send_requests(address: Address, trap: Trap) -> None:
     quick = [attack for attack in attacks.queries(address, trap) if attack.name not in attacks.HEAVY]
     found = [wrong(address, attack) for attack in (*quick, *attacks.requests(address))]
     assert not [*filter(None, found)]
     assert not trap.caught
 
 
-def test_a_trap_hears_a_request(trap: Trap) -> None:
-    """Else no silence of it would prove anything."""
+def test_trap_detects_a_request(trap: Trap) -> None:
+    """Otherwise the absence of requests would prove nothing."""
     with pytest.raises(OSError):  # noqa: PT011
         exchange(Address(trap.port, "/"), b"GET / HTTP/1.1\r\n\r\n", wait=0.2)
     assert trap.caught == 1
 
 
-def test_heavy_queries_end_in_time_and_others_do_not_wait(address: Address, trap: Trap) -> None:
+def test_expensive_queries_end_in_time_without_delaying_others(address: Address, trap: Trap) -> None:
     with Neighbour(address, [BELIZE]) as neighbour:
         found = [wrong(address, attack) for attack in attacks.queries(address, trap) if attack.name in HEAVY]
     assert not [*filter(None, found)]
@@ -68,20 +68,20 @@ def test_heavy_queries_end_in_time_and_others_do_not_wait(address: Address, trap
 @pytest.mark.parametrize(
     "name", ["a half-sent body", "100 requests pipelined", "500 idle connections", "50 clients leave before"]
 )
-def test_crowds(address: Address, name: str) -> None:
+def test_crowds_get_answers_or_proper_errors(address: Address, name: str) -> None:
     came, seconds, fault = crowds.CROWDS[name](address)
     assert not not_excused(seconds, fault), f"{came} after {seconds:.1f} s: {fault}"
     assert exchange(address, look_up(address, BELIZE)).status == 200
 
 
-def test_one_client_with_many_queries_is_told_when_to_come_again(address: Address) -> None:
+def test_client_with_many_queries_gets_retry_after(address: Address) -> None:
     came, seconds, fault = crowds.heavy_from_500(address)
     assert not not_excused(seconds, fault), f"{came} after {seconds:.1f} s: {fault}"
     assert "429" in came
 
 
-def test_nobody_waits_for_texts_that_are_made_to_be_scanned(address: Address) -> None:
-    """Small ones, and deadlines that a busy machine keeps; the benchmark has the true ones, and sizes up to 400 kB."""
+def test_texts_that_are_slow_to_scan_do_not_delay_others(address: Address) -> None:
+    """Small sizes with deadlines that a busy machine can meet; the benchmark uses the real ones, and sizes up to 400 kB."""
     with Monitor(address) as alive, Neighbour(address, [BELIZE]) as neighbour:
         found = [wrong(address, attack) for attack in scans.scans(address, sizes=(16_000, 60_000))]
     assert not [*filter(None, found)]
@@ -92,7 +92,7 @@ def test_nobody_waits_for_texts_that_are_made_to_be_scanned(address: Address) ->
 
 
 def memory(address: Address) -> int:
-    """Bytes that the server says it has in memory, without its workers."""
+    """Return the server's reported memory in bytes, without its workers."""
     figures = Address(address.port, "/metrics")
     text = exchange(figures, request(figures, accept="*/*")).body.decode()
     [line] = [line for line in text.splitlines() if line.startswith('cybilgraph_resident_bytes{process="server"}')]
@@ -100,8 +100,8 @@ def memory(address: Address) -> int:
 
 
 @pytest.mark.parametrize("how", ["refused", "answered"])
-def test_long_queries_leave_nothing_behind(address: Address, how: str) -> None:
-    """Neither those that are refused, nor the texts of those whose answers are kept, of which each is short."""
+def test_long_queries_do_not_accumulate_memory(address: Address, how: str) -> None:
+    """Neither refused queries nor the texts of cached queries stay in memory."""
     size, number = 99_000, 500
 
     def send(first: int, number: int) -> None:

@@ -1,4 +1,4 @@
-"""The site in a real browser: what visitors do there, with scripts and without; no fault that axe-core finds."""
+"""The site in a real browser: typical visits, with and without scripts, and accessibility checks with axe-core."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.web.test_site import KINDS
 
 DRIVER = shutil.which("chromedriver")
 AXE = ROOT / "tests" / "clients" / "node_modules" / "axe-core" / "axe.min.js"
-#: Words that stand on two lines, other than at a hyphen; what is long, as an IRI, may.
+#: Finds words that wrap in the middle, except at a hyphen; long ones such as IRIs may.
 BROKEN = r"""
 const found = [];
 for (const cell of document.querySelectorAll("td, th, h1, h2, h3, nav a, footer a, .facts dt")) {
@@ -38,9 +38,9 @@ for (const cell of document.querySelectorAll("td, th, h1, h2, h3, nav a, footer 
 }
 return found;
 """
-#: Quotes that do not stand wholly on the screen when their link has the focus.
+#: Counts the quotes that are not entirely on the screen when their link has the focus.
 OUTSIDE = """
-return [...document.querySelectorAll(".how > a")].filter(link => {
+return [...document.querySelectorAll(".evidence > a")].filter(link => {
   link.focus();
   const tip = link.parentElement.querySelector(".tip")?.getBoundingClientRect();
   return tip && (!tip.width || tip.left < 0 || tip.right > innerWidth);
@@ -53,7 +53,7 @@ pytestmark = pytest.mark.skipif(
 
 
 class Visitor:
-    """A browser, and what one sees in it."""
+    """A browser, with helpers to interact with a page."""
 
     def __init__(self, scripts: bool) -> None:
         options = webdriver.ChromeOptions()
@@ -72,7 +72,7 @@ class Visitor:
         self.driver.find_element(By.PARTIAL_LINK_TEXT, words).click()
 
     def text(self, selector: str) -> str:
-        """Of a page that is being replaced, that of the next."""
+        """Return the text; if the page is being replaced, that of the new page."""
         wait = WebDriverWait(self.driver, 10, ignored_exceptions=[StaleElementReferenceException])
         return wait.until(lambda _: self.one(selector).text)
 
@@ -88,7 +88,7 @@ def visitor(request: pytest.FixtureRequest) -> Iterator[Visitor]:
     visitor.driver.quit()
 
 
-def test_from_a_search_by_a_facet_to_project_actor_and_country(server: str, visitor: Visitor) -> None:
+def test_navigation_from_search_to_project_organisation_and_country(server: str, visitor: Visitor) -> None:
     visitor.driver.get(f"{server}/")
     visitor.one("#q").send_keys("strategi", Keys.ENTER)
     assert visitor.title == "Projects"
@@ -98,7 +98,7 @@ def test_from_a_search_by_a_facet_to_project_actor_and_country(server: str, visi
     assert visitor.title == "Support to Belize National Cyber Security Strategy"
     tip = visitor.one(".tip")
     assert not tip.is_displayed()
-    ActionChains(visitor.driver).move_to_element(visitor.one(".how")).perform()
+    ActionChains(visitor.driver).move_to_element(visitor.one(".evidence")).perform()
     assert tip.is_displayed()
     assert "GPD supported the process" in tip.text
     ActionChains(visitor.driver).move_by_offset(0, 300).perform()
@@ -108,7 +108,7 @@ def test_from_a_search_by_a_facet_to_project_actor_and_country(server: str, visi
     assert visitor.title == "Belize"
 
 
-def test_a_country_of_the_map_and_a_cell_of_the_matrix(server: str, visitor: Visitor) -> None:
+def test_map_countries_and_matrix_cells_link_to_pages(server: str, visitor: Visitor) -> None:
     visitor.driver.get(f"{server}/pictures/map")
     visitor.one('svg a[href="/id/country/NG"]').click()
     assert visitor.title == "Nigeria"
@@ -117,35 +117,35 @@ def test_a_country_of_the_map_and_a_cell_of_the_matrix(server: str, visitor: Vis
     assert "2 projects" in visitor.text(".tally")
 
 
-def test_a_picture_is_taken_away_and_its_query_asked(server: str, visitor: Visitor) -> None:
+def test_chart_can_be_downloaded_and_its_query_opened(server: str, visitor: Visitor) -> None:
     visitor.driver.get(f"{server}/pictures/years")
     links = {
         link.text: link.get_attribute("href") or "" for link in visitor.driver.find_elements(By.CSS_SELECTOR, ".button")
     }
-    svg = http(links["Save as SVG"])
+    svg = http(links["Download SVG"])
     assert svg.content_type.startswith("image/svg+xml")
-    rows = list(csv.DictReader(io.StringIO(http(links["Save as CSV"]).body.decode())))
+    rows = list(csv.DictReader(io.StringIO(http(links["Download CSV"]).body.decode())))
     assert rows[0].keys() >= {"year", "active"}
     assert f">{rows[-4]['active']}</text>" in svg.body.decode()
-    visitor.follow("Ask it as SPARQL")
+    visitor.follow("Open as SPARQL query")
     assert "/sparql?query=" in visitor.driver.current_url
     assert "openEnded" in visitor.one("main").text
 
 
-def test_an_edit_is_suggested(portal: str, visitor: Visitor) -> None:
+def test_suggestion_form_opens_with_the_record(portal: str, visitor: Visitor) -> None:
     visitor.driver.get(f"{portal}/id/project/G0020")
     visitor.follow("Suggest an edit")
     assert visitor.title == "Suggest an edit"
     assert "Belize" in (visitor.one("#text").get_attribute("value") or "")
 
 
-def test_nothing_is_fetched_from_elsewhere_and_no_error_told(server: str, visitor: Visitor) -> None:
+def test_pages_request_nothing_from_other_hosts_and_log_no_errors(server: str, visitor: Visitor) -> None:
     visitor.driver.get_log("performance")
     visitor.driver.get_log("browser")
     for path in KINDS:
         visitor.driver.get(f"{server}{path}")
-    told = [line for line in visitor.driver.get_log("browser") if "404 (Not Found)" not in line["message"]]
-    assert not told
+    errors = [line for line in visitor.driver.get_log("browser") if "404 (Not Found)" not in line["message"]]
+    assert not errors
     asked = [
         line["message"]
         for line in visitor.driver.get_log("performance")
@@ -157,8 +157,8 @@ def test_nothing_is_fetched_from_elsewhere_and_no_error_told(server: str, visito
 
 @pytest.mark.skipif(not AXE.is_file(), reason="axe-core is not installed (make clients)")
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1200), ("dark", 390)])
-def test_axe_finds_no_serious_fault(server: str, scheme: str, width: int) -> None:
-    """Nor is anything wider than the screen or beside it, a word broken inside, or the head of one page another's."""
+def test_axe_finds_no_serious_violation(server: str, scheme: str, width: int) -> None:
+    """Also check that nothing exceeds the screen, no word is broken, and all pages have the same header."""
     visitor = Visitor(scripts=True)
     driver = visitor.driver
     driver.execute_cdp_cmd(
@@ -171,7 +171,7 @@ def test_axe_finds_no_serious_fault(server: str, scheme: str, width: int) -> Non
     heads = set()
     for path in KINDS:
         driver.get(f"{server}{path}")
-        # The driver comes back, at times, before the style sheet is there.
+        # The driver sometimes returns before the style sheet has loaded.
         WebDriverWait(driver, 10).until(lambda _: driver.execute_script("return document.readyState") == "complete")
         heads.add(
             driver.execute_script(

@@ -1,4 +1,4 @@
-"""Bodies of requests: a limit for each route, nothing long decoded in the server's own process, bounded answers."""
+"""Request bodies: size limits per route, decoding in workers only, responses of limited size."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.web.pages.test_query_page import BROWSER, http
 
 URL_ENCODED = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data; boundary=xyz"
-#: A form may be as long as a query of which each byte is escaped.
+#: A form can be as long as a query with every byte percent-encoded.
 LONGEST_QUERY_FORM = 350_000
 
 
@@ -39,7 +39,7 @@ def table(rows: int) -> bytes:
         ("/api/queries/example-actors-by-type", 390_000, "10,000"),
     ],
 )
-def test_a_body_over_the_limit_of_its_route_is_refused(portal: str, path: str, size: int, limit: str) -> None:
+def test_body_over_route_limit_is_refused(portal: str, path: str, size: int, limit: str) -> None:
     reply = post(portal, b"query=" + b"%" * size, URL_ENCODED, BROWSER, path)
     assert reply.status == 413
     assert f"{limit} bytes" in reply.body.decode()
@@ -48,7 +48,7 @@ def test_a_body_over_the_limit_of_its_route_is_refused(portal: str, path: str, s
 
 @pytest.mark.parametrize("unit", [b"%", b"%41", b"a"])
 @pytest.mark.parametrize("path", ["/sparql", "/sparql/use"])
-def test_a_query_over_its_limit_is_refused_and_not_repeated(portal: str, path: str, unit: bytes) -> None:
+def test_query_over_limit_is_refused_and_not_repeated(portal: str, path: str, unit: bytes) -> None:
     sent = b"format=html&query=" + unit * 109_000
     reply = post(portal, sent, URL_ENCODED, BROWSER, path)
     assert reply.status == 400
@@ -56,14 +56,14 @@ def test_a_query_over_its_limit_is_refused_and_not_repeated(portal: str, path: s
     assert len(reply.body) < 10_000
 
 
-def test_a_refused_query_within_the_limit_stays_in_the_form(portal: str) -> None:
+def test_refused_query_within_limit_stays_in_form(portal: str) -> None:
     query = "SELECT * { " + "# comment\n" * 2_000
     reply = post(portal, query.encode(), "application/sparql-query", BROWSER, "/sparql")
     assert reply.status == 400
     assert Controls(reply.body).fields["query"] == query
 
 
-#: Loaded by each Python of the server as it starts: writes down what decodes more than a query can be.
+#: Loaded by each Python process of the server at start: logs every call that decodes more than the longest query.
 _OBSERVER = """
 import json
 import sys
@@ -86,7 +86,7 @@ FormDataParser.parse = observed("FormDataParser", FormDataParser.parse, lambda g
 
 @pytest.fixture(scope="module")
 def observed(releases: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[running_server]:
-    """A server whose log says when its own process decodes a long body, and that is asked whether it is alive."""
+    """A server that logs when its main process decodes a long body, with a health check in parallel."""
     folder = tmp_path_factory.mktemp("observer")
     (folder / "sitecustomize.py").write_text(f"LONGEST = {LONGEST_QUERY_FORM}\n{_OBSERVER}", encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
@@ -95,13 +95,13 @@ def observed(releases: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         with server as url:
             with Monitor(Address(urlsplit(url).port or 0, "/healthz"), 0.01) as alive:
                 yield server
-            assert not alive.failures, "whoever asks whether the server is alive is answered meanwhile"
+            assert not alive.failures, "health checks must be answered in the meantime"
             assert len(alive.seconds) > 20
 
 
 @pytest.mark.parametrize("path", ["/api/check", "/check", "/suggest/G0020"])
 @pytest.mark.parametrize("name", [name for name in BODIES if name != "rows with findings"])
-def test_only_workers_decode_long_bodies(observed: running_server, path: str, name: str) -> None:
+def test_long_bodies_are_decoded_in_workers_only(observed: running_server, path: str, name: str) -> None:
     content_type, sent = body(BODIES[name], 990_000)
     before = len(observed.log)
     reply = post(observed.url, sent, content_type, BROWSER if path != "/api/check" else "*/*", path)
@@ -109,22 +109,22 @@ def test_only_workers_decode_long_bodies(observed: running_server, path: str, na
     assert "DECODED" not in observed.log[before:]
 
 
-def test_no_page_decodes_the_body_of_a_request() -> None:
-    """Flask would, for whoever asks for one of these."""
+def test_no_page_decodes_request_body() -> None:
+    """Flask decodes the body when one of these attributes is read."""
     decoding = re.compile(r"\brequest\.(form|values|files|json|get_json)\b")
     for path in (ROOT / "src" / "cybilgraph" / "web").rglob("*.*"):
         if path.suffix in (".py", ".html"):
             assert not decoding.search(path.read_text(encoding="utf-8")), path
 
 
-def test_a_text_of_lists_is_a_clear_error(portal: str) -> None:
+def test_text_that_is_not_a_string_is_refused(portal: str) -> None:
     sent = b'{"text":[' + b"[]," * 600_000 + b"[]]}"
     reply = post(portal, sent, "application/json")
     assert reply.status == 400
-    assert json.loads(reply.body)["detail"] == "'text' is the record as a string"
+    assert json.loads(reply.body)["detail"] == "'text' must be a string"
 
 
-def test_a_report_is_bounded_and_its_totals_are_those_of_the_command_line(portal: str, tmp_path: Path) -> None:
+def test_report_is_limited_but_totals_match_command_line(portal: str, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(table(300))
     whole = json.loads(run("check", "a.csv", "-f", "json", cwd=tmp_path).stdout)
     report = json.loads(post(portal, form(part("file", table(300), "a.csv")), MULTIPART).body)
@@ -140,20 +140,20 @@ def test_a_report_is_bounded_and_its_totals_are_those_of_the_command_line(portal
 
 
 @pytest.mark.parametrize("name", ["json", "html", "sarif", "junit", "turtle", "csv", "text", "github"])
-def test_each_format_of_a_report_is_bounded(portal: str, name: str) -> None:
+def test_every_report_format_is_limited(portal: str, name: str) -> None:
     sizes = [len(post(portal, table(rows), "text/csv", path=f"/api/check?format={name}").body) for rows in (600, 1_200)]
     assert max(sizes) < 2_500_000
     assert sizes[1] - sizes[0] < 100_000
 
 
-def test_the_page_of_a_long_table_is_bounded_and_says_what_it_leaves_out(portal: str) -> None:
+def test_page_of_long_report_is_limited_and_counts_omitted_findings(portal: str) -> None:
     reply = post(portal, form(part("file", table(600), "a.csv"), part("lang", b"en")), MULTIPART, BROWSER, "/check")
     assert reply.status == 200
     assert len(reply.body) < 2_000_000
     assert "more findings are not listed. To list all of them, run: cybilgraph check FILE" in reply.body.decode()
 
 
-def test_what_is_refused_of_a_sender_is_not_repeated_in_full(portal: str) -> None:
+def test_refused_sender_fields_are_truncated(portal: str) -> None:
     fields = Controls(http(f"{portal}/suggest/G0020", Accept=BROWSER).body).fields
     reply = submit(
         portal, "/suggest/G0020", **fields | {"send": "yes", "comment": "x" * 900_000, "sender": "y" * 5_000}
@@ -166,7 +166,7 @@ def test_what_is_refused_of_a_sender_is_not_repeated_in_full(portal: str) -> Non
 
 @pytest.mark.parametrize("path", ["/healthz", "/metrics", "/", "/sparql?query=ASK%7B%7D"])
 @pytest.mark.parametrize("other", ["localhost", "example.org", ""])
-def test_two_hosts_are_refused(portal: str, path: str, other: str) -> None:
+def test_duplicate_host_header_is_refused(portal: str, path: str, other: str) -> None:
     address = Address(urlsplit(portal).port or 0, path)
     head = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nHost: {other}\r\nConnection: close\r\n\r\n"
     assert exchange(address, head.encode()).status == 400

@@ -1,4 +1,4 @@
-"""The site as a whole: every IRI leads somewhere, no link is dead, hostile text is shown and no more."""
+"""The site as a whole: every IRI resolves, no link is broken, and hostile text is escaped."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.conftest import graph_of, running_server
 from tests.web.pages.test_query_page import BROWSER, http
 
 FORMS = {"ttl": "turtle", "nt": "nt", "jsonld": "json-ld", "rdf": "xml"}
-#: A page of each kind.
+#: One page of each kind.
 KINDS = (
     "/",
     "/search?q=cyber&theme=cybercrime",
@@ -38,7 +38,7 @@ KINDS = (
 
 
 class Page(HTMLParser):
-    """What links a page has, which names its parts have, and which tags and attributes it uses."""
+    """The links, element ids, tags and attributes of a page."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -56,14 +56,14 @@ class Page(HTMLParser):
 
 
 def iris(release: Release) -> list[str]:
-    """All IRIs of the graph that begin with the base, without their fragments."""
+    """Return all IRIs of the graph that begin with the base, without fragments."""
     lines = graph_of(release.folder).decode()
     return sorted({found.partition("#")[0] for found in re.findall(f"<({re.escape(BASE)}[^>]*)>", lines)})
 
 
 @pytest.fixture(scope="module")
 def pages(server: str, release: Release) -> dict[str, Page]:
-    """The page of every IRI, by path."""
+    """Return the page of every IRI, by path."""
 
     def page(path: str) -> tuple[str, Page]:
         reply = http(f"{server}{path}", Accept=BROWSER)
@@ -75,8 +75,8 @@ def pages(server: str, release: Release) -> dict[str, Page]:
         return dict(threads.map(page, paths))
 
 
-def test_every_iri_leads_to_statements_about_it(server: str, release: Release) -> None:
-    """Each in one form in turn, and those of each kind in all forms."""
+def test_every_iri_resolves_to_statements_about_it(server: str, release: Release) -> None:
+    """Check every IRI in one format, and the first of each kind in all formats."""
     kinds: set[str] = set()
 
     def wrong(numbered: tuple[int, str]) -> str:
@@ -89,7 +89,7 @@ def test_every_iri_leads_to_statements_about_it(server: str, release: Release) -
             reply = http(f"{server}{path}.{form}")
             graph = rdflib.Graph().parse(data=reply.body, format=FORMS[form]) if reply.status == 200 else ()
             node = rdflib.URIRef(iri)
-            # an earlier version is a graph, and what is in it is about its project
+            # an earlier version is a named graph with statements about its project
             about = any(node in (triple[0], triple[2]) for triple in graph) or path.startswith("/graph/")
             if path == "/ontology":
                 about = len(graph) > 300
@@ -102,7 +102,7 @@ def test_every_iri_leads_to_statements_about_it(server: str, release: Release) -
     assert not found
 
 
-def test_no_link_is_dead(server: str, pages: dict[str, Page]) -> None:
+def test_no_link_is_broken(server: str, pages: dict[str, Page]) -> None:
     known = dict(pages)
     for path in KINDS:
         known[path] = Page(http(f"{server}{path}", Accept=BROWSER).body.decode())
@@ -115,7 +115,7 @@ def test_no_link_is_dead(server: str, pages: dict[str, Page]) -> None:
             elif link.startswith("/"):
                 targets.setdefault(link, path)
     left = [link for link in targets if link.partition("#")[0] not in known and "?" not in link]
-    # a search leads to any number of others: one of each kind is enough
+    # a search links to many others; one of each kind is enough
     left += list({re.sub(r"=[^&]*", "", link): link for link in targets if "?" in link}.values())
 
     def dead(link: str) -> str:
@@ -130,7 +130,7 @@ def test_no_link_is_dead(server: str, pages: dict[str, Page]) -> None:
             assert name in known[target].names, (path, link)
 
 
-def test_pages_use_no_style_or_script_of_their_own(server: str) -> None:
+def test_pages_have_no_inline_styles_or_scripts(server: str) -> None:
     for path in KINDS:
         reply = http(f"{server}{path}", Accept=BROWSER)
         policy = reply.headers["content-security-policy"]
@@ -148,8 +148,8 @@ HOSTILE = f'{SCRIPT} {{{{ 7*7 }}}} {{% raw %}} \u202e\u2067 " onclick="alert(1) 
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Release]]:
-    """A server over records that were made to hurt."""
-    csv.field_size_limit(10_000_000)  # one of them has a title of 400,000 letters
+    """Start a server with hostile records."""
+    csv.field_size_limit(10_000_000)  # one record has a title of 400,000 characters
     folder = tmp_path_factory.mktemp("hostile")
     project = {
         "title": HOSTILE,
@@ -181,8 +181,8 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Rel
         yield url, pipeline.Releases(folder / "into").current()
 
 
-def test_hostile_text_is_shown_and_no_more(hostile: tuple[str, Release]) -> None:
-    """On each page kind, and each page of a thing that the records made."""
+def test_hostile_text_is_escaped(hostile: tuple[str, Release]) -> None:
+    """Check each kind of page, and every page that the hostile records create."""
     url, release = hostile
     made = ["/" + iri.removeprefix(BASE) for iri in iris(release) if "666" in iri or "script" in iri or "alert" in iri]
     assert len(made) > 12
@@ -212,9 +212,9 @@ def test_hostile_text_is_shown_and_no_more(hostile: tuple[str, Release]) -> None
     assert shown > 12
     long = http(f"{url}/id/project/G0667", Accept=BROWSER).body.decode()
     assert re.search(
-        r"<h1><bdi>A very long title &amp; [^<]{150,250}…</bdi></h1>\n<details[^>]*><summary>The whole title", long
+        r"<h1><bdi>A very long title &amp; [^<]{150,250}…</bdi></h1>\n<details[^>]*><summary>Full title", long
     )
-    assert b"<dl" not in http(f"{url}/id/project/G0669", Accept=BROWSER).body, "a box with nothing in it"
+    assert b"<dl" not in http(f"{url}/id/project/G0669", Accept=BROWSER).body, "an empty box"
     [data] = re.findall(r"ld\+json\">(.*?)</script>", http(f"{url}/id/project/G0666", Accept=BROWSER).body.decode())
     assert json.loads(data)["name"].startswith("<script>")
     for picture in ("map", "coverage", "timeline", "network", "years"):
@@ -235,7 +235,7 @@ def test_hostile_text_is_shown_and_no_more(hostile: tuple[str, Release]) -> None
         ("/sparql?format=csv&query=SELECT%20?t%20%7B%20?p%20dcterms:title%20?t%20%7D", False),
     ],
 )
-def test_a_table_for_people_has_no_formula_and_an_answer_is_exact(
+def test_spreadsheet_tables_neutralise_formulas_and_answers_are_exact(
     hostile: tuple[str, Release], path: str, guarded: bool
 ) -> None:
     cells = [cell for row in csv.reader(io.StringIO(http(f"{hostile[0]}{path}").body.decode())) for cell in row]
@@ -244,8 +244,8 @@ def test_a_table_for_people_has_no_formula_and_an_answer_is_exact(
     assert all(cell.startswith("'") == guarded for cell in formulas)
 
 
-def test_what_moved_and_what_is_gone(tmp_path: Path) -> None:
-    """An alias leads to the present name, and what only an earlier release had is told so."""
+def test_moved_and_removed_projects_are_handled(tmp_path: Path) -> None:
+    """An alias redirects to the present IRI, and a project of an earlier release gets 410."""
     source = tmp_path / "records.json"
     law = {"title": "A law", "summary": "It helps Fiji."}
     source.write_text(json.dumps({"projects": [law, {"title": "A road", "summary": "It helps Samoa."}]}))
@@ -253,7 +253,7 @@ def test_what_moved_and_what_is_gone(tmp_path: Path) -> None:
     source.write_text(json.dumps({"projects": [law | {"code": "G0001", "slug": "a-law"}]}))
     pipeline.build([source], tmp_path / "into")
     with running_server(tmp_path / "into") as url:
-        reply = http(f"{url}/id/project/a-law", Accept=BROWSER)  # urllib follows
+        reply = http(f"{url}/id/project/a-law", Accept=BROWSER)  # urllib follows redirects
         assert reply.status == 200
         assert "G0001" in reply.body.decode()
         graph = rdflib.Graph().parse(data=http(f"{url}/id/project/a-law.nt").body, format="nt")
@@ -265,7 +265,7 @@ def test_what_moved_and_what_is_gone(tmp_path: Path) -> None:
         assert http(f"{url}/id/project/a-river", Accept=BROWSER).status == 404
 
 
-def test_a_page_asks_three_queries_at_most(server: str) -> None:
+def test_pages_run_at_most_three_queries(server: str) -> None:
     def asked() -> int:
         text = http(f"{server}/metrics").body.decode()
         return sum(
@@ -274,7 +274,7 @@ def test_a_page_asks_three_queries_at_most(server: str) -> None:
             if re.match(r"cybilgraph_cache_(hits|misses)", line)
         )
 
-    while http(f"{server}/readyz").body != b"ready\n":  # what the server asks itself is counted, too
+    while http(f"{server}/readyz").body != b"ready\n":  # the queries of the warm-up are counted too
         time.sleep(0.1)
     before = asked()
     assert before >= 0
@@ -285,8 +285,8 @@ def test_a_page_asks_three_queries_at_most(server: str) -> None:
         before = after
 
 
-def test_each_cell_of_a_table_tells_its_column(server: str) -> None:
-    """On a phone it stands there beside the cell."""
+def test_table_cells_name_their_column(server: str) -> None:
+    """Phones show it next to the cell."""
     tables = [
         table
         for path in (*KINDS, "/sparql?query=SELECT+%3Fs+%3Fp+%7B%3Fs+%3Fp+%3Fo%7D+LIMIT+3")
@@ -296,5 +296,5 @@ def test_each_cell_of_a_table_tells_its_column(server: str) -> None:
     for table in tables:
         heads = re.findall(r"<th scope=\"col\"[^>]*>([^<]*)</th>", table)
         for row in re.findall("<tr>(.*?)</tr>", table.partition("</thead>")[2], re.DOTALL):
-            told = [re.match(r" data-label=\"([^\"]*)\"", cell) for cell in row.split("<td")[1:]]
-            assert [label and label[1] for label in told] == heads[len(heads) - len(told) :], row
+            labels = [re.match(r" data-label=\"([^\"]*)\"", cell) for cell in row.split("<td")[1:]]
+            assert [label and label[1] for label in labels] == heads[len(heads) - len(labels) :], row

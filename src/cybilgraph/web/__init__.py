@@ -1,4 +1,4 @@
-"""The web application: one blueprint a section, made by ``create_app``. It never writes to the graph."""
+"""The web application, one Flask blueprint per section of the site. It never writes to the graph."""
 
 from __future__ import annotations
 
@@ -41,26 +41,26 @@ from cybilgraph.web.suggestions import SuggestionQueue
 _POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-#: Of pages with an editor: it makes style sheets of its own, which only who knows the nonce can.
+#: For pages with the query editor, which inserts style sheets; the browser accepts only those with the nonce.
 _EDITOR_POLICY = (
     "default-src 'none'; style-src 'self' 'nonce-{nonce}'; script-src 'self'; connect-src 'self'; img-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-#: The scripts that were bundled when the package was installed; without them the site has plain forms.
+#: The scripts bundled when the package was installed; without them the site falls back to plain forms.
 BUNDLE = Path(__file__).parent / "static" / "built" / "query.js"
 
 
 def create_app(live: LiveReleases, checker: Checker, settings: Settings, access_log: AccessLog) -> Middleware:
-    """The ASGI application over the release that is live.
+    """Return the ASGI application that serves the current release of ``live``.
 
-    What is sent to be checked goes to ``checker``; what is done is told to ``access_log``.
+    ``checker`` checks submitted records; requests are logged to ``access_log``.
     """
-    csv.field_size_limit(sys.maxsize)  # answers of our own engine are read, whose limit is that of an answer
+    csv.field_size_limit(sys.maxsize)  # the CSV is our own engine's, which limits the size of its answers
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = MAX_UPLOAD_BYTES
     app.url_map.strict_slashes = False
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.jinja_env.filters["titled"] = shorten_title
+    app.jinja_env.filters["shorten"] = shorten_title
     app.extensions["cybilgraph"] = {
         "live": live,
         "comparing": Scheduler(1),
@@ -111,13 +111,13 @@ def create_app(live: LiveReleases, checker: Checker, settings: Settings, access_
 
 
 def _compile(app: Flask) -> None:
-    """Have all templates compiled, before the first visitor of each kind of page."""
+    """Compile all templates, so that no visitor has to wait for it."""
     for name in app.jinja_env.list_templates():
         app.jinja_env.get_template(name)
 
 
 def _nonce() -> str:
-    """The secret of this page, by which its editor may make style sheets."""
+    """Return the nonce of this page, which allows its editor to insert style sheets."""
     if "nonce" not in g:
         g.nonce = secrets.token_urlsafe(16)
     nonce: str = g.nonce
@@ -125,8 +125,10 @@ def _nonce() -> str:
 
 
 def _headers(response: Response) -> Response:
-    """Set the headers of every page: any site may read it, none may frame it or run a script in it, and a cache asks
-    again each time unless the page says otherwise.
+    """Set the headers of every page.
+
+    Other sites may read pages, but not frame them or run scripts in them; caches revalidate unless the page sets
+    its own Cache-Control.
     """
     response.headers.setdefault("Access-Control-Allow-Origin", "*")
     response.headers.setdefault("Cache-Control", "no-cache")
@@ -137,5 +139,5 @@ def _headers(response: Response) -> Response:
         response.headers.setdefault(name, value)
     response.vary.add("Accept")
     if not current_app.extensions["cybilgraph"]["public_url"]:
-        response.vary.add("Host")  # links begin with it
+        response.vary.add("Host")  # absolute links contain it
     return response

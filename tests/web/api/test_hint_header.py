@@ -1,4 +1,4 @@
-"""Advice over HTTP: in a header for programs, in words for people, in the problem of a query that was stopped."""
+"""Query hints over HTTP: in a header, on the page, and in the problem details of a stopped query."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _ITEM = r'"(?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*"(?:;[a-z]+=[a-z0-9]+)*'
 LIST = re.compile(rf"{_ITEM}(?:, {_ITEM})*")
 
 
-def test_an_empty_answer_says_why_and_a_full_one_nothing(server: str) -> None:
-    for _ in range(2):  # from the engine, then as it was kept
+def test_only_empty_answers_have_hints(server: str) -> None:
+    for _ in range(2):  # first from the engine, then from the cache
         reply = get(server, EMPTY)
         assert reply.headers["cybilgraph-advice"] == f'"{TOLD}";why=empty;line=2'
         assert "Cybilgraph-Advice" in reply.headers["access-control-expose-headers"]
@@ -33,35 +33,35 @@ def test_an_empty_answer_says_why_and_a_full_one_nothing(server: str) -> None:
 @pytest.mark.parametrize(
     "text", ['"é" \\ 😀', "two\r\nlines: Set-Cookie: x", "\x00\x7f", "x" * 5000, "plain"], ids=range(5)
 )
-def test_the_header_is_a_list_of_strings_whatever_is_told(text: str) -> None:
+def test_header_is_a_valid_list_of_strings_for_any_text(text: str) -> None:
     sent = hint_headers([Hint("empty", "first", 1), Hint("slow", text)])["cybilgraph-advice"]
     assert LIST.fullmatch(sent)
     assert len(sent) <= 2000
     assert hint_headers([]) == {}
 
 
-def test_hostile_names_reach_the_header_escaped(server: str) -> None:
+def test_hostile_names_are_escaped_in_the_header(server: str) -> None:
     query = 'SELECT * { ?p cyb:country "Bel\\r\\nize\\u0000é\\"\\\\" ; dcterms:title "\\n\\nX"@en }'
     sent = get(server, query).headers["cybilgraph-advice"]
     assert LIST.fullmatch(sent)
 
 
-def test_people_read_it_on_the_page(server: str) -> None:
+def test_page_shows_hints(server: str) -> None:
     page = get(server, EMPTY, accept="text/html").body.decode()
     assert f"<li>Line 2: {TOLD}</li>" in page
     full = get(server, "SELECT ?p { ?p cyb:country country:BZ }", accept="text/html").body.decode()
     assert 'id="advice"' not in full
 
 
-def test_people_may_ask_for_it(server: str) -> None:
+def test_explain_button_shows_hints(server: str) -> None:
     page = get(server, "SELECT ?p { ?p cyb:country country:BZ }", accept="text/html", explain="yes").body.decode()
     assert "No problems found" in page
-    assert "Belize" not in page.partition('id="answer"')[2], "it is not run"
+    assert "Belize" not in page.partition('id="answer"')[2], "the query is not run"
     endless = "SELECT * { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i } ORDER BY ?a"
     assert "share no variable" in get(server, endless, accept="text/html", explain="yes").body.decode()
 
 
-def test_a_stopped_query_says_why(server: str) -> None:
+def test_query_over_time_limit_has_hints(server: str) -> None:
     slow = "SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i FILTER(STR(?c) < STR(?f) && STR(?i) < STR(?a)) }"
     reply = get(server, slow, timeout="0.5")
     assert re.match(r'"[^"]*share no variable[^"]*";why=slow', reply.headers["cybilgraph-advice"])
@@ -72,7 +72,7 @@ def test_a_stopped_query_says_why(server: str) -> None:
 
 
 @pytest.mark.parametrize("query", ["SELECT ?é {\n\t?é ?b “x” }", f'ASK {{ ?a ?b "{"é" * 200}" ?c ?d ?e }}'])
-def test_a_mistake_has_its_place_however_it_was_sent(server: str, query: str) -> None:
+def test_syntax_error_has_its_position_for_every_way_of_sending(server: str, query: str) -> None:
     direct = {"Content_Type": "application/sparql-query"}
     form = {"Content_Type": "application/x-www-form-urlencoded"}
     replies = [
@@ -86,7 +86,7 @@ def test_a_mistake_has_its_place_however_it_was_sent(server: str, query: str) ->
     assert problem["hint"]
 
 
-def test_explain_over_an_endpoint_and_a_release(server: str, releases: object) -> None:
+def test_explain_works_with_endpoint_and_release(server: str, releases: object) -> None:
     assert run("query", EMPTY, "--from", releases, "--explain").stdout.decode() == f"line 2: {TOLD}\n"
     remote = run("query", EMPTY, "--from", f"{server}/sparql", "--explain")
     assert remote.stdout.decode() == f"line 2: {TOLD}\n"

@@ -1,4 +1,4 @@
-"""Each example query is a path of the API; what is put in for its parameters are terms, and never SPARQL."""
+"""Each example query is an API endpoint; parameter values become RDF terms, never SPARQL."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def ask(server: str, name: str, *pairs: tuple[str, str], method: str = "GET", **
 
 
 @pytest.mark.parametrize("query", QUERIES.values(), ids=QUERIES)
-def test_a_path_answers_what_the_text_of_its_query_does(server: str, query: Query) -> None:
+def test_endpoint_answers_like_the_text_of_its_query(server: str, query: Query) -> None:
     for fmt in named_queries.formats(query):
         text = send(server, "GET", f"/sparql?{urlencode(q(query.text, format=fmt.name))}")
         assert text.status == 200
@@ -40,7 +40,7 @@ def test_a_path_answers_what_the_text_of_its_query_does(server: str, query: Quer
 
 
 @pytest.mark.parametrize("query", QUERIES.values(), ids=QUERIES)
-def test_no_parameter_hides_one_that_every_path_has(query: Query) -> None:
+def test_query_parameters_do_not_shadow_common_ones(query: Query) -> None:
     assert not {own.name for own in query.parameters} & {
         *named_queries.COMMON_PARAMETERS,
         *named_queries.TABLE_PARAMETERS,
@@ -71,9 +71,9 @@ def test_no_parameter_hides_one_that_every_path_has(query: Query) -> None:
         (COUNTRY, [("country", f"{ID}country/")], 400, "no country is called"),
         (COUNTRY, [("country", f"{ID}country/%42Z")], 400, "no country is called"),
         (COUNTRY, [("country", "BZ"), ("country", "Guyana")], 200, r"Belize,G0020[\s\S]*Guyana,"),
-        (COUNTRY, [("country", "")], 400, "country is empty.*it is BZ then"),
-        (COUNTRY, [("country", ""), ("country", "BZ")], 200, "Belize,G0020"),  # a field of a form that was left empty
-        (COUNTRY, [("limit", "1"), ("limit", "2")], 400, "More than one limit"),
+        (COUNTRY, [("country", "")], 400, "country is empty.*to use the default, BZ"),
+        (COUNTRY, [("country", ""), ("country", "BZ")], 200, "Belize,G0020"),  # an empty form field
+        (COUNTRY, [("limit", "1"), ("limit", "2")], 400, "more than one limit"),
         (COUNTRY, [("country", "BZ"), ("release", "1"), ("timeout", "5")], 200, "Belize,G0020"),
         (COUNTRY, [("limit", "1")], 200, r"\A.*\r\nBelize,,.*\r\n\Z"),
         (COUNTRY, [("limit", "1"), ("offset", "1")], 200, r"\A.*\r\nBelize,G0020.*\r\n\Z"),
@@ -84,12 +84,12 @@ def test_no_parameter_hides_one_that_every_path_has(query: Query) -> None:
         (COUNTRY, [("town", "x")], 400, "Its parameters: country"),
         (COUNTRY, [("query", "ASK {}")], 400, "no parameter 'query'"),
         (COUNTRY, [("default-graph-uri", "http://x/")], 400, "no parameter"),
-        (COUNTRY, [("limit", "1 OFFSET 3")], 400, "no number of rows"),
-        (COUNTRY, [("limit", "-1")], 400, "no number of rows"),
-        (COUNTRY, [("limit", "٣")], 400, "no number of rows"),
+        (COUNTRY, [("limit", "1 OFFSET 3")], 400, "is not a number of rows"),
+        (COUNTRY, [("limit", "-1")], 400, "is not a number of rows"),
+        (COUNTRY, [("limit", "٣")], 400, "is not a number of rows"),
         (COUNTRY, [("release", "99")], 404, "Available releases: 1"),
         (COUNTRY, [("format", "turtle")], 406, "json, xml, csv, tsv"),
-        (COUNTRY, [("format", "png")], 406, "no format 'png'"),
+        (COUNTRY, [("format", "png")], 406, "format 'png' is not available"),
         (WHOLE, [("limit", "1")], 400, "no parameter 'limit'"),
         ("example-active-projects-per-year", [("from", "18")], 400, "is not a year"),
         ("example-active-projects-per-year", [("from", "2018"), ("to", "2019")], 200, r"year,.*\r\n2018,.*\r\n2019,.*\r\n\Z"),
@@ -103,14 +103,16 @@ def test_no_parameter_hides_one_that_every_path_has(query: Query) -> None:
         (f"{COUNTRY}/more", [], 404, "There is no query"),
     ],
 )  # fmt: skip
-def test_parameters(server: str, name: str, pairs: list[tuple[str, str]], status: int, says: str) -> None:
+def test_parameters_are_bound_or_rejected(
+    server: str, name: str, pairs: list[tuple[str, str]], status: int, says: str
+) -> None:
     reply = ask(server, name, *pairs, Accept="text/csv, text/turtle;q=0.5")
     assert reply.status == status
     assert re.search(says, reply.body.decode() if status == 200 else json.dumps(reply.problem, ensure_ascii=False))
     assert status == 200 or reply.type == PROBLEM
 
 
-def test_methods(server: str) -> None:
+def test_unsupported_methods_are_rejected(server: str) -> None:
     for name in (COUNTRY, f"{COUNTRY}.csv"):
         options = ask(server, name, method="OPTIONS")
         assert (options.status, options.headers["allow"]) == (204, "GET, HEAD, OPTIONS")
@@ -124,7 +126,7 @@ def test_methods(server: str) -> None:
         assert ask(server, name, If_None_Match=got.headers["etag"]).status == 304
 
 
-def test_the_list_names_all_and_leads_to_each(server: str) -> None:
+def test_list_links_to_every_query(server: str) -> None:
     reply = send(server, "GET", "/api/queries")
     assert reply.type == "application/json"
     rows = json.loads(reply.body)["queries"]
@@ -136,16 +138,16 @@ def test_the_list_names_all_and_leads_to_each(server: str) -> None:
             assert send(server, "GET", link).status == 200
 
 
-def test_people_get_a_page_that_leads_to_the_data(server: str) -> None:
+def test_browser_gets_a_page_with_links_to_the_data(server: str) -> None:
     asked = ask(server, COUNTRY, ("country", "Guyana"), Accept=BROWSER)
     assert asked.type == "text/html; charset=utf-8"
     page = asked.body.decode()
     assert "<h1>Projects in a country</h1>" in page
     assert 'name="country" value="Guyana"' in page
     links: dict[str, Format] = {f"/api/queries/{COUNTRY}.{fmt.name}?country=Guyana": fmt for fmt in FORMATS}
-    told = [link for link in links if f'href="{link}"' in page]
-    assert [links[link].name for link in told] == ["json", "xml", "csv", "tsv"]
-    for link in told:
+    listed = [link for link in links if f'href="{link}"' in page]
+    assert [links[link].name for link in listed] == ["json", "xml", "csv", "tsv"]
+    for link in listed:
         reply = send(server, "GET", link, Accept=BROWSER)
         assert (reply.status, reply.type) == (200, links[link].content_type)
     wrong = ask(server, COUNTRY, ("country", "Belise"), Accept=BROWSER)
@@ -158,7 +160,7 @@ def test_people_get_a_page_that_leads_to_the_data(server: str) -> None:
     assert 'href="/api/queries/example-who-funds-whom.csv"' in page
 
 
-def test_an_answer_names_where_it_stays_what_it_is(server: str) -> None:
+def test_answer_has_a_permalink(server: str) -> None:
     for target in (
         f"/api/queries/{COUNTRY}?country=C%C3%B4te%20d%27Ivoire&country=BZ&limit=5",
         f"/api/queries/{COUNTRY}.csv",
@@ -185,7 +187,7 @@ def test_an_answer_names_where_it_stays_what_it_is(server: str) -> None:
 
 
 @pytest.mark.parametrize("path", [f"/queries/{COUNTRY}", f"/api/queries/{COUNTRY}"])
-def test_the_page_of_a_query_has_what_was_given_in_its_fields_and_in_its_text(server: str, path: str) -> None:
+def test_query_page_shows_the_sent_values(server: str, path: str) -> None:
     page = send(server, "GET", f"{path}?country=Kenya&country=BZ", Accept=BROWSER).body.decode()
     assert re.findall(r'<input [^>]*name="country" value="([^"]*)"', page) == ["Kenya", "BZ"]
     assert "VALUES ?country { &lt;https://w3id.org/cybilgraph/id/country/KE&gt;" in page
@@ -193,7 +195,7 @@ def test_the_page_of_a_query_has_what_was_given_in_its_fields_and_in_its_text(se
 
 
 @pytest.mark.parametrize("path", [f"/queries/{COUNTRY}", f"/api/queries/{COUNTRY}"])
-def test_a_value_that_is_not_known_is_told_of_beside_its_field(server: str, path: str) -> None:
+def test_unknown_value_is_reported_next_to_its_field(server: str, path: str) -> None:
     reply = send(server, "GET", f"{path}?country=Belise", Accept=BROWSER)
     assert reply.status == 400
     page = reply.body.decode()
@@ -207,7 +209,7 @@ def test_a_value_that_is_not_known_is_told_of_beside_its_field(server: str, path
     ("years", "status"),
     [("from=2016&to=2015", 400), ("from=2015&to=2015", 200), ("from=2090", 400), ("to=1990", 400), ("to=2015", 200)],
 )
-def test_years_must_be_a_range(server: str, years: str, status: int) -> None:
+def test_years_must_form_a_range(server: str, years: str, status: int) -> None:
     for path in ("/api/queries/example-active-projects-per-year", "/queries/example-active-projects-per-year"):
         reply = send(server, "GET", f"{path}?{years}", Accept=BROWSER if path.startswith("/q") else "text/csv")
         assert (reply.status, b"No year is from" in reply.body) == (status, status == 400), path

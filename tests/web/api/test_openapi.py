@@ -1,4 +1,4 @@
-"""The OpenAPI document is valid, and true: each path that it tells of answers as it tells."""
+"""The OpenAPI document is valid and correct: each endpoint behaves as described."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def document(portal: str) -> dict[str, Any]:
     return found
 
 
-def test_the_document_is_valid(document: dict[str, Any]) -> None:
+def test_document_is_valid(document: dict[str, Any]) -> None:
     assert document["openapi"].startswith("3.1")
     validate(document)
 
 
-def test_a_parameter_tells_in_which_forms_a_thing_is_named(document: dict[str, Any]) -> None:
+def test_parameters_describe_the_accepted_identifiers(document: dict[str, Any]) -> None:
     country, *_ = document["paths"]["/api/queries/example-projects-in-country"]["get"]["parameters"]
     assert "a code or a name, or the IRI https://w3id.org/cybilgraph/id/country/…" in country["description"]
 
@@ -51,7 +51,7 @@ CALLS = [(row, media_type) for row in OPERATIONS for media_type in (row.examples
 
 
 @pytest.mark.parametrize(("row", "media_type"), CALLS, ids=lambda value: getattr(value, "path", value) or "-")
-def test_each_operation_answers_its_example(
+def test_every_operation_accepts_its_example(
     portal: str, document: dict[str, Any], row: Operation, media_type: str
 ) -> None:
     reply = call(portal, row, media_type)
@@ -64,15 +64,15 @@ def test_each_operation_answers_its_example(
 
 
 @pytest.mark.parametrize(("row", "media_type"), CALLS[:1], ids=["check"])
-def test_each_kind_of_answer_can_be_had(portal: str, row: Operation, media_type: str) -> None:
+def test_every_documented_media_type_is_available(portal: str, row: Operation, media_type: str) -> None:
     for accept in row.answers:
         reply = call(portal, row, media_type, accept)
         assert (reply.status, reply.content_type.partition(";")[0]) == (200, accept)
 
 
-def test_problems_are_as_told(portal: str, document: dict[str, Any]) -> None:
+def test_problems_match_their_schema(portal: str, document: dict[str, Any]) -> None:
     schema = {"$ref": "#/components/schemas/Problem", "components": document["components"]}
-    told = document["paths"]["/api/check"]["post"]["responses"]
+    responses = document["paths"]["/api/check"]["post"]["responses"]
     for media_type, body, status in (
         ("image/png", b"x", 415),
         ("application/json", b'{"text":1}', 400),
@@ -80,11 +80,11 @@ def test_problems_are_as_told(portal: str, document: dict[str, Any]) -> None:
     ):
         reply = http(f"{portal}/api/check", "POST", body, Content_Type=media_type)
         assert reply.status == status
-        assert str(status) in told
+        assert str(status) in responses
         jsonschema.validate(json.loads(reply.body), schema)
 
 
-def test_every_path_of_the_api_is_in_the_document(portal: str, document: dict[str, Any]) -> None:
+def test_document_covers_every_api_path(portal: str, document: dict[str, Any]) -> None:
     for path in ("/api/check", "/api/openapi.json", "/sparql", "/ontology", "/shapes", "/shapes.ttl", "/check", "/"):
         assert path in document["paths"]
         method = next(iter(document["paths"][path])).upper()

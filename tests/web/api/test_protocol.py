@@ -1,4 +1,4 @@
-"""The SPARQL 1.1 Protocol for queries, over HTTP, as one table. Each row of GET is asked as HEAD, too."""
+"""The SPARQL 1.1 Protocol for queries over HTTP, as a table of cases. Each GET case is repeated as HEAD."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def send(
     timeout: float = 60,
     **headers: str,
 ) -> Reply:
-    """One request with these headers, and no others but Host, Accept-Encoding: identity and Content-Length."""
+    """Send a request with these headers, and no others except Host, Accept-Encoding: identity and Content-Length."""
     place = urlsplit(server)
     assert place.hostname
     connection = http.client.HTTPConnection(place.hostname, place.port, timeout=timeout, source_address=(source, 0))
@@ -78,7 +78,7 @@ def send(
 
 @dataclass(frozen=True)
 class Case:
-    """A row: the request; then status, type, a pattern of the body, and patterns of headers."""
+    """A case: the request, and the expected status, media type, body pattern and header patterns."""
 
     what: str
     pairs: list[tuple[str, str]] = field(default_factory=list)
@@ -109,7 +109,7 @@ def post(what: str, kind: str | None, body: str | bytes, pairs: Any = (), **expe
 
 
 def over(what: str, query: str, n: str, *graphs: tuple[str, str]) -> list[Case]:
-    """The same dataset in each of the three ways to send a query."""
+    """Return a case for the same dataset in each of the three ways to send a query."""
     has = rf"\A\w+\r\n{n}\r\n\Z" if n else r"\A\w+\r\n\Z"
     return [
         Case(f"{what}, GET", [("query", query), *graphs], accept="text/csv", has=has),
@@ -144,7 +144,7 @@ DATASETS = [
     *over("one default graph", TITLES, "1", (DEFAULT, HISTORY)),
     *over("several default graphs", TITLES, "1", (DEFAULT, HISTORY), (DEFAULT, NOWHERE)),
     *over("an unknown default graph is empty", TITLES, "0", (DEFAULT, NOWHERE)),
-    Case("an unknown default graph is told of", [*q(TITLES), (DEFAULT, NOWHERE)],
+    Case("an unknown default graph is reported", [*q(TITLES), (DEFAULT, NOWHERE)],
          sent={"cybilgraph-advice": f'"There is no graph <{NOWHERE}> in this release.*'}),
     *over("only default graphs: none is named", GRAPHS, "", (DEFAULT, HISTORY)),
     *over("one named graph", GRAPHS, HISTORY, (NAMED, HISTORY)),
@@ -159,7 +159,7 @@ DATASETS = [
     *over("FROM of nothing, which is not fetched", TITLES.replace("{", f"FROM <{NOWHERE}> {{"), "0"),
     *over("FROM NAMED alone", GRAPHS.replace("{", f"FROM NAMED <{HISTORY}> {{", 1), HISTORY),
     *[
-        Case(f"{name} is no absolute IRI: {value!r}", [("query", SELECT), (name, value)], status=400)
+        Case(f"{name} is not an absolute IRI: {value!r}", [("query", SELECT), (name, value)], status=400)
         for name in (DEFAULT, NAMED)
         for value in ("x", "", "http://a b/", "http://x/> } #")
     ],
@@ -267,8 +267,8 @@ WRONG = [
     *[Case(f"an empty query {given!r}", q(given), status=400, type=PROBLEM, has="Send it as query=") for given in ("", " \n", "\ufeff")],
     Case("an empty query, for a browser", q(""), accept=BROWSER, status=400, type=HTML, has="<textarea"),
     post("an empty query", DIRECT, "", status=400, type=PROBLEM, has="Send it as query="),
-    Case("two queries, one empty", [*q(""), *q(SELECT)], status=400, type=PROBLEM, has="More than one"),
-    Case("two queries", [*q(SELECT), *q(SELECT)], status=400, type=PROBLEM, has="More than one"),
+    Case("two queries, one empty", [*q(""), *q(SELECT)], status=400, type=PROBLEM, has="more than one"),
+    Case("two queries", [*q(SELECT), *q(SELECT)], status=400, type=PROBLEM, has="more than one"),
     Case("bytes that are no UTF-8", path="/sparql?query=ASK%7B%7D%23%FF", status=400, type=PROBLEM, has="UTF-8"),
     Case("no number of seconds", q(SELECT, timeout="soon"), status=400, type=PROBLEM),
     Case("no time at all", q(SELECT, timeout="-1"), status=400, type=PROBLEM),
@@ -297,9 +297,9 @@ WRONG = [
          status=415, type=PROBLEM),
     post("POST a query with a byte order mark", DIRECT, "\ufeffASK {}", accept="application/sparql-results+json"),
     Case("GET an update", [("update", "CLEAR ALL")], status=403, type=PROBLEM, has="read-only"),
-    Case("two releases", [*q(SELECT, release="1"), ("release", "2")], status=400, has="More than one release"),
-    Case("release 0", q(SELECT, release="0"), status=400, type=PROBLEM, has="no number of a release"),
-    *[Case(f"Host: {host}", headers={"Host": host}, accept="text/turtle", status=400, has="no name or address")
+    Case("two releases", [*q(SELECT, release="1"), ("release", "2")], status=400, has="more than one release"),
+    Case("release 0", q(SELECT, release="0"), status=400, type=PROBLEM, has="is not a release number"),
+    *[Case(f"Host: {host}", headers={"Host": host}, accept="text/turtle", status=400, has="is not the name or address")
       for host in ('a"b', "a<b", "[::1", "a\\b", "a{b}", "a%zz", "a/b?c", "x" * 5000)],
     post("POST text", "text/plain", SELECT, status=415, type=PROBLEM, has=re.escape(DIRECT)),
     post("POST of no type, a form", None, urlencode(q(SELECT)), status=415, type=PROBLEM),
@@ -314,7 +314,7 @@ WRONG = [
     Case("too slow", q(SLOW, timeout="0.5"), status=504, type=PROBLEM, has=r"0\.5 seconds"),
     Case("too slow for a moment", q(f"{SLOW} # moment", timeout="0.004"), status=504, has=r"after 0\.00[1-4]\d* seconds"),
 ]  # fmt: skip
-#: What the W3C's tests of the protocol ask of queries, beside what stands above: each by its name there.
+#: The remaining cases of the W3C's protocol tests for queries, by their names there.
 W3C = [
     Case("query_get", q("ASK {}"), accept=f"{JSON}, {XML}", has="true"),
     post("query_post_form", FORM, urlencode(q("ASK {}")), accept=f"{JSON}, {XML}", has="true"),
@@ -342,17 +342,17 @@ TABLE = [*WAYS, *DATASETS, *CHOICES, *NAMES, *SERVICE, *OPTIONS, *LASTING, *WRON
 
 
 def unsigned(policy: str) -> str:
-    """A policy without its nonce."""
+    """Return a policy without its nonce."""
     return re.sub("'nonce-[^']+'", "", policy)
 
 
 @pytest.mark.parametrize("case", TABLE, ids=[case.what for case in TABLE])
-def test_the_protocol(server: str, case: Case) -> None:
+def test_sparql_protocol_case(server: str, case: Case) -> None:
     check(server, case)
 
 
 def check(server: str, case: Case, *, head: bool = True) -> None:
-    """Hold a row of the table against a server; what it gives as GET, also as HEAD."""
+    """Check a case against a server; repeat a GET as HEAD."""
     reply = case.call(server)
     assert reply.status == case.status, reply.body[:500]
     assert not case.type or reply.type == case.type
@@ -363,36 +363,36 @@ def check(server: str, case: Case, *, head: bool = True) -> None:
     assert reply.headers["x-content-type-options"] == "nosniff"
     assert "Accept" in reply.headers["vary"]
     if reply.type == PROBLEM:
-        told = reply.problem
-        assert told["status"] == case.status
-        assert told["type"] == "about:blank"
-        assert told["title"] == http.client.responses[case.status]
-        assert told["detail"]
-        assert told["instance"] == case.path.partition("?")[0].rstrip("/")
-    if head and case.method == "GET" and case.status not in (422, 504):  # which take long
+        problem = reply.problem
+        assert problem["status"] == case.status
+        assert problem["type"] == "about:blank"
+        assert problem["title"] == http.client.responses[case.status]
+        assert problem["detail"]
+        assert problem["instance"] == case.path.partition("?")[0].rstrip("/")
+    if head and case.method == "GET" and case.status not in (422, 504):  # slow cases
         alone = case.call(server, "HEAD")
         assert not alone.body
         assert alone.status == reply.status
         assert "content-length" in reply.headers
         policy = "content-security-policy"
-        if policy in reply.headers:  # a nonce is of one response
+        if policy in reply.headers:  # each response has its own nonce
             assert unsigned(alone.headers[policy]) == unsigned(reply.headers[policy])
         other = {
             "date",
             policy,
             *(("content-length",) if case.sent.get("etag") == "^$" else ()),
-        }  # RAND() may be shorter
+        }  # the length of RAND() varies
         assert {*alone.headers.items()} ^ {*reply.headers.items()} <= {
             (name, headers[name]) for name in other for headers in (alone.headers, reply.headers) if name in headers
         }
 
 
-def test_the_whole_table_of_formats_is_asked() -> None:
-    told = {case.what for case in NAMES}
-    assert all(any(f"format={fmt.name}," in what for what in told) for fmt in FORMATS)
+def test_cases_cover_all_formats() -> None:
+    names = {case.what for case in NAMES}
+    assert all(any(f"format={fmt.name}," in what for what in names) for fmt in FORMATS)
 
 
-def test_a_syntax_error_shows_the_line_and_a_hint(server: str) -> None:
+def test_syntax_error_has_line_and_hint(server: str) -> None:
     query = "SELECT ?s\nWHERE { ?s ex:name ?o }"
     for case in (
         Case("", q(query)),
@@ -407,15 +407,15 @@ def test_a_syntax_error_shows_the_line_and_a_hint(server: str) -> None:
         assert "ex:" in problem["hint"]
 
 
-def test_an_address_that_is_too_long_is_a_clear_4xx(server: str) -> None:
-    """The server reads no more than 64 kB of it, and answers by itself: the query goes into the body."""
+def test_overlong_url_gets_a_clear_4xx(server: str) -> None:
+    """The HTTP server reads at most 64 kB of a URL and responds by itself; longer queries belong in the body."""
     for size in (66_000, 100_000, 200_000):
         reply = send(server, "GET", f"/sparql?query={'x' * size}")
         assert reply.status in (414, 431)
     assert send(server, "GET", f"/sparql?{urlencode(q('ASK {}'))}").status == 200
 
 
-def test_headers_that_are_too_large_are_a_clear_4xx(server: str) -> None:
+def test_oversized_headers_get_a_clear_4xx(server: str) -> None:
     place = urlsplit(server)
     with socket.create_connection((place.hostname, place.port), timeout=10) as stream:
         stream.sendall(
@@ -425,7 +425,7 @@ def test_headers_that_are_too_large_are_a_clear_4xx(server: str) -> None:
     assert send(server, "GET", f"/sparql?{urlencode(q('ASK {}'))}").status == 200
 
 
-# What is not asked again, and in which coding
+# Conditional requests and content codings
 
 MANY = "SELECT ?project ?title { ?project dcterms:title ?title } ORDER BY ?title"
 
@@ -437,7 +437,7 @@ def many(
     return send(server, method, f"/sparql?{urlencode(pairs)}", **headers)
 
 
-def test_who_has_the_answer_is_told_so(server: str) -> None:
+def test_matching_etag_gets_304(server: str) -> None:
     first = many(server)
     for given in (first.headers["etag"], f"W/{first.headers['etag']}", f'"x", {first.headers["etag"]}'):
         for method in ("GET", "HEAD"):
@@ -446,7 +446,7 @@ def test_who_has_the_answer_is_told_so(server: str) -> None:
             for name in ("etag", "vary", "cache-control", "cybilgraph-release", "link"):
                 assert again.headers[name] == first.headers[name]
     assert many(server, If_None_Match='"x"').body == first.body
-    assert many(server, If_None_Match="*").status == 304  # any answer, if there is one (RFC 9110, section 13.1.2)
+    assert many(server, If_None_Match="*").status == 304  # matches any existing answer (RFC 9110, section 13.1.2)
     assert many(server, query="SELECT * {", If_None_Match="*").status == 400
     posted = send(
         server,
@@ -461,27 +461,27 @@ def test_who_has_the_answer_is_told_so(server: str) -> None:
 
 
 def raw(server: str, request: str) -> bytes:
-    """All that comes over a connection on which this is sent."""
+    """Send bytes over a connection, and return everything received."""
     place = urlsplit(server)
     with socket.create_connection((place.hostname, place.port), timeout=30) as stream:
         stream.sendall(request.replace("\n", "\r\n").encode())
         return b"".join(iter(lambda: stream.recv(100_000), b""))
 
 
-def test_a_header_in_several_lines_is_one_list(server: str) -> None:
+def test_repeated_header_lines_form_one_list(server: str) -> None:
     etag = many(server).headers["etag"]
     asked = (
         f"GET /sparql?{urlencode(q(MANY))} HTTP/1.1\nHost: x\nConnection: close\nAccept: text/csv\nAccept: image/png\n"
     )
     assert raw(server, f"{asked}\n").startswith(b"HTTP/1.1 200 ")
     assert raw(server, f'{asked}If-None-Match: {etag}\nIf-None-Match: "x"\n\n').startswith(b"HTTP/1.1 304 ")
-    assert raw(server, f"{asked}Host: y\n\n").startswith(b"HTTP/1.1 400 "), "no list (RFC 9112, section 3.2)"
+    assert raw(server, f"{asked}Host: y\n\n").startswith(b"HTTP/1.1 400 "), "not a list (RFC 9112, section 3.2)"
 
 
 @pytest.mark.parametrize("length", [0, 5, 60])
 @pytest.mark.parametrize("first", [True, False])
-def test_no_request_hides_in_a_body_with_two_lengths(server: str, length: int, *, first: bool) -> None:
-    """The chunks count, and the connection ends (RFC 9112, section 6.3); the length never comes to us."""
+def test_conflicting_content_lengths_do_not_smuggle_a_request(server: str, length: int, *, first: bool) -> None:
+    """The chunked encoding takes precedence, and the connection is closed (RFC 9112, section 6.3)."""
     lines = [f"Content-Length: {length}", "Transfer-Encoding: chunked"][:: 1 if first else -1]
     head = "\n".join(["POST /sparql HTTP/1.1", "Host: x", f"Content-Type: {DIRECT}", *lines])
     answer = raw(server, f"{head}\n\n6\nASK {{}}\n0\n\nGET /healthz HTTP/1.1\nHost: x\n\n")
@@ -490,7 +490,7 @@ def test_no_request_hides_in_a_body_with_two_lengths(server: str, length: int, *
     assert answer.endswith(b'"boolean":true}')
 
 
-def test_codings_are_of_the_same_bytes(server: str) -> None:
+def test_content_codings_encode_the_same_bytes(server: str) -> None:
     plain = many(server)
     assert len(plain.body) > 1_000
     assert "content-encoding" not in plain.headers
@@ -511,7 +511,7 @@ def test_codings_are_of_the_same_bytes(server: str) -> None:
     assert many(server, "HEAD", Accept_Encoding="gzip").headers["content-encoding"] == "gzip"
 
 
-def test_etags_differ_where_bytes_may(server: str) -> None:
+def test_etags_differ_when_bytes_may_differ(server: str) -> None:
     replies = [
         many(server),
         many(server, name="tsv"),
@@ -521,16 +521,16 @@ def test_etags_differ_where_bytes_may(server: str) -> None:
         send(server, "GET", f"/sparql?{urlencode([*q(MANY, format='csv'), (NAMED, HISTORY)])}"),
     ]
     tags = [reply.headers["etag"] for reply in replies]
-    assert all(re.fullmatch(r'"[0-9a-f-]+"', tag) for tag in tags), "strong"
+    assert all(re.fullmatch(r'"[0-9a-f-]+"', tag) for tag in tags), "a strong ETag"
     assert len(set(tags)) == len(tags)
-    assert many(server, release="1").headers["etag"] == tags[0], "one release, named or not"
+    assert many(server, release="1").headers["etag"] == tags[0], "the same release, whether named or not"
 
 
-# Of a busy server
+# A busy server
 
 
-def test_one_client_that_asks_too_much_is_told_when_to_come_again(server: str) -> None:
-    """The queue of a client is its own: another is answered meanwhile."""
+def test_client_over_its_limit_gets_retry_after(server: str) -> None:
+    """Each client has its own queue: another client is answered meanwhile."""
     place = urlsplit(server)
     request = f"GET /sparql?{urlencode(q(SLOW, timeout='20'))} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
     streams = []
@@ -554,7 +554,7 @@ def test_one_client_that_asks_too_much_is_told_when_to_come_again(server: str) -
             stream.close()
 
 
-def test_when_all_are_busy_everyone_is_told_when_to_come_again(server: str) -> None:
+def test_overloaded_server_sends_retry_after(server: str) -> None:
     target = f"/sparql?{urlencode(q(SLOW, timeout='8'))}"
     with ThreadPoolExecutor(32) as pool:
         sources = [f"127.0.0.{10 + client}" for client in range(4) for _ in range(8)]
@@ -567,7 +567,7 @@ def test_when_all_are_busy_everyone_is_told_when_to_come_again(server: str) -> N
             assert int(reply.headers["retry-after"]) > 0
 
 
-def test_a_body_that_does_not_come_is_a_408(server: str) -> None:
+def test_missing_body_gets_408(server: str) -> None:
     place = urlsplit(server)
     head = f"POST /sparql HTTP/1.1\r\nHost: x\r\nContent-Type: {DIRECT}\r\nContent-Length: 50\r\n\r\nASK"
     with socket.create_connection((place.hostname, place.port), timeout=60) as stream:
@@ -577,7 +577,7 @@ def test_a_body_that_does_not_come_is_a_408(server: str) -> None:
     assert b'"status": 408' in answer
 
 
-def test_graphs_are_the_same_in_each_format(server: str) -> None:
+def test_graph_is_the_same_in_every_format(server: str) -> None:
     parsers = {
         "turtle": "turtle",
         "ntriples": "nt",

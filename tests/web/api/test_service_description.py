@@ -1,4 +1,4 @@
-"""What describes the dataset to programs is well formed, leads to what there is, and counts as SPARQL counts."""
+"""The machine-readable descriptions of the dataset are valid, link to existing resources, and have correct counts."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def partition(void: rdflib.Graph, kind: str, name: str, count: str) -> dict[str,
     return {str(void.value(node, URIRef(name))): int(str(void.value(node, URIRef(count)))) for node in nodes}
 
 
-def test_void_counts_as_sparql_does(server: str) -> None:
+def test_void_counts_match_sparql(server: str) -> None:
     void = graph(get(server, "/.well-known/void"))
 
     def number(term: str) -> int:
@@ -71,7 +71,7 @@ def test_void_counts_as_sparql_does(server: str) -> None:
         assert send(server, "GET", f"/{example.removeprefix(BASE)}").status == 200
 
 
-def test_every_file_that_is_described_is_there(server: str, release: Release) -> None:
+def test_described_files_exist(server: str, release: Release) -> None:
     catalog = graph(get(server, "/catalog"))
     files = list(catalog.objects(DATASET, URIRef(DCAT.distribution)))
     assert len(files) == 2 * len(GRAPH_FORMATS) + 6
@@ -95,7 +95,7 @@ def test_every_file_that_is_described_is_there(server: str, release: Release) ->
 
 
 @pytest.mark.parametrize("name", ["/.well-known/void", "/catalog"])
-def test_the_descriptions_hold_our_shapes(server: str, name: str) -> None:
+def test_descriptions_conform_to_their_shapes(server: str, name: str) -> None:
     data = graph(get(server, name))
     conforms, _, said = pyshacl.validate(data, shacl_graph=str(SAMPLES / "descriptions.ttl"), advanced=True)
     assert conforms, said
@@ -103,13 +103,13 @@ def test_the_descriptions_hold_our_shapes(server: str, name: str) -> None:
 
 
 @pytest.mark.parametrize("broken", [DCAT.byteSize, DCTERMS.publisher, SPDX.checksumValue, DCTERMS.temporal])
-def test_the_shapes_see_what_is_missing(release: Release, broken: str) -> None:
+def test_shapes_detect_missing_statements(release: Release, broken: str) -> None:
     data = rdflib.Graph().parse(release.folder / "public" / "dcat.ttl")
     data.remove((None, URIRef(broken), None))
     assert not pyshacl.validate(data, shacl_graph=str(SAMPLES / "descriptions.ttl"))[0]
 
 
-def test_a_licence_is_told_of_the_dataset_and_of_each_file(releases: Path, server: str) -> None:
+def test_licence_applies_to_dataset_and_files(releases: Path, server: str) -> None:
     licence = "https://creativecommons.org/licenses/by/4.0/"
     with running_server(releases, "--licence", licence) as url:
         for target in ("/catalog", "/.well-known/void", "/release/1.ttl"):
@@ -132,12 +132,12 @@ def test_a_licence_is_told_of_the_dataset_and_of_each_file(releases: Path, serve
     assert b"license" not in get(server, "/", Accept=BROWSER).body
 
 
-def test_the_files_of_a_release_say_the_same(server: str, release: Release) -> None:
+def test_description_files_of_a_release_agree(server: str, release: Release) -> None:
     public = release.folder / "public"
     turtle, jsonld, rdf = (rdflib.Graph().parse(public / f"dcat.{suffix}") for suffix in ("ttl", "jsonld", "rdf"))
     assert set(turtle) == set(jsonld) == set(rdf)
     here = graph(get(server, "/catalog"))
-    assert len(here) == len(turtle) + 5, "the page of the collection is of the server"
+    assert len(here) == len(turtle) + 5, "the page of the collection is under the server's URL"
     assert len(rdflib.Graph().parse(public / "void.ttl")) == len(graph(get(server, "/.well-known/void")))
 
 
@@ -154,7 +154,9 @@ def test_the_files_of_a_release_say_the_same(server: str, release: Release) -> N
         ("/.well-known/void", BROWSER, "text/turtle; charset=utf-8", "turtle"),
     ],
 )
-def test_kinds_of_answers(server: str, target: str, accept: str, content_type: str, name: str) -> None:
+def test_descriptions_are_content_negotiated(
+    server: str, target: str, accept: str, content_type: str, name: str
+) -> None:
     reply = send(server, "GET", target, Accept=accept)
     if not name:
         assert reply.status == 404
@@ -166,7 +168,7 @@ def test_kinds_of_answers(server: str, target: str, accept: str, content_type: s
     assert len(reply.body) < 50_000_000
 
 
-def test_the_catalogue_is_paged_as_harvesters_expect(server: str) -> None:
+def test_catalogue_has_paging_for_harvesters(server: str) -> None:
     catalog = graph(get(server, "/catalog"))
     [page] = catalog.subjects(RDF.type, URIRef(HYDRA.PagedCollection))
     assert str(page) == f"{server}/catalog"
@@ -176,7 +178,7 @@ def test_the_catalogue_is_paged_as_harvesters_expect(server: str) -> None:
     )
 
 
-def test_the_dataset_in_the_page(server: str) -> None:
+def test_home_page_describes_the_dataset(server: str) -> None:
     for target in ("/", "/release/1", "/releases"):
         page = get(server, target, Accept=BROWSER).body.decode()
         [text] = re.findall(r'<script type="application/ld\+json">(.*?)</script>', page)
@@ -184,13 +186,13 @@ def test_the_dataset_in_the_page(server: str) -> None:
         assert (found["@type"], found["@id"], found["version"]) == ("Dataset", str(DATASET), "1")
         assert len(found["distribution"]) == 18
         assert found["distribution"][0]["contentUrl"].startswith(f"{server}/release/1/")
-        assert 50 <= len(found["description"]) <= 5000, "what search engines take"
+        assert 50 <= len(found["description"]) <= 5000, "required by search engines"
     for accept, place in ((BROWSER, "/release/1"), ("text/turtle", "/catalog")):
         reply = send(server, "GET", "/dataset", Accept=accept)
         assert (reply.status, reply.headers["location"]) == (303, place)
 
 
-def test_the_sitemap_lists_every_project(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sitemap_lists_every_project(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     space = "{http://www.sitemaps.org/schemas/sitemap/0.9}"
     index = ElementTree.fromstring(get(server, "/sitemap.xml").body)
     parts = [str(place.text) for place in index.iter(f"{space}loc")]

@@ -1,4 +1,4 @@
-"""The code that a page gives for a query is run, as a visitor would run it."""
+"""The code snippets of the query page, run as a visitor would run them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.web.pages.test_check_form_in_browser import Browser
 from tests.web.pages.test_check_form_in_browser import pytestmark as needs_chromium
 from tests.web.pages.test_query_page import BROWSER, http
 
-#: Whatever stands in a query, it comes whole to the endpoint.
+#: Queries that must reach the endpoint unchanged.
 QUERIES = {
     "table": "SELECT ?code { project:G0020 dcterms:identifier ?code }",
     "quotes": """SELECT (CONCAT('"', ?c, "'") AS ?code) { project:G0020 dcterms:identifier ?c } # `$HOME ${x} """
@@ -47,7 +47,7 @@ def code(server: str, query: str) -> dict[str, str]:
         ("R", ("Rscript", "-e")),
     ],
 )
-def test_it_runs(server: str, query: str, language: str, command: tuple[str, ...]) -> None:
+def test_snippet_runs(server: str, query: str, language: str, command: tuple[str, ...]) -> None:
     needed = "curl" if language == "curl" else command[0]
     if not shutil.which(needed):
         pytest.skip(f"no {needed} on this machine")
@@ -58,18 +58,18 @@ def test_it_runs(server: str, query: str, language: str, command: tuple[str, ...
     assert counted.get(language, "G0020") in result.stdout
 
 
-def test_every_language_is_given_and_the_query_is_not_run(server: str) -> None:
+def test_usage_page_has_all_languages_without_running_the_query(server: str) -> None:
     given = code(server, "SELECT ?x { ?x ?y ?z . ?a ?b ?c . ?d ?e ?f }")
     assert given.keys() == {"citation", *snippets.LANGUAGES.values()}
     assert "release 1" in given["citation"]
 
 
-def test_no_query_and_updates_are_refused(server: str) -> None:
+def test_missing_query_and_updates_are_refused(server: str) -> None:
     assert http(f"{server}/sparql/use").status == 400
     assert http(f"{server}/sparql/use?query=CLEAR+ALL").status == 403
 
 
-#: What a hostile link could hold. PLANT is a command that leaves a file, one for each language.
+#: Queries as a hostile link could contain them. PLANT is a command that creates a file, one per language.
 HOSTILE = {
     "carriage return": 'SELECT ("""\rQUERY\rPLANT\r""" AS ?x) {}',
     "both line ends": 'SELECT ("""\r\nQUERY\r\nPLANT\r\n\rQUERY_\rPLANT\r""" AS ?x) {}',
@@ -86,7 +86,7 @@ HOSTILE = {
 
 
 class Recorder(ThreadingHTTPServer):
-    """An endpoint that records the queries it receives, and finds nothing."""
+    """An endpoint that records the queries it receives and returns no results."""
 
     daemon_threads = True
 
@@ -121,7 +121,7 @@ def recorder() -> Iterator[Recorder]:
 
 
 def meant(query: str) -> str:
-    """A query without escapes, with plain line ends."""
+    """Return a query with its escapes decoded and its line ends normalised."""
     plain = re.sub(r"\r\n?", "\n", query)
     return re.sub(r"\\u([0-9A-F]{4})", lambda found: chr(int(found[1], 16)), plain).strip()
 
@@ -136,16 +136,16 @@ def meant(query: str) -> str:
         ("R", ("R", "--no-save", "--quiet"), "file.create('planted')"),
     ],
 )
-def test_nothing_in_a_query_runs_as_code(
+def test_query_text_cannot_inject_code(
     server: str, recorder: Recorder, tmp_path: Path, query: str, language: str, command: tuple[str, ...], plant: str
 ) -> None:
     for program in (command[0], "curl") if language == "curl" else command[:1]:
         if not shutil.which(program):
             pytest.skip(f"no {program} on this machine")
     hostile = query.replace("PLANT", plant)
-    # A browser reads any line end as a line feed (HTML, section 13.2.3.5), before it copies the text.
+    # A browser normalises line ends to line feeds (HTML, section 13.2.3.5) before it copies the text.
     text = re.sub(r"\r\n?", "\n", code(server, hostile)[language]).replace(server, recorder.url)
-    # It is fed as lines, as when pasted into a terminal.
+    # Send it line by line, as if pasted into a terminal.
     done = subprocess.run(command, input=text.encode() + b"\n", cwd=tmp_path, capture_output=True, timeout=60)
     assert not list(tmp_path.iterdir())
     assert done.returncode == 0, done.stderr.decode()
@@ -153,7 +153,7 @@ def test_nothing_in_a_query_runs_as_code(
     assert not re.search(r"[^\S \n]|[\x00-\x08\x0e-\x1f\x7f\u2028\u2029\u202e\u2066]", text)
 
 
-def test_escaped_characters_mean_the_same(server: str) -> None:
+def test_escaping_preserves_the_meaning_of_a_query(server: str) -> None:
     query = 'SELECT ("a\x07b\u2028c\u202ed\x7f" AS ?x) {}'
     found = [
         http(f"{server}/sparql?{urlencode({'query': sent, 'format': 'json'})}").body
@@ -164,7 +164,7 @@ def test_escaped_characters_mean_the_same(server: str) -> None:
 
 
 @needs_chromium
-def test_the_copy_button_copies_nothing_that_runs(server: str, recorder: Recorder, tmp_path: Path) -> None:
+def test_copied_snippet_cannot_run_commands(server: str, recorder: Recorder, tmp_path: Path) -> None:
     if not shutil.which("curl"):
         pytest.skip("no curl on this machine")
     hostile = HOSTILE["carriage return"].replace("PLANT", "touch planted")
@@ -185,5 +185,5 @@ def test_the_copy_button_copies_nothing_that_runs(server: str, recorder: Recorde
     assert [meant(received) for received in recorder.received] == [meant(hostile)]
 
 
-def test_raw_strings_of_r_end_at_no_text_of_a_query() -> None:
+def test_query_text_cannot_end_a_raw_string_of_r() -> None:
     assert snippets._r('a)"b)-"').startswith('r"--(')

@@ -1,4 +1,4 @@
-"""The checker: the same findings as the command line, in processes that are limited and replaced."""
+"""The checker reports the same findings as the command line, in limited, replaceable processes."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def checker() -> Iterator[Checker]:
 
 @pytest.fixture(autouse=True)
 def nothing_was_denied(caplog: pytest.LogCaptureFixture, request: pytest.FixtureRequest) -> Iterator[None]:
-    """No check tries to open what it has not read before its process was confined."""
+    """No check opens a file that its process did not load before it was sandboxed."""
     yield
     if "fails" not in request.node.name:
         assert [record.getMessage() for record in caplog.get_records("call") if record.levelno >= logging.ERROR] == []
@@ -54,7 +54,7 @@ def nothing_was_denied(caplog: pytest.LogCaptureFixture, request: pytest.Fixture
     [*sorted(RECORDS.iterdir())[:4], *sorted((SAMPLES / "one-project").iterdir()), SAMPLES / "formats" / "iati.xml"],
     ids=lambda path: path.name,
 )
-def test_a_file_is_checked_as_the_command_line_does(checker: Checker, path: Path) -> None:
+def test_report_equals_that_of_the_command_line(checker: Checker, path: Path) -> None:
     answer = checker.check(Submission(path.name, path.read_bytes()), [JSON])
     report = json.loads(answer.parts[JSON])
     here = pipeline.check(path)
@@ -74,7 +74,7 @@ def test_a_file_is_checked_as_the_command_line_does(checker: Checker, path: Path
         ("A" * 100_000, "no longer describes the same project"),
     ],
 )
-def test_a_worker_tells_whether_a_record_is_still_of_its_project(checker: Checker, edited: str, problem: str) -> None:
+def test_worker_detects_edits_that_change_the_project(checker: Checker, edited: str, problem: str) -> None:
     given = Submission("page.txt", edited.encode(), base=SEED.read_text(encoding="utf-8"))
     found = checker.check(given, [EDIT]).parts[EDIT]
     what, _ = json.loads(found) if found else ("", "")
@@ -83,7 +83,7 @@ def test_a_worker_tells_whether_a_record_is_still_of_its_project(checker: Checke
     assert len(what) < 1_000
 
 
-def test_what_lies_where_the_server_was_started_is_never_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_worker_ignores_modules_in_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "json.py").write_text("raise SystemExit(3)")
     monkeypatch.chdir(tmp_path)
     checker = Checker(CheckLimits(workers=1, seconds=60))
@@ -94,8 +94,8 @@ def test_what_lies_where_the_server_was_started_is_never_run(tmp_path: Path, mon
 
 
 @pytest.mark.parametrize("name", [name for number, name in enumerate(cases()) if number % 37 == 5])
-def test_a_hostile_file_is_read_as_it_is_outside(checker: Checker, name: str) -> None:
-    """What a worker cannot open later, it has read before: nothing is told of files that it lacks."""
+def test_hostile_file_gives_the_same_report_in_a_worker(checker: Checker, name: str) -> None:
+    """A worker has loaded everything it needs, so no finding is about files it cannot open."""
     content = cases()[name]()
     if len(content) > 300_000:
         pytest.skip("too slow for this test: larger files are for test_hostile.py")
@@ -110,13 +110,13 @@ def test_a_hostile_file_is_read_as_it_is_outside(checker: Checker, name: str) ->
     assert bool(found) == bool(here.findings)
 
 
-def test_what_can_be_wished_for(checker: Checker) -> None:
-    wishes = [f"report/{name}" for name in OUTPUTS] + [f"rdf/{fmt.name}" for fmt in GRAPH_FORMATS]
-    wishes += ["derived", *(f"form/{name}" for name in WRITERS)]
-    answer = checker.check(Submission("page.txt", SEED.read_bytes()), wishes)
-    assert list(answer.parts) == wishes
+def test_all_outputs_can_be_requested(checker: Checker) -> None:
+    outputs = [f"report/{name}" for name in OUTPUTS] + [f"rdf/{fmt.name}" for fmt in GRAPH_FORMATS]
+    outputs += ["derived", *(f"form/{name}" for name in WRITERS)]
+    answer = checker.check(Submission("page.txt", SEED.read_bytes()), outputs)
+    assert list(answer.parts) == outputs
     assert all(answer.parts.values())
-    for name in ("csv", "xlsx", "json", "yaml"):  # what is written can be sent again
+    for name in ("csv", "xlsx", "json", "yaml"):  # the output can be checked again
         again = checker.check(Submission(f"page.{name}", answer.parts[f"form/{name}"]), ["derived"])
         assert again.records == 1
     assert answer.parts["form/yaml"] == WRITERS["yaml"](pipeline.read(SEED))
@@ -127,7 +127,7 @@ def test_what_can_be_wished_for(checker: Checker) -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_languages_and_days(checker: Checker, language: str) -> None:
+def test_language_and_date_are_applied(checker: Checker, language: str) -> None:
     page = b"A project\n\nStatus: Finished\n\nFrom: Apr 2018\n\nTo: Mar 2030\n\nSummary\n\nIt helps Belize.\n"
     answer = checker.check(Submission("a.txt", page, language, "2031-01-01"), [JSON])
     here = pipeline.check_input(Input("a.txt", data=page)).report
@@ -138,7 +138,7 @@ def test_languages_and_days(checker: Checker, language: str) -> None:
     assert messages <= {translate(finding, language).message for finding in here.findings}
 
 
-def test_nothing_is_fetched_and_no_file_is_opened(checker: Checker, tmp_path: Path) -> None:
+def test_check_opens_no_connection_and_no_file(checker: Checker, tmp_path: Path) -> None:
     secret = tmp_path / "secret.txt"
     secret.write_text("a secret", encoding="utf-8")
     reached = threading.Event()
@@ -183,7 +183,7 @@ def strict() -> Iterator[Checker]:
 
 
 @pytest.mark.timeout(60)
-def test_a_check_that_takes_too_long_is_stopped_and_its_worker_replaced(strict: Checker) -> None:
+def test_check_over_time_limit_is_stopped_and_its_worker_replaced(strict: Checker) -> None:
     before = strict.processes
     with pytest.raises(CheckTimeout, match="stopped after 3 seconds"):
         strict.check(SLOW, [JSON])
@@ -191,7 +191,7 @@ def test_a_check_that_takes_too_long_is_stopped_and_its_worker_replaced(strict: 
     assert strict.processes != before
 
 
-def test_a_check_that_takes_too_much_memory_is_told_so() -> None:
+def test_check_over_memory_limit_is_rejected() -> None:
     tight = Checker(CheckLimits(workers=1, memory=40_000_000))
     heavy = b'{"title":"x","outcomes":[' + b'"a",' * 300_000 + b'"a"]}'
     with pytest.raises(CheckTooHeavy):
@@ -200,18 +200,18 @@ def test_a_check_that_takes_too_much_memory_is_told_so() -> None:
     tight.close()
 
 
-def test_a_worker_that_is_killed_is_replaced(strict: Checker) -> None:
+def test_killed_worker_is_replaced(strict: Checker) -> None:
     with ThreadPoolExecutor(1) as pool:
         checked = pool.submit(strict.check, SLOW, [JSON])
         time.sleep(0.5)
         os.kill(strict.processes[0], signal.SIGKILL)
-        with pytest.raises(CheckerBusy, match="ended by something else"):  # the record is not to blame
+        with pytest.raises(CheckerBusy, match="was interrupted"):  # not the fault of the record
             checked.result()
     assert strict.check(SMALL, [JSON]).records == 1
 
 
 @pytest.mark.timeout(60)
-def test_only_so_many_wait(strict: Checker) -> None:
+def test_queue_is_bounded(strict: Checker) -> None:
     ended: list[type[BaseException]] = []
 
     def ask() -> None:
@@ -230,22 +230,22 @@ def test_only_so_many_wait(strict: Checker) -> None:
     assert CheckTimeout in ended
 
 
-def test_checks_of_one_client_do_not_keep_those_of_another_waiting() -> None:
+def test_checks_of_one_client_do_not_delay_another() -> None:
     checker = Checker(CheckLimits(seconds=30))
     flood, other = [Caller("flood") for _ in range(4)], Caller("other")
     checker.check(SMALL, [JSON], other)
     with ThreadPoolExecutor(4) as threads:
         asked = [threads.submit(checker.check, SLOW, [JSON], caller) for caller in flood]
-        wait(asked, 0.5)  # by then, all have come
+        wait(asked, 0.5)  # by then, all have arrived
         for _ in range(3):
             assert checker.check(SMALL, [JSON], other).records == 1
-        assert not any(one.done() for one in asked), "else nothing was proved"
+        assert not any(one.done() for one in asked), "otherwise the test proves nothing"
         for caller in flood:
             caller.leave()
     checker.close()
 
 
-def test_what_would_wait_on_disk_waits_in_memory(checker: Checker) -> None:
+def test_worker_spills_to_memory_instead_of_disk(checker: Checker) -> None:
     rows = b"".join(b"Project %d of a long name %s,It helps Belize.\n" % (n, b"x " * 1_500) for n in range(300))
     assert checker.check(Submission("a.csv", b"title,summary\n" + rows), [JSON, "rdf/ntriples"]).records == 300
 
@@ -258,10 +258,10 @@ def test_what_would_wait_on_disk_waits_in_memory(checker: Checker) -> None:
     ],
 )
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_output_can_be_written(checker: Checker, content: bytes, language: str) -> None:
-    wishes = [*(f"report/{name}" for name in OUTPUTS), *(f"rdf/{fmt.name}" for fmt in GRAPH_FORMATS)]
-    wishes += ["derived", *(f"form/{name}" for name in WRITERS)]
-    assert checker.check(Submission("a.csv", content, language), wishes).records == 2
+def test_worker_can_write_every_output(checker: Checker, content: bytes, language: str) -> None:
+    outputs = [*(f"report/{name}" for name in OUTPUTS), *(f"rdf/{fmt.name}" for fmt in GRAPH_FORMATS)]
+    outputs += ["derived", *(f"form/{name}" for name in WRITERS)]
+    assert checker.check(Submission("a.csv", content, language), outputs).records == 2
 
 
 _OPENS_A_FILE = """
@@ -277,14 +277,14 @@ pipeline.check_input = opens_a_file
 """
 
 
-def test_a_check_that_opens_a_file_fails_and_the_log_names_it(
+def test_check_that_opens_a_file_fails_with_a_log_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "sitecustomize.py").write_text(_OPENS_A_FILE, encoding="utf-8")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     checker = Checker(CheckLimits(workers=1, seconds=60))
     try:
-        with pytest.raises(CheckFailed, match="could not check this file"):
+        with pytest.raises(CheckFailed, match="could not be checked"):
             checker.check(Submission("opens.txt", SEED.read_bytes()), [JSON])
         assert "open '/etc/hostname' at " in caplog.text
         assert "Operation not permitted: '/etc/hostname'" in caplog.text
@@ -293,7 +293,7 @@ def test_a_check_that_opens_a_file_fails_and_the_log_names_it(
         checker.close()
 
 
-def test_every_suffix_can_be_read(checker: Checker) -> None:
+def test_worker_can_read_every_suffix(checker: Checker) -> None:
     from tests.support.hostile import GOOD
 
     for suffix in READERS:

@@ -1,4 +1,4 @@
-"""What has changed between releases, over HTTP: for people, as a patch, as JSON, Atom and an event stream."""
+"""Changes between releases over HTTP: as a page, a patch, JSON, Atom and an event stream."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ RECORD = f"{BASE}record/"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four releases: the first taken away; of the seed and another; with the seed changed; without the other."""
+    """Build four releases: one that is removed; the seed and another record; the seed changed; without the other record."""
     folder, sources = tmp_path_factory.mktemp("shelf"), tmp_path_factory.mktemp("sources")
     seed, another = sources / SEED.name, sources / "cmm-review-samoa.txt"
     shutil.copy(SEED, seed)
@@ -53,7 +53,7 @@ def site(folder: Path) -> Iterator[str]:
         yield url
 
 
-def test_a_patch_is_exact_and_tells_its_checksums(site: str, folder: Path) -> None:
+def test_patch_is_exact_and_has_checksums(site: str, folder: Path) -> None:
     reply = send(site, "GET", "/changes.rdfp?since=2")
     assert reply.type == "text/x-rdf-patch; charset=utf-8"
     digest = base64.b64encode(hashlib.sha256(reply.body).digest()).decode()
@@ -67,15 +67,15 @@ def test_a_patch_is_exact_and_tells_its_checksums(site: str, folder: Path) -> No
         assert send(site, "GET", target, Accept=accept).body == reply.body
 
 
-def test_json_tells_records_with_what_changed(site: str) -> None:
-    told = json.loads(send(site, "GET", "/changes.json?since=2&until=4").body)
-    assert (told["since"]["release"], told["until"]["release"]) == (2, 4)
-    changed, removed = told["records"]
+def test_json_lists_changed_records_with_their_fields(site: str) -> None:
+    changes = json.loads(send(site, "GET", "/changes.json?since=2&until=4").body)
+    assert (changes["since"]["release"], changes["until"]["release"]) == (2, 4)
+    changed, removed = changes["records"]
     assert changed["record"] == f"{RECORD}G0020"
     assert changed["fields"] == [{"name": "status", "old": ["Finished"], "new": ["Ongoing"]}]
     assert changed["words"] == "status: Finished → Ongoing."
     assert (removed["kind"], removed["title"]) == ("removed", "CMM Review - Samoa")
-    assert changed["modified"] <= removed["modified"] == told["until"]["created"]
+    assert changed["modified"] <= removed["modified"] == changes["until"]["created"]
 
 
 def test_atom_has_entries_and_tombstones(site: str) -> None:
@@ -91,18 +91,18 @@ def test_atom_has_entries_and_tombstones(site: str) -> None:
     assert all(feed.find(f"{ATOM}{name}") is not None for name in ("title", "author", "link"))
 
 
-def test_people_are_told_in_words(site: str) -> None:
+def test_page_describes_changes(site: str) -> None:
     page = send(site, "GET", "/changes", Accept=BROWSER).body.decode()
     assert "<del>Finished</del> → <ins>Ongoing</ins>" in page
     assert "<del>CMM Review - Samoa</del>" in page
     assert 'href="/id/project/cmm-review-samoa?release=2"' in page
-    assert "No record has changed" in send(site, "GET", "/changes?since=4", Accept=BROWSER).body.decode()
+    assert "No records changed" in send(site, "GET", "/changes?since=4", Accept=BROWSER).body.decode()
 
 
 @pytest.mark.parametrize(
     "target", ["/changes.rdfp?since=2", "/changes.json", "/changes.atom?since=3", "/feed", "/feed/4"]
 )
-def test_who_has_it_is_told_so(site: str, target: str) -> None:
+def test_matching_etag_gets_304(site: str, target: str) -> None:
     reply = send(site, "GET", target)
     etag = reply.headers["etag"]
     assert etag.startswith('"')
@@ -124,16 +124,16 @@ def test_who_has_it_is_told_so(site: str, target: str) -> None:
         ("/feed/1", 410, "no longer available"),
         ("/feed/77/all", 404, "There is no release 77"),
         ("/record/G0020?release=1", 410, "no longer available"),
-        ("/record/G0020?release=x", 400, "no number of a release"),
+        ("/record/G0020?release=x", 400, "is not a release number"),
     ],
 )
-def test_what_is_not_there_is_told(site: str, target: str, status: int, says: str) -> None:
+def test_missing_release_or_format_is_reported(site: str, target: str, status: int, says: str) -> None:
     reply = send(site, "GET", target.replace("²", "%C2%B2"))
     assert (reply.status, reply.type) == (status, PROBLEM)
     assert says in f"{reply.problem['detail']} {reply.problem['hint']}"
 
 
-def test_the_event_stream_leads_to_every_version(site: str) -> None:
+def test_event_stream_links_to_every_version(site: str) -> None:
     node = rdflib.URIRef
     root = rdflib.Graph().parse(data=send(site, "GET", "/feed.nt").body, format="nt")
     stream = node(f"{BASE}feed")
@@ -151,7 +151,7 @@ def test_the_event_stream_leads_to_every_version(site: str) -> None:
             dates[str(member)] = str(graph.value(member, node(DCTERMS.created)))
             assert str(member).startswith(str(graph.value(member, node(DCTERMS.isVersionOf))))
     assert members == {
-        "G0020?release=1": node(ACTIVITY.Create),  # it has not moved since, though that is not kept
+        "G0020?release=1": node(ACTIVITY.Create),  # unchanged since release 1, which is no longer kept
         "cmm-review-samoa?release=2": node(ACTIVITY.Create),
         "G0020?release=3": node(ACTIVITY.Update),
         "cmm-review-samoa?release=4": node(ACTIVITY.Delete),
@@ -162,7 +162,7 @@ def test_the_event_stream_leads_to_every_version(site: str) -> None:
     assert send(site, "GET", "/feed", Accept=BROWSER).headers["location"] == "/changes"
 
 
-def test_a_record_stays_readable_as_of_an_earlier_release(site: str) -> None:
+def test_earlier_version_of_a_record_stays_readable(site: str) -> None:
     then, now = (send(site, "GET", f"/record/G0020.nt{pinned}") for pinned in ("?release=2", ""))
     assert then.headers["cybilgraph-release"] == "2"
     text = {status: send(site, "GET", f"/id/project/G0020.nt?release={status}").body for status in (2, 3)}
@@ -172,17 +172,21 @@ def test_a_record_stays_readable_as_of_an_earlier_release(site: str) -> None:
     page = send(site, "GET", "/record/G0020?release=2", Accept=BROWSER)
     assert page.headers["location"] == "/id/project/G0020?release=2"
     page = send(site, "GET", page.headers["location"], Accept=BROWSER)
-    assert "This is as of release 2" in page.body.decode()
+    assert "You are viewing release 2" in page.body.decode()
 
 
 @pytest.mark.parametrize("path", ["/id/project/cmm-review-samoa", "/id/project/G0020", "/id/country/WS", "/id/group"])
-def test_no_link_of_a_page_as_of_an_earlier_release_is_dead(site: str, path: str) -> None:
+def test_links_of_pinned_pages_work(site: str, path: str) -> None:
     gone = send(site, "GET", path, Accept=BROWSER)
     assert gone.status == (410 if "cmm" in path else 200)
     address = f"{path}?release=3"
-    assert ("cmm" in path) == (f'<a href="{address}">Its page as of then</a>' in gone.body.decode())
+    assert ("cmm" in path) == (f'<a href="{address}">View the page of that release</a>' in gone.body.decode())
     page = send(site, "GET", address, Accept=BROWSER).body.decode()
-    assert ("cmm" in path) == ("It is in none since." in page) != ("See it as it is now" in page)
+    assert (
+        ("cmm" in path)
+        == ("The current release no longer has this page." in page)
+        != ("View the current version" in page)
+    )
     for link in dict.fromkeys(re.findall(r'href="(/(?:id|record|graph|suggest)/[^"]*)"', page)):
         there = send(site, "GET", unescape(link))
         assert there.status == 200, link

@@ -1,4 +1,4 @@
-"""Where the marks of pictures stand."""
+"""The layout of charts."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from cybilgraph.web.pages.charts import Bar, TimeSpan
 
 
 @pytest.mark.parametrize(("value", "shade"), [(0, 0), (1, 1), (3, 2), (4, 3), (31, 5), (32, 6), (9_999, 6)])
-def test_shades(value: int, shade: int) -> None:
+def test_shade_grows_with_the_number_of_projects(value: int, shade: int) -> None:
     assert charts.shade(value) == shade
 
 
-def test_the_map_has_every_country_once_inside_its_box() -> None:
+def test_map_shows_every_country_once_within_its_bounds() -> None:
     picture = charts.world_map({"BZ": 2, "TV": 1}, {})
     codes = [mark["code"] for mark in picture.marks if mark["code"]]
     assert len(codes) == len(set(codes))
     known = load_gazetteer().entries["country"]
     assert set(codes) <= set(known)
-    # what is no land of its own on this map, or nobody lives there
+    # territories without a shape of their own, or uninhabited
     parts = {"AQ", "BQ", "BV", "CC", "CX", "GF", "GP", "MQ", "RE", "SJ", "YT", "TK", "UM", "GI"}
     assert set(known) - set(codes) <= parts
     for mark in picture.marks:
@@ -34,14 +34,14 @@ def test_the_map_has_every_country_once_inside_its_box() -> None:
     assert next(mark for mark in picture.marks if mark["code"] == "BZ")["shade"] == 2
 
 
-def test_no_shape_of_the_map_crosses_it() -> None:
+def test_map_shapes_do_not_wrap_around() -> None:
     for mark in charts.world_map({}, {}).marks:
         for piece in str(mark["path"]).split("M")[1:]:
             for dx, _ in re.findall(r"(-?\d+),(-?\d+)", piece)[1:]:
                 assert abs(int(dx)) < 300, mark["code"]
 
 
-def test_the_timeline_knows_precision_and_open_ends() -> None:
+def test_timeline_respects_date_precision_and_open_ends() -> None:
     picture = charts.timeline([
         TimeSpan("a", "", "2018", "2018"),
         TimeSpan("b", "", "2018-01", "2018-12"),
@@ -58,28 +58,28 @@ def test_the_timeline_knows_precision_and_open_ends() -> None:
     assert [tick["label"] for tick in picture.ticks] == ["2018", "2019", "2020"]
 
 
-def test_the_timeline_draws_an_end_before_its_start() -> None:
+def test_timeline_accepts_an_end_before_its_start() -> None:
     picture = charts.timeline([TimeSpan("a", "", "2021-06", "2020-03", "Finished")])
     assert [tick["label"] for tick in picture.ticks] == ["2021"]
     assert [mark["when"] for mark in picture.marks] == ["2021-06 – 2020-03"]
 
 
-def test_columns_and_years() -> None:
+def test_years_active_counts_projects_per_year() -> None:
     picture = charts.years_active([TimeSpan("a", "", "2018-05", "2020"), TimeSpan("b", "", "2020", "")])
     assert [(mark["label"], mark["value"]) for mark in picture.marks] == [("2018", 1), ("2019", 1), ("2020", 2)]
     assert charts.columns([]).marks == []
     assert charts.columns([Bar("x", "", 0)]).marks[0]["height"] == 0
 
 
-def test_the_matrix_has_a_cell_for_each_pair() -> None:
+def test_matrix_has_a_cell_for_every_pair() -> None:
     rows = [{"countryName": "Belize", "country": "BZ", "theme": "t1", "projects": "3"}]
     rows += [{"countryName": "Chad", "country": "TD", "theme": "", "projects": "1"}]
-    picture = charts.matrix(rows, [("t1", "One"), ("t2", "Two"), ("", "No theme told")])
+    picture = charts.matrix(rows, [("t1", "One"), ("t2", "Two"), ("", "No theme given")])
     cells = [[(cell["value"], cell["shade"]) for cell in mark["cells"]] for mark in picture.marks]  # type: ignore[attr-defined]
     assert cells == [[(3, 2), (0, 0), (0, 0)], [(0, 0), (0, 0), (1, 1)]]
 
 
-def test_the_network_keeps_to_its_columns() -> None:
+def test_network_limits_the_nodes_of_a_column() -> None:
     rows = [
         {"fromRole": "funder", "from": f"f{n}", "fromName": f"F{n}", "toRole": "implementer", "to": "i", "toName": "I",
          "projects": str(n)}
@@ -91,7 +91,7 @@ def test_the_network_keeps_to_its_columns() -> None:
     assert charts.network([]).marks == []
 
 
-def test_the_network_leaves_out_who_has_no_line() -> None:
+def test_network_leaves_out_unconnected_nodes() -> None:
     rows = [
         {"fromRole": "funder", "from": f"f{n}", "fromName": f"F{n}", "toRole": "country", "to": f"c{n}",
          "toName": f"C{n:02}", "projects": "2" if n else "1"}
@@ -105,7 +105,7 @@ def test_the_network_leaves_out_who_has_no_line() -> None:
 @pytest.mark.parametrize(
     "words", ["W" * 60, "i" * 200, "GLACY+ (Global Action on Cybercrime Extended)", "網路安全" * 20, ""]
 )
-def test_words_are_cut_by_their_width(words: str) -> None:
+def test_text_is_truncated_to_its_width(words: str) -> None:
     cut = charts.truncate_to_width(words, 10, 200)
     assert charts.text_width(cut) * 10 <= 200
     assert cut == words or (cut.endswith("…") and charts.text_width(cut) * 10 > 170)

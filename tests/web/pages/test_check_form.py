@@ -1,4 +1,4 @@
-"""Checking what is sent, over HTTP: the API, the page without scripts, limits, and uploads made to hurt."""
+"""Checking records over HTTP: the API, the page without scripts, limits, and hostile uploads."""
 
 from __future__ import annotations
 
@@ -71,14 +71,14 @@ def rules(reply: Reply) -> list[str]:
         ),
     ],
 )
-def test_the_encoding_that_is_named_is_heard(portal: str, media_type: str, text: str, charset: str) -> None:
+def test_declared_encoding_is_used(portal: str, media_type: str, text: str, charset: str) -> None:
     title = {"windows-1251": "Проект", "euc-kr": "사이버"}.get(charset, "Été à Genève")
     content = text.format(title).encode(charset)
     whole = post(portal, content, f"{media_type}; charset={charset}", path="/api/check?include=turtle")
     part_of = form(part("file", content, "x", f"{media_type}; charset={charset}"))
     for reply in (whole, post(portal, part_of, FORM, path="/api/check?include=turtle")):
         if reply is not whole and b'"text"' in content.replace(b"\0", b""):
-            continue  # in a file, this is a record of another form
+            continue  # in a file, this would be a record
         assert reply.status == 200, reply.body
         assert title in json.loads(reply.body)["turtle"]
         assert "encoding" not in rules(reply)
@@ -97,7 +97,7 @@ def test_the_encoding_that_is_named_is_heard(portal: str, media_type: str, text:
         ("application/x-www-form-urlencoded", urllib.parse.urlencode({"text": BAD}).encode()),
     ],
 )
-def test_a_record_is_checked_however_it_is_sent(portal: str, content_type: str, body: bytes) -> None:
+def test_record_is_checked_for_every_way_of_sending(portal: str, content_type: str, body: bytes) -> None:
     reply = post(portal, body, content_type)
     assert (reply.status, reply.content_type) == (200, "application/json")
     assert reply.headers["access-control-allow-origin"] == "*"
@@ -108,7 +108,7 @@ def test_a_record_is_checked_however_it_is_sent(portal: str, content_type: str, 
     assert places["near-name"] == 5
 
 
-def test_the_report_is_that_of_the_command_line(portal: str, tmp_path: Path) -> None:
+def test_report_equals_that_of_the_command_line(portal: str, tmp_path: Path) -> None:
     (tmp_path / "record.txt").write_bytes(BAD)
     there = json.loads(run("check", "record.txt", "-f", "json", cwd=tmp_path).stdout)
     here = json.loads(post(portal, BAD, "text/plain").body)
@@ -117,7 +117,7 @@ def test_the_report_is_that_of_the_command_line(portal: str, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".xlsx", ".json", ".yaml", ".xml", ".html", ".ttl", ".rdf", ".jsonld", ""])
-def test_every_format_is_known_by_its_file(portal: str, suffix: str) -> None:
+def test_format_is_detected_from_the_file_name(portal: str, suffix: str) -> None:
     reply = post(portal, form(part("file", GOOD()[suffix], f"record{suffix}")), FORM)
     assert (reply.status, json.loads(reply.body)["records"]) == (200, 1)
 
@@ -126,11 +126,11 @@ def test_every_format_is_known_by_its_file(portal: str, suffix: str) -> None:
     ("media_type", "suffix"),
     [("text/csv", ".csv"), ("text/turtle", ".ttl"), ("application/yaml", ".yaml"), ("application/json", ".json")],
 )
-def test_a_bare_record_is_known_by_its_media_type(portal: str, media_type: str, suffix: str) -> None:
+def test_format_is_detected_from_the_media_type(portal: str, media_type: str, suffix: str) -> None:
     assert post(portal, GOOD()[suffix], media_type).status == 200
 
 
-def test_options(portal: str) -> None:
+def test_options_are_applied(portal: str) -> None:
     asked = {
         "text": BAD.decode(),
         "lang": "fr",
@@ -145,11 +145,11 @@ def test_options(portal: str) -> None:
     graph = rdflib.Graph().parse(data=report["turtle"], format="turtle")
     assert len(graph) > 30
     assert any(row["quote"] == "UNODC helped Belize." and row["line"] == 13 for row in report["derived"])
-    told = post(portal, BAD, "text/plain", path="/api/check?lang=es&include=derived&as_of=2016-01-01")
-    assert json.loads(told.body)["derived"] == report["derived"]
+    reply = post(portal, BAD, "text/plain", path="/api/check?lang=es&include=derived&as_of=2016-01-01")
+    assert json.loads(reply.body)["derived"] == report["derived"]
 
 
-def test_a_certain_mend_is_applied(portal: str) -> None:
+def test_fix_is_applied(portal: str) -> None:
     asked = {"text": BAD.decode(), "fix": "5:9"}
     report = json.loads(post(portal, json.dumps(asked).encode(), "application/json").body)
     assert report["text"] == BAD.decode().replace("Finishd", "Finished")
@@ -173,25 +173,25 @@ def test_a_certain_mend_is_applied(portal: str) -> None:
         ("*/*", "?format=docx", 406, "application/problem+json"),
     ],
 )
-def test_outputs_by_negotiation(portal: str, accept: str, query: str, status: int, content_type: str) -> None:
+def test_report_format_is_negotiated(portal: str, accept: str, query: str, status: int, content_type: str) -> None:
     reply = post(portal, BAD, "text/plain", accept, f"/api/check{query}")
     assert (reply.status, reply.content_type) == (status, content_type)
     if content_type.startswith("text/html"):
         assert "sandbox" in reply.headers["content-security-policy"]
 
 
-def test_a_browser_of_another_site_may_ask(portal: str) -> None:
+def test_cross_origin_requests_are_allowed(portal: str) -> None:
     reply = http(f"{portal}/api/check", "OPTIONS", Origin="https://example.org", Access_Control_Request_Method="POST")
     assert reply.status == 200
     assert reply.headers["access-control-allow-origin"] == "*"
     assert "Content-Type" in reply.headers["access-control-allow-headers"]
 
 
-# ---- uploads made to hurt: a problem with a reason, or a report; and the server goes on answering
+# ---- hostile uploads: they get a problem or a report, and the server keeps answering others
 
 
 def hostile(name: str) -> Callable[[], tuple[str, bytes]]:
-    """A file of the hostile corpus, as an upload."""
+    """Return an upload of a file of the hostile corpus."""
     return lambda: (FORM, form(part("file", cases()[name](), name)))
 
 
@@ -205,7 +205,7 @@ def named(file: str, content: bytes = PAGE) -> Callable[[], tuple[str, bytes]]:
 
 UNREAD, BAD_REQUEST, TOO_LARGE, READ = 422, 400, 413, 200
 UPLOADS: dict[str, tuple[Callable[[], tuple[str, bytes]], int]] = {
-    # what is no record
+    # not a record
     "entity bomb": (hostile("bomb.xml"), UNREAD),
     "entity bomb in an activity": (hostile("own-bomb-inside.xml"), UNREAD),
     "entity bomb in RDF/XML": (hostile("own-bomb-inside.rdf"), UNREAD),
@@ -244,7 +244,7 @@ UPLOADS: dict[str, tuple[Callable[[], tuple[str, bytes]], int]] = {
     "text over its limit": (sent("text/plain", b"A project\n" * 60_000), UNREAD),
     "UTF-16 without its mark": (hostile("utf16-no-mark.txt"), UNREAD),
     "RDF without a project": (sent("text/turtle", "<x:s> <x:p> <x:o> ."), UNREAD),
-    # what is no request
+    # not a valid request
     "nothing": (sent("text/plain", b""), BAD_REQUEST),
     "blank": (sent("text/plain", b" \r\n\t"), BAD_REQUEST),
     "empty form": (sent(FORM, form()), BAD_REQUEST),
@@ -272,7 +272,7 @@ UPLOADS: dict[str, tuple[Callable[[], tuple[str, bytes]], int]] = {
     "huge file": (named("a.csv", b"title\n" + b"x\n" * MAX_UPLOAD_BYTES), TOO_LARGE),
     "huge field": (sent(FORM, form(part("text", b"x" * (MAX_UPLOAD_BYTES + 1)))), TOO_LARGE),
     "huge by far": (sent("text/plain", b"x" * 15_000_000), TOO_LARGE),
-    # what is odd, and a record
+    # unusual, but a record
     "path as a name": (named("../../../etc/passwd"), READ),
     "path of another system": (named("C:\\Windows\\win.ini"), READ),
     "name of many letters": (named("a" * 50_000 + ".txt"), READ),
@@ -301,7 +301,7 @@ UPLOADS: dict[str, tuple[Callable[[], tuple[str, bytes]], int]] = {
 
 @pytest.fixture(scope="module")
 def neighbour(portal: str) -> Iterator[list[tuple[int, float]]]:
-    """A second client, that asks all the while: status and seconds of each of its answers."""
+    """Run a second client in the background; yield the status and seconds of its responses."""
     answers: list[tuple[int, float]] = []
     stop = threading.Event()
 
@@ -319,7 +319,7 @@ def neighbour(portal: str) -> Iterator[list[tuple[int, float]]]:
 
 
 @pytest.mark.parametrize("name", UPLOADS)
-def test_a_broken_upload(portal: str, neighbour: list[tuple[int, float]], name: str) -> None:
+def test_broken_upload_gets_a_report_or_a_problem(portal: str, neighbour: list[tuple[int, float]], name: str) -> None:
     make, status = UPLOADS[name]
     content_type, body = make()
     reply = post(portal, body, content_type)
@@ -340,14 +340,14 @@ def test_a_broken_upload(portal: str, neighbour: list[tuple[int, float]], name: 
     assert b"Traceback" not in reply.body
 
 
-def test_the_server_went_on_answering(neighbour: list[tuple[int, float]]) -> None:
+def test_other_clients_were_answered_meanwhile(neighbour: list[tuple[int, float]]) -> None:
     assert len(UPLOADS) >= 50
     assert len(neighbour) > 5
     assert {status for status, _ in neighbour} == {200}
 
 
 @pytest.mark.parametrize("name", ["templates", "direction", "escape-sequences", "not-characters", "nul", "paths"])
-def test_the_page_shows_what_is_odd_as_text(portal: str, name: str) -> None:
+def test_page_shows_hostile_text_as_text(portal: str, name: str) -> None:
     body = form(part("text", ANY[name]()), part("lang", b"en"), part("format", b""))
     reply = post(portal, body, FORM, BROWSER, "/check")
     assert reply.status in (200, 422)
@@ -370,7 +370,7 @@ def status_of(connection: socket.socket) -> int:
         return answer.status
 
 
-def test_a_body_in_chunks(portal: str) -> None:
+def test_chunked_body_is_accepted(portal: str) -> None:
     with raw(portal, "Transfer-Encoding: chunked", PAGE[:1000], PAGE[1000:]) as connection:
         connection.sendall(b"0\r\n\r\n")
         assert status_of(connection) == 200
@@ -379,8 +379,8 @@ def test_a_body_in_chunks(portal: str) -> None:
         assert status_of(connection) == 413
 
 
-def test_bodies_that_never_end_do_not_hold_up_others(portal: str) -> None:
-    """They are waited for without a thread, and for no longer than some seconds."""
+def test_endless_bodies_do_not_delay_others(portal: str) -> None:
+    """The server waits for them without a thread, and only for some seconds."""
     with ExitStack() as held:
         for number in range(8):
             endless = number % 2
@@ -395,8 +395,8 @@ def test_bodies_that_never_end_do_not_hold_up_others(portal: str) -> None:
         assert slow.recv(1000).startswith(b"HTTP/1.1 408 ")
 
 
-def test_bodies_of_one_client_leave_room_for_others(portal: str) -> None:
-    """Twenty that are nearly whole: those that are too many are refused."""
+def test_bodies_of_one_client_leave_capacity_for_others(portal: str) -> None:
+    """Of twenty nearly complete bodies, those over the limit are rejected."""
     head = b"POST /api/check HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nContent-Length: 2000000\r\n\r\n"
     with ExitStack() as held:
         clients = []
@@ -409,8 +409,8 @@ def test_bodies_of_one_client_leave_room_for_others(portal: str) -> None:
         assert reply.status == 200
 
 
-def test_checks_of_one_client_do_not_keep_another_waiting(portal: str) -> None:
-    """Four large tables of one client, which it leaves when another has been answered."""
+def test_checks_of_one_client_do_not_delay_another(portal: str) -> None:
+    """One client sends four large tables, and disconnects when the other has been answered."""
     table = b"title,summary\n" + b"".join(b"Project %d,It helps Belize and UNODC.\n" % n for n in range(20_000))
     head = f"POST /api/check HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/csv\r\nContent-Length: {len(table)}"
     with ExitStack() as held:
@@ -423,12 +423,12 @@ def test_checks_of_one_client_do_not_keep_another_waiting(portal: str) -> None:
             assert reply.status == 200
 
 
-def test_who_asks_too_often_is_told_when_to_come_again(server: str) -> None:
+def test_client_over_its_rate_gets_retry_after(server: str) -> None:
     let_in = 0
     while (reply := post(server, b"", "text/plain")).status == 400:
         let_in += 1
     assert reply.status == 429
-    assert let_in >= 60, "somebody who types is let type"
+    assert let_in >= 60, "typing users stay within the limit"
     assert reply.headers["retry-after"] == "1"
     time.sleep(1)
     assert post(server, PAGE, "text/plain").status == 200
@@ -440,7 +440,7 @@ def test_who_asks_too_often_is_told_when_to_come_again(server: str) -> None:
 
 
 class Controls(HTMLParser):
-    """The controls of a form, as a browser without scripts would send them; and the findings."""
+    """The fields of a form as a browser without scripts would send them, with ids and links of the page."""
 
     def __init__(self, page: bytes) -> None:
         super().__init__()
@@ -473,7 +473,7 @@ def submit(portal: str, path: str, **fields: str) -> Reply:
     return post(portal, form(*(part(name, value.encode()) for name, value in fields.items())), FORM, BROWSER, path)
 
 
-def test_the_page_before_anything_was_sent(portal: str) -> None:
+def test_empty_page_has_labels_and_a_strict_policy(portal: str) -> None:
     reply = http(f"{portal}/check", Accept=BROWSER)
     assert reply.status == http(f"{portal}/check", "HEAD", Accept=BROWSER).status == 200
     assert "script-src 'self'" in reply.headers["content-security-policy"]
@@ -486,7 +486,7 @@ def test_the_page_before_anything_was_sent(portal: str) -> None:
     assert "script-src" not in http(f"{portal}/", Accept=BROWSER).headers["content-security-policy"]
 
 
-def test_the_page_with_findings_and_marked_lines(portal: str) -> None:
+def test_page_shows_findings_and_marks_lines(portal: str) -> None:
     reply = submit(portal, "/check", text=BAD.decode(), format="", lang="es")
     assert reply.status == 200
     page, controls = reply.body.decode(), Controls(reply.body)
@@ -501,14 +501,14 @@ def test_the_page_with_findings_and_marked_lines(portal: str) -> None:
     assert "a cyb:Project" in page or "cyb:Project" in page
     assert "<q>UNODC helped Belize.</q>" in page
     inside = [link[1:] for link in controls.links if link.startswith("#")]
-    assert set(inside) <= set(controls.ids), "each finding leads to its line, and back"
+    assert set(inside) <= set(controls.ids), "findings and lines link to each other"
     to_rules = [link for link in controls.links if link.startswith("/rules/") and not link.startswith("/rules/?")]
     assert len(to_rules) >= 2
     for link in to_rules:
         assert http(f"{portal}{link}", Accept=BROWSER).status == 200
 
 
-def test_a_mend_is_applied_without_scripts(portal: str) -> None:
+def test_fix_is_applied_without_scripts(portal: str) -> None:
     page = submit(portal, "/check", text=BAD.decode(), format="", lang="en").body.decode()
     assert 'name="fix" value="5:9"' in page
     reply = submit(portal, "/check", text=BAD.decode(), format="", lang="en", fix="5:9")
@@ -516,7 +516,7 @@ def test_a_mend_is_applied_without_scripts(portal: str) -> None:
     assert "near-name" not in reply.body.decode().partition("<template")[0]
 
 
-def test_a_file_fills_the_text(portal: str) -> None:
+def test_uploaded_text_file_fills_the_text_area(portal: str) -> None:
     reply = post(portal, form(part("text", b"x"), part("file", BAD, "page.txt")), FORM, BROWSER, "/check")
     assert Controls(reply.body).fields["text"] == BAD.decode()
     book = post(portal, form(part("text", b""), part("file", GOOD()[".xlsx"], "a.xlsx")), FORM, BROWSER, "/check")
@@ -525,7 +525,7 @@ def test_a_file_fills_the_text(portal: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["source", "csv", "xlsx", "json", "yaml", "turtle", "jsonld"])
-def test_the_record_can_be_taken_away(portal: str, name: str) -> None:
+def test_record_can_be_downloaded(portal: str, name: str) -> None:
     reply = submit(portal, "/check", text=BAD.decode(), format="text", lang="en", download=name)
     assert reply.status == 200
     assert reply.content_type == "application/octet-stream"
@@ -535,13 +535,13 @@ def test_the_record_can_be_taken_away(portal: str, name: str) -> None:
     assert (again.status, json.loads(again.body)["records"]) == (200, 1)
 
 
-def test_a_download_that_is_none(portal: str) -> None:
+def test_invalid_download_is_rejected(portal: str) -> None:
     assert submit(portal, "/check", text="x y", format="", lang="en", download="../x").status == 400
     assert submit(portal, "/check", text="{", format="json", lang="en", download="csv").status == 422
 
 
-def test_what_cannot_be_read_comes_back_with_its_line(portal: str) -> None:
+def test_unreadable_record_is_returned_with_the_line_marked(portal: str) -> None:
     reply = submit(portal, "/check", text='{\n "title": \n}', format="json", lang="en")
     assert reply.status == 422
     assert b'<li id="L3" class="violation">' in reply.body
-    assert b"No record could be read" in reply.body
+    assert b"We could not read a record" in reply.body

@@ -1,4 +1,4 @@
-"""The form in a real browser: paste, see the marked line, mend it, see it pass; also without scripts."""
+"""The check form in a real browser: paste a record, see marked lines, fix them; also without scripts."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ pytestmark = pytest.mark.skipif(
 
 
 class Browser:
-    """A browser with the form open, and what a visitor does there."""
+    """A browser with helpers for the check form."""
 
     def __init__(self, scripts: bool = True) -> None:
         options = webdriver.ChromeOptions()
@@ -52,18 +52,18 @@ class Browser:
         return self.driver.find_elements(By.CSS_SELECTOR, selector)
 
     def until(self, what: Callable[[], object]) -> None:
-        # A page that is being replaced is asked again.
+        # Retry while the page is being replaced.
         wait = WebDriverWait(self.driver, 20, poll_frequency=0.05, ignored_exceptions=[StaleElementReferenceException])
         wait.until(lambda _: what())
 
     def marked(self) -> dict[int, str]:
-        """The marked lines: number and severity."""
+        """Return number and severity of the marked lines."""
         script = """return [...document.querySelectorAll(".marks > div")].map((row) => row.className)"""
         rows: list[str] = self.driver.execute_script(script)
         return {number: name for number, name in enumerate(rows, start=1) if name}
 
     def paste(self, text: str) -> None:
-        """As from the clipboard: at once, in place of what is there."""
+        """Replace the text at once, as pasting from the clipboard does."""
         self.one("#text").click()
         script = """document.execCommand("selectAll"); document.execCommand("insertText", false, arguments[0])"""
         self.driver.execute_script(script, text)
@@ -73,7 +73,7 @@ class Browser:
         return self.one("#tally").text
 
     def errors(self) -> list[str]:
-        """What the browser complains of; that a record could not be read is no error of the page."""
+        """Return the browser's errors, except responses with status 422, which are expected."""
         log = self.driver.get_log("browser")  # type: ignore[no-untyped-call]
         return [entry["message"] for entry in log if " 422 " not in entry["message"]]
 
@@ -91,13 +91,13 @@ def form(browser: Browser, portal: str) -> Browser:
     return browser
 
 
-def test_paste_see_the_marked_line_mend_it_see_it_pass(form: Browser) -> None:
+def test_pasted_record_is_checked_live(form: Browser) -> None:
     form.paste(BAD)
     form.until(lambda: form.marked().get(9) == "violation")
     assert form.marked()[5] == "info"
     assert form.one(".marks > div.violation mark").get_attribute("textContent") == "Mar 2017"
     assert "1 violation" in form.tally
-    assert "violation" in str(form.one(".finding").get_attribute("class")), "the worst comes first"
+    assert "violation" in str(form.one(".finding").get_attribute("class")), "the most severe comes first"
     [found] = [item for item in form.all(".finding.violation") if "line 9" in item.text]
     assert "violation" in found.text
     assert (
@@ -113,7 +113,7 @@ def test_paste_see_the_marked_line_mend_it_see_it_pass(form: Browser) -> None:
     assert form.errors() == []
 
 
-def test_a_certain_mend_is_one_click_and_can_be_undone(form: Browser) -> None:
+def test_fix_is_applied_by_click_and_can_be_undone(form: Browser) -> None:
     form.paste(BAD)
     form.until(lambda: form.all(".apply:not([hidden])"))
     form.one(".apply:not([hidden])").click()
@@ -125,8 +125,8 @@ def test_a_certain_mend_is_one_click_and_can_be_undone(form: Browser) -> None:
     assert form.errors() == []
 
 
-def test_marks_stay_beside_their_lines(form: Browser) -> None:
-    """The lines behind the text break where the text breaks, so that they are as high."""
+def test_marks_align_with_their_lines(form: Browser) -> None:
+    """The marked lines wrap where the text wraps, so that they have the same height."""
     form.paste("A title\n\nTo: Mar 2017\n\n" + "A long word or two of prose, again and again. " * 60 + "\n\n\tx\n" * 3)
     height = """const t = document.getElementById("text"); t.style.height = "0"; const own = t.scrollHeight;
         t.style.height = ""; return [own, document.querySelector(".marks").offsetHeight]"""
@@ -135,7 +135,7 @@ def test_marks_stay_beside_their_lines(form: Browser) -> None:
     form.until(lambda: "record" in form.tally)
 
 
-def test_the_graph_and_what_was_found_are_shown(form: Browser) -> None:
+def test_graph_and_evidence_are_shown(form: Browser) -> None:
     form.paste(SEED.read_text(encoding="utf-8"))
     form.until(lambda: form.one("#turtle").is_displayed())
     form.one("#turtle summary").click()
@@ -146,7 +146,7 @@ def test_the_graph_and_what_was_found_are_shown(form: Browser) -> None:
     assert form.errors() == []
 
 
-def test_files_are_taken(form: Browser, tmp_path: Path) -> None:
+def test_selected_files_are_checked(form: Browser, tmp_path: Path) -> None:
     page = tmp_path / "page.txt"
     page.write_text(BAD, encoding="cp1252")
     form.one("#file").send_keys(str(page))
@@ -160,7 +160,7 @@ def test_files_are_taken(form: Browser, tmp_path: Path) -> None:
     assert form.errors() == []
 
 
-def test_a_file_is_dropped(form: Browser) -> None:
+def test_dropped_yaml_file_is_checked(form: Browser) -> None:
     drop = """const data = new DataTransfer();
         data.items.add(new File([arguments[0]], "dropped.yaml"));
         const at = {dataTransfer: data, bubbles: true, cancelable: true};
@@ -171,9 +171,9 @@ def test_a_file_is_dropped(form: Browser) -> None:
     assert form.errors() == []
 
 
-def test_what_is_typed_last_is_what_is_shown(form: Browser) -> None:
+def test_latest_input_determines_the_findings(form: Browser) -> None:
     form.paste('{"title": "A project", ')
-    form.until(lambda: "No record could be read" in form.tally)
+    form.until(lambda: "We could not read a record" in form.tally)
     assert form.marked() == {1: "violation"}
     form.one("#text").send_keys(Keys.CONTROL, Keys.END)
     for part in ('"status": "Fin', 'ished"', ', "countries": ["BZ"]', ', "summary": "It helps Belize."}'):
@@ -181,11 +181,11 @@ def test_what_is_typed_last_is_what_is_shown(form: Browser) -> None:
         time.sleep(0.2)
     form.until(lambda: "1 record: 0 violations" in form.tally)
     form.paste("")
-    form.until(lambda: form.tally == "Nothing has been checked yet.")
+    form.until(lambda: form.tally == "Nothing checked yet.")
     assert form.all(".finding") == []
 
 
-def test_the_page_reads_well_for_a_screen_reader_and_on_a_phone(form: Browser) -> None:
+def test_page_is_accessible_and_fits_a_phone(form: Browser) -> None:
     form.paste(BAD)
     form.until(lambda: form.all(".finding"))
     assert form.one("#tally").get_attribute("role") == "status"
@@ -227,7 +227,7 @@ CONTRAST = """
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_contrast_is_enough(form: Browser, scheme: str) -> None:
+def test_text_contrast_is_sufficient(form: Browser, scheme: str) -> None:
     """WCAG 2.2, success criterion 1.4.3."""
     feature = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
     form.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", feature)
@@ -238,7 +238,7 @@ def test_contrast_is_enough(form: Browser, scheme: str) -> None:
     assert [(name, ratio) for name, ratio in found if ratio < 4.5] == []
 
 
-def test_suggest_an_edit(browser: Browser, portal: str, queue: Path) -> None:
+def test_edit_can_be_suggested(browser: Browser, portal: str, queue: Path) -> None:
     browser.driver.get(f"{portal}/id/project/G0020")
     browser.driver.find_element(By.LINK_TEXT, "Suggest an edit").click()
     browser.until(lambda: browser.marked().get(17) == "warning")
@@ -256,7 +256,7 @@ def test_suggest_an_edit(browser: Browser, portal: str, queue: Path) -> None:
     assert browser.errors() == []
 
 
-def test_all_of_it_without_scripts(portal: str) -> None:
+def test_form_works_without_scripts(portal: str) -> None:
     browser = Browser(scripts=False)
     try:
         browser.driver.get(f"{portal}/check")
@@ -291,7 +291,7 @@ def test_all_of_it_without_scripts(portal: str) -> None:
         *("/queries/example-who-funds-whom", "/nowhere"),
     ],
 )
-def test_a_page_is_no_wider_than_a_phone(browser: Browser, portal: str, path: str) -> None:
+def test_page_fits_the_width_of_a_phone(browser: Browser, portal: str, path: str) -> None:
     width = 360
     size = {"width": width, "height": 740, "deviceScaleFactor": 1, "mobile": True}
     browser.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
@@ -331,7 +331,7 @@ return [shown, over.defaultPrevented, editor.classList.contains("drop")];
         ("a.html", "<h1>Café</h1><h2>Status</h2><p>Finishd</p>".encode("cp1252")),
     ],
 )
-def test_a_dropped_file_becomes_the_text(form: Browser, name: str, content: bytes) -> None:
+def test_dropped_text_file_fills_the_text_area(form: Browser, name: str, content: bytes) -> None:
     assert form.driver.execute_script(DROP, list(content), name) == [True, True, False]
     form.until(lambda: "near-name" in form.one("#findings").text)
     assert "Finishd" in (form.one("#text").get_attribute("value") or "")
@@ -339,7 +339,7 @@ def test_a_dropped_file_becomes_the_text(form: Browser, name: str, content: byte
     form.until(lambda: "Finished" in (form.one("#text").get_attribute("value") or ""))
 
 
-def test_a_dropped_workbook_is_checked_as_it_is(form: Browser) -> None:
+def test_dropped_workbook_is_checked(form: Browser) -> None:
     form.driver.execute_script(DROP, list(GOOD()[".xlsx"]), "a.xlsx")
     form.until(lambda: "1 record" in form.one("#tally").text)
     assert form.one("#text").get_attribute("value") == ""

@@ -1,4 +1,4 @@
-"""Files of releases over HTTP: which there are, by what name, conditional, in parts, whole or not at all."""
+"""Release files over HTTP: listing, names, conditional requests, ranges, and damage."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DUMP = "cybilgraph.nq.gz"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four releases: the first is taken away, a dump of the second damaged; the last is current."""
+    """Build four releases: the first removed, the second with a damaged dump, the last current."""
     folder = tmp_path_factory.mktemp("shelf")
     for sources in ([SEED], [SEED], [SEED, RECORDS / "cmm-review-samoa.txt"], [SEED]):
         pipeline.build(sources, folder)
@@ -47,7 +47,7 @@ def shelf(folder: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
-    """A server over one release that takes suggestions, and the folder of that."""
+    """Start a server with one release that accepts suggestions; yield its URL and the release folder."""
     into = tmp_path_factory.mktemp("own")
     pipeline.build([SEED], into)
     with running_server(into, "--suggestions", tmp_path_factory.mktemp("suggestions")) as url:
@@ -58,7 +58,7 @@ def get(shelf: str, target: str, method: str = "GET", **headers: str) -> Reply:
     return send(shelf, method, target, **headers)
 
 
-def test_every_file_of_a_release_is_served_as_it_is(shelf: str, folder: Path) -> None:
+def test_release_files_are_served_unchanged(shelf: str, folder: Path) -> None:
     for number in (3, 4):
         release = Releases(folder).get(number)
         sums = dict(
@@ -96,7 +96,7 @@ def test_every_file_of_a_release_is_served_as_it_is(shelf: str, folder: Path) ->
         ("SHA256SUMS", "text/plain; charset=utf-8", "inline"),
     ],
 )
-def test_types_and_names(shelf: str, name: str, content_type: str, shown: str) -> None:
+def test_files_have_media_type_and_file_name(shelf: str, name: str, content_type: str, shown: str) -> None:
     reply = get(shelf, f"/latest/{name}")
     assert reply.type == content_type
     assert reply.headers["content-disposition"] == f'{shown}; filename="{name}"'
@@ -105,7 +105,7 @@ def test_types_and_names(shelf: str, name: str, content_type: str, shown: str) -
     assert reply.headers["access-control-allow-origin"] == "*"
 
 
-def test_who_has_it_gets_it_not_again(shelf: str, folder: Path) -> None:
+def test_matching_condition_gets_304(shelf: str, folder: Path) -> None:
     target = f"/latest/{DUMP}"
     first = get(shelf, target)
     created = json.loads((folder / "0004" / "manifest.json").read_text())["created"]
@@ -125,7 +125,7 @@ def test_who_has_it_gets_it_not_again(shelf: str, folder: Path) -> None:
     ("asked", "start", "stop"),
     [("bytes=0-99", 0, 100), ("bytes=100-", 100, None), ("bytes=-50", -50, None), ("bytes=5-99999999", 5, None)],
 )
-def test_a_part(shelf: str, asked: str, start: int, stop: int | None) -> None:
+def test_range_returns_a_part(shelf: str, asked: str, start: int, stop: int | None) -> None:
     whole = get(shelf, f"/release/3/{DUMP}")
     size = len(whole.body)
     assert whole.headers["accept-ranges"] == "bytes"
@@ -136,7 +136,7 @@ def test_a_part(shelf: str, asked: str, start: int, stop: int | None) -> None:
     assert part.headers["etag"] == whole.headers["etag"]
 
 
-def test_a_part_of_the_same_file_only(shelf: str) -> None:
+def test_if_range_returns_a_part_only_of_the_same_file(shelf: str) -> None:
     whole = get(shelf, f"/latest/{DUMP}")
     tag, date = whole.headers["etag"], whole.headers["last-modified"]
     assert get(shelf, f"/latest/{DUMP}", Range="bytes=7-", If_Range=tag).body == whole.body[7:]
@@ -153,7 +153,7 @@ def test_a_part_of_the_same_file_only(shelf: str) -> None:
     assert get(shelf, f"/latest/{DUMP}", "HEAD", Range="bytes=0-9").status == 200
 
 
-def test_a_file_that_is_to_be_the_same_and_is_not_is_refused(shelf: str) -> None:
+def test_failed_precondition_gets_412(shelf: str) -> None:
     path = f"/latest/{DUMP}"
     whole = get(shelf, path)
     tag, date = whole.headers["etag"], whole.headers["last-modified"]
@@ -195,7 +195,7 @@ def test_a_file_that_is_to_be_the_same_and_is_not_is_refused(shelf: str) -> None
         ("/latest/graph.nq.zst", 404, "has no file"),
     ],
 )
-def test_what_is_not_there_is_told(shelf: str, folder: Path, target: str, status: int, says: str) -> None:
+def test_missing_or_damaged_file_is_reported(shelf: str, folder: Path, target: str, status: int, says: str) -> None:
     reply = get(shelf, target)
     assert (reply.status, reply.type) == (status, PROBLEM)
     assert says in reply.problem["detail"]
@@ -204,7 +204,7 @@ def test_what_is_not_there_is_told(shelf: str, folder: Path, target: str, status
     assert (page.status, page.type) == (status, HTML)
 
 
-def test_a_file_that_is_damaged_under_the_server_is_not_sent(shelf: str, folder: Path) -> None:
+def test_file_damaged_at_runtime_is_not_sent(shelf: str, folder: Path) -> None:
     for number, name in ((3, DUMP), (4, DUMP), (4, "manifest.json"), (4, "dcat.ttl")):
         target = f"/latest/{name}" if number == 4 else f"/release/{number}/{name}"
         good = get(shelf, target)
@@ -227,7 +227,7 @@ def test_a_file_that_is_damaged_under_the_server_is_not_sent(shelf: str, folder:
     assert b"\ncybilgraph_damaged_files 0.0" in get(shelf, "/metrics").body
 
 
-def test_a_graph_that_is_damaged_under_the_server_gives_no_changes(shelf: str, folder: Path) -> None:
+def test_graph_damaged_at_runtime_gives_no_changes(shelf: str, folder: Path) -> None:
     graph = folder / "0003" / GRAPH
     good = graph.read_bytes()
     graph.write_bytes(good[:-9] + bytes([good[-9] ^ 1]) + good[-8:])
@@ -250,9 +250,7 @@ def test_a_graph_that_is_damaged_under_the_server_gives_no_changes(shelf: str, f
         ("sources.sqlite", "/suggest/G0020"),
     ],
 )
-def test_nothing_is_told_from_a_file_that_is_damaged_under_the_server(
-    own: tuple[str, Path], name: str, target: str
-) -> None:
+def test_index_damaged_at_runtime_is_not_used(own: tuple[str, Path], name: str, target: str) -> None:
     url, release = own
     page = get(url, "/id/project/G0020", Accept=BROWSER).body
     assert get(url, target).status == 200
@@ -270,7 +268,7 @@ def test_nothing_is_told_from_a_file_that_is_damaged_under_the_server(
         assert b"\ncybilgraph_damaged_files 1.0" in get(url, "/metrics").body
         other = get(url, "/id/project/G0020", Accept=BROWSER)
         assert other.status == 200
-        assert (b"It is not known here" in other.body) is (name == "search.sqlite")
+        assert (b"The results of the check are not available" in other.body) is (name == "search.sqlite")
         aside.unlink(missing_ok=True)
         file.write_bytes(good)
         assert get(url, target).status == 200
@@ -278,7 +276,7 @@ def test_nothing_is_told_from_a_file_that_is_damaged_under_the_server(
     assert b"\ncybilgraph_damaged_files 0.0" in get(url, "/metrics").body
 
 
-def test_changes_are_told_when_temporary_files_were_taken_away(
+def test_changes_survive_removal_of_temporary_files(
     tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     temporary = tmp_path / "temporary"
@@ -294,13 +292,13 @@ def test_changes_are_told_when_temporary_files_were_taken_away(
             assert (again.status, again.body) == (200, right.body)
 
 
-def test_only_what_reads_is_allowed(shelf: str) -> None:
+def test_only_reading_methods_are_allowed(shelf: str) -> None:
     assert get(shelf, f"/latest/{DUMP}", "DELETE").status == 405
     options = get(shelf, f"/latest/{DUMP}", "OPTIONS")
     assert (options.status, options.headers["allow"]) == (204, "GET, HEAD, OPTIONS")
 
 
-def test_the_list_and_the_page_of_a_release(shelf: str) -> None:
+def test_releases_are_listed_and_have_pages(shelf: str) -> None:
     rows = json.loads(get(shelf, "/releases.json").body)
     assert [(row["release"], row["current"], row["projects"]) for row in rows] == [
         (4, True, 1),
@@ -316,10 +314,10 @@ def test_the_list_and_the_page_of_a_release(shelf: str) -> None:
     assert json.loads(get(shelf, "/release/3.json").body)["release"] == 3
 
 
-def test_slow_readers_keep_nobody_waiting(shelf: str) -> None:
+def test_slow_readers_do_not_delay_others(shelf: str) -> None:
     place = urlsplit(shelf)
     with contextlib.ExitStack() as stack:
-        for _ in range(60):  # more than there are threads
+        for _ in range(60):  # more than the number of threads
             slow = stack.enter_context(socket.create_connection((place.hostname, place.port)))
             slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
             slow.sendall(f"GET /latest/{DUMP} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
@@ -328,8 +326,8 @@ def test_slow_readers_keep_nobody_waiting(shelf: str) -> None:
         assert get(shelf, "/releases", Accept=BROWSER).status == 200
 
 
-def test_a_release_of_an_earlier_make_has_its_pages(tmp_path: Path) -> None:
-    """Without files to take away, checksums of them, descriptions and search."""
+def test_release_of_an_older_version_has_pages(tmp_path: Path) -> None:
+    """A release without downloads, checksums, descriptions and search index."""
     release, _ = pipeline.build([SEED], tmp_path, dumps=False)
     shutil.rmtree(release.folder / "public")
     for name in ("SHA256SUMS", "search.sqlite"):
@@ -341,7 +339,9 @@ def test_a_release_of_an_earlier_make_has_its_pages(tmp_path: Path) -> None:
     with running_server(tmp_path) as url:
         for target in ("/", "/releases", "/release/1", "/search?q=belize", "/id/project/G0020", "/sitemap.xml"):
             assert send(url, "GET", target, Accept=BROWSER).status == 200, target
-        assert b"It is not known here" in send(url, "GET", "/id/project/G0020", Accept=BROWSER).body
+        assert (
+            b"The results of the check are not available" in send(url, "GET", "/id/project/G0020", Accept=BROWSER).body
+        )
         for target in ("/catalog", "/.well-known/void", "/latest/SHA256SUMS"):
             assert send(url, "GET", target).status == 404, target
         assert send(url, "GET", "/latest/report.json").status == 200

@@ -1,4 +1,4 @@
-"""The documents as pages of the site."""
+"""The documentation pages of the site."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from tests.web.test_site import Page
 _NOT_SHOWN = {"README.md"}
 
 
-def test_every_document_is_a_page() -> None:
+def test_every_document_has_a_page() -> None:
     assert set(addresses().values()) == {str(path.relative_to(ROOT)) for path in DOCUMENTS} - _NOT_SHOWN
 
 
 @pytest.mark.parametrize("address", addresses())
-def test_every_link_of_a_document_works_in_the_tree_and_on_the_site(server: str, address: str) -> None:
+def test_document_links_work_in_the_tree_and_on_the_site(server: str, address: str) -> None:
     path = addresses()[address]
     for link in re.findall(r"(?<!\!)\]\(([^)]+)\)", (ROOT / path).read_text(encoding="utf-8")):
         target = documentation.address_of(link, path)
@@ -42,35 +42,35 @@ def test_every_link_of_a_document_works_in_the_tree_and_on_the_site(server: str,
 
 
 @pytest.mark.parametrize("address", addresses())
-def test_links_within_a_page_lead_to_its_headings(server: str, address: str) -> None:
+def test_fragment_links_target_existing_headings(server: str, address: str) -> None:
     page = Page(http(f"{server}/docs/{address}", Accept=BROWSER).body.decode())
     assert all(link[1:] in page.names for link in page.links if link.startswith("#"))
     assert {heading.anchor for heading in load(address).headings} <= page.names
 
 
-def test_links_of_the_readme_exist() -> None:
+def test_readme_links_exist() -> None:
     for link in re.findall(r"\]\(([^)]+)\)", (ROOT / "README.md").read_text(encoding="utf-8")):
         assert link.startswith("https://") or (ROOT / link.partition("#")[0]).exists(), link
 
 
-def test_a_page_has_its_title_its_contents_and_all_documents(server: str) -> None:
+def test_page_has_title_contents_and_navigation(server: str) -> None:
     text = http(f"{server}/docs/guides/operators", Accept=BROWSER).body.decode()
     assert "<title>Guide for operators · cybilgraph</title>" in text
-    assert 'href="#watch-it">Watch it</a>' in text
+    assert 'href="#monitor-it">Monitor it</a>' in text
     assert '<a href="/docs/guides/operators" aria-current="page">' in text
     assert '<a href="/docs/decisions">Decisions</a>' in text
     decision = http(f"{server}/docs/decisions/01-publish-records-that-break-rules", Accept=BROWSER).body.decode()
     assert '› <a href="/docs/decisions">Decisions</a>' in decision
 
 
-def test_every_document_can_be_reached_from_the_index() -> None:
+def test_index_reaches_every_document() -> None:
     reached = set(documentation.listed())
     indexes = [load(address) for address in ("recipes", "decisions")]
     reached |= {link.removeprefix("/docs/") for index in indexes for links in index.links.values() for link in links}
     assert reached >= set(addresses())
 
 
-def test_a_page_names_the_site_that_sends_it(server: str) -> None:
+def test_page_shows_the_url_of_its_site(server: str) -> None:
     text = http(f"{server}/docs/reference/api", Accept=BROWSER).body.decode()
     assert documentation.SITE not in text
     assert f"curl -s {server}/api/check" in text
@@ -88,11 +88,11 @@ def test_old_addresses_redirect(server: str, old: str, new: str) -> None:
 
 
 @pytest.mark.parametrize("address", ["nope", "../README", "guides", "guides/operators.md", "%2e%2e/README"])
-def test_an_unknown_document_is_not_found(server: str, address: str) -> None:
+def test_unknown_document_gets_404(server: str, address: str) -> None:
     assert http(f"{server}/docs/{address}", Accept=BROWSER).status == 404
 
 
-def test_html_in_a_document_is_text() -> None:
+def test_html_in_a_document_is_escaped() -> None:
     hostile = (
         "# <b>T\n\n<script>alert(1)</script>\n\n<img src=x onerror=alert(1)> [x](javascript:alert(1)) `</code><i>`\n"
     )
@@ -101,7 +101,7 @@ def test_html_in_a_document_is_text() -> None:
     assert "&lt;script&gt;" in body
 
 
-def test_the_sitemap_lists_the_index_and_what_it_links_to(server: str) -> None:
+def test_sitemap_lists_the_documents(server: str) -> None:
     text = http(f"{server}/sitemap-1.xml").body.decode()
     assert all(f"<loc>{server}/docs/{address}".rstrip("/") + "</loc>" in text for address in documentation.listed())
     assert f"{server}/docs/guides/operators" in text

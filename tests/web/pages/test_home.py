@@ -1,11 +1,11 @@
-"""The start page."""
+"""The home page."""
 
 from __future__ import annotations
 
 from tests.web.pages.test_query_page import BROWSER, http
 
 
-def test_the_start_page_counts(server: str) -> None:
+def test_home_page_shows_counts(server: str) -> None:
     page = http(f"{server}/", Accept=BROWSER).body.decode()
     assert "<strong>14</strong> projects" in page
     assert 'aria-label="Belize: 2"' in page

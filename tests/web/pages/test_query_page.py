@@ -1,4 +1,4 @@
-"""The endpoint for people and for real clients; the protocol itself is in test_protocol.py."""
+"""The query page and real clients; test_protocol.py covers the protocol itself."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ def get(server: str, query: str, accept: str = "*/*", **parameters: str) -> Repl
     return http(f"{server}/sparql?{urlencode({'query': query, **parameters})}", Accept=accept)
 
 
-def test_the_page_shows_rows_and_escapes_them(server: str) -> None:
+def test_page_shows_escaped_rows(server: str) -> None:
     page = get(server, "SELECT ('<script>alert(1)</script>' AS ?x) {}", BROWSER).body.decode()
     assert "<script>alert" not in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt;</td>" in page
 
 
-def test_no_query_in_a_browser_is_the_page_to_write_one(server: str) -> None:
+def test_browser_without_query_gets_the_editor(server: str) -> None:
     reply = http(f"{server}/sparql", Accept=BROWSER)
     assert reply.status == 200
     assert b"<textarea" in reply.body
@@ -70,7 +70,7 @@ def test_no_query_in_a_browser_is_the_page_to_write_one(server: str) -> None:
 
 
 @pytest.mark.parametrize("form", [JSON, XML, CSV, TSV])
-def test_sparqlwrapper_select(server: str, form: str) -> None:
+def test_sparqlwrapper_runs_select(server: str, form: str) -> None:
     client = SPARQLWrapper(f"{server}/sparql")
     client.setQuery(
         f"PREFIX project: <https://w3id.org/cybilgraph/id/project/> PREFIX dcterms: <http://purl.org/dc/terms/> {SELECT}"
@@ -82,7 +82,7 @@ def test_sparqlwrapper_select(server: str, form: str) -> None:
 @pytest.mark.parametrize(
     ("form", "parser"), [(TURTLE, "turtle"), (N3, "turtle"), (RDFXML, "xml"), (JSONLD, "json-ld"), (XML, "xml")]
 )
-def test_sparqlwrapper_construct(server: str, form: str, parser: str) -> None:
+def test_sparqlwrapper_runs_construct(server: str, form: str, parser: str) -> None:
     client = SPARQLWrapper(f"{server}/sparql")
     client.setQuery(
         f"PREFIX project: <https://w3id.org/cybilgraph/id/project/> PREFIX dcterms: <http://purl.org/dc/terms/> {CONSTRUCT}"
@@ -99,14 +99,14 @@ def distant(server: str) -> Iterator[RemoteEngine]:
 
 
 @pytest.mark.parametrize("name", [query.name for query in example_queries()])
-def test_every_example_is_answered_through_a_url(distant: RemoteEngine, engine: EmbeddedEngine, name: str) -> None:
+def test_remote_engine_answers_every_example(distant: RemoteEngine, engine: EmbeddedEngine, name: str) -> None:
     text = load_query(name).text
     remote = distant.answer(text, (BY_NAME["csv"], BY_NAME["ntriples"]))
     local = engine.answer(text, (remote.format,))
     assert sorted(remote.content.splitlines()) == sorted(local.content.splitlines())
 
 
-def test_the_same_rows_by_folder_by_sparqlwrapper_and_by_curl(server: str, releases: str) -> None:
+def test_rows_are_equal_for_folder_sparqlwrapper_and_curl(server: str, releases: str) -> None:
     query = "SELECT ?project ?title { ?project a cyb:Project ; dcterms:title ?title } ORDER BY ?title"
     folder = run("query", query, "--from", releases, "-f", "csv").stdout
     remote = run("query", query, "--from", f"{server}/sparql", "-f", "csv").stdout
@@ -126,6 +126,6 @@ def test_the_same_rows_by_folder_by_sparqlwrapper_and_by_curl(server: str, relea
     assert [[row["project"]["value"], row["title"]["value"]] for row in bindings] == rows[1:]
 
 
-def test_addresses_are_quoted_as_the_library_does() -> None:
+def test_url_quoting_equals_that_of_the_standard_library() -> None:
     for text in ("".join(map(chr, range(128))), "é ?x/~", ""):
         assert protocol._quoted(text) == quote(text, safe="")

@@ -1,4 +1,4 @@
-"""The page to ask on, in a real browser: write, run, mend, look, share; also without scripts."""
+"""The query page in a real browser: write, run, correct, view and share queries; also without scripts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ AXE = ROOT / "tests" / "clients" / "node_modules" / "axe-core" / "axe.min.js"
 
 
 class Page(Browser):
-    """A browser with the page open, that notes which hosts it asks."""
+    """A browser with helpers for the query page."""
 
     def open(self, address: str) -> None:
         self.driver.get(address)
@@ -33,11 +33,11 @@ class Page(Browser):
 
     @property
     def text(self) -> str:
-        """What the form would send."""
+        """The text that the form would send."""
         return str(self.one("#query").get_property("value"))
 
     def write(self, text: str) -> None:
-        """As pasted, in place of what is there."""
+        """Replace the text by pasting."""
         self.one(".cm-content").click()
         self.one(".cm-content").send_keys(Keys.CONTROL, "a")
         self.driver.execute_script(
@@ -49,14 +49,14 @@ class Page(Browser):
 
     def run(self, text: str) -> None:
         self.write(text)
-        self.one("#ask button").click()
+        self.one("#query-form button").click()
         self.until(lambda: not self.all("#answer[aria-busy]"))
 
     def rows(self) -> list[str]:
         return [row.text for row in self.all(".answer-table tbody tr")]
 
     def complaints(self) -> list[str]:
-        """What the browser complains of; that a query was wrong (400) is no error of the page."""
+        """Return the browser's errors, except responses with status 400, which are expected."""
         return [message for message in self.errors() if " 400 " not in message]
 
 
@@ -68,7 +68,7 @@ def page() -> Iterator[Page]:
     page.driver.quit()
 
 
-def test_a_query_is_run_edited_shared_and_gone_back_to(page: Page, server: str) -> None:
+def test_query_can_be_run_edited_and_shared(page: Page, server: str) -> None:
     page.open(f"{server}/sparql")
     page.run("SELECT ?title { project:G0020 dcterms:title ?title }")
     page.until(lambda: page.rows() == ["Support to Belize National Cyber Security Strategy"])
@@ -79,10 +79,10 @@ def test_a_query_is_run_edited_shared_and_gone_back_to(page: Page, server: str) 
     assert parse_qs(urlparse(shared).query)["query"] == ["SELECT ?code { project:G0020 dcterms:identifier ?code }"]
     page.open(shared)
     page.until(lambda: page.rows() == ["G0020"])
-    page.until(lambda: page.all("#lasting"))
-    lasting = str(page.one("#lasting").get_attribute("href"))
-    assert parse_qs(urlparse(lasting).query)["release"] == ["1"]
-    page.open(lasting)
+    page.until(lambda: page.all("#permalink"))
+    permalink = str(page.one("#permalink").get_attribute("href"))
+    assert parse_qs(urlparse(permalink).query)["release"] == ["1"]
+    page.open(permalink)
     page.until(lambda: page.rows() == ["G0020"])
     assert page.one("#release").get_property("value") == "1"
     page.driver.back()
@@ -90,7 +90,7 @@ def test_a_query_is_run_edited_shared_and_gone_back_to(page: Page, server: str) 
     assert not page.complaints()
 
 
-def test_a_fault_is_marked_at_its_line_until_it_is_mended(page: Page, server: str) -> None:
+def test_syntax_error_is_marked_until_corrected(page: Page, server: str) -> None:
     page.open(f"{server}/sparql")
     page.run("SELECT ?title {\n  ?project dcterms:title ?title\n  FILTR(?title)\n}")
     page.until(lambda: page.all(".cm-faulty"))
@@ -104,7 +104,7 @@ def test_a_fault_is_marked_at_its_line_until_it_is_mended(page: Page, server: st
     assert not page.complaints()
 
 
-def test_a_shared_query_with_a_fault_opens_with_its_mark(page: Page, server: str) -> None:
+def test_shared_query_with_syntax_error_opens_marked(page: Page, server: str) -> None:
     page.open(f"{server}/sparql?query={quote('SELECT ?x {' + chr(10) + '  ?x FILTR ?y }')}")
     page.until(lambda: page.all(".cm-faulty"))
     assert "FILTR" in page.one(".cm-faulty").text
@@ -122,7 +122,7 @@ def test_a_shared_query_with_a_fault_opens_with_its_mark(page: Page, server: str
         ("SELECT ?title { ?x dcterms:title ", "?t", "?title"),
     ],
 )
-def test_what_is_meant_is_offered(page: Page, server: str, before: str, typed: str, offered: str) -> None:
+def test_completion_offers_matching_terms(page: Page, server: str, before: str, typed: str, offered: str) -> None:
     page.open(f"{server}/sparql")
     page.write(before)
     page.one(".cm-content").send_keys(typed)
@@ -143,7 +143,7 @@ def test_what_is_meant_is_offered(page: Page, server: str, before: str, typed: s
         ("network", "SELECT ?funder ?country { ?p cyb:funder ?funder ; cyb:country ?country }", ".picture .node"),
     ],
 )
-def test_an_answer_is_a_picture_with_its_table(page: Page, server: str, kind: str, query: str, marks: str) -> None:
+def test_result_is_drawn_as_a_chart_with_its_table(page: Page, server: str, kind: str, query: str, marks: str) -> None:
     page.open(f"{server}/sparql?query={quote(query)}")
     page.until(lambda: page.all(f"#tab-{kind}"))
     page.one(f"#tab-{kind}").click()
@@ -153,16 +153,16 @@ def test_an_answer_is_a_picture_with_its_table(page: Page, server: str, kind: st
     assert not page.complaints()
 
 
-def test_what_no_map_has_is_told(page: Page, server: str) -> None:
+def test_map_reports_countries_without_a_shape(page: Page, server: str) -> None:
     page.open(f"{server}/sparql?query={quote('SELECT ?c ?x {VALUES (?c ?x) {(country:KE 1)(country:ZZ 2)}}')}")
     page.until(lambda: page.all("#tab-map"))
     page.one("#tab-map").click()
     page.until(lambda: page.all(".picture figcaption"))
-    assert "1 country; 1 more, of the table, not on this map" in page.one(".picture figcaption").text
+    assert "1 country; the map has no shape for 1 more in the table" in page.one(".picture figcaption").text
     assert len(page.all(".picture svg a")) == 1
 
 
-def test_the_names_of_a_network_do_not_overlap_and_a_timeline_is_by_title(page: Page, server: str) -> None:
+def test_network_labels_do_not_overlap_and_timeline_uses_titles(page: Page, server: str) -> None:
     ties = "SELECT ?a ?b { ?p cyb:funder|cyb:implementer|cyb:partner ?a ; cyb:country ?b }"
     page.open(f"{server}/sparql?query={quote(ties)}")
     page.until(lambda: page.all("#tab-network"))
@@ -181,7 +181,7 @@ def test_the_names_of_a_network_do_not_overlap_and_a_timeline_is_by_title(page: 
     assert "by title" in page.one(".picture figcaption").text
 
 
-def test_the_picture_and_the_rows_are_downloaded(page: Page, server: str, tmp_path: Path) -> None:
+def test_chart_and_rows_can_be_downloaded(page: Page, server: str, tmp_path: Path) -> None:
     page.driver.execute_cdp_cmd("Page.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
     page.open(f"{server}/sparql?query={quote(COUNTRIES)}")
     page.until(lambda: page.all("#tab-map"))
@@ -190,15 +190,15 @@ def test_the_picture_and_the_rows_are_downloaded(page: Page, server: str, tmp_pa
     page.one(".picture figcaption button").click()
     page.until(lambda: (tmp_path / "cybilgraph-map.svg").is_file())
     page.one("#tab-raw").click()
-    page.one("a[download='answer.csv']").click()
-    page.until(lambda: (tmp_path / "answer.csv").is_file())
-    assert (tmp_path / "answer.csv").read_text().startswith("country,projects")
+    page.one("a[download='results.csv']").click()
+    page.until(lambda: (tmp_path / "results.csv").is_file())
+    assert (tmp_path / "results.csv").read_text().startswith("country,projects")
     picture = (tmp_path / "cybilgraph-map.svg").read_text()
     assert 'xmlns="http://www.w3.org/2000/svg"' in picture
     assert "var(" not in picture
 
 
-def test_rows_are_sorted_by_their_values_and_shown_by_the_page(page: Page, server: str) -> None:
+def test_rows_are_sorted_by_value_and_paged(page: Page, server: str) -> None:
     many = "SELECT ?n { VALUES ?a {0 1 2 3 4 5 6 7 8 9} VALUES ?b {0 1 2 3 4 5 6 7 8 9} VALUES ?c {0 1 2} BIND(?a + 10 * ?b + 100 * ?c AS ?n) }"
     page.open(f"{server}/sparql?query={quote(many)}")
     page.until(lambda: len(page.rows()) == 100)
@@ -212,7 +212,7 @@ def test_rows_are_sorted_by_their_values_and_shown_by_the_page(page: Page, serve
     assert "201 to 300 of 300" in page.one(".paging").text
 
 
-def test_an_empty_answer_is_explained(page: Page, server: str) -> None:
+def test_empty_result_is_explained(page: Page, server: str) -> None:
     page.open(f"{server}/sparql")
     page.run("SELECT * { ?project cyb:aime ?aim }")
     page.until(lambda: page.all(".advice"))
@@ -222,7 +222,7 @@ def test_an_empty_answer_is_explained(page: Page, server: str) -> None:
     page.until(lambda: page.all("#advice"))
 
 
-def test_the_keyboard_leaves_the_editor(page: Page, server: str) -> None:
+def test_keyboard_can_leave_the_editor(page: Page, server: str) -> None:
     page.open(f"{server}/sparql")
     page.one(".cm-content").click()
     page.one(".cm-content").send_keys(Keys.CONTROL, "a")
@@ -233,7 +233,7 @@ def test_the_keyboard_leaves_the_editor(page: Page, server: str) -> None:
     assert not page.complaints()
 
 
-def test_nothing_is_asked_of_another_host(page: Page, server: str) -> None:
+def test_page_requests_nothing_from_other_hosts(page: Page, server: str) -> None:
     page.open(f"{server}/sparql?query={quote(COUNTRIES)}")
     page.until(lambda: page.all("#tab-map"))
     page.one("#tab-map").click()
@@ -247,7 +247,7 @@ def test_nothing_is_asked_of_another_host(page: Page, server: str) -> None:
     assert "script-src 'self';" in policy
 
 
-def test_text_of_records_stays_text(page: Page, server: str) -> None:
+def test_hostile_text_stays_text(page: Page, server: str) -> None:
     hostile = """SELECT ?x ?y { BIND("<img src=x onerror=alert(1)>" AS ?x) BIND(<javascript:alert(1)> AS ?y) }"""
     page.open(f"{server}/sparql?query={quote(hostile)}")
     page.until(lambda: page.rows())
@@ -259,7 +259,7 @@ def test_text_of_records_stays_text(page: Page, server: str) -> None:
 
 @pytest.mark.skipif(not AXE.is_file(), reason="axe-core is not installed (make clients)")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_no_serious_fault(page: Page, server: str, scheme: str) -> None:
+def test_axe_finds_no_serious_violation(page: Page, server: str, scheme: str) -> None:
     page.driver.execute_cdp_cmd(
         "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
     )
@@ -269,7 +269,7 @@ def test_axe_finds_no_serious_fault(page: Page, server: str, scheme: str) -> Non
             page.until(lambda tab=tab: page.all(f"#tab-{tab}"))
             page.one(f"#tab-{tab}").click()
             page.until(lambda: page.all("#stage > div"))
-            page.until(lambda: page.all("#using"))
+            page.until(lambda: page.all("#usage"))
         page.driver.execute_script(AXE.read_text(encoding="utf-8"))
         found = page.driver.execute_async_script("const done = arguments[0]; axe.run().then((said) => done(said))")
         bad = [
@@ -280,16 +280,16 @@ def test_axe_finds_no_serious_fault(page: Page, server: str, scheme: str) -> Non
         assert bad == [], (query, tab)
 
 
-def test_all_of_it_works_without_scripts(server: str) -> None:
+def test_page_works_without_scripts(server: str) -> None:
     plain = Page(scripts=False)
     try:
         plain.driver.get(f"{server}/sparql")
         plain.one("#query").clear()
         plain.one("#query").send_keys("SELECT ?p ?code { ?p dcterms:identifier ?code }")
-        plain.one("#ask button").click()
+        plain.one("#query-form button").click()
         plain.until(lambda: "G0020" in plain.one("#answer table").text)
         assert plain.one("#answer td a").get_attribute("href").startswith(f"{server}/id/project/")
-        assert plain.all("#using pre")
+        assert plain.all("#usage pre")
         plain.driver.get(f"{server}/sparql?query={quote('SELECT ?x { FILTR }')}")
         assert "FILTR" in str(plain.one("#query").get_property("value"))
         assert "line 1" in plain.one("#answer").text.lower()
@@ -297,7 +297,7 @@ def test_all_of_it_works_without_scripts(server: str) -> None:
         plain.driver.quit()
 
 
-def test_the_completion_data_is_of_the_release(server: str) -> None:
+def test_completion_data_describes_the_release(server: str) -> None:
     reply = http(f"{server}/sparql/terms.json")
     data = json.loads(reply.body)
     terms = {term["name"]: term for term in data["terms"]}

@@ -1,4 +1,4 @@
-"""The page of rules: every rule with its words and examples, in the reader's language."""
+"""The rules page: every rule with its message and examples, in the reader's language."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from tests.conftest import CYBILGRAPH
 from tests.web.pages.test_query_page import BROWSER, http
 
 
-def test_the_handbook_has_every_rule_once() -> None:
+def test_handbook_lists_every_rule_once() -> None:
     entries = [entry.name for chapter in load_handbook() for entry in chapter.entries]
     assert sorted(entries) == sorted(catalogue())
     assert set(CATEGORIES) == {rule.category for rule in catalogue().values()}
 
 
-def test_the_page_lists_every_rule_with_its_message(server: str) -> None:
+def test_page_lists_every_rule_with_its_message(server: str) -> None:
     page = http(f"{server}/rules", Accept=BROWSER).body.decode()
     for chapter in load_handbook():
         for entry in chapter.entries:
@@ -43,7 +43,7 @@ def test_the_page_lists_every_rule_with_its_message(server: str) -> None:
         ("/rules/end-after-start?lang=xx", "de", "The project ends (…) before it starts."),
     ],
 )
-def test_a_rule_in_the_language_of_the_reader(server: str, path: str, language: str, words: str) -> None:
+def test_rule_is_shown_in_the_reader_language(server: str, path: str, language: str, words: str) -> None:
     reply = http(f"{server}{path}", Accept=BROWSER, **{"Accept-Language": language})
     page = reply.body.decode()
     assert reply.status == 200
@@ -52,27 +52,27 @@ def test_a_rule_in_the_language_of_the_reader(server: str, path: str, language: 
     assert "Accept-Language" in reply.headers["vary"]
 
 
-def test_the_bad_line_is_marked(server: str) -> None:
+def test_failing_line_is_marked(server: str) -> None:
     page = http(f"{server}/rules/end-after-start", Accept=BROWSER).body.decode()
     assert '<span class="at">3</span>To: Mar 2017</mark>' in page
     assert page.count("<mark") == 1
 
 
 @pytest.mark.parametrize("name", ["title", "scope-basis", "unknown-shape-term", "encoding"])
-def test_the_commands_of_the_page_find_the_bad_line(server: str, name: str, tmp_path: Path) -> None:
+def test_commands_on_the_page_find_the_failing_line(server: str, name: str, tmp_path: Path) -> None:
     page = http(f"{server}/rules/{name}", Accept=BROWSER).body.decode()
     commands = unescape(re.findall(r'<pre tabindex="0">(curl .*?)</pre>', page, re.DOTALL)[0])
     assert catalogue()[name].bad.command in commands
     path = f"{Path(CYBILGRAPH[0]).parent}:{os.environ['PATH']}"
-    told = subprocess.run(
+    result = subprocess.run(
         ["bash", "-ec", commands], cwd=tmp_path, capture_output=True, text=True, env=os.environ | {"PATH": path}
     )
-    assert f"[{name}]" in told.stdout
-    [line] = [line for line in told.stdout.splitlines() if line.endswith(f"[{name}]") and "×" not in line]
+    assert f"[{name}]" in result.stdout
+    [line] = [line for line in result.stdout.splitlines() if line.endswith(f"[{name}]") and "×" not in line]
     assert line.split()[0].split(":")[0] == str(catalogue()[name].bad.line)
 
 
-def test_the_page_has_the_command_of_every_rule_and_its_file(server: str) -> None:
+def test_page_has_the_command_and_file_of_every_rule(server: str) -> None:
     page = unescape(http(f"{server}/rules", Accept=BROWSER).body.decode())
     for rule in catalogue().values():
         address = f"/rules/{rule.name}/{rule.bad.file}"
@@ -84,11 +84,11 @@ def test_the_page_has_the_command_of_every_rule_and_its_file(server: str) -> Non
 @pytest.mark.parametrize(
     "path", ["no-such-rule", "no-such-rule/title-bad.csv", "title/title-bad.txt", "title/../title"]
 )
-def test_an_unknown_rule_or_example_is_a_404(server: str, path: str) -> None:
+def test_unknown_rule_or_example_gets_404(server: str, path: str) -> None:
     assert http(f"{server}/rules/{path}", Accept=BROWSER).status == 404
 
 
-def test_the_iri_of_a_rule_leads_people_to_the_page_and_programs_to_turtle(server: str) -> None:
+def test_rule_iri_redirects_browsers_and_returns_turtle(server: str) -> None:
     page = http(f"{server}/shapes", Accept=BROWSER).body.decode()
     assert 'id="end-after-start"' in page
     for path in ("/shapes", "/shapes.ttl"):

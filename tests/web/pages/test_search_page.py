@@ -1,4 +1,4 @@
-"""The search: words with slips, choices with counts, addresses that can be shared, and the same as SPARQL."""
+"""The search: misspellings, facets with counts, shareable URLs, and the equivalent SPARQL query."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ def page(server: str, **wish: str) -> str:
 @pytest.mark.parametrize(
     "words", ["belize", "BELIZE strategy", "Belise", "stratgey belize", "beliz", "G0020", "“Belize”?"]
 )
-def test_words_with_slips_beginnings_and_codes(server: str, words: str) -> None:
+def test_misspellings_prefixes_and_codes_match(server: str, words: str) -> None:
     assert TITLE in [row["title"] for row in found(server, q=words)]
 
 
-def test_names_in_other_languages_and_aliases_find_it(server: str) -> None:
+def test_aliases_and_names_in_other_languages_match(server: str) -> None:
     assert TITLE in [row["title"] for row in found(server, q="Belice")]
     assert TITLE in [row["title"] for row in found(server, q="GPD")]
 
 
-def test_choices_narrow_down_and_counts_tell_how_far(server: str) -> None:
+def test_facet_counts_equal_the_filtered_results(server: str) -> None:
     everything, chosen = found(server), found(server, theme="cybercrime")
     assert len(everything) == 14
     assert 0 < len(chosen) < 14
@@ -53,13 +53,13 @@ def test_choices_narrow_down_and_counts_tell_how_far(server: str) -> None:
     assert "theme=cybercrime" in address
 
 
-def test_two_values_of_a_facet_are_alternatives(server: str) -> None:
+def test_values_of_a_facet_are_alternatives(server: str) -> None:
     both = http(f"{server}/search.csv?country=WS&country=BZ").body.decode()
     assert TITLE in both
     assert "CMM Review - Samoa" in both
 
 
-def test_sorting_and_paging(server: str) -> None:
+def test_results_are_sorted_and_paged(server: str) -> None:
     starts = [row["start"] for row in found(server, sort="newest") if row["start"]]
     assert starts == sorted(starts, reverse=True)
     titles = [row["title"].lower() for row in found(server, sort="title")]
@@ -83,17 +83,17 @@ def test_sorting_and_paging(server: str) -> None:
         {"q": "train", "theme": "cybercrime"},
     ],
 )
-def test_the_query_beside_it_finds_the_same(server: str, wish: dict[str, str]) -> None:
-    """Also where stems and slips were taken for words."""
+def test_sparql_query_finds_the_same_projects(server: str, wish: dict[str, str]) -> None:
+    """Also for stems and misspellings."""
     [address] = re.findall(r'href="(/search/sparql[^"]*)"', page(server, **wish))
-    reply = http(f"{server}{unescape(address)}", Accept=BROWSER)  # urllib follows
+    reply = http(f"{server}{unescape(address)}", Accept=BROWSER)  # urllib follows redirects
     [query] = re.findall(r"<textarea[^>]*>(.*?)</textarea>", reply.body.decode(), re.DOTALL)
     rows = csv.DictReader(io.StringIO(get(server, unescape(query), "text/csv").body.decode()))
     assert {row["title"] for row in rows} == {row["title"] for row in found(server, **wish)} != set()
 
 
-def test_a_query_names_no_more_projects_than_fit_into_an_address(tmp_path: Path) -> None:
-    """Of many that words find, the first; and it is said so."""
+def test_sparql_query_lists_no_more_projects_than_fit_into_a_url(tmp_path: Path) -> None:
+    """If there are too many, it lists the first ones, and the page says so."""
     records = [
         {"title": f"Strategy {'of a long name ' * 12}{number}", "summary": "It helps Fiji."} for number in range(230)
     ]
@@ -101,7 +101,7 @@ def test_a_query_names_no_more_projects_than_fit_into_an_address(tmp_path: Path)
     pipeline.build([tmp_path / "records.json"], tmp_path / "into", dumps=False)
     with running_server(tmp_path / "into") as url:
         text = page(url, q="strategies")
-        assert "the first 200 of them" in text
+        assert "lists the first 200 matching projects" in text
         [address] = re.findall(r'href="(/search/sparql[^"]*)"', text)
         assert "200 rows" in http(f"{url}{unescape(address)}", Accept=BROWSER).body.decode()
 
@@ -111,7 +111,7 @@ def test_a_query_names_no_more_projects_than_fit_into_an_address(tmp_path: Path)
     ['"', '" OR ""', "title:x NEAR(a b, 3) AND NOT c*", "* ^ - + ( ) { } : ;", "\x00\x01", "\u202e", "'; DROP TABLE project; --",
      "a" * 5_000, "é" * 600, "x " * 2_000, "日本", "%", "\ud83d\ude00".encode("utf-16", "surrogatepass").decode("utf-16")],
 )  # fmt: skip
-def test_no_text_is_an_error(server: str, text: str) -> None:
+def test_any_text_is_accepted(server: str, text: str) -> None:
     assert http(f"{server}/search?q={quote(text)}", Accept=BROWSER).status == 200
     assert http(f"{server}/search.csv?q={quote(text)}").status == 200
     assert http(f"{server}/search.csv?sort={quote(text)[:99]}&country={quote(text)[:99]}").status == 400
@@ -120,16 +120,14 @@ def test_no_text_is_an_error(server: str, text: str) -> None:
 @pytest.mark.parametrize(
     ("slip", "meant"), [("stratgey", "strategy"), ("interpl", "interpol"), ("cybercrme", "cybercrime")]
 )
-def test_a_slip_finds_what_the_word_meant_finds(server: str, slip: str, meant: str) -> None:
+def test_misspelling_finds_the_same_as_the_correct_word(server: str, slip: str, meant: str) -> None:
     assert found(server, q=slip) == found(server, q=meant) != found(server)
-    assert f"Shown is what “{meant}” finds." in page(server, q=slip)
+    assert f"Showing results for “{meant}” instead." in page(server, q=slip)
 
 
-def test_where_all_words_and_choices_together_find_nothing_it_is_told_what_fewer_find(server: str) -> None:
+def test_empty_result_offers_broader_searches(server: str) -> None:
     text = page(server, q="cybercrime belize")
-    relaxations = re.findall(
-        r'<li>without <bdi>“(\w+)”</bdi> there are <a href="([^"]*)"[^>]*>(\d+) projects</a>', text
-    )
+    relaxations = re.findall(r'<li>without <bdi>“(\w+)”</bdi>: <a href="([^"]*)"[^>]*>(\d+) projects</a>', text)
     assert [(word, int(many)) for word, _, many in relaxations] == [
         ("belize", len(found(server, q="cybercrime"))),
         ("cybercrime", len(found(server, q="belize"))),
@@ -137,31 +135,31 @@ def test_where_all_words_and_choices_together_find_nothing_it_is_told_what_fewer
     assert (
         f"<strong>{relaxations[0][2]} projects</strong>" in http(f"{server}{unescape(relaxations[0][1])}").body.decode()
     )
-    assert "without <bdi>Country “Samoa”</bdi> there are " in page(server, q="belize", country="WS")
-    assert "with nothing but <bdi>“samoa”</bdi> there is " in page(server, q="belize samoa qwvxzy", theme="cybercrime")
+    assert "without <bdi>Country “Samoa”</bdi>: " in page(server, q="belize", country="WS")
+    assert "only <bdi>“samoa”</bdi>: " in page(server, q="belize samoa qwvxzy", theme="cybercrime")
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "told"),
+    ("name", "value", "expected"),
     [
-        ("country", "Atlantis", "There is no country “Atlantis”</bdi>. Give its code or its name."),
-        ("country", "Kenia", "There is no country “Kenia”</bdi>. Did you mean Kenya (KE)?"),
-        ("theme", "<b>", "There is no theme “&lt;b&gt;”</bdi>. Give its code or its name."),
-        ("year", "20x9", "There is no year “20x9”</bdi>. Write four digits: 2018."),
-        ("sort", "evil", "There is no order “evil”</bdi>. There are: relevance, title, newest, oldest."),
-        ("page", "-1", "There is no page “-1”</bdi>. Pages have numbers from 1."),
+        ("country", "Atlantis", "Unknown country “Atlantis”</bdi>. Give its code or its name."),
+        ("country", "Kenia", "Unknown country “Kenia”</bdi>. Did you mean Kenya (KE)?"),
+        ("theme", "<b>", "Unknown theme “&lt;b&gt;”</bdi>. Give its code or its name."),
+        ("year", "20x9", "Unknown year “20x9”</bdi>. Use four digits: 2018."),
+        ("sort", "evil", "Unknown sort order “evil”</bdi>. Use one of: relevance, title, newest, oldest."),
+        ("page", "-1", "Invalid page number “-1”</bdi>. Use a whole number from 1."),
     ],
 )
-def test_what_nobody_offers_is_told(server: str, name: str, value: str, told: str) -> None:
+def test_unknown_values_are_reported(server: str, name: str, value: str, expected: str) -> None:
     text = page(server, **{name: value})
-    assert told in text
+    assert expected in text
     assert f"<strong>{14 if name in ('sort', 'page') else 0} projects" in text
     reply = http(f"{server}/search.csv?{urlencode({name: value})}")
     assert reply.status == 400
     assert value in json.loads(reply.body)["detail"]
 
 
-def test_a_thing_without_a_project_is_no_error_and_one_may_be_called_by_name(server: str) -> None:
+def test_facet_values_may_be_names_and_may_match_nothing(server: str) -> None:
     assert found(server, country="France", nothing="1") == []
     assert found(server, country="Belize") == found(server, country="BZ") != []
-    assert "There is no page 999: the last that is shown is" in page(server, page="999")
+    assert "There is no page 999. The last page is" in page(server, page="999")

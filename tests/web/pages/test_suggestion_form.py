@@ -1,4 +1,4 @@
-"""Suggesting an edit over HTTP, without scripts."""
+"""Suggesting edits over HTTP, without scripts."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def send(portal: str, fields: dict[str, str], key: str = "G0020", **more: str) -
     return submit(portal, f"/suggest/{key}", **fields | {"lang": "en", "send": "yes"} | more)
 
 
-def test_the_form_opens_with_the_source_and_its_findings(portal: str) -> None:
+def test_form_opens_with_the_source_and_its_findings(portal: str) -> None:
     page = http(f"{portal}/id/project/G0020", Accept=BROWSER).body.decode()
     assert '<a class="button" href="/suggest/G0020" rel="nofollow">Suggest an edit</a>' in page
     fields = opened(portal)
@@ -45,13 +45,13 @@ def test_the_form_opens_with_the_source_and_its_findings(portal: str) -> None:
     assert http(f"{portal}/suggest/NOPE", Accept=BROWSER).status == 404
 
 
-def test_what_is_sent_waits_for_a_curator_and_the_graph_stays(portal: str, queue: Path) -> None:
+def test_suggestion_is_queued_without_changing_the_graph(portal: str, queue: Path) -> None:
     before = sorted(http(f"{portal}/id/project/G0020.nt").body.splitlines())
     fields = opened(portal)
     edited = fields["text"].replace("Mar 2020", "Apr 2020")
     reply = send(portal, fields, text=edited, comment="See page 3", sender="A Visitor", email="a@example.org")
     assert reply.status == 202
-    assert b"waits for a curator" in reply.body
+    assert b"A curator will review it" in reply.body
     found = waiting(queue)[-1]
     assert found["text"] == edited
     assert (found["project"], found["comment"], found["email"]) == ("G0020", "See page 3", "a@example.org")
@@ -63,21 +63,21 @@ def test_what_is_sent_waits_for_a_curator_and_the_graph_stays(portal: str, queue
 @pytest.mark.parametrize(
     ("more", "status", "reason"),
     [
-        ({}, 422, "Nothing was changed"),
+        ({}, 422, "The record is unchanged"),
         ({"text": "<<<", "format": "text"}, 422, "no longer describes the same project"),
         ({"text": TEXT.replace("G0020", "G0021")}, 422, "it was G0020, and would be G0021"),
-        ({"text": TEXT.replace("Mar 2020", "Mar\a 2020")}, 422, "cannot be seen (U+0007)"),
-        ({"text": '{"title": "Support", "code": "G0020"}'}, 422, "was Text of a project page, and this is JSON"),
+        ({"text": TEXT.replace("Mar 2020", "Mar\a 2020")}, 422, "an invisible character (U+0007)"),
+        ({"text": '{"title": "Support", "code": "G0020"}'}, 422, "changed from Text of a project page to JSON"),
         ({"text": TEXT.replace("Mar 2020", "May 2020")}, 202, ""),
-        ({"text": "\0\0\0\0\0"}, 400, "is no text"),
+        ({"text": "\0\0\0\0\0"}, 400, "must be text"),
         ({"text": "%PDF-1.7"}, 422, "can no longer be read"),
-        ({"text": ""}, 400, "it is empty"),
+        ({"text": ""}, 400, "file is empty"),
         ({"text": TEXT + "x", "base": "another"}, 422, "has changed since you opened it"),
         ({"text": TEXT + "x", "comment": "x" * 3_000}, 422, "comment is longer"),
         ({"text": "A project\n" * 60_000}, 422, "larger than 500,000 bytes"),
     ],
 )
-def test_what_cannot_be_taken_comes_back_with_the_reason(
+def test_invalid_suggestion_is_returned_with_the_reason(
     portal: str, queue: Path, more: dict[str, str], status: int, reason: str
 ) -> None:
     before = len(waiting(queue))
@@ -89,9 +89,9 @@ def test_what_cannot_be_taken_comes_back_with_the_reason(
         assert Controls(reply.body).fields["text"].rstrip() == more.get("text", TEXT).rstrip()
 
 
-#: Headers of a form that is sent, OWN being the origin of the server, and the status of the reply.
+#: Headers of a submitted form (OWN is the server's origin), and the expected status.
 ORIGINS: tuple[tuple[dict[str, str], int], ...] = (
-    ({}, 202),  # a program
+    ({}, 202),  # not a browser
     ({"Sec_Fetch_Site": "same-origin", "Origin": "null"}, 202),
     ({"Sec_Fetch_Site": "cross-site"}, 403),
     ({"Sec_Fetch_Site": "same-site"}, 403),
@@ -103,10 +103,12 @@ ORIGINS: tuple[tuple[dict[str, str], int], ...] = (
 )
 
 
-def test_a_form_is_taken_from_our_own_pages_only(releases: Path, tmp_path: Path) -> None:
+def test_forms_of_other_sites_are_rejected(releases: Path, tmp_path: Path) -> None:
     with running_server(releases, "--suggestions", tmp_path / "queue") as url:
         page = http(f"{url}/suggest/G0020", Accept=BROWSER)
-        assert page.headers["referrer-policy"] == "same-origin", "else browsers send Origin: null with our own forms"
+        assert page.headers["referrer-policy"] == "same-origin", (
+            "otherwise browsers send Origin: null with our own forms"
+        )
         fields = Controls(page.body).fields | {"send": "yes", "text": TEXT.replace("Mar 2020", "Apr 2020")}
         body = urlencode(fields).encode()
         for headers, status in ORIGINS:
@@ -116,10 +118,10 @@ def test_a_form_is_taken_from_our_own_pages_only(releases: Path, tmp_path: Path)
             reply = http(f"{url}/suggest/G0020", "POST", body, **given)
             assert reply.status == status, headers
             assert len(waiting(tmp_path / "queue")) == before + (status == 202)
-            assert (b"was sent from another site" in reply.body) == (status == 403)
+            assert (b"was submitted from another site" in reply.body) == (status == 403)
 
 
-def test_a_sender_is_told_how_many_may_wait_and_the_folder_is_closed(releases: Path, tmp_path: Path) -> None:
+def test_sender_over_quota_is_rejected_and_folder_is_private(releases: Path, tmp_path: Path) -> None:
     (tmp_path / "queue").mkdir(mode=0o755)
     queue = SuggestionQueue(tmp_path / "queue")
     with running_server(releases, "--suggestions", queue.folder) as url:
@@ -132,7 +134,7 @@ def test_a_sender_is_told_how_many_may_wait_and_the_folder_is_closed(releases: P
             queue.send(replace(taken, project=f"G{number:04}"), "127.0.0.1")
         refused = send(url, fields, text=edited)
         assert refused.status == 429
-        assert f"{MAX_OF_CLIENT} suggestions from your network wait for a curator" in refused.body.decode()
+        assert f"{MAX_OF_CLIENT} suggestions from your network are already waiting" in refused.body.decode()
         assert Controls(refused.body).fields["text"].rstrip() == edited.rstrip()
         assert len(list(queue.pending())) == MAX_OF_CLIENT
 
@@ -144,14 +146,14 @@ def test_only_the_sandboxed_checker_reads_records() -> None:
             assert not names & {"read_input", "records_in", "ensure_same_project", "pipeline", "check_input"}, path
 
 
-def test_names_and_paths_of_a_sender_are_not_taken(portal: str, queue: Path) -> None:
+def test_names_and_paths_in_the_form_are_ignored(portal: str, queue: Path) -> None:
     fields = opened(portal) | {"name": "../../x.txt", "id": "x", "project": "y", "file": "/etc/passwd"}
     send(portal, fields, text=fields["text"] + "\nMore\n", title="z")
     found = waiting(queue)[-1]
     assert (found["project"], found["name"], found["base"]["file"]) == ("G0020", SEED.name, SEED.name)  # type: ignore[index]
 
 
-def test_findings_mends_and_downloads_work_as_on_the_other_page(portal: str) -> None:
+def test_findings_fixes_and_downloads_work(portal: str) -> None:
     fields = opened(portal)
     bad = fields["text"].replace("Status: Finished", "Status: Finishd")
     reply = submit(portal, "/suggest/G0020", **fields | {"text": bad, "lang": "es"})
@@ -162,8 +164,8 @@ def test_findings_mends_and_downloads_work_as_on_the_other_page(portal: str) -> 
     assert taken.headers["content-disposition"] == 'attachment; filename="belize-G0020.txt"'
 
 
-def test_a_record_without_a_file_of_its_own_is_a_form(tmp_path: Path) -> None:
-    """And who sends too often is told; and a folder that takes no more says so."""
+def test_record_without_its_own_file_becomes_a_form(tmp_path: Path) -> None:
+    """A sender over the rate limit is rejected."""
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "several.csv").write_text(
         "title,code,funders,countries,summary\nA project,G0101,UNODC,Belize,It helps.\nB,G0102,,,\n", encoding="utf-8"
@@ -181,8 +183,8 @@ def test_a_record_without_a_file_of_its_own_is_a_form(tmp_path: Path) -> None:
     assert found["base"]["is_source"] is False  # type: ignore[index]
 
 
-def test_a_server_without_a_folder_says_so(server: str) -> None:
+def test_server_without_folder_disables_suggestions(server: str) -> None:
     reply = http(f"{server}/suggest/G0020", Accept=BROWSER)
     assert reply.status == 404
-    assert b"Suggestions are not taken here" in reply.body
+    assert b"Suggestions are disabled" in reply.body
     assert b"Suggest an edit" not in http(f"{server}/id/project/G0020", Accept=BROWSER).body

@@ -1,4 +1,4 @@
-"""The lines of the log."""
+"""The access log."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from cybilgraph.web.server.access_log import AccessLog, LogEntry
 
 @contextmanager
 def access_log(form: str, *, queries: bool = True) -> Iterator[tuple[AccessLog, list[str]]]:
-    """A journal, and its lines when the block has ended."""
+    """Yield a log, and a list that has its lines after the block."""
     there, here = os.pipe()
-    told: list[str] = []
-    kept = AccessLog(form, queries=queries, handle=here)
-    yield kept, told
-    kept.writer.close()
+    logged: list[str] = []
+    log = AccessLog(form, queries=queries, handle=here)
+    yield log, logged
+    log.writer.close()
     os.close(here)
     with os.fdopen(there, encoding="utf-8") as lines:
-        told += lines.read().splitlines()
+        logged += lines.read().splitlines()
 
 
 QUERY = "SELECT *\n# \x1b[31m \u2028 red\n{ ?s ?p 'ü' }"
@@ -40,71 +40,71 @@ def entry() -> LogEntry:
 
 
 @pytest.mark.parametrize("form", ["json", "text"])
-def test_what_cannot_be_told_ends_no_log(form: str) -> None:
+def test_unformattable_record_does_not_stop_the_log(form: str) -> None:
     broken = entry()
     broken.status, broken.error = 400, ValueError("no class")  # type: ignore[assignment]
-    with access_log(form) as (kept, told):
-        kept.log_request(broken)
-        kept.log_request(entry())
-    assert len(told) == kept.writer.dropped_lines == 1
+    with access_log(form) as (log, logged):
+        log.log_request(broken)
+        log.log_request(entry())
+    assert len(logged) == log.writer.dropped_lines == 1
 
 
 @pytest.mark.parametrize("form", ["json", "text"])
-def test_a_query_is_one_line_that_steers_no_terminal(form: str) -> None:
-    with access_log(form) as (kept, told):
-        kept.log_request(entry())
-    [line] = told
+def test_query_is_one_line_without_control_characters(form: str) -> None:
+    with access_log(form) as (log, logged):
+        log.log_request(entry())
+    [line] = logged
     assert line.isprintable()
     assert "192.0.2.1" in line
     if form == "json":
         assert json.loads(line)["query"] == QUERY
 
 
-def test_no_rows_are_told_as_such() -> None:
+def test_zero_rows_are_logged() -> None:
     found, none, graph = entry(), entry(), entry()
     none.rows, graph.rows = 0, None
-    with access_log("text", queries=False) as (kept, told):
+    with access_log("text", queries=False) as (log, logged):
         for one in (found, none, graph):
-            kept.log_request(one)
-    assert [[word for word in line.split() if "rows" in word] for line in told] == [["rows=1"], ["rows=0"], []]
-    assert not any("cached" in line for line in told)
+            log.log_request(one)
+    assert [[word for word in line.split() if "rows" in word] for line in logged] == [["rows=1"], ["rows=0"], []]
+    assert not any("cached" in line for line in logged)
 
 
 @pytest.mark.parametrize("form", ["json", "text"])
-def test_its_text_may_be_left_out(form: str) -> None:
-    with access_log(form, queries=False) as (kept, told):
-        kept.log_request(entry())
-        kept.log_event("Release 0001 is served")
-    assert not any("SELECT" in line or "red" in line for line in told)
-    assert "hash" in told[0]
-    assert "Release 0001 is served" in told[1]
+def test_query_text_can_be_left_out(form: str) -> None:
+    with access_log(form, queries=False) as (log, logged):
+        log.log_request(entry())
+        log.log_event("Release 0001 is served")
+    assert not any("SELECT" in line or "red" in line for line in logged)
+    assert "hash" in logged[0]
+    assert "Release 0001 is served" in logged[1]
 
 
 @pytest.mark.timeout(60)
-def test_who_tells_does_not_wait_for_who_reads() -> None:
+def test_logging_does_not_wait_for_the_reader() -> None:
     there, here = os.pipe()
-    kept = AccessLog("json", queries=True, handle=here)
+    log = AccessLog("json", queries=True, handle=here)
     for _ in range(15_000):
-        kept.log_request(entry())
-    assert kept.writer.dropped_lines > 1_000
-    os.close(there)  # nobody will read any more: what waits is thrown away
-    kept.writer.close()
+        log.log_request(entry())
+    assert log.writer.dropped_lines > 1_000
+    os.close(there)  # no reader is left: queued lines are dropped
+    log.writer.close()
     os.close(here)
 
 
 @pytest.mark.parametrize("form", ["json", "text"])
-def test_a_fault_of_ours_is_told_with_its_traceback(form: str) -> None:
-    with access_log(form) as (_, told):
+def test_internal_error_is_logged_with_traceback(form: str) -> None:
+    with access_log(form) as (_, logged):
         try:
             [][0]
         except IndexError:
             logging.getLogger("cybilgraph.web").exception("Exception on /sparql")
-    text = json.loads(told[0])["exception"] if form == "json" else "\n".join(told)
+    text = json.loads(logged[0])["exception"] if form == "json" else "\n".join(logged)
     assert "IndexError" in text
     assert "Traceback" in text
 
 
-#: What a client may send as its method, its path, its query, or through a proxy as its address.
+#: Hostile values of the method, path and query, or of an address that a proxy forwards.
 HOSTILE = (
     "a b 200 ok",
     "/x\n2026-01-31T00:00:00.000+00:00 request 192.0.2.9 GET /admin 200 ok",
@@ -119,18 +119,18 @@ HOSTILE = (
 
 @pytest.mark.parametrize("hostile", HOSTILE)
 @pytest.mark.parametrize("name", ["client", "method", "path", "query"])
-def test_nothing_that_a_client_sends_passes_for_a_line_or_a_field(name: str, hostile: str) -> None:
+def test_client_input_cannot_forge_lines_or_fields(name: str, hostile: str) -> None:
     sent = {"client": "192.0.2.1", "method": "GET", "path": "/sparql", "query": "ASK {}"} | {name: hostile}
-    with access_log("json") as (kept, told):
-        kept.log_request(LogEntry(**sent, status=200))
-    [line] = told
+    with access_log("json") as (log, logged):
+        log.log_request(LogEntry(**sent, status=200))
+    [line] = logged
     assert line.isascii()
     assert json.loads(line)["status"] == 200
     whole = hostile.encode("utf-8", "backslashreplace").decode()
     assert whole.startswith(json.loads(line).get(name, "").removesuffix("…"))
-    with access_log("text") as (kept, told):
-        kept.log_request(LogEntry(**sent, status=200))
-    [line] = told
+    with access_log("text") as (log, logged):
+        log.log_request(LogEntry(**sent, status=200))
+    [line] = logged
     assert line.isprintable()
     _, _, *fields = re.findall(r'(?:[\w=]*"(?:[^"\\]|\\.)*"|[^ "])+', line)
     assert len(fields) >= 5
@@ -143,43 +143,43 @@ KNOWN = ("milliseconds", "bytes", "release", "query_hash")
 
 
 @pytest.mark.parametrize("form", ["json", "text"])
-def test_a_line_is_no_longer_than_it_may_be(form: str) -> None:
-    with access_log(form) as (kept, told):
+def test_line_length_is_bounded(form: str) -> None:
+    with access_log(form) as (log, logged):
         for letter in ("x", "\x1b", "\udcff", "🂡", '"'):
-            kept.log_request(LogEntry(*(letter * 100_000,) * 3, status=400, query=letter * 100_000))
+            log.log_request(LogEntry(*(letter * 100_000,) * 3, status=400, query=letter * 100_000))
         logging.getLogger("cybilgraph.web").error("x" * 1_000_000)
-    assert len(told) == 6
-    assert max(map(len, told)) < 40_000
-    assert all("…" in line or "\\u2026" in line for line in told)
+    assert len(logged) == 6
+    assert max(map(len, logged)) < 40_000
+    assert all("…" in line or "\\u2026" in line for line in logged)
 
 
-def test_lines_that_wait_hold_little_of_what_was_sent() -> None:
+def test_queued_lines_keep_little_client_input() -> None:
     there, here = os.pipe()
-    kept = AccessLog("json", queries=True, handle=here)
+    log = AccessLog("json", queries=True, handle=here)
     tracemalloc.start()
     for number in range(2_000):
-        kept.log_request(LogEntry("192.0.2.1", "GET", f"/{number}" + "x" * 50_000, query=f"# {number}" + "x" * 50_000))
+        log.log_request(LogEntry("192.0.2.1", "GET", f"/{number}" + "x" * 50_000, query=f"# {number}" + "x" * 50_000))
     held, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     os.close(there)
-    kept.writer.close()
+    log.writer.close()
     os.close(here)
     assert held < 20_000_000, "2,000 lines of 100 kB each"
 
 
-def test_no_line_of_a_traceback_passes_for_one_of_ours() -> None:
+def test_traceback_cannot_forge_lines() -> None:
     forged = "2026-01-31T00:00:00.000+00:00 request 192.0.2.9 GET /admin 200 ok"
-    with access_log("text") as (_, told):
+    with access_log("text") as (_, logged):
         try:
             {}[_Sent(f"wrong:\n{forged}\n{'y' * 100_000}")]
         except KeyError:
             logging.getLogger("cybilgraph.web").exception("Exception on /sparql")
-    assert f"  {forged}" in told
-    assert all(line.startswith("  ") for line in told[1:])
-    assert sum(map(len, told)) < 30_000
+    assert f"  {forged}" in logged
+    assert all(line.startswith("  ") for line in logged[1:])
+    assert sum(map(len, logged)) < 30_000
 
 
 class _Sent(str):
-    """A text that an error shows as it is."""
+    """A string whose repr is the text itself."""
 
     __repr__ = str.__str__

@@ -1,4 +1,4 @@
-"""Answers that are kept: the same question once, in each coding, within a bound, and never what changes."""
+"""The answer cache: one answer per query and coding, within a size limit, and no volatile answers."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def answers(engine: EmbeddedEngine) -> AnswerCache:
     return AnswerCache(engine, "1/abc", 1_000_000)
 
 
-def test_who_wishes_for_much_and_who_for_little_have_one_answer(answers: AnswerCache) -> None:
+def test_clients_with_different_accept_lists_share_an_answer(answers: AnswerCache) -> None:
     first = answers.find(CacheKey.of(TITLES, (JSON, CSV)))
     assert answers.find(CacheKey.of(TITLES, (TURTLE, JSON))) is first
     assert answers.find(CacheKey.of(TITLES, FORMATS)) is first
@@ -42,7 +42,7 @@ def test_who_wishes_for_much_and_who_for_little_have_one_answer(answers: AnswerC
         answers.find(CacheKey.of(TITLES, (TURTLE,)))
 
 
-def test_each_coding_is_the_same_content_and_made_once(answers: AnswerCache) -> None:
+def test_each_coding_has_the_same_content_and_is_computed_once(answers: AnswerCache) -> None:
     kept = answers.find(CacheKey.of(TITLES, (CSV,)))
     assert isinstance(kept, CachedAnswer)
     assert kept.encoded_as("") == (kept.content, "")
@@ -54,11 +54,11 @@ def test_each_coding_is_the_same_content_and_made_once(answers: AnswerCache) -> 
     assert small.encoded_as("gzip") == (b"true", "")
 
 
-def test_what_the_engine_has_at_once_is_kept_as_all_else(release: Release) -> None:
+def test_fast_path_answers_are_cached(release: Release) -> None:
     engine = EmbeddedEngine(release.store, QueryLimits(store=10**9), graph=release.folder / GRAPH)
     assert engine._fast_path
     engine._fast_path.loading.join()
-    engine._pool.close()  # no worker is asked
+    engine._pool.close()  # no worker is used
     answers = AnswerCache(engine, "1/abc", 1_000_000)
     question = CacheKey.of("SELECT ?p ?o { project:G0020 ?p ?o }", FORMATS)
     found = answers.find_fast(question)
@@ -83,11 +83,11 @@ def test_what_the_engine_has_at_once_is_kept_as_all_else(release: Release) -> No
         ("br", ""),
     ],
 )
-def test_the_coding_that_a_client_takes(accepted: str, coding: str) -> None:
+def test_coding_is_chosen_from_accept_encoding(accepted: str, coding: str) -> None:
     assert choose_coding(accepted) == coding
 
 
-def test_an_etag_tells_every_difference(engine: EmbeddedEngine) -> None:
+def test_etag_depends_on_every_input(engine: EmbeddedEngine) -> None:
     graphs = (Dataset(), Dataset(default=("x:a",)), Dataset(named=("x:a",)), Dataset(default=("x:a", "x:b")))
     questions = [
         CacheKey.of(query, (fmt,), graph) for query, fmt, graph in product((TITLES, "ASK {}"), (CSV, JSON), graphs)
@@ -100,14 +100,14 @@ def test_an_etag_tells_every_difference(engine: EmbeddedEngine) -> None:
 @pytest.mark.parametrize(
     "query", ["SELECT (NOW() AS ?n) {}", "SELECT (r\\u0061nd ( ) AS ?n) {}", "SELECT (UUID() AS ?n) {}"]
 )
-def test_what_changes_is_never_kept(answers: AnswerCache, query: str) -> None:
+def test_volatile_answers_are_not_cached(answers: AnswerCache, query: str) -> None:
     assert answers.etag(CacheKey.of(query, (CSV,))) == ""
-    if "u0061" not in query:  # which the engine does not take, but another may
+    if "u0061" not in query:  # this engine rejects it, but others may not
         assert answers.find(CacheKey.of(query, (CSV,))) is not answers.find(CacheKey.of(query, (CSV,)))
     assert answers.size == 0
 
 
-def test_no_more_is_kept_than_there_is_room_for(engine: EmbeddedEngine) -> None:
+def test_cache_stays_within_its_size(engine: EmbeddedEngine) -> None:
     answers = AnswerCache(engine, "1", 50_000)
     for number in range(200):
         kept = answers.find(CacheKey.of(f"SELECT ({number} AS ?n) {{}}", (CSV,)))
@@ -118,8 +118,8 @@ def test_no_more_is_kept_than_there_is_room_for(engine: EmbeddedEngine) -> None:
     assert answers.get(CacheKey.of("SELECT (1 AS ?n) {}", (CSV,))) is None
 
 
-def test_all_that_is_kept_counts(engine: EmbeddedEngine) -> None:
-    """Texts of queries are not kept, and codings count when they are made, also of what cannot be compressed well."""
+def test_codings_count_towards_the_cache_size(engine: EmbeddedEngine) -> None:
+    """The cache keeps no query texts, and codings count when they are computed, even if they compress badly."""
     answers = AnswerCache(engine, "1", 60_000)
     for number in range(20):
         text = f"SELECT (SHA512(STR(?o)) AS ?n) {{ ?s ?p ?o }} ORDER BY ?o LIMIT {number + 40} # {100_000 * 'x'}"
@@ -135,11 +135,11 @@ def test_all_that_is_kept_counts(engine: EmbeddedEngine) -> None:
 
 
 @pytest.mark.parametrize(("query", "most"), [("SELECT * { ?s ?p ?o } LIMIT 3000", 3), ("ASK {}", 1)])
-def test_nobody_waits_for_an_answer_that_will_not_be_kept(
+def test_no_request_waits_for_an_uncacheable_answer(
     engine: EmbeddedEngine, query: str, most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answers, question = AnswerCache(engine, "1", 50_000), CacheKey.of(query, (CSV,))
-    answers.find(question)  # by which it is seen whether it is too large
+    answers.find(question)  # reveals whether it is too large
     answers._answers.clear()
     in_work: list[int] = [0]
     ask = engine.answer_async
@@ -160,10 +160,12 @@ def test_nobody_waits_for_an_answer_that_will_not_be_kept(
     assert max(in_work) == most
 
 
-def test_a_large_answer_is_kept_packed(engine: EmbeddedEngine) -> None:
+def test_large_answer_is_cached_compressed(engine: EmbeddedEngine) -> None:
     question = CacheKey.of("SELECT ?s ?p { ?s ?p ?o } LIMIT 3000", (CSV,))
     plain = engine.answer(question.query, (CSV,)).content
-    room = len(plain)  # of which an eighth is too little for it, and a quarter is enough for it packed
+    room = len(
+        plain
+    )  # an eighth of it is too small for the answer, a quarter is large enough for the compressed answer
     answers = AnswerCache(engine, "1/abc", room)
 
     async def asked(threads: ThreadPoolExecutor) -> CachedAnswer | Answer:

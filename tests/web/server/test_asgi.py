@@ -1,4 +1,4 @@
-"""The event loop, shared between clients."""
+"""Fair sharing of the event loop between clients."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from cybilgraph.web.server.asgi import Application, _FairLoop
 from cybilgraph.web.server.settings import Settings
 
 
-def test_who_asks_once_waits_for_no_crowd_of_another() -> None:
-    """A hundred pieces of work wait, and one of somebody else comes last: it is the second that is done."""
+def test_single_request_does_not_wait_for_the_crowd_of_another_client() -> None:
+    """A single task of another client runs second, although it arrives after a hundred waiting tasks."""
     done: list[str] = []
 
     async def work(loop: _FairLoop, client: str) -> None:
@@ -29,13 +29,13 @@ def test_who_asks_once_waits_for_no_crowd_of_another() -> None:
     async def all_at_once() -> None:
         loop = _FairLoop()
         await asyncio.gather(*(work(loop, "many") for _ in range(100)), work(loop, "one"))
-        await work(loop, "later")  # also when nobody waits
+        await work(loop, "later")  # works with an empty queue too
 
     asyncio.run(all_at_once())
     assert done == ["many", "one", *["many"] * 99, "later"]
 
 
-def test_who_has_gone_takes_no_turn_from_others() -> None:
+def test_disconnected_client_takes_no_turn() -> None:
     done: list[str] = []
 
     async def work(loop: _FairLoop, client: str) -> None:
@@ -53,7 +53,7 @@ def test_who_has_gone_takes_no_turn_from_others() -> None:
     assert done == ["a", "c"]
 
 
-def test_what_a_flood_is_told_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_error_response_for_a_flood_is_rendered_once(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[str] = []
     reply = problems.error_reply
 
@@ -66,23 +66,26 @@ def test_what_a_flood_is_told_is_made_once(monkeypatch: pytest.MonkeyPatch) -> N
     front = Application(cast(Any, None), app, 10, Settings())
     error = TooManyRequests("3 of your requests are in work", retry_after=5)
 
-    def told(accept: str, arguments: str, error: TooManyRequests = error) -> Reply:
+    def error_reply(accept: str, arguments: str, error: TooManyRequests = error) -> Reply:
         request = Request("GET", arguments, {"accept": accept})
         came = asyncio.run(front._error_reply("/sparql", request, error))
         assert came == reply(app, "/sparql", request, error)
         return came
 
     for number in range(3):
-        assert told("*/*", f"query={quote(f'ASK {{}} # {number} format=')}").headers["retry-after"] == "5"
+        assert error_reply("*/*", f"query={quote(f'ASK {{}} # {number} format=')}").headers["retry-after"] == "5"
     assert len(made) == 1
-    assert told("text/plain", "query=a").headers["content-type"] == "text/plain; charset=utf-8"
-    assert told("text/plain", "query=b&%66ormat=csv").headers["content-type"] == "application/problem+json"
-    assert told("*/*", "query=a", TooManyRequests("4 of your requests", retry_after=1)).headers["retry-after"] == "1"
+    assert error_reply("text/plain", "query=a").headers["content-type"] == "text/plain; charset=utf-8"
+    assert error_reply("text/plain", "query=b&%66ormat=csv").headers["content-type"] == "application/problem+json"
+    assert (
+        error_reply("*/*", "query=a", TooManyRequests("4 of your requests", retry_after=1)).headers["retry-after"]
+        == "1"
+    )
     assert len(made) == 4
 
 
-def test_what_is_long_is_read_in_a_thread() -> None:
-    """Whatever part of a request is long: the event loop reads none of it."""
+def test_long_request_is_parsed_in_a_thread() -> None:
+    """The event loop parses no request of which any part is long."""
     front = Application(cast(Any, None), Flask(__name__), 10, Settings())
     ours = threading.current_thread().name
 

@@ -1,4 +1,4 @@
-"""What caches may keep, and for how long: nothing that `forget` changes stays longer than a day."""
+"""Cache-Control: nothing that `forget` changes may be cached longer than a day."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ PAGES = ("/", "/id/project/G0020", "/search?q=belize", "/suggest/G0020", "/check
 
 
 @pytest.mark.parametrize("target", [*PINNED, *CURRENT, *PAGES])
-def test_every_answer_states_how_long_caches_may_keep_it(portal: str, target: str) -> None:
+def test_every_response_has_cache_control(portal: str, target: str) -> None:
     headers = {"Accept": BROWSER} if target in PAGES else {}
     reply = send(portal, "GET", target, **headers)
     assert reply.status == 200, reply.body
@@ -60,12 +60,12 @@ def test_every_answer_states_how_long_caches_may_keep_it(portal: str, target: st
         assert policy in ("no-cache", "no-store")
 
 
-def test_a_cache_that_asks_again_gets_what_is_left_of_a_forgotten_contact(tmp_path: Path) -> None:
+def test_revalidating_cache_gets_the_version_without_an_erased_contact(tmp_path: Path) -> None:
     pipeline.build([SEED], tmp_path)
     with running_server(tmp_path) as url:
         held = {target: send(url, "GET", target) for target in PINNED}
         assert EMAIL.encode() in held[PINNED[0]].body
-        time.sleep(1.1)  # dates of HTTP have no fractions of a second
+        time.sleep(1.1)  # HTTP dates have a resolution of one second
         Releases(tmp_path).erase(EMAIL)
         until(lambda: EMAIL.encode() not in send(url, "GET", PINNED[0]).body)
         until(lambda: all(send(url, "GET", target).status == 200 for target in PINNED))

@@ -1,4 +1,4 @@
-"""Clients that do not read what they asked for hold files, memory and connections for a while, and few of them."""
+"""Clients that do not read their answers occupy few files, connections and little memory, and only for a while."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from tests.conftest import running_server
 from tests.web.api import test_protocol
 from tests.web.api.test_protocol import BROWSER
 
-#: Some 40 MB as JSON.
+#: About 40 MB as JSON.
 LARGE = f"SELECT ('{400 * 'a'}' AS ?text) {{ ?a ?b ?c . ?d ?e ?f }} LIMIT 90000"
-#: Answers are not kept; nothing ends because this machine is slow.
+#: Answers are not cached, and no time limit depends on the speed of this machine.
 PATIENT = ("--cache-bytes", 0, "--timeout", 300, "--header-seconds", 300)
 SMALL = f"/sparql?query={quote('ASK {}')}"
 
@@ -30,7 +30,7 @@ send = partial(test_protocol.send, timeout=300)
 
 
 def target(number: int = 0) -> str:
-    """A query with a large answer, which is another one for each number."""
+    """Return a query with a large answer, a different one for each number."""
     return f"/sparql?query={quote(f'{LARGE} # {number}')}&format=json"
 
 
@@ -40,7 +40,7 @@ def get(path: str, method: str = "GET", version: str = "1.1") -> bytes:
 
 @contextmanager
 def asking(server: running_server, sent: bytes, source: str = "127.0.0.1") -> Iterator[socket.socket]:
-    """A client that has sent something, and has room for little of the answer."""
+    """Connect a client that has sent a request and has a small receive buffer."""
     with socket.socket() as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
         client.bind((source, 0))
@@ -57,7 +57,7 @@ def until(what: Callable[[], object], seconds: float = 250) -> None:
 
 
 def open_files(server: running_server) -> list[str]:
-    """The answers on disk, files of releases and connections that the processes of a server have open."""
+    """Return the stored answers, release files and connections that the processes of a server have open."""
     log = str(Path(f"/proc/self/fd/{server.output.fileno()}").readlink())
     found: list[str] = []
     for child in psutil.Process(server.process.pid).children(recursive=True):
@@ -82,7 +82,7 @@ def server(releases: Path) -> Iterator[running_server]:
 
 
 def drained(client: socket.socket) -> bool:
-    """Read until the server closes or resets the connection; whether that came to less than the whole answer."""
+    """Read until the server closes or resets the connection; return whether the answer is incomplete."""
     client.settimeout(250)
     taken = 0
     with suppress(ConnectionError):
@@ -102,7 +102,7 @@ def drained(client: socket.socket) -> bool:
     ],
     ids=["HTTP 1.1", "HTTP 1.0", "pipelined", "after HEAD", "after an error"],
 )
-def test_an_answer_that_nobody_reads_is_dropped_with_its_connection(server: running_server, sent: bytes) -> None:
+def test_unread_answer_is_dropped_with_its_connection(server: running_server, sent: bytes) -> None:
     before = open_files(server)
     with asking(server, sent) as client:
         until(lambda: answers(server))
@@ -111,7 +111,7 @@ def test_an_answer_that_nobody_reads_is_dropped_with_its_connection(server: runn
     assert send(server.url, "GET", SMALL).status == 200
 
 
-def test_a_byte_now_and_then_is_no_progress(server: running_server) -> None:
+def test_trickled_reading_does_not_count_as_progress(server: running_server) -> None:
     before = open_files(server)
     with asking(server, get(target())) as client:
         until(lambda: answers(server))
@@ -125,8 +125,8 @@ def test_a_byte_now_and_then_is_no_progress(server: running_server) -> None:
         until(trickled)
 
 
-def test_who_reads_slowly_gets_all(server: running_server) -> None:
-    """Slower than any network, and faster than the least: more than ten times the seconds are taken."""
+def test_slow_reader_gets_the_whole_answer(server: running_server) -> None:
+    """Reading is slower than any network but above the minimum rate; it takes more than ten times the limit in seconds."""
     path = f"/sparql?query={quote(LARGE.replace('90000', '9000'))}&format=json"
     whole = send(server.url, "GET", path).body
     with asking(server, get(path, version="1.0")) as client:
@@ -137,17 +137,17 @@ def test_who_reads_slowly_gets_all(server: running_server) -> None:
     assert came.partition(b"\r\n\r\n")[2] == whole
 
 
-def test_the_file_of_who_goes_away_is_closed(server: running_server) -> None:
+def test_file_of_a_disconnected_client_is_closed(server: running_server) -> None:
     before = open_files(server)
     for _ in range(3):
         with asking(server, get(target())) as client:
             assert client.recv(1_000).startswith(b"HTTP/1.1 200")
     with asking(server, get(target())) as client:
-        client.shutdown(socket.SHUT_WR)  # it sends no more, and may be gone
+        client.shutdown(socket.SHUT_WR)  # half-closed: it sends no more, and may have left
     until(lambda: open_files(server) == before)
 
 
-def test_a_client_has_few_unread_answers_and_others_have_theirs(releases: Path) -> None:
+def test_unread_answers_are_limited_per_client(releases: Path) -> None:
     server = running_server(releases, "--send-seconds", 300, *PATIENT, "--at-once", 3)
     with server, ExitStack() as stack:
         clients = [stack.enter_context(asking(server, get(target(number)))) for number in range(5)]
@@ -164,14 +164,14 @@ def test_a_client_has_few_unread_answers_and_others_have_theirs(releases: Path) 
         assert send(server.url, "GET", SMALL).status == 200
 
 
-def test_unread_answers_have_a_budget(releases: Path) -> None:
+def test_unread_answers_share_a_budget(releases: Path) -> None:
     limits = ("--answer-bytes", 60_000_000, "--unsent-bytes", 100_000_000)
     server = running_server(releases, "--send-seconds", 300, *PATIENT, *limits)
     with server, ExitStack() as stack:
         size = len(send(server.url, "GET", target()).body)
-        assert 34_000_000 < size < 50_000_000, "else the limits of this test mean nothing"
+        assert 34_000_000 < size < 50_000_000, "otherwise the limits of this test are meaningless"
         first = stack.enter_context(asking(server, get(target())))
-        assert first.recv(100).startswith(b"HTTP/1.1 200"), "it is complete, and being sent"
+        assert first.recv(100).startswith(b"HTTP/1.1 200"), "the answer is complete and being sent"
         own = send(server.url, "GET", target(1))
         assert (own.status, own.headers["retry-after"]) == (503, "5")
         assert "your other answers" in own.problem["detail"]
@@ -186,14 +186,14 @@ def test_unread_answers_have_a_budget(releases: Path) -> None:
         assert send(server.url, "GET", target(2), source="127.0.0.3").status == 200
 
 
-def test_a_page_tells_that_an_answer_is_too_large_for_it(server: running_server) -> None:
+def test_page_reports_an_answer_too_large_to_show(server: running_server) -> None:
     page = send(server.url, "GET", target().removesuffix("&format=json"), Accept=BROWSER)
     assert page.status == 200
-    assert "too many for a page" in page.body.decode()
+    assert "too large to show on a page" in page.body.decode()
     assert len(page.body) < 100_000
 
 
-def test_a_client_has_few_connections_and_others_have_theirs(server: running_server) -> None:
+def test_connections_are_limited_per_client(server: running_server) -> None:
     with ExitStack() as stack:
         clients = [stack.enter_context(asking(server, b"GET / HT")) for _ in range(60)]
         until(lambda: count_open(clients) == 40)
@@ -205,13 +205,13 @@ def test_a_client_has_few_connections_and_others_have_theirs(server: running_ser
 
 
 def holding(stack: ExitStack, server: running_server, source: str, number: int) -> list[socket.socket]:
-    """Connections of one client; each second one sends half of a request line."""
+    """Open connections of one client; every other one sends half of a request line."""
     sent = (b"", b"GET / HT")
     return [stack.enter_context(asking(server, sent[one % 2], source)) for one in range(number)]
 
 
 def is_open(client: socket.socket) -> bool:
-    """Whether the server has neither closed a connection nor sent anything."""
+    """Return whether the server has neither closed a connection nor sent anything."""
     client.settimeout(0)
     try:
         client.recv(1)
@@ -227,7 +227,7 @@ def count_open(clients: list[socket.socket]) -> int:
 
 
 def answered(server: running_server, source: str, number: int = 20) -> int:
-    """How many of so many requests, each over a new connection, are answered."""
+    """Return how many of ``number`` requests, each over a new connection, are answered."""
     return sum(send(server.url, "GET", SMALL, source=source).status == 200 for _ in range(number))
 
 
@@ -245,7 +245,7 @@ def test_one_client_cannot_fill_the_server(small_server: running_server) -> None
         until(lambda: count_open(clients) == 16)
 
 
-def test_many_clients_cannot_fill_the_server_and_the_largest_lose_first(small_server: running_server) -> None:
+def test_many_clients_cannot_fill_the_server_and_largest_lose_first(small_server: running_server) -> None:
     with ExitStack() as stack:
         modest = holding(stack, small_server, "127.0.0.4", 2)
         greedy = [holding(stack, small_server, f"127.0.1.{number}", 16) for number in range(10)]
@@ -262,7 +262,7 @@ def test_more_clients_than_connections_cannot_fill_the_server(small_server: runn
         until(lambda: count_open(clients) <= 32)
 
 
-def test_requests_in_work_are_kept_before_idle_connections(small_server: running_server) -> None:
+def test_idle_connections_are_closed_before_requests_in_progress(small_server: running_server) -> None:
     with ExitStack() as stack:
         idle = holding(stack, small_server, "127.0.0.2", 15)
         newest = stack.enter_context(asking(small_server, get(target(), version="1.0"), "127.0.0.2"))
@@ -270,10 +270,10 @@ def test_requests_in_work_are_kept_before_idle_connections(small_server: running
         for number in range(4):
             holding(stack, small_server, f"127.0.1.{number}", 16)
         until(lambda: count_open(idle) < 10)
-        assert not drained(newest), "its answer comes whole"
+        assert not drained(newest), "the answer must be complete"
 
 
-def test_idle_connections_end_after_the_time_for_a_head(releases: Path) -> None:
+def test_idle_connections_are_closed_after_header_seconds(releases: Path) -> None:
     server = running_server(releases, "--header-seconds", 1)
     with server, ExitStack() as stack:
         silent, half = holding(stack, server, "127.0.0.2", 2)

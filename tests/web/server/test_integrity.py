@@ -1,4 +1,4 @@
-"""Damage that only the disk knows of is found at leisure, and told of once."""
+"""The integrity scan finds corruption by the disk, and logs it once."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ def copied(release: Release, tmp_path: Path) -> Release:
     return found
 
 
-def test_what_the_disk_alone_has_changed_is_found(copied: Release, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cybilgraph.runtime.files._file_identity", lambda _: (0,))  # nothing tells that anybody wrote
+def test_scan_finds_corruption_by_the_disk(copied: Release, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cybilgraph.runtime.files._file_identity", lambda _: (0,))  # hide that the file has changed
     copied.verify()
-    told: list[str] = []
-    known = FileIntegrity(told.append)
+    events: list[str] = []
+    known = FileIntegrity(events.append)
     table = next((copied.folder / "store").glob("*.sst"))
     table.write_bytes(table.read_bytes()[::-1])
     for name in ("report.json", "void.ttl"):
@@ -53,21 +53,21 @@ def test_what_the_disk_alone_has_changed_is_found(copied: Release, monkeypatch: 
         known.check(copied, lambda: blocks.append(None))
     filled = [name for name in copied.manifest["files"] if (copied.folder / name).stat().st_size]
     assert len(blocks) >= 2 * len(filled)
-    assert sorted(text.split(" is damaged: ")[1].split(" is not")[0] for text in told) == [
+    assert sorted(text.split(" is damaged: ")[1].split(" is not")[0] for text in events) == [
         "public/void.ttl",
         "report.json",
         f"store/{table.name}",
     ]
-    assert "Build it again" in told[0]
+    assert "Build it again" in events[0]
     with pytest.raises(FileDamaged, match=r"report\.json of release 1 is damaged"):
         known.open(copied, "report.json")
     file.write_bytes(good)
     known.check(copied, lambda: None)
-    assert told[-1] == "void.ttl of release 0001 is what was built again"
-    assert (len(told), len(known)) == (4, 2)
+    assert events[-1] == "void.ttl of release 0001 is intact again"
+    assert (len(events), len(known)) == (4, 2)
 
 
-def test_the_look_is_slow_and_ends_with_the_server(copied: Release, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_scan_is_slow_and_ends_with_the_server(copied: Release, monkeypatch: pytest.MonkeyPatch) -> None:
     waited: list[float] = []
 
     class Stop(threading.Event):
@@ -84,10 +84,10 @@ ONE = CacheKey.of("SELECT * { ?s a cyb:Project } LIMIT 1", RESULT_FORMATS)
 
 
 @contextmanager
-def lived(folder: Path, told: list[str], store: int = 0) -> Iterator[LiveReleases]:
-    """What is served of a folder, from the disk, or from so many bytes of memory."""
+def lived(folder: Path, events: list[str], store: int = 0) -> Iterator[LiveReleases]:
+    """Open the releases of a folder, with the store on disk or in memory of at most ``store`` bytes."""
     live = LiveReleases(
-        Releases(folder), QueryLimits(timeout=10, workers=1, long_workers=1, store=store), 10_000_000, told.append
+        Releases(folder), QueryLimits(timeout=10, workers=1, long_workers=1, store=store), 10_000_000, events.append
     )
     try:
         live.current.warm_up.stop()
@@ -107,81 +107,79 @@ def until(what: Callable[[], object]) -> None:
 def answers(live: LiveReleases) -> bool:
     try:
         return bool(live.current.answers.find(ALL))
-    except EngineUnavailable:  # it begins anew
+    except EngineUnavailable:  # the worker is restarting
         return False
 
 
 def hurt(store: Path) -> Path:
-    """Flip bits of the texts of a store, which are in a table of their own."""
+    """Flip bits of the table in a store that has the texts."""
     table = max(store.glob("*.sst"), key=lambda table: table.read_bytes().count(b"Project"))
     data = bytearray(table.read_bytes())
     for place in range(len(data) // 10, len(data) // 2, 3_000):
         data[place] ^= 4
-    with table.open("r+b") as file:  # the workers have it open
+    with table.open("r+b") as file:  # the workers have this file open
         file.write(data)
     return table
 
 
-def test_nothing_is_answered_from_a_store_that_a_worker_cannot_read(
-    copied: Release, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unreadable_store_answers_no_queries(copied: Release, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cybilgraph.runtime.files._file_identity", lambda _: (0,))
-    told: list[str] = []
-    with lived(copied.folder.parent, told) as live:
+    events: list[str] = []
+    with lived(copied.folder.parent, events) as live:
         answers = live.current.answers
         assert answers.find(ONE)
         assert answers.get(ONE)
         assert answers.etag(ONE)
         hurt(copied.store)
-        for worker in live.current.engine.processes:  # which has in memory what it has read
+        for worker in live.current.engine.processes:  # it caches what it has read
             os.kill(worker, signal.SIGKILL)
         with pytest.raises(EngineUnavailable, match="could not read the store of the release") as failed:
             answers.find(ALL)
         assert str(copied.folder) not in str(failed.value)
-        assert not answers.get(ONE), "it may have been made of what is damaged"
+        assert not answers.get(ONE), "it may come from the damaged data"
         assert not answers.etag(ONE)
         with pytest.raises(EngineUnavailable, match=r"checking its files|is damaged"):
             answers.find(ONE)
         until(lambda: "is damaged on the disk" in live.current.engine.trouble)
-        with pytest.raises(EngineUnavailable, match="nothing is answered from it"):
+        with pytest.raises(EngineUnavailable, match="cannot answer queries"):
             answers.find(ONE)
-        until(lambda: any("no query is answered until" in text for text in told))
-    assert any("store/" in text and "has a wrong checksum" in text for text in told)
+        until(lambda: any("no query is answered until" in text for text in events))
+    assert any("store/" in text and "has a wrong checksum" in text for text in events)
 
 
-def test_another_release_is_served_instead(copied: Release) -> None:
+def test_last_good_release_replaces_a_damaged_one(copied: Release) -> None:
     folder = copied.folder.parent
     shutil.copytree(copied.folder, folder / "0002")
     (folder / "current").write_text("0002\n")
-    told: list[str] = []
-    with lived(folder, told) as live:
+    events: list[str] = []
+    with lived(folder, events) as live:
         assert live.current.release.number == 2
         with live.opened(1) as earlier:
             assert earlier.answers.find(ONE)
         hurt(folder / "0002" / "store")
         until(lambda: live.current.release.number == 1)
         until(lambda: answers(live))
-        until(lambda: any("release 0001 is served instead" in text for text in told))
+        until(lambda: any("release 0001 is served instead" in text for text in events))
         live.refresh()
-        assert live.current.release.number == 1, "the one that is named is refused"
+        assert live.current.release.number == 1, "the current release is refused"
 
 
-def test_what_is_mended_is_answered_from_again(copied: Release) -> None:
-    told: list[str] = []
+def test_repaired_store_answers_queries_again(copied: Release) -> None:
+    events: list[str] = []
     (copied.folder.parent / "current").write_text("0001\n")
-    with lived(copied.folder.parent, told) as live:
+    with lived(copied.folder.parent, events) as live:
         good = {path: path.read_bytes() for path in copied.store.glob("*.sst")}
         table = hurt(copied.store)
         until(lambda: live.current.engine.refusal_reason), "nobody has asked anything"
         table.with_suffix(".good").write_bytes(good[table])
-        table.with_suffix(".good").replace(table)  # another file: workers have the damaged one open
+        table.with_suffix(".good").replace(table)  # a new file, while workers have the damaged one open
         until(lambda: answers(live))
         assert not live.current.engine.refusal_reason
 
 
-def test_a_store_that_was_found_whole_is_trusted_for_a_while(copied: Release) -> None:
-    told: list[str] = []
-    with lived(copied.folder.parent, told) as live:
+def test_verified_store_is_trusted_for_a_while(copied: Release) -> None:
+    events: list[str] = []
+    with lived(copied.folder.parent, events) as live:
         looks: list[float] = []
         look = live.integrity.check
         live.integrity.check = lambda *given, **named: (looks.append(time.monotonic()), look(*given, **named))  # type: ignore[method-assign,assignment]
@@ -192,30 +190,30 @@ def test_a_store_that_was_found_whole_is_trusted_for_a_while(copied: Release) ->
         live.current.engine.is_suspect = False
         looks.clear()
         heavy = "SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i }"
-        with pytest.raises(QueryTimeout):  # which a damaged index would explain
+        with pytest.raises(QueryTimeout):  # a damaged index could be the cause
             live.current.engine.answer(heavy, RESULT_FORMATS, 0.2)
         assert live.current.engine.is_suspect
         time.sleep(2.5)
-        assert not looks, "heavy queries must not have it read all the time"
+        assert not looks, "expensive queries must not trigger scans all the time"
         live.current.engine.mark_verified(0)
         until(lambda: looks)
         assert not live.current.engine.refusal_reason
-    assert not [text for text in told if "damaged" in text]
+    assert not [text for text in events if "damaged" in text]
 
 
 def lost(live: LiveReleases) -> None:
-    """End the process that has the data of the workers in memory."""
+    """Kill the process that has the store in memory."""
     fork_server = live.current.engine._pool._fork_server._process.pid
     os.kill(fork_server, signal.SIGKILL)
 
 
 @pytest.mark.parametrize("is_rdf", [True, False])
-def test_what_is_lost_from_memory_is_never_loaded_again_from_a_damaged_file(copied: Release, *, is_rdf: bool) -> None:
+def test_lost_store_is_not_loaded_from_a_damaged_file(copied: Release, *, is_rdf: bool) -> None:
     folder = copied.folder.parent
     shutil.copytree(copied.folder, folder / "0002")
     (folder / "current").write_text("0002\n")
-    told: list[str] = []
-    with lived(folder, told, store=10**9) as live:
+    events: list[str] = []
+    with lived(folder, events, store=10**9) as live:
         right = live.current.answers.find(ALL)
         graph = folder / "0002" / GRAPH
         good = graph.read_bytes()
@@ -223,7 +221,7 @@ def test_what_is_lost_from_memory_is_never_loaded_again_from_a_damaged_file(copi
             compress(graph_of(graph.parent).replace(b"cyber", b"cyder")) if is_rdf else b"\xff\xfe<<" + good[4:]
         )
         live.integrity.check(live.current.release)
-        assert "answered from on" in told[-1], "what is in memory is as good as before"
+        assert "answered from the copy in memory" in events[-1], "the data in memory are intact"
         assert live.current.release.number == 2
         live.current.answers.clear()
         assert live.current.answers.find(ALL).answer.content == right.answer.content  # type: ignore[union-attr]
@@ -231,26 +229,26 @@ def test_what_is_lost_from_memory_is_never_loaded_again_from_a_damaged_file(copi
         until(lambda: live.current.release.number == 1)
         until(lambda: answers(live))
         assert live.current.answers.find(ALL).answer.content == right.answer.content  # type: ignore[union-attr]
-    assert [text for text in told if "nothing is answered" in text] == [
-        "The data of release 2 is damaged on the disk of the server, and nothing is answered from it: "
+    assert [text for text in events if "cannot answer queries" in text] == [
+        "The data of release 2 is damaged on the server's disk, so it cannot answer queries: "
         "release 0001 is served instead"
     ]
 
 
-def test_where_no_other_is_whole_nothing_is_answered_until_the_graph_is_mended(copied: Release) -> None:
+def test_no_queries_are_answered_until_the_only_release_is_repaired(copied: Release) -> None:
     folder = copied.folder.parent
     (folder / "current").write_text("0001\n")
-    told: list[str] = []
-    with lived(folder, told, store=10**9) as live:
+    events: list[str] = []
+    with lived(folder, events, store=10**9) as live:
         engine, graph = live.current.engine, copied.folder / GRAPH
         good = graph.read_bytes()
         graph.write_bytes(b"\xff\xfe<<" + good[4:])
         lost(live)
         until(lambda: engine.refusal_reason)
-        with pytest.raises(EngineUnavailable, match="is damaged on the disk of the server, and nothing is answered"):
+        with pytest.raises(EngineUnavailable, match="damaged on the server's disk, so it cannot answer queries"):
             live.current.answers.find(ONE)
         assert not live.current.answers.find_fast(ONE)
-        assert engine._pool._fork_server._process.poll() is not None, "it is not begun again and again"
+        assert engine._pool._fork_server._process.poll() is not None, "it is not restarted repeatedly"
         engine.maintain()
         assert not engine.processes
         graph.write_bytes(good)
@@ -258,12 +256,12 @@ def test_where_no_other_is_whole_nothing_is_answered_until_the_graph_is_mended(c
         assert not live.current.engine.trouble
 
 
-def test_who_asks_a_damaged_earlier_release_is_told_so_and_of_the_others(copied: Release) -> None:
+def test_damaged_earlier_release_is_reported_with_alternatives(copied: Release) -> None:
     folder = copied.folder.parent
     shutil.copytree(copied.folder, folder / "0002")
     (folder / "current").write_text("0002\n")
-    told: list[str] = []
-    with lived(folder, told) as live:
+    events: list[str] = []
+    with lived(folder, events) as live:
         hurt(copied.store)
         with pytest.raises(FileDamaged, match="Release 1 is damaged") as failed, live.opened(1):
             pass

@@ -1,4 +1,4 @@
-"""Answers that are pinned to a release: it is named, asked by its number, and told of when it is gone."""
+"""Requests that are pinned to a release by its number."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ COUNT = "SELECT (COUNT(?p) AS ?n) { ?p a cyb:Project }"
 
 @pytest.fixture(scope="module")
 def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server over four releases: the first taken away, the second damaged, the third of one project more."""
+    """Start a server with four releases: the first removed, the second damaged, the third with one more project."""
     folder = tmp_path_factory.mktemp("shelf")
     another = RECORDS / "cmm-review-samoa.txt"
     for sources in ([SEED], [SEED], [SEED, another], [SEED]):
@@ -38,7 +38,7 @@ def ask(shelf: str, release: str = "", **headers: str) -> Reply:
     return send(shelf, "GET", f"/sparql?{urlencode(pairs)}", **headers)
 
 
-def test_each_release_answers_under_its_number(shelf: str) -> None:
+def test_every_release_answers_under_its_number(shelf: str) -> None:
     now, earlier, pinned = ask(shelf), ask(shelf, "3"), ask(shelf, "4")
     assert (now.body, earlier.body, pinned.body) == (b"n\r\n1\r\n", b"n\r\n2\r\n", b"n\r\n1\r\n")
     assert [reply.headers["cybilgraph-release"] for reply in (now, earlier, pinned)] == ["4", "3", "4"]
@@ -50,7 +50,7 @@ def test_each_release_answers_under_its_number(shelf: str) -> None:
     assert "release=3>" in earlier.headers["link"]
     assert ask(shelf, "3", If_None_Match=earlier.headers["etag"]).status == 304
     assert ask(shelf, "3", If_None_Match=now.headers["etag"]).body == earlier.body
-    assert ask(shelf).body == now.body, "who asks without a number has the newest again"
+    assert ask(shelf).body == now.body, "without a number, the current release answers"
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_each_release_answers_under_its_number(shelf: str) -> None:
         ("0001", 410, "not kept"),
     ],
 )
-def test_what_is_not_there_is_told(shelf: str, release: str, status: int, says: str) -> None:
+def test_missing_or_damaged_release_is_reported(shelf: str, release: str, status: int, says: str) -> None:
     for target in (
         f"/sparql?{urlencode(q(COUNT, release=release))}",
         f"/api/queries/example-who-funds-whom?release={release}",
@@ -73,13 +73,13 @@ def test_what_is_not_there_is_told(shelf: str, release: str, status: int, says: 
         assert reply.problem["hint"] == (
             "Available releases: 3, 4." if release == "2" else "Available releases: 2, 3, 4."
         )
-        assert "/" not in reply.problem["detail"], "no path of the server"
+        assert "/" not in reply.problem["detail"], "no path on the server"
         page = send(shelf, "GET", target, Accept=BROWSER)
         assert (page.status, page.type) == (status, "text/html; charset=utf-8")
         assert says in page.body.decode()
 
 
-def test_a_page_of_an_earlier_release_cites_that(shelf: str) -> None:
+def test_page_of_an_earlier_release_cites_it(shelf: str) -> None:
     target = "/api/queries/example-projects-in-country?country=BZ&release=3"
     reply = send(shelf, "GET", target, Accept=BROWSER)
     assert reply.headers["cybilgraph-release"] == "3"
@@ -89,7 +89,7 @@ def test_a_page_of_an_earlier_release_cites_that(shelf: str) -> None:
 
 @pytest.fixture(scope="module")
 def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[running_server]:
-    """A server over seven releases."""
+    """Start a server with seven releases."""
     folder = tmp_path_factory.mktemp("many")
     pipeline.build([SEED], folder)
     for number in range(2, 8):
@@ -104,18 +104,18 @@ def processes(server: running_server) -> int:
     return len(psutil.Process(server.process.pid).children(recursive=True))
 
 
-def test_only_few_earlier_releases_are_open_at_once(many: running_server) -> None:
+def test_number_of_open_earlier_releases_is_limited(many: running_server) -> None:
     before, most = processes(many), 0
     for number in range(20):
         target = f"/sparql?{urlencode(q(f'{COUNT} # {number}', format='csv', release=f'{number % 6 + 1}'))}"
         reply = send(many.url, "GET", target, **({"Accept": BROWSER} if number % 3 == 0 else {}))
         assert (reply.status, reply.headers["cybilgraph-release"]) == (200, f"{number % 6 + 1}")
         most = max(most, processes(many))
-    assert before < most <= before + 3 * 3, "each has a process that forks workers, a worker, and one for what is long"
+    assert before < most <= before + 3 * 3, "each has a fork server, a worker, and one for long queries"
 
 
-def test_who_asks_an_earlier_release_is_answered_or_told_to_come_again(many: running_server) -> None:
-    """Six releases at once, of which three may be open: what has begun is not stopped for others."""
+def test_query_on_an_earlier_release_is_answered_or_gets_503(many: running_server) -> None:
+    """Query six releases at once, of which three may be open; running queries are not stopped for others."""
 
     def ask(number: int) -> Reply:
         return send(many.url, "GET", f"/sparql?{urlencode(q(f'{SLOW} # {number}', release=f'{number}'))}")

@@ -1,4 +1,4 @@
-"""What a request leaves behind in the server."""
+"""Resources that requests leave behind in the server."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from cybilgraph.web.server.settings import Settings
 
 
 class Sender:
-    """Somebody who sends the first bytes of a body, and no more."""
+    """A client that sends only the first bytes of a body."""
 
     def __init__(self) -> None:
         self._parts = [b"ASK {"]
@@ -37,8 +37,8 @@ async def stopped() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("path", ["/sparql", "/check"])
-def test_a_request_that_failed_is_let_go_at_once(releases: Path, path: str) -> None:
-    """Else the server reads on, for as long as its client sends, until the next collection of garbage."""
+def test_failed_request_is_released_at_once(releases: Path, path: str) -> None:
+    """Otherwise the server would keep reading what the client sends until the next garbage collection."""
     headers = [(b"host", b"localhost"), (b"content-length", b"3000"), (b"content-type", b"application/sparql-query")]
     settings = Settings(body_seconds=0.1)
     access_log = AccessLog("text", queries=False)
@@ -65,7 +65,7 @@ def test_a_request_that_failed_is_let_go_at_once(releases: Path, path: str) -> N
             await asyncio.create_task(app(scope, sender, send))
             del sender
             async with asyncio.timeout(10):
-                while kept():  # a thread may have it in its hand yet
+                while kept():  # a thread may still hold it
                     await asyncio.sleep(0.01)
         finally:
             gc.enable()
@@ -76,7 +76,7 @@ def test_a_request_that_failed_is_let_go_at_once(releases: Path, path: str) -> N
     assert asyncio.run(answered()) == 408
 
 
-def test_what_stays_in_memory_is_left_out_when_garbage_is_looked_for(releases: Path) -> None:
+def test_long_lived_objects_are_frozen_for_garbage_collection(releases: Path) -> None:
     live = LiveReleases(Releases(releases), QueryLimits(), 10_000, lambda _: None)
     try:
         assert live.warmed_up.wait(60)

@@ -1,4 +1,4 @@
-"""A server in use, as who runs it knows it: told to stop, killed in parts, given new releases, and watched."""
+"""A server in operation: stopping, killed processes, new releases, and monitoring."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from cybilgraph.release.graph_file import GRAPH
 from tests.conftest import SEED, running_server
 
 COUNT = "SELECT (COUNT(*) AS ?n) { ?p a cyb:Project }"
-#: Takes some seconds, and ends.
+#: Takes some seconds.
 LONG = "SELECT (COUNT(*) AS ?n) { VALUES ?x { 1 2 3 } ?a ?p ?b . ?c a ?d }"
 
 
@@ -51,14 +51,14 @@ def until(what: Callable[[], object], seconds: float = 20) -> None:
 
 
 class Asking(threading.Thread):
-    """Somebody who waits for the answer to a query that takes some seconds: ``status`` is 0 if none came."""
+    """A client that waits for a query of some seconds; ``status`` is 0 if there was no response."""
 
     def __init__(self, url: str, number: int = 0, seconds: int = 60) -> None:
         super().__init__()
         self.status = 0
         self._url = f"{url}/sparql?timeout={seconds}&query={quote(f'{LONG} # {number}')}"
         self.start()
-        time.sleep(0.5)  # it is in work now
+        time.sleep(0.5)  # the query is running now
 
     def run(self) -> None:
         with contextlib.suppress(OSError, http.client.HTTPException):
@@ -96,7 +96,7 @@ class Clients:
         turn = 0
         while not self._stop.is_set():
             turn += 1
-            path = f"/sparql?format=csv&query={quote(f'{COUNT} # {number} {turn}')}"  # no answer is kept
+            path = f"/sparql?format=csv&query={quote(f'{COUNT} # {number} {turn}')}"  # no answer is cached
             if connection:
                 try:
                     self.seen[self._answer(connection, path)] += 1
@@ -138,7 +138,7 @@ class Clients:
 
 
 def processes(root: int) -> dict[int, list[int]]:
-    """Processes below one, each with its children."""
+    """Return the descendants of a process."""
     children: dict[int, list[int]] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
@@ -167,13 +167,13 @@ def command(number: int) -> str:
 
 
 def niceness(number: int) -> int:
-    """How much a process lets others go first: one that does long work does."""
+    """Return the niceness of a process; long queries have a higher one."""
     stat = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()
     return int(stat[16])
 
 
-def nursery_of(root: int) -> tuple[int, list[int]]:
-    """The process that forks query workers, and these."""
+def fork_server_of(root: int) -> tuple[int, list[int]]:
+    """Return the fork server and the query workers."""
     found = processes(root)
     nurseries = [
         number
@@ -186,13 +186,13 @@ def nursery_of(root: int) -> tuple[int, list[int]]:
 
 @pytest.fixture
 def own(releases: Path, tmp_path: Path) -> Path:
-    """A folder of releases that a test may change."""
+    """Return a releases folder that the test may change."""
     return Path(shutil.copytree(releases, tmp_path / "releases"))
 
 
 @pytest.fixture
 def served(own: Path) -> Iterator[running_server]:
-    """A server of its own."""
+    """Start a separate server."""
     server = running_server(own, "--log-format", "json", "--timeout", 80, "--stop-seconds", 90)
     with server as url:
         until(lambda: get(f"{url}/readyz")[0] == 200)
@@ -201,7 +201,7 @@ def served(own: Path) -> Iterator[running_server]:
 
 @pytest.fixture(scope="module")
 def patient(releases: Path) -> Iterator[running_server]:
-    """A server that waits a second, behind a proxy, with a log that holds no query."""
+    """Start a server behind a proxy that waits a second and logs no queries."""
     options = ("--header-seconds", 1, "--body-seconds", 1, "--timeout", 1, "--trusted-proxy", "127.0.0.1")
     server = running_server(releases, *options, "--answer-bytes", 100_000, "--log-format", "json", "--no-log-queries")
     with server as url:
@@ -215,7 +215,7 @@ def right(server: str) -> set[str]:
 
 
 def lines(server: running_server) -> list[dict[str, object]]:
-    written = server.log.rpartition("\n")[0]  # the last line may be half written
+    written = server.log.rpartition("\n")[0]  # the last line may be incomplete
     return [json.loads(line) for line in written.splitlines() if line.startswith("{")]
 
 
@@ -223,7 +223,7 @@ def queries(server: running_server) -> list[dict[str, object]]:
     return [line for line in lines(server) if line["event"] == "query"]
 
 
-def test_told_to_stop_it_finishes_what_is_in_work(served: running_server, right: set[str]) -> None:
+def test_stop_finishes_requests_in_progress(served: running_server, right: set[str]) -> None:
     family = processes(served.process.pid)
     with Clients(served.url, right) as clients:
         slow = Asking(served.url)
@@ -240,7 +240,7 @@ def test_told_to_stop_it_finishes_what_is_in_work(served: running_server, right:
     until(lambda: not any(map(lives, family)), 5)
 
 
-def test_a_stop_has_a_bound(own: Path) -> None:
+def test_stop_takes_bounded_time(own: Path) -> None:
     server = running_server(own, "--stop-seconds", 1)
     with server as url:
         family = processes(server.process.pid)
@@ -251,12 +251,10 @@ def test_a_stop_has_a_bound(own: Path) -> None:
         until(lambda: not any(map(lives, family)), 5)
 
 
-def test_a_query_whose_worker_is_killed_is_run_again_and_no_other_is_missed(
-    served: running_server, right: set[str]
-) -> None:
+def test_query_of_a_killed_worker_is_repeated(served: running_server, right: set[str]) -> None:
     with Clients(served.url, right) as clients:
         slow = Asking(served.url)
-        _, workers = nursery_of(served.process.pid)
+        _, workers = fork_server_of(served.process.pid)
         os.kill(max(workers, key=niceness), signal.SIGKILL)
         slow.join()
         before = clients.seen["right"]
@@ -266,8 +264,8 @@ def test_a_query_whose_worker_is_killed_is_run_again_and_no_other_is_missed(
     assert "cybilgraph_worker_restarts_total 0.0" not in get(f"{served.url}/metrics")[1]
 
 
-def test_idle_workers_that_are_killed_are_not_missed(served: running_server, right: set[str]) -> None:
-    _, workers = nursery_of(served.process.pid)
+def test_killed_idle_workers_are_replaced(served: running_server, right: set[str]) -> None:
+    _, workers = fork_server_of(served.process.pid)
     for worker in workers:
         os.kill(worker, signal.SIGKILL)
     until(lambda: not any(map(lives, workers)))
@@ -275,37 +273,37 @@ def test_idle_workers_that_are_killed_are_not_missed(served: running_server, rig
         assert ask(served.url, f"{COUNT} # {number}", Accept="text/csv") == (200, next(iter(right)))
 
 
-def test_what_ends_while_nobody_asks_is_begun_anew_and_told(served: running_server) -> None:
-    fork_server, _ = nursery_of(served.process.pid)
+def test_processes_that_end_while_idle_are_restarted_and_logged(served: running_server) -> None:
+    fork_server, _ = fork_server_of(served.process.pid)
     killed: list[int] = []
 
-    def told() -> dict[object, dict[str, object]]:
+    def logged() -> dict[object, dict[str, object]]:
         return {line["pid"]: line for line in lines(served) if "pid" in line}
 
-    def one_is_told() -> bool:
-        """That one ends anyhow, after long work that the server asks itself at first, is no news: then the next is."""
-        killed.append(nursery_of(served.process.pid)[1][-1])
+    def one_is_logged() -> bool:
+        """A worker may end anyway after long queries of the warm-up; in that case, kill the next one."""
+        killed.append(fork_server_of(served.process.pid)[1][-1])
         os.kill(killed[-1], signal.SIGKILL)
         end = time.monotonic() + 3
-        while killed[-1] not in told() and time.monotonic() < end:
+        while killed[-1] not in logged() and time.monotonic() < end:
             time.sleep(0.1)
-        return killed[-1] in told()
+        return killed[-1] in logged()
 
-    until(one_is_told, 60)
-    until(lambda: set(nursery_of(served.process.pid)[1]) - set(killed))
-    os.kill(fork_server, signal.SIGTERM)  # which it does not hear
+    until(one_is_logged, 60)
+    until(lambda: set(fork_server_of(served.process.pid)[1]) - set(killed))
+    os.kill(fork_server, signal.SIGTERM)  # which it ignores
     os.kill(fork_server, signal.SIGKILL)
-    until(lambda: fork_server in told())
-    until(lambda: nursery_of(served.process.pid)[0] != fork_server)
-    assert told()[killed[-1]]["how"] == told()[fork_server]["how"] == "signal SIGKILL"
-    assert "worker" in str(told()[killed[-1]]["process"])
-    assert "replaced" in str(told()[fork_server]["done"])
+    until(lambda: fork_server in logged())
+    until(lambda: fork_server_of(served.process.pid)[0] != fork_server)
+    assert logged()[killed[-1]]["how"] == logged()[fork_server]["how"] == "signal SIGKILL"
+    assert "worker" in str(logged()[killed[-1]]["process"])
+    assert "replaced" in str(logged()[fork_server]["done"])
 
 
-def test_no_query_is_lost_with_the_process_that_forks_workers(served: running_server, right: set[str]) -> None:
+def test_no_query_is_lost_with_the_fork_server(served: running_server, right: set[str]) -> None:
     with Clients(served.url, right) as clients:
         slow = Asking(served.url)
-        fork_server, workers = nursery_of(served.process.pid)
+        fork_server, workers = fork_server_of(served.process.pid)
         os.kill(fork_server, signal.SIGKILL)
         before = clients.seen["right"]
         until(lambda: clients.seen["right"] > before + 50)
@@ -315,7 +313,7 @@ def test_no_query_is_lost_with_the_process_that_forks_workers(served: running_se
     assert slow.status == 200
 
 
-def test_the_process_that_serves_is_begun_anew(served: running_server, right: set[str]) -> None:
+def test_serving_process_is_restarted(served: running_server, right: set[str]) -> None:
     found = processes(served.process.pid)
     [inner] = [number for number in found[served.process.pid] if found[number]]
     family = processes(inner)
@@ -326,12 +324,12 @@ def test_the_process_that_serves_is_begun_anew(served: running_server, right: se
         before = clients.seen["right"]
         until(lambda: clients.seen["right"] > before + 50)
     assert not [what for what in clients.seen if what.startswith(("wrong", "4", "5"))]
-    # Those that it had in work, or had not read yet: a client may have lost one, and have sent it again at once.
+    # Requests in progress or not yet read: a client may have lost one and repeated it at once.
     assert clients.seen.total() - clients.seen["right"] - clients.seen["refused"] <= 12
     assert any(line.get("pid") == inner and line["how"] == "signal SIGKILL" for line in lines(served))
 
 
-def test_the_process_that_serves_is_begun_anew_however_often_it_ends(served: running_server) -> None:
+def test_serving_process_is_restarted_every_time(served: running_server) -> None:
     ends: list[int] = []
 
     def answering() -> list[int]:
@@ -344,12 +342,12 @@ def test_the_process_that_serves_is_begun_anew_however_often_it_ends(served: run
         os.kill(ends[-1], signal.SIGKILL)
         until(lambda: not lives(ends[-1]), 5)
     until(lambda: answering() and _answers(served.url), 60)
-    told = [line["done"] for line in lines(served) if line.get("pid") in ends]
-    assert len(told) == len(ends)
-    assert told[-1].endswith(("are begun anew in 2 s", "are begun anew in 4 s", "are begun anew in 8 s"))
+    actions = [line["done"] for line in lines(served) if line.get("pid") in ends]
+    assert len(actions) == len(ends)
+    assert actions[-1].endswith(("are restarted in 2 s", "are restarted in 4 s", "are restarted in 8 s"))
 
 
-def test_one_that_serves_and_was_stopped_is_begun_anew(served: running_server) -> None:
+def test_suspended_serving_process_is_restarted(served: running_server) -> None:
     found = processes(served.process.pid)
     [inner] = [number for number in found[served.process.pid] if found[number]]
     os.kill(inner, signal.SIGSTOP)
@@ -357,7 +355,7 @@ def test_one_that_serves_and_was_stopped_is_begun_anew(served: running_server) -
     until(lambda: _answers(served.url), 60)
     [ended] = [line for line in lines(served) if line.get("pid") == inner]
     assert (ended["process"], ended["how"]) == ("The process that answers requests", "signal SIGKILL")
-    assert any("was stopped, and is ended" in str(line.get("message")) for line in lines(served))
+    assert any("was suspended, and is killed" in str(line.get("message")) for line in lines(served))
 
 
 def _answers(url: str) -> bool:
@@ -367,9 +365,9 @@ def _answers(url: str) -> bool:
         return False
 
 
-def test_nobody_stays_behind_the_main_process(served: running_server) -> None:
+def test_no_process_outlives_the_main_process(served: running_server) -> None:
     family = processes(served.process.pid)
-    slow = [Asking(served.url, number) for number in range(4)]  # two of them are paused
+    slow = [Asking(served.url, number) for number in range(4)]  # two queries are paused
     family |= processes(served.process.pid)
     served.process.kill()
     until(lambda: not any(map(lives, family)), 10)
@@ -377,9 +375,7 @@ def test_nobody_stays_behind_the_main_process(served: running_server) -> None:
         thread.join()
 
 
-def test_a_new_release_is_taken_without_a_request_being_lost(
-    served: running_server, own: Path, right: set[str]
-) -> None:
+def test_switch_to_a_new_release_loses_no_request(served: running_server, own: Path, right: set[str]) -> None:
     after = {"n\r\n1\r\n"}
     with Clients(served.url, right | after) as clients:
         pipeline.build([SEED], own)
@@ -392,7 +388,7 @@ def test_a_new_release_is_taken_without_a_request_being_lost(
     assert {line["release"] for line in lines(served) if line["event"] == "query"} == {1, 2}
 
 
-def test_a_damaged_release_is_refused(served: running_server, own: Path, right: set[str]) -> None:
+def test_damaged_release_is_refused(served: running_server, own: Path, right: set[str]) -> None:
     with Clients(served.url, right) as clients:
         broken = own / "0002"
         shutil.copytree(own / "0001", broken)
@@ -437,7 +433,9 @@ HEAD = b"POST /sparql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/s
     ],
     ids=["nothing", "half a head", "a slow head", "half a body", "a slow body", "a slow body in chunks"],
 )
-def test_who_does_not_send_does_not_stay(patient: running_server, first: bytes, each: bytes, status: bytes) -> None:
+def test_client_that_sends_nothing_is_disconnected(
+    patient: running_server, first: bytes, each: bytes, status: bytes
+) -> None:
     seconds, answer = closed_after(patient.port, first, each)
     assert 0.5 < seconds < 4
     assert answer.split(b" ")[1:2] == ([status] if status else []), answer
@@ -457,7 +455,7 @@ ROWS = "SELECT * { ?s ?p ?o } LIMIT 3"
         (LONG, "timeout"),
     ],
 )
-def test_each_query_is_in_the_log_and_in_the_figures(patient: running_server, query: str, outcome: str) -> None:
+def test_queries_are_logged_and_counted(patient: running_server, query: str, outcome: str) -> None:
     before = len(queries(patient))
     counted = figure(patient.url, f'cybilgraph_queries_total{{outcome="{outcome}"}}')
     status, body = ask(patient.url, query, Accept="text/csv", X_Forwarded_For="2001:db8::1")
@@ -479,7 +477,7 @@ def figure(url: str, name: str) -> float:
     return float(found.get(name, 0))
 
 
-def test_what_was_answered_before_is_told_as_such(patient: running_server) -> None:
+def test_cached_answer_is_logged_as_cached(patient: running_server) -> None:
     hits = figure(patient.url, "cybilgraph_cache_hits_total")
     for _ in range(2):
         ask(patient.url, f"{ROWS} # twice", Accept="text/csv")
@@ -487,14 +485,14 @@ def test_what_was_answered_before_is_told_as_such(patient: running_server) -> No
     assert figure(patient.url, "cybilgraph_cache_hits_total") == hits + 1
 
 
-def test_a_client_that_goes_away_is_told_as_such(served: running_server) -> None:
+def test_disconnected_client_is_logged_as_gone(served: running_server) -> None:
     with socket.create_connection(("127.0.0.1", served.port)) as connection:
         connection.sendall(f"GET /sparql?query={quote(LONG)} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         time.sleep(0.5)
     until(lambda: [line["outcome"] for line in lines(served) if line["event"] == "query"] == ["gone"], 5)
 
 
-def test_other_requests_are_told_too_without_what_they_ask(patient: running_server) -> None:
+def test_other_requests_are_logged_without_their_query_string(patient: running_server) -> None:
     get(f"{patient.url}/nowhere?name=somebody")
     get(f"{patient.url}/sparql?query={quote(ROWS)}", Accept="text/html")
     until(lambda: any(line.get("path") == "/nowhere" for line in lines(patient)))
@@ -506,7 +504,7 @@ def test_other_requests_are_told_too_without_what_they_ask(patient: running_serv
 
 
 @pytest.mark.timeout(60)
-def test_health_and_figures_wait_for_nobody(served: running_server) -> None:
+def test_health_and_metrics_do_not_wait(served: running_server) -> None:
     slow = [Asking(served.url, number, seconds=4) for number in range(5)]
     assert get(f"{served.url}/healthz") == (200, "alive\n")
     assert get(f"{served.url}/readyz") == (200, "ready\n")
@@ -518,8 +516,8 @@ def test_health_and_figures_wait_for_nobody(served: running_server) -> None:
         asking.join()
 
 
-def test_a_server_whose_workers_cannot_answer_is_not_ready(served: running_server) -> None:
-    fork_server, workers = nursery_of(served.process.pid)
+def test_server_without_answering_workers_is_not_ready(served: running_server) -> None:
+    fork_server, workers = fork_server_of(served.process.pid)
     for process in (fork_server, *workers):
         os.kill(process, signal.SIGSTOP)
     until(lambda: "does not answer" in get(f"{served.url}/readyz")[1])

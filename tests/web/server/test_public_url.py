@@ -1,4 +1,4 @@
-"""Absolute links: with ``--public-url`` they begin with it, without it only with a host that is one."""
+"""Absolute links begin with ``--public-url`` or, without it, with a valid host of the request."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.web.api.test_protocol import BROWSER, send
 
 PUBLIC = "https://data.example.org"
 OTHER = "attacker.example:8080"
-#: Every kind of answer that has absolute links.
+#: Every kind of response with absolute links.
 WITH_LINKS = (
     "/sparql?format=turtle",
     "/catalog.ttl",
@@ -42,7 +42,7 @@ def public(releases: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 @pytest.mark.parametrize("target", [*WITH_LINKS, *PAGES])
-def test_links_begin_with_the_public_address_whatever_host_is_named(public: str, target: str) -> None:
+def test_links_begin_with_the_public_url_for_any_host(public: str, target: str) -> None:
     headers = {"Accept": BROWSER} if target in PAGES else {"Accept": "text/turtle" if "void" in target else "*/*"}
     reply = send(public, "GET", target, Host=OTHER, **headers)
     assert reply.status == 200, reply.body
@@ -54,7 +54,7 @@ def test_links_begin_with_the_public_address_whatever_host_is_named(public: str,
 
 
 @pytest.mark.parametrize("target", WITH_LINKS)
-def test_without_a_public_address_caches_keep_apart_what_hosts_are_told(portal: str, target: str) -> None:
+def test_responses_vary_by_host_without_public_url(portal: str, target: str) -> None:
     reply = send(portal, "GET", target, Host=OTHER, Accept="text/turtle" if "void" in target else "*/*")
     assert f"http://{OTHER}/".encode() in reply.body
     assert "Host" in reply.headers["vary"]
@@ -62,7 +62,7 @@ def test_without_a_public_address_caches_keep_apart_what_hosts_are_told(portal: 
 
 @pytest.mark.parametrize("host", ['a"><script>', "a b", "a/b", "a@b", "a\\b", "x" * 300, "a:port", "a, b"])
 @pytest.mark.parametrize("target", ["/catalog.ttl", "/changes.atom", "/"])
-def test_a_host_that_is_none_is_refused_and_not_repeated(portal: str, public: str, host: str, target: str) -> None:
+def test_malformed_host_is_rejected_without_echo(portal: str, public: str, host: str, target: str) -> None:
     for url in (portal, public):
         reply = send(url, "GET", target, Host=host)
         assert reply.status == 400
@@ -81,7 +81,7 @@ def test_a_host_that_is_none_is_refused_and_not_repeated(portal: str, public: st
         "https://",
     ],
 )
-def test_what_is_no_public_address_is_refused(releases: Path, address: str) -> None:
+def test_invalid_public_url_is_rejected(releases: Path, address: str) -> None:
     refused = run("serve", releases, "--public-url", address)
     assert refused.returncode == 2
     assert b"is not a scheme and a host. Example: https://data.example.org" in refused.stderr

@@ -1,4 +1,4 @@
-"""How often one client may ask: by a clock that the test turns."""
+"""Client quotas, with a clock that the test controls."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Clock:
 
 
 def ask(limited: ClientQuotas, address: str = "192.0.2.1") -> int:
-    """Seconds to wait; 0 where the request is let in."""
+    """Return the seconds to wait; 0 if the request is admitted."""
     try:
         with limited.admit(address):
             return 0
@@ -27,24 +27,24 @@ def ask(limited: ClientQuotas, address: str = "192.0.2.1") -> int:
         return error.retry_after
 
 
-def test_a_bucket_is_emptied_and_fills_again() -> None:
+def test_bucket_empties_and_refills() -> None:
     clock = Clock()
     limited = ClientQuotas(burst=3, per_second=0.5, at_once=9, clock=clock)
     assert [ask(limited) for _ in range(5)] == [0, 0, 0, 2, 2]
     clock.now += 2
     assert [ask(limited) for _ in range(2)] == [0, 2]
     clock.now += 1_000
-    assert [ask(limited) for _ in range(4)] == [0, 0, 0, 2], "it never holds more than the burst"
+    assert [ask(limited) for _ in range(4)] == [0, 0, 0, 2], "the bucket never exceeds the burst"
 
 
-def test_each_client_has_its_own() -> None:
+def test_each_client_has_its_own_bucket() -> None:
     limited = ClientQuotas(burst=1, per_second=0.1, at_once=9, clock=Clock())
     assert [ask(limited, address) for address in ("192.0.2.1", "192.0.2.2", "192.0.2.1")] == [0, 0, 10]
     assert [ask(limited, address) for address in ("2001:db8::1", "2001:db8::ffff:2", "2001:db8:0:1::1")] == [0, 10, 0]
     assert ask(limited, "no address") == 0
 
 
-def test_only_so_many_at_once() -> None:
+def test_concurrent_requests_are_limited() -> None:
     limited = ClientQuotas(burst=9, per_second=1, at_once=2, clock=Clock())
     with limited.admit("a"), limited.admit("a"):
         assert ask(limited, "a") == 1
@@ -52,19 +52,19 @@ def test_only_so_many_at_once() -> None:
     assert ask(limited, "a") == 0
 
 
-def test_work_that_fails_is_over_too() -> None:
+def test_failed_request_releases_its_slot() -> None:
     limited = ClientQuotas(burst=9, per_second=1, at_once=1, clock=Clock())
     with pytest.raises(ZeroDivisionError), limited.admit("a"):
         1 / 0  # noqa: B018
     assert ask(limited, "a") == 0
 
 
-def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_number_of_clients_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quotas, "_MAX_CLIENTS", 50)
     limited = ClientQuotas(burst=1, per_second=0.1, at_once=1, clock=Clock())
     for number in range(500):
         assert ask(limited, f"192.0.2.{number}") == 0
-        assert ask(limited, "198.51.100.1") == (0 if number == 0 else 10), "who asks often is not forgotten"
+        assert ask(limited, "198.51.100.1") == (0 if number == 0 else 10), "frequent clients are not dropped"
     assert len(limited) == 50
 
 
@@ -79,11 +79,11 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         ("x" * 1000, "x" * 100),
     ],
 )
-def test_a_client_is_told_apart_by_its_network(address: str, name: str) -> None:
+def test_client_is_identified_by_its_network(address: str, name: str) -> None:
     assert client_network(address) == name
 
 
-def test_a_proxy_is_known_by_address_or_network() -> None:
+def test_proxy_is_matched_by_address_or_network() -> None:
     assert is_among("192.0.2.1", ["192.0.2.1"])
     assert is_among("::ffff:192.0.2.1", ["198.51.100.0/24", "192.0.2.0/24"])
     assert is_among("anything", ["*"])

@@ -1,4 +1,4 @@
-"""Pages are made one at a time; who waits for others, or is slow to fetch, holds nobody up."""
+"""Pages are rendered one at a time; waiting pages and slow clients do not block others."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LONG = 10.0
 
 
 class Site:
-    """Pages that tell when they are being made, and end when they are told to."""
+    """Pages that signal when they are being rendered, and end when the test allows."""
 
     def __init__(self, wait: bool) -> None:
         self.begun = {name: threading.Event() for name in "ab"}
@@ -48,7 +48,7 @@ def environ_of(client: str) -> dict[str, Any]:
     return {"asgi.scope": {"entry": LogEntry(client, "GET", "/", caller=Caller(client))}}
 
 
-def test_one_page_at_a_time() -> None:
+def test_pages_are_rendered_one_at_a_time() -> None:
     site = Site(wait=False)
     first = site.ask("a")
     assert site.begun["a"].wait(LONG)
@@ -60,7 +60,7 @@ def test_one_page_at_a_time() -> None:
     assert list(second.result(LONG)) == [b"b"]
 
 
-def test_one_that_waits_for_others_lets_the_next_be_made() -> None:
+def test_waiting_page_yields_its_turn() -> None:
     site = Site(wait=True)
     first = site.ask("a")
     assert site.begun["a"].wait(LONG)
@@ -71,21 +71,21 @@ def test_one_that_waits_for_others_lets_the_next_be_made() -> None:
     assert list(first.result(LONG)) == [b"a"]
 
 
-def test_one_whose_turn_does_not_come_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_page_without_a_turn_gets_503(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(render_queue, "_QUEUE_TIMEOUT_SECONDS", 0.05)
     site = Site(wait=False)
     first = site.ask("a")
     assert site.begun["a"].wait(LONG)
-    with pytest.raises(ServiceUnavailable) as told:
+    with pytest.raises(ServiceUnavailable) as failure:
         site.ask("b").result(LONG)
-    assert told.value.retry_after
+    assert failure.value.retry_after
     site.go_on["a"].set()
     assert list(first.result(LONG)) == [b"a"]
     site.go_on["b"].set()
     assert list(site.ask("b").result(LONG)) == [b"b"]
 
 
-def test_a_page_that_fails_gives_its_turn_back() -> None:
+def test_failed_page_gives_up_its_turn() -> None:
     def fails(*_: Any) -> Iterable[bytes]:
         raise KeyError
 
@@ -95,7 +95,7 @@ def test_a_page_that_fails_gives_its_turn_back() -> None:
             application(environ_of("a"), lambda *_: None)
 
 
-def test_a_stream_ends_when_its_client_has_gone() -> None:
+def test_stream_ends_when_its_client_disconnects() -> None:
     ended: list[str] = []
 
     def endless(*_: Any) -> Iterator[bytes]:
@@ -113,7 +113,7 @@ def test_a_stream_ends_when_its_client_has_gone() -> None:
     assert ended == ["closed"]
 
 
-def test_pages_of_one_client_wait_for_each_other_and_not_for_those_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_turns_are_fair_between_clients(monkeypatch: pytest.MonkeyPatch) -> None:
     front = Application(cast(Any, None), Flask("pages"), 1000, Settings(at_once=1))
     made: list[str] = []
 

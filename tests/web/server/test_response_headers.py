@@ -1,4 +1,4 @@
-"""Every response tells browsers what not to do with it, and no address leads to a file that is not public."""
+"""Every response has security headers, and no URL path reaches a non-public file."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ RESPONSES = [
 
 
 def ask(server: str, method: str, path: str, accept: str = "*/*", host: str = "localhost") -> tuple[int, Any, bytes]:
-    """The response to this very path, which no client has tidied up."""
+    """Return the response to this exact path, without normalisation by a client."""
     place = urlsplit(server)
     connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=60)
     try:
@@ -74,7 +74,7 @@ def require_secure(headers: Any) -> None:
 
 
 @pytest.mark.parametrize(("method", "path", "accept", "status"), RESPONSES)
-def test_every_response_is_hardened(server: str, method: str, path: str, accept: str, status: int) -> None:
+def test_every_response_has_security_headers(server: str, method: str, path: str, accept: str, status: int) -> None:
     came, headers, _ = ask(server, method, path, accept)
     assert came == status
     require_secure(headers)
@@ -84,14 +84,14 @@ def test_every_response_is_hardened(server: str, method: str, path: str, accept:
 @pytest.mark.parametrize(
     "path", ["/<script>alert(1)</script>", "/latest/<script>alert(1)</script>", "/sparql?query=<script>"]
 )
-def test_an_error_runs_nothing_that_it_repeats(server: str, path: str, accept: str) -> None:
+def test_error_page_escapes_what_it_echoes(server: str, path: str, accept: str) -> None:
     status, headers, body = ask(server, "GET", path.replace("<", "%3C").replace(">", "%3E"), accept)
     assert status in (400, 404)
     require_secure(headers)
     assert not headers["Content-Type"].startswith(HTML) or b"<script>" not in body.replace(b"<script src", b"")
 
 
-def test_a_strange_host_is_refused_without_being_repeated(server: str) -> None:
+def test_malformed_host_is_rejected_without_echo(server: str) -> None:
     status, headers, body = ask(server, "GET", "/", HTML, host='x"><script>')
     assert status == 400
     require_secure(headers)
@@ -99,7 +99,7 @@ def test_a_strange_host_is_refused_without_being_repeated(server: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/sparql", "/check"])
-def test_a_fault_of_ours_is_answered_and_hardened_too(releases: Path, path: str) -> None:
+def test_internal_error_has_security_headers(releases: Path, path: str) -> None:
     headers = [(b"host", b"localhost"), (b"content-length", b"3")]
     scope = {
         "type": "http", "method": "POST", "path": path, "query_string": b"", "headers": headers,
@@ -136,7 +136,7 @@ def test_a_fault_of_ours_is_answered_and_hardened_too(releases: Path, path: str)
     start, body = sent
     assert start["status"] == 500
     require_secure({name.decode().title(): value.decode() for name, value in start["headers"]})
-    assert b"fault of ours" in body["body"]
+    assert b"bug in the server" in body["body"]
     assert b"secret" not in body["body"]
 
 
@@ -160,7 +160,7 @@ def test_a_fault_of_ours_is_answered_and_hardened_too(releases: Path, path: str)
     ],
 )
 @pytest.mark.parametrize("place", ["/latest", "/release/1", "/static"])
-def test_no_address_leads_out_of_the_public_files(server: str, place: str, name: str) -> None:
+def test_no_path_escapes_the_public_files(server: str, place: str, name: str) -> None:
     status, headers, body = ask(server, "GET", f"{place}/{name}")
     assert status in (308, 400, 404)
     assert status != 308 or ask(server, "GET", headers["Location"])[0] == 404
@@ -168,7 +168,7 @@ def test_no_address_leads_out_of_the_public_files(server: str, place: str, name:
     assert b"root:" not in body
 
 
-def test_a_link_in_the_place_of_a_public_file_is_not_followed(releases: Path, tmp_path: Path) -> None:
+def test_symbolic_link_in_place_of_a_public_file_is_not_followed(releases: Path, tmp_path: Path) -> None:
     own = tmp_path / "releases"
     shutil.copytree(releases, own, symlinks=True)
     with running_server(own) as server:

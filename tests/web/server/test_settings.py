@@ -1,4 +1,4 @@
-"""Settings: one table, from which flags, environment, file and documentation are made."""
+"""Settings: one table, from which flags, environment, file and documentation derive."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cybilgraph.web.server.settings import Settings
 
 
 def parsed(*arguments: str, **env: str) -> Settings:
-    """What the command line would serve with."""
+    """Return the settings that the command line would use."""
     found: list[Any] = []
     probe = click.Command(
         "serve",
@@ -32,7 +32,7 @@ def parsed(*arguments: str, **env: str) -> Settings:
 
 
 def other(row: Any) -> tuple[str, Any]:
-    """A value of a setting that is not its default, as text and as it is read."""
+    """Return a non-default value of a setting, as text and parsed."""
     match row.default:
         case bool():
             return "false", False
@@ -49,7 +49,7 @@ def other(row: Any) -> tuple[str, Any]:
 ROWS = settings.all_settings()
 
 
-def test_without_a_word_the_defaults_hold() -> None:
+def test_defaults_apply_without_settings() -> None:
     assert parsed() == Settings()
     assert (Settings().timeout, Settings().answer_bytes, Settings().worker_memory) == (
         QueryLimits().timeout, QueryLimits().answer, QueryLimits().memory
@@ -57,7 +57,7 @@ def test_without_a_word_the_defaults_hold() -> None:
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
-def test_each_is_set_by_flag_by_environment_and_by_file(row: Any, tmp_path: Path) -> None:
+def test_every_setting_can_be_a_flag_a_variable_or_a_file_entry(row: Any, tmp_path: Path) -> None:
     text, value = other(row)
     no_flag = f"--no-{settings.option_name(row).removeprefix('--')}"
     by_flag = parsed(no_flag) if isinstance(row.default, bool) else parsed(settings.option_name(row), text)
@@ -71,7 +71,7 @@ def test_each_is_set_by_flag_by_environment_and_by_file(row: Any, tmp_path: Path
     assert by_flag == by_environment == by_file
 
 
-def test_a_flag_stands_above_the_environment_and_that_above_the_file(tmp_path: Path) -> None:
+def test_flag_overrides_environment_and_environment_overrides_file(tmp_path: Path) -> None:
     file = tmp_path / "settings.toml"
     file.write_text("port = 1001\nrate = 1001\ntimeout = 1001\n")
     found = parsed(
@@ -81,7 +81,7 @@ def test_a_flag_stands_above_the_environment_and_that_above_the_file(tmp_path: P
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         ("prot = 8000", "there is no setting 'prot'"),
         ("port = ", "cannot be read as TOML"),
@@ -96,22 +96,22 @@ def test_a_flag_stands_above_the_environment_and_that_above_the_file(tmp_path: P
         ("timeout = nan", "not a number"),
     ],
 )
-def test_a_file_that_cannot_be_meant_is_refused(content: str, told: str, tmp_path: Path) -> None:
+def test_invalid_settings_file_is_rejected(content: str, message: str, tmp_path: Path) -> None:
     file = tmp_path / "settings.toml"
     file.write_text(content)
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(ValueError, match=message):
         parsed("--config", str(file))
 
 
-def test_the_help_has_each() -> None:
-    told = CliRunner().invoke(serve, ["--help"]).output
-    assert all(settings.option_name(row) in told and f"CYBILGRAPH_{row.name.upper()}" in told for row in ROWS)
+def test_help_lists_every_setting() -> None:
+    output = CliRunner().invoke(serve, ["--help"]).output
+    assert all(settings.option_name(row) in output and f"CYBILGRAPH_{row.name.upper()}" in output for row in ROWS)
 
 
-def test_a_misspelt_name_in_the_environment_is_told() -> None:
+def test_misspelt_environment_variable_is_reported() -> None:
     env = {"CYBILGRAPH_TIMOUT": "5", "CYBILGRAPH_PORT": "8000", "CYBILGRAPH_XYZ": "1"}
-    told = CliRunner().invoke(serve, ["build/no-such-folder", "--service", "no address"], env=env).stderr.splitlines()
-    assert told[:2] == [
-        "CYBILGRAPH_TIMOUT has no effect: there is no such setting. Did you mean CYBILGRAPH_TIMEOUT?",
-        "CYBILGRAPH_XYZ has no effect: there is no such setting.",
+    output = CliRunner().invoke(serve, ["build/no-such-folder", "--service", "no address"], env=env).stderr.splitlines()
+    assert output[:2] == [
+        "CYBILGRAPH_TIMOUT sets nothing: there is no such setting. Did you mean CYBILGRAPH_TIMEOUT?",
+        "CYBILGRAPH_XYZ sets nothing: there is no such setting.",
     ]

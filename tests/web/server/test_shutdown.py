@@ -1,4 +1,4 @@
-"""A listening socket that takes no more connections, and loses none that it has taken."""
+"""Graceful shutdown: a listening socket ignores new connections and loses none that it has accepted."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cybilgraph.web.server.shutdown import GracefulServer, _has_connections, _re
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has filters on sockets")
-def test_who_is_connected_already_is_served_and_nobody_new_is_taken() -> None:
+def test_connected_clients_are_served_and_new_ones_ignored() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening, socket.socket() as late:
         port = listening.getsockname()[1]
         with socket.create_connection(("127.0.0.1", port)) as early:
@@ -30,7 +30,7 @@ def test_who_is_connected_already_is_served_and_nobody_new_is_taken() -> None:
                 assert early.recv(100) == b"answer"
 
 
-def test_a_port_is_told_as_free_once_nobody_is_connected() -> None:
+def test_port_has_no_connections_once_clients_disconnect() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
         assert not _has_connections(port)
@@ -40,24 +40,24 @@ def test_a_port_is_told_as_free_once_nobody_is_connected() -> None:
         assert not _has_connections(port)
 
 
-def test_a_signal_in_the_midst_of_another_event_stops_the_server() -> None:
+def test_signal_during_another_event_stops_the_server() -> None:
     server: Any = GracefulServer.__new__(GracefulServer)
-    server.main_loop_interrupt = told = threading.Event()
+    server.main_loop_interrupt = interrupted_event = threading.Event()
     server._stopping = threading.Event()
 
     def interrupted() -> None:
-        with told._cond:
+        with interrupted_event._cond:
             server.signal_handler_interrupt()
 
     main = threading.Thread(target=interrupted, daemon=True)
     main.start()
     main.join(timeout=10)
     assert not main.is_alive()
-    assert told.wait(10)
+    assert interrupted_event.wait(10)
     assert server.interrupt_signal
 
 
-def test_what_ends_again_and_again_is_begun_anew_after_longer_and_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_restart_pauses_grow(monkeypatch: pytest.MonkeyPatch) -> None:
     server: Any = GracefulServer("none")
     monkeypatch.setattr("cybilgraph.web.server.shutdown.time.monotonic", lambda: now)
     now, pauses = 0.0, []

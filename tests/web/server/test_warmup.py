@@ -1,4 +1,4 @@
-"""What is asked ahead: for so long before a release is served, the rest behind, and what is left out is told."""
+"""Cache warm-up: limited time before a release is served, the rest in the background."""
 
 from __future__ import annotations
 
@@ -31,41 +31,44 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("few")
-def test_what_takes_long_follows_and_what_is_not_kept_is_told(release: Release) -> None:
+def test_slow_queries_continue_in_background_and_uncacheable_ones_are_logged(release: Release) -> None:
     with closing(
         EmbeddedEngine(release.store, QueryLimits(timeout=2, workers=1, long_workers=1, answer=1_000))
     ) as engine:
-        engine.answer("SELECT (2 AS ?two) {}", JSON, 60)  # what its worker takes to start is no part of the second
-        answers, told = AnswerCache(engine, "1", 10_000), list[str]()
-        asked = WarmUp(release, answers, told.append)
-        assert asked.state == {"kept": 0, "waiting": 4, "left_out": 0}
-        asked.run(1)
-        assert asked.state == {"kept": 2, "waiting": 1, "left_out": 1}
-        assert told == [
-            "Release 0001: 1 of 4 answers that most ask for are not there after 1 seconds, and follow (--warm-seconds)"
+        engine.answer(
+            "SELECT (2 AS ?two) {}", JSON, 60
+        )  # start the worker first, so that its start does not count towards the second
+        answers, events = AnswerCache(engine, "1", 10_000), list[str]()
+        warm_up = WarmUp(release, answers, events.append)
+        assert warm_up.state == {"kept": 0, "waiting": 4, "left_out": 0}
+        warm_up.run(1)
+        assert warm_up.state == {"kept": 2, "waiting": 1, "left_out": 1}
+        assert events == [
+            "Release 0001: cache warm-up has 1 of 4 queries left after 1 seconds (--warm-seconds); "
+            "they continue in the background"
         ]
-        asked.run_in_background()
+        warm_up.run_in_background()
         until = time.monotonic() + 10
-        while len(told) < 3 and time.monotonic() < until:
+        while len(events) < 3 and time.monotonic() < until:
             time.sleep(0.02)
-        assert asked.state == {"kept": 2, "waiting": 0, "left_out": 2}
-        assert "the answer to large is not there ahead. The answer is larger than 1,000 bytes" in told[1]
-        assert "the answer to slow is not there ahead. The query was stopped after 2 seconds" in told[2]
+        assert warm_up.state == {"kept": 2, "waiting": 0, "left_out": 2}
+        assert "the answer to large is not cached. The answer is larger than 1,000 bytes" in events[1]
+        assert "the answer to slow is not cached. The query was stopped after 2 seconds" in events[2]
 
 
 @pytest.mark.usefixtures("few")
-def test_who_stops_it_is_obeyed_at_once(release: Release) -> None:
+def test_stop_takes_effect_at_once(release: Release) -> None:
     engine = EmbeddedEngine(release.store, QueryLimits(timeout=20, workers=1, long_workers=1))
-    told = list[str]()
-    asked = WarmUp(release, AnswerCache(engine, "1", 10_000), told.append)
-    asked.run(0.001)
-    asked.run_in_background()
+    events = list[str]()
+    warm_up = WarmUp(release, AnswerCache(engine, "1", 10_000), events.append)
+    warm_up.run(0.001)
+    warm_up.run_in_background()
     until = time.monotonic() + 10
     while not engine.load["long"] and time.monotonic() < until:
         time.sleep(0.02)
-    asked.stop()
+    warm_up.stop()
     while engine.load["long"] and time.monotonic() < until:
         time.sleep(0.02)
     assert engine.load["long"] == 0
-    assert len(told) == 1
+    assert len(events) == 1
     engine.close()

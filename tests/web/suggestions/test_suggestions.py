@@ -1,4 +1,4 @@
-"""Suggestions: whole or absent, bounded, and never written anywhere but into the folder of records."""
+"""Suggestions: complete or absent, bounded, and written only into the folder of records."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def tree(folder: Path) -> dict[str, bytes]:
     }
 
 
-def test_what_is_sent_waits(queue: SuggestionQueue) -> None:
+def test_sent_suggestion_is_pending(queue: SuggestionQueue) -> None:
     taken = queue.send(suggestion(comment="Why", sender="A", email="a@example.org"))
     assert list(queue.pending()) == [taken] == [queue.get(taken.id)]
     assert list(tree(queue.folder)) == [f"{taken.id}.json"]
@@ -77,7 +77,7 @@ def test_accepting_writes_the_record_file_and_nothing_else(queue: SuggestionQueu
         queue.accept(taken.id, records)
 
 
-def test_rejecting_keeps_the_reason_and_forgets_the_sender(queue: SuggestionQueue, records: Path) -> None:
+def test_rejecting_keeps_the_reason_and_deletes_the_sender(queue: SuggestionQueue, records: Path) -> None:
     before = tree(records)
     taken = queue.send(suggestion(sender="A Person", email="a@example.org"))
     queue.reject(taken.id, "Not so")
@@ -87,7 +87,7 @@ def test_rejecting_keeps_the_reason_and_forgets_the_sender(queue: SuggestionQueu
     assert tree(records) == before
 
 
-def test_a_file_that_has_changed_since_is_kept_unless_forced(queue: SuggestionQueue, records: Path) -> None:
+def test_changed_file_is_overwritten_only_by_force(queue: SuggestionQueue, records: Path) -> None:
     taken = queue.send(suggestion())
     changed = TEXT.replace("Finished", "Ongoing")
     (records / SEED.name).write_text(changed, encoding="utf-8")
@@ -100,28 +100,28 @@ def test_a_file_that_has_changed_since_is_kept_unless_forced(queue: SuggestionQu
     assert (records / SEED.name).read_text(encoding="utf-8") == EDITED
 
 
-def test_a_file_that_is_gone_or_says_so_already(queue: SuggestionQueue, records: Path) -> None:
+def test_deleted_file_is_reported_and_equal_file_accepted(queue: SuggestionQueue, records: Path) -> None:
     taken, other = queue.send(suggestion()), queue.send(suggestion())
     (records / SEED.name).unlink()
-    with pytest.raises(SuggestionError, match="no longer there"):
+    with pytest.raises(SuggestionError, match="no longer exists"):
         queue.accept(taken.id, records)
     (records / SEED.name).write_text(EDITED, encoding="utf-8")
     queue.accept(other.id, records)
     assert (records / SEED.name).read_text(encoding="utf-8") == EDITED
 
 
-def test_a_form_becomes_a_file_of_its_own(queue: SuggestionQueue, records: Path) -> None:
+def test_form_becomes_its_own_file(queue: SuggestionQueue, records: Path) -> None:
     given = replace(suggestion("projects.csv", is_source=False, project="some/Project x"), name="record.yaml")
     before = "projects:\n- title: A\n  code: G0101\n"
     given = replace(given, text=before.replace("A", "B"), base=replace(given.base, text=before))
     taken = queue.send(given)
     assert current_file(taken, records) is None
     assert queue.accept(taken.id, records).relative_to(records.resolve()).as_posix() == "some-project-x.yaml"
-    with pytest.raises(SuggestionError, match="such a file already"):
+    with pytest.raises(SuggestionError, match="already exists"):
         queue.accept(queue.send(replace(given, text=before.replace("A", "C"))).id, records)
 
 
-def test_line_ends_and_mark_stay(queue: SuggestionQueue, records: Path) -> None:
+def test_line_ends_and_byte_order_mark_are_preserved(queue: SuggestionQueue, records: Path) -> None:
     content = b"\xef\xbb\xbf" + TEXT.replace("\n", "\r\n").encode()
     (records / SEED.name).write_bytes(content)
     given = suggestion()
@@ -147,7 +147,7 @@ def test_nothing_is_written_outside_the_folder(
     (records / "linked").symlink_to(tmp_path / "elsewhere")
     taken = queue.send(suggestion(name))
     before = tree(tmp_path)
-    with pytest.raises(SuggestionError, match="is no record file below"):
+    with pytest.raises(SuggestionError, match="is not a record file in"):
         queue.accept(taken.id, records, force)
     assert tree(tmp_path) == before
 
@@ -155,7 +155,7 @@ def test_nothing_is_written_outside_the_folder(
 @pytest.mark.parametrize(
     "name", ["", "x", "../queue", "20270131T120000-1f2e3d4c", "accepted/x", "*", "\0", "a" * 5_000]
 )
-def test_an_id_is_no_path(queue: SuggestionQueue, name: str) -> None:
+def test_id_cannot_be_a_path(queue: SuggestionQueue, name: str) -> None:
     queue.send(suggestion())
     with pytest.raises(SuggestionError, match="No suggestion"):
         queue.get(name)
@@ -168,7 +168,7 @@ def test_an_id_is_no_path(queue: SuggestionQueue, name: str) -> None:
         '{"base": {"file": "", "sha256": "", "text": "", "is_source": true}, "text": 1}',
     ],
 )
-def test_a_damaged_suggestion_is_told_of(queue: SuggestionQueue, content: str) -> None:
+def test_damaged_suggestion_is_reported(queue: SuggestionQueue, content: str) -> None:
     taken = queue.send(suggestion())
     (queue.folder / f"{taken.id}.json").write_text(content, encoding="utf-8")
     with pytest.raises(SuggestionError, match="is damaged"):
@@ -178,22 +178,22 @@ def test_a_damaged_suggestion_is_told_of(queue: SuggestionQueue, content: str) -
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"text": TEXT}, "Nothing was changed"),
-        ({"text": TEXT.replace("\n", "\r\n") + "\n"}, "Nothing was changed"),
+        ({"text": TEXT}, "The record is unchanged"),
+        ({"text": TEXT.replace("\n", "\r\n") + "\n"}, "The record is unchanged"),
         ({"text": "x" * 500_001}, "larger than 500,000 bytes"),
         ({"comment": "x" * 2_001}, "comment is longer"),
         ({"sender": "x" * 201}, "longer than 200"),
         ({"email": "x" * 201}, "longer than 200"),
-        ({"text": EDITED.replace("Finished", "Fini\x1b[31mshed")}, r"Line 11 holds .* \(U\+001B\)"),
+        ({"text": EDITED.replace("Finished", "Fini\x1b[31mshed")}, r"Line 11 has .* \(U\+001B\)"),
         ({"text": EDITED.replace("Finished", "Fini\u202eshed")}, r"U\+202E"),
         (
             {"text": "<!doctype html><title>Support to Belize</title>"},
-            "was Text of a project page, and this is Saved web",
+            "changed from Text of a project page to Saved web",
         ),
-        ({"text": "{}"}, "this is JSON"),
+        ({"text": "{}"}, "to JSON"),
     ],
 )
-def test_what_is_no_suggestion(queue: SuggestionQueue, changes: dict[str, str], reason: str) -> None:
+def test_invalid_suggestion_is_rejected(queue: SuggestionQueue, changes: dict[str, str], reason: str) -> None:
     with pytest.raises(SuggestionError, match=reason):
         queue.send(suggestion(**changes))
     assert not queue.folder.exists() or tree(queue.folder) == {}
@@ -205,13 +205,13 @@ YAML = "title: A project\nsummary: It helps.\n"
 @pytest.mark.parametrize(
     ("name", "before", "after"),
     [
-        ("a.yaml", YAML, f"code: G0101\n{YAML}"),  # a code is added: the title still tells which it is
-        ("a.yaml", YAML, "title: A project\ncountries:\n- Belize\n"),  # whose first lines look like text
+        ("a.yaml", YAML, f"code: G0101\n{YAML}"),  # a code is added: the title still identifies the project
+        ("a.yaml", YAML, "title: A project\ncountries:\n- Belize\n"),  # YAML whose first lines look like text
         ("a.txt", "A project\n\nSummary\n\nIt\a helps.\n", "A project\n\nSummary\n\nIt\a helps Belize.\n"),
-        ("page.txt", TEXT, EDITED.replace("Support to", "Support for")),  # the code tells which it is
+        ("page.txt", TEXT, EDITED.replace("Support to", "Support for")),  # the code identifies the project
     ],
 )
-def test_an_edit_of_the_same_project(queue: SuggestionQueue, records: Path, name: str, before: str, after: str) -> None:
+def test_edit_must_keep_the_project(queue: SuggestionQueue, records: Path, name: str, before: str, after: str) -> None:
     given = replace(suggestion(), name=name, text=after)
     (records / SEED.name).write_text(before, encoding="utf-8")
     given = replace(given, base=replace(given.base, text=before, sha256=hashlib.sha256(before.encode()).hexdigest()))
@@ -224,13 +224,13 @@ def test_an_edit_of_the_same_project(queue: SuggestionQueue, records: Path, name
         (EDITED.replace("G0020", "G0021"), "no longer describes the same project: it was G0020, and would be G0021"),
         ("<<<", "no longer describes the same project"),
         ("%PDF-1.7", "can no longer be read"),
-        (EDITED + "\x1b", "cannot be seen"),
-        ("{}", "this is JSON"),
-        (TEXT, "Nothing was changed"),
+        (EDITED + "\x1b", "an invisible character"),
+        ("{}", "to JSON"),
+        (TEXT, "The record is unchanged"),
     ],
 )
-def test_accepting_looks_again_also_when_forced(queue: SuggestionQueue, records: Path, text: str, reason: str) -> None:
-    """What waits may have been put there by anyone."""
+def test_accepting_validates_even_with_force(queue: SuggestionQueue, records: Path, text: str, reason: str) -> None:
+    """Pending files are untrusted."""
     taken = queue.send(suggestion())
     path = queue.folder / f"{taken.id}.json"
     path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | {"text": text}), encoding="utf-8")
@@ -242,7 +242,7 @@ def test_accepting_looks_again_also_when_forced(queue: SuggestionQueue, records:
     assert len(list(queue.pending())) == 1
 
 
-def test_a_text_of_several_projects(queue: SuggestionQueue, records: Path) -> None:
+def test_text_with_several_projects_is_rejected(queue: SuggestionQueue, records: Path) -> None:
     before = "title,code\nA project,G0101\n"
     given = replace(suggestion(), name="a.csv", text=f"{before}B project,G0102\n")
     taken = queue.send(replace(given, base=replace(given.base, text=before)))
@@ -250,7 +250,7 @@ def test_a_text_of_several_projects(queue: SuggestionQueue, records: Path) -> No
         queue.accept(taken.id, records)
 
 
-def test_only_so_many_wait_however_many_send_at_once(queue: SuggestionQueue) -> None:
+def test_queue_is_bounded_under_concurrent_sends(queue: SuggestionQueue) -> None:
     refused: list[Exception] = []
 
     def send() -> None:
@@ -270,13 +270,13 @@ def test_only_so_many_wait_however_many_send_at_once(queue: SuggestionQueue) -> 
     queue.send(suggestion())
 
 
-def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+def test_unwritable_folder_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x", encoding="utf-8")
     with pytest.raises(SuggestionsFull):
         SuggestionQueue(tmp_path / "file").send(suggestion())
 
 
-def test_what_a_killed_process_left_is_cleared(queue: SuggestionQueue) -> None:
+def test_leftovers_of_a_killed_process_are_removed(queue: SuggestionQueue) -> None:
     taken = queue.send(suggestion())
     (queue.folder / ".0123456789abcdef.part").write_text("half", encoding="utf-8")
     assert list(queue.pending()) == [taken]
@@ -284,11 +284,11 @@ def test_what_a_killed_process_left_is_cleared(queue: SuggestionQueue) -> None:
     assert len(tree(queue.folder)) == 2
 
 
-def test_a_difference() -> None:
+def test_unified_diff_shows_changed_lines() -> None:
     assert unified_diff("a\nb\n", "a\nc\n", "x", "y") == ["--- x", "+++ y", "@@ -1,3 +1,3 @@", " a", "-b", "+c", " "]
 
 
-def test_the_curators_commands(queue: SuggestionQueue, records: Path) -> None:
+def test_curator_commands_list_show_accept_and_reject(queue: SuggestionQueue, records: Path) -> None:
     first = queue.send(suggestion(comment="It ended later\x1b[31m", sender="A Visitor", email="a@example.org"))
     second = queue.send(suggestion(text=EDITED.replace("Status: Finished", "Status: Finishd")))
     listed = run("suggestions", "list", queue.folder).stdout.decode()
@@ -315,14 +315,14 @@ def test_the_curators_commands(queue: SuggestionQueue, records: Path) -> None:
     assert (missing.returncode, missing.stdout) == (2, b"")
 
 
-# Who may read what waits, and who may have how much of it
+# Permissions and quotas
 
 
 def modes(folder: Path) -> set[int]:
     return {path.stat().st_mode & 0o777 for path in (folder, *folder.rglob("*")) if not path.is_symlink()}
 
 
-def test_only_the_owner_can_read_what_strangers_sent(queue: SuggestionQueue, records: Path) -> None:
+def test_only_the_owner_can_read_suggestions(queue: SuggestionQueue, records: Path) -> None:
     mask = os.umask(0)
     try:
         first, second = queue.send(suggestion(), "192.0.2.1"), queue.send(suggestion(), "192.0.2.2")
@@ -332,10 +332,10 @@ def test_only_the_owner_can_read_what_strangers_sent(queue: SuggestionQueue, rec
     finally:
         os.umask(mask)
     assert modes(queue.folder) == {0o700, 0o600}
-    assert (records / SEED.name).stat().st_mode & 0o777 == 0o644, "a record file is for everybody"
+    assert (records / SEED.name).stat().st_mode & 0o777 == 0o644, "record files are readable by everyone"
 
 
-def test_a_folder_that_is_open_to_others_is_closed(queue: SuggestionQueue, records: Path, tmp_path: Path) -> None:
+def test_folder_open_to_others_is_restricted(queue: SuggestionQueue, records: Path, tmp_path: Path) -> None:
     queue.accept(queue.send(suggestion()).id, records)
     queue.send(suggestion())
     outside = tmp_path / "outside"
@@ -351,12 +351,12 @@ def test_a_folder_that_is_open_to_others_is_closed(queue: SuggestionQueue, recor
 
 
 def test_one_network_cannot_fill_the_queue(tmp_path: Path) -> None:
-    queue = SuggestionQueue(tmp_path, max_pending=6, most_of_project=4, most_of_client=2)
+    queue = SuggestionQueue(tmp_path, max_pending=6, max_of_project=4, max_of_client=2)
     taken = [queue.send(suggestion(project=f"G002{number}"), "192.0.2.1") for number in range(2)]
-    with pytest.raises(SuggestionQuota, match="2 suggestions from your network wait"):
+    with pytest.raises(SuggestionQuota, match="2 suggestions from your network are already waiting"):
         queue.send(suggestion(), "192.0.2.1")
     with pytest.raises(SuggestionQuota):
-        SuggestionQueue(tmp_path, most_of_client=2).send(suggestion(), "192.0.2.1")  # after a restart
+        SuggestionQueue(tmp_path, max_of_client=2).send(suggestion(), "192.0.2.1")  # after a restart
     queue.send(suggestion(), "192.0.2.2")
     assert "192.0.2.1" not in str(tree(tmp_path))
     queue.reject(taken[0].id, "No")
@@ -364,7 +364,7 @@ def test_one_network_cannot_fill_the_queue(tmp_path: Path) -> None:
 
 
 def test_one_project_cannot_fill_the_queue(tmp_path: Path) -> None:
-    queue = SuggestionQueue(tmp_path, max_pending=3, most_of_project=2)
+    queue = SuggestionQueue(tmp_path, max_pending=3, max_of_project=2)
     for number in range(2):
         queue.send(suggestion(), f"192.0.2.{number}")
     with pytest.raises(SuggestionsFull, match="2 suggestions for this project"):
@@ -374,19 +374,19 @@ def test_one_project_cannot_fill_the_queue(tmp_path: Path) -> None:
         queue.send(suggestion(project="G0022"), "192.0.2.9")
 
 
-def test_what_tells_networks_apart_is_gone_once_it_is_decided(queue: SuggestionQueue) -> None:
+def test_client_hash_is_deleted_after_review(queue: SuggestionQueue) -> None:
     taken = queue.send(suggestion(), "192.0.2.1")
     assert taken.client
     queue.reject(taken.id, "No")
     assert json.loads((queue.folder / "rejected" / f"{taken.id}.json").read_text())["client"] == ""
 
 
-# Who is to be forgotten
+# Erasure of people
 
 NAME, EMAIL = "Jane Roe", "jane.roe@example.org"
 
 
-def test_who_is_forgotten_is_in_no_suggestion(tmp_path: Path, records: Path) -> None:
+def test_erased_person_is_removed_from_suggestions(tmp_path: Path, records: Path) -> None:
     page = f"{TEXT}\nContact\n\n{NAME}\n{EMAIL}\n"
     (tmp_path / "page.txt").write_text(page)
     pipeline.build([tmp_path / "page.txt"], tmp_path / "releases", dumps=False)

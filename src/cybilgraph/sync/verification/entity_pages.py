@@ -57,7 +57,7 @@ def _page_errors(client: SiteClient, thing: str) -> Iterator[str]:
             listed += 1
             roles = cells["Role"].text.split(", ") if "Role" in cells else [""]
             shown |= {_as(BASE + title.href.removeprefix("/"), role) for role in roles}
-    is_cut = any(f"The first {listed} of {count}." in part.text for part in page.all("p", "actions"))
+    is_cut = any(f"Showing the first {listed} of {count}." in part.text for part in page.all("p", "actions"))
     yield from set_differences("projects", shown, expected & shown if is_cut else expected)
 
 

@@ -13,8 +13,8 @@ from cybilgraph.sync.verification.markup import Element, collapse_spaces, parse_
 
 _ROLES = {"funder": ("Funder",), "member": ("Implementer", "Partner")}
 _PLACES = ("Country", "Region", "Group")
-#: How a page prints a role that is not given.
-_UNSPECIFIED_ROLE = {"": "Role not told", "Unspecified": "Role not told"}
+#: The heading on a page for actors without a role.
+_UNSPECIFIED_ROLE = {"": "Role not specified", "Unspecified": "Role not specified"}
 #: Properties with sections of their own, by the heading.
 _PROSE = {row.name.capitalize(): row.term for row in FIELDS if row.kind is FieldKind.PROSE}
 _ITEMS = {row.name.capitalize(): row.term for row in FIELDS if row.kind is FieldKind.ITEMS}
@@ -92,7 +92,7 @@ class _ExpectedValues:
         """Return the resources that the project links to with one of these roles or types."""
         return {thing for thing, word in self.links if word in words}
 
-    def times(self) -> set[str]:
+    def dates(self) -> set[str]:
         """Return the possible forms of its start and end on a page, or none if it has neither."""
         starts, ends = (
             self.values[loose] or self.values[exact]
@@ -100,7 +100,10 @@ class _ExpectedValues:
         )
         either = starts or ends
         return {
-            collapse_spaces(f"{start} – {end}") for start in starts or {"?"} for end in ends or {"?", "open"} if either
+            collapse_spaces(f"{start} – {end}")
+            for start in starts or {"?"}
+            for end in ends or {"?", "ongoing"}
+            if either
         }
 
 
@@ -132,9 +135,9 @@ class ProjectPage:
             yield _value_difference("the title", title, titles)
         if status not in (expected.values[CYB.status] or {""}):
             yield _value_difference("the status", status, expected.values[CYB.status])
-        time = self._facts["Time"].all("dd")[0].text if "Time" in self._facts else ""
-        if time not in (expected.times() or {""}):
-            yield _value_difference("the time", time, expected.times())
+        dates = self._facts["Dates"].all("dd")[0].text if "Dates" in self._facts else ""
+        if dates not in (expected.dates() or {""}):
+            yield _value_difference("the period", dates, expected.dates())
         yield from self._wrong_links(expected)
         for heading, term in _TEXTS.items():
             yield from set_differences(f"the {heading.lower()}", set(self._texts(heading)), expected.texts[term])
@@ -172,7 +175,7 @@ class ProjectPage:
         )
         found = {
             f"{_iri(row.href)}: {' '.join(quote.text for quote in row.all('q'))}"
-            for section in self._sections["Found in the text"]
+            for section in self._sections["Evidence in the text"]
             for row in section.all("tr")
             if row.all("q")
         }

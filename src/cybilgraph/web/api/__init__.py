@@ -1,1 +1,1 @@
-"""What programs call: the SPARQL Protocol, named queries, files and problems."""
+"""The HTTP API: the SPARQL Protocol, named queries, downloads, record checks and error responses."""

@@ -1,4 +1,4 @@
-"""What the editor of queries completes: terms and reference things of the release, and nothing from elsewhere."""
+"""The completion data of the query editor: prefixes, ontology terms and named entities of the release."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from cybilgraph.model.formats import BY_NAME
 from cybilgraph.model.vocabulary import BASE, CYB, PREFIXES, VOCABULARIES, shorten
 from cybilgraph.sparql import queries
 from cybilgraph.web.api.protocol import FRESH
-from cybilgraph.web.pages.query_page import answer_query, rows, serving
+from cybilgraph.web.pages.query_page import answer_query, read_rows, serving
 from cybilgraph.web.server.answer_cache import CacheKey
 
 blueprint = Blueprint("completion", __name__)
@@ -18,7 +18,7 @@ _CSV = BY_NAME["csv"]
 
 @blueprint.get("/sparql/terms.json")
 def terms() -> Response:
-    """Prefixes, and of each term and thing: its name as SPARQL has it, kind, label, note, other names."""
+    """Return prefixes and terms: for each term its name in SPARQL, kind, label, note and other labels."""
     text = queries.load_query("page-completion").text
     etag = serving().answers.etag(CacheKey.of(text, (_CSV,)))
     response = Response()
@@ -27,8 +27,8 @@ def terms() -> Response:
     if etag in request.if_none_match:
         response.status_code = 304
         return response
-    things = rows(answer_query(text, _CSV))
-    response.set_data(jsonify(base=BASE, prefixes=PREFIXES, terms=[*map(_term, things), *_reused()]).get_data())
+    rows = read_rows(answer_query(text, _CSV))
+    response.set_data(jsonify(base=BASE, prefixes=PREFIXES, terms=[*map(_term, rows), *_external_terms()]).get_data())
     response.mimetype = "application/json"
     return response
 
@@ -46,8 +46,8 @@ def _term(row: dict[str, str]) -> dict[str, object]:
     }
 
 
-def _reused() -> list[dict[str, object]]:
-    """The terms of others that the graph is written with: the release need not be asked for them."""
+def _external_terms() -> list[dict[str, object]]:
+    """Return the terms of other vocabularies that the graph uses; they do not depend on the release."""
     return [
         {"name": shorten(f"{known.iri}{term}"), "kind": "class" if term[0].isupper() else "property", "label": term}
         for known in VOCABULARIES

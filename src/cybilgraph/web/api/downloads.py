@@ -1,4 +1,4 @@
-"""Files of a release over HTTP: resumable, conditional, read from the disk as fast as the client takes them."""
+"""Downloads of release files: resumable, conditional, and streamed at the client's speed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from cybilgraph.web.server.live_releases import LiveReleases
 
 #: /release/3/FILE, /latest/FILE; /release/3.json is the manifest.
 _PATH = re.compile(r"/(?:release/(?P<number>[0-9]{1,9})|latest)/(?P<name>[^/]+)|/release/(?P<listed>[0-9]{1,9})\.json")
-#: One range (RFC 9110, section 14.1.2). Others, and other units, may be passed over (14.2): the whole is sent.
+#: A single byte range (RFC 9110, section 14.1.2). A server may ignore others (14.2) and send the whole file.
 _RANGE = re.compile(r"bytes=(?:[0-9]{1,18}-[0-9]{0,18}|-[0-9]{1,18})")
 _CONDITIONS = ("if-none-match", "if-modified-since")
 _METHODS = ("GET", "HEAD", "OPTIONS")
@@ -27,13 +27,15 @@ _BLOCK_BYTES = 1 << 18
 
 
 def is_file(path: str) -> bool:
-    """Whether a path is that of a file of a release."""
+    """Return whether a path is that of a release file."""
     return _PATH.fullmatch(path) is not None
 
 
 def file_reply(live: LiveReleases, request: Request) -> Reply:
-    """The reply to a request for a file. Raises MethodNotAllowed, NotFound, ReleaseError, ReleaseGone, FileDamaged,
-    PreconditionFailed and RequestedRangeNotSatisfiable.
+    """Return the reply to a request for a file.
+
+    Raises MethodNotAllowed, NotFound, ReleaseError, ReleaseGone, FileDamaged, PreconditionFailed and
+    RequestedRangeNotSatisfiable.
     """
     if request.method == "OPTIONS":
         allowed = ", ".join(_METHODS)
@@ -76,14 +78,14 @@ def file_reply(live: LiveReleases, request: Request) -> Reply:
 
 
 def _modified(release: Release, file: BinaryIO) -> datetime:
-    """When a file last changed: with its release, unless `cybilgraph forget` has rewritten that since."""
+    """Return when a file last changed: when its release was built, or when `cybilgraph forget` rewrote it."""
     if release.manifest.get("forgotten"):
         return datetime.fromtimestamp(int(os.fstat(file.fileno()).st_mtime), UTC)
     return datetime.fromisoformat(release.manifest["created"])
 
 
 def _conditional(request: Request, digest: str, modified: datetime, size: int) -> Response:
-    """Status and headers, by what the client has and wishes, in the order of RFC 9110, section 13.2.2.
+    """Evaluate the conditions and range of a request in the order of RFC 9110, section 13.2.2.
 
     Raises PreconditionFailed, RequestedRangeNotSatisfiable.
     """
@@ -91,33 +93,33 @@ def _conditional(request: Request, digest: str, modified: datetime, size: int) -
     response.set_etag(digest)
     response.last_modified = modified
     _require_same(request, digest, modified)
-    given = {name: request.headers[name] for name in _CONDITIONS if name in request.headers}
-    # werkzeug would take a weak ETag in If-Range, and a later date: neither tells that the file is the same (13.1.5).
+    conditions = {name: request.headers[name] for name in _CONDITIONS if name in request.headers}
+    # werkzeug would accept a weak ETag or a later date in If-Range; neither proves an identical file (13.1.5).
     same = request.headers.get("if-range") in (None, response.headers["ETag"], response.headers["Last-Modified"])
-    environ = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in given.items()}
+    environ = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in conditions.items()}
     environ["REQUEST_METHOD"] = request.method
     response.make_conditional(environ, accept_ranges=True, complete_length=size)
-    asked = request.headers.get("range", "")
-    # Who has the file already gets no part of it either: werkzeug would look at the range first.
-    if response.status_code == 200 and request.method == "GET" and same and _RANGE.fullmatch(asked):
-        ranged = {"HTTP_RANGE": asked, "REQUEST_METHOD": request.method}
+    requested = request.headers.get("range", "")
+    # Evaluate the range last: a client that already has the file gets 304, where werkzeug would send the range.
+    if response.status_code == 200 and request.method == "GET" and same and _RANGE.fullmatch(requested):
+        ranged = {"HTTP_RANGE": requested, "REQUEST_METHOD": request.method}
         response.make_conditional(ranged, accept_ranges=True, complete_length=size)
     return response
 
 
-def _require_same(request: Request, digest: str, made: datetime) -> None:
-    """Hold a file against what the client wants it to be (RFC 9110, sections 13.1.1 and 13.1.4).
+def _require_same(request: Request, digest: str, modified: datetime) -> None:
+    """Check the client's If-Match and If-Unmodified-Since (RFC 9110, sections 13.1.1 and 13.1.4).
 
     Raises PreconditionFailed.
     """
-    if (wanted := request.headers.get("if-match")) is not None:
-        tags = parse_etags(wanted)
+    if (expected := request.headers.get("if-match")) is not None:
+        tags = parse_etags(expected)
         same = tags.star_tag or tags.is_strong(digest)
     else:
         latest = parse_date(request.headers.get("if-unmodified-since"))
-        same = latest is None or made <= latest
+        same = latest is None or modified <= latest
     if not same:
-        raise PreconditionFailed("The file is another one by now: ask for it without the condition, from its beginning")
+        raise PreconditionFailed("The file has changed: download it again from the beginning, without the condition")
 
 
 def _blocks(file: BinaryIO, start: int, stop: int) -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""Advice in a header, as a list of strings (RFC 8941, section 3.1): ``"Did you mean cyb:aim?";why=empty;line=2``."""
+"""Query hints as a header: a list of strings (RFC 8941, section 3.1): ``"Did you mean cyb:aim?";why=empty;line=2``."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from collections.abc import Sequence
 from cybilgraph.sparql import Hint
 
 HEADER = "cybilgraph-advice"
-#: A header of all advice is no longer than this; what does not fit is left out.
+#: The longest header; hints that do not fit are dropped.
 _MAX_HEADER_CHARS = 2_000
 _NON_ASCII = re.compile(r"[^\x20-\x7e]")
 
 
 def hint_headers(hints: Sequence[Hint]) -> dict[str, str]:
-    """The header, where there is advice. What is not ASCII is escaped as SPARQL has it."""
+    """Return the header, or nothing without hints. Non-ASCII characters become SPARQL escapes."""
     items: list[str] = []
-    for piece in hints:
-        text = _NON_ASCII.sub(_escaped, piece.text).replace("\\", "\\\\").replace('"', '\\"')
-        items.append(f'"{text}";why={piece.kind}' + (f";line={piece.line}" if piece.line else ""))
+    for hint in hints:
+        text = _NON_ASCII.sub(_escaped, hint.text).replace("\\", "\\\\").replace('"', '\\"')
+        items.append(f'"{text}";why={hint.kind}' + (f";line={hint.line}" if hint.line else ""))
     while items and len(", ".join(items)) > _MAX_HEADER_CHARS:
         items.pop()
     return {HEADER: ", ".join(items)} if items else {}

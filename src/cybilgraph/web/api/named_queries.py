@@ -1,4 +1,4 @@
-"""The named queries as paths: ``/api/queries/NAME?country=BZ`` is asked as its text would be at ``/sparql``."""
+"""The named queries as endpoints: ``/api/queries/NAME?country=BZ`` answers like ``/sparql`` with the query's text."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from cybilgraph.sparql import queries
 from cybilgraph.sparql.queries import Query
 
 ROOT = "/api/queries/"
-#: Parameters that every path has: a query has none of the same name.
+#: Parameters of every endpoint; no query may have a parameter of the same name.
 COMMON_PARAMETERS = ("format", "release", "timeout")
-#: Those of a table only: of a graph, they would count rows that nobody sees.
+#: Parameters of SELECT queries. In a CONSTRUCT query they would limit solutions, not statements.
 TABLE_PARAMETERS = ("limit", "offset")
-#: Those of a number of rows.
+#: The most digits of ``limit`` and ``offset``.
 _MAX_DIGITS = 9
 _SUFFIXES = {fmt.suffix: fmt.name for fmt in FORMATS}
 
 
 @cache
 def all_queries() -> Mapping[str, Query]:
-    """The queries that have a path, by name."""
+    """Return the queries that have an endpoint, by name."""
     return {query.name: query for query in queries.example_queries()}
 
 
 def formats(query: Query) -> tuple[Format, ...]:
-    """The formats that an answer can have."""
+    """Return the formats available for the results of a query."""
     return GRAPH_FORMATS if queries.returns_graph(query.text) else RESULT_FORMATS
 
 
 def split_path(path: str) -> tuple[str, str]:
-    """The name of a query in a path, and the format that the suffix tells, empty where there is none."""
+    """Split a path into the name of a query and the format of its suffix, empty if it has none."""
     whole = path.removeprefix(ROOT)
     name, dot, suffix = whole.rpartition(".")
     if dot and (suffix in _SUFFIXES or find_formats(suffix)):
@@ -43,7 +43,7 @@ def split_path(path: str) -> tuple[str, str]:
 
 
 def query_text(name: str, sent: Mapping[str, Sequence[str]]) -> str:
-    """The query with the parameters that were sent.
+    """Return the text of a query with the parameters that were sent.
 
     Raises UnknownQuery, QueryError.
     """
@@ -52,42 +52,43 @@ def query_text(name: str, sent: Mapping[str, Sequence[str]]) -> str:
     own = {key: drop_empty_values(values) for key, values in sent.items() if key not in common}
     whole = bind_query(query, own)
     for key in TABLE_PARAMETERS:
-        if key in common and (given := sent.get(key, [""])[0]):
+        if key in common and (value := sent.get(key, [""])[0]):
             if len(set(sent[key])) > 1:
-                raise QuerySyntaxError(f"More than one {key} was sent", "Send one.")
-            if not (given.isascii() and given.isdigit()):
-                raise QuerySyntaxError(f"{key}={given} is no number of rows", f"Example: {key}=10")
-            if len(given) > _MAX_DIGITS:
-                raise QuerySyntaxError(f"{key}={given[:40]} is too large", f"It has {_MAX_DIGITS} digits at most.")
-            whole += f"\n{key.upper()} {int(given)}"
+                raise QuerySyntaxError(f"The request has more than one {key}", "Send one.")
+            if not (value.isascii() and value.isdigit()):
+                raise QuerySyntaxError(f"{key}={value} is not a number of rows", f"Example: {key}=10")
+            if len(value) > _MAX_DIGITS:
+                raise QuerySyntaxError(f"{key}={value[:40]} is too large", f"Use at most {_MAX_DIGITS} digits.")
+            whole += f"\n{key.upper()} {int(value)}"
     return whole
 
 
 def bind_query(query: Query, values: Mapping[str, Sequence[str]]) -> str:
-    """The text with values that were sent; none may be empty, and years must be a range. Raises QueryError."""
+    """Bind values to a query; none may be empty, and years must form a range. Raises QueryError."""
     whole = bind_each(query, values)
     query.check_range(values)
     return whole
 
 
 def bind_each(query: Query, values: Mapping[str, Sequence[str]]) -> str:
-    """The same, each value looked at by itself."""
+    """Bind values to a query, validating each on its own. Raises QueryError."""
     for parameter in query.parameters:
         if "" in values.get(parameter.name, ()):
-            hint = f"Give a value, or leave it out: it is {parameter.default} then."
+            hint = f"Give a value, or omit the parameter to use the default, {parameter.default}."
             raise QueryError(f"The parameter {parameter.name} is empty", hint)
     return query.bind(values)
 
 
 def drop_empty_values(values: Sequence[str]) -> list[str]:
-    """The values of a parameter, without the fields of a form that were left empty beside others; an empty one alone
-    is one, and is refused.
+    """Drop the empty values of a parameter, which come from unused form fields.
+
+    If all are empty, one remains, so that ``bind_each`` reports it.
     """
     return [value for value in values if value] or list(values[:1])
 
 
 def listing() -> dict[str, object]:
-    """All of them, for programs."""
+    """Return the named queries with their parameters, for the JSON list."""
     return {
         "queries": [
             {
@@ -112,13 +113,13 @@ def listing() -> dict[str, object]:
 
 
 def describe_query(query: Query, query_text: str) -> Iterator[str]:
-    """Lines of N-Triples that tell of a query with this text, as an executable of SHACL (SHACL-SPARQL, section 5)."""
+    """Describe a query with this text as a SPARQL executable (SHACL, section 5), as lines of N-Triples."""
     form = "construct" if queries.returns_graph(query_text) else "select"
     about = f"{BASE}queries/{query.name}"
-    told = (
+    properties = (
         (RDF.type, iri(f"{SH.iri}SPARQL{form.capitalize()}Executable")),
         (DCTERMS.title, literal(query.title, "en")),
         (DCTERMS.description, literal(query.description, "en")),
         (f"{SH.iri}{form}", literal(query_text)),
     )
-    return (f"{iri(about)} {iri(term)} {value} ." for term, value in told)
+    return (f"{iri(about)} {iri(term)} {value} ." for term, value in properties)

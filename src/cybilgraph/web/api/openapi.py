@@ -1,4 +1,4 @@
-"""What programs may ask of this server, as an OpenAPI 3.1 document made from one table."""
+"""The API description as an OpenAPI 3.1 document, generated from one table."""
 
 from __future__ import annotations
 
@@ -36,22 +36,22 @@ _GRAPHS = {fmt.media_type: _TEXT for fmt in GRAPH_FORMATS}
 _TABLES = {fmt.media_type: _TEXT for fmt in RESULT_FORMATS}
 _REPORTS = {name: OUTPUT_TYPES[name] for name in OUTPUT_TYPES if name in OUTPUTS}
 _PROBLEMS = {
-    400: "The request is not what it should be",
-    403: "The query is such that it is never run",
-    404: "There is no such thing",
-    406: "Nothing here is of the kind that was asked for",
-    408: "The body did not come in time",
-    410: "The release is not kept any more",
+    400: "The request is malformed",
+    403: "This kind of query is not allowed",
+    404: "Not found",
+    406: "Not available in an acceptable format",
+    408: "The request body did not arrive in time",
+    410: "The release or resource no longer exists",
     413: "The request is too large",
-    415: "What was sent is of no kind that is read here",
-    422: "What was sent cannot be read as a record, or is too heavy; `report` says where and why",
-    429: "Too many requests: Retry-After says when to come again",
-    502: "Another endpoint, that the query calls with SERVICE, gives no answer",
-    503: "All workers are busy: Retry-After says when to come again",
-    504: "The work was stopped at its deadline",
+    415: "The media type of the request body is not supported",
+    422: "The content cannot be read as a record, or exceeds a limit; `report` says where and why",
+    429: "Too many requests; Retry-After says when to try again",
+    502: "A remote endpoint that the query calls with SERVICE failed",
+    503: "The server is busy; Retry-After says when to try again",
+    504: "The request exceeded its time limit",
 }
-_DEFAULT_NOTE = "Not sent, it is the default; empty, it is refused."
-_REPEATABLE_NOTE = f"Sent several times, each value counts. {_DEFAULT_NOTE}"
+_DEFAULT_NOTE = "The default applies if the parameter is omitted; an empty value is an error."
+_REPEATABLE_NOTE = f"May be repeated to match any of several values. {_DEFAULT_NOTE}"
 _EXPENSIVE_STATUSES = (400, 406, 413, 415, 422, 429, 503)
 _ASK = "ASK { ?project a cyb:Project }"
 _RECORD = "A project\n\nCybil code: G0999\n\nStatus: Ongoing\n\nSummary\n\nIt helps Belize.\n"
@@ -59,18 +59,18 @@ _RECORD = "A project\n\nCybil code: G0999\n\nStatus: Ongoing\n\nSummary\n\nIt he
 
 @dataclass(frozen=True, slots=True)
 class ApiParameter:
-    """One parameter of the address: in the path if it is in braces there, else in the query."""
+    """A parameter: part of the path if the path has its name in braces, else of the query string."""
 
     name: str
     about: str
     example: str = ""
     choice: tuple[str, ...] = ()
-    several: bool = False
+    is_repeatable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One row: ``bodies`` and ``answers`` are schemas by media type, ``problems`` the statuses of errors."""
+    """An operation: ``bodies`` and ``answers`` are schemas by media type, ``problems`` the status codes of errors."""
 
     method: str
     path: str
@@ -84,51 +84,57 @@ class Operation:
     about: str = ""
 
 
-_FORMAT_OF_REPORT = ApiParameter("format", "The format of the report; also by Accept.", choice=tuple(_REPORTS))
+_FORMAT_OF_REPORT = ApiParameter("format", "The format of the report; overrides Accept.", choice=tuple(_REPORTS))
 _OPTIONS = {
-    "format": {"type": "string", "enum": [kind.name for kind in KINDS], "description": "What the record is."},
-    "name": {"type": "string", "description": "A file's name: its suffix tells what the record is."},
+    "format": {"type": "string", "enum": [kind.name for kind in KINDS], "description": "The format of the record."},
+    "name": {"type": "string", "description": "A file name; its suffix determines the format of the record."},
     "lang": {"type": "string", "enum": list(LANGUAGES), "description": "The language of the messages."},
-    "as_of": {"type": "string", "format": "date", "description": "The day that rules take for today."},
-    "fix": {"type": "string", "description": "Apply the certain mend at this line:column; `text` has the record then."},
-    "include": {"type": "array", "items": {"enum": list(EXTRA_OUTPUTS)}, "description": "What else is wished for."},
+    "as_of": {"type": "string", "format": "date", "description": "The date that the rules use as today."},
+    "fix": {
+        "type": "string",
+        "description": "Apply the fix offered at this line:column; `text` then has the corrected record.",
+    },
+    "include": {
+        "type": "array",
+        "items": {"enum": list(EXTRA_OUTPUTS)},
+        "description": "Additional members of the response.",
+    },
 }
-_QUERY = ApiParameter("query", "A query of SPARQL 1.1; the usual prefixes need no declaration.", _ASK)
-_TIMEOUT = ApiParameter("timeout", "Seconds after which to give up.", "10")
-_RELEASE = ApiParameter("release", "The number of a release: the header Cybilgraph-Release of an answer has it.")
+_QUERY = ApiParameter("query", "A SPARQL 1.1 query; common prefixes need no declaration.", _ASK)
+_TIMEOUT = ApiParameter("timeout", "The time limit in seconds.", "10")
+_RELEASE = ApiParameter("release", "The number of the release to query; the default is the current one.")
 _PAGING = (
-    ApiParameter("limit", "So many rows at most.", "100"),
-    ApiParameter("offset", "So many rows are passed over first."),
+    ApiParameter("limit", "The maximum number of rows.", "100"),
+    ApiParameter("offset", "The number of rows to skip."),
 )
 _KINDS = ("project", "actor", "country", "region", "group", "theme", "status", "role", "actor-type", "basis")
 
 
 def _of_query(query: Query) -> Operation:
-    """The path of a named query."""
+    """Describe the endpoint of a named query."""
     formats = named_queries.formats(query)
-    own = [
+    parameters = [
         ApiParameter(
-            given.name,
-            f"{given.description} ({_values(given.type)}). "
-            f"{_REPEATABLE_NOTE if given.allows_multiple else _DEFAULT_NOTE}",
-            given.default,
-            several=given.allows_multiple,
+            own.name,
+            f"{own.description} ({_values(own.type)}). {_REPEATABLE_NOTE if own.allows_multiple else _DEFAULT_NOTE}",
+            own.default,
+            is_repeatable=own.allows_multiple,
         )
-        for given in query.parameters
+        for own in query.parameters
     ]
-    wish = ApiParameter("format", "The format; also by Accept, or by a suffix of the path.", choice=_names(formats))
+    selector = ApiParameter("format", "The result format; overrides Accept.", choice=_names(formats))
     paging = _PAGING if formats == RESULT_FORMATS else ()
     return Operation(
         *("get", f"{named_queries.ROOT}{query.name}", query.title),
         about=query.description,
         answers={fmt.media_type: _TEXT for fmt in formats} | _HTML,
-        parameters=(*own, *paging, wish, _TIMEOUT, _RELEASE),
+        parameters=(*parameters, *paging, selector, _TIMEOUT, _RELEASE),
         problems=(400, 404, 406, 410, 422, 429, 503, 504),
     )
 
 
 def _values(kind: str) -> str:
-    """What a parameter of a named query takes."""
+    """Describe the values of a parameter of a named query."""
     return f"{kind}: a code or a name, or the IRI {thing_iri(kind, '')}…" if kind in REFERENCE_FILES else kind
 
 
@@ -136,10 +142,10 @@ def _names(formats: tuple[Format, ...]) -> tuple[str, ...]:
     return tuple(fmt.name for fmt in formats)
 
 
-#: To add a path: a row here. A test calls each with its examples.
+#: To describe a new endpoint, add a row. A test calls each endpoint with its examples.
 OPERATIONS = (
     Operation(
-        *("post", "/api/check", "Check a record: what is wrong or missing in it, and where"),
+        *("post", "/api/check", "Check a record and report what is wrong or missing, and where"),
         answers={
             media_type: {"$ref": "#/components/schemas/Report"} if name == "json" else _TEXT
             for name, media_type in _REPORTS.items()
@@ -156,22 +162,22 @@ OPERATIONS = (
         examples={"application/json": {"text": _RECORD, "lang": "es"}, "text/plain": _RECORD},
         problems=_EXPENSIVE_STATUSES,
     ),
-    Operation("get", "/api/openapi.json", "This document", {"application/json": {"type": "object"}}),
+    Operation("get", "/api/openapi.json", "Get this OpenAPI description", {"application/json": {"type": "object"}}),
     Operation(
-        *("get", "/sparql", "Answer a query (SPARQL 1.1 Protocol, section 2.1)"),
+        *("get", "/sparql", "Run a query (SPARQL 1.1 Protocol, section 2.1)"),
         answers=_TABLES | _GRAPHS,
         parameters=(
             _QUERY,
-            ApiParameter("default-graph-uri", "A graph that takes part in the default graph.", several=True),
-            ApiParameter("named-graph-uri", "A graph that GRAPH may name.", several=True),
-            ApiParameter("format", "The format of the answer; also by Accept.", choice=_names(FORMATS)),
+            ApiParameter("default-graph-uri", "A graph to merge into the default graph.", is_repeatable=True),
+            ApiParameter("named-graph-uri", "A graph that GRAPH can match.", is_repeatable=True),
+            ApiParameter("format", "The result format; overrides Accept.", choice=_names(FORMATS)),
             _TIMEOUT,
             _RELEASE,
         ),
         problems=(400, 403, 404, 406, 410, 422, 429, 502, 503, 504),
     ),
     Operation(
-        *("post", "/sparql", "Answer a query that is sent as the body"),
+        *("post", "/sparql", "Run a query sent in the request body"),
         answers=_TABLES | _GRAPHS,
         bodies={
             "application/sparql-query": _TEXT,
@@ -181,80 +187,88 @@ OPERATIONS = (
         problems=(400, 403, 404, 406, 408, 410, 413, 415, 422, 429, 502, 503, 504),
     ),
     Operation(
-        "get", "/api/queries", "The named queries, with their parameters", {"application/json": {"type": "object"}}
+        "get", "/api/queries", "List the named queries and their parameters", {"application/json": {"type": "object"}}
     ),
     *map(_of_query, named_queries.all_queries().values()),
     Operation(
-        *("get", "/id/{kind}/{key}", "A project, actor, country …, as data or as a page"),
+        *("get", "/id/{kind}/{key}", "Get a project, organisation, country …, as RDF or as a page"),
         answers=_GRAPHS | _HTML,
         parameters=(
-            ApiParameter("kind", "What it is.", "project", _KINDS),
-            ApiParameter("key", "Its key; with a suffix (.ttl …) it tells the format.", "G0020"),
+            ApiParameter("kind", "The kind of resource.", "project", _KINDS),
+            ApiParameter("key", "Its key; a suffix (.ttl …) selects the format.", "G0020"),
         ),
         problems=(404, 406, 503, 504),
     ),
     Operation(
-        *("get", "/record/{key}", "The record that describes a project, as data"),
+        *("get", "/record/{key}", "Get the source record of a project as RDF"),
         answers=_GRAPHS,
         parameters=(ApiParameter("key", "The key of the project.", "G0020"),),
         problems=(404, 406, 503, 504),
     ),
-    Operation("get", "/releases.json", "The releases that there are", {"application/json": {"type": "array"}}),
-    Operation("get", "/.well-known/void", "What the current release holds (VoID)", _GRAPHS, problems=(406, 503)),
-    Operation("get", "/catalog", "The dataset and its files (DCAT 3)", _GRAPHS, problems=(406, 503)),
+    Operation("get", "/releases.json", "List the releases", {"application/json": {"type": "array"}}),
+    Operation("get", "/.well-known/void", "Describe the current release (VoID)", _GRAPHS, problems=(406, 503)),
+    Operation("get", "/catalog", "Describe the dataset and its files (DCAT 3)", _GRAPHS, problems=(406, 503)),
     Operation(
-        *("get", "/latest/{name}", "A file of the current release, as /release/N/NAME of any: with Range and ETag"),
+        *(
+            "get",
+            "/latest/{name}",
+            "Download a file of the current release, with Range and ETag; /release/N/NAME for others",
+        ),
         answers={"text/plain": _TEXT, **{media_type_of(f"x.{suffix}"): _TEXT for suffix in ("gz", "zst", "parquet")}},
-        parameters=(ApiParameter("name", "Its name: /releases.json has them.", "SHA256SUMS"),),
+        parameters=(ApiParameter("name", "The file name.", "SHA256SUMS"),),
         problems=(404, 503),
     ),
     Operation(
-        *("get", "/changes", "What has changed between two releases: records, and statements as RDF Patch"),
+        *("get", "/changes", "List the changes between two releases: records, or statements as RDF Patch"),
         answers={fmt.media_type: {"type": "object"} if fmt.name == "json" else _TEXT for fmt in CHANGES} | _HTML,
         parameters=(
             ApiParameter("since", "The number of the earlier release."),
-            ApiParameter("until", "The number of the later release; else the current one."),
-            ApiParameter("format", "The format; also by Accept, or by a suffix of the path.", choice=_names(CHANGES)),
+            ApiParameter("until", "The number of the later release; the default is the current one."),
+            ApiParameter("format", "The format; overrides Accept, as a suffix does.", choice=_names(CHANGES)),
         ),
         problems=(400, 404, 406, 410),
     ),
     Operation(
-        "get", "/feed", "The versions of all records, as Linked Data Event Stream", _GRAPHS, problems=(404, 406, 410)
+        "get",
+        "/feed",
+        "Get all record versions as a Linked Data Event Stream",
+        _GRAPHS,
+        problems=(404, 406, 410),
     ),
     Operation(
-        *("get", "/search.csv", "Projects by words and by what they are about"),
+        *("get", "/search.csv", "Search projects by keyword and facet"),
         answers={"text/csv": _TEXT},
         parameters=(
-            ApiParameter("q", "Words; slips are forgiven.", "strategy"),
+            ApiParameter("q", "Search text; approximate spellings match.", "strategy"),
             *(
-                ApiParameter(name, f"By {title.lower()}: a key or a name.", several=True)
+                ApiParameter(name, f"Filter by {title.lower()}: a key or a name.", is_repeatable=True)
                 for name, title in FACET_TITLES.items()
             ),
-            ApiParameter("sort", "The order.", choice=ORDERS),
+            ApiParameter("sort", "The sort order.", choice=ORDERS),
         ),
         problems=(400,),
     ),
-    Operation("get", "/ontology", "The ontology", {"text/turtle": _TEXT}),
-    Operation("get", "/shapes.ttl", "The rules, as SHACL shapes", {"text/turtle": _TEXT}),
-    Operation("get", "/shapes", "The same; for people, the page of rules", {"text/turtle": _TEXT}),
-    Operation("get", "/rules", "The rules, for people, with an example each; as data, the shapes", _GRAPHS | _HTML),
+    Operation("get", "/ontology", "Get the ontology", {"text/turtle": _TEXT}),
+    Operation("get", "/shapes.ttl", "Get the rules as SHACL shapes", {"text/turtle": _TEXT}),
+    Operation("get", "/shapes", "Get the shapes; browsers are redirected to the rules page", {"text/turtle": _TEXT}),
+    Operation("get", "/rules", "Show the rules with examples, or get the shapes as RDF", _GRAPHS | _HTML),
     Operation(
-        *("get", "/rules/{name}", "One rule, for people; as data, its shape"),
+        *("get", "/rules/{name}", "Show one rule, or get its shape as RDF"),
         answers=_GRAPHS | _HTML,
         parameters=(
-            ApiParameter("name", "Its name: what its IRI ends in.", "end-after-start"),
+            ApiParameter("name", "Its name, the last part of its IRI.", "end-after-start"),
             ApiParameter("lang", "The language.", "es", LANGUAGES),
         ),
         problems=(404, 406),
     ),
-    Operation("get", "/", "All projects, for people", _HTML),
-    Operation("get", "/healthz", "The server is alive", {"text/plain": _TEXT}),
-    Operation("get", "/readyz", "Queries are answered", {"text/plain": _TEXT}, problems=(503,)),
-    Operation("get", "/metrics", "Figures for Prometheus", {"text/plain": _TEXT}),
-    Operation("get", "/check", "The form on which a record is checked", _HTML),
-    Operation("get", "/queries", "The example queries, for people", _HTML),
+    Operation("get", "/", "Show the home page", _HTML),
+    Operation("get", "/healthz", "Liveness check: the server is running", {"text/plain": _TEXT}),
+    Operation("get", "/readyz", "Readiness check: the server answers queries", {"text/plain": _TEXT}, problems=(503,)),
+    Operation("get", "/metrics", "Metrics for Prometheus", {"text/plain": _TEXT}),
+    Operation("get", "/check", "Show the form for checking a record", _HTML),
+    Operation("get", "/queries", "Show the example queries", _HTML),
     Operation(
-        *("get", "/queries/{name}", "An example query, for people; with the suffix .rq its text"),
+        *("get", "/queries/{name}", "Show an example query; the suffix .rq returns its text"),
         answers=_GRAPHS | _HTML,
         parameters=(ApiParameter("name", "Its name.", "example-projects-in-country"),),
         problems=(400, 404, 406),
@@ -264,7 +278,7 @@ OPERATIONS = (
 
 @blueprint.get("/api/openapi.json")
 def document() -> Response:
-    """The document."""
+    """Return the OpenAPI document."""
     paths: dict[str, dict[str, Any]] = {}
     for row in OPERATIONS:
         paths.setdefault(row.path, {})[row.method] = _operation(row)
@@ -275,8 +289,8 @@ def document() -> Response:
                 "title": "cybilgraph",
                 "version": __version__,
                 "summary": "Cyber capacity-building projects as linked data",
-                "description": "No key is needed. What is sent to be checked may have at most "
-                f"{MAX_UPLOAD_BYTES:,} bytes, and is not kept. Errors are problem details (RFC 9457).",
+                "description": "No API key is needed. Records to check may have at most "
+                f"{MAX_UPLOAD_BYTES:,} bytes and are not stored. Errors are problem details (RFC 9457).",
                 "license": {"name": "MIT", "identifier": "MIT"},
             },
             "servers": [{"url": "/"}],
@@ -294,7 +308,7 @@ def _operation(row: Operation) -> dict[str, Any]:
         **({"description": row.about} if row.about else {}),
         "operationId": f"{row.method} {row.path}",
         "responses": {
-            str(row.status): {"description": "The answer", "content": answers},
+            str(row.status): {"description": "Success", "content": answers},
             **{str(status): {"description": _PROBLEMS[status], "content": problem} for status in row.problems},
         },
     }
@@ -308,29 +322,30 @@ def _operation(row: Operation) -> dict[str, Any]:
     return found
 
 
-def _parameter(row: Operation, given: ApiParameter) -> dict[str, Any]:
-    in_path = f"{{{given.name}}}" in row.path
-    schema = _TEXT | ({"enum": list(given.choice)} if given.choice else {})
-    if given.several:
-        schema = {"type": "array", "items": schema}
+def _parameter(row: Operation, parameter: ApiParameter) -> dict[str, Any]:
+    in_path = f"{{{parameter.name}}}" in row.path
+    schema = _TEXT | ({"enum": list(parameter.choice)} if parameter.choice else {})
+    example: str | list[str] = parameter.example
+    if parameter.is_repeatable:
+        schema, example = {"type": "array", "items": schema}, [parameter.example]
     return {
-        "name": given.name,
+        "name": parameter.name,
         "in": "path" if in_path else "query",
         "required": in_path,
-        "description": given.about,
+        "description": parameter.about,
         "schema": schema,
-        **({"example": [given.example] if given.several else given.example} if given.example else {}),
+        **({"example": example} if parameter.example else {}),
     }
 
 
 def _report_schemas() -> dict[str, Schema]:
-    """The schema of ``check -f json``, in parts, and what else may be asked for with a report."""
+    """Split the schema of ``check -f json`` into components, and add the optional members of the API's report."""
     whole = json.loads(json.dumps(schema()).replace("#/$defs/", "#/components/schemas/"))
     parts: dict[str, Schema] = whole.pop("$defs")
     report = {name: whole[name] for name in ("type", "title", "properties", "required", "additionalProperties")}
     report["properties"] |= {
-        "text": {"type": "string", "description": "The record, where a mend was applied."},
-        "turtle": {"type": "string", "description": "The graph of the record, where it was asked for."},
+        "text": {"type": "string", "description": "The corrected record, if `fix` was sent."},
+        "turtle": {"type": "string", "description": "The graph of the record, if requested in `include`."},
         "derived": {"type": "array", "items": {"$ref": "#/components/schemas/Derived"}},
     }
     return {"Report": report, **parts}
@@ -345,7 +360,7 @@ _SCHEMAS: dict[str, Schema] = {
     },
     "Derived": {
         "type": "object",
-        "description": "What stands only in a sentence of the record.",
+        "description": "A link extracted from a sentence of the record.",
         "properties": {
             **dict.fromkeys(("project", "field", "name", "quote"), _TEXT),
             "line": _COUNT,

@@ -1,4 +1,4 @@
-"""Errors as answers: problem details (RFC 9457) for programs, a page for people."""
+"""Error responses: problem details (RFC 9457) for API clients, a page for browsers."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from cybilgraph.web.api import hint_header, protocol
 from cybilgraph.web.pages import query_page
 
 PROBLEM_TYPE = "application/problem+json"
-#: The first class that an error is of decides.
+#: The first class that matches an error decides its status.
 STATUSES: tuple[tuple[type[Exception], HTTPStatus], ...] = (
     (QuerySyntaxError, HTTPStatus.BAD_REQUEST),
     (QueryRefused, HTTPStatus.FORBIDDEN),
@@ -66,7 +66,7 @@ STATUSES: tuple[tuple[type[Exception], HTTPStatus], ...] = (
 
 
 def register(app: Flask) -> None:
-    """Answer our errors and those of HTTP in one form."""
+    """Register handlers that format our own errors and HTTP errors alike."""
     app.register_error_handler(CybilgraphError, _cybilgraph_problem)
     app.register_error_handler(HTTPException, _http_problem)
 
@@ -74,7 +74,7 @@ def register(app: Flask) -> None:
 def error_reply(
     app: Flask, path: str, request: protocol.Request, error: CybilgraphError | HTTPException
 ) -> protocol.Reply:
-    """An error outside of Flask, in the same form."""
+    """Format an error that occurred outside Flask like those inside."""
     with app.test_request_context(path, method=request.method, query_string=request.arguments, headers=request.headers):
         query_page.set_request(request)
         response = app.process_response(
@@ -118,17 +118,17 @@ def _http_problem(error: Exception) -> Response:
 
 
 def _problem_text(problem: dict[str, object]) -> str:
-    place = f"line {problem['line']}, column {problem['column']}:" if problem.get("excerpt") else ""
+    position = f"line {problem['line']}, column {problem['column']}:" if problem.get("excerpt") else ""
     advice = problem.get("advice")
     more = advice if isinstance(advice, list) else []
-    parts = (problem["detail"], place, problem.get("excerpt"), problem.get("hint"), *more)
+    parts = (problem["detail"], position, problem.get("excerpt"), problem.get("hint"), *more)
     return "".join(f"{part}\n" for part in parts if part)
 
 
 def problem(status: HTTPStatus, detail: str, hint: str = "", extra: dict[str, object] | None = None) -> Response:
-    """Problem details, with members of our own in ``extra``; a page for a browser.
+    """Return problem details, with extension members in ``extra``, or a page for a browser.
 
-    What kind of problem it is, the status says (RFC 9457, section 4.2.1).
+    The type is about:blank: the status alone identifies the kind of problem (RFC 9457, section 4.2.1).
     """
     problem = {
         "type": "about:blank",
@@ -144,7 +144,7 @@ def problem(status: HTTPStatus, detail: str, hint: str = "", extra: dict[str, ob
     kind = "" if name is None or name.strip().lower() == "html" else PROBLEM_TYPE
     match kind or request.accept_mimetypes.best_match([PROBLEM_TYPE, "text/html", "text/plain"], PROBLEM_TYPE):
         case "text/html":
-            # Who wrote a query on the page finds it there again, to mend it.
+            # The query page keeps the failed query in its editor, so that the user can correct it.
             query = sent.shown("query") if request.path.rstrip("/") == "/sparql" else None
             template = "problem.html" if query is None else "query-problem.html"
             response = make_response(

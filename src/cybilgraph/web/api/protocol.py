@@ -1,7 +1,7 @@
-"""The endpoint for programs: a query of the SPARQL 1.1 Protocol (section 2.1) in, its answer out.
+"""The SPARQL 1.1 Protocol (section 2.1): parse requests and build replies, independently of the HTTP server.
 
-It knows nothing of the server: ``parse_request`` turns a request into an ``QueryRequest``, ``answer`` answers it.
-The page on which people write queries goes the same way.
+``parse_request`` turns a request into a ``QueryRequest``; ``run_query`` and its faster siblings answer it. The query
+page uses the same functions.
 """
 
 from __future__ import annotations
@@ -29,41 +29,39 @@ from cybilgraph.web.api.negotiation import negotiate
 from cybilgraph.web.api.service_description import description
 from cybilgraph.web.server.answer_cache import CODINGS, AnswerCache, CachedAnswer, CacheKey, choose_coding
 
-#: What reads as many characters takes a few milliseconds at most, and may do so on the event loop.
-SHORT = 3_000
+#: The event loop may parse requests of up to this many characters, which takes a few milliseconds at most.
+MAX_SHORT_CHARS = 3_000
 _SECONDS_PATTERN = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?|\.[0-9]{1,9}")
 _NOT_UTF8 = ("The query is not UTF-8", "Send it as UTF-8.")
 _HOW_TO_SEND = "Send it as query=… by GET or POST, or as the body with Content-Type: application/sparql-query."
-#: So many parameters a request may have, and so many bytes beside the query.
+#: The most parameters of a request, and the most bytes in addition to the query.
 MAX_PARAMETERS, _MAX_OTHER_BYTES = 1_000, 10_000
-#: Bytes of a form: the query with each byte written as %41, and what is beside it.
+#: The most bytes of a form: the query with every byte percent-encoded, and the other parameters.
 MAX_BODY_BYTES = 3 * (queries.MAX_QUERY_BYTES + _MAX_OTHER_BYTES)
-#: Where a query may be the body of a request.
+#: Paths that accept a query as the body of a request.
 QUERY_PATHS = ("/sparql", "/sparql/use")
 QUERY_TYPE = "application/sparql-query"
 _UPDATE = "application/sparql-update"
 FORM_TYPE = "application/x-www-form-urlencoded"
 ALL_FORMATS = (*RESULT_FORMATS, *GRAPH_FORMATS)
-#: For the page: tables as JSON, graphs as Turtle.
+#: The formats of the query page: tables as JSON, graphs as Turtle.
 PAGE_FORMATS = (BY_NAME["json"], BY_NAME["turtle"])
-#: How long caches may reuse what an address without a release gives: until about the next release.
+#: Cache-Control for URLs without a release: caches may reuse responses until about the next release.
 FRESH = "public, max-age=60, must-revalidate"
-#: The same for an address that names a release. Never `immutable`: `cybilgraph forget` changes old releases, and
-#: a cache has to drop a contact within a day.
+#: Cache-Control for URLs with a release. Never `immutable`: `cybilgraph forget` changes old releases, and caches must
+#: drop an erased contact within a day.
 PINNED = "public, max-age=86400, must-revalidate"
-#: What ``quote`` would make of each character: that takes three times as long for a text.
+#: The result of ``quote`` for each ASCII character; ``str.translate`` is three times as fast.
 _ESCAPES = {code: quote(chr(code), safe="") for code in range(128)}
-#: A longer address is not given as a link: many servers and proxies would refuse it.
+#: Longer permalinks are not offered: many servers and proxies would reject them.
 _MAX_LINK_CHARS = 8_000
-#: What of the parameters decides an answer, beside the release.
+#: The parameters that determine an answer, besides the release.
 _ANSWER_PARAMETERS = ("query", "default-graph-uri", "named-graph-uri", "format")
 
 
 @dataclass(frozen=True)
 class Request:
-    """What of an HTTP request is looked at: ``arguments`` is the query of the address, names of headers are
-    in lower case.
-    """
+    """The relevant parts of an HTTP request; ``arguments`` is the query string, header names are in lower case."""
 
     method: str
     arguments: str
@@ -73,20 +71,20 @@ class Request:
 
     @property
     def is_short(self) -> bool:
-        """Whether an event loop may read it."""
+        """Return whether the request is short enough to parse in the event loop."""
         accepted = len(self.headers.get("accept", "")) + len(self.headers.get("accept-encoding", ""))
-        return len(self.path) + len(self.arguments) + len(self.body) + 3 * accepted <= SHORT
+        return len(self.path) + len(self.arguments) + len(self.body) + 3 * accepted <= MAX_SHORT_CHARS
 
     @cached_property
     def parameters(self) -> dict[str, list[str]]:
-        """The parameters of the address and of the body, decoded once.
+        """Return the parameters of the URL and the body, decoded once.
 
         Raises QuerySyntaxError, QueryRefused, UnsupportedMediaType.
         """
         return _parameters(self)
 
     def shown(self, name: str) -> str | None:
-        """A parameter for a page to show; None where it is not sent, too long, or cannot be decoded."""
+        """Return a parameter to show on a page; None if it is missing, too long or cannot be decoded."""
         for request in (self, replace(self, method="GET", body=b"")):
             with suppress(QuerySyntaxError, QueryRefused, UnsupportedMediaType):
                 first = request.parameters.get(name, [])[:1]
@@ -96,9 +94,10 @@ class Request:
 
 @dataclass(frozen=True)
 class QueryRequest:
-    """A query as it was asked for. ``formats`` are empty where a page is wished; ``release`` is a number or 0.
+    """A parsed query request.
 
-    ``path`` and ``answer_parameters`` are the address that it has without a release.
+    ``formats`` is empty if the client wants a page, ``release`` is 0 for the current one, and ``timeout`` is in
+    seconds. ``path`` and ``answer_parameters`` make up its URL without the release.
     """
 
     cache_key: CacheKey
@@ -111,29 +110,32 @@ class QueryRequest:
 
     @property
     def query(self) -> str:
-        """Its text."""
+        """Return the text of the query."""
         return self.cache_key.query
 
     def permalink(self, release: int) -> str:
-        """The address at which the answer over a release stays what it is; empty where there is none: the same
-        question has another answer tomorrow, or is too long for an address.
+        """Return the path at which the answer from a release never changes.
+
+        It is empty if there is none: the answer depends on the time of the request, or the query is too long for a
+        URL.
         """
-        address = self._address and f"{self._address}{release}"
-        return "" if len(address) > _MAX_LINK_CHARS else address
+        path = self._permalink_prefix and f"{self._permalink_prefix}{release}"
+        return "" if len(path) > _MAX_LINK_CHARS else path
 
     @cached_property
-    def _address(self) -> str:
-        """The address that lasts, without the number at its end; empty where there is none."""
+    def _permalink_prefix(self) -> str:
+        """The permalink without the release number at its end; empty if there is none."""
         if self.cache_key.is_volatile or sum(len(value) for _, value in self.answer_parameters) > _MAX_LINK_CHARS:
             return ""
-        given = (*self.answer_parameters, ("release", ""))
-        return f"{quote(self.path)}?{'&'.join(f'{_quoted(name)}={_quoted(value)}' for name, value in given)}"
+        parameters = (*self.answer_parameters, ("release", ""))
+        return f"{quote(self.path)}?{'&'.join(f'{_quoted(name)}={_quoted(value)}' for name, value in parameters)}"
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A response: its body is whole in ``content``, or comes from ``blocks``; its length is in the headers.
-    ``answer`` is what it tells, where that is one to a query.
+    """A response whose body is either ``content`` or streamed from ``blocks``; its length is in the headers.
+
+    ``answer`` is the answer that it transports, if it responds to a query.
     """
 
     status: int
@@ -144,13 +146,13 @@ class Reply:
 
 
 def parse_request(request: Request) -> QueryRequest | None:
-    """What is asked for; None where there is no query.
+    """Parse a query request; return None if it has no query.
 
     Raises QuerySyntaxError, UnsupportedMediaType, FormatMismatch; for a named query UnknownQuery, QueryError.
     """
     if request.method == "POST" or not request.is_short:
         return _parse(request)
-    # Many ask the same, and to read it takes as long as to answer it from memory.
+    # Many requests are the same, and parsing one takes as long as answering it from memory.
     return _parse_cached(request.arguments, request.headers.get("accept", ""), request.path)
 
 
@@ -166,7 +168,7 @@ def _parse(request: Request) -> QueryRequest | None:
     if request.path.startswith(named_queries.ROOT):
         if sum(len(value) for values in sent.values() for value in values) > queries.MAX_QUERY_BYTES:
             raise QuerySyntaxError(
-                f"The parameters are longer than {queries.MAX_QUERY_BYTES:,} characters", "Give fewer."
+                f"The parameters are longer than {queries.MAX_QUERY_BYTES:,} characters", "Send fewer values."
             )
         query = named_queries.query_text(name, sent)
         queries.check_length(query)
@@ -179,21 +181,21 @@ def _parse(request: Request) -> QueryRequest | None:
     if not query:
         return None
     if len(set(sent.get("release", ()))) > 1:
-        raise QuerySyntaxError("More than one release was sent", "Ask one release in one request.")
+        raise QuerySyntaxError("The request has more than one release", "Query one release per request.")
     timeout, release = _timeout(_first(sent, "timeout")), release_number(_first(sent, "release"))
-    question = CacheKey.of(query, formats or PAGE_FORMATS, _graphs(sent))
+    cache_key = CacheKey.of(query, formats or PAGE_FORMATS, _graphs(sent))
     return QueryRequest(
-        question, queries.hash_query(query), formats, timeout, release, request.path, tuple(answer_parameters)
+        cache_key, queries.hash_query(query), formats, timeout, release, request.path, tuple(answer_parameters)
     )
 
 
 def _query(sent: dict[str, list[str]]) -> str:
-    given = sent.get("query")
-    if not given:
+    values = sent.get("query")
+    if not values:
         return ""
-    if len(given) > 1:
-        raise QuerySyntaxError("More than one query was sent", "Send one query in one request.")
-    query = given[0].removeprefix("\ufeff")  # a byte order mark, of a file that was sent as it is
+    if len(values) > 1:
+        raise QuerySyntaxError("The request has more than one query", "Send one query per request.")
+    query = values[0].removeprefix("\ufeff")  # the byte order mark of an uploaded file
     queries.check_length(query)
     if not query.strip():
         raise QuerySyntaxError("The query is empty", _HOW_TO_SEND)
@@ -206,11 +208,11 @@ def _formats(request: Request, sent: dict[str, list[str]]) -> tuple[Format, ...]
 
 
 def wants_page(request: Request) -> bool:
-    """Whether a page is wished, also if only to say what is wrong."""
+    """Return whether the client wants a page, even if only an error page."""
     if "html" not in f"{request.headers.get('accept', '')} {request.arguments}".lower() and (
         b"html" not in request.body.lower()
     ):
-        return False  # as nearly all programs
+        return False  # nearly all API clients
     try:
         return not _formats(request, request.parameters)
     except (FormatMismatch, QuerySyntaxError, UnsupportedMediaType):
@@ -228,7 +230,7 @@ def _parameters(request: Request) -> dict[str, list[str]]:
         if request.method == "POST":
             media_type = _media_type(request)
             if request.headers.get("content-encoding", "identity").lower() != "identity":
-                raise UnsupportedMediaType("A query is sent as it is, without a Content-Encoding")
+                raise UnsupportedMediaType("The query must be sent without Content-Encoding")
             if media_type == QUERY_TYPE:
                 pairs = [*pairs, ("query", request.body.decode())]
             elif media_type == FORM_TYPE:
@@ -237,7 +239,7 @@ def _parameters(request: Request) -> dict[str, list[str]]:
                 raise QueryRefused(*queries.READ_ONLY_ERROR)
             else:
                 raise UnsupportedMediaType(
-                    f"A query is sent as {FORM_TYPE} or {QUERY_TYPE}, not as {media_type or 'nothing'}"
+                    f"The query must be sent as {FORM_TYPE} or {QUERY_TYPE}, not as {media_type or 'untyped content'}"
                 )
     except UnicodeDecodeError as error:
         raise QuerySyntaxError(*_NOT_UTF8) from error
@@ -249,7 +251,8 @@ def _parameters(request: Request) -> dict[str, list[str]]:
 
 
 def _pairs(text: str) -> list[tuple[str, str]]:
-    # Decoding takes a moment for each escape, which is at least a byte of the result, as is what is no escape.
+    # Decoding slows down with the number of escapes. Each escape, and each other character, is at least one byte of
+    # the result.
     escapes, most = text.count("%"), queries.MAX_QUERY_BYTES + _MAX_OTHER_BYTES
     if escapes > most or len(text) - 2 * escapes > most:
         raise queries.too_long()
@@ -262,7 +265,7 @@ def _pairs(text: str) -> list[tuple[str, str]]:
 
 
 def _first(sent: dict[str, list[str]], name: str) -> str:
-    """What was sent by this name; of several the first: SPARQLWrapper sends a format in each way it knows."""
+    """Return the first value of a parameter; SPARQLWrapper sends the format under every name it knows."""
     return sent.get(name, [""])[0]
 
 
@@ -270,40 +273,40 @@ def _graphs(sent: dict[str, list[str]]) -> Dataset:
     graphs = Dataset(tuple(sent.get("default-graph-uri", ())), tuple(sent.get("named-graph-uri", ())))
     for graph in (*graphs.default, *graphs.named):
         if not is_iri(graph):
-            raise QuerySyntaxError(f"{graph!r} is no absolute IRI of a graph", "Example: https://example.org/graph/1")
+            raise QuerySyntaxError(f"{graph!r} is not an absolute IRI", "Example: https://example.org/graph/1")
     return graphs
 
 
-def _timeout(given: str) -> float | None:
-    if not given:
+def _timeout(value: str) -> float | None:
+    if not value:
         return None
-    seconds = float(given) if _SECONDS_PATTERN.fullmatch(given) else 0.0
+    seconds = float(value) if _SECONDS_PATTERN.fullmatch(value) else 0.0
     if not 0 < seconds < 1e6:
-        raise QuerySyntaxError(f"timeout={given} is no number of seconds", "Example: timeout=10")
+        raise QuerySyntaxError(f"timeout={value} is not a number of seconds", "Example: timeout=10")
     return seconds
 
 
-def release_number(given: str, name: str = "release") -> int:
-    """The number of a release as it stands in an address; 0 where there is none. Raises QuerySyntaxError."""
-    if given and not (given.isascii() and given.isdigit() and len(given) < 10 and int(given)):
-        raise QuerySyntaxError(f"{name}={given[:40]} is no number of a release", f"Example: {name}=1")
-    return int(given or 0)
+def release_number(value: str, name: str = "release") -> int:
+    """Parse the release number in a URL; an empty value is 0. Raises QuerySyntaxError."""
+    if value and not (value.isascii() and value.isdigit() and len(value) < 10 and int(value)):
+        raise QuerySyntaxError(f"{name}={value[:40]} is not a release number", f"Example: {name}=1")
+    return int(value or 0)
 
 
 def cached_reply(query_request: QueryRequest, request: Request, answers: AnswerCache, etag: str) -> Reply | None:
-    """The reply, if it costs nothing: the client has the answer already, or it is kept."""
-    theirs = request.headers.get("if-none-match", "") if request.method != "POST" else ""
-    # "*" is any answer: whether there is one, only the engine knows. No tag has quotation marks in it.
+    """Return the reply if the client already has the answer or the cache does; else None."""
+    known_tags = request.headers.get("if-none-match", "") if request.method != "POST" else ""
+    # "*" matches any answer, but only the engine knows whether there is one. Our tags contain no quotation marks.
     for variant in (etag, *(f"{etag}-{coding}" for coding in CODINGS)):
-        if etag and f'"{variant}"' in theirs:
+        if etag and f'"{variant}"' in known_tags:
             return Reply(304, _headers(query_request, variant))
-    kept = answers.get(query_request.cache_key)
-    is_ready = kept and kept.is_ready_in(choose_coding(request.headers.get("accept-encoding", "")))
-    return build_reply(query_request, request, kept, etag) if kept and is_ready else None
+    cached = answers.get(query_request.cache_key)
+    is_ready = cached and cached.is_ready_in(choose_coding(request.headers.get("accept-encoding", "")))
+    return build_reply(query_request, request, cached, etag) if cached and is_ready else None
 
 
 def fast_path_reply(query_request: QueryRequest, request: Request, answers: AnswerCache, etag: str) -> Reply | None:
-    """The reply, if the engine has it in a moment."""
+    """Return the reply if the engine can answer the query on its fast path; else None."""
     found = answers.find_fast(query_request.cache_key)
     if isinstance(found, CachedAnswer) and not found.is_ready_in(
         choose_coding(request.headers.get("accept-encoding", ""))
@@ -321,9 +324,9 @@ async def run_query(
     caller: Caller,
     threads: Executor,
 ) -> Reply:
-    """The reply, by running a query that the guard lets through; what takes long is done in one of the ``threads``.
+    """Run a query that has passed the guard and return the reply; slow steps run in ``threads``.
 
-    Raises QueryError.
+    ``seconds`` is the time limit. Raises QueryError.
     """
     loop = asyncio.get_running_loop()
     found = await answers.find_async(query_request.cache_key, seconds, caller, threads)
@@ -335,13 +338,14 @@ async def run_query(
 
 
 def build_reply(query_request: QueryRequest, request: Request, found: CachedAnswer | Answer, etag: str) -> Reply:
-    """An answer as a reply, in the content coding that the client takes."""
+    """Return an answer as a reply, in a content coding that the client accepts."""
     answer = found.answer if isinstance(found, CachedAnswer) else found
     content, coding = None, ""
     if isinstance(found, CachedAnswer):
         content, coding = found.encoded_as(choose_coding(request.headers.get("accept-encoding", "")))
     size = answer.body.size if content is None else len(content)
-    blocks = answer.body.blocks() if content is None else None  # large, and on disk or packed: sent as it is
+    # A large answer is on disk, or compressed in memory: stream it block by block.
+    blocks = answer.body.blocks() if content is None else None
     headers = _headers(query_request, f"{etag}-{coding}" if etag and coding else etag)
     if request.method != "POST" and request.headers.get("if-none-match", "").strip() == "*":
         return Reply(304, headers)
@@ -357,9 +361,9 @@ def _quoted(text: str) -> str:
 
 
 def permalink_headers(query_request: QueryRequest, release: int) -> dict[str, str]:
-    """The headers that tell from which release an answer is, and where it stays what it is (RFC 8574)."""
-    address = query_request.permalink(release)
-    return {"cybilgraph-release": str(release)} | ({"link": f'<{address}>; rel="cite-as"'} if address else {})
+    """Return the headers with the release of an answer and its permalink (RFC 8574)."""
+    path = query_request.permalink(release)
+    return {"cybilgraph-release": str(release)} | ({"link": f'<{path}>; rel="cite-as"'} if path else {})
 
 
 def _headers(query_request: QueryRequest, etag: str) -> dict[str, str]:
@@ -369,12 +373,12 @@ def _headers(query_request: QueryRequest, etag: str) -> dict[str, str]:
 
 
 def service_description_reply(request: Request, address: str, release: Release, *, federated: bool) -> Reply:
-    """The description of this service, for who asks it nothing; ``federated``: it may be told to ask others.
+    """Return the service description, the reply to a request without a query; ``federated`` as in ``description``.
 
     Raises FormatMismatch, QuerySyntaxError.
     """
     if request.method == "POST":
-        raise QuerySyntaxError("No query was sent", _HOW_TO_SEND)
+        raise QuerySyntaxError("The request has no query", _HOW_TO_SEND)
     name = dict(_pairs(request.arguments)).get("format", "")
     fmt = negotiate(GRAPH_FORMATS, request.headers.get("accept", ""), name)[0]
     content = description(address, release, fmt, federated=federated)

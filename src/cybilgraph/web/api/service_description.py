@@ -1,4 +1,4 @@
-"""What this endpoint is and can, for programs (SPARQL 1.1 Service Description)."""
+"""The description of the endpoint's capabilities (SPARQL 1.1 Service Description)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cybilgraph.release import Release
 
 
 def description(address: str, release: Release, fmt: Format, *, federated: bool) -> bytes:
-    """The service at an address, and the dataset that it answers from (``federated``: and others, if told to)."""
+    """Describe the service at a URL and its dataset; ``federated`` means that it supports SERVICE."""
     output = io.BytesIO()
     serialise([f"{line} .\n".encode() for line in _statements(address, release, federated=federated)], fmt, output)
     return output.getvalue()

@@ -1,7 +1,7 @@
-"""A query as code for curl, Python, R and JavaScript that is safe to copy and run.
+"""Code snippets that run a query with curl, Python, R and JavaScript, safe to copy and run.
 
-A query can come from anybody's link, and its copy goes through a browser and often a terminal. Browsers turn each
-carriage return into the end of a line, and terminals obey control characters: neither may reach the code.
+A query can come from an untrusted link, and its code passes through a browser and often a terminal. Browsers turn
+each carriage return into a line break, and terminals obey control characters, so neither may reach the code.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from flask import render_template
 
 from cybilgraph.sparql import queries
 
-#: In the order in which they are shown: the template's name, and what it is called.
+#: The names of the templates and of their languages, in display order.
 LANGUAGES = {"curl": "curl", "python": "Python", "r": "R", "javascript": "JavaScript"}
 _LINE_END = re.compile(r"\r\n?")
-#: Characters that steer a terminal, end a line in some languages, or reverse the direction of text.
+#: Characters that control a terminal, end a line in some languages, or change the direction of text.
 _UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 def snippets(query: str, endpoint: str, release: int) -> dict[str, str]:
-    """Code in each language that sends the query to the ``endpoint``, for one release."""
+    """Return code in each language that sends a query for one release to the endpoint."""
     graph = queries.returns_graph(query)
     query = portable(query)
     quoted = {"curl": _shell, "python": _python, "r": _r, "javascript": _javascript}
     return {
         language: render_template(
-            f"programs/{name}.txt",
+            f"snippets/{name}.txt",
             query=quoted[name](query),
             endpoint=_shell(endpoint) if name == "curl" else json.dumps(endpoint),
             release=release,
@@ -39,12 +39,12 @@ def snippets(query: str, endpoint: str, release: int) -> dict[str, str]:
 
 
 def portable(query: str) -> str:
-    """The query with plain line ends, and with an escape for each unsafe character (SPARQL 1.1, section 19.2)."""
+    """Normalise the line ends of a query and escape its unsafe characters (SPARQL 1.1, section 19.2)."""
     return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04X}", _LINE_END.sub("\n", query)).strip()
 
 
 def _shell(text: str) -> str:
-    # Unlike POSIX shells, fish takes a backslash for an escape in single quotes. In double quotes all of them do.
+    # Unlike POSIX shells, fish treats a backslash in single quotes as an escape. In double quotes all shells do.
     return shlex.quote(text).replace("\\", "'\"\\\\\"'")
 
 

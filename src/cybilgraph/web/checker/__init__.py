@@ -1,8 +1,8 @@
-"""Checks what a stranger sent, by the same line as the command line, in a process that can be stopped.
+"""Check untrusted records in sandboxed worker processes, with the same pipeline as the command line.
 
-What goes in is a ``Submission``, or the raw body of a request as an ``Upload``: a worker decodes it. What comes out is
-what was wished of it: the report in any of the outputs, the graph, the derived statements, the forms that are filled
-with its records.
+The input is a ``Submission``, or the raw body of a request as an ``Upload``, which a worker decodes. The result has the
+outputs that were requested: the report in any format, the graph, the derived statements, or forms filled in with the
+records.
 """
 
 from __future__ import annotations
@@ -29,27 +29,27 @@ from cybilgraph.runtime.pool import (
 )
 from cybilgraph.runtime.sandbox import Policy, environment
 
-#: What can be wished for, each followed by the name of its format; ``derived`` has but one.
+#: Outputs. The first three are prefixes that the name of a format follows.
 REPORT_OUTPUT, RDF_OUTPUT, FORM_OUTPUT, DERIVED_OUTPUT = "report/", "rdf/", "form/", "derived"
-#: Why the records are no edit of ``Submission.base``: a JSON list of what is wrong and what to do, or nothing.
+#: Why the record is not a valid edit of ``Submission.base``: a JSON list of problem and hint, or empty if it is valid.
 EDIT = "edit"
-#: The report as the API sends it, followed by the name of its format: with what else was asked for, and always in JSON
-#: where no record was read.
+#: The report as the API sends it (prefix): with the extra outputs requested, and always as JSON if no record was read.
 API_OUTPUT = "api/"
-#: For the page: what it shows of a report, as JSON; the text of the record, if it is not too long to show; and the file
-#: that a button of the form asks for.
+#: For the page: the parts of the report that it shows, as JSON; the text of the record unless it is too long to show;
+#: and the file that a download button of the form requests.
 PAGE_OUTPUT, TEXT_OUTPUT, FILE_OUTPUT = "page", "text", "file"
-#: Why a worker gives no answer: the limits of one check, a mistake of ours, or what was sent (with an HTTP status).
+#: Why a worker has no answer: the check exceeded a limit, it failed because of a bug, or the request was refused (with
+#: an HTTP status).
 HEAVY, FAILED, REFUSED = "heavy", "failed", "refused"
-#: Bytes of a body; a saved page with its scripts and styles has some hundred kilobytes.
+#: Maximum size of a body. A saved web page with its scripts and styles has a few hundred kilobytes.
 MAX_UPLOAD_BYTES = 2_000_000
-#: A report lists at most so many findings, and so many characters of them as JSON.
+#: Limits of a report: the number of findings listed, and their length as JSON.
 MAX_FINDINGS, MAX_REPORT_CHARS = 1_000, 2_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class CheckLimits:
-    """What one check may use: seconds, bytes of a worker's address space; how many run, how many wait."""
+    """Limits of a check: seconds, bytes of a worker's address space, number of workers, length of the queue."""
 
     seconds: float = 10.0
     memory: int = 2_000_000_000
@@ -59,8 +59,10 @@ class CheckLimits:
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A record as it was sent: ``name`` tells its reader by its suffix, ``as_of`` is a day (ISO 8601)
-    or empty for today, ``language`` is that of the findings. ``base`` is the text that an edit began with.
+    """A record to check.
+
+    The suffix of ``name`` selects the reader. ``as_of`` is an ISO 8601 date, or empty for today. ``language`` is the
+    language of the findings, and ``base`` the text before the edit.
     """
 
     name: str
@@ -72,8 +74,10 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """The body of a request as it was sent, with its Content-Type and the query of its address; ``is_form`` if the
-    form of a page sent it, whose text is an edit of ``base``, read under ``name``, where these are given.
+    """The raw body of a request, with its Content-Type and the query string of its URL.
+
+    ``is_form`` is set if a form of this site sent it. Its text is then an edit of ``base`` and is read under ``name``,
+    if these are given.
     """
 
     content: bytes
@@ -86,11 +90,11 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class CheckAnswer:
-    """What was wished for, by its name, and of how many records. None was read where ``records`` is 0.
+    """The requested outputs by name, and the number of records that were read.
 
     ``about`` describes the submission: ``name``, ``language``, ``kind`` and its ``title``, ``is_text``, ``file`` (the
-    name of the download that was asked for, which ``is_readable`` or else a report), the ``fields`` of the form, and
-    the ``problem`` where no record was read.
+    name of the requested download), ``is_readable`` (unless the download is an error report), the ``fields`` of the
+    form, and the ``problem`` if no record was read.
     """
 
     records: int
@@ -99,15 +103,15 @@ class CheckAnswer:
 
 
 class Checker:
-    """A pool of workers that check. Safe for use by several threads."""
+    """A pool of check workers. Thread-safe."""
 
     def __init__(
         self, limits: CheckLimits | None = None, on_process_end: Callable[[ProcessExit], object] = lambda _: None
     ) -> None:
-        """Processes that end unasked are ``on_process_end``."""
+        """Call ``on_process_end`` when a worker process ends unexpectedly."""
         self._limits = limits or CheckLimits()
         workers, seconds = self._limits.workers, self._limits.seconds
-        # One worker is left for other clients. Where several clients have all of them, the next one waits its turn.
+        # A client leaves one worker to the others. If several clients use all of them, the next one waits.
         pool_limits = PoolLimits(
             workers, self._limits.waiting, max_per_caller=max(workers - 1, 1), max_wait_seconds=seconds
         )
@@ -119,20 +123,22 @@ class Checker:
             environment=environment(Policy()),
         )
 
-    def check(self, given: Submission | Upload, outputs: Sequence[str], caller: Caller | None = None) -> CheckAnswer:
-        """What was wished of a submission; the workers are shared out fairly between callers.
+    def check(
+        self, submission: Submission | Upload, outputs: Sequence[str], caller: Caller | None = None
+    ) -> CheckAnswer:
+        """Return the requested outputs of a submission. Callers get a fair share of the workers.
 
-        Raises CheckerBusy, CheckFailed, CheckTimeout, CheckTooHeavy, and HTTPException where an upload is refused.
+        Raises CheckerBusy, CheckFailed, CheckTimeout, CheckTooHeavy, and HTTPException if an upload is refused.
         """
-        how = asdict(given)
-        content = how.pop("content")
+        fields = asdict(submission)
+        content = fields.pop("content")
         limits = self._limits
         try:
-            request = {"upload" if isinstance(given, Upload) else "submission": how, "wishes": outputs}
+            request = {"upload" if isinstance(submission, Upload) else "submission": fields, "outputs": outputs}
             head, data = self._pool.ask(request, content, seconds=limits.seconds, caller=caller)
         except (Busy, WorkerStartFailed):
             raise CheckerBusy(
-                "Too many records are being checked at this moment", "Try again in a few seconds."
+                "Too many records are being checked at the moment", "Try again in a few seconds."
             ) from None
         except TimeoutError:
             raise CheckTimeout(
@@ -141,12 +147,10 @@ class Checker:
         except WorkerCrashed:
             raise _limit_exceeded() from None
         except WorkerDied:
-            raise CheckerBusy(
-                "The process that checked the record was ended by something else", "Try again in a few seconds."
-            ) from None
+            raise CheckerBusy("The check was interrupted", "Try again in a few seconds.") from None
         if head.get("error") == FAILED:
-            logging.getLogger("cybilgraph").error("A check failed, which is a bug of cybilgraph: %s", head["message"])
-            raise CheckFailed("We could not check this file", "Please report it: it is a fault of this site.")
+            logging.getLogger("cybilgraph").error("A check failed because of a bug in cybilgraph: %s", head["message"])
+            raise CheckFailed("This file could not be checked", "Please report this error.")
         if head.get("error") == REFUSED:
             raise default_exceptions[head["status"]](head["message"])
         if "error" in head:
@@ -157,20 +161,20 @@ class Checker:
 
     @property
     def processes(self) -> list[int]:
-        """The numbers of the worker processes that live now."""
+        """The process ids of the live workers."""
         return self._pool.processes
 
     def maintain(self) -> None:
-        """Begin anew what has ended while nobody asked; a server does so each second."""
+        """Restart workers that ended while idle. A server calls this every second."""
         self._pool.maintain()
 
     def close(self) -> None:
-        """End all workers."""
+        """Stop all workers."""
         self._pool.close()
 
 
 def _limit_exceeded() -> CheckTooHeavy:
     return CheckTooHeavy(
-        "The record used up the memory or the depth that one check may have",
-        "Send fewer projects at a time, with fewer brackets inside each other.",
+        "The check exceeded its limit of memory or nesting depth",
+        "Send fewer projects at a time, or less deeply nested data.",
     )

@@ -1,7 +1,7 @@
-"""One check worker: a process of its own that checks one submission at a time.
+"""A worker process that checks one submission at a time.
 
-Run as ``python -m cybilgraph.web.checker.check_worker MEMORY_BYTES``. It reads what it needs before it takes
-the first submission: afterwards it can open no file, and what a record names is never fetched.
+Run as ``python -m cybilgraph.web.checker.check_worker MEMORY_BYTES``. It loads everything it needs before the first
+submission. After that it cannot open files, and URLs in a record are never fetched.
 """
 
 from __future__ import annotations
@@ -65,12 +65,12 @@ from cybilgraph.web.suggestions.admission import (
     ensure_valid,
 )
 
-#: An answer has no more bytes than this.
+#: Maximum size of an answer.
 _MAX_ANSWER_BYTES = 20_000_000
-#: What the page shows: characters of a text, of the graph, of each text of a finding, of the quote of a claim; claims.
+#: What the page shows at most: characters of the record, of the graph, of a message and of a quotation, and claims.
 _MAX_TEXT_CHARS, _MAX_TURTLE_CHARS, _MAX_MESSAGE_CHARS, _MAX_QUOTE_CHARS = 1_000_000, 200_000, 1_000, 300
 _MAX_CLAIMS = 1_000
-#: Fields of the form that its page has again, and the characters that it shows of them.
+#: Fields of the form that the page of the result repeats, and how many characters of each it shows.
 _SHOWN_FIELDS = {
     "comment": MAX_COMMENT_CHARS,
     **dict.fromkeys(("sender", "email", "format", "send"), MAX_NAME_CHARS),
@@ -78,8 +78,8 @@ _SHOWN_FIELDS = {
 
 
 def answer(request: dict[str, Any], content: bytes) -> tuple[dict[str, Any], bytes]:
-    """The head and the parts of an answer, or the head of a failure and nothing."""
-    outputs, upload = request["wishes"], request.get("upload")
+    """Return the header and the parts of an answer; for a failure, only a header."""
+    outputs, upload = request["outputs"], request.get("upload")
     try:
         if upload:
             sent = decode_upload(Upload(content, **upload))
@@ -92,7 +92,7 @@ def answer(request: dict[str, Any], content: bytes) -> tuple[dict[str, Any], byt
         return {"error": REFUSED, "status": error.code, "message": error.description}, b""
     except (MemoryError, RecursionError):
         return {"error": HEAVY}, b""
-    except OSError as error:  # all that a check needs is in memory: whatever wants more than that is our mistake
+    except OSError as error:  # a check needs no files: this is a bug
         return {"error": FAILED, "message": f"{type(error).__name__}: {error}"}, b""
     if sum(map(len, parts)) > _MAX_ANSWER_BYTES:
         return {"error": HEAVY}, b""
@@ -100,32 +100,32 @@ def answer(request: dict[str, Any], content: bytes) -> tuple[dict[str, Any], byt
 
 
 def _check(sent: SentRecord) -> tuple[SentRecord, CheckedInput]:
-    """Check a record, after applying the fix that was asked for if there is one at its place."""
-    given = sent.submission
-    as_of = date.fromisoformat(given.as_of) if given.as_of else None
-    checked = check_input(Input(given.name, data=given.content), as_of)
+    """Check a record, after applying the requested fix if there is one at that position."""
+    submission = sent.submission
+    as_of = date.fromisoformat(submission.as_of) if submission.as_of else None
+    checked = check_input(Input(submission.name, data=submission.content), as_of)
     fixes = [found.fix for found in checked.report.findings if found.fix]
     if chosen := [fix for fix in fixes if f"{fix.line}:{fix.column}" == sent.fix]:
-        content = apply_fixes(given.name, given.content, chosen).content
-        sent = replace(sent, submission=replace(given, content=content))
-        checked = check_input(Input(given.name, data=content), as_of)
+        content = apply_fixes(submission.name, submission.content, chosen).content
+        sent = replace(sent, submission=replace(submission, content=content))
+        checked = check_input(Input(submission.name, data=content), as_of)
     report = checked.report
-    report.language = given.language
+    report.language = submission.language
     report.truncate(MAX_FINDINGS, MAX_REPORT_CHARS, _length)
     report.findings = [translate(found, report.language) for found in report.findings]
     return sent, checked
 
 
 def _length(found: Finding) -> int:
-    """The characters of a finding as JSON."""
+    """Return the length of a finding as JSON."""
     return len(json.dumps(found, ensure_ascii=False, default=fields_of))
 
 
 def _about(sent: SentRecord, report: Report) -> dict[str, Any]:
-    """Describe a submission, as ``CheckAnswer.about``."""
+    """Return the description of a submission for ``CheckAnswer.about``."""
     problem: dict[str, Any] = {}
     if not report.records:
-        problem = {"message": "There is no project in it", "suggestion": ""}
+        problem = {"message": "No project record was found", "suggestion": ""}
         for first in list(report.findings)[:1]:
             place = {key: number for key in ("line", "column") if (number := getattr(first, key))}
             problem = {"message": first.message or problem["message"], "suggestion": first.suggestion, **place}
@@ -144,7 +144,7 @@ def _about(sent: SentRecord, report: Report) -> dict[str, Any]:
 
 
 def _render_output(sent: SentRecord, checked: CheckedInput, output_name: str) -> bytes:
-    """One thing that was wished for; where no record was read, nothing but reports."""
+    """Render one output. If no record was read, all outputs but reports are empty."""
     if output_name in _OUTPUTS:
         return _OUTPUTS[output_name](sent, checked)
     kind, slash, name = output_name.partition("/")
@@ -168,7 +168,7 @@ def _report(report: Report, name: str) -> bytes:
 
 
 def _api_report(sent: SentRecord, checked: CheckedInput, name: str) -> bytes:
-    """The report that a program asked for; in JSON where no record was read."""
+    """Return the report in the requested format; as JSON if no record was read."""
     if not checked.report.records:
         return _report(checked.report, "json")
     content = _report(checked.report, name)
@@ -189,14 +189,14 @@ def _derived(_: SentRecord, checked: CheckedInput) -> bytes:
 
 
 def _page(sent: SentRecord, checked: CheckedInput) -> bytes:
-    """What the page shows of a report, as JSON: so much that the server can render it in a moment."""
+    """Return the parts of a report that the page shows, as JSON, cut so that the page renders quickly."""
     if sent.file_name:
         return b""
     report = checked.report
     findings = [
         {key: getattr(found, key) for key in ("severity", "rule", "line", "fix")}
         | {key: getattr(found, key)[:_MAX_MESSAGE_CHARS] for key in ("label", "message", "suggestion", "text")}
-        for found in sorted(report.findings, key=lambda found: SEVERITIES.index(found.severity))  # each kind by line
+        for found in sorted(report.findings, key=lambda found: SEVERITIES.index(found.severity))  # stable
     ]
     derived = [
         claim | {"quote": str(claim["quote"])[:_MAX_QUOTE_CHARS]}
@@ -217,13 +217,13 @@ def _page(sent: SentRecord, checked: CheckedInput) -> bytes:
 
 
 def _text(sent: SentRecord, _: CheckedInput) -> bytes:
-    """The text of a record for the page to show; nothing where it is too long, or a file is wanted."""
+    """Return the text of a record for the page; empty if it is too long or a file was requested."""
     text = "" if sent.file_name else sent.text or ""
     return text.encode(errors="replace") if len(text) <= _MAX_TEXT_CHARS else b""
 
 
 def _file(sent: SentRecord, checked: CheckedInput) -> bytes:
-    """The file that a button of the form asks for; the report in JSON where no record was read."""
+    """Return the file that a button of the form requests; the report as JSON if no record was read."""
     if not sent.file_name:
         return b""
     if not sent.file_output:
@@ -234,24 +234,24 @@ def _file(sent: SentRecord, checked: CheckedInput) -> bytes:
 
 
 def _edit(sent: SentRecord, checked: CheckedInput) -> bytes:
-    """Say why a record is no edit of the base, as JSON; nothing where it is one, or is not sent as one.
+    """Return why the record is not a valid edit of the base, as JSON; empty if it is valid or was not sent as an edit.
 
-    Raises BadRequest where it is no text.
+    Raises BadRequest if the record is not text.
     """
-    given, fields = sent.submission, sent.fields
+    submission, fields = sent.submission, sent.fields
     if fields and "send" not in fields:
         return b""
     text = sent.text
     if text is None:
-        raise BadRequest("The record is no text")
-    if fields and fields.get("base") != hashlib.sha256(given.base.encode()).hexdigest():
+        raise BadRequest("The record must be text, not a binary file")
+    if fields and fields.get("base") != hashlib.sha256(submission.base.encode()).hexdigest():
         what = "The record has changed since you opened it"
         return json.dumps([what, "Copy your text, open the form again, and paste it there."]).encode()
     sender = {key: fields.get(key, "").strip() for key in ("comment", "sender", "email")}
-    base = EditBase("", "", given.base, is_source=False)
+    base = EditBase("", "", submission.base, is_source=False)
     try:
-        ensure_valid(Suggestion(project="", title="", name=given.name, base=base, text=text, **sender))
-        ensure_same_project(given.name, given.base, checked.records)
+        ensure_valid(Suggestion(project="", title="", name=submission.name, base=base, text=text, **sender))
+        ensure_same_project(submission.name, submission.base, checked.records)
     except SuggestionError as error:
         return json.dumps([error.what, error.hint]).encode()
     return b""
@@ -261,9 +261,9 @@ _OUTPUTS = {DERIVED_OUTPUT: _derived, PAGE_OUTPUT: _page, TEXT_OUTPUT: _text, FI
 
 
 def _preload() -> None:
-    """Do all kinds of work once: what is imported, read or looked up when it is first needed, is needed now."""
+    """Run every kind of work once, so that everything that is loaded lazily is in memory."""
     for encoding in set(encodings.aliases.aliases.values()):
-        with suppress(LookupError):  # those of another system
+        with suppress(LookupError):  # those of other operating systems
             codecs.lookup(encoding)
     record = replace(example_record(), code=Text("G0001"))
     page = b"<!doctype html><title>T</title><h1>A project</h1><h2>Summary</h2><p>It helps Belize.</p>"
@@ -280,26 +280,25 @@ def _preload() -> None:
     outputs += [*_OUTPUTS, *(f"{FORM_OUTPUT}{name}" for name in WRITERS)]
     form = WRITERS["yaml"]([record])
     submission = {"as_of": "", "language": LANGUAGES[-1], "base": form.decode()}
-    head, _ = answer({"submission": submission | {"name": "a.yaml"}, "wishes": outputs}, form)
+    head, _ = answer({"submission": submission | {"name": "a.yaml"}, "outputs": outputs}, form)
     assert head["records"] == 1, head
-    answer(
-        {"submission": submission | {"name": "a.txt"}, "wishes": outputs}, text
-    )  # with findings that quote a wide character
+    # A record with findings that quote wide characters.
+    answer({"submission": submission | {"name": "a.txt"}, "outputs": outputs}, text)
     for content_type, body in _uploads(text):
         upload = {"content_type": content_type}
-        head, _ = answer({"upload": upload | {"is_form": True}, "wishes": [PAGE_OUTPUT]}, body)
+        head, _ = answer({"upload": upload | {"is_form": True}, "outputs": [PAGE_OUTPUT]}, body)
         assert head["records"] == 1, head
-        answer({"upload": upload, "wishes": [f"{API_OUTPUT}json"]}, body)
+        answer({"upload": upload, "outputs": [f"{API_OUTPUT}json"]}, body)
     samples = {"html": page, "xhtml": page, "xml": iati, "iati": iati}
-    # Two records of one code, which are then compared with each other.
+    # Two records with the same code, so that they are compared.
     samples |= {name: WRITERS[name]([record, record]) for name in ("csv", "xlsx", "json")}
     samples |= {fmt.suffix: _rdf(record, fmt.name) for fmt in GRAPH_FORMATS}
     for suffix in READERS:
-        answer({"submission": submission | {"name": f"a{suffix}"}, "wishes": []}, samples.get(suffix[1:], text))
+        answer({"submission": submission | {"name": f"a{suffix}"}, "outputs": []}, samples.get(suffix[1:], text))
 
 
 def _uploads(text: bytes) -> tuple[tuple[str, bytes], ...]:
-    """A record as the two kinds of forms."""
+    """Return a record in both encodings of a form."""
     part = b'--x\r\nContent-Disposition: form-data; name="%b"\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n%b\r\n'
     file = (part % (b'file"; filename="a.txt', text)) + b"--x--\r\n"
     return ("multipart/form-data; boundary=x", file), (
@@ -314,14 +313,14 @@ def _rdf(record: Any, name: str) -> bytes:
 
 
 def _prepare() -> Handler:
-    """Get ready in the worker itself: the engine of shapes has threads, which do not survive a fork."""
+    """Load everything in the worker itself: the SHACL engine starts threads, which do not survive a fork."""
     keep_in_memory()
     _preload()
     return lambda request, content, _: answer(request, content)
 
 
 def main(memory: str) -> None:
-    """Fork workers that can do nothing but check."""
+    """Fork sandboxed check workers."""
     run_fork_server(_prepare, int(memory), Policy())
 
 

@@ -1,4 +1,4 @@
-"""What stands only in the sentences of records: each statement with its words."""
+"""Statements derived from the sentences of records, with the quotations that support them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cybilgraph.readers.excerpts import SUFFIXES_WITH_CELLS
 
 
 def derived_claims(records: Iterable[Record]) -> Iterator[dict[str, object]]:
-    """Each derived link or date: its project, field and name, and the sentence that tells it."""
+    """Yield each derived link or date: its project, field and name, and the sentence it comes from."""
     for record in records:
         has_cells = Input(record.source.name).suffix in SUFFIXES_WITH_CELLS
         values = (*record.participations, *record.scopes, *record.relations, record.start, record.end, record.duration)

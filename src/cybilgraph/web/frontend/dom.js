@@ -1,6 +1,6 @@
-// Small helpers: elements are made, never markup.
+// DOM helpers. They create elements, never markup, so that no value can inject HTML.
 
-/** An element with properties and children; text stays text. */
+/** Create an element with properties and children; strings become text nodes. */
 export function h(name, properties = {}, ...children) {
   const element = document.createElement(name);
   for (const [key, value] of Object.entries(properties)) {
@@ -16,12 +16,12 @@ export function count(number, one, many = `${one}s`) {
   return `${number.toLocaleString("en")} ${number === 1 ? one : many}`;
 }
 
-/** Give a text to the visitor as a file. */
+/** Let the user download a text as a file. */
 export function save(text, type, name) {
-  const address = URL.createObjectURL(new Blob([text], { type }));
-  const link = h("a", { href: address, download: name });
+  const url = URL.createObjectURL(new Blob([text], { type }));
+  const link = h("a", { href: url, download: name });
   document.body.append(link);
   link.click();
   link.remove();
-  setTimeout(() => URL.revokeObjectURL(address), 10_000);
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }

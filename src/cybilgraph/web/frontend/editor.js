@@ -1,4 +1,4 @@
-// The editor: a text field for who has no scripts, CodeMirror for who has.
+// The query editor: replaces the plain text area with CodeMirror.
 
 import { acceptCompletion, autocompletion, closeBrackets, closeBracketsKeymap, closeCompletion, completionKeymap, completionStatus } from "@codemirror/autocomplete";
 import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
@@ -15,7 +15,7 @@ const KEYWORDS = (
   "LANGMATCHES DATATYPE BOUND IRI IF COALESCE REGEX REPLACE SUBSTR STRLEN UCASE LCASE CONTAINS STRSTARTS STRENDS " +
   "STRBEFORE STRAFTER CONCAT YEAR MONTH DAY ABS ROUND CEIL FLOOR"
 ).split(" ");
-const MOST = 60;
+const MAX_COMPLETIONS = 60;
 
 const colours = HighlightStyle.define([
   { tag: [tags.keyword, tags.operatorKeyword], class: "tok-keyword" },
@@ -41,7 +41,7 @@ const faulty = StateField.define({
   provide: (field) => EditorView.decorations.from(field),
 });
 
-/** What could be meant at the cursor: variables of the query, our terms by name or label, keywords. */
+/** Complete at the cursor: variables of the query, terms of the graph by name or label, keywords. */
 function completions(terms) {
   return async (context) => {
     const inside = syntaxTree(context.state).resolveInner(context.pos, -1).name;
@@ -84,7 +84,7 @@ function ranked(known, typed, classes) {
     if (score) scored.push([score + (term.kind === "class" || term.kind === "property" ? 0.5 : 0), term]);
   }
   scored.sort((a, b) => b[0] - a[0] || a[1].label.localeCompare(b[1].label));
-  const options = scored.slice(0, MOST).map(([, term]) => ({
+  const options = scored.slice(0, MAX_COMPLETIONS).map(([, term]) => ({
     label: term.name,
     detail: term.label.toLowerCase() === term.name.split(":").at(-1).toLowerCase() ? term.kind : `${term.label} · ${term.kind}`,
     info: term.note || undefined,
@@ -97,8 +97,8 @@ function ranked(known, typed, classes) {
   return options;
 }
 
-/** What is typed over a selection goes in by the editor: the browser would keep its look by an inline style,
-    which the page's policy refuses. */
+/** Let the editor insert text typed over a selection: the browser would keep its formatting in an inline style,
+    which the page's Content-Security-Policy blocks. */
 function typeOver(event, view) {
   const { from, to, empty } = view.state.selection.main;
   if (event.inputType !== "insertText" || !event.data || empty || event.isComposing) return false;
@@ -109,7 +109,7 @@ function typeOver(event, view) {
   return true;
 }
 
-/** Puts an editor in the place of a text field, which goes on holding the text for its form. */
+/** Replace a text area with an editor; the hidden text area still carries the text for its form. */
 export function edit(field, { terms, run, nonce }) {
   const leave = (view) => {
     if (completionStatus(view.state) === "active") return closeCompletion(view);
@@ -143,9 +143,9 @@ export function edit(field, { terms, run, nonce }) {
       EditorView.lineWrapping,
       EditorView.domEventHandlers({ beforeinput: typeOver }),
       EditorView.contentAttributes.of({
-        "aria-label": "SPARQL query. Control and Enter run it, Escape leaves the editor.",
+        "aria-label": "SPARQL query. Press Control+Enter to run it, Escape to leave the editor.",
         "aria-multiline": "true",
-        tabindex: "0", // so that a long query can be scrolled by keys, as readers of screens are told
+        tabindex: "0", // lets keyboard and screen-reader users scroll a long query
         spellcheck: "false",
       }),
       EditorView.updateListener.of((update) => {
@@ -156,7 +156,7 @@ export function edit(field, { terms, run, nonce }) {
     ],
   });
   field.hidden = true;
-  field.required = false; // a browser would want to focus what is hidden
+  field.required = false; // else the browser would try to focus the hidden field
   field.after(view.dom);
   field.labels[0]?.addEventListener("click", () => view.focus());
   return {
@@ -167,7 +167,7 @@ export function edit(field, { terms, run, nonce }) {
     set text(value) {
       view.dispatch({ changes: { from: 0, to: view.state.doc.length, insert: value } });
     },
-    /** Mark a fault at its line and column, both counted from 1; without a line, take the mark away. */
+    /** Mark an error at a line and column, both counted from 1; without a line, remove the mark. */
     mark(line, column, message) {
       const doc = view.state.doc;
       if (!line || line > doc.lines) {
@@ -182,7 +182,7 @@ export function edit(field, { terms, run, nonce }) {
         effects: [setFaulty.of(at.from), EditorView.scrollIntoView(from, { y: "nearest" })],
       });
     },
-    /** Put the cursor there. */
+    /** Move the cursor to a line and column, both counted from 1. */
     go(line, column) {
       const at = view.state.doc.line(Math.min(line, view.state.doc.lines));
       view.dispatch({ selection: { anchor: Math.min(at.from + Math.max(column - 1, 0), at.to) }, scrollIntoView: true });

@@ -1,29 +1,29 @@
-// The page to ask on: everything here makes the plain form quicker, nothing is only here.
+// Enhance the query page. The plain form does the same without scripts, only with page loads.
 
-import { describe, naming } from "./columns.js";
+import { describe, labelling } from "./columns.js";
 import { count, h } from "./dom.js";
 import { edit } from "./editor.js";
 import { table } from "./table.js";
 import { load } from "./terms.js";
 
-const form = document.getElementById("ask");
+const form = document.getElementById("query-form");
 const field = document.getElementById("query");
 const answer = document.getElementById("answer");
 const terms = load(form.dataset.terms);
 const editor = edit(field, { terms, run, nonce: document.querySelector("script[nonce]").nonce });
 const JSON_RESULTS = "application/sparql-results+json, text/turtle;q=0.9, application/problem+json;q=0.5";
-/** So many characters of an answer are shown as they are; the file has all. */
-const SHOWN = 200_000;
-/** What is longer goes not into an address, but into a body. */
-const LONGEST = 8_000;
-/** What stands over advice, by what it is about. */
-const TITLES = { empty: "Why it is empty", slow: "Why it is slow", partial: "What may be left out" };
+/** The longest raw result to show, in characters; the download has all of it. */
+const MAX_RAW_CHARS = 200_000;
+/** Longer queries are sent by POST. */
+const MAX_URL_CHARS = 8_000;
+/** Headings of hints, by reason. */
+const TITLES = { empty: "Why the result is empty", slow: "Why the query is slow", partial: "What the result may leave out" };
 
 let running = null;
-let asked = null;
+let sentQuery = null;
 
 document.documentElement.classList.add("scripted");
-// Without scripts, what is wrong stands above the form.
+// The page without scripts shows errors above the form.
 if (form.compareDocumentPosition(answer) & Node.DOCUMENT_POSITION_PRECEDING) form.after(answer);
 const cancel = h("button", { type: "button", class: "quiet", hidden: true, onclick: () => running?.abort() }, "Stop");
 const state = h("span", { id: "state", role: "status" });
@@ -31,16 +31,16 @@ form.querySelector("[name=explain]").after(" ", cancel, " ", state);
 
 form.addEventListener("submit", (event) => {
   const button = event.submitter;
-  if (form.format.value !== "html") return; // a file, by the browser
+  if (form.format.value !== "html") return; // the browser downloads the file
   event.preventDefault();
   if (button?.name === "explain") explain();
   else run();
 });
 window.addEventListener("popstate", () => location.reload());
-propose();
+suggestValues();
 
-/** The names that a parameter of a named query may have, to choose from. */
-async function propose() {
+/** Offer the known names for the parameters of a named query. */
+async function suggestValues() {
   const known = await terms;
   for (const input of document.querySelectorAll("input[data-kind]")) {
     const names = known.all.filter((term) => term.kind === input.dataset.kind).map((term) => term.label);
@@ -60,11 +60,11 @@ function parameters(extra = {}) {
 
 function send(sent, accept, signal, path = form.action) {
   const headers = { Accept: accept };
-  if (String(sent).length > LONGEST) return fetch(path, { method: "POST", headers, body: sent, signal });
+  if (String(sent).length > MAX_URL_CHARS) return fetch(path, { method: "POST", headers, body: sent, signal });
   return fetch(`${path}?${sent}`, { headers, signal });
 }
 
-/** Run what is in the editor, and show its answer; ``first`` is that of the page as it came. */
+/** Run the query in the editor and show its result; ``first`` is true for the result that the page came with. */
 async function run(first = false) {
   running?.abort();
   const mine = (running = new AbortController());
@@ -84,14 +84,14 @@ async function run(first = false) {
     const seconds = (performance.now() - began) / 1000;
     editor.mark(0);
     if (first !== true) remember(sent);
-    asked = sent;
+    sentQuery = sent;
     await show(result, reply.headers, first === true);
     state.textContent = `Done in ${seconds < 0.1 ? "less than 0.1" : seconds.toFixed(1)} s`;
   } catch (error) {
     if (error.name === "AbortError") {
       if (mine === running) state.textContent = "Stopped";
     } else {
-      fail({ title: "No answer", detail: "The server could not be reached.", hint: "Try again in a moment." });
+      fail({ title: "No response", detail: "Could not reach the server.", hint: "Try again in a moment." });
     }
   } finally {
     if (mine === running) {
@@ -102,17 +102,17 @@ async function run(first = false) {
   }
 }
 
-/** The address of the page becomes that of the query, to be shared and gone back to. */
+/** Put the query into the page's URL, so that users can share it and go back to it. */
 function remember(sent) {
-  const address = `${form.action}?${sent}`;
-  if (address.length <= LONGEST && address !== location.href) history.pushState(null, "", address);
+  const url = `${form.action}?${sent}`;
+  if (url.length <= MAX_URL_CHARS && url !== location.href) history.pushState(null, "", url);
 }
 
 function fail(problem) {
   state.textContent = "";
   const { line, column } = problem;
   editor.mark(line, column, problem.hint ? `${problem.detail} ${problem.hint}` : problem.detail);
-  const place = line ? h("p", {}, h("a", { href: "#ask", onclick: (event) => { event.preventDefault(); editor.go(line, column ?? 1); } }, `Line ${line}, column ${column}`)) : null;
+  const place = line ? h("p", {}, h("a", { href: "#query-form", onclick: (event) => { event.preventDefault(); editor.go(line, column ?? 1); } }, `Line ${line}, column ${column}`)) : null;
   answer.replaceChildren(
     h("div", { class: "notice", role: "alert" },
       h("h2", {}, problem.detail || problem.title),
@@ -121,16 +121,16 @@ function fail(problem) {
       problem.advice?.length ? h("ul", {}, ...problem.advice.map((text) => h("li", {}, text))) : null));
 }
 
-/** The advice of the header (RFC 8941): strings, each with why and the line. */
-function advice(header) {
+/** Parse the hints header (RFC 8941): a list of strings, each with a reason and maybe a line. */
+function parseHints(header) {
   const unescaped = (text) => text.replace(/\\(["\\])/g, "$1").replace(/\\u([0-9A-F]{4})|\\U([0-9A-F]{8})/g, (_, four, eight) => String.fromCodePoint(parseInt(four ?? eight, 16)));
   return [...(header ?? "").matchAll(/"((?:[^"\\]|\\.)*)";why=(\w+)(?:;line=(\d+))?/g)].map(([, text, why, line]) => ({ text: unescaped(text), why, line: Number(line ?? 0) }));
 }
 
-function advised(pieces) {
-  if (!pieces.length) return null;
-  const words = ({ text, line }) => (line ? [h("a", { href: "#ask", onclick: (event) => { event.preventDefault(); editor.go(line, 1); } }, `Line ${line}`), `: ${text}`] : [text]);
-  return h("section", { class: "advice" }, h("h2", {}, TITLES[pieces[0].why]), h("ul", {}, ...pieces.map((piece) => h("li", {}, ...words(piece)))));
+function hintSection(hints) {
+  if (!hints.length) return null;
+  const words = ({ text, line }) => (line ? [h("a", { href: "#query-form", onclick: (event) => { event.preventDefault(); editor.go(line, 1); } }, `Line ${line}`), `: ${text}`] : [text]);
+  return h("section", { class: "advice" }, h("h2", {}, TITLES[hints[0].why]), h("ul", {}, ...hints.map((hint) => h("li", {}, ...words(hint)))));
 }
 
 async function explain() {
@@ -138,33 +138,33 @@ async function explain() {
   const page = new DOMParser().parseFromString(await reply.text(), "text/html");
   const found = page.getElementById("advice");
   if (found) answer.replaceChildren(document.adoptNode(found));
-  else run(); // it tells what is wrong
+  else run(); // which shows the error
 }
 
 async function show(result, headers, first) {
   const known = await terms;
-  const kept = first ? document.getElementById("using") : null;
-  const notes = advised(advice(headers.get("Cybilgraph-Advice")));
+  const kept = first ? document.getElementById("usage") : null;
+  const notes = hintSection(parseHints(headers.get("Cybilgraph-Advice")));
   if (result.head && result.results) answer.replaceChildren(...[notes, tabs(result, known)].filter(Boolean));
   else {
     const text = "boolean" in result ? (result.boolean ? "yes" : "no") : result.text;
-    answer.replaceChildren(...[notes, h("h2", {}, "Answer"), h("pre", { tabindex: 0 }, text.slice(0, SHOWN)), raw("boolean" in result)].filter(Boolean));
+    answer.replaceChildren(...[notes, h("h2", {}, "Results"), h("pre", { tabindex: 0 }, text.slice(0, MAX_RAW_CHARS)), raw("boolean" in result)].filter(Boolean));
   }
-  const using = kept ?? (await ready());
-  if (using) answer.append(using);
-  for (const block of answer.querySelectorAll("pre[data-code]")) copyable(block);
+  const usage = kept ?? (await loadUsage());
+  if (usage) answer.append(usage);
+  for (const block of answer.querySelectorAll("pre[data-code]")) addCopyButton(block);
 }
 
-/** How to cite the answer and to ask it from a program, as the server words it. */
-async function ready() {
-  const reply = await send(asked, "text/html", undefined, form.dataset.using);
+/** Load the section on citing the query and running it from code. */
+async function loadUsage() {
+  const reply = await send(sentQuery, "text/html", undefined, form.dataset.usage);
   if (!reply.ok) return null;
   const page = new DOMParser().parseFromString(await reply.text(), "text/html");
-  const found = page.getElementById("using");
+  const found = page.getElementById("usage");
   return found && document.adoptNode(found);
 }
 
-function copyable(block) {
+function addCopyButton(block) {
   const button = h("button", { type: "button", class: "quiet", "aria-label": `Copy: ${block.dataset.code}`, onclick: async () => {
     await navigator.clipboard.writeText(block.textContent);
     button.textContent = "Copied";
@@ -173,12 +173,12 @@ function copyable(block) {
   block.before(button);
 }
 
-/** Table, pictures and files of an answer, one at a time; the table stands below each picture. */
+/** Create tabs for the table, the charts that fit the columns, and the raw formats; charts have the table below them. */
 function tabs(result, known) {
   const names = result.head.vars;
   const rows = result.results.bindings;
   const columns = describe(names, rows, known);
-  const list = h("div", { role: "tablist", "aria-label": "Show the answer as" });
+  const list = h("div", { role: "tablist", "aria-label": "View results as" });
   const stage = h("div", { id: "stage", role: "tabpanel", tabindex: -1 });
   const grid = table(names, columns, rows, known);
   const some = (test) => rows.length > 0 && columns.some(test);
@@ -209,32 +209,32 @@ function tabs(result, known) {
     if (kind === "table") stage.replaceChildren(grid);
     else if (kind === "raw") stage.replaceChildren(raw(true));
     else {
-      const { picture } = await import("./pictures.js");
-      stage.replaceChildren(picture(kind, { rows, columns, terms: known, naming: naming(names, known) }), grid);
+      const { chart } = await import("./charts.js");
+      stage.replaceChildren(chart(kind, { rows, columns, terms: known, label: labelling(names, known) }), grid);
     }
   }
 
   choose("table");
-  return h("section", {}, h("h2", { class: "unseen" }, `Answer: ${count(rows.length, "row")}`), list, stage);
+  return h("section", {}, h("h2", { class: "unseen" }, `Results: ${count(rows.length, "row")}`), list, stage);
 }
 
-/** The answer in each format: as text to look at, and as a file. */
+/** List the formats of the result, each to view as text or to download. */
 function raw(isTable) {
   const formats = [...form.format.options].map((option) => option.value).filter((name) => name !== "html");
   const fitting = formats.filter((name) => (form.dataset.tables.split(" ").includes(name)) === isTable);
-  const text = h("pre", { tabindex: 0, hidden: true, "aria-label": "The answer as text" });
-  const sent = asked;
-  const address = (format) => { const all = new URLSearchParams(sent); all.set("format", format); return `${form.action}?${all}`; };
-  const look = (format) => async () => {
+  const text = h("pre", { tabindex: 0, hidden: true, "aria-label": "Results as text" });
+  const sent = sentQuery;
+  const url = (format) => { const all = new URLSearchParams(sent); all.set("format", format); return `${form.action}?${all}`; };
+  const view = (format) => async () => {
     const all = new URLSearchParams(sent);
     all.set("format", format);
     const whole = await (await send(all, "*/*")).text();
-    text.textContent = whole.length > SHOWN ? `${whole.slice(0, SHOWN)}\n… (the file has all ${whole.length.toLocaleString("en")} characters)` : whole;
+    text.textContent = whole.length > MAX_RAW_CHARS ? `${whole.slice(0, MAX_RAW_CHARS)}\n… (download the file for all ${whole.length.toLocaleString("en")} characters)` : whole;
     text.hidden = false;
   };
   const items = fitting.map((format) => h("li", {}, h("strong", {}, format), " ",
-    h("a", { href: address(format), download: `answer.${format}` }, "download"), " ",
-    h("button", { type: "button", class: "quiet", onclick: look(format) }, `Show ${format}`)));
+    h("a", { href: url(format), download: `results.${format}` }, "download"), " ",
+    h("button", { type: "button", class: "quiet", onclick: view(format) }, `Show ${format}`)));
   return h("div", {}, h("ul", { class: "files" }, ...items), text);
 }
 

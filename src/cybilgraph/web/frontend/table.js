@@ -1,4 +1,4 @@
-// An answer as a table: sorted by any column, a hundred rows at a time.
+// A result table: sortable by any column, a hundred rows per page.
 
 import { count, h } from "./dom.js";
 import { root } from "./terms.js";
@@ -30,7 +30,7 @@ export function table(names, columns, rows, terms) {
     const sign = down ? -1 : 1;
     const number = columns[names.indexOf(name)].number;
     const compare = number ? (a, b) => Number(key(a)) - Number(key(b)) : (a, b) => order.compare(key(a), key(b));
-    // What has no value stands last, in either direction.
+    // Empty cells sort last in either direction.
     sorted = [...rows].sort((a, b) => !key(a) - !key(b) || sign * compare(a, b));
     heads.forEach((head, place) => head.setAttribute("aria-sort", names[place] !== name ? "none" : down ? "descending" : "ascending"));
     turn(0);
@@ -49,12 +49,12 @@ export function table(names, columns, rows, terms) {
 
   turn(0);
   const bar = h("p", { class: "paging" }, where, ...(rows.length > PAGE ? [first, back, next, last] : []));
-  const grid = h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Table of the answer" },
+  const grid = h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Query results" },
     h("table", {}, h("thead", {}, h("tr", {}, ...heads)), body));
   return h("div", { class: "answer-table" }, bar, grid);
 }
 
-/** A value: IRIs as links by their short name, text as it is. */
+/** Render a value: an IRI as a link labelled with its prefixed name, anything else as text. */
 export function cell(term, terms) {
   if (!term) return "";
   if (term.type === "uri") {

@@ -1,12 +1,12 @@
-// What this release calls things: prefixes, terms and reference things, from our own server.
+// The prefixes, ontology terms and named entities of this release, loaded from the server.
 
-/** The completion data, or what is enough to go on without it. */
+/** Load the completion data; return empty data if that fails. */
 export async function load(address) {
   try {
-    const answer = await fetch(address);
-    if (answer.ok) return new Terms(await answer.json());
+    const response = await fetch(address);
+    if (response.ok) return new Terms(await response.json());
   } catch {
-    // Without it the page has no completion and no labels; all else works.
+    // The page then lacks completion and labels, but works.
   }
   return new Terms({ base: "", prefixes: {}, terms: [] });
 }
@@ -17,14 +17,14 @@ export class Terms {
     this.prefixes = prefixes;
     this.all = terms;
     this.byName = new Map(terms.map((term) => [term.name, term]));
-    // The longest namespace first: a thing's own prefix before that of the folder above.
+    // Longest namespace first, so that country: wins over the namespace it extends.
     this.namespaces = Object.entries(prefixes).sort((a, b) => b[1].length - a[1].length);
     for (const term of terms) {
       term.words = [term.label, term.name.split(":").at(-1), ...(term.others ?? [])].map((word) => word.toLowerCase());
     }
   }
 
-  /** An IRI by its prefix, as SPARQL would have it; unchanged where no prefix fits. */
+  /** Shorten an IRI to a prefixed name that is valid in SPARQL; return it unchanged if no prefix fits. */
   short(iri) {
     for (const [prefix, namespace] of this.namespaces) {
       const rest = iri.slice(namespace.length);
@@ -41,20 +41,20 @@ export class Terms {
     return this.of(iri)?.label ?? this.short(iri);
   }
 
-  /** country, actor, … of one of our things; empty for all else. */
+  /** Return the kind of an entity of this graph (country, actor, …); empty for other IRIs. */
   kind(iri) {
-    const room = `${this.base}id/`;
-    return this.base && iri.startsWith(room) ? iri.slice(room.length).split("/")[0] : "";
+    const root = `${this.base}id/`;
+    return this.base && iri.startsWith(root) ? iri.slice(root.length).split("/")[0] : "";
   }
 
-  /** Where a link to an IRI leads: our own things to their page here; nowhere where it is no web address. */
+  /** Return the link target of an IRI: the page on this site for our own, empty if it is no web address. */
   href(iri) {
     if (this.base && iri.startsWith(this.base)) return `${root()}/${iri.slice(this.base.length)}`;
     return /^https?:\/\//.test(iri) ? iri : "";
   }
 }
 
-/** The path under which the site is. */
+/** Return the path that the site is mounted at. */
 export function root() {
   return document.querySelector("[data-root]")?.dataset.root ?? "";
 }

@@ -1,1 +1,1 @@
-"""What people read: one module per kind of page."""
+"""The HTML pages, one module per kind of page."""

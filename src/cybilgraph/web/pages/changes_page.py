@@ -1,4 +1,4 @@
-"""What has changed between releases: for people, as a patch, as JSON and Atom, and as an event stream.
+"""Changes between releases as a page, RDF Patch, JSON, Atom, and an event stream.
 
 Sources: Atom (RFC 4287) with tombstones (RFC 6721); RDF Patch; Linked Data Event Streams and TREE.
 """
@@ -46,10 +46,10 @@ FORMATS = (
     Format("atom", FormatKind.RESULTS, ("application/atom+xml",), "atom", "Atom", ""),
 )
 _BY_NAME = {name: fmt for fmt in FORMATS for name in (fmt.name, *fmt.media_types)}
-#: Who does not say since when is told of so many releases; a page shows so many records.
+#: The number of releases to compare by default, and the most records on a page.
 _DEFAULT_RELEASES, _MAX_RECORDS_SHOWN = 10, 500
-#: Seconds that a client waits for its turn to have differences made.
-_PATIENCE = 60.0
+#: Seconds that a client waits for its turn to compute a comparison.
+_QUEUE_TIMEOUT = 60.0
 _NO_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _STREAM = f"{BASE}feed"
 _ACTIVITY_OF_KIND = {"added": ACTIVITY.Create, "changed": ACTIVITY.Update, "removed": ACTIVITY.Delete}
@@ -57,14 +57,14 @@ _ACTIVITY_OF_KIND = {"added": ACTIVITY.Create, "changed": ACTIVITY.Update, "remo
 
 @blueprint.get("/changes")
 @blueprint.get("/changes.<suffix>")
-def changes(suffix: str = "") -> BaseResponse:
-    """What has changed ``since`` a release ``until`` another; without them, of late until now."""
+def page(suffix: str = "") -> BaseResponse:
+    """Show the changes between the releases ``since`` and ``until``; by default, between the latest ones."""
     fmt = _format(suffix)
     logs = _changes()
     numbers = _numbers()
     last = [number for number in numbers if number <= (_number("until") or numbers[-1])]
     since, until = _number("since") or (last or numbers)[-_DEFAULT_RELEASES:][0], _number("until") or numbers[-1]
-    with _in_turn():
+    with _scheduled():
         log = logs.between(since, until)
     etag = f"{log.etag}-{'.'.join(str(number) for number in numbers if since <= number <= until)}"
     response: Response
@@ -73,7 +73,7 @@ def changes(suffix: str = "") -> BaseResponse:
             response = _streamed(log.patch(), "text/x-rdf-patch; charset=utf-8", log)
             etag = log.etag
         case "json":
-            with _in_turn():
+            with _scheduled():
                 last_changed = logs.last_changed(since, until)
             response = _streamed(as_json(log, last_changed), "application/json", log)
         case "atom":
@@ -92,13 +92,15 @@ def changes(suffix: str = "") -> BaseResponse:
 @blueprint.get("/feed/<int:number>")
 @blueprint.get("/feed/<int:number>/all", endpoint="snapshot", defaults={"everything": True})
 def feed(number: int = 0, suffix: str = "", everything: bool = False) -> BaseResponse:
-    """A Linked Data Event Stream of the versions of records: a page a release, and one of all records of the
-    oldest that is kept. People are led to the changes in words.
+    """Return the Linked Data Event Stream of record versions, or one of its pages.
+
+    It has one page per release, and a snapshot of all records of the oldest release kept. Browsers are redirected
+    to the changes page.
     """
     name = (SUFFIXES[suffix].name if suffix in SUFFIXES else suffix) or request.args.get("format", "")
     formats = negotiate(GRAPH_FORMATS, request.headers.get("Accept", ""), name, html=True)
     if not formats:
-        return redirect(url_for("changes.changes"), 303)
+        return redirect(url_for("changes.page"), 303)
     fmt = formats[0]
     logs, numbers = _changes(), _numbers()
     if not number:
@@ -107,11 +109,11 @@ def feed(number: int = 0, suffix: str = "", everything: bool = False) -> BaseRes
         response = Response(output.getvalue(), content_type=fmt.content_type)
         etag = f"feed-{sha256(output.getvalue()).hexdigest()[:32]}"
         return _conditional(response, etag, numbers[-1], pinned=False)
-    logs.release(number)  # or it is told that there is none
+    logs.release(number)  # raises if there is no such release
     earlier = [other for other in numbers if other < number]
     if not earlier and not everything:
         return redirect(url_for("changes.snapshot", number=number), 303)
-    with _in_turn():
+    with _scheduled():
         rows = (
             last_changes_until(logs, live().releases, number)
             if everything
@@ -124,19 +126,19 @@ def feed(number: int = 0, suffix: str = "", everything: bool = False) -> BaseRes
 
 
 @contextmanager
-def _in_turn() -> Iterator[None]:
-    """A block in which differences may have to be made, one at a time, clients taking turns. Raises ReleaseBusy."""
-    turns: Scheduler = current_app.extensions["cybilgraph"]["comparing"]
-    own = caller()
+def _scheduled() -> Iterator[None]:
+    """Run a block that may compute a comparison, one at a time and fair between clients. Raises ReleaseBusy."""
+    scheduler: Scheduler = current_app.extensions["cybilgraph"]["comparing"]
+    client = caller()
     with yield_turn():
         try:
-            turns.enter(own, time.monotonic() + _PATIENCE)
+            scheduler.enter(client, time.monotonic() + _QUEUE_TIMEOUT)
         except Busy:
-            raise ReleaseBusy("Too many ask for differences at this moment", "Ask again in a minute.") from None
+            raise ReleaseBusy("Too many requests for changes at the moment", "Try again in a minute.") from None
         try:
             yield
         finally:
-            turns.leave(own)
+            scheduler.leave(client)
 
 
 def _changes() -> ChangeLogCache:
@@ -145,13 +147,13 @@ def _changes() -> ChangeLogCache:
 
 
 def _numbers() -> list[int]:
-    """The releases that are kept, up to the one that is served now."""
+    """Return the numbers of the releases kept, up to the current one."""
     current = live().current.release.number
     return [number for number in live().releases.numbers if number <= current]
 
 
 def _number(name: str) -> int:
-    """The number of a release in the address; 0 where there is none. Raises QuerySyntaxError."""
+    """Return the release number in a URL argument; 0 if there is none. Raises QuerySyntaxError."""
     return protocol.release_number(request.args.get(name, ""), name)
 
 
@@ -162,12 +164,12 @@ def _format(suffix: str) -> Format | None:
     if name:
         if fmt := _BY_NAME.get(name.lower()):
             return fmt
-        raise FormatMismatch(f"There is no format {name[:40]!r} here", f"On offer: html, {', '.join(_BY_NAME)}")
+        raise FormatMismatch(f"Changes are not available as {name[:40]!r}", f"Use one of: html, {', '.join(_BY_NAME)}")
     return next(iter(negotiate(FORMATS, request.headers.get("Accept", ""), html=True)), None)
 
 
 def _template_values(log: ChangeLog, logs: ChangeLogCache, most: int | None = None) -> dict[str, object]:
-    with _in_turn():
+    with _scheduled():
         last_changed = logs.last_changed(log.header.since, log.header.until)
     return {
         "log": log,
@@ -179,7 +181,7 @@ def _template_values(log: ChangeLog, logs: ChangeLogCache, most: int | None = No
 
 def _streamed(parts: Iterator[bytes] | Iterator[str], kind: str, log: ChangeLog) -> Response:
     response = Response(parts, content_type=kind)
-    if kind.startswith("text/x-rdf-patch"):  # of the bytes that are sent (RFC 9530)
+    if kind.startswith("text/x-rdf-patch"):  # a digest of the content as sent (RFC 9530)
         response.headers["Repr-Digest"] = f"sha-256=:{base64.b64encode(bytes.fromhex(log.sha256)).decode()}:"
         response.content_length = log.size
     return response
@@ -208,7 +210,7 @@ def _address(number: int = 0, everything: bool = False) -> str:
 
 
 def _root(numbers: list[int], first: str) -> Iterator[tuple[str, str, str]]:
-    """The stream, and its pages by time; ``first`` is the earliest that the first of them tells of."""
+    """Describe the stream and its pages by time; ``first`` is the earliest time on the first page."""
     node = _address()
     yield _STREAM, RDF.type, iri(LDES.EventStream)
     yield _STREAM, LDES.timestampPath, iri(DCTERMS.created)
@@ -227,7 +229,7 @@ def _root(numbers: list[int], first: str) -> Iterator[tuple[str, str, str]]:
 
 
 def _page(node: str, rows: Iterable[LastChange]) -> Iterator[tuple[str, str, str]]:
-    """Versions of records, each named by the release that brought it."""
+    """Describe a page of record versions, each named after the release that introduced it."""
     yield _STREAM, RDF.type, iri(LDES.EventStream)
     yield _STREAM, TREE.view, iri(_address())
     yield node, RDF.type, iri(TREE.Node)

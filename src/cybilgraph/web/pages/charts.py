@@ -1,7 +1,7 @@
-"""Rows → pictures: where each mark of a picture stands. The marks are drawn by templates/charts.svg.
+"""The layout of charts: compute the position of each mark, which templates/chart-macros.svg draws.
 
-Lengths are units of the picture's own box. Nothing here knows of colours or the screen, and of fonts only how much
-room the widest of the usual ones needs.
+Lengths are in SVG user units. The layout is independent of colours and screens; text widths are upper bounds for
+common fonts.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from urllib.parse import quote
 
 from cybilgraph.model.resources import REFERENCE
 
-#: A map's shades begin at these numbers of projects; none has shade 0.
+#: The lowest number of projects of each shade of the map; shade 0 means none.
 SHADES = (1, 2, 4, 8, 16, 32)
 _WIDTH = 960
 _YEAR = re.compile(r"(\d{4})(?:-(\d\d))?(?:-(\d\d))?")
-#: Nodes of a column of the network.
-_COLUMN = 22
+#: The most nodes in a column of the network.
+_MAX_COLUMN_NODES = 22
 _ONGOING = "Ongoing"
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A named number, and where its name leads."""
+    """A labelled number, with the IRI that its label links to."""
 
     label: str
     iri: str
@@ -39,7 +39,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class TimeSpan:
-    """Something that lasts: start and end as the graph has them (2018, 2018-04, 2018-04-01), the end maybe empty."""
+    """A project with its start and end as in the graph (2018, 2018-04 or 2018-04-01); the end may be empty."""
 
     label: str
     iri: str
@@ -50,8 +50,9 @@ class TimeSpan:
 
 @dataclass(slots=True)
 class Chart:
-    """Marks in a box: which template draws them, the size of the box, and the marks by what they are. One that is
-    fluid is as wide as there is room: what lies from left to right is in per cent, and its letters keep their size.
+    """A chart: its kind, which selects the macro that draws it, its size and its marks.
+
+    A fluid chart fills the available width: its horizontal positions are percentages and its text keeps its size.
     """
 
     kind: str
@@ -64,49 +65,47 @@ class Chart:
 
 
 def shade(value: int) -> int:
-    """The shade of a number of projects, from 0."""
+    """Return the shade of a number of projects, from 0."""
     return bisect_right(SHADES, value)
 
 
 def world_map(counts: Mapping[str, int], names: Mapping[str, str]) -> Chart:
-    """A map of the world; ``counts`` are projects by country code, ``names`` what each code is called."""
-    picture = Chart("map", 2000, 900)
+    """Lay out a world map; ``counts`` are projects by country code, ``names`` the names of the codes."""
+    chart = Chart("map", 2000, 900)
     for shape in _shapes():
         code = shape["alpha2"]
         count = counts.get(code, 0)
-        picture.marks.append(
-            {**shape, "count": count, "shade": shade(count), "name": names.get(code, ""), "code": code}
-        )
-    picture.marks.sort(key=lambda mark: not mark["path"])  # dots over land
-    picture.ticks = [
+        chart.marks.append({**shape, "count": count, "shade": shade(count), "name": names.get(code, ""), "code": code})
+    chart.marks.sort(key=lambda mark: not mark["path"])  # draw dots over land
+    chart.ticks = [
         {"shade": number, "from": low, "to": high - 1 if high else 0}
         for number, (low, high) in enumerate(zip((0, *SHADES), (*SHADES, 0), strict=True))
     ]
-    return picture
+    return chart
 
 
 def timeline(spans: Sequence[TimeSpan]) -> Chart:
-    """A line for each span, under a scale of years; an open end reaches the right side."""
+    """Lay out a bar per span under a scale of years; open-ended bars extend to the right edge."""
     if not spans:
         return Chart("timeline", _WIDTH, 0, fluid=True)
     top, row = 30, 38
     first = min(int(_year_fraction(span.start)) for span in spans)
-    # An end may stand before its start.
+    # Some records have an end before their start.
     last = (
         max(int(max(_year_fraction(span.start), _year_fraction(span.end or span.start, end=True))) for span in spans)
         + 1
     )
     scale = 100 / max(last - first, 1)
-    picture = Chart("timeline", _WIDTH, top + row * len(spans) + 4, fluid=True)
+    chart = Chart("timeline", _WIDTH, top + row * len(spans) + 4, fluid=True)
     step = _label_step(last - first)
-    picture.ticks = [
+    chart.ticks = [
         {"x": _round((year - first) * scale), "label": str(year)} for year in range(first, last - step + 1, step)
     ]
     for number, span in enumerate(spans):
         x = (_year_fraction(span.start) - first) * scale
         is_open = not span.end and span.status == _ONGOING
         end = 100 if is_open else (_year_fraction(span.end or span.start, end=True) - first) * scale
-        picture.marks.append(
+        chart.marks.append(
             {
                 "label": span.label,
                 "iri": span.iri,
@@ -115,22 +114,22 @@ def timeline(spans: Sequence[TimeSpan]) -> Chart:
                 "width": max(_round(end - x), 0.5),
                 "open": is_open,
                 "unknown": not span.end and not is_open,
-                "when": f"{span.start} – {span.end or ('open' if is_open else '?')}",
+                "when": f"{span.start} – {span.end or ('ongoing' if is_open else '?')}",
             }
         )
-    return picture
+    return chart
 
 
 def columns(bars: Sequence[Bar], height: int = 240) -> Chart:
-    """A column for each bar, its name below."""
+    """Lay out a column chart with the labels below."""
     top, bottom = 24, 26
     most = max((bar.value for bar in bars), default=1) or 1
     width = 100 / max(len(bars), 1)
-    picture = Chart("bar-chart", _WIDTH, height + bottom, fluid=True)
+    chart = Chart("bar-chart", _WIDTH, height + bottom, fluid=True)
     step = _label_step(len(bars))
     for number, bar in enumerate(bars):
         tall = bar.value / most * (height - top)
-        picture.marks.append(
+        chart.marks.append(
             {
                 "label": bar.label,
                 "iri": bar.iri,
@@ -143,11 +142,11 @@ def columns(bars: Sequence[Bar], height: int = 240) -> Chart:
                 "named": number % step == 0,
             }
         )
-    return picture
+    return chart
 
 
 def years_active(spans: Iterable[TimeSpan]) -> Chart:
-    """How many spans touch each year; one without an end counts in the year of its start only."""
+    """Lay out a column chart of the active spans per year; one with no end counts only in its first year."""
     counts: Counter[int] = Counter()
     for span in spans:
         start = int(span.start[:4])
@@ -157,8 +156,10 @@ def years_active(spans: Iterable[TimeSpan]) -> Chart:
 
 
 def matrix(rows: Sequence[Mapping[str, str]], themes: Sequence[tuple[str, str]]) -> Chart:
-    """Countries by themes (IRI and name; projects without one have no IRI): rows of countryName, country, theme,
-    projects, in the order of countries; a cell for each pair, those without projects too.
+    """Lay out a matrix of countries by themes, with a cell for every pair.
+
+    The rows have countryName, country, theme and projects, sorted by country; themes are pairs of IRI and name, with
+    an empty IRI for projects with no theme.
     """
     left = min(max((text_width(row["countryName"]) * 14 for row in rows), default=0), 248) + 12
     row = 24
@@ -168,8 +169,8 @@ def matrix(rows: Sequence[Mapping[str, str]], themes: Sequence[tuple[str, str]])
     countries = [
         (key, list(group)) for key, group in groupby(rows, key=lambda row: (row["country"], row["countryName"]))
     ]
-    picture = Chart("matrix", _WIDTH, top + row * len(countries) + 10)
-    picture.ticks = [
+    chart = Chart("matrix", _WIDTH, top + row * len(countries) + 10)
+    chart.ticks = [
         {"x": _round(left + number * wide + wide / 2), "y": top - 12, "words": text, "iri": iri}
         for number, ((iri, _), text) in enumerate(zip(themes, heads, strict=True))
     ]
@@ -187,13 +188,15 @@ def matrix(rows: Sequence[Mapping[str, str]], themes: Sequence[tuple[str, str]])
             for number, (iri, theme) in enumerate(themes)
         ]
         shown = truncate_to_width(name, 14, left - 12)
-        picture.marks.append({"label": name, "shown": shown, "iri": country, "y": top + row * line, "cells": cells})
-    return picture
+        chart.marks.append({"label": name, "shown": shown, "iri": country, "y": top + row * line, "cells": cells})
+    return chart
 
 
 def network(rows: Iterable[Mapping[str, str]]) -> Chart:
-    """Funders, implementers and countries in three columns, those with most projects; a line for each pair,
-    as wide as it has projects. Who has no line to another that is shown is not shown.
+    """Lay out the funders, implementers and countries with the most projects in three columns.
+
+    Each pair is joined by a line whose width grows with the number of projects. Nodes without a line to another
+    shown node are left out.
     """
     rows = list(rows)
     roles = ("funder", "implementer", "country")
@@ -204,46 +207,46 @@ def network(rows: Iterable[Mapping[str, str]]) -> Chart:
             node = (found[f"{side}Role"], found[side])
             weights[node] += int(found["projects"])
             names[node] = found[f"{side}Name"]
-    picture = Chart("network", _WIDTH, 0)
+    chart = Chart("network", _WIDTH, 0)
     order = sorted(weights, key=lambda node: (-weights[node], names[node]))
-    most = {node for role in roles for node in [node for node in order if node[0] == role][:_COLUMN]}
+    most = {node for role in roles for node in [node for node in order if node[0] == role][:_MAX_COLUMN_NODES]}
     pairs = [((row["fromRole"], row["from"]), (row["toRole"], row["to"])) for row in rows]
-    tied = {node for pair in pairs if most.issuperset(pair) for node in pair}
-    places: dict[tuple[str, str], tuple[int, int]] = {}
+    connected = {node for pair in pairs if most.issuperset(pair) for node in pair}
+    positions: dict[tuple[str, str], tuple[int, int]] = {}
     top, row, wide = 44, 26, 256
     for number, role in enumerate(roles):
         x = (130, 480, 830)[number]
-        picture.ticks.append({"x": x, "label": ("Funders", "Implementers", "Countries")[number]})
-        for line, node in enumerate(node for node in order if node[0] == role and node in tied):
-            places[node] = (x, top + row * line)
+        chart.ticks.append({"x": x, "label": ("Funders", "Implementers", "Countries")[number]})
+        for line, node in enumerate(node for node in order if node[0] == role and node in connected):
+            positions[node] = (x, top + row * line)
             shown = truncate_to_width(names[node], 11.5, wide - 12)
-            picture.marks.append({
+            chart.marks.append({
                 "label": names[node], "shown": shown, "iri": node[1], "x": x, "y": top + row * line, "role": role
             })  # fmt: skip
     for found, (start, end) in zip(rows, pairs, strict=True):
-        if start in places and end in places:
-            (x1, y1), (x2, y2) = places[start], places[end]
+        if start in positions and end in positions:
+            (x1, y1), (x2, y2) = positions[start], positions[end]
             value = int(found["projects"])
-            picture.lines.append(
+            chart.lines.append(
                 {
                     "x1": x1 + 128, "y1": y1, "x2": x2 - 128, "y2": y2, "bend": (x2 - x1 - 256) // 2,
                     "width": min(1 + value / 2, 9),
                     "title": f"{names[start]} – {names[end]}: {value}",
                 }
             )  # fmt: skip
-    picture.height = max((y for _, y in places.values()), default=top) + 24
-    return picture
+    chart.height = max((y for _, y in positions.values()), default=top) + 24
+    return chart
 
 
 @cache
 def _shapes() -> tuple[dict[str, str], ...]:
-    """The rows of country-shapes.csv."""
+    """Return the rows of country-shapes.csv."""
     with (REFERENCE / "country-shapes.csv").open(encoding="utf-8", newline="") as file:
         return tuple(csv.DictReader(file))
 
 
 def _year_fraction(printed: str, *, end: bool = False) -> float:
-    """A date as a fraction of years; where it is not told in full, its beginning or its end."""
+    """Convert a date to a fractional year: the start of a year or month given without a day, or its end."""
     match = _YEAR.match(printed)
     if not match:
         return 0.0
@@ -254,12 +257,12 @@ def _year_fraction(printed: str, *, end: bool = False) -> float:
 
 
 def _label_step(years: int) -> int:
-    """Each how many of so many is named, for names not to touch on a narrow screen."""
+    """Return the interval between labels at which they do not touch on a narrow screen."""
     return -(-years // 9)
 
 
 def text_width(text: str) -> float:
-    """How wide words are at most, in ems: as in DejaVu Sans, which is wider than other fonts of systems."""
+    """Return an upper bound of the width of a text in ems, as in DejaVu Sans, the widest common system font."""
     return sum(
         1 if unicodedata.east_asian_width(letter) in "WF" or letter in "mW%@…" else
         0.87 if letter in "wM" else
@@ -271,7 +274,7 @@ def text_width(text: str) -> float:
 
 
 def truncate_to_width(text: str, size: float, width: float) -> str:
-    """The words, cut where letters of that size would need more room."""
+    """Shorten a text to a width at a font size, ending in an ellipsis."""
     if text_width(text) * size <= width:
         return text
     kept = text
@@ -281,7 +284,7 @@ def truncate_to_width(text: str, size: float, width: float) -> str:
 
 
 def _lines(text: str, size: float, width: float) -> list[str]:
-    """The words in lines, each of which has room; a longer word is cut."""
+    """Wrap a text into lines of a width; longer words are shortened."""
     lines = [""]
     for word in text.split():
         line = f"{lines[-1]} {word}".strip()

@@ -1,4 +1,4 @@
-"""The form, and what programs call: a record goes in, its findings come out; nothing is kept."""
+"""The check page and the check API: they check a submitted record and return the findings. Nothing is stored."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from cybilgraph.web.server.render_queue import yield_turn
 
 blueprint = Blueprint("check", __name__)
 
-#: The media types of the outputs of a report, the first of which is what a client gets that takes anything.
+#: The media type of each report format; the first is the default.
 OUTPUT_TYPES = {
     "json": "application/json",
     "sarif": "application/sarif+json",
@@ -47,30 +47,30 @@ _OUTPUTS = {
     name: f"{media_type}; charset=utf-8" if media_type.startswith("text/") else media_type
     for name, media_type in OUTPUT_TYPES.items()
 }
-#: Severities, the worst first.
+#: Severities, most severe first.
 _SEVERITY_ORDER = [severity.value for severity in SEVERITIES]
-#: What the page shows of a text, with marks beside its lines.
+#: The limits of the annotated text on the page.
 _MAX_LINES, _MAX_LINE_CHARS = 3_000, 2_000
-#: What the answer to a form is made of.
+#: The outputs needed to respond to a form.
 FORM_OUTPUTS = (PAGE_OUTPUT, TEXT_OUTPUT, FILE_OUTPUT)
-#: A report in HTML has its style in itself, and words of the record.
+#: A report in HTML has inline styles and contains untrusted text from the record.
 _POLICIES = {"html": {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox"}}
-#: A page that is filled in live, and what it needs for that.
+#: The policy of the check page, whose script calls the API.
 PAGE_POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
 )
 
 
-def run_checker(given: Submission | Upload, outputs: tuple[str, ...]) -> CheckAnswer:
-    """What the checker of the running application makes of what was sent."""
+def run_checker(submission: Submission | Upload, outputs: tuple[str, ...]) -> CheckAnswer:
+    """Check a submission with the checker of the running application."""
     checker: Checker = current_app.extensions["cybilgraph"]["checker"]
     with yield_turn():
-        return checker.check(given, outputs, caller())
+        return checker.check(submission, outputs, caller())
 
 
 def upload(*, is_form: bool, base: str = "", name: str = "") -> Upload:
-    """The body of this request, which is not decoded here: only workers do that."""
+    """Return the undecoded body of this request; only workers decode it."""
     return Upload(
         request.get_data(cache=False),
         request.content_type or "",
@@ -82,14 +82,14 @@ def upload(*, is_form: bool, base: str = "", name: str = "") -> Upload:
 
 
 def check_quota() -> ClientQuotas:
-    """How much each client may have checked."""
+    """Return the quotas that limit the checks of each client."""
     found: ClientQuotas = current_app.extensions["cybilgraph"]["checking"]
     return found
 
 
 @blueprint.post("/api/check")
 def api() -> Response:
-    """Check a record, for a program; see the OpenAPI document."""
+    """Check a record for an API client; see the OpenAPI document."""
     output = _output()
     with check_quota().admit(request.remote_addr or ""):
         answer = run_checker(upload(is_form=False), (f"{API_OUTPUT}{output}",))
@@ -100,33 +100,33 @@ def api() -> Response:
 
 
 def _output() -> str:
-    """Which output of a report the client wants. Raises NotAcceptable."""
+    """Return the report format that the client requests. Raises NotAcceptable."""
     offered = [name for name in OUTPUT_TYPES if name in OUTPUTS]
     if name := request.args.get("format"):
         if name in offered:
             return name
-        raise NotAcceptable(f"There is no report in the format {name!r}. On offer: {', '.join(offered)}")
+        raise NotAcceptable(f"Reports are not available in the format {name!r}. Use one of: {', '.join(offered)}")
     if not request.accept_mimetypes:
         return offered[0]
     by_type = {OUTPUT_TYPES[name]: name for name in reversed(offered)}
     best = request.accept_mimetypes.best_match([OUTPUT_TYPES[name] for name in offered])
     if best is None:
-        raise NotAcceptable(f"There is no report of this kind. On offer: {', '.join(by_type)}")
+        raise NotAcceptable(f"Reports are not available in this media type. Use one of: {', '.join(by_type)}")
     return by_type[best]
 
 
 def _unreadable(answer: CheckAnswer, report: bytes) -> Response:
-    """What is no record is not checked (RFC 9110, section 15.5.21); the report in JSON says where and why."""
+    """Return status 422 (RFC 9110, section 15.5.21) for content without a record, with the report in JSON."""
     found = dict(answer.about["problem"])
     response = problem(HTTPStatus.UNPROCESSABLE_ENTITY, found.pop("message"), found.pop("suggestion"), found)
-    if response.mimetype == PROBLEM_TYPE:  # the report may be long: it becomes a member without being parsed
+    if response.mimetype == PROBLEM_TYPE:  # insert the report, which may be long, without parsing it
         response.set_data(b'%b, "report": %b}' % (response.get_data().rstrip().removesuffix(b"}"), report))
     return response
 
 
 @blueprint.route("/check", methods=["GET", "POST"])
 def page() -> Response:
-    """The form; with what was sent, its findings. All of it works without scripts."""
+    """Show the form and the findings of what was submitted. The page works without scripts."""
     if request.method != "POST":
         return render_form(None, {})
     with check_quota().admit(request.remote_addr or ""):
@@ -134,20 +134,20 @@ def page() -> Response:
 
 
 def respond_to_form(answer: CheckAnswer, more: dict[str, Any]) -> Response:
-    """What a button of the form asks for: a file, or the page with what was found."""
+    """Respond to a button of the form: return a download, or the page with the findings."""
     name, content = answer.about["file"], answer.parts[FILE_OUTPUT]
     if not name:
         return render_form(answer, more)
     if not answer.about["is_readable"]:
         return _unreadable(answer, content)
-    # To be kept and never shown: it is what a stranger has written.
+    # Untrusted content: browsers must download it, never display it.
     response = Response(content, mimetype="application/octet-stream")
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
 
 
 def render_form(answer: CheckAnswer | None, more: dict[str, Any], status: HTTPStatus = HTTPStatus.OK) -> Response:
-    """The page with what was found in a record, or without any."""
+    """Render the page, with the findings of a record if one was sent."""
     context: dict[str, Any] = {"kinds": KINDS, "languages": LANGUAGES, "downloads": list(DOWNLOADS)}
     if answer is not None:
         text = answer.parts[TEXT_OUTPUT].decode()
@@ -167,7 +167,7 @@ def render_form(answer: CheckAnswer | None, more: dict[str, Any], status: HTTPSt
 
 
 def _annotated_lines(text: str, findings: list[dict[str, Any]]) -> list[tuple[int, str, list[int], str]]:
-    """The lines of a text: number, text, numbers of the findings about it, the worst of their severities."""
+    """Return number, text, numbers of its findings and their highest severity for each line of a text."""
     by_line: dict[int, list[int]] = {}
     for number, found in enumerate(findings, start=1):
         by_line.setdefault(found["line"], []).append(number)

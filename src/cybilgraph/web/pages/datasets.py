@@ -1,6 +1,6 @@
-"""The releases: pages of them and their files, and what describes them to programs (VoID, DCAT, schema.org, sitemap).
+"""Pages of the releases and their files, and machine-readable descriptions (VoID, DCAT, schema.org, sitemap).
 
-The files themselves are sent by ``files``.
+``web.api.downloads`` sends the files themselves.
 """
 
 from __future__ import annotations
@@ -30,27 +30,27 @@ from cybilgraph.web.pages.resource import rdf_response
 blueprint = Blueprint("datasets", __name__)
 
 _FILE_DESCRIPTIONS = {
-    "projects": "Projects, one a row",
-    "participations": "Who takes part in which project, as what",
+    "projects": "Projects, one per row",
+    "participations": "Participations: organisations, projects and roles",
     "outcomes": "Outcomes, outputs and activities",
     "manifest": "Counts, versions and checksums of the release",
-    "report": "What was found wrong or missing in the records",
-    "SHA256SUMS": "Checksums, for sha256sum --check",
+    "report": "Problems found in the records",
+    "SHA256SUMS": "Checksums for sha256sum --check",
     "void": "Description of the dataset (VoID)",
     "dcat": "Description of the files (DCAT 3)",
 }
-#: The pages of the sitemap that are of no project, beside the documentation.
+#: The pages of the sitemap other than projects and documentation.
 _PAGES = (
-    "home.home",
+    "home.page",
     "home.about",
-    "finding.search",
+    "search.page",
     "sparql.sparql",
-    "sparql.overview",
+    "sparql.query_list",
     "check.page",
-    "rules.rules",
+    "rules.page",
     "datasets.releases",
 )
-#: Projects in one part of the sitemap, which may have 50,000 addresses (sitemaps.org): the first part has others too.
+#: Projects per part of the sitemap. A part may have 50,000 URLs (sitemaps.org), and the first has other pages too.
 _PROJECTS_PER_SITEMAP = 49_000
 _COMPRESSIONS = {"gz": "gzip", "zst": "Zstandard"}
 _TABLES = {"csv": "CSV", "parquet": "Parquet"}
@@ -58,23 +58,23 @@ _TABLES = {"csv": "CSV", "parquet": "Parquet"}
 
 @blueprint.get("/releases")
 def releases() -> str:
-    """All releases, the newest first."""
+    """List all releases, newest first."""
     return render_template("releases.html", rows=_list_releases())
 
 
 @blueprint.get("/releases.json")
 def releases_json() -> Response:
-    """The same for programs."""
+    """List all releases as JSON, newest first."""
     return _cacheable(jsonify(_list_releases()))
 
 
 @blueprint.get("/release/<int:number>")
 @blueprint.get("/release/<int:number>.<suffix>")
 def release(number: int, suffix: str = "") -> Response | str:
-    """One release: its numbers, and its files; for programs, their description (DCAT 3)."""
+    """Show a release and its files, or return their description as RDF (DCAT 3)."""
     found = live().verified(number)
     if suffix and suffix not in SUFFIXES:
-        raise NotFound(f"There is no description of a release with the suffix {suffix!r}")
+        raise NotFound(f"Descriptions of releases are not available with the suffix {suffix!r}")
     if fmt := negotiate_rdf(suffix, request.headers.get("Accept", ""), request.args.get("format", "")):
         return _description_response(found, "dcat", (fmt,))
     return render_template("release.html", shown=found, files=list(_files(found)))
@@ -82,23 +82,23 @@ def release(number: int, suffix: str = "") -> Response | str:
 
 @blueprint.get("/.well-known/void")
 def void() -> Response:
-    """What the current release holds (VoID, section 7.2: the place where it is looked for)."""
+    """Describe the current release at the well-known address (VoID, section 7.2)."""
     return _description_response(serving().release, "void", _wanted_formats())
 
 
 @blueprint.get("/catalog")
 @blueprint.get("/catalog.<suffix>")
 def catalog(suffix: str = "") -> Response:
-    """The catalogue of the dataset (DCAT 3), as harvesters read it."""
+    """Return the catalogue of the dataset for harvesters (DCAT 3)."""
     formats = tuple(fmt for fmt in GRAPH_FORMATS if fmt.suffix == suffix)
     if suffix and not formats:
-        raise NotFound(f"There is no catalogue with the suffix {suffix!r}")
+        raise NotFound(f"The catalogue is not available with the suffix {suffix!r}")
     return _description_response(serving().release, "dcat", formats or _wanted_formats(), dumps.describe_paging)
 
 
 @blueprint.get("/dataset")
 def dataset() -> BaseResponse:
-    """Where the IRI of the dataset leads: people to its files, programs to the catalogue."""
+    """Resolve the IRI of the dataset: redirect browsers to its files, API clients to the catalogue."""
     if HTML in request.accept_mimetypes.values():
         return redirect(url_for("datasets.release", number=serving().release.number), 303)
     return redirect(url_for("datasets.catalog"), 303)
@@ -113,10 +113,10 @@ def _description_response(
 ) -> Response:
     file = f"{name}.ttl"
     if file not in of.served_files():
-        raise NotFound(f"Release {of.number} is of an earlier make, or was made without dumps: it has no descriptions")
-    with live().integrity.open(of, file) as whole:
+        raise NotFound(f"Release {of.number} has no descriptions: it was built without dumps, or by an older version")
+    with live().integrity.open(of, file) as opened:
         lines = [
-            *dumps.with_locations(turtle_to_ntriples(whole.read()), request.url_root),
+            *dumps.with_locations(turtle_to_ntriples(opened.read()), request.url_root),
             *(more(request.base_url) if more else ()),
         ]
     response = rdf_response([*dumps.with_licence(lines, licence)] if (licence := _licence()) else lines, formats[0])
@@ -125,22 +125,22 @@ def _description_response(
 
 
 def _licence() -> str:
-    """The address of the licence of the data, where who serves them gives one."""
+    """Return the URL of the data licence; empty if the operator has set none."""
     return str(current_app.extensions["cybilgraph"]["licence"])
 
 
 @blueprint.get("/sitemap.xml")
 def sitemap() -> Response:
-    """Where the pages are listed (sitemaps.org): an index of lists."""
+    """Return the index of the sitemaps (sitemaps.org)."""
     found = serving().release
     parts = -(-found.manifest["counts"]["projects"] // _PROJECTS_PER_SITEMAP)
-    places = [url_for("datasets.sitemap_part", part=part, _external=True) for part in range(1, parts + 1)]
-    return _xml(render_template("sitemap.xml", places=places, index=True, made=found.manifest["created"]))
+    urls = [url_for("datasets.sitemap_part", part=part, _external=True) for part in range(1, parts + 1)]
+    return _xml(render_template("sitemap.xml", urls=urls, index=True, modified=found.manifest["created"]))
 
 
 @blueprint.get("/sitemap-<int:part>.xml")
 def sitemap_part(part: int) -> Response:
-    """A list of the pages of projects; the first has the other pages too."""
+    """Return a sitemap of project pages; the first also lists the other pages."""
     found = release_with_intact(IDENTITIES)
     start = (part - 1) * _PROJECTS_PER_SITEMAP
     with found.identities() as rows:
@@ -148,21 +148,21 @@ def sitemap_part(part: int) -> Response:
             key for key, _ in islice(groupby(rows, itemgetter(0)), max(start, 0), max(start, 0) + _PROJECTS_PER_SITEMAP)
         ]
     if part < 1 or not keys:
-        raise NotFound(f"There is no part {part} of the sitemap")
-    own: list[str] = []
+        raise NotFound(f"The sitemap has no part {part}")
+    pages: list[str] = []
     if part == 1:
-        own += (url_for(name, _external=True) for name in _PAGES)
-        own += (
+        pages += (url_for(name, _external=True) for name in _PAGES)
+        pages += (
             url_for("documentation.page", address=address or None, _external=True) for address in documentation.listed()
         )
     root = request.url_root
-    places = [*own, *(f"{root}{thing_iri('project', key).removeprefix(BASE)}" for key in keys)]
-    return _xml(render_template("sitemap.xml", places=places, index=False, made=found.manifest["created"]))
+    urls = [*pages, *(f"{root}{thing_iri('project', key).removeprefix(BASE)}" for key in keys)]
+    return _xml(render_template("sitemap.xml", urls=urls, index=False, modified=found.manifest["created"]))
 
 
 @blueprint.get("/robots.txt")
 def robots() -> Response:
-    """What programs that read the whole site may leave out (RFC 9309), and where its pages are listed."""
+    """Tell crawlers which paths to skip and where the sitemap is (RFC 9309)."""
     return _cacheable(Response(render_template("robots.txt"), content_type="text/plain; charset=utf-8"))
 
 
@@ -171,7 +171,7 @@ def _xml(text: str) -> Response:
 
 
 def _cacheable(response: Response) -> Response:
-    """With what lets a client keep it, and ask whether it is still good."""
+    """Add the headers that let clients cache and revalidate a response."""
     response.headers["Cache-Control"] = FRESH
     response.add_etag()
     response.make_conditional(request.environ)
@@ -184,7 +184,7 @@ def _for_templates() -> dict[str, object]:
 
 
 def _dataset() -> dict[str, Any]:
-    """The dataset in the words of schema.org, for search engines."""
+    """Describe the dataset in schema.org terms, for search engines."""
     release = serving().release
     root = request.url_root
     return {
@@ -222,7 +222,7 @@ def _list_releases() -> list[dict[str, Any]]:
         try:
             manifest = releases.get(number).manifest
         except ReleaseError:
-            continue  # it is being removed, or damaged: nobody can have it
+            continue  # being removed, or damaged
         rows.append(
             {
                 "release": number,
@@ -235,7 +235,7 @@ def _list_releases() -> list[dict[str, Any]]:
 
 
 def _files(release: Release) -> list[dict[str, Any]]:
-    """Name, what it is, bytes and checksum of each file."""
+    """Describe each file: name, content, media type, size in bytes and checksum."""
     return [
         {
             "name": name,
@@ -250,8 +250,8 @@ def _files(release: Release) -> list[dict[str, Any]]:
 
 def _describe_file(name: str) -> str:
     stem, *suffixes = name.split(".")
-    packed = f" ({_COMPRESSIONS[suffixes[-1]]})" if suffixes and suffixes[-1] in _COMPRESSIONS else ""
+    compressed = f" ({_COMPRESSIONS[suffixes[-1]]})" if suffixes and suffixes[-1] in _COMPRESSIONS else ""
     syntax = next((fmt.title for fmt in FORMATS if suffixes and fmt.suffix == suffixes[0] and fmt.carries_graph), "")
     kind = syntax or _TABLES.get(suffixes[0] if suffixes else "", "")
-    words = _FILE_DESCRIPTIONS.get(stem, "The whole graph")
-    return f"{words}{f' as {kind}' if kind else ''}{packed}"
+    content = _FILE_DESCRIPTIONS.get(stem, "The whole graph")
+    return f"{content}{f' as {kind}' if kind else ''}{compressed}"

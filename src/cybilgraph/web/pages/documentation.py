@@ -1,4 +1,4 @@
-"""The documentation: the Markdown files of ``docs/`` as pages below ``/docs``, as a code host shows them."""
+"""The documentation: renders the Markdown files in ``docs/`` as pages under ``/docs``."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from cybilgraph.model import resources
 
 blueprint = Blueprint("documentation", __name__)
 
-#: The address that documents give to the site. A page shows that of the server that sends it.
+#: The URL of the site in the documents, replaced by the URL of the server that sends the page.
 SITE = "http://127.0.0.1:8000"
-#: Pages that stood at other addresses before.
+#: Redirects from former addresses.
 _MOVED = {"/help": ("tutorial", None), "/help/cookbook": ("guides/researchers", "use-your-own-tools")}
 _PREFIX = "/docs"
-#: Documents outside ``docs/``, by their address below ``/docs``.
+#: Documents outside ``docs/``, by their address under ``/docs``.
 _OTHERS = {
     "contributing": "CONTRIBUTING.md",
     "changelog": "CHANGELOG.md",
     "security": "SECURITY.md",
     "data": "data/README.md",
 }
-#: What documents link to that the site shows in its own way.
+#: Files and folders that documents link to and for which the site has its own page.
 _ELSEWHERE = {
     "ontology/cybilgraph.ttl": "/ontology",
     "shapes": "/rules",
@@ -47,7 +47,7 @@ _BREAK = re.compile(r"(_|(?<=[\w-])/(?=\w))")
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """A heading: ``anchor`` is the fragment of its address."""
+    """A heading; ``anchor`` is its URL fragment."""
 
     level: int
     anchor: str
@@ -56,8 +56,9 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class RenderedDocument:
-    """A rendered document: its title, its other headings, the addresses it links to by the heading they are under,
-    and what follows the title as HTML, which still names the site as ``SITE``.
+    """A rendered document: its title, its other headings, its link targets by section, and its HTML body.
+
+    The body excludes the title, and URLs in it begin with ``SITE``.
     """
 
     title: str
@@ -69,10 +70,10 @@ class RenderedDocument:
 @blueprint.get("/docs", defaults={"address": ""})
 @blueprint.get("/docs/<path:address>")
 def page(address: str) -> str:
-    """One document; the index has the empty address."""
+    """Show one document; the address of the index is empty."""
     address = address.rstrip("/")
     if address not in addresses():
-        raise NotFound(f"There is no document {address!r}; {_PREFIX} lists them all")
+        raise NotFound(f"There is no document {address!r}; see {_PREFIX} for the list")
     document = load(address)
     body = document.body.replace(SITE, str(escape(request.host_url.rstrip("/"))))
     index = address.rpartition("/")[0]
@@ -85,14 +86,14 @@ def page(address: str) -> str:
 @blueprint.get("/help")
 @blueprint.get("/help/cookbook")
 def moved() -> Response:
-    """The present address of a page that has moved."""
+    """Redirect to the new address of a page that has moved."""
     address, anchor = _MOVED[request.path.rstrip("/")]
     return redirect(url_for("documentation.page", address=address, _anchor=anchor), 301)
 
 
 @cache
 def addresses() -> Mapping[str, str]:
-    """The path of each document in the source tree, by its address below ``/docs``."""
+    """Return the path of each document in the source tree, by its address under ``/docs``."""
     found = {}
     for path in sorted(resources.DOCS.rglob("*.md")):
         address = path.relative_to(resources.DOCS).with_suffix("").as_posix()
@@ -103,13 +104,13 @@ def addresses() -> Mapping[str, str]:
 
 @cache
 def load(address: str) -> RenderedDocument:
-    """The document at an address of ``addresses()``. Raises KeyError where there is none."""
+    """Return the document at one of ``addresses()``. Raises KeyError if there is none."""
     path = addresses()[address]
     return render((resources.ROOT / path).read_text(encoding="utf-8"), path)
 
 
 def render(text: str, path: str) -> RenderedDocument:
-    """A document from its Markdown, which begins with its title; links in it are relative to ``path``."""
+    """Render a Markdown document that begins with its title; its links are relative to ``path``."""
     tokens = _MARKDOWN.parse(text)
     _adapt(tokens, path)
     title, *headings = _headings(tokens)
@@ -120,7 +121,7 @@ def render(text: str, path: str) -> RenderedDocument:
 
 @cache
 def navigation() -> Sequence[tuple[str, Sequence[tuple[str, str]]]]:
-    """The documents that the index links to, with their titles, by its headings."""
+    """Return address and title of the documents that the index links to, by its headings."""
     sections = []
     for heading, links in load("").links.items():
         found = [link.removeprefix(_PREFIX).strip("/") for link in links if link.startswith(_PREFIX)]
@@ -130,7 +131,7 @@ def navigation() -> Sequence[tuple[str, Sequence[tuple[str, str]]]]:
 
 
 def listed() -> Sequence[str]:
-    """The addresses of the index and of the documents that it links to."""
+    """Return the addresses of the index and of the documents that it links to."""
     return ["", *(address for _, entries in navigation() for address, _ in entries)]
 
 
@@ -143,7 +144,7 @@ def _headings(tokens: Sequence[Token]) -> list[Heading]:
 
 
 def _links(tokens: Sequence[Token]) -> dict[str, list[str]]:
-    """Where a document leads, by the title of its section."""
+    """Return the link targets of a document by section title."""
     found: dict[str, list[str]] = {}
     section = ""
     for token, inline in pairwise(tokens):
@@ -160,7 +161,7 @@ def _text(inline: Token) -> str:
 
 
 def _adapt(tokens: Sequence[Token], path: str) -> None:
-    """Make links lead to pages of the site, and name the column in each cell, which narrow screens show."""
+    """Point links to pages of the site, and add column names to table cells for narrow screens."""
     columns: list[str] = []
     column = 0
     for token, inline in zip(tokens, [*tokens[1:], Token("", "", 0)], strict=True):
@@ -178,19 +179,19 @@ def _adapt(tokens: Sequence[Token], path: str) -> None:
             case "inline":
                 for child in token.children or ():
                     if child.type == "link_open":
-                        _lead(child, path)
+                        _retarget(child, path)
 
 
-def _lead(link: Token, path: str) -> None:
+def _retarget(link: Token, path: str) -> None:
     target = address_of(str(link.attrs["href"]), path)
     if target:
         link.attrSet("href", target)
-    else:  # what the site does not show is no link there
+    else:  # the site has no page for it
         del link.attrs["href"]
 
 
 def address_of(link: str, path: str) -> str:
-    """Where a link in the document at ``path`` leads on the site; empty where the site does not show it."""
+    """Return the target on the site of a link in the document at ``path``; empty if the site has no page for it."""
     if link.startswith(SITE):
         return link.removeprefix(SITE) or "/"
     if link.startswith("#") or ":" in link.partition("#")[0]:
@@ -220,13 +221,13 @@ def _fence(_: RendererHTML, tokens: Sequence[Token], index: int, _options: Optio
 
 
 def _code_inline(_: RendererHTML, tokens: Sequence[Token], index: int, _options: OptionsDict, _env: EnvType) -> str:
-    """Code that may be broken behind an underscore or a slash: names and addresses are long, and columns narrow."""
+    """Render inline code with line-break opportunities after underscores and slashes, for narrow columns."""
     text = _BREAK.sub(r"\1<wbr>", str(escape(tokens[index].content)))
     return f"<code>{text}</code>"
 
 
 def _console(content: str) -> str:
-    """Commands and their output, told apart by class."""
+    """Mark up commands and their output in a console example."""
     parts = []
     continued = False
     for line in content.splitlines():
@@ -242,7 +243,7 @@ def _console(content: str) -> str:
 
 
 def _markdown() -> MarkdownIt:
-    """Tables and headings with anchors; HTML in a document is shown as text."""
+    """Return a Markdown renderer with tables and heading anchors; it shows HTML as text."""
     markdown = MarkdownIt("js-default").use(anchors_plugin, max_level=3)
     rules = {"table_open": _table_open, "table_close": _table_close, "fence": _fence, "code_inline": _code_inline}
     for name, rule in rules.items():

@@ -1,4 +1,4 @@
-"""Pages: a resource at its own IRI's path, in HTML and in each RDF format; lists also in CSV."""
+"""Pages of resources at the path of their IRI, in HTML and in each RDF format; lists also in CSV."""
 
 from __future__ import annotations
 
@@ -28,51 +28,49 @@ from cybilgraph.web.pages.query_page import (
     csv_response,
     live,
     named_query_rows,
-    rows,
+    read_rows,
     search_index,
     serving,
 )
 from cybilgraph.web.pages.resource import Resource, page_path
 from cybilgraph.web.server.live_releases import OpenRelease
 
-blueprint = Blueprint("pages", __name__)
+blueprint = Blueprint("entities", __name__)
 
 _CSV = BY_NAME["csv"]
-#: Things of a kind on one page of their list.
+#: The number of entities per page of a list.
 _PAGE_ROWS = 300
 _SUFFIXES = SUFFIXES | {_CSV.suffix: _CSV}
 _TYPE, _REPLACED = RDF.type, rdflib.URIRef(DCTERMS.isReplacedBy)
 
 
-@blueprint.get("/id/<path:path>", defaults={"room": "id"})
-@blueprint.get("/record/<path:path>", defaults={"room": "record"})
-@blueprint.get("/graph/<path:path>", defaults={"room": "graph"})
-def resource(room: str, path: str) -> BaseResponse | str:
-    """A resource of ours: HTML for people, RDF for programs, by negotiation or by suffix; with ``release=``,
-    as of an earlier release.
-    """
+@blueprint.get("/id/<path:path>", defaults={"section": "id"})
+@blueprint.get("/record/<path:path>", defaults={"section": "record"})
+@blueprint.get("/graph/<path:path>", defaults={"section": "graph"})
+def resource(section: str, path: str) -> BaseResponse | str:
+    """Show a resource as HTML or RDF, chosen by suffix or content negotiation; ``release=`` selects the release."""
     path, suffix = split_suffix(path.rstrip("/"), _SUFFIXES)
     pinned = query_page.pin_release(request.args.get("release", "")) or None
     kind, _, key = path.partition("/")
-    entity_kind = entity_queries.KINDS.get(kind) if room == "id" and "/" not in key else None
+    entity_kind = entity_queries.KINDS.get(kind) if section == "id" and "/" not in key else None
     formats = _formats(suffix, is_list=entity_kind is not None)
     if entity_kind and not key:
         return _list(entity_kind, formats)
-    iri = f"{BASE}{room}/{quote(path)}"  # the server has resolved what vocab.thing had encoded
-    if room == "record" and not formats and "/" not in path:
-        return redirect(url_for("pages.resource", room="id", path=f"project/{path}", release=pinned), 303)
+    iri = f"{BASE}{section}/{quote(path)}"  # the server has percent-decoded the path
+    if section == "record" and not formats and "/" not in path:
+        return redirect(url_for("entities.resource", section="id", path=f"project/{path}", release=pinned), 303)
     text, graph = _statements(iri, serving())
     node = rdflib.URIRef(iri)
     if not graph:
-        if room == "id" and (spelt := _other_capitalisation(kind, key)):
-            there = f"{kind}/{spelt}" + (f".{suffix}" if suffix else "")
-            return redirect(url_for("pages.resource", room="id", path=there, release=pinned), 301)
+        if section == "id" and (spelling := _other_capitalisation(kind, key)):
+            target = f"{kind}/{spelling}" + (f".{suffix}" if suffix else "")
+            return redirect(url_for("entities.resource", section="id", path=target, release=pinned), 301)
         raise _not_found(iri)
     if entity_kind and _CSV in formats[:1]:
         return csv_response(entity_queries.projects_query(entity_kind.name, key))
-    if (now := graph.value(node, _REPLACED)) is not None:
-        there = str(now).removeprefix(f"{BASE}id/") + (f".{suffix}" if suffix else "")
-        return redirect(url_for("pages.resource", room="id", path=there, release=pinned), 301)
+    if (replacement := graph.value(node, _REPLACED)) is not None:
+        target = str(replacement).removeprefix(f"{BASE}id/") + (f".{suffix}" if suffix else "")
+        return redirect(url_for("entities.resource", section="id", path=target, release=pinned), 301)
     if formats:
         return answer_response(answer_query(text, *formats))
     view = Resource(graph, node)
@@ -88,12 +86,12 @@ def resource(room: str, path: str) -> BaseResponse | str:
 @blueprint.get("/id/project")
 @blueprint.get("/id/project.<suffix>")
 def projects(suffix: str = "") -> BaseResponse:
-    """All projects: people and who wants a table are led to the search, programs get their names and titles."""
+    """List all projects: redirect to the search for HTML and CSV, or return their IRIs and titles as RDF."""
     if suffix and suffix not in _SUFFIXES:
-        raise NotFound(f"There is no list of projects with the suffix {suffix!r}")
+        raise NotFound(f"The list of projects is not available with the suffix {suffix!r}")
     formats = _formats(suffix, is_list=True)
     if not formats or formats[0] is _CSV:
-        return redirect(url_for("finding.table" if formats else "finding.search"), 303)
+        return redirect(url_for("search.table" if formats else "search.page"), 303)
     return answer_response(
         answer_query(
             queries.load_query("page-kind").bind({"kind": [CYB.Project], "scheme": [scheme_iri("project")]}), *formats
@@ -103,24 +101,24 @@ def projects(suffix: str = "") -> BaseResponse:
 
 @blueprint.get("/outcomes.csv")
 def outcomes_table() -> BaseResponse:
-    """What projects have brought about, as a table."""
+    """Return the outcomes of all projects as CSV."""
     return csv_response(queries.load_query("page-outcomes").text)
 
 
 @blueprint.get("/outcomes")
 def outcomes() -> str:
-    """What projects have brought about, by project."""
+    """List the outcomes of all projects by project."""
     return render_template("outcomes.html", rows=named_query_rows("page-outcomes"), path=page_path)
 
 
 def _project(view: Resource, key: str) -> str:
-    takes = current_app.extensions["cybilgraph"]["suggestions"] is not None and serving() is live().current
+    accepts_edits = current_app.extensions["cybilgraph"]["suggestions"] is not None and serving() is live().current
     shown = project.page_values(view)
     try:
         search = search_index()
-        findings, is_told = search.findings(unquote(key), shown["source"]), search.is_available
-    except FileDamaged:  # of the page, all else is as good as before
-        findings, is_told = [], False
+        findings, is_available = search.findings(unquote(key), shown["source"]), search.is_available
+    except FileDamaged:  # the rest of the page does not need the search index
+        findings, is_available = [], False
     return render_template(
         "project.html",
         project=shown,
@@ -128,26 +126,26 @@ def _project(view: Resource, key: str) -> str:
         path=page_path,
         short=shorten,
         findings=findings,
-        is_told=is_told,
-        suggest=url_for("suggest.page", key=unquote(key)) if takes else "",
+        is_available=is_available,
+        suggest=url_for("suggestions.page", key=unquote(key)) if accepts_edits else "",
     )
 
 
 def _entity_page(view: Resource, entity_kind: entity_queries.EntityKind, key: str) -> str:
-    linked, beside = (
-        rows(answer_query(text(entity_kind.name, key), _CSV))
+    linked, related = (
+        read_rows(answer_query(text(entity_kind.name, key), _CSV))
         for text in (entity_queries.projects_query, entity_queries.related_query)
     )
-    shown = entity_queries.page_values(entity_kind.name, view.iri, linked, beside)
+    shown = entity_queries.page_values(entity_kind.name, view.iri, linked, related)
     return render_template(
-        "hub.html", view=view, entity_kind=entity_kind, key=unquote(key), shown=shown, path=page_path, short=shorten,
+        "entity.html", view=view, entity_kind=entity_kind, key=unquote(key), shown=shown, path=page_path, short=shorten,
         topics=len(entity_queries.with_topics(entity_kind.name, key)) - 1,
         gaps=_gaps(shown["covered"]) if shown["covered"] is not None else [],
     )  # fmt: skip
 
 
 def _gaps(covered: set[str]) -> list[tuple[str, str]]:
-    """The themes of which neither they nor a topic of theirs are covered."""
+    """Return name and IRI of each theme that is not covered, nor any of its topics."""
     return [
         (theme.name, thing_iri("theme", theme.key))
         for theme in entity_queries.themes()
@@ -156,7 +154,7 @@ def _gaps(covered: set[str]) -> list[tuple[str, str]]:
 
 
 def _list(entity_kind: entity_queries.EntityKind, formats: tuple[Format, ...]) -> BaseResponse | str:
-    """All things of a kind: a page, CSV, or the statements about the kind as a scheme of concepts."""
+    """List all entities of a kind as a page, as CSV, or as an RDF concept scheme."""
     text = entity_queries.list_query(entity_kind)
     if formats and formats[0] is _CSV:
         return csv_response(text)
@@ -169,22 +167,23 @@ def _list(entity_kind: entity_queries.EntityKind, formats: tuple[Format, ...]) -
                 *formats,
             )
         )
-    known = rows(answer_query(text, _CSV))
+    known = read_rows(answer_query(text, _CSV))
     with_projects = [row for row in known if row["projects"] != "0"]
     pages = max(-(-len(with_projects) // _PAGE_ROWS), 1)
-    given = request.args.get("page", "")
-    page = min(max(int(given), 1), pages) if given.isascii() and given.isdigit() and len(given) < 6 else 1
+    number = request.args.get("page", "")
+    page = min(max(int(number), 1), pages) if number.isascii() and number.isdigit() and len(number) < 6 else 1
     return render_template(
-        "list.html", entity_kind=entity_kind, path=page_path, many=len(known), busy=len(with_projects),
+        "entity-list.html", entity_kind=entity_kind, path=page_path, total=len(known), active=len(with_projects),
         page=page, pages=pages,
         rows=with_projects[(page - 1) * _PAGE_ROWS : page * _PAGE_ROWS],
-        idle=[row for row in known if row["projects"] == "0"] if page == pages else [],
+        inactive=[row for row in known if row["projects"] == "0"] if page == pages else [],
     )  # fmt: skip
 
 
 def _statements(iri: str, of: OpenRelease) -> tuple[str, rdflib.Graph]:
-    """The query for what a release says about a thing, else for what it says of others and names it; and the
-    answer, which is empty where there is neither.
+    """Return the query for the statements about a resource and its result.
+
+    If there are none, the query is for statements that mention it; the graph is empty if there are none either.
     """
     for name in ("page-resource", "page-mentioned"):
         text = queries.load_query(name).bind({"resource": [iri]})
@@ -195,36 +194,36 @@ def _statements(iri: str, of: OpenRelease) -> tuple[str, rdflib.Graph]:
 
 
 def _formats(suffix: str, *, is_list: bool) -> tuple[Format, ...]:
-    """The formats that are wanted, best first; none stands for the page. Raises FormatMismatch."""
+    """Return the formats the client accepts, best first; empty means HTML. Raises FormatMismatch."""
     offered = (*GRAPH_FORMATS, _CSV) if is_list else GRAPH_FORMATS
     if suffix:
         if (found := _SUFFIXES[suffix]) in offered:
             return (found,)
-        raise FormatMismatch("This is no list, and has no table", "On offer: ttl, nt, jsonld, rdf.")
+        raise FormatMismatch("Only lists are available as CSV", "Use one of: ttl, nt, jsonld, rdf.")
     return negotiate(offered, request.headers.get("Accept", ""), request.args.get("format", ""), html=True)
 
 
 def _other_capitalisation(kind: str, key: str) -> str:
-    """The key of a thing that is spelt so but for capitals; empty where there is none."""
+    """Return the known key that differs from ``key`` in capitalisation only; empty if there is none."""
     known = _keys(serving().release.folder) if kind == "project" else load_gazetteer().entries.get(kind, {})
     return next((one for one in known if one.casefold() == key.casefold() and one != key), "")
 
 
 def _not_found(iri: str) -> NotFound | ThingGone:
-    """ThingGone, where an earlier release that is kept had a project of this name."""
+    """Return the error for an unknown IRI: ThingGone if an earlier release had this project."""
     key = unquote(iri.removeprefix(f"{BASE}id/project/"))
     for earlier in live().earlier():
         if key in _keys(earlier.folder):
-            what = f"{iri} was in release {earlier.number}, and is in none since"
+            what = f"{iri} was last in release {earlier.number} and has been removed since"
             return ThingGone(what, f"{page_path(iri)}?release={earlier.number}")
-    return NotFound(f"There is no {iri} in this release")
+    return NotFound(f"This release has no resource {iri}")
 
 
 @lru_cache(maxsize=8)
 def _keys(folder: Path) -> frozenset[str]:
-    """The keys of the projects of the release in a folder; it never changes."""
+    """Return the project keys of the release in a folder. A release never changes, so the result can be cached."""
     try:
         with Release(0, folder, {}).identities() as rows:
             return frozenset(key for key, _ in rows)
     except (OSError, KeyError, UnicodeDecodeError, csv.Error):
-        return frozenset()  # of an earlier make
+        return frozenset()  # an older version of the software built it without this file

@@ -1,4 +1,4 @@
-"""What projects have in common, as pages show it: a country, an actor, a region, a group, a theme."""
+"""Queries and values for the pages of countries, organisations, regions, groups and themes."""
 
 from __future__ import annotations
 
@@ -12,56 +12,56 @@ from cybilgraph.sparql import queries
 from cybilgraph.web.pages.charts import Bar, TimeSpan, timeline, years_active
 from cybilgraph.web.pages.resource import shorten_title
 
-#: So many projects are on the page; the rest is one click away.
+#: The most projects in the table of a page.
 MAX_ROWS = 200
 _MAX_SPANS, _MAX_RELATED = 40, 100
 
 
 @dataclass(frozen=True, slots=True)
 class EntityKind:
-    """A kind of thing that has such a page: its class, what a list of it is called, what its lists are called above."""
+    """A kind of entity: its class, the title of its list, and the heading of the parent column in that list."""
 
     name: str
     iri: str
     title: str
-    above: str
+    parent_heading: str
 
 
 KINDS = {
     kind.name: kind
     for kind in (
         EntityKind("country", CYB.Country, "Countries", "Region"),
-        EntityKind("actor", CYB.Actor, "Actors", "Type"),
+        EntityKind("actor", CYB.Actor, "Organisations", "Type"),
         EntityKind("region", CYB.Region, "Regions", "Part of"),
         EntityKind("group", CYB.Group, "Groups of countries", ""),
         EntityKind("theme", CYB.Theme, "Themes and topics", "Theme"),
     )
 }
-#: Headings of what stands beside a resource in its projects, in their order.
+#: Headings of the other entities in the same projects, in display order.
 _RELATED_HEADINGS = {
-    CYB.funder: "Who funds",
-    CYB.extending: "Who manages funds",
-    CYB.accountable: "Who is accountable",
-    CYB.implementer: "Who delivers",
+    CYB.funder: "Funders",
+    CYB.extending: "Fund managers",
+    CYB.accountable: "Accountable organisations",
+    CYB.implementer: "Implementers",
     CYB.partner: "Partners",
-    CYB.beneficiary: "Who is helped",
+    CYB.beneficiary: "Beneficiaries",
     CYB.theme: "Themes",
     CYB.country: "Countries",
     CYB.region: "Regions",
     CYB.group: "Groups",
 }
-#: Headings of what belongs to it.
+#: Headings of the entities that link to the page's entity, by property.
 _PART_HEADINGS = {
-    SKOS.broader: "In it",
-    SKOS.member: "It is a member of",
-    ORG.subOrganizationOf: "Parts of it",
-    CYB.seat: "Actors that have their seat here",
+    SKOS.broader: "Countries and subregions",
+    SKOS.member: "Member of",
+    ORG.subOrganizationOf: "Constituent bodies",
+    CYB.seat: "Organisations based here",
 }
 
 
 @dataclass(slots=True)
 class EntityRow:
-    """A project of a resource: which roles the resource has in it, and whether all of that is only derived."""
+    """A project linked to an entity: the entity's roles in it, and whether all of these links are derived."""
 
     iri: str
     title: str
@@ -73,7 +73,7 @@ class EntityRow:
 
 
 def projects_of(rows: Iterable[Mapping[str, str]]) -> list[EntityRow]:
-    """The rows of page-linked, each project once."""
+    """Merge the rows of page-linked into one row per project."""
     found: dict[str, EntityRow] = {}
     for row in rows:
         project = found.setdefault(
@@ -87,38 +87,38 @@ def projects_of(rows: Iterable[Mapping[str, str]]) -> list[EntityRow]:
 
 
 def with_topics(kind: str, key: str) -> list[str]:
-    """The IRI of a thing; of a theme also those of its topics."""
+    """Return the IRI of an entity and, for a theme, those of its topics."""
     topics = load_gazetteer().entries["theme"].values() if kind == "theme" else ()
     return [thing_iri(kind, key), *(thing_iri("theme", topic.key) for topic in topics if topic.row["parent"] == key)]
 
 
 def list_query(kind: EntityKind) -> str:
-    """The query for all things of a kind."""
+    """Return the query for all entities of a kind."""
     return queries.load_query("page-list").bind({"kind": [kind.iri]})
 
 
 def projects_query(kind: str, key: str) -> str:
-    """The query for the projects of a thing."""
+    """Return the query for the projects of an entity."""
     return queries.load_query("page-linked").bind({"resource": with_topics(kind, key)})
 
 
 def related_query(kind: str, key: str) -> str:
-    """The query for what stands beside a thing in its projects."""
+    """Return the query for the other entities in the projects of an entity."""
     return queries.load_query("page-beside").bind({"resource": with_topics(kind, key)})
 
 
 def themes() -> list[GazetteerEntry]:
-    """The themes, without their topics."""
+    """Return the themes, without their topics."""
     return [entry for entry in load_gazetteer().entries["theme"].values() if not entry.row["parent"]]
 
 
 def page_values(
-    kind: str, iri: str, rows: Iterable[Mapping[str, str]], related_query: Iterable[Mapping[str, str]]
+    kind: str, iri: str, rows: Iterable[Mapping[str, str]], related: Iterable[Mapping[str, str]]
 ) -> dict[str, Any]:
-    """What the page of such a thing shows beside its own statements: the rows are of page-linked and page-beside."""
+    """Return the values of an entity page from the rows of page-linked and page-beside."""
     projects = projects_of(rows)
     groups: dict[str, list[Bar]] = {}
-    for row in related_query:
+    for row in related:
         if row["thing"] != iri:
             groups.setdefault(row["property"], []).append(
                 Bar(shorten_title(row["label"]), row["thing"], int(row["projects"]))
@@ -133,7 +133,7 @@ def page_values(
         "total": len(projects),
         "derived": sum(row.derived for row in projects),
         "roles": {role: sum(role in row.roles for row in projects) for role in _roles(projects)},
-        "beside": [
+        "related": [
             (words, groups[term][:_MAX_RELATED], len(groups[term]))
             for term, words in _RELATED_HEADINGS.items()
             if term in groups

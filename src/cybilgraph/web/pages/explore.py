@@ -1,4 +1,4 @@
-"""Pictures of the whole graph: each drawn from a named query, as SVG, with its rows as a table and as CSV."""
+"""Charts of the whole graph, each drawn from a named query as SVG, with its data as a table and as CSV."""
 
 from __future__ import annotations
 
@@ -13,22 +13,23 @@ from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.vocabulary import BASE, thing_iri
 from cybilgraph.sparql import queries
 from cybilgraph.web.pages import charts, entity_queries
-from cybilgraph.web.pages.query_page import answer_query, csv_response, rows, serving
+from cybilgraph.web.pages.query_page import answer_query, csv_response, read_rows, serving
 from cybilgraph.web.pages.resource import page_path, shorten_title
 from cybilgraph.web.server.warmup import bind_recent_years
 
-blueprint = Blueprint("seeing", __name__)
+blueprint = Blueprint("explore", __name__)
 
 _CSV = BY_NAME["csv"]
 _COUNTRY = f"{BASE}id/country/"
-_NO_THEME = "No theme told"
+_NO_THEME = "No theme given"
 Rows = Sequence[Mapping[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
 class ChartDefinition:
-    """A picture: the query that its rows come from, and what draws them. The columns of its table are
-    pairs of a heading, the column with the words, and the one with the IRI or none.
+    """A chart: the query that returns its rows, and the function that draws them.
+
+    Each column of its table is a heading, the query's column with the text, and the one with the IRI or "".
     """
 
     name: str
@@ -39,29 +40,29 @@ class ChartDefinition:
     columns: tuple[tuple[str, str, str], ...]
 
 
-def world(csv_response: Rows) -> charts.Chart:
-    """The map, of rows of example-projects-per-country."""
+def world(rows: Rows) -> charts.Chart:
+    """Draw the world map from the rows of example-projects-per-country."""
     names = {entry.key: entry.name for entry in load_gazetteer().entries["country"].values()}
-    counts = {row["country"].removeprefix(_COUNTRY): int(row["projects"]) for row in csv_response}
+    counts = {row["country"].removeprefix(_COUNTRY): int(row["projects"]) for row in rows}
     return charts.world_map(counts, names)
 
 
-def _timeline(csv_response: Rows) -> charts.Chart:
+def _timeline(rows: Rows) -> charts.Chart:
     return charts.timeline([
         charts.TimeSpan(
             shorten_title(row["title"] or row["project"]), row["project"], row["start"], row["end"], row["status"]
         )
-        for row in csv_response
+        for row in rows
     ])  # fmt: skip
 
 
-def _matrix(csv_response: Rows) -> charts.Chart:
+def _matrix(rows: Rows) -> charts.Chart:
     themes = ((thing_iri("theme", one.key), one.name) for one in entity_queries.themes())
-    return charts.matrix(csv_response, [*themes, ("", _NO_THEME)])
+    return charts.matrix(rows, [*themes, ("", _NO_THEME)])
 
 
-def _years(csv_response: Rows) -> charts.Chart:
-    return charts.columns([charts.Bar(row["year"], row["year"], int(row["active"])) for row in csv_response])
+def _years(rows: Rows) -> charts.Chart:
+    return charts.columns([charts.Bar(row["year"], row["year"], int(row["active"])) for row in rows])
 
 
 CHARTS = {
@@ -70,8 +71,8 @@ CHARTS = {
         ChartDefinition(
             "map",
             "Projects by country",
-            "The stronger its colour, the more projects name a country. A project for a group or a region does not "
-            "count for the countries in it.",
+            "Darker shading means more projects. A project for a region or a group of countries does not count for "
+            "each of its countries.",
             "example-projects-per-country",
             world,
             (("Country", "name", "country"), ("Projects", "projects", "")),
@@ -79,17 +80,17 @@ CHARTS = {
         ChartDefinition(
             "coverage",
             "Countries and themes",
-            "How many projects each country has in each theme. A cell with – is a gap: no project that is known here. "
-            "A topic counts for its theme; the last column counts projects that tell no theme.",
+            "The number of projects per country and theme. A dash marks a gap: no known projects. Projects on a topic "
+            "count for its theme; the last column counts projects with no theme.",
             "page-coverage",
             _matrix,
             (("Country", "countryName", "country"), ("Theme", "themeName", "theme"), ("Projects", "projects", "")),
         ),
         ChartDefinition(
             "timeline",
-            "Projects in time",
-            "The projects that began last, 150 at most, of those that tell when. An open end reaches the right side; "
-            "a short line has no known end.",
+            "Project timeline",
+            "The 150 most recently started projects with a start date. The bars of ongoing projects with no end date "
+            "extend to the right edge; short, pale bars have no known end date.",
             "page-timeline",
             _timeline,
             (("Project", "title", "project"), ("Status", "status", ""), ("Start", "start", ""), ("End", "end", "")),
@@ -97,30 +98,30 @@ CHARTS = {
         ChartDefinition(
             "network",
             "Funders, implementers and countries",
-            "Who funds what is delivered by whom, and where. Lines are as wide as there are projects. Shown are those "
-            "with most projects, where lines join them; the table has all.",
+            "Who funds and implements projects, and where. Line width shows the number of projects. The chart shows "
+            "those with the most projects; the table lists them all.",
             "page-network",
             charts.network,
             (
                 ("From", "fromName", "from"),
-                ("as", "fromRole", ""),
+                ("From role", "fromRole", ""),
                 ("To", "toName", "to"),
-                ("as", "toRole", ""),
+                ("To role", "toRole", ""),
                 ("Projects", "projects", ""),
             ),
         ),
         ChartDefinition(
             "years",
-            "Projects active in each year",
-            "A project is active from its start to its end; an ongoing one without an end up to the last year. Without "
-            "a start it counts nowhere.",
+            "Active projects per year",
+            "A project counts as active from its start to its end date, or to the last year shown if it is ongoing "
+            "with no end date. Projects with no start date are left out.",
             "example-active-projects-per-year",
             _years,
             (
                 ("Year", "year", ""),
                 ("Active", "active", ""),
                 ("Starting", "starting", ""),
-                ("With an open end", "openEnded", ""),
+                ("Open-ended", "openEnded", ""),
             ),
         ),
     )
@@ -128,25 +129,25 @@ CHARTS = {
 
 
 @blueprint.get("/pictures")
-def overview() -> str:
-    """All pictures."""
-    return render_template("pictures.html", definitions=CHARTS.values())
+def page() -> str:
+    """List all charts."""
+    return render_template("explore.html", charts=CHARTS.values())
 
 
 @blueprint.get("/pictures/<name>")
-def picture(name: str) -> Response | str:
-    """One picture: a page, by suffix .svg the picture alone, by .csv its table."""
+def chart(name: str) -> Response | str:
+    """Show one chart as a page; the suffix .svg returns the image and .csv its data."""
     stem, _, suffix = name.partition(".")
     definition = CHARTS.get(stem)
     if definition is None or suffix not in ("", "svg", "csv"):
-        raise NotFound(f"There is no picture {name!r}")
+        raise NotFound(f"There is no chart {name!r}")
     text = bind_recent_years(queries.load_query(definition.query), serving().release)
     if suffix == "csv":
         return csv_response(text)
-    found = rows(answer_query(text, _CSV))
-    values = {"definition": definition, "picture": definition.draw(found), "path": page_path, "query": text}
+    found = read_rows(answer_query(text, _CSV))
+    values = {"definition": definition, "chart": definition.draw(found), "path": page_path, "query": text}
     if suffix == "svg":
         host = request.host_url.rstrip("/")
         values |= {"path": lambda iri: host + page_path(iri), "host": host}
-        return Response(render_template("picture.svg", **values), content_type="image/svg+xml; charset=utf-8")
-    return render_template("picture.html", rows=found, asked=url_for("sparql.sparql", query=text), **values)
+        return Response(render_template("chart.svg", **values), content_type="image/svg+xml; charset=utf-8")
+    return render_template("chart.html", rows=found, query_url=url_for("sparql.sparql", query=text), **values)

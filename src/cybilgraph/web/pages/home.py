@@ -1,4 +1,4 @@
-"""The start page, and the page about the data."""
+"""The home page and the page about the data."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ blueprint = Blueprint("home", __name__)
 
 
 @blueprint.get("/")
-def home() -> str:
-    """What this is, in numbers and as a map; where to begin."""
+def page() -> str:
+    """Show key figures, a map and links to everything else."""
     [numbers] = named_query_rows("page-numbers")
     definition = explore.CHARTS["map"]
     return render_template(
         "home.html", numbers=numbers, definition=definition,
-        picture=definition.draw(named_query_rows(definition.query)), lists=entity_queries.KINDS.values(),
+        chart=definition.draw(named_query_rows(definition.query)), lists=entity_queries.KINDS.values(),
         examples=queries.example_queries(), path=page_path,
     )  # fmt: skip
 
 
 @blueprint.get("/about")
 def about() -> str:
-    """Where the data come from, what may be done with them, and how they are made."""
+    """Explain where the data come from, how good they are and how they are licensed."""
     return render_template("about.html")

@@ -1,4 +1,4 @@
-"""The ontology, as a reference to read and as data; both are made from its file."""
+"""The ontology, as a reference page and as RDF, both from its file."""
 
 from __future__ import annotations
 
@@ -17,24 +17,28 @@ from cybilgraph.rdf.serialisation import turtle_to_ntriples
 from cybilgraph.web.api.negotiation import SUFFIXES, negotiate
 from cybilgraph.web.pages.resource import page_path, rdf_response
 
-blueprint = Blueprint("terms", __name__)
+blueprint = Blueprint("ontology", __name__)
 
 _TURTLE = BY_NAME["turtle"]
-_KINDS = ((OWL.Class, "Classes"), (OWL.ObjectProperty, "Links"), (OWL.DatatypeProperty, "Values"))
-#: What is told of a term beside its name, definition and example.
+_KINDS = (
+    (OWL.Class, "Classes"),
+    (OWL.ObjectProperty, "Object properties"),
+    (OWL.DatatypeProperty, "Datatype properties"),
+)
+#: Labels of the properties that the page shows for each term.
 _DETAIL_LABELS = {
-    RDFS.subClassOf: "Is a kind of",
-    RDFS.subPropertyOf: "Is a case of",
-    RDFS.domain: "Said of",
-    RDFS.range: "Its values are",
-    SKOS.closeMatch: "Nearly the same as",
+    RDFS.subClassOf: "Subclass of",
+    RDFS.subPropertyOf: "Subproperty of",
+    RDFS.domain: "Domain",
+    RDFS.range: "Range",
+    SKOS.closeMatch: "Close match",
     RDFS.seeAlso: "See also",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class OntologyTerm:
-    """A class or property, as the file tells of it."""
+    """A class or property of the ontology."""
 
     name: str
     label: str
@@ -46,9 +50,9 @@ class OntologyTerm:
 @blueprint.get("/ontology")
 @blueprint.get("/ontology/<version>")
 @blueprint.get("/ontology.<suffix>")
-def ontology(suffix: str = "", version: str = "") -> BaseResponse | str:
-    """The ontology: a page for people, RDF for programs."""
-    end = version.rpartition(".")[2]  # there is one version: the file's own
+def page(suffix: str = "", version: str = "") -> BaseResponse | str:
+    """Show the ontology as a page, or return it as RDF."""
+    end = version.rpartition(".")[2]  # there is only one version, so any version in the path means the same
     fmt = _format(suffix or (end if end in SUFFIXES else ""))
     if fmt is _TURTLE:
         return Response(ONTOLOGY.read_bytes(), content_type=_TURTLE.content_type)
@@ -71,7 +75,7 @@ def _format(suffix: str) -> Format | None:
 
 @cache
 def _read() -> tuple[str, str, str, list[tuple[str, list[OntologyTerm]]]]:
-    """Title, description and version; and the terms, chapter by chapter."""
+    """Return title, description, version, and the terms by chapter."""
     graph = rdflib.Graph().parse(ONTOLOGY, format="turtle")
     about = rdflib.URIRef(f"{BASE}ontology")
     head = [str(graph.value(about, term)) for term in
@@ -84,11 +88,11 @@ def _read() -> tuple[str, str, str, list[tuple[str, list[OntologyTerm]]]]:
 
 
 def _term(graph: rdflib.Graph, node: rdflib.term.Node) -> OntologyTerm:
-    told = [(words, sorted(map(str, graph.objects(node, term)))) for term, words in _DETAIL_LABELS.items()]
+    details = [(label, sorted(map(str, graph.objects(node, term)))) for term, label in _DETAIL_LABELS.items()]
     return OntologyTerm(
         str(node).removeprefix(CYB.iri),
         str(graph.value(node, RDFS.label)),
         str(graph.value(node, SKOS.definition)),
         sorted(map(str, graph.objects(node, SKOS.example))),
-        [(words, values) for words, values in told if values],
+        [(label, values) for label, values in details if values],
     )

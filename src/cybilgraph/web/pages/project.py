@@ -1,4 +1,4 @@
-"""What the page of a project shows."""
+"""The values that the page of a project shows."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from cybilgraph.model.vocabulary import (
 from cybilgraph.web.pages.resource import Resource
 
 _LINK_ORDER = ("Funder", "Implementer", "Partner", "Beneficiary", "Unspecified", "Country", "Region", "Group", "Theme")
-#: So much of a text is told to search engines.
+#: The most characters of a text in the description for search engines.
 _MAX_DESCRIPTION_CHARS = 5_000
-#: Properties that lead from a project to another.
+#: Headings of related projects, by property.
 _RELATIONS = {DCTERMS.isPartOf: "Part of", CYB.follows: "Follows", DCTERMS.relation: "Related to"}
 
 
 @dataclass(slots=True)
 class ProjectLink:
-    """A link of a project, with how we know it: each quote with its line and confidence."""
+    """A link of a project and its evidence: quotes, each with its line and confidence."""
 
     name: str
     iri: str
@@ -41,7 +41,7 @@ class ProjectLink:
 
 
 def page_values(view: Resource) -> dict[str, Any]:
-    """What the page of a project shows, all of it text."""
+    """Return the values of the template of a project page, all of them text."""
     record = view.graph.value(None, rdflib.URIRef(FOAF.primaryTopic), view.node)
     sources = sorted(view.graph.objects(record, rdflib.URIRef(PROV.wasDerivedFrom)), key=str) if record else []
     source = sources[0] if sources else None
@@ -119,12 +119,12 @@ def _grouped(links: list[ProjectLink]) -> list[tuple[str, list[ProjectLink]]]:
 
 
 def _schema_org(view: Resource, links: list[ProjectLink]) -> dict[str, Any]:
-    """The project in the terms of schema.org, for search engines."""
+    """Describe the project in schema.org terms, for search engines."""
 
     def of(role: str, type_: str) -> list[dict[str, str]]:
         return [{"@type": type_, "@id": link.iri, "name": link.name} for link in links if link.role == role]
 
-    told: dict[str, Any] = {
+    description: dict[str, Any] = {
         "@context": "https://schema.org",
         "@type": "ResearchProject",
         "@id": view.iri,
@@ -138,4 +138,4 @@ def _schema_org(view: Resource, links: list[ProjectLink]) -> dict[str, Any]:
         "areaServed": [*of("Country", "Country"), *of("Region", "Place"), *of("Group", "Place")],
         "knowsAbout": [link.name for link in links if link.role == "Theme"],
     }
-    return {key: value for key, value in told.items() if value}
+    return {key: value for key, value in description.items() if value}

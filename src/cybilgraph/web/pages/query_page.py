@@ -1,4 +1,4 @@
-"""The endpoint for people: pages to write a query on, and to read its answer. Programs are served by ``front``."""
+"""The query pages: forms to write and run a query, and its results. ``web.server.asgi`` answers API clients."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ blueprint = Blueprint("sparql", __name__)
 
 NTRIPLES = BY_NAME["ntriples"]
 _MAX_ROWS_SHOWN = 500
-#: A larger answer is not shown: to read it all would take seconds, in which nobody else is answered.
-_BYTES_SHOWN = 5_000_000
+#: Larger results are not shown: parsing them would take seconds and block other pages.
+_MAX_BYTES_SHOWN = 5_000_000
 _JSON, _CSV = BY_NAME["json"], BY_NAME["csv"]
-#: What stands in the editor of who comes with no query.
-_INITIAL_QUERY = """# The titles of projects, with the countries that they are about
+#: The query in the editor at first.
+_INITIAL_QUERY = """# Project titles and their countries
 SELECT ?title ?countryName ?project ?country WHERE {
   ?project a cyb:Project ;
     dcterms:title ?title ;
@@ -49,13 +49,13 @@ LIMIT 100"""
 
 
 def live() -> LiveReleases:
-    """What the application serves now."""
+    """Return the releases that the application serves."""
     found: LiveReleases = current_app.extensions["cybilgraph"]["live"]
     return found
 
 
 def serving() -> OpenRelease:
-    """The release that this request is answered from: the same from its beginning to its end."""
+    """Return the release that answers this request; it stays the same until the request ends."""
     if "serving" not in g:
         g.serving = live().current
     found: OpenRelease = g.serving
@@ -63,30 +63,32 @@ def serving() -> OpenRelease:
 
 
 def release_with_intact(name: str) -> Release:
-    """The release that this request is answered from, where this file of it is what was built. It is read only if
-    somebody has written to it. Raises FileDamaged, ReleaseBusy.
+    """Return the release that answers this request, after verifying one of its files.
+
+    The checksum is computed only if the file has changed since the last time. Raises FileDamaged, ReleaseBusy.
     """
     found = serving().release
-    if name in found.manifest["files"]:  # of a release of an earlier make, it need not be there
+    if name in found.manifest["files"]:  # older versions of the software built releases without some files
         live().integrity.open(found, name).close()
     return found
 
 
 def search_index() -> SearchIndex:
-    """The index of the search, of the same release. Raises FileDamaged, ReleaseBusy."""
+    """Return the search index of the release that answers this request. Raises FileDamaged, ReleaseBusy."""
     release_with_intact(SEARCH)
     return serving().search
 
 
 def caller() -> Caller:
-    """Whose request this is, for work that is shared out fairly, and that stops when they leave."""
+    """Return the client of this request, for fair scheduling and for cancelling work when it disconnects."""
     scope = request.environ.get("asgi.scope")
     return (scope and scope["entry"].caller) or Caller()
 
 
 def pin_release(release: str) -> int:
-    """Answer this request from the release of a number, as it stands in the address; without one, from the
-    current one, and 0 is returned. Raises QuerySyntaxError, ReleaseError, ReleaseGone.
+    """Answer this request from the release whose number is in the URL, and return the number.
+
+    Without one, return 0 and keep the current release. Raises QuerySyntaxError, ReleaseError, ReleaseGone.
     """
     number = protocol.release_number(release)
     if number:
@@ -97,14 +99,14 @@ def pin_release(release: str) -> int:
 
 
 def _open(number: int) -> None:
-    """Answer this request from the release of a number, which stays open until the request ends."""
+    """Answer this request from a release, which stays open until the request ends."""
     close(None)
     g.opened = ExitStack()
     g.serving = g.opened.enter_context(live().opened(number))
 
 
 def close(_: BaseException | None) -> None:
-    """Let go of the release that was opened for this request, if any; for the end of each request."""
+    """Release what ``_open`` opened for this request; Flask calls this at the end of each request."""
     if "opened" in g:
         g.opened.close()
 
@@ -115,20 +117,20 @@ def _add_release_header(response: Response) -> Response:
 
 
 def answer_query(query: str, *formats: Format, of: OpenRelease | None = None) -> Answer:
-    """The answer to a query of our own, from the release of this request or from another."""
+    """Run one of the site's own queries on the release of this request, or on another."""
     found = (of or serving()).answers.find(CacheKey.of(query, formats), caller=caller())
     return found.answer if isinstance(found, CachedAnswer) else found
 
 
 def answer_response(answer: Answer) -> Response:
-    """An answer as a response."""
+    """Return an answer as a response."""
     return Response(answer.content, content_type=answer.format.content_type)
 
 
 @blueprint.route("/sparql", methods=["GET", "POST"])
 @blueprint.get("/api/queries/<name>")
 def sparql(name: str = "") -> Response | str:
-    """The answer to a query as a page; without one, the page to write it on."""
+    """Show the query page, with the result if the request has a query."""
     entry: LogEntry = request.environ["asgi.scope"]["entry"]
     query = named_queries.all_queries().get(named_queries.split_path(request.path)[0]) if name else None
     if query and _parameter_errors(query):
@@ -153,17 +155,17 @@ def sparql(name: str = "") -> Response | str:
 
 
 @blueprint.route("/sparql/use", methods=["GET", "POST"])
-def use() -> str:
-    """How to cite, share and send a query, which is not run: what the page of its answer says, too."""
+def usage() -> str:
+    """Show how to cite, share and call a query without running it."""
     query_request = _parse_request("/sparql")
     if query_request is None:
-        raise QuerySyntaxError("No query was sent", "Send it as query=…")
+        raise QuerySyntaxError("The request has no query", "Send it in the parameter query=…")
     queries.guard(query_request.query, serving().engine.services)
-    return render_template("using-page.html", query=query_request.query, **_usage_values(query_request, None))
+    return render_template("usage-page.html", query=query_request.query, **_usage_values(query_request, None))
 
 
 def _parse_request(path: str) -> QueryRequest | None:
-    """What this request asks, as if it had been sent to ``path``; answers come from its release from now on."""
+    """Parse the query in this request as if it had been sent to ``path``, and switch to the release it names."""
     query_request = protocol.parse_request(sent_request(path))
     if query_request and query_request.release:
         _open(query_request.release)
@@ -171,7 +173,7 @@ def _parse_request(path: str) -> QueryRequest | None:
 
 
 def sent_request(path: str) -> Request:
-    """The request as the SPARQL Protocol sees it, as if sent to ``path``; without its body on pages of no query."""
+    """Return this request for ``web.api.protocol``, as if sent to ``path``. Pages without queries skip its body."""
     if "sent_request" not in g:
         headers = {name.lower(): value for name, value in request.headers.items()}
         is_query = request.path.rstrip("/") in protocol.QUERY_PATHS
@@ -181,28 +183,29 @@ def sent_request(path: str) -> Request:
     return found
 
 
-def set_request(given: Request) -> None:
-    """Let this be what ``sent_request`` returns, if it is for a page of queries; of others, no body is decoded."""
-    is_query = given.path.rstrip("/") in protocol.QUERY_PATHS
-    g.sent_request = given if is_query else replace(given, method="GET", body=b"")
+def set_request(sent: Request) -> None:
+    """Store the request that ``sent_request`` returns; without its body unless the page takes queries."""
+    is_query = sent.path.rstrip("/") in protocol.QUERY_PATHS
+    g.sent_request = sent if is_query else replace(sent, method="GET", body=b"")
 
 
 @blueprint.get("/api/queries")
-def listed() -> Response:
-    """All named queries, for programs."""
+def query_list_json() -> Response:
+    """Return all named queries as JSON."""
     return jsonify(named_queries.listing())
 
 
 @blueprint.get("/queries")
-def overview() -> str:
-    """All named queries, for people."""
-    return render_template("queries.html", queries=named_queries.all_queries().values())
+def query_list() -> str:
+    """List all named queries on a page."""
+    return render_template("query-list.html", queries=named_queries.all_queries().values())
 
 
 @blueprint.get("/queries/<name>")
 def query_page(name: str) -> Response:
-    """A named query, with its title, explanation and parameters, ready to run or change; values in the address
-    are bound to these. By suffix, its text (.rq) and what is told of it, in RDF.
+    """Show a named query with its description and parameters, bound to the values in the URL.
+
+    The suffix .rq returns its text, the suffix of an RDF format its description.
     """
     name, suffix = split_suffix(name, {*SUFFIXES, "rq"})
     query = queries.load_query(name)
@@ -223,24 +226,24 @@ def query_page(name: str) -> Response:
 
 
 def _parameter_values(query: Query) -> dict[str, list[str]]:
-    """The values that were sent for the parameters of a query."""
+    """Return the values that the request has for the parameters of a query."""
     sent = {own.name: named_queries.drop_empty_values(request.args.getlist(own.name)) for own in query.parameters}
     return {name: values for name, values in sent.items() if values}
 
 
 def _parameter_errors(query: Query) -> dict[str, QueryError]:
-    """What is wrong with the value of a parameter, by its name."""
+    """Return the errors in the parameter values of the request, by parameter name."""
     faults = {}
-    given = _parameter_values(query)
-    for name, values in given.items():
+    sent = _parameter_values(query)
+    for name, values in sent.items():
         try:
             named_queries.bind_each(query, {name: values})
         except QueryError as error:
             faults[name] = error
     try:
-        query.check_range({name: values for name, values in given.items() if name not in faults})
+        query.check_range({name: values for name, values in sent.items() if name not in faults})
     except QueryError as error:
-        faults["to" if "to" in given else "from"] = error
+        faults["to" if "to" in sent else "from"] = error
     return faults
 
 
@@ -250,10 +253,12 @@ def _page(
     of: Query | None = None,
     hints: tuple[Hint, ...] | None = None,
     faults: Mapping[str, QueryError] | None = None,
-    **using: object,
+    **usage_values: object,
 ) -> str:
-    """The page with an answer and advice; advice that is empty is that there is none. ``faults`` are of
-    parameters, by name; ``using`` is what is told of how to use the query.
+    """Render the query page.
+
+    Empty ``hints`` show that there are none; None hides them. ``faults`` are errors by parameter name, and
+    ``usage_values`` come from ``_usage_values``.
     """
     return render_template(
         "query.html",
@@ -262,16 +267,16 @@ def _page(
         named=of,
         hints=hints,
         faults=faults or {},
-        given=_parameter_values(of) if of else {},
+        sent_values=_parameter_values(of) if of else {},
         arguments=request.query_string.decode(),
         examples=queries.example_queries(),
         **form_values(of),
-        **using,
+        **usage_values,
     )
 
 
 def form_values(of: Query | None = None) -> dict[str, object]:
-    """What the form of a query needs, beside its text."""
+    """Return the values of the query form besides its text."""
     return {
         "formats": [fmt.name for fmt in (named_queries.formats(of) if of else FORMATS)],
         "tables": [fmt.name for fmt in RESULT_FORMATS],
@@ -280,34 +285,34 @@ def form_values(of: Query | None = None) -> dict[str, object]:
 
 
 def _usage_values(query_request: QueryRequest, of: Query | None) -> dict[str, Any]:
-    """How to cite, share and send a query."""
+    """Return the permalink, citation and code snippets of a query."""
     number = serving().release.number
-    address = query_request.permalink(number)
+    path = query_request.permalink(number)
     return {
-        "permalink": f"{request.host_url.rstrip('/')}{address}" if address else "",
+        "permalink": f"{request.host_url.rstrip('/')}{path}" if path else "",
         "citation": _citation(query_request, of),
-        "programs": snippets.snippets(query_request.query, f"{request.host_url}sparql", number),
+        "snippets": snippets.snippets(query_request.query, f"{request.host_url}sparql", number),
     }
 
 
 def _citation(query_request: QueryRequest, of: Query | None) -> str:
-    """How to cite an answer; empty where it has no address that lasts."""
+    """Return the citation of a result; empty if it has no permalink."""
     manifest = serving().release.manifest
-    address = query_request.permalink(manifest["release"])
-    if not address:
+    path = query_request.permalink(manifest["release"])
+    if not path:
         return ""
-    title = of.title if of else "Answer to a query"
+    title = of.title if of else "Results of a SPARQL query"
     return (
         f"“{title}”. cybilgraph, release {manifest['release']} ({manifest['created'][:10]}). "
-        f"{request.host_url.rstrip('/')}{address} (accessed {datetime.now(UTC).date()})."
+        f"{request.host_url.rstrip('/')}{path} (accessed {datetime.now(UTC).date()})."
     )
 
 
 def _answer_values(answer: Answer) -> dict[str, object]:
-    """What the page shows of an answer: a table, a yes or no, or Turtle; or that it is too large."""
-    if answer.body.size > _BYTES_SHOWN:
-        what = f"The answer has {answer.body.size:,} bytes: too many for a page. Choose a format to download it"
-        return {"text": f"{what}, or add a LIMIT."}
+    """Return what the page shows of an answer: a table, yes or no, Turtle, or a notice that it is too large."""
+    if answer.body.size > _MAX_BYTES_SHOWN:
+        what = f"The result is too large to show on a page ({answer.body.size:,} bytes)"
+        return {"text": f"{what}. Choose a format to download it, or add a LIMIT."}
     if answer.format is not _JSON:
         return {"text": answer.content.decode()}
     result = json.loads(answer.content)
@@ -323,21 +328,21 @@ def _answer_values(answer: Answer) -> dict[str, object]:
 
 
 def _with_link(cell: dict[str, str] | None) -> dict[str, str] | None:
-    """A value with the address that it leads to."""
-    address = page_path(cell["value"]) if cell and cell["type"] == "uri" else ""
-    return cell | {"href": address} if cell and address else cell
+    """Add the link target to a value that has one."""
+    href = page_path(cell["value"]) if cell and cell["type"] == "uri" else ""
+    return cell | {"href": href} if cell and href else cell
 
 
 def named_query_rows(name: str, **values: str) -> list[dict[str, str]]:
-    """The rows of a named SELECT, with parameters bound."""
-    return rows(answer_query(queries.load_query(name).bind({key: [value] for key, value in values.items()}), _CSV))
+    """Return the rows of a named SELECT query with its parameters bound."""
+    return read_rows(answer_query(queries.load_query(name).bind({key: [value] for key, value in values.items()}), _CSV))
 
 
 def csv_response(query: str) -> Response:
-    """The answer to a query of our own, as a table for people to open."""
+    """Return the result of one of the site's own queries as CSV for spreadsheet programs."""
     return table_response(csv.reader(io.StringIO(answer_query(query, _CSV).content.decode())))
 
 
-def rows(answer: Answer) -> list[dict[str, str]]:
-    """The rows of an answer in CSV."""
+def read_rows(answer: Answer) -> list[dict[str, str]]:
+    """Return the rows of an answer in CSV, by column name."""
     return list(csv.DictReader(io.StringIO(answer.content.decode())))

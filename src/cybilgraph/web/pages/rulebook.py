@@ -1,4 +1,4 @@
-"""The page of rules, in the reader's language; and the shapes themselves, for programs."""
+"""The pages of the rules in the reader's language, and the SHACL shapes as RDF."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ blueprint = Blueprint("rules", __name__)
 
 @blueprint.get("/rules")
 @blueprint.get("/rules.<suffix>")
-def rules(suffix: str = "") -> BaseResponse:
-    """Every rule, by promise and severity; for programs, the shapes."""
+def page(suffix: str = "") -> BaseResponse:
+    """List the rules by category and severity, or return the shapes as RDF."""
     if suffix and suffix not in SUFFIXES:
-        raise NotFound(f"There are no rules with the suffix {suffix!r}")
+        raise NotFound(f"The rules are not available with the suffix {suffix!r}")
     if fmt := _negotiate(suffix):
         return _as_data(_shapes(), fmt)
     language = _language()
@@ -34,7 +34,7 @@ def rules(suffix: str = "") -> BaseResponse:
 
 @blueprint.get("/rules/<name>")
 def rule(name: str) -> BaseResponse:
-    """One rule, with its examples; for programs, its shape."""
+    """Show one rule with its examples, or return its shape as RDF."""
     name, suffix = split_suffix(name)
     language = _language()
     found = find_rule(name, language)
@@ -47,20 +47,20 @@ def rule(name: str) -> BaseResponse:
 
 @blueprint.get("/rules/<name>/<file>")
 def example(name: str, file: str) -> BaseResponse:
-    """The file that an example is, byte for byte: what its command checks."""
+    """Return the file of an example, byte for byte."""
     found = catalogue().get(name)
     for sample in (found.good, found.bad) if found else ():
         if sample.file == file:
             return Response(sample.content, content_type=f"text/plain; charset={sample.encoding}")
-    raise NotFound(f"There is no example {file!r} of a rule {name!r}")
+    raise NotFound(f"The rule {name!r} has no example {file!r}")
 
 
 @blueprint.get("/shapes")
 @blueprint.get("/shapes.ttl")
 def shapes() -> BaseResponse:
-    """Where the IRIs of rules lead: people to the page, which keeps their #NAME; programs to Turtle."""
+    """Resolve the IRIs of rules: redirect browsers to the page, which keeps their #NAME, or return Turtle."""
     if request.path == "/shapes" and request.accept_mimetypes.quality(HTML) > request.accept_mimetypes["text/turtle"]:
-        return redirect(url_for("rules.rules"), 303)
+        return redirect(url_for("rules.page"), 303)
     text = "\n".join(path.read_text(encoding="utf-8") for path in shape_files())
     return Response(text, content_type="text/turtle; charset=utf-8")
 
@@ -82,9 +82,9 @@ def _shapes() -> rdflib.Graph:
 
 
 def _language() -> str:
-    asked = request.args.get("lang", "")
-    liked = (tag.partition("-")[0] for tag in request.accept_languages.values())  # fr-CA is French, too
-    return next((language for language in (asked, *liked) if language in LANGUAGES), LANGUAGES[0])
+    requested = request.args.get("lang", "")
+    accepted = (tag.partition("-")[0] for tag in request.accept_languages.values())  # fr-CA selects French
+    return next((language for language in (requested, *accepted) if language in LANGUAGES), LANGUAGES[0])
 
 
 def _page(template: str, language: str, **values: object) -> BaseResponse:

@@ -1,4 +1,4 @@
-"""Suggest an edit: the form, filled with the record of a project; what is sent waits for a curator."""
+"""The form for suggesting an edit to a project's record. Suggestions wait for a curator."""
 
 from __future__ import annotations
 
@@ -31,55 +31,54 @@ from cybilgraph.web.pages.resource import page_path
 from cybilgraph.web.server.quotas import ClientQuotas, client_network
 from cybilgraph.web.suggestions import EditBase, Suggestion, SuggestionQueue
 
-blueprint = Blueprint("suggest", __name__)
+blueprint = Blueprint("suggestions", __name__)
 
-#: What waits is counted by whole sites of IPv6 (RFC 6177): whoever rents one has 65,536 networks.
+#: Pending suggestions are counted per IPv6 site (RFC 6177): one customer may have 65,536 networks.
 _QUOTA_BITS = 48
 
 
 def queue() -> SuggestionQueue | None:
-    """Where the running application keeps suggestions; None where it takes none."""
+    """Return the suggestion queue of the running application; None if it accepts no suggestions."""
     found: SuggestionQueue | None = current_app.extensions["cybilgraph"]["suggestions"]
     return found
 
 
 @blueprint.route("/suggest/<path:key>", methods=["GET", "POST"])
 def page(key: str) -> Response:
-    """The form with the record of a project; by POST, what a button asks for."""
+    """Show the form with a project's record, or respond to one of its buttons (POST)."""
     suggestions = queue()
     if suggestions is None:
-        return make_response(render_template("suggested.html", sent=None, page=_page(key)), HTTPStatus.NOT_FOUND)
+        return make_response(render_template("suggestion-sent.html", sent=None, page=_page(key)), HTTPStatus.NOT_FOUND)
     if request.method == "POST":
         _ensure_same_origin()
     with check_quota().admit(request.remote_addr or ""):
         title, base, name = _base(key)
-        about: dict[str, Any] = {
+        context: dict[str, Any] = {
             "title": title,
             "page": _page(key),
-            "action": url_for("suggest.page", key=key),
+            "action": url_for("suggestions.page", key=key),
             "as_source": base.is_source,
             "base": hashlib.sha256(base.text.encode()).hexdigest(),
         }
         if request.method != "POST":
             submission = Submission(name, base.text.encode(errors="replace"))
-            return render_form(run_checker(submission, FORM_OUTPUTS), {"suggest": about})
+            return render_form(run_checker(submission, FORM_OUTPUTS), {"suggest": context})
         answer = run_checker(upload(is_form=True, base=base.text, name=name), (*FORM_OUTPUTS, EDIT))
         if "send" not in answer.about["fields"]:
-            return respond_to_form(answer, {"suggest": about})
+            return respond_to_form(answer, {"suggest": context})
         try:
-            return _send(
-                suggestions, answer, Suggestion(project=key, title=title, name=name, base=base, text=""), about
-            )
+            edit = Suggestion(project=key, title=title, name=name, base=base, text="")
+            return _send(suggestions, answer, edit, context["page"])
         except SuggestionError as error:
             status = next(status for kind, status in STATUSES if isinstance(error, kind))
-            return render_form(answer, {"suggest": about | {"problem": f"{error.what}. {error.hint}"}}, status)
+            return render_form(answer, {"suggest": context | {"problem": f"{error.what}. {error.hint}"}}, status)
 
 
 def _ensure_same_origin() -> None:
     """Refuse a form that a page of another site sent through a visitor's browser. Raises Forbidden.
 
     Browsers send Sec-Fetch-Site (Fetch Metadata, section 2.4) or, at an address without TLS, Origin (RFC 6454,
-    section 7). A request with neither comes from a program, which no other site steers: it may pass.
+    section 7). A request with neither does not come from a browser, so no other site can have triggered it.
     """
     site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
     if site is not None:
@@ -87,18 +86,18 @@ def _ensure_same_origin() -> None:
     else:
         is_ours = origin is None or origin.partition("://")[2].casefold() == request.host.casefold()
     if not is_ours:
-        raise Forbidden(f"This form was sent from another site. Open it here, and send it from here: {request.url}")
+        raise Forbidden(f"This form was submitted from another site. Open and submit it on this site: {request.url}")
 
 
-def _send(suggestions: SuggestionQueue, answer: CheckAnswer, edit: Suggestion, about: dict[str, Any]) -> Response:
-    """Queue an edit that the checker has found to be one. Raises SuggestionError, TooManyRequests."""
+def _send(suggestions: SuggestionQueue, answer: CheckAnswer, edit: Suggestion, page: str) -> Response:
+    """Queue an edit that the checker has accepted. Raises SuggestionError, TooManyRequests."""
     if problem := answer.parts[EDIT]:
         raise SuggestionError(*json.loads(problem))
     sender = {name: answer.about["fields"].get(name, "") for name in ("comment", "sender", "email")}
-    given = replace(edit, text=answer.parts[TEXT_OUTPUT].decode(), **sender)
+    suggestion = replace(edit, text=answer.parts[TEXT_OUTPUT].decode(), **sender)
     with _send_quota().admit(request.remote_addr or ""):
-        taken = suggestions.send(given, client_network(request.remote_addr or "", _QUOTA_BITS))
-    return make_response(render_template("suggested.html", sent=taken, page=about["page"]), HTTPStatus.ACCEPTED)
+        sent = suggestions.send(suggestion, client_network(request.remote_addr or "", _QUOTA_BITS))
+    return make_response(render_template("suggestion-sent.html", sent=sent, page=page), HTTPStatus.ACCEPTED)
 
 
 def _send_quota() -> ClientQuotas:
@@ -111,15 +110,15 @@ def _page(key: str) -> str:
 
 
 def _base(key: str) -> tuple[str, EditBase, str]:
-    """The title of a project, what an edit of its record begins with, and the name it is read under.
+    """Return the title of a project, the text to edit, and the file name that selects its format.
 
-    That is the file that the record was read from, where the release has kept it and it is a
-    text; else a form that is filled with what the graph says. Raises NotFound.
+    The text is the source file of the record, if the release kept it and it is text, else a form filled in from the
+    graph. Raises NotFound.
     """
     iri = thing_iri("project", key)
     rows = named_query_rows("page-source", project=iri)
     if not rows:
-        raise NotFound(f"There is no record of {iri} in this release")
+        raise NotFound(f"This release has no record of {iri}")
     [row] = rows
     title, file, sha256 = row["title"] or key, row["file"], row["sha256"]
     content = release_with_intact(SOURCES).source(sha256)
@@ -130,5 +129,5 @@ def _base(key: str) -> tuple[str, EditBase, str]:
     answer = run_checker(Submission("record.nt", graph), (f"{FORM_OUTPUT}yaml",))
     form = answer.parts[f"{FORM_OUTPUT}yaml"].decode()
     if not answer.records:
-        raise NotFound(f"The record of {iri} cannot be written as a form")
+        raise NotFound(f"The record of {iri} cannot be converted to a form")
     return title, EditBase(file, sha256, form, is_source=False), "record.yaml"

@@ -1,7 +1,6 @@
-"""The log of a server: one line for each query and each other request, and for what happens to releases.
+"""The access log: one line for each query and each other request, and lines for server events.
 
-Who tells something never waits: lines are written by a thread of their own, and left out while
-nobody takes them.
+Logging never blocks the caller: a separate thread writes the lines, and drops them if the queue is full.
 """
 
 from __future__ import annotations
@@ -35,16 +34,16 @@ from cybilgraph.runtime.scheduler import Caller
 
 _ROOT_LOGGER = logging.getLogger("cybilgraph")
 _SERVER_LOGGER = _ROOT_LOGGER.getChild("serve")
-#: So many lines wait to be written.
+#: The longest queue of unwritten lines.
 _MAX_QUEUED_LINES = 10_000
-#: Characters of what a client sends, and of what is said of it, that a line holds.
+#: The most characters of each part of a line.
 _MAX_CLIENT, _MAX_METHOD, _MAX_PATH, _MAX_QUERY = 64, 20, 500, 2_000
 _MAX_MESSAGE, _MAX_TRACEBACK = 4_000, 20_000
-#: What needs no quotes to be one word of a line.
+#: Text that needs no quotes to be a single word of a line.
 _WORD = re.compile(r"[^\s\"\\]+")
-#: Seconds between two writes, and the lines of one.
+#: Seconds between two writes, and the most lines per write.
 _WRITE_INTERVAL_SECONDS, _LINES_PER_WRITE = 0.05, 500
-#: The first class that an error is of decides; without one of them it is its status.
+#: The first class that matches an error decides the outcome; if none does, the status decides.
 _OUTCOMES: tuple[tuple[type[Exception], str], ...] = (
     (QuerySyntaxError, "syntax"),
     (QueryRefused, "refused"),
@@ -60,7 +59,7 @@ OUTCOMES = ("ok", *(name for _, name in _OUTCOMES), "gone", "failed")
 
 @dataclass(slots=True)
 class LogEntry:
-    """What is told of one request; filled as it goes on. ``query`` is empty where none was asked."""
+    """The log entry of one request, filled in while it is processed; ``query`` is empty for other requests."""
 
     client: str
     method: str
@@ -75,23 +74,23 @@ class LogEntry:
     rows: int | None = None
     cached: bool = False
     release: int = 0
-    #: Not the error itself: it holds on to its frames, and so to the request, until garbage is collected.
+    #: The class only: the error itself would keep its frames, and thus the request, alive until garbage collection.
     error: type[Exception] | None = None
     caller: Caller | None = None
     #: Whether the last part of the response was sent.
     sent: bool = False
 
     def ask(self, query: str, query_hash: str) -> None:
-        """Note the query. Lines may wait to be written, so that only what a line shows of it is kept."""
+        """Record the query, shortened to what a line shows, because lines may wait in the queue."""
         self.query, self.query_hash = query[: _MAX_QUERY + 1], query_hash
 
     def end(self) -> None:
-        """Nothing more comes."""
+        """Record the duration; the request has ended."""
         self.seconds = time.perf_counter() - self.began
 
     @property
     def outcome(self) -> str:
-        """What became of it, by one of OUTCOMES."""
+        """The outcome of the request, one of OUTCOMES."""
         if not self.status or (self.caller and self.caller.gone):
             return "gone"
         if self.status < 400:
@@ -102,54 +101,55 @@ class LogEntry:
 
 
 class AccessLog:
-    """The log, in JSON or as text for people; the text of queries is left out if so wished."""
+    """The log, in JSON or as plain text, with or without the text of queries."""
 
     def __init__(self, form: str, *, queries: bool, handle: int | None = None) -> None:
-        """Lines go to ``handle``, else to standard error."""
+        """Write lines to the file descriptor ``handle``, by default standard error."""
         self._queries = queries
         self.writer = _Writer(sys.stderr.fileno() if handle is None else handle, formatter(form))
         _ROOT_LOGGER.handlers = [self.writer]
         _ROOT_LOGGER.propagate = False
         _SERVER_LOGGER.setLevel(logging.INFO)
 
-    def log_event(self, what: str) -> None:
-        """Something has happened that is of no request."""
-        _SERVER_LOGGER.info(what, extra={"told": {"event": "server", "message": what}})
+    def log_event(self, message: str) -> None:
+        """Log an event that does not belong to a request."""
+        _SERVER_LOGGER.info(message, extra={"fields": {"event": "server", "message": message}})
 
-    def log_process_end(self, log_process_end: ProcessExit) -> None:
-        """A process has ended unasked."""
-        _SERVER_LOGGER.warning(str(log_process_end), extra={"told": process_end_fields(log_process_end)})
+    def log_process_end(self, ended: ProcessExit) -> None:
+        """Log that a process ended unexpectedly."""
+        _SERVER_LOGGER.warning(str(ended), extra={"fields": process_end_fields(ended)})
 
-    def log_request(self, log_request: LogEntry) -> None:
-        """A request has ended. It goes past ``logging``, whose bookkeeping takes as long as a small answer.
+    def log_request(self, entry: LogEntry) -> None:
+        """Log a request that has ended.
 
-        Lines wait while nobody takes them: what a client sent is cut now, and not when its line is written.
+        This bypasses ``logging``, whose overhead is as large as that of a small answer. Client input is shortened
+        here, not when the line is written, because lines may wait in the queue.
         """
-        kept = replace(
-            log_request,
-            client=_bounded(log_request.client, _MAX_CLIENT),
-            method=_bounded(log_request.method, _MAX_METHOD),
-            path=_bounded(log_request.path, _MAX_PATH),
-            query=_bounded(log_request.query, _MAX_QUERY),
+        bounded = replace(
+            entry,
+            client=_bounded(entry.client, _MAX_CLIENT),
+            method=_bounded(entry.method, _MAX_METHOD),
+            path=_bounded(entry.path, _MAX_PATH),
+            query=_bounded(entry.query, _MAX_QUERY),
         )
-        self.writer.put(_RequestRecord(time.time(), kept, self._queries))
+        self.writer.put(_RequestRecord(time.time(), bounded, self._queries))
 
 
 def process_end_fields(ended: ProcessExit) -> dict[str, Any]:
-    """What a line says of a process that has ended unasked."""
-    what = {"process": ended.what, "pid": ended.process, "how": ended.how, "done": ended.done}
-    return {"event": "server", "message": str(ended), **what}
+    """Return the log fields of a process that ended unexpectedly."""
+    details = {"process": ended.what, "pid": ended.process, "how": ended.how, "done": ended.done}
+    return {"event": "server", "message": str(ended), **details}
 
 
 def _bounded(text: str, most: int) -> str:
-    """The text, cut to so many characters; what is no Unicode text, and so no JSON, is escaped."""
+    """Shorten a text, and escape surrogates, which JSON does not allow."""
     cut = text if len(text) <= most else f"{text[: most - 1]}…"
     return cut if cut.isascii() else cut.encode("utf-8", "backslashreplace").decode()
 
 
 @dataclass(frozen=True, slots=True)
 class _RequestRecord:
-    """A request that has ended, as a record of the log: what is told of it is made by the thread that writes."""
+    """The log record of a request; the writer thread computes its fields."""
 
     created: float
     entry: LogEntry
@@ -158,7 +158,7 @@ class _RequestRecord:
 
     @property
     def fields(self) -> dict[str, Any]:
-        """What a line says of it."""
+        """The fields of the line."""
         entry = self.entry
         fields: dict[str, Any] = {
             "event": "query" if entry.query else "request",
@@ -184,12 +184,12 @@ class _RequestRecord:
 
 
 def formatter(form: str) -> _Json | _Text:
-    """What makes lines of this form."""
+    """Return the formatter for "json" or "text"."""
     return _Json() if form == "json" else _Text()
 
 
 def http_server_logging(form: str) -> dict[str, Any]:
-    """Have the HTTP server's own lines, and those of its main process, among the others (logging.config)."""
+    """Return a configuration (logging.config) that formats the HTTP server's own lines like ours."""
     to_error = {"class": "logging.StreamHandler", "stream": "ext://sys.stderr", "formatter": "ours"}
     return {
         "formatters": {"ours": {"()": f"{__name__}.{formatter.__name__}", "form": form}},
@@ -204,7 +204,7 @@ def _timestamp(record: logging.LogRecord | _RequestRecord) -> str:
 def _fields(record: logging.LogRecord | _RequestRecord) -> dict[str, Any]:
     if isinstance(record, _RequestRecord):
         return record.fields
-    if found := record.__dict__.get("told"):
+    if found := record.__dict__.get("fields"):
         return dict(found)
     fields = {"event": "server", "message": _bounded(record.getMessage(), _MAX_MESSAGE)}
     if record.exc_info:
@@ -213,15 +213,17 @@ def _fields(record: logging.LogRecord | _RequestRecord) -> dict[str, Any]:
 
 
 class _Json(logging.Formatter):
-    """A line of JSON."""
+    """Formats a record as a line of JSON."""
 
     def format(self, record: logging.LogRecord | _RequestRecord) -> str:
         return json.dumps({"time": _timestamp(record), "level": record.levelname.lower(), **_fields(record)})
 
 
 class _Text(logging.Formatter):
-    """A line for people, that steers no terminal. What a client sent is one word, in quotes where it needs them; a
-    traceback is indented: neither can pass for a line, or a field, of ours.
+    """Formats a record as a line of plain text that cannot control a terminal.
+
+    Client input is a single word, quoted if necessary, and tracebacks are indented, so that neither can forge a line
+    or a field.
     """
 
     def format(self, record: logging.LogRecord | _RequestRecord) -> str:
@@ -249,9 +251,9 @@ def _word(text: str) -> str:
 
 
 class _Writer(logging.Handler):
-    """Writes lines from a thread of its own. What finds no room is left out, and counted.
+    """Writes lines in a separate thread, and counts those it drops when the queue is full.
 
-    The thread looks for itself, a few times a second: to wake it for each line would hold up who answers.
+    The thread polls the queue several times a second, since waking it for each line would slow down requests.
     """
 
     def __init__(self, handle: int, lines: _Json | _Text) -> None:
@@ -268,7 +270,7 @@ class _Writer(logging.Handler):
         self.put(record)
 
     def put(self, record: logging.LogRecord | _RequestRecord) -> None:
-        """Have a line written of this."""
+        """Enqueue a record, or drop it if the queue is full."""
         if len(self._waiting) < _MAX_QUEUED_LINES:
             self._waiting.append(record)
         else:
@@ -276,14 +278,14 @@ class _Writer(logging.Handler):
 
     def _write(self) -> None:
         while not self._closing.wait(_WRITE_INTERVAL_SECONDS) or self._waiting:
-            some = [self._waiting.popleft() for _ in range(min(len(self._waiting), _LINES_PER_WRITE))]
-            data = "".join(map(self._line, some)).encode("utf-8", "backslashreplace")
-            with suppress(OSError):  # nobody reads any more
+            batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), _LINES_PER_WRITE))]
+            data = "".join(map(self._line, batch)).encode("utf-8", "backslashreplace")
+            with suppress(OSError):  # the reader has closed the pipe
                 while data:
                     data = data[os.write(self._handle, data) :]
 
     def _line(self, record: logging.LogRecord | _RequestRecord) -> str:
-        """A line; nothing of what cannot be told, which is counted: the log goes on."""
+        """Format a record; on failure, return "" and count the line as dropped, so that logging continues."""
         try:
             return f"{self._lines.format(record)}\n"
         except Exception:
@@ -291,7 +293,7 @@ class _Writer(logging.Handler):
             return ""
 
     def close(self) -> None:
-        """Write what waits, unless nobody takes it."""
+        """Write the rest of the queue, waiting at most two seconds."""
         self._closing.set()
         self._thread.join(timeout=2)
         super().close()

@@ -1,7 +1,7 @@
-"""Answers that are kept: a release never changes, so an answer is good as long as its release is.
+"""The cache of answers. A release never changes, so an answer stays valid as long as its release is served.
 
-Each has a strong ETag (RFC 9110, section 8.8.3) that is known before the query runs: who has the
-answer already is told so at no cost.
+The strong ETag of an answer (RFC 9110, section 8.8.3) is known before its query runs, so clients that have the
+answer already get 304 at no cost.
 """
 
 from __future__ import annotations
@@ -29,21 +29,22 @@ from cybilgraph.sparql.pooled import PooledEngine
 from cybilgraph.version import __version__
 from cybilgraph.web.server.render_queue import yield_turn
 
-#: In order of preference; what is shorter than _WORTH bytes is not compressed.
+#: Content codings in order of preference.
 _ENCODERS: dict[str, Callable[[int], Any]] = {
     "zstd": lambda size: zstandard.ZstdCompressor(3).compressobj(size=size),
     "gzip": lambda _: zlib.compressobj(6, zlib.DEFLATED, 16 + zlib.MAX_WBITS),
 }
+#: Shorter answers are not compressed.
 _MIN_COMPRESSED_BYTES = 1_000
-#: What is longer takes milliseconds to compress.
+#: Compressing longer answers takes milliseconds.
 _SLOW_COMPRESSION_BYTES = 50_000
 CODINGS = tuple(_ENCODERS)
-#: A single answer takes no more than this part of what is kept as it is; packed, no more than that part.
+#: An answer may take up at most one eighth of the cache uncompressed, or one quarter compressed.
 _MAX_ANSWER_SHARE, _MAX_COMPRESSED_SHARE = 8, 4
-#: So many questions are known whose answers are not kept.
+#: The number of keys remembered as not cacheable.
 _MAX_UNCACHED_KEYS = 1_000
-#: Bytes of memory that an answer takes beside its content.
-_BOOKKEEPING = 1_000
+#: Bytes of memory that an answer takes in addition to its content.
+_OVERHEAD_BYTES = 1_000
 
 
 def _encoded(body: AnswerBody, coding: str) -> bytes:
@@ -53,7 +54,7 @@ def _encoded(body: AnswerBody, coding: str) -> bytes:
 
 @cache_short(entries=256, longest=1_000)
 def choose_coding(accepted: str) -> str:
-    """The content coding that a client takes (RFC 9110, section 12.5.3), by its header; empty for none."""
+    """Choose the content coding for an Accept-Encoding header (RFC 9110, section 12.5.3); empty means none."""
     preferences = parse_accept_header(accepted)
     quality = {name: preferences.quality(name) for name in _ENCODERS}
     best = max(quality, key=lambda name: quality[name])
@@ -61,9 +62,9 @@ def choose_coding(accepted: str) -> str:
 
 
 class CacheKey(NamedTuple):
-    """What decides the bytes of an answer over one release, and what follows from it.
+    """The inputs that determine the bytes of an answer within a release.
 
-    ``digest`` (BLAKE2b, 20 bytes) stands for the question in caches: a stranger's query may be long.
+    Caches use ``digest`` (BLAKE2b, 20 bytes) as the key, since an untrusted query may be long.
     """
 
     query: str
@@ -74,11 +75,13 @@ class CacheKey(NamedTuple):
 
     @classmethod
     def of(cls, query: str, formats: tuple[Format, ...], graphs: Dataset = QUERY_DATASET) -> CacheKey:
-        """With the one format that the answer will have, however long the list of wishes: who wishes for
-        much and who wishes for little have one answer. Takes time linear in the length of the query.
+        """Return the key of a query, reduced to the one format that the answer will have.
+
+        Clients with different lists of acceptable formats thus share an answer. Takes time linear in the length of
+        the query.
         """
-        gives_graph = queries.returns_graph(query)
-        first = next((fmt for fmt in formats if fmt.carries_graph == gives_graph), None)
+        is_graph = queries.returns_graph(query)
+        first = next((fmt for fmt in formats if fmt.carries_graph == is_graph), None)
         chosen = (first,) if first else formats
         names = "\n".join([*graphs.default, "", *graphs.named, "", *(fmt.name for fmt in chosen)])
         text = f"{names}\0{query}".encode(errors="surrogatepass")
@@ -87,10 +90,10 @@ class CacheKey(NamedTuple):
 
 
 class _CompressedBody(AnswerBody):
-    """The bytes of a large answer, in memory as Zstandard: tables and graphs take a tenth or a twentieth so."""
+    """The body of a large answer, compressed in memory (Zstandard) to a tenth or a twentieth of its size."""
 
     def __init__(self, body: AnswerBody, max_bytes: int) -> None:
-        """Raises OverflowError where they take more than ``max_bytes`` bytes also so."""
+        """Compress a body. Raises OverflowError if it still takes more than ``max_bytes``."""
         super().__init__()
         self.size = body.size
         compressor = zstandard.ZstdCompressor(3).compressobj(size=body.size)
@@ -103,29 +106,33 @@ class _CompressedBody(AnswerBody):
 
     @property
     def in_memory(self) -> int:
-        """Bytes of memory that it takes."""
+        """The size in memory, in bytes."""
         return len(self.compressed)
 
     def blocks(self) -> Iterator[bytes]:
-        """All of it, unpacked, some at a time."""
+        """Decompress the body block by block."""
         yield from zstandard.ZstdDecompressor().read_to_iter(self.compressed)
 
 
 @dataclass(slots=True)
 class CachedAnswer:
-    """An answer that is wholly in memory, in each content coding that was asked for; a large one is packed, and
-    has no ``content``.
+    """An answer in memory, in each content coding that was requested.
+
+    A large answer is compressed; its ``content`` is None.
     """
 
     answer: Answer
     content: bytes | None
     encoded: dict[str, bytes] = field(default_factory=dict)
-    #: Called when it takes more memory than before.
+    #: Called when the answer takes more memory than before.
     on_growth: Callable[[], object] = lambda: None
 
     @classmethod
     def of(cls, answer: Answer, max_bytes: int) -> CachedAnswer | None:
-        """An answer, if it is small enough to be kept in so much room. A large one takes time to pack."""
+        """Return a cached form of an answer for a cache of ``max_bytes``; None if it is too large.
+
+        Compressing a large answer takes time.
+        """
         if not is_large(answer, max_bytes):
             return cls(answer, answer.content)
         try:
@@ -136,7 +143,7 @@ class CachedAnswer:
         return cls(replace(answer, body=body), None, {"zstd": body.compressed})
 
     def encoded_as(self, name: str) -> tuple[bytes | None, str]:
-        """The content, and the coding that it has in truth; None where it has none, and comes in blocks."""
+        """Return the content and its actual coding; the content is None if it has to be streamed in blocks."""
         if not name or self.answer.body.size < _MIN_COMPRESSED_BYTES:
             return self.content, ""
         if name not in self.encoded:
@@ -145,28 +152,28 @@ class CachedAnswer:
         return self.encoded[name], name
 
     def is_ready_in(self, name: str) -> bool:
-        """Whether it takes no time to have it in this coding."""
+        """Whether the answer is available in this coding without delay."""
         return not name or name in self.encoded or self.answer.body.size < _SLOW_COMPRESSION_BYTES
 
     def size(self) -> int:
-        """Bytes of memory, those of all codings and of the bookkeeping included."""
-        return len(self.content or b"") + sum(map(len, self.encoded.values())) + _BOOKKEEPING
+        """Return the size in memory in bytes, including all codings and the overhead."""
+        return len(self.content or b"") + sum(map(len, self.encoded.values())) + _OVERHEAD_BYTES
 
 
 def is_large(answer: Answer, max_bytes: int) -> bool:
-    """Whether an answer is too large to be kept as it is."""
+    """Return whether an answer is too large to be cached uncompressed."""
     return answer.body.size > max(max_bytes // _MAX_ANSWER_SHARE, _MIN_COMPRESSED_BYTES)
 
 
 class AnswerCache:
-    """An engine over one release, and its answers as far as ``max_bytes`` bytes hold them. Safe for several threads."""
+    """An engine for one release with a cache of ``max_bytes`` for its answers. Thread-safe."""
 
     def __init__(self, engine: PooledEngine, release: str, max_bytes: int) -> None:
-        """``release`` tells this release, and how its answers are ordered, from every other."""
+        """Create an empty cache; ``release`` identifies the release and the order of its rows."""
         self.engine = engine
         self._tag = f"{__version__}/{release}".encode()
         self._max_bytes = max_bytes
-        # By the digests of questions.
+        # By CacheKey.digest.
         self._answers: LRUCache[bytes, CachedAnswer] = LRUCache(max(max_bytes, 1), getsizeof=CachedAnswer.size)
         self._uncached: LRUCache[bytes, bool] = LRUCache(_MAX_UNCACHED_KEYS)
         self._lock = threading.Lock()
@@ -174,16 +181,17 @@ class AnswerCache:
         self.hits = self.misses = 0
 
     def etag(self, key: CacheKey) -> str:
-        """The ETag of the answer without its coding; empty where the same question may have another
-        answer tomorrow, or where no answer is given now.
+        """Return the ETag of an answer without its coding.
+
+        It is empty if the answer depends on the time of the request, or if the engine refuses queries now.
         """
         if self.engine.refusal_reason or key.is_volatile:
             return ""
         return hashlib.blake2b(self._tag + b"\0" + key.digest, digest_size=12).hexdigest()
 
     def get(self, key: CacheKey) -> CachedAnswer | None:
-        """The answer, if it is kept. What was made of a store that is doubted may be wrong."""
-        if self.engine.refusal_reason:
+        """Return the answer if it is cached; else None."""
+        if self.engine.refusal_reason:  # answers from a damaged store may be wrong
             return None
         with self._lock:
             cached = self._answers.get(key.digest)
@@ -192,12 +200,12 @@ class AnswerCache:
         return cached
 
     def contains(self, key: CacheKey) -> bool:
-        """Whether the answer is kept; nobody has asked for it by that."""
+        """Return whether the answer is cached, without counting as a use of it."""
         with self._lock:
             return key.digest in self._answers
 
     def find(self, key: CacheKey, timeout: float | None = None, caller: Caller | None = None) -> CachedAnswer | Answer:
-        """The answer; kept, unless it is large or is of this moment only. Raises QueryError."""
+        """Return the answer, and cache it unless it is too large or volatile. Raises QueryError."""
         if cached := self.get(key):
             return cached
         self.misses += 1
@@ -207,7 +215,7 @@ class AnswerCache:
         return self._keep(key, answer)
 
     def find_fast(self, key: CacheKey) -> CachedAnswer | Answer | None:
-        """The answer, if the engine has it in a moment; for an event loop."""
+        """Return the answer if the engine's fast path has it, else None; safe to call on the event loop."""
         answer = self.engine.answer_fast(key.query, key.formats, graphs=key.graphs)
         if not answer:
             return None
@@ -217,8 +225,10 @@ class AnswerCache:
     async def find_async(
         self, key: CacheKey, timeout: float, caller: Caller, threads: Executor
     ) -> CachedAnswer | Answer:
-        """As ``find``, on an event loop. What is being answered already is not asked again: it is waited for,
-        unless the answer will not be kept.
+        """Do the same as ``find`` on the event loop; ``timeout`` is in seconds.
+
+        If the same query is already running, wait for its answer instead of running it again, unless the answer
+        will not be cached.
         """
         if (running := self._running.get(key.digest)) and key.digest not in self._uncached:
             began = time.monotonic()
@@ -241,7 +251,7 @@ class AnswerCache:
             settle(own_future)
 
     def _keep(self, key: CacheKey, answer: Answer) -> CachedAnswer | Answer:
-        """The answer; kept, unless it is too large or is of this moment only."""
+        """Cache an answer unless it is too large or volatile, and return it."""
         cached, digest = CachedAnswer.of(answer, self._max_bytes), key.digest
         with self._lock:
             if cached and cached.size() <= self._max_bytes and not key.is_volatile:
@@ -252,17 +262,17 @@ class AnswerCache:
         return cached or answer
 
     def _recount(self, digest: bytes) -> None:
-        """Count the bytes of an answer again, and forget it where there is no room for it any more."""
+        """Update the size of an answer, and drop it if it no longer fits."""
         with self._lock:
             if (cached := self._answers.pop(digest, None)) and cached.size() <= self._max_bytes:
                 self._answers[digest] = cached
 
     def clear(self) -> None:
-        """Keep nothing of what was answered until now."""
+        """Drop all cached answers."""
         with self._lock:
             self._answers.clear()
 
     @property
     def size(self) -> int:
-        """Bytes of what is kept."""
+        """The size of the cached answers in bytes."""
         return int(self._answers.currsize)

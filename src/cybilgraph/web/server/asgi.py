@@ -1,8 +1,7 @@
-"""The ASGI application: what must not wait is answered here, pages go on to Flask in threads.
+"""The ASGI application: answers API requests itself, and passes pages on to Flask in threads.
 
-Bodies are read here, with limits on size and time, so that a slow sender costs no thread; a client
-that goes away has its query stopped; one that asks much waits in a queue of its own. A client has its place until
-its answer is sent.
+It reads request bodies with limits on size and time, so that a slow sender occupies no thread, and cancels the query
+of a client that disconnects. Each client has its own queue; a request keeps its slot until its response is sent.
 """
 
 from __future__ import annotations
@@ -48,36 +47,37 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Read = TypeVar("Read")
 
-#: Threads for queries, and for pages: they mostly wait.
+#: Threads for queries and for pages, which mostly wait.
 _QUERY_THREADS, _PAGE_THREADS = 96, 96
 #: Threads that read files, a block at a time.
 _FILE_THREADS = 4
-#: So many seconds a request waits for others of its client.
+#: The longest time that a request waits for others of its client.
 _QUEUE_TIMEOUT_SECONDS = 5.0
-#: Bytes of the form for a suggestion, whose record may have readers.inputs.MAX_PAGE_BYTES; and of what no route reads.
+#: The largest body of the suggestion form, whose record may have readers.inputs.MAX_PAGE_BYTES, and of other routes.
 _MAX_SUGGESTION_BYTES, _MAX_UNREAD_BYTES = 1_000_000, 10_000
-#: Characters of a header, as most servers and proxies bound them; fewer of those whose parts are all compared.
-_HEADER_CHARACTERS = 8_000
-_LONGEST = {"accept": 2_000, "accept-encoding": 1_000, "accept-language": 1_000}
-#: Characters of a header's name, and headers, that an error names.
-_SHOWN = 50
-#: The bodies of all requests together have no more bytes than this, and those of one client no more than that.
-_MAX_TOTAL_BODY_BYTES, _CLIENT_BODY_BYTES = 256_000_000, 32_000_000
-#: A response is sent in blocks of so many bytes: what waits in the HTTP server is little, however large it is.
-_BLOCK = 1 << 16
-#: A body that is too large, but not larger than this, is taken in before it is refused: a client that
-#: is still sending would else find its connection broken, and not the answer that says why.
+#: The longest header in characters, as in most servers and proxies; less for headers whose parts are all compared.
+_MAX_HEADER_CHARS = 8_000
+_HEADER_LIMITS = {"accept": 2_000, "accept-encoding": 1_000, "accept-language": 1_000}
+#: The most characters of a header name, and the most headers, in an error message.
+_MAX_SHOWN = 50
+#: The limits for the bodies of all requests in progress, in total and per client.
+_MAX_TOTAL_BODY_BYTES, _MAX_CLIENT_BODY_BYTES = 256_000_000, 32_000_000
+#: Responses are sent in blocks of this size, so that little of a large one is buffered in the HTTP server.
+_BLOCK_BYTES = 1 << 16
+#: A larger body than allowed is read up to this size before it is rejected: otherwise a client that is still sending
+#: would see a broken connection instead of the error.
 _MAX_DRAINED_BYTES = 16_000_000
-#: A client is looked after when its query takes longer than this.
+#: Watch for disconnection of a client if its request takes longer than this.
 _DISCONNECT_WATCH_SECONDS = 0.1
-#: A name or address of a host, and its port (RFC 3986, section 3.2, without escapes); names in DNS have 253 characters.
+#: A host name or address with an optional port (RFC 3986, section 3.2, without escapes); DNS names have at most 253
+#: characters.
 _HOST = re.compile(r"(?=.{0,260}\Z)(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])?(?::[0-9]{1,5})?")
 _BEYOND_ASCII = re.compile(rb"[\x80-\xff]++")
-#: So many kinds of refusals are kept.
+#: The number of cached error responses.
 _MAX_CACHED_REFUSALS = 64
 _METHODS = ("GET", "HEAD", "POST", "OPTIONS")
 _NAMED_QUERY_METHODS = ("GET", "HEAD", "OPTIONS")
-#: What each response has, also one that is no page, so that no browser takes it for one, frames it or runs it.
+#: Headers of every response, pages or not, so that no browser frames it, runs it or misinterprets its type.
 SECURITY_HEADERS = {
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
     # Not "no-referrer": with that, browsers send "Origin: null" with our own forms (Fetch, section 3.2).
@@ -100,7 +100,7 @@ _PREFLIGHT_HEADERS = {
 
 
 class Application:
-    """The application over what is ``live``; ``pages`` are Flask's, bodies have at most ``max_bytes`` bytes."""
+    """The application that serves ``live``; Flask renders ``pages``, and bodies may have up to ``max_bytes``."""
 
     def __init__(self, live: LiveReleases, pages: Flask, max_bytes: int, settings: Settings) -> None:
         self._live = live
@@ -108,37 +108,39 @@ class Application:
         self._public = urlsplit(settings.public_url)
         self._flask = pages
         self._max_bytes = max_bytes
-        wsgi: Any = RenderQueue(pages.wsgi_app)  # two names for the same types
+        wsgi: Any = RenderQueue(pages.wsgi_app)  # the two libraries name the same types differently
         self._pages: Any = WSGIMiddleware(wsgi, workers=_PAGE_THREADS)
         self._files = ThreadPoolExecutor(_FILE_THREADS, thread_name_prefix="file")
         self._threads = ThreadPoolExecutor(_QUERY_THREADS, thread_name_prefix="query")
-        # Python computes in one thread at a time: each more that reads long texts would hold up the event loop.
+        # Python runs one thread at a time: any more threads that parse long texts would delay the event loop.
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="reader")
         self._clients: dict[str, _ClientQueue] = {}
         self._loop = _FairLoop()
         self._refusals: LRUCache[tuple[object, ...], Reply] = LRUCache(_MAX_CACHED_REFUSALS)
         self._bodies: Counter[str] = Counter()
-        self._in_work = 0
+        self._in_progress = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request (ASGI 3.0)."""
+        """Handle one connection scope (ASGI 3.0)."""
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         elif scope["type"] == "http":
-            self._in_work += 1
+            self._in_progress += 1
             try:
                 await self._http(scope, receive, _in_blocks(send))
             finally:
-                self._in_work -= 1
+                self._in_progress -= 1
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
-        """The loop may end when this returns: a thread that still has to tell it something, if only
-        that all is sent, would then wait for ever, and the process for that thread.
+        """Handle startup and shutdown.
+
+        The event loop may end when this returns. A thread that still needs the loop, if only to report that its
+        response is sent, would then wait forever, and the process for that thread; so wait for all requests.
         """
         with suppress(KeyError):
             while (message := await receive())["type"] != "lifespan.shutdown":
                 await send({"type": f"{message['type']}.complete"})
-            while self._in_work:
+            while self._in_progress:
                 await asyncio.sleep(0.01)
             self._flask.extensions["cybilgraph"]["changes"].close()
             await send({"type": "lifespan.shutdown.complete"})
@@ -152,16 +154,18 @@ class Application:
         max_bytes = min(_max_body_bytes(path), self._max_bytes)
         request = Request(scope["method"], scope["query_string"].decode(), headers)
         try:
-            if too_long := [name for name in headers if len(headers[name]) > _LONGEST.get(name, _HEADER_CHARACTERS)]:
+            if too_long := [
+                name for name in headers if len(headers[name]) > _HEADER_LIMITS.get(name, _MAX_HEADER_CHARS)
+            ]:
                 for name in too_long:
                     headers[name] = ""
-                what = ", ".join(name[:_SHOWN].title() for name in too_long[:_SHOWN])
-                raise RequestHeaderFieldsTooLarge(f"Headers are too long: {what}")
+                what = ", ".join(name[:_MAX_SHOWN].title() for name in too_long[:_MAX_SHOWN])
+                raise RequestHeaderFieldsTooLarge(f"These headers are too long: {what}")
             if not _HOST.fullmatch(headers.get("host", "")):
                 headers["host"] = scope["server"][0] if scope.get("server") else "localhost"
-                raise BadRequest("The header Host is no name or address of one host")
+                raise BadRequest("The header Host is not the name or address of a host")
             if self._public.netloc:
-                _at_public_address(scope, headers, self._public)
+                _set_public_url(scope, headers, self._public)
             entry: LogEntry = scope["entry"]
             caller = entry.caller = Caller(entry.client)
             async with self._body(headers, receive, max_bytes, caller) as body:
@@ -182,31 +186,31 @@ class Application:
             await _respond(send, await self._error_reply(scope["path"], request, error), request.method)
 
     async def _error_reply(self, path: str, request: Request, error: CybilgraphError | HTTPException) -> Reply:
-        """An error as a reply. That a client asks too much is told in a flood, and made once for all programs."""
+        """Return the reply to an error. Replies to clients over their limit are cached, to withstand floods."""
         refusal_key = None
         no_form = request.method != "POST" or request.headers.get("content-type") == protocol.QUERY_TYPE
         if isinstance(error, TooManyRequests) and no_form and request.is_short:
-            given = dict(reversed(parse_qsl(request.arguments, keep_blank_values=True))).get("format")
-            refusal_key = (path, request.headers.get("accept"), given, str(error), error.retry_after)
+            name = dict(reversed(parse_qsl(request.arguments, keep_blank_values=True))).get("format")
+            refusal_key = (path, request.headers.get("accept"), name, str(error), error.retry_after)
             if known := self._refusals.get(refusal_key):
                 return known
         reader = None if request.is_short else self._reader
         loop = asyncio.get_running_loop()
         reply = await loop.run_in_executor(reader, problems.error_reply, self._flask, path, request, error)
-        if refusal_key and "html" not in reply.headers["content-type"]:  # a page has the query on it
+        if refusal_key and "html" not in reply.headers["content-type"]:  # a page contains the query
             self._refusals[refusal_key] = reply
         return reply
 
     async def _file(self, entry: LogEntry, request: Request, send: Send) -> None:
-        """A file of a release: a slow client costs no thread. Raises CybilgraphError, HTTPException."""
+        """Send a release file; a slow client occupies no thread. Raises CybilgraphError, HTTPException."""
         loop = asyncio.get_running_loop()
-        # Not in the threads for blocks: the checksums of an earlier release may have to be verified first.
+        # Not in the file threads: the checksums of an earlier release may have to be verified first.
         reply = await loop.run_in_executor(self._threads, downloads.file_reply, self._live, request)
         entry.release = int(reply.headers.get("cybilgraph-release", 0))
         await self._respond(send, reply, request.method, entry.caller)
 
     async def _query(self, entry: LogEntry, request: Request, scheme: str, receive: Receive, send: Send) -> None:
-        """The reply to a query of a program. Raises CybilgraphError, HTTPException."""
+        """Answer a query of an API client. Raises CybilgraphError, HTTPException."""
         methods = _METHODS if request.path == "/sparql" else _NAMED_QUERY_METHODS
         if request.method == "OPTIONS":
             allowed = ", ".join(methods)
@@ -233,7 +237,7 @@ class Application:
         found = None
         if query_request.release in (0, current.release.number):
             found = self._quick(entry, query_request, request, current)
-            if found and not found.blocks and len(found.content) <= _BLOCK:
+            if found and not found.blocks and len(found.content) <= _BLOCK_BYTES:
                 await _respond(send, found, request.method)
                 return
         with _leave_on_disconnect(receive, entry):
@@ -246,17 +250,17 @@ class Application:
     def _quick(
         self, entry: LogEntry, query_request: QueryRequest, request: Request, serving: OpenRelease
     ) -> Reply | None:
-        """The reply, if it costs nothing."""
+        """Return the reply if it is cached or the client already has it; else None."""
         entry.release = serving.release.number
         etag = serving.answers.etag(query_request.cache_key)
         found = protocol.cached_reply(query_request, request, serving.answers, etag)
         entry.cached = found is not None
-        return found and _of(entry, query_request, serving, found)
+        return found and _with_release(entry, query_request, serving, found)
 
     async def _answer(
         self, entry: LogEntry, query_request: QueryRequest, request: Request, serving: OpenRelease, until: float
     ) -> Reply:
-        """The reply, however long it takes. Raises CybilgraphError."""
+        """Return the reply, running the query if necessary. Raises CybilgraphError."""
         if found := self._quick(entry, query_request, request, serving):
             return found
         assert entry.caller
@@ -274,11 +278,11 @@ class Application:
             found = await protocol.run_query(
                 query_request, request, serving.answers, etag, seconds_left, entry.caller, self._threads
             )
-        return _of(entry, query_request, serving, found)
+        return _with_release(entry, query_request, serving, found)
 
     @asynccontextmanager
     async def _opened(self, number: int) -> AsyncIterator[OpenRelease]:
-        """The release of a number, open until the block ends. Raises ReleaseError."""
+        """Open the release of a number for the duration of a block. Raises ReleaseError."""
         if number in (0, self._live.current.release.number):
             yield self._live.current
             return
@@ -290,9 +294,9 @@ class Application:
             opened.__exit__(None, None, None)
 
     async def _respond(self, send: Send, reply: Reply, method: str, caller: Caller | None) -> None:
-        """Send a reply that may be large, while its client has a place and is there; its file is closed afterwards.
+        """Send a reply that may be large, while its client is connected and has a slot; close its file afterwards.
 
-        Raises ServiceUnavailable where too much is held for answers that are not sent yet.
+        Raises ServiceUnavailable if there are too many unsent answers.
         """
         assert caller
         body = reply.answer.body if reply.answer else None
@@ -300,7 +304,7 @@ class Application:
         try:
             self._live.budget.take(caller.name, size)
         except OSError as error:
-            raise ServiceUnavailable(f"There is no room for the answer: {error.strerror}", retry_after=5) from None
+            raise ServiceUnavailable(f"The answer cannot be stored: {error.strerror}", retry_after=5) from None
         try:
             await _respond(send, reply, method, self._files, caller)
         finally:
@@ -309,7 +313,7 @@ class Application:
                 body.close()
 
     async def _aside(self, caller: Caller, read: Callable[[Request], Read], request: Request) -> Read:
-        """What is read of a request; in a thread, as work of its client, where the request is long."""
+        """Parse a request with ``read``; a long one in a thread, as work of its client."""
         if request.is_short:
             return read(request)
         async with self._turn(caller, _QUEUE_TIMEOUT_SECONDS):
@@ -317,20 +321,23 @@ class Application:
 
     @asynccontextmanager
     async def _turn(self, caller: Caller, seconds: float) -> AsyncIterator[None]:
-        """A block of work of one client. Raises TooManyRequests, also where its turn did not come in time."""
+        """Run a block as work of one client.
+
+        Raises TooManyRequests if the client has too many requests, or if its turn does not come in time.
+        """
         client = self._clients.setdefault(caller.name, _ClientQueue(self._settings.at_once))
         if client.count >= self._settings.at_once + self._settings.waiting:
-            raise TooManyRequests(f"{client.count} of your requests are in work or wait already", retry_after=1)
+            raise TooManyRequests(f"{client.count} of your requests are already in progress or waiting", retry_after=1)
         client.count += 1
         try:
-            if client.places.locked():
+            if client.slots.locked():
                 await client.wait(caller, min(seconds, _QUEUE_TIMEOUT_SECONDS))
             else:
-                await client.places.acquire()
+                await client.slots.acquire()
             try:
                 yield
             finally:
-                client.places.release()
+                client.slots.release()
         finally:
             client.count -= 1
             if not client.count:
@@ -340,7 +347,10 @@ class Application:
     async def _body(
         self, headers: dict[str, str], receive: Receive, max_bytes: int, caller: Caller
     ) -> AsyncIterator[bytes]:
-        """The body of a request. Raises RequestEntityTooLarge, RequestTimeout, TooManyRequests, ServiceUnavailable."""
+        """Read the body of a request.
+
+        Raises BadRequest, RequestEntityTooLarge, RequestTimeout, TooManyRequests, ServiceUnavailable.
+        """
         length = headers.get("content-length", "")
         if length.isdigit() and int(length) > max(max_bytes, _MAX_DRAINED_BYTES):
             raise RequestEntityTooLarge(f"The request is larger than {max_bytes:,} bytes")
@@ -351,22 +361,22 @@ class Application:
         try:
             while True:
                 if not length and "transfer-encoding" not in headers:
-                    break  # there is none (RFC 9112, section 6.3)
+                    break  # no body (RFC 9112, section 6.3)
                 try:
                     message = await asyncio.wait_for(receive(), until - time.monotonic())
                 except TimeoutError:
-                    raise RequestTimeout(f"The body did not come within {seconds:g} seconds") from None
+                    raise RequestTimeout(f"The body did not arrive within {seconds:g} seconds") from None
                 if message["type"] == "http.disconnect":
-                    raise BadRequest("The body breaks off, or its chunks are not in good form")
+                    raise BadRequest("The body is incomplete, or its chunked encoding is malformed")
                 part = message.get("body", b"")
                 received += len(part)
                 if received <= max_bytes:
                     body += part
                     self._bodies[caller.name] += len(part)
-                if self._bodies[caller.name] > _CLIENT_BODY_BYTES:
-                    raise TooManyRequests("Your requests send too much at once", retry_after=5)
+                if self._bodies[caller.name] > _MAX_CLIENT_BODY_BYTES:
+                    raise TooManyRequests("Your concurrent requests send too much data", retry_after=5)
                 if self._bodies.total() > _MAX_TOTAL_BODY_BYTES:
-                    raise ServiceUnavailable("Too much is being sent at this moment", retry_after=5)
+                    raise ServiceUnavailable("The server is receiving too much data at the moment", retry_after=5)
                 if not message.get("more_body") or received > _MAX_DRAINED_BYTES:
                     break
             if received > max_bytes:
@@ -379,7 +389,7 @@ class Application:
 
 
 def _headers(scope: Scope) -> dict[str, str]:
-    """By name; one that comes in several lines is one list (RFC 9110, section 5.3)."""
+    """Return the headers by name; repeated lines form one list (RFC 9110, section 5.3)."""
     lines: dict[str, list[str]] = {}
     for name, value in scope["headers"]:
         lines.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
@@ -387,7 +397,7 @@ def _headers(scope: Scope) -> dict[str, str]:
 
 
 def _max_body_bytes(path: str) -> int:
-    """The bytes that the body of a request may have, by what is done with it there."""
+    """Return the maximum size of a request body by path, in bytes."""
     if path in protocol.QUERY_PATHS:
         return protocol.MAX_BODY_BYTES
     if path in ("/check", "/api/check"):
@@ -399,15 +409,15 @@ def _percent_encoded(part: re.Match[bytes]) -> bytes:
     return b"".join(map(b"%%%02X".__mod__, part[0]))
 
 
-def _at_public_address(scope: Scope, headers: dict[str, str], public: SplitResult) -> None:
-    """Make a request one to the public address, so that no link can begin with a host that a client made up."""
+def _set_public_url(scope: Scope, headers: dict[str, str], public: SplitResult) -> None:
+    """Replace scheme and host of a request by those of the public URL, so that no client can forge links."""
     scope["scheme"], headers["host"] = public.scheme, public.netloc
     others = [(name, value) for name, value in scope["headers"] if name != b"host"]
     scope["headers"] = [*others, (b"host", public.netloc.encode())]
 
 
 class _FairLoop:
-    """The event loop, for work that does not give it away: one piece after another, clients taking turns."""
+    """Turns for work that blocks the event loop: one task at a time, fair between clients."""
 
     def __init__(self) -> None:
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
@@ -422,12 +432,12 @@ class _FairLoop:
         await called
 
     def _next(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Call the next one; who comes meanwhile is heard before the one after that."""
+        """Start the next task; tasks that arrive meanwhile are queued before the one after it is chosen."""
         client = next(iter(self._waiting))
         queue = self._waiting.pop(client)
         settle(queue.popleft())
         if queue:
-            self._waiting[client] = queue  # behind all others
+            self._waiting[client] = queue  # now the last client in the order
         if self._waiting:
             loop.call_soon(self._next, loop)
 
@@ -437,16 +447,16 @@ class _ClientQueue:
 
     def __init__(self, at_once: int) -> None:
         self.count = 0
-        self.places = asyncio.Semaphore(at_once)
+        self.slots = asyncio.Semaphore(at_once)
 
     async def wait(self, caller: Caller, seconds: float) -> None:
-        """Wait for a place. Raises TooManyRequests where none comes in time, or the caller leaves."""
+        """Wait for a slot. Raises TooManyRequests if none is free in time, or if the client disconnects."""
         try:
             async with asyncio.timeout(seconds) as timer:
                 caller.set_cancel(lambda: timer.reschedule(0))
-                await self.places.acquire()
+                await self.slots.acquire()
         except TimeoutError:
-            what = f"{self.count} of your requests are in work or wait: the turn of this one did not come in time"
+            what = f"{self.count} of your requests are in progress or waiting, and this one waited too long"
             raise TooManyRequests(what, retry_after=5) from None
         finally:
             caller.set_cancel(None)
@@ -454,7 +464,7 @@ class _ClientQueue:
 
 @contextmanager
 def _leave_on_disconnect(receive: Receive, entry: LogEntry) -> Iterator[None]:
-    """A block of work for a client: if the client goes away before all is sent, the caller leaves."""
+    """Mark the client as gone if it disconnects during a block before its response is sent."""
     loop = asyncio.get_running_loop()
     watching: list[asyncio.Task[None]] = []
 
@@ -473,21 +483,21 @@ def _leave_on_disconnect(receive: Receive, entry: LogEntry) -> Iterator[None]:
             task.cancel()
 
 
-def _of(entry: LogEntry, query_request: QueryRequest, serving: OpenRelease, found: Reply) -> Reply:
-    """The reply with the headers that name its release; what it is goes into the log."""
+def _with_release(entry: LogEntry, query_request: QueryRequest, serving: OpenRelease, found: Reply) -> Reply:
+    """Add the headers with the release and permalink to a reply, and log its format and rows."""
     if found.answer:
         entry.format, entry.rows = found.answer.format.name, found.answer.rows
     return replace(found, headers=found.headers | protocol.permalink_headers(query_request, serving.release.number))
 
 
 def _in_blocks(send: Send) -> Send:
-    """As ``send``, which returns once the HTTP server has taken all but a few blocks of the body."""
+    """Split bodies into blocks, so that ``send`` returns only when the HTTP server has accepted all but a few."""
 
     async def in_blocks(message: MutableMapping[str, Any]) -> None:
         body = message.get("body", b"")
-        if len(body) > _BLOCK:
-            for start in range(0, len(body), _BLOCK):
-                part = bytes(body[start : start + _BLOCK])
+        if len(body) > _BLOCK_BYTES:
+            for start in range(0, len(body), _BLOCK_BYTES):
+                part = bytes(body[start : start + _BLOCK_BYTES])
                 await send({"type": "http.response.body", "body": part, "more_body": True})
             message = {**message, "body": b""}
             if message.get("more_body"):
@@ -512,7 +522,7 @@ async def _respond(
 
 
 def _replay_body(body: bytes) -> Receive:
-    """A body that was read already, to be read again."""
+    """Return a ``receive`` that delivers a body that was already read."""
     message = {"type": "http.request", "body": body, "more_body": False}
 
     async def again() -> MutableMapping[str, Any]:
@@ -522,6 +532,6 @@ def _replay_body(body: bytes) -> Receive:
 
 
 def _with_length(scope: Scope, body: bytes) -> Scope:
-    """The scope with the true length of the body, also where it came in chunks."""
+    """Return the scope with the actual length of the body, even if it was sent in chunks."""
     kept = [(name, value) for name, value in scope["headers"] if name not in (b"content-length", b"transfer-encoding")]
     return {**scope, "headers": [*kept, (b"content-length", str(len(body)).encode())] if body else kept}

@@ -1,12 +1,12 @@
-"""Bounds the connections of each client and of all, and closes those whose client reads too slowly.
+"""Limits on connections, per client and in total. Connections of clients that read too slowly are closed.
 
-The HTTP server accepts connections by itself and reports none of them, so a thread finds them among the open files of
-this process (proc(5)), with what the kernel knows about each (tcp(7), TCP_INFO). It looks many times a second, and the
-HTTP server accepts twice as many connections as may stay: a flood of them meets this thread before it fills the server.
-On systems other than Linux no connection is closed.
+The HTTP server does not report its connections, so a thread finds them among the open files of this process (proc(5)),
+with the kernel's data about each (tcp(7), TCP_INFO). It scans several times a second. The HTTP server accepts twice as
+many connections as the limit allows, so that this thread can handle a flood before the server is full. On systems
+other than Linux, no connection is closed.
 
-The calls go to the C library with the interpreter lock held. Python's own functions release it, and where other threads
-compute, each of thousands of calls would wait for it anew.
+The C library is called with the interpreter lock held. Python's own functions release it, and with busy threads each of
+thousands of calls would have to wait for it again.
 """
 
 from __future__ import annotations
@@ -29,30 +29,30 @@ from cybilgraph.web.server.quotas import client_network
 
 Asgi = Callable[[MutableMapping[str, Any], Any, Any], Awaitable[None]]
 
-#: The pause between two looks: where many are connected, looking takes some 10 ms, and is done less often.
+#: The pause between two scans. A scan of many connections takes about 10 ms, and the pause is longer then.
 _MIN_PAUSE_SECONDS, _MAX_PAUSE_SECONDS, _PAUSE_FACTOR = 0.05, 0.25, 10
-#: How often the progress of connections is measured.
+#: The interval at which the progress of connections is measured.
 _PROGRESS_SECONDS = 1.0
-#: A client that lets data wait must take this many bytes in the seconds that a connection has for that.
+#: The least number of bytes that a client must read within the time limit while data are pending.
 _MIN_TAKEN_BYTES = 64_000
-#: The kernel takes no more bytes from the server than the client may have on the way, and these.
+#: The most bytes that the kernel buffers for a connection, in addition to those in flight.
 _MAX_UNSENT_BYTES = 128_000
 _OPEN_FILES = "/proc/self/fd"
-#: In struct tcp_info (linux/tcp.h): where bytes_acked (u64) and notsent_bytes (u32) are.
+#: Offsets of bytes_acked (u64) and notsent_bytes (u32) in struct tcp_info (linux/tcp.h), and the bytes to read of it.
 _ACKED, _NOT_SENT, _INFO_BYTES = 120, 144, 148
-#: In struct linux_dirent64 (getdents(2)): where d_reclen (u16) and d_name are; and the bytes that are read at once.
+#: Offsets of d_reclen (u16) and d_name in struct linux_dirent64 (getdents(2)), and the bytes to read at once.
 _ENTRY_BYTES, _ENTRY_NAME, _BLOCK_BYTES = 16, 19, 1 << 15
-#: The bytes of struct sockaddr_in and sockaddr_in6 (ip(7), ipv6(7)).
+#: The sizes of struct sockaddr_in and sockaddr_in6 (ip(7), ipv6(7)).
 _ADDRESS_BYTES = {socket.AF_INET: 16, socket.AF_INET6: 28}
 _MAX_ADDRESS_BYTES = 128
-#: A server needs no more open files than this, and these for other things than connections.
+#: The most open files that a server needs, and how many of them are not connections.
 _MAX_OPEN_FILES, _OTHER_OPEN_FILES = 65_536, 512
 
 
 def accepted_connections(total: int) -> int:
     """Raise this process's limit on open files, and return how many connections the HTTP server may accept.
 
-    That is twice the ``total`` that may stay, or what the limit leaves room for.
+    That is twice ``total``, or fewer if the limit on open files is lower.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     limit = _MAX_OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _MAX_OPEN_FILES)
@@ -63,9 +63,9 @@ def accepted_connections(total: int) -> int:
 
 @dataclass(slots=True, eq=False)
 class _Connection:
-    """A connection, and when its client had last taken enough (monotonic seconds), and its bytes until then.
+    """A connection, the monotonic time of its last sufficient progress, and the bytes its client had read by then.
 
-    ``peer`` is the client's address as the kernel writes it, which no other connection at the port has.
+    ``peer`` is the client's address in the kernel's format, unique among the connections at the port.
     """
 
     descriptor: int
@@ -91,39 +91,39 @@ class Connections:
         is_proxy: Callable[[str], bool] = lambda _: False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Allow ``per_client`` connections of one client, unless its address ``is_proxy``, and ``total`` of all.
+        """Allow ``total`` connections, and ``per_client`` for one client unless ``is_proxy`` of its address.
 
-        A client that takes less than 64 kB in ``send_seconds``, while more waits for it, loses its connection.
+        A client that reads less than 64 kB in ``send_seconds`` while more is pending is disconnected.
         """
         self._port, self._send_seconds = port, send_seconds
         self._per_client, self._total = per_client, total
         self._is_proxy, self._clock = is_proxy, clock
         self._known: dict[bytes, _Connection] = {}
         self._has_limited_unsent = False
-        self._in_work: Counter[tuple[str, int]] = Counter()
+        self._in_progress: Counter[tuple[str, int]] = Counter()
         self._measured_at = -_PROGRESS_SECONDS
 
     def track_requests(self, app: Asgi) -> Asgi:
-        """Wrap an ASGI application, so that connections whose request is in work are closed last."""
+        """Wrap an ASGI application, so that connections with a request in progress are closed last."""
 
         async def tracked(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
             if not scope.get("client"):
                 await app(scope, receive, send)
                 return
             host, port = scope["client"]
-            key = client_network(host), int(port)  # some servers give it as text
-            self._in_work[key] += 1
+            key = client_network(host), int(port)  # some servers pass it as text
+            self._in_progress[key] += 1
             try:
                 await app(scope, receive, send)
             finally:
-                self._in_work[key] -= 1
-                if not self._in_work[key]:
-                    del self._in_work[key]
+                self._in_progress[key] -= 1
+                if not self._in_progress[key]:
+                    del self._in_progress[key]
 
         return tracked
 
     def watch(self) -> None:
-        """Enforce the limits from now on, in a thread of its own."""
+        """Enforce the limits from now on, in a separate thread."""
         if sys.platform == "linux":
             threading.Thread(target=self._run, name="connections", daemon=True).start()
 
@@ -135,7 +135,7 @@ class Connections:
             time.sleep(min(max(took * _PAUSE_FACTOR, _MIN_PAUSE_SECONDS), _MAX_PAUSE_SECONDS))
 
     def enforce(self) -> None:
-        """Close the connections that are over a limit, or whose client takes too little."""
+        """Close connections beyond a limit, and those whose client reads too slowly."""
         now = self._clock()
         found = list(self._find(now))
         closed = set(self._surplus(found))
@@ -162,9 +162,9 @@ class Connections:
                 yield _Connection(descriptor, peer, client, port, is_proxy, now, now)
 
     def _surplus(self, found: list[_Connection]) -> Iterator[_Connection]:
-        """Yield what is over a limit: first the connections of the clients that have the most.
+        """Yield the connections beyond a limit, those of the clients with the most connections first.
 
-        A client keeps those whose request is in work, then its oldest.
+        A client keeps those with a request in progress, then its oldest.
         """
         of_client: defaultdict[str, list[_Connection]] = defaultdict(list)
         ranked: list[tuple[int, bool, float, _Connection]] = []
@@ -176,7 +176,7 @@ class Connections:
         if len(found) <= self._total and all(len(own) <= self._per_client for own in of_client.values()):
             return
         for own in of_client.values():
-            # Of those that came since the last look, the first has most likely the lowest descriptor.
+            # Of the new connections, the oldest probably has the lowest descriptor.
             ordered = sorted((self._is_idle(one), one.opened_at, one.descriptor, one) for one in own)
             ranked += [(rank, idle, -opened_at, one) for rank, (idle, opened_at, _, one) in enumerate(ordered)]
         ranked.sort(key=lambda row: row[:3])
@@ -185,10 +185,10 @@ class Connections:
                 yield connection
 
     def _is_idle(self, connection: _Connection) -> bool:
-        return (connection.client, connection.port) not in self._in_work
+        return (connection.client, connection.port) not in self._in_progress
 
     def _is_stalled(self, connection: _Connection, now: float) -> bool:
-        """Whether the client has taken too little for too long of what waits for it."""
+        """Return whether the client has read too little of the pending data for too long."""
         taken, waits = _progress(connection.descriptor)
         if not waits or taken >= connection.taken + _MIN_TAKEN_BYTES:
             connection.progress_at, connection.taken = now, taken
@@ -217,7 +217,7 @@ def _open_files() -> Iterator[int]:
 
 
 def _address(call: Any, descriptor: int) -> bytes:
-    """Return one of the two addresses of a connection over TCP, as the kernel writes it; nothing of other files."""
+    """Return one end of a TCP connection in the kernel's format; empty for other files."""
     buffer, size = ctypes.create_string_buffer(_MAX_ADDRESS_BYTES), ctypes.c_uint(_MAX_ADDRESS_BYTES)
     if call(descriptor, buffer, ctypes.byref(size)):
         return b""
@@ -235,9 +235,9 @@ def _parsed(address: bytes) -> tuple[str, int]:
 
 
 def _limit_unsent(descriptor: int, port: int) -> bool:
-    """Have the kernel hold little for each connection that is accepted from now on: it inherits the option.
+    """Limit the kernel's send buffer of future connections, which inherit the option from the listening socket.
 
-    Returns whether this is the socket that listens at the port.
+    Return whether this is the socket listening at the port.
     """
     if _parsed(_address(_library().getsockname, descriptor))[1] != port:
         return False
@@ -249,10 +249,10 @@ def _limit_unsent(descriptor: int, port: int) -> bool:
 
 
 def _progress(descriptor: int) -> tuple[int, bool]:
-    """Return how many bytes the client has taken, and whether more waits in the kernel."""
+    """Return how many bytes the client has read, and whether the kernel has more for it."""
     info, size = ctypes.create_string_buffer(_INFO_BYTES), ctypes.c_uint(_INFO_BYTES)
     failed = _library().getsockopt(descriptor, socket.IPPROTO_TCP, socket.TCP_INFO, info, ctypes.byref(size))
-    if failed or size.value < _INFO_BYTES:  # it has just ended, or the kernel is older than Linux 4.6
+    if failed or size.value < _INFO_BYTES:  # the connection has just ended, or Linux is older than 4.6
         return 0, False
     (taken,) = struct.unpack_from("Q", info, _ACKED)
     (waiting,) = struct.unpack_from("I", info, _NOT_SENT)
@@ -260,9 +260,9 @@ def _progress(descriptor: int) -> tuple[int, bool]:
 
 
 def _reset(connection: _Connection) -> None:
-    """Close a connection without sending what waits: the HTTP server sees that, and drops it."""
+    """Close a connection and discard its pending data; the HTTP server notices and drops it."""
     library = _library()
-    handle = library.dup(connection.descriptor)  # our own, which no other connection can take the place of
+    handle = library.dup(connection.descriptor)  # our own descriptor, which cannot be reused for another connection
     if handle < 0:
         return
     if _address(library.getpeername, handle) == connection.peer:

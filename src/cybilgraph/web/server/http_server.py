@@ -1,4 +1,4 @@
-"""Serves a release over HTTP until stopped."""
+"""The HTTP server: serves the current release until stopped."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ from cybilgraph.web.server.settings import Settings
 from cybilgraph.web.server.shutdown import GracefulServer, on_last_answers
 from cybilgraph.web.suggestions import SuggestionQueue
 
-#: The head of a request has no more bytes than this.
+#: The largest request head, in bytes.
 _MAX_HEAD_BYTES = 131_072
-#: Connections that wait to be accepted; by default, Linux allows no more (listen(2)).
+#: The most connections waiting to be accepted, which is the default limit of Linux (listen(2)).
 _MAX_BACKLOG = 4096
 
 
 def serve(folder: Path, settings: Settings, announce: Callable[[str], None]) -> None:
-    """Serve the current release of a folder; where it is damaged, the last good one, which is announced.
+    """Serve the current release of a folder or, if it is damaged, the last good one, and announce that.
 
-    Raises ReleaseError where there is none, EndpointFailed and EngineUnavailable where the endpoint of the
-    settings does not hold it, SuggestionsFull where the folder of suggestions cannot be used, ServeError where the
-    address is taken.
+    Raises ReleaseError if there is none, EndpointFailed and EngineUnavailable if the configured endpoint does not
+    have the release, SuggestionsFull if the suggestions folder cannot be used, and ServeError if the address is in
+    use.
     """
     release = Releases(folder).select_intact(announce)
     if settings.endpoint:
@@ -54,7 +54,7 @@ def serve(folder: Path, settings: Settings, announce: Callable[[str], None]) -> 
     _require_free_address(settings.host, settings.port)
     announce(f"Serving release {release.number:04d} at http://{settings.host}:{settings.port}/ (stop with Ctrl-C)")
     if not BUNDLE.is_file():
-        announce("The scripts of the site were not bundled when it was installed. It works with plain forms.")
+        announce("The site's scripts were not bundled at installation. The site falls back to plain forms.")
     GracefulServer(
         target=str(folder),
         address=settings.host,
@@ -76,7 +76,7 @@ def serve(folder: Path, settings: Settings, announce: Callable[[str], None]) -> 
 
 
 def _require_free_address(host: str, port: int) -> None:
-    """Raise ServeError where nobody can listen at this address; the server itself would not say why."""
+    """Raise ServeError if the address is not available; the HTTP server itself would not report the reason."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -89,7 +89,7 @@ def _require_free_address(host: str, port: int) -> None:
 
 
 def _load(folder: str, settings: Settings) -> Any:
-    """Called in the server's own process: the application, with its query workers."""
+    """Create the application with its query workers; called in the serving process."""
     exit_with_parent()
     limit_arenas()
     access_log = AccessLog(settings.log_format, queries=settings.log_queries)

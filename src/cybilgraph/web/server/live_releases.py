@@ -1,4 +1,7 @@
-"""The release that is served: opened, made warm, and changed for the next one without a request being lost."""
+"""The releases that the server answers from: opens them, warms up their caches, and switches to new ones.
+
+Switching to a new release loses no request.
+"""
 
 from __future__ import annotations
 
@@ -28,22 +31,22 @@ from cybilgraph.web.server.integrity import FileIntegrity
 from cybilgraph.web.server.render_queue import yield_turn
 from cybilgraph.web.server.warmup import WarmUp
 
-#: Seconds between looks at which release is current, and at what all that is served is in need of.
+#: The interval for checking the current release number and for maintenance.
 _CHECK_INTERVAL_SECONDS = 1.0
-_DAMAGED_MESSAGE = "The data of release {} is damaged on the disk of the server, and nothing is answered from it"
-#: Seconds between two looks at whether the endpoint has what its release has; more where a look takes long.
+_DAMAGED_MESSAGE = "The data of release {} is damaged on the server's disk, so it cannot answer queries"
+#: The interval for comparing the endpoint with its release; longer if a comparison takes long.
 _COMPARE_INTERVAL_SECONDS = 60.0
-#: Earlier releases that are open at once: each has worker processes of its own.
+#: The most earlier releases open at once; each has its own worker processes.
 _MAX_EARLIER = 3
-#: Seconds that a request waits for an earlier release to be opened.
+#: The longest time that a request waits for an earlier release to be opened.
 _OPEN_SECONDS = 5.0
-#: Releases whose checksums are not verified again while their manifests stay the same.
+#: The number of releases remembered as verified; each is verified again if its manifest changes.
 _MAX_VERIFIED = 64
 
 
 @dataclass(frozen=True, slots=True)
 class OpenRelease:
-    """One release, the engine over it, and the answers that are kept."""
+    """An open release with its engine, answer cache, search index and cache warm-up."""
 
     release: Release
     engine: PooledEngine
@@ -52,7 +55,7 @@ class OpenRelease:
     warm_up: WarmUp
 
     def close(self) -> None:
-        """End the engine's workers, and drop the answers."""
+        """Stop the engine's workers and drop the cached answers."""
         self.warm_up.stop()
         self.engine.close()
         self.answers.clear()
@@ -61,16 +64,16 @@ class OpenRelease:
 
 @dataclass(slots=True)
 class _Earlier:
-    """An earlier release that is open, and how many requests use it."""
+    """An open earlier release, with the number of requests that use it."""
 
     serving: OpenRelease
     users: int = 0
 
 
 class LiveReleases:
-    """What the application serves now, and earlier releases that are asked for by number.
+    """The current release, and earlier ones that requests select by number.
 
-    A release that cannot be opened is told of, and the last good one goes on being served.
+    If a new release cannot be opened, that is logged, and the last good one stays in use.
     """
 
     def __init__(
@@ -85,53 +88,53 @@ class LiveReleases:
         look_seconds: float = 600.0,
         on_process_end: Callable[[ProcessExit], object] = lambda _: None,
     ) -> None:
-        """``cache_bytes`` bounds the answers that are kept; events go to ``on_event``. The current release is asked at
-        the ``endpoint``, if one is given, with the ``credentials`` of a file; a new one is served once it is warm,
-        or has had so many seconds for that. Between two looks at all files are ``look_seconds``. Of processes that
-        have ``on_process_end`` unasked, that is told.
+        """Open the current release of ``releases``.
 
-        Raises ReleaseError; EndpointFailed and EngineUnavailable where the endpoint does not hold the release.
+        ``cache_bytes`` limits the cached answers. If ``endpoint`` is given, it answers queries about the current
+        release, with the credentials in the file ``credentials``. A new release is served once its cache is warm, or
+        after ``warm_seconds``. ``look_seconds`` is the interval of file scans. ``on_event`` receives log messages,
+        and ``on_process_end`` processes that ended unexpectedly.
+
+        Raises ReleaseError; EndpointFailed and EngineUnavailable if the endpoint does not have the release.
         """
-        #: Where the releases are.
         self.releases = releases
         self._limits = limits
         self._cache_bytes = cache_bytes
         self._warm_seconds = warm_seconds
         self._on_event = on_event
         self._on_process_end = on_process_end
-        #: What is damaged of the files.
         self.integrity = FileIntegrity(on_event, look_seconds)
         self._credentials = credentials
         self._endpoint = Endpoint(endpoint, Credentials.of(credentials)) if endpoint else None
-        #: How the endpoint is different from the release that it says to hold, in words.
+        #: A description of how the endpoint's data differ from the release; empty if they do not.
         self.endpoint_difference = ""
         self._next_endpoint_check = 0.0
-        #: What was told last of an endpoint that does not hold the release.
+        #: The last error logged about an endpoint that does not have the release.
         self._last_endpoint_error = ""
         self._earlier: OrderedDict[int, _Earlier] = OrderedDict()
         self._verified: LRUCache[int, tuple[int, Release]] = LRUCache(_MAX_VERIFIED)
-        #: Seconds that a query may take at most.
+        #: The time limit of a query in seconds.
         self.timeout = limits.timeout
-        #: What answers may take until they have been sent.
+        #: The disk space for unsent answers.
         self.budget = limits.budget
         self._opening, self._verify_lock, self._switch_lock = threading.Lock(), threading.Lock(), threading.Lock()
-        #: Guards ``_earlier``, for moments only: an event loop takes it, too.
+        #: Guards ``_earlier``; held only briefly, because the event loop acquires it too.
         self._unused = threading.Condition()
         self._stop = threading.Event()
-        #: What is served no more, and may still have queries under way.
+        #: Replaced releases that may still be answering queries.
         self._closing: list[OpenRelease] = []
-        #: What else is to be done each second.
+        #: Functions to call every second.
         self.maintenance_tasks: list[Callable[[], object]] = []
         first = releases.select_intact(on_event)
-        #: Why no release is named as the current one, if none is.
+        #: The reason why no release is marked as current; empty if one is.
         named, self._missing_current = _current_release_number(releases)
-        #: The number of a release that is current, and damaged.
+        #: The number of a current release that was rejected as damaged.
         self._refused = named if named != first.number else 0
         self._manifest_mtime = releases.manifest_mtime(first.number)
-        #: The release that was found whole last: its number, and when it was made.
+        #: Number and manifest time of the release that was verified last.
         self._last_verified = (first.number, self._manifest_mtime)
         self.current = self._open(first)
-        #: Set when what most will ask for is there, or has had its seconds; the release answers before.
+        #: Set when the cache warm-up is complete or out of time; the release answers queries before that.
         self.warmed_up = threading.Event()
         threading.Thread(target=self._watch, daemon=True).start()
         threading.Thread(target=self._maintain, daemon=True).start()
@@ -139,9 +142,9 @@ class LiveReleases:
 
     @contextmanager
     def opened(self, number: int) -> Iterator[OpenRelease]:
-        """The release of a number (0: the current one), which stays open until the block ends.
+        """Open the release of a number (0: the current one) for the duration of a block.
 
-        Raises ReleaseError, ReleaseGone, and ReleaseBusy where requests use all earlier releases that may be open.
+        Raises ReleaseError, ReleaseGone, and ReleaseBusy if requests use the maximum number of earlier releases.
         """
         if number in (0, self.current.release.number):
             yield self.current
@@ -158,7 +161,7 @@ class LiveReleases:
                     self._unused.notify_all()
 
     def _open_earlier(self, number: int) -> _Earlier:
-        """An earlier release with one user more; the least recently used one is closed for it."""
+        """Open an earlier release and count the request as a user; may close the least recently used one."""
         release = self.verified(number)
         until = time.monotonic() + _OPEN_SECONDS
         if known := self._use(number, release):
@@ -166,7 +169,7 @@ class LiveReleases:
         if not self._opening.acquire(timeout=_OPEN_SECONDS):
             raise _busy(number)
         try:
-            if known := self._use(number, release):  # opened meanwhile
+            if known := self._use(number, release):  # another request has opened it
                 return known
             with self._unused:
                 if not self._unused.wait_for(lambda: self._removable(number) is not None, until - time.monotonic()):
@@ -184,7 +187,7 @@ class LiveReleases:
             self._opening.release()
 
     def _use(self, number: int, release: Release) -> _Earlier | None:
-        """An earlier release that is open, with one user more; None where it is not, or was built again since."""
+        """Count the request as a user of an open earlier release; return None if it is not open or was rebuilt."""
         with self._unused:
             known = self._earlier.get(number)
             if not known or known.serving.release is not release:
@@ -194,16 +197,17 @@ class LiveReleases:
             return known
 
     def _removable(self, number: int) -> list[int] | None:
-        """Which releases to close before this one is opened; None where requests still use all of them."""
-        if number in self._earlier:  # as it was before it was built again
+        """Return the releases to close before this one is opened; None if requests still use all of them."""
+        if number in self._earlier:  # the version before it was rebuilt
             return None if self._earlier[number].users else [number]
         if len(self._earlier) < _MAX_EARLIER:
             return []
         return [one for one, earlier in self._earlier.items() if not earlier.users][:1] or None
 
     def verified(self, number: int) -> Release:
-        """A release whose files are to be read, and nothing asked of; its checksums are looked at once, and
-        again when its manifest has changed. Raises ReleaseError, ReleaseGone.
+        """Return a release with verified checksums, to read its files without opening an engine.
+
+        It is verified again only if its manifest changes. Raises ReleaseError, ReleaseGone.
         """
         if number == self.current.release.number:
             return self.current.release
@@ -215,11 +219,11 @@ class LiveReleases:
             return known[1]
 
     def _verified_releases(self) -> list[Release]:
-        """The releases whose files are served from memory of what they were: they were looked at once."""
+        """Return the releases whose files are served because they were verified once."""
         return [self.current.release, *(release for _, release in list(self._verified.values()))]
 
     def earlier(self, limit: int = 8) -> Iterator[Release]:
-        """The releases before the current one that are kept, newest first."""
+        """Yield the releases before the current one, newest first, at most ``limit``."""
         before = [number for number in self.releases.numbers if number < self.current.release.number]
         for number in before[: -limit - 1 : -1]:
             with suppress(ReleaseError):
@@ -232,15 +236,14 @@ class LiveReleases:
         except ReleaseError as error:
             if number not in self.releases.numbers:
                 raise
-            self._on_event(str(error))  # which tells of files, and is for who runs the server
+            self._on_event(str(error))  # has paths, which are for the operator only
             raise FileDamaged(
-                f"Release {number} is damaged, and nothing is answered from it",
-                self.releases.list_available(excluded=number),
+                f"Release {number} is damaged and cannot answer queries", self.releases.list_available(excluded=number)
             ) from error
         return release
 
     def _open(self, release: Release) -> OpenRelease:
-        """The current release. Raises EndpointFailed, EngineUnavailable."""
+        """Open the current release. Raises EndpointFailed, EngineUnavailable."""
         if not self._endpoint:
             return self._serving(release, self._embedded(release, self._limits, release.folder / GRAPH))
         require_loaded(self._endpoint, release)
@@ -267,7 +270,7 @@ class LiveReleases:
         return OpenRelease(release, engine, answers, SearchIndex(release.search), warm_up)
 
     def _warm(self, serving: OpenRelease) -> None:
-        """Have the answers that most will ask for, before the first one asks."""
+        """Load the search index and warm up the answer cache."""
         serving.search.preload()
         serving.warm_up.run(self._warm_seconds)
 
@@ -285,7 +288,7 @@ class LiveReleases:
                 self.check_endpoint()
 
     def _maintain(self) -> None:
-        """Each second, begin anew what has ended, and look after what is answered from the disk."""
+        """Every second, restart ended processes, check stores on disk and run the maintenance tasks."""
         while not self._stop.wait(_CHECK_INTERVAL_SECONDS):
             for serving in (self.current, *self._open_ones()):
                 serving.engine.maintain()
@@ -295,9 +298,10 @@ class LiveReleases:
                 maintain()
 
     def _check_store(self, serving: OpenRelease) -> None:
-        """Have what is answered from on the disk read again, now, if somebody has written to it, or a worker gave
-        reason to doubt it: the store, or for an engine that has lost what it had in memory the graph. From what is
-        damaged nothing is answered.
+        """Verify the store on disk if its files have changed or a worker has reported a failed read.
+
+        For an engine that has lost its store in memory, verify the graph file that it would be loaded from. If they
+        are damaged, the engine refuses all queries.
         """
         release, engine = serving.release, serving.engine
         has_lost_store = engine.has_lost_store
@@ -305,52 +309,51 @@ class LiveReleases:
         is_suspect = (engine.is_suspect and not engine.is_recently_verified) or (
             has_lost_store and not engine.refusal_reason
         )
-        what = _DAMAGED_MESSAGE.format(release.number)
+        message = _DAMAGED_MESSAGE.format(release.number)
         if is_suspect or not release.is_unchanged(names):
             engine.is_suspect, was_damaged = False, self.integrity.has_damage(release, names)
             began = time.monotonic()
             self.integrity.check(release, names=names)
             if not self.integrity.has_damage(release, names):
-                if was_damaged or has_lost_store:  # its workers may still have open what was there, or are gone
+                if was_damaged or has_lost_store:  # open it again: workers may use the damaged files, or are gone
                     self._manifest_mtime, self._refused, self._last_verified = 0, 0, (0, 0)
                 else:
                     engine.mark_verified(time.monotonic() - began)
-        if self.integrity.has_damage(release, names) and engine.refuse(what):
-            self._on_event(f"{what}: {self._handle_damage(serving)}")
+        if self.integrity.has_damage(release, names) and engine.refuse(message):
+            self._on_event(f"{message}: {self._handle_damage(serving)}")
 
     def _handle_damage(self, serving: OpenRelease) -> str:
-        """What is done now that what a release is answered from is damaged, in words."""
+        """Stop using a release whose data is damaged, and return a description of what was done."""
         number = serving.release.number
-        serving.answers.clear()  # some may have been made of what was damaged already
+        serving.answers.clear()  # some may come from the damaged data
         if serving is not self.current:
             with self._unused:
                 if number in self._earlier and self._earlier[number].serving is serving:
                     del self._earlier[number]
                 self._unused.notify_all()
             with self._verify_lock:
-                self._verified.pop(number, None)  # who asks for it next has it looked at, and is told
-            serving.close()  # its engine refuses all queries already
-            return "it is looked at again when it is asked for"
+                self._verified.pop(number, None)  # the next request verifies it again
+            serving.close()  # its engine already refuses all queries
+            return "the next request for it checks it again"
         if not serving.engine.refusal_reason:
-            return "all but queries that call other endpoints are answered from memory"
+            return "queries are answered from memory, except those that call other endpoints"
         with self._switch_lock:
             try:
                 release = self.releases.select_intact(self._on_event)
             except ReleaseError:
                 release = serving.release
             if self.current is not serving or release.number == number:
-                return "no query is answered until there is a good one"
+                return "no queries are answered until there is an intact release"
             self._refused = number
-            instead = self._open(release)
-            self._switch_to(release, instead)
-            instead.warm_up.run_in_background()
+            replacement = self._open(release)
+            self._switch_to(release, replacement)
+            replacement.warm_up.run_in_background()
             return f"release {release.number:04d} is served instead"
 
     def check_endpoint(self) -> None:
-        """Now and then, hold the endpoint against its release: who changes its store is not seen otherwise.
+        """Periodically compare the endpoint with its release, since nothing else reveals changes to its store.
 
-        What is found is told, and what was answered until then is forgotten. Raises EndpointFailed,
-        EngineUnavailable.
+        Log changes of the result, and drop the cached answers. Raises EndpointFailed, EngineUnavailable.
         """
         began = time.monotonic()
         if not self._endpoint or began < self._next_endpoint_check:
@@ -360,7 +363,7 @@ class LiveReleases:
             require_loaded(self._endpoint, release)
             difference_now = find_difference(self._endpoint, release)
         finally:
-            # What is different is to be mended soon: who does is waiting to see it.
+            # Check more often while there is a difference: the operator who repairs it is waiting for the result.
             pause, times = (_CHECK_INTERVAL_SECONDS, 2) if difference_now else (_COMPARE_INTERVAL_SECONDS, 100)
             now = time.monotonic()
             self._next_endpoint_check = now + max(pause, times * (now - began))
@@ -368,18 +371,18 @@ class LiveReleases:
             self.endpoint_difference = difference_now
             self.current.answers.clear()
             self._on_event(
-                f"{self._endpoint.url} is not what release {release.number:04d} is: {difference_now}. Its answers "
-                f"may be wrong. Load it again: "
+                f"{self._endpoint.url} differs from release {release.number:04d}: {difference_now}. Its answers "
+                f"may be wrong. Load the release again: "
                 f"cybilgraph load {self.releases.folder} --endpoint {self._endpoint.url} --anew"
                 if difference_now
-                else f"{self._endpoint.url} is what release {release.number:04d} is again"
+                else f"{self._endpoint.url} matches release {release.number:04d} again"
             )
 
     def refresh(self) -> bool:
-        """Serve the release that is current now; whether it is another than before.
+        """Switch to the current release; return whether it changed.
 
-        Raises ReleaseError where it cannot be served, EndpointFailed and EngineUnavailable where the endpoint
-        does not hold it yet: the one before goes on.
+        Raises ReleaseError if it cannot be served, EndpointFailed and EngineUnavailable if the endpoint does not
+        have it yet; the previous one stays in use then.
         """
         with self._switch_lock:
             return self._refresh()
@@ -389,7 +392,7 @@ class LiveReleases:
         if missing_current != self._missing_current:
             self._missing_current = missing_current
             if missing_current:
-                self._on_event(f"Release {self.current.release.number:04d} is served on: {missing_current}")
+                self._on_event(f"Release {self.current.release.number:04d} stays in use: {missing_current}")
         manifest_mtime = self.releases.manifest_mtime(number)
         if (
             missing_current
@@ -399,13 +402,13 @@ class LiveReleases:
             return False
         try:
             release = self.releases.get(number)
-            if self._last_verified != (number, manifest_mtime):  # while the endpoint is waited for, once is enough
+            if self._last_verified != (number, manifest_mtime):  # verify only once while waiting for the endpoint
                 release.verify()
                 self._last_verified = (number, manifest_mtime)
         except ReleaseError as error:
             self._refused = number
             served = self.current.release.number
-            self._on_event(f"Release {number:04d} is refused, and {served:04d} served on: {error.what}. {error.hint}")
+            self._on_event(f"Release {number:04d} is refused, {served:04d} stays in use: {error.what}. {error.hint}")
             raise
         try:
             serving = self._open(release)
@@ -414,7 +417,8 @@ class LiveReleases:
                 self._last_endpoint_error = str(error)
                 self._on_event(f"Release {number:04d} is not served yet: {error}")
             raise
-        # An endpoint has the one before no more, and so has a damaged disk: better cold than nothing.
+        # If the previous release cannot answer any more (the endpoint has replaced it, or it is damaged), switch
+        # before the cache is warm.
         switch_first = bool(self._endpoint or self.current.engine.refusal_reason)
         if not switch_first:
             self._warm(serving)
@@ -426,14 +430,14 @@ class LiveReleases:
         return True
 
     def _switch_to(self, release: Release, serving: OpenRelease) -> None:
-        """Serve this from now on."""
+        """Make this the current release, and close the previous one later."""
         before, self.current, self._manifest_mtime = self.current, serving, self.releases.manifest_mtime(release.number)
-        self._on_event(f"Release {release.number:04d} is served from now on")
+        self._on_event(f"Release {release.number:04d} is now being served")
         before.warm_up.stop()
         self._close_later(before)
 
     def _close_later(self, serving: OpenRelease) -> None:
-        """Close it when no query can run any more."""
+        """Close a release when none of its queries can still be running."""
         timer = threading.Timer(self._limits.timeout + 10, self._close_now, (serving,))
         timer.daemon = True
         self._closing.append(serving)
@@ -441,29 +445,30 @@ class LiveReleases:
 
     def _close_now(self, serving: OpenRelease) -> None:
         serving.close()
-        with suppress(ValueError):  # ``close`` was faster
+        with suppress(ValueError):  # ``close`` has already closed it
             self._closing.remove(serving)
 
     def close(self) -> None:
-        """End all workers."""
+        """Stop all workers."""
         self._stop.set()
         for serving in (self.current, *self._open_ones(), *self._closing):
             serving.close()
 
     def _open_ones(self) -> list[OpenRelease]:
-        """The earlier releases that are open."""
+        """Return the open earlier releases."""
         with self._unused:
             return [earlier.serving for earlier in self._earlier.values()]
 
 
 def _busy(number: int) -> ReleaseBusy:
-    what = f"Release {number} cannot be opened now: others are being asked"
-    return ReleaseBusy(what, "Ask again in a few seconds, or ask the current release.")
+    what = f"Release {number} cannot be opened now, because other earlier releases are in use"
+    return ReleaseBusy(what, "Try again in a few seconds, or use the current release.")
 
 
 def _freeze_garbage_collector() -> None:
-    """Have what is in memory now, which will be there as long as the release is, left out when garbage is looked
-    for: to look at all of it takes a tenth of a second and more, in which nobody is answered.
+    """Exclude all present objects from garbage collection.
+
+    They live as long as the release, and scanning them takes a tenth of a second or more, which blocks all requests.
     """
     gc.unfreeze()
     gc.collect()
@@ -471,7 +476,7 @@ def _freeze_garbage_collector() -> None:
 
 
 def _current_release_number(releases: Releases) -> tuple[int, str]:
-    """The number of the release that ought to be served; 0 where none is named, and why, with what to do."""
+    """Return the number of the current release, or 0 and the reason, with a hint, why there is none."""
     try:
         return releases.current_number(), ""
     except ReleaseError as error:

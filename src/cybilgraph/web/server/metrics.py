@@ -1,4 +1,4 @@
-"""Figures for monitoring, in the form of Prometheus."""
+"""Metrics for monitoring, in the Prometheus format."""
 
 from __future__ import annotations
 
@@ -20,26 +20,29 @@ _BUCKETS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 
 
 
 class Metrics:
-    """What is counted of requests, and what the server is like at this moment."""
+    """Counters of requests, and gauges of the server's present state."""
 
     def __init__(self, live: LiveReleases, access_log: AccessLog, routes: frozenset[str]) -> None:
-        """``routes`` are the first parts of the addresses that there are."""
+        """Register the metrics; ``routes`` are the known first segments of paths."""
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self._routes = routes
         self._registry = CollectorRegistry()
         self._requests = Counter(
-            "cybilgraph_requests", "Requests that were answered.", ("route", "status"), registry=self._registry
+            "cybilgraph_requests", "Requests answered.", ("route", "status"), registry=self._registry
         )
         self._queries = Counter("cybilgraph_queries", "Queries, by outcome.", ("outcome",), registry=self._registry)
         self._seconds = Histogram(
-            "cybilgraph_query_seconds", "Seconds that queries took.", buckets=_BUCKETS_SECONDS, registry=self._registry
+            "cybilgraph_query_seconds",
+            "Query duration in seconds.",
+            buckets=_BUCKETS_SECONDS,
+            registry=self._registry,
         )
         self._outcomes = {outcome: self._queries.labels(outcome) for outcome in OUTCOMES}
-        self._counter_of = lru_cache(maxsize=1024)(self._requests.labels)  # which is looked up for each request
+        self._counter_of = lru_cache(maxsize=1024)(self._requests.labels)  # needed for each request
         self._registry.register(_LiveCollector(live, access_log))
 
     def count(self, entry: LogEntry) -> None:
-        """A request has ended."""
+        """Count a request that has ended."""
         first = entry.path.split("/", 2)[1] if "/" in entry.path else ""
         self._counter_of(f"/{first}" if first in self._routes else "other", entry.status or "gone").inc()
         if entry.query:
@@ -47,52 +50,48 @@ class Metrics:
             self._seconds.observe(entry.seconds)
 
     def text(self) -> bytes:
-        """All figures, in the text format 0.0.4."""
+        """Return all metrics in the text format 0.0.4."""
         return generate_latest(self._registry)
 
 
 class _LiveCollector(Collector):
-    """Figures that are read when they are asked for."""
+    """Metrics that are computed when they are scraped."""
 
     def __init__(self, live: LiveReleases, access_log: AccessLog) -> None:
         self._live = live
         self._access_log = access_log
 
     def collect(self) -> Iterator[Metric]:
-        """The figures (prometheus_client's protocol)."""
+        """Yield the metrics (the collector protocol of prometheus_client)."""
         serving = self._live.current
         answers, engine = serving.answers, serving.engine
-        yield _counter("cache_hits", "Queries whose answer was kept.", answers.hits)
-        yield _counter("cache_misses", "Queries whose answer was not kept.", answers.misses)
-        yield _gauge("cache_bytes", "Bytes of answers that are kept.", answers.size)
-        ahead = GaugeMetricFamily(
-            "cybilgraph_asked_ahead", "Answers that most ask for, by what became of them.", labels=("state",)
-        )
+        yield _counter("cache_hits", "Queries answered from the cache.", answers.hits)
+        yield _counter("cache_misses", "Queries not found in the cache.", answers.misses)
+        yield _gauge("cache_bytes", "Bytes of cached answers.", answers.size)
+        warm_up = GaugeMetricFamily("cybilgraph_asked_ahead", "Cache warm-up queries by state.", labels=("state",))
         for state, number in serving.warm_up.state.items():
-            ahead.add_metric((state,), number)
-        yield ahead
-        pool = GaugeMetricFamily(
-            "cybilgraph_pool", "Queries in the pool of workers, by what they do.", labels=("state",)
-        )
+            warm_up.add_metric((state,), number)
+        yield warm_up
+        pool = GaugeMetricFamily("cybilgraph_pool", "Queries in the worker pool by state.", labels=("state",))
         for state, number in engine.load.items():
             pool.add_metric((state,), number)
         yield pool
-        yield _counter("worker_restarts", "Workers that ended unasked, and were replaced.", engine.restarts)
-        yield _gauge("release", "Number of the release that is served.", serving.release.number)
+        yield _counter("worker_restarts", "Workers that ended unexpectedly and were replaced.", engine.restarts)
+        yield _gauge("release", "Number of the current release.", serving.release.number)
         created = datetime.fromisoformat(serving.release.manifest["created"]).timestamp()
         yield _gauge("release_age_seconds", "Seconds since the release was built.", time.time() - created)
         yield _gauge("ready", "Whether queries are answered.", not (engine.trouble or self._live.endpoint_difference))
-        different = "Whether the endpoint was found to be another than its release."
+        different = "Whether the endpoint's data differ from the release."
         yield _gauge("endpoint_different", different, bool(self._live.endpoint_difference))
-        yield _gauge("damaged_files", "Files of releases that are not what was built.", len(self._live.integrity))
+        yield _gauge("damaged_files", "Damaged files of releases.", len(self._live.integrity))
         memory = GaugeMetricFamily(
-            "cybilgraph_resident_bytes", "Resident memory; workers share much of theirs.", labels=("process",)
+            "cybilgraph_resident_bytes", "Resident memory in bytes; workers share most of theirs.", labels=("process",)
         )
         memory.add_metric(("server",), resident_bytes(os.getpid()))
         memory.add_metric(("workers",), sum(map(resident_bytes, engine.processes)))
         yield memory
         yield _counter(
-            "log_lines_left_out", "Lines of the log for which there was no room.", self._access_log.writer.dropped_lines
+            "log_lines_left_out", "Log lines dropped because the queue was full.", self._access_log.writer.dropped_lines
         )
 
 

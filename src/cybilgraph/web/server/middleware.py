@@ -1,7 +1,4 @@
-"""The application as who runs it sees it: every request in the log and in the figures; health on request.
-
-What monitoring asks is answered before anything that waits.
-"""
+"""Logging, metrics and health checks around the application. Health checks never wait behind other requests."""
 
 from __future__ import annotations
 
@@ -23,20 +20,19 @@ from cybilgraph.web.server.quotas import client_network
 
 _TEXT = "text/plain; charset=utf-8"
 _METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-#: The workers have so many seconds to answer; what they did is good for so many more.
+#: The time limit of a readiness probe, and how long its result stays valid.
 _PROBE_TIMEOUT_SECONDS, _PROBE_VALID_SECONDS = 5.0, 1.0
-_FAILED = b"The server failed: this is a fault of ours. Please report it.\n"
-_READY_AND_WARMING = b"ready; the answers that most will ask for are still being asked ahead\n"
-#: Who is told that it is not ready may ask again after so many seconds.
+_FAILED = b"Internal server error. This is a bug in the server; please report it.\n"
+_READY_AND_WARMING = b"ready; the cache is still warming up\n"
 _RETRY_AFTER_SECONDS = 2
-#: Characters of a client's address: a proxy may pass on anything.
+#: The longest client address in characters: a proxy may forward anything.
 _MAX_ADDRESS = 64
-#: So often it is looked meanwhile whether they are in trouble.
+#: The interval at which a waiting probe checks whether the workers are in trouble.
 _PROBE_POLL_SECONDS = 0.25
 
 
 class Middleware:
-    """The ``application``, observed."""
+    """Wraps an application with logging, metrics and health checks."""
 
     def __init__(self, application: Application, live: LiveReleases, access_log: AccessLog, metrics: Metrics) -> None:
         self._application = application
@@ -50,11 +46,11 @@ class Middleware:
         self._is_draining = False
 
     def drain(self) -> None:
-        """From now on, each answer is the last of its connection."""
+        """Close each connection after its next response, from now on."""
         self._is_draining = True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request (ASGI 3.0)."""
+        """Handle one connection scope (ASGI 3.0)."""
         if scope["type"] == "lifespan":
             await self._application(scope, receive, send)
             self._live.close()
@@ -96,23 +92,26 @@ class Middleware:
                 entry.status = 500
             entry.end()
             self._metrics.count(entry)
-            if not own or entry.status >= 400:  # probes that find all well would fill the log
+            if not own or entry.status >= 400:  # successful probes would flood the log
                 self._access_log.log_request(entry)
 
     async def _healthz(self) -> tuple[int, str, bytes]:
         return 200, _TEXT, b"alive\n"
 
     async def _readyz(self) -> tuple[int, str, bytes]:
-        """Whether queries are answered now."""
+        """Report whether the server answers queries."""
         if different := self._live.endpoint_difference:
-            return 503, _TEXT, f"The endpoint is not what its release is: {different}.\n".encode()
+            return 503, _TEXT, f"The endpoint differs from its release: {different}.\n".encode()
         engine = self._live.current.engine
         if trouble := engine.trouble or await self._probe_engine(engine):
-            return 503, _TEXT, f"No query is answered: {trouble}.\n".encode()
+            return 503, _TEXT, f"The server cannot answer queries: {trouble}.\n".encode()
         return 200, _TEXT, b"ready\n" if self._live.warmed_up.is_set() else _READY_AND_WARMING
 
     async def _probe_engine(self, engine: PooledEngine) -> str:
-        """Why no query is answered; empty where one is, or was just now. What is in trouble is not waited for."""
+        """Return why queries are not answered; empty if a probe is answered, or was a moment ago.
+
+        Returns as soon as the engine reports trouble.
+        """
         async with self._asking:
             if time.monotonic() <= self._answered + _PROBE_VALID_SECONDS:
                 return ""

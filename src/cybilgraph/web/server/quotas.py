@@ -1,4 +1,4 @@
-"""How much one client may ask of what is dear: so often, and so much at once."""
+"""Quotas of expensive requests per client: a rate limit and a limit on concurrent requests."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from werkzeug.exceptions import TooManyRequests
 
 from cybilgraph.runtime.bounded_cache import cache_short
 
-#: So many clients are remembered; who is forgotten begins anew.
+#: The number of clients tracked; the least recently seen are dropped, and start with a full bucket again.
 _MAX_CLIENTS = 10_000
-#: An IPv6 client has at least so many addresses of its own (RFC 6177).
+#: The smallest network of an IPv6 client (RFC 6177).
 _IPV6_NETWORK_BITS = 64
-#: Characters of an address; one of IPv6 with a zone has some 60.
-_LONGEST = 100
+#: The longest address; one of IPv6 with a zone has about 60 characters.
+_MAX_ADDRESS_CHARS = 100
 
 
 @dataclass(slots=True)
@@ -31,15 +31,16 @@ class _Bucket:
 
 
 class ClientQuotas:
-    """A bucket of tokens for each client: ``burst`` of them, and ``per_second`` so many new ones; one
-    request takes one. At most ``at_once`` requests of a client are in work. Safe for several threads.
+    """A token bucket per client: ``burst`` tokens, refilled at ``per_second``; each request takes one.
+
+    At most ``at_once`` requests of a client may run concurrently. Thread-safe.
     """
 
     def __init__(
         self, burst: int, per_second: float, at_once: int, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._burst = burst
-        self._each_second = per_second
+        self._per_second = per_second
         self._at_once = at_once
         self._clock = clock
         self._clients: OrderedDict[str, _Bucket] = OrderedDict()
@@ -47,15 +48,15 @@ class ClientQuotas:
 
     @contextmanager
     def admit(self, address: str) -> Iterator[None]:
-        """A block of work for a client. Raises TooManyRequests (RFC 6585, section 4)."""
+        """Run a block as one request of a client. Raises TooManyRequests (RFC 6585, section 4)."""
         key = client_network(address)
         with self._lock:
             client = self._refilled(key)
             if client.running >= self._at_once:
-                raise TooManyRequests(f"{self._at_once} of your requests are in work already", retry_after=1)
+                raise TooManyRequests(f"{self._at_once} of your requests are already in progress", retry_after=1)
             if client.tokens < 1:
-                wait = math.ceil((1 - client.tokens) / self._each_second)
-                raise TooManyRequests(f"Too many requests: wait {wait} s before the next", retry_after=wait)
+                wait = math.ceil((1 - client.tokens) / self._per_second)
+                raise TooManyRequests(f"Too many requests: wait {wait} s before the next one", retry_after=wait)
             client.tokens -= 1
             client.running += 1
         try:
@@ -70,7 +71,7 @@ class ClientQuotas:
     def _refilled(self, key: str) -> _Bucket:
         now = self._clock()
         client = self._clients.get(key) or _Bucket(self._burst, now)
-        client.tokens = min(self._burst, client.tokens + (now - client.at) * self._each_second)
+        client.tokens = min(self._burst, client.tokens + (now - client.at) * self._per_second)
         client.at = now
         self._clients[key] = client
         self._clients.move_to_end(key)
@@ -79,19 +80,19 @@ class ClientQuotas:
         return client
 
 
-@cache_short(entries=4096, longest=_LONGEST)
+@cache_short(entries=4096, longest=_MAX_ADDRESS_CHARS)
 def client_network(address: str, bits: int = _IPV6_NETWORK_BITS) -> str:
-    """The name by which a client is told apart: of IPv6 its whole network, of so many bits."""
+    """Return the identifier of a client: its IPv4 address, or its IPv6 network with a prefix of ``bits``."""
     found = _parsed(address)
     if found is None:
-        return address[:_LONGEST]  # a proxy may hand on whatever it was told
+        return address[:_MAX_ADDRESS_CHARS]  # a proxy may forward anything
     if found.version == 4:
         return str(found)
     return str(ipaddress.ip_network((found, bits), strict=False))
 
 
 def is_among(address: str, networks: Iterable[str]) -> bool:
-    """Whether an address is one of these, or in one of these networks; "*" has all of them."""
+    """Return whether an address matches one of these addresses or networks; "*" matches all."""
     found = _parsed(address)
     for one in networks:
         with suppress(ValueError):
@@ -101,7 +102,7 @@ def is_among(address: str, networks: Iterable[str]) -> bool:
 
 
 def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """An address; one of IPv4 also where a socket of IPv6 gives it (RFC 4291, section 2.5.5.2)."""
+    """Parse an address, mapping IPv4 addresses of IPv6 sockets back to IPv4 (RFC 4291, section 2.5.5.2)."""
     try:
         found = ipaddress.ip_address(address)
     except ValueError:

@@ -1,5 +1,7 @@
-"""Pages are made one at a time. Python computes in one thread at a time anyway, and each more that wants to
-makes an answer to a program wait longer; a page that waits for others lets the next one be made meanwhile.
+"""The queue that renders pages one at a time.
+
+Python runs one thread at a time anyway, and every additional busy thread delays API responses. While a page waits for
+a query, the next one is rendered.
 """
 
 from __future__ import annotations
@@ -14,15 +16,16 @@ from werkzeug.exceptions import ServiceUnavailable
 
 from cybilgraph.runtime.scheduler import Busy, Caller, Scheduler
 
-#: So many seconds a page waits for its turn.
+#: The longest time that a page waits for its turn.
 _QUEUE_TIMEOUT_SECONDS = 30.0
-#: The turn that a thread has, and whose it is.
+#: The scheduler and the client whose turn the current thread has.
 _current = threading.local()
 
 
 class RenderQueue:
-    """A WSGI application (PEP 3333) whose pages are made one at a time, clients taking turns. How slowly a
-    page is fetched, or what streams is made, holds nobody up; a stream ends when its client has gone.
+    """A WSGI application (PEP 3333) that renders pages one at a time, fairly between clients.
+
+    Neither slow clients nor streamed responses block the queue; a stream ends when its client disconnects.
     """
 
     def __init__(self, pages: Callable[..., Iterable[bytes]]) -> None:
@@ -30,17 +33,17 @@ class RenderQueue:
         self._scheduler = Scheduler(1)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """The response to one request. Raises ServiceUnavailable where its turn does not come."""
+        """Respond to one request. Raises ServiceUnavailable if its turn does not come in time."""
         caller: Caller = environ["asgi.scope"]["entry"].caller
         _enter(self._scheduler, caller)
         try:
-            return _while_there(self._pages(environ, start_response), caller)
+            return _while_connected(self._pages(environ, start_response), caller)
         finally:
             _leave()
 
 
-def _while_there(parts: Iterable[bytes], caller: Caller) -> Iterator[bytes]:
-    """The parts of a response, up to where the caller leaves."""
+def _while_connected(parts: Iterable[bytes], caller: Caller) -> Iterator[bytes]:
+    """Yield the parts of a response until the client disconnects."""
     try:
         for part in parts:
             if caller.gone:
@@ -52,9 +55,9 @@ def _while_there(parts: Iterable[bytes], caller: Caller) -> Iterator[bytes]:
 
 @contextmanager
 def yield_turn() -> Iterator[None]:
-    """A block in which a page waits for others, or is busy for long: it is nobody's turn through it.
+    """Give up the thread's turn during a block that waits or computes for long, and take a new one afterwards.
 
-    Raises ServiceUnavailable where the next turn does not come.
+    Raises ServiceUnavailable if the next turn does not come in time.
     """
     turn = _leave()
     try:
@@ -68,12 +71,12 @@ def _enter(scheduler: Scheduler, caller: Caller) -> None:
     try:
         scheduler.enter(caller, time.monotonic() + _QUEUE_TIMEOUT_SECONDS)
     except Busy:
-        raise ServiceUnavailable("Too many pages are asked for at this moment", retry_after=5) from None
+        raise ServiceUnavailable("Too many page requests at the moment", retry_after=5) from None
     _current.turn = (scheduler, caller)
 
 
 def _leave() -> tuple[Scheduler, Caller] | None:
-    """Give away the turn of this thread, if it has one."""
+    """Give up the turn of this thread, if it has one, and return it."""
     turn: tuple[Scheduler, Caller] | None = getattr(_current, "turn", None)
     if turn:
         _current.turn = None

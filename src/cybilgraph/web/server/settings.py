@@ -1,4 +1,4 @@
-"""The server's settings in one table, from which flags, environment variables, files and documentation derive."""
+"""The server settings, in one table: flags, environment variables, file entries and documentation derive from it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-#: Prefix of environment variables; the setting's name follows in capitals.
+#: The environment variable of a setting is this prefix, an underscore and its name in capitals.
 ENVIRONMENT_PREFIX = "CYBILGRAPH"
 
 
@@ -24,56 +24,58 @@ class Settings:
     port: int = _setting(8000, "Port to listen on.", 1, most=65_535)
     public_url: str = _setting(
         "",
-        "Public URL of the server, for example https://data.example.org; absolute links begin with it. "
-        "Otherwise they begin with the host named in the request, so set it wherever others can reach the server.",
+        "Public URL of the site, such as https://data.example.org: absolute links begin with it. Without it, they "
+        "begin with the host of the request, so set it on any server that others can reach.",
     )
     suggestions: Path | None = _setting(None, "Accept suggested edits, and store them in this folder.")  # noqa: RUF009
     rate: int = _setting(240, "Records that one client may check per minute.", 1)
     timeout: float = _setting(30.0, "Time limit of a query in seconds.", 0.1, most=86_400)
-    answer_bytes: int = _setting(256_000_000, "Maximum bytes of one answer.", 1000)
+    answer_bytes: int = _setting(256_000_000, "Maximum size of an answer in bytes.", 1000)
     worker_memory: int = _setting(
         2_000_000_000,
-        "Bytes of memory for one query, in addition to the store; also the limit for all paused queries together.",
+        "Memory limit of a query in bytes, in addition to the store; also the limit for all paused queries together.",
         100_000_000,
     )
-    quick_workers: int = _setting(2, "Maximum short queries that run at once.", 1, most=256)
+    quick_workers: int = _setting(2, "Number of quick queries that run concurrently.", 1, most=256)
     long_workers: int = _setting(
-        2, "Maximum queries that run at once after taking longer than a tenth of a second.", 1, most=256
+        2, "Number of queries longer than a tenth of a second that run concurrently.", 1, most=256
     )
-    store_memory: int = _setting(2_000_000_000, "Bytes of memory for the store; a larger store stays on disk.", 0)
+    store_memory: int = _setting(
+        2_000_000_000, "Maximum size in bytes of a store to load into memory; a larger one stays on disk.", 0
+    )
     unsent_bytes: int = _setting(
         2_000_000_000,
-        "Bytes of disk for large answers that are not sent yet; one client gets at most a quarter, or one answer.",
+        "Disk space in bytes for large answers until they are sent; one client may use a quarter, or one answer.",
         1000,
     )
-    cache_bytes: int = _setting(64_000_000, "Bytes of memory for the answer cache.", 0)
+    cache_bytes: int = _setting(64_000_000, "Memory for cached answers in bytes.", 0)
     warm_seconds: float = _setting(
-        30.0, "Seconds to warm the cache with the most requested answers before a release is served.", 0
+        30.0, "Time in seconds to warm up the cache before a new release is served; the rest follows afterwards.", 0
     )
-    look_seconds: float = _setting(600.0, "Seconds between two checks of all served files for damage on disk.", 1)
-    at_once: int = _setting(8, "Maximum queries, pages and downloads of one client at once, until they are sent.", 1)
-    waiting: int = _setting(
-        128, "Maximum queries, pages and downloads of one client that wait before the server refuses more.", 0
-    )
-    header_seconds: float = _setting(10.0, "Seconds in which the headers of a request must arrive.", 0.1, most=86_400)
-    body_seconds: float = _setting(20.0, "Seconds in which the body of a request must arrive.", 0.1, most=86_400)
+    look_seconds: float = _setting(600.0, "Seconds between two scans of all served files for disk corruption.", 1)
+    at_once: int = _setting(8, "Concurrent queries, pages and downloads of one client, until they are sent.", 1)
+    waiting: int = _setting(128, "Queued queries, pages and downloads of one client, before more are rejected.", 0)
+    header_seconds: float = _setting(10.0, "Time limit in seconds for receiving a request head.", 0.1, most=86_400)
+    body_seconds: float = _setting(20.0, "Time limit in seconds for receiving a request body.", 0.1, most=86_400)
     send_seconds: float = _setting(
-        60.0, "Seconds in which a client must read 64 kB of its answer before the server closes the connection.", 1
+        60.0, "Time limit in seconds for a client to read 64 kB of pending data, before it is disconnected.", 1
     )
-    connections: int = _setting(512, "Maximum connections of one client at once, except of trusted proxies.", 1)
+    connections: int = _setting(512, "Concurrent connections of one client, other than a trusted proxy.", 1)
     total_connections: int = _setting(
-        4_096, "Maximum connections of all clients; beyond that, the clients with the most connections lose theirs.", 2
+        4_096,
+        "Concurrent connections of all clients; beyond that, the clients with the most connections lose theirs.",
+        2,
     )
-    stop_seconds: int = _setting(35, "Seconds that a stopping server gives requests in progress to finish.", 1)
-    trusted_proxy: tuple[str, ...] = _setting((), "Address or network of a proxy trusted to name the client.")
+    stop_seconds: int = _setting(35, "Time in seconds to finish requests in progress when the server stops.", 1)
+    trusted_proxy: tuple[str, ...] = _setting(
+        (), "Address or network of a proxy that is trusted to report the client's address."
+    )
     service: tuple[str, ...] = _setting((), "URL of an endpoint that queries may call with SERVICE.")
-    endpoint: str = _setting("", "URL of a SPARQL server, filled by cybilgraph load, that answers the queries.")
-    credentials: str = _setting("", "File with one line of credentials for the endpoint: USER:PASSWORD, or a token.")
-    licence: str = _setting(
-        "", "URL of the data's licence, published with the rights in descriptions (DCAT, VoID, schema.org)."
-    )
-    log_format: str = _setting("text", "Format of log lines.", choices=("text", "json"))
-    log_queries: bool = _setting(True, "Log the text of queries, which may name people, instead of only its hash.")
+    endpoint: str = _setting("", "URL of a SPARQL server to answer queries; fill it first with cybilgraph load.")
+    credentials: str = _setting("", "File with the credentials for the endpoint in one line: USER:PASSWORD or a token.")
+    licence: str = _setting("", "URL of the licence of the data, to add to the descriptions (DCAT, VoID, schema.org).")
+    log_format: str = _setting("text", "Format of the log.", choices=("text", "json"))
+    log_queries: bool = _setting(True, "Log the text of queries, which may identify people, and not only its hash.")
 
 
 def all_settings() -> tuple[Field[Any], ...]:
@@ -82,5 +84,5 @@ def all_settings() -> tuple[Field[Any], ...]:
 
 
 def option_name(row: Field[Any]) -> str:
-    """Return a setting's command-line option; in a settings file the name has no leading dashes."""
+    """Return the command-line option of a setting; its key in a file is the same without the leading dashes."""
     return f"--{row.name.replace('_', '-')}"

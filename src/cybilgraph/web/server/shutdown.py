@@ -1,12 +1,12 @@
-"""A stop that costs nobody a request.
+"""Graceful shutdown: a stop that loses no request.
 
-A socket that listens cannot be told to take no more connections but by closing it, and then the kernel resets those
-that it has taken and nobody has accepted yet; and a client that keeps its connection finds it closed in the moment in
-which it sends its next request. So the listening socket is first made deaf to new connections, and each answer says
-that its connection ends; the server stops when nobody is connected any more, or a moment later.
+The only way to stop a listening socket from accepting connections is to close it, but then the kernel resets those
+that are established but not yet accepted. In addition, a client with a persistent connection may find it closed just
+when it sends its next request. Therefore the listening socket first ignores new connections, and each response
+announces that its connection will be closed; the server stops when no client is connected any more, or shortly after.
 
-Until then it looks after the process that answers: one that ends unasked is begun anew and told of, and one that
-somebody has stopped (SIGSTOP), and not let go on, is ended.
+While running, the server supervises the serving process: it restarts and logs one that ended unexpectedly, and kills
+one that stays suspended (SIGSTOP).
 """
 
 from __future__ import annotations
@@ -31,47 +31,45 @@ from granian.server.mp import MPServer, WorkerProcess
 from cybilgraph.runtime.pool import ProcessExit
 from cybilgraph.web.server.access_log import process_end_fields
 
-#: Who is connected has so many seconds to ask and be answered; what is in work then, the server itself waits for.
+#: The time for connected clients to send a last request; the HTTP server itself waits for requests in progress.
 _DRAIN_SECONDS, _POLL_SECONDS = 2.0, 0.02
-#: What is stopped for so many seconds is ended, and begun anew.
+#: A process that is suspended this long is killed and restarted.
 _MAX_SUSPENDED_SECONDS = 10
-#: What ends within so many seconds of the end before it is begun anew after a pause, which doubles up to this.
+#: A process that ends within this time of the previous end is restarted after a pause, which doubles up to the maximum.
 _STABLE_SECONDS, _MAX_PAUSE_SECONDS = 60.0, 10.0
-#: Connections of this machine (proc(5)), by their own address and state; ESTABLISHED (include/net/tcp_states.h).
+#: The tables of local TCP connections (proc(5)), and the state ESTABLISHED (include/net/tcp_states.h).
 _CONNECTION_TABLES, _ESTABLISHED = ("/proc/self/net/tcp", "/proc/self/net/tcp6"), "01"
-#: Sent to the process that answers: from now on, every connection ends with its answer.
+#: Tells the serving process to close each connection after its next response.
 _DRAIN_SIGNAL = signal.SIGUSR1
-#: socket(7), of asm-generic/socket.h.
+#: From asm-generic/socket.h; see socket(7).
 _SO_ATTACH_FILTER = 26
-#: A packet without its IP header is passed but where it asks for a connection: its flag SYN is set (RFC 9293, section
-#: 3.1). Instructions of linux/filter.h: code, jump if true, jump if false, operand.
+#: A packet filter that drops TCP segments with the flag SYN, which open connections (RFC 9293, section 3.1), and passes
+#: all others. Instructions of linux/filter.h: code, jump if true, jump if false, operand.
 _REJECT_SYN_FILTER = (
     (0x30, 0, 0, 13),  # load the byte with the flags
-    (0x45, 0, 1, 0x02),  # is SYN among them?
-    (0x06, 0, 0, 0),  # drop it
-    (0x06, 0, 0, 0xFFFFFFFF),  # pass it, whole
+    (0x45, 0, 1, 0x02),  # test SYN
+    (0x06, 0, 0, 0),  # drop the packet
+    (0x06, 0, 0, 0xFFFFFFFF),  # pass the whole packet
 )
 
 
 class GracefulServer(MPServer):
-    """The HTTP server; who is connected when it is told to stop is answered first. What answers is begun anew however
-    often it ends.
-    """
+    """The HTTP server; it answers connected clients before it stops, and always restarts its serving process."""
 
-    def __init__(self, *given: Any, **named: Any) -> None:
-        cast("Any", super()).__init__(*given, **named)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        cast("Any", super()).__init__(*args, **kwargs)
         self._stopping = threading.Event()
         self._ends, self._last_end = 0, -math.inf
 
     def startup(self, *arguments: Any) -> None:
-        """Start; a process that is told to stop before it has begun to answer has nobody to tell."""
-        signal.signal(_DRAIN_SIGNAL, signal.SIG_IGN)  # also in the processes that are begun from now on
+        """Start; ignore the drain signal until the serving process has installed its handler."""
+        signal.signal(_DRAIN_SIGNAL, signal.SIG_IGN)  # child processes inherit this
         cast("Any", super()).startup(*arguments)
         threading.Thread(target=self._end_stopped, daemon=True).start()
 
-    def _spawn_worker(self, *given: Any, **named: Any) -> WorkerProcess:
-        """A process that answers; how it ends unasked is told."""
-        worker: Any = cast("Any", super())._spawn_worker(*given, **named)
+    def _spawn_worker(self, *args: Any, **kwargs: Any) -> WorkerProcess:
+        """Start a serving process, and log if it ends unexpectedly."""
+        worker: Any = cast("Any", super())._spawn_worker(*args, **kwargs)
         usual = worker._watcher
 
         def watcher() -> None:
@@ -79,25 +77,26 @@ class GracefulServer(MPServer):
             if not worker.interrupt_by_parent:
                 what, code, pause = "The process that answers requests", worker.inner.exitcode, self._pause()
                 when = f" in {pause:g} s" if pause else ""
-                ended = ProcessExit(what, worker.inner.pid, code, f"it and all that it began are begun anew{when}")
-                logger.error(str(ended), extra={"told": process_end_fields(ended)})
+                ended = ProcessExit(what, worker.inner.pid, code, f"it and its child processes are restarted{when}")
+                logger.error(str(ended), extra={"fields": process_end_fields(ended)})
                 self._stopping.wait(pause)
-                cast("Any", self).respawned_wrks.clear()  # else two deaths in 5.5 seconds would be the end of all
+                cast("Any", self).respawned_wrks.clear()  # otherwise two exits within 5.5 seconds stop the server
             usual()
 
         worker._watcher = watcher
         return cast("WorkerProcess", worker)
 
     def _pause(self) -> float:
-        """Seconds before what has ended is begun anew: more each time, but after a while without an end none."""
+        """Return the seconds to wait before a restart: more after each exit, none after a stable period."""
         now = time.monotonic()
         self._ends = self._ends + 1 if now < self._last_end + _STABLE_SECONDS else 0
         self._last_end = now
         return min(2.0 ** (self._ends - 1), _MAX_PAUSE_SECONDS) if self._ends else 0.0
 
     def _end_stopped(self) -> None:
-        """End a process that answers nobody because it was stopped. Seconds are counted by looks: where this process
-        was stopped as well, no time has gone.
+        """Kill a serving process that stays suspended.
+
+        Seconds are counted by polls, so that no time passes while this process is suspended as well.
         """
         looks: dict[int, int] = {}
         while True:
@@ -106,24 +105,26 @@ class GracefulServer(MPServer):
             looks = {number: looks.get(number, 0) + 1 for number in stopped}
             for number in stopped:
                 if looks[number] == _MAX_SUSPENDED_SECONDS:
-                    logger.error(f"The process that answers requests ({number}) was stopped, and is ended")
+                    logger.error(f"The process that answers requests ({number}) was suspended, and is killed")
                     os.kill(number, signal.SIGKILL)
 
     def signal_handler_interrupt(self, *_: Any) -> None:
-        """Stop at a signal. It may come while this thread holds the lock of the event that is to be set, as when a
-        process that answers has just ended: so another thread sets it.
+        """Stop at a signal.
+
+        A separate thread sets the events: the signal may arrive while this thread holds the lock of an event, for
+        example when a serving process has just ended.
         """
         self.interrupt_signal = True
         for event in (self._stopping, cast("Any", self).main_loop_interrupt):
             threading.Thread(target=event.set, daemon=True).start()
 
     def shutdown(self, exit_code: int = 0) -> None:
-        """Stop as above."""
+        """Drain the connections, then stop."""
         own, base = cast("Any", self), cast("Any", super())  # Granian has no types here
         if own._sfd is not None:
             _refuse_connections(own._sfd)
         for worker in own.wrks:
-            worker.interrupt_by_parent = True  # Ctrl-C reaches it, too, and it may be the first to end
+            worker.interrupt_by_parent = True  # Ctrl-C also reaches it, and it may end first
             with suppress(ProcessLookupError):
                 os.kill(worker.inner.pid, _DRAIN_SIGNAL)
         until = time.monotonic() + _DRAIN_SECONDS
@@ -133,12 +134,12 @@ class GracefulServer(MPServer):
 
 
 def on_last_answers(last: Callable[[], None]) -> None:
-    """Have the process that answers call this when each answer is to be the last of its connection."""
+    """Call ``last`` when the serving process has to close each connection after its next response."""
     signal.signal(_DRAIN_SIGNAL, lambda *_: last())
 
 
 def _is_suspended(process: int) -> bool:
-    """Whether a process was told to do nothing (proc(5): state T); False where the system does not tell."""
+    """Return whether a process is suspended (proc(5): state T); False if that is unknown."""
     try:
         return Path(f"/proc/{process}/stat").read_text("ascii", "replace").rpartition(")")[2].split()[0] == "T"
     except OSError:
@@ -146,21 +147,22 @@ def _is_suspended(process: int) -> bool:
 
 
 def _has_connections(port: int) -> bool:
-    """Whether anybody is connected to a port of this machine, accepted or not; True where the system does not tell."""
-    there = [path for path in map(Path, _CONNECTION_TABLES) if path.exists()]
-    lines = [line.split() for path in there for line in path.read_text("ascii").splitlines()[1:]]
-    return not there or any(int(line[1].rpartition(":")[2], 16) == port and line[3] == _ESTABLISHED for line in lines)
+    """Return whether a local port has connections, accepted or not; True if that is unknown."""
+    tables = [path for path in map(Path, _CONNECTION_TABLES) if path.exists()]
+    lines = [line.split() for path in tables for line in path.read_text("ascii").splitlines()[1:]]
+    return not tables or any(int(line[1].rpartition(":")[2], 16) == port and line[3] == _ESTABLISHED for line in lines)
 
 
 def _refuse_connections(listening: int) -> None:
-    """Who asks for a connection gets no reply, asks again after a second, and is refused then, or is heard by the
-    server that has taken the place of this one.
+    """Ignore new connections to a listening socket.
+
+    Their clients retry after a second, and are then refused, or accepted by the server that has replaced this one.
     """
     if sys.platform != "linux":
         return
     program = b"".join(struct.pack("HBBI", *instruction) for instruction in _REJECT_SYN_FILTER)
     code = ctypes.create_string_buffer(program, len(program))
-    with socket.socket(fileno=os.dup(listening)) as heard, suppress(OSError):  # a kernel may know no filters
+    with socket.socket(fileno=os.dup(listening)) as heard, suppress(OSError):  # the kernel may lack support for filters
         heard.setsockopt(
             socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("HP", len(_REJECT_SYN_FILTER), ctypes.addressof(code))
         )

@@ -1,6 +1,7 @@
-"""What most will ask for is asked before the first visitor does, for as long as a release may keep visitors waiting.
+"""Cache warm-up: run the most common queries of a new release before visitors do, within a time limit.
 
-What takes longer follows behind, while the release is served already; what cannot be kept is told of.
+The remaining queries run in the background while the release is already being served. Answers that cannot be cached
+are logged.
 """
 
 from __future__ import annotations
@@ -22,19 +23,19 @@ from cybilgraph.web.api.protocol import PAGE_FORMATS
 from cybilgraph.web.pages import entity_queries
 from cybilgraph.web.server.answer_cache import AnswerCache, CacheKey
 
-#: What pages show that visitors ask for first.
+#: The queries of the pages that visitors see first.
 _PAGE_QUERIES = (
     *("page-numbers", "page-outcomes", "example-projects-per-country"),
     *("page-coverage", "page-timeline", "page-network", "example-active-projects-per-year"),
 )
 _RECENT_YEARS = 15
 _TABLE = (BY_NAME["csv"],)
-#: In each round, a query may take so many times the seconds of the one before.
+#: The factor by which the time limit of a query grows in each round.
 _TIMEOUT_GROWTH = 4
 
 
 def bind_recent_years(query: Query, release: Release) -> str:
-    """The text of a query; years that it asks for end with the one after its release was made."""
+    """Return the text of a query, with its range of years ending one year after the release was built."""
     if not {"from", "to"} <= {parameter.name for parameter in query.parameters}:
         return query.text
     last = int(release.manifest["created"][:4]) + 1
@@ -48,7 +49,7 @@ class _WarmUpQuery:
 
 
 def _warm_up_queries(release: Release) -> Iterator[_WarmUpQuery]:
-    """What most will ask for, and what takes longest of what pages ask."""
+    """Yield the most common queries, and the slowest ones of the pages."""
     yield from (_WarmUpQuery(query.name, CacheKey.of(query.text, PAGE_FORMATS)) for query in queries.example_queries())
     for name in _PAGE_QUERIES:
         yield _WarmUpQuery(name, CacheKey.of(bind_recent_years(queries.load_query(name), release), _TABLE))
@@ -60,19 +61,23 @@ def _warm_up_queries(release: Release) -> Iterator[_WarmUpQuery]:
 
 
 class WarmUp:
-    """The answers over one release that are asked ahead; what becomes of them is ``on_event``."""
+    """The cache warm-up of one release; reports its results to ``on_event``."""
 
     def __init__(self, release: Release, answers: AnswerCache, on_event: Callable[[str], None]) -> None:
         self._number = release.number
         self._answers = answers
         self._on_event = on_event
-        self._caller = Caller("what is asked ahead")
+        self._caller = Caller("cache warm-up")
         self._waiting = deque(_warm_up_queries(release))
         self._done: list[_WarmUpQuery] = []
         self._failures: dict[_WarmUpQuery, str] = {}
 
     def run(self, seconds: float) -> None:
-        """Ask for so many seconds, round by round: each query has its part of the half of them, then more."""
+        """Run the queries for at most ``seconds``.
+
+        In the first round, all queries together may take half of the time; in each further round, the time limit of
+        those left grows.
+        """
         until = time.monotonic() + seconds
         each = max(seconds / max(2 * len(self._waiting), 1), 0.001)
         while self._waiting and time.monotonic() < until:
@@ -82,18 +87,18 @@ class WarmUp:
             each *= _TIMEOUT_GROWTH
         if self._waiting:
             number, late = len(self._waiting) + len(self._done), len(self._waiting)
-            what = f"{late} of {number} answers that most ask for are not there after {seconds:g} seconds, and follow"
-            self._on_event(f"Release {self._number:04d}: {what} (--warm-seconds)")
+            what = f"cache warm-up has {late} of {number} queries left after {seconds:g} seconds (--warm-seconds)"
+            self._on_event(f"Release {self._number:04d}: {what}; they continue in the background")
         else:
             self._report()
 
     def run_in_background(self) -> None:
-        """Ask what is left in a thread, until all is there or ``stop`` is called."""
+        """Run the remaining queries in a thread, until all are done or ``stop`` is called."""
         if self._waiting:
-            threading.Thread(target=self._run_rest, daemon=True, name="asked ahead").start()
+            threading.Thread(target=self._run_rest, daemon=True, name="warm-up").start()
 
     def stop(self) -> None:
-        """Ask no more."""
+        """Stop running queries."""
         self._waiting.clear()
         self._caller.leave()
 
@@ -104,7 +109,7 @@ class WarmUp:
             self._report()
 
     def _ask(self, seconds: float) -> None:
-        """Ask what is next; what takes longer than these seconds, fewer than a query may take, comes last then."""
+        """Run the next query; move it to the end if it exceeds ``seconds``, unless that is the general limit."""
         try:
             query = self._waiting.popleft()
         except IndexError:  # stopped
@@ -120,14 +125,14 @@ class WarmUp:
 
     def _report(self) -> None:
         for query in self._left_out():
-            reason = self._failures.get(query, "There is no room for it (--cache-bytes)")
-            self._on_event(f"Release {self._number:04d}: the answer to {query.name} is not there ahead. {reason}")
+            reason = self._failures.get(query, "It does not fit into the cache (--cache-bytes)")
+            self._on_event(f"Release {self._number:04d}: the answer to {query.name} is not cached. {reason}")
 
     def _left_out(self) -> list[_WarmUpQuery]:
         return [query for query in self._done if not self._answers.contains(query.cache_key)]
 
     @property
     def state(self) -> dict[str, int]:
-        """How many of the answers are kept, wait to be asked, or are left out."""
+        """The number of answers that are cached ("kept"), waiting, or not cached ("left_out")."""
         left_out = len(self._left_out())
         return {"kept": len(self._done) - left_out, "waiting": len(self._waiting), "left_out": left_out}

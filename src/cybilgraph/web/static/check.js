@@ -1,4 +1,4 @@
-// The form, live: what is typed is checked when the typing rests, and its lines are marked.
+// Check the record while the user types, and mark the lines that have findings.
 "use strict";
 (() => {
   const form = document.getElementById("check");
@@ -10,14 +10,14 @@
   const derived = document.getElementById("derived");
   const turtle = document.getElementById("turtle");
   const SIGNS = { violation: "✖", warning: "▲", info: "ℹ" };
-  const REST = 400; // milliseconds without a key
+  const DEBOUNCE_MS = 400;
   document.documentElement.classList.add("live");
 
-  // ---- the lines behind the text: of the same width and font, so that they break at the same places
+  // ---- the layer of lines behind the text area: same width and font, so that lines wrap at the same places
 
   let lines = [];
 
-  function layLines() {
+  function updateLines() {
     const now = text.value.split("\n");
     let same = 0;
     while (same < now.length && same < lines.length && now[same] === lines[same]) same++;
@@ -39,7 +39,7 @@
       row.className = "";
       row.textContent = row.textContent;
     }
-    for (const found of [...findings].reverse()) { // the worst of a line comes first, and stays
+    for (const found of [...findings].reverse()) { // the most severe finding of a line comes first in the list, and wins
       const row = marks.children[found.line - 1];
       if (!row) continue;
       row.className = found.severity;
@@ -67,8 +67,8 @@
     marks.children[line - 1]?.scrollIntoView({ block: "center" });
   }
 
-  // Puts a text in place of ours, so that "undo" brings ours back: only what differs is changed.
-  function become(now) {
+  // Replace only the part that differs, so that the browser's "undo" restores the old text.
+  function replaceText(now) {
     const was = text.value;
     let start = 0;
     while (start < was.length && was[start] === now[start]) start++;
@@ -76,16 +76,16 @@
     while (tail < Math.min(was.length, now.length) - start && was.at(-1 - tail) === now.at(-1 - tail)) tail++;
     text.focus({ preventScroll: true });
     text.setSelectionRange(start, was.length - tail);
-    const by = now.slice(start, now.length - tail);
-    const done = document.execCommand(by ? "insertText" : "delete", false, by); // the old command alone can be undone
-    if (!done) text.setRangeText(by, start, was.length - tail, "end");
-    layLines();
+    const inserted = now.slice(start, now.length - tail);
+    const done = document.execCommand(inserted ? "insertText" : "delete", false, inserted); // deprecated, but nothing else can be undone
+    if (!done) text.setRangeText(inserted, start, was.length - tail, "end");
+    updateLines();
   }
 
-  // ---- what was found
+  // ---- findings
 
   function show(report, language) {
-    const order = Object.keys(SIGNS); // the worst first, and each kind by line, as they come
+    const order = Object.keys(SIGNS); // most severe first; the server sends each severity in line order
     report.findings.sort((one, other) => order.indexOf(one.severity) - order.indexOf(other.severity));
     list.replaceChildren(...report.findings.map((found, index) => shown(found, index + 1, language)));
     mark(report.findings);
@@ -93,11 +93,11 @@
     const { violation, warning, info } = report.counts;
     say(
       !report.records
-        ? "No record could be read."
+        ? "We could not read a record in this text."
         : `${counted(report.records, "record")}: ${counted(violation, "violation")}, ${counted(warning, "warning")}` +
-            (info ? `, ${info} info` : "") + (report.note ? `. ${report.note}` : report.findings.length ? "" : ". All is well.")
+            (info ? `, ${info} info` : "") + (report.note ? `. ${report.note}` : report.findings.length ? "" : ". No problems found.")
     );
-    document.getElementById("take").hidden = !report.records;
+    document.getElementById("downloads").hidden = !report.records;
   }
 
   function shown(found, number, language) {
@@ -132,7 +132,7 @@
       part("ins").textContent = found.fix.new;
       part(".apply").addEventListener("click", (event) => {
         event.preventDefault();
-        mend(`${found.fix.line}:${found.fix.column}`);
+        applyFix(`${found.fix.line}:${found.fix.column}`);
       });
     }
     return item;
@@ -161,40 +161,40 @@
     if (tally.textContent.trim() !== words) tally.textContent = words;
   }
 
-  function forget(words) {
+  function clear(words) {
     list.replaceChildren();
     mark([]);
     showMore({});
     say(words);
   }
 
-  // ---- asking
+  // ---- requests
 
   let timer = 0;
-  let asking = null;
+  let pending = null;
 
   function changed() {
-    layLines();
-    askIn(REST);
+    updateLines();
+    checkIn(DEBOUNCE_MS);
   }
 
-  function askIn(milliseconds) {
+  function checkIn(milliseconds) {
     clearTimeout(timer);
-    timer = setTimeout(() => ask(), milliseconds);
+    timer = setTimeout(() => check(), milliseconds);
   }
 
-  async function mend(place) {
-    await ask(place);
+  async function applyFix(position) {
+    await check(position);
     text.focus({ preventScroll: true });
   }
 
-  async function ask(fix = "") {
+  async function check(fix = "") {
     clearTimeout(timer);
-    asking?.abort();
-    const own = (asking = new AbortController());
+    pending?.abort();
+    const own = (pending = new AbortController());
     if (!text.value.trim() && !file?.files.length) {
       form.removeAttribute("aria-busy");
-      return forget("Nothing has been checked yet.");
+      return clear("Nothing checked yet.");
     }
     form.setAttribute("aria-busy", "true");
     try {
@@ -203,20 +203,20 @@
       const body = await reply.json();
       const report = reply.ok ? body : body.report;
       if (report) {
-        if (report.text) become(report.text);
+        if (report.text) replaceText(report.text);
         show(report, language);
         showMore(report);
       } else {
         say(body.detail);
         const wait = Number(reply.headers.get("Retry-After"));
-        if (wait) askIn(wait * 1000);
+        if (wait) checkIn(wait * 1000);
       }
     } catch (error) {
-      if (error.name === "AbortError") return; // by the next
-      say("The server does not answer. Your text is still here; it will be tried again.");
-      askIn(5000);
+      if (error.name === "AbortError") return; // a newer check replaces this one
+      say("The server does not respond. Your text is still here; retrying in a few seconds.");
+      checkIn(5000);
     } finally {
-      if (asking === own) form.removeAttribute("aria-busy");
+      if (pending === own) form.removeAttribute("aria-busy");
     }
   }
 
@@ -239,21 +239,21 @@
     };
   }
 
-  // ---- files: what is text becomes the text, and can be mended here
+  // ---- files: a text file is loaded into the text area, where the user can edit it
 
-  async function take(chosen) {
+  async function load(chosen) {
     const bytes = new Uint8Array(await chosen.arrayBuffer());
     const words = decoded(bytes);
     if (words === null) {
       text.value = "";
-      say(`${chosen.name} is no text: it is checked as it is.`);
+      say(`${chosen.name} is not a text file, so it cannot be edited here. Checking it …`);
     } else {
       file.value = "";
       text.value = words;
       text.dataset.name = chosen.name;
     }
-    layLines();
-    askIn(0);
+    updateLines();
+    checkIn(0);
   }
 
   function decoded(bytes) {
@@ -268,7 +268,7 @@
     }
   }
 
-  file?.addEventListener("change", () => file.files.length && take(file.files[0]));
+  file?.addEventListener("change", () => file.files.length && load(file.files[0]));
   if (file) {
     const editor = document.getElementById("editor");
     for (const name of ["dragenter", "dragover"]) {
@@ -283,17 +283,17 @@
       if (!event.dataTransfer.files.length) return;
       event.preventDefault();
       file.files = event.dataTransfer.files;
-      take(file.files[0]);
+      load(file.files[0]);
     });
   }
 
-  // ---- what the visitor does
+  // ---- events
 
   text.addEventListener("input", () => {
     if (file) file.value = "";
     changed();
   });
-  for (const name of ["lang", "format"]) form.elements[name].addEventListener("change", () => askIn(0));
+  for (const name of ["lang", "format"]) form.elements[name].addEventListener("change", () => checkIn(0));
   document.addEventListener("click", (event) => {
     const place = event.target.closest("a.place");
     if (!place?.hash || (file?.files.length ?? 0)) return;
@@ -303,9 +303,9 @@
   form.addEventListener("submit", (event) => {
     if (event.submitter?.name !== "check") return;
     event.preventDefault();
-    askIn(0);
+    checkIn(0);
   });
 
-  layLines();
-  if (text.value.trim()) askIn(0);
+  updateLines();
+  if (text.value.trim()) checkIn(0);
 })();

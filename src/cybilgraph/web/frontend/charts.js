@@ -1,4 +1,4 @@
-// Answers as pictures: SVG made with d3, each with the table beside it. Loaded when the first one is asked for.
+// Draw query results as charts (SVG, by d3). Loaded with the first chart.
 
 import { extent, max, min, rollup, sum } from "d3-array";
 import { axisBottom, axisLeft } from "d3-axis";
@@ -15,14 +15,14 @@ const WIDTH = 960;
 const MOST_BARS = 40;
 const MOST_ROWS = 60;
 const MOST_NODES = 120;
-/** A letter of a name in the network needs so much room. */
-const LETTER = 7;
-/** So many of the largest nodes have a name though it lies on others. */
-const ALWAYS_NAMED = 12;
+/** The estimated width of a character of a network label, in user units. */
+const CHAR_WIDTH = 7;
+/** This many of the largest nodes get a label even if it overlaps other nodes. */
+const ALWAYS_LABELLED = 12;
 const SHADES_USED = [1, 2, 3, 4, 5, 6];
 
-/** The pictures: what they are called, which columns they need, and what draws them. */
-export const PICTURES = {
+/** The kinds of chart: the columns that each role can use, and the function that draws it. */
+const CHARTS = {
   map: {
     roles: (columns) => ({ country: columns.filter((c) => c.country), value: columns.filter((c) => c.number) }),
     optional: ["value"],
@@ -41,8 +41,8 @@ export const PICTURES = {
       const dates = columns.filter((c) => c.date);
       const titles = columns.filter((c) => /title|name|label/i.test(c.name) && c.text);
       const others = columns.filter((c) => (c.text || c.thing) && !titles.includes(c));
-      // What tells the lines apart best; where several do, a title.
-      return { label: [...titles, ...others].sort((a, b) => b.different - a.different), start: dates, end: dates.slice(1) };
+      // The column with the most distinct values labels bars best; titles win ties.
+      return { label: [...titles, ...others].sort((a, b) => b.distinct - a.distinct), start: dates, end: dates.slice(1) };
     },
     optional: ["end"],
     draw: drawTimeline,
@@ -58,20 +58,20 @@ export const PICTURES = {
   },
 };
 
-/** A picture with the choice of its columns; ``answer`` has rows, columns, terms and a function that names cells. */
-export function picture(kind, answer) {
-  const { roles, optional, draw } = PICTURES[kind];
-  const choices = roles(answer.columns);
+/** Create a chart with controls for its columns; ``result`` has rows, columns, terms and a function that labels cells. */
+export function chart(kind, result) {
+  const { roles, optional, draw } = CHARTS[kind];
+  const choices = roles(result.columns);
   const chosen = Object.fromEntries(Object.entries(choices).map(([role, found]) => [role, found[0]?.name ?? ""]));
   const figure = h("figure", { class: "picture" });
   const redraw = async () => {
-    const { svg, caption } = await draw(chosen, answer);
+    const { svg, caption } = await draw(chosen, result);
     const node = svg.node();
-    node.setAttribute("role", "group"); // an image could have no links
-    node.setAttribute("aria-label", `${caption} The table below has the figures.`);
+    node.setAttribute("role", "group"); // the role img would hide the links
+    node.setAttribute("aria-label", `${caption} See the table below for the figures.`);
     const name = `cybilgraph-${kind}.svg`;
     figure.replaceChildren(
-      h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": `The ${kind}` }, node),
+      h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": kind[0].toUpperCase() + kind.slice(1) }, node),
       h("figcaption", {}, caption, " ", h("button", { type: "button", class: "quiet", onclick: () => save(standalone(node), "image/svg+xml", name) }, "Download SVG")),
     );
   };
@@ -85,7 +85,7 @@ export function picture(kind, answer) {
   return h("div", {}, h("p", { class: "choices" }, ...controls), figure);
 }
 
-/** Add up a column, or count rows, by what ``key`` gives of a row. */
+/** Sum a column, or count rows, grouped by ``key``. */
 function grouped(rows, key, value) {
   const weigh = (group) => (value ? sum(group, (row) => Number(row[value]?.value ?? 0)) : group.length);
   const groups = rollup(rows, weigh, key);
@@ -104,8 +104,8 @@ function linked(parent, href) {
   return href ? parent.append("a").attr("href", href).attr("tabindex", -1) : parent;
 }
 
-function drawChart({ label, value }, { rows, columns, naming }) {
-  const groups = grouped(rows, (row) => naming(row, label), value);
+function drawChart({ label, value }, { rows, columns, label: cellLabel }) {
+  const groups = grouped(rows, (row) => cellLabel(row, label), value);
   const dated = columns.find((column) => column.name === label)?.date;
   const what = value || "rows";
   if (dated) {
@@ -135,13 +135,13 @@ function drawChart({ label, value }, { rows, columns, naming }) {
     row.append("rect").attr("class", "bar-mark").attr("x", Math.min(x(0), x(n))).attr("width", Math.max(Math.abs(x(n) - x(0)), 1)).attr("height", line - 6);
     row.append("text").attr("class", "soft").attr("x", Math.max(x(n), x(0)) + 6).attr("y", line / 2 - 2).attr("dy", "0.35em").text(amount(n));
   });
-  const more = all.length > bars.length ? ` The ${bars.length} largest of ${all.length.toLocaleString("en")}.` : "";
+  const more = all.length > bars.length ? ` Showing the ${bars.length} largest of ${all.length.toLocaleString("en")}.` : "";
   return { svg, caption: `${what} by ${label}.${more}` };
 }
 
 let world;
 async function countries() {
-  world ??= fetch(new URL(shapes, import.meta.url)).then((answer) => answer.json()).then((atlas) => feature(atlas, atlas.objects.countries).features);
+  world ??= fetch(new URL(shapes, import.meta.url)).then((response) => response.json()).then((atlas) => feature(atlas, atlas.objects.countries).features);
   return world;
 }
 
@@ -149,7 +149,7 @@ async function drawMap({ country, value }, { rows, terms }) {
   const found = grouped(rows, (row) => row[country]?.value ?? "", value);
   const byNumber = new Map([...found].map(([iri, n]) => [terms.of(iri)?.m49, [iri, n]]).filter(([number]) => number));
   const height = 470;
-  const land = (await countries()).filter((shape) => shape.id !== "010"); // Antarctica takes much room
+  const land = (await countries()).filter((shape) => shape.id !== "010"); // Antarctica would take too much space
   const path = geoPath(geoEqualEarth().fitExtent([[4, 4], [WIDTH - 4, height - 34]], { type: "FeatureCollection", features: land }));
   const least = min(found.values()) ?? 0;
   const most = max(found.values()) ?? 0;
@@ -168,7 +168,7 @@ async function drawMap({ country, value }, { rows, terms }) {
       if (path.area(shape) < 30) small.push([shape, iri, n]);
     }
   }
-  for (const [shape, iri, n] of small) { // islands that nobody would see
+  for (const [shape, iri, n] of small) { // dots for countries too small to see
     const [x, y] = path.centroid(shape);
     linked(svg, terms.href(iri)).append("circle").attr("cx", x).attr("cy", y).attr("r", 5).attr("class", `land shade-${shade(n)}`).append("title").text(`${terms.label(iri)}: ${amount(n)}`);
   }
@@ -177,17 +177,17 @@ async function drawMap({ country, value }, { rows, terms }) {
   used.forEach((number, place) => legend.append("rect").attr("class", `land shade-${number}`).attr("x", 60 + place * 26).attr("width", 26).attr("height", 12));
   if (used.length > 1) legend.append("text").attr("x", 52).attr("y", 10).attr("text-anchor", "end").text(amount(least));
   legend.append("text").attr("x", 66 + used.length * 26).attr("y", 10).text(`${amount(most)} ${value || "rows"}`);
-  const missing = found.size - drawn; // without a number, or smaller than what the map shows
-  return { svg, caption: `${value || "Rows"} by ${country}: ${count(drawn, "country", "countries")}${missing ? `; ${missing} more, of the table, not on this map` : ""}.` };
+  const missing = found.size - drawn; // countries without an M49 code, or without a shape
+  return { svg, caption: `${value || "Rows"} by ${country}: ${count(drawn, "country", "countries")}${missing ? `; the map has no shape for ${missing} more in the table` : ""}.` };
 }
 
-function drawTimeline({ label, start, end }, { rows, naming }) {
+function drawTimeline({ label, start, end }, { rows, label: cellLabel }) {
   const spans = new Map();
   for (const row of rows) {
     const from = moment(row[start]?.value ?? "");
     if (!Number.isFinite(from)) continue;
     const until = end && row[end] ? moment(row[end].value, true) : NaN;
-    const name = naming(row, label) || "?";
+    const name = cellLabel(row, label) || "?";
     spans.set(`${name}\n${from}\n${until}`, { name, from, until, words: [row[start].value, end && row[end]?.value].filter(Boolean).join(" – ") });
   }
   const all = [...spans.values()].sort((a, b) => a.from - b.from || a.name.localeCompare(b.name));
@@ -207,17 +207,17 @@ function drawTimeline({ label, start, end }, { rows, naming }) {
     if (Number.isFinite(until)) row.append("rect").attr("class", "bar-mark").attr("x", x(from)).attr("width", Math.max(x(until) - x(from), 3)).attr("height", line - 8).attr("rx", 3);
     else row.append("circle").attr("class", "bar-mark").attr("cx", x(from)).attr("cy", (line - 8) / 2).attr("r", 5);
   });
-  const more = all.length > bars.length ? ` The first ${bars.length} of ${all.length.toLocaleString("en")}.` : "";
-  return { svg, caption: `From ${start}${end ? ` to ${end}` : ""}, by ${label}; a dot has no end.${more}` };
+  const more = all.length > bars.length ? ` Showing the first ${bars.length} of ${all.length.toLocaleString("en")}.` : "";
+  return { svg, caption: `${start}${end ? ` to ${end}` : ""}, by ${label}. Dots have no end date.${more}` };
 }
 
-function drawNetwork({ from, to, strength }, { rows, terms, naming }) {
+function drawNetwork({ from, to, strength }, { rows, terms, label }) {
   const ties = new Map();
   const names = new Map();
   for (const row of rows) {
     if (!row[from] || !row[to] || row[from].value === row[to].value) continue;
     const pair = [row[from].value, row[to].value];
-    names.set(pair[0], naming(row, from)).set(pair[1], naming(row, to));
+    names.set(pair[0], label(row, from)).set(pair[1], label(row, to));
     const tie = ties.get(pair.join("\n")) ?? { source: pair[0], target: pair[1], weight: 0 };
     tie.weight += strength ? Number(row[strength]?.value ?? 0) : 1;
     ties.set(pair.join("\n"), tie);
@@ -239,7 +239,7 @@ function drawNetwork({ from, to, strength }, { rows, terms, naming }) {
     .force("apart", forceCollide((node) => radius(node.weight) + 22))
     .stop()
     .tick(300);
-  // Whatever its shape, it fills the drawing; names need room at the sides.
+  // Scale the layout to fill the drawing, with margins for the labels.
   const fitted = (axis, room, edge) => {
     const [low, high] = extent(nodes, (node) => node[axis]);
     return low < high ? scaleLinear([low, high], [edge, room - edge]) : () => room / 2;
@@ -254,26 +254,26 @@ function drawNetwork({ from, to, strength }, { rows, terms, naming }) {
       .append("title").text(`${names.get(source.id)} – ${names.get(target.id)}: ${amount(weight)}`);
   }
   const sources = new Set(links.map(({ source }) => source.id));
-  const spots = named(nodes, (node) => cut(names.get(node.id), 34), (node) => radius(node.weight), height);
+  const spots = placeLabels(nodes, (node) => cut(names.get(node.id), 34), (node) => radius(node.weight), height);
   nodes.forEach((node) => {
     const parent = linked(svg, terms.href(node.id)).append("g").attr("transform", `translate(${node.x},${node.y})`);
     parent.append("title").text(`${names.get(node.id)}: ${amount(node.weight)}`);
     parent.append("circle").attr("class", sources.has(node.id) ? "node from" : "node to").attr("r", radius(node.weight));
   });
-  for (const [node, { x, y, anchor }] of spots) { // above all nodes
+  for (const [node, { x, y, anchor }] of spots) { // drawn last, on top of the nodes
     svg.append("text").attr("x", x).attr("y", y).attr("text-anchor", anchor).attr("class", "name").text(cut(names.get(node.id), 34));
   }
-  const more = weights.size > nodes.length ? ` The ${nodes.length} with most links of ${weights.size.toLocaleString("en")}.` : "";
-  return { svg, caption: `From ${from} (filled) to ${to} (ring): ${count(links.length, "link")} between ${nodes.length}.${more}${spots.size < nodes.length ? " Names stand where they have room; point at a node for its name." : ""}` };
+  const more = weights.size > nodes.length ? ` Showing the ${nodes.length} most connected of ${weights.size.toLocaleString("en")} nodes.` : "";
+  return { svg, caption: `From ${from} (filled) to ${to} (ring): ${count(links.length, "link")} between ${count(nodes.length, "node")}.${more}${spots.size < nodes.length ? " Some labels are hidden to avoid overlaps; hover over a node to see its name." : ""}` };
 }
 
-/** Where names can stand so that none lies on another, nor on a node but for the largest: above, below or beside
-    theirs, the first ones first. */
-function named(nodes, words, radius, height) {
+/** Place labels above, below or next to their nodes, in order of the nodes, without overlaps; only labels of the
+    largest nodes may cover other nodes. */
+function placeLabels(nodes, words, radius, height) {
   const taken = nodes.map((node) => ({ node, left: node.x - radius(node), right: node.x + radius(node), top: node.y - radius(node), bottom: node.y + radius(node) }));
   const found = new Map();
   nodes.forEach((node, place) => {
-    const wide = words(node).length * LETTER;
+    const wide = words(node).length * CHAR_WIDTH;
     const away = radius(node) + 5;
     const spots = [
       { anchor: "middle", x: node.x, y: node.y - away, left: node.x - wide / 2 },
@@ -283,7 +283,7 @@ function named(nodes, words, radius, height) {
     ].map((spot) => ({ ...spot, node, right: spot.left + wide, top: spot.y - 12, bottom: spot.y + 3 }));
     const clear = (boxes) => (spot) => spot.left > 0 && spot.right < WIDTH && spot.top > 0 && spot.bottom < height
       && !boxes.some((box) => box.node !== node && spot.left < box.right && box.left < spot.right && spot.top < box.bottom && box.top < spot.bottom);
-    const spot = spots.find(clear(taken)) ?? (place < ALWAYS_NAMED ? spots.find(clear([...found.values()])) : undefined);
+    const spot = spots.find(clear(taken)) ?? (place < ALWAYS_LABELLED ? spots.find(clear([...found.values()])) : undefined);
     if (!spot) return;
     found.set(node, spot);
     taken.push(spot);
@@ -291,7 +291,7 @@ function named(nodes, words, radius, height) {
   return found;
 }
 
-/** The SVG as a file of its own: what the style sheet says is written into it. */
+/** Serialise the SVG as a standalone file, with the computed styles as attributes. */
 function standalone(node) {
   const copy = node.cloneNode(true);
   const ours = node.querySelectorAll("*");

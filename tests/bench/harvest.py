@@ -31,7 +31,12 @@ def main() -> None:
         for seed in range(given.first, given.first + given.runs):
             steps.update(journey(publisher, Path(folder) / f"copy-{seed}", seed))
         seconds = time.perf_counter() - start
-    named = {"f": "taken whole", "c": "by changes", "u": "unchanged", "e": "a clear error, and the copy of before"}
+    named = {
+        "f": "downloaded completely",
+        "c": "by changes",
+        "u": "unchanged",
+        "e": "a clear error, and the copy of before",
+    }
     print(f"Harvest on a bad way: {given.runs} runs of {sum(steps.values())} steps in {seconds:.0f} s")
     for letter, name in named.items():
         print(f"  {steps[letter]:5,}  {name}")

@@ -112,7 +112,7 @@ def compare(what: str, ours: Callable[[], bytes], peer: Callable[[], bytes]) -> 
 
 def main(number: int) -> None:
     """Make the pages, and measure."""
-    write_ours(derive(record) for record in read_input(Input("first.txt", given=page(0).encode())))
+    write_ours(derive(record) for record in read_input(Input("first.txt", data=page(0).encode())))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_pages(number, folder)

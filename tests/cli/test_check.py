@@ -1,4 +1,4 @@
-"""The options of ``cybilgraph check``, and how it stands in other tools: hooks and workflows."""
+"""The options of ``cybilgraph check``, and its use in hooks and workflows."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def bad(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_each_format_to_a_pipe_and_to_a_file(name: str, bad: Path) -> None:
+def test_report_is_equal_in_a_pipe_and_in_a_file(name: str, bad: Path) -> None:
     piped = run("check", bad.name, "-f", name, "--as-of", "2024-05-06", cwd=bad.parent)
     assert piped.returncode == 1
     assert piped.stderr == b""
@@ -60,18 +60,18 @@ def test_each_format_to_a_pipe_and_to_a_file(name: str, bad: Path) -> None:
             assert "<b>" not in text
 
 
-def test_the_schema_is_printed_and_fits(bad: Path) -> None:
+def test_json_report_matches_printed_schema(bad: Path) -> None:
     schema = json.loads(run("check", "--json-schema").stdout)
     for source in (bad, RECORDS):
         jsonschema.validate(json.loads(run("check", source, "-f", "json").stdout), schema)
 
 
 @pytest.mark.parametrize(("level", "code"), [("violation", 0), ("warning", 1), ("info", 1)])
-def test_what_it_fails_on(level: str, code: int) -> None:
+def test_fail_on_sets_the_severity_that_fails(level: str, code: int) -> None:
     assert run("check", SEED, "--fail-on", level).returncode == code
 
 
-def test_a_report_speaks_three_languages(bad: Path) -> None:
+def test_report_is_translated(bad: Path) -> None:
     spanish = run("check", bad, "--lang", "es").stdout.decode()
     assert "infracción" in spanish
     assert "1 registro de 1 fuente" in spanish
@@ -80,7 +80,7 @@ def test_a_report_speaks_three_languages(bad: Path) -> None:
     assert run("check", bad, "--lang", "de").returncode == 2
 
 
-def test_the_day_is_told(bad: Path) -> None:
+def test_as_of_sets_the_day_and_rejects_other_text(bad: Path) -> None:
     report = json.loads(run("check", bad, "-f", "json", "--as-of", "2019-02-03").stdout)
     assert report["as_of"] == "2019-02-03"
     wrong = run("check", bad, "--as-of", "yesterday")
@@ -89,7 +89,7 @@ def test_the_day_is_told(bad: Path) -> None:
 
 
 @pytest.mark.parametrize("path", sorted((SAMPLES / "one-project").iterdir()), ids=lambda path: path.suffix)
-def test_standard_input_is_read_as_any_format(path: Path) -> None:
+def test_standard_input_accepts_every_format(path: Path) -> None:
     piped = json.loads(run("check", "-", "--as", path.suffix, "-f", "json", given=path.read_bytes()).stdout)
     named = json.loads(run("check", path, "-f", "json").stdout)
     assert piped["records"] == named["records"] == 1
@@ -101,20 +101,20 @@ def test_standard_input_is_read_as_any_format(path: Path) -> None:
         assert all(finding["excerpt"] for finding in piped["findings"] if finding["line"])
 
 
-def test_a_kind_is_for_standard_input(bad: Path) -> None:
+def test_as_option_is_refused_for_files(bad: Path) -> None:
     refused = run("check", bad, "--as", "csv")
     assert (refused.returncode, refused.stdout) == (2, b"")
     assert b"Leave --as out" in refused.stderr
 
 
-def test_an_unknown_suffix_is_told_of() -> None:
+def test_unknown_suffix_is_reported() -> None:
     result = run("check", "-", "--as", "docx", given=b"x")
     assert result.returncode == 2
-    assert "Known are" in result.stderr.decode()
+    assert "Supported:" in result.stderr.decode()
     assert run("check", "-", "--as", "CSV", given=b"title\nA\n").returncode == 0
 
 
-def test_the_source_is_never_written_over(bad: Path) -> None:
+def test_output_never_overwrites_a_source(bad: Path) -> None:
     before = bad.read_bytes()
     assert run("check", bad, "-o", bad).returncode == 2
     assert bad.read_bytes() == before
@@ -123,7 +123,7 @@ def test_the_source_is_never_written_over(bad: Path) -> None:
     assert b"cannot be written" in result.stderr
 
 
-def test_files_are_named_from_the_working_folder(tmp_path: Path) -> None:
+def test_files_are_named_relative_to_the_working_folder(tmp_path: Path) -> None:
     for name in ("one/a b.txt", "two/a b.txt"):
         (tmp_path / name).parent.mkdir()
         (tmp_path / name).write_text("A project\nStatus: x\n", encoding="utf-8")
@@ -169,8 +169,8 @@ OTHER = "Water utility exercise, Kiribati\n\nCybil code: G9101\n"
 
 
 @needs_git
-def test_the_hook_checks_the_files_that_it_is_given(tmp_path: Path) -> None:
-    """As pre-commit does: the entry is split, and the files that fit are put behind it."""
+def test_hook_checks_the_files_it_receives(tmp_path: Path) -> None:
+    """Run the hook as pre-commit does: split the entry and append the matching files."""
     [hook] = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
     assert {"id", "name", "entry", "language", "files"} <= hook.keys()
     assert hook["id"] == "cybilgraph-check"
@@ -184,21 +184,21 @@ def test_the_hook_checks_the_files_that_it_is_given(tmp_path: Path) -> None:
     assert result.returncode == 1
     assert b"end-after-start" in result.stdout
     assert subprocess.run([*entry, "data/records/good.txt"], cwd=top, capture_output=True).returncode == 0
-    # A file that is there already, of the same code: the one that is given is told of.
+    # A new file with the code of an existing one: only the new file is reported.
     (top / "data/records/new.txt").write_text(OTHER, encoding="utf-8")
     (top / "data/records/kept.txt").write_text(ONE, encoding="utf-8")
     result = subprocess.run([*entry, "data/records/new.txt"], cwd=top, capture_output=True)
     assert result.returncode == 1
     assert b"[code-of-two]" in result.stdout
     assert b"end-after-start" not in result.stdout
-    # A file at the top whose name looks like an option.
+    # A file whose name looks like an option.
     shutil.copy(SEED, top / "--fail-on=info")
     assert subprocess.run([*entry, "--fail-on=info"], cwd=top, capture_output=True).returncode == 0
 
 
 @needs_git
-def test_the_workflow_of_the_manual_runs(tmp_path: Path) -> None:
-    """The steps of the printed workflow that run cybilgraph, run over a repository with a change."""
+def test_workflow_of_the_guide_runs(tmp_path: Path) -> None:
+    """Run the workflow steps that call cybilgraph in a repository with a change."""
     text = (ROOT / "docs/guides/curators.md").read_text(encoding="utf-8")
     [workflow] = [block for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL) if "jobs:" in block]
     steps = yaml.safe_load(workflow)["jobs"]["check"]["steps"]
@@ -211,7 +211,7 @@ def test_the_workflow_of_the_manual_runs(tmp_path: Path) -> None:
     (programs / "cybilgraph").write_text(f'#!/bin/sh\nexec {shlex.join(CYBILGRAPH)} "$@"\n', encoding="utf-8")
     (programs / "cybilgraph").chmod(0o755)
     path = f"{programs}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    shown = [
+    results = [
         subprocess.run(
             ["bash", "-c", command.replace("${{ github.base_ref }}", "main")],
             cwd=top,
@@ -221,16 +221,16 @@ def test_the_workflow_of_the_manual_runs(tmp_path: Path) -> None:
         )
         for command in commands
     ]
-    assert [result.returncode for result in shown] == [0, 1], [result.stderr for result in shown]
+    assert [result.returncode for result in results] == [0, 1], [result.stderr for result in results]
     log = json.loads((top / "cybilgraph.sarif").read_text(encoding="utf-8"))
     places = {
         result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for result in log["runs"][0]["results"]
     }
     assert places == {"data/records/-f.txt"}
-    assert "::error file=data/records/-f.txt,line=3,col=5,endColumn=9,title=end-after-start::" in shown[1].stdout
+    assert "::error file=data/records/-f.txt,line=3,col=5,endColumn=9,title=end-after-start::" in results[1].stdout
 
 
-def test_suites_of_junit_are_named_with_their_folder(tmp_path: Path) -> None:
+def test_junit_suite_names_include_the_folder(tmp_path: Path) -> None:
     for folder in ("x y", "z"):
         (tmp_path / folder).mkdir()
         shutil.copy(SEED, tmp_path / folder / "a.txt")
@@ -238,26 +238,26 @@ def test_suites_of_junit_are_named_with_their_folder(tmp_path: Path) -> None:
 
 
 @needs_git
-def test_since_nothing_is_refused(tmp_path: Path) -> None:
-    """As in a workflow whose variable is empty."""
+def test_empty_since_is_refused(tmp_path: Path) -> None:
+    """A workflow whose variable is unset passes an empty value."""
     top = repository(tmp_path)
     for nothing in ("", " "):
         for given in (("--since", nothing), (f"--since={nothing}",)):
             result = run("check", "data", *given, cwd=top)
             assert (result.returncode, result.stdout) == (2, b"")
             assert b"--since" in result.stderr
-            assert b"it is empty" in result.stderr
+            assert b"the value is empty" in result.stderr
 
 
 @needs_git
-def test_annotations_name_files_from_the_root_of_the_repository(tmp_path: Path) -> None:
+def test_annotations_name_files_relative_to_the_repository_root(tmp_path: Path) -> None:
     top = repository(tmp_path / "a b")
     (tmp_path / "link").symlink_to(top / "data")
     (tmp_path / "alone").mkdir()
     shutil.copy(top / "data/records/-f.txt", tmp_path / "alone" / "f.txt")
     for place, cwd in (("records", top / "data"), (".", top / "data/records"), (top, tmp_path), ("link", tmp_path)):
-        told = run("check", place, "-f", "github", cwd=cwd).stdout.decode()
-        assert "::error file=data/records/-f.txt,line=3," in told, (place, told)
+        report = run("check", place, "-f", "github", cwd=cwd).stdout.decode()
+        assert "::error file=data/records/-f.txt,line=3," in report, (place, report)
     assert "::error file=alone/f.txt,line=3" in run("check", "alone", "-f", "github", cwd=tmp_path).stdout.decode()
 
 
@@ -266,8 +266,8 @@ COMMANDS = ("::error file=a::x", "  ::stop-commands::x", "##[error]x", "a ##[add
 
 @pytest.mark.parametrize("name", COMMANDS)
 @pytest.mark.parametrize("output", ["text", "github"])
-def test_no_name_or_text_becomes_a_command_of_a_workflow(tmp_path: Path, name: str, output: str) -> None:
-    """A runner takes a line for a command that has "::" behind its spaces, or "##[" anywhere."""
+def test_names_and_texts_cannot_inject_workflow_commands(tmp_path: Path, name: str, output: str) -> None:
+    """A runner treats a line as a command if it starts with "::" after spaces, or contains "##["."""
     (tmp_path / f"{name}.txt").write_text(f"{name}\nStatus: Ongong\n{name}\nFunders\n{name}\n", encoding="utf-8")
     (tmp_path / f"{name}.csv").write_text(f"title,{name},status\nA,{name},Ongong\n", encoding="utf-8")
     (tmp_path / f"{name}.docx").write_text("x", encoding="utf-8")

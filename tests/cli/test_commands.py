@@ -1,4 +1,4 @@
-"""A command that is forked is one that is started: tests of the command line may rest on it."""
+"""A forked command behaves like a started one, so that tests of the command line may fork."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _STARTED = [sys.executable, "-c", "import sys; sys.argv[0] = 'cybilgraph'; from 
     ],
     ids=" ".join,
 )
-def test_a_forked_command_says_what_a_started_one_says(
+def test_forked_and_started_commands_print_the_same(
     arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "70")
@@ -37,7 +37,7 @@ def test_a_forked_command_says_what_a_started_one_says(
     assert here.stdout or here.stderr
 
 
-def test_a_forked_command_that_does_not_end_is_ended() -> None:
+def test_forked_command_is_stopped_at_its_timeout() -> None:
     with pytest.raises(subprocess.TimeoutExpired):
         forked(["check", "-"], SEED.read_bytes(), Path(), 0)
     assert not multiprocessing.active_children()

@@ -1,4 +1,4 @@
-"""The command line as people use it: messages, exit codes, pipes, and files that are not there."""
+"""The command line as people use it: messages, exit codes, pipes and missing files."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_help_has_an_example(command: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["turtle", "ntriples", "nquads", "trig", "jsonld", "rdfxml"])
-def test_convert_gives_rdf_that_parses(name: str, tmp_path: Path) -> None:
+def test_convert_writes_valid_rdf(name: str, tmp_path: Path) -> None:
     result = run("convert", SEED, "-f", name, "-o", tmp_path / "out")
     assert result.returncode == 0
     assert result.stdout == b""
@@ -48,13 +48,13 @@ def test_convert_reads_standard_input() -> None:
     assert piped.replace(b"<stdin>", b"belize-G0020.txt") == run("convert", SEED, "-f", "ntriples").stdout
 
 
-def test_convert_to_a_place_that_cannot_be_written() -> None:
+def test_convert_reports_unwritable_output() -> None:
     result = run("convert", SEED, "-o", "/nowhere/out.ttl")
     assert result.returncode == 2
     assert b"/nowhere/out.ttl: cannot be written" in result.stderr
 
 
-def test_convert_never_harms_what_it_is_pointed_at(tmp_path: Path) -> None:
+def test_convert_never_damages_sources_or_existing_output(tmp_path: Path) -> None:
     page = tmp_path / "page.txt"
     page.write_bytes(SEED.read_bytes())
     refused = run("convert", page, "-o", page)
@@ -74,22 +74,22 @@ def test_convert_never_harms_what_it_is_pointed_at(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["empty.txt", "good.ttl", "link.ttl", "page.txt"]
 
 
-def test_standard_input_has_a_limit() -> None:
+def test_standard_input_has_a_size_limit() -> None:
     result = run("check", "-", given=SEED.read_bytes() + b"\nx" * 400_000)
     assert result.returncode == 2
     assert b"larger than" in result.stdout
 
 
-def test_check_the_seed() -> None:
+def test_check_reports_the_warning_of_the_seed_record() -> None:
     result = run("check", SEED)
     assert result.returncode == 0
     text = result.stdout.decode()
     assert "17:1" in text
-    assert "No funder is stated" in text
+    assert "No funder given" in text
     assert "1 record from 1 source: 0 violations, 1 warning" in text
 
 
-def test_check_a_wrong_date_names_the_line(tmp_path: Path) -> None:
+def test_check_names_the_line_of_a_wrong_date(tmp_path: Path) -> None:
     bad = tmp_path / "bad.txt"
     bad.write_text(SEED.read_text(encoding="utf-8").replace("To: Mar 2020", "To: Mar 2017"), encoding="utf-8")
     result = run("check", bad)
@@ -102,37 +102,37 @@ def test_check_a_wrong_date_names_the_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "says"),
+    ("name", "content", "message"),
     [
         (
             "photo.jpg",
             b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01" * 50,
-            "no reader for files of the kind '.jpg'",
+            "unsupported file type '.jpg'",
         ),
-        ("photo.txt", b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01" * 50, "no text"),
+        ("photo.txt", b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01" * 50, "not a text file"),
         ("empty.txt", b"", "the file is empty"),
         ("blank.txt", b"\n \n\t\n", "the file is empty"),
         ("big.txt", b"x" * 6_000_000, "larger than"),
     ],
 )
-def test_check_what_is_no_record(tmp_path: Path, name: str, content: bytes, says: str) -> None:
+def test_unreadable_file_is_reported(tmp_path: Path, name: str, content: bytes, message: str) -> None:
     path = tmp_path / name
     path.write_bytes(content)
     result = run("check", path)
     assert result.returncode == 2
-    assert says in result.stdout.decode()
+    assert message in result.stdout.decode()
     result = run("convert", path)
     assert result.returncode == 2
-    assert says in result.stderr.decode()
+    assert message in result.stderr.decode()
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "message"),
     [
         (("check", "/nowhere"), "no such file or folder"),
         (("build", "/nowhere", "--into", "x"), "no such file or folder"),
-        (("serve", "/nowhere"), "holds no release"),
-        (("query", "ASK {}", "--from", "/nowhere"), "holds no release"),
+        (("serve", "/nowhere"), "contains no release"),
+        (("query", "ASK {}", "--from", "/nowhere"), "contains no release"),
         (("query", "ASK {}", "--from", "http://127.0.0.1:9/sparql"), "does not answer"),
         (("query", "example-nothing", "--from", "x"), "There is no query"),
         (("query", "nothing.rq", "--from", "x"), "no such file"),
@@ -143,13 +143,13 @@ def test_check_what_is_no_record(tmp_path: Path, name: str, content: bytes, says
         ((), "Commands:"),
     ],
 )
-def test_wrong_use_is_told_plainly(arguments: tuple[str, ...], says: str, tmp_path: Path) -> None:
+def test_wrong_use_is_explained(arguments: tuple[str, ...], message: str, tmp_path: Path) -> None:
     result = run(*arguments, cwd=tmp_path)
     assert result.returncode == 2
-    assert says in (result.stderr + result.stdout).decode()
+    assert message in (result.stderr + result.stdout).decode()
 
 
-def test_build_says_what_it_built_and_query_answers(tmp_path: Path) -> None:
+def test_build_prints_a_summary_and_query_answers(tmp_path: Path) -> None:
     built = run("build", RECORDS, "--into", tmp_path)
     assert built.returncode == 0
     assert "Release 0001" in built.stdout.decode()
@@ -172,7 +172,7 @@ def test_build_says_what_it_built_and_query_answers(tmp_path: Path) -> None:
     assert "ex:" in wrong.stderr.decode()
 
 
-def test_the_command_that_build_shows_can_be_copied(tmp_path: Path) -> None:
+def test_command_printed_by_build_can_be_copied(tmp_path: Path) -> None:
     source = tmp_path / "a page; touch planted $(touch planted).txt"
     source.write_text("A project\n\nStatus: Finishd\n", encoding="utf-8")
     done = run("build", source, "--into", tmp_path / "releases")
@@ -180,7 +180,7 @@ def test_the_command_that_build_shows_can_be_copied(tmp_path: Path) -> None:
     assert shlex.split(line.partition(": ")[2]) == ["cybilgraph", "check", str(source)]
 
 
-def test_build_strict(tmp_path: Path) -> None:
+def test_strict_build_creates_no_release_on_a_violation(tmp_path: Path) -> None:
     (tmp_path / "page.txt").write_text("A project\nFrom: 2020\nTo: 2019\n", encoding="utf-8")
     result = run("build", tmp_path / "page.txt", "--into", tmp_path / "into", "--strict")
     assert result.returncode == 2
@@ -189,7 +189,7 @@ def test_build_strict(tmp_path: Path) -> None:
 
 
 @needs_pgrep
-def test_nobody_is_left_when_the_server_is_killed(tmp_path: Path) -> None:
+def test_no_process_outlives_a_killed_server(tmp_path: Path) -> None:
     pipeline.build([SEED], tmp_path)
     server = running_server(tmp_path)
     server.__enter__()
@@ -202,12 +202,12 @@ def test_nobody_is_left_when_the_server_is_killed(tmp_path: Path) -> None:
         time.sleep(0.1)
 
 
-def test_list_of_queries() -> None:
+def test_queries_lists_parameters() -> None:
     text = run("queries").stdout.decode()
     assert "example-projects-in-country  --param country=…" in text
 
 
-def test_a_progress_bar_on_a_terminal(tmp_path: Path) -> None:
+def test_terminal_shows_a_progress_bar(tmp_path: Path) -> None:
     lead, follow = pty.openpty()
     process = subprocess.Popen(
         [*CYBILGRAPH, "build", str(RECORDS), "--into", str(tmp_path)],
@@ -220,7 +220,7 @@ def test_a_progress_bar_on_a_terminal(tmp_path: Path) -> None:
     try:
         while chunk := os.read(lead, 65536):
             shown += chunk
-    except OSError:  # the other side of a terminal closes so
+    except OSError:  # a closed terminal raises an error at its other end
         pass
     os.close(lead)
     assert process.wait() == 0
@@ -229,7 +229,7 @@ def test_a_progress_bar_on_a_terminal(tmp_path: Path) -> None:
 
 
 @needs_pgrep
-def test_serve_says_where_and_stops_when_told(tmp_path: Path) -> None:
+def test_serve_prints_its_address_and_stops_on_interrupt(tmp_path: Path) -> None:
     releases = tmp_path / "releases"
     pipeline.build([SEED], releases)
     server = running_server(releases)

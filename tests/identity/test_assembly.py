@@ -1,4 +1,4 @@
-"""Described records become one graph: ordered, deduplicated, with history aside."""
+"""Described records become one graph: ordered, without duplicates, and with the history in named graphs."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def record(key: str, **fields: object) -> Record:
 
 
 class Assembled(Protocol):
-    """Quads of records, and their identities."""
+    """Assembles records into quads, and returns their identities."""
 
     def __call__(self, *records: Record, earlier: Iterable[tuple[str, str]] = ()) -> tuple[list[str], Identities]: ...
 
@@ -63,11 +63,11 @@ def assembled() -> Iterator[Assembled]:
 
 
 def projects(identities: Identities) -> dict[str, list[int]]:
-    """Keys, with the numbers of the records, the oldest first."""
+    """Return the numbers of each project's records by key, oldest first."""
     return {key: [number for number, _ in records] for key, records in identities.projects()}
 
 
-def test_the_order_of_records_does_not_matter() -> None:
+def test_order_of_records_does_not_matter() -> None:
     records = [(f"G{number:04d}", [line(thing_iri("project", f"G{number:04d}"), "x")]) for number in range(50)]
     results = []
     for _ in range(3):
@@ -80,7 +80,7 @@ def test_the_order_of_records_does_not_matter() -> None:
     assert len(results[0]) == 51
 
 
-def test_the_newest_capture_wins_field_by_field_and_earlier_ones_are_kept_whole(assembled: Assembled) -> None:
+def test_newest_capture_wins_field_by_field_and_earlier_ones_remain_complete(assembled: Assembled) -> None:
     old = record(
         "A",
         title=Text("Old"),
@@ -105,8 +105,8 @@ def test_the_newest_capture_wins_field_by_field_and_earlier_ones_are_kept_whole(
     assert sources == {f"<{BASE}record/A/source>", f"<{BASE}record/A/source/1>"}
 
 
-def test_what_one_file_says_again_counts_as_one_capture(assembled: Assembled) -> None:
-    """The last of them stays; another file that says the same is a source as well."""
+def test_repetitions_in_one_file_count_as_one_capture(assembled: Assembled) -> None:
+    """The last repetition is kept; an equal capture in another file is a further source."""
 
     def capture(name: str, line: int, title: str) -> Record:
         quote = Evidence("summary", "In Belize.", Place(line))
@@ -122,7 +122,7 @@ def test_what_one_file_says_again_counts_as_one_capture(assembled: Assembled) ->
     assert all(any(f'"{name}"' in quad for quad in quads) for name in ("a.csv", "b.csv"))
 
 
-def test_many_captures_are_put_together_without_all_of_them_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_merging_many_captures_takes_constant_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cybilgraph.runtime.spill._MAX_SPOOL_BYTES", 10_000)
 
     def peak(count: int) -> int:
@@ -141,7 +141,7 @@ def test_many_captures_are_put_together_without_all_of_them_in_memory(monkeypatc
     assert many - few < 1_000_000
 
 
-def test_the_older_kind_of_label_and_the_day_of_change_tell_the_age(assembled: Assembled) -> None:
+def test_old_label_and_date_of_change_determine_age(assembled: Assembled) -> None:
     labels = {"code": ("GFCE Code", None)}
     older, newer = record("A", title=Text("Old"), labels=labels), record("A", title=Text("New"))
     assert f'<{A}> <{DCTERMS.title}> "New"@en .' in assembled(newer, older)[0]
@@ -150,7 +150,7 @@ def test_the_older_kind_of_label_and_the_day_of_change_tell_the_age(assembled: A
     assert f'<{A}> <{DCTERMS.title}> "New"@en .' in assembled(newer, older)[0]
 
 
-def test_what_is_stated_is_not_lost_to_what_a_newer_capture_only_derives(assembled: Assembled) -> None:
+def test_stated_values_win_over_newer_derived_ones(assembled: Assembled) -> None:
     stated = record("A", start=Date("2018", Text("2018")))
     derived = record("A", start=Date("2019", Text("2019"), (Evidence("summary", "In 2019 it began."),)))
     quads, _ = assembled(stated, derived)
@@ -158,7 +158,7 @@ def test_what_is_stated_is_not_lost_to_what_a_newer_capture_only_derives(assembl
     assert not any('#start> "2019"' in quad for quad in quads if "/graph/" not in quad)
 
 
-def test_a_key_that_was_given_once_stays_good(assembled: Assembled) -> None:
+def test_former_keys_become_aliases(assembled: Assembled) -> None:
     bare = Record(source=Source("a.txt", "0"), title=Text("A law"), slug=Text("a-law"))
     quads, first = assembled(bare)
     assert list(projects(first)) == ["a-law"]
@@ -172,7 +172,7 @@ def test_a_key_that_was_given_once_stays_good(assembled: Assembled) -> None:
     assert fourth.key_of("a-law") == "G0002"
 
 
-def test_a_code_and_a_title_meet_in_one_project(assembled: Assembled) -> None:
+def test_records_with_code_and_with_title_are_merged(assembled: Assembled) -> None:
     coded = record("G0001", title=Text("A law"), slug=Text("a-law"))
     bare = Record(source=Source("b.txt", "0"), title=Text("A Law"), slug=Text("a-law"), aim=(Text("To help."),))
     quads, identities = assembled(bare, coded)
@@ -181,7 +181,7 @@ def test_a_code_and_a_title_meet_in_one_project(assembled: Assembled) -> None:
     assert any(f"<{BASE}graph/G0001/1>" in quad for quad in quads)
 
 
-def test_codes_tell_projects_of_one_title_apart(assembled: Assembled) -> None:
+def test_different_codes_separate_projects_with_same_title(assembled: Assembled) -> None:
     one, other = (record(key, title=Text("A law"), slug=Text("a-law")) for key in ("G0001", "G0002"))
     bare = Record(source=Source("b.txt", "0"), title=Text("A law"), slug=Text("a-law"))
     _, identities = assembled(one, other, bare)
@@ -189,7 +189,7 @@ def test_codes_tell_projects_of_one_title_apart(assembled: Assembled) -> None:
     assert any(finding.rule.endswith("duplicate-suspected") for finding in identities.findings())
 
 
-def test_relations_lead_to_the_present_key(assembled: Assembled) -> None:
+def test_relations_use_current_keys(assembled: Assembled) -> None:
     other = record("G0001", title=Text("A law"), slug=Text("a-law"))
     named = Named("project", "a-law", Text("A law"))
     one = record("G0002", title=Text("A team"), relations=(Relation("follows", named, Basis.STATED),))
@@ -200,7 +200,7 @@ def test_relations_lead_to_the_present_key(assembled: Assembled) -> None:
     assert not any("a-law>" in quad for quad in quads)
 
 
-def test_what_records_share_is_said_once_with_one_preferred_name() -> None:
+def test_shared_resources_have_one_preferred_name() -> None:
     actor = thing_iri("actor", "x")
     label = f"<{actor}> <{SKOS.prefLabel}>"
     with Identities() as identities, Assembly(identities) as assembly:
@@ -210,7 +210,7 @@ def test_what_records_share_is_said_once_with_one_preferred_name() -> None:
     assert shared == [f'<{actor}> <{SKOS.altLabel}> "X ltd"@en .', f'{label} "X Ltd"@en .', f'{label} "X"@fr .']
 
 
-def test_what_records_say_of_other_things_does_not_fill_the_memory() -> None:
+def test_shared_lines_take_constant_memory() -> None:
     def peak(count: int) -> int:
         tracemalloc.reset_peak()
         with Identities() as identities, Assembly(identities) as assembly:

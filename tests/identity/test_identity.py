@@ -1,4 +1,4 @@
-"""Records that are one project, records that only look so, and keys that stay good."""
+"""Records of one project, records that are only similar, and permanent keys."""
 
 from __future__ import annotations
 
@@ -35,19 +35,19 @@ def record(title: str, code: str = "", start: str = "", country: str = "", actor
     )
 
 
-def test_a_project_whose_title_is_that_of_others_is_told_by_its_key() -> None:
+def test_project_with_ambiguous_title_is_identified_by_its_key() -> None:
     slugged = replace(record("Cyber Fellowship"), slug=Text("cyber-fellowship"))
     alike = [record("Cyber Fellowship", "G0001"), record("Cyber Fellowship", "G0002"), slugged]
 
-    def told(earlier: list[tuple[str, str]], *records: Record) -> list[tuple[str, str]]:
+    def rows(earlier: list[tuple[str, str]], *records: Record) -> list[tuple[str, str]]:
         with Identities(earlier) as identities:
             for each in records:
                 identities.add(each)
             return list(identities.rows())
 
-    rows = told([], *alike)
-    assert rows == [("G0001", "code:G0001"), ("G0002", "code:G0002"), ("cyber-fellowship", "key:cyber-fellowship")]
-    assert told(rows, *alike) == rows
+    known = rows([], *alike)
+    assert known == [("G0001", "code:G0001"), ("G0002", "code:G0002"), ("cyber-fellowship", "key:cyber-fellowship")]
+    assert rows(known, *alike) == known
 
 
 def rules(*records: Record) -> list[str]:
@@ -95,27 +95,27 @@ def test_likely_duplicates_are_reported_and_not_merged(one: Record, other: Recor
         ),
     ],
 )
-def test_siblings_and_phases_are_no_duplicates(one: Record, other: Record) -> None:
+def test_similar_titles_of_other_places_or_phases_are_not_duplicates(one: Record, other: Record) -> None:
     assert rules(one, other) == []
 
 
-def test_shared_boilerplate_makes_no_duplicate() -> None:
+def test_shared_title_words_do_not_make_duplicates() -> None:
     siblings = [next(read_input(Input(path.name, path))) for path in sorted((SAMPLES / "labelled").glob("7[34]-*.txt"))]
     assert len(siblings) == 2
     assert rules(*siblings) == []
 
 
-def test_two_captures_are_told_of_with_the_reason() -> None:
+def test_second_capture_is_reported_with_reason() -> None:
     one, other = record("A law", "G0001"), record("The law", "G0001")
     with Identities() as identities:
         identities.add(one)
         identities.add(other)
         [finding] = identities.findings()
     assert (finding.rule.rpartition("#")[2], finding.file) == ("second-capture", other.source.name)
-    assert "of the same code" in finding.message
+    assert "with the same code" in finding.message
 
 
-def test_a_capture_is_told_of_with_the_one_that_it_shares_a_name_with() -> None:
+def test_capture_is_reported_with_the_one_that_shares_a_name() -> None:
     old, renamed, untold = record("A law", "G0501"), record("A new law", "G0501"), record("A law")
     with Identities() as identities:
         for number, one in enumerate((old, renamed, untold)):
@@ -126,7 +126,7 @@ def test_a_capture_is_told_of_with_the_one_that_it_shares_a_name_with() -> None:
     assert found == [("second-capture", "1.txt", "0.txt"), ("same-title", "2.txt", "0.txt")]
 
 
-def test_many_captures_of_one_project_are_told_of_once() -> None:
+def test_many_captures_of_one_project_are_reported_once() -> None:
     assert rules(*(replace(record("A law"), summary=(Text(str(number)),)) for number in range(5))) == ["same-title"] * 4
     with Identities() as identities:
         for number in range(30):
@@ -136,8 +136,8 @@ def test_many_captures_of_one_project_are_told_of_once() -> None:
     assert found.message.startswith("30 records ")
 
 
-def test_many_projects_that_are_alike_are_told_of_once() -> None:
-    """Each with each other would be 190 findings."""
+def test_many_similar_projects_are_reported_once() -> None:
+    """All pairs would give 190 findings."""
     letters = "abcdefghjklmnopqrstu"  # "i" is a number
     alike = [record(f"Training of judges and prosecutors on evidence {x}", f"G{x}") for x in letters]
     assert rules(*alike[:4]) == ["duplicate-suspected"] * 3
@@ -149,7 +149,7 @@ def test_many_projects_that_are_alike_are_told_of_once() -> None:
     assert "18 others" in found.message
 
 
-def test_an_iati_identifier_is_a_key_and_meets_the_page_of_its_title() -> None:
+def test_iati_identifier_is_key_and_record_merges_with_page_of_same_title() -> None:
     page = record("A law")
     activity = Record(source=Source("x.xml", "0"), title=Text("A law"), iati=Text("XM-1-2"))
     other = Record(source=Source("y.xml", "0"), title=Text("Another"), iati=Text("XM/1/3"))
@@ -162,7 +162,7 @@ def test_an_iati_identifier_is_a_key_and_meets_the_page_of_its_title() -> None:
 
 
 @pytest.mark.timeout(60)
-def test_many_records_take_no_long_time() -> None:
+def test_many_records_take_bounded_time() -> None:
     with Identities() as identities:
         for number in range(20_000):
             identities.add(
@@ -171,7 +171,7 @@ def test_many_records_take_no_long_time() -> None:
         sum(1 for _ in identities.findings())
 
 
-def test_many_records_take_no_more_memory() -> None:
+def test_many_records_take_constant_memory() -> None:
     def peak(count: int) -> int:
         tracemalloc.reset_peak()
         with Identities((f"old-{number}", f"code:G{number:06d}") for number in range(count)) as identities:
@@ -194,7 +194,7 @@ def test_many_records_take_no_more_memory() -> None:
     assert many - few < 3_000_000
 
 
-def test_records_that_would_have_one_key_are_one_project() -> None:
+def test_records_with_same_key_are_one_project() -> None:
     one, other = (Record(source=Source(f"{name}.xml", "0"), iati=Text(name)) for name in ("XM/1/3", "XM-1-3"))
     with Identities() as identities:
         for each in (one, other):
@@ -203,8 +203,8 @@ def test_records_that_would_have_one_key_are_one_project() -> None:
         assert [finding.file for finding in identities.findings()] == [other.source.name]
 
 
-def test_codes_tell_projects_apart_in_any_order() -> None:
-    """A page between two of other codes, with the slug of one and the title of the other."""
+def test_codes_separate_projects_in_any_order() -> None:
+    """A page between two with different codes, with the slug of one and the title of the other."""
     one = replace(record("A law", "G0001"), slug=Text("a-law"))
     other = replace(record("A team", "G0002"), slug=Text("a-team"))
     between = replace(record("A team"), slug=Text("a-law"))
@@ -216,6 +216,6 @@ def test_codes_tell_projects_apart_in_any_order() -> None:
 
 
 @pytest.mark.timeout(60)
-def test_a_very_long_title_is_compared_in_time() -> None:
+def test_very_long_titles_are_compared_quickly() -> None:
     titles = [f"{'cyber ' * 20_000}{number} {word}" for number, word in enumerate(("law", "laws"))]
     assert rules(*(record(title, f"G000{number}") for number, title in enumerate(titles))) == ["duplicate-suspected"]

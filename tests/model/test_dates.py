@@ -1,4 +1,4 @@
-"""Dates: as precise as printed, never more."""
+"""Dates are read as precisely as printed, and never more precisely."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from cybilgraph.model.record import Place, Text
         ("approximately 2015", "2015"),
     ],
 )
-def test_reads(printed: str, value: str) -> None:
+def test_parses_printed_dates(printed: str, value: str) -> None:
     date = read_date(Text(printed))
     assert date
     assert date.value == value
@@ -60,11 +60,11 @@ def test_reads(printed: str, value: str) -> None:
         "05-04-18",
     ],
 )
-def test_what_is_no_date_is_none(printed: str) -> None:
+def test_other_text_gives_none(printed: str) -> None:
     assert read_date(Text(printed)) is None
 
 
-def test_a_range_keeps_the_places_of_both_ends() -> None:
+def test_range_keeps_places_of_both_dates() -> None:
     dates = read_range(Text("1 January 2014 – 31 December 2020.", Place(7, 3)))
     assert dates
     assert [date.value for date in dates] == ["2014-01-01", "2020-12-31"]
@@ -81,13 +81,13 @@ def test_a_range_keeps_the_places_of_both_ends() -> None:
         ("05-Apr-18 – 06-May-19", ["2018-04-05", "2019-05-06"]),
     ],
 )
-def test_a_range_of_dates_as_spreadsheets_print_them(printed: str, values: list[str]) -> None:
+def test_parses_ranges_as_printed_by_spreadsheets(printed: str, values: list[str]) -> None:
     dates = read_range(Text(printed))
     assert dates
     assert [date.value for date in dates] == values
 
 
 @given(st.text(max_size=60))
-def test_any_text_is_a_date_or_none(text: str) -> None:
+def test_arbitrary_text_is_date_or_none(text: str) -> None:
     date = read_date(Text(text))
     assert date is None or len(date.value) in (0, 4, 7, 10)

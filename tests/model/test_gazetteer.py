@@ -1,4 +1,4 @@
-"""The reference data are whole, agree with the libraries they come from, and resolve names."""
+"""The reference data are complete, agree with the libraries that they come from, and resolve names."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NAMES = load_gazetteer()
 COUNTRY_NAMES = [name for entry in NAMES.entries["country"].values() for name in (*entry.names, entry.key)]
 
 
-def test_the_columns_from_libraries_are_fresh() -> None:
+def test_columns_from_libraries_are_current() -> None:
     """If this fails after an update of pycountry or Babel, run data/reference/update_countries.py."""
     spec = importlib.util.spec_from_file_location("update_countries", REFERENCE / "update_countries.py")
     assert spec
@@ -43,13 +43,13 @@ def test_the_columns_from_libraries_are_fresh() -> None:
     assert module.updated(rows) == rows
 
 
-def test_sizes() -> None:
+def test_reference_data_have_expected_sizes() -> None:
     assert len(NAMES.entries["country"]) == 250  # ISO 3166-1 and Kosovo
     assert len(NAMES.entries["actor"]) >= 120
     assert len([theme for theme in NAMES.entries["theme"].values() if not theme.row["parent"]]) == 5
 
 
-def test_links_inside_the_data_lead_somewhere() -> None:
+def test_references_between_files_resolve() -> None:
     for country in NAMES.entries["country"].values():
         assert NAMES.get("region", country.row["region"]), country
     for region in NAMES.entries["region"].values():
@@ -65,7 +65,7 @@ def test_links_inside_the_data_lead_somewhere() -> None:
         assert re.fullmatch(r"(https://\S+)?", actor.row["homepage"]), actor
 
 
-def test_no_actor_is_above_itself() -> None:
+def test_parents_of_actors_have_no_cycle() -> None:
     for actor in NAMES.entries["actor"].values():
         seen = [actor.key]
         while parent := NAMES.entries["actor"][seen[-1]].row["parent"]:
@@ -91,7 +91,7 @@ def test_no_actor_is_above_itself() -> None:
         ("status", "Closed", "finished"),
     ],
 )
-def test_finds(kind: str, name: str, key: str) -> None:
+def test_finds_entries_by_name_alias_and_code(kind: str, name: str, key: str) -> None:
     found = NAMES.find(kind, name)
     assert found
     assert found.key == key
@@ -101,35 +101,37 @@ def test_finds(kind: str, name: str, key: str) -> None:
     ("name", "key"),
     [("Trinadad and Tobago", "TT"), ("Kyrgystan", "KG"), ("Nigera", None), ("Australasia", None)],
 )
-def test_near_names(name: str, key: str | None) -> None:
+def test_finds_near_names(name: str, key: str | None) -> None:
     assert NAMES.find("country", name) is None
-    near = NAMES.near("country", name)
+    near = NAMES.find_near("country", name)
     assert (near.key if near else None) == key
 
 
 @pytest.mark.parametrize("name", ["Niger", "Dominica", "Guinea", "Austria", "Iran", "Mali"])
-def test_a_name_is_never_near_another(name: str) -> None:
-    """Niger and Nigeria, Iran and Iraq: a right name must not be taken for its neighbour."""
+def test_listed_names_are_never_near_each_other(name: str) -> None:
+    """Niger and Nigeria, Iran and Iraq: a correct name must not be taken for a similar one."""
     found = NAMES.find("country", name)
     assert found
     assert found.name == name
 
 
-def test_mentions_take_the_longest_name_and_whole_words_only() -> None:
+def test_mentions_are_longest_whole_words() -> None:
     text = "The Democratic Republic of the Congo and Guinea-Bissau, not nigerian or Omani; the UK Home Office."
-    found = [(text[m.start : m.end], [entry.key for entry in m.entries]) for m in NAMES.mentions(text)]
+    found = [(text[m.start : m.end], [entry.key for entry in m.entries]) for m in NAMES.find_mentions(text)]
     assert ("Democratic Republic of the Congo", ["CD"]) in found
     assert ("Guinea-Bissau", ["GW"]) in found
     assert ("UK Home Office", ["uk-home-office"]) in found
     assert not [name for name, _ in found if name in ("Niger", "niger", "Oman", "UK", "Guinea", "Congo")]
 
 
-def test_an_abbreviation_counts_in_its_own_capitals_only() -> None:
-    assert [entry.key for m in NAMES.mentions("RIA and ria") for entry in m.entries] == ["ria"]
-    assert not [m for m in NAMES.mentions("they first saw us in march") if any(e.kind != "theme" for e in m.entries)]
+def test_abbreviation_matches_only_in_its_capitals() -> None:
+    assert [entry.key for m in NAMES.find_mentions("RIA and ria") for entry in m.entries] == ["ria"]
+    assert not [
+        m for m in NAMES.find_mentions("they first saw us in march") if any(e.kind != "theme" for e in m.entries)
+    ]
 
 
-def test_a_name_given_twice_is_refused(tmp_path: Path) -> None:
+def test_duplicate_name_is_rejected(tmp_path: Path) -> None:
     for file, _ in REFERENCE_FILES.values():
         (tmp_path / file).write_bytes((REFERENCE / file).read_bytes())
     actors = tmp_path / "actors.csv"
@@ -144,31 +146,31 @@ def test_a_name_given_twice_is_refused(tmp_path: Path) -> None:
 
 
 @given(st.text("aZé09 -'", max_size=210))
-def test_the_key_of_a_plain_name_is_that_of_any_name(name: str) -> None:
+def test_slug_shortcut_for_plain_names_agrees_with_slugify(name: str) -> None:
     assert slug(name) == slugify(name, max_length=200, word_boundary=True)
 
 
-def test_no_name_that_is_as_near_is_left_out_for_its_length() -> None:
+def test_length_filter_excludes_no_near_name() -> None:
     for name in ("Trinidad and Tobago", "Papua New Guinea", "Niger", "Democratic Republic of the Congo"):
         for cut in range(len(name)):
             nearest = max(fuzz.ratio(fold(name[cut:]), known) for known in map(fold, COUNTRY_NAMES))
             if 4 <= len(fold(name[cut:])) <= 120:
-                assert (NAMES.suggested("country", name[cut:]) is not None) == (nearest >= MIN_SUGGESTION_SCORE)
-                assert nearest >= MIN_MATCH_SCORE or NAMES.near("country", name[cut:]) is None
+                assert (NAMES.suggest("country", name[cut:]) is not None) == (nearest >= MIN_SUGGESTION_SCORE)
+                assert nearest >= MIN_MATCH_SCORE or NAMES.find_near("country", name[cut:]) is None
 
 
-def test_a_key_needs_no_file() -> None:
-    """A check worker can open none; and whatever else is installed, keys are the same."""
+def test_slug_opens_no_file() -> None:
+    """Check workers cannot open files, and keys must not depend on installed packages."""
     code = (
         "import importlib, sys; from cybilgraph.model.gazetteer import slug; slug('É'); importlib.invalidate_caches()\n"
         "sys.addaudithook(lambda event, _: event in ('import', 'open', 'os.listdir') and sys.exit(event))\n"
         "print(slug('Über Ítaca'))"
     )
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert (told.stdout, told.stderr) == ("uber-itaca\n", "")
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (result.stdout, result.stderr) == ("uber-itaca\n", "")
 
 
-def test_slugs() -> None:
+def test_slugs_are_ascii() -> None:
     assert slug("CMM Review – Côte d’Ivoire (*GFCE Initiative)") == "cmm-review-cote-divoire-gfce-initiative"
 
 

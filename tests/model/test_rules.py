@@ -1,5 +1,5 @@
-"""The catalogue of rules: one home for what is said, in three languages; and for each rule a
-source that keeps it and one that breaks it.
+"""The catalogue of rules: texts in three languages, and for each rule an example that follows it and one that
+breaks it.
 """
 
 from __future__ import annotations
@@ -35,27 +35,27 @@ DAY = date(2026, 11, 25)
 
 
 def lines(rule: Rule, example: Example, folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The lines at which the rule is found broken by the command of an example, among all findings in its file."""
+    """Return the lines at which an example's command reports the rule."""
     monkeypatch.chdir(folder)
     Path(example.file).write_bytes(example.content)
     program, *arguments = shlex.split(example.command)
     assert program == "cybilgraph"
     result = CliRunner().invoke(main, [*arguments, "-f", "json"])
-    told = json.loads(result.stdout)["findings"]
+    findings = json.loads(result.stdout)["findings"]
     if rule.is_advice:
-        return [found["line"] for found in told if found["advice"] == rule.name]
-    return [found["line"] for found in told if found["rule"] == rule.iri]
+        return [found["line"] for found in findings if found["advice"] == rule.name]
+    return [found["line"] for found in findings if found["rule"] == rule.iri]
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
-def test_a_rule_speaks_each_language_with_the_same_gaps(rule: Rule) -> None:
+def test_rule_has_same_placeholders_in_each_language(rule: Rule) -> None:
     for texts in (rule.names, rule.messages, rule.suggestions):
         assert not texts or tuple(texts) == LANGUAGES
         assert len({tuple(sorted(GAP.findall(text))) for text in texts.values()}) <= 1
 
 
 @pytest.mark.parametrize("rule", SHAPES, ids=lambda rule: rule.name)
-def test_a_shape_has_a_name_a_suggestion_and_no_gap_but_the_value(rule: Rule) -> None:
+def test_shape_has_name_and_suggestion_and_only_value_placeholder(rule: Rule) -> None:
     assert rule.names
     assert rule.suggestions
     for texts in (rule.messages, rule.suggestions):
@@ -63,7 +63,7 @@ def test_a_shape_has_a_name_a_suggestion_and_no_gap_but_the_value(rule: Rule) ->
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
-def test_the_command_finds_the_bad_line_and_nothing_in_the_good_example(
+def test_command_reports_bad_line_and_nothing_in_good_example(
     rule: Rule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert not lines(rule, rule.good, tmp_path, monkeypatch)
@@ -73,60 +73,60 @@ def test_the_command_finds_the_bad_line_and_nothing_in_the_good_example(
     assert rule.bad.line in found
 
 
-def test_what_another_rule_says_better_is_not_told() -> None:
+def test_superseded_findings_are_dropped() -> None:
     second, other = (finding("second-capture", "b.csv", {"other": "a.csv"}, record=key) for key in ("G0020", "G0021"))
     better = finding("code-of-two", "b.csv", {"value": "A title"}, record="G0020")
-    for given, left in (([second, other], [second, other]), ([second, other, better], [other, better])):
+    for added, left in (([second, other], [second, other]), ([second, other, better], [other, better])):
         for many in ([], SpillList[Finding]()):
             report = Report(findings=many)
-            report.extend(given)
+            report.extend(added)
             drop_superseded(report)
             assert list(report.findings) == left
 
 
-def test_a_date_that_cannot_be_read_is_not_missing_too() -> None:
+def test_unreadable_date_is_not_also_reported_as_missing() -> None:
     page = "Cybercrime training for Belize\nFrom: after the rains\nTo: some day\nStatus: Finished\n"
     for text, rules in (
         (page, {"date-form"}),
         (page.replace("From: after the rains\n", ""), {"date-form", "has-start"}),
     ):
-        report = check_inputs([Input("page.txt", given=text.encode())], as_of=DAY)
-        told = {found.rule.rpartition("#")[2] for found in report.findings}
-        assert told & {"date-form", "has-start"} == rules
+        report = check_inputs([Input("page.txt", data=text.encode())], as_of=DAY)
+        findings = {found.rule.rpartition("#")[2] for found in report.findings}
+        assert findings & {"date-form", "has-start"} == rules
 
 
-def test_a_shape_has_its_own_severity_and_that_of_its_constraint_its_message() -> None:
+def test_shape_has_own_severity_and_message_of_its_constraint() -> None:
     assert catalogue()["has-status"].severity is Severity.WARNING
     assert catalogue()["title"].severity is Severity.VIOLATION
     assert catalogue()["end-after-start"].messages["en"].startswith("The project ends")
     assert "end-after-start-query" not in catalogue()
 
 
-def test_a_finding_fills_the_gaps_and_can_be_said_in_another_language() -> None:
+def test_finding_fills_placeholders_and_can_be_translated() -> None:
     found = finding("near-name", "a.txt", {"printed": "Belise", "name": "Belize"}, line=3, column=2)
-    assert found.message == "“Belise” was taken for Belize."
-    assert translate(found, "es").message == "«Belise» se tomó por Belize."
+    assert found.message == "“Belise” was read as Belize."
+    assert translate(found, "es").message == "«Belise» se leyó como Belize."
     assert translate(translate(found, "fr")) == found
 
 
-def test_what_cannot_be_read_is_told_in_each_language_around_the_words_of_its_reader() -> None:
-    found = finding("unreadable", "a.json", {"reason": "this is no JSON", "hint": "Mend it."})
-    assert found.message == "this is no JSON"
-    for language, begin in (("es", "Este archivo no se puede leer"), ("fr", "Ce fichier ne peut pas être lu")):
-        said = translate(found, language)
-        assert said.message.startswith(begin)
-        assert "this is no JSON" in said.message
-        assert "Mend it." in said.suggestion
+def test_unreadable_file_is_reported_in_each_language_with_reason_unchanged() -> None:
+    found = finding("unreadable", "a.json", {"reason": "invalid JSON", "hint": "Correct it."})
+    assert found.message == "invalid JSON"
+    for language, begin in (("es", "No se puede leer este archivo"), ("fr", "Ce fichier ne peut pas être lu")):
+        translated = translate(found, language)
+        assert translated.message.startswith(begin)
+        assert "invalid JSON" in translated.message
+        assert "Correct it." in translated.suggestion
 
 
-def test_another_rule_may_suggest() -> None:
+def test_finding_may_use_suggestion_of_another_rule() -> None:
     found = finding("unknown-column", "a.csv", {"name": "funderz", "meant": "funders"}, advice="did-you-mean")
     assert found.suggestion == "Did you mean funders?"
     assert translate(found, "fr").suggestion == "Vouliez-vous dire funders ?"
-    assert finding("unknown-column", "a.csv", {"name": "x"}).suggestion.startswith("See the columns")
+    assert finding("unknown-column", "a.csv", {"name": "x"}).suggestion.startswith("To list the columns")
 
 
-def test_an_unknown_rule_and_an_empty_gap_are_errors() -> None:
+def test_unknown_rule_or_missing_placeholder_value_raises() -> None:
     with pytest.raises(KeyError):
         finding("no-such-rule", "a.txt")
     with pytest.raises(KeyError):

@@ -1,4 +1,4 @@
-"""check, convert and build are one line, cut at different places."""
+"""check, convert and build share one pipeline."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from cybilgraph.validation import record_findings
 from tests.conftest import RECORDS, SEED
 
 
-def test_the_seed_conforms_and_lacks_a_funder() -> None:
+def test_seed_record_conforms_and_lacks_a_funder() -> None:
     report = cybilgraph.check(SEED)
     assert report.conforms
     [finding] = report.findings
@@ -33,7 +33,7 @@ def test_the_seed_conforms_and_lacks_a_funder() -> None:
     assert (finding.label, finding.line, finding.column) == ("Funders", 17, 1)
 
 
-def test_an_end_before_the_start_names_the_line(tmp_path: Path) -> None:
+def test_end_before_start_names_the_line(tmp_path: Path) -> None:
     bad = tmp_path / "bad.txt"
     bad.write_text(SEED.read_text(encoding="utf-8").replace("To: Mar 2020", "To: Mar 2017"), encoding="utf-8")
     report = cybilgraph.check(bad)
@@ -64,7 +64,7 @@ def test_findings_point_at_their_line(tmp_path: Path, given: str, rule: str | No
     assert [finding.line for finding in hits] == ([line] if rule else [])
 
 
-def test_both_engines_find_the_same(tmp_path: Path) -> None:
+def test_both_engines_give_the_same_findings(tmp_path: Path) -> None:
     (tmp_path / "bad.txt").write_text("A\nStatus: x\nFrom: 2020\nTo: 2019\nCountries\nAtlantis\n", encoding="utf-8")
     for places in ([RECORDS], [tmp_path]):
         report = pipeline.check(*places)
@@ -72,18 +72,18 @@ def test_both_engines_find_the_same(tmp_path: Path) -> None:
         assert pipeline.check(*places, engine="both").findings == report.findings  # or it raises EnginesDisagree
 
 
-def test_batches_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_findings_do_not_depend_on_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = pipeline.check(RECORDS)
     monkeypatch.setattr(record_findings, "BATCH_RECORDS", 2)
     assert pipeline.check(RECORDS).findings == whole.findings
 
 
-def test_large_records_are_few_in_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_batches_of_large_records_are_small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(record_findings, "_MAX_BATCH_CHARS", 60_000)
 
     def sizes(words: str) -> list[int]:
-        """Of the batches of five records."""
-        pages = [Input(f"{number}.txt", given=f"A\n\nAim\n\n{words}".encode()) for number in range(5)]
+        """Return the sizes of the batches of five records."""
+        pages = [Input(f"{number}.txt", data=f"A\n\nAim\n\n{words}".encode()) for number in range(5)]
         records = [next(read_input(page)) for page in pages]
         return [len(batch.described) for batch, _ in record_findings._batches(records)]
 
@@ -91,7 +91,7 @@ def test_large_records_are_few_in_a_batch(monkeypatch: pytest.MonkeyPatch) -> No
     assert sizes("Kenya trains judges. ") == [5]
 
 
-def test_two_captures_of_one_project_are_not_one_record_with_two_titles() -> None:
+def test_two_captures_do_not_merge_into_one_record() -> None:
     report = pipeline.check(RECORDS)
     assert not [finding for finding in report.findings if finding.rule.endswith("#one-title")]
     assert {finding.file for finding in report.findings if finding.record == "G0020"} == {
@@ -101,7 +101,7 @@ def test_two_captures_of_one_project_are_not_one_record_with_two_titles() -> Non
 
 
 @pytest.mark.parametrize("name", ["turtle", "ntriples", "nquads", "trig", "jsonld", "rdfxml"])
-def test_convert_gives_the_same_bytes_twice(name: str) -> None:
+def test_convert_is_deterministic(name: str) -> None:
     outputs = []
     for _ in range(2):
         output = io.BytesIO()
@@ -111,14 +111,14 @@ def test_convert_gives_the_same_bytes_twice(name: str) -> None:
     assert len(outputs[0]) > 10_000
 
 
-def test_a_place_that_is_not_there_is_an_error_before_any_work() -> None:
+def test_missing_output_folder_fails_before_any_work() -> None:
     with pytest.raises(SourceError, match="no such file"):
         cybilgraph.check(SEED, "/nowhere")
     with pytest.raises(AttributeError):
         _ = cybilgraph.nothing  # type: ignore[attr-defined]
 
 
-def test_two_pages_of_one_title_are_pointed_out(tmp_path: Path) -> None:
+def test_two_pages_with_one_title_are_reported(tmp_path: Path) -> None:
     for name, place in (("a.txt", "Kenya"), ("b.txt", "Ghana")):
         (tmp_path / name).write_text(f"CMM Review\nSummary\nIn {place}.", encoding="utf-8")
     [finding] = [found for found in pipeline.check(tmp_path).findings if found.rule.endswith("same-title")]
@@ -134,7 +134,7 @@ def test_progress_reaches_the_end() -> None:
 
 
 class Elsewhere(SizedExecutor):
-    """Does what is submitted at once, of what a pickle brings over; counts it."""
+    """Runs submitted work immediately on pickled copies, and counts it."""
 
     size = 2
 
@@ -148,20 +148,20 @@ class Elsewhere(SizedExecutor):
         return given
 
 
-def test_what_is_checked_elsewhere_is_told_as_what_is_checked_here(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_findings_of_another_engine_look_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     here = pipeline.check(RECORDS, excerpts=True)
     team = Elsewhere()
     monkeypatch.setattr(pipeline, "ProcessPool", lambda: team)
     monkeypatch.setattr("cybilgraph.validation.record_findings.BATCH_RECORDS", 3)
     there = pipeline.check(RECORDS, excerpts=True)
     assert (there.findings, there.files) == (here.findings, here.files)
-    assert team.sent == 1  # the first four batches go nowhere
+    assert team.sent == 1  # the first four batches are processed locally
     monkeypatch.setattr(preparation, "_MAX_BATCH_CHARACTERS", 1_000)
     assert len(pipeline.check(RECORDS).findings) == len(here.findings)
-    assert team.sent > 3  # long ones go by themselves
+    assert team.sent > 3  # large records are sent in batches of their own
 
 
-def test_a_name_that_was_nearly_right_has_the_label_that_it_stands_under(tmp_path: Path) -> None:
+def test_misspelled_name_has_the_label_of_its_heading(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text(
         "A project\n\nCybil code: G0101\n\nDonors\n\nOrganistion of American States\n\nAim\n\nIt helps.\n",
         encoding="utf-8",

@@ -1,4 +1,4 @@
-"""What was worked out before saves time, and shows in no byte of a release."""
+"""The build cache saves time and does not change a byte of a release."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ DAY = date(2026, 1, 31)
 
 @pytest.fixture
 def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The keys of the records that were worked out, in the order in which that was done."""
+    """The keys of the records that were processed, in order."""
     keys: list[str] = []
     work = preparation._prepare_batch
 
-    def told(records: list[Any], *choices: Any) -> Any:
+    def record_batch(records: list[Any], *choices: Any) -> Any:
         keys.extend(record.key for record in records)
         return work(records, *choices)
 
-    monkeypatch.setattr(preparation, "_prepare_batch", told)
+    monkeypatch.setattr(preparation, "_prepare_batch", record_batch)
     return keys
 
 
 def content(release: Path) -> dict[str, bytes]:
-    """All of a release that does not tell when it was made, or lies in a database."""
+    """Return the files of a release, except databases and files with a build time."""
     return {
         path.relative_to(release).as_posix(): path.read_bytes()
         for path in sorted(release.rglob("*"))
@@ -51,8 +51,8 @@ def build(pages: Path, into: Path, dumps: bool = False, **options: Any) -> Path:
     return pipeline.build([pages], into, as_of=DAY, dumps=dumps, **options)[0].folder
 
 
-def test_two_builds_of_one_moment_are_equal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """But for the store's own files, of which manifest.json, and by it SHA256SUMS, have the checksums."""
+def test_two_simultaneous_builds_are_equal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Excepts the files of the store, and manifest.json and SHA256SUMS, which have their checksums."""
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
     made = [pipeline.build([SEED], tmp_path / name)[0] for name in ("one", "other")]
     one, other = (
@@ -68,7 +68,7 @@ def test_two_builds_of_one_moment_are_equal(tmp_path: Path, monkeypatch: pytest.
     assert manifests[0]["created"] == "2023-11-14T22:13:20+00:00"
     assert made[0].manifest["created"] in (made[0].folder / "manifest.json").read_text()
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "yesterday")
-    with pytest.raises(CybilgraphError, match="no number of seconds since 1970"):
+    with pytest.raises(CybilgraphError, match="not a number of seconds since 1970"):
         pipeline.build([SEED], tmp_path / "none")
 
 
@@ -90,11 +90,11 @@ def renamed(pages: Path) -> None:
 
 
 def untitled(pages: Path) -> None:
-    for name in ("un", "deux"):  # their keys are made from the bytes of the files
+    for name in ("un", "deux"):  # their keys depend on the bytes of the files
         (pages / f"{name}.txt").write_text(f"Summary\n\nText {name}.\n", encoding="utf-8")
 
 
-def test_a_build_gives_the_same_bytes_as_one_from_nothing(tmp_path: Path, done: list[str]) -> None:
+def test_incremental_build_equals_a_full_build(tmp_path: Path, done: list[str]) -> None:
     pages = shutil.copytree(RECORDS, tmp_path / "pages")
     for into in ("kept", "anew"):
         build(pages, tmp_path / into, dumps=True)
@@ -116,7 +116,7 @@ def test_a_build_gives_the_same_bytes_as_one_from_nothing(tmp_path: Path, done: 
         assert content(build(pages, tmp_path / "anew", dumps=True)) == kept
 
 
-def test_a_page_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_page_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pages = shutil.copytree(RECORDS, tmp_path / "pages")
     untitled(pages)
     read: list[str] = []
@@ -133,7 +133,7 @@ def test_a_page_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "no database"])
-def test_what_is_damaged_is_done_again(tmp_path: Path, done: list[str], damage: str) -> None:
+def test_damaged_cache_entries_are_recomputed(tmp_path: Path, done: list[str], damage: str) -> None:
     whole = content(build(RECORDS, tmp_path))
     file = Releases(tmp_path).build_cache
     data = bytearray(file.read_bytes())
@@ -146,7 +146,7 @@ def test_what_is_damaged_is_done_again(tmp_path: Path, done: list[str], damage: 
     else:
         file.write_bytes(b"This is no database. " * 1_000)
     done.clear()
-    for _ in range(2):  # the second begins the file anew, where the damage was seen late
+    for _ in range(2):  # the second rebuilds the file if the damage was found late
         assert content(build(RECORDS, tmp_path)) == whole
     assert done
     done.clear()
@@ -154,7 +154,7 @@ def test_what_is_damaged_is_done_again(tmp_path: Path, done: list[str], damage: 
     assert not done
 
 
-def test_what_decides_is_part_of_what_is_known(
+def test_cache_key_includes_everything_that_matters(
     tmp_path: Path, done: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "shapes").mkdir()
@@ -173,7 +173,7 @@ def test_what_decides_is_part_of_what_is_known(
     assert len(done) == 4
 
 
-def test_of_a_table_only_the_rows_that_have_changed_are_done_again(tmp_path: Path, done: list[str]) -> None:
+def test_only_changed_rows_of_a_table_are_reprocessed(tmp_path: Path, done: list[str]) -> None:
     table = tmp_path / "all.csv"
     table.write_bytes(WRITERS["csv"](list(pipeline.read(RECORDS))))
     build(table, tmp_path / "into")
@@ -193,7 +193,7 @@ def test_several_processes_give_the_same_bytes(tmp_path: Path, monkeypatch: pyte
     assert content(build(RECORDS, tmp_path / "together")) == alone
 
 
-def test_who_is_forgotten_is_not_remembered(tmp_path: Path) -> None:
+def test_erased_person_is_not_in_the_cache(tmp_path: Path) -> None:
     build(RECORDS, tmp_path)
     releases = Releases(tmp_path)
     assert releases.build_cache.exists()
@@ -201,24 +201,24 @@ def test_who_is_forgotten_is_not_remembered(tmp_path: Path) -> None:
     assert not releases.build_cache.exists()
 
 
-def test_a_full_disk_leaves_what_was_remembered_before(tmp_path: Path) -> None:
+def test_full_disk_leaves_the_earlier_cache(tmp_path: Path) -> None:
     place = tmp_path / ".prepared"
     with BuildCache(place, (), b"") as remembered:
-        remembered.keep(b"key", "what was worked out")
+        remembered.put(b"key", "what was worked out")
     with BuildCache(place, (), b"") as remembered:
         assert remembered.get(b"key")
-        remembered._base.execute("PRAGMA max_page_count = 1")  # SQLite then says what it says of a full disk
+        remembered._base.execute("PRAGMA max_page_count = 1")  # SQLite then fails as on a full disk
         for number in range(100):
-            remembered.keep(bytes([number]), os.urandom(1_000))
+            remembered.put(bytes([number]), os.urandom(1_000))
         assert remembered.get(b"key") is None, "it is done without for the rest of this build"
     with BuildCache(place, (), b"") as remembered:
-        assert remembered.value(remembered.get(b"key")) == "what was worked out"
+        assert remembered.load(remembered.get(b"key")) == "what was worked out"
 
 
-def test_of_what_is_not_used_any_more_no_byte_stays(tmp_path: Path) -> None:
+def test_unused_cache_entries_are_deleted(tmp_path: Path) -> None:
     place = tmp_path / ".prepared"
     with BuildCache(place, (), b"") as remembered:
-        remembered.keep(b"key", "Zelda Quux leads it")
+        remembered.put(b"key", "Zelda Quux leads it")
     assert b"Zelda Quux" in place.read_bytes()
     with BuildCache(place, (), b""):
         pass

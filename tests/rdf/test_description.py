@@ -1,4 +1,4 @@
-"""The triples of a record: exact IRIs, canonical form, and the way back to the source."""
+"""The triples of a record: exact IRIs, canonical form, and the places of statements."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def objects(graph: rdflib.Graph, subject: str, predicate: str) -> set[str]:
     return {str(value) for value in graph.objects(URIRef(subject), URIRef(predicate))}
 
 
-def test_the_seed_in_exact_iris(graph: rdflib.Graph) -> None:
+def test_seed_record_has_exact_iris(graph: rdflib.Graph) -> None:
     assert (URIRef(G0020), RDF.type, URIRef(CYB.Project)) in graph
     assert objects(graph, G0020, DCTERMS.identifier) == {"G0020"}
     assert objects(graph, G0020, DCTERMS.title) == {"Support to Belize National Cyber Security Strategy"}
@@ -64,7 +64,7 @@ def test_the_seed_in_exact_iris(graph: rdflib.Graph) -> None:
 
 
 @pytest.mark.parametrize("actor", ["oas-cicte", "gpd"])
-def test_a_participation_carries_quote_and_line(graph: rdflib.Graph, actor: str) -> None:
+def test_participation_has_quote_and_line(graph: rdflib.Graph, actor: str) -> None:
     node = f"{G0020}/participation/{actor}/implementer"
     assert node in objects(graph, G0020, CYB.participation)
     assert objects(graph, node, CYB.actor) == {f"{BASE}id/actor/{actor}"}
@@ -76,7 +76,7 @@ def test_a_participation_carries_quote_and_line(graph: rdflib.Graph, actor: str)
     assert quote in SEED.read_text(encoding="utf-8").splitlines()[int(line) - 1]
 
 
-def test_the_record_holds_provenance(graph: rdflib.Graph) -> None:
+def test_record_has_provenance(graph: rdflib.Graph) -> None:
     record = f"{BASE}record/G0020"
     assert objects(graph, record, FOAF.primaryTopic) == {G0020}
     assert objects(graph, record, CYB.leftBlank) == {CYB.funder, CYB.country}
@@ -93,8 +93,8 @@ def test_equal_input_gives_equal_lines() -> None:
     assert [describe(record) for record in read(RECORDS)] == [describe(record) for record in read(RECORDS)]
 
 
-def test_lines_are_what_the_store_gives_back() -> None:
-    """Dump, store and pages agree byte for byte: nothing that we write is rewritten."""
+def test_store_returns_lines_unchanged() -> None:
+    """Dump, store and pages are identical byte for byte: nothing is rewritten."""
     lines = sorted(
         {line for record in read(RECORDS) for line in describe(record)} | set(describe_reference(load_gazetteer()))
     )
@@ -104,12 +104,12 @@ def test_lines_are_what_the_store_gives_back() -> None:
     assert sorted(store.dump(format=ox.RdfFormat.N_QUADS).decode().splitlines()) == lines
 
 
-def test_characters_that_are_none_are_replaced() -> None:
+def test_noncharacters_are_replaced() -> None:
     assert literal("a\uffffb\ud800c\ufffe") == '"a\ufffdb\ufffdc\ufffd"'
 
 
-def test_characters_that_xml_does_not_have_are_in_no_graph(tmp_path: Path) -> None:
-    """They come by RDF; files of other formats lose them when they are read."""
+def test_graphs_contain_no_characters_that_xml_forbids(tmp_path: Path) -> None:
+    """They occur in RDF; readers of other formats remove them."""
     source = tmp_path / "a.ttl"
     source.write_text(f'<{G0020}> a <{CYB.Project}> ; <{DCTERMS.title}> "A\\u0001 \\b project\\uFFFE" .')
     [record] = read(source)
@@ -119,12 +119,12 @@ def test_characters_that_xml_does_not_have_are_in_no_graph(tmp_path: Path) -> No
     }
 
 
-def test_no_blank_nodes() -> None:
+def test_description_has_no_blank_nodes() -> None:
     assert not [line for record in read(RECORDS) for line in describe(record) if line.startswith("_:") or " _:" in line]
 
 
 @given(st.text(), st.sampled_from(["", "en", "pt-BR"]))
-def test_any_text_is_a_literal_that_parses_to_itself(text: str, language: str) -> None:
+def test_arbitrary_text_round_trips_as_literal(text: str, language: str) -> None:
     line = f"<urn:a> <urn:b> {literal(text, language)} ."
     text = text.replace("\uffff", "\ufffd").replace("\ufffe", "\ufffd")
     [quad] = ox.parse(line, format=ox.RdfFormat.N_TRIPLES)
@@ -141,8 +141,8 @@ _PIECES = st.text(
 
 
 @given(st.sampled_from(["http://", "https://a.b", "mailto:", "a:", ""]), _PIECES)
-def test_what_is_called_an_iri_parses_as_one(start: str, rest: str) -> None:
-    """Whatever the check lets through must not spoil the whole graph when it is loaded."""
+def test_valid_iris_can_be_parsed(start: str, rest: str) -> None:
+    """An invalid IRI would make the whole graph unreadable."""
     if is_iri(start + rest):
         list(ox.parse(f"<urn:a> <urn:b> <{start}{rest}> .", format=ox.RdfFormat.N_TRIPLES))
 
@@ -158,10 +158,10 @@ def test_what_is_called_an_iri_parses_as_one(start: str, rest: str) -> None:
         ("https://a b", False),
         ("https://a/[b]", False),
         ("https://a/%zz", False),
-        ("javascript:alert(1)", True),  # an IRI, though no link: the shapes say so
+        ("javascript:alert(1)", True),  # an IRI, although not a web link, which the shapes report
     ],
 )
-def test_is_iri(text: str, expected: bool) -> None:
+def test_recognises_iris(text: str, expected: bool) -> None:
     assert is_iri(text) is expected
 
 

@@ -1,4 +1,4 @@
-"""The files of a release hold what its graph holds, in each syntax, and are the same in every build."""
+"""The files of a release contain its graph in each syntax, and are identical in every build."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ from tests.support.servers import Store, oxigraph, virtuoso
 VERSION = f"{BASE}graph/x/1"
 
 
-def unpacked(path: Path) -> bytes:
-    """What a reader gets that reads one member of gzip, or one frame of Zstandard, which must be all."""
+def decompress(path: Path) -> bytes:
+    """Decompress a single gzip member or Zstandard frame, which must contain everything."""
     if path.suffix == ".gz":
         member = zlib.decompressobj(16 + zlib.MAX_WBITS)
         content = member.decompress(path.read_bytes())
@@ -59,17 +59,17 @@ def write_dumps(graph: Path, folder: Path) -> None:
         TableNames() as names,
     ):
         pieces = list(process_chunks(graph, nothing, team, dumps=True))
-        for made in pieces:
-            files.add(made.dumps)
-            names.put(made.entries[1])
-        write_tables((made.rows for made in pieces), names, folder)
+        for chunk in pieces:
+            files.add(chunk.dumps)
+            names.put(chunk.entries[1])
+        write_tables((chunk.rows for chunk in pieces), names, folder)
 
 
 @pytest.mark.parametrize("fmt", GRAPH_FORMATS, ids=lambda fmt: fmt.name)
-def test_each_syntax_holds_the_same_statements(release: Release, fmt: Format) -> None:
+def test_each_syntax_contains_the_same_statements(release: Release, fmt: Format) -> None:
     path = release.folder / "public" / f"cybilgraph.{fmt.suffix}"
-    content = unpacked(path.with_name(f"{path.name}.gz"))
-    assert content == unpacked(path.with_name(f"{path.name}.zst"))
+    content = decompress(path.with_name(f"{path.name}.gz"))
+    assert content == decompress(path.with_name(f"{path.name}.zst"))
     graph = graph_of(release.folder)
     there = set(ox.parse(graph, format=ox.RdfFormat.N_QUADS))
     if fmt.kind is FormatKind.GRAPH:
@@ -80,8 +80,8 @@ def test_each_syntax_holds_the_same_statements(release: Release, fmt: Format) ->
 
 
 @pytest.mark.parametrize("fmt", GRAPH_FORMATS, ids=lambda fmt: fmt.name)
-def test_rdflib_counts_as_many(release: Release, fmt: Format) -> None:
-    content = unpacked(release.folder / "public" / f"cybilgraph.{fmt.suffix}.gz")
+def test_rdflib_reads_all_statements(release: Release, fmt: Format) -> None:
+    content = decompress(release.folder / "public" / f"cybilgraph.{fmt.suffix}.gz")
     store = rdflib.Dataset()
     name = {"ntriples": "nt", "jsonld": "json-ld", "rdfxml": "xml"}.get(fmt.name, fmt.name)
     store.parse(data=content, format=name)
@@ -91,23 +91,25 @@ def test_rdflib_counts_as_many(release: Release, fmt: Format) -> None:
     assert len(list(store.quads())) == (quads if fmt.kind is FormatKind.DATASET else quads - versions)
 
 
-def test_javascript_counts_as_many(release: Release) -> None:
-    """N3.js, and the parsers that Comunica has for JSON-LD and RDF/XML."""
+def test_javascript_parsers_read_all_statements(release: Release) -> None:
+    """N3.js, and Comunica's parsers for JSON-LD and RDF/XML."""
     node, clients = shutil.which("node"), ROOT / "tests" / "clients"
     if node is None or not (clients / "node_modules").is_dir():
         pytest.skip("no node on this machine, or no `make clients` before")
     files = [release.folder / "public" / f"cybilgraph.{fmt.suffix}.gz" for fmt in GRAPH_FORMATS]
-    told = subprocess.run([node, clients / "dumps.mjs", *files], capture_output=True, text=True, timeout=100)
-    assert told.returncode == 0, told.stderr
+    result = subprocess.run([node, clients / "dumps.mjs", *files], capture_output=True, text=True, timeout=100)
+    assert result.returncode == 0, result.stderr
     lines = graph_of(release.folder).splitlines(keepends=True)
     versions = sum(map(is_in_earlier_graph, lines))
-    assert {found["suffix"]: found["count"] for found in map(json.loads, told.stdout.splitlines())} == {
+    assert {found["suffix"]: found["count"] for found in map(json.loads, result.stdout.splitlines())} == {
         fmt.suffix: len(lines) if fmt.kind is FormatKind.DATASET else len(lines) - versions for fmt in GRAPH_FORMATS
     }
 
 
-def test_virtuoso_and_oxigraph_count_as_many(release: Release, tmp_path: Path) -> None:
-    """Servers that load a dump as a graph, by the Graph Store Protocol; and with its named graphs, by a loader."""
+def test_virtuoso_and_oxigraph_load_all_statements(release: Release, tmp_path: Path) -> None:
+    """Servers that load a dump as a graph through the Graph Store Protocol, or with its named graphs through a
+    bulk loader.
+    """
     curl = shutil.which("curl")
     if curl is None:
         pytest.skip("no curl on this machine")
@@ -120,7 +122,7 @@ def test_virtuoso_and_oxigraph_count_as_many(release: Release, tmp_path: Path) -
                 way = ("--anyauth", "-u", "dba:dba", "-X", "PUT", "-H", f"Content-Type: {fmt.media_type}")
                 sent = subprocess.run(
                     [curl, "-sf", *way, "--data-binary", "@-", f"{server.graph_store}?{of_graph}={graph}"],
-                    input=unpacked(release.folder / "public" / f"cybilgraph.{fmt.suffix}.gz"),
+                    input=decompress(release.folder / "public" / f"cybilgraph.{fmt.suffix}.gz"),
                     capture_output=True,
                 )
                 assert sent.returncode == 0, (fmt.name, sent.stderr)
@@ -140,7 +142,7 @@ def _count(server: Store, graph: str) -> int:
 
 
 def _load(server: Store, public: Path, folder: Path, graph: str) -> None:
-    """Let Virtuoso load the N-Quads as they are packed, by its own loader."""
+    """Load the compressed N-Quads with Virtuoso's bulk loader."""
     shell = shutil.which("isql-vt")
     if shell is None:
         pytest.skip("no isql-vt on this machine (Debian: virtuoso-opensource-7)")
@@ -149,7 +151,7 @@ def _load(server: Store, public: Path, folder: Path, graph: str) -> None:
     subprocess.run([shell, server.shell, "dba", "dba", f"EXEC={done}"], check=True, capture_output=True, timeout=60)
 
 
-def test_tables_tell_what_the_graph_tells(release: Release) -> None:
+def test_tables_agree_with_the_graph(release: Release) -> None:
     folder = release.folder / "public"
     store = ox.Store.read_only(str(release.store))
     asked = {
@@ -183,7 +185,7 @@ def test_tables_tell_what_the_graph_tells(release: Release) -> None:
     assert [row["kind"] for row in outputs].count("activity") == 4
 
 
-def test_the_sums_hold_as_others_check_them(release: Release, tmp_path: Path) -> None:
+def test_checksums_verify_with_sha256sum(release: Release, tmp_path: Path) -> None:
     for name in release.served_files():
         with release.open(name) as file:
             (tmp_path / name).write_bytes(file.read())
@@ -205,7 +207,7 @@ def test_equal_graphs_give_equal_dumps(release: Release, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("rows", [1, 20_000])
-def test_a_full_disk_is_told_of_a_table(rows: int, tmp_path: Path) -> None:
+def test_full_disk_is_reported_while_writing_tables(rows: int, tmp_path: Path) -> None:
     (tmp_path / "outcomes.parquet").symlink_to("/dev/full")
     names = (hashlib.sha256(b"%d" % number).hexdigest() for number in range(rows))
     with TableNames() as nothing, pytest.raises(OSError, match="No space left on device"):
@@ -213,10 +215,10 @@ def test_a_full_disk_is_told_of_a_table(rows: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("versions", [(), (0,), (300,), (599,)], ids=str)
-def test_files_that_are_the_same_until_an_earlier_capture_comes_are_whole(
-    versions: tuple[int, ...], tmp_path: Path
-) -> None:
-    """N-Quads like N-Triples, TriG like Turtle; large enough that much of a file is on the disk when they part."""
+def test_files_that_diverge_at_an_earlier_capture_are_complete(versions: tuple[int, ...], tmp_path: Path) -> None:
+    """N-Quads equals N-Triples, and TriG equals Turtle, until then; large enough that much of a file is already
+    on disk.
+    """
     present = [
         [f'<x:s{number}> <x:p> "{hashlib.sha256(b"%d" % number).hexdigest()}" .\n'.encode()] * 40
         for number in range(600)
@@ -226,7 +228,7 @@ def test_files_that_are_the_same_until_an_earlier_capture_comes_are_whole(
         for lines, others in zip(present, earlier, strict=True):
             files.add(serialise_chunk(b"".join(lines + others), lines))
     there = {
-        fmt.name: {unpacked(tmp_path / f"cybilgraph.{fmt.suffix}.{end}") for end in ("gz", "zst")}
+        fmt.name: {decompress(tmp_path / f"cybilgraph.{fmt.suffix}.{end}") for end in ("gz", "zst")}
         for fmt in GRAPH_FORMATS
     }
     assert all(len(contents) == 1 for contents in there.values())
@@ -240,7 +242,7 @@ def test_files_that_are_the_same_until_an_earlier_capture_comes_are_whole(
     assert set(ox.parse(trig, format=ox.RdfFormat.TRIG)) == set(ox.parse(*there["nquads"], format=ox.RdfFormat.N_QUADS))
 
 
-def test_a_release_may_have_no_dumps(tmp_path: Path) -> None:
+def test_release_without_dumps(tmp_path: Path) -> None:
     release, _ = pipeline.build([SEED], tmp_path, dumps=False)
     described = {"void.ttl", "dcat.ttl", "dcat.jsonld", "dcat.rdf"}
     assert set(release.served_files()) == {"manifest.json", "report.json", "SHA256SUMS"} | described
@@ -260,13 +262,13 @@ def test_a_release_may_have_no_dumps(tmp_path: Path) -> None:
         ("<x:s> <x:p> <x:o> .", False),
     ],
 )
-def test_which_lines_are_of_an_earlier_capture(line: str, version: bool, tmp_path: Path) -> None:
+def test_recognises_lines_of_earlier_captures(line: str, version: bool, tmp_path: Path) -> None:
     assert is_in_earlier_graph(f"{line}\n".encode()) is version
     [quad] = ox.parse(line, format=ox.RdfFormat.N_QUADS)
     assert (quad.graph_name != ox.DefaultGraph()) is version
 
 
-def test_a_project_without_its_type_is_none(tmp_path: Path) -> None:
+def test_project_without_type_is_left_out(tmp_path: Path) -> None:
     graph = tmp_path / graph_file.GRAPH
     graph_file.write_graph(graph, [f"<{BASE}id/project/old> <x:isReplacedBy> <{BASE}id/project/new> .\n".encode()])
     write_dumps(graph, tmp_path)

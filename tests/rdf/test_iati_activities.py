@@ -1,4 +1,4 @@
-"""IATI out: what IATI can say comes back, the schema takes it, and memory does not grow."""
+"""IATI export: everything that IATI can represent is restored, the output is valid, and memory does not grow."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def read(path: Path) -> list[Record]:
     return list(pipeline.read(path))
 
 
-def there_and_back(records: list[Record]) -> list[Record]:
+def round_trip(records: list[Record]) -> list[Record]:
     output = io.BytesIO()
     write_activities(records, output)
-    return list(read_input(Input("out.xml", given=output.getvalue())))
+    return list(read_input(Input("out.xml", data=output.getvalue())))
 
 
-def can_be_said(record: Record) -> dict[str, object]:
-    """What IATI can say of a record, with attributes and elements of ours."""
+def representable(record: Record) -> dict[str, object]:
+    """Return what IATI can represent of a record, with our own attributes and elements."""
     texts = ("summary", "aim", "description", "context", "activities", "outputs", "outcomes")
     known = [*record.participations, *(link for link in record.scopes if link.concept.known)]
     return {
@@ -56,27 +56,27 @@ def can_be_said(record: Record) -> dict[str, object]:
 
 
 def _words(link: Participation | Scope | Relation | Date) -> tuple[tuple[str, str, float], ...]:
-    """The words that it was derived from."""
+    """Return the evidence of a link."""
     return tuple((one.section, one.quote, one.confidence) for one in link.evidence)
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
-def test_what_iati_can_say_comes_back(path: Path) -> None:
+def test_representable_values_round_trip(path: Path) -> None:
     records = read(path)
-    for record, back in zip(records, there_and_back(records), strict=True):
-        assert can_be_said(back) == can_be_said(record)
+    for record, back in zip(records, round_trip(records), strict=True):
+        assert representable(back) == representable(record)
 
 
-def test_a_code_of_another_form_comes_back(tmp_path: Path) -> None:
+def test_unusual_code_round_trips(tmp_path: Path) -> None:
     source = tmp_path / "one.json"
     source.write_text('{"title": "A project", "code": "M0010"}')
     [record] = read(source)
-    [back] = there_and_back([record])
+    [back] = round_trip([record])
     assert back.code
     assert (back.code.text, back.key) == ("M0010", record.key)
 
 
-def test_every_column_comes_back_and_as_it_was_printed(tmp_path: Path) -> None:
+def test_every_column_round_trips_with_its_printed_form(tmp_path: Path) -> None:
     row = {
         **{field.column: f"Words for {field.column}" for field in NARRATIVE_FIELDS},
         "code": "G0123",
@@ -124,33 +124,33 @@ def test_every_column_comes_back_and_as_it_was_printed(tmp_path: Path) -> None:
     [first], [back] = read(tmp_path / "one.csv"), read(tmp_path / "one.xml")
     assert back == first
     assert printed(back) == printed(first)
-    [straight] = there_and_back([first])
+    [straight] = round_trip([first])
     assert straight.status
     assert straight.status.printed.text == "Completed", "which a graph does not keep"
     assert (back.address, back.rights) == (first.address, first.rights)
 
 
 def printed(record: Record) -> list[str]:
-    """What the values of a record were printed as."""
+    """Return the printed forms of a record's values."""
     dates = [date.printed for date in (record.start, record.end, record.duration) if date]
     links = [link.actor.printed for link in record.participations if not link.evidence]
     places = [link.concept.printed for link in record.scopes if not link.evidence]
     return [text.text for text in (*dates, *links, *places)]
 
 
-@pytest.mark.parametrize(("said", "is_"), [("Georgia", "Georgia"), ("Armenia", "GE"), ("", "GE")])
-def test_how_a_value_was_printed_is_taken_where_it_says_the_same(said: str, is_: str) -> None:
+@pytest.mark.parametrize(("printed_name", "expected"), [("Georgia", "Georgia"), ("Armenia", "GE"), ("", "GE")])
+def test_printed_form_is_used_only_if_it_means_the_same(printed_name: str, expected: str) -> None:
     activity = (
         '<iati-activities version="2.03" xmlns:cyb="https://w3id.org/cybilgraph/ontology#"><iati-activity>'
-        f'<recipient-country code="GE"><cyb:printed>{said}</cyb:printed></recipient-country>'
+        f'<recipient-country code="GE"><cyb:printed>{printed_name}</cyb:printed></recipient-country>'
         "</iati-activity></iati-activities>"
     )
-    [record] = read_input(Input("a.xml", given=activity.encode()))
-    assert [(link.concept.key, link.concept.printed.text) for link in record.scopes] == [("GE", is_)]
+    [record] = read_input(Input("a.xml", data=activity.encode()))
+    assert [(link.concept.key, link.concept.printed.text) for link in record.scopes] == [("GE", expected)]
 
 
-def test_the_first_pass_is_what_all_others_are(tmp_path: Path) -> None:
-    """Also of a project that two captures tell of."""
+def test_second_round_trip_changes_nothing(tmp_path: Path) -> None:
+    """Also for a project with two captures."""
     passes = []
     source = RECORDS
     for number in range(2):
@@ -164,19 +164,19 @@ def test_the_first_pass_is_what_all_others_are(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("about", ['section="nowhere" confidence="0.9"', 'section="aim" confidence="inf"', ""])
-def test_what_does_not_say_rightly_from_which_words_it_was_derived_is_derived_anew(about: str) -> None:
+def test_links_with_invalid_evidence_are_derived_again(about: str) -> None:
     evidence = f"<cyb:evidence {about}>By A.</cyb:evidence>"
     activity = (
         '<iati-activities version="2.03" xmlns:cyb="https://w3id.org/cybilgraph/ontology#"><iati-activity>'
         f'<recipient-country code="FJ">{evidence}</recipient-country>'
         '<recipient-country code="TO"/></iati-activity></iati-activities>'
     )
-    [record] = read_input(Input("a.xml", given=activity.encode()))
+    [record] = read_input(Input("a.xml", data=activity.encode()))
     assert [(link.concept.key, link.basis) for link in record.scopes] == [("TO", "stated")]
 
 
 @pytest.mark.skipif(not SCHEMA.exists(), reason="make suites fetches the schema of IATI")
-def test_the_schema_takes_what_is_whole(tmp_path: Path) -> None:
+def test_complete_activities_match_the_schema(tmp_path: Path) -> None:
     output = io.BytesIO()
     records = [record for path in SOURCES for record in read(path)]
     lack = write_activities(records, output, whole=True)
@@ -186,7 +186,7 @@ def test_the_schema_takes_what_is_whole(tmp_path: Path) -> None:
     etree.XMLSchema(etree.parse(SCHEMA)).assertValid(file)
 
 
-def test_a_graph_becomes_the_activities_of_its_records(releases: Path) -> None:
+def test_graph_becomes_activities_of_its_records(releases: Path) -> None:
     graph = graph_of(releases / "0001")
     present = [line for line in graph.splitlines(keepends=True) if b"/graph/" not in line]
     keys = [record.key for record in read_graph_records([b"".join(present)])]
@@ -194,7 +194,7 @@ def test_a_graph_becomes_the_activities_of_its_records(releases: Path) -> None:
     assert len(keys) == len({record.key for record in pipeline.read(RECORDS)})
 
 
-def test_the_command_line_writes_activities(tmp_path: Path) -> None:
+def test_command_line_writes_activities(tmp_path: Path) -> None:
     file = tmp_path / "out.xml"
     done = run("convert", SAMPLES / "one-project" / "project.txt", "-f", "iati", "-o", file)
     assert done.returncode == 0, done.stderr.decode()
@@ -204,7 +204,7 @@ def test_the_command_line_writes_activities(tmp_path: Path) -> None:
     assert run("check", file).returncode in (0, 1), "it is read here"
 
 
-def test_an_organisation_that_no_list_knows_has_its_printed_name(tmp_path: Path) -> None:
+def test_unlisted_organisation_has_its_printed_name(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("code,title,summary\nG0002,T,It was delivered by the Zeta Foundation for Cyber.\n")
     done = run("convert", tmp_path / "a.csv", "-f", "iati", "-o", tmp_path / "out.xml")
     assert done.returncode == 0, done.stderr.decode()

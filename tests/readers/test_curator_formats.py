@@ -1,4 +1,4 @@
-"""Tables and documents: what is written as a form is read as the same record, and what is wrong is told."""
+"""Tables and documents: forms are read back into equal records, and problems are reported."""
 
 from __future__ import annotations
 
@@ -44,33 +44,33 @@ def pages() -> list[Record]:
 
 @cache
 def triples() -> list[set[str]]:
-    """What each of the pages says and what is derived from it, wherever it was read."""
-    return [said(page) for page in pages()]
+    """Return the triples of each page's record and derived values, independent of its source."""
+    return [describe_record(page) for page in pages()]
 
 
-def said(record: Record) -> set[str]:
-    # lines are counted in the one source and in the other
+def describe_record(record: Record) -> set[str]:
+    # Only one of the sources has line numbers.
     lines = describe(replace(derive(record), source=Source("a source", "0" * 64), rights=None))
     return {line for line in lines if "ontology#line>" not in line and "evidence/" not in line}
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_every_record_comes_back_from_every_form(form: str, tmp_path: Path) -> None:
+def test_every_record_round_trips_through_every_form(form: str, tmp_path: Path) -> None:
     records = pages()
     back = read(tmp_path, f"all.{form}", WRITERS[form](records))
     assert len(back) == len(records)
     for record, again, ours in zip(records, back, triples(), strict=True):
         assert again == record, record.source.name
-        assert said(again) == ours
+        assert describe_record(again) == ours
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_the_example_of_a_form_is_no_record(form: str, tmp_path: Path) -> None:
+def test_template_example_is_not_a_record(form: str, tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="project"):
         read(tmp_path, f"projects.{form}", WRITERS[form]([example_record()]))
 
 
-def test_forms_in_json_and_yaml_fit_the_schema() -> None:
+def test_json_and_yaml_forms_match_the_schema() -> None:
     import yaml
 
     schema = json.loads(WRITERS["schema"]([]))
@@ -80,14 +80,14 @@ def test_forms_in_json_and_yaml_fit_the_schema() -> None:
         jsonschema.validate(yaml.safe_load(WRITERS["yaml"](records)), schema)
 
 
-def test_a_workbook_opens_with_its_columns_explained() -> None:
+def test_workbook_explains_its_columns() -> None:
     book = openpyxl.load_workbook(io.BytesIO(WRITERS["xlsx"](pages())))
     assert book.sheetnames == ["projects", "columns"]
     assert [cell.value for cell in book["projects"][1]] == [row.column for row in COLUMNS]
     assert not any(cell.data_type == "f" for row in book["projects"] for cell in row)
 
 
-def test_a_cell_never_becomes_a_formula(tmp_path: Path) -> None:
+def test_cells_never_become_formulas(tmp_path: Path) -> None:
     [record] = read(tmp_path, "a.json", '{"title": "=HYPERLINK(1)", "summary": ["@x", "+1"]}')
     for form in ("csv", "xlsx"):
         written = WRITERS[form]([record])
@@ -95,7 +95,7 @@ def test_a_cell_never_becomes_a_formula(tmp_path: Path) -> None:
         assert read(tmp_path, f"a.{form}", written) == [record]
 
 
-def test_labels_and_separators_of_others_are_understood(tmp_path: Path) -> None:
+def test_reads_other_labels_and_separators(tmp_path: Path) -> None:
     [record] = read(
         tmp_path,
         "a.csv",
@@ -109,7 +109,7 @@ def test_labels_and_separators_of_others_are_understood(tmp_path: Path) -> None:
     assert [part.text for part in record.aim] == ["First.", "Second."]
 
 
-def test_an_unknown_column_is_kept_and_told_of(tmp_path: Path) -> None:
+def test_unknown_column_is_kept_and_reported(tmp_path: Path) -> None:
     first, second = read(tmp_path, "a.csv", "title,Fundrs,Budget\nA law,EU,2000000\nA team,,3\n")
     assert [part.text for part in first.description] == ["Fundrs: EU", "Budget: 2000000"]
     assert [(finding.label, finding.line, finding.column) for finding in first.findings] == [
@@ -120,7 +120,7 @@ def test_an_unknown_column_is_kept_and_told_of(tmp_path: Path) -> None:
     assert not second.findings
 
 
-def test_a_quotation_mark_that_is_not_closed_takes_no_neighbour(tmp_path: Path) -> None:
+def test_unclosed_quotation_mark_loses_no_other_rows(tmp_path: Path) -> None:
     rows = "".join(f"Project {number},It helps.\n" for number in range(5000))
     records = read(tmp_path, "a.csv", f'title,summary\nFirst,"It never ends.\n{rows}')
     assert len(records) == 5001
@@ -130,7 +130,7 @@ def test_a_quotation_mark_that_is_not_closed_takes_no_neighbour(tmp_path: Path) 
     assert records[-1].title.text == "Project 4999"
 
 
-def test_rows_that_are_too_long_or_too_short(tmp_path: Path) -> None:
+def test_rows_with_too_many_or_too_few_cells(tmp_path: Path) -> None:
     long, short = read(tmp_path, "a.csv", "title,summary\nA,Helps,more,and more\nB\n")
     assert [part.text for part in long.description] == ["More: more", "More: and more"]
     assert long.findings[0].line == 2
@@ -138,12 +138,12 @@ def test_rows_that_are_too_long_or_too_short(tmp_path: Path) -> None:
     assert not short.findings
 
 
-def test_rows_without_code_and_title_are_projects_of_their_own(tmp_path: Path) -> None:
+def test_rows_without_code_and_title_are_separate_projects(tmp_path: Path) -> None:
     one, other = read(tmp_path, "a.csv", "title,summary\n,First.\n,Second.\n")
     assert one.key != other.key
 
 
-def test_yaml_means_what_is_written(tmp_path: Path) -> None:
+def test_yaml_scalars_are_read_as_written(tmp_path: Path) -> None:
     [record] = read(tmp_path, "a.yaml", "title: A law\nstart: 2018-10\ncountries: [NO, ES]\nfunders:\nend: 2019\n")
     assert {scope.concept.key for scope in record.scopes} == {"NO", "ES"}
     assert record.start
@@ -153,7 +153,7 @@ def test_yaml_means_what_is_written(tmp_path: Path) -> None:
     assert [blank.name for blank in record.left_blank] == ["funder"]
 
 
-def test_json_lines_lose_no_neighbour(tmp_path: Path) -> None:
+def test_invalid_json_line_loses_no_other_lines(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text('{"title": "A"}\n{"title": \n{"title": "C"}\n[]\n')
     found = []
@@ -162,7 +162,7 @@ def test_json_lines_lose_no_neighbour(tmp_path: Path) -> None:
     assert [title.text for title in found if title] == ["A", "C"]
 
 
-def test_a_second_table_of_a_workbook_is_told_of_and_notes_are_not(tmp_path: Path) -> None:
+def test_second_table_in_workbook_is_reported_but_notes_are_not(tmp_path: Path) -> None:
     book = openpyxl.Workbook()
     for name, row in (("notes", ["See title"]), ("2024", ["title", "code"]), ("2025", ["Title", "Status"])):
         sheet = book.create_sheet(name)
@@ -171,13 +171,13 @@ def test_a_second_table_of_a_workbook_is_told_of_and_notes_are_not(tmp_path: Pat
     book.save(tmp_path / "a.xlsx")
     report = pipeline.check(tmp_path / "a.xlsx")
     assert report.records == 1
-    [told] = [found for found in report.findings if found.rule.endswith("#unreadable")]
-    assert told.message == "of its sheets one is read, and not 2025, which has projects too"
+    [unread] = [found for found in report.findings if found.rule.endswith("#unreadable")]
+    assert unread.message == "only one sheet is read, but there are projects in 2025 too"
     (tmp_path / "b.xlsx").write_bytes(WRITERS["xlsx"](pages()[:3]))  # its second sheet explains the columns
     assert not pipeline.check(tmp_path / "b.xlsx").unread
 
 
-def test_days_that_a_workbook_shows_as_months_are_months(tmp_path: Path) -> None:
+def test_dates_displayed_as_months_are_months(tmp_path: Path) -> None:
     import datetime
 
     book = openpyxl.Workbook()
@@ -202,31 +202,31 @@ def test_days_that_a_workbook_shows_as_months_are_months(tmp_path: Path) -> None
         ("a.csv", b"\n\n \n", "empty"),
         ("a.csv", b"title\n", "no project"),
         ("a.csv", b"one,two\n1,2\n", "title or code"),
-        ("a.csv", b"PK\x03\x04abc", "no text"),
+        ("a.csv", b"PK\x03\x04abc", "not a text file"),
         ("a.csv", b"title\x00", "no project"),
-        ("a.xlsx", b"", "no workbook"),
-        ("a.xlsx", b"title,code\n", "no workbook"),
-        ("a.json", b"", "no JSON"),
+        ("a.xlsx", b"", "cannot read this workbook"),
+        ("a.xlsx", b"title,code\n", "cannot read this workbook"),
+        ("a.json", b"", "invalid JSON"),
         ("a.json", b"[]", "no project"),
-        ("a.json", b'"text"', "where a project"),
+        ("a.json", b'"text"', "instead of a project"),
         ("a.json", b'{"title": "A",}', r"a.json:1:14"),
-        ("a.json", b"[" * 100_000, "nested too deep"),
-        ("a.json", b'{"title": ' + b"[" * 100_000, "nested too deep"),
+        ("a.json", b"[" * 100_000, "nested too deeply"),
+        ("a.json", b'{"title": ' + b"[" * 100_000, "nested too deeply"),
         ("a.yaml", b"", "no project"),
         ("a.yaml", b"title: [1", r"a.yaml:2"),
-        ("a.yaml", b"[" * 100_000, "nested too deep|depth"),
+        ("a.yaml", b"[" * 100_000, "nested too deeply|depth"),
         ("a.yaml", b"a: &a [x]\nb: [*a, *a]\n", "aliases"),
         ("a.yaml", b"- &a\n  - *a\n", "aliases"),
     ],
 )
-def test_what_cannot_be_read_is_told(name: str, content: bytes, says: str, tmp_path: Path) -> None:
+def test_unreadable_files_are_reported(name: str, content: bytes, says: str, tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=says) as raised:
         read(tmp_path, name, content)
     assert raised.value.hint
 
 
 @pytest.mark.timeout(60)
-def test_a_workbook_that_unpacks_to_too_much_is_refused_at_once(
+def test_workbook_with_excessive_unpacked_size_is_rejected_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("cybilgraph.readers.tabular.workbooks.MAX_UNCOMPRESSED_BYTES", 1_000_000)
@@ -234,25 +234,25 @@ def test_a_workbook_that_unpacks_to_too_much_is_refused_at_once(
     with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
         for number in range(20):
             archive.writestr(f"xl/worksheets/sheet{number}.xml", b"0" * 100_000)
-    with pytest.raises(SourceError, match="unpacks to 2,000,000 bytes"):
+    with pytest.raises(SourceError, match="2,000,000 bytes when unpacked"):
         read(tmp_path, "bomb.xlsx", bomb.getvalue())
 
 
 @pytest.mark.parametrize("content", ["sep=;\ntitle;code\nA, B;G0001\n", '"sep=|"\r\n\r\ntitle|code\r\nA, B|G0001\r\n'])
-def test_a_first_line_that_tells_the_separator_is_no_row(content: str, tmp_path: Path) -> None:
+def test_separator_declaration_is_not_a_row(content: str, tmp_path: Path) -> None:
     [record] = read(tmp_path, "a.csv", content)
     assert (record.title, record.key) == (Text("A, B"), "G0001")
 
 
 @pytest.mark.parametrize("title", ["!!!", "\U0001f600", "((", "- -", ""])
-def test_a_title_without_letters_names_no_project(title: str, tmp_path: Path) -> None:
+def test_title_without_letters_is_not_a_key(title: str, tmp_path: Path) -> None:
     documents = [{"title": {"text": title, "url": ""}, "summary": text} for text in ("x", "y")]
     records = read(tmp_path, "a.json", json.dumps(documents, indent=1))
     assert len({record.key for record in records}) == 2
     assert all(record.key.startswith("untitled-") for record in records)
 
 
-def test_a_long_name_of_a_column_is_told_in_short(tmp_path: Path) -> None:
+def test_long_column_name_is_shortened_in_message(tmp_path: Path) -> None:
     [record] = read(tmp_path, "a.json", json.dumps({"title": "A", "k" * 1_000_000: "v"}))
     [finding] = [finding for finding in record.findings if finding.rule.endswith("unknown-column")]
     assert len(finding.message) < 300
@@ -261,21 +261,21 @@ def test_a_long_name_of_a_column_is_told_in_short(tmp_path: Path) -> None:
 
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("name", ["unknown-tags", "empty-cells", "many-formats", "one-part-many-sheets"])
-def test_a_small_workbook_of_millions_of_elements_is_refused_before_it_is_parsed(name: str, tmp_path: Path) -> None:
+def test_small_workbook_with_millions_of_elements_is_rejected_before_parsing(name: str, tmp_path: Path) -> None:
     content = cases()[f"own-{name}.xlsx"]()
     assert len(content) < 200_000
     with pytest.raises(SourceError, match=r"more than 1,000,000 elements") as raised:
         read(tmp_path, "a.xlsx", content)
-    assert "split it" in raised.value.hint
+    assert "split the table" in raised.value.hint
 
 
-def test_rows_that_are_empty_but_wide_are_read_to_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wide_empty_rows_are_read_up_to_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cybilgraph.readers.tabular.workbooks.MAX_CELLS", 100_000)
     with pytest.raises(SourceError, match=r"a.xlsx:7: more than 100,000 cells"):
         read(tmp_path, "a.xlsx", cases()["own-wide-rows.xlsx"]())
 
 
-def test_a_workbook_keeps_what_stands_far_to_the_right_and_far_below(tmp_path: Path) -> None:
+def test_workbook_keeps_distant_cells(tmp_path: Path) -> None:
     book = openpyxl.Workbook()
     sheet = book.active
     assert sheet
@@ -285,11 +285,13 @@ def test_a_workbook_keeps_what_stands_far_to_the_right_and_far_below(tmp_path: P
     first, second = read_input(Input("a.xlsx", tmp_path / "a.xlsx"))
     assert [line.text for line in first.description] == ["More: far right"]
     [finding] = [finding for finding in first.findings if finding.rule.endswith("long-row")]
-    assert finding.message == "The row has 300 cells, and the table 1 columns: the rest was added to the description."
+    assert (
+        finding.message == "The row has 300 cells, but the table has 1 columns. The rest was added to the description."
+    )
     assert second.title == Text("B")
 
 
-def test_a_workbook_cannot_name_files_or_entities(tmp_path: Path) -> None:
+def test_workbook_cannot_use_external_entities(tmp_path: Path) -> None:
     whole = WRITERS["xlsx"](pages()[:1])
     secret = tmp_path / "secret.txt"
     secret.write_text("do not tell")
@@ -298,12 +300,12 @@ def test_a_workbook_cannot_name_files_or_entities(tmp_path: Path) -> None:
     with zipfile.ZipFile(io.BytesIO(whole)) as archive, zipfile.ZipFile(poisoned, "w") as target:
         for part in archive.namelist():
             target.writestr(part, entity if part == "xl/worksheets/sheet1.xml" else archive.read(part))
-    with pytest.raises(SourceError, match="no workbook"):
+    with pytest.raises(SourceError, match="cannot read this workbook"):
         read(tmp_path, "a.xlsx", poisoned.getvalue())
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_file_that_is_cut_gives_whole_records_or_an_error(form: str, tmp_path: Path) -> None:
+def test_truncated_file_gives_complete_records_or_error(form: str, tmp_path: Path) -> None:
     records = pages()[:12]
     whole = WRITERS[form](records)
     keys = {record.key for record in records}
@@ -325,8 +327,8 @@ def test_a_file_that_is_cut_gives_whole_records_or_an_error(form: str, tmp_path:
     content=st.binary(max_size=400)
     | st.text(alphabet='title,code;"\n\t{}[]:&*-ab \\u00e9', max_size=120).map(str.encode)
 )
-def test_any_bytes_are_records_or_an_error(suffix: str, content: bytes) -> None:
-    given_ = Input(f"any{suffix}", given=content)
+def test_arbitrary_bytes_give_records_or_error(suffix: str, content: bytes) -> None:
+    given_ = Input(f"any{suffix}", data=content)
     object.__setattr__(given_, "path", None)
     from cybilgraph.readers import READERS
 
@@ -338,7 +340,7 @@ def test_any_bytes_are_records_or_an_error(suffix: str, content: bytes) -> None:
         assert error.hint
 
 
-def test_findings_of_a_yaml_file_can_be_kept_in_a_report(tmp_path: Path) -> None:
+def test_findings_of_yaml_file_can_be_pickled(tmp_path: Path) -> None:
     import io
 
     (tmp_path / "a.yaml").write_text("title: A\ntitel: x\nupdated: yesterday\n")
@@ -352,12 +354,12 @@ def test_findings_of_a_yaml_file_can_be_kept_in_a_report(tmp_path: Path) -> None
     ("name", "content", "titles", "says"),
     [
         ("a.json", '[7, {"title": "C"}, null, {"title": "D"}]', ["C", "D"], "'7' .and 1 more"),
-        ("a.json", '{"projects": [{"title": "C"}, {"title": "D"}, {"ti', ["C", "D"], "no JSON"),
-        ("a.yaml", "- title: C\n- title: D\n- title: [E\n", ["C", "D"], "no YAML"),
-        ("a.yaml", "projects:\n- title: C\n- title: D\n- title: 'E\n", ["C", "D"], "no YAML"),
+        ("a.json", '{"projects": [{"title": "C"}, {"title": "D"}, {"ti', ["C", "D"], "invalid JSON"),
+        ("a.yaml", "- title: C\n- title: D\n- title: [E\n", ["C", "D"], "invalid YAML"),
+        ("a.yaml", "projects:\n- title: C\n- title: D\n- title: 'E\n", ["C", "D"], "invalid YAML"),
     ],
 )
-def test_a_damaged_list_keeps_its_whole_projects(
+def test_damaged_list_keeps_complete_projects(
     name: str, content: str, titles: list[str], says: str, tmp_path: Path
 ) -> None:
     path = tmp_path / name
@@ -376,15 +378,15 @@ def test_a_damaged_list_keeps_its_whole_projects(
         ("a.yaml", "title: A\ntitle: B\n"),
     ],
 )
-def test_what_is_given_twice_is_kept_and_told_of(name: str, content: str, tmp_path: Path) -> None:
+def test_repeated_values_are_kept_and_reported(name: str, content: str, tmp_path: Path) -> None:
     [record] = read(tmp_path, name, content)
-    told = [record.title and record.title.text, *(text.text for text in record.description)]
-    assert "A" in told
-    assert any("B" in (text or "") for text in told)
+    texts = [record.title and record.title.text, *(text.text for text in record.description)]
+    assert "A" in texts
+    assert any("B" in (text or "") for text in texts)
 
 
 @pytest.mark.timeout(60)
-def test_a_sheet_with_a_row_far_below_ends_soon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sheet_with_distant_row_is_read_quickly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cybilgraph.readers.tabular.workbooks.MAX_ROWS", 20_000)
     whole = WRITERS["xlsx"](pages()[:1])
     far = io.BytesIO()
@@ -398,7 +400,7 @@ def test_a_sheet_with_a_row_far_below_ends_soon(tmp_path: Path, monkeypatch: pyt
     assert len(read(tmp_path, "far.xlsx", far.getvalue())) == 1
 
 
-def test_a_length_with_its_dates(tmp_path: Path) -> None:
+def test_duration_with_dates(tmp_path: Path) -> None:
     [record] = read(tmp_path, "a.txt", "A\n\nDuration of the project: 36 months (September 2021 – August 2024)\n")
     assert record.duration
     assert record.start
@@ -408,9 +410,7 @@ def test_a_length_with_its_dates(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("word", "ends"), [('word, and "" more ', ""), ('word, and "" more ', "\n"), ("word ", "")])
 @pytest.mark.parametrize("quoted", [True, False])
-def test_a_cell_of_many_megabytes_is_told_once_and_its_neighbours_are_kept(
-    word: str, ends: str, quoted: bool, tmp_path: Path
-) -> None:
+def test_huge_cell_is_reported_once_and_others_are_kept(word: str, ends: str, quoted: bool, tmp_path: Path) -> None:
     if not quoted:
         word, ends = word.translate({ord(char): None for char in '",'}), ""
     mark = '"' if quoted else ""
@@ -424,14 +424,14 @@ def test_a_cell_of_many_megabytes_is_told_once_and_its_neighbours_are_kept(
 
 
 @pytest.mark.parametrize("name", ["page.json", "page.yaml"])
-def test_a_key_that_stands_twice_is_told_at_any_depth(name: str, tmp_path: Path) -> None:
+def test_repeated_key_is_reported_at_any_depth(name: str, tmp_path: Path) -> None:
     text = """{"title": "A", "status": "Finished",
 "status": "Ongoing",
 "contacts": [{"name": "Ann Lee",
 "name": "Bob Roe"}]}"""
     [record] = read(tmp_path, name, text)
-    told = {(found.rule.rpartition("#")[2], found.label, found.line) for found in record.findings}
-    assert told == {("second-key", "status", 2), ("second-key", "name", 4)}
+    findings = {(found.rule.rpartition("#")[2], found.label, found.line) for found in record.findings}
+    assert findings == {("second-key", "status", 2), ("second-key", "name", 4)}
 
 
 def test_two_lists_of_projects_are_both_read(tmp_path: Path) -> None:
@@ -440,7 +440,7 @@ def test_two_lists_of_projects_are_both_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["a.json", "a.jsonl"])
-def test_numbers_in_json_know_their_places(name: str, tmp_path: Path) -> None:
+def test_json_numbers_have_places(name: str, tmp_path: Path) -> None:
     lines = ['{"title": "A training for Peru",', '"status": true, "start": 2018,', '"links": [ 7 ], "end":', "-20.5e1}"]
     text = "\n".join(lines) if name == "a.json" else "".join(lines) + '\n{"title": "B", "start": 2018}'
     (tmp_path / name).write_text(text, encoding="utf-8")
@@ -465,25 +465,25 @@ def test_numbers_in_json_know_their_places(name: str, tmp_path: Path) -> None:
         (WebLink("Read", "https://e.org/?a=1;b=2"), WebLink("More", "https://e.org/")),
     ],
 )
-def test_an_address_with_a_semicolon_comes_back(links: tuple[WebLink, ...], form: str) -> None:
+def test_address_with_semicolon_round_trips(links: tuple[WebLink, ...], form: str) -> None:
     record = replace(example_record(), code=Text("G0001"), links=links)
-    [back] = read_input(Input(f"a.{form}", given=WRITERS[form]([record])))
+    [back] = read_input(Input(f"a.{form}", data=WRITERS[form]([record])))
     assert back.links == links
 
 
-def test_links_of_one_line_are_parted_between_addresses() -> None:
+def test_links_on_one_line_are_split_between_addresses() -> None:
     address = "https://e.org/?a=1;b=2"
     cell = f"{address}; Read <{address}>;More <{address}>;https://f.org/"
-    [record] = read_input(Input("a.csv", given=f'code,title,links\nG0001,T,"{cell}"\n'.encode()))
+    [record] = read_input(Input("a.csv", data=f'code,title,links\nG0001,T,"{cell}"\n'.encode()))
     assert [link.url for link in record.links] == [address, address, address, "https://f.org/"]
 
 
 @pytest.mark.parametrize("value", ["1", '"a"', "true", "[]"])
-def test_values_of_every_kind_are_counted_and_held_once(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_values_of_every_type_are_counted_and_stored_once(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(documents, "MAX_VALUES", 10_000)
     peaks = []
     for count in (8_000, 16_000):
-        source = Input("a.json", given=f'[{{"title": "A", "x": [{", ".join([value] * count)}]}}]'.encode())
+        source = Input("a.json", data=f'[{{"title": "A", "x": [{", ".join([value] * count)}]}}]'.encode())
         gc.collect()
         tracemalloc.start()
         try:
@@ -492,22 +492,22 @@ def test_values_of_every_kind_are_counted_and_held_once(value: str, monkeypatch:
             else:
                 with pytest.raises(SourceError, match=r"^a\.json:1:\d+: more than 10,000 values\n") as error:
                     list(read_input(source))
-                assert error.value.hint == "Give it in several smaller files."
+                assert error.value.hint == "Split it into smaller files."
             peaks.append(tracemalloc.get_traced_memory()[1])
         finally:
             tracemalloc.stop()
     assert peaks[1] < peaks[0], "what was read first is gone when whole projects are looked for"
 
 
-def test_a_deep_document_is_told_with_what_to_do() -> None:
+def test_deeply_nested_document_is_reported_with_hint() -> None:
     for deep in ("a: " + "[" * 5000, "\n".join(f"{' ' * depth}a:" for depth in range(50))):
-        with pytest.raises(SourceError, match="nested too deep: more than 20 levels") as error:
-            list(read_input(Input("a.yaml", given=deep.encode())))
-        assert error.value.hint.startswith("Write lists and objects less deep")
+        with pytest.raises(SourceError, match="nested too deeply: more than 20 levels") as error:
+            list(read_input(Input("a.yaml", data=deep.encode())))
+        assert error.value.hint.startswith("Nest lists and objects")
 
 
 def titles(given: Input, error: str) -> list[str]:
-    """The titles of what is read before an error."""
+    """Return the titles read before an error."""
     found: list[str] = []
     with pytest.raises(SourceError, match=error):
         found.extend(record.title.text for record in read_input(given) if record.title)
@@ -522,17 +522,17 @@ def titles(given: Input, error: str) -> list[str]:
         ("a.yaml", "- title:\n- title: A\n- {}\n- title: B\n"),
     ],
 )
-def test_a_project_without_a_value_is_told_and_its_neighbours_are_read(name: str, text: str) -> None:
-    assert titles(Input(name, given=text.encode()), "number 1 .*1 more|a.jsonl:1: .*1 more") == ["A", "B"]
+def test_project_without_values_is_reported_and_others_are_read(name: str, text: str) -> None:
+    assert titles(Input(name, data=text.encode()), "number 1 .*1 more|a.jsonl:1: .*1 more") == ["A", "B"]
 
 
-def test_what_breaks_off_is_read_behind_a_project_without_a_value() -> None:
-    assert titles(Input("a.json", given=b'[{}, {"title": "A"}, {"title": '), "no JSON") == ["A"]
+def test_truncated_list_is_read_after_project_without_values() -> None:
+    assert titles(Input("a.json", data=b'[{}, {"title": "A"}, {"title": '), "invalid JSON") == ["A"]
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_an_item_of_a_list_is_one_name_in_every_form(form: str, tmp_path: Path) -> None:
-    """Semicolons part only the cells of tables, and a text that stands for a list."""
+def test_list_item_is_one_name_in_every_form(form: str, tmp_path: Path) -> None:
+    """Semicolons separate names only in table cells and in strings that replace lists."""
     document = {
         "title": "A project",
         "funders": ["Smith; Sons & Co.", "Norway"],
@@ -547,7 +547,7 @@ def test_an_item_of_a_list_is_one_name_in_every_form(form: str, tmp_path: Path) 
     assert [link.project.key for link in record.relations] == ["judges-and-police"]
 
 
-def test_semicolons_part_each_line_of_a_cell_but_bullets(tmp_path: Path) -> None:
+def test_semicolons_split_lines_of_a_cell_except_bullets(tmp_path: Path) -> None:
     table = 'title,funders\nA,"Norway; Kenya\n• Smith; Sons & Co."\n'
     [record] = read(tmp_path, "a.csv", table)
     keys = {link.actor.key for link in record.participations}
@@ -560,24 +560,24 @@ ERRORS = ("#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!")
 
 
 def sheet(rows: list[list[str]], as_workbook: bool) -> Input:
-    """A table as a spreadsheet program saves it."""
+    """Return a table as a spreadsheet program saves it."""
     if as_workbook:
         book = openpyxl.Workbook()
         for row in rows:
-            book.active.append(row)  # what looks like an error is one
+            book.active.append(row)  # text that looks like an error value is one
         content = io.BytesIO()
         book.save(content)
-        return Input("a.xlsx", given=content.getvalue())
-    return Input("a.csv", given="\r\n".join(";".join(row) for row in rows).encode())
+        return Input("a.xlsx", data=content.getvalue())
+    return Input("a.csv", data="\r\n".join(";".join(row) for row in rows).encode())
 
 
 @pytest.mark.parametrize("as_workbook", [True, False])
-def test_an_error_of_a_spreadsheet_program_is_no_value(as_workbook: bool) -> None:
+def test_spreadsheet_error_is_not_a_value(as_workbook: bool) -> None:
     columns = ["title", "code", "status", "start", "funders", "outcomes", "remarks"]
     rows = [columns, ["A project", *ERRORS[:6]], [ERRORS[6], "G0001", "", "", "", "", "#1 in the list"]]
     first, second = read_input(sheet(rows, as_workbook))
-    told = [(found.line, found.column, found.text) for found in first.findings if found.rule.endswith("cell-error")]
-    assert told == [(2, column, error) for column, error in enumerate(ERRORS[:6], start=2)]
+    findings = [(found.line, found.column, found.text) for found in first.findings if found.rule.endswith("cell-error")]
+    assert findings == [(2, column, error) for column, error in enumerate(ERRORS[:6], start=2)]
     assert first == Record(source=first.source, title=first.title, slug=first.slug)
     assert [found.text for found in second.findings] == ["#NUM!"]
     assert second.title is None
@@ -585,7 +585,7 @@ def test_an_error_of_a_spreadsheet_program_is_no_value(as_workbook: bool) -> Non
 
 
 @pytest.mark.parametrize("as_workbook", [True, False])
-def test_what_stands_above_the_names_of_columns_is_passed_over(as_workbook: bool) -> None:
+def test_rows_above_column_names_are_skipped(as_workbook: bool) -> None:
     above = [["Our project list 2024"], [""], ["", "as of, say, 1 May"]]
     rows = [*above, ["Title", "Funders"], ["A", "Norway"], ["B", "Kenya"]]
     first, second = read_input(sheet(rows, as_workbook))
@@ -595,13 +595,13 @@ def test_what_stands_above_the_names_of_columns_is_passed_over(as_workbook: bool
     assert not second.findings
 
 
-def test_a_table_without_names_of_columns_is_told_with_what_was_looked_at() -> None:
-    with pytest.raises(SourceError, match=r"a\.csv:1: neither the first row nor one of the next 19 .*Our list"):
+def test_table_without_column_names_is_reported_with_its_first_row() -> None:
+    with pytest.raises(SourceError, match=r"a\.csv:1: none of the first 20 rows .*Our list"):
         list(read_input(sheet([["Our list"], *([["x", "y"]] * 100), ["title", "funders"]], as_workbook=False)))
 
 
 @pytest.mark.parametrize("key", ["phone", "telephone", "tel", "mobile"])
-def test_the_number_of_a_contact_is_its_note(key: str, tmp_path: Path) -> None:
+def test_telephone_number_of_contact_is_its_note(key: str, tmp_path: Path) -> None:
     jane = {"name": "Jane Roe", "email": "jane@example.org", "role": "Adviser", key: "+44 (0)20 7946 0958"}
     joe = {"name": "Joe Doe", key: [254712345678, "0733 345 679"]}
     [record] = read(tmp_path, "project.json", json.dumps({"title": "A project", "contacts": [jane, joe]}))

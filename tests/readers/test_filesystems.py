@@ -1,4 +1,4 @@
-"""Sources at addresses of other file systems: the same release as from a folder, or a clear error."""
+"""Sources on remote file systems give the same release as a folder, or a clear error."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class _Pages(SimpleHTTPRequestHandler):
 
 @pytest.fixture
 def web(tmp_path: Path) -> Iterator[tuple[Path, str]]:
-    """A folder, and the address where a server has it."""
+    """Yield a folder and the address at which a server provides it."""
     folder = tmp_path / "web"
     folder.mkdir()
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Pages, directory=folder)) as server:
@@ -53,7 +53,7 @@ def web(tmp_path: Path) -> Iterator[tuple[Path, str]]:
         server.shutdown()
 
 
-def test_a_release_of_addresses_is_that_of_the_folder(releases: Path, memory: str, tmp_path: Path) -> None:
+def test_release_from_addresses_equals_that_from_folder(releases: Path, memory: str, tmp_path: Path) -> None:
     archive = tmp_path / "records.zip"
     with zipfile.ZipFile(archive, "w") as packed:
         for path in RECORDS.iterdir():
@@ -66,7 +66,7 @@ def test_a_release_of_addresses_is_that_of_the_folder(releases: Path, memory: st
             assert (built.folder / name).read_bytes() == (releases / "0001" / name).read_bytes()
 
 
-def test_a_file_over_http_is_checked_built_and_converted(web: tuple[Path, str]) -> None:
+def test_file_over_http_is_checked_built_and_converted(web: tuple[Path, str]) -> None:
     folder, url = web
     shutil.copy(SEED, folder / "secret.txt")
     address = f"{url}/secret.txt?signature=right"
@@ -80,7 +80,7 @@ def test_a_file_over_http_is_checked_built_and_converted(web: tuple[Path, str]) 
     assert converted.stdout == run("convert", folder / "secret.txt", "-f", "ntriples").stdout
 
 
-def test_files_of_one_name_are_told_apart_by_their_addresses(web: tuple[Path, str], memory: str) -> None:
+def test_files_with_same_name_are_distinguished_by_address(web: tuple[Path, str], memory: str) -> None:
     folder, url = web
     shutil.copy(SEED, folder / "page.txt")
     system = fsspec.filesystem("memory")
@@ -88,24 +88,26 @@ def test_files_of_one_name_are_told_apart_by_their_addresses(web: tuple[Path, st
     with local_copies([f"{url}/page.txt", f"{memory}/a", f"{memory}/a/page.txt"]) as places:
         inputs = list(find_inputs(places))
     names = ["page.txt", "memory://records/a/page.txt"]
-    assert [given.name for given in inputs[:2]] == names
-    assert [given.uri for given in inputs] == [f"{url}/page.txt", names[1], names[1]]
-    assert not any(given.path and given.path.exists() for given in inputs), "copies are gone with the block"
+    assert [input_file.name for input_file in inputs[:2]] == names
+    assert [input_file.uri for input_file in inputs] == [f"{url}/page.txt", names[1], names[1]]
+    assert not any(input_file.path and input_file.path.exists() for input_file in inputs), (
+        "copies are gone with the block"
+    )
 
 
-def test_what_cannot_be_had_is_told(web: tuple[Path, str], tmp_path: Path, memory: str) -> None:
+def test_unavailable_files_are_reported(web: tuple[Path, str], tmp_path: Path, memory: str) -> None:
     folder, url = web
     (folder / "secret.txt").write_text("A project")
     with zipfile.ZipFile(tmp_path / "evil.zip", "w") as packed:
         packed.writestr("../outside.txt", "A project")
     for address, words in (
-        (f"{memory}/nowhere", "there is nothing"),
-        (f"{url}/nowhere.csv", "there is nothing"),
-        (f"{url}/secret.txt?signature=wrong", "no permission"),
-        (f"{url}/", "names no file"),
-        ("http://me:password@localhost:9/a.csv", "cannot be reached"),
+        (f"{memory}/nowhere", "not found"),
+        (f"{url}/nowhere.csv", "not found"),
+        (f"{url}/secret.txt?signature=wrong", "permission denied"),
+        (f"{url}/", "does not name a file"),
+        ("http://me:password@localhost:9/a.csv", "cannot be accessed"),
         ("nonsense://a", "Protocol not known: nonsense"),
-        (f"zip://::{(tmp_path / 'evil.zip').as_uri()}", "lies outside of it"),
+        (f"zip://::{(tmp_path / 'evil.zip').as_uri()}", "outside that folder"),
         (f"zip://::{(folder / 'secret.txt').as_uri()}", "not a zip file"),
     ):
         with pytest.raises(AddressError, match=words) as error:
@@ -119,7 +121,7 @@ def test_what_cannot_be_had_is_told(web: tuple[Path, str], tmp_path: Path, memor
 
 
 @pytest.mark.parametrize(("missing", "words"), [("fsspec", r"cybilgraph\[remote\]"), ("s3fs", "Install s3fs")])
-def test_a_package_that_is_missing_is_named(missing: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_package_is_named(missing: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in (missing, "fsspec.core" if missing == "fsspec" else missing):
         monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(AddressError, match=words), local_copies(["s3://bucket/records"]):
@@ -127,7 +129,7 @@ def test_a_package_that_is_missing_is_named(missing: str, words: str, monkeypatc
 
 
 @pytest.mark.parametrize("place", ["data/records", "-", "/a/b:c.txt", "page.txt", RECORDS, "1://a", ":://"])
-def test_what_is_no_address(place: str | Path) -> None:
+def test_other_strings_are_not_addresses(place: str | Path) -> None:
     assert not is_address(place)
     with local_copies([place]) as here:
         assert here == [place]

@@ -1,4 +1,4 @@
-"""Which files have changed, in real repositories."""
+"""Changed files in real repositories."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ def git(folder: Path, *arguments: str) -> None:
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    """Pages that are kept, changed, renamed, removed, staged, ignored, and never added; with odd names."""
+    """Create pages that are unchanged, changed, renamed, removed, staged, ignored and untracked, some with
+    unusual names.
+    """
     top = tmp_path / "a repository"
     records = top / "data" / "records"
     records.mkdir(parents=True)
@@ -59,7 +61,7 @@ def names(place: Path, since: str) -> list[str]:
     return [given.name for given in changed_since(since, find_inputs([place]))]
 
 
-def test_changed_added_renamed_and_untracked(repository: Path) -> None:
+def test_finds_changed_added_renamed_and_untracked_files(repository: Path) -> None:
     records = repository / "data" / "records"
     every = ["--output=x.txt", "changed.txt", "moved.txt", "new.txt", "staged.txt", "é 中 \\n.txt"]
     assert names(records, "first") == every
@@ -71,7 +73,7 @@ def test_changed_added_renamed_and_untracked(repository: Path) -> None:
     assert names(link / "data" / "records", "first") == every
 
 
-def test_another_branch_counts_from_where_the_two_parted(repository: Path) -> None:
+def test_other_branch_counts_from_common_ancestor(repository: Path) -> None:
     git(repository, "checkout", "-b", "side", "first", "-f")
     (repository / "data" / "records" / "kept.txt").write_text("Side", encoding="utf-8")
     git(repository, "commit", "-am", "side")
@@ -80,9 +82,9 @@ def test_another_branch_counts_from_where_the_two_parted(repository: Path) -> No
 
 
 @pytest.mark.parametrize("since", ["nowhere", "--output=x", "-h", "", "first; touch x", "HEAD:data", "$(touch x)"])
-def test_an_unknown_commit_is_told_of(repository: Path, since: str) -> None:
+def test_unknown_commit_is_reported(repository: Path, since: str) -> None:
     before = sorted(repository.rglob("*"))
-    with pytest.raises(SourceError, match="git knows no commit") as error:
+    with pytest.raises(SourceError, match="unknown commit") as error:
         names(repository, since)
     assert error.value.hint
     assert [path for path in sorted(repository.rglob("*")) if ".git/" not in str(path)] == [
@@ -90,13 +92,13 @@ def test_an_unknown_commit_is_told_of(repository: Path, since: str) -> None:
     ]
 
 
-def test_outside_a_repository(tmp_path: Path) -> None:
+def test_file_outside_repository_is_reported(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("x", encoding="utf-8")
     with pytest.raises(SourceError, match="not a git repository"):
         names(tmp_path, "HEAD")
 
 
-def test_a_repository_runs_nothing_of_its_own(repository: Path) -> None:
+def test_repository_settings_run_no_programs(repository: Path) -> None:
     for setting in ("core.fsmonitor", "diff.external", "core.pager"):
         git(repository, "config", setting, f"touch {repository}/was-run")
     names(repository, "first")
@@ -106,7 +108,7 @@ def test_a_repository_runs_nothing_of_its_own(repository: Path) -> None:
 # ---- on the command line -------------------------------------------------------------------
 
 
-def test_only_what_has_changed_is_checked(repository: Path) -> None:
+def test_only_changed_files_are_checked(repository: Path) -> None:
     result = run("check", "data", "--since", "HEAD", "-f", "github", cwd=repository)
     assert result.returncode == 1
     lines = result.stdout.decode().splitlines()
@@ -121,7 +123,7 @@ KIRIBATI = "Water utility exercise, Kiribati\n\nCybil code: G9101\n"
 
 
 def run_here(arguments: Iterable[str], cwd: Path, given: bytes = b"", **env: str) -> Result:
-    """The command line in this process, which saves starting another."""
+    """Run the command line in this process, which is faster than starting another."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(cwd)
         result = CliRunner().invoke(main, list(arguments), input=given, env=env)
@@ -129,15 +131,15 @@ def run_here(arguments: Iterable[str], cwd: Path, given: bytes = b"", **env: str
     return result
 
 
-def between(top: Path, *options: str) -> set[tuple[str, str]]:
-    """The files and rules of what is told, but for what each record lacks."""
-    told = json.loads(run_here(("check", ".", *options, "-f", "json"), top).stdout)["findings"]
-    return {(found["file"], name) for found in told if "has-" not in (name := found["rule"].partition("#")[2])}
+def shared_findings(top: Path, *options: str) -> set[tuple[str, str]]:
+    """Return the files and rules of the findings about several records."""
+    findings = json.loads(run_here(("check", ".", *options, "-f", "json"), top).stdout)["findings"]
+    return {(found["file"], name) for found in findings if "has-" not in (name := found["rule"].partition("#")[2])}
 
 
 @pytest.mark.parametrize(("old", "new"), [("a.txt", "b.txt"), ("b.txt", "a.txt")])
-def test_what_a_change_breaks_together_with_an_unchanged_record_is_told(tmp_path: Path, old: str, new: str) -> None:
-    """At both, in whichever order; but not what unchanged records break, alone or together."""
+def test_problem_between_changed_and_unchanged_record_is_reported(tmp_path: Path, old: str, new: str) -> None:
+    """It is reported at both records in any order; problems of unchanged records alone are not."""
     (tmp_path / old).write_text(PERU, encoding="utf-8")
     for name, title, countries in (("c", "Cyber strategy", "Ghana"), ("d", "Police exercise", "Fiji")):
         page = f"{title}\n\nCybil code: G9102\nStatus: Sleeping\nCountries\n  • {countries}\n"
@@ -148,15 +150,15 @@ def test_what_a_change_breaks_together_with_an_unchanged_record_is_told(tmp_path
     (tmp_path / new).write_text(KIRIBATI, encoding="utf-8")
     both = {("a.txt", "code-of-two"), ("b.txt", "code-of-two")}
     unchanged = {("c.txt", "code-of-two"), ("d.txt", "code-of-two")}
-    assert both | unchanged <= between(tmp_path)
-    assert between(tmp_path, "--since", "HEAD") == both
+    assert both | unchanged <= shared_findings(tmp_path)
+    assert shared_findings(tmp_path, "--since", "HEAD") == both
     result = run("check", ".", "--since", "HEAD", cwd=tmp_path)
     assert result.returncode == 1
     assert b"1 record from 1 source" in result.stdout
 
 
-def test_a_link_to_a_changed_record_is_told_where_it_stands(tmp_path: Path) -> None:
-    """The link is in the unchanged file, and the start that it does not fit in the changed one."""
+def test_link_to_changed_record_is_reported_at_the_link(tmp_path: Path) -> None:
+    """The link is in the unchanged file, and the conflicting start date in the changed one."""
     page = "{title}\n\nCybil code: {code}\nFrom: {start}\n{more}"
     first = {"title": "Training judges for Peru", "code": "G9103", "more": ""}
     sequel = {"title": "More training", "code": "G9104", "start": 2019, "more": "Follows\n  • G9103\n"}
@@ -166,15 +168,15 @@ def test_a_link_to_a_changed_record_is_told_where_it_stands(tmp_path: Path) -> N
     git(tmp_path, "add", "-A")
     git(tmp_path, "commit", "-m", "first")
     (tmp_path / "first.txt").write_text(page.format(start=2021, **first), encoding="utf-8")
-    assert between(tmp_path, "--since", "HEAD") == {("sequel.txt", "follows-later")}
+    assert shared_findings(tmp_path, "--since", "HEAD") == {("sequel.txt", "follows-later")}
 
 
-def test_nothing_has_changed(repository: Path) -> None:
+def test_no_changes(repository: Path) -> None:
     git(repository, "add", "-A")
     git(repository, "commit", "-m", "third")
     result = run("check", "data", "--since", "HEAD", cwd=repository)
     assert result.returncode == 0
-    assert "No file at these places has changed since HEAD." in result.stderr.decode()
+    assert "No source has changed since HEAD." in result.stderr.decode()
     assert "0 records from 0 sources" in result.stdout.decode()
 
 
@@ -184,11 +186,11 @@ def test_errors_have_no_traceback(repository: Path, tmp_path: Path) -> None:
     (outside / "a.txt").write_text("x", encoding="utf-8")
     empty = {"PATH": os.fspath(tmp_path)}
     for arguments, cwd, env, says in (
-        (("data", "--since", "nowhere"), repository, {}, "git knows no commit 'nowhere'"),
-        (("data", "--since=--output=x"), repository, {}, "git knows no commit '--output=x'"),
-        (("-", "--since", "HEAD"), repository, {}, "git knows nothing of it"),
+        (("data", "--since", "nowhere"), repository, {}, "unknown commit 'nowhere'"),
+        (("data", "--since=--output=x"), repository, {}, "unknown commit '--output=x'"),
+        (("-", "--since", "HEAD"), repository, {}, "git cannot tell whether it has changed"),
         ((".", "--since", "HEAD"), outside, {}, "not a git repository"),
-        (("data", "--since", "HEAD"), repository, empty, "There is no git on this machine"),
+        (("data", "--since", "HEAD"), repository, empty, "Git is not installed"),
     ):
         result = run_here(("check", *arguments), cwd, b"x", **env)
         assert result.exit_code == 2, arguments

@@ -1,5 +1,5 @@
-"""Any bytes end in records with findings or in a clear error: in bounded time and memory, with
-no traceback, no request, and no neighbour lost.
+"""Arbitrary bytes give records with findings or a clear error, in bounded time and memory, without tracebacks,
+requests or the loss of other files.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from tests.bench.served.client import Trap
 from tests.conftest import ROOT, SEED, graph_of
 from tests.support.hostile import BAIT, GOOD, cases
 
-#: One suffix of each reader; the other names of a format make no difference.
+#: One suffix per reader; other suffixes of a format make no difference.
 SUFFIXES = {reader: suffix for suffix, reader in reversed(READERS.items()) if suffix}
 SYNTAXES = {".nt", ".nq", ".trig", ".rdf", ".jsonld", ".ttl", ".json", ".jsonl"}
 CASES = {name: make for name, make in cases().items() if Path(name).suffix in {*SUFFIXES.values(), *SYNTAXES}}
 NEIGHBOURS = {"zz-page.txt": SEED.read_bytes(), "zz-table.csv": b"title\nA neighbour\n", "zz.json": b'{"title": "B"}'}
-#: No command needs more; a machine of 2 GB has it.
+#: The memory limit of every command, so that a machine with 2 GB suffices.
 MEMORY = 2_500_000_000
 
 
@@ -72,9 +72,9 @@ def limited(*arguments: object) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(command, capture_output=True, cwd=ROOT, timeout=250)
 
 
-def test_every_file_ends_in_a_record_or_a_clear_error_and_takes_no_neighbour(corpus: Path) -> None:
+def test_every_file_gives_record_or_clear_error_without_losing_others(corpus: Path) -> None:
     done = limited("check", corpus, "-f", "json")
-    stays_in_its_bounds(done)
+    assert_within_limits(done)
     report = json.loads(done.stdout)
     unread = {finding["file"]: finding for finding in report["findings"] if finding["rule"].endswith("unreadable")}
     assert report["sources"] == len(CASES) + len(NEIGHBOURS)
@@ -88,17 +88,17 @@ def test_every_file_ends_in_a_record_or_a_clear_error_and_takes_no_neighbour(cor
         assert not any(word in shown for word in ("Traceback", "object at 0x", "Exception")), shown
 
 
-def stays_in_its_bounds(done: subprocess.CompletedProcess[bytes]) -> None:
+def assert_within_limits(done: subprocess.CompletedProcess[bytes]) -> None:
     assert done.returncode in (1, 2), "there are files that cannot be read"
     for word in (b"Traceback", b"MemoryError", b"REQUEST", b"OPENED"):
         assert word not in done.stderr, done.stderr[done.stderr.index(word) :][:500]
 
 
-def test_no_good_record_is_lost_among_bad_files(tmp_path: Path) -> None:
+def test_valid_records_survive_among_bad_files(tmp_path: Path) -> None:
     small = {name: content for name, make in CASES.items() if len(content := make()) < 10_000}
     assert len(small) > 550
     done = limited("convert", folder_of(tmp_path / "small", small), "-f", "nquads")
-    stays_in_its_bounds(done)
+    assert_within_limits(done)
     for words in (b'"A neighbour"', b'"B"@en', b'"G0020"'):
         assert words in done.stdout
 
@@ -123,10 +123,10 @@ LARGE = {
 
 
 @pytest.mark.parametrize("name", sorted(LARGE))
-def test_fifty_megabytes_are_read_or_refused_in_bounds(name: str, tmp_path: Path) -> None:
+def test_fifty_megabytes_are_read_or_rejected_within_limits(name: str, tmp_path: Path) -> None:
     path = tmp_path / name
     path.write_bytes(LARGE[name]())
-    if name == "table.csv":  # a hundred and fifty thousand records are work, and not an attack: some of them
+    if name == "table.csv":  # a hundred and fifty thousand records are work rather than an attack; some of them suffice
         path.write_bytes(path.read_bytes()[:200_000])
     done = limited("convert", path, "-f", "nquads", "-o", tmp_path / "out.nq")
     assert done.returncode in (0, 2), done.stderr[-500:]
@@ -137,7 +137,7 @@ def test_fifty_megabytes_are_read_or_refused_in_bounds(name: str, tmp_path: Path
     "name",
     ["line\nend.txt", "-rf.txt", '"quoted".txt', "\u202egnp.txt", "x" * 250 + ".txt", "a;b|c&d.csv", "%2e%2e%2fx.json"],
 )
-def test_names_of_files_are_only_names(name: str, tmp_path: Path) -> None:
+def test_file_names_are_not_interpreted(name: str, tmp_path: Path) -> None:
     content = b"title\nA project\n" if name.endswith(".csv") else b'{"title": "A project"}'
     (tmp_path / name).write_bytes(content if not name.endswith(".txt") else b"A project\n\nIt helps Kenya.\n")
     done = limited("convert", tmp_path, "-f", "nquads")
@@ -150,7 +150,7 @@ EVIL = "A\x1b]0;owned\x07\x9b31m\u202eB\u2066\u200f\x7f"
 
 
 @pytest.mark.parametrize("command", ["check", "build", "convert", "missing", "query"])
-def test_no_text_of_a_file_steers_the_terminal(command: str, tmp_path: Path) -> None:
+def test_file_content_cannot_control_the_terminal(command: str, tmp_path: Path) -> None:
     evil = tmp_path / f"{EVIL}.json"
     evil.write_text(json.dumps([{"title": EVIL, "code": EVIL, "status": EVIL, EVIL: "x", "start": EVIL}, EVIL]))
     arguments: dict[str, list[object]] = {
@@ -170,7 +170,7 @@ def test_no_text_of_a_file_steers_the_terminal(command: str, tmp_path: Path) -> 
     assert json.loads(limited("check", "-f", "json", evil).stdout)["findings"], "JSON is as it was"
 
 
-def test_what_is_no_regular_file_is_told(tmp_path: Path) -> None:
+def test_special_files_are_reported(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.txt")
     (tmp_path / "loop.txt").symlink_to("loop.txt")
     (tmp_path / "folder.csv").mkdir()
@@ -183,14 +183,14 @@ def test_what_is_no_regular_file_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", sorted(READERS))
 @settings(max_examples=25)
 @given(data=st.data())
-def test_any_damage_ends_in_records_or_an_error(suffix: str, data: st.DataObject) -> None:
+def test_arbitrary_damage_gives_records_or_error(suffix: str, data: st.DataObject) -> None:
     good = GOOD()[suffix]
     at = data.draw(st.integers(0, len(good)))
     lost = data.draw(st.integers(0, 30))
     added = data.draw(st.binary(max_size=30) | st.sampled_from([b'"', b"<", b"&", b"\x00", b"{", b"]", b"\n" * 9]))
     content = good[:at] + added + good[at + lost :]
     try:
-        for record in READERS[suffix](Input(f"any{suffix}", given=content)):
+        for record in READERS[suffix](Input(f"any{suffix}", data=content)):
             describe(derive(record))
     except SourceError as error:
         assert error.what
@@ -216,8 +216,8 @@ def test_any_damage_ends_in_records_or_an_error(suffix: str, data: st.DataObject
     ],
     ids=lambda text: text[:20],
 )
-def test_no_prose_takes_a_long_time(text: str) -> None:
-    [record] = READERS[".txt"](Input("a.txt", given=f"A project\n\nSummary\n\n{text}\n".encode()))
+def test_prose_takes_bounded_time(text: str) -> None:
+    [record] = READERS[".txt"](Input("a.txt", data=f"A project\n\nSummary\n\n{text}\n".encode()))
     derive(record)
 
 
@@ -248,8 +248,8 @@ ENORMOUS = {
 
 
 @pytest.mark.parametrize("cell", ["word " * 150_000, f'"{"a word, " * 60_000}"', f'"{"word, " * 60_000}"'])
-def test_what_stands_behind_a_long_cell_is_kept(cell: str, tmp_path: Path) -> None:
-    """Whatever limit another library has set for the cells of all tables."""
+def test_cells_after_a_long_cell_are_kept(cell: str, tmp_path: Path) -> None:
+    """Other libraries may have set the global limit for CSV cells."""
     (tmp_path / "row.csv").write_text(f'start,summary,title,code\n2018,{cell},"A, b",G0001\n2019,x,B,G0002\n')
     limit = csv.field_size_limit(10_000_000)
     try:
@@ -264,8 +264,8 @@ def test_what_stands_behind_a_long_cell_is_kept(cell: str, tmp_path: Path) -> No
     assert 20_000 < sum(len(text.text) for _, text in first.narrative()) <= 30_000
 
 
-def test_a_line_whose_end_is_out_of_reach_is_cut(tmp_path: Path) -> None:
-    """30 MB in one cell: what is behind it is not looked for, and the next row is read."""
+def test_line_with_distant_end_is_cut(tmp_path: Path) -> None:
+    """30 MB in one cell: the rest of the row is skipped, and the next row is read."""
     text = b"title,summary,code\nA," + b"word " * 6_000_000 + b",G0001\nB,x,G0002\n"
     (tmp_path / "row.csv").write_bytes(text)
     tracemalloc.start()
@@ -287,22 +287,20 @@ def _book(*rows: list[str]) -> bytes:
 
 
 @pytest.mark.parametrize("name", sorted(ENORMOUS))
-def test_a_record_that_tells_too_much_is_cut_and_says_so(name: str, tmp_path: Path) -> None:
+def test_oversized_record_is_cut_and_reported(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(ENORMOUS[name]())
     records = {record.key: record for record in pipeline.read(tmp_path / name)}
     assert set(records) == ({"G0001"} if name == "lines.txt" else {"G0001", "G0002"})
     rule = "#long-cell" if name == "row.csv" else "#too-much"
-    told = {key: [f for f in record.findings if f.rule.endswith(rule)] for key, record in records.items()}
-    assert [finding.severity for finding in told["G0001"]] == [Severity.VIOLATION]
-    assert not told.get("G0002")
+    findings = {key: [f for f in record.findings if f.rule.endswith(rule)] for key, record in records.items()}
+    assert [finding.severity for finding in findings["G0001"]] == [Severity.VIOLATION]
+    assert not findings.get("G0002")
     assert len(records["G0001"].findings) < 5_100
     size = sum(len(text.text) for _, text in records["G0001"].narrative())
     assert size <= 500_000
 
 
-def test_the_most_records_of_a_file_are_read_and_the_rest_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_records_beyond_maximum_are_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cybilgraph.readers.MAX_RECORDS", 3)
     (tmp_path / "a.csv").write_text("title\n" + "A\n" * 5, encoding="utf-8")
     (tmp_path / "b.json").write_text('[{"title": "A"}, {"title": "B"}, {"title": "C"}]', encoding="utf-8")
@@ -310,12 +308,12 @@ def test_the_most_records_of_a_file_are_read_and_the_rest_is_told(
     assert (report.records, report.unread) == (6, 1)
     [finding] = [finding for finding in report.findings if finding.rule.endswith("#unreadable")]
     assert (finding.file, finding.line) == ("a.csv", 5)
-    assert finding.message == "more than 3 projects; those before were read"
+    assert finding.message == "more than 3 projects; the ones before were read"
 
 
-def test_a_key_that_comes_many_times_takes_linear_time() -> None:
+def test_often_repeated_key_takes_linear_time() -> None:
     content = b'{"title": "x", "a (again, 3)": "c", ' + b",".join([b'"a": "b"'] * 100_000) + b"}"
-    [record] = READERS[".json"](Input("a.json", given=content))
+    [record] = READERS[".json"](Input("a.json", data=content))
     assert [line.text for line in record.description[:4]] == [
         "a (again, 3): c",
         "a: b",
@@ -324,15 +322,15 @@ def test_a_key_that_comes_many_times_takes_linear_time() -> None:
     ]
 
 
-def test_the_limit_on_memory_is_one() -> None:
-    """The tests above mean something: a process under that limit cannot take more."""
+def test_memory_limit_is_effective() -> None:
+    """Make sure that the limit applies: a process under it cannot allocate more."""
     code = f"import resource; resource.setrlimit(resource.RLIMIT_AS, ({MEMORY}, {MEMORY})); bytearray({MEMORY})"
     assert b"MemoryError" in subprocess.run([sys.executable, "-c", code], capture_output=True).stderr
     assert resource.getrlimit(resource.RLIMIT_AS)[0] != MEMORY
 
 
 def _with_addresses(url: str) -> dict[str, bytes]:
-    """Files whose formats could each have a reader ask for what an address in them names."""
+    """Return files in formats with addresses that a reader might fetch."""
     seed = SEED.read_text(encoding="utf-8")
     xml = f'<?xml version="1.0"?><?xml-stylesheet href="{url}"?><!DOCTYPE x SYSTEM "{url}">'
     include = f'<xi:include xmlns:xi="http://www.w3.org/2001/XInclude" href="{url}"/>'
@@ -370,8 +368,8 @@ def _with_addresses(url: str) -> dict[str, bytes]:
     return {"a.xlsx": packed.getvalue()} | {name: text.encode() for name, text in texts.items()}
 
 
-def test_no_address_in_a_record_is_asked_for(tmp_path: Path) -> None:
-    """Neither by the readers, nor by engines and workers that no audit hook of Python sees."""
+def test_addresses_in_records_are_never_fetched(tmp_path: Path) -> None:
+    """Neither readers fetch them, nor engines and workers, which Python's audit hooks do not see."""
     trap = Trap()
     try:
         folder = folder_of(tmp_path / "records", _with_addresses(trap.url))

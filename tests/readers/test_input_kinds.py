@@ -1,4 +1,4 @@
-"""What a record that comes without a file is taken for."""
+"""Recognition of input without a file name."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ KNOWN = frozenset(READERS) - {""}
 
 
 @pytest.mark.parametrize("suffix", sorted(KNOWN))
-def test_a_good_file_looks_like_what_it_is(suffix: str) -> None:
+def test_valid_files_are_recognised(suffix: str) -> None:
     assert READERS[guess_suffix(GOOD()[suffix])] in (READERS[suffix], READERS[".json"])
 
 
-def test_samples_look_like_what_they_are() -> None:
+def test_samples_are_recognised() -> None:
     for path in [*RECORDS.iterdir(), *(SAMPLES / "labelled").glob("*.txt"), *(SAMPLES / "one-project").iterdir()]:
         assert READERS[guess_suffix(path.read_bytes())] is READERS[path.suffix], path.name
 
@@ -44,7 +44,7 @@ def test_samples_look_like_what_they_are() -> None:
         ("", ".txt"),
     ],
 )
-def test_a_text_looks_like(content: str, suffix: str) -> None:
+def test_guesses_suffix_of_text(content: str, suffix: str) -> None:
     assert guess_suffix(content.encode()) == suffix
     assert guess_suffix(content.encode("utf-16")) == suffix
 
@@ -54,19 +54,19 @@ def test_a_text_looks_like(content: str, suffix: str) -> None:
     "line",
     ["#\n", "# a\n\n  ", "<!---->", "<!--a--> \n", "<?xml?>", "<!doctype a>", "<!doctype a[]>\n", "# {\n@prefix"],
 )
-def test_many_comments_are_looked_through_at_once(line: str) -> None:
-    """Comments could be counted as one or as several, each in twice as many ways as the one before."""
+def test_many_comments_take_bounded_time(line: str) -> None:
+    """A pattern that could match comments in several ways would take exponential time."""
     guess_suffix(line.encode() * 1_000)
     assert guess_suffix(line.encode() * 1_000 + b"x") == guess_suffix(line.encode() * 30 + b"x")
 
 
 @pytest.mark.parametrize("name", ANY)
-def test_nothing_is_too_odd_to_be_looked_at(name: str) -> None:
+def test_hostile_content_can_be_guessed(name: str) -> None:
     assert guess_suffix(ANY[name]()) in KNOWN
 
 
 @pytest.mark.parametrize(
-    ("name", "asked", "media_type", "content", "expected"),
+    ("name", "requested", "media_type", "content", "expected"),
     [
         ("", "", "", b"A project", "record.txt"),
         ("a.YML", "", "", b"x", "a.YML"),
@@ -84,8 +84,8 @@ def test_nothing_is_too_odd_to_be_looked_at(name: str) -> None:
         ("a" * 5_000 + ".csv", "", "", b"x", "a" * 96 + ".csv"),
     ],
 )
-def test_the_name_of_what_is_sent(name: str, asked: str, media_type: str, content: bytes, expected: str) -> None:
-    assert input_name(name, asked, media_type, content, KNOWN) == expected
+def test_names_uploads(name: str, requested: str, media_type: str, content: bytes, expected: str) -> None:
+    assert input_name(name, requested, media_type, content, KNOWN) == expected
 
 
 def test_every_kind_has_a_reader() -> None:

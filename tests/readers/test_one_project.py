@@ -1,4 +1,4 @@
-"""One project, written by hand in every format, is one record with the same triples."""
+"""A project written by hand in every format gives the same record with the same triples."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.conftest import SAMPLES
 
 FOLDER = SAMPLES / "one-project"
 FILES = sorted(FOLDER.iterdir())
-#: An activity of IATI has days where the page has months.
+#: IATI activities have days where the page has months.
 DAYS = {"2016-07-01": "2016-07", "2018-12-31": "2018-12"}
 
 
@@ -34,19 +34,19 @@ def by_month(record: Record) -> Record:
 
 
 def triples(record: Record) -> set[str]:
-    """What is said, without where and in which words it was printed."""
+    """Return the triples without places and printed forms."""
     bare = replace(derive(record), source=Source("a", "0"), rights=None)
-    told = ("ontology#line>", "AsPrinted>", "#nameAsPrinted>", "/source", "prefLabel")
-    return {line for line in describe(bare) if not any(part in line for part in told)}
+    links = ("ontology#line>", "AsPrinted>", "#nameAsPrinted>", "/source", "prefLabel")
+    return {line for line in describe(bare) if not any(part in line for part in links)}
 
 
-def test_every_family_of_formats_has_its_file() -> None:
+def test_every_format_family_has_a_sample() -> None:
     suffixes = {path.suffix for path in FILES} | {".xlsx"}
     assert {READERS[suffix] for suffix in suffixes} == set(READERS.values())
 
 
 @pytest.mark.parametrize("name", [path.name for path in FILES])
-def test_it_is_the_same_record_in_every_format(name: str) -> None:
+def test_record_is_equal_in_every_format(name: str) -> None:
     page, other = read("project.txt"), by_month(read(name))
     for field in fields(Record):
         if field.compare:
@@ -55,17 +55,17 @@ def test_it_is_the_same_record_in_every_format(name: str) -> None:
     assert triples(other) == triples(page)
 
 
-def test_it_is_the_same_record_in_a_workbook() -> None:
+def test_record_is_equal_in_workbook() -> None:
     page = read("project.txt")
-    [record] = READERS[".xlsx"](Input("project.xlsx", given=WRITERS["xlsx"]([page])))
+    [record] = READERS[".xlsx"](Input("project.xlsx", data=WRITERS["xlsx"]([page])))
     assert record == page
     assert triples(record) == triples(page)
 
 
-def test_what_the_prose_adds_is_there_in_every_format() -> None:
+def test_derived_links_are_equal_in_every_format() -> None:
     record = derive(read("project.txt"))
-    told = {(link.actor.key, link.role, link.basis.value) for link in record.participations}
-    assert told == {
+    links = {(link.actor.key, link.role, link.basis.value) for link in record.participations}
+    assert links == {
         ("a-fund-that-no-list-knows", "funder", "stated"),
         ("apnic", "implementer", "stated"),
         ("dfat", "funder", "stated"),
@@ -75,20 +75,20 @@ def test_what_the_prose_adds_is_there_in_every_format() -> None:
     assert record.title == Text("Incident Response for the Tonga Government")
 
 
-@pytest.mark.parametrize("said", ["R&amp;D at AT&amp;amp;T", "&#38;lt;b&#x26;gt; &amp;nbsp;and"])
-def test_what_was_escaped_twice_is_the_same_text_in_every_format(said: str) -> None:
-    escaped = said.replace("&", "&amp;")
+@pytest.mark.parametrize("text", ["R&amp;D at AT&amp;amp;T", "&#38;lt;b&#x26;gt; &amp;nbsp;and"])
+def test_doubly_escaped_text_is_equal_in_every_format(text: str) -> None:
+    escaped = text.replace("&", "&amp;")
     files = {
-        "a.txt": f"Title: {said}\nAim\n\n{said}\n",
-        "a.csv": f"title,aim\n{said},{said}\n",
-        "a.json": json.dumps({"title": said, "aim": said}),
+        "a.txt": f"Title: {text}\nAim\n\n{text}\n",
+        "a.csv": f"title,aim\n{text},{text}\n",
+        "a.json": json.dumps({"title": text, "aim": text}),
         "a.html": f"<h1>{escaped}</h1><h2>Aim</h2><p>{escaped}</p>",
-        "a.ttl": f'<urn:a> a <{CYB.Project}> ; <{DCTERMS.title}> "{said}"@en ; <{CYB.aim}> "{said}"@en .',
+        "a.ttl": f'<urn:a> a <{CYB.Project}> ; <{DCTERMS.title}> "{text}"@en ; <{CYB.aim}> "{text}"@en .',
     }
-    told = {}
-    for name, text in files.items():
-        [record] = read_input(Input(name, given=text.encode()))
+    found = {}
+    for name, content in files.items():
+        [record] = read_input(Input(name, data=content.encode()))
         assert record.title
-        told[name] = record.title.text, record.aim[0].text
-    assert set(told.values()) == {told["a.txt"]}
-    assert "amp" not in told["a.txt"][0]
+        found[name] = record.title.text, record.aim[0].text
+    assert set(found.values()) == {found["a.txt"]}
+    assert "amp" not in found["a.txt"][0]

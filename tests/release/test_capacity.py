@@ -1,4 +1,4 @@
-"""What records need: reckoned from the figures that the bench has written, and from nothing else."""
+"""Estimates of resources follow from the measurements of the benchmark."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.conftest import run
 FIGURES = json.loads((REFERENCE / "sizing.json").read_text(encoding="utf-8"))
 
 
-def test_what_was_measured_comes_out_again() -> None:
+def test_estimates_reproduce_the_measurements() -> None:
     figures = load_capacity_model()
     for point in FIGURES["points"][-2:]:
         need = figures.need(point["records"], 2)
@@ -26,25 +26,25 @@ def test_what_was_measured_comes_out_again() -> None:
     assert figures.need(FIGURES["points"][-1]["records"], 2).extrapolation == 1
 
 
-def test_more_processors_share_only_what_is_shared() -> None:
+def test_more_processors_shorten_only_parallel_work() -> None:
     two, many = (load_capacity_model().need(10**6, processors) for processors in (2, 1000))
     own = load_capacity_model().lines["main_seconds"].value_at(10**6)
     assert own < many.seconds < two.seconds
     assert many.memory > two.memory
 
 
-def test_chance_in_a_measurement_makes_nothing_shrink(tmp_path: Path) -> None:
+def test_noise_never_gives_a_negative_slope(tmp_path: Path) -> None:
     points = [{"records": 10, "store": 100.0}, {"records": 20, "store": 90.0}]
     (tmp_path / "few.json").write_text(json.dumps(FIGURES | {"points": points}))
     assert load_capacity_model(tmp_path / "few.json").lines["store"] == FittedLine(20, 100.0, 0.0)
     assert FittedLine(20, 90.0, 10.0).value_at(1) == 0.0
 
 
-def test_the_table_tells_how_far_it_goes() -> None:
+def test_table_shows_the_extrapolation() -> None:
     largest = FIGURES["points"][-1]["records"]
     text = "\n".join(describe_needs(load_capacity_model(), (largest, 50 * largest), 4))
     measured, beyond = text.splitlines()[1:3]
-    assert measured.endswith("  no")
+    assert measured.endswith("  none")
     assert beyond.endswith("  50 times")
     assert FIGURES["day"] in text
     assert b"Invalid value for '--records'" in run("sizing", "--records", 0).stderr

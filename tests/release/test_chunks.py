@@ -1,4 +1,4 @@
-"""A graph in pieces: what is different in it is made anew, and nothing else; the store is carried on."""
+"""A changed graph rebuilds only its changed chunks, and updates the store of the previous release."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ def build(pages: Path, into: Path) -> Release:
     return pipeline.build([pages], into, as_of=DAY, dumps=False)[0]
 
 
-def holds_its_graph(release: Release) -> bool:
+def store_equals_graph(release: Release) -> bool:
     graph = set(ox.parse(graph_of(release.folder), format=ox.RdfFormat.N_QUADS))
     return set(ox.Store.read_only(str(release.store)).quads_for_pattern(None, None, None, None)) == graph
 
 
 def is_read_from_disk(release: Release) -> bool:
-    """By workers that can open no more files, once they have opened the store."""
+    """Return whether workers, which cannot open files after the store, can answer queries."""
     engine = EmbeddedEngine(release.store, QueryLimits(timeout=20))
-    asked = ("SELECT ?t ?n { ?p dcterms:title ?t ; cyb:country/skos:prefLabel ?n }", "ASK { ?p cyb:implementor ?a }")
+    queries = ("SELECT ?t ?n { ?p dcterms:title ?t ; cyb:country/skos:prefLabel ?n }", "ASK { ?p cyb:implementor ?a }")
     try:
-        return all(engine.answer(query, (BY_NAME["csv"],)).content for query in asked)
+        return all(engine.answer(query, (BY_NAME["csv"],)).content for query in queries)
     finally:
         engine.close()
 
 
-def test_a_store_is_carried_on_and_holds_what_the_graph_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_updated_store_equals_the_graph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pages = shutil.copytree(RECORDS, tmp_path / "pages")
     into = tmp_path / "into"
     assert "carried" not in build(pages, into).manifest
@@ -45,17 +45,17 @@ def test_a_store_is_carried_on_and_holds_what_the_graph_holds(tmp_path: Path, mo
         step(pages)
         release = build(pages, into)
         assert release.manifest["carried"] == times
-        assert holds_its_graph(release)
+        assert store_equals_graph(release)
         assert is_read_from_disk(release)
         release.verify()
     monkeypatch.setattr(store_update, "_MAX_UPDATES", 3)
     release = build(pages, into)
     assert "carried" not in release.manifest
-    assert holds_its_graph(release)
+    assert store_equals_graph(release)
 
 
 @pytest.mark.parametrize("damaged", ["store", "graph", "both gone"])
-def test_a_store_is_not_carried_on_from_a_damaged_release(tmp_path: Path, damaged: str) -> None:
+def test_store_of_a_damaged_release_is_not_updated(tmp_path: Path, damaged: str) -> None:
     pages = shutil.copytree(RECORDS, tmp_path / "pages")
     first = build(pages, tmp_path / "into")
     if damaged == "store":
@@ -72,25 +72,26 @@ def test_a_store_is_not_carried_on_from_a_damaged_release(tmp_path: Path, damage
     changed(pages)
     release = build(pages, tmp_path / "into")
     assert "carried" not in release.manifest
-    assert holds_its_graph(release)
+    assert store_equals_graph(release)
 
 
-def test_who_is_forgotten_is_in_no_store_that_was_carried_on(tmp_path: Path) -> None:
+def test_erasure_rebuilds_updated_stores(tmp_path: Path) -> None:
     pages = shutil.copytree(RECORDS, tmp_path / "pages")
     page = pages / "belize-G0020.txt"
-    said = page.read_text(encoding="utf-8")
-    page.write_text(f"{said}\nContact\n\nAda Example, ada@example.org\n", encoding="utf-8")
+    text = page.read_text(encoding="utf-8")
+    page.write_text(f"{text}\nContact\n\nAda Example, ada@example.org\n", encoding="utf-8")
     into = tmp_path / "into"
     assert b"Ada Example" in graph_of(build(pages, into).folder)
-    page.write_text(said, encoding="utf-8")
+    page.write_text(text, encoding="utf-8")
     release = build(pages, into)
     assert "carried" in release.manifest
     assert b"Ada Example" not in graph_of(release.folder)
     before = release.manifest
     assert Releases(into).erase("Somebody  Else") == {}
-    assert Releases(into).get(2).manifest == before, "what nothing was found in stays as it is"
-    told = Releases(into).erase("ada  example")
-    assert {number: (one.found, one.was_rebuilt) for number, one in told.items()} == {1: (True, True), 2: (False, True)}
+    assert Releases(into).get(2).manifest == before, "a release without the contact is unchanged"
+    erasures = Releases(into).erase("ada  example")
+    outcomes = {number: (erasure.found, erasure.was_rebuilt) for number, erasure in erasures.items()}
+    assert outcomes == {1: (True, True), 2: (False, True)}
     release = Releases(into).get(2)
     assert "carried" not in release.manifest
-    assert holds_its_graph(release)
+    assert store_equals_graph(release)

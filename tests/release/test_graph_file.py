@@ -1,4 +1,4 @@
-"""The graph of a release in its file: pieces that know nothing of each other, packed, and found out when damaged."""
+"""The graph file consists of independent compressed chunks, and damage to it is detected."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def lines_of(*keys: str) -> list[bytes]:
     ]
 
 
-def test_a_project_is_in_one_piece_and_a_new_one_changes_no_more_than_that() -> None:
+def test_project_is_in_one_chunk_and_a_new_project_changes_only_its_chunk() -> None:
     keys = [f"G{number:04}" for number in range(2_000)]
     before = list(graph_file.split_chunks(lines_of(*keys)))
     assert b"".join(before) == b"".join(lines_of(*keys))
     assert len(before) > 10
-    found = [set(PROJECT.findall(piece.decode())) for piece in before]
+    found = [set(PROJECT.findall(chunk.decode())) for chunk in before]
     assert sum(map(len, found)) == len(keys) == len(set.union(*found))
     for new in ("G0000x", "G1000x", "G1999x"):
         after = list(graph_file.split_chunks(lines_of(*keys, new)))
@@ -39,32 +39,32 @@ def test_a_project_is_in_one_piece_and_a_new_one_changes_no_more_than_that() -> 
         assert len(set(before) - set(after)) <= 1
 
 
-def test_a_graph_is_read_whole_line_by_line_and_piece_by_piece(tmp_path: Path) -> None:
+def test_graph_is_readable_as_a_whole_by_line_and_by_chunk(tmp_path: Path) -> None:
     lines = lines_of(*(f"G{number:04}" for number in range(500)))
     path = tmp_path / GRAPH
     graph_file.write_graph(path, lines)
     assert graph_of(tmp_path) == b"".join(lines)
     with graph_file.open_lines(path) as read:
         assert list(read) == lines
-    pieces = list(graph_file.read_graph(path))
-    assert [piece for _, piece in pieces] == list(graph_file.split_chunks(lines))
-    assert sum(size for size, _ in pieces) == path.stat().st_size < len(b"".join(lines)) / 5
+    chunks = list(graph_file.read_graph(path))
+    assert [chunk for _, chunk in chunks] == list(graph_file.split_chunks(lines))
+    assert sum(size for size, _ in chunks) == path.stat().st_size < len(b"".join(lines)) / 5
     start = 0
     with path.open("rb") as file:
-        for size, piece in pieces:
-            assert graph_file.read_chunk(file, start, size) == piece
+        for size, chunk in chunks:
+            assert graph_file.read_chunk(file, start, size) == chunk
             start += size
 
 
-@pytest.mark.skipif(not shutil.which("zstd"), reason="there is no zstd here")
-def test_any_tool_unpacks_it(tmp_path: Path) -> None:
+@pytest.mark.skipif(not shutil.which("zstd"), reason="zstd is not installed")
+def test_zstd_decompresses_the_file(tmp_path: Path) -> None:
     lines = lines_of("G1", "G2", "G3")
     graph_file.write_graph(tmp_path / GRAPH, lines)
-    unpacked = subprocess.run(["zstd", "-dc", tmp_path / GRAPH], check=True, capture_output=True)
-    assert unpacked.stdout == b"".join(lines)
+    decompressed = subprocess.run(["zstd", "-dc", tmp_path / GRAPH], check=True, capture_output=True)
+    assert decompressed.stdout == b"".join(lines)
 
 
-def test_a_graph_of_nothing_is_nothing(tmp_path: Path) -> None:
+def test_empty_graph_has_no_chunks(tmp_path: Path) -> None:
     graph_file.write_graph(tmp_path / GRAPH, [])
     assert list(graph_file.read_graph(tmp_path / GRAPH)) == []
     with graph_file.open_lines(tmp_path / GRAPH) as read:
@@ -72,7 +72,7 @@ def test_a_graph_of_nothing_is_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("at", [0.0, 0.3, 0.5, 0.999])
-def test_what_is_damaged_is_told_however_it_is_read(tmp_path: Path, at: float) -> None:
+def test_damage_is_detected_by_every_reader(tmp_path: Path, at: float) -> None:
     path = tmp_path / GRAPH
     graph_file.write_graph(path, lines_of(*(f"G{number:04}" for number in range(500))))
     good = path.read_bytes()

@@ -1,4 +1,4 @@
-"""The index of the search: the same bytes of the same graph, opened for reading only, bounded in time."""
+"""The search index: equal bytes for equal graphs, read-only, with a time limit."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def test_equal_graphs_have_equal_indexes(tmp_path: Path) -> None:
     assert first.search.read_bytes() == second.search.read_bytes()
 
 
-def test_it_is_never_written(release: Release) -> None:
+def test_index_is_read_only(release: Release) -> None:
     with closing(SearchIndex(release.search)) as index:
         assert index.find(SearchQuery("belize")).total == 2
         with pytest.raises(sqlite3.OperationalError, match="readonly"), index._connection() as base:
             base.execute("DELETE FROM project")
 
 
-def test_a_release_of_an_earlier_make_has_none(tmp_path: Path) -> None:
+def test_release_of_an_earlier_version_has_no_index(tmp_path: Path) -> None:
     index = SearchIndex(tmp_path / "search.sqlite")
     assert not index.is_available
     assert index.find(SearchQuery("belize")).total == 0
@@ -37,7 +37,7 @@ def test_a_release_of_an_earlier_make_has_none(tmp_path: Path) -> None:
     assert index.findings("G0020", "") == []
 
 
-def test_nor_has_one_with_an_index_of_another_form(release: Release, tmp_path: Path) -> None:
+def test_index_of_another_version_is_not_used(release: Release, tmp_path: Path) -> None:
     path = tmp_path / "search.sqlite"
     path.write_bytes(release.search.read_bytes())
     with closing(sqlite3.connect(path)) as base:
@@ -47,20 +47,20 @@ def test_nor_has_one_with_an_index_of_another_form(release: Release, tmp_path: P
         assert not other.is_available
 
 
-def test_a_search_is_stopped_in_time(release: Release, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_search_is_stopped_at_the_time_limit(release: Release, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cybilgraph.release.search.searcher._TIMEOUT_SECONDS", -1.0)
     monkeypatch.setattr("cybilgraph.release.search.searcher._STEPS_PER_CLOCK_CHECK", 1)
     with closing(SearchIndex(release.search)) as index, pytest.raises(QueryTimeout):
         index.find(SearchQuery("cyber security strategy"))
 
 
-def test_a_damaged_index_is_told(release: Release, tmp_path: Path) -> None:
+def test_damaged_index_is_reported(release: Release, tmp_path: Path) -> None:
     path = tmp_path / "search.sqlite"
     whole = release.search.read_bytes()
     path.write_bytes(whole[:4096] + b"\xff" * (len(whole) - 4096))
     with (
         closing(SearchIndex(path)) as index,
-        pytest.raises(EngineUnavailable, match="index of the search is damaged"),
+        pytest.raises(EngineUnavailable, match="search index is damaged"),
     ):
         index.find(SearchQuery("belize"))
 
@@ -71,7 +71,7 @@ def test_threads_share_connections_which_are_closed_with_the_index(release: Rele
             totals = threads.map(lambda page: index.find(SearchQuery("belize", page=page)).total, range(1, 65))
             assert set(totals) == {2}
             idle = list(index._idle or ())
-        assert 0 < len(idle) <= 16  # the first search of each thread reads what is kept beside its own
+        assert 0 < len(idle) <= 16  # the first search of each thread uses a second connection to load the index
         for base in idle:
             with pytest.raises(sqlite3.ProgrammingError, match="closed"):
                 base.execute("SELECT 1")

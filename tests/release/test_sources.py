@@ -1,4 +1,4 @@
-"""What records were read from, in one file."""
+"""The sources of records in one file."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ PAGES = [f"Page {number} of {number * 7919}\n".encode() * 400 for number in rang
 def filled(path: Path) -> Path:
     with closing(Sources(path)) as sources:
         for page in (*PAGES, *PAGES[:10]):
-            sources.keep(page)
+            sources.add(page)
         sources.close()
     return path
 
 
-def test_each_is_there_once_and_found_by_its_checksum(tmp_path: Path) -> None:
+def test_each_source_is_stored_once_and_found_by_checksum(tmp_path: Path) -> None:
     path = filled(tmp_path / SOURCES)
     assert list(iterate_sources(path)) == PAGES
     assert all(read_source(path, hashlib.sha256(page).hexdigest()) == page for page in PAGES)
@@ -34,7 +34,7 @@ def test_each_is_there_once_and_found_by_its_checksum(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("at", range(10))
-def test_what_is_damaged_is_never_taken_for_a_source(tmp_path: Path, at: int) -> None:
+def test_damaged_source_is_never_returned(tmp_path: Path, at: int) -> None:
     path = filled(tmp_path / SOURCES)
     good = path.read_bytes()
     for place in range(at * 97, len(good), 997):

@@ -1,4 +1,4 @@
-"""Caches take a bounded number of bytes."""
+"""Caches of functions have a bounded size in bytes."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from cybilgraph.model.vocabulary import thing_iri
 from cybilgraph.runtime.bounded_cache import cache_short
 
 
-def test_only_results_for_short_texts_are_kept() -> None:
-    made: list[str] = []
+def test_only_results_for_short_texts_are_cached() -> None:
+    calls: list[str] = []
 
     @cache_short(entries=2, longest=3)
     def shout(text: str, *, mark: str = "!") -> str:
-        made.append(text)
+        calls.append(text)
         return text.upper() + mark
 
     for _ in range(2):
         assert [shout("abc"), shout("abcd"), shout("abc", mark="????")] == ["ABC!", "ABCD!", "ABC????"]
-    assert made == ["abc", "abcd", "abc", "abcd", "abc"]
+    assert calls == ["abc", "abcd", "abc", "abcd", "abc"]
     assert shout("x") + shout("y") + shout("abc") == "X!Y!ABC!"
-    assert made[5:] == ["x", "y", "abc"], "no more entries than it may have"
+    assert calls[5:] == ["x", "y", "abc"], "the cache holds at most two entries"
 
 
 def test_functions_of_names_are_cached() -> None:

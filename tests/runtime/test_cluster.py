@@ -1,4 +1,4 @@
-"""A build on a cluster gives the same bytes, also when a worker is lost; what is no cluster is told."""
+"""A build on a cluster gives the same bytes, even if a worker is lost; a missing cluster is reported."""
 
 from __future__ import annotations
 
@@ -41,18 +41,18 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def plain(table: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """The release that is made without a cluster."""
+    """The files of a release built without a cluster."""
     return content(pipeline.build([table], tmp_path_factory.mktemp("plain"), as_of=DAY, dumps=False)[0].folder)
 
 
-def test_a_lost_worker_loses_nothing(table: Path, plain: dict[str, bytes], tmp_path: Path) -> None:
+def test_build_survives_the_loss_of_a_worker(table: Path, plain: dict[str, bytes], tmp_path: Path) -> None:
     dask: Any = distributed
     with dask.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as there:
         workers = [psutil.Process(nanny.pid) for nanny in there.workers.values()]
         idle = [worker.cpu_times().user for worker in workers]
 
         def kill() -> None:
-            """Kill the first worker that has worked for a while."""
+            """Kill a worker once one of them has worked for a while."""
             while not any(worker.cpu_times().user > before + 1 for worker, before in zip(workers, idle, strict=True)):
                 time.sleep(0.01)
             workers[0].kill()
@@ -65,21 +65,21 @@ def test_a_lost_worker_loses_nothing(table: Path, plain: dict[str, bytes], tmp_p
     assert content(release.folder) == plain
 
 
-def test_processes_of_this_machine() -> None:
+def test_local_cluster_runs_functions_in_other_processes() -> None:
     with connect_cluster("local:2") as team:
         assert team.size == 2
         assert {team.submit(os.getpid).result() for _ in range(20)}.isdisjoint({os.getpid()})
 
 
-def test_workers_of_other_code_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_workers_with_other_code_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preparation, "_own_fingerprint", lambda: b"other")
     with pytest.raises(ClusterError, match="other code"):
         preparation._prepare_batch_remotely(preparation.fingerprint(), [], "2026-01-31", lambda _: False)
 
 
 @pytest.mark.parametrize("address", ["local:0", "local:x", "local:"])
-def test_what_names_no_cluster_is_told(address: str) -> None:
-    with pytest.raises(ClusterError, match="names no cluster"), connect_cluster(address):
+def test_invalid_cluster_address_is_reported(address: str) -> None:
+    with pytest.raises(ClusterError, match="not the address of a cluster"), connect_cluster(address):
         pass
 
 
@@ -97,49 +97,52 @@ def test_what_names_no_cluster_is_told(address: str) -> None:
         "tcp://0.0.0.0:8786",
     ],
 )
-def test_another_machine_is_reached_by_tls_only(address: str) -> None:
+def test_other_machines_require_tls(address: str) -> None:
     with pytest.raises(ClusterError, match="would not be encrypted") as error, connect_cluster(address):
         pass
     assert "--protocol tls" in error.value.hint
 
 
 def test_tls_needs_certificates() -> None:
-    with pytest.raises(ClusterError, match="no certificates") as error, connect_cluster("tls://192.0.2.1:8786"):
+    with (
+        pytest.raises(ClusterError, match="are not configured") as error,
+        connect_cluster("tls://192.0.2.1:8786"),
+    ):
         pass
     assert "DASK_DISTRIBUTED__COMM__TLS__CA_FILE" in error.value.hint
 
 
-def test_a_cluster_behind_tls(tmp_path: Path) -> None:
-    there_is: Any = distributed
+def test_cluster_with_tls_accepts_only_known_certificates(tmp_path: Path) -> None:
+    dask_cluster: Any = distributed
     ours, theirs = tmp_path / "ours", tmp_path / "theirs"
     names = ("client", "scheduler", "worker")
     known: dict[Path, dict[str, str]] = {}
     for folder in (ours, theirs):
         folder.mkdir()
-        shown, key = map(str, certificate(folder))
-        roles = {f"tls_{name}_{part}": file for name in names for part, file in (("cert", shown), ("key", key))}
-        known[folder] = {"tls_ca_file": shown, **roles}
-    security = there_is.Security(require_encryption=True, **known[ours])
+        public, key = map(str, certificate(folder))
+        roles = {f"tls_{name}_{part}": file for name in names for part, file in (("cert", public), ("key", key))}
+        known[folder] = {"tls_ca_file": public, **roles}
+    security = dask_cluster.Security(require_encryption=True, **known[ours])
     options = {"n_workers": 1, "threads_per_worker": 1, "dashboard_address": None, "protocol": "tls://"}
-    with there_is.LocalCluster(**options, security=security) as there:
+    with dask_cluster.LocalCluster(**options, security=security) as there:
         assert there.scheduler_address.startswith("tls://")
         with _configured(known[ours]), connect_cluster(there.scheduler_address) as team:
             assert team.submit(os.getpid).result() != os.getpid()
         with (
             _configured(known[theirs]),
-            pytest.raises(ClusterError, match="No cluster of Dask answers"),
+            pytest.raises(ClusterError, match="No Dask cluster responds"),
             connect_cluster(there.scheduler_address),
         ):
             pass
 
 
 def _configured(known: dict[str, str]) -> Any:
-    """Dask's configuration with the files of a client."""
+    """Set the certificate files of a client in Dask's configuration."""
     names = {"ca-file": "tls_ca_file", "client.cert": "tls_client_cert", "client.key": "tls_client_key"}
     return dask.config.set({f"distributed.comm.tls.{name}": known[key] for name, key in names.items()})
 
 
-def test_a_cluster_that_is_not_there_is_told(table: Path, tmp_path: Path) -> None:
+def test_missing_cluster_is_reported(table: Path, tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
@@ -147,12 +150,12 @@ def test_a_cluster_that_is_not_there_is_told(table: Path, tmp_path: Path) -> Non
             [*CYBILGRAPH, "build", table, "--into", tmp_path, "--cluster", address], capture_output=True, text=True
         )
     assert done.returncode == 2
-    assert f"No cluster of Dask answers at {address}" in done.stderr
+    assert f"No Dask cluster responds at {address}" in done.stderr
     assert "Traceback" not in done.stderr
     assert not list(tmp_path.glob("0*"))
 
 
-def test_without_dask_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_dask_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(ClusterError, match="not installed"), connect_cluster("local:2"):
         pass

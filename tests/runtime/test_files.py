@@ -1,4 +1,4 @@
-"""Files are written whole or not at all, whoever else writes them, and whatever was left before."""
+"""Files are written atomically, despite concurrent writers and left-over temporary files."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ import pytest
 from cybilgraph.runtime.files import TemporaryFolder, atomic_write
 
 
-def test_what_was_left_is_written_over_and_a_link_in_its_place_is_not_followed(tmp_path: Path) -> None:
-    target = tmp_path / f"{'é' * 125}.txt"  # as long as a name can be
+def test_left_over_temporary_file_is_overwritten_but_a_link_is_refused(tmp_path: Path) -> None:
+    target = tmp_path / f"{'é' * 125}.txt"  # the maximum length of a name
     names = []
     for content in (b"a longer text", b"short"):
         with atomic_write(target) as file:
@@ -25,7 +25,7 @@ def test_what_was_left_is_written_over_and_a_link_in_its_place_is_not_followed(t
             file.write(content)
         assert target.read_bytes() == content
         assert list(tmp_path.iterdir()) == [target]
-        names[-1].write_bytes(b"left by one who was killed, and longer than what follows")
+        names[-1].write_bytes(b"left by a killed process, and longer than the next content")
     assert names[0] == names[1]
     names[0].unlink()
     names[0].symlink_to(target)
@@ -34,7 +34,7 @@ def test_what_was_left_is_written_over_and_a_link_in_its_place_is_not_followed(t
     assert target.read_bytes() == b"short"
 
 
-def test_a_block_that_fails_changes_nothing(tmp_path: Path) -> None:
+def test_failed_block_changes_nothing(tmp_path: Path) -> None:
     target = tmp_path / "a.txt"
     target.write_bytes(b"before")
     parts: list[Any] = [b"half", None]
@@ -43,7 +43,7 @@ def test_a_block_that_fails_changes_nothing(tmp_path: Path) -> None:
     assert [(path, path.read_bytes()) for path in tmp_path.iterdir()] == [(target, b"before")]
 
 
-def test_those_who_write_one_file_write_it_one_after_another(tmp_path: Path) -> None:
+def test_concurrent_writers_of_a_file_take_turns(tmp_path: Path) -> None:
     target, contents = tmp_path / "a.txt", [str(number).encode() * 100_000 for number in range(8)]
 
     def write(content: bytes) -> None:
@@ -61,7 +61,7 @@ def test_those_who_write_one_file_write_it_one_after_another(tmp_path: Path) -> 
     assert list(tmp_path.iterdir()) == [target]
 
 
-#: Has a folder, says which, and waits to be killed.
+#: Creates a folder, prints its path, and waits to be killed.
 _HOLDING = """
 import time
 from cybilgraph.runtime.files import TemporaryFolder
@@ -72,7 +72,7 @@ time.sleep(600)
 """
 
 
-def test_folders_of_processes_that_were_killed_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folders_of_killed_processes_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     running = [
         subprocess.Popen(

@@ -1,4 +1,4 @@
-"""The process that forks workers: one that ends or hangs is replaced, and who asks meanwhile is told."""
+"""A fork server that ends or hangs is replaced, and callers learn the reason meanwhile."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ WORK = pickle.dumps((os.getpid, (), {}))
 
 @pytest.fixture
 def pool() -> Iterator[Pool]:
-    """One worker, which has worked."""
+    """A pool of one worker that has answered a request."""
     pool = Pool("cybilgraph.runtime.parallel", (), PoolLimits(1))
     assert pool.ask({}, WORK, seconds=60)
     yield pool
@@ -41,14 +41,14 @@ def until(pool: Pool, state: ForkServerState) -> None:
         time.sleep(0.01)
 
 
-def test_one_that_hangs_is_told_of_and_then_replaced(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hanging_fork_server_is_unresponsive_and_then_replaced(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fork_server, "_SLOW_SECONDS", 0.05)
     before = pool._fork_server._process
     os.kill(before.pid, signal.SIGSTOP)
     [worker] = pool.processes
     pool._fork_server.send(worker, signal.SIGCONT)
     until(pool, ForkServerState.UNRESPONSIVE)
-    assert pool.ask({}, WORK, seconds=60), "its workers work on"
+    assert pool.ask({}, WORK, seconds=60), "its workers still answer"
     monkeypatch.setattr(fork_server, "_MAX_SILENT_SECONDS", 0.05)
     until(pool, ForkServerState.RELOADING)
     until(pool, ForkServerState.READY)
@@ -57,31 +57,33 @@ def test_one_that_hangs_is_told_of_and_then_replaced(pool: Pool, monkeypatch: py
     assert worker not in pool.processes
 
 
-def test_who_waits_for_a_worker_of_one_that_hangs_gets_one(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_caller_gets_a_worker_after_a_hanging_fork_server_is_replaced(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(fork_server, "_MAX_SILENT_SECONDS", 0.5)
     [worker] = pool.processes
     os.kill(worker, signal.SIGKILL)
     os.kill(pool._fork_server._process.pid, signal.SIGSTOP)
-    with suppress(WorkerDied):  # if that was not seen yet
+    with suppress(WorkerDied):  # if the pool has not noticed yet
         pool.ask({}, WORK, seconds=60)
     assert pool.ask({}, WORK, seconds=60)
 
 
-def test_orders_that_nobody_takes_hold_nobody_up(pool: Pool) -> None:
+def test_commands_to_a_hanging_fork_server_do_not_block(pool: Pool) -> None:
     os.kill(pool._fork_server._process.pid, signal.SIGSTOP)
     [worker] = pool.processes
-    for _ in range(2_000):  # more than a socket holds
+    for _ in range(2_000):  # more than the socket buffer takes
         pool._fork_server.send(worker, signal.SIGCONT)
     os.kill(pool._fork_server._process.pid, signal.SIGCONT)
     assert pool.ask({}, WORK, seconds=60)
 
 
-def test_while_what_was_lost_is_loaded_again_who_asks_is_told(release: Release) -> None:
+def test_caller_learns_that_data_is_being_reloaded(release: Release) -> None:
     engine = EmbeddedEngine(release.store, QueryLimits(workers=1))
     engine.answer("ASK {}", JSON)
     engine._pool._fork_server._process.kill()
     until(engine._pool, ForkServerState.RELOADING)
-    os.kill(engine._pool._fork_server._process.pid, signal.SIGSTOP)  # it loads, and loads
+    os.kill(engine._pool._fork_server._process.pid, signal.SIGSTOP)  # keeps loading
     with pytest.raises(EngineUnavailable, match="loaded again"):
         engine.answer("ASK {}", JSON, 0.1)
     assert "loaded again" in engine.trouble
@@ -91,17 +93,17 @@ def test_while_what_was_lost_is_loaded_again_who_asks_is_told(release: Release) 
     engine.close()
 
 
-def test_what_a_process_only_might_use_is_not_its_own() -> None:
+def test_private_bytes_exclude_untouched_pages() -> None:
     before = private_bytes(os.getpid())
-    with mmap.mmap(-1, 100_000_000, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) as room:
+    with mmap.mmap(-1, 100_000_000, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) as mapping:
         assert private_bytes(os.getpid()) < before + 50_000_000
-        for page in range(0, len(room), mmap.PAGESIZE):
-            room[page] = 1
+        for page in range(0, len(mapping), mmap.PAGESIZE):
+            mapping[page] = 1
         assert private_bytes(os.getpid()) > before + 90_000_000
 
 
 @pytest.mark.timeout(60)
-def test_the_seconds_of_who_asks_count_while_what_was_lost_is_loaded_again(release: Release) -> None:
+def test_time_limit_includes_the_reload(release: Release) -> None:
     engine = EmbeddedEngine(release.store, QueryLimits(workers=1))
     engine.answer("ASK {}", JSON)
     engine._pool._fork_server._process.kill()
@@ -110,7 +112,7 @@ def test_the_seconds_of_who_asks_count_while_what_was_lost_is_loaded_again(relea
     os.kill(fork_server, signal.SIGSTOP)
     threading.Timer(1.2, os.kill, (fork_server, signal.SIGCONT)).start()
     heavy = "SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i }"
-    with pytest.raises(EngineUnavailable, match="loaded"):  # and no advice on a query that had no time
+    with pytest.raises(EngineUnavailable, match="loaded"):  # not a timeout with advice on the query
         engine.answer(heavy, JSON, 4)
     with pytest.raises(QueryTimeout):
         engine.answer(heavy, JSON, 1)
@@ -118,12 +120,12 @@ def test_the_seconds_of_who_asks_count_while_what_was_lost_is_loaded_again(relea
 
 
 @pytest.mark.timeout(60)
-@pytest.mark.parametrize("patient", [True, False])
-def test_what_the_first_load_takes_counts_for_who_serves_others(release: Release, patient: bool) -> None:
-    engine = EmbeddedEngine(release.store, QueryLimits(workers=1, patient=patient))
+@pytest.mark.parametrize("free_startup", [True, False])
+def test_first_load_counts_unless_startup_is_free(release: Release, free_startup: bool) -> None:
+    engine = EmbeddedEngine(release.store, QueryLimits(workers=1, free_startup=free_startup))
     os.kill(engine._pool._fork_server._process.pid, signal.SIGSTOP)
     threading.Timer(3, os.kill, (engine._pool._fork_server._process.pid, signal.SIGCONT)).start()
-    if patient:
+    if free_startup:
         assert engine.answer("ASK {}", JSON, 1).content
     else:
         assert "being loaded" in engine.trouble
@@ -132,13 +134,13 @@ def test_what_the_first_load_takes_counts_for_who_serves_others(release: Release
     engine.close()
 
 
-def test_who_has_ended_unasked_is_told() -> None:
-    told: list[ProcessExit] = []
-    pool = Pool("cybilgraph.runtime.parallel", (), PoolLimits(1), told.append)
+def test_unexpected_process_exits_are_reported() -> None:
+    exits: list[ProcessExit] = []
+    pool = Pool("cybilgraph.runtime.parallel", (), PoolLimits(1), exits.append)
 
-    def tended(what: Callable[[], object]) -> None:
+    def maintain_until(condition: Callable[[], object]) -> None:
         end = time.monotonic() + 30
-        while not what():
+        while not condition():
             pool.maintain()
             assert time.monotonic() < end
             time.sleep(0.05)
@@ -147,16 +149,16 @@ def test_who_has_ended_unasked_is_told() -> None:
         pool.ask({}, pickle.dumps((time.sleep, (60,), {})), seconds=0.5)
     assert pool.ask({}, WORK, seconds=60)
     [worker] = pool.processes
-    assert not told, "what is stopped at its deadline has not ended unasked"
+    assert not exits, "stopping a worker at its deadline is expected"
     os.kill(worker, signal.SIGSEGV)
-    tended(lambda: told)
-    assert (told[0].process, told[0].how) == (worker, "signal SIGSEGV")
-    tended(lambda: pool.processes not in ([], [worker]))
+    maintain_until(lambda: exits)
+    assert (exits[0].process, exits[0].how) == (worker, "signal SIGSEGV")
+    maintain_until(lambda: pool.processes not in ([], [worker]))
     fork_server = pool._fork_server._process.pid
     os.kill(fork_server, signal.SIGKILL)
-    tended(lambda: len(told) > 1)
-    assert (told[1].process, told[1].how) == (fork_server, "signal SIGKILL")
+    maintain_until(lambda: len(exits) > 1)
+    assert (exits[1].process, exits[1].how) == (fork_server, "signal SIGKILL")
     assert pool._fork_server._process.pid != fork_server
     pool.close()
-    assert len(told) == 2
+    assert len(exits) == 2
     assert ProcessExit("It", 1, 3, "nothing").how == "exit code 3"

@@ -1,4 +1,4 @@
-"""Names that are to be forgotten: nobody can find them in a list without its key, and no build without it."""
+"""The list of erased names reveals nothing without its key, and no build starts without the key."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "into"
 
 
-def test_the_list_of_forgotten_names_has_no_hash_that_can_be_guessed(folder: Path) -> None:
+def test_erased_names_are_stored_as_keyed_hashes(folder: Path) -> None:
     Releases(folder).erase(EMAIL)
     entries = (folder / "forgotten").read_text()
     for who in (EMAIL, NAME, "mailto:" + EMAIL):
@@ -42,7 +42,7 @@ def test_the_list_of_forgotten_names_has_no_hash_that_can_be_guessed(folder: Pat
     assert key.encode() not in everything(folder / "0001")
 
 
-def test_neither_the_list_nor_its_key_leaves_the_folder(folder: Path, tmp_path: Path) -> None:
+def test_list_and_key_are_neither_published_nor_served(folder: Path, tmp_path: Path) -> None:
     Releases(folder).erase(EMAIL)
     publish(Releases(folder).current(), str(tmp_path / "elsewhere"))
     assert not list((tmp_path / "elsewhere").rglob("forgotten*"))
@@ -52,7 +52,7 @@ def test_neither_the_list_nor_its_key_leaves_the_folder(folder: Path, tmp_path: 
                 assert send(url, "GET", target).status == 404
 
 
-def test_a_list_of_plain_hashes_is_honoured_and_keyed(folder: Path) -> None:
+def test_list_of_plain_hashes_is_honoured_and_converted(folder: Path) -> None:
     (folder / "forgotten").write_text(f"{plain(EMAIL)}\n{plain('Somebody Else')}\n")
     assert EMAIL in Releases(folder).erased_hashes()
     release, _ = pipeline.build([SEED], folder, dumps=False)
@@ -65,14 +65,14 @@ def test_a_list_of_plain_hashes_is_honoured_and_keyed(folder: Path) -> None:
     assert len(entries.splitlines()) == 2
 
 
-@pytest.mark.parametrize("how", ["is missing", "is another one", "cannot be read"])
-def test_nothing_is_built_without_the_key(folder: Path, how: str) -> None:
+@pytest.mark.parametrize("how", ["is missing", "is a different one", "cannot be read"])
+def test_build_is_refused_without_the_key(folder: Path, how: str) -> None:
     Releases(folder).erase(EMAIL)
     key = folder / "forgotten.key"
     match how:
         case "is missing":
             key.unlink()
-        case "is another one":
+        case "is a different one":
             create_key(key)
         case _:
             key.write_text("no key")
@@ -85,14 +85,14 @@ def test_nothing_is_built_without_the_key(folder: Path, how: str) -> None:
         Releases(folder).erase(NAME)
 
 
-def test_a_list_that_is_damaged_is_not_taken_for_an_empty_one(folder: Path) -> None:
+def test_damaged_list_is_refused(folder: Path) -> None:
     Releases(folder).erase(EMAIL)
     (folder / "forgotten").write_bytes(b"hmac-sha256:0\n")
     with pytest.raises(ReleaseError, match=r"Line 1 of .* is damaged"):
         pipeline.build([SEED], folder, dumps=False)
 
 
-def test_a_key_hashes_the_same_once_it_is_read_again(tmp_path: Path) -> None:
+def test_key_hashes_the_same_after_reading_it_back(tmp_path: Path) -> None:
     key, other = create_key(tmp_path / "key"), create_key(tmp_path / "other")
     assert read_key(tmp_path / "key").hash("x") == key.hash("x") != other.hash("x")
     assert key.name != other.name

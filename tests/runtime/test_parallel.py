@@ -1,4 +1,4 @@
-"""Functions done in other processes: values, faults, and processes that are lost."""
+"""Functions in other processes: results, exceptions and lost processes."""
 
 from __future__ import annotations
 
@@ -18,46 +18,46 @@ from cybilgraph.runtime.parallel import ProcessPool
 
 
 def lost(parent: int) -> int:
-    """The number of the process; of any other than the parent, only when it is too late."""
+    """Return the process id in the parent; in any other process, end it."""
     if os.getpid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)
     return os.getpid()
 
 
 def refuse(name: str) -> None:
-    raise SourceError(f"{name}: damaged", "Mend it.")
+    raise SourceError(f"{name}: damaged", "Repair it.")
 
 
-def test_work_is_done_elsewhere_and_its_faults_come_back() -> None:
-    with ProcessPool() as crew:
-        assert crew.submit(os.getpid).result() != os.getpid()
+def test_pool_returns_results_and_exceptions_of_other_processes() -> None:
+    with ProcessPool() as pool:
+        assert pool.submit(os.getpid).result() != os.getpid()
         with pytest.raises(FileNotFoundError):
-            crew.submit(os.listdir, "/nowhere").result()
-        with pytest.raises(SourceError, match="Mend it"):
-            crew.submit(refuse, "a.txt").result()
+            pool.submit(os.listdir, "/nowhere").result()
+        with pytest.raises(SourceError, match="Repair it"):
+            pool.submit(refuse, "a.txt").result()
 
 
-def test_what_a_lost_process_had_to_do_is_done_all_the_same() -> None:
-    with ProcessPool() as crew:
-        assert crew.submit(lost, os.getpid()).result() == os.getpid()
-        assert crew.submit(os.path.basename, Path("/a/b")).result() == "b"
+def test_function_of_a_lost_process_is_repeated() -> None:
+    with ProcessPool() as pool:
+        assert pool.submit(lost, os.getpid()).result() == os.getpid()
+        assert pool.submit(os.path.basename, Path("/a/b")).result() == "b"
 
 
 def interrupted() -> None:
-    with ProcessPool() as crew:
-        assert crew.submit(os.getpid).result()
-        crew.submit(time.sleep, 60)
-        time.sleep(0.2)  # it is under way
+    with ProcessPool() as pool:
+        assert pool.submit(os.getpid).result()
+        pool.submit(time.sleep, 60)
+        time.sleep(0.2)  # until it runs
         raise KeyboardInterrupt
 
 
 @pytest.mark.timeout(60)
-def test_a_failed_block_waits_for_nothing() -> None:
+def test_failed_block_does_not_wait_for_running_functions() -> None:
     with pytest.raises(KeyboardInterrupt):
         interrupted()
 
 
-def test_an_interrupted_command_ends_as_one() -> None:
+def test_interrupted_command_exits_with_130() -> None:
     @click.command(cls=Command)
     def stopped() -> None:
         raise KeyboardInterrupt

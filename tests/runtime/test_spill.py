@@ -1,4 +1,4 @@
-"""A database for one run, on a disk that may be full."""
+"""Temporary databases, spools and lists on disk."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cybilgraph.errors import StorageError
 from cybilgraph.runtime.spill import SpillList, Spool, TemporaryDatabase
 
 
-def test_text_comes_back_as_it_was_in_the_order_of_its_code_points() -> None:
+def test_database_returns_text_unchanged_in_code_point_order() -> None:
     texts = ["\U0001f600", "\uffee", "é", "e", "Z", "a\0b", ""]
     with TemporaryDatabase("CREATE TABLE texts (text TEXT)") as scratch:
         scratch.fill("INSERT INTO texts VALUES (?)", ((text,) for text in texts))
@@ -21,21 +21,21 @@ def test_text_comes_back_as_it_was_in_the_order_of_its_code_points() -> None:
         assert scratch.value("SELECT text FROM texts WHERE text = ?", "nothing") is None
 
 
-def test_it_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_database_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SQLITE_TMPDIR", os.fspath(tmp_path))
     with TemporaryDatabase("CREATE TABLE texts (text TEXT)") as scratch:
         scratch.fill("INSERT INTO texts VALUES (?)", (("x" * 10_000,) for _ in range(1_000)))
     assert not list(tmp_path.iterdir())
 
 
-def test_a_full_disk_is_told_of() -> None:
+def test_full_disk_is_reported() -> None:
     with TemporaryDatabase("PRAGMA max_page_count = 10; CREATE TABLE texts (text TEXT)") as scratch:
         with pytest.raises(StorageError, match="full") as error:
             scratch.fill("INSERT INTO texts VALUES (?)", (("x" * 10_000,) for _ in range(1_000)))
         assert "TMPDIR" in error.value.hint
 
 
-def test_what_is_spooled_comes_back_in_its_order() -> None:
+def test_spool_returns_values_in_order() -> None:
     values = [("a", 1), {"b": [b"\0"]}, None]
     with Spool() as spool:
         assert list(spool) == []
@@ -45,17 +45,17 @@ def test_what_is_spooled_comes_back_in_its_order() -> None:
         assert list(spool) == values
 
 
-def test_several_read_a_spool_at_once() -> None:
+def test_spool_supports_concurrent_iterators() -> None:
     with Spool() as spool:
         for value in range(100):
             spool.put(value)
-        assert list(zip_longest(spool, spool.some(90, 200))) == [
+        assert list(zip_longest(spool, spool.slice(90, 200))) == [
             (value, value + 90 if value < 10 else None) for value in range(100)
         ]
 
 
 @pytest.mark.parametrize("count", [0, 1, 19_999, 20_000, 20_001, 65_432])
-def test_a_list_that_overflows_is_as_any_other(count: int) -> None:
+def test_spill_list_behaves_like_a_list(count: int) -> None:
     values = [(number * 7919 % 1_000, number) for number in range(count)]
     many = SpillList[tuple[int, int]]()
     many.extend(values)
@@ -68,7 +68,7 @@ def test_a_list_that_overflows_is_as_any_other(count: int) -> None:
     assert list(many) == sorted([*values, *values[:3]], key=lambda value: -value[1])
 
 
-def test_the_memory_of_a_list_does_not_grow_with_it() -> None:
+def test_memory_of_a_spill_list_is_bounded() -> None:
     def peak(count: int) -> int:
         tracemalloc.start()
         many = SpillList[str]()

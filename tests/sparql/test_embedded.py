@@ -1,4 +1,4 @@
-"""The engine over a release: right answers, and nothing that a query does can hurt the next."""
+"""The embedded engine answers correctly, and no query can harm the next."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ TITLE = "SELECT ?title { project:G0020 dcterms:title ?title }"
 
 
 @pytest.mark.parametrize("name", ["json", "xml", "csv", "tsv"])
-def test_results_in_each_format(engine: EmbeddedEngine, name: str) -> None:
+def test_tables_are_written_in_every_format(engine: EmbeddedEngine, name: str) -> None:
     answer = engine.answer(TITLE, (BY_NAME[name],))
     assert answer.format.name == name
     assert b"Support to Belize National Cyber Security Strategy" in answer.content
 
 
 @pytest.mark.parametrize("name", ["turtle", "ntriples", "nquads", "trig", "jsonld", "rdfxml"])
-def test_graphs_in_each_format(engine: EmbeddedEngine, name: str) -> None:
+def test_graphs_are_written_in_every_format(engine: EmbeddedEngine, name: str) -> None:
     answer = engine.answer(
         "CONSTRUCT { project:G0020 dcterms:title ?t } { project:G0020 dcterms:title ?t }", (BY_NAME[name],)
     )
@@ -52,7 +52,7 @@ def test_graphs_in_each_format(engine: EmbeddedEngine, name: str) -> None:
     assert b"Support to Belize" in answer.content
 
 
-def test_the_first_format_that_fits_is_taken(engine: EmbeddedEngine) -> None:
+def test_first_suitable_format_is_used(engine: EmbeddedEngine) -> None:
     both = (BY_NAME["turtle"], BY_NAME["csv"])
     assert engine.answer("ASK { ?s ?p ?o }", both).content == b"true"
     assert engine.answer("DESCRIBE project:G0020", both).format.name == "turtle"
@@ -60,14 +60,14 @@ def test_the_first_format_that_fits_is_taken(engine: EmbeddedEngine) -> None:
         engine.answer("DESCRIBE project:G0020", RESULT_FORMATS)
 
 
-def test_history_is_in_named_graphs_and_the_present_is_simple(engine: EmbeddedEngine) -> None:
+def test_earlier_captures_are_in_named_graphs_only(engine: EmbeddedEngine) -> None:
     csv = (BY_NAME["csv"],)
     assert engine.answer("ASK { project:G0020 dcterms:title ?a, ?b FILTER(?a != ?b) }", csv).content == b"false"
     graphs = engine.answer("SELECT DISTINCT ?g { GRAPH ?g { ?p a cyb:Project } }", csv).content.decode().split()
     assert graphs == ["g", "https://w3id.org/cybilgraph/graph/G0020/1"]
 
 
-def test_a_syntax_error_has_its_place_and_a_hint(engine: EmbeddedEngine) -> None:
+def test_syntax_error_has_a_position_and_a_hint(engine: EmbeddedEngine) -> None:
     with pytest.raises(QuerySyntaxError) as error:
         engine.answer("SELECT ?s\nWHERE { ?s ex:p ?o }", RESULT_FORMATS)
     assert error.value.line == 2
@@ -75,7 +75,7 @@ def test_a_syntax_error_has_its_place_and_a_hint(engine: EmbeddedEngine) -> None
 
 
 @pytest.mark.timeout(60)
-def test_a_slow_query_is_stopped_and_the_next_answered(release: Release) -> None:
+def test_slow_query_is_stopped_and_the_next_is_answered(release: Release) -> None:
     engine = EmbeddedEngine(release.store, QueryLimits(timeout=1, workers=1))
     with pytest.raises(QueryTimeout, match="1 seconds"):
         engine.answer(SLOW, RESULT_FORMATS)
@@ -86,8 +86,8 @@ def test_a_slow_query_is_stopped_and_the_next_answered(release: Release) -> None
     engine.close()
 
 
-def test_when_all_are_busy_the_caller_is_told(release: Release) -> None:
-    engine = EmbeddedEngine(release.store, QueryLimits(timeout=2, workers=1, long=0))
+def test_query_is_rejected_while_all_workers_are_busy(release: Release) -> None:
+    engine = EmbeddedEngine(release.store, QueryLimits(timeout=2, workers=1, long_workers=0))
     with ThreadPoolExecutor(2) as pool:
         slow = pool.submit(engine.answer, SLOW, RESULT_FORMATS)
         time.sleep(0.3)
@@ -98,8 +98,8 @@ def test_when_all_are_busy_the_caller_is_told(release: Release) -> None:
 
 
 @pytest.mark.timeout(60)
-def test_what_is_quick_never_waits_for_what_is_long(release: Release) -> None:
-    engine = EmbeddedEngine(release.store, QueryLimits(timeout=4, workers=1, long=1))
+def test_short_queries_do_not_wait_for_long_ones(release: Release) -> None:
+    engine = EmbeddedEngine(release.store, QueryLimits(timeout=4, workers=1, long_workers=1))
     engine.answer("ASK {}", RESULT_FORMATS)
     with ThreadPoolExecutor(3) as pool:
         slow = [pool.submit(engine.answer, SLOW, RESULT_FORMATS) for _ in range(3)]
@@ -115,8 +115,8 @@ def test_what_is_quick_never_waits_for_what_is_long(release: Release) -> None:
     engine.close()
 
 
-def test_a_long_query_is_answered_in_full(release: Release) -> None:
-    engine = EmbeddedEngine(release.store, QueryLimits(workers=1, long=1))
+def test_long_query_is_answered_completely(release: Release) -> None:
+    engine = EmbeddedEngine(release.store, QueryLimits(workers=1, long_workers=1))
     query = "SELECT (COUNT(*) AS ?n) { ?a dcterms:title ?c . ?d ?e ?f . ?g a cyb:Project }"
     engine.answer("ASK {}", RESULT_FORMATS)
     with ThreadPoolExecutor(3) as pool:
@@ -127,8 +127,8 @@ def test_a_long_query_is_answered_in_full(release: Release) -> None:
 
 
 @pytest.mark.timeout(60)
-def test_a_caller_who_leaves_frees_the_worker(release: Release) -> None:
-    engine = EmbeddedEngine(release.store, QueryLimits(workers=1, long=1))
+def test_cancelled_query_frees_its_worker(release: Release) -> None:
+    engine = EmbeddedEngine(release.store, QueryLimits(workers=1, long_workers=1))
     engine.answer("ASK {}", RESULT_FORMATS)
     with ThreadPoolExecutor(2) as pool:
         callers = [Caller("one"), Caller("one")]
@@ -142,11 +142,11 @@ def test_a_caller_who_leaves_frees_the_worker(release: Release) -> None:
 
 
 @pytest.mark.timeout(60)
-def test_the_store_is_in_memory_where_it_fits(release: Release) -> None:
+def test_store_is_in_memory_if_it_fits(release: Release) -> None:
     graph = release.folder / GRAPH
     on_disk = EmbeddedEngine(release.store, QueryLimits(workers=1, store=1_000), graph=graph)
-    in_memory = EmbeddedEngine(release.store, QueryLimits(workers=1, long=0, store=1_000_000_000), graph=graph)
-    assert on_disk.storage == "on disk: 1,000 bytes of memory are allowed for it"
+    in_memory = EmbeddedEngine(release.store, QueryLimits(workers=1, long_workers=0, store=1_000_000_000), graph=graph)
+    assert on_disk.storage == "on disk: it does not fit in 1,000 bytes of memory"
     assert in_memory.storage.startswith("in memory: ")
     query = "SELECT ?s ?p ?o { ?s ?p ?o } ORDER BY ?s ?p ?o LIMIT 5000"
     assert on_disk.answer(query, RESULT_FORMATS).content == in_memory.answer(query, RESULT_FORMATS).content
@@ -158,7 +158,7 @@ def test_the_store_is_in_memory_where_it_fits(release: Release) -> None:
         engine.close()
 
 
-def test_a_large_answer_is_whole_and_not_in_memory(release: Release) -> None:
+def test_large_answer_is_complete_and_on_disk(release: Release) -> None:
     engine = EmbeddedEngine(release.store, QueryLimits(workers=1))
     answer = engine.answer("SELECT ?s ?o { ?s ?p ?o . ?a a cyb:Country } LIMIT 300000", (BY_NAME["csv"],))
     assert answer.body.size > 10_000_000
@@ -168,9 +168,9 @@ def test_a_large_answer_is_whole_and_not_in_memory(release: Release) -> None:
 
 @pytest.mark.parametrize("name", ["json", "xml", "csv", "tsv"])
 def test_rows_are_counted(engine: EmbeddedEngine, name: str) -> None:
-    """Also where a value looks like a row."""
+    """Values may look like row markers."""
     query = """SELECT ?a ?b { VALUES (?a ?b) { ('x},{"y":[{"' "<result>\\r\\n") (1 2) (UNDEF '') } }"""
-    expected = 4 if name == "csv" else 3  # a line end inside a value is not told apart in CSV
+    expected = 4 if name == "csv" else 3  # CSV does not distinguish a line end inside a value
     assert engine.answer(query, (BY_NAME[name],)).rows == expected
     assert engine.answer("SELECT ?a { ?a a cyb:Nothing }", (BY_NAME[name],)).rows == 0
     assert engine.answer("ASK {}", (BY_NAME[name],)).rows is None
@@ -187,11 +187,11 @@ def test_rows_are_counted(engine: EmbeddedEngine, name: str) -> None:
         ("SELECT * {}", ""),
     ],
 )
-def test_columns_come_in_the_order_of_the_query(engine: EmbeddedEngine, query: str, columns: str) -> None:
+def test_columns_keep_the_order_of_the_query(engine: EmbeddedEngine, query: str, columns: str) -> None:
     assert engine.answer(query, (BY_NAME["csv"],)).content.decode().split("\r\n")[0] == columns
 
 
-def test_the_request_may_choose_the_graphs(engine: EmbeddedEngine) -> None:
+def test_request_can_choose_the_graphs(engine: EmbeddedEngine) -> None:
     csv = (BY_NAME["csv"],)
     history = "https://w3id.org/cybilgraph/graph/G0020/1"
     all_titles = "SELECT (COUNT(?t) AS ?n) { ?p dcterms:title ?t }"
@@ -201,7 +201,7 @@ def test_the_request_may_choose_the_graphs(engine: EmbeddedEngine) -> None:
     named = "SELECT DISTINCT ?g { GRAPH ?g { ?s ?p ?o } }"
     assert engine.answer(named, csv, graphs=Dataset(named=(history,))).content.decode().split() == ["g", history]
     assert engine.answer(named, csv, graphs=Dataset(default=(history,))).content.decode().split() == ["g"]
-    # The request has the last word over FROM.
+    # The request overrides FROM.
     from_nothing = "SELECT (COUNT(?t) AS ?n) FROM <x:none> { ?p dcterms:title ?t }"
     assert engine.answer(from_nothing, csv, graphs=Dataset(default=(history,))).content == of_graph
 
@@ -218,30 +218,30 @@ def test_the_request_may_choose_the_graphs(engine: EmbeddedEngine) -> None:
     ],
     ids=["braces", "sum", "path", "concat"],
 )
-def test_a_bomb_ends_as_an_error_and_the_next_query_is_answered(engine: EmbeddedEngine, bomb: str) -> None:
+def test_oversized_query_fails_and_the_next_is_answered(engine: EmbeddedEngine, bomb: str) -> None:
     restarts = engine.restarts
-    with pytest.raises(QueryError, match="used up the memory or the depth"):
+    with pytest.raises(QueryError, match="exceeded the memory limit or the nesting limit"):
         engine.answer(bomb, RESULT_FORMATS, timeout=30)
     assert engine.restarts == restarts + 1, "it is not run again"
     assert b"true" in engine.answer("ASK { ?s ?p ?o }", RESULT_FORMATS).content
 
 
 @pytest.mark.timeout(60)
-def test_the_deadline_holds_while_an_answer_flows(release: Release) -> None:
+def test_deadline_applies_while_an_answer_is_streamed(release: Release) -> None:
     engine = EmbeddedEngine(release.store, QueryLimits(timeout=3, workers=1))
     with contextlib.suppress(QueryTimeout):
         engine.answer("SELECT * { ?a ?b ?c . ?d ?e ?f } LIMIT 300000", RESULT_FORMATS)
     engine.close()
 
 
-def test_a_store_that_cannot_be_opened_is_told(tmp_path: Path) -> None:
+def test_unreadable_store_is_reported(tmp_path: Path) -> None:
     engine = EmbeddedEngine(tmp_path / "nothing", QueryLimits(workers=1))
     with pytest.raises(EngineUnavailable, match="cannot be opened"):
         engine.answer("ASK {}", RESULT_FORMATS)
     engine.close()
 
 
-def test_an_answer_over_the_limit_is_an_error_not_half_an_answer(release: Release) -> None:
+def test_answer_over_the_limit_is_an_error(release: Release) -> None:
     engine = EmbeddedEngine(release.store, QueryLimits(answer=10_000, workers=1))
     with pytest.raises(AnswerTooLarge, match="10,000 bytes"):
         engine.answer("SELECT * { ?s ?p ?o }", RESULT_FORMATS)
@@ -249,7 +249,7 @@ def test_an_answer_over_the_limit_is_an_error_not_half_an_answer(release: Releas
     engine.close()
 
 
-def test_a_worker_killed_from_outside_is_replaced(release: Release) -> None:
+def test_killed_worker_is_replaced(release: Release) -> None:
     engine = EmbeddedEngine(release.store, QueryLimits(workers=1))
     engine.answer("ASK {}", RESULT_FORMATS)
     [worker] = engine.processes
@@ -261,7 +261,7 @@ def test_a_worker_killed_from_outside_is_replaced(release: Release) -> None:
 
 @pytest.fixture(scope="module")
 def scattered(release: Release, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedEngine]:
-    """Over a store with more tables than it opens at once, as a large one has."""
+    """An engine over a store with more table files than it opens at start, as in a large one."""
     folder = tmp_path_factory.mktemp("scattered") / "store"
     shutil.copytree(release.store, folder)
     store = ox.Store(str(folder))
@@ -278,7 +278,7 @@ def scattered(release: Release, tmp_path_factory: pytest.TempPathFactory) -> Ite
     engine.close()
 
 
-def test_a_store_of_many_tables_is_read_to_its_end(engine: EmbeddedEngine, scattered: EmbeddedEngine) -> None:
+def test_store_with_many_table_files_is_read_completely(engine: EmbeddedEngine, scattered: EmbeddedEngine) -> None:
     for pattern in ("?s ?p ?o", "GRAPH ?g { ?s ?p ?o }"):
         query = f"SELECT (COUNT(?text) AS ?n) {{ {pattern} BIND(STR(?o) AS ?text) }}"
         relaxations, more = (
@@ -287,8 +287,8 @@ def test_a_store_of_many_tables_is_read_to_its_end(engine: EmbeddedEngine, scatt
         assert more > relaxations
 
 
-def test_a_query_whose_worker_is_killed_each_time_is_not_to_blame(release: Release) -> None:
-    engine = EmbeddedEngine(release.store, QueryLimits(workers=1, long=1))
+def test_repeated_kills_are_reported_as_unavailable(release: Release) -> None:
+    engine = EmbeddedEngine(release.store, QueryLimits(workers=1, long_workers=1))
     engine.answer("ASK {}", RESULT_FORMATS)
     with ThreadPoolExecutor(1) as pool:
         query = pool.submit(engine.answer, SLOW, RESULT_FORMATS)
@@ -296,7 +296,7 @@ def test_a_query_whose_worker_is_killed_each_time_is_not_to_blame(release: Relea
             for worker in engine.processes:
                 os.kill(worker, signal.SIGKILL)
             time.sleep(0.02)
-    with pytest.raises(EngineUnavailable, match="ended by something else"):
+    with pytest.raises(EngineUnavailable, match="killed repeatedly"):
         query.result()
     engine.close()
 
@@ -309,8 +309,8 @@ def test_a_query_whose_worker_is_killed_each_time_is_not_to_blame(release: Relea
     ],
 )
 @pytest.mark.parametrize("which", ["engine", "scattered"])
-def test_nothing_is_fetched_even_past_the_guard(which: str, query: str, request: pytest.FixtureRequest) -> None:
-    """The worker itself can open no connection: the guard is not the only lock."""
+def test_nothing_is_fetched_even_without_the_guard(which: str, query: str, request: pytest.FixtureRequest) -> None:
+    """The worker itself cannot open connections, even if the guard is bypassed."""
     engine: EmbeddedEngine = request.getfixturevalue(which)
     reached = threading.Event()
     with socket.socket() as listener:
@@ -331,7 +331,7 @@ def test_nothing_is_fetched_even_past_the_guard(which: str, query: str, request:
     assert not reached.is_set()
 
 
-def test_many_threads_get_their_own_answers(engine: EmbeddedEngine) -> None:
+def test_threads_get_their_own_answers(engine: EmbeddedEngine) -> None:
     def ask(number: int) -> bytes:
         return engine.answer(f"SELECT ({number} AS ?n) {{}}", (BY_NAME["csv"],)).content
 
@@ -339,7 +339,7 @@ def test_many_threads_get_their_own_answers(engine: EmbeddedEngine) -> None:
         assert list(pool.map(ask, range(300))) == [f"n\r\n{number}\r\n".encode() for number in range(300)]
 
 
-def test_every_format_is_known_to_the_engine(engine: EmbeddedEngine) -> None:
+def test_engine_supports_every_format(engine: EmbeddedEngine) -> None:
     for fmt in FORMATS:
         query = "CONSTRUCT WHERE { project:G0020 dcterms:title ?t }" if fmt.carries_graph else TITLE
         assert engine.answer(query, (fmt,)).format is fmt

@@ -1,4 +1,4 @@
-"""Look-ups are answered beside the workers: as these would answer, and nothing else is."""
+"""The fast path answers lookups like a worker, and no other queries."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ TAKEN = [
     "DESCRIBE project:G0020",
     f"DESCRIBE {G0020} # all of it",
 ]
-#: Each is nearly a look-up, and is a worker's: it may take long, is odd, or means what is not said here.
+#: Nearly lookups, but for a worker: they may be slow, are unusual or have another meaning.
 LEFT = [
     "SELECT ?s ?p ?o { ?s ?p ?o }",
     "SELECT ?s { ?s dcterms:title ?o }",
@@ -92,7 +92,7 @@ LEFT = [
     "{" * 1_900,
     "#" * 1_900,
 ]
-#: What queries are made of, beside what look-ups are made of.
+#: Parts of other queries, in addition to the parts of lookups.
 PIECES = [
     *("SELECT", "ASK", "DESCRIBE", "WHERE", "PREFIX", "*", "?p", "?o", "$p", "?x", "{", "}", ".", ";", ",", "a", " ", "\n"),
     *("#", "# x\n", "\r", "\t", "dcterms:title", "project:G0020", G0020, "x:", "<http://x/>", "<", ">", "(", ")", "'", '"'),
@@ -102,7 +102,7 @@ PIECES = [
 
 @pytest.fixture(scope="module")
 def beside(release: Release) -> Iterator[EmbeddedEngine]:
-    """An engine that has its store in memory."""
+    """An engine with its store in memory."""
     engine = EmbeddedEngine(release.store, QueryLimits(store=10**9), graph=release.folder / GRAPH)
     assert engine._fast_path
     engine._fast_path.loading.join()
@@ -111,7 +111,7 @@ def beside(release: Release) -> Iterator[EmbeddedEngine]:
 
 
 @pytest.mark.parametrize("fmt", FORMATS, ids=lambda fmt: fmt.name)
-def test_a_look_up_is_answered_as_a_worker_would(beside: EmbeddedEngine, fmt: Format) -> None:
+def test_lookup_is_answered_like_a_worker(beside: EmbeddedEngine, fmt: Format) -> None:
     for query in TAKEN:
         at_once = beside.answer_fast(query, (fmt,))
         assert (at_once is not None) == (fmt.carries_graph == query.startswith("DESCRIBE")), query
@@ -123,14 +123,14 @@ def test_a_look_up_is_answered_as_a_worker_would(beside: EmbeddedEngine, fmt: Fo
 
 
 @pytest.mark.parametrize("query", LEFT)
-def test_what_is_nearly_a_look_up_is_a_workers(query: str) -> None:
+def test_near_lookups_go_to_a_worker(query: str) -> None:
     assert not parse_lookup(query)
 
 
 @given(st.data())
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_whatever_is_taken_for_a_look_up_is_one(beside: EmbeddedEngine, data: st.DataObject) -> None:
-    """Look-ups with a few pieces put in, taken out or put for others."""
+def test_every_accepted_lookup_is_one(beside: EmbeddedEngine, data: st.DataObject) -> None:
+    """Mutates lookups by inserting, deleting and replacing parts."""
     pieces = [match[0] for match in queries._TOKEN.finditer(data.draw(st.sampled_from(TAKEN)))]
     for _ in range(data.draw(st.integers(0, 3))):
         begin = data.draw(st.integers(0, len(pieces)))
@@ -151,19 +151,19 @@ def test_whatever_is_taken_for_a_look_up_is_one(beside: EmbeddedEngine, data: st
 @pytest.mark.parametrize(
     "query",
     [
-        "SELECT ?p ?o { project:none ?p ?o }",  # advice may be due
+        "SELECT ?p ?o { project:none ?p ?o }",  # may need a hint
         "ASK { project:none ?p ?o }",
         "DESCRIBE project:none",
-        "SELECT ?p ?o { unknown:none ?p ?o }",  # whose mistake is to be told
+        "SELECT ?p ?o { unknown:none ?p ?o }",  # whose mistake must be reported
         "SELECT ?p ?o { <http://[> ?p ?o }",
     ],
 )
-def test_where_something_is_to_be_said_a_worker_says_it(beside: EmbeddedEngine, query: str) -> None:
+def test_empty_and_wrong_answers_go_to_a_worker(beside: EmbeddedEngine, query: str) -> None:
     assert parse_lookup(query)
     assert beside.answer_fast(query, FORMATS) is None
 
 
-def test_a_large_answer_is_a_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_answers_go_to_a_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     graph = tmp_path / "graph.nq"
     graph.write_text("".join(f"<http://x/much> <http://x/p> <http://x/{n:050}> .\n" for n in range(1_000)))
     with graph.open("a") as file:
@@ -173,7 +173,7 @@ def test_a_large_answer_is_a_workers(tmp_path: Path, monkeypatch: pytest.MonkeyP
     much, little = (f"SELECT ?o {{ <http://x/{name}> ?p ?o }}" for name in ("much", "little"))
     assert look_ups.answer(much, FORMATS) is None
     assert look_ups.answer(little, FORMATS)
-    monkeypatch.setattr("cybilgraph.sparql.fast_path._SLOW_SECONDS", 0)  # what was not answered took long
+    monkeypatch.setattr("cybilgraph.sparql.fast_path._SLOW_SECONDS", 0)  # treat every unanswered lookup as slow
     assert look_ups.answer(much, FORMATS) is None
     monkeypatch.setattr("cybilgraph.sparql.fast_path._MAX_ANSWER_BYTES", 10**9)
     assert look_ups.answer(much, FORMATS) is None
@@ -182,14 +182,14 @@ def test_a_large_answer_is_a_workers(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert look_ups.answer(little, FORMATS) is None
 
 
-def test_other_graphs_and_a_store_on_disk_are_the_workers(beside: EmbeddedEngine, engine: EmbeddedEngine) -> None:
+def test_other_graphs_and_stores_on_disk_go_to_a_worker(beside: EmbeddedEngine, engine: EmbeddedEngine) -> None:
     assert beside.answer_fast(PLAIN, FORMATS)
     assert beside.answer_fast(PLAIN, FORMATS, graphs=Dataset(default=("http://x/g",))) is None
-    assert engine.place == "on disk"
+    assert engine.location == "on disk"
     assert engine.answer_fast(PLAIN, FORMATS) is None
 
 
-def test_a_graph_that_cannot_be_read_is_a_workers_to_tell(tmp_path: Path) -> None:
+def test_unreadable_graph_is_left_to_the_workers(tmp_path: Path) -> None:
     look_ups = FastPath(tmp_path / "none.nq")
     look_ups.loading.join()
     assert look_ups.answer(PLAIN, FORMATS) is None

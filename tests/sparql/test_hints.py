@@ -1,4 +1,4 @@
-"""Advice: each cause is told by its own words, and a query without fault gets none."""
+"""Hints: each cause has its own message, and a query without fault gets none."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def facts(release: Release) -> Facts:
     return Facts(ox.Store.read_only(str(release.store)))
 
 
-#: What stands between the braces of SELECT * { … }, and words of the one piece of advice; none where there is none.
+#: The pattern of a SELECT *, and words of its only hint; empty if there is none.
 EMPTY = [
     ("?p cyb:implementor ?a", "has cyb:implementor. Did you mean cyb:implementer?"),
     ("?p dcterms:titel ?t", "Did you mean dcterms:title?"),
@@ -55,22 +55,25 @@ EMPTY = [
     ("project:g0020 dcterms:title ?t", "project:G0020"),
     ("project:G9999 dcterms:title ?t", "There is no project:G9999 in this release."),
     ("<http://w3id.org/cybilgraph/id/country/BZ> skos:prefLabel ?n", "country:BZ"),
-    ("?p a cyb:Project ; cyb:country country:FR", "No statement in this release fits { ?p cyb:country country:FR }."),
+    (
+        "?p a cyb:Project ; cyb:country country:FR",
+        "No statement in this release matches { ?p cyb:country country:FR }.",
+    ),
     ('?c skos:prefLabel "Belize"', 'Did you mean "Belize"@en?'),
     ('?c skos:prefLabel "Belize"@en-GB', 'Did you mean "Belize"@en?'),
     ('?c skos:prefLabel ?n FILTER(?n = "Belize")', 'Did you mean "Belize"@en?'),
     ('?c skos:prefLabel ?n FILTER("Belize" = ?n)', 'Did you mean "Belize"@en?'),
     ('?c skos:prefLabel ?n FILTER(STR(?n) = "Belize")', ""),
     ('?c skos:prefLabel ?n FILTER(?n < "Belize")', "STR(?n)"),
-    ('?c skos:prefLabel ?n FILTER(LANG(?n) = "en-GB")', 'There are: "en", "es", "fr".'),
+    ('?c skos:prefLabel ?n FILTER(LANG(?n) = "en-GB")', 'Available: "en", "es", "fr".'),
     ('?c skos:prefLabel ?n FILTER(LANG(?n) = "fr")', ""),
-    ('?c skos:prefLabel ?n FILTER(LANGMATCHES(LANG(?n), "de"))', 'There are: "en", "es", "fr".'),
+    ('?c skos:prefLabel ?n FILTER(LANGMATCHES(LANG(?n), "de"))', 'Available: "en", "es", "fr".'),
     ('?c skos:prefLabel ?n FILTER(langMatches(lang(?n), "EN"))', ""),
     ('?c skos:prefLabel ?n FILTER(LANGMATCHES(LANG(?n), "*"))', ""),
     ('VALUES ?n { "Belize" } ?c skos:prefLabel ?n', 'Did you mean "Belize"@en?'),
     ('?c skos:prefLabel "Guin\\u00e9e"@fr', ""),
     ('?c skos:notation "bz"', 'Did you mean "BZ"?'),
-    ('?p cyb:country "Belize"', "leads to things, not to texts. Did you mean country:BZ?"),
+    ('?p cyb:country "Belize"', "are IRIs, not strings. Did you mean country:BZ?"),
     ('?p cyb:status ?s FILTER(?s = "Finished")', "Did you mean status:finished?"),
     ('?p cyb:start "2018-04"', '"2018-04"^^xsd:gYearMonth'),
     ('?p cyb:start "2018-04-01"^^xsd:date', "xsd:gYearMonth"),
@@ -78,10 +81,10 @@ EMPTY = [
     ('?p cyb:start ?d FILTER(?d >= "2018")', 'STR(?d) with "2018"'),
     ("?p cyb:start ?d FILTER(?d >= 2018)", "YEAR(?d) with 2018"),
     ("?p cyb:start ?d FILTER(YEAR(?d) >= 2018)", ""),
-    ("GRAPH ?g { ?p cyb:country country:BZ }", "The present is in the default graph."),
+    ("GRAPH ?g { ?p cyb:country country:BZ }", "The current data is in the default graph."),
 ]
 SLOW = [
-    ("?p a cyb:Project OPTIONAL { ?p cyb:start ?s } ?p cyb:country country:BZ", "behind an OPTIONAL"),
+    ("?p a cyb:Project OPTIONAL { ?p cyb:start ?s } ?p cyb:country country:BZ", "comes after an OPTIONAL"),
     ("?p a cyb:Project ; cyb:country country:BZ OPTIONAL { ?p cyb:start ?s }", ""),
     ("?p a cyb:Project . ?c a cyb:Country", "{ ?p a cyb:Project } and { ?c a cyb:Country } share no variable"),
     ("?p cyb:country ?c . ?c skos:prefLabel ?n . ?q cyb:status ?s FILTER(?p != ?q)", "share no variable"),
@@ -90,7 +93,7 @@ SLOW = [
     ('VALUES ?w { "a" "b" } ?p dcterms:title ?t ; a cyb:Project FILTER(CONTAINS(?t, ?w))', ""),
     ("{ ?p a cyb:Project } UNION { ?c a cyb:Country }", ""),
     ("?p a cyb:Project FILTER NOT EXISTS { ?q cyb:follows ?p . ?x cyb:end ?e }", ""),
-    ('?s ?p ?o FILTER(CONTAINS(LCASE(STR(?o)), "cyber"))', "reads every value of everything"),
+    ('?s ?p ?o FILTER(CONTAINS(LCASE(STR(?o)), "cyber"))', "reads every value in the data"),
     ('?s dcterms:title ?o FILTER REGEX(?o, "cyber")', "reads every dcterms:title"),
     ('?s dcterms:title ?o ; cyb:country country:BZ FILTER REGEX(?o, "cyber")', ""),
     ('?s cyb:country country:BZ OPTIONAL { ?s dcterms:title ?o FILTER REGEX(?o, "cyber") }', ""),
@@ -104,30 +107,30 @@ SLOW = [
 
 
 @pytest.mark.parametrize(("pattern", "words"), EMPTY, ids=[pattern for pattern, _ in EMPTY])
-def test_why_it_is_empty(facts: Facts, pattern: str, words: str) -> None:
-    told = find_hints(f"SELECT * {{\n {pattern} }}", ("empty",), facts)
-    assert [words in advice.text for advice in told] == [True] * bool(words), told
-    assert all(advice.kind == "empty" and advice.line in (1, 2) for advice in told)
+def test_hint_for_an_empty_answer(facts: Facts, pattern: str, words: str) -> None:
+    hints = find_hints(f"SELECT * {{\n {pattern} }}", ("empty",), facts)
+    assert [words in hint.text for hint in hints] == [True] * bool(words), hints
+    assert all(hint.kind == "empty" and hint.line in (1, 2) for hint in hints)
 
 
 @pytest.mark.parametrize(("pattern", "words"), SLOW, ids=[pattern for pattern, _ in SLOW])
-def test_why_it_is_slow(pattern: str, words: str) -> None:
-    told = find_hints(f"SELECT * {{\n {pattern} }}", ("slow",))
-    assert [words in advice.text for advice in told] == [True] * bool(words), told
-    assert all(advice.kind == "slow" and advice.line == 2 for advice in told)
+def test_hint_for_a_slow_query(pattern: str, words: str) -> None:
+    hints = find_hints(f"SELECT * {{\n {pattern} }}", ("slow",))
+    assert [words in hint.text for hint in hints] == [True] * bool(words), hints
+    assert all(hint.kind == "slow" and hint.line == 2 for hint in hints)
 
 
-def test_prefixes_of_another_meaning(facts: Facts) -> None:
+def test_redeclared_and_misspelled_prefixes_are_reported(facts: Facts) -> None:
     query = "SELECT * { ?a schema:url ?b ; dcterms:title ?c }"
-    [told] = find_hints(f"PREFIX schema: <http://schema.org/>\n{query}", facts=facts, why=("empty",))
-    assert "The namespace of schema: is <https://schema.org/>" in told.text
-    assert told.line == 2
-    told = find_hints(f"PREFIX dcterms: <http://purl.org/dc/elements/1.1/> {query}", ("empty",), facts)[0]
-    assert "Here it is <http://purl.org/dc/terms/>" in told.text
+    [hints] = find_hints(f"PREFIX schema: <http://schema.org/>\n{query}", facts=facts, why=("empty",))
+    assert "The namespace of schema: is <https://schema.org/>" in hints.text
+    assert hints.line == 2
+    hints = find_hints(f"PREFIX dcterms: <http://purl.org/dc/elements/1.1/> {query}", ("empty",), facts)[0]
+    assert "but this data uses <http://purl.org/dc/terms/>" in hints.text
     assert not find_hints(f"PREFIX c: <{PREFIXES['cyb']}> SELECT * {{ ?p c:country ?x }}", facts=facts)
 
 
-def test_graphs_that_are_not_there(facts: Facts) -> None:
+def test_missing_graphs_are_reported(facts: Facts) -> None:
     there, other = facts.graphs()[0], "https://example.org/graph"
     pattern = "{ ?p cyb:country country:BZ }"
     nearly, missing = f"There is no graph <{there}0> in this release. Did you mean <", f"There is no graph <{other}> in"
@@ -140,32 +143,32 @@ def test_graphs_that_are_not_there(facts: Facts) -> None:
         (f"SELECT * FROM <{other}> {pattern}", (there,), ""),
         (f"SELECT * FROM <{there}> {pattern}", (), ""),
     ):
-        told = [advice.text for advice in find_hints(query, ("empty",), facts, chosen)]
-        found = [text for text in told if text.startswith("There is no graph")]
-        assert [words in text for text in found] == [True] * bool(words), (query, told)
+        hints = [hint.text for hint in find_hints(query, ("empty",), facts, chosen)]
+        found = [text for text in hints if text.startswith("There is no graph")]
+        assert [words in text for text in found] == [True] * bool(words), (query, hints)
     assert not any(
         "There is no graph" in text for _, text, _ in find_hints(f"SELECT * FROM <{other}> {pattern}", ("empty",))
     )
 
 
-def test_sorting_of_everything() -> None:
-    [told] = find_hints("SELECT * { ?s ?p ?o } ORDER BY ?s")
-    assert "sorts the whole graph" in told.text
+def test_sorting_the_whole_graph_is_reported() -> None:
+    [hints] = find_hints("SELECT * { ?s ?p ?o } ORDER BY ?s")
+    assert "sorts the whole graph" in hints.text
     assert not find_hints("SELECT * { ?s ?p ?o } ORDER BY ?s LIMIT 10")
 
 
 @pytest.mark.parametrize("path", sorted(QUERIES.glob("*.rq")), ids=lambda path: path.stem)
-def test_published_queries_get_no_advice(facts: Facts, path: Path) -> None:
+def test_published_queries_get_no_hints(facts: Facts, path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert find_hints(text, facts=facts) == find_hints(text) == ()
 
 
-def test_without_facts_only_what_no_release_has_is_told() -> None:
+def test_without_facts_only_general_hints_are_given() -> None:
     assert not find_hints('SELECT * { ?p cyb:accountable actor:anybody-else ; dcterms:title "x" . project:X a ?y }')
     assert "cyb:implementer" in find_hints("SELECT * { ?p cyb:implementor ?a }")[0].text
 
 
-def test_what_cannot_be_read_gets_none() -> None:
+def test_unparsable_query_gets_no_hints() -> None:
     for query in ("", "SELECT", "SELECT * {", "SELECT * { ?a ?b }", "x" * 1000, "SELECT * " + "{" * 5000):
         with pytest.raises(Unreadable):
             parse_outline(query)
@@ -173,7 +176,7 @@ def test_what_cannot_be_read_gets_none() -> None:
 
 
 @pytest.mark.timeout(60)
-def test_much_is_looked_at_in_little_time(facts: Facts) -> None:
+def test_large_query_is_examined_quickly(facts: Facts) -> None:
     many = " ".join(f'?p dcterms:title "Nothing {n}" . ?q{n} cyb:implementer{n} ?r{n} .' for n in range(2000))
     assert len(find_hints(f"SELECT * {{ {many} }}", facts=facts)) == 5
 
@@ -257,7 +260,7 @@ PIECES = [
 
 @settings(max_examples=500)
 @given(st.lists(st.sampled_from(PIECES), max_size=40), st.sampled_from(["", "SELECT * { ", "ASK { ?a ?b ?c . "]))
-def test_any_text_is_read_or_is_not(facts: Facts, pieces: list[str], before: str) -> None:
+def test_parser_accepts_any_text_without_crashing(facts: Facts, pieces: list[str], before: str) -> None:
     query = before + " ".join(pieces)
     try:
         parse_outline(query)
@@ -274,13 +277,13 @@ def test_any_text_is_read_or_is_not(facts: Facts, pieces: list[str], before: str
 
 # syntax
 
-#: A text that is no query, the place of the mistake as the character that follows the mark ▸, and words of the hint.
+#: A text with a syntax error, marked by ▸ before its position, and words of the hint.
 MISTAKES = [
-    ("SELECT ?a { ?a ▸foo:b ?c }", "No PREFIX declares foo:"),
-    ("SELECT ?a { ?a ▸cib:country ?c }", "No PREFIX declares cib:. Did you mean cyb:?"),
-    ("SELECT ?a { ?a ▸dct:title ?c ; ex:a ?d }", "No PREFIX declares dct:, ex:. Did you mean dcterms:?"),
+    ("SELECT ?a { ?a ▸foo:b ?c }", "Undeclared prefix foo:"),
+    ("SELECT ?a { ?a ▸cib:country ?c }", "Undeclared prefix cib:. Did you mean cyb:?"),
+    ("SELECT ?a { ?a ▸dct:title ?c ; ex:a ?d }", "Undeclared prefixes dct:, ex:. Did you mean dcterms:?"),
     ("SELECT ?a ▸{ ?a ?b ?c", "} is missing"),
-    ("SELECT ?a { ?a ?b ?c } ▸}", "closes nothing"),
+    ("SELECT ?a { ?a ?b ?c } ▸}", "no matching opening bracket"),
     ("SELECT ?a { ?a ?b ?c ▸?a ?d ?e }", "A dot (or ; or ,) is missing before ?a."),
     ("SELECT ?a {\n\t?a\t?b ?c\n\t▸?a ?d ?e }", "A dot"),
     ('SELECT ?a {\r\n?a ?b "é😀"\r\n ▸?d ?e ?f }', "A dot"),
@@ -289,21 +292,21 @@ MISTAKES = [
     ("SELECT ?a { ?a ?b ?c FILTER ▸?c > 3 }", "FILTER(?a > 1)"),
     ("SELECT ?a { ?a ?b ?c FILTER(?c ▸== 3) }", "a single ="),
     ("SELECT ?a { ?a ?b ?c FILTER(?c > 3 ▸AND ?c < 5) }", "Write &&"),
-    ("SELECT ?a▸, ?b { ?a ?b ?c }", "not parted by commas"),
+    ("SELECT ?a▸, ?b { ?a ?b ?c }", "not separated by commas"),
     ("SELECT ▸COUNT(?a) AS ?n { ?a ?b ?c }", "(COUNT(?a) AS ?b)"),
     ("SELECT ▸?a (COUNT(?b) AS ?n) { ?a ?b ?c }", "add GROUP BY ?a"),
     ("SELECT ▸* { ?a ?b ?c } GROUP BY ?a", "Name the columns"),
-    ("SELECT ?a { ?a ?b ▸“x” }", "no quotation mark of SPARQL"),
+    ("SELECT ?a { ?a ?b ▸“x” }", "not a quotation mark in SPARQL"),
     ('SELECT ?a { ?a ?b ▸"x }', "not closed"),
     ("PREFIX ▸foo <http://e.org/> SELECT ?a { ?a foo:x ?c }", "PREFIX foo: <...>"),
     ("PREFIX foo: ▸https://e.org/ SELECT ?a { ?a foo:x ?c }", "angle brackets"),
-    ("SELECT ?a { ?a ?b ?c } LIMIT 3 ▸ORDER BY ?a", "ORDER belongs before LIMIT"),
+    ("SELECT ?a { ?a ?b ?c } LIMIT 3 ▸ORDER BY ?a", "ORDER must come before LIMIT"),
     ("SELECT ?a { ?a ?b▸\u00a0?c }", "U+00A0"),
 ]
 
 
 @pytest.mark.parametrize(("marked", "words"), MISTAKES, ids=[marked for marked, _ in MISTAKES])
-def test_mistakes_have_a_hint_and_a_place(engine: EmbeddedEngine, marked: str, words: str) -> None:
+def test_mistakes_have_a_hint_and_a_position(engine: EmbeddedEngine, marked: str, words: str) -> None:
     before, _, after = marked.partition("▸")
     with pytest.raises(QuerySyntaxError) as error:
         engine.answer(before + after, FORMATS)
@@ -324,25 +327,25 @@ def test_mistakes_have_a_hint_and_a_place(engine: EmbeddedEngine, marked: str, w
         (f"SELECT * {{ ?a ?b ?c ?d ?e . {'#' * 300}", f"SELECT * {{ ?a ?b ?c ?d ?e . {'#' * 41}…", " " * 9 + "^"),
     ],
 )
-def test_the_caret_is_under_the_place(query: str, line: str, caret: str) -> None:
+def test_caret_is_under_the_position(query: str, line: str, caret: str) -> None:
     mistake = explain_mistake(query, "error at 1:1: expected OPTIONAL")
     assert mistake.excerpt.split("\n") == [line, caret]
 
 
-# where it is told
+# when hints are given
 
 
 @pytest.mark.parametrize("name", [fmt.name for fmt in FORMATS])
-def test_what_is_empty_is_told_in_every_format(engine: EmbeddedEngine, name: str) -> None:
+def test_empty_answer_has_a_hint_in_every_format(engine: EmbeddedEngine, name: str) -> None:
     fmt = BY_NAME[name]
     form = "CONSTRUCT { ?p cyb:country ?c }" if fmt.carries_graph else "SELECT *"
-    [told] = engine.answer(f"{form} {{ ?p cyb:country ?c, country:BLZ }}", (fmt,)).hints
-    assert "country:BZ" in told.text
+    [hints] = engine.answer(f"{form} {{ ?p cyb:country ?c, country:BLZ }}", (fmt,)).hints
+    assert "country:BZ" in hints.text
     assert not engine.answer(f"{form} {{ ?p cyb:country ?c }}", (fmt,)).hints
 
 
 @pytest.mark.parametrize("name", [fmt.name for fmt in RESULT_FORMATS])
-def test_a_count_of_nothing_and_a_no_are_empty_too(engine: EmbeddedEngine, name: str) -> None:
+def test_zero_count_and_false_are_empty_answers(engine: EmbeddedEngine, name: str) -> None:
     fmt = (BY_NAME[name],)
     assert engine.answer("SELECT (COUNT(?p) AS ?n) { ?p cyb:country country:BLZ }", fmt).hints
     assert engine.answer("ASK { ?p cyb:country country:BLZ }", fmt).hints
@@ -350,7 +353,7 @@ def test_a_count_of_nothing_and_a_no_are_empty_too(engine: EmbeddedEngine, name:
     assert not engine.answer("ASK { ?p cyb:country country:BZ . OPTIONAL { ?p cyb:implementor ?q } }", fmt).hints
 
 
-def test_a_timeout_tells_why(release: Release) -> None:
+def test_timeout_has_a_hint(release: Release) -> None:
     engine = EmbeddedEngine(release.store, QueryLimits(timeout=1, workers=1))
     query = "SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i FILTER(STR(?c) < STR(?f) && STR(?i) < STR(?a)) }"
     with pytest.raises(QueryTimeout) as error:
@@ -359,17 +362,17 @@ def test_a_timeout_tells_why(release: Release) -> None:
     engine.close()
 
 
-def test_what_took_long_is_told(engine: EmbeddedEngine) -> None:
-    """Of hashes, a million pairs take seconds on any machine."""
+def test_slow_answer_has_a_hint(engine: EmbeddedEngine) -> None:
+    """Comparing the hashes of a million pairs takes seconds on any machine."""
     pairs = "?a skos:prefLabel ?c . ?d skos:prefLabel ?f FILTER(SHA512(STR(?c)) != SHA512(STR(?f)))"
     answer = engine.answer(f"SELECT (COUNT(*) AS ?n) {{ {pairs} }}", JSON)
-    assert [advice.kind for advice in answer.hints] == ["slow"]
+    assert [hint.kind for hint in answer.hints] == ["slow"]
 
 
 @pytest.mark.timeout(60)
-def test_explaining_runs_nothing(engine: EmbeddedEngine) -> None:
-    told = engine.explain("SELECT * { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i FILTER(?c = ?f && ?i = ?a) } ORDER BY ?a")
-    assert "share no variable" in told[0].text
+def test_explain_does_not_run_the_query(engine: EmbeddedEngine) -> None:
+    hints = engine.explain("SELECT * { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i FILTER(?c = ?f && ?i = ?a) } ORDER BY ?a")
+    assert "share no variable" in hints[0].text
     assert engine.explain(queries.load_query("example-projects-in-country").text) == ()
     with pytest.raises(QuerySyntaxError):
         engine.explain("SELECT * { ?a ?b ")
@@ -384,11 +387,9 @@ DATED = [
 
 
 @pytest.mark.parametrize(("pattern", "words"), DATED, ids=[pattern for pattern, _ in DATED])
-def test_what_dates_of_other_kinds_leave_out_is_told_beside_rows(
-    engine: EmbeddedEngine, pattern: str, words: str
-) -> None:
+def test_dates_of_other_datatypes_give_a_partial_hint(engine: EmbeddedEngine, pattern: str, words: str) -> None:
     answer = engine.answer(f"SELECT * {{ {pattern} }}", JSON)
     assert answer.rows
-    assert [(advice.kind, words in advice.text) for advice in answer.hints] == [("partial", True)] * bool(words)
+    assert [(hint.kind, words in hint.text) for hint in answer.hints] == [("partial", True)] * bool(words)
     count = engine.answer(f"SELECT (COUNT(?p) AS ?n) {{ {pattern} }}", JSON)
     assert count.hints == answer.hints

@@ -29,7 +29,7 @@ IDS = [query.name for query in EXAMPLES]
 
 
 @pytest.mark.parametrize("query", EXAMPLES, ids=IDS)
-def test_an_example_gives_its_expected_rows(query: queries.Query, engine: EmbeddedEngine) -> None:
+def test_example_returns_the_expected_rows(query: queries.Query, engine: EmbeddedEngine) -> None:
     [expected] = (SAMPLES / "queries").glob(f"{query.name}.*")
     content = engine.answer(query.text, (BY_NAME[expected.suffix[1:]],)).content.decode().replace("\r\n", "\n")
     if expected.suffix == ".ntriples":
@@ -38,7 +38,7 @@ def test_an_example_gives_its_expected_rows(query: queries.Query, engine: Embedd
 
 
 @pytest.mark.parametrize("query", EXAMPLES, ids=IDS)
-def test_an_example_is_explained_and_its_parameters_have_one_place(query: queries.Query) -> None:
+def test_example_has_a_description_and_each_parameter_one_block(query: queries.Query) -> None:
     assert query.title != query.name
     assert len(query.description) > 40
     assert not queries.undeclared_prefixes(query.text), "it must run on any endpoint"
@@ -48,12 +48,12 @@ def test_an_example_is_explained_and_its_parameters_have_one_place(query: querie
     queries.guard(query.text)
 
 
-def test_there_are_enough_examples_and_no_stray_expectation() -> None:
+def test_every_expectation_belongs_to_an_example() -> None:
     assert len(EXAMPLES) >= 15
     assert {path.stem for path in (SAMPLES / "queries").iterdir()} == set(IDS)
 
 
-def test_every_file_keeps_the_contract_of_its_name() -> None:
+def test_every_query_file_follows_its_naming_convention() -> None:
     for path in (ROOT / "queries").iterdir():
         assert path.suffix == ".rq"
         assert path.stem.partition("-")[0] in ("example", "page", "check")
@@ -61,7 +61,7 @@ def test_every_file_keeps_the_contract_of_its_name() -> None:
 
 
 def test_phases_of_a_programme_with_links() -> None:
-    """No record of data/ is linked to another yet; this one is."""
+    """No record in data/ has a link to another project, so add one."""
     store = ox.Store()
     store.update(
         'INSERT DATA { project:a a cyb:Project ; dcterms:title "Phase 1"@en ; cyb:start "2018"^^xsd:gYear .'
@@ -74,7 +74,7 @@ def test_phases_of_a_programme_with_links() -> None:
     assert "Phase 2" in str(rows[0])
 
 
-def test_bind_by_code_name_and_several() -> None:
+def test_bind_accepts_codes_names_and_several_values() -> None:
     query = queries.load_query("example-projects-in-country")
     assert f"VALUES ?country {{ <{BASE}id/country/BZ> }}" in query.bind({"country": ["belize"]})
     assert f"{{ <{BASE}id/country/BZ> <{BASE}id/country/GY> }}" in query.bind({"country": ["BZ", "Guyana", "belize"]})
@@ -86,27 +86,27 @@ def test_bind_by_code_name_and_several() -> None:
         ("example-projects-in-country", {"country": ["Atlantis"]}, "no country is called"),
         ("example-projects-in-country", {"country": ["Belise"]}, "Did you mean Belize"),
         ("example-projects-in-country", {"town": ["x"]}, "no parameter 'town'"),
-        ("example-active-projects-per-year", {"from": ["18"]}, "is no year"),
+        ("example-active-projects-per-year", {"from": ["18"]}, "is not a year"),
         ("example-active-projects-per-year", {"from": ["2018", "2019"]}, "More than one from"),
         ("example-nothing", {}, "There is no query"),
         ("../secrets", {}, "There is no query"),
     ],
 )
-def test_what_cannot_be_bound_is_a_clear_error(name: str, values: dict[str, list[str]], says: str) -> None:
+def test_invalid_values_raise_a_clear_error(name: str, values: dict[str, list[str]], says: str) -> None:
     with pytest.raises(QueryError) as error:
         queries.load_query(name).bind(values)
     assert says in str(error.value)
 
 
 @given(st.text(max_size=40))
-def test_a_value_never_becomes_sparql(value: str) -> None:
+def test_value_never_becomes_sparql(value: str) -> None:
     query = queries.parse_named_query("q", '# param words text: words\nSELECT ?words WHERE { VALUES ?words { "x" } }')
     text = query.bind({"words": [value]})
     [row] = ox.Store().query(text)  # type: ignore[misc]
     assert row["words"].value == value  # type: ignore[union-attr, index]
 
 
-def test_a_malformed_header_is_an_error() -> None:
+def test_malformed_header_is_an_error() -> None:
     with pytest.raises(QueryError, match="cannot read"):
         queries.parse_named_query("q", "# param country\nSELECT * {}")
 
@@ -129,7 +129,7 @@ def test_a_malformed_header_is_an_error() -> None:
         "SELECT * { ?s ?p 'x'@en-service }\r\n",
     ],
 )
-def test_the_guard_lets_queries_through(query: str) -> None:
+def test_guard_accepts_queries(query: str) -> None:
     queries.guard(query)
 
 
@@ -158,7 +158,7 @@ def test_the_guard_lets_queries_through(query: str) -> None:
         "WITH <g> DELETE { ?s ?p ?o } WHERE { ?s ?p ?o }",
     ],
 )
-def test_the_guard_refuses(query: str) -> None:
+def test_guard_rejects_updates_and_services(query: str) -> None:
     with pytest.raises(QueryRefused) as error:
         queries.guard(query)
     assert error.value.hint
@@ -167,7 +167,7 @@ def test_the_guard_refuses(query: str) -> None:
 @pytest.mark.parametrize(
     "query", ["", "  # nothing", "hello", "SELECT " + "(" * 200, "SELECT " + "a " * 30_000, "SELECT " + "x" * 200_000]
 )
-def test_the_guard_finds_no_query(query: str) -> None:
+def test_guard_rejects_text_that_is_not_a_query(query: str) -> None:
     with pytest.raises(QuerySyntaxError):
         queries.guard(query)
 
@@ -180,12 +180,12 @@ def test_prefixes() -> None:
     assert queries.unknown_prefixes("PREFIX e: <x:> SELECT * { ?a e:a\\#b ?c . ?c foo:bar ?d }") == ["foo"]
 
 
-def test_a_query_folder_of_ones_own(tmp_path: Path) -> None:
+def test_custom_query_folder_is_used(tmp_path: Path) -> None:
     (tmp_path / "example-mine.rq").write_text("# title: Mine\nASK {}", encoding="utf-8")
     assert [query.title for query in queries.example_queries(tmp_path)] == ["Mine"]
 
 
-# The grammar's tokens as one plain pattern, which takes quadratic time: SPARQL 1.1 Query, section 19.8.
+# A reference implementation of the grammar's tokens, in quadratic time (SPARQL 1.1 Query, section 19.8).
 _GRAMMAR = re.compile(
     rf"""(?P<gap>(?:\s|\#[^\n\r]*)+)
       | (?P<iri><(?:[^<>"{{}}|^`\\\x00-\x20]|\\u[0-9A-Fa-f]{{4}}|\\U[0-9A-Fa-f]{{8}})*>)
@@ -251,14 +251,14 @@ _PIECES = [
 
 @settings(max_examples=1_000)
 @given(st.lists(st.sampled_from(_PIECES), max_size=30).map("".join))
-def test_tokens_are_those_of_the_grammar(query: str) -> None:
+def test_tokens_follow_the_grammar(query: str) -> None:
     wanted = [(match.lastgroup, match[0], match.start()) for match in _GRAMMAR.finditer(query)]
     assert [*queries.tokens(query)] == [token for token in wanted if token[0] != "gap"]
     without = "".join(re.sub(r"#[^\n\r]*", "", text) if kind == "gap" else text for kind, text, _ in wanted)
     assert queries.without_comments(query) == without
 
 
-#: What is scanned over and over where a scan that fails begins again at the next character.
+#: Text that is scanned repeatedly if a failed scan restarts at the next character.
 HOSTILE_UNITS = {
     "IRI of closing brackets": ("ASK { <x:", ")", ""),
     "IRI of closing brackets, closed": ("ASK { <x:", ")", ">"),
@@ -299,13 +299,13 @@ def _refused(query: str) -> None:
     ],
     ids=lambda read: read.__name__,
 )
-def test_hostile_text_is_read_in_linear_time(name: str, read: Callable[[str], object]) -> None:
+def test_hostile_text_is_scanned_in_linear_time(name: str, read: Callable[[str], object]) -> None:
     before, unit, behind = HOSTILE_UNITS[name]
     short, long = (before + unit * (size // len(unit)) + behind for size in (4_000, 16_000))
     assert not grows(read, short, long)
 
 
-def test_length_is_checked_before_anything_is_read() -> None:
+def test_length_is_checked_first() -> None:
     for query in ("a" * (queries.MAX_QUERY_BYTES + 1), "é" * (queries.MAX_QUERY_BYTES // 2 + 1), '"' * 10_000_000):
         with pytest.raises(QuerySyntaxError, match="longer than"):
             queries.guard(query)

@@ -1,4 +1,4 @@
-"""What is written, others can read; and what a format cannot hold is told, and not written as if it could."""
+"""Other parsers can read what is written, and a format that cannot hold an answer is an error."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PARSERS = dict(zip(RDF_FORMATS, ["turtle", "nt", "nquads", "trig", "json-ld", "x
 NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 NASTY = "\x00\x01\x08\t\n\x0b\x0c\r\x1f\x7f\x85\u2028\ufffe\uffff\ufffd\"'\\,;<>&]? \u202e\xa0é😀{}@^#"
 TEXTS = st.text(NASTY, max_size=6) | st.text(max_size=6)
-#: Names of properties that RDF/XML can tell, and that it cannot.
+#: Property names that RDF/XML can and cannot express.
 TOLD = ["http://x/p", "http://x/é", "http://x/a-b.c", "urn:x:p", "http://x/?q=&p", "http://x/1a", "http://x/it's/p"]
 UNTOLD = [
     "http://x/1",
@@ -46,7 +46,7 @@ TERMS = IRIS | st.builds(ox.Literal, TEXTS, language=st.sampled_from([None, "en"
 
 
 def written(found: Any, name: str, *, part: int = 0) -> tuple[dict[str, Any], bytes]:
-    """Head and bytes of an answer."""
+    """Return the head and the bytes of an answer."""
     parts: list[bytes] = []
     request = {"query": "SELECT * {}", "formats": [name]}
     head, last = evaluate(None, request, parts.append, 100 * _PART_BYTES, find=lambda _: found)
@@ -55,7 +55,7 @@ def written(found: Any, name: str, *, part: int = 0) -> tuple[dict[str, Any], by
 
 
 @given(st.lists(st.tuples(IRIS, st.sampled_from(TOLD + UNTOLD), TERMS), min_size=1, max_size=3))
-def test_a_graph_is_read_by_others_as_it_is(triples: list[tuple[Any, str, Any]]) -> None:
+def test_other_parsers_read_the_same_graph(triples: list[tuple[Any, str, Any]]) -> None:
     graph = [ox.Triple(subject, ox.NamedNode(predicate), value) for subject, predicate, value in triples]
     expected = {(subject.value, predicate, value.value) for subject, predicate, value in triples}
     untold = any(name in UNTOLD or NO_XML.search(value.value) for _, name, value in triples)
@@ -69,18 +69,18 @@ def test_a_graph_is_read_by_others_as_it_is(triples: list[tuple[Any, str, Any]])
 
 
 def read_back(content: bytes, name: str) -> list[str]:
-    """The values of the only row of a table."""
+    """Return the values of a table's only row."""
     text = content.decode()
     if name == "csv":
         return list(csv.reader(io.StringIO(text, newline="")))[1] or [""]
-    if name == "tsv":  # rdflib's own reader takes a form feed for the end of a line
+    if name == "tsv":  # rdflib's reader treats a form feed as the end of a line
         return [str(from_n3(term)) for term in text.split("\n")[1].split("\t")]
     found = Result.parse(io.BytesIO(content), format=name)
     return [str(found.bindings[0][column]) for column in found.vars or ()]
 
 
 @given(st.lists(TERMS, min_size=1, max_size=3))
-def test_a_table_is_read_by_others_as_it_is(terms: list[Any]) -> None:
+def test_other_parsers_read_the_same_table(terms: list[Any]) -> None:
     values = [term.value for term in terms]
     untold = NO_XML.search("".join(values))
     row = " ".join(f"({term} AS ?v{number})" for number, term in enumerate(terms))
@@ -91,14 +91,14 @@ def test_a_table_is_read_by_others_as_it_is(terms: list[Any]) -> None:
 
 
 @pytest.mark.parametrize("name", ["li", "Description", "aboutEach", "aboutEachPrefix", "bagID"])
-def test_words_of_rdf_xml_are_no_properties(name: str) -> None:
+def test_reserved_rdf_xml_names_are_rejected_as_properties(name: str) -> None:
     triple = ox.Triple(ox.NamedNode("urn:a"), ox.NamedNode(f"{RDF}{name}"), ox.Literal("x"))
     assert written(iter([triple]), "rdfxml")[0]["error"] == "unwritable"
     assert b"x" in written(iter([triple]), "turtle")[1]
 
 
-def test_what_comes_in_parts_is_read_as_one() -> None:
-    """A character of three bytes stands at each place of a seam."""
+def test_answer_sent_in_parts_is_read_as_one() -> None:
+    """A three-byte character is split at each possible position."""
     text = ox.Literal("€" * _PART_BYTES)
     for character, error in (("", None), ("\r", None), ("\ufffe", "unwritable")):
         for shift in range(3):
@@ -109,11 +109,13 @@ def test_what_comes_in_parts_is_read_as_one() -> None:
 
 
 @pytest.mark.parametrize(("query", "name", "says", "others"), [
-    (r'SELECT ("a\u0001" AS ?x) {}', "xml", r"written as XML: it has the character U\+0001", "json, csv, tsv"),
+    (r'SELECT ("a\u0001" AS ?x) {}', "xml", r"written as XML: it contains the character U\+0001", "json, csv, tsv"),
     ("CONSTRUCT { <a:a> <http://x/&1> 1 } {}", "rdfxml", "property <http://x/&1> does not end", "turtle, ntriples, jsonld, nquads, trig"),
     ("CONSTRUCT { <a:a> <a:b> <<( <a:a> <a:b> 1 )>> } {}", "jsonld", "JSON-LD does not", "turtle, ntriples, rdfxml, nquads, trig"),
 ])  # fmt: skip
-def test_who_asked_is_told_what_does(engine: EmbeddedEngine, query: str, name: str, says: str, others: str) -> None:
+def test_format_mismatch_lists_suitable_formats(
+    engine: EmbeddedEngine, query: str, name: str, says: str, others: str
+) -> None:
     with pytest.raises(FormatMismatch, match=says) as error:
         engine.answer(query, (BY_NAME[name],))
     assert error.value.hint == f"Ask for one of: {others}"

@@ -1,4 +1,4 @@
-"""SERVICE: only to the addresses of a list, written out; whatever else a query says, nothing leaves the machine."""
+"""SERVICE: only listed addresses are called; whatever else a query contains, nothing leaves the machine."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.web.api.test_protocol import q, send
 
 
 class Listener:
-    """A socket that takes note of who comes."""
+    """A socket that counts connections."""
 
     def __init__(self) -> None:
         self.socket = socket.create_server(("127.0.0.1", 0))
@@ -50,7 +50,7 @@ def listener() -> Iterator[Listener]:
 
 @pytest.fixture(scope="module")
 def redirecting(listener: Listener) -> Iterator[str]:
-    """An endpoint on the list that sends who asks it elsewhere."""
+    """A listed endpoint that redirects to another address."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -73,7 +73,7 @@ def redirecting(listener: Listener) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def federated(releases: Path, server: str, redirecting: str) -> Iterator[str]:
-    """A server that may ask ``server``, another one of ours, and one that leads astray."""
+    """A server that may call ``server``, a second one of ours, and one that redirects."""
     with running_server(releases, "--service", f"{server}/sparql", "--service", redirecting) as url:
         yield url
 
@@ -99,7 +99,7 @@ REMOTE = "<https://w3id.org/cybilgraph/id/project/G0020> <http://purl.org/dc/ter
         "SELECT ?title { { SERVICE <ADDRESS> { REMOTE } } { SERVICE\n SILENT\t<ADDRESS> { REMOTE } } } # a remark",
     ],
 )
-def test_an_endpoint_on_the_list_is_asked(federated: str, server: str, query: str) -> None:
+def test_listed_endpoint_is_queried(federated: str, server: str, query: str) -> None:
     query = query.replace("ADDRESS", f"{server}/sparql").replace("REMOTE", REMOTE)
     assert ask(federated, query) == (200, [[TITLE]])
     reply = send(federated, "GET", f"/sparql?{urlencode(q(query))}")
@@ -112,7 +112,7 @@ def test_an_endpoint_on_the_list_is_asked(federated: str, server: str, query: st
 @pytest.mark.parametrize(
     "form", ["SELECT * {", "SELECT (COUNT(*) AS ?n) {", "ASK {", "CONSTRUCT { ?s a ?o } { SELECT * {"]
 )
-def test_an_endpoint_is_asked_once(release: Release, listener: Listener, form: str) -> None:
+def test_endpoint_is_queried_once(release: Release, listener: Listener, form: str) -> None:
     before = len(listener.came)
     engine = EmbeddedEngine(release.store, QueryLimits(workers=1, services=frozenset({listener.url})))
     called = f"SERVICE SILENT <{listener.url}> {{ ?s a* ?o }} {'}' * (form.count('{') - form.count('}'))}"
@@ -164,7 +164,7 @@ DISGUISES = [
 
 
 @pytest.mark.parametrize("query", DISGUISES)
-def test_in_every_other_way_it_is_refused(federated: str, server: str, listener: Listener, query: str) -> None:
+def test_all_other_service_calls_are_refused(federated: str, server: str, listener: Listener, query: str) -> None:
     good = f"{server}/sparql"
     escaped = "".join(f"\\u{ord(letter):04X}" for letter in good)
     written = query.replace("EVIL", listener.url).replace("GOOD", good)
@@ -174,11 +174,11 @@ def test_in_every_other_way_it_is_refused(federated: str, server: str, listener:
     assert ask(federated, f"SELECT * {{ SERVICE <{escaped}> {{ ?s ?p ?o }} }}") == (403, [])
     if not query.startswith(("INSERT", "LOAD")):
         refused = send(federated, "GET", f"/sparql?{urlencode(q(written))}").problem
-        assert f"<{good}>" in refused["hint"], "what is on the list is told"
+        assert f"<{good}>" in refused["hint"], "the hint names the listed endpoint"
     assert not listener.came
 
 
-def test_who_is_asked_cannot_send_it_on(federated: str, redirecting: str, listener: Listener) -> None:
+def test_endpoint_cannot_redirect_the_request(federated: str, redirecting: str, listener: Listener) -> None:
     assert ask(federated, f"SELECT * {{ SERVICE <{redirecting}> {{ ?s ?p ?o }} }}")[0] == 502
     assert ask(federated, f"SELECT * {{ SERVICE SILENT <{redirecting}> {{ ?s ?p ?o }} }}")[0] == 200
     assert ask(federated, f"SELECT * FROM <{listener.url}> {{ ?s ?p ?o }}") == (200, [])
@@ -187,8 +187,10 @@ def test_who_is_asked_cannot_send_it_on(federated: str, redirecting: str, listen
     assert not listener.came
 
 
-def test_the_guard_is_not_the_only_lock(release: Release, listener: Listener, server: str) -> None:
-    """What calls none of the list runs where nothing can be sent, had it passed the guard; what does is held again."""
+def test_sandbox_blocks_requests_without_the_guard(release: Release, listener: Listener, server: str) -> None:
+    """Without the guard, queries that call no listed endpoint run in a sandbox without network access, and others in one
+    limited to the listed endpoints.
+    """
     good = f"{server}/sparql"
     engine = EmbeddedEngine(release.store, QueryLimits(workers=1, services=frozenset({good})))
     with pytest.raises(QueryError):
@@ -201,14 +203,14 @@ def test_the_guard_is_not_the_only_lock(release: Release, listener: Listener, se
     assert not listener.came
 
 
-def test_the_description_tells_it(federated: str, server: str) -> None:
+def test_service_description_lists_endpoints(federated: str, server: str) -> None:
     assert b"BasicFederatedQuery" in send(federated, "GET", "/sparql").body
     assert b"BasicFederatedQuery" not in send(server, "GET", "/sparql").body
 
 
-def test_only_web_addresses_are_taken_for_the_list(releases: Path) -> None:
+def test_only_web_addresses_can_be_listed(releases: Path) -> None:
     for address in ("file:///etc/passwd", "http://x/> {} SERVICE <http://y/"):
         for flag in ("--service", "--licence"):
             result = run("serve", releases, flag, address)
             assert result.returncode == 2
-            assert b"no absolute web address" in result.stderr
+            assert b"not an absolute URL" in result.stderr

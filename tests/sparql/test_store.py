@@ -1,4 +1,4 @@
-"""The store holds the graph, however it is loaded."""
+"""The store holds the same graph, however it is loaded."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.conftest import graph_of
 
 
 @pytest.mark.parametrize("at_once", [7, 1_000, 1_000_000])
-def test_a_graph_that_is_loaded_in_parts_is_whole(
+def test_graph_loaded_in_batches_is_complete(
     at_once: int, release: Release, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lines = graph_of(release.folder).splitlines(keepends=True)
@@ -30,7 +30,7 @@ def test_a_graph_that_is_loaded_in_parts_is_whole(
 
 
 class _Counted(bytes):
-    """Bytes that count how many of them are copied out."""
+    """Bytes that count how many are copied."""
 
     copied = 0
 
@@ -40,7 +40,7 @@ class _Counted(bytes):
         return _Counted(part) if isinstance(part, bytes) else part
 
 
-def test_a_large_block_is_not_copied_for_each_part_of_it() -> None:
+def test_large_block_is_not_copied_for_each_part() -> None:
     block = _Counted(b"".join(b'<urn:a> <urn:p> "%d" .\n' % number for number in range(20_000)))
     output = io.BytesIO()
     serialisation.serialise([block], BY_NAME["turtle"], output)

@@ -57,7 +57,7 @@ def changes(shelf: Path) -> Iterator[ChangeLogCache]:
     changes.close()
 
 
-def test_a_change_is_told_by_field_and_in_words(changes: ChangeLogCache) -> None:
+def test_change_is_described_by_field(changes: ChangeLogCache) -> None:
     [change] = changes.between(1, 2).records()
     title = "Support to Belize National Cyber Security Strategy"
     fields = [FieldChange("status", ["Finished"], ["Ongoing"]), FieldChange("start", ["2018-04"], ["2018-05"])]
@@ -65,15 +65,15 @@ def test_a_change_is_told_by_field_and_in_words(changes: ChangeLogCache) -> None
     assert change.describe() == "status: Finished → Ongoing; start: 2018-04 → 2018-05."
 
 
-def test_being_read_again_is_no_change(changes: ChangeLogCache) -> None:
+def test_rereading_a_record_is_not_a_change(changes: ChangeLogCache) -> None:
     log = changes.between(2, 3)
     assert list(log.records()) == []
-    assert log.counts["added_quads"], "the patch has them"
+    assert log.counts["added_quads"], "the patch contains them"
     assert not any(log.counts[kind] for kind in ("added", "changed", "removed", "other_quads"))
     assert list(changes.between(4, 5).quads()) == []
 
 
-def test_records_come_and_go(changes: ChangeLogCache) -> None:
+def test_added_and_removed_records_are_listed(changes: ChangeLogCache) -> None:
     log = changes.between(3)
     assert log.until.number == 5
     assert [(change.key, change.kind, change.title) for change in log.records()] == [
@@ -84,7 +84,7 @@ def test_records_come_and_go(changes: ChangeLogCache) -> None:
     assert {change.kind for change in changes.between(0, 1).records()} == {"added"}
 
 
-def test_a_date_moves_only_with_the_statements(changes: ChangeLogCache) -> None:
+def test_date_changes_only_with_the_statements(changes: ChangeLogCache) -> None:
     moved = changes.last_changed(1, 5)
     assert {key: release.number for key, release in moved.items()} == {
         "G0020": 2,
@@ -95,7 +95,7 @@ def test_a_date_moves_only_with_the_statements(changes: ChangeLogCache) -> None:
 
 
 @pytest.mark.parametrize("damaged", [False, True])
-def test_what_was_told_is_not_told_anew_of_what_stays(shelf: Path, tmp_path: Path, damaged: bool) -> None:
+def test_pruning_keeps_the_dates_of_last_changes(shelf: Path, tmp_path: Path, damaged: bool) -> None:
     releases = Releases(shutil.copytree(shelf, tmp_path / "copy"))
     created = {number: releases.get(number).manifest["created"] for number in releases.numbers}
     if damaged:
@@ -104,16 +104,16 @@ def test_what_was_told_is_not_told_anew_of_what_stays(shelf: Path, tmp_path: Pat
         assert prune(releases, keep)[0]
     with closing(ChangeLogCache(releases)) as left:
         rows = last_changes_until(left, releases, 5)
-    told = {row.key: (row.kind, row.release) for row in rows}
+    result = {row.key: (row.kind, row.release) for row in rows}
     if damaged:
-        assert told.keys() == {"G0020", "G0998"}, "then only what is there now can be told"
+        assert result.keys() == {"G0020", "G0998"}, "without the graph, only current records are known"
         return
-    assert told == {"G0020": ("changed", 2), "G0998": ("added", 4), "cmm-review-samoa": ("removed", 4)}
+    assert result == {"G0020": ("changed", 2), "G0998": ("added", 4), "cmm-review-samoa": ("removed", 4)}
     assert [row.created for row in rows] == [created[2], created[4], created[4]]
     assert [path.name for path in releases.folder.glob("moved-*")] == ["moved-0005.csv"]
 
 
-def test_what_was_kept_and_is_damaged_is_not_told(
+def test_damaged_change_dates_are_ignored(
     shelf: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(logging.getLogger("cybilgraph"), "propagate", True)
@@ -131,7 +131,7 @@ def test_what_was_kept_and_is_damaged_is_not_told(
 
 
 @pytest.mark.parametrize("since", [1, 2, 3, 4, 5])
-def test_a_patch_leads_to_the_other_graph(changes: ChangeLogCache, shelf: Path, since: int) -> None:
+def test_patch_gives_the_other_graph(changes: ChangeLogCache, shelf: Path, since: int) -> None:
     log = changes.between(since)
     rows = b"".join(log.patch()).splitlines(keepends=True)
     header, done = read_patch(rows)
@@ -141,7 +141,7 @@ def test_a_patch_leads_to_the_other_graph(changes: ChangeLogCache, shelf: Path, 
     assert (header.since, header.until) == (since, 5)
 
 
-def test_logs_are_made_once_and_only_some_are_kept(shelf: Path) -> None:
+def test_logs_are_cached_up_to_a_limit(shelf: Path) -> None:
     changes = ChangeLogCache(Releases(shelf), max_logs=2)
     first = changes.between(1, 2)
     assert changes.between(1, 2) is first
@@ -150,12 +150,12 @@ def test_logs_are_made_once_and_only_some_are_kept(shelf: Path) -> None:
     changes.between(2, 3)
     changes.between(3, 4)
     assert not first.folder.exists()
-    assert b"".join(patch).endswith(b"TC .\n"), "who reads it reads it to its end"
+    assert b"".join(patch).endswith(b"TC .\n"), "a patch being read stays readable"
     assert changes.between(1, 2).counts == first.counts
     changes.close()
 
 
-def test_logs_that_are_large_make_room_for_each_other(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_logs_are_dropped_from_the_cache(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     changes = ChangeLogCache(Releases(shelf))
     first, second = changes.between(1, 2), changes.between(2, 3)
     assert first.is_there
@@ -167,7 +167,7 @@ def test_logs_that_are_large_make_room_for_each_other(shelf: Path, monkeypatch: 
     changes.close()
 
 
-def test_contacts_that_went_are_not_named(tmp_path: Path) -> None:
+def test_removed_contacts_are_not_named(tmp_path: Path) -> None:
     source, folder = tmp_path / "one.json", tmp_path / "releases"
     for name in ("Ann Old", "Bea New"):
         source.write_text(f'{{"title": "Project", "code": "G0997", "contacts": ["{name}"]}}', encoding="utf-8")
@@ -178,19 +178,19 @@ def test_contacts_that_went_are_not_named(tmp_path: Path) -> None:
     changes.close()
 
 
-def test_a_new_code_is_told_as_replaced(tmp_path: Path) -> None:
+def test_new_code_replaces_the_old_record(tmp_path: Path) -> None:
     source, folder = tmp_path / "one.json", tmp_path / "releases"
     for code in ("", "G0997"):
         source.write_text(f'{{"title": "A Project of Ours", "code": "{code}"}}', encoding="utf-8")
         pipeline.build([source], folder)
     changes = ChangeLogCache(Releases(folder))
-    told = {change.kind: change for change in changes.between(1).records()}
-    assert told["removed"].replaced_by == "G0997"
-    assert told["added"].key == "G0997"
+    result = {change.kind: change for change in changes.between(1).records()}
+    assert result["removed"].replaced_by == "G0997"
+    assert result["added"].key == "G0997"
     changes.close()
 
 
-def test_what_is_not_there_is_told(shelf: Path, tmp_path: Path) -> None:
+def test_missing_and_damaged_releases_are_reported(shelf: Path, tmp_path: Path) -> None:
     folder = tmp_path / "copy"
     shutil.copytree(shelf, folder)
     shutil.rmtree(folder / "0001")
@@ -206,10 +206,10 @@ def test_what_is_not_there_is_told(shelf: Path, tmp_path: Path) -> None:
     changes.close()
 
 
-def test_the_command_line_tells_people_and_programs(shelf: Path) -> None:
-    told = run("diff", shelf, 1, 2)
-    assert told.returncode == 0
-    first, *lines = told.stdout.decode().splitlines()
+def test_command_writes_text_json_and_patch(shelf: Path) -> None:
+    result = run("diff", shelf, 1, 2)
+    assert result.returncode == 0
+    first, *lines = result.stdout.decode().splitlines()
     assert first.startswith("Release 1 → 2: 1 record changed (")
     assert lines[:2] == [
         "~ G0020  Support to Belize National Cyber Security Strategy",
@@ -219,10 +219,10 @@ def test_the_command_line_tells_people_and_programs(shelf: Path) -> None:
     assert run("diff", shelf, 1, 2, "-f", "rdfp").stdout.endswith(b"TC .\n")
     wrong = run("diff", shelf, 9)
     assert (wrong.returncode, wrong.stdout) == (2, b"")
-    assert b"There are: 1, 2, 3, 4, 5." in wrong.stderr
+    assert b"Available releases: 1, 2, 3, 4, 5." in wrong.stderr
 
 
-def test_the_folder_of_one_that_was_killed_goes_when_the_next_begins(
+def test_folder_of_a_killed_process_is_removed_by_the_next(
     shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
@@ -232,11 +232,11 @@ def test_the_folder_of_one_that_was_killed_goes_when_the_next_begins(
         assert send(site, "GET", "/changes?since=1").status == 200
         [before] = tmp_path.glob("cybilgraph.changes.*")
         with running_server(shelf):
-            assert before.exists(), "another server on the same machine takes it not away"
+            assert before.exists(), "another server on the same machine does not remove it"
         os.killpg(server.process.pid, signal.SIGKILL)
         server.process.wait()
     assert before.exists()
-    for _ in range(100):  # its own processes end when they see that it is gone
+    for _ in range(100):  # until its worker processes notice that it has ended
         ChangeLogCache(Releases(shelf)).close()
         if not before.exists():
             break

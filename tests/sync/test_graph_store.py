@@ -32,13 +32,13 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(graph_store, "_FIRST_PAUSE_SECONDS", 0.01)
 
 
-def test_a_load_goes_on_where_it_broke_off(way: FaultyProxy, release: Release) -> None:
+def test_load_resumes_where_it_was_interrupted(way: FaultyProxy, release: Release) -> None:
     endpoint = Endpoint(way.store.endpoint)
     quads = release.manifest["counts"]["quads"]
     way.left = 3
     with pytest.raises(LoadError, match="refused POST of"):
         load(release, endpoint, way.store.graph_store, Credentials())
-    with pytest.raises(EndpointFailed, match="has no whole release"):
+    with pytest.raises(EndpointFailed, match="has no complete release"):
         require_loaded(endpoint, release)
     way.left, way.wrote = 1_000, []
     seen: list[tuple[int, int]] = []
@@ -52,7 +52,7 @@ def test_a_load_goes_on_where_it_broke_off(way: FaultyProxy, release: Release) -
     assert load(release, endpoint, way.store.graph_store, Credentials(), resend=True).sent == quads
 
 
-def test_what_is_of_others_stays_and_what_is_wrong_is_told(way: FaultyProxy, release: Release) -> None:
+def test_load_keeps_foreign_graphs_and_replaces_a_wrong_one(way: FaultyProxy, release: Release) -> None:
     endpoint, store = Endpoint(way.store.endpoint), graph_store._GraphStore(way.store.graph_store, Credentials())
     store.put("http://example.org/theirs", ALONE)
     store.put("https://w3id.org/cybilgraph/graph/gone/1", ALONE)
@@ -64,45 +64,48 @@ def test_what_is_of_others_stays_and_what_is_wrong_is_told(way: FaultyProxy, rel
     assert counts == {name: stated, "https://w3id.org/cybilgraph/graph/G0020/1": 102, LOADED_GRAPH: 2}
     [row] = endpoint._rows("SELECT (COUNT(*) AS ?n) { GRAPH <http://example.org/theirs> { ?s ?p ?o } }", None)
     assert row["n"] == "1"
-    store.add(name, ALONE)  # more than there is: it is made anew
+    store.add(name, ALONE)  # more than the release has: the graph is replaced
     assert load(release, endpoint, way.store.graph_store, Credentials()).statements == stated
     elsewhere = replace(release, manifest=release.manifest | {"release": 2}, number=2)
     require_loaded(endpoint, release)
     assert endpoint.loaded_release() == (release.checksum(GRAPH), elsewhere.number - 1)
 
 
-def test_what_is_changed_behind_a_release_is_found(way: FaultyProxy, release: Release) -> None:
+def test_changes_on_the_server_are_found(way: FaultyProxy, release: Release) -> None:
     endpoint, store = Endpoint(way.store.endpoint), graph_store._GraphStore(way.store.graph_store, Credentials())
     load(release, endpoint, way.store.graph_store, Credentials())
     assert find_difference(endpoint, release) == ""
     name, quads = current_graph(release.checksum(GRAPH)), release.manifest["counts"]["quads"]
     store.add(name, ALONE)
-    assert find_difference(endpoint, release) == f"it has {quads + 1:,} statements, and the release {quads:,}"
+    assert find_difference(endpoint, release) == f"it has {quads + 1:,} statements, but the release has {quads:,}"
     lines = [line for line in graph_of(release.folder).splitlines() if not is_in_earlier_graph(line)]
     planned = next(line for line in lines if b"/G0020> " in line and b"#start> " in line)
     store.put(name, b"\n".join([*(line for line in lines if line != planned), ALONE]))
-    told = find_difference(endpoint, release)
-    assert told == "what it has of https://w3id.org/cybilgraph/id/project/G0020 is not what the release has"
+    difference = find_difference(endpoint, release)
+    assert (
+        difference
+        == "its statements about https://w3id.org/cybilgraph/id/project/G0020 differ from those of the release"
+    )
     load(release, endpoint, way.store.graph_store, Credentials(), resend=True)
     assert find_difference(endpoint, release) == ""
 
 
-def test_graphs_of_another_server_are_told(way: FaultyProxy, release: Release) -> None:
-    """The address of one server to ask, and of another to write."""
+def test_endpoint_and_store_of_different_servers_are_reported(way: FaultyProxy, release: Release) -> None:
+    """The query endpoint belongs to another server than the graph store."""
     with (
         oxigraph() as other,
-        pytest.raises(LoadError, match="other numbers of statements than the release, in 2 graphs"),
+        pytest.raises(LoadError, match="other numbers of statements than the release in 2 graphs"),
     ):
         load(release, Endpoint(other.endpoint), way.store.graph_store, Credentials())
 
 
-def test_no_graph_store_is_told(way: FaultyProxy, release: Release) -> None:
-    with pytest.raises(LoadError) as told:
+def test_missing_graph_store_is_reported(way: FaultyProxy, release: Release) -> None:
+    with pytest.raises(LoadError) as error:
         load(release, Endpoint(way.store.endpoint), way.store.endpoint, Credentials())
-    assert "--graph-store URL" in told.value.hint
+    assert "--graph-store URL" in error.value.hint
 
 
-def test_a_password_is_sent_to_who_asks_for_it(way: FaultyProxy, release: Release) -> None:
+def test_password_is_sent_if_the_server_requests_it(way: FaultyProxy, release: Release) -> None:
     way.asks_for = Credentials("me", "secret").header["Authorization"]
     mine = Credentials("me", "secret")
     assert load(release, Endpoint(way.store.endpoint, mine), way.store.graph_store, mine).graphs == 1

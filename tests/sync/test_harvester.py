@@ -30,7 +30,7 @@ def take(way: FaultyProxy, into: Path, *formats: str, attempts: int = 4) -> Harv
         return harvest(site, into, formats)
 
 
-def test_whole_first_then_what_has_changed_then_nothing(publisher: Publisher, tmp_path: Path) -> None:
+def test_full_dump_then_changes_then_nothing(publisher: Publisher, tmp_path: Path) -> None:
     with FaultyProxy(publisher.url) as way:
         way.serve(1)
         first = take(way, tmp_path)
@@ -54,7 +54,7 @@ def test_whole_first_then_what_has_changed_then_nothing(publisher: Publisher, tm
     assert {path.name for path in tmp_path.iterdir()} == {"graph.nq", "state.json", ".lock"}
 
 
-def test_a_download_that_broke_off_is_gone_on_with(publisher: Publisher, tmp_path: Path) -> None:
+def test_interrupted_download_is_resumed(publisher: Publisher, tmp_path: Path) -> None:
     with FaultyProxy(publisher.url, seed=1) as way:
         way.serve(1)
         way.next = ["", "cut"]
@@ -63,11 +63,11 @@ def test_a_download_that_broke_off_is_gone_on_with(publisher: Publisher, tmp_pat
         assert held(tmp_path) == publisher.lines(1)
         other = tmp_path / "other"
         way.next = ["", "cut"]
-        with pytest.raises(FetchError, match="broke off"):
+        with pytest.raises(FetchError, match="interrupted"):
             take(way, other, attempts=1)
         assert not (other / "graph.nq").exists()
         take(way, other)
-        assert "Range" in way.asked[-1][1], "by the next run, too"
+        assert "Range" in way.asked[-1][1], "the next run also resumes"
         assert held(other) == publisher.lines(1)
 
 
@@ -76,10 +76,12 @@ def test_a_download_that_broke_off_is_gone_on_with(publisher: Publisher, tmp_pat
     [
         (lambda into: (into / "graph.nq").write_bytes(held(into)[:-200]), "had been changed"),
         (lambda into: state(into, release=77), "does not know the release"),
-        (lambda into: state(into, release=2), "not the one of the site"),
+        (lambda into: state(into, release=2), "did not match the site's checksum"),
     ],
 )
-def test_what_cannot_be_patched_is_taken_whole(publisher: Publisher, tmp_path: Path, harm: object, reason: str) -> None:
+def test_full_dump_replaces_a_copy_that_cannot_be_patched(
+    publisher: Publisher, tmp_path: Path, harm: object, reason: str
+) -> None:
     with FaultyProxy(publisher.url) as way:
         way.serve(1)
         take(way, tmp_path)
@@ -92,7 +94,7 @@ def test_what_cannot_be_patched_is_taken_whole(publisher: Publisher, tmp_path: P
     assert held(tmp_path) == publisher.lines(3)
 
 
-def test_changes_that_never_come_whole_are_done_without(publisher: Publisher, tmp_path: Path) -> None:
+def test_full_dump_replaces_changes_that_are_always_interrupted(publisher: Publisher, tmp_path: Path) -> None:
     with FaultyProxy(publisher.url) as way:
         way.serve(1)
         take(way, tmp_path)
@@ -100,24 +102,26 @@ def test_changes_that_never_come_whole_are_done_without(publisher: Publisher, tm
         way.next = ["cut", "cut"]
         done = take(way, tmp_path, attempts=2)
         assert (done.how, held(tmp_path)) == ("full", publisher.lines(3))
-        assert "/changes.rdfp?since=1 cannot be had: the connection broke off" in done.reason
+        assert "/changes.rdfp?since=1 is not available: the connection was interrupted" in done.reason
 
 
-def test_a_corrupt_dump_is_told_as_such(publisher: Publisher, tmp_path: Path) -> None:
+def test_corrupt_dump_is_reported(publisher: Publisher, tmp_path: Path) -> None:
     with FaultyProxy(publisher.url) as way:
         way.serve(1)
         way.harmed = {".nq.zst": lambda body: body[::-1]}
-        assert take(way, tmp_path / "other").how == "full", "the other dump is good"
+        assert take(way, tmp_path / "other").how == "full", "the other dump is intact"
         way.harmed[".nq.gz"] = way.harmed[".nq.zst"]
-        with pytest.raises(HarvestError, match=r"nq\.zst came whole and is corrupt: its SHA-256 is"):
+        with pytest.raises(HarvestError, match=r"nq\.zst was downloaded completely but is corrupt: its SHA-256 is"):
             take(way, tmp_path)
         way.next = ["", "", "", "cut"]
-        with pytest.raises(HarvestError, match=r"is corrupt: .*; then .*gz cannot be had: the connection broke off"):
+        with pytest.raises(
+            HarvestError, match=r"is corrupt: .*; then .*gz is not available: the connection was interrupted"
+        ):
             take(way, tmp_path, attempts=1)
 
 
 @pytest.mark.parametrize("where", ["/latest/SHA256SUMS", ".nq.zst", ".rdfp"])
-def test_a_login_in_the_place_of_data_is_told(publisher: Publisher, tmp_path: Path, where: str) -> None:
+def test_login_page_instead_of_data_is_reported(publisher: Publisher, tmp_path: Path, where: str) -> None:
     with FaultyProxy(publisher.url) as way, Site(way.url, attempts=2, pause=0.001) as site:
         way.serve(2)
         harvest(site, tmp_path)
@@ -125,15 +129,15 @@ def test_a_login_in_the_place_of_data_is_told(publisher: Publisher, tmp_path: Pa
         way.serve(3)
         way.harmed = {path: lambda _: b"\n<!DOCTYPE html><title>Log in</title>" for path in (where, ".rdfp")}
         if where == ".rdfp":
-            assert harvest(site, tmp_path).reason == "changes are answered with a web page, perhaps a login"
+            assert harvest(site, tmp_path).reason == "the request for changes returned a web page, perhaps a login page"
             return
-        with pytest.raises(FetchError, match=re.escape(where) + " answers with a web page.* perhaps a login") as error:
+        with pytest.raises(FetchError, match=re.escape(where) + " returned a web page.* perhaps a login") as error:
             harvest(site, tmp_path)
-        assert "ask the publisher for an address that is open" in error.value.hint
+        assert "ask the publisher for an open address" in error.value.hint
         assert held(tmp_path) == before
 
 
-def test_why_a_file_cannot_be_had_is_told_as_the_site_says_it(publisher: Publisher, tmp_path: Path) -> None:
+def test_error_includes_the_explanation_of_the_site(publisher: Publisher, tmp_path: Path) -> None:
     dump = publisher.folder / "0003" / "public" / "cybilgraph.nq.zst"
     good = dump.read_bytes()
     dump.write_bytes(good[::-1])
@@ -152,7 +156,7 @@ def state(into: Path, **changed: object) -> None:
     file.write_text(json.dumps(json.loads(file.read_text()) | changed))
 
 
-def test_further_formats_hold_the_same(publisher: Publisher, tmp_path: Path) -> None:
+def test_further_formats_have_the_same_content(publisher: Publisher, tmp_path: Path) -> None:
     with FaultyProxy(publisher.url) as way:
         way.serve(2)
         take(way, tmp_path, "turtle", "trig")
@@ -162,7 +166,7 @@ def test_further_formats_hold_the_same(publisher: Publisher, tmp_path: Path) -> 
     assert set(ox.parse(path=tmp_path / "graph.ttl", format=ox.RdfFormat.TURTLE)) == present
 
 
-def test_two_at_once_do_not_meet(publisher: Publisher, tmp_path: Path) -> None:
+def test_concurrent_harvest_is_refused(publisher: Publisher, tmp_path: Path) -> None:
     with (
         FaultyProxy(publisher.url) as way,
         FileLock(tmp_path / ".lock"),
@@ -171,8 +175,8 @@ def test_two_at_once_do_not_meet(publisher: Publisher, tmp_path: Path) -> None:
         take(way, tmp_path)
 
 
-def test_a_site_that_is_none_is_told(tmp_path: Path, publisher: Publisher) -> None:
-    for url, says in (("http://127.0.0.1:1", "no connection"), ("no address", "no web address")):
+def test_missing_site_is_reported(tmp_path: Path, publisher: Publisher) -> None:
+    for url, says in (("http://127.0.0.1:1", "no connection"), ("no address", "is not a URL")):
         with Site(url, attempts=2, pause=0.001) as site, pytest.raises(FetchError, match=says):
             harvest(site, tmp_path)
     with FaultyProxy(publisher.url) as way:
@@ -181,7 +185,7 @@ def test_a_site_that_is_none_is_told(tmp_path: Path, publisher: Publisher) -> No
             take(way, tmp_path)
 
 
-def test_the_command_line_says_one_line(publisher: Publisher, tmp_path: Path) -> None:
+def test_command_prints_one_line(publisher: Publisher, tmp_path: Path) -> None:
     with FaultyProxy(publisher.url) as way:
         way.serve(1)
         first = run("harvest", way.url, "--into", tmp_path / "copy")
@@ -189,7 +193,7 @@ def test_the_command_line_says_one_line(publisher: Publisher, tmp_path: Path) ->
         way.serve(3)
         third = run("harvest", f"{way.url}/", "--into", tmp_path / "copy")
         wrong = run("harvest", "http://127.0.0.1:1", "--into", tmp_path / "copy", "--attempts", 1)
-    assert first.stdout.decode().startswith(f"Release 1 of {way.url}: taken whole, ")
+    assert first.stdout.decode().startswith(f"Release 1 of {way.url}: downloaded completely, ")
     assert (again.returncode, again.stdout) == (0, b"")
     assert third.stdout.decode().startswith(f"Release 3 of {way.url}: ")
     assert third.stdout.decode().count("\n") == 1
@@ -198,5 +202,5 @@ def test_the_command_line_says_one_line(publisher: Publisher, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("seed", range(15))
-def test_on_a_bad_way_graphs_are_equal_or_an_error_is_told(publisher: Publisher, tmp_path: Path, seed: int) -> None:
+def test_bad_connection_gives_an_equal_graph_or_an_error(publisher: Publisher, tmp_path: Path, seed: int) -> None:
     journey(publisher, tmp_path, seed)

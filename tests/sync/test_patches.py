@@ -26,7 +26,7 @@ LINES = st.sets(st.integers(0, 30)).map(lambda numbers: sorted(b"<x:%02d> <x:p> 
 
 
 @given(LINES, LINES)
-def test_a_patch_makes_one_of_the_other(old: list[bytes], new: list[bytes]) -> None:
+def test_patch_turns_one_graph_into_the_other(old: list[bytes], new: list[bytes]) -> None:
     rows = [kind + b" " + line for kind, line in diff_lines(old, new)]
     assert len(rows) == len(set(old) ^ set(new))
     header = Header(1, 2, "00")
@@ -36,7 +36,7 @@ def test_a_patch_makes_one_of_the_other(old: list[bytes], new: list[bytes]) -> N
 
 
 @pytest.mark.parametrize("at_once", [1, 100, 10_000_000])
-def test_lines_are_sorted_whatever_fits_into_memory(tmp_path: Path, at_once: int) -> None:
+def test_lines_are_sorted_with_any_memory_limit(tmp_path: Path, at_once: int) -> None:
     file = tmp_path / "lines"
     lines = [b"%03d\n" % (number * 7 % 100) for number in range(150)]
     file.write_bytes(b"".join(lines).rstrip(b"\n"))
@@ -50,23 +50,23 @@ HEAD = bytes(Header(1, 2, "00")).splitlines(keepends=True)
 
 
 @pytest.mark.parametrize(
-    ("rows", "says"),
+    ("rows", "message"),
     [
-        ([*HEAD, b"A " + B], "breaks off"),
-        ([*HEAD, b"A " + B[:-5]], "no row"),
-        ([*HEAD, b"X " + B, END], "no row"),
-        ([*HEAD, b"A " + A, END], "not for this graph"),
-        ([*HEAD, b"D " + B, END], "not for this graph"),
-        ([*HEAD, b"A " + B, b"D " + A, END], "not in order"),
-        ([HEAD[0], *HEAD[2:], END], "does not say between which"),
-        ([b"<html>\n"], "no row"),
-        ([], "does not say"),
+        ([*HEAD, b"A " + B], "truncated"),
+        ([*HEAD, b"A " + B[:-5]], "unsupported row"),
+        ([*HEAD, b"X " + B, END], "unsupported row"),
+        ([*HEAD, b"A " + A, END], "does not match this graph"),
+        ([*HEAD, b"D " + B, END], "does not match this graph"),
+        ([*HEAD, b"A " + B, b"D " + A, END], "not sorted"),
+        ([HEAD[0], *HEAD[2:], END], "does not name its releases"),
+        ([b"<html>\n"], "unsupported row"),
+        ([], "does not name"),
     ],
 )
-def test_a_patch_that_is_damaged_or_of_another_graph_is_refused(rows: list[bytes], says: str) -> None:
-    with pytest.raises(PatchError, match=says):
+def test_damaged_or_mismatched_patch_is_refused(rows: list[bytes], message: str) -> None:
+    with pytest.raises(PatchError, match=message):
         list(apply_patch([A], read_patch(rows)[1]))
 
 
-def test_what_is_done_has_a_letter() -> None:
+def test_diff_yields_removed_and_added_lines() -> None:
     assert list(diff_lines([A], [B])) == [(REMOVED, A), (ADDED, B)]

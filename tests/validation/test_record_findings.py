@@ -1,4 +1,4 @@
-"""Batches, and what only all records together show: whatever stands between the records."""
+"""Findings that depend on several records do not depend on the batches of these."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from cybilgraph.validation.batches import map_in_order
 from cybilgraph.validation.record_findings import BATCH_RECORDS
 
 HEADER = "code,title,start,countries,part_of,follows\n"
-#: So many that the first and the last are not in one batch.
+#: Enough rows that the first and the last are in different batches.
 BETWEEN = [f"G{number:04},Workshop number {number},2019,Kenya,," for number in range(100, 100 + BATCH_RECORDS + 10)]
 
 
-def told(*rows: str) -> list[Finding]:
+def find(*rows: str) -> list[Finding]:
     text = HEADER + "\n".join(rows)
-    found = check_inputs([Input("all.csv", given=text.encode())], as_of=date(2026, 11, 25)).findings
+    found = check_inputs([Input("all.csv", data=text.encode())], as_of=date(2026, 11, 25)).findings
     return [finding for finding in found if "has-" not in finding.rule]
 
 
@@ -31,15 +31,15 @@ def rules(findings: list[Finding]) -> list[tuple[str, int]]:
     return [(finding.rule.partition("#")[2], finding.line) for finding in findings]
 
 
-def test_records_of_two_batches_are_held_together() -> None:
+def test_records_of_different_batches_are_compared() -> None:
     first = "G0001,Training of judges,2018,Belize,G0009,"
     last = "G0009,Training of police,2018,Samoa,G0001,"
     lines = [("part-of-loop", 2), ("part-of-loop", len(BETWEEN) + 3)]
-    assert rules(told(first, *BETWEEN, last)) == lines
+    assert rules(find(first, *BETWEEN, last)) == lines
 
 
-def test_two_projects_of_one_code_are_told_of_at_both() -> None:
-    found = told("G0001,Training of judges,2018,Belize,,", *BETWEEN, "G0001,Cyber strategy,2021,Samoa,,")
+def test_two_projects_with_one_code_are_both_reported() -> None:
+    found = find("G0001,Training of judges,2018,Belize,,", *BETWEEN, "G0001,Cyber strategy,2021,Samoa,,")
     assert rules(found) == [("code-of-two", 2), ("code-of-two", len(BETWEEN) + 3)]
     assert [finding.message for finding in found] == [
         "Another project has this code: “Cyber strategy”.",
@@ -48,22 +48,22 @@ def test_two_projects_of_one_code_are_told_of_at_both() -> None:
     assert {finding.text for finding in found} == {"G0001"}
 
 
-def test_two_captures_of_one_project_are_no_violation() -> None:
-    found = told("G0001,Training of judges,2018,Belize,,", "G0001,Judges are trained,2018,Belize,,")
+def test_two_captures_of_a_project_are_not_a_violation() -> None:
+    found = find("G0001,Training of judges,2018,Belize,,", "G0001,Judges are trained,2018,Belize,,")
     assert rules(found) == [("second-capture", 3)]
 
 
-def test_a_sequel_is_later_than_what_it_follows() -> None:
-    assert not told("G0001,Training of judges,2018,Belize,,", "G0002,More training,2021,Belize,,G0001")
-    found = told("G0001,Training of judges,2021,Belize,,", "G0002,More training,2018,Belize,,G0001")
+def test_successor_project_starts_later() -> None:
+    assert not find("G0001,Training of judges,2018,Belize,,", "G0002,More training,2021,Belize,,G0001")
+    found = find("G0001,Training of judges,2021,Belize,,", "G0002,More training,2018,Belize,,G0001")
     assert rules(found) == [("follows-later", 3)]
 
 
-def test_the_order_of_findings_is_the_same_each_time() -> None:
+def test_findings_have_a_stable_order() -> None:
     rows = [f"G{number:04},Workshop {number},2019,Nowhere,," for number in range(1, BATCH_RECORDS * 3)]
-    found = told(*rows)
+    found = find(*rows)
     assert [finding.line for finding in found] == list(range(2, len(rows) + 2))
-    assert found == told(*rows)
+    assert found == find(*rows)
 
 
 def _project(number: int, *more: str) -> list[str]:
@@ -71,7 +71,7 @@ def _project(number: int, *more: str) -> list[str]:
     return [f"{iri} <{RDF.type}> <{CYB.Project}> .", *(f"{iri} {line} ." for line in more)]
 
 
-def test_only_records_that_meet_are_given_and_those_that_belong_together_at_once() -> None:
+def test_only_related_records_are_yielded_and_together() -> None:
     with CrossRecordGroups("") as across:
         for number in range(1_000):
             across.add(
@@ -85,7 +85,7 @@ def test_only_records_that_meet_are_given_and_those_that_belong_together_at_once
     assert not any(CYB.aim in line for lines, _ in batch for line in lines)
 
 
-def test_batches_keep_their_order_and_few_are_made_ahead() -> None:
+def test_batches_keep_their_order_with_limited_lookahead() -> None:
     gate = threading.Event()
     made: list[int] = []
 
@@ -106,7 +106,7 @@ def test_batches_keep_their_order_and_few_are_made_ahead() -> None:
     assert [(number, results[0].focus) for number, results in running] == [(n, str(n)) for n in range(1, 10)]
 
 
-def test_an_engine_that_fails_is_heard() -> None:
+def test_engine_failure_is_raised() -> None:
     def run(_: str) -> list[ShaclResult]:
         raise ValueError("no N-Triples")
 
@@ -115,11 +115,11 @@ def test_an_engine_that_fails_is_heard() -> None:
 
 
 @pytest.mark.parametrize("link", ["Part of", "Follows"])
-def test_a_record_that_names_itself_keeps_the_places_of_its_findings(link: str) -> None:
+def test_self_reference_keeps_the_positions_of_findings(link: str) -> None:
     text = (
         f"Training of judges for Peru\n\nCybil code: G9999\n\nStatus: Finished\n\nTo: Mar 2035\n\n{link}\n\n  • G9999\n"
     )
-    inputs = [Input("a.txt", given=text.encode()), Input("b.txt", given=text.replace("Peru", "Chile").encode())]
+    inputs = [Input("a.txt", data=text.encode()), Input("b.txt", data=text.replace("Peru", "Chile").encode())]
     report = check_inputs(inputs, as_of=date(2024, 1, 1))
     places = {(each.file, each.rule.removeprefix(RULES), each.line) for each in report.findings}
     loop = "part-of-loop" if link == "Part of" else "follows-loop"
@@ -127,8 +127,8 @@ def test_a_record_that_names_itself_keeps_the_places_of_its_findings(link: str) 
     assert ("b.txt", "code-of-two", 3) in places
 
 
-def test_many_records_of_one_code_meet_in_parts() -> None:
-    """Each is held against others, but not against all: the work must not grow with the square."""
+def test_many_records_with_one_code_are_compared_in_parts() -> None:
+    """Each is compared with some others, not with all, so that the work is not quadratic."""
     with CrossRecordGroups("") as across:
         for number in range(300):
             project = f"<{BASE}id/project/P{number}>"
@@ -138,14 +138,14 @@ def test_many_records_of_one_code_meet_in_parts() -> None:
     assert all(len(part) < 60 and part[:2] == [0, 1] for part in parts)
 
 
-def test_one_that_differs_is_told_of_among_many_records_of_one_code() -> None:
+def test_one_different_record_among_many_with_its_code_is_reported() -> None:
     many = [f"G0001,Training number {number},2018,Belize,," for number in range(120)]
-    found = rules(told(*many, "G0001,Cyber strategy,2021,Samoa,,"))
+    found = rules(find(*many, "G0001,Cyber strategy,2021,Samoa,,"))
     assert ("code-of-two", len(many) + 2) in found
     assert found.count(("code-of-two", 2)) == 1
 
 
-def test_of_many_projects_of_one_title_and_time_each_is_told_of_once() -> None:
-    """Each with each other would be 380 findings."""
-    found = rules(told(*(f"G{number:04},Training of judges,2018,Belize,," for number in range(1, 21))))
+def test_each_of_many_projects_with_one_title_is_reported_once() -> None:
+    """One finding per pair would be 380."""
+    found = rules(find(*(f"G{number:04},Training of judges,2018,Belize,," for number in range(1, 21))))
     assert [line for rule, line in found if rule == "same-title-same-dates"] == list(range(2, 22))

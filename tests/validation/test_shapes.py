@@ -1,5 +1,4 @@
-"""Every rule has an IRI, a message, a graph that keeps it and one that breaks it; two
-independent engines agree on each."""
+"""Every rule has an IRI, a message, and graphs that conform to it and break it; two independent engines agree."""
 
 from __future__ import annotations
 
@@ -29,7 +28,7 @@ TARGETS = (SH.targetClass, SH.targetSubjectsOf, SH.targetObjectsOf)
 
 
 def rules() -> list[str]:
-    """The shapes that a report can name: those with a target, and the property shapes of those."""
+    """The shapes that reports can name: those with a target, and their property shapes."""
     found = set()
     for shape in {shape for target in TARGETS for shape in SHAPES.subjects(target)}:
         own = set(SHAPES.predicates(shape)) - {RDF.type, *TARGETS, SH.property, SH.message}
@@ -40,7 +39,7 @@ def rules() -> list[str]:
 
 @cache
 def others() -> str:
-    """The reference things that the graphs and updates here name: pySHACL is slow."""
+    """Only the reference data that the graphs and updates here use, because pySHACL is slow."""
     named = "".join(path.read_text(encoding="utf-8") for path in sorted(FOLDER.iterdir()))
     lines = describe_reference(load_gazetteer())
     return "\n".join(line for line in lines if shorten(line[1 : line.index(">")]) in named)
@@ -58,12 +57,12 @@ def good() -> ox.Store:
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_the_good_graph_breaks_no_rule(engine: str) -> None:
+def test_good_graph_conforms(engine: str) -> None:
     assert validate(ntriples(good()), engine=engine) == []
 
 
 @pytest.mark.parametrize("rule", rules())
-def test_a_rule_is_broken_by_its_bad_graph(rule: str) -> None:
+def test_bad_graph_breaks_its_rule(rule: str) -> None:
     store = good()
     store.update((FOLDER / f"{rule}.ru").read_text(encoding="utf-8"), prefixes=PREFIXES)
     across = catalogue()[rule].category == "across"
@@ -73,7 +72,7 @@ def test_a_rule_is_broken_by_its_bad_graph(rule: str) -> None:
     assert all(result.messages for result in hits)
 
 
-def test_every_update_is_for_a_rule() -> None:
+def test_every_update_belongs_to_a_rule() -> None:
     assert {path.stem for path in FOLDER.glob("*.ru")} == set(rules())
 
 
@@ -84,19 +83,19 @@ def test_every_shape_has_an_iri_and_every_rule_a_message() -> None:
     assert set(rules()) == {rule.name for rule in catalogue().values() if rule.category != "reading"}
 
 
-def test_the_severity_follows_the_promise() -> None:
-    """What must hold is a violation; what is recommended is a warning; how a text reads is for information."""
+def test_severity_follows_the_category() -> None:
+    """Requirements are violations, recommendations are warnings, and style is information."""
     severities = {"must-hold": Severity.VIOLATION, "recommended": Severity.WARNING, "text-quality": Severity.INFO}
     for rule in catalogue().values():
         assert rule.severity is severities.get(rule.category, rule.severity), rule.name
 
 
 @pytest.mark.parametrize(
-    ("told", "value"),
+    ("expression", "value"),
     [("10 - 2 - 3", 5), ("10 - 2 + 3", 11), ("10 - 2 * 3 - 1", 3), ("ABS(3 - 2 - 9) - 1 - 1", 6), ("?n - -2 - 3", 0)],
 )
-def test_arithmetic_is_reckoned_from_the_left(told: str, value: int) -> None:
-    query = f"SELECT $this WHERE {{ $this <http://x/n> ?n FILTER ({told} = {value}) }}"
+def test_arithmetic_is_left_associative(expression: str, value: int) -> None:
+    query = f"SELECT $this WHERE {{ $this <http://x/n> ?n FILTER ({expression} = {value}) }}"
     shapes = (
         f'<http://x/s> a <{SH}NodeShape> ; <{SH}targetNode> <http://x/a> ; <{SH}sparql> [ <{SH}select> "{query}" ] .'
     )
@@ -104,15 +103,17 @@ def test_arithmetic_is_reckoned_from_the_left(told: str, value: int) -> None:
     assert len(validate(number, shapes, BOTH_ENGINES)) == 1
 
 
-@pytest.mark.parametrize("told", ["?n / 4 / 2", "8 / ?n * 2", "STRLEN(?n) / ABS(?n) / 2", "(?n + 1) / (?n) / (?n)"])
-def test_what_is_divided_on_is_refused(told: str) -> None:
-    query = f"SELECT $this WHERE {{ $this <http://x/n> ?n FILTER ({told} > 1) }}"
+@pytest.mark.parametrize(
+    "expression", ["?n / 4 / 2", "8 / ?n * 2", "STRLEN(?n) / ABS(?n) / 2", "(?n + 1) / (?n) / (?n)"]
+)
+def test_chained_division_is_refused(expression: str) -> None:
+    query = f"SELECT $this WHERE {{ $this <http://x/n> ?n FILTER ({expression} > 1) }}"
     with pytest.raises(ShapesError, match="divides"):
         validate("", f'<http://x/s> a <{SH}NodeShape> ; <{SH}sparql> [ <{SH}select> "{query}" ] .')
 
 
 @pytest.mark.parametrize("path", ["<p:a>/<p:b>/<p:c>", "<p:a>*/<p:b>+/^<p:c>", "(<p:a>|<p:b>)/(<p:b>|<p:c>)/<p:c>"])
-def test_a_path_is_no_division(path: str) -> None:
+def test_property_path_is_not_a_division(path: str) -> None:
     query = f"SELECT $this WHERE {{ $this {path} ?n FILTER (?n / 2 > 1) }}"
     assert validate("", f'<http://x/s> a <{SH}NodeShape> ; <{SH}sparql> [ <{SH}select> "{query}" ] .') == []
 
@@ -128,7 +129,7 @@ def test_a_path_is_no_division(path: str) -> None:
         *(("2020-01", "2021-06", "P30M", False), ("2018-01", "2021-01", "P1Y2M", False)),
     ],
 )
-def test_a_duration_is_held_against_the_months_between(start: str, end: str, duration: str, fits: bool) -> None:
+def test_duration_is_compared_with_the_months_between(start: str, end: str, duration: str, fits: bool) -> None:
     xsd = "http://www.w3.org/2001/XMLSchema#"
     graph = "".join(
         f'<http://x/p> <{PREFIXES["cyb"]}{name}> "{value}"^^<{xsd}{kind}> .\n'

@@ -26,7 +26,7 @@ from tests.conftest import ROOT
 SUITE = ROOT / "build" / "suites" / "data-shapes"
 MF = Namespace("http://www.w3.org/2001/sw/DataAccess/tests/test-manifest#")
 SHT = Namespace("http://www.w3.org/ns/shacl-test#")
-#: Engine and test → why the engine does not pass it.
+#: Known failures: (engine, test) to reason.
 KNOWN = {
     ("pyshacl", "core/property/uniqueLang-002"): "takes 1 for true",
     ("pyshacl", "sparql/pre-binding/shapesGraph-001"): "has no $shapesGraph, which no engine need have",
@@ -36,13 +36,13 @@ KNOWN = {
 
 @cache
 def read(path: Path) -> Graph:
-    """A file of the suite, with literals as they are written."""
+    """A file of the suite, with literals not normalised."""
     quads = ox.parse(path=path, format=ox.RdfFormat.TURTLE, base_iri=path.as_uri())
     return graph_of("".join(f"{quad.subject} {quad.predicate} {quad.object} .\n" for quad in quads))
 
 
 def entries(manifest: Path) -> Iterator[tuple[str, Path, Node]]:
-    """The tests of a manifest and of those that it includes: name, file and node."""
+    """Yield the tests of a manifest and of included manifests: name, file and node."""
     graph = read(manifest)
     for included in sorted(graph.objects(URIRef(manifest.as_uri()), MF.include)):
         yield from entries(path_of(included))
@@ -59,7 +59,7 @@ TESTS = {name: (file, node) for name, file, node in entries(SUITE / "manifest.tt
 
 
 def fault(term: object) -> str:
-    """A term as results have it; nodes without a name are not told apart."""
+    """A term for comparison; all blank nodes are equal."""
     text = "" if term is None else str(term)
     return "_:" if isinstance(term, BNode) or text.startswith("_:") else text
 
@@ -86,14 +86,14 @@ def expected(graph: Graph, report: Node) -> Counter[tuple[str, ...]]:
 
 
 def named(graph: Graph, shape: Node | None) -> str:
-    """The shape, or the nearest above it that has a name."""
+    """The shape, or its nearest ancestor that has an IRI."""
     while isinstance(shape, BNode):
         shape = graph.value(predicate=SH.property, object=shape)
     return "_:" if shape is None else str(shape)
 
 
 @pytest.mark.skipif(not TESTS, reason=f"no test suite in {SUITE.relative_to(ROOT)}: make suites")
-def test_the_suite_is_whole() -> None:
+def test_suite_is_complete() -> None:
     assert sum(name.startswith("core/") for name in TESTS) == 98
     assert sum(name.startswith("sparql/") for name in TESTS) == 23
     assert {name for _, name in KNOWN} <= TESTS.keys()
@@ -101,7 +101,7 @@ def test_the_suite_is_whole() -> None:
 
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("name", TESTS)
-def test_a_report_is_the_one_expected(name: str, engine: str, request: pytest.FixtureRequest) -> None:
+def test_report_equals_the_expected_one(name: str, engine: str, request: pytest.FixtureRequest) -> None:
     if reason := KNOWN.get((engine, name)):
         request.applymarker(pytest.mark.xfail(reason=reason, strict=True))
     file, node = TESTS[name]

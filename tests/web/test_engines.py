@@ -74,7 +74,7 @@ def test_site_works_with_engine(name: str, releases: Path, server: str, tmp_path
         result = run("load", releases, *store.options)
         assert result.returncode == 0, result.stderr
         assert b"89 statements" not in result.stdout
-        assert b"all of it was there" in run("load", releases, *store.options).stdout
+        assert b"already up to date" in run("load", releases, *store.options).stdout
         with running_server(releases, "--endpoint", store.endpoint, "--body-seconds", 5) as site:
             different = {*_rows_that_differ(site), *_examples_that_differ(site, server)}
             described = [_ask(at, "DESCRIBE project:G0020").body.splitlines() for at in (site, server)]
@@ -154,7 +154,7 @@ def test_answer_is_complete_or_an_error(way: FaultyProxy, tmp_path: Path, monkey
     pipeline.build([SEED], folder)
     never = run("serve", folder, "--endpoint", way.store.endpoint)
     assert never.returncode == 2
-    assert b"has no whole release, not release 0001 of" in never.stderr
+    assert b"has no complete release, not release 0001 of" in never.stderr
     assert f"Load it: cybilgraph load {folder} --endpoint {way.store.endpoint}".encode() in never.stderr
     _load(folder, way.store)
     release = Releases(folder).current()
@@ -175,7 +175,9 @@ def test_answer_is_complete_or_an_error(way: FaultyProxy, tmp_path: Path, monkey
                 assert reply.status == (502 if kind is EndpointFailed else 503), (fault, query, reply.body)
                 assert way.store.endpoint.encode() not in reply.body, "visitors must not see its address"
                 assert b"secret" not in reply.body, "nor the query that was sent to it"
-        [said, *_] = [line for line in server.log.splitlines() if f"{way.store.endpoint} said of a query: Oops" in line]
+        [said, *_] = [
+            line for line in server.log.splitlines() if f"Error message of {way.store.endpoint}: Oops" in line
+        ]
         assert "Oops in the query \\x1b[2JSELECT secret and on" in said, "complete, in one line"
         assert " to the end....." in said
         assert 4_000 < len(said) < 4_200
@@ -195,14 +197,14 @@ def _follows_releases(site: str, folder: Path, way: FaultyProxy, monkeypatch: py
     pipeline.build([SEED, RECORDS / "cmm-review-samoa.txt"], folder)
     time.sleep(1.5)
     assert _ask(site, count).headers["cybilgraph-release"] == "1"
-    send_versions = graph_store._send_versions
+    send_captures = graph_store._send_captures
 
     def between(*given: object) -> int:
         assert _ask(site, count).body == b"n\r\n1\r\n"
         assert _ask(site, f"ASK FROM <{LOADED_GRAPH}/x> {{ ?s ?p ?o }}").status == 503, (
             "the query may name an earlier capture"
         )
-        return send_versions(*given)
+        return send_captures(*given)
 
     def until_it_is_seen(_: float) -> None:
         for _ in range(300):
@@ -213,7 +215,7 @@ def _follows_releases(site: str, folder: Path, way: FaultyProxy, monkeypatch: py
             time.sleep(0.1)
         assert now.body == b"n\r\n2\r\n"
 
-    monkeypatch.setattr(graph_store, "_send_versions", between)
+    monkeypatch.setattr(graph_store, "_send_captures", between)
     _load(folder, way.store, until_it_is_seen)
     assert LOADED_GRAPH in (held := Endpoint(way.store.endpoint).counts())
     assert len(held) == 2, "the previous release is gone"
@@ -236,7 +238,7 @@ def test_answers_come_from_the_requested_release(way: FaultyProxy, release: Rele
     """The endpoint has another release when the query ends."""
     engine = RemoteEngine(way.store.endpoint, QueryLimits(workers=1), store=release.store, checksum="0" * 64)
     try:
-        with pytest.raises(EngineUnavailable, match="has another release now"):
+        with pytest.raises(EngineUnavailable, match="now holds a different release"):
             engine.answer("ASK {}", (BY_NAME["json"],))
     finally:
         engine.close()
@@ -288,11 +290,11 @@ def test_missing_endpoint_is_reported(releases: Path) -> None:
         result = run(command, releases, "--endpoint", "http://127.0.0.1:9/sparql")
         assert result.returncode == 2
         assert b"http://127.0.0.1:9/sparql does not answer" in result.stderr
-    assert b"is no absolute web address" in run("load", releases, "--endpoint", "nowhere").stderr
+    assert b"is not an absolute URL" in run("load", releases, "--endpoint", "nowhere").stderr
 
 
 def test_long_query_is_stopped_and_large_answer_refused(way: FaultyProxy) -> None:
-    engine = RemoteEngine(way.store.endpoint, QueryLimits(workers=1, long=1, timeout=1.0, answer=2_000))
+    engine = RemoteEngine(way.store.endpoint, QueryLimits(workers=1, long_workers=1, timeout=1.0, answer=2_000))
     values = " ".join(f"({number})" for number in range(1000))
     try:
         with pytest.raises(QueryError, match="larger than 2,000 bytes"):

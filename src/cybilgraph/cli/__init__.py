@@ -27,9 +27,9 @@ def main() -> None:
     """A linked-data knowledge graph of cyber capacity-building projects.
 
     \b
-    A SOURCE is a file, a folder (read with all that it holds) or - for standard input;
-    for build, check and convert also an address of fsspec (https://, s3://, zip://…).
-    Each command explains itself: cybilgraph build --help
+    A SOURCE is a file, a folder (read recursively) or - for standard input;
+    build, check and convert also accept fsspec URLs (https://, s3://, zip://…).
+    Each command has its own help: cybilgraph build --help
     """
 
 

@@ -1,4 +1,4 @@
-"""``python -m cybilgraph.cli`` is ``cybilgraph``."""
+"""Run ``cybilgraph`` as ``python -m cybilgraph.cli``."""
 
 from cybilgraph.cli import main
 

@@ -1,4 +1,4 @@
-"""What is wrong or missing in records, or in any RDF; and the mends."""
+"""``cybilgraph check``: report errors and gaps in records or in any RDF, and fix what can be fixed."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ def _print_schema(context: click.Context, _: click.Parameter, wanted: bool) -> N
         context.exit()
 
 
-def _parse_commit(given: str | None) -> str:
-    """What a script has left empty names no commit, and must not mean all files."""
-    if given is not None and not given.strip():
-        raise click.BadParameter("it is empty. Give a branch, a tag or a commit, or leave --since out.")
-    return given or ""
+def _parse_commit(commit: str | None) -> str:
+    """Reject an empty commit, such as an unset variable of a script: it must not mean all files."""
+    if commit is not None and not commit.strip():
+        raise click.BadParameter("the value is empty. Give a branch, tag or commit, or omit --since.")
+    return commit or ""
 
 
 @click.command(cls=Command)
@@ -57,13 +57,13 @@ def _parse_commit(given: str | None) -> str:
     show_default=True,
     help="Format of the report.",
 )
-@click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write here, not to standard output.")
+@click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write to this file instead of standard output.")
 @click.option(
     "--fail-on",
     type=click.Choice([severity.value for severity in SEVERITIES]),
     default="violation",
     show_default=True,
-    help="The least that makes the exit code 1.",
+    help="Lowest severity that makes the exit code 1.",
 )
 @click.option(
     "--lang", type=click.Choice(["en", "es", "fr"]), default="en", show_default=True, help="Language of the report."
@@ -72,14 +72,14 @@ def _parse_commit(given: str | None) -> str:
 @click.option(
     "--since",
     metavar="COMMIT",
-    callback=lambda *given: _parse_commit(given[2]),
-    help="Only files that have changed since, as git tells it.",
+    callback=lambda *arguments: _parse_commit(arguments[2]),
+    help="Check only files that have changed since this commit, according to git.",
 )
 @click.option(
     "--among",
     multiple=True,
     metavar="PLACE",
-    help="Hold the records against those here, too, and tell what they break together. May be repeated.",
+    help="Also compare the records with those in PLACE, and report conflicts between them. May be repeated.",
 )
 @KIND
 @click.option(
@@ -87,16 +87,14 @@ def _parse_commit(given: str | None) -> str:
     type=click.Choice(["fast", "pyshacl", "both"]),
     default="fast",
     show_default=True,
-    help="SHACL engine; both: fail where they disagree.",
+    help="SHACL engine; both runs the two and fails if they disagree.",
 )
 @click.option(
     "--shapes", multiple=True, metavar="FILE", help="Check any RDF against these shapes, not ours. May be repeated."
 )
-@click.option(
-    "--graph", is_flag=True, help="Check RDF as the graph that it is against our shapes, and do not read it as records."
-)
-@click.option("--fix", is_flag=True, help="Mend in the files what can be mended for certain, and show the change.")
-@click.option("--diff", is_flag=True, help="Show what --fix would change, and change nothing.")
+@click.option("--graph", is_flag=True, help="Check RDF directly against our shapes, without reading it as records.")
+@click.option("--fix", is_flag=True, help="Apply the safe fixes to the files, and show the changes.")
+@click.option("--diff", is_flag=True, help="Show what --fix would change, without changing anything.")
 @click.option(
     "--json-schema",
     is_flag=True,
@@ -121,17 +119,16 @@ def check(
     fix: bool,
     diff: bool,
 ) -> None:
-    """Tell what is wrong or missing in records, and where.
+    """Report what is wrong or missing in records, and where.
 
-    With --shapes or --graph, the sources are RDF, and together one graph, in which all that the
-    shapes are about is checked, and not only projects. Nothing is fetched: owl:imports is not
-    followed.
+    With --shapes or --graph, the sources are RDF and form one graph. Every node that the shapes
+    target is checked, not only projects. Nothing is downloaded: owl:imports is ignored.
 
-    Exit code: 0 all is well (warnings are allowed, unless --fail-on says else), 1 it is not
-    (with --fix: what is left when all is mended, and with --diff: what would be left),
-    2 nothing could be read, a mended file could not be written, the shapes cannot be used, or the
-    engines disagree. Where COMMIT is on another branch, --since counts from where the two parted;
-    the other files are still read, for what they break together with the changed ones.
+    Exit code: 0 if no finding reaches the severity of --fail-on (by default, warnings pass), 1 if
+    one does (with --fix, counting only findings that remain; with --diff, those that would remain),
+    2 if nothing could be read, a fixed file could not be written, the shapes are unusable or the
+    engines disagree. If COMMIT is on another branch, --since compares with the merge base. Unchanged
+    files are still read, to find conflicts between them and the changed ones.
 
     \b
     Examples:
@@ -149,13 +146,13 @@ def check(
     refuse_source_as_output(output, sources)
     all_written = True
     if shapes and graph:
-        raise CliError("--graph checks against our shapes, and --shapes against others\n  Give one of them.")
+        raise CliError("--graph and --shapes cannot be combined\n  --graph uses our shapes, --shapes your own.")
     if (shapes or graph) and (fix or diff):
-        raise CliError("Only records can be mended\n  Leave --fix and --diff out where you give --shapes or --graph.")
+        raise CliError("Only records can be fixed\n  Omit --fix and --diff when you use --shapes or --graph.")
     if fix and not diff and "-" in sources:
-        raise CliError("Standard input cannot be mended\n  Give files, or take the change from --diff.")
+        raise CliError("Standard input cannot be fixed\n  Give files, or apply the output of --diff.")
     if (shapes or graph) and among:
-        raise CliError("--among is for records\n  Where you give --shapes or --graph, give all files as sources.")
+        raise CliError("--among works only with records\n  With --shapes or --graph, give all files as sources.")
     with progress_bar("Checking") as progress:
         day = as_of.date() if as_of else None
         if shapes or graph:
@@ -172,11 +169,11 @@ def check(
             )
         else:
             if fix or diff:
-                mending = pipeline.fix_files(
+                fixed = pipeline.fix_files(
                     *sources, engine=engine, as_of=day, since=since, kind=kind, among=among, progress=progress
                 )
-                all_written = _show_fixes(mending.changes, write=fix and not diff)
-                report = mending.report
+                all_written = _show_fixes(fixed.changes, write=fix and not diff)
+                report = fixed.report
             if not (fix or diff) or not all_written:
                 report = pipeline.check(
                     *sources,
@@ -194,14 +191,14 @@ def check(
         report.findings = [rules.translate(finding, lang) for finding in report.findings]
         _write_report(report, name, output)
     if since and not report.sources:
-        click.echo(f"No file at these places has changed since {escape_controls(since)}.", err=True)
+        click.echo(f"No source has changed since {escape_controls(since)}.", err=True)
         sys.exit(CONFORMS)
     nothing_read = report.unread == report.sources and not report.records
     sys.exit(FAILED if nothing_read or not all_written else CONFORMS if report.passes else VIOLATIONS)
 
 
 def _write_report(report: Report, name: str, output: str | None) -> None:
-    """Write the report in the format of this name, there or to standard output."""
+    """Write the report in the named format to the output file, or to standard output."""
     from cybilgraph.validation.outputs import OUTPUTS
 
     if name == "text" and output in (None, "-"):
@@ -213,31 +210,32 @@ def _write_report(report: Report, name: str, output: str | None) -> None:
         text.detach()
 
 
-def _show_fixes(mended: Iterable[tuple[Input, FixedFile]], write: bool) -> bool:
-    """Show the change of each file, and write it; what was not certain after all is told of. Whether
-    all could be written: one that could not is told of, and the others go on.
+def _show_fixes(changes: Iterable[tuple[Input, FixedFile]], write: bool) -> bool:
+    """Show the diff of each file and the fixes that did not apply; optionally write the files.
+
+    Return whether every file could be written. A failure is printed and does not stop the others.
     """
     all_written = True
-    for given, change in mended:
+    for source, change in changes:
         if write and change.applied:
             try:
-                _write(given, change.content)
+                _write(source, change.content)
             except CliError as failure:
                 failure.show()
                 all_written = False
                 continue
         click.echo(escape_ci_commands(escape_controls(change.diff(), lines=True)), nl=False, err=write)
-        for left in change.refused:
-            place = f"{change.name}:{left.line}{f':{left.column}' if left.column else ''}"
-            said = f"{place}: “{left.old}” is yours to mend: “{left.new}” does not fit in."
-            click.echo(escape_ci_commands(escape_controls(said)), err=True)
+        for fix in change.refused:
+            position = f"{change.name}:{fix.line}{f':{fix.column}' if fix.column else ''}"
+            message = f"{position}: “{fix.old}” could not be replaced with “{fix.new}”. Edit it by hand."
+            click.echo(escape_ci_commands(escape_controls(message)), err=True)
     return all_written
 
 
-def _write(given: Input, content: bytes) -> None:
-    assert given.path  # or it was refused
-    # Another file would take its place, whatever its own rights are.
-    if not given.path.stat().st_mode & 0o222:
-        raise CliError(f"{given.path}: not mended, since it is read-only\n  Let it be written, or mend it by hand.")
-    with open_output(str(given.path)) as out:
+def _write(source: Input, content: bytes) -> None:
+    assert source.path  # standard input was refused before
+    # An atomic replacement needs no write permission on the old file, so check it here.
+    if not source.path.stat().st_mode & 0o222:
+        raise CliError(f"{source.path}: not fixed, because it is read-only\n  Make it writable, or edit it by hand.")
+    with open_output(str(source.path)) as out:
         out.write(content)

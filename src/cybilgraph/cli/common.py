@@ -1,4 +1,4 @@
-"""What commands have in common: their errors, sources, outputs and progress."""
+"""Parts that commands share: errors, source arguments, output files and progress bars."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from cybilgraph.runtime.files import atomic_write
 if TYPE_CHECKING:
     from cybilgraph.model.findings import Report
 
-#: check: no violation; violations; the work could not be done.
+#: Exit codes: success, findings, and a command that could not do its work.
 CONFORMS, VIOLATIONS, FAILED = 0, 1, 2
-#: By Ctrl-C: 128 and the number of the signal, as of a shell.
+#: Exit code after Ctrl-C: 128 plus the signal number, as in a shell.
 _INTERRUPTED = 130
 
 SOURCES = click.argument("sources", nargs=-1, required=True, metavar="SOURCE…")
@@ -33,61 +33,61 @@ KIND = click.option(
     "kind",
     default="",
     metavar="SUFFIX",
-    callback=lambda *given: _known_kind(given[2]),
-    help="Read standard input as such a file: csv.",
+    callback=lambda *arguments: _known_kind(arguments[2]),
+    help="File type of standard input, for example csv.",
 )
 
 
 class _DayType(click.DateTime):
-    """A day of the calendar; what is none is told of in plain words."""
+    """A calendar day, with an error message that shows the expected form."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         try:
             return super().convert(value, param, ctx)
         except click.BadParameter:
-            self.fail(f"{value!r} is no day. Give year, month and day: 2024-01-31.", param, ctx)
+            self.fail(f"{value!r} is not a date. Give year, month and day, for example 2024-01-31.", param, ctx)
 
 
-AS_OF = click.option("--as-of", type=_DayType(["%Y-%m-%d"]), metavar="DAY", help="Check as on this day: 2024-01-31.")
+AS_OF = click.option(
+    "--as-of", type=_DayType(["%Y-%m-%d"]), metavar="DAY", help="Check as if today were DAY, for example 2024-01-31."
+)
 
 
 class CliError(click.ClickException):
-    """An error of ours as click shows it."""
+    """An error that click prints as a message."""
 
     exit_code = FAILED
 
     def show(self, file: Any = None) -> None:
-        """Print it."""
+        """Print the message."""
         click.echo(
             escape_ci_commands(escape_controls(f"cybilgraph: {self.format_message()}", lines=True)), err=True, file=file
         )
 
 
 class Command(click.Command):
-    """A command whose help keeps the line breaks of its examples, and that turns our errors
-    into messages.
-    """
+    """A command that turns our exceptions into messages and exit codes."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command."""
+        """Run the command. Raises CliError for our own errors and for failures to write to standard output."""
         if sys.stdout is None:
             raise CliError(
-                "There is no standard output to write to\n  Leave it open, or name a file where there is -o."
+                "Standard output is closed\n  Leave it open, or name a file with -o if the command has that option."
             )
         try:
             try:
                 return super().invoke(ctx)
             finally:
-                sys.stdout.flush()  # or Python would do it when it ends, where nobody can tell of a fault
+                sys.stdout.flush()  # Python would flush at exit, too late to report an error
         except (KeyboardInterrupt, click.Abort):
             click.echo("Aborted!", err=True)
             sys.exit(_INTERRUPTED)
-        except BrokenPipeError:  # the reader has seen enough
+        except BrokenPipeError:  # the reader, such as head, has closed the pipe
             _discard_output()
             sys.exit(CONFORMS)
         except OSError as error:
             _discard_output()
-            raise CliError(f"The output cannot be written: {error.strerror}\n  Is there space left?") from error
+            raise CliError(f"Cannot write the output: {error.strerror}\n  Check that the disk has space.") from error
         except CybilgraphError as error:
             where = (
                 f" (line {error.line}, column {error.column})"
@@ -101,71 +101,71 @@ class Command(click.Command):
 
 
 def _discard_output() -> None:
-    """Let what is still to be written go nowhere, so that it fails no second time."""
+    """Redirect buffered output to the null device, so that the flush at exit does not fail again."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class CommandGroup(click.Group):
-    """Commands of one name."""
+    """A group whose commands are of class ``Command``."""
 
     command_class = Command
-    group_class = type  # groups in it are of its own kind
+    group_class = type  # click: subgroups are of this class, too
 
 
 def is_web_address(text: str) -> bool:
-    """Whether it is an absolute address of the web."""
+    """Return whether the text is an absolute HTTP(S) URL."""
     return bool(re.fullmatch(r"https?://[!-~]+", text)) and is_iri(text)
 
 
 def web_address(_: click.Context, __: click.Parameter, url: str | None) -> str | None:
-    """An absolute web address, or nothing."""
+    """Return an option's value, or reject it if it is not an absolute URL."""
     if url and not is_web_address(url):
-        raise click.BadParameter(f"{url!r} is no absolute web address")
+        raise click.BadParameter(f"{url!r} is not an absolute URL. Example: https://data.example.org/sparql")
     return url
 
 
 def refuse_source_as_output(output: str | None, sources: tuple[str, ...]) -> None:
-    """Refuse to write over a source."""
+    """Raise ``CliError`` if the output would overwrite a source."""
     if output and output != "-" and any(Path(output).resolve() == Path(source).resolve() for source in sources):
-        raise CliError(f"{output}: this is a source\n  Write to another file.")
+        raise CliError(f"{output}: the output would overwrite this source\n  Write to another file.")
 
 
 @contextmanager
 def open_output(path: str | None) -> Iterator[BinaryIO]:
-    """Standard output, or a file that appears only when the block has ended well."""
+    """Open standard output, or a file that appears only if the block succeeds."""
     if path is None or path == "-":
         yield sys.stdout.buffer
         return
     target = Path(path).resolve()
     try:
-        # A device or a pipe is written, not replaced.
+        # Devices and pipes cannot be replaced atomically.
         with target.open("wb") if target.exists() and not target.is_file() else atomic_write(target) as file:
             yield file
     except OSError as error:
         raise CliError(
-            f"{path}: cannot be written: {error.strerror}\n  Check the folder, its rights and its free space."
+            f"{path}: cannot be written: {error.strerror}\n  Check the folder, its permissions and its free space."
         ) from error
 
 
 @contextmanager
-def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on a terminal; nothing in a pipe."""
+def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a progress bar if standard error is a terminal; yield the function that updates it."""
     console = Console(stderr=True)
-    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn(label), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task(what, total=None)
+        task = progress.add_task(label, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
 def print_findings(report: Report) -> None:
-    """Tell of findings beside what the command gives."""
+    """Print findings to standard error, separate from the command's output."""
     from cybilgraph.validation.outputs import OUTPUTS
 
     OUTPUTS["text"](report, sys.stderr)
 
 
 def _known_kind(kind: str) -> str:
-    """A suffix with its full stop, in lower case; it must be one that is read."""
+    """Return a file suffix with its dot in lower case, or reject one that no reader supports."""
     if not kind:
         return ""
     from cybilgraph.readers import READERS
@@ -173,5 +173,5 @@ def _known_kind(kind: str) -> str:
     suffix = f".{kind.lower().removeprefix('.')}"
     if suffix not in READERS:
         known = ", ".join(each.removeprefix(".") for each in READERS if each)
-        raise click.BadParameter(f"{kind!r} is not read. Known are {known}.")
+        raise click.BadParameter(f"{kind!r} is not a supported file type. Supported: {known}.")
     return suffix

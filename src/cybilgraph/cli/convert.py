@@ -1,4 +1,4 @@
-"""Records into RDF, into forms, into a release."""
+"""``cybilgraph convert``, ``template`` and ``build``: turn records into RDF, forms or a release."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ _RDF = [fmt.name for fmt in GRAPH_FORMATS]
     show_default=True,
     help="RDF format, or IATI 2.03.",
 )
-@click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write here, not to standard output.")
+@click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write to this file instead of standard output.")
 def convert(sources: tuple[str, ...], name: str, output: str | None) -> None:
-    """Turn records into RDF, or into IATI activities.
+    """Convert records to RDF or to IATI activities.
 
     \b
     Example:
@@ -58,7 +58,7 @@ def convert(sources: tuple[str, ...], name: str, output: str | None) -> None:
             report = pipeline.convert(sources, BY_NAME[name], out, progress)
         if not report.records:
             print_findings(report)
-            raise CliError("No record could be read; nothing was written\n  Give a file or folder of saved pages.")
+            raise CliError("No record could be read; nothing was written\n  Give files or folders of records.")
     if report.findings:
         print_findings(report)
     sys.exit(FAILED if report.unread else CONFORMS)
@@ -67,12 +67,12 @@ def convert(sources: tuple[str, ...], name: str, output: str | None) -> None:
 @click.command(cls=Command)
 @click.argument("form", type=click.Choice(["csv", "xlsx", "json", "yaml", "schema"]))
 @click.argument("sources", nargs=-1, metavar="[SOURCE…]")
-@click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write here, not to standard output.")
+@click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write to this file instead of standard output.")
 def template(form: str, sources: tuple[str, ...], output: str | None) -> None:
-    """Write a form to fill in: with an example, or with the records of the sources.
+    """Write a form for records, filled in with an example or with the records of the sources.
 
-    What is filled in can be read as it is: cybilgraph check projects.xlsx. "schema" is the
-    JSON Schema of the forms in JSON and YAML.
+    The commands read a completed form directly: cybilgraph check projects.xlsx. "schema" writes
+    the JSON Schema of the JSON and YAML forms.
 
     \b
     Examples:
@@ -82,7 +82,7 @@ def template(form: str, sources: tuple[str, ...], output: str | None) -> None:
     from cybilgraph import pipeline
 
     if form == "xlsx" and output is None and sys.stdout.isatty():
-        raise CliError("A workbook is no text for a terminal\n  Name a file: -o projects.xlsx")
+        raise CliError("A workbook cannot be shown in a terminal\n  Name a file: -o projects.xlsx")
     with open_output(output) as out, progress_bar("Reading") as progress:
         report = pipeline.write_form(sources, form, out, progress)
         if sources and not report.records:
@@ -98,15 +98,18 @@ def template(form: str, sources: tuple[str, ...], output: str | None) -> None:
 @click.option(
     "--into", type=click.Path(file_okay=False, path_type=Path), required=True, metavar="DIR", help="Folder of releases."
 )
-@click.option("--strict", is_flag=True, help="Make no release if any rule is broken.")
-@click.option("--wait", is_flag=True, help="Wait while another build into DIR runs, and do not give up.")
+@click.option("--strict", is_flag=True, help="Create no release if a record violates a rule.")
+@click.option("--wait", is_flag=True, help="Wait for another build into DIR to finish instead of giving up.")
 @click.option(
-    "--dumps/--no-dumps", default=True, show_default=True, help="Make files to take away, in all syntaxes, and tables."
+    "--dumps/--no-dumps",
+    default=True,
+    show_default=True,
+    help="Write downloads: dumps in every RDF syntax, and tables.",
 )
-@click.option("--contacts/--no-contacts", default=True, show_default=True, help="Have the contacts of projects in it.")
+@click.option("--contacts/--no-contacts", default=True, show_default=True, help="Include the contacts of projects.")
 @click.option(
     "--cluster", default="", metavar="ADDRESS|local:N",
-    help="Work on a cluster of Dask (tls://HOST:8786, certificates from Dask's configuration), or on N processes.",
+    help="Use a Dask cluster (tls://HOST:8786, certificates from Dask's configuration), or N local processes.",
 )  # fmt: skip
 @AS_OF
 def build(
@@ -119,9 +122,9 @@ def build(
     cluster: str,
     as_of: datetime | None,
 ) -> None:
-    """Build a release: the graph, its store, its report; it is made current when it is whole.
+    """Build a release (graph, store and report), and make it current once it is complete.
 
-    A server that runs serves it a second later, without a request being lost.
+    A running server switches to it within a second or so, without losing a request.
 
     \b
     Example:
@@ -152,5 +155,5 @@ def build(
     for line in tally(report):
         console.print(line, soft_wrap=True)
     if report.findings:
-        again = escape_controls(f"cybilgraph check {shlex.join(sources)}")
-        console.print(f"Each of them, with its line: {again}", soft_wrap=True)
+        command = escape_controls(f"cybilgraph check {shlex.join(sources)}")
+        console.print(f"To list the findings with their lines: {command}", soft_wrap=True)

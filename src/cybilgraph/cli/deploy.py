@@ -1,4 +1,4 @@
-"""What lets the server run on a machine of its own: a unit of systemd, a Containerfile."""
+"""``cybilgraph deploy``: print a systemd unit or a Containerfile for the server."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from cybilgraph.cli.common import CommandGroup
 from cybilgraph.web.server.settings import Settings
 
 _TEMPLATES = Path(__file__).with_name("deployment")
-#: Who stops the server gives it some seconds more than it gives to what is in work.
+#: The service manager waits a little longer than the server waits for requests in progress.
 _STOP_SECONDS = Settings().stop_seconds + 10
 
 
 @click.group(cls=CommandGroup)
 def deploy() -> None:
-    """Print what is needed to run `cybilgraph serve` for good.
+    """Print the configuration to run `cybilgraph serve` permanently.
 
     \b
     Example:
@@ -29,7 +29,7 @@ def deploy() -> None:
 @deploy.command()
 @click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
 def systemd(folder: Path) -> None:
-    """Print a unit of systemd that serves the releases of DIR.
+    """Print a systemd unit that serves the releases in DIR.
 
     \b
     Example:
@@ -42,8 +42,9 @@ def systemd(folder: Path) -> None:
 
 
 def _quoted(path: Path) -> str:
-    """A path as one word of a command line of systemd in which variables are not replaced (systemd.syntax(7),
-    systemd.unit(5), systemd.service(5)).
+    """Quote a path as one word of a systemd command line without variable expansion.
+
+    Sources: systemd.syntax(7), systemd.unit(5), systemd.service(5).
     """
 
     def escaped(char: str) -> str:
@@ -51,7 +52,7 @@ def _quoted(path: Path) -> str:
             return "%%"
         if char in '\\"':
             return f"\\{char}"
-        # The end of a line would end the setting, and what is no UTF-8 would end the unit.
+        # A line break would end the setting, and systemd rejects a unit that is not UTF-8.
         return char if char.isprintable() else "".join(f"\\x{byte:02x}" for byte in os.fsencode(char))
 
     return f'"{"".join(map(escaped, str(path)))}"'
@@ -59,7 +60,7 @@ def _quoted(path: Path) -> str:
 
 @deploy.command()
 def container() -> None:
-    """Print a Containerfile that makes an image of the source folder."""
+    """Print a Containerfile that builds an image from the source folder."""
     click.echo(_template("Containerfile").format(stop=_STOP_SECONDS), nl=False)
 
 

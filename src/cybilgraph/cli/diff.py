@@ -1,4 +1,4 @@
-"""What has changed between releases."""
+"""``cybilgraph diff``: show the changes between two releases."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from cybilgraph.model.findings import escape_controls
 @click.argument("until", metavar="[B]", type=click.IntRange(0), default=0)
 @click.option(
     "-f", "--format", "name", type=click.Choice(["text", "rdfp", "json"]), default="text", show_default=True,
-    help="Words, an RDF Patch, or JSON.",
+    help="Readable text, RDF Patch or JSON.",
 )  # fmt: skip
 def diff(folder: Path, since: int, until: int, name: str) -> None:
-    """Tell what has changed from release A to release B of DIR; without B, to the current one.
+    """Show what changed in DIR from release A to release B (default: the current release).
 
-    Records that were added (+), changed (~) and removed (−), with what changed. That a record was
-    only read again is no change.
+    Lists records that were added (+), changed (~, with the changed fields) or removed (−). A record
+    that was only read again does not count as changed.
 
     \b
     Examples:
@@ -48,18 +48,18 @@ def diff(folder: Path, since: int, until: int, name: str) -> None:
             click.echo(escape_controls(line, lines=True))
         if others := log.counts["other_quads"]:
             what = "1 statement" if others == 1 else f"{others:,} statements"
-            click.echo(f"Beside the records, {what} on actors, places, lists or terms came or went.")
+            click.echo(f"Outside the records, {what} about actors, places, lists or terms changed.")
     finally:
         changes.close()
     sys.exit(CONFORMS)
 
 
 def _describe_counts(counts: dict[str, int]) -> str:
-    """What a log counts, in words."""
-    told = [(counts[kind], kind) for kind in ("added", "changed", "removed") if counts[kind]]
-    first, *others = [f"{number:,} {kind}" for number, kind in told] or ["no record has changed"]
-    if told:
-        first = f"{told[0][0]:,} record{'' if told[0][0] == 1 else 's'} {told[0][1]}"
+    """Return the counts of a change log as a phrase."""
+    changes = [(counts[kind], kind) for kind in ("added", "changed", "removed") if counts[kind]]
+    first, *others = [f"{number:,} {kind}" for number, kind in changes] or ["no record has changed"]
+    if changes:
+        first = f"{changes[0][0]:,} record{'' if changes[0][0] == 1 else 's'} {changes[0][1]}"
     added, removed = counts["added_quads"], counts["removed_quads"]
-    statements = f" ({added:,} statements came, {removed:,} went)" if added or removed else ""
+    statements = f" ({added:,} statements added, {removed:,} removed)" if added or removed else ""
     return ", ".join([first, *others]) + statements

@@ -1,4 +1,4 @@
-"""Suggested edits, for the curator."""
+"""``cybilgraph suggestions``: review the edits that visitors suggest."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cybilgraph.model.findings import escape_ci_commands, escape_controls
 
 @click.group(cls=CommandGroup)
 def suggestions() -> None:
-    """Decide on the edits that visitors have suggested (serve --suggestions DIR).
+    """Review the edits that visitors have suggested (serve --suggestions DIR).
 
     \b
     Example:
@@ -27,14 +27,14 @@ _RECORDS = click.option(
     "--records",
     type=click.Path(file_okay=False, exists=True, path_type=Path),
     required=True,
-    help="Folder of records that the release was built from.",
+    help="Folder of the records that the release was built from.",
 )
 
 
 @suggestions.command("list")
 @_QUEUE
 def list_suggestions(folder: Path) -> None:
-    """List the suggestions that wait, the oldest first.
+    """List the pending suggestions, oldest first.
 
     \b
     Example:
@@ -42,12 +42,13 @@ def list_suggestions(folder: Path) -> None:
     """
     from cybilgraph.web.suggestions import SuggestionQueue
 
-    waiting = list(SuggestionQueue(folder).pending())
-    if not waiting:
-        click.echo("No suggestion waits here.", err=True)
-    for given in waiting:
-        comment = f"  {given.comment.splitlines()[0]}" if given.comment else ""
-        click.echo(escape_ci_commands(escape_controls(f"{given.id}  {given.project}  {given.title}{comment}")))
+    pending = list(SuggestionQueue(folder).pending())
+    if not pending:
+        click.echo("No suggestions are pending.", err=True)
+    for suggestion in pending:
+        comment = f"  {suggestion.comment.splitlines()[0]}" if suggestion.comment else ""
+        line = f"{suggestion.id}  {suggestion.project}  {suggestion.title}{comment}"
+        click.echo(escape_ci_commands(escape_controls(line)))
 
 
 @suggestions.command("show")
@@ -55,7 +56,7 @@ def list_suggestions(folder: Path) -> None:
 @_ID
 @_RECORDS
 def show_suggestion(folder: Path, name: str, records: Path) -> None:
-    """Show what a suggestion changes in its record file, and what is found in it.
+    """Show what a suggestion changes in its record file, and check the result.
 
     \b
     Example:
@@ -66,26 +67,22 @@ def show_suggestion(folder: Path, name: str, records: Path) -> None:
     from cybilgraph.validation.outputs import OUTPUTS
     from cybilgraph.web.suggestions import SuggestionQueue, current_file, describe_file_change, unified_diff
 
-    given = SuggestionQueue(folder).get(name)
-    now = current_file(given, records)
-    sender = " ".join(filter(None, (given.sender, f"<{given.email}>" if given.email else ""))) or "nobody named"
-    _print_lines(f"{given.project}: {given.title}", f"Sent {given.time} by {sender}", *given.comment.splitlines(), "")
-    if not given.base.is_source:
-        _print_lines(
-            f"The record was read from {given.base.file}, which the release has not kept as a file of its own."
-        )
-        _print_lines(f"Accepted, the suggestion becomes the file {given.target} beside it.", "")
-    if reason := describe_file_change(given, records):
-        _print_lines(f"Beware: {reason}. Since then, without the suggestion:", "")
-        _print_lines(*unified_diff(given.base.text, now or "", "when the edit began", given.target), "")
-        _print_lines("The suggestion, against what the edit began with:", "")
-        _print_lines(*unified_diff(given.base.text, given.text, "when the edit began", "suggested"), "")
+    edit = SuggestionQueue(folder).get(name)
+    now = current_file(edit, records)
+    sender = " ".join(filter(None, (edit.sender, f"<{edit.email}>" if edit.email else ""))) or "an anonymous visitor"
+    _print_lines(f"{edit.project}: {edit.title}", f"Sent {edit.time} by {sender}", *edit.comment.splitlines(), "")
+    if not edit.base.is_source:
+        _print_lines(f"The record was read from {edit.base.file}, which the release does not keep as a separate file.")
+        _print_lines(f"If you accept the suggestion, it is saved as {edit.target} in the same folder.", "")
+    if reason := describe_file_change(edit, records):
+        _print_lines(f"Warning: {reason}. Changes to the file since the visitor opened it:", "")
+        _print_lines(*unified_diff(edit.base.text, now or "", "when the edit began", edit.target), "")
+        _print_lines("Changes that the suggestion makes to the version the visitor opened:", "")
+        _print_lines(*unified_diff(edit.base.text, edit.text, "when the edit began", "suggested"), "")
     else:
-        before = given.base.text if now is None else now
-        _print_lines(
-            *unified_diff(before, given.text, given.target if now is not None else "the form", "suggested"), ""
-        )
-    checked = pipeline.check_input(Input(given.name, given=given.text.encode(errors="replace")))
+        before = edit.base.text if now is None else now
+        _print_lines(*unified_diff(before, edit.text, edit.target if now is not None else "the form", "suggested"), "")
+    checked = pipeline.check_input(Input(edit.name, data=edit.text.encode(errors="replace")))
     OUTPUTS["text"](checked.report, sys.stdout)
 
 
@@ -93,9 +90,9 @@ def show_suggestion(folder: Path, name: str, records: Path) -> None:
 @_QUEUE
 @_ID
 @_RECORDS
-@click.option("--force", is_flag=True, help="Even where the file has changed since: those changes are lost.")
+@click.option("--force", is_flag=True, help="Overwrite the file even if it has changed since; its changes are lost.")
 def accept(folder: Path, name: str, records: Path, force: bool) -> None:
-    """Write a suggestion into its record file. The graph changes with the next build.
+    """Write a suggestion to its record file. The next build adds it to the graph.
 
     \b
     Example:
@@ -110,9 +107,9 @@ def accept(folder: Path, name: str, records: Path, force: bool) -> None:
 @suggestions.command()
 @_QUEUE
 @_ID
-@click.option("--reason", required=True, help="Why; it is kept with the suggestion.")
+@click.option("--reason", required=True, help="Reason, stored with the suggestion.")
 def reject(folder: Path, name: str, reason: str) -> None:
-    """Put a suggestion aside.
+    """Reject a suggestion, and keep it with the reason.
 
     \b
     Example:

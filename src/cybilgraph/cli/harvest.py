@@ -1,4 +1,4 @@
-"""A partner's copy of a site's graph."""
+"""``cybilgraph harvest``: keep a copy of a site's graph up to date."""
 
 from __future__ import annotations
 
@@ -12,22 +12,24 @@ from cybilgraph.model.formats import GRAPH_FORMATS
 
 @click.command(cls=Command)
 @click.argument("url", metavar="URL")
-@click.option("--into", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder of the copy.")
+@click.option("--into", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder for the copy.")
 @click.option(
     "-f", "--format", "formats", type=click.Choice([fmt.name for fmt in GRAPH_FORMATS]), multiple=True,
-    help="Write the graph in this format, too. May be repeated.",
+    help="Also write the graph in this format. May be repeated.",
 )  # fmt: skip
-@click.option("--timeout", type=click.FloatRange(0.1), default=30.0, show_default=True, help="Seconds without a byte.")
-@click.option("--attempts", type=click.IntRange(1), default=6, show_default=True, help="How often to ask at most.")
+@click.option(
+    "--timeout", type=click.FloatRange(0.1), default=30.0, show_default=True, help="Maximum seconds without data."
+)
+@click.option("--attempts", type=click.IntRange(1), default=6, show_default=True, help="Maximum tries per request.")
 @click.option(
     "--allow-host", "hosts", metavar="HOST[:PORT]", multiple=True,
-    help="Follow redirects to this host, too. May be repeated.",
+    help="Also follow redirects to this host. May be repeated.",
 )  # fmt: skip
 @click.option(
     "--max-gigabytes", type=click.FloatRange(0, min_open=True), default=100.0, show_default=True,
-    help="Refuse a graph that is larger, packed or unpacked.",
+    help="Refuse a larger graph, compressed or not.",
 )  # fmt: skip
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing where all is well.")
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing on success.")
 def harvest(
     url: str,
     into: Path,
@@ -38,11 +40,11 @@ def harvest(
     max_gigabytes: float,
     quiet: bool,
 ) -> None:
-    """Keep a copy of the graph of the site at URL: first the whole, then only what has changed.
+    """Keep a copy of the graph at URL: download it once, then apply only the changes.
 
-    The copy is DIR/graph.nq (sorted N-Quads). It is proven by checksums after each step, and
-    replaced in one step. The exit code is 0 where it is equal to the site's, 2 where it could not
-    be had: then the copy is the one of before.
+    The copy is DIR/graph.nq (sorted N-Quads). Checksums verify it after each step, and it is
+    replaced atomically. The exit code is 0 if the copy equals the site's graph, and 2 if the
+    harvest failed; the previous copy then stays in place.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""A release into another server."""
+"""``cybilgraph load``: load a release into another SPARQL server."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from cybilgraph.web.server.settings import ENVIRONMENT_PREFIX
 @click.command(cls=Command, context_settings={"auto_envvar_prefix": ENVIRONMENT_PREFIX})
 @click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
 @click.option(
-    "--endpoint", required=True, metavar="URL", callback=web_address, show_envvar=True, help="Where it answers queries."
+    "--endpoint", required=True, metavar="URL", callback=web_address, show_envvar=True, help="Query endpoint."
 )
 @click.option(
     "--graph-store", metavar="URL", callback=web_address, show_envvar=True,
-    help="Where it takes graphs, if that is another address.",
+    help="Graph Store endpoint, if it differs from the query endpoint.",
 )  # fmt: skip
 @click.option(
     "--credentials", default="", metavar="FILE", show_envvar=True,
-    help="File with what it asks for, in one line: USER:PASSWORD, or a token.",
+    help="File with one line of credentials: USER:PASSWORD, or a token.",
 )  # fmt: skip
-@click.option("--anew", is_flag=True, help="Send also what an earlier run has sent.")
+@click.option("--anew", is_flag=True, help="Send everything again, including what an earlier run has sent.")
 def load(folder: Path, endpoint: str, graph_store: str | None, credentials: str, *, anew: bool) -> None:
-    """Load the current release of DIR into any server of SPARQL 1.1, for cybilgraph serve --endpoint.
+    """Load the current release of DIR into any SPARQL 1.1 server, for cybilgraph serve --endpoint.
 
-    It goes by the Graph Store HTTP Protocol, graph by graph, and is counted afterwards. A second run
-    goes on where the first one stopped. Graphs of other names are left alone.
+    Sends graph by graph over the Graph Store HTTP Protocol, then checks the counts. A second run
+    resumes where the first one stopped. Other graphs on the server are left alone.
 
     \b
     Examples:
@@ -39,18 +39,18 @@ def load(folder: Path, endpoint: str, graph_store: str | None, credentials: str,
     from cybilgraph.sparql.endpoint import Credentials, Endpoint
     from cybilgraph.sync.graph_store import load as run
 
-    known = Credentials.of(credentials)
+    login = Credentials.of(credentials)
     with progress_bar("Loading") as on_progress:
         done = run(
             Releases(folder).current(),
-            Endpoint(endpoint, known),
+            Endpoint(endpoint, login),
             graph_store or endpoint,
-            known,
+            login,
             resend=anew,
             on_progress=on_progress,
         )
-    what = f"{done.sent:,} statements sent" if done.sent else "all of it was there"
+    sent = f"{done.sent:,} statements sent" if done.sent else "already up to date"
     click.echo(
         f"Release {done.release:04d} is at {endpoint}: {done.statements:,} statements, "
-        f"and {done.graphs:,} graphs of earlier captures ({what})"
+        f"and {done.graphs:,} graphs of earlier captures ({sent})"
     )

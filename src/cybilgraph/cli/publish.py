@@ -1,4 +1,4 @@
-"""A release into a folder at an address."""
+"""``cybilgraph publish``: copy a release to a remote folder."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from cybilgraph.cli.common import Command, progress_bar
 @click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
 @click.argument("address", metavar="ADDRESS")
 def publish(folder: Path, address: str) -> None:
-    """Copy the current release of DIR to a folder at an address: s3://, gs://, sftp:// and others of fsspec.
+    """Copy the current release of DIR to a remote folder: s3://, gs://, sftp:// or any other fsspec URL.
 
-    Its manifest comes last: what is copied in part is no release. A second run copies what is lacking.
-    Copied back to a disk, it is a folder of releases like any other.
+    The manifest is copied last, so that a partial copy does not count as a release. A second run copies
+    only the missing files. Copied back to a disk, the folder works like any other folder of releases.
 
     \b
     Example:
@@ -27,9 +27,9 @@ def publish(folder: Path, address: str) -> None:
     from cybilgraph.sync.publisher import publish as run
 
     if not is_address(address):
-        raise click.BadParameter(f"{address!r} is no address. Example: s3://bucket/releases", param_hint="ADDRESS")
+        raise click.BadParameter(f"{address!r} is not a URL. Example: s3://bucket/releases", param_hint="ADDRESS")
     release = Releases(folder).current()
-    with progress_bar("Publishing") as told:
-        copied = run(release, address, told)
-    what = f"{copied:,} files copied" if copied else "all of it was there"
-    click.echo(f"Release {release.number:04d} is at the address ({what}).")
+    with progress_bar("Publishing") as on_progress:
+        copied = run(release, address, on_progress)
+    outcome = f"{copied:,} files copied" if copied else "already up to date"
+    click.echo(f"Release {release.number:04d} is published ({outcome}).")

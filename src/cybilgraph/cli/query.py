@@ -1,4 +1,4 @@
-"""Questions to a release or an endpoint."""
+"""``cybilgraph query`` and ``queries``: query a release or an endpoint."""
 
 from __future__ import annotations
 
@@ -20,24 +20,31 @@ if TYPE_CHECKING:
     from cybilgraph.sparql import Answer, Engine, Hint
 
 
-#: Seconds that an endpoint is waited for.
 _ENDPOINT_TIMEOUT_SECONDS = 3600.0
 
 
 @click.command(cls=Command)
 @click.argument("query", metavar="FILE|NAME|TEXT")
+@click.option("--from", "place", required=True, metavar="DIR|URL", help="Folder of releases, or URL of an endpoint.")
 @click.option(
-    "--from", "place", required=True, metavar="DIR|URL", help="Folder of releases, or address of an endpoint."
+    "-f",
+    "--format",
+    "name",
+    type=click.Choice(["table", *BY_NAME]),
+    default=None,
+    help="Output format. Default: a table, or Turtle for a graph.",
 )
 @click.option(
-    "-f", "--format", "name", type=click.Choice(["table", *BY_NAME]), default=None, help="Default: a table, or Turtle."
+    "--param", "parameters", multiple=True, metavar="NAME=VALUE", help="Value of a query parameter. May be repeated."
 )
+@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Time limit in seconds.")
 @click.option(
-    "--param", "parameters", multiple=True, metavar="NAME=VALUE", help="Value of a parameter; may be repeated."
+    "--credentials",
+    default="",
+    metavar="FILE",
+    help="File with one line of credentials for the endpoint: USER:PASSWORD, or a token.",
 )
-@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds after which to give up.")
-@click.option("--credentials", default="", metavar="FILE", help="What an endpoint asks for: USER:PASSWORD, or a token.")
-@click.option("--explain", is_flag=True, help="Do not run it: tell why it may be empty or slow.")
+@click.option("--explain", is_flag=True, help="Do not run the query: explain why it may be empty or slow.")
 def query(
     query: str,
     place: str,
@@ -48,7 +55,7 @@ def query(
     *,
     explain: bool,
 ) -> None:
-    """Ask a release or an endpoint: a query in a file, a query by name, or SPARQL text.
+    """Query a release or an endpoint with a query file, a named query or SPARQL text.
 
     \b
     Examples:
@@ -63,22 +70,22 @@ def query(
     engine = _engine(place, timeout, credentials)
     try:
         if explain:
-            _advice(engine.explain(text))
+            _print_hints(engine.explain(text))
             return
         answer = engine.answer(text, _formats(name), timeout)
     finally:
         engine.close()
     if answer.hints:
-        _advice(answer.hints, err=True)
+        _print_hints(answer.hints, err=True)
     if name in (None, "table") and answer.format.name == "json":
-        _table(answer)
+        _print_table(answer)
     else:
         sys.stdout.buffer.writelines(answer.body.blocks())
 
 
 @click.command("queries", cls=Command)
 def list_queries() -> None:
-    """List the queries that can be asked by name.
+    """List the named queries and their parameters.
 
     \b
     Example:
@@ -105,11 +112,11 @@ def _query_text(query: str, parameters: tuple[str, ...]) -> str:
         try:
             found = queries.parse_named_query(Path(query).stem, Path(query).read_text(encoding="utf-8"))
         except UnicodeDecodeError as error:
-            raise CliError(f"{query}: not a text in UTF-8\n  A query is a text file, usually named *.rq.") from error
+            raise CliError(f"{query}: not UTF-8 text\n  A query is a text file, usually named *.rq.") from error
     elif re.fullmatch(r"[\w-]+", query):
         found = queries.load_query(query)
     elif query.endswith(".rq"):
-        raise CliError(f"{query}: no such file\n  cybilgraph queries lists the queries that can be asked by name.")
+        raise CliError(f"{query}: no such file\n  To list the named queries: cybilgraph queries")
     else:
         found = queries.parse_named_query("the query", query)
     return found.bind(values) if values else found.text
@@ -118,7 +125,7 @@ def _query_text(query: str, parameters: tuple[str, ...]) -> str:
 def _is_file(text: str) -> bool:
     try:
         return Path(text).is_file()
-    except (OSError, ValueError):  # too long for a name, or with a zero byte: a query
+    except (OSError, ValueError):  # too long for a file name, or contains a null byte: query text
         return False
 
 
@@ -142,16 +149,16 @@ def _formats(name: str | None) -> tuple[Format, ...]:
     return (BY_NAME["json" if name == "table" else name],)
 
 
-def _advice(hints: tuple[Hint, ...], *, err: bool = False) -> None:
-    for piece in hints:
+def _print_hints(hints: tuple[Hint, ...], *, err: bool = False) -> None:
+    for hint in hints:
         click.echo(
-            f"line {piece.line}: {escape_controls(piece.text)}" if piece.line else escape_controls(piece.text), err=err
+            f"line {hint.line}: {escape_controls(hint.text)}" if hint.line else escape_controls(hint.text), err=err
         )
     if not hints:
-        click.echo("Nothing was found to advise on this query.", err=err)
+        click.echo("No problems found in this query.", err=err)
 
 
-def _table(answer: Answer) -> None:
+def _print_table(answer: Answer) -> None:
     from rich.table import Table
     from rich.text import Text
 
@@ -164,9 +171,9 @@ def _table(answer: Answer) -> None:
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        # Text and not str: square brackets in a value are no markup.
-        table.add_row(*(Text(_shown(row[column])) if column in row else "" for column in columns))
-    # In a pipe nothing is cut or folded: the reader there has no width.
+        # A Text, because rich reads square brackets in a str as markup.
+        table.add_row(*(Text(_display(row[column])) if column in row else "" for column in columns))
+    # Lines in a pipe must not be cut or folded to a terminal's width.
     console = (
         Console(highlight=False, markup=False)
         if sys.stdout.isatty()
@@ -176,5 +183,5 @@ def _table(answer: Answer) -> None:
     Console(stderr=True, highlight=False, markup=False).print(f"{len(rows):,} row{'' if len(rows) == 1 else 's'}")
 
 
-def _shown(term: dict[str, str]) -> str:
+def _display(term: dict[str, str]) -> str:
     return escape_controls(shorten(term["value"]) if term["type"] == "uri" else term["value"])

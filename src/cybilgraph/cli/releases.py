@@ -1,4 +1,4 @@
-"""The releases of a folder: which there are, which is served, which are removed."""
+"""``cybilgraph releases``, ``activate``, ``rollback``, ``prune`` and ``forget``: manage a folder of releases."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from cybilgraph.model.vocabulary import shorten
 from cybilgraph.web.server.settings import ENVIRONMENT_PREFIX
 
 _FOLDER = click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
-#: What has fewer stands in too many words that are nobody's name.
+#: A shorter text would match too many words that are not the name of a person.
 _MIN_NAME_LETTERS = 3
 _NUMBER = click.argument("number", metavar="NUMBER", type=click.IntRange(1))
 
@@ -32,12 +32,12 @@ _NUMBER = click.argument("number", metavar="NUMBER", type=click.IntRange(1))
     show_default=True,
     help="Format of the list.",
 )
-@click.option("--all", "every", is_flag=True, help="Look at the checksums of all.")
+@click.option("--all", "every", is_flag=True, help="Verify the checksums of every release.")
 def releases(folder: Path, name: str, *, every: bool) -> None:
-    """List the releases in DIR, the newest first; * marks the current one, which is served unless it is damaged.
+    """List the releases in DIR, newest first; * marks the current one, which is served unless it is damaged.
 
-    Checksums are looked at of the current one, and where they do not hold of those before it, until a sound one is
-    found: a server that is started serves that. With --all they are of each.
+    Verifies the checksums of the current release and, if that is damaged, of earlier ones until an intact
+    one is found, as a starting server does. With --all, verifies every release.
 
     \b
     Example:
@@ -46,16 +46,16 @@ def releases(folder: Path, name: str, *, every: bool) -> None:
     from cybilgraph.release import Releases
 
     folder_releases = Releases(folder)
-    unnamed = ""
+    no_current = ""
     try:
         current = folder_releases.current_number()
     except ReleaseError as error:
         if not folder_releases.numbers:
             raise
-        current, unnamed = 0, f"{error.what}. {error.hint}"
+        current, no_current = 0, f"{error.what}. {error.hint}"
     refused: dict[int, str] = {}
     try:
-        served = folder_releases.select_sound(lambda _: None, refused).number
+        served = folder_releases.select_intact(lambda _: None, refused).number
     except ReleaseError:
         served = 0
     rows: list[dict[str, Any]] = []
@@ -74,26 +74,29 @@ def releases(folder: Path, name: str, *, every: bool) -> None:
         click.echo(json.dumps(rows, indent=1))
         return
     _print(rows)
-    if unnamed:
-        click.echo(unnamed, err=True)
+    if no_current:
+        click.echo(no_current, err=True)
     if current in refused:
-        start = f"A server that is started serves {served:04d}" if served else "None is sound, and none can be served"
-        click.echo(f"{refused[current]}. {start}: build anew, or cybilgraph activate another.", err=True)
+        outcome = (
+            f"A server that starts now serves {served:04d}" if served else "No release is intact, so none can be served"
+        )
+        advice = "Build a new release, or activate another with cybilgraph activate"
+        click.echo(f"{refused[current]}. {outcome}. {advice}.", err=True)
 
 
 def _print(rows: list[dict[str, Any]]) -> None:
     table = Table(box=None, pad_edge=False)
-    for title in ("release", "made", "records", "projects", "statements", "megabytes"):
-        table.add_column(title, justify="left" if title in ("release", "made") else "right", no_wrap=True)
+    for title in ("release", "created", "records", "projects", "statements", "megabytes"):
+        table.add_column(title, justify="left" if title in ("release", "created") else "right", no_wrap=True)
     for row in rows:
-        sign = f"{row['release']:04d}{' *' if row['current'] else ''}{' damaged' if 'damaged' in row else ''}"
+        label = f"{row['release']:04d}{' *' if row['current'] else ''}{' damaged' if 'damaged' in row else ''}"
         if "counts" not in row:
-            table.add_row(sign.removesuffix(" damaged"), "not whole")
+            table.add_row(label.removesuffix(" damaged"), "incomplete")
             continue
         counts = row["counts"]
         numbers = (counts["records"], counts["projects"], counts["quads"])
-        table.add_row(sign, row["created"], *(f"{number:,}" for number in numbers), f"{row['bytes'] / 1e6:,.1f}")
-    # In a pipe nothing is cut: the reader there has no width.
+        table.add_row(label, row["created"], *(f"{number:,}" for number in numbers), f"{row['bytes'] / 1e6:,.1f}")
+    # Lines in a pipe must not be cut to a terminal's width.
     Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 1_000).print(table)
 
 
@@ -101,9 +104,9 @@ def _print(rows: list[dict[str, Any]]) -> None:
 @_FOLDER
 @_NUMBER
 def activate(folder: Path, number: int) -> None:
-    """Make release NUMBER the one that is served. One whose checksums do not hold is refused.
+    """Make release NUMBER current, so that it is served. A release with wrong checksums is refused.
 
-    A server that runs serves it a second later.
+    A running server switches to it within a second or so.
 
     \b
     Example:
@@ -117,10 +120,10 @@ def activate(folder: Path, number: int) -> None:
 @click.command(cls=Command)
 @_FOLDER
 def rollback(folder: Path) -> None:
-    """Go back to the newest sound release before the current one.
+    """Go back to the newest intact release before the current one.
 
-    Where it is not known which that is, the newest stands for it; where it is gone and no earlier one is sound, the
-    next after it becomes current. Both are told.
+    If no release is marked as current, the newest counts as current. If the current release is missing and no earlier
+    one is intact, the next later one becomes current. A message reports both cases.
 
     \b
     Example:
@@ -133,9 +136,9 @@ def rollback(folder: Path) -> None:
 
 @click.command(cls=Command)
 @_FOLDER
-@click.option("--keep", type=click.IntRange(1), required=True, help="So many of the newest stay.")
+@click.option("--keep", type=click.IntRange(1), required=True, help="Number of newest releases to keep.")
 def prune(folder: Path, keep: int) -> None:
-    """Remove all but the newest releases; the current one, and the one that is served, stay in any case.
+    """Remove all but the newest releases. The current and the served release are always kept.
 
     \b
     Example:
@@ -144,12 +147,12 @@ def prune(folder: Path, keep: int) -> None:
     from cybilgraph.release import Releases
     from cybilgraph.sync.changes import prune as run
 
-    gone, freed = run(Releases(folder), keep, lambda line: click.echo(line, err=True))
-    if gone:
-        names = ", ".join(f"{number:04d}" for number in gone)
-        click.echo(f"Removed {names}: {freed / 1e6:,.1f} megabytes are free again.")
+    removed, freed = run(Releases(folder), keep, lambda line: click.echo(line, err=True))
+    if removed:
+        names = ", ".join(f"{number:04d}" for number in removed)
+        click.echo(f"Removed {names}: {freed / 1e6:,.1f} megabytes freed.")
     else:
-        click.echo("There is nothing to remove.")
+        click.echo("Nothing to remove.")
 
 
 @click.command(cls=Command)
@@ -161,19 +164,20 @@ def prune(folder: Path, keep: int) -> None:
     type=click.Path(file_okay=False, exists=True, path_type=Path),
     envvar=f"{ENVIRONMENT_PREFIX}_SUGGESTIONS",
     show_envvar=True,
-    help="Folder of suggested edits (serve --suggestions): delete those that name the contact, or its name as sender.",
+    help="Folder of suggested edits (serve --suggestions): delete those that mention the contact or were sent by them.",
 )
 def forget(folder: Path, who: str, queue: Path | None) -> None:
-    """Take one contact out of all releases in DIR, their dumps, reports and kept sources, and of all to come.
+    """Erase one contact from all releases in DIR (dumps, reports and stored sources), and from future builds.
 
-    Its e-mail address and telephone number are taken out of prose and links, too. Files and checksums of the releases
-    that had it are new then. DIR/forgotten remembers keyed hashes of name and address, so that a record that still
-    has them does not bring them back. Their key is DIR/forgotten.key: back both up, publish neither. Without the key
-    no build starts.
-    What partners hold is theirs to remove. Out of reach are also the logs of servers, which may have queries and
-    addresses of pages with the name, and caches, which keep a page for a day at most. The exit code is 0 where nothing
-    is left, and 1 where the name is still in the prose of a release, or an address or a number in a key, or where a
-    release is damaged: each is told.
+    The contact's e-mail address and telephone number are also removed from prose and links. Files and checksums of the
+    affected releases change. DIR/forgotten stores keyed hashes of the name and address, so that a record that still
+    contains them does not bring them back. The key is DIR/forgotten.key: back up both, publish neither. Without the
+    key, no build starts.
+
+    This command does not reach copies that partners hold, server logs (which may contain queries and page addresses
+    with the name) and caches (which keep a page for at most a day). The exit code is 0 if nothing remains. It is 1 if
+    the name remains in the prose of a release, an e-mail address or telephone number remains in a key, or a release is
+    damaged; a message reports each case.
 
     \b
     Example:
@@ -184,34 +188,35 @@ def forget(folder: Path, who: str, queue: Path | None) -> None:
 
     if sum(map(str.isalpha, who)) < _MIN_NAME_LETTERS:
         raise click.BadParameter(
-            f"it has fewer than {_MIN_NAME_LETTERS} letters. Give the whole.", param_hint="NAME-OR-EMAIL"
+            f"the name has fewer than {_MIN_NAME_LETTERS} letters. Give the full name or e-mail address.",
+            param_hint="NAME-OR-EMAIL",
         )
-    done: dict[str, str] = {}
+    suggestions: dict[str, str] = {}
 
     def forget_suggestions(mentions: Callable[[str], bool]) -> None:
         if queue:
-            done.update(SuggestionQueue(queue).forget(mentions))
+            suggestions.update(SuggestionQueue(queue).forget(mentions))
 
     erasures = Releases(folder).erase(who, forget_suggestions)
     if not any(erasure.found or erasure.remaining for erasure in erasures.values()):
-        which = "No release that is whole" if any(erasure.damaged for erasure in erasures.values()) else "No release"
-        click.echo(f"{which} has this contact. Builds to come will leave it out.")
+        which = "No intact release" if any(erasure.damaged for erasure in erasures.values()) else "No release"
+        click.echo(f"{which} contains this contact. Future builds will leave it out.")
     for number, erasure in erasures.items():
         if erasure.was_rebuilt:
-            why = "without it" if erasure.found else "since its store may have held what it has no more"
-            click.echo(f"Release {number:04d} was made anew {why}.")
+            reason = "without the contact" if erasure.found else "because its store may have kept data that was removed"
+            click.echo(f"Release {number:04d} was rebuilt {reason}.")
         if erasure.damaged:
-            click.echo(f"{erasure.damaged}: it is left as it is, and may still have the contact.", err=True)
-            click.echo(f"Put its good files back, or remove {folder / f'{number:04d}'}, and run this again.", err=True)
-        for about in erasure.remaining:
-            click.echo(f"Release {number:04d} still has the words in what it says of {shorten(about)}", err=True)
-    for name, what in done.items():
-        click.echo(f"Suggestion {name}: {what}.")
+            click.echo(f"{erasure.damaged}: left unchanged; it may still contain the contact.", err=True)
+            click.echo(f"Restore its files or remove {folder / f'{number:04d}'}, then run this again.", err=True)
+        for subject in erasure.remaining:
+            click.echo(f"Release {number:04d} still contains the text in statements about {shorten(subject)}", err=True)
+    for name, outcome in suggestions.items():
+        click.echo(f"Suggestion {name}: {outcome}.")
     unsearched = [] if queue else ["suggested edits (give --suggestions DIR)"]
-    unsearched += ["record files", "logs of servers", "backups", "what others have downloaded"]
+    unsearched += ["record files", "server logs", "backups", "copies that others have downloaded"]
     click.echo(f"Not searched: {', '.join(unsearched)}. Caches may keep old answers for a day.", err=True)
     if any(erasure.remaining for erasure in erasures.values()):
-        click.echo("Mend those records, build again, and prune the releases that have the words.", err=True)
+        click.echo("Edit those records, build again, and prune the releases that contain the text.", err=True)
     if any(erasure.remaining or erasure.damaged for erasure in erasures.values()):
         sys.exit(VIOLATIONS)
 

@@ -1,4 +1,4 @@
-"""A release over HTTP."""
+"""``cybilgraph serve``: serve a release over HTTP."""
 
 from __future__ import annotations
 
@@ -18,47 +18,47 @@ import click
 from cybilgraph.cli.common import Command, is_web_address
 from cybilgraph.web.server.settings import ENVIRONMENT_PREFIX, Settings, all_settings, option_name
 
-#: What a value in a file is, and what a setting is, must go together: click would make one of the other.
+#: A value in the file must have its setting's type, because click would convert it silently.
 _COMPATIBLE_TYPES = ((bool, bool), (list, tuple))
 
-#: Scheme, host and port: the server's links begin at the root of its host.
+#: Scheme, host and port without a path, because the server's links start at the root of its host.
 _ORIGIN = re.compile(r"https?://(?=.{1,253}(?::|/|\Z))(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?/?")
 
 
 def _load_config(context: click.Context, _: click.Parameter, path: Path | None) -> None:
-    """Take what the file says for what neither flag nor environment does."""
+    """Use the values of the file as defaults, below flags and environment variables."""
     if path is None:
         return
     try:
-        given = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise click.BadParameter(f"{path} cannot be read as TOML: {error}") from error
     known = {option_name(row).removeprefix("--"): row for row in all_settings()}
-    for name, value in given.items():
+    for name, value in values.items():
         if name not in known:
-            raise click.BadParameter(f"{path}: there is no setting {name!r}. Known are {', '.join(known)}.")
+            raise click.BadParameter(f"{path}: there is no setting {name!r}. Settings: {', '.join(known)}.")
         if any(isinstance(value, kind) is not isinstance(known[name].default, of) for kind, of in _COMPATIBLE_TYPES):
-            raise click.BadParameter(f"{path}: {name} = {value!r} is of the wrong type.")
-    context.default_map = {known[name].name: value for name, value in given.items()}
+            raise click.BadParameter(f"{path}: {name} = {value!r} has the wrong type.")
+    context.default_map = {known[name].name: value for name, value in values.items()}
 
 
 def _warn_unknown_settings(context: click.Context) -> None:
-    """A setting whose name is misspelt in the environment would be passed over without a word."""
+    """Warn about environment variables with our prefix that name no setting, such as misspelt ones."""
     known = [parameter.name.upper() for parameter in context.command.params if parameter.name]
-    given = [
+    names = [
         name.removeprefix(f"{ENVIRONMENT_PREFIX}_") for name in os.environ if name.startswith(f"{ENVIRONMENT_PREFIX}_")
     ]
-    for name in sorted(set(given) - set(known)):
+    for name in sorted(set(names) - set(known)):
         hint = "".join(f" Did you mean {ENVIRONMENT_PREFIX}_{alike}?" for alike in get_close_matches(name, known, 1))
-        click.echo(f"{ENVIRONMENT_PREFIX}_{name} sets nothing: there is no such setting.{hint}", err=True)
+        click.echo(f"{ENVIRONMENT_PREFIX}_{name} has no effect: there is no such setting.{hint}", err=True)
 
 
 class _Seconds(click.FloatRange):
-    """A range that has no place for what is no number: every comparison with it is false."""
+    """A range of numbers that also rejects NaN, which passes every comparison of ``FloatRange``."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        given = super().convert(value, param, ctx)
-        return self.fail(f"{value!r} is no number.", param, ctx) if math.isnan(given) else given
+        seconds = super().convert(value, param, ctx)
+        return self.fail(f"{value!r} is not a number.", param, ctx) if math.isnan(seconds) else seconds
 
 
 def _type(row: Field[Any]) -> Any:
@@ -76,20 +76,20 @@ def _type(row: Field[Any]) -> Any:
 
 
 def _options(command: Callable[..., None]) -> Callable[..., None]:
-    """An option for each setting."""
+    """Add an option for each setting."""
     for row in reversed(all_settings()):
-        what: dict[str, Any] = {"help": row.metadata["what"], "default": row.default, "show_envvar": True}
+        common: dict[str, Any] = {"help": row.metadata["what"], "default": row.default, "show_envvar": True}
         if isinstance(row.default, bool):
             add = click.option(
-                f"{option_name(row)}/--no-{option_name(row).removeprefix('--')}", row.name, show_default=True, **what
+                f"{option_name(row)}/--no-{option_name(row).removeprefix('--')}", row.name, show_default=True, **common
             )
         elif isinstance(row.default, tuple):
             add = click.option(
-                option_name(row), row.name, multiple=True, **what | {"help": what["help"] + " May be repeated."}
+                option_name(row), row.name, multiple=True, **common | {"help": common["help"] + " May be repeated."}
             )
         else:
             add = click.option(
-                option_name(row), row.name, type=_type(row), show_default=row.default is not None, **what
+                option_name(row), row.name, type=_type(row), show_default=row.default is not None, **common
             )
         command = add(command)
     return command
@@ -104,13 +104,13 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
     expose_value=False,
     callback=_load_config,
     show_envvar=True,
-    help="Settings in TOML, named as the flags: port = 8000.",
+    help="TOML file with settings, named like the flags: port = 8000.",
 )
 @_options
-def serve(folder: Path, **given: Any) -> None:
-    """Serve the current release of DIR: pages, data, a SPARQL endpoint and the check of records, until stopped.
+def serve(folder: Path, **values: Any) -> None:
+    """Serve the current release of DIR: web pages, data, a SPARQL endpoint and record checks.
 
-    What can be set is set by flag, else by environment, else by the file of --config.
+    Flags override environment variables, which override the --config file.
 
     \b
     Example:
@@ -120,19 +120,21 @@ def serve(folder: Path, **given: Any) -> None:
     from cybilgraph.web.server import http_server
 
     _warn_unknown_settings(click.get_current_context())
-    addresses = [("--service", service) for service in given["service"]]
-    addresses += [(f"--{name}", given[name]) for name in ("endpoint", "licence")]
+    addresses = [("--service", service) for service in values["service"]]
+    addresses += [(f"--{name}", values[name]) for name in ("endpoint", "licence")]
     for name, address in addresses:
         if address and not is_web_address(address):
-            raise click.BadParameter(f"{address!r} is no absolute web address", param_hint=name)
-    if given["public_url"] and not _ORIGIN.fullmatch(given["public_url"]):
+            raise click.BadParameter(f"{address!r} is not an absolute URL", param_hint=name)
+    if values["public_url"] and not _ORIGIN.fullmatch(values["public_url"]):
         raise click.BadParameter(
-            f"{given['public_url']!r} is not a scheme and a host. Example: https://data.example.org",
+            f"{values['public_url']!r} is not a scheme and a host. Example: https://data.example.org",
             param_hint="--public-url",
         )
-    for proxy in given["trusted_proxy"]:
+    for proxy in values["trusted_proxy"]:
         try:
             ip_network(proxy, strict=False)
         except ValueError as error:
-            raise click.BadParameter(f"{proxy!r} is no address or network", param_hint="--trusted-proxy") from error
-    http_server.serve(folder, Settings(**given), announce=lambda text: click.echo(text))
+            raise click.BadParameter(
+                f"{proxy!r} is not an IP address or network. Example: 10.0.0.0/8", param_hint="--trusted-proxy"
+            ) from error
+    http_server.serve(folder, Settings(**values), announce=lambda text: click.echo(text))

@@ -1,4 +1,4 @@
-"""What so many records need."""
+"""``cybilgraph sizing``: estimate the resources that a number of records needs."""
 
 from __future__ import annotations
 
@@ -14,22 +14,21 @@ from cybilgraph.cli.common import Command
     multiple=True,
     type=click.IntRange(1, 10**12),
     default=(10_000, 1_000_000, 100_000_000),
-    help="So many records; may be given several times.",
+    help="Number of records. May be repeated.",
 )
 @click.option(
-    "--processors", type=click.IntRange(1, 100_000), default=8, show_default=True, help="Processors that build."
+    "--processors", type=click.IntRange(1, 100_000), default=8, show_default=True, help="Processors used for the build."
 )
 def sizing(counts: tuple[int, ...], processors: int) -> None:
-    """Work out from measured figures what records need: disk, memory and time.
+    """Estimate disk space, memory and time for a number of records, from measurements.
 
-    What lies beyond the measurements is a straight line, and no promise.
+    Figures beyond the measured sizes are linear extrapolations, not guarantees.
 
     \b
     Example:
       cybilgraph sizing --records 50000 --processors 4
     """
-    from cybilgraph.release.capacity import describe_needs
-    from cybilgraph.release.capacity import load_capacity_model as figures
+    from cybilgraph.release.capacity import describe_needs, load_capacity_model
 
-    for line in describe_needs(figures(), counts, processors):
+    for line in describe_needs(load_capacity_model(), counts, processors):
         click.echo(line)

@@ -1,4 +1,4 @@
-"""A running site, proven."""
+"""``cybilgraph verify``: check that a running site is consistent."""
 
 from __future__ import annotations
 
@@ -13,15 +13,23 @@ from cybilgraph.model.findings import escape_controls
 @click.command(cls=Command)
 @click.argument("url", metavar="URL")
 @click.option(
-    "-f", "--format", "name", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Report."
+    "-f",
+    "--format",
+    "name",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Format of the report.",
 )
-@click.option("--quick", is_flag=True, help="Take one dump, and not every file; of a large one, compare less.")
-@click.option("--timeout", type=click.FloatRange(0.1), default=60.0, show_default=True, help="Seconds without a byte.")
+@click.option("--quick", is_flag=True, help="Download one dump instead of every file, and compare less of a large one.")
+@click.option(
+    "--timeout", type=click.FloatRange(0.1), default=60.0, show_default=True, help="Maximum seconds without data."
+)
 def verify(url: str, name: str, quick: bool, timeout: float) -> None:
-    """Prove the site at URL: endpoint, dumps, pages, descriptions and changes agree, and checksums hold.
+    """Verify the site at URL: endpoint, dumps, pages, descriptions and changes agree, and checksums match.
 
-    Anyone can prove any site: all is asked over HTTP. The exit code is 0 where everything holds,
-    1 where something does not, 2 where the site does not answer.
+    Anyone can verify any site: all requests use HTTP. The exit code is 0 if every check passes,
+    1 if one fails, 2 if the site does not respond.
 
     \b
     Example:
@@ -37,11 +45,11 @@ def verify(url: str, name: str, quick: bool, timeout: float) -> None:
             click.echo(escape_controls(f"{mark} {check.name}: {check.says}"))
 
     with Site(url, timeout, attempts=3) as site:
-        found = run(site, quick, print_check)
+        result = run(site, quick, print_check)
     if name == "json":
-        click.echo(found.as_json())
+        click.echo(result.as_json())
     else:
-        fails = sum(check.outcome is Outcome.FAILS for check in found.checks)
-        end = "everything holds" if found.holds else f"{fails} of {len(found.checks)} checks fail"
-        click.echo(f"Release {found.release} of {found.url}: {end}")
-    sys.exit(CONFORMS if found.holds else VIOLATIONS)
+        failed = sum(check.outcome is Outcome.FAILS for check in result.checks)
+        summary = "all checks pass" if result.holds else f"{failed} of {len(result.checks)} checks fail"
+        click.echo(f"Release {result.release} of {result.url}: {summary}")
+    sys.exit(CONFORMS if result.holds else VIOLATIONS)

@@ -1,8 +1,8 @@
-"""Finds what a record tells only in prose: actors and roles, places, dates, other projects.
+"""Extract claims from prose: actors and roles, places, dates and related projects.
 
-Real pages often print "Funders" with nothing under it, and say who paid in a sentence. What
-is found here is *derived*: it carries the sentence that it was found in, so that a curator
-can confirm it. What the page states under its headings is never changed or doubled.
+Many pages print "Funders" with nothing under it and name the donor in a sentence. Whatever is found here is
+*derived*: it carries its sentence as evidence, so that a curator can confirm it. Values that the page states
+under its headings are never changed or duplicated.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ __all__ = ["derive"]
 
 
 def derive(record: Record, names: Gazetteer | None = None) -> Record:
-    """The record with what its prose says added, each derived; and with findings where a name
-    was nearly a known one, or the aim is of another country.
+    """Return the record with the links and dates derived from its prose.
+
+    Findings report names that were nearly known, and an aim that names another country.
     """
     names = names or load_gazetteer()
     sentences = list(apply_introductions(split_sentences(record, names)))

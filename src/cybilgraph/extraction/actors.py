@@ -1,4 +1,4 @@
-"""Who takes part, and as what."""
+"""Find the actors that take part in a project, with their roles."""
 
 from __future__ import annotations
 
@@ -30,51 +30,50 @@ from cybilgraph.model.fields import Content, sections
 from cybilgraph.model.gazetteer import Gazetteer, GazetteerEntry
 from cybilgraph.model.record import Basis, Named, Participation, Record, Scope, Text
 
-#: Sections that tell what changed or where to read more: who acts there may be anyone.
+#: Sections that are not searched for actors.
 _IGNORED_SECTIONS = ("links",)
-#: Sections that tell of others too.
+#: Sections that also describe other projects and actors.
 _BACKGROUND_SECTIONS = sections(Content.BACKGROUND, Content.RESULTS, Content.ACTIVITIES)
-#: How sure it is that an authority of a country that is helped, and of which no role is told, is helped.
-_AT_HOME = 0.75
-#: How sure it is that the only actor that a clause about money names gives it.
-_OF_MONEY = 0.75
-#: What stands before one that is still to be made: "to set up the new Agency", "a National Centre for".
-_TO_BE = re.compile(
+#: Confidence that an authority of a beneficiary country is a beneficiary if no role is given.
+_LOCAL_AUTHORITY_CONFIDENCE = 0.75
+#: Confidence that the only actor in a clause about money is the funder.
+_PAYER_CONFIDENCE = 0.75
+#: Text before an organisation that does not exist yet: "to set up the new Agency", "a National Centre for".
+_PLANNED_BODY_BEFORE = re.compile(
     r"\b(?:(?:set(?:s|ting)? up|establish(?:es|ed|ing)?|creat(?:es?|ed|ing)|build(?:s|ing)?|launch(?:es|ed|ing)?"
     r"|establishment of|creation of|formation of) (?:the |its |their |an? )?(?:new |first |national |governmental )*"
     rf"(?:(?:an? )?[^{MARKS},.;]{{1,50}}, )?"
     r"|(?P<kind>an? (?:new |first )?))\Z"
 )
-#: What follows one that "a" stands before, and that is not a name before a noun ("a Ministry team").
-_NO_NOUN = re.compile(
+#: Text after a complete name that follows "a". In "a Ministry team", the name only modifies a noun.
+_NAME_ENDS_AFTER = re.compile(
     r"(?: \([^)]{1,30}\))?(?:[.,;:)]|\Z| (?:in|for|of|to|that|which|with|by|and|at|on|under|within)\b)"
 )
-#: How far in front of a name that is looked for.
+#: How far to look back from a name.
 _MAX_LOOKBEHIND_CHARACTERS = 100
-#: What stands before one that only has the rooms; and behind the host of an event.
-_NOT_IT = (
+#: Text before an organisation that only provides the venue; ``_HOST_AFTER`` matches the text after it.
+_VENUE_BEFORE = (
     *("hosted by ", "hosted by the "),
     *("housed in ", "housed in the ", "housed at ", "housed at the ", "housed by ", "housed by the "),
 )
-_HOSTS = re.compile(r"(?: \([^)]{1,30}\))?(?: in \S+)? (?:will )?host(?:s|ed)?\b")
-#: What stands before one whose members, staff or part are meant, or a list of such; and before one that
-#: only owns what it is said of another to be: "LAC4, the EU's centre".
-_MEMBERS = re.compile(
+_HOST_AFTER = re.compile(r"(?: \([^)]{1,30}\))?(?: in \S+)? (?:will )?host(?:s|ed)?\b")
+#: Text before an organisation whose members or staff are meant, or before a list of such organisations.
+_MEMBERS_BEFORE = re.compile(
     r"\b(?:members of|member states of|belong(?:s|ing) to|subordinate to|who works? (?:for|at)"
     rf"|employed (?:by|at)|whose) (?:the )?"
     rf"(?:[{ACTOR}{BODY}{NAME}](?: \([^)]{{1,30}}\))?(?:,? and |, )(?:the )?){{0,9}}\Z"
 )
-#: What stands before one that does not: "not funded by A but by B".
-_NOT = re.compile(r"\b(?:not|never) \w+ (?:for )?by (?:the )?\Z")
-#: Whose members it consists of.
-_FORCE = re.compile(r"\b(?:Police|Forces?|Judiciary|Parliament|Army|Gendarmerie)\b")
-_OWNS = (
+#: Text before an actor whose part is denied: "not funded by A but by B".
+_NEGATION_BEFORE = re.compile(r"\b(?:not|never) \w+ (?:for )?by (?:the )?\Z")
+#: Bodies whose members act for them.
+_BODY_OF_MEMBERS = re.compile(r"\b(?:Police|Forces?|Judiciary|Parliament|Army|Gendarmerie)\b")
+_OWNER = (
     re.compile(rf"[{ACTOR}{BODY}{NAME}](?: \([^)]{{1,30}}\))?, (?:the )?\Z"),
     re.compile(r"['’]s? (?:\w+ ){0,3}(?:cent(?:re|er)|agency|arm|body|branch|hub|institute|school)\b"),
 )
-#: What follows one of which only the rules are meant ("the UN framework of responsible behaviour"), or
-#: that only looks on, or does not do it; and what only says what one is.
-_RULES = re.compile(
+#: Text after an organisation that is mentioned only for its rules ("the UN framework of responsible
+#: behaviour"), that only watches or declines, or that the sentence only defines.
+_INDIRECT_AFTER = re.compile(
     r"(?:'s?)? (?:framework|norms|charter|conventions?|resolutions?|principles|standards|guidelines|accession|candidate"
     r"|directives?|recommendations?|member states?|confidence-building)\b"
     r"| (?:only |also )?(?:observed|watched|looked on|could not|cannot|(?:declined|refused|(?:was|were) unable) to)\b"
@@ -86,21 +85,21 @@ _RULES = re.compile(
     r"|(?: \([^)]{1,30}\))? is an? (?:[\w-]+ ){0,4}(?:network|cent(?:re|er)|community|platform|pool|forum)"
     r" (?:of|where|for)\b"
 )
-#: What stands before what of a country or organisation acts for it: "Australia, through its ◈, pays".
-_THROUGH = re.compile(rf"[{MARKS}](?:'s? government)?,? through (?:its|their) \Z")
-#: What stands before the country of a seat: "the Office of the ◆ (Bucharest, Romania)".
-_SEAT = re.compile(rf"\((?:{NAME}|[\w -]{{3,30}}), \Z")
-#: How what somebody is quoted as saying begins.
-_UTTERED = re.compile("[“\"‘']")
-#: What one is with whom others work, or for whom, and who is not helped.
-_TOWARDS = {"counterpart": "partner", "client": "funder"}
-#: What the government of a country may be in a project that helps the country.
-_OF_HELPED = ("funder", "implementer", "beneficiary")
-#: The project itself is told of in its first sentences.
-_FIRST_SENTENCES = 3
+#: Text between a country or organisation and the body that acts for it: "Australia, through its ◈, pays".
+_THROUGH_BEFORE = re.compile(rf"[{MARKS}](?:'s? government)?,? through (?:its|their) \Z")
+#: Text before the country of a seat: "the Office of the ◆ (Bucharest, Romania)".
+_SEAT_BEFORE = re.compile(rf"\((?:{NAME}|[\w -]{{3,30}}), \Z")
+#: The start of a quotation.
+_QUOTATION = re.compile("[“\"‘']")
+#: The roles of those with whom, or for whom, others work, unless they are beneficiaries.
+_COUNTERPART_ROLES = {"counterpart": "partner", "client": "funder"}
+#: Roles that the government of a beneficiary country may have.
+_BENEFICIARY_GOVERNMENT_ROLES = ("funder", "implementer", "beneficiary")
+#: The project itself is usually described in its first sentences.
+_FIRST_SENTENCE_COUNT = 3
 
 
-#: For each actor and role the sentences that tell it: of whom, how surely, by which name.
+#: For each actor and role, the supporting sentences, with the entry, confidence and name in each.
 _Quotes = dict[Sentence, tuple[GazetteerEntry, float, Name]]
 RoleQuotes = dict[str, dict[str, _Quotes]]
 
@@ -108,18 +107,19 @@ RoleQuotes = dict[str, dict[str, _Quotes]]
 def find_participations(
     record: Record, sentences: list[Sentence], scopes: Iterable[Scope], names: Gazetteer
 ) -> tuple[Participation, ...]:
-    """Participations that sentences tell and headings do not. ``scopes`` tell which countries the
-    project helps.
+    """Return the participations found only in sentences.
+
+    ``scopes`` give the beneficiary countries of the project.
     """
-    helped = {link.concept.key for link in scopes if link.concept.kind == "country"}
-    found = find_phrase_roles(record, sentences, helped, names)
+    beneficiary_countries = {link.concept.key for link in scopes if link.concept.kind == "country"}
+    found = find_phrase_roles(record, sentences, beneficiary_countries, names)
     present = {link.actor.key for link in record.participations}
     links = []
-    for candidate in find_candidates(record, sentences, found, helped, names):
+    for candidate in find_candidates(record, sentences, found, beneficiary_countries, names):
         if _is_stated(candidate.actor, present):
             continue
         key, actor = candidate.actor.key, candidate.actor
-        by_role = _decide_roles(candidate, found.get(key, {}), helped)
+        by_role = _decide_roles(candidate, found.get(key, {}), beneficiary_countries)
         for role, quotes in sorted(by_role.items()):
             first = next(iter(quotes))
             printed = Text(actor.name, first.text.place)
@@ -129,59 +129,64 @@ def find_participations(
     return tuple(links)
 
 
-def find_phrase_roles(record: Record, sentences: list[Sentence], helped: set[str], names: Gazetteer) -> RoleQuotes:
-    """What phrases say, and what may be concluded where they say nothing: for each actor the
-    roles that it is left with.
-    """
-    stated = {link.actor.key for link in _stated(record)}
-    found = _collect_phrase_roles(sentences, stated, helped, names)
-    _infer_roles(found, sentences, stated, helped)
-    _settle_local_authority(found, any(link.role == "implementer" for link in _stated(record)))
+def find_phrase_roles(
+    record: Record, sentences: list[Sentence], beneficiary_countries: set[str], names: Gazetteer
+) -> RoleQuotes:
+    """Return the roles of each actor according to phrases, or inferred where no phrase gives a role."""
+    stated = {link.actor.key for link in _stated_participations(record)}
+    found = _collect_phrase_roles(sentences, stated, beneficiary_countries, names)
+    _infer_roles(found, sentences, stated, beneficiary_countries)
+    _settle_local_authority(found, any(link.role == "implementer" for link in _stated_participations(record)))
     for key, by_role in found.items():
-        _drop_unlikely(by_role, names.get("actor", key), helped)
+        _drop_unlikely(by_role, names.get("actor", key), beneficiary_countries)
     return {key: _drop_weaker_roles(by_role) for key, by_role in found.items()}
 
 
-def _decide_roles(candidate: Candidate, by_role: dict[str, _Quotes], helped: set[str]) -> dict[str, _Quotes]:
-    """The roles that an actor is held to have, each with the sentences that tell it, as sure as
-    the role is likely; where no phrase tells it, with the one that speaks most for it.
+def _decide_roles(
+    candidate: Candidate, by_role: dict[str, _Quotes], beneficiary_countries: set[str]
+) -> dict[str, _Quotes]:
+    """Return the roles that the model accepts, with their sentences and confidence.
+
+    A role that no phrase supports gets the sentence that supports it most.
     """
     kept: dict[str, _Quotes] = {}
     for role, probability in decide_roles(
-        candidate.phrase_roles, role_probabilities(role_features(candidate, helped))
+        candidate.phrase_roles, role_probabilities(role_features(candidate, beneficiary_countries))
     ).items():
-        sure = min(round(probability * 20) / 20, MIN_SURE_CONFIDENCE)
+        confidence = min(round(probability * 20) / 20, MIN_SURE_CONFIDENCE)
         if role in by_role:
-            kept[role] = {sentence: (actor, sure, name) for sentence, (actor, _, name) in by_role[role].items()}
+            kept[role] = {sentence: (actor, confidence, name) for sentence, (actor, _, name) in by_role[role].items()}
         else:
             sentence, name = clearest_sentence(candidate, role)
-            kept[role] = {sentence: (candidate.actor, sure, name)}
+            kept[role] = {sentence: (candidate.actor, confidence, name)}
     return kept
 
 
 def find_candidates(
-    record: Record, sentences: list[Sentence], found: RoleQuotes, helped: set[str], names: Gazetteer
+    record: Record, sentences: list[Sentence], found: RoleQuotes, beneficiary_countries: set[str], names: Gazetteer
 ) -> list[Candidate]:
-    """The actors that may take part and that the page does not state: those of which phrases tell
-    a role, and those named where the text may tell of them; of the helped countries only the former.
+    """Return the actors that may take part, apart from those that the page states.
+
+    They have a role from a phrase, or are named where the text may be about participants. Governments of
+    beneficiary countries need a phrase.
     """
-    stated = {link.actor.key for link in _stated(record)}
+    stated = {link.actor.key for link in _stated_participations(record)}
     listed: dict[str, Candidate] = {}
     for sentence in sentences:
-        if _is_silent(sentence):
+        if _is_skipped(sentence):
             continue
-        told_of = _candidate_marks(sentence)
+        marks = _candidate_marks(sentence)
         for name in sentence.names:
-            actor = _acting_entry(name, "funder", helped, names)
+            actor = _acting_entry(name, "funder", beneficiary_countries, names)
             if not actor or _is_stated(actor, stated):
                 continue
             known = actor.key in found or actor.key in listed
-            named = known or (name.mark in told_of and _acting_entry(name, "", helped, names))
-            if named and not _is_other(sentence, name):
+            named = known or (name.mark in marks and _acting_entry(name, "", beneficiary_countries, names))
+            if named and not _is_indirect(sentence, name):
                 listed.setdefault(actor.key, Candidate(actor)).names.append((sentence, name))
-    roles_of = frozenset(link.role for link in _stated(record))
+    roles_of = frozenset(link.role for link in _stated_participations(record))
     for key, candidate in listed.items():
-        candidate.first = candidate.names[0][0] in sentences[:_FIRST_SENTENCES]
+        candidate.first = candidate.names[0][0] in sentences[:_FIRST_SENTENCE_COUNT]
         candidate.stated = roles_of
         candidate.phrase_roles = {
             role: max(confidence for _, confidence, _ in quotes.values()) for role, quotes in found.get(key, {}).items()
@@ -193,39 +198,45 @@ def find_candidates(
     return list(listed.values())
 
 
-def _stated(record: Record) -> list[Participation]:
-    """What the page states. What was derived earlier, and read back, tells nothing new."""
+def _stated_participations(record: Record) -> list[Participation]:
+    """Return the stated participations; derived ones that were read back add no information."""
     return [link for link in record.participations if link.basis is Basis.STATED]
 
 
 def _collect_phrase_roles(
-    sentences: Iterable[Sentence], stated: set[str], helped: set[str], names: Gazetteer
+    sentences: Iterable[Sentence], stated: set[str], beneficiary_countries: set[str], names: Gazetteer
 ) -> RoleQuotes:
-    """What phrases say."""
+    """Collect the roles that phrases give."""
     found: RoleQuotes = {}
     for sentence in sentences:
         for phrase, name in phrase_roles(sentence):
-            actor = _acting_entry(name, phrase.claim, helped, names)
-            if actor and not _is_stated(actor, stated) and not _is_other(sentence, name):
-                quotes = found.setdefault(actor.key, {}).setdefault(_role(phrase.claim, name, helped), {})
+            actor = _acting_entry(name, phrase.claim, beneficiary_countries, names)
+            if actor and not _is_stated(actor, stated) and not _is_indirect(sentence, name):
+                quotes = found.setdefault(actor.key, {}).setdefault(
+                    _role(phrase.claim, name, beneficiary_countries), {}
+                )
                 quotes.setdefault(sentence, (actor, phrase.confidence, name))
     return found
 
 
-def _infer_roles(found: RoleQuotes, sentences: list[Sentence], stated: set[str], helped: set[str]) -> None:
-    """Add what no phrase says, and what nevertheless is likely."""
-    for sentence, name, actor in _find_payers(sentences, helped):
+def _infer_roles(
+    found: RoleQuotes, sentences: list[Sentence], stated: set[str], beneficiary_countries: set[str]
+) -> None:
+    """Add likely roles of actors to which no phrase gives a role."""
+    for sentence, name, actor in _find_payers(sentences, beneficiary_countries):
         acts = found.get(actor.key, {})
         if acts.keys() <= {"acts"} and sentence not in acts.get("acts", ()) and not _is_stated(actor, stated):
-            found[actor.key] = {"funder": {sentence: (actor, _OF_MONEY, name)}}
-    for sentence, name, actor in _find_helped_authorities(sentences, helped):
+            found[actor.key] = {"funder": {sentence: (actor, _PAYER_CONFIDENCE, name)}}
+    for sentence, name, actor in _find_helped_authorities(sentences, beneficiary_countries):
         if actor.key not in found and not _is_stated(actor, stated | found.keys()):
-            found[actor.key] = {"beneficiary": {sentence: (actor, _AT_HOME, name)}}
+            found[actor.key] = {"beneficiary": {sentence: (actor, _LOCAL_AUTHORITY_CONFIDENCE, name)}}
 
 
 def _settle_local_authority(found: RoleQuotes, stated: bool) -> None:
-    """An authority of a country that is helped, and that does something, is helped; but delivers
-    where others deliver with it, or nobody else does. ``stated``: the page states who delivers.
+    """Decide whether an active authority of a beneficiary country delivers the project or benefits from it.
+
+    It is an implementer if it acts together with implementers, or if nobody else delivers; otherwise a
+    beneficiary. ``stated``: whether the page states the implementers.
     """
     delivered = {
         sentence for by_role in found.values() for role in ("implementer", "acts") for sentence in by_role.get(role, ())
@@ -237,12 +248,12 @@ def _settle_local_authority(found: RoleQuotes, stated: bool) -> None:
             by_role.setdefault(role, {}).update(quotes)
 
 
-def _drop_unlikely(by_role: dict[str, _Quotes], known: GazetteerEntry | None, helped: set[str]) -> None:
-    """Take away what is likely misheard where another role is told: that one whom a list knows, and who is not of
-    a helped country, is helped; and what somebody is quoted as saying.
+def _drop_unlikely(by_role: dict[str, _Quotes], known: GazetteerEntry | None, beneficiary_countries: set[str]) -> None:
+    """Drop roles that are probably wrong if the actor has others: a listed actor from elsewhere as a
+    beneficiary, and roles found only in quotations.
     """
-    weak = {role for role, quotes in by_role.items() if all(_UTTERED.match(sentence.marked) for sentence in quotes)}
-    if known and known.row["country"] not in helped:
+    weak = {role for role, quotes in by_role.items() if all(_QUOTATION.match(sentence.marked) for sentence in quotes)}
+    if known and known.row["country"] not in beneficiary_countries:
         weak.add("beneficiary")
     if not by_role.keys() <= weak:
         for role in weak & by_role.keys():
@@ -250,85 +261,99 @@ def _drop_unlikely(by_role: dict[str, _Quotes], known: GazetteerEntry | None, he
 
 
 def _is_stated(actor: GazetteerEntry, stated: set[str]) -> bool:
-    """True also for "Ministry of Health" where the "Ministry of Health of Fiji" is stated."""
+    """Return whether an actor is stated, possibly with its country: "Ministry of Health of Fiji" for "Ministry
+    of Health".
+    """
     if actor.key in stated or actor.row:
         return actor.key in stated
     longer = f"{actor.key}-of-"
     return any(key.startswith(longer) for key in stated)
 
 
-def _role(stated_role: str, name: Name, helped: set[str]) -> str:
-    """The role that is said, or may be concluded: an authority of a country that is helped is
-    helped where others work with it, or for it.
-    """
+def _role(stated_role: str, name: Name, beneficiary_countries: set[str]) -> str:
+    """Return the role for a claim: a local authority with whom or for whom others work is a beneficiary."""
     if stated_role in ROLES:
         return stated_role
-    if stated_role in _TOWARDS:
-        at_home = is_helped_authority(name, helped) or (stated_role == "client" and _country(name) in helped)
-        return "beneficiary" if at_home else _TOWARDS[stated_role]
-    return "acts at home" if is_helped_authority(name, helped) else stated_role
+    if stated_role in _COUNTERPART_ROLES:
+        at_home = is_helped_authority(name, beneficiary_countries) or (
+            stated_role == "client" and _country(name) in beneficiary_countries
+        )
+        return "beneficiary" if at_home else _COUNTERPART_ROLES[stated_role]
+    return "acts at home" if is_helped_authority(name, beneficiary_countries) else stated_role
 
 
 def _country(name: Name) -> str:
-    """The country that the reference data have for an actor, if any."""
+    """Return the actor's country according to the reference data, or an empty string."""
     actor = name.of("actor")
     return actor.row.get("country", "") if actor else ""
 
 
-def _find_payers(sentences: Iterable[Sentence], helped: set[str]) -> Iterator[tuple[Sentence, Name, GazetteerEntry]]:
-    """The actor that a clause about money names, where it names one only, and one who may give."""
-    for sentence in _of_purpose(sentences):
+def _find_payers(
+    sentences: Iterable[Sentence], beneficiary_countries: set[str]
+) -> Iterator[tuple[Sentence, Name, GazetteerEntry]]:
+    """Yield the only actor in a clause about money, unless it is from a beneficiary country."""
+    for sentence in _purpose_sentences(sentences):
         acting = [name for name in names_near_money(sentence) if name.mark == ACTOR and name.of("actor")]
-        if len(acting) == 1 and (actor := acting[0].of("actor")) and actor.row.get("country") not in helped:
+        if (
+            len(acting) == 1
+            and (actor := acting[0].of("actor"))
+            and actor.row.get("country") not in beneficiary_countries
+        ):
             yield sentence, acting[0], actor
 
 
 def _find_helped_authorities(
-    sentences: Iterable[Sentence], helped: set[str]
+    sentences: Iterable[Sentence], beneficiary_countries: set[str]
 ) -> Iterator[tuple[Sentence, Name, GazetteerEntry]]:
-    """Authorities of the countries that are helped, where the text tells of the project: they
-    are helped, unless it gives them another role.
+    """Yield the authorities of beneficiary countries in sentences about the project. They are beneficiaries
+    unless the text gives them another role.
     """
-    for sentence in _of_purpose(sentences):
+    for sentence in _purpose_sentences(sentences):
         for name in sentence.names:
-            if (actor := name.of("actor")) and is_helped_authority(name, helped):
-                elsewhere = _HOSTS.match(sentence.marked, name.at + 1) or sentence.marked.endswith(_NOT_IT, 0, name.at)
-                if not (elsewhere or _is_to_be(sentence, name)):
+            if (actor := name.of("actor")) and is_helped_authority(name, beneficiary_countries):
+                elsewhere = _HOST_AFTER.match(sentence.marked, name.at + 1) or sentence.marked.endswith(
+                    _VENUE_BEFORE, 0, name.at
+                )
+                if not (elsewhere or _is_planned(sentence, name)):
                     yield sentence, name, actor
 
 
-def _is_to_be(sentence: Sentence, name: Name) -> bool:
-    """True for an organisation that no list knows, and that is only being made, or any of its kind."""
+def _is_planned(sentence: Sentence, name: Name) -> bool:
+    """Return whether an unlisted organisation is yet to be created, or stands for any of its kind."""
     if name.mark != BODY:
         return False
-    before = _TO_BE.search(sentence.marked, max(0, name.at - _MAX_LOOKBEHIND_CHARACTERS), name.at)
-    return before is not None and not (before["kind"] and not _NO_NOUN.match(sentence.marked, name.at + 1))
+    before = _PLANNED_BODY_BEFORE.search(sentence.marked, max(0, name.at - _MAX_LOOKBEHIND_CHARACTERS), name.at)
+    return before is not None and not (before["kind"] and not _NAME_ENDS_AFTER.match(sentence.marked, name.at + 1))
 
 
-def _is_other(sentence: Sentence, name: Name) -> bool:
-    """True where not the organisation itself is meant: its members, its rules, or one to be made; and
-    for who only lost money.
+def _is_indirect(sentence: Sentence, name: Name) -> bool:
+    """Return whether the sentence is not about the organisation itself: about its members or rules, about a
+    body yet to be created, or about a victim of fraud.
     """
-    if _RULES.match(sentence.marked, name.at + 1):
+    if _INDIRECT_AFTER.match(sentence.marked, name.at + 1):
         return True
-    if _MEMBERS.search(sentence.marked, max(0, name.at - _MAX_LOOKBEHIND_CHARACTERS), name.at):
-        return not (name.entries and _FORCE.search(name.entries[-1].name))
-    if _NOT.search(sentence.marked, max(0, name.at - _MAX_LOOKBEHIND_CHARACTERS), name.at):
+    if _MEMBERS_BEFORE.search(sentence.marked, max(0, name.at - _MAX_LOOKBEHIND_CHARACTERS), name.at):
+        return not (name.entries and _BODY_OF_MEMBERS.search(name.entries[-1].name))
+    if _NEGATION_BEFORE.search(sentence.marked, max(0, name.at - _MAX_LOOKBEHIND_CHARACTERS), name.at):
         return True
-    if name.mark == PLACE and _SEAT.search(sentence.marked, max(0, name.at - _MAX_LOOKBEHIND_CHARACTERS), name.at):
+    if name.mark == PLACE and _SEAT_BEFORE.search(
+        sentence.marked, max(0, name.at - _MAX_LOOKBEHIND_CHARACTERS), name.at
+    ):
         return True
-    if name.mark == BODY and _THROUGH.search(sentence.marked, max(0, name.at - _MAX_LOOKBEHIND_CHARACTERS), name.at):
+    if name.mark == BODY and _THROUGH_BEFORE.search(
+        sentence.marked, max(0, name.at - _MAX_LOOKBEHIND_CHARACTERS), name.at
+    ):
         return True
     if any(low < name.at < high for low, high in find_losses(sentence.marked)):
         return True
-    before, behind = _OWNS
+    before, behind = _OWNER
     if behind.match(sentence.marked, name.at + 1) and before.search(sentence.marked, 0, name.at):
         return True
-    return _is_to_be(sentence, name)
+    return _is_planned(sentence, name)
 
 
-def _of_purpose(sentences: Iterable[Sentence]) -> Iterator[Sentence]:
-    """The sentences that tell of the project itself."""
+def _purpose_sentences(sentences: Iterable[Sentence]) -> Iterator[Sentence]:
+    """Yield the sentences about the project itself."""
     for sentence in sentences:
         if sentence.section in PURPOSE_SECTIONS and not (
             has_phrase(sentence, "aside") or has_phrase(sentence, "compare")
@@ -336,13 +361,15 @@ def _of_purpose(sentences: Iterable[Sentence]) -> Iterator[Sentence]:
             yield sentence
 
 
-def _is_silent(sentence: Sentence) -> bool:
+def _is_skipped(sentence: Sentence) -> bool:
     return not sentence.names or sentence.section in _IGNORED_SECTIONS or has_phrase(sentence, "aside")
 
 
 def _candidate_marks(sentence: Sentence) -> str:
-    """The marks of those of whom a sentence may tell though no phrase does: where it tells of the
-    project, and in the background of organisations, unless it compares or tells of what is elsewhere.
+    """Return the marks of the names that may be participants although no phrase says so.
+
+    In sections about the project, these are all names. In background sections, they are organisations,
+    except in comparisons and sentences about other places.
     """
     if sentence.section in PURPOSE_SECTIONS:
         return ACTOR + BODY + NAME + PLACE
@@ -355,19 +382,18 @@ def _candidate_marks(sentence: Sentence) -> str:
 
 
 def phrase_roles(sentence: Sentence) -> tuple[tuple[Phrase, Name], ...]:
-    """Roles that phrases give to names; none in a sentence that tells of what is not, or of
-    another project.
-    """
+    """Return the roles that phrases give to names. Sentences about other projects give none."""
     if sentence.roles is None:
-        silent = _is_silent(sentence)
+        silent = _is_skipped(sentence)
         sentence.roles = () if silent else tuple(phrase_claims(sentence, *ACTING))
     found: tuple[tuple[Phrase, Name], ...] = sentence.roles
     return found
 
 
 def _drop_weaker_roles(by_role: dict[str, _Quotes]) -> dict[str, _Quotes]:
-    """The most telling role of an actor, and both if it pays and delivers. Who only does
-    something, and of whom nothing else is said, delivers.
+    """Keep an actor's most informative role, or both funder and implementer.
+
+    An actor that only does something (``acts``) becomes an implementer if nothing else is known.
     """
     best = min(by_role, key=ACTING.index)
     kept = {best} if best == "extending" else {best, *(by_role.keys() & {"funder", "implementer"})}
@@ -379,15 +405,16 @@ def _drop_weaker_roles(by_role: dict[str, _Quotes]) -> dict[str, _Quotes]:
     return quotes
 
 
-def _acting_entry(name: Name, role: str, helped: set[str], names: Gazetteer) -> GazetteerEntry | None:
-    """The actor that is named, or the government of the country that is: a country that the
-    project helps pays or delivers at most, and is not its own supporter.
+def _acting_entry(name: Name, role: str, beneficiary_countries: set[str], names: Gazetteer) -> GazetteerEntry | None:
+    """Return the named actor, or the government of a named country.
+
+    A beneficiary country can only be a funder, implementer or beneficiary.
     """
     if actor := name.of("actor"):
         return actor
     if name.mark not in (PLACE, DEMONYM):
         return None
     country = name.of("country") or name.of("demonym")
-    if country is None or (country.key in helped and role not in _OF_HELPED):
+    if country is None or (country.key in beneficiary_countries and role not in _BENEFICIARY_GOVERNMENT_ROLES):
         return None
     return names.government(country)

@@ -1,7 +1,7 @@
-"""What the words around a name are signs of.
+"""Features from the words around a name.
 
-Not single words tell, of which there is no end, but kinds of words (role-words.csv): who stands
-behind "by" after a word of doing, who before a word of money, who behind a word of helping.
+There are too many single words, so that the features use word classes (role-words.csv): a name after "by"
+and a verb of doing, before a word about money, after a word about help.
 """
 
 from __future__ import annotations
@@ -16,16 +16,18 @@ from cybilgraph.extraction.spans import ACTOR, BODY, MARKS, NAME, PLACE
 from cybilgraph.model.resources import REFERENCE
 from cybilgraph.runtime.bounded_cache import cache_short
 
-#: Names side by side share what stands before the first and behind the last of them.
-_ONE = rf"[{ACTOR}{BODY}{NAME}{PLACE}](?: \([^)]{{0,80}}\))?"
-_LIST = re.compile(rf"{_ONE}(?:(?:,? and |, | & | ?/ ?)(?:the |by |its |from )?{_ONE})*")
+#: Names in a list share the text before the first and after the last.
+_NAME_AND_ABBREVIATION = rf"[{ACTOR}{BODY}{NAME}{PLACE}](?: \([^)]{{0,80}}\))?"
+_LIST = re.compile(
+    rf"{_NAME_AND_ABBREVIATION}(?:(?:,? and |, | & | ?/ ?)(?:the |by |its |from )?{_NAME_AND_ABBREVIATION})*"
+)
 _WORD = re.compile(rf"[{MARKS}]|[a-z]+(?:['-][a-z]+)*|[,()]")
-#: Where what is told of a name ends: "funded by A and delivered by B" tells B nothing of money.
-_END = re.compile(
+#: The end of the context of a name: in "funded by A and delivered by B", "funded" is not context of B.
+_CONTEXT_END = re.compile(
     r";|:|\. |and (?<= and )(?=(?:(?:is|was|being) )?(?:\w+ly )?(?:implemented|delivered|executed|carried out"
     r"|conducted|run|managed|led|funded|financed|paid for|sponsored) by\b)"
 )
-#: What is said between a name and its verb (sentences.py).
+#: A remark between a name and its verb (sentences.py).
 _REMARK = re.compile(r" \[[^\]]*\]")
 _MARKS = frozenset(MARKS)
 _ARTICLES = frozenset(("the", "a", "an", "its", "their", "both"))
@@ -35,13 +37,13 @@ _PREPOSITIONS = frozenset(
 _BE = frozenset(("is", "are", "was", "were", "be", "been", "being"))
 _AUXILIARY = _BE | {"has", "have", "had", "will", "also"}
 _PASSIVE = ("ed", "en", "ght", "un")
-#: How far from a name, in letters and in words, what stands there is still of it.
+#: The longest context on each side of a name.
 _MAX_CONTEXT_CHARACTERS, _MAX_CONTEXT_WORDS = 120, 16
 
 
 @lru_cache(maxsize=2_000)
 def context_features(marked: str) -> dict[int, tuple[str, ...]]:
-    """What the words around each name of a marked sentence are signs of, by where its mark stands."""
+    """Return the features of each name in a marked sentence, by the offset of its mark."""
     found: dict[int, tuple[str, ...]] = {}
     money = ("money",) if mentions_money(marked) else ()
     phrase_marks = [(hit.phrase.claim, hit.mark_offsets) for hit in find_matches(marked) if hit.phrase.claim in ACTING]
@@ -49,10 +51,10 @@ def context_features(marked: str) -> dict[int, tuple[str, ...]]:
         start, end = names.span()
         remark = _REMARK.match(marked, end)
         behind = remark.end() if remark else end
-        left = _WORD.findall(_END.split(marked[max(0, start - _MAX_CONTEXT_CHARACTERS) : start])[-1])
+        left = _WORD.findall(_CONTEXT_END.split(marked[max(0, start - _MAX_CONTEXT_CHARACTERS) : start])[-1])
         while left and left[-1] in _ARTICLES:
             left.pop()
-        right = _WORD.findall(_END.split(marked[behind : behind + _MAX_CONTEXT_CHARACTERS], maxsplit=1)[0])
+        right = _WORD.findall(_CONTEXT_END.split(marked[behind : behind + _MAX_CONTEXT_CHARACTERS], maxsplit=1)[0])
         place = _position(left)
         own = (*_features_before(left, place), *_features_after(right, place), *money)
         for at in range(start, end):
@@ -65,7 +67,7 @@ def context_features(marked: str) -> dict[int, tuple[str, ...]]:
 
 
 def _position(left: list[str]) -> str:
-    """What stands just before a name: nothing, a preposition, a kind of word, or any word."""
+    """Return what is directly before a name: nothing, a preposition, a word class, or any word."""
     if not left:
         return "start"
     return left[-1] if left[-1] in _PREPOSITIONS or left[-1] in ",()" else _word_class(left[-1]) or "word"
@@ -120,7 +122,7 @@ def _features_after(right: list[str], place: str) -> Iterator[str]:
 
 
 def _voice(word: str, seen: list[str]) -> str:
-    """Passive ("is taught"), to do ("to teach"), or neither."""
+    """Return "is " for a passive ("is taught"), "to " for an infinitive ("to teach"), otherwise nothing."""
     if word.endswith(_PASSIVE) and not _BE.isdisjoint(seen[-2:]):
         return "is "
     return "to " if seen[-1:] == ["to"] else ""
@@ -128,7 +130,7 @@ def _voice(word: str, seen: list[str]) -> str:
 
 @cache_short(entries=5_000, longest=500)
 def _word_class(word: str) -> str:
-    """The kind of a word, by the longest beginning that the table has; or nothing."""
+    """Return the class of a word by the longest listed prefix, or an empty string."""
     whole, beginnings, longest = _load_word_classes()
     if word in whole:
         return whole[word]
@@ -138,7 +140,7 @@ def _word_class(word: str) -> str:
 
 @cache
 def _load_word_classes() -> tuple[dict[str, str], dict[str, str], int]:
-    """The kinds of whole words, and of beginnings of words ("fund*"), and how long these are at most."""
+    """Load the classes of whole words and of prefixes ("fund*"), and the length of the longest prefix."""
     whole: dict[str, str] = {}
     beginnings: dict[str, str] = {}
     with (REFERENCE / "role-words.csv").open(encoding="utf-8", newline="") as file:

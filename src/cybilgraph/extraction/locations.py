@@ -1,4 +1,4 @@
-"""Which places a sentence says that a project is for or in; and which it only lists."""
+"""Find the places that a project is for or in, and places that are only listed."""
 
 from __future__ import annotations
 
@@ -6,39 +6,40 @@ import re
 from collections.abc import Iterable, Iterator
 
 from cybilgraph.extraction.actors import phrase_roles
-from cybilgraph.extraction.phrases import has_phrase, kinds_in, phrase_claims, phrase_spans
+from cybilgraph.extraction.phrases import claims_in, has_phrase, phrase_claims, phrase_spans
 from cybilgraph.extraction.sentences import Name, Sentence
 from cybilgraph.extraction.spans import ACTOR, BODY, DEMONYM, NAME, PLACE, PLACES
 from cybilgraph.model.gazetteer import Gazetteer, GazetteerEntry
 
-#: How sure the country of a body is that is helped.
-_HOME = 0.85
-#: What tells that a sentence is of other places; and what tells of places, or of a body that has its own.
-_OF_OTHERS, _OF_PLACES = frozenset(("aside", "compare")), frozenset(("place", "beneficiary", "counterpart"))
-#: Whose country is helped: who is helped, and with whom others work.
-_OF_HELPED = ("beneficiary", "counterpart")
+#: Confidence in the country of a beneficiary.
+_HOME_COUNTRY_CONFIDENCE = 0.85
+#: Claims of sentences about other places; and claims about places or about bodies with a country.
+_OTHER_PLACE_CLAIMS, _PLACE_CLAIMS = frozenset(("aside", "compare")), frozenset(("place", "beneficiary", "counterpart"))
+#: The roles whose country benefits.
+_BENEFICIARY_ROLES = ("beneficiary", "counterpart")
 _PLACE = rf"(?:the )?{PLACE}(?: \([^)]*\))?"
-#: An item of a list that is places and nothing else: "• Kenya (priority)", or what sorts one: "In Africa:".
+#: A list item that consists of places, "• Kenya (priority)", or introduces some: "In Africa:".
 _ITEM = re.compile(rf"[•*–-]? ?(?:{NAME}, )?{_PLACE}(?:(?:,? and|,) {_PLACE})*[;,.]?|in (?:the )?{PLACE}:")
-#: Places one after the other; not "Kenya, Ghana and ITU", who act. And "Kenya: a policy brief".
+#: A sequence of places, except one with actors such as "Kenya, Ghana and ITU". ``_LIST_HEAD``: "Kenya: a policy
+#: brief".
 _LIST = re.compile(rf"{_PLACE}(?:(?:,? and|,? or|,) {_PLACE})+(?!(?:,? and|,) (?:the )?[{ACTOR}{BODY}{NAME}])")
-_HEAD = re.compile(rf"[•*–-]? ?{_PLACE}(?=:| [–-] )")
-#: Places of which a clause says what they do.
+_LIST_HEAD = re.compile(rf"[•*–-]? ?{_PLACE}(?=:| [–-] )")
+#: Places that are the subject of a clause.
 _SUBJECT = re.compile(rf"(?:^|(?<![{PLACE})]), ){_PLACE}(?:(?:,? and|,) {_PLACE})*(?= \w)")
 #: "West and" before "Central Africa".
-_HALF = re.compile(r"\b(?:north|south|east|west|central)(?:ern)?\b")
-_HALVES = re.compile(rf"(?:{_HALF.pattern}(?:,? and |, ))++\Z")
-#: What is at home in the country that the project works with.
-_LANGUAGE = re.compile(r"\bin \Z")
+_COMPASS_POINT = re.compile(r"\b(?:north|south|east|west|central)(?:ern)?\b")
+_COMPASS_POINTS = re.compile(rf"(?:{_COMPASS_POINT.pattern}(?:,? and |, ))++\Z")
+#: The text before the name of a language.
+_LANGUAGE_BEFORE = re.compile(r"\bin \Z")
 
 
 def is_item(sentence: Sentence) -> bool:
-    """True for an item of a list that is places and nothing else."""
+    """Return whether a sentence is a list item that consists of places."""
     return PLACE in sentence.marked and _ITEM.fullmatch(sentence.marked) is not None
 
 
 def find_title_places(sentence: Sentence, names: Gazetteer) -> Iterator[Name]:
-    """The places that a title names: but for those elsewhere, where it has others."""
+    """Yield the places in a title. Places elsewhere count only if there is no other."""
     if has_phrase(sentence, "compare"):
         return
     here = sentence.names
@@ -46,14 +47,14 @@ def find_title_places(sentence: Sentence, names: Gazetteer) -> Iterator[Name]:
         others = tuple(name for name in here if not _within(name, elsewhere))
         here = others if any(place_entries(sentence, name, names) for name in others) else here
     for name in here:
-        if not (name.mark == DEMONYM and _LANGUAGE.search(sentence.marked[: name.at])):
+        if not (name.mark == DEMONYM and _LANGUAGE_BEFORE.search(sentence.marked[: name.at])):
             yield name
 
 
 def find_places(sentence: Sentence) -> Iterator[tuple[Name, float]]:
-    """The names that a sentence says the project is for or in, and how surely."""
-    kinds = kinds_in(sentence)
-    if not kinds.isdisjoint(_OF_OTHERS) or kinds.isdisjoint(_OF_PLACES):
+    """Yield the names that are places of the project according to the sentence, with their confidence."""
+    kinds = claims_in(sentence)
+    if not kinds.isdisjoint(_OTHER_PLACE_CLAIMS) or kinds.isdisjoint(_PLACE_CLAIMS):
         return
     elsewhere = phrase_spans(sentence, "elsewhere")
     acting: dict[int, str] = {}
@@ -63,17 +64,19 @@ def find_places(sentence: Sentence) -> Iterator[tuple[Name, float]]:
         if name.at not in acting and not _within(name, elsewhere):
             yield name, phrase.confidence
     for name in sentence.names:
-        if (name.home or name.mark == PLACE) and acting.get(name.at) in _OF_HELPED:
-            yield name, _HOME
+        if (name.home or name.mark == PLACE) and acting.get(name.at) in _BENEFICIARY_ROLES:
+            yield name, _HOME_COUNTRY_CONFIDENCE
 
 
 def find_listed_places(sentence: Sentence, past: bool) -> Iterator[Name]:
-    """The names that a sentence says the project is for or in, or lists. Where it tells of what
-    was before (``past``), what places did themselves is not of the project.
+    """Yield the names that are places of the project, or are listed.
+
+    In the past history (``past``), places that are subjects of a clause are skipped: what they did was not
+    part of the project.
     """
     if not any(name.mark in (PLACE, DEMONYM) for name in sentence.names):
         return
-    if not _OF_OTHERS.isdisjoint(kinds_in(sentence)):
+    if not _OTHER_PLACE_CLAIMS.isdisjoint(claims_in(sentence)):
         return
     sure = {name.at for _, name in phrase_claims(sentence, "listed")}
     place_offsets = {name.at for name, _ in find_places(sentence)}
@@ -87,16 +90,17 @@ def find_listed_places(sentence: Sentence, past: bool) -> Iterator[Name]:
 
 
 def find_place_lists(sentence: Sentence) -> list[tuple[int, int]]:
-    """Where lists of places stand in the marked sentence."""
-    several = sentence.marked.count(PLACE) > 1
-    found = [match.span() for match in _LIST.finditer(sentence.marked)] if several else []
-    head = _HEAD.match(sentence.marked)
+    """Return the spans of lists of places in the marked sentence."""
+    has_several = sentence.marked.count(PLACE) > 1
+    found = [match.span() for match in _LIST.finditer(sentence.marked)] if has_several else []
+    head = _LIST_HEAD.match(sentence.marked)
     return [*found, head.span()] if head else found
 
 
 def place_entries(sentence: Sentence, name: Name, names: Gazetteer) -> list[GazetteerEntry]:
-    """The places that a name is, or the country that it is of, or is at home in; and the regions of
-    which a half stands before it: "North, West and Central Africa".
+    """Return the places that a name stands for: the place itself, or the country of a demonym or of a body.
+
+    Includes the regions whose halves are printed before it: "North, West and Central Africa".
     """
     known = (
         names.get("country", entry.key) if entry is not None and entry.kind == "demonym" else entry
@@ -104,8 +108,8 @@ def place_entries(sentence: Sentence, name: Name, names: Gazetteer) -> list[Gaze
     )
     places = [entry for entry in known if entry is not None and entry.kind in PLACES]
     region = name.of("region")
-    if region and (match := _HALVES.search(sentence.marked[: name.at])):
-        halves = (f"{half} {region.name.split()[-1]}" for half in _HALF.findall(match[0]))
+    if region and (match := _COMPASS_POINTS.search(sentence.marked[: name.at])):
+        halves = (f"{half} {region.name.split()[-1]}" for half in _COMPASS_POINT.findall(match[0]))
         places += (entry for half in halves if (entry := names.find("region", half)))
     return places
 

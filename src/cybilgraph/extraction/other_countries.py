@@ -1,4 +1,4 @@
-"""What a text says of countries that its project is not about: it may have been copied from another."""
+"""Report texts about other countries, which may have been copied from another project."""
 
 from __future__ import annotations
 
@@ -15,9 +15,7 @@ from cybilgraph.model.rules import finding
 def find_other_countries(
     record: Record, sentences: list[Sentence], scopes: tuple[Scope, ...], names: Gazetteer
 ) -> Iterator[Finding]:
-    """Countries that the aim says the project is for, where the project has others: a text may
-    have been copied from another page.
-    """
+    """Report each country that the aim names as a place of the project but that the project does not have."""
     own = {(link.concept.kind, link.concept.key) for link in scopes}
     if not any(kind == "country" for kind, _ in own):
         return
@@ -39,7 +37,7 @@ def find_other_countries(
 
 
 def _wider(country: GazetteerEntry, names: Gazetteer) -> Iterator[tuple[str, str]]:
-    """The country itself, the regions around it, and the groups that it is of."""
+    """Yield the country, the regions that contain it and the groups that it belongs to."""
     yield "country", country.key
     region = names.get("region", country.row["region"])
     while region:

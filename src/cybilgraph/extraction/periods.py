@@ -1,4 +1,4 @@
-"""When the project began and ended, and how long it runs, where only a sentence tells."""
+"""Find the start, end and duration of a project in sentences."""
 
 from __future__ import annotations
 
@@ -13,39 +13,39 @@ from cybilgraph.model.fields import Content, sections
 from cybilgraph.model.record import Date, Record, Text
 
 _SECTIONS = ("title", *sections(Content.PURPOSE, Content.DETAILS))
-#: Here only durations are found: its dates are those of other events.
+#: Sections searched only for durations, because their dates are those of other events.
 _DURATION_ONLY = sections(Content.BACKGROUND)
-#: How sure a date is: of a period that stands by itself, that words lead to, that a year begins.
-_SURE_ALONE, _SURE_LED, _SURE_YEAR = 0.95, 0.9, 0.8
+#: Confidence in a period that is a whole sentence, that follows an introductory word, or that is a year alone.
+_ALONE_CONFIDENCE, _INTRODUCED_CONFIDENCE, _YEAR_CONFIDENCE = 0.95, 0.9, 0.8
 _BOTH = {"start", "end"}
-_LEADS = re.compile(
+_PERIOD_BEFORE = re.compile(
     r"(?:\b(?:from|between|during|over|ran|runs|running|lasted|lasts|for|period|duration|dates?|implemented|in|of|covers)"
     r"(?: of the project)?(?: the)?(?: (?:period|years?|fiscal years?))?(?: from| of)?[:,]? ?|[(\[] ?|^|, )\Z",
     re.IGNORECASE,
 )
-_BEGINS = re.compile(
+_START_BEFORE = re.compile(
     r"\b(?:since|start(?:s|ed|ing)?(?: date)?(?: was| is)?|began|begins|beginning|launched|kicked off|initiated"
     r"|commenced"
     r"|(?:planned|due|expected) to (?:begin|start))"
     r"(?: [a-z]+){0,2}? ?(?:in|on|at)? ?\Z",
     re.IGNORECASE,
 )
-_ENDS = re.compile(
+_END_BEFORE = re.compile(
     r"(?:\b(?:until|till|end(?:s|ed|ing)?|clos(?:es|ed)|conclud(?:es|ed)|finish(?:es|ed)|complet(?:ed|es)|through)"
     r"|(?:planned|due|expected) to (?:close|end|finish))"
     r"(?: [a-z]+){0,2}? ?(?:in|on|by|at)? ?\Z",
     re.IGNORECASE,
 )
-_UNTIL = re.compile(r"\b(?:until|till) (?:the )?\Z", re.IGNORECASE)
-_UNTIL_FOLLOWS = re.compile(r" (?:until|till|to) (?:the )?(?:FY|[A-Z0-9])")
-#: "From 3 to 5 May 2019 a workshop took place": of the workshop.
-_EVENT = re.compile(
+_UNTIL_BEFORE = re.compile(r"\b(?:until|till) (?:the )?\Z", re.IGNORECASE)
+_UNTIL_AFTER = re.compile(r" (?:until|till|to) (?:the )?(?:FY|[A-Z0-9])")
+#: "From 3 to 5 May 2019 a workshop took place": a period of an event, not of the project.
+_EVENT_AFTER = re.compile(
     r",? (?:an? |the |its )?(?:[\w-]+ ){0,2}"
     r"(?:workshop|meeting|conference|seminar|event|hackathon|visit|ceremony|webinar)\b"
 )
-_YEAR_FIRST = re.compile(r"\b(?:in|during) \Z", re.IGNORECASE)
-#: "The agency, created in 2015": of something else.
-_OF_ANOTHER = re.compile(
+_YEAR_BEFORE = re.compile(r"\b(?:in|during) \Z", re.IGNORECASE)
+#: "The agency, created in 2015": a date of something else.
+_OTHER_SUBJECT_BEFORE = re.compile(
     r"\b(?:created|founded|established|set up|adopted|enacted|passed|ratified|opened|joined|signed|formed)"
     r" (?:in|during) \Z",
     re.IGNORECASE,
@@ -59,7 +59,7 @@ _DURATION = re.compile(
 
 
 def find_dates(record: Record, sentences: list[Sentence]) -> dict[str, Date]:
-    """The dates among start, end and duration that the record does not state."""
+    """Return those of start, end and duration that the record does not state."""
     found: dict[str, Date] = {}
     stated = record.start or record.end
     if stated and record.duration:
@@ -78,46 +78,55 @@ def find_dates(record: Record, sentences: list[Sentence]) -> dict[str, Date]:
             match = _DURATION.search(sentence.text.text)
             length = match and read_duration(sentence.text.part(*match.span("length")))
             if length:
-                found["duration"] = replace(length, evidence=(sentence.evidence(_SURE_LED),))
+                found["duration"] = replace(length, evidence=(sentence.evidence(_INTRODUCED_CONFIDENCE),))
         if dated and stated is None and sentence.section in _SECTIONS:
             for period in find_periods(sentence.text):
-                _take(found, sentence, period)
+                _read_period(found, sentence, period)
     return found
 
 
-def _take(found: dict[str, Date], sentence: Sentence, period: Period) -> None:
+def _read_period(found: dict[str, Date], sentence: Sentence, period: Period) -> None:
     text = sentence.text.text
     before, after = text[: period.at], text[period.stop :]
-    if period.end is not None and _UNTIL.search(before):
-        _note(found, sentence, _SURE_LED, end=period.end)
-    elif period.end is not None and _UNTIL_FOLLOWS.match(after):
-        _note(found, sentence, _SURE_LED, start=period.start)
-    elif _EVENT.match(after):
+    if period.end is not None and _UNTIL_BEFORE.search(before):
+        _set_dates(found, sentence, _INTRODUCED_CONFIDENCE, end=period.end)
+    elif period.end is not None and _UNTIL_AFTER.match(after):
+        _set_dates(found, sentence, _INTRODUCED_CONFIDENCE, start=period.start)
+    elif _EVENT_AFTER.match(after):
         return
     elif period.end is not None:
-        if not found.keys() & _BOTH and _LEADS.search(before):
+        if not found.keys() & _BOTH and _PERIOD_BEFORE.search(before):
             alone = len(text) - (period.stop - period.at) < 4
-            _note(found, sentence, _SURE_ALONE if alone else _SURE_LED, start=period.start, end=period.end)
-    elif _BEGINS.search(before) or (_UNTIL_FOLLOWS.match(after) and re.search(r"\bfrom \Z", before)):
-        _note(found, sentence, _SURE_LED, start=period.start)
-    elif _ENDS.search(before):
-        _note(found, sentence, _SURE_LED, end=period.start)
-    elif _is_of_the_year(before, after) and not found.keys() & _BOTH and _acts(sentence):
-        _note(found, sentence, _SURE_YEAR, start=period.start, end=period.start)
+            _set_dates(
+                found,
+                sentence,
+                _ALONE_CONFIDENCE if alone else _INTRODUCED_CONFIDENCE,
+                start=period.start,
+                end=period.end,
+            )
+    elif _START_BEFORE.search(before) or (_UNTIL_AFTER.match(after) and re.search(r"\bfrom \Z", before)):
+        _set_dates(found, sentence, _INTRODUCED_CONFIDENCE, start=period.start)
+    elif _END_BEFORE.search(before):
+        _set_dates(found, sentence, _INTRODUCED_CONFIDENCE, end=period.start)
+    elif _is_project_year(before, after) and not found.keys() & _BOTH and _describes_action(sentence):
+        _set_dates(found, sentence, _YEAR_CONFIDENCE, start=period.start, end=period.start)
 
 
-def _is_of_the_year(before: str, after: str) -> bool:
-    """True for "In 2018 …" and "… in 2018."; not for "the law of 2018 that", "founded in 2018"."""
+def _is_project_year(before: str, after: str) -> bool:
+    """Return whether a year is that of the project.
+
+    It is in "In 2018 …" and "… in 2018.", but not in "the law of 2018 that" or "founded in 2018".
+    """
     alone = len(before) < 8 or after[:1] in (",", ".", "")
-    return alone and bool(_YEAR_FIRST.search(before)) and not _OF_ANOTHER.search(before)
+    return alone and bool(_YEAR_BEFORE.search(before)) and not _OTHER_SUBJECT_BEFORE.search(before)
 
 
-def _acts(sentence: Sentence) -> bool:
-    """True where the sentence tells what the project did, and not the history before it."""
+def _describes_action(sentence: Sentence) -> bool:
+    """Return whether a sentence is about actions of the project rather than its history."""
     return any(phrase.claim in ("funder", "implementer", "acts") for phrase, _ in phrase_roles(sentence))
 
 
-def _note(found: dict[str, Date], sentence: Sentence, confidence: float, **dates: Date) -> None:
+def _set_dates(found: dict[str, Date], sentence: Sentence, confidence: float, **dates: Date) -> None:
     for name, date in dates.items():
         if date.value:
             printed = Text(date.printed.text, date.printed.place)

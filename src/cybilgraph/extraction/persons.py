@@ -1,4 +1,4 @@
-"""Persons in a sentence: they take part for an organisation, and are none."""
+"""Find persons in a sentence. They act for organisations and are not actors themselves."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ _HONORIFICS = (
     *("Señor", "Señora", "Hon", "H.E", "Ambassador", "Judge", "Col", "Colonel"),
 )
 _HONORIFIC = rf"(?:(?:{'|'.join(map(re.escape, _HONORIFICS))})\.? )"
-#: A word with a capital, as far as it has nothing but letters.
+#: The letters at the start of a capitalised word.
 _LETTERS = re.compile(r"[A-ZÀ-ÖØ-Þ][^\W\d_]*")
-#: "Tom Baker", "Ana de la Cruz", "John F Kennedy", and with what is said before a name.
+#: "Tom Baker", "Ana de la Cruz", "John F Kennedy", possibly with honorifics.
 _RUN = re.compile(
     rf"(?<![\w'’-])(?P<honorific>{_HONORIFIC}+)?"
     rf"{_WORD}(?: (?:(?:de|da|dos|del|la|van|von|der|al|el|bin|ben) )*(?:{_WORD}|[A-Z]\.?(?= [A-Z]))){{0,5}}(?![\w-])"
 )
-#: What a name goes on behind: "Centre for Anna Lindh".
-_OF = re.compile(r"(?P<body>[A-Z][\w-]+) (?:of|for|de) \Z")
+#: Text before the rest of a body's name: "Centre for Anna Lindh".
+_BODY_BEFORE = re.compile(r"(?P<body>[A-Z][\w-]+) (?:of|for|de) \Z")
 _MAX_LOOKBEHIND_CHARACTERS = 40
-#: No person has more names, each a word or more.
-_MOST = 5
+#: The most spaces in the name of a person.
+_MAX_SPACES = 5
 
 
 def find_persons(words: str, spans: Iterable[Span], contacts: Iterable[Contact]) -> Iterator[Span]:
-    """The persons in a sentence, by name: who is a contact of the record, who is called Mr or Dr, and who
-    has a given name before another. ``spans`` are the known names in it.
+    """Yield a span for each person: a contact of the record, or a name with an honorific or a given name.
 
-    A person's span has no thing, so that nothing can be told of it.
+    ``spans`` are the known names in the sentence. The span of a person has no entry and can therefore have
+    no role.
     """
     found = [*_find_contacts(words, contacts), *_find_by_title_or_given_name(words)]
     spans, last = list(spans) if found else [], 0
-    for start, end, told in sorted(found, key=lambda one: (one[0], -one[1])):
-        known = any(span.start < end and start < span.end and (span.mark == ACTOR or not told) for span in spans)
-        if start >= last and not known and not _is_of_body(words, start, end):
+    for start, end, is_certain in sorted(found, key=lambda one: (one[0], -one[1])):
+        known = any(span.start < end and start < span.end and (span.mark == ACTOR or not is_certain) for span in spans)
+        if start >= last and not known and not _is_body_name(words, start, end):
             yield Span(start, end, NAME, ())
             last = end
 
@@ -57,26 +57,28 @@ def _find_contacts(words: str, contacts: Iterable[Contact]) -> Iterator[tuple[in
 
 
 def _find_by_title_or_given_name(words: str) -> Iterator[tuple[int, int, bool]]:
-    """Where persons stand by their honorific or given name; True where it is by an honorific."""
+    """Yield the spans of names with an honorific (True) or a given name (False)."""
     if _first_letters().isdisjoint(_LETTERS.findall(words)):
-        return  # as from most sentences: to look for runs of names takes ten times as long
+        return  # most sentences; searching for runs of names takes ten times as long
     for match in _RUN.finditer(words):
         start, end = match.span()
         if match["honorific"]:
             yield start, end, True
             continue
-        # What stands before a given name only begins the sentence, or is somebody's post.
+        # Skip words before the given name: the start of the sentence, or a post.
         while " " in words[start:end] and (first := words[start:end].split(" ", 1)[0]) not in _given_names():
             start += len(first) + 1
-        if 0 < words.count(" ", start, end) < _MOST:
+        if 0 < words.count(" ", start, end) < _MAX_SPACES:
             yield start, end, False
 
 
-def _is_of_body(words: str, start: int, end: int) -> bool:
-    """True where the name is one of an organisation: "Anna Lindh Foundation", "the firm Baker Tilly"."""
+def _is_body_name(words: str, start: int, end: int) -> bool:
+    """Return whether the name belongs to an organisation: "Anna Lindh Foundation", "the firm Baker Tilly"."""
     name = words[start:end]
-    no_person = any(word in organisations.words(tells) for word in name.split()[1:] for tells in ("thing", "common"))
-    of = _OF.search(words, max(0, start - _MAX_LOOKBEHIND_CHARACTERS), start)
+    no_person = any(
+        word in organisations.words(category) for word in name.split()[1:] for category in ("thing", "common")
+    )
+    of = _BODY_BEFORE.search(words, max(0, start - _MAX_LOOKBEHIND_CHARACTERS), start)
     return (
         no_person
         or is_organisation_name(name)
@@ -87,7 +89,7 @@ def _is_of_body(words: str, start: int, end: int) -> bool:
 
 @cache
 def _first_letters() -> frozenset[str]:
-    """What one of stands where a person does: how honorifics and given names begin."""
+    """Return the beginnings of all honorifics and given names."""
     return frozenset(match[0] for name in (*_HONORIFICS, *_given_names()) if (match := _LETTERS.match(name)))
 
 

@@ -1,13 +1,11 @@
-"""The phrases of data/reference/phrases.csv, over sentences whose names are marked.
+"""Match the phrases of data/reference/phrases.csv in sentences with marked names.
 
-A row says what a phrase tells of the names in it, and how often a careful reader agrees:
-``confidence`` is the share, on labelled texts, of links found by it that are right.
+A row gives the claim that a phrase makes about the names in it. ``confidence`` is the share of links found
+by the phrase that are right, measured on labelled texts.
 
-A phrase begins with words, or with names; it is tried only where one of its words, or a mark of
-its kind, stands in the sentence, with all that it needs behind it: the words of all phrases are
-looked for at once.
-``^`` says that it begins the sentence, or the main clause of it; ``before`` is a pattern for
-what must stand in front of it.
+A phrase begins with words or with names. It is tried only where one of its first words or marks occurs,
+followed by everything that it requires; one search finds the words of all phrases. ``^`` means that the
+phrase begins the sentence or its main clause; ``before`` is a pattern for the text before it.
 """
 
 from __future__ import annotations
@@ -30,23 +28,23 @@ from cybilgraph.extraction.spans import ACTOR, BODY, DEMONYM, MARKS, NAME, PLACE
 from cybilgraph.model.resources import REFERENCE
 from cybilgraph.model.values import value
 
-#: The phrases in use.
+#: The phrase file in use.
 PHRASES_FILE = REFERENCE / "phrases.csv"
-#: "(ITU)", and what is said between a name and its verb (sentences.py).
+#: "(ITU)", and a remark between a name and its verb (sentences.py).
 _ABBREVIATED = r"(?: \([^)]{0,80}\))?(?: \[[^\]]{0,240}\])?"
-# A country that stands where an actor is expected acts by its government.
+# A country in the place of an actor stands for its government.
 _PEOPLE = (
     r"(?:(?:the |its |their |an? )?(?:\w+ )?(?:experts?|trainers?|specialists|lawyers|consultants|staff|members|teams?"
     r"|researchers|\w+ (?:office|programme|unit|department|team|section|branch|division|arm)) (?:of|from|at|within) )?"
 )
 _FIRMS = r"(?:firms?|compan(?:y|ies)|consultancy|ngo|associations?|foundation|charity|universities)"
 _OF_FIRM = re.compile(rf" {_FIRMS} [{ACTOR}{BODY}{NAME}]")
-#: "in Geneva, ": what follows is where that is.
+#: "in Geneva, ": the country of a town follows.
 _MAX_TOWN_CHARACTERS = 50
 _IN_TOWN = re.compile(rf" in (?:{NAME}|[A-Z]\w+(?:[ -][A-Z]\w+)?), \Z")
 _KIND = (
-    # An article is taken by one group and not given back: what can be read in two ways at each of
-    # fifteen names takes hours.
+    # Articles match possessively in one group: an alternative reading at each of fifteen names would take
+    # hours.
     r"(?:a consortium of )?(?:the country's |the |its |their )?+"
     rf"(?:(?:{DEMONYM} )?{_FIRMS} )?"
     r"(?:(?:(?:local|national|regional|international|public|private|other) )?(?:organi[sz]ations|partners|donors"
@@ -67,51 +65,52 @@ _PLACE = (
     r"(?:(?:all )?(?:the )?(?:[0-9]{1,3} )?(?:(?:republic|islands|states|region|regions) of (?:the )?)?"
     rf"{PLACE}{_ABBREVIATED})"
 )
-#: "Kenya, Zanzibar, Ghana": one that no list knows parts none from the others.
+#: "Kenya, Zanzibar, Ghana": an unlisted name does not end the list.
 _PLACE_OR_NAME = rf"(?:{_PLACE}|(?:the )?{NAME}(?=(?:,|,? and) (?:the )?{PLACE}))"
 _AND = (
     r"(?:,? and (?:(?:its|their|the|a) (?:\w+ )?(?:partners?|company|firm|ngo|consultancy|university),? )?"
     r"| & |,? as well as |,? together with |,? jointly with |,? along with |,? and (?:by|from|of) (?:the )?"
     rf"|,? through (?:its |the |their )?(?={ACTOR}))"
 )
-#: A list has no more names behind its first.
+#: The most names after the first of a list.
 _MAX_LIST_ITEMS = 60
-#: "Run by A, and B bore the cost": B begins a clause of its own.
+#: "Run by A, and B bore the cost": B begins another clause.
 _NO_VERB = r"(?! (?:bore|bears|pays?|paid|met|meets|funds|funded|financed|finances|covers|covered|was|is)\b)"
 
 
 def _list(one: str, more: str = "") -> str:
-    """One, or several with a last "and": in "Paid by A, B wrote …" B is not one of them; at the
-    end of a sentence or bracket a list may do without it.
+    """Return a pattern for one item, or several with a final "and".
+
+    In "Paid by A, B wrote …", B is not an item. The "and" is optional at the end of a sentence or bracket.
     """
-    more = more or one  # each copy costs time when phrases are compiled
+    more = more or one  # each copy takes time to compile
     return rf"{one}(?:(?:, (?:by )?{more}){{0,{_MAX_LIST_ITEMS}}}(?:(?:{_AND}{more}){{1,2}}{_NO_VERB}|(?=[.;)]|$)))?"
 
 
-#: One of those behind the first, which may be a government.
+#: A further item of a list, possibly a government.
 _FURTHER = rf"(?:(?:the )?governments? of (?:the )?{PLACE}|{_NAMED})"
 
 
-#: A sum of money; and such a sum that was lost, stolen, or is a fine: nobody gives it.
+#: A sum of money; below, sums that were lost or stolen or are fines, which nobody funds.
 _UNITS = "usd|eur|euros?|gbp|aud|dollars|millions?|billions?|trillions?"
 _SUM = rf"(?:[$€£]|\b(?:{_UNITS})\b)"
 _CRIME = (
     r"(?:ransomware|malware|phishing|fraud|scams?|theft|piracy|(?:cyber-?)?(?:crimes?|attacks?|incidents?|criminals)"
     r"|hack(?:s|ers|ing)?|breach(?:es)?|outages?)"
 )
-#: What is done against it, and costs money that somebody gives.
+#: Measures against crime, which somebody funds.
 _EFFORT = (
     "projects?|programmes?|programs?|initiative|courses?|training|schools?|exercises?|units?|cent(?:re|er)s?|teams?"
     "|laborator(?:y|ies)|labs?|platforms?|tools?|response"
 )
-_LOSS = (  # found in one way only, since what is asked of the rest of a sentence is asked for each
+_LOSS = (  # atomic, because the check of the rest of a sentence is repeated for each alternative
     rf"(?>(?:{_CRIME}\b(?:(?!\b(?:{_EFFORT})\b)[^.;]){{0,60}}?"
     r" (?:costs?|costing|caused|reached|amount(?:s|ed)?|demanded|earned|made|netted|is an?)"
     rf"|(?:costs?|price|toll) of (?:[\w-]+ ){{0,3}}{_CRIME}(?! (?:[\w-]+ )?(?:{_EFFORT})\b)"
     r"|(?:losses|loss|damages?|lost|loses?|losing|stole|stolen|steals?|stealing|robbed|defrauded|embezzled|swindled"
     rf"|extorted|laundered|fined|fines?|seized|confiscated|drained|ransoms?))\b[^.;]{{0,80}}?{_SUM})"
 )
-#: From here on nobody pays, and nothing is done of which a project consists.
+#: The rest of the sentence has no word of paying, and none for the work of a project.
 _UNPAID = (
     r"(?!.*\b(?:(?:co-?)?fund(?:ed|ing)|funds (?:the|an?|this|it)|financ(?:e|es|ed|ing)|pays?|paid|grants?|granted"
     r"|donat\w+|donors?|sponsor\w*|loans?|invest\w*|giv\w+|gave|allocat\w+|pledg\w+|award\w+|budgets?|contribut\w*"
@@ -119,7 +118,7 @@ _UNPAID = (
     r"|train\w*|teach\w*|taught|support\w*|assist\w*|help\w*|strengthen\w*)\b)"
 )
 
-#: What stands between braces in a phrase.
+#: The placeholders of phrases.
 _PARTS = {
     "actors": rf"(?P<found>{_list(_ACTOR)})",
     "bodies": rf"(?P<found>{_list(_BODY, _FURTHER)})",
@@ -137,20 +136,20 @@ _PARTS = {
     "aux": r"(?:(?:has|have|had|will|would|is|are|was|were) (?:been |be )?)?",
 }
 ROLES = ("funder", "extending", "implementer", "partner", "beneficiary", "unspecified")
-#: What phrases tell of actors, the most telling first: their roles; that they do something (acts);
-#: that others work with them (counterpart), or for them (client).
+#: Claims about actors, the most informative first: roles, ``acts`` (they do something), ``counterpart`` (others
+#: work with them) and ``client`` (others work for them).
 ACTING = (*ROLES[:-1], "acts", "unspecified", "counterpart", "client")
 RELATIONS = ("part_of", "follows", "related")
-#: Of other projects: that the text says it has nothing to do with them.
+#: The claim that another project has nothing to do with this one.
 APART = "apart"
-#: All that a phrase may say (docs/recipes/language.md, "Add a phrase").
+#: All claims (docs/recipes/language.md, "Add a phrase").
 _CLAIMS = (*ACTING, "place", "listed", "elsewhere", "compare", "aside", *RELATIONS, APART)
 
 
-#: How the group of the names begins that a phrase tells of.
-_FOUND = "(?P<found>"
-#: Which marks a part may begin with, one of which each name in it has.
-_MARKS = {
+#: The start of the group with the names that a phrase makes a claim about.
+_CLAIM_GROUP = "(?P<found>"
+#: The marks that a placeholder may begin with. Each of its names has one of them.
+_PLACEHOLDER_MARKS = {
     "actors": ACTOR + BODY + NAME + PLACE + DEMONYM,
     "more": ACTOR + BODY + NAME + PLACE + DEMONYM,
     "bodies": ACTOR + BODY,
@@ -160,8 +159,8 @@ _MARKS = {
     "demonyms": DEMONYM,
     "project": PROJECT,
 }
-#: What may stand in front of the main clause: "In 2018 the", "Funded by A; ".
-_LEAD = re.compile(
+#: Text that may precede the main clause: "In 2018 the", "Funded by A; ".
+_CLAUSE_LEAD = re.compile(
     rf"(?:(?:[^.;]{{1,200}}; |[^,;{ACTOR}{BODY}{NAME}]{{1,80}}, |\w+ed by [^,;]{{1,80}}, "
     rf"|(?:under|within|through|as part of) (?:the )?[^,;{ACTOR}{BODY}]{{1,80}}, "
     r"|(?:with|under|through|at|in|for|from|since|during|after|before|following|thanks to|upon|on|as|while|when|to"
@@ -171,53 +170,54 @@ _LEAD = re.compile(
     r"(?:[“\"']?(?:the |an? |its |both )?)|[^:;,]{1,40}: (?:the )?)"
 )
 _MARK = re.compile(rf"[{MARKS}]")
-#: What tells that a clause speaks of money.
+#: Words about money.
 _MONEY = re.compile(
     r"\b(?:(?:co-?)?(?:funds|funded|funding|financ(?:e|es|ed|ing))|grants?|granted|donat\w+|donors?|gifts?|money|moneys"
     r"|paid|pays?|bankroll\w*|underwr\w+|expenses|costs?|airfares?|salar(?:y|ies)|loans?|credits?|invest(?:ed|s|ments?)"
     rf"|sponsored|{_UNITS}|prize money)\b|\$|€|£"
 )
-#: How these words begin: they are looked for at once, in a tenth of the time.
-_OF_MONEY = AhoCorasick(sorted(*required_words(parse(_MONEY.pattern, {}))))
+#: The beginnings of these words; one search for all takes a tenth of the time.
+_MONEY_WORDS = AhoCorasick(sorted(*required_words(parse(_MONEY.pattern, {}))))
 _LOST = re.compile(_LOSS)
 _CLAUSE = re.compile(
     r"; |,? (?:and|while|whereas|but) (?=(?:the )?\S+ (?:\S+ ){0,2}\w+(?:s|ed)\b"
     r"|(?:is |was )?(?:implemented|delivered|executed|carried out|conducted|run|managed|led) by\b)"
 )
-#: What stands in front of a place that says only where somebody is.
-_BESIDE = (" from ", " to ", " in ", " from the ", " to the ", " in the ")
-#: What stands in front of one with whom another does what follows.
-_BESIDE_ANOTHER = tuple(
+#: Text before a place of origin or destination.
+_PLACE_BEFORE = (" from ", " to ", " in ", " from the ", " to the ", " in the ")
+#: Text before a partner of the acting organisation.
+_PARTNERSHIP_BEFORE = tuple(
     f"{how} with {article}"
     for how in ("partnership", "collaboration", "cooperation", "co-operation", "conjunction", "association")
     for article in ("", "the ")
 )
-#: What stands in front of a government that is given something.
-_GIVEN_TO = re.compile(
+#: Text before a government that receives something.
+_RECIPIENT_BEFORE = re.compile(
     r"\b(?:lent|lends?|gave|gives?|given|granted|grants?|awarded|awards?|paid|provided|provides?|offered|offers?|help"
     r"|helped|helps|helping|assist\w*|support\w*) (?:the )?(?:\w+ )?governments? of (?:the )?\Z"
 )
-_WHERE = (" came to ", " come to ", " went to ", " travelled to ", " in ")
-#: How far back it is looked for what must stand in front.
+_DESTINATION_BEFORE = (" came to ", " come to ", " went to ", " travelled to ", " in ")
+#: How far to look back for text that must precede a phrase.
 _MAX_LOOKBEHIND_CHARACTERS = 120
-#: A main clause begins no later.
+#: A main clause begins at most this many characters into the sentence.
 _MAX_LEAD_CHARACTERS = 240
 
 
 @dataclass(frozen=True)
 class Phrase:
-    """One row: what it says, how sure that is, and the pattern, tried where it may begin: with one of
-    ``words`` (or marks), and one of each of ``needs`` in it.
+    """One row of the phrase file.
 
-    A pattern is compiled when it is first tried: one text needs few, and all of them take a second.
+    A phrase is tried where one of its ``words`` (or ``marks``) begins, if the text from there contains one
+    of each set in ``needs``. Patterns are compiled on first use: one text needs few of them, and compiling
+    all takes a second.
     """
 
     number: int
     claim: str
     confidence: float
     text: str
-    ahead: str
-    leads: bool
+    before_text: str
+    is_anchored: bool
     marks: str
     words: Collection[str]
     needs: list[Clause]
@@ -227,23 +227,23 @@ class Phrase:
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
-        """What fits. Raises ReferenceDataError."""
+        """The pattern of the phrase. Raises ReferenceDataError if it is invalid."""
         return _compiled(self.text)
 
     @cached_property
     def before(self) -> re.Pattern[str] | None:
-        """What must stand in front. Raises ReferenceDataError."""
-        return _compiled(self.ahead) if self.ahead else None
+        """The pattern of the text before the phrase. Raises ReferenceDataError if it is invalid."""
+        return _compiled(self.before_text) if self.before_text else None
 
     @property
-    def alone(self) -> bool:
-        """True for a phrase that tells of no name: no name need follow its words."""
-        return _FOUND not in self.text
+    def is_about_sentence(self) -> bool:
+        """Whether the phrase makes a claim about the sentence rather than about names."""
+        return _CLAIM_GROUP not in self.text
 
 
 @value(frozen=True, slots=True)
 class PhraseMatch:
-    """A phrase found in a marked sentence, and where the marks of the names stand that it tells of."""
+    """A phrase found in a marked sentence, with the offsets of the marks that it makes a claim about."""
 
     phrase: Phrase
     start: int
@@ -253,9 +253,9 @@ class PhraseMatch:
 
 @cache
 def phrases() -> tuple[Phrase, ...]:
-    """All phrases in the order of the file: the stronger first.
+    """Load all phrases in file order, strongest first.
 
-    Raises ReferenceDataError where one begins with neither words nor names.
+    Raises ReferenceDataError if a phrase begins with neither words nor names.
     """
     with PHRASES_FILE.open(encoding="utf-8", newline="") as file:
         return tuple(_phrase(number, row) for number, row in enumerate(csv.DictReader(file)))
@@ -263,13 +263,13 @@ def phrases() -> tuple[Phrase, ...]:
 
 @cache
 def _parsed_parts() -> dict[str, Group]:
-    """The parts as far as they tell what a phrase needs: of names only their marks."""
-    of_names: dict[str, Group] = {name: [[mark] for mark in marks] for name, marks in _MARKS.items()}
+    """Parse the placeholders for the prefilter; those for names consist of marks only."""
+    of_names: dict[str, Group] = {name: [[mark] for mark in marks] for name, marks in _PLACEHOLDER_MARKS.items()}
     return {name: of_names.get(name) or parse(pattern, {}) for name, pattern in _PARTS.items()}
 
 
 def use_phrases_from(file: Path) -> None:
-    """Take phrases from another file from here on: those of an earlier time, to learn from."""
+    """Use another phrase file from now on, such as an earlier version for training."""
     global PHRASES_FILE
     PHRASES_FILE = file
     for kept in (phrases, _matcher, find_matches):
@@ -279,51 +279,57 @@ def use_phrases_from(file: Path) -> None:
 def _phrase(number: int, row: dict[str, str]) -> Phrase:
     text = row["phrase"].removeprefix("^")
     part = re.match(r"{(\w+)}", text)
-    marks = _MARKS.get(part[1], "") if part else ""
+    marks = _PLACEHOLDER_MARKS.get(part[1], "") if part else ""
     group = parse(text, _parsed_parts())
     words = frozenset(marks) or first_words(group)
     if not marks and not all(len(word) > 1 for word in words):
-        raise ReferenceDataError(f"phrases.csv: {row['phrase'][:60]!r} begins with neither words nor names")
+        raise ReferenceDataError(
+            f"phrases.csv: {row['phrase'][:60]!r} begins neither with words nor with a placeholder for names"
+        )
     before = row["before"]
     for name, pattern in _PARTS.items():
         text, before = text.replace(f"{{{name}}}", pattern), before.replace(f"{{{name}}}", pattern)
-    first, found, rest = text.partition(_FOUND)
-    text = first + found + rest.replace(_FOUND, "(?:")  # what a phrase tells of stands first
+    first, found, rest = text.partition(_CLAIM_GROUP)
+    text = first + found + rest.replace(_CLAIM_GROUP, "(?:")  # names after the first group are not part of the claim
     if row["says"] not in _CLAIMS:
         raise ReferenceDataError(
-            f"phrases.csv: {row['says']!r} is nothing that a phrase says", f"It is one of {_CLAIMS}."
+            f"phrases.csv: unknown claim {row['says']!r} in column says", f"Use one of: {', '.join(_CLAIMS)}."
         )
     try:
         confidence = float(row["confidence"])
     except (ValueError, TypeError) as error:
-        raise ReferenceDataError(f"phrases.csv: {row['phrase'][:60]!r} cannot be read: {error}") from error
+        raise ReferenceDataError(
+            f"phrases.csv: confidence {row['confidence']!r} of {row['phrase'][:60]!r} is not a number",
+            "Use a number above 0 and at most 1.",
+        ) from error
     if not 0 < confidence <= 1:
         raise ReferenceDataError(
-            f"phrases.csv: {row['phrase'][:60]!r} has a confidence of {confidence}: it must be above 0, and 1 at most"
+            f"phrases.csv: confidence {confidence} of {row['phrase'][:60]!r} is out of range",
+            "Use a number above 0 and at most 1.",
         )
-    leads = row["phrase"].startswith("^")
-    return Phrase(number, row["says"], confidence, text, before, leads, marks, words, required_words(group))
+    is_anchored = row["phrase"].startswith("^")
+    return Phrase(number, row["says"], confidence, text, before, is_anchored, marks, words, required_words(group))
 
 
 def _compiled(text: str) -> re.Pattern[str]:
     try:
         return re.compile(text)
     except re.error as error:
-        raise ReferenceDataError(f"phrases.csv: {text[:60]!r} is no pattern: {error}") from error
+        raise ReferenceDataError(f"phrases.csv: {text[:60]!r} is not a valid regular expression: {error}") from error
 
 
 class Matcher:
-    """Tells which phrases are worth trying, and where: all words and marks that phrases begin with,
-    or cannot do without, are looked for at once.
+    """Finds the phrases worth trying, and where, in one search for all words that phrases begin with or
+    require.
     """
 
     def __init__(self) -> None:
-        #: For each word the numbers of the phrases that begin with it, each with what it needs: a bit for
-        #: each set of words one of which must stand in it; and the sets that the word is in.
+        #: For each word, the phrases that begin with it and their requirements (one bit per required word set),
+        #: and the sets that contain the word.
         begin: dict[str, list[tuple[int, int]]] = defaultdict(list)
         meets: dict[str, int] = defaultdict(int)
-        #: Those that begin with a name, by the words of what tells most of what they need; and for each mark
-        #: what they need.
+        #: For each word of the most selective requirement, the phrases that begin with a name; and for each
+        #: mark, their requirements.
         named: dict[str, set[int]] = defaultdict(set)
         self._needs: dict[str, dict[int, int]] = {mark: {} for mark in MARKS}
         bits: dict[Clause, int] = {}
@@ -344,8 +350,8 @@ class Matcher:
         self._words = AhoCorasick(words, implementation=Implementation.DFA)
         self._of_word = [(meets[word], begin[word], named[word], word in MARKS) for word in words]
 
-    def tries(self, marked: str) -> set[tuple[int, int]]:
-        """The numbers of phrases that may stand in the marked sentence, each with where it may begin."""
+    def candidates(self, marked: str) -> set[tuple[int, int]]:
+        """Return the phrases that may match the marked sentence, each with its possible start."""
         words = self._words.find_matches_as_indexes(marked, overlapping=True)
         words.sort(key=itemgetter(1), reverse=True)
         met, behind, begins, marks = 0, {}, [], []
@@ -361,11 +367,13 @@ class Matcher:
                 marks.append(start)
             elif begun and not (start and marked[start - 1].isalnum()):
                 begins.append((start, begun))
-        tries = {(number, start) for start, begun in begins for needs, number in begun if not needs & ~behind[start]}
+        candidates = {
+            (number, start) for start, begun in begins for needs, number in begun if not needs & ~behind[start]
+        }
         for start in marks:
             missed, needs_of = ~behind[start], self._needs[marked[start]]
-            tries.update([(number, start) for number in needs_of.keys() & named if not needs_of[number] & missed])
-        return tries
+            candidates.update([(number, start) for number in needs_of.keys() & named if not needs_of[number] & missed])
+        return candidates
 
 
 _matcher = cache(Matcher)
@@ -373,35 +381,40 @@ _matcher = cache(Matcher)
 
 @lru_cache(maxsize=2_000)
 def find_matches(marked: str) -> tuple[PhraseMatch, ...]:
-    """Every phrase that stands in a marked sentence, the stronger first. Kept, since sentences
-    that differ in their names only are the same when they are marked.
+    """Return all phrases in a marked sentence, strongest first.
+
+    Results are cached: sentences that differ only in names are equal once they are marked.
     """
-    known, tries = phrases(), sorted(_matcher().tries(marked))
-    return tuple(hit for number, start in tries if (hit := _match_phrase(marked, known[number], start)))
+    known, candidates = phrases(), sorted(_matcher().candidates(marked))
+    return tuple(hit for number, start in candidates if (hit := _match_phrase(marked, known[number], start)))
 
 
 @lru_cache(maxsize=100)
-def _leads(marked: str, start: int) -> bool:
-    """True where what stands before this place only leads to the main clause."""
-    return _LEAD.fullmatch(marked, 0, start) is not None
+def _is_clause_lead(marked: str, start: int) -> bool:
+    """Return whether the text before this position only leads to the main clause."""
+    return _CLAUSE_LEAD.fullmatch(marked, 0, start) is not None
 
 
 def _match_phrase(marked: str, phrase: Phrase, start: int) -> PhraseMatch | None:
-    if phrase.leads and start and not (phrase.marks and start <= _MAX_LEAD_CHARACTERS and _leads(marked, start)):
+    if (
+        phrase.is_anchored
+        and start
+        and not (phrase.marks and start <= _MAX_LEAD_CHARACTERS and _is_clause_lead(marked, start))
+    ):
         return None
     if phrase.claim == "acts" and marked.endswith("whose ", 0, start):
-        return None  # "◆, whose ◈ provides": somebody's own
+        return None  # "◆, whose ◈ provides": a body of the owner
     mark = marked[start]
     if mark == PLACE and phrase.claim in ACTING:
-        if marked.endswith(_BESIDE, 0, start):
+        if marked.endswith(_PLACE_BEFORE, 0, start):
             return None  # "◎ from ◇, partner of the project", "the Delegation to ◇ funded"
-        if phrase.claim != "beneficiary" and _GIVEN_TO.search(
+        if phrase.claim != "beneficiary" and _RECIPIENT_BEFORE.search(
             marked, max(0, start - _MAX_LOOKBEHIND_CHARACTERS), start
         ):
             return None  # "lent the government of ◇ funds"
-    if mark == NAME and phrase.claim in ACTING and marked.endswith(_WHERE, 0, start):
+    if mark == NAME and phrase.claim in ACTING and marked.endswith(_DESTINATION_BEFORE, 0, start):
         return None  # "came to ◎ twice as partners"
-    if phrase.marks and phrase.claim in ("implementer", "acts") and marked.endswith(_BESIDE_ANOTHER, 0, start):
+    if phrase.marks and phrase.claim in ("implementer", "acts") and marked.endswith(_PARTNERSHIP_BEFORE, 0, start):
         return None  # "◆ in collaboration with ◆ conducted"
     match = phrase.pattern.match(marked, start)
     if match is None or (
@@ -419,15 +432,17 @@ def _match_phrase(marked: str, phrase: Phrase, start: int) -> PhraseMatch | None
 
 
 def _is_remark(marked: str, low: int, at: int) -> bool:
-    """True for a name in brackets behind another: "the ◆ (◎ instrument) and the ◆", "the ◆ [with ◆] led"."""
+    """Return whether a name is in brackets after another: "the ◆ (◎ instrument) and the ◆", "the ◆ [with ◆]
+    led".
+    """
     if marked.rfind("[", low, at) > marked.rfind("]", low, at):
         return True
     return marked[at] == NAME and marked.rfind("(", low, at) > marked.rfind(")", low, at)
 
 
 def _is_claim_about(marked: str, at: int) -> bool:
-    """True for a mark that is told of: in "◈ in ◎" the town is not, nor the country in "the ◬ firm ◎" and in
-    "◇-based firms".
+    """Return whether a claim concerns this mark: not the town in "◈ in ◎", nor the country in "the ◬ firm ◎"
+    and "◇-based firms".
     """
     if marked.startswith("-based", at + 1):
         return False
@@ -437,48 +452,49 @@ def _is_claim_about(marked: str, at: int) -> bool:
 
 
 def _is_origin(marked: str, at: int) -> bool:
-    """True for the country in "◈ from ◇", and not in "◇, and from ◇"; and in "◈ in Geneva, ◇"."""
+    """Return whether a mark is the country in "◈ from ◇" or "◈ in Geneva, ◇", but not in "◇, and from ◇"."""
     if marked[at] == PLACE and _IN_TOWN.search(marked, max(at - _MAX_TOWN_CHARACTERS, 0), at):
         return True
     return marked.endswith(" from ", 0, at) and not marked.endswith(" and from ", 0, at)
 
 
 def phrase_claims(sentence: Sentence, *kinds: str) -> Iterator[tuple[Phrase, Name]]:
-    """What phrases of these kinds say of the names of a sentence. A phrase inside another
-    ("provided by" in "funding was provided by") says nothing of its own, unless it is told beside that
+    """Yield the claims of these kinds about the names in a sentence.
+
+    A phrase inside another ("provided by" in "funding was provided by") is ignored, unless it is coordinated
     ("funded and implemented by").
     """
     taken: list[PhraseMatch] = []
     for hit in matches_in(sentence):
-        if hit.phrase.claim in kinds and not any(_holds(other, hit, sentence.marked) for other in taken):
+        if hit.phrase.claim in kinds and not any(_contains(other, hit, sentence.marked) for other in taken):
             taken.append(hit)
             yield from ((hit.phrase, name) for name in sentence.names if name.at in hit.mark_offsets)
 
 
-def _holds(outer: PhraseMatch, inner: PhraseMatch, marked: str) -> bool:
+def _contains(outer: PhraseMatch, inner: PhraseMatch, marked: str) -> bool:
     if not (outer.start <= inner.start and inner.end <= outer.end and outer.mark_offsets >= inner.mark_offsets):
         return False
     return not (outer.start < inner.start and marked.endswith((" and ", " and co-"), outer.start, inner.start))
 
 
 def matches_in(sentence: Sentence) -> tuple[PhraseMatch, ...]:
-    """The hits of a sentence that has names."""
-    if sentence.hits is None:
-        sentence.hits = find_matches(sentence.marked) if sentence.names else ()
-    found: tuple[PhraseMatch, ...] = sentence.hits
+    """Return the phrases in a sentence; none if it has no names."""
+    if sentence.matches is None:
+        sentence.matches = find_matches(sentence.marked) if sentence.names else ()
+    found: tuple[PhraseMatch, ...] = sentence.matches
     return found
 
 
-def kinds_in(sentence: Sentence) -> frozenset[str]:
-    """What the phrases of a sentence say."""
-    if sentence.kinds is None:
-        sentence.kinds = frozenset(hit.phrase.claim for hit in matches_in(sentence))
-    return sentence.kinds
+def claims_in(sentence: Sentence) -> frozenset[str]:
+    """Return the claims of all phrases in a sentence."""
+    if sentence.claims is None:
+        sentence.claims = frozenset(hit.phrase.claim for hit in matches_in(sentence))
+    return sentence.claims
 
 
 def mentions_money(marked: str) -> bool:
-    """True for a marked sentence with a word of money that was not lost."""
-    if not _OF_MONEY.find_matches_as_indexes(marked):
+    """Return whether a marked sentence mentions money other than losses."""
+    if not _MONEY_WORDS.find_matches_as_indexes(marked):
         return False
     lost = find_losses(marked)
     return any(not _is_within(match.start(), lost) for match in _MONEY.finditer(marked))
@@ -486,8 +502,10 @@ def mentions_money(marked: str) -> bool:
 
 @lru_cache(maxsize=2_000)
 def find_losses(marked: str) -> tuple[tuple[int, int], ...]:
-    """Where a marked sentence tells of money that was lost, and whose."""
-    return tuple(match.span() for match in _LOST.finditer(marked)) if _OF_MONEY.find_matches_as_indexes(marked) else ()
+    """Return the spans of a marked sentence about losses of money."""
+    return (
+        tuple(match.span() for match in _LOST.finditer(marked)) if _MONEY_WORDS.find_matches_as_indexes(marked) else ()
+    )
 
 
 def _is_within(at: int, phrase_spans: Iterable[tuple[int, int]]) -> bool:
@@ -495,7 +513,7 @@ def _is_within(at: int, phrase_spans: Iterable[tuple[int, int]]) -> bool:
 
 
 def names_near_money(sentence: Sentence) -> Iterator[Name]:
-    """The names in clauses that speak of money, where no phrase says who gives it."""
+    """Yield the names in clauses about money in which no phrase names the funder."""
     if not mentions_money(sentence.marked):
         return
     taken = [*phrase_spans(sentence, "funder"), *find_losses(sentence.marked)]
@@ -508,10 +526,10 @@ def names_near_money(sentence: Sentence) -> Iterator[Name]:
 
 
 def has_phrase(sentence: Sentence, kind: str) -> bool:
-    """True where a phrase of this kind stands in the sentence."""
-    return kind in kinds_in(sentence)
+    """Return whether a sentence has a phrase with this claim."""
+    return kind in claims_in(sentence)
 
 
 def phrase_spans(sentence: Sentence, kind: str) -> list[tuple[int, int]]:
-    """Where phrases of a kind stand in the marked sentence."""
+    """Return the spans of the phrases with this claim."""
     return [(hit.start, hit.end) for hit in matches_in(sentence) if hit.phrase.claim == kind]

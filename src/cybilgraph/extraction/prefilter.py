@@ -1,7 +1,7 @@
-"""What a pattern cannot fit without: the words that it may begin with, and those that it needs.
+"""Derive from a pattern the words that a match begins with and the words that it must contain.
 
-A pattern is tried only where they stand, and those of all patterns are looked for at once, so
-that most patterns are tried at few places.
+A pattern is tried only where these words occur. One search finds the words of all patterns, so that most
+patterns are tried at few positions.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 
 from cybilgraph.extraction.spans import MARKS
 
-#: A part between braces, a word, a bar, the begin of a group; or the end of one, or what stands
-#: for one character; and how often.
+#: A placeholder, word, alternative or group start; or a group end or single-character token with its
+#: quantifier.
 _TOKEN = re.compile(
     r"{(?P<part>[a-z]+)}|(?P<word>(?:[\w ,'€£-]|\\\$)+(?![?*+]|{[0-9,]))|(?P<bar>\|)"
     r"|(?P<open>\((?:\?(?:[:=!>]|<[=!]|P<\w+>))?)"
@@ -20,24 +20,24 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 _OF_MARKS = re.compile(rf"\[?(?P<marks>[{MARKS}]+)\]?")
-#: A shorter word stands in most sentences, and tells nothing; a sign tells as much as this.
+#: Shorter words occur in most sentences and are not selective; signs count as words of this length.
 _MIN_WORD_CHARACTERS = 3
 _SIGNS = frozenset(MARKS + "$€£'")
 
-#: What stands one behind the other: words, groups, and what tells nothing (empty).
+#: A sequence of words and groups; items that say nothing are empty.
 Branch = list["str | Group"]
-#: Branches, one of which stands there; one of them holds nothing where the group may be missing.
+#: Alternatives; an optional group has an empty one.
 Group = list[Branch]
 Clause = frozenset[str]
 
 
 def parse(pattern: str, parts: Mapping[str, Group]) -> Group:
-    """The words and groups of a pattern. ``parts`` are those that it names between braces."""
+    """Parse the words and groups of a pattern. ``parts`` maps placeholders to groups."""
     return _group(_TOKEN.finditer(pattern), parts)[0]
 
 
 def _group(tokens: Iterator[re.Match[str]], parts: Mapping[str, Group]) -> tuple[Group, str]:
-    """All up to the end of a group, and how often it may stand there."""
+    """Parse up to the end of a group, and return the group with its quantifier."""
     branches: Group = [[]]
     for token in tokens:
         item: str | Group = ""
@@ -49,7 +49,7 @@ def _group(tokens: Iterator[re.Match[str]], parts: Mapping[str, Group]) -> tuple
             continue
         if token["open"]:
             inner, times = _group(tokens, parts)
-            item = "" if token["open"][-1] in "=!" else inner  # what only looks around tells nothing
+            item = "" if token["open"][-1] in "=!" else inner  # lookarounds say nothing
         elif token["word"]:
             item = token["word"].replace("\\", "")
         elif token["part"]:
@@ -61,12 +61,12 @@ def _group(tokens: Iterator[re.Match[str]], parts: Mapping[str, Group]) -> tuple
 
 
 def first_words(group: Group) -> set[str]:
-    """The words one of which each match begins with; one of them is empty where it may begin otherwise."""
+    """Return the words that a match begins with; an empty word if it may begin otherwise."""
     return _first(group)[0]
 
 
 def _first(group: Group) -> tuple[set[str], bool]:
-    """The first words, and whether the group may be empty."""
+    """Return the first words, and whether the group may match nothing."""
     found: set[str] = set()
     empty = False
     for branch in group:
@@ -81,12 +81,12 @@ def _first(group: Group) -> tuple[set[str], bool]:
 
 
 def required_words(group: Group) -> list[Clause]:
-    """Of each of these sets one word or mark at least stands in each match."""
+    """Return sets of words and marks; each match contains at least one of each set."""
     return [clause for clause in _needs(group) if selectivity(clause) >= _MIN_WORD_CHARACTERS]
 
 
 def _needs(group: Group) -> list[Clause]:
-    """Of one branch all; of several the most telling set of each, put together."""
+    """Return all sets of a single branch; of several branches, the union of the most selective set of each."""
     by_branch = [
         [clause for item in branch for clause in ([frozenset((item,))] if isinstance(item, str) else _needs(item))]
         for branch in group
@@ -98,5 +98,5 @@ def _needs(group: Group) -> list[Clause]:
 
 
 def selectivity(clause: Clause) -> int:
-    """How much it tells that one of these stands in a sentence: as much as the shortest."""
+    """Return how selective a set of words is: the length of the shortest."""
     return min(_MIN_WORD_CHARACTERS if word in _SIGNS else len(word.strip()) for word in clause)

@@ -1,4 +1,4 @@
-"""Other projects that the prose names by their code or their title in quotation marks."""
+"""Find other projects that the prose names by code or by quoted title."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cybilgraph.model.record import Basis, Evidence, Named, Record, Relation, Te
 
 
 def find_relations(record: Record, sentences: list[Sentence]) -> Iterator[Relation]:
-    """What the project is part of, follows, or is related to."""
+    """Yield the projects that this one is part of, follows or is related to."""
     naming = [sentence for sentence in sentences if PROJECT in sentence.marked]
     if not naming:
         return

@@ -1,8 +1,8 @@
-"""How likely each role of an actor is: a second opinion beside the phrases.
+"""Estimate the probability of each role of an actor, in addition to the phrases.
 
-Phrases tell the wordings that were seen. role-weights.csv holds what else speaks for a role or
-against it, as data/reference/update_role_weights.py learnt it from labelled texts: the words
-around the names, what kind of actor it is, who else takes part; and what phrases tell.
+Phrases cover known wordings. The weights in role-weights.csv, learnt from labelled texts by
+data/reference/update_role_weights.py, also use the words around the names, the kind of actor, the other
+participants, and the phrases themselves.
 """
 
 from __future__ import annotations
@@ -23,31 +23,33 @@ from cybilgraph.model.gazetteer import GazetteerEntry
 from cybilgraph.model.organisations import is_organisation_word, is_public_authority
 from cybilgraph.model.resources import REFERENCE
 
-#: Sections that tell what the project is for.
+#: Sections about the purpose of the project.
 PURPOSE_SECTIONS = sections(Content.PURPOSE, Content.DETAILS)
-#: The confidence of the plainest phrases.
+#: The confidence of the most explicit phrases.
 MIN_SURE_CONFIDENCE = 0.95
-#: How sure a phrase must be to stand where no role is likely, and for which roles: of who delivers, and
-#: of who is only named, phrases tell too much.
-_MIN_PLAIN_CONFIDENCE, _PLAINLY = 0.85, frozenset(("funder", "extending", "partner", "beneficiary"))
-#: How likely a role must be; and one that a phrase tells so surely (_MIN_PLAIN_CONFIDENCE), which of those who are only
-#: named is nearly all that can be known.
+#: The minimum confidence, and the roles, for which a phrase counts although the model finds no role likely.
+#: Phrases for implementers and unspecified roles are too weak.
+_MIN_PLAIN_CONFIDENCE, _PLAIN_ROLES = 0.85, frozenset(("funder", "extending", "partner", "beneficiary"))
+#: The minimum probability of a role; and of one with a phrase of at least _MIN_PLAIN_CONFIDENCE. Little more
+#: can be known about an unspecified role.
 _MIN_PROBABILITY, _MIN_PROBABILITY_WITH_PHRASE, _MIN_PROBABILITY_UNSPECIFIED = 0.5, 0.25, 0.1
-#: Who pays delivers too, or the other way round, only where that is more likely, and where a phrase tells
-#: it in case that one tells the other plainly.
+#: The minimum probability for funder and implementer together. If an explicit phrase gives one of them, the
+#: other needs a phrase too.
 _MIN_PROBABILITY_OF_BOTH = 0.7
-#: For each sign how much it speaks for each role of ROLES, or against it, in hundredths: whole numbers
-#: have the same sum in any order.
+#: For each feature, its weight for each of ROLES in hundredths: the sum of integers does not depend on their
+#: order.
 Weights = Mapping[str, Sequence[int]]
-#: What no sign speaks for.
-_NOTHING = (0,) * len(ROLES)
+#: The weights of no feature.
+_NO_WEIGHTS = (0,) * len(ROLES)
 
 
 @dataclass(slots=True)
 class Candidate:
-    """An actor that sentences name, and what is known of it: where it is named, and whether among
-    the first sentences; the roles that phrases give it, how surely, and in which sections; those
-    that others have, and those that the page states.
+    """An actor named in sentences, with what is known about it.
+
+    ``names`` are its mentions and ``first`` whether one is in the first sentences. ``phrase_roles`` maps
+    roles to the confidence of their phrases, and ``phrase_sections`` has their sections. ``others`` are
+    roles of other actors, and ``stated`` roles that the page states.
     """
 
     actor: GazetteerEntry
@@ -60,12 +62,13 @@ class Candidate:
 
 
 def decide_roles(phrase_roles: Mapping[str, float], role_probabilities: Mapping[str, float]) -> dict[str, float]:
-    """The roles that an actor is held to have, and how sure that is: the likeliest, and both if it
-    is rather likely to pay and to deliver. What a phrase tells in so many words stands; and what one tells
-    plainly, where no role is likely.
+    """Return the accepted roles of an actor with their confidence.
+
+    These are the roles of explicit phrases or else the likeliest role, and both funder and implementer if
+    both are likely. Strong phrases count if no role is likely.
     """
     plain = {role for role, confidence in phrase_roles.items() if confidence >= MIN_SURE_CONFIDENCE}
-    least = {
+    thresholds = {
         role: _MIN_PROBABILITY_UNSPECIFIED if role == "unspecified" else _MIN_PROBABILITY_WITH_PHRASE
         for role in phrase_roles
         if phrase_roles[role] >= _MIN_PLAIN_CONFIDENCE
@@ -73,23 +76,23 @@ def decide_roles(phrase_roles: Mapping[str, float], role_probabilities: Mapping[
     likely = {
         role: probability
         for role, probability in role_probabilities.items()
-        if probability >= least.get(role, _MIN_PROBABILITY)
+        if probability >= thresholds.get(role, _MIN_PROBABILITY)
     }
     if not likely:
         plain = plain or {
             role
             for role, confidence in phrase_roles.items()
-            if role in _PLAINLY and confidence >= _MIN_PLAIN_CONFIDENCE
+            if role in _PLAIN_ROLES and confidence >= _MIN_PLAIN_CONFIDENCE
         }
     if not plain and not likely:
         return {}
     best = plain or {max(likely, key=lambda role: likely[role])}
-    both = {
+    kept_together = {
         role
         for role in ("funder", "implementer")
         if role_probabilities.get(role, 0) >= _MIN_PROBABILITY_OF_BOTH and (not plain or role in phrase_roles)
     }
-    kept = best | (both if best & {"funder", "implementer"} else set())
+    kept = best | (kept_together if best & {"funder", "implementer"} else set())
     return {
         role: (role_probabilities[role] + phrase_roles[role]) / 2
         if role in plain or role_probabilities[role] < _MIN_PROBABILITY
@@ -99,15 +102,15 @@ def decide_roles(phrase_roles: Mapping[str, float], role_probabilities: Mapping[
 
 
 def role_probabilities(role_features: Iterable[str], weights: Weights | None = None) -> dict[str, float]:
-    """How likely each role is, from 0 to 1; by other weights than those of role-weights.csv, if given."""
+    """Return the probability of each role, from 0 to 1; ``weights`` replace those of role-weights.csv."""
     weights = _weights() if weights is None else weights
     known = [weights[sign] for sign in role_features if sign in weights]
-    totals = map(sum, zip(_NOTHING, *known, strict=True))
+    totals = map(sum, zip(_NO_WEIGHTS, *known, strict=True))
     return {role: 1 / (1 + math.exp(-total / 100)) for role, total in zip(ROLES, totals, strict=True)}
 
 
 def clearest_sentence(candidate: Candidate, role: str) -> tuple[Sentence, Name]:
-    """The sentence whose words speak most for a role, and the name in it."""
+    """Return the sentence, and the name in it, that best supports a role."""
 
     def speaks(where: tuple[Sentence, Name]) -> tuple[bool, float]:
         sentence, name = where
@@ -118,28 +121,29 @@ def clearest_sentence(candidate: Candidate, role: str) -> tuple[Sentence, Name]:
     return max(candidate.names, key=speaks)
 
 
-def role_features(candidate: Candidate, helped: set[str]) -> set[str]:
-    """What speaks for or against roles, in the words of role-weights.csv. ``helped`` are the
-    countries that the project helps.
+def role_features(candidate: Candidate, beneficiary_countries: set[str]) -> set[str]:
+    """Return the features of a candidate, as named in role-weights.csv.
+
+    ``beneficiary_countries`` are the beneficiary countries of the project.
     """
     actor, named = candidate.actor, candidate.names
     found = {"always", f"named {min(len(named), 3)}", *(f"stated {role}" for role in candidate.stated)}
     found.update(f"other {role}" for role in ("funder", "implementer") if role in candidate.others)
-    found.update(f"told {role}" for role in candidate.phrase_roles or ("nothing",))
-    found.update(f"told {role} {confidence:.2f}" for role, confidence in candidate.phrase_roles.items())
-    found.update(f"told {role} in {_section_kind(section)}" for role, section in candidate.phrase_sections)
+    found.update(f"phrase {role}" for role in candidate.phrase_roles or ("none",))
+    found.update(f"phrase {role} {confidence:.2f}" for role, confidence in candidate.phrase_roles.items())
+    found.update(f"phrase {role} in {_section_kind(section)}" for role, section in candidate.phrase_sections)
     if candidate.first:
         found.add("first")
     purpose = any(sentence.section in PURPOSE_SECTIONS for sentence, _ in named)
     for sentence, name in named:
-        found.update(_name_features(sentence, name, helped))
+        found.update(_name_features(sentence, name, beneficiary_countries))
         if sentence.section in PURPOSE_SECTIONS or not (purpose or sentence.section == "title"):
             found.update(_context_features(sentence, name))
     if actor.row:
         found.add(f"type {actor.row['type']}")
         if seat := actor.row["country"]:
-            found.add("seat helped" if seat in helped else "seat elsewhere")
-    elif not actor.key.startswith("government-of-"):  # of a state the name says no more
+            found.add("seat helped" if seat in beneficiary_countries else "seat elsewhere")
+    elif not actor.key.startswith("government-of-"):  # the name of a government says nothing more
         if is_public_authority(actor.name):
             found.add("official")
         words = actor.name.split()
@@ -149,40 +153,39 @@ def role_features(candidate: Candidate, helped: set[str]) -> set[str]:
 
 
 def _section_kind(section: str) -> str:
-    """What kind of section that is: it tells of the project, or beside it also of others."""
+    """Return the kind of a section: about the project, its title, or also about others."""
     return "purpose" if section in PURPOSE_SECTIONS else "title" if section == "title" else "background"
 
 
-def _name_features(sentence: Sentence, name: Name, helped: set[str]) -> Iterator[str]:
+def _name_features(sentence: Sentence, name: Name, beneficiary_countries: set[str]) -> Iterator[str]:
     yield f"in {_section_kind(sentence.section)}"
     yield f"mark {name.mark}"
-    if is_helped_authority(name, helped):
+    if is_helped_authority(name, beneficiary_countries):
         yield "helped authority"
     if home := name.entries[0] if name.mark in (PLACE, DEMONYM) else name.home:
-        yield f"{'state' if home is not name.home else 'home'} {'helped' if home.key in helped else 'elsewhere'}"
+        place = "helped" if home.key in beneficiary_countries else "elsewhere"
+        yield f"{'state' if home is not name.home else 'home'} {place}"
 
 
 def _context_features(sentence: Sentence, name: Name) -> Iterator[str]:
-    """What the words around a name tell: those where the text tells of the project, and of an actor
-    that is not named there, those in the background.
-    """
+    """Yield the features of the words around a name."""
     yield from context_features(sentence.marked).get(name.at, ())
     if has_phrase(sentence, "compare"):
         yield "compare"
 
 
-def is_helped_authority(name: Name, helped: set[str]) -> bool:
-    """An authority that does not say of which country it is, is of the one that is helped."""
-    if name.mark != BODY or not helped or (name.home and name.home.key not in helped):
+def is_helped_authority(name: Name, beneficiary_countries: set[str]) -> bool:
+    """Return whether a name is an authority of a beneficiary country. One without a country is assumed to be."""
+    if name.mark != BODY or not beneficiary_countries or (name.home and name.home.key not in beneficiary_countries):
         return False
     return is_public_authority(name.entries[0].name)
 
 
 @cache
 def _weights() -> Weights:
-    """For each sign what it speaks for.
+    """Load the weights of the features.
 
-    Raises ReferenceDataError where a weight is no number.
+    Raises ReferenceDataError if a weight is not a number.
     """
     with (REFERENCE / "role-weights.csv").open(encoding="utf-8", newline="") as file:
         try:
@@ -191,5 +194,6 @@ def _weights() -> Weights:
             }
         except (KeyError, ValueError) as error:
             raise ReferenceDataError(
-                f"role-weights.csv cannot be read: {error}", "Run data/reference/update_role_weights.py."
+                f"role-weights.csv: cannot be read: {error}",
+                "Run data/reference/update_role_weights.py to create it again.",
             ) from error

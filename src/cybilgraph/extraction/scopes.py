@@ -1,4 +1,4 @@
-"""Where the project helps: countries, regions and groups; and its themes."""
+"""Find the beneficiary countries, regions and groups of a project, and its themes."""
 
 from __future__ import annotations
 
@@ -22,53 +22,56 @@ from cybilgraph.model.gazetteer import Gazetteer, GazetteerEntry
 from cybilgraph.model.organisations import is_public_authority
 from cybilgraph.model.record import Basis, Named, Record, Scope, Text
 
-#: Sections whose places are those of the project, not those of its results or its links.
+#: Sections whose places are those of the project, rather than of its results or links.
 _SECTIONS = sections(Content.PURPOSE, Content.DETAILS)
-#: They tell it where those do not: the context tells of neighbours, an activity of a venue.
-_LATER = sections(Content.BACKGROUND, Content.ACTIVITIES)
-#: What is at least so sure is taken from them all the same ("participants came from").
-_SURE = 0.95
-#: Where those name a region or nothing, what lists countries tells which they are. What a country
-#: does itself ("Kenya and Ghana adopted") is a result of the project, or in the context its past.
-_RESULTS, _PAST = sections(Content.RESULTS, Content.ACTIVITIES), sections(Content.BACKGROUND)
-_LISTING = (*_SECTIONS, *_RESULTS, *_PAST)
-#: Beside fewer countries than this a region is told by more than "in": only such phrases are so sure.
-_MIN_COUNTRIES_OF_LIST, _MIN_TOLD_CONFIDENCE = 3, 0.9
-#: Regions whose names say something else in prose ("Australia and New Zealand" are two donors).
-_NEVER = {("region", "001"), ("region", "053")}
-#: The group of those that give help: beside other countries they are not helped.
+#: Sections used if the first have no places: the context also mentions neighbours, and activities mention
+#: venues.
+_FALLBACK_SECTIONS = sections(Content.BACKGROUND, Content.ACTIVITIES)
+#: Places with at least this confidence are used from them anyway ("participants came from").
+_MIN_FALLBACK_CONFIDENCE = 0.95
+#: If only a region or nothing is known, lists of countries show which ones. A country as a subject ("Kenya and
+#: Ghana adopted") is a result of the project; in the context, it belongs to the past.
+_RESULT_SECTIONS, _PAST_SECTIONS = sections(Content.RESULTS, Content.ACTIVITIES), sections(Content.BACKGROUND)
+_LISTING_SECTIONS = (*_SECTIONS, *_RESULT_SECTIONS, *_PAST_SECTIONS)
+#: With fewer countries than this, a region needs a phrase of this confidence, more than "in".
+_MIN_COUNTRIES_OF_LIST, _MIN_REGION_CONFIDENCE = 3, 0.9
+#: Regions whose names mean something else in prose ("Australia and New Zealand" are two donors).
+_AMBIGUOUS_REGIONS = {("region", "001"), ("region", "053")}
+#: The group of donor countries. Next to other countries, they are not beneficiaries.
 _DONORS = "dac"
-#: How sure a place is that stands in the title, or alone as an item of a list, or with others.
-_IN_TITLE, _ALONE, _LISTED = 0.95, 0.95, 0.85
-#: How sure the country of an authority is, where nothing else tells of one.
-_HOME = 0.8
+#: Confidence in a place in the title, as a list item, or in a list of several.
+_TITLE_CONFIDENCE, _ITEM_CONFIDENCE, _LIST_CONFIDENCE = 0.95, 0.95, 0.85
+#: Confidence in the country of an authority if no other place is known.
+_HOME_CONFIDENCE = 0.8
 
 
 def find_scopes(record: Record, sentences: list[Sentence], names: Gazetteer) -> Iterator[Scope]:
-    """Places and themes that the prose tells, and headings do not.
+    """Yield the places and themes found only in prose.
 
-    A country is added from a sentence only where neither a heading nor the title names one,
-    for prose compares, remembers and introduces people; a country that is an item of a list
-    is always added, and then those of sentences are not. Where the sentences of the purpose
-    name no country either, or one beside a region, those that any section lists are added.
+    A country in a sentence counts only if neither a heading nor the title names one, because prose also
+    compares, gives history and introduces people. A country as a list item always counts, and then sentences
+    do not. If the purpose names no country, or only one next to a region, countries listed in any section
+    count.
     """
     stated = {(link.concept.kind, link.concept.key) for link in record.scopes}
     donors = _donors(names)
     found = _find_unambiguous_places(sentences, names, donors)
     add_themes(found, sentences, stated, names)
-    placed = _countries(stated) | (_countries(found) - donors or _countries(found))
-    _add_phrase_places(found, _in_sections(sentences, _SECTIONS), names, placed, donors)
-    wide = not placed and _is_wide((*stated, *found), donors)
-    least = _SURE if any(kind in PLACES for kind, _ in (*stated, *found)) else 0
-    _add_phrase_places(found, _in_sections(sentences, _LATER), names, placed, donors, least)
+    known_countries = _countries(stated) | (_countries(found) - donors or _countries(found))
+    _add_phrase_places(found, _in_sections(sentences, _SECTIONS), names, known_countries, donors)
+    wide = not known_countries and _is_wide((*stated, *found), donors)
+    min_confidence = _MIN_FALLBACK_CONFIDENCE if any(kind in PLACES for kind, _ in (*stated, *found)) else 0
+    _add_phrase_places(
+        found, _in_sections(sentences, _FALLBACK_SECTIONS), names, known_countries, donors, min_confidence
+    )
     if wide:
-        _add_listed_countries(found, _in_sections(sentences, _LISTING), names, donors)
+        _add_listed_countries(found, _in_sections(sentences, _LISTING_SECTIONS), names, donors)
     if not any(kind in PLACES for kind, _ in (*stated, *found)):
         _add_home_countries(found, _in_sections(sentences, _SECTIONS), names, donors)
     helps = (_countries(stated) | _countries(found)) - donors
-    unhelped = donors - placed - _among(found, names, donors) if helps else frozenset()
+    unhelped = donors - known_countries - _donors_in_lists(found, names, donors) if helps else frozenset()
     for (kind, key), quotes in found.items():
-        if (kind, key) not in stated | _NEVER and not (kind == "country" and key in unhelped):
+        if (kind, key) not in stated | _AMBIGUOUS_REGIONS and not (kind == "country" and key in unhelped):
             first, (entry, _) = next(iter(quotes.items()))
             evidence = tuple(sentence.evidence(confidence) for sentence, (_, confidence) in quotes.items())
             yield Scope(Named(kind, key, Text(entry.name, first.text.place)), Basis.DERIVED, evidence)
@@ -88,46 +91,47 @@ def _countries(places: Iterable[tuple[str, str]]) -> set[str]:
     return {key for kind, key in places if kind == "country"}
 
 
-def _among(found: ScopeQuotes, names: Gazetteer, donors: Set[str]) -> set[str]:
-    """Those donors that stand in one list with more others that are helped: "Kenya, Ghana, Togo and Japan"."""
+def _donors_in_lists(found: ScopeQuotes, names: Gazetteer, donors: Set[str]) -> set[str]:
+    """Return the donors that are listed with a larger number of beneficiaries: "Kenya, Ghana, Togo and Japan"."""
     among: set[str] = set()
     for sentence in {sentence for quotes in found.values() for sentence in quotes}:
         for low, high in find_place_lists(sentence):
-            here = [entry for name in sentence.within(low, high) for entry in place_entries(sentence, name, names)]
-            listed = {entry.key for entry in here if entry.kind == "country"}
+            entries = [entry for name in sentence.within(low, high) for entry in place_entries(sentence, name, names)]
+            listed = {entry.key for entry in entries if entry.kind == "country"}
             if len(listed - donors) > max(len(listed & donors), 2):
                 among |= listed & donors
     return among
 
 
 def _is_wide(places: Iterable[tuple[str, str]], donors: Set[str]) -> bool:
-    """True where these say no country that is helped, or a single one beside a region or group."""
+    """Return whether there is no beneficiary country, or only one next to a region or group."""
     places = list(places)
-    most = 1 if any(kind in ("region", "group") for kind, _ in places) else 0
-    return len(_countries(places) - donors) <= most
+    max_countries = 1 if any(kind in ("region", "group") for kind, _ in places) else 0
+    return len(_countries(places) - donors) <= max_countries
 
 
 def _find_unambiguous_places(sentences: Iterable[Sentence], names: Gazetteer, donors: Set[str]) -> ScopeQuotes:
-    """What the title names, and the places that are items of a list. A donor in the title may only
-    tell who gives, unless that says "in".
+    """Return the places in the title and those that are list items.
+
+    A donor in the title may be the funder, unless the title says "in".
     """
     found: ScopeQuotes = {}
     for sentence in sentences:
         if sentence.section == "title":
             for name in find_title_places(sentence, names):
                 for entry in place_entries(sentence, name, names):
-                    placed = name.mark != DEMONYM and any(
+                    has_place_claim = name.mark != DEMONYM and any(
                         name == other for _, other in phrase_claims(sentence, "place")
                     )
-                    if entry.key not in donors or placed:
-                        _add(found, sentence, entry, _IN_TITLE)
+                    if entry.key not in donors or has_place_claim:
+                        _add(found, sentence, entry, _TITLE_CONFIDENCE)
             for entry in sentence.themes:
-                _add(found, sentence, entry, _IN_TITLE)
-        elif sentence.section in (*_SECTIONS, *_LATER) and is_item(sentence):
+                _add(found, sentence, entry, _TITLE_CONFIDENCE)
+        elif sentence.section in (*_SECTIONS, *_FALLBACK_SECTIONS) and is_item(sentence):
             for name in sentence.names:
-                if name.mark == PLACE:  # and not the town before it
+                if name.mark == PLACE:  # skip the town before it
                     for entry in place_entries(sentence, name, names):
-                        _add(found, sentence, entry, _ALONE)
+                        _add(found, sentence, entry, _ITEM_CONFIDENCE)
     return found
 
 
@@ -135,36 +139,40 @@ def _add_phrase_places(
     found: ScopeQuotes,
     sentences: Iterable[Sentence],
     names: Gazetteer,
-    placed: Set[str],
+    known_countries: Set[str],
     donors: Set[str],
-    least: float = 0,
+    min_confidence: float = 0,
 ) -> None:
-    """Add the places that sentences tell at least so surely; beside the countries that a heading or
-    the title names (``placed``) only what may stand there. What is of a donor ("Estonian companies")
-    is no place that is helped.
+    """Add the places in sentences with at least this confidence.
+
+    If a heading or the title names countries (``known_countries``), only compatible places are added. A donor's
+    demonym ("Estonian companies") is not a place.
     """
     for sentence in sentences:
         if sentence.names and not is_item(sentence):
-            told_here = [
+            mentioned = [
                 (name.at, entry, confidence)
                 for name, confidence in find_places(sentence)
-                if confidence >= least
+                if confidence >= min_confidence
                 for entry in place_entries(sentence, name, names)
                 if not (name.mark == DEMONYM and entry.key in donors)
             ]
-            # Those in one list with a country of the title are helped as it is: the title names one of them.
-            known = [at for at, entry, _ in told_here if entry.kind == "country" and entry.key in placed]
-            beside = [
-                (low, high) for low, high in (find_place_lists(sentence) if known else ()) if _any_in(known, low, high)
+            # Countries listed together with a country from the title also benefit: the title names only one of
+            # them.
+            known = [at for at, entry, _ in mentioned if entry.kind == "country" and entry.key in known_countries]
+            lists = [
+                (low, high)
+                for low, high in (find_place_lists(sentence) if known else ())
+                if _any_within(known, low, high)
             ]
-            for at, entry, confidence in told_here:
-                listed = entry.kind == "country" and any(low <= at < high for low, high in beside)
-                if listed or (entry.kind, entry.key) in found or _may_stand(entry, confidence, placed):
+            for at, entry, confidence in mentioned:
+                listed = entry.kind == "country" and any(low <= at < high for low, high in lists)
+                if listed or (entry.kind, entry.key) in found or _is_compatible(entry, confidence, known_countries):
                     _add(found, sentence, entry, confidence)
 
 
 def _add_home_countries(found: ScopeQuotes, sentences: Iterable[Sentence], names: Gazetteer, donors: Set[str]) -> None:
-    """Add the countries of the authorities that the purpose names: where nothing tells of a place, it is theirs."""
+    """Add the countries of the authorities that the purpose names, if no other place is known."""
     for sentence in sentences:
         if not (has_phrase(sentence, "aside") or has_phrase(sentence, "compare")):
             for name in sentence.names:
@@ -172,43 +180,49 @@ def _add_home_countries(found: ScopeQuotes, sentences: Iterable[Sentence], names
                 home = name.home or (actor and names.get("country", actor.row.get("country", "")))
                 official = actor and (actor.row.get("type") == "government" or is_public_authority(actor.name))
                 if official and home and home.kind == "country" and home.key not in donors:
-                    _add(found, sentence, home, _HOME)
+                    _add(found, sentence, home, _HOME_CONFIDENCE)
 
 
-def _any_in(places: Iterable[int], low: int, high: int) -> bool:
+def _any_within(places: Iterable[int], low: int, high: int) -> bool:
     return any(low <= at < high for at in places)
 
 
-def _may_stand(entry: GazetteerEntry, confidence: float, placed: Set[str]) -> bool:
-    """True where no countries are known, or for a region beside many, or that more than "in" tells."""
-    if entry.kind == "country" or not placed:
-        return not placed
-    return len(placed) >= _MIN_COUNTRIES_OF_LIST or confidence >= _MIN_TOLD_CONFIDENCE
+def _is_compatible(entry: GazetteerEntry, confidence: float, known_countries: Set[str]) -> bool:
+    """Return whether a place is compatible with the known countries.
+
+    Without known countries, any is. Otherwise it must be a region with many countries or with strong
+    evidence.
+    """
+    if entry.kind == "country" or not known_countries:
+        return not known_countries
+    return len(known_countries) >= _MIN_COUNTRIES_OF_LIST or confidence >= _MIN_REGION_CONFIDENCE
 
 
 def _add_listed_countries(
     found: ScopeQuotes, sentences: Iterable[Sentence], names: Gazetteer, donors: Set[str]
 ) -> None:
-    """Add the countries of every sentence that names two or more, and those that results and
-    activities name one by one; donors apart.
+    """Add the countries of each sentence that names several, and those that results and activities name
+    individually.
+
+    Donors are skipped.
     """
     single: dict[str, tuple[Sentence, GazetteerEntry]] = {}
     for sentence in sentences:
         countries = {
             entry.key: entry
-            for name in find_listed_places(sentence, past=sentence.section in _PAST)
+            for name in find_listed_places(sentence, past=sentence.section in _PAST_SECTIONS)
             for entry in place_entries(sentence, name, names)
             if entry.kind == "country" and entry.key not in donors
         }
         if len(countries) > 1:
             for entry in countries.values():
-                _add(found, sentence, entry, _LISTED)
-        elif sentence.section in _RESULTS:
+                _add(found, sentence, entry, _LIST_CONFIDENCE)
+        elif sentence.section in _RESULT_SECTIONS:
             for entry in countries.values():
                 single.setdefault(entry.key, (sentence, entry))
     if len(single) > 1 or not any(kind in PLACES for kind, _ in found):
         for sentence, entry in single.values():
-            _add(found, sentence, entry, _LISTED)
+            _add(found, sentence, entry, _LIST_CONFIDENCE)
 
 
 def _add(found: ScopeQuotes, sentence: Sentence, entry: GazetteerEntry, confidence: float) -> None:

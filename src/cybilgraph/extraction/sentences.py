@@ -1,9 +1,8 @@
-"""Paragraphs → sentences whose names are marked, so that a phrase never has to know a name.
+"""Split paragraphs into sentences and replace names by marks, so that phrases need not know any name.
 
-◆ stands for an actor of the reference data, ◈ for an organisation that they do not know, ◎ for
-another capitalised name, ◇ for a country, region or group, ◬ for what is of a country
-("Kenyan"), ◫ for a project. "The Ministry of Health of Fiji" is one mark, and remembers that it is at home in
-Fiji; so are "Fiji's Ministry of Health" and "the Fijian Ministry of Health".
+◆ is an actor of the reference data, ◈ an unlisted organisation, ◎ another capitalised name, ◇ a country,
+region or group, ◬ a demonym ("Kenyan"), ◫ a project. "The Ministry of Health of Fiji" is one mark with Fiji
+as its home country; so are "Fiji's Ministry of Health" and "the Fijian Ministry of Health".
 """
 
 from __future__ import annotations
@@ -49,18 +48,18 @@ _SENTENCE = re.compile(
     r"[^.!?;]+(?:(?:(?<=\bSt)\.|(?<=\b(?:Dr|Mr|Ms|No|vs))\.|(?<=\bMrs)\.|(?<=\bProf)\.|(?<=\b(?:Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sep|Oct|Nov|Dec))\.|(?<=\bSept)\.|(?<=\b[A-Z]\.[A-Z])\.|[.!?](?!\s+[A-Z0-9“\"(]|\s*$)|;(?!\s))[^.!?;]*)*"
     r"[.!?;]*[”\"’)]*"
 )
-#: No sentence is longer; a text without full stops is cut, so that no pattern runs for long.
+#: The maximum length of a sentence. Longer text is split, to bound the time of patterns.
 _MAX_SENTENCE_CHARACTERS = 1500
-#: "the Information Authority (IA)": from here on IA is the Authority.
-_SHORT = re.compile(r" \((?:the )?[“\"]?([A-Z][\w./&-]{1,15})[”\"]?\)")
-_GOVERNED = re.compile(r"\bGovernment of (?:the )?(?:[A-Z]\w+ of )?\Z")
-#: What may join a name to the rest of an address, and what makes one.
+#: "the Information Authority (IA)": from here on, IA is the Authority.
+_INTRODUCED_ABBREVIATION = re.compile(r" \((?:the )?[“\"]?([A-Z][\w./&-]{1,15})[”\"]?\)")
+_GOVERNMENT_OF_BEFORE = re.compile(r"\bGovernment of (?:the )?(?:[A-Z]\w+ of )?\Z")
+#: Characters that join a name to the rest of an address; and a pattern for addresses.
 _JOINERS = frozenset("./-@:_")
 _ADDRESS = re.compile(r"://|@|\bwww\.|[\w-]\.[a-z]{2,}(?:[/?#,;:)]|\.?(?!\S))")
 _PROJECT_CUE = re.compile(r"G[0-9I]|“|\"|‘")
-#: "CERT Tonga": of the country whose name follows.
+#: "CERT Tonga": the team of the country that follows.
 _TEAM = re.compile(r"\b(?:[A-Za-z]{0,8}(?:CERT|CSIRT|CIRT)(?:-| )|CERT\.)\Z")
-#: A project by its code, or by its title in quotation marks where the text says that it is one.
+#: A project by code, or by quoted title if the text says that it is a project.
 _PROJECTS = re.compile(
     r"(?:(?:GFCE|Cybil) )?(?:(?:project )?code |project )?\b(?P<code>G(?:\d{4}|I-\d{2,3}))\b"
     r"|(?:project|programme|program|initiative|action|phase)s?,? (?:called |named |titled |entitled )?"
@@ -71,22 +70,22 @@ _PROJECTS = re.compile(
     r"|[“\"](?P<named>[^“”\"]{8,150})[”\"] (?=(?:project|programme|program|initiative|action)\b)",
     re.IGNORECASE,
 )
-#: A title of what is no project: "see also “Guide to Norms”".
+#: Quoted titles that are not projects: "see also “Guide to Norms”".
 _WORK = re.compile(
     r"\b(?:report|guide|guidelines|handbook|manual|toolkit|study|paper|article|law|act|bill|convention|decree)\b", re.I
 )
 _BRACKET = r"(?: \([^)]{0,60}\))?"
-#: "With funding from A, B and C trained …": the comma ends what stands before the subject.
-_FRONTED = re.compile(
+#: "With funding from A, B and C trained …": the comma ends the phrase before the subject.
+_FRONTED_PHRASE = re.compile(
     rf"(?P<front>(?:thanks to|with|using|through|under|in (?:close )?(?:partnership|cooperation|collaboration) with"
     rf"|(?:jointly )?\w+ed by|on behalf of|together with)\b[^.;]{{0,120}}?[{MARKS}]{_BRACKET}),"
     rf"(?= (?:the )?[{ACTOR}{BODY}]{_BRACKET}(?:, (?:the )?[{ACTOR}{BODY}]{_BRACKET}){{0,6}}"
     rf"(?:,? and (?:the )?[{ACTOR}{BODY}]{_BRACKET})?"
     r" (?:has|have|had|will|is|are|was|were|\w+ed|\w+ght|led|ran|runs|gave|built|wrote|held|made|\w+s)\b)"
 )
-#: "A, in partnership with B and C, has trained …": what stands between a name and its verb is set in
-#: square brackets, as long as it was.
-_BETWEEN = re.compile(
+#: "A, in partnership with B and C, has trained …": the remark between a name and its verb is put in square
+#: brackets, which keeps its length.
+_INTERPOSED = re.compile(
     rf"(?<=[{MARKS})]), (?P<between>(?:in (?:\w+ )?(?:partnership|cooperation|co-operation|collaboration|conjunction"
     r"|association|coordination|consultation|line|agreement) with|working with"
     r"|supported by|backed by|assisted by|funded by|financed by|represented by|on behalf of"
@@ -94,61 +93,64 @@ _BETWEEN = re.compile(
     r"[^.;]{1,220}?),(?= (?:and |also |\w+ly )?(?:has|have|had|will|is|are|was|were|\w+ed|\w+ght|led|leads|ran|runs"
     r"|gave|gives|built|wrote|held|holds|made|set|\w+[^su]s)\b)"
 )
-#: "A yesterday handed over": when that was, is set in square brackets, too.
-_WHEN = re.compile(
+#: "A yesterday handed over": the time is put in square brackets, too.
+_TIME_REMARK = re.compile(
     rf"(?<=[{MARKS})]),? (?:(?:late |early |earlier )?on (?:mon|tues|wednes|thurs|fri|satur|sun)day|yesterday|today"
     r"|(?:earlier )?(?:this|last) week),?(?= (?:\w+ly )?\w+(?:s|ed|ght|ve|ld|an|un)\b)"
 )
-#: A sentence in which only the first letter may be a capital, and nothing is quoted, names nothing.
+#: A sentence with no capital after its first letter and without quotation marks, which names nothing.
 _NAMELESS = re.compile(rf"\W*\w(?:[^A-ZÀ-ÖØ-Þ“\"‘{MARKS}]*+)\Z")
 _FIRST_WORD = re.compile(r"\W*[\w’'-]+")
 _BETWEEN_OF = re.compile(r" (?:of|at|in|within) (?:the )?")
 _OF = re.compile(r"(?: \([^)]{1,30}\))? of (?:the )?")
-#: "Tom Baker of the ITU" acts for it, and "Mexico City's UNAM" is UNAM.
+#: Text between a person and an organisation, "Tom Baker of the ITU", or a city and its body, "Mexico City's
+#: UNAM".
 _OF_PERSON = re.compile(r",? (?:of|from|at|with) (?:the )?|['’]s ")
-#: "US$ 5 million" is of no country ("cost Kenya $5 million" is), nor is the "Indian Ocean", a "Guinea pig",
-#: the "Niger Delta" or who is "Portuguese-speaking".
-_NO_PLACE = re.compile(
+#: Text after a name that is not the place: "US$ 5 million" (but "cost Kenya $5 million"), "Indian Ocean",
+#: "Guinea pig", "Niger Delta", "Portuguese-speaking".
+_NOT_A_PLACE_AFTER = re.compile(
     r"[$€£]|(?<=[A-Z.]) [$€£]| [Dd]ollars?\b| (?:Ocean|Delta|River|Basin|Valley|[Pp]igs?|[Ff]owls?)\b|[- ][Ss]peaking\b"
 )
-#: "Air Jordan" is a firm, and "the US state of Georgia" no country.
-_NOT_BEHIND = ("Air ", "US state of ", "U.S. state of ", "American state of ")
-#: "Mexico City's UNAM" is none of the government.
+#: Text before a name that is not a country: "Air Jordan" is a firm, "the US state of Georgia" a state.
+_NOT_A_PLACE_BEFORE = ("Air ", "US state of ", "U.S. state of ", "American state of ")
+#: "Mexico City's UNAM" does not belong to the government.
 _CITY = r"[A-Z][\w-]+ City(?=['’]s [A-Z])"
-#: What may be a family name, behind a country that is called as people are: "Chad Smith", not "Jordan Customs".
+#: A possible family name after a country that is also a given name: "Chad Smith", but not "Jordan Customs".
 _FAMILY_NAME = re.compile(r" ([A-Z][a-z]+)\b(?! [A-Z])")
 #: "The OSCE Mission to Moldova" is one name, and so is "the British High Commission in Nairobi".
-_SENT = {
+_MISSION_BEFORE = {
     PLACE: re.compile(r".{1,60} (?:Mission|Delegation|Embassy|High Commission) (?:to|in) (?:the )?"),
     NAME: re.compile(r".{1,60} (?:Embassy|High Commission) in "),
 }
 #: "(ITU)", "(UN-ESCWA)".
 _BRACKET_ENDS = re.compile(r"(?:-[A-Z]{2,8})?\)")
 _OWNED = re.compile(r"(?: \([^)]{1,30}\))?['’]s? ")
-#: "Spain's INCIBE" is one name, and "Spain's Barcelona" is none.
+#: "Spain's INCIBE" is one name; "Spain's Barcelona" is not.
 _SHORT_NAME = re.compile(r"[A-Z][A-Z-]{2,}")
-#: "The Ministry of Justice in Fiji" is at home there.
+#: "The Ministry of Justice in Fiji" has Fiji as its home country.
 _IN = re.compile(r"(?: \([^)]{1,30}\))? in (?:the )?")
 #: "UNDP Kenya", "the United Nations Development Programme (UNDP) Kenya".
-_BESIDE = re.compile(r"(?: \([^)]{1,30}\))? ")
-#: What follows "UNDP Kenya", which is UNDP; not "EU Georgia policy".
-_OFFICE_ENDS = re.compile(r"[.,;:)]|\Z| (?:and|will|is|was|has|\w+ed|\w+s)\b")
+_OFFICE_BETWEEN = re.compile(r"(?: \([^)]{1,30}\))? ")
+#: Text after "UNDP Kenya", which is UNDP; but not after "EU Georgia" in "EU Georgia policy".
+_OFFICE_AFTER = re.compile(r"[.,;:)]|\Z| (?:and|will|is|was|has|\w+ed|\w+s)\b")
 
 
 @value(frozen=True, slots=True)
 class Name:
-    """A name in a sentence: its mark and where that stands in the marked sentence, the thing, and
-    where the thing is at home. ``near`` is the spelling of a name that was only nearly right, or may be another's.
+    """A name in a sentence: its mark, the offset of the mark in the marked sentence, its entries and home
+    country.
+
+    ``printed_spelling`` is set if the name is misspelt or ambiguous.
     """
 
     mark: str
     at: int
     entries: tuple[GazetteerEntry, ...]
     home: GazetteerEntry | None = None
-    near: str = ""
+    printed_spelling: str = ""
 
     def of(self, kind: str) -> GazetteerEntry | None:
-        """The entry of this kind, if the name has one."""
+        """Return the entry of this kind, or None."""
         for entry in self.entries:
             if entry.kind == kind:
                 return entry
@@ -157,9 +159,10 @@ class Name:
 
 @dataclass(slots=True, eq=False)
 class Sentence:
-    """A sentence of a section, and the same with its names marked, in small letters and with
-    plain quotation marks. ``hits`` are the phrases in it, ``kinds`` what they say, and ``roles`` what they
-    say of the names, once they were looked for.
+    """A sentence of a section, also with its names marked, in lower case and with plain quotation marks.
+
+    ``matches``, ``claims`` and ``roles`` cache the phrases in the sentence, their claims, and the roles that
+    they give to names.
     """
 
     section: str
@@ -167,37 +170,37 @@ class Sentence:
     marked: str
     names: tuple[Name, ...]
     themes: tuple[GazetteerEntry, ...]
-    hits: Any = None
-    kinds: frozenset[str] | None = None
+    matches: Any = None
+    claims: frozenset[str] | None = None
     roles: Any = None
 
     def evidence(self, confidence: float) -> Evidence:
-        """The sentence as evidence."""
+        """Return the sentence as evidence."""
         return Evidence(self.section, self.text.text, self.text.place, confidence)
 
     def within(self, start: int, end: int) -> Iterator[Name]:
-        """The names whose mark lies in this part of the marked sentence."""
+        """Return the names with a mark in this part of the marked sentence."""
         return (name for name in self.names if start <= name.at < end)
 
 
 def split_sentences(record: Record, names: Gazetteer) -> Iterator[Sentence]:
-    """The sentences of a record: its title, then its narrative sections."""
+    """Yield the sentences of a record: its title, then its narrative sections."""
     title = [("title", record.title)] if record.title else []
     short: dict[str, Span | None] = {}
     for section, paragraph in (*title, *record.narrative()):
-        known = [mention for mention in names.mentions(paragraph.text) if not _in_address(paragraph.text, mention)]
+        known = [mention for mention in names.find_mentions(paragraph.text) if not _in_address(paragraph.text, mention)]
         starts = [mention.start for mention in known]
-        for start, end in _split(paragraph.text):
+        for start, end in _split_text(paragraph.text):
             here = known[bisect_left(starts, start) : bisect_left(starts, end)]
             part = paragraph.part(start, end)
-            if not here and _names_nothing(part.text):  # as most are: the rest of the work can be spared
+            if not here and _has_no_names(part.text):  # most sentences; skip the rest of the work
                 yield Sentence(section, part, "", (), ())
             else:
                 yield _mark_names(section, part, start, here, names, short, record.contacts)
 
 
 def _in_address(text: str, mention: Mention) -> bool:
-    """True for a name in the address of a page or of a person."""
+    """Return whether a name is part of a web or e-mail address."""
     if _JOINERS.isdisjoint((text[mention.start - 1 : mention.start], text[mention.end : mention.end + 1])):
         return False
     start = text.rfind(" ", 0, mention.start) + 1
@@ -205,13 +208,13 @@ def _in_address(text: str, mention: Mention) -> bool:
     return _ADDRESS.search(text, start, end if end >= 0 else len(text)) is not None
 
 
-def _names_nothing(text: str) -> bool:
+def _has_no_names(text: str) -> bool:
     first = _FIRST_WORD.match(text) if _NAMELESS.match(text) else None
     return first is not None and not FIRST_ACTS.match(text, first.end())
 
 
-def _split(text: str) -> Iterator[tuple[int, int]]:
-    """Where sentences, and parts of them between semicolons, begin and end."""
+def _split_text(text: str) -> Iterator[tuple[int, int]]:
+    """Yield the spans of sentences, which semicolons also divide."""
     for match in _SENTENCE.finditer(text):
         start, end = match.span()
         while start < end:
@@ -235,42 +238,46 @@ def _mark_names(
     short: dict[str, Span | None],
     contacts: tuple[Contact, ...],
 ) -> Sentence:
-    """``short`` are the abbreviations that the record has introduced so far, and names of things (None)."""
-    words = text.text if text.text.isascii() else _MARKED.sub("*", text.text)  # a text that has the marks itself
+    """Return the sentence with marked names.
+
+    ``short`` holds the abbreviations that the record has introduced so far; names that are not organisations
+    map to None.
+    """
+    words = text.text if text.text.isascii() else _MARKED.sub("*", text.text)  # the text itself contains marks
     if " (" in words or " is a" in words or " was a" in words:
         short |= dict.fromkeys(find_non_organisations(words))
-    elsewhere = [match.span() for match in _elsewhere(words)]
+    elsewhere = [match.span() for match in _find_namesakes_elsewhere(words)]
     spans = [
         Span(
             mention.start - offset,
             mention.end - offset,
             mark,
             mention.entries,
-            near=_ambiguous(words, mention, offset, names),
+            printed_spelling=_ambiguous_spelling(words, mention, offset, names),
         )
         for mention in known
         if mention.start - offset >= 0
         and mention.end - offset <= len(words)
         and (mark := _mark_of(mention))
-        and not (mark == ACTOR and _is_anothers(words, mention.start - offset, mention.end - offset, mention))
-        and not (mark in (PLACE, DEMONYM) and _NO_PLACE.match(words, mention.end - offset))
-        and not (mark == PLACE and words.endswith(_NOT_BEHIND, 0, mention.start - offset))
+        and not (mark == ACTOR and _has_other_expansion(words, mention.start - offset, mention.end - offset, mention))
+        and not (mark in (PLACE, DEMONYM) and _NOT_A_PLACE_AFTER.match(words, mention.end - offset))
+        and not (mark == PLACE and words.endswith(_NOT_A_PLACE_BEFORE, 0, mention.start - offset))
         and not (mark == PLACE and any(low <= mention.start - offset < high for low, high in elsewhere))
-        and not (mark == PLACE and section != "title" and _is_person(words, mention.end - offset, mention))
+        and not (mark == PLACE and section != "title" and _is_given_name(words, mention.end - offset, mention))
     ]
     themes = tuple(
         entry for mention in known if 0 <= mention.start - offset < len(words) and (entry := mention.of("theme"))
     )
-    if section == "title":  # every word may begin with a capital
+    if section == "title":  # any word may be capitalised
         spans = add_misspelt_countries(words, spans, names)
     else:
         towns = [Span(low, high, NAME, ()) for low, high in elsewhere]
-        spans = _with_names(words, spans, names, short, [*find_persons(words, spans, contacts), *towns])
+        spans = _add_unlisted_and_found(words, spans, names, short, [*find_persons(words, spans, contacts), *towns])
     spans = _join_names(words, spans, names)
     for span in spans:
-        if (bracket := _SHORT.match(words, span.end)) and _is_introduced(words, span):
+        if (bracket := _INTRODUCED_ABBREVIATION.match(words, span.end)) and _introduces_abbreviation(words, span):
             short[bracket[1]] = span
-    spans = _with_projects(words, spans)
+    spans = _add_projects(words, spans)
     pieces: list[str] = []
     marked: list[Name] = []
     length = last = 0
@@ -278,50 +285,50 @@ def _mark_names(
         before = words[last : span.start]
         pieces += before, span.mark
         length += len(before)
-        marked.append(Name(span.mark, length, span.entries, span.home, span.near))
+        marked.append(Name(span.mark, length, span.entries, span.home, span.printed_spelling))
         length += 1
         last = span.end
     pieces.append(words[last:])
     marked_text = fold_in_place("".join(pieces))
     if ", " in marked_text:
-        if front := _FRONTED.match(marked_text):
+        if front := _FRONTED_PHRASE.match(marked_text):
             marked_text = f"{front['front']};{marked_text[front.end() :]}"
-        marked_text = _BETWEEN.sub(_bracketed, marked_text)
+        marked_text = _INTERPOSED.sub(_bracket, marked_text)
     if "day " in marked_text or " week " in marked_text:
-        marked_text = _WHEN.sub(lambda match: f" [{match[0][2:-1]}]", marked_text)
+        marked_text = _TIME_REMARK.sub(lambda match: f" [{match[0][2:-1]}]", marked_text)
     return Sentence(section, text, marked_text, tuple(marked), themes)
 
 
-def _is_introduced(words: str, span: Span) -> bool:
-    """True where what stands in brackets behind a name is short for it: "the Royal Government of Bhutan (RGoB)"."""
-    return span.mark in (ACTOR, BODY) or (span.mark == PLACE and _GOVERNED.search(words, 0, span.start) is not None)
+def _introduces_abbreviation(words: str, span: Span) -> bool:
+    """Return whether brackets after a name introduce its abbreviation: "the Royal Government of Bhutan (RGoB)"."""
+    return span.mark in (ACTOR, BODY) or (
+        span.mark == PLACE and _GOVERNMENT_OF_BEFORE.search(words, 0, span.start) is not None
+    )
 
 
-def _bracketed(match: re.Match[str]) -> str:
-    """What stands between commas, between square brackets, and as long as it was."""
+def _bracket(match: re.Match[str]) -> str:
+    """Replace the commas around a remark by square brackets, keeping the length."""
     return f" [{match['between']}]"
 
 
-def _elsewhere(words: str) -> Iterator[re.Match[str]]:
-    """Where something stands that is called after a country, and is elsewhere."""
-    literals, pattern = _elsewhere_called()
+def _find_namesakes_elsewhere(words: str) -> Iterator[re.Match[str]]:
+    """Find names that contain a country's name but are elsewhere."""
+    literals, pattern = _load_elsewhere_names()
     return pattern.finditer(words) if literals.find_matches_as_indexes(words) else iter(())
 
 
 @cache
-def _elsewhere_called() -> tuple[AhoCorasick, re.Pattern[str]]:
-    """The names of such things, and what one of must stand there: it is found in a tenth of the time."""
+def _load_elsewhere_names() -> tuple[AhoCorasick, re.Pattern[str]]:
+    """Load these names as a prefilter and a pattern; the prefilter takes a tenth of the time."""
     with (REFERENCE / "elsewhere.csv").open(encoding="utf-8", newline="") as file:
         names = [row["name"] for row in csv.DictReader(file)]
     return AhoCorasick([*names, " City"]), re.compile(rf"\b(?:{'|'.join(map(re.escape, names))}|{_CITY})\b")
 
 
-def _with_names(
+def _add_unlisted_and_found(
     words: str, known: list[Span], names: Gazetteer, short: dict[str, Span | None], found: list[Span]
 ) -> list[Span]:
-    """The spans with those that were ``found`` (persons, and what is no country), and with other names that
-    no list knows: these are found as if the former had no capitals.
-    """
+    """Add the ``found`` spans (persons and places elsewhere) and the unlisted names outside them."""
     for one in found:
         words = words[: one.start] + "x" * (one.end - one.start) + words[one.end :]
         known = [span for span in known if span.end <= one.start or one.end <= span.start]
@@ -329,14 +336,14 @@ def _with_names(
     return sorted([*spans, *found], key=lambda span: span.start) if found else spans
 
 
-def _is_person(words: str, end: int, mention: Mention) -> bool:
-    """True where a country's name is the given name of somebody."""
+def _is_given_name(words: str, end: int, mention: Mention) -> bool:
+    """Return whether a country's name is somebody's given name."""
     family = _FAMILY_NAME.match(words, end) if mention.entries[0].cell("given_name") else None
     return family is not None and not is_organisation_name(family[1])
 
 
-def _ambiguous(words: str, mention: Mention, offset: int, names: Gazetteer) -> str:
-    """The spelling of a country that may be another; else nothing."""
+def _ambiguous_spelling(words: str, mention: Mention, offset: int, names: Gazetteer) -> str:
+    """Return the printed country name if it may mean another country, otherwise an empty string."""
     printed = words[mention.start - offset : mention.end - offset]
     return printed if mention.of("country") and names.find_namesake(printed) else ""
 
@@ -351,8 +358,9 @@ def _mark_of(mention: Mention) -> str:
 
 
 def _join_names(words: str, spans: Iterable[Span], names: Gazetteer) -> list[Span]:
-    """Names that belong together made one: "the CERT of Fiji", "Fiji's CERT", "the Fijian CERT";
-    of "the Centre of the University" the Centre; of "the Centre (CfC)" what stands before the bracket.
+    """Join names that belong together: "the CERT of Fiji", "Fiji's CERT", "the Fijian CERT".
+
+    "The Centre of the University" becomes the Centre, and "the Centre (CfC)" the name before the bracket.
     """
     joined: list[Span] = []
     for span in spans:
@@ -367,7 +375,7 @@ def _join_names(words: str, spans: Iterable[Span], names: Gazetteer) -> list[Spa
         elif last is None:
             joined.append(span)
         elif not last.entries and named and (end := _end_of_person(words, last, span)):
-            joined[-1] = Span(last.start, end, span.mark, span.entries, span.home, span.near)
+            joined[-1] = Span(last.start, end, span.mark, span.entries, span.home, span.printed_spelling)
         elif last.mark in (ACTOR, BODY) and between == " (" and _BRACKET_ENDS.match(words, span.end):
             continue
         elif last.mark == NAME and acts and between in (" (", " (the ") and words[span.end : span.end + 1] == ")":
@@ -377,10 +385,14 @@ def _join_names(words: str, spans: Iterable[Span], names: Gazetteer) -> list[Spa
         elif last.mark == BODY and span.mark == NAME and between == " ":
             last.entries, last.end = (find_actor(words[last.start : span.end], names),), span.end
         elif last.mark in (ACTOR, BODY) and acts and _OWNED.fullmatch(between):
-            joined[-1] = _part(last, span)
+            joined[-1] = _join_part(last, span)
         elif last.mark in (ACTOR, BODY) and acts and _BETWEEN_OF.fullmatch(between) and words[span.end :][:1] != "-":
             last.end = span.end
-        elif last.mark == BODY and (sent := _SENT.get(span.mark)) and sent.fullmatch(words, last.start, span.start):
+        elif (
+            last.mark == BODY
+            and (sent := _MISSION_BEFORE.get(span.mark))
+            and sent.fullmatch(words, last.start, span.start)
+        ):
             last.entries, last.end = (find_actor(words[last.start : span.end], names),), span.end
             last.home = _country(span) or last.home
         elif last.mark in (ACTOR, BODY) and span.mark == PLACE and _is_home(words, last, span):
@@ -392,7 +404,7 @@ def _join_names(words: str, spans: Iterable[Span], names: Gazetteer) -> list[Spa
             last.entries = (find_actor(name, names),)
             last.home, last.end = _country(span), span.end
         elif last.mark in (PLACE, DEMONYM) and named and (_OWNED.fullmatch(between) or between == " "):
-            joined[-1] = _owned(last, span, names)
+            joined[-1] = _join_owner(last, span, names)
         elif (
             last.mark == BODY
             and span.mark == PLACE
@@ -406,9 +418,9 @@ def _join_names(words: str, spans: Iterable[Span], names: Gazetteer) -> list[Spa
     return joined
 
 
-def _is_anothers(words: str, start: int, end: int, mention: Mention) -> bool:
-    """True where the words before the bracket that an abbreviation stands in have its letters, and are not
-    what it is short for: "Digital Development Partnership (DDP)".
+def _has_other_expansion(words: str, start: int, end: int, mention: Mention) -> bool:
+    """Return whether the words before a bracketed abbreviation spell it but are not its known expansion:
+    "Digital Development Partnership (DDP)".
     """
     if words[start - 2 : start] != " (" or words[end : end + 1] != ")":
         return False
@@ -420,45 +432,54 @@ def _is_anothers(words: str, start: int, end: int, mention: Mention) -> bool:
 
 
 def _end_of_person(words: str, person: Span, body: Span) -> int:
-    """Where the name of a person with an organisation ends: "Tom Baker of the ITU", "Tom Baker (ITU)"; else 0."""
+    """Return the end of a person together with an organisation, "Tom Baker of the ITU", "Tom Baker (ITU)"; 0 if
+    not.
+    """
     if words[person.end : body.start] in (" (", " (the ") and words[body.end : body.end + 1] == ")":
         return body.end + 1
     return body.end if _OF_PERSON.fullmatch(words, person.end, body.start) else 0
 
 
 def _is_home(words: str, body: Span, place: Span) -> bool:
-    """True for "the CERT of Fiji", and for the office of one that is known: "UNDP Fiji"."""
+    """Return whether a place is the home of a body: "the CERT of Fiji", or the office of a listed actor: "UNDP
+    Fiji".
+    """
     if _OF.fullmatch(words, body.end, place.start):
         return True
-    if body.mark != ACTOR or place.entries[0].kind != "country" or not _BESIDE.fullmatch(words, body.end, place.start):
+    if (
+        body.mark != ACTOR
+        or place.entries[0].kind != "country"
+        or not _OFFICE_BETWEEN.fullmatch(words, body.end, place.start)
+    ):
         return False
-    return _OFFICE_ENDS.match(words, place.end) is not None
+    return _OFFICE_AFTER.match(words, place.end) is not None
 
 
-def _owned(owner: Span, span: Span, names: Gazetteer) -> Span:
-    """The name with its owner: "Fiji's Ministry of Health" may be known as that of Fiji."""
+def _join_owner(owner: Span, span: Span, names: Gazetteer) -> Span:
+    """Join a name and its owner: "Fiji's Ministry of Health" may be listed with its country."""
     home = span.home or _country(owner)
     country = home and names.get("country", home.key)
     known = country and span.mark == BODY and names.find("actor", f"{span.entries[0].name} of {country.name}")
     mark, entries = (ACTOR, (known,)) if known else (span.mark, span.entries)
-    return Span(owner.start, span.end, mark, entries, home, span.near)
+    return Span(owner.start, span.end, mark, entries, home, span.printed_spelling)
 
 
-def _part(whole: Span, part: Span) -> Span:
-    """The part of an organisation; the whole where no list knows the part ("INTERPOL's Directorate"),
-    unless that is a government, whose parts act by themselves.
+def _join_part(whole: Span, part: Span) -> Span:
+    """Return the part of an organisation, or the whole if the part is not listed ("INTERPOL's Directorate").
+
+    Parts of a government act on their own.
     """
     known = part.mark == ACTOR or whole.mark == BODY or "government" in whole.entries[0].key
     acts = part if known else whole
-    return Span(whole.start, part.end, acts.mark, acts.entries, acts.home, acts.near)
+    return Span(whole.start, part.end, acts.mark, acts.entries, acts.home, acts.printed_spelling)
 
 
 def _country(span: Span) -> GazetteerEntry | None:
     return span.entries[0] if span.mark in (PLACE, DEMONYM) else None
 
 
-def _with_projects(words: str, spans: list[Span]) -> list[Span]:
-    """The spans with those of other projects; names inside a project's title name no actor here."""
+def _add_projects(words: str, spans: list[Span]) -> list[Span]:
+    """Add spans for other projects, replacing the names inside their titles."""
     if not _PROJECT_CUE.search(words):
         return spans
     for match in _PROJECTS.finditer(words):
@@ -468,7 +489,7 @@ def _with_projects(words: str, spans: list[Span]) -> list[Span]:
         key = match["code"].upper() if match["code"] else slug(title)
         name = match["code"] or title
         start, end = match.span(next(group for group in ("code", "title", "named", "cued") if match[group]))
-        if title:  # with its quotation marks
+        if title:  # include the quotation marks
             start, end = start - 1, end + 1
         spans = [span for span in spans if span.end <= start or end <= span.start]
         spans.append(Span(start, end, PROJECT, (GazetteerEntry("project", key, name, (), {}),)))

@@ -1,4 +1,4 @@
-"""The marks that stand for names, and the parts of a sentence that they stand for."""
+"""Marks that stand for names, and spans of names in a sentence."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from cybilgraph.model.gazetteer import Gazetteer, GazetteerEntry, slug
 
-#: An actor of the reference data, an organisation that they do not know, another capitalised name,
-#: a country, region or group, what is of a country ("Kenyan"), a project.
+#: A listed actor, an unlisted organisation, another capitalised name, a country, region or group, a demonym
+#: ("Kenyan"), a project.
 ACTOR, BODY, NAME, PLACE, DEMONYM, PROJECT = "◆", "◈", "◎", "◇", "◬", "◫"
 MARKS = ACTOR + BODY + NAME + PLACE + DEMONYM + PROJECT
 PLACES = ("country", "region", "group")
@@ -15,8 +15,9 @@ PLACES = ("country", "region", "group")
 
 @dataclass(slots=True)
 class Span:
-    """A name in a sentence, from where to where, its mark, the thing, and where that is at home.
-    ``near`` is its spelling where that is only nearly right, or may be another's.
+    """A name in a sentence: its position, mark, entries and home country.
+
+    ``printed_spelling`` is set if the name is misspelt or ambiguous.
     """
 
     start: int
@@ -24,9 +25,9 @@ class Span:
     mark: str
     entries: tuple[GazetteerEntry, ...]
     home: GazetteerEntry | None = None
-    near: str = ""
+    printed_spelling: str = ""
 
 
 def find_actor(name: str, names: Gazetteer) -> GazetteerEntry:
-    """The actor of this name; made up where no list has it."""
+    """Return the actor with this name; a new entry if it is not listed."""
     return names.find("actor", name) or GazetteerEntry("actor", slug(name), name, (), {})

@@ -1,4 +1,4 @@
-"""Names that a text spells nearly right, and that were taken for what they are nearly; and those of two countries."""
+"""Report misspelt names that were matched to a similar name, and names shared by two countries."""
 
 from __future__ import annotations
 
@@ -12,19 +12,17 @@ from cybilgraph.model.rules import finding
 
 
 def find_near_names(record: Record, sentences: Iterable[Sentence], names: Gazetteer) -> Iterator[Finding]:
-    """What was taken for a name that it is nearly, or that is of another country, too: each spelling
-    once, where it first stands.
-    """
+    """Report each misspelt or ambiguous spelling where it first occurs."""
     seen: set[str] = set()
     for sentence in sentences:
         for name in sentence.names:
-            if name.near and name.near not in seen:
-                seen.add(name.near)
-                at = sentence.text.text.find(name.near)
+            if name.printed_spelling and name.printed_spelling not in seen:
+                seen.add(name.printed_spelling)
+                at = sentence.text.text.find(name.printed_spelling)
                 place = sentence.text.at(at)
                 label, _ = record.labels.get(sentence.section, ("", None))
-                values = {"printed": name.near, "name": name.entries[0].closest_name(name.near)}
-                if other := names.find_namesake(name.near):
+                values = {"printed": name.printed_spelling, "name": name.entries[0].closest_name(name.printed_spelling)}
+                if other := names.find_namesake(name.printed_spelling):
                     values["other"] = other.name
                 yield finding(
                     "ambiguous-name" if other else "near-name",
@@ -33,5 +31,5 @@ def find_near_names(record: Record, sentences: Iterable[Sentence], names: Gazett
                     line=place.line if place else 0,
                     column=place.column if place else 0,
                     label=label,
-                    text=name.near,
+                    text=name.printed_spelling,
                 )

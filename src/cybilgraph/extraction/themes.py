@@ -1,7 +1,7 @@
-"""What the project is about: themes and topics.
+"""Find the themes and topics of a project.
 
-A title that names none tells of one by its words: "Short Courses for the Public Service". Those
-are the patterns of data/reference/theme-cues.csv, the most telling first.
+A title without a theme name may show the theme by its words: "Short Courses for the Public Service". The
+patterns are in data/reference/theme-cues.csv, the most specific first.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from cybilgraph.model.fields import Content, sections
 from cybilgraph.model.gazetteer import Gazetteer, GazetteerEntry, fold_in_place
 from cybilgraph.model.resources import REFERENCE
 
-#: Sections whose themes are the project's, where its title names none.
-_PURPOSE = sections(Content.PURPOSE)
-#: How sure a theme is that the words of the title tell, or that the purpose names.
-_CUED, _IN_PURPOSE = 0.8, 0.7
+#: Sections whose themes count if the title names none.
+_PURPOSE_SECTIONS = sections(Content.PURPOSE)
+#: Confidence in a theme from words of the title, or from the purpose.
+_CUE_CONFIDENCE, _PURPOSE_CONFIDENCE = 0.8, 0.7
 
 ScopeQuotes = dict[tuple[str, str], dict[Sentence, tuple[GazetteerEntry, float]]]
 
 
 @cache
 def load_cues() -> tuple[tuple[str, re.Pattern[str]], ...]:
-    """Each theme with the pattern of the words that tell of it, the most telling first.
+    """Load each theme with the pattern of its cue words, the most specific first.
 
-    Raises ReferenceDataError where one cannot be read.
+    Raises ReferenceDataError if a pattern is invalid.
     """
     with (REFERENCE / "theme-cues.csv").open(encoding="utf-8", newline="") as file:
         return tuple((row["theme"], _pattern(row["pattern"])) for row in csv.DictReader(file))
@@ -39,19 +39,20 @@ def _pattern(text: str) -> re.Pattern[str]:
     try:
         return re.compile(text)
     except re.error as error:
-        raise ReferenceDataError(f"theme-cues.csv: {text[:60]!r} cannot be read: {error}") from error
+        raise ReferenceDataError(f"theme-cues.csv: {text[:60]!r} is not a valid regular expression: {error}") from error
 
 
 def add_themes(found: ScopeQuotes, sentences: list[Sentence], stated: Set[tuple[str, str]], names: Gazetteer) -> None:
-    """Add to the themes that the title names those that its words, or else the purpose, tell: where
-    nothing names one, any; where the title names a theme, a topic of it. A theme of which a topic
-    is known is dropped.
+    """Add themes from cue words in the title, or else from the purpose.
+
+    If the title names a theme, only topics of it are added. A theme is dropped if one of its topics is
+    known.
     """
     if not any(kind == "theme" for kind, _ in stated):
         within = {key for kind, key in found if kind == "theme"}
         if cued := _find_cued_theme(sentences, within, names):
             entry, sentence = cued
-            found[entry.kind, entry.key] = {sentence: (entry, _CUED)}
+            found[entry.kind, entry.key] = {sentence: (entry, _CUE_CONFIDENCE)}
         else:
             _add_purpose_themes(found, sentences, within)
     for key in [key for kind, key in (*stated, *found) if kind == "theme"]:
@@ -62,7 +63,7 @@ def add_themes(found: ScopeQuotes, sentences: list[Sentence], stated: Set[tuple[
 def _find_cued_theme(
     sentences: list[Sentence], within: Set[str], names: Gazetteer
 ) -> tuple[GazetteerEntry, Sentence] | None:
-    """The theme that words of the title tell of, or of the first sentence where there is no title."""
+    """Return the theme whose cue words are in the title, or in the first sentence if there is no title."""
     titles = [sentence for sentence in sentences if sentence.section == "title"] or sentences[:1]
     texts = [(sentence, fold_in_place(sentence.text.text)) for sentence in titles]
     for key, pattern in load_cues():
@@ -76,10 +77,10 @@ def _find_cued_theme(
 
 def _add_purpose_themes(found: ScopeQuotes, sentences: Iterable[Sentence], within: Set[str]) -> None:
     for sentence in sentences:
-        if sentence.section in _PURPOSE:
+        if sentence.section in _PURPOSE_SECTIONS:
             for entry in sentence.themes:
                 if _is_within(entry, within):
-                    found.setdefault((entry.kind, entry.key), {})[sentence] = (entry, _IN_PURPOSE)
+                    found.setdefault((entry.kind, entry.key), {})[sentence] = (entry, _PURPOSE_CONFIDENCE)
 
 
 def _is_within(entry: GazetteerEntry, themes: Set[str]) -> bool:

@@ -1,17 +1,15 @@
-"""Which records describe one project, under which key, and which of them is the newest.
+"""Decide which records describe one project, under which key, and which of them is the newest.
 
-Records of one code, or of one IATI identifier, are one project. So are records of one slug
-or title, unless their codes say that they are several: then a record without a code that
-carries the same title stays a project of its own, and is reported. Records that would have one
-key are one project too, since it would have one IRI. Records that only look alike are reported
-and never merged.
+Records with the same code or IATI identifier are one project. So are records with the same slug or title,
+unless their codes differ: then a record with that title but without a code remains a project of its own and
+is reported. Records with the same key are one project too, since they have the same IRI. Records that are
+only similar are reported, but never merged.
 
-A key that was given once stays good: where a project has got another (it has a code now),
-the old one becomes an alias of it. ``rows`` are what a release keeps of all this, and what
-the next build is given as ``earlier``.
+Keys are permanent: if a project gets another key (for example a code), the old one becomes an alias.
+``rows`` are what a release keeps of this, and the next build receives them as ``earlier``.
 
-What is known of the records is in a database on disk, and is asked for by queries, so that
-memory does not grow with their number.
+The data are in a database on disk and evaluated by queries, so that memory does not grow with the number of
+records.
 """
 
 from __future__ import annotations
@@ -31,15 +29,15 @@ from cybilgraph.model.rules import finding
 
 __all__ = ["Identities", "RecordIdentity", "identity_of"]
 
-#: Nobody saves one page so often: more captures of one project are told of together.
+#: If a project has more captures than this, they are reported together.
 _MAX_REPORTED_CAPTURES = 20
 
 
 class Identities:
-    """Collects records, and tells their projects apart: add them all, then ask. A context manager."""
+    """A context manager that collects records and identifies their projects. Add all records before asking."""
 
     def __init__(self, earlier: Iterable[tuple[str, str]] = ()) -> None:
-        """``earlier`` are rows of the release before: a key, and a name of its project."""
+        """Begin; ``earlier`` are rows of the previous release: a key, and a name of its project."""
         self._captures = IdentityDatabase(earlier)
 
     def __enter__(self) -> Identities:
@@ -51,19 +49,19 @@ class Identities:
         self._captures.close()
 
     def __len__(self) -> int:
-        """How many projects there are."""
+        """Return the number of projects."""
         return int(self._captures.resolved_database.value("SELECT count(*) FROM projects"))
 
     def add(self, record: Record) -> None:
-        """Take a record; it is known by the number of records before it."""
+        """Add a record; its number is that of the records before it."""
         self.add_identity(identity_of(record), record.source.name)
 
-    def add_identity(self, one: RecordIdentity, file: str) -> None:
-        """As ``add``, of what was captured of a record, and the file that it stands in."""
-        self._captures.add(one, file)
+    def add_identity(self, identity: RecordIdentity, file: str) -> None:
+        """Add a record by its identity and its file."""
+        self._captures.add(identity, file)
 
     def projects(self) -> Iterator[tuple[str, list[tuple[int, str]]]]:
-        """Each project's key, in order, with its records, the oldest first: the number and own key of each."""
+        """Yield each project's key, in order, with the number and own key of each of its records, oldest first."""
         rows = self._captures.resolved_database.rows(
             "SELECT project, number, key FROM captures ORDER BY project, updated, recent, number"
         )
@@ -71,15 +69,15 @@ class Identities:
             yield project, [(number, key) for _, number, key in records]
 
     def key_of(self, key: str) -> str | None:
-        """The present key of a project that is called by any key, slug or identifier."""
+        """Return the current key of a project with this key, slug or identifier, or None."""
         return self._captures.key_of(key)
 
     def aliases(self) -> Iterator[tuple[str, str]]:
-        """Each key that a project had or could have, in order, with its present one."""
+        """Yield each former or possible key of a project with its current key, in order."""
         return self._captures.resolved_database.rows("SELECT alias, key FROM aliases ORDER BY alias")
 
     def rows(self) -> Iterator[tuple[str, str]]:
-        """Each project's key with each of its names, in order; one whose names are others' as well has its key."""
+        """Yield each project's key with each of its names, in order; with the key itself if no name is unique."""
         return self._captures.resolved_database.rows(
             "WITH named AS (SELECT project, name FROM names JOIN captures USING (number)) SELECT * FROM named "
             "UNION SELECT key, 'key:' || alias FROM aliases "
@@ -87,7 +85,7 @@ class Identities:
         )
 
     def findings(self) -> Iterator[Finding]:
-        """What a curator should know: records that were put together, and such as look alike."""
+        """Yield the findings about records that were merged and about similar ones."""
         yield from self._second_captures()
         yield from find_duplicates(self._captures.resolved_database)
 
@@ -98,11 +96,11 @@ class Identities:
             "ORDER BY first, updated, recent, number"
         )
         for (_, count), captures in groupby(rows, key=itemgetter(0, 1)):
-            if count > _MAX_REPORTED_CAPTURES:  # the newest tells it for all
+            if count > _MAX_REPORTED_CAPTURES:  # one finding, at the newest capture
                 [(_, _, key, file, line, *_)] = deque(captures, maxlen=1)
                 yield finding("many-captures", file, {"count": f"{count:,}"}, record=key, line=line)
                 continue
-            older: list[tuple[str, str, list[str]]] = []  # the last first
+            older: list[tuple[str, str, list[str]]] = []  # newest first
             for _, _, key, file, line, title, *ids in captures:
                 by_id = [
                     source

@@ -1,10 +1,9 @@
-"""Described records → one graph, in a fixed order, with memory that does not grow with them.
+"""Assemble the lines of described records into one graph, in a fixed order and with constant memory.
 
-Lines wait in a spool; in memory is only where those of each record begin there. Where one
-project was captured more than once, the captures are put together: of each field, the newest
-capture that states it wins, and what it says goes to the default graph. Each earlier capture
-goes, whole, to a named graph of its own, so that history can be asked and the present stays
-simple. What one file says again and again counts as one capture, the last.
+Lines are spooled to disk; only the position of each record is in memory. If a project has several captures,
+they are merged field by field: the newest capture that states a field wins, and its values go to the default
+graph. Each earlier capture goes, complete, to a named graph of its own, which keeps the history queryable
+and the current data simple. Repetitions in the same file count as one capture, the last.
 """
 
 from __future__ import annotations
@@ -27,38 +26,40 @@ from cybilgraph.model.vocabulary import record as record_iri
 from cybilgraph.rdf.description import field_of, is_stated
 from cybilgraph.runtime.spill import Spool, TemporaryDatabase
 
-#: So many of the shared lines are in memory, and are given at once.
+#: The number of shared lines in memory and per block.
 _LINES_PER_BLOCK = 2_000
-#: So many captures as lines, and so many keys with the present ones, are in memory.
+#: The number of captures and of key lookups cached in memory.
 _CACHED_CAPTURES, _CACHED_KEYS = 4, 10_000
-# Lines that several records may have said, each with its subject and predicate; and what comes behind all projects.
+# ``shared``: lines that several records may contain, with subject and predicate. ``rest``: the lines after all
+# projects.
 _SCHEMA = "CREATE TABLE shared (line TEXT, about TEXT); CREATE TABLE rest (line TEXT);"
 _RELATIONS = {f"<{row.term}>" for row in FIELDS if row.kind is FieldKind.PROJECTS}
 _PROJECT = re.compile(rf"(?<=<{re.escape(BASE)}id/project/)([^/>]+)(?=>)")
-#: What a line has that leads to another project.
+#: Substrings of lines that refer to other projects.
 _RELATION, _TO_PROJECT = "/relation/", f"> <{BASE}id/project/"
 _RELATED = re.compile(r"(?<=/relation/)([a-z_]+)/([^/>]+)")
-#: A key of a project to which a line leads, in the two places where it may stand. One pattern for both would take
-#: four times as long, as it begins with no fixed text.
+#: Keys of projects that a line refers to, at two positions. A single pattern would have no fixed prefix and
+#: take four times as long.
 _NAMED = [re.compile(rf"{before}([^/>]+)".encode()) for before in ("/relation/[a-z_]+/", re.escape(_TO_PROJECT))]
-#: Where a quote stands in its source.
+#: The line number of a quote in its source.
 _LINE = f"<{CYB.line}>"
-#: Fields that only the newest capture tells: who is no longer named on a page is not named here.
+#: Fields taken only from the newest capture: persons no longer named on a page are not named here.
 _NEWEST_ONLY = {"contacts"}
 
 
 class Assembly:
-    """Collects the lines of records; a context manager, since it holds temporary files."""
+    """A context manager that collects the lines of records in temporary files."""
 
     def __init__(self, identities: Identities) -> None:
-        """``identities`` take each record too; who made them ends them."""
+        """Begin; every record is also added to ``identities``, which the caller closes."""
         self._spool = Spool()
         self._shared: set[str] = set()
-        self._aside = TemporaryDatabase(_SCHEMA)
+        self._database = TemporaryDatabase(_SCHEMA)
         self._identities = identities
-        # A capture is asked for up to three times, and with its neighbours; a key by each who is related to it.
+        # Captures are read up to three times, together with their neighbours; keys are looked up for each
+        # relation.
         self._lines = lru_cache(_CACHED_CAPTURES)(self._lines_of)
-        self._present = lru_cache(_CACHED_KEYS)(self._present_key)
+        self._current = lru_cache(_CACHED_KEYS)(self._current_key)
 
     def __enter__(self) -> Assembly:
         return self
@@ -67,37 +68,37 @@ class Assembly:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._spool.close()
-        self._aside.close()
+        self._database.close()
 
     def add(self, record: Record, lines: list[str]) -> None:
-        """Take one record and its triples, sorted. Before ``blocks``."""
+        """Add a record and its sorted triples. Call this before ``blocks``."""
         self.add_split(identity_of(record), record.source.name, *split_shared(record.key, lines))
 
     def add_split(self, capture: RecordIdentity, file: str, own: bytes, shared: Iterable[str]) -> None:
-        """As ``add``, of what was captured of a record in a file, and triples that are ``split_shared``."""
+        """Add a record by its identity, file, and triples as returned by ``split_shared``."""
         self._identities.add_identity(capture, file)
         self._shared.update(shared)
         if len(self._shared) > _LINES_PER_BLOCK:
-            self._put_aside()
+            self._store_shared()
         self._spool.put(own)
 
     def quads(self, others: Iterable[str] = (), history: bool = True) -> Iterator[str]:
-        """N-Quads lines of the whole graph; see ``blocks``."""
+        """Yield the lines of N-Quads of the whole graph; see ``blocks``."""
         for block in self.blocks(others, history):
             yield from block.decode().split("\n")[:-1]
 
     def blocks(self, others: Iterable[str] = (), history: bool = True) -> Iterator[bytes]:
-        """N-Quads of the whole graph, some lines at once: project by project, then shared and other lines.
+        """Yield N-Quads of the whole graph in blocks of lines: by project, then shared and other lines.
 
-        Without ``history``, of the present only: then they are lines of N-Triples.
+        Without ``history``, only the current graph is included, which gives N-Triples.
         """
         for key, records in self._identities.projects():
             if len(records) == 1 and records[0][1] == key:
                 block: bytes = self._spool[records[0][0]]
-                if self._is_present(block):
+                if self._is_current(block):
                     yield block
                     continue
-            *earlier, newest = self._different(key, records)
+            *earlier, newest = self._drop_repetitions(key, records)
             present = _MergedProject(key)
             for record in earlier:
                 present.add(self._lines(*record, key))
@@ -109,70 +110,72 @@ class Assembly:
         while block := _block(islice(rest, _LINES_PER_BLOCK)):
             yield block
 
-    def _different(self, key: str, records: list[tuple[int, str]]) -> list[tuple[int, str]]:
-        """Of the records of a project, in order, the last of each that one file says again and again."""
+    def _drop_repetitions(self, key: str, records: list[tuple[int, str]]) -> list[tuple[int, str]]:
+        """Return the records of a project in order, with only the last of repetitions in one file."""
         last = {_statement_hash(self._lines(*record, key)): record for record in records} if len(records) > 1 else {}
         kept = {number for number, _ in last.values()}
         return [record for record in records if not last or record[0] in kept]
 
-    def _put_aside(self) -> None:
-        aside = ((line, " ".join(line.split(" ", 2)[:2])) for line in self._shared)
-        self._aside.fill("INSERT INTO shared VALUES (?, ?)", aside)
+    def _store_shared(self) -> None:
+        database = ((line, " ".join(line.split(" ", 2)[:2])) for line in self._shared)
+        self._database.fill("INSERT INTO shared VALUES (?, ?)", database)
         self._shared.clear()
 
     def shared(self, others: Iterable[str] = ()) -> Iterator[str]:
-        """Lines of no project, and others, in order, each once."""
-        self._put_aside()
-        aside = self._aside
+        """Yield the lines that belong to no project, and ``others``, sorted and distinct."""
+        self._store_shared()
+        database = self._database
         replaced = (
             f"<{thing_iri('project', old)}> <{DCTERMS.isReplacedBy}> <{thing_iri('project', key)}> ."
             for old, key in self._identities.aliases()
         )
-        shared = aside.rows("SELECT DISTINCT about, length(line), line FROM shared ORDER BY about, length(line), line")
-        aside.run("DELETE FROM rest")
-        aside.fill(
-            "INSERT INTO rest VALUES (?)",
-            ((line,) for line in chain(_with_one_preferred_name(shared), replaced, others)),
+        shared = database.rows(
+            "SELECT DISTINCT about, length(line), line FROM shared ORDER BY about, length(line), line"
         )
-        return (line for (line,), _ in groupby(aside.rows("SELECT line FROM rest ORDER BY line")))
+        database.run("DELETE FROM rest")
+        database.fill(
+            "INSERT INTO rest VALUES (?)",
+            ((line,) for line in chain(_keep_one_preferred_name(shared), replaced, others)),
+        )
+        return (line for (line,), _ in groupby(database.rows("SELECT line FROM rest ORDER BY line")))
 
-    def _is_present(self, block: bytes) -> bool:
-        """Whether all projects that lines name have their present keys there, so that nothing is to be changed."""
+    def _is_current(self, block: bytes) -> bool:
+        """Return whether all keys of projects in these lines are current, so that nothing has to be rewritten."""
         if _RELATION.encode() not in block:
             return True
         named = {key for pattern in _NAMED for key in pattern.findall(block)}
-        return all(self._present(name.decode()) == name.decode() for name in named)
+        return all(self._current(name.decode()) == name.decode() for name in named)
 
     def _lines_of(self, number: int, record_key: str, key: str) -> list[str]:
-        """The lines of a record with the given key, about the project of another one."""
+        """Return the lines of a record, with ``key`` as the key of its project."""
         text = self._spool[number].decode()
         if record_key != key:
             for iri in (lambda name: thing_iri("project", name), record_iri):
                 text = re.sub(rf"<{re.escape(iri(record_key))}(?=[/>])", f"<{iri(key)}", text)
         lines = text.split("\n")[:-1]
-        return sorted(self._related(line) for line in lines) if _RELATION in text else lines
+        return sorted(self._with_current_key(line) for line in lines) if _RELATION in text else lines
 
-    def _related(self, line: str) -> str:
-        """A line about a relation, with the present key of the other project."""
+    def _with_current_key(self, line: str) -> str:
+        """Replace the key of another project in a relation by its current one."""
         if _RELATION not in line and _TO_PROJECT not in line:
             return line
-        line = _RELATED.sub(lambda found: f"{found[1]}/{self._present(found[2])}", line)
+        line = _RELATED.sub(lambda found: f"{found[1]}/{self._current(found[2])}", line)
         subject, predicate, rest = line.split(" ", 2)
         if predicate in _RELATIONS or predicate == f"<{CYB.project}>":
-            rest = _PROJECT.sub(lambda found: self._present(found[1]), rest)
+            rest = _PROJECT.sub(lambda found: self._current(found[1]), rest)
         return f"{subject} {predicate} {rest}"
 
-    def _present_key(self, key: str) -> str:
+    def _current_key(self, key: str) -> str:
         return self._identities.key_of(key) or key
 
 
 def split_shared(key: str, lines: list[str]) -> tuple[bytes, list[str]]:
-    """The triples of a record, sorted, in those of its own, and those that others may say, too."""
+    """Split the sorted triples of a record into its own and those that other records may contain too."""
     own: list[str] = []
     shared: list[str] = []
     start = 0
     for prefix in sorted((f"<{thing_iri('project', key)}", f"<{record_iri(key)}")):
-        # What a record says of things that it shares with others may be said twice.
+        # Statements about shared resources may occur in several records.
         low, high = bisect_left(lines, prefix), bisect_left(lines, f"{prefix}\U0010ffff")
         shared += lines[start:low]
         own += lines[low:high]
@@ -185,8 +188,9 @@ def _block(lines: Iterable[str]) -> bytes:
 
 
 class _MergedProject:
-    """The present of a project, from its captures, the oldest first. In memory are the lines that win so far, and
-    where each capture was read.
+    """The current data of a project, merged from its captures, oldest first.
+
+    Memory holds the winning lines, and the source of each capture.
     """
 
     def __init__(self, key: str) -> None:
@@ -198,66 +202,66 @@ class _MergedProject:
         self._earlier = 0
 
     def add(self, lines: list[str]) -> None:
-        """Take the lines of the next capture, which is not the newest."""
+        """Add the lines of the next capture, which is not the newest."""
         self._earlier += 1
         graph = version_graph(self._key, self._earlier)
-        for name, by_field in self._told(lines).items():
+        for name, by_field in self._group_by_field(lines).items():
             if name not in _NEWEST_ONLY:
-                self._take(name, list(self._of_source(by_field)))
-        sources = (line for line in self._of_record(lines) if f"<{self._record}/source" in line)
-        self._sources.update(self._of_source(sources))
+                self._set_field(name, list(self._with_own_source(by_field)))
+        sources = (line for line in self._record_lines(lines) if f"<{self._record}/source" in line)
+        self._sources.update(self._with_own_source(sources))
         self._sources.add(f"<{self._record}> <{PROV.wasRevisionOf}> <{graph}> .")
 
     def lines(self, newest: list[str]) -> list[str]:
-        """All lines, when the newest capture has these."""
-        by_field = self._told(newest)
-        won = {name for name, lines in by_field.items() if self._take(name, lines)}
+        """Return all lines, given those of the newest capture."""
+        by_field = self._group_by_field(newest)
+        won = {name for name, lines in by_field.items() if self._set_field(name, lines)}
         filled = {f"<{BY_NAME[name].term}>" for name in self._fields.keys() - won if name in BY_NAME}
-        kept = (line for line in self._of_record(newest) if not _is_filled(line, filled))
+        kept = (line for line in self._record_lines(newest) if not _is_filled(line, filled))
         return sorted({*self._sources, *kept, *chain.from_iterable(lines for _, lines in self._fields.values())})
 
-    def _told(self, lines: list[str]) -> dict[str, list[str]]:
-        """What lines tell of each field."""
+    def _group_by_field(self, lines: list[str]) -> dict[str, list[str]]:
+        """Group lines by field."""
         by_field: dict[str, list[str]] = defaultdict(list)
         for line in lines:
             if line.startswith(self._own):
                 by_field[field_of(line, self._project)].append(line)
         return by_field
 
-    def _of_record(self, lines: list[str]) -> Iterator[str]:
-        """Lines about the record itself, and where it was read."""
+    def _record_lines(self, lines: list[str]) -> Iterator[str]:
+        """Return the lines about the record itself and its sources."""
         return (line for line in lines if line.startswith((f"<{self._record}>", f"<{self._record}/")))
 
-    def _take(self, name: str, lines: list[str]) -> bool:
-        """Let a capture tell a field, unless an earlier one states what this one only derives."""
+    def _set_field(self, name: str, lines: list[str]) -> bool:
+        """Set the lines of a field, unless an earlier capture states what this one only derives."""
         stated = is_stated(lines)
         if wins := stated >= self._fields.get(name, (False,))[0]:
             self._fields[name] = (stated, lines)
         return wins
 
-    def _of_source(self, lines: Iterable[str]) -> Iterator[str]:
-        """Lines of an earlier capture, with its source told apart from that of the newest."""
+    def _with_own_source(self, lines: Iterable[str]) -> Iterator[str]:
+        """Yield the lines of an earlier capture with a source IRI of its own."""
         source = f"<{self._record}/source"
         return (re.sub(rf"{re.escape(source)}(?=[/>])", f"{source}/{self._earlier}", line) for line in lines)
 
 
 def _statement_hash(lines: list[str]) -> bytes:
-    """A hash of what lines say of a project, and of the file that says it, wherever in that."""
-    said = (line for line in lines if line.split(" ", 2)[1] != _LINE)
-    return blake2b("\n".join(said).encode(), digest_size=16).digest()
+    """Return a hash of the statements about a project and their file, regardless of line numbers."""
+    statements = (line for line in lines if line.split(" ", 2)[1] != _LINE)
+    return blake2b("\n".join(statements).encode(), digest_size=16).digest()
 
 
 def _is_filled(line: str, filled: set[str]) -> bool:
-    """True for "left blank" of a field that an earlier capture fills."""
+    """Return whether a line says "left blank" about a field that an earlier capture fills."""
     _, predicate, rest = line.split(" ", 2)
     return predicate == f"<{CYB.leftBlank}>" and rest.removesuffix(" .") in filled
 
 
-def _with_one_preferred_name(lines: Iterable[tuple[str, int, str]]) -> Iterator[str]:
-    """Lines in which a thing has one preferred name in a language, the shortest; where records
-    print the name of an unknown thing in several ways, the others are alternative names (SKOS, S14).
+def _keep_one_preferred_name(lines: Iterable[tuple[str, int, str]]) -> Iterator[str]:
+    """Keep one preferred name per resource and language, the shortest; the other printed names of an unlisted
+    resource become alternative names (SKOS, S14).
 
-    Given are subject and predicate, length and line, in order.
+    ``lines`` are sorted tuples of subject and predicate, length, and line.
     """
     for about, rows in groupby(lines, key=itemgetter(0)):
         subject, predicate = about.split(" ")

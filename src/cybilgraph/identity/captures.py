@@ -1,4 +1,4 @@
-"""What identity needs to know of the records, and the joining of those that are one project."""
+"""A database of record identities, and the grouping of records into projects."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from cybilgraph.model.record import KEY_PATTERN, Record
 from cybilgraph.model.values import value
 from cybilgraph.runtime.spill import TemporaryDatabase
 
-# A row of ``captures`` is a record: ``key`` its own key, ``slugged`` where that is a slug; ``updated``,
-# ``recent`` and ``number`` tell its age; ``root`` is the first of the records that it is joined with, and
-# ``project`` the key that they have together. Names that are ``strong`` no two projects share; others they may.
+# A row of ``captures`` is a record. ``key`` is its own key, and ``slugged`` tells whether that is a slug.
+# ``updated``, ``recent`` and ``number`` determine its age. ``root`` is the first record of its group, and
+# ``project`` the common key. Names that are ``strong`` identify a project; others may be shared.
 _SCHEMA = """
 CREATE TABLE captures (
     number INTEGER PRIMARY KEY, key TEXT, project TEXT, root INTEGER, code TEXT, iati TEXT, slugged INTEGER,
@@ -32,7 +32,7 @@ SELECT name, number FROM names
 JOIN (SELECT name, min(number) AS first FROM names WHERE strong = ? GROUP BY name HAVING count(*) > 1) USING (name)
 ORDER BY first, name, number
 """
-#: The key of records that are one project: the code, else the slug of the newest, else what an identifier gives.
+#: The key of a group: its code, else the slug of the newest record, else the key from an identifier.
 _KEYS = """
 UPDATE captures SET project = named.key FROM (
     SELECT root AS joined, key, row_number() OVER (
@@ -46,13 +46,14 @@ INSERT INTO projects SELECT project, min(number), (
     ORDER BY updated DESC, recent DESC, number DESC LIMIT 1), count(*)
 FROM captures GROUP BY project ORDER BY project
 """
-#: Own keys of records that have another now. Where two projects could have had one, the last has it.
+#: Own keys of records that now have another key. If two projects could have had the same key, the last one gets
+#: it.
 _ALIASES = """
 INSERT OR REPLACE INTO aliases SELECT key, project FROM captures
 WHERE key <> project AND key NOT IN (SELECT key FROM projects) ORDER BY number
 """
-#: Rows of the release before that tell of a key which no project has now.
-_FORMER = """
+#: Rows of the previous release with keys that no project has now.
+_FORMER_KEYS = """
 SELECT key, name FROM earlier
 WHERE name GLOB 'key:*' OR key NOT IN (SELECT key FROM projects) ORDER BY rowid
 """
@@ -65,7 +66,7 @@ SELECT coalesce(
 
 @value(frozen=True, slots=True)
 class RecordIdentity:
-    """What identity needs to know of a record: see the columns of ``captures``, and the kinds of names."""
+    """The identifying data of a record: see the columns of ``captures`` and the kinds of names."""
 
     key: str
     code: str
@@ -84,13 +85,13 @@ class RecordIdentity:
 
 
 def identity_of(record: Record) -> RecordIdentity:
-    """What identity needs to know of a record."""
+    """Return the identifying data of a record."""
     code = record.code.text if record.code and KEY_PATTERN.fullmatch(record.code.text) else ""
     iati = record.iati.text if record.iati else ""
     title = record.title.text if record.title else ""
     place = record.title.place if record.title else None
     slugs = {record.slug.text if record.slug else "", slug(title)} - {""}
-    # "GFCE Code" is what older pages print.
+    # Older pages print "GFCE Code".
     label = record.labels.get("code", ("", None))[0].casefold()
     return RecordIdentity(
         key=record.key,
@@ -111,43 +112,45 @@ def identity_of(record: Record) -> RecordIdentity:
 
 
 class IdentityDatabase:
-    """All records, as rows of a database; ``resolved`` when the first question is put."""
+    """All records as rows of a database; the first query groups them into projects."""
 
     def __init__(self, earlier: Iterable[tuple[str, str]]) -> None:
         self._base = TemporaryDatabase(_SCHEMA)
         self._base.fill("INSERT OR IGNORE INTO earlier VALUES (?, ?)", earlier)
-        self._strong = bytearray()  # 1 for each record that has a strong name
+        self._strong = bytearray()  # 1 for each record with a strong name
         self._is_resolved = False
 
     def close(self) -> None:
-        """Forget the records."""
+        """Delete the database."""
         self._base.close()
 
-    def add(self, one: RecordIdentity, file: str) -> None:
-        """Take what a record says in a file, before the first question."""
+    def add(self, identity: RecordIdentity, file: str) -> None:
+        """Add a record and its file. Call this before the first query."""
         assert not self._is_resolved
         number = len(self._strong)
+        key, place = identity.key, (file, identity.line)
+        age = (identity.slugged, identity.updated, identity.recent)
+        facts = (identity.title, identity.started, identity.ended, identity.countries, identity.actors)
         self._base.run(
             "INSERT INTO captures VALUES (?, ?, ?, NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            *(number, one.key, one.key, one.code, one.iati, one.slugged, one.updated, one.recent, file, one.line),
-            *(one.title, one.started, one.ended, one.countries, one.actors),
+            *(number, key, key, identity.code, identity.iati, *age, *place, *facts),
         )
         self._base.fill(
             "INSERT INTO names VALUES (?, ?, ?)",
-            [(name, number, names is one.strong) for names in (one.strong, one.weak) for name in names],
+            [(name, number, names is identity.strong) for names in (identity.strong, identity.weak) for name in names],
         )
-        self._strong.append(bool(one.strong))
+        self._strong.append(bool(identity.strong))
 
     @property
     def resolved_database(self) -> TemporaryDatabase:
-        """The database, when the projects have been told apart."""
+        """The database after records were grouped into projects."""
         if not self._is_resolved:
             self._is_resolved = True
             self._resolve()
         return self._base
 
     def key_of(self, key: str) -> str | None:
-        """The present key of a project that is called by any key, slug or identifier."""
+        """Return the current key of a project with this key, slug or identifier, or None."""
         found: str | None = self.resolved_database.value(_KEY_OF, key, key, key)
         return found
 
@@ -164,7 +167,7 @@ class IdentityDatabase:
         base.run("CREATE INDEX by_project ON captures (project, updated, recent, number, key)")
         base.run(_PROJECTS)
         base.run(_ALIASES)
-        for old, name in base.rows(_FORMER):
+        for old, name in base.rows(_FORMER_KEYS):
             present = base.value("SELECT project FROM names JOIN captures USING (number) WHERE name = ? LIMIT 1", name)
             for key in (old, *([name.removeprefix("key:")] if name.startswith("key:") else ())):
                 present = present or self.key_of(old)
@@ -172,26 +175,26 @@ class IdentityDatabase:
                     base.run("INSERT OR IGNORE INTO aliases VALUES (?, ?)", key, present)
 
     def _joined(self) -> Iterator[tuple[int, int]]:
-        """The first of records that are one project, with each of the others."""
+        """Yield the first record of each project with each of the others."""
         groups = _Groups(self._strong)
         for _, numbers in self._shared(strong=True):
             groups.join(numbers)
         for name, numbers in self._shared(strong=False):
             identified = groups.identified(numbers)
-            if len(identified) > 1:  # the title tells them not apart: their codes do
+            if len(identified) > 1:  # the codes differ, although the title is the same
                 self._base.run("INSERT INTO ambiguous VALUES (?)", name)
                 numbers = [number for number in numbers if groups.root(number) not in identified]
             groups.join(numbers)
         return groups.joined()
 
     def _shared(self, strong: bool) -> Iterator[tuple[str, list[int]]]:
-        """Names that several records have, with their records, in the order in which they came."""
+        """Yield each name shared by several records with these records, in order of appearance."""
         for name, rows in groupby(self._base.rows(_SHARED, strong), key=itemgetter(0)):
             yield name, [number for _, number in rows]
 
 
 class _Groups:
-    """Numbers that are joined: each group is known by its least, its root."""
+    """A union-find structure over record numbers; the root of a group is its smallest number."""
 
     def __init__(self, strong: bytearray) -> None:
         self._parents = array("Q", range(len(strong)))
@@ -205,16 +208,16 @@ class _Groups:
 
     def join(self, numbers: list[int]) -> None:
         for number in numbers[1:]:
-            one, other = sorted((self.root(numbers[0]), self.root(number)))
-            self._parents[other] = one
-            self._strong[one] |= self._strong[other]
+            identity, other = sorted((self.root(numbers[0]), self.root(number)))
+            self._parents[other] = identity
+            self._strong[identity] |= self._strong[other]
 
     def identified(self, numbers: list[int]) -> set[int]:
-        """The roots of these numbers whose groups have a strong name."""
+        """Return the roots of these numbers whose groups have a strong name."""
         return {root for number in numbers if self._strong[root := self.root(number)]}
 
     def joined(self) -> Iterator[tuple[int, int]]:
-        """Each root, with each other number of its group."""
+        """Yield each root with each other number of its group."""
         for number in range(len(self._parents)):
             if (root := self.root(number)) != number:
                 yield root, number

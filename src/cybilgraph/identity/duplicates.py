@@ -1,8 +1,8 @@
-"""Projects that only look alike: reported as likely duplicates, never merged.
+"""Report similar projects as likely duplicates, without merging them.
 
-Not each is compared with each other, but those that share a rare word of their titles, or their
-dates and a country; and of those, the first only. So the work grows no faster than the records.
-Of projects that are all alike, each is told of with one of those before it; of many, all at once.
+Only projects that share a rare word in their titles, or dates and a country, are compared, and only the
+first of these. The work therefore grows linearly with the number of records. In a group of similar projects,
+each is reported with one before it; a large group is reported once.
 """
 
 from __future__ import annotations
@@ -20,23 +20,22 @@ from cybilgraph.model.gazetteer import load_gazetteer, similarity
 from cybilgraph.model.rules import finding
 from cybilgraph.runtime.spill import TemporaryDatabase
 
-#: Titles at least this alike (0 to 100) may name one project; so may less alike ones of the
-#: same dates, country and actor.
+#: Minimum similarity of titles (0 to 100): in general, and for the same dates, country and actor.
 _MIN_TITLE_SCORE, _MIN_WEAK_TITLE_SCORE = 93, 60
-#: So many characters of a title are compared: what is longer is no title.
+#: The number of characters compared.
 _MAX_TITLE_CHARACTERS = 500
-#: So many projects of one rare word, or of one month and country, are compared with each other.
+#: The number of projects compared for one rare word, or for the same dates and country.
 _MAX_BLOCK_PROJECTS = 20
-#: So many of the rarest words of a title decide with which others it is compared.
+#: The number of rarest words of a title that select the projects for comparison.
 _RAREST_WORDS = 3
-#: Of so many projects that are alike, each is told of.
+#: In groups up to this size, each project is reported.
 _MAX_REPORTED_PROJECTS = 5
-#: So many different words are counted in memory, and so many projects kept there that are compared.
-_AT_ONCE, _AT_HAND = 10_000, 1_000
+#: The number of words counted in memory, and of projects cached for comparison.
+_MAX_COUNTED_WORDS, _MAX_CACHED_PROJECTS = 10_000, 1_000
 _PLACES = ("country", "region", "group")
 
-# ``words`` tells how often a word stands in the titles; a row of ``blocks`` is a word, or dates and a
-# country, of a project.
+# ``words`` counts the occurrences of words in titles. A row of ``blocks`` assigns a project to a word, or to
+# dates and a country.
 _SCHEMA = """
 CREATE TABLE words (word TEXT PRIMARY KEY, times INTEGER) WITHOUT ROWID;
 CREATE TABLE blocks (id INTEGER PRIMARY KEY, block TEXT, project INTEGER);
@@ -66,9 +65,9 @@ class _Project:
 
 
 def find_duplicates(captures: TemporaryDatabase) -> Iterator[Finding]:
-    """Findings of the projects that look alike, given the database of captures.Captures."""
+    """Yield findings about similar projects, given the database of captures.IdentityDatabase."""
 
-    @lru_cache(maxsize=_AT_HAND)
+    @lru_cache(maxsize=_MAX_CACHED_PROJECTS)
     def project(number: int) -> _Project:
         [row] = captures.rows(_PROJECT, number)
         return _Project(*row[:-2], *(frozenset(json.loads(keys)) for keys in row[-2:]))
@@ -82,9 +81,9 @@ def find_duplicates(captures: TemporaryDatabase) -> Iterator[Finding]:
         for _, members in groupby(rows, key=itemgetter(0)):
             compared = [(at, number) for _, at, number in islice(members, _MAX_BLOCK_PROJECTS)]
             for (one, first), (other, second) in combinations(compared, 2):
-                if not groups.are_one(first, second) and (rule := _duplicate_rule(project(first), project(second))):
+                if not groups.are_joined(first, second) and (rule := _duplicate_rule(project(first), project(second))):
                     groups.join(first, second)
-                    # Told in the order of the blocks in which they first meet, whatever their words.
+                    # Keep the order of the blocks in which pairs first occur, whatever the words.
                     found.append(((compared[0][0], one, other), first, second, rule))
     reported: set[int] = set()
     for _, first, second, rule in sorted(found):
@@ -97,7 +96,7 @@ def find_duplicates(captures: TemporaryDatabase) -> Iterator[Finding]:
 
 
 class _Groups:
-    """Projects that are alike, directly or through others."""
+    """Groups of projects that are similar, directly or through others."""
 
     def __init__(self) -> None:
         self._groups: dict[int, list[int]] = {}
@@ -105,13 +104,13 @@ class _Groups:
     def of(self, number: int) -> list[int]:
         return self._groups.get(number) or [number]
 
-    def are_one(self, one: int, other: int) -> bool:
+    def are_joined(self, one: int, other: int) -> bool:
         return one in self._groups and self._groups[one] is self._groups.get(other)
 
     def join(self, one: int, other: int) -> None:
-        relaxations, group = sorted((self.of(one), self.of(other)), key=len)
-        group += relaxations
-        self._groups |= dict.fromkeys((one, other, *relaxations), group)
+        smaller, group = sorted((self.of(one), self.of(other)), key=len)
+        group += smaller
+        self._groups |= dict.fromkeys((one, other, *smaller), group)
 
 
 def _finding(pair: tuple[_Project, _Project], rule: str, more: int = 0) -> Finding:
@@ -121,46 +120,47 @@ def _finding(pair: tuple[_Project, _Project], rule: str, more: int = 0) -> Findi
 
 
 def _count(captures: TemporaryDatabase, blocks: TemporaryDatabase) -> None:
-    """Count how often each word stands in the titles."""
+    """Count the occurrences of each word in the titles."""
     counted = "INSERT INTO words VALUES (?, ?) ON CONFLICT (word) DO UPDATE SET times = times + excluded.times"
     counts: Counter[str] = Counter()
     for (title,) in captures.rows(_TITLES):
         counts.update(_words(title))
-        if len(counts) > _AT_ONCE:
+        if len(counts) > _MAX_COUNTED_WORDS:
             blocks.fill(counted, sorted(counts.items()))
             counts.clear()
     blocks.fill(counted, sorted(counts.items()))
 
 
 def _fill(captures: TemporaryDatabase, blocks: TemporaryDatabase) -> None:
-    """Tell of each project its rarest words, and its dates and countries."""
+    """Assign each project to blocks for its rarest words, and for its dates and countries."""
 
-    @lru_cache(maxsize=_AT_ONCE)
-    def times(word: str) -> int:
+    @lru_cache(maxsize=_MAX_COUNTED_WORDS)
+    def occurrences_of(word: str) -> int:
         return int(blocks.value("SELECT times FROM words WHERE word = ?", word))
 
     for number, title, start, end, countries in captures.rows(_FACTS):
-        # Titles that are nearly the same share one at least of their rarest words.
-        shared = sorted((often, word) for word in _words(title) if (often := times(word)) > 1)
+        # Titles that are nearly the same share at least one of their rarest words.
+        shared = sorted((occurrences, word) for word in _words(title) if (occurrences := occurrences_of(word)) > 1)
         names = [word for _, word in shared[:_RAREST_WORDS]]
-        names += [f"{start} {end} {country}" for country in json.loads(countries)]  # no word has a space
+        names += [f"{start} {end} {country}" for country in json.loads(countries)]  # words contain no spaces
         blocks.fill("INSERT INTO blocks (block, project) VALUES (?, ?)", [(name, number) for name in names])
 
 
 def _duplicate_rule(one: _Project, other: _Project) -> str:
-    """The rule by which two projects may be one; empty where none says so. Titles that tell of two places or
-    of two phases are not alike, however few letters tell them apart.
+    """Return the rule for a pair of similar projects, or an empty string.
+
+    Titles with different places or phases are not similar, however few letters differ.
     """
     same_time = one.start == other.start and one.end == other.end
     shared = one.countries & other.countries and one.actors & other.actors
-    least = _MIN_WEAK_TITLE_SCORE if same_time and one.start and shared else _MIN_TITLE_SCORE
+    threshold = _MIN_WEAK_TITLE_SCORE if same_time and one.start and shared else _MIN_TITLE_SCORE
     if not one.title or not (same_time or not (one.start and other.start)):
-        return ""  # whatever their titles
+        return ""  # whatever the titles
     titles = one.title[:_MAX_TITLE_CHARACTERS], other.title[:_MAX_TITLE_CHARACTERS]
-    likely = similarity(*titles, least)
-    if likely < least or _are_distinct_titles(*titles):
+    score = similarity(*titles, threshold)
+    if score < threshold or _are_distinct_titles(*titles):
         return ""
-    if likely >= _MIN_TITLE_SCORE:
+    if score >= _MIN_TITLE_SCORE:
         return "duplicate-suspected"
     return "overlap-suspected"
 

@@ -1,1 +1,1 @@
-"""Plain values and the vocabulary that every other package speaks."""
+"""Plain values and vocabulary used by all other packages."""

@@ -1,4 +1,4 @@
-"""Dates as people print them → the most precise value that they state, never more."""
+"""Parse printed dates into the most precise value that they state, and never a more precise one."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _MONTH = (
     r"|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"
 )
 _YEAR = r"(?P<year>(?:19|20)[0-9]{2})"
-#: A year as spreadsheets print it, 18 for 2018; 69 to 99 are of the century before, as POSIX has it (strptime, %y).
+#: A year as spreadsheets print it: 18 is 2018. As in POSIX (strptime, %y), 69 to 99 belong to the 20th century.
 _SHORT = rf"(?:{_YEAR}|(?P<short>[0-9]{{2}}))"
 _DAY = r"(?P<day>[0-3]?[0-9])(?:st|nd|rd|th)?"
 _NUMERIC = rf"(?P<day>[0-3]?[0-9])(?P<by>[/.-])(?P<month>[01]?[0-9])(?P=by){_YEAR}"
@@ -45,7 +45,7 @@ _FORMS = tuple(
         rf"(?P<month>[01]?[0-9])[/.]{_YEAR}",  # 04/2018
         _NUMERIC,  # 30/04/2018
         rf"(?P<month>[01]?[0-9])/(?P<day>[0-3]?[0-9])/{_YEAR}",
-        # A part of a year that is no month leaves the year: "early 2018", "Q2 2018", "spring of 2018".
+        # A qualifier that is not a month leaves only the year: "early 2018", "Q2 2018", "spring of 2018".
         rf"(?:(?:early|mid|late|(?:the )?(?:beginning|middle|end) of|(?:the )?(?:spring|summer|autumn|winter)(?: of)?"
         rf"|c\.|ca\.?|circa|about|around|approx\.|approximately"
         rf"|Q[1-4]|H[12]|(?:the )?(?:first|second|third|fourth|1st|2nd|3rd|4th) (?:half|quarter)(?: of)?)[ -])?{_YEAR}",
@@ -55,17 +55,18 @@ _FORMS = tuple(
 _REMARK = re.compile(
     r" \((?:expected|planned|estimated|anticipated|projected|tb[acd]|to be confirmed)\)?$", re.IGNORECASE
 )
-#: A day and a month with no year, or a month alone: a date for the eye, but no point in time.
+#: A day and a month without a year, or a month alone: readable, but not a point in time.
 _YEARLESS = re.compile(rf"(?:{_DAY} (?:of )?)?{_MONTH}(?: [0-3]?[0-9](?:st|nd|rd|th))?", re.IGNORECASE)
-#: "May 30 to June 2, 2018"; alone it may be May of 2030.
+#: "May 30 to June 2, 2018". On its own, "May 30" could mean May 2030.
 _MONTH_DAY = re.compile(rf"{_MONTH} {_DAY}", re.IGNORECASE)
-#: A project that goes on has no end yet.
+#: An ongoing project has no end date yet.
 _OPEN = re.compile(
     r"present|today|now|ongoing|on-going|tbc|tbd|to be (?:confirmed|determined)|open(?:-ended)?", re.IGNORECASE
 )
 _SEPARATOR = re.compile(r"(?: ?[–—-] ?| (?:to|until|till|and|through) (?:the )?)", re.IGNORECASE)
 _LEAD = re.compile(r"(?:from|between|since|during|in) (?:the )?", re.IGNORECASE)
-#: FY21/22, FY 2021-22, FYs19/20 and 20/21, 2013-14, 2013/14: a year that begins in one and ends in the next.
+#: A period that begins in one year and ends in the next: FY21/22, FY 2021-22, FYs19/20 and 20/21, 2013-14,
+#: 2013/14.
 _PAIR = r"(?:(?:19|20)?[0-9]{2})[/–-](?:(?:19|20)?[0-9]{2})"
 _FISCAL = re.compile(
     rf"(?:FYs?|(?:fiscal|financial|school|academic) years?) ?(?P<first>{_PAIR}|(?:19|20)?[0-9]{{2}}(?![0-9/]))"
@@ -87,7 +88,7 @@ _DATED = (
 _PARTLY = rf"(?:{_DATED}|{_DAY} {_MONTH}|{_MONTH}(?: {_DAY}(?![0-9]))?|{_DAY})"
 _IN_PROSE = re.compile(
     re.sub(
-        r"[?]P<[a-z]+>",  # groups of one name may stand but once in a pattern
+        r"[?]P<[a-z]+>",  # a group name may occur only once in a pattern
         "?:",
         rf"(?<![\w/])(?:{_FISCAL.pattern}"
         rf"|{_PARTLY}(?: ?[–—-] ?| (?:to|until|till|and|through) (?:the )?){_PARTLY}(?![\w/])"
@@ -99,7 +100,7 @@ _IN_PROSE = re.compile(
 
 @value(frozen=True, slots=True)
 class Period:
-    """A time that a sentence names: ``text[at:stop]``. One date has no end."""
+    """A period named in a sentence, printed as ``text[at:stop]``. A single date has no end."""
 
     at: int
     stop: int
@@ -108,10 +109,10 @@ class Period:
 
 
 def read_date(printed: Text) -> Date | None:
-    """The date that this text is, or None where it is no date.
+    """Parse a date, or return None if the text is not a date.
 
-    ``Apr 2018`` gives ``2018-04``; a day without a year gives a Date with an empty value. Of
-    ``03/04/2018`` only the year is certain.
+    ``Apr 2018`` gives ``2018-04``. A day without a year gives a Date with an empty value. ``03/04/2018`` is
+    ambiguous and gives only the year.
     """
     text = _REMARK.sub("", printed.text.strip(" .;"))
     for form in _FORMS:
@@ -123,7 +124,9 @@ def read_date(printed: Text) -> Date | None:
 
 
 def possible_days(date: Date) -> tuple[str, str] | None:
-    """The two days that ``03/04/2018`` may be, as ISO dates; None where a date is one, or none."""
+    """Return both readings of an ambiguous date such as ``03/04/2018`` as ISO dates, or None if it is not
+    ambiguous.
+    """
     if len(date.value) != 4 or (match := _DAY_OR_MONTH.fullmatch(date.printed.text.strip(" .;"))) is None:
         return None
     if match["day"] == match["month"] or not _is_ambiguous(match):
@@ -133,8 +136,8 @@ def possible_days(date: Date) -> tuple[str, str] | None:
 
 
 def read_range(printed: Text) -> tuple[Date, Date] | None:
-    """The two dates of ``1 January 2014 – 31 December 2020``, of ``March–June 2020`` or of
-    ``FY21/22``; None where the text is no range.
+    """Parse a range such as ``1 January 2014 – 31 December 2020``, ``March–June 2020`` or ``FY21/22`` into its
+    two dates, or return None if the text is not a range.
     """
     text = printed.text.strip(" .;()")
     offset = printed.text.find(text)
@@ -152,7 +155,7 @@ def read_range(printed: Text) -> tuple[Date, Date] | None:
 
 
 def read_duration(printed: Text) -> Date | None:
-    """The length of time that this text is: ``66 months`` gives ``P5Y6M``; None where it is none."""
+    """Parse a duration (``66 months`` gives ``P5Y6M``), or return None if the text is not a duration."""
     match = _DURATION.fullmatch(printed.text.strip(" .;"))
     if match is None:
         return None
@@ -168,13 +171,13 @@ def read_duration(printed: Text) -> Date | None:
 
 
 def _duration(months: int, days: int) -> str:
-    """A length of time in canonical form (XSD 1.1 part 2, E.2): 66 months are P5Y6M."""
+    """Return a duration in canonical form (XSD 1.1 part 2, E.2): 66 months are P5Y6M."""
     parts = ((months // 12, "Y"), (months % 12, "M"), (days, "D"))
     return "P" + "".join(f"{number}{unit}" for number, unit in parts if number)
 
 
 def find_periods(sentence: Text) -> Iterator[Period]:
-    """The dates and ranges of dates that stand in a sentence."""
+    """Yield the dates and date ranges in a sentence."""
     for match in _IN_PROSE.finditer(sentence.text):
         words = Text(match[0], shift(sentence.place, match.start()))
         if both := read_range(words):
@@ -185,12 +188,14 @@ def find_periods(sentence: Text) -> Iterator[Period]:
 
 
 def shift(place: Place | None, offset: int) -> Place | None:
-    """The place so many characters further on the same line."""
+    """Return the place ``offset`` characters further along the line."""
     return place and place.after(offset)
 
 
 def _read_range_start(printed: Text, end: Date) -> Date | None:
-    """The first date of a range; what it lacks, it has from the last: ``1–5 March 2020``, ``May 30 – June 2, 2020``."""
+    """Parse the first date of a range, taking a missing month or year from the last date: ``1–5 March 2020``,
+    ``May 30 – June 2, 2020``.
+    """
     if (date := read_date(printed)) and date.value:
         return date
     words = printed.text.strip()
@@ -215,7 +220,7 @@ def _read_fiscal_years(match: re.Match[str], printed: Text) -> tuple[Date, Date]
 
 
 def _is_ambiguous(match: re.Match[str]) -> bool:
-    """True for ``03/04/2018``: the third of April or the fourth of March."""
+    """Return whether day and month could be swapped: ``03/04/2018`` is 3 April or 4 March."""
     parts = match.groupdict()
     return bool(parts.get("by")) and 1 <= int(parts["day"]) <= 12 and 1 <= int(parts["month"]) <= 12
 

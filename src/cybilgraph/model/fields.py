@@ -1,4 +1,4 @@
-"""The one table of a record's fields: their kinds, their terms, and what pages and tables call them."""
+"""The table of record fields: their kinds, ontology terms, column names and labels."""
 
 from __future__ import annotations
 
@@ -10,41 +10,41 @@ from cybilgraph.model.vocabulary import CYB, DCTERMS
 
 
 class FieldKind(StrEnum):
-    """How a field's values are held in ``Record``, read and described."""
+    """How the values of a field are stored in ``Record``, read and described."""
 
     VALUE = "value"  # one Text
     DATE = "date"  # one Date
-    CHOICE = "choice"  # one Named, from a concept scheme
-    PROSE = "prose"  # paragraphs, one literal together
-    ITEMS = "items"  # a node for each paragraph or list item
-    ACTORS = "actors"  # in Record.participations, the role being the field's name
-    SCOPES = "scopes"  # in Record.scopes, the kind being the field's name
+    CHOICE = "choice"  # one Named from a concept scheme
+    PROSE = "prose"  # paragraphs, described as one literal
+    ITEMS = "items"  # one node per paragraph or list item
+    ACTORS = "actors"  # in Record.participations; the role is the field name
+    SCOPES = "scopes"  # in Record.scopes; the kind is the field name
     CONTACTS = "contacts"
     LINKS = "links"
-    PROJECTS = "projects"  # in Record.relations, the kind being the field's name
-    RECORD = "record"  # one Text that tells of the record itself, not of the project
-    LAYOUT = "layout"  # a heading of the page with no field of its own
+    PROJECTS = "projects"  # in Record.relations; the kind is the field name
+    RECORD = "record"  # one Text about the record itself, not about the project
+    LAYOUT = "layout"  # a page heading that has no field
 
 
 class Content(StrEnum):
-    """What a section of prose is about. Extraction chooses by it which sections to read for what."""
+    """The content of a prose section, which determines what extraction looks for in it."""
 
-    PURPOSE = "purpose"  # what the project is, and what it wants to reach
-    DETAILS = "details"  # anything else about the project itself
-    BACKGROUND = "background"  # why it is needed: names neighbours and the past, too
-    ACTIVITIES = "activities"  # what it did, and where
-    RESULTS = "results"  # what came of it, and who else acted on it
+    PURPOSE = "purpose"  # the project and its aim
+    DETAILS = "details"  # other information about the project
+    BACKGROUND = "background"  # why the project is needed; also mentions neighbours and the past
+    ACTIVITIES = "activities"  # what the project did, and where
+    RESULTS = "results"  # its results, and who else acted on them
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
     """One row of the table of fields.
 
-    ``term`` is the property that links a project to the value. ``column`` is the name of the field
-    in tables and documents (CSV, JSON …), ``about`` tells people what belongs there.
-    ``labels`` are other headings or labels of the field, in lower case, without colon.
-    A section of prose has its ``content``, and ``iati``: the IATI element that carries it, and its type there
-    (code lists DescriptionType and ResultType).
+    ``term`` is the property that links a project to the value. ``column`` is the name of the field in tables
+    and documents (CSV, JSON …), ``about`` describes it to people who fill in a form. ``labels`` are other
+    headings and labels for the field, in lower case and without a colon. A section of prose has its
+    ``content``, and ``iati``: the IATI element that carries it, and its type there (code lists DescriptionType
+    and ResultType).
     """
 
     name: str
@@ -68,12 +68,12 @@ class Field:
 
     @property
     def is_multivalued(self) -> bool:
-        """True where a project may have more than one value."""
+        """Return whether a project may have more than one value."""
         return self.kind not in (FieldKind.VALUE, FieldKind.DATE, FieldKind.CHOICE, FieldKind.RECORD)
 
 
-_DATE = "Month and year (Apr 2018), or as much as is known: 2018, 2018-04, 2018-04-30."
-#: To add a field: a row here, an attribute in Record, a term in the ontology, a value in a sample.
+_DATE = "Month and year (Apr 2018), or as precise as known: 2018, 2018-04, 2018-04-30."
+#: To add a field, add a row here, an attribute in Record, a term in the ontology and a value in a sample.
 FIELDS = (
     Field(
         "title",
@@ -88,12 +88,16 @@ FIELDS = (
         FieldKind.VALUE,
         DCTERMS.identifier,
         "code",
-        "Its Cybil code, such as G0020 or GI-07.",
+        "The Cybil code, such as G0020 or GI-07.",
         ("cybil code", "gfce code", "project code", "cybil project code", "gfce project code"),
     ),
-    Field("iati", FieldKind.VALUE, CYB.iatiIdentifier, "iati_identifier", "Its IATI identifier.", ("iati id",)),
+    Field("iati", FieldKind.VALUE, CYB.iatiIdentifier, "iati_identifier", "The IATI identifier.", ("iati id",)),
     Field(
-        "slug", FieldKind.VALUE, CYB.slug, "slug", "The last part of its page's address; made from the title if empty."
+        "slug",
+        FieldKind.VALUE,
+        CYB.slug,
+        "slug",
+        "The last part of the page's address; derived from the title if empty.",
     ),
     Field(
         "status",
@@ -108,7 +112,7 @@ FIELDS = (
         FieldKind.DATE,
         CYB.start,
         "start",
-        f"When it began. {_DATE}",
+        f"Start date. {_DATE}",
         ("from", "start date", "started", "starting date", "project start", "begin"),
     ),
     Field(
@@ -116,7 +120,7 @@ FIELDS = (
         FieldKind.DATE,
         CYB.end,
         "end",
-        f"When it ended or will end. {_DATE}",
+        f"End date, past or planned. {_DATE}",
         ("to", "end date", "ended", "until", "project end", "completion date"),
     ),
     Field(
@@ -124,7 +128,7 @@ FIELDS = (
         FieldKind.DATE,
         CYB.duration,
         "duration",
-        "How long it runs, such as 18 months or P18M.",
+        "Duration, such as 18 months or P18M.",
         (
             "duration of the project",
             "project duration",
@@ -145,7 +149,7 @@ FIELDS = (
         FieldKind.ACTORS,
         CYB.funder,
         "funders",
-        "Who pays.",
+        "Organisations that pay for the project.",
         (
             *("funder", "donors", "donor", "funded by", "financed by", "funding", "funding organisation", "sponsor"),
             *(
@@ -164,7 +168,7 @@ FIELDS = (
         FieldKind.ACTORS,
         CYB.implementer,
         "implementers",
-        "Who delivers.",
+        "Organisations that deliver the project.",
         (
             *("implementors", "implementor", "implementer", "implementing partners", "implementing partner"),
             *("implementing organisation", "implementing organisations", "implementing agency", "implemented by"),
@@ -184,7 +188,7 @@ FIELDS = (
         FieldKind.ACTORS,
         CYB.partner,
         "partners",
-        "Who takes part beside them.",
+        "Other organisations that take part.",
         ("partner", "local partner", "local partners", "partner organisations", "together with", "with"),
     ),
     Field(
@@ -192,7 +196,7 @@ FIELDS = (
         FieldKind.ACTORS,
         CYB.beneficiary,
         "beneficiaries",
-        "Organisations that are helped.",
+        "Organisations that benefit from the project.",
         ("beneficiary", "beneficiary organisations", "for whom", "recipient", "recipients", "who benefits"),
     ),
     Field(
@@ -200,7 +204,7 @@ FIELDS = (
         FieldKind.ACTORS,
         CYB.accountable,
         "accountable",
-        "Who answers for the whole.",
+        "Organisation responsible for the project as a whole.",
         (
             *("accountable organisation", "accountable organization", "lead organisation", "lead organization"),
             *("lead agency", "lead institution", "overall responsibility"),
@@ -211,7 +215,7 @@ FIELDS = (
         FieldKind.ACTORS,
         CYB.extending,
         "extending",
-        "Who manages it for a funder.",
+        "Organisation that manages the project for a funder.",
         (
             *("extending organisation", "extending organization", "managing organisation", "managing organization"),
             *("managed by", "managing agency", "fund manager", "grant manager"),
@@ -233,7 +237,7 @@ FIELDS = (
         FieldKind.SCOPES,
         CYB.country,
         "countries",
-        "Countries that are helped; names or ISO 3166-1 codes.",
+        "Beneficiary countries: names or ISO 3166-1 codes.",
         (
             *("country", "priority countries", "beneficiary countries", "beneficiary country", "country of activity"),
             *("partner countries", "participating countries", "target countries", "target country", "where"),
@@ -247,7 +251,7 @@ FIELDS = (
         FieldKind.CONTACTS,
         CYB.contact,
         "contacts",
-        "Whom to ask: Name <e-mail>. This is published.",
+        "Contact persons: Name <e-mail>. Contacts are published.",
         ("contact", "contact person", "contact persons", "contact details", "contact point", "point of contact"),
     ),
     Field(
@@ -265,7 +269,7 @@ FIELDS = (
         FieldKind.PROSE,
         DCTERMS.description,
         "description",
-        "Anything else that is told of it.",
+        "Any other text about the project.",
         (
             *("details", "general information", "target groups", "target group", "project description"),
             *("about the project", "further information", "more information", "project site", "project sites"),
@@ -278,7 +282,7 @@ FIELDS = (
         FieldKind.PROSE,
         CYB.aim,
         "aim",
-        "What it wants to reach.",
+        "What the project aims to achieve.",
         (
             *("aims", "aims / objectives", "aims/objectives", "aims and objectives", "objectives", "objective"),
             *("project objective", "project objectives", "overall objective", "specific objective", "goal", "goals"),
@@ -297,7 +301,7 @@ FIELDS = (
         FieldKind.PROSE,
         CYB.context,
         "context",
-        "Why it is needed.",
+        "Why the project is needed.",
         ("background", "rationale", "why", "why this project", "the problem", "why is it needed"),
         content=Content.BACKGROUND,
         iati=("description", "4"),
@@ -307,7 +311,7 @@ FIELDS = (
         FieldKind.ITEMS,
         CYB.outcome,
         "outcomes",
-        "What changed or shall change.",
+        "What has changed, or is meant to change.",
         (
             "outcome",
             "what has changed",
@@ -328,7 +332,7 @@ FIELDS = (
         FieldKind.ITEMS,
         CYB.output,
         "outputs",
-        "What was made.",
+        "What the project produced.",
         (
             "output",
             "what was made",
@@ -346,7 +350,7 @@ FIELDS = (
         FieldKind.ITEMS,
         CYB.activity,
         "activities",
-        "What was done.",
+        "What the project did.",
         (
             "activity",
             *("what was done", "what is done", "what has been done", "what did the project do", "what does it do"),
@@ -363,7 +367,7 @@ FIELDS = (
         FieldKind.LINKS,
         CYB.link,
         "links",
-        "Pages to read more: Text <address>.",
+        "Related web pages: Text <address>.",
         (
             *("other website links", "other relevant links", "relevant links", "useful links", "link", "website"),
             *("websites", "read more", "related links", "other links"),
@@ -374,7 +378,7 @@ FIELDS = (
         FieldKind.PROJECTS,
         DCTERMS.isPartOf,
         "part_of",
-        "Projects that this one is a part of, by code or title.",
+        "Larger projects that include this one, by code or title.",
         ("part of", "parent project", "programme"),
     ),
     Field(
@@ -382,7 +386,7 @@ FIELDS = (
         FieldKind.PROJECTS,
         CYB.follows,
         "follows",
-        "Projects that this one continues, by code or title.",
+        "Earlier projects that this one continues, by code or title.",
         ("previous phase", "follow-up of", "follow-up to"),
     ),
     Field(
@@ -390,31 +394,38 @@ FIELDS = (
         FieldKind.PROJECTS,
         DCTERMS.relation,
         "related",
-        "Other projects to know of, by code or title.",
+        "Other related projects, by code or title.",
         ("related projects", "related project", "see also"),
     ),
-    Field("address", FieldKind.RECORD, DCTERMS.source, "address", "The address of its page.", ("page address", "url")),
+    Field(
+        "address",
+        FieldKind.RECORD,
+        DCTERMS.source,
+        "address",
+        "The address of the project's page.",
+        ("page address", "url"),
+    ),
     Field(
         "updated",
         FieldKind.RECORD,
         DCTERMS.modified,
         "updated",
-        "Day on which the record was last changed: 2024-05-31.",
+        "Date of the last change to the record: 2024-05-31.",
         ("last updated", "last update", "page updated"),
     ),
-    Field("rights", FieldKind.RECORD, DCTERMS.rights, "rights", "Who may use the record, and how."),
+    Field("rights", FieldKind.RECORD, DCTERMS.rights, "rights", "Terms of use of the record."),
     Field("language", FieldKind.RECORD, DCTERMS.language, "language", "Language of the text, such as en, fr or es."),
     Field("page", FieldKind.LAYOUT, labels=("project", "about", "suggest a page edit")),
 )
 BY_NAME = {row.name: row for row in FIELDS}
-#: Every heading, label and column name → its field.
+#: Each heading, label and column name with its field.
 BY_LABEL = {
     label: row
     for row in FIELDS
     for label in (*((row.column, row.column.replace("_", " ")) if row.column else ()), *row.labels)
 }
-#: Words that tell what a label means that no field has: "Funding agency", "Delivery partner". In
-#: this order, since a funding partner pays and a delivery partner delivers.
+#: Word stems that assign an unlisted label to a field: "Funding agency", "Delivery partner". The order matters:
+#: a funding partner is a funder, and a delivery partner an implementer.
 LABEL_STEMS = tuple(
     (re.compile(rf"\b(?:{stems})"), BY_NAME[name])
     for name, stems in (
@@ -440,11 +451,11 @@ LABEL_STEMS = tuple(
         ("summary", "summary|short description|introduction|abstract"),
     )
 )
-#: The fields that describe the project in sentences, in the order of a page.
+#: The fields that describe the project in sentences, in page order.
 NARRATIVE_FIELDS = tuple(row for row in FIELDS if row.kind in (FieldKind.PROSE, FieldKind.ITEMS))
 NARRATIVE = tuple(row.name for row in NARRATIVE_FIELDS)
 
 
 def sections(*contents: Content) -> tuple[str, ...]:
-    """Return the names of the sections about any of these, in the order of a page."""
+    """Return the names of the sections with any of these contents, in page order."""
     return tuple(row.name for row in NARRATIVE_FIELDS if row.content in contents)

@@ -1,4 +1,4 @@
-"""What was found wrong or missing in records: plain values, shared by all stages."""
+"""Findings: problems in records, as plain values shared by all pipeline stages."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from typing import Any, Protocol
 
 from cybilgraph.model.values import value
 
-#: Harmless where they are printed: wide and fixed spaces, and the joiners that some scripts are written with.
 _FIRST_IRI = re.compile(r"<([^<>]*+)>")
 _COMMAND = re.compile(r"^([^\S\n]*+):(?=:)|#(?=#\[)", re.MULTILINE)
+#: Characters that are safe to print: wide and fixed-width spaces, and the joiners that some scripts need.
 _HARMLESS = re.compile(r"[\u00a0\u2000-\u200a\u202f\u205f\u3000\u200c\u200d]")
 
 
 def escape_controls(text: str, lines: bool = False) -> str:
-    """A text for the terminal: what would steer it, or turn the direction of what follows, is
-    shown as its escape (``\\x1b``, ``\\u202e``); so is the end of a line, unless it has several.
+    """Escape terminal control characters and bidirectional overrides (``\\x1b``, ``\\u202e``).
+
+    Line ends are escaped too, unless ``lines`` is true.
     """
     if text.isprintable():
         return text
@@ -32,27 +33,25 @@ def escape_controls(text: str, lines: bool = False) -> str:
 
 
 def escape_ci_commands(text: str) -> str:
-    """Lines for a log that a CI service reads: what it would take for a command (``::error``, ``##[error]``)
-    begins with an escape.
-    """
+    """Escape text that a CI service would take for a command (``::error``, ``##[error]``)."""
     return _COMMAND.sub(lambda sign: rf"{sign[1]}\x3a" if sign[1] is not None else r"\x23", text)
 
 
 class Severity(StrEnum):
-    """How bad a finding is; the three levels of SHACL (section 2.1.4)."""
+    """The severity of a finding; the three levels of SHACL (section 2.1.4)."""
 
     VIOLATION = "violation"
     WARNING = "warning"
     INFO = "info"
 
 
-#: Worst first: the order in which reports list findings.
+#: Worst first, as reports list findings.
 SEVERITIES = tuple(Severity)
 
 
 @value(frozen=True, slots=True)
 class Fix:
-    """A mend that is certain: at this place, the words ``old`` become ``new``."""
+    """A safe correction: at this place, replace ``old`` with ``new``."""
 
     line: int
     column: int
@@ -62,10 +61,10 @@ class Fix:
 
 @value(frozen=True, slots=True)
 class Excerpt:
-    """A part of the line that a finding is about, as the source has it.
+    """The part of a source line that a finding is about, unchanged.
 
-    ``cut`` characters of the line stand before it. ``mark`` is the first character that is meant,
-    from 1 in ``text`` (0 where it is not known), and ``length`` how many are.
+    The first ``cut`` characters of the line are left out. ``mark`` is the position in ``text`` of the first
+    character concerned, from 1 (0 if unknown), and ``length`` the number of characters concerned.
     """
 
     text: str
@@ -75,15 +74,17 @@ class Excerpt:
 
     @property
     def column(self) -> int:
-        """The character of the source's line that is meant, from 1; 0 where it is not known."""
+        """The column in the source line, from 1; 0 if unknown."""
         return self.cut + self.mark if self.mark else 0
 
 
 @dataclass(frozen=True, slots=True)
 class CheckedFile:
-    """A file that was looked at: its name in findings, its address (a URI, relative to the folder
-    that the work was started in where it lies below), the keys of its records, and its address from
-    the root of its git repository, where it lies in one.
+    """A checked file.
+
+    ``name`` identifies it in findings. ``uri`` is relative to the working directory if the file is below it.
+    ``records`` are the keys of its records. ``tracked`` is its path from the root of its git repository, if
+    any.
     """
 
     name: str
@@ -94,12 +95,12 @@ class CheckedFile:
 
 @value(frozen=True, slots=True, order=True)
 class ShaclResult:
-    """One SHACL validation result (SHACL, section 3.6.2), as text that a report in RDF is made of.
+    """One SHACL validation result (SHACL, section 3.6.2), as text for a report in RDF.
 
-    ``focus`` and ``value`` are terms as N-Triples writes them; ``value`` is empty where there is
-    none. ``rule``, ``component`` and ``severity`` are IRIs; ``rule`` is the source shape, of one
-    without a name the nearest above it that has one, else its label (``_:b7``). ``path`` is a
-    property path of SPARQL, ``(<urn:a>/^<urn:b>)``, and empty for a node shape.
+    ``focus`` and ``value`` are terms in N-Triples syntax; ``value`` is empty if there is none. ``rule``,
+    ``component`` and ``severity`` are IRIs. ``rule`` is the source shape; for an unnamed shape, its nearest
+    named ancestor, or else its label (``_:b7``). ``path`` is a SPARQL property path, ``(<urn:a>/^<urn:b>)``,
+    and empty for a node shape.
     """
 
     focus: str
@@ -112,29 +113,28 @@ class ShaclResult:
 
     @property
     def first(self) -> str:
-        """The IRI of the first property of the path."""
+        """The IRI of the first property in the path."""
         return first[1] if (first := _FIRST_IRI.search(self.path)) else ""
 
     @property
-    def fault(self) -> ShaclResult:
-        """The result without what each engine may word as it likes."""
+    def without_messages(self) -> ShaclResult:
+        """The result without its messages, whose wording differs between engines."""
         return replace(self, messages=())
 
 
 @value(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing that a curator should know.
+    """One problem that a curator should know about.
 
-    ``rule`` is the IRI of the shape or reader rule that found it. ``line`` and ``column``
-    count from 1 in ``file``, in characters; 0 means that no place is known. Readers tell where a value
-    begins, and of a table which cell it is in: ``cell``, once readers/excerpts.py has put it there,
-    and in ``column`` the character that is meant. ``label`` is the field's label
-    as printed in the source, ``text`` the words concerned, ``suggestion`` how to mend them,
-    and ``fix`` the mend where it is certain. ``focus``, ``path`` and ``value`` are the statement
-    that a shape found wrong, for people to read: IRIs, the first property of a path, the text of a
-    literal. ``result`` has all of it, as an engine reported it. ``values`` fill the gaps of the rule's words,
-    and ``advice`` names the rule whose suggestion was given, so that they can be said in another
-    language (rules.py). ``excerpt`` is the line of the source, where it was asked for.
+    ``rule`` is the IRI of the shape or reading rule that was broken. ``line`` and ``column`` count from 1 in
+    ``file``, in characters; 0 means unknown. Readers of tables first put the cell number into ``column``;
+    readers/excerpts.py then moves it to ``cell`` and sets ``column`` to the character. ``label`` is the
+    field's label as printed, ``text`` the words concerned, ``suggestion`` the proposed correction, and
+    ``fix`` a safe automatic correction. ``focus``, ``path`` and ``value`` are the offending statement in
+    readable form: IRIs, the first property of a path, the text of a literal. ``result`` is the full result
+    as the engine reported it. ``values`` fill the placeholders of the rule's message, and ``advice`` names
+    the rule that provides the suggestion; both allow translation (rules.py). ``excerpt`` is the source line,
+    if requested.
     """
 
     severity: Severity
@@ -159,7 +159,7 @@ class Finding:
 
     @property
     def sort_key(self) -> tuple[str, int, int, int, str, str]:
-        """File, then place, then severity: the order of a report."""
+        """The sort order of reports: file, then place, then severity."""
         rank = SEVERITIES.index(self.severity)
         return (self.file, self.line, self.column, rank, self.rule, self.text)
 
@@ -174,25 +174,25 @@ class OmittedFindings:
 
 
 class Findings(Protocol):
-    """A list of findings; or what is asked for as one, where they are many."""
+    """A list of findings, or an object that behaves like one for large numbers of findings."""
 
     def __len__(self) -> int: ...
     def __iter__(self) -> Iterator[Finding]: ...
     def extend(self, values: Iterable[Finding], /) -> None:
-        """Take more."""
+        """Add findings."""
 
     def sort(self, *, key: Callable[[Finding], Any]) -> None:
-        """Put them in order."""
+        """Sort the findings in place."""
 
 
 @dataclass(slots=True)
 class Report:
-    """All findings of one run, with what was looked at.
+    """All findings of one run, and what was checked.
 
-    ``as_of`` is the day that rules took for today, ``language`` that of the messages, and
-    ``fail_on`` the least severity with which the run has failed. ``statements`` are those of RDF
-    that was held against shapes of others: it has no records. ``omitted`` counts the findings that
-    ``truncate`` removed, by severity and rule; all totals include them.
+    ``as_of`` is the date that rules use as today, ``language`` the language of the messages, and ``fail_on``
+    the lowest severity that makes the run fail. ``statements`` counts the triples of arbitrary RDF, which
+    has no records. ``omitted`` counts the findings that ``truncate`` removed, by severity and rule; all totals
+    include them.
     """
 
     as_of: str = ""
@@ -207,16 +207,16 @@ class Report:
     omitted: list[OmittedFindings] = field(default_factory=list)
 
     def extend(self, findings: Iterable[Finding]) -> None:
-        """Add findings; order does not matter, ``sort`` puts them right."""
+        """Add findings in any order; call ``sort`` afterwards."""
         self.findings.extend(findings)
 
     def sort(self) -> Report:
-        """Order the findings by file, place and severity, so that equal input reads equal."""
+        """Sort the findings by file, place and severity, so that equal input gives an equal report."""
         self.findings.sort(key=lambda finding: finding.sort_key)
         return self
 
     def keep(self, wanted: Callable[[Finding], bool]) -> None:
-        """Let go of all findings but those that are wanted."""
+        """Keep only the wanted findings."""
         kept: Findings = type(self.findings)()
         kept.extend(filter(wanted, self.findings))
         self.findings = kept
@@ -243,7 +243,7 @@ class Report:
 
     @property
     def counts(self) -> dict[Severity, int]:
-        """How many findings are of each severity, the worst first."""
+        """The number of findings of each severity, worst first."""
         found = Counter(finding.severity for finding in self.findings)
         for omitted in self.omitted:
             found[omitted.severity] += omitted.count
@@ -251,14 +251,14 @@ class Report:
 
     @property
     def conforms(self) -> bool:
-        """No violation; warnings and information are allowed."""
+        """Whether there is no violation; warnings and information are allowed."""
         return not self.counts[Severity.VIOLATION]
 
     def fails(self, finding: Finding | OmittedFindings) -> bool:
-        """Whether this finding is bad enough for the run to have failed."""
+        """Return whether this finding is severe enough to make the run fail."""
         return SEVERITIES.index(finding.severity) <= SEVERITIES.index(self.fail_on)
 
     @property
     def passes(self) -> bool:
-        """No finding is as bad as ``fail_on``."""
+        """Whether no finding makes the run fail."""
         return not any(map(self.fails, (*self.findings, *self.omitted)))

@@ -1,4 +1,4 @@
-"""The one table of formats: name, media type, file suffix and the engine's own name for it."""
+"""The table of RDF and SPARQL result formats: names, media types and file suffixes."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ from enum import StrEnum
 
 
 class FormatKind(StrEnum):
-    """What a format can carry."""
+    """What a format can represent."""
 
-    GRAPH = "graph"  # triples: CONSTRUCT, DESCRIBE, dumps, pages' data twins
-    DATASET = "dataset"  # quads as well
-    RESULTS = "results"  # solutions of SELECT, the boolean of ASK
+    GRAPH = "graph"  # triples: CONSTRUCT, DESCRIBE, dumps, page data
+    DATASET = "dataset"  # also quads
+    RESULTS = "results"  # SELECT solutions and ASK booleans
 
 
-@dataclass(frozen=True, slots=True, eq=False)  # each is one of the table below
+@dataclass(frozen=True, slots=True, eq=False)  # the rows of the table below are unique
 class Format:
-    """One serialisation. ``media_types[0]`` is the one we send; the others are accepted.
+    """One serialisation format.
 
-    ``iri`` names it in descriptions of services. ``also`` are the words that clients use for it
-    in ``format=``: "json" asks for the JSON of whatever the query returns, a table or a graph.
+    We send ``media_types[0]`` and accept the others. ``iri`` identifies the format in service descriptions.
+    ``also`` are other values of ``format=`` that clients use: "json" requests JSON for whatever the query
+    returns, results or a graph.
     """
 
     name: str
@@ -32,22 +33,22 @@ class Format:
 
     @property
     def media_type(self) -> str:
-        """The registered media type, without parameters."""
+        """The preferred media type, without parameters."""
         return self.media_types[0]
 
     @property
     def content_type(self) -> str:
-        """The media type as sent, with the character set where the type is text."""
+        """The value of Content-Type, with the character set for text types."""
         return f"{self.media_type}; charset=utf-8" if self.media_type.startswith("text/") else self.media_type
 
     @property
     def carries_graph(self) -> bool:
-        """True for formats that can hold triples."""
+        """Whether the format can represent triples."""
         return self.kind is not FormatKind.RESULTS
 
 
-_W3C = "http://www.w3.org/ns/formats/"  # its list of unique IRIs for file formats
-#: In order of preference: the first of a kind is the default.
+_W3C = "http://www.w3.org/ns/formats/"  # W3C unique IRIs for file formats
+#: In order of preference: the first format of a kind is the default.
 FORMATS = (
     Format(
         "turtle", FormatKind.GRAPH, ("text/turtle", "application/x-turtle"), "ttl", "Turtle", f"{_W3C}Turtle", ("n3",)
@@ -101,14 +102,17 @@ RESULT_FORMATS = tuple(fmt for fmt in FORMATS if not fmt.carries_graph)
 
 
 def find_formats(name: str) -> tuple[Format, ...]:
-    """The formats that a client may mean by a word in ``format=``: our name, how its files end, a media type, or a
-    name that SPARQL clients use. Empty where the word is unknown.
+    """Return the formats that a client may mean by a value of ``format=``.
+
+    The value is our name, a file suffix, a media type, or a name used by SPARQL clients. The result is empty
+    for an unknown name.
     """
     name = name.strip().lower()
     return tuple(fmt for fmt in FORMATS if name in (fmt.name, fmt.suffix, *fmt.media_types, *fmt.also))
 
 
-#: Of files that are no RDF: by the end of their names. What is packed is sent as that, to be saved as it is.
+#: Media types of other files by suffix. A compressed file is sent under the type of the compression, to be
+#: saved as it is.
 _MEDIA_TYPES = {
     "gz": "application/gzip",  # RFC 6713
     "zst": "application/zstd",  # RFC 8878
@@ -119,7 +123,7 @@ _MEDIA_TYPES = {
 
 
 def media_type_of(name: str) -> str:
-    """The type that a file is sent as, by its name."""
+    """Return the Content-Type of a file by its name."""
     suffix = name.rpartition(".")[2]
     if suffix in _MEDIA_TYPES:
         return _MEDIA_TYPES[suffix]

@@ -1,8 +1,7 @@
-"""Names, codes and aliases of countries, regions, groups, actors and themes → their keys.
+"""The gazetteer: names, codes and aliases of countries, regions, groups, actors and themes with their keys.
 
-The names live in data/reference/*.csv, one file a kind, one row a thing; nothing of them is
-written in Python. A name is looked up without regard to case, accents' composition, spaces,
-hyphens or a leading "the".
+The names come from data/reference/*.csv, one file per kind and one row per entry. Lookup ignores case,
+Unicode normalisation, spaces, hyphens and a leading "the".
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from cybilgraph.model.resources import REFERENCE
 from cybilgraph.model.values import value
 from cybilgraph.runtime.bounded_cache import cache_short
 
-#: kind of thing → its file and the column that holds its key
+#: Each kind of entry with its file and key column.
 REFERENCE_FILES = {
     "country": ("countries.csv", "alpha2"),
     "region": ("regions.csv", "code"),
@@ -40,41 +39,42 @@ REFERENCE_FILES = {
     "actor-type": ("actor-types.csv", "id"),
     "basis": ("bases.csv", "id"),
 }
-#: The kinds that are looked for in prose.
+#: The kinds that are searched for in prose.
 MENTIONED_KINDS = ("actor", "country", "region", "group", "theme")
-#: What is of a country ("Kenyan"): such an entry has the country's key.
+#: The kind of demonyms ("Kenyan"); such an entry has the key of its country.
 DEMONYM = "demonym"
-#: A near match must be at least this alike (0 to 100), so that "Trindad" finds Trinidad
-#: and "Niger" never finds Nigeria (90.9).
+#: Minimum similarity (0 to 100) of a near match: "Trindad" finds Trinidad, but "Niger" (90.9) never finds
+#: Nigeria.
 MIN_MATCH_SCORE = 93
-#: Another that is less than this behind may be meant as well: "Government of Austrla".
+#: A near match is rejected if another entry scores less than this below it: "Government of Austrla".
 _MIN_SCORE_LEAD = 3
-#: A name this alike is worth asking "did you mean?", and no more.
+#: Minimum similarity for a "did you mean?" suggestion.
 MIN_SUGGESTION_SCORE = 75
-#: A word is the same but for a slip from here on; and tells little where it is in so many names.
+#: Words at least this similar count as equal apart from a typo. A word that occurs in more names than the
+#: maximum does not help to find a name.
 _MIN_WORD_SCORE, _MAX_NAMES_PER_WORD = 80, 40
-#: In a sentence a name of so many letters may have one slip, a longer one two; a shorter one none.
+#: In a sentence, a name of at least six characters may have one typo, and one of at least ten may have two.
 _MIN_CHARACTERS_FOR_TYPO, _MIN_CHARACTERS_FOR_TWO_TYPOS, _MAX_TYPOS = 6, 10, 2
-#: Names shorter or longer than this are near to none.
+#: Shorter and longer names have no near matches.
 _MIN_NAME_CHARACTERS, _MAX_NAME_CHARACTERS = 4, 120
 
-#: Countries that are called with an article.
+#: Countries whose names take an article.
 _WITH_ARTICLE = re.compile(
     r"Republic|Kingdom|Emirates|States|Federation|^(?:Gambia|Bahamas|Philippines|Netherlands|Maldives|Comoros)$"
 )
 _GOVERNMENT_OF = "government of "
 _DASHES = "-‐‑–—_"
-#: A name whose key has nothing but its words.
+#: Names whose slug consists of their words alone.
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9 -]{1,200}")
 
 
-#: Caches what a function makes of names; what is longer than a name is worked out each time.
+#: Caches functions of names. Longer texts are not names and are not cached.
 cache_by_name = cache_short(entries=5_000, longest=500)
 
 
 @cache_by_name
 def fold(name: str) -> str:
-    """The form in which names are compared."""
+    """Normalise a name for comparison."""
     name = unicodedata.normalize("NFC", name).replace("’", "'").casefold()
     for dash in _DASHES:
         name = name.replace(dash, " ")
@@ -83,7 +83,7 @@ def fold(name: str) -> str:
 
 @value(frozen=True, slots=True)
 class GazetteerEntry:
-    """One reference thing: a row of a file."""
+    """One reference entry: a row of a file."""
 
     kind: str
     key: str
@@ -93,28 +93,28 @@ class GazetteerEntry:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The preferred name, then the aliases."""
+        """The preferred name followed by the aliases."""
         return (self.name, *self.aliases)
 
     def cell(self, column: str) -> tuple[str, ...]:
-        """The values of a cell; several are separated by ``;``."""
+        """Return the values of a cell, which ``;`` separates."""
         return tuple(part for part in self.row.get(column, "").split(";") if part)
 
     def closest_name(self, printed: str) -> str:
-        """That of the names which is most like this one."""
+        """Return the name of this entry that is most similar to the printed one."""
         return closest_match(printed, self.names, 0)
 
 
 @value(frozen=True, slots=True)
 class Mention:
-    """A known name in a text: ``text[start:end]`` names every one of ``entries``."""
+    """A known name in a text: ``text[start:end]`` names every entry of ``entries``."""
 
     start: int
     end: int
     entries: tuple[GazetteerEntry, ...]
 
     def of(self, kind: str) -> GazetteerEntry | None:
-        """The entry of this kind, if the name has one."""
+        """Return the entry of this kind, or None."""
         for entry in self.entries:
             if entry.kind == kind:
                 return entry
@@ -122,120 +122,132 @@ class Mention:
 
 
 class Gazetteer:
-    """All reference things, by key and by name. Immutable once read."""
+    """All reference entries by key and by name; immutable once loaded."""
 
     def __init__(self, folder: Path = REFERENCE) -> None:
-        """Read the files. Raises ReferenceDataError where a row or a name stands twice."""
+        """Read the files. Raise ReferenceDataError if a row or name is duplicated."""
         self.entries: dict[str, dict[str, GazetteerEntry]] = {
             kind: _read_entries(folder / file, kind, column) for kind, (file, column) in REFERENCE_FILES.items()
         }
-        self._sorted: dict[str, tuple[list[str], list[int]]] = {}
-        self._worded: dict[str, dict[str, list[str]]] = {}
-        self._shaped: dict[str, dict[tuple[str, int, int], list[str]]] = {}
+        self._names_by_length: dict[str, tuple[list[str], list[int]]] = {}
+        self._names_by_word: dict[str, dict[str, list[str]]] = {}
+        self._names_by_shape: dict[str, dict[tuple[str, int, int], list[str]]] = {}
         self._governments: dict[str, GazetteerEntry] = {}
         countries = self.entries["country"].values()
-        self._also = {fold(name): entry for entry in countries for name in entry.cell("also")}
+        self._namesakes = {fold(name): entry for entry in countries for name in entry.cell("also")}
         self._names = {kind: _index_names(kind, entries) for kind, entries in self.entries.items()}
 
     def __iter__(self) -> Iterator[GazetteerEntry]:
-        """Every entry, kind by kind, in the order of the files."""
+        """Yield every entry, kind by kind, in file order."""
         for entries in self.entries.values():
             yield from entries.values()
 
     def get(self, kind: str, key: str) -> GazetteerEntry | None:
-        """The entry of this kind and key."""
+        """Return the entry with this kind and key, or None."""
         return self.entries[kind].get(key)
 
     def find(self, kind: str, name: str) -> GazetteerEntry | None:
-        """The entry that is called so: by name, alias or key; a firm also with its legal form behind it."""
+        """Return the entry with this name, alias or key, or None. An actor is also found by its name plus a
+        legal form.
+        """
         names = self._names[kind]
         return names.get(fold(name)) or (names.get(fold(strip_legal_form(name))) if kind == "actor" else None)
 
     def find_country_by_code(self, code: str) -> GazetteerEntry | None:
-        """The country of an alpha-3 code (ISO 3166-1) or a number (M49), which may lack the zeros before it."""
+        """Return the country with an alpha-3 code (ISO 3166-1) or a numeric code (M49; leading zeros are
+        optional), or None.
+        """
         wanted = code.upper() if not code.isdigit() else code.zfill(3)
         countries = self.entries["country"].values()
         return next((entry for entry in countries if wanted in (entry.row["alpha3"], entry.row["numeric"])), None)
 
     def find_namesake(self, name: str) -> GazetteerEntry | None:
-        """The other country that is called so: "Congo" is found as one of two."""
-        return self._also.get(fold(name))
+        """Return the other country that a name may mean: "Congo" names two countries."""
+        return self._namesakes.get(fold(name))
 
-    def near(self, kind: str, name: str) -> GazetteerEntry | None:
-        """The entry that must be meant: its name is nearly this one, and no other's is about as near. Of a
-        government, the name of the country is, since all begin alike and not all are in the list.
+    def find_near(self, kind: str, name: str) -> GazetteerEntry | None:
+        """Return the entry that a misspelt name must mean: similar to this name, without a rival of about the
+        same score.
+
+        For a government, the country's own name must match too: all names of governments begin alike, and
+        not every government is listed.
         """
         folded = fold(name)
         if not (best := self._closest(kind, folded, MIN_MATCH_SCORE)):
             return None
-        called, alikeness = best
-        entry, least = self._names[kind][called], alikeness - _MIN_SCORE_LEAD
+        listed, alikeness = best
+        entry, min_score = self._names[kind][listed], alikeness - _MIN_SCORE_LEAD
         rivals = process.extract(
-            folded, self._of_similar_length(kind, len(folded), least), scorer=fuzz.ratio, score_cutoff=least, limit=None
+            folded,
+            self._of_similar_length(kind, len(folded), min_score),
+            scorer=fuzz.ratio,
+            score_cutoff=min_score,
+            limit=None,
         )
         if any(self._names[kind][rival] is not entry for rival, _, _ in rivals):
             return None
-        country = self.governments.get(entry.key) if kind == "actor" and called.startswith(_GOVERNMENT_OF) else None
+        country = self.governments.get(entry.key) if kind == "actor" and listed.startswith(_GOVERNMENT_OF) else None
         owner = folded.partition(" of ")[2]
-        return entry if country in (None, self.find("country", owner), self.near("country", owner)) else None
+        return entry if country in (None, self.find("country", owner), self.find_near("country", owner)) else None
 
-    def suggested(self, kind: str, name: str) -> GazetteerEntry | None:
-        """The entry whose name is most like this one, to be asked about; None where none is much alike."""
+    def suggest(self, kind: str, name: str) -> GazetteerEntry | None:
+        """Return the most similar entry for a "did you mean?" question, or None."""
         best = self._closest(kind, fold(name), MIN_SUGGESTION_SCORE)
         return self._names[kind][best[0]] if best else None
 
-    def _closest(self, kind: str, folded: str, least: int) -> tuple[str, float] | None:
+    def _closest(self, kind: str, folded: str, min_score: int) -> tuple[str, float] | None:
         if not _MIN_NAME_CHARACTERS <= len(folded) <= _MAX_NAME_CHARACTERS:
             return None
-        names = self._of_similar_length(kind, len(folded), least)
-        best = process.extractOne(folded, names, scorer=fuzz.ratio, score_cutoff=least)
+        names = self._of_similar_length(kind, len(folded), min_score)
+        best = process.extractOne(folded, names, scorer=fuzz.ratio, score_cutoff=min_score)
         return best[:2] if best else None
 
-    def _of_similar_length(self, kind: str, length: int, least: float) -> list[str]:
-        """The names that may be so much alike, which differ little in length: 200 * shorter / (shorter +
-        longer) is the most.
+    def _of_similar_length(self, kind: str, length: int, min_score: float) -> list[str]:
+        """Return the names that can reach the minimum similarity. It is at most 200 * shorter / (shorter +
+        longer), so that their lengths differ little.
         """
         names, lengths = self._by_length(kind)
-        low = bisect_left(lengths, ceil(length * least / (200 - least)))
-        high = bisect_right(lengths, floor(length * (200 - least) / least))
+        low = bisect_left(lengths, ceil(length * min_score / (200 - min_score)))
+        high = bisect_right(lengths, floor(length * (200 - min_score) / min_score))
         return names[low:high]
 
     def find_misspelt(self, kind: str, name: str) -> GazetteerEntry | None:
-        """The one entry whose name this is but for a slip, or two in a long name: a letter that is
-        wrong, missing, too much, or has changed its place. None where the words that differ are
-        those of other names: "North Sudan" is not South Sudan.
+        """Return the one entry whose name this is apart from a typo (two in a long name).
+
+        A typo is a wrong, missing or additional letter, or two letters swapped. Return None if a differing
+        word belongs to other names: "North Sudan" is not South Sudan.
         """
         folded = fold(name) if _MIN_CHARACTERS_FOR_TYPO <= len(name) <= _MAX_NAME_CHARACTERS else ""
         closest_match = self._by_shape(kind).get((*_shape(folded), len(folded)))
         if not closest_match or folded in self._known:
             return None
-        most = 1 if len(folded) < _MIN_CHARACTERS_FOR_TWO_TYPOS else _MAX_TYPOS
-        near = process.extract(folded, closest_match, scorer=OSA.distance, score_cutoff=most, limit=None)
-        found = {entry.key: entry for called, _, _ in near if (entry := self._with_typo(kind, folded, called))}
+        max_typos = 1 if len(folded) < _MIN_CHARACTERS_FOR_TWO_TYPOS else _MAX_TYPOS
+        near = process.extract(folded, closest_match, scorer=OSA.distance, score_cutoff=max_typos, limit=None)
+        found = {entry.key: entry for listed, _, _ in near if (entry := self._with_typo(kind, folded, listed))}
         return next(iter(found.values())) if len(found) == 1 else None
 
-    def _with_typo(self, kind: str, folded: str, called: str) -> GazetteerEntry | None:
-        """The entry that is called so, where each word differs by a slip at most, and from no known word."""
-        differ = [(our, their) for our, their in zip(folded.split(), called.split(), strict=True) if our != their]
+    def _with_typo(self, kind: str, folded: str, listed: str) -> GazetteerEntry | None:
+        """Return the entry of a listed name if every differing word has a typo and is not itself a known word."""
+        differ = [(our, their) for our, their in zip(folded.split(), listed.split(), strict=True) if our != their]
         slips = all(our not in self._words and our[0] == their[0] and len(their) > 3 for our, their in differ)
-        return self._names[kind][called] if slips else None
+        return self._names[kind][listed] if slips else None
 
     def _by_shape(self, kind: str) -> dict[tuple[str, int, int], list[str]]:
-        """The names that are long enough to have a slip, by their first letter, number of words, and each
-        length that they may have with their slips.
+        """Return the names that are long enough to have a typo, by first letter, number of words, and each
+        length that they can have with typos.
         """
-        if kind not in self._shaped:
+        if kind not in self._names_by_shape:
             by_shape: dict[tuple[str, int, int], list[str]] = {}
             for name in self._names[kind]:
                 if len(name) >= _MIN_CHARACTERS_FOR_TYPO:
                     for length in range(len(name) - _MAX_TYPOS, len(name) + _MAX_TYPOS + 1):
                         by_shape.setdefault((*_shape(name), length), []).append(name)
-            self._shaped[kind] = by_shape
-        return self._shaped[kind]
+            self._names_by_shape[kind] = by_shape
+        return self._names_by_shape[kind]
 
     @cached_property
     def _known(self) -> frozenset[str]:
-        """All names, also those of countries in other languages: they are no slips."""
+        """All names, including those of countries in other languages, which are not typos."""
         return self._foreign.union(*self._names.values())
 
     @cached_property
@@ -246,21 +258,22 @@ class Gazetteer:
 
     @cached_property
     def _words(self) -> frozenset[str]:
-        """The words of all names, and what is of a country."""
+        """The words of all names and demonyms."""
         demonyms = (name for entry in self.entries["country"].values() for name in entry.cell("demonyms"))
         known = (name for names in self._names.values() for name in names)
         return frozenset(word for name in (*known, *map(fold, demonyms), *self._foreign) for word in name.split())
 
     def _by_length(self, kind: str) -> tuple[list[str], list[int]]:
-        if kind not in self._sorted:
+        if kind not in self._names_by_length:
             names = sorted(self._names[kind], key=len)
-            self._sorted[kind] = names, list(map(len, names))
-        return self._sorted[kind]
+            self._names_by_length[kind] = names, list(map(len, names))
+        return self._names_by_length[kind]
 
     def find_resembling(self, kind: str, name: str) -> GazetteerEntry | None:
-        """The entry that a careful reader would ask about: it is called by the same words, nearly so
-        spelt, or lacks one or two of them that name no place; or it is an abbreviation with a slip, or the
-        government of a country. None where there is none.
+        """Return the entry that a careful reader would ask about, or None.
+
+        Its name has the same words apart from typos, or lacks one or two words that do not name a place. It
+        may also be an abbreviation with one wrong letter, or the government of a country.
         """
         folded = fold(name)
         if not _MIN_NAME_CHARACTERS <= len(folded) <= _MAX_NAME_CHARACTERS:
@@ -269,47 +282,49 @@ class Gazetteer:
             return self._abbreviated(kind, folded)
         head, _, owner = folded.partition(" of ")
         if kind == "actor" and fuzz.ratio(head, "government") >= _MIN_WORD_SCORE:
-            country = self.suggested("country", owner)
+            country = self.suggest("country", owner)
             return country and self.government(country)
-        shared = {called for word in set(folded.split()) for called in self._by_word(kind).get(word, ())}
-        for called in sorted(shared, key=lambda called: (-fuzz.ratio(folded, called), called)):
-            if not self._are_distinct(set(folded.split()), set(called.split())):
-                return self._names[kind][called]
+        shared = {listed for word in set(folded.split()) for listed in self._by_word(kind).get(word, ())}
+        for listed in sorted(shared, key=lambda listed: (-fuzz.ratio(folded, listed), listed)):
+            if not self._are_distinct(set(folded.split()), set(listed.split())):
+                return self._names[kind][listed]
         return None
 
     def _abbreviated(self, kind: str, folded: str) -> GazetteerEntry | None:
-        """The one entry that has a name of one word which this is but for a letter."""
+        """Return the one entry with a one-word name that differs from this one by a single letter."""
         names = [name for name in self._of_similar_length(kind, len(folded), MIN_SUGGESTION_SCORE) if " " not in name]
         near = process.extract(folded, names, scorer=OSA.distance, score_cutoff=1, limit=None)
-        found = {entry.key: entry for called, _, _ in near for entry in [self._names[kind][called]]}
+        found = {entry.key: entry for listed, _, _ in near for entry in [self._names[kind][listed]]}
         return next(iter(found.values())) if len(found) == 1 else None
 
     def _by_word(self, kind: str) -> dict[str, list[str]]:
-        """The names of each word that is not in many of them."""
-        if kind not in self._worded:
+        """Return the names that contain each word, except words that occur in many names."""
+        if kind not in self._names_by_word:
             by_word: dict[str, list[str]] = {}
             for name in self._names[kind]:
                 for word in set(name.split()):
                     by_word.setdefault(word, []).append(name)
-            self._worded[kind] = {word: names for word, names in by_word.items() if len(names) <= _MAX_NAMES_PER_WORD}
-        return self._worded[kind]
+            self._names_by_word[kind] = {
+                word: names for word, names in by_word.items() if len(names) <= _MAX_NAMES_PER_WORD
+            }
+        return self._names_by_word[kind]
 
     def _are_distinct(self, one: set[str], other: set[str]) -> bool:
-        """True where two names share less than two words, or where words that only one of them has
-        make it another name: a place, or several words.
+        """Return whether two names are clearly different: they share less than two words, or words that only
+        one of them has name a place, or are several.
         """
-        lone = [
+        unmatched = [
             word
             for word, others in (*((word, other) for word in one - other), *((word, one) for word in other - one))
             if len(word) > 2 and not process.extractOne(word, others, scorer=fuzz.ratio, score_cutoff=_MIN_WORD_SCORE)
         ]
-        shared = sum(len(word) > 2 and word not in lone for word in one)
-        if shared < 2 or len(lone) > 1:
+        shared = sum(len(word) > 2 and word not in unmatched for word in one)
+        if shared < 2 or len(unmatched) > 1:
             return True
-        return any(self.find(place, word) for word in lone for place in ("country", "region", "group"))
+        return any(self.find(place, word) for word in unmatched for place in ("country", "region", "group"))
 
     def government(self, country: GazetteerEntry) -> GazetteerEntry:
-        """The actor that a country acts by; made up where the list of actors does not have it."""
+        """Return the actor that represents a country; a new entry if the list of actors has none."""
         if country.name not in self._governments:
             self._governments[country.name] = self._government(country)
         return self._governments[country.name]
@@ -322,14 +337,14 @@ class Gazetteer:
 
     @cached_property
     def governments(self) -> dict[str, GazetteerEntry]:
-        """The key of each government, with its country."""
+        """The key of each government with its country."""
         return {self.government(country).key: country for country in self.entries["country"].values()}
 
-    def mentions(self, text: str) -> list[Mention]:
-        """Known names in a text, longest first at each place, not overlapping.
+    def find_mentions(self, text: str) -> list[Mention]:
+        """Return the known names in a text: the longest at each position, without overlaps.
 
-        An abbreviation counts only in its own capitals ("RIA", never "ria"), any other
-        name with a capital or digit somewhere, themes in any case.
+        An abbreviation matches only in its own capitals ("RIA", never "ria"), any other name only with a
+        capital or digit somewhere, and a theme in any case.
         """
         matcher, owners = self._matcher
         folded = fold_in_place(text)
@@ -360,7 +375,7 @@ def _shape(folded: str) -> tuple[str, int]:
 
 
 class _WordMatcher:
-    """A multi-pattern matcher that finds whole words: the longest name at each place."""
+    """A multi-pattern matcher for whole words that finds the longest name at each position."""
 
     def __init__(self, names: list[str]) -> None:
         self._matcher = AhoCorasick(names, matchkind=MatchKind.Standard)
@@ -383,21 +398,21 @@ class _WordMatcher:
 
 
 def _is_inside_word(text: str, at: int) -> bool:
-    """True where a word runs on over this boundary."""
+    """Return whether this position is inside a word."""
     return 0 < at < len(text) and text[at - 1].isalnum() and text[at].isalnum()
 
 
 def fold_in_place(text: str) -> str:
-    """Lower case and plain hyphens, quotes and spaces; every character keeps its index."""
+    """Convert to lower case with plain hyphens, quotes and spaces. Every character keeps its index."""
     plain = _plain(text)
     low = plain.lower()
     if len(low) == len(plain):
         return low
-    return "".join(one if len(one := char.lower()) == 1 else char for char in plain)  # "İ" grows
+    return "".join(one if len(one := char.lower()) == 1 else char for char in plain)  # "İ" becomes two characters
 
 
 def _plain(text: str) -> str:
-    """Plain hyphens, quotes and spaces; ``str.translate`` would take ten times as long."""
+    """Replace typographic hyphens, quotes and spaces; ``str.translate`` would take ten times as long."""
     if text.isascii():
         return text
     for char, plain in (("’", "'"), ("‘", "'"), ("‐", "-"), ("‑", "-"), ("–", "-"), ("\u00a0", " ")):
@@ -407,14 +422,14 @@ def _plain(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _NameUse:
-    """A thing that a name names, and how the name must be written to mean it."""
+    """An entry with the spelling that a name must have to refer to it."""
 
     entry: GazetteerEntry
     exact: frozenset[str]
     capital: bool
 
     def looks_like(self, printed: str) -> bool:
-        """True where the name is printed as it must be."""
+        """Return whether the name is printed in the required spelling."""
         if self.exact:
             return printed in self.exact
         return (
@@ -433,30 +448,31 @@ def _name_use(entry: GazetteerEntry, name: str) -> _NameUse:
 
 @cache
 def load_gazetteer() -> Gazetteer:
-    """The reference data of the product, read once."""
+    """Load the bundled reference data, once."""
     return Gazetteer()
 
 
 @cache_by_name
 def slug(name: str) -> str:
-    """A key made from a name: lower-case ASCII letters and digits joined by hyphens."""
-    if _PLAIN_NAME.fullmatch(name):  # as most are: slugify takes twenty times as long
+    """Derive a key from a name: lower-case ASCII letters and digits joined by hyphens."""
+    if _PLAIN_NAME.fullmatch(name):  # most names; slugify takes twenty times as long
         return "-".join(name.lower().replace("-", " ").split())
-    # Named, or another would be looked for on the disk each time, and make other keys where it is installed.
+    # Name the backend: otherwise slugify searches the disk for another on each call, and would create other
+    # keys where it is installed.
     return slugify(name, max_length=200, word_boundary=True, backend="text-unidecode")
 
 
-def closest_match(name: str, names: Iterable[str], least: int = MIN_MATCH_SCORE) -> str:
-    """That one of the names which is most like this one; empty where none is so much alike."""
-    best = process.extractOne(name, names, processor=fold, scorer=fuzz.ratio, score_cutoff=least)
+def closest_match(name: str, names: Iterable[str], min_score: int = MIN_MATCH_SCORE) -> str:
+    """Return the most similar of the names, or an empty string if none reaches the minimum score."""
+    best = process.extractOne(name, names, processor=fold, scorer=fuzz.ratio, score_cutoff=min_score)
     return best[0] if best else ""
 
 
-def similarity(one: str, other: str, least: int) -> float:
-    """How alike two names are, from 0 to 100, whatever the order of their words; 0 where less than ``least``."""
+def similarity(one: str, other: str, min_score: int) -> float:
+    """Return the similarity of two names, from 0 to 100, in any word order; 0 if below ``min_score``."""
     return max(
-        fuzz.ratio(fold(one), fold(other), score_cutoff=least),
-        fuzz.token_sort_ratio(one, other, processor=fold, score_cutoff=least),
+        fuzz.ratio(fold(one), fold(other), score_cutoff=min_score),
+        fuzz.token_sort_ratio(one, other, processor=fold, score_cutoff=min_score),
     )
 
 
@@ -470,7 +486,7 @@ def _read_entries(path: Path, kind: str, key_column: str) -> dict[str, Gazetteer
                     f"{path.name}, line {number}: a row needs {key_column} and name, and all columns"
                 )
             if key in entries:
-                raise ReferenceDataError(f"{path.name}, line {number}: {key} stands twice")
+                raise ReferenceDataError(f"{path.name}, line {number}: {key} occurs twice")
             aliases = tuple(alias for alias in (row.get("aliases") or "").split(";") if alias)
             entries[key] = GazetteerEntry(kind, key, row["name"], aliases, row)
     return entries

@@ -1,4 +1,4 @@
-"""Tells an organisation's name by its words: "Ministry", "University", "CERT"."""
+"""Recognise names of organisations by their words: "Ministry", "University", "CERT"."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from cybilgraph.runtime.bounded_cache import cache_short
 
 
 @cache
-def words(tells: str) -> frozenset[str]:
-    """The words of data/reference/organisation-words.csv that tell this: ``body`` makes a name an
-    organisation, ``thing`` something else ("Strategy"), ``common`` is in names of all kinds,
-    ``no`` only begins a sentence.
+def words(category: str) -> frozenset[str]:
+    """Return the words of a category in data/reference/organisation-words.csv.
+
+    ``body`` words make a name an organisation, ``thing`` words something else ("Strategy"), ``common`` words
+    occur in names of all kinds, ``no`` words only begin a sentence.
     """
     with (REFERENCE / "organisation-words.csv").open(encoding="utf-8", newline="") as file:
-        return frozenset(row["word"] for row in csv.DictReader(file) if row["tells"] == tells)
+        return frozenset(row["word"] for row in csv.DictReader(file) if row["tells"] == category)
 
 
 _MAY_CONTAIN_COMMA = re.compile(
@@ -27,23 +28,23 @@ _MAY_CONTAIN_COMMA = re.compile(
 
 
 def may_contain_comma(name: str) -> bool:
-    """True for a name that may go on behind a comma or an "and": "Ministry of Trade, Industry and Commerce"."""
+    """Return whether a name may continue after a comma or "and": "Ministry of Trade, Industry and Commerce"."""
     return _MAY_CONTAIN_COMMA.match(name) is not None
 
 
 @cache_short(entries=5_000, longest=500)
 def is_organisation_word(word: str) -> bool:
-    """True for a word that makes a name an organisation."""
+    """Return whether this word makes a name an organisation."""
     bare = word.strip(",.").removesuffix("'s").removesuffix("’s").removesuffix("/CC").removesuffix("|CC")
     return bare in words("body") or bare.endswith(("CERT", "CSIRT")) or bare.startswith("CERT")
 
 
-#: Words behind the name of a firm: "Deloitte Consulting LLP" is known as Deloitte.
+#: Trailing words that do not distinguish a firm: "Deloitte Consulting LLP" is listed as Deloitte.
 _LEGAL_FORMS = frozenset(("LLP", "LLC", "Ltd", "Limited", "Inc", "Plc", "GmbH", "JSC", "Consulting", "Group", "Global"))
 
 
 def strip_legal_form(name: str) -> str:
-    """The name of a firm without its legal form, and without such words as Group."""
+    """Return the name of a firm without its legal form and words such as Group."""
     words = name.split()
     while len(words) > 1 and words[-1].strip(".,") in _LEGAL_FORMS:
         words.pop()
@@ -51,11 +52,11 @@ def strip_legal_form(name: str) -> str:
 
 
 def is_organisation_name(name: str) -> bool:
-    """True where a word of the name makes it an organisation."""
+    """Return whether a word of the name makes it an organisation."""
     return any(map(is_organisation_word, name.split())) or name.endswith(("Response Team", "Readiness Team"))
 
 
-#: Words by which the bodies of a state are called.
+#: Words in the names of public authorities.
 _OFFICIAL = frozenset(
     (
         *("Ministry", "Ministère", "Ministerio", "Ministério", "Department", "Government", "Secretariat"),
@@ -66,7 +67,7 @@ _OFFICIAL = frozenset(
 )
 
 
-#: Words of bodies that are none of a state, or only of a kind: "CERTs".
+#: Words in the names of bodies that are not public authorities.
 _UNOFFICIAL = frozenset(
     ("University", "College", "School", "Association", "Foundation", "Society", "Ltd", "Limited", "Chamber", "Union")
 )
@@ -74,7 +75,7 @@ _UNOFFICIAL = frozenset(
 
 @cache_short(entries=5_000, longest=500)
 def is_public_authority(name: str) -> bool:
-    """True for an authority of a state, by the words of its name."""
+    """Return whether a name is that of a public authority, by its words."""
     words = name.split()
     if not _UNOFFICIAL.isdisjoint(words) or name.upper().removesuffix("S") in ("CERT", "CSIRT", "CIRT"):
         return False

@@ -1,12 +1,11 @@
-"""One project record as plain values, and the one table of its fields.
+"""A project record as plain values.
 
-Every reader makes a ``Record``; everything after it only reads one. What a record *says*
-takes part in equality; where it was printed (``Place``, ``Source``, printed forms) does not:
-the same project read from two formats gives equal records.
+Every reader creates a ``Record``, and later stages only read it. Equality compares what a record *says*, not
+where it is printed (``Place``, ``Source``, printed forms): the same project read from two formats gives
+equal records.
 
-A field has one of three states, never confused: stated (a value), left blank (its label is
-printed with nothing under it: ``left_blank``), absent (neither). A link found in prose is
-*derived*, and carries the quote that it was found in.
+A field has one of three states: stated (a value), left blank (a label with nothing under it: ``left_blank``)
+or absent (neither). A link found in prose is *derived* and carries the sentence as its evidence.
 """
 
 from __future__ import annotations
@@ -21,21 +20,22 @@ from cybilgraph.model.fields import BY_NAME, FIELDS, NARRATIVE, FieldKind
 from cybilgraph.model.findings import Finding
 from cybilgraph.model.values import value
 
-#: What can stand in a project's IRI as its code.
+#: A code that is valid in a project's IRI.
 KEY_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,39}")
 
 
 _NOT_IN_KEY = re.compile(r"[^A-Za-z0-9-]+")
 
 
-#: The order of links: by field, the roles without a field of their own last.
+#: The order of links: by field; roles without a field come last.
 _FIELD_ORDER = {row.name: number for number, row in enumerate(FIELDS)}
 
 
 @value(frozen=True, slots=True)
 class Place:
-    """Where something is printed: line and column count from 1, in characters; ``in_table``, the
-    column is the number of a cell.
+    """A position in a source: line and column, from 1, in characters.
+
+    If ``is_cell`` is true, the column is the number of a cell.
     """
 
     line: int
@@ -43,46 +43,46 @@ class Place:
     is_cell: bool = False
 
     def after(self, offset: int) -> Place:
-        """The place so many characters further on the line."""
+        """Return the place ``offset`` characters further along the line."""
         return self if self.is_cell else Place(self.line, self.column + offset)
 
 
 @value(frozen=True, slots=True)
 class Text:
-    """A piece of text: a value, a paragraph, a list item. Spaces are normalised.
+    """A value, paragraph or list item with normalised spaces.
 
-    ``under`` is the sub-heading that a list item stands under ("In FY21/22"). ``breaks`` tells,
-    of a text that its source prints on several lines, at which offset each further line begins
-    and where that is.
+    ``subheading`` is the subheading above a list item ("In FY21/22"). If the source prints the text on several
+    lines, ``breaks`` holds the offset and place of each further line.
     """
 
     text: str
     place: Place | None = field(default=None, compare=False)
-    under: str = ""
+    subheading: str = ""
     breaks: tuple[tuple[int, Place], ...] = field(default=(), compare=False)
 
     def at(self, offset: int) -> Place | None:
-        """Where the character at this offset is printed."""
+        """Return the place of the character at this offset."""
         for start, place in reversed(self.breaks) if self.breaks else ():
             if start <= offset:
                 return place.after(offset - start)
         return self.place and self.place.after(offset)
 
     def part(self, start: int, stop: int | None = None) -> Text:
-        """A part of the text, without the spaces at its ends, with its own place."""
+        """Return a slice without surrounding spaces, with its own place."""
         piece = self.text[start:stop]
         start += len(piece) - len(piece.lstrip())
         piece = piece.strip()
         breaks = self.breaks and tuple(
             (at - start, place) for at, place in self.breaks if start < at < start + len(piece)
         )
-        return Text(piece, self.at(start), self.under, breaks)
+        return Text(piece, self.at(start), self.subheading, breaks)
 
 
 @value(frozen=True, slots=True)
 class Named:
-    """A name, and the reference thing of that name: ``kind`` and ``key``; the key of a name
-    that the reference data do not know is made from the name itself, and ``known`` is false.
+    """A name with the kind and key of its reference entry.
+
+    If the reference data lack the name, the key is derived from the name and ``known`` is false.
     """
 
     kind: str
@@ -92,7 +92,7 @@ class Named:
 
 
 class Basis(StrEnum):
-    """How we know a link."""
+    """How a link is known."""
 
     STATED = "stated"  # a value under its heading
     DERIVED = "derived"  # found in prose
@@ -100,10 +100,10 @@ class Basis(StrEnum):
 
 @value(frozen=True, slots=True)
 class Evidence:
-    """The words that a derived link was found in: an exact part of one paragraph.
+    """The words that support a derived link: an exact part of one paragraph.
 
-    ``confidence`` is the share of links found by such words that a careful reader confirms,
-    as measured on labelled texts (data/reference/phrases.csv and role-weights.csv, tests/bench/mentions.py).
+    ``confidence`` is the share of links with such words that a careful reader confirms, measured on labelled
+    texts (data/reference/phrases.csv and role-weights.csv, tests/bench/mentions.py).
     """
 
     section: str
@@ -114,11 +114,11 @@ class Evidence:
 
 @value(frozen=True, slots=True)
 class Date:
-    """A date as precise as it was printed.
+    """A date or duration, as precise as printed.
 
-    ``value`` is ``2018``, ``2018-04`` or ``2018-04-30``, of a duration ``P1Y6M`` (XSD 1.1 part 2,
-    3.3.6); empty where the printed form names no time that a reader may state (``30th May``,
-    with no year). ``evidence`` is the sentence that a derived date was found in.
+    ``value`` is ``2018``, ``2018-04`` or ``2018-04-30``, or a duration such as ``P1Y6M`` (XSD 1.1 part 2,
+    3.3.6). It is empty if the printed form is not a point in time (``30th May`` without a year).
+    ``evidence`` is the source sentence of a derived date.
     """
 
     value: str
@@ -128,7 +128,7 @@ class Date:
 
 @value(frozen=True, slots=True)
 class Participation:
-    """An actor takes part in the project, in a role of the scheme of roles."""
+    """An actor that takes part in the project, in a role of the role scheme."""
 
     actor: Named
     role: str
@@ -138,7 +138,7 @@ class Participation:
 
 @value(frozen=True, slots=True)
 class Scope:
-    """The project is about a country, region, group or theme."""
+    """A country, region, group or theme of the project."""
 
     concept: Named
     basis: Basis
@@ -147,8 +147,9 @@ class Scope:
 
 @value(frozen=True, slots=True)
 class Relation:
-    """Another project that this one is part of, follows or is related to: ``kind`` is the name
-    of the field. The project's key is its code, or is made from its title.
+    """Another project that this one is part of, follows or is related to.
+
+    ``kind`` is the name of the field. The project's key is its code, or is derived from its title.
     """
 
     kind: str
@@ -159,9 +160,9 @@ class Relation:
 
 @value(frozen=True, slots=True)
 class Contact:
-    """A published contact: kept in a node of its own, so that one switch leaves it out.
+    """A published contact. It has a node of its own, so that all contacts can be left out.
 
-    ``note`` is what else the page prints of it: a post, a telephone number.
+    ``note`` is additional printed text: a post, a telephone number.
     """
 
     name: str
@@ -172,7 +173,7 @@ class Contact:
 
 @value(frozen=True, slots=True)
 class WebLink:
-    """A link of the page. Saving a page as text loses addresses: then ``url`` is empty."""
+    """A link on the page. ``url`` is empty if the page was saved as text, which loses addresses."""
 
     text: str
     url: str = ""
@@ -181,7 +182,7 @@ class WebLink:
 
 @value(frozen=True, slots=True)
 class LeftBlank:
-    """A label printed with nothing under it."""
+    """A label with nothing under it."""
 
     name: str
     label: str = field(compare=False)
@@ -190,7 +191,7 @@ class LeftBlank:
 
 @value(frozen=True, slots=True)
 class Source:
-    """What a record was read from: a name that is no path of a machine, and a checksum.
+    """The source of a record: a name, which is not a path of this machine, and a checksum.
 
     ``line`` is where the record begins in a file that holds several, else 0.
     """
@@ -202,9 +203,9 @@ class Source:
 
 @value(frozen=True, slots=True, kw_only=True)
 class Record:
-    """Everything that one source says of one project.
+    """Everything that one source says about one project.
 
-    Links are held in one order, whatever order they were printed in, each once.
+    Links are sorted and unique, whatever their printed order.
     """
 
     source: Source = field(compare=False)
@@ -238,16 +239,16 @@ class Record:
 
     def __post_init__(self) -> None:
         for name, order in _LINK_ORDER.items():
-            if len(given := getattr(self, name)) > 1:
-                links = {order(link): link for link in reversed(given)}  # the first printed stays
-                object.__setattr__(self, name, tuple(links[key] for key in sorted(links)))
+            if len(links := getattr(self, name)) > 1:
+                unique = {order(link): link for link in reversed(links)}  # the first printed link wins
+                object.__setattr__(self, name, tuple(unique[key] for key in sorted(unique)))
 
     @property
     def key(self) -> str:
-        """What the project's IRI ends in: its code, else what its IATI identifier gives, else its
-        slug, else a stand-in made from the source's checksum, so that a page without any still
-        has an identity. A code that has other characters than a code can have does not name the
-        project.
+        """The last part of the project's IRI.
+
+        It is the code, or else is derived from the IATI identifier, or else is the slug. A page without any
+        of them gets a key from the checksum of its source. A code with invalid characters is not used.
         """
         if self.code and KEY_PATTERN.fullmatch(self.code.text):
             return self.code.text
@@ -259,17 +260,17 @@ class Record:
         return f"untitled-{self.source.sha256[:12]}{line}"
 
     def narrative(self) -> Iterator[tuple[str, Text]]:
-        """Section name and paragraph, for each paragraph that tells of the project."""
+        """Yield each paragraph that describes the project, with the name of its section."""
         for name in NARRATIVE:
             for paragraph in getattr(self, name):
                 yield name, paragraph
 
     def blank(self, name: str) -> LeftBlank | None:
-        """The blank heading of this field, if one was printed."""
+        """Return the blank heading of this field, or None."""
         return next((blank for blank in self.left_blank if blank.name == name), None)
 
     def values(self, name: str) -> tuple[Any, ...]:
-        """All values of a field of the table, whatever its kind."""
+        """Return all values of a field, whatever its kind."""
         match BY_NAME[name].kind:
             case FieldKind.ACTORS:
                 return tuple(link for link in self.participations if link.role == name)

@@ -1,4 +1,4 @@
-"""Finds the data folders: in a checkout beside src/, in an installed wheel inside the package."""
+"""Locate the data folders: next to src/ in a checkout, inside the package in an installed wheel."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ REFERENCE = ROOT / "data" / "reference"
 RECORDS = ROOT / "data" / "records"
 DOCS = ROOT / "docs"
 _SHAPES = ROOT / "shapes"
-#: The files, each folder with a pattern, that decide what becomes of a record.
+#: The files that determine the result for a record: folders with patterns.
 FINGERPRINT_FILES = (
     (_PACKAGE, "*.py"),
     (REFERENCE, "*.csv"),
@@ -26,5 +26,5 @@ FINGERPRINT_FILES = (
 
 
 def shape_files() -> Iterator[Path]:
-    """The shapes, in a fixed order: one file for each kind of promise. Raises OSError where they cannot be listed."""
-    yield from sorted(path for path in _SHAPES.iterdir() if path.suffix == ".ttl")  # ``glob`` would find nothing
+    """Yield the shape files in a fixed order. Raise OSError if they cannot be listed."""
+    yield from sorted(path for path in _SHAPES.iterdir() if path.suffix == ".ttl")  # ``glob`` would hide the error

@@ -1,7 +1,7 @@
-"""The catalogue of rules, from shapes/*.ttl: how bad it is to break one, and what is said of it.
+"""The catalogue of rules from shapes/*.ttl: severities, messages and suggestions.
 
-A rule's words are in the shapes alone, in each language; ``{?name}`` is a gap in them that a
-finding fills, as in messages of SPARQL constraints (SHACL, section 5.3.2).
+Rule texts live only in the shapes, in each language. ``{?name}`` is a placeholder that a finding fills, as
+in messages of SPARQL constraints (SHACL, section 5.3.2).
 """
 
 from __future__ import annotations
@@ -20,20 +20,22 @@ from cybilgraph.model.findings import Finding, Fix, Report, Severity
 from cybilgraph.model.resources import shape_files
 from cybilgraph.model.vocabulary import BASE, CYB, PREFIXES, RDF, RULES, SH
 
-#: The languages that every rule speaks; the first is that of findings, unless another is asked for.
+#: The languages of all rules; findings use the first unless another is requested.
 LANGUAGES = ("en", "es", "fr")
 _PLACEHOLDER = re.compile(r"\{[?$](\w+)\}")
-#: In an example: text that its file has so many times, № being the number of each.
+#: A repetition in an example, ⟦text ×count⟧; № is replaced by the number of the copy.
 _REPEATED = re.compile(r"⟦([^⟦⟧]*) ×(\d+)⟧")
 _PREFIXES = "".join([f"@prefix {prefix}: <{iri}> . " for prefix, iri in PREFIXES.items()] + [f"@base <{BASE}> . "])
-#: How bad a result is, by the IRI of its severity.
+#: Severities by their SHACL IRIs.
 SEVERITY_OF = {SH.Violation: Severity.VIOLATION, SH.Warning: Severity.WARNING, SH.Info: Severity.INFO}
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A source that keeps a rule or breaks it: what a person sees of it, the name and ``encoding`` of
-    its file, the command that checks that, and the line that a report must point at; 0 where none can be.
+    """An example source that follows or breaks a rule.
+
+    ``text`` is its displayed form, ``file`` and ``encoding`` describe the file, ``command`` checks it, and
+    ``line`` is the line that the report must name; 0 if it names none.
     """
 
     text: str
@@ -44,8 +46,9 @@ class Example:
 
     @property
     def content(self) -> bytes:
-        """The file. Turtle gets the prefixes of vocab.py on its first line, so that lines stay what they are;
-        what is repeated in it is written out.
+        """The bytes of the file, with repetitions expanded.
+
+        For Turtle, all prefixes are declared on the first line, so that line numbers stay the same.
         """
         text = _REPEATED.sub(_expand_repetition, self.text)
         text = f"{_PREFIXES}{text}" if self.file.endswith(".ttl") else text
@@ -58,12 +61,14 @@ def _expand_repetition(match: re.Match[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule: ``promise`` is the file of shapes that it stands in, without its suffix. ``names``
-    are what it is about, ``messages`` what is wrong, ``suggestions`` how to mend it, by language.
+    """One rule.
 
-    ``reads`` and ``joins_on`` are properties: what it asks of other records, and by which values they
-    meet. Where it is broken, the rules of ``supersedes`` say no more about the same record. One that
-    ``is_advice`` is only told beside what another has found.
+    ``category`` is the shape file that contains it, without suffix. ``names``, ``messages`` and
+    ``suggestions`` map languages to texts: the subject, what is wrong, how to correct it.
+
+    ``reads`` and ``joins_on`` are properties: what the rule reads of other records, and by which values it
+    joins them. A broken rule hides findings of the ``supersedes`` rules on the same record. An ``is_advice``
+    rule is reported only as the suggestion of another rule's finding.
     """
 
     name: str
@@ -81,26 +86,29 @@ class Rule:
 
     @property
     def iri(self) -> str:
-        """What a finding names it by."""
+        """The IRI that findings use."""
         return f"{RULES}{self.name}"
 
 
 @cache
 def catalogue() -> Mapping[str, Rule]:
-    """Every rule by its name, in the order of the files."""
+    """Return every rule by name, in file order."""
     return {rule.name: rule for path in shape_files() for rule in _rules(path)}
 
 
 def _rules(path: Path) -> Iterator[Rule]:
-    """The shapes and reading rules of a file that have a message."""
-    said: dict[str, dict[str, list[ox.NamedNode | ox.Literal]]] = defaultdict(lambda: defaultdict(list))
+    """Yield the shapes and reading rules of a file that have a message."""
+    properties: dict[str, dict[str, list[ox.NamedNode | ox.Literal]]] = defaultdict(lambda: defaultdict(list))
     for quad in ox.parse(path=path, format=ox.RdfFormat.TURTLE):
         if isinstance(quad.subject, ox.NamedNode) and isinstance(quad.object, ox.NamedNode | ox.Literal):
-            said[quad.subject.value][quad.predicate.value].append(quad.object)
-    for iri, own in said.items():
-        # A SPARQL constraint has its message on a node of its own.
-        words = [own[SH.message], *(said[node.value][SH.message] for node in own[SH.sparql] if node.value in said)]
-        if (messages := _texts(value for values in words for value in values)) and SH.select not in own:
+            properties[quad.subject.value][quad.predicate.value].append(quad.object)
+    for iri, own in properties.items():
+        # The message of a SPARQL constraint is on a node of its own.
+        literals = [
+            own[SH.message],
+            *(properties[node.value][SH.message] for node in own[SH.sparql] if node.value in properties),
+        ]
+        if (messages := _texts(value for values in literals for value in values)) and SH.select not in own:
             name = iri.removeprefix(RULES)
             yield Rule(
                 name=name,
@@ -135,7 +143,7 @@ def _example(name: str, own: Mapping[str, list[ox.NamedNode | ox.Literal]], whic
 
 
 def drop_superseded(report: Report) -> None:
-    """Take out of a report what another of its findings says better of the same record."""
+    """Remove findings that another, more specific finding on the same record supersedes."""
     better = {
         (found.record, less, _location(found, rule))
         for found in report.findings
@@ -143,16 +151,19 @@ def drop_superseded(report: Report) -> None:
         for less in rule.supersedes
     }
 
-    def is_best_said(found: Finding) -> bool:
+    def is_not_superseded(found: Finding) -> bool:
         places = (None, (found.file, found.line, found.column))
         return not any((found.record, found.rule, place) in better for place in places)
 
     if better:
-        report.keep(is_best_said)
+        report.keep(is_not_superseded)
 
 
 def _location(found: Finding, rule: Rule) -> tuple[str, int, int] | None:
-    """The place at which nothing more is to be said: a reader tells of one value, a shape of the record."""
+    """Return the place within which a finding supersedes others; None for the whole record.
+
+    Reading rules are about one value, shapes about the record.
+    """
     return (found.file, found.line, found.column) if rule.category == "reading" else None
 
 
@@ -169,10 +180,10 @@ def finding(
     advice: str = "",
     fix: Fix | None = None,
 ) -> Finding:
-    """The finding of a broken rule, in words of the first language.
+    """Create the finding of a broken rule, in the first language.
 
-    ``values`` fill the gaps. ``advice`` is the name of another rule, where that one's suggestion
-    fits better. Raises KeyError where there is no rule of this name, or a gap has no value.
+    ``values`` fill the placeholders. ``advice`` names another rule with a better suggestion. Raise KeyError
+    if the rule does not exist or a placeholder has no value.
     """
     rule = catalogue()[name]
     bare = Finding(
@@ -193,25 +204,27 @@ def finding(
 
 
 def translate(finding: Finding, language: str = LANGUAGES[0]) -> Finding:
-    """The finding in the words of a language; unchanged where its rule is none of the catalogue."""
+    """Return the finding in another language, or unchanged if its rule is not in the catalogue."""
     rule = catalogue().get(finding.rule.removeprefix(RULES))
     if rule is None:
         return finding
     values = dict(finding.values)
-    mend = catalogue()[finding.advice] if finding.advice else rule
+    advice = catalogue()[finding.advice] if finding.advice else rule
     return replace(
         finding,
         message=_fill_placeholders(rule.messages.get(language) or rule.messages[LANGUAGES[0]], values),
-        suggestion=_fill_placeholders(mend.suggestions.get(language) or mend.suggestions.get(LANGUAGES[0], ""), values),
+        suggestion=_fill_placeholders(
+            advice.suggestions.get(language) or advice.suggestions.get(LANGUAGES[0], ""), values
+        ),
     )
 
 
 def general_message(finding: Finding, language: str = LANGUAGES[0]) -> str:
-    """What the finding's rule says of any record, its gaps left open; empty where it says nothing without them."""
+    """Return the rule's message with open placeholders; empty if nothing else is left."""
     rule = catalogue().get(finding.rule.removeprefix(RULES))
     text = _PLACEHOLDER.sub("…", rule.messages.get(language) or rule.messages[LANGUAGES[0]]) if rule else ""
     return text if text.strip("… ") else ""
 
 
 def _fill_placeholders(text: str, values: Mapping[str, str]) -> str:
-    return intern(_PLACEHOLDER.sub(lambda gap: values[gap[1]], text))  # findings of many records say the same
+    return intern(_PLACEHOLDER.sub(lambda gap: values[gap[1]], text))  # many findings have the same text

@@ -1,8 +1,8 @@
-"""Plain values: dataclasses that nothing changes once they are made.
+"""Immutable plain values.
 
-The type checker holds that nothing does. At run time they are not frozen: a frozen dataclass sets
-each attribute by a call of its own, so that it takes five times as long to make, and there are
-more than a hundred values to a page.
+The type checker enforces immutability. At run time the dataclasses are not frozen, because setting each
+attribute of a frozen dataclass through ``object.__setattr__`` makes construction five times slower, and a
+page has more than a hundred values.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
 else:
 
     def value(**options: Any) -> Any:
-        """``dataclass``, of which ``frozen`` is left to the type checker; values can be hashed all the same."""
+        """Decorate a dataclass, leaving ``frozen`` to the type checker. Instances are hashable."""
 
-        def made(cls: type) -> type:
-            done = dataclasses.dataclass(**options | {"frozen": False, "unsafe_hash": True})(cls)
-            names = [one.name for one in dataclasses.fields(done)]
+        def decorate(cls: type) -> type:
+            result = dataclasses.dataclass(**options | {"frozen": False, "unsafe_hash": True})(cls)
+            names = [field.name for field in dataclasses.fields(result)]
             if len(names) > 1 and not options.get("kw_only"):
-                # As its values alone it is packed in half the time: records go between processes.
+                # Pickling only the values halves the time: records are sent between processes.
                 values = attrgetter(*names)
-                done.__reduce__ = lambda self: (done, values(self))
-            return done
+                result.__reduce__ = lambda self: (result, values(self))
+            return result
 
-        return made
+        return decorate
 
 
 __all__ = ["value"]

@@ -1,7 +1,7 @@
-"""The only home of IRIs and prefixes: our own terms, those we reuse, and how ours are minted.
+"""IRIs and prefixes: our own terms, reused terms, and the construction of our IRIs.
 
-The names are a contract with data partners: change none that a release has carried.
-Our own terms are read from ontology/cybilgraph.ttl, where each has its label, definition and example.
+Data partners depend on these names: never change a released one. Our own terms are read from
+ontology/cybilgraph.ttl, which gives each a label, definition and example.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from urllib.parse import quote
 from cybilgraph.model.resources import ONTOLOGY
 from cybilgraph.runtime.bounded_cache import cache_short
 
-#: All our IRIs begin with this. A constant, not configuration: a server at any address
-#: answers for the path below it.
+#: The prefix of all our IRIs. It is a constant, not a setting: a server at any address answers for the path
+#: below it.
 BASE = "https://w3id.org/cybilgraph/"
 
 
 class Vocabulary:
-    """A namespace of known terms: ``CYB.aim`` is its IRI, ``CYB.aime`` is an error.
+    """A namespace of known terms: ``CYB.aim`` is an IRI, ``CYB.aime`` an error.
 
-    rdflib's ClosedNamespace does the same, at the price of importing rdflib in every
-    command; this module is imported by all of them.
+    rdflib's ClosedNamespace is similar, but every command imports this module and would have to import
+    rdflib too.
     """
 
     def __init__(self, iri: str, terms: Iterable[str]) -> None:
@@ -30,7 +30,7 @@ class Vocabulary:
         self.terms = frozenset(terms)
         self.__dict__.update({term: f"{iri}{term}" for term in self.terms})
 
-    def __getattr__(self, term: str) -> str:  # reached for unknown terms only
+    def __getattr__(self, term: str) -> str:  # called for unknown terms only
         raise AttributeError(f"no term {term!r} in {self.iri}")
 
 
@@ -48,7 +48,7 @@ DCTERMS = Vocabulary(
     (
         *("identifier", "title", "abstract", "description", "isPartOf", "relation", "isReplacedBy", "hasVersion"),
         *("source", "rights", "language", "modified", "created"),
-        # of the dataset and its files
+        # Datasets and files
         *("issued", "publisher", "creator", "license", "spatial", "temporal", "PeriodOfTime", "RightsStatement"),
         *("LicenseDocument", "format", "conformsTo", "provenance", "ProvenanceStatement", "isVersionOf"),
     ),
@@ -113,19 +113,19 @@ TREE = Vocabulary(
     ("Node", "GreaterThanOrEqualToRelation", "member", "node", "path", "relation", "value", "view"),
 )
 ACTIVITY = Vocabulary("https://www.w3.org/ns/activitystreams#", ("Create", "Update", "Delete"))
-#: All of them.
+#: All vocabularies.
 VOCABULARIES = (
     *(CYB, RDF, RDFS, XSD, OWL, DCTERMS, SKOS, FOAF, ORG, OA, PROV, SPDX, VCARD, SCHEMA, SH, SD, VOID, DCAT, HYDRA),
     *(LDES, TREE, ACTIVITY),
 )
 
-#: Prefixes that every query may use without declaring them, and that Turtle is written with.
+#: Prefixes that queries may use without declaring them, and that Turtle output uses.
 PREFIXES: dict[str, str] = {
     "cyb": CYB.iri,
     "dcat": DCAT.iri,
     "dcterms": DCTERMS.iri,
     "foaf": FOAF.iri,
-    # one for each kind of our own things: country:BZ, actor:oas-cicte, role:funder
+    # One prefix per kind of our own resources: country:BZ, actor:oas-cicte, role:funder
     **{
         kind: f"{BASE}id/{kind}/"
         for kind in ("project", "actor", "country", "region", "group", "theme", "status", "role", "actor-type", "basis")
@@ -147,33 +147,33 @@ PREFIXES: dict[str, str] = {
     "xsd": XSD.iri,
 }
 
-#: Where the rules of the shapes and of the readers live: a finding's ``rule`` starts with this.
+#: The prefix of shape and reading rule IRIs, as in the ``rule`` of a finding.
 RULES = f"{BASE}shapes#"
 
 
 @cache_short(entries=5_000, longest=500)
 def thing_iri(kind: str, key: str) -> str:
-    """IRI of a resource: ``thing("country", "BZ")``. The key is percent-encoded (RFC 3987)."""
+    """Return the IRI of a resource: ``thing_iri("country", "BZ")``. The key is percent-encoded (RFC 3987)."""
     return f"{BASE}id/{kind}/{quote(key, safe='')}"
 
 
 def scheme_iri(kind: str) -> str:
-    """IRI of the concept scheme whose concepts are ``thing(kind, …)``."""
+    """Return the IRI of the concept scheme with concepts ``thing_iri(kind, …)``."""
     return f"{BASE}id/{kind}"
 
 
 def record(key: str) -> str:
-    """IRI of the record that describes the project of this key."""
+    """Return the IRI of the record of a project."""
     return f"{BASE}record/{quote(key, safe='')}"
 
 
 def version_graph(key: str, number: int) -> str:
-    """IRI of the named graph that holds an earlier capture of a record, counted from 1."""
+    """Return the IRI of the named graph of an earlier capture, counted from 1."""
     return f"{BASE}graph/{quote(key, safe='')}/{number}"
 
 
 def shorten(iri: str) -> str:
-    """An IRI by its prefix, for people to read: cyb:aim. Unchanged where no prefix fits."""
+    """Shorten an IRI with its prefix for display: cyb:aim. Return it unchanged if no prefix fits."""
     for prefix, namespace in PREFIXES.items():
         if iri.startswith(namespace) and len(iri) > len(namespace):
             return f"{prefix}:{iri.removeprefix(namespace)}"
@@ -181,5 +181,5 @@ def shorten(iri: str) -> str:
 
 
 def rule(name: str) -> str:
-    """IRI of a reader's rule, beside the shapes' own."""
+    """Return the IRI of a reading rule."""
     return f"{RULES}{name}"

@@ -1,7 +1,7 @@
-"""The whole line: sources → records → triples → report, and on to a release.
+"""The pipeline from sources to records, triples, a report and a release.
 
-``check`` is the same line as ``build``, cut before the release; ``convert`` is cut before
-validation. The command line, the web form and CI all call these.
+``check`` runs the stages of ``build`` without the release, and ``convert`` also without validation. The command line
+and the website call these functions.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ from cybilgraph.validation.record_findings import context_triples, validate_reco
 
 
 def read(*places: Location) -> Iterator[Record]:
-    """The records at these places (files, folders, or "-"), with what their prose says.
+    """Yield the records at these places (files, folders, or "-"), with the statements extracted from their prose.
 
     Raises SourceError at the first input that cannot be read.
     """
@@ -68,17 +68,18 @@ def check(
     excerpts: bool = False,
     progress: Progress | None = None,
 ) -> Report:
-    """Read and validate; everything that is wrong or missing is in the report.
+    """Read and validate records; return a report of everything that is wrong or missing.
 
-    ``as_of`` is the day by which an end lies in the future: today, unless given. ``since`` names a
-    commit of git: of the others, and of those ``among`` which all these stand, only what they break
-    together with what has changed since then is told. ``kind`` is the suffix that standard input is
-    read as. With ``excerpts``, each finding has its line. Raises SourceError where a place does not
-    exist, or git cannot tell what has changed, AddressError where an address cannot be read.
+    ``as_of`` is the day against which dates are checked (default: today). With the git commit ``since``, only files
+    changed since then are checked. Unchanged files and those ``among`` serve as context: only their conflicts with
+    the checked files are reported. ``kind`` is the suffix of standard input. With ``excerpts``, findings include their
+    line of text.
+
+    Raises SourceError if a place does not exist or git fails, AddressError if an address cannot be read.
     """
-    with local_copies(places) as here:
-        inputs, context_inputs = select_inputs(here, since, kind, among)
-        return check_inputs(inputs, engine, as_of, excerpts, progress, count_inputs(here), context_inputs)
+    with local_copies(places) as local_places:
+        inputs, context_inputs = select_inputs(local_places, since, kind, among)
+        return check_inputs(inputs, engine, as_of, excerpts, progress, count_inputs(local_places), context_inputs)
 
 
 def check_inputs(
@@ -90,28 +91,30 @@ def check_inputs(
     total: int = 0,
     context_inputs: Iterable[Input] = (),
 ) -> Report:
-    """Like ``check``, of inputs that are at hand; ``total`` is their number, for the progress. Of those
-    ``context_inputs``, only what they break together with the others is told.
+    """Check inputs like ``check``; ``total`` is their number, for the progress.
+
+    Of the ``context_inputs``, only conflicts with the checked inputs are reported.
     """
-    report, other_report = Report(as_of=_day(as_of)), Report()
+    report, context_report = Report(as_of=_day(as_of)), Report()
     seen: dict[str, Input] = {}
-    unseen: dict[str, Input] = {}
-    with Identities() as identities, Identities() as alone, ProcessPool() as pool:
+    seen_context: dict[str, Input] = {}
+    with Identities() as identities, Identities() as context_identities, ProcessPool() as pool:
         records = read_records(inputs, total, report, read_input, progress, seen)
-        others = _add_to_all(read_derived_records(context_inputs, 0, other_report, seen=unseen), identities, alone)
+        context_records = read_derived_records(context_inputs, 0, context_report, seen=seen_context)
+        others = _add_to_all(context_records, identities, context_identities)
         for one in validate_together(check_records(records, report.as_of, engine, pool), report, engine, others):
             identities.add_identity(one.capture, one.source.name)
-        known = set(alone.findings())
+        known = set(context_identities.findings())
         report.extend(found for found in identities.findings() if found not in known)
         drop_superseded(report)
-    met = {found.file for found in report.findings} - set(seen)
-    report.files += [checked for checked in other_report.files if checked.name in met]
-    report.findings = (with_excerpts if excerpts else with_cells)(report.findings, unseen | seen)
+    reported = {found.file for found in report.findings} - set(seen)
+    report.files += [checked for checked in context_report.files if checked.name in reported]
+    report.findings = (with_excerpts if excerpts else with_cells)(report.findings, seen_context | seen)
     return report.sort()
 
 
 def _add_to_all(records: Iterable[Record], *all_identities: Identities) -> Iterator[Record]:
-    """The records, each when it was added."""
+    """Yield the records after adding each to all identities."""
     for record in records:
         for identities in all_identities:
             identities.add(record)
@@ -120,7 +123,7 @@ def _add_to_all(records: Iterable[Record], *all_identities: Identities) -> Itera
 
 @dataclass(frozen=True, slots=True)
 class CheckedInput:
-    """One input, checked: the report, the records, and their graph in N-Triples."""
+    """The report, the records and the graph (N-Triples) of one checked input."""
 
     report: Report
     records: list[Record]
@@ -128,7 +131,7 @@ class CheckedInput:
 
 
 def check_input(input_file: Input, as_of: date | None = None) -> CheckedInput:
-    """Read and validate one input, as ``check`` with excerpts does; for who wants its records and graph as well."""
+    """Check one input like ``check`` with excerpts, and return its records and graph as well."""
     report = Report(as_of=_day(as_of))
     records: list[Record] = []
     seen: dict[str, Input] = {}
@@ -154,13 +157,14 @@ def check_rdf(
     excerpts: bool = False,
     progress: Progress | None = None,
 ) -> Report:
-    """Validate RDF of any kind against any shapes: all files together are one data graph. Where no shapes
-    are given, it is validated against all of ours, among our reference things.
+    """Validate any RDF against any shapes; all files together form one data graph.
 
-    ``as_of``, ``since``, ``kind`` and ``excerpts`` are those of ``check``. ``language`` is that of the shapes'
-    messages, where they have it. What cannot be read is in the report, and terms of SHACL that
-    there are none of. Raises ShapesError where the shapes cannot be used, EnginesDisagree where both engines are
-    asked and find different faults, SourceError where a place does not exist.
+    Without ``shapes``, validates against our own shapes and together with our reference data. ``as_of``, ``since``,
+    ``kind`` and ``excerpts`` are as in ``check``. ``language`` selects the language of the shapes' messages. The report
+    includes unreadable inputs and unknown SHACL terms.
+
+    Raises ShapesError if the shapes cannot be used, EnginesDisagree if both engines run and their results differ,
+    SourceError if a place does not exist.
     """
     rules_files = list(find_inputs(shapes))
     report, graph = Report(as_of="" if rules_files else _day(as_of)), DataGraph()
@@ -169,7 +173,7 @@ def check_rdf(
     else:
         rules = read_shapes(f"{shapes_text()}\n{shapes_text(cross_record=True)}").text
         others = context_triples(report.as_of)
-    slips = [found for file in rules_files for found in unknown_terms(file)]
+    unknown = [found for file in rules_files for found in unknown_terms(file)]
     seen: dict[str, Input] = {}
     total = count_inputs(places)
     for input_file in select_inputs(places, since, kind)[0]:
@@ -187,16 +191,18 @@ def check_rdf(
         report.extend(graph.findings(validate(graph.ntriples + others, rules, engine), ShapeMessages(rules), language))
     if excerpts:
         report.findings = with_excerpts(report.findings, seen)
-        slips = with_excerpts(slips, {file.name: file for file in rules_files})
-    odd = {found.file for found in slips}
-    report.files += [CheckedFile(file.name, file.uri, tracked=file.tracked) for file in rules_files if file.name in odd]
-    report.extend(slips)
+        unknown = with_excerpts(unknown, {file.name: file for file in rules_files})
+    reported = {found.file for found in unknown}
+    report.files += [
+        CheckedFile(file.name, file.uri, tracked=file.tracked) for file in rules_files if file.name in reported
+    ]
+    report.extend(unknown)
     return report.sort()
 
 
 @dataclass(frozen=True, slots=True)
 class FixRun:
-    """The inputs that have fixes, with what these make of them, and the report of all inputs as they are then."""
+    """The inputs with fixes and their fixed content, and the report on all inputs after the fixes."""
 
     changes: list[tuple[Input, FixedFile]]
     report: Report
@@ -211,10 +217,10 @@ def fix_files(
     among: Iterable[Location] = (),
     progress: Progress | None = None,
 ) -> FixRun:
-    """What ``check`` looks at, with the fixes that are certain applied, and what is left then; nothing is written.
+    """Check like ``check``, apply the safe fixes in memory, and check again; write nothing.
 
-    A file that would read worse when it is mended keeps its text, and its fixes are refused.
-    Raises SourceError as ``check`` does.
+    The fixes of a file are refused if they would change its records or break more rules. Raises SourceError as
+    ``check`` does.
     """
     chosen_inputs, context_inputs = select_inputs(places, since, kind, among)
     inputs = list(chosen_inputs)
@@ -227,12 +233,12 @@ def fix_files(
         input_file.name: _apply(input_file, fixes[input_file.name]) for input_file in inputs if input_file.name in fixes
     }
     while any(change.applied for change in changes.values()):
-        mended = [
-            replace(input_file, given=changes[input_file.name].content) if input_file.name in changes else input_file
+        fixed = [
+            replace(input_file, data=changes[input_file.name].content) if input_file.name in changes else input_file
             for input_file in inputs
         ]
-        after = check_inputs(mended, engine, as_of, True, progress, len(inputs), context_inputs)
-        worse = [name for name, change in changes.items() if change.applied and _reads_worse(name, before, after)]
+        after = check_inputs(fixed, engine, as_of, True, progress, len(inputs), context_inputs)
+        worse = [name for name, change in changes.items() if change.applied and _is_worse(name, before, after)]
         if not worse:
             break
         changes |= {name: changes[name].reverted() for name in worse}
@@ -248,23 +254,23 @@ def _apply(input_file: Input, fixes: Iterable[Fix]) -> FixedFile:
         return apply_fixes(input_file.name, file.read(), fixes)
 
 
-def _reads_worse(name: str, before: Report, after: Report) -> bool:
-    """Whether a file has other records than before, or breaks a rule more often."""
-    (records, violated), (records_after, violated_after) = (_read_as(name, report) for report in (before, after))
-    return records != records_after or bool(violated_after - violated)
+def _is_worse(name: str, before: Report, after: Report) -> bool:
+    """Return whether a file has a different number of records than before, or more violations of a rule."""
+    (records, violations), (records_after, violations_after) = (_counts(name, report) for report in (before, after))
+    return records != records_after or bool(violations_after - violations)
 
 
-def _read_as(name: str, report: Report) -> tuple[int, Counter[str]]:
-    """How many records a file has, and how often each rule is violated in it."""
+def _counts(name: str, report: Report) -> tuple[int, Counter[str]]:
+    """Return the number of records in a file, and the number of violations of each rule."""
     own = (found for found in report.findings if found.file == name)
-    violated = Counter(found.rule for found in own if found.severity is Severity.VIOLATION)
-    return sum(len(checked.records) for checked in report.files if checked.name == name), violated
+    violations = Counter(found.rule for found in own if found.severity is Severity.VIOLATION)
+    return sum(len(checked.records) for checked in report.files if checked.name == name), violations
 
 
 def convert(places: Iterable[Location], fmt: Format, output: IO[bytes], progress: Progress | None = None) -> Report:
-    """Write the triples of the records at these places, and nothing else.
+    """Write the triples of the records at these places.
 
-    The report has what the reader found, and each input that could not be read.
+    The report contains the findings of the readers, and the inputs that could not be read.
     """
 
     def write(assembly: Assembly) -> None:
@@ -274,7 +280,7 @@ def convert(places: Iterable[Location], fmt: Format, output: IO[bytes], progress
 
 
 def convert_to_iati(places: Iterable[Location], output: IO[bytes], progress: Progress | None = None) -> Report:
-    """Write the records at these places as activities of IATI; else like ``convert``."""
+    """Write the records at these places as IATI activities; otherwise like ``convert``."""
 
     def write(assembly: Assembly) -> None:
         write_activities(read_graph_records(assembly.blocks(history=False), assembly.shared()), output)
@@ -284,8 +290,8 @@ def convert_to_iati(places: Iterable[Location], output: IO[bytes], progress: Pro
 
 def _convert(places: Iterable[Location], write: Callable[[Assembly], None], progress: Progress | None) -> Report:
     report = Report()
-    with local_copies(places) as here, Identities() as identities, Assembly(identities) as assembly:
-        for record in read_derived_records(find_inputs(here), count_inputs(here), report, progress):
+    with local_copies(places) as local_places, Identities() as identities, Assembly(identities) as assembly:
+        for record in read_derived_records(find_inputs(local_places), count_inputs(local_places), report, progress):
             assembly.add(record, describe(record))
         report.extend(identities.findings())
         write(assembly)
@@ -293,9 +299,9 @@ def _convert(places: Iterable[Location], write: Callable[[Assembly], None], prog
 
 
 def write_form(places: Iterable[Location], form: str, output: IO[bytes], progress: Progress | None = None) -> Report:
-    """Write a form (templates.WRITERS) with the records at these places, or with an example.
+    """Write a form (``rdf.forms.WRITERS``) with the records at these places, or with an example.
 
-    The report has what the reader found, and each input that could not be read.
+    The report contains the findings of the readers, and the inputs that could not be read.
     """
     report = Report()
     places = list(places)
@@ -316,41 +322,42 @@ def build(
     contacts: bool = True,
     cluster: str = "",
 ) -> tuple[Release, Report]:
-    """Make a release of the records at these places, and make it the current one.
+    """Build a release of the records at these places, and make it the current one.
 
-    A record that cannot be read, or that breaks a rule as of a day (today, unless given), is
-    reported; the others go on. With ``strict``, any violation stops the release. While another
-    build runs, ``wait`` for it. Without ``dumps``, nothing is made to be taken away; without
-    ``contacts``, persons are left out, as those always are who are to be forgotten. With a
-    ``cluster`` of Dask (its address, or local:N), its workers do what else the processors of this
-    machine do: the release is the same, byte for byte. Raises SourceError where a place does not
-    exist, AddressError where an address cannot be read, ReleaseError where the release cannot be made,
-    ClusterError where there is no cluster; the earlier release stays.
+    Inputs that cannot be read and violations of rules (as of the given day, by default today) are reported, and do not
+    stop the build. With ``strict``, any violation does. ``wait`` waits for another running build. ``dumps`` adds the
+    downloads. Without ``contacts``, the release contains no persons; erased persons are always left out. With a Dask
+    ``cluster`` (its address, or local:N), the cluster's workers replace the local processors; the release has the same
+    bytes.
+
+    Raises SourceError if a place does not exist, AddressError if an address cannot be read, ReleaseError if the
+    release cannot be built, ClusterError if the cluster does not respond. In each case the earlier release stays.
     """
     report = Report(as_of=_day(as_of), findings=SpillList())
     names = load_gazetteer()
     releases = Releases(into)
     with (
-        local_copies(places) as here,
+        local_copies(places) as local_places,
         releases.new(wait) as draft,
-        ExitStack() as made_before,
+        ExitStack() as stack,
         Identities(releases.identities()) as identities,
         Assembly(identities) as assembly,
         ProcessPool() as pool,
     ):
         hidden = _RedactionRule(contacts, releases.erased_hashes())
-        remembered = made_before.enter_context(
+        cache = stack.enter_context(
             BuildCache(releases.build_cache, (*RECORD_CLASSES, *CHUNK_CLASSES), fingerprint() + repr(hidden).encode())
         )
-        read = make_cached_reader(remembered, report.as_of, hidden)
+        read = make_cached_reader(cache, report.as_of, hidden)
 
-        def keep(record: LazyRecord, page: bytes) -> None:
+        def add_source(record: LazyRecord, page: bytes) -> None:
             if not record.hidden:
-                draft.keep(page)
+                draft.add_source(page)
 
-        records = read_records(find_inputs(here), count_inputs(here), report, read, progress, keep=keep)
+        total = count_inputs(local_places)
+        records = read_records(find_inputs(local_places), total, report, read, progress, on_single=add_source)
         with connect_cluster(cluster) if cluster else nullcontext(pool) as executor:
-            for one in validate_together(prepare_records(records, report.as_of, hidden, remembered, executor), report):
+            for one in validate_together(prepare_records(records, report.as_of, hidden, cache, executor), report):
                 assembly.add_split(one.capture, one.source.name, one.own, one.shared)
         report.extend(identities.findings())
         drop_superseded(report)
@@ -362,23 +369,23 @@ def build(
             )
         if strict and not report.conforms:
             raise ReleaseError(
-                f"{report.counts[Severity.VIOLATION]} violations, and the build is strict: no release was made",
+                f"No release was built, because of {report.counts[Severity.VIOLATION]} violations (--strict)",
                 _first_reasons(report),
             )
         others = [*describe_reference(names), *turtle_to_ntriples(ONTOLOGY.read_bytes())]
-        release = draft.finish(assembly.blocks(others), report, identities, remembered, pool, dumps=dumps)
+        release = draft.finish(assembly.blocks(others), report, identities, cache, pool, dumps=dumps)
     return release, report
 
 
 @dataclass(frozen=True, slots=True)
 class _RedactionRule:
-    """Whether a contact is to be left out: as everybody is without ``contacts``, and who is ``erased_hashes``."""
+    """Decides whether a contact is left out: everybody without ``contacts``, and always the erased persons."""
 
     contacts: bool
     erased_hashes: ForgottenNames
 
     def __bool__(self) -> bool:
-        """Whether anybody is left out."""
+        """Return whether anybody is left out."""
         return not self.contacts or bool(self.erased_hashes)
 
     def __call__(self, contact: Contact) -> bool:
@@ -389,9 +396,9 @@ def _day(as_of: date | None) -> str:
     return (as_of or build_time().date()).isoformat()
 
 
-def _first_reasons(report: Report, most: int = 3) -> str:
+def _first_reasons(report: Report, limit: int = 3) -> str:
     violations = [found for found in report.findings if found.severity is Severity.VIOLATION]
-    lines = [f"{found.file}{f':{found.line}' if found.line else ''}: {found.message}" for found in violations[:most]]
-    if len(violations) > most:
-        lines.append(f"… and {len(violations) - most} more: run cybilgraph check.")
+    lines = [f"{found.file}{f':{found.line}' if found.line else ''}: {found.message}" for found in violations[:limit]]
+    if len(violations) > limit:
+        lines.append(f"… and {len(violations) - limit} more: run cybilgraph check.")
     return "\n  ".join(lines)

@@ -1,4 +1,4 @@
-"""Places → inputs → records, with what their prose says; what cannot be read goes into the report."""
+"""Reads records from files and extracts statements from their prose; reports inputs that cannot be read."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cybilgraph.readers.git import changed_since
 from cybilgraph.release.redaction import IsHidden, hide_nobody, redact
 from cybilgraph.validation.corrections import with_hint
 
-#: What a reader says behind the name of the file: ":2:11: this is no JSON".
+#: A reader's error message after the file name: ":2:11: invalid JSON".
 _ERROR_POSITION = re.compile(
     r"(?::(?P<line>[0-9]{1,12})(?::(?P<column>[0-9]{1,12}))?)?(?:: )?(?P<message>.*)", re.DOTALL
 )
@@ -28,23 +28,24 @@ Progress = Callable[[int, int], None]
 def select_inputs(
     places: Iterable[Location], since: str = "", kind: str = "", among: Iterable[Location] = ()
 ) -> tuple[Iterable[Input], list[Input]]:
-    """The inputs at these places, and those beside them: all others ``among`` which they stand.
+    """Return the inputs at these places, and the context inputs to compare them with.
 
-    With ``since``, the inputs are those that have changed since that commit of git, and the others
-    at these places stand beside them. ``kind`` is the suffix that standard input is read as. Raises
-    SourceError.
+    The context consists of the inputs ``among``. With the git commit ``since``, only inputs that have changed since
+    then are returned, and the others at these places are context, too. ``kind`` is the suffix of standard input.
+    Raises SourceError.
     """
     among = list(among)
     if not since and not among:
         return find_inputs(places, kind), []
     inputs = list(find_inputs(places, kind))
-    own = list(changed_since(since, inputs)) if since else inputs
-    there = {input_file.path.resolve() for input_file in own if input_file.path}
-    every = [*(inputs if since else ()), *find_inputs(among)]
-    context_inputs = {
-        path: input_file for input_file in every if input_file.path and (path := input_file.path.resolve()) not in there
+    selected = list(changed_since(since, inputs)) if since else inputs
+    selected_paths = {input_file.path.resolve() for input_file in selected if input_file.path}
+    context = {
+        path: input_file
+        for input_file in (*(inputs if since else ()), *find_inputs(among))
+        if input_file.path and (path := input_file.path.resolve()) not in selected_paths
     }
-    return own, list(context_inputs.values()) if own else []
+    return selected, list(context.values()) if selected else []
 
 
 def read_derived_records(
@@ -54,9 +55,7 @@ def read_derived_records(
     progress: Progress | None = None,
     seen: dict[str, Input] | None = None,
 ) -> Iterator[Record]:
-    """The records, one by one, with what their prose says; else like ``read_records``. What was found in a record
-    is in the report.
-    """
+    """Read records like ``read_records``, extract statements from their prose, and add their findings to the report."""
     for record in read_records(inputs, total, report, read_input, progress, seen):
         derived, findings = derive_record(record)
         report.extend(findings)
@@ -64,11 +63,11 @@ def read_derived_records(
 
 
 class HasKey(Protocol):
-    """A record, or what stands for one."""
+    """A record, or a stand-in for one."""
 
     @property
     def key(self) -> str:
-        """That of the record."""
+        """The key of the record."""
 
 
 KeyedRecord = TypeVar("KeyedRecord", bound=HasKey)
@@ -81,14 +80,15 @@ def read_records(
     read: Callable[[Input], Iterable[KeyedRecord]],
     progress: Progress | None = None,
     seen: dict[str, Input] | None = None,
-    keep: Callable[[KeyedRecord, bytes], None] | None = None,
+    on_single: Callable[[KeyedRecord, bytes], None] | None = None,
 ) -> Iterator[KeyedRecord]:
-    """The records, one by one, as they are printed and ``read``; an input that cannot be read is in the report. With
-    ``seen``, the inputs go there by their names, and into the report with their records. ``keep`` is given
-    each single record, with the page that it was read from.
+    """Yield the records that ``read`` finds in the inputs; report inputs that cannot be read.
+
+    With ``seen``, adds the inputs to it by name, and lists them with their records in the report. ``on_single`` is
+    called with each record that is alone in its file, and the content of that file.
     """
     for input_file in inputs:
-        source = replace(input_file)  # a copy, since an input keeps what was read of it
+        source = replace(input_file)  # a copy, because an input caches its content
         report.sources += 1
         checked = CheckedFile(input_file.name, input_file.uri, tracked=input_file.tracked) if seen is not None else None
         if seen is not None and checked:
@@ -101,8 +101,8 @@ def read_records(
                 if checked:
                     checked.records.append(record.key)
                 yield record
-            if keep and record and report.records == before + 1 and (content := page_content(source)) is not None:
-                keep(record, content)
+            if on_single and record and report.records == before + 1 and (content := page_content(source)) is not None:
+                on_single(record, content)
         except SourceError as error:
             report.unread += 1
             report.extend([unreadable_finding(input_file, error)])
@@ -111,13 +111,13 @@ def read_records(
 
 
 def derive_record(record: Record, hidden: IsHidden = hide_nobody) -> tuple[Record, list[Finding]]:
-    """The record with what its prose says, and without who is ``hidden``; and what was found in it."""
+    """Return the record with the statements of its prose and without ``hidden`` persons, and its findings."""
     derived = redact(derive(record), hidden)
     return derived, [with_hint(replace(found, record=record.key), derived) for found in derived.findings]
 
 
 def page_content(source: Input) -> bytes | None:
-    """All of a source that is no larger than a page."""
+    """Return the content of a source, or None if it is larger than a page may be."""
     try:
         return source.content
     except SourceError:
@@ -125,13 +125,13 @@ def page_content(source: Input) -> bytes | None:
 
 
 def unreadable_finding(input_file: Input, error: SourceError) -> Finding:
-    """Says that an input cannot be read, where and why."""
-    where = _ERROR_POSITION.match(error.what.removeprefix(input_file.name))
-    assert where
+    """Return the finding that an input cannot be read, with the position and the reason."""
+    parsed = _ERROR_POSITION.match(error.what.removeprefix(input_file.name))
+    assert parsed
     return finding(
         "unreadable",
         input_file.name,
-        {"reason": where["message"], "hint": error.hint},
-        line=int(where["line"] or 0),
-        column=int(where["column"] or 0),
+        {"reason": parsed["message"], "hint": error.hint},
+        line=int(parsed["line"] or 0),
+        column=int(parsed["column"] or 0),
     )

@@ -1,1 +1,1 @@
-"""Projects → statements: parsing, serialising, dumps, tables and other outputs."""
+"""Convert projects to RDF and other outputs: statements, dumps, tables, forms and IATI activities."""

@@ -1,5 +1,6 @@
-"""The forms that curators and partners fill in, from the table of fields: empty, or filled with
-records. What is written here, the readers read: the same record comes back.
+"""Write the forms for curators and partners from the field table, empty or filled with records.
+
+The readers read them back into equal records.
 """
 
 from __future__ import annotations
@@ -37,18 +38,18 @@ SCHEMA = f"{BASE}schema/records.json"
 
 
 def write_csv(records: Iterable[Record]) -> bytes:
-    """A table of records, a row each; the names of the columns alone if there are none."""
+    """Return a table of records with one row each; only the column names if there are none."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow([row.column for row in COLUMNS])
     for record in records:
         writer.writerow(map(escape_formula, _cells(record)))
-    return text.getvalue().encode("utf-8-sig")  # with its mark, or spreadsheet programs take it for Windows-1252
+    return text.getvalue().encode("utf-8-sig")  # without a byte order mark, spreadsheet programs assume Windows-1252
 
 
 def write_xlsx(records: Iterable[Record]) -> bytes:
-    """A workbook of records: a sheet with a row each, and one that explains the columns."""
-    from cybilgraph.rdf.xlsx import workbook  # what writes it takes a tenth of a second to load
+    """Return a workbook of records: a sheet with one row each, and a sheet that explains the columns."""
+    from cybilgraph.rdf.xlsx import workbook  # loading openpyxl takes a tenth of a second
 
     choices = {
         row: tuple(entry.name for entry in load_gazetteer().entries[row.name].values())
@@ -59,27 +60,27 @@ def write_xlsx(records: Iterable[Record]) -> bytes:
 
 
 def write_json(records: Iterable[Record]) -> bytes:
-    """A JSON document of records, with the address of its schema."""
+    """Return a JSON document of records with the address of its schema."""
     document = {"$schema": SCHEMA, "projects": [_document(record) for record in records]}
     return (json.dumps(document, ensure_ascii=False, indent=2) + "\n").encode()
 
 
 def write_yaml(records: Iterable[Record]) -> bytes:
-    """A YAML file of records, its keys explained on top."""
+    """Return a YAML file of records that begins with an explanation of the keys."""
     width = max(len(row.column) for row in COLUMNS)
     lines = [f"# {row.column:{width}}  {row.about}\n" for row in COLUMNS]
     body = yaml.dump(
         {"projects": [_document(record) for record in records]},
-        Dumper=_Quoting,
+        Dumper=_QuotingDumper,
         allow_unicode=True,
         sort_keys=False,
         width=100,
     )
-    return ("# Projects for cybilgraph. Leave out what is not known.\n#\n" + "".join(lines) + "\n" + body).encode()
+    return ("# Projects for cybilgraph. Omit unknown fields.\n#\n" + "".join(lines) + "\n" + body).encode()
 
 
 def write_schema(_records: Iterable[Record]) -> bytes:
-    """The JSON Schema (2020-12) of the documents in JSON and YAML."""
+    """Return the JSON Schema (2020-12) of the JSON and YAML documents."""
     properties = {row.column: {"description": row.about, **_SCHEMAS.get(row.kind, _NAMES)} for row in COLUMNS}
     project = {
         "type": "object",
@@ -103,7 +104,7 @@ def write_schema(_records: Iterable[Record]) -> bytes:
     return (json.dumps(schema, ensure_ascii=False, indent=2) + "\n").encode()
 
 
-#: To add a form: a function from records to bytes, and its name here.
+#: To add a form, write a function from records to bytes and list it here.
 WRITERS: dict[str, Callable[[Iterable[Record]], bytes]] = {
     "csv": write_csv,
     "xlsx": write_xlsx,
@@ -114,7 +115,7 @@ WRITERS: dict[str, Callable[[Iterable[Record]], bytes]] = {
 
 
 def example_record() -> Record:
-    """A record that shows what belongs where. Its code tells the readers to pass over it."""
+    """Return an example record for templates. Readers skip it because of its code."""
 
     def texts(*lines: str) -> tuple[Text, ...]:
         return tuple(Text(line) for line in lines)
@@ -127,7 +128,7 @@ def example_record() -> Record:
     return Record(
         source=Source("example", ""),
         code=Text(EXAMPLE),
-        title=Text("An example: write your project over it, or delete it"),
+        title=Text("Example: replace it with your project, or delete it"),
         status=named("status", "Finished"),
         start=Date("2018-04", Text("Apr 2018")),
         end=Date("2020-03", Text("Mar 2020")),
@@ -137,8 +138,8 @@ def example_record() -> Record:
         ),
         scopes=(Scope(named("country", "Belize"), Basis.STATED), Scope(named("theme", "Cybercrime"), Basis.STATED)),
         contacts=(Contact("A Name", "name@example.org"),),
-        summary=texts("What the project is, in a few sentences."),
-        aim=texts("What it wants to reach."),
+        summary=texts("The project in a few sentences."),
+        aim=texts("What the project aims to achieve."),
         outcomes=texts("What changed.", "What else changed."),
         links=(WebLink("Read more", "https://example.org/"),),
     )
@@ -154,7 +155,7 @@ def _cells(record: Record) -> Iterator[str]:
         if record.blank(row.name) and not values:
             yield LEFT_BLANK
         elif row.kind in (FieldKind.ITEMS, FieldKind.LINKS) and len(lines) == 1 and not BULLET.match(lines[0]):
-            yield f"• {lines[0]}"  # a lone line is parted at its semicolons, a list item is not
+            yield f"• {lines[0]}"  # prevents splitting a single line at semicolons
         else:
             yield "\n".join(lines)
 
@@ -171,7 +172,7 @@ def _document(record: Record) -> dict[str, Any]:
 
 
 def _values(record: Record, row: Field) -> Sequence[Any]:
-    """The values that the record states; what was derived will be derived again."""
+    """Return the stated values of a record; derived values will be derived again."""
     if row.kind is FieldKind.ITEMS:
         return list(_items(record.values(row.name)))
     return [shown for value in record.values(row.name) if (shown := _printed_value(value)) is not None]
@@ -198,16 +199,16 @@ def _printed_value(value: Any) -> Any:
 
 
 def _items(texts: Iterable[Text]) -> Iterator[Any]:
-    """Items, those below one sub-heading together."""
+    """Yield list items, grouped by subheading."""
     group: dict[str, Any] | None = None
     for text in texts:
-        if not text.under:
+        if not text.subheading:
             group = None
             yield text.text
-        elif group and group["under"] == text.under:
+        elif group and group["under"] == text.subheading:
             group["items"].append(text.text)
         else:
-            group = {"under": text.under, "items": [text.text]}
+            group = {"under": text.subheading, "items": [text.text]}
             yield group
 
 
@@ -227,11 +228,11 @@ def _lines(row: Field, value: Any) -> Iterator[str]:
             yield f"• {value}" if (items and BULLET.match(value)) or (row.kind in NAMES and ";" in value) else value
 
 
-class _Quoting(yaml.SafeDumper):
-    """Writes every text in a way that no YAML reader takes for anything else (NO, 2018-10)."""
+class _QuotingDumper(yaml.SafeDumper):
+    """Quotes every string so that no YAML reader interprets it (NO, 2018-10)."""
 
 
-_Quoting.add_representer(
+_QuotingDumper.add_representer(
     str,
     lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style=">" if len(text) > 100 else None),
 )

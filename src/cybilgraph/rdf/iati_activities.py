@@ -1,14 +1,14 @@
-"""Records → IATI activities, one a project (IATI Activity Standard 2.03).
+"""Write records as IATI activities, one per project (IATI Activity Standard 2.03).
 
-https://iatistandard.org/en/iati-standard/203/activity-standard/. What IATI can say comes back when it is
-read here again. What kind of text a text is, how projects are related, and how a link is known, IATI cannot say, but
-takes attributes and elements of another namespace: ours tell it (``cyb:field``, ``cyb:evidence``). So
-does ``cyb:participant`` of who takes part in another role than the four of IATI, ``cyb:stated`` of fields that it has
-not, ``cyb:leftBlank`` of those that are left blank, and ``cyb:printed`` of how a value was printed.
+https://iatistandard.org/en/iati-standard/203/activity-standard/. Reading the file again restores everything
+that IATI can represent. The rest is in attributes and elements of our own namespace, which IATI allows:
+``cyb:field`` for the field of a text or the kind of a relation, ``cyb:evidence`` for quotes,
+``cyb:participant`` for roles without an IATI code, ``cyb:stated`` for fields without an IATI element,
+``cyb:leftBlank`` for blank fields, and ``cyb:printed`` for printed forms.
 
-It demands a date, a status, a description and an organisation that takes part: an activity of a record without one
-of them lacks it, too, since nothing is invented. The schema takes no file with such an activity, so that they can be
-left out.
+IATI requires a date, a status, a description and a participating organisation. If a record lacks one of
+them, so does its activity, since nothing is invented. Such activities violate the schema and can be left
+out.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ from cybilgraph.readers.iati.codes import (
     CONFIDENCE,
     EVIDENCE,
     FIELD,
+    FIELD_ATTRIBUTE,
+    GENERATED_PREFIX,
     IMPACT,
     LEFT_BLANK,
-    OF,
-    OURS,
     PARTICIPANT,
     PRINTED,
     SECTION,
@@ -70,10 +70,10 @@ _ORG_OTHER, _OWN, _M49, _QUALITATIVE, _PAGE, _INTERNAL = "90", "99", "2", "5", "
 
 
 def read_graph_records(blocks: Iterable[bytes], shared: Iterable[str] = ()) -> Iterator[Record]:
-    """The records in lines of N-Triples, in which those of one project stand together, as in a release.
-    ``shared`` are lines about what several may name: of them the names of actors are kept.
+    """Yield the records of N-Triples lines that are grouped by project, as in a release.
 
-    Memory does not grow with the records.
+    ``shared`` are lines about shared resources, of which only names of actors are kept. Memory does not grow
+    with the number of records.
     """
     named = (_ACTOR_NAME.match(line) for line in shared)
     names = {found[1].encode(): f"{found[0]}\n".encode() for found in named if found}
@@ -82,7 +82,7 @@ def read_graph_records(blocks: Iterable[bytes], shared: Iterable[str] = ()) -> I
         block = b"".join(group) if key else b""
         if _IS_PROJECT in block:
             block += b"".join(names.get(actor, b"") for actor in sorted(set(_ACTOR.findall(block))))
-            yield from read_input(Input("graph.nt", given=block))
+            yield from read_input(Input("graph.nt", data=block))
 
 
 def _key(line: bytes) -> bytes:
@@ -91,9 +91,9 @@ def _key(line: bytes) -> bytes:
 
 
 def write_activities(records: Iterable[Record], output: IO[bytes], whole: bool = False) -> int:
-    """Write an activity file, record by record; gives how many activities lack what the schema demands.
+    """Write an activity file, record by record, and return how many activities lack required elements.
 
-    With ``whole``, those are left out.
+    With ``whole``, these activities are left out.
     """
     lack = 0
     output.write(b'<?xml version="1.0" encoding="UTF-8"?>\n<iati-activities version="2.03">\n')
@@ -112,14 +112,16 @@ def write_activities(records: Iterable[Record], output: IO[bytes], whole: bool =
 
 
 def _activity(record: Record) -> Any:
-    """One activity; the order of its elements is the schema's."""
+    """Return one activity with its elements in the order of the schema."""
     about = {_LANG: record.language.text} if record.language.text else {}
     if record.updated:
         day = record.updated.text
         about["last-updated-datetime"] = f"{day}T00:00:00Z" if len(day) == len("2024-05-31") else day
     activity = etree.Element("iati-activity", about, {"cyb": CYB.iri})
-    _add(activity, "iati-identifier").text = _clean(record.iati.text if record.iati else f"{OURS}{record.key}")
-    # We only pass on what others do: a secondary reporter takes no part.
+    _add(activity, "iati-identifier").text = _clean(
+        record.iati.text if record.iati else f"{GENERATED_PREFIX}{record.key}"
+    )
+    # We only pass on information: a secondary reporter does not take part.
     reporter = {"ref": "cybilgraph", "type": _ORG_OTHER, "secondary-reporter": "1"}
     _add(activity, "reporting-org", "cybilgraph", reporter)
     _add(activity, "title", record.title.text if record.title else "")
@@ -155,16 +157,16 @@ def _activity(record: Record) -> Any:
 
 
 def _without_element(activity: Any, record: Record) -> None:
-    """Fields that IATI has no element for, and those that are left blank. A slug is made of the title again."""
+    """Add fields without an IATI element, and blank fields. A slug derived from the title is not needed."""
     for name in WITHOUT_ELEMENT:
         for value in record.values(name):
             printed = value.printed if isinstance(value, Date) else value
             if name != "slug" or not record.title or printed.text != slug(record.title.text):
-                element = _add(activity, STATED, printed.text, {OF: name})
+                element = _add(activity, STATED, printed.text, {FIELD_ATTRIBUTE: name})
                 if isinstance(value, Date):
                     _add_evidence(element, value)
     for blank in record.left_blank:
-        _add(activity, LEFT_BLANK, attributes={OF: blank.name})
+        _add(activity, LEFT_BLANK, attributes={FIELD_ATTRIBUTE: blank.name})
 
 
 def _descriptions(activity: Any, record: Record) -> None:
@@ -187,7 +189,9 @@ def _organisations(activity: Any, record: Record) -> None:
 
 
 def _dates(activity: Any, record: Record) -> None:
-    """IATI wants whole days: a date of a month or a year is its first or last, and its narrative is what is known."""
+    """Add dates. IATI requires full dates: the first or last day of a period, with the known precision as
+    narrative.
+    """
     planned = record.status is not None and record.status.key == "planned"
     ended = record.status is not None and record.status.key in ("finished", "cancelled")
     for date, kind, last in ((record.start, _START[not planned], False), (record.end, _END[ended], True)):
@@ -215,7 +219,7 @@ def _contacts(activity: Any, record: Record) -> None:
 
 
 def _scope(activity: Any, scope: Scope, kind: str) -> None:
-    """A place or theme; one that no list knows has no code that IATI would take for it."""
+    """Add a place or theme. One that is not listed has no code that IATI would accept."""
     concept = scope.concept
     if concept.kind != kind or not concept.known:
         return
@@ -243,21 +247,21 @@ def _links(activity: Any, record: Record) -> None:
 def _results(activity: Any, record: Record) -> None:
     for row, kind in fields_of("result"):
         for item in record.values(row.name):
-            result = _add(activity, "result", attributes={"type": IMPACT if item.under == "Impact" else kind})
+            result = _add(activity, "result", attributes={"type": IMPACT if item.subheading == "Impact" else kind})
             _add(result, "title", item.text)
-            indicator = _add(result, "indicator", attributes={"measure": _QUALITATIVE})  # the schema wants one
+            indicator = _add(result, "indicator", attributes={"measure": _QUALITATIVE})  # required by the schema
             _add(indicator, "title", item.text)
 
 
 def _add_printed(element: Any, kind: str, printed: Text, stated: str) -> None:
-    """Say how a value was printed, where an element says the same in other words."""
+    """Add the printed form of a value if it differs from the stated one but has the same meaning."""
     text = _clean(printed.text)
     if text != stated and is_same_meaning(kind, text, stated):
         etree.SubElement(element, PRINTED).text = text
 
 
 def _add_evidence(element: Any, link: Participation | Scope | Relation | Date) -> None:
-    """Say how it is known, where it was found in prose; of what is stated, how it was printed."""
+    """Add the evidence of a derived value, or the printed form of a stated one."""
     if not link.evidence or (not isinstance(link, Date) and link.basis is Basis.STATED):
         match link:
             case Date():
@@ -279,7 +283,7 @@ def _name(named: Named) -> str:
 
 
 def _add(parent: Any, tag: str, text: str = "", attributes: dict[str, str] | None = None) -> Any:
-    """An element below another, with a narrative where there is a text."""
+    """Add a child element, with a narrative if there is a text."""
     found = etree.SubElement(parent, tag, {name: _clean(value) for name, value in (attributes or {}).items()})
     if text:
         etree.SubElement(found, "narrative").text = _clean(text)

@@ -1,6 +1,6 @@
-"""Terms and triples as canonical N-Triples text (RDF 1.2 N-Triples, section 4).
+"""Write terms and triples as canonical N-Triples (RDF 1.2 N-Triples, section 4).
 
-SPARQL reads the same terms, so that this is also how a value enters a query.
+SPARQL uses the same syntax for terms, so that values can be inserted into queries in this form.
 """
 
 from __future__ import annotations
@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-#: The statements of a graph: by subject and property, the objects. Objects are terms, the others IRIs.
+#: The objects of a graph's statements by subject and property. Objects are terms; subjects and properties are
+#: IRIs.
 StatementsBySubject = dict[str, dict[str, list[str]]]
 
 _ESCAPES = {
@@ -21,8 +22,8 @@ _ESCAPES = {
     '"': '\\"',
     "\\": "\\\\",
 }
-# An IRI by RFC 3987, section 2.2, without addresses in brackets (IPv6) and private characters.
-# Characters that change the direction of writing are not allowed (section 4.1).
+# IRIs according to RFC 3987, section 2.2, without IPv6 addresses and private-use characters. Bidirectional
+# formatting characters are not allowed (section 4.1).
 _UCS = "\u00a0-\u200d\u2010-\u2029\u202f-\ud7ff\uf900-\ufdcf\ufdf0-\uffef" + "".join(
     f"{chr(plane << 16)}-{chr((plane << 16) + 0xFFFD)}" for plane in range(1, 14)
 )
@@ -32,7 +33,7 @@ _IRI = re.compile(
     rf"[A-Za-z][A-Za-z0-9+.-]*:(?://(?:(?:{_CHAR}|:)*@)?{_CHAR}*(?::[0-9]*)?(?:/{_PATH})?|(?!//){_PATH})"
     rf"(?:\?(?:{_CHAR}|[:@/?])*)?(?:\#(?:{_CHAR}|[:@/?])*)?"
 )
-#: A text without any of these is written as it is.
+#: A text without any of these is written unchanged.
 _SPECIAL = re.compile(r'[\x00-\x1f\x7f"\\\ud800-\udfff\ufffe\uffff]')
 _QUOTED = re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)"', re.DOTALL)
 _ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|.)", re.DOTALL)
@@ -40,17 +41,17 @@ _CHARACTERS = {"\\b": "\b", "\\t": "\t", "\\n": "\n", "\\f": "\f", "\\r": "\r"}
 
 
 def is_iri(text: str) -> bool:
-    """True where a text can stand between brackets: one that cannot would spoil the whole graph."""
+    """Return whether a text is a valid IRI. An invalid one would make the whole graph unreadable."""
     return _IRI.fullmatch(text) is not None
 
 
 def iri(address: str) -> str:
-    """An IRI as a term; the caller has made it or checked it with ``is_iri``."""
+    """Return an IRI as a term; the caller has created it or checked it with ``is_iri``."""
     return f"<{address}>"
 
 
 def literal(text: str, language: str = "", datatype: str = "") -> str:
-    """A literal as a term: plain, or in a language, or of a datatype."""
+    """Return a literal as a term: plain, language-tagged or typed."""
     quoted = f'"{_SPECIAL.sub(_escaped, text)}"'
     if language:
         return f"{quoted}@{language.lower()}"
@@ -62,7 +63,7 @@ def _escaped(special: re.Match[str]) -> str:
 
 
 def term_text(term: str) -> str:
-    """What a term says: an IRI, the text of a literal, the label of a blank node."""
+    """Return the content of a term: an IRI, the text of a literal, or the label of a blank node."""
     if term.startswith("<"):
         return term[1:-1]
     quoted = _QUOTED.match(term)
@@ -72,12 +73,12 @@ def term_text(term: str) -> str:
 
 
 def object_texts(own: dict[str, list[str]], predicate: str) -> list[str]:
-    """What the objects of a property say, of one thing of a graph."""
+    """Return the contents of a resource's objects for a property."""
     return [term_text(term) for term in own.get(predicate, ())]
 
 
 def group_by_subject(lines: Iterable[bytes]) -> StatementsBySubject:
-    """The statements of N-Triples of ours, in which those of each subject stand together."""
+    """Group the statements of our own N-Triples, in which subjects are contiguous."""
     found: StatementsBySubject = {}
     before, own = "", dict[str, list[str]]()
     for line in b"".join(lines).decode().split("\n")[:-1]:
@@ -94,5 +95,5 @@ def _character(escape: re.Match[str]) -> str:
 
 
 def format_decimal(value: float) -> str:
-    """A number in the canonical form of xsd:decimal, to two places: 0.9, 1 (XSD 1.1 part 2, 3.3.3)."""
+    """Format a number as canonical xsd:decimal with up to two places: 0.9, 1 (XSD 1.1 part 2, 3.3.3)."""
     return f"{value:.2f}".rstrip("0").rstrip(".")

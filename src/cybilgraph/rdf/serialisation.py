@@ -1,4 +1,4 @@
-"""RDF text ⇄ quads, by pyoxigraph: parsing what we wrote, and writing each syntax."""
+"""Parse and serialise RDF with pyoxigraph."""
 
 from __future__ import annotations
 
@@ -21,52 +21,54 @@ RDF_FORMATS = {
     "rdfxml": ox.RdfFormat.RDF_XML,
 }
 _VERSION = f"<{BASE}graph/".encode()
-_OF_VERSION = re.compile(rb"(.*) " + re.escape(_VERSION) + rb"[^<>\"\\ ]+> \.\n?")
+_IN_VERSION = re.compile(rb"(.*) " + re.escape(_VERSION) + rb"[^<>\"\\ ]+> \.\n?")
 
 
 def is_in_earlier_graph(line: bytes) -> bool:
-    """Whether a line of N-Quads, as we write them, is of the named graph of an earlier capture.
+    """Return whether a line of our own N-Quads is in the named graph of an earlier capture.
 
-    A triple whose object is such a graph ends the same, but has only two terms in front of that.
+    A triple with such a graph as its object has the same end, but only two terms before it.
     """
-    found = _OF_VERSION.fullmatch(line) if _VERSION in line else None
+    found = _IN_VERSION.fullmatch(line) if _VERSION in line else None
     return found is not None and found[1].count(b" ") > 1
 
 
 def parse_nquads(nquads: bytes) -> list[ox.Quad]:
-    """Quads of N-Quads that we wrote."""
+    """Parse our own N-Quads."""
     return list(ox.parse(input=nquads, format=ox.RdfFormat.N_QUADS, lenient=True))
 
 
 def write_quads(quads: Iterable[ox.Quad], fmt: Format) -> bytes:
-    """Quads as one document; for a format without graphs they are all of the default graph."""
+    """Serialise quads as one document. For a format without named graphs, all must be in the default graph."""
     return ox.serialize(quads, format=RDF_FORMATS[fmt.name], prefixes=PREFIXES) or b""
 
 
 def serialise(blocks: Iterable[bytes], fmt: Format, output: IO[bytes]) -> None:
-    """Write N-Quads in another format. For one without graphs they are of the default graph.
+    """Write N-Quads in another format. For one without named graphs, they must be in the default graph.
 
-    They are written, or parsed, as they come: they are never in memory together.
+    The data are streamed, so that memory does not grow.
     """
     if fmt.name in ("nquads", "ntriples"):
         output.writelines(blocks)
         return
-    quads = ox.parse(io.BufferedReader(_Stream(blocks)), format=ox.RdfFormat.N_QUADS, lenient=True)  # we wrote them
+    quads = ox.parse(
+        io.BufferedReader(_Stream(blocks)), format=ox.RdfFormat.N_QUADS, lenient=True
+    )  # our own output is valid
     ox.serialize(quads, output, format=RDF_FORMATS[fmt.name], prefixes=PREFIXES)
 
 
 def convert_to_nquads(stream: IO[bytes], fmt: Format, output: IO[bytes]) -> None:
-    """Write RDF of any syntax as N-Quads, as it comes. Raises SyntaxError, OSError, and what ``stream`` raises."""
-    quads = ox.parse(stream, format=RDF_FORMATS[fmt.name], lenient=True)  # as a store takes them
+    """Stream RDF of any syntax as N-Quads. Raises SyntaxError, OSError, and the errors of ``stream``."""
+    quads = ox.parse(stream, format=RDF_FORMATS[fmt.name], lenient=True)  # as stores do
     ox.serialize(quads, output, format=ox.RdfFormat.N_QUADS)
 
 
 class _Stream(io.RawIOBase):
-    """Blocks of bytes as one stream."""
+    """A stream over blocks of bytes."""
 
     def __init__(self, blocks: Iterable[bytes]) -> None:
         self._blocks = iter(blocks)
-        self._rest = memoryview(b"")  # of a block, however large, no part is copied again and again
+        self._rest = memoryview(b"")  # a view: large blocks are not copied repeatedly
 
     def readable(self) -> bool:
         return True
@@ -80,6 +82,6 @@ class _Stream(io.RawIOBase):
 
 
 def turtle_to_ntriples(turtle: bytes) -> list[str]:
-    """Turtle as sorted N-Triples lines."""
+    """Convert Turtle to sorted lines of N-Triples."""
     triples = ox.parse(input=turtle, format=ox.RdfFormat.TURTLE)
     return sorted(str(quad.triple) + " ." for quad in triples)

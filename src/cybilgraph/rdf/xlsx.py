@@ -1,4 +1,4 @@
-"""Rows of text → a workbook (XLSX, ECMA-376)."""
+"""Write rows of text as a workbook (XLSX, ECMA-376)."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ from openpyxl.writer.excel import ExcelWriter
 
 from cybilgraph.model.fields import Field, FieldKind
 
-#: What XML 1.0 (section 2.2) cannot hold, nor any workbook.
+#: Characters that XML 1.0 (section 2.2), and therefore a workbook, cannot contain.
 _NOT_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 def workbook(columns: Sequence[Field], choices: Mapping[Field, Sequence[str]], rows: Iterable[Iterable[str]]) -> bytes:
-    """A sheet with these columns and rows, of texts; and one that explains the columns. A column with ``choices``
-    offers them.
+    """Return a workbook with a sheet of these rows and a sheet that explains the columns.
+
+    Columns with ``choices`` offer them for selection.
     """
     book = openpyxl.Workbook()
     sheet = book.active
@@ -47,11 +48,13 @@ def workbook(columns: Sequence[Field], choices: Mapping[Field, Sequence[str]], r
             if text:
                 filled = sheet.cell(line, number)
                 filled.value = _NOT_XML.sub("\ufffd", text)
-                filled.data_type = "s"  # a text that begins with = is a text
+                filled.data_type = "s"  # a text that begins with = is not a formula
                 filled.number_format = "@"
     about = book.create_sheet("columns")
     for row in columns:
-        about.append([row.column, row.about, "several: one a line, or ; between them" if row.is_multivalued else "one"])
+        about.append(
+            [row.column, row.about, "several: one per line, or separated by ;" if row.is_multivalued else "one"]
+        )
     output = io.BytesIO()
     with zipfile.ZipFile(output, "w", zipfile.ZIP_DEFLATED) as archive:
         _InMemory(book, archive).write_data()
@@ -59,8 +62,9 @@ def workbook(columns: Sequence[Field], choices: Mapping[Field, Sequence[str]], r
 
 
 class _InMemory(ExcelWriter):
-    """Writes a workbook without the temporary files of openpyxl's own writer: nothing that is in a record is left
-    on a disk, and a process that can open no file can write one.
+    """Writes a workbook without openpyxl's temporary files.
+
+    No record data remain on disk, and it works in processes that cannot open files.
     """
 
     def write_worksheet(self, ws: Any) -> None:

@@ -1,8 +1,7 @@
-"""File → Record: one module per family of formats, one table from suffix to reader.
+"""Read files into records: one module per family of formats, and a table of readers by suffix.
 
-A reader is a function from an ``Input`` to records. It raises ``SourceError`` where the file
-holds no record at all, or is damaged behind the records that it has given; whatever is odd
-inside a record becomes a finding of that record.
+A reader yields the records of an ``Input``. It raises ``SourceError`` if the file contains no record, or is
+damaged after the records already yielded. Problems within a record become findings of that record.
 """
 
 from __future__ import annotations
@@ -22,20 +21,20 @@ from cybilgraph.readers.tabular.delimited import read_csv
 
 __all__ = ["READERS", "Input", "Location", "count_inputs", "find_inputs", "read_input"]
 
-#: Records of one file. Each takes milliseconds to check: so many take minutes.
+#: The maximum number of records in a file. Checking takes milliseconds per record, minutes for this many.
 MAX_RECORDS = 100_000
 
 Reader = Callable[[Input], Iterator[Record]]
 
 
 def read_workbook(input_file: Input) -> Iterator[Record]:
-    """As ``workbooks.read_xlsx``, which is loaded now."""
+    """Load ``workbooks.read_xlsx`` on demand, and call it."""
     from cybilgraph.readers.tabular.workbooks import read_xlsx
 
     yield from read_xlsx(input_file)
 
 
-#: To add a format: a module with a reader, and its suffixes here.
+#: To add a format, write a module with a reader and list its suffixes here.
 READERS: dict[str, Reader] = {
     ".txt": read_page_text,
     ".text": read_page_text,
@@ -58,22 +57,22 @@ READERS: dict[str, Reader] = {
 
 
 def read_input(input_file: Input) -> Iterator[Record]:
-    """The records of one input.
+    """Yield the records of an input.
 
-    Raises SourceError where its format is unknown, where it holds no record, and behind the most
-    records that a file may have.
+    Raises SourceError if the format is unknown, if there is no record, or after the maximum number of
+    records.
     """
     reader = READERS.get(input_file.suffix)
     if reader is None:
         known = ", ".join(suffix for suffix in READERS if suffix)
         raise SourceError(
-            f"{input_file.name}: no reader for files of the kind {input_file.suffix!r}", f"Known kinds: {known}."
+            f"{input_file.name}: unsupported file type {input_file.suffix!r}", f"Supported types: {known}."
         )
     for number, record in enumerate(reader(input_file)):
         if number == MAX_RECORDS:
             where = f":{record.source.line}" if record.source.line else ""
             raise SourceError(
-                f"{input_file.name}{where}: more than {MAX_RECORDS:,} projects; those before were read",
-                "Give them in several files.",
+                f"{input_file.name}{where}: more than {MAX_RECORDS:,} projects; the ones before were read",
+                "Split the file.",
             )
         yield record

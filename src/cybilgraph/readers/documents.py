@@ -1,7 +1,7 @@
-"""Reads documents: JSON (RFC 8259), JSON Lines and YAML 1.2, one project or a list of them.
+"""Read documents with one project or a list of projects: JSON (RFC 8259), JSON Lines and YAML 1.2.
 
-The keys are those of ``cybilgraph template schema``. Values are read as they are written: in
-YAML, ``NO`` is Norway and ``2018-10`` is a month.
+The keys are those of ``cybilgraph template schema``. Values are read as written: in YAML, ``NO`` is Norway
+and ``2018-10`` is a month.
 """
 
 from __future__ import annotations
@@ -32,30 +32,31 @@ from cybilgraph.readers.tabular.cells import Cell, find_field, read_cell, read_c
 from cybilgraph.readers.text import clean, decode
 
 MAX_DOCUMENT_BYTES = 50_000_000
-#: Values of one document. Each is held with its place, at some two hundred bytes in JSON and six hundred in YAML.
+#: The maximum number of values in a document. Each is stored with its place and takes about 200 bytes in JSON
+#: and 600 in YAML.
 MAX_VALUES, MAX_NODES = 3_000_000, 1_000_000
-_HINT = "See what fits: cybilgraph template json (or yaml, schema)"
-#: Keys of a document that holds a list of records.
+_HINT = "For an example, run: cybilgraph template json (or yaml, schema)"
+#: Keys of a list of records.
 _LISTS = ("projects", "records")
-#: Keys of a contact, beside its name and address, whose values are what else is known of it.
+#: Keys of a contact, besides name and e-mail, whose values become its note.
 _NOTES = ("note", "position", "role", "phone", "telephone", "tel", "mobile", "fax")
-#: No document is nested deeper: a record has lists of small objects, and no more.
+#: The maximum nesting depth; records contain only lists of small objects.
 _MAX_DEPTH = 20
 _TOO_MANY = "more than"
-_TOO_DEEP = f"nested too deep: more than {_MAX_DEPTH} levels, and no project has so many"
-_FLATTER = "Write lists and objects less deep, as they are in: cybilgraph template yaml"
-#: Where a list of projects begins.
+_TOO_DEEP = f"nested too deeply: more than {_MAX_DEPTH} levels"
+_NESTING_HINT = "Nest lists and objects as in this example: cybilgraph template yaml"
+#: The start of a list of projects.
 _LIST = re.compile(r'\s*(?:\{\s*(?:"\$schema"\s*:\s*"[^"]*"\s*,\s*)?"(?:projects|records)"\s*:\s*)?\[\s*')
-#: Keys that no field has are told of up to here; each of them can be read in the description.
+#: The maximum number of unknown keys reported; the values of all are kept in the description.
 _MAX_REPORTED = 100
-#: Half a character, as "\\ud800" alone is: no file can hold it.
-_HALF = re.compile(r"[\ud800-\udfff]")
+#: A lone surrogate such as "\\ud800", which cannot be encoded.
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 def read_json(input_file: Input) -> Iterator[Record]:
-    """The records of a JSON document: one object, a list of them, or one a line.
+    """Yield the records of a JSON document: one object, a list of objects, or one object per line.
 
-    Raises SourceError where the text is no JSON, or holds no object.
+    Raises SourceError if the text is not JSON or contains no object.
     """
     findings: list[Finding] = []
     text = decode(input_file, _content(input_file), findings)
@@ -63,7 +64,7 @@ def read_json(input_file: Input) -> Iterator[Record]:
     try:
         value, end = _Decoder(_places(text)).raw_decode(text, len(text) - len(text.lstrip()))
     except (json.JSONDecodeError, RecursionError) as error:
-        broken = error.with_traceback(None)  # whose frames hold all that was read until then
+        broken = error.with_traceback(None)  # drop the frames, which hold everything read so far
     if broken:
         yield from _read_up_to_damage(input_file, text, findings)
         raise _json_error(input_file, broken) from broken
@@ -74,36 +75,36 @@ def read_json(input_file: Input) -> Iterator[Record]:
 
 
 def read_yaml(input_file: Input) -> Iterator[Record]:
-    """The records of a YAML file: a mapping, a list of them, or one a document.
+    """Yield the records of a YAML file: a mapping, a list of mappings, or one mapping per document.
 
-    Raises SourceError where the text is no YAML, has aliases or holds no mapping.
+    Raises SourceError if the text is not YAML, uses aliases or contains no mapping.
     """
     findings: list[Finding] = []
     text = decode(input_file, _content(input_file), findings)
     try:
         _check_events(input_file, text)
-        values = [_of_node(node) for node in yaml.compose_all(text, yaml.CSafeLoader) if node is not None]
+        values = [_node_value(node) for node in yaml.compose_all(text, yaml.CSafeLoader) if node is not None]
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         yield from _read_before_line(input_file, text, mark.line if mark else 0, findings)
         where = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
         if "nesting depth" in (error.problem or ""):
-            raise SourceError(f"{input_file.name}{where}: {_TOO_DEEP}", _FLATTER) from error
-        raise SourceError(f"{input_file.name}{where}: this is no YAML: {error.problem}", _HINT) from error
+            raise SourceError(f"{input_file.name}{where}: {_TOO_DEEP}", _NESTING_HINT) from error
+        raise SourceError(f"{input_file.name}{where}: invalid YAML: {error.problem}", _HINT) from error
     except (yaml.YAMLError, RecursionError) as error:
-        reason = str(error).split("\n", 1)[0][:200] if isinstance(error, yaml.YAMLError) else "nested too deep"
-        raise SourceError(f"{input_file.name}: this is no YAML: {reason}", _HINT) from error
+        reason = str(error).split("\n", 1)[0][:200] if isinstance(error, yaml.YAMLError) else "nested too deeply"
+        raise SourceError(f"{input_file.name}: invalid YAML: {reason}", _HINT) from error
     yield from _records(input_file, (record for value in values for record in _documents(input_file, value)), findings)
 
 
 def _read_before_line(input_file: Input, text: str, line: int, findings: list[Finding]) -> Iterator[Record]:
-    """The projects of a YAML list that stand whole before the line where it is damaged."""
+    """Yield the complete projects before the damaged line of a YAML list."""
     lines = text.splitlines(keepends=True)[: line + 1]
     items = [number for number, each in enumerate(lines) if re.match(r" {0,2}- ", each)]
     indents = {lines[number].index("-") for number in items}
     last = next((number for number in reversed(items) if lines[number].index("-") == min(indents)), 0)
     try:
-        values = map(_of_node, filter(None, yaml.compose_all("".join(lines[:last]), yaml.CSafeLoader)))
+        values = map(_node_value, filter(None, yaml.compose_all("".join(lines[:last]), yaml.CSafeLoader)))
         yield from _records(
             input_file, (record for value in values for record in _documents(input_file, value)), findings
         )
@@ -112,7 +113,7 @@ def _read_before_line(input_file: Input, text: str, line: int, findings: list[Fi
 
 
 def _read_up_to_damage(input_file: Input, text: str, findings: list[Finding]) -> Iterator[Record]:
-    """The projects of a list that breaks off, or is damaged, up to there."""
+    """Yield the projects of a list up to the point where it ends early or is damaged."""
     decoder = _Decoder(_places(text))
     start = _LIST.match(text)
     at = start.end() if start else len(text)
@@ -121,7 +122,7 @@ def _read_up_to_damage(input_file: Input, text: str, findings: list[Finding]) ->
             value, at = decoder.raw_decode(text, at)
         except (json.JSONDecodeError, RecursionError):
             return
-        with suppress(SourceError):  # it holds none; its neighbours may
+        with suppress(SourceError):  # this value is no project, but the next may be
             yield from _records(input_file, _documents(input_file, value), findings)
             findings = []
         at += len(text[at : at + 1_000]) - len(text[at : at + 1_000].lstrip(" \t\r\n,"))
@@ -133,7 +134,7 @@ def _content(input_file: Input) -> bytes:
 
 
 def _json_lines(input_file: Input, text: str, findings: list[Finding]) -> Iterator[Record]:
-    """One object a line; a line that is none is told of, and its neighbours are read."""
+    """Read one object per line. Other lines are reported and do not affect the rest."""
     bad: SourceError | None = None
     others = -1
     for number, ended in enumerate(io.StringIO(text), start=1):
@@ -142,7 +143,7 @@ def _json_lines(input_file: Input, text: str, findings: list[Finding]) -> Iterat
             continue
         if number > MAX_VALUES:
             raise SourceError(
-                f"{input_file.name}:{number}: more than {MAX_VALUES:,} lines", "Give it in several smaller files."
+                f"{input_file.name}:{number}: more than {MAX_VALUES:,} lines", "Split it into smaller files."
             )
         try:
             value = _Decoder(partial(_on_line, number)).decode(line)
@@ -163,8 +164,8 @@ def _on_line(number: int, offset: int) -> Place:
     return Place(number, offset + 1)
 
 
-def _at_comma(error: json.JSONDecodeError) -> json.JSONDecodeError:
-    """The error; one that tells of a comma with nothing behind it as Python 3.13 and newer do, at the comma."""
+def _move_to_comma(error: json.JSONDecodeError) -> json.JSONDecodeError:
+    """Move the error for a trailing comma to the comma, as Python 3.13 reports it."""
     before = error.doc[: error.pos].rstrip(" \t\r\n")
     if error.doc[error.pos : error.pos + 1] not in ("}", "]") or not before.endswith(","):
         return error
@@ -174,19 +175,19 @@ def _at_comma(error: json.JSONDecodeError) -> json.JSONDecodeError:
 
 def _json_error(input_file: Input, error: json.JSONDecodeError | RecursionError, line: int = 1) -> SourceError:
     if isinstance(error, json.JSONDecodeError):
-        error = _at_comma(error)
+        error = _move_to_comma(error)
         where = f"{line + error.lineno - 1}:{error.colno}"
         if error.msg.startswith(_TOO_MANY):
-            return SourceError(f"{input_file.name}:{where}: {error.msg}", "Give it in several smaller files.")
-        return SourceError(f"{input_file.name}:{where}: this is no JSON: {error.msg}", _HINT)
-    return SourceError(f"{input_file.name}: this is no JSON that can be read: it is nested too deep", _HINT)
+            return SourceError(f"{input_file.name}:{where}: {error.msg}", "Split it into smaller files.")
+        return SourceError(f"{input_file.name}:{where}: invalid JSON: {error.msg}", _HINT)
+    return SourceError(f"{input_file.name}: invalid JSON: it is nested too deeply", _HINT)
 
 
 # ---- values with their places --------------------------------------------------------------
 
 
 class _PlacedText(str):
-    """A text that knows where it stands."""
+    """A string with its place."""
 
     __slots__ = ("place",)
     place: Place
@@ -198,7 +199,7 @@ class _PlacedText(str):
 
 
 class _RepeatedKey(str):
-    """The name of a key that stood in its object before."""
+    """The name of a key that occurred before in the same object."""
 
     __slots__ = ("key",)
     key: str
@@ -210,7 +211,7 @@ class _RepeatedKey(str):
 
 
 def _places(text: str) -> Callable[[int], Place]:
-    """A function from an offset in the text to its place."""
+    """Return a function that maps offsets in the text to places."""
     starts = array("Q", [0])
     starts.extend(match.end() for match in re.finditer("\n", text))
 
@@ -222,9 +223,10 @@ def _places(text: str) -> Callable[[int], Place]:
 
 
 class _Decoder(json.JSONDecoder):
-    """A JSON decoder whose texts know their place, numbers and truth values being the text that is
-    written. The scanner that is written in Python asks ``parse_string`` for each text; the one in C has a
-    function of its own.
+    """A JSON decoder whose strings have places, and whose numbers and booleans are the text as written.
+
+    It needs the pure-Python scanner: that one calls ``parse_string``, while the C scanner uses its own
+    function.
     """
 
     def __init__(self, place: Callable[[int], Place]) -> None:
@@ -239,7 +241,7 @@ class _Decoder(json.JSONDecoder):
         def parse_string(text: str, end: int, strict: bool = True) -> tuple[str, int]:
             counted(text, end)
             value, after = scanstring(text, end, strict)
-            return _PlacedText(_HALF.sub("\ufffd", value), place(end - 1)), after
+            return _PlacedText(_SURROGATE.sub("\ufffd", value), place(end - 1)), after
 
         def placed(scan_once: Any, text: str, at: int) -> tuple[Any, int]:
             value, after = scan_once(text, at)
@@ -263,13 +265,13 @@ class _Decoder(json.JSONDecoder):
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    return _unique_keys((_HALF.sub("\ufffd", key), value) for key, value in pairs)
+    return _unique_keys((_SURROGATE.sub("\ufffd", key), value) for key, value in pairs)
 
 
 def _unique_keys(pairs: Iterable[tuple[Any, Any]]) -> dict[str, Any]:
-    """The pairs as a mapping; a key that comes again is kept under another name, and told of as unknown."""
+    """Build a mapping in which repeated keys are kept under new names, to be reported."""
     found: dict[str, Any] = {}
-    times: Counter[Any] = Counter()  # or it would be counted anew for each
+    times: Counter[Any] = Counter()  # avoids counting again for each key
     for key, value in pairs:
         name = str(key)
         while name in found:
@@ -280,36 +282,37 @@ def _unique_keys(pairs: Iterable[tuple[Any, Any]]) -> dict[str, Any]:
 
 
 def _check_events(input_file: Input, text: str) -> None:
-    """Refuse what a record never has and an attacker likes: aliases, and nesting without end."""
+    """Reject YAML that no record needs but that attacks use: aliases and deep nesting."""
     depth = 0
     for number, event in enumerate(yaml.parse(text, yaml.CSafeLoader)):
         if number > MAX_NODES:
             raise SourceError(
-                f"{input_file.name}:{_line(event)}: more than {MAX_NODES:,} values", "Give it in several smaller files."
+                f"{input_file.name}:{_line(event)}: more than {MAX_NODES:,} values", "Split it into smaller files."
             )
         if isinstance(event, yaml.AliasEvent):
             raise SourceError(
-                f"{input_file.name}:{_line(event)}: aliases (*{event.anchor}) are not read", "Write the value out."
+                f"{input_file.name}:{_line(event)}: aliases (*{event.anchor}) are not supported",
+                "Write the value itself.",
             )
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > _MAX_DEPTH:
-            raise SourceError(f"{input_file.name}:{_line(event)}: {_TOO_DEEP}", _FLATTER)
+            raise SourceError(f"{input_file.name}:{_line(event)}: {_TOO_DEEP}", _NESTING_HINT)
 
 
 def _line(event: yaml.Event) -> int:
     return event.start_mark.line + 1 if event.start_mark else 1
 
 
-def _of_node(node: yaml.Node) -> Any:
-    """The value of a YAML node, every scalar being the text that is written."""
+def _node_value(node: yaml.Node) -> Any:
+    """Convert a YAML node to a value. Every scalar is the text as written."""
     if isinstance(node, yaml.MappingNode):
         return _unique_keys(
-            (_of_node(key), _of_node(value)) for key, value in node.value if isinstance(key, yaml.ScalarNode)
+            (_node_value(key), _node_value(value)) for key, value in node.value if isinstance(key, yaml.ScalarNode)
         )
     if isinstance(node, yaml.SequenceNode):
-        return [_of_node(item) for item in node.value]
+        return [_node_value(item) for item in node.value]
     assert isinstance(node, yaml.ScalarNode)
-    if not node.style and node.value in ("", "~", "null"):  # plain; libyaml says so by an empty text
+    if not node.style and node.value in ("", "~", "null"):  # plain scalar; libyaml reports its style as an empty string
         return None
     return _PlacedText(node.value, Place(node.start_mark.line + 1, node.start_mark.column + 1))
 
@@ -318,12 +321,12 @@ def _of_node(node: yaml.Node) -> Any:
 
 
 def _documents(input_file: Input, value: Any) -> Iterator[dict[str, Any]]:
-    """The records in a value: an object, a list of them, or an object that holds such a list."""
+    """Yield the records in a value: an object, a list of objects, or an object that contains such a list."""
     if isinstance(value, dict) and not any(find_field(key) for key in value):
         lists = [
             each for name, each in value.items() if (name.key if isinstance(name, _RepeatedKey) else name) in _LISTS
         ]
-        value = [record for each in lists for record in _listed(each)] if lists else value
+        value = [record for each in lists for record in _as_list(each)] if lists else value
     bad: list[Any] = []
     for record in value if isinstance(value, list) else [value]:
         if isinstance(record, dict):
@@ -332,7 +335,7 @@ def _documents(input_file: Input, value: Any) -> Iterator[dict[str, Any]]:
             bad.append(record)
     if bad:
         more = f" (and {len(bad) - 1:,} more)" if len(bad) > 1 else ""
-        raise SourceError(f"{input_file.name}: holds {str(bad[0])[:60]!r}{more} where a project is looked for", _HINT)
+        raise SourceError(f"{input_file.name}: found {str(bad[0])[:60]!r}{more} instead of a project", _HINT)
 
 
 def _records(input_file: Input, documents: Iterable[dict[str, Any]], findings: list[Finding]) -> Iterator[Record]:
@@ -343,11 +346,11 @@ def _records(input_file: Input, documents: Iterable[dict[str, Any]], findings: l
         start = next(places, Place(1))
         cells = [_cell(str(name), value, start) for name, value in document.items()]
         cells = [cell for cell in cells if not cell.name.startswith("$")]
-        again = list(islice(_find_repeated_keys(document, start), _MAX_REPORTED))
-        told = {name for name, _place in again}
-        unknown = (cell for cell in cells if cell.name not in told and find_field(cell.name) is None)
+        repeated = list(islice(_find_repeated_keys(document, start), _MAX_REPORTED))
+        repeated_names = {name for name, _place in repeated}
+        unknown = (cell for cell in cells if cell.name not in repeated_names and find_field(cell.name) is None)
         odd = [unknown_name_finding(input_file, cell.name, cell.place) for cell in islice(unknown, _MAX_REPORTED)]
-        odd += [_repeated_key_finding(input_file, name, place) for name, place in again]
+        odd += [_repeated_key_finding(input_file, name, place) for name, place in repeated]
         if not any(cell.lines for cell in cells):
             empty.append(number)
         elif record := read_cells(input_file, cells, findings + odd):
@@ -355,14 +358,14 @@ def _records(input_file: Input, documents: Iterable[dict[str, Any]], findings: l
             found += 1
             yield record
     if not found:
-        raise SourceError(f"{input_file.name}: holds no project", _HINT)
+        raise SourceError(f"{input_file.name}: contains no project", _HINT)
     if empty:
         more = f" (and {len(empty) - 1:,} more)" if len(empty) > 1 else ""
-        raise SourceError(f"{input_file.name}: of its projects, number {empty[0]:,} has no value{more}", _HINT)
+        raise SourceError(f"{input_file.name}: project number {empty[0]:,} has no values{more}", _HINT)
 
 
 def _find_repeated_keys(value: Any, place: Place) -> Iterator[tuple[_RepeatedKey, Place]]:
-    """The keys, at any depth, that stood in their object before, each with the place of its value."""
+    """Yield the repeated keys at any depth, each with the place of its value."""
     for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
         if isinstance(item, dict | list):
             yield from _find_repeated_keys(item, place)
@@ -390,11 +393,11 @@ def _texts(value: Any) -> Iterator[_PlacedText]:
 
 
 def _cell(name: str, value: Any, start: Place) -> Cell:
-    """The cell of a key; a value that is there and empty was left blank."""
+    """Return the cell of a key. An empty value counts as left blank."""
     place = next((text.place for text in _texts(value)), start)
     row = find_field(name)
     if isinstance(value, list):
-        value = [item for item in value if item is not None]  # an item that was left blank
+        value = [item for item in value if item is not None]  # skip blank items
     if value in (None, "", [], {}):
         return Cell(name, place, blank=True)
     if isinstance(value, str) and (row is None or row.kind in (FieldKind.PROSE, FieldKind.ITEMS)):
@@ -402,27 +405,27 @@ def _cell(name: str, value: Any, start: Place) -> Cell:
         return Cell(name, place, lines)
     if isinstance(value, str):
         return read_cell(name, value, place)
-    return Cell(name, place, [line for item in _listed(value) for line in _lines(item, place) if line.text])
+    return Cell(name, place, [line for item in _as_list(value) for line in _lines(item, place) if line.text])
 
 
-def _listed(value: Any) -> list[Any]:
+def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
 def _lines(item: Any, place: Place) -> Iterator[Text]:
-    """The lines of one value of a list: a text, a contact, a link, or items below a sub-heading."""
+    """Yield the lines of a list item: a text, a contact, a link, or items below a subheading."""
     place = next((text.place for text in _texts(item)), place)
     if not isinstance(item, dict):
         if line := clean(item if isinstance(item, str) else json.dumps(item)):
             yield Text(line, place)
     elif item.keys() == {"under", "items"}:
         yield Text(f"{clean(str(item['under']))}:", place)
-        for inner in _listed(item["items"]):
+        for inner in _as_list(item["items"]):
             yield from (Text(f"• {line.text}", line.place) for line in _lines(inner, place))
     elif item.keys() <= {"name", "email", *_NOTES}:
         parts = (str(item.get("name") or ""), f"<{item['email']}>" if item.get("email") else "")
         yield Text(clean(" ".join(part for part in parts if part)), place)
-        notes = (clean(str(note)) for name in _NOTES for note in _listed(item.get(name)) if note)
+        notes = (clean(str(note)) for name in _NOTES for note in _as_list(item.get(name)) if note)
         yield from (Text(f"({note})", place) for note in notes)
     elif item.keys() <= {"text", "url"}:
         url = f"<{item['url']}>" if item.get("url") else ""

@@ -1,4 +1,4 @@
-"""The lines that findings are about, as their sources have them, for reports that show them."""
+"""Extract the source lines that findings are about, for reports that show them."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ from cybilgraph.readers.inputs import MAX_PAGE_BYTES, Input, Stream
 from cybilgraph.readers.tabular.delimited import csv_rows
 from cybilgraph.readers.text import decode, split_raw_lines
 
-#: Characters of a line that are shown; so many of them before the mark, where the line is longer.
+#: The maximum length of an excerpt, and of its text before the mark.
 MAX_EXCERPT_CHARACTERS, _CHARACTERS_BEFORE = 300, 100
-#: A longer line is not shown: a file of any size may be one line.
+#: Longer lines are not shown: a whole file may be a single line.
 _MAX_LINE_CHARACTERS = 1_000_000
-#: Words are looked for by so many characters: further on, a paragraph may be on the next line.
-_NEEDLE = 24
-#: A place may be that of the quotation mark before the words; or of the sentence that they are in,
-#: which words of so many characters are found in.
-_QUOTED, _TELLING = 2, 4
+#: How many characters of the words are searched for: the rest of a paragraph may be on the next line.
+_MAX_SEARCH_CHARACTERS = 24
+#: A place may be that of the quotation mark before the words, or of the sentence that contains them. Only words
+#: with at least _TELLING characters are searched for in a sentence.
+_MAX_QUOTE_OFFSET, _MIN_SENTENCE_CHARACTERS = 2, 4
 
 _PAGES, _TABLES = ("", ".txt", ".text"), (".csv", ".tsv")
-#: Formats whose places are those of cells; and of these, those without lines of text.
+#: Formats whose places are cell numbers; workbooks have no lines of text.
 WORKBOOKS = (".xlsx",)
 SUFFIXES_WITH_CELLS = (*_TABLES, *WORKBOOKS)
-#: The cells on a line by their numbers: where each begins and ends.
+#: The start and end of each cell on a line, by cell number.
 Cells = dict[int, tuple[int, int]]
 _HTML = (".html", ".htm", ".xhtml")
-#: Formats in which a lone carriage return ends a line too.
+#: Formats in which a lone carriage return ends a line.
 _ANY_LINE_END = (*_TABLES, ".yaml", ".yml")
 
 
 def with_cells(findings: Iterable[Finding], inputs: Mapping[str, Input]) -> list[Finding]:
-    """The findings, with the cell of a table as such, and no longer as the column of a character."""
+    """Move the cell numbers of tables from ``column`` to ``cell``."""
     tables = {name for name, input_file in inputs.items() if input_file.suffix in SUFFIXES_WITH_CELLS}
     return [
         replace(finding, column=0, cell=finding.column) if finding.file in tables else finding for finding in findings
@@ -48,11 +48,10 @@ def with_cells(findings: Iterable[Finding], inputs: Mapping[str, Input]) -> list
 
 
 def with_excerpts(findings: Iterable[Finding], inputs: Mapping[str, Input]) -> list[Finding]:
-    """The findings, each with the part of its line that it is about, and the character that is meant as its column.
+    """Add to each finding the excerpt of its line, and set its column to the character concerned.
 
-    ``inputs`` are the sources by name; each is read once, none is kept. A finding stays as it is
-    where its line is not known, or cannot be had: a workbook has none, and what was a readable
-    file may be gone.
+    ``inputs`` maps names to sources, each of which is read once. A finding is returned unchanged if its line
+    is unknown or not available: workbooks have no lines, and a file may have disappeared.
     """
     found = with_cells(findings, inputs)
     wanted: dict[str, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
@@ -61,38 +60,39 @@ def with_excerpts(findings: Iterable[Finding], inputs: Mapping[str, Input]) -> l
             wanted[finding.file][finding.line].append(index)
     for name, by_line in sorted(wanted.items()):
         input_file, last = inputs[name], max(by_line)
-        with suppress(SourceError), closing(_lines(input_file)) as lines:  # what cannot be read was told of before
+        with suppress(SourceError), closing(_lines(input_file)) as lines:  # unreadable files were reported earlier
             for number, (line, cells) in enumerate(islice(_with_cells(input_file, lines), last), start=1):
                 for index in by_line.get(number, ()):
                     if line is not None:
-                        found[index] = _shown(found[index], line, cells)
+                        found[index] = _add_excerpt(found[index], line, cells)
     return found
 
 
-def _shown(finding: Finding, line: str, cells: Cells | None) -> Finding:
-    """The finding with its line; its place, and that of its fix, are those of the words on it."""
+def _add_excerpt(finding: Finding, line: str, cells: Cells | None) -> Finding:
+    """Return the finding with its excerpt; its place and that of its fix become those of the words."""
     part = excerpt(line, finding, cells)
     fix = finding.fix
     if fix and fix.line == finding.line and part.mark:
         at = part.column + fix.column - (finding.cell or finding.column)
         fix = replace(fix, column=at) if line.startswith(fix.old, at - 1) else fix
     elif fix and finding.cell:
-        fix = replace(fix, column=0)  # the number of a cell is no place of words
+        fix = replace(fix, column=0)  # a cell number is not a position of words
     return replace(finding, excerpt=part, column=part.column, fix=fix)
 
 
 def excerpt(line: str, finding: Finding, cells: Cells | None = None) -> Excerpt:
-    """The part of a line that a finding is about; ``cells`` are those of a line of a table."""
+    """Return the part of a line that a finding is about; ``cells`` are the cells on a line of a table."""
     words = (finding.text or finding.label).split("\n", 1)[0]
+    sought = words[:_MAX_SEARCH_CHARACTERS]
     if cells is not None:
-        start = line.find(words[:_NEEDLE], *cells[finding.cell]) if words and finding.cell in cells else -1
+        start = line.find(sought, *cells[finding.cell]) if words and finding.cell in cells else -1
     elif finding.column:
         begin = min(finding.column - 1, len(line))
-        at = line.find(words[:_NEEDLE], begin) if words else -1
-        near = begin + (_QUOTED if len(words) < _TELLING else len(line))
+        at = line.find(sought, begin) if words else -1
+        near = begin + (_MAX_QUOTE_OFFSET if len(words) < _MIN_SENTENCE_CHARACTERS else len(line))
         start = at if 0 <= at <= near else len(line) - len(line[begin:].lstrip())
     else:
-        start = line.find(words[:_NEEDLE]) if words else -1
+        start = line.find(sought) if words else -1
     cut = max(min(start - _CHARACTERS_BEFORE, len(line) - MAX_EXCERPT_CHARACTERS), 0)
     text = line[cut : cut + MAX_EXCERPT_CHARACTERS]
     if start < 0:
@@ -102,7 +102,9 @@ def excerpt(line: str, finding: Finding, cells: Cells | None = None) -> Excerpt:
 
 
 def _with_cells(input_file: Input, lines: Iterable[str | None]) -> Iterator[tuple[str | None, Cells | None]]:
-    """Each line of a table with where its cells are on it, as the reader tells rows and their separator."""
+    """Yield each line of a table with the positions of its cells, using the rows and separator that the reader
+    finds.
+    """
     if input_file.suffix not in _TABLES:
         yield from ((line, None) for line in lines)
         return
@@ -119,8 +121,10 @@ def _with_cells(input_file: Input, lines: Iterable[str | None]) -> Iterator[tupl
 
 
 def _cells(line: str, separator: str, first: int, quoted: bool) -> tuple[Cells, bool]:
-    """Where each cell on a line begins and ends, from the number of the ``first`` on; and whether the last,
-    as the first where it was ``quoted``, goes on below.
+    """Return the positions of the cells on a line, numbered from ``first``, and whether the last continues
+    below.
+
+    ``quoted`` means that the first cell continues a quoted cell from the line above.
     """
     cells: Cells = {}
     begin = 0
@@ -135,7 +139,7 @@ def _cells(line: str, separator: str, first: int, quoted: bool) -> tuple[Cells, 
 
 
 def _lines(input_file: Input) -> Generator[str | None]:
-    """The lines as the reader of this format counts them; None for one that is too long."""
+    """Yield the lines as the reader of this format counts them; None for a line that is too long."""
     if input_file.suffix in _PAGES:
         with input_file.open(MAX_PAGE_BYTES) as stream:
             yield from split_raw_lines(decode(input_file, stream.read(), []))
@@ -147,10 +151,12 @@ def _lines(input_file: Input) -> Generator[str | None]:
 
 
 def _streamed(stream: Stream, line_end: str) -> Iterator[str | None]:
-    """The lines of a file that may be too large to hold: each in UTF-8, else in Windows' Western code page."""
+    """Yield the lines of a file that may be too large for memory. Each is decoded as UTF-8, or else as
+    Windows-1252.
+    """
     wide = stream.read(2) in (b"\xff\xfe", b"\xfe\xff")
     stream.seek(0)
-    # Latin-1 keeps every byte, so that a line can be decoded when it is known where it ends.
+    # Latin-1 preserves all bytes, so that each complete line can be decoded afterwards.
     encoding = "utf-16" if wide else "latin-1"
     with io.TextIOWrapper(stream, encoding, errors="replace", newline=line_end) as text:
         while line := text.readline(_MAX_LINE_CHARACTERS):

@@ -1,7 +1,6 @@
-"""Addresses of other file systems (s3://, https://, memory://, zip://…::…), through fsspec: what is there is copied
-here, and files are put there.
+"""Copy files from and to remote file systems through fsspec (s3://, https://, memory://, zip://…::…).
 
-Only who runs a command or calls the Python API names an address: nothing that a visitor of the site sends comes here.
+Addresses come only from the command line or the Python API, never from visitors of the site.
 """
 
 from __future__ import annotations
@@ -17,16 +16,16 @@ from typing import Any
 from cybilgraph.errors import AddressError
 from cybilgraph.runtime.files import TemporaryFolder
 
-#: A protocol, and what comes behind it; a chain of them has :: between.
+#: A protocol and a path; :: joins several.
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*(?:://|::).*", re.IGNORECASE | re.DOTALL)
-#: What only its owner may see: user and password, and the signature in a query.
+#: Credentials: user and password, or a signature in the query.
 _SECRET = re.compile(r"(?<=://)[^/@]*@|\?[^:]*")
 _DENIED = (401, 403)
 
 
 @dataclass(frozen=True, slots=True)
 class LocalCopy(os.PathLike[str]):
-    """A file or folder on this machine, and the address that it was copied from, without what is secret in it."""
+    """A local copy of a file or folder, with its address without credentials."""
 
     path: Path
     address: str
@@ -39,15 +38,15 @@ class LocalCopy(os.PathLike[str]):
 
 
 def is_address(place: str | os.PathLike[str]) -> bool:
-    """Whether it is no place on this machine, but an address."""
+    """Return whether this is the address of a remote file system rather than a local path."""
     return isinstance(place, str) and _ADDRESS.fullmatch(place) is not None
 
 
 @contextmanager
 def local_copies(places: Iterable[str | os.PathLike[str]]) -> Iterator[list[str | os.PathLike[str]]]:
-    """The places; those that are addresses as ``LocalCopy``, until the block ends.
+    """Yield the places, with remote ones copied to this machine as ``LocalCopy`` until the block ends.
 
-    Raises AddressError where one cannot be had.
+    Raises AddressError if a copy fails.
     """
     with ExitStack() as stack:
         here: list[str | os.PathLike[str]] = []
@@ -61,7 +60,7 @@ def local_copies(places: Iterable[str | os.PathLike[str]]) -> Iterator[list[str 
 
 
 def _fetch(address: str, into: Path) -> Path:
-    """A copy of the file, or of the folder with all that it holds, below a folder."""
+    """Copy a file, or a folder with its contents, into a local folder, and return its path."""
     shown = _without_secrets(address)
     with _translate_errors(shown):
         system, root = _opened(address)
@@ -78,23 +77,25 @@ def _fetch(address: str, into: Path) -> Path:
 
 
 def _below(root: str, name: str, shown: str) -> PurePosixPath:
-    """The path of a file below a folder. Raises AddressError where it would be elsewhere."""
+    """Return a file's path relative to a folder. Raises AddressError if it is outside."""
     below = PurePosixPath(name.removeprefix(root.rstrip("/")).lstrip("/"))
     if ".." in below.parts:
-        raise AddressError(f"{shown} holds {name!r}, which lies outside of it", "Is it an archive to be trusted?")
+        raise AddressError(
+            f"{shown} contains {name!r}, which is outside that folder", "Use archives from trusted sources only."
+        )
     return below
 
 
 def _name(root: str, shown: str) -> str:
-    """The name of a file. Raises AddressError where the address ends without one."""
+    """Return the name of a file. Raises AddressError if the address ends without one."""
     name = root.partition("?")[0].rpartition("/")[2]
     if name in ("", ".", ".."):
-        raise AddressError(f"{shown} names no file", "A folder over HTTP cannot be listed: name its files.")
+        raise AddressError(f"{shown} does not name a file", "Folders cannot be listed over HTTP: name their files.")
     return name
 
 
 class RemoteFolder:
-    """A folder at an address, to put files into. Raises AddressError, here and in all it does."""
+    """A remote folder to write files to. All methods raise AddressError."""
 
     def __init__(self, address: str) -> None:
         self.shown = _without_secrets(address)
@@ -103,7 +104,7 @@ class RemoteFolder:
         self._root = root.rstrip("/")
 
     def sizes(self, below: str) -> dict[str, int]:
-        """The files below a folder in it, each by its path from there, with its bytes."""
+        """Return the size in bytes of each file below a subfolder, by relative path."""
         root = f"{self._root}/{below}"
         with self._translate_errors():
             self._system.invalidate_cache()
@@ -111,7 +112,7 @@ class RemoteFolder:
         return {name.partition(f"{root.lstrip('/')}/")[2]: int(about["size"]) for name, about in found.items()}
 
     def read(self, name: str) -> bytes:
-        """A file; nothing where there is none."""
+        """Return the content of a file; empty if it does not exist."""
         with self._translate_errors():
             try:
                 return bytes(self._system.cat_file(f"{self._root}/{name}"))
@@ -119,14 +120,14 @@ class RemoteFolder:
                 return b""
 
     def put(self, path: Path, name: str) -> None:
-        """Copy a file of this machine there."""
+        """Upload a local file."""
         target = f"{self._root}/{name}"
         with self._translate_errors():
             self._system.makedirs(target.rpartition("/")[0], exist_ok=True)
             self._system.put_file(str(path), target)
 
     def write(self, content: bytes, name: str) -> None:
-        """Make this the file."""
+        """Write a file."""
         with self._translate_errors():
             self._system.pipe_file(f"{self._root}/{name}", content)
 
@@ -140,12 +141,12 @@ class RemoteFolder:
 
 
 def _opened(address: str) -> tuple[Any, str]:
-    """The file system, and the path in it."""
+    """Return the file system and the path in it."""
     try:
         from fsspec.core import url_to_fs
     except ImportError:
         raise AddressError(
-            f"{_without_secrets(address)}: fsspec is not installed here, which reads and writes other file systems",
+            f"{_without_secrets(address)}: fsspec is not installed, which remote file systems need",
             'Install it: pip install "cybilgraph[remote]"',
         ) from None
     system, path = url_to_fs(address)
@@ -158,26 +159,26 @@ def _without_secrets(address: str) -> str:
 
 @contextmanager
 def _translate_errors(shown: str) -> Iterator[None]:
-    """Turns whatever fails in a file system of others into AddressError."""
+    """Translate any error of a remote file system into AddressError."""
     try:
         yield
     except AddressError:
         raise
-    except Exception as error:  # each of these libraries has errors of its own, without a common base
-        reason = error.__cause__ or error  # that of HTTP takes any failure for a file that is not there
+    except Exception as error:  # every library has its own errors, without a common base class
+        reason = error.__cause__ or error  # the HTTP file system reports every failure as a missing file
         status = getattr(reason, "status", 0)
         if isinstance(error, ImportError):
             raise AddressError(
-                f"{shown}: a package is missing here: {error}", "Install it beside cybilgraph."
+                f"{shown}: a required package is missing: {error}", "Install it in the same environment as cybilgraph."
             ) from error
         if isinstance(reason, PermissionError) or status in _DENIED:
             raise AddressError(
-                f"{shown}: no permission",
-                "Give credentials in the way of that service: its environment variables, or its file.",
+                f"{shown}: permission denied",
+                "Provide credentials through the environment variables or the configuration file of that service.",
             ) from error
         if isinstance(reason, FileNotFoundError) or status == 404:
-            raise AddressError(f"{shown}: there is nothing", "Check the address.") from error
+            raise AddressError(f"{shown}: not found", "Check the address.") from error
         raise AddressError(
-            f"{shown} cannot be reached or used: {_SECRET.sub('', str(reason)) or type(reason).__name__}",
-            "Check the address, and whether it can be reached from here.",
+            f"{shown} cannot be accessed: {_SECRET.sub('', str(reason)) or type(reason).__name__}",
+            "Check the address and the network connection.",
         ) from error

@@ -1,4 +1,4 @@
-"""Which files have changed since a commit, as git tells it."""
+"""Find the files that have changed since a git commit."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from pathlib import Path
 from cybilgraph.errors import SourceError
 from cybilgraph.readers.inputs import Input
 
-#: What a repository's own settings may make git run is not run.
+#: Prevents git from running programs that a repository's own settings name.
 _SAFE = ("-c", "core.fsmonitor=false", "--no-optional-locks")
 
 
 def changed_since(commit: str, inputs: Iterable[Input]) -> Iterator[Input]:
-    """Those of the inputs that were changed, added or renamed since a commit, or are not tracked yet.
+    """Yield the inputs that were changed, added or renamed since a commit, or are untracked.
 
-    Where the commit is on another branch, since that and ours parted. What git ignores is passed
-    over. Raises SourceError where there is no git, where a file lies in no repository, and where
-    its repository knows no such commit.
+    For a commit on another branch, changes count since the common ancestor. Ignored files are skipped.
+    Raises SourceError if git is not installed, if a file is not in a repository, or if its repository does
+    not have this commit.
     """
-    changed: dict[str, set[Path]] = {}  # by the root of a repository
-    roots: dict[Path, str] = {}  # by folder
+    changed: dict[str, set[Path]] = {}  # by repository root
+    roots: dict[Path, str] = {}  # repository roots by folder
     for input_file in inputs:
         if input_file.path is None:
-            raise SourceError(f"{input_file.name}: git knows nothing of it", "Give files or folders.")
+            raise SourceError(f"{input_file.name}: git cannot tell whether it has changed", "Give files or folders.")
         folder = input_file.path.parent
         if folder not in roots:
             roots[folder] = _run_git(folder, "rev-parse", "--show-toplevel").removesuffix("\n")
@@ -38,14 +38,14 @@ def changed_since(commit: str, inputs: Iterable[Input]) -> Iterator[Input]:
 
 
 def _changed_paths(root: Path, commit: str) -> Iterator[Path]:
-    """The files of a repository that differ from a commit."""
+    """Yield the files of a repository that differ from a commit."""
     known = _run_git(
         root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}^{{commit}}", may_fail=True
     )
     if not known:
         raise SourceError(
-            f"{root}: git knows no commit {commit!r}",
-            "Give a branch, a tag or a commit: main, origin/main, HEAD~1. A shallow clone may lack it.",
+            f"{root}: unknown commit {commit!r}",
+            "Use a branch, tag or commit such as main, origin/main or HEAD~1. A shallow clone may not have it.",
         )
     ours = _run_git(root, "merge-base", known.strip(), "HEAD", may_fail=True) or known
     for arguments in (
@@ -56,14 +56,16 @@ def _changed_paths(root: Path, commit: str) -> Iterator[Path]:
 
 
 def _run_git(folder: Path, *arguments: str, may_fail: bool = False) -> str:
-    """What git says; nothing where it fails and may. Names are as the file system has them."""
+    """Run git and return its output, or an empty string if it fails and may. File names keep their bytes."""
     program = shutil.which("git")
     if program is None:
-        raise SourceError("There is no git on this machine, which tells what has changed", "Install git.")
+        raise SourceError("Git is not installed, but is needed to find changed files", "Install git.")
     result = subprocess.run(  # noqa: S603
         [program, "-C", os.fspath(folder.absolute()), *_SAFE, *arguments], capture_output=True, check=False
     )
     if result.returncode and not may_fail:
-        said = result.stderr.decode(errors="replace").strip().split("\n")[0].removeprefix("fatal: ")
-        raise SourceError(f"{folder}: git cannot tell what has changed: {said}", "Check files of a git repository.")
+        reason = result.stderr.decode(errors="replace").strip().split("\n")[0].removeprefix("fatal: ")
+        raise SourceError(
+            f"{folder}: git cannot list the changed files: {reason}", "The files must be in a git repository."
+        )
     return "" if result.returncode else os.fsdecode(result.stdout)

@@ -1,4 +1,4 @@
-"""What a record that comes without a file may be: one table of kinds, and which one a text looks like."""
+"""The kinds of input that may come without a file name, and how to recognise them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cybilgraph.readers.tabular.cells import find_field
 
 @dataclass(frozen=True, slots=True)
 class InputKind:
-    """One kind of input: ``suffix`` chooses its reader. ``is_text`` is false for what nobody can type."""
+    """A kind of input. ``suffix`` selects its reader; ``is_text`` is false for binary formats."""
 
     name: str
     title: str
@@ -48,14 +48,14 @@ KINDS = (
 BY_NAME = {kind.name: kind for kind in KINDS}
 
 _MAX_PROBE_BYTES = 4_096
-#: What may stand in front, taken once and never given back: else a text of nothing but comments
-#: could be cut into them in more ways than can be tried.
+#: Comments before the content, matched possessively: otherwise a text of comments only could be split in too
+#: many ways.
 _HASHES = r"(?:#[^\n]*\n\s*)*+"
 _COMMENTS = r"<\?xml[^>]*>\s*|<!--.*?-->\s*"
-#: A literal of N-Quads with its language or datatype, possessive for the same reason.
+#: A literal in N-Quads with its language or datatype; possessive for the same reason.
 _LITERAL = r'"(?:[^"\\\n]++|\\.)*+"\S*+'
-#: What a text begins with tells what it is; the first that fits.
-_BEGINS: tuple[tuple[str, str], ...] = (
+#: Patterns for the start of the text, with the suffix that they imply; the first match wins.
+_SIGNATURES: tuple[tuple[str, str], ...] = (
     (r"<!doctype html|<html\b", ".html"),
     (rf"(?>{_COMMENTS})*+<(?:iati|\w*:?iati-activit)", ".xml"),
     (rf"(?>{_COMMENTS}|<!doctype[^\[>]*(?:\[.*?\])?>\s*)*+<(?:\w+:)?rdf\b", ".rdf"),
@@ -70,39 +70,39 @@ _BEGINS: tuple[tuple[str, str], ...] = (
     (r"[\[{]", ".json"),
     (_HASHES + r"(?:---|%yaml|projects:\s*\n)", ".yaml"),
 )
-_PATTERNS = tuple((re.compile(rf"\s*(?:{begin})", re.IGNORECASE | re.DOTALL), suffix) for begin, suffix in _BEGINS)
+_PATTERNS = tuple((re.compile(rf"\s*(?:{begin})", re.IGNORECASE | re.DOTALL), suffix) for begin, suffix in _SIGNATURES)
 _YAML = re.compile(r"(?:- )?([\w-]+): *(?:\S.*)?$")
 _MAX_NAME_CHARACTERS = 100
 
 
-def input_name(name: str, asked: str, media_type: str, content: bytes, known: frozenset[str]) -> str:
-    """The name under which a record is read, and that tells its reader by its suffix.
+def input_name(name: str, requested: str, media_type: str, content: bytes, known: frozenset[str]) -> str:
+    """Return the name of an input, whose suffix selects the reader.
 
-    ``asked`` is the name of a kind, and decides; else the suffix of the file's name, if it is one
-    of ``known``; else the media type, where it says more than "text" or "bytes"; else what the
-    content looks like. Raises KeyError where there is no kind of the name that was asked for.
+    The kind ``requested`` wins, then the suffix of the file name if it is ``known``, then a media type more
+    specific than "text" or "bytes", then the content. Raises KeyError if there is no kind with the name
+    asked for.
     """
     stem = escape_controls(PurePosixPath(name.replace("\\", "/")).name)[-_MAX_NAME_CHARACTERS:].strip(". ") or "record"
-    given = PurePosixPath(stem).suffix
-    if asked:
-        suffix = BY_NAME[asked].suffix
-    elif given and given.lower() in known:
+    own_suffix = PurePosixPath(stem).suffix
+    if requested:
+        suffix = BY_NAME[requested].suffix
+    elif own_suffix and own_suffix.lower() in known:
         return stem
     else:
         suffix = next(_of_media_type(media_type), "") or guess_suffix(content)
-    if given.lower() == suffix:
+    if own_suffix.lower() == suffix:
         return stem
-    return f"{stem.removesuffix(given) if given.lower() in known else stem}{suffix}"
+    return f"{stem.removesuffix(own_suffix) if own_suffix.lower() in known else stem}{suffix}"
 
 
 def _of_media_type(media_type: str) -> Iterator[str]:
-    for kind in KINDS[1:]:  # text/plain is what programs call anything
+    for kind in KINDS[1:]:  # any format may be sent as text/plain
         if media_type in kind.media_types and media_type != "text/plain":
             yield kind.suffix
 
 
 def guess_suffix(content: bytes) -> str:
-    """The suffix of the kind that a content looks like: page text, where it looks like nothing else."""
+    """Return the suffix for a content; that of page text if it looks like nothing else."""
     if content.startswith(b"PK"):
         return ".xlsx"
     wide = content.startswith((b"\xff\xfe", b"\xfe\xff"))

@@ -1,4 +1,4 @@
-"""Finds the files to read, and opens them with limits."""
+"""Find input files, and open them with limits."""
 
 from __future__ import annotations
 
@@ -20,41 +20,44 @@ from cybilgraph.model.findings import escape_controls
 from cybilgraph.model.record import Source
 from cybilgraph.readers.filesystems import LocalCopy
 
-#: A file or a folder, or "-" for standard input.
+#: A file or folder, or "-" for standard input.
 Location = str | os.PathLike[str]
-#: A saved page is a few kilobytes; anything over this is not one.
+#: The maximum size of a page; saved pages have a few kilobytes.
 MAX_PAGE_BYTES = 500_000
-#: Standard input is held in memory, of whatever format it is.
+#: The maximum size of standard input, which is held in memory.
 MAX_STDIN_BYTES = 50_000_000
-#: Stands for the suffix of a file in a folder that has none.
+#: Replaces the suffix of files without one in folders.
 NO_SUFFIX = "(none)"
 Stream = io.BufferedReader | io.BytesIO
 
 
 @dataclass(frozen=True)
 class Input:
-    """One file to read. ``name`` is its path below the folder that was asked for, so that
-    the same folder gives the same names wherever it lies. What is ``given`` is read in place of
-    what is at the path.
+    """A file to read.
+
+    ``name`` is its path relative to the given folder, so that it does not depend on where the folder is.
+    ``data`` is read in place of the file at ``path``.
     """
 
     name: str
     path: Path | None = None
-    given: bytes | None = None
+    data: bytes | None = None
     is_from_folder: bool = False
-    #: Where a file that was copied here for the time of reading lies.
+    #: The original address of a file that was copied here temporarily.
     address: str = ""
 
     @property
     def suffix(self) -> str:
-        """The suffix that chooses the reader, in lower case. A file without one is taken for
-        text where it was asked for by name, and is of no known kind where a folder holds it.
+        """The suffix that selects the reader, in lower case.
+
+        A file without a suffix is text if it was named explicitly, and unsupported if it was found in a
+        folder.
         """
         return Path(self.path or self.name).suffix.lower() or (NO_SUFFIX if self.is_from_folder else "")
 
     @property
     def uri(self) -> str:
-        """Where the file lies, as other tools name it: from the working folder, if it lies below that."""
+        """The URI of the file for other tools, relative to the working directory if the file is below it."""
         if self.address:
             return self.address
         if self.path is None:
@@ -64,25 +67,27 @@ class Input:
 
     @property
     def tracked(self) -> str:
-        """Where the file lies below the root of its git repository, as ``uri`` tells it; else nothing."""
+        """The path of the file from the root of its git repository, percent-encoded; empty if it is in none."""
         if self.path is None or self.address:
             return ""
-        folder = self.path.absolute().parent.resolve()  # of a link, git has its own name
+        folder = self.path.absolute().parent.resolve()  # git resolves links to folders
         root = _repository(folder)
         return quote(os.fsencode((folder / self.path.name).relative_to(root).as_posix())) if root else ""
 
     @cached_property
     def content(self) -> bytes:
-        """All bytes of a page. Raises SourceError where they cannot be had or are over its limit."""
-        with self.open(MAX_PAGE_BYTES, "A project page is a few kilobytes: give one file for each project.") as stream:
+        """All bytes of a page. Raises SourceError if it cannot be read or is too large."""
+        with self.open(
+            MAX_PAGE_BYTES, "A project page has a few kilobytes. Save each project in its own file."
+        ) as stream:
             return stream.read()
 
     @contextmanager
-    def open(self, limit: int, hint: str = "Give it in several smaller files.") -> Iterator[Stream]:
-        """The bytes as a stream that can be rewound, for a format whose files are too large to hold.
+    def open(self, limit: int, hint: str = "Split it into smaller files.") -> Iterator[Stream]:
+        """Open the file as a seekable stream, for formats whose files are too large for memory.
 
-        Raises SourceError where they cannot be had or are more than ``limit``: then ``hint``
-        says what to do. Also turns what fails while the stream is read into SourceError.
+        Raises SourceError if the file cannot be read or has more than ``limit`` bytes; ``hint`` then says
+        what to do. Errors while the stream is read become SourceError too.
         """
         try:
             with self._stream() as stream:
@@ -93,22 +98,22 @@ class Input:
                 yield stream
         except OSError as error:
             raise SourceError(
-                f"{self.name}: cannot be read: {error.strerror}", "Check the path and its rights."
+                f"{self.name}: cannot be read: {error.strerror}", "Check the path and its permissions."
             ) from error
 
     def _stream(self) -> Stream:
-        if self.path is None or self.given is not None:
-            return io.BytesIO(self.given or b"")
+        if self.path is None or self.data is not None:
+            return io.BytesIO(self.data or b"")
         file = _FixedLengthFile(self.path)
         if not stat.S_ISREG(file.status.st_mode):
             file.close()
-            raise SourceError(f"{self.name}: this is no regular file", "Give files, folders, or - for standard input.")
+            raise SourceError(f"{self.name}: not a regular file", "Give files, folders, or - for standard input.")
         return io.BufferedReader(file)
 
     @cached_property
     def source(self) -> Source:
-        """What a record remembers of its file. Raises SourceError where it cannot be read."""
-        if "content" in self.__dict__:  # of what was read, whatever the file has become since
+        """The name and checksum that a record keeps of its file. Raises SourceError if it cannot be read."""
+        if "content" in self.__dict__:  # of the content that was read, even if the file has changed since
             return Source(self.name, hashlib.sha256(self.content).hexdigest())
         with self.open(sys.maxsize) as stream:
             return Source(self.name, hashlib.file_digest(stream, "sha256").hexdigest())
@@ -116,13 +121,13 @@ class Input:
 
 @lru_cache(maxsize=1_000)
 def _repository(folder: Path) -> Path | None:
-    """The root of the git repository that a folder lies in: there is its .git, a folder or a file."""
+    """Return the root of a folder's git repository, which contains a .git folder or file, or None."""
     return next((above for above in (folder, *folder.parents) if os.path.lexists(above / ".git")), None)
 
 
 class _FixedLengthFile(io.FileIO):
-    """A file as long as it was when it was opened: what is written behind that might never end.
-    A pipe is not waited for.
+    """A file limited to its length when opened, because a growing file may never end. Opening a pipe does not
+    block.
     """
 
     def __init__(self, path: Path) -> None:
@@ -143,18 +148,18 @@ class _FixedLengthFile(io.FileIO):
 
 
 def find_inputs(places: Iterable[Location], kind: str = "") -> Iterator[Input]:
-    """The files at these places, folders being walked in the order of names, as they are asked for.
+    """Yield the files at these places; folders are walked lazily in name order.
 
-    ``-`` is standard input, to be read as a file of the suffix ``kind``. Hidden files are passed
-    over. Of two files that would have one name, the second has that of its place in front. Raises
-    SourceError where a place does not exist, before any is read, where there is a ``kind`` and no
-    standard input, or where that is larger than is held in memory.
+    ``-`` is standard input, read as a file with the suffix ``kind``. Hidden files are skipped. If two files
+    would have the same name, the second name includes its place. Raises SourceError if a place does not
+    exist (before reading any), if there is a ``kind`` but no standard input, or if standard input is too
+    large.
     """
     places = _existing(places)
     if kind and "-" not in map(str, places):
         raise SourceError(
-            f"No standard input is read, which would be of the kind {kind!r}",
-            "Leave --as out: the suffix of a file tells its kind. Or give - and pipe the file in.",
+            f"The type {kind!r} is for standard input, but no input is -",
+            "Omit --as: the suffix of a file determines its type. Or give - and pipe the file in.",
         )
     names: set[str] = set()
     for place in places:
@@ -163,19 +168,19 @@ def find_inputs(places: Iterable[Location], kind: str = "") -> Iterator[Input]:
             continue
         for file, below, is_from_folder in _files(Path(place)):
             name, address = _printable(below.as_posix()), _address(place, below)
-            if len(places) > 1:  # in one place no two have one name
+            if len(places) > 1:  # names within one place are unique
                 name = _printable(address or file.as_posix()) if name in names else name
                 names.add(name)
             yield Input(name, file, is_from_folder=is_from_folder, address=address)
 
 
 def count_inputs(places: Iterable[Location]) -> int:
-    """How many files ``find_inputs`` finds. Raises SourceError where a place does not exist."""
+    """Return the number of files that ``find_inputs`` yields. Raises SourceError if a place does not exist."""
     return sum(1 if str(place) == "-" else sum(1 for _ in _files(Path(place))) for place in _existing(places))
 
 
 def _address(place: Location, below: Path) -> str:
-    """The address of a file that was copied here, alone or in a folder; nothing for one that lies here."""
+    """Return the address of a copied file, or an empty string for a local one."""
     if not isinstance(place, LocalCopy):
         return ""
     return f"{place.address.rstrip('/')}/{below.as_posix()}" if place.path.is_dir() else place.address
@@ -187,7 +192,7 @@ def _existing(places: Iterable[Location]) -> list[Location]:
         if str(place) != "-" and not (str(place) and os.path.lexists(place)):
             raise SourceError(
                 f"{place or 'An empty name'}: no such file or folder",
-                "Check the path; a folder is read with all that it holds.",
+                "Check the path. Folders are read with all files in them.",
             )
     return places
 
@@ -195,13 +200,14 @@ def _existing(places: Iterable[Location]) -> list[Location]:
 def _standard_input(kind: str) -> Input:
     content = sys.stdin.buffer.read(MAX_STDIN_BYTES + 1)
     if len(content) > MAX_STDIN_BYTES:
-        raise SourceError(f"Standard input: larger than {MAX_STDIN_BYTES:,} bytes", "Give it as a file.")
-    return Input(f"<stdin>{kind}", given=content)
+        raise SourceError(f"Standard input: larger than {MAX_STDIN_BYTES:,} bytes", "Save it as a file.")
+    return Input(f"<stdin>{kind}", data=content)
 
 
 def _files(path: Path) -> Iterator[tuple[Path, Path, bool]]:
-    """A file; or those in a folder, each with its path below it. What is to be told of like a
-    file that cannot be opened counts as not walked: a folder that cannot be listed.
+    """Yield a file, or the files in a folder with their relative paths.
+
+    A folder that cannot be listed is yielded like a file that was named explicitly, so that it is reported.
     """
     if not path.is_dir():
         yield path, Path(path.name), False
@@ -211,8 +217,9 @@ def _files(path: Path) -> Iterator[tuple[Path, Path, bool]]:
 
 
 def _walk(folder: Path) -> Iterator[tuple[Path, bool]]:
-    """The files below a folder; and, with True, folders that cannot be listed, to be told of like a
-    file that cannot be opened. In memory are only the names in one folder and in those above it.
+    """Yield the files below a folder, and, with True, the folders that cannot be listed.
+
+    Memory holds only the names in one folder and its ancestors.
     """
     levels = [iter([(folder, True)])]
     while levels:
@@ -229,7 +236,7 @@ def _walk(folder: Path) -> Iterator[tuple[Path, bool]]:
 
 
 def _list_folder(folder: Path) -> Iterator[tuple[Path, bool]]:
-    """What is in a folder, in the order of names, with True for a folder. Links to folders are not followed."""
+    """Return the content of a folder in name order, with True for folders. Links to folders are not followed."""
     names, folders = [], set()
     with os.scandir(folder) as entries:
         for entry in entries:
@@ -245,10 +252,10 @@ def _list_folder(folder: Path) -> Iterator[tuple[Path, bool]]:
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # a link that leads back to itself
+    except OSError:  # a circular link
         return False
 
 
 def _printable(name: str) -> str:
-    """A file's name as text on one line, whatever bytes it is made of."""
+    """Return a file's name as text on one line, whatever its bytes."""
     return escape_controls(os.fsencode(name).decode("utf-8", errors="backslashreplace"))

@@ -1,25 +1,25 @@
-"""Quads → a release: a folder that is whole or absent, and never changes afterwards.
+"""A release: a folder with the graph and everything derived from it, complete or absent, and never changed later.
 
     DIR/
     ├── current          the number of the release that is served
-    ├── forgotten        keyed hashes of names and e-mail addresses that no release may have
-    ├── forgotten.key    their key, for its owner alone
-    ├── moved-0001.csv   when each record moved last, up to the oldest release that is kept
-    ├── .prepared        what was worked out of records and of pieces of the graph, to save time
+    ├── forgotten        keyed hashes of erased names and e-mail addresses
+    ├── forgotten.key    the key of these hashes, readable only by its owner
+    ├── moved-0001.csv   the last change of each record, up to the oldest release that is kept
+    ├── .prepared        the build cache
     ├── 0001/
-    │   ├── sources.sqlite  what single records were read from, each by its SHA-256
-    │   ├── graph.nq.zst the whole graph, sorted and packed: equal input gives equal bytes
-    │   ├── search.sqlite  the index of the search, and the findings of each record
-    │   ├── store/       the same graph, indexed for queries
-    │   ├── report.json  what was found wrong or missing
-    │   ├── identities.csv  the key of each project with all its names, so that a key stays good
-    │   ├── public/      files to take away: dumps in all syntaxes, tables, descriptions
-    │   ├── manifest.json  counts, versions, and the SHA-256 of every other file
-    │   └── SHA256SUMS   the files that are served, for sha256sum --check
+    │   ├── sources.sqlite  the sources of single records, by their SHA-256
+    │   ├── graph.nq.zst    the whole graph, sorted and compressed: equal input gives equal bytes
+    │   ├── search.sqlite   the search index, and the findings of each record
+    │   ├── store/          the same graph, indexed for queries
+    │   ├── report.json     the findings of the build
+    │   ├── identities.csv  the key of each project with all its names, which keeps keys stable
+    │   ├── public/         downloads: dumps in all syntaxes, tables, descriptions
+    │   ├── manifest.json   counts, versions, and the SHA-256 of every other file
+    │   └── SHA256SUMS      checksums of the served files, for sha256sum --check
     └── 0002/ …
 
-A release is built in a hidden folder beside the others, flushed to disk, renamed, and only
-then named in ``current``; each of these steps either happens or does not.
+A release is built in a hidden folder next to the others, flushed to disk, renamed, and then named in ``current``.
+Each of these steps is atomic.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What so many records need: straight lines through measured figures, with how they were reckoned.
+"""Estimates of the resources that a number of records needs, extrapolated linearly from measurements.
 
-The figures are in data/reference/sizing.json, which tests/bench/sizing.py writes.
+The measurements are in data/reference/sizing.json, which tests/bench/sizing.py writes.
 """
 
 from __future__ import annotations
@@ -17,21 +17,24 @@ _MEASUREMENTS = REFERENCE / "sizing.json"
 
 @dataclass(frozen=True, slots=True)
 class FittedLine:
-    """A straight line through the two largest measurements of one figure."""
+    """A straight line through the two largest measurements of a quantity."""
 
     records: int
     value: float
-    #: What each further record adds.
+    #: The increase per additional record.
     per_record: float
 
     def value_at(self, records: int) -> float:
-        """The figure of so many records; never below zero."""
+        """Return the value for a number of records, at least zero."""
         return max(self.value + (records - self.records) * self.per_record, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
 class ResourceNeeds:
-    """What a number of records needs, in bytes and seconds. ``extrapolation``: how many times the measured number."""
+    """The resources that a number of records needs, in bytes and seconds.
+
+    ``extrapolation`` is the ratio to the largest measured number of records.
+    """
 
     records: int
     extrapolation: float
@@ -46,7 +49,7 @@ class ResourceNeeds:
 
 @dataclass(frozen=True, slots=True)
 class CapacityModel:
-    """The measured figures: when and where they were taken, of how many records, and the line of each."""
+    """The measurements: when, where and with how many records they were taken, and a line through each quantity."""
 
     day: str
     software: str
@@ -56,7 +59,7 @@ class CapacityModel:
     lines: Mapping[str, FittedLine]
 
     def need(self, records: int, processors: int) -> ResourceNeeds:
-        """What so many records need on a machine with so many processors."""
+        """Estimate the needs of a number of records on a machine with a number of processors."""
         at = {name: line.value_at(records) for name, line in self.lines.items()}
         return ResourceNeeds(
             records=records,
@@ -72,7 +75,7 @@ class CapacityModel:
 
 
 def load_capacity_model(path: Path = _MEASUREMENTS) -> CapacityModel:
-    """The figures that were measured."""
+    """Load the measurements."""
     document = json.loads(path.read_text(encoding="utf-8"))
     points = sorted(document["points"], key=lambda point: int(point["records"]))
     few, many = points[-2:]
@@ -84,14 +87,13 @@ def load_capacity_model(path: Path = _MEASUREMENTS) -> CapacityModel:
         document["processors"],
         tuple(point["records"] for point in points),
         {
-            # More records never need less: what was less was chance.
+            # More records never need less; a decrease in the measurements is noise.
             name: FittedLine(many["records"], max(many[name], few[name]), max((many[name] - few[name]) / more, 0.0))
             for name in many.keys() - {"records"}
         },
     )
 
 
-#: The columns of the table of needs: its title, and how the value is written.
 _COLUMNS = (
     "records",
     "statements",
@@ -101,29 +103,29 @@ _COLUMNS = (
     "memory to build",
     "time to build",
     "memory to serve",
-    "beyond the measured",
+    "extrapolation",
 )
-_WORDS = {
+_LABELS = {
     "statements": "statements",
     "sources": "sources",
     "release": "release",
-    "store": "of it the store",
-    "dumps": "of it files to take away",
-    "prepared": "what is kept for the next build",
+    "store": "of which store",
+    "dumps": "of which downloads",
+    "prepared": "build cache",
     "temporary": "temporary files",
-    "main_seconds": "seconds of one processor",
-    "worker_seconds": "seconds that all processors share",
-    "main_memory": "memory of the build",
-    "worker_memory": "and of its largest worker",
+    "main_seconds": "CPU seconds of the main process",
+    "worker_seconds": "CPU seconds of all workers",
+    "main_memory": "memory of the main process",
+    "worker_memory": "memory of the largest worker",
     "serve_memory": "memory of a server",
 }
 
 
-def describe_needs(figures: CapacityModel, counts: Iterable[int], processors: int) -> Iterable[str]:
-    """The needs of these numbers of records as lines of text, and how they were reckoned."""
+def describe_needs(model: CapacityModel, counts: Iterable[int], processors: int) -> Iterable[str]:
+    """Yield lines of text with the needs of these numbers of records, and the calculation."""
     rows: list[tuple[str, ...]] = [_COLUMNS]
     for count in counts:
-        need = figures.need(count, processors)
+        need = model.need(count, processors)
         rows.append(
             (
                 f"{need.records:,}",
@@ -131,29 +133,29 @@ def describe_needs(figures: CapacityModel, counts: Iterable[int], processors: in
                 *map(_bytes, (need.sources, need.release, need.building, need.memory)),
                 _time(need.seconds),
                 _bytes(need.serving),
-                f"{need.extrapolation:,.0f} times" if need.extrapolation >= 1.5 else "no",
+                f"{need.extrapolation:,.0f} times" if need.extrapolation >= 1.5 else "none",
             )
         )
     yield from _aligned(rows)
-    measured = " and ".join(f"{count:,}" for count in figures.measured[-2:])
+    measured = " and ".join(f"{count:,}" for count in model.measured[-2:])
     yield ""
     yield (
-        f"Measured on {figures.day} with {measured} made records, on {figures.processors} processors, "
-        f"by version {figures.software} on Python {figures.python}."
+        f"Measured on {model.day} with {measured} generated records, on {model.processors} processors, "
+        f"with version {model.software} on Python {model.python}."
     )
-    largest = figures.measured[-1]
-    details = [("", f"with {largest:,}", "each more")]
-    for name, words in _WORDS.items():
-        line = figures.lines[name]
+    largest = model.measured[-1]
+    details = [("", f"with {largest:,}", "per further record")]
+    for name, label in _LABELS.items():
+        line = model.lines[name]
         write = _bytes if name not in ("statements", "main_seconds", "worker_seconds") else _number
-        details.append((words, write(line.value), write(line.per_record)))
+        details.append((label, write(line.value), write(line.per_record)))
     yield from _aligned(details, first_left=True)
     yield ""
-    yield f"A figure of N records is that with {largest:,}, and (N - {largest:,}) times what each more adds."
-    yield "Disk to build: the release, what is kept for the next build, and temporary files; sources come on top."
-    yield f"Memory to build: the build, and {processors} workers, each as large as the largest process was."
-    yield f"Time to build: seconds of one processor, and those that all share, divided by {processors}."
-    yield "Memory to serve: with --store-memory as it is by default. A store that is larger stays on disk."
+    yield f"Each figure for N records is the one for {largest:,} plus (N - {largest:,}) times the increase per record."
+    yield "Disk to build: the release, the build cache and temporary files, in addition to the sources."
+    yield f"Memory to build: the main process and {processors} workers, each as large as the largest measured one."
+    yield f"Time to build: CPU seconds of the main process, plus those of the workers divided by {processors}."
+    yield "Memory to serve: with the default --store-memory. A larger store stays on disk."
 
 
 def _aligned(rows: Sequence[Sequence[str]], first_left: bool = False) -> Iterable[str]:
@@ -167,7 +169,7 @@ def _aligned(rows: Sequence[Sequence[str]], first_left: bool = False) -> Iterabl
 
 
 def _number(value: float) -> str:
-    """With three digits that mean something."""
+    """Format a number with about three significant digits."""
     for size, word in ((1e12, " trillion"), (1e9, " billion"), (1e6, " million")):
         if value >= size:
             return f"{_three_digits(value / size)}{word}"
@@ -189,5 +191,5 @@ def _time(seconds: float) -> str:
 
 
 def _three_digits(value: float) -> str:
-    """A number below a thousand or little above, with no more than three digits, as far as that goes."""
+    """Format a number of at most about a thousand with no more than three digits."""
     return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"

@@ -1,4 +1,4 @@
-"""The pieces of a graph: what a release makes of each is worked out once, in any process, and put together in order."""
+"""Processes the chunks of a graph in parallel, once each, and returns the results in order."""
 
 from __future__ import annotations
 
@@ -17,15 +17,17 @@ from cybilgraph.release.search import IndexEntry, Name, index_entries
 from cybilgraph.runtime.cache import BuildCache
 from cybilgraph.runtime.parallel import SizedExecutor
 
-#: So many new pieces are worked on at once; of those that are remembered, so many are looked up.
+#: New chunks per batch, and chunks per lookup in the cache.
 _BATCH_CHUNKS, _MAX_CACHE_LOOKUPS = 40, 400
 _BROADER = f" <{SKOS.broader}> ".encode()
 
 
 @dataclass(slots=True)
 class ChunkOutput:
-    """What is made of a piece: how many quads it has, and counts; the rows of each table, projects and names for the
-    search; and its part of each dump, by the end of its name.
+    """The results for one chunk.
+
+    The number of quads, counts, the rows of each table, entries and names for the search index, and the chunk's part
+    of each dump by file suffix.
     """
 
     quads: int
@@ -35,57 +37,58 @@ class ChunkOutput:
     dumps: dict[str, bytes]
 
 
-#: What is remembered of pieces is made of these.
+#: The classes of cached values.
 CLASSES = (ChunkOutput, GraphStatistics, IndexEntry, Counter)
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A piece, by its size in bytes in the file and what it is known by."""
+    """A chunk: its compressed size in bytes, and its digest."""
 
     size: int
     digest: bytes
 
 
 def process_chunks(
-    graph: Path, cache: BuildCache, team: SizedExecutor, *, dumps: bool, chunks: list[Chunk] | None = None
+    graph: Path, cache: BuildCache, executor: SizedExecutor, *, dumps: bool, chunks: list[Chunk] | None = None
 ) -> Iterator[ChunkOutput]:
-    """What is made of each piece of a graph, in order; with ``dumps`` or without. The pieces are added to ``chunks``.
-    Raises OSError.
+    """Yield the results for each chunk of a graph in order, with or without ``dumps``.
+
+    Appends the chunks to the list ``chunks``. Raises OSError.
     """
     broader = b"".join(_broader_lines(chunk) for _, chunk in read_graph(graph))
 
     def keyed_chunks() -> Iterator[tuple[bytes, bytes]]:
         for size, chunk in read_graph(graph):
-            known = cache.key(chunk)
+            digest = cache.key(chunk)
             if chunks is not None:
-                chunks.append(Chunk(size, known))
-            yield cache.key(bytes([dumps]), broader, known), chunk
+                chunks.append(Chunk(size, digest))
+            yield cache.key(bytes([dumps]), broader, digest), chunk
 
-    yield from cache.each(
+    yield from cache.map_items(
         keyed_chunks(),
         partial(_process_batch, broader, dumps),
-        lambda batch: team.submit(_process_batch, broader, dumps, batch),
-        batch=_BATCH_CHUNKS,
-        most=_MAX_CACHE_LOOKUPS,
-        ahead=team.size + 1,
+        lambda batch: executor.submit(_process_batch, broader, dumps, batch),
+        batch_size=_BATCH_CHUNKS,
+        max_lookup=_MAX_CACHE_LOOKUPS,
+        max_pending=executor.size + 1,
     )
 
 
 def _broader_lines(chunk: bytes) -> bytes:
-    """The lines about what is broader than what."""
+    """Return the lines with skos:broader."""
     if _BROADER not in chunk:
         return b""
     return b"".join(line for line in chunk.splitlines(keepends=True) if _BROADER in line)
 
 
 def _process_batch(broader: bytes, dumps: bool, batch: list[bytes]) -> list[ChunkOutput]:
-    """What is made of pieces; ``broader`` are the statements of the whole graph about what is broader than what."""
-    known = {
+    """Process some chunks; ``broader`` contains the skos:broader statements of the whole graph."""
+    broader_by_concept = {
         narrower: object_texts(own, SKOS.broader)
         for narrower, own in group_by_subject(broader.splitlines(keepends=True)).items()
     }
-    return [_process_chunk(chunk, known, dumps) for chunk in batch]
+    return [_process_chunk(chunk, broader_by_concept, dumps) for chunk in batch]
 
 
 def _process_chunk(chunk: bytes, broader: dict[str, list[str]], dumps: bool) -> ChunkOutput:

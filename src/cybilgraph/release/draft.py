@@ -1,4 +1,4 @@
-"""A release in the making: all files of its folder, from the graph on."""
+"""Writes the files of a release that is being built."""
 
 from __future__ import annotations
 
@@ -50,22 +50,21 @@ from cybilgraph.version import __version__
 
 
 class Draft:
-    """A release in the making."""
+    """A release that is being built."""
 
     def __init__(self, folder: Path, number: int, previous_release: Release | None) -> None:
-        """``previous_release`` is the release before."""
         self._folder = folder
-        self._earlier = previous_release
+        self._previous_release = previous_release
         self.number = number
         self.manifest: dict[str, Any] | None = None
         self._sources = Sources(folder / SOURCES)
 
-    def keep(self, source: bytes) -> None:
-        """Keep what a record was read from."""
-        self._sources.keep(source)
+    def add_source(self, source: bytes) -> None:
+        """Store the source of a record."""
+        self._sources.add(source)
 
     def close(self) -> None:
-        """Let go of the file of sources."""
+        """Close the file of sources."""
         self._sources.close()
 
     def finish(
@@ -74,13 +73,11 @@ class Draft:
         report: Report,
         identities: Identities,
         cache: BuildCache,
-        team: SizedExecutor,
+        executor: SizedExecutor,
         *,
         dumps: bool = True,
     ) -> Release:
-        """Write all files, with or without ``dumps``. The release becomes real when the block of
-        ``Releases.new`` ends.
-        """
+        """Write all files, with or without ``dumps``. ``Releases.new`` publishes the release when its block ends."""
         self.close()
         write_graph(self._folder / GRAPH, (line for block in quads for line in block.splitlines(keepends=True)))
         with (self._folder / IDENTITIES).open("w", encoding="utf-8", newline="") as table:
@@ -109,9 +106,9 @@ class Draft:
             report_document(report),
             findings,
             cache,
-            team,
+            executor,
             dumps=dumps,
-            previous=self._earlier,
+            previous=self._previous_release,
         )
         return Release(self.number, self._folder.parent / f"{self.number:04d}", self.manifest)
 
@@ -122,24 +119,25 @@ def write_derived_files(
     report: Any,
     findings: Iterable[Mapping[str, Any]],
     cache: BuildCache,
-    team: SizedExecutor,
+    executor: SizedExecutor,
     *,
     dumps: bool,
     previous: Release | None = None,
 ) -> None:
-    """Write all that is made of the graph, the identities and the sources that are in a folder; the manifest,
-    which is completed by what is counted, is the last but for the list of checksums. The store may be that of the
-    release ``previous``, changed.
+    """Write everything derived from the graph, identities and sources in a folder.
+
+    Completes the manifest with counts and checksums, and writes it and SHA256SUMS last. May update a copy of the store
+    of the release ``previous``.
     """
     graph, store, public = folder / GRAPH, folder / STORE, folder / PUBLIC
     public.mkdir()
     quads, counts = 0, GraphStatistics()
     chunks: list[Chunk] = []
     previous_release = _previous(previous, cache)
-    with ThreadPoolExecutor() as executor, Spool() as rows, Spool() as entries, TableNames() as names:
-        stored = None if previous_release else executor.submit(write_store, graph, store)
+    with ThreadPoolExecutor() as threads, Spool() as rows, Spool() as entries, TableNames() as names:
+        store_future = None if previous_release else threads.submit(write_store, graph, store)
         with DumpWriter(public) if dumps else nullcontext() as files:
-            for output in process_chunks(graph, cache, team, dumps=dumps, chunks=chunks):
+            for output in process_chunks(graph, cache, executor, dumps=dumps, chunks=chunks):
                 quads += output.quads
                 counts.add(output.counts)
                 rows.put(output.rows)
@@ -147,11 +145,11 @@ def write_derived_files(
                 if files:
                     names.put(output.entries[1])
                     files.add(output.dumps)
-        indexed = executor.submit(write_index, folder / SEARCH, entries, findings)
+        index_future = threads.submit(write_index, folder / SEARCH, entries, findings)
         if dumps:
             write_tables(rows, names, public)
-        if stored:
-            stored.result()
+        if store_future:
+            store_future.result()
         elif previous_release and previous_release.update_store(chunks, graph, store) == quads:
             manifest["carried"] = previous_release.update_count + 1
         else:
@@ -159,38 +157,38 @@ def write_derived_files(
             write_store(graph, store)
         manifest["counts"]["quads"] = quads
         _write_report(folder / REPORT, report)
-        indexed.result()
-    sums_of = {path: sha256_of(path) for path in _files(folder)}
-    listed = [ReleaseFile(path.name, path.stat().st_size, sums_of[path]) for path in sorted(public.iterdir())]
-    write_descriptions(counts, manifest["release"], manifest["created"], listed, public)
+        index_future.result()
+    checksums = {path: sha256_of(path) for path in _files(folder)}
+    downloads = [ReleaseFile(path.name, path.stat().st_size, checksums[path]) for path in sorted(public.iterdir())]
+    write_descriptions(counts, manifest["release"], manifest["created"], downloads, public)
     manifest["files"] = {
-        path.relative_to(folder).as_posix(): sums_of.get(path) or sha256_of(path) for path in _files(folder)
+        path.relative_to(folder).as_posix(): checksums.get(path) or sha256_of(path) for path in _files(folder)
     }
-    cache.keep(_chunks_key(manifest, cache), [(chunk.size, chunk.digest) for chunk in chunks])
+    cache.put(_chunks_key(manifest, cache), [(chunk.size, chunk.digest) for chunk in chunks])
     _write_json(folder / MANIFEST, manifest)
     (folder / CHECKSUMS).write_text(checksum_lines(folder, manifest), encoding="utf-8")
 
 
 def _files(folder: Path) -> list[Path]:
-    """The files of a release, in order, but for those that a store makes when it is opened."""
+    """Return the files of a release in order, without those that opening a store creates."""
     return sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in ("LOCK", "LOG"))
 
 
 def _previous(previous: Release | None, cache: BuildCache) -> PreviousRelease | None:
-    """The release before, where the pieces of its graph are remembered."""
-    packed = cache.get(_chunks_key(previous.manifest, cache)) if previous else None
-    if previous is None or packed is None:
+    """Return the previous release if the chunks of its graph are cached."""
+    compressed = cache.get(_chunks_key(previous.manifest, cache)) if previous else None
+    if previous is None or compressed is None:
         return None
-    return PreviousRelease(previous, [Chunk(*chunk) for chunk in cache.value(packed)], cache.key)
+    return PreviousRelease(previous, [Chunk(*chunk) for chunk in cache.load(compressed)], cache.key)
 
 
 def _chunks_key(manifest: dict[str, Any], cache: BuildCache) -> bytes:
-    """What the pieces of a release's graph are remembered by."""
-    return cache.key(b"pieces", manifest["files"][GRAPH].encode())
+    """Return the cache key of the chunk list of a release's graph."""
+    return cache.key(b"chunks", manifest["files"][GRAPH].encode())
 
 
 def make_durable(folder: Path) -> None:
-    """Let all read a finished folder, and make the disk hold it, before a later step relies on it."""
+    """Make a finished folder readable for everybody, and flush it to disk."""
     folder.chmod(0o755)
     for path in folder.rglob("*"):
         fsync(path)
@@ -198,7 +196,7 @@ def make_durable(folder: Path) -> None:
 
 
 def fsync(path: Path) -> None:
-    """Make the disk hold what was written, before a later step relies on it."""
+    """Flush a file or folder to disk, before a later step relies on it."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -207,7 +205,7 @@ def fsync(path: Path) -> None:
 
 
 def _write_report(path: Path, report: Mapping[str, Any]) -> None:
-    """A report, each finding on a line of its own: there are many, and what is not indented is written faster."""
+    """Write a report with one finding per line, which is faster than indented JSON."""
     encoder = json.JSONEncoder(ensure_ascii=False, sort_keys=True, default=fields_of)
     with path.open("w", encoding="utf-8") as file:
         previous = "{"

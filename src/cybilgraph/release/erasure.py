@@ -1,4 +1,4 @@
-"""A release's graph, report and kept sources → the same without one contact, by name or e-mail address."""
+"""Erases a contact, given by name or e-mail address, from a release's graph, report and stored sources."""
 
 from __future__ import annotations
 
@@ -29,23 +29,25 @@ from cybilgraph.release.sources import SOURCES, Sources, iterate_sources
 
 _NOTE = f"<{VCARD.note}>".encode()
 _NAME_PROPERTIES = (f"<{VCARD.fn}>".encode(), f"<{VCARD.hasEmail}>".encode())
-#: An address as it is given: jane@example.org, mailto:jane@example.org, Jane Doe <jane@example.org>.
+#: Forms of an address on input: jane@example.org, mailto:jane@example.org, Jane Doe <jane@example.org>.
 _EMAIL_INPUT = re.compile(r"(?:[^<>]*<)? ?(?:mailto:)?([^<>\s]+@[^<>\s]+?) ?>?")
-#: The first word of a name or an address: a text that lacks it has neither.
+#: The first word of a name or an address; a text without it cannot contain them.
 _FIRST_WORD = re.compile(r"\w+")
-#: What an address has, also one that is written for people only; most lines have none.
+#: Any sign of an e-mail address, including "name at example"; most lines have none.
 _MAYBE_EMAIL = re.compile(rb"@|%40|\xef\xbc\xa0|\bat\b", re.IGNORECASE)
-#: What has the address of a page elsewhere as its value.
+#: Properties whose values are URLs of pages elsewhere.
 _WEB_ADDRESS_PROPERTIES = (f"<{SCHEMA.url}>", f"<{DCTERMS.source}>")
-#: What parts the words of an IRI.
+#: Separators of the words in an IRI.
 _WORD_SEPARATORS = re.compile(r"[\W_]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
-    """What became of a release: whether the contact was found in it; whether it was made anew, as also where only its
-    store may have held the contact; the IRIs that statements with the name are about still; what is ``damaged``, in
-    words, where it is, so that it was left as it is.
+    """The outcome of an erasure in one release.
+
+    ``found`` tells whether the release contained the contact. ``was_rebuilt`` is also true if only its store may have
+    contained it. ``remaining`` lists the subjects of statements that still contain the name. ``damaged`` describes the
+    damage of a release that was left unchanged for that reason.
     """
 
     found: bool = False
@@ -55,15 +57,13 @@ class Erasure:
 
 
 def normalise_name(who: str) -> str:
-    """A name or an e-mail address as such are compared: in small letters, with single spaces, an address alone."""
+    """Return a name or an e-mail address in the form for comparison: lower case, single spaces, only the address."""
     words = " ".join(who.casefold().split())
-    return given[1] if (given := _EMAIL_INPUT.fullmatch(words)) else words
+    return address[1] if (address := _EMAIL_INPUT.fullmatch(words)) else words
 
 
 def names_of_contact(release: Path, who: str) -> set[str]:
-    """The names and e-mail addresses of a contact, in small letters: those that a release gives to who is called so,
-    and what was given.
-    """
+    """Return all normalised names and e-mail addresses that a release gives for a contact, and ``who`` itself."""
     words = normalise_name(who)
     nodes = _contact_nodes(release / GRAPH, words)
     found = {words}
@@ -76,7 +76,7 @@ def names_of_contact(release: Path, who: str) -> set[str]:
 
 
 def contact_phone_patterns(release: Path, known: Iterable[str]) -> set[re.Pattern[str]]:
-    """What finds the telephone numbers that a release tells of a contact, who is ``names_of_contact`` these words."""
+    """Return patterns for the telephone numbers of a contact in a release; ``known`` is from ``names_of_contact``."""
     nodes = set().union(*(_contact_nodes(release / GRAPH, words) for words in known))
     found: set[re.Pattern[str]] = set()
     with open_lines(release / GRAPH) as lines:
@@ -90,9 +90,10 @@ def contact_phone_patterns(release: Path, known: Iterable[str]) -> set[re.Patter
 def write_without_contact(
     release: Path, folder: Path, who: str, addresses: Iterable[str], numbers: Collection[re.Pattern[str]] = ()
 ) -> tuple[dict[str, Any], bool]:
-    """Write the graph and the kept sources of a release into another folder, without a contact; its report without it,
-    and whether anything was left out. The ``addresses`` and telephone ``numbers`` are left out of prose, too.
-    Raises OSError, FileDamaged.
+    """Copy the graph and stored sources of a release to another folder, without a contact.
+
+    Return the report without the contact, and whether anything was removed. The ``addresses`` and telephone
+    ``numbers`` are also removed from prose. Raises OSError, FileDamaged.
     """
     hidden = {normalise_name(who), *addresses}
     nodes = set().union(*(_contact_nodes(release / GRAPH, words) for words in hidden))
@@ -100,61 +101,63 @@ def write_without_contact(
         redacted = _RedactedLines((line for line in lines if not _is_about(line, nodes)), hidden, numbers)
         write_graph(folder / GRAPH, redacted)
 
-    def names(text: str) -> bool:
+    def is_mentioned(text: str) -> bool:
         return mentions_contact(text, hidden, numbers)
 
-    kept = _sources(release / SOURCES, folder / SOURCES, names)
+    sources_changed = _copy_sources(release / SOURCES, folder / SOURCES, is_mentioned)
     report: dict[str, Any] = json.loads((release / "report.json").read_text(encoding="utf-8"))
-    findings = [found for found in report["findings"] if not names(json.dumps(found, ensure_ascii=False))]
-    found = bool(nodes or redacted.changed or kept or len(findings) < len(report["findings"]))
-    counts = Counter(found["severity"] for found in findings)
+    findings = [finding for finding in report["findings"] if not is_mentioned(json.dumps(finding, ensure_ascii=False))]
+    found = bool(nodes or redacted.changed or sources_changed or len(findings) < len(report["findings"]))
+    counts = Counter(finding["severity"] for finding in findings)
     return report | {"findings": findings, "counts": {name: counts[name] for name in report["counts"]}}, found
 
 
 def find_remaining(folder: Path, hidden: set[str], numbers: Collection[re.Pattern[str]] = ()) -> tuple[str, ...]:
-    """What statements of a release with a name, an address or a telephone number are about still, and rows of its
-    names; also where a key was made of the words: actor/jane-roe-example-org.
+    """Return the subjects of statements that still contain a name, an address or a telephone number.
+
+    Also finds keys made from these, such as actor/jane-roe-example-org, and names in identities.csv.
     """
     keys = {key for words in hidden if (key := " ".join(_WORD_SEPARATORS.sub(" ", words).split()))}
 
-    def is_there(text: str) -> bool:
-        known = to_ascii_forms(unquote(text))
-        apart = _WORD_SEPARATORS.sub(" ", known)
+    def is_mentioned(text: str) -> bool:
+        plain = to_ascii_forms(unquote(text))
+        words = _WORD_SEPARATORS.sub(" ", plain)
         return (
             mentions(text, hidden)
-            or mentions(apart, keys)
-            or any(number.search(redacted) for number in numbers for redacted in (known, apart))
+            or mentions(words, keys)
+            or any(number.search(form) for number in numbers for form in (plain, words))
         )
 
     found: dict[str, None] = {}
     with open_lines(folder / GRAPH) as lines:
         for line in lines:
-            redacted = line.decode()
-            if mentions(term_text(redacted.split(" ", 2)[2]), hidden) or is_there(redacted):
-                found[redacted.split(" ", 1)[0][1:-1]] = None
-    if is_there((folder / "identities.csv").read_text(encoding="utf-8")):
+            statement = line.decode()
+            if mentions(term_text(statement.split(" ", 2)[2]), hidden) or is_mentioned(statement):
+                found[statement.split(" ", 1)[0][1:-1]] = None
+    if is_mentioned((folder / "identities.csv").read_text(encoding="utf-8")):
         found["identities.csv"] = None
     return tuple(found)
 
 
 def mentions(text: str, hidden: Iterable[str]) -> bool:
-    """Whether a text has a name or an address, as ``normalise_name`` gives them, in any spelling."""
-    known = unicodedata.normalize("NFKC", unescape(unquote(text))).casefold()
-    near = [words for words in hidden if not (first := _FIRST_WORD.search(words)) or first[0] in known]
-    if not near:  # so it is of most lines, and the rest takes ten times as long
+    """Return whether a text contains a name or an address from ``normalise_name``, in any spelling."""
+    plain = unicodedata.normalize("NFKC", unescape(unquote(text))).casefold()
+    candidates = [words for words in hidden if not (first := _FIRST_WORD.search(words)) or first[0] in plain]
+    if not candidates:  # true of most lines, and ten times as fast as the rest
         return False
-    known = normalise_addresses(" ".join(known.split()))
-    return any(words in known or ("@" in words and address_pattern(words).search(known)) for words in near)
+    plain = normalise_addresses(" ".join(plain.split()))
+    return any(words in plain or ("@" in words and address_pattern(words).search(plain)) for words in candidates)
 
 
 def mentions_contact(text: str, hidden: Iterable[str], numbers: Iterable[re.Pattern[str]]) -> bool:
-    """Whether a text has a name or an address, as in ``mentions``, or one of the telephone numbers."""
+    """Return whether a text contains a name or an address, as in ``mentions``, or one of the telephone numbers."""
     return mentions(text, hidden) or any(number.search(to_ascii_forms(text)) for number in numbers)
 
 
 class _RedactedLines:
-    """Lines of N-Quads, each once, without the addresses that are hidden and the telephone numbers. When they have
-    been asked for, it is known how many were ``changed``.
+    """Lines of N-Quads, each once, without the hidden addresses and telephone numbers.
+
+    ``changed`` counts the changed lines, once the lines have been iterated.
     """
 
     def __init__(self, lines: Iterable[bytes], hidden: set[str], numbers: Collection[re.Pattern[str]]) -> None:
@@ -165,21 +168,22 @@ class _RedactedLines:
         self.changed = 0
 
     def __iter__(self) -> Iterator[bytes]:
-        given: set[bytes] = set()
+        changed_lines: set[bytes] = set()
         for line in self._lines:
-            may_be = self._has_numbers or (self._addresses and _MAYBE_EMAIL.search(line))
-            redacted = _redact_line(line.decode(), self._addresses, self._known).encode() if may_be else line
+            is_candidate = self._has_numbers or (self._addresses and _MAYBE_EMAIL.search(line))
+            redacted = _redact_line(line.decode(), self._addresses, self._known).encode() if is_candidate else line
             if redacted != line:
                 self.changed += 1
-                if not redacted or redacted in given:
+                if not redacted or redacted in changed_lines:
                     continue
-                given.add(redacted)
+                changed_lines.add(redacted)
             yield redacted
 
 
 def _redact_line(line: str, addresses: set[str], known: Collection[re.Pattern[str]]) -> str:
-    """A line whose literal, if it has one, is without the addresses, and what else is ``known``; empty where it is
-    the address of a page that has them.
+    """Return a line with the addresses and the ``known`` patterns removed from its literal.
+
+    Return "" for a line whose object is the URL of a page that contains them.
     """
     subject, predicate, rest = line.split(" ", 2)
 
@@ -201,14 +205,14 @@ def _graph(line: bytes) -> bytes:
 
 
 def _name_of(rest: bytes) -> str:
-    """What the object of a line says, as a name or an address."""
+    """Return the object of a statement as a normalised name or address."""
     return normalise_name(
         unquote(term_text(rest.split(b" ", 1)[0].decode())) if rest.startswith(b"<") else term_text(rest.decode())
     )
 
 
 def _contact_nodes(graph: Path, words: str) -> set[tuple[bytes, bytes]]:
-    """The contacts of this name or address, each with the graph that it is in."""
+    """Return the contact nodes with this name or address, each with its graph."""
     found = set()
     with open_lines(graph) as lines:
         for line in lines:
@@ -219,7 +223,7 @@ def _contact_nodes(graph: Path, words: str) -> set[tuple[bytes, bytes]]:
 
 
 def _is_about(line: bytes, nodes: set[tuple[bytes, bytes]]) -> bool:
-    """Whether a statement is about one of the nodes, or leads to it."""
+    """Return whether one of the nodes is the subject or object of a statement."""
     if not nodes or b"/contact/" not in line:
         return False
     graph = _graph(line)
@@ -227,13 +231,13 @@ def _is_about(line: bytes, nodes: set[tuple[bytes, bytes]]) -> bool:
     return (subject, graph) in nodes or (rest.split(b" ", 1)[0], graph) in nodes
 
 
-def _sources(path: Path, target: Path, names: Callable[[str], bool]) -> bool:
-    """The kept sources, without those that name the contact."""
+def _copy_sources(path: Path, target: Path, is_mentioned: Callable[[str], bool]) -> bool:
+    """Copy the stored sources that do not mention the contact; return whether any was left out."""
     changed = False
-    with closing(Sources(target)) as kept:
+    with closing(Sources(target)) as sources:
         for content in iterate_sources(path):
-            if names(content.decode("utf-8", "replace")):
+            if is_mentioned(content.decode("utf-8", "replace")):
                 changed = True
             else:
-                kept.keep(content)
+                sources.add(content)
     return changed

@@ -1,4 +1,4 @@
-"""The releases in one folder: made, switched, removed, and made anew where somebody is to be forgotten."""
+"""A folder of releases: builds, activates and prunes them, and rebuilds them to erase a contact."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ from cybilgraph.runtime.parallel import ProcessPool
 _BUILDING = ".building-"
 _REMOVED = ".removed-"
 _REPLACING = ".replacing-"
-#: The file that names the release which is served.
+#: The file that names the current release, which is served.
 CURRENT = "current"
 _BUILD_CACHE = ".prepared"
-#: Whether a text names a contact.
+#: Returns whether a text mentions a contact.
 Mentions = Callable[[str], bool]
 _NUMBER = re.compile(r"[0-9]{4,}")
 
@@ -54,7 +54,7 @@ class Releases:
 
     @property
     def build_cache(self) -> Path:
-        """The file of what builds have worked out of records."""
+        """The file of the build cache."""
         return self.folder / _BUILD_CACHE
 
     @property
@@ -67,70 +67,75 @@ class Releases:
         )
 
     def current_number(self) -> int:
-        """The number of the release that is to be served. Raises ReleaseError where there is none, or the file that
-        names it is gone or damaged.
+        """Return the number of the current release.
+
+        Raises ReleaseError if there is no release, or the file that names the current one is missing or damaged.
         """
-        place = self.folder / CURRENT
+        pointer = self.folder / CURRENT
         try:
-            return int(place.read_text(encoding="ascii"))
+            return int(pointer.read_text(encoding="ascii"))
         except (OSError, ValueError) as error:
             if not self.numbers:
                 raise ReleaseError(
-                    f"{self.folder} holds no release", f"Make one: cybilgraph build data/records --into {self.folder}"
+                    f"{self.folder} contains no release",
+                    f"Build one: cybilgraph build data/records --into {self.folder}",
                 ) from error
             if isinstance(error, FileNotFoundError):
                 how = "is missing"
             elif isinstance(error, OSError):
                 how = f"cannot be read ({error.strerror})"
             else:
-                how = "is damaged: it holds no number"
-            first = f"Move the folder {place} away, and name" if place.is_dir() else "Name"
+                how = "is damaged: it does not contain a number"
+            first = f"Move the folder {pointer} away, and choose" if pointer.is_dir() else "Choose"
             raise ReleaseError(
-                f"{place}, which names the release that is served, {how}",
-                f"{first} one: cybilgraph activate {self.folder} {self.numbers[-1]}. {self.list_kept()}",
+                f"{pointer}, which names the current release, {how}",
+                f"{first} a release: cybilgraph activate {self.folder} {self.numbers[-1]}. {self.list_available()}",
             ) from error
 
     def current(self) -> Release:
-        """The release that is to be served. Raises ReleaseError where there is none."""
+        """Return the current release. Raises ReleaseError if there is none."""
         return self.get(self.current_number())
 
     def identities(self) -> Iterator[tuple[str, str]]:
-        """The keys of the projects of the release that a build follows, with their names; none where there is none."""
-        if (before := self._previous()) is None:
+        """Yield the project keys and names of the release that the next build follows, if there is one."""
+        if (previous := self._previous()) is None:
             return
         try:
-            with before.identities() as rows:
+            with previous.identities() as rows:
                 yield from rows
         except (OSError, KeyError, UnicodeDecodeError, csv.Error):
-            return  # an earlier release that does not tell, or not of all
+            return  # a release of an earlier version, or a damaged one
 
     def get(self, number: int) -> Release:
-        """One release by number. Raises ReleaseError where it is not there or not whole, ReleaseGone where it was
-        there once, and has been taken away.
+        """Return a release by number.
+
+        Raises ReleaseError if it does not exist or is incomplete, ReleaseGone if it existed and has been removed.
         """
-        there = self.numbers
-        if number not in there:
-            gone = 0 < number < max(there, default=0)
-            raise (ReleaseGone if gone else ReleaseError)(
-                f"Release {number} is not kept any more" if gone else f"There is no release {number}",
-                self.list_kept(),
+        numbers = self.numbers
+        if number not in numbers:
+            is_gone = 0 < number < max(numbers, default=0)
+            raise (ReleaseGone if is_gone else ReleaseError)(
+                f"Release {number} is no longer available" if is_gone else f"There is no release {number}",
+                self.list_available(),
             )
         folder = self.folder / f"{number:04d}"
         try:
             manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-            if lacks := sorted({GRAPH, REPORT} - manifest["files"].keys()):
-                raise self._incomplete(folder, f"{MANIFEST} names no {lacks[0]}, as if another version had made it")
-            whole = int(manifest["counts"]["quads"]) >= 0
-            inside = all((folder / name).resolve().is_relative_to(folder.resolve()) for name in manifest["files"])
-            sound = whole and inside and bool(manifest["created"])
+            if missing := sorted({GRAPH, REPORT} - manifest["files"].keys()):
+                raise self._incomplete(
+                    folder, f"{MANIFEST} does not list {missing[0]}; perhaps another version created it"
+                )
+            has_counts = int(manifest["counts"]["quads"]) >= 0
+            is_inside = all((folder / name).resolve().is_relative_to(folder.resolve()) for name in manifest["files"])
+            is_valid = has_counts and is_inside and bool(manifest["created"])
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise self._incomplete(folder) from error
-        if not sound:
+        if not is_valid:
             raise self._incomplete(folder)
         return Release(number, folder, manifest)
 
     def manifest_mtime(self, number: int) -> int:
-        """When the manifest of a release was written, in nanoseconds; 0 where there is none."""
+        """Return the modification time of a release's manifest in nanoseconds; 0 if there is none."""
         try:
             return (self.folder / f"{number:04d}" / MANIFEST).stat().st_mtime_ns
         except OSError:
@@ -138,17 +143,18 @@ class Releases:
 
     def _incomplete(self, folder: Path, how: str = "") -> ReleaseError:
         how = how or (f"{MANIFEST} is damaged" if (folder / MANIFEST).exists() else f"it has no {MANIFEST}")
-        return ReleaseError(f"{folder} is not a whole release: {how}", self.list_kept())
+        return ReleaseError(f"{folder} is not a complete release: {how}", self.list_available())
 
-    def list_kept(self, but: int = 0) -> str:
-        """The releases that are kept, in words; ``but`` one that is no help."""
-        return f"There are: {', '.join(str(number) for number in self.numbers if number != but) or 'none'}."
+    def list_available(self, excluded: int = 0) -> str:
+        """Return a sentence that lists the releases, without the ``excluded`` one."""
+        numbers = ", ".join(str(number) for number in self.numbers if number != excluded)
+        return f"Available releases: {numbers or 'none'}."
 
-    def select_sound(self, on_event: Callable[[str], None], refused: dict[int, str] | None = None) -> Release:
-        """The release that is to be served, and where it is damaged the last good one: of those before
-        it, else of those after it. Each that is refused is ``on_event``, and why goes into ``refused``.
+    def select_intact(self, on_event: Callable[[str], None], refused: dict[int, str] | None = None) -> Release:
+        """Return the release to serve: the current one or, if it is damaged, the nearest intact one.
 
-        Raises ReleaseError, that of the first, where none is sound.
+        Earlier releases come before later ones. ``on_event`` receives a message about each refused release, and
+        ``refused`` its reason. Raises the ReleaseError of the first if none is intact.
         """
         first: ReleaseError | None = None
         for number in self._by_preference(on_event):
@@ -156,7 +162,7 @@ class Releases:
                 release = self.get(number)
                 release.verify()
             except ReleaseError as error:
-                on_event(f"Release {number:04d} is refused: {error.what}. {error.hint}".rstrip())  # one line of a log
+                on_event(f"Release {number:04d} is refused: {error.what}. {error.hint}".rstrip())
                 if refused is not None:
                     refused[number] = error.what
                 first = first or error
@@ -166,47 +172,52 @@ class Releases:
         raise first
 
     def _by_preference(self, on_event: Callable[[str], None]) -> list[int]:
-        """The numbers of the current release, of those before it, and of those after it, each time the nearest first.
+        """Return the numbers of the current release, of those before it, then of those after it, nearest first.
 
-        Where the file that names the current one is lost, that is ``on_event``, and the newest stands for it.
-        Raises ReleaseError where there is no release.
+        If the file that names the current one is lost, the newest counts as current, and ``on_event`` reports it.
+        Raises ReleaseError if there is no release.
         """
-        there = self.numbers
+        numbers = self.numbers
         try:
             current = self.current_number()
         except ReleaseError as error:
-            if not there:
+            if not numbers:
                 raise
-            current = there[-1]
-            on_event(f"{error.what}: the newest that is sound stands for it. {error.hint}")
-        return [current, *sorted(set(there) - {current}, key=lambda other: (other > current, abs(other - current)))]
+            current = numbers[-1]
+            on_event(f"{error.what}. The newest intact release takes its place. {error.hint}")
+        return [current, *sorted(set(numbers) - {current}, key=lambda other: (other > current, abs(other - current)))]
 
     def activate(self, number: int) -> Release:
-        """Make a release the current one. Raises ReleaseError where it is not there, or its checksums do not hold."""
+        """Make a release the current one. Raises ReleaseError if it does not exist or a checksum is wrong."""
         release = self.get(number)
         release.verify()
         self._set_current(number)
         return release
 
     def rollback(self, on_event: Callable[[str], None] = lambda _: None) -> Release:
-        """Make the newest sound release before the current one current. Where the current one is gone, and none before
-        it is sound, it is the next after it; where the file that names it is lost, the newest stands for it: both are
-        ``on_event``. Raises ReleaseError where there is none.
+        """Make the newest intact release before the current one current, and return it.
+
+        If the current one is missing and no earlier one is intact, the next later one becomes current. If the file
+        that names it is lost, the newest counts as current. ``on_event`` reports both cases. Raises ReleaseError if
+        there is no intact release to go back to.
         """
         current, *others = self._by_preference(on_event)
         is_gone = current not in self.numbers
         if is_gone:
-            on_event(f"Release {current:04d}, which is to be served, is gone. {self.list_kept()}")
+            on_event(f"Release {current:04d}, the current one, is missing. {self.list_available()}")
         for number in others:
             if number < current or is_gone:
                 try:
                     release = self.get(number)
                     release.verify()
                 except ReleaseError:
-                    continue  # a damaged one is no way back
+                    continue
                 self._set_current(number)
                 return release
-        raise ReleaseError(f"There is no sound release before {current:04d}", "See cybilgraph releases.")
+        raise ReleaseError(
+            f"There is no intact release before {current:04d}",
+            f"To list the releases: cybilgraph releases {self.folder} --all",
+        )
 
     def prune(
         self,
@@ -214,43 +225,46 @@ class Releases:
         before_removal: Callable[[list[int]], None] = lambda _: None,
         on_event: Callable[[str], None] = lambda _: None,
     ) -> tuple[list[int], int]:
-        """Remove all but the newest ``keep`` releases, never the current one, nor that which is served where the
-        current one is damaged, gone or not known: this is ``on_event``. Given are the numbers of those removed, and the
-        bytes that are free now. ``before_removal`` any is removed, it is called with the numbers of those that stay.
-        Raises ReleaseError, also where a build runs, or no release is sound.
+        """Remove all but the newest ``keep`` releases; return the numbers removed and the bytes freed.
+
+        Keeps the current release, and the one served instead if the current one is damaged, missing or unknown, which
+        ``on_event`` reports. ``before_removal`` is called with the remaining numbers before anything is removed.
+        Raises ReleaseError, also if a build is running or no release is intact.
         """
         freed = 0
         with self._locked(wait=False):
-            (current, *_), there = self._by_preference(lambda _: None), self.numbers
-            gone = [number for number in there[: max(len(there) - keep, 0)] if number != current]
-            if gone and (served := self.select_sound(on_event).number) in gone:
-                gone.remove(served)
-                on_event(f"Release {served:04d} stays: it is served in the place of {current:04d}.")
-            if gone:
-                before_removal([number for number in there if number not in gone])
-            for number in gone:
+            (current, *_), numbers = self._by_preference(lambda _: None), self.numbers
+            removed = [number for number in numbers[: max(len(numbers) - keep, 0)] if number != current]
+            if removed and (served := self.select_intact(on_event).number) in removed:
+                removed.remove(served)
+                on_event(f"Release {served:04d} stays, because it is served instead of {current:04d}.")
+            if removed:
+                before_removal([number for number in numbers if number not in removed])
+            for number in removed:
                 folder = self.folder / f"{number:04d}"
                 freed += folder_size(folder)
                 staging = self.folder / f"{_REMOVED}{number:04d}"
-                folder.rename(staging)  # whole or absent, also when it is half removed
+                folder.rename(staging)  # so that a partly removed folder never looks like a release
                 shutil.rmtree(staging)
-        return gone, freed
+        return removed, freed
 
     def erased_hashes(self) -> ForgottenNames:
-        """The names and e-mail addresses that no release may have. Raises ReleaseError."""
+        """Return the erased names and e-mail addresses. Raises ReleaseError."""
         return read_forgotten(self.folder)
 
     def erase(self, who: str, before: Callable[[Mentions], None] = lambda _: None) -> dict[int, Erasure]:
-        """Take a contact, by name or e-mail address, out of every release, and out of those to come.
+        """Erase a contact, given by name or e-mail address, from all releases and from future builds.
 
-        Graph, store, dumps, report and kept sources of each release that has it are made anew, with new
-        checksums; its manifest counts how often that was done. Each release changes in one step. Addresses and
-        telephone numbers of the contact are taken out of prose, too, also where only the name was given; a name in
-        prose is left, and told of, also where only the address was given, and so is what a key has of them.
-        Given are the releases that have changed, those in which something is left, and those that are damaged: they
-        stay as they are, since what is damaged must not get checksums that hold. ``before`` any release changes, it is
-        called with a function that finds the contact, as the releases know it, in another text.
-        Raises ReleaseError where there is no such folder, and where a build runs.
+        Rebuilds graph, store, dumps, report and stored sources of each release that contains the contact, with new
+        checksums, and counts this in the manifest. Each release is replaced atomically. The contact's addresses and
+        telephone numbers are also removed from prose, even if only the name was given. Names in prose, and parts of
+        keys, remain and are reported.
+
+        Returns the outcome for each release that has changed, still contains something, or is damaged. Damaged
+        releases stay unchanged, because they must not get valid checksums. ``before`` is called before any release
+        changes, with a function that detects the contact in other texts.
+
+        Raises ReleaseError if the folder does not exist or a build is running.
         """
         if not self.folder.is_dir():
             raise ReleaseError(f"There is no folder {self.folder}", "Give the folder of releases.")
@@ -258,16 +272,16 @@ class Releases:
             cache.delete_cache(self.build_cache)
             add_forgotten(self.folder, [who])
             erasures: dict[int, Erasure] = {}
-            sound = list(self._sound_ones(erasures))
-            known = {one for release in sound for one in names_of_contact(release.folder, who)}
-            addresses = {one for one in known if "@" in one}
-            numbers = set().union(*(contact_phone_patterns(release.folder, known) for release in sound))
+            intact = list(self._intact_releases(erasures))
+            known = {name for release in intact for name in names_of_contact(release.folder, who)}
+            addresses = {name for name in known if "@" in name}
+            numbers = set().union(*(contact_phone_patterns(release.folder, known) for release in intact))
             add_forgotten(self.folder, addresses)
             before(lambda text: mentions_contact(text, known, numbers))
             for moved in self.folder.glob("moved-*.csv"):
                 if mentions(moved.read_bytes().decode(errors="replace"), known):
                     moved.unlink()
-            for release in sound:
+            for release in intact:
                 staging = Path(tempfile.mkdtemp(prefix=_BUILDING, dir=self.folder))
                 try:
                     report, found = write_without_contact(release.folder, staging, who, addresses, numbers)
@@ -280,8 +294,8 @@ class Releases:
                     erasures[release.number] = Erasure(found, rebuild, remaining)
         return erasures
 
-    def _sound_ones(self, erasures: dict[int, Erasure]) -> Iterator[Release]:
-        """The releases that are what was built; the others are ``erasures``."""
+    def _intact_releases(self, erasures: dict[int, Erasure]) -> Iterator[Release]:
+        """Yield the releases with correct checksums, and add the others to ``erasures``."""
         for number in self.numbers:
             try:
                 release = self.get(number)
@@ -292,12 +306,15 @@ class Releases:
                 yield release
 
     def _store_may_contain(self, release: Release, erasures: dict[int, Erasure]) -> bool:
-        """Whether the store of a release, carried on, may hold what its graph has no more: something that was found
-        in an earlier one, or that stood in one of those it was carried on from, which is gone.
+        """Return whether an updated store may still contain the contact from a release it was derived from.
+
+        That is so if an earlier release contained the contact, or if one of the store's predecessors is gone.
         """
-        times = int(release.manifest.get("carried", 0))
-        before = set(range(release.number - times, release.number))
-        return bool(times) and (not before <= set(self.numbers) or any(earlier.found for earlier in erasures.values()))
+        updates = int(release.manifest.get("carried", 0))
+        before = set(range(release.number - updates, release.number))
+        return bool(updates) and (
+            not before <= set(self.numbers) or any(earlier.found for earlier in erasures.values())
+        )
 
     def _rebuild(self, release: Release, staging: Path, report: dict[str, Any]) -> None:
         shutil.copyfile(release.folder / IDENTITIES, staging / IDENTITIES)
@@ -306,31 +323,31 @@ class Releases:
         manifest.pop("carried", None)
         manifest["forgotten"] = manifest.get("forgotten", 0) + 1
         dumps = any(name.startswith(f"{PUBLIC}/{NAME}.") for name in manifest["files"])
-        with ProcessPool() as team, BuildCache(None, (), b"") as nothing:
-            write_derived_files(staging, manifest, report, report["findings"], nothing, team, dumps=dumps)
+        with ProcessPool() as pool, BuildCache(None, (), b"") as no_cache:
+            write_derived_files(staging, manifest, report, report["findings"], no_cache, pool, dumps=dumps)
         make_durable(staging)
-        whole = self.folder / f"{_REPLACING}{release.number:04d}"
-        staging.rename(whole)
+        replacement = self.folder / f"{_REPLACING}{release.number:04d}"
+        staging.rename(replacement)
         fsync(self.folder)
-        self._replace(whole)
+        self._replace(replacement)
 
-    def _replace(self, whole: Path) -> None:
-        """Put a release that was made anew in its place: from here on, also after a crash, nothing else happens."""
-        place = self.folder / whole.name.removeprefix(_REPLACING)
-        if place.is_dir():
-            gone = self.folder / f"{_REMOVED}{place.name}"
-            place.rename(gone)
-            whole.rename(place)
-            shutil.rmtree(gone)
+    def _replace(self, replacement: Path) -> None:
+        """Move a rebuilt release into place; after a crash, the next command completes this step."""
+        target = self.folder / replacement.name.removeprefix(_REPLACING)
+        if target.is_dir():
+            removed = self.folder / f"{_REMOVED}{target.name}"
+            target.rename(removed)
+            replacement.rename(target)
+            shutil.rmtree(removed)
         else:
-            whole.rename(place)
+            replacement.rename(target)
         fsync(self.folder)
 
     @contextmanager
     def new(self, wait: bool = False) -> Iterator[Draft]:
-        """A block that makes the next release; if it fails anywhere, nothing has changed.
+        """Yield a draft of the next release, and publish it if the block succeeds; otherwise nothing changes.
 
-        Raises ReleaseError where another build runs, unless told to ``wait`` for it, or where the disk refuses.
+        Raises ReleaseError if another build is running (unless ``wait``), or if the disk is full or fails.
         """
         with self._locked(wait):
             add_forgotten(self.folder, ())
@@ -345,7 +362,7 @@ class Releases:
                 shutil.rmtree(staging, ignore_errors=True)
 
     def _previous(self) -> Release | None:
-        """The release that a build follows: the current one or, where that is lost, the nearest that is whole."""
+        """Return the release that the next build follows: the current one or else the nearest complete one."""
         try:
             numbers = self._by_preference(lambda _: None)
         except ReleaseError:
@@ -357,19 +374,19 @@ class Releases:
 
     @contextmanager
     def _locked(self, wait: bool) -> Iterator[None]:
-        """A block in which nobody else builds or removes a release. What was left by one that was killed is gone."""
+        """Hold the lock for building and removing releases, and clean up after killed processes."""
         with self._writing():
             try:
                 self.folder.mkdir(parents=True, exist_ok=True)
                 with FileLock(self.folder / ".lock", timeout=-1 if wait else 0):
                     for leftover in (*self.folder.glob(f"{_BUILDING}*"), *self.folder.glob(f"{_REMOVED}*")):
                         shutil.rmtree(leftover)
-                    for whole in self.folder.glob(f"{_REPLACING}*"):
-                        self._replace(whole)
+                    for replacement in self.folder.glob(f"{_REPLACING}*"):
+                        self._replace(replacement)
                     yield
             except Timeout as error:
                 raise ReleaseError(
-                    f"Another build into {self.folder} is running", "Wait until it has ended, or build with --wait."
+                    f"Another build into {self.folder} is running", "Wait until it has finished, or use build --wait."
                 ) from error
 
     @contextmanager
@@ -379,7 +396,7 @@ class Releases:
         except (OSError, sqlite3.OperationalError) as error:
             raise ReleaseError(
                 f"The release cannot be written: {_reason(error)}",
-                f"Check the rights and the free space of {self.folder}. The earlier release is untouched.",
+                f"Check the permissions and the free space of {self.folder}. The earlier release is unchanged.",
             ) from error
 
     def _publish(self, staging: Path, number: int) -> None:
@@ -396,8 +413,8 @@ class Releases:
 
 
 def _reason(error: Exception) -> str:
-    """What the system says, and of which file."""
+    """Return the message of an error, with the file it concerns."""
     if not isinstance(error, OSError):
         return str(error)
-    said = error.strerror or str(error)
-    return f"{said} ({error.filename})" if error.filename else said
+    message = error.strerror or str(error)
+    return f"{message} ({error.filename})" if error.filename else message

@@ -1,8 +1,8 @@
-"""The names and e-mail addresses that no release may have: keyed hashes, so that the list itself names nobody.
+"""The list of erased names and e-mail addresses, stored as keyed hashes so that the list itself reveals no names.
 
-``DIR/forgotten`` has one line for each, ``hmac-sha256:KEY:HASH``, where KEY names the key that made it. The key is in
-``DIR/forgotten.key``: neither file is ever published or served. Lists of earlier versions have plain SHA-256 hashes,
-which anybody can compare with those of guessed names; they are honoured, and keyed by the next build or `forget`.
+``DIR/forgotten`` has one line per name, ``hmac-sha256:KEY:HASH``, where KEY identifies the key in
+``DIR/forgotten.key``. Neither file is ever published or served. Lists of earlier versions contain plain SHA-256 hashes,
+which anybody can compare with those of guessed names. They are honoured, and converted by the next build or `forget`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,10 @@ _ENTRY = re.compile(rf"(?:{_SCHEME}:([0-9a-f]{{8}}):)?([0-9a-f]{{64}})")
 
 @dataclass(frozen=True, slots=True)
 class ForgottenNames:
-    """Answers ``name in names``. Equal lists under one key have an equal ``repr``, which does not reveal the key."""
+    """A set of names that supports ``name in names``.
+
+    Equal lists under the same key have an equal ``repr``, which does not reveal the key.
+    """
 
     hashes: tuple[str, ...] = ()
     key: Key = Key()  # noqa: RUF009
@@ -34,13 +37,14 @@ class ForgottenNames:
         return bool(self.hashes) and self.key.hash(_plain_hash(who)) in self.hashes
 
     def __bool__(self) -> bool:
-        """Whether anybody is to be left out."""
+        """Return whether the list contains any name."""
         return bool(self.hashes)
 
 
 def read_forgotten(folder: Path) -> ForgottenNames:
-    """Read the names of a folder of releases. Raises ReleaseError where they or their key cannot be read: a build
-    would bring everybody back.
+    """Read the list of a folder of releases.
+
+    Raises ReleaseError if the list or its key cannot be read, because a build would restore the erased persons.
     """
     keyed, plain = _entries(folder)
     if not keyed and not plain:
@@ -51,7 +55,7 @@ def read_forgotten(folder: Path) -> ForgottenNames:
 
 
 def add_forgotten(folder: Path, who: Iterable[str]) -> None:
-    """Add names to the list of a folder, and key what is not keyed yet. Raises ReleaseError, OSError."""
+    """Add names to the list of a folder, and convert plain hashes to keyed ones. Raises ReleaseError, OSError."""
     keyed, plain = _entries(folder)
     plain += [_plain_hash(name) for name in who]
     if not plain:
@@ -65,30 +69,30 @@ def add_forgotten(folder: Path, who: Iterable[str]) -> None:
 
 
 def _plain_hash(who: str) -> str:
-    """The hash that earlier versions kept: it is what is keyed, so that their lists can be keyed without the names."""
+    """Return the hash that earlier versions stored; keyed hashes are derived from it, so old lists can be converted."""
     return hashlib.sha256(normalise_name(who).encode()).hexdigest()
 
 
 def _entries(folder: Path) -> tuple[list[tuple[str, str]], list[str]]:
-    """The entries of a list: name of the key and hash of those that are keyed, and the plain hashes."""
+    """Return the entries of a list: the keyed ones as pairs of key name and hash, and the plain hashes."""
     path = folder / _LIST
     try:
         lines = path.read_text(encoding="ascii").split()
     except FileNotFoundError:
         return [], []
     except (OSError, UnicodeDecodeError) as error:
-        raise ReleaseError(f"{path} cannot be read: {error}", "It lists who is to be forgotten: restore it.") from error
+        raise ReleaseError(f"{path} cannot be read: {error}", "It lists erased names: restore it.") from error
     entries = [_ENTRY.fullmatch(line) for line in lines]
     if not all(entries):
         raise ReleaseError(
-            f"Line {entries.index(None) + 1} of {path} is damaged", "It lists who is to be forgotten: restore it."
+            f"Line {entries.index(None) + 1} of {path} is damaged", "It lists erased names: restore it from a backup."
         )
     found = [entry.groups() for entry in entries if entry]
     return [(name, digest) for name, digest in found if name], [digest for name, digest in found if not name]
 
 
 def _key(folder: Path, names: set[str]) -> Key:
-    """The key that entries name; where none names one, any is good. Raises ReleaseError."""
+    """Return the key that the entries name; any key will do if none names one. Raises ReleaseError."""
     path = folder / _KEY
     try:
         key = read_key(path)
@@ -101,9 +105,9 @@ def _key(folder: Path, names: set[str]) -> Key:
     else:
         if names <= {key.name}:
             return key
-        how = "is another one"
+        how = "is a different one"
     raise ReleaseError(
-        f"{folder / _LIST} lists who is to be forgotten, but its key {path} {how}",
+        f"{folder / _LIST} lists erased names, but its key {path} {how}",
         f"Restore the key from a backup. If it is lost, delete {folder / _LIST} and {path}, and run cybilgraph forget "
         "again for each person before the next build.",
     )

@@ -1,4 +1,4 @@
-"""What single records were read from, each by its SHA-256, in one file (SQLite): of many, one is had at once."""
+"""The sources of single records in one SQLite file, found by SHA-256."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ CREATE TABLE source (sha256 BLOB PRIMARY KEY, content BLOB);
 
 
 class Sources:
-    """A new file, to be filled. Equal sources in equal order give equal bytes. Raises sqlite3.Error."""
+    """A new file of sources. Equal sources in equal order give equal bytes. Raises sqlite3.Error."""
 
     def __init__(self, path: Path) -> None:
         self._base = sqlite3.connect(path, isolation_level=None)
         self._base.executescript(_SCHEMA)
         self._closed = False
 
-    def keep(self, content: bytes) -> None:
-        """Keep a source, once."""
+    def add(self, content: bytes) -> None:
+        """Add a source, unless it is in the file already."""
         row = hashlib.sha256(content).digest(), compress(content)
         self._base.execute("INSERT OR IGNORE INTO source VALUES (?, ?)", row)
 
     def close(self) -> None:
-        """Write what is not written yet. That may be done again."""
+        """Commit and close the file. May be called more than once."""
         if not self._closed:
             self._closed = True
             self._base.execute("COMMIT")
@@ -42,7 +42,7 @@ class Sources:
 
 
 def read_source(path: Path, sha256: str) -> bytes | None:
-    """The source of this SHA-256; None where the file has it not, or it is damaged or gone."""
+    """Return the source with this SHA-256, or None if it is missing or damaged."""
     try:
         with closing(_connect(path)) as base:
             row = base.execute("SELECT content FROM source WHERE sha256 = ?", (bytes.fromhex(sha256),)).fetchone()
@@ -53,13 +53,13 @@ def read_source(path: Path, sha256: str) -> bytes | None:
 
 
 def iterate_sources(path: Path) -> Iterator[bytes]:
-    """All sources, in their order. Raises FileDamaged."""
+    """Yield all sources in order. Raises FileDamaged."""
     try:
         with closing(_connect(path)) as base:
             for (content,) in base.execute("SELECT content FROM source ORDER BY rowid"):
                 yield decompress(content)
     except (sqlite3.Error, *DECOMPRESSION_ERRORS) as error:
-        raise FileDamaged(f"{path} is not what was built: {error}", "Build the release again.") from error
+        raise FileDamaged(f"{path} is damaged: {error}", "Build the release again.") from error
 
 
 def _connect(path: Path) -> sqlite3.Connection:

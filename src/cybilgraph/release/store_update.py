@@ -1,7 +1,7 @@
-"""The store of a release, made from that of the release before by what is different, where that is little.
+"""Updates the store of the previous release for a new one, if little has changed.
 
-A store keeps the words of statements that are gone, where no query finds them. So it is made anew after some
-builds, and where it was carried on, a contact that is to be forgotten makes it anew (see ``Releases.forget``).
+An updated store keeps the strings of deleted statements, although no query finds them. It is therefore rebuilt after a
+number of updates, and when a contact is erased (see ``Releases.erase``).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from cybilgraph.release.manifest import STORE, Release
 from cybilgraph.runtime.files import sha256_of
 from cybilgraph.sparql.store import update_store
 
-#: A store is carried on so many times, and while no more of the graph than this is different.
+#: Updates after which a store is rebuilt, and the share of the graph that may differ.
 _MAX_UPDATES, _MAX_CHANGED_SHARE = 30, 0.25
 
 _Run = tuple[set[bytes], set[bytes]]
@@ -28,7 +28,7 @@ _Run = tuple[set[bytes], set[bytes]]
 
 @dataclass(frozen=True, slots=True)
 class PreviousRelease:
-    """The release before, the pieces of its graph, and what a piece is known by."""
+    """The previous release, the chunks of its graph, and the function that computes the digest of a chunk."""
 
     release: Release
     chunks: list[Chunk]
@@ -36,12 +36,13 @@ class PreviousRelease:
 
     @property
     def update_count(self) -> int:
-        """How many builds have carried its store on."""
+        """Number of builds that have updated its store."""
         return int(self.release.manifest.get("carried", 0))
 
     def update_store(self, chunks: list[Chunk], graph: Path, store: Path) -> int | None:
-        """Make the store of a graph, of these pieces, from the earlier one; the number of its quads. None, and no
-        store, where it is to be made anew. Raises OSError.
+        """Create the store for a graph of these chunks from the earlier store, and return its number of quads.
+
+        Return None, and create nothing, if the store must be rebuilt. Raises OSError.
         """
         before, now = ({chunk.digest for chunk in chunk_lists} for chunk_lists in (self.chunks, chunks))
         different = sum(chunk.size for chunk in chunks if chunk.digest not in before)
@@ -55,15 +56,15 @@ class PreviousRelease:
             try:
                 return update_store(
                     store,
-                    (gone - come for gone, come in self._runs(files, (self.chunks, chunks), (now, before))),
-                    (come - gone for gone, come in self._runs(files, (self.chunks, chunks), (now, before))),
+                    (removed - added for removed, added in self._runs(files, (self.chunks, chunks), (now, before))),
+                    (added - removed for removed, added in self._runs(files, (self.chunks, chunks), (now, before))),
                 )
             except FileDamaged:
                 shutil.rmtree(store)
                 return None
 
     def _copied(self, store: Path) -> bool:
-        """Whether the files of the earlier store could be copied, and are what was built."""
+        """Copy the earlier store; return whether its files exist and their checksums match."""
         store.mkdir()
         for name, digest in self.release.manifest["files"].items():
             if name.startswith(f"{STORE}/") and not name.startswith(f"{STORE}/LOG"):
@@ -81,20 +82,19 @@ class PreviousRelease:
         chunk_lists: tuple[list[Chunk], list[Chunk]],
         others: tuple[set[bytes], set[bytes]],
     ) -> Iterator[_Run]:
-        """The lines of pieces that only the earlier graph has, and that only this one has, where it is different.
-        Raises FileDamaged.
-        """
+        """Yield the removed and added lines of each difference between the graphs. Raises FileDamaged."""
         old, new = (
-            self._parted(file, chunks, other_digests)
+            self._unmatched_lines(file, chunks, other_digests)
             for file, chunks, other_digests in zip(files, chunk_lists, others, strict=True)
         )
-        for gone in old:
-            yield gone, next(new, set())
-        yield from ((set(), come) for come in new)
+        for removed in old:
+            yield removed, next(new, set())
+        yield from ((set(), added) for added in new)
 
-    def _parted(self, file: IO[bytes], chunks: list[Chunk], other_digests: set[bytes]) -> Iterator[set[bytes]]:
-        """The lines of the pieces of one graph that the other has not, as far as they stand between two pieces that
-        both have: as often as there are such, in both the same.
+    def _unmatched_lines(self, file: IO[bytes], chunks: list[Chunk], other_digests: set[bytes]) -> Iterator[set[bytes]]:
+        """Yield the lines of chunks that the other graph lacks, one set before each common chunk and one at the end.
+
+        Both graphs have the same common chunks and therefore yield the same number of sets.
         """
         start, lines = 0, set[bytes]()
         for chunk in chunks:
@@ -104,7 +104,7 @@ class PreviousRelease:
             else:
                 lines_of_chunk = read_chunk(file, start, chunk.size)
                 if self.chunk_digest(lines_of_chunk) != chunk.digest:
-                    raise FileDamaged(f"{file.name} is not what was built")
+                    raise FileDamaged(f"{file.name} differs from what was built")
                 lines.update(lines_of_chunk.splitlines(keepends=True))
             start += chunk.size
         yield lines

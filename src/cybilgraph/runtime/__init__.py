@@ -1,6 +1,6 @@
-"""Work that may have to be stopped: processes that do one piece at a time, and can be killed.
+"""Worker processes that can be stopped at any time, and other tools close to the operating system.
 
-``pool`` is the parent's side, ``inside`` that of the processes, ``orders`` what one tells the other,
-``orphan`` ends a process with its parent. A request and an answer are each a line of JSON, followed
-by as many bytes as its ``size`` says; an answer whose line has ``more`` goes on in the next.
+``pool`` and ``client`` are the client's side of the worker processes, ``worker`` is the side of the processes,
+``wire`` their protocol, and ``watchdog`` ends a process with its parent. A request and an answer are each a line of
+JSON followed by as many bytes as its ``size`` says. An answer whose line has ``more`` continues with another line.
 """

@@ -1,4 +1,4 @@
-"""Caches that take a bounded number of bytes, whatever texts they are asked about."""
+"""Caches of functions whose size in bytes is bounded, even if callers pass long texts."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from collections.abc import Callable
 from functools import lru_cache, wraps
 from typing import ParamSpec, TypeVar
 
-Given = ParamSpec("Given")
+Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
 
-def cache_short(entries: int, longest: int) -> Callable[[Callable[Given, Result]], Callable[Given, Result]]:
-    """Cache up to ``entries`` results of a function, but none for a text of more than ``longest`` characters.
+def cache_short(entries: int, longest: int) -> Callable[[Callable[Parameters, Result]], Callable[Parameters, Result]]:
+    """Cache up to ``entries`` results of a function, but none for texts of more than ``longest`` characters.
 
-    ``functools.lru_cache`` bounds only the number of results: a stranger could fill it with long texts.
+    ``functools.lru_cache`` bounds only the number of results, so that a client could fill it with long texts.
     """
 
-    def decorate(function: Callable[Given, Result]) -> Callable[Given, Result]:
+    def decorate(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
         cached = lru_cache(entries)(function)
 
         @wraps(function)
-        def call(*given: Given.args, **named: Given.kwargs) -> Result:
-            for value in (*given, *named.values()):
+        def call(*arguments: Parameters.args, **named: Parameters.kwargs) -> Result:
+            for value in (*arguments, *named.values()):
                 if isinstance(value, str) and len(value) > longest:
-                    return function(*given, **named)
-            return cached(*given, **named)  # type: ignore[arg-type]  # a call that cannot be hashed raises TypeError
+                    return function(*arguments, **named)
+            return cached(*arguments, **named)  # type: ignore[arg-type]  # unhashable arguments raise TypeError
 
         return call
 

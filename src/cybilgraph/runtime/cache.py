@@ -1,7 +1,8 @@
-"""Values that were worked out before, in a file: kept only to save time, safe to delete, never trusted when damaged.
+"""A file that caches computed values between builds. It only saves time, is safe to delete, and is checked for damage.
 
-A value is known by the hash of all that it was made from. Each build keeps what it has used, so that the
-file does not grow with the number of builds. Of the rest no byte stays, since it may name who is to be forgotten.
+The key of a value is the hash of everything it was computed from. Each build keeps only the values it has used, so that
+the file does not grow with the number of builds. Unused values are overwritten, because they may name a person who has
+been erased.
 """
 
 from __future__ import annotations
@@ -34,16 +35,16 @@ _USE = "INSERT OR IGNORE INTO used VALUES (?)"
 
 
 class BuildCache:
-    """A context manager. When its block has ended well, what was not used in it is forgotten.
+    """A cache, used as a context manager. If the block succeeds, values that it did not use are deleted.
 
-    A file that is damaged is made anew, and one that cannot be written is done without.
+    A damaged file is replaced; if the file cannot be written, nothing is cached.
     """
 
     def __init__(self, path: Path | None, classes: Iterable[type], fingerprint: bytes) -> None:
-        """Values are made of plain ones and of these ``classes``: nothing else is ever made of what a file holds.
+        """Open the cache at ``path``; None caches nothing.
 
-        ``deciding`` stands for all that decides what is worked out (code, data, packages). Without a ``path``,
-        nothing is remembered.
+        Values consist of built-in types and of these ``classes``; reading the file creates no other objects.
+        ``fingerprint`` identifies everything that affects the values (code, data, packages).
         """
         self._path = path
         self.fingerprint = fingerprint
@@ -52,17 +53,17 @@ class BuildCache:
 
     def __enter__(self) -> BuildCache:
         for _ in range(2 if self._path else 0):
-            with self._sound():
+            with self._database():
                 self._base = sqlite3.connect(str(self._path), check_same_thread=False)
                 self._base.executescript(_SCHEMA)
             if self._base:
-                break  # else it was damaged, and is gone now
+                break  # otherwise the file was damaged and has been deleted: try once more
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with self._sound() as base:
+        with self._database() as base:
             if base:
                 if kind is None:
                     base.execute("DELETE FROM kept WHERE key NOT IN (SELECT key FROM used)")
@@ -70,39 +71,39 @@ class BuildCache:
                 base.close()
 
     def key(self, *parts: bytes) -> bytes:
-        """What a value is known by that is made from these parts."""
-        known = hashlib.sha256(self.fingerprint)
+        """Return the key of a value that is computed from these parts."""
+        digest = hashlib.sha256(self.fingerprint)
         for part in parts:
-            known.update(len(part).to_bytes(8) + part)
-        return known.digest()
+            digest.update(len(part).to_bytes(8) + part)
+        return digest.digest()
 
-    def each(
+    def map_items(
         self,
         items: Iterable[tuple[bytes, Item]],
-        work: Callable[[list[Item]], list[Value]],
+        compute: Callable[[list[Item]], list[Value]],
         submit: Callable[[list[Item]], Future[list[Value]]],
         *,
-        batch: int,
-        most: int,
-        ahead: int,
+        batch_size: int,
+        max_lookup: int,
+        max_pending: int,
     ) -> Iterator[Value]:
-        """The value of each item, by its key, in order: what was kept, else what is worked out of it now.
+        """Yield the value of each keyed item in order, cached or computed.
 
-        New items are submitted ``batch`` by batch, ``ahead`` of what is taken; fewer are not worth that, and are
-        worked on here. ``most`` items at once are looked up.
+        Full batches of new items are submitted, at most ``max_pending`` ahead of the consumer. Smaller ones are not
+        worth the overhead and are computed here. At most ``max_lookup`` items are looked up at once.
         """
-        waiting: deque[tuple[list[tuple[bytes, bytes | None]], Future[list[Value]] | list[Value]]] = deque()
-        for keys, new in self._batches(items, batch, most):
-            waiting.append((keys, submit(new) if len(new) == batch else work(new)))
-            if len(waiting) > ahead:
-                yield from self._answers(*waiting.popleft())
-        while waiting:
-            yield from self._answers(*waiting.popleft())
+        pending: deque[tuple[list[tuple[bytes, bytes | None]], Future[list[Value]] | list[Value]]] = deque()
+        for keys, new in self._batches(items, batch_size, max_lookup):
+            pending.append((keys, submit(new) if len(new) == batch_size else compute(new)))
+            if len(pending) > max_pending:
+                yield from self._values(*pending.popleft())
+        while pending:
+            yield from self._values(*pending.popleft())
 
     def _batches(
-        self, items: Iterable[tuple[bytes, Item]], batch: int, most: int
+        self, items: Iterable[tuple[bytes, Item]], batch_size: int, max_lookup: int
     ) -> Iterator[tuple[list[tuple[bytes, bytes | None]], list[Item]]]:
-        """Some keys at a time, each with what was kept; and those of their items that are new."""
+        """Yield some keys at a time with their cached values, and the items that are not cached."""
         keys: list[tuple[bytes, bytes | None]] = []
         new: list[Item] = []
         for key, item in items:
@@ -110,52 +111,50 @@ class BuildCache:
             keys.append((key, compressed))
             if compressed is None:
                 new.append(item)
-            if len(new) == batch or len(keys) == most:
+            if len(new) == batch_size or len(keys) == max_lookup:
                 yield keys, new
                 keys, new = [], []
         if keys:
             yield keys, new
 
-    def _answers(
-        self, keys: list[tuple[bytes, bytes | None]], done: Future[list[Value]] | list[Value]
+    def _values(
+        self, keys: list[tuple[bytes, bytes | None]], computed: Future[list[Value]] | list[Value]
     ) -> Iterator[Value]:
-        new = iter(done.result() if isinstance(done, Future) else done)
+        new = iter(computed.result() if isinstance(computed, Future) else computed)
         for key, compressed in keys:
             if compressed is None:
-                self.keep(key, value := next(new))
+                self.put(key, value := next(new))
                 yield value
             else:
-                yield self.value(compressed)
+                yield self.load(compressed)
 
     def get(self, key: bytes) -> bytes | None:
-        """What was kept under a key, as ``value`` takes it; nothing where it is damaged."""
+        """Return the value of a key for ``load``, or None if it is missing or damaged."""
         compressed: bytes | None = None
-        with self._sound() as base:
+        with self._database() as base:
             row = base and base.execute("SELECT checksum, value FROM kept WHERE key = ?", (key,)).fetchone()
             if base and row and row[0] == _checksum(key, row[1]):
                 compressed = row[1]
                 base.execute(_USE, (key,))
         return compressed
 
-    def keep(self, key: bytes, value: object) -> None:
-        """Keep a value under a key."""
+    def put(self, key: bytes, value: object) -> None:
+        """Store a value under a key."""
         compressed = compress(pickle.dumps(value))
-        with self._sound() as base:
+        with self._database() as base:
             if base:
                 base.execute(
                     "INSERT OR REPLACE INTO kept VALUES (?, ?, ?)", (key, _checksum(key, compressed), compressed)
                 )
                 base.execute(_USE, (key,))
 
-    def value(self, compressed: bytes) -> Any:
-        """The value of what ``get`` gave."""
+    def load(self, compressed: bytes) -> Any:
+        """Decode a value that ``get`` returned."""
         return _Unpickler(decompress(compressed), self._classes).load()
 
     @contextmanager
-    def _sound(self) -> Iterator[sqlite3.Connection | None]:
-        """The database, while there is one: at its first fault it is gone, with its file; but where only the disk is
-        full, the file stays as it was before.
-        """
+    def _database(self) -> Iterator[sqlite3.Connection | None]:
+        """Yield the database, or None. Its first error closes it and deletes its file, unless the disk is full."""
         try:
             yield self._base
         except sqlite3.Error as error:
@@ -168,7 +167,7 @@ class BuildCache:
 
 
 def delete_cache(path: Path) -> None:
-    """Delete all that was kept in a file."""
+    """Delete the cache in a file."""
     for name in (path.name, f"{path.name}-journal"):
         with suppress(OSError):
             path.with_name(name).unlink()
@@ -184,8 +183,8 @@ class _Unpickler(pickle.Unpickler):
         self._classes = classes
 
     def find_class(self, module: str, name: str) -> Any:
-        """One of the classes, and nothing else. Raises pickle.UnpicklingError."""
+        """Return one of the allowed classes. Raises pickle.UnpicklingError for any other."""
         try:
             return self._classes[module, name]
         except KeyError:
-            raise pickle.UnpicklingError(f"{module}.{name} is no class of what is kept") from None
+            raise pickle.UnpicklingError(f"The cache must not contain {module}.{name}") from None

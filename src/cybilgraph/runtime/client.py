@@ -1,4 +1,4 @@
-"""The parent's hold on one worker process: what is asked goes in, what is answered comes out, or it ended."""
+"""The client's handle on one worker process: sends requests, receives answers, and notices when it ends."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ from cybilgraph.runtime.memory import private_bytes
 from cybilgraph.runtime.scheduler import Busy, settle
 from cybilgraph.runtime.wire import CRASH_PREFIX
 
-#: A worker has this many seconds to start, what it shares with others included; so often it is looked whether it may.
+#: Seconds for a worker to start, including its fork server; and between checks whether it still should.
 _MAX_START_SECONDS, _POLL_SECONDS = 120.0, 0.25
-#: Where starting took this part of the time for its work, more time might have been enough for that.
+#: If starting took at least this share of the time for the work, the work might have succeeded with more time.
 _LONG_START_SHARE = 0.1
-#: Work is quick for so many times its seconds at most, however little of a processor it had.
-_MAX_QUICK_FACTOR = 3
-#: How much less of a processor long work gets (``nice``).
+#: Work counts as short for at most this many slices of wall-clock time, however little CPU time it got.
+_MAX_SHORT_SLICES = 3
+#: How much the priority of long work is lowered (nice(2)).
 _NICE_INCREMENT = 10
 
 
 class WorkerStartFailed(Exception):
-    """The worker ended, or said nothing, before it was ready for any work."""
+    """The worker ended, or stayed silent, before it was ready."""
 
 
 class WorkerStarting(Busy):
-    """The worker still starts, as what all share is lost and has to be loaded again: it can be asked later."""
+    """The worker is still starting because its fork server was lost and reloads: try again later."""
 
 
 class StartedTooLate(Busy):
-    """The worker had to start first, and the time that was left for its work was too short: it can be asked again."""
+    """The worker had to start first, which left too little time for the work: try again."""
 
 
 class WorkerDied(Exception):
@@ -48,7 +48,7 @@ class WorkerDied(Exception):
 
 
 class WorkerCrashed(WorkerDied):
-    """The worker ended by its own work: there was not enough memory or stack for it."""
+    """The worker ended because of its own work, which ran out of memory or stack."""
 
 
 #: Head and content of an answer.
@@ -57,77 +57,80 @@ Reply = tuple[dict[str, Any], bytes]
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Work for a worker: its ``line`` with its content, and the moment until which it may take. ``part`` takes
-    what is not the last of its answer; ``turn`` is done after ``slice_seconds`` so many seconds, and may pause it.
+    """A request to a worker: the encoded ``message`` and the ``deadline`` (``time.monotonic``).
+
+    ``on_part`` receives all but the last part of the answer. ``on_slice_end`` is called after every
+    ``slice_seconds`` of work, and may pause the worker.
     """
 
-    line: bytes
+    message: bytes
     deadline: float
     slice_seconds: float
-    part: Callable[[bytes], object] | None = None
-    turn: Callable[[], None] | None = None
+    on_part: Callable[[bytes], object] | None = None
+    on_slice_end: Callable[[], None] | None = None
 
 
-#: For what a worker says by itself.
+#: Stands for a message that the worker sends without a request.
 _ANNOUNCEMENT = Task(b"", 0.0, math.inf)
 
 
 class Worker:
-    """The parent's hold on one worker process."""
+    """The client's handle on one worker process."""
 
-    def __init__(self, fork_server: ForkServer, *, patient: bool = True) -> None:
-        """``patient``: what it takes to start for the first time is no part of the time for its work."""
+    def __init__(self, fork_server: ForkServer, *, free_startup: bool = True) -> None:
+        """Fork a worker. With ``free_startup``, its first start does not count towards the deadline of its work."""
         self._fork_server = fork_server
-        self._patient = patient
+        self._free_startup = free_startup
         self._connection, self._parent = fork_server.fork()
         self._buffer = bytearray()
         self._ended = False
-        self._began = self._before = 0.0
-        self._over = math.inf
-        self._left = False
+        self._started_at = self._cpu_at_start = 0.0
+        self._slice_end = math.inf
+        self._is_abandoned = False
         self.process = 0
 
     @property
     def is_orphaned(self) -> bool:
-        """Whether the process that forked it has ended."""
+        """Whether the fork server that forked the worker has ended."""
         return self._parent.poll() is not None
 
     def has_ended(self) -> bool:
-        """Whether it ended after it was ready: one that never was is no reason to begin another.
+        """Return whether the worker ended after it was ready, or lost its fork server.
 
-        Its number is known afterwards, if it is ready.
+        A worker that never became ready does not count, because a replacement would fail as well. As a side effect,
+        sets ``process`` if the worker has become ready.
         """
-        self._left = False
+        self._is_abandoned = False
         self._connection.settimeout(0)
         try:
             while data := self._connection.recv(4096):
                 self._buffer += data
         except BlockingIOError:
-            if not self.process and self._head() >= 0:
-                self._ready(self._line(_ANNOUNCEMENT))
+            if not self.process and self._header_end() >= 0:
+                self._set_ready(self._read_line(_ANNOUNCEMENT))
             return False
         except ConnectionResetError:
             pass
         return bool(self.process or self._buffer or self.is_orphaned)
 
-    def _ready(self, line: bytes) -> None:
+    def _set_ready(self, line: bytes) -> None:
         self.process = json.loads(line)["pid"]
 
     def ask(self, task: Task) -> Reply:
-        """Return head and content of the answer. Raises TimeoutError at the deadline, WorkerStartFailed,
-        WorkerStarting, StartedTooLate, WorkerDied.
+        """Return head and content of the answer.
 
-        What a ``patient`` worker takes to start for the first time does not count.
+        Raises TimeoutError at the deadline, WorkerStartFailed, WorkerStarting, StartedTooLate or WorkerDied. A first
+        start does not count towards the deadline if the worker has ``free_startup``.
         """
         if self.process:
-            return self._done(task)
+            return self._send_and_receive(task)
         began = time.monotonic()
-        self._start(task.deadline)
+        self._wait_until_ready(task.deadline)
         took = time.monotonic() - began
         if self._is_start_free:
             task = replace(task, deadline=task.deadline + took)
         try:
-            return self._done(task)
+            return self._send_and_receive(task)
         except TimeoutError:
             if self._is_start_free or took < _LONG_START_SHARE * (task.deadline - began):
                 raise
@@ -135,14 +138,13 @@ class Worker:
 
     @property
     def _is_start_free(self) -> bool:
-        """Whether the first start may take as long as it takes."""
-        return self._patient and not self._fork_server.was_lost
+        return self._free_startup and not self._fork_server.was_lost
 
-    def _done(self, task: Task) -> Reply:
+    def _send_and_receive(self, task: Task) -> Reply:
         self._send(task)
-        return self._rest(task)
+        return self._receive(task)
 
-    def _start(self, deadline: float) -> None:
+    def _wait_until_ready(self, deadline: float) -> None:
         """Wait until the worker is ready; only up to the deadline while the fork server reloads.
 
         Raises WorkerStartFailed, WorkerStarting.
@@ -151,23 +153,23 @@ class Worker:
         while not self.process:
             state, now = self._fork_server.state, time.monotonic()
             is_lost = state in (ForkServerState.RELOADING, ForkServerState.UNRESPONSIVE)
-            if self._left or (now >= deadline and (is_lost or not self._is_start_free)):
+            if self._is_abandoned or (now >= deadline and (is_lost or not self._is_start_free)):
                 raise WorkerStarting
             if now >= last:
                 raise WorkerStartFailed
             try:
-                self._ready(self._line(replace(_ANNOUNCEMENT, deadline=now + _POLL_SECONDS)))
+                self._set_ready(self._read_line(replace(_ANNOUNCEMENT, deadline=now + _POLL_SECONDS)))
             except TimeoutError:
                 continue
             except WorkerDied as error:
-                with suppress(subprocess.TimeoutExpired):  # what is ending closes its sockets first
+                with suppress(subprocess.TimeoutExpired):  # a process closes its sockets before it ends
                     self._parent.wait(_POLL_SECONDS)
                 raise WorkerStartFailed from error
-        if self._left:
+        if self._is_abandoned:
             raise WorkerStarting
 
     async def ask_async(self, task: Task, threads: Executor) -> Reply:
-        """As ``ask``, on an event loop; what takes long, or has a long answer, waits in a thread."""
+        """Do the same as ``ask`` on an event loop; long work and long answers wait in a thread."""
         loop = asyncio.get_running_loop()
         if not self.process:
             return await loop.run_in_executor(threads, self.ask, task)
@@ -177,15 +179,15 @@ class Worker:
 
         timer: asyncio.TimerHandle
 
-        def look() -> None:
+        def check_time() -> None:
             nonlocal timer
-            if self._is_quick(task):
-                timer = loop.call_later(min(task.slice_seconds, task.deadline - time.monotonic()), look)
+            if self._is_short(task):
+                timer = loop.call_later(min(task.slice_seconds, task.deadline - time.monotonic()), check_time)
             else:
                 settle(came)
 
-        timer = loop.call_later(min(task.slice_seconds, task.deadline - time.monotonic()), look)
-        loop.add_reader(handle, self._take, came)
+        timer = loop.call_later(min(task.slice_seconds, task.deadline - time.monotonic()), check_time)
+        loop.add_reader(handle, self._read_available, came)
         try:
             await came
         finally:
@@ -193,47 +195,50 @@ class Worker:
             timer.cancel()
         if self._ended:
             raise self._failure()
-        if answer := self._whole():
+        if answer := self._take_single_part():
             return answer
-        return await loop.run_in_executor(threads, self._rest, task)
+        return await loop.run_in_executor(threads, self._receive, task)
 
-    def _is_quick(self, task: Task) -> bool:
-        """Whether the work has not taken long yet: by what it had of a processor, since a busy machine makes
-        nothing heavy; but not for ever.
+    def _is_short(self, task: Task) -> bool:
+        """Return whether the work has used less than one slice.
+
+        CPU time counts, because work is not heavier on a busy machine; but only for a limited wall-clock time.
         """
         now = time.monotonic()
-        if now >= min(task.deadline, self._began + _MAX_QUICK_FACTOR * task.slice_seconds):
+        if now >= min(task.deadline, self._started_at + _MAX_SHORT_SLICES * task.slice_seconds):
             return False
-        return now < self._began + task.slice_seconds or self._used() - self._before < task.slice_seconds
+        return now < self._started_at + task.slice_seconds or (
+            self._cpu_seconds() - self._cpu_at_start < task.slice_seconds
+        )
 
-    def _used(self) -> float:
-        """Seconds that the process has had of a processor; without end where the system does not tell."""
+    def _cpu_seconds(self) -> float:
+        """Return the CPU seconds that the process has used, or infinity if the system does not say."""
         try:
-            return time.clock_gettime((~self.process << 3) | 2)  # the clock of another process, in Linux
+            return time.clock_gettime((~self.process << 3) | 2)  # Linux: the CPU clock of another process
         except OSError:
             return math.inf
 
-    def _take(self, came: asyncio.Future[None]) -> None:
-        """Take what has come; that is all that an event loop has to do for most answers."""
+    def _read_available(self, came: asyncio.Future[None]) -> None:
+        """Read the available data. For most answers, this is all the work of the event loop."""
         try:
             data = self._connection.recv(1 << 20)
         except ConnectionResetError:
             data = b""
         self._ended = not data
         self._buffer += data
-        if self._ended or self._part():
+        if self._ended or self._complete_part():
             settle(came)
 
-    def _part(self) -> tuple[dict[str, Any], int] | None:
-        """The head of a whole part of an answer, and where its content begins."""
-        if (end := self._head()) < 0:
+    def _complete_part(self) -> tuple[dict[str, Any], int] | None:
+        """Return the head of a complete part of an answer and the offset of its content, if one is in the buffer."""
+        if (end := self._header_end()) < 0:
             return None
         head = json.loads(self._buffer[:end])
         return (head, end + 1) if len(self._buffer) > end + head["size"] else None
 
-    def _whole(self) -> Reply | None:
-        """The answer, if it has come and has one part only."""
-        found = self._part()
+    def _take_single_part(self) -> Reply | None:
+        """Take the answer from the buffer if it is complete and has only one part."""
+        found = self._complete_part()
         if not found or found[0].get("more"):
             return None
         head, begin = found
@@ -242,46 +247,46 @@ class Worker:
         return head, content
 
     def _send(self, task: Task) -> None:
-        self._began, self._before = time.monotonic(), self._used()
-        self._over = self._began + task.slice_seconds
+        self._started_at, self._cpu_at_start = time.monotonic(), self._cpu_seconds()
+        self._slice_end = self._started_at + task.slice_seconds
         try:
             self._connection.settimeout(max(task.deadline - time.monotonic(), 0.001))
-            self._connection.sendall(task.line)
+            self._connection.sendall(task.message)
         except BrokenPipeError as error:
             raise WorkerDied from error
 
-    def _rest(self, task: Task) -> Reply:
-        """What has not come yet."""
-        while (answer := json.loads(self._line(task))).get("more"):
-            assert task.part
-            task.part(self._content(answer["size"], task))
-        return answer, self._content(answer["size"], task)
+    def _receive(self, task: Task) -> Reply:
+        """Receive the rest of an answer."""
+        while (answer := json.loads(self._read_line(task))).get("more"):
+            assert task.on_part
+            task.on_part(self._read_content(answer["size"], task))
+        return answer, self._read_content(answer["size"], task)
 
-    def _line(self, task: Task) -> bytes:
-        while (end := self._head()) < 0:
-            self._more(task)
+    def _read_line(self, task: Task) -> bytes:
+        while (end := self._header_end()) < 0:
+            self._fill_buffer(task)
         line = bytes(self._buffer[:end])
         del self._buffer[: end + 1]
         return line
 
-    def _content(self, size: int, task: Task) -> bytes:
+    def _read_content(self, size: int, task: Task) -> bytes:
         while len(self._buffer) < size:
-            self._more(task)
+            self._fill_buffer(task)
         data = bytes(self._buffer[:size])
         del self._buffer[:size]
         return data
 
-    def _more(self, task: Task) -> None:
-        """Take what comes, if anything does before its turn is over."""
+    def _fill_buffer(self, task: Task) -> None:
+        """Receive some data, or end the time slice if none arrives before."""
         now = time.monotonic()
         if now >= task.deadline:
             raise TimeoutError
-        if now >= self._over:
-            if task.turn and not self._is_quick(task):
-                task.turn()
-            self._over = time.monotonic() + task.slice_seconds
+        if now >= self._slice_end:
+            if task.on_slice_end and not self._is_short(task):
+                task.on_slice_end()
+            self._slice_end = time.monotonic() + task.slice_seconds
             return
-        self._connection.settimeout(min(task.deadline, self._over) - now)
+        self._connection.settimeout(min(task.deadline, self._slice_end) - now)
         try:
             data = self._connection.recv(1 << 20)
         except TimeoutError:
@@ -292,32 +297,32 @@ class Worker:
             raise self._failure()
         self._buffer += data
 
-    def _head(self) -> int:
-        """Where the head that comes next ends; -1 where it has not come, nor will where the worker breaks down."""
+    def _header_end(self) -> int:
+        """Return the end of the next header in the buffer, or -1; a crash message is not a header."""
         return self._buffer.find(b"\n") if self._buffer.startswith(b"{") else -1
 
     def _failure(self) -> WorkerDied:
-        """Why there is nothing more: what breaks down by itself says so last."""
+        """Return the error for a closed connection; a crashing worker sends a message before it ends."""
         return WorkerCrashed() if CRASH_PREFIX in self._buffer else WorkerDied()
 
     @property
-    def held(self) -> int:
-        """Bytes that it shares with no other; 0 where the system does not tell."""
+    def memory_bytes(self) -> int:
+        """Bytes of memory that the worker shares with no other process; 0 if the system does not say."""
         return private_bytes(self.process)
 
-    def signal(self, wanted: signal.Signals) -> None:
-        """Pause the process, let it go on, or end it."""
+    def signal(self, signal_number: signal.Signals) -> None:
+        """Send a signal to the process, to pause, resume or end it."""
         if self.process:
-            self._fork_server.send(self.process, wanted)
+            self._fork_server.send(self.process, signal_number)
 
-    def less(self) -> None:
-        """Let all others have the processors first."""
+    def lower_priority(self) -> None:
+        """Give other processes precedence on the processors."""
         with suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, self.process, _NICE_INCREMENT)
 
     def abandon(self) -> None:
-        """Have whoever waits for this worker learn that it has ended; one that still starts is left for others."""
-        self._left = True
+        """Make a waiting ``ask`` fail as if the worker had ended; a worker that is starting stays for others."""
+        self._is_abandoned = True
         with suppress(OSError):
             if self.process:
                 self._connection.shutdown(socket.SHUT_RDWR)
@@ -328,5 +333,5 @@ class Worker:
         self.close()
 
     def close(self) -> None:
-        """Let go of it: one that is about to end tells the process above by what, if it is not killed meanwhile."""
-        self._connection.close()  # who has not begun finds nobody there
+        """Close the connection without killing the process, so that the fork server can report how it ends."""
+        self._connection.close()  # a worker that has not started yet finds the connection closed

@@ -1,4 +1,4 @@
-"""What time it is for what is made: now, or what SOURCE_DATE_EPOCH says (reproducible-builds.org)."""
+"""The time that builds record: now, or SOURCE_DATE_EPOCH (reproducible-builds.org)."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ _VARIABLE = "SOURCE_DATE_EPOCH"
 
 
 def build_time() -> datetime:
-    """Raises CybilgraphError where the environment says it, and it is no number of seconds."""
-    given = os.environ.get(_VARIABLE, "")
-    if not given:
+    """Return the time to record. Raises CybilgraphError if SOURCE_DATE_EPOCH is not a number of seconds."""
+    value = os.environ.get(_VARIABLE, "")
+    if not value:
         return datetime.now(UTC)
     try:
-        return datetime.fromtimestamp(int(given), UTC)
+        return datetime.fromtimestamp(int(value), UTC)
     except (ValueError, OverflowError, OSError) as error:
         raise CybilgraphError(
-            f"{_VARIABLE} is {given[:40]!r}, and no number of seconds since 1970",
-            f"Unset it, or: export {_VARIABLE}=$(date +%s)",
+            f"{_VARIABLE} is {value[:40]!r}, which is not a number of seconds since 1970",
+            f"Unset it, or run: export {_VARIABLE}=$(date +%s)",
         ) from error

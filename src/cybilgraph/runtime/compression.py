@@ -1,5 +1,6 @@
-"""Files that are packed by gzip or Zstandard, as they are read; and files of parts, each of which is a frame of
-Zstandard (RFC 8878, section 3.1) and can be read by itself, while zstd(1) reads all of them as one.
+"""Reads gzip and Zstandard files, and writes Zstandard files of several parts.
+
+Each part is a frame of its own (RFC 8878, section 3.1) and can be read alone, while zstd(1) reads the whole file.
 """
 
 from __future__ import annotations
@@ -14,24 +15,24 @@ from typing import IO, Any, cast
 
 import zstandard
 
-#: What is raised where a file is not packed as its name says, or breaks off.
+#: Errors of files that are truncated, damaged or not compressed as their name says.
 DECOMPRESSION_ERRORS = (zstandard.ZstdError, gzip.BadGzipFile, zlib.error, EOFError)
-#: A graph of 250 MB becomes 19 in 0.2 seconds; at level 3 it would be 18. What is damaged is found by its checksum.
+#: Level 1 compresses a graph of 250 MB to 19 MB in 0.2 s; level 3 would give 18 MB. The checksum reveals damage.
 _PARAMETERS = zstandard.ZstdCompressionParameters.from_level(1, write_checksum=True)
-#: Bytes that are read at once.
-_AT_ONCE, _BLOCK = 1 << 18, 1 << 16
+_BUFFER_BYTES, _BLOCK_BYTES = 1 << 18, 1 << 16
 
 
 @contextmanager
 def open_decompressed(path: Path, name: str = "") -> Iterator[IO[bytes]]:
-    """The content of a file that is packed as its ``name``, if that is another, ends: .zst, .gz or else not at all.
-    Raises OSError, and when it is read DECOMPRESSION_ERRORS.
+    """Open a file, decompressed according to the suffix of its ``name``: .zst, .gz or not compressed.
+
+    ``name`` is the file's own by default. Raises OSError, and DECOMPRESSION_ERRORS while reading.
     """
     with path.open("rb") as raw:
         match Path(name or path.name).suffix:
             case ".zst":
                 stream: Any = zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True)
-                yield io.BufferedReader(stream, _AT_ONCE)
+                yield io.BufferedReader(stream, _BUFFER_BYTES)
             case ".gz":
                 yield cast("IO[bytes]", gzip.GzipFile(fileobj=raw))
             case _:
@@ -39,12 +40,12 @@ def open_decompressed(path: Path, name: str = "") -> Iterator[IO[bytes]]:
 
 
 def compress(content: bytes) -> bytes:
-    """Content as a part of a file."""
+    """Compress content as one part of a file."""
     return zstandard.ZstdCompressor(compression_params=_PARAMETERS).compress(content)
 
 
 def decompress(part: bytes) -> bytes:
-    """The content of a part. Raises DECOMPRESSION_ERRORS."""
+    """Decompress one part. Raises DECOMPRESSION_ERRORS."""
     return zstandard.ZstdDecompressor().decompress(part)
 
 
@@ -55,28 +56,28 @@ def write_parts(path: Path, contents: Iterable[bytes]) -> None:
 
 
 def read_parts(path: Path) -> Iterator[tuple[int, bytes]]:
-    """The parts of a file: the size of each there, and its content. Raises OSError, DECOMPRESSION_ERRORS."""
+    """Yield the compressed size and the content of each part. Raises OSError, DECOMPRESSION_ERRORS."""
     with path.open("rb") as file:
-        buffer = file.read(_BLOCK)
+        buffer = file.read(_BLOCK_BYTES)
         while buffer:
-            unpacker, size, some = zstandard.ZstdDecompressor().decompressobj(), 0, []
-            while not unpacker.eof:
+            decompressor, size, blocks = zstandard.ZstdDecompressor().decompressobj(), 0, []
+            while not decompressor.eof:
                 if not buffer:
-                    raise EOFError(f"{path} breaks off")
-                some.append(unpacker.decompress(buffer))
+                    raise EOFError(f"{path} is truncated")
+                blocks.append(decompressor.decompress(buffer))
                 size += len(buffer)
-                buffer = unpacker.unused_data if unpacker.eof else file.read(_BLOCK)
-            yield size - len(buffer), b"".join(some)
-            buffer = buffer or file.read(_BLOCK)
+                buffer = decompressor.unused_data if decompressor.eof else file.read(_BLOCK_BYTES)
+            yield size - len(buffer), b"".join(blocks)
+            buffer = buffer or file.read(_BLOCK_BYTES)
 
 
-def decompressed_size(path: Path, most: int) -> int:
-    """Count the bytes of a compressed file's content, up to more than ``most``.
+def decompressed_size(path: Path, limit: int) -> int:
+    """Count the bytes of a compressed file's content; stop counting above ``limit``.
 
     Raises OSError, DECOMPRESSION_ERRORS.
     """
     size = 0
     with open_decompressed(path) as file:
-        while size <= most and (block := file.read(_AT_ONCE)):
+        while size <= limit and (block := file.read(_BUFFER_BYTES)):
             size += len(block)
     return size

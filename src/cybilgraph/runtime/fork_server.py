@@ -1,4 +1,4 @@
-"""The parent's hold on the process that forks workers."""
+"""The client's handle on the fork server, the process that forks workers."""
 
 from __future__ import annotations
 
@@ -14,15 +14,17 @@ from enum import Enum, auto
 
 from cybilgraph.runtime.wire import BAD_DATA, COMMAND, COMMAND_DONE, FORK, REPORT, ProcessExit
 
-#: So many seconds it may take to load what workers share, and then to answer an order: what is silent for longer hangs.
+#: Seconds that a fork server may take to load the shared data, and to answer a command. A longer silence is a hang.
 _MAX_LOAD_SECONDS, _MAX_SILENT_SECONDS = 120.0, 5.0
-#: What is silent for so long is told of.
+#: After this many seconds of silence, the state is UNRESPONSIVE.
 _SLOW_SECONDS = 2.0
 
 
 class ForkServerState(Enum):
-    """What a nursery is at this moment: loading for the first time; well; loading what was lost with the one
-    before it; silent, and soon replaced; or ended for good, as what its workers share is spoilt.
+    """The state of a fork server.
+
+    STARTING: loads the shared data for the first time. READY. RELOADING: loads it again after its predecessor ended.
+    UNRESPONSIVE: silent, and soon replaced. BAD_DATA: ended for good, because the shared data is damaged.
     """
 
     STARTING = auto()
@@ -33,9 +35,7 @@ class ForkServerState(Enum):
 
 
 class ForkServer:
-    """The process that forks workers; begun anew should it end, or hang, unless it ends since what workers share is
-    spoilt. Safe for several threads.
-    """
+    """A fork server, replaced when it ends or hangs, unless it ends because the shared data is damaged. Thread-safe."""
 
     def __init__(
         self,
@@ -44,25 +44,26 @@ class ForkServer:
         environment: Mapping[str, str],
         on_exit: Callable[[ProcessExit], object] = lambda _: None,
     ) -> None:
-        """Run ``module`` with ``arguments`` and this ``environment``. What ends unasked, this process or a worker, is
-        ``on_exit``.
+        """Run ``module`` with ``arguments`` in this ``environment``.
+
+        ``on_exit`` is called when the fork server or one of its workers ends unexpectedly.
         """
-        # -P: what lies in the folder where we were started is no module of ours.
+        # -P keeps modules in the current folder from replacing ours.
         self._command = [sys.executable, "-P", "-m", module, *arguments]
         self._module, self._environment, self._on_exit = module, dict(environment), on_exit
         self._lock = threading.Lock()
         self._closed = self._was_loaded = self._lost = False
-        #: Whether what workers share cannot be had: there will be no worker any more.
+        #: Whether the shared data is damaged, so that no worker can start any more.
         self.has_bad_data = False
-        self._begin()
+        self._start()
 
-    def _begin(self) -> None:
+    def _start(self) -> None:
         self._control, theirs = socket.socketpair()
-        self._control.setblocking(False)  # who hangs takes no orders, and holds nobody up
+        self._control.setblocking(False)  # a fork server that hangs must not block its clients
         self._loaded = False
-        self._heard = b""
-        self._owed, self._since = 1, time.monotonic()  # what it says first is that it has loaded
-        # Ctrl-C reaches the whole group of processes, also one that has not begun: it is left to the parent.
+        self._buffer = b""
+        self._pending, self._silent_since = 1, time.monotonic()  # its first report says that it has loaded
+        # Ctrl-C reaches the whole process group, even a process that is just starting: leave it to the parent.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             with theirs:
@@ -74,108 +75,106 @@ class ForkServer:
 
     @property
     def state(self) -> ForkServerState:
-        """What it is now. One that has ended or hangs is replaced by that, and its workers have ended."""
+        """The current state. Reading it replaces a fork server that has ended or hangs, together with its workers."""
         with self._lock:
-            self._hear()
+            self._read_reports()
             if self.has_bad_data:
                 return ForkServerState.BAD_DATA
             if not self._loaded:
                 return ForkServerState.RELOADING if self._was_loaded else ForkServerState.STARTING
-            return ForkServerState.UNRESPONSIVE if self._silent > _SLOW_SECONDS else ForkServerState.READY
+            return ForkServerState.UNRESPONSIVE if self._silent_seconds > _SLOW_SECONDS else ForkServerState.READY
 
     def maintain(self) -> None:
-        """See to it that it lives, though nobody asks for anything."""
+        """Replace the fork server if it has ended or hangs, although nobody has called it."""
         with self._lock:
-            self._hear()
+            self._read_reports()
 
     @property
     def was_lost(self) -> bool:
-        """Whether it has taken the place of one that had loaded."""
+        """Whether this fork server has replaced one that had loaded."""
         return self._lost
 
     @property
-    def _silent(self) -> float:
-        """For how many seconds it has owed an answer."""
-        return time.monotonic() - self._since if self._owed else 0.0
+    def _silent_seconds(self) -> float:
+        """Seconds for which a report has been due."""
+        return time.monotonic() - self._silent_since if self._pending else 0.0
 
     def fork(self) -> tuple[socket.socket, subprocess.Popen[bytes]]:
-        """The connection to a new worker, and the process that it is a child of. Where there will be none, nobody is at
-        the other end.
+        """Return a connection to a new worker, and its parent process.
+
+        If no worker can start any more, the other end of the connection is closed.
         """
         ours, theirs = socket.socketpair()
         with theirs, self._lock:
-            self._hear()
+            self._read_reports()
             try:
-                self._tell(FORK, 0, theirs.fileno())
+                self._send_command(FORK, 0, theirs.fileno())
             except OSError:
                 if not self.has_bad_data:
                     self._replace()
                 if not self.has_bad_data:
-                    self._tell(FORK, 0, theirs.fileno())
+                    self._send_command(FORK, 0, theirs.fileno())
             return ours, self._process
 
-    def send(self, process: int, wanted: signal.Signals) -> None:
-        """Send a signal to a worker, if it lives."""
+    def send(self, process: int, signal_number: signal.Signals) -> None:
+        """Send a signal to a worker, if it is alive."""
         with self._lock, suppress(OSError):
-            self._hear()
-            self._tell(process, wanted)
+            self._read_reports()
+            self._send_command(process, signal_number)
 
-    def _tell(self, number: int, wanted: int, *handles: int) -> None:
-        socket.send_fds(self._control, [COMMAND.pack(number, wanted)], handles)
-        if not self._owed:
-            self._since = time.monotonic()
-        self._owed += 1
+    def _send_command(self, number: int, signal_number: int, *handles: int) -> None:
+        socket.send_fds(self._control, [COMMAND.pack(number, signal_number)], handles)
+        if not self._pending:
+            self._silent_since = time.monotonic()
+        self._pending += 1
 
-    def _hear(self) -> None:
-        """Take what it has reported: of each order, and of each worker that has ended. One that has ended or hangs is
-        replaced.
-        """
+    def _read_reports(self) -> None:
+        """Read the reports on finished commands and ended workers. Replace a fork server that has ended or hangs."""
         if self._closed or self.has_bad_data:
             return
         try:
-            heard = self._control.recv(4096)
+            data = self._control.recv(4096)
         except BlockingIOError:
             if self._hangs():
                 self._replace()
             return
         except ConnectionResetError:
-            heard = b""
-        if not heard:
+            data = b""
+        if not data:
             self._replace()
             return
-        self._heard += heard
-        whole = len(self._heard) // REPORT.size * REPORT.size
-        for process, code in REPORT.iter_unpack(self._heard[:whole]):
+        self._buffer += data
+        complete = len(self._buffer) // REPORT.size * REPORT.size
+        for process, code in REPORT.iter_unpack(self._buffer[:complete]):
             if (process, code) == COMMAND_DONE:
-                self._owed -= 1
+                self._pending -= 1
             else:
                 self._on_exit(ProcessExit(f"A worker of {self._module}", process, code, "it is replaced"))
-        self._heard = self._heard[whole:]
-        self._since = time.monotonic()
+        self._buffer = self._buffer[complete:]
+        self._silent_since = time.monotonic()
         self._loaded = self._was_loaded = True
 
     def _replace(self) -> None:
         hung = self._hangs()
-        self._process.kill()  # and its workers are killed with it, also those that are paused
-        self._end()
+        self._process.kill()  # the kernel kills its workers with it, even paused ones
+        self._stop()
         self._lost = self._was_loaded
         self.has_bad_data = self._process.returncode == BAD_DATA
-        why = f"it had not answered for {self._silent:.0f} s, and " if hung else ""
-        what, done = f"The process that forks workers of {self._module}", f"{why}it and its workers are replaced"
+        reason = f"it had not responded for {self._silent_seconds:.0f} s; " if hung else ""
+        name, outcome = f"The fork server of {self._module}", f"{reason}it and its workers are replaced"
         if self.has_bad_data:
-            done = "what it should load is not what was built, and it is not begun again"
-        self._on_exit(ProcessExit(what, self._process.pid, self._process.returncode, done))
+            outcome = "the data it should load is damaged, so it is not restarted"
+        self._on_exit(ProcessExit(name, self._process.pid, self._process.returncode, outcome))
         if not self.has_bad_data:
-            self._begin()
+            self._start()
 
     def _hangs(self) -> bool:
-        """Whether it lives, and has been silent for too long."""
-        return (
-            self._silent > (_MAX_SILENT_SECONDS if self._loaded else _MAX_LOAD_SECONDS) and self._process.poll() is None
-        )
+        """Return whether the process is alive but has been silent for too long."""
+        limit = _MAX_SILENT_SECONDS if self._loaded else _MAX_LOAD_SECONDS
+        return self._silent_seconds > limit and self._process.poll() is None
 
-    def _end(self) -> None:
-        self._control.close()  # it sees that, ends its workers, and waits for them, so that none stays a zombie
+    def _stop(self) -> None:
+        self._control.close()  # makes it kill its workers and wait for them, so that no zombie remains
         try:
             self._process.wait(timeout=2)
         except subprocess.TimeoutExpired:
@@ -186,4 +185,4 @@ class ForkServer:
         """End the process and its workers."""
         with self._lock:
             self._closed = True
-            self._end()
+            self._stop()

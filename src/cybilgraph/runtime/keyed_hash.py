@@ -1,4 +1,4 @@
-"""Keyed hashes: they show whether a text was seen before, but only to those who have the key."""
+"""Keyed hashes, with which only the owner of the key can check whether a text is known."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ _HEXADECIMAL = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key for HMAC with SHA-256 (RFC 2104). It is never part of its ``repr``."""
+    """A key for HMAC-SHA-256 (RFC 2104). Its ``repr`` does not show the secret."""
 
     secret: bytes = field(default=b"", repr=False)
 
     def hash(self, text: str) -> str:
-        """The keyed hash of a text, in hexadecimal."""
+        """Return the keyed hash of a text in hexadecimal."""
         return hmac.new(self.secret, text.encode(errors="surrogatepass"), hashlib.sha256).hexdigest()
 
     @property
     def name(self) -> str:
-        """What tells one key from another, and nothing about its secret."""
+        """A name that identifies the key without revealing its secret."""
         return self.hash("the name of this key")[:8]
 
 
 def read_key(path: Path) -> Key:
-    """Read a key. Raises OSError, and ValueError where the file holds none."""
+    """Read a key. Raises OSError, or ValueError if the file does not contain one."""
     text = path.read_text(encoding="ascii").strip()
     if not _HEXADECIMAL.fullmatch(text):
         raise ValueError(f"{path} does not hold 64 hexadecimal digits")

@@ -1,4 +1,4 @@
-"""What a process has of memory, as far as the system tells."""
+"""The memory that a process uses, as far as the system reports it."""
 
 from __future__ import annotations
 
@@ -9,29 +9,30 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-#: Of mallopt(3): the number of arenas, which glibc otherwise lets grow to eight for each processor.
+#: The mallopt(3) parameter for the number of arenas, and its value; the default of glibc is eight per processor.
 _M_ARENA_MAX, _ARENAS = -8, 2
 
 
 def limit_arenas() -> None:
-    """Have all threads that begin from now on share two arenas, where the C library is glibc.
+    """Make threads that start from now on share two arenas, if the C library is glibc.
 
-    In an arena of its own, each thread would keep what its largest work took.
+    With an arena of its own, each thread would keep the memory of its largest task.
     """
     with suppress(AttributeError):
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, _ARENAS)
 
 
 def release_free_memory() -> None:
-    """Give memory that is free back to the system (malloc_trim(3)), where the C library is glibc."""
+    """Return free memory to the system (malloc_trim(3)), if the C library is glibc."""
     with suppress(AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def mapped_later() -> Callable[[], int]:
-    """Return a function that measures, once, this process's bytes of address space, which a limit on memory counts.
+def address_space_meter() -> Callable[[], int]:
+    """Return a function that measures, once, this process's address space in bytes (the size RLIMIT_AS limits).
 
-    It works in a process that cannot open files any more, and returns 0 where the system does not tell.
+    The function also works after the process has lost the right to open files. It returns 0 if the system does not
+    report the size.
     """
     try:
         statm: IO[str] = Path("/proc/self/statm").open(encoding="ascii")  # noqa: SIM115
@@ -46,7 +47,7 @@ def mapped_later() -> Callable[[], int]:
 
 
 def resident_bytes(process: int) -> int:
-    """Bytes that are in memory, shared ones included; 0 where it has ended or the system does not tell."""
+    """Return a process's bytes in memory, including shared ones; 0 if it has ended or the system does not report it."""
     try:
         return _pages(Path(f"/proc/{process}/statm").read_text(encoding="ascii"), 1)
     except OSError:
@@ -54,8 +55,9 @@ def resident_bytes(process: int) -> int:
 
 
 def private_bytes(process: int) -> int:
-    """Bytes that it has for itself, also those that are swapped out; 0 as above. It takes some 10 ms for each
-    GB that is in memory.
+    """Return the bytes that a process does not share, including swapped ones; 0 as in ``resident_bytes``.
+
+    Takes about 10 ms per GB in memory.
     """
     try:
         lines = Path(f"/proc/{process}/smaps_rollup").read_text(encoding="ascii").splitlines()
@@ -65,6 +67,6 @@ def private_bytes(process: int) -> int:
 
 
 def _pages(statm: str, which: int) -> int:
-    """Return bytes from one of the counts of pages in ``statm``, which is empty for a process that is just ending."""
+    """Return one of the page counts in ``statm`` in bytes; it is empty for a process that is just ending."""
     counts = statm.split()
     return int(counts[which]) * resource.getpagesize() if counts else 0

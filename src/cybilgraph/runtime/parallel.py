@@ -1,10 +1,10 @@
-"""Functions, done in worker processes of our own: what takes long uses all processors.
+"""Runs functions in worker processes, to use all processors.
 
-    with Crew() as crew:
-        answer = crew.submit(function, *arguments).result()
+    with ProcessPool() as pool:
+        result = pool.submit(function, *arguments).result()
 
-Function and arguments go there, and the value or the exception comes back, as pickles between processes
-of one program. Run as ``python -m cybilgraph.runtime.parallel``, it is the side of the processes.
+Functions, arguments, results and exceptions are pickled between processes of one program. Run as
+``python -m cybilgraph.runtime.parallel``, this module is the fork server of these processes.
 """
 
 from __future__ import annotations
@@ -23,33 +23,33 @@ from cybilgraph.errors import CybilgraphError
 from cybilgraph.runtime.pool import Pool, PoolLimits, WorkerDied, WorkerStartFailed
 from cybilgraph.runtime.worker import run_fork_server
 
-#: Work of a crew has as much time as it needs: a week.
+#: No time limit in practice: a week.
 _MAX_SECONDS = 7 * 86_400.0
-#: The collector of a process looks for garbage when it has so many more objects: some megabytes.
+#: New objects (some megabytes) after which a worker collects garbage.
 _COLLECTOR_THRESHOLD = 50_000
 
 _Value = TypeVar("_Value")
 
 
 def processor_count() -> int:
-    """How many processors this process may use."""
+    """Return the number of processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class SizedExecutor(Executor, ABC):
-    """An executor that tells its size."""
+    """An executor with a known size."""
 
     @property
     @abstractmethod
     def size(self) -> int:
-        """How many functions it does at once."""
+        """Number of functions that run at once."""
 
 
 class ProcessPool(SizedExecutor):
-    """As many processes as there are processors; they are started when the first function is submitted.
+    """An executor with one process per processor, started when the first function is submitted.
 
-    A function whose process is lost is done again in this one, which also tells of a fault of our own.
-    A context manager: when the block fails, what is under way is not waited for.
+    If a process is lost, its function runs again in this process, where a bug of ours shows up as an exception.
+    As a context manager, it does not wait for running functions if the block fails.
     """
 
     def __init__(self) -> None:
@@ -60,14 +60,14 @@ class ProcessPool(SizedExecutor):
 
     @property
     def size(self) -> int:
-        """As many as there are processors."""
+        """Number of processors."""
         return processor_count()
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self.shutdown(wait=kind is None, cancel_futures=kind is not None)
 
     def submit(self, function: Callable[..., _Value], /, *arguments: Any, **named: Any) -> Future[_Value]:
-        """The value of a function, to come: one that is at the top of its module."""
+        """Run a function in a process, and return a future of its result. It must be at the top of its module."""
         return self._threads.submit(self._ask, function, arguments, named)
 
     def _ask(self, function: Callable[..., _Value], arguments: tuple[Any, ...], named: dict[str, Any]) -> _Value:
@@ -77,14 +77,14 @@ class ProcessPool(SizedExecutor):
             if self._closed:
                 raise
             return function(*arguments, **named)
-        value = pickle.loads(content)  # noqa: S301 - from a process of our own
+        value = pickle.loads(content)  # noqa: S301 - from our own process
         if head["failed"]:
             raise value
         answer: _Value = value
         return answer
 
     def _workers(self) -> Pool:
-        """The processes. Raises WorkerStartFailed after the end."""
+        """Return the pool of processes. Raises WorkerStartFailed after shutdown."""
         with self._lock:
             if self._closed:
                 raise WorkerStartFailed
@@ -92,7 +92,7 @@ class ProcessPool(SizedExecutor):
             return self._pool
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """End the processes, when they have done all that was submitted; without ``wait``, now."""
+        """End the processes, with ``wait`` after they have finished everything that was submitted."""
         if wait:
             self._threads.shutdown(cancel_futures=cancel_futures)
         with self._lock:
@@ -108,18 +108,19 @@ def _call(_head: dict[str, Any], content: bytes, _send: object) -> tuple[dict[st
         value = function(*arguments, **named)
         _freeze_loaded()
         return {"failed": False}, pickle.dumps(value)
-    except (CybilgraphError, OSError) as error:  # raised where the function was submitted; what else is raised ends us
+    except (CybilgraphError, OSError) as error:  # raised again by the caller; other errors end this process
         return {"failed": True}, pickle.dumps(error)
 
 
 @cache
 def _freeze_loaded() -> None:
-    """Names and patterns that the first function has loaded are never garbage: the collector need not look through
-    them again and again. And it looks less often: what is made of a batch is nearly all still needed then.
+    """Exclude objects loaded by the first function from garbage collection, and collect less often.
+
+    The reference data and patterns loaded are never garbage, and the results of a batch nearly all stay in use.
     """
     gc.freeze()
     gc.set_threshold(_COLLECTOR_THRESHOLD)
 
 
 if __name__ == "__main__":
-    run_fork_server(lambda: _call, 0, None)  # our own functions, on the operator's files
+    run_fork_server(lambda: _call, 0, None)  # no sandbox: these are our own functions on the operator's files

@@ -1,10 +1,10 @@
-"""The parent's side: a pool of worker processes, each killed and replaced when it is over its limits.
+"""A pool of worker processes, each killed and replaced when it exceeds its limits (the client's side).
 
-Work begins in a *quick* place. What is not done after a moment gives its place back, and goes on
-with lower priority in one of few *long* places, or is paused until one is free: what is quick
-never waits for what is long, whoever sent it. After each further moment it is paused if a client waits that
-has fewer places: so nobody waits for as long as another's work takes. Nothing that is paused is forgotten: its
-deadline runs on, and its memory counts. Where that would be too much, it is ended, and who asked may come again.
+Work starts in a *short* slot. Work that takes longer than one time slice frees that slot and continues at a
+lower priority in one of the few *long* slots, or pauses until one is free, so that short work never waits for
+long work. After each further slice, long work pauses if a waiting caller has fewer slots, so that nobody waits
+for the whole of somebody else's work. While paused, work keeps its deadline and its memory counts. If all
+paused work together would hold too much memory, the next one to pause is stopped and its caller gets ``Busy``.
 """
 
 from __future__ import annotations
@@ -49,37 +49,40 @@ __all__ = [
     "WorkerStartFailed",
 ]
 
-#: Work waits this many seconds for a worker before it is told that all are busy.
+#: Default seconds that work waits for a worker before the pool reports ``Busy``.
 _MAX_WAIT_SECONDS = 5.0
-#: Bytes that nearly any work takes.
+#: Nearly every worker uses this many bytes, so a paused one counts only if it has more.
 _MIN_COUNTED_BYTES = 128_000_000
 
 
 class _ForkServerLost(Exception):
-    """The worker ended with the process that had forked it: its work is not to blame, and can be done again."""
+    """The worker ended together with its fork server: its work is not to blame and can be repeated."""
 
 
 @dataclass(frozen=True, slots=True)
 class PoolLimits:
-    """``quick`` places, how many may wait for one, for how many seconds (``patience``), and how many ``each`` caller
-    may have; ``long`` places (0: all work is done in its quick place), how many may wait for one, and the bytes that
-    all these may hold. After the seconds of a ``turn`` work is long; after each more of them it gives its place to who
-    has fewer. ``patient``: what the first workers take to start is no part of the seconds of work.
+    """The slots, queues and time limits of a pool.
+
+    ``max_waiting`` calls may wait for one of the ``short_slots``, each for at most ``max_wait_seconds``; one caller
+    gets at most ``max_per_caller`` of them. After ``slice_seconds``, work counts as long and needs one of the
+    ``long_slots`` (0: work stays in its short slot). At most ``max_paused`` calls wait for a long slot, and together
+    they hold at most ``max_paused_bytes``. With ``free_startup``, the time in which the first workers start does not
+    count towards the deadline of their work.
     """
 
-    quick: int
-    waiting: int = sys.maxsize
-    long: int = 0
-    paused: int = 16
-    memory: int = 2_000_000_000
-    turn: float = 0.1
-    patient: bool = True
-    patience: float = _MAX_WAIT_SECONDS
-    each: int = sys.maxsize
+    short_slots: int
+    max_waiting: int = sys.maxsize
+    long_slots: int = 0
+    max_paused: int = 16
+    max_paused_bytes: int = 2_000_000_000
+    slice_seconds: float = 0.1
+    free_startup: bool = True
+    max_wait_seconds: float = _MAX_WAIT_SECONDS
+    max_per_caller: int = sys.maxsize
 
 
 class Pool:
-    """Workers of one kind: ``module`` is run with ``arguments``; see ``inside``. Safe for several threads."""
+    """Workers of one kind, which run ``module`` with ``arguments`` (see ``worker``). Thread-safe."""
 
     def __init__(
         self,
@@ -90,43 +93,46 @@ class Pool:
         *,
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        """Processes that end unasked are ``on_exit``. They start with the ``environment``, or by default with ours."""
+        """Start the workers, with the given ``environment`` or our own.
+
+        ``on_exit`` is called with every process that ends unexpectedly.
+        """
         self._limits = pool_limits
         self._fork_server = ForkServer(module, arguments, os.environ if environment is None else environment, on_exit)
-        self._quick = Scheduler(pool_limits.quick, pool_limits.waiting, pool_limits.each)
-        self._long = Scheduler(pool_limits.long, pool_limits.paused)
+        self._short = Scheduler(pool_limits.short_slots, pool_limits.max_waiting, pool_limits.max_per_caller)
+        self._long = Scheduler(pool_limits.long_slots, pool_limits.max_paused)
         self._idle: list[Worker] = []
         self._all: set[Worker] = set()
         self._lock = threading.Lock()
         self._closed = False
-        self._held = 0
-        #: How many workers ended that were not stopped on purpose, and were replaced.
+        self._paused_bytes = 0
+        #: Number of workers that ended unexpectedly and were replaced.
         self.restarts = 0
-        for _ in range(pool_limits.quick):
+        for _ in range(pool_limits.short_slots):
             self._start()
 
     @property
     def processes(self) -> list[int]:
-        """The numbers of the worker processes that live now and are ready."""
+        """The process ids of the workers that are alive and ready."""
         with self._lock:
             for worker in self._idle:
-                worker.has_ended()  # which has it told, if it is ready
+                worker.has_ended()  # as a side effect, reads the process id of a worker that is ready
             return [worker.process for worker in self._all if worker.process]
 
     @property
     def state(self) -> ForkServerState:
-        """What the process that forks workers is now: it is replaced where it has ended or hangs."""
+        """The state of the fork server; reading it replaces a fork server that has ended or hangs."""
         return self._fork_server.state
 
     @property
     def has_bad_data(self) -> bool:
-        """Whether what its workers share is not what it should be: they are gone, and no other begins."""
+        """Whether the data that workers share is damaged: the workers have ended, and no new ones start."""
         return self._fork_server.has_bad_data
 
     @property
     def load(self) -> dict[str, int]:
-        """How much work is quick, waits, is long, is paused."""
-        quick, waiting = self._quick.used
+        """The number of calls in short slots (``quick``), waiting for one, in long slots, and paused."""
+        quick, waiting = self._short.used
         long, paused = self._long.used
         return {"quick": quick, "waiting": waiting, "long": long, "paused": paused}
 
@@ -137,19 +143,20 @@ class Pool:
         *,
         seconds: float,
         caller: Caller | None = None,
-        part: Callable[[bytes], object] | None = None,
+        on_part: Callable[[bytes], object] | None = None,
     ) -> tuple[dict[str, Any], bytes]:
-        """What a worker answers within so many seconds, the wait for it included.
+        """Return a worker's answer to a request, within ``seconds`` including the wait for a worker.
 
-        Raises Busy, WorkerStartFailed, WorkerDied, or TimeoutError where the worker was stopped. Where the
-        answer is large, ``part`` takes all but the last of it.
+        ``on_part`` receives all but the last part of a large answer.
+
+        Raises Busy, WorkerStartFailed, WorkerDied, or TimeoutError if the worker was stopped at the deadline.
         """
-        task = self._question(head, content, seconds, part)
+        task = self._make_task(head, content, seconds, on_part)
         caller = caller or Caller()
         with suppress(_ForkServerLost):
-            return _without_denied(self._attempt(task, caller))
+            return _log_denied(self._attempt(task, caller))
         try:
-            return _without_denied(self._attempt(task, caller))
+            return _log_denied(self._attempt(task, caller))
         except _ForkServerLost:
             raise WorkerDied from None
 
@@ -159,124 +166,127 @@ class Pool:
         *,
         seconds: float,
         caller: Caller,
-        part: Callable[[bytes], object],
+        on_part: Callable[[bytes], object],
         threads: Executor,
     ) -> Reply:
-        """As ``ask``, on an event loop: only what takes long waits in one of the ``threads``."""
-        task = self._question(head, b"", seconds, part)
+        """Do the same as ``ask`` on an event loop; only long work waits in one of the ``threads``."""
+        task = self._make_task(head, b"", seconds, on_part)
         with suppress(_ForkServerLost):
-            return _without_denied(await self._attempt_async(task, caller, threads))
+            return _log_denied(await self._attempt_async(task, caller, threads))
         try:
-            return _without_denied(await self._attempt_async(task, caller, threads))
+            return _log_denied(await self._attempt_async(task, caller, threads))
         except _ForkServerLost:
             raise WorkerDied from None
 
     def _attempt(self, task: Task, caller: Caller) -> Reply:
-        """What a worker answers. Raises as ``ask`` does, and _ForkServerLost."""
-        self._quick.enter(caller, min(task.deadline, time.monotonic() + self._limits.patience))
-        with self._work(caller, task) as (worker, task):
+        """Return a worker's answer. Raises the errors of ``ask``, and _ForkServerLost."""
+        self._short.enter(caller, min(task.deadline, time.monotonic() + self._limits.max_wait_seconds))
+        with self._worker_for(caller, task) as (worker, task):
             return worker.ask(task)
 
     async def _attempt_async(self, task: Task, caller: Caller, threads: Executor) -> Reply:
-        await self._quick.enter_async(caller, min(task.deadline, time.monotonic() + self._limits.patience))
-        with self._work(caller, task) as (worker, task):
+        await self._short.enter_async(caller, min(task.deadline, time.monotonic() + self._limits.max_wait_seconds))
+        with self._worker_for(caller, task) as (worker, task):
             return await worker.ask_async(task, threads)
 
-    def _question(
-        self, head: dict[str, Any], content: bytes, seconds: float, part: Callable[[bytes], object] | None
+    def _make_task(
+        self, head: dict[str, Any], content: bytes, seconds: float, on_part: Callable[[bytes], object] | None
     ) -> Task:
-        line = json.dumps(head | {"size": len(content)}).encode() + b"\n" + content
-        return Task(line, time.monotonic() + seconds, self._limits.turn if self._limits.long else seconds, part)
+        message = json.dumps(head | {"size": len(content)}).encode() + b"\n" + content
+        slice_seconds = self._limits.slice_seconds if self._limits.long_slots else seconds
+        return Task(message, time.monotonic() + seconds, slice_seconds, on_part)
 
     @contextmanager
-    def _work(self, caller: Caller, task: Task) -> Iterator[tuple[Worker, Task]]:
-        """Give a caller that has a quick place a worker. Raises WorkerStartFailed, and _ForkServerLost where
-        that befell the worker.
+    def _worker_for(self, caller: Caller, task: Task) -> Iterator[tuple[Worker, Task]]:
+        """Yield a worker for a caller that has a short slot, and the task with callbacks that manage the slots.
+
+        Raises WorkerStartFailed, and _ForkServerLost if the worker ended with its fork server.
         """
-        place: Scheduler | None = self._quick
-        sound = begun = lost = False
+        slot: Scheduler | None = self._short
+        is_reusable = has_answered = lost = False
         try:
-            worker = self._take()
+            worker = self._take_idle()
         except WorkerStartFailed:
-            self._quick.leave(caller)
+            self._short.leave(caller)
             raise
 
-        def taken(data: bytes) -> None:
-            nonlocal begun
-            assert task.part
-            begun = True
-            task.part(data)
+        def on_part(data: bytes) -> None:
+            nonlocal has_answered
+            assert task.on_part
+            has_answered = True
+            task.on_part(data)
 
-        def turn() -> None:
-            nonlocal place
-            was_long = place is self._long
-            if not self._limits.long or (was_long and not self._long.wanted(caller)):
+        def on_slice_end() -> None:
+            nonlocal slot
+            was_long = slot is self._long
+            if not self._limits.long_slots or (was_long and not self._long.should_yield(caller)):
                 return
             worker.signal(signal.SIGSTOP)
-            with self._put_aside(worker):
+            with self._count_paused_memory(worker):
                 if not was_long:
                     self._start()
-                assert place
-                place.leave(caller)
-                place = None
-                self._wait_for_long(caller, task.deadline, begun=was_long)
-                place = self._long
+                assert slot
+                slot.leave(caller)
+                slot = None
+                self._wait_for_long_slot(caller, task.deadline, resumes=was_long)
+                slot = self._long
             caller.set_cancel(worker.abandon)
-            worker.less()
+            worker.lower_priority()
             worker.signal(signal.SIGCONT)
 
         caller.set_cancel(worker.abandon)
         try:
-            yield worker, replace(task, part=taken, turn=turn)
-            sound = True
+            yield worker, replace(task, on_part=on_part, on_slice_end=on_slice_end)
+            is_reusable = True
         except WorkerStarting:
-            sound = True
+            is_reusable = True
             raise
         except (WorkerDied, WorkerStartFailed):
             lost = not caller.gone
-            if worker.is_orphaned and not begun and not caller.gone:
+            if worker.is_orphaned and not has_answered and not caller.gone:
                 raise _ForkServerLost from None
             raise
         finally:
             caller.set_cancel(None)
-            if sound and place is self._quick:
+            if is_reusable and slot is self._short:
                 with self._lock:
                     self._put_back(worker)
-            else:  # also after long work: a process cannot take back that it lets others go first
-                self._end(worker, lost=lost)
-                if place is self._quick:
+            else:  # also after long work, because a process cannot raise its own priority again
+                self._discard(worker, lost=lost)
+                if slot is self._short:
                     self._start()
-            if place:
-                place.leave(caller)
+            if slot:
+                slot.leave(caller)
 
     @contextmanager
-    def _put_aside(self, worker: Worker) -> Iterator[None]:
-        """A block in which what a worker holds is counted, unless it is little. Raises Busy where all that is put aside
-        would hold too much.
+    def _count_paused_memory(self, worker: Worker) -> Iterator[None]:
+        """Count the memory of a paused worker in this block, unless it is little.
+
+        Raises Busy if all paused workers together would exceed the limit.
         """
-        held = worker.held
-        held *= held > _MIN_COUNTED_BYTES
+        size = worker.memory_bytes
+        size *= size > _MIN_COUNTED_BYTES
         with self._lock:
-            if held and self._held + held > self._limits.memory:
+            if size and self._paused_bytes + size > self._limits.max_paused_bytes:
                 raise Busy
-            self._held += held
+            self._paused_bytes += size
         try:
             yield
         finally:
             with self._lock:
-                self._held -= held
+                self._paused_bytes -= size
 
-    def _wait_for_long(self, caller: Caller, deadline: float, *, begun: bool) -> None:
-        """Wait for a long place. Raises Busy; TimeoutError where the work had ``begun``, and was paused to the end."""
+    def _wait_for_long_slot(self, caller: Caller, deadline: float, *, resumes: bool) -> None:
+        """Wait for a long slot. Raises Busy, or TimeoutError for work that has had a long slot before."""
         try:
-            self._long.enter(caller, deadline, begun=begun)
+            self._long.enter(caller, deadline, resumes=resumes)
         except Busy:
-            if begun:
+            if resumes:
                 raise TimeoutError from None
             raise
 
-    def _take(self) -> Worker:
-        """An idle worker that lives. Raises WorkerStartFailed after the end, and where there will be none."""
+    def _take_idle(self) -> Worker:
+        """Take an idle worker that is alive. Raises WorkerStartFailed if the pool is closed or its data damaged."""
         while True:
             with self._lock:
                 if self._closed or self.has_bad_data:
@@ -284,10 +294,10 @@ class Pool:
                 worker = self._idle.pop()
             if not worker.has_ended():
                 return worker
-            self._end(worker, lost=True)
+            self._discard(worker, lost=True)
             self._start()
 
-    def _end(self, worker: Worker, *, lost: bool) -> None:
+    def _discard(self, worker: Worker, *, lost: bool) -> None:
         with self._lock:
             self._all.discard(worker)
             self.restarts += lost
@@ -297,7 +307,7 @@ class Pool:
             worker.kill()
 
     def maintain(self) -> None:
-        """Begin anew what has ended while nobody asked."""
+        """Replace processes that have ended while idle."""
         self._fork_server.maintain()
         if self.has_bad_data:
             return
@@ -307,20 +317,20 @@ class Pool:
                 self._all.discard(worker)
                 self.restarts += 1
                 worker.close()
-                self._begin()
+                self._start_locked()
 
     def _start(self) -> None:
         with self._lock:
-            self._begin()
+            self._start_locked()
 
-    def _begin(self) -> None:
+    def _start_locked(self) -> None:
         if not self._closed:
-            worker = Worker(self._fork_server, patient=self._limits.patient)
+            worker = Worker(self._fork_server, free_startup=self._limits.free_startup)
             self._all.add(worker)
             self._put_back(worker)
 
     def _put_back(self, worker: Worker) -> None:
-        """One that still starts is taken last."""
+        """Add an idle worker; one that is still starting is taken last."""
         self._idle.insert(len(self._idle) if worker.process else 0, worker)
 
     def close(self) -> None:
@@ -333,11 +343,12 @@ class Pool:
         self._fork_server.close()
 
 
-def _without_denied(answer: Reply) -> Reply:
-    """Log what the sandbox denied to the work, and return the answer without it."""
+def _log_denied(answer: Reply) -> Reply:
+    """Log the system call that the sandbox denied, if any, and remove it from the answer."""
     head, content = answer
     if denied := head.pop("denied", ""):
         logging.getLogger("cybilgraph").error(
-            "A worker tried what its sandbox denies: %s. This is a bug of cybilgraph: please report it", denied
+            "The sandbox of a worker denied an operation: %s. This is a bug in cybilgraph; please report it",
+            denied,
         )
     return head, content

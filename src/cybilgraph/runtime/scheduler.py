@@ -1,7 +1,7 @@
-"""Gives out places fairly: the next one to the client with the fewest, then to the one that has waited longest.
+"""Assigns slots fairly: first to the waiting client with the fewest slots, then to the one that has waited longest.
 
-A client waits since its request came, or since it got its last place, if that was later: clients take turns, however
-many requests each has in the queue.
+The waiting time of a client starts when its request arrives or when it last got a slot, whichever is later. So clients
+take turns, however many requests each has in the queue.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from itertools import count
 
 
 class Busy(Exception):
-    """There is no place, or too many wait for one already."""
+    """No slot became free in time, or too many callers are waiting already."""
 
 
 class Caller:
-    """Who asks: a name, to be fair by; and whether they are still there."""
+    """One caller, named for fair scheduling, who may leave while waiting."""
 
     def __init__(self, name: str = "") -> None:
         self.name = name
@@ -31,7 +31,7 @@ class Caller:
         self._lock = threading.Lock()
 
     def leave(self) -> None:
-        """The answer is not wanted any more: what this caller waits for is stopped."""
+        """Stop the work for this caller, who does not want the answer any more."""
         with self._lock:
             self._gone = True
             if self._stop:
@@ -43,7 +43,7 @@ class Caller:
         return self._gone
 
     def set_cancel(self, stop: Callable[[], object] | None) -> None:
-        """From now on, ``stop`` ends what this caller waits for."""
+        """Set the function that stops the current work for this caller; called at once if the caller has left."""
         with self._lock:
             self._stop = stop
             if self._gone and stop:
@@ -54,106 +54,107 @@ class Caller:
 class _Ticket:
     client: str
     call: Callable[[], object]
-    begun: bool
+    resumes: bool
     number: int
     is_displaced: bool = False
 
 
 def settle(future: asyncio.Future[None]) -> None:
-    """Let who waits for it go on."""
+    """Complete a future, unless it is complete already."""
     if not future.done():
         future.set_result(None)
 
 
 class Scheduler:
-    """``places`` for callers, who are told apart by name; at most ``waiting`` wait, and one caller has at most ``each``
-    of the places. Where the queue is full, a newcomer takes the place of the newest of the client with the most there.
-    Safe for several threads.
+    """A number of slots for callers, who are distinguished by name. Thread-safe.
+
+    At most ``max_waiting`` callers wait, and one caller gets at most ``max_per_caller`` slots. If the queue is full, a
+    new request replaces the newest of the client with the most requests in the queue.
     """
 
-    def __init__(self, places: int, waiting: int = sys.maxsize, each: int = sys.maxsize) -> None:
-        self._free = places
-        self._most = waiting
-        self._each = each
-        self._inside: Counter[str] = Counter()
+    def __init__(self, slots: int, max_waiting: int = sys.maxsize, max_per_caller: int = sys.maxsize) -> None:
+        self._free = slots
+        self._max_waiting = max_waiting
+        self._max_per_caller = max_per_caller
+        self._used: Counter[str] = Counter()
         self._queue: list[_Ticket] = []
         self._events = count(1)
-        #: When each client that is here got its last place, as a number of an event.
+        #: When each present client last got a slot, as the number of an event.
         self._served: dict[str, int] = {}
         self._lock = threading.Lock()
 
-    def enter(self, caller: Caller, deadline: float, *, begun: bool = False) -> None:
-        """Wait for a place up to a moment (``time.monotonic``). Raises Busy, also where the caller has left.
+    def enter(self, caller: Caller, deadline: float, *, resumes: bool = False) -> None:
+        """Wait for a slot until the deadline (``time.monotonic``). Raises Busy, also if the caller has left.
 
-        What had a place before, and has ``begun``, comes before what the same caller has not, and always may wait.
+        Work that had a slot before ``resumes``: it may always wait, and precedes new work of the same caller.
         """
         called = threading.Event()
-        if ticket := self._ask(caller, called.set, begun=begun):
+        if ticket := self._request(caller, called.set, resumes=resumes):
             called.wait(deadline - time.monotonic())
-            self._settle(caller, ticket)
+            self._check_called(caller, ticket)
 
     async def enter_async(self, caller: Caller, deadline: float) -> None:
-        """As ``enter``, on an event loop."""
+        """Do the same as ``enter`` on an event loop."""
         loop = asyncio.get_running_loop()
         called = loop.create_future()
 
         def call() -> None:
             loop.call_soon_threadsafe(settle, called)
 
-        if ticket := self._ask(caller, call):
+        if ticket := self._request(caller, call):
             timer = loop.call_later(deadline - time.monotonic(), settle, called)
             try:
                 await called
             except asyncio.CancelledError:
                 with suppress(Busy):
-                    self._settle(caller, ticket)
+                    self._check_called(caller, ticket)
                     self.leave(caller)
                 raise
             finally:
                 timer.cancel()
-            self._settle(caller, ticket)
+            self._check_called(caller, ticket)
 
-    def _ask(self, caller: Caller, call: Callable[[], object], *, begun: bool = False) -> _Ticket | None:
-        """Nothing where there is a place at once; else a ticket, which is called. Raises Busy."""
+    def _request(self, caller: Caller, call: Callable[[], object], *, resumes: bool = False) -> _Ticket | None:
+        """Take a free slot and return None, or return a ticket whose ``call`` announces a slot. Raises Busy."""
         if caller.gone:
             raise Busy
         with self._lock:
-            if self._free and self._inside[caller.name] < self._each:
+            if self._free and self._used[caller.name] < self._max_per_caller:
                 self._free -= 1
                 self._admit(caller.name)
                 return None
-            if len(self._queue) >= self._most and not begun:
+            if len(self._queue) >= self._max_waiting and not resumes:
                 self._displace(caller.name)
-            ticket = _Ticket(caller.name, call, begun, next(self._events))
+            ticket = _Ticket(caller.name, call, resumes, next(self._events))
             self._queue.append(ticket)
         caller.set_cancel(call)
         return ticket
 
     def _admit(self, client: str) -> None:
-        self._inside[client] += 1
+        self._used[client] += 1
         self._served[client] = next(self._events)
 
     def _displace(self, client: str) -> None:
-        """Make room in a full queue: the client with the most tickets there loses its newest.
+        """Make room in a full queue by removing the newest ticket of the client with the most tickets.
 
-        Raises Busy where this client would have as many as that one.
+        Raises Busy if this client would then have as many as that one.
         """
-        waiting = Counter(ticket.client for ticket in self._queue if not ticket.begun)
-        (largest, most), *_ = waiting.most_common(1) or [("", 0)]
-        if most <= waiting[client] + 1:
+        waiting = Counter(ticket.client for ticket in self._queue if not ticket.resumes)
+        (largest, count_of_largest), *_ = waiting.most_common(1) or [("", 0)]
+        if count_of_largest <= waiting[client] + 1:
             raise Busy
-        ticket = next(one for one in reversed(self._queue) if one.client == largest and not one.begun)
+        ticket = next(one for one in reversed(self._queue) if one.client == largest and not one.resumes)
         self._queue.remove(ticket)
         ticket.is_displaced = True
         ticket.call()
 
     def _forget(self, client: str) -> None:
-        """Keep nothing of a client that has left."""
-        if client not in self._inside and all(ticket.client != client for ticket in self._queue):
+        """Delete the state of a client that has left."""
+        if client not in self._used and all(ticket.client != client for ticket in self._queue):
             self._served.pop(client, None)
 
-    def _settle(self, caller: Caller, ticket: _Ticket) -> None:
-        """Raise Busy where a ticket was not called."""
+    def _check_called(self, caller: Caller, ticket: _Ticket) -> None:
+        """Raise Busy if a ticket was not called."""
         caller.set_cancel(None)
         with self._lock:
             is_waiting = ticket in self._queue
@@ -164,11 +165,11 @@ class Scheduler:
                 raise Busy
 
     def leave(self, caller: Caller) -> None:
-        """Give a place back."""
+        """Return a slot, and assign it to the next waiting caller."""
         with self._lock:
-            self._inside[caller.name] -= 1
-            if not self._inside[caller.name]:
-                del self._inside[caller.name]
+            self._used[caller.name] -= 1
+            if not self._used[caller.name]:
+                del self._used[caller.name]
             ticket = self._next()
             if ticket:
                 self._queue.remove(ticket)
@@ -179,23 +180,25 @@ class Scheduler:
             self._forget(caller.name)
 
     def _next(self) -> _Ticket | None:
-        """Who is called to a place that is free; None where those who wait have as many as they may."""
-        able = [ticket for ticket in self._queue if self._inside[ticket.client] < self._each]
-        if not able:
+        """Return the next ticket for a free slot, or None if all waiting callers have their maximum."""
+        eligible = [ticket for ticket in self._queue if self._used[ticket.client] < self._max_per_caller]
+        if not eligible:
             return None
-        # A client with many tickets waits with each as if it had come when its last place was given out.
-        oldest = min(able, key=lambda one: (self._inside[one.client], max(one.number, self._served.get(one.client, 0))))
+        # All tickets of a client count as having arrived when it last got a slot, or later.
+        oldest = min(
+            eligible, key=lambda one: (self._used[one.client], max(one.number, self._served.get(one.client, 0)))
+        )
         own = (ticket for ticket in self._queue if ticket.client == oldest.client)
-        return next((ticket for ticket in own if ticket.begun), oldest)
+        return next((ticket for ticket in own if ticket.resumes), oldest)
 
-    def wanted(self, caller: Caller) -> bool:
-        """Whether one waits who has fewer places than this caller."""
+    def should_yield(self, caller: Caller) -> bool:
+        """Return whether a waiting caller has fewer slots than this one."""
         with self._lock:
-            mine = self._inside[caller.name]
-            return any(self._inside[ticket.client] < mine for ticket in self._queue)
+            own = self._used[caller.name]
+            return any(self._used[ticket.client] < own for ticket in self._queue)
 
     @property
     def used(self) -> tuple[int, int]:
-        """How many have a place, and how many wait for one."""
+        """The number of used slots and of waiting calls."""
         with self._lock:
-            return self._inside.total(), len(self._queue)
+            return self._used.total(), len(self._queue)

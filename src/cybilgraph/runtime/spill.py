@@ -1,4 +1,4 @@
-"""A database for one run, a spool and a list: what would fill the memory waits in a file that nobody sees."""
+"""Temporary data that may exceed memory: a database, a spool and a list that spill to unnamed files."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from typing import Any, Generic, Self, TypeVar
 from cybilgraph.errors import StorageError
 from cybilgraph.runtime.compression import compress, decompress
 
-#: Kilobytes of a database that are in memory; the rest, and what is sorted, is on disk.
+#: Size of a database's page cache; the rest of it, and data being sorted, is on disk.
 _CACHE_KIBIBYTES = 1_000
-#: Where a database is, and what is sorted: a file without a name.
-_PLACE, _SORTED = "", "FILE"
-#: Bytes of a spool, as they are packed, that are in memory.
+#: SQLite: an unnamed temporary file, and temporary data in files.
+_DATABASE, _TEMP_STORE = "", "FILE"
+#: Compressed bytes of a spool that stay in memory.
 _MAX_SPOOL_BYTES = 4_000_000
-#: Of a list, so many values are in memory at most; those that wait are read so many at once.
+#: Values of a list that stay in memory, and values per chunk on disk.
 _MAX_VALUES_IN_MEMORY, _VALUES_PER_CHUNK = 20_000, 100
 _DISK = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
 
@@ -31,16 +31,14 @@ Value = TypeVar("Value")
 
 
 def keep_in_memory() -> None:
-    """From now on, keep every database and spool in memory: in a process that can open no file, and has a limit on
-    its memory.
-    """
-    global _PLACE, _SORTED, _MAX_SPOOL_BYTES
-    _PLACE, _SORTED = ":memory:", "MEMORY"
+    """Keep every new database and spool in memory, for a process that cannot open files and has a memory limit."""
+    global _DATABASE, _TEMP_STORE, _MAX_SPOOL_BYTES
+    _DATABASE, _TEMP_STORE = ":memory:", "MEMORY"
     _MAX_SPOOL_BYTES = 0  # no limit (see tempfile.SpooledTemporaryFile)
 
 
 class _Closing(ABC):
-    """A context manager that is closed when its block ends."""
+    """A context manager that closes itself when its block ends."""
 
     def __enter__(self) -> Self:
         return self
@@ -52,70 +50,71 @@ class _Closing(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Forget everything."""
+        """Delete all data."""
 
 
 class TemporaryDatabase(_Closing):
-    """A context manager: the file, which has no name, is gone when it ends.
+    """A SQLite database in an unnamed file, which disappears when it is closed.
 
-    Raises StorageError where the disk refuses.
+    Raises StorageError if the disk is full or fails.
     """
 
     def __init__(self, schema: str) -> None:
-        self._connection = sqlite3.connect(_PLACE, isolation_level=None)
-        # Nothing of it outlives the run, so that nothing is written twice or waited for.
+        self._connection = sqlite3.connect(_DATABASE, isolation_level=None)
+        # The data does not outlive the process, so it needs neither journal nor synchronous writes.
         self._connection.executescript(
-            f"PRAGMA cache_size = -{_CACHE_KIBIBYTES}; PRAGMA temp_store = {_SORTED}; PRAGMA journal_mode = OFF; "
+            f"PRAGMA cache_size = -{_CACHE_KIBIBYTES}; PRAGMA temp_store = {_TEMP_STORE}; PRAGMA journal_mode = OFF; "
             f"PRAGMA synchronous = OFF; BEGIN; {schema}"
         )
 
     def close(self) -> None:
-        """Forget everything."""
+        """Delete all data."""
         self._connection.close()
 
     def run(self, statement: str, *values: object) -> None:
-        """Run a statement that gives no rows."""
+        """Run a statement that returns no rows."""
         with _STORAGE_ERRORS:
             self._connection.execute(statement, values)
 
     def fill(self, statement: str, rows: Iterable[tuple[object, ...]]) -> None:
-        """Run a statement once for each of the rows."""
+        """Run a statement once for each row of parameters."""
         with _STORAGE_ERRORS:
             self._connection.executemany(statement, rows)
 
     def rows(self, query: str, *values: object) -> Iterator[tuple[Any, ...]]:
-        """The answer to a query, row by row. Text is in the order of its code points."""
+        """Yield the rows of a query. Text sorts by code point."""
         with _STORAGE_ERRORS:
-            # Not "yield from": that would close the cursor when the reader leaves, be the database closed or not.
+            # Not "yield from", which closes the cursor when the consumer stops, even if the database is closed already.
             for row in self._connection.execute(query, values):  # noqa: UP028
                 yield row
 
     def value(self, query: str, *values: object) -> Any:
-        """The first value of the first row; None where there is none."""
+        """Return the first value of the first row, or None if there is no row."""
         with _STORAGE_ERRORS:
             row = self._connection.execute(query, values).fetchone()
         return row[0] if row else None
 
 
 class Spool(_Closing):
-    """Plain values that wait, in the order in which they were put: some in memory, and what is more on disk. Several
-    may ask for them at once. Raises OSError.
+    """A sequence of picklable values, in memory up to a limit and on disk beyond. Reading is thread-safe.
+
+    Raises OSError.
     """
 
     def __init__(self) -> None:
         self._file = tempfile.SpooledTemporaryFile(max_size=_MAX_SPOOL_BYTES)  # noqa: SIM115
         self._starts = array("Q", [0])
-        self._turn = threading.Lock()
+        self._lock = threading.Lock()
 
     def close(self) -> None:
-        """Forget everything."""
+        """Delete all data."""
         self._file.close()
 
     def __len__(self) -> int:
         return len(self._starts) - 1
 
     def put(self, value: object) -> None:
-        """Take one more value, before they are asked for."""
+        """Append a value. All values must be appended before the first is read."""
         compressed = compress(pickle.dumps(value))
         self._file.write(compressed)
         self._starts.append(self._starts[-1] + len(compressed))
@@ -124,58 +123,59 @@ class Spool(_Closing):
         if not 0 <= number < len(self):
             raise IndexError(number)
         start, end = self._starts[number : number + 2]
-        with self._turn:
+        with self._lock:
             self._file.seek(start)
             compressed = self._file.read(end - start)
-        return pickle.loads(decompress(compressed))  # noqa: S301 - our own, see put
+        return pickle.loads(decompress(compressed))  # noqa: S301 - written by put
 
-    def some(self, first: int, end: int) -> Iterator[Any]:
-        """The values from one number on, up to another."""
-        return map(self.__getitem__, range(first, min(end, len(self))))
+    def slice(self, start: int, stop: int) -> Iterator[Any]:
+        """Iterate over the values from ``start`` up to, but not including, ``stop``."""
+        return map(self.__getitem__, range(start, min(stop, len(self))))
 
     def __iter__(self) -> Iterator[Any]:
-        """All values."""
-        return self.some(0, len(self))
+        """Iterate over all values."""
+        return self.slice(0, len(self))
 
 
 class SpillList(Generic[Value]):
-    """A list of plain values of which some thousands are in memory, and all others wait on disk. Several may ask for
-    them at once. Raises OSError.
+    """A list of picklable values, some thousands of them in memory and the rest on disk. Reading is thread-safe.
+
+    Raises OSError.
     """
 
     def __init__(self) -> None:
-        self._before = Spool()
-        self._last: list[Value] = []
+        self._spool = Spool()
+        self._tail: list[Value] = []
 
     def __del__(self) -> None:
-        self._before.close()
+        self._spool.close()
 
     def __len__(self) -> int:
-        return len(self._before) * _VALUES_PER_CHUNK + len(self._last)
+        return len(self._spool) * _VALUES_PER_CHUNK + len(self._tail)
 
     def __iter__(self) -> Iterator[Value]:
-        yield from chain.from_iterable(self._before)
-        yield from self._last
+        yield from chain.from_iterable(self._spool)
+        yield from self._tail
 
     def extend(self, values: Iterable[Value]) -> None:
-        """Take more values."""
+        """Append values."""
         for value in values:
-            self._last.append(value)
-            if len(self._last) == _MAX_VALUES_IN_MEMORY:
-                _put(self._last, self._before)
-                self._last = []
+            self._tail.append(value)
+            if len(self._tail) == _MAX_VALUES_IN_MEMORY:
+                _put(self._tail, self._spool)
+                self._tail = []
 
     def sort(self, *, key: Callable[[Value], Any]) -> None:
-        """As of a list: values of equal keys stay in their order."""
-        self._last.sort(key=key)
-        if not self._before:
+        """Sort in place. The sort is stable, as that of ``list``."""
+        self._tail.sort(key=key)
+        if not self._spool:
             return
-        with self._before as before, Spool() as sorted_ones:
-            firsts = range(0, len(before), _MAX_VALUES_IN_MEMORY // _VALUES_PER_CHUNK)
-            for run in _runs(before, firsts):
-                _put(sorted(run, key=key), sorted_ones)
-            merged = heapq.merge(*_runs(sorted_ones, firsts), self._last, key=key)
-            self._before, self._last = Spool(), []
+        with self._spool as unsorted, Spool() as sorted_runs:
+            starts = range(0, len(unsorted), _MAX_VALUES_IN_MEMORY // _VALUES_PER_CHUNK)
+            for run in _runs(unsorted, starts):
+                _put(sorted(run, key=key), sorted_runs)
+            merged = heapq.merge(*_runs(sorted_runs, starts), self._tail, key=key)
+            self._spool, self._tail = Spool(), []
             self.extend(merged)
 
 
@@ -184,12 +184,12 @@ def _put(values: list[Value], spool: Spool) -> None:
         spool.put(values[first : first + _VALUES_PER_CHUNK])
 
 
-def _runs(spool: Spool, firsts: range) -> list[Iterator[Any]]:
-    return [chain.from_iterable(spool.some(first, first + firsts.step)) for first in firsts]
+def _runs(spool: Spool, starts: range) -> list[Iterator[Any]]:
+    return [chain.from_iterable(spool.slice(start, start + starts.step)) for start in starts]
 
 
 class _StorageErrors:
-    """A block in which it is told that the disk refuses. It is entered for each row: no generator is made for it."""
+    """A context manager that reports disk errors as StorageError. A class, because it is entered for every row."""
 
     def __enter__(self) -> None:
         pass
@@ -198,7 +198,7 @@ class _StorageErrors:
         if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF in _DISK:
             raise StorageError(
                 f"A temporary file cannot be written: {error}",
-                "Free some space, or name another folder for temporary files (TMPDIR).",
+                "Free some disk space, or set TMPDIR to another folder.",
             ) from error
 
 

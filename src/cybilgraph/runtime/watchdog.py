@@ -1,4 +1,4 @@
-"""A process that ends when its parent does: whoever was killed leaves nobody behind."""
+"""Ends a process with its parent, so that a killed server leaves no processes behind."""
 
 from __future__ import annotations
 
@@ -9,25 +9,24 @@ import sys
 import threading
 import time
 
-#: Seconds between looks at the parent.
 _POLL_SECONDS = 1.0
-#: prctl(2).
+#: From prctl(2).
 _PR_SET_PDEATHSIG = 1
 
 
 def exit_with_parent() -> None:
-    """From now on, end this process soon after its parent has ended, whatever it is doing.
+    """End this process soon after its parent has ended, whatever it is doing.
 
-    The kernel's own signal for this is tied to the thread that started the process, and
+    Polls, because the kernel's own signal for this fires when the thread that started the process ends, and
     threads of a server come and go.
     """
     threading.Thread(target=_watch, args=(os.getppid(),), daemon=True).start()
 
 
 def kill_with_parent(parent: int) -> None:
-    """Have this process killed with its ``parent``, even while it is paused, where the kernel can do that.
+    """Have the kernel kill this process with its ``parent``, even while it is paused (Linux only).
 
-    The parent must have no threads, and this process be forked by no other than it.
+    The parent must have forked this process itself and must have no threads.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -1,5 +1,6 @@
-"""What a parent tells a nursery: to fork a worker, or to send a signal to one; what that reports; and what a worker
-says last.
+"""The protocol between a client, its fork server and the workers.
+
+A client commands the fork server to fork a worker or to signal one; the fork server reports.
 """
 
 from __future__ import annotations
@@ -8,22 +9,23 @@ import struct
 from signal import Signals
 from typing import NamedTuple
 
-#: An order: the number of a process and a signal, or FORK and nothing, with the connection of the new worker beside it.
+#: A command: a process id and a signal number, or FORK and 0 with the connection of the new worker attached.
 COMMAND = struct.Struct("!qq")
 FORK = 0
-#: A report: that an order is done, or the number of a worker that ended unasked, and how (as ``subprocess`` tells it).
+#: A report: COMMAND_DONE, or the process id and exit status (as in ``subprocess``) of a worker that ended unexpectedly.
 REPORT = struct.Struct("!qq")
 COMMAND_DONE = (0, 0)
-#: How a nursery ends where what its workers share is not what it should be (EX_DATAERR of sysexits.h): to load it
-#: again would not help.
+#: Exit code of a fork server whose shared data is damaged, so that a restart would not help (EX_DATAERR, sysexits.h).
 BAD_DATA = 65
-#: What a worker says last, on its connection, where it breaks down over its work (Python's faulthandler).
+#: Sent by a worker that crashes, on its connection (Python's faulthandler).
 CRASH_PREFIX = b"Fatal Python error: "
 
 
 class ProcessExit(NamedTuple):
-    """A process that ended unasked: what it is, its number, how it ended (as ``subprocess`` tells it: the negative
-    number of a signal, or an exit code), and what was done.
+    """A process that ended unexpectedly.
+
+    ``what`` names it, ``code`` is its status as in ``subprocess`` (a negative signal number or an exit code), and
+    ``done`` says what was done about it.
     """
 
     what: str
@@ -33,7 +35,7 @@ class ProcessExit(NamedTuple):
 
     @property
     def how(self) -> str:
-        """How it ended, in words."""
+        """The exit status in words."""
         try:
             return f"signal {Signals(-self.code).name}" if self.code < 0 else f"exit code {self.code}"
         except ValueError:  # a signal without a name

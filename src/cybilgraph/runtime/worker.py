@@ -1,6 +1,6 @@
-"""The side of the processes: a nursery loads what all workers share, and forks one when it is told to.
+"""The fork server, which loads shared data and forks workers on command, and the workers themselves.
 
-A worker gives up what its work must never have, then does it piece by piece.
+A worker first gives up the rights that its work must not have, then handles one request after another.
 """
 
 from __future__ import annotations
@@ -17,39 +17,39 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from cybilgraph.runtime.memory import limit_arenas, mapped_later, release_free_memory
+from cybilgraph.runtime.memory import address_space_meter, limit_arenas, release_free_memory
 from cybilgraph.runtime.sandbox import Policy, restrict_calls, restrict_files, take_attempt
 from cybilgraph.runtime.watchdog import exit_with_parent, kill_with_parent
 from cybilgraph.runtime.wire import COMMAND, COMMAND_DONE, CRASH_PREFIX, FORK, REPORT
 
-#: Takes a part of an answer that is not whole yet.
+#: Sends a part of an answer that has more parts.
 SendPart = Callable[[bytes], None]
-#: What answers a request: its head and content in, those of the answer out; large ones part by part.
+#: Handles a request: takes its head and content, and returns those of the last part of the answer.
 Handler = Callable[[dict[str, Any], bytes, SendPart], tuple[dict[str, Any], bytes]]
-#: So often it is looked whether a worker has ended.
+#: Seconds between checks for workers that have ended.
 _POLL_SECONDS = 1.0
-#: After a request of this size, its memory is given back to the system, which takes a few milliseconds.
+#: After larger requests, free memory is returned to the system, which takes a few milliseconds.
 _LARGE_BYTES = 100_000
 
 
 def run_fork_server(prepare: Callable[[], Handler], memory: int, policy: Policy | None) -> None:
-    """Fork workers until the parent has ended. What is loaded before is shared by all, and never twice in memory.
+    """Fork workers until the parent has ended. Workers share what the process has loaded before, in the same memory.
 
-    ``prepare`` runs in each worker and opens what cannot be shared; afterwards the worker has so many
-    bytes of address space more, and can do what the ``policy`` grants (None: anything).
-    The parent is told that this one has loaded, that it has done an order, and which worker has ended unasked.
-    The process must have no threads: they do not survive a fork.
+    ``prepare`` runs in each worker and opens what cannot be shared. Afterwards the worker may use ``memory`` more
+    bytes of address space (0: any number), and may do what the ``policy`` grants (None: anything).
+    Reports to the parent when this process has loaded, when it has executed a command, and which worker has ended
+    unexpectedly. The process must have no threads, because threads do not survive a fork.
     """
     limit_arenas()
-    for stop in (signal.SIGINT, signal.SIGTERM):  # they may reach all at once; the parent ends us
+    for stop in (signal.SIGINT, signal.SIGTERM):  # these may reach the whole group; the parent ends this process
         signal.signal(stop, signal.SIG_IGN)
     control = socket.socket(fileno=0)
     parent = os.getpid()
-    children: dict[int, int] = {}  # with the signal that each was sent last
-    while order := _acknowledge_and_receive(control, children):
-        number, signal_number, connection = order
+    children: dict[int, int] = {}  # by process id, the last signal sent to each
+    while command := _acknowledge_and_receive(control, children):
+        number, signal_number, connection = command
         if number != FORK:
-            if number in children:  # only this process waits for them: the number is still its own
+            if number in children:  # not reaped yet, so the process id cannot belong to another process
                 children[number] = signal_number
                 os.kill(number, signal_number)
             continue
@@ -60,7 +60,7 @@ def run_fork_server(prepare: Callable[[], Handler], memory: int, policy: Policy 
                 control.close()
                 _run_worker(connection, prepare, memory, policy)
         children[child] = 0
-    for child in children:  # one that is paused would not see that we leave
+    for child in children:  # a paused one would not notice that its connection closes
         os.kill(child, signal.SIGKILL)
     for child in children:
         os.waitpid(child, 0)
@@ -68,8 +68,9 @@ def run_fork_server(prepare: Callable[[], Handler], memory: int, policy: Policy 
 
 
 def _acknowledge_and_receive(control: socket.socket, children: dict[int, int]) -> tuple[int, int, socket.socket] | None:
-    """The next order, after the parent was told that all before is done, and meanwhile of ``children`` that have
-    ended; None at the end.
+    """Report that the last command is done, and return the next one, or None at the end.
+
+    While waiting, reports the ``children`` that end.
     """
     try:
         control.sendall(REPORT.pack(*COMMAND_DONE))
@@ -77,14 +78,12 @@ def _acknowledge_and_receive(control: socket.socket, children: dict[int, int]) -
             _reap(control, children)
         _reap(control, children)
         return _receive_command(control)
-    except (BrokenPipeError, ConnectionResetError):  # the parent left without hearing what it was told last
+    except (BrokenPipeError, ConnectionResetError):  # the parent has gone without reading the last report
         return None
 
 
 def _reap(control: socket.socket, children: dict[int, int]) -> None:
-    """Let go of children that have ended, and tell the parent of those that were not killed by its order, and did
-    not leave by themselves.
-    """
+    """Reap children that have ended, and report those that failed and were not killed on command."""
     for child, sent in list(children.items()):
         ended, status = os.waitpid(child, os.WNOHANG)
         if ended:
@@ -95,7 +94,7 @@ def _reap(control: socket.socket, children: dict[int, int]) -> None:
 
 
 def _receive_command(control: socket.socket) -> tuple[int, int, socket.socket] | None:
-    """The next order, and the connection of the new worker that came with it; None at the end."""
+    """Return the next command with the connection for a new worker, or None at the end."""
     message, handles, *_ = socket.recv_fds(control, COMMAND.size, 1)
     while message and len(message) < COMMAND.size:
         message += control.recv(COMMAND.size - len(message))
@@ -106,50 +105,50 @@ def _receive_command(control: socket.socket) -> tuple[int, int, socket.socket] |
 
 
 def _run_worker(connection: socket.socket, prepare: Callable[[], Handler], memory: int, policy: Policy | None) -> None:
-    """The life of a worker, up to its end."""
+    """Run a worker until its connection closes, then end the process."""
     try:
         if policy:
             _keep_only(connection)
-        mapped = mapped_later()
+        measure = address_space_meter()
         if policy:
             restrict_files(policy)
-        answer = prepare()
+        handler = prepare()
         if memory:
-            limit = mapped() + memory
-            most = resource.getrlimit(resource.RLIMIT_AS)[1]
-            limit = limit if most == resource.RLIM_INFINITY else min(limit, most)
+            limit = measure() + memory
+            hard_limit = resource.getrlimit(resource.RLIMIT_AS)[1]
+            limit = limit if hard_limit == resource.RLIM_INFINITY else min(limit, hard_limit)
             resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-        faulthandler.enable(connection, all_threads=False)  # LAST_WORDS, where memory or stack end
+        faulthandler.enable(connection, all_threads=False)  # sends CRASH_PREFIX if the process crashes
         if policy:
             restrict_calls(policy)
         exit_with_parent()
-        # Who asked may have gone, which the end of the stream meets once more.
+        # If the client has gone, closing the stream raises the error once more.
         with suppress(BrokenPipeError, ConnectionResetError), connection.makefile("rwb") as stream:
-            _serve(stream, answer)
+            _serve(stream, handler)
     except (MemoryError, RecursionError):
         with suppress(OSError):
             connection.sendall(CRASH_PREFIX)
         raise
-    finally:  # a worker never returns into the code of the nursery
+    finally:  # a worker must never return to the code of the fork server
         if (failure := sys.exc_info())[1]:
             if attempt := take_attempt():
-                print(f"The sandbox of this worker had denied: {attempt}", file=sys.stderr, flush=True)
+                print(f"The sandbox of this worker denied an operation: {attempt}", file=sys.stderr, flush=True)
             sys.excepthook(*failure)
         os._exit(bool(failure[1]))
 
 
 def _keep_only(connection: socket.socket) -> None:
-    """Let go of what the worker inherited, but for its connection and the log."""
+    """Close all inherited file descriptors except the connection and standard error."""
     for standard in (0, 1):
         os.dup2(os.open(os.devnull, os.O_RDWR), standard)
     for name in os.listdir("/dev/fd"):  # noqa: PTH208
         if int(name) not in (0, 1, 2, connection.fileno()):
-            with suppress(OSError):  # it was that of the list
+            with suppress(OSError):  # listing the folder used a descriptor that is closed already
                 os.close(int(name))
 
 
-def _serve(stream: Any, answer: Handler) -> None:
-    """Answer as long as somebody asks."""
+def _serve(stream: Any, handler: Handler) -> None:
+    """Answer requests until the connection closes."""
 
     def send(head: dict[str, Any], content: bytes) -> None:
         if attempt := take_attempt():
@@ -160,6 +159,6 @@ def _serve(stream: Any, answer: Handler) -> None:
     send({"pid": os.getpid()}, b"")
     for line in stream:
         request = json.loads(line)
-        send(*answer(request, stream.read(request["size"]), lambda part: send({"more": True}, part)))
+        send(*handler(request, stream.read(request["size"]), lambda part: send({"more": True}, part)))
         if request["size"] >= _LARGE_BYTES:
             release_free_memory()

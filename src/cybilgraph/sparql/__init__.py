@@ -1,7 +1,7 @@
-"""Answers SPARQL, from a release on this machine or from an endpoint anywhere.
+"""Answers SPARQL queries from a local release or a remote endpoint.
 
-What the rest of the product knows of engines is here: a query and a format go in, an
-``Answer`` comes out, or a ``QueryError``. An answer is complete or there is none.
+This module defines the interface of engines: it takes a query and a format and returns an ``Answer``, or raises
+``QueryError``. Answers are always complete.
 """
 
 from __future__ import annotations
@@ -25,30 +25,31 @@ _BLOCK_BYTES = 1 << 16
 
 
 class AnswerBudget:
-    """The bytes of large answers that are held until they have been sent: of all clients, and of one. Thread-safe."""
+    """Limits the bytes of large answers that wait to be sent, in total and per client. Thread-safe."""
 
-    def __init__(self, total: int = sys.maxsize, each: int = sys.maxsize) -> None:
-        self._total, self._each = total, each
+    def __init__(self, total: int = sys.maxsize, per_client: int = sys.maxsize) -> None:
+        self._total, self._per_client = total, per_client
         self._held: Counter[str] = Counter()
-        self._lock = threading.RLock()  # what is collected as garbage meanwhile gives back, too
+        # Reentrant, because garbage collection can run a finaliser that calls give_back inside these methods.
+        self._lock = threading.RLock()
 
     @property
     def used(self) -> int:
-        """Bytes that are held now."""
+        """Bytes currently in use."""
         with self._lock:
             return self._held.total()
 
     def take(self, client: str, size: int) -> None:
-        """Count bytes that are held for a client. Raises OSError (EDQUOT) where they would be too many."""
+        """Reserve bytes for a client. Raises OSError (EDQUOT) if a limit would be exceeded."""
         with self._lock:
-            if self._held[client] + size > self._each:
-                raise OSError(errno.EDQUOT, "your other answers, which you have not read yet, take up your share")
+            if self._held[client] + size > self._per_client:
+                raise OSError(errno.EDQUOT, "your other unread answers use up your quota")
             if self._held.total() + size > self._total:
-                raise OSError(errno.EDQUOT, "too many answers are being sent at this moment")
+                raise OSError(errno.EDQUOT, "too many answers are being sent at the moment")
             self._held[client] += size
 
     def give_back(self, client: str, size: int) -> None:
-        """Count bytes that are held no more."""
+        """Release bytes that a client reserved."""
         with self._lock:
             self._held[client] -= size
             if not self._held[client]:
@@ -56,7 +57,7 @@ class AnswerBudget:
 
     @contextmanager
     def held(self, client: str, size: int) -> Iterator[None]:
-        """A block in which bytes are held for a client. Raises OSError as ``take`` does."""
+        """Reserve bytes for a client during a block. Raises OSError like ``take``."""
         self.take(client, size)
         try:
             yield
@@ -65,7 +66,7 @@ class AnswerBudget:
 
 
 class _Spool:
-    """A file without a name, whose bytes count against the budget of a client until it is closed."""
+    """An unnamed temporary file whose size counts against a client's budget until it is closed."""
 
     def __init__(self, budget: AnswerBudget, client: str) -> None:
         self._budget, self._client, self._size = budget, client, 0
@@ -83,12 +84,13 @@ class _Spool:
 
 
 class AnswerBody:
-    """The bytes of a complete answer: a small one in memory, a large one on disk, without a name, until it is closed
-    or nobody has it any more. A context manager: it is closed where its block fails.
+    """The bytes of a complete answer: in memory if small, in an unnamed temporary file if large.
+
+    The file exists until the body is closed or garbage-collected. As a context manager, it closes if the block fails.
     """
 
     def __init__(self, budget: AnswerBudget | None = None, client: str = "") -> None:
-        """What is on disk counts against the ``budget`` of the ``client``."""
+        """Create an empty body; its bytes on disk count against the ``budget`` of the ``client``."""
         self._budget, self._client = budget or AnswerBudget(), client
         self._spool: _Spool | None = None
         self._last = b""
@@ -103,11 +105,11 @@ class AnswerBody:
 
     @property
     def in_memory(self) -> int:
-        """Bytes of memory that it takes, which no budget counts."""
+        """Bytes held in memory, which no budget counts."""
         return len(self._last)
 
     def add(self, part: bytes) -> None:
-        """Take a part that is not the last. Raises OSError where the disk is full, or the budget is used up."""
+        """Add a part that is not the last. Raises OSError if the disk is full or the budget is used up."""
         if self._spool is None:
             self._spool = _Spool(self._budget, self._client)
             weakref.finalize(self, self._spool.close)
@@ -115,7 +117,7 @@ class AnswerBody:
         self.size += len(part)
 
     def end(self, last: bytes) -> AnswerBody:
-        """Take the last part. Raises OSError as ``add`` does."""
+        """Add the last part. Raises OSError like ``add``."""
         if self._spool:
             self._spool.write(last)
             self._spool.file.flush()
@@ -125,7 +127,7 @@ class AnswerBody:
         return self
 
     def blocks(self) -> Iterator[bytes]:
-        """All of it, some at a time."""
+        """Yield the whole answer in blocks."""
         if self._spool is None:
             yield self._last
             return
@@ -133,13 +135,13 @@ class AnswerBody:
         yield from iter(partial(self._spool.file.read, _BLOCK_BYTES), b"")
 
     def close(self) -> None:
-        """Let go of what is on disk."""
+        """Delete the temporary file."""
         if self._spool:
             self._spool.close()
 
 
 class Dataset(NamedTuple):
-    """The dataset of a query (SPARQL 1.1 Protocol, section 2.1.4): IRIs of graphs; without any, the query says."""
+    """The dataset of a request, as graph IRIs (SPARQL 1.1 Protocol, section 2.1.4); if empty, the query decides."""
 
     default: tuple[str, ...] = ()
     named: tuple[str, ...] = ()
@@ -149,9 +151,7 @@ QUERY_DATASET = Dataset()
 
 
 class Hint(NamedTuple):
-    """Why a query may be ``empty``, ``slow`` or ``partial``: a sentence or two, and the line that it is
-    about (0: none).
-    """
+    """Why a query may be ``empty``, ``slow`` or ``partial``: a sentence or two, and the line concerned (0: none)."""
 
     kind: str
     text: str
@@ -160,8 +160,8 @@ class Hint(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A complete answer: ``body`` is ``format``'s serialisation of it, ``rows`` the number of rows of a table,
-    ``hints`` what is told of an answer that is empty, that took long, or that may lack rows.
+    """A complete answer: its serialised ``body``, the number of ``rows`` if it is a table, and ``hints`` if it is
+    empty, was slow or may lack rows.
     """
 
     format: Format
@@ -171,12 +171,12 @@ class Answer:
 
     @property
     def content(self) -> bytes:
-        """All of it at once."""
+        """The whole answer as bytes."""
         return b"".join(self.body.blocks())
 
 
 class Engine(Protocol):
-    """What plugs in as an engine."""
+    """The interface of an engine."""
 
     @property
     def services(self) -> frozenset[str]:
@@ -192,23 +192,24 @@ class Engine(Protocol):
         graphs: Dataset = QUERY_DATASET,
         caller: Caller | None = None,
     ) -> Answer:
-        """Answer a query in the first of ``formats`` that fits what the query returns.
+        """Answer a query in the first of ``formats`` that fits the kind of result.
 
-        ``timeout`` in seconds may only shorten the engine's own deadline; ``caller`` is whom to be fair
-        to, and may leave. Raises QueryError.
+        ``timeout``, in seconds, can only shorten the engine's own deadline. ``caller`` is used for fair scheduling,
+        and may cancel. Raises QueryError.
         """
         ...
 
     def answer_fast(self, query: str, formats: tuple[Format, ...], *, graphs: Dataset = QUERY_DATASET) -> Answer | None:
-        """The same answer where it can be had in a moment, and nothing is to be said of it. For an event loop: it
-        waits for nobody. What it answers needs no guard.
+        """Return the same answer if it is available at once and needs no hints, else None.
+
+        Never blocks, so an event loop may call it. Queries that it answers need no ``guard``.
         """
         ...
 
     def explain(self, query: str, *, caller: Caller | None = None) -> tuple[Hint, ...]:
-        """Why a query may be empty or slow, without running it. Raises QueryError."""
+        """Say why a query may be empty or slow, without running it. Raises QueryError."""
         ...
 
     def close(self) -> None:
-        """Let go of workers and files."""
+        """Stop the workers and close files."""
         ...

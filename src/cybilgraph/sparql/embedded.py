@@ -1,4 +1,4 @@
-"""The engine over a release on this machine."""
+"""The engine for a local release."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from cybilgraph.sparql.store import opens_all_files
 
 __all__ = ["EmbeddedEngine", "QueryLimits"]
 
-#: So many queries at a time may wait for other endpoints.
+#: Queries that may call other endpoints at the same time.
 _FEDERATED_WORKERS = 2
-#: A store in memory takes so many bytes for each byte of its N-Quads (measured: 3.1 to 3.6).
+#: Memory of a store relative to its N-Quads (measured: 3.1 to 3.6).
 _STORE_BYTES_PER_NQUADS_BYTE = 4
-#: And so many where the server has it as well as its workers (3.5; 5.0 while both are loaded).
+#: The same if the server holds a second copy for the fast path (measured: 3.5; 5.0 while both are being loaded).
 _STORE_AND_FAST_PATH_BYTES_PER_NQUADS_BYTE = 6
 
 
 class EmbeddedEngine(PooledEngine):
-    """A pool of workers over one store."""
+    """An engine whose worker pool queries one store."""
 
     def __init__(
         self,
@@ -36,29 +36,37 @@ class EmbeddedEngine(PooledEngine):
         checksum: str = "",
         on_process_end: Callable[[ProcessExit], object] = lambda _: None,
     ) -> None:
-        """``graph`` holds the same as the store, as N-Quads, which may be packed, in a file of this
-        SHA-256: it is loaded if that fits into the limit.
-        Processes that end unasked are ``on_process_end``.
+        """Start the workers.
+
+        ``graph`` holds the same data as the store, as N-Quads (possibly compressed) with this SHA-256 ``checksum``.
+        It is loaded into memory if it fits the limit. ``on_process_end`` is called for each process that ends
+        unexpectedly.
         """
         limits = limits or QueryLimits()
         size = decompressed_size(graph, limits.store // _STORE_BYTES_PER_NQUADS_BYTE) if graph else 0
         in_memory = graph is not None and size * _STORE_BYTES_PER_NQUADS_BYTE <= limits.store
-        place, why = (
-            ("in memory", f"{graph} needs less than {limits.store:,} bytes there")
+        location, reason = (
+            ("in memory", f"{graph} fits in {limits.store:,} bytes")
             if in_memory
-            else ("on disk", f"{limits.store:,} bytes of memory are allowed for it")
+            else ("on disk", f"it does not fit in {limits.store:,} bytes of memory")
         )
         opens = "" if in_memory or opens_all_files(store) else "opens"
         shared = (str(graph), checksum) if in_memory else ("", "")
         arguments = (str(store), *shared, str(limits.memory), str(limits.answer), opens)
-        pool_limits = PoolLimits(quick=limits.workers, long=limits.long, memory=limits.memory, patient=limits.patient)
+        pool_limits = PoolLimits(
+            short_slots=limits.workers,
+            long_slots=limits.long_workers,
+            max_paused_bytes=limits.memory,
+            free_startup=limits.free_startup,
+        )
         pool = Pool(
             "cybilgraph.sparql.query_worker", arguments, pool_limits, on_process_end, environment=environment(Policy())
         )
-        # Only these workers can send requests: all others keep no way to. They mostly wait, and none is paused.
+        # Only these workers can send requests; the sandbox of the others forbids it. They mostly wait, so none is
+        # paused.
         services = tuple(sorted(limits.services))
         calling = (str(store), "", "", *arguments[3:5], "opens", *services)
-        few = PoolLimits(quick=_FEDERATED_WORKERS, waiting=16, patient=limits.patient)
+        few = PoolLimits(short_slots=_FEDERATED_WORKERS, max_waiting=16, free_startup=limits.free_startup)
         variables = environment(Policy(endpoints=services))
         federated = (
             Pool("cybilgraph.sparql.query_worker", calling, few, on_process_end, environment=variables)
@@ -66,8 +74,8 @@ class EmbeddedEngine(PooledEngine):
             else None
         )
         on_disk = [*(() if in_memory else (pool,)), *((federated,) if federated else ())]
-        super().__init__(place, why, limits, pool, federated, on_disk)
-        # Of a store that is not in memory, no answer is sure to come in a moment.
+        super().__init__(location, reason, limits, pool, federated, on_disk)
+        # With a store on disk, no answer is certain to be quick.
         self._fast_path = (
             FastPath(graph, checksum)
             if graph and size * _STORE_AND_FAST_PATH_BYTES_PER_NQUADS_BYTE <= limits.store
@@ -75,7 +83,7 @@ class EmbeddedEngine(PooledEngine):
         )
 
     def answer_fast(self, query: str, formats: tuple[Format, ...], *, graphs: Dataset = QUERY_DATASET) -> Answer | None:
-        """The answer to a look-up, of the graphs that a query has by itself; see Engine.at_once."""
+        """Answer a simple lookup over the query's own dataset; see Engine.answer_fast."""
         return (
             self._fast_path.answer(query, formats)
             if self._fast_path and graphs == QUERY_DATASET and not self.refusal_reason
@@ -83,7 +91,7 @@ class EmbeddedEngine(PooledEngine):
         )
 
     def close(self) -> None:
-        """End all workers."""
+        """Stop all workers."""
         super().close()
         if self._fast_path:
             self._fast_path.close()

@@ -1,9 +1,8 @@
-"""A SPARQL 1.1 server somewhere, through SPARQLWrapper: it is asked, and it says which release it holds.
+"""A client for remote SPARQL 1.1 servers, built on SPARQLWrapper, that also finds out which release they hold.
 
-``cybilgraph load`` puts the present into a graph that is named after its checksum, and earlier captures
-into the graphs that they are of: many servers have no default graph of their own, or take all graphs
-together for it. Last comes a graph of its own that says which release is there now, and while that is
-replaced, of which release the present is still there.
+``cybilgraph load`` writes the current data into a graph named after its checksum, and earlier captures into their own
+named graphs, because many servers have no separate default graph or use the union of all graphs for it. Last, it
+writes a small graph that says which release is loaded, and during a replacement, whose current data is still there.
 """
 
 from __future__ import annotations
@@ -31,23 +30,23 @@ from cybilgraph.sparql import QUERY_DATASET, Dataset
 from cybilgraph.sparql.queries import returns_graph
 from cybilgraph.sparql.store import RESULT_FORMATS, QueryResult
 
-#: The graph that says what is loaded, and the subject of what it says.
+#: The graph that says which release is loaded, and the subject of its statements.
 LOADED_GRAPH = f"{BASE}loaded"
-#: It is there, whole; and its present is there, while it is replaced.
+#: The release is loaded completely; or only its current graph is there, during a replacement.
 HAS_RELEASE, HAS_CURRENT_GRAPH = DCTERMS.hasVersion, DCTERMS.relation
-#: Graphs whose names begin so are ours.
+#: Prefixes of the names of our graphs.
 OWN_GRAPH_PREFIXES = (f"{BASE}graph/", LOADED_GRAPH)
-#: A query longer than this, with its graphs, goes in the body of a POST, since some servers cut long addresses.
+#: Longer queries (with their graphs) are sent by POST, because some servers truncate long URLs.
 _MAX_GET_CHARS = 2000
-#: What every server gives, or one of its own kind. A table tells by itself where it ends.
+#: Formats that servers must support, with alternatives. Truncation is detectable in these table formats.
 _ACCEPT_TABLE = "application/sparql-results+json, application/sparql-results+xml;q=0.5"
 _ACCEPT_GRAPH = "application/n-triples, text/turtle;q=0.8, application/rdf+xml;q=0.5"
-#: Characters of what a server says of a failure that are told; bytes that are read, and logged.
+#: Limits of a server's error message: characters shown to users, bytes read and logged.
 _MAX_MESSAGE_CHARS, _MAX_LOG_CHARS = 500, 4_000
 _TIMEOUT_SECONDS = 30.0
-#: So many subjects are asked about at once.
+#: Subjects per query of ``statements_about``.
 _SUBJECTS_PER_QUERY = 50
-#: So many triples are put in order; those of a larger answer come behind as they are.
+#: Triples that are sorted; the rest of a larger answer follows unsorted.
 _MAX_SORTED_TRIPLES = 100_000
 _LOADED_QUERY = (
     f"SELECT ?how ?is ?number {{ GRAPH <{LOADED_GRAPH}> {{ <{LOADED_GRAPH}> ?how ?is . "
@@ -61,7 +60,7 @@ _COUNT_QUERY = (
 
 
 class RequestFailed(Exception):
-    """The endpoint does not answer (status 0), or not as it should; ``server_message`` is its own explanation."""
+    """The endpoint does not answer (status 0) or reports an error; ``server_message`` is its explanation."""
 
     def __init__(self, what: str, hint: str = "", status: int = 0, server_message: str = "") -> None:
         super().__init__(what)
@@ -70,27 +69,27 @@ class RequestFailed(Exception):
         self.server_message = server_message
 
 
-#: A graph that nobody has.
+#: The name of a graph that no server has.
 EMPTY_GRAPH = f"{LOADED_GRAPH}/nothing"
 
 
 def current_graph(checksum: str) -> str:
-    """The name of the graph with the present of a release, by the SHA-256 of its N-Quads."""
+    """Return the name of the graph with the current data of a release, by the SHA-256 of its N-Quads."""
     return f"{LOADED_GRAPH}/{checksum}"
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a server asks for: a user and a password, or a token."""
+    """The credentials for a server: a user name and a password, or a token."""
 
     user: str = ""
     secret: str = ""
 
     @classmethod
     def of(cls, file: str) -> Credentials:
-        """Those in a file: one line, ``USER:PASSWORD`` or a token; none where no file is named.
+        """Read credentials from a file with one line, ``USER:PASSWORD`` or a token; without a file there are none.
 
-        Raises CybilgraphError where it cannot be read.
+        Raises CybilgraphError if it cannot be read.
         """
         if not file:
             return cls()
@@ -99,13 +98,13 @@ class Credentials:
         except (OSError, UnicodeDecodeError) as error:
             raise CybilgraphError(
                 f"The credentials in {file} cannot be read: {error}",
-                "It is a file of one line: USER:PASSWORD, or a token.",
+                "The file must have one line: USER:PASSWORD, or a token.",
             ) from error
         return cls(user, secret) if colon else cls("", user)
 
     @property
     def header(self) -> dict[str, str]:
-        """The header that tells them (RFC 7617, RFC 6750)."""
+        """The Authorization header (RFC 7617, RFC 6750)."""
         if not self.secret:
             return {}
         if not self.user:
@@ -114,46 +113,47 @@ class Credentials:
 
 
 class SameOriginRedirects(HTTPRedirectHandler):
-    """Follows a redirect of a GET within one origin (RFC 6454, section 4), and no other.
+    """Follows redirects only for GET and within one origin (RFC 6454, section 4).
 
-    urllib would send the header Authorization anywhere, and a POST on as a GET without its body.
+    urllib would send the Authorization header to any site, and repeat a POST as a GET without its body.
     """
 
     def redirect_request(self, req: Request, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Request | None:
-        """The next request, or None: then the redirect is an HTTPError."""
+        """Return the next request; None makes the redirect an HTTPError."""
         request = super().redirect_request(req, fp, code, msg, headers, newurl)
         return request if request and req.get_method() == "GET" and _origin(request) == _origin(req) else None
 
     def http_error_302(self, req: Request, fp: Any, code: int, msg: str, headers: Any) -> Any:
-        """The answer of where it leads, or None."""
+        """Return the response of the target, or None."""
         try:
             return super().http_error_302(req, fp, code, msg, headers)
-        except ValueError:  # it leads to what is no address
+        except ValueError:  # the target is not a valid URL
             return None
 
     http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
 
 
 def _origin(request: Request) -> tuple[str, str]:
-    """The scheme, and the host with its port unless that is the default one, as the connection will read them."""
+    """Return the scheme and the host, with its port unless it is the default, as the connection will read them."""
     return request.type, request.host.lower().removesuffix(":443" if request.type == "https" else ":80")
 
 
 def redirect_refused(error: HTTPError) -> str:
-    """What to say where a redirect is not followed; empty where the error is another.
+    """The message for a redirect that is not followed; empty for other errors.
 
-    The address has a line of its own, which visitors of a site do not see.
+    The target is in its own line, which visitors of a site do not see.
     """
     if not 300 <= error.code < 400:
         return ""
-    return f"redirects elsewhere, and is not followed there:\n{error.headers.get('Location', '')[:_MAX_MESSAGE_CHARS]}"
+    location = error.headers.get("Location", "")[:_MAX_MESSAGE_CHARS]
+    return f"redirects elsewhere, and the redirect is not followed:\n{location}"
 
 
-REDIRECTED = "Credentials are sent to one origin only. If you trust that address, name it in place of this one."
+REDIRECTED = "Credentials are sent to one origin only. If you trust the new address, use it instead."
 
 
 class _Wrapper(SPARQLWrapper):
-    """SPARQLWrapper with an opener of our own."""
+    """SPARQLWrapper with a custom URL opener."""
 
     def __init__(self, url: str, opener: OpenerDirector) -> None:
         super().__init__(url)
@@ -164,7 +164,7 @@ class _Wrapper(SPARQLWrapper):
 
 
 class Endpoint:
-    """A server that answers the SPARQL 1.1 Protocol at an address."""
+    """A server that supports the SPARQL 1.1 Protocol."""
 
     def __init__(self, url: str, credentials: Credentials | None = None) -> None:
         self.url = url
@@ -172,13 +172,15 @@ class Endpoint:
         self._opener = build_opener(SameOriginRedirects)
 
     def query(self, query: str, graphs: Dataset = QUERY_DATASET, seconds: float = _TIMEOUT_SECONDS) -> QueryResult:
-        """What it finds, read as it comes. Raises Unanswered; while it is read, OSError where it breaks off, and
-        SyntaxError where it is no RDF or table.
+        """Send a query and return the result, which is read lazily.
+
+        Raises RequestFailed; during iteration, OSError if the connection is interrupted, and SyntaxError if the
+        response is not valid.
         """
         response = self._send(query, graphs, seconds)
-        if response.status != 200 or response.headers.get("X-SPARQL-MaxRows"):  # Virtuoso's ways to tell of a part
+        if response.status != 200 or response.headers.get("X-SPARQL-MaxRows"):  # Virtuoso's signs of a partial answer
             raise RequestFailed(
-                f"{self.url} gives a part of the answer", "Ask for less, or let the server give more.", 502
+                f"{self.url} returned a partial answer", "Ask for less, or raise the limits of the server.", 502
             )
         fmt = self._format(response)
         if not fmt.carries_graph:
@@ -186,23 +188,23 @@ class Endpoint:
             return _boolean(ox.parse_query_results(input=stream, format=RESULT_FORMATS[fmt.name]))
         if response.length is None and not response.chunked:
             raise RequestFailed(
-                f"{self.url} does not tell where its answer ends", "Does a proxy take the length off?", 502
+                f"{self.url} sent neither a length nor chunks", "Does a proxy remove Content-Length?", 502
             )
         quads = ox.parse(
             input=io.BufferedReader(_CompleteStream(response)), format=RDF_FORMATS[fmt.name], base_iri=self.url
         )
         triples = (quad.triple for quad in quads)
-        # A server gives them in any order, also those of one subject apart, which no reader would like.
+        # Servers may return triples in any order; sorting keeps those of one subject together.
         return chain(sorted(islice(triples, _MAX_SORTED_TRIPLES), key=str), triples)
 
     def _send(self, query: str, graphs: Dataset, seconds: float) -> Any:
         wrapper = _Wrapper(self.url, self._opener)
         wrapper.setQuery(query)
-        wrapper.queryType = "SELECT"  # it would guess, and take a word for an update
+        wrapper.queryType = "SELECT"  # SPARQLWrapper guesses, and may take a word for an update
         wrapper.setMethod(
             "POST" if len(query) + sum(map(len, graphs.default + graphs.named)) > _MAX_GET_CHARS else "GET"
         )
-        # SPARQLWrapper's own formats cannot name two at once; a header can.
+        # SPARQLWrapper's own options allow one format only; a header allows several.
         wrapper.setOnlyConneg(True)
         wrapper.addCustomHttpHeader("Accept", _ACCEPT_GRAPH if returns_graph(query) else _ACCEPT_TABLE)
         for name, value in self._headers.items():
@@ -230,7 +232,7 @@ class Endpoint:
             case 400:
                 what = f"{self.url} refused the query"
             case 401 | 403:
-                what, hint = f"{self.url} refused the query", "Does it need credentials, or others?"
+                what, hint = f"{self.url} refused the query", "Check the credentials."
             case 429 | 503:
                 what, hint, status = f"{self.url} is busy", "Try again in a few seconds.", 0
         return RequestFailed(f"{what}: {server_message[:_MAX_MESSAGE_CHARS]}", hint, status, server_message)
@@ -245,16 +247,16 @@ class Endpoint:
         )
 
     def loaded_release(self, seconds: float = _TIMEOUT_SECONDS) -> tuple[str, int]:
-        """The checksum and the number of the release that it holds now, whole; empty and 0 where there is none.
+        """Return the checksum and the number of the release that is completely loaded; empty and 0 if there is none.
 
-        Raises Unanswered.
+        Raises RequestFailed.
         """
         return next(
             (loaded_release for how, loaded_release in self._loaded_rows(seconds) if how == HAS_RELEASE), ("", 0)
         )
 
     def loaded_graphs(self, seconds: float = _TIMEOUT_SECONDS) -> dict[str, int]:
-        """The checksum and the number of each release of which it holds the present. Raises Unanswered."""
+        """Return checksum and number of each release whose current graph is loaded. Raises RequestFailed."""
         return dict(held for _, held in self._loaded_rows(seconds))
 
     def _loaded_rows(self, seconds: float) -> list[tuple[str, tuple[str, int]]]:
@@ -262,16 +264,16 @@ class Endpoint:
         return [(row["how"], (row["is"].rpartition("/")[2], int(row["number"]))) for row in rows]
 
     def counts(self) -> dict[str, int]:
-        """The statements in each graph of ours. Raises Unanswered."""
+        """Count the statements in each of our graphs. Raises RequestFailed."""
         return {row["g"]: int(row["n"]) for row in self._rows(_COUNT_QUERY, None)}
 
     def statements_about(self, subjects: Iterable[str], graph: str) -> dict[str, set[str]]:
-        """The triples of a graph about these subjects, as N-Triples lines by subject. Raises Unanswered."""
+        """Return a graph's triples about these subjects, as N-Triples lines by subject. Raises RequestFailed."""
         found: dict[str, set[str]] = {}
-        several = iter(subjects)
-        while some := list(islice(several, _SUBJECTS_PER_QUERY)):
-            found |= {subject: set() for subject in some}
-            values = " ".join(f"<{subject}>" for subject in some)
+        remaining = iter(subjects)
+        while batch := list(islice(remaining, _SUBJECTS_PER_QUERY)):
+            found |= {subject: set() for subject in batch}
+            values = " ".join(f"<{subject}>" for subject in batch)
             query = f"CONSTRUCT {{ ?s ?p ?o }} {{ VALUES ?s {{ {values} }} ?s ?p ?o }}"
             triples: Any = self.query(query, Dataset((graph,), (EMPTY_GRAPH,)), _TIMEOUT_SECONDS)
             for triple in triples:
@@ -279,17 +281,17 @@ class Endpoint:
         return found
 
     def _rows(self, query: str, seconds: float | None) -> list[dict[str, str]]:
-        """The rows of a SELECT that binds all its variables."""
+        """Return the rows of a SELECT that binds all its variables."""
         solutions: Any = self.query(query, seconds=seconds or 3600)
         try:
             names = [variable.value for variable in solutions.variables]
             return [{name: solution[name].value for name in names} for solution in solutions]
         except (SyntaxError, OSError, AttributeError) as error:
-            raise RequestFailed(f"{self.url} gives no whole answer: {error}", status=502) from error
+            raise RequestFailed(f"{self.url} returned an incomplete answer: {error}", status=502) from error
 
 
 def _boolean(found: ox.QuerySolutions | ox.QueryBoolean) -> ox.QuerySolutions | ox.QueryBoolean:
-    """The answer to an ASK, which Virtuoso gives as a table of one row."""
+    """Convert the answer to an ASK, which Virtuoso returns as a table with one row, to a boolean."""
     if not (isinstance(found, ox.QuerySolutions) and [each.value for each in found.variables] == ["__ASK_RETVAL"]):
         return found
     values = [solution[0] for solution in found]
@@ -299,7 +301,7 @@ def _boolean(found: ox.QuerySolutions | ox.QueryBoolean) -> ox.QuerySolutions | 
 
 
 class _CompleteStream(io.RawIOBase):
-    """A response as a stream that fails where it breaks off: http.client tells only of chunks."""
+    """A response stream that fails if it is truncated; http.client reports that only for chunked responses."""
 
     def __init__(self, response: Any) -> None:
         self._response = response
@@ -311,7 +313,7 @@ class _CompleteStream(io.RawIOBase):
         try:
             size: int = self._response.readinto(buffer)
         except http.client.HTTPException as error:
-            raise OSError("the answer breaks off") from error
+            raise OSError("the response is truncated") from error
         if not size and len(buffer) and self._response.length:
-            raise OSError(f"the answer breaks off, {self._response.length:,} bytes before its end")
+            raise OSError(f"the response is truncated: {self._response.length:,} bytes are missing")
         return size

@@ -1,9 +1,10 @@
-"""Look-ups: what is asked of one thing costs so little, whatever the data, that no worker process has to be asked.
+"""The fast path: answers lookups of a single resource in the server process, without a worker.
 
-A query is a look-up by its text alone: a pattern that is far narrower than SPARQL's grammar, and than the guard
-(``queries.guard``), takes it as a whole before any parser sees it. It has one triple pattern, whose subject is a
-constant, or DESCRIBEs a constant. So it joins, sorts, computes and calls nothing; it nests nothing; and the engine
-looks at no more than what is said of that one thing. What is asked beyond that goes to a worker.
+Whether a query is a lookup is decided by its text alone: a regular expression, far stricter than SPARQL's grammar and
+than the guard (``queries.guard``), must match all of it before any parser sees it. A lookup has one triple pattern
+with a constant subject, or DESCRIBEs a constant. It cannot join, sort, compute, nest or call anything, and the engine
+reads only the statements about that resource, so its cost does not depend on the size of the data. All other queries
+go to a worker.
 """
 
 from __future__ import annotations
@@ -23,13 +24,13 @@ from cybilgraph.sparql import Answer, AnswerBody
 from cybilgraph.sparql.query_worker import SerialisedAnswer, TooLarge, Unwritable, run_query, serialise_answer
 from cybilgraph.sparql.store import load_into_memory
 
-#: Characters of a query, and bytes of an answer: what is longer is a worker's.
+#: Longer queries and answers go to a worker.
 _MAX_QUERY_CHARS, _MAX_ANSWER_BYTES = 2_000, 64_000
-#: What has once taken so many seconds of a processor in vain is a worker's the next time; so many are remembered.
+#: A resource that once took this much processor time without an answer goes to a worker from then on.
 _SLOW_SECONDS, _MAX_SLOW_RESOURCES = 0.01, 1_000
 
-# Of each token only plain ASCII without escapes, which every reader of SPARQL takes for the same. No part gives
-# back what it has taken (``*+``), so that the time is in proportion to the text.
+# Tokens are plain ASCII without escapes, which all SPARQL parsers read alike. Possessive repetition (``*+``) keeps
+# the time linear in the length of the text.
 _GAP = r"(?:[ \t\r\n]|\#[\t\x20-\x7e]*+(?:\r?\n|\Z))"
 _IRI = r"<[A-Za-z][A-Za-z0-9+.\-]*+:[!\#-;=?-\[\]_a-z~]*+>"
 _PREFIX = r"(?:[A-Za-z][A-Za-z0-9]*+)?:"
@@ -51,14 +52,14 @@ _COLUMN = re.compile(rf"[?$]({_NAME})")
 
 
 class Lookup(NamedTuple):
-    """The ``resource`` that a look-up is about, as it is written there, and its variables, in the order of the text."""
+    """The ``resource`` of a lookup as written in the query, and the variables in the order of the text."""
 
     resource: str
     variables: list[str]
 
 
 def parse_lookup(query: str) -> Lookup | None:
-    """A look-up; none where the query is another."""
+    """Parse a lookup; None if the query is not one."""
     found = _LOOKUP.fullmatch(query) if len(query) <= _MAX_QUERY_CHARS else None
     if not found:
         return None
@@ -66,35 +67,33 @@ def parse_lookup(query: str) -> Lookup | None:
         return Lookup(found["described"], [])
     variables = [name for name in (found["predicate"], found["object"]) if name]
     columns = _COLUMN.findall(found["columns"] or "")
-    # What has one variable twice is a condition; a column that nothing fills, or no column, is odd.
+    # A repeated variable is a condition; unbound or missing columns are unusual. Leave these to a worker.
     is_plain = len(set(variables)) == len(variables) and len(set(columns)) == len(columns)
     is_filled = set(columns) <= set(variables) and (variables or not found["columns"])
     return Lookup(found["subject"], variables) if is_plain and is_filled else None
 
 
 class FastPath:
-    """A store in memory, equal to that of the workers, for look-ups on one event loop."""
+    """Answers lookups on one event loop from a store in memory, equal to that of the workers."""
 
     def __init__(self, graph: Path, checksum: str = "") -> None:
-        """``graph`` (N-Quads, of this SHA-256) is loaded in a thread; until then there are no answers."""
+        """Start to load ``graph`` (N-Quads with this SHA-256) in a thread; until it is loaded, answer nothing."""
         self._store: ox.Store | None = None
         self._closed = False
         self._heavy: LRUCache[str, bool] = LRUCache(_MAX_SLOW_RESOURCES)
-        self.loading = threading.Thread(target=self._load, args=(str(graph), checksum), name="look-ups")
+        self.loading = threading.Thread(target=self._load, args=(str(graph), checksum), name="fast-path-load")
         self.loading.start()
 
     def _load(self, graph: str, checksum: str) -> None:
         try:
             store = load_into_memory(graph, checksum)
-        except (FileDamaged, OSError, SyntaxError, ValueError):  # the workers, which have the same before them, say so
+        except (FileDamaged, OSError, SyntaxError, ValueError):  # the workers load the same file, and report it
             return
         if not self._closed:
             self._store = store
 
     def answer(self, query: str, formats: tuple[Format, ...]) -> Answer | None:
-        """The answer to a look-up, as a worker would give it; none where there is anything to be said of it:
-        it is empty, large, or wrong.
-        """
+        """Answer a lookup as a worker would; None if the answer is empty, large or an error."""
         lookup = parse_lookup(query) if self._store else None
         if not lookup or lookup.resource in self._heavy:
             return None
@@ -116,11 +115,11 @@ class FastPath:
             return None
 
     def close(self) -> None:
-        """Let go of the store."""
+        """Drop the store."""
         self._closed = True
         self._store = None
 
 
 def _reject_part(_: bytes) -> None:
-    """An answer of so few bytes has one part, which is its last."""
+    """Refuse partial output: an answer within the limit is sent in one part."""
     raise TooLarge

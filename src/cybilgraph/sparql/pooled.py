@@ -1,4 +1,4 @@
-"""What engines have in common: queries are done in worker processes that can be killed, under limits."""
+"""The base of all engines: runs queries under limits, in worker processes that can be killed."""
 
 from __future__ import annotations
 
@@ -39,59 +39,64 @@ from cybilgraph.sparql.hints import find_hints
 
 __all__ = ["PooledEngine", "ProcessExit", "QueryLimits"]
 
-#: A query whose worker was killed is asked so many times again.
+#: Retries of a query whose worker was killed from outside.
 _MAX_RETRIES = 3
-#: After its files were found whole, a store is not read again for so many times the seconds that this took.
+#: After a successful check of its files, a store is trusted for this many times the duration of the check.
 _TRUST_FACTOR = 20
-_RETRY_HINT = "Try again in a few seconds. If that does not help, the log of the server says why."
-#: What is told while the process that forks workers is replaced.
+_RETRY_HINT = "Try again in a few seconds. If the problem persists, see the server log."
+#: Messages for users by state of the fork server.
 _STATE_MESSAGES = {
     ForkServerState.STARTING: "The data is being loaded",
     ForkServerState.READY: "",
-    ForkServerState.RELOADING: "The data is being loaded again, after the processes that answer had ended",
-    ForkServerState.UNRESPONSIVE: "The process that begins query workers does not answer, and is replaced in a moment",
-    ForkServerState.BAD_DATA: "The data cannot be loaded again: its file is damaged on the disk of the server",
+    ForkServerState.RELOADING: "The data is being loaded again after the query processes ended unexpectedly",
+    ForkServerState.UNRESPONSIVE: "The process that starts query workers does not answer, and is about to be replaced",
+    ForkServerState.BAD_DATA: "The data cannot be loaded again because its file on the server is damaged",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class QueryLimits:
-    """What queries may use: seconds, bytes of an answer, bytes of memory beside the store; the processes for
-    quick and for long queries; bytes for the store itself (0: it stays on disk); and the endpoints that
-    they may call with SERVICE. Where it is not ``patient``, the seconds of a query are those of a clock from the first
-    one on: who asks while the data is being loaded is told to come again. Answers on disk count against the ``budget``.
+    """The limits of queries.
+
+    ``timeout`` is in seconds; ``answer``, ``memory`` (in addition to the store) and ``store`` (0: it stays on disk)
+    are in bytes; ``workers`` and ``long_workers`` are the processes for short and for long queries; ``services`` are
+    the endpoints that SERVICE may call. With ``free_startup``, the time that it takes to load the data does not count
+    towards the timeout; without it, queries fail while the data is being loaded. Answers on disk count against the
+    ``budget``.
     """
 
     timeout: float = 30.0
     answer: int = 256_000_000
     memory: int = 2_000_000_000
     workers: int = 2
-    long: int = 2
+    long_workers: int = 2
     store: int = 0
     services: frozenset[str] = frozenset()
-    patient: bool = True
+    free_startup: bool = True
     budget: AnswerBudget = field(default_factory=AnswerBudget)
 
 
 class PooledEngine:
-    """A pool of workers that answer queries. Safe for use by several threads."""
+    """Answers queries with pools of workers. Thread-safe."""
 
     def __init__(
         self,
-        place: str,
-        why: str,
+        location: str,
+        reason: str,
         limits: QueryLimits,
         pool: Pool,
         federated: Pool | None = None,
         disk: Sequence[Pool] = (),
     ) -> None:
-        """``place`` says where the store is, ``why`` why it is there; ``federated`` are the workers for queries that
-        call other endpoints, where the others cannot; those of ``disk`` answer from the store on disk. One that has
-        lost what it had in memory, and finds it damaged on disk, is as one of these.
+        """Set up an engine over pools.
+
+        ``location`` says where the store is, ``reason`` why it is there. ``federated`` is the pool for queries that
+        call other endpoints, if ``pool`` cannot. The pools in ``disk`` read the store on disk. A pool that lost its
+        data in memory and finds the file damaged is treated like these.
         """
-        self.place = place
+        self.location = location
         #: Where the store is, and why.
-        self.storage = f"{place}: {why}"
+        self.storage = f"{location}: {reason}"
         self._limits = limits
         self._pool = pool
         self._federated = federated
@@ -99,7 +104,7 @@ class PooledEngine:
         self._disk = disk
         self._refused = ""
         self._trusted_until = 0.0
-        #: Whether something has happened since that was last taken back which a damaged store would explain.
+        #: Whether an error has occurred that a damaged store would explain. Whoever checks the store resets this.
         self.is_suspect = False
 
     def answer(
@@ -114,7 +119,7 @@ class PooledEngine:
         """Answer a query; see Engine.answer.
 
         Raises QuerySyntaxError, QueryRefused, FormatMismatch, QueryTimeout, AnswerTooLarge,
-        EngineUnavailable, or QueryError where the query fails or brings its worker down.
+        EngineUnavailable, or QueryError if the query fails or crashes its worker.
         """
         seconds = min(timeout or self._limits.timeout, self._limits.timeout)
         until = time.monotonic() + seconds
@@ -123,7 +128,7 @@ class PooledEngine:
         def once() -> Answer:
             request = _request(query, formats, graphs)
             with AnswerBody(self._limits.budget, caller.name if caller else "") as body:
-                head, last = pool.ask(request, seconds=_seconds_left(until), caller=caller, part=body.add)
+                head, last = pool.ask(request, seconds=_seconds_left(until), caller=caller, on_part=body.add)
                 return self._answer(pool, head, body, last)
 
         with _within(query, seconds), self._available(pool):
@@ -132,7 +137,7 @@ class PooledEngine:
                     return once()
                 except WorkerCrashed:
                     raise
-                except WorkerDied:  # by somebody else, as far as is known
+                except WorkerDied:  # probably killed by something else, so the query may be retried
                     continue
             return once()
 
@@ -146,7 +151,7 @@ class PooledEngine:
         caller: Caller,
         threads: Executor,
     ) -> Answer:
-        """As ``answer``, on an event loop: only what takes long waits in one of the ``threads``."""
+        """Like ``answer``, for an event loop: only long queries wait in one of the ``threads``."""
         seconds = min(timeout or self._limits.timeout, self._limits.timeout)
         until = time.monotonic() + seconds
         loop = asyncio.get_running_loop()
@@ -156,7 +161,7 @@ class PooledEngine:
             request = _request(query, formats, graphs)
             with AnswerBody(self._limits.budget, caller.name) as body:
                 head, last = await pool.ask_async(
-                    request, seconds=_seconds_left(until), caller=caller, part=body.add, threads=threads
+                    request, seconds=_seconds_left(until), caller=caller, on_part=body.add, threads=threads
                 )
                 return self._answer(pool, head, body, last)
 
@@ -174,11 +179,11 @@ class PooledEngine:
             raise await loop.run_in_executor(threads, _over_limit, error, query, seconds) from None
 
     def answer_fast(self, query: str, formats: tuple[Format, ...], *, graphs: Dataset = QUERY_DATASET) -> Answer | None:  # noqa: ARG002
-        """Nothing: all is a worker's. See Engine.at_once."""
+        """Return None: all queries go to a worker. See Engine.answer_fast."""
         return None
 
     def explain(self, query: str, *, caller: Caller | None = None) -> tuple[Hint, ...]:
-        """Why a query may be empty or slow; see Engine.explain.
+        """Say why a query may be empty or slow; see Engine.explain.
 
         Raises QuerySyntaxError, EngineUnavailable, QueryError.
         """
@@ -187,13 +192,13 @@ class PooledEngine:
                 head, _ = self._pool.ask({"query": query, "explain": True}, seconds=self._limits.timeout, caller=caller)
                 self._require_readable(self._pool, head)
         except (TimeoutError, WorkerCrashed):
-            raise QueryError("The query is too large to be explained") from None
+            raise QueryError("The query is too large to explain") from None
         if "error" in head:
             raise _failure(head)
         return _hints(head)
 
     def _pool_for(self, query: str) -> Pool:
-        """The workers that run a query. Raises QueryRefused, QuerySyntaxError."""
+        """Choose the pool for a query. Raises QueryRefused, QuerySyntaxError."""
         if self._federated and queries.is_federated(query, self.services):
             queries.guard(query, self.services)
             return self._federated
@@ -201,7 +206,7 @@ class PooledEngine:
 
     @property
     def timeout(self) -> float:
-        """Seconds that a query may take."""
+        """The timeout of a query, in seconds."""
         return self._limits.timeout
 
     @property
@@ -211,62 +216,62 @@ class PooledEngine:
 
     @property
     def processes(self) -> list[int]:
-        """The numbers of the worker processes that live now."""
+        """The process ids of the live workers."""
         return self._pool.processes
 
     @property
     def trouble(self) -> str:
-        """Why queries are not answered at this moment, in words; empty where nothing is known to be wrong."""
+        """Why queries are not answered at the moment; empty if no problem is known."""
         return self.refusal_reason or _STATE_MESSAGES[self._pool.state]
 
     @property
     def reads_disk(self) -> bool:
-        """Whether any answer comes from the disk, or would, as memory has lost it."""
+        """Whether any pool reads the store on disk, or would have to because it lost its data in memory."""
         return any(map(self._needs_disk, self._pools))
 
     @property
     def has_lost_store(self) -> bool:
-        """Whether what was in memory is lost, and damaged on disk: no query is answered from it any more."""
+        """Whether the data in memory is lost and its file is damaged, so that no query can be answered."""
         return self._pool.has_bad_data
 
     def _needs_disk(self, pool: Pool) -> bool:
         return pool in self._disk or pool.has_bad_data
 
     def refuse(self, why: str) -> bool:
-        """Answer nothing from the disk from now on, also what is in work; whether that is new."""
+        """Stop answering from the disk, also for queries in progress; return whether the reason is new."""
         before, self._refused = self._refused, why
         return why != before
 
     @property
     def refusal_reason(self) -> str:
-        """Why no query is answered from the store, in words; empty where all but those that go abroad are."""
+        """Why the store is not used for queries; empty if it is, or if only federated queries are affected."""
         return self._refused if self._refused and self._needs_disk(self._pool) else ""
 
     def mark_verified(self, seconds: float) -> None:
-        """Answer from the store on disk again, whose files are whole: it took so many seconds to read them."""
+        """Answer from the store on disk again, after a successful check of its files that took this long."""
         self._trusted_until = time.monotonic() + _TRUST_FACTOR * seconds
         self._refused = ""
 
     @property
     def is_recently_verified(self) -> bool:
-        """Whether the files of the store were found whole not long ago."""
+        """Whether the files of the store were checked recently without errors."""
         return time.monotonic() < self._trusted_until
 
     def _answer(self, pool: Pool, head: dict[str, Any], body: AnswerBody, last: bytes) -> Answer:
         self._require_readable(pool, head)
         if "error" in head:
-            if log := head.get("log"):  # more than who asked is told
+            if log := head.get("log"):  # details for the operator, not for the client
                 logging.getLogger("cybilgraph").warning(log)
             raise _failure(head, federated=pool is self._federated)
         return Answer(BY_NAME[head["format"]], body.end(last), head["rows"], _hints(head))
 
     def _require_readable(self, pool: Pool, head: dict[str, Any]) -> None:
-        """Raise EngineUnavailable where what a worker says came from a store that cannot be trusted."""
+        """Raise EngineUnavailable if the answer came from a store that cannot be trusted."""
         if head.get("error") == "storage":
             self.is_suspect = True
-            what = "The store of the release could not be read on the disk of the server"
+            what = "The server could not read the store of the release from its disk"
             if not self.is_recently_verified:
-                self.refuse(f"{what}, and its files are being looked at")
+                self.refuse(f"{what}, and is checking its files")
             raise EngineUnavailable(what, _RETRY_HINT)
         self._require(pool)
 
@@ -276,34 +281,34 @@ class PooledEngine:
 
     @contextmanager
     def _available(self, pool: Pool) -> Iterator[None]:
-        """A block in which it is told that no worker of a pool can be had. Raises EngineUnavailable."""
+        """Translate errors of a pool that has no worker available, in a block. Raises EngineUnavailable."""
         self._require(pool)
         try:
             with _available(pool):
                 yield
         except (TimeoutError, WorkerCrashed, EngineUnavailable) as error:
-            # A table that cannot be read has the engine go round in circles, or no worker begin.
+            # With an unreadable table file, the engine loops for ever or no worker starts.
             if not isinstance(error, EngineUnavailable) or isinstance(error.__cause__, WorkerStartFailed):
                 self.is_suspect |= self._needs_disk(pool)
             raise
 
     @property
     def load(self) -> dict[str, int]:
-        """How many queries are quick, wait, are long, are paused."""
+        """The number of queries that are short, waiting, long and paused."""
         return self._pool.load
 
     @property
     def restarts(self) -> int:
-        """How many workers ended that were not stopped on purpose, and were replaced."""
+        """The number of workers that ended unexpectedly and were replaced."""
         return self._pool.restarts
 
     def maintain(self) -> None:
-        """Begin anew what has ended while nobody asked; a server does so each second."""
+        """Replace processes that have ended while idle; a server calls this each second."""
         for pool in self._pools:
             pool.maintain()
 
     def close(self) -> None:
-        """End all workers."""
+        """Stop all workers."""
         for pool in self._pools:
             pool.close()
 
@@ -316,36 +321,36 @@ def _request(query: str, formats: tuple[Format, ...], graphs: Dataset) -> dict[s
 
 
 def _hints(head: dict[str, Any]) -> tuple[Hint, ...]:
-    return tuple(Hint(*advice) for advice in head.get("advice", ()))
+    return tuple(Hint(*hint) for hint in head.get("advice", ()))
 
 
 @contextmanager
 def _available(pool: Pool) -> Iterator[None]:
-    """A block in which it is told that no worker of a pool can be had. Raises EngineUnavailable."""
+    """Translate errors of a pool that has no worker available, in a block. Raises EngineUnavailable."""
     try:
         yield
     except StartedTooLate:
-        what = "The data had to be loaded first, and the seconds that were left were too few for the query"
-        raise EngineUnavailable(what, "Ask again, or give it more seconds (timeout=…).") from None
+        what = "The data had to be loaded first, which left too little time for the query"
+        raise EngineUnavailable(what, "Try again, or raise the time limit (timeout=…).") from None
     except Busy:
         what = _STATE_MESSAGES[pool.state] or "All query workers are busy"
         raise EngineUnavailable(what, "Try again in a few seconds.") from None
     except WorkerStartFailed as error:
         raise EngineUnavailable(
-            "The store of the release cannot be opened at this moment",
-            "Try again in a few seconds. If that does not help, the log of the server says why: build the release "
-            "again, or serve another.",
+            "The store of the release cannot be opened at the moment",
+            "Try again in a few seconds. If the problem persists, see the server log; then rebuild the release, or "
+            "serve another.",
         ) from error
     except (TimeoutError, WorkerCrashed):
         raise
     except WorkerDied as error:
         raise EngineUnavailable(
-            "The process that worked on the query was ended by something else, again and again",
-            "Try again in a few seconds. If that does not help, ask for less: the machine may be short of memory.",
+            "The query process was killed repeatedly",
+            "Try again in a few seconds. If the problem persists, ask for less: the machine may be short of memory.",
         ) from error
     except OSError as error:
         raise EngineUnavailable(
-            f"There is no room for the answer: {error.strerror}", "Ask for less at a time, or try again later."
+            f"There is no space for the answer: {error.strerror}", "Ask for less at a time, or try again later."
         ) from error
 
 
@@ -359,7 +364,7 @@ def _seconds_left(until: float) -> float:
 
 @contextmanager
 def _within(query: str, seconds: float) -> Iterator[None]:
-    """A block in which it is told that a query had too much. Raises QueryTimeout, QueryError."""
+    """Translate exceeded limits of a query, in a block. Raises QueryTimeout, QueryError."""
     try:
         yield
     except (TimeoutError, WorkerCrashed) as error:
@@ -367,22 +372,22 @@ def _within(query: str, seconds: float) -> Iterator[None]:
 
 
 def _over_limit(error: TimeoutError | WorkerCrashed, query: str, seconds: float) -> QueryError:
-    """The error for a query that took too long or too much. To advise on it takes time linear in its length."""
-    advice = find_hints(query, ("slow",))
+    """The error for a query that exceeded its time or memory. Takes time linear in the length of the query."""
+    hints = find_hints(query, ("slow",))
     if isinstance(error, TimeoutError):
         return QueryTimeout(
             f"The query was stopped after {_rounded(seconds):g} seconds",
-            "Narrow it: name a country, an actor or a project, put FILTERs near their patterns, or add a LIMIT.",
-            advice,
+            "Narrow it: name a country, an organisation or a project, put FILTERs near their patterns, or add a LIMIT.",
+            hints,
         )
     return QueryError(
-        "The query used up the memory or the depth that one query may have",
+        "The query exceeded the memory limit or the nesting limit",
         "Ask for less at a time, with fewer nested brackets, UNIONs or sorted rows.",
-        advice,
+        hints,
     )
 
 
-#: What it means that an endpoint answers with a status; 0 is that it does not answer.
+#: The error for each status of an endpoint; 0 means that it does not answer.
 _ERROR_OF_STATUS: dict[int, type[QueryError]] = {
     0: EngineUnavailable,
     400: QuerySyntaxError,
@@ -397,7 +402,7 @@ def _other_formats(*but: Format, carry_graph: bool) -> str:
 
 
 def _failure(head: dict[str, Any], *, federated: bool = False) -> QueryError:
-    """The error that a worker tells; ``federated``: of a query that calls other endpoints."""
+    """The error for a worker's error head; ``federated`` if the query calls other endpoints."""
     message = str(head.get("message"))
     match head["error"]:
         case "endpoint":
@@ -408,7 +413,7 @@ def _failure(head: dict[str, Any], *, federated: bool = False) -> QueryError:
         case "format":
             kinds = "RDF (CONSTRUCT, DESCRIBE)" if message == "graph" else "a table (SELECT, ASK)"
             return FormatMismatch(
-                f"The query gives {kinds}, which none of the formats asked for can hold",
+                f"The query returns {kinds}, which none of the requested formats supports",
                 _other_formats(carry_graph=message == "graph"),
             )
         case "unwritable":
@@ -419,12 +424,12 @@ def _failure(head: dict[str, Any], *, federated: bool = False) -> QueryError:
             )
         case "size":
             return AnswerTooLarge(
-                f"The answer is larger than {int(message):,} bytes", "Add a LIMIT, or harvest the dump of the release."
+                f"The answer is larger than {int(message):,} bytes", "Add a LIMIT, or download the full dataset."
             )
-        case "evaluation" if federated:  # whatever breaks there: what came from elsewhere was not what it should be
+        case "evaluation" if federated:  # most likely caused by the response of the other endpoint
             return ServiceFailed(
-                f"An endpoint that the query calls with SERVICE gives no answer: {message}",
-                "Ask that endpoint itself, or write SERVICE SILENT to go on without it.",
+                f"An endpoint that the query calls with SERVICE did not answer: {message}",
+                "Query that endpoint directly, or write SERVICE SILENT to continue without it.",
             )
         case _:
             return QueryError(f"The query failed: {message}")

@@ -1,7 +1,7 @@
-"""SPARQL text: the named queries of queries/, their parameters, and what is never run.
+"""Handles SPARQL text: the guard for queries of users, and the named queries of queries/ with their parameters.
 
-The text is scanned into tokens, not parsed: enough to tell a keyword from the same word in a
-comment, a string or an IRI. Grammar: SPARQL 1.1 Query, section 19.
+The text is scanned into tokens, not parsed: enough to distinguish a keyword from the same word in a comment, a string
+or an IRI. Grammar: SPARQL 1.1 Query, section 19.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from cybilgraph.model.resources import QUERIES
 from cybilgraph.model.vocabulary import PREFIXES, XSD, thing_iri
 from cybilgraph.rdf.ntriples import iri, is_iri, literal
 
-#: Longer than any sensible query; deep nesting overflows the engine's stack.
+#: More than any sensible query needs; deep nesting overflows the engine's stack.
 MAX_QUERY_BYTES = 100_000
 MAX_QUERY_DEPTH = 100
 MAX_QUERY_TOKENS = 20_000
 
-# PN_CHARS_U, PN_CHARS, PN_LOCAL and the others as the grammar has them: where a token ends here
-# and in the engine must be the same place.
+# PN_CHARS_U, PN_CHARS, PN_LOCAL and the others follow the grammar: tokens must end at the same place here and in the
+# engine.
 _U = (
     "A-Za-z_\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u02ff\u0370-\u037d\u037f-\u1fff\u200c-\u200d\u2070-\u218f"
     "\u2c00-\u2fef\u3001-\ud7ff\uf900-\ufdcf\ufdf0-\ufffd\U00010000-\U000effff"
@@ -37,8 +37,8 @@ _PLX = r"(?:%[0-9A-Fa-f]{2}|\\[_~.\-!$&'()*+,;=/?#@%])"
 _LOCAL = rf"(?:(?:[{_U}:0-9]|{_PLX})(?:[{_C}:]++|{_PLX}|\.++(?=[{_C}:]|{_PLX}))*+)?+"
 _WORD = rf"(?P<word>[{_U}][{_U}0-9]*+)"
 _NUMBER = r"(?P<number>(?:[0-9]++\.?+[0-9]*+|\.[0-9]++)(?:[eE][+-]?[0-9]++)?+)"
-# No repetition gives back what it has taken (``*+``). That leaves long scans that fail and start again at a later
-# character; ``_scan`` bounds those: it closes strings itself, and reads a run that is no prefixed name only once.
+# All repetitions are possessive (``*+``), so none backtracks. What remains are long scans that fail and restart at a
+# later character; ``_scan`` bounds those: it closes strings itself, and reads a run that is not a prefixed name once.
 _TOKEN = re.compile(
     rf"""(?P<gap>(?:\s++|\#[^\n\r]*+)++)
       | (?P<iri><(?:[^<>"{{}}|^`\\\x00-\x20]++|\\u[0-9A-Fa-f]{{4}}|\\U[0-9A-Fa-f]{{8}})*+>)
@@ -56,7 +56,7 @@ _TOKEN = re.compile(
 )
 #: The tokens in a run of letters, digits, hyphens and dots that is neither a word nor followed by a colon.
 _IN_RUN = re.compile(rf"{_WORD}|{_NUMBER}|(?P<other>.)", re.DOTALL)
-#: By opening quotation mark: a string as far as it goes, and whether it is closed there.
+#: By opening quotation mark: matches a string to its end or as far as possible; ``closed`` says which.
 _STRINGS = {
     '"': re.compile(r'"(?:[^"\\\n\r]++|\\.)*+(?P<closed>")?', re.DOTALL),
     "'": re.compile(r"'(?:[^'\\\n\r]++|\\.)*+(?P<closed>')?", re.DOTALL),
@@ -70,19 +70,19 @@ _CALL = re.compile(r"SERVICE(?:[ \t\r\n]++SILENT)?+[ \t\r\n]*+<([^<>\"{}|^`\\\x0
 _NON_SPACE = re.compile(r"\S")
 _QUERY_FORMS = {"SELECT", "ASK", "CONSTRUCT", "DESCRIBE"}
 _UPDATE_KEYWORDS = {"INSERT", "DELETE", "LOAD", "CLEAR", "DROP", "CREATE", "ADD", "MOVE", "COPY", "WITH"}
-#: Of a name that is longer no likeness is looked for.
+#: Longer names get no "Did you mean" suggestion.
 _MAX_FUZZY_NAME_CHARS = 200
-#: What is said of an update, in whatever way it comes.
-READ_ONLY_ERROR = ("Updates are not allowed: the graph is read-only", "Ask with SELECT, ASK, CONSTRUCT or DESCRIBE.")
+#: The error for every kind of update request.
+READ_ONLY_ERROR = ("Updates are not allowed: the graph is read-only", "Use SELECT, ASK, CONSTRUCT or DESCRIBE.")
 _HEADER = re.compile(r"#\s*(?:(?P<key>title|description):|(?P<param>param)\s)\s*(?P<rest>[^\n]*)")
 _BLOCK = re.compile(r"(VALUES\s+\?(\w+)\s*\{)[^}\n]*\}")
-#: A line that is left out where its parameter is not given.
+#: Matches a line that is removed if its parameter is not given.
 _ONLY_WITH = re.compile(r"^(.*)# only with (\w++)\n", re.MULTILINE)
 _PARAM = re.compile(r"(?P<name>\w++)\s++(?P<type>[\w-]++)\s*+:\s*+(?P<description>.+)")
 
 
 class Token(NamedTuple):
-    """A piece of SPARQL text: its kind (a group of the pattern above), its text, its place."""
+    """A token of SPARQL text: its kind (a group of the pattern above), its text and its position."""
 
     kind: str
     text: str
@@ -99,7 +99,7 @@ def tokens(query: str) -> Iterator[Token]:
 def _scan(query: str) -> Iterator[tuple[str, re.Match[str]]]:
     """Yield the kind and the match of each token, and of the gaps between them (kind ``gap``).
 
-    Total time is linear: a string that is not closed is scanned once, since none that starts inside it with the same
+    Total time is linear: an unclosed string is scanned once, because no string that starts inside it with the same
     quotation mark is closed either.
     """
     position = 0
@@ -123,7 +123,7 @@ def _scan(query: str) -> Iterator[tuple[str, re.Match[str]]]:
 
 
 def _string(query: str, opening: re.Match[str], unclosed: dict[str, int]) -> tuple[str, re.Match[str]]:
-    """The string that starts with a quotation mark; the mark alone, as ``other``, where it is not closed."""
+    """Match the string that starts with a quotation mark; the mark alone, as ``other``, if it is not closed."""
     for mark in dict.fromkeys((opening[0], opening[0][0])):
         if opening.start() >= unclosed[mark] and (found := _STRINGS[mark].match(query, opening.start())):
             if found["closed"]:
@@ -133,19 +133,19 @@ def _string(query: str, opening: re.Match[str], unclosed: dict[str, int]) -> tup
 
 
 def keywords(query: str) -> set[str]:
-    """The words of a query, in capitals: its keywords among them, in whatever way they are written."""
+    """Return the words of a query in upper case, including its keywords however they are written."""
     return {token.text.upper() for token in tokens(_ESCAPE.sub(_decode_escape, query)) if token.kind == "word"}
 
 
 def without_comments(query: str) -> str:
-    """The query with its comments taken out; every line keeps its number."""
+    """Remove the comments of a query; line numbers stay the same."""
     return "".join(_COMMENT.sub("", match[0]) if kind == "gap" else match[0] for kind, match in _scan(query))
 
 
 def with_columns(query: str, columns: Callable[[str], Sequence[str]]) -> str:
-    """The query with its first ``SELECT *`` naming its columns instead, in the order in which the text first uses
-    them; the same query where it names its columns itself. ``columns`` tells those of a query that has the same,
-    and that calls no other endpoint.
+    """Replace the first ``SELECT *`` of a query by its columns, in the order of their first use in the text.
+
+    ``columns`` returns the columns of a query, which is passed without SERVICE calls.
     """
     found = list(tokens(query))
     select = next((place for place, token in enumerate(found) if token.text.upper() == "SELECT"), len(found))
@@ -166,62 +166,62 @@ def too_long() -> QuerySyntaxError:
 
 
 def check_length(query: str) -> None:
-    """Refuse a query that is too long, before anything else reads it. Raises QuerySyntaxError."""
-    # To encode a text takes time, too: one with too many characters has too many bytes.
+    """Reject a query that is too long, before anything else reads it. Raises QuerySyntaxError."""
+    # Check characters first, because encoding takes time.
     if len(query) > MAX_QUERY_BYTES or len(query.encode(errors="surrogatepass")) > MAX_QUERY_BYTES:
         raise too_long()
 
 
 def guard(query: str, services: frozenset[str] = frozenset()) -> None:
-    """Refuse what this service never runs, before any engine sees it. ``services`` are the absolute IRIs that
-    SERVICE may name: only as such, and only where its word stands nowhere else in the query.
+    """Reject queries that must never run, before any engine sees them.
+
+    ``services`` are the absolute IRIs that SERVICE may name. If a query calls one, the word "service" may not occur
+    anywhere else in it.
 
     Raises QuerySyntaxError (empty, too long, too deep), QueryRefused (updates, SERVICE).
     """
     check_length(query)
-    # SPARQL resolves escapes like \\u0053 before all else (section 19.2), our engine inside tokens
-    # only: a keyword must not hide from either reading.
+    # SPARQL resolves escapes like \\u0053 before tokenisation (section 19.2), our engine only inside tokens. Check
+    # both readings, so that no keyword is hidden from either.
     rest = without_services(query, services) if services else query
     for reading in {rest, _ESCAPE.sub(_decode_escape, rest)}:
-        # A worker for such a query can send requests: nothing must hang on where a string or a comment ends.
+        # The worker of such a query can send requests, so this check must not depend on where strings or comments end.
         if rest != query and "SERVICE" in reading.upper():
             raise _service_refused(services)
         _guard(reading, services)
 
 
 def _service_refused(services: frozenset[str]) -> QueryRefused:
-    """What is said of SERVICE where it is not allowed, or not as it is written."""
+    """The error for a SERVICE that is not allowed, or not in this form."""
     if not services:
         return QueryRefused(
             "SERVICE is not allowed: this endpoint sends no requests to others",
-            "Ask both endpoints from your program, and join the answers there.",
+            "Query both endpoints from your program, and join the answers there.",
         )
     return QueryRefused(
-        "SERVICE is allowed only to addresses on a list, and its word nowhere else in the query",
-        f"On the list: {', '.join(f'<{address}>' for address in sorted(services))}. Write the address out as it "
-        "stands there, and leave the word out of names, texts and comments.",
+        "SERVICE is allowed only with listed endpoints, and the word must not occur elsewhere in the query",
+        f"Listed: {', '.join(f'<{address}>' for address in sorted(services))}. Write the address in full, exactly as "
+        "listed, and do not use the word in names, strings and comments.",
     )
 
 
-def hashed(query: str) -> str:
-    """The hash by which the log and its readers know a query (BLAKE2b, 8 bytes, in hexadecimal)."""
+def hash_query(query: str) -> str:
+    """Return the hash that identifies a query in the logs (BLAKE2b, 8 bytes, hexadecimal)."""
     return hashlib.blake2b(query.encode(errors="surrogatepass"), digest_size=8).hexdigest()
 
 
 def is_federated(query: str, services: frozenset[str]) -> bool:
-    """Whether a query calls some of these; the guard tells whether it may."""
+    """Whether a query calls one of these endpoints; ``guard`` checks whether it may."""
     return bool(services) and without_services(query, services) != query
 
 
 def without_services(query: str, services: frozenset[str] | None = None) -> str:
-    """The query without the words that call one of these, or any other endpoint; what they are asked stays, and
-    where it stands.
-    """
-    if "SERVICE" not in query.upper():  # as nearly all
+    """Remove the SERVICE calls to these (default: all) endpoints; their group patterns stay, at the same position."""
+    if "SERVICE" not in query.upper():  # true of nearly all queries
         return query
     parts: list[str] = []
     last = 0
-    for token in islice(tokens(query), MAX_QUERY_TOKENS):  # the guard refuses what has more
+    for token in islice(tokens(query), MAX_QUERY_TOKENS):  # the guard rejects longer queries
         call = _CALL.match(query, token.start) if token.kind == "word" else None
         if call and token.text.upper() == "SERVICE" and (services is None or call[1] in services):
             parts += query[last : token.start], _NON_SPACE.sub(" ", call[0])
@@ -237,7 +237,7 @@ def _decode_escape(match: re.Match[str]) -> str:
 def _guard(query: str, services: frozenset[str]) -> None:
     depth = count = 0
     form = ""
-    for kind, match in _scan(query):  # tokens() would also copy the text of each
+    for kind, match in _scan(query):  # tokens() would copy the text of each token
         if kind == "gap":
             continue
         count += 1
@@ -247,39 +247,39 @@ def _guard(query: str, services: frozenset[str]) -> None:
             depth -= 1
         elif kind == "word":
             word = match[0].upper()
-            # No other word of SPARQL has these letters: "trueSERVICE" is two words to a parser.
+            # No other keyword contains these letters, but a parser reads "trueSERVICE" as two words.
             if "SERVICE" in word:
                 raise _service_refused(services)
             if not form and word in _UPDATE_KEYWORDS:
                 raise QueryRefused(*READ_ONLY_ERROR)
             if not form and word in _QUERY_FORMS:
                 form = word
-        # "1 <2)SERVICE#>" is one IRI to a scanner, and a comparison before a keyword to a parser.
+        # A scanner reads "1 <2)SERVICE#>" as an IRI, a parser as a comparison followed by a keyword.
         elif kind == "iri" and (bracket := match[0].find(")")) >= 0 and _SERVICE.search(match[0], bracket):
             raise _service_refused(services)
         if depth > MAX_QUERY_DEPTH or count > MAX_QUERY_TOKENS:
             raise QuerySyntaxError("The query is nested too deeply or has too many parts", "Ask for less at a time.")
     if not form:
         raise QuerySyntaxError(
-            "This is no query: it has no SELECT, ASK, CONSTRUCT or DESCRIBE",
+            "This is not a query: it has no SELECT, ASK, CONSTRUCT or DESCRIBE",
             "Example: SELECT ?title WHERE { ?project dcterms:title ?title } LIMIT 10",
         )
 
 
-#: Functions that do not give the same each time (SPARQL 1.1 Query, section 17.4), and what others answer.
+#: Functions whose value differs from call to call (SPARQL 1.1 Query, section 17.4), and calls to other endpoints.
 _VOLATILE = re.compile(r"\b(?:NOW|RAND|UUID|STRUUID|BNODE)\s*+\(|\bSERVICE\b", re.IGNORECASE)
 
 
 def is_volatile(query: str) -> bool:
-    """Whether the same query may have another answer over the same graph; said too often rather than too rarely."""
+    """Whether a query may give different answers over the same graph. Errs on the side of True."""
     text = _ESCAPE.sub(_decode_escape, query) if "\\" in query else query
     return bool(_VOLATILE.search(text))
 
 
 def returns_graph(query: str) -> bool:
-    """Whether the query gives RDF (CONSTRUCT, DESCRIBE), and no table or yes or no.
+    """Whether the query returns RDF (CONSTRUCT, DESCRIBE), not a table or a boolean.
 
-    A query with more than ``MAX_QUERY_TOKENS`` tokens, which the guard refuses, is read only so far.
+    Reads at most ``MAX_QUERY_TOKENS`` tokens; the guard rejects longer queries.
     """
     keywords = (token.text.upper() for token in islice(tokens(query), MAX_QUERY_TOKENS))
     form = next((word for word in keywords if word in _QUERY_FORMS), "")
@@ -287,24 +287,24 @@ def returns_graph(query: str) -> bool:
 
 
 def undeclared_prefixes(query: str) -> list[str]:
-    """Those of our prefixes that a query uses and does not declare, in order of their names."""
+    """Return our prefixes that a query uses without declaring them, sorted."""
     return sorted(undeclared_names(query) & PREFIXES.keys())
 
 
 def usable_prefixes(query: str) -> dict[str, str]:
-    """Those of our prefixes that a query may use: the engine takes longer to be told of all."""
-    if "\\" in query:  # a name may hide in escapes
+    """Return our prefixes that a query may use; passing all of them would slow down the engine."""
+    if "\\" in query:  # a name may be written with escapes
         return PREFIXES
     return {prefix: iri for prefix, iri in PREFIXES.items() if f"{prefix}:" in query}
 
 
 def unknown_prefixes(query: str) -> list[str]:
-    """The prefixes that a query uses, that it does not declare, and that are not ours."""
+    """Return the prefixes that a query uses without declaring them and that are not ours, sorted."""
     return sorted(undeclared_names(query) - PREFIXES.keys())
 
 
 def undeclared_names(query: str) -> set[str]:
-    """The prefixes that a query uses and does not declare."""
+    """Return the prefixes that a query uses without declaring them."""
     used: set[str] = set()
     declared: set[str] = set()
     last = ""
@@ -318,8 +318,8 @@ def undeclared_names(query: str) -> set[str]:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter of a named query: ``type`` is a kind of reference thing, or year, text, iri; ``default`` is
-    the value that the text has, as one would give it.
+    """A parameter of a named query: ``type`` is a kind of reference entity, or year, text, iri; ``default`` is the
+    value in the text of the query.
     """
 
     name: str
@@ -328,14 +328,14 @@ class Parameter:
     default: str = ""
 
     @property
-    def several(self) -> bool:
-        """Whether it may have several values: years are the ends of a range."""
+    def allows_multiple(self) -> bool:
+        """Whether it may have several values; years may not, because they are the ends of a range."""
         return self.type != "year"
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A named query: its text, and what its header says."""
+    """A named query: its text, and the title, description and parameters from its header."""
 
     name: str
     title: str
@@ -344,11 +344,11 @@ class Query:
     text: str
 
     def bind(self, values: Mapping[str, Sequence[str]], names: Gazetteer | None = None) -> str:
-        """The text with values in place of the parameters' defaults.
+        """Return the text with these values instead of the parameters' defaults.
 
-        Values become RDF terms first, and only a term's own serialisation enters the text:
-        a value can never become SPARQL. What is given twice is given once. Raises QueryError where a value
-        or a name is not known, and where there are several of what is one.
+        Values become RDF terms first, and only serialised terms enter the text, so a value can never become SPARQL.
+        Duplicates are ignored. Raises QueryError for unknown names and values, and for more than one value where only
+        one is allowed.
         """
         names = names or load_gazetteer()
         known = {parameter.name: parameter for parameter in self.parameters}
@@ -357,46 +357,46 @@ class Query:
             if name not in known:
                 have = ", ".join(known) or "none"
                 raise QueryError(f"{self.name} has no parameter {name!r}", f"Its parameters: {have}.")
-            several = dict.fromkeys(_term(known[name], value, names) for value in given)
-            if len(several) > 1 and not known[name].several:
-                raise QueryError(f"More than one {name} was given", "Give one.")
-            terms[name] = " ".join(several)
-        # One pass over the text, so that no value is looked into for the block of another.
+            distinct = dict.fromkeys(_term(known[name], value, names) for value in given)
+            if len(distinct) > 1 and not known[name].allows_multiple:
+                raise QueryError(f"More than one {name} was given", "Give only one.")
+            terms[name] = " ".join(distinct)
+        # Substitute in one pass, so that an inserted value is never searched for blocks of other parameters.
         return _BLOCK.sub(
             lambda match: f"{match[1]} {terms[match[2]]} }}" if match[2] in terms else match[0],
             _ONLY_WITH.sub(lambda match: f"{match[1].rstrip(' ')}\n" if match[2] in values else "", self.text),
         )
 
     def check_range(self, values: Mapping[str, Sequence[str]]) -> None:
-        """Raise QueryError where the years that are given, or are there by default, have none between them."""
+        """Raise QueryError if the range of years, given or default, is empty."""
         defaults = {parameter.name: parameter.default for parameter in self.parameters if parameter.type == "year"}
         if {"from", "to"} <= defaults.keys() and {"from", "to"} & values.keys():
             first, last = (values.get(name, [defaults[name]])[0] for name in ("from", "to"))
             if int(first) > int(last):
-                raise QueryError(f"No year is from {first} to {last}", "Give both; to may not be before from.")
+                raise QueryError(f"No year is from {first} to {last}", "Give both, with from not later than to.")
 
 
 def load_query(name: str, folder: Path = QUERIES) -> Query:
-    """A named query. Raises UnknownQuery where there is none, naming those that there are."""
+    """Load a named query. Raises UnknownQuery, with a list of the known ones, if there is none."""
     path = next((path for path in folder.glob("*.rq") if path.stem == name), None)
     if path is None:
         known = [query.name for query in example_queries(folder)]
         meant = closest_match(name, known, MIN_SUGGESTION_SCORE) if len(name) < _MAX_FUZZY_NAME_CHARS else ""
         did = f"Did you mean {meant}? " if meant else ""
         have = "\n  ".join(known)
-        raise UnknownQuery(f"There is no query {name!r}", f"{did}These are known:\n  {have}")
+        raise UnknownQuery(f"There is no query {name!r}", f"{did}Available queries:\n  {have}")
     return parse_named_query(name, path.read_text(encoding="utf-8"))
 
 
 def example_queries(folder: Path = QUERIES) -> list[Query]:
-    """All queries that are shown to users, by name."""
+    """Return all example queries, sorted by name."""
     return [
         parse_named_query(path.stem, path.read_text(encoding="utf-8")) for path in sorted(folder.glob("example-*.rq"))
     ]
 
 
 def parse_named_query(name: str, text: str) -> Query:
-    """A query with its header comments read. Raises QueryError where a param line is malformed."""
+    """Parse a query and its header comments. Raises QueryError if a param line is malformed."""
     header = {"title": name, "description": ""}
     parameters = []
     key = ""
@@ -432,13 +432,13 @@ def _term(parameter: Parameter, value: str, names: Gazetteer) -> str:
     match parameter.type:
         case "year":
             if not re.fullmatch(r"\d{4}", value):
-                raise QueryError(f"{parameter.name}: {value!r} is no year", "Write four digits: 2018.")
+                raise QueryError(f"{parameter.name}: {value!r} is not a year", "Write four digits: 2018.")
             return literal(str(int(value)), datatype=XSD.integer)
         case "text":
             return literal(value)
         case "iri":
             if not is_iri(value):
-                raise QueryError(f"{parameter.name}: {value!r} is no IRI")
+                raise QueryError(f"{parameter.name}: {value!r} is not an IRI")
             return iri(value)
         case kind if kind in REFERENCE_FILES:
             prefix, _, rest = value.partition(":")
@@ -447,14 +447,14 @@ def _term(parameter: Parameter, value: str, names: Gazetteer) -> str:
                 return iri(written_out)
             entry = names.find(kind, value) or (names.find_country_by_code(value) if kind == "country" else None)
             if entry is None:
-                hint = f"{did_you_mean(kind, value, names)} Its IRI is taken, too: {thing_iri(kind, '')}…"
+                hint = f"{did_you_mean(kind, value, names)} Or use its IRI: {thing_iri(kind, '')}…"
                 raise QueryError(f"{parameter.name}: no {kind} is called {value!r}", hint)
             return iri(thing_iri(kind, entry.key))
     raise QueryError(f"{parameter.name}: unknown type {parameter.type!r}")
 
 
 def _is_thing(kind: str, value: str, names: Gazetteer) -> bool:
-    """Whether a value is the IRI of a thing of a kind. Actors are more than the list has."""
+    """Whether a value is the IRI of an entity of this kind. Actors may also be missing from the reference list."""
     root = thing_iri(kind, "")
     key = value.removeprefix(root)
     if kind == "actor":
@@ -463,6 +463,6 @@ def _is_thing(kind: str, value: str, names: Gazetteer) -> bool:
 
 
 def did_you_mean(kind: str, value: str, names: Gazetteer) -> str:
-    """What to do where no thing of a kind is called so."""
-    near = names.suggested(kind, value)
+    """Return a hint for a name that no entity of this kind has."""
+    near = names.suggest(kind, value)
     return f"Did you mean {near.name} ({near.key})?" if near else "Give its code or its name."

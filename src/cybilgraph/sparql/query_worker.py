@@ -1,10 +1,9 @@
-"""The query workers: processes that evaluate one query at a time over a release.
+"""The worker process of the embedded engine: evaluates one query at a time over a release.
 
-Run as ``python -m cybilgraph.sparql.query_worker STORE GRAPH SHA256 MEMORY_BYTES ANSWER_BYTES OPENS [ENDPOINT …]``:
-with a
-GRAPH (N-Quads, of this checksum) all workers share one store in memory, without one each opens the STORE on disk. With
-OPENS (``opens``, or nothing) they may open files of the STORE later, and call the ENDPOINTs. The parent kills a worker
-at a deadline: that is the only way to stop a query of this engine.
+Run as ``python -m cybilgraph.sparql.query_worker STORE GRAPH SHA256 MEMORY_BYTES ANSWER_BYTES OPENS [ENDPOINT …]``.
+With a GRAPH (N-Quads with this checksum) all workers share one store in memory; without one, each opens the STORE on
+disk. With OPENS (``opens`` or empty) they may open files of the STORE later, and call the ENDPOINTs. The parent kills
+a worker at the deadline, which is the only way to stop a query of this engine.
 """
 
 from __future__ import annotations
@@ -36,9 +35,9 @@ from cybilgraph.sparql.hints.facts import Facts
 from cybilgraph.sparql.hints.syntax import explain_mistake
 from cybilgraph.sparql.store import RESULT_FORMATS, QueryResult, load_into_memory
 
-#: An answer that is larger is sent in parts of this size.
+#: Larger answers are sent in parts of this size.
 _PART_BYTES = 1_000_000
-#: What each row of a table has once in its serialisation, whatever its values are, and how many are of no row.
+#: Byte strings that occur once in each serialised row, whatever its values, and how many occur outside of rows.
 _ROW = {
     "json": ((b'"bindings":[{"', b'"}},{"'), 0),
     "xml": ((b"<result>",), 0),
@@ -46,21 +45,21 @@ _ROW = {
     "tsv": ((b"\n",), 1),
 }
 _ROW_MARK_BYTES = 16
-#: Characters that XML 1.0 does not have (section 2.2), and how the engine writes a property that has no name there.
+#: Characters not allowed in XML 1.0 (section 2.2), and the output of the engine for a property that XML cannot name.
 _INVALID_XML_CHARACTER = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|\xef\xbf[\xbe\xbf]")
 _INVALID_XML_NAME = re.compile(rb'<\w+:[^\w>]* xmlns:\w+="([^"]*)"')
-#: No reader takes them for properties (RDF 1.1 XML Syntax, section 5.1, oldTerms); the engine knows the others.
+#: Not allowed as properties (RDF 1.1 XML Syntax, section 5.1, oldTerms); the engine itself rejects the others.
 _RESERVED = frozenset(f"{RDF.iri}{name}" for name in ("aboutEach", "aboutEachPrefix", "bagID"))
-#: A query that takes so many seconds is slow.
+#: Slower queries get hints.
 _SLOW_SECONDS = 1.0
-#: What the engine says of a store on disk that it cannot read (RocksDB's Status), before anything else.
+#: How error messages of the engine begin if it cannot read the store on disk (RocksDB's Status).
 _STORAGE_ERROR_PREFIXES = ("Corruption: ", "IO error: ")
-#: A row of sums, and one of them is that of nothing.
+#: Matches a zero in a row of counts.
 _ZERO = re.compile(rb'"value":"0"|>0</literal>|[\n,\t]0[\r\n,\t]')
 
 
 class SerialisedAnswer(NamedTuple):
-    """An answer: its format, the rows of a table, the last part of it, and whether it says nothing."""
+    """An answer: its format, its number of rows if it is a table, its last part, and whether it is empty."""
 
     format: str
     rows: int | None
@@ -69,17 +68,15 @@ class SerialisedAnswer(NamedTuple):
 
 
 class TooLarge(Exception):
-    """The answer is over the limit."""
+    """The answer is larger than the limit."""
 
 
 class Unwritable(Exception):
-    """A format, which is named, cannot hold the answer, for a reason."""
+    """The answer cannot be written in a format; the arguments are the format and the reason."""
 
 
 class _Output(io.BytesIO):
-    """Takes an answer, sends it in parts, counts its rows, and refuses to take more than a limit, or what no
-    reader of its format would take: that stops the query.
-    """
+    """Sends an answer in parts and counts its rows; stops the query if the answer is too large or not well-formed."""
 
     def __init__(self, send: SendPart, limit: int, name: str) -> None:
         super().__init__()
@@ -90,7 +87,7 @@ class _Output(io.BytesIO):
         self._tail = b""
         self._row, of_none = _ROW.get(name, ((), 0))
         self.rows = -of_none
-        # The engine writes characters and names that XML does not have, as if it had them.
+        # The engine writes characters and names that are not allowed in XML, so parse its output.
         self._name = name
         self._xml = expat.ParserCreate(namespace_separator=" ") if name in ("xml", "rdfxml") else None
 
@@ -105,7 +102,7 @@ class _Output(io.BytesIO):
         return len(data)
 
     def end(self) -> bytes:
-        """What is not sent yet. Raises Unwritable."""
+        """Return the part that is not sent yet. Raises Unwritable."""
         return self._rest(last=True)
 
     def _rest(self, *, last: bool) -> bytes:
@@ -113,14 +110,13 @@ class _Output(io.BytesIO):
         self._buffered.clear()
         self._size = 0
         if self._xml:
-            last_part = last_part.replace(
-                b"\r", b"&#13;"
-            )  # readers would make a line feed of it (XML 1.0, section 2.11)
+            # Parsers would turn a carriage return into a line feed (XML 1.0, section 2.11).
+            last_part = last_part.replace(b"\r", b"&#13;")
             try:
                 self._xml.Parse(last_part, last)
             except expat.ExpatError as error:
                 raise Unwritable(self._name, _invalid_xml(last_part)) from error
-        # A row may be told at the seam of two parts; the tail is in the count of both.
+        # A row marker may be split between two parts, so scan the tail of the previous part again.
         seen = self._tail + last_part
         self.rows += sum(seen.count(row) - self._tail.count(row) for row in self._row)
         self._tail = last_part[-_ROW_MARK_BYTES:]
@@ -128,12 +124,12 @@ class _Output(io.BytesIO):
 
 
 def _invalid_xml(part: bytes) -> str:
-    """What XML does not have in a part of an answer."""
+    """Say which part of an answer is not well-formed XML."""
     if char := _INVALID_XML_CHARACTER.search(part):
-        return f"it has the character U+{ord(char[0].decode()):04X}, which XML does not have"
+        return f"it contains the character U+{ord(char[0].decode()):04X}, which XML does not allow"
     if name := _INVALID_XML_NAME.search(part):
-        return f"the property <{unescape(name[1].decode())}> does not end in what XML takes for a name"
-    return "it has a name that XML does not have"
+        return f"the property <{unescape(name[1].decode())}> does not end in a valid XML name"
+    return "it contains a name that XML does not allow"
 
 
 def evaluate(
@@ -145,9 +141,9 @@ def evaluate(
     find: Callable[[dict[str, Any]], QueryResult],
     clock: Callable[[], float] = time.process_time,
 ) -> tuple[dict[str, Any], bytes]:
-    """The head and the last part of an answer, or the head of a failure and nothing.
+    """Return the head and the last part of an answer, or the head of an error and no bytes.
 
-    ``find`` does what is asked; a query is slow by the seconds of ``clock``.
+    ``find`` runs the query; ``clock`` measures whether it is slow.
     """
     try:
         if request.get("explain"):
@@ -162,7 +158,7 @@ def evaluate(
     except TooLarge:
         return {"error": "size", "message": str(limit)}, b""
     except MemoryError:
-        return {"error": "memory", "message": "it used up its memory"}, b""
+        return {"error": "memory", "message": "it exceeded its memory limit"}, b""
     except (RuntimeError, ValueError, OSError) as error:
         message = str(error) or type(error).__name__
         return {
@@ -203,9 +199,9 @@ def _is_table(result: QueryResult) -> bool:
 def serialise_answer(
     result: QueryResult, formats: Sequence[str], send: SendPart, limit: int
 ) -> SerialisedAnswer | None:
-    """What was found, in the first of these formats that fits; None where none does.
+    """Serialise a result in the first of these formats that fits; None if none does.
 
-    Raises TooLarge where it has more bytes than the limit, Unwritable, OSError, RuntimeError.
+    Raises TooLarge if it exceeds the limit, Unwritable, OSError, RuntimeError.
     """
     table: dict[str, Any] = RESULT_FORMATS if _is_table(result) else RDF_FORMATS
     name = next((name for name in formats if name in table), "")
@@ -228,26 +224,24 @@ def serialise_answer(
 
 
 def _checked_triples(triples: Iterable[ox.Triple], reserved: frozenset[str]) -> Iterator[ox.Triple]:
-    """Triples as they come: what fails there is told apart from what fails when they are written, as do properties
-    that are ``reserved``.
-    """
+    """Pass on triples; distinguish errors of the query from errors of writing, and reject ``reserved`` properties."""
     try:
         for triple in triples:
             if reserved and triple.predicate.value in reserved:
-                raise Unwritable("rdfxml", f"the property <{triple.predicate.value}> is reserved there")
+                raise Unwritable("rdfxml", f"the property <{triple.predicate.value}> is reserved in RDF/XML")
             yield triple
     except OSError as error:
         raise RuntimeError(str(error)) from error
 
 
 def _is_count(query: str) -> bool:
-    """Whether it counts all that it finds: that of nothing is a row, and says 0."""
+    """Whether the query counts all its matches, so that an empty result is a row with 0."""
     words = queries.keywords(query)
     return "COUNT" in words and "GROUP" not in words
 
 
 def columns(query: str) -> list[str]:
-    """The columns of a SELECT, in any order; of all else there are none."""
+    """Return the columns of a SELECT in any order; empty for other forms."""
     found = check_syntax(query)
     return [variable.value for variable in found.variables] if isinstance(found, ox.QuerySolutions) else []
 
@@ -255,9 +249,10 @@ def columns(query: str) -> list[str]:
 def run_query(
     store: ox.Store, request: dict[str, Any], columns: Callable[[str], Sequence[str]] = columns
 ) -> QueryResult:
-    """Run a query over the graphs that the request names (SPARQL 1.1 Protocol, section 2.1.4), or those that
-    the query does. The columns of ``SELECT *`` come in the order of the query: of itself the engine sorts them.
-    ``columns`` tells which these are; to parse the query for that takes as long as to look one thing up.
+    """Run a query over the graphs of the request (SPARQL 1.1 Protocol, section 2.1.4) or of the query itself.
+
+    The columns of ``SELECT *`` keep the order of the query, which the engine would sort. ``columns`` returns them; the
+    fast path passes its own, because parsing the query takes as long as a lookup.
     """
     query = request["query"]
     options: dict[str, Any] = {"prefixes": queries.usable_prefixes(query)}
@@ -268,17 +263,17 @@ def run_query(
 
 
 def check_syntax(query: str) -> Any:
-    """What a query gives of nothing; no other endpoint is asked. Raises SyntaxError where it is none."""
+    """Run a query over an empty store, without calling other endpoints. Raises SyntaxError if it is not valid."""
     return ox.Store().query(queries.without_services(query), prefixes=queries.usable_prefixes(query))
 
 
 def main(folder: str, graph: str, checksum: str, memory: str, limit: str, opens: str, *endpoints: str) -> None:
-    """Load what is shared, and fork workers; what is not what was built is not answered from."""
+    """Load the shared data and fork workers. Exits with BAD_DATA if the file is damaged."""
     try:
         shared = load_into_memory(graph, checksum) if graph else None
     except FileDamaged:
         sys.exit(BAD_DATA)
-    load_gazetteer()  # read now, for advice: a worker opens no file
+    load_gazetteer()  # hints need it, and workers cannot open files later
 
     def prepare() -> Handler:
         store = shared or ox.Store.read_only(folder)

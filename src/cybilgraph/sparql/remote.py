@@ -1,4 +1,4 @@
-"""The engine over a SPARQL 1.1 server anywhere: its workers send each query there, and prove the answer whole."""
+"""The engine for a remote SPARQL 1.1 server: its workers send queries there and check that answers are complete."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cybilgraph.sparql.pooled import PooledEngine, QueryLimits
 
 
 class RemoteEngine(PooledEngine):
-    """A pool of workers over one endpoint."""
+    """An engine whose worker pool queries one endpoint."""
 
     def __init__(
         self,
@@ -24,18 +24,25 @@ class RemoteEngine(PooledEngine):
         checksum: str = "",
         on_process_end: Callable[[ProcessExit], object] = lambda _: None,
     ) -> None:
-        """``credentials`` names a file. Of a release, ``store`` is its own, which advice is taken from, and
-        ``checksum`` that of its N-Quads: only what the endpoint answers from this release is an answer. Processes that
-        end unasked are ``on_process_end``.
+        """Start the workers.
 
-        Raises CybilgraphError where the file cannot be read.
+        ``credentials`` is the path of a file. For a release, ``store`` is its local store, used for hints, and
+        ``checksum`` is that of its N-Quads: answers count only if the endpoint holds this release.
+        ``on_process_end`` is called for each process that ends unexpectedly.
+
+        Raises CybilgraphError if the file cannot be read.
         """
-        Credentials.of(credentials)  # a file that is missing is told here, and not by each worker
+        Credentials.of(credentials)  # report a missing file here, not in each worker
         limits = limits or QueryLimits()
-        # Names of files, and not what is in them: anybody may read what a process was started with.
+        # Pass file names, not secrets: any user of the machine can read the arguments of a process.
         where = (url, credentials, str(store or ""), checksum)
-        pool_limits = PoolLimits(quick=limits.workers, long=limits.long, memory=limits.memory, patient=limits.patient)
+        pool_limits = PoolLimits(
+            short_slots=limits.workers,
+            long_slots=limits.long_workers,
+            max_paused_bytes=limits.memory,
+            free_startup=limits.free_startup,
+        )
         arguments = (*where, str(limits.memory), str(limits.answer))
         variables = environment(Policy(endpoints=(url,)))
         pool = Pool("cybilgraph.sparql.remote_worker", arguments, pool_limits, on_process_end, environment=variables)
-        super().__init__(f"at {url}", "its workers ask there", limits, pool)
+        super().__init__(f"at {url}", "queries are sent to this endpoint", limits, pool)

@@ -1,10 +1,9 @@
-"""The workers over an endpoint: processes that ask it one query at a time, and read its answer.
+"""The worker process of the remote engine: sends one query at a time to an endpoint and reads the answer.
 
 Run as ``python -m cybilgraph.sparql.remote_worker URL CREDENTIALS STORE CHECKSUM MEMORY_BYTES ANSWER_BYTES``. With a
-release (its STORE on this machine, the CHECKSUM of its N-Quads) a query is first parsed here, so that what
-is SPARQL, and what is wrong with it, is the same whatever answers; and an answer counts only if the endpoint
-holds this release when it has ended, or at least its present where no more was asked. Whatever formats the
-endpoint gives, answers are written here.
+release (its local STORE, the CHECKSUM of its N-Quads) a query is first parsed here, so that syntax and error messages
+do not depend on the endpoint. An answer then counts only if, after it has ended, the endpoint still holds this release
+(or its current graph, if the query used no other). Whatever format the endpoint sends, answers are serialised here.
 """
 
 from __future__ import annotations
@@ -27,41 +26,43 @@ from cybilgraph.sparql.hints.facts import Facts
 from cybilgraph.sparql.query_worker import check_syntax, columns, evaluate
 from cybilgraph.sparql.store import QueryResult
 
-#: The engine above kills a worker at the deadline; this is for what nobody waits for any more.
+#: The parent kills a worker at the deadline; this timeout is only a fallback.
 _REQUEST_TIMEOUT_SECONDS = 3600.0
 _LINE_END = re.compile(r"\r?\n")
 
 
 @dataclass(slots=True)
 class RemoteQuery:
-    """An endpoint, and which release is to be answered from; without one, what it has."""
+    """Queries an endpoint, and checks that it holds the expected release, if one is given."""
 
     endpoint: Endpoint
     checksum: str = ""
-    #: The names of the release's graphs of earlier captures.
+    #: The named graphs of the release, which hold earlier captures.
     named: tuple[str, ...] = ()
     facts: Facts | None = None
     _sent: bool = field(default=False, init=False)
-    #: Whether the query that was sent last is of more than the present.
+    #: Whether the last query used more than the current graph.
     _of_all: bool = field(default=True, init=False)
 
     def answer(self, request: dict[str, Any], send: SendPart, limit: int) -> tuple[dict[str, Any], bytes]:
-        """The head and the last part of an answer, or the head of a failure and nothing."""
+        """Return the head and the last part of an answer, or the head of an error and no bytes."""
         self._sent = False
         try:
             head, rest = evaluate(self.facts, request, send, limit, find=self._find, clock=time.monotonic)
             if not self._sent:
                 return head, rest
             if head.get("error") in ("syntax", "evaluation"):
-                return self._failed(f"The answer of {self.endpoint.url} is not whole", "Try again.", 502)
+                return self._failed(f"The answer of {self.endpoint.url} is incomplete", "Try again.", 502)
             if self.checksum and "error" not in head and not self._is_loaded():
-                return self._failed(f"{self.endpoint.url} has another release now", "Try again in a few seconds.", 0)
+                return self._failed(
+                    f"{self.endpoint.url} now holds a different release", "Try again in a few seconds.", 0
+                )
         except RequestFailed as error:
             return self._failed(str(error), error.hint, error.status, error.server_message)
         return head, rest
 
     def _is_loaded(self) -> bool:
-        """Whether the endpoint holds now what was asked. Raises Unanswered."""
+        """Whether the endpoint holds the graphs that the query used. Raises RequestFailed."""
         return self.checksum in (
             (self.endpoint.loaded_release()[0],) if self._of_all else self.endpoint.loaded_graphs()
         )
@@ -70,11 +71,11 @@ class RemoteQuery:
         log = ""
         if self.checksum:
             if server_message:
-                log = f"{self.endpoint.url} said of a query: {' '.join(_LINE_END.sub(' ', server_message).split())}"
-            # Of a query that was parsed here, whatever is wrong there is not the query; and where a site has its
-            # server, and the query as it was sent there (behind the first line), is nothing for visitors.
+                log = f"Error message of {self.endpoint.url}: {' '.join(_LINE_END.sub(' ', server_message).split())}"
+            # The query was parsed here, so the fault is not in the query. Visitors must not see the address of the
+            # endpoint, nor the query as it was sent there (after the first line).
             status = 502 if status else 0
-            what = _LINE_END.split(what, maxsplit=1)[0].replace(self.endpoint.url, "the server of the data")
+            what = _LINE_END.split(what, maxsplit=1)[0].replace(self.endpoint.url, "the data server")
             what = what[:1].upper() + what[1:]
         return {"error": "endpoint", "status": status, "message": what, "hint": hint, "log": log}, b""
 
@@ -86,14 +87,14 @@ class RemoteQuery:
             query = queries.with_columns(query, columns)
             graphs = self._dataset(query, graphs)
             self._of_all = graphs != Dataset((current_graph(self.checksum),), (EMPTY_GRAPH,))
-        # SPARQLWrapper takes a word of a comment ("add up") for the kind of query.
+        # SPARQLWrapper mistakes words in comments ("add up") for the query form.
         query = with_prefixes(queries.without_comments(query))
         self._sent = True
         return self.endpoint.query(query, graphs, _REQUEST_TIMEOUT_SECONDS)
 
     def _dataset(self, query: str, graphs: Dataset) -> Dataset:
-        """The graphs of the release by their names, unless the request or the query names its own (SPARQL 1.1
-        Protocol, section 2.1.4). What is empty is named, too: some servers would take all that they have.
+        """Name the graphs of the release, unless the request or the query names its own (SPARQL 1.1 Protocol,
+        section 2.1.4). An empty part of the dataset is named too, because some servers would use all their graphs.
         """
         if graphs == QUERY_DATASET:
             words = queries.keywords(query)
@@ -104,15 +105,16 @@ class RemoteQuery:
 
 
 def with_prefixes(query: str) -> str:
-    """The query with those of our prefixes declared that it uses and does not declare, so that
-    what runs here runs on any endpoint. Line numbers stay: the declarations share line one.
+    """Declare those of our prefixes that a query uses without declaring, so that it runs on any endpoint.
+
+    The declarations go into the first line, so that line numbers stay the same.
     """
     missing = queries.undeclared_prefixes(query)
     return " ".join([*(f"PREFIX {name}: <{PREFIXES[name]}>" for name in missing), query]) if missing else query
 
 
 def main(url: str, credentials: str, folder: str, checksum: str, memory: str, limit: str) -> None:
-    """Load what is shared, and fork workers."""
+    """Load the shared data and fork workers."""
     endpoint = Endpoint(url, Credentials.of(credentials))
     load_gazetteer()
 

@@ -1,4 +1,4 @@
-"""The store, on disk or in memory: writing, changing and opening it."""
+"""Writes, updates and opens the store, on disk or in memory."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ RESULT_FORMATS = {
     "csv": ox.QueryResultsFormat.CSV,
     "tsv": ox.QueryResultsFormat.TSV,
 }
-#: What a query finds. A graph is triples, of whatever kind of iterator.
+#: The result of a query. A graph is any iterable of triples.
 QueryResult = ox.QuerySolutions | ox.QueryBoolean | Iterable[ox.Triple]
-#: So many quads are loaded at once: the store would take a kilobyte of memory for each, up to a million.
+#: Quads loaded per batch: a bulk load buffers up to a million, at about a kilobyte each.
 _LOAD_BATCH_QUADS = 50_000
-#: So many of its tables a store opens when it is opened, and each of the others when it is read (RocksDB's
-#: ``kInitialLoadLimit``). It has one for each index, and one more for each 64 MB.
+#: Table files that a store opens at start; it opens the others when they are first read (RocksDB's
+#: ``kInitialLoadLimit``). There is one for each index and one more for each 64 MB.
 _MAX_FILES_OPENED_AT_START = 16
 
 
 def write_store(nquads: Path, folder: Path) -> int:
-    """Load an N-Quads file, which may be packed, into a new store in this folder; returns the number of quads."""
+    """Load an N-Quads file, possibly compressed, into a new store in this folder; return the number of quads."""
     store = ox.Store(folder)
     with open_decompressed(nquads) as lines:
         while block := b"".join(islice(lines, _LOAD_BATCH_QUADS)):
@@ -42,7 +42,7 @@ def write_store(nquads: Path, folder: Path) -> int:
 
 
 def update_store(folder: Path, removed: Iterable[Iterable[bytes]], added: Iterable[Iterable[bytes]]) -> int:
-    """Take lines of N-Quads out of the store in this folder, then put others in; returns the number of quads."""
+    """Remove lines of N-Quads from the store in this folder, then add others; return the number of quads."""
     store = ox.Store(folder)
     try:
         for lines in removed:
@@ -50,39 +50,39 @@ def update_store(folder: Path, removed: Iterable[Iterable[bytes]], added: Iterab
                 store.remove(quad)
         for lines in added:
             store.extend(parse_nquads(b"".join(lines)))
-        # Else its tables are many, and not all of them open with the store (see ``opens_all_files``).
+        # Otherwise there are many tables, and not all are opened with the store (see ``opens_all_files``).
         store.optimize()
         store.flush()
         return len(store)
     finally:
-        del store  # a traceback would keep it, and its lock on the folder
+        del store  # a traceback would keep it alive, and with it the lock on the folder
 
 
 def opens_all_files(folder: Path) -> bool:
-    """Whether all tables of the store in this folder are open as soon as the store is."""
+    """Whether opening the store in this folder opens all its table files."""
     return sum(1 for _ in folder.glob("*.sst")) <= _MAX_FILES_OPENED_AT_START
 
 
 def load_into_memory(nquads: str, checksum: str = "") -> ox.Store:
-    """Load an N-Quads file, which may be packed, into a store in memory. It has no threads, and may be forked.
+    """Load an N-Quads file, possibly compressed, into a store in memory, which has no threads and may be forked.
 
-    Raises FileDamaged where the file cannot be read, or is not that of the SHA-256 ``checksum``, if one is given.
+    Raises FileDamaged if the file cannot be read, or does not have the SHA-256 ``checksum`` (if given).
     """
     store = ox.Store()
     try:
         if checksum and sha256_of(Path(nquads)) != checksum:
-            raise FileDamaged(f"{nquads} is not what was built")
+            raise FileDamaged(f"{nquads} has a wrong checksum")
         with open_decompressed(Path(nquads)) as file:
             store.bulk_load(input=file, format=ox.RdfFormat.N_QUADS, lenient=True)  # we wrote it
     except OSError as error:
         raise FileDamaged(f"{nquads} cannot be read: {error.strerror}") from error
     except DECOMPRESSION_ERRORS as error:
-        raise FileDamaged(f"{nquads} is not packed as its name says: {error}") from error
+        raise FileDamaged(f"{nquads} cannot be decompressed: {error}") from error
     return store
 
 
 def statements_about(folder: Path, things: Iterable[str]) -> dict[str, set[str]]:
-    """The triples of the present, as N-Triples lines by subject, about things and what is named below them."""
+    """Return the current triples about things and their parts (IRIs below theirs), as N-Triples lines by subject."""
     store = ox.Store.read_only(str(folder))
     found: dict[str, set[str]] = {}
     waiting = list(things)
@@ -96,7 +96,7 @@ def statements_about(folder: Path, things: Iterable[str]) -> dict[str, set[str]]
 
 
 def query_bytes(store: ox.Store, query: str) -> bytes:
-    """What a query finds in a store: a table as CSV, a graph as N-Triples.
+    """Run a query on a store and serialise the result: a table as CSV, a graph as N-Triples.
 
     Raises SyntaxError, OSError, RuntimeError.
     """

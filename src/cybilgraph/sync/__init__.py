@@ -1,1 +1,1 @@
-"""Between sites: differences, feeds, harvests, publishing, loading and verification."""
+"""Exchange between sites: differences, feeds, harvesting, publishing, loading and verification."""

@@ -1,6 +1,6 @@
-"""Requests to another site: patient where it is busy, resumed where a download broke off.
+"""An HTTP client for another site, which retries when the site is busy and resumes interrupted downloads.
 
-The site is not trusted: its answers are bounded in size and time, and it cannot send a request elsewhere.
+The site is not trusted: responses are limited in size and time, and it cannot redirect requests to other sites.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ from urllib3.response import HTTPResponse as RawResponse
 from cybilgraph.errors import AnswerLost, FetchError
 from cybilgraph.version import __version__
 
-#: Statuses that may be others a moment later.
+#: HTTP statuses worth a retry.
 _RETRY_STATUSES = {408, 425, 429, 500, 502, 503, 504}
-#: Nobody who runs this from a timetable wants it to wait longer, in seconds.
+#: The longest wait before a retry; scheduled jobs should fail instead of waiting longer.
 _MAX_WAIT_SECONDS = 300.0
 _BLOCK_BYTES = 1 << 16
-#: A reply that is held in memory has at most so many bytes.
+#: Maximum size of a response in memory.
 _MAX_REPLY_BYTES = 20_000_000
 _MAX_REDIRECTS = 5
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-#: Bytes of an answer that is no file: they tell why.
+#: Bytes to read of an error response.
 _MAX_ERROR_BYTES = 4096
-#: Characters of a site's address that are shown.
+#: Characters of a redirect's URL in messages.
 _MAX_SHOWN = 200
 _PAGE_TYPES = ("text/html", "application/xhtml+xml")
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
@@ -46,8 +46,10 @@ _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds of one download: its ``bytes``, its ``seconds`` in all attempts, and the mean ``bytes_per_second``
-    that each attempt has to reach after ``grace`` seconds; the head of a response has to be there by then.
+    """Limits of one download.
+
+    Its total ``bytes``, the ``seconds`` of all attempts together, and the mean ``bytes_per_second`` that each attempt
+    must reach after ``grace`` seconds. The headers of a response must also arrive within ``grace`` seconds.
     """
 
     bytes: int = 100_000_000_000
@@ -58,7 +60,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """What a site has answered. Names of headers are read in any case."""
+    """A response of a site. Header names are case-insensitive."""
 
     status: int
     headers: Mapping[str, str]
@@ -66,23 +68,22 @@ class HttpResponse:
 
     @property
     def type(self) -> str:
-        """Its type, as it was told, with parameters; "nothing" where none was."""
+        """The Content-Type with its parameters, or "nothing"."""
         return self.headers.get("Content-Type", "nothing")
 
     @property
     def is_page(self) -> bool:
-        """Whether it is a web page, as a login or a proxy sends it in the place of what was asked for."""
+        """Whether it is a web page, such as a login page or a proxy's error page instead of the data."""
         kind = self.type.partition(";")[0].strip().lower()
         return kind in _PAGE_TYPES or self.body.lstrip()[:15].lower().startswith((b"<!doctype html", b"<html"))
 
 
 class Site:
-    """A site at an address; a context manager.
+    """A client of one site; a context manager.
 
-    ``timeout`` are the seconds for a connection, and between two pieces of an answer; a request is made
-    at most ``attempts`` times, with a pause that begins with ``pause`` seconds and doubles, or is as long
-    as Retry-After says. Redirects are followed within the origin of the address (RFC 6454, section 4), and to
-    ``allowed_hosts``, each HOST or HOST:PORT; never from https to http.
+    ``timeout`` is the maximum time in seconds to connect and between two reads. A request is tried up to ``attempts``
+    times, after ``pause`` seconds that double, or as long as Retry-After says. Redirects are followed within the origin
+    of the URL (RFC 6454, section 4) and to ``allowed_hosts`` (HOST or HOST:PORT), but never from https to http.
     """
 
     def __init__(
@@ -119,63 +120,59 @@ class Site:
     def get(
         self, path: str, headers: Mapping[str, str] | None = None, method: str = "GET", body: str = ""
     ) -> HttpResponse:
-        """The answer to a request, in memory, whatever its status, unless the site stays too busy.
-
-        Raises FetchError.
-        """
+        """Send a request, and return the response with any status. Raises FetchError if all attempts fail."""
 
         def once() -> tuple[HttpResponse, bool]:
             with self._request(method, path, headers or {}, body or None) as answer:
                 content = b"".join(self._blocks(path, answer, _MAX_REPLY_BYTES, self._deadline(), decode=True))
                 return HttpResponse(answer.status, answer.headers, content), answer.status not in _RETRY_STATUSES
 
-        return self._patiently(path, once)
+        return self._retry(path, once)
 
     def download(self, path: str, into: Path, headers: Mapping[str, str] | None = None) -> HttpResponse:
-        """An answer as a file; where it breaks off, the rest is asked for (RFC 9110, section 14).
+        """Download a file, resuming if the connection is interrupted (RFC 9110, section 14).
 
-        A file that is there is taken for the beginning, if ``NAME.etag`` beside it has the ETag that the
-        site still tells. Another status than 200 leaves no file. Raises FetchError; what has come stays, unless it
-        is larger than the limit.
+        Also resumes an existing partial file if ``NAME.etag`` next to it has the site's current ETag. Leaves no file
+        for a status other than 200. Raises FetchError; a partial file then stays, unless it exceeds the limit.
         """
-        mark = into.with_name(f"{into.name}.etag")
+        etag_file = into.with_name(f"{into.name}.etag")
         deadline = self._deadline()
 
         def once() -> tuple[HttpResponse, bool]:
-            etag = mark.read_text(encoding="latin-1") if mark.exists() and into.exists() else ""
+            etag = etag_file.read_text(encoding="latin-1") if etag_file.exists() and into.exists() else ""
             have = into.stat().st_size if etag else 0
-            asked = {**(headers or {}), **({"Range": f"bytes={have}-", "If-Range": etag} if have else {})}
-            with self._request("GET", path, asked) as answer:
+            sent = {**(headers or {}), **({"Range": f"bytes={have}-", "If-Range": etag} if have else {})}
+            with self._request("GET", path, sent) as answer:
                 reply = HttpResponse(200 if answer.status == 206 else answer.status, answer.headers)
                 resumed = answer.status == 206 and have and answer.headers.get("ETag") == etag
-                if resumed and (told := _RANGE.fullmatch(answer.headers.get("Content-Range", ""))):
-                    resumed = int(told[1]) == have
+                if resumed and (content_range := _RANGE.fullmatch(answer.headers.get("Content-Range", ""))):
+                    resumed = int(content_range[1]) == have
                 if answer.status == 416 or (answer.status == 206 and not resumed):
-                    _delete(into, mark)
+                    _delete(into, etag_file)
                     return reply, False
                 if reply.status != 200:
                     return replace(reply, body=answer.read1(_MAX_ERROR_BYTES)), answer.status not in _RETRY_STATUSES
                 if not resumed:
-                    _delete(into, mark)
-                    strong = answer.headers.get("ETag", "")
-                    if strong.startswith('"'):
-                        mark.write_text(strong, encoding="latin-1")
+                    _delete(into, etag_file)
+                    new_etag = answer.headers.get("ETag", "")
+                    if new_etag.startswith('"'):  # a strong one
+                        etag_file.write_text(new_etag, encoding="latin-1")
                 have = have if resumed else 0
-                self._require_room(path, have, answer, into)
+                self._require_space(path, have, answer, into)
                 with into.open("ab" if resumed else "wb") as file:
                     try:
                         for block in self._blocks(path, answer, self.limits.bytes - have, deadline):
                             file.write(block)
                     except _TooLarge:
-                        _delete(into, mark)
+                        _delete(into, etag_file)
                         raise
-            mark.unlink(missing_ok=True)
+            etag_file.unlink(missing_ok=True)
             return reply, True
 
-        return self._patiently(path, once)
+        return self._retry(path, once)
 
     def _request(self, method: str, path: str, headers: Mapping[str, str], body: str | None = None) -> Any:
-        """The answer, whose body is still to be read. Raises FetchError where it leads elsewhere."""
+        """Return a response with an unread body. Raises FetchError for a redirect to another site."""
         address, sent = f"{self.url}{path}", {**self._pool.headers, **headers}
         for _ in range(_MAX_REDIRECTS + 1):
             answer: Any = self._pool.request(
@@ -184,19 +181,19 @@ class Site:
             location = answer.get_redirect_location()
             if not location or method not in ("GET", "HEAD"):
                 return answer
-            answer.close()  # its body may have no end
-            target = self._followed(address, location)
+            answer.close()  # do not read the body, which may be endless
+            target = self._redirect_target(address, location)
             if not target:
                 raise FetchError(
                     f"{address} redirects to another site: {location[:_MAX_SHOWN]}",
-                    "It is not followed there. If you trust that site, name its address in place of this one, "
+                    "The redirect is not followed. If you trust that site, use its URL instead of this one, "
                     "or allow its host: --allow-host HOST",
                 )
             address = target
         raise FetchError(f"{self.url}{path} redirects more than {_MAX_REDIRECTS} times", "Tell the publisher.")
 
-    def _followed(self, address: str, location: str) -> str:
-        """Where a redirect leads, if requests may go there; else empty."""
+    def _redirect_target(self, address: str, location: str) -> str:
+        """Return the target of a redirect if it is allowed, or ""."""
         try:
             target = urljoin(address, location)
             (scheme, host), before = _origin(target), _origin(address)
@@ -209,63 +206,62 @@ class Site:
     def _deadline(self) -> float:
         return time.monotonic() + self.limits.seconds
 
-    def _require_room(self, path: str, have: int, answer: Any, into: Path) -> None:
-        """Raises FetchError where the declared size is over the limit, or more than the disk has room for."""
+    def _require_space(self, path: str, have: int, answer: Any, into: Path) -> None:
+        """Raise FetchError if the declared size exceeds the limit or the free disk space."""
         declared = answer.length_remaining or 0
         if have + declared > self.limits.bytes:
             raise self._too_large(path, f"{have + declared:,} bytes", self.limits.bytes)
         if declared > (free := shutil.disk_usage(into.parent).free):
             raise FetchError(
-                f"{self.url}{path} has {declared:,} bytes more, and {into.parent} has room for {free:,}", "Make room."
+                f"{self.url}{path} needs {declared:,} more bytes, but {into.parent} has {free:,} free",
+                "Free some disk space.",
             )
 
     def _too_large(self, path: str, size: str, limit: int) -> _TooLarge:
         return _TooLarge(f"{self.url}{path} has {size}, over the limit of {limit:,}", "Tell the publisher.")
 
-    def _blocks(self, path: str, answer: Any, most: int, deadline: float, *, decode: bool = False) -> Iterator[bytes]:
-        """The body, as it comes. Raises _TooLarge; AnswerLost where it comes too slowly."""
+    def _blocks(self, path: str, answer: Any, limit: int, deadline: float, *, decode: bool = False) -> Iterator[bytes]:
+        """Yield the body as it arrives. Raises _TooLarge, or AnswerLost if it is too slow."""
         size, began = 0, time.monotonic()
         while block := answer.read1(_BLOCK_BYTES, decode_content=decode):
             size += len(block)
-            if size > most:
-                raise self._too_large(path, f"more than {most:,} bytes", most)
+            if size > limit:
+                raise self._too_large(path, f"more than {limit:,} bytes", limit)
             now = time.monotonic()
             if now > deadline or now > began + self.limits.grace + size / self.limits.bytes_per_second:
                 raise AnswerLost(
-                    f"{self.url}{path} comes too slowly: {size:,} bytes in {now - began:.0f} seconds",
-                    "Try it again later: a download goes on where it stopped.",
+                    f"{self.url}{path} is too slow: {size:,} bytes in {now - began:.0f} seconds",
+                    "Try again later: a download resumes where it stopped.",
                 )
             yield block
 
-    def _patiently(self, path: str, once: Callable[[], tuple[HttpResponse, bool]]) -> HttpResponse:
+    def _retry(self, path: str, once: Callable[[], tuple[HttpResponse, bool]]) -> HttpResponse:
         for attempt in range(self._attempts):
             pause = self._pause * 2**attempt
             try:
                 reply, done = once()
             except urllib3.exceptions.LocationValueError as error:
-                raise FetchError(f"{self.url} is no web address", "Example: https://example.org") from error
+                raise FetchError(f"{self.url} is not a URL", "Example: https://example.org") from error
             except urllib3.exceptions.HTTPError as error:
-                reason, there = _describe_error(error)
+                reason, has_responded = _describe_error(error)
             else:
                 if done:
                     return reply
-                reason, there = f"status {reply.status}{_detail(reply)}", True
+                reason, has_responded = f"status {reply.status}{_detail(reply)}", True
                 pause = max(pause, _retry_after(reply))
             if pause > _MAX_WAIT_SECONDS:
-                raise FetchError(
-                    f"{self.url}{path} is to be asked again in {pause:.0f} seconds ({reason})", "Try it again then."
-                )
+                raise FetchError(f"{self.url}{path} asks to retry in {pause:.0f} seconds ({reason})", "Try again then.")
             if attempt + 1 < self._attempts:
                 self._wait(pause)
-        lost = AnswerLost if there else FetchError
-        raise lost(f"{self.url}{path} cannot be had: {reason}", "Try it again later.")
+        error_class = AnswerLost if has_responded else FetchError
+        raise error_class(f"{self.url}{path} is not available: {reason}", "Try again later.")
 
 
 def _pool_classes(head_seconds: float) -> dict[str, type[HTTPConnectionPool]]:
-    """Return the pools by scheme, whose connections wait so many seconds for the head of a response.
+    """Return the connection pool classes by scheme; their connections limit the time for the headers of a response.
 
-    The time limit of a socket holds between two packets: a head that comes byte by byte, or after any number of
-    interim responses (RFC 9110, section 15.2), has no end.
+    A socket timeout applies between two packets only, so headers that arrive byte by byte, or after any number of
+    interim responses (RFC 9110, section 15.2), might never end.
     """
 
     class Connection(HTTPConnection):
@@ -289,7 +285,7 @@ def _pool_classes(head_seconds: float) -> dict[str, type[HTTPConnectionPool]]:
                 raise
             finally:
                 timer.cancel()
-            if timed_out.is_set():  # what has come of the headers looks like all of them
+            if timed_out.is_set():  # partial headers look like complete ones
                 response.close()
                 raise TimeoutError
             return response
@@ -307,11 +303,11 @@ def _pool_classes(head_seconds: float) -> dict[str, type[HTTPConnectionPool]]:
 
 
 class _TooLarge(FetchError):
-    """An answer has more bytes than it may have."""
+    """A response exceeds its size limit."""
 
 
 def _origin(url: str) -> tuple[str, str]:
-    """The scheme, and the host with its port unless that is the default one, as the connection will read them.
+    """Return the scheme and the host, with a port that is not the default, as the HTTP library parses them.
 
     Raises LocationParseError.
     """
@@ -321,11 +317,11 @@ def _origin(url: str) -> tuple[str, str]:
 
 
 def got_web_page(address: str) -> FetchError:
-    """What is to be told where a web page comes in the place of data."""
+    """Return the error for a web page instead of data."""
     return FetchError(
-        f"{address} answers with a web page, and not with data: perhaps a login, or the notice of a proxy",
-        "Open the address in a browser to see it. No password is sent from here: ask the publisher for an address "
-        "that is open, or whoever runs your network to let it through.",
+        f"{address} returned a web page instead of data, perhaps a login page or a proxy's notice",
+        "Open the address in a browser to see it. This program sends no passwords: ask the publisher for an open "
+        "address, or your network administrators to allow access.",
     )
 
 
@@ -342,7 +338,7 @@ def _retry_after(reply: HttpResponse) -> float:
 
 
 def _detail(reply: HttpResponse) -> str:
-    """Why there is no other answer, where the site says so (RFC 9457)."""
+    """Return the site's own explanation of an error, if there is one (RFC 9457)."""
     if not reply.headers.get("Content-Type", "").startswith("application/problem+json"):
         return ""
     try:
@@ -352,17 +348,17 @@ def _detail(reply: HttpResponse) -> str:
 
 
 def _describe_error(error: Exception) -> tuple[str, bool]:
-    """What went wrong, without the library's own objects; and whether the site is there."""
+    """Return what went wrong, without the library's objects, and whether the site responded."""
     match error:
         case urllib3.exceptions.NameResolutionError():
             return "there is no such host", False
         case urllib3.exceptions.NewConnectionError():
             return "no connection", False
         case urllib3.exceptions.TimeoutError():
-            return "no answer in time", True
+            return "no response in time", True
         case urllib3.exceptions.DecodeError():
-            return "the answer is corrupt, and cannot be unpacked", True
+            return "the response is corrupt and cannot be decompressed", True
         case urllib3.exceptions.SSLError():
-            return f"no safe connection ({error})", False
+            return f"no secure connection ({error})", False
         case _:
-            return "the connection broke off", True
+            return "the connection was interrupted", True

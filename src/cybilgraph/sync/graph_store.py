@@ -1,9 +1,10 @@
-"""A release → a SPARQL 1.1 server, by the Graph Store HTTP Protocol, graph by graph; and whether it is there.
+"""Loads a release into a SPARQL 1.1 server over the Graph Store HTTP Protocol, and checks that it is loaded.
 
-The present of a release has a graph of its own name, so that it comes beside what is served. Then the
-statement which release is there says that of the one before there is only the present; earlier captures
-are replaced, what is of no use any more is deleted, all is counted, and the statement is made anew: at no
-moment it says what is not so. The present of the one before is deleted when sites have had time to see that.
+The current statements of a release have a graph of their own name, so that they are loaded next to the served release.
+A status graph on the server says which releases are loaded, and is correct at every moment: before earlier captures are
+replaced, it is changed to say that of the previous release only the current graph remains. Then unused graphs are
+deleted, all graphs are counted, and the status graph is changed to name the new release. The previous current graph is
+deleted after sites have had time to switch.
 """
 
 from __future__ import annotations
@@ -40,24 +41,20 @@ from cybilgraph.sparql.endpoint import (
 )
 from cybilgraph.sparql.store import statements_about
 
-#: So many statements are sent at once: about ten megabytes.
+#: Statements per request, about 10 MB.
 _BLOCK_STATEMENTS = 50_000
-#: Statuses that may be others a moment later; how often is asked; the first pause, in seconds, which doubles.
+#: HTTP statuses worth a retry, number of attempts, and the first pause, which doubles.
 _RETRY_STATUSES, _MAX_ATTEMPTS, _FIRST_PAUSE_SECONDS = {408, 425, 429, 500, 502, 503, 504}, 4, 1.0
-#: Seconds for the server to take in what it was sent.
 _REQUEST_TIMEOUT_SECONDS = 600.0
 _MAX_MESSAGE_CHARS = 300
-#: Seconds in which a site sees that there is another release, and asks that.
+#: Time in which every site notices the new release and switches to it.
 _SWITCH_SECONDS = 10.0
-#: So many projects are compared at once.
 _SAMPLE_PROJECTS = 20
 
 
 @dataclass(frozen=True, slots=True)
 class LoadResult:
-    """What the server has of a release: statements of the present, graphs of earlier captures; ``sent`` are the
-    statements that had to be sent.
-    """
+    """The loaded release: its current statements, graphs of earlier captures, and the number of statements sent."""
 
     release: int
     statements: int
@@ -66,42 +63,43 @@ class LoadResult:
 
 
 def require_loaded(endpoint: Endpoint, release: Release) -> None:
-    """Raise EndpointFailed where it holds another release than this, or none; EngineUnavailable."""
+    """Raise EndpointFailed if the endpoint has another release or none, EngineUnavailable if it does not respond."""
     try:
-        held, number = endpoint.loaded_release()
+        checksum, number = endpoint.loaded_release()
     except RequestFailed as error:
         raise EngineUnavailable(str(error), error.hint) from error
-    if held != release.checksum(GRAPH):
+    if checksum != release.checksum(GRAPH):
         folder = release.folder.parent
-        has = f"another make of release {number:04d}" if number == release.number else f"release {number:04d}"
+        has = f"another build of release {number:04d}" if number == release.number else f"release {number:04d}"
+        has = has if number else "no complete release"
         raise EndpointFailed(
-            f"{endpoint.url} has {has if number else 'no whole release'}, not release {release.number:04d} of {folder}",
+            f"{endpoint.url} has {has}, not release {release.number:04d} of {folder}",
             f"Load it: {shlex.join(('cybilgraph', 'load', str(folder), '--endpoint', endpoint.url))}",
         )
 
 
 def find_difference(endpoint: Endpoint, release: Release, sample: int = _SAMPLE_PROJECTS) -> str:
-    """What the endpoint has otherwise than a release that it says to hold, in words; empty where nothing is found.
+    """Describe a difference between the endpoint and the release that it claims to have; return "" if none is found.
 
-    Compared are the number of all statements, and those about a ``sample`` of projects, others each time.
+    Compares the total number of statements, and the statements about a random ``sample`` of projects.
     Raises EngineUnavailable.
     """
     checksum = release.checksum(GRAPH)
     try:
-        present_ones = {current_graph(other) for other in endpoint.loaded_graphs()} - {current_graph(checksum)}
+        other_releases = {current_graph(other) for other in endpoint.loaded_graphs()} - {current_graph(checksum)}
         counts = endpoint.counts()
-        have = sum(count for graph, count in counts.items() if graph not in {*present_ones, LOADED_GRAPH})
+        have = sum(count for graph, count in counts.items() if graph not in {*other_releases, LOADED_GRAPH})
         if have != (quads := release.manifest["counts"]["quads"]):
-            return f"it has {have:,} statements, and the release {quads:,}"
+            return f"it has {have:,} statements, but the release has {quads:,}"
         with release.identities() as rows:
             keys = sorted({key for key, _ in rows})
-        some = [thing_iri("project", key) for key in random.sample(keys, min(sample, len(keys)))]
-        ours = statements_about(release.store, some)
+        projects = [thing_iri("project", key) for key in random.sample(keys, min(sample, len(keys)))]
+        ours = statements_about(release.store, projects)
         theirs = endpoint.statements_about(ours, current_graph(checksum))
     except RequestFailed as error:
         raise EngineUnavailable(str(error), error.hint) from error
     other = sorted(subject for subject in ours if ours[subject] != theirs.get(subject))
-    return f"what it has of {other[0]} is not what the release has" if other else ""
+    return f"its statements about {other[0]} differ from those of the release" if other else ""
 
 
 def load(
@@ -114,11 +112,11 @@ def load(
     on_progress: Callable[[int, int], None] | None = None,
     wait: Callable[[float], None] = time.sleep,
 ) -> LoadResult:
-    """Make the server at ``endpoint`` hold a release; graphs are sent to ``store``, the address of its graph store.
+    """Load a release into the server at ``endpoint``; ``store`` is the URL of its graph store.
 
-    What an earlier run has sent is not sent again, unless it is to be sent ``resend``. ``on_progress`` are the
-    statements that are there, and all. Sites that serve the release before go on, but for queries of earlier
-    captures, and ``wait`` is called for the seconds in which they see the new one. Raises ReleaseError, LoadError.
+    Skips what an earlier run has sent, unless ``resend``. ``on_progress`` receives the number of loaded statements and
+    the total. Sites that serve the previous release continue, except for queries of earlier captures; ``wait`` is
+    called with the seconds in which they switch to the new one. Raises ReleaseError, LoadError.
     """
     on_progress = on_progress or (lambda *_: None)
     release.verify()
@@ -131,26 +129,28 @@ def load(
         found = endpoint.loaded_release() == (checksum, release.number) and have.keys() - {LOADED_GRAPH} == ours.keys()
         if found and ours == wanted and not resend:
             return LoadResult(release.number, wanted[name], len(wanted) - 1, 0)
-        before = {current_graph(held): number for held, number in endpoint.loaded_graphs().items()}
+        before = {current_graph(other): number for other, number in endpoint.loaded_graphs().items()}
         before = {graph: number for graph, number in before.items() if graph in have and graph != name}
-        still = b"".join(_statement(HAS_CURRENT_GRAPH, graph, number) for graph, number in before.items())
+        previous_status = b"".join(_status(HAS_CURRENT_GRAPH, graph, number) for graph, number in before.items())
         if resend or ours[name] > wanted[name]:
-            target.put(LOADED_GRAPH, still)
+            target.put(LOADED_GRAPH, previous_status)
             target.delete(name)
             ours[name] = 0
-        sent = _send_present(path, name, ours[name], target, lambda done: on_progress(done, wanted.total()))
-        target.put(LOADED_GRAPH, still)
-        sent += _send_versions(path, target)
+        sent = _send_current(path, name, ours[name], target, lambda done: on_progress(done, wanted.total()))
+        target.put(LOADED_GRAPH, previous_status)
+        sent += _send_captures(path, target)
         for graph in have.keys() - wanted.keys() - before.keys() - {LOADED_GRAPH}:
             target.delete(graph)
         _compare(wanted, endpoint, before.keys())
-        whole = _statement(HAS_RELEASE, name, release.number)
-        target.put(LOADED_GRAPH, whole + still)
+        status = _status(HAS_RELEASE, name, release.number)
+        target.put(LOADED_GRAPH, status + previous_status)
         if endpoint.loaded_release() != (checksum, release.number):
-            raise LoadError(f"{endpoint.url} does not show what {store} was sent", "Are they of one database?")
+            raise LoadError(
+                f"{endpoint.url} does not return what was sent to {store}", "Check that both use the same database."
+            )
         if before:
             wait(_SWITCH_SECONDS)
-            target.put(LOADED_GRAPH, whole)
+            target.put(LOADED_GRAPH, status)
         for graph in before:
             target.delete(graph)
     except RequestFailed as error:
@@ -160,7 +160,7 @@ def load(
 
 
 def _statements(path: Path) -> Iterator[tuple[str, bytes]]:
-    """The statements of a release as N-Triples, each with the name of its graph; that of the present is empty."""
+    """Yield the statements of a release as N-Triples, each with the name of its graph ("" for the current one)."""
     with open_lines(path) as lines:
         for line in lines:
             if is_in_earlier_graph(line):
@@ -170,11 +170,11 @@ def _statements(path: Path) -> Iterator[tuple[str, bytes]]:
                 yield "", line
 
 
-def _send_present(path: Path, name: str, have: int, target: _GraphStore, on_progress: Callable[[int], None]) -> int:
-    """Send the present, block by block, from the first that may not be there; how many statements that were.
+def _send_current(path: Path, name: str, have: int, target: _GraphStore, on_progress: Callable[[int], None]) -> int:
+    """Send the current graph block by block, starting after the ``have`` statements on the server; return the number.
 
-    Each statement is there once, and blocks come in one order: so many of them are there as their count says,
-    and to send one twice changes nothing.
+    Blocks have a fixed order and distinct statements, so the count tells which blocks have arrived. Sending a block
+    twice changes nothing.
     """
     done = sent = 0
     for block in _blocks(line for graph, line in _statements(path) if not graph):
@@ -186,14 +186,14 @@ def _send_present(path: Path, name: str, have: int, target: _GraphStore, on_prog
     return sent
 
 
-def _send_versions(path: Path, target: _GraphStore) -> int:
-    """Replace the graphs of earlier captures, each a page long; how many statements that were."""
-    sent, begun = 0, set()
-    versions = ((graph, line) for graph, line in _statements(path) if graph)
-    for graph, lines in groupby(versions, lambda version: version[0]):
+def _send_captures(path: Path, target: _GraphStore) -> int:
+    """Replace the graphs of earlier captures, each as long as a page; return the number of statements."""
+    sent, started = 0, set()
+    captures = ((graph, line) for graph, line in _statements(path) if graph)
+    for graph, lines in groupby(captures, lambda capture: capture[0]):
         block = [line for _, line in lines]
-        (target.add if graph in begun else target.put)(graph, b"".join(block))
-        begun.add(graph)
+        (target.add if graph in started else target.put)(graph, b"".join(block))
+        started.add(graph)
         sent += len(block)
     return sent
 
@@ -204,36 +204,34 @@ def _blocks(lines: Iterator[bytes]) -> Iterator[list[bytes]]:
 
 
 def _compare(wanted: Counter[str], endpoint: Endpoint, excluded: Collection[str]) -> None:
-    """Raise LoadError where a graph, but those ``excluded``, has another number of statements than it ought to have;
-    Unanswered.
-    """
+    """Raise LoadError if the number of statements of a graph is wrong, not counting those ``excluded``."""
     have = {graph: count for graph, count in endpoint.counts().items() if graph not in {*excluded, LOADED_GRAPH}}
     wrong = sorted(graph for graph in wanted.keys() | have.keys() if wanted[graph] != have.get(graph, 0))
     if wrong:
-        told = "; ".join(f"{graph}: {have.get(graph, 0):,}, not {wanted[graph]:,}" for graph in wrong[:3])
+        examples = "; ".join(f"{graph}: {have.get(graph, 0):,}, not {wanted[graph]:,}" for graph in wrong[:3])
         raise LoadError(
-            f"{endpoint.url} has other numbers of statements than the release, in {len(wrong)} graphs ({told})",
-            "Load it again with --anew. If that does not help, the server changes what it is sent.",
+            f"{endpoint.url} has other numbers of statements than the release in {len(wrong)} graphs ({examples})",
+            "Load it again with --anew. If that does not help, the server changes the data it receives.",
         )
 
 
-def _statement(how: str, name: str, number: int) -> bytes:
-    """What the server says of a release: that it is there, WHOLE, or that its PRESENT is."""
+def _status(predicate: str, name: str, number: int) -> bytes:
+    """Return the status statements of a release: HAS_RELEASE, or HAS_CURRENT_GRAPH if only that graph is loaded."""
     return (
-        f"{iri(LOADED_GRAPH)} {iri(how)} {iri(name)} .\n"
+        f"{iri(LOADED_GRAPH)} {iri(predicate)} {iri(name)} .\n"
         f"{iri(name)} {iri(DCTERMS.identifier)} {literal(str(number))} .\n"
     ).encode()
 
 
 class _GraphStore:
-    """A server's graphs by the SPARQL 1.1 Graph Store HTTP Protocol (W3C recommendation, 2013)."""
+    """A client of the SPARQL 1.1 Graph Store HTTP Protocol (W3C Recommendation, 2013)."""
 
     def __init__(self, url: str, credentials: Credentials) -> None:
         self._url = url
         self._headers = {"Content-Type": "application/n-triples"}
         if not credentials.user:
             self._headers |= credentials.header
-        # A password is sent by Basic only to who asks for that; Virtuoso asks for Digest.
+        # Basic authentication is used only if the server requests it; Virtuoso requests Digest.
         self._basic = credentials.header if credentials.user else {}
         passwords = urllib.request.HTTPPasswordMgrWithDefaultRealm()
         if credentials.user:
@@ -241,18 +239,18 @@ class _GraphStore:
         self._opener = urllib.request.build_opener(SameOriginRedirects, urllib.request.HTTPDigestAuthHandler(passwords))
 
     def put(self, graph: str, triples: bytes) -> None:
-        """Make this the graph (section 5.3), or delete it where it would be empty, as not all servers have such.
+        """Replace a graph (section 5.3), or delete it if it would be empty, which some servers do not support.
 
         Raises LoadError.
         """
         self._send("PUT" if triples else "DELETE", graph, triples or None)
 
     def add(self, graph: str, triples: bytes) -> None:
-        """Add to the graph (section 5.5). Raises LoadError."""
+        """Add triples to a graph (section 5.5). Raises LoadError."""
         self._send("POST", graph, triples)
 
     def delete(self, graph: str) -> None:
-        """Delete the graph, if it is there (section 5.4). Raises LoadError."""
+        """Delete a graph if it exists (section 5.4). Raises LoadError."""
         self._send("DELETE", graph, None)
 
     def _send(self, method: str, graph: str, triples: bytes | None) -> None:
@@ -265,32 +263,32 @@ class _GraphStore:
                 if status == 401 and self._basic and challenge.lower().startswith("basic"):
                     self._headers |= self._basic
                     status, reason, _ = self._attempt(method, address, triples)
-            except (URLError, OSError, ValueError) as error:  # ValueError: urllib's, of another way to authenticate
+            except (URLError, OSError, ValueError) as error:  # urllib: ValueError for unsupported authentication
                 reason = str(getattr(error, "reason", error))
                 continue
             if status < 300 or (status == 404 and method == "DELETE"):
                 return
             if status not in _RETRY_STATUSES:
                 raise LoadError(f"{self._url} refused {method} of {graph}: {reason}", _hint(status))
-        raise LoadError(f"{self._url} did not take {graph}: {reason}", "Run it again: it goes on where it stopped.")
+        raise LoadError(f"{self._url} did not accept {graph}: {reason}", "Run it again: it resumes where it stopped.")
 
     def _attempt(self, method: str, address: str, triples: bytes | None) -> tuple[int, str, str]:
-        """The status, what the server says, and what it wants to know who asks. Raises OSError, ValueError."""
+        """Return the status, the server's message and its WWW-Authenticate header. Raises OSError, ValueError."""
         request = urllib.request.Request(address, triples, self._headers, method=method)  # noqa: S310  http or https
         try:
             with self._opener.open(request, timeout=_REQUEST_TIMEOUT_SECONDS) as answer:
                 return answer.status, "", ""
         except HTTPError as error:
             with error:
-                if what := redirect_refused(error):
-                    return error.code, what, ""
-                told = error.read(_MAX_MESSAGE_CHARS).decode(errors="replace").strip()
-                return error.code, f"status {error.code} {told}".strip(), error.headers.get("WWW-Authenticate", "")
+                if message := redirect_refused(error):
+                    return error.code, message, ""
+                message = error.read(_MAX_MESSAGE_CHARS).decode(errors="replace").strip()
+                return error.code, f"status {error.code} {message}".strip(), error.headers.get("WWW-Authenticate", "")
 
 
 def _hint(status: int) -> str:
     if 300 <= status < 400:
         return REDIRECTED
     if status in (401, 403):
-        return "Name a file with USER:PASSWORD, or a token: --credentials FILE"
-    return "Is it the address of its graph store? Name that: --graph-store URL"
+        return "Give a file with USER:PASSWORD or a token: --credentials FILE"
+    return "Check that this is the URL of the graph store, or give it with --graph-store URL."

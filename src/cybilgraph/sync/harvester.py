@@ -1,11 +1,11 @@
-"""A partner's copy of the graph of a site: taken whole first, then kept equal by what has changed.
+"""Keeps a copy of a site's graph up to date: downloads the full dump first, then applies patches.
 
     DIR/
-    ├── graph.nq     the graph: N-Quads in the order of their bytes
-    └── state.json   where it is from, its release, and the SHA-256 of graph.nq
+    ├── graph.nq     the graph: N-Quads in byte order
+    └── state.json   its origin, release and SHA-256
 
-After each step the copy is proven: a dump by the site's SHA256SUMS, a patch by the checksum of the sorted
-graph that the site tells. What is held stays as it is until the next is proven.
+Each step is verified: a dump with the site's SHA256SUMS, a patch with the checksum of the resulting graph in its
+header. The copy is replaced only after verification.
 """
 
 from __future__ import annotations
@@ -33,24 +33,24 @@ from cybilgraph.sync.fetch import HttpResponse, Site, got_web_page
 from cybilgraph.sync.patches import ADDED, HashedLines, apply_patch, read_patch, sort_lines
 
 _GRAPH, _STATE = "graph.nq", "state.json"
-#: How often a dump is taken anew that is not what its checksum says.
+#: Downloads of a dump whose checksum is wrong.
 _MAX_DOWNLOADS = 3
 _BLOCK_BYTES = 1 << 20
 _RELEASE = re.compile(r"[0-9]{1,9}")
-#: A release lists about 30 files with names of at most 40 characters.
+#: Releases list about 30 files with names of at most 40 characters.
 _MAX_FILES, _MAX_NAME = 1_000, 200
-#: Graphs compress to a tenth. What is this much larger than its download is there to fill the disk.
+#: Graphs compress to about a tenth; a much larger ratio indicates a decompression bomb.
 _MAX_RATIO, _SMALL_BYTES = 200, 10_000_000
-#: Lines are sorted in memory.
+#: Lines are sorted in memory, so their length is limited.
 _MAX_LINE_BYTES = 16_000_000
-#: So much of a file tells whether it is a web page.
+#: Beginning of a file in which to look for signs of a web page.
 _SNIFF_BYTES = 4096
-_KEPT_HINT = "What was held before is held on. Try it again later, or tell the publisher."
+_KEPT_HINT = "The previous copy is unchanged. Try again later, or tell the publisher."
 
 
 @dataclass(frozen=True, slots=True)
 class HarvestState:
-    """What is held. ``etag`` is of the last answer on what has changed since this release."""
+    """The state of a copy. ``etag`` is that of the last response about changes since this release."""
 
     url: str
     release: int
@@ -60,8 +60,9 @@ class HarvestState:
 
 @dataclass(frozen=True, slots=True)
 class Harvest:
-    """What was done: ``how`` is ``unchanged``, ``changes`` or ``full``; ``reason`` is why it was taken whole
-    though something was held.
+    """The result of a harvest: ``how`` is ``unchanged``, ``changes`` or ``full``.
+
+    ``reason`` explains a full download in spite of an earlier copy.
     """
 
     how: str
@@ -71,20 +72,21 @@ class Harvest:
     reason: str = ""
 
     def __str__(self) -> str:
-        told = f"Release {self.state.release} of {self.state.url}"
+        name = f"Release {self.state.release} of {self.state.url}"
         match self.how:
             case "unchanged":
-                return f"{told}: the copy is up to date"
+                return f"{name}: the copy is up to date"
             case "changes":
-                return f"{told}: the copy is up to date ({self.added:,} statements came, {self.removed:,} went)"
+                return f"{name}: the copy is up to date ({self.added:,} statements added, {self.removed:,} removed)"
             case _:
-                return f"{told}: taken whole, {self.added:,} statements" + (f": {self.reason}" if self.reason else "")
+                reason = f", because {self.reason}" if self.reason else ""
+                return f"{name}: downloaded completely, {self.added:,} statements{reason}"
 
 
 def harvest(site: Site, into: Path, formats: Sequence[str] = ()) -> Harvest:
-    """Make the graph in a folder equal to that of a site, and write it in further ``formats``, too.
+    """Update the copy of a site's graph in a folder, and also write it in further ``formats``.
 
-    Raises HarvestError, FetchError: what was held before is held on.
+    Raises HarvestError, FetchError; the previous copy then stays unchanged.
     """
     with _locked(into):
         previous = _read_state(into, site.url)
@@ -101,16 +103,16 @@ def _locked(into: Path) -> Iterator[None]:
         with FileLock(into / ".lock", timeout=0):
             yield
     except Timeout as error:
-        raise HarvestError(f"Another harvest into {into} is running", "Wait until it has ended.") from error
+        raise HarvestError(f"Another harvest into {into} is running", "Wait until it has finished.") from error
     except OSError as error:
         raise HarvestError(
             f"{into} cannot be written: {error.strerror or error}",
-            "Check its rights and the free space. What was held before is held on.",
+            "Check its permissions and the free space. The previous copy is unchanged.",
         ) from error
 
 
 def _read_state(into: Path, url: str) -> HarvestState | None:
-    """What is held of this site, as far as it is told."""
+    """Read the state of the copy, or return None if there is no usable copy of this site."""
     try:
         state = HarvestState(**json.loads((into / _STATE).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
@@ -118,58 +120,61 @@ def _read_state(into: Path, url: str) -> HarvestState | None:
     return state if state.url == url and (into / _GRAPH).is_file() else None
 
 
-# ---- what has changed ------------------------------------------------------------------------
+# ---- changes ---------------------------------------------------------------------------------
 
 
 def _update(site: Site, into: Path, previous: HarvestState) -> Harvest:
     reason = ""
     if sha256_of(into / _GRAPH) != previous.sha256:
-        reason = "the graph that was held had been changed"
+        reason = "the local copy had been changed"
     for _ in range(0 if reason else _MAX_DOWNLOADS):
         try:
             return _apply_changes(site, into, previous)
-        except PatchError as error:  # broken on its way, or in itself: that is seen when it is asked for again
+        except PatchError as error:  # perhaps damaged in transit, so try again
             reason = error.what
-        except AnswerLost as error:  # it was asked for again and again; a dump is a file, which can be gone on with
+        except AnswerLost as error:  # after several attempts; unlike a patch, a dump can be resumed
             reason = error.what
             break
     return replace(_download_full(site, into), reason=reason)
 
 
 def _apply_changes(site: Site, into: Path, previous: HarvestState) -> Harvest:
-    """Apply what has changed since what is held. Raises PatchError where that cannot be, or is not right."""
-    patch, aside = into / ".changes", into / ".new"
+    """Download and apply the changes since the previous state. Raises PatchError, also if the new graph is wrong."""
+    patch, new_graph = into / ".changes", into / ".new"
     patch.unlink(missing_ok=True)
     headers = {"Accept": "text/x-rdf-patch", **({"If-None-Match": previous.etag} if previous.etag else {})}
     reply = site.download(f"/changes.rdfp?since={previous.release}", patch, headers)
     if reply.status == 304 and previous.etag:
         return Harvest("unchanged", previous)
     if reply.status != 200:
-        reasons = {404: "the site does not know the release that was held", 410: "the release that was held is gone"}
-        raise PatchError(reasons.get(reply.status, f"changes are answered with status {reply.status}"))
+        reasons = {
+            404: "the site does not know the release of the copy",
+            410: "the site no longer has the release of the copy",
+        }
+        raise PatchError(reasons.get(reply.status, f"the request for changes returned status {reply.status}"))
     try:
         if _is_page(reply, patch):
-            raise PatchError("changes are answered with a web page, perhaps a login")
+            raise PatchError("the request for changes returned a web page, perhaps a login page")
         _check_digest(reply, patch)
         with patch.open("rb") as file:
             header, changes = read_patch(iter(partial(file.readline, _MAX_LINE_BYTES), b""))
             if header.since != previous.release:
-                raise PatchError("the patch is since another release")
+                raise PatchError("the patch is for another release")
             counted = _CountedChanges(changes)
             new = HashedLines(apply_patch(sort_lines(into / _GRAPH), counted))
-            with aside.open("wb") as output:
+            with new_graph.open("wb") as output:
                 output.writelines(new)
             if new.sha256 != header.sha256:
-                raise PatchError("the graph after the patch was not the one of the site")
-        # The answer is conditional on the release that was held; there is one for the next when it is asked for.
+                raise PatchError("the patched graph did not match the site's checksum")
+        # The ETag applies to changes since the previous release, so it is useful only if the release is unchanged.
         etag = reply.headers.get("ETag", "") if header.until == previous.release else ""
         state = HarvestState(site.url, header.until, new.sha256, etag)
         changed = new.sha256 != previous.sha256
-        _swap(into, aside, state)
+        _replace_copy(into, new_graph, state)
         return Harvest("changes" if changed else "unchanged", state, counted.added, counted.removed)
     finally:
-        for left in (patch, aside):
-            left.unlink(missing_ok=True)
+        for path in (patch, new_graph):
+            path.unlink(missing_ok=True)
 
 
 def _is_page(reply: HttpResponse, file: Path) -> bool:
@@ -178,14 +183,14 @@ def _is_page(reply: HttpResponse, file: Path) -> bool:
 
 
 def _check_digest(reply: HttpResponse, file: Path) -> None:
-    """Hold a file against the header Repr-Digest, where there is one (RFC 9530)."""
-    told = reply.headers.get("Repr-Digest", "")
-    if told.startswith("sha-256=:") and base64.b64encode(bytes.fromhex(sha256_of(file))).decode() not in told:
-        raise PatchError("the patch is not what the site has sent")
+    """Check a file against the header Repr-Digest, if there is one (RFC 9530)."""
+    digest = reply.headers.get("Repr-Digest", "")
+    if digest.startswith("sha-256=:") and base64.b64encode(bytes.fromhex(sha256_of(file))).decode() not in digest:
+        raise PatchError("the patch was damaged in transit")
 
 
 class _CountedChanges:
-    """Changes that are counted while they are read."""
+    """Changes that are counted as they are iterated."""
 
     def __init__(self, changes: Iterator[tuple[bytes, bytes]]) -> None:
         self._changes = changes
@@ -200,21 +205,21 @@ class _CountedChanges:
             yield kind, line
 
 
-# ---- the whole -------------------------------------------------------------------------------
+# ---- full download ---------------------------------------------------------------------------
 
 
 def _download_full(site: Site, into: Path) -> Harvest:
-    """Take the dump of the current release. Raises HarvestError, FetchError, also where a web page comes instead."""
+    """Download the dump of the current release. Raises HarvestError, FetchError, also for a web page instead of it."""
     reason = ""
     for attempt in range(_MAX_DOWNLOADS):
         try:
             release, sums = _list_files(site)
             names = [name for name in FULL_DUMPS if name in sums]
-            name = names[attempt % len(names)]  # where one is corrupt, another may be good
-            packed = into / f".full-{release}-{sums[name][:16]}"
-            _remove_partial_downloads(into, keep=packed.name)
+            name = names[attempt % len(names)]  # if one is corrupt, another may be intact
+            compressed = into / f".full-{release}-{sums[name][:16]}"
+            _remove_partial_downloads(into, keep=compressed.name)
             address = f"/release/{release}/{name}"
-            reply = site.download(address, packed)
+            reply = site.download(address, compressed)
         except HarvestError as error:
             reason = error.what
             continue
@@ -223,26 +228,24 @@ def _download_full(site: Site, into: Path) -> Harvest:
                 raise
             raise HarvestError(f"{reason}; then {error.what}", _KEPT_HINT) from error
         if reply.status != 200:
-            reason = f"{site.url}{address} is answered with status {reply.status}"
+            reason = f"{site.url}{address} returned status {reply.status}"
             continue
-        if (digest := sha256_of(packed)) != sums[name]:
-            is_page = _is_page(reply, packed)
-            packed.unlink()
+        if (digest := sha256_of(compressed)) != sums[name]:
+            is_page = _is_page(reply, compressed)
+            compressed.unlink()
             if is_page:
                 raise got_web_page(f"{site.url}{address}")
             reason = (
-                f"{site.url}{address} came whole and is corrupt: "
-                f"its SHA-256 is {digest[:16]}…, and SHA256SUMS says {sums[name][:16]}…"
+                f"{site.url}{address} was downloaded completely but is corrupt: "
+                f"its SHA-256 is {digest[:16]}… instead of {sums[name][:16]}… (SHA256SUMS)"
             )
             continue
-        return _install_dump(site, into, packed, name, release)
+        return _install_dump(site, into, compressed, name, release)
     raise HarvestError(reason, _KEPT_HINT)
 
 
 def _list_files(site: Site) -> tuple[int, dict[str, str]]:
-    """The current release, and the checksums of its files. Raises HarvestError where no dump is among them,
-    FetchError.
-    """
+    """Return the current release and its files' checksums. Raises HarvestError if there is no dump; FetchError."""
     reply = site.get("/latest/SHA256SUMS")
     if reply.status == 200 and reply.is_page:
         raise got_web_page(f"{site.url}/latest/SHA256SUMS")
@@ -251,78 +254,78 @@ def _list_files(site: Site) -> tuple[int, dict[str, str]]:
     if len(sums) > _MAX_FILES or any(len(name) > _MAX_NAME for name in sums):
         raise HarvestError(
             f"{site.url}/latest/SHA256SUMS lists {len(sums):,} files, the longest name has "
-            f"{max(map(len, sums))} characters: at most {_MAX_FILES:,} and {_MAX_NAME} are read",
+            f"{max(map(len, sums))} characters; the limits are {_MAX_FILES:,} and {_MAX_NAME}",
             _KEPT_HINT,
         )
     if reply.status == 200 and _RELEASE.fullmatch(release) and any(name in sums for name in FULL_DUMPS):
         return int(release), sums
-    raise HarvestError(
-        f"{site.url}/latest/SHA256SUMS names no dump that is known here (status {reply.status})", _KEPT_HINT
-    )
+    raise HarvestError(f"{site.url}/latest/SHA256SUMS lists no supported dump (status {reply.status})", _KEPT_HINT)
 
 
-def _install_dump(site: Site, into: Path, packed: Path, name: str, release: int) -> Harvest:
-    raw, aside = into / ".raw", into / ".new"
+def _install_dump(site: Site, into: Path, compressed: Path, name: str, release: int) -> Harvest:
+    raw, new_graph = into / ".raw", into / ".new"
     try:
-        with open_decompressed(packed, name) as plain, raw.open("wb") as out:
-            _copy(plain, out, min(site.limits.bytes, packed.stat().st_size * _MAX_RATIO + _SMALL_BYTES))
+        with open_decompressed(compressed, name) as plain, raw.open("wb") as out:
+            _copy(plain, out, min(site.limits.bytes, compressed.stat().st_size * _MAX_RATIO + _SMALL_BYTES))
         lines = 0
-        with aside.open("wb") as sorted_:
+        with new_graph.open("wb") as sorted_:
             digested = HashedLines(sort_lines(raw))
             for line in digested:
                 sorted_.write(line)
                 lines += 1
         state = HarvestState(site.url, release, digested.sha256)
-        _swap(into, aside, state)
+        _replace_copy(into, new_graph, state)
     except DECOMPRESSION_ERRORS as error:
-        raise HarvestError(f"{name} cannot be unpacked, though its checksum is right", "Tell the publisher.") from error
-    except _Unfit as error:
+        raise HarvestError(
+            f"{name} cannot be decompressed, although its checksum is right", "Tell the publisher."
+        ) from error
+    except _TooLarge as error:
         raise HarvestError(f"{site.url}/release/{release}/{name} {error}", _KEPT_HINT) from error
     finally:
-        for left in (raw, aside, packed):
-            left.unlink(missing_ok=True)
+        for file in (raw, new_graph, compressed):
+            file.unlink(missing_ok=True)
     return Harvest("full", state, added=lines)
 
 
-class _Unfit(Exception):
-    """The content of a file is too large."""
+class _TooLarge(Exception):
+    """The content of a file, or a line of it, is too large."""
 
 
-def _copy(plain: IO[bytes], output: IO[bytes], most: int) -> None:
-    """Copy lines. Raises _Unfit where all have more than ``most`` bytes, or one is too long."""
+def _copy(plain: IO[bytes], output: IO[bytes], limit: int) -> None:
+    """Copy lines. Raises _TooLarge if they have more than ``limit`` bytes, or one is too long."""
     size = line = 0
     while block := plain.read(_BLOCK_BYTES):
         size += len(block)
         first = block.find(b"\n")
         if line + (len(block) if first < 0 else first) > _MAX_LINE_BYTES:
-            raise _Unfit(f"has a line of more than {_MAX_LINE_BYTES:,} bytes")
+            raise _TooLarge(f"has a line of more than {_MAX_LINE_BYTES:,} bytes")
         line = line + len(block) if first < 0 else len(block) - 1 - block.rfind(b"\n")
-        if size > most:
-            raise _Unfit(f"unpacks to more than {most:,} bytes, the limit for a file of its size")
+        if size > limit:
+            raise _TooLarge(f"decompresses to more than {limit:,} bytes, the limit for a file of its size")
         output.write(block)
 
 
 def _remove_partial_downloads(into: Path, keep: str) -> None:
-    """Leave nothing of a download that was broken off but the one that can be gone on with."""
-    for left in into.glob(".full-*"):
-        if not left.name.startswith(keep):
-            left.unlink()
+    """Delete interrupted downloads, except the one that can be resumed."""
+    for partial_download in into.glob(".full-*"):
+        if not partial_download.name.startswith(keep):
+            partial_download.unlink()
 
 
-def _swap(into: Path, aside: Path, state: HarvestState) -> None:
-    """Hold the new graph. Where this is broken off in the middle, the next harvest takes the whole."""
-    with aside.open("rb") as file:
+def _replace_copy(into: Path, new_graph: Path, state: HarvestState) -> None:
+    """Replace the copy and its state. If this is interrupted, the next harvest downloads the full dump."""
+    with new_graph.open("rb") as file:
         os.fsync(file.fileno())
-    aside.replace(into / _GRAPH)
+    new_graph.replace(into / _GRAPH)
     with atomic_write(into / _STATE) as file:
         file.write(json.dumps(asdict(state), indent=1).encode() + b"\n")
 
 
 def _write(into: Path, fmt: Format, overwrite: bool) -> None:
-    """The graph in another format; one that has no graphs holds the present only."""
+    """Write the graph in another format; one without named graphs gets only the current statements."""
     target = into / f"graph.{fmt.suffix}"
     if fmt.name == "nquads" or (target.exists() and not overwrite):
         return
     with (into / _GRAPH).open("rb") as lines, atomic_write(target) as output:
-        only = (line for line in lines if fmt.kind is FormatKind.DATASET or not is_in_earlier_graph(line))
-        serialise(only, fmt, output)
+        selected = (line for line in lines if fmt.kind is FormatKind.DATASET or not is_in_earlier_graph(line))
+        serialise(selected, fmt, output)

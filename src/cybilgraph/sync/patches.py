@@ -1,8 +1,8 @@
-"""Lines of quads in the order of their bytes: their difference, as RDF Patch, and its application.
+"""Computes and applies differences between sorted N-Quads, as RDF Patch.
 
-RDF Patch is that of RDF Delta (https://afs.github.io/rdf-delta/rdf-patch.html): a header, then one
-transaction of ``A`` and ``D`` rows. Ours are in the order of the quads, so that a patch is applied in
-one pass, and the header has the SHA-256 that the sorted lines of the graph must have afterwards.
+The format is that of RDF Delta (https://afs.github.io/rdf-delta/rdf-patch.html): a header, then one transaction of
+``A`` and ``D`` rows. Our rows are sorted like the quads, so that a patch is applied in one pass, and our header
+contains the SHA-256 of the sorted lines of the resulting graph.
 """
 
 from __future__ import annotations
@@ -22,27 +22,28 @@ from cybilgraph.model.vocabulary import BASE
 from cybilgraph.runtime.compression import open_decompressed
 
 ADDED, REMOVED = b"A", b"D"
-#: So many bytes of lines are sorted in memory; several such parts wait on disk.
+#: Bytes of lines sorted in memory; larger files are sorted in parts on disk.
 _SORT_BYTES = 100_000_000
 _HEADER = re.compile(r"H ([a-z0-9]+) (?:<([^<>]*)>|\"([^\"]*)\") \.\n")
 _RELEASE = f"{BASE}release/"
 
 
 def sort_lines(path: Path, at_once: int = _SORT_BYTES) -> Iterator[bytes]:
-    """The lines of a file, which may be packed, in the order of their bytes, each once. Memory does not grow with
-    the file. Raises OSError, DECOMPRESSION_ERRORS.
+    """Yield the distinct lines of a file, possibly compressed, in byte order and bounded memory.
+
+    Raises OSError, DECOMPRESSION_ERRORS.
     """
     with open_decompressed(path) as file, ExitStack() as parts:
         last = lines = _read_lines(file, at_once)
-        waiting: list[Iterable[bytes]] = []
+        sorted_parts: list[Iterable[bytes]] = []
         while last and (last := _read_lines(file, at_once)):
             part = parts.enter_context(tempfile.TemporaryFile())
             part.writelines(lines)
             part.seek(0)
-            waiting.append(part)
+            sorted_parts.append(part)
             lines = last
         before = b""
-        for line in heapq.merge(*waiting, lines) if waiting else lines:
+        for line in heapq.merge(*sorted_parts, lines) if sorted_parts else lines:
             if line != before:
                 yield line
                 before = line
@@ -57,7 +58,7 @@ def _read_lines(file: IO[bytes], size: int) -> list[bytes]:
 
 
 class HashedLines:
-    """An iterator over lines that knows their SHA-256 when it has ended."""
+    """An iterable of lines that computes their SHA-256."""
 
     def __init__(self, lines: Iterable[bytes]) -> None:
         self._lines = lines
@@ -71,12 +72,12 @@ class HashedLines:
 
     @property
     def sha256(self) -> str:
-        """Of what was read until now, in hexadecimal."""
+        """The SHA-256 of the lines read so far, in hexadecimal."""
         return self._digest.hexdigest()
 
 
 def diff_lines(old: Iterable[bytes], new: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
-    """What is to be done to the one, to have the other: ``ADDED`` or ``REMOVED``, and the line. All are sorted."""
+    """Yield the changes from sorted ``old`` to sorted ``new`` lines: ADDED or REMOVED, and the line, in order."""
     olds, news = iter(old), iter(new)
     left, right = next(olds, None), next(news, None)
     while left is not None and right is not None:
@@ -98,14 +99,14 @@ def diff_lines(old: Iterable[bytes], new: Iterable[bytes]) -> Iterator[tuple[byt
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """Between which releases a patch leads, and the SHA-256 of the sorted N-Quads of the second."""
+    """The header of a patch: its two releases, and the SHA-256 of the sorted N-Quads of the second."""
 
     since: int
     until: int
     sha256: str
 
     def __bytes__(self) -> bytes:
-        """As the rows before the first quad."""
+        """Return the rows before the first quad."""
         return (
             f'H id <{_RELEASE}{self.until}> .\nH prev <{_RELEASE}{self.since}> .\nH sha256 "{self.sha256}" .\nTX .\n'
         ).encode()
@@ -115,21 +116,21 @@ END = b"TC .\n"
 
 
 def read_patch(rows: Iterable[bytes]) -> tuple[Header, Iterator[tuple[bytes, bytes]]]:
-    """The header of a patch, and its changes, to be read once. Raises PatchError, also while they are read."""
+    """Return the header of a patch and an iterator over its changes. Both raise PatchError."""
     lines = iter(rows)
-    told: dict[str, str] = {}
+    fields: dict[str, str] = {}
     for row in lines:
         if row == b"TX .\n":
             break
         found = _HEADER.fullmatch(row.decode("utf-8", "replace"))
         if not found:
             raise _malformed(row)
-        told[found[1]] = found[2] or found[3] or ""
+        fields[found[1]] = found[2] or found[3] or ""
     try:
-        since, until = (int(told[name].removeprefix(_RELEASE)) for name in ("prev", "id"))
-        header = Header(since, until, told["sha256"])
+        since, until = (int(fields[name].removeprefix(_RELEASE)) for name in ("prev", "id"))
+        header = Header(since, until, fields["sha256"])
     except (KeyError, ValueError) as error:
-        raise PatchError("The patch does not say between which releases it leads", _TAKE_FULL_DUMP) from error
+        raise PatchError("The patch does not name its releases and checksum", _USE_FULL_DUMP) from error
     return header, _rows(lines)
 
 
@@ -141,34 +142,34 @@ def _rows(lines: Iterator[bytes]) -> Iterator[tuple[bytes, bytes]]:
         if kind not in (ADDED, REMOVED) or row[1:2] != b" " or not line.endswith(b" .\n"):
             raise _malformed(row)
         yield kind, line
-    raise PatchError("The patch breaks off before its end", _TAKE_FULL_DUMP)
+    raise PatchError("The patch is truncated", _USE_FULL_DUMP)
 
 
 def apply_patch(lines: Iterable[bytes], changes: Iterable[tuple[bytes, bytes]]) -> Iterator[bytes]:
-    """Sorted lines with changes applied. Raises PatchError where these are not of these lines, or not sorted."""
-    held = iter(lines)
-    line = next(held, None)
+    """Yield sorted lines with changes applied. Raises PatchError if the changes do not match or are not sorted."""
+    old = iter(lines)
+    line = next(old, None)
     before = b""
     for kind, changed in changes:
         if changed <= before:
-            raise PatchError("The rows of the patch are not in order", _TAKE_FULL_DUMP)
+            raise PatchError("The rows of the patch are not sorted", _USE_FULL_DUMP)
         before = changed
         while line is not None and line < changed:
             yield line
-            line = next(held, None)
+            line = next(old, None)
         if (line == changed) is (kind == ADDED):
-            raise PatchError("The patch is not for this graph", _TAKE_FULL_DUMP)
+            raise PatchError("The patch does not match this graph", _USE_FULL_DUMP)
         if kind == ADDED:
             yield changed
         else:
-            line = next(held, None)
+            line = next(old, None)
     while line is not None:
         yield line
-        line = next(held, None)
+        line = next(old, None)
 
 
-_TAKE_FULL_DUMP = "Take the full dump instead."
+_USE_FULL_DUMP = "Download the full dump instead."
 
 
 def _malformed(row: bytes) -> PatchError:
-    return PatchError(f"This is no row of an RDF Patch as we write them: {row[:80]!r}", _TAKE_FULL_DUMP)
+    return PatchError(f"The patch contains an unsupported row: {row[:80]!r}", _USE_FULL_DUMP)

@@ -1,4 +1,4 @@
-"""A release → a folder at any address of fsspec; its manifest comes last, and without one it is no release."""
+"""Copies a release to a folder at any fsspec URL, with the manifest last, so that a partial copy is not a release."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from cybilgraph.release import CHECKSUMS, CURRENT, MANIFEST, Release
 
 
 def publish(release: Release, address: str, on_progress: Callable[[int, int], None] | None = None) -> int:
-    """Copy a release to ``ADDRESS/NUMBER``, and name it in ``ADDRESS/current``; how many files were copied.
+    """Copy a release to ``ADDRESS/NUMBER``, name it in ``ADDRESS/current``, and return the number of files copied.
 
-    A release that is there already gets only what it lacks; one that was made anew since (somebody was to be
-    forgotten) replaces what is there. ``on_progress`` are the files that are there, and all. Raises ReleaseError where
-    the release is damaged, or another one or other files are there; AddressError.
+    Copies only missing files of an existing copy, and replaces the copy of a release that was rebuilt since (to erase a
+    contact). ``on_progress`` receives the number of files copied and the total. Raises ReleaseError if the release is
+    damaged, or the folder contains another release or other files; AddressError.
     """
     release.verify()
     folder, name = RemoteFolder(address), f"{release.number:04d}"
@@ -26,38 +26,39 @@ def publish(release: Release, address: str, on_progress: Callable[[int, int], No
     wanted = {
         file: (release.folder / file).stat().st_size for file in (*release.manifest["files"], CHECKSUMS, MANIFEST)
     }
-    there = folder.sizes(name)
-    if strange := sorted(there.keys() - wanted.keys()):
+    existing = folder.sizes(name)
+    if foreign := sorted(existing.keys() - wanted.keys()):
         raise ReleaseError(
-            f"{folder.shown}/{name} has files that are not of this release: {strange[0]}", _other_folder_hint()
+            f"{folder.shown}/{name} contains files that do not belong to this release: {foreign[0]}",
+            _other_folder_hint(),
         )
     if previous != manifest:
-        there = {}  # whatever a run that was stopped has left
-    lacking = [file for file, size in wanted.items() if there.get(file) != size]
-    for number, file in enumerate(lacking, len(wanted) - len(lacking) + 1):
+        existing = {}  # do not trust what an interrupted run has left
+    missing = [file for file, size in wanted.items() if existing.get(file) != size]
+    for number, file in enumerate(missing, len(wanted) - len(missing) + 1):
         folder.put(release.folder / file, f"{name}/{file}")
         if on_progress:
             on_progress(number, len(wanted))
     if wanted != folder.sizes(name):
-        raise ReleaseError(f"{folder.shown}/{name} does not hold what was copied there", "Publish it again.")
+        raise ReleaseError(f"{folder.shown}/{name} does not contain what was copied there", "Publish it again.")
     folder.write(f"{release.number}\n".encode(), CURRENT)
-    return len(lacking)
+    return len(missing)
 
 
 def _delete_previous(previous: bytes, release: Release, folder: RemoteFolder, name: str) -> None:
-    """Delete the earlier make of a release, the manifest first. Raises ReleaseError where it is another release."""
+    """Delete an earlier build of the same release, manifest first. Raises ReleaseError if it is another release."""
     try:
         earlier = json.loads(previous)
-        same = earlier["created"] == release.manifest["created"]
+        is_same = earlier["created"] == release.manifest["created"]
         files = [str(file) for file in earlier["files"]]
     except (ValueError, KeyError, TypeError):
-        return  # a manifest that was cut off: nothing has taken it for a release
-    if not same:
-        raise ReleaseError(f"{folder.shown}/{name} is another release of this number", _other_folder_hint())
-    there = folder.sizes(name)
-    for file in (MANIFEST, *(file for file in files if file in there)):
+        return  # a truncated manifest, which is not a release
+    if not is_same:
+        raise ReleaseError(f"{folder.shown}/{name} is a different release with this number", _other_folder_hint())
+    existing = folder.sizes(name)
+    for file in (MANIFEST, *(file for file in files if file in existing)):
         folder.delete(f"{name}/{file}")
 
 
 def _other_folder_hint() -> str:
-    return "Publish to an address of its own, or remove what is there."
+    return "Publish to another address, or remove that folder."

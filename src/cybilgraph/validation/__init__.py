@@ -1,6 +1,7 @@
-"""Triples → what breaks the shapes. Knows SHACL, not records: findings are made in checking.
+"""Validates triples against SHACL shapes.
 
-An engine is a function from N-Triples and shapes to results; each is the only home of its package.
+An engine is a function from N-Triples and shapes to results, and the only module that imports its package. The engines
+know nothing of records; ``record_findings`` turns results into findings.
 """
 
 from __future__ import annotations
@@ -38,69 +39,68 @@ _Batch = TypeVar("_Batch")
 
 
 def _validate_with_pyshacl(ntriples: str, shapes: Shapes) -> list[ShaclResult]:
-    from cybilgraph.validation import pyshacl_engine  # pySHACL takes longer to load than most checks take
+    from cybilgraph.validation import pyshacl_engine  # imported late, because it loads slowly
 
     return pyshacl_engine.validate(ntriples, shapes)
 
 
 ENGINES: dict[str, Callable[[str, Shapes], list[ShaclResult]]] = {
-    "fast": rust_engine.validate,  # the Rust package shacl: everyday use
-    "pyshacl": _validate_with_pyshacl,  # pySHACL: the second opinion, a thousand times slower
+    "fast": rust_engine.validate,  # the Rust package shacl, for everyday use
+    "pyshacl": _validate_with_pyshacl,  # an independent implementation, about a thousand times slower
 }
-#: What can be asked for: one engine, or each held against the other.
+#: Runs both engines and compares their results.
 BOTH_ENGINES = "both"
 ENGINE_CHOICES = (*ENGINES, BOTH_ENGINES)
-#: Differences that are told of.
+#: Maximum number of differences in the error message.
 _MAX_DIFFERENCES = 100
 
 
 def validate(ntriples: str, shapes: str | None = None, engine: str = "fast") -> list[ShaclResult]:
-    """What breaks the shapes (Turtle) in these triples, in a fixed order; where none are given,
-    those of ours that are held against each record.
+    """Validate triples against shapes (Turtle; by default, our shapes for single records); return sorted results.
 
-    ``ntriples`` must hold the reference things too, since our shapes ask for their types. ``engine``
-    is one of CHOICES. Raises ShapesError, and EnginesDisagree where both are asked and one finds what
-    the other does not.
+    With our shapes, ``ntriples`` must include the reference data, because the shapes test its types. ``engine`` is one
+    of ENGINE_CHOICES. Raises ShapesError, or EnginesDisagree if both engines run and their results differ.
     """
     graph = read_shapes(shapes_text() if shapes is None else shapes)
     if engine == BOTH_ENGINES:
-        return _require_agreement({name: sorted(ask(ntriples, graph)) for name, ask in ENGINES.items()})
+        return _require_agreement({name: sorted(run(ntriples, graph)) for name, run in ENGINES.items()})
     return sorted(ENGINES[engine](ntriples, graph))
 
 
 def validate_batches(
     batches: Iterable[tuple[_Batch, str]], context: str, engine: str = "fast", cross_record: bool = False
 ) -> Iterator[tuple[_Batch, list[ShaclResult]]]:
-    """Each batch, whatever it is, with what breaks our shapes in its triples; in the order given.
+    """Yield each batch with the results of validating its triples against our shapes, in order.
 
-    ``context`` are triples that are there in every batch. A batch is validated while the next is made.
+    The ``context`` triples are added to every batch. A batch is validated while the next is prepared.
     """
-    workers = MAX_WORKERS if engine == "fast" else 1  # pySHACL does one thing at a time
+    workers = MAX_WORKERS if engine == "fast" else 1  # pySHACL is not thread-safe
     return map_in_order(
         batches, lambda text: validate(f"{text}\n{context}", shapes_text(cross_record), engine), workers
     )
 
 
 def _require_agreement(found: dict[str, list[ShaclResult]]) -> list[ShaclResult]:
-    """The results of the first engine, where the others have the same: what SHACL leaves open is
-    not looked at (the order of results, labels of blank nodes, words that an engine makes).
+    """Return the results of the first engine, or raise EnginesDisagree if those of another differ.
+
+    Ignores what SHACL leaves open: the order of results, labels of blank nodes, and generated messages.
     """
-    (first, results), *context = found.items()
-    faults = Counter(result.fault for result in results)
-    for other, theirs in context:
-        again = Counter(result.fault for result in theirs)
-        alone = {first: faults - again, other: again - faults}
-        differences = [(name, result) for name, only in alone.items() for result in sorted(only.elements())]
+    (first, results), *others = found.items()
+    faults = Counter(result.without_messages for result in results)
+    for other, other_results in others:
+        other_faults = Counter(result.without_messages for result in other_results)
+        only_in = {first: faults - other_faults, other: other_faults - faults}
+        differences = [(name, result) for name, only in only_in.items() for result in sorted(only.elements())]
         if differences:
-            lines = [f"  only {name}: {_printed(result)}" for name, result in differences[:_MAX_DIFFERENCES]]
+            lines = [f"  only {name}: {_describe(result)}" for name, result in differences[:_MAX_DIFFERENCES]]
             raise EnginesDisagree(
-                "\n".join([f"The engines disagree: {len(differences):,} found by one alone", *lines]),
-                "One of them is wrong: see which, and tell its authors.",
+                "\n".join([f"The engines disagree: {len(differences):,} results of only one engine", *lines]),
+                "One of the engines is wrong. Find out which, and report it to its authors.",
                 differences,
             )
     return results
 
 
-def _printed(result: ShaclResult) -> str:
+def _describe(result: ShaclResult) -> str:
     parts = (result.focus, result.path, result.value, result.rule, result.component, result.severity)
     return " ".join(filter(None, parts))

@@ -1,9 +1,7 @@
-"""RDF of any kind, held against shapes of anyone: the data graph of several files, and its findings
-with their places.
+"""Validates arbitrary RDF against arbitrary shapes, and locates the findings in the files.
 
-The files together are one data graph (SHACL, section 1.5): what one says may hold for what stands in
-another. Statements of named graphs are statements of it. Nothing is fetched: owl:imports is not
-followed.
+All files together form one data graph (SHACL, section 1.5), which includes the statements of named graphs. Nothing is
+downloaded: owl:imports is ignored.
 """
 
 from __future__ import annotations
@@ -26,30 +24,30 @@ from cybilgraph.readers.rdf.positions import UNKNOWN, Spot
 from cybilgraph.validation import BlankNodeNumbering, ShapeMessages, known_terms, read_shapes, unknown_term
 from cybilgraph.validation.outputs.wording import phrase_for
 
-#: "http://www.w3.org/ns/shacl#MinCountConstraintComponent" is that of sh:minCount.
+#: The name of a parameter in its component: sh:MinCountConstraintComponent belongs to sh:minCount.
 _COMPONENT = re.compile(r".*[/#](?P<name>\w+?)(?:ConstraintComponent)?")
 
 
 def read_shapes_files(files: Iterable[Input]) -> str:
-    """The shapes of these files as one text. Raises ShapesError where they cannot be read or used."""
-    given = list(files)
+    """Return the shapes of these files as one text. Raises ShapesError if they cannot be read or used."""
+    inputs = list(files)
     try:
-        text = "".join(line for number, file in enumerate(given) for line in _File(file, f"s{number}b").lines())
+        text = "".join(line for number, file in enumerate(inputs) for line in _File(file, f"s{number}b").lines())
     except SourceError as error:
         raise ShapesError(error.what, error.hint) from error
     try:
         read_shapes(text)
     except ShapesError as error:
-        raise ShapesError(f"{', '.join(file.name for file in given)}: {error.what}", error.hint) from error
+        raise ShapesError(f"{', '.join(file.name for file in inputs)}: {error.what}", error.hint) from error
     return text
 
 
-def unknown_terms(given: Input) -> Iterator[Finding]:
-    """What stands in a file of shapes as a term of SHACL, and is none: each at its first place.
+def unknown_terms(shapes_file: Input) -> Iterator[Finding]:
+    """Yield a finding for each unknown SHACL term in a file of shapes, at its first occurrence.
 
-    Raises SourceError where the file cannot be read.
+    Raises SourceError if the file cannot be read.
     """
-    document = Document(given)
+    document = Document(shapes_file)
     seen: set[str] = set()
     for quad, spot in document.statements():
         for term, offset in ((quad.predicate, spot.predicate), (quad.object, spot.object)):
@@ -61,7 +59,7 @@ def unknown_terms(given: Input) -> Iterator[Finding]:
                 near = closest_match(name, known_terms(), MIN_SUGGESTION_SCORE)
                 yield finding(
                     "unknown-shape-term",
-                    given.name,
+                    shapes_file.name,
                     {"term": shorten(term.value), "meant": f"sh:{near}"},
                     line=place.line if place else 0,
                     column=place.column if place else 0,
@@ -71,18 +69,18 @@ def unknown_terms(given: Input) -> Iterator[Finding]:
 
 
 class DataGraph:
-    """The statements of several files, and the way back from a result to its place."""
+    """The statements of several files, which can locate results in them."""
 
     def __init__(self) -> None:
         self._files: list[_File] = []
         self._lines: list[str] = []
 
-    def add(self, given: Input) -> int:
-        """Read one file; the number of its statements.
+    def add(self, source: Input) -> int:
+        """Read a file, and return its number of statements.
 
-        Raises SourceError where it cannot be read; then nothing of it is kept.
+        Raises SourceError, and adds nothing, if it cannot be read.
         """
-        file = _File(given, f"d{len(self._files)}b")
+        file = _File(source, f"d{len(self._files)}b")
         lines = list(file.lines())
         self._files.append(file)
         self._lines += lines
@@ -90,42 +88,43 @@ class DataGraph:
 
     @property
     def ntriples(self) -> str:
-        """All statements."""
+        """All statements as N-Triples."""
         return "".join(self._lines)
 
     def findings(
         self, results: list[ShaclResult], messages: ShapeMessages | None = None, language: str = LANGUAGES[0]
     ) -> Iterator[Finding]:
-        """The findings of these results, each with the place of the statement that it is about; in a
-        language, as far as ``messages``, the messages of their shapes, has it.
+        """Yield a finding for each result, located at the statement it is about.
+
+        ``messages`` are those of the shapes, from which the language is chosen if possible.
         """
         wanted = {result.focus for result in results}
         indexes = [(file, file.index(wanted)) for file in self._files] if results else []
         for result in results:
             found = [(rank, file, offset) for file, index in indexes for rank, offset in index.find(result)]
             _, file, offset = min(found, key=lambda each: each[0], default=(0, self._files[0], UNKNOWN))
-            message = messages.chosen(result.messages, language) if messages else next(iter(result.messages), "")
+            message = messages.choose(result.messages, language) if messages else next(iter(result.messages), "")
             yield _finding(result, file, offset, message or _message(result, language), language)
 
 
 class _File:
-    """A file of RDF, whose blank nodes have names of their own."""
+    """An RDF file whose blank nodes get labels with a prefix of their own."""
 
-    def __init__(self, given: Input, prefix: str) -> None:
-        self.document = Document(given)
+    def __init__(self, source: Input, prefix: str) -> None:
+        self.document = Document(source)
         self._prefix = prefix
-        # A relative IRI is of the file that it stands in (RFC 3986, section 5.1.3).
-        self._base = given.path.absolute().as_uri() if given.path else BASE
+        # Relative IRIs are resolved against the file's own URI (RFC 3986, section 5.1.3).
+        self._base = source.path.absolute().as_uri() if source.path else BASE
 
     def lines(self) -> Iterator[str]:
-        """The statements as N-Triples."""
+        """Yield the statements as N-Triples."""
         numbering = BlankNodeNumbering(self._prefix)
         for quad, _ in self.document.statements(located=False, base=self._base):
             triple = numbering.triple(quad)
             yield f"{triple.subject} {triple.predicate} {triple.object} .\n"
 
     def index(self, wanted: set[str]) -> _Index:
-        """Where the statements about these nodes stand. One scan, so that only what is asked for is held."""
+        """Return the positions of the statements about these nodes, found in one scan."""
         index, numbering = _Index(), BlankNodeNumbering(self._prefix)
         for quad, spot in self.document.statements(base=self._base):
             triple = numbering.triple(quad)
@@ -139,7 +138,7 @@ class _File:
 
 @dataclass(slots=True)
 class _Index:
-    """Offsets of statements and of their parts, by terms as N-Triples writes them."""
+    """Offsets of statements and their parts, by terms in N-Triples."""
 
     values: dict[tuple[str, str, str], int] = field(default_factory=dict)
     properties: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -152,9 +151,7 @@ class _Index:
         self.subjects.setdefault(subject, spot.object if spot.subject == UNKNOWN else spot.subject)
 
     def find(self, result: ShaclResult) -> Iterator[tuple[int, int]]:
-        """Where a result is printed: its statement, its property, its subject, or where it is spoken of;
-        each with a number that tells how near it comes.
-        """
+        """Yield rank and offset of the statement, property, subject and mention of a result; lower ranks are better."""
         focus, first = result.focus, result.first
         offsets = (
             self.values.get((focus, first, result.value), UNKNOWN),
@@ -169,7 +166,7 @@ def _finding(result: ShaclResult, file: _File, offset: int, message: str, langua
     place = file.document.places.place(offset)
     value = term_text(result.value)
     found = Finding(
-        severity=SEVERITY_OF.get(result.severity, Severity.VIOLATION),  # a severity of their own is no lesser one
+        severity=SEVERITY_OF.get(result.severity, Severity.VIOLATION),  # a custom severity counts as a violation
         rule=result.rule,
         message=message,
         file=file.document.name,
@@ -183,12 +180,13 @@ def _finding(result: ShaclResult, file: _File, offset: int, message: str, langua
         values=(("value", value),),
         result=result,
     )
-    return translate(found, language)  # of rules of ours, with how to mend it
+    return translate(found, language)  # our own rules also have suggestions
 
 
 def _message(result: ShaclResult, language: str) -> str:
-    """What is said of a rule that has no words of its own."""
+    """Return a generic message for a rule without a message of its own."""
     match = _COMPONENT.fullmatch(result.component)
     name = match["name"] if match else result.component
-    gaps = {"constraint": f"sh:{name[:1].lower()}{name[1:]}", "property": shorten(result.first)}
-    return phrase_for(language, f"unmet {'value' if result.value else 'property' if result.first else 'node'}", **gaps)
+    values = {"constraint": f"sh:{name[:1].lower()}{name[1:]}", "property": shorten(result.first)}
+    kind = "value" if result.value else "property" if result.first else "node"
+    return phrase_for(language, f"unmet {kind}", **values)

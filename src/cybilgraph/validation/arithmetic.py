@@ -1,7 +1,7 @@
-"""Arithmetic in the queries of shapes, written so that it is the same from whichever end it is reckoned.
+"""Rewrites arithmetic in the queries of shapes so that its result does not depend on associativity.
 
-SPARQL reckons operators of one rank from the left (SPARQL 1.1 Query, section 19.8): ``9 - 2 - 3`` is 4. The fast
-engine does so from the right, and has 10. A sum has no such question: ``9 + -1 * 2 + -1 * 3``.
+SPARQL operators of equal precedence associate to the left (SPARQL 1.1 Query, section 19.8): ``9 - 2 - 3`` is 4. In the
+fast engine they associate to the right, which gives 10. A sum is the same either way: ``9 + -1 * 2 + -1 * 3``.
 """
 
 from __future__ import annotations
@@ -11,17 +11,19 @@ from dataclasses import dataclass, field
 from cybilgraph.errors import ShapesError
 from cybilgraph.sparql.queries import Token, tokens
 
-#: What a value ends with, behind which a minus takes away.
+#: Tokens that can end a value, so that a following minus is a subtraction.
 _ENDS = frozenset(("variable", "number", "close", "string", "name", "iri"))
-#: What stands in values only, and in no path of properties.
+#: Tokens that occur in values but not in property paths.
 _VALUES = frozenset(("variable", "number", "string"))
 _SUMS, _PRODUCTS = frozenset("+-"), frozenset("*/")
 
 
 @dataclass(slots=True)
 class _Chain:
-    """What stands side by side between two brackets: the sums in it, whether it has divided last, whether that was
-    of a value; and whether a value is anywhere between the brackets.
+    """The state of a chain of operators between two brackets.
+
+    The additions and subtractions, whether the last operator was a division, whether the last operand was a value, and
+    whether any operand was.
     """
 
     sums: list[Token] = field(default_factory=list)
@@ -31,9 +33,9 @@ class _Chain:
 
 
 def normalise_arithmetic(query: str) -> str:
-    """The query with its differences of more than two written as sums.
+    """Return the query with chains of subtractions rewritten as sums.
 
-    Raises ShapesError where something is divided and then multiplied or divided on: no sum is the same.
+    Raises ShapesError if a quotient is multiplied or divided further, which cannot be rewritten as a sum.
     """
     found = list(tokens(query))
     rewritten: set[int] = set()
@@ -50,7 +52,7 @@ def normalise_arithmetic(query: str) -> str:
         elif token.kind in _ENDS:
             chain.is_value = token.kind in _VALUES
             chain.has_value |= chain.is_value
-        elif not _goes_on(token, behind):
+        elif not _continues_chain(token, behind):
             chains[-1] = _Chain(has_value=chain.has_value)
     for start in sorted(rewritten, reverse=True):
         query = f"{query[:start]}+ -1 *{query[start + 1 :]}"
@@ -58,21 +60,21 @@ def normalise_arithmetic(query: str) -> str:
 
 
 def _take(operator: Token, chain: _Chain, rewritten: set[int]) -> None:
-    """Go on with an operator; where it takes away beside another, note where."""
+    """Add an operator to a chain, and mark its subtractions for rewriting if there is more than one operator."""
     if operator.text in _SUMS:
         chain.divides = False
         chain.sums.append(operator)
         if len(chain.sums) > 1:
             rewritten.update(each.start for each in chain.sums if each.text == "-")
         return
-    if chain.divides and chain.is_value:  # else it is a path: a/b/c
+    if chain.divides and chain.is_value:  # otherwise it is a property path: a/b/c
         raise ShapesError(
-            "the query of a shape divides, and multiplies or divides on: engines differ in what is first",
-            "Put brackets around what is first: (?a / ?b) / ?c.",
+            "the query of a shape divides and then multiplies or divides again; engines differ in the order",
+            "Put brackets around the first operation: (?a / ?b) / ?c.",
         )
     chain.divides = operator.text == "/"
 
 
-def _goes_on(token: Token, behind: Token | None) -> bool:
-    """True for the name of a function, and the sign of what follows."""
+def _continues_chain(token: Token, behind: Token | None) -> bool:
+    """Return whether a token is a function name or a sign."""
     return token.text in _SUMS or (token.kind == "word" and behind is not None and behind.text == "(")

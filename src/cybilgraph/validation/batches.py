@@ -1,4 +1,4 @@
-"""Batches of triples → the results of each, in their order, while the next are being made."""
+"""Validates batches in threads, in order, while the next ones are prepared."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from cybilgraph.model.findings import ShaclResult
 
-#: Batches that are validated at a time; one more waits for them, so that memory is bounded.
+#: Batches validated at once; one more waits, which bounds memory.
 MAX_WORKERS = 2
 
 _Batch = TypeVar("_Batch")
@@ -18,19 +18,19 @@ _Batch = TypeVar("_Batch")
 def map_in_order(
     batches: Iterable[tuple[_Batch, str]], run: Callable[[str], list[ShaclResult]], workers: int = MAX_WORKERS
 ) -> Iterator[tuple[_Batch, list[ShaclResult]]]:
-    """Each batch, whatever it is, with what ``run`` makes of its text.
+    """Yield each batch with the results of ``run`` for its text.
 
-    Threads do: an engine in Rust lets Python go on while it works.
+    Threads suffice, because the Rust engine releases the global interpreter lock.
     """
     with ThreadPoolExecutor(workers) as pool:
-        waiting: deque[tuple[_Batch, Future[list[ShaclResult]]]] = deque()
+        pending: deque[tuple[_Batch, Future[list[ShaclResult]]]] = deque()
         for batch, text in batches:
-            waiting.append((batch, pool.submit(run, text)))
-            if len(waiting) > workers:
-                yield _done(*waiting.popleft())
-        while waiting:
-            yield _done(*waiting.popleft())
+            pending.append((batch, pool.submit(run, text)))
+            if len(pending) > workers:
+                yield _result(*pending.popleft())
+        while pending:
+            yield _result(*pending.popleft())
 
 
-def _done(batch: _Batch, future: Future[list[ShaclResult]]) -> tuple[_Batch, list[ShaclResult]]:
+def _result(batch: _Batch, future: Future[list[ShaclResult]]) -> tuple[_Batch, list[ShaclResult]]:
     return batch, future.result()

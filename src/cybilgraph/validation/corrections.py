@@ -1,5 +1,6 @@
-"""A finding → the same with how to mend it: which name was meant, which other line contradicts
-it, and a fix where the mend is certain. What to say is in shapes/; here is what fills its gaps.
+"""Adds suggestions to findings: a similar name, the line that contradicts them, and a fix if it is safe.
+
+The texts are in shapes/; this module provides the values of their variables.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from cybilgraph.model.rules import translate
 from cybilgraph.model.vocabulary import RULES
 
 _CODE = re.compile(r"(?:(?:cybil|gfce) code:? ?)?(G|GI)[ -]?(\d{1,4})", re.IGNORECASE)
-#: A rule and the element of IATI that breaks it → the rule that says what belongs there.
+#: By rule and IATI element, the rule whose suggestion explains the allowed values.
 _IATI_RULES = {("status-list", "activity-status"): "status-code", ("date-form", "activity-date"): "iso-date"}
 _ADDRESS = re.compile(r"h{0,2}t{1,3}p{1,2}(s?)[:;]?/{1,3}([\w-]+(?:\.[\w-]+)+(?:[:/?#].*)?)", re.IGNORECASE)
 _EMAIL = re.compile(r"([^@\s]+)@{2,}([^@\s.]+(?:\.[^@\s.]+)+)")
@@ -23,7 +24,7 @@ _KINDS = {"country-type": "country", "region-type": "region", "group-type": "gro
 
 
 def with_hint(found: Finding, record: Record) -> Finding:
-    """The finding of a record, with what can be said of how to mend it."""
+    """Return the finding of a record with a suggestion, if there is one."""
     rule = found.rule.removeprefix(RULES)
     if advice := _IATI_RULES.get((rule, found.label)):
         return translate(replace(found, advice=advice))
@@ -32,17 +33,17 @@ def with_hint(found: Finding, record: Record) -> Finding:
 
 
 def _suggest_name(found: Finding, _record: Record) -> Finding:
-    """A name that stands in no list: the one in the list that it is most like."""
+    """Suggest the most similar name in the list."""
     names, rule = load_gazetteer(), found.rule.removeprefix(RULES)
     if rule == "known-actor":
         entry = _similar_actor(found.text)
     else:
         kinds = ("status",) if rule == "status-list" else (_KINDS[rule], "country", "region", "group", "theme")
-        entry = next((near for kind in kinds if (near := names.suggested(kind, found.text))), None)
+        entry = next((near for kind in kinds if (near := names.suggest(kind, found.text))), None)
     return _suggested(found, entry.closest_name(found.text)) if entry else found
 
 
-@cache_by_name  # who is unknown takes part in more than one project
+@cache_by_name  # an unknown actor often occurs in several projects
 def _similar_actor(name: str) -> GazetteerEntry | None:
     names = load_gazetteer()
     return names.find_misspelt("actor", name) or names.find_resembling("actor", name)
@@ -53,7 +54,7 @@ def _suggested(found: Finding, name: str) -> Finding:
 
 
 def _point_to_start_date(found: Finding, record: Record) -> Finding:
-    """An end before the start: both as printed, with the line of the other."""
+    """Add both dates as printed, and the line of the start date."""
     if not (record.start and record.end and (place := _place(record.start))):
         return found
     label = record.labels["start"][0] if "start" in record.labels else "start"
@@ -67,24 +68,24 @@ def _place(date: Date) -> Place | None:
 
 
 def _suggest_code(found: Finding, _record: Record) -> Finding:
-    """A code that lacks nothing but its form: "g 20" is G0020."""
+    """Suggest the standard form of a code: "g 20" is G0020."""
     match = _CODE.fullmatch(found.text)
     if match is None:
         return found
     letters, number = match[1].upper(), int(match[2])
     code = f"GI-{number:02}" if letters == "GI" else f"G{number:04}"
-    certain = len(match[2]) == (2 if letters == "GI" else 4)  # no digit was made up
-    return replace(_suggested(found, code), fix=_fix(found, code) if certain else None)
+    is_safe = len(match[2]) == (2 if letters == "GI" else 4)  # no digit was added
+    return replace(_suggested(found, code), fix=_fix(found, code) if is_safe else None)
 
 
 def _suggest_web_address(found: Finding, _record: Record) -> Finding:
-    """The address of a page whose first letters are nearly right: htp://example.org."""
+    """Correct a misspelt scheme of a URL: htp://example.org."""
     match = _ADDRESS.fullmatch(found.text)
     return _corrected(found, f"http{match[1].lower()}://{match[2]}") if match else found
 
 
 def _suggest_email(found: Finding, _record: Record) -> Finding:
-    """An e-mail address with its sign written twice."""
+    """Correct an e-mail address with a repeated @."""
     match = _EMAIL.fullmatch(found.text)
     return _corrected(found, f"{match[1]}@{match[2]}") if match else found
 
@@ -94,12 +95,12 @@ def _corrected(found: Finding, suggestion: str) -> Finding:
 
 
 def _suggest_slug(found: Finding, _record: Record) -> Finding:
-    made = slug(found.text)
-    return replace(_suggested(found, made), fix=_fix(found, made)) if made else found
+    suggestion = slug(found.text)
+    return _corrected(found, suggestion) if suggestion else found
 
 
 def _suggest_spelling(found: Finding, _record: Record) -> Finding:
-    """A spelling that was nearly right, and was taken for a name: written as that name."""
+    """Replace a spelling that was read as a similar name with that name."""
     values = dict(found.values)
     return replace(found, fix=_fix(found, values["name"], values["printed"]))
 

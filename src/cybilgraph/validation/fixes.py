@@ -1,6 +1,4 @@
-"""Fixes → the text of a file with them applied: a fix is applied where the words that it replaces
-stand, and refused where they do not, so that nothing is changed by guess.
-"""
+"""Applies fixes to the text of a file. A fix whose words are not found at its position is refused."""
 
 from __future__ import annotations
 
@@ -14,15 +12,15 @@ from difflib import unified_diff
 from cybilgraph.model.findings import Fix
 from cybilgraph.readers.text import guess_encoding
 
-#: What separates the cells of a table, or quotes them: a value that has it would shift the row.
+#: Separators and quotation marks of tables; a value with one of them could shift the row.
 _TABLE_SPECIAL = re.compile(r"[\",;\t|\n]")
-#: What a plain scalar of YAML may not hold.
+#: Not allowed in a plain YAML scalar.
 _YAML_SPECIAL = re.compile(r": | #|^[\s\-?:,\[\]{}#&*!|>'\"%@`]|:$")
 
 
 @dataclass(frozen=True, slots=True)
 class FixedFile:
-    """A text before and after, what became of each fix, and the text as the bytes of its file."""
+    """The text of a file before and after fixes, its new bytes, and the applied and refused fixes."""
 
     name: str
     before: str
@@ -32,41 +30,41 @@ class FixedFile:
     refused: tuple[Fix, ...]
 
     def reverted(self) -> FixedFile:
-        """The text as it was, with every fix refused."""
+        """Return the original text with every fix refused."""
         mark, encoding = guess_encoding(self.content)
         content = mark + self.before.encode(encoding, errors="surrogateescape")
         return FixedFile(self.name, self.before, self.before, content, (), self.applied + self.refused)
 
     def diff(self) -> str:
-        """The change as a unified diff; empty where there is none."""
+        """Return the change as a unified diff, or "" if there is none."""
         before, after = (text.splitlines(keepends=True) for text in (self.before, self.after))
         lines = unified_diff(before, after, f"a/{self.name}", f"b/{self.name}")
         return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
 
 
 def apply_fixes(name: str, content: bytes, fixes: Iterable[Fix]) -> FixedFile:
-    """Apply fixes to the file of this name; its encoding and the ends of its lines stay."""
+    """Apply fixes to the content of a file, keeping its encoding and line endings."""
     mark, encoding = guess_encoding(content)
     text = content[len(mark) :].decode(encoding, errors="surrogateescape")
     write = _WRITERS.get(name.rpartition(".")[2].lower(), str)
     lines = re.split(r"(?<=\n)|(?<=\r)(?!\n)", text)
     applied, refused = [], []
-    # From the end of a line to its beginning, so that no place moves before its turn.
+    # Apply from the end to the beginning, so that earlier positions stay valid.
     for fix in sorted(set(fixes), key=lambda fix: (fix.line, fix.column), reverse=True):
         new = write(fix.new)
         line = lines[fix.line - 1] if 0 < fix.line <= len(lines) else ""
         span = _find_words(line, fix)
-        if new is None or span is None or not _fits(new, encoding):
+        if new is None or span is None or not _is_encodable(new, encoding):
             refused.append(fix)
         else:
             lines[fix.line - 1] = line[: span[0]] + new + line[span[1] :]
             applied.append(fix)
     after = "".join(lines)
-    mended = mark + after.encode(encoding, errors="surrogateescape")
-    return FixedFile(name, text, after, mended, tuple(reversed(applied)), tuple(reversed(refused)))
+    fixed = mark + after.encode(encoding, errors="surrogateescape")
+    return FixedFile(name, text, after, fixed, tuple(reversed(applied)), tuple(reversed(refused)))
 
 
-def _fits(new: str, encoding: str) -> bool:
+def _is_encodable(new: str, encoding: str) -> bool:
     try:
         new.encode(encoding)
     except UnicodeEncodeError:
@@ -75,8 +73,9 @@ def _fits(new: str, encoding: str) -> bool:
 
 
 def _find_words(line: str, fix: Fix) -> tuple[int, int] | None:
-    """Where the words stand in the line: at the place, else where they stand but once. Spaces were
-    made single when they were read.
+    """Return the span of the words in the line: at the position, or else at their only occurrence.
+
+    Matches any white space, because readers collapse it to single spaces.
     """
     old = r"\s+".join(map(re.escape, fix.old.split()))
     words = re.compile(rf"(?<!\w){old}(?!\w)")
@@ -98,7 +97,7 @@ def _in_quotes(new: str) -> str:
     return json.dumps(new, ensure_ascii=False)[1:-1]
 
 
-#: suffix → how a value is written in such a file, None where it cannot be without more; as it is elsewhere
+#: By suffix, the function that encodes a value for such a file, or returns None if quoting would be needed.
 _WRITERS: dict[str, Callable[[str], str | None]] = {
     **dict.fromkeys(("csv", "tsv"), _in_table),
     **dict.fromkeys(("yaml", "yml"), _in_yaml),

@@ -1,4 +1,4 @@
-"""The handbook of rules: what each promises, says and advises, with its examples, in one language."""
+"""The handbook of rules: messages, suggestions and examples of each rule in one language."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from cybilgraph.model.findings import SEVERITIES, Severity
 from cybilgraph.model.rules import LANGUAGES, Example, Rule, catalogue
 
-#: The promises, the strictest first; each is a file of shapes.
-PROMISES = ("must-hold", "controlled-lists", "consistency", "across", "recommended", "text-quality", "reading")
-_GAP = re.compile(r"\{[?$]\w+\}")
+#: The categories of rules, strictest first; each is a file of shapes.
+CATEGORIES = ("must-hold", "controlled-lists", "consistency", "across", "recommended", "text-quality", "reading")
+_VARIABLE = re.compile(r"\{[?$]\w+\}")
 
 
 @dataclass(frozen=True, slots=True)
 class RuleLine:
-    """A line of an example; ``bad`` where a report of the broken rule points at it."""
+    """A line of an example; ``bad`` if the finding of the rule points to it."""
 
     number: int
     text: str
@@ -24,7 +24,7 @@ class RuleLine:
 
 @dataclass(frozen=True, slots=True)
 class RuleExample:
-    """An example: its lines, the name of its file, and the command that checks that."""
+    """An example: the name of its file, the command that checks it, and its lines."""
 
     file: str
     command: str
@@ -33,7 +33,7 @@ class RuleExample:
 
 @dataclass(frozen=True, slots=True)
 class RuleEntry:
-    """One rule as the handbook shows it."""
+    """One rule in the handbook."""
 
     name: str
     severity: Severity
@@ -47,24 +47,24 @@ class RuleEntry:
 
 @dataclass(frozen=True, slots=True)
 class Chapter:
-    """The rules of one promise, the worst first."""
+    """The rules of one category, most severe first."""
 
     category: str
     entries: tuple[RuleEntry, ...]
 
 
 def load_handbook(language: str = LANGUAGES[0]) -> list[Chapter]:
-    """All rules, in a language of LANGUAGES."""
+    """Return all rules in one of LANGUAGES."""
     chapters = []
-    for category in PROMISES:
+    for category in CATEGORIES:
         rules = [rule for rule in catalogue().values() if rule.category == category]
-        rules.sort(key=lambda rule: SEVERITIES.index(rule.severity))  # else in the order of the file
+        rules.sort(key=lambda rule: SEVERITIES.index(rule.severity))  # stable: otherwise in the order of the file
         chapters.append(Chapter(category, tuple(_entry(rule, language) for rule in rules)))
     return chapters
 
 
 def find_rule(name: str, language: str = LANGUAGES[0]) -> RuleEntry | None:
-    """The rule of this name; None where there is none."""
+    """Return the rule with this name, or None."""
     rule = catalogue().get(name)
     return _entry(rule, language) if rule else None
 
@@ -74,8 +74,8 @@ def _entry(rule: Rule, language: str) -> RuleEntry:
         name=rule.name,
         severity=rule.severity,
         about=rule.names.get(language, ""),
-        message=_GAP.sub("…", rule.messages[language]),
-        suggestion=_GAP.sub("…", rule.suggestions.get(language, "")),
+        message=_VARIABLE.sub("…", rule.messages[language]),
+        suggestion=_VARIABLE.sub("…", rule.suggestions.get(language, "")),
         is_advice=rule.is_advice,
         good=_sample(rule.good),
         bad=_sample(rule.bad),

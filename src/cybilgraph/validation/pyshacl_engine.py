@@ -1,4 +1,4 @@
-"""SHACL by pySHACL: independent of the fast engine, so that each can be held against the other."""
+"""Validates with pySHACL, which is independent of the fast engine, so that the two can be compared."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from cybilgraph.model.findings import ShaclResult
 from cybilgraph.rdf.ntriples import iri, literal
 from cybilgraph.validation.shapes import Shapes
 
-#: pySHACL patches rdflib while it works.
+#: pySHACL patches rdflib while it runs.
 _LOCK = Lock()
 _NOISY_LOGGERS = ("pyshacl-validate", "rdflib.term")
-#: What pySHACL, rdflib and the regular expressions raise where a shape is not what it should be.
+#: Exceptions of pySHACL, rdflib and ``re`` for invalid shapes.
 _ENGINE_ERRORS = (
     *(ReportableRuntimeError, NotImplementedError, RecursionError, ValueError, TypeError, AttributeError, KeyError),
     *(re.error, ParseBaseException, SPARQLError),
 )
-_HINT = "Mend the shape, or try the other engine."
-#: What a path that is no property does with the path inside (SHACL, section 2.3.1).
+_HINT = "Correct the shape, or try the other engine."
+#: SPARQL forms of SHACL paths (SHACL, section 2.3.1).
 _PATH_FORMATS = {
     SH.zeroOrMorePath: "({})*",
     SH.oneOrMorePath: "({})+",
@@ -43,13 +43,13 @@ _PATH_FORMATS = {
 
 
 def validate(ntriples: str, shapes: Shapes) -> list[ShaclResult]:
-    """The results of these shapes over these triples, in no order. Raises ShapesError.
+    """Return the results of these shapes on these triples, in any order. Raises ShapesError.
 
-    Nothing is fetched: imports are not followed, and a query reads the data alone.
+    Downloads nothing: imports are not followed, and queries read only the data.
     """
     with _LOCK, warnings.catch_warnings(action="ignore"):
-        rdflib.plugins.sparql.SPARQL_LOAD_GRAPHS = False  # FROM <file:…> would be read, else
-        for name in _NOISY_LOGGERS:  # what they have to say comes as an exception, too
+        rdflib.plugins.sparql.SPARQL_LOAD_GRAPHS = False  # otherwise FROM <file:…> would be read
+        for name in _NOISY_LOGGERS:  # their messages also come as exceptions
             logging.getLogger(name).disabled = True
         try:
             _, report, text = pyshacl.validate(
@@ -59,16 +59,16 @@ def validate(ntriples: str, shapes: Shapes) -> list[ShaclResult]:
             raise ShapesError(f"The shapes cannot be used: {error}", _HINT) from error
     if not isinstance(report, Graph):
         raise ShapesError(f"The shapes cannot be used: {text}", _HINT)
-    # Only the report's own results: those nested under sh:detail tell of sub-shapes.
+    # Skip results nested under sh:detail, which belong to sub-shapes.
     top = report.objects(next(report.subjects(RDF.type, SH.ValidationReport)), SH.result)
     return [_result(report, node, shapes) for node in top]
 
 
 def graph_of(ntriples: str) -> Graph:
-    """The triples with their literals as written, and blank nodes by their labels."""
+    """Parse triples into a graph, keeping literals as written and blank nodes by their labels."""
     graph = Graph()
     for quad in ox.parse(ntriples.encode(), format=ox.RdfFormat.N_TRIPLES):
-        if not isinstance(quad.object, ox.Triple):  # SHACL knows none
+        if not isinstance(quad.object, ox.Triple):  # SHACL does not support triple terms
             graph.add((_node(quad.subject), _node(quad.predicate), _node(quad.object)))
     return graph
 
@@ -109,7 +109,7 @@ def _term(node: Node) -> str:
 
 
 def sparql_path(graph: Graph, path: Node) -> str:
-    """A path as a property path of SPARQL, in the form that the fast engine writes."""
+    """Return a SHACL path as a SPARQL property path, in the form that the fast engine writes."""
     if not isinstance(path, BNode):
         return _term(path)
     if graph.value(path, RDF.first) is None:

@@ -1,6 +1,4 @@
-"""Records → the same with their triples, and what breaks the shapes as findings with their places:
-batch by batch, and then across all records.
-"""
+"""Validates records in batches and then across all records; turns results into findings with positions."""
 
 from __future__ import annotations
 
@@ -28,12 +26,11 @@ from cybilgraph.rdf.ntriples import term_text
 from cybilgraph.validation import CrossRecordGroups, comparison_lines, validate_batches
 from cybilgraph.validation.corrections import with_hint
 
-#: Records that are validated together: many enough to make the start of an engine cheap, few
-#: enough that memory does not grow with their number.
+#: Records per batch: enough to amortise the start of an engine, few enough to bound memory.
 BATCH_RECORDS = 250
-#: And no more characters of triples than this, but for those of the last record: records may be large.
+#: Characters of triples per batch, not counting the last record.
 _MAX_BATCH_CHARS = 4_000_000
-#: What no rule asks of other records.
+#: Fields that no rule across records uses.
 _UNCOMPARED_FIELDS: dict[str, Any] = dict.fromkeys((*NARRATIVE, "contacts", "links", "left_blank", "findings"), ())
 
 Described = tuple[Record, list[str]]
@@ -41,7 +38,7 @@ Described = tuple[Record, list[str]]
 
 @dataclass(frozen=True, slots=True)
 class ValidatedRecord:
-    """A record with its triples, and what breaks the shapes in it."""
+    """A record with its triples and its findings."""
 
     record: Record
     lines: list[str]
@@ -49,30 +46,30 @@ class ValidatedRecord:
 
     @property
     def comparison_lines(self) -> list[str]:
-        """Those of its lines that rules read which compare records."""
+        """The lines that rules across records read."""
         return comparison_lines(self.lines)
 
     @property
-    def short(self) -> tuple[Source, bytes]:
-        """The record as it is needed to tell what several break together: its source, and the rest, packed."""
+    def compact(self) -> tuple[Source, bytes]:
+        """The source and the pickled parts of the record that findings across records need."""
         unknown = tuple(link for link in self.record.participations if not link.actor.known)
         return self.record.source, pickle.dumps(replace(self.record, participations=unknown, **_UNCOMPARED_FIELDS))
 
 
 class ComparableRecord(Protocol):
-    """What is asked of a record that was examined, to hold it against others."""
+    """A validated record that can be compared with others; see ``ValidatedRecord``."""
 
     @property
     def findings(self) -> list[Finding]:
-        """What breaks the shapes in it."""
+        """The findings of the record alone."""
 
     @property
     def comparison_lines(self) -> list[str]:
-        """As of ``ValidatedRecord``."""
+        """The lines that rules across records read."""
 
     @property
-    def short(self) -> tuple[Source, bytes]:
-        """As of ``ValidatedRecord``."""
+    def compact(self) -> tuple[Source, bytes]:
+        """The parts of the record that findings across records need."""
 
 
 _One = TypeVar("_One", bound=ComparableRecord)
@@ -80,13 +77,13 @@ _Any = TypeVar("_Any")
 
 
 def validate_records(records: Iterable[Record], report: Report, engine: str = "fast") -> Iterator[Described]:
-    """Records with their triples, in their order; what breaks the shapes goes into the report."""
+    """Validate records, yield them in order with their triples, and add the findings to the report."""
     for one in validate_together(validate_each(records, report.as_of, engine), report, engine):
         yield one.record, one.lines
 
 
 def validate_each(records: Iterable[Record], day: str, engine: str = "fast") -> Iterator[ValidatedRecord]:
-    """Each record with its triples, and what breaks the shapes in it alone."""
+    """Validate each record by itself."""
     context = context_triples(day)
     for batch, results in validate_batches(_batches(records), context, engine):
         yield from batch.validated(results, context)
@@ -95,10 +92,10 @@ def validate_each(records: Iterable[Record], day: str, engine: str = "fast") -> 
 def validate_together(
     records: Iterable[_One], report: Report, engine: str = "fast", context_records: Iterable[Record] = ()
 ) -> Iterator[_One]:
-    """Records that were examined one by one; what they break goes into the report.
+    """Yield records that were validated one by one, and add their findings to the report.
 
-    What records break together is told when the last has been asked for; also what they break with
-    those ``context_records``, of which nothing else is told, wherever its place is.
+    Findings across records, including those with ``context_records``, are added after the last record. Nothing else is
+    reported of ``context_records``.
     """
     context = context_triples(report.as_of)
     shared: set[Finding] = set()
@@ -108,27 +105,27 @@ def validate_together(
         known = set(_cross_record_findings(groups, context, engine))
         for one in records:
             report.extend(found for found in one.findings if found.record or found not in shared)
-            shared.update(found for found in one.findings if not found.record)  # of the reference data: told once
+            shared.update(found for found in one.findings if not found.record)  # report reference data only once
             _add(groups, one)
             yield one
         for found in _cross_record_findings(groups, context, engine):
-            if found not in known:  # by those beside, or by another part of a crowd
+            if found not in known:  # from the context records alone, or from another part of a large group
                 known.add(found)
                 report.extend([found])
 
 
 def _add(groups: CrossRecordGroups, one: ComparableRecord) -> None:
-    groups.add(one.comparison_lines, pickle.dumps(one.short))
+    groups.add(one.comparison_lines, pickle.dumps(one.compact))
 
 
 def _cross_record_findings(groups: CrossRecordGroups, context: str, engine: str) -> Iterator[Finding]:
-    """What the records that are there break together."""
+    """Yield the findings across the records added so far."""
     for batch, results in validate_batches(_cross_record_batches(groups), context, engine, cross_record=True):
         yield from (batch.finding(result)[1] for result in results)
 
 
 def context_triples(day: str) -> str:
-    """What is validated with every batch: the reference things, and the day."""
+    """Return the triples validated with every batch: the reference data and the day of the check."""
     return "\n".join([*describe_reference(load_gazetteer()), describe_day(day)])
 
 
@@ -137,18 +134,18 @@ def _batches(records: Iterable[Record]) -> Iterator[tuple[_Batch, str]]:
     return map(_batch, split_batches(described, lambda one: sum(map(len, one[1])), _MAX_BATCH_CHARS))
 
 
-def split_batches(given: Iterable[_Any], size: Callable[[_Any], int], max_size: int) -> Iterator[list[_Any]]:
-    """BATCH at a time; fewer where they are so large that their sizes, but for that of the last, are ``max_size``."""
-    part: list[_Any] = []
+def split_batches(items: Iterable[_Any], size: Callable[[_Any], int], max_size: int) -> Iterator[list[_Any]]:
+    """Split items into batches of BATCH_RECORDS, or fewer as soon as their sizes exceed ``max_size``."""
+    batch: list[_Any] = []
     size_so_far = 0
-    for one in given:
-        part.append(one)
+    for one in items:
+        batch.append(one)
         size_so_far += size(one)
-        if len(part) == BATCH_RECORDS or size_so_far > max_size:
-            yield part
-            part, size_so_far = [], 0
-    if part:
-        yield part
+        if len(batch) == BATCH_RECORDS or size_so_far > max_size:
+            yield batch
+            batch, size_so_far = [], 0
+    if batch:
+        yield batch
 
 
 def _cross_record_batches(groups: CrossRecordGroups) -> Iterator[tuple[_Batch, str]]:
@@ -157,24 +154,27 @@ def _cross_record_batches(groups: CrossRecordGroups) -> Iterator[tuple[_Batch, s
 
 
 def _unpickle(payload: bytes) -> Record:
-    """What ``Examined.short`` gave, as a record again."""
-    source, short = pickle.loads(payload)  # noqa: S301 - our own, see _add
-    record: Record = pickle.loads(short)  # noqa: S301
+    """Restore a record from its compact form."""
+    source, pickled = pickle.loads(payload)  # noqa: S301 - written by _add
+    record: Record = pickle.loads(pickled)  # noqa: S301
     return replace(record, source=source)
 
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """Records that are validated together. ``by_iri`` has for each project and record IRI the number of its
-    record, and what was put behind the IRI to tell it from that of another capture.
+    """Records that are validated together.
+
+    ``by_iri`` maps each project and record IRI to the index of its record, and to the suffix that was added to the IRI
+    to distinguish it from that of another capture.
     """
 
     described: list[Described]
     by_iri: dict[str, tuple[int, str]]
 
     def validated(self, results: Iterable[ShaclResult], context: str) -> Iterator[ValidatedRecord]:
-        """The records, each with what is wrong in it. What is wrong in reference data is told of all, and in
-        what records say of a thing that several may name, of those that name it.
+        """Yield each record with its findings.
+
+        A finding about reference data is added to all records, and one about a shared resource to those that name it.
         """
         findings: list[list[Finding]] = [[] for _ in self.described]
         for result in results:
@@ -182,21 +182,21 @@ class _Batch:
             if number is not None:
                 findings[number].append(found)
                 continue
-            everywhere = result.focus in context
+            is_reference = result.focus in context
             for (_, lines), own in zip(self.described, findings, strict=True):
-                if everywhere or any(result.focus in line for line in lines):
+                if is_reference or any(result.focus in line for line in lines):
                     own.append(found)
         for (record, lines), own in zip(self.described, findings, strict=True):
             yield ValidatedRecord(record, lines, own)
 
     def finding(self, result: ShaclResult) -> tuple[int | None, Finding]:
-        """A result as a finding, with its place in the source of its record; and the number of that."""
+        """Return the index of the record that a result is about, if any, and the finding with its position."""
         focus, value = term_text(result.focus), term_text(result.value)
         found = Finding(
             severity=SEVERITY_OF[result.severity],
-            rule=intern(result.rule),  # many findings name it
+            rule=intern(result.rule),  # shared by many findings
             message=next(iter(result.messages), ""),
-            file="data/reference",  # where the fault is of the reference data, and not of a record
+            file="data/reference",  # for a result about reference data
             focus=focus,
             path=intern(result.first),
             value=value,
@@ -206,13 +206,13 @@ class _Batch:
         own = next((above for above in _ancestors(focus) if above in self.by_iri), None)
         if own is None:
             return None, translate(replace(found, text=focus))
-        number, again = self.by_iri[own]
+        number, suffix = self.by_iri[own]
         record = self.described[number][0]
 
-        def named(term: str) -> str:
-            return term.replace(own, own.removesuffix(again), 1) if again else term
+        def without_suffix(term: str) -> str:
+            return term.replace(own, own.removesuffix(suffix), 1) if suffix else term
 
-        focus, value = named(focus), named(value)
+        focus, value = without_suffix(focus), without_suffix(value)
         located = locate_statement(record, focus, result.first, value)
         placed = replace(
             found,
@@ -225,7 +225,9 @@ class _Batch:
             line=located.place.line if located.place else record.source.line,
             column=located.place.column if located.place else 0,
             text=located.text,
-            result=replace(result, focus=named(result.focus), value=named(result.value)) if again else result,
+            result=replace(result, focus=without_suffix(result.focus), value=without_suffix(result.value))
+            if suffix
+            else result,
         )
         return number, with_hint(translate(placed), record)
 
@@ -235,20 +237,20 @@ def _batch(described: list[Described]) -> tuple[_Batch, str]:
     by_iri: dict[str, tuple[int, str]] = {}
     for number, (record, own) in enumerate(described):
         own_iris = (project_iri(record), record_iri(record.key))
-        # Two captures of one project would look like one with two titles: the second gets another name.
-        again = f"!{number}" if own_iris[0] in by_iri else ""
-        by_iri |= {f"{own_iri}{again}": (number, again) for own_iri in own_iris}
-        lines += _renamed(own, own_iris, again) if again else own
+        # Two captures of a project would look like one with two titles, so the IRI of the second gets a suffix.
+        suffix = f"!{number}" if own_iris[0] in by_iri else ""
+        by_iri |= {f"{own_iri}{suffix}": (number, suffix) for own_iri in own_iris}
+        lines += _renamed(own, own_iris, suffix) if suffix else own
     return _Batch(described, by_iri), "\n".join(lines)
 
 
-def _renamed(lines: list[str], iris: tuple[str, ...], by: str) -> Iterator[str]:
+def _renamed(lines: list[str], iris: tuple[str, ...], suffix: str) -> Iterator[str]:
     own = re.compile(rf"<({'|'.join(map(re.escape, iris))})(?=[/>])")
-    return (own.sub(rf"<\g<1>{by}", line) for line in lines)
+    return (own.sub(rf"<\g<1>{suffix}", line) for line in lines)
 
 
-def _ancestors(address: str) -> Iterator[str]:
-    """An IRI, and those that it lies below."""
-    while address:
-        yield address
-        address = address.rpartition("/")[0]
+def _ancestors(iri: str) -> Iterator[str]:
+    """Yield an IRI and its parents in the path hierarchy."""
+    while iri:
+        yield iri
+        iri = iri.rpartition("/")[0]

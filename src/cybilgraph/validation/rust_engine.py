@@ -1,4 +1,4 @@
-"""SHACL by the Rust package ``shacl``."""
+"""Validates with the Rust package ``shacl``."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ from cybilgraph.model.findings import ShaclResult
 from cybilgraph.runtime.bounded_cache import cache_short
 from cybilgraph.validation.shapes import Shapes
 
-#: A blank node as the engine calls it: it numbers those of the shapes and then those of the data
-#: as they appear, in one row.
+#: A blank node in the engine's results, which number those of the shapes and then those of the data by appearance.
 _BLANK = re.compile(r"_:[01]_b([0-9]+)")
-#: The nodes of a line of canonical N-Triples.
+#: Subject and blank object of a line of canonical N-Triples.
 _NODES = re.compile(r"^(\S+) \S+ (?:(_:\S+) \.$)?", re.MULTILINE)
 
 
@@ -25,15 +24,19 @@ def _compiled(text: str) -> shacl.Shapes:
     try:
         return shacl.Shapes.from_text(text, format="ntriples")
     except ValueError as error:
-        raise ShapesError(f"The shapes cannot be used: {error}", "Mend the shape, or try the other engine.") from error
+        raise ShapesError(
+            f"The shapes cannot be used: {error}", "Correct the shape, or try the other engine."
+        ) from error
 
 
 def validate(ntriples: str, shapes: Shapes) -> list[ShaclResult]:
-    """The results of these shapes over these triples, in the engine's order. Raises ShapesError."""
+    """Return the results of these shapes on these triples, in the engine's order. Raises ShapesError."""
     try:
         found = _compiled(shapes.text).validate_text(ntriples, format="ntriples").results
     except ValueError as error:
-        raise ShapesError(f"The shapes cannot be used: {error}", "Mend the shape, or try the other engine.") from error
+        raise ShapesError(
+            f"The shapes cannot be used: {error}", "Correct the shape, or try the other engine."
+        ) from error
     labels: list[str] = []
     before = len(_blank_nodes(shapes.text))
 
@@ -60,11 +63,11 @@ def validate(ntriples: str, shapes: Shapes) -> list[ShaclResult]:
 
 @cache_short(entries=10_000, longest=500)
 def _shared_messages(*messages: str) -> tuple[str, ...]:
-    """The messages, held once: many results have the same."""
+    """Return one shared tuple for equal messages, because many results have the same."""
     return messages
 
 
 def _blank_nodes(ntriples: str) -> list[str]:
-    """The labels of blank nodes, as they appear."""
+    """Return the labels of blank nodes in order of appearance."""
     nodes = (node for line in _NODES.finditer(ntriples) for node in line.groups())
     return list(dict.fromkeys(node for node in nodes if node and node.startswith("_:")))

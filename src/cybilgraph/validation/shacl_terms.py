@@ -1,4 +1,4 @@
-"""The terms of SHACL: what else stands in its namespace is a slip, and engines pass over it in silence."""
+"""The terms of SHACL. Any other name in its namespace is a mistake, which engines ignore silently."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import rdflib
 
 from cybilgraph.model.vocabulary import SH
 
-#: Terms that are words of Python, which rdflib cannot list.
+#: Python keywords, which rdflib cannot list.
 _PYTHON_KEYWORD_TERMS = ("and", "class", "in", "not", "or")
-#: Terms of later drafts of SHACL Advanced Features, which rdflib does not list.
+#: Terms of later drafts of SHACL Advanced Features, missing in rdflib.
 _DRAFT_TERMS = (
     *("values", "minus", "if", "then", "else", "exists", "distinct", "count", "min", "max", "sum", "groupConcat"),
     *("limit", "offset", "orderBy", "desc"),
@@ -19,14 +19,14 @@ _DRAFT_TERMS = (
 
 @cache
 def known_terms() -> frozenset[str]:
-    """The names of all terms, without the namespace."""
+    """Return the names of all SHACL terms, without the namespace."""
     return frozenset((*rdflib.SH.__annotations__, *_PYTHON_KEYWORD_TERMS, *_DRAFT_TERMS))
 
 
 def unknown_term(iri: str) -> str:
-    """The name of a term in SHACL's namespace that SHACL does not have; empty for any other IRI.
+    """Return the name of an unknown term in SHACL's namespace, or "" for any other IRI.
 
-    A parameter is called by its component as well (``sh:AndConstraintComponent-and``).
+    Accepts parameters named with their component (``sh:AndConstraintComponent-and``).
     """
     name = iri.removeprefix(SH.iri)
     return "" if name == iri or not name or name.split("-")[0] in known_terms() else name

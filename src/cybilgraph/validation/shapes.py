@@ -1,4 +1,4 @@
-"""A shapes graph, as both engines are given it."""
+"""Reads and checks shapes graphs for both engines."""
 
 from __future__ import annotations
 
@@ -17,51 +17,46 @@ from cybilgraph.rdf.ntriples import is_iri
 from cybilgraph.sparql.queries import guard, tokens, undeclared_names
 from cybilgraph.validation.arithmetic import normalise_arithmetic
 
-#: The file of the shapes that are held against all records together.
+#: The file of the shapes that compare records.
 CROSS_RECORD_SHAPES = "across"
 _KINDS = (SH.NodeShape, SH.PropertyShape)
 _TARGETS = (SH.targetClass, SH.targetNode, SH.targetSubjectsOf, SH.targetObjectsOf)
 _PREFIX = re.compile(r"[\w.-]*")
-#: Shapes in shapes that are looked through for one with a name.
+#: Nested shapes to search for a named one.
 _MAX_DEPTH = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Shapes:
-    """A shapes graph: ``text`` is N-Triples, whose blank nodes are numbered as they appear (``_:b0``).
+    """A shapes graph as N-Triples with numbered blank nodes (``_:b0``).
 
-    ``named`` has the nearest named shape above each blank node that a shape has for a property.
+    ``named`` maps each blank property shape to the nearest enclosing shape with an IRI.
     """
 
     text: str
     named: Mapping[str, str]
 
     def name(self, shape: str) -> str:
-        """The IRI of a shape, or of the nearest above it; the label of one that has none."""
+        """Return the IRI of a shape or of the nearest enclosing one, or the label if there is none."""
         return self.named.get(shape, shape)
 
 
 @cache
 def shapes_text(cross_record: bool = False) -> str:
-    """Our shapes that are held against each record in one Turtle text; or those that are held
-    against all records together.
-    """
+    """Return our shapes for single records as one Turtle text, or with ``cross_record`` those that compare records."""
     files = [path for path in shape_files() if (path.stem == CROSS_RECORD_SHAPES) is cross_record]
     return "\n".join(path.read_text(encoding="utf-8") for path in files)
 
 
 @lru_cache(maxsize=4)
 def read_shapes(turtle: str) -> Shapes:
-    """The shapes of this Turtle.
-
-    Raises ShapesError where no shape is in it, or where it has a query that is never run.
-    """
+    """Read shapes from Turtle. Raises ShapesError if there are none, or if a query in them is not allowed."""
     numbering = BlankNodeNumbering()
     triples = [numbering.triple(quad) for quad in ox.parse(turtle.encode(), format=ox.RdfFormat.TURTLE)]
     if not any(map(_is_shape, triples)):
         raise ShapesError(
-            "there is no shape in it",
-            "A shape is of the class sh:NodeShape or sh:PropertyShape, or has a target.",
+            "there are no shapes in it",
+            "A shape has the class sh:NodeShape or sh:PropertyShape, or a target.",
         )
     prefixes = _Prefixes(triples)
     for triple in triples:
@@ -73,27 +68,27 @@ def read_shapes(turtle: str) -> Shapes:
 
 
 def _check(predicate: str, text: str, prefixes: set[str]) -> None:
-    """Raise ShapesError where a query is never run, or where a prefix would change the query behind it."""
+    """Raise ShapesError for a query that is not allowed, or a prefix declaration that could inject query text."""
     if predicate in (SH.select, SH.ask):
         try:
             guard(text)
         except QueryError as error:
-            raise ShapesError(f"the query of a shape is not run: {error.what}", error.hint) from error
+            raise ShapesError(f"the query of a shape is not allowed: {error.what}", error.hint) from error
         if any(token.text.upper() == "FROM" for token in tokens(text)):
-            raise ShapesError("the query of a shape asks another graph than the data (FROM)", "Take FROM out of it.")
+            raise ShapesError("the query of a shape reads another graph than the data (FROM)", "Remove FROM.")
         if unknown := sorted(undeclared_names(text) - prefixes):
             raise ShapesError(
-                f"the query of a shape uses prefixes that are not declared: {', '.join(unknown)[:200]}",
-                "Name under sh:prefixes what has them (sh:declare), or write IRIs.",
+                f"the query of a shape uses undeclared prefixes: {', '.join(unknown)[:200]}",
+                "Declare them (sh:prefixes, sh:declare), or use full IRIs.",
             )
     elif (predicate == SH.namespace and not is_iri(text)) or (predicate == SH.prefix and not _PREFIX.fullmatch(text)):
         raise ShapesError(
-            f"this can be no prefix of a query: {text[:100]!r}", "sh:prefix is a name, sh:namespace an IRI."
+            f"this is not a valid prefix declaration: {text[:100]!r}", "sh:prefix is a name, sh:namespace an IRI."
         )
 
 
 def _with_arithmetic(triple: ox.Triple) -> ox.Triple:
-    """The triple; a query with what all engines reckon alike. Raises ShapesError."""
+    """Return the triple, with normalised arithmetic if it is a query. Raises ShapesError."""
     if triple.predicate.value not in (SH.select, SH.ask) or not isinstance(triple.object, ox.Literal):
         return triple
     query = ox.Literal(normalise_arithmetic(triple.object.value), datatype=triple.object.datatype)
@@ -101,7 +96,7 @@ def _with_arithmetic(triple: ox.Triple) -> ox.Triple:
 
 
 class _Prefixes:
-    """What the queries of shapes may use as prefixes (SHACL, section 5.2.1)."""
+    """The prefixes declared for the queries of shapes (SHACL, section 5.2.1)."""
 
     def __init__(self, triples: Iterable[ox.Triple]) -> None:
         self._objects: dict[tuple[Any, str], list[Any]] = {}
@@ -110,12 +105,12 @@ class _Prefixes:
                 self._objects.setdefault((triple.subject, triple.predicate.value), []).append(triple.object)
 
     def of(self, constraint: Any) -> set[str]:
-        """The prefixes that a constraint has."""
+        """Return the prefixes of a constraint."""
         declarations = (each for names in self._all(constraint, SH.prefixes) for each in self._declared(names))
         return {prefix.value for each in declarations for prefix in self._all(each, SH.prefix)}
 
     def of_imports(self) -> Iterator[ox.Triple]:
-        """What is declared where an import leads to, said of what imports it: not every engine goes there."""
+        """Yield declarations of imported graphs as those of the importing one, because not every engine imports."""
         for subject, predicate in list(self._objects):
             if predicate == OWL.imports:
                 for declaration in self._declared(subject):
@@ -132,16 +127,14 @@ class _Prefixes:
 
 
 class BlankNodeNumbering:
-    """Gives blank nodes numbers in the order in which they appear: a parser gives those without a
-    label another at each reading.
-    """
+    """Numbers blank nodes in order of appearance, because parsers label anonymous ones differently each time."""
 
     def __init__(self, prefix: str = "b") -> None:
         self._prefix = prefix
         self._labels: dict[str, ox.BlankNode] = {}
 
     def triple(self, quad: ox.Quad) -> ox.Triple:
-        """The triple of a quad, with its blank nodes numbered."""
+        """Return the triple of a quad with numbered blank nodes."""
         return ox.Triple(self._term(quad.subject), quad.predicate, self._term(quad.object))
 
     def _term(self, term: Any) -> Any:
@@ -157,12 +150,12 @@ def _is_shape(triple: ox.Triple) -> bool:
 
 
 def _named(triples: Iterable[ox.Triple]) -> dict[str, str]:
-    above = {str(triple.object): str(triple.subject) for triple in triples if triple.predicate.value == SH.property}
+    parents = {str(triple.object): str(triple.subject) for triple in triples if triple.predicate.value == SH.property}
     named: dict[str, str] = {}
-    for shape in above:
-        seen = [shape]
-        while seen[-1].startswith("_:") and seen[-1] in above and len(seen) <= _MAX_DEPTH:
-            seen.append(above[seen[-1]])
-        if shape.startswith("_:") and not seen[-1].startswith("_:"):
-            named[shape] = seen[-1].strip("<>")
+    for shape in parents:
+        path = [shape]
+        while path[-1].startswith("_:") and path[-1] in parents and len(path) <= _MAX_DEPTH:
+            path.append(parents[path[-1]])
+        if shape.startswith("_:") and not path[-1].startswith("_:"):
+            named[shape] = path[-1].strip("<>")
     return named

@@ -62,7 +62,7 @@ def records(count: int) -> Iterator[Record]:
     names = load_gazetteer()
     for number in range(count):
         random = Random(number)
-        [record] = read_input(Input(f"{number:06}.txt", given=page(number).encode()))
+        [record] = read_input(Input(f"{number:06}.txt", data=page(number).encode()))
         year = random.randint(2005, 2020)
         dates = (f"{year}-{random.randint(1, 12):02}", f"{year + random.randint(1, 4)}-{random.randint(1, 12):02}")
         status = random.choice([*names.entries["status"].values()])
@@ -114,7 +114,7 @@ def _renamed(text: str, random: Random) -> str:
     """The text with each known name replaced by that of another thing of its kind, everywhere."""
     chosen: dict[tuple[str, str], GazetteerEntry] = {}
     pieces, last = [], 0
-    for mention in load_gazetteer().mentions(text):
+    for mention in load_gazetteer().find_mentions(text):
         entry = mention.entries[0]
         kind = "country" if entry.kind == "demonym" else entry.kind
         other = chosen.setdefault((kind, entry.key), random.choice(_entries(kind)))

@@ -70,7 +70,7 @@ def _rows(record: Record) -> Iterator[tuple[str, list[object]]]:
         yield "scopes", [scope.concept.kind, scope.concept.key, scope.concept.printed.text]
     for name, kind in _ITEMS.items():
         for number, item in enumerate(record.values(name), start=1):
-            yield "items", [kind, kind.title(), number, item.text, item.under]
+            yield "items", [kind, kind.title(), number, item.text, item.subheading]
     for number, link in enumerate(record.links, start=1):
         yield "links", [number, link.text, link.url]
 

@@ -118,8 +118,8 @@ class Converter:
                     add((project, TERMS[row.name], node))
                     add((node, RDF.type, kind))
                     add((node, DCT.description, self._text(text.text)))
-                    if text.under:
-                        add((node, CYB.subheading, self._text(text.under)))
+                    if text.subheading:
+                        add((node, CYB.subheading, self._text(text.subheading)))
 
     def _links(self, project: URIRef, record: Record) -> None:
         add = self.graph.add

@@ -1,4 +1,4 @@
-"""HTML pages: every page of the data written as HTML in many manners, and hostile files."""
+"""HTML pages: every page of the data written as HTML in different styles, and hostile files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from cybilgraph.readers.html import read_page_html
 from tests.conftest import RECORDS, SAMPLES
 
 FORMATS = SAMPLES / "formats"
-#: One blank line for each lost heading is how text is saved, and has no form in HTML ("dense").
+#: Pages saved as text with one blank line per lost heading ("dense") have no equivalent in HTML.
 PAGES = sorted(
     [*RECORDS.glob("*.txt"), *(page for page in (SAMPLES / "labelled").glob("*.txt") if "dense" not in page.stem)]
 )
@@ -31,7 +31,7 @@ PAGES = sorted(
 
 def read(page: str | bytes, name: str = "page.html") -> Record:
     content = page if isinstance(page, bytes) else page.encode()
-    [record] = read_page_html(Input(name, given=content))
+    [record] = read_page_html(Input(name, data=content))
     return record
 
 
@@ -42,22 +42,22 @@ def text_record(path: Path) -> Record:
 
 
 def without_addresses(record: Record) -> Record:
-    """The text of a page has no addresses of its links."""
+    """Remove link addresses, which the text of a page does not contain."""
     return replace(record, links=tuple(replace(link, url="") for link in record.links))
 
 
 def assert_same(record: Record, expected: Record) -> None:
-    """Equal, and with the labels, findings and rights that take no part in equality."""
+    """Compare records, including labels, findings and rights, which equality ignores."""
     assert without_addresses(record) == without_addresses(expected)
     assert record.labels.keys() - {"address", "updated", "language"} == expected.labels.keys()
     assert [found.rule for found in record.findings] == [found.rule for found in expected.findings]
     assert (record.rights and record.rights.text) == (expected.rights and expected.rights.text)
 
 
-# -- a page's text as HTML, in several manners ---------------------------------------------------
+# -- a page's text as HTML, in different styles ---------------------------------------------------
 
 
-class Manner:
+class Style:
     """How a template prints the parts of a page."""
 
     def __init__(
@@ -73,7 +73,7 @@ class Manner:
         self.lost, self.end, self.facts = lost, end, facts
 
     def write(self, text: str) -> str:
-        """The body of the page: title, facts, sections."""
+        """Return the body of the page: title, facts, sections."""
         lines = text.replace("\u00a0", " ").splitlines()
         parts: list[str] = []
         listed = blank = wrapped = 0
@@ -115,7 +115,7 @@ class Manner:
             elif not titled:
                 parts.append(f'<h1 class="entry-title">{self.inline(bare)}</h1>')
                 titled = True
-            elif wrapped:  # the line before it goes on here
+            elif wrapped:  # continues the line before
                 parts[-1] = f"{parts[-1].removesuffix(self.paragraph.partition('{}')[2])}<br>{self.inline(bare)}"
                 continue
             else:
@@ -133,8 +133,8 @@ class Manner:
         return html.escape(text, quote=False).replace("–", "&ndash;").replace("’", "&#8217;")
 
 
-class Noisy(Manner):
-    """Words in which tags open and close, wrapped lines, spaces of all kinds."""
+class Noisy(Style):
+    """Words divided by tags, wrapped lines, and spaces of all kinds."""
 
     @staticmethod
     def inline(text: str) -> str:
@@ -147,22 +147,22 @@ class Noisy(Manner):
         return "\n   ".join(words[:6]) + ("&nbsp;" + " ".join(words[6:]) if words[6:] else "")
 
 
-MANNERS = {
-    "headings": Manner(),
-    "bold": Manner("<p><strong>{}</strong></p>", "<p><strong>{}:</strong> {}</p>", lost="<p>&nbsp;</p>"),
-    "bold-no-colon": Manner("<p><b>{}</b></p>", "<p><b>{}</b> {}</p>", lost="<p><br></p>"),
-    "list": Manner("<h2>{}</h2>", "<dt>{}</dt><dd>{}</dd>", facts=("<dl>", "</dl>")),
-    "table": Manner("<h4>{}</h4>", "<tr><th>{}</th><td>{}</td></tr>", facts=("<table><tbody>", "</tbody></table>")),
-    "table-of-td": Manner("<h4>{}</h4>", "<tr><td>{}:</td><td><p>{}</p></td></tr>", facts=("<table>", "</table>")),
-    "facts-in-a-list": Manner(fact="<li><span>{}:</span> {}</li>", facts=("<ul>", "</ul>")),
-    "spans": Manner(
+STYLES = {
+    "headings": Style(),
+    "bold": Style("<p><strong>{}</strong></p>", "<p><strong>{}:</strong> {}</p>", lost="<p>&nbsp;</p>"),
+    "bold-no-colon": Style("<p><b>{}</b></p>", "<p><b>{}</b> {}</p>", lost="<p><br></p>"),
+    "list": Style("<h2>{}</h2>", "<dt>{}</dt><dd>{}</dd>", facts=("<dl>", "</dl>")),
+    "table": Style("<h4>{}</h4>", "<tr><th>{}</th><td>{}</td></tr>", facts=("<table><tbody>", "</tbody></table>")),
+    "table-of-td": Style("<h4>{}</h4>", "<tr><td>{}:</td><td><p>{}</p></td></tr>", facts=("<table>", "</table>")),
+    "facts-in-a-list": Style(fact="<li><span>{}:</span> {}</li>", facts=("<ul>", "</ul>")),
+    "spans": Style(
         "<div class='x'><div>{}</div></div>",
         '<div><span class="label">{}</span> <span>{}</span></div>',
         "<div>{}</div>",
     ),
-    "one-line": Manner(end=""),
+    "one-line": Style(end=""),
     "noisy": Noisy("<h3><span>{}</span></h3>"),
-    "no-end-tags": Manner("<h3>{}</h3>", "<p>{}: {}", "<p>{}"),
+    "no-end-tags": Style("<h3>{}</h3>", "<p>{}: {}", "<p>{}"),
 }
 
 MENUS = """<a class="skip-link screen-reader-text" href="#content">Skip to content</a>
@@ -178,7 +178,7 @@ FOOT = """<aside class="widget-area sidebar"><h2>Countries</h2><ul><li>Kenya</li
 
 
 def page(body: str, record: Record, main: str = "<main>{}</main>") -> str:
-    """A whole page around a body, as content management systems make them."""
+    """Return a complete page around a body, as content management systems generate it."""
     title = f"{html.escape(record.title.text)} - Cybil Portal" if record.title else "Cybil Portal"
     slug = record.slug.text if record.slug else ""
     canonical = f'<link rel="canonical" href="https://cybilportal.org/projects/{slug}/">' if slug else ""
@@ -202,19 +202,20 @@ MAINS = {
 }
 
 
-#: Each page in four of the manners, and each of these in one of the mains, so that all meet all kinds of page soon.
+#: Each page in four of the styles, and each style in one of the main elements, so that all combinations of page
+#: types occur early.
 CASES = [
     (page, name, list(MAINS)[(at + no) % len(MAINS)])
     for at, page in enumerate(PAGES)
-    for no, name in enumerate(MANNERS)
+    for no, name in enumerate(STYLES)
     if (at - no) % 3 == 0
 ]
 
 
-@pytest.mark.parametrize(("path", "manner", "main"), CASES, ids=[f"{page.stem}-{name}" for page, name, _ in CASES])
-def test_the_html_of_a_page_is_read_as_its_text(path: Path, manner: str, main: str) -> None:
+@pytest.mark.parametrize(("path", "style", "main"), CASES, ids=[f"{page.stem}-{name}" for page, name, _ in CASES])
+def test_html_page_is_read_like_its_text(path: Path, style: str, main: str) -> None:
     expected = text_record(path)
-    body = MANNERS[manner].write(path.read_text(encoding="utf-8"))
+    body = STYLES[style].write(path.read_text(encoding="utf-8"))
     assert_same(read(body), expected)
     assert_same(read(page(body, expected, MAINS[main])), expected)
 
@@ -227,12 +228,12 @@ BREAKS: list[Callable[[str], str]] = [
 
 
 @pytest.mark.parametrize(("at", "path"), list(enumerate(PAGES)), ids=[page.stem for page in PAGES])
-def test_a_page_whose_lines_are_broken_by_hand(at: int, path: Path) -> None:
+def test_reads_page_with_manual_line_breaks(at: int, path: Path) -> None:
     write = BREAKS[at % len(BREAKS)]
     assert_same(read(write(path.read_text(encoding="utf-8"))), text_record(path))
 
 
-# -- pages made by hand --------------------------------------------------------------------------
+# -- handwritten pages ----------------------------------------------------------------------------
 
 
 def sample(stem: str) -> Record:
@@ -241,16 +242,16 @@ def sample(stem: str) -> Record:
 
 
 @pytest.mark.parametrize("path", sorted(FORMATS.glob("*.*htm*")), ids=lambda path: path.stem)
-def test_pages_made_by_hand(path: Path) -> None:
+def test_reads_handwritten_pages(path: Path) -> None:
     [text] = [page for page in PAGES if page.stem == path.stem]
     record, expected = text_record(path), text_record(text)
-    if path.stem == "belize-G0020":  # its address is hidden from harvesters, and stays hidden
+    if path.stem == "belize-G0020":  # its e-mail address is hidden from harvesters and remains hidden
         expected = replace(expected, contacts=(replace(expected.contacts[0], email=""),))
     assert_same(record, expected)
     assert len(record.findings) == len(expected.findings)
 
 
-def test_what_the_page_says_of_itself() -> None:
+def test_reads_metadata_of_page() -> None:
     record = sample("belize-G0020")
     assert record.address
     assert record.address.text.endswith("/projects/support-to-belize-national-cyber-security-strategy/")
@@ -263,7 +264,7 @@ def test_what_the_page_says_of_itself() -> None:
     assert (by_data.updated.text, by_data.address.place) == ("2023-02-01", Place(5))
 
 
-def test_places_are_those_of_the_file() -> None:
+def test_places_are_positions_in_the_file() -> None:
     path = FORMATS / "belize-G0020.html"
     lines = path.read_text(encoding="utf-8").split("\n")
     record = text_record(path)
@@ -277,7 +278,7 @@ def test_places_are_those_of_the_file() -> None:
     assert record.blank("funder").place  # type: ignore[union-attr]
 
 
-def test_words_with_references_know_their_columns() -> None:
+def test_words_with_character_references_have_columns() -> None:
     body = "<main><h1>A project</h1>\n<h3>Countries</h3><ul><li>Gha&#110;na</li><li>&#80;eru &amp; x</li></ul></main>"
     record = read(f"<html><body>\n{body}</body></html>")
     places = [scope.concept.printed.place for scope in record.scopes]
@@ -285,21 +286,21 @@ def test_words_with_references_know_their_columns() -> None:
     assert places == [Place(3, line.index("Gha&") + 1), Place(3, line.index("&#80;") + 1)]
 
 
-def test_a_file_in_an_older_encoding_keeps_its_accents() -> None:
+def test_file_in_older_encoding_keeps_accents() -> None:
     body = "<h1>Côte d’Ivoire – a project</h1><h2>Summary</h2><p>Text.</p>"
-    for told, written, found in (
+    for declared, written, found in (
         ("utf-8", "utf-8", 0), ("iso-8859-1", "utf-8", 0), ("iso-8859-1", "cp1252", 0), ("windows-1252", "cp1252", 0),
         ("utf-8", "cp1252", 1), ("", "cp1252", 1), ("", "utf-8-sig", 0), ("utf-8", "utf-16", 0), ("", "utf-16-le", 0),
         ("", "utf-8", 0), ("zip", "utf-8", 0), ("no-such", "cp1252", 1),
     ):  # fmt: skip
-        record = read(f'<html><meta charset="{told}">{body}'.encode(written))
+        record = read(f'<html><meta charset="{declared}">{body}'.encode(written))
         assert record.title
-        assert record.title.text == "Côte d’Ivoire – a project", (told, written)
-        assert len(record.findings) == found, (told, written)
+        assert record.title.text == "Côte d’Ivoire – a project", (declared, written)
+        assert len(record.findings) == found, (declared, written)
     assert read('<meta charset="shift_jis"><h1>日本の計画</h1>'.encode("shift_jis")).title.text == "日本の計画"  # type: ignore[union-attr]
 
 
-def test_logos_are_names_only_where_names_are_listed() -> None:
+def test_logos_are_names_only_in_lists_of_names() -> None:
     record = read(
         "<h1>A project</h1><img alt='A river'><h2>Funders</h2><div><img alt='European Union'><br><img alt='x.png'></div>"
         "<p><img alt='Flag of Norway'> Norway</p><h2>Summary</h2><p><img alt='A chart'></p><p>Text.</p>"
@@ -326,7 +327,7 @@ def test_links_in_prose_keep_their_addresses() -> None:
     assert not [blank for blank in record.left_blank if blank.name == "links"]
 
 
-def test_links_of_a_page() -> None:
+def test_reads_links_of_page() -> None:
     record = read(
         "<base href='https://example.org/a/'><h1>A project</h1><h2>Summary</h2><p>See <a href='/x'>this</a>.</p>"
         "<h2>Other website links</h2><ul><li><a href='b.html'>One</a> (in French)</li>"
@@ -350,7 +351,7 @@ def test_links_of_a_page() -> None:
     ]
 
 
-def test_contacts() -> None:
+def test_reads_contacts() -> None:
     record = read(
         "<h1>A project</h1><h2>Contact</h2><p><a href='mailto:ann@example.org'>Ann Roe</a>, Project Manager</p>"
         "<p><a href='mailto:ben@example.org'>ben@example.org</a></p><p>Cy Doe: <a class='__cf_email__' "
@@ -361,7 +362,7 @@ def test_contacts() -> None:
     assert record.contacts[0].note == "Project Manager"
 
 
-def test_a_list_in_a_list_and_words_in_a_pre() -> None:
+def test_reads_nested_lists_and_preformatted_text() -> None:
     record = read(
         "<h1>A <i>pro</i>ject&nbsp;<br>of two</h1><h2>Activities</h2><ul><li><p>One</p><ul><li>One A</li></ul></li><li>Two</ul>"
         "<h2>Outputs</h2><ol start=3><li>Three<li>Four</ol><h2>Summary</h2><pre>a\nb</pre>"
@@ -372,7 +373,7 @@ def test_a_list_in_a_list_and_words_in_a_pre() -> None:
     assert [item.text for item in record.outputs] == ["Three", "Four"]
 
 
-def test_tables_by_rows_and_by_columns() -> None:
+def test_reads_tables_by_rows_and_columns() -> None:
     expected = read(
         "<h1>A project</h1><p>Status: Ongoing</p><h2>Funders</h2><p>Norway</p><p>UNODC</p><h2>Countries</h2><p>Mali</p>"
     )
@@ -385,7 +386,7 @@ def test_tables_by_rows_and_by_columns() -> None:
     assert [text.text for text in other.description] == ["Year What", "2018 A course"]
 
 
-def test_a_title_outside_the_main_part_and_none_at_all() -> None:
+def test_title_outside_main_element_and_missing_title() -> None:
     record = read(
         "<title>A project - Cybil Portal</title><header><h1>Cybil Portal</h1></header><div class=hero><h1>A project</h1>"
         "</div><main><h2>Summary</h2><p>Text.</p></main>"
@@ -397,7 +398,7 @@ def test_a_title_outside_the_main_part_and_none_at_all() -> None:
     assert (record.title.text, record.description) == ("A project", ())
 
 
-def test_what_is_hidden_or_around_is_not_read() -> None:
+def test_hidden_and_surrounding_elements_are_not_read() -> None:
     record = read(
         "<body><h1>A project</h1><div hidden>x1</div><p style='DISPLAY : none'>x2</p><select><option>x3</select>"
         "<div class='social-share'>x4</div><textarea>x5</textarea><svg><text>x6</text></svg><!-- x7 -->"
@@ -406,16 +407,16 @@ def test_what_is_hidden_or_around_is_not_read() -> None:
     assert [text.text for _, text in record.narrative()] == ["Text."]
 
 
-def test_what_stands_behind_the_end_is_read() -> None:
+def test_content_after_html_end_tag_is_read() -> None:
     record = read("<html><body><h1>A project</h1></body></html><h2>Summary</h2>\n<p>Text.</p>")
     assert [text.text for text in record.summary] == ["Text."]
 
 
-def test_text_that_is_called_html() -> None:
+def test_page_text_in_file_named_html() -> None:
     assert read("A project\n\nSummary\n\nText.\n").summary
 
 
-# -- what is no project page, and what would harm ------------------------------------------------
+# -- files that are not project pages, and attacks ------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -424,10 +425,10 @@ def test_text_that_is_called_html() -> None:
         (b"", "empty"),
         (b" \n", "empty"),
         (b"<html><body><script>x</script></body></html>", "no text"),
-        (b"<p>\0\0\0\0</p>", "no text"),
-        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "no text"),
-        (b"<html><title>Just a moment...</title><body><h1>example.org</h1><p>Checking</p>", "message"),
-        (b"<html><title>404 Not Found</title><body><center><h1>404 Not Found</h1></center><hr>nginx", "message"),
+        (b"<p>\0\0\0\0</p>", "not a text file"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "not a text file"),
+        (b"<html><title>Just a moment...</title><body><h1>example.org</h1><p>Checking</p>", "error page"),
+        (b"<html><title>404 Not Found</title><body><center><h1>404 Not Found</h1></center><hr>nginx", "error page"),
         (b"<frameset><frame src='a.html'></frameset>", "frames"),
         (b"<h1>Log in</h1><form><label>Name</label><input name=u><input type=password></form>", "login"),
         (b"<div>" * 90_000 + b"x", "deeper"),
@@ -437,13 +438,13 @@ def test_text_that_is_called_html() -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_holds_no_record_is_a_clear_error(content: bytes, says: str) -> None:
+def test_file_without_record_gives_clear_error(content: bytes, says: str) -> None:
     with pytest.raises(SourceError, match=says) as error:
         read(content)
     assert error.value.hint
 
 
-def test_entities_that_a_page_defines_are_text() -> None:
+def test_entities_defined_by_page_are_text() -> None:
     bomb = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 50}">' for n in range(1, 20))
     record = read(
         f'<!DOCTYPE html [<!ENTITY e0 "x">{bomb}<!ENTITY f SYSTEM "file:///etc/hostname">]>'
@@ -452,7 +453,7 @@ def test_entities_that_a_page_defines_are_text() -> None:
     assert len(repr(record)) < 10_000
 
 
-def test_a_page_that_is_cut_anywhere() -> None:
+def test_page_cut_anywhere_gives_record_or_error() -> None:
     content = (FORMATS / "belize-G0020.html").read_bytes()
     for stop in range(0, len(content), 97):
         try:
@@ -461,7 +462,7 @@ def test_a_page_that_is_cut_anywhere() -> None:
             assert error.hint
 
 
-def test_the_limit_on_the_size(tmp_path: Path) -> None:
+def test_size_limit(tmp_path: Path) -> None:
     path = tmp_path / "page.html"
     path.write_text("<h1>A project</h1><!--" + "x" * 4_000_000 + "--><p>Text.</p>", encoding="utf-8")
     assert text_record(path).title
@@ -500,7 +501,7 @@ _FILLERS = [
 
 @pytest.mark.timeout(30)
 @pytest.mark.parametrize("filler", _FILLERS)
-def test_no_page_takes_a_long_time(filler: str) -> None:
+def test_pages_take_bounded_time(filler: str) -> None:
     try:
         read("<h1>T</h1><h2>Other website links</h2>" + filler * (400_000 // len(filler.encode())))
     except SourceError as error:
@@ -539,7 +540,7 @@ _SOUP = st.lists(
 
 
 @given(st.one_of(st.binary(max_size=400), _SOUP.map(lambda text: text.encode(errors="replace"))))
-def test_any_bytes_end_in_a_record_or_a_clear_error(content: bytes) -> None:
+def test_arbitrary_bytes_give_record_or_clear_error(content: bytes) -> None:
     try:
         record = read(content)
     except SourceError as error:

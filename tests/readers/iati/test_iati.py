@@ -1,4 +1,4 @@
-"""IATI activity files: the sample field by field, page text's equal, codes, damage, hostile input."""
+"""IATI activity files: the sample field by field, equality with page text, codes, damage, hostile input."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def activity(content: str, number: int = 0) -> str:
 
 
 def read(content: str | bytes) -> list[Record]:
-    return list(read_iati(Input("iati.xml", given=content if isinstance(content, bytes) else content.encode())))
+    return list(read_iati(Input("iati.xml", data=content if isinstance(content, bytes) else content.encode())))
 
 
 def one(content: str) -> Record:
@@ -50,11 +50,11 @@ def one(content: str) -> Record:
 
 
 def salvaged(content: str | bytes) -> tuple[list[Record], SourceError | None]:
-    """What is read of a damaged file, and the error at its end. No input takes long."""
+    """Return the records of a damaged file and the error at its end."""
     records: list[Record] = []
     error = None
     try:
-        for record in read_iati(Input("iati.xml", given=content if isinstance(content, bytes) else content.encode())):
+        for record in read_iati(Input("iati.xml", data=content if isinstance(content, bytes) else content.encode())):
             records.append(record)  # noqa: PERF402
     except SourceError as caught:
         error = caught
@@ -76,7 +76,7 @@ def roles(record: Record) -> list[tuple[str, str]]:
     return [(link.role, link.actor.key) for link in record.participations]
 
 
-def test_an_activity_field_by_field(sample: list[Record]) -> None:
+def test_activity_field_by_field(sample: list[Record]) -> None:
     record = sample[0]
     assert record.title
     assert (record.title.text, record.title.place) == ("Cyber Resilience in the Caribbean", Place(11))
@@ -110,7 +110,7 @@ def test_an_activity_field_by_field(sample: list[Record]) -> None:
     assert [item.text for item in record.outputs] == [
         "Twelve analysts trained: In two courses, in Kingston and Belmopan."
     ]
-    assert [(item.text, item.under) for item in record.outcomes] == [
+    assert [(item.text, item.subheading) for item in record.outcomes] == [
         ("Teams answer incidents within a day.", ""),
         ("Less harm by cybercrime", "Impact"),
     ]
@@ -128,7 +128,7 @@ def test_an_activity_field_by_field(sample: list[Record]) -> None:
     assert record.source.sha256 == hashlib.sha256(SAMPLE.read_bytes()).hexdigest()
 
 
-def test_an_activity_that_tells_its_places_by_its_payments(sample: list[Record]) -> None:
+def test_places_come_from_transactions_if_activity_has_none(sample: list[Record]) -> None:
     record = sample[1]
     assert record.language.text == "fr"
     assert keys(record) == [("country", "SN"), ("region", "011"), ("region", "states-ex-yugoslavia-unspecified")]
@@ -138,10 +138,10 @@ def test_an_activity_that_tells_its_places_by_its_payments(sample: list[Record])
     assert record.start.value == "2022-01-15"
 
 
-def test_what_is_odd_is_kept_and_told_with_its_line() -> None:
+def test_unusual_values_are_kept_and_reported_with_line() -> None:
     report = pipeline.check(SAMPLE)
     assert report.unread == 0
-    told = {(finding.rule.partition("#")[2], finding.line): finding for finding in report.findings}
+    findings = {(finding.rule.partition("#")[2], finding.line): finding for finding in report.findings}
     for name, line in (
         ("region-type", 99),
         ("role", 119),
@@ -150,17 +150,17 @@ def test_what_is_odd_is_kept_and_told_with_its_line() -> None:
         ("country-type", 122),
         ("no-theme", 63),
     ):
-        assert (name, line) in told
-    assert told["status-list", 120].label == "activity-status"
-    assert told["country-type", 122].text == "Ruritania"
+        assert (name, line) in findings
+    assert findings["status-list", 120].label == "activity-status"
+    assert findings["country-type", 122].text == "Ruritania"
 
 
-def test_an_empty_participant_is_a_funder_left_blank(sample: list[Record]) -> None:
+def test_empty_participant_is_blank_funder(sample: list[Record]) -> None:
     assert sample[2].left_blank == (LeftBlank("funder", "participating-org"),)
     assert roles(sample[2]) == [("unspecified", "somebody-else")]
 
 
-def test_a_project_reads_equal_from_page_text_and_from_iati() -> None:
+def test_project_is_equal_from_page_text_and_iati() -> None:
     page = """Strategy for Belize
 Cybil code: G0992
 Status: Ongoing
@@ -209,7 +209,7 @@ It is the first.</narrative></description>
 <document-link url="https://example.org/strategy"><title><narrative>The strategy</narrative></title></document-link>
 <result type="1"><title><narrative>A draft</narrative></title></result>
 <result type="2"><title><narrative>The strategy was passed.</narrative></title></result>"""
-    [from_page] = read_input(Input("page.txt", given=page.encode()))
+    [from_page] = read_input(Input("page.txt", data=page.encode()))
     [from_iati] = read(wrapped(f'<iati-activity xml:lang="en">{iati}</iati-activity>'))
     assert from_iati == from_page
     assert derive(from_iati) == derive(from_page)
@@ -220,14 +220,14 @@ It is the first.</narrative></description>
     ("code", "key"),
     [("1", "planned"), ("2", "ongoing"), ("3", "finished"), ("4", "finished"), ("5", "cancelled"), ("6", "suspended")],
 )
-def test_every_status_of_the_code_list(code: str, key: str) -> None:
+def test_reads_every_status_code(code: str, key: str) -> None:
     record = one(f'<activity-status code="{code}"/>')
     assert record.status
     assert (record.status.key, record.status.known) == (key, True)
 
 
 @pytest.mark.parametrize(("dates", "start"), [("12", "2020"), ("21", "2020"), ("1", "2019"), ("", None)])
-def test_the_actual_date_wins_over_the_planned(dates: str, start: str | None) -> None:
+def test_actual_date_wins_over_planned(dates: str, start: str | None) -> None:
     years = {"1": "2019", "2": "2020"}
     record = one("".join(f'<activity-date type="{kind}" iso-date="{years[kind]}-01-01"/>' for kind in dates))
     assert (record.start and record.start.value[:4]) == start
@@ -246,11 +246,11 @@ def test_the_actual_date_wins_over_the_planned(dates: str, start: str | None) ->
         ('vocabulary="99" code="x"', [("region", "x")]),
     ],
 )
-def test_codes_of_regions(attributes: str, expected: list[tuple[str, str]]) -> None:
+def test_reads_region_codes(attributes: str, expected: list[tuple[str, str]]) -> None:
     assert keys(one(f"<recipient-region {attributes}/>")) == expected
 
 
-def test_every_region_of_the_dac_is_known_here_or_left_open() -> None:
+def test_every_dac_region_is_mapped_or_explicitly_unmapped() -> None:
     with (REFERENCE / "dac-regions.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 26
@@ -273,13 +273,13 @@ def test_every_region_of_the_dac_is_known_here_or_left_open() -> None:
         ("A", "A"),
     ],
 )
-def test_the_narrative_in_the_language_of_the_activity(title: str, text: str) -> None:
+def test_uses_narrative_in_language_of_activity(title: str, text: str) -> None:
     [record] = read(wrapped(f'<iati-activity xml:lang="en"><title>{title}</title></iati-activity>'))
     assert record.title
     assert record.title.text == text
 
 
-def test_paragraphs_and_list_items_are_kept_apart_and_wrapped_lines_are_not() -> None:
+def test_paragraphs_and_items_stay_separate_and_wrapped_lines_are_joined() -> None:
     long = "This line is as long as the width of an editor would allow it to"
     record = one(
         f"<description><narrative>Background\n{long}\nBelize be.\n\nIt has:\n- one,\n- two.</narrative></description>"
@@ -293,32 +293,32 @@ def test_paragraphs_and_list_items_are_kept_apart_and_wrapped_lines_are_not() ->
     ]
 
 
-def test_another_version_is_told_once() -> None:
+def test_other_version_is_reported_once() -> None:
     records = read(wrapped(activity("", 1), activity("", 2), attributes='version="1.05"'))
     assert [[finding.line for finding in record.findings] for record in records] == [[2], []]
     assert records[0].findings[0].severity is Severity.WARNING
 
 
-def test_an_address_that_is_no_web_page_is_no_link() -> None:
+def test_address_that_is_not_a_web_page_is_not_a_link() -> None:
     [link] = one(
         '<document-link url="javascript:alert(1)"><title><narrative>A</narrative></title></document-link>'
     ).links
     assert (link.text, link.url) == ("A <javascript:alert(1)>", "")
 
 
-def test_a_result_of_another_kind_and_elements_of_others_lose_nothing() -> None:
+def test_other_result_types_and_foreign_elements_lose_nothing() -> None:
     record = one('<result type="9"><title><narrative>A</narrative></title></result><x:y xmlns:x="urn:x">z</x:y>')
     assert [item.text for item in record.outcomes] == ["A"]
 
 
-def test_records_are_described_and_found_by_the_pipeline(sample: list[Record]) -> None:
+def test_pipeline_reads_and_describes_activities(sample: list[Record]) -> None:
     for record in sample:
         assert any("iatiIdentifier" in line for line in describe(derive(record)))
     with_accountable = describe(sample[0])
     assert any("participation/uk-home-office/accountable" in line for line in with_accountable)
 
 
-# Damage, and input that means harm.
+# Damaged and hostile input.
 
 BOMB = "".join(f'<!ENTITY e{number} "{"ha" if number == 0 else f"&e{number - 1};" * 10}">' for number in range(10))
 
@@ -327,17 +327,17 @@ BOMB = "".join(f'<!ENTITY e{number} "{"ha" if number == 0 else f"&e{number - 1};
     ("content", "says"),
     [
         (b"", "empty"),
-        (b"  \n ", "no XML"),
-        (b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20, "no XML"),
-        ("Strategy for Belize\nSummary\nText.", "no XML"),
-        ("<!DOCTYPE html><html><body><p>Text<br></body></html>", "first element is html"),
-        ('<rss version="2.0"><channel/></rss>', "first element is rss"),
-        ('<iati-organisations version="2.03"/>', "first element is iati-organisations"),
-        ('<iati-activities xmlns="urn:x"/>', "first element is iati-activities"),
+        (b"  \n ", "invalid XML"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20, "invalid XML"),
+        ("Strategy for Belize\nSummary\nText.", "invalid XML"),
+        ("<!DOCTYPE html><html><body><p>Text<br></body></html>", "root element is html"),
+        ('<rss version="2.0"><channel/></rss>', "root element is rss"),
+        ('<iati-organisations version="2.03"/>', "root element is iati-organisations"),
+        ('<iati-activities xmlns="urn:x"/>', "root element is iati-activities"),
         ('<iati-activities version="2.03"/>', "no activity"),
         ('<iati-activities version="2.03">', "damaged"),
         (f"<!DOCTYPE x [{BOMB}]><iati-activities><iati-activity>&e9;</iati-activity></iati-activities>", "DOCTYPE"),
-        (f'<!DOCTYPE x [{BOMB}]><iati-activities version="&e9;"/>', "no XML"),
+        (f'<!DOCTYPE x [{BOMB}]><iati-activities version="&e9;"/>', "invalid XML"),
         (
             f'<!DOCTYPE x [<!ENTITY a "{"a" * 200_000}">]><iati-activities>{"&a;" * 200_000}</iati-activities>',
             "DOCTYPE",
@@ -345,15 +345,15 @@ BOMB = "".join(f'<!ENTITY e{number} "{"ha" if number == 0 else f"&e{number - 1};
         ("<!DOCTYPE x [<!ENTITY % a \"<!ENTITY b SYSTEM 'file:///etc/passwd'>\">%a;]><iati-activities/>", "DOCTYPE"),
         ('<!DOCTYPE iati-activities SYSTEM "file:///etc/passwd"><iati-activities/>', "DOCTYPE"),
         (wrapped("<iati-activity>" + "<a>" * 300_000), "damaged"),
-        ("<a>" * 300_000, "first element is a"),
-        (f"<!--{'-a' * 1_000_000}--><iati-activities/>", "no XML"),
-        ('<?xml version="1.0" encoding="UTF-16"?><iati-activities/>', "no XML"),
-        ('<?xml version="1.0" encoding="klingon"?><iati-activities/>', "no XML"),
+        ("<a>" * 300_000, "root element is a"),
+        (f"<!--{'-a' * 1_000_000}--><iati-activities/>", "invalid XML"),
+        ('<?xml version="1.0" encoding="UTF-16"?><iati-activities/>', "invalid XML"),
+        ('<?xml version="1.0" encoding="klingon"?><iati-activities/>', "invalid XML"),
         ("<iati-activities " + "".join(f" a{n}='1'" for n in range(200_000)) + "/>", "no"),
     ],
     ids=lambda value: repr(value[:40]),
 )
-def test_what_is_no_iati_says_why(content: str | bytes, says: str) -> None:
+def test_other_files_give_clear_error(content: str | bytes, says: str) -> None:
     records, error = salvaged(content)
     assert not records
     assert error
@@ -361,7 +361,7 @@ def test_what_is_no_iati_says_why(content: str | bytes, says: str) -> None:
     assert len(error.what) < 400
 
 
-def test_no_file_is_read_that_the_input_names(tmp_path: Path) -> None:
+def test_files_named_in_input_are_not_read(tmp_path: Path) -> None:
     secret = tmp_path / "secret.txt"
     secret.write_text("the secret words", encoding="utf-8")
     include = f'<xi:include xmlns:xi="http://www.w3.org/2001/XInclude" parse="text" href="{secret.as_uri()}"/>'
@@ -376,7 +376,7 @@ def test_no_file_is_read_that_the_input_names(tmp_path: Path) -> None:
     assert "secret words" not in repr(records)
 
 
-def test_an_entity_that_was_never_declared_ends_the_file_there() -> None:
+def test_undeclared_entity_ends_the_file() -> None:
     records, error = salvaged(wrapped(activity("", 1), activity("<description>&nbsp;</description>", 2)))
     assert len(records) == 1
     assert error
@@ -384,7 +384,7 @@ def test_an_entity_that_was_never_declared_ends_the_file_there() -> None:
     assert "1 × iati-activity before it" in error.what
 
 
-def test_a_cut_file_gives_what_stands_before_the_cut() -> None:
+def test_truncated_file_gives_activities_before_the_cut() -> None:
     whole = wrapped(*(activity("<description>Text.</description>", number) for number in range(50))).encode()
     ends = [at for at in range(len(whole)) if whole.startswith(b"</iati-activity>", at)]
     for cut in range(1, len(whole) - 2, len(whole) // 20):
@@ -394,7 +394,7 @@ def test_a_cut_file_gives_what_stands_before_the_cut() -> None:
     assert len(read(whole)) == 50
 
 
-def test_the_records_before_the_damage_stay_in_the_report(tmp_path: Path) -> None:
+def test_records_before_damage_stay_in_report(tmp_path: Path) -> None:
     (tmp_path / "cut.xml").write_text(wrapped(activity("", 1), activity("", 2))[:-60], encoding="utf-8")
     report = pipeline.check(tmp_path)
     assert (report.records, report.unread) == (1, 1)
@@ -405,7 +405,7 @@ def test_the_records_before_the_damage_stay_in_the_report(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "iso-8859-1", "windows-1252"])
-def test_the_encoding_that_a_file_declares(encoding: str) -> None:
+def test_declared_encoding_is_used(encoding: str) -> None:
     declared = encoding.removesuffix("-sig")
     text = wrapped(activity("<description>Côte d'Ivoire</description>")).replace("UTF-8", declared)
     [record] = read(text.encode(encoding))
@@ -414,7 +414,7 @@ def test_the_encoding_that_a_file_declares(encoding: str) -> None:
 
 @pytest.mark.parametrize("text", ["x", "€ ", "&amp;", "é&#233;", "<![CDATA[x]]>", "a\"b'c-d]?"])
 @pytest.mark.parametrize("size", [5_000_000, 12_000_000])
-def test_an_activity_with_a_giant_text_is_left_out(text: str, size: int) -> None:
+def test_activity_with_giant_text_is_left_out(text: str, size: int) -> None:
     if text.startswith("<!"):
         text, begin, end = "x & y", "<![CDATA[", "]]>"
     else:
@@ -426,7 +426,7 @@ def test_an_activity_with_a_giant_text_is_left_out(text: str, size: int) -> None
     assert re.search(r":\d+: iati-activity with a text over 5,000,000 bytes, and 1 more$", error.what)
 
 
-def test_an_activity_with_a_giant_comment_is_left_out() -> None:
+def test_activity_with_giant_comment_is_left_out() -> None:
     comment = f"<!-- {'y' * 12_000_000} -->"
     records, error = salvaged(wrapped(activity("", 1), activity(comment, 2), activity("", 3)))
     assert [record.iati.text[-1] for record in records if record.iati] == ["1", "3"]
@@ -436,7 +436,7 @@ def test_an_activity_with_a_giant_comment_is_left_out() -> None:
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
 @pytest.mark.parametrize("text", ["x", "€ ", "\U0001f600", "&amp;"])
-def test_an_activity_with_a_giant_text_is_left_out_in_other_encodings(text: str, encoding: str) -> None:
+def test_activity_with_giant_text_is_left_out_in_other_encodings(text: str, encoding: str) -> None:
     giant = activity(f"<description><narrative>{text * (12_000_000 // len(text))}</narrative></description>", 2)
     whole = wrapped(activity("", 1), giant, activity("<description>Côte</description>", 3))
     records, error = salvaged(whole.replace("UTF-8", "UTF-16").encode(encoding))
@@ -450,7 +450,7 @@ def test_an_activity_with_a_giant_text_is_left_out_in_other_encodings(text: str,
     ("encoding", "harm"),
     [("utf-16-le", b"\x00\xd8"), ("utf-16-be", b"\xdc\x00"), ("utf-32-le", b"\xff\xff\xff\xff"), ("utf-16-le", b"x")],
 )
-def test_half_a_character_is_damage_behind_what_was_read(encoding: str, harm: bytes) -> None:
+def test_partial_character_is_damage_after_records_read(encoding: str, harm: bytes) -> None:
     whole = wrapped(*(activity("<description>A text</description>" * 200, number) for number in range(1, 40)))
     content = whole.encode(encoding)
     at = content.rindex("A text".encode(encoding))
@@ -460,17 +460,17 @@ def test_half_a_character_is_damage_behind_what_was_read(encoding: str, harm: by
     assert "damaged" in error.what
 
 
-def test_an_encoding_that_is_not_known_is_told_with_what_to_do() -> None:
-    with pytest.raises(SourceError, match="an encoding that is not known here") as error:
-        list(read_iati(Input("a.xml", given=b'<?xml version="1.0" encoding="klingon"?><iati-activities/>')))
+def test_unknown_encoding_is_reported_with_hint() -> None:
+    with pytest.raises(SourceError, match="its declared encoding is unknown") as error:
+        list(read_iati(Input("a.xml", data=b'<?xml version="1.0" encoding="klingon"?><iati-activities/>')))
     assert error.value.hint.startswith("Save it as UTF-8")
 
 
-def test_a_giant_activity_is_not_held(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_giant_activity_is_discarded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(xml_reader, "MAX_ELEMENT_BYTES", 500_000)
     large = "<a><budget><b/></budget></a>" * 100_000
-    given = wrapped(activity("", 1), activity(large, 2), activity("", 3), activity(large, 4), activity("", 5))
-    records, error = salvaged(given)
+    content = wrapped(activity("", 1), activity(large, 2), activity("", 3), activity(large, 4), activity("", 5))
+    records, error = salvaged(content)
     assert [record.iati.text[-1] for record in records if record.iati] == ["1", "3", "5"]
     assert error
     assert re.search(r":7: iati-activity larger than 500,000 bytes, and 1 more$", error.what)
@@ -483,17 +483,17 @@ def test_a_giant_activity_is_not_held(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        ('<?xml version="1.0" encoding="klingon"?><iati-activities/>', "an encoding that is not known"),
+        ('<?xml version="1.0" encoding="klingon"?><iati-activities/>', "its declared encoding is unknown"),
         (wrapped("<a></b>"), "iati.xml:3:"),
-        (wrapped("<a></b>"), "a tag ends another element"),
+        (wrapped("<a></b>"), "an end tag does not match"),
         (wrapped("<a>R & D</a>"), "write it as &amp;"),
         (wrapped("<a b=c/>"), "not in quotes"),
-        (wrapped("<a b='c' b='d'/>"), "stands twice"),
+        (wrapped("<a b='c' b='d'/>"), "occurs twice"),
         (wrapped("<a><!-- -- --></a>"), "hyphens"),
         (wrapped("<x:a/>")[:-3], "prefix"),
     ],
 )
-def test_damage_is_told_in_plain_words(content: str, says: str) -> None:
+def test_damage_is_described_in_plain_words(content: str, says: str) -> None:
     _, error = salvaged(content)
     assert error
     assert says in error.what
@@ -510,7 +510,7 @@ def test_damage_is_told_in_plain_words(content: str, says: str) -> None:
     ],
     ids=lambda value: repr(value[:40]),
 )
-def test_an_activity_that_tells_too_much_is_cut_and_its_neighbours_are_not(content: str) -> None:
+def test_oversized_activity_is_cut_and_others_are_not(content: str) -> None:
     records, error = salvaged(wrapped(activity(content, 1), activity("", 2)))
     assert error is None
     assert len(records) == 2
@@ -521,13 +521,13 @@ def test_an_activity_that_tells_too_much_is_cut_and_its_neighbours_are_not(conte
     assert not records[1].findings
 
 
-def test_activities_without_a_name_are_not_one() -> None:
+def test_activities_without_name_stay_separate() -> None:
     nameless = "<iati-activity><description><narrative>It helps.</narrative></description></iati-activity>\n"
     first, second = read(wrapped(nameless * 2))
     assert first.key != second.key
 
 
-def test_activities_inside_activities_are_none() -> None:
+def test_nested_activities_are_ignored() -> None:
     records, error = salvaged(wrapped(activity(activity("<description>Inner</description>", 2), 1), activity("", 3)))
     assert error is None
     assert [record.iati and record.iati.text for record in records] == ["XM-1", "XM-3"]
@@ -552,20 +552,20 @@ def test_memory_does_not_grow_with_the_number_of_activities(tmp_path: Path) -> N
     def records(path: Path) -> Iterator[Record]:
         return read_iati(next(find_inputs([path])))
 
-    peak(3000)  # what is remembered of names is full then
+    peak(3000)  # fills the caches of names
     assert peak(3000) < peak(300) + 100_000
 
 
-def test_what_no_code_list_knows_is_told_where_it_stands_and_in_the_terms_of_iati() -> None:
+def test_unknown_codes_are_reported_at_their_line_in_iati_terms() -> None:
     text = wrapped(
         activity(
             '<participating-org role="9"><narrative>Nobody</narrative></participating-org>\n'
             '<activity-status code="99"/>\n<activity-date type="2" iso-date="2017-02-30"/>\n'
         )
     )
-    report = pipeline.check_inputs([Input("a.xml", given=text.encode())])
-    told = {found.rule.rpartition("#")[2]: found for found in report.findings}
-    assert (told["known-actor"].line, told["known-actor"].text) == (6, "Nobody")
-    assert told["known-actor"].label == "participating-org"
-    assert told["status-list"].suggestion.startswith("Give 1 (pipeline), 2 (implementation)")
-    assert told["date-form"].suggestion.endswith("2018-04-30.")
+    report = pipeline.check_inputs([Input("a.xml", data=text.encode())])
+    findings = {found.rule.rpartition("#")[2]: found for found in report.findings}
+    assert (findings["known-actor"].line, findings["known-actor"].text) == (6, "Nobody")
+    assert findings["known-actor"].label == "participating-org"
+    assert findings["status-list"].suggestion.startswith("Give 1 (pipeline), 2 (implementation)")
+    assert findings["date-form"].suggestion.endswith("2018-04-30.")

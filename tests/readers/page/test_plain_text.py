@@ -1,4 +1,4 @@
-"""Page text: the seed in full, the layouts, the noise, and any bytes at all."""
+"""Page text: the complete sample, layouts, noise, and arbitrary bytes."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from tests.conftest import RECORDS, SEED
 
 
 def read(text: str | bytes, name: str = "page.txt") -> Record:
-    given = text if isinstance(text, bytes) else text.encode()
-    [record] = read_input(Input(name, given=given))
+    content = text if isinstance(text, bytes) else text.encode()
+    [record] = read_input(Input(name, data=content))
     return record
 
 
@@ -28,7 +28,7 @@ def seed() -> Record:
     return record
 
 
-def test_the_seed_field_by_field(seed: Record) -> None:
+def test_seed_record_field_by_field(seed: Record) -> None:
     assert seed.title
     assert seed.title.text == "Support to Belize National Cyber Security Strategy"
     assert seed.title.place == Place(3, 1)
@@ -70,14 +70,14 @@ def test_the_seed_field_by_field(seed: Record) -> None:
     assert not seed.findings
 
 
-def test_the_rights_statement_is_in_no_section(seed: Record) -> None:
+def test_rights_statement_is_in_no_section(seed: Record) -> None:
     for row in FIELDS:
         for value in seed.values(row.name):
             assert row.name == "rights" or "continuously updated" not in repr(value), row.name
 
 
-def test_no_word_of_the_seed_is_lost(seed: Record) -> None:
-    """Every word of the page is in the record, or is one of the labels."""
+def test_no_word_of_seed_record_is_lost(seed: Record) -> None:
+    """Every word of the page is in the record or in one of its labels."""
     printed = SEED.read_text(encoding="utf-8").replace("•", " ").split()
     labels = {word.casefold() for row in FIELDS for label in row.labels for word in label.split()}
     kept = set(repr(seed).replace("\\xa0", " ").replace("'", " ").replace('"', " ").split())
@@ -87,7 +87,7 @@ def test_no_word_of_the_seed_is_lost(seed: Record) -> None:
         assert bare in kept_text or bare.casefold() in labels, word
 
 
-def test_the_table_of_fields_is_the_record() -> None:
+def test_field_table_matches_record() -> None:
     for row in FIELDS:
         if row.kind in (FieldKind.ACTORS, FieldKind.SCOPES, FieldKind.PROJECTS, FieldKind.LAYOUT):
             continue
@@ -97,7 +97,7 @@ def test_the_table_of_fields_is_the_record() -> None:
     assert all(label == label.casefold() for label in labels)
 
 
-def test_an_older_page_with_contact_and_text_below_the_code() -> None:
+def test_older_page_with_contact_and_text_below_code() -> None:
     record = read(
         "A project\n\nGFCE Code: GI-07\n\nStatus: Ongoing\n\nFrom: Mar 2016\n\nJane Doe\n\nIt helps many countries.\n"
     )
@@ -109,7 +109,7 @@ def test_an_older_page_with_contact_and_text_below_the_code() -> None:
     assert not record.left_blank
 
 
-def test_states_stated_blank_absent_are_never_confused() -> None:
+def test_distinguishes_stated_blank_and_absent_fields() -> None:
     record = read("A project\n\nFunders\n\nCountries\n\nBelize\n\nSummary\n\nText.\n")
     assert record.blank("funder")
     assert record.values("country")
@@ -118,7 +118,7 @@ def test_states_stated_blank_absent_are_never_confused() -> None:
     assert not record.values("theme")
 
 
-def test_stated_lists() -> None:
+def test_reads_stated_lists() -> None:
     record = read(
         "A project\n\nFunders\n\nEuropean Union (EU)\n\nA new fund\n\nCountries\n\nIn Africa:\n\n  • Kenya (priority);\n"
         "  • Congo-Brazzaville\n\nASEAN\n\nThemes & Topics\n\nCybercrime\n\nSummary\n\nText.\n"
@@ -145,13 +145,13 @@ def test_stated_lists() -> None:
         ("Kenya and Atlantis", ["kenya-and-atlantis"]),
     ],
 )
-def test_several_values_on_one_line(line: str, keys: list[str]) -> None:
+def test_splits_several_values_on_one_line(line: str, keys: list[str]) -> None:
     record = read(f"A project\nCountries\n{line}\nSummary\nText.")
     assert [link.concept.key for link in record.scopes] == keys
     assert record.scopes[-1].concept.printed.place == Place(3, 1 + line.find(record.scopes[-1].concept.printed.text))
 
 
-def test_a_misspelt_country_is_taken_and_reported() -> None:
+def test_misspelt_country_is_used_and_reported() -> None:
     record = read("A project\n\nCountries\n\nKyrgystan\n\nSummary\n\nText.\n")
     assert record.scopes[0].concept.key == "KG"
     [finding] = record.findings
@@ -159,7 +159,7 @@ def test_a_misspelt_country_is_taken_and_reported() -> None:
     assert "Kyrgyzstan" in finding.message
 
 
-def test_a_date_that_cannot_be_read_is_reported_at_its_line() -> None:
+def test_unreadable_date_is_reported_at_its_line() -> None:
     record = read("A project\nFrom: spring\nSummary\nText.")
     assert record.start
     assert (record.start.value, record.start.printed.text) == ("", "spring")
@@ -167,7 +167,7 @@ def test_a_date_that_cannot_be_read_is_reported_at_its_line() -> None:
     assert (finding.line, finding.column, finding.label, finding.text) == (2, 7, "From", "spring")
 
 
-def told(text: str | bytes) -> list[tuple[str, int, str]]:
+def findings_of(text: str | bytes) -> list[tuple[str, int, str]]:
     return [(found.rule.rpartition("#")[2], found.line, found.text) for found in read(text).findings]
 
 
@@ -182,12 +182,12 @@ def told(text: str | bytes) -> list[tuple[str, int, str]]:
         ("To: ongoing", "ongoing"),
     ],
 )
-def test_a_second_value_is_told_and_the_first_kept(second: str, text: str) -> None:
+def test_second_value_is_reported_and_first_kept(second: str, text: str) -> None:
     page = "A project\nStatus: Finished\nFrom: Apr 2018\nTo: Mar 2020\nCybil Code: G0020\n"
     first, both = read(page), read(page + second)
-    assert told(page + second) == [("second-value", 6, text)]
+    assert findings_of(page + second) == [("second-value", 6, text)]
     assert (first.status, first.start, first.end, first.code) == (both.status, both.start, both.end, both.code)
-    assert not told(page + "Status: finished\nFrom: April 2018\nTo: 2020\nCode: G0020")
+    assert not findings_of(page + "Status: finished\nFrom: April 2018\nTo: 2020\nCode: G0020")
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_a_second_value_is_told_and_the_first_kept(second: str, text: str) -> No
         "STATUS – finished\nFROM - Apr 2018\nTo — Mar 2020\nCode – ABC-1",
     ],
 )
-def test_several_labels_on_a_line_and_dashes_behind_them(lines: str) -> None:
+def test_several_labels_on_a_line_and_labels_with_dashes(lines: str) -> None:
     record = read(f"A project\n{lines}")
     assert record.status
     assert record.start
@@ -210,13 +210,13 @@ def test_several_labels_on_a_line_and_dashes_behind_them(lines: str) -> None:
     assert not record.description
 
 
-def test_a_title_with_a_dash_is_no_label() -> None:
+def test_title_with_dash_is_not_a_label() -> None:
     record = read("Partners – a project\nSummary\nTo: all who care From: us.")
     assert record.title
     assert record.title.text == "Partners – a project"
 
 
-def test_a_duration_may_tell_where_it_begins() -> None:
+def test_duration_may_include_start_date() -> None:
     record = read("A project\nDuration: 18 months from March 2019")
     assert record.start
     assert record.duration
@@ -224,82 +224,82 @@ def test_a_duration_may_tell_where_it_begins() -> None:
 
 
 @pytest.mark.parametrize("printed", ["n/a", "N/A", "tbc", "TBA", "-", "--", "unknown", "to be announced"])
-def test_a_placeholder_is_no_date_and_no_mistake(printed: str) -> None:
+def test_placeholder_is_neither_date_nor_error(printed: str) -> None:
     page = read(f"A page\n\nStart date: {printed}\n\nSummary\n\nIt helps.\n")
     assert page.start == Date("", Text(printed))
     assert not page.findings
 
 
-def test_a_day_that_may_be_a_month_is_told() -> None:
-    assert told("A project\nFrom: 03/04/2018\nTo: 30/04/2018") == [("ambiguous-date", 2, "03/04/2018")]
-    assert not told("A project\nFrom: 04/04/2018")
+def test_ambiguous_date_is_reported() -> None:
+    assert findings_of("A project\nFrom: 03/04/2018\nTo: 30/04/2018") == [("ambiguous-date", 2, "03/04/2018")]
+    assert not findings_of("A project\nFrom: 04/04/2018")
 
 
-def test_a_page_without_line_ends_is_told() -> None:
+def test_page_without_line_ends_is_reported() -> None:
     page = "A project. " * 60
-    assert [rule for rule, *_ in told(page)] == ["one-line"]
-    assert not told(f"{page}\nSummary\nIt helps.")
+    assert [rule for rule, *_ in findings_of(page)] == ["one-line"]
+    assert not findings_of(f"{page}\nSummary\nIt helps.")
 
 
 @pytest.mark.parametrize("encoding", ["UTF-16", "UTF-32"])
-def test_wide_encodings_with_their_mark_are_read(encoding: str) -> None:
-    [record] = read_input(Input("page.txt", given="Course in Fiji\n\nSummary\n\nIt teaches.\n".encode(encoding)))
+def test_wide_encodings_with_byte_order_mark_are_read(encoding: str) -> None:
+    [record] = read_input(Input("page.txt", data="Course in Fiji\n\nSummary\n\nIt teaches.\n".encode(encoding)))
     assert record.title is not None
     assert record.title.text == "Course in Fiji"
 
 
-def test_a_paragraph_is_no_title() -> None:
+def test_paragraph_is_not_a_title() -> None:
     paragraph = "This project teaches officials " + "and officials " * 25
-    [record] = read_input(Input("page.txt", given=f"{paragraph}\n\nSummary\n\nIt teaches.\n".encode()))
+    [record] = read_input(Input("page.txt", data=f"{paragraph}\n\nSummary\n\nIt teaches.\n".encode()))
     assert record.title is None
     assert [text.text for text in record.description] == [paragraph.strip()]
 
 
 @pytest.mark.parametrize("encoding", ["UTF-16LE", "UTF-16BE", "UTF-32LE", "UTF-32BE"])
-def test_an_encoding_that_is_not_told_is_named(encoding: str) -> None:
+def test_wide_encoding_without_byte_order_mark_is_named_in_error(encoding: str) -> None:
     for name, text in (("page.txt", "A project\nSummary\nIl aide à former.\n"), ("page.csv", "title,code\nA,G0020\n")):
         with pytest.raises(SourceError, match=f"looks like {encoding}") as raised:
             read(text.encode(encoding), name)
         assert f"iconv -f {encoding}" in raised.value.hint
 
 
-def test_a_capture_that_begins_in_the_middle() -> None:
+def test_capture_that_begins_in_the_middle() -> None:
     record = read("Summary\n\nIt helps Belize.\n")
     assert record.title is None
     assert record.key.startswith("untitled-")
     assert [part.text for part in record.summary] == ["It helps Belize."]
 
 
-def test_a_subheading_goes_with_its_items() -> None:
+def test_items_have_their_subheading() -> None:
     record = read("A project\nActivities\nIn FY21/22:\n• One;\n• Two\nThree.\n")
-    assert [(item.text, item.under) for item in record.activities] == [
+    assert [(item.text, item.subheading) for item in record.activities] == [
         ("One", "In FY21/22"),
         ("Two", "In FY21/22"),
         ("Three.", ""),
     ]
 
 
-def test_an_unknown_label_ends_a_list_of_names() -> None:
+def test_unknown_label_ends_list_of_names() -> None:
     record = read("A project\nCountries:\nIn Africa:\nMali\nWho came along:\nA friend of ours\nSummary\nText.")
     assert [link.concept.key for link in record.scopes] == ["ML", "002"]
     assert [part.text for part in record.description] == ["A friend of ours"]
 
 
-def test_a_value_on_the_line_of_its_label_does_not_end_the_section() -> None:
+def test_inline_value_does_not_end_enclosing_section() -> None:
     record = read("A project\nSummary\nIt helps.\nDonor: European Union\nIt goes on.\nStatus: Ongoing\nAnd on.")
     assert [part.text for part in record.summary] == ["It helps.", "It goes on.", "And on."]
     assert [link.actor.key for link in record.participations] == ["eu"]
     assert record.status
 
 
-def test_a_section_after_the_rights_statement_is_read() -> None:
+def test_section_after_rights_statement_is_read() -> None:
     record = read(f"A project\nAims\n{RIGHTS}, and so on.\nSecond sentence.\nOutcomes\nA law.")
     assert record.rights
     assert record.rights.text.endswith("Second sentence.")
     assert [item.text for item in record.outcomes] == ["A law."]
 
 
-def test_noise() -> None:
+def test_tolerates_noise() -> None:
     record = read("\ufeffA\u00a0project &amp; more  \r\nSummary\u00a0\r\n\u00a0\r\n  “Never closed \r\n")
     assert record.title
     assert record.title.text == "A project & more"
@@ -307,7 +307,7 @@ def test_noise() -> None:
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
-def test_encodings(encoding: str) -> None:
+def test_reads_encodings(encoding: str) -> None:
     record = read("Côte d’Ivoire – a project\n\nSummary\n\nText.\n".encode(encoding))
     assert record.title
     assert record.title.text == "Côte d’Ivoire – a project"
@@ -315,7 +315,7 @@ def test_encodings(encoding: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "given",
+    "content",
     [
         b"",
         b" \n\n",
@@ -325,15 +325,15 @@ def test_encodings(encoding: str) -> None:
         b"\xff\xfe\x00",
     ],
 )
-def test_what_holds_no_record_is_a_clear_error(given: bytes) -> None:
+def test_file_without_record_gives_clear_error(content: bytes) -> None:
     with pytest.raises(SourceError, match=r"page\.txt: "):
-        read(given)
+        read(content)
 
 
 @given(st.one_of(st.binary(max_size=500), st.text(max_size=500).map(lambda text: text.encode(errors="surrogatepass"))))
-def test_any_bytes_end_in_a_record_or_a_clear_error(content: bytes) -> None:
+def test_arbitrary_bytes_give_record_or_clear_error(content: bytes) -> None:
     try:
-        [record] = read_input(Input("page.txt", given=content))
+        [record] = read_input(Input("page.txt", data=content))
     except SourceError as error:
         assert error.hint
     else:
@@ -344,9 +344,9 @@ _LINES = st.sampled_from([label.title() for row in FIELDS for label in row.label
 
 
 @given(st.lists(_LINES, min_size=1, max_size=12))
-def test_any_order_of_labels_ends_in_a_record(lines: list[str]) -> None:
+def test_any_order_of_labels_gives_record(lines: list[str]) -> None:
     try:
-        [record] = read_input(Input("page.txt", given="\n".join(lines).encode(errors="replace")))
+        [record] = read_input(Input("page.txt", data="\n".join(lines).encode(errors="replace")))
     except SourceError:
         return
     for name in BY_NAME:
@@ -383,25 +383,25 @@ _FILLERS = [
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("filler", _FILLERS)
 @pytest.mark.parametrize("label", ["", "Contact", "Funders", "Summary"])
-def test_no_long_text_takes_a_long_time(filler: str, label: str) -> None:
+def test_long_text_takes_bounded_time(filler: str, label: str) -> None:
     text = f"A page\n{label}\n" + filler * (100_000 // len(filler.encode()))
     describe(derive(read(text)))
 
 
 @pytest.mark.parametrize("code", ["EU/2018/01", "..", "X.ttl", "G" * 50_000, "a b"])
-def test_a_code_that_is_none_names_no_project(code: str) -> None:
+def test_invalid_code_is_not_a_key(code: str) -> None:
     record = read(f"A project\nCybil code: {code}\nOutcomes\n" + "x\n" * 100)
     assert record.key == "a-project"
     assert sum(map(len, describe(record))) < 300_000
 
 
-def test_an_entity_without_end_is_text() -> None:
+def test_unterminated_entity_is_text() -> None:
     record = read("A project &#" + "9" * 5000 + "; &amp &lt;b&gt;")
     assert record.title
     assert record.title.text.endswith("&amp <b>")
 
 
-def test_every_record_of_the_data_is_read() -> None:
+def test_reads_every_record_of_the_data() -> None:
     inputs = list(find_inputs([RECORDS]))
     assert len(inputs) == 15
     assert [found.name for found in inputs] == sorted(found.name for found in inputs)
@@ -437,7 +437,7 @@ def test_every_record_of_the_data_is_read() -> None:
         ("United Kingdom - Foreign, Commonwealth & Development Office (UK FCDO)", ["fcdo"]),
     ],
 )
-def test_lists_of_actors(line: str, keys: list[str] | None) -> None:
+def test_splits_lists_of_actors(line: str, keys: list[str] | None) -> None:
     found = sorted(link.actor.key for link in read(f"A page\n\nFunders\n\n{line}\n").participations)
     assert found == (keys or ["european-commission", "government-of-france", "government-of-germany"])
 
@@ -451,13 +451,13 @@ def test_lists_of_actors(line: str, keys: list[str] | None) -> None:
         ("up to 49 African countries", []),
     ],
 )
-def test_lists_of_countries(line: str, keys: list[str]) -> None:
-    """Two with "and" in their own names are told apart, and a number is no country."""
+def test_splits_lists_of_countries(line: str, keys: list[str]) -> None:
+    """Countries with "and" in their names are separated, and a number is not a country."""
     found = [link.concept.key for link in read(f"A page\n\nCountries: {line}\n\nSummary\n\nIt helps.\n").scopes]
     assert sorted(found) == keys
 
 
-def test_one_unknown_name_does_not_spoil_a_list_of_countries() -> None:
+def test_unknown_name_does_not_prevent_splitting_countries() -> None:
     record = read("A page\n\nCountries\n\nChad, Wakanda, Niger\n")
     assert sorted(scope.concept.key for scope in record.scopes) == ["NE", "TD", "wakanda"]
 
@@ -472,32 +472,32 @@ def test_one_unknown_name_does_not_spoil_a_list_of_countries() -> None:
         ("Start and end date:\nMay 2020 - June 2021", ("2020-05", "2021-06")),
     ],
 )
-def test_a_label_tells_its_own_date(lines: str, dates: tuple[str | None, str | None]) -> None:
+def test_date_label_sets_its_own_field(lines: str, dates: tuple[str | None, str | None]) -> None:
     record = read("A page\n\n" + lines.replace("\n", "\n\n") + "\n\nSummary\n\nIt helps Fiji.\n")
     assert (record.start and record.start.value, record.end and record.end.value) == dates
     assert record.duration is None
 
 
-def test_what_follows_a_labelled_title_is_kept() -> None:
+def test_text_after_labelled_title_is_kept() -> None:
     record = read("Title: A page\n\nFunded by the World Bank.\n\nIt helps Niger.\n")
     assert record.title
     assert record.title.text == "A page"
     assert [part.text for part in record.description] == ["Funded by the World Bank.", "It helps Niger."]
 
 
-def test_labels_on_one_line() -> None:
+def test_reads_labels_on_one_line() -> None:
     record = read("A page\n\nFunded by: World Bank. Implemented by: ITU.\n")
     found = {(link.actor.key, link.role) for link in record.participations}
     assert found == {("itu", "implementer"), ("world-bank", "funder")}
 
 
 @pytest.mark.parametrize("label", ["Who implements the project?", "6. Implemented by:", "Implementing agency:"])
-def test_questions_and_numbers_are_labels(label: str) -> None:
+def test_questions_and_numbered_labels_are_labels(label: str) -> None:
     record = read(f"A page\n\nStatus: Finished\n\n{label}\n\nITU\n")
     assert [(link.actor.key, link.role) for link in record.participations] == [("itu", "implementer")]
 
 
-def test_a_link_is_no_label() -> None:
+def test_link_is_not_a_label() -> None:
     record = read("A page\n\nOther website links\n\nRead more https://example.org/a\n")
     assert [link.url for link in record.links] == ["https://example.org/a"]
 
@@ -505,12 +505,12 @@ def test_a_link_is_no_label() -> None:
 @pytest.mark.parametrize(
     "text", ["<!DOCTYPE html>\n<html><p>x</p></html>", '<?xml version="1.0"?><iati-activities/>', "%PDF-1.7 x", "@prefix a: <b> ."]
 )  # fmt: skip
-def test_another_format_is_told_of(text: str) -> None:
+def test_other_formats_are_reported(text: str) -> None:
     with pytest.raises(SourceError, match="not the text of a page"):
         read(text)
 
 
-def test_a_broken_sentence_is_no_title() -> None:
+def test_partial_sentence_is_not_a_title() -> None:
     record = read(
         "ed by the European Union and delivered by ITU in Kenya. It is implemented by ITU.\n\nOutcomes\n\nA law.\n"
     )
@@ -518,7 +518,7 @@ def test_a_broken_sentence_is_no_title() -> None:
     assert derive(record).participations
 
 
-def test_what_parts_a_line_is_no_end_of_a_line_to_who_counts() -> None:
+def test_line_separators_do_not_count_as_line_ends() -> None:
     text = "Training\u2028Summary\x85  It\x1c trains  officers.\fAim\v\tTo help.\r\nOutcomes\rThey know."
     record = read(text)
     assert record.summary == (Text("It trains officers."),)
@@ -526,8 +526,8 @@ def test_what_parts_a_line_is_no_end_of_a_line_to_who_counts() -> None:
     assert (record.aim, record.outcomes) == ((Text("To help."),), (Text("They know."),))
 
 
-def test_lost_headings_that_left_a_single_blank_line_each() -> None:
-    """The side of the page is lost above the summary, and "Details" and "Aim" below it."""
+def test_restores_headings_that_left_one_blank_line_each() -> None:
+    """The side panel above the summary was lost, and "Details" and "Aim" below it."""
     page = read(
         "Drills for the Islands\n\nSuggest a page edit\n\n\nCybil code: G9901\n\nStatus: Ongoing\n\n\n\n\n\n\n"
         "Ana Lopez, Head of Training at the Drill Centre\n\n\n"
@@ -545,7 +545,7 @@ def test_lost_headings_that_left_a_single_blank_line_each() -> None:
     assert [line.text for line in page.outcomes] == ["Forty people trained."]
 
 
-def test_a_capture_that_begins_with_the_summary_and_lost_its_headings() -> None:
+def test_restores_headings_of_capture_that_begins_with_summary() -> None:
     page = read(
         "This project goes on with the drills for the islands of the region until next year.\n\n\n\n"
         "To make the teams quicker.\n\n\nThe islands had no drill before.\n"
@@ -556,7 +556,7 @@ def test_a_capture_that_begins_with_the_summary_and_lost_its_headings() -> None:
     assert [line.text for line in page.context] == ["The islands had no drill before."]
 
 
-def test_the_text_below_a_heading_that_lost_its_value_is_not_the_value() -> None:
+def test_text_below_heading_without_value_is_not_its_value() -> None:
     page = read(
         "Drills for the Islands\n\nCybil code: G9901\n\nThemes & Topics\n\n\n\n\n"
         "The project trains teams, in three waves, on all islands of the region.\n"
@@ -567,14 +567,14 @@ def test_the_text_below_a_heading_that_lost_its_value_is_not_the_value() -> None
     ]
 
 
-def test_a_long_title_is_one_where_the_page_says_so() -> None:
+def test_long_title_is_accepted_if_labelled() -> None:
     title = " ".join(["Assessment of the readiness of the teams"] * 8)
     assert (kept := read(f"Project\n\n{title}\n\nSuggest a page edit\n\nSummary\n\nIt helps.\n").title)
     assert kept.text == title
     assert read(f"{title}\n\nSummary\n\nIt helps.\n").title is None
 
 
-def test_a_sentence_under_a_heading_of_names_is_told_whole() -> None:
+def test_sentence_under_heading_of_names_is_reported_whole() -> None:
     page = read(
         "A page\n\nPriority Countries\n\nThe project has three priority countries (Benin, Ghana and Togo), which"
         " are hubs of their region.\n\nFunders\n\nThe Foo Trust, along with others in the region\n"
@@ -584,7 +584,7 @@ def test_a_sentence_under_a_heading_of_names_is_told_whole() -> None:
 
 
 @pytest.mark.parametrize("bullet", ["  • ", "- ", ""])
-def test_names_end_at_the_first_prose(bullet: str) -> None:
+def test_list_of_names_ends_at_first_prose(bullet: str) -> None:
     items = ["Training judges", "Drafting laws in Kenya", "Strengthening CSIRTs community building;"]
     prose = "The project trains judges in Kenya."
     page = read(
@@ -595,14 +595,14 @@ def test_names_end_at_the_first_prose(bullet: str) -> None:
     assert [found.line for found in page.findings] == [6]
 
 
-def test_what_is_no_name_is_told_once_for_lines_that_follow_each_other() -> None:
+def test_consecutive_lines_without_names_are_reported_once() -> None:
     page = read("A page\n\nFunders\nVarious\nUnknown\nEuropean Union\nTo be confirmed\n")
     assert [link.actor.key for link in page.participations] == ["eu"]
     assert [found.line for found in page.findings] == [4, 7]
     assert [line.text for line in page.description] == ["Various", "Unknown", "To be confirmed"]
 
 
-def test_a_name_in_capitals_is_no_heading_below_one_that_is_not() -> None:
+def test_name_in_capitals_below_other_heading_is_not_a_heading() -> None:
     page = read("A page\n\nImplementors\n\nIMPACT\n\nITU\n\nSummary\n\nIt helps.\n")
     assert {link.actor.key for link in page.participations} == {"impact", "itu"}
     page = read("A page\n\nIMPLEMENTORS\n\nITU\n\nIMPACT\n\nFewer attacks.\n")
@@ -620,7 +620,7 @@ _FORM = {
 
 @pytest.mark.parametrize("between", ["\n", "\n\n"])
 @pytest.mark.parametrize("space", [" ", "\t"])
-def test_a_form_that_was_copied_from_a_table_needs_no_colons(between: str, space: str) -> None:
+def test_form_copied_from_table_needs_no_colons(between: str, space: str) -> None:
     rows = [f"{label}{space}{value}" for label, value in _FORM.items()]
     record = read(f"Training of judges{between}{between.join(rows)}\n\nAim\n\nCountry programmes go on.\n")
     assert record.start
@@ -641,26 +641,26 @@ def test_a_form_that_was_copied_from_a_table_needs_no_colons(between: str, space
         "Country Kenya\nThe project trains judges.\nDonor World Bank\nIt goes on.\nStart 2020\nIt is new.",
     ],
 )
-def test_prose_and_names_that_begin_like_a_label_are_no_form(text: str) -> None:
+def test_prose_and_names_that_begin_like_labels_are_not_a_form(text: str) -> None:
     record = read(f"Training of judges\n\n{text}\n")
     assert not [link for link in record.scopes if link.concept.kind == "country"]
     assert record.start is None
     assert all(link.role == "funder" for link in record.participations)
 
 
-def test_headings_may_say_project_before_and_be_spelt_as_in_america() -> None:
+def test_headings_may_begin_with_project_or_use_american_spelling() -> None:
     text = b"A course\n\nGFCE Code G0411\n\nProject Summary\n\nIt trains.\n\nImplementing organization: INTERPOL\n"
-    [record] = read_input(Input("page.txt", given=text))
+    [record] = read_input(Input("page.txt", data=text))
     assert record.summary
     assert not record.contacts
     assert [link.role for link in record.participations] == ["implementer"]
 
 
-def test_where_a_project_stands_and_how_long_are_no_countries() -> None:
+def test_site_and_duration_labels_are_not_countries() -> None:
     [record] = read_input(
         Input(
             "page.txt",
-            given=b"A course\n\nCountry\n\nViet Nam\n\nProject Site\n\nHanoi\n\n"
+            data=b"A course\n\nCountry\n\nViet Nam\n\nProject Site\n\nHanoi\n\n"
             b"Term of Cooperation\n\nFrom June 26, 2019 to November 25, 2021\n",
         )
     )

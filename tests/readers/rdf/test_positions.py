@@ -1,4 +1,4 @@
-"""Each statement of a text has its place: that of the text of its object, whatever the syntax."""
+"""Each statement of a text has the position of its object, in every syntax."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def located(text: str, syntax: ox.RdfFormat) -> list[tuple[ox.Quad, Spot]]:
 
 
 def shown(text: str, syntax: ox.RdfFormat = ox.RdfFormat.TURTLE) -> list[tuple[str, str, str]]:
-    """What begins at the places of subject, predicate and object, up to a space."""
+    """Return the text at the positions of subject, predicate and object, up to a space."""
     content = text.encode()
 
     def word(offset: int) -> str:
@@ -50,7 +50,7 @@ def shown(text: str, syntax: ox.RdfFormat = ox.RdfFormat.TURTLE) -> list[tuple[s
     return [tuple(map(word, spot[:3])) for _, spot in located(text, syntax)]
 
 
-# ---- any graph, as rdflib and pyoxigraph write it ----------------------------------------------
+# ---- arbitrary graphs, as written by rdflib and pyoxigraph ---------------------------------------
 
 _texts = st.text(
     st.characters(blacklist_categories=["Cs", "Cc"]) | st.sampled_from("\n\t\"\\.;,[](){}<>#@^~ 'é𝄞"), max_size=30
@@ -74,7 +74,7 @@ _statement = st.tuples(_iris, _predicates, _literals | _iris | st.integers(0, 3)
 
 @st.composite
 def graphs(draw: st.DrawFn) -> Graph:
-    """Random statements: literals of every kind, blank nodes in each other, collections."""
+    """Random statements: literals of every kind, nested blank nodes, lists."""
     graph = Graph()
     nodes = [BNode(f"n{number}") for number in range(4)]
     for subject, predicate, value in draw(st.lists(_statement, max_size=12)):
@@ -88,19 +88,19 @@ def graphs(draw: st.DrawFn) -> Graph:
             value = nodes[value]
         elif not isinstance(value, Literal):
             value = URIRef(value)
-        if predicate != f"{RDF}type" or isinstance(value, URIRef):  # not every syntax can write others
+        if predicate != f"{RDF}type" or isinstance(value, URIRef):  # not every syntax can represent others
             graph.add((node, URIRef(predicate), value))
     return graph
 
 
-@pytest.mark.filterwarnings("ignore:Assertions on")  # rdflib tells what of a collection it leaves out
+@pytest.mark.filterwarnings("ignore:Assertions on")  # rdflib reports statements about lists that it omits
 @pytest.mark.parametrize("name", SYNTAXES)
 @given(graph=graphs())
 @settings(max_examples=40)
-def test_every_statement_has_the_place_of_its_object(name: str, graph: Graph) -> None:
+def test_every_statement_has_position_of_its_object(name: str, graph: Graph) -> None:
     if "xml" in name:
         graph = _for_xml(graph)
-    if name == "pretty-xml":  # rdflib writes the items of a collection as things
+    if name == "pretty-xml":  # rdflib writes the items of a list as nodes
         graph.remove((None, URIRef(f"{RDF}first"), None))
     dataset = Dataset()
     for triple in graph:
@@ -111,7 +111,7 @@ def test_every_statement_has_the_place_of_its_object(name: str, graph: Graph) ->
 @pytest.mark.parametrize("syntax", set(SYNTAXES.values()), ids=lambda syntax: syntax.name)
 @given(graph=graphs())
 @settings(max_examples=25)
-def test_and_as_another_library_writes_it(syntax: ox.RdfFormat, graph: Graph) -> None:
+def test_statements_written_by_pyoxigraph_have_positions(syntax: ox.RdfFormat, graph: Graph) -> None:
     if syntax == ox.RdfFormat.RDF_XML:
         graph = _for_xml(graph)
     lines = graph.serialize(format="nt").encode()
@@ -121,7 +121,7 @@ def test_and_as_another_library_writes_it(syntax: ox.RdfFormat, graph: Graph) ->
 
 
 def _for_xml(graph: Graph) -> Graph:
-    """Without what XML has no way to write, and without what changes there: ends of lines, spaces."""
+    """Remove what XML cannot represent or changes: line ends, spaces."""
     kept = Graph()
     for subject, predicate, value in graph:
         if not isinstance(value, Literal) or str(value).isprintable():
@@ -162,7 +162,7 @@ def _is_literal(value: ox.Literal, rest: str, syntax: ox.RdfFormat, spot: Spot) 
             [read] = re.match(r'("(?:[^"\\]|\\.)*")', rest, re.DOTALL).groups()
             assert json.loads(read) == value.value
     else:
-        # The token at the place, and no more than that, read as a statement's object.
+        # The token at the position, parsed as the object of a statement.
         [token] = re.match(r'("""(?:[^"\\]|\\.|"(?!""))*"""|"(?:[^"\\]|\\.)*"|[^\s;,\])]+)', rest, re.DOTALL).groups()
         again = re.match(r"\^\^(?:<[^>]*>|[\w:]+)|@[\w-]+", rest[len(token) :])
         if token.startswith('"'):
@@ -177,10 +177,10 @@ def _xml(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-# ---- what people write ---------------------------------------------------------------------------
+# ---- handwritten text ----------------------------------------------------------------------------
 
 
-def test_turtle_with_all_that_it_allows() -> None:
+def test_locates_all_features_of_turtle() -> None:
     text = """
     PREFIX e: <http://e/> # a comment . with "all" ; sorts [ of ( things
     @base <http://e/x/> .
@@ -218,7 +218,7 @@ def test_turtle_with_all_that_it_allows() -> None:
     assert "?" not in {word for row in rows for word in row}
 
 
-def test_trig_with_all_that_it_allows() -> None:
+def test_locates_all_features_of_trig() -> None:
     text = """@prefix e: <http://e/> .
     e:g { e:a e:p "1" . e:b e:p "2" } GRAPH e:h { [ e:p "3" ] e:q "4" . } { e:c e:p "5" } [] { e:d e:p "6" } e:e e:p "7" .
     """
@@ -227,7 +227,7 @@ def test_trig_with_all_that_it_allows() -> None:
     assert ("[", "e:q", '"4"') in rows
 
 
-def test_rdf_xml_with_all_that_it_allows() -> None:
+def test_locates_all_features_of_rdf_xml() -> None:
     text = f"""<?xml version="1.0"?><!-- <e:no/> -->
     <rdf:RDF xmlns:rdf="{RDF}" xmlns:e="http://e/">
       <e:T rdf:about="a" e:x="1" e:y="2">
@@ -256,7 +256,7 @@ def test_rdf_xml_with_all_that_it_allows() -> None:
     assert (lines['"first"'], lines['"one"'], lines['"reified"'], lines['""']) == (8, 9, 11, 12)
 
 
-def test_json_ld_with_a_context() -> None:
+def test_locates_json_ld_with_context() -> None:
     text = """{
       "@context": {"ex": "http://e/", "name": "ex:name", "T": "ex:T", "lang": "@language",
                    "knows": {"@id": "ex:knows", "@type": "@id"}, "day": {"@id": "ex:day", "@type": "ex:date"}},
@@ -278,10 +278,10 @@ def test_json_ld_with_a_context() -> None:
     assert found['"2018"^^<http://e/date>'].line == 9
     assert (found['"one"'].line, found['"two"'].line) == (10, 11)
     assert found["<http://e/U>"].line == 5
-    assert found[f'"5"^^<{XSD}integer>'].line == 4  # no mark fits on a number: the line of its subject
+    assert found[f'"5"^^<{XSD}integer>'].line == 4  # a number cannot carry a marker: it has the line of its subject
 
 
-def test_columns_are_characters() -> None:
+def test_columns_count_characters() -> None:
     text = '<urn:é> <urn:p> "ß", "x" .\r\n<urn:é> <urn:q> "y" .'
     places = Places(text.encode())
     found = [places.place(spot.object) for _, spot in located(text, ox.RdfFormat.TURTLE)]
@@ -289,7 +289,7 @@ def test_columns_are_characters() -> None:
 
 
 @pytest.mark.timeout(60)
-def test_columns_of_a_long_line_are_characters_too_and_found_without_reading_all_of_it() -> None:
+def test_columns_on_long_line_count_characters_in_linear_time() -> None:
     text = "é\n" + "ßx€" * 30_000
     places = Places(text.encode())
     long = text.partition("\n")[2]
@@ -297,7 +297,7 @@ def test_columns_of_a_long_line_are_characters_too_and_found_without_reading_all
     assert all(places.place(offset) == Place(2, at + 1) for offset, at in offsets.items())
 
 
-def test_time_grows_with_the_size_and_no_faster() -> None:
+def test_time_grows_linearly() -> None:
     def seconds(number: int) -> float:
         text = "".join(f'<urn:{n}> <urn:p> "{n}" ; <urn:q> [ <urn:r> ( {n} "x" ) ] .\n' for n in range(number)).encode()
         begun = time.process_time()
@@ -305,7 +305,7 @@ def test_time_grows_with_the_size_and_no_faster() -> None:
         return time.process_time() - begun
 
     seconds(500)
-    assert seconds(8_000) < 32 * max(seconds(1_000), 0.01)  # eight times as much; the square would be 64
+    assert seconds(8_000) < 32 * max(seconds(1_000), 0.01)  # eight times as much; quadratic time would be 64 times
 
 
 # ---- records ---------------------------------------------------------------------------------------
@@ -325,7 +325,7 @@ def written(record: Record, syntax: ox.RdfFormat) -> bytes:
         ("jsonld", ox.RdfFormat.JSON_LD),
     ],
 )
-def test_what_a_record_says_knows_its_place(suffix: str, syntax: ox.RdfFormat) -> None:
+def test_values_of_record_have_places(suffix: str, syntax: ox.RdfFormat) -> None:
     record = Record(
         source=Source("x", "0" * 64),
         title=Text("A title"),
@@ -335,7 +335,7 @@ def test_what_a_record_says_knows_its_place(suffix: str, syntax: ox.RdfFormat) -
         outcomes=(Text("A law."), Text("A team.")),
     )
     content = written(record, syntax)
-    [back] = read_rdf(Input(f"x.{suffix}", given=content))
+    [back] = read_rdf(Input(f"x.{suffix}", data=content))
     assert back == record
     lines = content.decode().split("\n")
     for text in (back.title, back.code, *back.summary, *back.outcomes):
@@ -344,7 +344,7 @@ def test_what_a_record_says_knows_its_place(suffix: str, syntax: ox.RdfFormat) -
         assert lines[text.place.line - 1][text.place.column - 1 :].startswith(text.text)
 
 
-def test_paragraphs_and_names_know_their_lines(tmp_path: Path) -> None:
+def test_paragraphs_and_names_have_lines(tmp_path: Path) -> None:
     text = '''@prefix cyb: <https://w3id.org/cybilgraph/ontology#> .
 @prefix dcterms: <http://purl.org/dc/terms/> .
 <https://w3id.org/cybilgraph/id/project/G0042> a cyb:Project ;
@@ -356,11 +356,11 @@ def test_paragraphs_and_names_know_their_lines(tmp_path: Path) -> None:
   cyb:funder "Council of Europe" ;
   cyb:start "soon" ;
   cyb:unknown 5 .'''
-    [record] = read_rdf(Input("x.ttl", given=text.encode()))
+    [record] = read_rdf(Input("x.ttl", data=text.encode()))
     assert [part.place for part in record.summary] == [Place(5, 23), Place(8, 3)]
     assert record.participations[0].actor.printed.place == Place(9, 15)
     assert record.start
     assert record.start.printed.place == Place(10, 14)
     assert {finding.line for finding in record.findings} == {10, 11}
     assert record.labels["funder"] == ("cyb:funder", Place(9, 14))
-    assert replace(record, labels={}) == record  # places are no part of what a record says
+    assert replace(record, labels={}) == record  # equality ignores places

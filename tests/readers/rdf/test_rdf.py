@@ -1,4 +1,4 @@
-"""RDF comes back as the record that it was made of; what people write by hand; any bytes."""
+"""RDF is read back into the record that it was written from; handwritten RDF; arbitrary bytes."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def write(lines: list[str], name: str) -> bytes:
 
 
 def read(content: str | bytes, name: str = "file.ttl") -> list[Record]:
-    return list(read_rdf(Input(name, given=content.encode() if isinstance(content, str) else content)))
+    return list(read_rdf(Input(name, data=content.encode() if isinstance(content, str) else content)))
 
 
 def turtle(text: str) -> Record:
@@ -63,23 +63,25 @@ def turtle(text: str) -> Record:
     return record
 
 
-def said(record: Record) -> frozenset[str]:
-    """The triples of a record but for its source."""
+def triples_of(record: Record) -> frozenset[str]:
+    """Return the triples of a record without its source."""
     return frozenset(line for line in describe(record) if "/source" not in line)
 
 
-def without_lines(said: frozenset[str]) -> frozenset[str]:
-    """The triples but for the lines of the page that they were read from."""
-    return frozenset(line for line in said if f"<{CYB.line}>" not in line)
+def without_lines(triples_of: frozenset[str]) -> frozenset[str]:
+    """Remove the page's line numbers from triples."""
+    return frozenset(line for line in triples_of if f"<{CYB.line}>" not in line)
 
 
 class Page(NamedTuple):
-    """A record as its page says it, or with what is ``complete``; what is derived from it, and what both say."""
+    """A record with the stated values of its page, and also with the derived ones (``complete``), and the
+    triples of both.
+    """
 
     record: Record
     complete: bool
     derived: Record
-    said: frozenset[str]
+    triples_of: frozenset[str]
     derived_said: frozenset[str]
 
 
@@ -90,24 +92,26 @@ def pages() -> list[Page]:
     complete = [derive(record) for record in plain]
     whole = [(record, True, derive(record)) for record in complete]
     every = [*zip(plain, [False] * len(plain), complete, strict=True), *whole]
-    return [Page(record, is_whole, derived, said(record), said(derived)) for record, is_whole, derived in every]
+    return [
+        Page(record, is_whole, derived, triples_of(record), triples_of(derived)) for record, is_whole, derived in every
+    ]
 
 
 @pytest.mark.parametrize("fmt", GRAPH_FORMATS, ids=lambda fmt: fmt.name)
-def test_every_record_comes_back_equal(fmt: Format, pages: list[Page]) -> None:
+def test_every_record_round_trips(fmt: Format, pages: list[Page]) -> None:
     for record, complete, derived, own, derived_own in pages:
         [back] = read(write(describe(record), fmt.name), f"x.{fmt.suffix}")
         name = record.source.name
         assert back == record, name
         assert not back.findings, name
-        assert said(back) == own, name
-        if fmt.name != "turtle":  # from what is equal, the same is derived
+        assert triples_of(back) == own, name
+        if fmt.name != "turtle":  # equal records give equal derived values
             continue
         again = derive(back)
         assert again == derived, name
-        assert without_lines(said(again)) == without_lines(derived_own), name
+        assert without_lines(triples_of(again)) == without_lines(derived_own), name
         if complete:
-            assert said(again) == derived_own, name
+            assert triples_of(again) == derived_own, name
 
 
 def named(kind: str, key: str, printed: str, known: bool = True) -> Named:
@@ -115,7 +119,7 @@ def named(kind: str, key: str, printed: str, known: bool = True) -> Named:
 
 
 QUOTE = (Evidence("aim", "It is paid by them.", Place(7), 0.83),)
-#: What the pages do not have: every field, and both ways of knowing a link.
+#: Fields that the pages do not have, and both ways of knowing a link.
 FULL = Record(
     source=Source("page.txt", "0" * 64),
     title=Text("Un projet"),
@@ -143,7 +147,7 @@ FULL = Record(
     ),
     contacts=(Contact("Ann", "ann@example.org", "Head"), Contact("", "b@example.org"), Contact("Ben")),
     summary=(Text("One."), Text("Two.")),
-    outcomes=tuple(Text(f"{number}. • Item;", under="In FY21/22" if number > 6 else "") for number in range(12)),
+    outcomes=tuple(Text(f"{number}. • Item;", subheading="In FY21/22" if number > 6 else "") for number in range(12)),
     links=(WebLink("Page", "https://example.org/a"), WebLink("No address")),
     left_blank=(LeftBlank("funder", "Funders"), LeftBlank("context", "Context")),
     language=Text("fr-be"),
@@ -154,31 +158,33 @@ FULL = Record(
 
 
 @pytest.mark.parametrize("fmt", GRAPH_FORMATS, ids=lambda fmt: fmt.name)
-def test_a_record_with_every_field_comes_back_equal(fmt: Format) -> None:
+def test_record_with_every_field_round_trips(fmt: Format) -> None:
     [back] = read(write(describe(FULL), fmt.name), f"x.{fmt.suffix}")
     assert back == FULL
-    assert said(back) == said(FULL)
+    assert triples_of(back) == triples_of(FULL)
     assert not back.findings
     assert (back.address, back.updated, back.rights) == (FULL.address, FULL.updated, FULL.rights)
     assert [link.evidence for link in back.participations] == [link.evidence for link in FULL.participations]
 
 
-def test_a_record_without_code_and_title_keeps_its_name() -> None:
+def test_record_without_code_and_title_keeps_its_key() -> None:
     record = Record(source=Source("page.txt", "ab" * 32), summary=(Text("It helps."),))
     [back] = read(write(describe(record), "turtle"))
     assert back == record
     assert back.key == record.key
-    assert said(back) == said(record)
+    assert triples_of(back) == triples_of(record)
 
 
-def test_earlier_captures_come_first_in_the_order_of_their_number(tmp_path: Path) -> None:
+def test_earlier_captures_come_first_by_number(tmp_path: Path) -> None:
     titles = [f"Capture {number}" for number in range(12)]
     captures = []
     with Identities() as identities, Assembly(identities) as assembly:
         for number, title in enumerate(titles):
-            more = "Status: Ongoing\nContext\nWhy." if number % 2 else "Aims\nMuch."  # none has it from another
+            more = (
+                "Status: Ongoing\nContext\nWhy." if number % 2 else "Aims\nMuch."
+            )  # fields that do not come from the other capture
             text = f"{title}\nCybil code: G0001\n{more}\nFunders\nThe X Fund\nSummary\nText.".encode()
-            [record] = read_input(Input("x.txt", given=text))
+            [record] = read_input(Input("x.txt", data=text))
             captures.append(record)
             assembly.add(record, describe(record))
         other = Record(source=Source("y", "1" * 64), title=Text("Other"), slug=Text("other"))
@@ -186,7 +192,7 @@ def test_earlier_captures_come_first_in_the_order_of_their_number(tmp_path: Path
         quads = list(assembly.quads())
     for name in ("nquads", "trig", "jsonld"):
         records = read(write(quads, name), f"x.{BY_NAME[name].suffix}")
-        present = replace(captures[-1], aim=captures[-2].aim)  # the newest, filled from the one before
+        present = replace(captures[-1], aim=captures[-2].aim)  # the newest capture, completed from the one before
         assert records == [*captures[:-1], present, other]
         assert {link.actor.printed.text for record in records for link in record.participations} == {"The X Fund"}
         assert not any(link.actor.known for record in records for link in record.participations)
@@ -197,7 +203,7 @@ def test_earlier_captures_come_first_in_the_order_of_their_number(tmp_path: Path
     assert {line for line in again if "/source" not in line} == {line for line in quads if "/source" not in line}
 
 
-def test_direct_links_written_by_hand_are_stated() -> None:
+def test_handwritten_direct_links_are_stated() -> None:
     record = turtle("""
         project:G0099 a cyb:Project ; dcterms:title "By hand" ; cyb:funder actor:eu, "Council of Europe", country:AU ;
             cyb:implementer [ skos:prefLabel "UNODC" ], [ foaf:name "A new body" ], <https://example.org/x> ;
@@ -239,7 +245,7 @@ def test_direct_links_written_by_hand_are_stated() -> None:
         "2020-04",
         "P2Y",
     ]
-    assert record.outcomes == (Text("A law."), Text("A team.", under="Later"))
+    assert record.outcomes == (Text("A law."), Text("A team.", subheading="Later"))
     assert record.contacts == (Contact("Ann", "ann@example.org"), Contact("", "ben@example.org"))
     assert record.links == (WebLink("https://example.org/page", "https://example.org/page"),)
     assert record.summary == (Text("It helps them."), Text("And more."))
@@ -248,22 +254,22 @@ def test_direct_links_written_by_hand_are_stated() -> None:
     assert describe(derive(record))
 
 
-def test_nothing_is_lost_in_silence() -> None:
+def test_unread_statements_are_reported() -> None:
     record = turtle("""
         project:a a cyb:Project ; dcterms:title "A project"@en, "Un projet"@fr, "A second title"@en ;
             <urn:budget> 5, 6 ; cyb:funder [ foaf:name "EU" ; foaf:homepage <https://example.org> ] ;
             cyb:participation [ cyb:role role:funder ], "x" ; dcterms:abstract <urn:x> ; cyb:start "2018", "2019" .
     """)
     assert record.title == Text("A project")
-    told = {finding.label: finding.text for finding in record.findings}
-    assert told.keys() == {
+    findings = {finding.label: finding.text for finding in record.findings}
+    assert findings.keys() == {
         *("dcterms:title", "urn:budget", "foaf:homepage", "cyb:actor", "cyb:participation", "dcterms:abstract"),
         "cyb:start",
     }
-    assert told["urn:budget"] == "5"
+    assert findings["urn:budget"] == "5"
 
 
-def test_a_project_of_another_address() -> None:
+def test_project_with_foreign_iri() -> None:
     first, second = read(
         HEAD
         + """
@@ -291,13 +297,13 @@ def test_a_project_of_another_address() -> None:
         ('[] a cyb:Project ; rdfs:label "Called so" .', "called-so", []),
     ],
 )
-def test_the_key_of_a_project(text: str, key: str, findings: list[str]) -> None:
+def test_key_of_project(text: str, key: str, findings: list[str]) -> None:
     record = turtle(text)
     assert record.key == key
     assert [finding.rule.rpartition("#")[2] for finding in record.findings] == findings
 
 
-def test_cycles_end() -> None:
+def test_cycles_terminate() -> None:
     record = turtle("""
         project:a a cyb:Project ; cyb:funder project:a ; cyb:outcome project:a ; cyb:participation project:a ;
             cyb:actor project:a ; cyb:evidence project:a ; cyb:relation project:a ; cyb:project project:a ;
@@ -311,7 +317,7 @@ def test_cycles_end() -> None:
 @pytest.mark.parametrize(
     "content", [b"", b"\x00\x01\xff", b"\xff\xd8\xff\xe0\x00\x10JFIF", b"PK\x03\x04\x00\x00", b"x"]
 )
-def test_what_holds_no_project_is_a_clear_error(suffix: str, content: bytes) -> None:
+def test_file_without_project_gives_clear_error(suffix: str, content: bytes) -> None:
     assert READERS[suffix] is read_rdf
     with pytest.raises(SourceError, match=r"file\.") as error:
         read(content, f"file{suffix}")
@@ -319,7 +325,7 @@ def test_what_holds_no_project_is_a_clear_error(suffix: str, content: bytes) -> 
 
 
 @pytest.mark.parametrize("fmt", GRAPH_FORMATS, ids=lambda fmt: fmt.name)
-def test_a_file_that_is_cut_in_the_middle(fmt: Format) -> None:
+def test_truncated_file_gives_projects_before_the_cut(fmt: Format) -> None:
     content = write(describe(FULL), fmt.name)
     for share in (0.2, 0.5, 0.9):
         cut = content[: int(len(content) * share)].rstrip(b"\n .") + b"<"
@@ -328,9 +334,9 @@ def test_a_file_that_is_cut_in_the_middle(fmt: Format) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16le", "utf-16be", "utf-32"])
-def test_what_is_not_in_utf_8_is_told_as_such(encoding: str) -> None:
+def test_other_encodings_are_reported(encoding: str) -> None:
     given = '<urn:a> <urn:b> "a text of some length" .'.encode(encoding)
-    with pytest.raises(SourceError, match=f"this is in {encoding.upper()}") as error:
+    with pytest.raises(SourceError, match=f"this is {encoding.upper()}") as error:
         read(given)
     assert "iconv -f" in error.value.hint
 
@@ -338,25 +344,25 @@ def test_what_is_not_in_utf_8_is_told_as_such(encoding: str) -> None:
 @pytest.mark.parametrize(
     "text", ["<urn:а> <urn:б> 'только по-русски и больше ничего' .", "<urn:a> <urn:b> '\x01\x02\x03\x04' ."]
 )
-def test_the_mark_of_an_encoding_is_believed_whatever_is_behind_it(text: str) -> None:
-    with pytest.raises(SourceError, match="this is in UTF-16LE"):
+def test_byte_order_mark_is_trusted(text: str) -> None:
+    with pytest.raises(SourceError, match="this is UTF-16LE"):
         read(text.encode("utf-16"))
 
 
-def test_rdf_xml_in_another_encoding_is_told_as_such() -> None:
+def test_rdf_xml_in_other_encoding_is_reported() -> None:
     given = '<?xml version="1.0" encoding="klingon"?><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"/>'
-    with pytest.raises(SourceError, match="another encoding than UTF-8") as error:
+    with pytest.raises(SourceError, match="an encoding other than UTF-8") as error:
         read(given, "x.rdf")
     assert error.value.hint.startswith("Save it as UTF-8")
 
 
-def test_a_syntax_error_tells_line_and_column() -> None:
-    with pytest.raises(SourceError, match=r"^file.ttl:2:1: this is no Turtle: "):
+def test_syntax_error_has_line_and_column() -> None:
+    with pytest.raises(SourceError, match=r"^file.ttl:2:1: invalid Turtle: "):
         read("<urn:a> <urn:b> 1 .\nab ab ab .\n")
 
 
 @pytest.mark.parametrize("context", ['"http://127.0.0.1:9/c"', '["x.jsonld"]', '{"@import": "http://127.0.0.1:9/c"}'])
-def test_a_context_elsewhere_is_never_fetched(context: str) -> None:
+def test_remote_context_is_never_fetched(context: str) -> None:
     with pytest.raises(SourceError, match="nothing is fetched") as error:
         read(f'{{"@context": {context}, "@id": "urn:a", "b": 1}}', "x.jsonld")
     assert "into the file" in error.value.hint
@@ -364,7 +370,7 @@ def test_a_context_elsewhere_is_never_fetched(context: str) -> None:
 
 R = '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns:u="urn:"'
 N = 200_000
-#: Each of these ends the process, or takes gigabytes or hours, where it comes to the parser.
+#: Each would crash the parser, or make it use gigabytes or hours.
 BOMBS = {
     "blank.ttl": "<urn:a> <urn:b> " + "[ <urn:b> " * N,
     "list.trig": "<urn:a> <urn:b> " + "( " * N + ") " * N + ".",
@@ -391,7 +397,7 @@ BOMBS = {
 
 @pytest.mark.timeout(30)
 @pytest.mark.parametrize("name", BOMBS)
-def test_what_would_end_the_process_is_refused(name: str, tmp_path: Path) -> None:
+def test_input_that_would_crash_the_parser_is_rejected(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text(BOMBS[name], encoding="utf-8")
     program = (
         "import sys; from cybilgraph.errors import SourceError; from cybilgraph.readers import find_inputs, read_input\n"
@@ -400,18 +406,18 @@ def test_what_would_end_the_process_is_refused(name: str, tmp_path: Path) -> Non
     )
     done = subprocess.run([sys.executable, "-c", program, tmp_path / name], capture_output=True, text=True, timeout=25)
     assert (done.returncode, done.stderr) == (0, "")
-    assert f"{name}: not read, since " in done.stdout
+    assert f"{name}: not parsed, because " in done.stdout
 
 
 @pytest.mark.parametrize("suffix", ["ttl", "nt", "jsonld"])
-def test_what_is_more_than_the_parser_has_room_for_is_a_clear_error(suffix: str) -> None:
+def test_token_beyond_parser_buffer_gives_clear_error(suffix: str) -> None:
     long = b"y" * 16_800_000
     content = b'{"@id": "' + long + b'"}' if suffix == "jsonld" else b"# " + long + b"\n"
     with pytest.raises(SourceError, match="16 MB"):
-        list(read_rdf(Input(f"a.{suffix}", given=content)))
+        list(read_rdf(Input(f"a.{suffix}", data=content)))
 
 
-def test_brackets_in_strings_iris_and_comments_are_not_counted() -> None:
+def test_brackets_in_strings_iris_and_comments_do_not_count() -> None:
     brackets = "[(<<{" * 200
     record = turtle(
         f'project:a a cyb:Project ; cyb:aim "{brackets}", """{brackets}""" . # {brackets}\n<urn:((> a <urn:x> .'
@@ -428,7 +434,7 @@ def test_brackets_in_strings_iris_and_comments_are_not_counted() -> None:
 
 
 @pytest.mark.timeout(60)
-def test_much_of_anything_takes_no_long_time() -> None:
+def test_repetition_takes_bounded_time() -> None:
     with pytest.raises(SourceError, match="no project"):
         read(b"# a comment\n" * 1_000_000, "x.nt")
     a = "<https://w3id.org/cybilgraph/id/project/a>"
@@ -491,7 +497,7 @@ _TERMS = st.sampled_from(
 
 
 @given(st.lists(_TERMS, max_size=20).map(" ".join), st.sampled_from([".ttl", ".trig", ".n3"]))
-def test_any_turtle_ends_in_records_or_a_clear_error(text: str, suffix: str) -> None:
+def test_arbitrary_turtle_gives_records_or_clear_error(text: str, suffix: str) -> None:
     _ends_well(f'{HEAD}project:a a cyb:Project ; cyb:aim "Much." .\n{text}'.encode(), suffix)
 
 
@@ -507,7 +513,7 @@ _PREDICATES = st.sampled_from(
 
 
 @given(st.lists(st.tuples(st.sampled_from(["project:a", "_:b", "actor:eu"]), _PREDICATES, _OBJECTS), max_size=15))
-def test_any_statements_make_a_record(statements: list[tuple[str, str, str]]) -> None:
+def test_arbitrary_statements_give_a_record(statements: list[tuple[str, str, str]]) -> None:
     text = "".join(f"{subject} {predicate} {value} .\n" for subject, predicate, value in statements)
     [record] = [found for found in read(f'{HEAD}project:a a cyb:Project ; cyb:aim "Much." .\n{text}') if found.aim][:1]
     assert describe(derive(record))
@@ -519,12 +525,12 @@ def test_any_statements_make_a_record(statements: list[tuple[str, str, str]]) ->
     st.binary(max_size=300) | st.text(max_size=300).map(lambda text: text.encode(errors="surrogatepass")),
     st.sampled_from(list(SYNTAXES)),
 )
-def test_any_bytes_end_in_records_or_a_clear_error(content: bytes, suffix: str) -> None:
+def test_arbitrary_bytes_give_records_or_clear_error(content: bytes, suffix: str) -> None:
     _ends_well(content, suffix)
 
 
 @given(st.sampled_from(GRAPH_FORMATS), st.integers(0, 10_000), st.binary(max_size=4), st.integers(0, 8))
-def test_any_damage_ends_in_records_or_a_clear_error(fmt: Format, at: int, with_bytes: bytes, lost: int) -> None:
+def test_arbitrary_damage_gives_records_or_clear_error(fmt: Format, at: int, with_bytes: bytes, lost: int) -> None:
     content = write(describe(FULL), fmt.name)
     at %= len(content)
     _ends_well(content[:at] + with_bytes + content[at + lost :], f".{fmt.suffix}")
@@ -539,7 +545,7 @@ def _ends_well(content: bytes, suffix: str) -> None:
         assert all(describe(derive(record)) for record in records)
 
 
-def test_a_second_value_is_told_of_as_such() -> None:
+def test_second_value_is_reported() -> None:
     text = """@prefix cyb: <https://w3id.org/cybilgraph/ontology#> .
 @prefix dcterms: <http://purl.org/dc/terms/> .
 <https://w3id.org/cybilgraph/id/project/G0042> a cyb:Project ;
@@ -549,19 +555,23 @@ def test_a_second_value_is_told_of_as_such() -> None:
   cyb:status <https://w3id.org/cybilgraph/id/status/ongoing> ,
     <https://w3id.org/cybilgraph/id/status/finished> ;
   cyb:unknown 5 ."""
-    [record] = read_rdf(Input("x.ttl", given=text.encode()))
+    [record] = read_rdf(Input("x.ttl", data=text.encode()))
     assert record.end
     assert record.end.value == "2018-03"
-    told = [(each.rule.rpartition("#")[2], each.line, each.label) for each in record.findings]
-    assert told == [("second-value", 6, "cyb:end"), ("second-value", 8, "cyb:status"), ("not-read", 9, "cyb:unknown")]
-    assert record.findings[0].message == "“cyb:end” is told a second time, as “2019-03”: “2018-03” was kept."
+    findings = [(each.rule.rpartition("#")[2], each.line, each.label) for each in record.findings]
+    assert findings == [
+        ("second-value", 6, "cyb:end"),
+        ("second-value", 8, "cyb:status"),
+        ("not-read", 9, "cyb:unknown"),
+    ]
+    assert record.findings[0].message == "“cyb:end” is given a second time, as “2019-03”. “2018-03” was kept."
 
 
 @pytest.mark.parametrize(
     ("name", "content"),
     [("a.rdf", '<!DOCTYPE x [<!ENTITY a "b">]><x>&a;</x>'), ("a.ttl", "<urn:a> <urn:b> " + "[ <urn:c> " * 200)],
 )
-def test_the_advice_fits_whatever_is_not_parsed(name: str, content: str) -> None:
-    with pytest.raises(SourceError, match="not read, since") as told:
-        list(read_input(Input(name, given=content.encode())))
-    assert told.value.hint == "Write it without that, as N-Triples for example."
+def test_hint_fits_every_rejected_syntax(name: str, content: str) -> None:
+    with pytest.raises(SourceError, match="not parsed, because") as error:
+        list(read_input(Input(name, data=content.encode())))
+    assert error.value.hint == "Avoid this, for example by writing N-Triples."

@@ -90,11 +90,11 @@ def test_explain_works_with_endpoint_and_release(server: str, releases: object) 
     assert run("query", EMPTY, "--from", releases, "--explain").stdout.decode() == f"line 2: {TOLD}\n"
     remote = run("query", EMPTY, "--from", f"{server}/sparql", "--explain")
     assert remote.stdout.decode() == f"line 2: {TOLD}\n"
-    assert b"Nothing was found" in run("query", "ASK {}", "--from", f"{server}/sparql", "--explain").stdout
+    assert b"No problems found" in run("query", "ASK {}", "--from", f"{server}/sparql", "--explain").stdout
     engine = RemoteEngine(f"{server}/sparql")
     assert engine.explain("SELECT * { ?p cyb:accountable ?a }") == ()
     engine.close()
     empty = run("query", EMPTY, "--from", releases)
     assert TOLD in empty.stderr.decode()
     wrong = run("query", "SELECT ?a, ?b { ?a ?b ?c }", "--from", releases)
-    assert "         ^\n  The columns of a SELECT are not parted" in wrong.stderr.decode()
+    assert "         ^\n  The columns of a SELECT are not separated" in wrong.stderr.decode()

@@ -67,7 +67,7 @@ def test_query_parameters_do_not_shadow_common_ones(query: Query) -> None:
         ("example-actor-portfolio", [("actor", f"{ID}actor/x> }} #")], 400, "no actor is called"),
         ("example-actor-portfolio", [("actor", f"{ID}actor/x/y")], 400, "no actor is called"),
         ("example-actor-portfolio", [("actor", f"{ID}country/BZ")], 400, "no actor is called"),
-        (COUNTRY, [("country", f"{ID}country/XX")], 400, f"Its IRI is taken, too: {ID}country/…"),
+        (COUNTRY, [("country", f"{ID}country/XX")], 400, f"Or use its IRI: {ID}country/…"),
         (COUNTRY, [("country", f"{ID}country/")], 400, "no country is called"),
         (COUNTRY, [("country", f"{ID}country/%42Z")], 400, "no country is called"),
         (COUNTRY, [("country", "BZ"), ("country", "Guyana")], 200, r"Belize,G0020[\s\S]*Guyana,"),
@@ -87,11 +87,11 @@ def test_query_parameters_do_not_shadow_common_ones(query: Query) -> None:
         (COUNTRY, [("limit", "1 OFFSET 3")], 400, "is not a number of rows"),
         (COUNTRY, [("limit", "-1")], 400, "is not a number of rows"),
         (COUNTRY, [("limit", "٣")], 400, "is not a number of rows"),
-        (COUNTRY, [("release", "99")], 404, "There are: 1"),
+        (COUNTRY, [("release", "99")], 404, "Available releases: 1"),
         (COUNTRY, [("format", "turtle")], 406, "json, xml, csv, tsv"),
         (COUNTRY, [("format", "png")], 406, "format 'png' is not available"),
         (WHOLE, [("limit", "1")], 400, "no parameter 'limit'"),
-        ("example-active-projects-per-year", [("from", "18")], 400, "is no year"),
+        ("example-active-projects-per-year", [("from", "18")], 400, "is not a year"),
         ("example-active-projects-per-year", [("from", "2018"), ("to", "2019")], 200, r"year,.*\r\n2018,.*\r\n2019,.*\r\n\Z"),
         ("example-search-text", [("text", '" } SELECT * { ?s ?p ?o } #')], 200, r"\A.*\r\n\Z"),
         ("example-search-text", [("text", "electronic evidence\\")], 200, r"\A.*\r\n\Z"),
@@ -202,9 +202,7 @@ def test_unknown_value_is_reported_next_to_its_field(server: str, path: str) -> 
     empty = send(server, "GET", f"{path}?country=", Accept=BROWSER)
     assert (empty.status, b"The parameter country is empty" in empty.body) == (400, True)
     assert 'value="Belise" data-kind="country" aria-invalid="true" aria-describedby="fault-country"' in page
-    assert re.search(
-        r'id="fault-country">[^<]*&#39;Belise&#39;\. Did you mean Belize \(BZ\)\? Its IRI is taken, too: ', page
-    )
+    assert re.search(r'id="fault-country">[^<]*&#39;Belise&#39;\. Did you mean Belize \(BZ\)\? Or use its IRI: ', page)
 
 
 @pytest.mark.parametrize(

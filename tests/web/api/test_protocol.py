@@ -254,7 +254,7 @@ LASTING = [
     Case("no release named", q(SELECT), sent={
         "cybilgraph-release": "^1$", "cache-control": "max-age=60",
         "link": f'^<{re.escape("/sparql?" + urlencode([("query", SELECT), ("release", 1)], quote_via=quote))}>; rel="cite-as"$'}),
-    Case("a release that is not there", q(SELECT, release="99"), status=404, type=PROBLEM, has="There are: 1"),
+    Case("a release that is not there", q(SELECT, release="99"), status=404, type=PROBLEM, has="Available releases: 1"),
     Case("a release that is no number", q(SELECT, release="one"), status=400, type=PROBLEM),
     *[Case(f"{name} is of this moment", q(f"SELECT ({name} AS ?x) {{}}"), sent={"cache-control": "^no-store$", "etag": "^$", "link": "^$"})
       for name in ("NOW()", "RAND()", "UUID()", "STRUUID()", "BNODE()", "now ( )")],

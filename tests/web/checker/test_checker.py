@@ -100,7 +100,7 @@ def test_hostile_file_gives_the_same_report_in_a_worker(checker: Checker, name: 
     if len(content) > 300_000:
         pytest.skip("too slow for this test: larger files are for test_hostile.py")
     answer = checker.check(Submission(name, content), [JSON])
-    here = pipeline.check_input(Input(name, given=content)).report
+    here = pipeline.check_input(Input(name, data=content)).report
     assert answer.records == here.records
     report = json.loads(answer.parts[JSON])
     found = [(found["rule"], found["message"]) for found in report["findings"]]
@@ -130,7 +130,7 @@ def test_all_outputs_can_be_requested(checker: Checker) -> None:
 def test_language_and_date_are_applied(checker: Checker, language: str) -> None:
     page = b"A project\n\nStatus: Finished\n\nFrom: Apr 2018\n\nTo: Mar 2030\n\nSummary\n\nIt helps Belize.\n"
     answer = checker.check(Submission("a.txt", page, language, "2031-01-01"), [JSON])
-    here = pipeline.check_input(Input("a.txt", given=page)).report
+    here = pipeline.check_input(Input("a.txt", data=page)).report
     report = json.loads(answer.parts[JSON])
     assert report["as_of"] == "2031-01-01"
     messages = {found["message"] for found in report["findings"]}

@@ -115,15 +115,15 @@ def test_matching_etag_gets_304(site: str, target: str) -> None:
     ("target", "status", "says"),
     [
         ("/changes?since=1", 410, "Take the full dump"),
-        ("/changes.rdfp?since=9", 404, "There are: 2, 3, 4."),
+        ("/changes.rdfp?since=9", 404, "Available releases: 2, 3, 4."),
         ("/changes?since=2&until=9", 404, "There is no release 9"),
         ("/changes?since=two", 400, "since=1"),
         ("/changes?since=²", 400, "since=1"),
         ("/changes?format=parquet", 406, "rdfp"),
         ("/changes.parquet", 406, "rdfp"),
-        ("/feed/1", 410, "not kept any more"),
+        ("/feed/1", 410, "no longer available"),
         ("/feed/77/all", 404, "There is no release 77"),
-        ("/record/G0020?release=1", 410, "not kept any more"),
+        ("/record/G0020?release=1", 410, "no longer available"),
         ("/record/G0020?release=x", 400, "is not a release number"),
     ],
 )

@@ -140,7 +140,7 @@ def test_options_are_applied(portal: str) -> None:
     }
     report = json.loads(post(portal, json.dumps(asked).encode(), "application/json").body)
     assert report["as_of"] == "2016-01-01"
-    assert "« Finishd » a été pris pour Finished." in [found["message"] for found in report["findings"]]
+    assert "« Finishd » a été lu comme Finished." in [found["message"] for found in report["findings"]]
     assert report["findings"][0]["file"] == "p.txt"
     graph = rdflib.Graph().parse(data=report["turtle"], format="turtle")
     assert len(graph) > 30
@@ -492,7 +492,7 @@ def test_page_shows_findings_and_marks_lines(portal: str) -> None:
     page, controls = reply.body.decode(), Controls(reply.body)
     assert controls.fields["text"] == BAD.decode()
     assert '<li id="L9" class="violation">To: Mar 2017 <a href="#F' in page
-    assert 'lang="es">«Finishd» se tomó por Finished.' in page
+    assert 'lang="es">«Finishd» se leyó como Finished.' in page
     assert "1 record: " in page
     assert re.search(r"violation, \d+ warnings?, \d+ info\n", page)
     worst = re.findall(r'<li class="finding (\w+)" id="F\d+"', page)

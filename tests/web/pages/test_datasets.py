@@ -185,10 +185,10 @@ def test_failed_precondition_gets_412(shelf: str) -> None:
 @pytest.mark.parametrize(
     ("target", "status", "says"),
     [
-        (f"/release/1/{DUMP}", 410, "not kept any more"),
+        (f"/release/1/{DUMP}", 410, "no longer available"),
         (f"/release/2/{DUMP}", 503, "is damaged"),
         (f"/release/9/{DUMP}", 404, "There is no release 9"),
-        ("/release/1.json", 410, "not kept any more"),
+        ("/release/1.json", 410, "no longer available"),
         ("/release/2", 503, "is damaged"),
         ("/release/4/passwd", 404, "has no file 'passwd'"),
         ("/latest/..%2f0003%2fgraph.nq.zst", 404, ""),

@@ -13,7 +13,7 @@ import rdflib
 
 from cybilgraph.model.rules import catalogue
 from cybilgraph.model.vocabulary import RULES
-from cybilgraph.validation.handbook import PROMISES, load_handbook
+from cybilgraph.validation.handbook import CATEGORIES, load_handbook
 from tests.conftest import CYBILGRAPH
 from tests.web.pages.test_query_page import BROWSER, http
 
@@ -21,7 +21,7 @@ from tests.web.pages.test_query_page import BROWSER, http
 def test_handbook_lists_every_rule_once() -> None:
     entries = [entry.name for chapter in load_handbook() for entry in chapter.entries]
     assert sorted(entries) == sorted(catalogue())
-    assert set(PROMISES) == {rule.category for rule in catalogue().values()}
+    assert set(CATEGORIES) == {rule.category for rule in catalogue().values()}
 
 
 def test_page_lists_every_rule_with_its_message(server: str) -> None:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from cybilgraph.sparql.queries import hashed
+from cybilgraph.sparql.queries import hash_query
 from cybilgraph.web.server.access_log import AccessLog, LogEntry
 
 
@@ -34,7 +34,7 @@ QUERY = "SELECT *\n# \x1b[31m \u2028 red\n{ ?s ?p 'ü' }"
 
 def entry() -> LogEntry:
     made = LogEntry("192.0.2.1", "GET", "/sparql", status=200, bytes=5, format="csv", rows=1, release=7)
-    made.ask(QUERY, hashed(QUERY))
+    made.ask(QUERY, hash_query(QUERY))
     made.end()
     return made
 

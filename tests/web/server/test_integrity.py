@@ -87,7 +87,7 @@ ONE = CacheKey.of("SELECT * { ?s a cyb:Project } LIMIT 1", RESULT_FORMATS)
 def lived(folder: Path, events: list[str], store: int = 0) -> Iterator[LiveReleases]:
     """Open the releases of a folder, with the store on disk or in memory of at most ``store`` bytes."""
     live = LiveReleases(
-        Releases(folder), QueryLimits(timeout=10, workers=1, long=1, store=store), 10_000_000, events.append
+        Releases(folder), QueryLimits(timeout=10, workers=1, long_workers=1, store=store), 10_000_000, events.append
     )
     try:
         live.current.warm_up.stop()
@@ -133,18 +133,18 @@ def test_unreadable_store_answers_no_queries(copied: Release, monkeypatch: pytes
         hurt(copied.store)
         for worker in live.current.engine.processes:  # it caches what it has read
             os.kill(worker, signal.SIGKILL)
-        with pytest.raises(EngineUnavailable, match="could not be read on the disk of the server") as failed:
+        with pytest.raises(EngineUnavailable, match="could not read the store of the release") as failed:
             answers.find(ALL)
         assert str(copied.folder) not in str(failed.value)
         assert not answers.get(ONE), "it may come from the damaged data"
         assert not answers.etag(ONE)
-        with pytest.raises(EngineUnavailable, match=r"looked at|checked|is damaged"):
+        with pytest.raises(EngineUnavailable, match=r"checking its files|is damaged"):
             answers.find(ONE)
         until(lambda: "is damaged on the disk" in live.current.engine.trouble)
         with pytest.raises(EngineUnavailable, match="cannot answer queries"):
             answers.find(ONE)
         until(lambda: any("no queries are answered until" in text for text in events))
-    assert any("store/" in text and "is not what was built" in text for text in events)
+    assert any("store/" in text and "has a wrong checksum" in text for text in events)
 
 
 def test_last_good_release_replaces_a_damaged_one(copied: Release) -> None:
@@ -265,4 +265,4 @@ def test_damaged_earlier_release_is_reported_with_alternatives(copied: Release) 
         hurt(copied.store)
         with pytest.raises(FileDamaged, match="Release 1 is damaged") as failed, live.opened(1):
             pass
-        assert failed.value.hint == "There are: 2."
+        assert failed.value.hint == "Available releases: 2."

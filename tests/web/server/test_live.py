@@ -56,7 +56,7 @@ def test_every_release_answers_under_its_number(shelf: str) -> None:
 @pytest.mark.parametrize(
     ("release", "status", "says"),
     [
-        ("1", 410, "not kept any more"),
+        ("1", 410, "no longer available"),
         ("2", 503, "is damaged"),
         ("5", 404, "There is no release 5"),
         ("0001", 410, "not kept"),
@@ -70,7 +70,9 @@ def test_missing_or_damaged_release_is_reported(shelf: str, release: str, status
         reply = send(shelf, "GET", target)
         assert (reply.status, reply.type) == (status, PROBLEM)
         assert says in reply.problem["detail"]
-        assert reply.problem["hint"] == ("There are: 3, 4." if release == "2" else "There are: 2, 3, 4.")
+        assert reply.problem["hint"] == (
+            "Available releases: 3, 4." if release == "2" else "Available releases: 2, 3, 4."
+        )
         assert "/" not in reply.problem["detail"], "no path on the server"
         page = send(shelf, "GET", target, Accept=BROWSER)
         assert (page.status, page.type) == (status, "text/html; charset=utf-8")

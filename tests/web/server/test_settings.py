@@ -93,7 +93,7 @@ def test_flag_overrides_environment_and_environment_overrides_file(tmp_path: Pat
         ('log-format = "xml"', "'text', 'json'"),
         ('trusted-proxy = "192.0.2.1"', "wrong type"),
         ("timeout = 0", "not in the range"),
-        ("timeout = nan", "no number"),
+        ("timeout = nan", "not a number"),
     ],
 )
 def test_invalid_settings_file_is_rejected(content: str, message: str, tmp_path: Path) -> None:
@@ -112,6 +112,6 @@ def test_misspelt_environment_variable_is_reported() -> None:
     env = {"CYBILGRAPH_TIMOUT": "5", "CYBILGRAPH_PORT": "8000", "CYBILGRAPH_XYZ": "1"}
     output = CliRunner().invoke(serve, ["build/no-such-folder", "--service", "no address"], env=env).stderr.splitlines()
     assert output[:2] == [
-        "CYBILGRAPH_TIMOUT sets nothing: there is no such setting. Did you mean CYBILGRAPH_TIMEOUT?",
-        "CYBILGRAPH_XYZ sets nothing: there is no such setting.",
+        "CYBILGRAPH_TIMOUT has no effect: there is no such setting. Did you mean CYBILGRAPH_TIMEOUT?",
+        "CYBILGRAPH_XYZ has no effect: there is no such setting.",
     ]

@@ -32,7 +32,9 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("few")
 def test_slow_queries_continue_in_background_and_uncacheable_ones_are_logged(release: Release) -> None:
-    with closing(EmbeddedEngine(release.store, QueryLimits(timeout=2, workers=1, long=1, answer=1_000))) as engine:
+    with closing(
+        EmbeddedEngine(release.store, QueryLimits(timeout=2, workers=1, long_workers=1, answer=1_000))
+    ) as engine:
         engine.answer(
             "SELECT (2 AS ?two) {}", JSON, 60
         )  # start the worker first, so that its start does not count towards the second
@@ -56,7 +58,7 @@ def test_slow_queries_continue_in_background_and_uncacheable_ones_are_logged(rel
 
 @pytest.mark.usefixtures("few")
 def test_stop_takes_effect_at_once(release: Release) -> None:
-    engine = EmbeddedEngine(release.store, QueryLimits(timeout=20, workers=1, long=1))
+    engine = EmbeddedEngine(release.store, QueryLimits(timeout=20, workers=1, long_workers=1))
     events = list[str]()
     warm_up = WarmUp(release, AnswerCache(engine, "1", 10_000), events.append)
     warm_up.run(0.001)

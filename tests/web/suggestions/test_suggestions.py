@@ -305,12 +305,12 @@ def test_curator_commands_list_show_accept_and_reject(queue: SuggestionQueue, re
     assert refused.returncode == 2
     assert b"has changed since the edit began" in refused.stderr
     three_ways = run("suggestions", "show", queue.folder, second.id, "--records", records).stdout.decode()
-    assert "Beware: the file has changed since the edit began" in three_ways
+    assert "Warning: the file has changed since the edit began" in three_ways
     assert three_ways.count("+To: Apr 2020") == 2
     assert run("suggestions", "reject", queue.folder, second.id, "--reason", "It has ended").returncode == 0
     listed_none = run("suggestions", "list", queue.folder)
     assert (listed_none.returncode, listed_none.stdout) == (0, b"")
-    assert b"No suggestion waits" in listed_none.stderr
+    assert b"No suggestions are pending" in listed_none.stderr
     missing = run("suggestions", "show", queue.folder, second.id, "--records", records)
     assert (missing.returncode, missing.stdout) == (2, b"")
 
@@ -402,12 +402,12 @@ def test_erased_person_is_removed_from_suggestions(tmp_path: Path, records: Path
     (queue.folder / ".0123456789abcdef.part").write_text(NAME)
     done = run("forget", tmp_path / "releases", EMAIL, "--suggestions", queue.folder)
     said = done.stdout.decode().splitlines()
-    assert "Release 0001 was made anew without it." in said
+    assert "Release 0001 was rebuilt without the contact." in said
     assert sorted(said[1:]) == sorted([
         f"Suggestion {by_her.id}: sender removed.",
         *(f"Suggestion {gone.id}: removed." for gone in (about, before, rejected, damaged)),
     ])  # fmt: skip
-    assert b"Not searched: record files, logs of servers, backups" in done.stderr
+    assert b"Not searched: record files, server logs, backups" in done.stderr
     left = b"".join(tree(queue.folder).values()).lower()
     assert b"roe" not in left
     waiting = {given.id: given for given in queue.pending()}

@@ -1,6 +1,4 @@
-"""Record and reference data → triples, as lines of canonical N-Triples; and the way back, from
-a statement to the place in the source that it comes from.
-"""
+"""Describe records and reference data as lines of canonical N-Triples, and locate the source of a statement."""
 
 from cybilgraph.rdf.description.projects import describe, project_iri, replace_source
 from cybilgraph.rdf.description.reference_data import describe_day, describe_reference

@@ -1,4 +1,4 @@
-"""A record → the triples of its project, of the project's parts, and of the record itself."""
+"""Describe a record: the triples of its project, of the nodes below it, and of the record itself."""
 
 from __future__ import annotations
 
@@ -41,17 +41,17 @@ from cybilgraph.rdf.description.triples import TripleWriter
 from cybilgraph.rdf.ntriples import format_decimal, is_iri
 
 _DATATYPES = {4: XSD.gYear, 7: XSD.gYearMonth, 10: XSD.date}
-#: Separates the paragraphs of a text that is one literal.
+#: Separates paragraphs in a single literal.
 PARAGRAPH_SEPARATOR = "\n\n"
 
 
 def project_iri(record: Record) -> str:
-    """IRI of the project that a record describes."""
+    """Return the IRI of the project that a record describes."""
     return thing_iri("project", record.key)
 
 
 def describe(record: Record) -> list[str]:
-    """All triples of one record: the project, its parts and the record itself, sorted."""
+    """Return all triples of a record, its project and the nodes below that, sorted."""
     triples = TripleWriter(record.language.text, f"{record_iri(record.key)}/source")
     project = project_iri(record)
     triples.link(project, RDF.type, CYB.Project)
@@ -67,13 +67,13 @@ def describe(record: Record) -> list[str]:
 
 
 def replace_source(lines: bytes, key: str, read_from: Source) -> bytes:
-    """The triples of a record of this key as they are when the like of it was read from this source."""
+    """Return the triples of a record with another source, as if an equal record had been read from it."""
     source = f"{record_iri(key)}/source"
     triples = TripleWriter()
     triples.plain(source, RDFS.label, read_from.name)
     triples.plain(f"{source}/checksum", SPDX.checksumValue, read_from.sha256)
     for line in triples.lines():
-        # At the start of a line: a text may have the same words.
+        # Match the start of a line: a literal may contain the same words.
         start = lines.index("\n{} {} ".format(*line.split(" ", 2)[:2]).encode()) + 1
         lines = lines[:start] + line.encode() + lines[lines.index(b"\n", start) :]
     return lines
@@ -111,8 +111,8 @@ def _item(triples: TripleWriter, project: str, row: Field, number: int, value: T
     triples.link(project, row.term, node)
     triples.link(node, RDF.type, row.node_class)
     triples.text(node, DCTERMS.description, value.text)
-    if value.under:
-        triples.text(node, CYB.subheading, value.under)
+    if value.subheading:
+        triples.text(node, CYB.subheading, value.subheading)
 
 
 def _participation(triples: TripleWriter, project: str, row: Field, _number: int, value: Participation) -> None:
@@ -162,7 +162,7 @@ def _evidence(triples: TripleWriter, node: str, evidence: tuple[Evidence, ...]) 
 
 
 def _add_unlisted_thing(triples: TripleWriter, named: Named) -> None:
-    """A name that the reference data do not know becomes a thing of its own."""
+    """Describe a resource for a name that is not listed."""
     iri = thing_iri(named.kind, named.key)
     if named.kind == "actor":
         triples.link(iri, RDF.type, CYB.Actor)
@@ -221,7 +221,7 @@ def _describe_record(triples: TripleWriter, project: str, record: Record) -> Non
     node = record_iri(record.key)
     triples.link(node, RDF.type, CYB.Record)
     triples.link(node, FOAF.primaryTopic, project)
-    # A role that the text does not tell has no property of its own on the project.
+    # An unspecified role has no property on the project.
     for value in record.participations:
         if value.role not in BY_NAME:
             _add_participation(triples, project, value)

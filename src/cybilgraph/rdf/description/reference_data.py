@@ -1,4 +1,4 @@
-"""Reference data → triples: countries, regions, groups, themes, actors and the small lists."""
+"""Describe the reference data: countries, regions, groups, themes, actors and small vocabularies."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _CLASSES = {
 
 
 def describe_reference(reference: Gazetteer) -> list[str]:
-    """All triples of the reference things, sorted."""
+    """Return all triples of the reference entries, sorted."""
     triples = TripleWriter()
     for kind, title in _SCHEMES.items():
         triples.link(scheme_iri(kind), RDF.type, SKOS.ConceptScheme)
@@ -46,7 +46,7 @@ def describe_reference(reference: Gazetteer) -> list[str]:
 
 
 def describe_day(day: str) -> str:
-    """The triple that tells rules which day it is (cyb:asOf)."""
+    """Return the triple that gives rules the current date (cyb:asOf)."""
     return f'<{BASE}id/check> <{CYB.asOf}> "{day}"^^<{XSD.date}> .'
 
 
@@ -105,7 +105,7 @@ def _homepage(triples: TripleWriter, iri: str, entry: GazetteerEntry) -> None:
         triples.link(iri, FOAF.homepage, entry.row["homepage"])
 
 
-#: kind → what is said of such a thing beside its names
+#: Writers of properties other than names, by kind.
 _WRITERS: dict[str, Callable[[TripleWriter, str, GazetteerEntry], None]] = {
     "country": _country,
     "region": _region,

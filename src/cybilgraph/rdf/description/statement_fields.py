@@ -1,6 +1,4 @@
-"""Lines of described records → the field that each tells of; so that captures can be put
-together field by field.
-"""
+"""Assign lines of described records to fields, so that captures can be merged field by field."""
 
 from __future__ import annotations
 
@@ -19,7 +17,7 @@ _STATED = f"<{thing_iri('basis', 'stated')}>"
 
 
 def field_of(line: str, project: str) -> str:
-    """The name of the field, or of the role, that a line about a project tells of; empty for its type."""
+    """Return the name of the field or role that a line about a project belongs to; empty for its type."""
     subject, predicate, rest = line.split(" ", 2)
     if subject == f"<{project}>":
         if predicate not in _NODES:
@@ -32,7 +30,7 @@ def field_of(line: str, project: str) -> str:
 
 
 def is_stated(lines: list[str]) -> bool:
-    """True where the lines of a field hold a statement, and not only what was derived."""
+    """Return whether the lines of a field contain a stated value, not only derived ones."""
     return any(_STATED in line for line in lines) or not any(
         "/evidence/" in line or "/dating/" in line for line in lines
     )

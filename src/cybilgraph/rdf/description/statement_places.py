@@ -1,4 +1,4 @@
-"""A statement about a record → where the record's source prints it."""
+"""Locate the source text of a statement about a record."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from cybilgraph.rdf.description.projects import PARAGRAPH_SEPARATOR, project_iri
 
 @dataclass(frozen=True, slots=True)
 class StatementPlace:
-    """Where a record prints what a statement says: the field's label, the place, the words."""
+    """The source text of a statement: the field's label, the place, the words."""
 
     label: str
     place: Place | None
@@ -31,13 +31,13 @@ class StatementPlace:
 
 
 def locate_statement(record: Record, focus: str, path: str, value: str = "") -> StatementPlace:
-    """Where in a record's source the statement (focus, path, value) comes from.
+    """Return where the statement (focus, path, value) comes from in a record's source.
 
-    ``focus`` and ``path`` are IRIs, ``path`` is the first property where a rule is about several;
-    ``value`` an IRI, or the text of a literal. Falls back to the field's heading, then to the title.
+    ``focus`` and ``path`` are IRIs; ``path`` is the first property of a rule about several. ``value`` is an
+    IRI or the text of a literal. Falls back to the field's heading, then to the title.
     """
     path = _actual_property(record, path, value)
-    linked = "" if focus == project_iri(record) else focus  # a record may name itself, as what it is part of
+    linked = "" if focus == project_iri(record) else focus  # a record may refer to itself, as in part_of
     if linked or value:
         for row, printed, iris in _printed(record, FIELDS):
             if linked in iris or (row.term == path and value in iris):
@@ -55,7 +55,7 @@ def locate_statement(record: Record, focus: str, path: str, value: str = "") -> 
 
 
 def _actual_property(record: Record, path: str, value: str) -> str:
-    """The property whose text this is: ``path``, unless only other prose of the record has it."""
+    """Return the property with this text: ``path``, unless only another prose field has the text."""
     if not value:
         return path
     found = [
@@ -73,11 +73,11 @@ def _label(record: Record, row: Field) -> str:
 
 
 def _printed(record: Record, rows: Iterable[Field]) -> Iterator[tuple[Field, Text, set[str]]]:
-    """Each value of a record in these fields, and all who take part: its field, its printed form, and the IRIs that
-    stand for it.
+    """Yield the values of these fields and all participations: the field, the printed form, and the IRIs of the
+    value.
     """
     project = project_iri(record)
-    for link in record.participations:  # with whatever role: IATI has more than there are fields
+    for link in record.participations:  # including IATI roles without a field
         row = BY_NAME.get(link.role) or Field(link.role, FieldKind.ACTORS)
         node = f"{project}/participation/{link.actor.key}/{link.role}"
         yield row, link.actor.printed, {node, thing_iri("actor", link.actor.key)}

@@ -1,7 +1,7 @@
-"""A release's graph → files to take away: every RDF syntax, and tables for spreadsheets.
+"""Write a release's graph as downloads: all RDF syntaxes, and tables for spreadsheets.
 
-The graph comes in pieces that know nothing of each other: what each gives to every file is packed by itself, so
-that it can be made by any process, or long before. Memory does not grow with the graph. Equal graphs give equal bytes.
+The graph comes in independent chunks. Each chunk is serialised and compressed on its own, so that any
+process can do it in advance. Memory does not grow with the graph, and equal graphs give equal bytes.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ from cybilgraph.rdf.dumps.table_reader import read_table
 from cybilgraph.rdf.dumps.tables import COLUMNS, TableNames, TableRows, make_table_rows, replace_iris, write_tables
 from cybilgraph.rdf.serialisation import parse_nquads, write_quads
 
-#: The graph is in files of this name.
+#: The base name of the dump files.
 NAME = "cybilgraph"
-#: Those of the whole graph with all that is known of it, the smaller first.
+#: The dumps of the whole graph with its history, smallest first.
 FULL_DUMPS = (f"{NAME}.nq.zst", f"{NAME}.nq.gz")
 
 __all__ = [
@@ -66,7 +66,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class _Envelope:
-    """What is around the statements of a document: its head ends where the first statement ``begins``."""
+    """The text around and between the statements of a document. The head ends where a statement ``begins``."""
 
     begins: bytes = b"<x:"
     between: bytes = b""
@@ -78,7 +78,7 @@ _ENVELOPES = {
     "rdfxml": _Envelope(b"\n\t<rdf:Description", end=b"\n</rdf:RDF>"),
 }
 _NO_ENVELOPE = _Envelope()
-#: Where there are no named graphs, a document of one syntax is one of the other.
+#: Formats that coincide without named graphs.
 _FORMATS_WITHOUT_HISTORY = {BY_NAME["nquads"]: BY_NAME["ntriples"], BY_NAME["trig"]: BY_NAME["turtle"]}
 
 
@@ -89,9 +89,10 @@ def _head(fmt: Format) -> bytes:
 
 
 def serialise_chunk(piece: bytes, lines: list[bytes]) -> dict[str, bytes]:
-    """N-Quads of ours in every syntax, by the end of its file's name, as a part of a packed file; without what
-    stands at the head and the end of a document. What is empty is not packed. Given are the ``lines`` of the
-    present, too.
+    """Serialise and compress a chunk of N-Quads in every syntax, by file suffix.
+
+    The results are parts of compressed files, without the head and end of a document; an empty part stays
+    empty. ``lines`` are those of the current graph.
     """
     ours = b"".join(lines)
     present = parse_nquads(ours)
@@ -112,19 +113,19 @@ def serialise_chunk(piece: bytes, lines: list[bytes]) -> dict[str, bytes]:
 
 
 class DumpWriter:
-    """The files of every syntax, put together of pieces; a context manager. Raises OSError."""
+    """A context manager that writes the dumps from their chunks. Raises OSError."""
 
     def __init__(self, folder: Path) -> None:
         self._files = ExitStack()
         self._paths = {fmt: folder / f"{NAME}.{fmt.suffix}" for fmt in GRAPH_FORMATS}
-        # A file that is the same as another so far is made when it is no more, or copied at the end.
-        self._alike = dict(_FORMATS_WITHOUT_HISTORY)
+        # Files that are identical so far: each is created when they diverge, or copied at the end.
+        self._identical = dict(_FORMATS_WITHOUT_HISTORY)
         self._outputs = {
             fmt: self._files.enter_context(CompressedFile(path))
             for fmt, path in self._paths.items()
-            if fmt not in self._alike
+            if fmt not in self._identical
         }
-        self._begun: set[Format] = set()
+        self._started: set[Format] = set()
 
     def __enter__(self) -> DumpWriter:
         self._write(_head)
@@ -137,7 +138,7 @@ class DumpWriter:
         finally:
             self._files.__exit__(kind, error, trace)
         if kind is None:
-            for fmt, other in self._alike.items():
+            for fmt, other in self._identical.items():
                 for end in (".gz", ".zst"):
                     shutil.copyfile(f"{self._paths[other]}{end}", f"{self._paths[fmt]}{end}")
 
@@ -147,15 +148,15 @@ class DumpWriter:
                 output.add(deflate_part(data))
 
     def add(self, piece: Mapping[str, bytes]) -> None:
-        """Write the next piece, as ``serialise_chunk`` gives it."""
-        for fmt, other in [*self._alike.items()]:
+        """Write the next result of ``serialise_chunk``."""
+        for fmt, other in [*self._identical.items()]:
             if piece[fmt.suffix] != piece[other.suffix]:
-                del self._alike[fmt]
+                del self._identical[fmt]
                 self._outputs[fmt] = self._files.enter_context(self._outputs[other].copy(self._paths[fmt]))
         for fmt, output in self._outputs.items():
             if part := piece[fmt.suffix]:
                 between = _ENVELOPES.get(fmt.name, _NO_ENVELOPE).between
-                if between and fmt in self._begun:
+                if between and fmt in self._started:
                     output.add(deflate_part(between))
-                self._begun.add(fmt)
+                self._started.add(fmt)
                 output.add(part)

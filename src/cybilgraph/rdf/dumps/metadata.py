@@ -1,7 +1,7 @@
-"""What a release holds and where it can be had, for programs: VoID (W3C note, 2011), and DCAT 3 as DCAT-AP wishes it.
+"""Describe the content and locations of a release: VoID (W3C note, 2011) and DCAT 3 according to DCAT-AP.
 
-IRIs name things below our base; where things are had (``LOCATIONS``) is below the base too, until a server
-puts its own address there. Nothing is a blank node.
+All IRIs are below our base. So are locations (``LOCATIONS``) until a server replaces the base by its own
+address. There are no blank nodes.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from cybilgraph.rdf.ntriples import StatementsBySubject, iri, literal, term_text
 from cybilgraph.rdf.serialisation import serialise
 
 DATASET, CATALOG, SERVICE, PUBLISHER = (f"{BASE}{name}" for name in ("dataset", "catalog", "service", "about"))
-#: Properties whose values are addresses, and not names.
+#: Properties whose values are locations rather than names.
 LOCATIONS = tuple(
     iri(term)
     for term in (
@@ -46,7 +46,7 @@ LOCATIONS = tuple(
 TITLE = "cybilgraph: cyber capacity-building projects as linked data"
 ABOUT = (
     "Who funds and who delivers cyber capacity-building projects, where and when: projects, actors, countries, "
-    "themes, outcomes. What stands only in a sentence is marked as derived, with its quote."
+    "themes, outcomes. Links found only in a sentence are marked as derived and carry its quote."
 )
 RIGHTS = (
     "Texts of projects: the rights that the publisher of each record states (dcterms:rights of the record). "
@@ -57,7 +57,7 @@ SOURCE = "https://cybilportal.org/"
 _MEDIA_TYPE = "https://www.iana.org/assignments/media-types/"
 _LINKS = (OWL.sameAs, RDFS.seeAlso, SKOS.closeMatch)
 _PLACES = (CYB.country, CYB.region)
-_LOOKED_AT = {RDF.type, CYB.start, CYB.end, *_PLACES, *_LINKS}
+_COUNTED_PROPERTIES = {RDF.type, CYB.start, CYB.end, *_PLACES, *_LINKS}
 _MAX_EXAMPLES = 3
 _RIGHTS = iri(DCTERMS.rights)
 _TABLES = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet"}
@@ -65,8 +65,8 @@ _TABLES = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet"}
 
 @dataclass(slots=True)
 class GraphStatistics:
-    """Counts of the default graph. A resource is of a class, a statement has a property; a link leads from a
-    thing of ours to another site.
+    """Counts of the default graph: resources by class, statements by property, and links from our resources to
+    other sites.
     """
 
     triples: int = 0
@@ -80,7 +80,7 @@ class GraphStatistics:
     end: str = ""
 
     def add(self, others: GraphStatistics) -> None:
-        """Add the counts of what comes behind, and is about other subjects."""
+        """Add the counts of a later chunk with other subjects."""
         self.triples += others.triples
         self.subjects += others.subjects
         self.classes += others.classes
@@ -98,24 +98,24 @@ def count_statements(graph: StatementsBySubject) -> GraphStatistics:
     for subject, own in graph.items():
         for predicate, terms in own.items():
             found.properties[predicate] += len(terms)
-            if predicate in _LOOKED_AT:
+            if predicate in _COUNTED_PROPERTIES:
                 _count_statement(found, subject, predicate, terms)
     found.triples = found.properties.total()
     return found
 
 
 def _count_statement(found: GraphStatistics, subject: str, predicate: str, terms: list[str]) -> None:
-    said = map(term_text, terms)
+    texts = map(term_text, terms)
     if predicate == RDF.type:
-        found.classes.update(said)
+        found.classes.update(texts)
         if len(found.examples) < _MAX_EXAMPLES and f"<{CYB.Project}>" in terms:
             found.examples.append(subject)
     elif predicate == CYB.start:
-        found.start = min(filter(None, (found.start, *said)), default="")
+        found.start = min(filter(None, (found.start, *texts)), default="")
     elif predicate == CYB.end:
-        found.end = max(found.end, *said)
+        found.end = max(found.end, *texts)
     elif predicate in _PLACES:
-        found.places.update(said)
+        found.places.update(texts)
     elif subject.startswith(f"{BASE}id/"):
         found.links.update(
             (predicate, origin_of(term[1:-1]))
@@ -125,14 +125,14 @@ def _count_statement(found: GraphStatistics, subject: str, predicate: str, terms
 
 
 def origin_of(address: str) -> str:
-    """The site that an address is of: its scheme and host."""
+    """Return the scheme and host of an address."""
     parts = urlsplit(address)
     return f"{parts.scheme}://{parts.netloc}/"
 
 
 @dataclass(frozen=True, slots=True)
 class ReleaseFile:
-    """A file of a release, to be taken away."""
+    """A file of a release to download."""
 
     name: str
     size: int
@@ -154,7 +154,7 @@ def write_descriptions(
 
 
 def with_locations(lines: Iterable[str], address: str) -> Iterator[str]:
-    """The lines of a description, with the places where things are had at this address (that of a server's root)."""
+    """Yield the lines of a description with all locations below this server root."""
     for line in lines:
         subject, predicate, rest = line.split(" ", 2)
         if predicate in LOCATIONS and rest.startswith(f"<{BASE}"):
@@ -163,8 +163,9 @@ def with_locations(lines: Iterable[str], address: str) -> Iterator[str]:
 
 
 def with_licence(lines: Iterable[str], licence: str) -> Iterator[str]:
-    """The lines of a description, with the licence that who serves the data gives (its address), wherever they tell
-    of rights: of the dataset and of each file, as DCAT-AP wishes it.
+    """Yield the lines of a description with the publisher's licence (an address).
+
+    It is added wherever rights are given, to the dataset and to each file, as DCAT-AP requires.
     """
     yield from _lines_about(licence, (RDF.type, iri(DCTERMS.LicenseDocument)))
     for line in lines:
@@ -175,7 +176,9 @@ def with_licence(lines: Iterable[str], licence: str) -> Iterator[str]:
 
 
 def describe_paging(address: str) -> Iterator[str]:
-    """That the catalogue, had at this address, has one page; harvesters of CKAN look for the next one."""
+    """Yield statements that the catalogue at this address has a single page, because CKAN harvesters look for
+    the next.
+    """
     yield from _lines_about(
         address,
         (RDF.type, iri(HYDRA.PagedCollection)),
@@ -199,8 +202,8 @@ def _english(text: str) -> str:
 
 
 def _dataset(number: int, created: str) -> Iterator[str]:
-    """What both descriptions say of the dataset."""
-    made = literal(created, datatype=XSD.dateTime)
+    """Yield the statements about the dataset that both descriptions share."""
+    created_at = literal(created, datatype=XSD.dateTime)
     yield from _lines_about(
         DATASET,
         (RDF.type, iri(VOID.Dataset)),
@@ -209,7 +212,7 @@ def _dataset(number: int, created: str) -> Iterator[str]:
         (DCTERMS.description, _english(ABOUT)),
         (DCTERMS.identifier, literal(DATASET)),
         (DCTERMS.publisher, iri(PUBLISHER)),
-        (DCTERMS.modified, made),
+        (DCTERMS.modified, created_at),
         (DCTERMS.rights, iri(f"{DATASET}#rights")),
         (DCTERMS.source, iri(SOURCE)),
         (OWL.versionInfo, literal(str(number))),
@@ -266,7 +269,7 @@ def _void(counts: GraphStatistics, number: int, files: list[ReleaseFile]) -> Ite
 
 
 def _dcat(counts: GraphStatistics, number: int, created: str, files: list[ReleaseFile]) -> Iterator[str]:
-    made = literal(created, datatype=XSD.dateTime)
+    created_at = literal(created, datatype=XSD.dateTime)
     period, history = f"{DATASET}#period", f"{DATASET}#provenance"
     yield from _lines_about(
         CATALOG,
@@ -274,7 +277,7 @@ def _dcat(counts: GraphStatistics, number: int, created: str, files: list[Releas
         (DCTERMS.title, _english("The dataset of cybilgraph, and its files")),
         (DCTERMS.description, _english("One dataset, in its current release, and the SPARQL endpoint that serves it.")),
         (DCTERMS.publisher, iri(PUBLISHER)),
-        (DCTERMS.modified, made),
+        (DCTERMS.modified, created_at),
         (FOAF.homepage, iri(BASE)),
         (DCAT.dataset, iri(DATASET)),
         (DCAT.service, iri(SERVICE)),
@@ -316,25 +319,25 @@ def _dcat(counts: GraphStatistics, number: int, created: str, files: list[Releas
             (DCAT.endDate, _time(counts.end)),
         )
     for file in files:
-        yield from _describe_file(file, number, made)
+        yield from _describe_file(file, number, created_at)
 
 
-def _describe_file(file: ReleaseFile, number: int, made: str) -> Iterator[str]:
+def _describe_file(file: ReleaseFile, number: int, created_at: str) -> Iterator[str]:
     here, address = _distribution(file.name), iri(_address(number, file.name))
-    inner, packed = _types(file.name)
+    inner, compression = _types(file.name)
     yield from _lines_about(
         here,
         (RDF.type, iri(DCAT.Distribution)),
         (DCTERMS.title, _english(file.name)),
         (DCTERMS.identifier, literal(file.name)),
-        (DCTERMS.modified, made),
+        (DCTERMS.modified, created_at),
         (DCTERMS.rights, iri(f"{DATASET}#rights")),
         (DCAT.accessURL, address),
         (DCAT.downloadURL, address),
         (DCAT.byteSize, literal(str(file.size), datatype=XSD.nonNegativeInteger)),
         (DCAT.mediaType, iri(f"{_MEDIA_TYPE}{inner}")),
         (DCTERMS.format, iri(f"{_MEDIA_TYPE}{inner}")),
-        *(((DCAT.compressFormat, iri(f"{_MEDIA_TYPE}{packed}")),) if packed else ()),
+        *(((DCAT.compressFormat, iri(f"{_MEDIA_TYPE}{compression}")),) if compression else ()),
         (SPDX.checksum, iri(f"{here}-checksum")),
     )
     yield from _lines_about(
@@ -354,13 +357,13 @@ def _address(number: int, name: str) -> str:
 
 
 def _syntax(name: str) -> str:
-    """The media type of RDF in a file, be it packed or not; empty of others."""
+    """Return the RDF media type of a file's content, compressed or not; empty for other files."""
     suffixes = name.split(".")[1:]
     return next((fmt.media_type for fmt in FORMATS if fmt.carries_graph and fmt.suffix in suffixes[:1]), "")
 
 
 def _types(name: str) -> tuple[str, str]:
-    """The media types of what is in a file, and of what packs it."""
+    """Return the media types of a file's content and of its compression."""
     suffixes = name.split(".")[1:]
     outer = media_type_of(name)
     if len(suffixes) < 2:
@@ -373,11 +376,11 @@ def _namespace(term: str) -> str:
 
 
 def _key(term: str) -> str:
-    """A name for a term that no other has, and that can stand in an IRI."""
+    """Return a unique name for a term that is valid in an IRI."""
     return quote(shorten(term).replace(":", "-", 1), safe="")
 
 
 def _time(value: str) -> str:
-    """A date as precise as it is known."""
+    """Return a date as a literal of its precision."""
     kinds = {4: XSD.gYear, 7: XSD.gYearMonth}
     return literal(value, datatype=kinds.get(len(value), XSD.date))

@@ -1,4 +1,4 @@
-"""Tables of a release, as anyone has taken them → their rows."""
+"""Read the tables of a release, wherever they were downloaded."""
 
 from __future__ import annotations
 
@@ -12,22 +12,23 @@ from arro3.io import read_parquet
 
 from cybilgraph.runtime.compression import open_decompressed
 
-#: Characters of one cell; a text that is longer is in no record.
+#: The maximum characters of a cell; no record has a longer text.
 _MAX_CELL_CHARACTERS = 100_000_000
-#: Of what a library says, so much is told.
+#: The maximum length of an error message from a library.
 _MAX_MESSAGE_CHARACTERS = 160
 
 
 def read_table(path: Path, name: str) -> Generator[tuple[str, ...]]:
-    """The names of the columns of a table, then its rows: of CSV or Parquet, packed as its name ends.
+    """Yield the column names and the rows of a table in CSV or Parquet, with the compression that its name
+    indicates.
 
-    What is empty is "". Raises OSError, ValueError, and DECOMPRESSION_ERRORS.
+    Empty values are "". Raises OSError, ValueError, and DECOMPRESSION_ERRORS.
     """
     return _parquet_rows(path) if name.endswith(".parquet") else _csv_rows(path, name)
 
 
 def _csv_rows(path: Path, name: str) -> Generator[tuple[str, ...]]:
-    csv.field_size_limit(_MAX_CELL_CHARACTERS)  # it is one for all of the process, and others may have changed it
+    csv.field_size_limit(_MAX_CELL_CHARACTERS)  # the limit is global, and other code may have changed it
     with open_decompressed(path, name) as content:
         buffered: Any = io.BufferedReader(content)
         try:
@@ -46,10 +47,10 @@ def _parquet_rows(path: Path) -> Generator[tuple[str, ...]]:
 
 
 def _attempt(step: Callable[[], Any]) -> Any:
-    """What a step of arro3 gives. Raises ValueError where the file is none."""
+    """Run a step of arro3. Raises ValueError if the file is invalid."""
     try:
         return step()
     except (KeyboardInterrupt, SystemExit, MemoryError):
         raise
-    except BaseException as error:  # its errors have no base: some are Exception itself, and panics not even that
-        raise ValueError(f"this is no Parquet, or it is damaged: {str(error)[:_MAX_MESSAGE_CHARACTERS]}") from error
+    except BaseException as error:  # arro3's errors have no common base class, and panics are not even Exceptions
+        raise ValueError(f"not a valid Parquet file: {str(error)[:_MAX_MESSAGE_CHARACTERS]}") from error

@@ -1,4 +1,4 @@
-"""The graph as tables for spreadsheets: projects, who takes part in them, what has come out of them."""
+"""Write the graph as tables for spreadsheets: projects, participations and outcomes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _FIELDS = tuple(
 )
 _NAMED = {row.term for row in _FIELDS if row.kind in (FieldKind.CHOICE, FieldKind.SCOPES, FieldKind.ACTORS)}
 _ITEMS = {row.node_class: row.segment for row in FIELDS if row.kind is FieldKind.ITEMS}
-#: The columns of each table. Names of several things in one cell are parted by "; ".
+#: The columns of each table. "; " separates several names in a cell.
 COLUMNS = {
     "projects": ("project", *(row.column for row in _FIELDS)),
     "participations": ("project", "actor", "actor_name", "role", "basis", "confidence", "quote"),
@@ -39,7 +39,7 @@ COLUMNS = {
 _PARTS = "; "
 _START = f"{BASE}id/project/"
 _ROWS_PER_GROUP = 100_000
-#: The names of so many things are in memory.
+#: The number of names cached in memory.
 _MAX_NAMES_IN_MEMORY = 50_000
 _ZSTD = "zstd(3)"
 
@@ -48,24 +48,24 @@ Statements = dict[str, list[str]]
 
 @dataclass(slots=True)
 class _Project:
-    """The statements about one project, and about each of its parts by the end of its IRI."""
+    """The statements about a project, and about each node below it by the rest of its IRI."""
 
     iri: str
     own: Statements = field(default_factory=dict)
     parts: dict[str, Statements] = field(default_factory=dict)
 
     @property
-    def is_one(self) -> bool:
-        """False of what only tells that a project has another key now."""
+    def is_project(self) -> bool:
+        """Whether this is a project, rather than only an old key that was replaced."""
         return f"<{CYB.Project}>" in self.own.get(RDF.type, ())
 
 
-#: Rows of each table. A cell that is a tuple has IRIs of things, whose names are to stand there.
+#: The rows of each table. A tuple as a cell contains IRIs, to be replaced by names.
 TableRows = dict[str, list[tuple[str | tuple[str, ...], ...]]]
 
 
 def make_table_rows(graph: StatementsBySubject) -> TableRows:
-    """The rows of each table that a graph gives."""
+    """Return the rows of each table for a graph."""
     rows: TableRows = {table: [] for table in COLUMNS}
     for project in _projects(graph):
         rows["projects"].append(_project_row(project))
@@ -75,29 +75,29 @@ def make_table_rows(graph: StatementsBySubject) -> TableRows:
 
 
 class TableNames(TemporaryDatabase):
-    """The names of things, on disk: put them all, then ask. A context manager."""
+    """A context manager with the names of resources on disk. Add all names before asking for any."""
 
     def __init__(self) -> None:
         super().__init__("CREATE TABLE named (thing, preferred, name); CREATE INDEX by_thing ON named (thing)")
         self.of = lru_cache(maxsize=_MAX_NAMES_IN_MEMORY)(self._of)
 
     def put(self, names: Iterable[tuple[str, str, int]]) -> None:
-        """Take names: each of a thing, and how much it is preferred; 0 of one that is not."""
+        """Add names: a resource, a name, and its preference; those with preference 0 are ignored."""
         self.fill("INSERT INTO named (thing, name, preferred) VALUES (?, ?, ?)", (name for name in names if name[2]))
 
     def _of(self, thing: str) -> str:
-        """The most preferred name of a thing; empty where it has none."""
+        """Return the most preferred name of a resource; empty if it has none."""
         query = "SELECT name FROM named WHERE thing = ? ORDER BY preferred DESC, name LIMIT 1"
         return str(self.value(query, thing) or "")
 
 
 def replace_iris(row: tuple[str | tuple[str, ...], ...], names: TableNames) -> list[str]:
-    """A row with the names of things in the place of their IRIs."""
+    """Return a row with names instead of IRIs."""
     return [cell if isinstance(cell, str) else _PARTS.join(map(names.of, cell)) for cell in row]
 
 
 def write_tables(pieces: Iterable[TableRows], names: TableNames, folder: Path) -> None:
-    """Write each table as CSV, by gzip, and as Parquet (NAME.csv.gz, NAME.parquet). Raises OSError."""
+    """Write each table as compressed CSV and as Parquet (NAME.csv.gz, NAME.parquet). Raises OSError."""
     plain_files = {table: folder / f".{table}.csv" for table in COLUMNS}
     with ExitStack() as stack:
         files = {
@@ -111,39 +111,39 @@ def write_tables(pieces: Iterable[TableRows], names: TableNames, folder: Path) -
             for table, rows in piece.items():
                 writers[table].writerows(replace_iris(row, names) for row in rows)
     for table, path in plain_files.items():
-        with path.open("rb") as content, open_gzip(folder / f"{table}.csv") as packed:
-            shutil.copyfileobj(content, packed, 1 << 18)
+        with path.open("rb") as content, open_gzip(folder / f"{table}.csv") as compressed:
+            shutil.copyfileobj(content, compressed, 1 << 18)
         schema = Schema([Field(column, DataType.utf8(), nullable=True) for column in COLUMNS[table]])
         with (folder / f"{table}.parquet").open("wb") as file:
             output: Any = _ErrorKeepingFile(file)
             read = read_csv(path, schema, has_header=True)
             write_parquet(read, output, compression=_ZSTD, max_row_group_size=_ROWS_PER_GROUP)
-        if output.fault:
-            raise output.fault
+        if output.error:
+            raise output.error
         path.unlink()
 
 
 class _ErrorKeepingFile(io.RawIOBase):
-    """Writes to a file, and keeps its first fault until it is asked for: arro3 has none to raise, it breaks down."""
+    """Writes to a file and keeps the first error: arro3 cannot raise it, but crashes."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
-        self.fault: OSError | None = None
+        self.error: OSError | None = None
 
     def writable(self) -> bool:
         return True
 
     def write(self, data: Any) -> int:
         try:
-            if not self.fault:
+            if not self.error:
                 self._file.write(data)
         except OSError as error:
-            self.fault = error
+            self.error = error
         return len(data)
 
 
 def _projects(graph: StatementsBySubject) -> Iterator[_Project]:
-    """The projects, in the order of the graph."""
+    """Yield the projects in the order of the graph."""
     found: dict[str, _Project] = {}
     for subject, statements in graph.items():
         if subject.startswith(_START):
@@ -154,7 +154,7 @@ def _projects(graph: StatementsBySubject) -> Iterator[_Project]:
                 project.parts[part] = statements
             else:
                 project.own = statements
-    return (project for project in found.values() if project.is_one)
+    return (project for project in found.values() if project.is_project)
 
 
 def _project_row(project: _Project) -> tuple[str | tuple[str, ...], ...]:

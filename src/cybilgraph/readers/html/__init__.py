@@ -1,8 +1,7 @@
-"""Reads a project page that was saved as HTML: the record is that of the page's text.
+"""Read a project page saved as HTML. The result equals that of the page's text.
 
-The tree becomes the lines that saving the page as text gives (html_lines), from the part of the
-page that is the project's (html_main); links keep their addresses. From there on it is a page
-like any other (layout).
+The part of the tree that belongs to the project (content) becomes the lines that saving the page as text
+would give (text_lines), but links keep their addresses. Then it is read like any other page (layout).
 """
 
 from __future__ import annotations
@@ -29,8 +28,8 @@ from cybilgraph.readers.text import normalise
 
 _TAG = re.compile(r"<[A-Za-z!?]")
 _MAIL = re.compile(r"[^\s@<>]{1,64}@[^\s@<>]{1,255}")
-#: What a server or its guard sends instead of a page.
-_REFUSAL = re.compile(
+#: Titles and texts of error pages from a server or its firewall.
+_ERROR_PAGE = re.compile(
     r"just a moment|attention required|access denied|checking your browser|one moment, please|(?:error )?[45]\d\d\b"
     r"|(?:page )?not found|forbidden|bad gateway|service unavailable|are you (?:a )?(?:human|robot)|request rejected",
     re.IGNORECASE,
@@ -39,20 +38,20 @@ _PAIRED = (FieldKind.VALUE, FieldKind.CHOICE, FieldKind.DATE)
 _NAMES = (FieldKind.ACTORS, FieldKind.SCOPES)
 _ONE_LINE = (*_PAIRED, *_NAMES, FieldKind.PROJECTS, FieldKind.RECORD)
 _MAX_LINES = 20_000
-_AGAIN = "Open the page in a browser, wait until all of it is shown, and save it again."
+_SAVE_AGAIN_HINT = "Open the page in a browser, wait until it has loaded completely, and save it again."
 _BETWEEN = re.compile(r"^(?:[\s,;|/·•–-]|and\b|&)+", re.IGNORECASE)
 
 
 def read_page_html(input_file: Input) -> Iterator[Record]:
-    """The one record of a page saved as HTML.
+    """Yield the record of a page saved as HTML.
 
-    Raises SourceError where the file holds no text, or is the page of a login or of an error.
+    Raises SourceError if the file contains no text, or is a login or error page.
     """
     findings: list[Finding] = []
     text = decode_html(input_file, findings)
     if "<iati-activit" in text[:2_000]:
-        raise SourceError(f"{input_file.name}: this is IATI XML, and not a page", "Name the file ….xml.")
-    if not _TAG.search(text) and len(text) <= MAX_PAGE_BYTES // 4:  # the text of a page, so named
+        raise SourceError(f"{input_file.name}: this is IATI XML, not a web page", "Rename the file to ….xml.")
+    if not _TAG.search(text) and len(text) <= MAX_PAGE_BYTES // 4:  # page text in a file named .html
         yield from read_page_text(input_file)
         return
     root = parse_html(input_file, text)
@@ -62,25 +61,25 @@ def read_page_html(input_file: Input) -> Iterator[Record]:
     lines = _with_title_first(_join_labels_and_values(lines), page, head)
     lines = list(_with_addresses(_without_pictures(lines), head.base))
     if not lines:
-        raise SourceError(f"{input_file.name}: the page has no text", _AGAIN)
+        raise SourceError(f"{input_file.name}: the page has no text", _SAVE_AGAIN_HINT)
     printed, places = number_lines(lines, text)
     values = _PlacedSections(input_file, findings, places)
     for section in head.sections():
-        values.of_head(section)
-    for section in _linked_in_prose(lines, printed, head.base):
+        values.take_placed(section)
+    for section in _prose_links(lines, printed, head.base):
         values.take(section)
     yield read_page(printed, values)
 
 
 class _PlacedSections(RecordBuilder):
-    """Sections whose lines are numbered as in the page's text: takes them to their places in the file."""
+    """Maps sections from line numbers in the page's text to places in the file."""
 
     def __init__(self, input_file: Input, findings: list[Finding], places: dict[int, Place]) -> None:
         super().__init__(input_file, findings)
         self._places = places
 
-    def of_head(self, section: Section) -> None:
-        """Read a section that has its place in the file."""
+    def take_placed(self, section: Section) -> None:
+        """Read a section whose places are already those in the file."""
         super().take(section)
 
     def take(self, section: Section) -> None:
@@ -100,28 +99,30 @@ class _PlacedSections(RecordBuilder):
 
 
 def _check(input_file: Input, page: Page, head: Head, lines: list[PageLine]) -> None:
-    """Refuse what is no project page."""
+    """Reject pages that are not project pages."""
     if len(lines) > _MAX_LINES or sum(len(line.text) for line in lines) > MAX_PAGE_BYTES:
         what = f"more text than {MAX_PAGE_BYTES:,} characters or {_MAX_LINES:,} lines"
-        raise SourceError(f"{input_file.name}: {what}", "Give one file for each project.")
+        raise SourceError(f"{input_file.name}: {what}", "Save each project in its own file.")
     if page.fields - {"title"}:
         return
     root = page.root
     if next(root.iter("frame"), None) is not None:
-        raise SourceError(f"{input_file.name}: the page is made of frames", "Save the frame that holds the project.")
-    if any((box.get("type") or "").lower() == "password" for box in root.iter("input")):
         raise SourceError(
-            f"{input_file.name}: this is the page of a login", "Log in, open the project, and save its page."
+            f"{input_file.name}: the page consists of frames", "Save the frame that contains the project."
         )
+    if any((box.get("type") or "").lower() == "password" for box in root.iter("input")):
+        raise SourceError(f"{input_file.name}: this is a login page", "Log in, open the project page and save it.")
     first = lines[0].text if lines else ""
-    if refusal := _REFUSAL.match(head.title[0]) or _REFUSAL.match(first):
-        raise SourceError(f"{input_file.name}: this is no project, but a message ({refusal[0]!r})", _AGAIN)
+    if error_page := _ERROR_PAGE.match(head.title[0]) or _ERROR_PAGE.match(first):
+        raise SourceError(
+            f"{input_file.name}: this is an error page ({error_page[0]!r}), not a project page", _SAVE_AGAIN_HINT
+        )
     if not lines:
-        raise SourceError(f"{input_file.name}: the page has no text", _AGAIN)
+        raise SourceError(f"{input_file.name}: the page has no text", _SAVE_AGAIN_HINT)
 
 
 def _join_labels_and_values(lines: list[PageLine]) -> list[PageLine]:
-    """The value of a label that is marked as one (dt, th) stands on its line: "Status: Finished"."""
+    """Join a marked label (dt, th) and its value on one line: "Status: Finished"."""
     paired: list[PageLine] = []
     for line in lines:
         last = paired[-1] if paired else None
@@ -129,7 +130,7 @@ def _join_labels_and_values(lines: list[PageLine]) -> list[PageLine]:
         if last and row and row.kind in _PAIRED and not value and not line.term and not split_label(line.text)[0]:
             label = f"{last.text.rstrip(': ')}: "
             pieces = [Piece(0, line.number, line.first), *line.parts]
-            last.text, last.parts = label + line.text, [piece.moved(len(label)) for piece in pieces]
+            last.text, last.parts = label + line.text, [piece.shifted(len(label)) for piece in pieces]
             last.term = False
         else:
             paired.append(line)
@@ -137,7 +138,7 @@ def _join_labels_and_values(lines: list[PageLine]) -> list[PageLine]:
 
 
 def _with_title_first(lines: list[PageLine], page: Page, head: Head) -> list[PageLine]:
-    """The lines with the page's title first; what stands before it and is a link leads elsewhere."""
+    """Move the page's title to the front, and drop links before it, which lead to other pages."""
     name, number = head.title
     shown = {h1: normalise("".join(h1.itertext())) for h1 in page.headings()}
     shown = {h1: text for h1, text in shown.items() if text and not split_label(text)[0]}
@@ -158,7 +159,7 @@ def _with_title_first(lines: list[PageLine], page: Page, head: Head) -> list[Pag
 
 
 def _with_fields(lines: list[PageLine]) -> Iterator[tuple[PageLine, Field | None]]:
-    """Each line with the field whose label it stands under; None for a label, and in the head."""
+    """Yield each line with the field of its section; None for a label and before the first section."""
     current: Field | None = None
     for line in lines:
         row, value = split_label(line.text)
@@ -173,12 +174,12 @@ def _with_fields(lines: list[PageLine]) -> Iterator[tuple[PageLine, Field | None
 
 
 def _without_pictures(lines: list[PageLine]) -> list[PageLine]:
-    """The text of a picture is a name where names are listed (a logo), and else no text of the page."""
+    """Keep alternative texts of pictures only in lists of names, where they are logos."""
     return [line for line, row in _with_fields(lines) if not line.alt or (row and row.kind in _NAMES)]
 
 
 def _with_addresses(lines: list[PageLine], base: str) -> Iterator[PageLine]:
-    """The lines of links and of contacts, with the addresses that their links lead to."""
+    """Add the link addresses to the lines of links and contacts."""
     for line, row in _with_fields(lines):
         if row and row.kind is FieldKind.LINKS:
             links = [replace(link, address=resolve_address(link.address, base)) for link in line.links]
@@ -189,8 +190,8 @@ def _with_addresses(lines: list[PageLine], base: str) -> Iterator[PageLine]:
             yield line
 
 
-def _linked_in_prose(lines: list[PageLine], printed: list[Text], base: str) -> Iterator[Section]:
-    """The links in the prose whose addresses are not shown: there the record keeps only their words."""
+def _prose_links(lines: list[PageLine], printed: list[Text], base: str) -> Iterator[Section]:
+    """Yield the links in prose whose addresses are not listed: a text field keeps only the words of a link."""
     rows = [row.kind if row else None for _, row in _with_fields(lines)]
     shown = [text.text for text, kind in zip(printed, rows, strict=True) if kind is FieldKind.LINKS]
     listed = {word for text in shown for word in text.split()}
@@ -203,7 +204,7 @@ def _linked_in_prose(lines: list[PageLine], printed: list[Text], base: str) -> I
 
 
 def _link_lines(line: PageLine, links: list[PageLink]) -> Iterator[PageLine]:
-    """A line for each link of this line; words between two links go with the second."""
+    """Yield a line for each link of a line; words between two links go to the second."""
     if not links or "://" in line.text:
         yield line
         return
@@ -217,7 +218,7 @@ def _link_lines(line: PageLine, links: list[PageLink]) -> Iterator[PageLine]:
 
 
 def _contact_line(line: PageLine) -> PageLine:
-    """The line with the address behind the name that links to it: Name <address>."""
+    """Add the address that a contact's name links to: Name <address>."""
     for link in sorted(line.links, key=lambda link: -link.stop):
         scheme, _, address = link.address.strip().partition(":")
         address = unquote(address.partition("?")[0]).strip()

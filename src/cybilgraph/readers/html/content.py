@@ -1,8 +1,8 @@
-"""Which part of an HTML page is the project's: menus, banners and sidebars are left out.
+"""Find the part of an HTML page that describes the project, without menus, banners and sidebars.
 
-An element is left out for what it is (nav, script), for being hidden, or for its class; but no
-element that holds the title or several labels is left out for its class: templates name their
-elements in many ways.
+An element is dropped because of its tag (nav, script), because it is hidden, or because of its class. An
+element with the title or several labels is never dropped because of its class, since templates use class
+names in many ways.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from cybilgraph.model.fields import BY_LABEL, FieldKind
 from cybilgraph.readers.html.tree import Element, split_label
 from cybilgraph.readers.text import normalise
 
-_NEVER = frozenset(
+_DROPPED_TAGS = frozenset(
     re.findall(
         r"\w+",
         "script style noscript template svg nav select option input textarea iframe object embed video audio canvas"
@@ -39,50 +39,50 @@ _CONTENT_CLASS = re.compile(
     r"(?:^|\s)(?:(?:entry|page|post|main|site|project)[_-])?(?:content|main|article)(?:$|\s)", re.IGNORECASE
 )
 _BANNER = re.compile(r"(?:^|[\s_-])(?:cookies?|cookiebar|consent|gdpr|cmp)(?:$|[\s_-])", re.IGNORECASE)
-#: Labels that no menu has: what holds two of them is part of the project.
-_STRONG = (FieldKind.PROSE, FieldKind.ITEMS, FieldKind.VALUE, FieldKind.CHOICE, FieldKind.DATE)
-#: More labels than this are on no page.
-_MAX_UNFINISHED_ELEMENTS = 1_000
+#: Labels that menus do not contain: an element with two of them is part of the project.
+_STRONG_KINDS = (FieldKind.PROSE, FieldKind.ITEMS, FieldKind.VALUE, FieldKind.CHOICE, FieldKind.DATE)
+#: The maximum number of labels on a page.
+_MAX_LABELS = 1_000
 
 
 class Page:
-    """A parsed page: which of its elements are left out, and the one that holds the project."""
+    """A parsed page: the elements that are dropped, and the main element."""
 
     def __init__(self, root: Element) -> None:
         self.root = root
         self._strong: dict[Element, set[str]] = defaultdict(set)
         found = list(self._labels())
         for element, name, kind in found:
-            if kind in _STRONG:
-                _climb(self._strong, element, name)
-        holds: dict[Element, set[str]] = defaultdict(set)
+            if kind in _STRONG_KINDS:
+                _add_to_ancestors(self._strong, element, name)
+        fields_below: dict[Element, set[str]] = defaultdict(set)
         for element, name, _ in found:
             if not any(self.is_dropped(above) for above in _upwards(element)):
-                _climb(holds, element, name)
-        self.fields = holds[root] - {"h1"}
-        self.main = self._main(holds)
+                _add_to_ancestors(fields_below, element, name)
+        self.fields = fields_below[root] - {"h1"}
+        self.main = self._main(fields_below)
 
     def is_dropped(self, element: Element) -> bool:
-        """True for an element that is left out with all that it holds."""
-        if self._never(element):
+        """Return whether an element is dropped with its content."""
+        if self._is_always_dropped(element):
             return True
         if element.tag in ("html", "body", "main", "article") or len(self._strong.get(element, ())) > 1:
             return False
         if element.tag == "button":
             return element not in self._strong and (parent := element.getparent()) is not None and parent.tag[0] != "h"
-        chrome = element.tag in _CHROME and not (element.tag in ("header", "footer") and _inside(element))
+        chrome = element.tag in _CHROME and not (element.tag in ("header", "footer") and _is_in_section(element))
         return chrome or element.get("role") in _ROLES or bool(_CHROME_CLASS.search(_names(element)))
 
     def headings(self) -> Iterator[Element]:
-        """The h1 of the page that are shown, those inside the main element first."""
+        """Yield the visible h1 elements, those inside the main element first."""
         first = islice(self.root.iter("h1"), 20)
         shown = [h1 for h1 in first if not any(self.is_dropped(above) for above in _upwards(h1))]
         inside = [h1 for h1 in shown if any(above is self.main for above in _upwards(h1))]
         yield from inside
         yield from (h1 for h1 in shown if h1 not in inside)
 
-    def _never(self, element: Element) -> bool:
-        if element.tag in _NEVER or element.get("hidden", "until-found") != "until-found":
+    def _is_always_dropped(self, element: Element) -> bool:
+        if element.tag in _DROPPED_TAGS or element.get("hidden", "until-found") != "until-found":
             return True
         if element.get("aria-hidden") == "true" and element.tag in _ICONS:
             return True
@@ -95,11 +95,11 @@ class Page:
         )
 
     def _labels(self) -> Iterator[tuple[Element, str, FieldKind]]:
-        """Where the page prints a label or its heading: element, field, kind of field."""
+        """Yield the labels and titles on the page: element, field, kind of field."""
         walk = etree.iterwalk(self.root, events=("start",))
         number = 0
         for _, element in walk:
-            if element.tag in _NEVER or number > _MAX_UNFINISHED_ELEMENTS:
+            if element.tag in _DROPPED_TAGS or number > _MAX_LABELS:
                 walk.skip_subtree()
                 continue
             if element.tag == "h1" and normalise("".join(element.itertext())[:200]):
@@ -113,14 +113,14 @@ class Page:
                     number += 1
                     yield where, row[0], row[1]
 
-    def _main(self, holds: dict[Element, set[str]]) -> Element:
-        """The innermost element of content that holds all labels which the page has."""
+    def _main(self, fields_below: dict[Element, set[str]]) -> Element:
+        """Return the innermost content element with all labels of the page."""
         chosen = self.root
         for element in self.root.iter("main", "article", "div", "section", "td"):
             named = element.tag in ("main", "article") or element.get("role") == "main"
-            if (named or _CONTENT_CLASS.search(_names(element))) and element in holds:
+            if (named or _CONTENT_CLASS.search(_names(element))) and element in fields_below:
                 wanted = self.fields - {"title"} or {"title"}
-                if wanted <= holds[element]:
+                if wanted <= fields_below[element]:
                     chosen = element
         return chosen
 
@@ -128,7 +128,7 @@ class Page:
 def _label(words: str) -> tuple[str, FieldKind] | None:
     words = words[:400].strip()
     row, value = split_label(normalise(words)) if 1 < len(words) < 200 else (None, "")
-    if row is None or row.kind is FieldKind.LAYOUT or (value and row.kind not in _STRONG):
+    if row is None or row.kind is FieldKind.LAYOUT or (value and row.kind not in _STRONG_KINDS):
         return None
     return row.name, BY_LABEL[row.column].kind
 
@@ -142,13 +142,13 @@ def _upwards(element: Element) -> Iterator[Element]:
     yield from element.iterancestors()
 
 
-def _climb(holds: dict[Element, set[str]], element: Element, name: str) -> None:
+def _add_to_ancestors(fields_below: dict[Element, set[str]], element: Element, name: str) -> None:
     for above in _upwards(element):
-        if name in holds[above]:
+        if name in fields_below[above]:
             break
-        holds[above].add(name)
+        fields_below[above].add(name)
 
 
-def _inside(element: Element) -> bool:
-    """True for the header or footer of an article, not of the whole page."""
+def _is_in_section(element: Element) -> bool:
+    """Return whether a header or footer belongs to an article rather than the whole page."""
     return any(above.tag in ("main", "article", "section") for above in element.iterancestors())

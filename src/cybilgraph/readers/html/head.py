@@ -1,4 +1,4 @@
-"""What an HTML page says of itself in its head: address, day of change, language, title."""
+"""Read the metadata in the head of an HTML page: address, date of change, language, title."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from cybilgraph.readers.page.sections import Section
 from cybilgraph.readers.text import normalise
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
-#: The primary subtag, and the script: the region ("en-US") is set by the site, not by the text.
+#: The primary subtag and the script. The region ("en-US") comes from the site rather than the text.
 _LANGUAGE = re.compile(r"([a-z]{2,3})(-[a-z]{4}(?=$|[-_]))?(?:[-_][a-z0-9]{2,8}){0,3}", re.IGNORECASE)
 _BEFORE_SITE = re.compile(r"\s[-–—|»·]\s")
-#: Data about a page is a few kilobytes.
+#: The maximum size of embedded JSON-LD; pages have a few kilobytes.
 _MAX_LINKED_DATA_CHARACTERS = 200_000
 
 
 class Head:
-    """The head of one page."""
+    """The head of a page."""
 
     def __init__(self, root: Element) -> None:
         self._root = root
@@ -35,7 +35,7 @@ class Head:
         self._data = dict(_linked_data(root))
 
     def sections(self) -> Iterator[Section]:
-        """Address, day of change and language, where the head tells them."""
+        """Yield address, date of change and language, if given."""
         for address, label, line in self._addresses():
             if address := resolve_address(address, ""):
                 yield _section("address", label, address, line)
@@ -51,7 +51,7 @@ class Head:
 
     @property
     def base(self) -> str:
-        """What relative addresses of the page are relative to."""
+        """The base of relative addresses on the page."""
         canonical = next((address for address, *_ in self._addresses() if resolve_address(address, "")), "")
         input_file = next((base.get("href") for base in self._root.iter("base") if base.get("href")), "")
         return resolve_address(input_file, canonical) or canonical
@@ -88,13 +88,13 @@ _XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 
 
 def resolve_address(address: str, base: str) -> str:
-    """The address in full, empty where it is none of http or https, or leads to no page."""
+    """Return the absolute address; empty if it is not http or https, or does not lead to a page."""
     address = address.strip()
     if not address or address.startswith("#") or "/cdn-cgi/l/email-protection" in address:
         return ""
     try:
         whole = urljoin(base, address)
-    except ValueError:  # a broken IPv6 host
+    except ValueError:  # an invalid IPv6 host
         return ""
     whole = re.sub(
         r"[\s<>\"“”]|[.,;:)]$", lambda found: quote(found[0], safe="") if found[0] not in ".," else "", whole
@@ -108,7 +108,7 @@ def _section(name: str, label: str, value: str, line: int) -> Section:
 
 
 def _linked_data(root: Element) -> Iterator[tuple[str, tuple[str, int]]]:
-    """Names and values of the page's JSON-LD, those of the page itself last."""
+    """Yield names and values of the page's JSON-LD; those of the page itself come last."""
     for script in root.iter("script"):
         raw = script.text or ""
         if (script.get("type") or "").lower().strip() != "application/ld+json" or len(

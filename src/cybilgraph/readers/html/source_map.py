@@ -1,4 +1,4 @@
-"""The lines of an HTML page, and where in the file each piece of them is printed."""
+"""The lines of an HTML page, and the places of their pieces in the file."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import NamedTuple
 from cybilgraph.model.record import Place, Text
 from cybilgraph.readers.html.tree import Element
 
-#: A character by its name or number.
+#: A character reference.
 _REFERENCE = re.compile(r"&#?\w{1,31};")
 
 
 @dataclass(slots=True)
 class PageLink:
-    """A link in a line: the part of the text that it covers, and where it leads."""
+    """A link in a line: the range of its text, and its address."""
 
     start: int
     stop: int
@@ -24,25 +24,27 @@ class PageLink:
 
 
 class Piece(NamedTuple):
-    """A further piece of a line: where it begins in the text, its line in the file, and the
-    words to find its column by.
+    """A further piece of a line: its start in the text, its line in the file, and its first words, to find the
+    column.
     """
 
     start: int
     number: int
     first: str
 
-    def moved(self, by: int) -> Piece:
-        """The same piece in a text that has more, or less, before it."""
+    def shifted(self, by: int) -> Piece:
+        """Return the piece shifted by a number of characters."""
         return self._replace(start=self.start + by)
 
 
 @dataclass(slots=True)
 class PageLine:
-    """A line of the page. ``number`` is its line in the file, ``first`` the words to find its
-    column by, ``blank`` how many blank lines stand before it, ``h1`` the heading it is in,
-    ``alt`` true where it is the text of a picture, ``term`` where it is marked as a label (dt, th).
-    ``parts`` are the further pieces that it is made of: behind a tag, on a further line of the file.
+    """A line of the page.
+
+    ``number`` is its line in the file and ``first`` its first words, to find the column. ``blank`` is the
+    number of blank lines before it, ``h1`` the heading that contains it. ``alt`` marks the alternative text
+    of a picture, ``term`` a marked label (dt, th). ``parts`` are the further pieces, which begin after a tag
+    or on another line of the file.
     """
 
     text: str
@@ -57,7 +59,7 @@ class PageLine:
 
 
 def number_lines(lines: list[PageLine], source: str) -> tuple[list[Text], dict[int, Place]]:
-    """The lines numbered as in the page's text, and where each of these numbers is in the file."""
+    """Number the lines as in the page's text, and map these numbers to places in the file."""
     printed: list[Text] = []
     places: dict[int, Place] = {}
     columns = _Columns(source)
@@ -67,7 +69,7 @@ def number_lines(lines: list[PageLine], source: str) -> tuple[list[Text], dict[i
         row += 1 + (line.blank if row else 0)
         places[row] = columns.place(line.number, line.first)
         at, breaks = Place(row), []
-        for piece in line.parts:  # each a line of its own, so that it has its own place
+        for piece in line.parts:  # a line of its own, to have its own place
             row += 1
             places[row] = columns.place(piece.number, piece.first)
             breaks.append((piece.start, Place(row)))
@@ -76,23 +78,23 @@ def number_lines(lines: list[PageLine], source: str) -> tuple[list[Text], dict[i
 
 
 class _Columns:
-    """Finds the columns of lines in the file, each behind the one before it."""
+    """Finds the columns of lines in the file, each after the one before."""
 
-    #: How far on a line the words are looked for: pages may be one long line.
-    _FAR = 20_000
-    #: As far, where characters may be written as references: that takes longer.
-    _NEAR = 2_000
+    #: The search range for words on a line; a page may be one long line.
+    _SEARCH_RANGE = 20_000
+    #: The search range if character references have to be resolved, which takes longer.
+    _ESCAPED_SEARCH_RANGE = 2_000
 
     def __init__(self, source: str) -> None:
         self._lines = source.split("\n")
         self._from: dict[int, int] = {}
 
     def place(self, number: int, first: str) -> Place:
-        """The place of these words, as far as it is known."""
+        """Return the place of these words, as far as it can be found."""
         number = min(number, len(self._lines))
         line, start = self._lines[number - 1], self._from.get(number, 0)
-        found = line.find(first, start, start + self._FAR) if first else -1
-        if found < 0 <= line.find("&", start, start + self._FAR):
+        found = line.find(first, start, start + self._SEARCH_RANGE) if first else -1
+        if found < 0 <= line.find("&", start, start + self._SEARCH_RANGE):
             found = self._escaped(line, first, start)
         if found < 0:
             return Place(number)
@@ -100,8 +102,8 @@ class _Columns:
         return Place(number, found + 1)
 
     def _escaped(self, line: str, first: str, start: int) -> int:
-        """Where these words begin, some of whose characters are written as references; else -1."""
-        part = line[start : start + self._NEAR]
+        """Return the index of words with character references among them; -1 if not found."""
+        part = line[start : start + self._ESCAPED_SEARCH_RANGE]
         found, longer = _REFERENCE.sub(_resolved, part).find(first), 0
         for match in _REFERENCE.finditer(part) if found >= 0 else ():
             if match.start() - longer >= found:

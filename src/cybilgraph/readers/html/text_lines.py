@@ -1,7 +1,7 @@
-"""A tree of HTML → the lines that saving the page as text would give, with the links in them.
+"""Convert an HTML tree to the lines that saving the page as text would give, with the links in them.
 
-What innerText does (HTML 3.2.7), and what people see: blocks stand apart by a blank line, list
-items carry a bullet or their number, empty headings leave their empty lines.
+The result is that of innerText (HTML 3.2.7), plus what readers see: blank lines between blocks, bullets or
+numbers of list items, and empty lines for empty headings.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from cybilgraph.readers.html.source_map import PageLine, PageLink, Piece
 from cybilgraph.readers.html.tree import Element, first_words, raw_to_plain_offset, split_label
 from cybilgraph.readers.text import normalise
 
-#: No line of a page is longer; of one that is, the links are not looked for.
-_LONG = 20_000
-#: How many characters of a piece it is found by; how many pieces of a line are.
-_FIRST, _MAX_PIECES = 24, 100
+#: The longest line in which links are located.
+_MAX_LINE_CHARACTERS = 20_000
+#: The number of characters by which a piece is found, and the maximum number of pieces per line.
+_FIRST_CHARACTERS, _MAX_PIECES = 24, 100
 _START = re.compile(r"([0-9]{1,2})")
 HEADINGS = frozenset(("h1", "h2", "h3", "h4", "h5", "h6"))
 _BLOCKS = HEADINGS | set(
@@ -40,7 +40,7 @@ _LOGO = re.compile(r"^(?:the )?(?:logo|flag) (?:of|for) (?:the )?|[ _-](?:logo|f
 
 
 def read_lines(root: Element, is_dropped: Callable[[Element], bool]) -> list[PageLine]:
-    """The lines of a tree, without what is ``dropped``; in the order of the page."""
+    """Return the lines of a tree in page order, without dropped elements."""
     reader = _Reader()
     walk = etree.iterwalk(root, events=("start", "end"))
     skipped: Element | None = None
@@ -64,7 +64,7 @@ def read_lines(root: Element, is_dropped: Callable[[Element], bool]) -> list[Pag
 
 @dataclass(slots=True)
 class _List:
-    """A list that is open: its next number (None: bullets), and whether it lists labels and values."""
+    """An open list: its next number (None for bullets), and whether it contains labels with values."""
 
     number: int | None
     facts: bool
@@ -72,7 +72,7 @@ class _List:
 
 
 class _Reader:
-    """Collects lines, one block after the other."""
+    """Collects lines, block by block."""
 
     def __init__(self) -> None:
         self.lines: list[PageLine] = []
@@ -84,16 +84,16 @@ class _Reader:
         self._pictures: list[str] = []
         self._links: list[PageLink] = []
         self._parts: list[Piece] = []
-        self._open: list[tuple[int, str]] = []  # links that are open
+        self._open: list[tuple[int, str]] = []  # open links
         self._lists: list[_List] = []
-        self._rows: list[bool] = []  # rows of tables that are open: true where a label begins one
+        self._rows: list[bool] = []  # open table rows: true if the first cell is a label
         self._heading = self._pre = self._terms = 0
-        self._begun = self._shown = False  # the line has words; has a space that shows
+        self._has_words = self._has_visible_space = False  # whether the line has words; whether it has a visible space
         self._h1: Element | None = None
-        self._paragraphs: list[tuple[int, int]] = []  # lines and blank lines where one began
+        self._paragraphs: list[tuple[int, int]] = []  # number of lines and blank lines at the start of each
 
     def start(self, element: Element) -> None:
-        """A tag opens."""
+        """Handle a start tag."""
         tag = element.tag
         self._at = max(self._at, element.sourceline or 0)
         if tag in _BLOCKS:
@@ -122,9 +122,9 @@ class _Reader:
         self._terms += tag == "dt"
 
     def end(self, element: Element) -> None:
-        """A tag closes."""
+        """Handle an end tag."""
         tag = element.tag
-        shown = self._shown
+        shown = self._has_visible_space
         if tag in _BLOCKS:
             self._block()
         elif tag == "a" and self._open:
@@ -145,12 +145,12 @@ class _Reader:
             self._h1 = None if tag == "h1" else self._h1
             before, blank = self._paragraphs.pop()
             if before == len(self.lines) and before and (shown or tag in HEADINGS):
-                self._blank = blank + 2  # an empty line, and the space behind it
+                self._blank = blank + 2  # an empty line and the space below it
         self._pre -= tag == "pre"
         self._terms -= tag == "dt"
 
     def data(self, text: str) -> None:
-        """Text between tags."""
+        """Handle text between tags."""
         for number, part in enumerate(text.split("\n") if self._pre else [text]):
             if number:
                 self._at += 1
@@ -158,7 +158,7 @@ class _Reader:
             self._add(part)
 
     def flush(self) -> None:
-        """End the line, where there is one."""
+        """End the current line, if there is one."""
         if text := normalise(raw := "".join(self._words)):
             self._emit(raw, text)
         else:
@@ -168,13 +168,13 @@ class _Reader:
                     self._push(PageLine(name, self._at, alt[:24], alt=True))
         self._words, self._length, self._links, self._label, self._pictures = [], 0, [], 0, []
         self._parts = []
-        self._begun = self._shown = False
+        self._has_words = self._has_visible_space = False
         self._open = [(0, address) for _, address in self._open]
 
     def _emit(self, raw: str, text: str) -> None:
         links = (
             []
-            if len(raw) > _LONG
+            if len(raw) > _MAX_LINE_CHARACTERS
             else [
                 PageLink(raw_to_plain_offset(raw, link.start), len(normalise(raw[: link.stop])), link.address)
                 for link in [*self._links, *(PageLink(start, self._length, address) for start, address in self._open)][
@@ -185,18 +185,18 @@ class _Reader:
         )
         parts = (
             []
-            if len(raw) > _LONG
+            if len(raw) > _MAX_LINE_CHARACTERS
             else [piece._replace(start=raw_to_plain_offset(raw, piece.start)) for piece in self._parts]
         )
         line = PageLine(text, self._number, self._first, 0, links, self._h1, term=self._terms > 0, parts=parts)
         label, value = normalise(raw[: self._label]), normalise(raw[self._label :])
         row = BY_LABEL.get(label.casefold()) if not self._heading else None
         if row and value and value[0] != ":" and (row.kind is FieldKind.CHOICE or not value[0].islower()):
-            # A label in bold print at the beginning of the line: its value gets a line of its own.
+            # A bold label at the start of the line: its value gets a line of its own.
             self._push(PageLine(label, self._number, self._first, term=True))
             cut = len(text) - len(value)
             line.text = value
-            line.parts = [piece.moved(-cut) for piece in parts if piece.start >= cut]
+            line.parts = [piece.shifted(-cut) for piece in parts if piece.start >= cut]
             if line.parts and not line.parts[0].start:
                 _, line.number, line.first = line.parts.pop(0)
             line.links = [PageLink(max(link.start - cut, 0), max(link.stop - cut, 0), link.address) for link in links]
@@ -206,22 +206,22 @@ class _Reader:
         for link in line.links:
             link.start, link.stop = link.start + len(self._bullet), link.stop + len(self._bullet)
         if shift := len(self._bullet):
-            line.parts = [piece.moved(shift) for piece in [Piece(0, line.number, line.first), *line.parts]]
+            line.parts = [piece.shifted(shift) for piece in [Piece(0, line.number, line.first), *line.parts]]
         line.text, self._bullet = self._bullet + line.text, ""
         line.blank, self._blank = self._blank, 0
         self.lines.append(line)
 
     def _add(self, text: str) -> None:
-        if not self._begun:
+        if not self._has_words:
             bare = text.lstrip()
-            self._shown = self._shown or "\xa0" in text
+            self._has_visible_space = self._has_visible_space or "\xa0" in text
             self._at += text.count("\n", 0, len(text) - len(bare))
-            self._number, self._first = self._at, bare[:_FIRST].split("\n", 1)[0].rstrip()
-            self._begun, text = bool(bare), bare
+            self._number, self._first = self._at, bare[:_FIRST_CHARACTERS].split("\n", 1)[0].rstrip()
+            self._has_words, text = bool(bare), bare
         for number, piece in enumerate(text.split("\n")):
             if (words := piece.strip()) and (number or self._length) and len(self._parts) < _MAX_PIECES:
                 start = self._length + len(piece) - len(piece.lstrip())
-                self._parts.append(Piece(start, self._at + number, words[:_FIRST].rstrip()))
+                self._parts.append(Piece(start, self._at + number, words[:_FIRST_CHARACTERS].rstrip()))
             self._words += ["\n", piece] if number else [piece]
             self._length += len(piece) + bool(number)
         self._at += text.count("\n")
@@ -233,10 +233,10 @@ class _Reader:
     def _break(self) -> None:
         if self._heading and not self._pre:
             self._add(" ")
-        elif self._begun:
+        elif self._has_words:
             self.flush()
         else:
-            self._shown = True  # a paragraph of a break alone shows an empty line
+            self._has_visible_space = True  # a paragraph with only a line break is visible as an empty line
             self._blank += 1
 
     def _item(self) -> None:
@@ -248,7 +248,9 @@ class _Reader:
         listed.items += 1
 
     def _cell(self, element: Element, step: int) -> None:
-        """The cells of a row are one line; those of a row that a label begins are lines each."""
+        """Handle a cell. The cells of a row form one line, unless a label begins the row: then each has its
+        own.
+        """
         if self._rows and self._rows[-1]:
             self._block()
             self._terms += step * (element.getprevious() is None)

@@ -1,9 +1,9 @@
-"""Bytes of an HTML file → its text → its tree, within bounds.
+"""Decode and parse an HTML file within limits.
 
-The parser of lxml (libxml2) loads nothing that a page names, and resolves no entity that a page
-defines. Three things it does not bear: it stops at 256 nested tags, and what follows is lost;
-the tree of a tag with very many attributes takes quadratic time; and a tree of millions of tags
-takes gigabytes. So the tags are counted first, by the same parser without a tree.
+lxml's parser (libxml2) loads nothing that a page refers to, and resolves no entity that a page defines. It
+has three weaknesses: it loses everything after 256 nested tags, a tag with very many attributes takes
+quadratic time, and a tree of millions of tags takes gigabytes. Therefore the same parser first counts the
+tags without building a tree.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from cybilgraph.model.findings import Finding
 from cybilgraph.readers.inputs import Input
 from cybilgraph.readers.text import decode, find_codec, normalise
 
-#: An element of lxml, which has no types.
+#: An lxml element; lxml has no type stubs.
 Element: TypeAlias = Any
 
-#: A page has a few thousand tags, some twenty deep; libxml2 stops at 256.
-#: A page saved as HTML has its menus, styles and scripts with it.
+#: A page has a few thousand tags with a depth of about twenty; libxml2 stops at 256. A page saved as HTML
+#: includes menus, styles and scripts.
 MAX_HTML_BYTES = 5_000_000
 MAX_DEPTH, MAX_TAGS, MAX_ATTRIBUTES = 250, 200_000, 1_000
-#: How far from the beginning a page may name its encoding (HTML 13.2.3.2: 1024 bytes; saved
-#: pages have a comment before it).
+#: The part of the file that may declare the encoding (HTML 13.2.3.2: 1024 bytes; saved pages begin with a
+#: comment).
 _HEAD = 4096
 _CHARSET = re.compile(rb"""<meta\s[^<>]{0,200}?charset\s{0,9}=\s{0,9}["']?\s{0,9}([\w.:-]{2,30})""", re.IGNORECASE)
 _DECLARED = re.compile(rb"""^\s{0,99}<\?xml\s[^<>]{0,200}?encoding\s{0,9}=\s{0,9}["']([\w.-]{2,30})""")
@@ -40,13 +40,12 @@ _LINE_END = re.compile(r"\r\n?|\f")
 
 
 def decode_html(input_file: Input, findings: list[Finding]) -> str:
-    """The text of an HTML file: by its mark, as UTF-8, by what it says of itself, as Windows-1252.
+    """Decode an HTML file by its byte order mark, as UTF-8, by its declared encoding, or else as Windows-1252.
 
-    UTF-8 comes before what the file says, since hardly any other text happens to be UTF-8, and
-    programs that save a page often leave its old ``charset`` in it. Raises SourceError where
-    the file is no text.
+    UTF-8 comes before the declared encoding: other text is hardly ever valid UTF-8, and programs that save a
+    page often leave the old ``charset`` in it. Raises SourceError if the file is not text.
     """
-    with input_file.open(MAX_HTML_BYTES, "A project page has less: save the page alone, not the site.") as file:
+    with input_file.open(MAX_HTML_BYTES, "Project pages are smaller. Save only the page, not the whole site.") as file:
         content = file.read()
     if content[:2] in (b"<\0", b"\0<"):
         text = content.decode("utf-16-le" if content[0] else "utf-16-be", errors="replace")
@@ -56,13 +55,13 @@ def decode_html(input_file: Input, findings: list[Finding]) -> str:
 
 
 def _as_declared(content: bytes) -> str:
-    """The text by the encoding that the file names, where it must be heard; else empty."""
+    """Decode the content by its declared encoding if it is not UTF-8; otherwise return an empty string."""
     match = _CHARSET.search(content, 0, _HEAD) or _DECLARED.search(content, 0, _HEAD)
     name = find_codec(match[1].decode("ascii", errors="replace")) if match else ""
     if not name or content.startswith((b"\xff\xfe", b"\xfe\xff", codecs.BOM_UTF8)):
         return ""
     try:
-        if name != "iso-2022-jp":  # the only one of them that is written in ASCII alone
+        if name != "iso-2022-jp":  # the only one of these encodings that consists of ASCII bytes
             content.decode("utf-8")
             return ""
     except UnicodeDecodeError:
@@ -74,16 +73,16 @@ def _as_declared(content: bytes) -> str:
 
 
 def parse_html(input_file: Input, text: str) -> Element:
-    """The root of the tree of an HTML text.
+    """Return the root of the parsed HTML text.
 
-    Raises SourceError where there are no tags at all, or more than any page has.
+    Raises SourceError if there are no tags or too many.
     """
     raw = text.encode("utf-8", errors="replace")
     etree.fromstring(raw or b" ", _parser(_Counter(input_file.name)))
     root: Element | None = etree.fromstring(raw or b" ", _parser())
     if root is None:
         raise SourceError(f"{input_file.name}: the page has no text", "Open the page in a browser and save it again.")
-    for sibling in list(root.itersiblings()):  # what stands behind </html>
+    for sibling in list(root.itersiblings()):  # content after </html>
         root.append(sibling)
     for table in list(root.iter("table")):
         _transpose_table(table)
@@ -91,8 +90,9 @@ def parse_html(input_file: Input, text: str) -> Element:
 
 
 def _transpose_table(table: Element) -> None:
-    """A table whose first row is labels has its values in columns: a row of it becomes one label
-    with its values. Nothing moves in a table of any other shape.
+    """Transpose a table whose first row consists of labels, so that each row has a label and its values.
+
+    Other tables are not changed.
     """
     head, *rows = [*islice(table.iter("tr"), 50)] or [None]
     if head is None or len(head) < 2 or not rows or any(len(row) != len(head) for row in rows):
@@ -119,7 +119,7 @@ def _parser(target: Any = None) -> etree.HTMLParser:
 
 
 class _Counter:
-    """Counts the tags of a page as the parser meets them, and stops it where they are too many."""
+    """Counts the tags while parsing, and stops the parser if there are too many."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -133,27 +133,29 @@ class _Counter:
         if self._tags > MAX_TAGS:
             self._refuse(f"more than {MAX_TAGS:,} tags")
         if len(attributes) > MAX_ATTRIBUTES:
-            self._refuse(f"a tag of more than {MAX_ATTRIBUTES:,} attributes")
+            self._refuse(f"a tag with more than {MAX_ATTRIBUTES:,} attributes")
 
     def end(self, _tag: str) -> None:
         self._depth -= 1
 
     def close(self) -> None:
-        """Nothing is kept."""
+        """Return nothing, as the parser requires."""
 
     def _refuse(self, what: str) -> None:
-        raise SourceError(f"{self._name}: {what}", "This is no project page; save the page's text instead.")
+        raise SourceError(
+            f"{self._name}: {what}", "This does not look like a project page. Save the text of the page instead."
+        )
 
 
 def split_label(text: str) -> tuple[Field | None, str]:
-    """The field that this text is the label of, and the value behind the label."""
+    """Return the field of a label and the value after the label."""
     match = _LABEL.fullmatch(text.strip())
     row = BY_LABEL.get(match[1].casefold()) if match else None
     return row, (match[2] or "") if match and row else ""
 
 
 def first_words(element: Element) -> str:
-    """The first words of an element, empty where they are a link."""
+    """Return the first words of an element; empty if they are a link."""
     for inner in islice(element.iter(), 8):
         if inner.tag == "a":
             return ""
@@ -163,5 +165,5 @@ def first_words(element: Element) -> str:
 
 
 def raw_to_plain_offset(raw: str, start: int) -> int:
-    """Where this place of the raw text is in the plain text."""
+    """Convert an offset in the raw text to one in the normalised text."""
     return len(normalise(raw[:start] + "|")) - 1

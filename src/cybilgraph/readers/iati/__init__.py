@@ -1,7 +1,7 @@
-"""Reads activity files of the International Aid Transparency Initiative: one record an activity.
+"""Read activity files of the International Aid Transparency Initiative: one record per activity.
 
-IATI Activity Standard 2.03, https://iatistandard.org/en/iati-standard/203/activity-standard/.
-What has no field here (budgets, payments, locations, classifications) is passed over.
+IATI Activity Standard 2.03, https://iatistandard.org/en/iati-standard/203/activity-standard/. Elements
+without a corresponding field (budgets, transactions, locations, classifications) are skipped.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ from cybilgraph.readers.page.names import kinds_for_field
 from cybilgraph.readers.page.sections import CODE, RecordBuilder, Section
 from cybilgraph.readers.text import WINDOWS, normalise, not_utf8_finding
 
-_HINT = "An IATI activity file has iati-activities as its first element; other XML is not read."
+_HINT = "The root element of an IATI activity file is iati-activities. Other XML is not supported."
 _ZONE = re.compile(r"(?<=\d\d-\d\d)(?:Z|[+-]\d\d:\d\d)$")
-_LESS = re.compile(r"\d{4}(?:-\d\d)?")
-#: Fields of which an element of ours may be, though IATI has one code for several.
-_TEXTS = frozenset(row.name for row, _ in codes.fields_of("description"))
+_PARTIAL_DATE = re.compile(r"\d{4}(?:-\d\d)?")
+#: Fields that ``cyb:field`` may give where one IATI code covers several.
+_TEXT_FIELDS = frozenset(row.name for row, _ in codes.fields_of("description"))
 _CODE = frozenset({"code"})
 _RELATIONS = frozenset(row.name for row in BY_NAME.values() if row.kind is FieldKind.PROJECTS)
 _CONFIDENCE = re.compile(r"0(?:\.\d{1,6})?|1(?:\.0{1,6})?")
@@ -49,10 +49,10 @@ _EMAIL = re.compile(r"[^\s@<>();,]{1,64}@[^\s@<>();,]{1,255}")
 
 
 def read_iati(input_file: Input) -> Iterator[Record]:
-    """The records of a file, one for each activity.
+    """Yield a record for each activity in a file.
 
-    Raises SourceError where it is no IATI, is empty or too large; where it is damaged, after
-    the records before the damage.
+    Raises SourceError if it is not IATI, is empty or too large; in a damaged file, after the records before
+    the damage.
     """
     number = 0
     odd = find_undecodable_line(input_file)
@@ -62,15 +62,15 @@ def read_iati(input_file: Input) -> Iterator[Record]:
         activity = _Activity(element, input_file)
         if number == 1:
             if odd:
-                activity.tell(not_utf8_finding(input_file, odd))
+                activity.add_finding(not_utf8_finding(input_file, odd))
             activity.check_version()
         yield activity.record()
     if not number:
-        raise SourceError(f"{input_file.name}: there is no activity in this file", _HINT)
+        raise SourceError(f"{input_file.name}: contains no activity", _HINT)
 
 
 class _Activity:
-    """Turns the elements of one iati-activity into sections."""
+    """Converts the elements of one iati-activity to sections."""
 
     def __init__(self, element: Element, input_file: Input) -> None:
         named = next(element.iterfind("title/narrative"), element)
@@ -82,33 +82,33 @@ class _Activity:
         self._texts = Narratives(language)
         self._language = language
         self._contacts: dict[Contact, Element] = {}
-        #: The words from which the texts at these places were derived.
+        #: The evidence of derived texts, by place and text.
         self._derived: dict[tuple[Place | None, str], tuple[Evidence, ...]] = {}
 
-    def tell(self, finding: Finding) -> None:
-        """Take what was found in the file as a whole."""
+    def add_finding(self, finding: Finding) -> None:
+        """Add a finding about the whole file."""
         self._findings.append(finding)
 
     def check_version(self) -> None:
-        """Another version than 2 has other codes: what it says may be misread."""
+        """Report versions other than 2, which have other codes."""
         root = self._element.getparent()
         version = root.get("version", "").strip()
         if not version.startswith("2."):
             self._find("iati-version", root, version[:40], {"version": version[:40] or "?"})
 
     def record(self) -> Record:
-        """The finished record."""
+        """Return the finished record."""
         self._read()
         record = self._sections.record()
         if self._derived:
             record = replace(
                 record,
-                start=record.start and self._as_known(record.start),
-                end=record.end and self._as_known(record.end),
-                duration=record.duration and self._as_known(record.duration),
-                participations=tuple(map(self._as_known, record.participations)),
-                scopes=tuple(map(self._as_known, record.scopes)),
-                relations=tuple(map(self._as_known, record.relations)),
+                start=record.start and self._with_evidence(record.start),
+                end=record.end and self._with_evidence(record.end),
+                duration=record.duration and self._with_evidence(record.duration),
+                participations=tuple(map(self._with_evidence, record.participations)),
+                scopes=tuple(map(self._with_evidence, record.scopes)),
+                relations=tuple(map(self._with_evidence, record.relations)),
             )
         if blank := tuple(self._left_blank(record)):
             record = replace(record, left_blank=(*record.left_blank, *blank))
@@ -127,38 +127,38 @@ class _Activity:
             if lines := texts.text(value, element):
                 self._take(BY_NAME[name], element, lines, label)
         for child in element:
-            if (read := _ELEMENTS.get(child.tag)) and not self._sections.full and self._holds(child):
+            if (read := _ELEMENTS.get(child.tag)) and not self._sections.is_full and self._is_read(child):
                 read(self, child)
         self._dates()
         self._places("recipient-country", self._country)
         self._places("recipient-region", self._region)
-        self._stated()
+        self._fields_without_element()
         if element.find("participating-org") is None:
             for child in element.iterfind("reporting-org"):
                 if child.get("secondary-reporter") not in ("1", "true"):
                     self._take(Field(codes.UNSPECIFIED, FieldKind.ACTORS), child, self._organisation(child))
 
-    def _stated(self) -> None:
-        """What IATI has no element for. A length may tell dates, too, and comes behind those."""
+    def _fields_without_element(self) -> None:
+        """Read fields without an IATI element. This comes last: a duration may also imply dates."""
         for child in self._element.iterfind(codes.STATED):
-            if (name := child.get(codes.OF, "")) in codes.WITHOUT_ELEMENT and self._holds(child):
+            if (name := child.get(codes.FIELD_ATTRIBUTE, "")) in codes.WITHOUT_ELEMENT and self._is_read(child):
                 self._take(BY_NAME[name], child, self._texts.name(child))
 
     def _left_blank(self, record: Record) -> Iterator[LeftBlank]:
-        """Fields that nothing was stated of; what was derived, was so in spite of that."""
+        """Yield the fields that were left blank and have no stated value; derived values do not count."""
         for child in self._element.iterfind(codes.LEFT_BLANK):
-            name = child.get(codes.OF, "")
+            name = child.get(codes.FIELD_ATTRIBUTE, "")
             if name in BY_NAME and all(getattr(value, "evidence", ()) for value in record.values(name)):
                 yield LeftBlank(name, child.tag, place(child))
 
-    def _holds(self, child: Element) -> bool:
-        """Whether it is to be read: what was derived, and does not say rightly from which words, is derived anew, from
-        the prose that comes along.
+    def _is_read(self, child: Element) -> bool:
+        """Return whether to read an element: a derived one without valid evidence is derived again from the
+        prose.
         """
         return child.find(codes.EVIDENCE) is None or any(self._quotes(child))
 
     def _quotes(self, child: Element) -> Iterator[tuple[str, float, list[Text]]]:
-        """Section, confidence and words of what something was derived from, where we have written so."""
+        """Yield section, confidence and words of each valid quote that we wrote as evidence."""
         for one in child.iterfind(codes.EVIDENCE):
             section, sure = one.get(codes.SECTION, ""), one.get(codes.CONFIDENCE, "")
             quote = self._texts.text("".join(one.itertext()), one)
@@ -166,15 +166,15 @@ class _Activity:
                 yield section, float(sure), quote
 
     def _evidence(self, child: Element) -> tuple[Evidence, ...]:
-        """The same, as far as the record has room for it."""
+        """Return the evidence, within the size limit of the record."""
         return tuple(
             Evidence(section, text.text, text.place, sure)
             for section, sure, quote in self._quotes(child)
-            for text in self._sections.kept(quote, place(child))
+            for text in self._sections.fit(quote, place(child))
         )
 
-    def _as_known(self, link: _Link) -> _Link:
-        """What was read of an element, with how that says it is known."""
+    def _with_evidence(self, link: _Link) -> _Link:
+        """Return a value or link with the evidence of its element."""
         printed = link.printed if isinstance(link, Date) else _printed(link)
         evidence = self._derived.get((printed.place, printed.text), ())
         if not evidence:
@@ -184,8 +184,8 @@ class _Activity:
         return replace(link, basis=Basis.DERIVED, evidence=evidence)
 
     @staticmethod
-    def _named(child: Element, names: frozenset[str]) -> str:
-        """The field of ours that an element says it is of; empty where it does not say one of these."""
+    def _field_name(child: Element, names: frozenset[str]) -> str:
+        """Return the field that ``cyb:field`` names, or an empty string if it is not one of these names."""
         name = child.get(codes.FIELD) or child.findtext(codes.FIELD, "")
         return name if name in names else ""
 
@@ -196,19 +196,19 @@ class _Activity:
 
     def _identifier(self, child: Element) -> None:
         found = self._texts.name(child)
-        if not (found and found[0].text.startswith(codes.OURS)):  # a project that has none of its publisher's
+        if not (found and found[0].text.startswith(codes.GENERATED_PREFIX)):  # not an identifier that we generated
             self._take(BY_NAME["iati"], child, found)
 
     def _other_identifier(self, child: Element) -> None:
-        """A code of the portal may stand among the identifiers that an activity has elsewhere; one that is odd is
-        known by what we have written beside it.
-        """
+        """Read a portal code among the other identifiers. An unusual code is recognised by our own attribute."""
         code = self._texts.attribute(child, "ref")
-        if code and (CODE.fullmatch(code[0].text) or self._named(child, _CODE)):
+        if code and (CODE.fullmatch(code[0].text) or self._field_name(child, _CODE)):
             self._take(BY_NAME["code"], child, code)
 
     def _description(self, child: Element) -> None:
-        name = self._named(child, _TEXTS) or codes.DESCRIPTIONS.get(child.get("type", "1"), codes.DESCRIPTION)
+        name = self._field_name(child, _TEXT_FIELDS) or codes.DESCRIPTIONS.get(
+            child.get("type", "1"), codes.DESCRIPTION
+        )
         self._take(BY_NAME[name], child, self._texts.paragraphs(child))
 
     def _status(self, child: Element) -> None:
@@ -216,7 +216,7 @@ class _Activity:
         self._take(BY_NAME["status"], child, self._texts.text(name, child))
 
     def _participant(self, child: Element) -> None:
-        """A role that has no field is told by the participation alone."""
+        """Read a participating organisation. Roles without a field are kept in the participation only."""
         code = child.get("role", "").strip()
         role = codes.role_key(code)
         name = self._organisation(child)
@@ -225,7 +225,7 @@ class _Activity:
         if name or role in BY_NAME:
             self._take(BY_NAME.get(role) or Field(role, FieldKind.ACTORS), child, name)
 
-    def _participant_of_ours(self, child: Element) -> None:
+    def _own_participant(self, child: Element) -> None:
         if child.get("role", "") in load_gazetteer().entries["role"]:
             role = child.get("role", "")
             self._take(BY_NAME.get(role) or Field(role, FieldKind.ACTORS), child, self._organisation(child))
@@ -234,8 +234,8 @@ class _Activity:
         return self._texts.name(child) or self._texts.attribute(child, "ref")
 
     def _sector(self, child: Element) -> None:
-        """A theme, where the publisher's own sector or tag names one; those of the DAC do not."""
-        if child.get("vocabulary") not in codes.OWN:
+        """Read a theme from the publisher's own sector or tag; DAC sectors are skipped."""
+        if child.get("vocabulary") not in codes.OWN_VOCABULARIES:
             return
         names = [*self._texts.name(child), *self._texts.attribute(child, "code")]
         if theme := next((name for name in names if load_gazetteer().find("theme", name.text)), None):
@@ -253,48 +253,48 @@ class _Activity:
         if names or email or notes:
             contact = Contact(names[0].text if names else "", email, ", ".join(notes), place(child))
             if contact not in self._contacts:
-                self._contacts.update((kept, child) for kept in self._sections.kept([contact], place(child)))
+                self._contacts.update((kept, child) for kept in self._sections.fit([contact], place(child)))
         for website in child.iterfind("website"):
             self._link(website)
 
     def _link(self, child: Element) -> None:
-        """A document or a page."""
+        """Read a document or web page."""
         title = self._texts.names(child, "title")
         url = self._texts.attribute(child, "url") or ([] if title else self._texts.name(child))
         line = [replace(title[0], text=f"{title[0].text} <{url[0].text}>")] if title and url else title or url
         self._take(BY_NAME["links"], child, line)
 
     def _relation(self, child: Element) -> None:
-        name = self._named(child, _RELATIONS) or codes.RELATIONS.get(child.get("type", ""), codes.RELATION)
+        name = self._field_name(child, _RELATIONS) or codes.RELATIONS.get(child.get("type", ""), codes.RELATION)
         self._take(BY_NAME[name], child, self._texts.attribute(child, "ref"))
 
     def _result(self, child: Element) -> None:
-        """One item: its title, and what else is told of it."""
+        """Read a result as one item: its title and description."""
         kind = child.get("type", "")
         parts = self._texts.names(child, "title", "description")
         words = list(dict.fromkeys(part.text for part in parts))
         joint = " " if words and words[0].endswith((".", "!", "?", ":", ";")) else ": "
         under = "Impact" if kind == codes.IMPACT else ""
-        items = [replace(part, text=joint.join([words[0], *words[1:]]), under=under) for part in parts[:1]]
+        items = [replace(part, text=joint.join([words[0], *words[1:]]), subheading=under) for part in parts[:1]]
         self._take(BY_NAME[codes.RESULTS.get(kind, codes.RESULT)], child, items)
 
-    # What several elements say together.
+    # Fields from several elements.
 
     def _dates(self) -> None:
         for name, kinds in codes.DATES.items():
             for kind in kinds:
                 found = self._element.find(f"activity-date[@type='{kind}']")
-                if found is not None and self._holds(found) and (value := found.get("iso-date", "").strip()):
-                    said = next((text.text for text in self._texts.name(found)), "")
-                    if _LESS.fullmatch(said) and value.startswith(said):  # as precise as it is known
-                        value = said
+                if found is not None and self._is_read(found) and (value := found.get("iso-date", "").strip()):
+                    precise = next((text.text for text in self._texts.name(found)), "")
+                    if _PARTIAL_DATE.fullmatch(precise) and value.startswith(precise):  # printed with lower precision
+                        value = precise
                     self._take(BY_NAME[name], found, self._texts.text(_ZONE.sub("", value), found))
                     break
 
     def _places(self, tag: str, read: Callable[[Element], list[Text]]) -> None:
-        """Places of the activity; where it has none, those of its payments, each once."""
+        """Read the places of the activity, or else those of its transactions, without duplicates."""
         row = BY_NAME[tag.removeprefix("recipient-")]
-        found = list(filter(self._holds, self._element.iterfind(tag))) or self._element.iterfind(f"transaction/{tag}")
+        found = list(filter(self._is_read, self._element.iterfind(tag))) or self._element.iterfind(f"transaction/{tag}")
         once: dict[tuple[str | None, ...], Element] = {}
         for child in found:
             once.setdefault((child.get("vocabulary"), child.get("code"), child.findtext("narrative")), child)
@@ -313,7 +313,7 @@ class _Activity:
         return known or self._texts.name(child) or self._texts.text(name or code, child)
 
     def _as_printed(self, row: Field, child: Element, line: Text) -> Text:
-        """What an element says, as it was printed, where that is the same."""
+        """Return the printed form of a value if it has the same meaning."""
         own = {FieldKind.DATE: ("date",), FieldKind.ACTORS: ("actor",), FieldKind.CHOICE: (row.name,)}
         kinds = own.get(row.kind) or kinds_for_field(row.name)
         printed = normalise(child.findtext(codes.PRINTED, ""))
@@ -345,7 +345,7 @@ def _printed(link: Participation | Scope | Relation) -> Text:
     return link.project.printed
 
 
-#: Other elements are passed over, or are read together with their like.
+#: Other elements are skipped, or read together with similar ones.
 _ELEMENTS: dict[str, Callable[[_Activity, Element], None]] = {
     "iati-identifier": _Activity._identifier,
     "title": _Activity._title,
@@ -360,5 +360,5 @@ _ELEMENTS: dict[str, Callable[[_Activity, Element], None]] = {
     "document-link": _Activity._link,
     "related-activity": _Activity._relation,
     "result": _Activity._result,
-    codes.PARTICIPANT: _Activity._participant_of_ours,
+    codes.PARTICIPANT: _Activity._own_participant,
 }

@@ -1,4 +1,4 @@
-"""Codes of IATI → fields, and names that the reference data know.
+"""Map IATI codes to fields and names of the reference data.
 
 IATI Activity Standard 2.03, https://iatistandard.org/en/iati-standard/203/codelists/.
 """
@@ -18,7 +18,7 @@ from cybilgraph.readers.page.names import find
 
 
 def fields_of(element: str) -> list[tuple[Field, str]]:
-    """Return the fields that an element of IATI carries, each with the type of the element, in the order of a page."""
+    """Return the fields that an IATI element carries, each with the type of the element, in page order."""
     return [(row, row.iati[1]) for row in NARRATIVE_FIELDS if row.iati and row.iati[0] == element]
 
 
@@ -26,48 +26,51 @@ def _by_type(element: str) -> dict[str, str]:
     return {kind: row.name for row, kind in reversed(fields_of(element))}
 
 
-#: Code lists DescriptionType, ResultType and RelatedActivityType → fields, and the field of any other code.
+#: Code lists DescriptionType, ResultType and RelatedActivityType with their fields, and the field for other
+#: codes.
 DESCRIPTIONS, DESCRIPTION = _by_type("description"), "description"
 RESULTS, RESULT, IMPACT = _by_type("result"), "outcomes", "3"
 RELATIONS, RELATION = {"1": "part_of"}, "related"
-#: Code list ActivityDateType: the actual date, else the planned.
+#: Code list ActivityDateType: the actual date, or else the planned one.
 DATES = {"start": ("2", "1"), "end": ("4", "3")}
-#: The vocabularies of sectors and tags that are a publisher's own words.
-OWN = ("98", "99")
-#: Of our own, as the standard allows: which field of ours a description (attribute) or a related activity (element)
-#: is of; and in what was derived from prose, each quote, with its section and confidence.
+#: Vocabularies for a publisher's own sectors and tags.
+OWN_VOCABULARIES = ("98", "99")
+#: Our extensions, as the standard allows: the field of a description (attribute) or related activity (element),
+#: and for derived values each quote with its section and confidence.
 FIELD, EVIDENCE, SECTION, CONFIDENCE = f"{{{CYB.iri}}}field", f"{{{CYB.iri}}}evidence", "section", "confidence"
-#: An element of our own: who takes part in a role that IATI has no code for.
+#: Our element for a participant in a role without an IATI code.
 PARTICIPANT = f"{{{CYB.iri}}}participant"
-#: A field that IATI has no element for; one that is left blank; and in an element of a stated value,
-#: how that was printed.
+#: Our elements for a field without an IATI element, for a field left blank, and for the printed form of a
+#: value.
 STATED, LEFT_BLANK, PRINTED = (f"{{{CYB.iri}}}{name}" for name in ("stated", "leftBlank", "printed"))
-OF = "field"
+FIELD_ATTRIBUTE = "field"
 WITHOUT_ELEMENT = ("slug", "duration", "address", "rights")
-#: How identifiers begin that we have made for projects without one.
-OURS = "cybilgraph-"
+#: The prefix of identifiers that we generate for projects without one.
+GENERATED_PREFIX = "cybilgraph-"
 UNSPECIFIED = "unspecified"
-#: Code list ActivityStatus: "Finalisation", the work is done and the accounts are not yet closed.
+#: Code list ActivityStatus. In "Finalisation", the work is done but the accounts are still open.
 _FINALISATION, _CLOSED = "3", "4"
 #: Code list RegionVocabulary.
 _DAC, _M49 = "1", "2"
 
 
 def status_name(code: str) -> str:
-    """The name of a code of the list ActivityStatus; the code itself where it is none of them."""
+    """Return the name of an ActivityStatus code, or the code itself if unknown."""
     known = _CLOSED if code == _FINALISATION else code
     statuses = load_gazetteer().entries["status"].values()
     return next((entry.name for entry in statuses if code and entry.row["iati"] == known), code)
 
 
 def role_key(code: str) -> str:
-    """The role of a code of the list OrganisationRole; ``unspecified`` where it is none of them."""
+    """Return the role of an OrganisationRole code, or ``unspecified`` if unknown."""
     roles = load_gazetteer().entries["role"].values()
     return next((entry.key for entry in roles if code and entry.row["iati"] == code), UNSPECIFIED)
 
 
 def is_same_meaning(kind: str, printed: str, stated: str) -> bool:
-    """Whether a name of a ``kind``, or a ``date``, is another way to say what an element says."""
+    """Return whether a printed name or date means the same as a stated one; ``kind`` is a kind of name or
+    ``date``.
+    """
     if kind == "date":
         date = read_date(Text(printed))
         return date is not None and date.value == stated
@@ -76,10 +79,10 @@ def is_same_meaning(kind: str, printed: str, stated: str) -> bool:
 
 
 def find_regions(vocabulary: str, code: str) -> tuple[tuple[str, ...], str]:
-    """The regions or groups that a code stands for, and its official name.
+    """Return the regions or groups for a code, and its official name; empty values for an unknown code.
 
-    Nothing and the empty text where the code is unknown. "South & Central Asia" of the OECD DAC
-    is two regions of UN M49; "States Ex-Yugoslavia unspecified" is none.
+    "South & Central Asia" of the OECD DAC is two regions of UN M49; "States Ex-Yugoslavia unspecified" is
+    none.
     """
     if vocabulary == _M49 and (region := load_gazetteer().get("region", code.zfill(3))):
         return (region.key,), region.name

@@ -1,6 +1,6 @@
-"""XML → its elements one at a time, however large or hostile the file.
+"""Read XML elements one at a time, even from large or hostile files.
 
-No entity is resolved, no other file opened, nothing fetched; memory holds one element.
+No entity is resolved, no other file opened and nothing fetched; memory holds one element.
 """
 
 from __future__ import annotations
@@ -16,86 +16,87 @@ from cybilgraph.errors import SourceError
 from cybilgraph.readers.inputs import Input
 from cybilgraph.readers.text import guess_wide_encoding
 
-#: The largest files of publishers have some hundred megabytes.
+#: The maximum size of a file; publishers' largest files have some hundred megabytes.
 MAX_IATI_BYTES = 2_000_000_000
-#: The most that is held of a file; the largest activities, with all their payments, have a tenth of it.
+#: The maximum size of an element in memory; the largest activities, with all transactions, have a tenth of it.
 MAX_ELEMENT_BYTES = 16_000_000
-#: Bytes of one text, in any encoding less than what the parser takes at most (10,000,000, in UTF-8).
+#: The maximum bytes of one text: in any encoding, less than the parser's limit (10,000,000 in UTF-8).
 MAX_TEXT_BYTES = 5_000_000
-#: Comments and spaces before the first element are never so long.
+#: The maximum length of comments and space before the first element.
 _MAX_HEAD = 1_000_000
 _CHUNK = 65_536
-#: So many bytes tell whether a file is in UTF-16 or UTF-32.
-_LOOKED_AT = 64
+#: Bytes used to detect UTF-16 and UTF-32.
+_PROBE_BYTES = 64
 _DECLARED = re.compile(rb"""(?:\xef\xbb\xbf)?<\?xml\b[^>]*?\bencoding\s*=\s*["']([\w.-]+)["']""")
 _SAFE = {
     "resolve_entities": False,
     "load_dtd": False,
     "no_network": True,
-    "huge_tree": False,  # keeps the parser's own limits: on depth, on the length of a text, on entities
+    "huge_tree": False,  # keeps the parser's limits on depth, text length and entities
     "remove_comments": True,
     "remove_pis": True,
 }
 
-Element = Any  # lxml has no types of its own
+Element = Any  # lxml has no type stubs
 
 
-#: What is wrong with a text, by libxml2's number of the fault (xmlerror.h).
-_FAULTS = {
+#: Descriptions of errors by libxml2's error number (xmlerror.h).
+_ERRORS = {
     4: "it does not begin with an element",
-    5: "something stands behind the end of its first element",
-    9: "there is a character that XML does not have",
-    23: "an & begins no entity: write it as &amp;",
-    26: "there is an entity that nothing declares: write the character itself",
-    32: "it says to be in an encoding that is not known here",
-    38: "the value of an attribute has a <, or does not end: write it as &lt;",
-    39: "the value of an attribute is not in quotes",
-    42: "an attribute stands twice in one element",
-    62: "]]> stands outside of what it ends: write it as ]]&gt;",
-    63: "a CDATA section does not end",
-    64: "something stands before <?xml",
-    65: "there is an attribute that is none",
-    68: "an & or < begins no name: write it as &amp; or &lt;",
-    73: "a tag does not end",
-    76: "a tag ends another element than the one that is open",
-    77: "it ends before its elements do",
-    80: "a comment holds two hyphens, or does not end",
-    81: "there are bytes that are no character in its encoding",
-    114: "a text is longer than 10,000,000 characters, or elements stand in each other more than 255 deep",
-    201: "a name has a prefix that nothing declares",
+    5: "there is content after the root element",
+    9: "there is a character that XML does not allow",
+    23: "an & does not begin an entity: write it as &amp;",
+    26: "an entity is not declared: write the character itself",
+    32: "its declared encoding is unknown",
+    38: "an attribute value contains < (write it as &lt;) or is not closed",
+    39: "an attribute value is not in quotes",
+    42: "an attribute occurs twice in one element",
+    62: "]]> occurs outside a CDATA section: write it as ]]&gt;",
+    63: "a CDATA section is not closed",
+    64: "there is content before <?xml",
+    65: "an attribute is malformed",
+    68: "an & or < is not followed by a name: write it as &amp; or &lt;",
+    73: "a tag is not closed",
+    76: "an end tag does not match the open element",
+    77: "it ends before all elements are closed",
+    80: "a comment contains two hyphens or is not closed",
+    81: "there are bytes that are not valid in its encoding",
+    114: "a text is longer than 10,000,000 characters, or elements are nested more than 255 levels deep",
+    201: "a namespace prefix is not declared",
 }
 
 
-#: What may stand at the place where a text is cut: the rest of a character, and of an entity.
-_BEGUN = re.compile(rb"[\x80-\xff]*(?:[#\w]{0,12};)?")
-#: What of a text is left out: all but what may end it, be it a text, a comment or CDATA, and lines.
-_LEFT_OUT = re.compile(rb"[^<>\"'\]?\n-]+")
+#: The rest of a character or entity at the position where a text is cut.
+_CUT_TOKEN = re.compile(rb"[\x80-\xff]*(?:[#\w]{0,12};)?")
+#: What is removed from a text: everything except line ends and characters that may end a text, comment or CDATA
+#: section.
+_REMOVABLE = re.compile(rb"[^<>\"'\]?\n-]+")
 
 
-#: Of the faults, those that come of the encoding; and what to do then.
-_OF_ENCODING = {32, 81}
-_RECODE = "Save it as UTF-8, and say so in its first line, or leave the encoding out there."
+#: Errors caused by the encoding, and the hint for them.
+_ENCODING_ERRORS = {32, 81}
+_ENCODING_HINT = "Save it as UTF-8, and declare UTF-8 or no encoding in its first line."
 
 
 class _Readable(Protocol):
-    """What bytes are read from, some at once; nothing is the end."""
+    """A binary stream; an empty result means the end."""
 
     def read(self, size: int, /) -> bytes: ...
 
 
 class _Transcoded:
-    """A stream of UTF-16 or UTF-32 in UTF-8: there, a byte that stands for a sign is that sign."""
+    """Converts a UTF-16 or UTF-32 stream to UTF-8, in which markup characters are single bytes."""
 
     def __init__(self, stream: _Readable, encoding: str) -> None:
         self._stream = stream
-        # Half a character is none in UTF-8 either: the parser tells where it is.
+        # Pass lone surrogates on: the parser reports their position.
         self._decoder = codecs.getincrementaldecoder(encoding)("surrogatepass")
 
     def read(self, size: int) -> bytes:
         while chunk := self._stream.read(size):
             try:
                 text = self._decoder.decode(chunk)
-            except UnicodeDecodeError:  # there are such bytes in UTF-32 only
+            except UnicodeDecodeError:  # only possible in UTF-32
                 return b"\xff"
             if text:
                 return text.encode("utf-8", "surrogatepass")
@@ -105,36 +106,34 @@ class _Transcoded:
 
 
 class _TextLimited:
-    """A stream in which no text is longer than the parser takes; its tags, and lines, are those that were there."""
+    """A stream that shortens texts to the parser's limit, and keeps all tags and lines."""
 
     def __init__(self, stream: _Readable) -> None:
         self._stream = stream
         self._run = 0
-        #: Whether something was left out since this was last set.
+        #: Whether text was removed since the flag was last reset.
         self.is_cut = False
 
     def read(self, size: int) -> bytes:
         while chunk := self._stream.read(size):
             if short := self._short(chunk):
                 return short
-        return b""  # nothing is the end of the file
+        return b""  # an empty result means the end of the file
 
     def _short(self, chunk: bytes) -> bytes:
         end, last = chunk.find(b"<"), len(chunk) - chunk.rfind(b"<")
         text = chunk if end < 0 else chunk[:end]
         if self._run + len(text) > MAX_TEXT_BYTES:
-            begun = _BEGUN.match(text) if self._run <= MAX_TEXT_BYTES else None
+            begun = _CUT_TOKEN.match(text) if self._run <= MAX_TEXT_BYTES else None
             rest = begun.end() if begun else 0
             self.is_cut = True
-            chunk = text[:rest] + _LEFT_OUT.sub(b"", text[rest:]) + chunk[len(text) :]
+            chunk = text[:rest] + _REMOVABLE.sub(b"", text[rest:]) + chunk[len(text) :]
         self._run = self._run + len(text) if end < 0 else last
         return chunk
 
 
 class _ElementLimited:
-    """A stream that is read up to so many bytes from one element to the next; of an element that is larger, nothing
-    is kept.
-    """
+    """A stream that limits the bytes from one element to the next. Larger elements are discarded."""
 
     def __init__(self, stream: _Readable, input_file: Input) -> None:
         self._stream = _TextLimited(stream)
@@ -142,7 +141,7 @@ class _ElementLimited:
         self._since = 0
         self._open: Element = None
         self._is_large = False
-        #: The lines where elements begin that were too large, and how they were.
+        #: The first line of each element that was too large, and the reason.
         self.large: list[tuple[int, str]] = []
 
     def read(self, size: int) -> bytes:
@@ -150,7 +149,7 @@ class _ElementLimited:
             if self._open is None:
                 raise SourceError(
                     f"{self._input_file.name}: an element larger than {MAX_ELEMENT_BYTES:,} bytes",
-                    "Leave it out, or divide it; what stands before it was read.",
+                    "Remove or split it. Everything before it was read.",
                 )
             self._is_large = True
             self._since = 0
@@ -159,12 +158,12 @@ class _ElementLimited:
         self._since += len(chunk)
         return chunk
 
-    def begins(self, element: Element) -> None:
-        """An element is about to be read."""
+    def begin_element(self, element: Element) -> None:
+        """Note that an element begins."""
         self._open = element
 
-    def ends(self) -> bool:
-        """Whether the element that has been read is whole."""
+    def end_element(self) -> bool:
+        """Note that an element ends, and return whether it is complete."""
         whole = not (self._is_large or self._stream.is_cut)
         if not whole:
             how = (
@@ -178,14 +177,14 @@ class _ElementLimited:
 
 
 def _clear_read_elements(element: Element) -> None:
-    """Drop all that has been read of an element, but for what the parser is in."""
+    """Discard what was read of an element, except what the parser still needs."""
     while len(element):
         del element[:-1]
         element = element[-1]
 
 
 def find_undecodable_line(input_file: Input) -> int:
-    """The first line that is not in UTF-8, in a file that declares no other encoding; 0 where there is none."""
+    """Return the first line that is not UTF-8 in a file that declares no other encoding, or 0."""
     with input_file.open(MAX_IATI_BYTES) as stream:
         head = stream.read(_CHUNK)
         if (declared := _DECLARED.match(head)) and declared[1].lower() != b"utf-8":
@@ -205,15 +204,14 @@ def find_undecodable_line(input_file: Input) -> int:
 
 
 def read_elements(input_file: Input, root: str, tag: str, hint: str, encoding: str | None = None) -> Iterator[Element]:
-    """The elements of this name that stand in the root element; each is emptied when the next
-    is asked for. ``encoding`` is that of the file, where it is not as it says.
+    """Yield the children of the root element with this tag. Each is cleared before the next is read.
 
-    Raises SourceError where the file is no XML, has a DOCTYPE, or has another root (``hint``
-    says what is expected); where it is damaged, after all elements before the damage; where
-    an element is too large, after all others.
+    ``encoding`` overrides the declared encoding. Raises SourceError if the file is not XML, has a DOCTYPE,
+    or has another root element (``hint`` describes the expected one); if it is damaged, after all elements
+    before the damage; if an element is too large, after all others.
     """
     with input_file.open(MAX_IATI_BYTES) as stream:
-        wide = guess_wide_encoding(stream.read(_LOOKED_AT))
+        wide = guess_wide_encoding(stream.read(_PROBE_BYTES))
         stream.seek(0)
         encoding = "UTF-8" if wide else encoding
         _check_head(_transcode(stream, wide), input_file, root, hint, encoding)
@@ -227,9 +225,9 @@ def read_elements(input_file: Input, root: str, tag: str, hint: str, encoding: s
                 if parent is None or parent.getparent() is not None:
                     continue
                 if event == "start":
-                    source.begins(element)
+                    source.begin_element(element)
                     continue
-                if source.ends():
+                if source.end_element():
                     number += 1
                     yield element
                 element.clear()
@@ -239,14 +237,14 @@ def read_elements(input_file: Input, root: str, tag: str, hint: str, encoding: s
             raise SourceError(
                 f"{input_file.name}{_parser_message(parser, error, 'the XML is damaged')} "
                 f"({number:,} × {tag} before it)",
-                "Get the file again, or mend it there; what stands before the damage was read.",
+                "Download the file again, or correct it there. Everything before the damage was read.",
             ) from error
         if source.large:
             more = f", and {len(source.large) - 1:,} more" if len(source.large) > 1 else ""
             line, how = source.large[0]
             raise SourceError(
                 f"{input_file.name}:{line}: {tag} {how}{more}",
-                "Divide it; all others were read.",
+                "Split it. All others were read.",
             )
 
 
@@ -255,37 +253,37 @@ def _transcode(stream: _Readable, wide: str | None) -> _Readable:
 
 
 def _check_head(stream: _Readable, input_file: Input, root: str, hint: str, encoding: str | None) -> None:
-    """Read as far as the first element, and raise SourceError if it is not the right one."""
+    """Read up to the first element. Raises SourceError if it is not the expected one."""
     parser = etree.XMLPullParser(events=("start",), encoding=encoding, **_SAFE)
     first, read, damage, code = None, 0, "", 0
     while first is None and not damage and read <= _MAX_HEAD and (chunk := stream.read(_CHUNK)):
         read += len(chunk)
         try:
             parser.feed(chunk)
-        except etree.XMLSyntaxError as error:  # perhaps behind the first element
-            damage, code = _parser_message(parser, error, "this is no XML"), _fault(parser, error)[0]
+        except etree.XMLSyntaxError as error:  # possibly after the first element
+            damage, code = _parser_message(parser, error, "invalid XML"), _first_error(parser, error)[0]
         _, first = next(iter(parser.read_events()), (None, None))
     if first is None:
-        what = ": the file is empty" if not read else damage or ": this is no XML: it has no element"
-        raise SourceError(f"{input_file.name}{what}", _RECODE if code in _OF_ENCODING else hint)
+        what = ": the file is empty" if not read else damage or ": invalid XML: it has no element"
+        raise SourceError(f"{input_file.name}{what}", _ENCODING_HINT if code in _ENCODING_ERRORS else hint)
     if first.tag != root:
         name = etree.QName(first).localname[:60]
-        raise SourceError(f"{input_file.name}: the first element is {name}, not {root}", hint)
+        raise SourceError(f"{input_file.name}: the root element is {name}, not {root}", hint)
     if first.getroottree().docinfo.doctype:
         raise SourceError(
-            f"{input_file.name}: it has a DOCTYPE, which may declare entities or name other files",
-            "Take the DOCTYPE out; an IATI file needs none.",
+            f"{input_file.name}: it has a DOCTYPE, which could declare entities or refer to other files",
+            "Remove the DOCTYPE. IATI files do not need one.",
         )
 
 
-def _fault(parser: Any, error: Any) -> tuple[int, tuple[int, int]]:
-    """What the parser stumbled on first, by its number, and its line and column."""
+def _first_error(parser: Any, error: Any) -> tuple[int, tuple[int, int]]:
+    """Return the number, line and column of the parser's first error."""
     first = next(iter(parser.error_log), None)
     return (first.type, (first.line, first.column)) if first else (error.code, error.position)
 
 
 def _parser_message(parser: Any, error: Any, what: str) -> str:
-    """What is wrong with the text, and what the parser stumbled on first, with the place in front."""
-    code, (line, column) = _fault(parser, error)
+    """Return the parser's first error as a message that begins with its place."""
+    code, (line, column) = _first_error(parser, error)
     where = f":{line}:{column}" if line else ""
-    return f"{where}: {what}: {_FAULTS.get(code, 'it ends too early' if not line else 'it breaks the grammar of XML')}"
+    return f"{where}: {what}: {_ERRORS.get(code, 'it ends too early' if not line else 'it is not well-formed')}"

@@ -1,1 +1,1 @@
-"""Lines of a page → the sections and names of a record."""
+"""Read the lines of a page into the sections and names of a record."""

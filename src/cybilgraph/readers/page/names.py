@@ -1,4 +1,4 @@
-"""Lists of names as pages print them → single names, and the things that are called so."""
+"""Split printed lists of names, and look up the entries of the names."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from cybilgraph.model.record import Text
 BULLET = re.compile(r"(?:[•◦▪●‣·*]|[–-](?=\s)|\d{1,2}[.)](?=\s)|\(?[a-z]\)(?=\s))\s*")
 _BRACKETS = re.compile(r" ?\([^()]{0,200}\)")
 _PRIORITY = re.compile(r" ?\((?:priority|priority country)\)$", re.IGNORECASE)
-_GOES_ON = re.compile(r"(?: \([^()]{1,40}\))? of the ")
+_OF_THE = re.compile(r"(?: \([^()]{1,40}\))? of the ")
 _OWNER = re.compile(r"(?:the )?(?:U\.?S\.?A?|U\.?K\.?)(?:['’]s)? ")
 #: "DAI, LLC"; "the Centre, operated by the Agency".
-_NO_BODY = re.compile(r"(?:LLC|LLP|LTD|JSC|PLC|INC)\b|(?!the )[a-z]")
-#: "A, B and the relevant institutions (C, D)": what says in small letters what those in brackets are.
+_NOT_A_BODY = re.compile(r"(?:LLC|LLP|LTD|JSC|PLC|INC)\b|(?!the )[a-z]")
+#: "A, B and the relevant institutions (C, D)": a description of the bodies in brackets.
 _GROUP = re.compile(
     r"(?:,| and|, and) (?:(?!and )[a-z]+ ){0,4}(?:institutions|agencies|bodies|organi[sz]ations|authorities|ministries"
     r"|departments|partners|donors|companies|services) ?\((?P<names>[^()]+, [^()]+)\)\.?$"
 )
-#: "In Africa:" sorts the list below it and is no value of it.
-SORTING = re.compile(r"in (?:the )?(?P<name>[^:]{2,40}):", re.IGNORECASE)
+#: "In Africa:" introduces a part of a list and is not one of its values.
+LIST_HEADING = re.compile(r"in (?:the )?(?P<name>[^:]{2,40}):", re.IGNORECASE)
 
 
 def kinds_for_field(kind: str) -> tuple[str, ...]:
-    """The kinds of thing that a value under this heading may be, the likeliest first."""
+    """Return the kinds of entry that a value under this heading may be, the likeliest first."""
     return (kind,) if kind == "theme" else tuple(dict.fromkeys((kind, "country", "region", "group")))
 
 
 def split_list(lines: list[Text], kinds: tuple[str, ...], whole: bool = False) -> Iterator[Text]:
-    """The values of a list: no bullets, no lines that only sort it, no remark of priority.
+    """Yield the values of a list, without bullets, introductory lines and "(priority)".
 
-    Several values on one line are told apart where each of them is a known name, so that
-    "Foreign, Commonwealth and Development Office" stays whole; and at semicolons, unless all lines are ``whole``.
+    Several values on a line are separated if each is a known name, so that "Foreign, Commonwealth and
+    Development Office" remains whole. They are also separated at semicolons, unless all lines are ``whole``.
     """
     for line in lines:
-        if SORTING.fullmatch(line.text):
+        if LIST_HEADING.fullmatch(line.text):
             continue
         item = without_bullet(line)
         item = item.part(0, match.start()) if (match := _PRIORITY.search(item.text)) else item
@@ -54,7 +54,7 @@ def split_list(lines: list[Text], kinds: tuple[str, ...], whole: bool = False) -
 
 
 def _names(part: Text, kinds: tuple[str, ...]) -> Iterator[Text]:
-    """What is told apart by commas and "and"."""
+    """Split names at commas and "and"."""
     if is_known(part.text, kinds):
         yield part
         return
@@ -62,23 +62,24 @@ def _names(part: Text, kinds: tuple[str, ...]) -> Iterator[Text]:
     if all(is_known(name.text, kinds) for name in names):
         yield from names
         return
-    names = list(split_parts(part, r" ?, (?:and )?| and "))  # "Deloitte & Touche" is one
+    names = list(split_parts(part, r" ?, (?:and )?| and "))  # "Deloitte & Touche" is one name
     if "actor" in kinds and _are_bodies(part.text, names, kinds):
         yield from names
         return
-    # One name that nobody knows does not spoil the others.
+    # Split at commas even if one name is unknown.
     names = list(split_parts(part, r" ?, (?:and )?"))
-    least = 2 if "actor" in kinds else 1  # "DAI, LLC" is one
-    if sum(is_known(name.text, kinds) for name in names) < least:
+    min_known = 2 if "actor" in kinds else 1  # "DAI, LLC" is one name
+    if sum(is_known(name.text, kinds) for name in names) < min_known:
         yield part
         return
-    for name in names:  # "Bosnia and Herzegovina, Serbia and Kosovo": only the last are two
+    for name in names:  # in "Bosnia and Herzegovina, Serbia and Kosovo", only the last two are separate
         yield from [name] if is_known(name.text, kinds) else _split_at_and(name, kinds)
 
 
 def _split_same_kind(name: Text) -> Iterator[Text]:
-    """The parts of a name that each begin with its first word, where such a name may go on behind a comma: "Ministry
-    of Interior, Ministry of Trade and Industry" are two, for no ministry is in another.
+    """Split a name that may contain commas where its first word is repeated.
+
+    "Ministry of Interior, Ministry of Trade and Industry" are two names: no ministry is part of another.
     """
     first = re.escape(name.text.split(" ", 1)[0])
     again = rf"(?: ?, (?:and )?| and )(?=(?:the )?{first} (?:of|for)\b)"
@@ -86,7 +87,7 @@ def _split_same_kind(name: Text) -> Iterator[Text]:
 
 
 def _split_at_and(name: Text, kinds: tuple[str, ...]) -> list[Text]:
-    """The two known names on both sides of an "and", or the name where it is not two."""
+    """Split a name at an "and" between two known names; otherwise return it whole."""
     for match in re.finditer(r" and | & ", name.text):
         pair = [name.part(0, match.start()), name.part(match.end())]
         if all(is_known(each.text, kinds) for each in pair):
@@ -95,8 +96,10 @@ def _split_at_and(name: Text, kinds: tuple[str, ...]) -> list[Text]:
 
 
 def _are_bodies(whole: str, names: list[Text], kinds: tuple[str, ...]) -> bool:
-    """True for "Monash University, AICTO and the Arab League"; not for "Ministry of Trade and Industry"."""
-    if may_contain_comma(whole) or any(_NO_BODY.match(name.text) for name in names):
+    """Return whether these are separate organisations: "Monash University, AICTO and the Arab League", but not
+    "Ministry of Trade and Industry".
+    """
+    if may_contain_comma(whole) or any(_NOT_A_BODY.match(name.text) for name in names):
         return False
     if len(names) == 2 and re.fullmatch("[A-Z]{3,8}", names[1].text) and " " in names[0].text:
         return True  # "Free Press Unlimited and SMEX"
@@ -109,13 +112,15 @@ def _are_bodies(whole: str, names: list[Text], kinds: tuple[str, ...]) -> bool:
 
 
 def is_known(name: str, kinds: tuple[str, ...]) -> bool:
-    """True where a thing of one of these kinds is called so."""
+    """Return whether an entry of one of these kinds has this name."""
     return any(find(kind, name) for kind in kinds)
 
 
 def find(kind: str, name: str) -> GazetteerEntry | None:
-    """The thing of this name; of an actor also with its country before it ("the UK's FCDO") or
-    an abbreviation behind it, and the government of a country that stands for it.
+    """Return the entry with this name, or None.
+
+    An actor is also found with its country before the name ("the UK's FCDO") or its abbreviation after it.
+    The name of a country stands for its government.
     """
     names = load_gazetteer()
     bare = _BRACKETS.sub("", name)
@@ -131,8 +136,8 @@ def find(kind: str, name: str) -> GazetteerEntry | None:
         if country := names.find("country", bare):
             return names.government(country)
         # "C-PROC (Bucharest) of the Council of Europe", "U.S. Department of State"
-        for mention in names.mentions(name):
-            after = mention.start == 0 and _GOES_ON.match(name, mention.end)
+        for mention in names.find_mentions(name):
+            after = mention.start == 0 and _OF_THE.match(name, mention.end)
             if (actor := mention.of("actor")) and (
                 after or (mention.end == len(bare) and _OWNER.fullmatch(name, 0, mention.start))
             ):
@@ -140,17 +145,17 @@ def find(kind: str, name: str) -> GazetteerEntry | None:
     return None
 
 
-def near(kind: str, name: str) -> GazetteerEntry | None:
-    """The thing whose name is most like this one; of an actor also the government of a country."""
+def find_near(kind: str, name: str) -> GazetteerEntry | None:
+    """Return the entry that a misspelt name must mean. A country may stand for its government as an actor."""
     names = load_gazetteer()
-    if (entry := names.near(kind, name)) or kind != "actor":
+    if (entry := names.find_near(kind, name)) or kind != "actor":
         return entry
-    country = names.near("country", name)
+    country = names.find_near("country", name)
     return country and names.government(country)
 
 
 def split_parts(text: Text, separator: str) -> Iterator[Text]:
-    """The parts of a text between separators (a pattern), none of them empty."""
+    """Yield the non-empty parts of a text between matches of a separator pattern."""
     start = 0
     for match in (*re.finditer(separator, text.text), None):
         part = text.part(start, match.start() if match else None)
@@ -160,7 +165,7 @@ def split_parts(text: Text, separator: str) -> Iterator[Text]:
 
 
 def without_bullet(line: Text) -> Text:
-    """An item of a list without its bullet or number, and without the semicolon behind it."""
+    """Return a list item without its bullet or number and without a trailing semicolon."""
     match = BULLET.match(line.text)
     item = line.part(match.end()) if match else line
-    return Text(item.text.rstrip(" ;"), item.place, item.under, item.breaks)
+    return Text(item.text.rstrip(" ;"), item.place, item.subheading, item.breaks)

@@ -1,4 +1,4 @@
-"""Reads the text of a saved project page, one page a file."""
+"""Read the text of a saved project page, one page per file."""
 
 from __future__ import annotations
 
@@ -17,28 +17,26 @@ from cybilgraph.readers.text import decode, read_lines
 _BEGINS = re.compile(
     r"\s*(?:<!doctype html|<html\b|<iati-activities\b|<\?xml\b|@prefix\b|%PDF-|\{\\rtf)", re.IGNORECASE
 )
-#: A title, or a sentence that is all of a page, is shorter.
+#: The maximum length of a single-line page; a title or a sentence is shorter.
 _MAX_SINGLE_LINE_CHARACTERS = 400
 _OTHERS = {
-    **dict.fromkeys(("<!doctype html", "<html"), ("HTML", "….html")),
-    **dict.fromkeys(("<iati-activities", "<?xml"), ("XML", "….xml")),
-    "@prefix": ("Turtle", "….ttl"),
-    "%pdf-": ("a PDF", "….txt after you have saved its text"),
-    "{\\rtf": ("RTF", "….txt after you have saved its text"),
+    **dict.fromkeys(("<!doctype html", "<html"), ("HTML", "Rename the file to ….html.")),
+    **dict.fromkeys(("<iati-activities", "<?xml"), ("XML", "Rename the file to ….xml.")),
+    "@prefix": ("Turtle", "Rename the file to ….ttl."),
+    "%pdf-": ("a PDF", "Save its text as ….txt."),
+    "{\\rtf": ("RTF", "Save its text as ….txt."),
 }
 
 
 def read_page_text(input_file: Input) -> Iterator[Record]:
-    """The one record of a page's text.
+    """Yield the record of a page's text.
 
-    Raises SourceError where the file is empty, is no text, or is of another format by its first words.
+    Raises SourceError if the file is empty, is not text, or begins like another format.
     """
     findings: list[Finding] = []
     text = decode(input_file, input_file.content, findings)
     if other := _OTHERS.get((_BEGINS.match(text) or ("",))[0].strip().casefold()):
-        raise SourceError(
-            f"{input_file.name}: this is {other[0]}, and not the text of a page", f"Name the file {other[1]}."
-        )
+        raise SourceError(f"{input_file.name}: this is {other[0]}, not the text of a page", other[1])
     lines = list(read_lines(text))
     if not lines:
         raise SourceError(f"{input_file.name}: the file is empty", "Save the page's text again.")

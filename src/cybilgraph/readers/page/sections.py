@@ -1,7 +1,7 @@
-"""Labelled sections → Record: what every format that prints labels and values has in common.
+"""Convert labelled sections to a record, for all formats with labels and values.
 
-A reader cuts its input into sections, each a field of the table of fields with the label as
-printed and the lines below it; ``RecordBuilder`` reads each by the kind of its field.
+A reader divides its input into sections: a field, the printed label, and the lines below it.
+``RecordBuilder`` reads each section by the kind of its field.
 """
 
 from __future__ import annotations
@@ -40,24 +40,24 @@ from cybilgraph.readers.contacts import find_malformed_addresses, is_email_addre
 from cybilgraph.readers.inputs import MAX_PAGE_BYTES, Input
 from cybilgraph.readers.page.names import (
     BULLET,
-    SORTING,
+    LIST_HEADING,
     find,
+    find_near,
     is_known,
     kinds_for_field,
-    near,
     split_list,
     split_parts,
     without_bullet,
 )
 
-# Each part has a most: no line, however long and strange, may take long to look through.
+# All repetitions are bounded, so that no line takes long to search.
 _URL = re.compile(r"https?://[^\s<>\"“”]{0,2000}[^\s<>\"“”.,;:)]")
-#: What was meant for an address, and is none: htp://example.org, <www.example.org>.
-_NO_URL = re.compile(
+#: A malformed address: htp://example.org, <www.example.org>.
+_MALFORMED_URL = re.compile(
     r"(?<![^\s<(])[a-z]{1,12}(?:[:;]//?|//)[^\s<>\"“”]{1,2000}|(?<=<)[^\s<>@]{1,2000}(?=>$)", re.IGNORECASE
 )
-#: What is no title: the end of a sentence, a whole one, or a paragraph of so many words.
-_CUT = re.compile(
+#: Text that is not a title: the end of a sentence, a whole sentence, or a long paragraph.
+_NOT_A_TITLE = re.compile(
     r"[a-z].{40,}[.;!?][”\"’]?|(?:\S+ ){45,}\S*|(?:\S+ ){9,}\S*[.!?][”\"’]?"
     r"|(?=.* (?:is|are|was|were|will|has|have|aims|aimed) )(?:\S+ ){11,}\S*"
 )
@@ -67,44 +67,45 @@ _ARTICLE = re.compile(r"the ", re.IGNORECASE)
 _ABBREVIATED = re.compile(r" \([A-Z][\w./&-]{1,15}\)(?:, .*)?$")
 _REMARK = re.compile(r",? (?:which|who) \w.*$")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[a-z0-9]{2,8}){0,3}", re.IGNORECASE)
-#: A project's code: G0020, GI-07.
+#: A project code: G0020, GI-07.
 CODE = re.compile(r"G(?:\d{4}|I-?\d{2,3})")
 _CODE_LABEL = re.compile(r"(?:(?:cybil|gfce) )?(?:code|project):? ", re.IGNORECASE)
-#: The address of a project's page (Cybil Portal): its last part is the slug.
+#: The address of a project page (Cybil Portal); its last part is the slug.
 _PAGE = re.compile(r"https?://[^/\s]{1,255}/projects?/([^/?#\s]{1,200})/?(?:[?#].*)?")
 _VERB = re.compile(r"\b(?:is|are|was|were|has|have|had|will|been)\b", re.IGNORECASE)
-#: What stands where there is no value, or none yet.
+#: Text that marks a missing value.
 _PLACEHOLDER = (
     r"(?:n/?a|none|tb[acd]|unknown|not (?:known|applicable|available)"
     r"|to be (?:confirmed|determined|announced)|-+)\.?"
 )
-#: What stands under "Funders" or "Countries" and is no name: a sentence, or words for nobody.
-_NO_NAME = re.compile(
+#: Text under "Funders" or "Countries" that is not a name: a sentence, or words for nobody in particular.
+_NOT_A_NAME = re.compile(
     rf"{_VERB.pattern}|\b(?:including|along with)\b"
     r"|^(?!(?:\S+ ){0,2}(?:Ministry|Department|Office|Centre|Center|Agency|Authority)\b)(?:\S+ ){9}"
     r"|^(?:(?:up to|over|more than|about|some) )?[0-9]+(?: (?:\S+ )?(?:countries|states|economies|islands))?$"
     rf"|^(?:(?:voluntary contributions?|various)\.?|{_PLACEHOLDER})$",
     re.IGNORECASE,
 )
-_NO_DATE = re.compile(_PLACEHOLDER, re.IGNORECASE)
-#: A sentence, where it ends in a full stop.
+_NOT_A_DATE = re.compile(_PLACEHOLDER, re.IGNORECASE)
+#: A sentence, if it ends with a full stop.
 _PROSE = re.compile(rf"{_VERB.pattern}|^(?:The|This|Our) (?:project|programme|program|initiative)\b", re.IGNORECASE)
-#: Words of which only the first has a capital are no name: "Young people in the two provinces".
-_SMALL = re.compile(r"\W*\w[^A-ZÀ-ÖØ-Þ\s]*(?: [^A-ZÀ-ÖØ-Þ\s]+){5,}")
-_SMALL_GROUP = re.compile(r"\W*\w[^A-ZÀ-ÖØ-Þ\s]*,?(?: [^A-ZÀ-ÖØ-Þ\s]+){2,}")
-#: The footnote to "Kosovo*" is no item of the list above it.
+#: Words without capitals after the first are not a name: "Young people in the two provinces".
+_LOWER_CASE_WORDS = re.compile(r"\W*\w[^A-ZÀ-ÖØ-Þ\s]*(?: [^A-ZÀ-ÖØ-Þ\s]+){5,}")
+_LOWER_CASE_GROUP = re.compile(r"\W*\w[^A-ZÀ-ÖØ-Þ\s]*,?(?: [^A-ZÀ-ÖØ-Þ\s]+){2,}")
+#: The footnote to "Kosovo*" is not part of the list above it.
 _FOOTNOTE = re.compile(r"\*{1,2} ?(?:This|All references|References)\b")
-#: A sub-heading is short, and so is a name.
+#: The maximum length of a subheading and of a name.
 _MAX_SUBHEADING_CHARACTERS, _MAX_NAME_CHARACTERS = 60, 120
-#: What a value weighs beside its characters, so that many short ones weigh too.
+#: The size of a value in addition to its characters, to limit the number of short values.
 _CHARACTERS_PER_VALUE = 100
 _T = TypeVar("_T")
 
 
 @dataclass(slots=True)
 class Section:
-    """A label as printed, and the lines below it. ``label`` is empty for the head of a page. Where its lines are
-    ``whole``, a semicolon parts none of them.
+    """A printed label with the lines below it.
+
+    ``label`` is empty for the head of a page. If the lines are ``whole``, they are not split at semicolons.
     """
 
     row: Field
@@ -115,17 +116,18 @@ class Section:
 
 
 class RecordBuilder:
-    """Collects the values of one record, section by section, as long as they are not more than a
-    project can tell: what is too much for one record must not cost its neighbours.
+    """Collects the values of a record, section by section, up to a size limit.
+
+    The limit keeps one excessive record from affecting the others.
     """
 
     def __init__(self, input_file: Input, findings: list[Finding], line: int = 0) -> None:
-        """``line`` is where the record begins, in a file that holds several."""
+        """Begin a record; ``line`` is its first line in a file with several records."""
         self._input_file = input_file
         self._line = line
         self._findings = findings
         self._values: dict[str, Any] = {}
-        #: Dates that the range under another label tells.
+        #: Dates implied by a range under another label.
         self._implied: dict[str, Date] = {}
         self._labels: dict[str, tuple[str, Place]] = {}
         self._blank: list[LeftBlank] = []
@@ -139,21 +141,21 @@ class RecordBuilder:
         if section.label:
             self._labels.setdefault(row.name, (section.label, section.place))
         if section.lines:
-            if lines := self.kept(section.lines, section.place):
-                take = _TAKE[row.kind] if section.label or row.name != "title" else RecordBuilder._head
+            if lines := self.fit(section.lines, section.place):
+                take = _READERS[row.kind] if section.label or row.name != "title" else RecordBuilder._head
                 take(self, Section(row, section.label, section.place, lines, section.whole))
         elif section.label and row.name != "description":
-            # "Details" stands above "Aim" by layout: nothing was left blank there.
+            # "Details" comes directly above "Aim" in the page layout, and is not a blank field there.
             self._blank.append(LeftBlank(row.name, section.label, section.place))
 
     @property
-    def full(self) -> bool:
-        """Something was left out, and so will be all that comes."""
+    def is_full(self) -> bool:
+        """Whether the size limit was exceeded; all further values are left out."""
         return self._remaining_characters < 0
 
-    def kept(self, values: Iterable[_T], place: Place) -> list[_T]:
-        """The values that the record has room for; where they are too much, the rest is left out
-        from there on, and told of.
+    def fit(self, values: Iterable[_T], place: Place) -> list[_T]:
+        """Return the values that fit into the record. Report the first one that does not, and leave out all
+        after it.
         """
         found: list[Any] = []
         for value in values:
@@ -161,7 +163,7 @@ class RecordBuilder:
             if weight > self._remaining_characters:
                 if isinstance(value, Text) and self._remaining_characters > _CHARACTERS_PER_VALUE:
                     found.append(value.part(0, self._remaining_characters - _CHARACTERS_PER_VALUE))
-                if not self.full:
+                if not self.is_full:
                     self._report_truncation(getattr(value, "place", None) or place)
                 self._remaining_characters = -1
                 break
@@ -181,12 +183,12 @@ class RecordBuilder:
         )
 
     def record(self) -> Record:
-        """The finished record."""
+        """Return the finished record."""
         values = self._implied | self._values
         if (address := values.get("address")) and "slug" not in values and (page := _PAGE.fullmatch(address.text)):
             values["slug"] = Text(page[1], address.place)
-        if (title := values.get("title")) and "slug" not in values and (made := slug(title.text)):
-            values["slug"] = Text(made, title.place)
+        if (title := values.get("title")) and "slug" not in values and (derived := slug(title.text)):
+            values["slug"] = Text(derived, title.place)
         input_file: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
         }
@@ -200,7 +202,9 @@ class RecordBuilder:
         )
 
     def _has(self, name: str) -> bool:
-        """True where the field has a value: what stands blank in one place and filled in another is not blank."""
+        """Return whether a field has a value. A field that is blank in one place but filled in another is not
+        blank.
+        """
         match BY_NAME[name].kind:
             case FieldKind.ACTORS:
                 return any(link.role == name for link in self._values.get("participations", ()))
@@ -211,16 +215,16 @@ class RecordBuilder:
         return bool(self._values.get(name))
 
     def _extend(self, name: str, values: list[Any]) -> None:
-        """Add to a field of several values; what shows a list is no part of a paragraph."""
+        """Add values to a multivalued field. Paragraphs lose their bullets."""
         if BY_NAME.get(name, BY_NAME["title"]).kind is FieldKind.PROSE:
             values = [line.part(match.end()) if (match := BULLET.match(line.text)) else line for line in values]
             values = [line for line in values if line.text]
         self._values.setdefault(name, []).extend(values)
 
     def _head(self, section: Section) -> None:
-        """Title first; then whatever an older page prints without a heading."""
+        """Read the head of a page: the title, then fields that older pages print without a heading."""
         title, *rest = section.lines
-        if is_text(title.text):  # a capture that begins in the middle has lost its title
+        if is_text(title.text):  # a capture that begins in the middle has no title
             rest = section.lines
         elif self._values.setdefault("title", title) is not title:
             rest = section.lines  # the title has a label
@@ -241,7 +245,7 @@ class RecordBuilder:
             self._extend("description", [*body, *rest])
 
     def _keep(self, name: str, value: Text | Named | Date, label: str = "") -> None:
-        """Keep the first value of a field that has but one; tell of another that says something else."""
+        """Keep the first value of a single-valued field, and report a conflicting one."""
         kept = self._values.setdefault(name, value)
         if kept is not value and _are_in_conflict(kept, value):
             label, printed = label or BY_NAME[name].column, _printed(value)
@@ -254,8 +258,8 @@ class RecordBuilder:
             self._keep(name, date, label)
 
     def _is_contact(self, line: Text) -> bool:
-        """True for an address alone, and for a name where an older page prints its contact:
-        below the code, before the text.
+        """Return whether a line is an e-mail address, or a contact name in its position on older pages: below
+        the code and before the text.
         """
         if is_email_address(line.text):
             return True
@@ -282,19 +286,19 @@ class RecordBuilder:
             self._duration(printed, section.label)
         elif date := read_date(printed):
             self._keep(name, date, section.label)
-        elif dates := read_range(printed):  # "From: FY21/22" tells the end too, unless another does
+        elif dates := read_range(printed):  # "From: FY21/22" also gives the end, unless another field does
             own, other = dates if name == "start" else dates[::-1]
             self._keep(name, own, section.label)
             self._implied.setdefault("end" if name == "start" else "start", other)
         else:
             self._values.setdefault(name, Date("", printed))
-            if not _NO_DATE.fullmatch(printed.text):
+            if not _NOT_A_DATE.fullmatch(printed.text):
                 self.find("date-form", printed, section.label)
         self._extend("description", rest)
 
     def _duration(self, printed: Text, label: str) -> None:
-        """A length, two dates, or both: "36 months (September 2021 – August 2024)", or a length
-        and where it begins: "18 months from March 2019".
+        """Read a duration, two dates, or both: "36 months (September 2021 – August 2024)", or a duration and
+        its start: "18 months from March 2019".
         """
         periods = (period for period in find_periods(printed) if period.end)
         if dates := read_range(printed):
@@ -315,8 +319,8 @@ class RecordBuilder:
         self._extend(section.row.name, section.lines)
 
     def _items(self, section: Section) -> None:
-        """A paragraph or list item each; a short line that ends in a colon and has a list below
-        it is the sub-heading of that list.
+        """Read each paragraph or list item. A short line that ends with a colon before a list is its
+        subheading.
         """
         lines, under = section.lines, ""
         for line, following in zip(lines, [*lines[1:], Text("")], strict=True):
@@ -331,7 +335,7 @@ class RecordBuilder:
             if not bulleted:
                 under = ""
             item = without_bullet(line)
-            self._extend(section.row.name, [replace(item, under=under) if under else item])
+            self._extend(section.row.name, [replace(item, subheading=under) if under else item])
 
     def _actors(self, section: Section) -> None:
         for item in self._names(section, ("actor",)):
@@ -341,46 +345,51 @@ class RecordBuilder:
     def _scopes(self, section: Section) -> None:
         for item in self._names(section, kinds_for_field(section.row.name)):
             self._extend("scopes", [Scope(self._resolve_scope(section.row.name, item, section.label), Basis.STATED)])
-        for item in self._sorting(section):
+        for item in self._list_headings(section):
             for kind in ("region", "group"):
                 if entry := load_gazetteer().find(kind, item.text):
                     self._extend("scopes", [Scope(Named(kind, entry.key, item), Basis.STATED)])
 
-    def _sorting(self, section: Section) -> Iterator[Text]:
-        """The regions that sort a list: "In Africa:"."""
+    def _list_headings(self, section: Section) -> Iterator[Text]:
+        """Yield the regions that introduce parts of a list: "In Africa:"."""
         for line in section.lines:
-            if match := SORTING.fullmatch(line.text):
+            if match := LIST_HEADING.fullmatch(line.text):
                 yield line.part(*match.span("name"))
 
     def _names(self, section: Section, kinds: tuple[str, ...]) -> Iterator[Text]:
-        """The names of a list, up to the first prose behind one. What is too long to be a name is a sentence, and
-        told as one: once for all that follow each other.
+        """Yield the names in a list, up to prose after a name.
+
+        Items too long for a name are sentences; consecutive ones are reported once.
         """
-        small = _SMALL if section.row.name != "beneficiary" else _SMALL_GROUP
+        small = _LOWER_CASE_WORDS if section.row.name != "beneficiary" else _LOWER_CASE_GROUP
         named = reported = False
         for number, line in enumerate(section.lines):
             # "The project has three priority countries (…), which serve as hubs."
             is_prose = line.text.endswith(".") and bool(_PROSE.search(line.text))
-            if is_prose and named and not BULLET.match(line.text):  # the text of the page goes on
-                self._no_name(section.lines[number:], section, reported)
+            if is_prose and named and not BULLET.match(line.text):  # the text of the page continues
+                self._keep_as_text(section.lines[number:], section, reported)
                 return
             for item in [line] if is_prose else split_list([line], kinds, section.whole):
-                odd = len(item.text) > _MAX_NAME_CHARACTERS or _NO_NAME.search(item.text) or small.fullmatch(item.text)
+                odd = (
+                    len(item.text) > _MAX_NAME_CHARACTERS or _NOT_A_NAME.search(item.text) or small.fullmatch(item.text)
+                )
                 if is_prose or (odd and not is_known(item.text, kinds)):
-                    self._no_name([item], section, reported)
+                    self._keep_as_text([item], section, reported)
                     reported = True
                 else:
                     yield item
                     named, reported = True, False
 
-    def _no_name(self, lines: list[Text], section: Section, reported: bool) -> None:
-        """Keep as text what is no name, and tell of it, unless that was ``reported`` of what stands before it."""
+    def _keep_as_text(self, lines: list[Text], section: Section, reported: bool) -> None:
+        """Keep text that is not a name in the description, and report it unless the item before it was
+        ``reported``.
+        """
         self._extend("description", lines)
         if not reported:
             self.find("not-a-name", lines[0], section.label, {"label": section.label})
 
     def _projects(self, section: Section) -> None:
-        """Other projects: by code, by title, or by the address of their page."""
+        """Read other projects, given by code, title or page address."""
         for line in section.lines:
             named = without_bullet(line)
             for item in [named] if section.whole else split_parts(named, r" ?; ?"):
@@ -391,8 +400,8 @@ class RecordBuilder:
                 project = Named("project", key or "unnamed", item)
                 self._extend("relations", [Relation(section.row.name, project, Basis.STATED)])
 
-    def _of_record(self, section: Section) -> None:
-        """What tells of the record itself; what cannot be read so is told of."""
+    def _record_value(self, section: Section) -> None:
+        """Read a value about the record itself, and report it if invalid."""
         value, name = section.lines[0], section.row.name
         if name == "updated":
             date = read_date(value)
@@ -413,19 +422,21 @@ class RecordBuilder:
         self._values["contacts"] = read_contacts(section.lines, self._values.get("contacts", []))
 
     def _links(self, section: Section) -> None:
-        """A link a line: its text, its address, or "Text <address>"."""
+        """Read one link per line: a text, an address, or "Text <address>"."""
         for line in section.lines:
             item = without_bullet(line)
             address = _URL.search(item.text)
             text = item.text
             if address and text.endswith(f"<{address[0]}>"):
                 text = text.removesuffix(f"<{address[0]}>").strip() or address[0]
-            elif not address and (other := _NO_URL.search(text)):
+            elif not address and (other := _MALFORMED_URL.search(text)):
                 self.find("web-link-address", item.part(other.start(), other.end()), section.label)
             self._extend("links", [WebLink(text, address[0] if address else "", item.place)])
 
     def _resolve_scope(self, kind: str, printed: Text, label: str) -> Named:
-        """A value under "Countries" may be a region or a group ("ASEAN"), and so on."""
+        """Return the entry of a place or theme. A value under "Countries" may also be a region or group
+        ("ASEAN").
+        """
         for other in kinds_for_field(kind):
             if entry := load_gazetteer().find(other, printed.text):
                 if other == "country" and (also := load_gazetteer().find_namesake(printed.text)):
@@ -435,10 +446,10 @@ class RecordBuilder:
         return self._resolve(kind, printed, label)
 
     def _resolve(self, kind: str, printed: Text, label: str) -> Named:
-        """The reference thing of this name; if there is none, a thing of its own."""
+        """Return the entry with this name, or a new one."""
         names = load_gazetteer()
         entry = find(kind, printed.text)
-        if entry is None and (entry := near(kind, printed.text)):
+        if entry is None and (entry := find_near(kind, printed.text)):
             self.find(
                 "near-name", printed, label, values={"printed": printed.text, "name": entry.closest_name(printed.text)}
             )
@@ -451,9 +462,9 @@ class RecordBuilder:
     def find(
         self, rule: str, printed: Text, label: str = "", values: Mapping[str, object] | None = None, advice: str = ""
     ) -> None:
-        """Tell of some words of the record. What is told takes of its room, too."""
+        """Report words of the record. They count towards its size limit."""
         place = printed.place or Place(0, 0)
-        for text in self.kept([printed.text], place):
+        for text in self.fit([printed.text], place):
             self._findings.append(
                 finding(
                     rule,
@@ -469,12 +480,12 @@ class RecordBuilder:
 
 
 def is_text(line: str) -> bool:
-    """True for a line that is too much of a sentence to be a title."""
-    return _CUT.fullmatch(line) is not None
+    """Return whether a line is too much like a sentence to be a title."""
+    return _NOT_A_TITLE.fullmatch(line) is not None
 
 
 def _are_in_conflict(kept: Text | Named | Date, other: Text | Named | Date) -> bool:
-    """True where two values of one field cannot both hold. Of two dates one may be the more precise."""
+    """Return whether two values of a field contradict each other. A date may be a more precise form of another."""
     match kept, other:
         case Date(), Date() if kept.value and other.value:
             return not (kept.value.startswith(other.value) or other.value.startswith(kept.value))
@@ -488,15 +499,15 @@ def _printed(value: Text | Named | Date) -> Text:
 
 
 def _quoted(value: Text | Named | Date) -> str:
-    """A value as printed, at most so long that a message can quote it."""
+    """Return a value as printed, shortened for a message."""
     text = _printed(value).text
     return text if len(text) <= _MAX_NAME_CHARACTERS else f"{text[: _MAX_NAME_CHARACTERS - 1]}…"
 
 
 def _count_characters(value: Any) -> int:
-    """The length of all texts in a value of a record."""
+    """Return the length of all texts in a value."""
     if isinstance(value, Text):
-        return len(value.text) + len(value.under)
+        return len(value.text) + len(value.subheading)
     if isinstance(value, str):
         return len(value)
     if isinstance(value, tuple):
@@ -504,7 +515,7 @@ def _count_characters(value: Any) -> int:
     return sum(_count_characters(getattr(value, each.name)) for each in fields(value)) if is_dataclass(value) else 0
 
 
-_TAKE: dict[FieldKind, Callable[[RecordBuilder, Section], None]] = {
+_READERS: dict[FieldKind, Callable[[RecordBuilder, Section], None]] = {
     FieldKind.VALUE: RecordBuilder._value,
     FieldKind.CHOICE: RecordBuilder._choice,
     FieldKind.DATE: RecordBuilder._date,
@@ -515,5 +526,5 @@ _TAKE: dict[FieldKind, Callable[[RecordBuilder, Section], None]] = {
     FieldKind.CONTACTS: RecordBuilder._contacts,
     FieldKind.LINKS: RecordBuilder._links,
     FieldKind.PROJECTS: RecordBuilder._projects,
-    FieldKind.RECORD: RecordBuilder._of_record,
+    FieldKind.RECORD: RecordBuilder._record_value,
 }

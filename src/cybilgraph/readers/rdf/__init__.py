@@ -1,8 +1,8 @@
-"""Reads RDF of our own ontology, in any syntax: the inverse of ``describe``.
+"""Read RDF that uses our ontology, in any syntax: the inverse of ``describe``.
 
-What ``describe`` writes comes back as an equal record, links with basis and evidence. What
-partners write by hand may say less: a direct link with no node that tells how it is known is
-stated; an actor or a place may be a name, or a node with one.
+The output of ``describe`` gives an equal record, including the basis and evidence of links. Partners' own
+RDF may be simpler: a direct link without a node that describes it is stated, and an actor or a place may be
+a name or a node with a name.
 """
 
 from __future__ import annotations
@@ -36,17 +36,18 @@ from cybilgraph.readers.rdf.links import BY_TERM, read_links
 from cybilgraph.readers.rdf.literals import read_values
 from cybilgraph.readers.rdf.view import NOWHERE, ProjectView, parse_own_iri, to_one_line
 
-#: What is said of a thing that is only mentioned.
+#: Properties of resources that are only mentioned.
 _NAMES = {DCTERMS.isReplacedBy, RDF.type, SKOS.prefLabel, RDFS.label}
-#: Identity of a page without code and title: made from the checksum of the page.
-_STAND_IN = re.compile(r"untitled-([0-9a-f]{12})")
+#: The key of a page without code and title, from the checksum of the page.
+_UNTITLED_KEY = re.compile(r"untitled-([0-9a-f]{12})")
 
 
 def read_rdf(input_file: Input) -> Iterator[Record]:
-    """The records of a file: of its named graphs, which are earlier captures, then of the present.
+    """Yield the records of a file: those of its named graphs, which are earlier captures, then the current
+    ones.
 
-    Raises SourceError where the file is no RDF, or has no project; where it is damaged, after all
-    projects but the one in which the damage is.
+    Raises SourceError if the file is not RDF or contains no project; in a damaged file, after all projects
+    except the one that contains the damage.
     """
     source, places, graphs, damage = read_graphs(input_file)
     found = False
@@ -60,13 +61,13 @@ def read_rdf(input_file: Input) -> Iterator[Record]:
         raise damage.error
     if not found:
         raise SourceError(
-            f"{input_file.name}: no project in it",
-            f"A project is of the class <{CYB.Project}>; cybilgraph convert shows how one looks.",
+            f"{input_file.name}: contains no project",
+            f"A project is an instance of <{CYB.Project}>. The output of cybilgraph convert has examples.",
         )
 
 
 def _projects(graph: RecordGraph) -> dict[str, list[str]]:
-    """Each project of which something is said, and the nodes of its records."""
+    """Return the described projects with the nodes of their records."""
     about: dict[str, list[str]] = {}
     typed: set[str] = set()
     for subject in graph.subjects:
@@ -87,7 +88,7 @@ def _projects(graph: RecordGraph) -> dict[str, list[str]]:
             and graph.predicates(record)
         ):
             records.append(record)
-    # What another project calls its relation is no record, until more is said of it than a name.
+    # A project that another one only refers to is not a record, unless it has more than a name.
     return {
         project: records
         for project, records in about.items()
@@ -96,14 +97,14 @@ def _projects(graph: RecordGraph) -> dict[str, list[str]]:
 
 
 def _record(view: ProjectView, project: str, about: list[str], source: Source) -> Record:
-    """One project's record."""
+    """Return the record of one project."""
     nodes = [*about, project]
     for node in nodes:
         view.visit(node)
-        for predicate in (PROV.wasDerivedFrom, PROV.wasRevisionOf, FOAF.primaryTopic):  # this file is the source now
+        for predicate in (PROV.wasDerivedFrom, PROV.wasRevisionOf, FOAF.primaryTopic):  # the source is this file
             view.graph.values(node, predicate)
     stated = next((text for node in nodes if (text := view.text(node, DCTERMS.language).text)), "")
-    view.language = (stated or _spoken(view, project)).lower()
+    view.language = (stated or _title_language(view, project)).lower()
     sections = view.sections()
     for row in FIELDS:
         printed = _text(view, project, nodes, row, bool(stated))
@@ -111,16 +112,16 @@ def _record(view: ProjectView, project: str, about: list[str], source: Source) -
             sections.take(Section(row, shorten(row.term), printed.place or NOWHERE, [printed]))
     read = read_links(view, project) | read_values(view, project)
     for name, value in read.items():
-        kept = sections.kept(value if isinstance(value, tuple) else [value], view.begin(project) or NOWHERE)
+        kept = sections.fit(value if isinstance(value, tuple) else [value], view.begin(project) or NOWHERE)
         read[name] = tuple(kept) if isinstance(value, tuple) else next(iter(kept), None)
     record = replace(sections.record(), source=source, left_blank=tuple(_left_blank(view, nodes)), **read)
     record = replace(record, labels=dict(_labels(view, project)) | record.labels)
-    record = _identified(view, record, project, nodes)
-    return replace(record, findings=tuple(view.tell()))
+    record = _with_identity(view, record, project, nodes)
+    return replace(record, findings=tuple(view.collect_findings()))
 
 
 def _text(view: ProjectView, project: str, nodes: list[str], row: Field, language_stated: bool) -> Text:
-    """The text of a field that is read as one; empty where there is none, or the field is of another kind."""
+    """Return the text of a text field; empty if there is none, or if the field is of another kind."""
     if row.kind is FieldKind.VALUE:
         text = view.text(project, row.term)
         return text if text.text or row.name != "title" else view.name(project)
@@ -129,30 +130,30 @@ def _text(view: ProjectView, project: str, nodes: list[str], row: Field, languag
         place = texts[0].place if texts else None
         return Text(view.language if language_stated or view.language != "en" else "", place)
     if row.kind is FieldKind.RECORD:
-        texts = [_of_record(view, node, row.term) for node in nodes]
+        texts = [_record_text(view, node, row.term) for node in nodes]
         return next((text for text in texts if text.text), Text(""))
     return Text("")
 
 
 def _labels(view: ProjectView, project: str) -> Iterator[tuple[str, tuple[str, Place]]]:
-    """What the fields are called here, and where they stand."""
+    """Yield the term and place of each field."""
     for row in FIELDS:
         for value in view.graph.values(project, row.term)[:1] if row.term else ():
             yield row.name, (shorten(row.term), view.place(project, row.term, value) or NOWHERE)
 
 
-def _spoken(view: ProjectView, project: str) -> str:
-    """The language of the title, where the record tells none."""
+def _title_language(view: ProjectView, project: str) -> str:
+    """Return the language of the title, which applies if the record gives none."""
     titles = view.graph.values(project, DCTERMS.title)
     languages = [language for title in titles if (language := getattr(title, "language", None))]
     return "en" if "en" in languages or not languages else str(languages[0])
 
 
-def _of_record(view: ProjectView, node: str, predicate: str) -> Text:
-    """A literal, or an address; others of either are told of."""
+def _record_text(view: ProjectView, node: str, predicate: str) -> Text:
+    """Return a literal or an address; report further values."""
     first, *rest = view.values(node, predicate) or [""]
     for other in rest[:1]:
-        view.second(predicate, *(view.printed(node, predicate, value) for value in (first, other)))
+        view.note_second(predicate, *(view.printed(node, predicate, value) for value in (first, other)))
     return to_one_line(view.printed(node, predicate, first))
 
 
@@ -166,11 +167,11 @@ def _left_blank(view: ProjectView, nodes: list[str]) -> Iterator[LeftBlank]:
             if isinstance(term, str) and (row := BY_TERM.get(term)):
                 yield LeftBlank(row.name, shorten(term), view.place(node, CYB.leftBlank, term))
             else:
-                view.leave(node, CYB.leftBlank, term)
+                view.note_unread(node, CYB.leftBlank, term)
 
 
-def _identified(view: ProjectView, record: Record, project: str, nodes: list[str]) -> Record:
-    """The record with the identity that its IRI tells, where its code does not tell another."""
+def _with_identity(view: ProjectView, record: Record, project: str, nodes: list[str]) -> Record:
+    """Return the record with the identity that its IRI gives, unless its code gives another."""
     found = parse_own_iri(project)
     if found is None or found[0] != "project":
         if project.startswith(("_:", BASE)):
@@ -182,8 +183,8 @@ def _identified(view: ProjectView, record: Record, project: str, nodes: list[str
     key = found[1]
     if record.key == key:
         return record
-    if (stand_in := _STAND_IN.fullmatch(key)) and record.key.startswith("untitled-"):
-        return replace(record, source=_checked(view, record.source, nodes, stand_in[1]))
+    if (untitled := _UNTITLED_KEY.fullmatch(key)) and record.key.startswith("untitled-"):
+        return replace(record, source=_with_checksum(view, record.source, nodes, untitled[1]))
     if CODE.fullmatch(key) and record.code is None:
         return replace(record, code=Text(key))
     if record.code is None and not view.graph.values(project, CYB.slug):
@@ -192,9 +193,9 @@ def _identified(view: ProjectView, record: Record, project: str, nodes: list[str
     return record
 
 
-def _checked(view: ProjectView, source: Source, nodes: list[str], start: str) -> Source:
-    """The source with the checksum of the page that the record was made from: without code and
-    title it is all that the project has for a name.
+def _with_checksum(view: ProjectView, source: Source, nodes: list[str], start: str) -> Source:
+    """Return the source with the checksum of the original page, the only identity of a project without code and
+    title.
     """
     for node in nodes:
         for page in view.graph.values(node, PROV.wasDerivedFrom):

@@ -1,11 +1,9 @@
-"""What the RDF parser must not be given: text that would end the process or take all its memory.
+"""Detect RDF that would crash the parser or exhaust its memory.
 
-pyoxigraph reads most syntaxes with a stack of its own, but not all: triple terms in each
-other, JSON in JSON and a JSON-LD context whose terms need each other overflow the stack of
-the thread, and nothing can catch that. RDF/XML in depth, and contexts in number, take time
-that grows with the square of the size. Each is counted here before the parser sees it, token
-by token, so that what stands in strings, IRIs and comments is not counted. Where the text is
-broken, too much is counted, never too little.
+pyoxigraph parses most syntaxes with an explicit stack. Nested triple terms, nested JSON and JSON-LD contexts
+with dependent terms, however, overflow the thread's stack, which cannot be caught. Deep RDF/XML and large
+numbers of contexts take quadratic time. All of them are counted token by token before parsing, so that
+strings, IRIs and comments do not count. In invalid text, the count may be too high but never too low.
 """
 
 from __future__ import annotations
@@ -16,19 +14,19 @@ from collections.abc import Callable
 
 import pyoxigraph as ox
 
-#: People nest three or four deep; the parser holds a thousand.
+#: People nest three or four levels; the parser supports a thousand.
 MAX_NESTING_DEPTH = 100
-#: Strings within one JSON-LD context: each term has two.
+#: The maximum number of strings in a JSON-LD context; each term has two.
 _MAX_CONTEXT_TERMS = 500
-#: Contexts × their strings: what is copied for each of them.
+#: The maximum of contexts times their strings, which the parser copies for each context.
 _MAX_COPIED_BYTES = 200_000_000
-#: Values of a JSON-LD file: the parser takes half a kilobyte for each, and may hold them all.
+#: The maximum number of values in JSON-LD: the parser uses half a kilobyte for each, and may hold them all.
 _MAX_JSON_VALUES = 2_000_000
-#: Namespaces that are declared at one place of an XML file, and attributes of one element.
+#: The maximum number of namespaces in scope, and of attributes of an element, in XML.
 _MAX_NAMESPACES, _MAX_ATTRIBUTES = 1_000, 5_000
 
-# Every alternative that opens something also matches without its end: a text that never ends
-# it must not be looked through again from each of its characters.
+# Each alternative also matches if its closing token is missing. Otherwise an unclosed token would be searched
+# again from each of its characters.
 _TURTLE = re.compile(
     rb"""
       "{3}(?:[^"\\]++|\\.|"(?!""))*+(?:"{3})?
@@ -58,16 +56,16 @@ _XML = re.compile(
 
 
 def find_excess(content: bytes, syntax: ox.RdfFormat) -> str:
-    """Why this text must not be parsed; empty where it may be."""
+    """Return the reason why this text must not be parsed, or an empty string."""
     return _CHECKS[syntax](content)
 
 
-def _too_deep(what: str = "Statements") -> str:
-    return f"{what} stand in each other more than {MAX_NESTING_DEPTH} deep"
+def _too_deep(what: str = "statements") -> str:
+    return f"{what} are nested more than {MAX_NESTING_DEPTH} levels deep"
 
 
 def _lines(content: bytes) -> str:
-    """Of N-Triples and N-Quads only triple terms can be nested."""
+    """Check N-Triples and N-Quads, in which only triple terms can be nested."""
     return _turtle(content) if b"<<" in content else ""
 
 
@@ -85,9 +83,9 @@ def _turtle(content: bytes) -> str:
 
 
 def _json(content: bytes) -> str:
-    """Depth, and the contexts: none in another, none of many terms, not too many of them."""
+    """Check the depth and the contexts, which must not be nested, large or too numerous."""
     depth = within = strings = contexts = total = values = 0
-    named = False  # the string before this token was "@context"
+    named = False  # whether the previous token was "@context"
     for token in _JSON.finditer(content):
         kind = token.lastgroup
         if kind in ("open", "next"):
@@ -97,7 +95,7 @@ def _json(content: bytes) -> str:
         if kind == "open":
             depth += 1
             if depth > MAX_NESTING_DEPTH:
-                return _too_deep("Objects")
+                return _too_deep("objects")
             if named and not within:
                 within, strings, contexts = depth, 0, contexts + 1
         elif kind == "close":
@@ -110,12 +108,12 @@ def _json(content: bytes) -> str:
                 return f"a @context has more than {_MAX_CONTEXT_TERMS // 2} terms"
         named = kind == "string" and _is_context(token[0])
         if named and within:
-            return "a @context stands in another"
+            return "a @context is nested in another"
     return "it has too many contexts" if contexts * total > _MAX_COPIED_BYTES else ""
 
 
 def _is_context(token: bytes) -> bool:
-    """True for the word, however it is escaped (no escape is longer than six characters)."""
+    """Return whether a token is "@context", in any escaped form (escapes have at most six characters)."""
     if token == b'"@context"':
         return True
     if b"\\" not in token or len(token) > 2 + 6 * len("@context"):
@@ -127,7 +125,7 @@ def _is_context(token: bytes) -> bool:
 
 
 def _xml(content: bytes) -> str:
-    """Entities, depth, namespaces and attributes."""
+    """Check entities, depth, namespaces and attributes."""
     if b"<!ENTITY" in content:
         return "it declares entities"
     opened: list[int] = []
@@ -144,7 +142,7 @@ def _xml(content: bytes) -> str:
                 opened.append(declared)
                 namespaces += declared
             if len(opened) > MAX_NESTING_DEPTH:
-                return _too_deep("Elements")
+                return _too_deep("elements")
     return ""
 
 

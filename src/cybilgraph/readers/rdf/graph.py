@@ -1,4 +1,4 @@
-"""RDF in any syntax → its statements by subject: the present, and earlier captures."""
+"""Read RDF into statements by subject, separately for the current graph and each earlier capture."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _VERSION = re.compile(rf"{re.escape(BASE)}graph/([^/]+)/([0-9]{{1,9}})")
 
 
 class RecordGraph:
-    """Statements by subject and predicate, which knows what of them was asked for, and the offset
-    at which the value of each is printed.
+    """Statements by subject and predicate, with the offsets of their values, that tracks which of them were
+    read.
 
-    ``shared`` holds what captures of a project share, and is asked for things of which this
-    graph says nothing: their names.
+    ``shared`` is the graph that all captures of a project share. It is asked for subjects that this graph
+    does not have, for their names.
     """
 
     def __init__(self, shared: RecordGraph | None = None) -> None:
@@ -37,38 +37,38 @@ class RecordGraph:
         self._shared = shared
 
     def add(self, subject: str, predicate: str, value: Term, begin: int = UNKNOWN, at: int = UNKNOWN) -> None:
-        """Take one statement; ``begin`` and ``at`` are the offsets of its subject and of its value."""
+        """Add a statement; ``begin`` and ``at`` are the offsets of its subject and value."""
         self._begins.setdefault(subject, begin)
         self._statements.setdefault(subject, {}).setdefault(predicate, {}).setdefault(value, at)
 
     @property
     def subjects(self) -> Iterator[str]:
-        """What statements are about, in the order of the file."""
+        """The subjects, in file order."""
         return iter(self._statements)
 
     def predicates(self, subject: str) -> set[str]:
-        """What is said of a thing, here."""
+        """Return the predicates of a subject in this graph."""
         return set(self._statements.get(subject, ()))
 
     def values(self, subject: str, predicate: str) -> list[Term]:
-        """The values, each once, in the order of the file."""
+        """Return the distinct values, in file order."""
         self._read_statements.add((subject, predicate))
         if subject not in self._statements and self._shared:
             return self._shared.values(subject, predicate)
         return list(self._statements.get(subject, {}).get(predicate, ()))
 
     def at(self, subject: str, predicate: str, value: Term) -> int:
-        """The offset at which the value of a statement is printed."""
+        """Return the offset of the value of a statement."""
         if subject not in self._statements and self._shared:
             return self._shared.at(subject, predicate, value)
         return self._statements.get(subject, {}).get(predicate, {}).get(value, UNKNOWN)
 
     def begin(self, subject: str) -> int:
-        """The offset at which a thing is first spoken of as a subject."""
+        """Return the offset at which a subject first occurs."""
         return self._begins.get(subject, UNKNOWN)
 
     def unread_statements(self, subject: str) -> Iterator[tuple[str, Term]]:
-        """The predicates that nobody has asked for, each with a value."""
+        """Yield the predicates that were not read, each with a value."""
         for predicate, values in self._statements.get(subject, {}).items():
             if (subject, predicate) not in self._read_statements:
                 yield predicate, next(iter(values))
@@ -76,23 +76,23 @@ class RecordGraph:
 
 @dataclass(slots=True)
 class ParseDamage:
-    """Where a file can be read no further: why, and the subject that was last spoken of."""
+    """The point at which a file becomes unreadable: the error, and the last subject before it."""
 
     error: SourceError | None = None
     subject: str = ""
 
 
 def read_graphs(input_file: Input) -> tuple[Source, Places, list[RecordGraph], ParseDamage]:
-    """What a file says: earlier captures in the order of their number, then the present; of a
-    damaged file, what stands before the damage.
+    """Return the graphs of a file: earlier captures by number, then the current graph; if damaged, up to the
+    damage.
 
-    A named graph that is none of our captures is a part of the present. Raises SourceError
-    where the file is no RDF in the syntax of its suffix, or cannot be parsed safely.
+    Other named graphs are part of the current graph. Raises SourceError if the file is not RDF in the syntax
+    of its suffix, or is unsafe to parse.
     """
     document = Document(input_file)
     present = RecordGraph()
     earlier: dict[tuple[str, int], RecordGraph] = {}
-    iris: dict[str, str] = {}  # each IRI is held once
+    iris: dict[str, str] = {}  # keeps one copy of each IRI
     damage = ParseDamage()
     for quad, spot in _statements_before_damage(document, damage):
         graph = present
@@ -110,7 +110,7 @@ def read_graphs(input_file: Input) -> tuple[Source, Places, list[RecordGraph], P
 
 
 def _statements_before_damage(document: Document, damage: ParseDamage) -> Iterator[tuple[ox.Quad, Spot]]:
-    """The statements before the damage, if there is one."""
+    """Yield the statements up to the damage, if any."""
     try:
         yield from document.statements(document.is_small)
     except SourceError as error:

@@ -1,4 +1,4 @@
-"""Links of a project in RDF: participations, scopes, relations, and what they were found in."""
+"""Read the links of a project from RDF: participations, scopes and relations, with their evidence."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ from cybilgraph.model.vocabulary import CYB, OA, PROV
 from cybilgraph.readers.rdf.graph import Term
 from cybilgraph.readers.rdf.view import ProjectView, parse_own_iri
 
-#: Property → its field.
+#: Fields by property.
 BY_TERM = {row.term: row for row in FIELDS if row.term}
 _PLACES = ("country", "region", "group")
 _NUMBER = re.compile(r"[01](?:\.[0-9]{1,20})?|0?\.[0-9]{1,20}")
 _LINE = re.compile(r"\+?[0-9]{1,9}")
-#: Links as they stand in the graph: property and object.
+#: Links in the graph that were read: property and object.
 _ReadLinks = set[tuple[str, Term]]
 
 
 def read_links(view: ProjectView, project: str) -> dict[str, Any]:
-    """Participations, scopes and relations: those with a node of their own, then direct links."""
+    """Return participations, scopes and relations: those with nodes of their own first, then direct links."""
     read: _ReadLinks = set()
     links: list[Participation | Scope | Relation] = [
         *_participations(view, project, read),
@@ -46,7 +46,7 @@ def read_links(view: ProjectView, project: str) -> dict[str, Any]:
         if row.kind in (FieldKind.ACTORS, FieldKind.SCOPES, FieldKind.PROJECTS):
             for target in view.values(project, row.term):
                 if (row.term, target) not in read:
-                    links += _linked(view, row, (project, row.term, target))
+                    links += _read_link(view, row, (project, row.term, target))
     return {
         "participations": tuple(link for link in links if isinstance(link, Participation)),
         "scopes": tuple(link for link in links if isinstance(link, Scope)),
@@ -54,9 +54,10 @@ def read_links(view: ProjectView, project: str) -> dict[str, Any]:
     }
 
 
-def _linked(view: ProjectView, row: Field, statement: tuple[str, str, Term], node: str = "") -> Iterator[Any]:
-    """The links of one field to the object of a statement: by its IRI, or by its name. ``node``
-    tells how the link is known, where there is such a node.
+def _read_link(view: ProjectView, row: Field, statement: tuple[str, str, Term], node: str = "") -> Iterator[Any]:
+    """Yield the links of a field to the object of a statement, by its IRI or its name.
+
+    ``node`` is the node that describes how the link is known, if any.
     """
     basis, evidence = _basis(view, node), tuple(read_evidence(view, node))
     printed = view.text(node, CYB.nameAsPrinted)
@@ -76,7 +77,7 @@ def _make_link(row: Field, named: Named, basis: Basis, evidence: tuple[Evidence,
 
 
 def _kinds(row: Field) -> tuple[str, ...]:
-    """The kinds of thing that a field's links lead to."""
+    """Return the kinds of entry that a field may link to."""
     if row.kind is FieldKind.SCOPES:
         return _PLACES if row.name in _PLACES else (row.name,)
     return {FieldKind.ACTORS: ("actor",), FieldKind.PROJECTS: ("project",)}.get(row.kind, (row.name,))
@@ -89,19 +90,19 @@ def _participations(view: ProjectView, project: str, read: _ReadLinks) -> Iterat
         for actor in _targets(view, node, CYB.actor):
             if role in BY_NAME:
                 read.add((row.term, actor))
-            for link in _linked(view, row, (node, CYB.actor, actor), node):
+            for link in _read_link(view, row, (node, CYB.actor, actor), node):
                 yield replace(link, role=role)
 
 
 def _role(view: ProjectView, node: str) -> str:
-    """The key of the role; one that the list of roles does not have is kept by its own key."""
+    """Return the key of the role. Roles that are not listed keep their own key."""
     for term in view.values(node, CYB.role):
         found = parse_own_iri(term)
         if found and found[0] == "role" and (found[1] not in BY_NAME or BY_NAME[found[1]].kind is FieldKind.ACTORS):
             return found[1]
         if isinstance(term, ox.Literal) and (entry := load_gazetteer().find("role", term.value)):
             return entry.key
-        view.leave(node, CYB.role, term)
+        view.note_unread(node, CYB.role, term)
     return "unspecified"
 
 
@@ -113,10 +114,10 @@ def _scopes(view: ProjectView, project: str, read: _ReadLinks) -> Iterator[Scope
             row = next((row for row in rows if row.name == kind), None)
             row = row or next((row for row in rows if concept in view.graph.values(project, row.term)), None)
             if row is None:
-                view.leave(node, CYB.concept, concept)
+                view.note_unread(node, CYB.concept, concept)
                 continue
             read.update((row.term, concept) for row in rows)
-            yield from _linked(view, row, (node, CYB.concept, concept), node)
+            yield from _read_link(view, row, (node, CYB.concept, concept), node)
 
 
 def _relations(view: ProjectView, project: str, read: _ReadLinks) -> Iterator[Relation]:
@@ -126,14 +127,14 @@ def _relations(view: ProjectView, project: str, read: _ReadLinks) -> Iterator[Re
         for target in _targets(view, node, CYB.project):
             found = row or BY_NAME["related"]
             read.add((found.term, target))
-            yield from _linked(view, found, (node, CYB.project, target), node)
+            yield from _read_link(view, found, (node, CYB.project, target), node)
 
 
 def _targets(view: ProjectView, node: str, predicate: str) -> list[Term]:
-    """What a node leads to; without it, the node says nothing."""
+    """Return the objects of a node's property; a node without it is reported."""
     targets = view.values(node, predicate)
     if not targets:
-        view.leave("", predicate, node)
+        view.note_unread("", predicate, node)
     return targets
 
 
@@ -142,9 +143,9 @@ def _basis(view: ProjectView, node: str) -> Basis:
 
 
 def read_evidence(view: ProjectView, node: str) -> Iterator[Evidence]:
-    """The quotes that a derived link or date was found in."""
+    """Yield the quotes that support a derived link or date."""
     for quote in view.nodes(node, CYB.evidence):
-        view.graph.values(quote, PROV.wasDerivedFrom)  # this file is the source now
+        view.graph.values(quote, PROV.wasDerivedFrom)  # the source is this file
         sections = [BY_TERM[str(term)].name for term in view.values(quote, CYB.section) if term in BY_TERM]
         number, line = view.text(quote, CYB.confidence).text, view.text(quote, CYB.line).text
         yield Evidence(

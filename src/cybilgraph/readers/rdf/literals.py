@@ -1,4 +1,4 @@
-"""Values of a project in RDF → those of a record, by the kind of their field."""
+"""Convert RDF values of a project to those of a record, by the kind of their field."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _BLANK_LINE = re.compile(r"\n\s*\n")
 
 
 def read_values(view: ProjectView, project: str) -> dict[str, Any]:
-    """The values of the fields that are no links, by name."""
+    """Return the values of the fields that are not links, by name."""
     return {row.name: value for row in FIELDS if (read := _READ.get(row.kind)) and (value := read(view, project, row))}
 
 
 def _choice(view: ProjectView, project: str, row: Field) -> Named | None:
     first, *rest = view.values(project, row.term) or [""]
     for other in rest[:1]:
-        view.second(row.term, *(view.printed(project, row.term, value) for value in (first, other)))
+        view.note_second(row.term, *(view.printed(project, row.term, value) for value in (first, other)))
     if not first:
         return None
     if named := view.named((row.name,), first, Text("", view.place(project, row.term, first))):
@@ -39,7 +39,7 @@ def _choice(view: ProjectView, project: str, row: Field) -> Named | None:
 
 
 def _date(view: ProjectView, project: str, row: Field) -> Date | None:
-    """The value, with the printed form beside it; a form that is no value is read as printed."""
+    """Return a date with its printed form. An invalid value is read as a printed date."""
     value, printed = view.text(project, row.term), view.text(project, f"{row.term}AsPrinted")
     dating = [node for node in view.nodes(project, CYB.dating) if row.term in view.values(node, CYB.property)]
     evidence = tuple(words for node in dating for words in read_evidence(view, node))
@@ -78,9 +78,9 @@ def _items(view: ProjectView, project: str, row: Field) -> tuple[Text, ...]:
         text = view.text(node, DCTERMS.description)
         text = text if text.text else view.name(node)
         if text.text:
-            items.append(replace(text, under=view.text(node, CYB.subheading).text))
+            items.append(replace(text, subheading=view.text(node, CYB.subheading).text))
         else:
-            view.leave(project, row.term, node)
+            view.note_unread(project, row.term, node)
     return tuple(item for item in items if item.text)
 
 
@@ -100,7 +100,7 @@ def _contacts(view: ProjectView, project: str, row: Field) -> tuple[Contact, ...
             place = view.begin(node) or view.place(project, row.term, node)
             contacts.append(Contact(name, mails[0] if mails else "", ", ".join(notes), place))
         else:
-            view.leave(project, row.term, node)
+            view.note_unread(project, row.term, node)
     return tuple(contacts)
 
 
@@ -114,19 +114,19 @@ def _links(view: ProjectView, project: str, row: Field) -> tuple[WebLink, ...]:
         view.visit(node)
         first, *rest = view.values(node, SCHEMA.url) or [""]
         for other in rest[:1]:
-            view.leave(node, SCHEMA.url, other)
+            view.note_unread(node, SCHEMA.url, other)
         url, text = _plain(first), view.name(node, (DCTERMS.title, SKOS.prefLabel)).text
-        if not url and (not text or re.match("https?:", node)) and _foreign(node, project):
+        if not url and (not text or re.match("https?:", node)) and _is_external(node, project):
             url = node
         if text or url:
             links.append(WebLink(text or url, url, view.begin(node) or view.place(project, row.term, node)))
         else:
-            view.leave(project, row.term, node)
+            view.note_unread(project, row.term, node)
     return tuple(links)
 
 
-def _foreign(node: str, project: str) -> bool:
-    """False for a node of the project's own, and for one without a name: they are no address."""
+def _is_external(node: str, project: str) -> bool:
+    """Return whether a node is an external address: neither a blank node nor a node of the project itself."""
     return not node.startswith(("_:", f"{project}/"))
 
 

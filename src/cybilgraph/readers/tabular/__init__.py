@@ -1,1 +1,1 @@
-"""Tables → records: CSV, TSV and workbooks."""
+"""Read tables: CSV, TSV and workbooks."""

@@ -1,8 +1,7 @@
-"""Named cells → Record: what tables (CSV, XLSX) and documents (JSON, YAML) have in common.
+"""Convert named cells to a record, for tables (CSV, XLSX) and documents (JSON, YAML).
 
-A column or key is called by a field's ``column``, or by any label that pages print for it, in
-any case. What no field is called is no mistake of the data: it goes to the description, and
-the finding says so.
+A column or key is named by a field's ``column`` or by any of its labels, in any case. Values with unknown
+names are kept in the description and reported.
 """
 
 from __future__ import annotations
@@ -21,23 +20,23 @@ from cybilgraph.readers.page.names import BULLET
 from cybilgraph.readers.page.sections import RecordBuilder, Section
 from cybilgraph.readers.text import read_lines
 
-#: Stands in a cell whose page prints the heading and nothing under it. An empty cell says
-#: nothing, since every row of a table has every column.
+#: The content of a cell for a heading that the page prints with nothing under it. An empty cell has no meaning,
+#: since every row has every column.
 LEFT_BLANK = "(left blank)"
-#: The code of the example that a template holds: it is no record.
+#: The code of the example in templates, which is not a record.
 EXAMPLE = "G0000"
 _ONE_LINE = (FieldKind.VALUE, FieldKind.DATE, FieldKind.CHOICE, FieldKind.RECORD)
-#: Of these, several on one of several lines are parted, too.
+#: Kinds whose values are separated on each line, even if there are several lines.
 NAMES = (FieldKind.ACTORS, FieldKind.SCOPES, FieldKind.PROJECTS)
-#: What parts the values in a line. An address may have a semicolon in it: "https://e.org/?a=1;b=2".
+#: Separators of values on a line. An address may contain a semicolon: "https://e.org/?a=1;b=2".
 _BETWEEN, _BETWEEN_LINKS = re.compile(";"), re.compile(r";(?=\s|https?://|\Z)|(?<=>);")
-#: No label is longer, and no more of a name is told.
+#: The maximum length of a label, and of a name in messages.
 _MAX_NAME_CHARACTERS = 200
 
 
 @dataclass(slots=True)
 class Cell:
-    """One value with the name of its column or key. ``lines`` are its values, one each."""
+    """A value with the name of its column or key; ``lines`` are its individual values."""
 
     name: str
     place: Place
@@ -46,7 +45,7 @@ class Cell:
 
 
 def find_field(name: str) -> Field | None:
-    """The field of this column, key or label; None where there is none."""
+    """Return the field with this column, key or label, or None."""
     return _field_called(name) if len(name) <= _MAX_NAME_CHARACTERS else None
 
 
@@ -57,7 +56,7 @@ def _field_called(name: str) -> Field | None:
 
 
 def unknown_name_finding(input_file: Input, name: str, place: Place) -> Finding:
-    """Says that no field has this name, and which may have been meant."""
+    """Return the finding for an unknown name, with the name that may have been meant."""
     name = name if len(name) <= _MAX_NAME_CHARACTERS else f"{name[: _MAX_NAME_CHARACTERS - 1]}…"
     near = closest_match(name, [row.column for row in BY_NAME.values() if row.column], MIN_SUGGESTION_SCORE)
     return finding(
@@ -72,8 +71,9 @@ def unknown_name_finding(input_file: Input, name: str, place: Place) -> Finding:
 
 
 def read_cell(name: str, text: str, place: Place, spans: bool = False) -> Cell:
-    """The cell of a table. Several values stand on lines of their own, or with ``;`` between them, but for what
-    has a bullet, which is whole. Where it ``spans`` lines of the file, each of them has its own.
+    """Return a table cell. Lines or ``;`` separate values, except after a bullet.
+
+    If the cell ``spans`` lines of the file, its values have their own lines as places.
     """
     if text.strip().casefold() == LEFT_BLANK:
         return Cell(name, place, blank=True)
@@ -98,15 +98,15 @@ def read_cell(name: str, text: str, place: Place, spans: bool = False) -> Cell:
 
 
 def read_cells(input_file: Input, cells: list[Cell], findings: list[Finding]) -> Record | None:
-    """The record of named cells; None where they are empty, or are the example of a template."""
+    """Return the record of named cells, or None if they are empty or the example of a template."""
     values = RecordBuilder(input_file, findings, cells[0].place.line if cells else 0)
     filled = False
     seen: set[str] = set()
-    # What tells which project this is comes first: however long the rest, it is not cut off.
+    # Identifying fields come first, so that the size limit does not cut them off.
     for cell in sorted(cells, key=lambda cell: (row := find_field(cell.name)) is None or row.kind not in _ONE_LINE):
         row = find_field(cell.name)
         if row is not None and row.kind in _ONE_LINE and cell.lines:
-            if row.name in seen:  # a second value of what has but one is kept, and told of
+            if row.name in seen:  # keep and report a second value
                 findings.append(unknown_name_finding(input_file, f"{cell.name} (again)", cell.place))
                 row = None
             else:

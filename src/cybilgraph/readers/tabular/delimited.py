@@ -1,6 +1,7 @@
-"""Reads tables, one project a row: CSV (RFC 4180, any usual separator); ``workbooks`` gives the rows of others.
+"""Read tables with one project per row, from CSV (RFC 4180, any common separator); ``workbooks`` provides other
+rows.
 
-A row is read and given on before the next, so that memory does not grow with the table.
+Rows are streamed, so that memory does not grow with the table.
 """
 
 from __future__ import annotations
@@ -20,33 +21,34 @@ from cybilgraph.readers.inputs import Input, Stream
 from cybilgraph.readers.tabular.cells import Cell, find_field, read_cell, read_cells, unknown_name_finding
 from cybilgraph.readers.text import clean, not_text_error, not_utf8_finding, split_raw_lines
 
-#: A table of a hundred thousand projects is smaller.
+#: The maximum size of a table, enough for a hundred thousand projects.
 MAX_TABLE_BYTES = 200_000_000
-#: No spreadsheet program has more rows.
+#: The maximum number of rows in spreadsheet programs.
 MAX_ROWS = 1_048_576
-#: What a spreadsheet program would take for a formula (OWASP, "CSV Injection").
+#: Characters at which spreadsheet programs recognise a formula (OWASP, "CSV Injection").
 _FORMULA = ("=", "+", "-", "@")
 SEPARATORS = ",;\t|"
-#: The first line that some spreadsheet programs write and read: it tells the separator.
+#: A first line that some spreadsheet programs write and read, which declares the separator.
 _SEPARATOR_LINE = re.compile(r'"?sep=([,;\t|])"?\s*', re.IGNORECASE)
 _BLANK = f"{SEPARATORS} \r\n"
 MAX_COLUMNS = 100
-#: A title, or a remark, may stand above the names of the columns, which are in one of so many rows.
+#: The number of rows that may contain the column names; a title or a remark may come first.
 MAX_ROWS_ABOVE_HEADER = 20
-#: What a spreadsheet program prints for a value that it could not work out (ECMA-376 part 1, 18.17.2.3).
+#: Error values of spreadsheet programs (ECMA-376 part 1, 18.17.2.3).
 _ERROR = re.compile(r"#(?:N/A|NULL!|DIV/0!|VALUE!|REF!|NAME\?|NUM!|GETTING_DATA)", re.IGNORECASE)
-#: So many lines below a row that does not end tell whether they are rows of their own.
-_LOOKED_AT = 50
-#: A cell of more characters is too long; so much of it is kept.
+#: The number of lines below an unterminated row that are checked for being rows of their own.
+_MAX_LINES_BELOW = 50
+#: The maximum length of a cell, and the length kept of a longer one.
 _MAX_PARSED_CELL_CHARACTERS, _MAX_CELL_CHARACTERS = 131_072, 30_000
-HINT_REDUCE_SIZE = "Clear what is empty but formatted, split it into several, or save the sheet as .csv."
-_TEMPLATE = "Get one that fits with: cybilgraph template csv"
+HINT_REDUCE_SIZE = "Clear empty formatted cells, split the table, or save the sheet as .csv."
+_TEMPLATE_HINT = "For a template, run: cybilgraph template csv"
 
 
 @dataclass(frozen=True, slots=True)
 class TableRow:
-    """A row: the line where it begins, its cells, and what was odd about it. ``separator`` parts the
-    cells in a text, where a cell may span lines; a workbook has none.
+    """A row: its first line, its cells, and findings about it.
+
+    ``separator`` separates the cells in a text, in which cells may span lines; workbooks have none.
     """
 
     line: int
@@ -55,7 +57,7 @@ class TableRow:
     separator: str = ""
 
     def places(self) -> Iterator[Place]:
-        """Where each cell begins."""
+        """Yield the place of each cell."""
         line = self.line
         for number, cell in enumerate(self.cells, start=1):
             yield Place(line, number, is_cell=True)
@@ -63,18 +65,18 @@ class TableRow:
 
 
 def read_csv(input_file: Input) -> Iterator[Record]:
-    """The records of a table in CSV.
+    """Yield the records of a CSV table.
 
-    Raises SourceError where there is no row with names of columns, or no record below it.
+    Raises SourceError if there is no row with column names, or no record below it.
     """
     findings: list[Finding] = []
     yield from records_of_rows(input_file, csv_rows(input_file, findings), findings)
 
 
 def records_of_rows(input_file: Input, rows: Iterator[TableRow], findings: list[Finding]) -> Iterator[Record]:
-    """The records of the rows below that with names of columns; ``findings`` are those of the table so far.
+    """Yield the records of the rows below the column names; ``findings`` are those of the table so far.
 
-    Raises SourceError where there is no such row, or no record below it.
+    Raises SourceError if there is no row with column names, or no record below it.
     """
     header: list[str] | None = None
     above: list[TableRow] = []
@@ -85,7 +87,7 @@ def records_of_rows(input_file: Input, rows: Iterator[TableRow], findings: list[
         filled += 1
         if filled > MAX_ROWS:
             raise SourceError(f"{input_file.name}:{row.line}: more than {MAX_ROWS:,} rows", HINT_REDUCE_SIZE)
-        if header is None and not names_columns(row.cells, is_first=not above):
+        if header is None and not is_header(row.cells, is_first=not above):
             above.append(row)
             if len(above) == MAX_ROWS_ABOVE_HEADER:
                 break
@@ -106,31 +108,29 @@ def records_of_rows(input_file: Input, rows: Iterator[TableRow], findings: list[
             found += 1
             yield record
         else:
-            del findings[known:]  # of an example, or of a row that is left blank
+            del findings[known:]  # those of an example or a blank row
     if header is None and above:
         names = ", ".join(filter(None, map(clean, above[0].cells)))
         raise SourceError(
-            f"{input_file.name}:{above[0].line}: neither the first row nor one of "
-            f"the next {MAX_ROWS_ABOVE_HEADER - 1} names columns, "
-            f"one of them called title or code; the first holds: {names[:120]}",
-            _TEMPLATE,
+            f"{input_file.name}:{above[0].line}: none of the first {MAX_ROWS_ABOVE_HEADER} rows "
+            f"has column names with title or code; the first row contains: {names[:120]}",
+            _TEMPLATE_HINT,
         )
     if header is None:
-        raise SourceError(f"{input_file.name}: the table is empty", _TEMPLATE)
+        raise SourceError(f"{input_file.name}: the table is empty", _TEMPLATE_HINT)
     if not found:
-        raise SourceError(
-            f"{input_file.name}: there is no project below the names of the columns", "Add a row a project."
-        )
+        raise SourceError(f"{input_file.name}: there is no project below the column names", "Add one row per project.")
 
 
 def known_columns(cells: Iterable[object]) -> set[str]:
-    """The fields that cells name."""
+    """Return the fields that these cells name."""
     return {called.name for cell in cells if cell and (called := find_field(clean(str(cell))))}
 
 
-def names_columns(cells: list[str], is_first: bool) -> bool:
-    """Whether a row names the columns of a table of projects: a title or a code, and another field where rows stand
-    above it.
+def is_header(cells: list[str], is_first: bool) -> bool:
+    """Return whether a row contains the column names of a project table.
+
+    It must contain title or code, and if it is not the first row, another field as well.
     """
     known = known_columns(cells)
     return bool(known & {"title", "code"}) and (is_first or len(known) > 1)
@@ -141,13 +141,13 @@ def _header(input_file: Input, row: TableRow) -> list[str]:
     while names and not names[-1]:
         names.pop()
     if sum(map(bool, names)) > MAX_COLUMNS:
-        raise SourceError(f"{input_file.name}: more than {MAX_COLUMNS} columns", _TEMPLATE)
+        raise SourceError(f"{input_file.name}: more than {MAX_COLUMNS} columns", _TEMPLATE_HINT)
     return names
 
 
 def _cells(input_file: Input, header: list[str], row: TableRow, odd: list[Finding]) -> list[Cell]:
-    """The cells of a row; what stands beyond the last column is kept, and told of; so is the error of a spreadsheet
-    program, which is no value.
+    """Return the cells of a row. Cells beyond the last column are kept and reported; error values are only
+    reported.
     """
     cells, places = row.cells, list(row.places())
     while cells and not cells[-1].strip():
@@ -186,13 +186,13 @@ def _cells(input_file: Input, header: list[str], row: TableRow, odd: list[Findin
 
 
 def _encoding(file: Stream, input_file: Input, findings: list[Finding]) -> str:
-    """The encoding of a text that is too long to be decoded at once; the file is at its start again."""
+    """Detect the encoding of a text that is too long to decode at once, and rewind the file."""
     start = file.read(4)
     if start.startswith((b"\xff\xfe", b"\xfe\xff")):
         file.seek(0)
         return "utf-16"
     if start == b"PK\x03\x04":
-        raise SourceError(f"{input_file.name}: this is no text", "Save the table as CSV.")
+        raise SourceError(f"{input_file.name}: not a text file", "Save the table as CSV.")
     if b"\x00" in start:
         raise not_text_error(input_file, start + file.read(4092))
     decoder = codecs.getincrementaldecoder("utf-8")()
@@ -212,89 +212,91 @@ def _encoding(file: Stream, input_file: Input, findings: list[Finding]) -> str:
 
 
 class _Lines:
-    """Lines of a text that can be given back: a row that cannot be read to its end is read
-    again from its second line. A line that is longer than a cell may be is cut; so is a row,
-    which else might run to the end of the file from a quotation mark that is never closed.
+    """The lines of a text, which can be pushed back: an unterminated row is read again from its second line.
+
+    Lines longer than the limit are cut. So are rows: a quotation mark that is never closed would extend one
+    to the end of the file.
     """
 
-    _LONGEST = 2_000_000
-    #: Characters that are read again in all: where each row opens what no row closes, reading each
-    #: to the end would take quadratic time.
-    _AGAIN = 20_000_000
+    _MAX_LINE_CHARACTERS = 2_000_000
+    #: The maximum number of characters read again. Reading each of many unterminated rows to the end would take
+    #: quadratic time.
+    _MAX_REREAD_CHARACTERS = 20_000_000
 
     def __init__(self, text: io.TextIOBase) -> None:
         self._text = text
-        self._again: list[str] = []
+        self._pushed_back: list[str] = []
         self._returned = self._length = 0
         self.taken: list[str] = []
         self.number = 0
 
     @property
     def has_reread_too_much(self) -> bool:
-        """So much was read twice that each line is taken for a row from now on."""
-        return self._returned > self._AGAIN
+        """Whether so much was read again that each line now counts as a row."""
+        return self._returned > self._MAX_REREAD_CHARACTERS
 
     def __iter__(self) -> _Lines:
         return self
 
     def __next__(self) -> str:
-        line = self._again.pop() if self._again else self._next()
+        line = self._pushed_back.pop() if self._pushed_back else self._next()
         if not line:
             raise StopIteration
         self.number += 1
         line = line.replace("\x00", "")
         self._length += len(line)
-        if len(self.taken) and self._length > self._LONGEST:
-            self._again.append(line)
+        if len(self.taken) and self._length > self._MAX_LINE_CHARACTERS:
+            self._pushed_back.append(line)
             self._length, self.number = self._length - len(line), self.number - 1
-            raise csv.Error(f"it has more than {self._LONGEST:,} characters")
+            raise csv.Error(f"it has more than {self._MAX_LINE_CHARACTERS:,} characters")
         self.taken.append(line)
         return line
 
     def _next(self) -> str:
-        """A line of the text; of one that is too long only the beginning, with a quotation mark more
-        where the rest, which is passed over, opens or closes one.
+        """Return the next line of the text, cut to the maximum length.
+
+        If the skipped rest opens or closes a quotation, a quotation mark is added.
         """
-        line = rest = self._text.readline(self._LONGEST)
+        line = rest = self._text.readline(self._MAX_LINE_CHARACTERS)
         marks = 0
-        while len(rest) == self._LONGEST and not rest.endswith("\n"):
-            rest = self._text.readline(self._LONGEST)
+        while len(rest) == self._MAX_LINE_CHARACTERS and not rest.endswith("\n"):
+            rest = self._text.readline(self._MAX_LINE_CHARACTERS)
             marks += rest.count('"')
         return f'{line}"' if marks % 2 else line
 
-    def pass_cell(self) -> str:
-        """Pass over the row to where its last quotation mark is closed, and return its first line."""
+    def skip_row(self) -> str:
+        """Skip the row up to its last closing quotation mark, and return its first line."""
         first, marks = self.taken[0], sum(line.count('"') for line in self.taken)
         self.taken = []
-        while marks % 2 and (line := self._again.pop() if self._again else self._text.readline(self._LONGEST)):
+        while marks % 2 and (
+            line := self._pushed_back.pop() if self._pushed_back else self._text.readline(self._MAX_LINE_CHARACTERS)
+        ):
             self.number += line.endswith("\n")
             marks += line.count('"')
-        self.done()
+        self.finish_row()
         return first
 
-    def done(self) -> None:
-        """A row was read: what was taken for it is forgotten."""
+    def finish_row(self) -> None:
+        """Discard the lines of the row that was read."""
         self.taken = []
         self._length = 0
 
-    def give_back(self, keep_first: bool = True) -> str:
-        """Give back the lines taken: all, or all but the first, which is returned."""
+    def push_back(self, keep_first: bool = True) -> str:
+        """Push back the lines of the row: all, or all but the first, which is returned."""
         first = self.taken[0]
         back = self.taken[keep_first:]
-        self._again += reversed(back)
+        self._pushed_back += reversed(back)
         self._returned += sum(map(len, back)) if keep_first else 0
         self.number -= len(back)
-        self.done()
+        self.finish_row()
         return first
 
 
 def csv_rows(input_file: Input, findings: list[Finding]) -> Iterator[TableRow]:
-    """The rows of a table in CSV; ``findings`` takes what is odd about the text. Raises SourceError
-    where it is none.
+    """Yield the rows of a CSV table; ``findings`` receives problems of the text. Raises SourceError if it is
+    not text.
     """
-    csv.field_size_limit(
-        _MAX_PARSED_CELL_CHARACTERS
-    )  # it is one for all of the process, and others may have changed it
+    csv.field_size_limit(_MAX_PARSED_CELL_CHARACTERS)  # the limit is global, and other code may have changed it
     with input_file.open(MAX_TABLE_BYTES) as file:
         text = io.TextIOWrapper(file, _encoding(file, input_file, findings), errors="replace", newline="")
         yield from _csv_rows(input_file, _Lines(text))
@@ -303,15 +305,15 @@ def csv_rows(input_file: Input, findings: list[Finding]) -> Iterator[TableRow]:
 def _csv_rows(input_file: Input, lines: _Lines) -> Iterator[TableRow]:
     separator, width, above = "", 0, 0
     while (first := next(lines, None)) is not None:
-        if (told := _SEPARATOR_LINE.fullmatch(first)) or not first.strip(_BLANK):
-            separator = told[1] if told else separator
-            lines.done()
+        if (declared := _SEPARATOR_LINE.fullmatch(first)) or not first.strip(_BLANK):
+            separator = declared[1] if declared else separator
+            lines.finish_row()
             continue
         by = separator or max(SEPARATORS, key=lambda char: _known_columns(first, char))
-        # What stands above the names of columns does not tell what parts them.
+        # Rows above the column names do not determine the separator.
         if not separator and (above == MAX_ROWS_ABOVE_HEADER or _known_columns(first, by)):
             separator = by
-        lines.give_back(keep_first=False)
+        lines.push_back(keep_first=False)
         begin = lines.number + 1
         odd: list[Finding] = []
         try:
@@ -320,7 +322,7 @@ def _csv_rows(input_file: Input, lines: _Lines) -> Iterator[TableRow]:
             )
         except csv.Error as error:
             cells, odd = _repair_row(input_file, begin, lines, by, width, error)
-        lines.done()
+        lines.finish_row()
         above += not separator
         width = (width or len(cells)) if separator else 0
         yield TableRow(begin, [_unescape_formula(cell) for cell in cells], odd, by)
@@ -329,27 +331,29 @@ def _csv_rows(input_file: Input, lines: _Lines) -> Iterator[TableRow]:
 def _repair_row(
     input_file: Input, number: int, lines: _Lines, separator: str, width: int, error: csv.Error
 ) -> tuple[list[str], list[Finding]]:
-    """A row whose quotation marks do not fit. Where rows follow, it is read to the end of its
-    first line, so that they are not lost in it; where the file breaks off in it, to the end.
+    """Read a row with unbalanced quotation marks.
+
+    If rows follow, it ends at its first line, so that they are not lost; if the file ends in it, it ends
+    there.
     """
     ended = "unexpected end of data" in str(error) and not lines.has_reread_too_much
-    below = lines.taken[1:_LOOKED_AT]
+    below = lines.taken[1:_MAX_LINES_BELOW]
     rows = sum(len(_split_leniently(line, separator)) == width for line in below)
     if ended and rows * 2 < len(below) + 1:
         cells = next(csv.reader(lines.taken, delimiter=separator), [])
         rule = "broken-off"
     elif "more than" in str(error) or "larger" in str(error):
-        whole = rows * 2 < len(below) + 1  # what is below are lines of the cell, and no rows
-        cells = _split_truncated(lines.pass_cell() if whole else lines.give_back(), separator)
+        whole = rows * 2 < len(below) + 1  # the lines below belong to the cell
+        cells = _split_truncated(lines.skip_row() if whole else lines.push_back(), separator)
         rule = "long-cell"
     else:
-        cells = _split_leniently(lines.give_back(), separator)
+        cells = _split_leniently(lines.push_back(), separator)
         rule = "quotation-marks"
     return cells, [finding(rule, input_file.name, {"reason": error}, line=number)]
 
 
 def _split_leniently(line: str, separator: str) -> list[str]:
-    """The cells of one line, whatever its quotation marks."""
+    """Split a line into cells, whatever its quotation marks."""
     try:
         return next(csv.reader([line], delimiter=separator), [])
     except csv.Error:
@@ -357,9 +361,9 @@ def _split_leniently(line: str, separator: str) -> list[str]:
 
 
 def _split_truncated(line: str, separator: str) -> list[str]:
-    """The cells of the first line of a row that is too long, each no longer than is kept. Where the line
-    does not show where a cell ends, that is the last: of what stands behind it nothing tells to which
-    column it belongs.
+    """Split the first line of a row that is too long, and shorten its cells.
+
+    If the end of a cell is missing, the rest of the line is the last cell: its columns cannot be determined.
     """
     cells, at, end = [], 0, re.escape(separator)
     cell = re.compile(rf'("[^"]*+(?:""[^"]*+)*+"|[^"{end}]*+){end}')
@@ -370,16 +374,16 @@ def _split_truncated(line: str, separator: str) -> list[str]:
 
 
 def escape_formula(cell: str) -> str:
-    """A cell that no spreadsheet program takes for a formula, also behind spaces: an apostrophe stands before it.
+    """Prefix a cell with an apostrophe if a spreadsheet program would take it for a formula, even after spaces.
 
-    For every table that is made for people to open. What programs read has texts as they are: answers of
-    SPARQL (SPARQL 1.1 Query Results CSV and TSV Formats), also those of named queries, and dumps.
+    This is for tables that people open. Machine-readable tables are not escaped: SPARQL results (SPARQL 1.1
+    Query Results CSV and TSV Formats), results of named queries, and dumps.
     """
     return f"'{cell}" if _is_formula(cell) else cell
 
 
 def _unescape_formula(cell: str) -> str:
-    """A cell without the mark that keeps spreadsheet programs from taking it for a formula."""
+    """Remove the apostrophe that prevents a cell from being taken for a formula."""
     return cell[1:] if cell[:1] == "'" and _is_formula(cell[1:]) else cell
 
 

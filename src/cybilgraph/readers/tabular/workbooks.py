@@ -1,6 +1,6 @@
-"""Reads workbooks, one project a row: XLSX (ECMA-376).
+"""Read workbooks with one project per row: XLSX (ECMA-376).
 
-What reads them takes a tenth of a second to load, and so is loaded when there is one.
+The module is imported on demand, because loading openpyxl takes a tenth of a second.
 """
 
 from __future__ import annotations
@@ -32,23 +32,24 @@ from cybilgraph.readers.tabular.delimited import (
     MAX_ROWS,
     MAX_ROWS_ABOVE_HEADER,
     TableRow,
+    is_header,
     known_columns,
-    names_columns,
     records_of_rows,
 )
 
-#: A workbook is an archive: what it unpacks to is what counts.
+#: The maximum size of a workbook, and of its unpacked content.
 MAX_WORKBOOK_BYTES, MAX_UNCOMPRESSED_BYTES = 50_000_000, 100_000_000
-#: Elements of all its parts: ten thousand projects have as many. Each takes openpyxl microseconds and hundreds of
-#: bytes, and what is no row, cell or text (a format, a rule, a merged range) several times that.
-MAX_ELEMENTS, _DEARER = 1_000_000, 4
-_CHEAP, _SHEET = re.compile(rb"[<:](?:row|c|v|f|is|si|t|r)[\s/>]"), re.compile(rb"[<:]sheet[\s/>]")
-#: openpyxl goes through the beginning of a part once for each sheet that names it.
+#: The maximum number of XML elements, enough for ten thousand projects. openpyxl takes microseconds and
+#: hundreds of bytes for each, and several times that for an element other than a row, cell or text (a format, a
+#: rule, a merged range).
+MAX_ELEMENTS, _OTHER_ELEMENT_COST = 1_000_000, 4
+_CHEAP_ELEMENT, _SHEET_ELEMENT = re.compile(rb"[<:](?:row|c|v|f|is|si|t|r)[\s/>]"), re.compile(rb"[<:]sheet[\s/>]")
+#: openpyxl reads the start of a part once for each sheet that refers to it.
 _MAX_SHEETS = 10
-#: Cells up to the last of each row, with those that the file leaves out between them.
+#: The maximum number of cells up to the last of each row, including those that the file omits.
 MAX_CELLS = 4_000_000
-#: openpyxl has no error of its own for a workbook that is damaged: a locked part is a RuntimeError,
-#: a day of 1e308 an ArithmeticError, and so on.
+#: openpyxl raises many kinds of errors for damaged workbooks: RuntimeError for an encrypted part,
+#: ArithmeticError for a date of 1e308, and so on.
 _DAMAGED = (
     *(zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, lzma.LZMAError, struct.error, InvalidFileException),
     *(ParseError, LxmlError, DefusedXmlException, KeyError, ValueError, OSError, TypeError, AttributeError),
@@ -57,10 +58,10 @@ _DAMAGED = (
 
 
 def read_xlsx(input_file: Input) -> Iterator[Record]:
-    """The records of the first sheet of a workbook that has named columns.
+    """Yield the records of the first sheet with column names.
 
-    Raises SourceError where the file is no workbook, unpacks to too much, or has no such sheet; and
-    behind the records of the first, where it has another.
+    Raises SourceError if the file is not a workbook, is too large when unpacked, or has no such sheet; and
+    after the records of the sheet, if another sheet has column names too.
     """
     with input_file.open(MAX_WORKBOOK_BYTES) as file:
         yield from records_of_rows(input_file, _workbook_rows(input_file, file), [])
@@ -70,31 +71,38 @@ def _workbook_rows(input_file: Input, file: Stream) -> Iterator[TableRow]:
     try:
         _check_archive(input_file, file)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of drawings and rules that are not read
+            warnings.simplefilter("ignore")  # warnings about drawings and rules, which are not read
             book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
         yield from _sheet_rows(input_file, book)
     except _DAMAGED as error:
         raise SourceError(
-            f"{input_file.name}: this is no workbook that can be read, or it is damaged or locked",
+            f"{input_file.name}: cannot read this workbook; it may be damaged or locked",
             "Open it in a spreadsheet program and save it again as .xlsx, without a password, or as .csv.",
         ) from error
 
 
 def _check_archive(input_file: Input, file: Stream) -> None:
-    """What each part unpacks to is told by the archive's directory, and no more is ever unpacked.
-    Elements are counted before a parser sees them: a file of some kilobytes may have millions.
+    """Check the unpacked size, which the archive's directory gives and zipfile enforces, and the number of
+    elements.
+
+    Elements are counted before parsing: a file of a few kilobytes may contain millions.
     """
     with zipfile.ZipFile(file) as archive:
         unpacked = sum(part.file_size for part in archive.infolist())
         if unpacked > MAX_UNCOMPRESSED_BYTES:
-            raise SourceError(f"{input_file.name}: unpacks to {unpacked:,} bytes", "Split the workbook into several.")
+            raise SourceError(
+                f"{input_file.name}: too large, with {unpacked:,} bytes when unpacked", "Split the workbook."
+            )
         elements = sheets = 0
         for part in archive.infolist():
-            with suppress(*_DAMAGED), archive.open(part) as content:  # a picture, say: whoever reads it will tell
-                while chunk := content.read(1 << 20).replace(b"\0", b""):  # so that UTF-16 reads like UTF-8
-                    found, cheap = chunk.count(b"<") - chunk.count(b"</"), len(_CHEAP.findall(chunk))
-                    elements += cheap + _DEARER * max(found - cheap, 0)
-                    sheets += len(_SHEET.findall(chunk))
+            with (
+                suppress(*_DAMAGED),
+                archive.open(part) as content,
+            ):  # unreadable parts, which openpyxl reports if it needs them
+                while chunk := content.read(1 << 20).replace(b"\0", b""):  # UTF-16 then looks like UTF-8
+                    found, cheap = chunk.count(b"<") - chunk.count(b"</"), len(_CHEAP_ELEMENT.findall(chunk))
+                    elements += cheap + _OTHER_ELEMENT_COST * max(found - cheap, 0)
+                    sheets += len(_SHEET_ELEMENT.findall(chunk))
                     if elements * max(1, sheets / _MAX_SHEETS) > MAX_ELEMENTS:
                         raise SourceError(
                             f"{input_file.name}: more than {MAX_ELEMENTS:,} elements, "
@@ -104,42 +112,43 @@ def _check_archive(input_file: Input, file: Stream) -> None:
 
 
 def _sheet_rows(input_file: Input, book: Any) -> Iterator[TableRow]:
-    """The rows of the first sheet that has a row with names of columns; of the first of all where none has. Behind
-    them, raises SourceError where another sheet is such a table, too.
+    """Yield the rows of the first sheet with column names, or of the first sheet if none has any.
+
+    Raises SourceError after them if another sheet has column names too.
     """
     columns = [(sheet, _columns(sheet)) for sheet in book.worksheets]
     columns.sort(key=lambda found: not found[1] & {"title", "code"})
     read = 0
     for sheet, _ in columns[:1]:
-        sheet.reset_dimensions()  # the file may say less than it has; each row is as wide as it is
+        sheet.reset_dimensions()  # the declared size may be wrong; each row is read to its end
         for number, row in enumerate(islice(sheet.iter_rows(), MAX_ROWS), start=1):
             read += len(row)
             if read > MAX_CELLS:
                 raise SourceError(
-                    f"{input_file.name}:{number}: more than {MAX_CELLS:,} cells to here", HINT_REDUCE_SIZE
+                    f"{input_file.name}:{number}: more than {MAX_CELLS:,} cells up to this row", HINT_REDUCE_SIZE
                 )
-            yield TableRow(number, [_shown(cell) for cell in row])
-    # One known name alone begins what explains the columns.
+            yield TableRow(number, [_displayed(cell) for cell in row])
+    # A single known name may be part of a sheet that explains the columns.
     if tables := [sheet.title for sheet, names in columns[1:] if names & {"title", "code"} and len(names) > 1]:
         raise SourceError(
-            f"{input_file.name}: of its sheets one is read, and not {', '.join(tables)[:200]}, which has projects too",
+            f"{input_file.name}: only one sheet is read, but there are projects in {', '.join(tables)[:200]} too",
             "Put all projects into one sheet, or save each sheet as a file of its own.",
         )
 
 
 def _columns(sheet: Any) -> set[str]:
-    """The known names of columns in the row that has them; none where no row has."""
+    """Return the known column names of a sheet; empty if it has no row with column names."""
     above = 0
     for row in sheet.iter_rows(max_row=MAX_ROWS_ABOVE_HEADER, max_col=MAX_COLUMNS):
-        if any(cells := [_shown(cell) for cell in row]):
-            if names_columns(cells, is_first=not above):
+        if any(cells := [_displayed(cell) for cell in row]):
+            if is_header(cells, is_first=not above):
                 return known_columns(cells)
             above += 1
     return set()
 
 
-def _shown(cell: Any) -> str:
-    """A cell as a person sees it: a day that is shown as a month is a month."""
+def _displayed(cell: Any) -> str:
+    """Return a cell as displayed: a date displayed as a month is a month."""
     value = cell.value
     if value is None:
         return ""

@@ -1,12 +1,10 @@
-"""Finding projects by words and by what they are linked to: an index in one file of a release (SQLite, FTS5).
+"""Searches projects by words and facets, with an index in one file of a release (SQLite, FTS5).
 
-The file is written once, with the release, and opened for reading only. Beside the index it has what was
-found wrong in each record, so that the page of a project need not read the whole report. Equal releases
-have equal bytes of it, where the library of SQLite is the same.
+The file is written once with the release, and opened read-only. It also contains the findings of each record, so that
+a project page need not read the whole report. Equal releases give equal bytes with the same SQLite library.
 
-Words are compared by their English stems and without accents; each may be a beginning. A word that nothing has
-is replaced by the one that is spelt most alike. No text that is searched for is an error: only its
-words reach the index.
+Words match by their English stems, ignoring accents, and as prefixes. A word without matches is replaced by the most
+similar ones. No search text is an error, because only its words reach the index.
 """
 
 from __future__ import annotations

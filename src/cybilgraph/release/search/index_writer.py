@@ -1,4 +1,4 @@
-"""A graph, and what was found wrong in it → the index of the search, in one file (SQLite, FTS5)."""
+"""Writes the search index from a graph and its findings, in one file (SQLite, FTS5)."""
 
 from __future__ import annotations
 
@@ -18,15 +18,14 @@ from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, RDF, SKOS
 from cybilgraph.rdf.ntriples import StatementsBySubject, object_texts, term_text
 from cybilgraph.runtime.spill import Spool
 
-#: What results are narrowed by, in the order of the page: a kind of thing, a role, or a value of the project.
+#: The filters in the order of the page, each a kind of concept, a role, or a property of the project.
 FACETS = ("country", "region", "group", "theme", "status", "funder", "implementer", "year", "basis")
-#: Of the form of this file.
+#: Version of the file format.
 INDEX_VERSION = 3
-#: Of a project, so many characters of text are in the index, and so many years.
+#: Limits per project.
 _MAX_TEXT_CHARS, _MAX_YEARS, _MAX_SUMMARY_CHARS = 100_000, 60, 400
-#: So many words as they are spelt, the most frequent, are compared with one that nothing has; of so many letters.
+#: Number of words, the most frequent, that serve as corrections of misspelt ones, and their minimum length.
 _MAX_TERMS, _MIN_TERM_LETTERS = 300_000, 3
-#: The names of so many things are in memory.
 _MAX_CACHED_NAMES = 50_000
 _ONGOING = f"{BASE}id/status/ongoing"
 _PROJECT = f"<{CYB.Project}>"
@@ -52,7 +51,7 @@ _SCHEMA = """
 
 @value(slots=True)
 class IndexEntry:
-    """What a project tells the index: the kind, thing and basis of each link, and its texts, in order."""
+    """The index entry of a project. ``links`` are triples of facet, linked resource and basis."""
 
     iri: str
     title: str
@@ -65,13 +64,14 @@ class IndexEntry:
     texts: tuple[str, ...]
 
 
-#: A name of a thing: it, the name, and how much that is preferred.
+#: A name of a resource: its IRI, the name, and a rank (higher is preferred).
 Name = tuple[str, str, int]
 
 
 def index_entries(graph: StatementsBySubject, broader: Mapping[str, list[str]]) -> tuple[list[IndexEntry], list[Name]]:
-    """The projects of a part of a graph, in order, and the names of things there. It has all of each of its
-    projects; what is ``broader`` than a thing is told of all of the graph.
+    """Return the entries of the projects in a part of a graph, and the names of its resources.
+
+    The part contains each of its projects completely; ``broader`` comes from the whole graph.
     """
     projects = [_index_entry(graph, broader, iri) for iri in sorted(graph) if _PROJECT in graph[iri].get(RDF.type, ())]
     names = [
@@ -89,7 +89,7 @@ def _index_entry(graph: StatementsBySubject, broader: Mapping[str, list[str]], i
     def parts(*terms: str) -> Iterator[dict[str, list[str]]]:
         return (graph.get(part, {}) for term in terms for part in object_texts(own, term))
 
-    # Where there are several, the first in order; of ends the last.
+    # Of several values, take the first in order, but the last end date.
     title, code, status, start, summary = (
         min(object_texts(own, term), default="")
         for term in (DCTERMS.title, DCTERMS.identifier, CYB.status, CYB.start, DCTERMS.abstract)
@@ -105,15 +105,15 @@ def _index_entry(graph: StatementsBySubject, broader: Mapping[str, list[str]], i
     for node in parts(CYB.participation):
         roles, actors = (object_texts(node, term) for term in (CYB.role, CYB.actor))
         links |= {(_local_name(role), actor, basis) for role in roles for actor in actors for basis in _bases(node)}
-    said = [text for term in _PROSE_TERMS for text in object_texts(own, term)]
+    texts = [text for term in _PROSE_TERMS for text in object_texts(own, term)]
     for item in parts(*_ITEM_TERMS):
-        said += object_texts(item, DCTERMS.description)
+        texts += object_texts(item, DCTERMS.description)
     end = max(object_texts(own, CYB.end), default="")
-    return IndexEntry(iri, title, code, status, start, end, summary, tuple(sorted(links)), tuple(sorted(said)))
+    return IndexEntry(iri, title, code, status, start, end, summary, tuple(sorted(links)), tuple(sorted(texts)))
 
 
 def _all_broader(things: Iterable[str], broader: Mapping[str, list[str]]) -> set[str]:
-    """All that is broader than these things."""
+    """Return all concepts that are broader than these, transitively."""
     above: set[str] = set()
     waiting = list(things)
     while waiting:
@@ -124,7 +124,7 @@ def _all_broader(things: Iterable[str], broader: Mapping[str, list[str]]) -> set
 
 
 def _facet_of(thing: str) -> str:
-    """The facet of a link to a thing that is no actor."""
+    """Return the facet of a link to a resource that is not an actor."""
     return thing.removeprefix(f"{BASE}id/").partition("/")[0]
 
 
@@ -137,7 +137,7 @@ def _bases(node: dict[str, list[str]]) -> list[str]:
 
 
 def write_index(path: Path, parts: Spool, findings: Iterable[Mapping[str, Any]]) -> None:
-    """Write the index of a graph, of which ``parts`` are ``index_entries``; ``findings`` are as a report holds them."""
+    """Write the index from the results of ``index_entries`` and the findings of a report."""
     with closing(sqlite3.connect(path, isolation_level=None)) as base:
         base.executescript(
             f"PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA user_version = {INDEX_VERSION}; "
@@ -158,12 +158,12 @@ def write_index(path: Path, parts: Spool, findings: Iterable[Mapping[str, Any]])
 
 
 def _fill(base: sqlite3.Connection, projects: Iterable[IndexEntry], last: int) -> None:
-    """Fill the index with projects, when all names are there; ``last`` is the last year of all projects."""
+    """Add projects to the index after all names are in the database; ``last`` is the last year of all projects."""
     having: dict[tuple[str, str], BitMap] = {}
 
     @lru_cache(maxsize=_MAX_CACHED_NAMES)
     def names(thing: str) -> list[str]:
-        """All names of a thing, the one that is shown first."""
+        """Return all names of a resource, the displayed one first."""
         rows = base.execute(
             "SELECT name FROM named WHERE thing = ? ORDER BY preferred DESC, length(name), name", (thing,)
         )
@@ -201,7 +201,7 @@ def _fill(base: sqlite3.Connection, projects: Iterable[IndexEntry], last: int) -
         base.execute("INSERT INTO words (rowid, title, names, body) VALUES (?, ?, ?, ?)", (number, *words))
         base.execute("INSERT INTO spelt (rowid, text) VALUES (?, ?)", (number, " ".join(words)))
     for numbers in having.values():
-        numbers.run_optimize()  # else the bytes, and their number, hang on how it was filled
+        numbers.run_optimize()  # otherwise the bytes depend on the order of insertion
     base.executemany(
         "INSERT INTO facet VALUES (?, ?, ?, ?)",
         ((kind, of, name(of), numbers.serialize()) for (kind, of), numbers in sorted(having.items())),
@@ -213,7 +213,7 @@ def _fill(base: sqlite3.Connection, projects: Iterable[IndexEntry], last: int) -
 
 
 def _years(start: str, end: str, status: str, last: int) -> range:
-    """The years in which a project is active; an ongoing one without an end up to the last year of all."""
+    """Return the years in which a project is active; an ongoing one without an end lasts until ``last``."""
     if not _YEAR.match(start):
         return range(0)
     first = int(start[:4])

@@ -1,4 +1,4 @@
-"""What a visitor looks for → what the index of a release has."""
+"""Runs searches on the index of a release."""
 
 from __future__ import annotations
 
@@ -23,14 +23,12 @@ from cybilgraph.errors import EngineUnavailable, QueryTimeout
 from cybilgraph.release.search.index_writer import FACETS, INDEX_VERSION
 
 PAGE_SIZE = 20
-#: So many words of a text are looked for, of so many characters; and so many values of a facet are taken.
+#: Limits of a search text and of the values of a facet; the rest is ignored.
 _MAX_WORDS, _MAX_WORD_CHARS, MAX_FACET_VALUES = 12, 40, 20
-#: Slips (a letter that is wrong, too many, missing, or changed with its neighbour) that are forgiven in a word,
-#: and in one of fewer letters; so many words that are equally near are taken.
+#: Accepted typos (a wrong, extra, missing or swapped letter) in a word and in a short one, and corrections per word.
 _MAX_TYPOS, _MAX_TYPOS_IN_SHORT_WORD, _SHORT_WORD_CHARS, _MAX_CORRECTIONS = 2, 1, 6, 5
-#: What was found last is kept so many times: each has some hundred values of facets.
+#: Few, because each result has some hundred facet values.
 _MAX_CACHED_RESULTS = 32
-#: A search is stopped after so many seconds.
 _TIMEOUT_SECONDS = 3.0
 _ORDER_BY = {
     "relevance": "title COLLATE NOCASE, iri",
@@ -39,16 +37,16 @@ _ORDER_BY = {
     "oldest": "start = '', start, title COLLATE NOCASE, iri",
 }
 ORDERS = tuple(_ORDER_BY)
-#: The clock is looked at after so many steps of the database.
+#: Instructions of SQLite's virtual machine between checks of the clock.
 _STEPS_PER_CLOCK_CHECK = 10_000
 _WORD = re.compile(r"\w+")
 
-#: A part of what is wished for: a word, or a facet with the values that were chosen.
+#: A part of a search: a word, or a facet with the chosen values.
 QueryPart = str | tuple[str, tuple[str, ...]]
 
 
 class SearchHit(NamedTuple):
-    """A project that was found."""
+    """A project in the results."""
 
     iri: str
     title: str
@@ -60,7 +58,7 @@ class SearchHit(NamedTuple):
 
 
 class FacetValue(NamedTuple):
-    """A value of a facet: its IRI (of a year, the year), its name, how many results have it, whether it was chosen."""
+    """A facet value: its IRI (or year), its label, the number of results with it, and whether it is chosen."""
 
     value: str
     label: str
@@ -70,7 +68,7 @@ class FacetValue(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SearchQuery:
-    """What is looked for: words, and values by facet, of which a result has one of each facet."""
+    """A search. Results match all words of the text, and one of the chosen values of each facet."""
 
     text: str = ""
     chosen: tuple[tuple[str, tuple[str, ...]], ...] = ()
@@ -79,16 +77,14 @@ class SearchQuery:
 
     @property
     def words(self) -> list[str]:
-        """The words that are looked for."""
+        """The words to search for."""
         return [word[:_MAX_WORD_CHARS] for word in _WORD.findall(self.text[: _MAX_WORDS * _MAX_WORD_CHARS * 2])][
             :_MAX_WORDS
         ]
 
 
 class Relaxation(NamedTuple):
-    """A wish for less, where all together finds nothing: without a part of what was wished for, or with this part
-    only.
-    """
+    """A less restrictive search, offered if the original finds nothing: without a part, or with this part only."""
 
     without: bool
     part: QueryPart
@@ -98,8 +94,10 @@ class Relaxation(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """What was found: how many, those of this page, the facets, and words that only nearly fit; where nothing was
-    found, what would be with fewer words or choices.
+    """The results of a search.
+
+    The total, the hits of the page, the facets, corrections of misspelt words and, if nothing was found, less
+    restrictive searches.
     """
 
     total: int
@@ -110,8 +108,9 @@ class SearchResult:
 
 
 class _IndexData(NamedTuple):
-    """What is kept of an index in memory, since every search looks at all of it: the numbers of the projects
-    in each order; the values of each facet with their names and the projects that have them; and words.
+    """The part of an index in memory, because every search needs all of it.
+
+    The project numbers in each sort order, the label and projects of each facet value, and the words for corrections.
     """
 
     orders: dict[str, array[int]]
@@ -120,9 +119,7 @@ class _IndexData(NamedTuple):
 
 
 class _Matches(NamedTuple):
-    """The numbers of the projects that were found, in their order; words that were replaced; and for each facet
-    those that would be there if nothing were chosen of it.
-    """
+    """The numbers of the matching projects in order, the corrections and, per facet, the matches without its filter."""
 
     numbers: Sequence[int]
     corrections: dict[str, list[str]]
@@ -130,28 +127,28 @@ class _Matches(NamedTuple):
 
 
 class SearchIndex:
-    """The index of a release. Safe for several threads."""
+    """The search index of a release. Thread-safe."""
 
     def __init__(self, path: Path) -> None:
-        """Of a release of an earlier make there is no file, or another: nothing is found in it."""
+        """Open the index. It is not available for releases of earlier versions, where searches find nothing."""
         self._path = path
         self._lock = threading.Lock()
         self._loaded: _IndexData | None = None
-        #: Connections that no thread uses at this moment; None once the index is closed.
+        #: Connections that no thread is using; None once the index is closed.
         self._idle: list[sqlite3.Connection] | None = []
-        self._taking = threading.Lock()
+        self._idle_lock = threading.Lock()
         self.is_available = path.is_file() and self._is_current()
         self.find = lru_cache(maxsize=_MAX_CACHED_RESULTS)(self._find)
 
     def close(self) -> None:
-        """Close the file; a search that still runs closes its own connection to it."""
-        with self._taking:
+        """Close the index; a running search closes its own connection."""
+        with self._idle_lock:
             idle, self._idle = self._idle or [], None
         for base in idle:
             base.close()
 
     def findings(self, record: str, file: str) -> list[dict[str, str]]:
-        """What was found wrong or missing in a record as read from a file, the worst first."""
+        """Return the findings of a record as read from a file, the most severe first."""
         if not self.is_available:
             return []
         columns = ("severity", "rule", "message", "suggestion", "line")
@@ -164,26 +161,26 @@ class SearchIndex:
             return [dict(zip(columns, map(str, row), strict=True)) for row in rows]
 
     def has_value(self, kind: str, value: str) -> bool:
-        """Whether any project has this value of a facet."""
+        """Return whether any project has this facet value."""
         return self.is_available and value in self._data().facets[kind]
 
     def preload(self) -> None:
-        """Have in memory what every search needs."""
+        """Load the part of the index that every search needs into memory."""
         if self.is_available:
             self._data()
 
     def all(self, query: SearchQuery) -> Iterator[SearchHit]:
-        """All that a wish finds, in its order."""
+        """Yield all results of a search, in its order."""
         if not self.is_available:
             return
-        with self._in_time() as base:
+        with self._limited_time() as base:
             yield from self._hits(base, self._ids(base, query).numbers)
 
     def _find(self, query: SearchQuery) -> SearchResult:
-        """What a wish finds. Raises QueryTimeout."""
+        """Run a search. Raises QueryTimeout."""
         if not self.is_available:
             return SearchResult(0, [], {}, {}, [])
-        with self._in_time() as base:
+        with self._limited_time() as base:
             found = self._ids(base, query)
             first = (max(query.page, 1) - 1) * PAGE_SIZE
             hits = list(self._hits(base, found.numbers[first : first + PAGE_SIZE]))
@@ -214,14 +211,14 @@ class SearchIndex:
         return _Matches(numbers, corrections, without)
 
     def _relaxations(self, base: sqlite3.Connection, query: SearchQuery) -> list[Relaxation]:
-        """What is found, most first, when one part of a wish is left out; if nothing is, what each alone finds."""
+        """Return searches without one part, most results first, or else searches for each part alone."""
         parts: list[QueryPart] = [*query.words, *query.chosen]
         if len(parts) < 2:
             return []
         for without in (True, False):
             found = []
-            for place, part in enumerate(parts):
-                rest = parts[:place] + parts[place + 1 :] if without else [part]
+            for index, part in enumerate(parts):
+                rest = parts[:index] + parts[index + 1 :] if without else [part]
                 text = " ".join(one for one in rest if isinstance(one, str))
                 less = replace(query, text=text, chosen=tuple(one for one in rest if not isinstance(one, str)), page=1)
                 if numbers := self._ids(base, less).numbers:
@@ -231,13 +228,14 @@ class SearchIndex:
         return []
 
     def _having(self, kind: str, values: tuple[str, ...]) -> BitMap:
-        """The projects that have one of these values of a facet."""
+        """Return the projects that have one of these facet values."""
         known = self._data().facets[kind]
         return reduce(or_, (known[value][1] for value in values[:MAX_FACET_VALUES] if value in known), BitMap())
 
     def _facets(self, query: SearchQuery, without: dict[str, BitMap]) -> dict[str, list[FacetValue]]:
-        """The values that the projects have, or that were chosen. Those of a facet are counted as if nothing were
-        chosen of it.
+        """Return the facet values that occur in the results or are chosen.
+
+        The counts of a facet ignore the values chosen in that facet.
         """
         chosen = {(kind, value) for kind, values in query.chosen for value in values}
         facets = {}
@@ -259,8 +257,10 @@ class SearchIndex:
         return (SearchHit(*base.execute(one, (number,)).fetchone()) for number in numbers)
 
     def _pattern(self, base: sqlite3.Connection, words: list[str], corrections: dict[str, list[str]]) -> str:
-        """The expression of FTS5 (section 3) for words, each in quotes: nothing in them has a meaning there.
-        What nothing has is put into ``corrections`` with what nearly fits; empty where nothing does.
+        """Return the FTS5 expression (FTS5 documentation, section 3) for words, quoted so that none is an operator.
+
+        A word without matches is replaced by similar words, which go into ``corrections``. Returns "" if there are
+        none for some word.
         """
         parts = []
         for word in words:
@@ -274,15 +274,15 @@ class SearchIndex:
         return " AND ".join(parts)
 
     def _nearest(self, word: str) -> list[str]:
-        """The words that are spelt most alike, the most frequent first."""
-        slips = _MAX_TYPOS_IN_SHORT_WORD if len(word) < _SHORT_WORD_CHARS else _MAX_TYPOS
+        """Return the most similar words, the most frequent first."""
+        typos = _MAX_TYPOS_IN_SHORT_WORD if len(word) < _SHORT_WORD_CHARS else _MAX_TYPOS
         found = process.extract(
-            word, self._data().terms, scorer=OSA.distance, score_cutoff=slips, limit=_MAX_CORRECTIONS
+            word, self._data().terms, scorer=OSA.distance, score_cutoff=typos, limit=_MAX_CORRECTIONS
         )
         return [term for term, distance, _ in found if distance == found[0][1]]
 
     def _data(self) -> _IndexData:
-        """What is kept in memory, read once."""
+        """Return the part of the index in memory, loading it the first time."""
         with self._lock:
             if self._loaded is None:
                 with self._connection() as base:
@@ -296,8 +296,8 @@ class SearchIndex:
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
-        """A connection that no other thread uses meanwhile."""
-        with self._taking:
+        """Yield a connection for exclusive use."""
+        with self._idle_lock:
             base = self._idle.pop() if self._idle else None
         if base is None:
             address = f"{self._path.absolute().as_uri()}?mode=ro&immutable=1"
@@ -307,7 +307,7 @@ class SearchIndex:
         except BaseException:
             base.close()
             raise
-        with self._taking:
+        with self._idle_lock:
             is_open = self._idle is not None
             if self._idle is not None:
                 self._idle.append(base)
@@ -315,9 +315,10 @@ class SearchIndex:
             base.close()
 
     @contextmanager
-    def _in_time(self) -> Iterator[sqlite3.Connection]:
-        """A block of work with the database. Raises QueryTimeout at the limit of time, EngineUnavailable where the
-        index is damaged.
+    def _limited_time(self) -> Iterator[sqlite3.Connection]:
+        """Yield a connection that is interrupted at the time limit.
+
+        Raises QueryTimeout at the limit, EngineUnavailable if the index is damaged.
         """
         until = time.monotonic() + _TIMEOUT_SECONDS
         try:
@@ -328,14 +329,16 @@ class SearchIndex:
         except sqlite3.DatabaseError as error:
             if "interrupted" in str(error):
                 raise QueryTimeout(
-                    f"The search took more than {_TIMEOUT_SECONDS:g} s", "Look for fewer words."
+                    f"The search took more than {_TIMEOUT_SECONDS:g} s", "Search for fewer words."
                 ) from error
-            what = f"The index of the search is damaged ({error})"
-            raise EngineUnavailable(what, "Queries are answered. Build the release again, or serve another.") from error
+            what = f"The search index is damaged ({error})"
+            raise EngineUnavailable(
+                what, "SPARQL queries still work. Build the release again, or serve another."
+            ) from error
 
 
 def _read(base: sqlite3.Connection) -> _IndexData:
-    """What is kept of an index in memory."""
+    """Load the part of an index that stays in memory."""
     orders = {
         order: array("I", (number for (number,) in base.execute(f"SELECT id FROM project ORDER BY {by}")))  # noqa: S608
         for order, by in _ORDER_BY.items()
@@ -348,5 +351,5 @@ def _read(base: sqlite3.Connection) -> _IndexData:
 
 
 def _word_expression(word: str) -> str:
-    """The expression of FTS5 for a word, or one that begins so."""
+    """Return the FTS5 expression for a word and for words that begin with it."""
     return f'("{word}" OR "{word}" *)'

@@ -1,4 +1,4 @@
-"""Values that are written otherwise than a query has them: language, datatype, capitals, precision."""
+"""Hints about values that the release spells differently: language, datatype, upper and lower case, precision."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _DATE = re.compile(r"-?\d{4}(-\d\d){0,2}(T.*)?$")
 _TYPED = re.compile(r"\^\^\s*(?:\w*:|<http://www\.w3\.org/2001/XMLSchema#)(?:date|gYear)")
 _OPERATORS = {"=", "<", ">"}
 _MATCHES = "LANGMATCHES"
-#: Of values that are as long as a text no likeness is looked for.
+#: Longer values are not compared for similarity.
 _MAX_FUZZY_CHARS = 200
 
 
-def stored_spelling(verb: Term, given: Term, facts: Facts) -> Note | None:
-    """How the release writes a value that a property has not as it is given; None where it has nothing like it."""
+def suggest_stored_value(verb: Term, given: Term, facts: Facts) -> Note | None:
+    """Suggest how the release writes a value that the property does not have as given; None if nothing is similar."""
     values = facts.values(verb.value) if facts.may_search() else []
     literals = [value for value in values if value.kind == "literal"]
     if not literals:
@@ -43,7 +43,7 @@ def stored_spelling(verb: Term, given: Term, facts: Facts) -> Note | None:
 
 
 def _meant(verb: Term, given: Term, value: Term) -> Note:
-    return Note(f"No {verb.text} is {given.text}. Did you mean {_shown(value)}?", given.start)
+    return Note(f"No value of {verb.text} is {given.text}. Did you mean {_shown(value)}?", given.start)
 
 
 def _shown(value: Term) -> str:
@@ -54,24 +54,24 @@ def _shown(value: Term) -> str:
 
 
 def _link(verb: Term, given: Term, example: str) -> str:
-    """A property that leads to things, asked for a text."""
+    """The hint for a literal where the property has resources as values."""
     names = load_gazetteer()
     kind = next((kind for kind in REFERENCE_FILES if example.startswith(thing_iri(kind, ""))), "")
     if kind and (entry := names.find(kind, given.value)):
-        return f"{verb.text} leads to things, not to texts. Did you mean {shorten(thing_iri(kind, entry.key))}?"
-    return f"{verb.text} leads to things, not to texts such as {given.text}. Ask for the name of the thing."
+        return f"The values of {verb.text} are IRIs, not strings. Did you mean {shorten(thing_iri(kind, entry.key))}?"
+    return f"The values of {verb.text} are IRIs, not strings. Match the name of the resource with {given.text} instead."
 
 
 def _dates(verb: Term, name: str, given: str, values: list[Term]) -> str:
     kinds = sorted({shorten(value.datatype) for value in values if value.datatype})
     return (
-        f"{verb.text} is as precise as it was printed ({', '.join(kinds)}), and dates of two kinds never match."
-        f' Compare YEAR({name}) with {given[:4]}, or STR({name}) with "{given}".'
+        f"The dates of {verb.text} have the precision of the source ({', '.join(kinds)}), and different datatypes never"
+        f' match. Compare YEAR({name}) with {given[:4]}, or STR({name}) with "{given}".'
     )
 
 
-def mismatched_comparisons(outline: Outline, facts: Facts) -> Iterator[Note]:
-    """Comparisons in filters, and lists, with values of another kind than the property has."""
+def find_mismatched_comparisons(outline: Outline, facts: Facts) -> Iterator[Note]:
+    """Find comparisons in FILTER and VALUES with values that the property does not have."""
     verbs = _verbs(outline)
     for group in _groups(outline):
         for block in group.blocks:
@@ -82,12 +82,12 @@ def mismatched_comparisons(outline: Outline, facts: Facts) -> Iterator[Note]:
             elif block.kind == "VALUES" and len(block.names) == 1 and (verb := verbs.get(min(block.names))):
                 for value in block.terms:
                     missing = value.kind == "literal" and not facts.has(None, verb, value)
-                    if missing and (note := stored_spelling(verb, value, facts)):
+                    if missing and (note := suggest_stored_value(verb, value, facts)):
                         yield note
 
 
-def mismatched_dates(outline: Outline, facts: Facts) -> Iterator[Note]:
-    """Comparisons in filters with a date of one kind, where the property has others, too: those are left out."""
+def find_mismatched_dates(outline: Outline, facts: Facts) -> Iterator[Note]:
+    """Find comparisons in FILTER with a date of one datatype where the property has others, which do not match."""
     verbs = _verbs(outline)
     for block in (block for group in _groups(outline) for block in group.blocks if block.kind == "FILTER"):
         for verb, name, operator, given in _compared_properties(block, verbs):
@@ -96,7 +96,7 @@ def mismatched_dates(outline: Outline, facts: Facts) -> Iterator[Note]:
 
 
 def has_dates(query: str) -> bool:
-    """Whether a date with its kind may stand in the text of a query: asked of every query, and so not read."""
+    """Whether a query may contain a typed date. Called for every query, so it does not parse."""
     return "^^" in query and bool(_TYPED.search(query))
 
 
@@ -105,7 +105,7 @@ def _groups(outline: Outline) -> Iterator[Group]:
 
 
 def _verbs(outline: Outline) -> dict[str, Term]:
-    """The property that each variable is a value of."""
+    """The property of which each variable is a value."""
     verbs: dict[str, Term] = {}
     for group in _groups(outline):
         for triple in group.triples:
@@ -116,14 +116,14 @@ def _verbs(outline: Outline) -> dict[str, Term]:
 
 
 def _compared_properties(block: Block, verbs: dict[str, Term]) -> Iterator[tuple[Term, str, str, Term]]:
-    """The property whose values are compared with a literal, and how; see ``_comparisons``."""
+    """Yield properties whose values are compared with a literal; see ``_comparisons``."""
     for name, operator, value in _comparisons(block.terms):
         if verb := verbs.get(name.removeprefix("LANG ")):
             yield verb, name, operator, value
 
 
 def _comparisons(terms: tuple[Term, ...]) -> Iterator[tuple[str, str, Term]]:
-    """Variables that are compared with a literal, and the operator. ``LANG x`` stands for the language of x."""
+    """Yield variables that are compared with a literal, and the operator. ``LANG x`` is the language of x."""
     for at, term in enumerate(terms):
         if term.kind != "literal":
             continue
@@ -156,18 +156,20 @@ def _comparison(verb: Term, name: str, operator: str, given: Term, facts: Facts)
         right = dates == {_kind(given)}
         return None if right else Note(_dates(verb, f"?{name}", given.value, literals), given.start)
     if operator == "=":
-        return None if facts.has(None, verb, given) else stored_spelling(verb, given, facts)
+        return None if facts.has(None, verb, given) else suggest_stored_value(verb, given, facts)
     if "language" in kinds and not _kind(given):
-        return Note(f"{verb.text} has texts with a language. Compare STR(?{name}) with {given.text}.", given.start)
+        return Note(
+            f"The values of {verb.text} have a language tag. Compare STR(?{name}) with {given.text}.", given.start
+        )
     return None
 
 
 def _language(verb: Term, given: Term, literals: list[Term], *, matches: bool) -> Note | None:
-    """``matches``: what is given is a range, which more than one tag may match (RFC 4647, section 3.3.1)."""
+    """The hint for an unknown language; with ``matches``, it is a range that several tags may match (RFC 4647)."""
     tags, low = sorted({value.language for value in literals}), given.value.lower()
     if not tags or any(low == tag.lower() for tag in tags):
         return None
     if matches and any(tag and (low == "*" or tag.lower().startswith(f"{low}-")) for tag in tags):
         return None
     have = ", ".join(f'"{tag}"' for tag in tags)
-    return Note(f"No {verb.text} has the language {given.text}. There are: {have}.", given.start)
+    return Note(f"No {verb.text} has the language {given.text}. Available: {have}.", given.start)

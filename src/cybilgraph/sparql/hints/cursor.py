@@ -1,4 +1,4 @@
-"""Goes over the tokens of a query, and makes terms of them."""
+"""Reads the tokens of a query and turns them into terms."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ _ESCAPED = re.compile(r"\\(u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|.)", re.DOTALL)
 
 
 class Unreadable(Exception):
-    """The query cannot be read on from this character."""
+    """The query has a syntax error at this offset."""
 
     def __init__(self, start: int, *, between: bool = False) -> None:
-        """``between`` is told where one triple has ended and another begins without a dot."""
+        """Create the error; ``between`` if the dot between two triples is missing."""
         super().__init__(start)
         self.start = start
         self.between = between
 
 
 class Cursor:
-    """A place in a query. What it goes over raises Unreadable where it is not what must stand there."""
+    """A position in a query. Methods that consume tokens raise Unreadable on a syntax error."""
 
     def __init__(self, query: str) -> None:
         self._tokens = list(tokens(query))
@@ -38,16 +38,16 @@ class Cursor:
 
     @property
     def token(self) -> Token:
-        """The next token; behind the last, one of the kind ``end``."""
+        """The next token; after the last, one of the kind ``end``."""
         return self._tokens[self._at]
 
     @property
     def word(self) -> str:
-        """The token in capitals; empty for what could be mistaken for a word."""
+        """The next token in upper case; empty for strings, names and other tokens that are not words or marks."""
         return self.token.text.upper() if self.token.kind in ("word", "open", "close", "other") else ""
 
     def next(self) -> Token:
-        """Go over the next token."""
+        """Consume the next token."""
         token = self.token
         if token.kind == "end":
             raise Unreadable(token.start)
@@ -55,18 +55,18 @@ class Cursor:
         return token
 
     def take(self, word: str) -> bool:
-        """Go over this token, if it is the next."""
+        """Consume this token if it is the next; return whether it was."""
         found = self.word == word
         self._at += found
         return found
 
     def expect(self, word: str) -> None:
-        """Go over this token, which must be the next."""
+        """Consume this token, which must be the next."""
         if not self.take(word):
             raise Unreadable(self.token.start)
 
     def piece(self) -> Term:
-        """The next term, or word of an expression."""
+        """Read the next term, or word of an expression."""
         token = self.next()
         match token.kind:
             case "variable":

@@ -1,4 +1,4 @@
-"""What a release says, as far as advice asks: look-ups in its store, each of them cheap."""
+"""Cheap lookups in the store of a release, for hints."""
 
 from __future__ import annotations
 
@@ -11,55 +11,55 @@ from cachetools import LRUCache
 from cybilgraph.model.vocabulary import RDF, XSD
 from cybilgraph.sparql.hints.syntax_tree import Term
 
-#: So many values of a property are looked at for what they are like.
+#: Values of a property that are sampled.
 _MAX_SAMPLED_VALUES = 2_000
-#: The values of so many properties are kept: a release never changes.
+#: Properties whose values are cached; a release never changes.
 _MAX_CACHED_PROPERTIES = 16
-#: So often values are searched for one that is alike.
+#: Searches for similar values per query.
 _MAX_SEARCHES = 10
 
 
 class Facts:
-    """A store, in all its graphs; for one query after another."""
+    """Answers simple questions about all graphs of a store, for one query at a time."""
 
     def __init__(self, store: ox.Store) -> None:
         self.store = store
         self._values: LRUCache[str, list[Term]] = LRUCache(_MAX_CACHED_PROPERTIES)
         self._searches = 0
 
-    def begin(self) -> None:
-        """The next query."""
+    def start_query(self) -> None:
+        """Reset the limits for the next query."""
         self._searches = 0
 
     def may_search(self) -> bool:
-        """Whether all values may be searched once more: a query may have thousands to look for."""
+        """Count a search through all values, and return whether the limit allows it."""
         self._searches += 1
         return self._searches <= _MAX_SEARCHES
 
     def has(self, subject: Term | None = None, predicate: Term | None = None, value: Term | None = None) -> bool:
-        """Whether there is a statement of these constants; what is None may be anything."""
+        """Whether there is a statement with these terms; None matches anything."""
         verb = ox.NamedNode(predicate.value) if predicate else None
         found = self.store.quads_for_pattern(_node(subject), verb, _node(value), None)  # type: ignore[arg-type]
         return next(iter(found), None) is not None
 
     def is_property(self, iri: str) -> bool:
-        """Whether any statement has it as its property."""
+        """Whether any statement has this IRI as its property."""
         return self.has(predicate=iri_term(iri))
 
     def is_class(self, iri: str) -> bool:
-        """Whether anything is of this class."""
+        """Whether the class with this IRI has any instances."""
         return self.has(predicate=iri_term(RDF.type), value=iri_term(iri))
 
     def is_thing(self, iri: str) -> bool:
-        """Whether anything is said of it, or links to it."""
+        """Whether any statement has this IRI as its subject or object."""
         return self.has(subject=iri_term(iri)) or self.has(value=iri_term(iri))
 
     def is_graph(self, iri: str) -> bool:
-        """Whether there is a named graph of this name."""
+        """Whether there is a named graph with this IRI."""
         return self.store.contains_named_graph(ox.NamedNode(iri))
 
     def graphs(self) -> list[str]:
-        """The names of named graphs; of many, the first."""
+        """Return the IRIs of the first named graphs."""
         return [
             graph.value
             for graph in islice(self.store.named_graphs(), _MAX_SAMPLED_VALUES)
@@ -67,7 +67,7 @@ class Facts:
         ]
 
     def values(self, predicate: str) -> list[Term]:
-        """What a property has as values; of many, the first."""
+        """Return the first values of a property."""
         if predicate not in self._values:
             self._values[predicate] = list(islice(self._read(predicate), _MAX_SAMPLED_VALUES))
         return self._values[predicate]
@@ -90,12 +90,12 @@ class Facts:
 
 
 def iri_term(iri: str) -> Term:
-    """An IRI as a term."""
+    """Make a term from an IRI."""
     return Term("iri", iri, f"<{iri}>", 0)
 
 
 def literal_term(value: str, language: str = "", datatype: str = "") -> Term:
-    """A literal as a term."""
+    """Make a term from a literal."""
     return Term("literal", value, value, 0, language, datatype)
 
 

@@ -1,8 +1,7 @@
-"""The outline of a query: its groups, patterns and filters, as far as advice needs them.
+"""Parses the outline of a query: its groups, patterns and filters, as far as hints need them.
 
-A reader of tokens, in one pass and without an engine. It is as strict as the grammar where patterns
-begin and end, so that the place where it stops is the place of a mistake; expressions it keeps as
-they are. Grammar: SPARQL 1.1 Query, section 19.8.
+The parser makes one pass over the tokens. It is as strict as the grammar about where patterns begin and end, so that it
+stops at the position of a mistake, but does not parse expressions. Grammar: SPARQL 1.1 Query, section 19.8.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ TRIPLE_FOLLOWERS = frozenset(("OPTIONAL", "MINUS", "FILTER", "BIND", "VALUES", "
 
 
 def parse_outline(query: str) -> Outline:
-    """The outline of a query. Raises Unreadable, also where it is nested too deeply."""
+    """Parse the outline of a query. Raises Unreadable, also if it is nested too deeply."""
     reader = _Reader(query)
     try:
         return reader.query()
@@ -27,7 +26,7 @@ def parse_outline(query: str) -> Outline:
 
 
 class _Reader(Paths):
-    """Reads a query from its first token to its last."""
+    """Parses a whole query."""
 
     def query(self) -> Outline:
         while self.word in ("PREFIX", "BASE"):
@@ -70,7 +69,7 @@ class _Reader(Paths):
         return Block("SELECT", start, (group,), tuple(self._modifiers()), frozenset(names))
 
     def _up_to_group(self) -> Iterator[Term]:
-        """What stands before the pattern: columns, FROM, what is described."""
+        """Yield the terms before the pattern: columns, or those of a DESCRIBE; FROM is read on the way."""
         while self.word != "{" and self.token.kind != "end":
             if self.take("FROM"):
                 self.take("NAMED")
@@ -136,7 +135,7 @@ class _Reader(Paths):
                 groups, kind = tuple(found), "UNION" if len(found) > 1 else "GROUP"
             case _:
                 return None
-        # what MINUS takes away is not seen outside of it
+        # variables in MINUS are not in scope outside of it
         names = frozenset().union(*(group.names for group in groups)) if kind != "MINUS" else frozenset()
         return Block(kind, start, groups, (), names)
 
@@ -226,7 +225,7 @@ class _Reader(Paths):
 
 
 def _projected(head: list[Term]) -> set[str]:
-    """The columns that a SELECT names: variables outside of brackets, and those behind AS."""
+    """The columns that a SELECT names: variables outside of brackets, and those after AS."""
     depth = 0
     found = set()
     before = ""

@@ -1,4 +1,4 @@
-"""Property paths (SPARQL 1.1 Query, section 9.1), read for what they cannot do without."""
+"""Parses property paths (SPARQL 1.1 Query, section 9.1)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from cybilgraph.sparql.hints.syntax_tree import Term
 
 
 class Path:
-    """Its IRIs, those that are ``certain`` to be needed; ``endless`` if of any length, ``simple`` if a single IRI."""
+    """A property path: its IRIs, and those without which it matches nothing (``certain``).
+
+    ``endless`` if it may have any length, ``simple`` if it is a single IRI.
+    """
 
     def __init__(self) -> None:
         self.iris: list[Term] = []
@@ -18,16 +21,16 @@ class Path:
 
 
 class Paths(Cursor):
-    """Reads paths."""
+    """Parses paths."""
 
     def path(self) -> Path:
-        """The path that is next."""
+        """Parse the next path."""
         path = Path()
         self._alternatives(path)
         return path
 
     def _alternatives(self, path: Path) -> None:
-        """What stands between bars, or may be left out, is not certain."""
+        """Parse alternatives; if there are several, none of their IRIs is certain."""
         branches = [self._sequence(path)]
         while self.take("|"):
             branches.append(self._sequence(path))

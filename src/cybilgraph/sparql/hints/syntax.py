@@ -1,6 +1,6 @@
-"""What a text lacks to be a query: likely mistakes, each with its place.
+"""Explains syntax errors: finds likely mistakes and their positions.
 
-The engine tells how far it could read, which is often behind the mistake; so what is found here goes first.
+The engine reports how far it could parse, which is often after the mistake, so the mistakes found here come first.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ from cybilgraph.sparql.hints.syntax_tree import Note
 from cybilgraph.sparql.queries import Token, tokens, unknown_prefixes
 
 _AGGREGATES = {"COUNT", "SUM", "AVG", "MIN", "MAX", "SAMPLE", "GROUP_CONCAT"}
-#: Modifiers in the order in which they must stand (section 19.8, SolutionModifier).
+#: Modifiers in the required order (section 19.8, SolutionModifier).
 _ORDER = ("GROUP", "HAVING", "ORDER", "LIMIT")
 _REPLACEMENTS = {"AND": "&&", "OR": "||", "LIKE": "CONTAINS or REGEX", "NULL": "!BOUND(?variable)"}
 _CLOSING = {"{": "}", "(": ")", "[": "]"}
 _QUOTE_MARKS = {"“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "‘": "'", "’": "'"}
-#: What others call a vocabulary.
+#: Other common prefixes for our vocabularies.
 _PREFIX_ALIASES = {"dct": "dcterms"}
-#: So much alike are prefixes of three letters that differ in one.
+#: The similarity of two three-letter prefixes that differ in one letter.
 _MIN_SIMILARITY_PERCENT = 66
-#: Spaces to us, and not to SPARQL (section 19.8, WS).
+#: Unicode spaces that are not white space in SPARQL (section 19.8, WS).
 _SPACE = re.compile(r"[^\S \t\r\n]")
-#: What the engine expects, as its grammar says it: classes of characters, which tell nobody anything.
+#: Character classes in the engine's list of expected tokens, which do not help users.
 _CLASS = re.compile(r"\['[^\]]*\]|\[_\]")
 _POSITION = re.compile(r"error at (?P<line>\d+):(?P<column>\d+): (?:expected )?(?:one of )?(?P<expected>.*)", re.DOTALL)
-#: So many characters of a long line are shown on either side of the place.
+#: Characters of a long line that are shown on either side of the position.
 _EXCERPT_CONTEXT_CHARS = 60
 
 
-def mistakes(query: str) -> Iterator[Note]:
-    """What is likely wrong, the likeliest first; a note without text has the place only."""
+def find_mistakes(query: str) -> Iterator[Note]:
+    """Yield likely mistakes, the likeliest first; a note without text has only a position."""
     found = list(tokens(query))
     for check in (_marks, _prefixes, _comparisons, _head, _brackets, _modifiers, _words, _grouping):
         yield from check(query, found)
@@ -51,44 +51,45 @@ def mistakes(query: str) -> Iterator[Note]:
 
 
 def _marks(query: str, found: Sequence[Token]) -> Iterator[Note]:
-    """Characters that look like those of SPARQL."""
+    """Find typographic quotation marks, unclosed strings and unusual spaces."""
     for token in found:
         if token.kind == "other" and token.text in _QUOTE_MARKS:
-            yield Note(f"{token.text} is no quotation mark of SPARQL. Write {_QUOTE_MARKS[token.text]}", token.start)
+            text = f"{token.text} is not a quotation mark in SPARQL. Write {_QUOTE_MARKS[token.text]}"
+            yield Note(text, token.start)
         elif token.kind == "other" and token.text in "\"'":
-            yield Note("A quotation mark is not closed on its line.", token.start)
+            yield Note("The string is not closed on this line.", token.start)
     end = 0
     for token in (*found, Token("end", "", len(query))):
         between = query[end : token.start]
         if "#" not in between and (odd := _SPACE.search(between)):
             code = f"U+{ord(odd[0]):04X}"
-            yield Note(f"There is a space of another kind ({code}). Write an ordinary one.", end + odd.start())
+            yield Note(f"This is a special space character ({code}). Use a normal space.", end + odd.start())
         end = token.start + len(token.text)
 
 
 def _prefixes(query: str, found: Sequence[Token]) -> Iterator[Note]:
     for first, second in pairwise(found):
         if first.text.upper() == "PREFIX" and not (second.kind == "name" and second.text.endswith(":")):
-            yield Note(f"A prefix is declared with a colon: PREFIX {second.text.rstrip(':')}: <...>", second.start)
+            yield Note(f"A prefix declaration needs a colon: PREFIX {second.text.rstrip(':')}: <...>", second.start)
     for first, _, third in zip(found, found[1:], found[2:], strict=False):
         if first.text.upper() == "PREFIX" and third.kind == "name" and "://" in query[third.start : third.start + 9]:
-            yield Note("The IRI of a prefix stands in angle brackets: <https://...>", third.start)
+            yield Note("The IRI of a prefix needs angle brackets: <https://...>", third.start)
     if unknown := unknown_prefixes(query):
         meant = list(dict.fromkeys(filter(None, map(_similar_prefix, unknown))))
         names = ", ".join(f"{prefix}:" for prefix in unknown)
         names += f". Did you mean {', '.join(f'{prefix}:' for prefix in meant)}?" if meant else ""
         used = [token for token in found if token.kind == "name" and token.text.partition(":")[0] not in PREFIXES]
         place = next((token.start for token in used if token.text.partition(":")[0] in unknown), 0)
-        yield Note(f"No PREFIX declares {names}", place)
+        yield Note(f"Undeclared prefix {names}" if len(unknown) == 1 else f"Undeclared prefixes {names}", place)
 
 
 def _similar_prefix(prefix: str) -> str:
-    """The prefix of ours that is like this one, or is the same; empty where there is none."""
+    """Return our prefix for the same vocabulary or with a similar spelling; empty if there is none."""
     return _PREFIX_ALIASES.get(prefix) or closest_match(prefix, tuple(PREFIXES), _MIN_SIMILARITY_PERCENT)
 
 
 def _comparisons(_: str, found: Sequence[Token]) -> Iterator[Note]:
-    """Operators of expressions between patterns, and FILTER without brackets."""
+    """Find comparisons outside of FILTER, FILTER without parentheses, and ``==``."""
     around = [""]
     for before, token in pairwise([Token("end", "", 0), *found]):
         if token.kind == "open":
@@ -96,18 +97,18 @@ def _comparisons(_: str, found: Sequence[Token]) -> Iterator[Note]:
         elif token.kind == "close" and len(around) > 1:
             around.pop()
         elif token.text in ("=", "<", ">", "&") and token.kind == "other" and around[-1] == "{":
-            yield Note("A comparison stands in brackets behind FILTER: FILTER(?a = ?b)", token.start)
+            yield Note("A comparison must be inside a FILTER: FILTER(?a = ?b)", token.start)
             return
         elif before.text.upper() == "FILTER" and token.kind in ("variable", "string", "number"):
-            yield Note("The condition of a FILTER stands in brackets: FILTER(?a > 1)", token.start)
+            yield Note("The condition of a FILTER needs parentheses: FILTER(?a > 1)", token.start)
             return
         if token.text == before.text == "=" and token.start == before.start + 1:
-            yield Note("Equal is a single = in SPARQL.", before.start)
+            yield Note("SPARQL tests equality with a single =.", before.start)
             return
 
 
 def _head(_: str, found: Sequence[Token]) -> Iterator[Note]:
-    """Columns that are parted by commas, or calculated outside of brackets."""
+    """Find columns separated by commas, and expressions without parentheses."""
     depth, selecting = 0, False
     for token in found:
         word = token.text.upper()
@@ -117,9 +118,9 @@ def _head(_: str, found: Sequence[Token]) -> Iterator[Note]:
             selecting = False
         depth += (token.kind == "open") - (token.kind == "close")
         if selecting and not depth and word == ",":
-            yield Note("The columns of a SELECT are not parted by commas: SELECT ?a ?b", token.start)
+            yield Note("The columns of a SELECT are not separated by commas: SELECT ?a ?b", token.start)
         elif selecting and not depth and word in _AGGREGATES:
-            yield Note(f"What is calculated stands in brackets: ({word}(?a) AS ?b)", token.start)
+            yield Note(f"An expression needs parentheses and a name: ({word}(?a) AS ?b)", token.start)
 
 
 def _brackets(_: str, found: Sequence[Token]) -> Iterator[Note]:
@@ -129,7 +130,7 @@ def _brackets(_: str, found: Sequence[Token]) -> Iterator[Note]:
             opened.append(token)
         elif token.kind == "close":
             if not opened:
-                yield Note(f"This {token.text} closes nothing.", token.start)
+                yield Note(f"This {token.text} has no matching opening bracket.", token.start)
                 return
             last = opened.pop()
             if _CLOSING[last.text] != token.text:
@@ -141,7 +142,7 @@ def _brackets(_: str, found: Sequence[Token]) -> Iterator[Note]:
 
 
 def _modifiers(_: str, found: Sequence[Token]) -> Iterator[Note]:
-    """Modifiers in another order than theirs, group by group."""
+    """Find modifiers in the wrong order, group by group."""
     latest = [-1]
     for token in found:
         word = token.text.upper()
@@ -153,7 +154,7 @@ def _modifiers(_: str, found: Sequence[Token]) -> Iterator[Note]:
             place = _ORDER.index(word)
             if place < latest[-1]:
                 names = "first GROUP BY, then HAVING, ORDER BY, LIMIT"
-                yield Note(f"{word} belongs before {_ORDER[latest[-1]]}: {names}.", token.start)
+                yield Note(f"{word} must come before {_ORDER[latest[-1]]}: {names}.", token.start)
                 return
             latest[-1] = place
 
@@ -165,12 +166,12 @@ def _words(_: str, found: Sequence[Token]) -> Iterator[Note]:
 
 
 def _grouping(_: str, found: Sequence[Token]) -> Iterator[Note]:
-    """A column beside an aggregate that the rows are not grouped by."""
+    """Find columns next to an aggregate that are not in GROUP BY."""
     words = [token.text.upper() for token in found]
     if words.count("SELECT") != 1 or "{" not in words:
         return
     if "GROUP" in words and words[words.index("SELECT") + 1] == "*":
-        yield Note("Name the columns: where rows are grouped, * names none.", found[words.index("SELECT") + 1].start)
+        yield Note("Name the columns: SELECT * is not allowed with GROUP BY.", found[words.index("SELECT") + 1].start)
     head = found[words.index("SELECT") + 1 : words.index("{")]
     if not _AGGREGATES.intersection(token.text.upper() for token in head):
         return
@@ -179,12 +180,12 @@ def _grouping(_: str, found: Sequence[Token]) -> Iterator[Note]:
     for token in head:
         depth += (token.kind == "open") - (token.kind == "close")
         if not depth and token.kind == "variable" and token.text not in grouped:
-            yield Note(f"{token.text} stands beside an aggregate: add GROUP BY {token.text}", token.start)
+            yield Note(f"{token.text} is selected along with an aggregate: add GROUP BY {token.text}", token.start)
             return
 
 
 class Mistake(NamedTuple):
-    """What is told of a text that is no query: what is wrong and what to do, where, and the line with a caret."""
+    """A syntax error: what is wrong, what to do, where, and an excerpt with a caret under the position."""
 
     what: str
     hint: str
@@ -194,25 +195,25 @@ class Mistake(NamedTuple):
 
 
 def explain_mistake(query: str, message: str) -> Mistake:
-    """The likeliest mistake, and what the engine says in words."""
-    said = _POSITION.search(message)
-    line, column = (int(said["line"]), int(said["column"])) if said else (0, 0)
-    sentences = [item.strip() for item in _CLASS.sub("", said["expected"]).split(",")] if said else [message]
-    what = next((item for item in sentences if " " in item), "The query cannot be read on from here")
-    note = next(mistakes(query), None)
+    """Explain a syntax error by the likeliest mistake and the engine's own message."""
+    reported = _POSITION.search(message)
+    line, column = (int(reported["line"]), int(reported["column"])) if reported else (0, 0)
+    sentences = [item.strip() for item in _CLASS.sub("", reported["expected"]).split(",")] if reported else [message]
+    what = next((item for item in sentences if " " in item), "Syntax error")
+    note = next(find_mistakes(query), None)
     if note:
         line, column = _position(query, note.start)
     return Mistake(what, note.text if note else "", line, column, _excerpt(query, line, column))
 
 
 def _position(query: str, start: int) -> tuple[int, int]:
-    """Line and column of a character, both counted from 1."""
+    """The line and column of an offset, both counted from 1."""
     before = query[:start].replace("\r\n", "\n")
     return before.count("\n") + 1, len(before) - before.rfind("\n")
 
 
 def _excerpt(query: str, line: int, column: int) -> str:
-    """The line with a caret under the column; of a long line, what is around it. Empty where there is no such line."""
+    """The line (if long, the part around the column) with a caret under the column. Empty if there is no such line."""
     lines = query.replace("\r\n", "\n").split("\n")
     if not 1 <= line <= len(lines):
         return ""
@@ -229,7 +230,7 @@ def _visible(text: str) -> str:
 
 
 def _blank(char: str) -> str:
-    """Room as wide as a character: a tab stays one, so that the caret stands right whatever a tab is wide."""
+    """White space as wide as a character. Tabs stay tabs, so that the caret is right for every tab width."""
     if char == "\t":
         return char
     if unicodedata.combining(char):

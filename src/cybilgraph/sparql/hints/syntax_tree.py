@@ -1,4 +1,4 @@
-"""What a query is made of, as far as advice needs it. Grammar: SPARQL 1.1 Query, section 19.8."""
+"""The parts of a query that hints need. Grammar: SPARQL 1.1 Query, section 19.8."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import NamedTuple
 
 
 class Note(NamedTuple):
-    """A piece of advice, and the character of the query that it is about."""
+    """The text of a hint, and the offset in the query that it is about."""
 
     text: str
     start: int
 
 
 class Term(NamedTuple):
-    """A variable, iri, blank, literal; or a word of an expression, in capitals. ``text`` is as it is written."""
+    """A variable, iri, blank or literal, or a word of an expression (in upper case). ``text`` is as in the query."""
 
     kind: str
     value: str
@@ -26,14 +26,14 @@ class Term(NamedTuple):
 
     @property
     def constant(self) -> bool:
-        """Whether it is the same in every row."""
+        """Whether it is an IRI or a literal."""
         return self.kind in ("iri", "literal")
 
 
 @dataclass(frozen=True, slots=True)
 class Triple:
-    """A triple pattern. ``predicate`` is None where a path stands, whose IRIs are ``path``; ``endless`` is a path
-    of any length, ``certain`` are those IRIs that it cannot do without.
+    """A triple pattern. For a property path, ``predicate`` is None and ``path`` has its IRIs; see ``Path`` for
+    ``certain`` and ``endless``.
     """
 
     subject: Term
@@ -45,16 +45,16 @@ class Triple:
 
     @property
     def names(self) -> frozenset[str]:
-        """Its variables, blank nodes included."""
+        """Its variables and blank nodes."""
         terms = (self.subject, self.predicate, self.object)
         return frozenset(term.value for term in terms if term and not term.constant)
 
 
 @dataclass(slots=True)
 class Block:
-    """What else stands in a group: OPTIONAL, MINUS, UNION, GROUP, GRAPH, SERVICE, SELECT, FILTER, BIND, VALUES.
+    """Any other part of a group: OPTIONAL, MINUS, UNION, GROUP, GRAPH, SERVICE, SELECT, FILTER, BIND or VALUES.
 
-    ``terms`` are those of its expression or data, or the modifiers of a SELECT; ``rows`` of a VALUES.
+    ``terms`` are those of its expression or data, or the modifiers of a SELECT; ``rows`` is the size of a VALUES.
     """
 
     kind: str
@@ -73,24 +73,24 @@ class Group:
 
     @property
     def triples(self) -> list[Triple]:
-        """Those that stand in the group itself."""
+        """The triple patterns directly in the group."""
         return [part for part in self.parts if isinstance(part, Triple)]
 
     @property
     def blocks(self) -> list[Block]:
-        """All else that stands in it."""
+        """The other parts directly in the group."""
         return [part for part in self.parts if isinstance(part, Block)]
 
     @property
     def names(self) -> frozenset[str]:
-        """All variables in it, at any depth that can be seen from it."""
+        """All variables that are in scope in the group."""
         return frozenset().union(*(part.names for part in self.parts))
 
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """A whole query: ``main`` is its pattern as a SELECT, ``described`` what a DESCRIBE names; the prefixes that are
-    ``declared``, and where each is first ``used``; ``graphs`` are those that it chooses by FROM.
+    """A whole query: ``main`` is its pattern as a SELECT, ``described`` the terms of a DESCRIBE, ``declared`` its
+    prefixes, ``used`` the offset of the first use of each, and ``graphs`` those named by FROM.
     """
 
     main: Block
@@ -101,7 +101,7 @@ class Outline:
 
 
 def walk_groups(group: Group, within: tuple[str, ...] = ()) -> Iterator[tuple[Group, tuple[str, ...]]]:
-    """The group and all below it, each with the kinds of the blocks around it."""
+    """Yield the group and all groups inside it, each with the kinds of the enclosing blocks."""
     yield group, within
     for block in group.blocks:
         kind = "GROUP" if block.kind == "UNION" and len(block.groups) == 1 else block.kind

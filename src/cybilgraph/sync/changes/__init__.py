@@ -1,12 +1,11 @@
-"""Two releases → what is different: quads, and records with what changed in words.
+"""Differences between two releases: quads, and records with the changed fields.
 
-The log of two releases is made once, from their sorted quads, and everything that is told of their
-differences comes from it. It is two files: the rows of a patch, and the records that they belong to.
+The change log of two releases is computed once from their sorted quads, and all reports of their differences use it. It
+consists of two files: the rows of a patch, and the records that they belong to.
 
-A record has changed where its statements have. How it was read is none of them: the name and checksum
-of its source, the line of a quote and the confidence in it, the day of change that its page prints,
-and which earlier captures are kept. Such quads are in the patch, which must lead from one graph to the
-other, but they move no record's date.
+A record has changed if its statements have. Statements about its provenance do not count: the name and checksum of its
+source, the line and confidence of a quote, the date of change printed on its page, and the list of earlier captures.
+The patch includes these quads, but they do not change the record's date.
 """
 
 from __future__ import annotations

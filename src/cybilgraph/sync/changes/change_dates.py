@@ -1,8 +1,8 @@
-"""When each record moved last, known beyond the releases in which it did: what was told once is not told anew
-because old releases were taken away.
+"""The last change of each record, remembered even after the release of that change has been pruned.
 
-Beside the releases, ``moved-0003.csv`` tells it of all records up to release 3, the oldest that is kept. Its last
-line is the SHA-256 of those before; where that does not hold, nothing is kept.
+Without it, pruning would make old records appear new. ``moved-0003.csv`` next to the releases contains the last
+changes up to release 3, the oldest that is kept. Its last line is the SHA-256 of the lines before; if that is wrong,
+the file is ignored.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from cybilgraph.sync.changes.change_log import ChangeLog, ChangeLogCache
 
 @dataclass(frozen=True, slots=True)
 class LastChange:
-    """A record as it moved last: ``release`` and ``created`` are those of the release that brought it."""
+    """The last change of a record; ``release`` and ``created`` are those of the release with the change."""
 
     key: str
     kind: str
@@ -36,13 +36,13 @@ class LastChange:
 
 
 def last_changes_in(log: ChangeLog) -> Iterator[LastChange]:
-    """The records of a log, as the later of its releases brought them."""
+    """Yield the changes of a log, dated by the later of its releases."""
     created = str(log.until.manifest["created"])
     return (LastChange(change.key, change.kind, change.title, log.header.until, created) for change in log.records())
 
 
 def last_changes_until(changes: ChangeLogCache, releases: Releases, number: int) -> list[LastChange]:
-    """All records up to a release which is the oldest that is kept, also those that are gone, by key.
+    """Return the last changes of all records, including removed ones, up to the oldest kept release ``number``.
 
     Raises ReleaseBusy, ReleaseError.
     """
@@ -50,39 +50,39 @@ def last_changes_until(changes: ChangeLogCache, releases: Releases, number: int)
 
 
 def first_change_date(releases: Releases, number: int) -> str:
-    """When the first of them moved, where that was before the release that is the oldest; else nothing."""
+    """Return the date of the earliest remembered change before the oldest release, or ""."""
     return min((row.created for row in _read(releases, number)), default="")
 
 
 def prune(releases: Releases, keep: int, on_event: Callable[[str], None] = lambda _: None) -> tuple[list[int], int]:
-    """As ``Releases.prune``; and what is told of the oldest that stays is what was told before."""
+    """Prune like ``Releases.prune``, and remember the last changes up to the oldest release that stays."""
     oldest = releases.numbers[:1]
 
-    def remember(stay: list[int]) -> None:
-        with closing(ChangeLogCache(releases)) as changes, suppress(ReleaseError):  # a damaged one has nothing to tell
+    def remember(remaining: list[int]) -> None:
+        with closing(ChangeLogCache(releases)) as changes, suppress(ReleaseError):  # nothing is known of damaged ones
             rows = {row.key: row for row in last_changes_until(changes, releases, oldest[0])}
-            for pair in pairwise(number for number in releases.numbers if number <= stay[0]):
+            for pair in pairwise(number for number in releases.numbers if number <= remaining[0]):
                 rows |= {row.key: row for row in last_changes_in(changes.between(*pair))}
-            _write(_path(releases, stay[0]), [rows[key] for key in sorted(rows)])
+            _write(_path(releases, remaining[0]), [rows[key] for key in sorted(rows)])
 
-    gone, freed = releases.prune(keep, remember, on_event)
-    for number in gone:
+    removed, freed = releases.prune(keep, remember, on_event)
+    for number in removed:
         _path(releases, number).unlink(missing_ok=True)
-    return gone, freed
+    return removed, freed
 
 
 def _read(releases: Releases, number: int) -> list[LastChange]:
-    """What is kept of them; nothing where no release was taken away before this one, or the file is damaged."""
+    """Read the remembered changes, or nothing if no earlier release was pruned or the file is damaged."""
     path = _path(releases, number)
     try:
         *lines, digest = path.read_bytes().splitlines(keepends=True)
     except FileNotFoundError:
         return []
-    except ValueError:  # it is empty
+    except ValueError:  # the file is empty
         lines, digest = [], b""
     text = b"".join(lines)
     if digest != _checksum_line(text):
-        _warn_once(f"{path} is damaged, and not used: release {number:04d} tells all its records anew")
+        _warn_once(f"{path} is damaged and ignored: all records of release {number:04d} count as new")
         return []
     rows = csv.DictReader(io.StringIO(text.decode()))
     return [LastChange(row["key"], row["kind"], row["title"], int(row["release"]), row["created"]) for row in rows]
@@ -107,6 +107,6 @@ def _checksum_line(content: bytes) -> bytes:
 
 
 @lru_cache(16)
-def _warn_once(what: str) -> None:
-    """Once, and not with each request."""
-    logging.getLogger("cybilgraph").warning(what)
+def _warn_once(message: str) -> None:
+    """Log a warning only once, because the file is read for every request."""
+    logging.getLogger("cybilgraph").warning(message)

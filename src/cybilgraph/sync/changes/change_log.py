@@ -1,4 +1,4 @@
-"""The log of two releases: what is different in quads, and in records; and what is told of it."""
+"""The change log of two releases: their differences in quads and records, and reports of it."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ from cybilgraph.sync.changes.record_changes import (
 )
 from cybilgraph.sync.patches import ADDED, END, HashedLines, Header, diff_lines, sort_lines
 
-#: Logs that are kept at once, and the bytes of their files; of the one that was made last, they may be more.
+#: Number of cached logs and bytes of their files; the newest log may be larger.
 _MAX_CACHED_LOGS, _MAX_CACHED_BYTES = 64, 2_000_000_000
-#: Seconds that one waits for a log that another makes.
+#: Time to wait while another thread computes a log.
 _LOCK_TIMEOUT_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class ChangeLog:
-    """What is different between two releases; ``since`` is None for everything from the beginning.
+    """The differences between two releases; ``since`` is None for a comparison with nothing.
 
-    ``size`` and ``sha256`` are of the patch, ``on_disk`` are the bytes of its files.
+    ``size`` and ``sha256`` are those of the patch; ``on_disk`` is the size of the log's files in bytes.
     """
 
     since: Release | None
@@ -53,31 +53,31 @@ class ChangeLog:
 
     @property
     def etag(self) -> str:
-        """Another one for other releases, and for other quads of them."""
+        """An identifier that depends on the releases and their quads."""
         digest = self.since.manifest["files"][GRAPH][:16] if self.since else ""
         return f"{self.header.since}-{self.header.until}-{digest}-{self.header.sha256[:16]}"
 
     @property
     def is_there(self) -> bool:
-        """Whether its files are; they are temporary."""
+        """Whether its temporary files still exist."""
         return all((self.folder / name).is_file() for name in ("quads", "records"))
 
     def patch(self) -> Iterator[bytes]:
-        """The rows of an RDF Patch, some at once."""
-        with (self.folder / "quads").open("rb") as rows:  # opened first: a log may be forgotten meanwhile
+        """Yield an RDF Patch in blocks of rows."""
+        with (self.folder / "quads").open("rb") as rows:  # opened first, because the log may be dropped meanwhile
             yield bytes(self.header)
             while block := rows.read(1_000_000):
                 yield block
         yield END
 
     def quads(self) -> Iterator[tuple[bytes, bytes]]:
-        """What was done, and the line."""
+        """Yield ADDED or REMOVED, and the line, of each changed quad."""
         with (self.folder / "quads").open("rb") as rows:
             for row in rows:
                 yield row[:1], row[2:]
 
     def records(self) -> Iterator[Change]:
-        """The records, by key."""
+        """Yield the changed records in order of their keys."""
         with (self.folder / "records").open("rb") as rows:
             for row in rows:
                 row_data = json.loads(row)
@@ -85,9 +85,7 @@ class ChangeLog:
 
 
 class ChangeLogCache:
-    """The differences between the releases of a folder, each made once and kept for as long as others are not
-    asked for more. Safe for threads.
-    """
+    """A cache of change logs between the releases of a folder; the least recently used are dropped. Thread-safe."""
 
     def __init__(
         self,
@@ -95,7 +93,7 @@ class ChangeLogCache:
         max_logs: int = _MAX_CACHED_LOGS,
         open_file: Callable[[Release, str], BinaryIO] = Release.open,
     ) -> None:
-        """``open_file`` gives a file of a release, or raises FileDamaged in words for who asked."""
+        """Create a cache. ``open_file`` opens a file of a release, or raises FileDamaged with a message for users."""
         self._releases = releases
         self._open_file = open_file
         self._max_logs = max_logs
@@ -104,37 +102,37 @@ class ChangeLogCache:
         self._lock = threading.Lock()
 
     def close(self) -> None:
-        """Forget all of them."""
+        """Delete all logs."""
         self._folder.close()
 
     def release(self, number: int) -> Release:
-        """A release by number. Raises ReleaseError where there is none, ReleaseGone where it was taken away."""
+        """Return a release by number. Raises ReleaseError if there is none, ReleaseGone if it was pruned."""
         try:
             return self._releases.get(number)
         except ReleaseGone as error:
             raise ReleaseGone(
-                f"{error.what}, and what has changed since is not known",
-                "Take the full dump of the current release (/latest/cybilgraph.nq.gz), and ask again from that one on.",
+                f"{error.what}, so the changes since then are not known",
+                "Download the full dump of the current release (/latest/cybilgraph.nq.gz), and ask for later changes.",
             ) from error
 
     def between(self, since: int, until: int = 0) -> ChangeLog:
-        """The log from a release (0: from nothing) to another (0: the current one).
+        """Return the log from one release (0: nothing) to another (0: the current one).
 
-        Raises ReleaseBusy, ReleaseError, ReleaseGone; and FileDamaged where a graph is not what was built.
+        Raises ReleaseBusy, ReleaseError, ReleaseGone, or FileDamaged if the checksum of a graph is wrong.
         """
         old = self.release(since) if since else None
         new = self.release(until or self._releases.current_number())
         name = f"{old.manifest['files'][GRAPH] if old else ''}-{new.manifest['files'][GRAPH]}"
         name = f"{since}-{new.number}-{name}"
         if not self._lock.acquire(timeout=_LOCK_TIMEOUT_SECONDS):
-            raise ReleaseBusy("Too many ask for differences at this moment", "Ask again in a minute.")
+            raise ReleaseBusy("Too many clients are requesting changes at the moment", "Try again in a minute.")
         try:
-            if not self._folder.path.is_dir():  # what cleans temporary files has taken it
+            if not self._folder.path.is_dir():  # removed by a cleaner of temporary files
                 self._folder.close()
                 self._folder = TemporaryFolder("changes")
             if name not in self._logs or not self._logs[name].is_there:
                 for release in (old, new) if old else (new,):
-                    self._open_file(release, GRAPH).close()  # it is read whole: each release here is a fresh one
+                    self._open_file(release, GRAPH).close()  # verifies the checksum of this new Release object
                 folder = Path(tempfile.mkdtemp(dir=self._folder.path))
                 self._logs[name] = _log(old, new, folder)
                 while len(self._logs) > self._max_logs or (len(self._logs) > 1 and self._on_disk > _MAX_CACHED_BYTES):
@@ -150,12 +148,12 @@ class ChangeLogCache:
         return sum(log.on_disk for log in self._logs.values())
 
     def steps(self, since: int, until: int) -> Iterator[ChangeLog]:
-        """The logs from release to release between two, the oldest first, over those that are kept."""
+        """Yield the logs between consecutive kept releases from ``since`` to ``until``, oldest first."""
         numbers = [number for number in self._releases.numbers if since <= number <= until]
         return (self.between(*pair) for pair in pairwise(numbers))
 
     def last_changed(self, since: int, until: int) -> dict[str, Release]:
-        """Of each record that moved between two releases, by key, the release in which it moved last."""
+        """Return, by key, the release with the last change of each record that changed between two releases."""
         return {change.key: log.until for log in self.steps(since, until) for change in log.records()}
 
 
@@ -183,15 +181,15 @@ def _log(old: Release | None, new: Release, folder: Path) -> ChangeLog:
                 records.write(json.dumps(asdict(change), ensure_ascii=False) + "\n")
     (folder / "by-key").unlink()
     header = Header(old.number if old else 0, new.number, after.sha256)
-    every = ("added", "changed", "removed", "added_quads", "removed_quads", "other_quads")
-    log = ChangeLog(old, new, folder, header, {name: counts[name] for name in every})
+    names_of_counts = ("added", "changed", "removed", "added_quads", "removed_quads", "other_quads")
+    log = ChangeLog(old, new, folder, header, {name: counts[name] for name in names_of_counts})
     patch = HashedLines(log.patch())
     on_disk = sum(file.stat().st_size for file in folder.iterdir())
     return replace(log, size=sum(map(len, patch)), sha256=patch.sha256, on_disk=on_disk)
 
 
 def as_json(log: ChangeLog, last_changed: dict[str, Release]) -> Iterator[str]:
-    """The records as JSON, some at once; ``last_changed`` is of ``Changes.moved``."""
+    """Yield the log as JSON in parts; ``last_changed`` comes from ``ChangeLogCache.last_changed``."""
     since = {"release": log.since.number, "created": log.since.manifest["created"]} if log.since else None
     head: dict[str, Any] = {
         "since": since,
@@ -212,12 +210,12 @@ def as_json(log: ChangeLog, last_changed: dict[str, Release]) -> Iterator[str]:
 
 
 def change_date(change: Change, log: ChangeLog, last_changed: dict[str, Release]) -> str:
-    """When the statements of a record moved last: the day and time of the release that brought it."""
+    """Return the date and time of the release with a record's last change."""
     return str(last_changed.get(change.key, log.until).manifest["created"])
 
 
 def describe_log(log: ChangeLog, max_records: int | None = None) -> Iterable[str]:
-    """The log for people, a line a record."""
+    """Yield a readable line per record."""
     marks = {"added": "+", "changed": "~", "removed": "−"}
     for number, change in enumerate(log.records()):
         if max_records is not None and number >= max_records:

@@ -1,4 +1,4 @@
-"""Changed quads → the records that they belong to, with what changed by field and in words."""
+"""Groups changed quads by record, and describes the changed fields."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ from cybilgraph.sync.patches import ADDED
 
 _KEY = re.compile(rf"<{re.escape(BASE)}(?:id/project|record)/([^/>]+)([/>])".encode())
 _SOURCE = re.compile(rf"<{re.escape(BASE)}record/[^/>]+/source".encode())
-#: Properties that tell how a record was read, and not what it says.
+#: Properties about how a record was read rather than about its content.
 _PROVENANCE_PROPERTIES = {
     f"<{term}>".encode()
     for term in (CYB.line, CYB.column, CYB.confidence, PROV.wasDerivedFrom, PROV.wasRevisionOf, DCTERMS.modified)
 }
-#: What a project is called by others: no statement of its record.
+#: Properties of a project that other records set.
 _PROPERTIES_SET_BY_OTHERS = {f"<{term}>".encode() for term in (DCTERMS.isReplacedBy, SKOS.prefLabel, SKOS.altLabel)}
 _IS_REPLACED = f"<{DCTERMS.isReplacedBy}>".encode()
 _IS_RECORD = f"<{RDF.type}> <{CYB.Record}> .\n".encode()
 _NAMES = tuple(f"> <{term}> ".encode() for term in (SKOS.prefLabel, DCTERMS.title))
-#: Properties of a part that are words for people.
+#: Properties of a project's parts with readable text.
 _PROSE_PROPERTIES = {f"<{term}>" for term in (DCTERMS.description, DCTERMS.title, SCHEMA.url, VCARD.fn, VCARD.hasEmail)}
 _BY_TERM = {f"<{row.term}>": row for row in FIELDS if row.term}
 
 
 @dataclass(frozen=True, slots=True)
 class FieldChange:
-    """A field that changed, by the name that people know it by, with its values that went and that came.
+    """A changed field, by its column name, with the removed and added values.
 
-    Both are empty where only how the values are known has changed, or their order. Of contacts,
-    what went is not told: who is no longer named is not named here.
+    Both are empty if only the order of the values or their evidence has changed. Removed contacts are not listed,
+    because the persons should not be named any more.
     """
 
     name: str
@@ -49,7 +49,7 @@ class FieldChange:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A record that was ``added``, ``changed`` or ``removed``; its project's key and title, and the fields."""
+    """A record that was ``added``, ``changed`` or ``removed``: its project's key and title, and the changed fields."""
 
     key: str
     kind: str
@@ -63,7 +63,7 @@ class Change:
         return f"{BASE}record/{self.key}"
 
     def describe(self) -> str:
-        """A sentence for people."""
+        """Return a readable description."""
         if self.kind != "changed":
             return f"Replaced by {self.replaced_by}." if self.replaced_by else f"{self.kind.capitalize()}."
         return "; ".join(_describe_field(field) for field in self.fields) + "."
@@ -75,15 +75,15 @@ def _describe_field(field: FieldChange) -> str:
         return f"{field.name}: {old} → {new}"
     if old or new:
         return f"{field.name}: {f'+ {new}' if new else f'− {old}'}"
-    return f"{field.name}: same values, another order or other evidence"
+    return f"{field.name}: same values in another order or with other evidence"
 
 
-def _brief(value: str, most: int = 80) -> str:
-    return f"“{value[:most]}…”" if len(value) > most else f"“{value}”" if " " in value else value
+def _brief(value: str, limit: int = 80) -> str:
+    return f"“{value[:limit]}…”" if len(value) > limit else f"“{value}”" if " " in value else value
 
 
 def record_key(line: bytes) -> bytes:
-    """The key of the record that a quad belongs to, as in its IRI; empty where it moves none."""
+    """Return the key, as in its IRI, of the record that a quad changes, or b"" if it does not change a record."""
     found = _KEY.match(line)
     if not found or _SOURCE.match(line) or is_in_earlier_graph(line):
         return b""
@@ -96,12 +96,12 @@ def record_key(line: bytes) -> bytes:
 
 
 def is_of_record(line: bytes) -> bool:
-    """True for a quad about a project, its parts or its record."""
+    """Return whether a quad is about a project, its parts or its record."""
     return _KEY.match(line) is not None
 
 
 class ChangedNames:
-    """The names of the things that changed quads speak of, and the titles of the records."""
+    """The names of the resources in changed quads, and the titles of the records."""
 
     def __init__(self, graphs: list[Path], rows: Path, keys: set[bytes]) -> None:
         base = f"<{BASE}id/".encode()
@@ -119,10 +119,10 @@ class ChangedNames:
                     if _NAMES[0] in line or _NAMES[1] in line:
                         subject, _, rest = line.split(b" ", 2)
                         if subject in wanted:
-                            self._take(number, subject.decode()[1:-1], rest.decode())
+                            self._add(number, subject.decode()[1:-1], rest.decode())
 
-    def _take(self, number: int, iri: str, rest: str) -> None:
-        """An English name goes before others, and that of the later release before that of the earlier."""
+    def _add(self, number: int, iri: str, rest: str) -> None:
+        """Store a name, preferring English names and those of the later release."""
         english = rest.endswith("@en .\n")
         if english or not self._names.get(iri, (False, ""))[0] or number:
             before = self._names.get(iri)
@@ -130,12 +130,12 @@ class ChangedNames:
                 self._names[iri] = (english, term_text(rest.rpartition(" ")[0]))
 
     def of(self, iri: str) -> str:
-        """The name of a thing, or its IRI by prefix."""
+        """Return the name of a resource, or its shortened IRI."""
         return self._names.get(iri, (False, shorten(iri)))[1]
 
 
 def summarise_change(key: str, rows: list[list[bytes]], names: ChangedNames) -> Change | None:
-    """What happened to a record, from its rows: what was done, and the line."""
+    """Return the change of a record from its rows of ADDED or REMOVED and line; None if its content is unchanged."""
     project = f"{BASE}id/project/{key}"
     kinds = {kind for kind, line in rows if line.endswith(_IS_RECORD)}
     replaced = [line for kind, line in rows if kind == ADDED and line.split(b" ", 2)[1] == _IS_REPLACED]
@@ -160,7 +160,7 @@ def _fields(rows: list[tuple[bytes, str]], project: str, names: ChangedNames) ->
         line = line.rstrip("\n")
         name = _field(line, project)
         if name:
-            if line.split(" ", 2)[1] in stated:  # the value says it in one form
+            if line.split(" ", 2)[1] in stated:  # the printed form already shows this value
                 continue
             words = touched[name][kind == ADDED]
             words += [word for word in _value(line, project, name, names) if word not in words]
@@ -168,9 +168,9 @@ def _fields(rows: list[tuple[bytes, str]], project: str, names: ChangedNames) ->
     for name in sorted(touched, key=lambda name: (order.get(name, len(order)), name)):
         old, new = touched[name]
         row = BY_NAME.get(name)
-        gone = [] if name == "contacts" else [word for word in old if word not in new]
+        removed = [] if name == "contacts" else [word for word in old if word not in new]
         label = (row.column or row.name).replace("_", " ") if row else name
-        yield FieldChange(label, gone, [word for word in new if word not in old])
+        yield FieldChange(label, removed, [word for word in new if word not in old])
 
 
 def _field(line: str, project: str) -> str:
@@ -184,7 +184,7 @@ def _field(line: str, project: str) -> str:
 
 
 def _value(line: str, project: str, name: str, names: ChangedNames) -> Iterator[str]:
-    """What a line says in words; nothing where it only tells how a value is known."""
+    """Yield the readable value of a line, or nothing if it is only about provenance."""
     subject, predicate, rest = line.split(" ", 2)
     term = rest.removesuffix(" .")
     if name == "left blank":

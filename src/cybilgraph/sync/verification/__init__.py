@@ -1,7 +1,7 @@
-"""A running site → whether its parts agree: endpoint, dumps, pages, descriptions, changes.
+"""Verifies that the parts of a running site agree: endpoint, dumps, pages, descriptions and changes.
 
-Everything is asked over HTTP as anyone can ask it, so that anyone can prove any site. What is counted is
-counted twice: as the site tells it, and from what it sends.
+All requests use public HTTP, so that anyone can verify any site. Counts given by the site are compared with counts of
+the data that it sends.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from cybilgraph.sync.verification.site_client import SiteCheckFailed
 
 
 class Outcome(StrEnum):
-    """Of one check."""
+    """The outcome of one check."""
 
     HOLDS = "holds"
     FAILS = "fails"
@@ -29,7 +29,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was looked at; ``says`` is what was found, or what is wrong."""
+    """The result of one check; ``says`` describes the result or the problem."""
 
     name: str
     outcome: Outcome
@@ -38,7 +38,7 @@ class Check:
 
 @dataclass(slots=True)
 class Verification:
-    """What was found of a site."""
+    """The results for a site."""
 
     url: str
     release: int = 0
@@ -46,34 +46,34 @@ class Verification:
 
     @property
     def holds(self) -> bool:
-        """True where nothing fails."""
+        """Whether no check fails."""
         return all(check.outcome is Outcome.HOLDS for check in self.checks)
 
     def as_json(self) -> str:
-        """For programs."""
-        on_check = [{"name": check.name, "outcome": check.outcome.value, "says": check.says} for check in self.checks]
-        whole = {"url": self.url, "release": self.release, "holds": self.holds, "checks": on_check}
-        return json.dumps(whole, ensure_ascii=False, indent=1)
+        """Return the results as JSON."""
+        checks = [{"name": check.name, "outcome": check.outcome.value, "says": check.says} for check in self.checks]
+        document = {"url": self.url, "release": self.release, "holds": self.holds, "checks": checks}
+        return json.dumps(document, ensure_ascii=False, indent=1)
 
 
 def verify(site: Site, quick: bool = False, on_check: Callable[[Check], None] = lambda _: None) -> Verification:
-    """Look at everything; each check is ``on_check`` when it has ended.
+    """Run all checks, calling ``on_check`` with each result.
 
-    ``quick`` takes one dump of the graph, and not every file; of a large one less is compared, as its checks tell.
-    Raises FetchError where the site does not answer.
+    ``quick`` downloads one dump instead of every file, and compares less of a large one, as the results say.
+    Raises FetchError if the site does not respond.
     """
-    found = Verification(site.url)
+    verification = Verification(site.url)
     with tempfile.TemporaryDirectory(prefix="cybilgraph-verify-") as folder:
-        looked = SiteChecks(site, Path(folder), quick)
-        found.release = looked.release
-        for name, check in looked.checks():
+        site_checks = SiteChecks(site, Path(folder), quick)
+        verification.release = site_checks.release
+        for name, check in site_checks.checks():
             try:
-                done = Check(name, Outcome.HOLDS, check())
+                result = Check(name, Outcome.HOLDS, check())
             except SiteCheckFailed as error:
-                done = Check(name, Outcome.FAILS, str(error))
+                result = Check(name, Outcome.FAILS, str(error))
             except (FetchError, PatchError, QueryError) as error:
-                done = Check(name, Outcome.FAILS, error.what)
-            # What a stranger sends is of any form.
+                result = Check(name, Outcome.FAILS, error.what)
+            # A foreign site may send anything.
             except (
                 ValueError,
                 KeyError,
@@ -83,7 +83,7 @@ def verify(site: Site, quick: bool = False, on_check: Callable[[Check], None] = 
                 OSError,
                 *DECOMPRESSION_ERRORS,
             ) as error:
-                done = Check(name, Outcome.FAILS, f"the answer is not of the form that it should have: {error}")
-            found.checks.append(done)
-            on_check(done)
-    return found
+                result = Check(name, Outcome.FAILS, f"the response has an unexpected form: {error}")
+            verification.checks.append(result)
+            on_check(result)
+    return verification

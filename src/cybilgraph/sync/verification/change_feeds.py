@@ -1,4 +1,4 @@
-"""What a site tells in words of the change from one release to the next, held against what both graphs give."""
+"""Compares a site's descriptions of changes between releases with the changes computed from both graphs."""
 
 from __future__ import annotations
 
@@ -21,21 +21,24 @@ _ATOM, _TOMBSTONES = "{http://www.w3.org/2005/Atom}", "{http://purl.org/atompub/
 
 
 def check_counts(client: SiteClient, since: int, folder: Path) -> str:
-    """Patch, JSON and Atom tell of as many changes since a release. Raises PatchError."""
+    """Check that patch, JSON and Atom contain the same number of changes since a release. Raises PatchError."""
     span, file = f"since={since}&until={client.release}", folder / "changes"
     with client.file(f"/changes.rdfp?{span}", file).open("rb") as rows:
         quads = sum(1 for _ in read_patch(rows)[1])
     items = _json(client.file(f"/changes.json?{span}", file))
     counted, records = next(items)[1]["counts"], sum(1 for _ in items)
-    require_that(counted["added_quads"] + counted["removed_quads"] == quads, "JSON and patch count different quads")
+    require_that(
+        counted["added_quads"] + counted["removed_quads"] == quads, "JSON and patch have different numbers of quads"
+    )
     entries = sum(1 for _ in _atom_entries(client.file(f"/changes.atom?{span}", file)))
-    require_that(entries == records, f"Atom tells of {entries} records, and JSON of {records}")
+    require_that(entries == records, f"Atom has {entries} records, but JSON has {records}")
     return f"since release {since}: {quads:,} quads, {entries:,} records"
 
 
 def check_change_records(client: SiteClient, before: int, graphs: dict[int, Path], folder: Path) -> str:
-    """The records in /changes.json and in the Atom feed are those that the graphs of the release ``before`` and of
-    this one give, by the rule that makes them; ``graphs`` are their N-Quads.
+    """Check that the records in /changes.json and the Atom feed match the graphs of release ``before`` and this one.
+
+    ``graphs`` contains the N-Quads of both.
     """
     releases = Releases(folder / "releases")
     for number, graph in graphs.items():
@@ -49,16 +52,16 @@ def check_change_records(client: SiteClient, before: int, graphs: dict[int, Path
             ("atom", _atom_entries, _expected_entries(log)),
         ):
             path = f"/changes.{name}?{span}"
-            items = _sorted(theirs(client.file(path, folder / "changes")), folder / "told")
+            items = _sorted(theirs(client.file(path, folder / "changes")), folder / "theirs")
             if how := describe_difference(items, _sorted(ours, folder / "ours"), "records"):
                 wrong.append(f"{path} {how}")
         require_that(not wrong, f"{first_differences(wrong)}: {STALE_CACHE_HINT}")
         records = sum(log.counts[kind] for kind in ("added", "changed", "removed"))
-    return f"{records:,} records are told since release {before} as both graphs give them"
+    return f"the changes of {records:,} records since release {before} match both graphs"
 
 
 def _release(folder: Path, graph: Path, created: str) -> None:
-    """A release that has its graph and its date, and no more."""
+    """Create a release with only a graph and a date."""
     folder.mkdir(parents=True)
     with graph.open("rb") as lines:
         write_graph(folder / GRAPH, lines)
@@ -73,22 +76,20 @@ def _json(file: Path) -> Iterator[Any]:
 
 
 def _json_entries(lines: Iterable[str]) -> Iterator[Any]:
-    """What stands in front of the records, and each of them: a line each, so that memory does not grow. Raises
-    ValueError.
-    """
+    """Yield the header and each record, which are on lines of their own, in bounded memory. Raises ValueError."""
     for line in lines:
         match line.strip(",\n"):
             case "" | "]}":
                 continue
             case head if head.endswith("["):
-                yield ["the head", json.loads(f"{head}]}}")]
+                yield ["the header", json.loads(f"{head}]}}")]
             case record:
                 items = json.loads(record)
                 yield [items.get("record"), items.get("words"), items]
 
 
 def _atom_entries(file: Path) -> Iterator[Any]:
-    """The entries of a feed. Raises ValueError."""
+    """Yield the entries of a feed. Raises ValueError."""
     entry, deleted = f"{_ATOM}entry", f"{_TOMBSTONES}deleted-entry"
     for one in iterate_elements(file, entry, deleted):
         if one.tag == deleted:
@@ -101,7 +102,7 @@ def _atom_entries(file: Path) -> Iterator[Any]:
 
 
 def _expected_entries(log: ChangeLog) -> Iterator[Any]:
-    """The entries that tell of a log."""
+    """Yield the expected entries for a change log."""
     for change in log.records():
         date = change_date(change, log, {})
         if change.kind == "removed":

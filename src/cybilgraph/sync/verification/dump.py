@@ -1,4 +1,4 @@
-"""What a site sends, to be held against what it answers: the quads of a dump, statements, rows."""
+"""A site's dump, statements and rows, to be compared with its answers."""
 
 from __future__ import annotations
 
@@ -17,36 +17,36 @@ from cybilgraph.sparql.store import load_into_memory, query_bytes
 
 
 class Dump:
-    """The N-Quads of a release, in a file at a path, once they are there."""
+    """The N-Quads of a release in a file, once it has been downloaded."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     @property
-    def is_here(self) -> bool:
-        """Whether it was had."""
+    def is_available(self) -> bool:
+        """Whether it has been downloaded."""
         return self.path.exists()
 
     def subjects(self) -> list[str]:
-        """Those of the present, as terms, in order. Raises OSError."""
+        """Return the subjects of the current graph as terms, sorted. Raises OSError."""
         with self.path.open("rb") as lines:
             return sorted({line.split(b" ", 1)[0].decode() for line in lines if not is_in_earlier_graph(line)})
 
     def projects(self) -> list[str]:
-        """The IRIs of those that are projects in the present, in order. Raises OSError."""
+        """Return the IRIs of the projects in the current graph, in order. Raises OSError."""
         end = f" <{RDF.type}> <{CYB.Project}> .\n".encode()
         with self.path.open("rb") as lines:
             return [line[1 : -len(end) - 1].decode() for line in lines if line.endswith(end)]
 
     def about(self, subjects: Iterable[str]) -> dict[str, set[str]]:
-        """Their statements in the present. Raises OSError."""
-        some = {subject.encode() for subject in subjects}
+        """Return the current statements about some subjects. Raises OSError."""
+        wanted = {subject.encode() for subject in subjects}
         with self.path.open("rb") as lines:
-            told = (line for line in lines if line.split(b" ", 1)[0] in some and not is_in_earlier_graph(line))
-            return by_subject(line.decode().rstrip("\n") for line in told)
+            found = (line for line in lines if line.split(b" ", 1)[0] in wanted and not is_in_earlier_graph(line))
+            return by_subject(line.decode().rstrip("\n") for line in found)
 
     def rows(self, query: str) -> Counter[tuple[str, ...]]:
-        """What a query finds in it. Raises QueryError where it is none that a site asks, SyntaxError."""
+        """Return the rows of a query on the dump. Raises QueryError if it is not allowed, SyntaxError."""
         guard(query)
         return rows_of(query_bytes(self._store, query))
 
@@ -56,7 +56,7 @@ class Dump:
 
 
 def by_subject(lines: Iterable[str]) -> dict[str, set[str]]:
-    """Lines of N-Triples, by subject."""
+    """Group lines of N-Triples by subject."""
     found: dict[str, set[str]] = {}
     for line in lines:
         found.setdefault(line.split(" ", 1)[0], set()).add(line)
@@ -64,12 +64,12 @@ def by_subject(lines: Iterable[str]) -> dict[str, set[str]]:
 
 
 def rows_of(answer: bytes) -> Counter[tuple[str, ...]]:
-    """The rows of a table in CSV, or the lines of N-Triples, in no order."""
+    """Return the rows of a CSV table, or the lines of N-Triples, without their order."""
     return Counter(map(tuple, csv.reader(answer.decode().splitlines(keepends=True))))
 
 
 class TripleIndex:
-    """Lines of N-Triples, by predicate."""
+    """N-Triples indexed by predicate."""
 
     def __init__(self, lines: list[str]) -> None:
         self._by_predicate: dict[str, list[tuple[str, str]]] = {}
@@ -78,14 +78,14 @@ class TripleIndex:
             self._by_predicate.setdefault(predicate[1:-1], []).append((subject, rest.removesuffix(" .")))
 
     def pairs(self, predicate: str) -> list[tuple[str, str]]:
-        """Subject, as a term, and what its object says."""
+        """Return the subjects (as terms) and objects (as text) with a predicate."""
         return [(subject, term_text(value)) for subject, value in self._by_predicate.get(predicate, [])]
 
     def values(self, predicate: str) -> list[str]:
-        """What the objects say."""
+        """Return the objects with a predicate as text."""
         return [value for _, value in self.pairs(predicate)]
 
     def of(self, subject: str, predicate: str) -> list[str]:
-        """What the objects of a subject say; a thing is told as a term."""
+        """Return the objects of a subject: literals as text, other nodes as terms."""
         found = [value for node, value in self._by_predicate.get(predicate, []) if node == subject]
         return [value if value.startswith(("<", "_:")) else term_text(value) for value in found]

@@ -1,6 +1,6 @@
-"""What is in the files of a release, held against its N-Quads: statements of every syntax, rows of every table.
+"""Compares the files of a release with its N-Quads: the statements of every dump, and the rows of every table.
 
-Both sides are written as lines and sorted on disk, so that memory does not grow with the graph.
+Both sides are written as lines and sorted on disk, in bounded memory.
 """
 
 from __future__ import annotations
@@ -23,58 +23,58 @@ from cybilgraph.runtime.compression import DECOMPRESSION_ERRORS, open_decompress
 from cybilgraph.sync.patches import ADDED, diff_lines, sort_lines
 
 _BLOCK_BYTES = 1 << 20
-#: Of an example, so much is shown.
+#: Maximum length of an example in a message.
 _MAX_EXAMPLE_CHARS = 240
 _PROJECT = re.compile(rf"<{re.escape(BASE)}id/project/([^/>]+)".encode())
-#: Projects whose rows are made at once.
+#: Projects whose rows are computed at once.
 _PROJECTS_PER_BATCH = 100
 
 
-def describe_difference(theirs: Iterable[bytes], ours: Iterable[bytes], what: str) -> str:
-    """How sorted lines are different from ours, with how many and an example; empty where they are not."""
-    lacks, more, example = 0, 0, ""
+def describe_difference(theirs: Iterable[bytes], ours: Iterable[bytes], noun: str) -> str:
+    """Describe the difference between sorted lines with counts and an example; return "" if there is none."""
+    missing, extra, example = 0, 0, ""
     for kind, line in diff_lines(theirs, ours):
         if kind == ADDED:
-            lacks += 1
+            missing += 1
         else:
-            more += 1
-        example = example or f"{'it lacks' if kind == ADDED else 'it has'} {_shown(line)}"
+            extra += 1
+        example = example or f"{'it lacks' if kind == ADDED else 'it has'} {_brief(line)}"
     if not example:
         return ""
-    parts = [f"lacks {lacks:,} {what}"] if lacks else []
-    parts += [f"has {more:,} {what} that are not there"] if more else []
-    return f"{' and '.join(parts)}, compared with the N-Quads: {example}"
+    parts = [f"lacks {missing:,} {noun}"] if missing else []
+    parts += [f"has {extra:,} extra {noun}"] if extra else []
+    return f"{' and '.join(parts)} compared with the N-Quads: {example}"
 
 
-def _shown(line: bytes) -> str:
+def _brief(line: bytes) -> str:
     text = line.decode("utf-8", "replace").rstrip("\n")
     return text if len(text) <= _MAX_EXAMPLE_CHARS else f"{text[:_MAX_EXAMPLE_CHARS]}…"
 
 
 class DumpGraph:
-    """The graph in N-Quads, against which files are held; ``folder`` is for what waits on disk."""
+    """The graph in N-Quads, with which dumps are compared; ``folder`` is for temporary files."""
 
     def __init__(self, nquads: Path, folder: Path) -> None:
-        """Raises OSError, SyntaxError."""
+        """Sort the N-Quads. Raises OSError, SyntaxError."""
         self._folder = folder
-        self._whole, self._present = folder / "whole", folder / "present"
-        #: The checksums of what was found equal, unpacked, by the syntax.
+        self._all, self._current = folder / "all", folder / "current"
+        #: Syntax and checksum of the decompressed dumps found to be equal.
         self._equal: set[tuple[str, str]] = set()
         plain = folder / "plain"
         with nquads.open("rb") as content, plain.open("wb") as output:
             convert_to_nquads(content, BY_NAME["nquads"], output)
-        with self._whole.open("wb") as whole, self._present.open("wb") as present:
+        with self._all.open("wb") as all_quads, self._current.open("wb") as current:
             for line in sort_lines(plain):
-                whole.write(line)
+                all_quads.write(line)
                 if not is_in_earlier_graph(line):
-                    present.write(line)
+                    current.write(line)
         plain.unlink()
 
     def describe_difference(self, file: Path, name: str) -> str:
-        """How the statements of a file, which is packed as its name says, are different; empty where they are not.
+        """Describe how a dump, compressed as its name says, differs from the graph; return "" if it does not.
 
-        A syntax without named graphs has the present. Labels of blank nodes are compared as they are: there are none.
-        Raises OSError.
+        A syntax without named graphs has only the current statements. Our graphs have no blank nodes, so labels of
+        blank nodes are compared literally. Raises OSError.
         """
         fmt = syntax_of(name)
         assert fmt
@@ -94,7 +94,7 @@ class DumpGraph:
             return f"cannot be read as {fmt.title}: {error}"
         finally:
             plain.unlink(missing_ok=True)
-        ours = self._present if fmt.kind is FormatKind.GRAPH else self._whole
+        ours = self._current if fmt.kind is FormatKind.GRAPH else self._all
         with ours.open("rb") as lines:
             how = describe_difference(sort_lines(quads), lines, "statements")
         quads.unlink()
@@ -104,10 +104,10 @@ class DumpGraph:
 
 
 class Tables:
-    """The rows of each table that a graph gives."""
+    """The expected rows of each table of a graph."""
 
     def __init__(self, nquads: Path, folder: Path) -> None:
-        """Raises OSError."""
+        """Compute the rows. Raises OSError."""
         self._folder = folder
         keyed, self._rows = folder / "keyed", {table: folder / f"{table}.rows" for table in COLUMNS}
         with nquads.open("rb") as lines, keyed.open("wb") as output:
@@ -124,7 +124,7 @@ class Tables:
         keyed.unlink()
 
     def describe_difference(self, file: Path, name: str) -> str:
-        """How the rows of a table in a file are different; empty where they are not. Raises OSError."""
+        """Describe how a table in a file differs from the expected rows; return "" if it does not. Raises OSError."""
         table = name.partition(".")[0]
         theirs = self._folder / "rows"
         count = -1
@@ -138,36 +138,36 @@ class Tables:
             return f"cannot be read: {error}"
         how = describe_difference(sort_lines(theirs), sort_lines(self._rows[table]), "rows")
         if not how and count + 1 != self._count[table]:
-            how = f"has {count + 1:,} rows, and the N-Quads give {self._count[table]:,}: some are there twice"
+            how = f"has {count + 1:,} rows instead of {self._count[table]:,}: some are duplicates"
         theirs.unlink()
         return how
 
 
 def syntax_of(name: str) -> Format | None:
-    """The syntax of a dump of the graph, by its name; None of another file."""
+    """Return the syntax of a dump from its name, or None for another file."""
     stem, _, suffixes = name.partition(".")
     return next((fmt for fmt in GRAPH_FORMATS if stem == NAME and fmt.suffix == suffixes.split(".")[0]), None)
 
 
 def is_table(name: str) -> bool:
-    """Whether a file is one of the tables, by its name."""
+    """Return whether a file is a table, from its name."""
     return name.partition(".")[0] in COLUMNS
 
 
 def _other_columns(theirs: tuple[str, ...], ours: tuple[str, ...]) -> str:
-    lacks, more = [name for name in ours if name not in theirs], [name for name in theirs if name not in ours]
-    how = [f"lacks the columns {', '.join(lacks)}"] if lacks else []
-    how += [f"has the columns {', '.join(more)}"] if more else []
-    return f"{' and '.join(how) or 'has its columns in another order'} (is it of another version of cybilgraph?)"
+    missing, extra = [name for name in ours if name not in theirs], [name for name in theirs if name not in ours]
+    parts = [f"lacks the columns {', '.join(missing)}"] if missing else []
+    parts += [f"has the extra columns {', '.join(extra)}"] if extra else []
+    return f"{' and '.join(parts) or 'has its columns in another order'} (perhaps from another version of cybilgraph)"
 
 
 def _key(line: bytes) -> bytes:
-    """What puts the statements of one project together when lines are sorted by it."""
+    """Return a sort key that keeps the statements of one project together."""
     return found[1] if (found := _PROJECT.match(line)) else line.split(b" ", 1)[0]
 
 
 def _parts(keyed: Path) -> Iterator[list[bytes]]:
-    """The lines of some things at a time, all of each together, in order."""
+    """Yield the lines of some resources at a time, each resource complete, in order."""
     part: list[bytes] = []
     for count, (_, lines) in enumerate(groupby(sort_lines(keyed), lambda line: line.split(b"\t", 1)[0]), start=1):
         part += [line.split(b"\t", 1)[1] for line in lines]

@@ -1,4 +1,4 @@
-"""Pages and feeds that a stranger sends → their elements. Nothing is fetched, and no entity of theirs resolved."""
+"""Parses untrusted HTML and XML, without downloads and without resolving entities."""
 
 from __future__ import annotations
 
@@ -10,47 +10,47 @@ from lxml import etree, html
 
 
 class Element:
-    """An element of a page: what is asked for of it."""
+    """An element of a page, around a node of lxml."""
 
     def __init__(self, node: Any) -> None:
-        """``node`` is that of lxml."""
         self._node = node
 
     def all(self, tag: str, kind: str = "") -> list[Element]:
-        """The elements in it of a tag, and of a class, in order."""
+        """Return the descendants with a tag and, if given, a class, in order."""
         return [Element(one) for one in self._node.iterdescendants(tag) if kind in ("", one.get("class", ""))]
 
     def own(self, name: str) -> str:
-        """Its attribute of this name; empty where it has none."""
+        """Return its attribute with this name, or ""."""
         return str(self._node.get(name, ""))
 
     @property
     def content(self) -> str:
-        """What is written in it, as it is written."""
+        """Its text, unchanged."""
         return str(self._node.text_content())
 
     @property
     def text(self) -> str:
-        """The same with single spaces."""
+        """Its text with single spaces."""
         return collapse_spaces(self.content)
 
     @property
     def href(self) -> str:
-        """Where its first link leads; empty where it has none."""
+        """The target of its first link, or ""."""
         return next((link.own("href") for link in self.all("a")), "")
 
 
 def parse_page(text: str) -> Element:
-    """A page in HTML. Raises ValueError where it is none."""
+    """Parse an HTML page. Raises ValueError if it is not HTML."""
     try:
         return Element(html.document_fromstring(text))
     except etree.ParserError as error:
-        raise ValueError(f"it is no HTML: {error}") from error
+        raise ValueError(f"invalid HTML: {error}") from error
 
 
 def iterate_elements(file: Path, *names: str) -> Iterator[Any]:
-    """The elements of XML with one of these names (``{namespace}name``), one after the other; memory does not grow
-    with the file. Raises ValueError where it is no XML.
+    """Yield the elements of an XML file with one of these names (``{namespace}name``), in bounded memory.
+
+    Raises ValueError if it is not XML.
     """
     with file.open("rb") as content:
         try:
@@ -62,9 +62,9 @@ def iterate_elements(file: Path, *names: str) -> Iterator[Any]:
                 while element.getprevious() is not None:
                     del element.getparent()[0]
         except etree.XMLSyntaxError as error:
-            raise ValueError(f"it is no XML: {error.msg}") from error
+            raise ValueError(f"invalid XML: {error.msg}") from error
 
 
 def collapse_spaces(text: str) -> str:
-    """A text with single spaces."""
+    """Replace white space in a text with single spaces."""
     return " ".join(text.split())

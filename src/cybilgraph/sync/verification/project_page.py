@@ -1,4 +1,4 @@
-"""The page of a project in HTML → what it prints, to be held against what the endpoint says."""
+"""Compares the HTML page of a project with the endpoint."""
 
 from __future__ import annotations
 
@@ -15,19 +15,21 @@ _ROLES = {"funder": ("Funder",), "member": ("Implementer", "Partner")}
 _PLACES = ("Country", "Region", "Group")
 #: The heading on a page for actors without a role.
 _UNSPECIFIED_ROLE = {"": "Role not specified", "Unspecified": "Role not specified"}
-#: What is written in sections of their own, by the heading.
+#: Properties with sections of their own, by the heading.
 _PROSE = {row.name.capitalize(): row.term for row in FIELDS if row.kind is FieldKind.PROSE}
 _ITEMS = {row.name.capitalize(): row.term for row in FIELDS if row.kind is FieldKind.ITEMS}
 _TEXTS = _PROSE | _ITEMS
 _RELATION_PROPERTIES = (DCTERMS.isPartOf, CYB.follows, DCTERMS.relation)
 _SINGLE = (DCTERMS.title, DCTERMS.identifier, CYB.start, CYB.end, CYB.startAsPrinted, CYB.endAsPrinted)
-#: Of a text that is told, so much is shown.
+#: Maximum length of an example in a message.
 _MAX_EXAMPLE_CHARS = 100
 
 
 def values_query(project: str) -> str:
-    """The query for what the endpoint says of a project: ``what``, a property, and ``value``; of a thing that it
-    links to also its ``name``, and the name of its role; ``more`` stands beside others.
+    """Return the query for the data of a project.
+
+    Its columns are ``what``, a property; ``value``; the ``name`` of a linked resource; and ``more``, an additional
+    value that depends on the property, such as a role.
     """
     parts = (
         f"VALUES ?what {{ {' '.join(f'<{term}>' for term in (*_SINGLE, *_PROSE.values(), *_RELATION_PROPERTIES))} }} "
@@ -56,12 +58,12 @@ def values_query(project: str) -> str:
 
 
 class _ExpectedValues:
-    """What the endpoint says of a project, as a page prints it."""
+    """The endpoint's data about a project, in the form that a page prints."""
 
     def __init__(self, project: str, rows: Iterable[dict[str, str]]) -> None:
-        #: What it says by one property each.
+        #: Values by property.
         self.values: dict[str, set[str]] = defaultdict(set)
-        #: What each thing is called that it links to, and as what it does so.
+        #: Names of the linked resources.
         self.names: dict[str, set[str]] = defaultdict(set)
         self.links: set[tuple[str, str]] = set()
         self.texts: dict[str, set[str]] = defaultdict(set)
@@ -84,14 +86,14 @@ class _ExpectedValues:
                 self.web.add(f"{collapse_spaces(value or address)} <{address}>")
             else:
                 self.values[what].add(value)
-        self.title = self.values[DCTERMS.title] or {shorten(project)}  # what has no title is called so
+        self.title = self.values[DCTERMS.title] or {shorten(project)}  # a page without a title shows the short IRI
 
     def of(self, words: Iterable[str]) -> set[str]:
-        """The things that it links to as one of these."""
+        """Return the resources that the project links to with one of these roles or types."""
         return {thing for thing, word in self.links if word in words}
 
     def dates(self) -> set[str]:
-        """The ways in which a page may tell its start and its end; none where there is neither."""
+        """Return the possible forms of its start and end on a page, or none if it has neither."""
         starts, ends = (
             self.values[loose] or self.values[exact]
             for loose, exact in ((CYB.startAsPrinted, CYB.start), (CYB.endAsPrinted, CYB.end))
@@ -106,12 +108,10 @@ class _ExpectedValues:
 
 
 class ProjectPage:
-    """What the page of a project prints: its title, status, facts, texts, contacts and links, and the same for
-    programs (schema.org, in JSON-LD).
-    """
+    """The content of a project page: title, status, facts, texts, contacts and links, and its JSON-LD (schema.org)."""
 
     def __init__(self, html: str) -> None:
-        """Raises ValueError where what is there for programs is no JSON."""
+        """Parse a page. Raises ValueError if its JSON-LD is not JSON."""
         page = parse_page(html)
         self._page = page
         self._data: Any = json_ld_of(page)
@@ -127,7 +127,7 @@ class ProjectPage:
                 self._sections[heading.text].append(section)
 
     def differences(self, project: str, rows: Iterable[dict[str, str]]) -> Iterator[str]:
-        """What it prints of a project otherwise than the endpoint says, whose answer to ``values_query`` is given."""
+        """Yield the differences between the page and the rows of ``values_query``."""
         expected = _ExpectedValues(project, rows)
         title, status = (" ".join(one.text for one in self._page.all(*of)) for of in (("h1",), ("span", "status")))
         titles = {collapse_spaces(text) for text in expected.title}
@@ -155,7 +155,7 @@ class ProjectPage:
         yield from self._wrong_data(expected)
 
     def _wrong_links(self, expected: _ExpectedValues) -> Iterator[str]:
-        """The same of things that a project links to, and of the words in which they were found."""
+        """Yield the differences in linked resources and in their evidence."""
         shown = {
             (_thing(one), word): one.all("bdi")[0].text
             for word, row in self._facts.items()
@@ -182,7 +182,7 @@ class ProjectPage:
         yield from set_differences("evidence in the text", found, expected.quotes)
 
     def _wrong_data(self, expected: _ExpectedValues) -> Iterator[str]:
-        """The same of what is there for programs."""
+        """Yield the differences in the JSON-LD."""
         for name, term in (
             ("name", DCTERMS.title),
             ("identifier", DCTERMS.identifier),
@@ -190,10 +190,10 @@ class ProjectPage:
             ("foundingDate", CYB.start),
             ("dissolutionDate", CYB.end),
         ):
-            told, ours = str(self._data.get(name, "")), expected.values[term]
-            is_cut = name in ("name", "description") and told and any(text.startswith(told) for text in ours)
-            if told not in (ours or ({""} if name != "name" else expected.title)) and not is_cut:
-                yield _value_difference(f"{name} in its JSON-LD", told, ours)
+            value, ours = str(self._data.get(name, "")), expected.values[term]
+            is_cut = name in ("name", "description") and value and any(text.startswith(value) for text in ours)
+            if value not in (ours or ({""} if name != "name" else expected.title)) and not is_cut:
+                yield _value_difference(f"{name} in its JSON-LD", value, ours)
         for name, words in (*_ROLES.items(), ("areaServed", _PLACES)):
             shown = {thing["@id"] for thing in self._data.get(name, ())}
             yield from set_differences(f"{name} in its JSON-LD", shown, expected.of(words))
@@ -203,23 +203,23 @@ class ProjectPage:
         yield from set_differences("knowsAbout in its JSON-LD", shown, themes)
 
     def _texts(self, heading: str) -> list[str]:
-        """The texts below a heading, none of which is empty."""
+        """Return the non-empty texts below a heading."""
         return [text for part in self._sections[heading] for one in part.all("bdi") if (text := one.text)]
 
 
 def json_ld_of(page: Element) -> Any:
-    """What a page has for programs (JSON-LD); empty where there is nothing. Raises ValueError where it is no JSON."""
+    """Return the JSON-LD of a page, or {} if there is none. Raises ValueError if it is not JSON."""
     scripts = (script for script in page.all("script") if script.own("type") == "application/ld+json")
     return next((json.loads(script.content) for script in scripts), {})
 
 
 def _thing(one: Element) -> str:
-    """What a fact links to, or what it says where it does not."""
+    """Return the IRI that a fact links to, or its text."""
     return _iri(one.all("bdi")[0].href) or one.all("bdi")[0].text
 
 
 def _iri(href: str) -> str:
-    """What a link of a page leads to: our own things have their pages at their IRIs' paths."""
+    """Return the IRI that a link refers to; the pages of our resources have the paths of their IRIs."""
     return BASE + href.removeprefix("/") if href.startswith("/") else href
 
 
@@ -228,7 +228,7 @@ def _is_project(thing: str) -> bool:
 
 
 def kind_of(thing: str) -> str:
-    """What a thing is, by its IRI, as pages print it: Country, Theme."""
+    """Return the type of a resource from its IRI, as pages print it: Country, Theme."""
     return thing.removeprefix(f"{BASE}id/").partition("/")[0].capitalize()
 
 
@@ -236,17 +236,17 @@ def _shortens(shown: str, text: str) -> bool:
     return shown.endswith("…") and len(shown) > 1 and text.startswith(shown[:-1].rstrip())
 
 
-def _value_difference(what: str, shown: str, expected: set[str]) -> str:
+def _value_difference(name: str, shown: str, expected: set[str]) -> str:
     ours = _brief(" or ".join(sorted(expected)))
-    return f"{what} is {_brief(shown) or 'not there'!r}, and the endpoint says {ours or 'nothing'!r}"
+    return f"{name} is {_brief(shown) or 'missing'!r}, but {ours or 'nothing'!r} in the endpoint"
 
 
-def set_differences(what: str, shown: set[str], expected: set[str]) -> Iterator[str]:
-    """What is missing of things, and what is too much, with an example of each."""
+def set_differences(name: str, shown: set[str], expected: set[str]) -> Iterator[str]:
+    """Yield the number of missing and of unexpected items, compared with the endpoint, with an example of each."""
     if missing := sorted(expected - shown):
-        yield f"{what}: {len(missing)} that the endpoint says are missing ({_brief(missing[0])})"
-    if more := sorted(shown - expected):
-        yield f"{what}: {len(more)} that the endpoint does not say ({_brief(more[0])})"
+        yield f"{name}: {len(missing)} missing ({_brief(missing[0])})"
+    if unexpected := sorted(shown - expected):
+        yield f"{name}: {len(unexpected)} not in the endpoint ({_brief(unexpected[0])})"
 
 
 def _brief(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The checks of a site, one after the other; each gives words on what was found."""
+"""The checks of a site, each of which returns a description of its result."""
 
 from __future__ import annotations
 
@@ -43,21 +43,21 @@ from cybilgraph.sync.verification.site_client import (
 _COUNT = "SELECT (COUNT(*) AS ?n) { ?s ?p ?o }"
 _COUNT_NAMED = "SELECT (COUNT(*) AS ?n) { GRAPH ?g { ?s ?p ?o } }"
 _SAMPLE = "SELECT ?thing { ?thing a <%s> } ORDER BY ?thing LIMIT 3"
-#: Things that have pages, some of each.
+#: Classes of resources with pages.
 _PAGES = (CYB.Project, CYB.Actor, CYB.Country, CYB.Theme)
 _SYNTAXES = {"ttl": "text/turtle", "nt": NTRIPLES, "jsonld": "application/ld+json", "rdf": "application/rdf+xml"}
-#: Subjects of which all statements are compared: where little is wished, and else.
+#: Number of subjects whose statements are compared in a quick and in a full verification.
 _QUICK_SUBJECTS, _FULL_SUBJECTS = 100, 2_000
-#: Quads of a dump that is asked all examples in some ten seconds, and in 1 GB: also where little is wished.
+#: Size of a dump on which a quick verification also runs the example queries (about ten seconds, 1 GB of memory).
 _MAX_QUICK_QUADS = 2_000_000
-#: Projects whose pages are read, by chance.
+#: Random sample size of project pages.
 _SAMPLE_PROJECTS = 20
-_REPAIR_HINT = "activate a release that is whole (cybilgraph releases), or build it again"
-_FIRST_RELEASE_NOTE = "there is no release before this one: nothing has changed since"
+_REPAIR_HINT = "activate an intact release (cybilgraph releases), or build it again"
+_FIRST_RELEASE_NOTE = "this is the first release: nothing to compare with"
 
 
 class SiteChecks:
-    """The checks, over one release of the site."""
+    """The checks of one release of a site."""
 
     def __init__(self, site: Site, folder: Path, quick: bool) -> None:
         self._site = site
@@ -68,17 +68,19 @@ class SiteChecks:
         if reply.is_page:
             raise got_web_page(f"{site.url}/sparql")
         if not number.isdigit():
-            raise FetchError(f"{site.url} is no site of this kind: /sparql tells no release (status {reply.status})")
+            raise FetchError(
+                f"{site.url} is not a cybilgraph site: /sparql does not name a release (status {reply.status})"
+            )
         self.release = int(number)
         self._client = SiteClient(site, self.release)
         self._sums: dict[str, str] = {}
         self._quads = self._triples = -1
         self._dump = Dump(folder / "graph.nq")
-        #: The dumps and tables that were taken, by name.
+        #: The downloaded dumps and tables, by name.
         self._files: dict[str, Path] = {}
 
     def checks(self) -> Iterator[tuple[str, Callable[[], str]]]:
-        """The name of each, and what makes it: it gives words on what was found, or raises Wrong."""
+        """Yield the name of each check, and a function that returns a description or raises SiteCheckFailed."""
         yield "endpoint", self._endpoint
         yield "errors", self._errors
         yield "manifest", self._manifest
@@ -117,7 +119,7 @@ class SiteChecks:
         require_that(posted["boolean"] is True, "ASK { ?s ?p ?o } by POST is not true")
         described = self._client.statements("/sparql")
         require_that(
-            any("sparql-service-description#" in line for line in described), "/sparql does not describe itself"
+            any("sparql-service-description#" in line for line in described), "/sparql has no service description"
         )
         return f"{self._triples:,} statements, and {named:,} in named graphs"
 
@@ -130,142 +132,143 @@ class SiteChecks:
         ):
             reply = self._site.get(path, {"Accept": "*/*"})
             allowed = status if isinstance(status, tuple) else (status,)
-            require_that(reply.status in allowed, f"{path} is answered with {reply.status}, and not with {allowed[0]}")
-            require_that("problem+json" in reply.type, f"{path} tells its problem as {reply.type}")
-        return "what cannot be answered is told as a problem"
+            require_that(reply.status in allowed, f"{path} returns status {reply.status} instead of {allowed[0]}")
+            require_that("problem+json" in reply.type, f"{path} reports its error as {reply.type}")
+        return "errors are reported as problem details"
 
     def _examples(self) -> str:
-        """Each answers, with the rows that the dump gives, in any order; of a large dump only where the whole is
-        looked at.
+        """Check that each query returns the same rows as on the dump, in any order; not on large dumps if quick.
 
-        One that finds nothing is always held against the dump: what it asks for need not be in the data.
+        An empty answer is always compared, because the query may ask for something that is not in the data.
         """
         listed = self._client.json("/api/queries")["queries"]
-        require_that(bool(listed), "there are none")
-        compared = self._dump.is_here and not (self._quick and self._quads > _MAX_QUICK_QUADS)
+        require_that(bool(listed), "there are no example queries")
+        compared = self._dump.is_available and not (self._quick and self._quads > _MAX_QUICK_QUADS)
         wrong = []
         for query in listed:
             path = f"{query['links']['answer']}?release={self.release}"
             reply = self._client.ok(path, {"Accept": "text/csv" if "csv" in query["formats"] else NTRIPLES})
-            require_that(bool(reply.body) or "csv" not in query["formats"], f"{query['name']} answers nothing")
-            if compared or (not reply.body and self._dump.is_here):
+            require_that(bool(reply.body) or "csv" not in query["formats"], f"{query['name']} returns nothing")
+            if compared or (not reply.body and self._dump.is_available):
                 text = self._client.ok(f"{query['links']['page']}.rq", {"Accept": "*/*"}).body.decode()
-                told, ours = rows_of(reply.body), self._dump.rows(text)
-                if told != ours:
-                    missing, more = (ours - told).total(), (told - ours).total()
-                    wrong.append(f"{query['name']} ({missing:,} rows missing, {more:,} too many)")
-        require_that(not wrong, f"answers are not what the dump gives: {', '.join(wrong)}")
+                theirs, ours = rows_of(reply.body), self._dump.rows(text)
+                if theirs != ours:
+                    missing, extra = (ours - theirs).total(), (theirs - ours).total()
+                    wrong.append(f"{query['name']} ({missing:,} rows missing, {extra:,} extra)")
+        require_that(not wrong, f"answers differ from the dump: {', '.join(wrong)}")
         if compared:
-            return f"all {len(listed)} answer, with the rows that the dump gives"
-        why = f"it has {self._quads:,} quads: do it without --quick" if self._dump.is_here else "it could not be had"
-        return f"all {len(listed)} answer; their rows were NOT compared with the dump ({why})"
+            return f"all {len(listed)} queries return the same rows as on the dump"
+        reason = (
+            f"it has {self._quads:,} quads; run without --quick" if self._dump.is_available else "it is not available"
+        )
+        return f"all {len(listed)} queries work; their rows were NOT compared with the dump ({reason})"
 
     # ---- releases and files
 
     def _manifest(self) -> str:
         path = f"/release/{self.release}.json"
         manifest = self._client.json(path)
-        told = manifest.get("release")
-        require_that(told == self.release, f"{path} says that it is of release {told}: {_REPAIR_HINT}")
+        number = manifest.get("release")
+        require_that(number == self.release, f"{path} describes release {number}: {_REPAIR_HINT}")
         projects = int(self._client.rows(f"SELECT (COUNT(?p) AS ?n) {{ ?p a <{CYB.Project}> }}")[0]["n"])
-        check_counts = manifest.get("counts", {})
+        counts = manifest.get("counts", {})
         wrong = [
-            f"{check_counts.get(what, 'no'):,} {what} (counts.{what}), and the endpoint has {count:,}"
-            if isinstance(check_counts.get(what), int)
-            else f"no number of {what} (counts.{what}), and the endpoint has {count:,}"
-            for what, count in (("quads", self._quads), ("projects", projects))
-            if check_counts.get(what) != count
+            f"{counts.get(key, 'no'):,} {key} (counts.{key}), but the endpoint has {count:,}"
+            if isinstance(counts.get(key), int)
+            else f"no number of {key} (counts.{key}), but the endpoint has {count:,}"
+            for key, count in (("quads", self._quads), ("projects", projects))
+            if counts.get(key) != count
         ]
-        require_that(not wrong, f"{path} tells of {'; of '.join(wrong)}: {_REPAIR_HINT}")
-        return f"{projects:,} projects, {self._quads:,} quads, as the endpoint counts"
+        require_that(not wrong, f"{path} gives {'; '.join(wrong)}: {_REPAIR_HINT}")
+        return f"{projects:,} projects and {self._quads:,} quads, as in the endpoint"
 
     def _dumps(self) -> str:
         listed = self._client.ok(f"/release/{self.release}/SHA256SUMS").body.decode()
         latest = self._client.ok("/latest/SHA256SUMS")
         require_that(latest.headers.get("Cybilgraph-Release") == str(self.release), "/latest is another release")
-        require_that(latest.body.decode() == listed, "/latest/SHA256SUMS is not that of the release")
+        require_that(latest.body.decode() == listed, "/latest/SHA256SUMS differs from that of the release")
         self._sums = parse_checksums(listed)
-        require_that(bool(self._sums), "SHA256SUMS names no file")
+        require_that(bool(self._sums), "SHA256SUMS lists no files")
         names = [name for name in self._sums if not self._quick or name == self._nquads()]
         wrong = []
-        for place, name in enumerate(names):
-            file = self._folder / f"file-{place}"  # a name of a stranger is no name of a file here
+        for number, name in enumerate(names):
+            file = self._folder / f"file-{number}"  # never use a foreign site's names for local files
             reply = self._site.download(f"/release/{self.release}/{quote(name)}", file)
             if reply.status != 200:
-                wrong.append(f"{name} is answered with {reply.status}")
+                wrong.append(f"{name} returns status {reply.status}")
             elif sha256_of(file) != self._sums[name]:
-                wrong.append(f"{name} is not what SHA256SUMS says")
+                wrong.append(f"{name} does not match SHA256SUMS")
             elif syntax_of(name) or is_table(name):
                 self._files[name] = file
                 continue
             file.unlink(missing_ok=True)
         require_that(not wrong, first_differences(wrong))
-        return f"{len(names)} of {len(self._sums)} files are what SHA256SUMS says"
+        return f"{len(names)} of {len(self._sums)} files match SHA256SUMS"
 
     def _nquads(self) -> str:
         return next((name for name in FULL_DUMPS if name in self._sums), "")
 
     def _graph(self) -> str:
-        """The dump has as many quads as the endpoint, and is the graph that changes lead to."""
+        """Check that the dump has as many quads as the endpoint, and the checksum given by /changes."""
         name = self._nquads()
-        require_that(name in self._files, "there is no dump of N-Quads to look at")
-        self._unpack(self._files[name], name, self._dump.path)
+        require_that(name in self._files, "there is no N-Quads dump to check")
+        self._decompress(self._files[name], name, self._dump.path)
         digested = HashedLines(sort_lines(self._dump.path))
         lines = sum(1 for _ in digested)
-        require_that(lines == self._quads, f"{name} has {lines:,} quads, and the endpoint {self._quads:,}")
+        require_that(lines == self._quads, f"{name} has {lines:,} quads, but the endpoint has {self._quads:,}")
         reply = self._client.ok(f"/changes.rdfp?since={self.release}&until={self.release}")
         header, changes = read_patch(reply.body.splitlines(keepends=True))
-        require_that(not list(changes), "a release differs from itself")
-        require_that(header.sha256 == digested.sha256, "the checksum of the graph in /changes is not that of the dump")
-        return f"{lines:,} quads, as the endpoint counts; SHA-256 of the sorted lines {digested.sha256[:16]}…"
+        require_that(not list(changes), "/changes lists differences between the release and itself")
+        require_that(header.sha256 == digested.sha256, "the graph's checksum in /changes differs from that of the dump")
+        return f"{lines:,} quads, as in the endpoint; SHA-256 of the sorted lines {digested.sha256[:16]}…"
 
     @staticmethod
-    def _unpack(file: Path, name: str, into: Path) -> None:
+    def _decompress(file: Path, name: str, into: Path) -> None:
         with open_decompressed(file, name) as content, into.open("wb") as out:
             shutil.copyfileobj(content, out, 1 << 20)
 
     @property
     def _ours(self) -> Dump:
-        """The dump of N-Quads, which all else is compared with."""
-        require_that(self._dump.is_here, "there is no dump of N-Quads to compare with")
+        """The N-Quads dump, with which everything else is compared."""
+        require_that(self._dump.is_available, "there is no N-Quads dump to compare with")
         return self._dump
 
     def _contents(self) -> str:
-        """Every dump has the statements of the N-Quads."""
+        """Check that every dump has the statements of the N-Quads."""
         names = [name for name in self._files if syntax_of(name)]
-        self._hold_all(names, DumpGraph(self._ours.path, self._folder))
+        self._compare_all(names, DumpGraph(self._ours.path, self._folder))
         return f"{len(names)} dumps have the statements of the N-Quads"
 
     def _tables(self) -> str:
-        """Every table has the rows that the N-Quads give."""
+        """Check that every table matches the N-Quads."""
         names = [name for name in self._files if is_table(name)]
-        self._hold_all(names, Tables(self._ours.path, self._folder))
-        return f"{len(names)} tables have the rows that the N-Quads give"
+        self._compare_all(names, Tables(self._ours.path, self._folder))
+        return f"{len(names)} tables match the N-Quads"
 
-    def _hold_all(self, names: Iterable[str], ours: DumpGraph | Tables) -> None:
+    def _compare_all(self, names: Iterable[str], ours: DumpGraph | Tables) -> None:
         found = ((name, ours.describe_difference(self._files[name], name)) for name in names)
         wrong = [f"{name} {how}" for name, how in found if how]
         require_that(not wrong, "; ".join(wrong))
 
     def _compared(self) -> str:
-        """What the endpoint has of some subjects, or of all where they are few, is what the dump has."""
+        """Check that endpoint and dump have the same statements about a sample of subjects."""
         subjects = self._ours.subjects()
-        asked = sorted(random.sample(subjects, min(_QUICK_SUBJECTS if self._quick else _FULL_SUBJECTS, len(subjects))))
-        ours = self._dump.about(asked)
-        for start in range(0, len(asked), _QUICK_SUBJECTS):
-            block = asked[start : start + _QUICK_SUBJECTS]
+        sample = sorted(random.sample(subjects, min(_QUICK_SUBJECTS if self._quick else _FULL_SUBJECTS, len(subjects))))
+        ours = self._dump.about(sample)
+        for start in range(0, len(sample), _QUICK_SUBJECTS):
+            block = sample[start : start + _QUICK_SUBJECTS]
             query = f"CONSTRUCT {{ ?s ?p ?o }} {{ VALUES ?s {{ {' '.join(block)} }} ?s ?p ?o }}{cache_buster()}"
             headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": NTRIPLES}
             sent = urlencode({"query": query, "release": self.release})
             theirs = by_subject(self._client.ok("/sparql", headers, "POST", sent).body.decode().split("\n")[:-1])
             other = [subject for subject in block if ours.get(subject) != theirs.get(subject)]
-            require_that(not other, f"the endpoint has other statements about {', '.join(other[:1])} than the dump")
-        return f"all statements about {len(asked):,} of {len(subjects):,} subjects are those of the dump"
+            require_that(not other, f"endpoint and dump have different statements about {', '.join(other[:1])}")
+        return f"all statements about {len(sample):,} of {len(subjects):,} subjects match the dump"
 
     @cached_property
     def _heads(self) -> dict[str, HttpResponse]:
-        """What is told of each file before it is sent."""
-        require_that(bool(self._sums), "there are no checksums that tell of the files")
+        """The response headers of each file."""
+        require_that(bool(self._sums), "there are no checksums of files")
         return fetch_headers(self._client, self._sums)
 
     def _ranges(self) -> str:
@@ -273,39 +276,41 @@ class SiteChecks:
         whole = self._client.ok(path)
         part = self._site.get(path, {"Range": "bytes=10-19"})
         require_that(
-            (part.status, part.body) == (206, whole.body[10:20]), f"a part of {path} is answered with {part.status}"
+            (part.status, part.body) == (206, whole.body[10:20]), f"a range of {path} returns status {part.status}"
         )
         other = self._site.get(path, {"Range": "bytes=10-19", "If-Range": '"another"'})
-        require_that(other.body == whole.body, "a part is sent though If-Range names another file")
+        require_that(other.body == whole.body, "a range is sent although If-Range does not match")
         beyond = self._site.get(path, {"Range": f"bytes={len(whole.body)}-"})
-        require_that(beyond.status == 416, f"a part behind the end is answered with {beyond.status}")
-        return "parts of files are sent as they are asked for"
+        require_that(beyond.status == 416, f"a range beyond the end returns status {beyond.status}")
+        return "ranges of files are sent as requested"
 
     def _changes(self) -> str:
-        told = check_counts(self._client, min(self._listed()), self._folder)
+        result = check_counts(self._client, min(self._listed()), self._folder)
         self._client.statements("/feed")
-        return told
+        return result
 
     def _listed(self) -> list[int]:
         return [row["release"] for row in self._client.json("/releases.json")]
 
     @cached_property
     def _before(self) -> tuple[int, Path]:
-        """The release before this one, and its N-Quads; 0 where there is none."""
+        """The number of the previous release (0 if there is none), and the path of its N-Quads."""
         earlier_dump = self._folder / "before.nq"
         before = max((number for number in self._listed() if number < self.release), default=0)
         if before:
             sums = parse_checksums(self._client.ok(f"/release/{before}/SHA256SUMS").body.decode())
             name = next((name for name in FULL_DUMPS if name in sums), "")
-            require_that(bool(name), f"release {before} has no dump of N-Quads")
-            packed = self._client.file(f"/release/{before}/{name}", self._folder / "before")
-            require_that(sha256_of(packed) == sums[name], f"{name} of release {before} is not what its SHA256SUMS says")
-            self._unpack(packed, name, earlier_dump)
-            packed.unlink()
+            require_that(bool(name), f"release {before} has no N-Quads dump")
+            compressed = self._client.file(f"/release/{before}/{name}", self._folder / "before")
+            require_that(
+                sha256_of(compressed) == sums[name], f"{name} of release {before} does not match its SHA256SUMS"
+            )
+            self._decompress(compressed, name, earlier_dump)
+            compressed.unlink()
         return before, earlier_dump
 
     def _patch(self) -> str:
-        """The release before, with the changes since it, is this one."""
+        """Check that the previous release plus the changes equals this one."""
         ours = self._ours.path
         before, earlier_dump = self._before
         if not before:
@@ -321,11 +326,11 @@ class SiteChecks:
                 raise SiteCheckFailed(
                     f"{path} cannot be applied to the dump of release {before}: {error.what}"
                 ) from error
-        require_that(not how, f"release {before} with {path} is not release {self.release}: it {how}")
-        return f"release {before} with what has changed since is release {self.release}"
+        require_that(not how, f"release {before} plus {path} differs from release {self.release}: it {how}")
+        return f"release {before} plus its changes equals release {self.release}"
 
     def _words(self) -> str:
-        """What has changed since the release before is told in words as both graphs give it."""
+        """Check that the descriptions of changes since the previous release match both graphs."""
         before, earlier_dump = self._before
         if not before:
             return _FIRST_RELEASE_NOTE
@@ -337,17 +342,17 @@ class SiteChecks:
 
     def _pages(self) -> str:
         things = [row["thing"] for kind in _PAGES for row in self._client.rows(_SAMPLE % kind)]
-        require_that(bool(things), "the endpoint knows nothing that has a page")
+        require_that(bool(things), "the endpoint has no resources with pages")
         for thing in things:
             path = _path(thing)
             page = self._client.ok(path, {"Accept": BROWSER})
-            require_that(page.type.startswith("text/html"), f"{path} is no page for a browser, but {page.type}")
+            require_that(page.type.startswith("text/html"), f"{path} is {page.type} instead of HTML for a browser")
             own = sorted({line for line in self._client.statements(path) if line.startswith(f"<{thing}> ")})
             how = describe_difference(
                 map(_bytes, own), map(_bytes, sorted(self._about(thing))), "statements about itself"
             )
             require_that(not how, f"{path} as N-Triples {how.replace('the N-Quads', 'the endpoint')}")
-        return f"{len(things)} pages have the statements of the endpoint"
+        return f"{len(things)} pages have the same statements as the endpoint"
 
     def _about(self, thing: str) -> set[str]:
         sent = urlencode(
@@ -356,19 +361,19 @@ class SiteChecks:
         return set(self._client.statements(f"/sparql?{sent}"))
 
     def _printed(self) -> str:
-        """What pages of projects print for people, and for search engines, is what the endpoint says."""
-        projects = self._dump.projects() if self._dump.is_here and not self._quick else []
-        asked = sorted(random.sample(projects, min(_SAMPLE_PROJECTS, len(projects))))
-        asked = asked or [row["thing"] for row in self._client.rows(_SAMPLE % CYB.Project)]
+        """Check that project pages, including their JSON-LD, match the endpoint."""
+        projects = self._dump.projects() if self._dump.is_available and not self._quick else []
+        sample = sorted(random.sample(projects, min(_SAMPLE_PROJECTS, len(projects))))
+        sample = sample or [row["thing"] for row in self._client.rows(_SAMPLE % CYB.Project)]
         wrong = []
-        for project in asked:
+        for project in sample:
             page = ProjectPage(self._client.ok(_path(project), {"Accept": BROWSER}).body.decode())
             wrong += [
                 f"{_path(project)}: {how}"
                 for how in page.differences(project, self._client.rows(values_query(project)))
             ]
         require_that(not wrong, first_differences(wrong))
-        return f"facts, texts, contacts, links and JSON-LD of {len(asked)} pages are what the endpoint says"
+        return f"facts, texts, contacts, links and JSON-LD of {len(sample)} pages match the endpoint"
 
     def _negotiation(self) -> str:
         [row, *_] = self._client.rows(_SAMPLE % CYB.Project)
@@ -380,12 +385,12 @@ class SiteChecks:
             )
             for reply in (by_suffix, by_header):
                 require_that(reply.type.startswith(kind), f"{path} as {kind} is {reply.type}")
-            require_that(by_suffix.body == by_header.body, f"{path}.{suffix} is not what Accept: {kind} gives")
-            require_that("accept" in by_header.headers.get("Vary", "").lower(), f"{path} does not vary by Accept")
+            require_that(by_suffix.body == by_header.body, f"{path}.{suffix} differs from Accept: {kind}")
+            require_that("accept" in by_header.headers.get("Vary", "").lower(), f"{path} lacks Vary: Accept")
         refused = self._site.get(path, {"Accept": "application/x-no-such-thing"})
-        require_that(refused.status == 406, f"a format that there is not is answered with {refused.status}")
+        require_that(refused.status == 406, f"an unknown format returns status {refused.status}")
         cors = self._client.ok(path, {"Origin": "https://example.org"}).headers.get("Access-Control-Allow-Origin")
-        require_that(cors in ("*", "https://example.org"), "pages of others may not read (CORS)")
+        require_that(cors in ("*", "https://example.org"), "other sites may not read the data (CORS)")
         return f"{', '.join(_SYNTAXES)} and HTML, by suffix and by Accept"
 
     def _conditional(self) -> str:
@@ -396,11 +401,12 @@ class SiteChecks:
             require_that(etag.startswith('"'), f"{path} has no strong ETag")
             again = self._site.get(path, {"If-None-Match": etag})
             require_that(
-                (again.status, again.body) == (304, b""), f"{path} is sent again ({again.status}) to who has it"
+                (again.status, again.body) == (304, b""),
+                f"{path} returns status {again.status} instead of 304 to a matching If-None-Match",
             )
             head = self._site.get(path, method="HEAD")
-            require_that(head.headers.get("ETag") == etag and not head.body, f"HEAD of {path} does not tell the same")
-        return f"{len(paths)} kinds of answers are not sent again to who has them"
+            require_that(head.headers.get("ETag") == etag and not head.body, f"HEAD of {path} differs from GET")
+        return f"{len(paths)} kinds of responses support conditional requests"
 
     # ---- descriptions
 
@@ -408,31 +414,35 @@ class SiteChecks:
         about = TripleIndex(self._client.statements("/.well-known/void"))
         wrong, checked, parts = [], 0, {part for part, _ in about.pairs(VOID.linkPredicate)}
         for links, predicate in about.pairs(VOID.linkPredicate):
-            for target, told in product(about.of(links, VOID.objectsTarget), about.of(links, VOID.triples)):
+            for target, value in product(about.of(links, VOID.objectsTarget), about.of(links, VOID.triples)):
                 count = int(self._client.rows(_links(predicate, term_text(target)))[0]["n"])
                 checked += 1
-                if int(told) != count:
-                    whole = f"void:triples of links by {shorten(predicate)} to {term_text(target)}"
-                    wrong.append(f"{whole} is {told}, and the endpoint counts {count:,}")
+                if int(value) != count:
+                    name = f"void:triples of {shorten(predicate)} links to {term_text(target)}"
+                    wrong.append(f"{name} is {value}, but the endpoint counts {count:,}")
         for kind, total, query in (
             (getattr(VOID, "class"), VOID.entities, "SELECT (COUNT(DISTINCT ?s) AS ?n) {{ ?s a <{0}> }}"),
             (VOID.property, VOID.triples, "SELECT (COUNT(*) AS ?n) {{ ?s <{0}> ?o }}"),
         ):
             for part, iri in about.pairs(kind):
                 parts.add(part)
-                for told in about.of(part, total):
+                for value in about.of(part, total):
                     count = int(self._client.rows(query.format(iri))[0]["n"])
                     checked += 1
-                    if int(told) != count:
-                        wrong.append(f"{shorten(total)} of {shorten(iri)} is {told}, and the endpoint counts {count:,}")
-        totals = [told for node, told in about.pairs(VOID.triples) if node not in parts]
-        require_that(bool(totals), "there is no void:triples of the whole")
-        both = f"the endpoint counts {self._triples:,}, and {self._quads:,} with named graphs"
-        all_ = (self._triples, self._quads)
-        wrong += [f"void:triples of the whole is {told}, and {both}" for told in totals if int(told) not in all_]
+                    if int(value) != count:
+                        wrong.append(
+                            f"{shorten(total)} of {shorten(iri)} is {value}, but the endpoint counts {count:,}"
+                        )
+        totals = [value for node, value in about.pairs(VOID.triples) if node not in parts]
+        require_that(bool(totals), "there is no void:triples of the dataset")
+        counts = f"the endpoint counts {self._triples:,}, or {self._quads:,} with named graphs"
+        expected = (self._triples, self._quads)
+        wrong += [
+            f"void:triples of the dataset is {value}, but {counts}" for value in totals if int(value) not in expected
+        ]
         require_that(not wrong, first_differences(wrong))
         require_that(checked > 0, "there are no partitions by class or property")
-        return f"{checked} counts are those of the endpoint"
+        return f"{checked} counts match the endpoint"
 
     def _dcat(self) -> str:
         about = TripleIndex(self._client.statements("/catalog"))
@@ -441,21 +451,21 @@ class SiteChecks:
             name = address.rpartition("/")[2]
             sums = [value for node in about.of(file, SPDX.checksum) for value in about.of(node, SPDX.checksumValue)]
             if name in self._sums:
-                require_that(sums == [self._sums[name]], f"{name} has another checksum in DCAT than in SHA256SUMS")
+                require_that(sums == [self._sums[name]], f"{name} has different checksums in DCAT and SHA256SUMS")
                 size = about.of(file, DCAT.byteSize)
                 require_that(
                     [self._heads[name].headers.get("Content-Length")] == size,
-                    f"{name} has another size in DCAT: {size}",
+                    f"{name} has a wrong size in DCAT: {size}",
                 )
                 checked += 1
-        require_that(checked > 0, "no distribution of it is a file of the release")
-        return f"{checked} distributions are files of the release, with their sizes and checksums"
+        require_that(checked > 0, "no distribution is a file of the release")
+        return f"{checked} distributions match the sizes and checksums of files of the release"
 
     def _steady(self) -> str:
         now = self._site.get(f"/sparql?{urlencode({'query': 'ASK {}', 'format': 'json'})}")
         number = now.headers.get("Cybilgraph-Release")
-        require_that(number == str(self.release), f"release {number} is served by now: verify again")
-        return f"release {self.release} was served from beginning to end"
+        require_that(number == str(self.release), f"the site now serves release {number}: verify again")
+        return f"release {self.release} was served throughout"
 
 
 def _path(iri: str) -> str:
@@ -463,7 +473,7 @@ def _path(iri: str) -> str:
 
 
 def _links(predicate: str, site: str) -> str:
-    """The query that counts the links of our things by a predicate to another site, as VoID tells of them."""
+    """Return the query that counts the links with a predicate from our resources to another site, as in VoID."""
     return (
         f"SELECT (COUNT(*) AS ?n) {{ ?s <{predicate}> ?o FILTER(ISIRI(?o) && STRSTARTS(STR(?s), '{BASE}id/') "
         f"&& !STRSTARTS(STR(?o), '{BASE}') "

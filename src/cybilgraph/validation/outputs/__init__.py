@@ -1,4 +1,4 @@
-"""A report for people and for programs: one function a format, all from the same findings."""
+"""Writes reports for people and programs, with one function per format."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ from cybilgraph.validation.outputs.as_turtle import as_turtle
 
 __all__ = ["OUTPUTS"]
 
-#: To add a format: a module with a function, and its name here. All write text that is to be
-#: encoded as UTF-8, with the line ends that they mean.
+#: The functions by format name. They write text with final line endings, to be encoded as UTF-8.
 OUTPUTS: dict[str, Callable[[Report, TextIO], None]] = {
     "text": as_text,
     "json": as_json,

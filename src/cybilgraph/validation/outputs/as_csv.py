@@ -1,4 +1,4 @@
-"""A report as a table: one row a finding."""
+"""Writes a report as a table."""
 
 from __future__ import annotations
 
@@ -16,22 +16,23 @@ COLUMNS = (
 
 
 def as_csv(report: Report, stream: TextIO) -> None:
-    """One row a finding (RFC 4180). A cell that a spreadsheet program would take for a formula
-    begins with an apostrophe. The last row of a truncated report has only a message, which says so.
+    """Write one row per finding (RFC 4180); an apostrophe escapes text that a spreadsheet would read as a formula.
+
+    The last row of a truncated report has only a message, which says so.
     """
     rows = csv.writer(stream)
     rows.writerow(COLUMNS)
     for finding in report.findings:
         fix = finding.fix
         place: tuple[object, ...] = (finding.line or "", finding.column or "", finding.cell or "")
-        mend = (fix.line, fix.column, _escape_cell(fix.old), _escape_cell(fix.new)) if fix else ("", "", "", "")
+        fix_cells = (fix.line, fix.column, _escape_cell(fix.old), _escape_cell(fix.new)) if fix else ("", "", "", "")
         rows.writerow(
             (
                 finding.severity.value,
                 *map(_escape_cell, (rule_name(finding), finding.file)),
                 *place,
                 *map(_escape_cell, (finding.record, finding.label, finding.text, finding.message, finding.suggestion)),
-                *mend,
+                *fix_cells,
             )
         )
     if note := omission_note(report):
@@ -39,5 +40,5 @@ def as_csv(report: Report, stream: TextIO) -> None:
 
 
 def _escape_cell(text: str) -> str:
-    """A text that stays a text: no formula, also behind spaces, and nothing that steers a terminal."""
+    """Escape formulas, including those after spaces, and control characters."""
     return escape_formula(escape_controls(text, lines=True))

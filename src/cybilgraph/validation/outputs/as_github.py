@@ -1,4 +1,4 @@
-"""A report as workflow commands of GitHub Actions: each finding stands beside its line in a pull request."""
+"""Writes a report as GitHub Actions workflow commands, which annotate the lines of a pull request."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ _IN_PROPERTIES = _IN_MESSAGES | str.maketrans({":": "%3A", ",": "%2C"})
 
 
 def as_github(report: Report, stream: TextIO) -> None:
-    """One command a finding; the file is named from the root of its repository, as annotations are;
-    where it lies in none, from the folder that the work was started in.
+    """Write one command per finding.
+
+    File names are relative to the root of their repository, as annotations require, or else to the working folder.
     """
     uris = {checked.name: checked.tracked or checked.uri for checked in report.files}
     paths = {file: unquote(uri, errors="backslashreplace") for file, uri in uris.items()}
     for finding in report.findings:
         properties = {"file": paths.get(finding.file, finding.file), **_place(finding), "title": rule_name(finding)}
-        said = "\n".join(escape_controls(text) for text in (finding.message, finding.suggestion) if text)
-        listed = ",".join(
+        message = "\n".join(escape_controls(text) for text in (finding.message, finding.suggestion) if text)
+        arguments = ",".join(
             f"{key}={escape_controls(value).translate(_IN_PROPERTIES)}" for key, value in properties.items()
         )
-        stream.write(f"::{_COMMANDS[finding.severity]} {listed}::{said.translate(_IN_MESSAGES)}\n")
+        stream.write(f"::{_COMMANDS[finding.severity]} {arguments}::{message.translate(_IN_MESSAGES)}\n")
     stream.write(f"{summary(report)}\n")
     if note := omission_note(report):
         stream.write(f"::notice::{note}\n")

@@ -1,4 +1,4 @@
-"""A report as one page of HTML that needs nothing else: no network, no script."""
+"""Writes a report as one self-contained HTML page, without scripts or network access."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from cybilgraph.validation.outputs.wording import (
 
 
 def as_html(report: Report, stream: TextIO) -> None:
-    """Sums by rule and by file, then file by file each finding with its line."""
+    """Write counts by rule and by file, then each file's findings with their lines."""
     language = report.language
     files = [
         {
@@ -41,7 +41,7 @@ def as_html(report: Report, stream: TextIO) -> None:
         summary=summary(report),
         note=omission_note(report),
         severities=SEVERITIES,
-        phrase_for=lambda key, **gaps: phrase_for(language, key, **gaps),
+        phrase_for=lambda key, **values: phrase_for(language, key, **values),
         count_of=lambda number, key: count_of(language, number, key),
     ):
         stream.write(part)
@@ -61,7 +61,7 @@ def _templates() -> jinja2.Environment:
 
 
 def _parts(excerpt: Excerpt) -> dict[str, Any]:
-    """What stands before the mark, in it and behind it."""
+    """Return the text before, in and after the mark."""
     begin = max(excerpt.mark - 1, 0)
     end = begin + excerpt.length
     return {

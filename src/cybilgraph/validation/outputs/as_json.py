@@ -1,4 +1,4 @@
-"""A report as JSON, and the JSON Schema that says what stands in it."""
+"""Writes a report as JSON, and provides its JSON Schema."""
 
 from __future__ import annotations
 
@@ -25,69 +25,69 @@ SCHEMA_IRI = f"{BASE}schema/report.json"
 
 _DESCRIPTIONS: dict[type, dict[str, str]] = {
     Report: {
-        "as_of": "The day that rules took for today, as in 2024-01-31.",
+        "as_of": "The day that rules used as today, for example 2024-01-31.",
         "language": "The language of messages and suggestions.",
-        "fail_on": "The least severity with which the check has failed.",
-        "sources": "How many files were looked at.",
-        "records": "How many records were found in them.",
-        "statements": "How many statements, where RDF was held against other shapes than ours.",
-        "unread": "How many files could not be read, or not to their end.",
+        "fail_on": "The lowest severity that fails the check.",
+        "sources": "The number of files read.",
+        "records": "The number of records found in them.",
+        "statements": "The number of statements, if RDF was checked against other shapes.",
+        "unread": "The number of files that could not be read completely.",
         "files": "The files, in the order of reading.",
-        "findings": "What was found, in the order of files, lines, columns and severity.",
-        "omitted": "How many findings of each rule a truncated report does not list; counts include them.",
+        "findings": "The findings, ordered by file, line, column and severity.",
+        "omitted": "The number of findings of each rule that a truncated report does not list; counts include them.",
     },
     CheckedFile: {
-        "name": "The file's name in findings: its path below the folder that was asked for.",
-        "uri": "Where it lies: relative to the folder that the check was started in, if it lies below that.",
+        "name": "The file's name in findings: its path below the given folder.",
+        "uri": "The URI of the file, relative to the working folder if it is below that.",
         "records": "The keys of its records: code, IATI identifier or slug. A truncated report has the first of them.",
-        "tracked": "Where it lies below the root of its git repository; empty where it lies in none.",
+        "tracked": "The path of the file in its git repository, or empty.",
     },
     OmittedFindings: {
-        "severity": "How bad they are.",
-        "rule": "IRI of the rule that found them.",
-        "count": "How many findings of this severity and rule are not listed.",
+        "severity": "The severity of the rule.",
+        "rule": "The IRI of the rule.",
+        "count": "The number of findings with this severity and rule that are not listed.",
     },
     Finding: {
-        "severity": "How bad it is.",
-        "rule": "IRI of the rule that found it.",
+        "severity": "The severity of the rule.",
+        "rule": "The IRI of the rule.",
         "message": "What is wrong or missing.",
         "file": "The file's name.",
-        "record": "The record's key; empty where it is of the whole file.",
+        "record": "The record's key; empty if the finding is about the whole file.",
         "label": "The field's label as the source prints it.",
-        "line": "The line, from 1; of a workbook, the row. 0 where none is known.",
-        "column": "The character on the line, from 1. 0 where none is known.",
-        "cell": "Of a table, the cell on the line, from 1. 0 elsewhere, or where none is known.",
-        "text": "The words concerned.",
-        "suggestion": "How to mend it.",
-        "focus": "IRI of the thing that was found wrong (SHACL, sh:focusNode).",
-        "path": "IRI of the property (sh:resultPath).",
+        "line": "The line number, from 1; in a workbook, the row. 0 if unknown.",
+        "column": "The character on the line, from 1. 0 if unknown.",
+        "cell": "In a table, the cell of the row, from 1. 0 elsewhere or if unknown.",
+        "text": "The text that the finding is about.",
+        "suggestion": "How to fix it.",
+        "focus": "The IRI of the resource with the problem (SHACL, sh:focusNode).",
+        "path": "The IRI of the property (sh:resultPath).",
         "value": "The value: an IRI, or the text of a literal (sh:value).",
         "excerpt": "The line of the source, or a part of it.",
-        "values": "What fills the gaps of the rule's words.",
-        "advice": "The name of another rule, where its suggestion was given.",
-        "fix": "A mend that is certain.",
-        "result": "What an engine reported, where a shape was broken.",
+        "values": "The values of the variables in the rule's message.",
+        "advice": "The name of another rule, if the suggestion comes from that rule.",
+        "fix": "A safe fix.",
+        "result": "The engine's result, if a shape was violated.",
     },
     ShaclResult: {
-        "focus": "The node that was found wrong, as N-Triples writes it (sh:focusNode).",
-        "rule": "IRI of the shape, or of the nearest above it that has one (sh:sourceShape).",
-        "path": "The path, as SPARQL writes it; empty for the node itself (sh:resultPath).",
-        "value": "The value as N-Triples writes it; empty where there is none (sh:value).",
-        "component": "IRI of the constraint component (sh:sourceConstraintComponent).",
-        "severity": "IRI of the severity (sh:resultSeverity).",
-        "messages": "What the shape says, in all its languages (sh:resultMessage).",
+        "focus": "The node with the problem, in N-Triples (sh:focusNode).",
+        "rule": "The IRI of the shape, or of the nearest enclosing shape that has one (sh:sourceShape).",
+        "path": "The path as a SPARQL property path; empty for the node itself (sh:resultPath).",
+        "value": "The value in N-Triples; empty if there is none (sh:value).",
+        "component": "The IRI of the constraint component (sh:sourceConstraintComponent).",
+        "severity": "The IRI of the severity (sh:resultSeverity).",
+        "messages": "The messages of the shape, in all its languages (sh:resultMessage).",
     },
     Excerpt: {
-        "text": "A part of the line, as the source has it.",
-        "cut": "How many characters of the line stand before it.",
-        "mark": "The first character that is meant, from 1 in the text; 0 where it is not known.",
-        "length": "How many characters are meant.",
+        "text": "A part of the line, unchanged.",
+        "cut": "The number of characters of the line before the excerpt.",
+        "mark": "The first marked character, from 1 in the excerpt; 0 if unknown.",
+        "length": "The number of marked characters.",
     },
     Fix: {
-        "line": "The line of the words, from 1.",
+        "line": "The line of the text to replace, from 1.",
         "column": "The character on the line, from 1.",
-        "old": "The words that stand there.",
-        "new": "The words that should.",
+        "old": "The text to replace.",
+        "new": "The replacement.",
     },
 }
 _PARTS = (CheckedFile, OmittedFindings, Finding, Excerpt, Fix, ShaclResult)
@@ -95,7 +95,7 @@ _TYPES: dict[str, dict[str, Any]] = {"str": {"type": "string"}, "int": {"type": 
 
 
 def report_document(report: Report) -> dict[str, Any]:
-    """The report as it is, with the sums: what the schema describes."""
+    """Return the report with its counts, as the schema describes it."""
     counts = {severity.value: count for severity, count in report.counts.items()}
     return {
         "$schema": SCHEMA_IRI,
@@ -107,11 +107,12 @@ def report_document(report: Report) -> dict[str, Any]:
 
 
 def fields_of(value: Any) -> dict[str, Any]:
-    """What a part of a report holds, as an encoder of JSON asks for it (``default``): ``asdict``
-    would copy all of a report at once.
+    """Return the fields of a part of a report, for the ``default`` of a JSON encoder.
+
+    Unlike ``asdict``, does not copy the whole report at once.
     """
-    found = {name: getattr(value, name) for name in _names(value.__class__)}
-    return found | {"values": dict(value.values)} if isinstance(value, Finding) else found
+    values = {name: getattr(value, name) for name in _names(value.__class__)}
+    return values | {"values": dict(value.values)} if isinstance(value, Finding) else values
 
 
 @cache
@@ -120,13 +121,13 @@ def _names(kind: type) -> tuple[str, ...]:
 
 
 def as_json(report: Report, stream: TextIO) -> None:
-    """One document, by the schema of ``schema()``."""
+    """Write the report as one JSON document; see ``schema``."""
     json.dump(report_document(report), stream, ensure_ascii=False, indent=2, default=fields_of)
     stream.write("\n")
 
 
 def schema() -> dict[str, Any]:
-    """The JSON Schema (2020-12) of reports, made from the classes that hold them."""
+    """Return the JSON Schema (2020-12) of reports, generated from their classes."""
     severity = {"enum": [severity.value for severity in SEVERITIES]}
     known: dict[str, dict[str, Any]] = {
         **_TYPES,
@@ -141,32 +142,33 @@ def schema() -> dict[str, Any]:
         "ShaclResult | None": {"oneOf": [{"type": "null"}, {"$ref": "#/$defs/ShaclResult"}]},
         "Fix | None": {"oneOf": [{"type": "null"}, {"$ref": "#/$defs/Fix"}]},
     }
-    whole = _object(Report, known)
-    whole["properties"] = {
+    root = _object(Report, known)
+    root["properties"] = {
         "$schema": {"const": SCHEMA_IRI},
-        "conforms": {"type": "boolean", "description": "No violation; warnings and information are allowed."},
+        "conforms": {"type": "boolean", "description": "True if there is no violation."},
         "counts": {
             "type": "object",
-            "description": "How many findings are of each severity.",
+            "description": "The number of findings of each severity.",
             "properties": dict.fromkeys(severity["enum"], _TYPES["int"]),
             "required": severity["enum"],
             "additionalProperties": False,
         },
-        "note": _TYPES["str"] | {"description": "How many findings are not listed, and how to list them; else empty."},
-        **whole["properties"],
+        "note": _TYPES["str"]
+        | {"description": "The number of findings that are not listed, and how to list them; or empty."},
+        **root["properties"],
     }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": SCHEMA_IRI,
         "title": "A report of cybilgraph check",
-        **whole,
-        "required": list(whole["properties"]),
+        **root,
+        "required": list(root["properties"]),
         "$defs": {each.__name__: _object(each, known) for each in _PARTS},
     }
 
 
 def _object(holder: Any, known: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """The schema of what a class holds."""
+    """Return the schema of a class."""
     return {
         "type": "object",
         "properties": {

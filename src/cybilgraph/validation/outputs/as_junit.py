@@ -1,4 +1,4 @@
-"""A report as JUnit XML (the schema of Apache Ant's task), which nearly every CI service shows."""
+"""Writes a report as JUnit XML (the schema of Apache Ant's task), which most CI services display."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from cybilgraph.model.vocabulary import RULES
 from cybilgraph.validation.outputs.wording import omission_note, place_of, rule_name
 
 _UNREADABLE = f"{RULES}unreadable"
-#: The schema wants a time and a host for each suite; a report tells neither.
+#: The schema requires a time and a host for each suite, which a report does not have.
 _TIME, _HOST = "0", "localhost"
 
 
 def as_junit(report: Report, stream: TextIO) -> None:
-    """One suite a file. A record that a rule was broken in is a case for each such rule, failed if
-    the rule is bad enough for the check to have failed; another record is a case that passed. A
-    file that could not be read is an error. What failed nothing is told on the suite's output.
+    """Write one suite per file.
+
+    Each rule that a record breaks is a case, which fails if the rule's severity fails the check. A record without
+    findings is a case that passes, and an unreadable file is an error. Other findings go to the suite's output.
     """
     by_file: dict[str, list[Finding]] = defaultdict(list)
     for finding in report.findings:
@@ -37,7 +38,7 @@ def as_junit(report: Report, stream: TextIO) -> None:
 
 
 def _suite(number: int, checked: CheckedFile, findings: list[Finding], report: Report, note: str) -> Any:
-    file = unquote(checked.uri)  # which has the folder, so that files of several reports stay apart
+    file = unquote(checked.uri)  # includes the folder, to keep files of several reports apart
     suite = etree.Element("testsuite", name=_token(file), package="cybilgraph", id=str(number))
     etree.SubElement(suite, "properties")
     cases: dict[tuple[str, str], list[Finding]] = {(record, ""): [] for record in checked.records}
@@ -53,9 +54,9 @@ def _suite(number: int, checked: CheckedFile, findings: list[Finding], report: R
         if bad:
             unread = any(finding.rule == _UNREADABLE for finding in bad)
             errors, failures = errors + unread, failures + (not unread)
-            what = "error" if unread else "failure"
-            told = etree.SubElement(case, what, message=escape_controls(bad[0].message), type=bad[0].severity.value)
-            told.text = "\n".join(map(_line, bad))
+            tag = "error" if unread else "failure"
+            element = etree.SubElement(case, tag, message=escape_controls(bad[0].message), type=bad[0].severity.value)
+            element.text = "\n".join(map(_line, bad))
         notes += [_line(finding) for finding in found if not report.fails(finding)]
     sums = {"tests": len(suite) - 1, "failures": failures, "errors": errors}
     suite.attrib.update({key: str(value) for key, value in sums.items()})
@@ -66,12 +67,12 @@ def _suite(number: int, checked: CheckedFile, findings: list[Finding], report: R
 
 
 def _line(finding: Finding) -> str:
-    """A finding on one line: file, place, severity, what is said, and the rule."""
+    """Return a finding on one line: file, position, severity, message, suggestion and rule."""
     place = f":{place}" if (place := place_of(finding)) else ""
-    said = " ".join(filter(None, (finding.message, finding.suggestion)))
-    return escape_controls(f"{finding.file}{place}: {finding.severity.value}: {said} [{rule_name(finding)}]")
+    text = " ".join(filter(None, (finding.message, finding.suggestion)))
+    return escape_controls(f"{finding.file}{place}: {finding.severity.value}: {text} [{rule_name(finding)}]")
 
 
 def _token(text: str) -> str:
-    """A text as an attribute of type xs:token, which must not be empty."""
+    """Return a text as a non-empty xs:token."""
     return " ".join(escape_controls(text).split()) or "-"

@@ -1,4 +1,4 @@
-"""A report as SARIF 2.1.0 (OASIS standard), which code-scanning services and editors read."""
+"""Writes a report as SARIF 2.1.0 (OASIS standard), for code-scanning services and editors."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from cybilgraph.version import __version__
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _LEVELS = {Severity.VIOLATION: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
 _ROOT = "SRCROOT"
-_GAP = re.compile(r"\{[?$](\w+)\}")
+_VARIABLE = re.compile(r"\{[?$](\w+)\}")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
 
 def as_sarif(report: Report, stream: TextIO) -> None:
-    """One run, with the whole catalogue of rules, so that a service can show what was not broken."""
+    """Write one run with the whole catalogue of rules, so that services can also show rules without findings."""
     rules = catalogue()
     found = {rule_name(finding): finding for finding in report.findings}
     others = {rule: finding for rule, finding in found.items() if rule not in rules}
@@ -45,7 +45,7 @@ def as_sarif(report: Report, stream: TextIO) -> None:
         },
         "language": report.language,
         "columnKind": "unicodeCodePoints",
-        "originalUriBaseIds": {_ROOT: {"description": {"text": "The folder that the check was started in."}}},
+        "originalUriBaseIds": {_ROOT: {"description": {"text": "The working folder of the check."}}},
         "invocations": [
             {"executionSuccessful": not report.unread, "exitCode": int(not report.passes), **notifications}
         ],
@@ -57,15 +57,15 @@ def as_sarif(report: Report, stream: TextIO) -> None:
 
 
 def _rule(rule: Rule, language: str) -> dict[str, Any]:
-    """A reporting descriptor (section 3.49); gaps of its words are shown by their names."""
-    said, mend, title = (
-        _GAP.sub(r"‹\1›", texts.get(language) or texts.get(LANGUAGES[0], ""))
+    """Return a reporting descriptor (section 3.49), with the names of variables in its message."""
+    message, suggestion, title = (
+        _VARIABLE.sub(r"‹\1›", texts.get(language) or texts.get(LANGUAGES[0], ""))
         for texts in (rule.messages, rule.suggestions, rule.names)
     )
     return _level(rule.name, rule.severity) | {
-        "shortDescription": {"text": title or said},
-        "fullDescription": {"text": said},
-        "help": {"text": f"{said} {mend}".rstrip()},
+        "shortDescription": {"text": title or message},
+        "fullDescription": {"text": message},
+        "help": {"text": f"{message} {suggestion}".rstrip()},
         "helpUri": f"{RULES}{rule.name}",
         "properties": {"tags": [rule.category]},
     }
@@ -78,9 +78,9 @@ def _level(rule: str, severity: Severity) -> dict[str, Any]:
 def _result(
     finding: Finding, places: dict[str, int], uris: dict[str, str], language: str, seen: Counter[str]
 ) -> dict[str, Any]:
-    """A result (section 3.27)."""
+    """Return a result (section 3.27)."""
     file = _location(uris.get(finding.file, finding.file))
-    said = " ".join(filter(None, (finding.message, finding.suggestion)))
+    text = " ".join(filter(None, (finding.message, finding.suggestion)))
     physical: dict[str, Any] = {"artifactLocation": file}
     if finding.line:
         physical["region"] = _region(finding)
@@ -88,15 +88,15 @@ def _result(
     if finding.record:
         full = {"fullyQualifiedName": finding.focus} if finding.focus else {}
         location["logicalLocations"] = [{"name": finding.record, "kind": "record", **full}]
-    same = _fingerprint(finding)
-    seen[same] += 1
+    fingerprint = _fingerprint(finding)
+    seen[fingerprint] += 1
     result: dict[str, Any] = {
         "ruleId": rule_name(finding),
         "ruleIndex": places[rule_name(finding)],
         "level": _LEVELS[finding.severity],
-        "message": {"text": escape_controls(said)},
+        "message": {"text": escape_controls(text)},
         "locations": [location],
-        "partialFingerprints": {"finding/v1": f"{same}:{seen[same]}"},
+        "partialFingerprints": {"finding/v1": f"{fingerprint}:{seen[fingerprint]}"},
     }
     if finding.fix and (column := _column(finding, finding.fix)):
         result["fixes"] = [_fix(finding.fix, column, file, language)]
@@ -104,12 +104,12 @@ def _result(
 
 
 def _location(uri: str) -> dict[str, str]:
-    """An artifact location (section 3.4): relative to the root, unless it lies elsewhere."""
+    """Return an artifact location (section 3.4), relative to the root if it is below."""
     return {"uri": uri} if _SCHEME.match(uri) else {"uri": uri, "uriBaseId": _ROOT}
 
 
 def _region(finding: Finding) -> dict[str, Any]:
-    """A region (section 3.30): the words on their line; the line, where their place is not known."""
+    """Return a region (section 3.30): the marked text, or the line if its position is unknown."""
     region: dict[str, Any] = {"startLine": finding.line}
     if (excerpt := finding.excerpt) and excerpt.column:
         region |= {"startColumn": excerpt.column, "endColumn": excerpt.column + excerpt.length}
@@ -119,7 +119,7 @@ def _region(finding: Finding) -> dict[str, Any]:
 
 
 def _column(finding: Finding, fix: Fix) -> int:
-    """Where the words that a fix replaces begin on their line; 0 where the source does not show it."""
+    """Return the column of the text that a fix replaces, or 0 if the excerpt does not confirm it."""
     if finding.excerpt is None or fix.line != finding.line:
         return 0
     at = fix.column - finding.excerpt.cut
@@ -127,7 +127,7 @@ def _column(finding: Finding, fix: Fix) -> int:
 
 
 def _fix(fix: Fix, column: int, file: dict[str, str], language: str) -> dict[str, Any]:
-    """A fix (section 3.55)."""
+    """Return a fix (section 3.55)."""
     deleted = {"startLine": fix.line, "startColumn": column, "endColumn": column + len(fix.old)}
     replacement = {"deletedRegion": deleted, "insertedContent": {"text": fix.new}}
     return {
@@ -137,6 +137,6 @@ def _fix(fix: Fix, column: int, file: dict[str, str], language: str) -> dict[str
 
 
 def _fingerprint(finding: Finding) -> str:
-    """What stays the same when lines are added above a finding: what it says of which record."""
-    told = (finding.rule, finding.file, finding.record, finding.path, finding.value, finding.label, finding.text)
-    return hashlib.sha256("\x1f".join(told).encode(errors="backslashreplace")).hexdigest()[:32]
+    """Return a hash of a finding that does not depend on its line number."""
+    parts = (finding.rule, finding.file, finding.record, finding.path, finding.value, finding.label, finding.text)
+    return hashlib.sha256("\x1f".join(parts).encode(errors="backslashreplace")).hexdigest()[:32]

@@ -1,4 +1,4 @@
-"""A report for the terminal: file by file, each finding with its place in the line of the source."""
+"""Writes a report for the terminal: each finding with its position in the line of the source."""
 
 from __future__ import annotations
 
@@ -21,18 +21,16 @@ from cybilgraph.model.findings import (
 from cybilgraph.validation.outputs.wording import omission_note, phrase_for, place_of, rule_name, summary, tally
 
 _COLOURS = {Severity.VIOLATION: "bold red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
-#: What stands before a finding's severity and before a rule's message, in so many columns; and the
-#: columns that a terminal is taken to have at least.
+#: Widths of the columns before a finding's severity and before a rule's message; minimum width of a terminal.
 _PLACE_COLUMN, _COUNT_COLUMN, _MIN_WIDTH = "  123:45  ", "  123 × ", 30
-#: How wide a line of a source is shown where there is no terminal.
+#: Width of a source line without a terminal.
 _PIPE_WIDTH = 100
 
 
 def as_text(report: Report, stream: TextIO) -> None:
-    """File by file, each finding with its place, message and rule; then the sums.
+    """Write each file's findings with position, message and rule, then the counts.
 
-    Colour, and lines that fit, are for terminals only (and no colour where NO_COLOR is set): in
-    a pipe, what is said stays on one line.
+    Only terminals get colours (unless NO_COLOR is set) and wrapped lines. In a pipe, each message is on one line.
     """
     page = _Page(stream, report.language)
     for file, findings in groupby(report.findings, key=lambda finding: finding.file):
@@ -40,7 +38,7 @@ def as_text(report: Report, stream: TextIO) -> None:
         shown: tuple[int, Excerpt | None] | None = None
         for finding in findings:
             page.message(finding)
-            if shown != (here := (finding.line, finding.excerpt)):  # once for all that is said of one place
+            if shown != (here := (finding.line, finding.excerpt)):  # only once for findings at the same position
                 page.source(finding)
                 shown = here
             if finding.suggestion:
@@ -58,7 +56,7 @@ def as_text(report: Report, stream: TextIO) -> None:
 
 
 class _Page:
-    """Lines of findings, as wide as the terminal."""
+    """Prints findings as wide as the terminal."""
 
     def __init__(self, stream: TextIO, language: str) -> None:
         self._console = Console(file=stream, highlight=False, markup=False, emoji=False)
@@ -70,43 +68,42 @@ class _Page:
             self.margin = 4
 
     def line(self, text: Text, margin: int = 0, hanging: int = 0) -> None:
-        """One line; on a terminal, so many as it takes, below each other behind the margin."""
+        """Print a text; on a terminal, wrap it behind the margin."""
         self._print(Text(" " * margin), text, margin + hanging)
 
     def message(self, finding: Finding) -> None:
-        """Where it is, how bad, and what is wrong."""
+        """Print the position, severity, message and rule of a finding."""
         place = place_of(finding) or "-"
         severity = phrase_for(self._language, finding.severity.value)
         head = Text(f"{place:>{len(_PLACE_COLUMN) - 2}}  ").append(severity, style=_COLOURS[finding.severity])
-        said = Text(escape_controls(finding.message)).append(f"  [{escape_controls(rule_name(finding))}]", style="dim")
+        message = Text(escape_controls(finding.message))
+        message.append(f"  [{escape_controls(rule_name(finding))}]", style="dim")
         if self.margin < len(_PLACE_COLUMN):
             self.line(head)
-            self.line(said, self.margin)
+            self.line(message, self.margin)
         else:
             head.append(" " * (self.margin + 2 - cell_len(head.plain)))
-            self._print(head, said, self.margin + 2)
+            self._print(head, message, self.margin + 2)
 
     def _print(self, lead: Text, text: Text, margin: int) -> None:
-        """A text behind its lead; on a terminal, wrapped behind the margin."""
+        """Print a text after its lead; on a terminal, wrap it behind the margin."""
         first, *rest = text.wrap(self._console, self._width - margin - 1) if self._width else [text]
         self._put(lead + first)
         for part in rest:
             self._put(Text(" " * margin) + part)
 
     def _put(self, line: Text) -> None:
-        """Print one line as it is; a terminal takes no commands of a CI service, and a pipe may lead to one."""
+        """Print one line; in a pipe, which may lead to a CI service, escape workflow commands."""
         self._console.print(line if self._width else Text(escape_ci_commands(line.plain)), soft_wrap=True)
 
     def source(self, finding: Finding) -> None:
-        """The line of the source with the words marked; the words alone, where there is no line."""
+        """Print the source line with the text marked, or only the text if there is no line."""
         label, words = escape_controls(finding.label), escape_controls(_brief(finding.text))
-        empty = (
-            phrase_for(self._language, "empty") if finding.path and not words else ""
-        )  # else it is of the file itself
+        empty = phrase_for(self._language, "empty") if finding.path and not words else ""
         if finding.excerpt is None:
             if label or words:
-                said = f"“{words}”" if words else empty
-                self.line(Text(": ".join(filter(None, (label, said))), style="dim"), self.margin)
+                quoted = f"“{words}”" if words else empty
+                self.line(Text(": ".join(filter(None, (label, quoted))), style="dim"), self.margin)
             return
         number = str(finding.line).rjust(self.margin - 3)
         gutter = f"{number} │ "
@@ -115,8 +112,8 @@ class _Page:
         self._put(Text().append(gutter, style="dim").append(shown))
         if marked:
             shows_label = not words and _marked(finding.excerpt) == finding.label
-            told = [label] * bool(label and not shows_label) + [empty] * bool(empty)
-            note = f" {': '.join(told)}" if told else ""
+            notes = [label] * bool(label and not shows_label) + [empty] * bool(empty)
+            note = f" {': '.join(notes)}" if notes else ""
             if self._width and before + marked + cell_len(note) > width:
                 note = ""
             caret = Text().append(f"{'':{len(number)}} │ ", style="dim").append(" " * before)
@@ -129,7 +126,7 @@ def _marked(excerpt: Excerpt) -> str:
 
 
 def _window(excerpt: Excerpt, width: int) -> tuple[str, int, int]:
-    """What is shown of a line, and the columns on the screen before its mark and under it."""
+    """Return the visible part of a line, and the number of terminal columns before and in its mark."""
     mark = excerpt.mark or 1
     before = escape_controls(excerpt.text[: mark - 1])
     marked = escape_controls(_marked(excerpt))
@@ -138,7 +135,7 @@ def _window(excerpt: Excerpt, width: int) -> tuple[str, int, int]:
     )
     lead = "…" if excerpt.cut else ""
     if cell_len(lead + before + marked + after) > width:
-        # What is marked comes first, then what stands before it, to a third of the line; then the rest.
+        # The marked text has priority, then the text before it, up to a third of the line, then the rest.
         marked = _cropped(marked, width - 2)
         kept = max(width // 3, width - 2 - cell_len(marked) - cell_len(after))
         if cell_len(lead + before) > min(kept, width - 2 - cell_len(marked)):
@@ -150,7 +147,7 @@ def _window(excerpt: Excerpt, width: int) -> tuple[str, int, int]:
 
 
 def _cropped(text: str, max_chars: int, from_end: bool = False) -> str:
-    """So much of a text as fits into so many columns: its beginning, or its end."""
+    """Return the beginning, or the end, of a text that fits into a number of terminal columns."""
     if cell_len(text) <= max_chars:
         return text
     kept, width = [], 0

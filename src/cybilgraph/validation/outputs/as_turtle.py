@@ -1,4 +1,4 @@
-"""A report as the validation report of SHACL (section 3.6), in Turtle."""
+"""Writes a report as a SHACL validation report (section 3.6) in Turtle."""
 
 from __future__ import annotations
 
@@ -24,32 +24,31 @@ _NEXT = ",\n        "
 
 
 def as_turtle(report: Report, stream: TextIO) -> None:
-    """One result a finding, its messages in each language that its rule speaks.
+    """Write one result per finding, with messages in all languages of its rule.
 
-    The words, the line and the column in the source are the result's evidence. What only a reader could find
-    has the record as its focus, or the file. Each node has an IRI, which is made from what is
-    said, so that equal reports are equal; but for those of a path that is no single property.
+    The quoted text, line and column are the result's evidence. The focus of a reader's finding is the record or the
+    file. All nodes except those of complex paths have IRIs, derived from the content, so that equal reports are equal.
     """
     results = [list(_result(finding)) for finding in report.findings]
-    told = "\n".join("\n".join(f"{predicate} {value}" for predicate, value in result) for result in results)
-    digest = hashlib.sha256(f"{report.as_of}\n{told}".encode()).hexdigest()
+    content = "\n".join("\n".join(f"{predicate} {value}" for predicate, value in result) for result in results)
+    digest = hashlib.sha256(f"{report.as_of}\n{content}".encode()).hexdigest()
     node = f"{BASE}check/{digest[:32]}"
     for prefix in _USED:
         stream.write(f"@prefix {prefix}: <{PREFIXES[prefix]}> .\n")
-    listed = [f"{node}/result/{number}" for number in range(1, len(results) + 1)]
-    whole = [("a", "sh:ValidationReport"), ("sh:conforms", "false" if results or report.omitted else "true")]
+    result_iris = [f"{node}/result/{number}" for number in range(1, len(results) + 1)]
+    head = [("a", "sh:ValidationReport"), ("sh:conforms", "false" if results or report.omitted else "true")]
     if report.as_of:
-        whole.append(("cyb:asOf", literal(report.as_of, datatype=XSD.date)))
+        head.append(("cyb:asOf", literal(report.as_of, datatype=XSD.date)))
     if note := omission_note(report):
-        whole.append(("rdfs:comment", literal(note, report.language)))
-    _write(stream, node, [*whole, *(("sh:result", iri(result)) for result in listed)])
-    for result, statements, finding in zip(listed, results, report.findings, strict=True):
+        head.append(("rdfs:comment", literal(note, report.language)))
+    _write(stream, node, [*head, *(("sh:result", iri(result)) for result in result_iris)])
+    for result, statements, finding in zip(result_iris, results, report.findings, strict=True):
         _write(stream, result, [*statements, ("cyb:evidence", iri(f"{result}/evidence"))])
         _write(stream, f"{result}/evidence", list(_evidence(finding)))
 
 
 def _result(finding: Finding) -> Iterator[tuple[str, str]]:
-    """What SHACL says of a result (section 3.6.2)."""
+    """Yield the statements about a result (SHACL, section 3.6.2)."""
     yield "a", "sh:ValidationResult"
     if result := finding.result:
         yield "sh:focusNode", result.focus
@@ -74,7 +73,7 @@ def _result(finding: Finding) -> Iterator[tuple[str, str]]:
 
 
 def shacl_path(path: str) -> str:
-    """A property path of SPARQL, in the form that engines report, as SHACL writes it (section 2.3.1)."""
+    """Convert a SPARQL property path, as engines report it, to a SHACL path (section 2.3.1)."""
     parts = _PATH.findall(path)
 
     def element() -> str:
@@ -101,7 +100,7 @@ def _focus(finding: Finding) -> str:
 
 
 def _evidence(finding: Finding) -> Iterator[tuple[str, str]]:
-    """Where the source says so."""
+    """Yield the statements about the position of a finding in its source."""
     yield "a", "oa:TextQuoteSelector"
     yield "rdfs:label", literal(finding.file)
     if finding.text:

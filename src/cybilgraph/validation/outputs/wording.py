@@ -1,4 +1,4 @@
-"""The words around findings, in each language that rules speak; and the sums at the end of a report."""
+"""The texts of reports in each language, and the counts at their end."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cybilgraph.model.rules import general_message
 from cybilgraph.model.vocabulary import RULES
 from cybilgraph.readers.excerpts import WORKBOOKS
 
-#: One and several of what is counted.
+#: Singular and plural of the counted nouns.
 _NOUNS = {
     "en": {
         "violation": ("violation", "violations"),
@@ -38,33 +38,32 @@ _NOUNS = {
         "source": ("source", "sources"),
     },
 }
-#: What else a report says.
-_WORDS = {
+_PHRASES = {
     "en": {
         "summary": "{records} from {sources}{unread}: {found}",
         "unread": ", {sources} unread",
-        "empty": "nothing under it",
-        "fix": "Write “{new}” for “{old}”.",
-        "report": "Report of a check",
+        "empty": "empty",
+        "fix": "Replace “{old}” with “{new}”.",
+        "report": "Check report",
         "as of": "as of {day}",
         "by rule": "By rule",
         "by file": "By file",
         "rule": "Rule",
         "file": "File",
         "line": "line",
-        "times": "Times",
-        "clean": "Nothing was found wrong or missing.",
+        "times": "Count",
+        "clean": "No problems found.",
         "omitted": "{number} more findings are not listed. To list all of them, run: cybilgraph check FILE",
-        "unmet value": "This value does not meet {constraint}.",
-        "unmet property": "What is said by {property} does not meet {constraint}.",
-        "unmet node": "This node does not meet {constraint}.",
+        "unmet value": "This value violates {constraint}.",
+        "unmet property": "The values of {property} violate {constraint}.",
+        "unmet node": "This node violates {constraint}.",
     },
     "es": {
         "summary": "{records} de {sources}{unread}: {found}",
         "unread": ", {sources} sin leer",
         "empty": "sin contenido",
-        "fix": "Escriba «{new}» en lugar de «{old}».",
-        "report": "Informe de una comprobación",
+        "fix": "Reemplace «{old}» por «{new}».",
+        "report": "Informe de comprobación",
         "as of": "a fecha de {day}",
         "by rule": "Por regla",
         "by file": "Por archivo",
@@ -72,17 +71,17 @@ _WORDS = {
         "file": "Archivo",
         "line": "línea",
         "times": "Veces",
-        "clean": "No se encontró nada incorrecto ni ausente.",
+        "clean": "No se encontraron problemas.",
         "omitted": "No se muestran {number} hallazgos más. Para verlos todos, ejecute: cybilgraph check ARCHIVO",
         "unmet value": "Este valor no cumple {constraint}.",
-        "unmet property": "Lo que dice {property} no cumple {constraint}.",
+        "unmet property": "Los valores de {property} no cumplen {constraint}.",
         "unmet node": "Este nodo no cumple {constraint}.",
     },
     "fr": {
         "summary": "{records} de {sources}{unread} : {found}",
         "unread": ", dont {sources} illisible(s)",
         "empty": "sans contenu",
-        "fix": "Écrivez « {new} » au lieu de « {old} ».",
+        "fix": "Remplacez « {old} » par « {new} ».",
         "report": "Rapport de vérification",
         "as of": "au {day}",
         "by rule": "Par règle",
@@ -91,30 +90,30 @@ _WORDS = {
         "file": "Fichier",
         "line": "ligne",
         "times": "Fois",
-        "clean": "Rien d’incorrect ni de manquant n’a été trouvé.",
+        "clean": "Aucun problème trouvé.",
         "omitted": "{number} autres constats non affichés. Pour les voir tous, lancez : cybilgraph check FICHIER",
         "unmet value": "Cette valeur ne respecte pas {constraint}.",
-        "unmet property": "Ce que dit {property} ne respecte pas {constraint}.",
+        "unmet property": "Les valeurs de {property} ne respectent pas {constraint}.",
         "unmet node": "Ce nœud ne respecte pas {constraint}.",
     },
 }
 
 
-def phrase_for(language: str, rule_name: str, **gaps: str) -> str:
-    """What a report says under this name; of what can be counted, the word for one."""
+def phrase_for(language: str, key: str, **values: str) -> str:
+    """Return the phrase with this key, or the singular of a noun."""
     nouns = _NOUNS[language]
-    return nouns[rule_name][0] if rule_name in nouns else _WORDS[language][rule_name].format(**gaps)
+    return nouns[key][0] if key in nouns else _PHRASES[language][key].format(**values)
 
 
-def count_of(language: str, number: int, rule_name: str) -> str:
-    """So many of a thing: "1 record", "2 records"."""
-    one, several = _NOUNS[language][rule_name]
-    # In French, nothing is singular.
-    return f"{number:,} {one if number == 1 or (language == 'fr' and not number) else several}"
+def count_of(language: str, number: int, key: str) -> str:
+    """Return a number with its noun: "1 record", "2 records"."""
+    singular, plural = _NOUNS[language][key]
+    # French uses the singular for zero.
+    return f"{number:,} {singular if number == 1 or (language == 'fr' and not number) else plural}"
 
 
 def summary(report: Report) -> str:
-    """One line: what was read, and how much was found of each severity; of information, if there is any."""
+    """Return one line with the number of records and of findings of each severity; "info" only if there are any."""
     language = report.language
     return phrase_for(
         language,
@@ -141,32 +140,32 @@ def omission_note(report: Report) -> str:
 
 
 def by_rule(report: Report) -> list[tuple[int, Finding]]:
-    """How often each rule was broken, with the finding that tells what it says; the worst first."""
+    """Return the number of findings of each rule with a representative finding, most severe first."""
     first: dict[tuple[Severity, str, str], Finding] = {}
     numbers: Counter[tuple[Severity, str, str]] = Counter()
-    several: set[tuple[Severity, str, str]] = set()
+    varying: set[tuple[Severity, str, str]] = set()
     for finding in report.findings:
-        # What differs between the findings of a rule of ours is a gap; rules of others may say anything.
+        # Messages of our rules differ only in their variables; those of other shapes may differ completely.
         key = (finding.severity, finding.rule, general_message(finding, report.language) or finding.message)
         if first.setdefault(key, finding).message != finding.message:
-            several.add(key)
+            varying.add(key)
         numbers[key] += 1
     for omitted in report.omitted:
         example = Finding(severity=omitted.severity, rule=omitted.rule, message="", file="")
         message = general_message(example, report.language)
         key = (omitted.severity, omitted.rule, message)
         if key not in numbers:
-            # A rule without general words has a key for each message; the first stands for all.
+            # A rule without a general message has one key per message; use the first for all.
             key = next((known for known in numbers if known[:2] == key[:2]), key)
         first.setdefault(key, replace(example, message=key[2]))
-        several.add(key)
+        varying.add(key)
         numbers[key] += omitted.count
     ordered = sorted(numbers.items(), key=lambda item: (SEVERITIES.index(item[0][0]), -item[1], item[0][1:]))
-    return [(number, replace(first[key], message=key[2]) if key in several else first[key]) for key, number in ordered]
+    return [(number, replace(first[key], message=key[2]) if key in varying else first[key]) for key, number in ordered]
 
 
 def tally(report: Report) -> list[str]:
-    """A line for each rule that found something: how often, and what it says; the worst first."""
+    """Return a line with count and message for each rule with findings, most severe first."""
     return [
         escape_controls(f"{number:>5,} × {finding.message} [{rule_name(finding)}]")
         for number, finding in by_rule(report)
@@ -174,21 +173,19 @@ def tally(report: Report) -> list[str]:
 
 
 def rule_name(finding: Finding) -> str:
-    """The name of a finding's rule: the same in every format."""
+    """Return the name of a finding's rule, the same in every format."""
     return finding.rule.removeprefix(RULES)
 
 
 def place_of(finding: Finding) -> str:
-    """The line, and the character where it is known: "15:5"; of a workbook, the cell: "C7"; empty where
-    not even the line is known.
-    """
+    """Return the position of a finding: "15:5" or "15", in a workbook the cell "C7", or "" if unknown."""
     if cell := cell_of(finding):
         return cell
     return ":".join(str(number) for number in (finding.line, finding.column if finding.line else 0) if number)
 
 
 def cell_of(finding: Finding) -> str:
-    """The cell of a workbook as spreadsheet programs name it: "C7"; empty where it is none, or not known."""
+    """Return the name of a workbook's cell, such as "C7", or "" if it is unknown or the file is no workbook."""
     if not finding.cell or PurePath(finding.file).suffix.lower() not in WORKBOOKS:
         return ""
     letters, number = "", finding.cell

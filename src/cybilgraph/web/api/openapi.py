@@ -116,9 +116,9 @@ def _of_query(query: Query) -> Operation:
     parameters = [
         ApiParameter(
             own.name,
-            f"{own.description} ({_values(own.type)}). {_REPEATABLE_NOTE if own.several else _DEFAULT_NOTE}",
+            f"{own.description} ({_values(own.type)}). {_REPEATABLE_NOTE if own.allows_multiple else _DEFAULT_NOTE}",
             own.default,
-            is_repeatable=own.several,
+            is_repeatable=own.allows_multiple,
         )
         for own in query.parameters
     ]

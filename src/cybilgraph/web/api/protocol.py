@@ -185,7 +185,7 @@ def _parse(request: Request) -> QueryRequest | None:
     timeout, release = _timeout(_first(sent, "timeout")), release_number(_first(sent, "release"))
     cache_key = CacheKey.of(query, formats or PAGE_FORMATS, _graphs(sent))
     return QueryRequest(
-        cache_key, queries.hashed(query), formats, timeout, release, request.path, tuple(answer_parameters)
+        cache_key, queries.hash_query(query), formats, timeout, release, request.path, tuple(answer_parameters)
     )
 
 

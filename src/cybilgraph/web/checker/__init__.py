@@ -112,7 +112,9 @@ class Checker:
         self._limits = limits or CheckLimits()
         workers, seconds = self._limits.workers, self._limits.seconds
         # A client leaves one worker to the others. If several clients use all of them, the next one waits.
-        pool_limits = PoolLimits(workers, self._limits.waiting, each=max(workers - 1, 1), patience=seconds)
+        pool_limits = PoolLimits(
+            workers, self._limits.waiting, max_per_caller=max(workers - 1, 1), max_wait_seconds=seconds
+        )
         self._pool = Pool(
             "cybilgraph.web.checker.check_worker",
             (str(self._limits.memory),),

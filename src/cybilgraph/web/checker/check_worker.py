@@ -103,12 +103,12 @@ def _check(sent: SentRecord) -> tuple[SentRecord, CheckedInput]:
     """Check a record, after applying the requested fix if there is one at that position."""
     submission = sent.submission
     as_of = date.fromisoformat(submission.as_of) if submission.as_of else None
-    checked = check_input(Input(submission.name, given=submission.content), as_of)
+    checked = check_input(Input(submission.name, data=submission.content), as_of)
     fixes = [found.fix for found in checked.report.findings if found.fix]
     if chosen := [fix for fix in fixes if f"{fix.line}:{fix.column}" == sent.fix]:
         content = apply_fixes(submission.name, submission.content, chosen).content
         sent = replace(sent, submission=replace(submission, content=content))
-        checked = check_input(Input(submission.name, given=content), as_of)
+        checked = check_input(Input(submission.name, data=content), as_of)
     report = checked.report
     report.language = submission.language
     report.truncate(MAX_FINDINGS, MAX_REPORT_CHARS, _length)
@@ -308,7 +308,7 @@ def _uploads(text: bytes) -> tuple[tuple[str, bytes], ...]:
 
 
 def _rdf(record: Any, name: str) -> bytes:
-    checked = check_input(Input("a.json", given=WRITERS["json"]([record])))
+    checked = check_input(Input("a.json", data=WRITERS["json"]([record])))
     return _render_output(SentRecord(Submission("", b"")), checked, f"{RDF_OUTPUT}{name}")
 
 

@@ -64,7 +64,7 @@ class SentRecord:
     @property
     def kind(self) -> InputKind:
         """The kind of record. Raises UnsupportedMediaType."""
-        source = Input(self.submission.name, given=self.submission.content)
+        source = Input(self.submission.name, data=self.submission.content)
         return next((kind for kind in KINDS if kind.suffix == source.suffix), None) or _kind_of(source)
 
     @property
@@ -74,7 +74,7 @@ class SentRecord:
             return None
         content = self.submission.content
         try:
-            return _LINE_END.sub("\n", decode(Input(self.submission.name, given=content), content, []))
+            return _LINE_END.sub("\n", decode(Input(self.submission.name, data=content), content, []))
         except SourceError:
             return None
 
@@ -227,7 +227,7 @@ def _kind_of(source: Input) -> InputKind:
     kinds = [kind for kind in KINDS if READERS[kind.suffix] is reader]
     if not kinds:
         raise UnsupportedMediaType(f"{source.suffix} files can only be checked on the command line")
-    return next((kind for kind in kinds if kind.suffix == guess_suffix(source.given or b"")), kinds[0])
+    return next((kind for kind in kinds if kind.suffix == guess_suffix(source.data or b"")), kinds[0])
 
 
 def _option(options: dict[str, Any], name: str) -> str:

@@ -46,7 +46,7 @@ def serve(folder: Path, settings: Settings, announce: Callable[[str], None]) -> 
     have the release, SuggestionsFull if the suggestions folder cannot be used, and ServeError if the address is in
     use.
     """
-    release = Releases(folder).select_sound(announce)
+    release = Releases(folder).select_intact(announce)
     if settings.endpoint:
         require_loaded(Endpoint(settings.endpoint, Credentials.of(settings.credentials)), release)
     if settings.suggestions:
@@ -100,10 +100,10 @@ def _load(folder: str, settings: Settings) -> Any:
         answer=settings.answer_bytes,
         memory=settings.worker_memory,
         workers=settings.quick_workers,
-        long=settings.long_workers,
+        long_workers=settings.long_workers,
         store=settings.store_memory,
         services=frozenset(settings.service),
-        patient=False,
+        free_startup=False,
         budget=AnswerBudget(settings.unsent_bytes, max(settings.unsent_bytes // 4, settings.answer_bytes)),
     )
     where = (settings.endpoint, settings.credentials)

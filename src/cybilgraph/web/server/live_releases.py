@@ -125,7 +125,7 @@ class LiveReleases:
         self._closing: list[OpenRelease] = []
         #: Functions to call every second.
         self.maintenance_tasks: list[Callable[[], object]] = []
-        first = releases.select_sound(on_event)
+        first = releases.select_intact(on_event)
         #: The reason why no release is marked as current; empty if one is.
         named, self._missing_current = _current_release_number(releases)
         #: The number of a current release that was rejected as damaged.
@@ -177,7 +177,9 @@ class LiveReleases:
                 removed = [self._earlier.pop(one).serving for one in self._removable(number) or ()]
             for serving in removed:
                 serving.close()
-            serving = self._serving(release, self._embedded(release, replace(self._limits, workers=1, long=1, store=0)))
+            serving = self._serving(
+                release, self._embedded(release, replace(self._limits, workers=1, long_workers=1, store=0))
+            )
             with self._unused:
                 self._earlier[number] = earlier = _Earlier(serving, users=1)
             return earlier
@@ -236,7 +238,7 @@ class LiveReleases:
                 raise
             self._on_event(str(error))  # has paths, which are for the operator only
             raise FileDamaged(
-                f"Release {number} is damaged and cannot answer queries", self.releases.list_kept(but=number)
+                f"Release {number} is damaged and cannot answer queries", self.releases.list_available(excluded=number)
             ) from error
         return release
 
@@ -261,7 +263,7 @@ class LiveReleases:
         )
 
     def _serving(self, release: Release, engine: PooledEngine) -> OpenRelease:
-        tag = f"{release.number}/{release.checksum(GRAPH)}/{engine.place}"
+        tag = f"{release.number}/{release.checksum(GRAPH)}/{engine.location}"
         self._on_event(f"Release {release.number:04d} is {engine.storage}")
         answers = AnswerCache(engine, tag, self._cache_bytes)
         warm_up = WarmUp(release, answers, self._on_event)
@@ -337,7 +339,7 @@ class LiveReleases:
             return "queries are answered from memory, except those that call other endpoints"
         with self._switch_lock:
             try:
-                release = self.releases.select_sound(self._on_event)
+                release = self.releases.select_intact(self._on_event)
             except ReleaseError:
                 release = serving.release
             if self.current is not serving or release.number == number:

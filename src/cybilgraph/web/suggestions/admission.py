@@ -76,7 +76,7 @@ def ensure_same_project(name: str, base: str, edited: Iterable[Record]) -> None:
 
 def records_in(name: str, text: str) -> Iterator[Record]:
     """Read a text as the records of a file of this name. Raises SourceError."""
-    return read_input(Input(name, given=text.encode(errors="replace")))
+    return read_input(Input(name, data=text.encode(errors="replace")))
 
 
 def _ensure_printable(suggestion: Suggestion) -> None:

@@ -1,7 +1,7 @@
-"""The statements of an RDF text, each with its place: no library for RDF keeps them.
+"""Locate the statements of an RDF text, which RDF libraries do not support.
 
-The parser tells what is said; a scanner of ours, which knows the structure of the syntax and
-nothing else, tells where statements stand. Both go through the text once, side by side.
+The parser provides the statements. Our scanner, which knows only the structure of the syntax, provides their
+positions. Both pass through the text once, in parallel.
 """
 
 from __future__ import annotations
@@ -29,26 +29,26 @@ _SCANNERS: dict[ox.RdfFormat, Callable[[bytes], Iterator[Spot]]] = {
     ox.RdfFormat.N_QUADS: nquads.spots,
     ox.RdfFormat.RDF_XML: rdfxml.spots,
 }
-#: Places that are looked at for a statement. The parser may give the statements of a list, or
-#: those of attributes, in another order; what is further away is another statement.
+#: The number of positions considered for a statement. The parser may return the statements of a list, or those
+#: of XML attributes, in another order, but only locally.
 _WINDOW = 64
 _QUOTES, _NODES = (b'"', b"'"), (b"<", b"[", b"(", b"_")
-#: Bytes by which a literal is told from its neighbour.
-_ENOUGH = 16
+#: The number of bytes compared to tell literals apart.
+_COMPARED_BYTES = 16
 _QUOTED = re.compile(rb"\"{3}|'{3}|[\"']")
 
 
 def parse(content: bytes, syntax: ox.RdfFormat, base: str) -> Iterator[tuple[ox.Quad, Spot]]:
-    """The statements, in the parser's order, each with its place.
+    """Yield the statements in the parser's order, each with its position.
 
-    A statement whose place is not found has that of the subject before it. Raises SyntaxError,
-    with line and column where they are known.
+    A statement that cannot be located gets the position of the subject before it. Raises SyntaxError, with
+    line and column if known.
     """
     if syntax == ox.RdfFormat.JSON_LD:
         yield from jsonld.parse(content, base)
         return
     quads = ox.parse(content, format=syntax, base_iri=base)
-    # In XML nothing tells what begins at a place: text may begin with any character.
+    # In XML, the text at a position does not show what begins there.
     yield from _match_spots(quads, _SCANNERS[syntax](content), b"" if syntax == ox.RdfFormat.RDF_XML else content)
 
 
@@ -71,44 +71,44 @@ def _match_spots(quads: Iterable[ox.Quad], spots: Iterator[Spot], content: bytes
         yield quad, last
 
 
-#: What a backslash may stand for (Turtle 1.1, section 6.4): a character by its number, or one of these.
+#: Escape sequences (Turtle 1.1, section 6.4): numeric ones, and the characters with their own.
 _NUMBERED, _ESCAPED = b"\\u", "\t\b\n\r\f\"'\\"
 
 
 def _may_match(quad: ox.Quad, spot: Spot, content: bytes) -> bool:
-    """True where what is printed at a place can be the statement. Without content, its predicate decides."""
-    if not quad.predicate.value.endswith(spot.says):
+    """Return whether a statement may be printed at a position. Without content, only its predicate is compared."""
+    if not quad.predicate.value.endswith(spot.predicate_suffix):
         return False
-    if spot.says == RDF.rest:  # leads to a node that is printed as nothing but its item
+    if spot.predicate_suffix == RDF.rest:  # the node of a list is not printed, only its item
         return True
     at, value = spot.object, quad.object
     first = content[at : at + 1]
     if isinstance(value, ox.Literal):
         if first not in _QUOTES:
             return first not in _NODES
-        several = content.startswith(first * 3, at)  # such a text may hold a quote, and end further on
-        at += 3 if several else 1
-        begin, ended, _ = content[at : at + _ENOUGH].partition(first)
-        said = value.value[:_ENOUGH].encode()
+        is_long = content.startswith(first * 3, at)  # a long string may contain quotation marks and end later
+        at += 3 if is_long else 1
+        begin, ended, _ = content[at : at + _COMPARED_BYTES].partition(first)
+        expected = value.value[:_COMPARED_BYTES].encode()
         if b"\\" in begin:
             plain = begin.partition(b"\\")[0]
-            return said.startswith(plain) and (
+            return expected.startswith(plain) and (
                 _NUMBERED in begin.lower() or any(mark in value.value for mark in _ESCAPED)
             )
-        return said == begin if ended and not several else said.startswith(begin)
+        return expected == begin if ended and not is_long else expected.startswith(begin)
     return first not in _QUOTES
 
 
-#: Bytes between two places before which characters are counted; and those that begin no character in UTF-8.
-_STEP, _INNER = 4096, bytes(range(0x80, 0xC0))
+#: Characters are counted in steps of this many bytes; and the bytes that do not begin a UTF-8 character.
+_STEP, _CONTINUATION_BYTES = 4096, bytes(range(0x80, 0xC0))
 
 
 def _characters(part: bytes) -> int:
-    return len(part.translate(None, _INNER))
+    return len(part.translate(None, _CONTINUATION_BYTES))
 
 
 class Places:
-    """Lines and columns of a text, by offsets into it."""
+    """Converts offsets in a text to lines and columns."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content
@@ -117,7 +117,7 @@ class Places:
         self._starts.extend(match.end() for match in re.finditer(b"\n", content))
 
     def place(self, offset: int) -> Place | None:
-        """The line and the column, in characters; None where the offset is not known."""
+        """Return line and column, in characters; None if the offset is unknown."""
         if offset == UNKNOWN:
             return None
         line = bisect_right(self._starts, offset)
@@ -127,7 +127,7 @@ class Places:
         return Place(line, self._before(offset) - self._before(start) + 1)
 
     def _before(self, offset: int) -> int:
-        """How many characters stand before an offset. They are counted once: all of a file may be one line."""
+        """Return the number of characters before an offset. Counts are cached: a whole file may be one line."""
         if not self._characters:
             self._characters.append(0)
             for start in range(0, len(self._content), _STEP):
@@ -137,7 +137,7 @@ class Places:
         return self._characters[step] + _characters(self._content[step * _STEP : offset])
 
     def text(self, value: str, offset: int) -> Text:
-        """A literal with the place of its first character; of each line, where it is printed as it is."""
+        """Return a literal with the place of its first character, and of each line if it is printed verbatim."""
         if offset == UNKNOWN:
             return Text(value)
         quotes = _QUOTED.match(self._content, offset)

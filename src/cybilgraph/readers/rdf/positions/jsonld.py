@@ -1,9 +1,8 @@
-"""JSON-LD → its statements with their places.
+"""Locate the statements of JSON-LD.
 
-What a key or a value means depends on contexts, and only the parser knows all of their rules. So
-it is given the text with a mark behind each value, which says where the value stands; from what it
-gives back the marks are taken off again. What cannot bear a mark (a number, a term of the context)
-has the place of its subject.
+The meaning of keys and values depends on contexts, whose rules only the parser knows. Therefore the parser
+gets the text with a position marker after each value, and the markers are then removed from its output.
+Values that cannot carry a marker (numbers, terms of the context) get the position of their subject.
 """
 
 from __future__ import annotations
@@ -18,26 +17,28 @@ import pyoxigraph as ox
 
 from cybilgraph.readers.rdf.positions.spots import NOWHERE, UNKNOWN, Spot
 
-# A string also matches without its end: else it would be looked through again from each quotation mark in it.
+# The string also matches without its end: otherwise it would be searched again from each quotation mark in it.
 _TOKEN = re.compile(rb'(?P<string>"(?:[^"\\]++|\\.)*+"?)(?P<key>\s*:)?|(?P<open>[\[{])|(?P<close>[\]}])', re.DOTALL)
-#: Keys whose values are words of JSON-LD itself.
-_WORDS = {b"@context", b"@language", b"@direction", b"@index", b"@container"}
-#: To these nothing can be added: what is empty, and paths that lead to another folder.
-_BARE = re.compile(rb"@.*|(?:[^\s]*/)?\.{0,2}", re.DOTALL)
+#: Keys whose values are JSON-LD keywords.
+_KEYWORD_KEYS = {b"@context", b"@language", b"@direction", b"@index", b"@container"}
+#: Values that cannot carry a marker: empty ones, keywords and paths to another folder.
+_UNMARKABLE = re.compile(rb"@.*|(?:[^\s]*/)?\.{0,2}", re.DOTALL)
 
 
 def parse(content: bytes, base: str) -> Iterator[tuple[ox.Quad, Spot]]:
-    """The statements, each with its place.
+    """Yield the statements with their positions.
 
-    Raises SyntaxError where the text is no JSON-LD.
+    Raises SyntaxError if the text is not JSON-LD.
     """
-    mark = _unused(content)
+    mark = _unused_marker(content)
     try:
-        quads = list(ox.parse(_marked(content, mark), format=ox.RdfFormat.JSON_LD, base_iri=base))
-    except SyntaxError:  # told of with its own places; or a mark has done harm, and there are none
+        quads = list(ox.parse(_add_markers(content, mark), format=ox.RdfFormat.JSON_LD, base_iri=base))
+    except (
+        SyntaxError
+    ):  # the text is invalid, which parsing it without markers reports; or a marker has made it invalid
         yield from ((quad, NOWHERE) for quad in ox.parse(content, format=ox.RdfFormat.JSON_LD, base_iri=base))
         return
-    bare = partial(_strip_mark, re.compile(rf"{mark}([0-9]+)Z"))
+    bare = partial(_strip_marker, re.compile(rf"{mark}([0-9]+)Z"))
     for quad in quads:
         graph, _ = bare(quad.graph_name)
         subject, at = bare(quad.subject)
@@ -46,19 +47,19 @@ def parse(content: bytes, base: str) -> Iterator[tuple[ox.Quad, Spot]]:
         yield ox.Quad(subject, quad.predicate, value, graph), Spot(at, place, place)
 
 
-def _unused(content: bytes) -> str:
-    """The beginning of a mark, which the text has nowhere. Letters and digits fit into every term."""
+def _unused_marker(content: bytes) -> str:
+    """Return the start of a marker that does not occur in the text; letters and digits are valid in every term."""
     return next(mark for number in count() if (mark := f"Zplace{number}Z").encode() not in content)
 
 
-def _marked(content: bytes, mark: str) -> bytes:
-    """The text with a mark at the end of each value that can bear one: where the value begins."""
+def _add_markers(content: bytes, mark: str) -> bytes:
+    """Return the text with a marker at the end of each possible value, containing the offset of the value."""
     terms, words = _terms(content)
     pieces: list[bytes] = []
     done = 0
     for token, keys in _values(content):
         value = token["string"][1:-1]
-        if not (_BARE.fullmatch(value) or value in terms or keys[-1] in words or b"@context" in keys):
+        if not (_UNMARKABLE.fullmatch(value) or value in terms or keys[-1] in words or b"@context" in keys):
             end = token.end("string") - 1
             pieces += [content[done:end], f"{mark}{token.start()}Z".encode()]
             done = end
@@ -66,19 +67,19 @@ def _marked(content: bytes, mark: str) -> bytes:
 
 
 def _terms(content: bytes) -> tuple[set[bytes], set[bytes]]:
-    """The terms of all contexts, and the keys whose values are words."""
+    """Return the terms of all contexts, and the keys whose values are keywords."""
     terms: set[bytes] = set()
-    words = set(_WORDS)
+    words = set(_KEYWORD_KEYS)
     for token, keys in _values(content):
         if b"@context" in keys:
             terms.update(keys)
-            if token["string"][1:-1] in _WORDS:
+            if token["string"][1:-1] in _KEYWORD_KEYS:
                 words.add(keys[-1])
     return terms, words
 
 
 def _values(content: bytes) -> Iterator[tuple[re.Match[bytes], list[bytes]]]:
-    """Each text that is no key, with the keys that it stands under."""
+    """Yield each string that is not a key, with the keys above it."""
     keys = [b""]
     for token in _TOKEN.finditer(content):
         kind = token.lastgroup
@@ -92,8 +93,8 @@ def _values(content: bytes) -> Iterator[tuple[re.Match[bytes], list[bytes]]]:
             keys.pop()
 
 
-def _strip_mark(marks: re.Pattern[str], term: Any) -> tuple[Any, int]:
-    """A term without its mark, and the place that the mark tells."""
+def _strip_marker(marks: re.Pattern[str], term: Any) -> tuple[Any, int]:
+    """Return a term without its marker, and the offset in the marker."""
     text = term.value if isinstance(term, ox.NamedNode | ox.BlankNode | ox.Literal) else ""
     found = marks.search(text)
     at = int(found[1]) if found else UNKNOWN

@@ -1,4 +1,4 @@
-"""N-Triples and N-Quads → where each statement stands, in the order in which a parser gives them."""
+"""Locate the statements of N-Triples and N-Quads, in the order of the parser."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LINE = re.compile(
 
 
 def spots(content: bytes) -> Iterator[Spot]:
-    """The places of all statements. The text must have been parsed without fault."""
+    """Yield the positions of all statements. The text must be valid."""
     for line in _LINE.finditer(content):
         yield Spot(
             line.start("subject"), line.start("predicate"), line.start("object"), line["predicate"][1:-1].decode()

@@ -1,7 +1,7 @@
-"""RDF/XML → where each statement stands, in the order in which a parser gives them.
+"""Locate the statements of RDF/XML, in the order of the parser.
 
-expat tells line and column, and the offset, of everything that it meets; lxml the line alone.
-What is read here has been looked through before (bounds.py): it declares no entities.
+expat reports line, column and offset of everything; lxml reports only the line. The text was checked before
+(bounds.py) and declares no entities.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from cybilgraph.readers.rdf.positions.spots import UNKNOWN, Spot
 
 _CHUNK = 1_000_000
 _XML = "http://www.w3.org/XML/1998/namespace"
-#: Attributes that are no statements (RDF 1.1 XML Syntax, section 6.2.5).
+#: Attributes that are not statements (RDF 1.1 XML Syntax, section 6.2.5).
 _SYNTAX = {
     f"{RDF.iri}{name}" for name in ("about", "ID", "nodeID", "resource", "parseType", "datatype", "bagID", "aboutEach")
 }
@@ -25,9 +25,7 @@ _REIFIED = tuple(f"{RDF.iri}{name}" for name in ("object", "predicate", "subject
 
 @dataclass(slots=True)
 class _Element:
-    """An element that is open: a thing, or a property of the thing around it (or both, where
-    ``rdf:parseType="Resource"`` saves the thing its element).
-    """
+    """An open element: a node, a property of the node around it, or both for ``rdf:parseType="Resource"``."""
 
     name: str
     begin: int
@@ -45,19 +43,19 @@ class _Element:
 
 
 def spots(content: bytes) -> Iterator[Spot]:
-    """The places of all statements, up to where the text is broken: the parser tells of that."""
+    """Yield the positions of all statements, up to the first syntax error, which the parser reports."""
     walker = _Walker()
     try:
         for start in range(0, len(content), _CHUNK):
             walker.parser.Parse(content[start : start + _CHUNK], False)
             yield from walker.found
             walker.found.clear()
-    except (expat.ExpatError, LookupError, ValueError):  # also of encodings that expat does not know
+    except (expat.ExpatError, LookupError, ValueError):  # also for encodings that expat does not support
         yield from walker.found
 
 
 class _Walker:
-    """Follows the elements, and collects the places of their statements."""
+    """Follows the elements and collects the positions of their statements."""
 
     def __init__(self) -> None:
         self.found: list[Spot] = []
@@ -123,7 +121,7 @@ class _Walker:
             self._link(element, next(iter(element.items), element.text if element.text != UNKNOWN else element.begin))
 
     def _link(self, element: _Element, value: int) -> None:
-        """The statement of a property element, and what names it."""
+        """Add the statement of a property element and those that reify it."""
         above = self._open[-1] if self._open[-1] is not element else self._open[-2]
         self.found.append(Spot(above.begin, element.begin, value, element.name))
         if element.reified:

@@ -1,24 +1,24 @@
-"""Where a statement is printed, as offsets into its text."""
+"""Positions of statements, as byte offsets."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-#: An offset that is not known.
+#: An unknown offset.
 UNKNOWN = -1
 
 
 class Spot(NamedTuple):
-    """Where subject, predicate and object of one statement begin.
+    """The start of a statement's subject, predicate and object.
 
-    ``says`` is what the predicate's IRI ends in, as far as the text tells: by it a statement
-    is told from its neighbours.
+    ``predicate_suffix`` is the end of the predicate's IRI, as far as the text shows it, which distinguishes the
+    statement from others.
     """
 
     subject: int
     predicate: int
     object: int
-    says: str = ""
+    predicate_suffix: str = ""
 
 
 NOWHERE = Spot(UNKNOWN, UNKNOWN, UNKNOWN)

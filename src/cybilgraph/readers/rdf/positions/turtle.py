@@ -1,7 +1,7 @@
-"""Turtle and TriG → where each statement stands, in the order in which a parser gives them.
+"""Locate the statements of Turtle and TriG, in the order of the parser.
 
-Only the structure is read: the parser has found the text to be right, and tells the terms.
-RDF 1.2 Turtle, section 6.5 (grammar); TriG, section 3.2.
+Only the structure is read: the parser validates the text and provides the terms. RDF 1.2 Turtle, section 6.5
+(grammar); TriG, section 3.2.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from cybilgraph.model.vocabulary import RDF
 from cybilgraph.readers.rdf.positions.spots import Spot
 
-# A string also matches without its end: else it would be looked through again from each quotation mark in it.
+# Strings also match without their end: otherwise they would be searched again from each quotation mark in them.
 _TOKEN = re.compile(
     rb"""
       (?P<string>"{3}(?:[^"\\]++|\\.|"(?!""))*+(?:"{3})? | '{3}(?:[^'\\]++|\\.|'(?!''))*+(?:'{3})?
@@ -29,31 +29,31 @@ _TOKEN = re.compile(
 _ESCAPE = re.compile(r"\\(.)")
 _UNICODE = re.compile(r"\\u([0-9A-Fa-f]{4})|\\U([0-9A-Fa-f]{8})")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
-#: What stands at the end of the text.
+#: The token at the end of the text.
 _NOTHING = ("", b"", 0)
 
 
 def spots(content: bytes) -> Iterator[Spot]:
-    """The places of all statements. The text must have been parsed without fault."""
+    """Yield the positions of all statements. The text must be valid."""
     return _Scanner(content).document()
 
 
 class _Scanner:
-    """Reads token after token: ``_kind``, ``_text`` and ``_at`` are of the one that comes next."""
+    """Reads token by token; ``_kind``, ``_text`` and ``_at`` describe the next one."""
 
     def __init__(self, content: bytes) -> None:
         self._tokens = ((match.lastgroup, match[0], match.start()) for match in _TOKEN.finditer(content))
         self._found: list[Spot] = []
         self._prefixes: dict[str, str] = {}
-        self._says: dict[bytes, str] = {}
+        self._suffixes: dict[bytes, str] = {}
         self._kind, self._text, self._at = "", b"", 0
         self._next()
 
     def _next(self) -> int:
-        """Go on to the next token; the offset of the one before."""
+        """Advance to the next token, and return the offset of the one before."""
         at = self._at
         kind = None
-        while kind is None:  # a comment is of no kind
+        while kind is None:  # comments have no kind
             kind, self._text, self._at = next(self._tokens, _NOTHING)
         self._kind = kind
         return at
@@ -65,7 +65,7 @@ class _Scanner:
         return False
 
     def document(self) -> Iterator[Spot]:
-        """The places, a statement at a time."""
+        """Yield the positions, statement by statement."""
         while self._kind:
             self._statement()
             yield from self._found
@@ -89,10 +89,10 @@ class _Scanner:
             self._triples()
 
     def _triples(self) -> None:
-        """A subject with what is said of it; or one token that opens none."""
+        """Read a subject with its properties, or skip a token that begins none."""
         if self._kind in ("word", "iri") or self._text in (b"[", b"(", b"<<"):
             subject = self._term()
-            if self._text != b"{":  # else it was the name of a graph
+            if self._text != b"{":  # otherwise a graph name
                 self._properties(subject)
         else:
             self._next()
@@ -102,23 +102,23 @@ class _Scanner:
         name = self._text.partition(b":")[0].decode(errors="replace")
         self._next()
         self._prefixes[name] = _iri(self._text)
-        self._says.clear()
+        self._suffixes.clear()
         self._next()
 
     def _properties(self, subject: int) -> None:
-        """Predicates and objects, up to what ends them."""
+        """Read predicates and objects."""
         while self._kind in ("word", "iri"):
-            if self._text not in self._says:
-                self._says[self._text] = self._resolved(self._text)
-            says, predicate = self._says[self._text], self._next()
-            self._object(subject, predicate, says)
+            if self._text not in self._suffixes:
+                self._suffixes[self._text] = self._resolved(self._text)
+            suffix, predicate = self._suffixes[self._text], self._next()
+            self._object(subject, predicate, suffix)
             while self._take(b","):
-                self._object(subject, predicate, says)
+                self._object(subject, predicate, suffix)
             while self._take(b";"):
                 pass
 
     def _resolved(self, token: bytes) -> str:
-        """What the IRI of a predicate ends in: all of it, where it does not depend on a base."""
+        """Return the end of a predicate's IRI: all of it, unless it depends on a base."""
         if token == b"a":
             return RDF.type
         if token.startswith(b"<"):
@@ -126,14 +126,14 @@ class _Scanner:
         prefix, _, local = token.decode(errors="replace").partition(":")
         return self._prefixes.get(prefix, "") + _ESCAPE.sub(r"\1", local)
 
-    def _object(self, subject: int, predicate: int, says: str) -> None:
-        """One object, with the statements that stand in it, and those about the statement."""
+    def _object(self, subject: int, predicate: int, suffix: str) -> None:
+        """Read an object, with its nested statements and annotations."""
         if self._text == b"(":
             at = self._at
-            self._collection(Spot(subject, predicate, at, says))
+            self._collection(Spot(subject, predicate, at, suffix))
         else:
             at = self._term()
-            self._found.append(Spot(subject, predicate, at, says))
+            self._found.append(Spot(subject, predicate, at, suffix))
         named = False
         while self._text in (b"~", b"{|"):
             begin = self._at
@@ -152,7 +152,7 @@ class _Scanner:
             self._take(b"|}")
 
     def _term(self) -> int:
-        """A subject or an object, with the statements that stand in it; the offset of its beginning."""
+        """Read a subject or object with its nested statements, and return its offset."""
         at, mark, kind = self._at, self._text, self._kind
         if mark == b"(" and kind == "mark":
             self._collection(None)
@@ -172,7 +172,7 @@ class _Scanner:
         return at
 
     def _reified(self, at: int) -> None:
-        """A statement that is spoken of: << subject predicate object ~ name >>."""
+        """Read a reified statement: << subject predicate object ~ name >>."""
         self._term()
         predicate = self._next()
         value = self._term()
@@ -182,7 +182,7 @@ class _Scanner:
         self._found.append(Spot(at, predicate, value, RDF.reifies))
 
     def _collection(self, parent: Spot | None) -> None:
-        """Items in a chain of nodes; ``parent`` is the statement whose object it is."""
+        """Read a list as a chain of nodes; ``parent`` is the statement that has it as its object."""
         at = self._next()
         before = at
         while self._kind and self._text != b")":
@@ -196,7 +196,7 @@ class _Scanner:
         end = self._next()
         if before != at:
             self._found.append(Spot(before, before, end, RDF.rest))
-        elif parent:  # the empty collection is rdf:nil
+        elif parent:  # the empty list is rdf:nil
             self._found.append(parent)
 
     def _term_or_collection(self, cell: int) -> None:
@@ -205,6 +205,6 @@ class _Scanner:
 
 
 def _iri(token: bytes) -> str:
-    """The IRI between brackets; of one that is relative, what does not depend on its base."""
+    """Return the IRI between angle brackets; if it is relative, the part that does not depend on its base."""
     text = _UNICODE.sub(lambda match: chr(int(match[1] or match[2], 16)), token[1:-1].decode(errors="replace"))
     return text if _SCHEME.match(text) else text.rpartition("/")[2].lstrip(".")

@@ -1,4 +1,4 @@
-"""Why a query may be slow: what in its outline makes this engine do more than it must."""
+"""Hints on why a query may be slow: patterns that this engine evaluates inefficiently."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from collections.abc import Iterable, Iterator
 from cybilgraph.model.vocabulary import RDF
 from cybilgraph.sparql.hints.syntax_tree import Block, Group, Note, Outline, Term, Triple, walk_groups
 
-#: A list of no more rows may be crossed with anything.
+#: A VALUES block with at most this many rows may be combined with anything.
 _FEW_ROWS = 50
 _TEXT_FUNCTIONS = {"CONTAINS", "REGEX", "STRSTARTS", "STRENDS"}
 
 
-def slow(outline: Outline) -> Iterator[Note]:
-    """What may be slow, the worst first. It needs no store."""
+def find_slow_causes(outline: Outline) -> Iterator[Note]:
+    """Yield causes of a slow query, the worst first. Needs no store."""
     groups = [(group, within) for root in outline.main.groups for group, within in walk_groups(root)]
     times = Counter(name for group, _ in groups for name in _uses(group))
     for group, within in groups:
-        # Patterns under a FILTER are met with the rows outside of it.
+        # Patterns inside a FILTER are joined with the rows outside of it.
         if "FILTER" not in within:
             yield from _apart(group)
     for group, _ in groups:
@@ -31,17 +31,17 @@ def slow(outline: Outline) -> Iterator[Note]:
 
 
 def _uses(group: Group) -> Iterator[str]:
-    """The variables of the patterns and lists of a group, as often as they stand there."""
+    """Yield the variables of the patterns and VALUES of a group, once per use."""
     for part in group.parts:
         if isinstance(part, Triple) or part.kind == "VALUES":
             yield from part.names
 
 
 def _apart(group: Group) -> Iterator[Note]:
-    """Parts of a group that share no variable: each row of one is met with each of the other."""
+    """Find parts of a group that share no variable, which makes a cross product."""
     parts = [part for part in group.parts if part.names and not _has_constant(part) and not _short(part)]
     roots: dict[str, str] = {}
-    # Short lists join others at no cost, and a BIND that uses two parts is no pattern.
+    # Short VALUES may join other parts at no cost. A BIND that uses two parts does not join them.
     for part in (*parts, *(part for part in group.parts if _short(part))):
         first, *others = part.names
         for name in others:
@@ -52,8 +52,8 @@ def _apart(group: Group) -> Iterator[Note]:
     wide = [part for part in found.values() if not _narrow(part)]
     if len(wide) > 1:
         yield Note(
-            f"{_named(wide[0])} and {_named(wide[1])} share no variable: each row of one is combined with each of the"
-            " other. Join them by a pattern, or ask twice.",
+            f"{_named(wide[0])} and {_named(wide[1])} share no variable, so every row of one is combined with every row"
+            " of the other. Add a pattern that joins them, or use two queries.",
             _start(wide[1]),
         )
 
@@ -74,7 +74,7 @@ def _short(part: Triple | Block) -> bool:
 
 
 def _narrow(part: Triple | Block) -> bool:
-    """Whether it can have few rows only: it is about one thing, or a single row of sums."""
+    """Whether it can only have few rows: it has a constant subject, or is a single row of aggregates."""
     if isinstance(part, Triple):
         return part.subject.constant and bool(part.predicate and part.predicate.constant)
     if part.kind == "SELECT":
@@ -89,34 +89,34 @@ def _sums(part: Block) -> bool:
 
 
 def _after_optional(group: Group) -> Iterator[Note]:
-    """A required pattern behind an OPTIONAL: the engine keeps that order, and so narrows too late."""
+    """Find a required pattern after an OPTIONAL: the engine keeps that order, so it filters too late."""
     optional: Block | None = None
     for part in group.parts:
         if isinstance(part, Block) and part.kind == "OPTIONAL":
             optional = optional or part
         elif optional and (isinstance(part, Triple) or part.kind == "VALUES"):
             yield Note(
-                f"{_named(part)} is required, and stands behind an OPTIONAL: the engine comes to it last."
-                " Write what is required first.",
+                f"{_named(part)} is required but comes after an OPTIONAL, so the engine evaluates it last."
+                " Move required patterns to the front.",
                 _start(part),
             )
             return
 
 
 def _endless(group: Group, times: Counter[str]) -> Iterator[Note]:
-    """A path of any length with two ends that nothing else binds."""
+    """Find paths of any length with two unbound ends."""
     for triple in group.triples:
         ends = (triple.subject, triple.object)
         if triple.endless and all(not end.constant and times[end.value] == 1 for end in ends):
             yield Note(
-                f"Both ends of the path {{ {ends[0].text} {_verb(triple)} {ends[1].text} }} are free: it is followed"
-                " from everything. Say what one end is.",
+                f"Both ends of the path {{ {ends[0].text} {_verb(triple)} {ends[1].text} }} are unbound, so the engine"
+                " follows it from every resource. Bind one end.",
                 triple.subject.start,
             )
 
 
 def _searching(group: Group, times: Counter[str]) -> Iterator[Note]:
-    """A search in texts that no other pattern narrows."""
+    """Find text filters on values that no other pattern narrows down."""
     filters = [block for block in group.blocks if block.kind == "FILTER"]
     searched = {name: start for block in filters for name, start in _searched(block.terms)}
     if not searched:
@@ -127,10 +127,10 @@ def _searching(group: Group, times: Counter[str]) -> Iterator[Note]:
         for triple in group.triples
         if triple.object.constant or triple.object.value in given or triple.subject.value in given
     }
-    # So is what stands in another group, and must be met with that.
+    # A variable that is also used in another group is narrowed by the join.
     here = Counter(_uses(group))
     narrowed |= {name for name in here if times[name] > here[name]}
-    # A thing is narrowed too by a link to one that is.
+    # So is a variable that is linked to a narrowed one.
     narrowed |= {
         end.value
         for triple in group.triples
@@ -141,17 +141,17 @@ def _searching(group: Group, times: Counter[str]) -> Iterator[Note]:
         if triple.object.value not in searched or triple.subject.constant or triple.subject.value in narrowed:
             continue
         free = triple.predicate is not None and not triple.predicate.constant and triple.predicate.value not in given
-        every = "every value of everything" if free else f"every {_verb(triple)} there is"
+        every = "every value in the data" if free else f"every {_verb(triple)} in the data"
         yield Note(
             f"The text filter on {triple.object.text} reads {every}."
-            f" Narrow {triple.subject.text} by another pattern{', and name the property' if free else ''}.",
+            f" Narrow down {triple.subject.text} with another pattern{', and name the property' if free else ''}.",
             searched[triple.object.value],
         )
         return
 
 
 def _searched(terms: tuple[Term, ...]) -> Iterator[tuple[str, int]]:
-    """The variables in the first argument of a function that searches in text."""
+    """Yield the variables in the first argument of text search functions."""
     for at, term in enumerate(terms):
         if term.kind == "word" and term.value in _TEXT_FUNCTIONS:
             for argument in terms[at + 1 : at + 12]:
@@ -162,17 +162,17 @@ def _searched(terms: tuple[Term, ...]) -> Iterator[tuple[str, int]]:
 
 
 def _sorting(outline: Outline, groups: list[Group], times: Counter[str]) -> Iterator[Note]:
-    """Sorting that nobody sees, or of the whole graph."""
+    """Find sorting without effect, or of the whole graph."""
     for block in (block for group in groups for block in group.blocks if block.kind == "SELECT"):
         if (order := _order(block.terms)) and not _limited(block.terms):
-            yield Note("ORDER BY in a subquery without LIMIT has no effect. Leave it out.", order.start)
+            yield Note("ORDER BY in a subquery without LIMIT has no effect. Remove it.", order.start)
     order = _order(outline.main.terms)
     if order and not _limited(outline.main.terms):
         main = outline.main.groups[0]
         for triple in main.triples:
             ends = (triple.subject, triple.predicate, triple.object)
             if all(end and not end.constant and times[end.value] == 1 for end in ends):
-                yield Note("ORDER BY sorts the whole graph here. Leave it out, or add a LIMIT.", order.start)
+                yield Note("ORDER BY sorts the whole graph here. Remove it, or add a LIMIT.", order.start)
                 return
 
 
@@ -191,7 +191,7 @@ def _verb(triple: Triple) -> str:
 
 
 def _named(part: Triple | Block) -> str:
-    """A part in words: what is written there, shortened."""
+    """The abbreviated text of a part."""
     if isinstance(part, Triple):
         return f"{{ {part.subject.text} {_verb(part)} {part.object.text} }}"
     shown = " ".join(f"?{name}" for name in sorted(part.names)[:2] if name[0] not in "[(_")

@@ -1,4 +1,4 @@
-"""Why a query may be empty: names that nothing has, and values that are written otherwise."""
+"""Hints on why an answer may be empty: unknown terms, and values that the release spells differently."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cybilgraph.model.gazetteer import (
     load_gazetteer,
 )
 from cybilgraph.model.vocabulary import BASE, PREFIXES, RDF, VOCABULARIES, shorten, thing_iri
-from cybilgraph.sparql.hints.comparisons import mismatched_comparisons, stored_spelling
+from cybilgraph.sparql.hints.comparisons import find_mismatched_comparisons, suggest_stored_value
 from cybilgraph.sparql.hints.facts import Facts, iri_term
 from cybilgraph.sparql.hints.syntax_tree import Note, Outline, Term, Triple, walk_groups
 
@@ -22,13 +22,14 @@ _NOT_FOUND = {
     "class": "Nothing in this release is a",
     "thing": "There is no",
 }
-#: What is in these may fail, and rows be left.
+#: A pattern in these may fail without making the answer empty.
 _OPTIONAL_BLOCKS = {"OPTIONAL", "UNION", "MINUS", "FILTER"}
 
 
-def empty(outline: Outline, facts: Facts | None, graphs: Sequence[str] = ()) -> Iterator[Note]:
-    """What may leave nothing, the likeliest first. Without facts it tells what no release has. ``graphs`` are those
-    that were chosen beside the query, and instead of its own.
+def find_empty_causes(outline: Outline, facts: Facts | None, graphs: Sequence[str] = ()) -> Iterator[Note]:
+    """Yield causes of an empty answer, the likeliest first.
+
+    Without facts, only causes that hold for any release. ``graphs`` are those of the request, which override the query.
     """
     chosen = tuple(map(iri_term, graphs)) or outline.graphs
     if facts:
@@ -44,14 +45,14 @@ def empty(outline: Outline, facts: Facts | None, graphs: Sequence[str] = ()) -> 
             reported.add(term.value)
             yield note
     if facts:
-        yield from mismatched_comparisons(outline, facts)
+        yield from find_mismatched_comparisons(outline, facts)
         yield from _patterns(outline, facts, reported)
     if chosen or _is_of_graphs(outline):
-        yield Note("GRAPH and FROM look at earlier captures only. The present is in the default graph.", 0)
+        yield Note("Named graphs (GRAPH, FROM) hold earlier captures. The current data is in the default graph.", 0)
 
 
 def _prefixes(outline: Outline) -> Iterator[tuple[str, Note]]:
-    """Prefixes of namespaces that are nearly ours, and our prefixes with another meaning."""
+    """Find prefixes for a misspelled namespace, and our prefixes declared with another namespace."""
     ours = {_bare(iri): (prefix, iri) for prefix, iri in PREFIXES.items()}
     for prefix, iri in outline.declared.items():
         if iri in PREFIXES.values() or prefix not in outline.used:
@@ -61,7 +62,7 @@ def _prefixes(outline: Outline) -> Iterator[tuple[str, Note]]:
             text = f"{prefix}: is declared as <{iri}>. The namespace of {name}: is <{right}>."
             yield prefix, Note(text, outline.used[prefix])
         elif prefix in PREFIXES:
-            text = f"{prefix}: is declared as <{iri}>. Here it is <{PREFIXES[prefix]}>."
+            text = f"{prefix}: is declared as <{iri}>, but this data uses <{PREFIXES[prefix]}>."
             yield prefix, Note(text, outline.used[prefix])
 
 
@@ -70,7 +71,7 @@ def _bare(iri: str) -> str:
 
 
 def _with_scheme(iri: str) -> str:
-    """The IRI with the scheme (http or https) that our namespace of this name has."""
+    """The IRI with the scheme (http or https) of our namespace."""
     scheme, found, rest = iri.partition("://")
     other = f"{'http' if scheme == 'https' else 'https'}://{rest}"
     ours = (BASE, *PREFIXES.values())
@@ -78,7 +79,7 @@ def _with_scheme(iri: str) -> str:
 
 
 def _terms(outline: Outline) -> Iterator[tuple[Term, str, bool]]:
-    """The IRIs of a query, each with its role, and whether nothing is left where nothing has it."""
+    """Yield the IRIs of a query with their role, and whether the answer is empty if the release does not use them."""
     for iri in outline.described:
         if iri.kind == "iri":
             yield iri, "thing", True
@@ -96,7 +97,7 @@ def _terms(outline: Outline) -> Iterator[tuple[Term, str, bool]]:
 
 
 def _constant_graphs(outline: Outline) -> Iterator[Term]:
-    """The graphs that a pattern names by GRAPH, and that must be there."""
+    """Yield the graphs that required GRAPH patterns name."""
     for root in outline.main.groups:
         for group, within in walk_groups(root):
             if not _OPTIONAL_BLOCKS.intersection(within):
@@ -104,7 +105,7 @@ def _constant_graphs(outline: Outline) -> Iterator[Term]:
 
 
 def _graphs(terms: Iterable[Term], facts: Facts) -> Iterator[Note]:
-    """Graphs that are not there."""
+    """Find graphs that do not exist."""
     for term in terms:
         if term.kind != "iri" or facts.is_graph(term.value):
             continue
@@ -158,7 +159,7 @@ class _Names:
             return any(iri.removeprefix(vocabulary.iri) in vocabulary.terms for vocabulary in VOCABULARIES)
         if role == "property":
             return self._facts.is_property(iri)
-        # What a class or property is said to be is in the data, also if nothing is of it.
+        # The data describes classes and properties even if it does not use them.
         return (
             self._facts.is_class(iri)
             if role == "class"
@@ -166,7 +167,7 @@ class _Names:
         )
 
     def _meant(self, term: Term, role: str) -> str:
-        """The term that is called nearly so: in its own vocabulary, else by the same name in another."""
+        """The similar term in the same vocabulary, else the term with the same name in another."""
         for vocabulary in VOCABULARIES:
             if term.value.startswith(vocabulary.iri):
                 local = term.value.removeprefix(vocabulary.iri)
@@ -187,20 +188,20 @@ class _Names:
 
     def _thing(self, term: Term, kind: str, key: str, *, required: bool) -> Note | None:
         if not key or (self._facts and self._facts.is_thing(term.value)):
-            return None  # what all of a kind begin with: STR(country:)
+            return None  # an empty key is the namespace of a kind, as in STR(country:)
         if kind == "project":
             return self._project(term, key) if self._facts else None
         names = load_gazetteer()
         if entry := names.get(kind, key):
             if self._facts is None or not required:
                 return None
-            return Note(f"{term.text} is known ({entry.name}), but nothing in this release names it.", term.start)
+            return Note(f"{term.text} ({entry.name}) is known, but this release does not mention it.", term.start)
         entry = _entry(kind, key)
         if entry:
             iri = thing_iri(entry.kind, entry.key)
             return Note(f"There is no {term.text}. Did you mean {shorten(iri)} ({entry.name})?", term.start)
         if self._facts is None and kind == "actor":
-            return None  # a release has more actors than the list
+            return None  # a release has more actors than the reference list
         return Note(f"There is no {term.text} in this release.", term.start)
 
     def _project(self, term: Term, key: str) -> Note:
@@ -218,7 +219,7 @@ def _words(key: str) -> str:
 
 
 def _entry(kind: str, key: str) -> GazetteerEntry | None:
-    """The entry that is meant by a key: by a name, by another code of a country, as another kind, or nearly so."""
+    """Find the entry for a wrong key: by name, by another country code, in another kind, or by a similar name."""
     names = load_gazetteer()
     name = _words(key)
     if found := names.find(kind, name):
@@ -226,11 +227,11 @@ def _entry(kind: str, key: str) -> GazetteerEntry | None:
     if kind == "country" and (found := names.find_country_by_code(key)):
         return found
     others = (names.find(other, name) for other in REFERENCE_FILES)
-    return next(filter(None, others), None) or names.suggested(kind, name)
+    return next(filter(None, others), None) or names.suggest(kind, name)
 
 
 def _patterns(outline: Outline, facts: Facts, reported: set[str]) -> Iterator[Note]:
-    """Required patterns of constants that no statement has, each alone."""
+    """Find required patterns that match nothing on their own."""
     for root in outline.main.groups:
         for group, within in walk_groups(root):
             if _OPTIONAL_BLOCKS.intersection(within):
@@ -247,12 +248,12 @@ def _pattern(triple: Triple, facts: Facts, reported: set[str]) -> Note | None:
         return None
     if any(term and term.value in reported for term in (*ends, verb)) or facts.has(ends[0], verb, ends[1]):
         return None
-    if triple.object.kind == "literal" and (note := stored_spelling(verb, triple.object, facts)):
+    if triple.object.kind == "literal" and (note := suggest_stored_value(verb, triple.object, facts)):
         return note
     if ends[0] and ends[1] is None and not facts.has(subject=ends[0]):
         return None
     verb_text = "a" if verb.value == RDF.type else verb.text
     return Note(
-        f"No statement in this release fits {{ {triple.subject.text} {verb_text} {triple.object.text} }}.",
+        f"No statement in this release matches {{ {triple.subject.text} {verb_text} {triple.object.text} }}.",
         triple.subject.start,
     )

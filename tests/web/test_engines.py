@@ -173,12 +173,12 @@ def test_answer_is_complete_or_an_error(way: FaultyProxy, tmp_path: Path, monkey
                     reply = _ask(site, query)
                 assert reply.type == PROBLEM, (fault, query)
                 assert reply.status == (502 if kind is EndpointFailed else 503), (fault, query, reply.body)
-                assert way.store.endpoint.encode() not in reply.body, "where it is, no visitor needs to know"
-                assert b"secret" not in reply.body, "nor what the query was there"
+                assert way.store.endpoint.encode() not in reply.body, "visitors must not see its address"
+                assert b"secret" not in reply.body, "nor the query that was sent to it"
         [said, *_] = [
             line for line in server.log.splitlines() if f"Error message of {way.store.endpoint}: Oops" in line
         ]
-        assert "Oops in the query \\x1b[2JSELECT secret and on" in said, "all of it, in one line"
+        assert "Oops in the query \\x1b[2JSELECT secret and on" in said, "complete, in one line"
         assert " to the end....." in said
         assert 4_000 < len(said) < 4_200
         with bad(way, "cut"):
@@ -201,7 +201,9 @@ def _follows_releases(site: str, folder: Path, way: FaultyProxy, monkeypatch: py
 
     def between(*given: object) -> int:
         assert _ask(site, count).body == b"n\r\n1\r\n"
-        assert _ask(site, f"ASK FROM <{LOADED_GRAPH}/x> {{ ?s ?p ?o }}").status == 503, "it may name an earlier capture"
+        assert _ask(site, f"ASK FROM <{LOADED_GRAPH}/x> {{ ?s ?p ?o }}").status == 503, (
+            "the query may name an earlier capture"
+        )
         return send_captures(*given)
 
     def until_it_is_seen(_: float) -> None:

@@ -143,7 +143,7 @@ def test_unreadable_store_answers_no_queries(copied: Release, monkeypatch: pytes
         until(lambda: "is damaged on the disk" in live.current.engine.trouble)
         with pytest.raises(EngineUnavailable, match="cannot answer queries"):
             answers.find(ONE)
-        until(lambda: any("no query is answered until" in text for text in events))
+        until(lambda: any("no queries are answered until" in text for text in events))
     assert any("store/" in text and "has a wrong checksum" in text for text in events)
 
 

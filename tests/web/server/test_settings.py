@@ -112,6 +112,6 @@ def test_misspelt_environment_variable_is_reported() -> None:
     env = {"CYBILGRAPH_TIMOUT": "5", "CYBILGRAPH_PORT": "8000", "CYBILGRAPH_XYZ": "1"}
     output = CliRunner().invoke(serve, ["build/no-such-folder", "--service", "no address"], env=env).stderr.splitlines()
     assert output[:2] == [
-        "CYBILGRAPH_TIMOUT sets nothing: there is no such setting. Did you mean CYBILGRAPH_TIMEOUT?",
-        "CYBILGRAPH_XYZ sets nothing: there is no such setting.",
+        "CYBILGRAPH_TIMOUT has no effect: there is no such setting. Did you mean CYBILGRAPH_TIMEOUT?",
+        "CYBILGRAPH_XYZ has no effect: there is no such setting.",
     ]

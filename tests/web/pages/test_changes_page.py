@@ -114,7 +114,7 @@ def test_who_has_it_is_told_so(site: str, target: str) -> None:
 @pytest.mark.parametrize(
     ("target", "status", "says"),
     [
-        ("/changes?since=1", 410, "Take the full dump"),
+        ("/changes?since=1", 410, "Download the full dump"),
         ("/changes.rdfp?since=9", 404, "Available releases: 2, 3, 4."),
         ("/changes?since=2&until=9", 404, "There is no release 9"),
         ("/changes?since=two", 400, "since=1"),

@@ -53,7 +53,7 @@ def test_what_the_disk_alone_has_changed_is_found(copied: Release, monkeypatch: 
         known.check(copied, lambda: blocks.append(None))
     filled = [name for name in copied.manifest["files"] if (copied.folder / name).stat().st_size]
     assert len(blocks) >= 2 * len(filled)
-    assert sorted(text.split(" is damaged: ")[1].split(" is not")[0] for text in told) == [
+    assert sorted(text.split(" is damaged: ")[1].split(" has a wrong")[0] for text in told) == [
         "public/void.ttl",
         "report.json",
         f"store/{table.name}",

@@ -53,7 +53,7 @@ def test_scan_finds_corruption_by_the_disk(copied: Release, monkeypatch: pytest.
         known.check(copied, lambda: blocks.append(None))
     filled = [name for name in copied.manifest["files"] if (copied.folder / name).stat().st_size]
     assert len(blocks) >= 2 * len(filled)
-    assert sorted(text.split(" is damaged: ")[1].split(" is not")[0] for text in events) == [
+    assert sorted(text.split(" is damaged: ")[1].split(" has a wrong")[0] for text in events) == [
         "public/void.ttl",
         "report.json",
         f"store/{table.name}",

@@ -59,7 +59,7 @@ def test_every_release_answers_under_its_number(shelf: str) -> None:
         ("1", 410, "no longer available"),
         ("2", 503, "is damaged"),
         ("5", 404, "There is no release 5"),
-        ("0001", 410, "not kept"),
+        ("0001", 410, "no longer available"),
     ],
 )
 def test_missing_or_damaged_release_is_reported(shelf: str, release: str, status: int, says: str) -> None:

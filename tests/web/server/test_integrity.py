@@ -140,7 +140,7 @@ def test_unreadable_store_answers_no_queries(copied: Release, monkeypatch: pytes
         assert not answers.etag(ONE)
         with pytest.raises(EngineUnavailable, match=r"checking its files|is damaged"):
             answers.find(ONE)
-        until(lambda: "is damaged on the disk" in live.current.engine.trouble)
+        until(lambda: "is damaged on the server's disk" in live.current.engine.trouble)
         with pytest.raises(EngineUnavailable, match="cannot answer queries"):
             answers.find(ONE)
         until(lambda: any("no queries are answered until" in text for text in events))

@@ -247,7 +247,7 @@ def test_table_with_other_rows_is_found(way: FaultyProxy, release: Release, tmp_
     assert problems["projects.csv.gz"].startswith("lacks 1 rows and has 1 extra rows")
     assert "some are duplicates" in problems["outcomes.csv.gz"]
     assert problems["participations.csv.gz"].startswith('lacks 1 rows compared with the N-Quads: it lacks ["https://')
-    assert problems["outcomes.parquet"].startswith("cannot be read: this is no Parquet")
+    assert problems["outcomes.parquet"].startswith("cannot be read: not a valid Parquet file")
     assert problems["projects.parquet"].startswith("lacks the columns title, ")
 
 

@@ -23,8 +23,8 @@ from cybilgraph.web.server.settings import ENVIRONMENT_PREFIX
     "--credentials", default="", metavar="FILE", show_envvar=True,
     help="File with one line of credentials: USER:PASSWORD, or a token.",
 )  # fmt: skip
-@click.option("--anew", is_flag=True, help="Send everything again, including what an earlier run has sent.")
-def load(folder: Path, endpoint: str, graph_store: str | None, credentials: str, *, anew: bool) -> None:
+@click.option("--resend", "--anew", is_flag=True, help="Send everything again, including what an earlier run has sent.")
+def load(folder: Path, endpoint: str, graph_store: str | None, credentials: str, *, resend: bool) -> None:
     """Load the current release of DIR into any SPARQL 1.1 server, for cybilgraph serve --endpoint.
 
     Sends graph by graph over the Graph Store HTTP Protocol, then checks the counts. A second run
@@ -46,7 +46,7 @@ def load(folder: Path, endpoint: str, graph_store: str | None, credentials: str,
             Endpoint(endpoint, login),
             graph_store or endpoint,
             login,
-            resend=anew,
+            resend=resend,
             on_progress=on_progress,
         )
     sent = f"{done.sent:,} statements sent" if done.sent else "already up to date"

@@ -373,7 +373,7 @@ class LiveReleases:
             self._on_event(
                 f"{self._endpoint.url} differs from release {release.number:04d}: {difference_now}. Its answers "
                 f"may be wrong. Load the release again: "
-                f"cybilgraph load {self.releases.folder} --endpoint {self._endpoint.url} --anew"
+                f"cybilgraph load {self.releases.folder} --endpoint {self._endpoint.url} --resend"
                 if difference_now
                 else f"{self._endpoint.url} matches release {release.number:04d} again"
             )

@@ -121,8 +121,8 @@ def inline_patterns(source: str) -> Iterator[tuple[re.Pattern[Any], str]]:
 PATTERNS = own_patterns()
 #: Patterns that scan only texts of bounded length, and their location.
 BOUNDED = {
-    "extraction.persons._OF": "the 40 characters before a name",
-    "extraction.locations._HALVES": "a sentence, which has at most 1,500 characters",
+    "extraction.persons._BODY_BEFORE": "the 40 characters before a name",
+    "extraction.locations._COMPASS_POINTS": "a sentence, which has at most 1,500 characters",
     "extraction.prefilter._TOKEN": "the table of phrases, which is ours",
 }
 

@@ -104,7 +104,7 @@ def test_standard_input_accepts_every_format(path: Path) -> None:
 def test_as_option_is_refused_for_files(bad: Path) -> None:
     refused = run("check", bad, "--as", "csv")
     assert (refused.returncode, refused.stdout) == (2, b"")
-    assert b"Leave --as out" in refused.stderr
+    assert b"Omit --as" in refused.stderr
 
 
 def test_unknown_suffix_is_reported() -> None:

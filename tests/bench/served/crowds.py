@@ -279,10 +279,27 @@ def long_queries(address: Address, clients: int = 40, seconds: float = 5) -> Out
     return _judge(asyncio.run(all_of_them()), {200, 429, 503}, QUEUE)
 
 
+def unfinished_bodies(address: Address, seconds: float = 5) -> Outcome:
+    """Clients that send the head of a request and the beginning of its body, and leave."""
+    kind = "application/sparql-query"
+    sent = request(address, "POST", body=b"SELECT", content_type=kind, content_length="90000")
+    began, number = time.perf_counter(), 0
+    while time.perf_counter() < began + seconds:
+        with ExitStack() as stack:
+            for _ in range(300):
+                connection = stack.enter_context(connect(address))
+                with suppress(OSError):  # the server closes connections over the limit
+                    connection.sendall(sent)
+                number += 1
+    reply = exchange(address, look_up(address, _NONE), wait=20)
+    return f"{number} left", reply.seconds, "late" if reply.seconds > 1 + GRACE else ""
+
+
 #: Those that take long by themselves, and go beside the others.
 ASIDE: dict[str, Callable[[Address], Outcome]] = {"a slow body": slow_body, "slow headers": slow_head}
 CROWDS: dict[str, Callable[[Address], Outcome]] = {
     "a half-sent body": half_sent,
+    "unfinished bodies": unfinished_bodies,
     "100 requests pipelined": pipelined,
     "500 idle connections": idle_500,
     "4,000 connections of one client": flood,

@@ -14,6 +14,7 @@ from werkzeug.exceptions import TooManyRequests
 from cybilgraph.runtime.scheduler import Caller
 from cybilgraph.web.api import problems
 from cybilgraph.web.api.protocol import Reply, Request
+from cybilgraph.web.server.access_log import LogEntry
 from cybilgraph.web.server.asgi import Application, _FairLoop
 from cybilgraph.web.server.settings import Settings
 
@@ -82,6 +83,32 @@ def test_error_response_for_a_flood_is_rendered_once(monkeypatch: pytest.MonkeyP
         == "1"
     )
     assert len(made) == 4
+
+
+def test_unfinished_body_gets_a_constant_reply(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that opens many requests and leaves must not make the server render a page for each."""
+    monkeypatch.setattr(problems, "error_reply", None)  # any call would raise
+    front = Application(cast(Any, None), Flask(__name__), 10, Settings())
+    messages = iter([{"type": "http.request", "body": b"SEL", "more_body": True}, {"type": "http.disconnect"}])
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return next(messages)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/sparql",
+        "query_string": b"",
+        "headers": [(b"host", b"localhost"), (b"content-length", b"9")],
+        "entry": LogEntry("192.0.2.1", "POST", "/sparql"),
+    }
+    asyncio.run(front(scope, receive, send))
+    assert sent[0]["status"] == 400
+    assert b"incomplete" in sent[1]["body"]
 
 
 def test_long_request_is_parsed_in_a_thread() -> None:

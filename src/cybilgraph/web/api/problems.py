@@ -84,6 +84,14 @@ def error_reply(
         return protocol.Reply(response.status_code, headers, response.get_data())
 
 
+def plain_problem(status: int, detail: str) -> protocol.Reply:
+    """Return problem details that are the same for every request."""
+    phrase = HTTPStatus(status).phrase
+    content = json.dumps({"type": "about:blank", "title": phrase, "status": status, "detail": detail}).encode()
+    headers = {"content-type": PROBLEM_TYPE, "content-length": str(len(content))}
+    return protocol.Reply(status, headers, content)
+
+
 def _cybilgraph_problem(error: Exception) -> Response:
     assert isinstance(error, CybilgraphError)
     if scope := request.environ.get("asgi.scope"):

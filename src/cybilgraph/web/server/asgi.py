@@ -181,6 +181,9 @@ class Application:
                             await self._file(entry, replace(request, path=scope["path"]), send)
                         else:
                             await self._pages(_with_length(scope, body), _replay_body(body), send)
+        except _IncompleteBody:
+            scope["entry"].error = BadRequest
+            await _respond(send, _INCOMPLETE_BODY, request.method)
         except (CybilgraphError, HTTPException) as error:
             scope["entry"].error = type(error)
             await _respond(send, await self._error_reply(scope["path"], request, error), request.method)
@@ -194,10 +197,9 @@ class Application:
             refusal_key = (path, request.headers.get("accept"), name, str(error), error.retry_after)
             if known := self._refusals.get(refusal_key):
                 return known
-        reader = None if request.is_short else self._reader
         loop = asyncio.get_running_loop()
-        reply = await loop.run_in_executor(reader, problems.error_reply, self._flask, path, request, error)
-        if refusal_key and "html" not in reply.headers["content-type"]:  # a page contains the query
+        reply = await loop.run_in_executor(self._reader, problems.error_reply, self._flask, path, request, error)
+        if refusal_key and ("html" not in reply.headers["content-type"] or path not in protocol.QUERY_PATHS):
             self._refusals[refusal_key] = reply
         return reply
 
@@ -349,7 +351,7 @@ class Application:
     ) -> AsyncIterator[bytes]:
         """Read the body of a request.
 
-        Raises BadRequest, RequestEntityTooLarge, RequestTimeout, TooManyRequests, ServiceUnavailable.
+        Raises _IncompleteBody, RequestEntityTooLarge, RequestTimeout, TooManyRequests, ServiceUnavailable.
         """
         length = headers.get("content-length", "")
         if length.isdigit() and int(length) > max(max_bytes, _MAX_DRAINED_BYTES):
@@ -367,7 +369,7 @@ class Application:
                 except TimeoutError:
                     raise RequestTimeout(f"The body did not arrive within {seconds:g} seconds") from None
                 if message["type"] == "http.disconnect":
-                    raise BadRequest("The body is incomplete, or its chunked encoding is malformed")
+                    raise _IncompleteBody
                 part = message.get("body", b"")
                 received += len(part)
                 if received <= max_bytes:
@@ -414,6 +416,14 @@ def _set_public_url(scope: Scope, headers: dict[str, str], public: SplitResult) 
     scope["scheme"], headers["host"] = public.scheme, public.netloc
     others = [(name, value) for name, value in scope["headers"] if name != b"host"]
     scope["headers"] = [*others, (b"host", public.netloc.encode())]
+
+
+class _IncompleteBody(Exception):
+    """The client left before the end of its body, or the chunked encoding is malformed."""
+
+
+#: Not rendered for each request: a client that leaves costs next to nothing.
+_INCOMPLETE_BODY = problems.plain_problem(400, "The body is incomplete, or its chunked encoding is malformed")
 
 
 class _FairLoop:

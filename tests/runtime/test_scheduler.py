@@ -119,7 +119,7 @@ def test_resumed_work_precedes_new_work_of_the_same_caller() -> None:
             while scheduler.used[1] <= number:
                 time.sleep(0.001)
         with pytest.raises(Busy):
-            scheduler.enter(Caller("late"), time.monotonic())
+            scheduler.enter(Caller("hog"), time.monotonic())
         scheduler.leave(left)
         entering[2].result()
         assert not any(each.done() for each in entering[:2])

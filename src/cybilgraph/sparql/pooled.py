@@ -426,6 +426,11 @@ def _failure(head: dict[str, Any], *, federated: bool = False) -> QueryError:
             return AnswerTooLarge(
                 f"The answer is larger than {int(message):,} bytes", "Add a LIMIT, or download the full dataset."
             )
+        case "order":
+            return QueryError(
+                "The values of ORDER BY cannot be sorted: they are of several kinds, such as texts, dates and numbers",
+                "Sort by their text, ORDER BY STR(?name), or by one kind of value.",
+            )
         case "evaluation" if federated:  # most likely caused by the response of the other endpoint
             return ServiceFailed(
                 f"An endpoint that the query calls with SERVICE did not answer: {message}",

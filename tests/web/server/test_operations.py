@@ -384,7 +384,7 @@ def test_switch_to_a_new_release_loses_no_request(served: running_server, own: P
         before = clients.seen["right"]
         until(lambda: clients.seen["right"] > before + 50)
     assert clients.seen.keys() == {"right"}
-    assert any("0002 is served" in str(line.get("message")) for line in lines(served))
+    assert any("0002 is now being served" in str(line.get("message")) for line in lines(served))
     assert {line["release"] for line in lines(served) if line["event"] == "query"} == {1, 2}
 
 

@@ -6,7 +6,6 @@ import html
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -18,27 +17,13 @@ from cybilgraph.extraction import derive
 from cybilgraph.model.fields import BY_LABEL, FIELDS, FieldKind
 from cybilgraph.model.record import Place, Record
 from cybilgraph.rdf.description import describe
-from cybilgraph.readers import Input, find_inputs, read_input
-from cybilgraph.readers.html import read_page_html
 from tests.conftest import RECORDS, SAMPLES
+from tests.support.html_pages import FORMATS, read, text_record
 
-FORMATS = SAMPLES / "formats"
 #: Pages saved as text with one blank line per lost heading ("dense") have no equivalent in HTML.
 PAGES = sorted(
     [*RECORDS.glob("*.txt"), *(page for page in (SAMPLES / "labelled").glob("*.txt") if "dense" not in page.stem)]
 )
-
-
-def read(page: str | bytes, name: str = "page.html") -> Record:
-    content = page if isinstance(page, bytes) else page.encode()
-    [record] = read_page_html(Input(name, data=content))
-    return record
-
-
-@cache
-def text_record(path: Path) -> Record:
-    [record] = read_input(next(find_inputs([path])))
-    return record
 
 
 def without_addresses(record: Record) -> Record:
@@ -52,9 +37,6 @@ def assert_same(record: Record, expected: Record) -> None:
     assert record.labels.keys() - {"address", "updated", "language"} == expected.labels.keys()
     assert [found.rule for found in record.findings] == [found.rule for found in expected.findings]
     assert (record.rights and record.rights.text) == (expected.rights and expected.rights.text)
-
-
-# -- a page's text as HTML, in different styles ---------------------------------------------------
 
 
 class Style:
@@ -164,7 +146,6 @@ STYLES = {
     "noisy": Noisy("<h3><span>{}</span></h3>"),
     "no-end-tags": Style("<h3>{}</h3>", "<p>{}: {}", "<p>{}"),
 }
-
 MENUS = """<a class="skip-link screen-reader-text" href="#content">Skip to content</a>
 <div id="cookie-law-info-bar"><h4>Details</h4><p>We use cookies.</p><button>Accept all</button></div>
 <header id="masthead" class="site-header"><div class="logo"><a href="/"><img src="l.svg" alt="Cybil Portal logo"></a></div>
@@ -233,14 +214,6 @@ def test_reads_page_with_manual_line_breaks(at: int, path: Path) -> None:
     assert_same(read(write(path.read_text(encoding="utf-8"))), text_record(path))
 
 
-# -- handwritten pages ----------------------------------------------------------------------------
-
-
-def sample(stem: str) -> Record:
-    [path] = FORMATS.glob(f"{stem}.*htm*")
-    return text_record(path)
-
-
 @pytest.mark.parametrize("path", sorted(FORMATS.glob("*.*htm*")), ids=lambda path: path.stem)
 def test_reads_handwritten_pages(path: Path) -> None:
     [text] = [page for page in PAGES if page.stem == path.stem]
@@ -249,55 +222,6 @@ def test_reads_handwritten_pages(path: Path) -> None:
         expected = replace(expected, contacts=(replace(expected.contacts[0], email=""),))
     assert_same(record, expected)
     assert len(record.findings) == len(expected.findings)
-
-
-def test_reads_metadata_of_page() -> None:
-    record = sample("belize-G0020")
-    assert record.address
-    assert record.address.text.endswith("/projects/support-to-belize-national-cyber-security-strategy/")
-    assert record.updated
-    assert (record.updated.text, record.language.text) == ("2024-05-31", "en")
-    assert record.links[0].url == "https://cybilportal.org/podcast?a=1&b=2"
-    by_data = sample("caribbean-electronic-evidence-training-and-embedding")
-    assert by_data.address
-    assert by_data.updated
-    assert (by_data.updated.text, by_data.address.place) == ("2023-02-01", Place(5))
-
-
-def test_places_are_positions_in_the_file() -> None:
-    path = FORMATS / "belize-G0020.html"
-    lines = path.read_text(encoding="utf-8").split("\n")
-    record = text_record(path)
-    for text in (record.title, record.code, *record.summary, *record.aim, *record.activities, record.rights):
-        assert text
-        assert text.place
-        here = lines[text.place.line - 1][text.place.column - 1 :]
-        assert html.unescape(here).startswith(text.text[:20]), text
-    assert record.links[0].place
-    assert lines[record.links[0].place.line - 1][record.links[0].place.column - 1 :].startswith("Podcast episode <a")
-    assert record.blank("funder").place  # type: ignore[union-attr]
-
-
-def test_words_with_character_references_have_columns() -> None:
-    body = "<main><h1>A project</h1>\n<h3>Countries</h3><ul><li>Gha&#110;na</li><li>&#80;eru &amp; x</li></ul></main>"
-    record = read(f"<html><body>\n{body}</body></html>")
-    places = [scope.concept.printed.place for scope in record.scopes]
-    line = body.split("\n")[1]
-    assert places == [Place(3, line.index("Gha&") + 1), Place(3, line.index("&#80;") + 1)]
-
-
-def test_file_in_older_encoding_keeps_accents() -> None:
-    body = "<h1>Côte d’Ivoire – a project</h1><h2>Summary</h2><p>Text.</p>"
-    for declared, written, found in (
-        ("utf-8", "utf-8", 0), ("iso-8859-1", "utf-8", 0), ("iso-8859-1", "cp1252", 0), ("windows-1252", "cp1252", 0),
-        ("utf-8", "cp1252", 1), ("", "cp1252", 1), ("", "utf-8-sig", 0), ("utf-8", "utf-16", 0), ("", "utf-16-le", 0),
-        ("", "utf-8", 0), ("zip", "utf-8", 0), ("no-such", "cp1252", 1),
-    ):  # fmt: skip
-        record = read(f'<html><meta charset="{declared}">{body}'.encode(written))
-        assert record.title
-        assert record.title.text == "Côte d’Ivoire – a project", (declared, written)
-        assert len(record.findings) == found, (declared, written)
-    assert read('<meta charset="shift_jis"><h1>日本の計画</h1>'.encode("shift_jis")).title.text == "日本の計画"  # type: ignore[union-attr]
 
 
 def test_logos_are_names_only_in_lists_of_names() -> None:
@@ -362,30 +286,6 @@ def test_reads_contacts() -> None:
     assert record.contacts[0].note == "Project Manager"
 
 
-def test_reads_nested_lists_and_preformatted_text() -> None:
-    record = read(
-        "<h1>A <i>pro</i>ject&nbsp;<br>of two</h1><h2>Activities</h2><ul><li><p>One</p><ul><li>One A</li></ul></li><li>Two</ul>"
-        "<h2>Outputs</h2><ol start=3><li>Three<li>Four</ol><h2>Summary</h2><pre>a\nb</pre>"
-    )
-    assert record.title
-    assert record.title.text == "A project of two"
-    assert [item.text for item in record.activities] == ["One", "One A", "Two"]
-    assert [item.text for item in record.outputs] == ["Three", "Four"]
-
-
-def test_reads_tables_by_rows_and_columns() -> None:
-    expected = read(
-        "<h1>A project</h1><p>Status: Ongoing</p><h2>Funders</h2><p>Norway</p><p>UNODC</p><h2>Countries</h2><p>Mali</p>"
-    )
-    for table in (
-        "<tr><th>Funders<td>Norway<br>UNODC<tr><th>Countries<td>Mali<tr><th>Status<td>Ongoing",
-        "<thead><tr><th>Status<th>Funders<th>Countries<tbody><tr><td>Ongoing<td>Norway<td>Mali<tr><td><td>UNODC<td>",
-    ):
-        assert read(f"<h1>A project</h1><table>{table}</table>") == expected
-    other = read("<h1>A project</h1><h2>Details</h2><table><tr><th>Year<th>What<tr><td>2018<td>A course</table>")
-    assert [text.text for text in other.description] == ["Year What", "2018 A course"]
-
-
 def test_title_outside_main_element_and_missing_title() -> None:
     record = read(
         "<title>A project - Cybil Portal</title><header><h1>Cybil Portal</h1></header><div class=hero><h1>A project</h1>"
@@ -398,25 +298,8 @@ def test_title_outside_main_element_and_missing_title() -> None:
     assert (record.title.text, record.description) == ("A project", ())
 
 
-def test_hidden_and_surrounding_elements_are_not_read() -> None:
-    record = read(
-        "<body><h1>A project</h1><div hidden>x1</div><p style='DISPLAY : none'>x2</p><select><option>x3</select>"
-        "<div class='social-share'>x4</div><textarea>x5</textarea><svg><text>x6</text></svg><!-- x7 -->"
-        "<div role=navigation>x8</div><footer>x9</footer><dialog>x0</dialog><h2>Summary</h2><p>Text.</p>"
-    )
-    assert [text.text for _, text in record.narrative()] == ["Text."]
-
-
-def test_content_after_html_end_tag_is_read() -> None:
-    record = read("<html><body><h1>A project</h1></body></html><h2>Summary</h2>\n<p>Text.</p>")
-    assert [text.text for text in record.summary] == ["Text."]
-
-
 def test_page_text_in_file_named_html() -> None:
     assert read("A project\n\nSummary\n\nText.\n").summary
-
-
-# -- files that are not project pages, and attacks ------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -442,15 +325,6 @@ def test_file_without_record_gives_clear_error(content: bytes, says: str) -> Non
     with pytest.raises(SourceError, match=says) as error:
         read(content)
     assert error.value.hint
-
-
-def test_entities_defined_by_page_are_text() -> None:
-    bomb = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 50}">' for n in range(1, 20))
-    record = read(
-        f'<!DOCTYPE html [<!ENTITY e0 "x">{bomb}<!ENTITY f SYSTEM "file:///etc/hostname">]>'
-        "<h1>A project</h1><p>&e19;&f;</p>"
-    )
-    assert len(repr(record)) < 10_000
 
 
 def test_page_cut_anywhere_gives_record_or_error() -> None:

@@ -20,10 +20,8 @@ from cybilgraph.rdf.description import describe
 from cybilgraph.readers import Input
 from cybilgraph.readers.rdf import read_rdf
 from cybilgraph.readers.rdf.positions import UNKNOWN, Places, Spot, parse
+from tests.support.positions import BASE, RDF, XSD, located
 
-BASE = "http://example.org/base/"
-RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
-XSD = "http://www.w3.org/2001/XMLSchema#"
 SYNTAXES = {
     "turtle": ox.RdfFormat.TURTLE,
     "longturtle": ox.RdfFormat.TURTLE,
@@ -34,24 +32,6 @@ SYNTAXES = {
     "pretty-xml": ox.RdfFormat.RDF_XML,
     "json-ld": ox.RdfFormat.JSON_LD,
 }
-
-
-def located(text: str, syntax: ox.RdfFormat) -> list[tuple[ox.Quad, Spot]]:
-    return list(parse(text.encode(), syntax, BASE))
-
-
-def shown(text: str, syntax: ox.RdfFormat = ox.RdfFormat.TURTLE) -> list[tuple[str, str, str]]:
-    """Return the text at the positions of subject, predicate and object, up to a space."""
-    content = text.encode()
-
-    def word(offset: int) -> str:
-        return re.match(r"\S+", content[offset:].decode())[0] if offset != UNKNOWN else "?"
-
-    return [tuple(map(word, spot[:3])) for _, spot in located(text, syntax)]
-
-
-# ---- arbitrary graphs, as written by rdflib and pyoxigraph ---------------------------------------
-
 _texts = st.text(
     st.characters(blacklist_categories=["Cs", "Cc"]) | st.sampled_from("\n\t\"\\.;,[](){}<>#@^~ 'é𝄞"), max_size=30
 ).filter(lambda text: "\ufffe" not in text and "\uffff" not in text)
@@ -177,110 +157,6 @@ def _xml(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-# ---- handwritten text ----------------------------------------------------------------------------
-
-
-def test_locates_all_features_of_turtle() -> None:
-    text = """
-    PREFIX e: <http://e/> # a comment . with "all" ; sorts [ of ( things
-    @base <http://e/x/> .
-    @prefix : <#> .
-    e:a.b a e:C ; e:p.q 'one' , "two"@en-GB , '''three
-    'lines' "of" it'''^^e:t;; e:n 1, -2.5 , .5e3, true .
-    <#f>:p e:b\\,c ; e:q\\~r _:n.1 .
-    [ e:p [ e:q "in" ] ; e:r ( 1 [ e:s "deep" ] ( "x" ) ) ] e:t [] .
-    [] e:p () .
-    ( 1 2 ) e:p "list" .
-    e:a e:p e:b ~ e:r {| e:since 2020 |} , e:c {| e:w [ e:x "y" ] |} .
-    << e:a e:p e:b >> e:q <<( e:s e:p "quoted" )>> .
-    """
-    rows = shown(text)
-    values = [value for *_, value in rows]
-    for value in (
-        "e:C",
-        "'one'",
-        '"two"@en-GB',
-        "'''three",
-        "1,",
-        "-2.5",
-        ".5e3,",
-        "true",
-        "e:b\\,c",
-        "_:n.1",
-        '"in"',
-        '"deep"',
-    ):
-        assert value in values, value
-    for value in ('"x"', '"list"', "2020", '"y"', "<<(", "[]", "()"):
-        assert value in values, value
-    assert ("e:a.b", "e:p.q", "'one'") in rows
-    assert ("<#f>:p", ":p", "e:b\\,c") in rows
-    assert "?" not in {word for row in rows for word in row}
-
-
-def test_locates_all_features_of_trig() -> None:
-    text = """@prefix e: <http://e/> .
-    e:g { e:a e:p "1" . e:b e:p "2" } GRAPH e:h { [ e:p "3" ] e:q "4" . } { e:c e:p "5" } [] { e:d e:p "6" } e:e e:p "7" .
-    """
-    rows = shown(text, ox.RdfFormat.TRIG)
-    assert [value for *_, value in rows] == [f'"{number}"' for number in range(1, 8)]
-    assert ("[", "e:q", '"4"') in rows
-
-
-def test_locates_all_features_of_rdf_xml() -> None:
-    text = f"""<?xml version="1.0"?><!-- <e:no/> -->
-    <rdf:RDF xmlns:rdf="{RDF}" xmlns:e="http://e/">
-      <e:T rdf:about="a" e:x="1" e:y="2">
-        <e:p rdf:resource="b"/>
-        <e:q e:z="3"/>
-        <e:r rdf:parseType="Resource"><e:s>five &amp; six</e:s></e:r>
-        <e:l rdf:parseType="Collection"><rdf:Description rdf:about="m"/><e:T><e:v>nine</e:v></e:T></e:l>
-        <rdf:li>first</rdf:li><rdf:li>second</rdf:li>
-        <e:n><e:T rdf:nodeID="k"><e:u>one</e:u></e:T></e:n>
-        <e:lit rdf:parseType="Literal"><b>bold</b></e:lit>
-        <e:o rdf:ID="st">reified</e:o>
-        <e:em/>
-      </e:T>
-    </rdf:RDF>"""
-    content, places = text.encode(), Places(text.encode())
-    lines = {}
-    for quad, spot in located(text, ox.RdfFormat.RDF_XML):
-        lines[str(quad.object)] = places.place(spot.object).line
-        assert spot.subject != UNKNOWN
-        if isinstance(quad.object, ox.Literal) and quad.object.value.isalpha():
-            assert content[spot.object :].decode().startswith((quad.object.value, "<"))
-    assert lines['"1"'] == lines['"2"'] == 3
-    assert lines['"3"'] == 5
-    assert lines['"five & six"'] == 6
-    assert lines['"nine"'] == 7
-    assert (lines['"first"'], lines['"one"'], lines['"reified"'], lines['""']) == (8, 9, 11, 12)
-
-
-def test_locates_json_ld_with_context() -> None:
-    text = """{
-      "@context": {"ex": "http://e/", "name": "ex:name", "T": "ex:T", "lang": "@language",
-                   "knows": {"@id": "ex:knows", "@type": "@id"}, "day": {"@id": "ex:day", "@type": "ex:date"}},
-      "@id": "http://e/a",
-      "@type": ["T", "ex:U"],
-      "name": ["A law.", {"@value": "loi", "lang": "fr"}],
-      "knows": ["b",
-                {"@id": "_:z", "name": "Zed \\"z\\""}],
-      "day": "2018", "ex:count": 5,
-      "ex:list": {"@list": ["one",
-                            "two"]}
-    }"""
-    places = Places(text.encode())
-    found = {str(quad.object): places.place(spot.object) for quad, spot in located(text, ox.RdfFormat.JSON_LD)}
-    assert found['"A law."'] == Place(6, 16)
-    assert found['"loi"@fr'].line == 6
-    assert (found[f"<{BASE}b>"].line, found["_:z"].line) == (7, 8)
-    assert found['"Zed \\"z\\""'].line == 8
-    assert found['"2018"^^<http://e/date>'].line == 9
-    assert (found['"one"'].line, found['"two"'].line) == (10, 11)
-    assert found["<http://e/U>"].line == 5
-    assert found[f'"5"^^<{XSD}integer>'].line == 4  # a number cannot carry a marker: it has the line of its subject
-
-
 def test_columns_count_characters() -> None:
     text = '<urn:é> <urn:p> "ß", "x" .\r\n<urn:é> <urn:q> "y" .'
     places = Places(text.encode())
@@ -306,9 +182,6 @@ def test_time_grows_linearly() -> None:
 
     seconds(500)
     assert seconds(8_000) < 32 * max(seconds(1_000), 0.01)  # eight times as much; quadratic time would be 64 times
-
-
-# ---- records ---------------------------------------------------------------------------------------
 
 
 def written(record: Record, syntax: ox.RdfFormat) -> bytes:

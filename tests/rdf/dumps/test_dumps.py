@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
 import hashlib
-import io
 import json
 import shutil
 import subprocess
@@ -19,21 +16,15 @@ import pyoxigraph as ox
 import pytest
 import rdflib
 import zstandard
-from arro3.io import read_parquet
 
 from cybilgraph import pipeline
 from cybilgraph.model.formats import GRAPH_FORMATS, Format, FormatKind
-from cybilgraph.model.vocabulary import BASE, CYB
-from cybilgraph.rdf.dumps import DumpWriter, TableNames, serialise_chunk, write_tables
+from cybilgraph.rdf.dumps import DumpWriter, serialise_chunk
 from cybilgraph.rdf.serialisation import RDF_FORMATS, is_in_earlier_graph
 from cybilgraph.release import Release, graph_file
-from cybilgraph.release.chunks import process_chunks
-from cybilgraph.runtime.cache import BuildCache
-from cybilgraph.runtime.parallel import ProcessPool
 from tests.conftest import ROOT, SEED, graph_of
+from tests.support.dumps import VERSION, write_dumps
 from tests.support.servers import Store, oxigraph, virtuoso
-
-VERSION = f"{BASE}graph/x/1"
 
 
 def decompress(path: Path) -> bytes:
@@ -49,20 +40,6 @@ def decompress(path: Path) -> bytes:
     assert frame.eof
     assert not frame.unused_data
     return content
-
-
-def write_dumps(graph: Path, folder: Path) -> None:
-    with (
-        ProcessPool() as team,
-        BuildCache(None, (), b"") as nothing,
-        DumpWriter(folder) as files,
-        TableNames() as names,
-    ):
-        pieces = list(process_chunks(graph, nothing, team, dumps=True))
-        for chunk in pieces:
-            files.add(chunk.dumps)
-            names.put(chunk.entries[1])
-        write_tables((chunk.rows for chunk in pieces), names, folder)
 
 
 @pytest.mark.parametrize("fmt", GRAPH_FORMATS, ids=lambda fmt: fmt.name)
@@ -151,40 +128,6 @@ def _load(server: Store, public: Path, folder: Path, graph: str) -> None:
     subprocess.run([shell, server.shell, "dba", "dba", f"EXEC={done}"], check=True, capture_output=True, timeout=60)
 
 
-def test_tables_agree_with_the_graph(release: Release) -> None:
-    folder = release.folder / "public"
-    store = ox.Store.read_only(str(release.store))
-    asked = {
-        "projects": f"SELECT (COUNT(*) AS ?n) {{ ?x a <{CYB.Project}> }}",
-        "participations": f"SELECT (COUNT(*) AS ?n) {{ ?x a <{CYB.Participation}> }}",
-        "outcomes": f"SELECT (COUNT(*) AS ?n) {{ ?x a ?kind VALUES ?kind {{ <{CYB.Outcome}> <{CYB.Output}> <{CYB.Activity}> }} }}",
-    }
-    tables = {}
-    for name, query in asked.items():
-        text = gzip.decompress((folder / f"{name}.csv.gz").read_bytes()).decode()
-        tables[name] = rows = list(csv.DictReader(io.StringIO(text, newline="")))
-        [solution] = store.query(query)
-        assert len(rows) == int(solution["n"].value)
-        parquet = read_parquet(folder / f"{name}.parquet").read_all()
-        assert parquet.column_names == list(rows[0])
-        for column in parquet.column_names:
-            assert [value or "" for value in parquet.column(column).to_pylist()] == [row[column] for row in rows]
-    [belize] = [row for row in tables["projects"] if row["code"] == "G0020"]
-    assert (belize["title"], belize["start"], belize["status"]) == (
-        "Support to Belize National Cyber Security Strategy",
-        "2018-04",
-        "Finished",
-    )
-    assert belize["countries"] == "Belize"
-    [cicte] = [
-        row for row in tables["participations"] if row["project"] == belize["project"] and "cicte" in row["actor"]
-    ]
-    assert (cicte["role"], cicte["basis"]) == ("Implementer", "Derived from the text")
-    assert cicte["quote"].startswith("OAS/CICTE provided")
-    outputs = [row for row in tables["outcomes"] if row["project"] == belize["project"]]
-    assert [row["kind"] for row in outputs].count("activity") == 4
-
-
 def test_checksums_verify_with_sha256sum(release: Release, tmp_path: Path) -> None:
     for name in release.served_files():
         with release.open(name) as file:
@@ -204,14 +147,6 @@ def test_equal_graphs_give_equal_dumps(release: Release, tmp_path: Path) -> None
     dumps = [path for path in tmp_path.iterdir() if path.is_file()]
     assert len(dumps) == 2 * len(GRAPH_FORMATS) + 6
     assert all(path.read_bytes() == (public / path.name).read_bytes() for path in dumps)
-
-
-@pytest.mark.parametrize("rows", [1, 20_000])
-def test_full_disk_is_reported_while_writing_tables(rows: int, tmp_path: Path) -> None:
-    (tmp_path / "outcomes.parquet").symlink_to("/dev/full")
-    names = (hashlib.sha256(b"%d" % number).hexdigest() for number in range(rows))
-    with TableNames() as nothing, pytest.raises(OSError, match="No space left on device"):
-        write_tables([{"outcomes": [(name, "outcome", "1", name) for name in names]}], nothing, tmp_path)
 
 
 @pytest.mark.parametrize("versions", [(), (0,), (300,), (599,)], ids=str)
@@ -247,30 +182,3 @@ def test_release_without_dumps(tmp_path: Path) -> None:
     described = {"void.ttl", "dcat.ttl", "dcat.jsonld", "dcat.rdf"}
     assert set(release.served_files()) == {"manifest.json", "report.json", "SHA256SUMS"} | described
     release.verify()
-
-
-@pytest.mark.parametrize(
-    ("line", "version"),
-    [
-        (f"<x:s> <x:p> <x:o> <{VERSION}> .", True),
-        (f'<x:s> <x:p> "a b"@en <{VERSION}> .', True),
-        (f"<x:s> <x:p> <{VERSION}> .", False),
-        (f"<x:s> <x:p> <{VERSION}> <{VERSION}> .", True),
-        (f'<x:s> <x:p> "of <{VERSION}> ." .', False),
-        (f'<x:s> <x:p> "of <{VERSION}>"^^<x:d> .', False),
-        (f'<x:s> <x:p> "of <{VERSION}"^^<x:d> .', False),
-        ("<x:s> <x:p> <x:o> .", False),
-    ],
-)
-def test_recognises_lines_of_earlier_captures(line: str, version: bool, tmp_path: Path) -> None:
-    assert is_in_earlier_graph(f"{line}\n".encode()) is version
-    [quad] = ox.parse(line, format=ox.RdfFormat.N_QUADS)
-    assert (quad.graph_name != ox.DefaultGraph()) is version
-
-
-def test_project_without_type_is_left_out(tmp_path: Path) -> None:
-    graph = tmp_path / graph_file.GRAPH
-    graph_file.write_graph(graph, [f"<{BASE}id/project/old> <x:isReplacedBy> <{BASE}id/project/new> .\n".encode()])
-    write_dumps(graph, tmp_path)
-    assert gzip.decompress((tmp_path / "projects.csv.gz").read_bytes()).count(b"\n") == 1
-    assert read_parquet(tmp_path / "projects.parquet").read_all().num_rows == 0

@@ -1,0 +1,70 @@
+"""Names of organisations are recognised by their words."""
+
+from __future__ import annotations
+
+import pytest
+
+from cybilgraph.model.organisations import (
+    is_organisation_name,
+    is_public_authority,
+    may_contain_comma,
+    strip_legal_form,
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("Ministry of Justice", True),
+        ("University of Oxford", True),
+        ("TZ-CERT", True),
+        ("Computer Emergency Readiness Team", True),
+        ("Nairobi", False),
+        ("National Strategy", False),
+    ],
+)
+def test_recognises_organisations(name: str, expected: bool) -> None:
+    assert is_organisation_name(name) is expected
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("Ministry of Justice", True),
+        ("Supreme Court of Fiji", True),
+        ("KE-CIRT", True),
+        ("National University of Samoa", False),
+        ("Chamber of Commerce", False),
+        ("CSIRTs", False),
+        ("Microsoft", False),
+    ],
+)
+def test_recognises_public_authorities(name: str, expected: bool) -> None:
+    assert is_public_authority(name) is expected
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("Ministry of Trade", True),
+        ("Kenya Communications Commission for Trade", True),
+        ("World Bank", False),
+        ("The Ministry", False),
+    ],
+)
+def test_names_of_ministries_may_contain_commas(name: str, expected: bool) -> None:
+    assert may_contain_comma(name) is expected
+
+
+@pytest.mark.parametrize(
+    ("name", "stripped"),
+    [
+        ("Deloitte Consulting LLP", "Deloitte"),
+        ("DAI Global, LLC", "DAI"),
+        ("Torchlight Group Ltd.", "Torchlight"),
+        ("Global", "Global"),
+        ("Global Partners Digital", "Global Partners Digital"),
+    ],
+)
+def test_legal_forms_are_stripped_from_names_of_firms(name: str, stripped: str) -> None:
+    assert strip_legal_form(name) == stripped

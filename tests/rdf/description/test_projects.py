@@ -1,0 +1,75 @@
+"""A record is described with exact IRIs, quotes and provenance."""
+
+from __future__ import annotations
+
+import pytest
+import rdflib
+from rdflib import RDF, Literal, URIRef
+
+from cybilgraph import read
+from cybilgraph.model.vocabulary import (
+    BASE,
+    CYB,
+    DCTERMS,
+    FOAF,
+    OA,
+    PROV,
+    SPDX,
+    VCARD,
+    XSD,
+)
+from cybilgraph.rdf.description import describe
+from tests.conftest import RECORDS, SEED
+from tests.support.graphs import G0020, objects
+
+
+def test_seed_record_has_exact_iris(graph: rdflib.Graph) -> None:
+    assert (URIRef(G0020), RDF.type, URIRef(CYB.Project)) in graph
+    assert objects(graph, G0020, DCTERMS.identifier) == {"G0020"}
+    assert objects(graph, G0020, DCTERMS.title) == {"Support to Belize National Cyber Security Strategy"}
+    assert objects(graph, G0020, CYB.status) == {f"{BASE}id/status/finished"}
+    for predicate, value in ((CYB.start, "2018-04"), (CYB.end, "2020-03")):
+        assert list(graph.objects(URIRef(G0020), URIRef(predicate))) == [
+            Literal(value, datatype=URIRef(XSD.gYearMonth))
+        ]
+    assert objects(graph, G0020, CYB.country) == {f"{BASE}id/country/BZ"}
+    assert objects(graph, G0020, CYB.implementer) == {f"{BASE}id/actor/oas-cicte", f"{BASE}id/actor/gpd"}
+    assert objects(graph, G0020, CYB.funder) == set()
+    assert objects(graph, G0020, CYB.outcome) == {f"{G0020}/outcome/1"}
+    assert objects(graph, G0020, CYB.output) == {f"{G0020}/output/1"}
+    assert objects(graph, G0020, CYB.activity) == {f"{G0020}/activity/{number}" for number in range(1, 5)}
+    assert objects(graph, G0020, CYB.link) == {f"{G0020}/link/1"}
+    assert objects(graph, G0020, CYB.contact) == {f"{G0020}/contact/1"}
+    assert objects(graph, f"{G0020}/contact/1", VCARD.fn) == {"Daniela Schnidrig"}
+    for predicate in (DCTERMS.abstract, CYB.aim, CYB.context):
+        assert len(objects(graph, G0020, predicate)) == 1
+
+
+@pytest.mark.parametrize("actor", ["oas-cicte", "gpd"])
+def test_participation_has_quote_and_line(graph: rdflib.Graph, actor: str) -> None:
+    node = f"{G0020}/participation/{actor}/implementer"
+    assert node in objects(graph, G0020, CYB.participation)
+    assert objects(graph, node, CYB.actor) == {f"{BASE}id/actor/{actor}"}
+    assert objects(graph, node, CYB.role) == {f"{BASE}id/role/implementer"}
+    assert objects(graph, node, CYB.basis) == {f"{BASE}id/basis/derived"}
+    [evidence] = objects(graph, node, CYB.evidence)
+    [quote] = objects(graph, evidence, OA.exact)
+    [line] = objects(graph, evidence, CYB.line)
+    assert quote in SEED.read_text(encoding="utf-8").splitlines()[int(line) - 1]
+
+
+def test_record_has_provenance(graph: rdflib.Graph) -> None:
+    record = f"{BASE}record/G0020"
+    assert objects(graph, record, FOAF.primaryTopic) == {G0020}
+    assert objects(graph, record, CYB.leftBlank) == {CYB.funder, CYB.country}
+    [rights] = objects(graph, record, DCTERMS.rights)
+    assert rights.startswith("The Cybil project repository")
+    [source] = objects(graph, record, PROV.wasDerivedFrom)
+    [checksum] = objects(graph, source, SPDX.checksum)
+    assert len(next(iter(objects(graph, checksum, SPDX.checksumValue)))) == 64
+    others = [str(text) for text in graph.objects() if "continuously updated" in str(text)]
+    assert others == [rights], "the rights statement is in no section"
+
+
+def test_description_has_no_blank_nodes() -> None:
+    assert not [line for record in read(RECORDS) for line in describe(record) if line.startswith("_:") or " _:" in line]

@@ -1,0 +1,99 @@
+"""The descriptions of a release count its graph and state its locations and licence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyoxigraph as ox
+import pytest
+
+from cybilgraph.model.vocabulary import BASE, CYB, DCAT, DCTERMS, OWL, RDF, VOID
+from cybilgraph.rdf.dumps.metadata import (
+    DATASET,
+    GraphStatistics,
+    ReleaseFile,
+    count_statements,
+    describe_paging,
+    origin_of,
+    with_licence,
+    with_locations,
+    write_descriptions,
+)
+
+PROJECT, ACTOR = f"{BASE}id/project/G0001", f"{BASE}id/actor/eu"
+GRAPH = {
+    PROJECT: {
+        RDF.type: [f"<{CYB.Project}>"],
+        CYB.start: ['"2018-04"'],
+        CYB.end: ['"2020"'],
+        CYB.country: [f"<{BASE}id/country/BZ>", f"<{BASE}id/country/JM>"],
+    },
+    ACTOR: {RDF.type: [f"<{CYB.Actor}>"], OWL.sameAs: ["<https://www.wikidata.org/entity/Q458>", f"<{BASE}id/x>"]},
+}
+
+
+def test_counts_classes_properties_places_and_links() -> None:
+    counts = count_statements(GRAPH)
+    assert (counts.triples, counts.subjects) == (8, 2)
+    assert counts.classes == {CYB.Project: 1, CYB.Actor: 1}
+    assert counts.properties[CYB.country] == 2
+    assert counts.links == {(OWL.sameAs, "https://www.wikidata.org/"): 1}
+    assert counts.places == {f"{BASE}id/country/BZ", f"{BASE}id/country/JM"}
+    assert counts.examples == [PROJECT]
+    assert (counts.start, counts.end) == ("2018-04", "2020")
+
+
+def test_counts_of_chunks_add_up_to_those_of_the_graph() -> None:
+    total = GraphStatistics()
+    for subject, own in GRAPH.items():
+        total.add(count_statements({subject: own}))
+    assert total == count_statements(GRAPH)
+
+
+def test_descriptions_state_counts_and_files(tmp_path: Path) -> None:
+    files = [ReleaseFile("cybilgraph.ttl.gz", 100, "ab" * 32), ReleaseFile("projects.csv.gz", 50, "cd" * 32)]
+    write_descriptions(count_statements(GRAPH), 3, "2026-01-31T00:00:00Z", files, tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"void.ttl", "dcat.ttl", "dcat.jsonld", "dcat.rdf"}
+    void, dcat = (
+        {(quad.subject.value, quad.predicate.value, quad.object.value) for quad in ox.parse(path=tmp_path / name)}
+        for name in ("void.ttl", "dcat.ttl")
+    )
+    assert (DATASET, VOID.triples, "8") in void
+    [dump] = [value for _, predicate, value in void if predicate == VOID.dataDump]
+    assert dump.endswith("/cybilgraph.ttl.gz")
+    assert {value.rpartition("/")[2] for _, predicate, value in dcat if predicate == DCAT.downloadURL} == {
+        file.name for file in files
+    }
+    for name in ("dcat.jsonld", "dcat.rdf"):
+        assert len(list(ox.parse(path=tmp_path / name))) == len(dcat)
+
+
+def test_locations_are_below_the_server_and_names_are_not_changed() -> None:
+    lines = [f"<{DATASET}> <{VOID.sparqlEndpoint}> <{BASE}sparql> .", f"<{DATASET}> <{RDF.type}> <{BASE}x> ."]
+    assert list(with_locations(lines, "https://example.org/")) == [
+        f"<{DATASET}> <{VOID.sparqlEndpoint}> <https://example.org/sparql> .",
+        lines[1],
+    ]
+
+
+def test_licence_is_added_wherever_rights_are_stated() -> None:
+    licence = "https://creativecommons.org/licenses/by/4.0/"
+    lines = [f"<{DATASET}> <{DCTERMS.rights}> <{DATASET}#rights> .", f'<{DATASET}> <{DCTERMS.title}> "A title" .']
+    assert list(with_licence(lines, licence)) == [
+        f"<{licence}> <{RDF.type}> <{DCTERMS.LicenseDocument}> .",
+        lines[0],
+        f"<{DATASET}> <{DCTERMS.license}> <{licence}> .",
+        lines[1],
+    ]
+
+
+def test_catalogue_has_a_single_page() -> None:
+    address = "https://example.org/dcat"
+    pages = {line.split(" ")[1]: line.split(" ", 2)[2] for line in describe_paging(address)}
+    first, last = (f"<http://www.w3.org/ns/hydra/core#{name}Page>" for name in ("first", "last"))
+    assert pages[first] == pages[last] == f'"{address}" .'
+
+
+@pytest.mark.parametrize("address", ["https://example.org/a?b#c", "https://example.org"])
+def test_origin_is_scheme_and_host(address: str) -> None:
+    assert origin_of(address) == "https://example.org/"

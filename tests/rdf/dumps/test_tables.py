@@ -1,0 +1,68 @@
+"""The tables of a release agree with its graph."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import hashlib
+import io
+from pathlib import Path
+
+import pyoxigraph as ox
+import pytest
+from arro3.io import read_parquet
+
+from cybilgraph.model.vocabulary import BASE, CYB
+from cybilgraph.rdf.dumps import TableNames, write_tables
+from cybilgraph.release import Release, graph_file
+from tests.support.dumps import write_dumps
+
+
+def test_tables_agree_with_the_graph(release: Release) -> None:
+    folder = release.folder / "public"
+    store = ox.Store.read_only(str(release.store))
+    asked = {
+        "projects": f"SELECT (COUNT(*) AS ?n) {{ ?x a <{CYB.Project}> }}",
+        "participations": f"SELECT (COUNT(*) AS ?n) {{ ?x a <{CYB.Participation}> }}",
+        "outcomes": f"SELECT (COUNT(*) AS ?n) {{ ?x a ?kind VALUES ?kind {{ <{CYB.Outcome}> <{CYB.Output}> <{CYB.Activity}> }} }}",
+    }
+    tables = {}
+    for name, query in asked.items():
+        text = gzip.decompress((folder / f"{name}.csv.gz").read_bytes()).decode()
+        tables[name] = rows = list(csv.DictReader(io.StringIO(text, newline="")))
+        [solution] = store.query(query)
+        assert len(rows) == int(solution["n"].value)
+        parquet = read_parquet(folder / f"{name}.parquet").read_all()
+        assert parquet.column_names == list(rows[0])
+        for column in parquet.column_names:
+            assert [value or "" for value in parquet.column(column).to_pylist()] == [row[column] for row in rows]
+    [belize] = [row for row in tables["projects"] if row["code"] == "G0020"]
+    assert (belize["title"], belize["start"], belize["status"]) == (
+        "Support to Belize National Cyber Security Strategy",
+        "2018-04",
+        "Finished",
+    )
+    assert belize["countries"] == "Belize"
+    [cicte] = [
+        row for row in tables["participations"] if row["project"] == belize["project"] and "cicte" in row["actor"]
+    ]
+    assert (cicte["role"], cicte["basis"]) == ("Implementer", "Derived from the text")
+    assert cicte["quote"].startswith("OAS/CICTE provided")
+    outputs = [row for row in tables["outcomes"] if row["project"] == belize["project"]]
+    assert [row["kind"] for row in outputs].count("activity") == 4
+
+
+@pytest.mark.parametrize("rows", [1, 20_000])
+def test_full_disk_is_reported_while_writing_tables(rows: int, tmp_path: Path) -> None:
+    (tmp_path / "outcomes.parquet").symlink_to("/dev/full")
+    names = (hashlib.sha256(b"%d" % number).hexdigest() for number in range(rows))
+    with TableNames() as nothing, pytest.raises(OSError, match="No space left on device"):
+        write_tables([{"outcomes": [(name, "outcome", "1", name) for name in names]}], nothing, tmp_path)
+
+
+def test_project_without_type_is_left_out(tmp_path: Path) -> None:
+    graph = tmp_path / graph_file.GRAPH
+    graph_file.write_graph(graph, [f"<{BASE}id/project/old> <x:isReplacedBy> <{BASE}id/project/new> .\n".encode()])
+    write_dumps(graph, tmp_path)
+    assert gzip.decompress((tmp_path / "projects.csv.gz").read_bytes()).count(b"\n") == 1
+    assert read_parquet(tmp_path / "projects.parquet").read_all().num_rows == 0

@@ -1,0 +1,77 @@
+"""Printed lists of names are split, and each name is looked up."""
+
+from __future__ import annotations
+
+import pytest
+
+from cybilgraph.model.record import Place
+from tests.support.pages import read
+
+
+@pytest.mark.parametrize(
+    ("line", "keys"),
+    [
+        ("Algeria, Jordan and Morocco", ["DZ", "JO", "MA"]),
+        ("Trinidad and Tobago", ["TT"]),
+        ("Antigua & Barbuda; Belize", ["AG", "BZ"]),
+        ("Kenya and Atlantis", ["kenya-and-atlantis"]),
+    ],
+)
+def test_splits_several_values_on_one_line(line: str, keys: list[str]) -> None:
+    record = read(f"A project\nCountries\n{line}\nSummary\nText.")
+    assert [link.concept.key for link in record.scopes] == keys
+    assert record.scopes[-1].concept.printed.place == Place(3, 1 + line.find(record.scopes[-1].concept.printed.text))
+
+
+@pytest.mark.parametrize(
+    ("line", "keys"),
+    [
+        ("Microsoft, World Bank, ITU", ["itu", "microsoft", "world-bank"]),
+        ("EU (80%), Council of Europe (20%)", ["coe", "eu"]),
+        ("European Commission (DG INTPA), Germany and France", None),
+        ("DAI Global, LLC", ["dai"]),
+        ("Foreign, Commonwealth and Development Office", ["fcdo"]),
+        ("U.S. Department of State", ["us-department-of-state"]),
+        ("Zambia Authority of Things (ZAT)", ["zambia-authority-of-things"]),
+        ("New Zeland", ["government-of-new-zealand"]),
+        (
+            "Ministry of Justice; Ministry of Interior, Ministry of Finance",
+            ["ministry-of-finance", "ministry-of-interior", "ministry-of-justice"],
+        ),
+        ("Ministry of Trade, Industry and Commerce", ["ministry-of-trade-industry-and-commerce"]),
+        (
+            "Ministry of Justice and Ministry of Trade, Industry and Commerce",
+            ["ministry-of-justice", "ministry-of-trade-industry-and-commerce"],
+        ),
+        (
+            "ITU, UNODC and the relevant subordinated institutions (INTERPOL, Office of Foo, Academy of Bar, OAS)",
+            ["academy-of-bar", "interpol", "itu", "oas", "office-of-foo", "unodc"],
+        ),
+        ("ITU (Arab States, Africa)", ["itu"]),
+        ("Department of Networks, Ministry of Justice", ["department-of-networks-ministry-of-justice"]),
+        ("United Kingdom - Foreign, Commonwealth & Development Office (UK FCDO)", ["fcdo"]),
+    ],
+)
+def test_splits_lists_of_actors(line: str, keys: list[str] | None) -> None:
+    found = sorted(link.actor.key for link in read(f"A page\n\nFunders\n\n{line}\n").participations)
+    assert found == (keys or ["european-commission", "government-of-france", "government-of-germany"])
+
+
+@pytest.mark.parametrize(
+    ("line", "keys"),
+    [
+        ("Albania, Bosnia and Herzegovina, Turkey and Kosovo*", ["AL", "BA", "TR", "XK"]),
+        ("Antigua & Barbuda and Trinidad and Tobago, Belize", ["AG", "BZ", "TT"]),
+        ("49", []),
+        ("up to 49 African countries", []),
+    ],
+)
+def test_splits_lists_of_countries(line: str, keys: list[str]) -> None:
+    """Countries with "and" in their names are separated, and a number is not a country."""
+    found = [link.concept.key for link in read(f"A page\n\nCountries: {line}\n\nSummary\n\nIt helps.\n").scopes]
+    assert sorted(found) == keys
+
+
+def test_unknown_name_does_not_prevent_splitting_countries() -> None:
+    record = read("A page\n\nCountries\n\nChad, Wakanda, Niger\n")
+    assert sorted(scope.concept.key for scope in record.scopes) == ["NE", "TD", "wakanda"]

@@ -1,0 +1,81 @@
+"""Statements that are not read are reported, and every project has a key."""
+
+from __future__ import annotations
+
+import pytest
+
+from cybilgraph.model.record import Text
+from cybilgraph.readers import Input
+from cybilgraph.readers.rdf import read_rdf
+from tests.support.rdf_files import HEAD, read, turtle
+
+
+def test_unread_statements_are_reported() -> None:
+    record = turtle("""
+        project:a a cyb:Project ; dcterms:title "A project"@en, "Un projet"@fr, "A second title"@en ;
+            <urn:budget> 5, 6 ; cyb:funder [ foaf:name "EU" ; foaf:homepage <https://example.org> ] ;
+            cyb:participation [ cyb:role role:funder ], "x" ; dcterms:abstract <urn:x> ; cyb:start "2018", "2019" .
+    """)
+    assert record.title == Text("A project")
+    findings = {finding.label: finding.text for finding in record.findings}
+    assert findings.keys() == {
+        *("dcterms:title", "urn:budget", "foaf:homepage", "cyb:actor", "cyb:participation", "dcterms:abstract"),
+        "cyb:start",
+    }
+    assert findings["urn:budget"] == "5"
+
+
+def test_project_with_foreign_iri() -> None:
+    first, second = read(
+        HEAD
+        + """
+        <https://example.org/projects/a-page> a cyb:Project ; dcterms:title "A project" ; cyb:follows <urn:b> .
+        <urn:b> a cyb:Project ; dcterms:identifier "G0007" ; dcterms:relation <https://example.org/projects/a-page> .
+        project:only-a-name a cyb:Project .
+    """
+    )
+    assert (first.key, first.address) == ("a-project", Text("https://example.org/projects/a-page"))
+    assert [link.project.key for link in first.relations] == ["G0007"]
+    assert (second.key, second.address) == ("G0007", Text("urn:b"))
+    assert [link.project.key for link in second.relations] == ["a-project"]
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "findings"),
+    [
+        ('project:a-name a cyb:Project ; cyb:aim "Much." .', "a-name", []),
+        ('project:a-name a cyb:Project ; dcterms:title "Another name" .', "a-name", []),
+        ('project:a-name a cyb:Project ; dcterms:identifier "G0001" .', "G0001", ["other-key"]),
+        ("project:G0001 cyb:country country:BZ .", "G0001", []),
+        ('project:a%2Fb a cyb:Project ; cyb:aim "Much." .', "a/b", []),
+        ('<id/project/relative> a cyb:Project ; cyb:aim "Much." .', "relative", []),
+        ('<urn:only:this> a cyb:Project ; cyb:aim "Much." .', "urn-only-this", []),
+        ('[] a cyb:Project ; rdfs:label "Called so" .', "called-so", []),
+    ],
+)
+def test_key_of_project(text: str, key: str, findings: list[str]) -> None:
+    record = turtle(text)
+    assert record.key == key
+    assert [finding.rule.rpartition("#")[2] for finding in record.findings] == findings
+
+
+def test_second_value_is_reported() -> None:
+    text = """@prefix cyb: <https://w3id.org/cybilgraph/ontology#> .
+@prefix dcterms: <http://purl.org/dc/terms/> .
+<https://w3id.org/cybilgraph/id/project/G0042> a cyb:Project ;
+  dcterms:title "A title" ;
+  cyb:end "2018-03" ,
+    "2019-03" ;
+  cyb:status <https://w3id.org/cybilgraph/id/status/ongoing> ,
+    <https://w3id.org/cybilgraph/id/status/finished> ;
+  cyb:unknown 5 ."""
+    [record] = read_rdf(Input("x.ttl", data=text.encode()))
+    assert record.end
+    assert record.end.value == "2018-03"
+    findings = [(each.rule.rpartition("#")[2], each.line, each.label) for each in record.findings]
+    assert findings == [
+        ("second-value", 6, "cyb:end"),
+        ("second-value", 8, "cyb:status"),
+        ("not-read", 9, "cyb:unknown"),
+    ]
+    assert record.findings[0].message == "“cyb:end” is given a second time, as “2019-03”. “2018-03” was kept."

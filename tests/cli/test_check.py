@@ -137,8 +137,6 @@ def test_files_are_named_relative_to_the_working_folder(tmp_path: Path) -> None:
     assert away["files"][0]["uri"].startswith("file:///")
 
 
-# ---- in other tools ------------------------------------------------------------------------
-
 needs_git = pytest.mark.skipif(shutil.which("git") is None, reason="no git on this machine")
 
 
@@ -276,3 +274,24 @@ def test_names_and_texts_cannot_inject_workflow_commands(tmp_path: Path, name: s
         for line in (result.stdout + result.stderr).decode().splitlines():
             ours = output == "github" and re.match(r"::(?:error|warning|notice) file=[^:]*::[^:]*", line)
             assert ours or not re.search(r"^\s*::|##\[", line), line
+
+
+def test_check_reports_the_warning_of_the_seed_record() -> None:
+    result = run("check", SEED)
+    assert result.returncode == 0
+    text = result.stdout.decode()
+    assert "17:1" in text
+    assert "No funder given" in text
+    assert "1 record from 1 source: 0 violations, 1 warning" in text
+
+
+def test_check_names_the_line_of_a_wrong_date(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.txt"
+    bad.write_text(SEED.read_text(encoding="utf-8").replace("To: Mar 2020", "To: Mar 2017"), encoding="utf-8")
+    result = run("check", bad)
+    assert result.returncode == 1
+    assert "15:5" in result.stdout.decode()
+    report = json.loads(run("check", bad, "-f", "json").stdout)
+    assert report["conforms"] is False
+    assert report["counts"] == {"violation": 1, "warning": 1, "info": 0}
+    assert [finding["line"] for finding in report["findings"]] == [15, 17]

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import mmap
 import os
-import pickle
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
@@ -17,12 +15,11 @@ from cybilgraph.errors import EngineUnavailable, QueryTimeout
 from cybilgraph.model.formats import BY_NAME
 from cybilgraph.release import Release
 from cybilgraph.runtime import fork_server
-from cybilgraph.runtime.memory import private_bytes
-from cybilgraph.runtime.pool import ForkServerState, Pool, PoolLimits, ProcessExit, WorkerDied
+from cybilgraph.runtime.pool import ForkServerState, Pool, PoolLimits, WorkerDied
 from cybilgraph.sparql.embedded import EmbeddedEngine, QueryLimits
+from tests.support.pools import WORK
 
 JSON = (BY_NAME["json"],)
-WORK = pickle.dumps((os.getpid, (), {}))
 
 
 @pytest.fixture
@@ -93,15 +90,6 @@ def test_caller_learns_that_data_is_being_reloaded(release: Release) -> None:
     engine.close()
 
 
-def test_private_bytes_exclude_untouched_pages() -> None:
-    before = private_bytes(os.getpid())
-    with mmap.mmap(-1, 100_000_000, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) as mapping:
-        assert private_bytes(os.getpid()) < before + 50_000_000
-        for page in range(0, len(mapping), mmap.PAGESIZE):
-            mapping[page] = 1
-        assert private_bytes(os.getpid()) > before + 90_000_000
-
-
 @pytest.mark.timeout(60)
 def test_time_limit_includes_the_reload(release: Release) -> None:
     engine = EmbeddedEngine(release.store, QueryLimits(workers=1))
@@ -132,33 +120,3 @@ def test_first_load_counts_unless_startup_is_free(release: Release, free_startup
         with pytest.raises(EngineUnavailable, match="being loaded"):
             engine.answer("ASK {}", JSON, 1)
     engine.close()
-
-
-def test_unexpected_process_exits_are_reported() -> None:
-    exits: list[ProcessExit] = []
-    pool = Pool("cybilgraph.runtime.parallel", (), PoolLimits(1), exits.append)
-
-    def maintain_until(condition: Callable[[], object]) -> None:
-        end = time.monotonic() + 30
-        while not condition():
-            pool.maintain()
-            assert time.monotonic() < end
-            time.sleep(0.05)
-
-    with pytest.raises(TimeoutError):
-        pool.ask({}, pickle.dumps((time.sleep, (60,), {})), seconds=0.5)
-    assert pool.ask({}, WORK, seconds=60)
-    [worker] = pool.processes
-    assert not exits, "stopping a worker at its deadline is expected"
-    os.kill(worker, signal.SIGSEGV)
-    maintain_until(lambda: exits)
-    assert (exits[0].process, exits[0].how) == (worker, "signal SIGSEGV")
-    maintain_until(lambda: pool.processes not in ([], [worker]))
-    fork_server = pool._fork_server._process.pid
-    os.kill(fork_server, signal.SIGKILL)
-    maintain_until(lambda: len(exits) > 1)
-    assert (exits[1].process, exits[1].how) == (fork_server, "signal SIGKILL")
-    assert pool._fork_server._process.pid != fork_server
-    pool.close()
-    assert len(exits) == 2
-    assert ProcessExit("It", 1, 3, "nothing").how == "exit code 3"

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import mmap
+import os
 import platform
 import subprocess
 import sys
 
 import pytest
+
+from cybilgraph.runtime.memory import private_bytes
 
 COUNT_ARENAS = """
 import ctypes, threading
@@ -42,3 +46,12 @@ def count_arenas(*, limited: bool) -> int:
 def test_threads_share_two_arenas() -> None:
     assert count_arenas(limited=False) > 2, "else this test means nothing"
     assert count_arenas(limited=True) == 2
+
+
+def test_private_bytes_exclude_untouched_pages() -> None:
+    before = private_bytes(os.getpid())
+    with mmap.mmap(-1, 100_000_000, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) as mapping:
+        assert private_bytes(os.getpid()) < before + 50_000_000
+        for page in range(0, len(mapping), mmap.PAGESIZE):
+            mapping[page] = 1
+        assert private_bytes(os.getpid()) > before + 90_000_000

@@ -2,66 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
-from cybilgraph.errors import EngineUnavailable, QueryTimeout
-from cybilgraph.model.formats import BY_NAME
+from cybilgraph.errors import QueryTimeout
 from cybilgraph.release import Release
-from cybilgraph.runtime.client import Worker
-from cybilgraph.runtime.pool import Pool, PoolLimits
 from cybilgraph.runtime.scheduler import Busy, Caller, Scheduler
-from cybilgraph.runtime.wire import COMMAND, FORK
-from cybilgraph.sparql import Answer
 from cybilgraph.sparql.embedded import EmbeddedEngine, QueryLimits
-from cybilgraph.sparql.pooled import PooledEngine
-from tests.sparql.test_embedded import SLOW
+from tests.support.queries import SLOW, asking
 
 #: Takes some tenths of a second.
 HEAVY = "SELECT (COUNT(*) AS ?n) { ?a dcterms:title ?c . ?d ?e ?f . ?g a cyb:Project }"
-CSV = (BY_NAME["csv"],)
-NOTHING = {"quick": 0, "waiting": 0, "long": 0, "paused": 0}
-
-
-class Queries:
-    """An engine that is queried in threads; at the end, callers that still wait leave."""
-
-    def __init__(self, engine: PooledEngine, threads: ThreadPoolExecutor) -> None:
-        self.engine, self._threads, self.callers = engine, threads, list[Caller]()
-
-    def ask(self, name: str, query: str) -> Future[Answer]:
-        self.callers.append(Caller(name))
-        return self._threads.submit(self.engine.answer, query, CSV, caller=self.callers[-1])
-
-    def wait(self, **load: int) -> None:
-        """Wait until the engine has this load."""
-        until = time.monotonic() + 15
-        while not load.items() <= self.engine.load.items() and time.monotonic() < until:
-            time.sleep(0.02)
-        assert load.items() <= self.engine.load.items()
-
-
-@contextmanager
-def asking(engine: PooledEngine) -> Iterator[Queries]:
-    engine.answer("ASK {}", CSV)
-    with ThreadPoolExecutor(16) as threads:
-        queries = Queries(engine, threads)
-        try:
-            yield queries
-        finally:
-            for caller in queries.callers:
-                caller.leave()
-            engine.close()
-    assert engine.load == NOTHING
 
 
 @pytest.mark.parametrize("hogs", [["hog", "other hog"], ["hog"] * 6])
@@ -79,32 +33,6 @@ def test_paused_query_keeps_its_deadline(release: Release) -> None:
     with asking(EmbeddedEngine(release.store, QueryLimits(timeout=2, workers=1, long_workers=1))) as queries:
         heavy = [queries.ask("hog", SLOW), queries.ask("other", SLOW)]
         assert all(isinstance(query.exception(), QueryTimeout) for query in heavy)
-
-
-def test_query_with_too_much_memory_to_pause_is_stopped(release: Release, monkeypatch: pytest.MonkeyPatch) -> None:
-    limits = QueryLimits(timeout=60, workers=1, long_workers=1)
-    arguments = (str(release.store), "", "", str(limits.memory), str(limits.answer), "")
-    pool = Pool(
-        "cybilgraph.sparql.query_worker", arguments, PoolLimits(short_slots=1, long_slots=1, max_paused_bytes=1)
-    )
-    with asking(PooledEngine("", "", limits, pool)) as queries:
-        heavy = queries.ask("hog", SLOW)
-        queries.wait(long=1)
-        [large] = pool._all - set(pool._idle)
-        monkeypatch.setattr(Worker, "memory_bytes", property(lambda worker: 256_000_000 * (worker is large)))
-        light = queries.ask("light", SLOW)
-        with pytest.raises(EngineUnavailable, match="busy"):
-            heavy.result(30)
-        assert not light.done()
-
-
-def test_long_query_frees_its_short_slot_after_it_has_begun_to_answer(release: Release) -> None:
-    # The engine evaluates the last part of a UNION first.
-    query = f"SELECT ?a ?s ?n {{ {{ {SLOW} }} UNION {{ ?a ?b ?c . ?s a cyb:Country }} }}"
-    with asking(EmbeddedEngine(release.store, QueryLimits(timeout=20, workers=1, long_workers=1))) as queries:
-        queries.ask("hog", query)
-        queries.wait(long=1)
-        assert queries.engine.answer("ASK {}", CSV, timeout=2).content
 
 
 def test_resumed_work_precedes_new_work_of_the_same_caller() -> None:
@@ -209,46 +137,3 @@ def test_full_queue_has_room_for_a_client_with_fewer_requests_there() -> None:
         waiting = [("heavy", first), ("heavy", second), ("light", light)]
         assert [*serve(scheduler, "heavy", waiting)] == ["heavy", "light", "heavy"]
     assert scheduler.used == (0, 0)
-
-
-def test_process_ids_are_known_before_the_first_query(release: Release) -> None:
-    engine = EmbeddedEngine(release.store, QueryLimits(workers=2))
-    until = time.monotonic() + 10
-    while len(engine.processes) < 2 and time.monotonic() < until:
-        time.sleep(0.02)
-    assert len(engine.processes) == 2
-    engine.close()
-    assert engine.processes == []
-
-
-_FORK_SERVER = """
-from cybilgraph.runtime.worker import run_fork_server
-from cybilgraph.runtime.sandbox import Policy
-
-def answer(head, content, send):
-    try:
-        while True:
-            send(bytes(1_000_000))
-    except OSError as error:
-        return {"error": str(error)}, b""
-
-run_fork_server(lambda: answer, 0, Policy())
-"""
-
-
-def test_worker_ends_quietly_when_its_client_leaves_while_it_sends() -> None:
-    control, theirs = socket.socketpair()
-    command = [sys.executable, "-c", _FORK_SERVER]
-    with subprocess.Popen(command, stdin=theirs.fileno(), stderr=subprocess.PIPE) as process, theirs, control:
-        ours, connection = socket.socketpair()
-        with ours, connection:
-            socket.send_fds(control, [COMMAND.pack(FORK, 0)], [connection.fileno()])
-            connection.close()
-            worker = json.loads(ours.recv(1000))["pid"]
-            ours.sendall(b'{"size": 0}\n')
-            assert ours.recv(1000)
-        while Path(f"/proc/{worker}/cmdline").read_bytes():  # empty once the process has ended
-            time.sleep(0.005)
-        control.close()
-        assert process.stderr
-        assert process.stderr.read() == b""

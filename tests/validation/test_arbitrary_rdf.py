@@ -15,38 +15,14 @@ from rdflib import SH, Graph, Literal, URIRef
 
 from cybilgraph import pipeline
 from cybilgraph.errors import ShapesError
-from cybilgraph.model.findings import Finding, Report, Severity
+from cybilgraph.model.findings import Finding, Severity
 from cybilgraph.model.rules import catalogue
-from cybilgraph.readers import Input
 from cybilgraph.readers.rdf.document import SYNTAXES
 from cybilgraph.validation import ENGINES
-from cybilgraph.validation.arbitrary_rdf import unknown_terms
 from cybilgraph.validation.outputs import OUTPUTS
 from cybilgraph.validation.pyshacl_engine import sparql_path
-from tests.conftest import ROOT, run
-
-HEAD = """@prefix sh: <http://www.w3.org/ns/shacl#> .
-@prefix ex: <http://e/> .
-@prefix xsd: <http://www.w3.org/2001/XMLSchema#> .
-"""
-SHAPES = f"""{HEAD}
-ex:Person a sh:NodeShape ; sh:targetClass ex:C ; sh:property ex:age, [ sh:path ex:name ; sh:minCount 1 ; sh:severity sh:Warning ] .
-ex:age sh:path ex:age ; sh:datatype xsd:integer ; sh:message "An age is a number."@en .
-"""
-DATA = """@prefix ex: <http://e/> .
-ex:a a ex:C ; ex:name "A" ;
-   ex:age "old"@en-GB ,
-  5 .
-[ a ex:C ; ex:age 1.5 ] .
-"""
-
-
-def check(
-    tmp_path: Path, data: str | bytes, shapes: str = SHAPES, name: str = "data.ttl", engine: str = "fast"
-) -> Report:
-    (tmp_path / name).write_bytes(data.encode() if isinstance(data, str) else data)
-    (tmp_path / "shapes.ttl").write_text(shapes, encoding="utf-8")
-    return pipeline.check_rdf(tmp_path / name, shapes=[tmp_path / "shapes.ttl"], engine=engine)
+from tests.conftest import run
+from tests.support.arbitrary_shapes import DATA, HEAD, SHAPES, check
 
 
 def brief(finding: Finding) -> tuple[int, int, str, str]:
@@ -138,9 +114,6 @@ def test_turtle_report_has_every_property_of_each_result(tmp_path: Path) -> None
     }
 
 
-# ---- the command -----------------------------------------------------------------------------------
-
-
 def test_exit_code_reflects_the_result(tmp_path: Path) -> None:
     good, bad, shapes = tmp_path / "good.ttl", tmp_path / "bad.ttl", tmp_path / "shapes.ttl"
     good.write_text('@prefix ex: <http://e/> . ex:a a ex:C ; ex:name "A" ; ex:age 5 .')
@@ -181,6 +154,7 @@ BOMB = (
     + "".join(f'<!ENTITY {b} "&{a};&{a};&{a};&{a};">' for a, b in zip("abcdefgh", "bcdefghi", strict=True))
     + "]>"
 )
+
 HOSTILE = {
     "brackets.ttl": "<urn:a> <urn:b> " + "[ <urn:b> " * 10_000 + "] " * 10_000 + ".",
     "lists.trig": "<urn:a> <urn:b> " + "( " * 10_000 + ") " * 10_000 + ".",
@@ -204,9 +178,6 @@ def test_unreadable_data_is_reported(tmp_path: Path, name: str) -> None:
     (tmp_path / "good.ttl").write_text(DATA)
     report = pipeline.check_rdf(tmp_path / name, tmp_path / "good.ttl", shapes=[tmp_path / "shapes.ttl"])
     assert (report.unread, len(report.findings)) == (1, 4)
-
-
-# ---- nothing is fetched ------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -251,74 +222,6 @@ def test_nothing_is_fetched(tmp_path: Path, engine: str, listener: tuple[str, li
         except ShapesError as error:
             assert error.hint
     assert asked == []
-
-
-WORDED = f"""{HEAD}
-ex:S a sh:NodeShape ; sh:targetClass ex:C ;
-  sh:property [ sh:path ex:name ; sh:maxLength 3 ; sh:message "Demasiado largo"@es, "Too long"@en, "Trop long"@fr-CA ],
-    [ sh:path ex:name ; sh:minLength 9 ; sh:message "Kurz"@de, "Short" ],
-    [ sh:path ex:name ; sh:nodeKind sh:IRI ; sh:message "Kein IRI"@de ] ;
-  sh:sparql [ sh:message "{{?value}} est mauvais"@fr, "{{?value}} is bad"@en, "{{?value}}"@es ;
-    sh:select "SELECT $this ?value {{ $this <http://e/name> ?value }}" ] .
-"""
-
-
-@pytest.mark.parametrize("engine", ["fast", "pyshacl"])
-@pytest.mark.parametrize(
-    ("language", "expected"),
-    [
-        ("en", {"Too long", "Short", "Kein IRI", "Long is bad"}),
-        ("es", {"Demasiado largo", "Short", "Kein IRI", "Long"}),
-        ("fr", {"Trop long", "Short", "Kein IRI", "Long est mauvais"}),
-    ],
-)
-def test_messages_of_shapes_are_in_the_requested_language(
-    tmp_path: Path, engine: str, language: str, expected: set[str]
-) -> None:
-    (tmp_path / "shapes.ttl").write_text(WORDED, encoding="utf-8")
-    (tmp_path / "data.ttl").write_text(f'{HEAD}ex:a a ex:C ; ex:name "Long" .', encoding="utf-8")
-    report = pipeline.check_rdf(
-        tmp_path / "data.ttl", shapes=[tmp_path / "shapes.ttl"], engine=engine, language=language
-    )
-    assert {found.message for found in report.findings} == expected
-
-
-def test_default_message_is_in_the_requested_language(tmp_path: Path) -> None:
-    (tmp_path / "shapes.ttl").write_text(SHAPES, encoding="utf-8")
-    (tmp_path / "data.ttl").write_text(DATA, encoding="utf-8")
-    shown = run("check", "--shapes", tmp_path / "shapes.ttl", tmp_path / "data.ttl", "--lang", "fr").stdout.decode()
-    assert "An age is a number." in shown
-    assert "http://e/name ne respectent pas sh:minCount." in shown
-
-
-def test_unknown_shacl_terms_are_reported_with_a_suggestion(tmp_path: Path) -> None:
-    (tmp_path / "a").mkdir()
-    shapes = f"""{HEAD}ex:S a sh:NodeShape ; sh:targetClass ex:C ;
-  sh:property [ sh:path ex:name ; sh:maxLenght 3 ; sh:maxLenght 4 ] ,
-    [ sh:path ex:age ; sh:minCoun 1 ; sh:severity sh:Worning ; sh:AndConstraintComponent-and () ; sh:qwxz 1 ] .
-"""
-    (tmp_path / "a" / "data.ttl").write_text(shapes, encoding="utf-8")  # same name as the data file
-    (tmp_path / "data.ttl").write_text(f'{HEAD}ex:a a ex:C ; ex:name "Long" .', encoding="utf-8")
-    shown = run("check", "--shapes", "a/data.ttl", "data.ttl", "-f", "json", cwd=tmp_path)
-    assert shown.returncode == 0
-    found = json.loads(shown.stdout)["findings"]
-    assert [(each["line"], each["column"], each["text"], each["suggestion"]) for each in found if each["line"] < 6] == [
-        (5, 35, "sh:maxLenght", "Did you mean sh:maxLength?"),
-    ]
-    assert {(each["text"], each["suggestion"]) for each in found if each["line"] == 6} == {
-        ("sh:minCoun", "Did you mean sh:minCount?"),
-        ("sh:Worning", "Did you mean sh:Warning?"),
-        ("sh:qwxz", "Use a term of the SHACL recommendation, or one from another namespace."),
-    }
-    for each in found:
-        excerpt = each["excerpt"]
-        assert excerpt["text"][excerpt["mark"] - 1 :].startswith(each["text"])
-    assert run("check", "--shapes", "a/data.ttl", "data.ttl", "--fail-on", "warning", cwd=tmp_path).returncode == 1
-
-
-def test_own_shapes_have_no_unknown_terms() -> None:
-    for path in (ROOT / "shapes").glob("*.ttl"):
-        assert not list(unknown_terms(Input(path.name, path))), path
 
 
 def test_own_graph_is_checked_with_the_reference_data(tmp_path: Path) -> None:

@@ -11,8 +11,6 @@ import pytest
 
 from cybilgraph import pipeline
 from cybilgraph.model.findings import Fix, Severity
-from cybilgraph.pipeline import check_inputs
-from cybilgraph.readers import Input
 from cybilgraph.validation.fixes import apply_fixes
 from tests.conftest import CYBILGRAPH, run
 
@@ -89,29 +87,6 @@ def test_fix_never_makes_codes_of_files_equal(tmp_path: Path) -> None:
     assert [len(change.applied) for _, change in mending.changes] == [0, 1]
     assert [file.records for file in mending.report.files] == [["a-clinic-in-kenya"], ["G0020"], ["G0021"]]
     assert all(given.path == tmp_path / given.name for given, _ in mending.changes)
-
-
-@pytest.mark.parametrize(
-    ("printed", "fix", "meant"),
-    [
-        ("OAS/CICTEE", "OAS/CICTE", ""),
-        ("Inter-American Comittee against Terrorism", "Inter-American Committee against Terrorism", ""),
-        ("Goverment of Australia", "Government of Australia", ""),
-        ("Goverment of Austrla", "", "Government of Australia"),  # or Austria
-        ("Goverment of Nigera", "", "Government of Nigeria"),  # or Niger
-        ("Government of Keny", "", "Government of Kenya"),
-        ("OASS", "", "OAS"),
-        ("UNODCC", "", "UNODC"),
-        ("Kenya Police", "", ""),
-        ("XYZA", "", ""),
-    ],
-)
-def test_unambiguous_name_is_fixed_with_its_own_spelling(printed: str, fix: str, meant: str) -> None:
-    page = f"A project\n\nFunders\n{printed}\n"
-    found = check_inputs([Input("a.txt", data=page.encode())]).findings
-    assert [finding.fix.new for finding in found if finding.fix] == [fix] * bool(fix)
-    reported = [finding for finding in found if finding.rule.endswith("#known-actor")]
-    assert [dict(finding.values).get("meant", "") for finding in reported] == [meant] * (not fix)
 
 
 @pytest.mark.parametrize(
@@ -192,33 +167,3 @@ def test_killed_run_leaves_every_file_intact(tmp_path: Path) -> None:
     assert report.sources == len(names), "what it has left is passed over"
     run("check", tmp_path, "--fix")
     assert sorted(path.name for path in tmp_path.iterdir()) == names, "the next run leaves nothing of it"
-
-
-ADDRESSES = {
-    "a.csv": "title,code,links,contacts\nA training,G9400,The law <{link}>,A Name <{email}>\n",
-    "a.txt": "A training\n\nCybil code: G9400\n\nContact\nA Name <{email}>\n\nRead more\nThe law <{link}>\n",
-}
-
-
-@pytest.mark.parametrize("name", ADDRESSES)
-@pytest.mark.parametrize(
-    ("link", "email", "fixes"),
-    [
-        ("htp://example.org/a", "name@@example.org", {"http://example.org/a", "name@example.org"}),
-        ("https//example.org", "name@@example", {"https://example.org"}),
-        ("www.example.org", "name@example", set()),
-    ],
-)
-def test_invalid_addresses_are_reported(name: str, link: str, email: str, fixes: set[str]) -> None:
-    content = ADDRESSES[name].format(link=link, email=email).encode()
-    found = check_inputs([Input(name, data=content)], excerpts=True).findings
-    by_rule = {finding.rule.partition("#")[2]: finding for finding in found}
-    assert by_rule["web-link-address"].text == link
-    assert "contact-email-form" in by_rule
-    assert {finding.fix.new for finding in by_rule.values() if finding.fix} == fixes
-
-
-def test_addresses_are_distinguished_from_similar_text() -> None:
-    text = "A training\n\nContact\nA Name @example\na@example.org\n\nRead more\nThe and/or law\nhttps://example.org/a\n"
-    found = check_inputs([Input("a.txt", data=text.encode())]).findings
-    assert not {"web-link-address", "contact-email-form"} & {finding.rule.partition("#")[2] for finding in found}

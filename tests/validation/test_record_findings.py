@@ -2,33 +2,18 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
 from datetime import date
 
 import pytest
 
-from cybilgraph.model.findings import Finding, ShaclResult
-from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, RDF, RULES
+from cybilgraph.model.vocabulary import RULES
 from cybilgraph.pipeline import check_inputs
 from cybilgraph.readers import Input
-from cybilgraph.validation import CrossRecordGroups
-from cybilgraph.validation.batches import map_in_order
 from cybilgraph.validation.record_findings import BATCH_RECORDS
+from tests.support.findings import find, rules
 
-HEADER = "code,title,start,countries,part_of,follows\n"
 #: Enough rows that the first and the last are in different batches.
 BETWEEN = [f"G{number:04},Workshop number {number},2019,Kenya,," for number in range(100, 100 + BATCH_RECORDS + 10)]
-
-
-def find(*rows: str) -> list[Finding]:
-    text = HEADER + "\n".join(rows)
-    found = check_inputs([Input("all.csv", data=text.encode())], as_of=date(2026, 11, 25)).findings
-    return [finding for finding in found if "has-" not in finding.rule]
-
-
-def rules(findings: list[Finding]) -> list[tuple[str, int]]:
-    return [(finding.rule.partition("#")[2], finding.line) for finding in findings]
 
 
 def test_records_of_different_batches_are_compared() -> None:
@@ -66,54 +51,6 @@ def test_findings_have_a_stable_order() -> None:
     assert found == find(*rows)
 
 
-def _project(number: int, *more: str) -> list[str]:
-    iri = f"<{BASE}id/project/P{number}>"
-    return [f"{iri} <{RDF.type}> <{CYB.Project}> .", *(f"{iri} {line} ." for line in more)]
-
-
-def test_only_related_records_are_yielded_and_together() -> None:
-    with CrossRecordGroups("") as across:
-        for number in range(1_000):
-            across.add(
-                _project(number, f'<{DCTERMS.title}> "Title {number}"@en', f'<{CYB.aim}> "Aim"@en'), b"%d" % number
-            )
-        across.add(_project(1_000, f'<{DCTERMS.title}> "title 7"@en'), b"same")
-        across.add(_project(1_001, f"<{DCTERMS.isPartOf}> <{BASE}id/project/P1>"), b"part")
-        across.add(_project(1_002, f"<{DCTERMS.isPartOf}> <{BASE}id/project/NONE>"), b"alone")
-        [batch] = across.batches()
-    assert [payload for _, payload in batch] == [b"1", b"part", b"7", b"same"]
-    assert not any(CYB.aim in line for lines, _ in batch for line in lines)
-
-
-def test_batches_keep_their_order_with_limited_lookahead() -> None:
-    gate = threading.Event()
-    made: list[int] = []
-
-    def batches() -> Iterator[tuple[int, str]]:
-        for number in range(10):
-            made.append(number)
-            yield number, str(number)
-
-    def run(text: str) -> list[ShaclResult]:
-        if text == "0":
-            gate.wait(10)
-        return [ShaclResult(text, "", "", "", "", "", ())]
-
-    running = map_in_order(batches(), run, workers=2)
-    threading.Timer(0.2, gate.set).start()
-    assert next(running)[0] == 0
-    assert made == [0, 1, 2]
-    assert [(number, results[0].focus) for number, results in running] == [(n, str(n)) for n in range(1, 10)]
-
-
-def test_engine_failure_is_raised() -> None:
-    def run(_: str) -> list[ShaclResult]:
-        raise ValueError("no N-Triples")
-
-    with pytest.raises(ValueError, match="no N-Triples"):
-        list(map_in_order([(1, "")], run))
-
-
 @pytest.mark.parametrize("link", ["Part of", "Follows"])
 def test_self_reference_keeps_the_positions_of_findings(link: str) -> None:
     text = (
@@ -125,27 +62,3 @@ def test_self_reference_keeps_the_positions_of_findings(link: str) -> None:
     loop = "part-of-loop" if link == "Part of" else "follows-loop"
     assert {("a.txt", "has-funder", 1), ("a.txt", "over-end-in-future", 7), ("a.txt", loop, 11)} <= places
     assert ("b.txt", "code-of-two", 3) in places
-
-
-def test_many_records_with_one_code_are_compared_in_parts() -> None:
-    """Each is compared with some others, not with all, so that the work is not quadratic."""
-    with CrossRecordGroups("") as across:
-        for number in range(300):
-            project = f"<{BASE}id/project/P{number}>"
-            across.add([f'{project} <{DCTERMS.identifier}> "G0001" .'], str(number).encode())
-        parts = [[int(number) for _, number in batch] for batch in across.batches()]
-    assert {number for part in parts for number in part} == set(range(300))
-    assert all(len(part) < 60 and part[:2] == [0, 1] for part in parts)
-
-
-def test_one_different_record_among_many_with_its_code_is_reported() -> None:
-    many = [f"G0001,Training number {number},2018,Belize,," for number in range(120)]
-    found = rules(find(*many, "G0001,Cyber strategy,2021,Samoa,,"))
-    assert ("code-of-two", len(many) + 2) in found
-    assert found.count(("code-of-two", 2)) == 1
-
-
-def test_each_of_many_projects_with_one_title_is_reported_once() -> None:
-    """One finding per pair would be 380."""
-    found = rules(find(*(f"G{number:04},Training of judges,2018,Belize,," for number in range(1, 21))))
-    assert [line for rule, line in found if rule == "same-title-same-dates"] == list(range(2, 22))

@@ -12,7 +12,7 @@ import pytest
 from cybilgraph import pipeline
 from cybilgraph.release import Releases
 from tests.conftest import SEED, running_server
-from tests.release.test_erasure import EMAIL
+from tests.support.erasure import EMAIL
 from tests.web.api.test_protocol import BROWSER, q, send
 from tests.web.server.test_operations import until
 

@@ -13,7 +13,7 @@ from cybilgraph.sparql.embedded import EmbeddedEngine, QueryLimits
 from cybilgraph.web.server import warmup
 from cybilgraph.web.server.answer_cache import AnswerCache, CacheKey
 from cybilgraph.web.server.warmup import WarmUp
-from tests.sparql.test_embedded import SLOW
+from tests.support.queries import SLOW
 
 JSON = (BY_NAME["json"],)
 FEW = {

@@ -1,0 +1,111 @@
+"""A release is written completely and reproducibly, or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import subprocess
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from cybilgraph import pipeline
+from cybilgraph.errors import ReleaseError
+from cybilgraph.release import Release, Releases
+from cybilgraph.release.graph_file import GRAPH
+from cybilgraph.release.sources import SOURCES
+from tests.conftest import CYBILGRAPH, RECORDS, SEED, graph_of, run, running_server
+
+#: How often a build is killed at a random moment; set KILLS=100 for a longer test.
+KILLS = int(os.environ.get("KILLS", "12"))
+
+
+def test_release_contains_the_expected_files(release: Release) -> None:
+    assert {path.name for path in release.folder.iterdir()} == {
+        GRAPH,
+        "identities.csv",
+        SOURCES,
+        "store",
+        "report.json",
+        "search.sqlite",
+        "manifest.json",
+        "public",
+        "SHA256SUMS",
+    }
+    counts = release.manifest["counts"]
+    assert (counts["sources"], counts["records"], counts["projects"], counts["unread"]) == (15, 15, 14, 0)
+    assert counts["quads"] == len(graph_of(release.folder).decode().splitlines())
+    report = json.loads((release.folder / "report.json").read_text(encoding="utf-8"))
+    assert len(report["findings"]) == sum(counts["findings"].values())
+    release.verify()
+
+
+def test_equal_input_gives_equal_bytes(releases: Path, tmp_path: Path) -> None:
+    again, _ = pipeline.build([RECORDS], tmp_path)
+    first = Releases(releases).current()
+    for name in (GRAPH, "report.json", SOURCES):
+        assert (again.folder / name).read_bytes() == (first.folder / name).read_bytes()
+
+
+def test_disk_error_leaves_the_earlier_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pipeline.build([SEED], tmp_path)
+
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("cybilgraph.release.draft.write_index", full)
+    with pytest.raises(ReleaseError, match="No space left on device"):
+        pipeline.build([SEED], tmp_path)
+    assert Releases(tmp_path).current().number == 1
+    assert not list(tmp_path.glob(".building-*"))
+
+
+@pytest.mark.parametrize("kilobytes", [100, 400, 700, 1100, 1500])
+def test_full_disk_leaves_the_earlier_release(three: Path, tmp_path: Path, kilobytes: int) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    size = sum(path.stat().st_size // 4096 * 4 + 4 for path in (three / "0001").rglob("*")) + kilobytes
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}k", "tmpfs", disk], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("no file system can be mounted here")
+    try:
+        shutil.copytree(three / "0001", disk / "0001")
+        (disk / "current").write_text("1")
+        result = run("build", SEED, "--into", disk)
+        assert result.returncode == 2, "the disk was large enough"
+        assert b"cannot be written" in result.stderr
+        assert b"No space left on device" in result.stderr or b"disk is full" in result.stderr
+        assert b"earlier release is unchanged" in result.stderr
+        Releases(disk).current().verify()
+        assert Releases(disk).numbers == [1]
+        assert not list(disk.glob(".building-*"))
+    finally:
+        subprocess.run(["umount", disk], check=True)
+
+
+def test_killed_build_leaves_the_earlier_release(tmp_path: Path) -> None:
+    pipeline.build([SEED], tmp_path)
+    command = [*CYBILGRAPH, "build", str(RECORDS), "--into", str(tmp_path)]
+    for _ in range(2):  # the second uses the cache, as the killed builds do
+        started = time.monotonic()
+        subprocess.run(command, check=True, capture_output=True)
+        duration = time.monotonic() - started
+    random.seed(20)
+    with running_server(tmp_path) as site:
+        for _ in range(KILLS):
+            process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+            time.sleep(random.uniform(duration * 0.3, duration * 1.05))
+            process.kill()
+            process.wait()
+            current = Releases(tmp_path).current()
+            current.verify()
+            assert max(Releases(tmp_path).numbers) in (current.number, current.number + 1)
+            with urllib.request.urlopen(f"{site}/id/project/G0020.nt") as answer:
+                assert answer.status == 200
+    release, _ = pipeline.build([SEED], tmp_path)
+    assert Releases(tmp_path).current().number == release.number
+    assert not list(tmp_path.glob(".building-*"))

@@ -1,0 +1,99 @@
+"""Each cause of an empty answer has its own hint."""
+
+from __future__ import annotations
+
+import pytest
+
+from cybilgraph.model.formats import BY_NAME, FORMATS, RESULT_FORMATS
+from cybilgraph.model.vocabulary import PREFIXES
+from cybilgraph.sparql.embedded import EmbeddedEngine
+from cybilgraph.sparql.hints import find_hints
+from cybilgraph.sparql.hints.facts import Facts
+
+#: The pattern of a SELECT *, and words of its only hint; empty if there is none.
+EMPTY = [
+    ("?p cyb:implementor ?a", "has cyb:implementor. Did you mean cyb:implementer?"),
+    ("?p dcterms:titel ?t", "Did you mean dcterms:title?"),
+    ("?p cyb:Country ?c", "Did you mean cyb:country?"),
+    ("?p cyb:scope / cyb:concpt ?c", "Did you mean cyb:concept?"),
+    ("OPTIONAL { ?p cyb:implementor ?a }", "Did you mean cyb:implementer?"),
+    ("?p <http://purl.org/dc/elements/1.1/title> ?t", "Did you mean dcterms:title?"),
+    ("?p cyb:accountable ?a", "Nothing in this release has cyb:accountable."),
+    ("OPTIONAL { ?p cyb:accountable ?a }", ""),
+    ("?p cyb:funder | cyb:accountable ?a", ""),
+    ("?p cyb:accountable* ?a", ""),
+    ("?p a cyb:Projekt", "is a cyb:Projekt. Did you mean cyb:Project?"),
+    ("?c a cyb:country", "Did you mean cyb:Country?"),
+    ("?p cyb:country country:BLZ", "country:BZ (Belize)"),
+    ("?p cyb:country country:Kenya", "country:KE (Kenya)"),
+    ("?p cyb:country actor:belize", "country:BZ (Belize)"),
+    ("VALUES ?c { country:BLZ } ?p cyb:country ?c", "country:BZ (Belize)"),
+    ("?p cyb:country ?c FILTER(?c = country:BLZ)", "country:BZ (Belize)"),
+    ("?p cyb:implementer actor:OAS", "actor:oas (Organization of American States)"),
+    ("?p cyb:implementer actor:council-of-europ", "actor:coe (Council of Europe)"),
+    ("?p cyb:status status:Finished", "status:finished"),
+    ("project:g0020 dcterms:title ?t", "project:G0020"),
+    ("project:G9999 dcterms:title ?t", "There is no project:G9999 in this release."),
+    ("<http://w3id.org/cybilgraph/id/country/BZ> skos:prefLabel ?n", "country:BZ"),
+    (
+        "?p a cyb:Project ; cyb:country country:FR",
+        "No statement in this release matches { ?p cyb:country country:FR }.",
+    ),
+    ("GRAPH ?g { ?p cyb:country country:BZ }", "The current data is in the default graph."),
+]
+
+
+@pytest.mark.parametrize(("pattern", "words"), EMPTY, ids=[pattern for pattern, _ in EMPTY])
+def test_hint_for_an_empty_answer(facts: Facts, pattern: str, words: str) -> None:
+    hints = find_hints(f"SELECT * {{\n {pattern} }}", ("empty",), facts)
+    assert [words in hint.text for hint in hints] == [True] * bool(words), hints
+    assert all(hint.kind == "empty" and hint.line in (1, 2) for hint in hints)
+
+
+def test_redeclared_and_misspelled_prefixes_are_reported(facts: Facts) -> None:
+    query = "SELECT * { ?a schema:url ?b ; dcterms:title ?c }"
+    [hints] = find_hints(f"PREFIX schema: <http://schema.org/>\n{query}", facts=facts, why=("empty",))
+    assert "The namespace of schema: is <https://schema.org/>" in hints.text
+    assert hints.line == 2
+    hints = find_hints(f"PREFIX dcterms: <http://purl.org/dc/elements/1.1/> {query}", ("empty",), facts)[0]
+    assert "but this data uses <http://purl.org/dc/terms/>" in hints.text
+    assert not find_hints(f"PREFIX c: <{PREFIXES['cyb']}> SELECT * {{ ?p c:country ?x }}", facts=facts)
+
+
+def test_missing_graphs_are_reported(facts: Facts) -> None:
+    there, other = facts.graphs()[0], "https://example.org/graph"
+    pattern = "{ ?p cyb:country country:BZ }"
+    nearly, missing = f"There is no graph <{there}0> in this release. Did you mean <", f"There is no graph <{other}> in"
+    for query, chosen, words in (
+        (f"SELECT * FROM <{there}0> {pattern}", (), nearly),
+        (f"SELECT * FROM NAMED <{other}> {{ GRAPH ?g {pattern} }}", (), missing),
+        (f"SELECT * {{ GRAPH <{other}> {pattern} }}", (), missing),
+        (f"SELECT * {{ OPTIONAL {{ GRAPH <{other}> {pattern} }} }}", (), ""),
+        (f"SELECT * {pattern}", (other,), missing),
+        (f"SELECT * FROM <{other}> {pattern}", (there,), ""),
+        (f"SELECT * FROM <{there}> {pattern}", (), ""),
+    ):
+        hints = [hint.text for hint in find_hints(query, ("empty",), facts, chosen)]
+        found = [text for text in hints if text.startswith("There is no graph")]
+        assert [words in text for text in found] == [True] * bool(words), (query, hints)
+    assert not any(
+        "There is no graph" in text for _, text, _ in find_hints(f"SELECT * FROM <{other}> {pattern}", ("empty",))
+    )
+
+
+@pytest.mark.parametrize("name", [fmt.name for fmt in FORMATS])
+def test_empty_answer_has_a_hint_in_every_format(engine: EmbeddedEngine, name: str) -> None:
+    fmt = BY_NAME[name]
+    form = "CONSTRUCT { ?p cyb:country ?c }" if fmt.carries_graph else "SELECT *"
+    [hints] = engine.answer(f"{form} {{ ?p cyb:country ?c, country:BLZ }}", (fmt,)).hints
+    assert "country:BZ" in hints.text
+    assert not engine.answer(f"{form} {{ ?p cyb:country ?c }}", (fmt,)).hints
+
+
+@pytest.mark.parametrize("name", [fmt.name for fmt in RESULT_FORMATS])
+def test_zero_count_and_false_are_empty_answers(engine: EmbeddedEngine, name: str) -> None:
+    fmt = (BY_NAME[name],)
+    assert engine.answer("SELECT (COUNT(?p) AS ?n) { ?p cyb:country country:BLZ }", fmt).hints
+    assert engine.answer("ASK { ?p cyb:country country:BLZ }", fmt).hints
+    assert not engine.answer("SELECT (COUNT(?p) AS ?n) { ?p cyb:country country:BZ }", fmt).hints
+    assert not engine.answer("ASK { ?p cyb:country country:BZ . OPTIONAL { ?p cyb:implementor ?q } }", fmt).hints

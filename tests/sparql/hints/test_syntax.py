@@ -1,0 +1,64 @@
+"""A syntax error has a hint and the position of the mistake."""
+
+from __future__ import annotations
+
+import pytest
+
+from cybilgraph.errors import QuerySyntaxError
+from cybilgraph.model.formats import FORMATS
+from cybilgraph.sparql.embedded import EmbeddedEngine
+from cybilgraph.sparql.hints.syntax import explain_mistake
+
+#: A text with a syntax error, marked by ▸ before its position, and words of the hint.
+MISTAKES = [
+    ("SELECT ?a { ?a ▸foo:b ?c }", "Undeclared prefix foo:"),
+    ("SELECT ?a { ?a ▸cib:country ?c }", "Undeclared prefix cib:. Did you mean cyb:?"),
+    ("SELECT ?a { ?a ▸dct:title ?c ; ex:a ?d }", "Undeclared prefixes dct:, ex:. Did you mean dcterms:?"),
+    ("SELECT ?a ▸{ ?a ?b ?c", "} is missing"),
+    ("SELECT ?a { ?a ?b ?c } ▸}", "no matching opening bracket"),
+    ("SELECT ?a { ?a ?b ?c ▸?a ?d ?e }", "A dot (or ; or ,) is missing before ?a."),
+    ("SELECT ?a {\n\t?a\t?b ?c\n\t▸?a ?d ?e }", "A dot"),
+    ('SELECT ?a {\r\n?a ?b "é😀"\r\n ▸?d ?e ?f }', "A dot"),
+    ("SELECT ?a { ?a ?b ?c . ?c ▸= 3 }", "FILTER(?a = ?b)"),
+    ("SELECT ?a { ?a ?b ?c . ?c ▸&& ?d }", "FILTER(?a = ?b)"),
+    ("SELECT ?a { ?a ?b ?c FILTER ▸?c > 3 }", "FILTER(?a > 1)"),
+    ("SELECT ?a { ?a ?b ?c FILTER(?c ▸== 3) }", "a single ="),
+    ("SELECT ?a { ?a ?b ?c FILTER(?c > 3 ▸AND ?c < 5) }", "Write &&"),
+    ("SELECT ?a▸, ?b { ?a ?b ?c }", "not separated by commas"),
+    ("SELECT ▸COUNT(?a) AS ?n { ?a ?b ?c }", "(COUNT(?a) AS ?b)"),
+    ("SELECT ▸?a (COUNT(?b) AS ?n) { ?a ?b ?c }", "add GROUP BY ?a"),
+    ("SELECT ▸* { ?a ?b ?c } GROUP BY ?a", "Name the columns"),
+    ("SELECT ?a { ?a ?b ▸“x” }", "not a quotation mark in SPARQL"),
+    ('SELECT ?a { ?a ?b ▸"x }', "not closed"),
+    ("PREFIX ▸foo <http://e.org/> SELECT ?a { ?a foo:x ?c }", "PREFIX foo: <...>"),
+    ("PREFIX foo: ▸https://e.org/ SELECT ?a { ?a foo:x ?c }", "angle brackets"),
+    ("SELECT ?a { ?a ?b ?c } LIMIT 3 ▸ORDER BY ?a", "ORDER must come before LIMIT"),
+    ("SELECT ?a { ?a ?b▸\u00a0?c }", "U+00A0"),
+]
+
+
+@pytest.mark.parametrize(("marked", "words"), MISTAKES, ids=[marked for marked, _ in MISTAKES])
+def test_mistakes_have_a_hint_and_a_position(engine: EmbeddedEngine, marked: str, words: str) -> None:
+    before, _, after = marked.partition("▸")
+    with pytest.raises(QuerySyntaxError) as error:
+        engine.answer(before + after, FORMATS)
+    assert words in error.value.hint
+    last = before.replace("\r\n", "\n").split("\n")[-1]
+    assert (error.value.line, error.value.column) == (before.count("\n") + 1, len(last) + 1)
+    line, caret = error.value.excerpt.split("\n")
+    assert line == last + after.splitlines()[0]
+    assert caret.endswith("^")
+
+
+@pytest.mark.parametrize(
+    ("query", "line", "caret"),
+    [
+        ("SELECT * { ?a\t?b\t}}", "SELECT * { ?a\t?b\t}}", "             \t  \t ^"),
+        ('SELECT * { ?a ?b "日本" ?c ?d }', 'SELECT * { ?a ?b "日本" ?c ?d }', " " * 24 + "^"),
+        (f'SELECT * {{ ?a ?b "{"x" * 300}" ?c ?d }}', f'…{"x" * 58}" ?c ?d }}', " " * 61 + "^"),
+        (f"SELECT * {{ ?a ?b ?c ?d ?e . {'#' * 300}", f"SELECT * {{ ?a ?b ?c ?d ?e . {'#' * 41}…", " " * 9 + "^"),
+    ],
+)
+def test_caret_is_under_the_position(query: str, line: str, caret: str) -> None:
+    mistake = explain_mistake(query, "error at 1:1: expected OPTIONAL")
+    assert mistake.excerpt.split("\n") == [line, caret]

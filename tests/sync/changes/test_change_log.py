@@ -1,0 +1,123 @@
+"""What is different between two releases, and what is not."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from cybilgraph.errors import ReleaseError, ReleaseGone
+from cybilgraph.release import Releases
+from cybilgraph.release.graph_file import GRAPH
+from cybilgraph.sync.changes import ChangeLogCache, describe_log
+from cybilgraph.sync.patches import apply_patch, read_patch
+from tests.conftest import graph_of, run, running_server
+from tests.web.api.test_protocol import send
+
+
+def test_added_and_removed_records_are_listed(changes: ChangeLogCache) -> None:
+    log = changes.between(3)
+    assert log.until.number == 5
+    assert [(change.key, change.kind, change.title) for change in log.records()] == [
+        ("G0998", "added", "A New Project"),
+        ("cmm-review-samoa", "removed", "CMM Review - Samoa"),
+    ]
+    assert list(describe_log(log)) == ["+ G0998  A New Project", "− cmm-review-samoa  CMM Review - Samoa"]
+    assert {change.kind for change in changes.between(0, 1).records()} == {"added"}
+
+
+@pytest.mark.parametrize("since", [1, 2, 3, 4, 5])
+def test_patch_gives_the_other_graph(changes: ChangeLogCache, shelf: Path, since: int) -> None:
+    log = changes.between(since)
+    rows = b"".join(log.patch()).splitlines(keepends=True)
+    header, done = read_patch(rows)
+    before, after = (sorted(graph_of(shelf / name).splitlines(True)) for name in (f"000{since}", "0005"))
+    assert list(apply_patch(before, done)) == after
+    assert header == log.header
+    assert (header.since, header.until) == (since, 5)
+
+
+def test_logs_are_cached_up_to_a_limit(shelf: Path) -> None:
+    changes = ChangeLogCache(Releases(shelf), max_logs=2)
+    first = changes.between(1, 2)
+    assert changes.between(1, 2) is first
+    patch = first.patch()
+    next(patch)
+    changes.between(2, 3)
+    changes.between(3, 4)
+    assert not first.folder.exists()
+    assert b"".join(patch).endswith(b"TC .\n"), "a patch being read stays readable"
+    assert changes.between(1, 2).counts == first.counts
+    changes.close()
+
+
+def test_large_logs_are_dropped_from_the_cache(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    changes = ChangeLogCache(Releases(shelf))
+    first, second = changes.between(1, 2), changes.between(2, 3)
+    assert first.is_there
+    monkeypatch.setattr("cybilgraph.sync.changes.change_log._MAX_CACHED_BYTES", second.on_disk + 1)
+    third = changes.between(3, 4)
+    assert third.is_there
+    assert not first.folder.exists()
+    assert not second.folder.exists()
+    changes.close()
+
+
+def test_missing_and_damaged_releases_are_reported(shelf: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(shelf, folder)
+    shutil.rmtree(folder / "0001")
+    with (folder / "0002" / GRAPH).open("ab") as graph:
+        graph.write(b"<x:a> <x:b> <x:c> .\n")
+    changes = ChangeLogCache(Releases(folder))
+    with pytest.raises(ReleaseGone, match="full dump"):
+        changes.between(1)
+    with pytest.raises(ReleaseError, match="There is no release 9"):
+        changes.between(9)
+    with pytest.raises(ReleaseError, match="damaged"):
+        changes.between(2)
+    changes.close()
+
+
+def test_command_writes_text_json_and_patch(shelf: Path) -> None:
+    result = run("diff", shelf, 1, 2)
+    assert result.returncode == 0
+    first, *lines = result.stdout.decode().splitlines()
+    assert first.startswith("Release 1 → 2: 1 record changed (")
+    assert lines[:2] == [
+        "~ G0020  Support to Belize National Cyber Security Strategy",
+        "    status: Finished → Ongoing; start: 2018-04 → 2018-05.",
+    ]
+    assert json.loads(run("diff", shelf, 1, "-f", "json").stdout)["until"]["release"] == 5
+    assert run("diff", shelf, 1, 2, "-f", "rdfp").stdout.endswith(b"TC .\n")
+    wrong = run("diff", shelf, 9)
+    assert (wrong.returncode, wrong.stdout) == (2, b"")
+    assert b"Available releases: 1, 2, 3, 4, 5." in wrong.stderr
+
+
+def test_folder_of_a_killed_process_is_removed_by_the_next(
+    shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    server = running_server(shelf)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with server as site:
+        assert send(site, "GET", "/changes?since=1").status == 200
+        [before] = tmp_path.glob("cybilgraph.changes.*")
+        with running_server(shelf):
+            assert before.exists(), "another server on the same machine does not remove it"
+        os.killpg(server.process.pid, signal.SIGKILL)
+        server.process.wait()
+    assert before.exists()
+    for _ in range(100):  # until its worker processes notice that it has ended
+        ChangeLogCache(Releases(shelf)).close()
+        if not before.exists():
+            break
+        time.sleep(0.1)
+    assert not list(tmp_path.glob("cybilgraph.changes.*"))

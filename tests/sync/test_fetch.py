@@ -1,0 +1,75 @@
+"""Responses of another site are limited in size and time."""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+
+import pytest
+
+from cybilgraph.errors import CybilgraphError, FetchError
+from cybilgraph.sync.fetch import Limits
+from tests.support.hostile_publisher import Held, _Handler, left, take
+
+
+def test_declared_size_over_the_limit_is_refused_before_download(held: Held) -> None:
+    held.site.send = lambda handler: (handler.begin(**{"Content-Length": "5000000"}), handler.endless(b"x" * 9_999))[0]
+    with pytest.raises(FetchError, match=r"/release/2/cybilgraph.nq.gz has 5,000,000 bytes, over the limit of 4,000,0"):
+        take(held.site, held.into, Limits(bytes=4_000_000))
+    assert left(held.into) < 1_000
+
+
+def test_endless_response_is_stopped_at_the_limit(held: Held) -> None:
+    held.site.send = lambda handler: (handler.begin(), handler.endless(b"x" * 100_000))[0]
+    with pytest.raises(FetchError, match=r"has more than 4,000,000 bytes, over the limit"):
+        take(held.site, held.into, Limits(bytes=4_000_000))
+    assert left(held.into) < 1_000
+
+
+def test_download_larger_than_the_free_disk_space_is_refused(held: Held) -> None:
+    size = shutil.disk_usage(held.into).total * 2
+    held.site.send = lambda handler: (handler.begin(**{"Content-Length": str(size)}), handler.endless(b"x" * 9_999))[0]
+    with pytest.raises(FetchError, match=rf"needs {size:,} more bytes, but .* has .* free"):
+        take(held.site, held.into, Limits(bytes=size))
+    assert left(held.into) < 1_000
+
+
+@pytest.mark.parametrize("limits", [Limits(grace=0.5), Limits(seconds=0.5)], ids=["progress", "in all"])
+def test_slow_response_is_stopped(held: Held, limits: Limits) -> None:
+    held.site.send = lambda handler: (handler.begin(**{"Content-Length": "100000"}), handler.endless(b"x", 0.01))[0]
+    with pytest.raises(FetchError, match="is too slow"):
+        take(held.site, held.into, limits)
+    assert held.site.sent < 100_000
+
+
+@pytest.mark.parametrize("drip", [b"HTTP/1.1 100 Continue\r\n\r\n", b"x"], ids=["interim responses", "byte by byte"])
+def test_response_head_without_end_is_abandoned(held: Held, drip: bytes) -> None:
+    held.site.send = lambda handler: handler.endless(drip, 0.01)
+    with pytest.raises(FetchError, match="no response in time"):
+        take(held.site, held.into, Limits(grace=0.5))
+    assert held.site.sent < 100_000
+
+
+def test_headers_without_end_are_abandoned(held: Held) -> None:
+    def send(handler: _Handler) -> None:
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n")
+        handler.endless(b"x", 0.01)
+
+    held.site.send = send
+    with pytest.raises(FetchError, match="no response in time"):
+        take(held.site, held.into, Limits(grace=0.5))
+
+
+def test_unrequested_encoding_does_not_fill_memory(held: Held) -> None:
+    packed = gzip.compress(b"\n" * 300_000_000, 1)
+    serve = _Handler.give
+
+    def coded(handler: _Handler, content: bytes, **headers: str) -> None:
+        if handler.path.endswith("SHA256SUMS"):
+            content, headers = packed, headers | {"Content-Encoding": "gzip"}
+        serve(handler, content, **headers)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_Handler, "give", coded)
+        with pytest.raises(CybilgraphError, match=r"has more than 20,000,000 bytes"):
+            take(held.site, held.into)

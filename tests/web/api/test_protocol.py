@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import http.client
-import json
 import re
 import select
 import socket
@@ -18,6 +17,7 @@ import rdflib
 import zstandard
 
 from cybilgraph.model.formats import FORMATS, GRAPH_FORMATS, RESULT_FORMATS
+from tests.support.http_client import BROWSER, HTML, PROBLEM, SLOW, Reply, q, send
 
 SELECT = "SELECT ?title { project:G0020 dcterms:title ?title }"
 ASK = "ASK { project:G0020 dcterms:title ?title }"
@@ -25,55 +25,13 @@ CONSTRUCT = "CONSTRUCT { project:G0020 dcterms:title ?title } { project:G0020 dc
 DESCRIBE = "DESCRIBE project:G0020"
 TITLES = "SELECT (COUNT(?t) AS ?n) { ?p dcterms:title ?t }"
 GRAPHS = "SELECT DISTINCT ?g { GRAPH ?g { ?s ?p ?o } }"
-SLOW = "SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i FILTER(STR(?c) < STR(?f) && STR(?i) < STR(?a)) }"
 HISTORY = "https://w3id.org/cybilgraph/graph/G0020/1"
 NOWHERE = "https://example.org/no-such-graph"
-BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 FORM, DIRECT = "application/x-www-form-urlencoded", "application/sparql-query"
 JSON, XML = "application/sparql-results+json", "application/sparql-results+xml"
 CSV, TSV = "text/csv; charset=utf-8", "text/tab-separated-values; charset=utf-8"
-TURTLE, HTML, TEXT = "text/turtle; charset=utf-8", "text/html; charset=utf-8", "text/plain; charset=utf-8"
-PROBLEM = "application/problem+json"
+TURTLE, TEXT = "text/turtle; charset=utf-8", "text/plain; charset=utf-8"
 TITLE = "Support to Belize National Cyber Security Strategy"
-
-
-@dataclass(frozen=True)
-class Reply:
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def type(self) -> str:
-        return self.headers.get("content-type", "")
-
-    @property
-    def problem(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.body)
-        return found
-
-
-def send(
-    server: str,
-    method: str,
-    target: str,
-    body: bytes | None = None,
-    *,
-    source: str = "127.0.0.1",
-    timeout: float = 60,
-    **headers: str,
-) -> Reply:
-    """Send a request with these headers, and no others except Host, Accept-Encoding: identity and Content-Length."""
-    place = urlsplit(server)
-    assert place.hostname
-    connection = http.client.HTTPConnection(place.hostname, place.port, timeout=timeout, source_address=(source, 0))
-    names = {name.replace("_", "-"): value for name, value in headers.items()}
-    try:
-        connection.request(method, target, body, names)
-        answer = connection.getresponse()
-        return Reply(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
-    finally:
-        connection.close()
 
 
 @dataclass(frozen=True)
@@ -97,10 +55,6 @@ class Case:
         body = self.body.encode() if isinstance(self.body, str) else self.body
         headers = self.headers | ({"Accept": self.accept} if self.accept else {})
         return send(server, method or self.method, target, body, **headers)
-
-
-def q(query: str, **more: str) -> list[tuple[str, str]]:
-    return [("query", query), *((name.replace("_", "-"), value) for name, value in more.items())]
 
 
 def post(what: str, kind: str | None, body: str | bytes, pairs: Any = (), **expected: Any) -> Case:

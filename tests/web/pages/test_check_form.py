@@ -21,8 +21,7 @@ import rdflib
 from cybilgraph.web.checker import MAX_UPLOAD_BYTES
 from tests.conftest import SEED, run
 from tests.support.hostile import ANY, GOOD, cases
-from tests.web.api.test_protocol import send
-from tests.web.pages.test_query_page import BROWSER, Reply, http
+from tests.support.http_client import BROWSER, Response, http, send
 
 PAGE = SEED.read_bytes()
 BAD = (
@@ -43,11 +42,11 @@ def form(*parts: bytes) -> bytes:
     return b"".join(parts) + b"--xyz--\r\n"
 
 
-def post(url: str, body: bytes, content_type: str, accept: str = "*/*", path: str = "/api/check") -> Reply:
+def post(url: str, body: bytes, content_type: str, accept: str = "*/*", path: str = "/api/check") -> Response:
     return http(f"{url}{path}", "POST", body, Content_Type=content_type, Accept=accept)
 
 
-def rules(reply: Reply) -> list[str]:
+def rules(reply: Response) -> list[str]:
     report = json.loads(reply.body)
     return [found["rule"].rpartition("#")[2] for found in report.get("report", report)["findings"]]
 
@@ -469,7 +468,7 @@ class Controls(HTMLParser):
             self.fields[self._area] += data if self.fields[self._area] else data.removeprefix("\n")
 
 
-def submit(portal: str, path: str, **fields: str) -> Reply:
+def submit(portal: str, path: str, **fields: str) -> Response:
     return post(portal, form(*(part(name, value.encode()) for name, value in fields.items())), FORM, BROWSER, path)
 
 

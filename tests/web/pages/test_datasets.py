@@ -20,7 +20,7 @@ from cybilgraph import pipeline
 from cybilgraph.release import Releases
 from cybilgraph.release.graph_file import GRAPH
 from tests.conftest import RECORDS, SEED, running_server
-from tests.web.api.test_protocol import BROWSER, HTML, PROBLEM, Reply, send
+from tests.support.http_client import BROWSER, HTML, PROBLEM, Reply, send
 
 DUMP = "cybilgraph.nq.gz"
 

@@ -9,8 +9,7 @@ from rdflib import RDF, URIRef
 from cybilgraph import pipeline
 from cybilgraph.model.vocabulary import BASE, CYB
 from tests.conftest import running_server
-from tests.web.api.test_protocol import send
-from tests.web.pages.test_query_page import BROWSER, http
+from tests.support.http_client import BROWSER, http, send
 
 PROJECT = URIRef(f"{BASE}id/project/G0020")
 

@@ -12,9 +12,9 @@ from selenium.webdriver.common.keys import Keys
 
 from cybilgraph.web import BUNDLE
 from tests.conftest import ROOT
+from tests.support.http_client import BROWSER, http
 from tests.web.pages.test_check_form_in_browser import Browser
 from tests.web.pages.test_check_form_in_browser import pytestmark as with_chromium
-from tests.web.pages.test_query_page import BROWSER, http
 
 pytestmark = [
     with_chromium,

@@ -13,7 +13,7 @@ from cybilgraph import pipeline
 from cybilgraph.release import Releases
 from tests.conftest import SEED, running_server
 from tests.release.test_erasure import EMAIL
-from tests.web.api.test_protocol import BROWSER, q, send
+from tests.support.http_client import BROWSER, q, send
 from tests.web.server.test_operations import until
 
 DAY = 86_400

@@ -13,8 +13,8 @@ import pytest
 from cybilgraph import pipeline
 from cybilgraph.web.suggestions import MAX_OF_CLIENT, SuggestionQueue
 from tests.conftest import ROOT, SEED, running_server
+from tests.support.check_requests import Controls, submit
 from tests.support.http_client import BROWSER, Response, http
-from tests.web.pages.test_check_form import Controls, submit
 
 TEXT = SEED.read_text(encoding="utf-8")
 

@@ -14,7 +14,7 @@ from cybilgraph.release import Releases
 from tests.conftest import SEED, running_server
 from tests.release.test_erasure import EMAIL
 from tests.support.http_client import BROWSER, q, send
-from tests.web.server.test_operations import until
+from tests.support.operations import until
 
 DAY = 86_400
 QUERY = "SELECT ?email { ?contact vcard:hasEmail ?email }"

@@ -15,7 +15,7 @@ import pytest
 from cybilgraph.release import Release
 from cybilgraph.sparql.queries import returns_graph
 from tests.conftest import graph_of
-from tests.web.api.test_protocol import send
+from tests.support.http_client import send
 
 COUNT, SEED = 300, 20
 #: Queries with more rows than this are replaced by others.

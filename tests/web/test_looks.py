@@ -18,7 +18,7 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.conftest import ROOT
-from tests.web.pages.test_query_page import http
+from tests.support.http_client import http
 from tests.web.test_browser import CHROMIUM, QUIET
 from tests.web.test_site import KINDS
 

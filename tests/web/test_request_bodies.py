@@ -13,8 +13,8 @@ import pytest
 from tests.bench.served.client import Address, Monitor, exchange
 from tests.bench.served.scans import BODIES, body
 from tests.conftest import ROOT, run, running_server
-from tests.web.pages.test_check_form import Controls, form, part, post, submit
-from tests.web.pages.test_query_page import BROWSER, http
+from tests.support.check_requests import Controls, form, part, post, submit
+from tests.support.http_client import BROWSER, http
 
 URL_ENCODED = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data; boundary=xyz"

@@ -20,7 +20,7 @@ from cybilgraph import pipeline
 from cybilgraph.model.vocabulary import BASE
 from cybilgraph.release import Release
 from tests.conftest import graph_of, running_server
-from tests.web.pages.test_query_page import BROWSER, http
+from tests.support.http_client import BROWSER, http
 
 FORMS = {"ttl": "turtle", "nt": "nt", "jsonld": "json-ld", "rdf": "xml"}
 #: One page of each kind.

@@ -178,6 +178,14 @@ class Endpoint:
         response is not valid.
         """
         response = self._send(query, graphs, seconds)
+        try:
+            return self._result(response)
+        except BaseException:
+            response.close()
+            raise
+
+    def _result(self, response: Any) -> QueryResult:
+        """Return the result in a response, to be read lazily. Raises RequestFailed."""
         if response.status != 200 or response.headers.get("X-SPARQL-MaxRows"):  # Virtuoso's signs of a partial answer
             raise RequestFailed(
                 f"{self.url} returned a partial answer", "Ask for less, or raise the limits of the server.", 502

@@ -12,7 +12,7 @@ from cybilgraph.sparql import Hint
 from cybilgraph.sparql.remote import RemoteEngine
 from cybilgraph.web.api.hint_header import hint_headers
 from tests.conftest import run
-from tests.web.pages.test_query_page import get, http
+from tests.support.http_client import get, http
 
 EMPTY = "SELECT ?p\n{ ?p cyb:country country:BLZ }"
 TOLD = "There is no country:BLZ. Did you mean country:BZ (Belize)?"

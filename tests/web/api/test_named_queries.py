@@ -12,7 +12,7 @@ from cybilgraph.model.formats import FORMATS, Format
 from cybilgraph.sparql.queries import Query, example_queries
 from cybilgraph.web.api import named_queries
 from cybilgraph.web.api.protocol import PINNED
-from tests.web.api.test_protocol import BROWSER, PROBLEM, Reply, q, send
+from tests.support.http_client import BROWSER, PROBLEM, Reply, q, send
 
 QUERIES = {query.name: query for query in example_queries()}
 ID = "https://w3id.org/cybilgraph/id/"

@@ -12,7 +12,7 @@ import pytest
 from openapi_spec_validator import validate
 
 from cybilgraph.web.api.openapi import OPERATIONS, Operation
-from tests.web.pages.test_query_page import Reply, http
+from tests.support.http_client import Response, http
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def test_parameters_describe_the_accepted_identifiers(document: dict[str, Any]) 
     assert "a code or a name, or the IRI https://w3id.org/cybilgraph/id/country/…" in country["description"]
 
 
-def call(portal: str, row: Operation, media_type: str = "", accept: str = "*/*") -> Reply:
+def call(portal: str, row: Operation, media_type: str = "", accept: str = "*/*") -> Response:
     examples = {parameter.name: parameter.example for parameter in row.parameters if parameter.example}
     path = re.sub(r"\{(\w+)\}", lambda gap: examples.pop(gap[1]), row.path)
     query = f"?{urlencode(examples)}" if examples else ""

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import gzip
 import http.client
-import json
 import re
 import select
 import socket
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 import pytest
@@ -18,6 +15,8 @@ import rdflib
 import zstandard
 
 from cybilgraph.model.formats import FORMATS, GRAPH_FORMATS, RESULT_FORMATS
+from tests.support.http_client import BROWSER, HTML, PROBLEM, SLOW, Reply, q, send
+from tests.support.protocol_cases import DIRECT, FORM, Case, post, raw
 
 SELECT = "SELECT ?title { project:G0020 dcterms:title ?title }"
 ASK = "ASK { project:G0020 dcterms:title ?title }"
@@ -25,87 +24,12 @@ CONSTRUCT = "CONSTRUCT { project:G0020 dcterms:title ?title } { project:G0020 dc
 DESCRIBE = "DESCRIBE project:G0020"
 TITLES = "SELECT (COUNT(?t) AS ?n) { ?p dcterms:title ?t }"
 GRAPHS = "SELECT DISTINCT ?g { GRAPH ?g { ?s ?p ?o } }"
-SLOW = "SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i FILTER(STR(?c) < STR(?f) && STR(?i) < STR(?a)) }"
 HISTORY = "https://w3id.org/cybilgraph/graph/G0020/1"
 NOWHERE = "https://example.org/no-such-graph"
-BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
-FORM, DIRECT = "application/x-www-form-urlencoded", "application/sparql-query"
 JSON, XML = "application/sparql-results+json", "application/sparql-results+xml"
 CSV, TSV = "text/csv; charset=utf-8", "text/tab-separated-values; charset=utf-8"
-TURTLE, HTML, TEXT = "text/turtle; charset=utf-8", "text/html; charset=utf-8", "text/plain; charset=utf-8"
-PROBLEM = "application/problem+json"
+TURTLE, TEXT = "text/turtle; charset=utf-8", "text/plain; charset=utf-8"
 TITLE = "Support to Belize National Cyber Security Strategy"
-
-
-@dataclass(frozen=True)
-class Reply:
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def type(self) -> str:
-        return self.headers.get("content-type", "")
-
-    @property
-    def problem(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.body)
-        return found
-
-
-def send(
-    server: str,
-    method: str,
-    target: str,
-    body: bytes | None = None,
-    *,
-    source: str = "127.0.0.1",
-    timeout: float = 60,
-    **headers: str,
-) -> Reply:
-    """Send a request with these headers, and no others except Host, Accept-Encoding: identity and Content-Length."""
-    place = urlsplit(server)
-    assert place.hostname
-    connection = http.client.HTTPConnection(place.hostname, place.port, timeout=timeout, source_address=(source, 0))
-    names = {name.replace("_", "-"): value for name, value in headers.items()}
-    try:
-        connection.request(method, target, body, names)
-        answer = connection.getresponse()
-        return Reply(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
-    finally:
-        connection.close()
-
-
-@dataclass(frozen=True)
-class Case:
-    """A case: the request, and the expected status, media type, body pattern and header patterns."""
-
-    what: str
-    pairs: list[tuple[str, str]] = field(default_factory=list)
-    method: str = "GET"
-    path: str = "/sparql"
-    accept: str = ""
-    headers: dict[str, str] = field(default_factory=dict)
-    body: str | bytes | None = None
-    status: int = 200
-    type: str = ""
-    has: str = ""
-    sent: dict[str, str] = field(default_factory=dict)
-
-    def call(self, server: str, method: str = "") -> Reply:
-        target = self.path + (f"?{urlencode(self.pairs)}" if self.pairs else "")
-        body = self.body.encode() if isinstance(self.body, str) else self.body
-        headers = self.headers | ({"Accept": self.accept} if self.accept else {})
-        return send(server, method or self.method, target, body, **headers)
-
-
-def q(query: str, **more: str) -> list[tuple[str, str]]:
-    return [("query", query), *((name.replace("_", "-"), value) for name, value in more.items())]
-
-
-def post(what: str, kind: str | None, body: str | bytes, pairs: Any = (), **expected: Any) -> Case:
-    headers = {"Content-Type": kind} if kind is not None else {}
-    return Case(what, list(pairs), "POST", headers=headers, body=body, **{"accept": "text/csv", **expected})
 
 
 def over(what: str, query: str, n: str, *graphs: tuple[str, str]) -> list[Case]:
@@ -392,40 +316,8 @@ def test_cases_cover_all_formats() -> None:
     assert all(any(f"format={fmt.name}," in what for what in names) for fmt in FORMATS)
 
 
-def test_syntax_error_has_line_and_hint(server: str) -> None:
-    query = "SELECT ?s\nWHERE { ?s ex:name ?o }"
-    for case in (
-        Case("", q(query)),
-        post("", DIRECT, query, accept="*/*"),
-        post("", FORM, urlencode(q(query)), accept=""),
-    ):
-        problem = case.call(server).problem
-        assert problem["line"] == 2
-        line, caret = problem["excerpt"].split("\n")
-        assert line == "WHERE { ?s ex:name ?o }"
-        assert caret == " " * (problem["column"] - 1) + "^"
-        assert "ex:" in problem["hint"]
-
-
-def test_overlong_url_gets_a_clear_4xx(server: str) -> None:
-    """The HTTP server reads at most 64 kB of a URL and responds by itself; longer queries belong in the body."""
-    for size in (66_000, 100_000, 200_000):
-        reply = send(server, "GET", f"/sparql?query={'x' * size}")
-        assert reply.status in (414, 431)
-    assert send(server, "GET", f"/sparql?{urlencode(q('ASK {}'))}").status == 200
-
-
-def test_oversized_headers_get_a_clear_4xx(server: str) -> None:
-    place = urlsplit(server)
-    with socket.create_connection((place.hostname, place.port), timeout=10) as stream:
-        stream.sendall(
-            b"GET /sparql HTTP/1.1\r\nHost: x\r\n" + b"".join(b"X-%d: y\r\n" % n for n in range(2_000)) + b"\r\n"
-        )
-        assert re.match(rb"HTTP/1.1 4\d\d ", stream.recv(1000))
-    assert send(server, "GET", f"/sparql?{urlencode(q('ASK {}'))}").status == 200
-
-
 # Conditional requests and content codings
+
 
 MANY = "SELECT ?project ?title { ?project dcterms:title ?title } ORDER BY ?title"
 
@@ -460,14 +352,6 @@ def test_matching_etag_gets_304(server: str) -> None:
     assert posted.body == first.body
 
 
-def raw(server: str, request: str) -> bytes:
-    """Send bytes over a connection, and return everything received."""
-    place = urlsplit(server)
-    with socket.create_connection((place.hostname, place.port), timeout=30) as stream:
-        stream.sendall(request.replace("\n", "\r\n").encode())
-        return b"".join(iter(lambda: stream.recv(100_000), b""))
-
-
 def test_repeated_header_lines_form_one_list(server: str) -> None:
     etag = many(server).headers["etag"]
     asked = (
@@ -476,18 +360,6 @@ def test_repeated_header_lines_form_one_list(server: str) -> None:
     assert raw(server, f"{asked}\n").startswith(b"HTTP/1.1 200 ")
     assert raw(server, f'{asked}If-None-Match: {etag}\nIf-None-Match: "x"\n\n').startswith(b"HTTP/1.1 304 ")
     assert raw(server, f"{asked}Host: y\n\n").startswith(b"HTTP/1.1 400 "), "not a list (RFC 9112, section 3.2)"
-
-
-@pytest.mark.parametrize("length", [0, 5, 60])
-@pytest.mark.parametrize("first", [True, False])
-def test_conflicting_content_lengths_do_not_smuggle_a_request(server: str, length: int, *, first: bool) -> None:
-    """The chunked encoding takes precedence, and the connection is closed (RFC 9112, section 6.3)."""
-    lines = [f"Content-Length: {length}", "Transfer-Encoding: chunked"][:: 1 if first else -1]
-    head = "\n".join(["POST /sparql HTTP/1.1", "Host: x", f"Content-Type: {DIRECT}", *lines])
-    answer = raw(server, f"{head}\n\n6\nASK {{}}\n0\n\nGET /healthz HTTP/1.1\nHost: x\n\n")
-    assert answer.count(b"HTTP/1.1 ") == 1
-    assert b"\nconnection: close" in answer
-    assert answer.endswith(b'"boolean":true}')
 
 
 def test_content_codings_encode_the_same_bytes(server: str) -> None:

@@ -18,7 +18,7 @@ from cybilgraph.model.formats import GRAPH_FORMATS
 from cybilgraph.model.vocabulary import BASE, DCAT, DCTERMS, HYDRA, RDFS, SPDX, VOID
 from cybilgraph.release import Release
 from tests.conftest import SAMPLES, run, running_server
-from tests.web.api.test_protocol import BROWSER, Reply, send
+from tests.support.http_client import BROWSER, Reply, send
 
 DATASET = URIRef(f"{BASE}dataset")
 

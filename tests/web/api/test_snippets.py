@@ -16,9 +16,9 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 
 from cybilgraph.web.api import snippets
+from tests.support.http_client import BROWSER, http
 from tests.web.pages.test_check_form_in_browser import Browser
 from tests.web.pages.test_check_form_in_browser import pytestmark as needs_chromium
-from tests.web.pages.test_query_page import BROWSER, http
 
 #: Queries that must reach the endpoint unchanged.
 QUERIES = {

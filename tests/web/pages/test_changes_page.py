@@ -23,7 +23,7 @@ from cybilgraph.sync.changes import prune
 from cybilgraph.sync.patches import apply_patch, read_patch
 from cybilgraph.web.api.protocol import PINNED
 from tests.conftest import RECORDS, SEED, graph_of, running_server
-from tests.web.api.test_protocol import BROWSER, PROBLEM, send
+from tests.support.http_client import BROWSER, PROBLEM, send
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 RECORD = f"{BASE}record/"

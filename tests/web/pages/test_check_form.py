@@ -1,4 +1,4 @@
-"""Checking records over HTTP: the API, the page without scripts, limits, and hostile uploads."""
+"""Checking records over HTTP: reports, the page without scripts, limits, and hostile uploads."""
 
 from __future__ import annotations
 
@@ -11,101 +11,18 @@ import time
 import urllib.parse
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
-from html.parser import HTMLParser
 from http.client import HTTPResponse
 from pathlib import Path
 
 import pytest
-import rdflib
 
 from cybilgraph.web.checker import MAX_UPLOAD_BYTES
 from tests.conftest import SEED, run
+from tests.support.check_requests import BAD, FORM, Controls, form, part, post, rules, submit
 from tests.support.hostile import ANY, GOOD, cases
-from tests.web.api.test_protocol import send
-from tests.web.pages.test_query_page import BROWSER, Reply, http
+from tests.support.http_client import BROWSER, http, send
 
 PAGE = SEED.read_bytes()
-BAD = (
-    b"A project for Belize\n\nCybil code: G0999\n\nStatus: Finishd\n\nFrom: Apr 2018\n\nTo: Mar 2017\n\n"
-    b"Summary\n\nUNODC helped Belize.\n"
-)
-FORM = "multipart/form-data; boundary=xyz"
-
-
-def part(name: str, content: bytes, file: str | None = None, media_type: str = "") -> bytes:
-    head = f'--xyz\r\nContent-Disposition: form-data; name="{name}"'
-    head += f'; filename="{file}"' if file is not None else ""
-    head += f"\r\nContent-Type: {media_type}" if media_type else ""
-    return head.encode("utf-8", "surrogateescape") + b"\r\n\r\n" + content + b"\r\n"
-
-
-def form(*parts: bytes) -> bytes:
-    return b"".join(parts) + b"--xyz--\r\n"
-
-
-def post(url: str, body: bytes, content_type: str, accept: str = "*/*", path: str = "/api/check") -> Reply:
-    return http(f"{url}{path}", "POST", body, Content_Type=content_type, Accept=accept)
-
-
-def rules(reply: Reply) -> list[str]:
-    report = json.loads(reply.body)
-    return [found["rule"].rpartition("#")[2] for found in report.get("report", report)["findings"]]
-
-
-# ---- the API
-
-
-@pytest.mark.parametrize("charset", ["cp1252", "windows-1251", "utf-16", "ISO-8859-1", "utf-8", "euc-kr"])
-@pytest.mark.parametrize(
-    ("media_type", "text"),
-    [
-        ("text/csv", "title,code\n{},G0101\n"),
-        ("text/plain", "{}\n\nCybil code: G0101\n"),
-        ("application/json", '{{"title": "{}", "code": "G0101"}}'),
-        ("application/json", '{{"text": "{}\\nCybil code: G0101"}}'),
-        ("application/yaml", "title: {}\ncode: G0101\n"),
-        ("text/html; a=b", "<meta charset=koi8-r><h1>{}</h1><p>Cybil code: G0101</p>"),
-        (
-            "text/turtle",
-            '<urn:x> a <https://w3id.org/cybilgraph/ontology#Project> ; <http://purl.org/dc/terms/title> "{}" .',
-        ),
-    ],
-)
-def test_declared_encoding_is_used(portal: str, media_type: str, text: str, charset: str) -> None:
-    title = {"windows-1251": "Проект", "euc-kr": "사이버"}.get(charset, "Été à Genève")
-    content = text.format(title).encode(charset)
-    whole = post(portal, content, f"{media_type}; charset={charset}", path="/api/check?include=turtle")
-    part_of = form(part("file", content, "x", f"{media_type}; charset={charset}"))
-    for reply in (whole, post(portal, part_of, FORM, path="/api/check?include=turtle")):
-        if reply is not whole and b'"text"' in content.replace(b"\0", b""):
-            continue  # in a file, this would be a record
-        assert reply.status == 200, reply.body
-        assert title in json.loads(reply.body)["turtle"]
-        assert "encoding" not in rules(reply)
-
-
-@pytest.mark.parametrize(
-    ("content_type", "body"),
-    [
-        ("text/plain", BAD),
-        ("application/octet-stream", BAD),
-        ("application/json", json.dumps({"text": BAD.decode()}).encode()),
-        ("application/json; charset=utf-8", json.dumps({"text": BAD.decode().replace("\n", "\r\n")}).encode()),
-        (FORM, form(part("file", BAD, "page.txt"))),
-        (FORM, form(part("file", BAD, ""))),
-        (FORM, form(part("text", BAD))),
-        ("application/x-www-form-urlencoded", urllib.parse.urlencode({"text": BAD}).encode()),
-    ],
-)
-def test_record_is_checked_for_every_way_of_sending(portal: str, content_type: str, body: bytes) -> None:
-    reply = post(portal, body, content_type)
-    assert (reply.status, reply.content_type) == (200, "application/json")
-    assert reply.headers["access-control-allow-origin"] == "*"
-    report = json.loads(reply.body)
-    assert not report["conforms"]
-    places = {found["rule"].rpartition("#")[2]: found["line"] for found in report["findings"]}
-    assert places["end-after-start"] == 9
-    assert places["near-name"] == 5
 
 
 def test_report_equals_that_of_the_command_line(portal: str, tmp_path: Path) -> None:
@@ -114,39 +31,6 @@ def test_report_equals_that_of_the_command_line(portal: str, tmp_path: Path) -> 
     here = json.loads(post(portal, BAD, "text/plain").body)
     assert here["findings"] == there["findings"]
     assert here["counts"] == there["counts"]
-
-
-@pytest.mark.parametrize("suffix", [".csv", ".xlsx", ".json", ".yaml", ".xml", ".html", ".ttl", ".rdf", ".jsonld", ""])
-def test_format_is_detected_from_the_file_name(portal: str, suffix: str) -> None:
-    reply = post(portal, form(part("file", GOOD()[suffix], f"record{suffix}")), FORM)
-    assert (reply.status, json.loads(reply.body)["records"]) == (200, 1)
-
-
-@pytest.mark.parametrize(
-    ("media_type", "suffix"),
-    [("text/csv", ".csv"), ("text/turtle", ".ttl"), ("application/yaml", ".yaml"), ("application/json", ".json")],
-)
-def test_format_is_detected_from_the_media_type(portal: str, media_type: str, suffix: str) -> None:
-    assert post(portal, GOOD()[suffix], media_type).status == 200
-
-
-def test_options_are_applied(portal: str) -> None:
-    asked = {
-        "text": BAD.decode(),
-        "lang": "fr",
-        "as_of": "2016-01-01",
-        "include": ["turtle", "derived"],
-        "name": "p.txt",
-    }
-    report = json.loads(post(portal, json.dumps(asked).encode(), "application/json").body)
-    assert report["as_of"] == "2016-01-01"
-    assert "« Finishd » a été lu comme Finished." in [found["message"] for found in report["findings"]]
-    assert report["findings"][0]["file"] == "p.txt"
-    graph = rdflib.Graph().parse(data=report["turtle"], format="turtle")
-    assert len(graph) > 30
-    assert any(row["quote"] == "UNODC helped Belize." and row["line"] == 13 for row in report["derived"])
-    reply = post(portal, BAD, "text/plain", path="/api/check?lang=es&include=derived&as_of=2016-01-01")
-    assert json.loads(reply.body)["derived"] == report["derived"]
 
 
 def test_fix_is_applied(portal: str) -> None:
@@ -437,40 +321,6 @@ def test_client_over_its_rate_gets_retry_after(server: str) -> None:
 
 
 # ---- the page, without scripts
-
-
-class Controls(HTMLParser):
-    """The fields of a form as a browser without scripts would send them, with ids and links of the page."""
-
-    def __init__(self, page: bytes) -> None:
-        super().__init__()
-        self.fields: dict[str, str] = {}
-        self.ids: list[str] = []
-        self.links: list[str] = []
-        self._area = ""
-        self.feed(page.decode())
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        own = dict(attrs)
-        self.ids += filter(None, [own.get("id")])
-        self.links += filter(None, [own.get("href")])
-        if tag == "textarea":
-            self._area = own["name"] or ""
-            self.fields[self._area] = ""
-        elif tag == "input" and own.get("type") != "file":
-            self.fields[own["name"] or ""] = own.get("value") or ""
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag == "textarea":
-            self._area = ""
-
-    def handle_data(self, data: str) -> None:
-        if self._area:
-            self.fields[self._area] += data if self.fields[self._area] else data.removeprefix("\n")
-
-
-def submit(portal: str, path: str, **fields: str) -> Reply:
-    return post(portal, form(*(part(name, value.encode()) for name, value in fields.items())), FORM, BROWSER, path)
 
 
 def test_empty_page_has_labels_and_a_strict_policy(portal: str) -> None:

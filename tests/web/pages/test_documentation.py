@@ -12,7 +12,7 @@ from cybilgraph.web.pages import documentation
 from cybilgraph.web.pages.documentation import addresses, load
 from tests.conftest import ROOT
 from tests.support.documents import DOCUMENTS
-from tests.web.pages.test_query_page import BROWSER, http
+from tests.support.http_client import BROWSER, http
 from tests.web.test_site import Page
 
 #: Documents that code hosts show and the site does not.

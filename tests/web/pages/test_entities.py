@@ -4,61 +4,10 @@ from __future__ import annotations
 
 import pytest
 import rdflib
-from rdflib import RDF, URIRef
 
 from cybilgraph import pipeline
-from cybilgraph.model.vocabulary import BASE, CYB
 from tests.conftest import running_server
-from tests.web.api.test_protocol import send
-from tests.web.pages.test_query_page import BROWSER, http
-
-PROJECT = URIRef(f"{BASE}id/project/G0020")
-
-
-@pytest.mark.parametrize(
-    ("accept", "content_type", "parser"),
-    [
-        ("*/*", "text/turtle; charset=utf-8", "turtle"),
-        ("text/turtle", "text/turtle; charset=utf-8", "turtle"),
-        ("application/n-triples", "application/n-triples", "nt"),
-        ("application/ld+json", "application/ld+json", "json-ld"),
-        ("application/rdf+xml", "application/rdf+xml", "xml"),
-    ],
-)
-def test_project_is_available_in_rdf_formats(server: str, accept: str, content_type: str, parser: str) -> None:
-    reply = http(f"{server}/id/project/G0020", Accept=accept)
-    assert (reply.status, reply.content_type) == (200, content_type)
-    graph = rdflib.Graph().parse(data=reply.body, format=parser)
-    assert (PROJECT, RDF.type, URIRef(CYB.Project)) in graph
-    assert (PROJECT, URIRef(CYB.country), URIRef(f"{BASE}id/country/BZ")) in graph
-    assert len(list(graph.subject_objects(URIRef(CYB.evidence)))) >= 2
-
-
-@pytest.mark.parametrize("suffix", ["ttl", "nt", "jsonld", "rdf", "nq", "trig"])
-def test_suffix_selects_the_rdf_format(server: str, suffix: str) -> None:
-    reply = http(f"{server}/id/project/G0020.{suffix}", Accept=BROWSER)
-    assert reply.status == 200
-    assert b"Support to Belize" in reply.body
-    assert http(f"{server}/id/project/G9999.{suffix}").status == 404
-
-
-def test_project_page_shows_facts_and_evidence(server: str) -> None:
-    reply = http(f"{server}/id/project/G0020", Accept=BROWSER)
-    assert (reply.status, reply.content_type) == (200, "text/html; charset=utf-8")
-    page = reply.body.decode()
-    for words in (
-        "<h1><bdi>Support to Belize National Cyber Security Strategy</bdi></h1>",
-        "Apr 2018 – Mar 2020",
-        ">Global Partners Digital</a>",
-        ">in text</a>",
-        "<q><bdi>GPD supported the process by developing",
-        "funder, country",
-        "Daniela Schnidrig",
-        "continuously updated",
-        'href="/id/country/BZ"',
-    ):
-        assert words in page, words
-    assert page.index("continuously updated") > page.index("Source and data")
+from tests.support.http_client import BROWSER, http, send
 
 
 @pytest.mark.parametrize(
@@ -121,27 +70,6 @@ def test_text_from_records_never_becomes_markup(tmp_path_factory: pytest.TempPat
             assert 'javascript:alert(1)"' not in page
             assert "49" not in page.partition("<h1>")[2].partition("</h1>")[0]
             assert "script-src" not in reply.headers["content-security-policy"]
-
-
-@pytest.mark.parametrize(
-    ("path", "about"),
-    [
-        ("/rules/has-funder", "shapes#has-funder"),
-        ("/rules", "shapes#has-funder"),
-        ("/release/1", "dataset"),
-        ("/queries/example-who-funds-whom", "queries/example-who-funds-whom"),
-        ("/id/project", "id/project/G0020"),
-    ],
-)
-def test_pages_have_their_data_as_rdf(server: str, path: str, about: str) -> None:
-    for suffix, accept in ((".ttl", BROWSER), ("", "text/turtle"), (".jsonld", BROWSER)):
-        reply = http(f"{server}{path}{suffix}", Accept=accept)
-        parser = "json-ld" if suffix == ".jsonld" else "turtle"
-        graph = rdflib.Graph().parse(data=reply.body, format=parser)
-        assert list(graph.predicate_objects(rdflib.URIRef(f"{BASE}{about}"))), (path, suffix)
-    page = http(f"{server}{path}", Accept=BROWSER)
-    assert page.content_type.startswith("text/html")
-    assert http(f"{server}{path}.png", Accept=BROWSER).status == 404
 
 
 def test_rq_suffix_returns_the_query_with_bound_parameters(server: str) -> None:

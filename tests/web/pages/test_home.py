@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.web.pages.test_query_page import BROWSER, http
+from tests.support.http_client import BROWSER, http
 
 
 def test_home_page_shows_counts(server: str) -> None:

@@ -6,11 +6,8 @@ import csv
 import io
 import shutil
 import subprocess
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
-from typing import NamedTuple
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 import pytest
 import rdflib
@@ -23,33 +20,10 @@ from cybilgraph.sparql.remote import RemoteEngine
 from cybilgraph.web import BUNDLE
 from cybilgraph.web.api import protocol
 from tests.conftest import run
+from tests.support.http_client import BROWSER, get, http
 
 SELECT = "SELECT ?title { project:G0020 dcterms:title ?title }"
 CONSTRUCT = "CONSTRUCT { project:G0020 dcterms:title ?title } { project:G0020 dcterms:title ?title }"
-BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
-
-
-class Reply(NamedTuple):
-    status: int
-    content_type: str
-    body: bytes
-    headers: dict[str, str]
-
-
-def http(url: str, method: str = "GET", body: bytes | None = None, **headers: str) -> Reply:
-    names = {name.replace("_", "-"): value for name, value in headers.items()}
-    request = urllib.request.Request(url, data=body, method=method, headers=names)
-    try:
-        answer = urllib.request.urlopen(request, timeout=60)
-    except urllib.error.HTTPError as error:
-        answer = error
-    with answer:
-        sent = {name.lower(): value for name, value in answer.headers.items()}
-        return Reply(answer.status, sent.get("content-type", ""), answer.read(), sent)
-
-
-def get(server: str, query: str, accept: str = "*/*", **parameters: str) -> Reply:
-    return http(f"{server}/sparql?{urlencode({'query': query, **parameters})}", Accept=accept)
 
 
 def test_page_shows_escaped_rows(server: str) -> None:

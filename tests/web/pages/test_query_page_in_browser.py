@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, quote, urlparse
@@ -12,9 +11,9 @@ from selenium.webdriver.common.keys import Keys
 
 from cybilgraph.web import BUNDLE
 from tests.conftest import ROOT
+from tests.support.http_client import BROWSER, http
 from tests.web.pages.test_check_form_in_browser import Browser
 from tests.web.pages.test_check_form_in_browser import pytestmark as with_chromium
-from tests.web.pages.test_query_page import BROWSER, http
 
 pytestmark = [
     with_chromium,
@@ -295,19 +294,3 @@ def test_page_works_without_scripts(server: str) -> None:
         assert "line 1" in plain.one("#answer").text.lower()
     finally:
         plain.driver.quit()
-
-
-def test_completion_data_describes_the_release(server: str) -> None:
-    reply = http(f"{server}/sparql/terms.json")
-    data = json.loads(reply.body)
-    terms = {term["name"]: term for term in data["terms"]}
-    assert terms["cyb:Project"]["kind"] == "class"
-    assert terms["cyb:Project"]["note"]
-    assert terms["country:BZ"]["label"] == "Belize"
-    assert terms["country:BZ"]["m49"] == "084"
-    assert "Belice" in terms["country:BZ"]["others"]
-    assert terms["dcterms:title"]["kind"] == "property"
-    assert data["prefixes"]["cyb"] == "https://w3id.org/cybilgraph/ontology#"
-    assert len(terms) == len(data["terms"])
-    again = http(f"{server}/sparql/terms.json", If_None_Match=reply.headers["etag"])
-    assert (again.status, again.body) == (304, b"")

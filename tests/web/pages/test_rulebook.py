@@ -15,7 +15,7 @@ from cybilgraph.model.rules import catalogue
 from cybilgraph.model.vocabulary import RULES
 from cybilgraph.validation.handbook import CATEGORIES, load_handbook
 from tests.conftest import CYBILGRAPH
-from tests.web.pages.test_query_page import BROWSER, http
+from tests.support.http_client import BROWSER, http
 
 
 def test_handbook_lists_every_rule_once() -> None:

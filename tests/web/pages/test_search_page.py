@@ -14,7 +14,7 @@ import pytest
 
 from cybilgraph import pipeline
 from tests.conftest import running_server
-from tests.web.pages.test_query_page import BROWSER, get, http
+from tests.support.http_client import BROWSER, get, http
 
 TITLE = "Support to Belize National Cyber Security Strategy"
 

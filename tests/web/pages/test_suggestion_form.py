@@ -13,8 +13,8 @@ import pytest
 from cybilgraph import pipeline
 from cybilgraph.web.suggestions import MAX_OF_CLIENT, SuggestionQueue
 from tests.conftest import ROOT, SEED, running_server
-from tests.web.pages.test_check_form import Controls, submit
-from tests.web.pages.test_query_page import BROWSER, Reply, http
+from tests.support.check_requests import Controls, submit
+from tests.support.http_client import BROWSER, Response, http
 
 TEXT = SEED.read_text(encoding="utf-8")
 
@@ -29,7 +29,7 @@ def opened(portal: str, key: str = "G0020") -> dict[str, str]:
     return Controls(reply.body).fields
 
 
-def send(portal: str, fields: dict[str, str], key: str = "G0020", **more: str) -> Reply:
+def send(portal: str, fields: dict[str, str], key: str = "G0020", **more: str) -> Response:
     return submit(portal, f"/suggest/{key}", **fields | {"lang": "en", "send": "yes"} | more)
 
 

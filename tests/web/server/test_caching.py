@@ -13,8 +13,8 @@ from cybilgraph import pipeline
 from cybilgraph.release import Releases
 from tests.conftest import SEED, running_server
 from tests.support.erasure import EMAIL
-from tests.web.api.test_protocol import BROWSER, q, send
-from tests.web.server.test_operations import until
+from tests.support.http_client import BROWSER, q, send
+from tests.support.operations import until
 
 DAY = 86_400
 QUERY = "SELECT ?email { ?contact vcard:hasEmail ?email }"

@@ -16,8 +16,8 @@ import psutil
 import pytest
 
 from tests.conftest import running_server
+from tests.support.http_client import BROWSER
 from tests.web.api import test_protocol
-from tests.web.api.test_protocol import BROWSER
 
 #: About 40 MB as JSON.
 LARGE = f"SELECT ('{400 * 'a'}' AS ?text) {{ ?a ?b ?c . ?d ?e ?f }} LIMIT 90000"

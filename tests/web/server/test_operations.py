@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import json
 import os
 import shutil
 import signal
 import socket
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections import Counter
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote
 
@@ -23,46 +19,9 @@ import pytest
 from cybilgraph import pipeline
 from cybilgraph.release.graph_file import GRAPH
 from tests.conftest import SEED, running_server
+from tests.support.operations import LONG, ROWS, Asking, ask, figure, get, lines, until
 
 COUNT = "SELECT (COUNT(*) AS ?n) { ?p a cyb:Project }"
-#: Takes some seconds.
-LONG = "SELECT (COUNT(*) AS ?n) { VALUES ?x { 1 2 3 } ?a ?p ?b . ?c a ?d }"
-
-
-def get(url: str, **headers: str) -> tuple[int, str]:
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    try:
-        with urllib.request.urlopen(urllib.request.Request(url, headers=named), timeout=60) as answer:
-            return answer.status, answer.read().decode()
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, error.read().decode()
-
-
-def ask(url: str, query: str, **headers: str) -> tuple[int, str]:
-    return get(f"{url}/sparql?query={quote(query)}", **headers)
-
-
-def until(what: Callable[[], object], seconds: float = 20) -> None:
-    end = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < end
-        time.sleep(0.05)
-
-
-class Asking(threading.Thread):
-    """A client that waits for a query of some seconds; ``status`` is 0 if there was no response."""
-
-    def __init__(self, url: str, number: int = 0, seconds: int = 60) -> None:
-        super().__init__()
-        self.status = 0
-        self._url = f"{url}/sparql?timeout={seconds}&query={quote(f'{LONG} # {number}')}"
-        self.start()
-        time.sleep(0.5)  # the query is running now
-
-    def run(self) -> None:
-        with contextlib.suppress(OSError, http.client.HTTPException):
-            self.status = get(self._url, Accept="text/csv")[0]
 
 
 class Clients:
@@ -184,43 +143,9 @@ def fork_server_of(root: int) -> tuple[int, list[int]]:
     return nurseries[0], found[nurseries[0]]
 
 
-@pytest.fixture
-def own(releases: Path, tmp_path: Path) -> Path:
-    """Return a releases folder that the test may change."""
-    return Path(shutil.copytree(releases, tmp_path / "releases"))
-
-
-@pytest.fixture
-def served(own: Path) -> Iterator[running_server]:
-    """Start a separate server."""
-    server = running_server(own, "--log-format", "json", "--timeout", 80, "--stop-seconds", 90)
-    with server as url:
-        until(lambda: get(f"{url}/readyz")[0] == 200)
-        yield server
-
-
-@pytest.fixture(scope="module")
-def patient(releases: Path) -> Iterator[running_server]:
-    """Start a server behind a proxy that waits a second and logs no queries."""
-    options = ("--header-seconds", 1, "--body-seconds", 1, "--timeout", 1, "--trusted-proxy", "127.0.0.1")
-    server = running_server(releases, *options, "--answer-bytes", 100_000, "--log-format", "json", "--no-log-queries")
-    with server as url:
-        until(lambda: get(f"{url}/readyz")[0] == 200)
-        yield server
-
-
 @pytest.fixture(scope="session")
 def right(server: str) -> set[str]:
     return {ask(server, COUNT, Accept="text/csv")[1]}
-
-
-def lines(server: running_server) -> list[dict[str, object]]:
-    written = server.log.rpartition("\n")[0]  # the last line may be incomplete
-    return [json.loads(line) for line in written.splitlines() if line.startswith("{")]
-
-
-def queries(server: running_server) -> list[dict[str, object]]:
-    return [line for line in lines(server) if line["event"] == "query"]
 
 
 def test_stop_finishes_requests_in_progress(served: running_server, right: set[str]) -> None:
@@ -441,50 +366,6 @@ def test_client_that_sends_nothing_is_disconnected(
     assert answer.split(b" ")[1:2] == ([status] if status else []), answer
 
 
-ROWS = "SELECT * { ?s ?p ?o } LIMIT 3"
-
-
-@pytest.mark.parametrize(
-    ("query", "outcome"),
-    [
-        (ROWS, "ok"),
-        ("SELECT * { ?s ?p }", "syntax"),
-        ("INSERT DATA { <a:a> <a:b> <a:c> }", "refused"),
-        ("CONSTRUCT WHERE { ?s ?p ?o }", "format"),
-        ("SELECT * { ?s ?p ?o }", "too_large"),
-        (LONG, "timeout"),
-    ],
-)
-def test_queries_are_logged_and_counted(patient: running_server, query: str, outcome: str) -> None:
-    before = len(queries(patient))
-    counted = figure(patient.url, f'cybilgraph_queries_total{{outcome="{outcome}"}}')
-    status, body = ask(patient.url, query, Accept="text/csv", X_Forwarded_For="2001:db8::1")
-    until(lambda: len(queries(patient)) > before)
-    line = queries(patient)[-1]
-    assert {name: line[name] for name in ("event", "client", "method", "path", "status", "outcome", "release")} == {
-        "event": "query", "client": "2001:db8::/64", "method": "GET", "path": "/sparql",
-        "status": status, "outcome": outcome, "release": 1,
-    }  # fmt: skip
-    assert line["bytes"] == len(body.encode())
-    assert (line["rows"], line["format"]) == ((3, "csv") if outcome == "ok" else (None, ""))
-    assert len(str(line["query_hash"])) == 16
-    assert query not in patient.log
-    assert figure(patient.url, f'cybilgraph_queries_total{{outcome="{outcome}"}}') == counted + 1
-
-
-def figure(url: str, name: str) -> float:
-    found = dict(line.rsplit(" ", 1) for line in get(f"{url}/metrics")[1].splitlines() if not line.startswith("#"))
-    return float(found.get(name, 0))
-
-
-def test_cached_answer_is_logged_as_cached(patient: running_server) -> None:
-    hits = figure(patient.url, "cybilgraph_cache_hits_total")
-    for _ in range(2):
-        ask(patient.url, f"{ROWS} # twice", Accept="text/csv")
-    until(lambda: [line["cached"] for line in queries(patient)][-2:] == [False, True])
-    assert figure(patient.url, "cybilgraph_cache_hits_total") == hits + 1
-
-
 def test_disconnected_client_is_logged_as_gone(served: running_server) -> None:
     with socket.create_connection(("127.0.0.1", served.port)) as connection:
         connection.sendall(f"GET /sparql?query={quote(LONG)} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
@@ -501,19 +382,6 @@ def test_other_requests_are_logged_without_their_query_string(patient: running_s
     assert "somebody" not in patient.log
     until(lambda: any(line.get("format") == "json" and line["rows"] == 3 for line in lines(patient)))
     assert figure(patient.url, 'cybilgraph_requests_total{route="other",status="404"}') == 1
-
-
-@pytest.mark.timeout(60)
-def test_health_and_metrics_do_not_wait(served: running_server) -> None:
-    slow = [Asking(served.url, number, seconds=4) for number in range(5)]
-    assert get(f"{served.url}/healthz") == (200, "alive\n")
-    assert get(f"{served.url}/readyz") == (200, "ready\n")
-    assert figure(served.url, 'cybilgraph_pool{state="long"}') == 2
-    assert figure(served.url, 'cybilgraph_pool{state="paused"}') >= 1
-    assert figure(served.url, "cybilgraph_release") == 1
-    assert figure(served.url, 'cybilgraph_resident_bytes{process="server"}') > 1e7
-    for asking in slow:
-        asking.join()
 
 
 def test_server_without_answering_workers_is_not_ready(served: running_server) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import run, running_server
-from tests.web.api.test_protocol import BROWSER, send
+from tests.support.http_client import BROWSER, send
 
 PUBLIC = "https://data.example.org"
 OTHER = "attacker.example:8080"

@@ -32,7 +32,8 @@ def _csv_rows(path: Path, name: str) -> Generator[tuple[str, ...]]:
     with open_decompressed(path, name) as content:
         buffered: Any = io.BufferedReader(content)
         try:
-            yield from map(tuple, csv.reader(io.TextIOWrapper(buffered, "utf-8", newline="")))
+            with io.TextIOWrapper(buffered, "utf-8", newline="") as text:
+                yield from map(tuple, csv.reader(text))
         except csv.Error as error:
             raise ValueError(str(error)) from error
 

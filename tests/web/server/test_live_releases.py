@@ -14,7 +14,7 @@ from cybilgraph import pipeline
 from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.web.api.protocol import PINNED
 from tests.conftest import RECORDS, SEED, running_server
-from tests.web.api.test_protocol import BROWSER, PROBLEM, SLOW, Reply, q, send
+from tests.support.http_client import BROWSER, PROBLEM, SLOW, Reply, q, send
 
 COUNT = "SELECT (COUNT(?p) AS ?n) { ?p a cyb:Project }"
 

@@ -1,0 +1,90 @@
+"""Errors are problem details that say where the error is, and echo no markup."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import MutableMapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from cybilgraph.release import Releases
+from cybilgraph.sparql.embedded import QueryLimits
+from cybilgraph.web import create_app
+from cybilgraph.web.checker import Checker
+from cybilgraph.web.server.access_log import AccessLog
+from cybilgraph.web.server.live_releases import LiveReleases
+from cybilgraph.web.server.settings import Settings
+from tests.support.http_client import q
+from tests.support.protocol_cases import DIRECT, FORM, Case, post
+from tests.support.security_headers import HTML, ask, require_secure
+
+
+def test_syntax_error_has_line_and_hint(server: str) -> None:
+    query = "SELECT ?s\nWHERE { ?s ex:name ?o }"
+    for case in (
+        Case("", q(query)),
+        post("", DIRECT, query, accept="*/*"),
+        post("", FORM, urlencode(q(query)), accept=""),
+    ):
+        problem = case.call(server).problem
+        assert problem["line"] == 2
+        line, caret = problem["excerpt"].split("\n")
+        assert line == "WHERE { ?s ex:name ?o }"
+        assert caret == " " * (problem["column"] - 1) + "^"
+        assert "ex:" in problem["hint"]
+
+
+@pytest.mark.parametrize("accept", [HTML, "*/*", "text/plain"])
+@pytest.mark.parametrize(
+    "path", ["/<script>alert(1)</script>", "/latest/<script>alert(1)</script>", "/sparql?query=<script>"]
+)
+def test_error_page_escapes_what_it_echoes(server: str, path: str, accept: str) -> None:
+    status, headers, body = ask(server, "GET", path.replace("<", "%3C").replace(">", "%3E"), accept)
+    assert status in (400, 404)
+    require_secure(headers)
+    assert not headers["Content-Type"].startswith(HTML) or b"<script>" not in body.replace(b"<script src", b"")
+
+
+@pytest.mark.parametrize("path", ["/sparql", "/check"])
+def test_internal_error_has_security_headers(releases: Path, path: str) -> None:
+    headers = [(b"host", b"localhost"), (b"content-length", b"3")]
+    scope = {
+        "type": "http", "method": "POST", "path": path, "query_string": b"", "headers": headers,
+        "client": ("192.0.2.1", 1), "server": ("127.0.0.1", 80), "scheme": "http", "http_version": "1.1",
+        "root_path": "", "raw_path": path.encode(),
+    }  # fmt: skip
+    sent: list[MutableMapping[str, Any]] = []
+    ends = iter(({"type": "lifespan.shutdown"},))
+
+    async def receive() -> MutableMapping[str, Any]:
+        raise RuntimeError("the secret of a fault")
+
+    async def stopped() -> MutableMapping[str, Any]:
+        return next(ends)
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        sent.append(message)
+
+    async def answered() -> None:
+        access_log = AccessLog("text", queries=False)
+        live = LiveReleases(Releases(releases), QueryLimits(), 10_000, access_log.log_event)
+        checker = Checker()
+        app = create_app(live, checker, Settings(), access_log)
+        try:
+            with pytest.raises(RuntimeError):
+                await app(scope, receive, send)
+        finally:
+            answer = list(sent)
+            await app({"type": "lifespan"}, stopped, send)
+            checker.close()
+            sent[:] = answer
+
+    asyncio.run(answered())
+    start, body = sent
+    assert start["status"] == 500
+    require_secure({name.decode().title(): value.decode() for name, value in start["headers"]})
+    assert b"bug in the server" in body["body"]
+    assert b"secret" not in body["body"]

@@ -1,0 +1,68 @@
+"""A resource shows its labels, its statements and tables of them."""
+
+from __future__ import annotations
+
+import pytest
+import rdflib
+from rdflib import SKOS, Literal, URIRef
+
+from cybilgraph.model.formats import BY_NAME
+from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS
+from cybilgraph.web.pages.resource import Resource, rdf_response, shorten_title, table_response
+
+NODE = URIRef(f"{BASE}id/project/G0020")
+
+
+def resource(*statements: tuple[str, rdflib.term.Node]) -> Resource:
+    graph = rdflib.Graph()
+    for predicate, value in statements:
+        graph.add((NODE, URIRef(predicate), value))
+    return Resource(graph, NODE)
+
+
+@pytest.mark.parametrize(
+    ("statements", "label"),
+    [
+        ([(DCTERMS.title, Literal("Projet", "fr")), (DCTERMS.title, Literal("Project", "en"))], "Project"),
+        ([(DCTERMS.title, Literal("Projet", "fr"))], "Projet"),
+        ([(DCTERMS.title, Literal("Title", "en")), (str(SKOS.prefLabel), Literal("Name", "fr"))], "Name"),
+        ([], "project:G0020"),
+    ],
+)
+def test_label_prefers_names_and_english(statements: list[tuple[str, rdflib.term.Node]], label: str) -> None:
+    assert resource(*statements).label == label
+
+
+def test_numbered_values_are_sorted_by_number() -> None:
+    outcomes = [URIRef(f"{NODE}/outcome/{number}") for number in (10, 9, 1)]
+    view = resource(*((CYB.outcome, outcome) for outcome in outcomes))
+    assert view.all(CYB.outcome) == outcomes[::-1]
+
+
+def test_statements_name_values_and_languages() -> None:
+    country = URIRef(f"{BASE}id/country/BZ")
+    view = resource((DCTERMS.title, Literal("Projet", "fr")), (CYB.country, country))
+    view.graph.add((country, SKOS.prefLabel, Literal("Belize", "en")))
+    assert dict(view.statements()) == {
+        DCTERMS.title: [("Projet (fr)", "")],
+        CYB.country: [("Belize", str(country))],
+    }
+
+
+def test_long_title_ends_in_an_ellipsis() -> None:
+    assert shorten_title("x" * 200) == "x" * 200
+    assert shorten_title("x" * 201) == "x" * 199 + "…"
+
+
+def test_table_neutralises_formulas() -> None:
+    reply = table_response([["name", "note"], ["=1+1", 'a "b", c']])
+    assert reply.get_data(as_text=True) == 'name,note\r\n\'=1+1,"a ""b"", c"\r\n'
+    assert reply.content_type == BY_NAME["csv"].content_type
+
+
+def test_rdf_response_has_every_statement_in_its_format() -> None:
+    line = f'<{NODE}> <{DCTERMS.title}> "A project"@en .'
+    reply = rdf_response([line], BY_NAME["turtle"])
+    assert reply.content_type == BY_NAME["turtle"].content_type
+    graph = rdflib.Graph().parse(data=reply.get_data(), format="turtle")
+    assert set(graph) == {(NODE, URIRef(DCTERMS.title), Literal("A project", "en"))}

@@ -110,6 +110,18 @@ def test_oversized_query_fails_and_the_next_is_answered(engine: EmbeddedEngine, 
     assert b"true" in engine.answer("ASK { ?s ?p ?o }", RESULT_FORMATS).content
 
 
+def test_values_without_an_order_get_advice(engine: EmbeddedEngine) -> None:
+    """The order that the engine gives these kinds of values contradicts itself, and its sort aborts."""
+    kinds = ("{0}", '"{0}"', '"{1}"^^xsd:gYear', '"{1}-01-01"^^xsd:date', '"P{2}Y"^^xsd:duration')
+    values = (
+        kinds[(n * n + n) % 5 if n % 3 else n % 5].format(n * 37 % 100, 2000 + n * 7 % 20, n % 9) for n in range(200)
+    )
+    with pytest.raises(QueryError) as error:
+        engine.answer(f"SELECT ?o {{ VALUES ?o {{ {' '.join(values)} }} }} ORDER BY ?o", RESULT_FORMATS)
+    assert "ORDER BY STR(?name)" in error.value.hint
+    assert b"true" in engine.answer("ASK { ?s ?p ?o }", RESULT_FORMATS).content
+
+
 @pytest.mark.timeout(60)
 def test_deadline_applies_while_an_answer_is_streamed(release: Release) -> None:
     engine = EmbeddedEngine(release.store, QueryLimits(timeout=3, workers=1))

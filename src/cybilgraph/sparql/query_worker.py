@@ -55,8 +55,6 @@ _SLOW_SECONDS = 1.0
 #: How error messages of the engine begin if it cannot read the store on disk (RocksDB's Status).
 _STORAGE_ERROR_PREFIXES = ("Corruption: ", "IO error: ")
 #: Matches a zero in a row of counts.
-#: How Rust's sort complains about values without a total order, as ORDER BY over mixed kinds of values may have them.
-_SORT_PANIC = "does not correctly implement a total order"
 _ZERO = re.compile(rb'"value":"0"|>0</literal>|[\n,\t]0[\r\n,\t]')
 
 
@@ -167,10 +165,6 @@ def evaluate(
             "error": "storage" if message.startswith(_STORAGE_ERROR_PREFIXES) else "evaluation",
             "message": message,
         }, b""
-    except BaseException as error:  # a panic of the engine is not an Exception, and its class cannot be imported
-        if _SORT_PANIC not in str(error):
-            raise
-        return {"error": "order"}, b""
 
 
 def _answer(

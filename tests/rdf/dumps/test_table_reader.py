@@ -26,8 +26,8 @@ def test_compression_follows_the_given_name(tmp_path: Path) -> None:
 
 
 def test_long_cells_are_read(tmp_path: Path) -> None:
-    path = tmp_path / "a.csv.gz"
-    path.write_bytes(gzip.compress(f"title\n{'x' * 1_000_000}\n".encode()))
+    path = tmp_path / "a.csv"
+    path.write_bytes(f"title\n{'x' * 1_000_000}\n".encode())
     assert [len(cell) for (cell,) in read_table(path, path.name)] == [5, 1_000_000]
 
 

@@ -6,7 +6,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 RELEASES := build/releases
 
-.PHONY: help setup demo build test suites clients check format docs bench lock screenshot clean
+.PHONY: help setup demo build test quick suites clients check format docs bench lock screenshot clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -40,6 +40,9 @@ demo: build ## build the graph, run an example query, and serve the site until s
 
 test: setup ## run all tests
 	@$(BIN)/python -m pytest -n auto --dist worksteal
+
+quick: setup ## run the tests that need no server, browser or other engine
+	@$(BIN)/python -m pytest -q -n auto --dist worksteal -m "not slow"
 
 # We do not own the W3C SHACL test suite, so we download a package that contains it and verify its checksum.
 suites: build/suites/data-shapes build/suites/iati ## download third-party test suites into build/suites

@@ -24,6 +24,8 @@ from tests.conftest import RECORDS, ROOT, run, running_server
 from tests.support.documents import DOCUMENTS, SITE, Block, blocks, commands, matches, misuse
 from tests.web.pages.test_query_page import http
 
+pytestmark = pytest.mark.slow
+
 RUNTIMES = {
     "python": [sys.executable, "-c"],
     "r": ["Rscript", "-e"],

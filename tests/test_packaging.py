@@ -18,6 +18,8 @@ import cybilgraph
 from cybilgraph.readers.page.layout import RIGHTS
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.slow
+
 
 def tracked() -> list[Path]:
     if shutil.which("git") is None:

@@ -127,6 +127,7 @@ BOUNDED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("found", PATTERNS, ids=[found.place for found in PATTERNS])
 def test_pattern_takes_linear_time(found: Found) -> None:
     if found.place in BOUNDED:
@@ -140,6 +141,7 @@ OLD_TOKEN = re.compile(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("pattern", "how"),
     [

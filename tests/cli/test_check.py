@@ -32,6 +32,7 @@ def bad(tmp_path: Path) -> Path:
     return page
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FORMATS)
 def test_report_is_equal_in_a_pipe_and_in_a_file(name: str, bad: Path) -> None:
     piped = run("check", bad.name, "-f", name, "--as-of", "2024-05-06", cwd=bad.parent)
@@ -88,6 +89,7 @@ def test_as_of_sets_the_day_and_rejects_other_text(bad: Path) -> None:
     assert b"--as-of" in wrong.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", sorted((SAMPLES / "one-project").iterdir()), ids=lambda path: path.suffix)
 def test_standard_input_accepts_every_format(path: Path) -> None:
     piped = json.loads(run("check", "-", "--as", path.suffix, "-f", "json", given=path.read_bytes()).stdout)
@@ -166,6 +168,7 @@ ONE = "Training judges for Peru\n\nCybil code: G9101\n"
 OTHER = "Water utility exercise, Kiribati\n\nCybil code: G9101\n"
 
 
+@pytest.mark.slow
 @needs_git
 def test_hook_checks_the_files_it_receives(tmp_path: Path) -> None:
     """Run the hook as pre-commit does: split the entry and append the matching files."""
@@ -194,6 +197,7 @@ def test_hook_checks_the_files_it_receives(tmp_path: Path) -> None:
     assert subprocess.run([*entry, "--fail-on=info"], cwd=top, capture_output=True).returncode == 0
 
 
+@pytest.mark.slow
 @needs_git
 def test_workflow_of_the_guide_runs(tmp_path: Path) -> None:
     """Run the workflow steps that call cybilgraph in a repository with a change."""
@@ -247,6 +251,7 @@ def test_empty_since_is_refused(tmp_path: Path) -> None:
             assert b"the value is empty" in result.stderr
 
 
+@pytest.mark.slow
 @needs_git
 def test_annotations_name_files_relative_to_the_repository_root(tmp_path: Path) -> None:
     top = repository(tmp_path / "a b")
@@ -262,6 +267,7 @@ def test_annotations_name_files_relative_to_the_repository_root(tmp_path: Path) 
 COMMANDS = ("::error file=a::x", "  ::stop-commands::x", "##[error]x", "a ##[add-mask]b")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", COMMANDS)
 @pytest.mark.parametrize("output", ["text", "github"])
 def test_names_and_texts_cannot_inject_workflow_commands(tmp_path: Path, name: str, output: str) -> None:

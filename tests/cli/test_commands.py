@@ -15,6 +15,7 @@ from tests.support.commands import forked
 _STARTED = [sys.executable, "-c", "import sys; sys.argv[0] = 'cybilgraph'; from cybilgraph.cli import main; main()"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [

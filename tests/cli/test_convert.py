@@ -14,6 +14,7 @@ import rdflib
 from tests.conftest import CYBILGRAPH, RECORDS, SEED, run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["turtle", "ntriples", "nquads", "trig", "jsonld", "rdfxml"])
 def test_convert_writes_valid_rdf(name: str, tmp_path: Path) -> None:
     result = run("convert", SEED, "-f", name, "-o", tmp_path / "out")
@@ -58,6 +59,7 @@ def test_convert_never_damages_sources_or_existing_output(tmp_path: Path) -> Non
     assert sorted(path.name for path in tmp_path.iterdir()) == ["empty.txt", "good.ttl", "link.ttl", "page.txt"]
 
 
+@pytest.mark.slow
 def test_build_prints_a_summary_and_query_answers(tmp_path: Path) -> None:
     built = run("build", RECORDS, "--into", tmp_path)
     assert built.returncode == 0
@@ -97,6 +99,7 @@ def test_strict_build_creates_no_release_on_a_violation(tmp_path: Path) -> None:
     assert not (tmp_path / "into" / "current").exists()
 
 
+@pytest.mark.slow
 def test_terminal_shows_a_progress_bar(tmp_path: Path) -> None:
     lead, follow = pty.openpty()
     process = subprocess.Popen(

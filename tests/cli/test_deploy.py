@@ -159,6 +159,7 @@ def _versions(row: str) -> set[str]:
     return set(re.findall(r"==[^ ;]+|sha256:\w+", row.replace("'", " ")))
 
 
+@pytest.mark.slow
 def test_the_health_check_reports_the_state_of_the_server(steps: list[tuple[str, str]], releases: Path) -> None:
     check = json.loads(dict(steps)["HEALTHCHECK"].partition("CMD ")[2])
     server = running_server(releases)

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from cybilgraph.release import Release
 from tests.conftest import graph_of, run
+
+pytestmark = pytest.mark.slow
 
 
 def test_copy_equals_the_graph_of_the_site(server: str, release: Release, tmp_path: Path) -> None:

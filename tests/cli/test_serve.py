@@ -15,6 +15,8 @@ import pytest
 from cybilgraph import pipeline
 from tests.conftest import SEED, run, running_server
 
+pytestmark = pytest.mark.slow
+
 needs_pgrep = pytest.mark.skipif(shutil.which("pgrep") is None, reason="no pgrep on this machine (Debian: procps)")
 
 

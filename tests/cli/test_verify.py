@@ -7,6 +7,7 @@ import pytest
 from tests.conftest import run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["text", "json"])
 def test_missing_site_is_reported(name: str) -> None:
     refused = run("verify", "http://127.0.0.1:1", "--quick", "-f", name)

@@ -43,6 +43,7 @@ def test_stated_links_are_not_duplicated() -> None:
     assert [(link.concept.key, link.basis) for link in record.scopes] == [("KE", Basis.STATED)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [

@@ -5,6 +5,8 @@ from __future__ import annotations
 import tracemalloc
 from dataclasses import replace
 
+import pytest
+
 from cybilgraph.identity import Identities
 from cybilgraph.model.record import Source, Text
 from tests.support.identities import record, rules
@@ -41,6 +43,7 @@ def test_many_captures_of_one_project_are_reported_once() -> None:
     assert found.message.startswith("30 records ")
 
 
+@pytest.mark.slow
 def test_many_records_take_constant_memory() -> None:
     def peak(count: int) -> int:
         tracemalloc.reset_peak()

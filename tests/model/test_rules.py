@@ -62,6 +62,7 @@ def test_shape_has_name_and_suggestion_and_only_value_placeholder(rule: Rule) ->
         assert {gap for text in texts.values() for gap in GAP.findall(text)} <= {"value"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 def test_command_reports_bad_line_and_nothing_in_good_example(
     rule: Rule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -64,6 +64,7 @@ def test_findings_point_at_their_line(tmp_path: Path, given: str, rule: str | No
     assert [finding.line for finding in hits] == ([line] if rule else [])
 
 
+@pytest.mark.slow
 def test_both_engines_give_the_same_findings(tmp_path: Path) -> None:
     (tmp_path / "bad.txt").write_text("A\nStatus: x\nFrom: 2020\nTo: 2019\nCountries\nAtlantis\n", encoding="utf-8")
     for places in ([RECORDS], [tmp_path]):
@@ -72,6 +73,7 @@ def test_both_engines_give_the_same_findings(tmp_path: Path) -> None:
         assert pipeline.check(*places, engine="both").findings == report.findings  # or it raises EnginesDisagree
 
 
+@pytest.mark.slow
 def test_findings_do_not_depend_on_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = pipeline.check(RECORDS)
     monkeypatch.setattr(record_findings, "BATCH_RECORDS", 2)

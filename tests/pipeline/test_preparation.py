@@ -94,6 +94,7 @@ def untitled(pages: Path) -> None:
         (pages / f"{name}.txt").write_text(f"Summary\n\nText {name}.\n", encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_incremental_build_equals_a_full_build(tmp_path: Path, done: list[str]) -> None:
     pages = shutil.copytree(RECORDS, tmp_path / "pages")
     for into in ("kept", "anew"):
@@ -132,6 +133,7 @@ def test_page_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert content(build(pages, tmp_path / "anew")) == kept
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["cut", "flipped", "no database"])
 def test_damaged_cache_entries_are_recomputed(tmp_path: Path, done: list[str], damage: str) -> None:
     whole = content(build(RECORDS, tmp_path))
@@ -187,6 +189,7 @@ def test_only_changed_rows_of_a_table_are_reprocessed(tmp_path: Path, done: list
     assert content(build(table, tmp_path / "into")) == kept
 
 
+@pytest.mark.slow
 def test_several_processes_give_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     alone = content(build(RECORDS, tmp_path / "alone"))
     monkeypatch.setattr(preparation, "BATCH_RECORDS", 3)

@@ -31,6 +31,7 @@ def describe_record(record: Record) -> set[str]:
     return {line for line in lines if "ontology#line>" not in line and "evidence/" not in line}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 def test_every_record_round_trips_through_every_form(form: str, tmp_path: Path) -> None:
     records = pages()

@@ -96,6 +96,7 @@ def test_json_numbers_have_places(name: str, tmp_path: Path) -> None:
     assert len({each.place for each in printed}) == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", ["1", '"a"', "true", "[]"])
 def test_values_of_every_type_are_counted_and_stored_once(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(documents, "MAX_VALUES", 10_000)

@@ -66,6 +66,7 @@ def test_release_from_addresses_equals_that_from_folder(releases: Path, memory: 
             assert (built.folder / name).read_bytes() == (releases / "0001" / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_file_over_http_is_checked_built_and_converted(web: tuple[Path, str]) -> None:
     folder, url = web
     shutil.copy(SEED, folder / "secret.txt")

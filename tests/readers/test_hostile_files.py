@@ -30,6 +30,8 @@ from tests.bench.served.client import Trap
 from tests.conftest import ROOT, SEED, graph_of
 from tests.support.hostile import BAIT, GOOD, cases
 
+pytestmark = pytest.mark.slow
+
 #: One suffix per reader; other suffixes of a format make no difference.
 SUFFIXES = {reader: suffix for suffix, reader in reversed(READERS.items()) if suffix}
 SYNTAXES = {".nt", ".nq", ".trig", ".rdf", ".jsonld", ".ttl", ".json", ".jsonl"}

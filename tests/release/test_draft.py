@@ -20,6 +20,8 @@ from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.release.sources import SOURCES
 from tests.conftest import CYBILGRAPH, RECORDS, SEED, graph_of, run, running_server
 
+pytestmark = pytest.mark.slow
+
 #: How often a build is killed at a random moment; set KILLS=100 for a longer test.
 KILLS = int(os.environ.get("KILLS", "12"))
 

@@ -21,6 +21,8 @@ from tests.conftest import RECORDS, SEED, graph_of, run, running_server
 from tests.support.erasure import EMAIL, NAME, PROSE, everything
 from tests.web.api.test_protocol import send
 
+pytestmark = pytest.mark.slow
+
 #: One number in the forms that people use.
 SPELLINGS = (
     *("+44 20 7946 0958", "+442079460958", "0044 20 7946 0958", "+44 (0)20 7946-0958", "(020) 7946 0958"),

@@ -22,6 +22,8 @@ from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.release.sources import SOURCES, iterate_sources
 from tests.conftest import CYBILGRAPH, SEED, run, running_server
 
+pytestmark = pytest.mark.slow
+
 
 def test_release_stores_sources_of_single_records(release: Release, tmp_path: Path) -> None:
     content = SEED.read_bytes()

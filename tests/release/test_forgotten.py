@@ -42,6 +42,7 @@ def test_erased_names_are_stored_as_keyed_hashes(folder: Path) -> None:
     assert key.encode() not in everything(folder / "0001")
 
 
+@pytest.mark.slow
 def test_list_and_key_are_neither_published_nor_served(folder: Path, tmp_path: Path) -> None:
     Releases(folder).erase(EMAIL)
     publish(Releases(folder).current(), str(tmp_path / "elsewhere"))
@@ -65,6 +66,7 @@ def test_list_of_plain_hashes_is_honoured_and_converted(folder: Path) -> None:
     assert len(entries.splitlines()) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["is missing", "is a different one", "cannot be read"])
 def test_build_is_refused_without_the_key(folder: Path, how: str) -> None:
     Releases(folder).erase(EMAIL)

@@ -29,6 +29,7 @@ def test_damaged_release_is_refused(tmp_path: Path) -> None:
         Releases(tmp_path).current()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "manifest",
     [

@@ -13,6 +13,8 @@ from cybilgraph.release import Releases
 from tests.conftest import RECORDS, SEED, graph_of, run
 from tests.support.erasure import EMAIL, NAME, PROSE, everything
 
+pytestmark = pytest.mark.slow
+
 
 def test_build_without_contacts_omits_persons(tmp_path: Path) -> None:
     assert run("build", SEED, RECORDS / "cmm-review-samoa.txt", "--into", tmp_path, "--no-contacts").returncode == 0

@@ -27,6 +27,7 @@ def is_read_from_disk(release: Release) -> bool:
         engine.close()
 
 
+@pytest.mark.slow
 def test_updated_store_equals_the_graph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pages = shutil.copytree(RECORDS, tmp_path / "pages")
     into = tmp_path / "into"
@@ -44,6 +45,7 @@ def test_updated_store_equals_the_graph(tmp_path: Path, monkeypatch: pytest.Monk
     assert store_equals_graph(release)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damaged", ["store", "graph", "both gone"])
 def test_store_of_a_damaged_release_is_not_updated(tmp_path: Path, damaged: str) -> None:
     pages = shutil.copytree(RECORDS, tmp_path / "pages")

@@ -24,6 +24,8 @@ from tests.conftest import CYBILGRAPH
 from tests.pipeline.test_preparation import DAY, content
 from tests.support.servers import certificate
 
+pytestmark = pytest.mark.slow
+
 BATCHES = 6
 
 

@@ -19,6 +19,8 @@ from cybilgraph.runtime.pool import ForkServerState, Pool, PoolLimits, WorkerDie
 from cybilgraph.sparql.embedded import EmbeddedEngine, QueryLimits
 from tests.support.pools import WORK
 
+pytestmark = pytest.mark.slow
+
 JSON = (BY_NAME["json"],)
 
 

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from cybilgraph.runtime.keyed_hash import create_key, read_key
+
+pytestmark = pytest.mark.slow
 
 
 def test_key_hashes_the_same_after_reading_it_back(tmp_path: Path) -> None:

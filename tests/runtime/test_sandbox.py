@@ -20,9 +20,12 @@ from cybilgraph.runtime.pool import Pool, PoolLimits
 from cybilgraph.runtime.sandbox import Policy, environment, missing_protection
 from tests.conftest import ROOT
 
-pytestmark = pytest.mark.skipif(
-    sys.platform != "linux" or not sandbox._has_seccomp(), reason="no seccomp filters on this machine"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        sys.platform != "linux" or not sandbox._has_seccomp(), reason="no seccomp filters on this machine"
+    ),
+]
 
 LANDLOCK = sandbox._landlock_version()
 REFUSED = {"EACCES", "EPERM", "ENOSYS", "EMFILE"}

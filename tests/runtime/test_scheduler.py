@@ -14,6 +14,8 @@ from cybilgraph.runtime.scheduler import Busy, Caller, Scheduler
 from cybilgraph.sparql.embedded import EmbeddedEngine, QueryLimits
 from tests.support.queries import SLOW, asking
 
+pytestmark = pytest.mark.slow
+
 #: Takes some tenths of a second.
 HEAVY = "SELECT (COUNT(*) AS ?n) { ?a dcterms:title ?c . ?d ?e ?f . ?g a cyb:Project }"
 

@@ -68,6 +68,7 @@ def test_spill_list_behaves_like_a_list(count: int) -> None:
     assert list(many) == sorted([*values, *values[:3]], key=lambda value: -value[1])
 
 
+@pytest.mark.slow
 def test_memory_of_a_spill_list_is_bounded() -> None:
     def peak(count: int) -> int:
         tracemalloc.start()

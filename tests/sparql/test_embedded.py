@@ -133,6 +133,7 @@ def test_store_with_many_table_files_is_read_completely(engine: EmbeddedEngine, 
         assert more > relaxations
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "query",
     [

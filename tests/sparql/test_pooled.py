@@ -22,6 +22,8 @@ from cybilgraph.runtime.scheduler import Caller
 from cybilgraph.sparql.embedded import EmbeddedEngine, QueryLimits
 from tests.support.queries import SLOW, TITLE
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.timeout(60)
 def test_slow_query_is_stopped_and_the_next_is_answered(release: Release) -> None:

@@ -20,6 +20,8 @@ from cybilgraph.sparql.embedded import EmbeddedEngine, QueryLimits
 from tests.conftest import run, running_server
 from tests.web.api.test_protocol import q, send
 
+pytestmark = pytest.mark.slow
+
 
 class Listener:
     """A socket that counts connections."""

@@ -17,6 +17,8 @@ from cybilgraph.sync.graph_store import find_difference, load, require_loaded
 from tests.conftest import graph_of
 from tests.support.servers import FaultyProxy, oxigraph
 
+pytestmark = pytest.mark.slow
+
 ALONE = b"<http://x/a> <http://x/b> <http://x/c> .\n"
 
 

@@ -17,6 +17,8 @@ from cybilgraph.sync.harvester import Harvest, harvest
 from tests.conftest import run
 from tests.support.publisher import FaultyProxy, Publisher, held, journey, published
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def publisher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Publisher]:

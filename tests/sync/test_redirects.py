@@ -20,6 +20,8 @@ from tests.conftest import run
 from tests.support.publisher import Publisher, published
 from tests.support.servers import certificate
 
+pytestmark = pytest.mark.slow
+
 TABLE = b'{"head": {}, "boolean": true}'
 REDIRECTS = (301, 302, 303, 307, 308)
 

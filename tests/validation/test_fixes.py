@@ -147,6 +147,7 @@ def test_unwritable_file_is_reported_and_the_others_are_fixed(tmp_path: Path) ->
     assert len(list(tmp_path.iterdir())) == 4, "nothing is left beside them"
 
 
+@pytest.mark.slow
 def test_killed_run_leaves_every_file_intact(tmp_path: Path) -> None:
     text = f"{FAULTY}\nSummary\n\n{'It helps. ' * 2_000}\n"
     names = [f"{number:03}.txt" for number in range(60)]

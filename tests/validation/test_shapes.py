@@ -62,6 +62,7 @@ def test_good_graph_conforms(engine: str) -> None:
     assert validate(ntriples(good()), engine=engine) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", rules())
 def test_bad_graph_breaks_its_rule(rule: str) -> None:
     store = good()

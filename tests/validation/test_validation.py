@@ -16,6 +16,8 @@ from cybilgraph.model.vocabulary import SH, XSD
 from cybilgraph.validation import BOTH_ENGINES, ENGINES, rust_engine, validate
 from tests.support.planted import RULES, others, records, shapes, sorts
 
+pytestmark = pytest.mark.slow
+
 SHACL = "http://www.w3.org/ns/shacl#"
 
 

@@ -99,6 +99,7 @@ def test_suite_is_complete() -> None:
     assert {name for _, name in KNOWN} <= TESTS.keys()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("name", TESTS)
 def test_report_equals_the_expected_one(name: str, engine: str, request: pytest.FixtureRequest) -> None:

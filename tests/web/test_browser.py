@@ -15,9 +15,10 @@ QUIET = (
     *("--disable-background-networking", "--disable-component-update", "--hide-scrollbars"),
 )
 
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None, reason="no chromium on this machine (Debian: apt-get install chromium)"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine (Debian: apt-get install chromium)"),
+]
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,8 @@ from rdflib.plugins.stores.sparqlstore import SPARQLStore
 from cybilgraph.model.vocabulary import CYB, DCTERMS
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.slow
+
 CLIENTS = ROOT / "tests" / "clients"
 TITLE = rdflib.URIRef(DCTERMS.title)
 BELIZE = "Support to Belize National Cyber Security Strategy"

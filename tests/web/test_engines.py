@@ -46,6 +46,8 @@ from tests.web.api.test_protocol import (
     send,
 )
 
+pytestmark = pytest.mark.slow
+
 #: What an engine does not do as the others: rows of the table of the protocol, and examples. What is known of the
 #: reason, and else what was seen.
 DIFFERENCES = {

@@ -17,6 +17,8 @@ from cybilgraph.sparql.queries import returns_graph
 from tests.conftest import graph_of
 from tests.support.http_client import send
 
+pytestmark = pytest.mark.slow
+
 COUNT, SEED = 300, 20
 #: Queries with more rows than this are replaced by others.
 _MOST_ROWS = 3_000

@@ -13,6 +13,8 @@ from tests.bench.served.attacks import Attack
 from tests.bench.served.client import Address, Monitor, Neighbour, Trap, ask, exchange, look_up, request
 from tests.conftest import running_server
 
+pytestmark = pytest.mark.slow
+
 BELIZE = "https://w3id.org/cybilgraph/id/country/BZ"
 #: Expensive queries run into their limit of two seconds, so only some of each kind are tested.
 HEAVY = {"cross product, sorted", "UNIONs that multiply", "CONCAT doubled 40 times", "1,000 patterns"}

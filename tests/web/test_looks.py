@@ -46,10 +46,13 @@ return [...document.querySelectorAll(".evidence > a")].filter(link => {
   return tip && (!tip.width || tip.left < 0 || tip.right > innerWidth);
 }).length;
 """
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None or DRIVER is None,
-    reason="no chromium with chromedriver on this machine (Debian: apt-get install chromium chromium-driver)",
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        CHROMIUM is None or DRIVER is None,
+        reason="no chromium with chromedriver on this machine (Debian: apt-get install chromium chromium-driver)",
+    ),
+]
 
 
 class Visitor:

@@ -16,6 +16,8 @@ from tests.conftest import ROOT, run, running_server
 from tests.support.check_requests import Controls, form, part, post, submit
 from tests.support.http_client import BROWSER, http
 
+pytestmark = pytest.mark.slow
+
 URL_ENCODED = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data; boundary=xyz"
 #: A form can be as long as a query with every byte percent-encoded.

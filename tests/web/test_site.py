@@ -22,6 +22,8 @@ from cybilgraph.release import Release
 from tests.conftest import graph_of, running_server
 from tests.support.http_client import BROWSER, http
 
+pytestmark = pytest.mark.slow
+
 FORMS = {"ttl": "turtle", "nt": "nt", "jsonld": "json-ld", "rdf": "xml"}
 #: One page of each kind.
 KINDS = (

@@ -9,6 +9,8 @@ import pytest
 from cybilgraph.web import BUNDLE
 from tests.support.http_client import BROWSER, http
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.skipif(not BUNDLE.is_file(), reason="the scripts were not bundled: no npm")
 def test_each_response_with_the_editor_has_its_own_nonce(server: str) -> None:

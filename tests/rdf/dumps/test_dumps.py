@@ -83,6 +83,7 @@ def test_javascript_parsers_read_all_statements(release: Release) -> None:
     }
 
 
+@pytest.mark.slow
 def test_virtuoso_and_oxigraph_load_all_statements(release: Release, tmp_path: Path) -> None:
     """Servers that load a dump as a graph through the Graph Store Protocol, or with its named graphs through a
     bulk loader.

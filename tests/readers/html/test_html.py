@@ -193,6 +193,7 @@ CASES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("path", "style", "main"), CASES, ids=[f"{page.stem}-{name}" for page, name, _ in CASES])
 def test_html_page_is_read_like_its_text(path: Path, style: str, main: str) -> None:
     expected = text_record(path)
@@ -373,6 +374,7 @@ _FILLERS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(30)
 @pytest.mark.parametrize("filler", _FILLERS)
 def test_pages_take_bounded_time(filler: str) -> None:

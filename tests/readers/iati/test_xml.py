@@ -100,6 +100,7 @@ def test_declared_encoding_is_used(encoding: str) -> None:
     assert record.summary[0].text == "Côte d'Ivoire"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["x", "€ ", "&amp;", "é&#233;", "<![CDATA[x]]>", "a\"b'c-d]?"])
 @pytest.mark.parametrize("size", [5_000_000, 12_000_000])
 def test_activity_with_giant_text_is_left_out(text: str, size: int) -> None:
@@ -122,6 +123,7 @@ def test_activity_with_giant_comment_is_left_out() -> None:
     assert re.search(r":7: iati-activity with a text over 5,000,000 bytes$", error.what)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
 @pytest.mark.parametrize("text", ["x", "€ ", "\U0001f600", "&amp;"])
 def test_activity_with_giant_text_is_left_out_in_other_encodings(text: str, encoding: str) -> None:
@@ -193,6 +195,7 @@ def test_nested_activities_are_ignored() -> None:
     assert [record.iati and record.iati.text for record in records] == ["XM-1", "XM-3"]
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_number_of_activities(tmp_path: Path) -> None:
     load_gazetteer()
 

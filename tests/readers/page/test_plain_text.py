@@ -146,6 +146,7 @@ _FILLERS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("filler", _FILLERS)
 @pytest.mark.parametrize("label", ["", "Contact", "Funders", "Summary"])

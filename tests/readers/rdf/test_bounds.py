@@ -42,6 +42,7 @@ BOMBS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(30)
 @pytest.mark.parametrize("name", BOMBS)
 def test_input_that_would_crash_the_parser_is_rejected(name: str, tmp_path: Path) -> None:

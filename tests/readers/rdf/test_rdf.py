@@ -58,6 +58,7 @@ def pages() -> list[Page]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fmt", GRAPH_FORMATS, ids=lambda fmt: fmt.name)
 def test_every_record_round_trips(fmt: Format, pages: list[Page]) -> None:
     for record, complete, derived, own, derived_own in pages:
@@ -104,6 +105,7 @@ def test_file_without_project_gives_clear_error(suffix: str, content: bytes) -> 
     assert error.value.hint
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(60)
 def test_repetition_takes_bounded_time() -> None:
     with pytest.raises(SourceError, match="no project"):

@@ -55,6 +55,7 @@ def test_timeout_has_a_hint(release: Release) -> None:
     engine.close()
 
 
+@pytest.mark.slow
 def test_slow_answer_has_a_hint(engine: EmbeddedEngine) -> None:
     """Comparing the hashes of a million pairs takes seconds on any machine."""
     pairs = "?a skos:prefLabel ?c . ?d skos:prefLabel ?f FILTER(SHA512(STR(?c)) != SHA512(STR(?f)))"

@@ -101,6 +101,7 @@ def test_command_writes_text_json_and_patch(shelf: Path) -> None:
     assert b"Available releases: 1, 2, 3, 4, 5." in wrong.stderr
 
 
+@pytest.mark.slow
 def test_folder_of_a_killed_process_is_removed_by_the_next(
     shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

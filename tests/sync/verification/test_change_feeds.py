@@ -12,6 +12,8 @@ from cybilgraph.sync.verification import Outcome
 from tests.support.publisher import FaultyProxy, Publisher
 from tests.support.verification import problems_of, proven
 
+pytestmark = pytest.mark.slow
+
 #: Problems in the descriptions of changes, each with the path and the change that cause it.
 _WORDS: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
     r"/changes.json?since=2&until=3 lacks 1 records and has 1 extra records compared with the N-Quads: "

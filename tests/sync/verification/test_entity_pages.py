@@ -9,6 +9,8 @@ import pytest
 from tests.support.publisher import FaultyProxy
 from tests.support.verification import problems_of
 
+pytestmark = pytest.mark.slow
+
 #: Problems reported for the page of an actor or a theme, and the changes that cause them.
 _LINKED = {
     "/id/actor/gpd: 7 projects, but the endpoint counts 1": lambda page: page.replace(

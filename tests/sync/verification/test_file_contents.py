@@ -16,6 +16,8 @@ from tests.conftest import graph_of
 from tests.support.publisher import FaultyProxy
 from tests.support.verification import problems_of
 
+pytestmark = pytest.mark.slow
+
 _TITLE, _LIE = b"Support to Belize National", b"Support of Belize National"
 
 _DUMPS = [

@@ -15,6 +15,8 @@ from cybilgraph.sync.verification.site_client import SiteCheckFailed
 from tests.support.publisher import FaultyProxy, Publisher
 from tests.support.verification import problems_of
 
+pytestmark = pytest.mark.slow
+
 #: Problems, each with the path and the change that cause it, and the check that reports it.
 _LISTS: dict[str, tuple[str, Callable[[bytes], bytes], str]] = {
     "/ shows 15 projects, but the endpoint counts 14: clear the caches": (

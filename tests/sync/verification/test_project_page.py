@@ -13,6 +13,8 @@ from cybilgraph.sync.verification.site_checks import SiteChecks
 from cybilgraph.sync.verification.site_client import SiteCheckFailed
 from tests.support.publisher import FaultyProxy
 
+pytestmark = pytest.mark.slow
+
 _FUNDER = b'<div><dt>Funder</dt><dd><span class="one"><bdi>%s</bdi></span></dd></div>'
 
 #: Problems reported for a project page, and the changes to the page that cause them.

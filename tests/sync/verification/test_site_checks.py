@@ -18,6 +18,8 @@ from tests.conftest import graph_of
 from tests.support.publisher import FaultyProxy, Publisher
 from tests.support.verification import problems_of, proven
 
+pytestmark = pytest.mark.slow
+
 #: Changes to responses by path, and the checks that must fail.
 HARMS: dict[str, tuple[Callable[[bytes], bytes], set[str]]] = {
     ".nq.zst": (lambda body: body[::-1], {"dumps", "graph", "statements", "sitemap"}),

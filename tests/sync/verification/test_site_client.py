@@ -10,6 +10,8 @@ import pytest
 from cybilgraph.sync.fetch import Site
 from cybilgraph.sync.verification.site_client import SiteCheckFailed, SiteClient, first_differences
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def client(server: str) -> Iterator[SiteClient]:

@@ -16,6 +16,8 @@ from tests.conftest import run
 from tests.support.publisher import FaultyProxy
 from tests.support.verification import VOID, proven
 
+pytestmark = pytest.mark.slow
+
 
 def test_all_checks_pass_for_an_intact_site(way: FaultyProxy) -> None:
     found = proven(way, quick=False)

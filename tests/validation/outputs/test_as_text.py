@@ -57,6 +57,7 @@ def test_line_is_shown_once_for_all_findings_at_its_position() -> None:
     assert len([finding for finding in report.findings if finding.line == 1]) > 1
 
 
+@pytest.mark.slow
 def test_terminal_output_is_coloured_and_wrapped() -> None:
     for width in (30, 80):
         shown = running_terminal(width, "check", RECORDS / "octopus-cybercrime.txt", "--lang", "es")

@@ -52,6 +52,7 @@ def test_every_format_reports_the_same_rules(report: Report) -> None:
         assert sorted(names) == expected, name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(OUTPUTS))
 def test_equal_reports_have_equal_output(report: Report, name: str) -> None:
     for each in both(report):
@@ -140,6 +141,7 @@ def test_report_is_truncated_by_the_size_of_its_findings() -> None:
     assert "sh:conforms false" in written(none, "turtle")
 
 
+@pytest.mark.slow
 def test_large_report_is_written_in_linear_time() -> None:
     """Ten times as many findings take about ten times as much process time."""
     finding = replace(pipeline.check(RECORDS / "belize-G0020.txt", excerpts=True).findings[0])

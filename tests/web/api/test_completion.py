@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from tests.support.http_client import http
+
+pytestmark = pytest.mark.slow
 
 
 def test_completion_data_describes_the_release(server: str) -> None:

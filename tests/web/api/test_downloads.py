@@ -18,6 +18,8 @@ from cybilgraph.release import Releases
 from tests.support.http_client import BROWSER, HTML, PROBLEM
 from tests.support.release_files import DUMP, get
 
+pytestmark = pytest.mark.slow
+
 
 def test_release_files_are_served_unchanged(shelf: str, shelf_folder: Path) -> None:
     for number in (3, 4):

@@ -14,6 +14,8 @@ from cybilgraph.web.api.hint_header import hint_headers
 from tests.conftest import run
 from tests.support.http_client import get, http
 
+pytestmark = pytest.mark.slow
+
 EMPTY = "SELECT ?p\n{ ?p cyb:country country:BLZ }"
 TOLD = "There is no country:BLZ. Did you mean country:BZ (Belize)?"
 #: A list of strings with parameters that are tokens or numbers (RFC 8941, sections 3.1 and 4.2).

@@ -14,6 +14,8 @@ from cybilgraph.web.api import named_queries
 from cybilgraph.web.api.protocol import PINNED
 from tests.support.http_client import BROWSER, PROBLEM, Reply, q, send
 
+pytestmark = pytest.mark.slow
+
 QUERIES = {query.name: query for query in example_queries()}
 ID = "https://w3id.org/cybilgraph/id/"
 COUNTRY, WHOLE = "example-projects-in-country", "example-project-full-description"

@@ -9,6 +9,8 @@ from rdflib import RDF, URIRef
 from cybilgraph.model.vocabulary import BASE, CYB
 from tests.support.http_client import BROWSER, http
 
+pytestmark = pytest.mark.slow
+
 PROJECT = URIRef(f"{BASE}id/project/G0020")
 
 

@@ -14,6 +14,8 @@ from openapi_spec_validator import validate
 from cybilgraph.web.api.openapi import OPERATIONS, Operation
 from tests.support.http_client import Response, http
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def document(portal: str) -> dict[str, Any]:

@@ -21,6 +21,8 @@ from tests.support.http_client import q
 from tests.support.protocol_cases import DIRECT, FORM, Case, post
 from tests.support.security_headers import HTML, ask, require_secure
 
+pytestmark = pytest.mark.slow
+
 
 def test_syntax_error_has_line_and_hint(server: str) -> None:
     query = "SELECT ?s\nWHERE { ?s ex:name ?o }"

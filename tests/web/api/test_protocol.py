@@ -18,6 +18,8 @@ from cybilgraph.model.formats import FORMATS, GRAPH_FORMATS, RESULT_FORMATS
 from tests.support.http_client import BROWSER, HTML, PROBLEM, SLOW, Reply, q, send
 from tests.support.protocol_cases import DIRECT, FORM, Case, post, raw
 
+pytestmark = pytest.mark.slow
+
 SELECT = "SELECT ?title { project:G0020 dcterms:title ?title }"
 ASK = "ASK { project:G0020 dcterms:title ?title }"
 CONSTRUCT = "CONSTRUCT { project:G0020 dcterms:title ?title } { project:G0020 dcterms:title ?title }"

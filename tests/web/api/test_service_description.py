@@ -20,6 +20,8 @@ from cybilgraph.release import Release
 from tests.conftest import SAMPLES, run, running_server
 from tests.support.http_client import BROWSER, Reply, send
 
+pytestmark = pytest.mark.slow
+
 DATASET = URIRef(f"{BASE}dataset")
 
 

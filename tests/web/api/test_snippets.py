@@ -17,8 +17,9 @@ import pytest
 
 from cybilgraph.web.api import snippets
 from tests.support.http_client import BROWSER, http
-from tests.web.pages.test_check_form_in_browser import Browser
-from tests.web.pages.test_check_form_in_browser import pytestmark as needs_chromium
+from tests.web.pages.test_check_form_in_browser import Browser, needs_chromium
+
+pytestmark = pytest.mark.slow
 
 #: Queries that must reach the endpoint unchanged.
 QUERIES = {

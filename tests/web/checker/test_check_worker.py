@@ -21,6 +21,8 @@ from tests.conftest import SEED
 from tests.support.hostile import cases
 from tests.support.submissions import JSON, SMALL
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     ("edited", "problem"),

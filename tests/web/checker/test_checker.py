@@ -20,6 +20,8 @@ from cybilgraph.web.checker import Checker, CheckLimits, Submission
 from tests.conftest import RECORDS, SAMPLES
 from tests.support.submissions import JSON, SMALL
 
+pytestmark = pytest.mark.slow
+
 SLOW = Submission(
     "a.csv", b"title,summary\n" + b"".join(b"Project %d,It helps Belize and UNODC.\n" % n for n in range(20_000))
 )

@@ -11,6 +11,8 @@ import rdflib
 from tests.support.check_requests import BAD, FORM, form, part, post, rules
 from tests.support.hostile import GOOD
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("charset", ["cp1252", "windows-1251", "utf-16", "ISO-8859-1", "utf-8", "euc-kr"])
 @pytest.mark.parametrize(

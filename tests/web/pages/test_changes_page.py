@@ -25,6 +25,8 @@ from cybilgraph.web.api.protocol import PINNED
 from tests.conftest import RECORDS, SEED, graph_of, running_server
 from tests.support.http_client import BROWSER, PROBLEM, send
 
+pytestmark = pytest.mark.slow
+
 ATOM = "{http://www.w3.org/2005/Atom}"
 RECORD = f"{BASE}record/"
 

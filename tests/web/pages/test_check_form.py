@@ -22,6 +22,8 @@ from tests.support.check_requests import BAD, FORM, Controls, form, part, post, 
 from tests.support.hostile import ANY, GOOD, cases
 from tests.support.http_client import BROWSER, http, send
 
+pytestmark = pytest.mark.slow
+
 PAGE = SEED.read_bytes()
 
 

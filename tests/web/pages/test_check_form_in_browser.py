@@ -26,10 +26,11 @@ BAD = (
     "A project for Belize\n\nCybil code: G0999\n\nStatus: Finishd\n\nFrom: Apr 2018\n\nTo: Mar 2017\n\n"
     "Summary\n\nUNODC helped Belize.\n"
 )
-pytestmark = pytest.mark.skipif(
+needs_chromium = pytest.mark.skipif(
     CHROMIUM is None or DRIVER is None,
     reason="no chromium with chromedriver on this machine (Debian: apt-get install chromium chromium-driver)",
 )
+pytestmark = [pytest.mark.slow, needs_chromium]
 
 
 class Browser:

@@ -15,6 +15,8 @@ from tests.conftest import SEED, running_server
 from tests.support.http_client import BROWSER, send
 from tests.support.release_files import DUMP, get
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:

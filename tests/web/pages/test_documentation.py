@@ -15,6 +15,8 @@ from tests.support.documents import DOCUMENTS
 from tests.support.http_client import BROWSER, http
 from tests.web.test_site import Page
 
+pytestmark = pytest.mark.slow
+
 #: Documents that code hosts show and the site does not.
 _NOT_SHOWN = {"README.md"}
 

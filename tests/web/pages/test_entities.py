@@ -9,6 +9,8 @@ from cybilgraph import pipeline
 from tests.conftest import running_server
 from tests.support.http_client import BROWSER, http, send
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     ("path", "words"),

@@ -11,6 +11,8 @@ from lxml import etree
 from cybilgraph.web.pages.explore import CHARTS
 from tests.support.http_client import BROWSER, http
 
+pytestmark = pytest.mark.slow
+
 
 def test_list_links_to_every_chart(server: str) -> None:
     page = http(f"{server}/pictures", Accept=BROWSER).body.decode()

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.support.http_client import BROWSER, http
+
+pytestmark = pytest.mark.slow
 
 
 def test_home_page_shows_counts(server: str) -> None:

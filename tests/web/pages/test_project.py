@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.support.http_client import BROWSER, http
+
+pytestmark = pytest.mark.slow
 
 
 def test_project_page_shows_facts_and_evidence(server: str) -> None:

@@ -22,6 +22,8 @@ from cybilgraph.web.api import protocol
 from tests.conftest import run
 from tests.support.http_client import BROWSER, get, http
 
+pytestmark = pytest.mark.slow
+
 SELECT = "SELECT ?title { project:G0020 dcterms:title ?title }"
 CONSTRUCT = "CONSTRUCT { project:G0020 dcterms:title ?title } { project:G0020 dcterms:title ?title }"
 

@@ -12,11 +12,11 @@ from selenium.webdriver.common.keys import Keys
 from cybilgraph.web import BUNDLE
 from tests.conftest import ROOT
 from tests.support.http_client import BROWSER, http
-from tests.web.pages.test_check_form_in_browser import Browser
-from tests.web.pages.test_check_form_in_browser import pytestmark as with_chromium
+from tests.web.pages.test_check_form_in_browser import Browser, needs_chromium
 
 pytestmark = [
-    with_chromium,
+    pytest.mark.slow,
+    needs_chromium,
     pytest.mark.skipif(not BUNDLE.is_file(), reason="the scripts were not bundled: no npm (make setup tells)"),
 ]
 COUNTRIES = "SELECT ?country (COUNT(?project) AS ?projects) { ?project cyb:country ?country } GROUP BY ?country"

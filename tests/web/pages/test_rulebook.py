@@ -17,6 +17,8 @@ from cybilgraph.validation.handbook import CATEGORIES, load_handbook
 from tests.conftest import CYBILGRAPH
 from tests.support.http_client import BROWSER, http
 
+pytestmark = pytest.mark.slow
+
 
 def test_handbook_lists_every_rule_once() -> None:
     entries = [entry.name for chapter in load_handbook() for entry in chapter.entries]

@@ -16,6 +16,8 @@ from cybilgraph import pipeline
 from tests.conftest import running_server
 from tests.support.http_client import BROWSER, get, http
 
+pytestmark = pytest.mark.slow
+
 TITLE = "Support to Belize National Cyber Security Strategy"
 
 

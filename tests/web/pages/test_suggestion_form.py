@@ -16,6 +16,8 @@ from tests.conftest import ROOT, SEED, running_server
 from tests.support.check_requests import Controls, submit
 from tests.support.http_client import BROWSER, Response, http
 
+pytestmark = pytest.mark.slow
+
 TEXT = SEED.read_text(encoding="utf-8")
 
 

@@ -142,6 +142,7 @@ def test_client_input_cannot_forge_lines_or_fields(name: str, hostile: str) -> N
 KNOWN = ("milliseconds", "bytes", "release", "query_hash")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["json", "text"])
 def test_line_length_is_bounded(form: str) -> None:
     with access_log(form) as (log, logged):

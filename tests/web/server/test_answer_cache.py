@@ -23,6 +23,8 @@ from cybilgraph.sparql.embedded import EmbeddedEngine, QueryLimits
 from cybilgraph.web.api.protocol import Request, build_reply, parse_request
 from cybilgraph.web.server.answer_cache import AnswerCache, CachedAnswer, CacheKey, choose_coding
 
+pytestmark = pytest.mark.slow
+
 TITLES = "SELECT ?p ?t { ?p dcterms:title ?t } ORDER BY ?t"
 CSV, JSON, TURTLE = (BY_NAME[name] for name in ("csv", "json", "turtle"))
 

@@ -16,6 +16,8 @@ from tests.support.erasure import EMAIL
 from tests.support.http_client import BROWSER, q, send
 from tests.support.operations import until
 
+pytestmark = pytest.mark.slow
+
 DAY = 86_400
 QUERY = "SELECT ?email { ?contact vcard:hasEmail ?email }"
 PINNED = (

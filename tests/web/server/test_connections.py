@@ -19,6 +19,8 @@ from tests.conftest import running_server
 from tests.support.http_client import BROWSER
 from tests.web.api import test_protocol
 
+pytestmark = pytest.mark.slow
+
 #: About 40 MB as JSON.
 LARGE = f"SELECT ('{400 * 'a'}' AS ?text) {{ ?a ?b ?c . ?d ?e ?f }} LIMIT 90000"
 #: Answers are not cached, and no time limit depends on the speed of this machine.

@@ -13,6 +13,8 @@ from tests.conftest import run
 from tests.support.http_client import q, send
 from tests.support.protocol_cases import DIRECT, raw
 
+pytestmark = pytest.mark.slow
+
 
 def test_overlong_url_gets_a_clear_4xx(server: str) -> None:
     """The HTTP server reads at most 64 kB of a URL and responds by itself; longer queries belong in the body."""

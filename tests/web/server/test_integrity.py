@@ -26,6 +26,8 @@ from cybilgraph.web.server.integrity import FileIntegrity
 from cybilgraph.web.server.live_releases import LiveReleases
 from tests.conftest import graph_of
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def copied(release: Release, tmp_path: Path) -> Release:

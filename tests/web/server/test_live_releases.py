@@ -16,6 +16,8 @@ from cybilgraph.web.api.protocol import PINNED
 from tests.conftest import RECORDS, SEED, running_server
 from tests.support.http_client import BROWSER, PROBLEM, SLOW, Reply, q, send
 
+pytestmark = pytest.mark.slow
+
 COUNT = "SELECT (COUNT(?p) AS ?n) { ?p a cyb:Project }"
 
 

@@ -7,6 +7,8 @@ import pytest
 from tests.conftest import running_server
 from tests.support.operations import LONG, ROWS, Asking, ask, figure, get, lines, until
 
+pytestmark = pytest.mark.slow
+
 
 def queries(server: running_server) -> list[dict[str, object]]:
     return [line for line in lines(server) if line["event"] == "query"]

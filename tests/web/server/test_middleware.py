@@ -19,6 +19,8 @@ from cybilgraph.web.server.access_log import AccessLog
 from cybilgraph.web.server.live_releases import LiveReleases
 from cybilgraph.web.server.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 
 class Sender:
     """A client that sends only the first bytes of a body."""

@@ -21,6 +21,8 @@ from cybilgraph.release.graph_file import GRAPH
 from tests.conftest import SEED, running_server
 from tests.support.operations import LONG, ROWS, Asking, ask, figure, get, lines, until
 
+pytestmark = pytest.mark.slow
+
 COUNT = "SELECT (COUNT(*) AS ?n) { ?p a cyb:Project }"
 
 

@@ -10,6 +10,8 @@ import pytest
 from tests.conftest import run, running_server
 from tests.support.http_client import BROWSER, send
 
+pytestmark = pytest.mark.slow
+
 PUBLIC = "https://data.example.org"
 OTHER = "attacker.example:8080"
 #: Every kind of response with absolute links.

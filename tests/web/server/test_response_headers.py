@@ -10,6 +10,8 @@ import pytest
 from tests.conftest import running_server
 from tests.support.security_headers import HTML, ask, require_secure
 
+pytestmark = pytest.mark.slow
+
 RESPONSES = [
     ("GET", "/", HTML, 200),
     ("GET", "/id/project/G0020", HTML, 200),

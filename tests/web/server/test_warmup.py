@@ -15,6 +15,8 @@ from cybilgraph.web.server.answer_cache import AnswerCache, CacheKey
 from cybilgraph.web.server.warmup import WarmUp
 from tests.support.queries import SLOW
 
+pytestmark = pytest.mark.slow
+
 JSON = (BY_NAME["json"],)
 FEW = {
     "quick": "ASK {}",

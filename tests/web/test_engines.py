@@ -26,6 +26,7 @@ from cybilgraph.sparql.remote import RemoteEngine
 from cybilgraph.sync import graph_store
 from cybilgraph.sync.graph_store import load
 from tests.conftest import RECORDS, ROOT, SEED, run, running_server
+from tests.support.operations import until
 from tests.support.servers import FaultyProxy, Store, oxigraph, virtuoso
 from tests.web.api.test_protocol import (
     ASK,
@@ -177,9 +178,12 @@ def test_answer_is_complete_or_an_error(way: FaultyProxy, tmp_path: Path, monkey
                 assert reply.status == (502 if kind is EndpointFailed else 503), (fault, query, reply.body)
                 assert way.store.endpoint.encode() not in reply.body, "visitors must not see its address"
                 assert b"secret" not in reply.body, "nor the query that was sent to it"
-        [said, *_] = [
-            line for line in server.log.splitlines() if f"Error message of {way.store.endpoint}: Oops" in line
-        ]
+
+        def logged() -> list[str]:
+            return [line for line in server.log.splitlines() if f"Error message of {way.store.endpoint}: Oops" in line]
+
+        until(logged)  # the log is written by a thread of its own
+        said = logged()[0]
         assert "Oops in the query \\x1b[2JSELECT secret and on" in said, "complete, in one line"
         assert " to the end....." in said
         assert 4_000 < len(said) < 4_200

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlencode
@@ -110,7 +111,9 @@ def test_number_of_open_earlier_releases_is_limited(many: running_server) -> Non
     before, most = processes(many), 0
     for number in range(20):
         target = f"/sparql?{urlencode(q(f'{COUNT} # {number}', format='csv', release=f'{number % 6 + 1}'))}"
-        reply = send(many.url, "GET", target, **({"Accept": BROWSER} if number % 3 == 0 else {}))
+        headers = {"Accept": BROWSER} if number % 3 == 0 else {}
+        while (reply := send(many.url, "GET", target, **headers)).status == 503:
+            time.sleep(0.1)  # on a busy machine, a release may not be open in time
         assert (reply.status, reply.headers["cybilgraph-release"]) == (200, f"{number % 6 + 1}")
         most = max(most, processes(many))
     assert before < most <= before + 3 * 3, "each has a fork server, a worker, and one for long queries"

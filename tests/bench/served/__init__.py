@@ -163,7 +163,7 @@ def _family(root: int) -> list[int]:
 
 def _is_worker(number: int) -> bool:
     try:
-        return b".worker\0" in Path(f"/proc/{number}/cmdline").read_bytes()
+        return b"_worker\0" in Path(f"/proc/{number}/cmdline").read_bytes()
     except OSError:  # it has just ended
         return True
 

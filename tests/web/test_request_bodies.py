@@ -58,6 +58,17 @@ def test_query_over_limit_is_refused_and_not_repeated(portal: str, path: str, un
     assert len(reply.body) < 10_000
 
 
+def test_body_of_very_many_chunks_is_refused(portal: str) -> None:
+    address = Address(urlsplit(portal).port or 0, "/sparql")
+    head = b"POST /sparql HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/sparql-query\r\n"
+    head += b"transfer-encoding: chunked\r\n\r\n"
+    few = exchange(address, head + b"1\r\nA\r\n1\r\nS\r\n1\r\nK\r\n3\r\n { \r\n1\r\n}\r\n0\r\n\r\n", wait=60)
+    many = exchange(address, head + b"1\r\n \r\n" * 20_000 + b"0\r\n\r\n", wait=60)
+    assert few.status == 200
+    assert many.status == 413
+    assert b"more than 10,000 chunks" in many.body
+
+
 def test_refused_query_within_limit_stays_in_form(portal: str) -> None:
     query = "SELECT * { " + "# comment\n" * 2_000
     reply = post(portal, query.encode(), "application/sparql-query", BROWSER, "/sparql")

@@ -1,19 +1,17 @@
-"""Fair sharing of the event loop between clients."""
+"""Limits and fair sharing between clients."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
 from typing import Any, cast
-from urllib.parse import quote
 
 import pytest
 from flask import Flask
-from werkzeug.exceptions import TooManyRequests
+from werkzeug.exceptions import BadRequest
 
-from cybilgraph.runtime.scheduler import Caller
-from cybilgraph.web.api import problems
-from cybilgraph.web.api.protocol import Reply, Request
+from cybilgraph.web.api import problems, protocol
+from cybilgraph.web.api.protocol import Request
 from cybilgraph.web.server.access_log import LogEntry
 from cybilgraph.web.server.asgi import Application, _FairLoop
 from cybilgraph.web.server.settings import Settings
@@ -54,76 +52,90 @@ def test_disconnected_client_takes_no_turn() -> None:
     assert done == ["a", "c"]
 
 
-def test_error_response_for_a_flood_is_rendered_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    made: list[str] = []
-    reply = problems.error_reply
+class Exchange:
+    """An HTTP request for an application without releases, and what it sent; ``receive`` waits after the messages."""
 
-    def counted(*given: Any) -> Reply:
-        made.append(given[2].arguments)
-        return reply(*given)
+    def __init__(self, scope: dict[str, Any], *messages: dict[str, Any]) -> None:
+        method, path = scope.setdefault("method", "GET"), scope.setdefault("path", "/sparql")
+        headers = [(b"host", b"localhost"), *scope.pop("headers", [])]
+        entry = LogEntry("192.0.2.1", method, path)
+        self.scope = {"type": "http", "query_string": b"", "entry": entry, **scope, "headers": headers}
+        self._messages = list(messages)
+        self.sent: list[Any] = []
 
-    monkeypatch.setattr(problems, "error_reply", counted)
-    app = Flask(__name__)
-    front = Application(cast(Any, None), app, 10, Settings())
-    error = TooManyRequests("3 of your requests are in work", retry_after=5)
+    async def receive(self) -> Any:
+        if not self._messages:
+            await asyncio.Event().wait()
+        return self._messages.pop(0)
 
-    def error_reply(accept: str, arguments: str, error: TooManyRequests = error) -> Reply:
-        request = Request("GET", arguments, {"accept": accept})
-        came = asyncio.run(front._error_reply("/sparql", request, error))
-        assert came == reply(app, "/sparql", request, error)
-        return came
+    async def send(self, message: Any) -> None:
+        self.sent.append(message)
 
-    for number in range(3):
-        assert error_reply("*/*", f"query={quote(f'ASK {{}} # {number} format=')}").headers["retry-after"] == "5"
-    assert len(made) == 1
-    assert error_reply("text/plain", "query=a").headers["content-type"] == "text/plain; charset=utf-8"
-    assert error_reply("text/plain", "query=b&%66ormat=csv").headers["content-type"] == "application/problem+json"
-    assert (
-        error_reply("*/*", "query=a", TooManyRequests("4 of your requests", retry_after=1)).headers["retry-after"]
-        == "1"
-    )
-    assert len(made) == 4
+    async def run(self, application: Application) -> None:
+        await application(self.scope, self.receive, self.send)
+
+
+def application(**settings: Any) -> Application:
+    return Application(cast(Any, None), Flask(__name__), 200_000, Settings(**settings))
+
+
+def test_client_over_its_limit_is_refused_before_its_body_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(problems, "error_reply", None)  # any call would raise
+    unfinished = {"method": "POST", "headers": [(b"content-length", b"9")]}
+    first, second = Exchange(dict(unfinished)), Exchange(dict(unfinished))
+    other = Exchange(dict(unfinished), {"type": "http.disconnect"})
+    other.scope["entry"].client = "192.0.2.2"
+
+    async def exchange() -> None:
+        front = application(at_once=1, waiting=0)
+        running = asyncio.create_task(first.run(front))
+        await asyncio.sleep(0)
+        await second.run(front)
+        await other.run(front)
+        running.cancel()
+
+    asyncio.run(exchange())
+    assert not first.sent
+    assert second.sent[0]["status"] == 429
+    assert dict(second.sent[0]["headers"])[b"retry-after"] == b"1"
+    assert other.sent[0]["status"] == 400
 
 
 def test_unfinished_body_gets_a_constant_reply(monkeypatch: pytest.MonkeyPatch) -> None:
     """A client that opens many requests and leaves must not make the server render a page for each."""
     monkeypatch.setattr(problems, "error_reply", None)  # any call would raise
-    front = Application(cast(Any, None), Flask(__name__), 10, Settings())
-    messages = iter([{"type": "http.request", "body": b"SEL", "more_body": True}, {"type": "http.disconnect"}])
-    sent: list[Any] = []
-
-    async def receive() -> Any:
-        return next(messages)
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    scope = {
-        "type": "http",
-        "method": "POST",
-        "path": "/sparql",
-        "query_string": b"",
-        "headers": [(b"host", b"localhost"), (b"content-length", b"9")],
-        "entry": LogEntry("192.0.2.1", "POST", "/sparql"),
-    }
-    asyncio.run(front(scope, receive, send))
-    assert sent[0]["status"] == 400
-    assert b"incomplete" in sent[1]["body"]
+    exchange = Exchange(
+        {"method": "POST", "headers": [(b"content-length", b"9")]},
+        {"type": "http.request", "body": b"SEL", "more_body": True},
+        {"type": "http.disconnect"},
+    )
+    asyncio.run(exchange.run(application()))
+    assert exchange.sent[0]["status"] == 400
+    assert b"incomplete" in exchange.sent[1]["body"]
 
 
-def test_long_request_is_parsed_in_a_thread() -> None:
-    """The event loop parses no request of which any part is long."""
-    front = Application(cast(Any, None), Flask(__name__), 10, Settings())
-    ours = threading.current_thread().name
+@pytest.mark.parametrize(
+    ("scope", "body"),
+    [
+        ({"query_string": b"query=" + b"a" * 10_000}, b""),
+        ({"method": "POST", "headers": [(b"content-length", b"10000")]}, b"a" * 10_000),
+        ({"headers": [(b"accept", b"a/b," * 400)]}, b""),
+        ({"path": "/api/queries/" + "a" * 10_000}, b""),
+    ],
+)
+def test_request_with_a_long_part_is_parsed_in_a_thread(
+    scope: dict[str, Any], body: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[str] = []
 
-    def reader(request: Request) -> str:
-        return asyncio.run(front._aside(Caller("192.0.2.1"), lambda _: threading.current_thread().name, request))
+    def wants_page(_: Request) -> bool:
+        threads.append(threading.current_thread().name)
+        raise BadRequest
 
-    assert reader(Request("GET", "query=ASK{}", {"accept": "*/*"})) == ours
-    for request in (
-        Request("GET", "query=" + "a" * 10_000, {}),
-        Request("POST", "", {}, b"a" * 10_000),
-        Request("GET", "", {"accept": "a/b," * 400}),
-        Request("GET", "", {}, path="/api/queries/" + "a" * 10_000),
-    ):
-        assert reader(request) != ours
+    monkeypatch.setattr(protocol, "wants_page", wants_page)
+    for sent, content in ((dict(scope), body), ({}, b"")):
+        exchange = Exchange(sent, {"type": "http.request", "body": content, "more_body": False})
+        asyncio.run(exchange.run(application()))
+        assert exchange.sent[0]["status"] == 400
+    assert threads[0].startswith("reader")
+    assert threads[1] == threading.current_thread().name

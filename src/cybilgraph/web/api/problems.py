@@ -84,11 +84,13 @@ def error_reply(
         return protocol.Reply(response.status_code, headers, response.get_data())
 
 
-def plain_problem(status: int, detail: str) -> protocol.Reply:
-    """Return problem details that are the same for every request."""
+def plain_problem(status: int, detail: str, retry_after: int = 0) -> protocol.Reply:
+    """Return problem details that are the same for every request, with the seconds to wait, if any."""
     phrase = HTTPStatus(status).phrase
     content = json.dumps({"type": "about:blank", "title": phrase, "status": status, "detail": detail}).encode()
     headers = {"content-type": PROBLEM_TYPE, "content-length": str(len(content))}
+    if retry_after:
+        headers["retry-after"] = str(retry_after)
     return protocol.Reply(status, headers, content)
 
 

@@ -1,7 +1,8 @@
 """The ASGI application: answers API requests itself, and passes pages on to Flask in threads.
 
-It reads request bodies with limits on size and time, so that a slow sender occupies no thread, and cancels the query
-of a client that disconnects. Each client has its own queue; a request keeps its slot until its response is sent.
+It limits the requests of each client before it reads anything of them. It reads request bodies with limits on size and
+time, so that a slow sender occupies no thread, and cancels the query of a client that disconnects. Each client has its
+own queue; a request keeps its slot until its response is sent.
 """
 
 from __future__ import annotations
@@ -15,10 +16,9 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from typing import Any, TypeVar
-from urllib.parse import SplitResult, parse_qsl, urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from a2wsgi import WSGIMiddleware
-from cachetools import LRUCache
 from flask import Flask
 from werkzeug.exceptions import (
     BadRequest,
@@ -32,7 +32,7 @@ from werkzeug.exceptions import (
 )
 
 from cybilgraph.errors import CybilgraphError
-from cybilgraph.runtime.scheduler import Caller, settle
+from cybilgraph.runtime.scheduler import Busy, Caller, Scheduler, settle
 from cybilgraph.sparql import queries
 from cybilgraph.web.api import downloads, named_queries, problems, protocol
 from cybilgraph.web.api.protocol import QueryRequest, Reply, Request
@@ -45,14 +45,15 @@ from cybilgraph.web.server.settings import Settings
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Read = TypeVar("Read")
+Result = TypeVar("Result")
 
 #: Threads for queries and for pages, which mostly wait.
 _QUERY_THREADS, _PAGE_THREADS = 96, 96
 #: Threads that read files, a block at a time.
 _FILE_THREADS = 4
-#: The longest time that a request waits for others of its client.
-_QUEUE_TIMEOUT_SECONDS = 5.0
+#: The longest time that a request waits for others of its client, and for the reader thread.
+_QUEUE_TIMEOUT_SECONDS, _READ_TIMEOUT_SECONDS = 5.0, 20.0
+_BUSY_MESSAGE = "The server is too busy at the moment"
 #: The largest body of the suggestion form, whose record may have readers.inputs.MAX_PAGE_BYTES, and of other routes.
 _MAX_SUGGESTION_BYTES, _MAX_UNREAD_BYTES = 1_000_000, 10_000
 #: The longest header in characters, as in most servers and proxies; less for headers whose parts are all compared.
@@ -75,8 +76,6 @@ _DISCONNECT_WATCH_SECONDS = 0.1
 #: characters.
 _HOST = re.compile(r"(?=.{0,260}\Z)(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])?(?::[0-9]{1,5})?")
 _BEYOND_ASCII = re.compile(rb"[\x80-\xff]++")
-#: The number of cached error responses.
-_MAX_CACHED_REFUSALS = 64
 _METHODS = ("GET", "HEAD", "POST", "OPTIONS")
 _NAMED_QUERY_METHODS = ("GET", "HEAD", "OPTIONS")
 #: Headers of every response, pages or not, so that no browser frames it, runs it or misinterprets its type.
@@ -116,22 +115,30 @@ class Application:
         self._threads = ThreadPoolExecutor(_QUERY_THREADS, thread_name_prefix="query")
         # Python runs one thread at a time: any more threads that parse long texts would delay the event loop.
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="reader")
+        self._reading = Scheduler(1)
         self._clients: dict[str, _ClientQueue] = {}
         self._loop = _FairLoop()
-        self._refusals: LRUCache[tuple[object, ...], Reply] = LRUCache(_MAX_CACHED_REFUSALS)
         self._bodies: Counter[str] = Counter()
-        self._in_progress = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection scope (ASGI 3.0)."""
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         elif scope["type"] == "http":
-            self._in_progress += 1
+            entry: LogEntry = scope["entry"]
+            entry.caller = Caller(entry.client)
+            client = self._clients.setdefault(entry.client, _ClientQueue(self._settings.at_once))
+            if client.count >= self._settings.at_once + self._settings.waiting:
+                await _respond(send, _TOO_MANY_REQUESTS, scope["method"])
+                return
+            client.count += 1
             try:
-                await self._http(scope, receive, _in_blocks(send))
+                await self._loop.turn(entry.client)
+                await self._http(scope, entry.caller, receive, _in_blocks(send))
             finally:
-                self._in_progress -= 1
+                client.count -= 1
+                if not client.count:
+                    del self._clients[entry.client]
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         """Handle startup and shutdown.
@@ -142,12 +149,12 @@ class Application:
         with suppress(KeyError):
             while (message := await receive())["type"] != "lifespan.shutdown":
                 await send({"type": f"{message['type']}.complete"})
-            while self._in_progress:
+            while self._clients:
                 await asyncio.sleep(0.01)
             self._flask.extensions["cybilgraph"]["changes"].close()
             await send({"type": "lifespan.shutdown.complete"})
 
-    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _http(self, scope: Scope, caller: Caller, receive: Receive, send: Send) -> None:
         if not scope["query_string"].isascii():
             scope["query_string"] = _BEYOND_ASCII.sub(_percent_encoded, scope["query_string"])
         headers = _headers(scope)
@@ -169,7 +176,6 @@ class Application:
             if self._public.netloc:
                 _set_public_url(scope, headers, self._public)
             entry: LogEntry = scope["entry"]
-            caller = entry.caller = Caller(entry.client)
             async with self._body(headers, receive, max_bytes, caller) as body:
                 if is_query:
                     request = Request(request.method, request.arguments, headers, body, path)
@@ -188,22 +194,11 @@ class Application:
             await _respond(send, _INCOMPLETE_BODY, request.method)
         except (CybilgraphError, HTTPException) as error:
             scope["entry"].error = type(error)
-            await _respond(send, await self._error_reply(scope["path"], request, error), request.method)
-
-    async def _error_reply(self, path: str, request: Request, error: CybilgraphError | HTTPException) -> Reply:
-        """Return the reply to an error. Replies to clients over their limit are cached, to withstand floods."""
-        refusal_key = None
-        no_form = request.method != "POST" or request.headers.get("content-type") == protocol.QUERY_TYPE
-        if isinstance(error, TooManyRequests) and no_form and request.is_short:
-            name = dict(reversed(parse_qsl(request.arguments, keep_blank_values=True))).get("format")
-            refusal_key = (path, request.headers.get("accept"), name, str(error), error.retry_after)
-            if known := self._refusals.get(refusal_key):
-                return known
-        loop = asyncio.get_running_loop()
-        reply = await loop.run_in_executor(self._reader, problems.error_reply, self._flask, path, request, error)
-        if refusal_key and ("html" not in reply.headers["content-type"] or path not in protocol.QUERY_PATHS):
-            self._refusals[refusal_key] = reply
-        return reply
+            try:
+                reply = await self._read(caller, problems.error_reply, self._flask, scope["path"], request, error)
+            except ServiceUnavailable:
+                reply = _BUSY
+            await _respond(send, reply, request.method)
 
     async def _file(self, entry: LogEntry, request: Request, send: Send) -> None:
         """Send a release file; a slow client occupies no thread. Raises CybilgraphError, HTTPException."""
@@ -276,8 +271,7 @@ class Application:
             if request.is_short:
                 queries.guard(query_request.query, services)
             else:
-                loop = asyncio.get_running_loop()
-                await loop.run_in_executor(self._reader, queries.guard, query_request.query, services)
+                await self._read(entry.caller, queries.guard, query_request.query, services)
             seconds_left = max(until - time.monotonic(), 0.001)
             found = await protocol.run_query(
                 query_request, request, serving.answers, etag, seconds_left, entry.caller, self._threads
@@ -316,36 +310,42 @@ class Application:
             if body:
                 body.close()
 
-    async def _aside(self, caller: Caller, read: Callable[[Request], Read], request: Request) -> Read:
+    async def _aside(self, caller: Caller, read: Callable[[Request], Result], request: Request) -> Result:
         """Parse a request with ``read``; a long one in a thread, as work of its client."""
         if request.is_short:
             return read(request)
         async with self._turn(caller, _QUEUE_TIMEOUT_SECONDS):
-            return await asyncio.get_running_loop().run_in_executor(self._reader, read, request)
+            return await self._read(caller, read, request)
+
+    async def _read(self, caller: Caller, work: Callable[..., Result], *arguments: object) -> Result:
+        """Run ``work``, whose cost grows with the request, in the reader thread, fairly between clients.
+
+        Raises ServiceUnavailable.
+        """
+        try:
+            await self._reading.enter_async(caller, time.monotonic() + _READ_TIMEOUT_SECONDS)
+        except Busy:
+            raise ServiceUnavailable(_BUSY_MESSAGE, retry_after=5) from None
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._reader, work, *arguments)
+        finally:
+            self._reading.leave(caller)
 
     @asynccontextmanager
     async def _turn(self, caller: Caller, seconds: float) -> AsyncIterator[None]:
         """Run a block as work of one client.
 
-        Raises TooManyRequests if the client has too many requests, or if its turn does not come in time.
+        Raises TooManyRequests if its turn does not come in time.
         """
-        client = self._clients.setdefault(caller.name, _ClientQueue(self._settings.at_once))
-        if client.count >= self._settings.at_once + self._settings.waiting:
-            raise TooManyRequests(f"{client.count} of your requests are already in progress or waiting", retry_after=1)
-        client.count += 1
+        client = self._clients[caller.name]
+        if client.slots.locked():
+            await client.wait(caller, min(seconds, _QUEUE_TIMEOUT_SECONDS))
+        else:
+            await client.slots.acquire()
         try:
-            if client.slots.locked():
-                await client.wait(caller, min(seconds, _QUEUE_TIMEOUT_SECONDS))
-            else:
-                await client.slots.acquire()
-            try:
-                yield
-            finally:
-                client.slots.release()
+            yield
         finally:
-            client.count -= 1
-            if not client.count:
-                del self._clients[caller.name]
+            client.slots.release()
 
     @asynccontextmanager
     async def _body(
@@ -429,8 +429,10 @@ class _IncompleteBody(Exception):
     """The client left before the end of its body, or the chunked encoding is malformed."""
 
 
-#: Not rendered for each request: a client that leaves costs next to nothing.
+#: These are not rendered for each request, so that floods of them cost next to nothing.
 _INCOMPLETE_BODY = problems.plain_problem(400, "The body is incomplete, or its chunked encoding is malformed")
+_TOO_MANY_REQUESTS = problems.plain_problem(429, "Too many of your requests are in progress or waiting", retry_after=1)
+_BUSY = problems.plain_problem(503, _BUSY_MESSAGE, retry_after=5)
 
 
 class _FairLoop:

@@ -30,6 +30,7 @@ _LARGE = "SELECT * { ?a ?b ?c } LIMIT 200000"
 ALIVE = 0.2
 FLOOD, FLOOD_SECONDS = 4_000, 10.0
 _NONE = "https://example.org/none"
+_DIRECT = "application/sparql-query"
 
 
 async def _one(address: Address, sent: bytes, gate: asyncio.Semaphore) -> Reply | OSError:
@@ -278,10 +279,20 @@ def long_queries(address: Address, clients: int = 40, seconds: float = 5) -> Out
     return _judge(asyncio.run(all_of_them()), {200, 429, 503}, QUEUE)
 
 
-def unfinished_bodies(address: Address, seconds: float = 5) -> Outcome:
+def unfinished_bodies(address: Address) -> Outcome:
     """Clients that send the head of a request and the beginning of its body, and leave."""
-    kind = "application/sparql-query"
-    sent = request(address, "POST", body=b"SELECT", content_type=kind, content_length="90000")
+    return _leave_unfinished(
+        address, request(address, "POST", body=b"SELECT", content_type=_DIRECT, content_length="90000")
+    )
+
+
+def tiny_chunks(address: Address) -> Outcome:
+    """Clients that send the beginning of a body in chunks of one byte, and leave."""
+    head = request(address, "POST", content_type=_DIRECT, content_length="", transfer_encoding="chunked")
+    return _leave_unfinished(address, head + b"1\r\na\r\n" * 2_000)
+
+
+def _leave_unfinished(address: Address, sent: bytes, seconds: float = 5) -> Outcome:
     began, number = time.perf_counter(), 0
     while time.perf_counter() < began + seconds:
         with ExitStack() as stack:
@@ -299,6 +310,7 @@ ASIDE: dict[str, Callable[[Address], Outcome]] = {"a slow body": slow_body, "slo
 CROWDS: dict[str, Callable[[Address], Outcome]] = {
     "a half-sent body": half_sent,
     "unfinished bodies": unfinished_bodies,
+    "unfinished bodies of tiny chunks": tiny_chunks,
     "100 requests pipelined": pipelined,
     "500 idle connections": idle_500,
     "4,000 connections of one client": flood,

@@ -27,7 +27,7 @@ from cybilgraph.model.resources import shape_files
 from cybilgraph.model.vocabulary import BASE, DCTERMS, PREFIXES
 from cybilgraph.rdf.dumps.tables import COLUMNS
 from cybilgraph.readers import READERS
-from cybilgraph.readers.input_kinds import KINDS
+from cybilgraph.readers.input_formats import INPUT_FORMATS
 from cybilgraph.validation.outputs import OUTPUTS
 from cybilgraph.web.api.openapi import OPERATIONS
 
@@ -105,13 +105,16 @@ def settings() -> Iterator[str]:
 
 def inputs() -> Iterator[str]:
     """Yield a table of the input formats with their suffixes and media types."""
-    suffixes: dict[str, list[str]] = {kind.suffix: [] for kind in KINDS}
+    suffixes: dict[str, list[str]] = {kind.suffix: [] for kind in INPUT_FORMATS}
     last = ""
     for suffix in READERS:  # alternative suffixes of a format follow its main one
         last = suffix if suffix in suffixes else last
         if suffix:
             suffixes[last].append(suffix)
-    rows = ((f"`{kind.name}`", kind.title, _codes(suffixes[kind.suffix]), _codes(kind.media_types)) for kind in KINDS)
+    rows = (
+        (f"`{kind.name}`", kind.title, _codes(suffixes[kind.suffix]), _codes(kind.media_types))
+        for kind in INPUT_FORMATS
+    )
     return _table(("Name", "Format", "Suffixes", "Media types"), rows)
 
 

@@ -24,7 +24,7 @@ from zstandard import ZstdDecompressor
 from cybilgraph import pipeline
 from cybilgraph.release import Release
 from cybilgraph.release.graph_file import GRAPH
-from cybilgraph.sparql.embedded import EmbeddedEngine, QueryLimits
+from cybilgraph.sparql.embedded_engine import EmbeddedEngine, QueryLimits
 from tests.support.commands import forked
 
 # A busy machine is slow, and no test asserts a duration.

@@ -11,7 +11,7 @@ from rdflib import OWL, RDF, RDFS, SKOS, Graph, URIRef
 from cybilgraph.model.formats import BY_NAME
 from cybilgraph.model.resources import ONTOLOGY
 from cybilgraph.model.vocabulary import BASE, CYB, PREFIXES
-from cybilgraph.sparql.embedded import EmbeddedEngine
+from cybilgraph.sparql.embedded_engine import EmbeddedEngine
 from tests.conftest import SAMPLES
 
 FILE = Graph().parse(ONTOLOGY)

@@ -167,7 +167,7 @@ def test_patterns_are_collected_from_all_modules() -> None:
     assert len(places) > 200
     wanted = (
         *("sparql.queries._TOKEN", "sparql.queries._STRINGS", "model.dates._FORMS"),
-        *("readers.input_kinds._PATTERNS", "extraction.themes.load_cues"),
+        *("readers.input_formats._PATTERNS", "extraction.themes.load_cues"),
     )
     assert places.issuperset(wanted), "in modules, dicts, tuples and results of cached functions"
     assert set(BOUNDED) <= places

@@ -19,9 +19,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from cybilgraph.extraction import actors, phrases, role_model
-from cybilgraph.extraction.context import context_features
+from cybilgraph.extraction import participations, phrases, role_model
 from cybilgraph.extraction.phrases import ROLES
+from cybilgraph.extraction.role_features import context_features
 from cybilgraph.extraction.scopes import find_scopes
 from cybilgraph.extraction.sentences import split_sentences
 from cybilgraph.model.gazetteer import load_gazetteer
@@ -70,8 +70,8 @@ def read_labelled() -> Iterator[Labelled]:
         sentences = list(split_sentences(record, names))
         scopes = record.scopes + tuple(find_scopes(record, sentences, names))
         beneficiary_countries = {scope.concept.key for scope in scopes if scope.concept.kind == "country"}
-        found = actors.find_phrase_roles(record, sentences, beneficiary_countries, names)
-        for candidate in actors.find_candidates(record, sentences, found, beneficiary_countries, names):
+        found = participations.find_phrase_roles(record, sentences, beneficiary_countries, names)
+        for candidate in participations.find_candidates(record, sentences, found, beneficiary_countries, names):
             right = frozenset(true.pop(candidate.actor.key, ()))
             yield Labelled(
                 first,

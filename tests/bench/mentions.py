@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cybilgraph import read
-from cybilgraph.extraction.actors import phrase_roles
+from cybilgraph.extraction.participations import phrase_roles
 from cybilgraph.extraction.phrases import ROLES, Phrase
 from cybilgraph.extraction.sentences import split_sentences
 from cybilgraph.model.gazetteer import load_gazetteer

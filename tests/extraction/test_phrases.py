@@ -6,8 +6,8 @@ import csv
 
 import pytest
 
+from cybilgraph.extraction.name_spans import ACTOR, DEMONYM, NAME, PLACE, PROJECT
 from cybilgraph.extraction.phrases import APART, RELATIONS, Matcher, phrases
-from cybilgraph.extraction.spans import ACTOR, DEMONYM, NAME, PLACE, PROJECT
 from cybilgraph.model.resources import REFERENCE
 from tests.support.prose import about, phrase_roles_of, places, roles
 

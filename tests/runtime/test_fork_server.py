@@ -16,7 +16,7 @@ from cybilgraph.model.formats import BY_NAME
 from cybilgraph.release import Release
 from cybilgraph.runtime import fork_server
 from cybilgraph.runtime.pool import ForkServerState, Pool, PoolLimits, WorkerDied
-from cybilgraph.sparql.embedded import EmbeddedEngine, QueryLimits
+from cybilgraph.sparql.embedded_engine import EmbeddedEngine, QueryLimits
 from tests.support.pools import WORK
 
 pytestmark = pytest.mark.slow

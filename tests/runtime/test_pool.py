@@ -12,10 +12,10 @@ import pytest
 
 from cybilgraph.errors import EngineUnavailable
 from cybilgraph.release import Release
-from cybilgraph.runtime.client import Worker
 from cybilgraph.runtime.pool import Pool, PoolLimits, ProcessExit
-from cybilgraph.sparql.embedded import EmbeddedEngine, QueryLimits
-from cybilgraph.sparql.pooled import PooledEngine
+from cybilgraph.runtime.worker_handle import Worker
+from cybilgraph.sparql.embedded_engine import EmbeddedEngine, QueryLimits
+from cybilgraph.sparql.pooled_engine import PooledEngine
 from tests.support.pools import WORK
 from tests.support.queries import CSV, SLOW, asking
 

@@ -11,7 +11,7 @@ import pytest
 from cybilgraph.errors import QueryTimeout
 from cybilgraph.release import Release
 from cybilgraph.runtime.scheduler import Busy, Caller, Scheduler
-from cybilgraph.sparql.embedded import EmbeddedEngine, QueryLimits
+from cybilgraph.sparql.embedded_engine import EmbeddedEngine, QueryLimits
 from tests.support.queries import SLOW, asking
 
 pytestmark = pytest.mark.slow

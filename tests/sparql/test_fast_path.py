@@ -13,7 +13,7 @@ from cybilgraph.model.formats import FORMATS, Format
 from cybilgraph.release import Release
 from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.sparql import Dataset, queries
-from cybilgraph.sparql.embedded import EmbeddedEngine, QueryLimits
+from cybilgraph.sparql.embedded_engine import EmbeddedEngine, QueryLimits
 from cybilgraph.sparql.fast_path import FastPath, parse_lookup
 
 G0020 = "<https://w3id.org/cybilgraph/id/project/G0020>"

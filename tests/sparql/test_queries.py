@@ -20,7 +20,7 @@ from cybilgraph.errors import QueryError, QueryRefused, QuerySyntaxError
 from cybilgraph.model.formats import BY_NAME
 from cybilgraph.model.vocabulary import BASE, PREFIXES
 from cybilgraph.sparql import queries
-from cybilgraph.sparql.embedded import EmbeddedEngine
+from cybilgraph.sparql.embedded_engine import EmbeddedEngine
 from tests.conftest import ROOT, SAMPLES
 from tests.support.pumps import grows
 

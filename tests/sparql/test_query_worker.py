@@ -19,7 +19,7 @@ from rdflib.util import from_n3
 from cybilgraph.errors import FormatMismatch
 from cybilgraph.model.formats import BY_NAME
 from cybilgraph.rdf.serialisation import RDF_FORMATS
-from cybilgraph.sparql.embedded import EmbeddedEngine
+from cybilgraph.sparql.embedded_engine import EmbeddedEngine
 from cybilgraph.sparql.query_worker import _PART_BYTES, evaluate
 from cybilgraph.sparql.store import RESULT_FORMATS
 

@@ -7,7 +7,7 @@ import pytest
 from cybilgraph.model.formats import BY_NAME
 from cybilgraph.release import Release
 from cybilgraph.sparql import Dataset
-from cybilgraph.sparql.embedded import EmbeddedEngine, QueryLimits
+from cybilgraph.sparql.embedded_engine import EmbeddedEngine, QueryLimits
 
 
 def test_large_answer_is_complete_and_on_disk(release: Release) -> None:

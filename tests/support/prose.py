@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cybilgraph.extraction import derive
-from cybilgraph.extraction.actors import find_phrase_roles
+from cybilgraph.extraction.participations import find_phrase_roles
 from cybilgraph.extraction.scopes import find_scopes
 from cybilgraph.extraction.sentences import split_sentences
 from cybilgraph.model.gazetteer import load_gazetteer

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from cybilgraph.model.formats import BY_NAME
 from cybilgraph.runtime.scheduler import Caller
 from cybilgraph.sparql import Answer
-from cybilgraph.sparql.pooled import PooledEngine
+from cybilgraph.sparql.pooled_engine import PooledEngine
 
 #: Takes longer than any time limit of a test.
 SLOW = "SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i FILTER(STR(?c) < STR(?f) && STR(?i) < STR(?a)) }"

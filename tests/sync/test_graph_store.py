@@ -11,7 +11,7 @@ from cybilgraph.errors import EndpointFailed, LoadError
 from cybilgraph.rdf.serialisation import is_in_earlier_graph
 from cybilgraph.release import Release
 from cybilgraph.release.graph_file import GRAPH
-from cybilgraph.sparql.endpoint import LOADED_GRAPH, Credentials, Endpoint, current_graph
+from cybilgraph.sparql.endpoint_client import LOADED_GRAPH, Credentials, Endpoint, current_graph
 from cybilgraph.sync import graph_store
 from cybilgraph.sync.graph_store import find_difference, load, require_loaded
 from tests.conftest import graph_of

@@ -13,7 +13,7 @@ import pytest
 
 from cybilgraph.errors import CybilgraphError, FetchError, LoadError
 from cybilgraph.readers.filesystems import local_copies
-from cybilgraph.sparql.endpoint import Credentials, Endpoint, RequestFailed
+from cybilgraph.sparql.endpoint_client import Credentials, Endpoint, RequestFailed
 from cybilgraph.sync import graph_store
 from cybilgraph.sync.fetch import Site
 from tests.conftest import run

@@ -19,10 +19,10 @@ from cybilgraph.errors import CybilgraphError, EndpointFailed, EngineUnavailable
 from cybilgraph.model.formats import BY_NAME
 from cybilgraph.release import Release, Releases
 from cybilgraph.release.graph_file import GRAPH
-from cybilgraph.sparql.endpoint import LOADED_GRAPH, Credentials, Endpoint, current_graph
-from cybilgraph.sparql.pooled import QueryLimits
+from cybilgraph.sparql.endpoint_client import LOADED_GRAPH, Credentials, Endpoint, current_graph
+from cybilgraph.sparql.pooled_engine import QueryLimits
 from cybilgraph.sparql.queries import example_queries
-from cybilgraph.sparql.remote import RemoteEngine
+from cybilgraph.sparql.remote_engine import RemoteEngine
 from cybilgraph.sync import graph_store
 from cybilgraph.sync.graph_store import load
 from tests.conftest import RECORDS, ROOT, SEED, run, running_server

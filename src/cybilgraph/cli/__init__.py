@@ -9,7 +9,6 @@ from cybilgraph.cli.common import CommandGroup
 from cybilgraph.cli.convert import build, convert, template
 from cybilgraph.cli.deploy import deploy
 from cybilgraph.cli.diff import diff
-from cybilgraph.cli.edits import suggestions
 from cybilgraph.cli.harvest import harvest
 from cybilgraph.cli.load import load
 from cybilgraph.cli.publish import publish
@@ -17,6 +16,7 @@ from cybilgraph.cli.query import list_queries, query
 from cybilgraph.cli.releases import activate, forget, prune, releases, rollback
 from cybilgraph.cli.serve import serve
 from cybilgraph.cli.sizing import sizing
+from cybilgraph.cli.suggestions import suggestions
 from cybilgraph.cli.verify import verify
 from cybilgraph.version import __version__
 

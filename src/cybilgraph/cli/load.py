@@ -36,7 +36,7 @@ def load(folder: Path, endpoint: str, graph_store: str | None, credentials: str,
       cybilgraph serve build/releases --endpoint http://localhost:7878/query
     """
     from cybilgraph.release import Releases
-    from cybilgraph.sparql.endpoint import Credentials, Endpoint
+    from cybilgraph.sparql.endpoint_client import Credentials, Endpoint
     from cybilgraph.sync.graph_store import load as run
 
     login = Credentials.of(credentials)

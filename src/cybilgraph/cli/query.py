@@ -131,14 +131,14 @@ def _is_file(text: str) -> bool:
 
 def _engine(place: str, timeout: float | None, credentials: str) -> Engine:
     if re.match(r"https?://", place):
-        from cybilgraph.sparql.pooled import QueryLimits
-        from cybilgraph.sparql.remote import RemoteEngine
+        from cybilgraph.sparql.pooled_engine import QueryLimits
+        from cybilgraph.sparql.remote_engine import RemoteEngine
 
         return RemoteEngine(
             place, QueryLimits(workers=1, timeout=timeout or _ENDPOINT_TIMEOUT_SECONDS), credentials=credentials
         )
     from cybilgraph.release import Releases
-    from cybilgraph.sparql.embedded import EmbeddedEngine, QueryLimits
+    from cybilgraph.sparql.embedded_engine import EmbeddedEngine, QueryLimits
 
     return EmbeddedEngine(Releases(Path(place)).current().store, QueryLimits(workers=1))
 

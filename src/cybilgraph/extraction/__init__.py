@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from cybilgraph.extraction.actors import find_participations
 from cybilgraph.extraction.enumerations import apply_introductions
 from cybilgraph.extraction.other_countries import find_other_countries
+from cybilgraph.extraction.participations import find_participations
 from cybilgraph.extraction.periods import find_dates
-from cybilgraph.extraction.relations import find_relations
+from cybilgraph.extraction.related_projects import find_relations
 from cybilgraph.extraction.scopes import find_scopes
 from cybilgraph.extraction.sentences import split_sentences
 from cybilgraph.extraction.spelling import find_near_names

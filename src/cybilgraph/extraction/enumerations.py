@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from cybilgraph.extraction.name_spans import MARKS
 from cybilgraph.extraction.phrases import ACTING, find_matches
 from cybilgraph.extraction.sentences import Sentence
-from cybilgraph.extraction.spans import MARKS
 from cybilgraph.model.gazetteer import fold_in_place
 
 #: The text between "funded by" and the first donor.

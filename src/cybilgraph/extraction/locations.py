@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from cybilgraph.extraction.actors import phrase_roles
+from cybilgraph.extraction.name_spans import ACTOR, BODY, DEMONYM, NAME, PLACE, PLACES
+from cybilgraph.extraction.participations import phrase_roles
 from cybilgraph.extraction.phrases import claims_in, has_phrase, phrase_claims, phrase_spans
 from cybilgraph.extraction.sentences import Name, Sentence
-from cybilgraph.extraction.spans import ACTOR, BODY, DEMONYM, NAME, PLACE, PLACES
 from cybilgraph.model.gazetteer import Gazetteer, GazetteerEntry
 
 #: Confidence in the country of a beneficiary.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from cybilgraph.extraction.spans import ACTOR, BODY, DEMONYM, NAME, PLACE, Span, find_actor
+from cybilgraph.extraction.name_spans import ACTOR, BODY, DEMONYM, NAME, PLACE, Span, find_actor
 from cybilgraph.model import organisations
 from cybilgraph.model.gazetteer import Gazetteer, GazetteerEntry, fold
 from cybilgraph.model.organisations import is_organisation_name, is_organisation_word, may_contain_comma

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from cybilgraph.extraction.actors import phrase_roles
+from cybilgraph.extraction.participations import phrase_roles
 from cybilgraph.extraction.phrases import has_phrase
 from cybilgraph.extraction.sentences import Sentence
 from cybilgraph.model.dates import Period, find_periods, read_duration

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import cache
 
+from cybilgraph.extraction.name_spans import ACTOR, NAME, Span
 from cybilgraph.extraction.organisation_names import is_organisation_in_context
-from cybilgraph.extraction.spans import ACTOR, NAME, Span
 from cybilgraph.model import organisations
 from cybilgraph.model.organisations import is_organisation_name, is_organisation_word
 from cybilgraph.model.record import Contact

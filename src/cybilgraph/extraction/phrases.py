@@ -22,9 +22,9 @@ from pathlib import Path
 from ahocorasick_rs import AhoCorasick, Implementation
 
 from cybilgraph.errors import ReferenceDataError
+from cybilgraph.extraction.name_spans import ACTOR, BODY, DEMONYM, MARKS, NAME, PLACE, PROJECT
 from cybilgraph.extraction.prefilter import Clause, Group, first_words, parse, required_words, selectivity
 from cybilgraph.extraction.sentences import Name, Sentence
-from cybilgraph.extraction.spans import ACTOR, BODY, DEMONYM, MARKS, NAME, PLACE, PROJECT
 from cybilgraph.model.resources import REFERENCE
 from cybilgraph.model.values import value
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from cybilgraph.extraction.spans import MARKS
+from cybilgraph.extraction.name_spans import MARKS
 
 #: A placeholder, word, alternative or group start; or a group end or single-character token with its
 #: quantifier.

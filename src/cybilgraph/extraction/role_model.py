@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from cybilgraph.errors import ReferenceDataError
-from cybilgraph.extraction.context import context_features
+from cybilgraph.extraction.name_spans import BODY, DEMONYM, PLACE
 from cybilgraph.extraction.phrases import ROLES, has_phrase
+from cybilgraph.extraction.role_features import context_features
 from cybilgraph.extraction.sentences import Name, Sentence
-from cybilgraph.extraction.spans import BODY, DEMONYM, PLACE
 from cybilgraph.model.fields import Content, sections
 from cybilgraph.model.gazetteer import GazetteerEntry
 from cybilgraph.model.organisations import is_organisation_word, is_public_authority

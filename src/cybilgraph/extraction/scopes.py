@@ -13,9 +13,9 @@ from cybilgraph.extraction.locations import (
     is_item,
     place_entries,
 )
+from cybilgraph.extraction.name_spans import DEMONYM, PLACE, PLACES
 from cybilgraph.extraction.phrases import has_phrase, phrase_claims
 from cybilgraph.extraction.sentences import Sentence
-from cybilgraph.extraction.spans import DEMONYM, PLACE, PLACES
 from cybilgraph.extraction.themes import ScopeQuotes, add_themes
 from cybilgraph.model.fields import Content, sections
 from cybilgraph.model.gazetteer import Gazetteer, GazetteerEntry

@@ -17,14 +17,7 @@ from typing import Any
 
 from ahocorasick_rs import AhoCorasick
 
-from cybilgraph.extraction.organisation_names import (
-    FIRST_ACTS,
-    add_misspelt_countries,
-    add_unlisted_names,
-    find_non_organisations,
-)
-from cybilgraph.extraction.persons import find_persons
-from cybilgraph.extraction.spans import (
+from cybilgraph.extraction.name_spans import (
     ACTOR,
     BODY,
     DEMONYM,
@@ -36,6 +29,13 @@ from cybilgraph.extraction.spans import (
     Span,
     find_actor,
 )
+from cybilgraph.extraction.organisation_names import (
+    FIRST_ACTS,
+    add_misspelt_countries,
+    add_unlisted_names,
+    find_non_organisations,
+)
+from cybilgraph.extraction.persons import find_persons
 from cybilgraph.model.gazetteer import Gazetteer, GazetteerEntry, Mention, fold_in_place, slug
 from cybilgraph.model.organisations import is_organisation_name, is_public_authority
 from cybilgraph.model.record import Contact, Evidence, Record, Text

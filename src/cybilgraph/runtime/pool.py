@@ -22,7 +22,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from cybilgraph.runtime.client import (
+from cybilgraph.runtime.fork_server import ForkServer, ForkServerState
+from cybilgraph.runtime.scheduler import Busy, Caller, Scheduler
+from cybilgraph.runtime.wire import ProcessExit
+from cybilgraph.runtime.worker_handle import (
     Reply,
     StartedTooLate,
     Task,
@@ -32,9 +35,6 @@ from cybilgraph.runtime.client import (
     WorkerStartFailed,
     WorkerStarting,
 )
-from cybilgraph.runtime.fork_server import ForkServer, ForkServerState
-from cybilgraph.runtime.scheduler import Busy, Caller, Scheduler
-from cybilgraph.runtime.wire import ProcessExit
 
 __all__ = [
     "Busy",

@@ -18,8 +18,8 @@ from contextlib import suppress
 from typing import Any
 
 from cybilgraph.runtime.memory import address_space_meter, limit_arenas, release_free_memory
+from cybilgraph.runtime.parent_exit import exit_with_parent, kill_with_parent
 from cybilgraph.runtime.sandbox import Policy, restrict_calls, restrict_files, take_attempt
-from cybilgraph.runtime.watchdog import exit_with_parent, kill_with_parent
 from cybilgraph.runtime.wire import COMMAND, COMMAND_DONE, CRASH_PREFIX, FORK, REPORT
 
 #: Sends a part of an answer that has more parts.

@@ -21,7 +21,7 @@ from cybilgraph.model.vocabulary import PREFIXES
 from cybilgraph.runtime.sandbox import Policy
 from cybilgraph.runtime.worker import Handler, SendPart, run_fork_server
 from cybilgraph.sparql import QUERY_DATASET, Dataset, queries
-from cybilgraph.sparql.endpoint import EMPTY_GRAPH, Credentials, Endpoint, RequestFailed, current_graph
+from cybilgraph.sparql.endpoint_client import EMPTY_GRAPH, Credentials, Endpoint, RequestFailed, current_graph
 from cybilgraph.sparql.hints.facts import Facts
 from cybilgraph.sparql.query_worker import check_syntax, columns, evaluate
 from cybilgraph.sparql.store import QueryResult

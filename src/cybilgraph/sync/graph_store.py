@@ -27,7 +27,7 @@ from cybilgraph.rdf.ntriples import iri, literal
 from cybilgraph.rdf.serialisation import is_in_earlier_graph
 from cybilgraph.release import Release
 from cybilgraph.release.graph_file import GRAPH, open_lines
-from cybilgraph.sparql.endpoint import (
+from cybilgraph.sparql.endpoint_client import (
     HAS_CURRENT_GRAPH,
     HAS_RELEASE,
     LOADED_GRAPH,

@@ -19,16 +19,16 @@ from cybilgraph.web.pages import (
     check_form,
     datasets,
     documentation,
-    entities,
     explore,
     home,
     ontology,
     query_page,
-    rulebook,
+    resource_pages,
+    rules_page,
     search_page,
     suggestion_form,
 )
-from cybilgraph.web.pages.resource import shorten_title
+from cybilgraph.web.pages.resource_view import shorten_title
 from cybilgraph.web.server.access_log import AccessLog
 from cybilgraph.web.server.asgi import SECURITY_HEADERS, Application
 from cybilgraph.web.server.live_releases import LiveReleases
@@ -87,7 +87,7 @@ def create_app(live: LiveReleases, checker: Checker, settings: Settings, access_
     sections = (
         home,
         search_page,
-        entities,
+        resource_pages,
         explore,
         ontology,
         *queries,
@@ -97,7 +97,7 @@ def create_app(live: LiveReleases, checker: Checker, settings: Settings, access_
         check_form,
         suggestion_form,
         openapi,
-        rulebook,
+        rules_page,
     )
     for section in sections:
         app.register_blueprint(section.blueprint)

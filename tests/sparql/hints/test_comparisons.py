@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cybilgraph.sparql.embedded import EmbeddedEngine
+from cybilgraph.sparql.embedded_engine import EmbeddedEngine
 from cybilgraph.sparql.hints import find_hints
 from cybilgraph.sparql.hints.facts import Facts
 from tests.support.hints import JSON

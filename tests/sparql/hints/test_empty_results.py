@@ -6,7 +6,7 @@ import pytest
 
 from cybilgraph.model.formats import BY_NAME, FORMATS, RESULT_FORMATS
 from cybilgraph.model.vocabulary import PREFIXES
-from cybilgraph.sparql.embedded import EmbeddedEngine
+from cybilgraph.sparql.embedded_engine import EmbeddedEngine
 from cybilgraph.sparql.hints import find_hints
 from cybilgraph.sparql.hints.facts import Facts
 

@@ -9,7 +9,7 @@ import pytest
 from cybilgraph.errors import QuerySyntaxError
 from cybilgraph.model.resources import QUERIES
 from cybilgraph.sparql import queries
-from cybilgraph.sparql.embedded import EmbeddedEngine
+from cybilgraph.sparql.embedded_engine import EmbeddedEngine
 from cybilgraph.sparql.hints import find_hints
 from cybilgraph.sparql.hints.facts import Facts
 

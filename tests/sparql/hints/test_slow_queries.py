@@ -6,7 +6,7 @@ import pytest
 
 from cybilgraph.errors import QueryTimeout
 from cybilgraph.release import Release
-from cybilgraph.sparql.embedded import EmbeddedEngine, QueryLimits
+from cybilgraph.sparql.embedded_engine import EmbeddedEngine, QueryLimits
 from cybilgraph.sparql.hints import find_hints
 from tests.support.hints import JSON
 

@@ -6,7 +6,7 @@ import pytest
 
 from cybilgraph.errors import QuerySyntaxError
 from cybilgraph.model.formats import FORMATS
-from cybilgraph.sparql.embedded import EmbeddedEngine
+from cybilgraph.sparql.embedded_engine import EmbeddedEngine
 from cybilgraph.sparql.hints.syntax import explain_mistake
 
 #: A text with a syntax error, marked by ▸ before its position, and words of the hint.

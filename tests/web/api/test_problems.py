@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import pytest
 
 from cybilgraph.release import Releases
-from cybilgraph.sparql.embedded import QueryLimits
+from cybilgraph.sparql.embedded_engine import QueryLimits
 from cybilgraph.web import create_app
 from cybilgraph.web.checker import Checker
 from cybilgraph.web.server.access_log import AccessLog

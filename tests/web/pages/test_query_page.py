@@ -14,9 +14,9 @@ import rdflib
 from SPARQLWrapper import CSV, JSON, JSONLD, N3, RDFXML, TSV, TURTLE, XML, SPARQLWrapper
 
 from cybilgraph.model.formats import BY_NAME
-from cybilgraph.sparql.embedded import EmbeddedEngine
+from cybilgraph.sparql.embedded_engine import EmbeddedEngine
 from cybilgraph.sparql.queries import example_queries, load_query
-from cybilgraph.sparql.remote import RemoteEngine
+from cybilgraph.sparql.remote_engine import RemoteEngine
 from cybilgraph.web import BUNDLE
 from cybilgraph.web.api import protocol
 from tests.conftest import run

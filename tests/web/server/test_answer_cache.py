@@ -19,7 +19,7 @@ from cybilgraph.release import Release
 from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.runtime.scheduler import Caller
 from cybilgraph.sparql import Answer, Dataset
-from cybilgraph.sparql.embedded import EmbeddedEngine, QueryLimits
+from cybilgraph.sparql.embedded_engine import EmbeddedEngine, QueryLimits
 from cybilgraph.web.api.protocol import Request, build_reply, parse_request
 from cybilgraph.web.server.answer_cache import AnswerCache, CachedAnswer, CacheKey, choose_coding
 

@@ -19,7 +19,7 @@ from cybilgraph.release import Release, Releases
 from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.runtime.compression import compress
 from cybilgraph.runtime.files import ChecksumCache
-from cybilgraph.sparql.embedded import QueryLimits
+from cybilgraph.sparql.embedded_engine import QueryLimits
 from cybilgraph.web.server import integrity
 from cybilgraph.web.server.answer_cache import CacheKey
 from cybilgraph.web.server.integrity import FileIntegrity

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from cybilgraph.release import Releases
-from cybilgraph.sparql.embedded import QueryLimits
+from cybilgraph.sparql.embedded_engine import QueryLimits
 from cybilgraph.web import create_app
 from cybilgraph.web.checker import Checker
 from cybilgraph.web.server.access_log import AccessLog

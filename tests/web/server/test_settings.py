@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from cybilgraph.cli.serve import serve
-from cybilgraph.sparql.embedded import QueryLimits
+from cybilgraph.sparql.embedded_engine import QueryLimits
 from cybilgraph.web.server import settings
 from cybilgraph.web.server.settings import Settings
 

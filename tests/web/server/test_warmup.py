@@ -9,7 +9,7 @@ import pytest
 
 from cybilgraph.model.formats import BY_NAME
 from cybilgraph.release import Release
-from cybilgraph.sparql.embedded import EmbeddedEngine, QueryLimits
+from cybilgraph.sparql.embedded_engine import EmbeddedEngine, QueryLimits
 from cybilgraph.web.server import warmup
 from cybilgraph.web.server.answer_cache import AnswerCache, CacheKey
 from cybilgraph.web.server.warmup import WarmUp

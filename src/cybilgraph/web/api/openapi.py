@@ -14,7 +14,7 @@ from cybilgraph.model.formats import FORMATS, GRAPH_FORMATS, RESULT_FORMATS, For
 from cybilgraph.model.gazetteer import REFERENCE_FILES
 from cybilgraph.model.rules import LANGUAGES
 from cybilgraph.model.vocabulary import thing_iri
-from cybilgraph.readers.input_kinds import KINDS
+from cybilgraph.readers.input_formats import INPUT_FORMATS
 from cybilgraph.release.search import ORDERS
 from cybilgraph.sparql.queries import Query
 from cybilgraph.validation.outputs import OUTPUTS
@@ -86,7 +86,11 @@ class Operation:
 
 _FORMAT_OF_REPORT = ApiParameter("format", "The format of the report; overrides Accept.", choice=tuple(_REPORTS))
 _OPTIONS = {
-    "format": {"type": "string", "enum": [kind.name for kind in KINDS], "description": "The format of the record."},
+    "format": {
+        "type": "string",
+        "enum": [kind.name for kind in INPUT_FORMATS],
+        "description": "The format of the record.",
+    },
     "name": {"type": "string", "description": "A file name; its suffix determines the format of the record."},
     "lang": {"type": "string", "enum": list(LANGUAGES), "description": "The language of the messages."},
     "as_of": {"type": "string", "format": "date", "description": "The date that the rules use as today."},
@@ -157,7 +161,7 @@ OPERATIONS = (
                 "type": "object",
                 "properties": {"file": {"type": "string", "contentMediaType": "application/octet-stream"}, **_OPTIONS},
             },
-            **{kind.media_types[0]: _TEXT for kind in KINDS if kind.name != "json"},
+            **{kind.media_types[0]: _TEXT for kind in INPUT_FORMATS if kind.name != "json"},
         },
         examples={"application/json": {"text": _RECORD, "lang": "es"}, "text/plain": _RECORD},
         problems=_EXPENSIVE_STATUSES,

@@ -24,7 +24,7 @@ from cybilgraph.model.formats import BY_NAME as RDF_FORMATS
 from cybilgraph.model.rules import LANGUAGES
 from cybilgraph.rdf.forms import WRITERS
 from cybilgraph.readers import READERS, Input
-from cybilgraph.readers.input_kinds import BY_NAME, KINDS, InputKind, guess_suffix, input_name
+from cybilgraph.readers.input_formats import BY_NAME, INPUT_FORMATS, InputFormat, guess_suffix, input_name
 from cybilgraph.readers.text import decode, find_codec
 from cybilgraph.web.checker import FORM_OUTPUT, RDF_OUTPUT, Submission, Upload
 
@@ -62,10 +62,10 @@ class SentRecord:
     fields: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def kind(self) -> InputKind:
+    def kind(self) -> InputFormat:
         """The kind of record. Raises UnsupportedMediaType."""
         source = Input(self.submission.name, data=self.submission.content)
-        return next((kind for kind in KINDS if kind.suffix == source.suffix), None) or _kind_of(source)
+        return next((kind for kind in INPUT_FORMATS if kind.suffix == source.suffix), None) or _kind_of(source)
 
     @property
     def text(self) -> str | None:
@@ -117,8 +117,8 @@ def _decode_api_body(upload: Upload, media_type: str, parameters: Mapping[str, s
     content = _in_utf8(upload.content, parameters)
     if media_type == "application/json" and (envelope := _envelope(content)) is not None:
         return _sent(_text(envelope), options | envelope, "")
-    if media_type not in _ANY and not any(media_type in kind.media_types for kind in KINDS):
-        known = ", ".join(dict.fromkeys(kind.media_types[0] for kind in KINDS))
+    if media_type not in _ANY and not any(media_type in kind.media_types for kind in INPUT_FORMATS):
+        known = ", ".join(dict.fromkeys(kind.media_types[0] for kind in INPUT_FORMATS))
         raise UnsupportedMediaType(
             f"The media type {media_type!r} is not supported. Use one of: {known}, {', '.join(_FORMS)}"
         )
@@ -221,10 +221,10 @@ def _sent(content: bytes, options: dict[str, Any], media_type: str) -> SentRecor
     return sent
 
 
-def _kind_of(source: Input) -> InputKind:
+def _kind_of(source: Input) -> InputFormat:
     """Return the kind of a file with an alternative suffix (.htm, .yml)."""
     reader = READERS[source.suffix]
-    kinds = [kind for kind in KINDS if READERS[kind.suffix] is reader]
+    kinds = [kind for kind in INPUT_FORMATS if READERS[kind.suffix] is reader]
     if not kinds:
         raise UnsupportedMediaType(f"{source.suffix} files can only be checked on the command line")
     return next((kind for kind in kinds if kind.suffix == guess_suffix(source.data or b"")), kinds[0])

@@ -12,7 +12,7 @@ from werkzeug.exceptions import NotAcceptable
 from cybilgraph.model.findings import SEVERITIES
 from cybilgraph.model.rules import LANGUAGES
 from cybilgraph.model.vocabulary import RULES
-from cybilgraph.readers.input_kinds import KINDS
+from cybilgraph.readers.input_formats import INPUT_FORMATS
 from cybilgraph.validation.outputs import OUTPUTS
 from cybilgraph.web.api.problems import PROBLEM_TYPE, problem
 from cybilgraph.web.checker import (
@@ -148,7 +148,7 @@ def respond_to_form(answer: CheckAnswer, more: dict[str, Any]) -> Response:
 
 def render_form(answer: CheckAnswer | None, more: dict[str, Any], status: HTTPStatus = HTTPStatus.OK) -> Response:
     """Render the page, with the findings of a record if one was sent."""
-    context: dict[str, Any] = {"kinds": KINDS, "languages": LANGUAGES, "downloads": list(DOWNLOADS)}
+    context: dict[str, Any] = {"kinds": INPUT_FORMATS, "languages": LANGUAGES, "downloads": list(DOWNLOADS)}
     if answer is not None:
         text = answer.parts[TEXT_OUTPUT].decode()
         found = json.loads(answer.parts[PAGE_OUTPUT])

@@ -25,7 +25,7 @@ from cybilgraph.web.api.negotiation import HTML, SUFFIXES, negotiate, negotiate_
 from cybilgraph.web.api.protocol import FRESH
 from cybilgraph.web.pages import documentation
 from cybilgraph.web.pages.query_page import live, release_with_intact, serving
-from cybilgraph.web.pages.resource import rdf_response
+from cybilgraph.web.pages.resource_view import rdf_response
 
 blueprint = Blueprint("datasets", __name__)
 

@@ -10,7 +10,7 @@ from cybilgraph.model.gazetteer import GazetteerEntry, load_gazetteer
 from cybilgraph.model.vocabulary import CYB, ORG, SKOS, thing_iri
 from cybilgraph.sparql import queries
 from cybilgraph.web.pages.charts import Bar, TimeSpan, timeline, years_active
-from cybilgraph.web.pages.resource import shorten_title
+from cybilgraph.web.pages.resource_view import shorten_title
 
 #: The most projects in the table of a page.
 MAX_ROWS = 200
@@ -27,7 +27,7 @@ class EntityKind:
     parent_heading: str
 
 
-KINDS = {
+ENTITY_KINDS = {
     kind.name: kind
     for kind in (
         EntityKind("country", CYB.Country, "Countries", "Region"),

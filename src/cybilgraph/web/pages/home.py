@@ -7,7 +7,7 @@ from flask import Blueprint, render_template
 from cybilgraph.sparql import queries
 from cybilgraph.web.pages import entity_queries, explore
 from cybilgraph.web.pages.query_page import named_query_rows
-from cybilgraph.web.pages.resource import page_path
+from cybilgraph.web.pages.resource_view import page_path
 
 blueprint = Blueprint("home", __name__)
 
@@ -19,7 +19,7 @@ def page() -> str:
     definition = explore.CHARTS["map"]
     return render_template(
         "home.html", numbers=numbers, definition=definition,
-        chart=definition.draw(named_query_rows(definition.query)), lists=entity_queries.KINDS.values(),
+        chart=definition.draw(named_query_rows(definition.query)), lists=entity_queries.ENTITY_KINDS.values(),
         examples=queries.example_queries(), path=page_path,
     )  # fmt: skip
 

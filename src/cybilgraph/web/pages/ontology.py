@@ -15,7 +15,7 @@ from cybilgraph.model.resources import ONTOLOGY
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, shorten
 from cybilgraph.rdf.serialisation import turtle_to_ntriples
 from cybilgraph.web.api.negotiation import SUFFIXES, negotiate
-from cybilgraph.web.pages.resource import page_path, rdf_response
+from cybilgraph.web.pages.resource_view import page_path, rdf_response
 
 blueprint = Blueprint("ontology", __name__)
 

@@ -20,7 +20,7 @@ from cybilgraph.model.vocabulary import (
     SPDX,
     VCARD,
 )
-from cybilgraph.web.pages.resource import Resource
+from cybilgraph.web.pages.resource_view import Resource
 
 _LINK_ORDER = ("Funder", "Implementer", "Partner", "Beneficiary", "Unspecified", "Country", "Region", "Group", "Theme")
 #: The most characters of a text in the description for search engines.

@@ -23,7 +23,7 @@ from cybilgraph.sparql.queries import Query
 from cybilgraph.web.api import named_queries, protocol, snippets
 from cybilgraph.web.api.negotiation import SUFFIXES, negotiate_rdf, split_suffix
 from cybilgraph.web.api.protocol import QueryRequest, Request
-from cybilgraph.web.pages.resource import page_path, rdf_response, table_response
+from cybilgraph.web.pages.resource_view import page_path, rdf_response, table_response
 from cybilgraph.web.server.access_log import LogEntry
 from cybilgraph.web.server.answer_cache import CachedAnswer, CacheKey
 from cybilgraph.web.server.live_releases import LiveReleases, OpenRelease

@@ -27,7 +27,7 @@ from cybilgraph.web.pages.check_form import (
     upload,
 )
 from cybilgraph.web.pages.query_page import NTRIPLES, answer_query, named_query_rows, release_with_intact
-from cybilgraph.web.pages.resource import page_path
+from cybilgraph.web.pages.resource_view import page_path
 from cybilgraph.web.server.quotas import ClientQuotas, client_network
 from cybilgraph.web.suggestions import EditBase, Suggestion, SuggestionQueue
 

@@ -25,7 +25,7 @@ from cybilgraph.model.formats import Format
 from cybilgraph.runtime.bounded_cache import cache_short
 from cybilgraph.runtime.scheduler import Caller, settle
 from cybilgraph.sparql import QUERY_DATASET, Answer, AnswerBody, Dataset, queries
-from cybilgraph.sparql.pooled import PooledEngine
+from cybilgraph.sparql.pooled_engine import PooledEngine
 from cybilgraph.version import __version__
 from cybilgraph.web.server.render_queue import yield_turn
 

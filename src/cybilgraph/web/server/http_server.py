@@ -17,11 +17,11 @@ from granian.utils.proxies import wrap_asgi_with_proxy_headers
 from cybilgraph.errors import ServeError
 from cybilgraph.release import Releases
 from cybilgraph.runtime.memory import limit_arenas
+from cybilgraph.runtime.parent_exit import exit_with_parent
 from cybilgraph.runtime.sandbox import missing_protection
-from cybilgraph.runtime.watchdog import exit_with_parent
 from cybilgraph.sparql import AnswerBudget
-from cybilgraph.sparql.endpoint import Credentials, Endpoint
-from cybilgraph.sparql.pooled import QueryLimits
+from cybilgraph.sparql.endpoint_client import Credentials, Endpoint
+from cybilgraph.sparql.pooled_engine import QueryLimits
 from cybilgraph.sync.graph_store import require_loaded
 from cybilgraph.web import BUNDLE, create_app
 from cybilgraph.web.checker import Checker

@@ -21,10 +21,10 @@ from cybilgraph.errors import FileDamaged, QueryError, ReleaseBusy, ReleaseError
 from cybilgraph.release import Release, Releases
 from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.release.search import SearchIndex
-from cybilgraph.sparql.embedded import EmbeddedEngine
-from cybilgraph.sparql.endpoint import Credentials, Endpoint
-from cybilgraph.sparql.pooled import PooledEngine, ProcessExit, QueryLimits
-from cybilgraph.sparql.remote import RemoteEngine
+from cybilgraph.sparql.embedded_engine import EmbeddedEngine
+from cybilgraph.sparql.endpoint_client import Credentials, Endpoint
+from cybilgraph.sparql.pooled_engine import PooledEngine, ProcessExit, QueryLimits
+from cybilgraph.sparql.remote_engine import RemoteEngine
 from cybilgraph.sync.graph_store import find_difference, require_loaded
 from cybilgraph.web.server.answer_cache import AnswerCache
 from cybilgraph.web.server.integrity import FileIntegrity

@@ -11,7 +11,7 @@ from typing import Any
 from cybilgraph.errors import QueryError
 from cybilgraph.model.formats import BY_NAME
 from cybilgraph.runtime.scheduler import Caller
-from cybilgraph.sparql.pooled import PooledEngine
+from cybilgraph.sparql.pooled_engine import PooledEngine
 from cybilgraph.web.server.access_log import AccessLog, LogEntry
 from cybilgraph.web.server.asgi import SECURITY_HEADERS, Application, Receive, Scope, Send
 from cybilgraph.web.server.live_releases import LiveReleases

@@ -53,7 +53,7 @@ def _warm_up_queries(release: Release) -> Iterator[_WarmUpQuery]:
     yield from (_WarmUpQuery(query.name, CacheKey.of(query.text, PAGE_FORMATS)) for query in queries.example_queries())
     for name in _PAGE_QUERIES:
         yield _WarmUpQuery(name, CacheKey.of(bind_recent_years(queries.load_query(name), release), _TABLE))
-    for kind in entity_queries.KINDS.values():
+    for kind in entity_queries.ENTITY_KINDS.values():
         yield _WarmUpQuery(kind.title, CacheKey.of(entity_queries.list_query(kind), _TABLE))
     for theme in entity_queries.themes():
         for text in (entity_queries.projects_query, entity_queries.related_query):

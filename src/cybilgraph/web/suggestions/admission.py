@@ -10,7 +10,7 @@ from cybilgraph.errors import SourceError, SuggestionError
 from cybilgraph.identity import Identities
 from cybilgraph.model.record import Record
 from cybilgraph.readers import READERS, Input, read_input
-from cybilgraph.readers.input_kinds import KINDS, guess_suffix
+from cybilgraph.readers.input_formats import INPUT_FORMATS, guess_suffix
 from cybilgraph.readers.inputs import MAX_PAGE_BYTES
 
 if TYPE_CHECKING:
@@ -97,7 +97,9 @@ def _ensure_same_format(suggestion: Suggestion) -> None:
     # Only its first lines distinguish YAML from text, and an edit may change them.
     allowed = (own, before, ".txt") if READERS.get(own) is READERS[".yaml"] else (own, before)
     if READERS[after] not in [READERS.get(suffix) for suffix in allowed]:
-        old, new = (next((kind.title for kind in KINDS if kind.suffix == each), each) for each in (before, after))
+        old, new = (
+            next((kind.title for kind in INPUT_FORMATS if kind.suffix == each), each) for each in (before, after)
+        )
         raise SuggestionError(
             f"The format changed from {old} to {new}", "Edit the values, and keep the format of the record."
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cybilgraph.extraction.context import context_features
+from cybilgraph.extraction.role_features import context_features
 
 
 def test_context_features() -> None:

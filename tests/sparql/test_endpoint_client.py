@@ -8,7 +8,7 @@ import pytest
 
 from cybilgraph.errors import CybilgraphError
 from cybilgraph.model.vocabulary import BASE, DCTERMS
-from cybilgraph.sparql.endpoint import Credentials, Endpoint, RequestFailed
+from cybilgraph.sparql.endpoint_client import Credentials, Endpoint, RequestFailed
 
 SEED_PROJECT = f"{BASE}id/project/G0020"
 

@@ -6,7 +6,7 @@ import pytest
 
 from cybilgraph.model.findings import SEVERITIES
 from cybilgraph.model.rules import LANGUAGES
-from cybilgraph.validation.handbook import CATEGORIES, find_rule, load_handbook
+from cybilgraph.validation.rule_handbook import CATEGORIES, find_rule, load_handbook
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

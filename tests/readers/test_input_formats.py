@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cybilgraph.readers import READERS
-from cybilgraph.readers.input_kinds import KINDS, guess_suffix, input_name
+from cybilgraph.readers.input_formats import INPUT_FORMATS, guess_suffix, input_name
 from tests.conftest import RECORDS, SAMPLES
 from tests.support.hostile import ANY, GOOD
 
@@ -89,6 +89,6 @@ def test_names_uploads(name: str, requested: str, media_type: str, content: byte
 
 
 def test_every_kind_has_a_reader() -> None:
-    assert {kind.suffix for kind in KINDS} <= KNOWN
-    assert {READERS[kind.suffix] for kind in KINDS} == set(READERS.values())
-    assert len({kind.name for kind in KINDS}) == len(KINDS)
+    assert {kind.suffix for kind in INPUT_FORMATS} <= KNOWN
+    assert {READERS[kind.suffix] for kind in INPUT_FORMATS} == set(READERS.values())
+    assert len({kind.name for kind in INPUT_FORMATS}) == len(INPUT_FORMATS)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from cybilgraph.runtime.pool import Pool, PoolLimits, ProcessExit
 from cybilgraph.runtime.sandbox import Policy, environment
-from cybilgraph.sparql.endpoint import Credentials
-from cybilgraph.sparql.pooled import PooledEngine, QueryLimits
+from cybilgraph.sparql.endpoint_client import Credentials
+from cybilgraph.sparql.pooled_engine import PooledEngine, QueryLimits
 
 
 class RemoteEngine(PooledEngine):

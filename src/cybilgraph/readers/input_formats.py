@@ -1,4 +1,4 @@
-"""The kinds of input that may come without a file name, and how to recognise them."""
+"""The formats of inputs that may come without a file name, and how to recognise them."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from cybilgraph.readers.tabular.cells import find_field
 
 
 @dataclass(frozen=True, slots=True)
-class InputKind:
-    """A kind of input. ``suffix`` selects its reader; ``is_text`` is false for binary formats."""
+class InputFormat:
+    """An input format. ``suffix`` selects its reader; ``is_text`` is false for binary formats."""
 
     name: str
     title: str
@@ -23,29 +23,29 @@ class InputKind:
     is_text: bool = True
 
 
-KINDS = (
-    InputKind("text", "Text of a project page", ".txt", ("text/plain",)),
-    InputKind("html", "Saved web page (HTML)", ".html", ("text/html", "application/xhtml+xml")),
-    InputKind("yaml", "YAML", ".yaml", ("application/yaml", "application/x-yaml", "text/yaml")),
-    InputKind("json", "JSON", ".json", ("application/json",)),
-    InputKind("jsonl", "JSON Lines", ".jsonl", ("application/jsonl", "application/x-ndjson")),
-    InputKind("csv", "Table (CSV)", ".csv", ("text/csv",)),
-    InputKind("tsv", "Table (tabs)", ".tsv", ("text/tab-separated-values",)),
-    InputKind(
+INPUT_FORMATS = (
+    InputFormat("text", "Text of a project page", ".txt", ("text/plain",)),
+    InputFormat("html", "Saved web page (HTML)", ".html", ("text/html", "application/xhtml+xml")),
+    InputFormat("yaml", "YAML", ".yaml", ("application/yaml", "application/x-yaml", "text/yaml")),
+    InputFormat("json", "JSON", ".json", ("application/json",)),
+    InputFormat("jsonl", "JSON Lines", ".jsonl", ("application/jsonl", "application/x-ndjson")),
+    InputFormat("csv", "Table (CSV)", ".csv", ("text/csv",)),
+    InputFormat("tsv", "Table (tabs)", ".tsv", ("text/tab-separated-values",)),
+    InputFormat(
         "xlsx",
         "Workbook (XLSX)",
         ".xlsx",
         ("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",),
         False,
     ),
-    InputKind("iati", "IATI activities (XML)", ".xml", ("application/xml", "text/xml")),
+    InputFormat("iati", "IATI activities (XML)", ".xml", ("application/xml", "text/xml")),
     *(
-        InputKind(fmt.name, fmt.title, f".{fmt.suffix}", fmt.media_types)
+        InputFormat(fmt.name, fmt.title, f".{fmt.suffix}", fmt.media_types)
         for fmt in FORMATS
         if fmt.kind is not FormatKind.RESULTS
     ),
 )
-BY_NAME = {kind.name: kind for kind in KINDS}
+BY_NAME = {fmt.name: fmt for fmt in INPUT_FORMATS}
 
 _MAX_PROBE_BYTES = 4_096
 #: Comments before the content, matched possessively: otherwise a text of comments only could be split in too
@@ -78,8 +78,8 @@ _MAX_NAME_CHARACTERS = 100
 def input_name(name: str, requested: str, media_type: str, content: bytes, known: frozenset[str]) -> str:
     """Return the name of an input, whose suffix selects the reader.
 
-    The kind ``requested`` wins, then the suffix of the file name if it is ``known``, then a media type more
-    specific than "text" or "bytes", then the content. Raises KeyError if there is no kind with the name
+    The format ``requested`` wins, then the suffix of the file name if it is ``known``, then a media type more
+    specific than "text" or "bytes", then the content. Raises KeyError if there is no format with the name
     asked for.
     """
     stem = escape_controls(PurePosixPath(name.replace("\\", "/")).name)[-_MAX_NAME_CHARACTERS:].strip(". ") or "record"
@@ -96,9 +96,9 @@ def input_name(name: str, requested: str, media_type: str, content: bytes, known
 
 
 def _of_media_type(media_type: str) -> Iterator[str]:
-    for kind in KINDS[1:]:  # any format may be sent as text/plain
-        if media_type in kind.media_types and media_type != "text/plain":
-            yield kind.suffix
+    for fmt in INPUT_FORMATS[1:]:  # any format may be sent as text/plain
+        if media_type in fmt.media_types and media_type != "text/plain":
+            yield fmt.suffix
 
 
 def guess_suffix(content: bytes) -> str:

@@ -32,7 +32,7 @@ from cybilgraph.web.pages.query_page import (
     search_index,
     serving,
 )
-from cybilgraph.web.pages.resource import Resource, page_path
+from cybilgraph.web.pages.resource_view import Resource, page_path
 from cybilgraph.web.server.live_releases import OpenRelease
 
 blueprint = Blueprint("entities", __name__)
@@ -52,7 +52,7 @@ def resource(section: str, path: str) -> BaseResponse | str:
     path, suffix = split_suffix(path.rstrip("/"), _SUFFIXES)
     pinned = query_page.pin_release(request.args.get("release", "")) or None
     kind, _, key = path.partition("/")
-    entity_kind = entity_queries.KINDS.get(kind) if section == "id" and "/" not in key else None
+    entity_kind = entity_queries.ENTITY_KINDS.get(kind) if section == "id" and "/" not in key else None
     formats = _formats(suffix, is_list=entity_kind is not None)
     if entity_kind and not key:
         return _list(entity_kind, formats)

@@ -11,7 +11,7 @@ from cybilgraph.runtime.pool import Pool, PoolLimits, ProcessExit
 from cybilgraph.runtime.sandbox import Policy, environment
 from cybilgraph.sparql import QUERY_DATASET, Answer, Dataset
 from cybilgraph.sparql.fast_path import FastPath
-from cybilgraph.sparql.pooled import PooledEngine, QueryLimits
+from cybilgraph.sparql.pooled_engine import PooledEngine, QueryLimits
 from cybilgraph.sparql.store import opens_all_files
 
 __all__ = ["EmbeddedEngine", "QueryLimits"]

@@ -19,7 +19,7 @@ from cybilgraph.errors import (
 from cybilgraph.model.formats import BY_NAME, RESULT_FORMATS
 from cybilgraph.release import Release
 from cybilgraph.runtime.scheduler import Caller
-from cybilgraph.sparql.embedded import EmbeddedEngine, QueryLimits
+from cybilgraph.sparql.embedded_engine import EmbeddedEngine, QueryLimits
 from tests.support.queries import SLOW, TITLE
 
 pytestmark = pytest.mark.slow

@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterator
 from functools import cache, lru_cache
 
+from cybilgraph.extraction.name_spans import ACTOR, BODY, MARKS, NAME, PLACE
 from cybilgraph.extraction.phrases import ACTING, find_matches, mentions_money
-from cybilgraph.extraction.spans import ACTOR, BODY, MARKS, NAME, PLACE
 from cybilgraph.model.resources import REFERENCE
 from cybilgraph.runtime.bounded_cache import cache_short
 

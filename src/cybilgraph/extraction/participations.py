@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from cybilgraph.extraction.name_spans import ACTOR, BODY, DEMONYM, MARKS, NAME, PLACE
 from cybilgraph.extraction.phrases import (
     ACTING,
     ROLES,
@@ -25,7 +26,6 @@ from cybilgraph.extraction.role_model import (
     role_probabilities,
 )
 from cybilgraph.extraction.sentences import Name, Sentence
-from cybilgraph.extraction.spans import ACTOR, BODY, DEMONYM, MARKS, NAME, PLACE
 from cybilgraph.model.fields import Content, sections
 from cybilgraph.model.gazetteer import Gazetteer, GazetteerEntry
 from cybilgraph.model.record import Basis, Named, Participation, Record, Scope, Text

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from cybilgraph.extraction.name_spans import PROJECT
 from cybilgraph.extraction.phrases import APART, RELATIONS, phrase_claims
 from cybilgraph.extraction.sentences import Sentence
-from cybilgraph.extraction.spans import PROJECT
 from cybilgraph.model.record import Basis, Evidence, Named, Record, Relation, Text
 
 

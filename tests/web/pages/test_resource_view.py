@@ -8,7 +8,7 @@ from rdflib import SKOS, Literal, URIRef
 
 from cybilgraph.model.formats import BY_NAME
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS
-from cybilgraph.web.pages.resource import Resource, rdf_response, shorten_title, table_response
+from cybilgraph.web.pages.resource_view import Resource, rdf_response, shorten_title, table_response
 
 NODE = URIRef(f"{BASE}id/project/G0020")
 

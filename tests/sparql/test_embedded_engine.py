@@ -23,7 +23,7 @@ from cybilgraph.errors import (
 from cybilgraph.model.formats import BY_NAME, FORMATS, RESULT_FORMATS
 from cybilgraph.release import Release
 from cybilgraph.release.graph_file import GRAPH
-from cybilgraph.sparql.embedded import EmbeddedEngine, QueryLimits
+from cybilgraph.sparql.embedded_engine import EmbeddedEngine, QueryLimits
 from cybilgraph.sparql.store import opens_all_files
 from tests.support.queries import TITLE
 

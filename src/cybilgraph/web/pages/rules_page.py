@@ -13,9 +13,9 @@ from cybilgraph.model.formats import Format
 from cybilgraph.model.resources import shape_files
 from cybilgraph.model.rules import LANGUAGES, catalogue
 from cybilgraph.model.vocabulary import RULES
-from cybilgraph.validation.handbook import find_rule, load_handbook
+from cybilgraph.validation.rule_handbook import find_rule, load_handbook
 from cybilgraph.web.api.negotiation import HTML, SUFFIXES, negotiate_rdf, split_suffix
-from cybilgraph.web.pages.resource import rdf_response
+from cybilgraph.web.pages.resource_view import rdf_response
 
 blueprint = Blueprint("rules", __name__)
 

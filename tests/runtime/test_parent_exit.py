@@ -20,14 +20,14 @@ sys.stdin.read()
 """
 POLLING = """
 import time
-from cybilgraph.runtime.watchdog import exit_with_parent
+from cybilgraph.runtime.parent_exit import exit_with_parent
 exit_with_parent()
 print("ready", flush=True)
 time.sleep(300)
 """
 BY_THE_KERNEL = """
 import os, time
-from cybilgraph.runtime.watchdog import kill_with_parent
+from cybilgraph.runtime.parent_exit import kill_with_parent
 kill_with_parent(os.getppid())
 print("ready", flush=True)
 time.sleep(300)

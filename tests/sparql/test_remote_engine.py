@@ -16,7 +16,7 @@ from cybilgraph.errors import QueryError, QueryRefused, QuerySyntaxError
 from cybilgraph.model.formats import BY_NAME, FORMATS, RESULT_FORMATS
 from cybilgraph.release import Release
 from cybilgraph.sparql import queries
-from cybilgraph.sparql.embedded import EmbeddedEngine, QueryLimits
+from cybilgraph.sparql.embedded_engine import EmbeddedEngine, QueryLimits
 from tests.conftest import run, running_server
 from tests.web.api.test_protocol import q, send
 

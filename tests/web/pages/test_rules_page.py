@@ -13,7 +13,7 @@ import rdflib
 
 from cybilgraph.model.rules import catalogue
 from cybilgraph.model.vocabulary import RULES
-from cybilgraph.validation.handbook import CATEGORIES, load_handbook
+from cybilgraph.validation.rule_handbook import CATEGORIES, load_handbook
 from tests.conftest import CYBILGRAPH
 from tests.support.http_client import BROWSER, http
 

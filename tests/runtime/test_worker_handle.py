@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from cybilgraph.runtime.client import WorkerCrashed, WorkerDied
 from cybilgraph.runtime.pool import Pool, PoolLimits
+from cybilgraph.runtime.worker_handle import WorkerCrashed, WorkerDied
 from tests.support.pools import WORK
 
 

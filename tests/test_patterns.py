@@ -166,7 +166,7 @@ def test_patterns_are_collected_from_all_modules() -> None:
     places = {found.place for found in PATTERNS}
     assert len(places) > 200
     wanted = (
-        *("sparql.queries._TOKEN", "sparql.queries._STRINGS", "model.dates._FORMS"),
+        *("sparql.lexer._TOKEN", "sparql.lexer._STRINGS", "model.dates._FORMS"),
         *("readers.input_formats._PATTERNS", "extraction.themes.load_cues"),
     )
     assert places.issuperset(wanted), "in modules, dicts, tuples and results of cached functions"

@@ -27,7 +27,7 @@ from served import Server, graph_of, projects_of, released, served
 from served.client import JSON, Address, ask, exchange
 from served.peers import PEERS, triples
 
-from cybilgraph.sparql import queries
+from cybilgraph.sparql import lexer, queries
 
 #: At once; of queries that take longer than a moment, as many as there are processors.
 CONNECTIONS, FEW, MOMENT = 8, 2, 0.03
@@ -101,13 +101,13 @@ def measure(
     asked = {"look-up": looked_up} | {short: [queries.load_query(long).text] for short, long in HEAVY.items()}
     for kind, texts in asked.items():
         try:
-            number, took = rows(server.address, queries.without_comments(texts[0]))
+            number, took = rows(server.address, lexer.without_comments(texts[0]))
         except OSError as error:
             print(f"{name:10} {kind:10} no answer: {str(error)[:90]}", flush=True)
             continue
         if expected.setdefault(kind, number) != number:
             print(f"{name:10} {kind:10} {number:,} rows, and not {expected[kind]:,}", flush=True)
-        texts = [" ".join(queries.without_comments(text).split()) for text in texts]
+        texts = [" ".join(lexer.without_comments(text).split()) for text in texts]
         for way in ("uncached", "repeated"):
             few = texts
             if way == "repeated":

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from cybilgraph.model.formats import FORMATS, Format
 from cybilgraph.release import Release
 from cybilgraph.release.graph_file import GRAPH
-from cybilgraph.sparql import Dataset, queries
+from cybilgraph.sparql import Dataset, guard, lexer
 from cybilgraph.sparql.embedded_engine import EmbeddedEngine, QueryLimits
 from cybilgraph.sparql.fast_path import FastPath, parse_lookup
 
@@ -116,7 +116,7 @@ def test_lookup_is_answered_like_a_worker(beside: EmbeddedEngine, fmt: Format) -
         at_once = beside.answer_fast(query, (fmt,))
         assert (at_once is not None) == (fmt.carries_graph == query.startswith("DESCRIBE")), query
         if at_once:
-            queries.guard(query)
+            guard.guard(query)
             answer = beside.answer(query, (fmt,))
             assert (at_once.content, at_once.format, at_once.rows) == (answer.content, answer.format, answer.rows)
             assert at_once.hints == answer.hints == ()
@@ -131,17 +131,17 @@ def test_near_lookups_go_to_a_worker(query: str) -> None:
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_accepted_lookup_is_one(beside: EmbeddedEngine, data: st.DataObject) -> None:
     """Mutates lookups by inserting, deleting and replacing parts."""
-    pieces = [match[0] for match in queries._TOKEN.finditer(data.draw(st.sampled_from(TAKEN)))]
+    pieces = [match[0] for match in lexer._TOKEN.finditer(data.draw(st.sampled_from(TAKEN)))]
     for _ in range(data.draw(st.integers(0, 3))):
         begin = data.draw(st.integers(0, len(pieces)))
         pieces[begin : begin + data.draw(st.integers(0, 2))] = data.draw(st.lists(st.sampled_from(PIECES), max_size=2))
     query = "".join(pieces)
     if not parse_lookup(query):
         return
-    queries.guard(query)
-    words = {token.text for token in queries.tokens(query) if token.kind == "word"}
+    guard.guard(query)
+    words = {token.text for token in lexer.tokens(query) if token.kind == "word"}
     assert {word.upper() for word in words} <= {"SELECT", "WHERE", "ASK", "DESCRIBE", "PREFIX", "A"}
-    kinds = {token.kind for token in queries.tokens(query)}
+    kinds = {token.kind for token in lexer.tokens(query)}
     assert kinds <= {"word", "iri", "name", "variable", "open", "close", "other"}
     if at_once := beside.answer_fast(query, FORMATS):
         answer = beside.answer(query, FORMATS)

@@ -15,7 +15,7 @@ import pytest
 from cybilgraph.errors import QueryError, QueryRefused, QuerySyntaxError
 from cybilgraph.model.formats import BY_NAME, FORMATS, RESULT_FORMATS
 from cybilgraph.release import Release
-from cybilgraph.sparql import queries
+from cybilgraph.sparql import guard
 from cybilgraph.sparql.embedded_engine import EmbeddedEngine, QueryLimits
 from tests.conftest import run, running_server
 from tests.web.api.test_protocol import q, send
@@ -172,7 +172,7 @@ def test_all_other_service_calls_are_refused(federated: str, server: str, listen
     written = query.replace("EVIL", listener.url).replace("GOOD", good)
     assert ask(federated, written) == (403, [])
     with pytest.raises(QueryRefused):
-        queries.guard(written, frozenset({good}))
+        guard.guard(written, frozenset({good}))
     assert ask(federated, f"SELECT * {{ SERVICE <{escaped}> {{ ?s ?p ?o }} }}") == (403, [])
     if not query.startswith(("INSERT", "LOAD")):
         refused = send(federated, "GET", f"/sparql?{urlencode(q(written))}").problem

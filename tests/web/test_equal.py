@@ -13,7 +13,7 @@ import pyoxigraph as ox
 import pytest
 
 from cybilgraph.release import Release
-from cybilgraph.sparql.queries import returns_graph
+from cybilgraph.sparql.query_analysis import returns_graph
 from tests.conftest import graph_of
 from tests.support.http_client import send
 

@@ -63,10 +63,10 @@ def query(
       cybilgraph query 'SELECT ?t { ?p dcterms:title ?t }' --from http://127.0.0.1:8000/sparql
       cybilgraph query 'SELECT ?p { ?p cyb:implementor ?a }' --from build/releases --explain
     """
-    from cybilgraph.sparql import queries
+    from cybilgraph.sparql import guard
 
     text = _query_text(query, parameters)
-    queries.guard(text)
+    guard.guard(text)
     engine = _engine(place, timeout, credentials)
     try:
         if explain:

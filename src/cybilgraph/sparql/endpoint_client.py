@@ -27,7 +27,7 @@ from cybilgraph.model.formats import FORMATS, Format
 from cybilgraph.model.vocabulary import BASE, DCTERMS
 from cybilgraph.rdf.serialisation import RDF_FORMATS
 from cybilgraph.sparql import QUERY_DATASET, Dataset
-from cybilgraph.sparql.queries import returns_graph
+from cybilgraph.sparql.query_analysis import returns_graph
 from cybilgraph.sparql.store import RESULT_FORMATS, QueryResult
 
 #: The graph that says which release is loaded, and the subject of its statements.

@@ -34,7 +34,7 @@ from cybilgraph.runtime.pool import (
     WorkerDied,
     WorkerStartFailed,
 )
-from cybilgraph.sparql import QUERY_DATASET, Answer, AnswerBody, AnswerBudget, Dataset, Hint, queries
+from cybilgraph.sparql import QUERY_DATASET, Answer, AnswerBody, AnswerBudget, Dataset, Hint, guard, lexer
 from cybilgraph.sparql.hints import find_hints
 
 __all__ = ["PooledEngine", "ProcessExit", "QueryLimits"]
@@ -199,8 +199,8 @@ class PooledEngine:
 
     def _pool_for(self, query: str) -> Pool:
         """Choose the pool for a query. Raises QueryRefused, QuerySyntaxError."""
-        if self._federated and queries.is_federated(query, self.services):
-            queries.guard(query, self.services)
+        if self._federated and guard.is_federated(query, self.services):
+            guard.guard(query, self.services)
             return self._federated
         return self._pool
 
@@ -380,7 +380,7 @@ def _over_limit(error: TimeoutError | WorkerCrashed, query: str, seconds: float)
             "Narrow it: name a country, an organisation or a project, put FILTERs near their patterns, or add a LIMIT.",
             hints,
         )
-    if "ORDER" in queries.keywords(
+    if "ORDER" in lexer.keywords(
         query
     ):  # the engine aborts where its order of values of several kinds contradicts itself
         return QueryError(

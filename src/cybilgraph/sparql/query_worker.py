@@ -28,7 +28,7 @@ from cybilgraph.rdf.serialisation import RDF_FORMATS
 from cybilgraph.runtime.sandbox import Policy
 from cybilgraph.runtime.wire import BAD_DATA
 from cybilgraph.runtime.worker import Handler, SendPart, run_fork_server
-from cybilgraph.sparql import queries
+from cybilgraph.sparql import guard, lexer, query_analysis
 from cybilgraph.sparql.hints import find_hints
 from cybilgraph.sparql.hints.comparisons import has_dates
 from cybilgraph.sparql.hints.facts import Facts
@@ -236,7 +236,7 @@ def _checked_triples(triples: Iterable[ox.Triple], reserved: frozenset[str]) -> 
 
 def _is_count(query: str) -> bool:
     """Whether the query counts all its matches, so that an empty result is a row with 0."""
-    words = queries.keywords(query)
+    words = lexer.keywords(query)
     return "COUNT" in words and "GROUP" not in words
 
 
@@ -255,16 +255,16 @@ def run_query(
     fast path passes its own, because parsing the query takes as long as a lookup.
     """
     query = request["query"]
-    options: dict[str, Any] = {"prefixes": queries.usable_prefixes(query)}
+    options: dict[str, Any] = {"prefixes": query_analysis.usable_prefixes(query)}
     if request.get("default_graphs") or request.get("named_graphs"):
         options["default_graph"] = [ox.NamedNode(graph) for graph in request["default_graphs"]]
         options["named_graphs"] = [ox.NamedNode(graph) for graph in request["named_graphs"]]
-    return store.query(queries.with_columns(query, columns) if "*" in query else query, **options)
+    return store.query(query_analysis.with_columns(query, columns) if "*" in query else query, **options)
 
 
 def check_syntax(query: str) -> Any:
     """Run a query over an empty store, without calling other endpoints. Raises SyntaxError if it is not valid."""
-    return ox.Store().query(queries.without_services(query), prefixes=queries.usable_prefixes(query))
+    return ox.Store().query(guard.without_services(query), prefixes=query_analysis.usable_prefixes(query))
 
 
 def main(folder: str, graph: str, checksum: str, memory: str, limit: str, opens: str, *endpoints: str) -> None:

@@ -20,7 +20,7 @@ from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.vocabulary import PREFIXES
 from cybilgraph.runtime.sandbox import Policy
 from cybilgraph.runtime.worker import Handler, SendPart, run_fork_server
-from cybilgraph.sparql import QUERY_DATASET, Dataset, queries
+from cybilgraph.sparql import QUERY_DATASET, Dataset, lexer, query_analysis
 from cybilgraph.sparql.endpoint_client import EMPTY_GRAPH, Credentials, Endpoint, RequestFailed, current_graph
 from cybilgraph.sparql.hints.facts import Facts
 from cybilgraph.sparql.query_worker import check_syntax, columns, evaluate
@@ -84,11 +84,11 @@ class RemoteQuery:
         graphs = Dataset(tuple(request.get("default_graphs", ())), tuple(request.get("named_graphs", ())))
         if self.checksum:
             check_syntax(query)
-            query = queries.with_columns(query, columns)
+            query = query_analysis.with_columns(query, columns)
             graphs = self._dataset(query, graphs)
             self._of_all = graphs != Dataset((current_graph(self.checksum),), (EMPTY_GRAPH,))
         # SPARQLWrapper mistakes words in comments ("add up") for the query form.
-        query = with_prefixes(queries.without_comments(query))
+        query = with_prefixes(lexer.without_comments(query))
         self._sent = True
         return self.endpoint.query(query, graphs, _REQUEST_TIMEOUT_SECONDS)
 
@@ -97,7 +97,7 @@ class RemoteQuery:
         section 2.1.4). An empty part of the dataset is named too, because some servers would use all their graphs.
         """
         if graphs == QUERY_DATASET:
-            words = queries.keywords(query)
+            words = lexer.keywords(query)
             if "FROM" in words:
                 return QUERY_DATASET
             graphs = Dataset((current_graph(self.checksum),), self.named if "GRAPH" in words else ())
@@ -109,7 +109,7 @@ def with_prefixes(query: str) -> str:
 
     The declarations go into the first line, so that line numbers stay the same.
     """
-    missing = queries.undeclared_prefixes(query)
+    missing = query_analysis.undeclared_prefixes(query)
     return " ".join([*(f"PREFIX {name}: <{PREFIXES[name]}>" for name in missing), query]) if missing else query
 
 

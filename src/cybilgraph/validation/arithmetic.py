@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from cybilgraph.errors import ShapesError
-from cybilgraph.sparql.queries import Token, tokens
+from cybilgraph.sparql.lexer import Token, tokens
 
 #: Tokens that can end a value, so that a following minus is a subtraction.
 _ENDS = frozenset(("variable", "number", "close", "string", "name", "iri"))

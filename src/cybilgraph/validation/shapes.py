@@ -14,7 +14,9 @@ from cybilgraph.errors import QueryError, ShapesError
 from cybilgraph.model.resources import shape_files
 from cybilgraph.model.vocabulary import OWL, RDF, SH
 from cybilgraph.rdf.ntriples import is_iri
-from cybilgraph.sparql.queries import guard, tokens, undeclared_names
+from cybilgraph.sparql.guard import guard
+from cybilgraph.sparql.lexer import tokens
+from cybilgraph.sparql.query_analysis import undeclared_names
 from cybilgraph.validation.arithmetic import normalise_arithmetic
 
 #: The file of the shapes that compare records.

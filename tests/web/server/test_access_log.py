@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from cybilgraph.sparql.queries import hash_query
+from cybilgraph.sparql.query_analysis import hash_query
 from cybilgraph.web.server.access_log import AccessLog, LogEntry
 
 

@@ -8,7 +8,7 @@ from urllib.parse import urljoin
 from cybilgraph.model.vocabulary import PREFIXES, XSD
 from cybilgraph.rdf.ntriples import is_iri
 from cybilgraph.sparql.hints.syntax_tree import Term
-from cybilgraph.sparql.queries import Token, tokens
+from cybilgraph.sparql.lexer import Token, tokens
 
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 _ESCAPED = re.compile(r"\\(u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|.)", re.DOTALL)

@@ -16,7 +16,8 @@ from cybilgraph.model.vocabulary import PREFIXES
 from cybilgraph.sparql.hints.cursor import Unreadable
 from cybilgraph.sparql.hints.outline import parse_outline
 from cybilgraph.sparql.hints.syntax_tree import Note
-from cybilgraph.sparql.queries import Token, tokens, unknown_prefixes
+from cybilgraph.sparql.lexer import Token, tokens
+from cybilgraph.sparql.query_analysis import unknown_prefixes
 
 _AGGREGATES = {"COUNT", "SUM", "AVG", "MIN", "MAX", "SAMPLE", "GROUP_CONCAT"}
 #: Modifiers in the required order (section 19.8, SolutionModifier).

@@ -12,7 +12,7 @@ from typing import Any
 from cybilgraph.model.vocabulary import CYB, RDF
 from cybilgraph.rdf.ntriples import term_text
 from cybilgraph.rdf.serialisation import is_in_earlier_graph
-from cybilgraph.sparql.queries import guard
+from cybilgraph.sparql.guard import guard
 from cybilgraph.sparql.store import load_into_memory, query_bytes
 
 

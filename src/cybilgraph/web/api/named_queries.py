@@ -9,7 +9,7 @@ from cybilgraph.errors import QueryError, QuerySyntaxError
 from cybilgraph.model.formats import FORMATS, GRAPH_FORMATS, RESULT_FORMATS, Format, find_formats
 from cybilgraph.model.vocabulary import BASE, DCTERMS, RDF, SH
 from cybilgraph.rdf.ntriples import iri, literal
-from cybilgraph.sparql import queries
+from cybilgraph.sparql import queries, query_analysis
 from cybilgraph.sparql.queries import Query
 
 ROOT = "/api/queries/"
@@ -30,7 +30,7 @@ def all_queries() -> Mapping[str, Query]:
 
 def formats(query: Query) -> tuple[Format, ...]:
     """Return the formats available for the results of a query."""
-    return GRAPH_FORMATS if queries.returns_graph(query.text) else RESULT_FORMATS
+    return GRAPH_FORMATS if query_analysis.returns_graph(query.text) else RESULT_FORMATS
 
 
 def split_path(path: str) -> tuple[str, str]:
@@ -114,7 +114,7 @@ def listing() -> dict[str, object]:
 
 def describe_query(query: Query, query_text: str) -> Iterator[str]:
     """Describe a query with this text as a SPARQL executable (SHACL, section 5), as lines of N-Triples."""
-    form = "construct" if queries.returns_graph(query_text) else "select"
+    form = "construct" if query_analysis.returns_graph(query_text) else "select"
     about = f"{BASE}queries/{query.name}"
     properties = (
         (RDF.type, iri(f"{SH.iri}SPARQL{form.capitalize()}Executable")),

@@ -23,7 +23,7 @@ from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS, RESULT_FORMATS, For
 from cybilgraph.rdf.ntriples import is_iri
 from cybilgraph.release import Release
 from cybilgraph.runtime.scheduler import Caller
-from cybilgraph.sparql import Answer, Dataset, queries
+from cybilgraph.sparql import Answer, Dataset, guard, query_analysis
 from cybilgraph.web.api import hint_header, named_queries
 from cybilgraph.web.api.negotiation import negotiate
 from cybilgraph.web.api.service_description import description
@@ -37,7 +37,7 @@ _HOW_TO_SEND = "Send it as query=… by GET or POST, or as the body with Content
 #: The most parameters of a request, and the most bytes in addition to the query.
 MAX_PARAMETERS, _MAX_OTHER_BYTES = 1_000, 10_000
 #: The most bytes of a form: the query with every byte percent-encoded, and the other parameters.
-MAX_BODY_BYTES = 3 * (queries.MAX_QUERY_BYTES + _MAX_OTHER_BYTES)
+MAX_BODY_BYTES = 3 * (guard.MAX_QUERY_BYTES + _MAX_OTHER_BYTES)
 #: Paths that accept a query as the body of a request.
 QUERY_PATHS = ("/sparql", "/sparql/use")
 QUERY_TYPE = "application/sparql-query"
@@ -88,7 +88,7 @@ class Request:
         for request in (self, replace(self, method="GET", body=b"")):
             with suppress(QuerySyntaxError, QueryRefused, UnsupportedMediaType):
                 first = request.parameters.get(name, [])[:1]
-                return next((value for value in first if len(value) <= queries.MAX_QUERY_BYTES), None)
+                return next((value for value in first if len(value) <= guard.MAX_QUERY_BYTES), None)
         return None
 
 
@@ -166,12 +166,12 @@ def _parse(request: Request) -> QueryRequest | None:
     formats = _formats(request, sent)
     name, _ = named_queries.split_path(request.path)
     if request.path.startswith(named_queries.ROOT):
-        if sum(len(value) for values in sent.values() for value in values) > queries.MAX_QUERY_BYTES:
+        if sum(len(value) for values in sent.values() for value in values) > guard.MAX_QUERY_BYTES:
             raise QuerySyntaxError(
-                f"The parameters are longer than {queries.MAX_QUERY_BYTES:,} characters", "Send fewer values."
+                f"The parameters are longer than {guard.MAX_QUERY_BYTES:,} characters", "Send fewer values."
             )
         query = named_queries.query_text(name, sent)
-        queries.check_length(query)
+        guard.check_length(query)
         answer_parameters = [
             (key, value) for key in sent if key not in ("release", "timeout") for value in sent[key] if value
         ]
@@ -185,7 +185,7 @@ def _parse(request: Request) -> QueryRequest | None:
     timeout, release = _timeout(_first(sent, "timeout")), release_number(_first(sent, "release"))
     cache_key = CacheKey.of(query, formats or PAGE_FORMATS, _graphs(sent))
     return QueryRequest(
-        cache_key, queries.hash_query(query), formats, timeout, release, request.path, tuple(answer_parameters)
+        cache_key, query_analysis.hash_query(query), formats, timeout, release, request.path, tuple(answer_parameters)
     )
 
 
@@ -196,7 +196,7 @@ def _query(sent: dict[str, list[str]]) -> str:
     if len(values) > 1:
         raise QuerySyntaxError("The request has more than one query", "Send one query per request.")
     query = values[0].removeprefix("\ufeff")  # the byte order mark of an uploaded file
-    queries.check_length(query)
+    guard.check_length(query)
     if not query.strip():
         raise QuerySyntaxError("The query is empty", _HOW_TO_SEND)
     return query
@@ -236,7 +236,7 @@ def _parameters(request: Request) -> dict[str, list[str]]:
             elif media_type == FORM_TYPE:
                 pairs = [*pairs, *_pairs(request.body.decode())]
             elif media_type == _UPDATE:
-                raise QueryRefused(*queries.READ_ONLY_ERROR)
+                raise QueryRefused(*guard.READ_ONLY_ERROR)
             else:
                 raise UnsupportedMediaType(
                     f"The query must be sent as {FORM_TYPE} or {QUERY_TYPE}, not as {media_type or 'untyped content'}"
@@ -246,16 +246,16 @@ def _parameters(request: Request) -> dict[str, list[str]]:
     for name, value in pairs:
         sent.setdefault(name, []).append(value)
     if "update" in sent and request.path == "/sparql":
-        raise QueryRefused(*queries.READ_ONLY_ERROR)
+        raise QueryRefused(*guard.READ_ONLY_ERROR)
     return sent
 
 
 def _pairs(text: str) -> list[tuple[str, str]]:
     # Decoding slows down with the number of escapes. Each escape, and each other character, is at least one byte of
     # the result.
-    escapes, most = text.count("%"), queries.MAX_QUERY_BYTES + _MAX_OTHER_BYTES
+    escapes, most = text.count("%"), guard.MAX_QUERY_BYTES + _MAX_OTHER_BYTES
     if escapes > most or len(text) - 2 * escapes > most:
-        raise queries.too_long()
+        raise guard.too_long()
     try:
         return parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS)
     except UnicodeDecodeError as error:

@@ -12,7 +12,7 @@ import shlex
 
 from flask import render_template
 
-from cybilgraph.sparql import queries
+from cybilgraph.sparql import query_analysis
 
 #: The names of the templates and of their languages, in display order.
 LANGUAGES = {"curl": "curl", "python": "Python", "r": "R", "javascript": "JavaScript"}
@@ -23,7 +23,7 @@ _UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u20
 
 def snippets(query: str, endpoint: str, release: int) -> dict[str, str]:
     """Return code in each language that sends a query for one release to the endpoint."""
-    graph = queries.returns_graph(query)
+    graph = query_analysis.returns_graph(query)
     query = portable(query)
     quoted = {"curl": _shell, "python": _python, "r": _r, "javascript": _javascript}
     return {

@@ -18,7 +18,7 @@ from cybilgraph.model.formats import BY_NAME, FORMATS, RESULT_FORMATS, Format
 from cybilgraph.release import SEARCH, Release
 from cybilgraph.release.search import SearchIndex
 from cybilgraph.runtime.scheduler import Caller
-from cybilgraph.sparql import Answer, Hint, queries
+from cybilgraph.sparql import Answer, Hint, guard, queries
 from cybilgraph.sparql.queries import Query
 from cybilgraph.web.api import named_queries, protocol, snippets
 from cybilgraph.web.api.negotiation import SUFFIXES, negotiate_rdf, split_suffix
@@ -140,7 +140,7 @@ def sparql(name: str = "") -> Response | str:
         return _page("", None)
     entry.ask(query_request.query, query_request.query_hash)
     entry.release = serving().release.number
-    queries.guard(query_request.query, serving().engine.services)
+    guard.guard(query_request.query, serving().engine.services)
     if sent_request(request.path.rstrip("/")).shown("explain"):
         return Response(
             _page(
@@ -160,7 +160,7 @@ def usage() -> str:
     query_request = _parse_request("/sparql")
     if query_request is None:
         raise QuerySyntaxError("The request has no query", "Send it in the parameter query=…")
-    queries.guard(query_request.query, serving().engine.services)
+    guard.guard(query_request.query, serving().engine.services)
     return render_template("usage-page.html", query=query_request.query, **_usage_values(query_request, None))
 
 

@@ -24,7 +24,7 @@ from werkzeug.http import parse_accept_header
 from cybilgraph.model.formats import Format
 from cybilgraph.runtime.bounded_cache import cache_short
 from cybilgraph.runtime.scheduler import Caller, settle
-from cybilgraph.sparql import QUERY_DATASET, Answer, AnswerBody, Dataset, queries
+from cybilgraph.sparql import QUERY_DATASET, Answer, AnswerBody, Dataset, query_analysis
 from cybilgraph.sparql.pooled_engine import PooledEngine
 from cybilgraph.version import __version__
 from cybilgraph.web.server.render_queue import yield_turn
@@ -80,13 +80,13 @@ class CacheKey(NamedTuple):
         Clients with different lists of acceptable formats thus share an answer. Takes time linear in the length of
         the query.
         """
-        is_graph = queries.returns_graph(query)
+        is_graph = query_analysis.returns_graph(query)
         first = next((fmt for fmt in formats if fmt.carries_graph == is_graph), None)
         chosen = (first,) if first else formats
         names = "\n".join([*graphs.default, "", *graphs.named, "", *(fmt.name for fmt in chosen)])
         text = f"{names}\0{query}".encode(errors="surrogatepass")
         digest = hashlib.blake2b(text, digest_size=20).digest()
-        return cls(query, chosen, graphs, queries.is_volatile(query), digest)
+        return cls(query, chosen, graphs, query_analysis.is_volatile(query), digest)
 
 
 class _CompressedBody(AnswerBody):

@@ -33,7 +33,7 @@ from werkzeug.exceptions import (
 
 from cybilgraph.errors import CybilgraphError
 from cybilgraph.runtime.scheduler import Busy, Caller, Scheduler, settle
-from cybilgraph.sparql import queries
+from cybilgraph.sparql import guard
 from cybilgraph.web.api import downloads, named_queries, problems, protocol
 from cybilgraph.web.api.protocol import QueryRequest, Reply, Request
 from cybilgraph.web.checker import MAX_UPLOAD_BYTES
@@ -269,9 +269,9 @@ class Application:
         if not found:
             services = serving.answers.engine.services
             if request.is_short:
-                queries.guard(query_request.query, services)
+                guard.guard(query_request.query, services)
             else:
-                await self._read(entry.caller, queries.guard, query_request.query, services)
+                await self._read(entry.caller, guard.guard, query_request.query, services)
             seconds_left = max(until - time.monotonic(), 0.001)
             found = await protocol.run_query(
                 query_request, request, serving.answers, etag, seconds_left, entry.caller, self._threads

@@ -1,0 +1,13 @@
+"""Prefixes that a query uses."""
+
+from __future__ import annotations
+
+from cybilgraph.sparql import query_analysis
+
+
+def test_prefixes() -> None:
+    query = 'PREFIX cyb: <x> SELECT * { ?s cyb:a country:BZ ; dcterms:title "skos:x" ; ex:y _:b }'
+    assert query_analysis.undeclared_prefixes(query) == ["country", "dcterms"]
+    assert query_analysis.unknown_prefixes(query) == ["ex"]
+    assert query_analysis.unknown_prefixes("SELECT * { ?a <http://e/\\u0053> ?b }") == []
+    assert query_analysis.unknown_prefixes("PREFIX e: <x:> SELECT * { ?a e:a\\#b ?c . ?c foo:bar ?d }") == ["foo"]

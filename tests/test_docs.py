@@ -260,6 +260,6 @@ def test_changelog_versions_have_dates() -> None:
 
 def test_security_guarantees_name_existing_tests() -> None:
     policy = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| .+ \| (`tests/.+`) \|$", policy.partition("## What is guaranteed")[2], re.MULTILINE)
+    rows = re.findall(r"^\| .+ \| (`tests/.+`) \|$", policy.partition("## Guarantees")[2], re.MULTILINE)
     assert len(rows) > 10
     assert not [file for file in re.findall(r"`(.+?)`", " ".join(rows)) if not (ROOT / file).is_file()]

@@ -46,7 +46,7 @@ _COLUMNS = {
     "actor_name": "Name of the organisation.",
     "role": "Role of the organisation in the project.",
     "basis": "Evidence for the link: stated in the record, or derived from its prose.",
-    "confidence": "Estimated probability that a derived link is right, from 0 to 1; empty for stated links.",
+    "confidence": "Estimated probability that a derived link is correct, from 0 to 1; empty for stated links.",
     "quote": "The sentence that a derived link comes from; empty for stated links.",
     "kind": "Outcome, output or activity.",
     "number": "Position in the record, from 1.",

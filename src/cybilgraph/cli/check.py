@@ -87,10 +87,13 @@ def _parse_commit(commit: str | None) -> str:
     type=click.Choice(["fast", "pyshacl", "both"]),
     default="fast",
     show_default=True,
-    help="SHACL engine; both runs the two and fails if they disagree.",
+    help='SHACL engine; "both" runs both and fails if they disagree.',
 )
 @click.option(
-    "--shapes", multiple=True, metavar="FILE", help="Check any RDF against these shapes, not ours. May be repeated."
+    "--shapes",
+    multiple=True,
+    metavar="FILE",
+    help="Check any RDF against these shapes instead of ours. May be repeated.",
 )
 @click.option("--graph", is_flag=True, help="Check RDF directly against our shapes, without reading it as records.")
 @click.option("--fix", is_flag=True, help="Apply the safe fixes to the files, and show the changes.")

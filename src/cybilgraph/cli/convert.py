@@ -124,7 +124,7 @@ def build(
 ) -> None:
     """Build a release (graph, store and report), and make it current once it is complete.
 
-    A running server switches to it within a second or so, without losing a request.
+    A running server switches to it within about a second, without losing a request.
 
     \b
     Example:

@@ -23,7 +23,7 @@ def diff(folder: Path, since: int, until: int, name: str) -> None:
     """Show what changed in DIR from release A to release B (default: the current release).
 
     Lists records that were added (+), changed (~, with the changed fields) or removed (−). A record
-    that was only read again does not count as changed.
+    that was merely processed again does not count as changed.
 
     \b
     Examples:

@@ -28,7 +28,7 @@ def load(folder: Path, endpoint: str, graph_store: str | None, credentials: str,
     """Load the current release of DIR into any SPARQL 1.1 server, for cybilgraph serve --endpoint.
 
     Sends graph by graph over the Graph Store HTTP Protocol, then checks the counts. A second run
-    resumes where the first one stopped. Other graphs on the server are left alone.
+    resumes where the first one stopped. Other graphs on the server are not changed.
 
     \b
     Examples:

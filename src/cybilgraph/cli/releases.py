@@ -36,8 +36,8 @@ _NUMBER = click.argument("number", metavar="NUMBER", type=click.IntRange(1))
 def releases(folder: Path, name: str, *, every: bool) -> None:
     """List the releases in DIR, newest first; * marks the current one, which is served unless it is damaged.
 
-    Verifies the checksums of the current release and, if that is damaged, of earlier ones until an intact
-    one is found, as a starting server does. With --all, verifies every release.
+    Verifies the checksums of the current release and, if it is damaged, of earlier ones until it finds an intact
+    one, as a server does at startup. With --all, verifies every release.
 
     \b
     Example:
@@ -106,7 +106,7 @@ def _print(rows: list[dict[str, Any]]) -> None:
 def activate(folder: Path, number: int) -> None:
     """Make release NUMBER current, so that it is served. A release with wrong checksums is refused.
 
-    A running server switches to it within a second or so.
+    A running server switches to it within about a second.
 
     \b
     Example:
@@ -214,7 +214,7 @@ def forget(folder: Path, who: str, queue: Path | None) -> None:
         click.echo(f"Suggestion {name}: {outcome}.")
     unsearched = [] if queue else ["suggested edits (give --suggestions DIR)"]
     unsearched += ["record files", "server logs", "backups", "copies that others have downloaded"]
-    click.echo(f"Not searched: {', '.join(unsearched)}. Caches may keep old answers for a day.", err=True)
+    click.echo(f"Not searched: {', '.join(unsearched)}. Caches may keep old responses for a day.", err=True)
     if any(erasure.remaining for erasure in erasures.values()):
         click.echo("Edit those records, build again, and prune the releases that contain the text.", err=True)
     if any(erasure.remaining or erasure.damaged for erasure in erasures.values()):

@@ -109,7 +109,7 @@ def accept(folder: Path, name: str, records: Path, force: bool) -> None:
 @_ID
 @click.option("--reason", required=True, help="Reason, stored with the suggestion.")
 def reject(folder: Path, name: str, reason: str) -> None:
-    """Reject a suggestion, and keep it with the reason.
+    """Reject a suggestion, and store the reason with it.
 
     \b
     Example:

@@ -21,7 +21,9 @@ from cybilgraph.model.findings import escape_controls
     show_default=True,
     help="Format of the report.",
 )
-@click.option("--quick", is_flag=True, help="Download one dump instead of every file, and compare less of a large one.")
+@click.option(
+    "--quick", is_flag=True, help="Download one dump instead of every file, and compare only a part of a large one."
+)
 @click.option(
     "--timeout", type=click.FloatRange(0.1), default=60.0, show_default=True, help="Maximum seconds without data."
 )

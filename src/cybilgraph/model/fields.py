@@ -97,7 +97,7 @@ FIELDS = (
         FieldKind.VALUE,
         CYB.slug,
         "slug",
-        "The last part of the page's address; derived from the title if empty.",
+        "The last part of the page's URL; derived from the title if empty.",
     ),
     Field(
         "status",
@@ -402,7 +402,7 @@ FIELDS = (
         FieldKind.RECORD,
         DCTERMS.source,
         "address",
-        "The address of the project's page.",
+        "The URL of the project's page.",
         ("page address", "url"),
     ),
     Field(

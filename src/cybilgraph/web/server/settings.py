@@ -30,7 +30,7 @@ class Settings:
     suggestions: Path | None = _setting(None, "Accept suggested edits, and store them in this folder.")  # noqa: RUF009
     rate: int = _setting(240, "Records that one client may check per minute.", 1)
     timeout: float = _setting(30.0, "Time limit of a query in seconds.", 0.1, most=86_400)
-    answer_bytes: int = _setting(256_000_000, "Maximum size of an answer in bytes.", 1000)
+    answer_bytes: int = _setting(256_000_000, "Maximum size of a response in bytes.", 1000)
     worker_memory: int = _setting(
         2_000_000_000,
         "Memory limit of a query in bytes, in addition to the store; also the limit for all paused queries together.",
@@ -45,37 +45,41 @@ class Settings:
     )
     unsent_bytes: int = _setting(
         2_000_000_000,
-        "Disk space in bytes for large answers until they are sent; one client may use a quarter, or one answer.",
+        "Disk space in bytes for large responses until they are sent; one client may use a quarter, or one response.",
         1000,
     )
-    cache_bytes: int = _setting(64_000_000, "Memory for cached answers in bytes.", 0)
+    cache_bytes: int = _setting(64_000_000, "Memory for cached responses in bytes.", 0)
     warm_seconds: float = _setting(
-        30.0, "Time in seconds to warm up the cache before a new release is served; the rest follows afterwards.", 0
+        30.0, "Seconds to warm up the cache before a new release is served; the rest follows in the background.", 0
     )
-    look_seconds: float = _setting(600.0, "Seconds between two scans of all served files for disk corruption.", 1)
-    at_once: int = _setting(8, "Concurrent queries, pages and downloads of one client, until they are sent.", 1)
-    waiting: int = _setting(128, "Queued queries, pages and downloads of one client, before more are rejected.", 0)
-    header_seconds: float = _setting(10.0, "Time limit in seconds for receiving a request head.", 0.1, most=86_400)
+    look_seconds: float = _setting(600.0, "Seconds between scans of all served files for disk corruption.", 1)
+    at_once: int = _setting(
+        8, "Concurrent queries, pages and downloads of one client, each counted until it is sent.", 1
+    )
+    waiting: int = _setting(128, "Queued queries, pages and downloads of one client; more are rejected.", 0)
+    header_seconds: float = _setting(10.0, "Time limit in seconds for receiving a request header.", 0.1, most=86_400)
     body_seconds: float = _setting(20.0, "Time limit in seconds for receiving a request body.", 0.1, most=86_400)
     send_seconds: float = _setting(
-        60.0, "Time limit in seconds for a client to read 64 kB of pending data, before it is disconnected.", 1
+        60.0, "Seconds within which a client must read 64 kB of pending data; otherwise, it is disconnected.", 1
     )
     connections: int = _setting(512, "Concurrent connections of one client, other than a trusted proxy.", 1)
     total_connections: int = _setting(
         4_096,
-        "Concurrent connections of all clients; beyond that, the clients with the most connections lose theirs.",
+        "Concurrent connections of all clients; beyond that, the clients with the most connections lose theirs first.",
         2,
     )
-    stop_seconds: int = _setting(35, "Time in seconds to finish requests in progress when the server stops.", 1)
+    stop_seconds: int = _setting(35, "Seconds to finish requests in progress when the server stops.", 1)
     trusted_proxy: tuple[str, ...] = _setting(
         (), "Address or network of a proxy that is trusted to report the client's address."
     )
     service: tuple[str, ...] = _setting((), "URL of an endpoint that queries may call with SERVICE.")
-    endpoint: str = _setting("", "URL of a SPARQL server to answer queries; fill it first with cybilgraph load.")
+    endpoint: str = _setting(
+        "", "URL of the SPARQL server that runs the queries; first load the release with cybilgraph load."
+    )
     credentials: str = _setting("", "File with the credentials for the endpoint in one line: USER:PASSWORD or a token.")
-    licence: str = _setting("", "URL of the licence of the data, to add to the descriptions (DCAT, VoID, schema.org).")
+    licence: str = _setting("", "URL of the data licence, to be added to the descriptions (DCAT, VoID, schema.org).")
     log_format: str = _setting("text", "Format of the log.", choices=("text", "json"))
-    log_queries: bool = _setting(True, "Log the text of queries, which may identify people, and not only its hash.")
+    log_queries: bool = _setting(True, "Log the text of queries, which may identify people, instead of only its hash.")
 
 
 def all_settings() -> tuple[Field[Any], ...]:

@@ -396,4 +396,4 @@ def test_unreadable_record_is_returned_with_the_line_marked(portal: str) -> None
     reply = submit(portal, "/check", text='{\n "title": \n}', format="json", lang="en")
     assert reply.status == 422
     assert b'<li id="L3" class="violation">' in reply.body
-    assert b"We could not read a record" in reply.body
+    assert b"No project record was found" in reply.body

@@ -174,7 +174,7 @@ def test_dropped_yaml_file_is_checked(form: Browser) -> None:
 
 def test_latest_input_determines_the_findings(form: Browser) -> None:
     form.paste('{"title": "A project", ')
-    form.until(lambda: "We could not read a record" in form.tally)
+    form.until(lambda: "No project record was found" in form.tally)
     assert form.marked() == {1: "violation"}
     form.one("#text").send_keys(Keys.CONTROL, Keys.END)
     for part in ('"status": "Fin', 'ished"', ', "countries": ["BZ"]', ', "summary": "It helps Belize."}'):

@@ -157,7 +157,7 @@ def test_map_reports_countries_without_a_shape(page: Page, server: str) -> None:
     page.until(lambda: page.all("#tab-map"))
     page.one("#tab-map").click()
     page.until(lambda: page.all(".picture figcaption"))
-    assert "1 country; the map has no shape for 1 more in the table" in page.one(".picture figcaption").text
+    assert "1 country; 1 more in the table cannot be shown on the map" in page.one(".picture figcaption").text
     assert len(page.all(".picture svg a")) == 1
 
 

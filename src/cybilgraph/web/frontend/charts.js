@@ -178,7 +178,7 @@ async function drawMap({ country, value }, { rows, terms }) {
   if (used.length > 1) legend.append("text").attr("x", 52).attr("y", 10).attr("text-anchor", "end").text(amount(least));
   legend.append("text").attr("x", 66 + used.length * 26).attr("y", 10).text(`${amount(most)} ${value || "rows"}`);
   const missing = found.size - drawn; // countries without an M49 code, or without a shape
-  return { svg, caption: `${value || "Rows"} by ${country}: ${count(drawn, "country", "countries")}${missing ? `; the map has no shape for ${missing} more in the table` : ""}.` };
+  return { svg, caption: `${value || "Rows"} by ${country}: ${count(drawn, "country", "countries")}${missing ? `; ${missing} more in the table cannot be shown on the map` : ""}.` };
 }
 
 function drawTimeline({ label, start, end }, { rows, label: cellLabel }) {
@@ -208,7 +208,7 @@ function drawTimeline({ label, start, end }, { rows, label: cellLabel }) {
     else row.append("circle").attr("class", "bar-mark").attr("cx", x(from)).attr("cy", (line - 8) / 2).attr("r", 5);
   });
   const more = all.length > bars.length ? ` Showing the first ${bars.length} of ${all.length.toLocaleString("en")}.` : "";
-  return { svg, caption: `${start}${end ? ` to ${end}` : ""}, by ${label}. Dots have no end date.${more}` };
+  return { svg, caption: `${start}${end ? ` to ${end}` : ""}, by ${label}. Dots mark entries without an end date.${more}` };
 }
 
 function drawNetwork({ from, to, strength }, { rows, terms, label }) {

@@ -17,7 +17,7 @@ const MAX_RAW_CHARS = 200_000;
 /** Longer queries are sent by POST. */
 const MAX_URL_CHARS = 8_000;
 /** Headings of hints, by reason. */
-const TITLES = { empty: "Why the result is empty", slow: "Why the query is slow", partial: "What the result may leave out" };
+const TITLES = { empty: "Why the result is empty", slow: "Why the query is slow", partial: "What may be missing from the result" };
 
 let running = null;
 let sentQuery = null;

@@ -93,7 +93,7 @@
     const { violation, warning, info } = report.counts;
     say(
       !report.records
-        ? "We could not read a record in this text."
+        ? "No project record was found in this text."
         : `${counted(report.records, "record")}: ${counted(violation, "violation")}, ${counted(warning, "warning")}` +
             (info ? `, ${info} info` : "") + (report.note ? `. ${report.note}` : report.findings.length ? "" : ". No problems found.")
     );
@@ -213,7 +213,7 @@
       }
     } catch (error) {
       if (error.name === "AbortError") return; // a newer check replaces this one
-      say("The server does not respond. Your text is still here; retrying in a few seconds.");
+      say("The server is not responding. Your text is still here; retrying in a few seconds.");
       checkIn(5000);
     } finally {
       if (pending === own) form.removeAttribute("aria-busy");

@@ -48,7 +48,7 @@ def diff(folder: Path, since: int, until: int, name: str) -> None:
             click.echo(escape_controls(line, lines=True))
         if others := log.counts["other_quads"]:
             what = "1 statement" if others == 1 else f"{others:,} statements"
-            click.echo(f"Outside the records, {what} about actors, places, lists or terms changed.")
+            click.echo(f"Outside the records, {what} about organisations, places, vocabularies or terms changed.")
     finally:
         changes.close()
     sys.exit(CONFORMS)

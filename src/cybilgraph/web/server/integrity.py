@@ -24,8 +24,8 @@ from cybilgraph.runtime.files import ChecksumCache
 _SCAN_BYTES_PER_SECOND = 8_000_000
 _LOWEST_PRIORITY = 19
 _GRAPH_DAMAGED_NOTE = (
-    "Queries are still answered from the copy in memory, which cannot be loaded again from this file: if the process "
-    "that holds it ends, this release answers no more queries"
+    "Queries are still answered from the copy in memory. It cannot be loaded again from this file: if the process that "
+    "holds it ends, this release can no longer answer queries"
 )
 
 

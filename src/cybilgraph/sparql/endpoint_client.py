@@ -188,7 +188,7 @@ class Endpoint:
         """Return the result in a response, to be read lazily. Raises RequestFailed."""
         if response.status != 200 or response.headers.get("X-SPARQL-MaxRows"):  # Virtuoso's signs of a partial answer
             raise RequestFailed(
-                f"{self.url} returned a partial answer", "Ask for less, or raise the limits of the server.", 502
+                f"{self.url} returned a partial result", "Request fewer rows, or raise the limits of the server.", 502
             )
         fmt = self._format(response)
         if not fmt.carries_graph:
@@ -295,7 +295,7 @@ class Endpoint:
             names = [variable.value for variable in solutions.variables]
             return [{name: solution[name].value for name in names} for solution in solutions]
         except (SyntaxError, OSError, AttributeError) as error:
-            raise RequestFailed(f"{self.url} returned an incomplete answer: {error}", status=502) from error
+            raise RequestFailed(f"{self.url} returned an incomplete result: {error}", status=502) from error
 
 
 def _boolean(found: ox.QuerySolutions | ox.QueryBoolean) -> ox.QuerySolutions | ox.QueryBoolean:

@@ -22,7 +22,7 @@ READ_ONLY_ERROR = ("Updates are not allowed: the graph is read-only", "Use SELEC
 
 def too_long() -> QuerySyntaxError:
     """The error for a query over ``MAX_QUERY_BYTES``."""
-    return QuerySyntaxError(f"The query is longer than {MAX_QUERY_BYTES:,} bytes", "Ask for less at a time.")
+    return QuerySyntaxError(f"The query is longer than {MAX_QUERY_BYTES:,} bytes", "Split it into smaller queries.")
 
 
 def check_length(query: str) -> None:
@@ -56,7 +56,7 @@ def _service_refused(services: frozenset[str]) -> QueryRefused:
     if not services:
         return QueryRefused(
             "SERVICE is not allowed: this endpoint sends no requests to others",
-            "Query both endpoints from your program, and join the answers there.",
+            "Query both endpoints from your program, and join the results there.",
         )
     return QueryRefused(
         "SERVICE is allowed only with listed endpoints, and the word must not occur elsewhere in the query",
@@ -108,7 +108,7 @@ def _guard(query: str, services: frozenset[str]) -> None:
         elif kind == "iri" and (bracket := match[0].find(")")) >= 0 and _SERVICE.search(match[0], bracket):
             raise _service_refused(services)
         if depth > MAX_QUERY_DEPTH or count > MAX_QUERY_TOKENS:
-            raise QuerySyntaxError("The query is nested too deeply or has too many parts", "Ask for less at a time.")
+            raise QuerySyntaxError("The query is nested too deeply or has too many parts", "Simplify it or split it.")
     if not form:
         raise QuerySyntaxError(
             "This is not a query: it has no SELECT, ASK, CONSTRUCT or DESCRIBE",

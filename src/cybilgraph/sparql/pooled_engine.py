@@ -49,7 +49,7 @@ _STATE_MESSAGES = {
     ForkServerState.STARTING: "The data is being loaded",
     ForkServerState.READY: "",
     ForkServerState.RELOADING: "The data is being loaded again after the query processes ended unexpectedly",
-    ForkServerState.UNRESPONSIVE: "The process that starts query workers does not answer, and is about to be replaced",
+    ForkServerState.UNRESPONSIVE: "The process that starts query workers does not respond, and is about to be replaced",
     ForkServerState.BAD_DATA: "The data cannot be loaded again because its file on the server is damaged",
 }
 
@@ -346,11 +346,11 @@ def _available(pool: Pool) -> Iterator[None]:
     except WorkerDied as error:
         raise EngineUnavailable(
             "The query process was killed repeatedly",
-            "Try again in a few seconds. If the problem persists, ask for less: the machine may be short of memory.",
+            "Try again in a few seconds. If it happens again, simplify the query: the machine may be short of memory.",
         ) from error
     except OSError as error:
         raise EngineUnavailable(
-            f"There is no space for the answer: {error.strerror}", "Ask for less at a time, or try again later."
+            f"There is no space for the result: {error.strerror}", "Request fewer rows, or try again later."
         ) from error
 
 
@@ -377,20 +377,20 @@ def _over_limit(error: TimeoutError | WorkerCrashed, query: str, seconds: float)
     if isinstance(error, TimeoutError):
         return QueryTimeout(
             f"The query was stopped after {_rounded(seconds):g} seconds",
-            "Narrow it: name a country, an organisation or a project, put FILTERs near their patterns, or add a LIMIT.",
+            "Narrow it down: name a country, organisation or project, put FILTERs near their patterns, or add a LIMIT.",
             hints,
         )
     if "ORDER" in lexer.keywords(
         query
     ):  # the engine aborts where its order of values of several kinds contradicts itself
         return QueryError(
-            "The query exceeded the memory limit, or sorts values that have no order, such as texts among dates",
-            "Sort by the text of the values, ORDER BY STR(?name), or ask for fewer rows.",
+            "The query exceeded the memory limit, or sorts values that cannot be compared, such as strings and dates",
+            "Sort the values as strings, with ORDER BY STR(?name), or request fewer rows.",
             hints,
         )
     return QueryError(
         "The query exceeded the memory limit or the nesting limit",
-        "Ask for less at a time, with fewer nested brackets, UNIONs or sorted rows.",
+        "Simplify the query: use fewer nested brackets, UNIONs or sorted rows.",
         hints,
     )
 

@@ -81,7 +81,7 @@ class Query:
         if {"from", "to"} <= defaults.keys() and {"from", "to"} & values.keys():
             first, last = (values.get(name, [defaults[name]])[0] for name in ("from", "to"))
             if int(first) > int(last):
-                raise QueryError(f"No year is from {first} to {last}", "Give both, with from not later than to.")
+                raise QueryError(f"No year is from {first} to {last}", "Give both years, with from no later than to.")
 
 
 def load_query(name: str, folder: Path = QUERIES) -> Query:

@@ -38,7 +38,7 @@ def check_entity_pages(client: SiteClient) -> str:
         sample += random.sample(things, min(_PAGES_PER_KIND, len(things)))
     wrong = [f"/{thing.removeprefix(BASE)}: {how}" for thing in sample for how in _page_errors(client, thing)]
     require_that(not wrong, f"{first_differences(wrong)}: {STALE_CACHE_HINT}")
-    return f"{len(sample)} pages of actors, places and themes list the same projects as the endpoint"
+    return f"{len(sample)} pages of organisations, places and themes list the same projects as the endpoint"
 
 
 def _page_errors(client: SiteClient, thing: str) -> Iterator[str]:

@@ -155,7 +155,7 @@ class SiteChecks:
                 if theirs != ours:
                     missing, extra = (ours - theirs).total(), (theirs - ours).total()
                     wrong.append(f"{query['name']} ({missing:,} rows missing, {extra:,} extra)")
-        require_that(not wrong, f"answers differ from the dump: {', '.join(wrong)}")
+        require_that(not wrong, f"results differ from the dump: {', '.join(wrong)}")
         if compared:
             return f"all {len(listed)} queries return the same rows as on the dump"
         reason = (

@@ -139,7 +139,7 @@ def write(examples: list[Labelled]) -> None:
     by_role = {role: learn(seen, role) for role in ROLES}
     with CSV_FILE.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("sign", *ROLES))
+        writer.writerow(("feature", *ROLES))
         for feature in sorted(set().union(*by_role.values())):
             writer.writerow((feature, *(by_role[role].get(feature, "") for role in ROLES)))
 

@@ -104,7 +104,7 @@ def decide_roles(phrase_roles: Mapping[str, float], role_probabilities: Mapping[
 def role_probabilities(role_features: Iterable[str], weights: Weights | None = None) -> dict[str, float]:
     """Return the probability of each role, from 0 to 1; ``weights`` replace those of role-weights.csv."""
     weights = _weights() if weights is None else weights
-    known = [weights[sign] for sign in role_features if sign in weights]
+    known = [weights[feature] for feature in role_features if feature in weights]
     totals = map(sum, zip(_NO_WEIGHTS, *known, strict=True))
     return {role: 1 / (1 + math.exp(-total / 100)) for role, total in zip(ROLES, totals, strict=True)}
 
@@ -190,7 +190,8 @@ def _weights() -> Weights:
     with (REFERENCE / "role-weights.csv").open(encoding="utf-8", newline="") as file:
         try:
             return {
-                row["sign"]: tuple(round(float(row[role] or 0) * 100) for role in ROLES) for row in csv.DictReader(file)
+                row["feature"]: tuple(round(float(row[role] or 0) * 100) for role in ROLES)
+                for row in csv.DictReader(file)
             }
         except (KeyError, ValueError) as error:
             raise ReferenceDataError(

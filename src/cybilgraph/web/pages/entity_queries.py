@@ -104,7 +104,7 @@ def projects_query(kind: str, key: str) -> str:
 
 def related_query(kind: str, key: str) -> str:
     """Return the query for the other entities in the projects of an entity."""
-    return queries.load_query("page-beside").bind({"resource": with_topics(kind, key)})
+    return queries.load_query("page-related").bind({"resource": with_topics(kind, key)})
 
 
 def themes() -> list[GazetteerEntry]:
@@ -115,7 +115,7 @@ def themes() -> list[GazetteerEntry]:
 def page_values(
     kind: str, iri: str, rows: Iterable[Mapping[str, str]], related: Iterable[Mapping[str, str]]
 ) -> dict[str, Any]:
-    """Return the values of an entity page from the rows of page-linked and page-beside."""
+    """Return the values of an entity page from the rows of page-linked and page-related."""
     projects = projects_of(rows)
     groups: dict[str, list[Bar]] = {}
     for row in related:

@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 
-from cybilgraph.model.fields import BY_NAME, NARRATIVE
+from cybilgraph.model.fields import BY_NAME
 from cybilgraph.model.record import Text
 from cybilgraph.readers.page.names import BULLET
 from cybilgraph.readers.page.sections import Section, is_text
 
 #: The order of sections on the portal's pages; "Details" comes before the aim.
-_SECTION_ORDER = (*NARRATIVE, "links")
+_SECTION_ORDER = ("summary", "description", "aim", "context", "outcomes", "outputs", "activities", "links")
 #: A lost heading without a line of its own leaves one blank line more than between paragraphs.
 _DENSE_RUN = 2
 #: Lines of contact details above the text have fewer words.

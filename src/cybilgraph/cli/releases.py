@@ -202,9 +202,8 @@ def forget(folder: Path, who: str, queue: Path | None) -> None:
         which = "No intact release" if any(erasure.damaged for erasure in erasures.values()) else "No release"
         click.echo(f"{which} contains this contact. Future builds will leave it out.")
     for number, erasure in erasures.items():
-        if erasure.was_rebuilt:
-            reason = "without the contact" if erasure.found else "because its store may have kept data that was removed"
-            click.echo(f"Release {number:04d} was rebuilt {reason}.")
+        if erasure.found:
+            click.echo(f"Release {number:04d} was rebuilt without the contact.")
         if erasure.damaged:
             click.echo(f"{erasure.damaged}: left unchanged; it may still contain the contact.", err=True)
             click.echo(f"Restore its files or remove {folder / f'{number:04d}'}, then run this again.", err=True)

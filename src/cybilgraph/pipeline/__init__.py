@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -25,19 +25,16 @@ from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.record import Contact, Record
 from cybilgraph.model.resources import ONTOLOGY
 from cybilgraph.model.rules import LANGUAGES, drop_superseded
-from cybilgraph.pipeline.intake import Progress, read_derived_records, read_records, select_inputs, unreadable_finding
-from cybilgraph.pipeline.preparation import CLASSES as RECORD_CLASSES
-from cybilgraph.pipeline.preparation import LazyRecord, check_records, fingerprint, make_cached_reader, prepare_records
-from cybilgraph.rdf.description import describe, describe_reference
+from cybilgraph.pipeline.intake import Progress, read_derived_records, select_inputs, unreadable_finding
+from cybilgraph.pipeline.preparation import Work, fingerprint, prepare
+from cybilgraph.rdf.description import describe_reference
 from cybilgraph.rdf.forms import WRITERS, example_record
 from cybilgraph.rdf.iati_activities import read_graph_records, write_activities
 from cybilgraph.rdf.serialisation import serialise, turtle_to_ntriples
 from cybilgraph.readers import Input, Location, count_inputs, find_inputs, read_input
 from cybilgraph.readers.excerpts import with_cells, with_excerpts
 from cybilgraph.readers.filesystems import local_copies
-from cybilgraph.release import CLASSES as CHUNK_CLASSES
 from cybilgraph.release import ForgottenNames, Release, Releases
-from cybilgraph.runtime.cache import BuildCache
 from cybilgraph.runtime.clock import build_time
 from cybilgraph.runtime.cluster import connect_cluster
 from cybilgraph.runtime.parallel import ProcessPool
@@ -99,11 +96,12 @@ def check_inputs(
     seen: dict[str, Input] = {}
     seen_context: dict[str, Input] = {}
     with Identities() as identities, Identities() as context_identities, ProcessPool() as pool:
-        records = read_records(inputs, total, report, read_input, progress, seen)
+        work = Work(report.as_of, engine)
+        records = prepare(inputs, work, report, pool, total=total, progress=progress, seen=seen)
         context_records = read_derived_records(context_inputs, 0, context_report, seen=seen_context)
         others = _add_to_all(context_records, identities, context_identities)
-        for one in validate_together(check_records(records, report.as_of, engine, pool), report, engine, others):
-            identities.add_identity(one.capture, one.source.name)
+        for one in validate_together(records, report, engine, others):
+            identities.add_identity(one.identity, one.source.name)
         known = set(context_identities.findings())
         report.extend(found for found in identities.findings() if found not in known)
         drop_superseded(report)
@@ -267,8 +265,15 @@ def _counts(name: str, report: Report) -> tuple[int, Counter[str]]:
     return sum(len(checked.records) for checked in report.files if checked.name == name), violations
 
 
-def convert(places: Iterable[Location], fmt: Format, output: IO[bytes], progress: Progress | None = None) -> Report:
-    """Write the triples of the records at these places.
+def convert(
+    places: Iterable[Location],
+    fmt: Format,
+    output: IO[bytes],
+    progress: Progress | None = None,
+    *,
+    stated_only: bool = False,
+) -> Report:
+    """Write the triples of the records at these places; with ``stated_only``, extract nothing from prose.
 
     The report contains the findings of the readers, and the inputs that could not be read.
     """
@@ -276,23 +281,34 @@ def convert(places: Iterable[Location], fmt: Format, output: IO[bytes], progress
     def write(assembly: Assembly) -> None:
         serialise(assembly.blocks(history=fmt.kind is not FormatKind.GRAPH), fmt, output)
 
-    return _convert(places, write, progress)
+    return _convert(places, write, progress, stated_only)
 
 
-def convert_to_iati(places: Iterable[Location], output: IO[bytes], progress: Progress | None = None) -> Report:
+def convert_to_iati(
+    places: Iterable[Location], output: IO[bytes], progress: Progress | None = None, *, stated_only: bool = False
+) -> Report:
     """Write the records at these places as IATI activities; otherwise like ``convert``."""
 
     def write(assembly: Assembly) -> None:
         write_activities(read_graph_records(assembly.blocks(history=False), assembly.shared()), output)
 
-    return _convert(places, write, progress)
+    return _convert(places, write, progress, stated_only)
 
 
-def _convert(places: Iterable[Location], write: Callable[[Assembly], None], progress: Progress | None) -> Report:
-    report = Report()
-    with local_copies(places) as local_places, Identities() as identities, Assembly(identities) as assembly:
-        for record in read_derived_records(find_inputs(local_places), count_inputs(local_places), report, progress):
-            assembly.add(record, describe(record))
+def _convert(
+    places: Iterable[Location], write: Callable[[Assembly], None], progress: Progress | None, stated_only: bool
+) -> Report:
+    report, work = Report(), Work(stated_only=stated_only)
+    with (
+        local_copies(places) as local_places,
+        Identities() as identities,
+        Assembly(identities) as assembly,
+        ProcessPool() as pool,
+    ):
+        inputs, total = find_inputs(local_places), count_inputs(local_places)
+        for one in prepare(inputs, work, report, pool, total=total, progress=progress):
+            report.extend(one.findings)
+            assembly.add_split(one.identity, one.source.name, one.own, one.shared)
         report.extend(identities.findings())
         write(assembly)
     return report.sort()
@@ -320,15 +336,16 @@ def build(
     wait: bool = False,
     dumps: bool = True,
     contacts: bool = True,
+    stated_only: bool = False,
     cluster: str = "",
 ) -> tuple[Release, Report]:
     """Build a release of the records at these places, and make it the current one.
 
     Inputs that cannot be read and violations of rules (as of the given day, by default today) are reported, and do not
     stop the build. With ``strict``, any violation does. ``wait`` waits for another running build. ``dumps`` adds the
-    downloads. Without ``contacts``, the release contains no persons; erased persons are always left out. With a Dask
-    ``cluster`` (its address, or local:N), the cluster's workers replace the local processors; the release has the same
-    bytes.
+    downloads. Without ``contacts``, the release contains no persons; erased persons are always left out.
+    ``stated_only`` extracts nothing from prose. With a Dask ``cluster`` (its address, or local:N), the cluster's
+    workers replace the local processors; the release has the same bytes.
 
     Raises SourceError if a place does not exist, AddressError if an address cannot be read, ReleaseError if the
     release cannot be built, ClusterError if the cluster does not respond. In each case the earlier release stays.
@@ -339,26 +356,24 @@ def build(
     with (
         local_copies(places) as local_places,
         releases.new(wait) as draft,
-        ExitStack() as stack,
         Identities(releases.identities()) as identities,
         Assembly(identities) as assembly,
         ProcessPool() as pool,
     ):
         hidden = _RedactionRule(contacts, releases.erased_hashes())
-        cache = stack.enter_context(
-            BuildCache(releases.build_cache, (*RECORD_CLASSES, *CHUNK_CLASSES), fingerprint() + repr(hidden).encode())
-        )
-        read = make_cached_reader(cache, report.as_of, hidden)
-
-        def add_source(record: LazyRecord, page: bytes) -> None:
-            if not record.hidden:
-                draft.add_source(page)
-
-        total = count_inputs(local_places)
-        records = read_records(find_inputs(local_places), total, report, read, progress, on_single=add_source)
+        work = Work(report.as_of, "fast", hidden, stated_only=stated_only, code=fingerprint() if cluster else b"")
         with connect_cluster(cluster) if cluster else nullcontext(pool) as executor:
-            for one in validate_together(prepare_records(records, report.as_of, hidden, cache, executor), report):
-                assembly.add_split(one.capture, one.source.name, one.own, one.shared)
+            records = prepare(
+                find_inputs(local_places),
+                work,
+                report,
+                executor,
+                total=count_inputs(local_places),
+                progress=progress,
+                on_page=draft.add_source,
+            )
+            for one in validate_together(records, report):
+                assembly.add_split(one.identity, one.source.name, one.own, one.shared)
         report.extend(identities.findings())
         drop_superseded(report)
         report.sort()
@@ -373,7 +388,7 @@ def build(
                 _first_reasons(report),
             )
         others = [*describe_reference(names), *turtle_to_ntriples(ONTOLOGY.read_bytes())]
-        release = draft.finish(assembly.blocks(others), report, identities, cache, pool, dumps=dumps)
+        release = draft.finish(assembly.blocks(others), report, identities, pool, dumps=dumps)
     return release, report
 
 

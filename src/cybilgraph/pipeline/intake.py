@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from typing import Protocol, TypeVar
 
 from cybilgraph.errors import SourceError
 from cybilgraph.extraction import derive
@@ -55,54 +54,25 @@ def read_derived_records(
     progress: Progress | None = None,
     seen: dict[str, Input] | None = None,
 ) -> Iterator[Record]:
-    """Read records like ``read_records``, extract statements from their prose, and add their findings to the report."""
-    for record in read_records(inputs, total, report, read_input, progress, seen):
-        derived, findings = derive_record(record)
-        report.extend(findings)
-        yield derived
+    """Yield the records of the inputs with the statements extracted from their prose.
 
-
-class HasKey(Protocol):
-    """A record, or a stand-in for one."""
-
-    @property
-    def key(self) -> str:
-        """The key of the record."""
-
-
-KeyedRecord = TypeVar("KeyedRecord", bound=HasKey)
-
-
-def read_records(
-    inputs: Iterable[Input],
-    total: int,
-    report: Report,
-    read: Callable[[Input], Iterable[KeyedRecord]],
-    progress: Progress | None = None,
-    seen: dict[str, Input] | None = None,
-    on_single: Callable[[KeyedRecord, bytes], None] | None = None,
-) -> Iterator[KeyedRecord]:
-    """Yield the records that ``read`` finds in the inputs; report inputs that cannot be read.
-
-    With ``seen``, adds the inputs to it by name, and lists them with their records in the report. ``on_single`` is
-    called with each record that is alone in its file, and the content of that file.
+    Adds their findings, and those inputs that cannot be read, to the report. With ``seen``, adds the inputs to it by
+    name, and lists them with their records in the report.
     """
     for input_file in inputs:
-        source = replace(input_file)  # a copy, because an input caches its content
         report.sources += 1
         checked = CheckedFile(input_file.name, input_file.uri, tracked=input_file.tracked) if seen is not None else None
         if seen is not None and checked:
             seen[input_file.name] = input_file
             report.files.append(checked)
-        before, record = report.records, None
         try:
-            for record in read(source):
+            for record in read_input(replace(input_file)):  # a copy, because an input caches its content
                 report.records += 1
                 if checked:
                     checked.records.append(record.key)
-                yield record
-            if on_single and record and report.records == before + 1 and (content := page_content(source)) is not None:
-                on_single(record, content)
+                derived, findings = derive_record(record)
+                report.extend(findings)
+                yield derived
         except SourceError as error:
             report.unread += 1
             report.extend([unreadable_finding(input_file, error)])
@@ -110,9 +80,14 @@ def read_records(
             progress(report.sources, total)
 
 
-def derive_record(record: Record, hidden: IsHidden = hide_nobody) -> tuple[Record, list[Finding]]:
-    """Return the record with the statements of its prose and without ``hidden`` persons, and its findings."""
-    derived = redact(derive(record), hidden)
+def derive_record(
+    record: Record, hidden: IsHidden = hide_nobody, *, stated_only: bool = False
+) -> tuple[Record, list[Finding]]:
+    """Return the record with the statements of its prose and without ``hidden`` persons, and its findings.
+
+    ``stated_only`` extracts nothing from prose.
+    """
+    derived = redact(record if stated_only else derive(record), hidden)
     return derived, [with_hint(replace(found, record=record.key), derived) for found in derived.findings]
 
 

@@ -1,8 +1,7 @@
-"""Extracts, describes and validates records on all processors, for a release or only for a check.
+"""The map stage: reads inputs, extracts statements from prose, describes and validates records, on all processors.
 
-A release build takes records that an earlier build has prepared from the build cache; equal records give equal bytes
-either way. The cache key depends on a record's content and position, not on its file: in a changed table, only the
-changed rows are prepared again, and in a renamed file none.
+A chunk of small inputs is processed in one process, from reading to validation. The records of a large input, such as
+a table, are read in this process and then processed in batches.
 """
 
 from __future__ import annotations
@@ -13,47 +12,59 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import lru_cache
 from importlib.metadata import requires, version
-from itertools import islice
+from itertools import chain, islice
 from re import findall
+from typing import Any
 
-from cybilgraph.errors import ClusterError
+from cybilgraph.errors import ClusterError, SourceError
 from cybilgraph.identity import RecordIdentity, identity_of
 from cybilgraph.identity.assembly import split_shared
-from cybilgraph.model import findings, record
-from cybilgraph.model.findings import Finding
+from cybilgraph.model.findings import CheckedFile, Finding, Report
 from cybilgraph.model.record import Record, Source
 from cybilgraph.model.resources import FINGERPRINT_FILES
-from cybilgraph.pipeline.intake import derive_record, page_content
-from cybilgraph.rdf.description import replace_source
+from cybilgraph.pipeline.intake import Progress, derive_record, page_content, unreadable_finding
+from cybilgraph.rdf.description import describe
 from cybilgraph.readers import Input, read_input
+from cybilgraph.readers.inputs import MAX_PAGE_BYTES
 from cybilgraph.release.redaction import IsHidden, hide_nobody, mentions_hidden
-from cybilgraph.runtime.cache import BuildCache
 from cybilgraph.runtime.parallel import SizedExecutor
 from cybilgraph.validation.record_findings import BATCH_RECORDS, ValidatedRecord, split_batches, validate_each
 
-#: Records looked up in the cache at once; at most one batch of them is new.
-_MAX_LOOKUPS = 4_000
-#: Characters of prose per batch of checked records, not counting its last record; and number of batches checked
-#: locally before processes start, because starting them takes as long.
-_MAX_BATCH_CHARACTERS, _LOCAL_BATCHES = 500_000, 4
-#: Stands for any source in a cached record. No file has this name.
-_NO_SOURCE = Source("/", "0" * 64)
+#: Characters of prose per batch of records of a large input, not counting its last record.
+_MAX_BATCH_CHARACTERS = 500_000
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What to do with each record.
+
+    It is validated as of a ``day`` with an ``engine`` ("" for none), without the contacts that are ``hidden``.
+    ``stated_only`` extracts nothing from prose. ``code`` is the fingerprint that the code of a cluster must have.
+    """
+
+    day: str = ""
+    engine: str = ""
+    hidden: IsHidden = hide_nobody
+    stated_only: bool = False
+    code: bytes = b""
 
 
 @dataclass(slots=True)
-class RecordCheck:
-    """The source, identity and findings of a record, and its data for ``validate_together``.
+class PreparedRecord:
+    """A record on its way to a release: what merging, validation across records and the graph need of it.
 
-    The compressed part does not contain the source.
+    ``compressed`` does not contain the source. ``own`` are its triples, without those that it may ``share``.
     """
 
     source: Source
-    capture: RecordIdentity
+    identity: RecordIdentity
     findings: list[Finding]
     comparison_lines: list[str]
     compressed: bytes
+    own: bytes
+    shared: list[str]
 
     @property
     def compact(self) -> tuple[Source, bytes]:
@@ -62,110 +73,206 @@ class RecordCheck:
 
 
 @dataclass(slots=True)
-class ReleaseRecord(RecordCheck):
-    """A record prepared for a release, with its ``own`` triples and those that it may ``share`` with others."""
+class InputResult:
+    """The result for an input, or for some records of a large one.
 
-    own: bytes
-    shared: list[str]
-
-
-#: The classes of cached values.
-CLASSES = [
-    one
-    for module in (record, findings)
-    for one in vars(module).values()
-    if isinstance(one, type) and one.__module__ == module.__name__
-] + [RecordIdentity, ReleaseRecord]
-
-
-@dataclass(slots=True)
-class LazyRecord:
-    """A record that is read only if the cache does not contain it under ``cache_key``.
-
-    ``hidden`` tells whether it mentions a hidden person.
+    ``page`` is the content of an input with a single record, unless it mentions a hidden person.
     """
 
-    source: Source
-    key: str
-    hidden: bool
-    cache_key: bytes
-    read: Callable[[], Record]
+    records: list[PreparedRecord]
+    error: SourceError | None = None
+    page: bytes | None = None
 
 
-#: The cached data of a page: line, key, whether a hidden person is mentioned, and cache key of each record.
-_Page = list[tuple[int, str, bool, bytes]]
+def prepare(
+    inputs: Iterable[Input],
+    work: Work,
+    report: Report,
+    executor: SizedExecutor,
+    *,
+    total: int = 0,
+    progress: Progress | None = None,
+    seen: dict[str, Input] | None = None,
+    on_page: Callable[[bytes], None] = lambda _: None,
+) -> Iterator[PreparedRecord]:
+    """Yield the prepared records of the inputs in order, and report inputs that cannot be read.
 
-
-def make_cached_reader(cache: BuildCache, day: str, hidden: IsHidden) -> Callable[[Input], Iterator[LazyRecord]]:
-    """Return a function that reads the records of an input for ``prepare_records``, using cached pages."""
-    day_bytes = day.encode()
-
-    def read(input_file: Input) -> Iterator[LazyRecord]:
-        content = page_content(input_file)
-        page_key = cache.key(day_bytes, input_file.suffix.encode(), content) if content is not None else b""
-        if content is not None and (compressed := cache.get(page_key)):
-            for number, (line, key, is_hidden, cache_key) in enumerate(cache.load(compressed)):
-                reread = partial(_reread, input_file, number)
-                yield LazyRecord(replace(input_file.source, line=line), key, is_hidden, cache_key, reread)
-            return
-        page: _Page = []
-        for printed in read_input(input_file):
-            anonymous = _without_source(printed)
-            text = repr(anonymous)
-            cache_key = cache.key(day_bytes, text.encode("utf-8", "surrogatepass"))
-            is_hidden = any(map(hidden, printed.contacts)) or (
-                bool(hidden) and mentions_hidden(text + (content or b"").decode("utf-8", "replace"), hidden)
-            )
-            if input_file.name in text:  # the result may depend on the file's name
-                content = None
-            if content is not None:
-                page.append((printed.source.line, printed.key, is_hidden, cache_key))
-            yield LazyRecord(printed.source, printed.key, is_hidden, cache_key, partial(_identity, anonymous))
-        if content is not None:
-            cache.put(page_key, page)
-
-    return read
-
-
-def _identity(record: Record) -> Record:
-    return record
-
-
-def _reread(input_file: Input, number: int) -> Record:
-    """Read one record of an input again, without its source."""
-    return _without_source(next(islice(read_input(input_file), number, None)))
-
-
-def prepare_records(
-    records: Iterable[LazyRecord], day: str, hidden: IsHidden, cache: BuildCache, executor: SizedExecutor
-) -> Iterator[ReleaseRecord]:
-    """Extract, redact, describe and validate each record as of a ``day``; yield them in order.
-
-    At most some thousands of records are in memory.
+    At most some thousands of records are in memory. With ``seen``, adds the inputs to it by name, and lists them with
+    their records in the report. ``on_page`` receives the content of each input with a single record.
     """
-    sources: deque[Source] = deque()
-    code_fingerprint = fingerprint()
+    for input_file, results in _in_order(inputs, work, executor):
+        report.sources += 1
+        checked = CheckedFile(input_file.name, input_file.uri, tracked=input_file.tracked) if seen is not None else None
+        if seen is not None and checked:
+            seen[input_file.name] = input_file
+            report.files.append(checked)
+        for result in results:
+            report.records += len(result.records)
+            if checked:
+                checked.records.extend(one.identity.key for one in result.records)
+            yield from result.records
+            if result.page is not None:
+                on_page(result.page)
+            if result.error:
+                report.unread += 1
+                report.extend([unreadable_finding(input_file, result.error)])
+        if progress:
+            progress(report.sources, total)
 
-    def lookups() -> Iterator[tuple[bytes, LazyRecord]]:
-        for one in records:
-            sources.append(one.source)
-            yield one.cache_key, one
 
-    for prepared in cache.map_items(
-        lookups(),
-        lambda new: _prepare_batch([one.read() for one in new], day, hidden),
-        lambda new: executor.submit(
-            _prepare_batch_remotely, code_fingerprint, [one.read() for one in new], day, hidden
-        ),
-        batch_size=BATCH_RECORDS,
-        max_lookup=_MAX_LOOKUPS,
-        max_pending=executor.size + 1,
-    ):
-        yield _with_source(sources.popleft(), prepared)
+def _in_order(
+    inputs: Iterable[Input], work: Work, executor: SizedExecutor
+) -> Iterator[tuple[Input, Iterable[InputResult]]]:
+    """Yield each input with its results; some chunks are processed ahead."""
+    chunks = _chunks(inputs)
+    beginning = list(islice(chunks, 2))
+    if len(beginning) < 2 and not work.code:  # starting processes would take longer
+        executor = _ThisProcess()
+    pending: deque[tuple[list[Input], Future[list[InputResult]]]] = deque()
+    for chunk in chain(beginning, chunks):
+        if _is_large(chunk[0]):
+            yield from _finished(pending, 0)
+            yield chunk[0], _results_of_large(chunk[0], work, executor)
+            continue
+        # The workers of a cluster may be on other machines.
+        sent = [replace(one, data=page_content(one)) for one in chunk] if work.code else chunk
+        pending.append((chunk, executor.submit(_process_inputs, sent, work)))
+        yield from _finished(pending, executor.size + 1)
+    yield from _finished(pending, 0)
+
+
+def _chunks(inputs: Iterable[Input]) -> Iterator[list[Input]]:
+    """Yield large inputs alone, and others in chunks."""
+    chunk: list[Input] = []
+    chunk_bytes = 0
+    for one in inputs:
+        size = _size(one)
+        if chunk and (len(chunk) == BATCH_RECORDS or chunk_bytes + size > MAX_PAGE_BYTES):
+            yield chunk
+            chunk, chunk_bytes = [], 0
+        chunk.append(one)
+        chunk_bytes += size
+    if chunk:
+        yield chunk
+
+
+def _size(one: Input) -> int:
+    """Return the size of an input in bytes; 0 if that is unknown."""
+    if one.data is not None or one.path is None:
+        return len(one.data or b"")
+    try:
+        return one.path.stat().st_size
+    except OSError:
+        return 0  # its reader reports it
+
+
+def _is_large(one: Input) -> bool:
+    return _size(one) > MAX_PAGE_BYTES
+
+
+def _finished(
+    pending: deque[tuple[list[Input], Future[list[InputResult]]]], most: int
+) -> Iterator[tuple[Input, Iterable[InputResult]]]:
+    """Yield the inputs of the first chunks with their results, until at most ``most`` chunks are pending."""
+    while len(pending) > most:
+        chunk, future = pending.popleft()
+        yield from zip(chunk, ([result] for result in future.result()), strict=True)
+
+
+def _results_of_large(large: Input, work: Work, executor: SizedExecutor) -> Iterator[InputResult]:
+    """Read an input, and yield the results for its records in batches."""
+    errors: list[SourceError] = []
+    pending: deque[Future[list[PreparedRecord]]] = deque()
+    for batch in split_batches(_read(large, errors), _prose_characters, _MAX_BATCH_CHARACTERS):
+        pending.append(executor.submit(_process_records, batch, work))
+        if len(pending) > executor.size + 1:
+            yield InputResult(pending.popleft().result())
+    while pending:
+        yield InputResult(pending.popleft().result())
+    yield InputResult([], next(iter(errors), None))
+
+
+def _read(one: Input, errors: list[SourceError]) -> Iterator[Record]:
+    """Yield the records of an input; append an error that ends it to ``errors``."""
+    try:
+        yield from read_input(one)
+    except SourceError as error:
+        errors.append(error)
+
+
+def _prose_characters(one: Record) -> int:
+    return sum(len(paragraph.text) for _, paragraph in one.narrative())
+
+
+def _process_inputs(inputs: list[Input], work: Work) -> list[InputResult]:
+    """Process small inputs. Raises ClusterError if this worker has other code, data or packages."""
+    _require_same_code(work)
+    results: list[InputResult] = []
+    records: list[Record] = []
+    ends: list[int] = []
+    for one in inputs:
+        source, errors = replace(one), list[SourceError]()  # a copy, because an input caches its content
+        own = list(_read(source, errors))
+        page = page_content(source) if len(own) == 1 and not errors else None
+        if page is not None and bool(work.hidden) and _mentions_hidden(own[0], page, work.hidden):
+            page = None
+        records += own
+        ends.append(len(records))
+        results.append(InputResult([], next(iter(errors), None), page))
+    prepared = list(_prepare(records, work))
+    for result, start, end in zip(results, [0, *ends], ends, strict=False):
+        result.records = prepared[start:end]
+    return results
+
+
+def _mentions_hidden(record: Record, page: bytes, hidden: IsHidden) -> bool:
+    text = repr(record) + page.decode("utf-8", "replace")
+    return any(map(hidden, record.contacts)) or mentions_hidden(text, hidden)
+
+
+def _process_records(records: list[Record], work: Work) -> list[PreparedRecord]:
+    """Process records of a large input. Raises ClusterError if this worker has other code, data or packages."""
+    _require_same_code(work)
+    return list(_prepare(records, work))
+
+
+def _prepare(records: list[Record], work: Work) -> Iterator[PreparedRecord]:
+    derived = [derive_record(one, work.hidden, stated_only=work.stated_only) for one in records]
+    processed = (one for one, _ in derived)
+    validated = (
+        validate_each(processed, work.day, work.engine)
+        if work.engine
+        else (ValidatedRecord(one, describe(one), []) for one in processed)
+    )
+    for one, (_, found) in zip(validated, derived, strict=True):
+        source, compressed = one.compact
+        yield PreparedRecord(
+            source,
+            identity_of(one.record),
+            [*found, *one.findings],
+            one.comparison_lines,
+            compressed,
+            *split_shared(one.record.key, one.lines),
+        )
+
+
+class _ThisProcess(SizedExecutor):
+    """Runs functions at once, in this process."""
+
+    @property
+    def size(self) -> int:
+        """One function runs at once."""
+        return 1
+
+    def submit(self, function: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
+        """Run a function, and return a future with its result."""
+        future: Future[Any] = Future()
+        future.set_result(function(*arguments, **named))
+        return future
 
 
 def fingerprint() -> bytes:
-    """Return a hash of everything that affects the preparation of records: our code and data, and all dependencies."""
+    """Return a hash of everything that affects the result for a record: our code and data, and all dependencies."""
     digest = hashlib.sha256()
     for folder, pattern in FINGERPRINT_FILES:
         for path in sorted(folder.rglob(pattern)):
@@ -176,90 +283,14 @@ def fingerprint() -> bytes:
     return digest.digest()
 
 
-def _without_source(original: Record) -> Record:
-    """Return the record without its file name, and without its checksum unless its key depends on it."""
-    own = original.source.name
-    anonymous = replace(
-        original,
-        source=replace(_NO_SOURCE, line=original.source.line),
-        findings=tuple(
-            replace(found, file=_NO_SOURCE.name) if found.file == own else found for found in original.findings
-        ),
-    )
-    if anonymous.key == original.key:
-        return anonymous
-    return replace(anonymous, source=replace(original.source, name=_NO_SOURCE.name))
-
-
 #: The fingerprint of this process, whose code does not change.
 _own_fingerprint = lru_cache(1)(fingerprint)
 
 
-def _prepare_batch_remotely(
-    code_fingerprint: bytes, records: list[Record], day: str, hidden: IsHidden
-) -> list[ReleaseRecord]:
-    """Run ``_prepare_batch`` on a cluster. Raises ClusterError if the worker has other code, data or packages."""
-    if _own_fingerprint() != code_fingerprint:
+def _require_same_code(work: Work) -> None:
+    if work.code and _own_fingerprint() != work.code:
         raise ClusterError(
             "A worker has other code, data, packages or another Python version than this machine, so its results "
             "would differ",
             "Install the same version there with the same requirements.txt, and restart its workers.",
         )
-    return _prepare_batch(records, day, hidden)
-
-
-def _prepare_batch(records: list[Record], day: str, hidden: IsHidden) -> list[ReleaseRecord]:
-    return [
-        ReleaseRecord(*_check_values(one, found), *split_shared(one.record.key, one.lines))
-        for one, found in _read(records, day, hidden)
-    ]
-
-
-def _check_values(
-    one: ValidatedRecord, found: list[Finding]
-) -> tuple[Source, RecordIdentity, list[Finding], list[str], bytes]:
-    return one.record.source, identity_of(one.record), found, one.comparison_lines, one.compact[1]
-
-
-def _read(
-    records: list[Record], day: str, hidden: IsHidden = hide_nobody, engine: str = "fast"
-) -> Iterator[tuple[ValidatedRecord, list[Finding]]]:
-    """Extract statements from the records' prose and validate each record; yield it with all its findings."""
-    derived_records = [derive_record(one, hidden) for one in records]
-    for one, (_, found) in zip(
-        validate_each((derived for derived, _ in derived_records), day, engine), derived_records, strict=True
-    ):
-        yield one, [*found, *one.findings]
-
-
-def check_records(records: Iterable[Record], day: str, engine: str, executor: SizedExecutor) -> Iterator[RecordCheck]:
-    """Check each record by itself as of a ``day``, in order; at most a few batches are in memory."""
-    pending: deque[Future[list[RecordCheck]]] = deque()
-    for number, batch in enumerate(split_batches(records, _prose_characters, _MAX_BATCH_CHARACTERS)):
-        if number < _LOCAL_BATCHES or executor.size == 1:
-            yield from _check_batch(batch, day, engine)
-            continue
-        pending.append(executor.submit(_check_batch, batch, day, engine))
-        if len(pending) > executor.size + 1:
-            yield from pending.popleft().result()
-    while pending:
-        yield from pending.popleft().result()
-
-
-def _check_batch(records: list[Record], day: str, engine: str) -> list[RecordCheck]:
-    return [RecordCheck(*_check_values(one, found)) for one, found in _read(records, day, engine=engine)]
-
-
-def _prose_characters(one: Record) -> int:
-    return sum(len(paragraph.text) for _, paragraph in one.narrative())
-
-
-def _with_source(source: Source, prepared: ReleaseRecord) -> ReleaseRecord:
-    """Return a prepared record with this source."""
-    before = prepared.source.name
-    return replace(
-        prepared,
-        source=source,
-        own=replace_source(prepared.own, prepared.capture.key, source),
-        findings=[replace(one, file=source.name) if one.file == before else one for one in prepared.findings],
-    )

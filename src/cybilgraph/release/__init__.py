@@ -5,7 +5,6 @@
     ├── forgotten        keyed hashes of erased names and e-mail addresses
     ├── forgotten.key    the key of these hashes, readable only by its owner
     ├── moved-0001.csv   the last change of each record, up to the oldest release that is kept
-    ├── .prepared        the build cache
     ├── 0001/
     │   ├── sources.sqlite  the sources of single records, by their SHA-256
     │   ├── graph.nq.zst    the whole graph, sorted and compressed: equal input gives equal bytes
@@ -24,7 +23,6 @@ Each of these steps is atomic.
 
 from __future__ import annotations
 
-from cybilgraph.release.chunks import CLASSES
 from cybilgraph.release.draft import Draft
 from cybilgraph.release.folder import CURRENT, Releases
 from cybilgraph.release.forgotten import ForgottenNames
@@ -32,7 +30,6 @@ from cybilgraph.release.manifest import CHECKSUMS, IDENTITIES, MANIFEST, REPORT,
 
 __all__ = [
     "CHECKSUMS",
-    "CLASSES",
     "CURRENT",
     "IDENTITIES",
     "MANIFEST",

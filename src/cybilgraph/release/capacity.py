@@ -67,7 +67,7 @@ class CapacityModel:
             statements=at["statements"],
             sources=at["sources"],
             release=at["release"],
-            building=at["release"] + at["prepared"] + at["temporary"],
+            building=at["release"] + at["temporary"],
             memory=at["main_memory"] + processors * at["worker_memory"],
             seconds=at["main_seconds"] + at["worker_seconds"] / processors,
             serving=at["serve_memory"],
@@ -111,7 +111,6 @@ _LABELS = {
     "release": "release",
     "store": "of which store",
     "dumps": "of which downloads",
-    "prepared": "build cache",
     "temporary": "temporary files",
     "main_seconds": "CPU seconds of the main process",
     "worker_seconds": "CPU seconds of all workers",
@@ -152,7 +151,7 @@ def describe_needs(model: CapacityModel, counts: Iterable[int], processors: int)
     yield from _aligned(details, first_left=True)
     yield ""
     yield f"Each figure for N records is the one for {largest:,} plus (N - {largest:,}) times the increase per record."
-    yield "Disk to build: the release, the build cache and temporary files, in addition to the sources."
+    yield "Disk to build: the release and temporary files, in addition to the sources."
     yield f"Memory to build: the main process and {processors} workers, each as large as the largest measured one."
     yield f"Time to build: CPU seconds of the main process, plus those of the workers divided by {processors}."
     yield "Memory to serve: with the default --store-memory. A larger store stays on disk."

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
-from functools import partial
+from itertools import islice
 from pathlib import Path
 
 from cybilgraph.model.vocabulary import SKOS
@@ -14,11 +15,10 @@ from cybilgraph.rdf.ntriples import group_by_subject, object_texts
 from cybilgraph.rdf.serialisation import is_in_earlier_graph
 from cybilgraph.release.graph_file import read_graph
 from cybilgraph.release.search import IndexEntry, Name, index_entries
-from cybilgraph.runtime.cache import BuildCache
 from cybilgraph.runtime.parallel import SizedExecutor
 
-#: New chunks per batch, and chunks per lookup in the cache.
-_BATCH_CHUNKS, _MAX_CACHE_LOOKUPS = 40, 400
+#: Chunks per batch.
+_BATCH_CHUNKS = 10
 _BROADER = f" <{SKOS.broader}> ".encode()
 
 
@@ -37,42 +37,17 @@ class ChunkOutput:
     dumps: dict[str, bytes]
 
 
-#: The classes of cached values.
-CLASSES = (ChunkOutput, GraphStatistics, IndexEntry, Counter)
-
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """A chunk: its compressed size in bytes, and its digest."""
-
-    size: int
-    digest: bytes
-
-
-def process_chunks(
-    graph: Path, cache: BuildCache, executor: SizedExecutor, *, dumps: bool, chunks: list[Chunk] | None = None
-) -> Iterator[ChunkOutput]:
-    """Yield the results for each chunk of a graph in order, with or without ``dumps``.
-
-    Appends the chunks to the list ``chunks``. Raises OSError.
-    """
+def process_chunks(graph: Path, executor: SizedExecutor, *, dumps: bool) -> Iterator[ChunkOutput]:
+    """Yield the results for each chunk of a graph in order, with or without ``dumps``. Raises OSError."""
     broader = b"".join(_broader_lines(chunk) for _, chunk in read_graph(graph))
-
-    def keyed_chunks() -> Iterator[tuple[bytes, bytes]]:
-        for size, chunk in read_graph(graph):
-            digest = cache.key(chunk)
-            if chunks is not None:
-                chunks.append(Chunk(size, digest))
-            yield cache.key(bytes([dumps]), broader, digest), chunk
-
-    yield from cache.map_items(
-        keyed_chunks(),
-        partial(_process_batch, broader, dumps),
-        lambda batch: executor.submit(_process_batch, broader, dumps, batch),
-        batch_size=_BATCH_CHUNKS,
-        max_lookup=_MAX_CACHE_LOOKUPS,
-        max_pending=executor.size + 1,
-    )
+    chunks = (chunk for _, chunk in read_graph(graph))
+    pending: deque[Future[list[ChunkOutput]]] = deque()
+    while batch := list(islice(chunks, _BATCH_CHUNKS)):
+        pending.append(executor.submit(_process_batch, broader, dumps, batch))
+        if len(pending) > executor.size + 1:
+            yield from pending.popleft().result()
+    while pending:
+        yield from pending.popleft().result()
 
 
 def _broader_lines(chunk: bytes) -> bytes:

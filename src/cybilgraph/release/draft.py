@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import os
-import shutil
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
@@ -23,7 +22,7 @@ from cybilgraph.rdf.dumps import (
     write_descriptions,
     write_tables,
 )
-from cybilgraph.release.chunks import Chunk, process_chunks
+from cybilgraph.release.chunks import process_chunks
 from cybilgraph.release.graph_file import GRAPH, write_graph
 from cybilgraph.release.manifest import (
     CHECKSUMS,
@@ -38,8 +37,6 @@ from cybilgraph.release.manifest import (
 )
 from cybilgraph.release.search import write_index
 from cybilgraph.release.sources import SOURCES, Sources
-from cybilgraph.release.store_update import PreviousRelease
-from cybilgraph.runtime.cache import BuildCache
 from cybilgraph.runtime.clock import build_time
 from cybilgraph.runtime.files import sha256_of
 from cybilgraph.runtime.parallel import SizedExecutor
@@ -52,9 +49,8 @@ from cybilgraph.version import __version__
 class Draft:
     """A release that is being built."""
 
-    def __init__(self, folder: Path, number: int, previous_release: Release | None) -> None:
+    def __init__(self, folder: Path, number: int) -> None:
         self._folder = folder
-        self._previous_release = previous_release
         self.number = number
         self.manifest: dict[str, Any] | None = None
         self._sources = Sources(folder / SOURCES)
@@ -72,7 +68,6 @@ class Draft:
         quads: Iterable[bytes],
         report: Report,
         identities: Identities,
-        cache: BuildCache,
         executor: SizedExecutor,
         *,
         dumps: bool = True,
@@ -100,16 +95,7 @@ class Draft:
             "public": True,
         }
         findings = map(fields_of, report.findings)
-        write_derived_files(
-            self._folder,
-            self.manifest,
-            report_document(report),
-            findings,
-            cache,
-            executor,
-            dumps=dumps,
-            previous=self._previous_release,
-        )
+        write_derived_files(self._folder, self.manifest, report_document(report), findings, executor, dumps=dumps)
         return Release(self.number, self._folder.parent / f"{self.number:04d}", self.manifest)
 
 
@@ -118,26 +104,21 @@ def write_derived_files(
     manifest: dict[str, Any],
     report: Any,
     findings: Iterable[Mapping[str, Any]],
-    cache: BuildCache,
     executor: SizedExecutor,
     *,
     dumps: bool,
-    previous: Release | None = None,
 ) -> None:
     """Write everything derived from the graph, identities and sources in a folder.
 
-    Completes the manifest with counts and checksums, and writes it and SHA256SUMS last. May update a copy of the store
-    of the release ``previous``.
+    Completes the manifest with counts and checksums, and writes it and SHA256SUMS last.
     """
     graph, store, public = folder / GRAPH, folder / STORE, folder / PUBLIC
     public.mkdir()
     quads, counts = 0, GraphStatistics()
-    chunks: list[Chunk] = []
-    previous_release = _previous(previous, cache)
     with ThreadPoolExecutor() as threads, Spool() as rows, Spool() as entries, TableNames() as names:
-        store_future = None if previous_release else threads.submit(write_store, graph, store)
+        store_future = threads.submit(write_store, graph, store)
         with DumpWriter(public) if dumps else nullcontext() as files:
-            for output in process_chunks(graph, cache, executor, dumps=dumps, chunks=chunks):
+            for output in process_chunks(graph, executor, dumps=dumps):
                 quads += output.quads
                 counts.add(output.counts)
                 rows.put(output.rows)
@@ -148,13 +129,7 @@ def write_derived_files(
         index_future = threads.submit(write_index, folder / SEARCH, entries, findings)
         if dumps:
             write_tables(rows, names, public)
-        if store_future:
-            store_future.result()
-        elif previous_release and previous_release.update_store(chunks, graph, store) == quads:
-            manifest["carried"] = previous_release.update_count + 1
-        else:
-            shutil.rmtree(store, ignore_errors=True)
-            write_store(graph, store)
+        store_future.result()
         manifest["counts"]["quads"] = quads
         _write_report(folder / REPORT, report)
         index_future.result()
@@ -164,7 +139,6 @@ def write_derived_files(
     manifest["files"] = {
         path.relative_to(folder).as_posix(): checksums.get(path) or sha256_of(path) for path in _files(folder)
     }
-    cache.put(_chunks_key(manifest, cache), [(chunk.size, chunk.digest) for chunk in chunks])
     _write_json(folder / MANIFEST, manifest)
     (folder / CHECKSUMS).write_text(checksum_lines(folder, manifest), encoding="utf-8")
 
@@ -172,19 +146,6 @@ def write_derived_files(
 def _files(folder: Path) -> list[Path]:
     """Return the files of a release in order, without those that opening a store creates."""
     return sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in ("LOCK", "LOG"))
-
-
-def _previous(previous: Release | None, cache: BuildCache) -> PreviousRelease | None:
-    """Return the previous release if the chunks of its graph are cached."""
-    compressed = cache.get(_chunks_key(previous.manifest, cache)) if previous else None
-    if previous is None or compressed is None:
-        return None
-    return PreviousRelease(previous, [Chunk(*chunk) for chunk in cache.load(compressed)], cache.key)
-
-
-def _chunks_key(manifest: dict[str, Any], cache: BuildCache) -> bytes:
-    """Return the cache key of the chunk list of a release's graph."""
-    return cache.key(b"chunks", manifest["files"][GRAPH].encode())
 
 
 def make_durable(folder: Path) -> None:

@@ -45,13 +45,12 @@ _WORD_SEPARATORS = re.compile(r"[\W_]+")
 class Erasure:
     """The outcome of an erasure in one release.
 
-    ``found`` tells whether the release contained the contact. ``was_rebuilt`` is also true if only its store may have
-    contained it. ``remaining`` lists the subjects of statements that still contain the name. ``damaged`` describes the
-    damage of a release that was left unchanged for that reason.
+    ``found`` tells whether the release contained the contact, and was rebuilt without it. ``remaining`` lists the
+    subjects of statements that still contain the name. ``damaged`` describes the damage of a release that was left
+    unchanged for that reason.
     """
 
     found: bool = False
-    was_rebuilt: bool = False
     remaining: tuple[str, ...] = ()
     damaged: str = ""
 

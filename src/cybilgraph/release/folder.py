@@ -30,8 +30,6 @@ from cybilgraph.release.erasure import (
 from cybilgraph.release.forgotten import ForgottenNames, add_forgotten, read_forgotten
 from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.release.manifest import IDENTITIES, MANIFEST, PUBLIC, REPORT, Release, folder_size
-from cybilgraph.runtime import cache
-from cybilgraph.runtime.cache import BuildCache
 from cybilgraph.runtime.files import atomic_write
 from cybilgraph.runtime.parallel import ProcessPool
 
@@ -40,7 +38,6 @@ _REMOVED = ".removed-"
 _REPLACING = ".replacing-"
 #: The file that names the current release, which is served.
 CURRENT = "current"
-_BUILD_CACHE = ".prepared"
 #: Returns whether a text mentions a contact.
 Mentions = Callable[[str], bool]
 _NUMBER = re.compile(r"[0-9]{4,}")
@@ -51,11 +48,6 @@ class Releases:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-
-    @property
-    def build_cache(self) -> Path:
-        """The file of the build cache."""
-        return self.folder / _BUILD_CACHE
 
     @property
     def numbers(self) -> list[int]:
@@ -269,7 +261,6 @@ class Releases:
         if not self.folder.is_dir():
             raise ReleaseError(f"There is no folder {self.folder}", "Give the folder of releases.")
         with self._locked(wait=False):
-            cache.delete_cache(self.build_cache)
             add_forgotten(self.folder, [who])
             erasures: dict[int, Erasure] = {}
             intact = list(self._intact_releases(erasures))
@@ -285,13 +276,13 @@ class Releases:
                 staging = Path(tempfile.mkdtemp(prefix=_BUILDING, dir=self.folder))
                 try:
                     report, found = write_without_contact(release.folder, staging, who, addresses, numbers)
-                    if rebuild := found or self._store_may_contain(release, erasures):
+                    if found:
                         self._rebuild(release, staging, report)
                 finally:
                     shutil.rmtree(staging, ignore_errors=True)
                 remaining = find_remaining(release.folder, known, numbers)
-                if rebuild or remaining:
-                    erasures[release.number] = Erasure(found, rebuild, remaining)
+                if found or remaining:
+                    erasures[release.number] = Erasure(found, remaining)
         return erasures
 
     def _intact_releases(self, erasures: dict[int, Erasure]) -> Iterator[Release]:
@@ -305,26 +296,14 @@ class Releases:
             else:
                 yield release
 
-    def _store_may_contain(self, release: Release, erasures: dict[int, Erasure]) -> bool:
-        """Return whether an updated store may still contain the contact from a release it was derived from.
-
-        That is so if an earlier release contained the contact, or if one of the store's predecessors is gone.
-        """
-        updates = int(release.manifest.get("carried", 0))
-        before = set(range(release.number - updates, release.number))
-        return bool(updates) and (
-            not before <= set(self.numbers) or any(earlier.found for earlier in erasures.values())
-        )
-
     def _rebuild(self, release: Release, staging: Path, report: dict[str, Any]) -> None:
         shutil.copyfile(release.folder / IDENTITIES, staging / IDENTITIES)
         manifest = dict(release.manifest)
         manifest["counts"] = manifest["counts"] | {"findings": report["counts"]}
-        manifest.pop("carried", None)
         manifest["forgotten"] = manifest.get("forgotten", 0) + 1
         dumps = any(name.startswith(f"{PUBLIC}/{NAME}.") for name in manifest["files"])
-        with ProcessPool() as pool, BuildCache(None, (), b"") as no_cache:
-            write_derived_files(staging, manifest, report, report["findings"], no_cache, pool, dumps=dumps)
+        with ProcessPool() as pool:
+            write_derived_files(staging, manifest, report, report["findings"], pool, dumps=dumps)
         make_durable(staging)
         replacement = self.folder / f"{_REPLACING}{release.number:04d}"
         staging.rename(replacement)
@@ -353,7 +332,7 @@ class Releases:
             add_forgotten(self.folder, ())
             staging = Path(tempfile.mkdtemp(prefix=_BUILDING, dir=self.folder))
             try:
-                draft = Draft(staging, max(self.numbers, default=0) + 1, self._previous())
+                draft = Draft(staging, max(self.numbers, default=0) + 1)
                 with closing(draft):
                     yield draft
                 if draft.manifest is not None:

@@ -15,7 +15,7 @@ from zlib import crc32
 
 from cybilgraph.errors import FileDamaged
 from cybilgraph.model.vocabulary import BASE
-from cybilgraph.runtime.compression import DECOMPRESSION_ERRORS, decompress, open_decompressed, read_parts, write_parts
+from cybilgraph.runtime.compression import DECOMPRESSION_ERRORS, open_decompressed, read_parts, write_parts
 
 GRAPH = "graph.nq.zst"
 #: Average size of a chunk. After a change, smaller chunks cost less to rebuild; larger ones compress better.
@@ -39,13 +39,6 @@ def read_graph(path: Path) -> Iterator[tuple[int, bytes]]:
     """Yield the compressed size and the lines of each chunk. Raises OSError, FileDamaged."""
     with _reporting_damage(path):
         yield from read_parts(path)
-
-
-def read_chunk(file: IO[bytes], start: int, size: int) -> bytes:
-    """Return the lines of the chunk at a position of an open file. Raises OSError, FileDamaged."""
-    with _reporting_damage(Path(file.name)):
-        file.seek(start)
-        return decompress(file.read(size))
 
 
 @contextmanager

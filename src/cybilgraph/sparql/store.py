@@ -11,7 +11,6 @@ import pyoxigraph as ox
 
 from cybilgraph.errors import FileDamaged
 from cybilgraph.model.vocabulary import PREFIXES
-from cybilgraph.rdf.serialisation import parse_nquads
 from cybilgraph.runtime.compression import DECOMPRESSION_ERRORS, open_decompressed
 from cybilgraph.runtime.files import sha256_of
 
@@ -39,23 +38,6 @@ def write_store(nquads: Path, folder: Path) -> int:
     store.optimize()
     store.flush()
     return len(store)
-
-
-def update_store(folder: Path, removed: Iterable[Iterable[bytes]], added: Iterable[Iterable[bytes]]) -> int:
-    """Remove lines of N-Quads from the store in this folder, then add others; return the number of quads."""
-    store = ox.Store(folder)
-    try:
-        for lines in removed:
-            for quad in parse_nquads(b"".join(lines)):
-                store.remove(quad)
-        for lines in added:
-            store.extend(parse_nquads(b"".join(lines)))
-        # Otherwise there are many tables, and not all are opened with the store (see ``opens_all_files``).
-        store.optimize()
-        store.flush()
-        return len(store)
-    finally:
-        del store  # a traceback would keep it alive, and with it the lock on the folder
 
 
 def opens_all_files(folder: Path) -> bool:

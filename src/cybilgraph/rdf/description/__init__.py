@@ -1,6 +1,6 @@
 """Describe records and reference data as lines of canonical N-Triples, and locate the source of a statement."""
 
-from cybilgraph.rdf.description.projects import describe, project_iri, replace_source
+from cybilgraph.rdf.description.projects import describe, project_iri
 from cybilgraph.rdf.description.reference_data import describe_day, describe_reference
 from cybilgraph.rdf.description.statement_fields import field_of, is_stated
 from cybilgraph.rdf.description.statement_places import StatementPlace, locate_statement
@@ -14,5 +14,4 @@ __all__ = [
     "is_stated",
     "locate_statement",
     "project_iri",
-    "replace_source",
 ]

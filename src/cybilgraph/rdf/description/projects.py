@@ -16,7 +16,6 @@ from cybilgraph.model.record import (
     Record,
     Relation,
     Scope,
-    Source,
     Text,
     WebLink,
 )
@@ -64,19 +63,6 @@ def describe(record: Record) -> list[str]:
             triples.text(project, row.term, PARAGRAPH_SEPARATOR.join(paragraph.text for paragraph in paragraphs))
     _describe_record(triples, project, record)
     return triples.lines()
-
-
-def replace_source(lines: bytes, key: str, read_from: Source) -> bytes:
-    """Return the triples of a record with another source, as if an equal record had been read from it."""
-    source = f"{record_iri(key)}/source"
-    triples = TripleWriter()
-    triples.plain(source, RDFS.label, read_from.name)
-    triples.plain(f"{source}/checksum", SPDX.checksumValue, read_from.sha256)
-    for line in triples.lines():
-        # Match the start of a line: a literal may contain the same words.
-        start = lines.index("\n{} {} ".format(*line.split(" ", 2)[:2]).encode()) + 1
-        lines = lines[:start] + line.encode() + lines[lines.index(b"\n", start) :]
-    return lines
 
 
 def _value(triples: TripleWriter, project: str, row: Field, _number: int, value: Text) -> None:

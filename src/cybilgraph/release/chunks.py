@@ -6,19 +6,23 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 from cybilgraph.model.vocabulary import SKOS
-from cybilgraph.rdf.dumps import GraphStatistics, TableRows, count_statements, make_table_rows, serialise_chunk
+from cybilgraph.rdf.dumps import (
+    GraphStatistics,
+    GzipPart,
+    TableRows,
+    count_statements,
+    make_table_rows,
+    serialise_chunk,
+)
 from cybilgraph.rdf.ntriples import group_by_subject, object_texts
 from cybilgraph.rdf.serialisation import is_in_earlier_graph
 from cybilgraph.release.graph_file import read_graph
 from cybilgraph.release.search import IndexEntry, Name, index_entries
 from cybilgraph.runtime.parallel import SizedExecutor
 
-#: Chunks per batch.
-_BATCH_CHUNKS = 10
 _BROADER = f" <{SKOS.broader}> ".encode()
 
 
@@ -34,20 +38,19 @@ class ChunkOutput:
     counts: GraphStatistics
     rows: TableRows
     entries: tuple[list[IndexEntry], list[Name]]
-    dumps: dict[str, bytes]
+    dumps: dict[str, GzipPart]
 
 
 def process_chunks(graph: Path, executor: SizedExecutor, *, dumps: bool) -> Iterator[ChunkOutput]:
     """Yield the results for each chunk of a graph in order, with or without ``dumps``. Raises OSError."""
-    broader = b"".join(_broader_lines(chunk) for _, chunk in read_graph(graph))
-    chunks = (chunk for _, chunk in read_graph(graph))
-    pending: deque[Future[list[ChunkOutput]]] = deque()
-    while batch := list(islice(chunks, _BATCH_CHUNKS)):
-        pending.append(executor.submit(_process_batch, broader, dumps, batch))
+    broader = b"".join(map(_broader_lines, read_graph(graph)))
+    pending: deque[Future[ChunkOutput]] = deque()
+    for chunk in read_graph(graph):
+        pending.append(executor.submit(_process_chunk, chunk, broader, dumps))
         if len(pending) > executor.size + 1:
-            yield from pending.popleft().result()
+            yield pending.popleft().result()
     while pending:
-        yield from pending.popleft().result()
+        yield pending.popleft().result()
 
 
 def _broader_lines(chunk: bytes) -> bytes:
@@ -57,16 +60,12 @@ def _broader_lines(chunk: bytes) -> bytes:
     return b"".join(line for line in chunk.splitlines(keepends=True) if _BROADER in line)
 
 
-def _process_batch(broader: bytes, dumps: bool, batch: list[bytes]) -> list[ChunkOutput]:
-    """Process some chunks; ``broader`` contains the skos:broader statements of the whole graph."""
+def _process_chunk(chunk: bytes, broader: bytes, dumps: bool) -> ChunkOutput:
+    """Process a chunk; ``broader`` contains the skos:broader statements of the whole graph."""
     broader_by_concept = {
         narrower: object_texts(own, SKOS.broader)
         for narrower, own in group_by_subject(broader.splitlines(keepends=True)).items()
     }
-    return [_process_chunk(chunk, broader_by_concept, dumps) for chunk in batch]
-
-
-def _process_chunk(chunk: bytes, broader: dict[str, list[str]], dumps: bool) -> ChunkOutput:
     lines = chunk.splitlines(keepends=True)
     count = len(lines)
     lines = [line for line in lines if not is_in_earlier_graph(line)]
@@ -75,6 +74,6 @@ def _process_chunk(chunk: bytes, broader: dict[str, list[str]], dumps: bool) -> 
         count,
         count_statements(graph),
         make_table_rows(graph) if dumps else {},
-        index_entries(graph, broader),
-        serialise_chunk(chunk, lines) if dumps else {},
+        index_entries(graph, broader_by_concept),
+        serialise_chunk(chunk, b"".join(lines)) if dumps else {},
     )

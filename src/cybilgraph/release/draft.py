@@ -13,17 +13,20 @@ from typing import Any
 
 from cybilgraph.identity import Identities
 from cybilgraph.model.findings import Report
+from cybilgraph.model.formats import BY_NAME
 from cybilgraph.model.resources import ONTOLOGY, shape_files
 from cybilgraph.rdf.dumps import (
+    NAME,
     DumpWriter,
     GraphStatistics,
     ReleaseFile,
     TableNames,
     write_descriptions,
     write_tables,
+    write_zstandard,
 )
 from cybilgraph.release.chunks import process_chunks
-from cybilgraph.release.graph_file import GRAPH, write_graph
+from cybilgraph.release.graph_file import GRAPH, read_graph, write_graph
 from cybilgraph.release.manifest import (
     CHECKSUMS,
     IDENTITIES,
@@ -129,6 +132,7 @@ def write_derived_files(
         index_future = threads.submit(write_index, folder / SEARCH, entries, findings)
         if dumps:
             write_tables(rows, names, public)
+            write_zstandard(public / f"{NAME}.{BY_NAME['nquads'].suffix}", read_graph(graph))
         store_future.result()
         manifest["counts"]["quads"] = quads
         _write_report(folder / REPORT, report)

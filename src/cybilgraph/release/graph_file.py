@@ -1,7 +1,6 @@
 """The graph of a release in its file: N-Quads in chunks, each compressed by itself and readable alone.
 
-A chunk contains some resources completely. Its content determines where it ends, so that a change affects only its own
-chunk and at most the next one.
+A chunk contains some resources completely.
 """
 
 from __future__ import annotations
@@ -11,15 +10,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
-from zlib import crc32
 
 from cybilgraph.errors import FileDamaged
 from cybilgraph.model.vocabulary import BASE
 from cybilgraph.runtime.compression import DECOMPRESSION_ERRORS, open_decompressed, read_parts, write_parts
 
 GRAPH = "graph.nq.zst"
-#: Average size of a chunk. After a change, smaller chunks cost less to rebuild; larger ones compress better.
-_CHUNK_BYTES = 100_000
+#: The size from which a chunk ends with its resource.
+_CHUNK_BYTES = 1_000_000
 _PROJECT = re.compile(rf"<{re.escape(BASE)}(?:id/project|record)/([^/>]+)".encode())
 
 
@@ -35,8 +33,8 @@ def open_lines(path: Path) -> Iterator[IO[bytes]]:
         yield lines
 
 
-def read_graph(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Yield the compressed size and the lines of each chunk. Raises OSError, FileDamaged."""
+def read_graph(path: Path) -> Iterator[bytes]:
+    """Yield the lines of each chunk. Raises OSError, FileDamaged."""
     with _reporting_damage(path):
         yield from read_parts(path)
 
@@ -52,31 +50,31 @@ def _reporting_damage(path: Path) -> Iterator[None]:
 def split_chunks(lines: Iterable[bytes]) -> Iterator[bytes]:
     """Split the lines of a graph into chunks."""
     chunk: list[bytes] = []
-    for name, resource in _by_resource(lines):
+    size = 0
+    for resource in _by_resource(lines):
         chunk.append(resource)
-        # Pseudo-random but reproducible: a resource ends a chunk with a probability proportional to its size.
-        if crc32(name) * _CHUNK_BYTES < len(resource) << 32:
+        size += len(resource)
+        if size >= _CHUNK_BYTES:
             yield b"".join(chunk)
-            chunk = []
+            chunk, size = [], 0
     if chunk:
         yield b"".join(chunk)
 
 
-def _by_resource(lines: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
-    """Yield the name and all lines of each resource; the parts of a project belong to the project."""
-    name, prefixes = b"", tuple[bytes, ...]()
+def _by_resource(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield all lines of each resource; the parts of a project belong to the project."""
+    prefixes = tuple[bytes, ...]()
     group: list[bytes] = []
     for line in lines:
         if not line.startswith(prefixes):
             if group:
-                yield name, b"".join(group)
+                yield b"".join(group)
             group = []
             project = _PROJECT.match(line)
-            name = project[1] if project else line.split(b" ", 1)[0]
-            prefixes = _line_prefixes(name) if project else (name + b" ",)
+            prefixes = _line_prefixes(project[1]) if project else (line.split(b" ", 1)[0] + b" ",)
         group.append(line)
     if group:
-        yield name, b"".join(group)
+        yield b"".join(group)
 
 
 def _line_prefixes(key: bytes) -> tuple[bytes, ...]:

@@ -55,19 +55,18 @@ def write_parts(path: Path, contents: Iterable[bytes]) -> None:
         file.writelines(map(compress, contents))
 
 
-def read_parts(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Yield the compressed size and the content of each part. Raises OSError, DECOMPRESSION_ERRORS."""
+def read_parts(path: Path) -> Iterator[bytes]:
+    """Yield the content of each part. Raises OSError, DECOMPRESSION_ERRORS."""
     with path.open("rb") as file:
         buffer = file.read(_BLOCK_BYTES)
         while buffer:
-            decompressor, size, blocks = zstandard.ZstdDecompressor().decompressobj(), 0, []
+            decompressor, blocks = zstandard.ZstdDecompressor().decompressobj(), []
             while not decompressor.eof:
                 if not buffer:
                     raise EOFError(f"{path} is truncated")
                 blocks.append(decompressor.decompress(buffer))
-                size += len(buffer)
                 buffer = decompressor.unused_data if decompressor.eof else file.read(_BLOCK_BYTES)
-            yield size - len(buffer), b"".join(blocks)
+            yield b"".join(blocks)
             buffer = buffer or file.read(_BLOCK_BYTES)
 
 

@@ -1,12 +1,11 @@
 """Write a release's graph as downloads: all RDF syntaxes, and tables for spreadsheets.
 
-The graph comes in independent chunks. Each chunk is serialised and compressed on its own, so that any
-process can do it in advance. Memory does not grow with the graph, and equal graphs give equal bytes.
+The graph comes in independent chunks. Each chunk is serialised and compressed on its own, so that any process can do
+it. Memory does not grow with the graph, and equal graphs give equal bytes.
 """
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -14,8 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS, Format, FormatKind
-from cybilgraph.rdf.dumps.compressed_parts import CompressedFile, deflate_part
+from cybilgraph.model.formats import BY_NAME, Format
+from cybilgraph.rdf.dumps.compressed_parts import GzipFile, GzipPart, write_zstandard
 from cybilgraph.rdf.dumps.metadata import (
     ABOUT,
     DATASET,
@@ -37,17 +36,21 @@ from cybilgraph.rdf.serialisation import parse_nquads, write_quads
 NAME = "cybilgraph"
 #: The dumps of the whole graph with its history, smallest first.
 FULL_DUMPS = (f"{NAME}.nq.zst", f"{NAME}.nq.gz")
+#: The formats of the dumps. N-Quads includes the history, the others only the current graph.
+DUMP_FORMATS = tuple(BY_NAME[name] for name in ("nquads", "ntriples", "turtle", "jsonld", "rdfxml"))
 
 __all__ = [
     "ABOUT",
     "COLUMNS",
     "DATASET",
+    "DUMP_FORMATS",
     "FULL_DUMPS",
     "KEYWORDS",
     "NAME",
     "TITLE",
     "DumpWriter",
     "GraphStatistics",
+    "GzipPart",
     "ReleaseFile",
     "TableNames",
     "TableRows",
@@ -61,6 +64,7 @@ __all__ = [
     "with_locations",
     "write_descriptions",
     "write_tables",
+    "write_zstandard",
 ]
 
 
@@ -78,8 +82,6 @@ _ENVELOPES = {
     "rdfxml": _Envelope(b"\n\t<rdf:Description", end=b"\n</rdf:RDF>"),
 }
 _NO_ENVELOPE = _Envelope()
-#: Formats that coincide without named graphs.
-_FORMATS_WITHOUT_HISTORY = {BY_NAME["nquads"]: BY_NAME["ntriples"], BY_NAME["trig"]: BY_NAME["turtle"]}
 
 
 @cache
@@ -88,28 +90,20 @@ def _head(fmt: Format) -> bytes:
     return sample.partition(_ENVELOPES.get(fmt.name, _NO_ENVELOPE).begins)[0]
 
 
-def serialise_chunk(piece: bytes, lines: list[bytes]) -> dict[str, bytes]:
-    """Serialise and compress a chunk of N-Quads in every syntax, by file suffix.
+def serialise_chunk(quads: bytes, triples: bytes) -> dict[str, GzipPart]:
+    """Serialise and compress a chunk of N-Quads in the syntax of each dump, by file suffix.
 
-    The results are parts of compressed files, without the head and end of a document; an empty part stays
-    empty. ``lines`` are those of the current graph.
+    ``triples`` are the statements of the current graph. The results are parts of compressed files, without the head
+    and end of a document.
     """
-    ours = b"".join(lines)
-    present = parse_nquads(ours)
-    quads = parse_nquads(piece) if len(ours) < len(piece) else present
-    files: dict[str, bytes] = {}
-    for fmt in GRAPH_FORMATS:
-        if quads is present and fmt in _FORMATS_WITHOUT_HISTORY:
-            files[fmt.suffix] = files[_FORMATS_WITHOUT_HISTORY[fmt].suffix]
-            continue
-        now = fmt.kind is FormatKind.GRAPH
-        if fmt.name in ("nquads", "ntriples"):
-            content = ours if now else piece
-        else:
-            document = write_quads(present if now else quads, fmt)
-            content = document.removeprefix(_head(fmt)).removesuffix(_ENVELOPES.get(fmt.name, _NO_ENVELOPE).end)
-        files[fmt.suffix] = deflate_part(content) if content else b""
-    return files
+    parsed = parse_nquads(triples)
+    documents = {"nquads": quads, "ntriples": triples}
+    for fmt in DUMP_FORMATS:
+        if fmt.name not in documents:
+            document = write_quads(parsed, fmt)
+            end = _ENVELOPES.get(fmt.name, _NO_ENVELOPE).end
+            documents[fmt.name] = document.removeprefix(_head(fmt)).removesuffix(end)
+    return {fmt.suffix: GzipPart.of(documents[fmt.name]) for fmt in DUMP_FORMATS}
 
 
 class DumpWriter:
@@ -117,14 +111,8 @@ class DumpWriter:
 
     def __init__(self, folder: Path) -> None:
         self._files = ExitStack()
-        self._paths = {fmt: folder / f"{NAME}.{fmt.suffix}" for fmt in GRAPH_FORMATS}
-        # Files that are identical so far: each is created when they diverge, or copied at the end.
-        self._identical = dict(_FORMATS_WITHOUT_HISTORY)
-        self._outputs = {
-            fmt: self._files.enter_context(CompressedFile(path))
-            for fmt, path in self._paths.items()
-            if fmt not in self._identical
-        }
+        paths = {fmt: folder / f"{NAME}.{fmt.suffix}" for fmt in DUMP_FORMATS}
+        self._outputs = {fmt: self._files.enter_context(GzipFile(path)) for fmt, path in paths.items()}
         self._started: set[Format] = set()
 
     def __enter__(self) -> DumpWriter:
@@ -137,26 +125,17 @@ class DumpWriter:
                 self._write(lambda fmt: _ENVELOPES.get(fmt.name, _NO_ENVELOPE).end)
         finally:
             self._files.__exit__(kind, error, trace)
-        if kind is None:
-            for fmt, other in self._identical.items():
-                for end in (".gz", ".zst"):
-                    shutil.copyfile(f"{self._paths[other]}{end}", f"{self._paths[fmt]}{end}")
 
     def _write(self, content: Callable[[Format], bytes]) -> None:
         for fmt, output in self._outputs.items():
-            if data := content(fmt):
-                output.add(deflate_part(data))
+            output.add(GzipPart.of(content(fmt)))
 
-    def add(self, piece: Mapping[str, bytes]) -> None:
+    def add(self, chunk: Mapping[str, GzipPart]) -> None:
         """Write the next result of ``serialise_chunk``."""
-        for fmt, other in [*self._identical.items()]:
-            if piece[fmt.suffix] != piece[other.suffix]:
-                del self._identical[fmt]
-                self._outputs[fmt] = self._files.enter_context(self._outputs[other].copy(self._paths[fmt]))
         for fmt, output in self._outputs.items():
-            if part := piece[fmt.suffix]:
+            if (part := chunk[fmt.suffix]).size:
                 between = _ENVELOPES.get(fmt.name, _NO_ENVELOPE).between
                 if between and fmt in self._started:
-                    output.add(deflate_part(between))
+                    output.add(GzipPart.of(between))
                 self._started.add(fmt)
                 output.add(part)

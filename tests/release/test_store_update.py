@@ -13,7 +13,7 @@ from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.runtime.compression import compress
 from cybilgraph.sparql.embedded_engine import EmbeddedEngine, QueryLimits
 from tests.conftest import RECORDS, graph_of
-from tests.pipeline.test_preparation import added, changed, removed
+from tests.support.builds import added, changed, removed
 from tests.support.stores import build, store_equals_graph
 
 

@@ -21,7 +21,7 @@ from cybilgraph.errors import ClusterError
 from cybilgraph.pipeline import preparation
 from cybilgraph.runtime.cluster import connect_cluster
 from tests.conftest import CYBILGRAPH
-from tests.pipeline.test_preparation import DAY, content
+from tests.support.builds import DAY, content
 from tests.support.servers import certificate
 
 pytestmark = pytest.mark.slow

@@ -26,26 +26,22 @@ from cybilgraph.sparql.remote_engine import RemoteEngine
 from cybilgraph.sync import graph_store
 from cybilgraph.sync.graph_store import load
 from tests.conftest import RECORDS, ROOT, SEED, run, running_server
+from tests.support.http_client import BROWSER, PROBLEM, Reply, q, send
 from tests.support.operations import until
-from tests.support.servers import FaultyProxy, Store, oxigraph, virtuoso
-from tests.web.api.test_protocol import (
+from tests.support.protocol_cases import (
     ASK,
-    BROWSER,
     CONSTRUCT,
     DATASETS,
     LASTING,
     NAMES,
-    PROBLEM,
     SELECT,
     TITLE,
     W3C,
     WAYS,
     WRONG,
-    Reply,
     check,
-    q,
-    send,
 )
+from tests.support.servers import FaultyProxy, Store, oxigraph, virtuoso
 
 pytestmark = pytest.mark.slow
 

@@ -16,8 +16,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 
 from cybilgraph.web.api import snippets
+from tests.support.browsers import Browser, needs_chromium
 from tests.support.http_client import BROWSER, http
-from tests.web.pages.test_check_form_in_browser import Browser, needs_chromium
 
 pytestmark = pytest.mark.slow
 

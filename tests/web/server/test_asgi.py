@@ -13,7 +13,7 @@ from werkzeug.exceptions import BadRequest
 from cybilgraph.web.api import problems, protocol
 from cybilgraph.web.api.protocol import Request
 from cybilgraph.web.server.access_log import LogEntry
-from cybilgraph.web.server.asgi import Application, _FairLoop
+from cybilgraph.web.server.asgi import Application, FairLoop
 from cybilgraph.web.server.settings import Settings
 
 
@@ -21,12 +21,12 @@ def test_single_request_does_not_wait_for_the_crowd_of_another_client() -> None:
     """A single task of another client runs second, although it arrives after a hundred waiting tasks."""
     done: list[str] = []
 
-    async def work(loop: _FairLoop, client: str) -> None:
+    async def work(loop: FairLoop, client: str) -> None:
         await loop.turn(client)
         done.append(client)
 
     async def all_at_once() -> None:
-        loop = _FairLoop()
+        loop = FairLoop()
         await asyncio.gather(*(work(loop, "many") for _ in range(100)), work(loop, "one"))
         await work(loop, "later")  # works with an empty queue too
 
@@ -37,12 +37,12 @@ def test_single_request_does_not_wait_for_the_crowd_of_another_client() -> None:
 def test_disconnected_client_takes_no_turn() -> None:
     done: list[str] = []
 
-    async def work(loop: _FairLoop, client: str) -> None:
+    async def work(loop: FairLoop, client: str) -> None:
         await loop.turn(client)
         done.append(client)
 
     async def one_goes() -> None:
-        loop = _FairLoop()
+        loop = FairLoop()
         tasks = [asyncio.create_task(work(loop, name)) for name in ("a", "b", "c")]
         await asyncio.sleep(0)
         tasks[1].cancel()

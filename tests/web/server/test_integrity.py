@@ -244,6 +244,7 @@ def test_no_queries_are_answered_until_the_only_release_is_repaired(copied: Rele
     others = child_processes()
     with lived(folder, events, store=10**9) as live:
         engine, graph = live.current.engine, copied.folder / GRAPH
+        until(lambda: engine.processes)  # the intact graph is loaded
         good = graph.read_bytes()
         graph.write_bytes(b"\xff\xfe<<" + good[4:])
         lost(live)

@@ -158,7 +158,7 @@ def test_answer_is_complete_or_an_error(way: FaultyProxy, tmp_path: Path, monkey
     _load(folder, way.store)
     release = Releases(folder).current()
     stranger = b"<http://x/a> <http://x/b> <http://x/c> .\n"
-    graph_store._GraphStore(way.store.graph_store, Credentials()).add(current_graph(release.checksum(GRAPH)), stranger)
+    graph_store.GraphStore(way.store.graph_store, Credentials()).add(current_graph(release.checksum(GRAPH)), stranger)
     server = running_server(folder, "--endpoint", way.store.endpoint, "--cache-bytes", 0)
     with server as site:
         assert b"The endpoint differs from its release: it has" in _until(site, 503).body

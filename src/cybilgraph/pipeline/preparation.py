@@ -154,9 +154,7 @@ def prepare_records(
     for prepared in cache.map_items(
         lookups(),
         lambda new: _prepare_batch([one.read() for one in new], day, hidden),
-        lambda new: executor.submit(
-            _prepare_batch_remotely, code_fingerprint, [one.read() for one in new], day, hidden
-        ),
+        lambda new: executor.submit(prepare_batch_remotely, code_fingerprint, [one.read() for one in new], day, hidden),
         batch_size=BATCH_RECORDS,
         max_lookup=_MAX_LOOKUPS,
         max_pending=executor.size + 1,
@@ -195,7 +193,7 @@ def _without_source(original: Record) -> Record:
 _own_fingerprint = lru_cache(1)(fingerprint)
 
 
-def _prepare_batch_remotely(
+def prepare_batch_remotely(
     code_fingerprint: bytes, records: list[Record], day: str, hidden: IsHidden
 ) -> list[ReleaseRecord]:
     """Run ``_prepare_batch`` on a cluster. Raises ClusterError if the worker has other code, data or packages."""

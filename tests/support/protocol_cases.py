@@ -78,10 +78,10 @@ def over(what: str, query: str, n: str, *graphs: tuple[str, str]) -> list[Case]:
 DEFAULT, NAMED = "default-graph-uri", "named-graph-uri"
 WAYS = [
     Case("GET", q(SELECT), type=JSON, has=TITLE),
-    Case("GET, slash behind", q(SELECT), path="/sparql/", type=JSON, has=TITLE),
-    Case("GET, slash in front", q(SELECT), path="//sparql", type=JSON, has=TITLE),
-    Case("GET, time given", q(SELECT, timeout="5"), has=TITLE),
-    Case("GET, what is not known is ignored", q(SELECT, whatever="5"), has=TITLE),
+    Case("GET, trailing slash", q(SELECT), path="/sparql/", type=JSON, has=TITLE),
+    Case("GET, leading slash", q(SELECT), path="//sparql", type=JSON, has=TITLE),
+    Case("GET, timeout", q(SELECT, timeout="5"), has=TITLE),
+    Case("GET, unknown parameters are ignored", q(SELECT, whatever="5"), has=TITLE),
     Case(
         "GET, no declared prefix",
         q("SELECT * { country:BZ skos:prefLabel ?name FILTER(LANG(?name) = 'en') }"),
@@ -250,7 +250,7 @@ WRONG = [
     post("POST form, no UTF-8", FORM, b"query=ASK%7B%7D%23\xff", status=400, has="UTF-8"),
     post("POST an update", "application/sparql-update", "CLEAR ALL", status=403, type=PROBLEM, has="read-only"),
     post("POST an update, as a form", FORM, "update=CLEAR%20ALL", status=403, type=PROBLEM, has="read-only"),
-    Case("POST a query packed", method="POST", body="ASK {}", headers={"Content-Type": DIRECT, "Content-Encoding": "gzip"},
+    Case("POST a compressed query", method="POST", body="ASK {}", headers={"Content-Type": DIRECT, "Content-Encoding": "gzip"},
          status=415, type=PROBLEM),
     post("POST a query with a byte order mark", DIRECT, "\ufeffASK {}", accept="application/sparql-results+json"),
     Case("GET an update", [("update", "CLEAR ALL")], status=403, type=PROBLEM, has="read-only"),

@@ -22,7 +22,7 @@ from click.testing import CliRunner
 from cybilgraph.cli.serve import serve
 from tests.conftest import RECORDS, ROOT, run, running_server
 from tests.support.documents import DOCUMENTS, SITE, Block, blocks, commands, matches, misuse
-from tests.web.pages.test_query_page import http
+from tests.support.http_client import http
 
 pytestmark = pytest.mark.slow
 

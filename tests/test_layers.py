@@ -1,4 +1,4 @@
-"""Imports point from higher layers to lower ones, and third-party packages are used only where allowed."""
+"""Imports point from higher layers to lower ones; test modules import from tests/support, never from each other."""
 
 from __future__ import annotations
 
@@ -75,8 +75,8 @@ def imports(path: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module or ''}.{alias.name}" for alias in node.names)
 
 
 def repeated(names: Iterator[str]) -> list[str]:
@@ -111,3 +111,14 @@ def test_public_class_names_are_unique() -> None:
         for node in ast.parse(path.read_text(encoding="utf-8")).body
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
     )
+
+
+def test_test_modules_are_not_imported() -> None:
+    """Renaming or splitting a test module must not break another."""
+    shared = {
+        str(path.relative_to(ROOT)): name
+        for path in (ROOT / "tests").rglob("*.py")
+        for name in imports(path)
+        if any(part.startswith("test_") for part in name.split("."))
+    }
+    assert not shared, "move what they share to tests/support"

@@ -1,4 +1,4 @@
-"""How fast queries are answered over HTTP: our server beside others, over the same projects, in one run.
+"""How fast queries are answered over HTTP: our server and others, over the same projects, in one run.
 
 Each query is asked as often as eight connections can: *uncached*, each time in another text (a number
 in a comment, and of look-ups another resource too), and *repeated* in the same. The load is made by

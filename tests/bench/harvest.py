@@ -1,4 +1,4 @@
-"""Harvest on a bad way, again and again: is the copy always the site's, or a clear error told?
+"""Harvest over an unreliable connection, repeatedly: is the copy always complete, or the error clear?
 
 Each run takes three releases of a site through a server that cuts, stalls, shortens, corrupts, refuses and is
 busy, in nearly half of its answers, and compares the copy with the site after each step.

@@ -1,8 +1,8 @@
-"""A server under attack: queries and requests made to hurt, crowds, slow clients, and those who go away.
+"""A server under attack: hostile queries and requests, crowds, slow clients, and clients that disconnect.
 
 Each must end in a right status within its deadline and a second, while another client looks things
 up all the time and is answered fast; memory stays under its bound, and no request leaves. All
-attackers are one client, the one who looks up is another (127.0.0.2).
+attackers are one client; the lookups come from another (127.0.0.2).
 
     python tests/bench/hostile.py [--projects 2000] [--data FOLDER] [--only WORDS]
 """
@@ -39,7 +39,7 @@ MEMORY = 400_000_000 + 3 * 2_000_000_000
 
 
 class Watch(threading.Thread):
-    """Looks at the memory of a server, until it is told to stop."""
+    """Samples the memory of a server until it is stopped."""
 
     def __init__(self, server: Server) -> None:
         super().__init__(daemon=True)
@@ -79,7 +79,7 @@ def outcomes(address: Address, trap: Trap, words: str) -> Iterator[tuple[str, Ou
 
 
 def scanned(address: Address, iris: list[str]) -> list[str]:
-    """Have texts scanned that are made for it, while others are measured; gives what is wrong."""
+    """Send texts that are slow to scan, while other requests are measured; return the problems."""
     with Monitor(address) as alive, Neighbour(address, iris) as neighbour:
         time.sleep(QUIET)
     quiet = [_missed(alive, ALIVE), _missed(neighbour, BOUND)]
@@ -120,7 +120,7 @@ def _told(alive: Monitor, neighbour: Neighbour) -> str:
 
 
 def retained(server: Server) -> list[str]:
-    """Have many queries of the maximum size refused; gives what is wrong with the memory of the server afterwards."""
+    """Have many queries of the maximum size refused; return the problems with the memory of the server afterwards."""
 
     def refuse(number: int) -> None:
         with connect(server.address, 30) as connection:
@@ -182,7 +182,7 @@ def main(projects: int, data: Path | None, words: str) -> int:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--projects", type=int, default=2_000)
-    parser.add_argument("--data", type=Path, help="keep what is made in this folder, and use it again")
+    parser.add_argument("--data", type=Path, help="keep the generated data in this folder, and reuse it")
     parser.add_argument("--only", default="", help="only attacks whose names have these words")
     given = parser.parse_args()
     sys.exit(bool(main(given.projects, given.data, given.only)))

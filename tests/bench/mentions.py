@@ -1,7 +1,7 @@
-"""How well the readers and mentions find what a careful curator finds, on the labelled texts.
+"""How well the readers and the extraction find what a careful curator finds, on the labelled texts.
 
 Prints precision and recall for each kind; with --misses each difference, and with --phrases what
-each phrase tells of actors, how often that is right, and what is true instead.
+each phrase names a role of actors, how often that is right, and the true role otherwise.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ KINDS = ("actor", "actor and role", "country", "region", "group", "theme", "date
 
 
 def found(record: Record) -> Iterator[tuple[str, object]]:
-    """What was read, as pairs of kind and value."""
+    """Return the extracted values, as pairs of kind and value."""
     for link in record.participations:
         yield "actor", link.actor.key
         yield "actor and role", (link.actor.key, link.role)
@@ -43,7 +43,7 @@ def found(record: Record) -> Iterator[tuple[str, object]]:
 
 
 def labelled(truth: dict[str, list[str]]) -> Iterator[tuple[str, object]]:
-    """What a curator found, in the same form."""
+    """Return the values that a curator found, in the same form."""
     for key, role in truth["actors"]:
         yield "actor", key
         yield "actor and role", (key, role)
@@ -70,7 +70,7 @@ def print_phrases() -> None:
     """Of each phrase that tells a role: how many actors it names, how many are right, and the true
     roles of the others ("none" where an actor takes no part). The most often wrong stand first.
     """
-    told: dict[Phrase, Counter[str]] = defaultdict(Counter)
+    outcomes: dict[Phrase, Counter[str]] = defaultdict(Counter)
     for path in sorted(FOLDER.glob("*.txt")):
         true: dict[str, set[str]] = defaultdict(set)
         for key, role in json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["actors"]:
@@ -84,8 +84,8 @@ def print_phrases() -> None:
         }
         for phrase, key in seen:
             right = phrase.claim in true[key]
-            told[phrase]["right" if right else ", ".join(sorted(true[key])) or "none"] += 1
-    for phrase, counts in sorted(told.items(), key=lambda item: item[1]["right"] - item[1].total()):
+            outcomes[phrase]["right" if right else ", ".join(sorted(true[key])) or "none"] += 1
+    for phrase, counts in sorted(outcomes.items(), key=lambda item: item[1]["right"] - item[1].total()):
         others = "; ".join(f"{role} {count}" for role, count in counts.most_common() if role != "right")
         row = f"line {phrase.number + 2:3} {phrase.claim:11} {phrase.confidence:.2f}"
         print(f"{row} {counts['right']:4} of {counts.total():4}  {others}")

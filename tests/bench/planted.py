@@ -1,4 +1,4 @@
-"""10,000 records with planted faults of each kind, by both engines: what is found, missed, invented; and the time.
+"""10,000 records with planted faults of each kind, by both engines: faults found, missed and invented; and the time.
 
 All at once by ours; then some at a time by both, since what pySHACL takes grows faster than their number. It takes
 some three hundred milliseconds for each record, and looks at fifty only.

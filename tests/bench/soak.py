@@ -3,7 +3,7 @@
 Clients of eight addresses look up, ask heavy and bad queries, read pages, have records checked, and go
 away in the middle. Memory is what processes have, what they share divided between them. It is judged apart: that of
 the processes that serve, and what those that work for them hold when they rest, which is the least of a while, since
-a heavy query takes what it needs. What fills slows down; what leaks does not.
+a heavy query takes what it needs. A cache that fills slows down; a leak does not.
 
     python tests/bench/soak.py [--minutes 0.7] [--projects 1000] [--data FOLDER]
 """
@@ -128,12 +128,12 @@ class Thirds:
     def judged(self) -> tuple[bool, str]:
         """Whether that is no leak, and why, in words."""
         before, grown = self.second - self.first, self.last - self.second
-        told = f"{self.first / 1e6:.0f}, {self.second / 1e6:.0f}, {self.last / 1e6:.0f} MB in thirds"
+        figures = f"{self.first / 1e6:.0f}, {self.second / 1e6:.0f}, {self.last / 1e6:.0f} MB in thirds"
         if grown <= FLAT:
-            return True, f"{told}: flat, {grown / 1e6:+.1f} MB where {FLAT / 1e6:.0f} are allowed"
+            return True, f"{figures}: flat, {grown / 1e6:+.1f} MB where {FLAT / 1e6:.0f} are allowed"
         if grown <= SLOWER * before:
-            return True, f"{told}: it fills, {grown / 1e6:+.1f} MB after {before / 1e6:+.1f}"
-        return False, f"{told}: it grows, {grown / 1e6:+.1f} MB after {before / 1e6:+.1f}"
+            return True, f"{figures}: it fills, {grown / 1e6:+.1f} MB after {before / 1e6:+.1f}"
+        return False, f"{figures}: it grows, {grown / 1e6:+.1f} MB after {before / 1e6:+.1f}"
 
 
 def watch(server: Server, mixed: Mixed, minutes: float) -> tuple[list[float], list[float]]:
@@ -157,7 +157,7 @@ def watch(server: Server, mixed: Mixed, minutes: float) -> tuple[list[float], li
 
 def main(minutes: float, projects: int, data: Path | None) -> int:
     """Gives the number of things that are wrong."""
-    # A small cache is full within the first quarter: what it then still takes is no growth of the cache.
+    # A small cache is full within the first quarter, so later growth is not that of the cache.
     small = ("--cache-bytes", 8_000_000)
     with released(projects, data) as folder, served(folder, "--rate", 100_000, *small) as server:
         mixed, ended = Mixed(server.address, projects_of(folder)), threading.Event()
@@ -180,8 +180,8 @@ def main(minutes: float, projects: int, data: Path | None) -> int:
         print("  ", wrong)
     failed = len(mixed.wrong)
     for what, part in zip(("what serves", "what works, at rest"), sizes, strict=True):
-        good, told = Thirds.of(part).judged()
-        print(f"memory of {what}: {told}")
+        good, figures = Thirds.of(part).judged()
+        print(f"memory of {what}: {figures}")
         failed += not good
     return failed
 
@@ -190,6 +190,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--minutes", type=float, default=0.7)
     parser.add_argument("--projects", type=int, default=1_000)
-    parser.add_argument("--data", type=Path, help="keep what is made in this folder, and use it again")
+    parser.add_argument("--data", type=Path, help="keep the generated data in this folder, and reuse it")
     given = parser.parse_args()
     sys.exit(bool(main(given.minutes, given.projects, given.data)))

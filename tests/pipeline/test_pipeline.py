@@ -18,7 +18,6 @@ from cybilgraph.model.findings import Severity
 from cybilgraph.model.formats import BY_NAME
 from cybilgraph.model.vocabulary import RULES
 from cybilgraph.pipeline import preparation
-from cybilgraph.readers import Input, read_input
 from cybilgraph.runtime.parallel import SizedExecutor
 from cybilgraph.validation import record_findings
 from tests.conftest import RECORDS, SEED
@@ -80,17 +79,9 @@ def test_findings_do_not_depend_on_batches(monkeypatch: pytest.MonkeyPatch) -> N
     assert pipeline.check(RECORDS).findings == whole.findings
 
 
-def test_batches_of_large_records_are_small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(record_findings, "_MAX_BATCH_CHARS", 60_000)
-
-    def sizes(words: str) -> list[int]:
-        """Return the sizes of the batches of five records."""
-        pages = [Input(f"{number}.txt", data=f"A\n\nAim\n\n{words}".encode()) for number in range(5)]
-        records = [next(read_input(page)) for page in pages]
-        return [len(batch.described) for batch, _ in record_findings._batches(records)]
-
-    assert sizes("Kenya trains judges. " * 2_000) == [2, 2, 1]
-    assert sizes("Kenya trains judges. ") == [5]
+def test_batches_of_large_items_are_small() -> None:
+    assert [len(batch) for batch in record_findings.split_batches(["x" * 40] * 5, len, 60)] == [2, 2, 1]
+    assert [len(batch) for batch in record_findings.split_batches(["x"] * 5, len, 60)] == [5]
 
 
 def test_two_captures_do_not_merge_into_one_record() -> None:

@@ -19,8 +19,7 @@ from cybilgraph.rdf.forms import WRITERS
 from cybilgraph.release import Releases
 from cybilgraph.runtime.cache import BuildCache
 from tests.conftest import RECORDS, SEED
-
-DAY = date(2026, 1, 31)
+from tests.support.builds import DAY, added, changed, content, removed
 
 
 @pytest.fixture
@@ -35,16 +34,6 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(preparation, "_prepare_batch", record_batch)
     return keys
-
-
-def content(release: Path) -> dict[str, bytes]:
-    """Return the files of a release, except databases and files with a build time."""
-    return {
-        path.relative_to(release).as_posix(): path.read_bytes()
-        for path in sorted(release.rglob("*"))
-        if path.is_file()
-        if path.parent.name != "store" and path.stem not in ("manifest", "SHA256SUMS", "void", "dcat")
-    }
 
 
 def build(pages: Path, into: Path, dumps: bool = False, **options: Any) -> Path:
@@ -70,19 +59,6 @@ def test_two_simultaneous_builds_are_equal(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "yesterday")
     with pytest.raises(CybilgraphError, match="not a number of seconds since 1970"):
         pipeline.build([SEED], tmp_path / "none")
-
-
-def changed(pages: Path) -> None:
-    page = pages / "belize-G0020.txt"
-    page.write_text(page.read_text(encoding="utf-8").replace("From:", "Region:\n\nAtlantis\n\nFrom:"), encoding="utf-8")
-
-
-def added(pages: Path) -> None:
-    (pages / "new.txt").write_text("A new project\nSummary\nIt is funded by UNODC in Kenya.\n", encoding="utf-8")
-
-
-def removed(pages: Path) -> None:
-    (pages / "belize-G0020-older.txt").unlink()
 
 
 def renamed(pages: Path) -> None:

@@ -19,7 +19,7 @@ from cybilgraph.release.erasure import mentions
 from cybilgraph.release.search import SearchIndex, SearchQuery
 from tests.conftest import RECORDS, SEED, graph_of, run, running_server
 from tests.support.erasure import EMAIL, NAME, PROSE, everything
-from tests.web.api.test_protocol import send
+from tests.support.http_client import send
 
 pytestmark = pytest.mark.slow
 

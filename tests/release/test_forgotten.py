@@ -15,7 +15,7 @@ from cybilgraph.runtime.keyed_hash import create_key
 from cybilgraph.sync.publisher import publish
 from tests.conftest import SEED, run, running_server
 from tests.support.erasure import EMAIL, NAME, everything
-from tests.web.api.test_protocol import send
+from tests.support.http_client import send
 
 
 def plain(who: str) -> str:

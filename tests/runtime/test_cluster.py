@@ -21,7 +21,7 @@ from cybilgraph.errors import ClusterError
 from cybilgraph.pipeline import preparation
 from cybilgraph.runtime.cluster import connect_cluster
 from tests.conftest import CYBILGRAPH
-from tests.pipeline.test_preparation import DAY, content
+from tests.support.builds import DAY, content
 from tests.support.servers import certificate
 
 pytestmark = pytest.mark.slow
@@ -73,10 +73,9 @@ def test_local_cluster_runs_functions_in_other_processes() -> None:
         assert {team.submit(os.getpid).result() for _ in range(20)}.isdisjoint({os.getpid()})
 
 
-def test_workers_with_other_code_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preparation, "_own_fingerprint", lambda: b"other")
+def test_workers_with_other_code_are_refused() -> None:
     with pytest.raises(ClusterError, match="other code"):
-        preparation._prepare_batch_remotely(preparation.fingerprint(), [], "2026-01-31", lambda _: False)
+        preparation.prepare_batch_remotely(b"other code", [], "2026-01-31", lambda _: False)
 
 
 @pytest.mark.parametrize("address", ["local:0", "local:x", "local:"])

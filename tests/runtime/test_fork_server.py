@@ -5,19 +5,20 @@ from __future__ import annotations
 import os
 import signal
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 
+import psutil
 import pytest
 
 from cybilgraph.errors import EngineUnavailable, QueryTimeout
 from cybilgraph.model.formats import BY_NAME
 from cybilgraph.release import Release
-from cybilgraph.runtime import fork_server
+from cybilgraph.runtime.fork_server import ForkServer
 from cybilgraph.runtime.pool import ForkServerState, Pool, PoolLimits, WorkerDied
 from cybilgraph.sparql.embedded_engine import EmbeddedEngine, QueryLimits
-from tests.support.pools import WORK
+from tests.support.operations import until
+from tests.support.pools import SLEEP, WORK, NewForkServer, parent_process
 
 pytestmark = pytest.mark.slow
 
@@ -26,67 +27,65 @@ JSON = (BY_NAME["json"],)
 
 @pytest.fixture
 def pool() -> Iterator[Pool]:
-    """A pool of one worker that has answered a request."""
-    pool = Pool("cybilgraph.runtime.parallel", (), PoolLimits(1))
-    assert pool.ask({}, WORK, seconds=60)
+    """A pool of two workers that are ready."""
+    pool = Pool("cybilgraph.runtime.parallel", (), PoolLimits(2))
+    until(lambda: len(pool.processes) == 2)
     yield pool
     pool.close()
 
 
-def until(pool: Pool, state: ForkServerState) -> None:
-    end = time.monotonic() + 30
-    while pool.state is not state:
-        assert time.monotonic() < end
-        time.sleep(0.01)
-
-
-def test_hanging_fork_server_is_unresponsive_and_then_replaced(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fork_server, "_SLOW_SECONDS", 0.05)
-    before = pool._fork_server._process
-    os.kill(before.pid, signal.SIGSTOP)
-    [worker] = pool.processes
-    pool._fork_server.send(worker, signal.SIGCONT)
-    until(pool, ForkServerState.UNRESPONSIVE)
-    assert pool.ask({}, WORK, seconds=60), "its workers still answer"
-    monkeypatch.setattr(fork_server, "_MAX_SILENT_SECONDS", 0.05)
-    until(pool, ForkServerState.RELOADING)
-    until(pool, ForkServerState.READY)
+def test_hanging_fork_server_is_unresponsive_and_then_replaced(pool: Pool) -> None:
+    before = pool.processes
+    fork_server = parent_process(before[0])
+    os.kill(fork_server, signal.SIGSTOP)
+    with pytest.raises(TimeoutError):
+        pool.ask({}, SLEEP, seconds=0.1)  # the fork server should kill and replace this worker
+    until(lambda: pool.state is ForkServerState.UNRESPONSIVE)
+    assert pool.ask({}, WORK, seconds=60), "the other worker still answers"
+    until(lambda: pool.state is ForkServerState.RELOADING)
+    until(lambda: pool.state is ForkServerState.READY)
     assert pool.ask({}, WORK, seconds=60)
-    assert before.poll() == -signal.SIGKILL
-    assert worker not in pool.processes
+    assert not psutil.pid_exists(fork_server)
+    until(lambda: len(pool.processes) == 2)
+    assert not {*before} & {*pool.processes}
 
 
-def test_caller_gets_a_worker_after_a_hanging_fork_server_is_replaced(
-    pool: Pool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(fork_server, "_MAX_SILENT_SECONDS", 0.5)
-    [worker] = pool.processes
-    os.kill(worker, signal.SIGKILL)
-    os.kill(pool._fork_server._process.pid, signal.SIGSTOP)
+def test_caller_gets_a_worker_after_a_hanging_fork_server_is_replaced(pool: Pool) -> None:
+    workers = pool.processes
+    fork_server = parent_process(workers[0])
+    for worker in workers:
+        os.kill(worker, signal.SIGKILL)
+    os.kill(fork_server, signal.SIGSTOP)
     with suppress(WorkerDied):  # if the pool has not noticed yet
         pool.ask({}, WORK, seconds=60)
     assert pool.ask({}, WORK, seconds=60)
 
 
-def test_commands_to_a_hanging_fork_server_do_not_block(pool: Pool) -> None:
-    os.kill(pool._fork_server._process.pid, signal.SIGSTOP)
-    [worker] = pool.processes
-    for _ in range(2_000):  # more than the socket buffer takes
-        pool._fork_server.send(worker, signal.SIGCONT)
-    os.kill(pool._fork_server._process.pid, signal.SIGCONT)
-    assert pool.ask({}, WORK, seconds=60)
+def test_commands_to_a_hanging_fork_server_do_not_block() -> None:
+    fork_server = ForkServer("cybilgraph.runtime.parallel", (), os.environ)
+    connection, process = fork_server.fork()
+    with connection:
+        until(lambda: fork_server.state is ForkServerState.READY)
+        process.send_signal(signal.SIGSTOP)
+        for _ in range(2_000):  # more than the socket buffer takes
+            fork_server.send(process.pid, signal.SIGCONT)
+        process.send_signal(signal.SIGCONT)
+        assert connection.recv(100), "the worker announces itself"
+    fork_server.close()
+    assert process.returncode is not None
 
 
 def test_caller_learns_that_data_is_being_reloaded(release: Release) -> None:
+    fork_server = NewForkServer()
     engine = EmbeddedEngine(release.store, QueryLimits(workers=1))
     engine.answer("ASK {}", JSON)
-    engine._pool._fork_server._process.kill()
-    until(engine._pool, ForkServerState.RELOADING)
-    os.kill(engine._pool._fork_server._process.pid, signal.SIGSTOP)  # keeps loading
+    fork_server.kill()
+    until(lambda: "loaded again" in engine.trouble)
+    process = fork_server.suspend()  # keeps loading
     with pytest.raises(EngineUnavailable, match="loaded again"):
         engine.answer("ASK {}", JSON, 0.1)
     assert "loaded again" in engine.trouble
-    os.kill(engine._pool._fork_server._process.pid, signal.SIGCONT)
+    os.kill(process, signal.SIGCONT)
     assert engine.answer("ASK {}", JSON, 60).content
     assert not engine.trouble
     engine.close()
@@ -94,13 +93,12 @@ def test_caller_learns_that_data_is_being_reloaded(release: Release) -> None:
 
 @pytest.mark.timeout(60)
 def test_time_limit_includes_the_reload(release: Release) -> None:
+    fork_server = NewForkServer()
     engine = EmbeddedEngine(release.store, QueryLimits(workers=1))
     engine.answer("ASK {}", JSON)
-    engine._pool._fork_server._process.kill()
-    until(engine._pool, ForkServerState.RELOADING)
-    fork_server = engine._pool._fork_server._process.pid
-    os.kill(fork_server, signal.SIGSTOP)
-    threading.Timer(1.2, os.kill, (fork_server, signal.SIGCONT)).start()
+    fork_server.kill()
+    until(lambda: "loaded again" in engine.trouble)
+    threading.Timer(1.2, os.kill, (fork_server.suspend(), signal.SIGCONT)).start()
     heavy = "SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i }"
     with pytest.raises(EngineUnavailable, match="loaded"):  # not a timeout with advice on the query
         engine.answer(heavy, JSON, 4)
@@ -112,9 +110,9 @@ def test_time_limit_includes_the_reload(release: Release) -> None:
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("free_startup", [True, False])
 def test_first_load_counts_unless_startup_is_free(release: Release, free_startup: bool) -> None:
+    fork_server = NewForkServer()
     engine = EmbeddedEngine(release.store, QueryLimits(workers=1, free_startup=free_startup))
-    os.kill(engine._pool._fork_server._process.pid, signal.SIGSTOP)
-    threading.Timer(3, os.kill, (engine._pool._fork_server._process.pid, signal.SIGCONT)).start()
+    threading.Timer(3, os.kill, (fork_server.suspend(), signal.SIGCONT)).start()
     if free_startup:
         assert engine.answer("ASK {}", JSON, 1).content
     else:

@@ -1,8 +1,7 @@
-"""What a worker has given up it cannot have again, whatever its work tries."""
+"""A sandboxed worker can do only what its policy grants, whatever its work tries."""
 
 from __future__ import annotations
 
-import platform
 import re
 import socket
 import subprocess
@@ -23,13 +22,13 @@ from tests.conftest import ROOT
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(
-        sys.platform != "linux" or not sandbox._has_seccomp(), reason="no seccomp filters on this machine"
+        sys.platform != "linux" or not sandbox.has_seccomp(), reason="no seccomp filters on this machine"
     ),
 ]
 
-LANDLOCK = sandbox._landlock_version()
+LANDLOCK = sandbox.landlock_version()
 REFUSED = {"EACCES", "EPERM", "ENOSYS", "EMFILE"}
-#: What some workers may do, and no other.
+#: Operations that only some policies grant.
 GRANTED = {"read", "environ", "store", "connect", "connect elsewhere", "listen"}
 HEADERS = {
     1: Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h"),
@@ -47,7 +46,7 @@ def target(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def listeners() -> Iterator[tuple[int, int]]:
-    """Two ports of this machine at which somebody listens."""
+    """Two ports of this machine with a listening socket."""
     with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
         yield one.getsockname()[1], other.getsockname()[1]
 
@@ -89,14 +88,14 @@ def tried_by(
 def test_worker_can_do_only_what_its_policy_grants(
     kind: str, release: Release, target: Path, listeners: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also after it has closed descriptors, and in threads that were there before."""
+    """This holds after it has closed descriptors too, and in threads that started before the sandbox."""
     head = tried_by(kind, release, target, listeners, monkeypatch)
     calls, opens = kind in ("federated", "endpoint"), kind in ("large disk", "federated", "endpoint")
     granted = {"store"} if opens else set()
     granted |= {"connect"} if calls else set()
     if opens and not LANDLOCK:
         granted |= {"read", "environ"}
-    if calls and LANDLOCK < sandbox._LANDLOCK_NET:
+    if calls and LANDLOCK < sandbox.LANDLOCK_NET:
         granted |= {"connect elsewhere"}
     for outcomes in (head["here"], head["there"]):
         assert {what for what, how in outcomes.items() if how == "done"} == granted
@@ -113,14 +112,14 @@ def test_proxies_are_only_for_workers_that_call_endpoints(monkeypatch: pytest.Mo
     assert environment(Policy())["LC_ALL"] == "C.UTF-8"
     calling = Policy(endpoints=("https://endpoint.example/sparql",))
     assert "https_proxy" in environment(calling)
-    assert sandbox._ports(calling) == {53, 443, 3128}
+    assert sandbox.allowed_ports(calling) == {53, 443, 3128}
 
 
 def run(code: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 
 
-def test_a_sandbox_that_does_not_hold_is_refused() -> None:
+def test_ineffective_sandbox_is_refused() -> None:
     ran = run(
         "from cybilgraph.runtime import sandbox\n"
         "sandbox._install_filter = lambda program: None\n"
@@ -131,8 +130,8 @@ def test_a_sandbox_that_does_not_hold_is_refused() -> None:
     assert "start a program, fork" in ran.stderr
 
 
-def test_the_operator_learns_what_the_system_cannot_do() -> None:
-    """And a worker goes on with what is left: it opens no files."""
+def test_missing_protection_is_reported() -> None:
+    """The worker continues with the remaining protection: it cannot open files."""
     ran = run(
         "import os, platform\n"
         "platform.machine = lambda: 'riscv64'\n"
@@ -144,45 +143,43 @@ def test_the_operator_learns_what_the_system_cannot_do() -> None:
         "except OSError as error:\n    print(error.errno)"
     )
     assert ran.stderr == ""
-    told, number = ran.stdout.rsplit("\n", 2)[:2]
-    assert "no seccomp" in told
+    report, number = ran.stdout.rsplit("\n", 2)[:2]
+    assert "no seccomp" in report
     assert number in ("13", "24")
 
 
-def test_nothing_is_missing_on_a_current_kernel() -> None:
-    if LANDLOCK < sandbox._LANDLOCK_NET:
-        pytest.skip(f"the kernel has Landlock {LANDLOCK or 'not at all'}")
+def test_no_protection_is_missing_on_a_current_kernel() -> None:
+    if LANDLOCK < sandbox.LANDLOCK_NET:
+        pytest.skip(f"the kernel's Landlock cannot limit ports (version {LANDLOCK})")
     assert missing_protection() == []
 
 
 @pytest.mark.parametrize("column", [1, 2])
-def test_numbers_of_system_calls_are_those_of_the_kernel(column: int) -> None:
+def test_system_call_numbers_match_the_kernel_headers(column: int) -> None:
     if not HEADERS[column].exists():
         pytest.skip(f"no {HEADERS[column]} on this machine (Debian: linux-libc-dev)")
     text = HEADERS[column].read_text(encoding="ascii")
     kernel = {name: int(number) for name, number in re.findall(r"#define __NR(?:3264)?_(\w+)\s+(\d+)", text)}
-    tables = (sandbox._ALLOWED_NUMBERS, sandbox._OPENING_NUMBERS, sandbox._CONNECTING_NUMBERS)
-    words = iter(" ".join((*tables, sandbox._CHECKED_NUMBERS, sandbox._OTHER_NUMBERS)).split())
+    words = iter(" ".join(sandbox.SYSTEM_CALL_TABLES).split())
     ours = {row[0]: row[column] for row in zip(words, words, words, strict=True)}
     known = {name: str(kernel.get(name, "-")) for name in ours}
-    # Headers that are older than a call do not have it.
+    # Older headers lack newer calls.
     assert {name: number for name, number in ours.items() if number != known[name] and known[name] != "-"} == {}
     if column == 1:
         assert {name for name in ours if known[name] == "-"} == set()
 
 
-def test_the_filter_is_there_for_both_machines(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_filter_is_valid_for_both_machines() -> None:
     lengths = []
     for machine in ("x86_64", "aarch64"):
-        monkeypatch.setattr(platform, "machine", lambda machine=machine: machine)
-        program = sandbox._filter(Policy())
+        program = sandbox.build_filter(Policy(), machine)
         assert len(program) < 4096  # BPF_MAXINSNS
         assert all(0 <= jump < 256 for _, *jumps, _ in program for jump in jumps)
         lengths.append(len(program))
     assert lengths[0] > lengths[1]
 
 
-def test_what_the_work_tries_to_open_is_known() -> None:
+def test_denied_file_is_reported() -> None:
     ran = run(
         "from cybilgraph.runtime import sandbox\n"
         "sandbox.restrict_calls(sandbox.Policy())\n"

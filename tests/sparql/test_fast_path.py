@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.sparql import Dataset, guard, lexer
 from cybilgraph.sparql.embedded_engine import EmbeddedEngine, QueryLimits
 from cybilgraph.sparql.fast_path import FastPath, parse_lookup
+from tests.support.operations import until
 
 G0020 = "<https://w3id.org/cybilgraph/id/project/G0020>"
 PLAIN = f"SELECT ?p ?o {{ {G0020} ?p ?o }}"
@@ -104,8 +106,7 @@ PIECES = [
 def beside(release: Release) -> Iterator[EmbeddedEngine]:
     """An engine with its store in memory."""
     engine = EmbeddedEngine(release.store, QueryLimits(store=10**9), graph=release.folder / GRAPH)
-    assert engine._fast_path
-    engine._fast_path.loading.join()
+    until(lambda: engine.answer_fast(PLAIN, FORMATS))  # once it is loaded
     yield engine
     engine.close()
 
@@ -127,11 +128,18 @@ def test_near_lookups_go_to_a_worker(query: str) -> None:
     assert not parse_lookup(query)
 
 
+def split(query: str) -> list[str]:
+    """Return the tokens of a query, and the gaps between them."""
+    tokens = list(lexer.tokens(query))
+    cuts = {0, len(query), *(token.start for token in tokens), *(token.start + len(token.text) for token in tokens)}
+    return [query[begin:end] for begin, end in pairwise(sorted(cuts))]
+
+
 @given(st.data())
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_accepted_lookup_is_one(beside: EmbeddedEngine, data: st.DataObject) -> None:
     """Mutates lookups by inserting, deleting and replacing parts."""
-    pieces = [match[0] for match in lexer._TOKEN.finditer(data.draw(st.sampled_from(TAKEN)))]
+    pieces = split(data.draw(st.sampled_from(TAKEN)))
     for _ in range(data.draw(st.integers(0, 3))):
         begin = data.draw(st.integers(0, len(pieces)))
         pieces[begin : begin + data.draw(st.integers(0, 2))] = data.draw(st.lists(st.sampled_from(PIECES), max_size=2))
@@ -163,23 +171,38 @@ def test_empty_and_wrong_answers_go_to_a_worker(beside: EmbeddedEngine, query: s
     assert beside.answer_fast(query, FORMATS) is None
 
 
-def test_large_answers_go_to_a_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def large_graph(tmp_path: Path) -> Path:
+    """A graph with a resource that has many statements, and one that has few."""
     graph = tmp_path / "graph.nq"
-    graph.write_text("".join(f"<http://x/much> <http://x/p> <http://x/{n:050}> .\n" for n in range(1_000)))
-    with graph.open("a") as file:
-        file.write("<http://x/little> <http://x/p> <http://x/o> .\n")
-    look_ups = FastPath(graph)
-    look_ups.loading.join()
-    much, little = (f"SELECT ?o {{ <http://x/{name}> ?p ?o }}" for name in ("much", "little"))
-    assert look_ups.answer(much, FORMATS) is None
-    assert look_ups.answer(little, FORMATS)
-    monkeypatch.setattr("cybilgraph.sparql.fast_path._SLOW_SECONDS", 0)  # treat every unanswered lookup as slow
-    assert look_ups.answer(much, FORMATS) is None
-    monkeypatch.setattr("cybilgraph.sparql.fast_path._MAX_ANSWER_BYTES", 10**9)
-    assert look_ups.answer(much, FORMATS) is None
-    assert look_ups.answer(little, FORMATS)
-    look_ups.close()
-    assert look_ups.answer(little, FORMATS) is None
+    graph.write_text(
+        "".join(f"<http://x/large> <http://x/p> <http://x/{number:050}> .\n" for number in range(1_000))
+        + "<http://x/small> <http://x/p> <http://x/o> .\n"
+    )
+    return graph
+
+
+LARGE, SMALL = (f"SELECT ?o {{ <http://x/{name}> ?p ?o }}" for name in ("large", "small"))
+LARGE_ASK = "ASK { <http://x/large> ?p ?o }"
+
+
+def test_large_answers_go_to_a_worker(large_graph: Path) -> None:
+    lookups = FastPath(large_graph)
+    lookups.loading.join()
+    assert lookups.answer(LARGE, FORMATS) is None
+    assert lookups.answer(LARGE_ASK, FORMATS)
+    assert lookups.answer(SMALL, FORMATS)
+    lookups.close()
+    assert lookups.answer(SMALL, FORMATS) is None
+
+
+def test_slow_resources_go_to_a_worker(large_graph: Path) -> None:
+    lookups = FastPath(large_graph, slow_seconds=0)
+    lookups.loading.join()
+    assert lookups.answer(LARGE_ASK, FORMATS)
+    assert lookups.answer(LARGE, FORMATS) is None
+    assert lookups.answer(LARGE_ASK, FORMATS) is None
+    assert lookups.answer(SMALL, FORMATS)
 
 
 def test_other_graphs_and_stores_on_disk_go_to_a_worker(beside: EmbeddedEngine, engine: EmbeddedEngine) -> None:
@@ -190,6 +213,6 @@ def test_other_graphs_and_stores_on_disk_go_to_a_worker(beside: EmbeddedEngine, 
 
 
 def test_unreadable_graph_is_left_to_the_workers(tmp_path: Path) -> None:
-    look_ups = FastPath(tmp_path / "none.nq")
-    look_ups.loading.join()
-    assert look_ups.answer(PLAIN, FORMATS) is None
+    lookups = FastPath(tmp_path / "none.nq")
+    lookups.loading.join()
+    assert lookups.answer(PLAIN, FORMATS) is None

@@ -14,19 +14,26 @@ from cybilgraph.errors import QueryError
 from cybilgraph.sparql import guard, lexer, query_analysis
 from tests.support.pumps import grows
 
-# A reference implementation of the grammar's tokens, in quadratic time (SPARQL 1.1 Query, section 19.8).
+# PN_CHARS_U and PN_CHARS (for use in brackets) and PLX of the grammar (SPARQL 1.1 Query, section 19.8).
+_U = (
+    "A-Za-z_\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u02ff\u0370-\u037d\u037f-\u1fff\u200c-\u200d\u2070-\u218f"
+    "\u2c00-\u2fef\u3001-\ud7ff\uf900-\ufdcf\ufdf0-\ufffd\U00010000-\U000effff"
+)
+_C = rf"{_U}0-9\u00b7\u0300-\u036f\u203f-\u2040\-"
+_PLX = r"(?:%[0-9A-Fa-f]{2}|\\[_~.\-!$&'()*+,;=/?#@%])"
+# A reference implementation of the grammar's tokens, in quadratic time.
 _GRAMMAR = re.compile(
     rf"""(?P<gap>(?:\s|\#[^\n\r]*)+)
       | (?P<iri><(?:[^<>"{{}}|^`\\\x00-\x20]|\\u[0-9A-Fa-f]{{4}}|\\U[0-9A-Fa-f]{{8}})*>)
       | (?P<string>\"\"\"(?:(?:"|"")?(?:[^"\\]|\\.))*\"\"\" | '''(?:(?:'|'')?(?:[^'\\]|\\.))*'''
                  | "(?:[^"\\\n\r]|\\.)*" | '(?:[^'\\\n\r]|\\.)*')
-      | (?P<variable>[?$][{lexer._U}0-9][{lexer._U}0-9\u00b7\u0300-\u036f\u203f-\u2040]*)
+      | (?P<variable>[?$][{_U}0-9][{_U}0-9\u00b7\u0300-\u036f\u203f-\u2040]*)
       | (?P<language>@[a-zA-Z]+(?:-[a-zA-Z0-9]+)*)
-      | (?P<blank>_:[{lexer._U}0-9](?:[{lexer._C}.]*[{lexer._C}])?)
-      | (?P<name>(?:[{lexer._U}](?:[{lexer._C}.]*[{lexer._C}])?)?:
-                 (?:(?:[{lexer._U}:0-9]|{lexer._PLX})
-                    (?:(?:[{lexer._C}:.]|{lexer._PLX})*(?:[{lexer._C}:]|{lexer._PLX}))?)?)
-      | (?P<word>[{lexer._U}][{lexer._U}0-9]*)
+      | (?P<blank>_:[{_U}0-9](?:[{_C}.]*[{_C}])?)
+      | (?P<name>(?:[{_U}](?:[{_C}.]*[{_C}])?)?:
+                 (?:(?:[{_U}:0-9]|{_PLX})
+                    (?:(?:[{_C}:.]|{_PLX})*(?:[{_C}:]|{_PLX}))?)?)
+      | (?P<word>[{_U}][{_U}0-9]*)
       | (?P<number>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)
       | (?P<open>[(\[{{]) | (?P<close>[)\]}}])
       | (?P<other>.)""",

@@ -20,7 +20,7 @@ from cybilgraph.errors import FormatMismatch
 from cybilgraph.model.formats import BY_NAME
 from cybilgraph.rdf.serialisation import RDF_FORMATS
 from cybilgraph.sparql.embedded_engine import EmbeddedEngine
-from cybilgraph.sparql.query_worker import _PART_BYTES, evaluate
+from cybilgraph.sparql.query_worker import PART_BYTES, evaluate
 from cybilgraph.sparql.store import RESULT_FORMATS
 
 PARSERS = dict(zip(RDF_FORMATS, ["turtle", "nt", "nquads", "trig", "json-ld", "xml"], strict=True))
@@ -49,7 +49,7 @@ def written(found: Any, name: str, *, part: int = 0) -> tuple[dict[str, Any], by
     """Return the head and the bytes of an answer."""
     parts: list[bytes] = []
     request = {"query": "SELECT * {}", "formats": [name]}
-    head, last = evaluate(None, request, parts.append, 100 * _PART_BYTES, find=lambda _: found)
+    head, last = evaluate(None, request, parts.append, 100 * PART_BYTES, find=lambda _: found)
     assert len(parts) >= part
     return head, b"".join([*parts, last])
 
@@ -99,7 +99,7 @@ def test_reserved_rdf_xml_names_are_rejected_as_properties(name: str) -> None:
 
 def test_answer_sent_in_parts_is_read_as_one() -> None:
     """A three-byte character is split at each possible position."""
-    text = ox.Literal("€" * _PART_BYTES)
+    text = ox.Literal("€" * PART_BYTES)
     for character, error in (("", None), ("\r", None), ("\ufffe", "unwritable")):
         for shift in range(3):
             bindings = ox.Store().query(f"SELECT ({ox.Literal('x' * shift + text.value + character)} AS ?x) {{}}")

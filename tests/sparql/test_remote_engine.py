@@ -18,7 +18,7 @@ from cybilgraph.release import Release
 from cybilgraph.sparql import guard
 from cybilgraph.sparql.embedded_engine import EmbeddedEngine, QueryLimits
 from tests.conftest import run, running_server
-from tests.web.api.test_protocol import q, send
+from tests.support.http_client import q, send
 
 pytestmark = pytest.mark.slow
 

@@ -1,4 +1,4 @@
-"""Shapes and data of another vocabulary than ours."""
+"""Shapes and data of a vocabulary other than ours."""
 
 from __future__ import annotations
 

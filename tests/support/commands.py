@@ -1,4 +1,4 @@
-"""Commands of ``cybilgraph``, each in a process of its own that is forked from one that has imported it already."""
+"""Runs commands of ``cybilgraph``, each in a process forked from one that has already imported the package."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _FORKING.set_forkserver_preload([__name__, "cybilgraph.pipeline"])  # which most
 
 
 def forked(arguments: list[str], given: bytes, cwd: Path, seconds: float) -> subprocess.CompletedProcess[bytes]:
-    """What comes of a command in the environment of this process; raises TimeoutExpired if it does not end in time."""
-    with tempfile.TemporaryFile() as read, tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as told:
+    """Run a command in the environment of this process. Raises TimeoutExpired if it does not end in time."""
+    with tempfile.TemporaryFile() as read, tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         read.write(given)
         read.seek(0)
-        streams = [read.fileno(), said.fileno(), told.fileno()]
+        streams = [read.fileno(), output.fileno(), errors.fileno()]
         process = _FORKING.Process(target=_Command(arguments, cwd, streams))
         process.start()
         process.join(seconds)
@@ -30,15 +30,15 @@ def forked(arguments: list[str], given: bytes, cwd: Path, seconds: float) -> sub
             process.kill()
             process.join()
             raise subprocess.TimeoutExpired(arguments, seconds)
-        said.seek(0)
-        told.seek(0)
-        done = subprocess.CompletedProcess(arguments, process.exitcode, said.read(), told.read())
+        output.seek(0)
+        errors.seek(0)
+        done = subprocess.CompletedProcess(arguments, process.exitcode, output.read(), errors.read())
         process.close()
         return done
 
 
 class _Command:
-    """What the process that was forked does: its streams are these files."""
+    """Run the command in the forked process, with these files as its standard streams."""
 
     def __init__(self, arguments: list[str], cwd: Path, streams: list[int]) -> None:
         self._arguments, self._cwd = arguments, cwd

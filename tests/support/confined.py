@@ -1,8 +1,9 @@
 # ruff: noqa: PTH101, PTH102, PTH104, PTH108, PTH211
-"""Runs a worker by its own ``main``, but what it answers is what its process can still do.
+"""A worker that tries forbidden operations, and answers which of them its sandbox let through.
 
-``python -m tests.support.confined MODULE ARGUMENT …``. Each request names a ``target`` (a file), a ``store`` (a file) and a
-``port``; each attempt is made by the thread that works and by one that was there before the sandbox.
+``python -m tests.support.confined MODULE ARGUMENT …`` starts the worker of MODULE by its own ``main``. Each request
+names a ``target`` (a file), a ``store`` (a file) and two ports; the working thread and one that started before the
+sandbox make each attempt.
 """
 
 from __future__ import annotations
@@ -119,11 +120,11 @@ def main(module: str, *arguments: str) -> None:
     def fork_server(prepare: Callable[[], worker.Handler], *rest: Any) -> None:
         def prepare_attempts() -> worker.Handler:
             before = ThreadPoolExecutor(1)
-            before.submit(int).result()  # its thread is there from now on
+            before.submit(int).result()  # starts its thread
             prepare()
 
             def answer(request: dict[str, Any], _: bytes, __: object) -> tuple[dict[str, Any], bytes]:
-                for descriptor in (0, 1, 2):  # a number that is free must help nobody
+                for descriptor in (0, 1, 2):  # free descriptor numbers must not help
                     os.close(descriptor)
                 tried = attempts(request | {"connection": a_socket()})
                 here = {what: outcome(attempt) for what, attempt in tried.items()}

@@ -25,7 +25,7 @@ _MARKDOWN = MarkdownIt("js-default")
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A code block: ``line`` is that of its first fence, ``words`` are those behind its language."""
+    """A code block: ``line`` is that of its opening fence; ``words`` follow the language in the info string."""
 
     document: Path
     line: int
@@ -45,7 +45,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command of a console block; ``output`` is empty where none is shown."""
+    """A command of a console block; ``output`` is empty if none is shown."""
 
     text: str
     output: str
@@ -60,7 +60,7 @@ def blocks(document: Path) -> Iterator[Block]:
 
 
 def commands(block: Block) -> list[Command]:
-    """The commands of a console block. Raises ValueError where it does not begin with one."""
+    """Return the commands of a console block. Raises ValueError if it does not begin with one."""
     found: list[tuple[list[str], list[str]]] = []
     for line in block.text.splitlines():
         if line.startswith("$ "):
@@ -75,7 +75,7 @@ def commands(block: Block) -> list[Command]:
 
 
 def matches(expected: str, shown: str) -> bool:
-    """True where ``shown`` is what a document prints; a line ``…`` stands for lines, another ``…`` for text."""
+    """Return whether ``shown`` matches the output in a document, where ``…`` is any text, or any lines if alone."""
     pattern = ""
     for line in _trimmed(expected).splitlines():
         pattern += r"(?:[^\n]*\n)*?" if line == "…" else ".*".join(map(re.escape, line.split("…"))) + r"\n"
@@ -87,7 +87,7 @@ def _trimmed(text: str) -> str:
 
 
 def misuse(text: str) -> str:
-    """Why a command line cannot be right: a command or an option that there is not. Empty where nothing is wrong."""
+    """Return why a command line is wrong: an unknown command or option. Empty if none is found."""
     words = shlex.split(text, comments=True)
     if words[:1] != ["cybilgraph"]:
         return ""

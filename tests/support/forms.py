@@ -1,4 +1,4 @@
-"""What several tests of tables and documents use: pages as records, and short ways to read and write files."""
+"""Shared by the tests of tables and documents: pages as records, and short ways to read and write files."""
 
 from __future__ import annotations
 

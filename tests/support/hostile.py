@@ -1,4 +1,4 @@
-"""Files made to hurt: a table of names and makers of bytes, for each suffix and for all of them."""
+"""Hostile input files: functions that create their bytes, by name, for each suffix and for all suffixes."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ SUFFIXES = tuple(READERS)
 TABLES, DOCUMENTS = (".csv", ".tsv"), (".json", ".jsonl", ".ndjson", ".yaml", ".yml")
 XML, RDF_XML, HTML = (".xml", ".iati"), (".rdf", ".owl"), (".html", ".htm", ".xhtml")
 TURTLE, LINES = (".ttl", ".n3", ".trig"), (".nt", ".nq")
-#: What the files below name, and nobody may open.
+#: The files below refer to this one, which no reader may open.
 BAIT = "/etc/hostname"
 BAIT_URL = "http://127.0.0.1:9/bait"
 Maker = Callable[[], bytes]
 
 
 def _good() -> dict[str, bytes]:
-    """A good file of each suffix."""
+    """Return a valid file of each suffix."""
     page = SEED.read_bytes()
     row = {"title": "A table of Kenya", "code": "G0101", "funders": "UNODC", "summary": "It helps Kenya."}
     rows = ([*row], [*row.values()])
@@ -86,7 +86,7 @@ def _random(size: int) -> bytes:
 
 
 def _workbook(parts: dict[str, bytes | str], **changed: bytes | str) -> bytes:
-    """A good workbook whose parts are replaced."""
+    """Return a valid workbook with replaced parts."""
     output = io.BytesIO()
     with (
         zipfile.ZipFile(io.BytesIO(GOOD()[".xlsx"])) as good,
@@ -113,7 +113,7 @@ def _cells(*texts: str, number: int = 1) -> str:
 
 
 def _lying_zip() -> bytes:
-    """An archive whose directory says that a part unpacks to ten bytes."""
+    """Return an archive whose directory wrongly states that a part has ten bytes uncompressed."""
     raw = bytearray(_sheet(_cells("title") + "".join(_cells("x" * 1000, number=n) for n in range(2, 2000))))
     at = raw.rfind(b"PK\x01\x02", 0, raw.rfind(b"xl/worksheets/sheet1.xml"))
     raw[at + 24 : at + 28] = (10).to_bytes(4, "little")
@@ -221,7 +221,7 @@ ANY: dict[str, Maker] = {
     "tabs": lambda: b"\t" * 80_000,
     "bomb": lambda: (_BOMB + "<x>&m;</x>").encode(),
     "outside": lambda: (_OUTSIDE + "<x>&e;</x>").encode(),
-    "sparse": lambda: b"",  # made large by the test, without its bytes
+    "sparse": lambda: b"",  # the test extends it to a large sparse file
 }
 
 #: Of some suffixes: their own.
@@ -441,7 +441,7 @@ _XLSX_CASES: dict[str, Maker] = {
 
 
 def cases() -> dict[str, Maker]:
-    """Every file of the corpus: its name, and what makes its bytes."""
+    """Return the function that creates each file of the corpus, by name."""
     own: list[tuple[tuple[str, ...], dict[str, Maker]]] = [
         (TABLES, _TABLE_CASES),
         (DOCUMENTS, _JSON_CASES),
@@ -453,16 +453,16 @@ def cases() -> dict[str, Maker]:
         (HTML, _HTML_CASES),
         ((".xlsx",), _XLSX_CASES),
     ]
-    made = {f"{name}{suffix}": maker for suffix in SUFFIXES for name, maker in ANY.items()}
+    found = {f"{name}{suffix}": maker for suffix in SUFFIXES for name, maker in ANY.items()}
     for suffixes, makers in own:
-        made |= {f"own-{name}{suffix}": maker for suffix in suffixes for name, maker in makers.items()}
+        found |= {f"own-{name}{suffix}": maker for suffix in suffixes for name, maker in makers.items()}
     for suffix in SUFFIXES:
         for part in (3, 2):
-            made[f"cut-{part}{suffix}"] = lambda suffix=suffix, part=part: GOOD()[suffix][
+            found[f"cut-{part}{suffix}"] = lambda suffix=suffix, part=part: GOOD()[suffix][
                 : len(GOOD()[suffix]) * (part - 1) // part
             ]
-        made[f"flipped{suffix}"] = lambda suffix=suffix: bytes(
+        found[f"flipped{suffix}"] = lambda suffix=suffix: bytes(
             byte ^ (0x20 if at % 97 == 50 else 0) for at, byte in enumerate(GOOD()[suffix])
         )
-        made[f"twice{suffix}"] = lambda suffix=suffix: GOOD()[suffix] * 2
-    return made
+        found[f"twice{suffix}"] = lambda suffix=suffix: GOOD()[suffix] * 2
+    return found

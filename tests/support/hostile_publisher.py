@@ -18,12 +18,12 @@ NAME = "cybilgraph.nq.gz"
 
 
 class Hostile(ThreadingHTTPServer):
-    """A publisher that sends what it is told to: ``send`` writes the dump, headers and all."""
+    """A publisher with arbitrary responses: ``send`` writes the response for the dump, including its headers."""
 
     daemon_threads = True
 
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server_port}"
         self.release = "1"
         self.sums = ""
@@ -32,15 +32,15 @@ class Hostile(ThreadingHTTPServer):
         self.serve(NAME, gzip.compress(GOOD))
 
     def serve(self, name: str, content: bytes) -> None:
-        """Let this be the dump, with its true checksum."""
+        """Serve this content as the dump, with its correct checksum."""
         self.sums = f"{hashlib.sha256(content).hexdigest()}  {name}\n"
-        self.send: Callable[[_Handler], None] = lambda handler: handler.give(content)
+        self.send: Callable[[Handler], None] = lambda handler: handler.give(content)
 
     def handle_error(self, *_: object) -> None:
-        """A client that has gone away is no news."""
+        """Ignore clients that disconnect."""
 
 
-class _Handler(BaseHTTPRequestHandler):
+class Handler(BaseHTTPRequestHandler):
     server: Hostile
 
     def do_GET(self) -> None:
@@ -62,7 +62,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def endless(self, block: bytes, pause: float = 0) -> None:
-        """Write until the client goes away, a minute at most."""
+        """Write until the client disconnects, for at most a minute."""
         until = time.monotonic() + 60
         while time.monotonic() < until:
             self.wfile.write(block)
@@ -84,5 +84,5 @@ def take(server: Hostile, into: Path, limits: Limits | None = None) -> None:
 
 
 def left(into: Path) -> int:
-    """The bytes in the folder of a copy."""
+    """Return the total size of the files of a copy, in bytes."""
     return sum(file.stat().st_size for file in into.iterdir())

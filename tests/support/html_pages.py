@@ -1,4 +1,4 @@
-"""What several tests of HTML pages use: sample pages, and a short way to read one."""
+"""Shared by the tests of HTML pages: sample pages, and a short way to read one."""
 
 from __future__ import annotations
 

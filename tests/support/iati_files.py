@@ -1,4 +1,4 @@
-"""What several tests of IATI files use: parts of a file, and short ways to read it."""
+"""Shared by the tests of IATI files: parts of a file, and short ways to read it."""
 
 from __future__ import annotations
 

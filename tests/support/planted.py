@@ -47,15 +47,15 @@ UNIQUE = re.compile(
 
 
 class Planted(NamedTuple):
-    """The lines of a record, the rule that it was made to break (none, in a good one), and all that it breaks."""
+    """The lines of a record, the rule that it should violate (empty for a valid one), and all rules that it violates."""
 
     rule: str
     lines: tuple[str, ...]
     broken: tuple[ShaclResult, ...]
 
 
-def made() -> list[str]:
-    """A good record as readers make them, in every line that ``describe`` writes."""
+def constructed() -> list[str]:
+    """Return the statements of a valid record with every field, as ``describe`` writes them."""
 
     def named(kind: str, key: str) -> Named:
         entry = load_gazetteer().get(kind, key)
@@ -89,19 +89,19 @@ def made() -> list[str]:
 
 @cache
 def others() -> str:
-    """What stands beside every record: the reference things, and the day of the check."""
+    """Return the context of every record: reference data, and the day of the check."""
     day = [line for line in written() if "/id/check>" in line]
     return "\n".join([*describe_reference(load_gazetteer()), *day])
 
 
 def written() -> list[str]:
-    """The good record of the samples."""
+    """Return the statements of the valid sample record."""
     quads = ox.parse(path=FOLDER / "good.ttl", format=ox.RdfFormat.TURTLE)
     return [f"{quad.triple} ." for quad in quads]
 
 
 def broken(rule: str, good: list[str]) -> list[str]:
-    """The lines of a record after the update of a rule."""
+    """Return the lines of a record after the update of a rule."""
     store = ox.Store()
     store.load("\n".join(good).encode(), format=ox.RdfFormat.N_TRIPLES)
     store.update((FOLDER / f"{rule}.ru").read_text(encoding="utf-8"), prefixes=PREFIXES)
@@ -110,7 +110,7 @@ def broken(rule: str, good: list[str]) -> list[str]:
 
 @cache
 def shapes() -> str:
-    """All our shapes: those that are held against each record, and those against all together."""
+    """Return all our shapes: those for single records, and those across records."""
     return f"{shapes_text()}\n{shapes_text(cross_record=True)}"
 
 
@@ -120,7 +120,7 @@ def sorts() -> tuple[Planted, ...]:
     record; where it does not break its rule in the second, it is not planted there.
     """
     found = []
-    for good in (written(), made()):
+    for good in (written(), constructed()):
         for rule in ("", *RULES):
             lines = broken(rule, good) if rule else good
             results = validate("\n".join([*lines, others()]), shapes())
@@ -131,7 +131,7 @@ def sorts() -> tuple[Planted, ...]:
 
 
 def records(number: int, seed: int = 1) -> Iterator[list[Planted]]:
-    """So many records in batches: half of them good, the others with a fault that no other of the batch has."""
+    """Yield ``number`` records in batches: half are valid, each other one has a fault that is unique in its batch."""
     chance = random.Random(seed)
     by_rule: dict[str, list[Planted]] = {}
     for sort in sorts():
@@ -147,7 +147,7 @@ def records(number: int, seed: int = 1) -> Iterator[list[Planted]]:
 
 
 def renamed(sort: Planted, number: int) -> Planted:
-    """The record under names of its own."""
+    """Return the record with its own IRIs."""
 
     def name(match: re.Match[str]) -> str:
         if code := match["code"]:

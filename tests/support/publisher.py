@@ -1,4 +1,4 @@
-"""A publisher's site and a bad way to it: a server of a test's own, that cuts, stalls, shortens and corrupts."""
+"""A publisher's site, and a proxy in front of it that cuts off, delays, shortens and corrupts responses."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from cybilgraph.sync.harvester import harvest
 from tests.conftest import RECORDS, SEED, graph_of, running_server
 
 _PASSED = ("Host", "Accept", "If-None-Match", "Range", "If-Range", "Content-Type")
-#: What may go wrong with an answer.
+#: The faults of responses.
 FAULTS = ("cut", "stall", "shorten", "corrupt", "busy", "whole", "refuse")
 
 
@@ -29,14 +29,14 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, *_: object) -> None:
-        """A client that has gone away is no news."""
+        """Ignore clients that disconnect."""
 
 
 class FaultyProxy:
-    """A way to a site at ``origin``; a context manager that gives its address.
+    """A proxy for the site at ``origin``; it runs within a ``with`` block.
 
-    Each answer has a fault with the given chance, chosen by ``seed``. A stall is ``stall`` seconds long.
-    It can pretend that another release is the current one (``serve``).
+    Each response has a random fault with probability ``chance``; ``seed`` makes the choice reproducible. A stall takes
+    ``stall`` seconds. The proxy can present another release as the current one (``serve``).
     """
 
     def __init__(self, origin: str, chance: float = 0, seed: int = 0, stall: float = 1) -> None:
@@ -46,19 +46,19 @@ class FaultyProxy:
         self.faults: Counter[str] = Counter()
         self.asked: list[tuple[str, dict[str, str]]] = []
         self.next: list[str] = []
-        #: What is answered where the site has nothing: type and content by path.
+        #: Media type and content of additional files, by path.
         self.more: dict[str, tuple[str, bytes]] = {}
-        #: What is done to the contents of paths that end so.
+        #: Functions that change the content of responses, by the end of the path.
         self.harmed: dict[str, Callable[[bytes], bytes]] = {}
-        #: The headers that are told of paths that end so, in the place of those of the site.
-        self.retold: dict[str, dict[str, str]] = {}
+        #: Headers that replace those of the site, by the end of the path.
+        self.replaced_headers: dict[str, dict[str, str]] = {}
         self.lock = threading.Lock()
         way = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
             timeout = 10
-            disable_nagle_algorithm = True  # else each answer on a connection that stays waits 40 ms
+            disable_nagle_algorithm = True  # otherwise each response on a persistent connection takes 40 ms
 
             def do_GET(self) -> None:
                 way.answer(self)
@@ -83,11 +83,11 @@ class FaultyProxy:
         return f"http://127.0.0.1:{self.server.server_address[1]}"
 
     def serve(self, number: int) -> None:
-        """Let a release be the current one."""
+        """Present this release as the current one."""
         self.current = number
 
     def fault(self) -> str:
-        """What is to go wrong now; empty where all is well."""
+        """Return the fault of the next response; empty for none."""
         with self.lock:
             if self.next:
                 chosen = self.next.pop(0)
@@ -107,15 +107,15 @@ class FaultyProxy:
             status, headers, body = 503, {"Retry-After": "0"}, b"busy"
         else:
             given = {name: handler.headers[name] for name in _PASSED if handler.headers[name]}
-            if fault == "whole":  # who asked for a part gets all
+            if fault == "whole":  # a request for a range gets the whole file
                 given.pop("Range", None)
             sent = handler.rfile.read(int(handler.headers.get("Content-Length", 0)))
             status, headers, body = self.fetch(handler.path, given, handler.command, sent)
             asked = handler.path.partition("?")[0]
             for end, harm in self.harmed.items():
                 body = harm(body) if asked.endswith(end) else body
-            for end, told in self.retold.items():
-                headers |= {name.lower(): value for name, value in told.items()} if asked.endswith(end) else {}
+            for end, replaced in self.replaced_headers.items():
+                headers |= {name.lower(): value for name, value in replaced.items()} if asked.endswith(end) else {}
         with self.lock:
             place = self.random.randrange(len(body)) if body else 0
         if body and fault == "corrupt":
@@ -146,19 +146,23 @@ class FaultyProxy:
         request = urllib.request.Request(f"{self.origin}{path}", sent or None, headers, method=method)
         try:
             with urllib.request.urlopen(request, timeout=30) as reply:
-                status, told, body = reply.status, reply.headers, reply.read()
+                status, received, body = reply.status, reply.headers, reply.read()
         except urllib.error.HTTPError as error:
-            status, told, body = error.code, error.headers, error.read()
+            status, received, body = error.code, error.headers, error.read()
         if status == 404 and path in self.more:
             return 200, {"Content-Type": self.more[path][0]}, self.more[path][1]
-        left = ("connection", "content-length", "date", "keep-alive", "server", "transfer-encoding")
+        connection_headers = ("connection", "content-length", "date", "keep-alive", "server", "transfer-encoding")
         if method == "HEAD":
-            body = bytes(int(told.get("Content-Length", 0)))
-        return status, {name.lower(): value for name, value in told.items() if name.lower() not in left}, body
+            body = bytes(int(received.get("Content-Length", 0)))
+        return (
+            status,
+            {name.lower(): value for name, value in received.items() if name.lower() not in connection_headers},
+            body,
+        )
 
 
 class Publisher:
-    """A site of several releases."""
+    """A site with several releases."""
 
     def __init__(self, folder: Path, url: str) -> None:
         self.folder, self.url = folder, url
@@ -169,7 +173,7 @@ class Publisher:
 
 @contextmanager
 def published(folder: Path) -> Iterator[Publisher]:
-    """A site of three releases, for a block: of one record, of two, and with the first changed."""
+    """Serve a site with three releases: one record, two records, and a change of the first."""
     sources, releases = folder / "sources", folder / "releases"
     sources.mkdir()
     seed = sources / SEED.name
@@ -184,15 +188,17 @@ def published(folder: Path) -> Iterator[Publisher]:
 
 
 def held(into: Path) -> bytes:
-    """The copy that is held."""
+    """Return the content of the harvested copy."""
     return (into / "graph.nq").read_bytes()
 
 
 def journey(publisher: Publisher, into: Path, seed: int) -> str:
-    """Harvest three releases on a bad way. After each step the copy is the site's or, with a clear error, the one
-    of before; which of both is told for each.
+    """Harvest three releases over an unreliable connection.
+
+    After each step, the copy equals the release or, if the harvest reports an error, is unchanged. Return one letter
+    per step: that of the kind of harvest, or ``e`` for an error.
     """
-    told = ""
+    outcomes = ""
     before = b""
     with FaultyProxy(publisher.url, chance=0.45, seed=seed, stall=0.3) as way:
         for number in (1, 2, 3, 3):
@@ -203,10 +209,10 @@ def journey(publisher: Publisher, into: Path, seed: int) -> str:
             except CybilgraphError as error:
                 assert str(error)
                 assert (held(into) if (into / "graph.nq").exists() else b"") == before
-                told += "e"
+                outcomes += "e"
             else:
                 assert done.state.release == number
                 assert held(into) == publisher.lines(number), f"seed {seed}: a silent difference"
-                told += done.how[0]
+                outcomes += done.how[0]
             before = held(into) if (into / "graph.nq").exists() else b""
-    return told
+    return outcomes

@@ -1,4 +1,4 @@
-"""Finds regular expressions whose time grows faster than their text, by texts that are made from their structure.
+"""Finds regular expressions that take more than linear time, with texts derived from their structure.
 
 For each repetition in a pattern, a text has what leads to it, what it repeats, many times, and something that
 fails behind. Such a text is what an attacker sends; a pattern that backtracks takes at least quadratic time on it.
@@ -50,12 +50,12 @@ METHODS = {name: name for name in USES} | dict.fromkeys(("sub", "subn", "split",
 
 
 class Endless(Exception):
-    """A pattern has taken too many seconds."""
+    """A pattern has exceeded its time limit."""
 
 
 @contextmanager
 def _limited(seconds: float) -> Iterator[None]:
-    """A block that raises Endless after so many seconds: the regex engine looks for signals as it goes."""
+    """Raise Endless in a block after this many seconds; the regex engine checks for signals."""
 
     def stop(_: int, __: FrameType | None) -> None:
         raise Endless
@@ -70,7 +70,7 @@ def _limited(seconds: float) -> Iterator[None]:
 
 
 def seconds(use: Callable[[Any], object], text: Any, runs: int) -> float:
-    """The least processor time of several runs: what else the machine does only adds to it."""
+    """Return the minimum processor time of several runs, since other load on the machine only adds to it."""
     best = ENDLESS
     for _ in range(runs):
         began = time.thread_time()
@@ -86,7 +86,7 @@ def seconds(use: Callable[[Any], object], text: Any, runs: int) -> float:
 
 
 def slow_text(pattern: re.Pattern[Any], how: str) -> str:
-    """A beginning of a text on which a pattern takes more than linear time when used so; empty where none was found."""
+    """Return the beginning of a text on which this use of a pattern takes more than linear time; empty if none is found."""
     use = partial(USES[how], pattern)
     for before, unit, behind in pumps(pattern):
         short, long = (_text(pattern, before + unit * (size // len(unit)) + behind) for size in SIZES)
@@ -96,7 +96,7 @@ def slow_text(pattern: re.Pattern[Any], how: str) -> str:
 
 
 def grows(use: Callable[[Any], object], short: Any, long: Any) -> bool:
-    """Whether time grows faster than the text, which is four times as long, each time that it is measured."""
+    """Return whether ``long``, four times the length of ``short``, takes at least GROWTH times as long every time."""
     for runs in (1, 2, 4):
         before = seconds(use, short, runs)
         if before >= ENDLESS:
@@ -111,7 +111,7 @@ def _text(pattern: re.Pattern[Any], text: str) -> Any:
 
 
 def pumps(pattern: re.Pattern[Any]) -> Iterator[tuple[str, str, str]]:
-    """What stands before, what is repeated, and what is behind, of texts for a pattern."""
+    """The parts of texts for a pattern: before the repetition, the repeated part, and after it."""
     text = pattern.pattern.decode("latin-1") if isinstance(pattern.pattern, bytes) else pattern.pattern
     tree = parser.parse(text, pattern.flags & ~re.UNICODE if isinstance(pattern.pattern, bytes) else pattern.flags)
     sampler = _Sampler(tree)
@@ -127,7 +127,7 @@ def _of_letters(sampler: _Sampler) -> Iterator[tuple[str, str, str]]:
 
 
 def _of_repetitions(sampler: _Sampler, tree: Iterable[Any], before: tuple[str, ...]) -> Iterator[tuple[str, str, str]]:
-    """Pumps of all repetitions in a sequence, that stands behind ``before``."""
+    """Yield the pumps of all repetitions in a sequence that follows ``before``."""
     led = before
     for operation, given in tree:
         if operation in (code.MAX_REPEAT, code.MIN_REPEAT, code.POSSESSIVE_REPEAT):
@@ -160,7 +160,7 @@ def _inner(operation: Any, given: Any) -> Iterator[Any]:
 
 
 class _Sampler:
-    """Makes texts that parts of a pattern match."""
+    """Creates texts that parts of a pattern match."""
 
     def __init__(self, tree: Any) -> None:
         found: dict[str, None] = {}
@@ -179,7 +179,7 @@ class _Sampler:
                 self._collect(inner, found)
 
     def sequence(self, tree: Iterable[Any]) -> list[str]:
-        """Some texts that a sequence matches."""
+        """Return some texts that a sequence matches."""
         texts = [""]
         for operation, given in tree:
             each = self.one(operation, given)

@@ -1,4 +1,4 @@
-"""What several tests of RDF files use: a record with every field, and short ways to write and read it."""
+"""Shared by the tests of RDF files: a record with every field, and short ways to write and read it."""
 
 from __future__ import annotations
 

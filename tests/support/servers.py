@@ -1,4 +1,4 @@
-"""Servers of SPARQL 1.1 that are not ours, each in a process of its own, and a way to them that can be made bad."""
+"""SPARQL 1.1 servers of other projects, each in its own process, and a proxy that adds faults to their responses."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-#: All is in one folder, and open to this machine only.
+#: All files are in one folder, and only this machine can connect.
 _VIRTUOSO = """
 [Database]
 DatabaseFile = {folder}/v.db
@@ -47,8 +47,8 @@ ResultSetMaxRows = 5000
 
 @dataclass(frozen=True)
 class Store:
-    """Where a server answers, where it takes graphs, and the file with what it asks for; the address of Virtuoso's
-    own shell.
+    """A running server: the URLs of its query endpoint and of its graph store, the file with its credentials, and
+    the address of Virtuoso's SQL shell.
     """
 
     endpoint: str
@@ -58,13 +58,13 @@ class Store:
 
     @property
     def options(self) -> tuple[str, ...]:
-        """Those of ``cybilgraph load``."""
+        """The options of ``cybilgraph load`` for this server."""
         more = ("--credentials", self.credentials) if self.credentials else ()
         return ("--endpoint", self.endpoint, "--graph-store", self.graph_store, *more)
 
 
 def certificate(folder: Path) -> tuple[Path, Path]:
-    """A new certificate of this machine's loopback address, which proves itself, and its key."""
+    """Create a self-signed certificate for the loopback address; return the paths of the certificate and its key."""
     if shutil.which("openssl") is None:
         pytest.skip("no openssl on this machine")
     files = folder / "certificate.pem", folder / "key.pem"
@@ -77,10 +77,10 @@ def certificate(folder: Path) -> tuple[Path, Path]:
 
 @contextlib.contextmanager
 def oxigraph() -> Iterator[Store]:
-    """Oxigraph's own server, in memory."""
+    """Run Oxigraph's server with an empty store in memory."""
     program = Path(sys.executable).with_name("oxigraph")
     if not program.exists():
-        pytest.skip("no oxigraph beside this Python")
+        pytest.skip("no oxigraph next to this Python")
     port = _free()
     url = f"http://127.0.0.1:{port}"
     with _running(
@@ -91,13 +91,13 @@ def oxigraph() -> Iterator[Store]:
 
 @contextlib.contextmanager
 def virtuoso(folder: Path) -> Iterator[Store]:
-    """Virtuoso, with a new database in a folder; only who knows a password may write."""
+    """Run Virtuoso with a new database in a folder; writing needs a password."""
     program = shutil.which("virtuoso-t")
     if program is None:
         pytest.skip("no virtuoso-t on this machine (Debian: virtuoso-opensource-7)")
     port, sql = _free(), _free()
     (folder / "v.ini").write_text(_VIRTUOSO.format(folder=folder, port=port, sql=sql))
-    (folder / "credentials").write_text("dba:dba\n")  # those of a new database
+    (folder / "credentials").write_text("dba:dba\n")  # the default of a new database
     url = f"http://127.0.0.1:{port}"
     command = [program, "+configfile", str(folder / "v.ini"), "+foreground"]
     with _running(command, f"{url}/sparql?query=ASK%7B%7D"):
@@ -128,12 +128,12 @@ def _running(command: list[str], probe: str) -> Iterator[None]:
         process.wait()
 
 
-#: What a server says of a failure: a line, the query, and more than anybody wants to read.
+#: An error message of a server: a line, the query, and a long rest.
 OOPS = b"Oops\nin the query\r\n\x1b[2JSELECT secret" + b" and on" * 100 + b" to the end" + b"." * 9_000
 
 
 class FaultyProxy(ThreadingHTTPServer):
-    """A way to a server: ``fault`` says what becomes of answers, ``left`` how many graphs it still lets through."""
+    """A proxy for a server: ``fault`` is the fault of its responses, ``left`` the number of graphs that it still accepts."""
 
     daemon_threads = True
     fault = ""
@@ -187,7 +187,7 @@ class _Through(BaseHTTPRequestHandler):
             return
         content, kind = answer.read(), answer.headers.get("Content-Type", "")
         connection.close()
-        # What the endpoint says of what it holds goes through: only answers are hurt.
+        # Queries about the loaded release pass unchanged: only answers have faults.
         fault = "" if "loaded%3E" in self.path else way.fault
         match fault:
             case "cut":  # the length says more than comes
@@ -203,13 +203,13 @@ class _Through(BaseHTTPRequestHandler):
             case "a part":
                 self._send(206, {"Content-Type": kind, "Content-Length": str(len(content))}, content)
             case "a limit":
-                told = {"Content-Type": kind, "X-SPARQL-MaxRows": "5", "Content-Length": str(len(content))}
-                self._send(200, told, content)
+                headers = {"Content-Type": kind, "X-SPARQL-MaxRows": "5", "Content-Length": str(len(content))}
+                self._send(200, headers, content)
             case "a page":
                 self._send(200, {"Content-Type": "text/html", "Content-Length": "5"}, b"Hello")
             case "words inside":
-                told = {"Content-Type": kind, "Content-Length": str(len(content) + 9)}
-                self._send(200, told, content[:-1] + b" !! error" + content[-1:])
+                headers = {"Content-Type": kind, "Content-Length": str(len(content) + 9)}
+                self._send(200, headers, content[:-1] + b" !! error" + content[-1:])
             case "failure":
                 self._send(500, {"Content-Length": str(len(OOPS))}, OOPS)
             case "busy":

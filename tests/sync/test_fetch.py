@@ -9,7 +9,7 @@ import pytest
 
 from cybilgraph.errors import CybilgraphError, FetchError
 from cybilgraph.sync.fetch import Limits
-from tests.support.hostile_publisher import Held, _Handler, left, take
+from tests.support.hostile_publisher import Handler, Held, left, take
 
 
 def test_declared_size_over_the_limit_is_refused_before_download(held: Held) -> None:
@@ -51,7 +51,7 @@ def test_response_head_without_end_is_abandoned(held: Held, drip: bytes) -> None
 
 
 def test_headers_without_end_are_abandoned(held: Held) -> None:
-    def send(handler: _Handler) -> None:
+    def send(handler: Handler) -> None:
         handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n")
         handler.endless(b"x", 0.01)
 
@@ -62,14 +62,14 @@ def test_headers_without_end_are_abandoned(held: Held) -> None:
 
 def test_unrequested_encoding_does_not_fill_memory(held: Held) -> None:
     packed = gzip.compress(b"\n" * 300_000_000, 1)
-    serve = _Handler.give
+    serve = Handler.give
 
-    def coded(handler: _Handler, content: bytes, **headers: str) -> None:
+    def coded(handler: Handler, content: bytes, **headers: str) -> None:
         if handler.path.endswith("SHA256SUMS"):
             content, headers = packed, headers | {"Content-Encoding": "gzip"}
         serve(handler, content, **headers)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_Handler, "give", coded)
+        patch.setattr(Handler, "give", coded)
         with pytest.raises(CybilgraphError, match=r"has more than 20,000,000 bytes"):
             take(held.site, held.into)

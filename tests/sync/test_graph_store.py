@@ -55,7 +55,7 @@ def test_load_resumes_where_it_was_interrupted(way: FaultyProxy, release: Releas
 
 
 def test_load_keeps_foreign_graphs_and_replaces_a_wrong_one(way: FaultyProxy, release: Release) -> None:
-    endpoint, store = Endpoint(way.store.endpoint), graph_store._GraphStore(way.store.graph_store, Credentials())
+    endpoint, store = Endpoint(way.store.endpoint), graph_store.GraphStore(way.store.graph_store, Credentials())
     store.put("http://example.org/theirs", ALONE)
     store.put("https://w3id.org/cybilgraph/graph/gone/1", ALONE)
     store.put(current_graph("of-an-earlier-release"), ALONE)
@@ -64,8 +64,7 @@ def test_load_keeps_foreign_graphs_and_replaces_a_wrong_one(way: FaultyProxy, re
     name = current_graph(release.checksum(GRAPH))
     stated = sum(not is_in_earlier_graph(line) for line in graph_of(release.folder).splitlines())
     assert counts == {name: stated, "https://w3id.org/cybilgraph/graph/G0020/1": 102, LOADED_GRAPH: 2}
-    [row] = endpoint._rows("SELECT (COUNT(*) AS ?n) { GRAPH <http://example.org/theirs> { ?s ?p ?o } }", None)
-    assert row["n"] == "1"
+    assert "true" in str(endpoint.query("ASK { GRAPH <http://example.org/theirs> { ?s ?p ?o } }")).lower()
     store.add(name, ALONE)  # more than the release has: the graph is replaced
     assert load(release, endpoint, way.store.graph_store, Credentials()).statements == stated
     elsewhere = replace(release, manifest=release.manifest | {"release": 2}, number=2)
@@ -74,7 +73,7 @@ def test_load_keeps_foreign_graphs_and_replaces_a_wrong_one(way: FaultyProxy, re
 
 
 def test_changes_on_the_server_are_found(way: FaultyProxy, release: Release) -> None:
-    endpoint, store = Endpoint(way.store.endpoint), graph_store._GraphStore(way.store.graph_store, Credentials())
+    endpoint, store = Endpoint(way.store.endpoint), graph_store.GraphStore(way.store.graph_store, Credentials())
     load(release, endpoint, way.store.graph_store, Credentials())
     assert find_difference(endpoint, release) == ""
     name, quads = current_graph(release.checksum(GRAPH)), release.manifest["counts"]["quads"]

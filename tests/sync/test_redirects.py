@@ -136,7 +136,7 @@ def test_graphs_and_credentials_stay_with_one_origin(
     first: Server, other: Server, credentials: Credentials, status: int
 ) -> None:
     first.leads, first.status = {"/store": f"{other.url}/store"}, status
-    store = graph_store._GraphStore(f"{first.url}/store", credentials)
+    store = graph_store.GraphStore(f"{first.url}/store", credentials)
     for send in (store.put, store.add):
         with pytest.raises(LoadError, match="redirects elsewhere") as error:
             send("http://example.org/g", b"<a:b> <a:b> <a:b> .\n")
@@ -193,7 +193,7 @@ def test_redirect_from_https_to_http_is_refused(first: Server, monkeypatch: pyte
         with pytest.raises(RequestFailed, match="redirects elsewhere"):
             Endpoint(f"{secure.url}/sparql", SECRETS[0]).query("ASK {}")
         with pytest.raises(LoadError, match="redirects elsewhere"):
-            graph_store._GraphStore(f"{secure.url}/store", SECRETS[1]).put("http://example.org/g", b"x")
+            graph_store.GraphStore(f"{secure.url}/store", SECRETS[1]).put("http://example.org/g", b"x")
         host = first.url.removeprefix("http://")
         with Site(secure.url, attempts=1, allowed_hosts=[host]) as site:
             assert site.get("/b").status == 200

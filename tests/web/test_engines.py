@@ -26,44 +26,39 @@ from cybilgraph.sparql.remote_engine import RemoteEngine
 from cybilgraph.sync import graph_store
 from cybilgraph.sync.graph_store import load
 from tests.conftest import RECORDS, ROOT, SEED, run, running_server
+from tests.support.http_client import BROWSER, PROBLEM, Reply, q, send
 from tests.support.operations import until
-from tests.support.servers import FaultyProxy, Store, oxigraph, virtuoso
-from tests.web.api.test_protocol import (
+from tests.support.protocol_cases import (
     ASK,
-    BROWSER,
     CONSTRUCT,
     DATASETS,
     LASTING,
     NAMES,
-    PROBLEM,
     SELECT,
     TITLE,
     W3C,
     WAYS,
     WRONG,
-    Reply,
     check,
-    q,
-    send,
 )
+from tests.support.servers import FaultyProxy, Store, oxigraph, virtuoso
 
 pytestmark = pytest.mark.slow
 
-#: What an engine does not do as the others: rows of the table of the protocol, and examples. What is known of the
-#: reason, and else what was seen.
+#: Protocol cases and examples in which an engine differs from the others, with the reason or the observation.
 DIFFERENCES = {
     "oxigraph": {},
     "virtuoso": {
-        "BNODE() is of this moment": "it says itself that this function is not implemented",
-        "DESCRIBE": "it tells also what leads to a thing; what is told, each server decides (SPARQL 1.1, section 16.4)",
+        "BNODE() is of this moment": "it reports that this function is not implemented",
+        "DESCRIBE": "it also returns statements about other resources; each server decides (SPARQL 1.1, section 16.4)",
     },
 }
-#: The rows of the table in which an engine has a part; which format is wished, say, is read before it is asked.
+#: The cases that depend on the engine; the server handles the others, such as format negotiation, by itself.
 ROWS = [*WAYS, *DATASETS[::2], *NAMES[:32:2], *LASTING, *(row for row in WRONG if row.what == "too slow"), *W3C[:8]]
-#: An answer of more rows than the server of the test gives: Virtuoso cuts it, and tells of that in a header.
+#: A query with more rows than the limit of the test server: Virtuoso truncates the answer, and says so in a header.
 LARGE = "SELECT ?a ?b { ?a a cyb:Actor . ?b a cyb:Country } LIMIT 5001"
 CUT = {"oxigraph": 200, "virtuoso": 502}
-#: Virtuoso forgets a MINUS, for some rows, wherever it stands beside a BIND that an OPTIONAL follows.
+#: Virtuoso ignores a MINUS for some rows if it is next to a BIND that is followed by an OPTIONAL.
 MINUS, BIND, OPTIONAL = "MINUS { ?p dcterms:title ?t }", "BIND(1 AS ?one)", "OPTIONAL { ?p cyb:aim ?aim }"
 FORGOTTEN = {"oxigraph": False, "virtuoso": True}
 PAGES = ("/", "/id/project/G0020", "/id/country/BZ", "/search?q=stratgey", "/pictures")
@@ -162,7 +157,7 @@ def test_answer_is_complete_or_an_error(way: FaultyProxy, tmp_path: Path, monkey
     _load(folder, way.store)
     release = Releases(folder).current()
     stranger = b"<http://x/a> <http://x/b> <http://x/c> .\n"
-    graph_store._GraphStore(way.store.graph_store, Credentials()).add(current_graph(release.checksum(GRAPH)), stranger)
+    graph_store.GraphStore(way.store.graph_store, Credentials()).add(current_graph(release.checksum(GRAPH)), stranger)
     server = running_server(folder, "--endpoint", way.store.endpoint, "--cache-bytes", 0)
     with server as site:
         assert b"The endpoint differs from its release: it has" in _until(site, 503).body

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -18,11 +17,10 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.conftest import ROOT
+from tests.support.browsers import CHROMIUM, DRIVER, QUIET, needs_chromium
 from tests.support.http_client import http
-from tests.web.test_browser import CHROMIUM, QUIET
-from tests.web.test_site import KINDS
+from tests.support.site_pages import KINDS
 
-DRIVER = shutil.which("chromedriver")
 AXE = ROOT / "tests" / "clients" / "node_modules" / "axe-core" / "axe.min.js"
 #: Finds words that wrap in the middle, except at a hyphen; long ones such as IRIs may.
 BROKEN = r"""
@@ -46,13 +44,7 @@ return [...document.querySelectorAll(".evidence > a")].filter(link => {
   return tip && (!tip.width || tip.left < 0 || tip.right > innerWidth);
 }).length;
 """
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        CHROMIUM is None or DRIVER is None,
-        reason="no chromium with chromedriver on this machine (Debian: apt-get install chromium chromium-driver)",
-    ),
-]
+pytestmark = [pytest.mark.slow, needs_chromium]
 
 
 class Visitor:

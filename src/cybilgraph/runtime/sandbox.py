@@ -70,18 +70,18 @@ def environment(policy: Policy) -> dict[str, str]:
 def missing_protection() -> list[str]:
     """Return a sentence for each protection that this system cannot give its workers."""
     missing = []
-    if not _has_seccomp():
+    if not has_seccomp():
         missing.append(
             "This system has no seccomp filters (Linux on x86-64 or ARM64 has them): a worker that an attacker took "
             "over could start programs, send signals and delete files. Confine the whole server by other means, such "
             "as a container."
         )
-    if _landlock_version() < 1:
+    if landlock_version() < 1:
         missing.append(
             "This system has no Landlock (Linux 5.13 or newer, unless it is switched off): workers over a store on "
             "disk, and those that call other endpoints, could read every file that the server can read."
         )
-    if _landlock_version() < _LANDLOCK_NET:
+    if landlock_version() < LANDLOCK_NET:
         missing.append(
             "This system cannot limit connections by port (Landlock of Linux 6.7 or newer): workers that call other "
             "endpoints could connect to any port."
@@ -96,7 +96,7 @@ def restrict_files(policy: Policy) -> None:
     that is sealed later, nor where the kernel has no Landlock. Raises OSError.
     """
     if not policy.is_sealed:
-        _restrict_by_landlock(_readable(policy), _ports(policy))
+        _restrict_by_landlock(_readable(policy), allowed_ports(policy))
 
 
 def restrict_calls(policy: Policy) -> None:
@@ -112,8 +112,8 @@ def restrict_calls(policy: Policy) -> None:
         if not policy.is_measured:
             _prctl(_PR_SET_DUMPABLE, 0)
         _prctl(_PR_SET_NO_NEW_PRIVS, 1)
-        if _has_seccomp():
-            _install_filter(_filter(policy))
+        if has_seccomp():
+            _install_filter(build_filter(policy))
     if allowed := [what for what, attempt in _attempts(policy) if not _is_refused(attempt)]:
         raise SandboxError(
             f"The sandbox of this worker does not hold: it can still {', '.join(allowed)}. It does not serve."
@@ -127,7 +127,7 @@ def restrict_calls(policy: Policy) -> None:
 
 def _attempts(policy: Policy) -> Iterator[tuple[str, Callable[[], object]]]:
     """Yield what must fail now, in words and as a call that does no harm if it succeeds."""
-    seccomp, landlock = _has_seccomp(), _landlock_version() > 0
+    seccomp, landlock = has_seccomp(), landlock_version() > 0
     if policy.is_sealed or landlock:
         yield "open a file", lambda: os.open(os.devnull, os.O_RDONLY)
     if policy.is_sealed or (seccomp and not policy.endpoints):
@@ -266,6 +266,8 @@ _OTHER_NUMBERS = """
     sched_setscheduler 144 119                      sched_setattr 314 274   process_vm_readv 310 270
     process_vm_writev 311 271                       pidfd_open 434 434      pidfd_send_signal 424 424
 """
+#: All tables: names, numbers on x86-64, and numbers on ARM64 ("-" if there is none).
+SYSTEM_CALL_TABLES = (_ALLOWED_NUMBERS, _OPENING_NUMBERS, _CONNECTING_NUMBERS, _CHECKED_NUMBERS, _OTHER_NUMBERS)
 #: The machine's name to the kernel (audit.h), and the column of its numbers.
 _MACHINES = {"x86_64": (0xC000003E, 1), "aarch64": (0xC00000B7, 2)}
 #: From this number on, programs fall back to an older call where the kernel has none (as for clone3): what is not
@@ -293,19 +295,24 @@ _AF_NETLINK = 16
 _Instruction = tuple[int, int, int, int]
 
 
-def _numbers(table: str) -> dict[str, int]:
-    """Return the numbers of this machine's system calls in a table by their names."""
-    column = _MACHINES[platform.machine()][1]
+def _numbers(table: str, machine: str = "") -> dict[str, int]:
+    """Return the numbers of the system calls in a table by name, by default for this machine."""
+    column = _MACHINES[machine or platform.machine()][1]
     words = iter(table.split())
     return {row[0]: int(row[column]) for row in zip(words, words, words, strict=True) if row[column] != "-"}
 
 
-def _filter(policy: Policy) -> list[_Instruction]:
-    """Return a program that decides on each system call; jumps count from the instruction behind their own."""
-    checked = _numbers(_CHECKED_NUMBERS)
+def build_filter(policy: Policy, machine: str = "") -> list[_Instruction]:
+    """Return the program that decides on each system call (struct sock_filter of linux/filter.h).
+
+    ``machine`` is a processor as ``platform.machine`` names it, by default this one. Jumps are relative to the next
+    instruction.
+    """
+    machine = machine or platform.machine()
+    checked = _numbers(_CHECKED_NUMBERS, machine)
     program: list[_Instruction] = [
         (_LOAD, 0, 0, _AT_MACHINE),
-        (_IF_EQUAL, 1, 0, _MACHINES[platform.machine()][0]),
+        (_IF_EQUAL, 1, 0, _MACHINES[machine][0]),
         (_RETURN, 0, 0, _DENY),
         (_LOAD, 0, 0, _AT_NUMBER),
     ]
@@ -320,14 +327,14 @@ def _filter(policy: Policy) -> list[_Instruction]:
     def allow_values(name: str, argument: int, values: Iterable[int]) -> None:
         check(name, argument, *(step for value in values for step in ((_IF_EQUAL, 0, 1, value), _ALLOWED)))
 
-    plain = _numbers(_ALLOWED_NUMBERS)
+    plain = _numbers(_ALLOWED_NUMBERS, machine)
     if not policy.is_sealed:
-        plain |= _numbers(_OPENING_NUMBERS)
+        plain |= _numbers(_OPENING_NUMBERS, machine)
         writing = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
         for name, flags in (("open", 1), ("openat", 2)):
             check(name, flags, (_IF_ANY_BIT, 1, 0, writing), _ALLOWED)
     if policy.endpoints:
-        plain |= _numbers(_CONNECTING_NUMBERS)
+        plain |= _numbers(_CONNECTING_NUMBERS, machine)
         check("socket", 0, (_IF_GREATER, 1, 0, _AF_NETLINK), _ALLOWED)
     for number in plain.values():
         program += [(_IF_EQUAL, 0, 1, number), _ALLOWED]
@@ -365,7 +372,8 @@ def _prctl(option: int, value: int) -> None:
 
 
 @cache
-def _has_seccomp() -> bool:
+def has_seccomp() -> bool:
+    """Return whether the kernel has seccomp filters, and we know its system calls."""
     if sys.platform != "linux" or platform.machine() not in _MACHINES or sys.maxsize < 2**32:
         return False
     action = ctypes.c_uint32(_SECCOMP_RET_ERRNO)
@@ -385,7 +393,7 @@ def _install_filter(program: list[_Instruction]) -> None:
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _LANDLOCK_CREATE_RULESET_VERSION, _LANDLOCK_RULE_PATH_BENEATH, _LANDLOCK_RULE_NET_PORT = 1, 1, 2
 #: The version of Landlock that knows of ports, and the one that knows of signals and abstract sockets.
-_LANDLOCK_NET, _LANDLOCK_SCOPED = 4, 6
+LANDLOCK_NET, _LANDLOCK_SCOPED = 4, 6
 #: How many kinds of access to files each version knows, first to last.
 _FILE_ACCESS = (13, 14, 15, 15, 16)
 _READ_FILE, _READ_DIR = 1 << 2, 1 << 3
@@ -410,7 +418,7 @@ def _readable(policy: Policy) -> list[str]:
     return [*policy.folders, *_RESOLVING, *(path for path in (*certificates, *code) if path)]
 
 
-def _ports(policy: Policy) -> set[int]:
+def allowed_ports(policy: Policy) -> set[int]:
     """Return the TCP ports of the endpoints, and of the proxies and name servers on the way there."""
     if not policy.endpoints:
         return set()
@@ -425,7 +433,8 @@ def _ports(policy: Policy) -> set[int]:
 
 
 @cache
-def _landlock_version() -> int:
+def landlock_version() -> int:
+    """Return the version of Landlock that the kernel has; 0 if none."""
     if sys.platform != "linux":
         return 0
     return max(_call(_CREATE_RULESET, None, 0, _LANDLOCK_CREATE_RULESET_VERSION), 0)
@@ -433,11 +442,11 @@ def _landlock_version() -> int:
 
 def _restrict_by_landlock(readable: Iterable[str], ports: Iterable[int]) -> None:
     """Refuse this thread all files but reading below these paths, and all TCP but connecting to these ports."""
-    version = _landlock_version()
+    version = landlock_version()
     if not version:
         return
     files = (1 << _FILE_ACCESS[min(version, len(_FILE_ACCESS)) - 1]) - 1
-    network = _BIND_TCP | _CONNECT_TCP if version >= _LANDLOCK_NET else 0
+    network = _BIND_TCP | _CONNECT_TCP if version >= LANDLOCK_NET else 0
     scoped = 3 if version >= _LANDLOCK_SCOPED else 0
     attributes = struct.pack("=QQQ", files, network, scoped)
     rules = _call(_CREATE_RULESET, attributes, len(attributes), 0)

@@ -26,7 +26,7 @@ from cybilgraph.sparql.store import load_into_memory
 
 #: Longer queries and answers go to a worker.
 _MAX_QUERY_CHARS, _MAX_ANSWER_BYTES = 2_000, 64_000
-#: A resource that once took this much processor time without an answer goes to a worker from then on.
+#: The processor time after which an unanswered lookup is slow, and the number of slow resources remembered.
 _SLOW_SECONDS, _MAX_SLOW_RESOURCES = 0.01, 1_000
 
 # Tokens are plain ASCII without escapes, which all SPARQL parsers read alike. Possessive repetition (``*+``) keeps
@@ -76,8 +76,12 @@ def parse_lookup(query: str) -> Lookup | None:
 class FastPath:
     """Answers lookups on one event loop from a store in memory, equal to that of the workers."""
 
-    def __init__(self, graph: Path, checksum: str = "") -> None:
-        """Start to load ``graph`` (N-Quads with this SHA-256) in a thread; until it is loaded, answer nothing."""
+    def __init__(self, graph: Path, checksum: str = "", *, slow_seconds: float = _SLOW_SECONDS) -> None:
+        """Start to load ``graph`` (N-Quads with this SHA-256) in a thread; until it is loaded, answer nothing.
+
+        A resource that once took ``slow_seconds`` of processor time without an answer goes to a worker from then on.
+        """
+        self._slow_seconds = slow_seconds
         self._store: ox.Store | None = None
         self._closed = False
         self._heavy: LRUCache[str, bool] = LRUCache(_MAX_SLOW_RESOURCES)
@@ -99,7 +103,7 @@ class FastPath:
             return None
         began = time.thread_time()
         answer = self._run(query, lookup.variables, [fmt.name for fmt in formats])
-        if not answer and time.thread_time() - began > _SLOW_SECONDS:
+        if not answer and time.thread_time() - began > self._slow_seconds:
             self._heavy[lookup.resource] = True
         if not answer or answer.is_empty:
             return None

@@ -36,7 +36,7 @@ from cybilgraph.sparql.hints.syntax import explain_mistake
 from cybilgraph.sparql.store import RESULT_FORMATS, QueryResult, load_into_memory
 
 #: Larger answers are sent in parts of this size.
-_PART_BYTES = 1_000_000
+PART_BYTES = 1_000_000
 #: Byte strings that occur once in each serialised row, whatever its values, and how many occur outside of rows.
 _ROW = {
     "json": ((b'"bindings":[{"', b'"}},{"'), 0),
@@ -97,7 +97,7 @@ class _Output(io.BytesIO):
             raise TooLarge
         self._buffered.append(bytes(data))
         self._size += len(data)
-        if self._size >= _PART_BYTES:
+        if self._size >= PART_BYTES:
             self._send(self._rest(last=False))
         return len(data)
 

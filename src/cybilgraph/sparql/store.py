@@ -29,11 +29,11 @@ _LOAD_BATCH_QUADS = 50_000
 _MAX_FILES_OPENED_AT_START = 16
 
 
-def write_store(nquads: Path, folder: Path) -> int:
+def write_store(nquads: Path, folder: Path, batch_quads: int = _LOAD_BATCH_QUADS) -> int:
     """Load an N-Quads file, possibly compressed, into a new store in this folder; return the number of quads."""
     store = ox.Store(folder)
     with open_decompressed(nquads) as lines:
-        while block := b"".join(islice(lines, _LOAD_BATCH_QUADS)):
+        while block := b"".join(islice(lines, batch_quads)):
             store.bulk_load(input=block, format=ox.RdfFormat.N_QUADS, lenient=True)  # we wrote it
     store.optimize()
     store.flush()

@@ -121,7 +121,7 @@ def load(
     on_progress = on_progress or (lambda *_: None)
     release.verify()
     checksum, path = release.checksum(GRAPH), release.folder / GRAPH
-    name, target = current_graph(checksum), _GraphStore(store, credentials)
+    name, target = current_graph(checksum), GraphStore(store, credentials)
     wanted = Counter(graph or name for graph, _ in _statements(path))
     try:
         have = endpoint.counts()
@@ -170,7 +170,7 @@ def _statements(path: Path) -> Iterator[tuple[str, bytes]]:
                 yield "", line
 
 
-def _send_current(path: Path, name: str, have: int, target: _GraphStore, on_progress: Callable[[int], None]) -> int:
+def _send_current(path: Path, name: str, have: int, target: GraphStore, on_progress: Callable[[int], None]) -> int:
     """Send the current graph block by block, starting after the ``have`` statements on the server; return the number.
 
     Blocks have a fixed order and distinct statements, so the count tells which blocks have arrived. Sending a block
@@ -186,7 +186,7 @@ def _send_current(path: Path, name: str, have: int, target: _GraphStore, on_prog
     return sent
 
 
-def _send_captures(path: Path, target: _GraphStore) -> int:
+def _send_captures(path: Path, target: GraphStore) -> int:
     """Replace the graphs of earlier captures, each as long as a page; return the number of statements."""
     sent, started = 0, set()
     captures = ((graph, line) for graph, line in _statements(path) if graph)
@@ -223,7 +223,7 @@ def _status(predicate: str, name: str, number: int) -> bytes:
     ).encode()
 
 
-class _GraphStore:
+class GraphStore:
     """A client of the SPARQL 1.1 Graph Store HTTP Protocol (W3C Recommendation, 2013)."""
 
     def __init__(self, url: str, credentials: Credentials) -> None:

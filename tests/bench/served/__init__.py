@@ -1,4 +1,4 @@
-"""What the benchmarks of the server share: made data, the server in a process of its own, clients by raw sockets."""
+"""Shared by the benchmarks of the server: generated data, the server in its own process, clients on raw sockets."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _PROJECT = "<https://w3id.org/cybilgraph/ontology#Project>"
 
 @contextmanager
 def released(projects: int, kept: Path | None = None) -> Iterator[Path]:
-    """A folder with a release of so many made projects; in ``kept`` it stays, and is used again."""
+    """Provide a folder with a release of generated projects; in ``kept`` it is kept and reused."""
     with contextlib.nullcontext(str(kept)) if kept else TemporaryDirectory() as name:
         folder = Path(name) / f"release-{projects}"
         if not folder.exists():
@@ -39,7 +39,10 @@ def released(projects: int, kept: Path | None = None) -> Iterator[Path]:
             subprocess.run(
                 [*COMMAND, "build", pages, "--into", folder, "--no-dumps"], check=True, stdout=subprocess.DEVNULL
             )
-            print(f"A release of {projects:,} made projects, built in {time.perf_counter() - began:.0f} s", flush=True)
+            print(
+                f"A release of {projects:,} generated projects, built in {time.perf_counter() - began:.0f} s",
+                flush=True,
+            )
         yield folder
 
 
@@ -51,7 +54,7 @@ def lines_of(folder: Path) -> Iterator[IO[bytes]]:
 
 
 def graph_of(folder: Path) -> Path:
-    """The same in a file, not packed."""
+    """Return the same in an uncompressed file."""
     path = folder / "graph.nq"
     if not path.exists():
         with lines_of(folder) as lines, path.open("wb") as file:
@@ -79,7 +82,7 @@ def free_port() -> int:
 
 
 class Server:
-    """A program that serves, until the block ends; ``seconds`` are what it took to answer."""
+    """A server program that runs until the block ends; ``seconds`` is its time to the first answer."""
 
     def __init__(self, command: list[object], address: Address, within: float = 120, cwd: Path | None = None) -> None:
         self.address = address
@@ -139,7 +142,7 @@ def served(folder: Path, *options: object) -> Server:
     port = free_port()
     server = Server([*COMMAND, "serve", folder, "--port", port, *options], Address(port, "/sparql"))
     ready = Address(port, "/readyz")
-    for _ in range(3_000):  # what is warmed up at the start is not measured
+    for _ in range(3_000):  # warm-up at the start is not measured
         if exchange(ready, request(ready, accept="*/*")).body == b"ready\n":
             return server
         time.sleep(0.1)

@@ -1,6 +1,6 @@
-"""Queries and requests made to hurt, and the statuses in which each may end: one table.
+"""Hostile queries and requests, and the permitted statuses of each: one table.
 
-What a query may take is ``timeout=``; what is refused before it runs is refused at once.
+A query may take ``timeout=`` seconds; a query that is refused before it runs is refused at once.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Attack:
     never: bytes = b""
 
     def verdict(self, address: Address, source: str = "127.0.0.1") -> tuple[str, float, str]:
-        """The status, the seconds, and what is wrong, or nothing."""
+        """Return the status, the seconds, and the problem, if any."""
         try:
             reply = exchange(address, self.sent, wait=self.within + 20, source=source)
         except OSError as error:

@@ -66,7 +66,7 @@ def exchange(address: Address, sent: bytes, wait: float = 10, source: str = "127
 def request(
     address: Address, method: str = "GET", arguments: str = "", body: bytes = b"", close: bool = True, **headers: str
 ) -> bytes:
-    """A request in good form; in names of headers _ stands for -."""
+    """Return a well-formed request; an underscore in a header name stands for a hyphen."""
     target = address.path + (f"?{arguments}" if arguments else "")
     given = {"host": "localhost", "accept": JSON, **{name.replace("_", "-"): value for name, value in headers.items()}}
     if close:
@@ -90,7 +90,7 @@ _numbers = count()
 
 
 def look_up(address: Address, iri: str, close: bool = True) -> bytes:
-    """What is said of a resource, in a text that was never asked before."""
+    """Return a lookup of a resource as a query text that is not cached."""
     return ask(address, f"SELECT ?p ?o {{ <{iri}> ?p ?o }} # {time.time_ns()}.{next(_numbers)}", close=close)
 
 
@@ -100,7 +100,7 @@ class Prober:
     def __init__(
         self, address: Address, source: str, sent: Callable[[int], bytes], expected: bytes, pause: float
     ) -> None:
-        """The request of each number is sent; its answer holds what is ``expected``."""
+        """Send the request of each number; its answer contains ``expected``."""
         self._ours, theirs = multiprocessing.Pipe()
         given = (theirs, address, source, sent, expected, pause)
         # Forked, so that what makes requests need not be sent there.

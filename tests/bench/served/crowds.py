@@ -1,6 +1,6 @@
-"""Attacks by many clients at once, by slow ones, and by those who go away.
+"""Attacks by many clients at once, by slow ones, and by clients that disconnect.
 
-Each is a function that gives what came, the seconds it took, and what is wrong, or nothing.
+Each is a function that returns the statuses, the seconds, and the problem, if any.
 """
 
 from __future__ import annotations
@@ -61,13 +61,13 @@ def at_once(address: Address, sent: Sequence[bytes]) -> list[Reply | OSError]:
 def _judge(replies: Sequence[Reply | OSError], allowed: set[int], within: float) -> Outcome:
     came = Counter(str(reply.status) if isinstance(reply, Reply) else type(reply).__name__ for reply in replies)
     slowest = max((reply.seconds for reply in replies if isinstance(reply, Reply)), default=0)
-    told = " ".join(f"{number}×{status}" for status, number in came.most_common())
+    statuses = " ".join(f"{number}×{status}" for status, number in came.most_common())
     if came.keys() - {*map(str, allowed)}:
-        return told, slowest, "a status that is not right"
+        return statuses, slowest, "a status that is not right"
     refused = [reply for reply in replies if isinstance(reply, Reply) and reply.status in (429, 503)]
     if any(not reply.headers.get("retry-after", "").isdigit() for reply in refused):
-        return told, slowest, "no Retry-After"
-    return told, slowest, "late" if slowest > within + GRACE else ""
+        return statuses, slowest, "no Retry-After"
+    return statuses, slowest, "late" if slowest > within + GRACE else ""
 
 
 def heavy_from_500(address: Address) -> Outcome:
@@ -85,16 +85,16 @@ def browsers_100(address: Address) -> Outcome:
     search = Address(address.port, "/search")
     reply = exchange(search, request(search, accept="text/html"), source="127.0.0.3")
     asking.join()
-    told, slowest, wrong = _judge(found, {504, 429, 503}, 4 * LIMIT)
+    statuses, slowest, wrong = _judge(found, {504, 429, 503}, 4 * LIMIT)
     held = "" if reply.status == 200 and reply.seconds < GRACE else f"search of another: {reply.seconds:.1f} s"
-    return told, slowest, held or wrong
+    return statuses, slowest, held or wrong
 
 
 def look_ups_200(address: Address) -> Outcome:
     replies = at_once(address, [look_up(address, _NONE) for _ in range(200)])
-    told, slowest, wrong = _judge(replies, {200, 429}, LIMIT)
+    statuses, slowest, wrong = _judge(replies, {200, 429}, LIMIT)
     answered = sum(isinstance(reply, Reply) and reply.status == 200 for reply in replies)
-    return told, slowest, wrong or ("" if answered >= 100 else "fewer than 100 were answered")
+    return statuses, slowest, wrong or ("" if answered >= 100 else "fewer than 100 were answered")
 
 
 def idle_500(address: Address) -> Outcome:
@@ -178,7 +178,7 @@ def _status(connection: socket.socket) -> int:
 
 
 def half_sent(address: Address) -> Outcome:
-    """Half a body, and the end of what is sent."""
+    """Send half a body, then close the sending side."""
     began = time.perf_counter()
     with connect(address, BODY + 5) as connection:
         kind = "application/sparql-query"
@@ -305,7 +305,7 @@ def _leave_unfinished(address: Address, sent: bytes, seconds: float = 5) -> Outc
     return f"{number} left", reply.seconds, "late" if reply.seconds > 1 + GRACE else ""
 
 
-#: Those that take long by themselves, and go beside the others.
+#: Attacks that take long, and run in parallel with the others.
 ASIDE: dict[str, Callable[[Address], Outcome]] = {"a slow body": slow_body, "slow headers": slow_head}
 CROWDS: dict[str, Callable[[Address], Outcome]] = {
     "a half-sent body": half_sent,

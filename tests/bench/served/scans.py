@@ -1,6 +1,6 @@
-"""Texts made to be scanned over and over: each a beginning, a unit that is repeated, and an end that fails.
+"""Texts that are scanned repeatedly: each is a beginning, a repeated unit, and an end that fails to match.
 
-They are sent on every route on which the server reads what a stranger wrote.
+They are sent on every route on which the server reads untrusted text.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def _records(address: Address, size: int) -> Iterator[Attack]:
     check, search = Address(address.port, "/api/check"), Address(address.port, "/search")
     for name, unit in PROSE.items():
         record = text(unit, size)
-        # Workers check: each may take its ten seconds, and nobody else notices.
+        # Workers check: each may take its ten seconds without affecting others.
         sent = request(check, "POST", body=record.encode(), content_type="text/plain", accept="application/json")
         yield Attack(f"check: {name}", sent, FINE | {400, 415, 422, 429, 503}, 12)
         words = quote(record[:15_000], safe="")[:60_000].rpartition("%")[0]

@@ -18,7 +18,7 @@ from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.sync.changes import ChangeLogCache, describe_log
 from cybilgraph.sync.patches import apply_patch, read_patch
 from tests.conftest import graph_of, run, running_server
-from tests.web.api.test_protocol import send
+from tests.support.http_client import send
 
 
 def test_added_and_removed_records_are_listed(changes: ChangeLogCache) -> None:

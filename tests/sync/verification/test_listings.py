@@ -106,7 +106,7 @@ def test_wrong_file_headers_are_found(way: FaultyProxy, tmp_path: Path, header: 
     with Site(way.url, attempts=2, pause=0.001) as site:
         checks = dict(SiteChecks(site, tmp_path, quick=True).checks())
         checks["dumps"]()
-        way.retold[f"/{name}"] = {header: value}
+        way.replaced_headers[f"/{name}"] = {header: value}
         with pytest.raises(SiteCheckFailed) as wrong:
             checks["file types"]()
     assert str(wrong.value).startswith(f"/release/1/{name} {problem}")

@@ -11,7 +11,7 @@ from cybilgraph import pipeline
 from cybilgraph.model.findings import (
     Excerpt,
 )
-from cybilgraph.validation.outputs.as_text import _window
+from cybilgraph.validation.outputs.as_text import fit_excerpt
 from tests.conftest import RECORDS, running_terminal
 from tests.support.reports import hostile, written
 
@@ -41,7 +41,7 @@ def test_text_is_safe_for_a_terminal() -> None:
 @pytest.mark.parametrize("room", [10, 30, 61, 100])
 def test_caret_is_under_the_quote(line: str, words: str, room: int) -> None:
     excerpt = Excerpt(line, 0, line.index(words) + 1, max(len(words), 1))
-    shown, before, length = _window(excerpt, room)
+    shown, before, length = fit_excerpt(excerpt, room)
     assert cell_len(shown) <= room
     assert length >= 1
     under = "".join(

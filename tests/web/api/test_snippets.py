@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from html import unescape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -16,8 +17,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 
 from cybilgraph.web.api import snippets
+from tests.support.browsers import Browser, needs_chromium
 from tests.support.http_client import BROWSER, http
-from tests.web.pages.test_check_form_in_browser import Browser, needs_chromium
 
 pytestmark = pytest.mark.slow
 
@@ -186,5 +187,7 @@ def test_copied_snippet_cannot_run_commands(server: str, recorder: Recorder, tmp
     assert [meant(received) for received in recorder.received] == [meant(hostile)]
 
 
-def test_query_text_cannot_end_a_raw_string_of_r() -> None:
-    assert snippets._r('a)"b)-"').startswith('r"--(')
+def test_query_text_cannot_end_a_raw_string_of_r(server: str) -> None:
+    query = """ASK { ?s ?p 'a)"b)-"' }"""
+    page = http(f"{server}/sparql?{urlencode({'query': query})}", Accept=BROWSER).body.decode()
+    assert 'r"--(' in unescape(page)

@@ -13,7 +13,7 @@ from cybilgraph.web.pages.documentation import addresses, load
 from tests.conftest import ROOT
 from tests.support.documents import DOCUMENTS
 from tests.support.http_client import BROWSER, http
-from tests.web.test_site import Page
+from tests.support.site_pages import Page
 
 pytestmark = pytest.mark.slow
 

@@ -104,4 +104,6 @@ def test_rows_are_equal_for_folder_sparqlwrapper_and_curl(server: str, releases:
 
 def test_url_quoting_equals_that_of_the_standard_library() -> None:
     for text in ("".join(map(chr, range(128))), "é ?x/~", ""):
-        assert protocol._quoted(text) == quote(text, safe="")
+        request = protocol.parse_request(protocol.Request("GET", f"query=ASK%7B%7D%23{quote(text, safe='')}", {}))
+        assert request
+        assert f"query={quote(f'ASK{{}}#{text}', safe='')}&" in request.permalink(1)

@@ -11,8 +11,8 @@ from selenium.webdriver.common.keys import Keys
 
 from cybilgraph.web import BUNDLE
 from tests.conftest import ROOT
+from tests.support.browsers import Browser, needs_chromium
 from tests.support.http_client import BROWSER, http
-from tests.web.pages.test_check_form_in_browser import Browser, needs_chromium
 
 pytestmark = [
     pytest.mark.slow,

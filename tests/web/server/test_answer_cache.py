@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import product
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
 import pytest
@@ -22,6 +23,7 @@ from cybilgraph.sparql import Answer, Dataset
 from cybilgraph.sparql.embedded_engine import EmbeddedEngine, QueryLimits
 from cybilgraph.web.api.protocol import Request, build_reply, parse_request
 from cybilgraph.web.server.answer_cache import AnswerCache, CachedAnswer, CacheKey, choose_coding
+from tests.support.operations import until
 
 pytestmark = pytest.mark.slow
 
@@ -58,11 +60,9 @@ def test_each_coding_has_the_same_content_and_is_computed_once(answers: AnswerCa
 
 def test_fast_path_answers_are_cached(release: Release) -> None:
     engine = EmbeddedEngine(release.store, QueryLimits(store=10**9), graph=release.folder / GRAPH)
-    assert engine._fast_path
-    engine._fast_path.loading.join()
-    engine._pool.close()  # no worker is used
     answers = AnswerCache(engine, "1/abc", 1_000_000)
     question = CacheKey.of("SELECT ?p ?o { project:G0020 ?p ?o }", FORMATS)
+    until(lambda: engine.answer_fast(question.query, FORMATS))  # once it is loaded
     found = answers.find_fast(question)
     assert found
     assert answers.get(question) is found
@@ -121,45 +121,66 @@ def test_cache_stays_within_its_size(engine: EmbeddedEngine) -> None:
 
 
 def test_codings_count_towards_the_cache_size(engine: EmbeddedEngine) -> None:
-    """The cache keeps no query texts, and codings count when they are computed, even if they compress badly."""
+    """Codings count when they are computed, even if they compress badly."""
     answers = AnswerCache(engine, "1", 60_000)
+    found: dict[CacheKey, CachedAnswer] = {}
     for number in range(20):
-        text = f"SELECT (SHA512(STR(?o)) AS ?n) {{ ?s ?p ?o }} ORDER BY STR(?o) LIMIT {number + 40} # {100_000 * 'x'}"
-        kept = answers.find(CacheKey.of(text, (CSV,)))
+        key = CacheKey.of(f"SELECT (SHA512(STR(?o)) AS ?n) {{ ?s ?p ?o }} ORDER BY STR(?o) LIMIT {number + 40}", (CSV,))
+        kept = answers.find(key)
         assert isinstance(kept, CachedAnswer)
+        found[key] = kept
         for coding in ("", "gzip", "zstd"):
             kept.encoded_as(coding)
-            entries = answers._answers.values()
-            sizes = [len(one.content or b"") + sum(map(len, one.encoded.values())) for one in entries]
+            cached = [answer for key, answer in found.items() if answers.contains(key)]
+            sizes = [len(one.content or b"") + sum(map(len, one.encoded.values())) for one in cached]
             assert sum(sizes) <= answers.size <= 60_000
-        assert answers.get(CacheKey.of(text, (CSV,))) is kept
-    assert max(map(len, answers._answers)) < 100
+        assert answers.get(key) is kept
+    assert len(cached) < len(found)
+
+
+def test_cache_keeps_no_query_texts(engine: EmbeddedEngine) -> None:
+    answers = AnswerCache(engine, "1", 60_000)
+    tracemalloc.start()
+    for number in range(20):
+        answers.find(CacheKey.of(f"SELECT ({number} AS ?n) {{}} # {100_000 * 'x'}", (CSV,)))
+    used, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert answers.size > 20_000, "all answers are cached"
+    assert used < 500_000
+
+
+class CountingEngine:
+    """An engine that counts how many queries it answers at the same time."""
+
+    def __init__(self, engine: EmbeddedEngine) -> None:
+        self._engine = engine
+        self._running = self.peak = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
+
+    async def answer_async(self, *arguments: Any, **options: Any) -> Answer:
+        self._running += 1
+        self.peak = max(self.peak, self._running)
+        try:
+            return await self._engine.answer_async(*arguments, **options)
+        finally:
+            self._running -= 1
 
 
 @pytest.mark.parametrize(("query", "most"), [("SELECT * { ?s ?p ?o } LIMIT 3000", 3), ("ASK {}", 1)])
-def test_no_request_waits_for_an_uncacheable_answer(
-    engine: EmbeddedEngine, query: str, most: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    answers, question = AnswerCache(engine, "1", 50_000), CacheKey.of(query, (CSV,))
-    answers.find(question)  # reveals whether it is too large
-    answers._answers.clear()
-    in_work: list[int] = [0]
-    ask = engine.answer_async
+def test_no_request_waits_for_an_uncacheable_answer(engine: EmbeddedEngine, query: str, most: int) -> None:
+    counting = CountingEngine(engine)
+    answers, key = AnswerCache(cast(EmbeddedEngine, counting), "1", 50_000), CacheKey.of(query, (CSV,))
+    answers.find(key)  # reveals whether it is too large
+    answers.clear()
 
-    async def watched(*given: Any, **more: Any) -> Answer:
-        in_work.append(in_work[-1] + 1)
-        found = await ask(*given, **more)
-        in_work.append(in_work[-1] - 1)
-        return found
-
-    monkeypatch.setattr(engine, "answer_async", watched)
-
-    async def asked(threads: ThreadPoolExecutor) -> None:
-        await asyncio.gather(*(answers.find_async(question, 20, Caller("x"), threads) for _ in range(3)))
+    async def ask_thrice(threads: ThreadPoolExecutor) -> None:
+        await asyncio.gather(*(answers.find_async(key, 20, Caller("x"), threads) for _ in range(3)))
 
     with ThreadPoolExecutor(3) as threads:
-        asyncio.run(asked(threads))
-    assert max(in_work) == most
+        asyncio.run(ask_thrice(threads))
+    assert counting.peak == most
 
 
 def test_large_answer_is_cached_compressed(engine: EmbeddedEngine) -> None:

@@ -16,8 +16,8 @@ import psutil
 import pytest
 
 from tests.conftest import running_server
+from tests.support import http_client
 from tests.support.http_client import BROWSER
-from tests.web.api import test_protocol
 
 pytestmark = pytest.mark.slow
 
@@ -28,7 +28,7 @@ PATIENT = ("--cache-bytes", 0, "--timeout", 300, "--header-seconds", 300)
 SMALL = f"/sparql?query={quote('ASK {}')}"
 
 
-send = partial(test_protocol.send, timeout=300)
+send = partial(http_client.send, timeout=300)
 
 
 def target(number: int = 0) -> str:

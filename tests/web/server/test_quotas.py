@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from werkzeug.exceptions import TooManyRequests
 
-from cybilgraph.web.server import quotas
 from cybilgraph.web.server.quotas import ClientQuotas, client_network, is_among
 
 
@@ -59,9 +58,8 @@ def test_failed_request_releases_its_slot() -> None:
     assert ask(limited, "a") == 0
 
 
-def test_number_of_clients_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(quotas, "_MAX_CLIENTS", 50)
-    limited = ClientQuotas(burst=1, per_second=0.1, at_once=1, clock=Clock())
+def test_number_of_clients_is_bounded() -> None:
+    limited = ClientQuotas(burst=1, per_second=0.1, at_once=1, max_clients=50, clock=Clock())
     for number in range(500):
         assert ask(limited, f"192.0.2.{number}") == 0
         assert ask(limited, "198.51.100.1") == (0 if number == 0 else 10), "frequent clients are not dropped"

@@ -14,9 +14,8 @@ from flask import Flask
 from werkzeug.exceptions import ServiceUnavailable
 
 from cybilgraph.runtime.scheduler import Caller
-from cybilgraph.web.server import render_queue
 from cybilgraph.web.server.access_log import LogEntry
-from cybilgraph.web.server.asgi import Application, Scope
+from cybilgraph.web.server.asgi import Application
 from cybilgraph.web.server.render_queue import RenderQueue, yield_turn
 from cybilgraph.web.server.settings import Settings
 
@@ -26,11 +25,11 @@ LONG = 10.0
 class Site:
     """Pages that signal when they are being rendered, and end when the test allows."""
 
-    def __init__(self, wait: bool) -> None:
+    def __init__(self, wait: bool, max_wait_seconds: float = LONG) -> None:
         self.begun = {name: threading.Event() for name in "ab"}
         self.go_on = {name: threading.Event() for name in "ab"}
         self._wait = wait
-        self._application = RenderQueue(self._page)
+        self._application = RenderQueue(self._page, max_wait_seconds=max_wait_seconds)
         self._threads = ThreadPoolExecutor(2)
 
     def ask(self, name: str) -> Future[Iterable[bytes]]:
@@ -71,9 +70,8 @@ def test_waiting_page_yields_its_turn() -> None:
     assert list(first.result(LONG)) == [b"a"]
 
 
-def test_page_without_a_turn_gets_503(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(render_queue, "_QUEUE_TIMEOUT_SECONDS", 0.05)
-    site = Site(wait=False)
+def test_page_without_a_turn_gets_503() -> None:
+    site = Site(wait=False, max_wait_seconds=0.05)
     first = site.ask("a")
     assert site.begun["a"].wait(LONG)
     with pytest.raises(ServiceUnavailable) as failure:
@@ -113,29 +111,35 @@ def test_stream_ends_when_its_client_disconnects() -> None:
     assert ended == ["closed"]
 
 
-def test_turns_are_fair_between_clients(monkeypatch: pytest.MonkeyPatch) -> None:
-    front = Application(cast(Any, None), Flask("pages"), 1000, Settings(at_once=1))
-    made: list[str] = []
+def test_turns_are_fair_between_clients() -> None:
+    pages = Flask("pages")
+    begun: list[str] = []
+    go_on = threading.Event()
 
-    async def asked() -> None:
-        go_on = asyncio.Event()
+    @pages.get("/<name>")
+    def page(name: str) -> str:
+        begun.append(name)
+        with yield_turn():
+            assert go_on.wait(LONG)
+        return name
 
-        async def page(scope: Scope, *_: object) -> None:
-            made.append(scope["path"])
-            await go_on.wait()
+    front = Application(cast(Any, None), pages, 1000, Settings(at_once=1))
 
-        monkeypatch.setattr(front, "_pages", page)
-        pages = [asyncio.create_task(front(scope_of(path, client), nothing, nothing)) for path, client in WISHES]
+    async def ask_all() -> None:
+        tasks = [asyncio.create_task(front(scope_of(path, client), nothing, nothing)) for path, client in REQUESTS]
+        async with asyncio.timeout(LONG):
+            while len(begun) < 2:
+                await asyncio.sleep(0.01)
         await asyncio.sleep(0.05)
-        assert made == ["/first", "/other"]
+        assert {*begun} == {"first", "other"}
         go_on.set()
-        await asyncio.gather(*pages)
-        assert made == ["/first", "/other", "/second"]
+        await asyncio.gather(*tasks)
+        assert begun[2:] == ["second"]
 
-    asyncio.run(asked())
+    asyncio.run(ask_all())
 
 
-WISHES = [("/first", "192.0.2.1"), ("/second", "192.0.2.1"), ("/other", "192.0.2.2")]
+REQUESTS = [("/first", "192.0.2.1"), ("/second", "192.0.2.1"), ("/other", "192.0.2.2")]
 
 
 async def nothing(*_: object) -> dict[str, Any]:
@@ -144,6 +148,7 @@ async def nothing(*_: object) -> dict[str, Any]:
 
 def scope_of(path: str, client: str) -> dict[str, Any]:
     return {
-        "type": "http", "method": "GET", "path": path, "query_string": b"", "headers": [(b"host", b"localhost")],
+        "type": "http", "http_version": "1.1", "scheme": "http", "server": ("localhost", 80), "method": "GET",
+        "path": path, "query_string": b"", "headers": [(b"host", b"localhost")],
         "entry": LogEntry(client, "GET", path),
     }  # fmt: skip

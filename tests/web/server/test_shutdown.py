@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cybilgraph.web.server.shutdown import GracefulServer, _has_connections, _refuse_connections
+from cybilgraph.web.server.shutdown import GracefulServer, RestartBackoff, has_connections, refuse_connections
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has filters on sockets")
@@ -17,11 +17,11 @@ def test_connected_clients_are_served_and_new_ones_ignored() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening, socket.socket() as late:
         port = listening.getsockname()[1]
         with socket.create_connection(("127.0.0.1", port)) as early:
-            _refuse_connections(listening.fileno())
+            refuse_connections(listening.fileno())
             late.settimeout(0.2)
             with pytest.raises(TimeoutError):
                 late.connect(("127.0.0.1", port))
-            assert _has_connections(port)
+            assert has_connections(port)
             early.sendall(b"question")
             taken, _ = listening.accept()
             with taken:
@@ -33,37 +33,47 @@ def test_connected_clients_are_served_and_new_ones_ignored() -> None:
 def test_port_has_no_connections_once_clients_disconnect() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
-        assert not _has_connections(port)
+        assert not has_connections(port)
         with socket.create_connection(("127.0.0.1", port)):
-            assert _has_connections(port)
+            assert has_connections(port)
         listening.accept()[0].close()
-        assert not _has_connections(port)
+        assert not has_connections(port)
+
+
+class HeldEvent(threading.Event):
+    """An event that nobody can set while ``held`` is locked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.held = threading.Lock()
+
+    def set(self) -> None:
+        with self.held:
+            super().set()
 
 
 def test_signal_during_another_event_stops_the_server() -> None:
-    server: Any = GracefulServer.__new__(GracefulServer)
-    server.main_loop_interrupt = interrupted_event = threading.Event()
-    server._stopping = threading.Event()
+    server: Any = GracefulServer("none")
+    server.main_loop_interrupt = event = HeldEvent()  # Granian's own event
 
     def interrupted() -> None:
-        with interrupted_event._cond:
+        with event.held:
             server.signal_handler_interrupt()
 
     main = threading.Thread(target=interrupted, daemon=True)
     main.start()
     main.join(timeout=10)
     assert not main.is_alive()
-    assert interrupted_event.wait(10)
+    assert event.wait(10)
     assert server.interrupt_signal
 
 
-def test_restart_pauses_grow(monkeypatch: pytest.MonkeyPatch) -> None:
-    server: Any = GracefulServer("none")
-    monkeypatch.setattr("cybilgraph.web.server.shutdown.time.monotonic", lambda: now)
-    now, pauses = 0.0, []
+def test_restart_pauses_grow() -> None:
+    now, pauses = 0.0, list[float]()
+    backoff = RestartBackoff(clock=lambda: now)
     for _ in range(7):
-        pauses.append(server._pause())
+        pauses.append(backoff.next_pause())
         now += pauses[-1] + 1
     assert pauses == [0, 1, 2, 4, 8, 10, 10]
     now += 60
-    assert server._pause() == 0
+    assert backoff.next_pause() == 0

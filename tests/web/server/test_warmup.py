@@ -10,29 +10,24 @@ import pytest
 from cybilgraph.model.formats import BY_NAME
 from cybilgraph.release import Release
 from cybilgraph.sparql.embedded_engine import EmbeddedEngine, QueryLimits
-from cybilgraph.web.server import warmup
 from cybilgraph.web.server.answer_cache import AnswerCache, CacheKey
-from cybilgraph.web.server.warmup import WarmUp
+from cybilgraph.web.server.warmup import WarmUp, WarmUpQuery
 from tests.support.queries import SLOW
 
 pytestmark = pytest.mark.slow
 
 JSON = (BY_NAME["json"],)
-FEW = {
-    "quick": "ASK {}",
-    "large": "SELECT * { ?s ?p ?o } LIMIT 100",
-    "other": "SELECT (1 AS ?one) {}",
-    "slow": SLOW,
-}
+FEW = [
+    WarmUpQuery(name, CacheKey.of(query, JSON))
+    for name, query in {
+        "quick": "ASK {}",
+        "large": "SELECT * { ?s ?p ?o } LIMIT 100",
+        "other": "SELECT (1 AS ?one) {}",
+        "slow": SLOW,
+    }.items()
+]
 
 
-@pytest.fixture
-def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    wanted = [warmup._WarmUpQuery(name, CacheKey.of(query, JSON)) for name, query in FEW.items()]
-    monkeypatch.setattr(warmup, "_warm_up_queries", lambda _: wanted)
-
-
-@pytest.mark.usefixtures("few")
 def test_slow_queries_continue_in_background_and_uncacheable_ones_are_logged(release: Release) -> None:
     with closing(
         EmbeddedEngine(release.store, QueryLimits(timeout=2, workers=1, long_workers=1, answer=1_000))
@@ -41,7 +36,7 @@ def test_slow_queries_continue_in_background_and_uncacheable_ones_are_logged(rel
             "SELECT (2 AS ?two) {}", JSON, 60
         )  # start the worker first, so that its start does not count towards the second
         answers, events = AnswerCache(engine, "1", 10_000), list[str]()
-        warm_up = WarmUp(release, answers, events.append)
+        warm_up = WarmUp(release, answers, events.append, FEW)
         assert warm_up.state == {"kept": 0, "waiting": 4, "left_out": 0}
         warm_up.run(1)
         assert warm_up.state == {"kept": 2, "waiting": 1, "left_out": 1}
@@ -58,11 +53,10 @@ def test_slow_queries_continue_in_background_and_uncacheable_ones_are_logged(rel
         assert "the answer to slow is not cached. The query was stopped after 2 seconds" in events[2]
 
 
-@pytest.mark.usefixtures("few")
 def test_stop_takes_effect_at_once(release: Release) -> None:
     engine = EmbeddedEngine(release.store, QueryLimits(timeout=20, workers=1, long_workers=1))
     events = list[str]()
-    warm_up = WarmUp(release, AnswerCache(engine, "1", 10_000), events.append)
+    warm_up = WarmUp(release, AnswerCache(engine, "1", 10_000), events.append, FEW)
     warm_up.run(0.001)
     warm_up.run_in_background()
     until = time.monotonic() + 10

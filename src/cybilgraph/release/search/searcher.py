@@ -129,9 +129,13 @@ class _Matches(NamedTuple):
 class SearchIndex:
     """The search index of a release. Thread-safe."""
 
-    def __init__(self, path: Path) -> None:
-        """Open the index. It is not available for releases of earlier versions, where searches find nothing."""
+    def __init__(self, path: Path, *, timeout_seconds: float = _TIMEOUT_SECONDS) -> None:
+        """Open the index. It is not available for releases of earlier versions, where searches find nothing.
+
+        Each search may take ``timeout_seconds``.
+        """
         self._path = path
+        self._timeout_seconds = timeout_seconds
         self._lock = threading.Lock()
         self._loaded: _IndexData | None = None
         #: Connections that no thread is using; None once the index is closed.
@@ -320,7 +324,7 @@ class SearchIndex:
 
         Raises QueryTimeout at the limit, EngineUnavailable if the index is damaged.
         """
-        until = time.monotonic() + _TIMEOUT_SECONDS
+        until = time.monotonic() + self._timeout_seconds
         try:
             with self._connection() as base:
                 base.set_progress_handler(lambda: time.monotonic() > until, _STEPS_PER_CLOCK_CHECK)
@@ -329,7 +333,7 @@ class SearchIndex:
         except sqlite3.DatabaseError as error:
             if "interrupted" in str(error):
                 raise QueryTimeout(
-                    f"The search took more than {_TIMEOUT_SECONDS:g} s", "Search for fewer words."
+                    f"The search took more than {self._timeout_seconds:g} s", "Search for fewer words."
                 ) from error
             what = f"The search index is damaged ({error})"
             raise EngineUnavailable(

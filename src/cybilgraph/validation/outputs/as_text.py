@@ -108,7 +108,7 @@ class _Page:
         number = str(finding.line).rjust(self.margin - 3)
         gutter = f"{number} │ "
         width = (self._width or _PIPE_WIDTH + self.margin) - cell_len(gutter) - 1
-        shown, before, marked = _window(finding.excerpt, max(width, 10))
+        shown, before, marked = fit_excerpt(finding.excerpt, max(width, 10))
         self._put(Text().append(gutter, style="dim").append(shown))
         if marked:
             shows_label = not words and _marked(finding.excerpt) == finding.label
@@ -125,7 +125,7 @@ def _marked(excerpt: Excerpt) -> str:
     return excerpt.text[excerpt.mark - 1 :][: excerpt.length] if excerpt.mark else ""
 
 
-def _window(excerpt: Excerpt, width: int) -> tuple[str, int, int]:
+def fit_excerpt(excerpt: Excerpt, width: int) -> tuple[str, int, int]:
     """Return the visible part of a line, and the number of terminal columns before and in its mark."""
     mark = excerpt.mark or 1
     before = escape_controls(excerpt.text[: mark - 1])

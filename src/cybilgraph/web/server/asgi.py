@@ -117,7 +117,7 @@ class Application:
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="reader")
         self._reading = Scheduler(1)
         self._clients: dict[str, _ClientQueue] = {}
-        self._loop = _FairLoop()
+        self._loop = FairLoop()
         self._bodies: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -435,7 +435,7 @@ _TOO_MANY_REQUESTS = problems.plain_problem(429, "Too many of your requests are 
 _BUSY = problems.plain_problem(503, _BUSY_MESSAGE, retry_after=5)
 
 
-class _FairLoop:
+class FairLoop:
     """Turns for work that blocks the event loop: one task at a time, fair between clients."""
 
     def __init__(self) -> None:

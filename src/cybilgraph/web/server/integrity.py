@@ -21,7 +21,7 @@ from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.runtime.files import ChecksumCache
 
 #: The speed of the scan.
-_SCAN_BYTES_PER_SECOND = 8_000_000
+SCAN_BYTES_PER_SECOND = 8_000_000
 _LOWEST_PRIORITY = 19
 _GRAPH_DAMAGED_NOTE = (
     "Queries are still answered from the copy in memory. It cannot be loaded again from this file: if the process that "
@@ -87,7 +87,7 @@ class FileIntegrity:
             while True:
                 _wait(stop, self._pause)
                 for release in releases():
-                    self.check(release, partial(_wait, stop, ChecksumCache.BLOCK / _SCAN_BYTES_PER_SECOND))
+                    self.check(release, partial(_wait, stop, ChecksumCache.BLOCK / SCAN_BYTES_PER_SECOND))
 
     def _mark_damaged(self, release: Release, name: str, error: FileDamaged) -> None:
         if (release.number, name) not in self._known:

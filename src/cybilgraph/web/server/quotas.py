@@ -15,7 +15,7 @@ from werkzeug.exceptions import TooManyRequests
 
 from cybilgraph.runtime.bounded_cache import cache_short
 
-#: The number of clients tracked; the least recently seen are dropped, and start with a full bucket again.
+#: The default number of clients tracked.
 _MAX_CLIENTS = 10_000
 #: The smallest network of an IPv6 client (RFC 6177).
 _IPV6_NETWORK_BITS = 64
@@ -33,15 +33,23 @@ class _Bucket:
 class ClientQuotas:
     """A token bucket per client: ``burst`` tokens, refilled at ``per_second``; each request takes one.
 
-    At most ``at_once`` requests of a client may run concurrently. Thread-safe.
+    At most ``at_once`` requests of a client may run concurrently. The least recently seen of more than
+    ``max_clients`` are dropped, and start with a full bucket again. Thread-safe.
     """
 
     def __init__(
-        self, burst: int, per_second: float, at_once: int, clock: Callable[[], float] = time.monotonic
+        self,
+        burst: int,
+        per_second: float,
+        at_once: int,
+        *,
+        max_clients: int = _MAX_CLIENTS,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._burst = burst
         self._per_second = per_second
         self._at_once = at_once
+        self._max_clients = max_clients
         self._clock = clock
         self._clients: OrderedDict[str, _Bucket] = OrderedDict()
         self._lock = threading.Lock()
@@ -75,7 +83,7 @@ class ClientQuotas:
         client.at = now
         self._clients[key] = client
         self._clients.move_to_end(key)
-        while len(self._clients) > _MAX_CLIENTS:
+        while len(self._clients) > self._max_clients:
             self._clients.popitem(last=False)
         return client
 

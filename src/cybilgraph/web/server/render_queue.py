@@ -10,16 +10,22 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 from werkzeug.exceptions import ServiceUnavailable
 
 from cybilgraph.runtime.scheduler import Busy, Caller, Scheduler
 
-#: The longest time that a page waits for its turn.
+#: The longest time that a page waits for its turn, by default.
 _QUEUE_TIMEOUT_SECONDS = 30.0
-#: The scheduler and the client whose turn the current thread has.
+#: The turn of the current thread.
 _current = threading.local()
+
+
+class _Turn(NamedTuple):
+    scheduler: Scheduler
+    caller: Caller
+    max_wait_seconds: float
 
 
 class RenderQueue:
@@ -28,14 +34,18 @@ class RenderQueue:
     Neither slow clients nor streamed responses block the queue; a stream ends when its client disconnects.
     """
 
-    def __init__(self, pages: Callable[..., Iterable[bytes]]) -> None:
+    def __init__(
+        self, pages: Callable[..., Iterable[bytes]], *, max_wait_seconds: float = _QUEUE_TIMEOUT_SECONDS
+    ) -> None:
+        """Render ``pages``; each waits at most ``max_wait_seconds`` for its turn."""
         self._pages = pages
+        self._max_wait_seconds = max_wait_seconds
         self._scheduler = Scheduler(1)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Respond to one request. Raises ServiceUnavailable if its turn does not come in time."""
         caller: Caller = environ["asgi.scope"]["entry"].caller
-        _enter(self._scheduler, caller)
+        _enter(_Turn(self._scheduler, caller, self._max_wait_seconds))
         try:
             return _while_connected(self._pages(environ, start_response), caller)
         finally:
@@ -64,22 +74,21 @@ def yield_turn() -> Iterator[None]:
         yield
     finally:
         if turn:
-            _enter(*turn)
+            _enter(turn)
 
 
-def _enter(scheduler: Scheduler, caller: Caller) -> None:
+def _enter(turn: _Turn) -> None:
     try:
-        scheduler.enter(caller, time.monotonic() + _QUEUE_TIMEOUT_SECONDS)
+        turn.scheduler.enter(turn.caller, time.monotonic() + turn.max_wait_seconds)
     except Busy:
         raise ServiceUnavailable("Too many page requests at the moment", retry_after=5) from None
-    _current.turn = (scheduler, caller)
+    _current.turn = turn
 
 
-def _leave() -> tuple[Scheduler, Caller] | None:
+def _leave() -> _Turn | None:
     """Give up the turn of this thread, if it has one, and return it."""
-    turn: tuple[Scheduler, Caller] | None = getattr(_current, "turn", None)
+    turn: _Turn | None = getattr(_current, "turn", None)
     if turn:
         _current.turn = None
-        scheduler, caller = turn
-        scheduler.leave(caller)
+        turn.scheduler.leave(turn.caller)
     return turn

@@ -53,13 +53,29 @@ _REJECT_SYN_FILTER = (
 )
 
 
+class RestartBackoff:
+    """The pauses before restarts: longer after each exit, none after a stable period."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """Measure time with ``clock``, in seconds."""
+        self._clock = clock
+        self._exits, self._last_exit = 0, -math.inf
+
+    def next_pause(self) -> float:
+        """Return the seconds to wait before the restart of a process that has just ended."""
+        now = self._clock()
+        self._exits = self._exits + 1 if now < self._last_exit + _STABLE_SECONDS else 0
+        self._last_exit = now
+        return min(2.0 ** (self._exits - 1), _MAX_PAUSE_SECONDS) if self._exits else 0.0
+
+
 class GracefulServer(MPServer):
     """The HTTP server; it answers connected clients before it stops, and always restarts its serving process."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         cast("Any", super()).__init__(*args, **kwargs)
         self._stopping = threading.Event()
-        self._ends, self._last_end = 0, -math.inf
+        self._backoff = RestartBackoff()
 
     def startup(self, *arguments: Any) -> None:
         """Start; ignore the drain signal until the serving process has installed its handler."""
@@ -75,7 +91,11 @@ class GracefulServer(MPServer):
         def watcher() -> None:
             worker.inner.join()
             if not worker.interrupt_by_parent:
-                what, code, pause = "The process that answers requests", worker.inner.exitcode, self._pause()
+                what, code, pause = (
+                    "The process that answers requests",
+                    worker.inner.exitcode,
+                    self._backoff.next_pause(),
+                )
                 when = f" in {pause:g} s" if pause else ""
                 ended = ProcessExit(what, worker.inner.pid, code, f"it and its child processes are restarted{when}")
                 logger.error(str(ended), extra={"fields": process_end_fields(ended)})
@@ -85,13 +105,6 @@ class GracefulServer(MPServer):
 
         worker._watcher = watcher
         return cast("WorkerProcess", worker)
-
-    def _pause(self) -> float:
-        """Return the seconds to wait before a restart: more after each exit, none after a stable period."""
-        now = time.monotonic()
-        self._ends = self._ends + 1 if now < self._last_end + _STABLE_SECONDS else 0
-        self._last_end = now
-        return min(2.0 ** (self._ends - 1), _MAX_PAUSE_SECONDS) if self._ends else 0.0
 
     def _end_stopped(self) -> None:
         """Kill a serving process that stays suspended.
@@ -122,13 +135,13 @@ class GracefulServer(MPServer):
         """Drain the connections, then stop."""
         own, base = cast("Any", self), cast("Any", super())  # Granian has no types here
         if own._sfd is not None:
-            _refuse_connections(own._sfd)
+            refuse_connections(own._sfd)
         for worker in own.wrks:
             worker.interrupt_by_parent = True  # Ctrl-C also reaches it, and it may end first
             with suppress(ProcessLookupError):
                 os.kill(worker.inner.pid, _DRAIN_SIGNAL)
         until = time.monotonic() + _DRAIN_SECONDS
-        while _has_connections(own.bind_port) and time.monotonic() < until:
+        while has_connections(own.bind_port) and time.monotonic() < until:
             time.sleep(_POLL_SECONDS)
         base.shutdown(exit_code)
 
@@ -146,14 +159,14 @@ def _is_suspended(process: int) -> bool:
         return False
 
 
-def _has_connections(port: int) -> bool:
+def has_connections(port: int) -> bool:
     """Return whether a local port has connections, accepted or not; True if that is unknown."""
     tables = [path for path in map(Path, _CONNECTION_TABLES) if path.exists()]
     lines = [line.split() for path in tables for line in path.read_text("ascii").splitlines()[1:]]
     return not tables or any(int(line[1].rpartition(":")[2], 16) == port and line[3] == _ESTABLISHED for line in lines)
 
 
-def _refuse_connections(listening: int) -> None:
+def refuse_connections(listening: int) -> None:
     """Ignore new connections to a listening socket.
 
     Their clients retry after a second, and are then refused, or accepted by the server that has replaced this one.

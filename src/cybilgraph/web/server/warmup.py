@@ -10,7 +10,7 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from cybilgraph.errors import EngineUnavailable, QueryError, QueryTimeout
@@ -43,34 +43,43 @@ def bind_recent_years(query: Query, release: Release) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _WarmUpQuery:
+class WarmUpQuery:
+    """A query whose answer is cached before visitors ask for it; ``name`` identifies it in the log."""
+
     name: str
     cache_key: CacheKey
 
 
-def _warm_up_queries(release: Release) -> Iterator[_WarmUpQuery]:
+def warm_up_queries(release: Release) -> Iterator[WarmUpQuery]:
     """Yield the most common queries, and the slowest ones of the pages."""
-    yield from (_WarmUpQuery(query.name, CacheKey.of(query.text, PAGE_FORMATS)) for query in queries.example_queries())
+    yield from (WarmUpQuery(query.name, CacheKey.of(query.text, PAGE_FORMATS)) for query in queries.example_queries())
     for name in _PAGE_QUERIES:
-        yield _WarmUpQuery(name, CacheKey.of(bind_recent_years(queries.load_query(name), release), _TABLE))
+        yield WarmUpQuery(name, CacheKey.of(bind_recent_years(queries.load_query(name), release), _TABLE))
     for kind in entity_queries.ENTITY_KINDS.values():
-        yield _WarmUpQuery(kind.title, CacheKey.of(entity_queries.list_query(kind), _TABLE))
+        yield WarmUpQuery(kind.title, CacheKey.of(entity_queries.list_query(kind), _TABLE))
     for theme in entity_queries.themes():
         for text in (entity_queries.projects_query, entity_queries.related_query):
-            yield _WarmUpQuery(theme.name, CacheKey.of(text("theme", theme.key), _TABLE))
+            yield WarmUpQuery(theme.name, CacheKey.of(text("theme", theme.key), _TABLE))
 
 
 class WarmUp:
     """The cache warm-up of one release; reports its results to ``on_event``."""
 
-    def __init__(self, release: Release, answers: AnswerCache, on_event: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        release: Release,
+        answers: AnswerCache,
+        on_event: Callable[[str], None],
+        wanted: Iterable[WarmUpQuery] | None = None,
+    ) -> None:
+        """Prepare to run the ``wanted`` queries, by default those of ``warm_up_queries``."""
         self._number = release.number
         self._answers = answers
         self._on_event = on_event
         self._caller = Caller("cache warm-up")
-        self._waiting = deque(_warm_up_queries(release))
-        self._done: list[_WarmUpQuery] = []
-        self._failures: dict[_WarmUpQuery, str] = {}
+        self._waiting = deque(warm_up_queries(release) if wanted is None else wanted)
+        self._done: list[WarmUpQuery] = []
+        self._failures: dict[WarmUpQuery, str] = {}
 
     def run(self, seconds: float) -> None:
         """Run the queries for at most ``seconds``.
@@ -128,7 +137,7 @@ class WarmUp:
             reason = self._failures.get(query, "It does not fit into the cache (--cache-bytes)")
             self._on_event(f"Release {self._number:04d}: the answer to {query.name} is not cached. {reason}")
 
-    def _left_out(self) -> list[_WarmUpQuery]:
+    def _left_out(self) -> list[WarmUpQuery]:
         return [query for query in self._done if not self._answers.contains(query.cache_key)]
 
     @property

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from cybilgraph.errors import SourceError
 from cybilgraph.model.findings import Report
-from cybilgraph.pipeline.intake import read_derived_records, read_records, select_inputs, unreadable_finding
-from cybilgraph.readers import Input, read_input
+from cybilgraph.pipeline.intake import read_derived_records, select_inputs, unreadable_finding
+from cybilgraph.readers import Input
 
 PAGE = "A project\n\nSummary\n\nIt is funded by the European Union.\n"
 
@@ -19,9 +19,7 @@ def test_unreadable_input_is_reported_and_others_are_read(tmp_path: Path) -> Non
     inputs, _ = select_inputs([tmp_path])
     report, seen = Report(), {}
     progress: list[tuple[int, int]] = []
-    records = list(
-        read_records(inputs, 3, report, read_input, lambda done, total: progress.append((done, total)), seen)
-    )
+    records = list(read_derived_records(inputs, 3, report, lambda done, total: progress.append((done, total)), seen))
     assert [record.key for record in records] == ["a-project", "a-law"]
     assert (report.sources, report.records, report.unread) == (3, 2, 1)
     assert [(file.name, file.records) for file in report.files] == [
@@ -57,18 +55,3 @@ def test_position_of_an_error_becomes_that_of_its_finding() -> None:
     assert found.suggestion == "Correct it."
     found = unreadable_finding(given, SourceError("a.json: empty", "Fill it."))
     assert (found.line, found.column, found.message) == (0, 0, "empty")
-
-
-def test_content_of_file_with_a_single_record_is_passed_on() -> None:
-    single, several = Input("a.txt", data=PAGE.encode()), Input("b.csv", data=b"title\nA\nB\n")
-    contents: list[tuple[str, bytes]] = []
-    list(
-        read_records(
-            [single, several],
-            2,
-            Report(),
-            read_input,
-            on_single=lambda record, content: contents.append((record.key, content)),
-        )
-    )
-    assert contents == [("a-project", PAGE.encode())]

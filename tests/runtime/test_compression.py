@@ -10,7 +10,6 @@ import pytest
 from cybilgraph.runtime.compression import (
     DECOMPRESSION_ERRORS,
     compress,
-    decompress,
     decompressed_size,
     open_decompressed,
     read_parts,
@@ -29,11 +28,7 @@ def file(tmp_path: Path) -> Path:
 def test_file_is_read_as_a_whole_and_by_part(file: Path) -> None:
     with open_decompressed(file) as content:
         assert content.read() == b"".join(PARTS)
-    sizes, contents = zip(*read_parts(file), strict=True)
-    assert list(contents) == PARTS
-    assert sum(sizes) == file.stat().st_size
-    start = sum(sizes[:2])
-    assert decompress(file.read_bytes()[start:]) == PARTS[2]
+    assert list(read_parts(file)) == PARTS
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ from pathlib import Path
 from cybilgraph.model.vocabulary import BASE
 from cybilgraph.rdf.dumps import DumpWriter, TableNames, write_tables
 from cybilgraph.release.chunks import process_chunks
-from cybilgraph.runtime.cache import BuildCache
 from cybilgraph.runtime.parallel import ProcessPool
 
 VERSION = f"{BASE}graph/x/1"
@@ -16,11 +15,10 @@ VERSION = f"{BASE}graph/x/1"
 def write_dumps(graph: Path, folder: Path) -> None:
     with (
         ProcessPool() as team,
-        BuildCache(None, (), b"") as nothing,
         DumpWriter(folder) as files,
         TableNames() as names,
     ):
-        pieces = list(process_chunks(graph, nothing, team, dumps=True))
+        pieces = list(process_chunks(graph, team, dumps=True))
         for chunk in pieces:
             files.add(chunk.dumps)
             names.put(chunk.entries[1])

@@ -1,63 +1,56 @@
-"""Compressed files written in parts are single gzip members and Zstandard frames with equal bytes."""
+"""Compressed files are single gzip members and Zstandard frames with equal bytes."""
 
 from __future__ import annotations
 
 import gzip
+import os
 import zlib
 from pathlib import Path
 
 import pytest
 import zstandard
 
-from cybilgraph.rdf.dumps.compressed_parts import CompressedFile, deflate_part, open_gzip
+from cybilgraph.rdf.dumps.compressed_parts import GzipFile, GzipPart, combine_checksums, open_gzip, write_zstandard
 
 PARTS = [b"<x:a> <x:p> <x:b> .\n" * 1_000, b"", bytes(range(256)) * 300]
 
 
-def decompress(path: Path) -> bytes:
-    """Decompress a file like readers that stop after the first gzip member or Zstandard frame."""
-    gzip_member = zlib.decompressobj(16 + zlib.MAX_WBITS)
-    content = gzip_member.decompress(path.with_name(f"{path.name}.gz").read_bytes())
-    assert (gzip_member.eof, gzip_member.unused_data) == (True, b"")
-    frame = zstandard.ZstdDecompressor().decompressobj()
-    assert frame.decompress(path.with_name(f"{path.name}.zst").read_bytes()) == content
-    assert (frame.eof, frame.unused_data) == (True, b"")
-    return content
-
-
-def write(path: Path, parts: list[bytes]) -> None:
-    with CompressedFile(path) as output:
+def write(path: Path, parts: list[bytes]) -> bytes:
+    with GzipFile(path) as output:
         for part in parts:
-            output.add(deflate_part(part))
+            output.add(GzipPart.of(part))
+    return path.with_name(f"{path.name}.gz").read_bytes()
 
 
 @pytest.mark.parametrize("count", range(len(PARTS) + 1))
-def test_parts_form_one_file(count: int, tmp_path: Path) -> None:
-    write(tmp_path / "a", PARTS[:count])
-    assert decompress(tmp_path / "a") == b"".join(PARTS[:count])
+def test_parts_form_one_gzip_member(count: int, tmp_path: Path) -> None:
+    member = zlib.decompressobj(16 + zlib.MAX_WBITS)  # like readers that stop after the first member
+    assert member.decompress(write(tmp_path / "a", PARTS[:count])) == b"".join(PARTS[:count])
+    assert (member.eof, member.unused_data) == (True, b"")
+
+
+def test_blocks_form_one_zstandard_frame(tmp_path: Path) -> None:
+    write_zstandard(tmp_path / "a", PARTS)
+    frame = zstandard.ZstdDecompressor().decompressobj()
+    assert frame.decompress((tmp_path / "a.zst").read_bytes()) == b"".join(PARTS)
+    assert (frame.eof, frame.unused_data) == (True, b"")
 
 
 def test_equal_parts_give_equal_bytes(tmp_path: Path) -> None:
-    for name in ("a", "b"):
-        write(tmp_path / name, PARTS)
-    for suffix in ("gz", "zst"):
-        assert (tmp_path / f"a.{suffix}").read_bytes() == (tmp_path / f"b.{suffix}").read_bytes()
+    assert write(tmp_path / "a", PARTS) == write(tmp_path / "b", PARTS)
 
 
-def test_copy_continues_with_its_own_parts(tmp_path: Path) -> None:
-    with CompressedFile(tmp_path / "a") as output:
-        output.add(deflate_part(PARTS[0]))
-        with output.copy(tmp_path / "b") as copy:
-            copy.add(deflate_part(b"only in the copy"))
-        output.add(deflate_part(PARTS[2]))
-    assert decompress(tmp_path / "a") == PARTS[0] + PARTS[2]
-    assert decompress(tmp_path / "b") == PARTS[0] + b"only in the copy"
+@pytest.mark.parametrize("size", [0, 1, 7, 1_000, 1_000_000])
+def test_checksums_are_combined(size: int) -> None:
+    first, second = os.urandom(100), os.urandom(size)
+    combined = combine_checksums(zlib.crc32(first), zlib.crc32(second), size)
+    assert combined == zlib.crc32(first + second)
 
 
 def test_existing_file_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "a.gz").write_bytes(b"kept")
     with pytest.raises(FileExistsError):
-        CompressedFile(tmp_path / "a")
+        GzipFile(tmp_path / "a")
     assert (tmp_path / "a.gz").read_bytes() == b"kept"
 
 

@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from cybilgraph.model.formats import BY_NAME, Format
+from cybilgraph.model.formats import BY_NAME, Format, FormatKind
 from cybilgraph.rdf.dumps.compressed_parts import GzipFile, GzipPart, write_zstandard
 from cybilgraph.rdf.dumps.metadata import (
     ABOUT,
@@ -36,7 +36,7 @@ from cybilgraph.rdf.serialisation import parse_nquads, write_quads
 NAME = "cybilgraph"
 #: The dumps of the whole graph with its history, smallest first.
 FULL_DUMPS = (f"{NAME}.nq.zst", f"{NAME}.nq.gz")
-#: The formats of the dumps. N-Quads includes the history, the others only the current graph.
+#: The formats of the dumps. N-Quads and JSON-LD include the history, the others only the current graph.
 DUMP_FORMATS = tuple(BY_NAME[name] for name in ("nquads", "ntriples", "turtle", "jsonld", "rdfxml"))
 
 __all__ = [
@@ -96,11 +96,12 @@ def serialise_chunk(quads: bytes, triples: bytes) -> dict[str, GzipPart]:
     ``triples`` are the statements of the current graph. The results are parts of compressed files, without the head
     and end of a document.
     """
-    parsed = parse_nquads(triples)
+    present = parse_nquads(triples)
+    dataset = parse_nquads(quads) if len(triples) < len(quads) else present
     documents = {"nquads": quads, "ntriples": triples}
     for fmt in DUMP_FORMATS:
         if fmt.name not in documents:
-            document = write_quads(parsed, fmt)
+            document = write_quads(dataset if fmt.kind is FormatKind.DATASET else present, fmt)
             end = _ENVELOPES.get(fmt.name, _NO_ENVELOPE).end
             documents[fmt.name] = document.removeprefix(_head(fmt)).removesuffix(end)
     return {fmt.suffix: GzipPart.of(documents[fmt.name]) for fmt in DUMP_FORMATS}

@@ -24,6 +24,7 @@ from zstandard import ZstdDecompressor
 from cybilgraph import pipeline
 from cybilgraph.release import Release
 from cybilgraph.release.graph_file import GRAPH
+from cybilgraph.runtime.parallel import processor_count
 from cybilgraph.sparql.embedded_engine import EmbeddedEngine, QueryLimits
 from tests.support.commands import forked
 
@@ -146,3 +147,8 @@ def running_terminal(width: int, *arguments: object, **env: str) -> str:
     _, errors = process.communicate(timeout=60)
     assert b"Traceback" not in errors, errors.decode()
     return shown.decode()
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Run one test more at once than there are processors, because many tests wait for a server."""
+    return processor_count() + 1

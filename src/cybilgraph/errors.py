@@ -1,45 +1,45 @@
-"""What the product cannot do, as exceptions that say what, where and what to do next.
+"""The exceptions of cybilgraph, each with a message that says what failed, where, and what to do.
 
     CybilgraphError
     ├── SourceError            a source cannot be read as records
-    ├── AddressError           what is at an address of another file system cannot be had, or not be put there
+    ├── AddressError           a remote file system cannot be read or written
     ├── ShapesError            shapes cannot be used for validation
-    ├── EnginesDisagree        two engines find different faults; carries what each found alone
-    ├── ReferenceDataError     a file under data/reference contradicts itself
-    ├── StorageError           what does not fit into memory cannot be put aside
-    ├── ReleaseError           a release cannot be made, opened or switched to
-    │   ├── ReleaseBusy        others are asking already for what takes long
-    │   ├── FileDamaged        a file of it is not what was built
-    │   └── ReleaseGone        it was there once
-    ├── ThingGone              only an earlier release has it; carries where
-    ├── ClusterError           no cluster can be had, or it fails
-    ├── PatchError             a patch is damaged, or is not for the graph that is held
-    ├── FetchError             another site does not answer, or not as it should
-    │   └── AnswerLost         it is there, and an answer does not come whole, however often it is asked for
-    ├── HarvestError           a graph cannot be had from its publisher
+    ├── EnginesDisagree        two engines report different results; carries those of only one engine
+    ├── ReferenceDataError     a file of data/reference is inconsistent
+    ├── StorageError           data that do not fit into memory cannot be spilled to disk
+    ├── ReleaseError           a release cannot be built, opened or activated
+    │   ├── ReleaseBusy        too many clients request the same expensive operation
+    │   ├── FileDamaged        a file of a release is missing or corrupt
+    │   └── ReleaseGone        the release has been removed
+    ├── ThingGone              only an earlier release has the resource; carries its URL there
+    ├── ClusterError           a cluster is unreachable or fails
+    ├── PatchError             a patch is damaged, or is for another graph
+    ├── FetchError             another site does not respond, or responds with an error
+    │   └── AnswerLost         its response stays incomplete after all retries
+    ├── HarvestError           a graph cannot be harvested
     ├── LoadError              a release cannot be loaded into another server
-    ├── ServeError             the server cannot listen where it should
-    ├── SuggestionError        a suggestion cannot be taken in, shown or decided
-    │   └── SuggestionsFull    there is no room for another
-    │       └── SuggestionQuota  one client has sent as many as may wait
-    ├── CheckError             a record that was sent is not checked
-    │   ├── CheckerBusy        no worker free
-    │   ├── CheckFailed        by a mistake of this software
-    │   ├── CheckTimeout       stopped at its deadline
-    │   └── CheckTooHeavy      stopped at the limit on memory
-    └── QueryError             a query is not answered
-        ├── QuerySyntaxError   not SPARQL; carries line and column where known
-        ├── QueryRefused       SPARQL that this service never runs (updates, SERVICE …)
-        ├── UnknownQuery       there is no query of this name
-        ├── FormatMismatch     none of the formats asked for can hold the answer
-        ├── QueryTimeout       stopped at its deadline
-        ├── AnswerTooLarge     stopped at the limit on an answer's size
-        ├── ServiceFailed      another endpoint, that it calls with SERVICE, gives no answer
-        ├── EndpointFailed     the endpoint that answers for us fails, or its answer breaks off
-        └── EngineUnavailable  no worker free, or the endpoint does not answer, or has another release
+    ├── ServeError             the server cannot listen on its address
+    ├── SuggestionError        a suggestion cannot be stored, shown or reviewed
+    │   └── SuggestionsFull    the queue is full
+    │       └── SuggestionQuota  one client has too many pending suggestions
+    ├── CheckError             a submitted record cannot be checked
+    │   ├── CheckerBusy        no worker is free
+    │   ├── CheckFailed        a bug in cybilgraph
+    │   ├── CheckTimeout       the check exceeded its time limit
+    │   └── CheckTooHeavy      the check exceeded its memory limit
+    └── QueryError             a query cannot be answered
+        ├── QuerySyntaxError   not valid SPARQL; carries line and column if known
+        ├── QueryRefused       SPARQL that the server never runs (updates, SERVICE …)
+        ├── UnknownQuery       there is no query with this name
+        ├── FormatMismatch     no requested format supports the result
+        ├── QueryTimeout       the query exceeded its time limit
+        ├── AnswerTooLarge     the result exceeded its size limit
+        ├── ServiceFailed      an endpoint called with SERVICE failed
+        ├── EndpointFailed     the SPARQL server behind the site failed, or its response is incomplete
+        └── EngineUnavailable  no worker is free, or the SPARQL server is unreachable or has another release
 
-Bad *data* is never an exception: it is a ``Finding`` (see findings.py), so that one bad
-record does not stop its neighbours.
+Bad *data* never raise an exception: they are reported as a ``Finding`` (see model/findings.py), so
+that one bad record does not affect the others.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ from collections.abc import Sequence
 
 
 class CybilgraphError(Exception):
-    """Base of all errors that the product raises on purpose.
+    """Base class of all errors that cybilgraph raises deliberately.
 
-    ``what`` says what failed and where, ``hint`` what to do next.
+    ``what`` says what failed and where, ``hint`` what to do.
     """
 
     def __init__(self, what: str, hint: str = "") -> None:
@@ -67,17 +67,17 @@ class SourceError(CybilgraphError):
 
 
 class AddressError(CybilgraphError):
-    """An address of another file system cannot be read or written."""
+    """A remote file system cannot be read or written."""
 
 
 class ShapesError(CybilgraphError):
-    """Shapes cannot be used: they are no RDF, hold no shape, or ask for what no engine does."""
+    """Shapes cannot be used: they are not RDF, contain no shape, or use an unsupported feature."""
 
 
 class EnginesDisagree(CybilgraphError):
-    """Two SHACL engines find different faults in the same data.
+    """Two SHACL engines report different results for the same data.
 
-    ``differences`` are pairs: the name of an engine, and what it alone has found.
+    ``differences`` are pairs: the name of an engine, and a result that only this engine reports.
     """
 
     def __init__(self, what: str, hint: str = "", differences: Sequence[tuple[str, object]] = ()) -> None:
@@ -86,99 +86,99 @@ class EnginesDisagree(CybilgraphError):
 
 
 class ReferenceDataError(CybilgraphError):
-    """A file of data/reference contradicts itself or another."""
+    """A file of data/reference contradicts itself or another one."""
 
 
 class StorageError(CybilgraphError):
-    """What does not fit into memory cannot be put aside."""
+    """Data that do not fit into memory cannot be spilled to disk."""
 
 
 class ReleaseError(CybilgraphError):
-    """A release cannot be made, opened or switched to."""
+    """A release cannot be built, opened or activated."""
 
 
 class ReleaseBusy(ReleaseError):
-    """What is asked of releases takes long, and others are asking for it already."""
+    """Too many clients request an expensive operation on releases."""
 
 
 class FileDamaged(ReleaseError):
-    """A file of a release is gone or is not what was built; the others are as good as before."""
+    """A file of a release is missing or differs from what was built; the other files remain usable."""
 
 
 class ReleaseGone(ReleaseError):
-    """There was a release of this number, and it has been taken away."""
+    """The release with this number has been removed."""
 
 
 class ThingGone(CybilgraphError):
-    """What is asked for is in an earlier release only, where ``earlier`` leads."""
+    """Only an earlier release has the requested resource; ``earlier`` is its URL there."""
 
     def __init__(self, what: str, earlier: str) -> None:
-        super().__init__(what, f"Its page as of then: {earlier}")
+        super().__init__(what, f"Its last version: {earlier}")
         self.earlier = earlier
 
 
 class ClusterError(CybilgraphError):
-    """No cluster can be had at an address, or it fails in the middle of work."""
+    """A cluster is unreachable, or fails during a build."""
 
 
 class PatchError(CybilgraphError):
-    """A patch is damaged, or is not for the graph that is held."""
+    """A patch is damaged, or does not match the local graph."""
 
 
 class FetchError(CybilgraphError):
-    """Another site does not answer, or stays too busy."""
+    """Another site does not respond, or remains too busy."""
 
 
 class AnswerLost(FetchError):
-    """Another site is there, and does not give an answer whole: it breaks off, stalls, or has a status of failure."""
+    """Another site responds, but never completely: the response is truncated, stalls, or has an error status."""
 
 
 class HarvestError(CybilgraphError):
-    """A graph cannot be had from its publisher; the one that is held is untouched."""
+    """A graph cannot be harvested from its publisher; the local copy is unchanged."""
 
 
 class LoadError(CybilgraphError):
-    """A release cannot be loaded into another server; what has come there stays, and a second run goes on."""
+    """A release cannot be loaded into another server. Loaded data remain there, and a second run continues."""
 
 
 class ServeError(CybilgraphError):
-    """The server cannot listen where it should."""
+    """The server cannot listen on its address."""
 
 
 class SuggestionError(CybilgraphError):
-    """A suggestion cannot be taken in, shown or decided."""
+    """A suggestion cannot be stored, shown or reviewed."""
 
 
 class SuggestionsFull(SuggestionError):
-    """There is no room for another suggestion, or the folder cannot be written."""
+    """The queue of suggestions is full, or its folder cannot be written."""
 
 
 class SuggestionQuota(SuggestionsFull):
-    """As many suggestions of one client wait as may."""
+    """One client has reached its limit of pending suggestions."""
 
 
 class CheckError(CybilgraphError):
-    """A record that was sent is not checked."""
+    """A submitted record cannot be checked."""
 
 
 class CheckerBusy(CheckError):
-    """No worker is free, and enough wait for one."""
+    """No worker is free, and the queue is full."""
 
 
 class CheckFailed(CheckError):
-    """The check failed by a mistake of this software, which the log names."""
+    """The check failed because of a bug in cybilgraph, which the log describes."""
 
 
 class CheckTimeout(CheckError):
-    """The check ran into its deadline and was stopped."""
+    """The check exceeded its time limit and was stopped."""
 
 
 class CheckTooHeavy(CheckError):
-    """The check ran into its limit on memory."""
+    """The check exceeded its memory limit."""
 
 
 class QueryError(CybilgraphError):
-    """A query is not answered. ``hints`` tells why it took so much: by kind, sentence and line (0: none)."""
+    """A query cannot be answered. ``hints`` explain its cost; each has a kind, a sentence and a line (0 if none)."""
 
     def __init__(self, what: str, hint: str = "", hints: Sequence[tuple[str, str, int]] = ()) -> None:
         super().__init__(what, hint)
@@ -186,8 +186,9 @@ class QueryError(CybilgraphError):
 
 
 class QuerySyntaxError(QueryError):
-    """The text is not SPARQL. ``line`` and ``column`` count from 1, 0 where unknown; ``excerpt`` is the line with a
-    caret under the place.
+    """The query is not valid SPARQL.
+
+    ``line`` and ``column`` count from 1 (0 if unknown); ``excerpt`` is the line with a caret below the error.
     """
 
     def __init__(self, what: str, hint: str = "", line: int = 0, column: int = 0, excerpt: str = "") -> None:
@@ -198,32 +199,32 @@ class QuerySyntaxError(QueryError):
 
 
 class QueryRefused(QueryError):
-    """SPARQL that this service never runs."""
+    """The query is SPARQL that the server never runs."""
 
 
 class UnknownQuery(QueryError):
-    """There is no query of this name."""
+    """There is no query with this name."""
 
 
 class FormatMismatch(QueryError):
-    """None of the formats asked for can hold what the query returns."""
+    """None of the requested formats supports the result of the query."""
 
 
 class QueryTimeout(QueryError):
-    """The query ran into its deadline and was stopped."""
+    """The query exceeded its time limit and was stopped."""
 
 
 class AnswerTooLarge(QueryError):
-    """The answer grew over the limit and the query was stopped."""
+    """The result exceeded its size limit, and the query was stopped."""
 
 
 class ServiceFailed(QueryError):
-    """Another endpoint, that the query calls with SERVICE, gives no answer, or none that can be read."""
+    """An endpoint that the query calls with SERVICE does not respond, or its response cannot be read."""
 
 
 class EndpointFailed(QueryError):
-    """The endpoint that answers for us fails, or its answer is not whole."""
+    """The SPARQL server behind the site failed, or its response is incomplete."""
 
 
 class EngineUnavailable(QueryError):
-    """No worker is free, or the endpoint that answers for us does not answer, or has another release."""
+    """No worker is free, or the SPARQL server behind the site does not respond or has another release."""

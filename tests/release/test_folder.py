@@ -118,7 +118,8 @@ def test_releases_are_listed_activated_and_rolled_back(three: Path, tmp_path: Pa
     messages = run("releases", folder)
     assert messages.stdout.decode().splitlines()[1].startswith("0003 * damaged  20")
     assert (
-        b"0003 is damaged: graph.nq.zst has a wrong checksum. A server that starts now serves 0001" in messages.stderr
+        b"0003 is damaged: graph.nq.zst has a wrong checksum. A server started now would serve release 0001"
+        in messages.stderr
     )
     rows = json.loads(run("releases", folder, "-f", "json").stdout)
     assert [(row["current"], row["served"], "damaged" in row) for row in rows] == [
@@ -156,7 +157,7 @@ def test_prune_keeps_the_release_served_instead_of_a_damaged_one(three: Path, tm
     damage(folder, 3)
     messages: list[str] = []
     assert Releases(folder).prune(1, on_event=messages.append)[0] == [1]
-    assert messages[-1] == "Release 0002 stays, because it is served instead of 0003."
+    assert messages[-1] == "Release 0002 is kept, because it is served instead of 0003."
     damage(folder, 2)
     with pytest.raises(ReleaseError, match="0003 is damaged"):
         Releases(folder).prune(1)
@@ -223,7 +224,7 @@ def test_newest_release_replaces_a_lost_current_file(three: Path, tmp_path: Path
     pruned = run("prune", folder, "--keep", 1)
     assert (pruned.returncode, pruned.stdout[:14]) == (0, b"Removed 0001: ")
     assert pruned.stderr.count(b"is missing") == 1
-    assert b"Release 0002 stays, because it is served instead of 0003." in pruned.stderr
+    assert b"Release 0002 is kept, because it is served instead of 0003." in pruned.stderr
     assert Releases(folder).numbers == [2, 3], "the last intact one and the newest"
     assert run("rollback", folder).stdout == b"Release 0002 is current.\n"
     (folder / "current").unlink()
@@ -241,7 +242,7 @@ def test_nearest_intact_release_replaces_a_missing_current_one(three: Path, tmp_
     shutil.rmtree(folder / "0001")
     pruned = run("prune", folder, "--keep", 1)
     assert (pruned.returncode, pruned.stdout) == (0, b"Nothing to remove.\n")
-    assert b"Release 0002 stays, because it is served instead of 0001." in pruned.stderr
+    assert b"Release 0002 is kept, because it is served instead of 0001." in pruned.stderr
     done = run("rollback", folder)
     assert (done.returncode, done.stdout) == (0, b"Release 0002 is current.\n")
     assert b"Release 0001, the current one, is missing. Available releases: 2, 3." in done.stderr

@@ -95,7 +95,7 @@ def test_endpoint_and_store_of_different_servers_are_reported(way: FaultyProxy, 
     """The query endpoint belongs to another server than the graph store."""
     with (
         oxigraph() as other,
-        pytest.raises(LoadError, match="other numbers of statements than the release in 2 graphs"),
+        pytest.raises(LoadError, match="differ in the number of statements of 2 graphs"),
     ):
         load(release, Endpoint(other.endpoint), way.store.graph_store, Credentials())
 

@@ -78,7 +78,9 @@ def releases(folder: Path, name: str, *, every: bool) -> None:
         click.echo(no_current, err=True)
     if current in refused:
         outcome = (
-            f"A server that starts now serves {served:04d}" if served else "No release is intact, so none can be served"
+            f"A server started now would serve release {served:04d}"
+            if served
+            else "No release is intact, so none can be served"
         )
         advice = "Build a new release, or activate another with cybilgraph activate"
         click.echo(f"{refused[current]}. {outcome}. {advice}.", err=True)

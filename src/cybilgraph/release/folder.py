@@ -229,7 +229,7 @@ class Releases:
             removed = [number for number in numbers[: max(len(numbers) - keep, 0)] if number != current]
             if removed and (served := self.select_intact(on_event).number) in removed:
                 removed.remove(served)
-                on_event(f"Release {served:04d} stays, because it is served instead of {current:04d}.")
+                on_event(f"Release {served:04d} is kept, because it is served instead of {current:04d}.")
             if removed:
                 before_removal([number for number in numbers if number not in removed])
             for number in removed:

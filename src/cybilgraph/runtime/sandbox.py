@@ -385,7 +385,7 @@ def _install_filter(program: list[_Instruction]) -> None:
     if _call(
         _numbers(_OTHER_NUMBERS)["seccomp"], _SECCOMP_SET_MODE_FILTER, _SECCOMP_FILTER_FLAG_TSYNC, ctypes.byref(code)
     ):
-        raise OSError(ctypes.get_errno(), "The kernel takes no filter of system calls (seccomp)")
+        raise OSError(ctypes.get_errno(), "The kernel rejects the system-call filter (seccomp)")
 
 
 # ---- Landlock
@@ -451,7 +451,7 @@ def _restrict_by_landlock(readable: Iterable[str], ports: Iterable[int]) -> None
     attributes = struct.pack("=QQQ", files, network, scoped)
     rules = _call(_CREATE_RULESET, attributes, len(attributes), 0)
     if rules < 0:
-        raise OSError(ctypes.get_errno(), "The kernel takes no rules for files (Landlock)")
+        raise OSError(ctypes.get_errno(), "The kernel does not accept file rules (Landlock)")
     try:
         for path in readable:
             with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
@@ -460,7 +460,7 @@ def _restrict_by_landlock(readable: Iterable[str], ports: Iterable[int]) -> None
             _add_rule(rules, _LANDLOCK_RULE_NET_PORT, struct.pack("=QQ", _CONNECT_TCP, port))
         _prctl(_PR_SET_NO_NEW_PRIVS, 1)
         if _call(_RESTRICT_SELF, rules, 0):
-            raise OSError(ctypes.get_errno(), "The kernel does not apply rules for files (Landlock)")
+            raise OSError(ctypes.get_errno(), "The kernel does not enforce the rules (Landlock)")
     finally:
         os.close(rules)
 
@@ -476,4 +476,4 @@ def _allow_reading(rules: int, path: str) -> None:
 
 def _add_rule(rules: int, kind: int, attributes: bytes) -> None:
     if _call(_ADD_RULE, rules, kind, attributes, 0):
-        raise OSError(ctypes.get_errno(), "The kernel does not take a rule for files (Landlock)")
+        raise OSError(ctypes.get_errno(), "The kernel rejects a file or port rule (Landlock)")

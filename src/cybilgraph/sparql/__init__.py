@@ -43,9 +43,9 @@ class AnswerBudget:
         """Reserve bytes for a client. Raises OSError (EDQUOT) if a limit would be exceeded."""
         with self._lock:
             if self._held[client] + size > self._per_client:
-                raise OSError(errno.EDQUOT, "your other unread answers use up your quota")
+                raise OSError(errno.EDQUOT, "your other unread responses use up your quota")
             if self._held.total() + size > self._total:
-                raise OSError(errno.EDQUOT, "too many answers are being sent at the moment")
+                raise OSError(errno.EDQUOT, "too many responses are being sent at the moment")
             self._held[client] += size
 
     def give_back(self, client: str, size: int) -> None:

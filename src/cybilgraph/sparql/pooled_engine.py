@@ -427,12 +427,12 @@ def _failure(head: dict[str, Any], *, federated: bool = False) -> QueryError:
         case "unwritable":
             fmt = BY_NAME[head["format"]]
             return FormatMismatch(
-                f"The answer cannot be written as {fmt.title}: {message}",
+                f"The result cannot be written as {fmt.title}: {message}",
                 _other_formats(fmt, carry_graph=fmt.carries_graph),
             )
         case "size":
             return AnswerTooLarge(
-                f"The answer is larger than {int(message):,} bytes", "Add a LIMIT, or download the full dataset."
+                f"The result is larger than {int(message):,} bytes", "Add a LIMIT, or download the full dataset."
             )
         case "evaluation" if federated:  # most likely caused by the response of the other endpoint
             return ServiceFailed(

@@ -81,7 +81,9 @@ class Query:
         if {"from", "to"} <= defaults.keys() and {"from", "to"} & values.keys():
             first, last = (values.get(name, [defaults[name]])[0] for name in ("from", "to"))
             if int(first) > int(last):
-                raise QueryError(f"No year is from {first} to {last}", "Give both years, with from no later than to.")
+                raise QueryError(
+                    f"There is no year from {first} to {last}", "Give both years; from must not be later than to."
+                )
 
 
 def load_query(name: str, folder: Path = QUERIES) -> Query:

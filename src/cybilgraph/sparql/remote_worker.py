@@ -52,7 +52,7 @@ class RemoteQuery:
             if not self._sent:
                 return head, rest
             if head.get("error") in ("syntax", "evaluation"):
-                return self._failed(f"The answer of {self.endpoint.url} is incomplete", "Try again.", 502)
+                return self._failed(f"The response of {self.endpoint.url} is incomplete", "Try again.", 502)
             if self.checksum and "error" not in head and not self._is_loaded():
                 return self._failed(
                     f"{self.endpoint.url} now holds a different release", "Try again in a few seconds.", 0

@@ -210,7 +210,7 @@ def _compare(wanted: Counter[str], endpoint: Endpoint, excluded: Collection[str]
     if wrong:
         examples = "; ".join(f"{graph}: {have.get(graph, 0):,}, not {wanted[graph]:,}" for graph in wrong[:3])
         raise LoadError(
-            f"{endpoint.url} has other numbers of statements than the release in {len(wrong)} graphs ({examples})",
+            f"{endpoint.url} and the release differ in the number of statements of {len(wrong)} graphs ({examples})",
             "Load it again with --resend. If that does not help, the server changes the data it receives.",
         )
 

@@ -149,7 +149,7 @@ def test_empty_result_offers_broader_searches(server: str) -> None:
         ("theme", "<b>", "Unknown theme “&lt;b&gt;”</bdi>. Give its code or its name."),
         ("year", "20x9", "Unknown year “20x9”</bdi>. Use four digits: 2018."),
         ("sort", "evil", "Unknown sort order “evil”</bdi>. Use one of: relevance, title, newest, oldest."),
-        ("page", "-1", "Invalid page number “-1”</bdi>. Use a whole number from 1."),
+        ("page", "-1", "Invalid page number “-1”</bdi>. Use a whole number, 1 or more."),
     ],
 )
 def test_unknown_values_are_reported(server: str, name: str, value: str, expected: str) -> None:

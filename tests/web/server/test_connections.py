@@ -176,12 +176,12 @@ def test_unread_answers_share_a_budget(releases: Path) -> None:
         assert first.recv(100).startswith(b"HTTP/1.1 200"), "the answer is complete and being sent"
         own = send(server.url, "GET", target(1))
         assert (own.status, own.headers["retry-after"]) == (503, "5")
-        assert "your other unread answers" in own.problem["detail"]
+        assert "your other unread responses" in own.problem["detail"]
         second = stack.enter_context(asking(server, get(target()), "127.0.0.2"))
         assert second.recv(100).startswith(b"HTTP/1.1 200")
         third = send(server.url, "GET", target(2), source="127.0.0.3")
         assert third.status == 503
-        assert "too many answers" in third.problem["detail"]
+        assert "too many responses" in third.problem["detail"]
         first.close()
         second.close()
         until(lambda: answers(server) == 0)

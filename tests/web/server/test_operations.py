@@ -390,7 +390,7 @@ def test_server_without_answering_workers_is_not_ready(served: running_server) -
     fork_server, workers = fork_server_of(served.process.pid)
     for process in (fork_server, *workers):
         os.kill(process, signal.SIGSTOP)
-    until(lambda: "does not answer" in get(f"{served.url}/readyz")[1])
+    until(lambda: "does not respond" in get(f"{served.url}/readyz")[1])
     assert get(f"{served.url}/healthz")[0] == 200
     until(lambda: "loaded again" in get(f"{served.url}/readyz")[1])
     until(lambda: get(f"{served.url}/readyz")[0] == 200)

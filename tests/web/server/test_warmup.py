@@ -49,8 +49,8 @@ def test_slow_queries_continue_in_background_and_uncacheable_ones_are_logged(rel
         while len(events) < 3 and time.monotonic() < until:
             time.sleep(0.02)
         assert warm_up.state == {"kept": 2, "waiting": 0, "left_out": 2}
-        assert "the answer to large is not cached. The answer is larger than 1,000 bytes" in events[1]
-        assert "the answer to slow is not cached. The query was stopped after 2 seconds" in events[2]
+        assert "the result of large is not cached. The result is larger than 1,000 bytes" in events[1]
+        assert "the result of slow is not cached. The query was stopped after 2 seconds" in events[2]
 
 
 def test_stop_takes_effect_at_once(release: Release) -> None:

@@ -49,7 +49,7 @@ ABOUT = (
     "themes, outcomes. Links found only in a sentence are marked as derived and carry its quote."
 )
 RIGHTS = (
-    "Texts of projects: the rights that the publisher of each record states (dcterms:rights of the record). "
+    "Project texts: as stated by the publisher of each record (dcterms:rights of the record). "
     "Names and codes of reference data: CC0 1.0."
 )
 KEYWORDS = ("cyber capacity building", "cybersecurity", "cybercrime", "international development", "linked data")
@@ -274,8 +274,8 @@ def _dcat(counts: GraphStatistics, number: int, created: str, files: list[Releas
     yield from _lines_about(
         CATALOG,
         (RDF.type, iri(DCAT.Catalog)),
-        (DCTERMS.title, _english("The dataset of cybilgraph, and its files")),
-        (DCTERMS.description, _english("One dataset, in its current release, and the SPARQL endpoint that serves it.")),
+        (DCTERMS.title, _english("The cybilgraph dataset and its files")),
+        (DCTERMS.description, _english("The current release of the dataset, and the SPARQL endpoint that serves it.")),
         (DCTERMS.publisher, iri(PUBLISHER)),
         (DCTERMS.modified, created_at),
         (FOAF.homepage, iri(BASE)),
@@ -307,7 +307,7 @@ def _dcat(counts: GraphStatistics, number: int, created: str, files: list[Releas
         (RDF.type, iri(DCTERMS.ProvenanceStatement)),
         (
             RDFS.label,
-            _english("Read from saved pages and records of projects, each named with its checksum in the data."),
+            _english("Extracted from saved project pages and records; the data name each source with its checksum."),
         ),
     )
     if counts.start and counts.end:

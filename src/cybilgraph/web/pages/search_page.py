@@ -164,7 +164,7 @@ def _ignored_arguments() -> Iterator[tuple[str, str]]:
     if order and order not in ORDERS:
         yield f"Unknown sort order “{order[:_MAX_ECHO_CHARS]}”", f"Use one of: {', '.join(ORDERS)}."
     if page and not _PAGE_NUMBER.fullmatch(page):
-        yield f"Invalid page number “{page[:_MAX_ECHO_CHARS]}”", "Use a whole number from 1."
+        yield f"Invalid page number “{page[:_MAX_ECHO_CHARS]}”", "Use a whole number, 1 or more."
 
 
 def _unknown_values(query: SearchQuery) -> Iterator[tuple[str, str]]:

@@ -302,7 +302,7 @@ class Application:
         try:
             self._live.budget.take(caller.name, size)
         except OSError as error:
-            raise ServiceUnavailable(f"The answer cannot be stored: {error.strerror}", retry_after=5) from None
+            raise ServiceUnavailable(f"The response cannot be stored: {error.strerror}", retry_after=5) from None
         try:
             await _respond(send, reply, method, self._files, caller)
         finally:

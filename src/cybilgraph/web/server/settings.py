@@ -45,27 +45,28 @@ class Settings:
     )
     unsent_bytes: int = _setting(
         2_000_000_000,
-        "Disk space in bytes for large responses until they are sent; one client may use a quarter, or one response.",
+        "Disk space in bytes for large responses until they are sent. One client may use a quarter of it, and always "
+        "enough for one response of the maximum size.",
         1000,
     )
     cache_bytes: int = _setting(64_000_000, "Memory for cached responses in bytes.", 0)
     warm_seconds: float = _setting(
-        30.0, "Seconds to warm up the cache before a new release is served; the rest follows in the background.", 0
+        30.0, "Seconds to warm up the cache before a new release is served; the rest is done in the background.", 0
     )
     look_seconds: float = _setting(600.0, "Seconds between scans of all served files for disk corruption.", 1)
     at_once: int = _setting(
-        8, "Concurrent queries, pages and downloads of one client, each counted until it is sent.", 1
+        8, "Maximum concurrent queries, pages and downloads per client; each counts until it is sent.", 1
     )
-    waiting: int = _setting(128, "Queued queries, pages and downloads of one client; more are rejected.", 0)
+    waiting: int = _setting(128, "Maximum queued queries, pages and downloads per client; any more are rejected.", 0)
     header_seconds: float = _setting(10.0, "Time limit in seconds for receiving a request header.", 0.1, most=86_400)
     body_seconds: float = _setting(20.0, "Time limit in seconds for receiving a request body.", 0.1, most=86_400)
     send_seconds: float = _setting(
         60.0, "Seconds within which a client must read 64 kB of pending data; otherwise, it is disconnected.", 1
     )
-    connections: int = _setting(512, "Concurrent connections of one client, other than a trusted proxy.", 1)
+    connections: int = _setting(512, "Maximum concurrent connections per client, other than a trusted proxy.", 1)
     total_connections: int = _setting(
         4_096,
-        "Concurrent connections of all clients; beyond that, the clients with the most connections lose theirs first.",
+        "Maximum total concurrent connections; beyond that, the clients with the most connections lose theirs first.",
         2,
     )
     stop_seconds: int = _setting(35, "Seconds to finish requests in progress when the server stops.", 1)

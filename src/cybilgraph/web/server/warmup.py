@@ -135,7 +135,7 @@ class WarmUp:
     def _report(self) -> None:
         for query in self._left_out():
             reason = self._failures.get(query, "It does not fit into the cache (--cache-bytes)")
-            self._on_event(f"Release {self._number:04d}: the answer to {query.name} is not cached. {reason}")
+            self._on_event(f"Release {self._number:04d}: the result of {query.name} is not cached. {reason}")
 
     def _left_out(self) -> list[WarmUpQuery]:
         return [query for query in self._done if not self._answers.contains(query.cache_key)]

@@ -103,7 +103,7 @@ def test_records_before_an_error_are_kept_and_the_error_is_reported(tmp_path: Pa
         ]
     assert keys[0] == "a-project"
     assert (report.sources, report.records) == (3, len(keys))
-    assert [found.file for found in report.findings if found.rule == "unreadable"][0] == "b.json"
+    assert next(found.file for found in report.findings if found.rule == "unreadable") == "b.json"
     assert [file.records for file in report.files][:2] == [["a-project"], []]
     assert progress == [(1, 3), (2, 3), (3, 3)]
     assert seen.keys() == {"a.txt", "b.json", "c.jsonl"}

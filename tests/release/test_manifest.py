@@ -66,7 +66,7 @@ def test_flipped_bit_is_detected_and_the_last_intact_release_served(three: Path,
     folder = shutil.copytree(three, tmp_path / "releases")
     newest = folder / "0003"
     path = {
-        "dump": newest / "public" / "cybilgraph.ttl.zst",
+        "dump": newest / "public" / "cybilgraph.nq.zst",
         "store": max((newest / "store").glob("*.sst")),
         "sums": newest / "SHA256SUMS",
     }[kind]

@@ -52,7 +52,7 @@ def test_release_files_are_served_unchanged(shelf: str, shelf_folder: Path) -> N
     ("name", "content_type", "shown"),
     [
         (DUMP, "application/gzip", "attachment"),
-        ("cybilgraph.ttl.zst", "application/zstd", "attachment"),
+        ("cybilgraph.nq.zst", "application/zstd", "attachment"),
         ("projects.csv.gz", "application/gzip", "attachment"),
         ("projects.parquet", "application/vnd.apache.parquet", "attachment"),
         ("manifest.json", "application/json", "inline"),
@@ -156,6 +156,8 @@ def test_failed_precondition_gets_412(shelf: str) -> None:
         ("/release/4/passwd", 404, "has no file 'passwd'"),
         ("/latest/..%2f0003%2fgraph.nq.zst", 404, ""),
         ("/latest/graph.nq.zst", 404, "has no file"),
+        ("/latest/cybilgraph.trig.gz", 410, "no longer published"),
+        ("/latest/cybilgraph.ttl.zst", 410, "no longer published"),
     ],
 )
 def test_missing_or_damaged_file_is_reported(

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import BinaryIO
 
-from werkzeug.exceptions import MethodNotAllowed, NotFound, PreconditionFailed
+from werkzeug.exceptions import Gone, MethodNotAllowed, NotFound, PreconditionFailed
 from werkzeug.http import parse_date, parse_etags
 from werkzeug.wrappers import Response
 
@@ -21,6 +21,8 @@ from cybilgraph.web.server.live_releases import LiveReleases
 _PATH = re.compile(r"/(?:release/(?P<number>[0-9]{1,9})|latest)/(?P<name>[^/]+)|/release/(?P<listed>[0-9]{1,9})\.json")
 #: A single byte range (RFC 9110, section 14.1.2). A server may ignore others (14.2) and send the whole file.
 _RANGE = re.compile(r"bytes=(?:[0-9]{1,18}-[0-9]{0,18}|-[0-9]{1,18})")
+#: Files of earlier versions.
+_WITHDRAWN = re.compile(r"cybilgraph\.(?:trig\.gz|(?:trig|nt|ttl|jsonld|rdf)\.zst)")
 _CONDITIONS = ("if-none-match", "if-modified-since")
 _METHODS = ("GET", "HEAD", "OPTIONS")
 _BLOCK_BYTES = 1 << 18
@@ -34,7 +36,7 @@ def is_file(path: str) -> bool:
 def file_reply(live: LiveReleases, request: Request) -> Reply:
     """Return the reply to a request for a file.
 
-    Raises MethodNotAllowed, NotFound, ReleaseError, ReleaseGone, FileDamaged, PreconditionFailed and
+    Raises MethodNotAllowed, NotFound, Gone, ReleaseError, ReleaseGone, FileDamaged, PreconditionFailed and
     RequestedRangeNotSatisfiable.
     """
     if request.method == "OPTIONS":
@@ -48,6 +50,8 @@ def file_reply(live: LiveReleases, request: Request) -> Reply:
     number = found["number"] or found["listed"]
     release = live.verified(int(number)) if number else live.current.release
     if name not in release.served_files():
+        if _WITHDRAWN.fullmatch(name):
+            raise Gone(f"{name} is no longer published: use cybilgraph.nq.gz, or another of the .gz files")
         raise NotFound(f"Release {release.number} has no file {name!r}")
     file = live.integrity.open(release, name)
     try:

@@ -91,7 +91,7 @@ def test_caller_learns_that_data_is_being_reloaded(release: Release) -> None:
     engine.close()
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(180)
 def test_time_limit_includes_the_reload(release: Release) -> None:
     fork_server = NewForkServer()
     engine = EmbeddedEngine(release.store, QueryLimits(workers=1))
@@ -107,7 +107,7 @@ def test_time_limit_includes_the_reload(release: Release) -> None:
     engine.close()
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(180)
 @pytest.mark.parametrize("free_startup", [True, False])
 def test_first_load_counts_unless_startup_is_free(release: Release, free_startup: bool) -> None:
     fork_server = NewForkServer()

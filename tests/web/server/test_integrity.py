@@ -200,7 +200,9 @@ def test_verified_store_is_trusted_for_a_while(copied: Release) -> None:
 
 def lost(live: LiveReleases) -> None:
     """Kill the process that has the store in memory."""
-    os.kill(parent_process(live.current.engine.processes[0]), signal.SIGKILL)
+    workers: list[int] = []
+    until(lambda: workers.extend(live.current.engine.processes) or workers)  # none while one is being replaced
+    os.kill(parent_process(workers[0]), signal.SIGKILL)
 
 
 @pytest.mark.parametrize("is_rdf", [True, False])

@@ -28,7 +28,7 @@ def test_no_process_outlives_a_killed_server(tmp_path: Path) -> None:
     server.process.kill()
     server.process.wait()
     server.output.close()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while subprocess.run(["pgrep", "-f", str(tmp_path)], capture_output=True).stdout:
         assert time.monotonic() < deadline, "processes outlive their server"
         time.sleep(0.1)
@@ -54,7 +54,7 @@ def test_serve_prints_its_address_and_stops_on_interrupt(tmp_path: Path) -> None
         assert f"Serving release 0001 at {url}/" in shown
         assert "Traceback" not in shown
     assert children
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while subprocess.run(["pgrep", "-f", f"engine.worker {releases}"], capture_output=True).stdout:
         assert time.monotonic() < deadline, "query workers outlive their server"
         time.sleep(0.1)

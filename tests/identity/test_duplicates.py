@@ -72,7 +72,7 @@ def test_many_similar_projects_are_reported_once() -> None:
     assert "18 others" in found.message
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(180)
 def test_many_records_take_bounded_time() -> None:
     with Identities() as identities:
         for number in range(20_000):
@@ -82,7 +82,7 @@ def test_many_records_take_bounded_time() -> None:
         sum(1 for _ in identities.findings())
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(180)
 def test_very_long_titles_are_compared_quickly() -> None:
     titles = [f"{'cyber ' * 20_000}{number} {word}" for number, word in enumerate(("law", "laws"))]
     assert rules(*(record(title, f"G000{number}") for number, title in enumerate(titles))) == ["duplicate-suspected"]

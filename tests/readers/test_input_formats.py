@@ -49,7 +49,7 @@ def test_guesses_suffix_of_text(content: str, suffix: str) -> None:
     assert guess_suffix(content.encode("utf-16")) == suffix
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(180)
 @pytest.mark.parametrize(
     "line",
     ["#\n", "# a\n\n  ", "<!---->", "<!--a--> \n", "<?xml?>", "<!doctype a>", "<!doctype a[]>\n", "# {\n@prefix"],

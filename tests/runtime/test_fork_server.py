@@ -25,6 +25,14 @@ pytestmark = pytest.mark.slow
 JSON = (BY_NAME["json"],)
 
 
+def resume_after(seconds: float, process: int) -> None:
+    def resume() -> None:
+        with suppress(ProcessLookupError):  # the engine may have been closed meanwhile
+            os.kill(process, signal.SIGCONT)
+
+    threading.Timer(seconds, resume).start()
+
+
 @pytest.fixture
 def pool() -> Iterator[Pool]:
     """A pool of two workers that are ready."""
@@ -91,14 +99,14 @@ def test_caller_learns_that_data_is_being_reloaded(release: Release) -> None:
     engine.close()
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(180)
 def test_time_limit_includes_the_reload(release: Release) -> None:
     fork_server = NewForkServer()
     engine = EmbeddedEngine(release.store, QueryLimits(workers=1))
     engine.answer("ASK {}", JSON)
     fork_server.kill()
     until(lambda: "loaded again" in engine.trouble)
-    threading.Timer(1.2, os.kill, (fork_server.suspend(), signal.SIGCONT)).start()
+    resume_after(1.2, fork_server.suspend())
     heavy = "SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i }"
     with pytest.raises(EngineUnavailable, match="loaded"):  # not a timeout with advice on the query
         engine.answer(heavy, JSON, 4)
@@ -107,12 +115,12 @@ def test_time_limit_includes_the_reload(release: Release) -> None:
     engine.close()
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(180)
 @pytest.mark.parametrize("free_startup", [True, False])
 def test_first_load_counts_unless_startup_is_free(release: Release, free_startup: bool) -> None:
     fork_server = NewForkServer()
     engine = EmbeddedEngine(release.store, QueryLimits(workers=1, free_startup=free_startup))
-    threading.Timer(3, os.kill, (fork_server.suspend(), signal.SIGCONT)).start()
+    resume_after(3, fork_server.suspend())
     if free_startup:
         assert engine.answer("ASK {}", JSON, 1).content
     else:

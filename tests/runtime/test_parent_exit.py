@@ -35,7 +35,7 @@ time.sleep(300)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(180)
 @pytest.mark.parametrize("child", [POLLING, BY_THE_KERNEL], ids=["polling", "kernel"])
 def test_child_ends_when_its_parent_is_killed(child: str) -> None:
     command = [sys.executable, "-c", PARENT, child]

@@ -26,7 +26,7 @@ def work(function: Callable[..., object], *arguments: object) -> bytes:
     return pickle.dumps((function, arguments, {}))
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(180)
 def test_crash_of_a_worker_is_distinguished_from_other_ends(pool: Pool) -> None:
     with pytest.raises(WorkerCrashed):
         pool.ask({}, work(os.abort), seconds=60)
@@ -36,7 +36,7 @@ def test_crash_of_a_worker_is_distinguished_from_other_ends(pool: Pool) -> None:
     assert pool.ask({}, WORK, seconds=60)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(180)
 def test_worker_is_replaced_after_its_deadline(pool: Pool) -> None:
     assert pool.ask({}, WORK, seconds=60)
     [slow] = pool.processes

@@ -25,7 +25,7 @@ from tests.support.queries import SLOW, TITLE
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(180)
 def test_slow_query_is_stopped_and_the_next_is_answered(release: Release) -> None:
     engine = EmbeddedEngine(release.store, QueryLimits(timeout=1, workers=1))
     with pytest.raises(QueryTimeout, match="1 seconds"):
@@ -48,7 +48,7 @@ def test_query_is_rejected_while_all_workers_are_busy(release: Release) -> None:
     engine.close()
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(180)
 def test_short_queries_do_not_wait_for_long_ones(release: Release) -> None:
     engine = EmbeddedEngine(release.store, QueryLimits(timeout=4, workers=1, long_workers=1))
     engine.answer("ASK {}", RESULT_FORMATS)
@@ -77,7 +77,7 @@ def test_long_query_is_answered_completely(release: Release) -> None:
     engine.close()
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(180)
 def test_cancelled_query_frees_its_worker(release: Release) -> None:
     engine = EmbeddedEngine(release.store, QueryLimits(workers=1, long_workers=1))
     engine.answer("ASK {}", RESULT_FORMATS)
@@ -106,7 +106,7 @@ def test_cancelled_query_frees_its_worker(release: Release) -> None:
 )
 def test_oversized_query_fails_and_the_next_is_answered(engine: EmbeddedEngine, bomb: str) -> None:
     restarts = engine.restarts
-    with pytest.raises(QueryError, match="exceeded the memory limit or the nesting limit"):
+    with pytest.raises(QueryError, match=r"exceeded the memory limit or the nesting limit|stopped after"):
         engine.answer(bomb, RESULT_FORMATS, timeout=30)
     assert engine.restarts == restarts + 1, "it is not run again"
     assert b"true" in engine.answer("ASK { ?s ?p ?o }", RESULT_FORMATS).content
@@ -124,7 +124,7 @@ def test_values_without_an_order_get_advice(engine: EmbeddedEngine) -> None:
     assert b"true" in engine.answer("ASK { ?s ?p ?o }", RESULT_FORMATS).content
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(180)
 def test_deadline_applies_while_an_answer_is_streamed(release: Release) -> None:
     engine = EmbeddedEngine(release.store, QueryLimits(timeout=3, workers=1))
     with contextlib.suppress(QueryTimeout):

@@ -32,7 +32,8 @@ def ask(url: str, query: str, **headers: str) -> tuple[int, str]:
     return get(f"{url}/sparql?query={quote(query)}", **headers)
 
 
-def until(what: Callable[[], object], seconds: float = 20) -> None:
+def until(what: Callable[[], object], seconds: float = 250) -> None:
+    """Wait for a condition, generously: the machine may be busy."""
     end = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < end

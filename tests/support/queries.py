@@ -31,7 +31,7 @@ class Queries:
 
     def wait(self, **load: int) -> None:
         """Wait until the engine has this load."""
-        until = time.monotonic() + 15
+        until = time.monotonic() + 60
         while not load.items() <= self.engine.load.items() and time.monotonic() < until:
             time.sleep(0.02)
         assert load.items() <= self.engine.load.items()

@@ -91,7 +91,7 @@ class AnswerBody:
 
     def __init__(self, budget: AnswerBudget | None = None, client: str = "") -> None:
         """Create an empty body; its bytes on disk count against the ``budget`` of the ``client``."""
-        self._budget, self._client = budget or AnswerBudget(), client
+        self._budget, self._client = budget, client
         self._spool: _Spool | None = None
         self._last = b""
         self.size = 0
@@ -111,7 +111,7 @@ class AnswerBody:
     def add(self, part: bytes) -> None:
         """Add a part that is not the last. Raises OSError if the disk is full or the budget is used up."""
         if self._spool is None:
-            self._spool = _Spool(self._budget, self._client)
+            self._spool = _Spool(self._budget or AnswerBudget(), self._client)
             weakref.finalize(self, self._spool.close)
         self._spool.write(part)
         self.size += len(part)

@@ -1,7 +1,7 @@
 """The fast path: answers lookups of a single resource in the server process, without a worker.
 
 Whether a query is a lookup is decided by its text alone: a regular expression, far stricter than SPARQL's grammar and
-than the guard (``queries.guard``), must match all of it before any parser sees it. A lookup has one triple pattern
+than the guard (``guard.guard``), must match all of it before any parser sees it. A lookup has one triple pattern
 with a constant subject, or DESCRIBEs a constant. It cannot join, sort, compute, nest or call anything, and the engine
 reads only the statements about that resource, so its cost does not depend on the size of the data. All other queries
 go to a worker.

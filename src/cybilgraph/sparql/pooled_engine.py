@@ -34,13 +34,15 @@ from cybilgraph.runtime.pool import (
     WorkerDied,
     WorkerStartFailed,
 )
-from cybilgraph.sparql import QUERY_DATASET, Answer, AnswerBody, AnswerBudget, Dataset, Hint, guard, lexer
+from cybilgraph.sparql import QUERY_DATASET, Answer, AnswerBody, AnswerBudget, Dataset, Hint, guard
 from cybilgraph.sparql.hints import find_hints
 
 __all__ = ["PooledEngine", "ProcessExit", "QueryLimits"]
 
 #: Retries of a query whose worker was killed from outside.
 _MAX_RETRIES = 3
+#: A longer query that exceeds a limit gets no hints, which take 1.5 ms per 1,000 characters.
+_MAX_HINTED_CHARS = 10_000
 #: After a successful check of its files, a store is trusted for this many times the duration of the check.
 _TRUST_FACTOR = 20
 _RETRY_HINT = "Try again in a few seconds. If the problem persists, see the server log."
@@ -372,17 +374,15 @@ def _within(query: str, seconds: float) -> Iterator[None]:
 
 
 def _over_limit(error: TimeoutError | WorkerCrashed, query: str, seconds: float) -> QueryError:
-    """The error for a query that exceeded its time or memory. Takes time linear in the length of the query."""
-    hints = find_hints(query, ("slow",))
+    """The error for a query that exceeded its time or memory, with hints unless the query is long."""
+    hints = find_hints(query, ("slow",)) if len(query) <= _MAX_HINTED_CHARS else ()
     if isinstance(error, TimeoutError):
         return QueryTimeout(
             f"The query was stopped after {_rounded(seconds):g} seconds",
             "Narrow it down: name a country, organisation or project, put FILTERs near their patterns, or add a LIMIT.",
             hints,
         )
-    if "ORDER" in lexer.keywords(
-        query
-    ):  # the engine aborts where its order of values of several kinds contradicts itself
+    if "ORDER" in query.upper():  # the engine aborts where its order of values of several kinds contradicts itself
         return QueryError(
             "The query exceeded the memory limit, or sorts values that cannot be compared, such as strings and dates",
             "Sort the values as strings, with ORDER BY STR(?name), or request fewer rows.",

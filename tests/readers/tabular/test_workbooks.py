@@ -51,7 +51,7 @@ def test_dates_displayed_as_months_are_months(tmp_path: Path) -> None:
     assert record.code.text == "12"
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(180)
 def test_workbook_with_excessive_unpacked_size_is_rejected_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -64,7 +64,7 @@ def test_workbook_with_excessive_unpacked_size_is_rejected_at_once(
         read(tmp_path, "bomb.xlsx", bomb.getvalue())
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(180)
 @pytest.mark.parametrize("name", ["unknown-tags", "empty-cells", "many-formats", "one-part-many-sheets"])
 def test_small_workbook_with_millions_of_elements_is_rejected_before_parsing(name: str, tmp_path: Path) -> None:
     content = cases()[f"own-{name}.xlsx"]()
@@ -109,7 +109,7 @@ def test_workbook_cannot_use_external_entities(tmp_path: Path) -> None:
         read(tmp_path, "a.xlsx", poisoned.getvalue())
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(180)
 def test_sheet_with_distant_row_is_read_quickly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cybilgraph.readers.tabular.workbooks.MAX_ROWS", 20_000)
     whole = WRITERS["xlsx"](pages()[:1])

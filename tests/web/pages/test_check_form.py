@@ -21,6 +21,7 @@ from tests.conftest import SEED, run
 from tests.support.check_requests import BAD, FORM, Controls, form, part, post, rules, submit
 from tests.support.hostile import ANY, GOOD, cases
 from tests.support.http_client import BROWSER, http, send
+from tests.support.operations import until
 
 pytestmark = pytest.mark.slow
 
@@ -228,7 +229,7 @@ def test_broken_upload_gets_a_report_or_a_problem(portal: str, neighbour: list[t
 
 def test_other_clients_were_answered_meanwhile(neighbour: list[tuple[int, float]]) -> None:
     assert len(UPLOADS) >= 50
-    assert len(neighbour) > 5
+    until(lambda: len(neighbour) > 5)  # the uploads may have been distributed over several processes
     assert {status for status, _ in neighbour} == {200}
 
 

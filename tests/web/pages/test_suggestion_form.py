@@ -133,7 +133,7 @@ def test_sender_over_quota_is_rejected_and_folder_is_private(releases: Path, tmp
         assert send(url, fields, text=edited).status == 202
         [taken] = queue.pending()
         for number in range(MAX_OF_CLIENT - 1):
-            queue.send(replace(taken, project=f"G{number:04}"), "127.0.0.1")
+            queue.send(replace(taken, project=f"G{number:04}"), "127.0.0.0/24")
         refused = send(url, fields, text=edited)
         assert refused.status == 429
         assert f"{MAX_OF_CLIENT} suggestions from your network are already waiting" in refused.body.decode()

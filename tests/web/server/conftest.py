@@ -23,7 +23,7 @@ def served(own: Path) -> Iterator[running_server]:
     """Start a separate server."""
     server = running_server(own, "--log-format", "json", "--timeout", 80, "--stop-seconds", 90)
     with server as url:
-        until(lambda: get(f"{url}/readyz")[0] == 200)
+        until(lambda: get(f"{url}/readyz") == (200, "ready\n"))  # and warmed up
         yield server
 
 
@@ -33,5 +33,5 @@ def patient(releases: Path) -> Iterator[running_server]:
     options = ("--header-seconds", 1, "--body-seconds", 1, "--timeout", 1, "--trusted-proxy", "127.0.0.1")
     server = running_server(releases, *options, "--answer-bytes", 100_000, "--log-format", "json", "--no-log-queries")
     with server as url:
-        until(lambda: get(f"{url}/readyz")[0] == 200)
+        until(lambda: get(f"{url}/readyz") == (200, "ready\n"))  # and warmed up
         yield server

@@ -80,7 +80,7 @@ def test_query_text_can_be_left_out(form: str) -> None:
     assert "Release 0001 is served" in logged[1]
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(180)
 def test_logging_does_not_wait_for_the_reader() -> None:
     there, here = os.pipe()
     log = AccessLog("json", queries=True, handle=here)

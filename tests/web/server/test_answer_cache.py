@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import gzip
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
@@ -136,6 +137,35 @@ def test_codings_count_towards_the_cache_size(engine: EmbeddedEngine) -> None:
             assert sum(sizes) <= answers.size <= 60_000
         assert answers.get(key) is kept
     assert len(cached) < len(found)
+
+
+def test_number_of_answers_is_limited_however_small_they_are(release: Release) -> None:
+    """Full garbage collections, which stop the server, traverse the cached answers."""
+    engine = EmbeddedEngine(release.store, QueryLimits(store=10**9), graph=release.folder / GRAPH)
+    answers = AnswerCache(engine, "1/abc", 64_000_000)
+    until(lambda: engine.answer_fast("SELECT ?p ?o { project:G0020 ?p ?o }", FORMATS))  # once it is loaded
+    keys = [CacheKey.of(f"SELECT ?p ?o {{ project:G0020 ?p ?o }} # {number}", (CSV,)) for number in range(11_000)]
+    gc.collect()
+    before = len(gc.get_objects())
+    assert all(map(answers.find_fast, keys))
+    gc.collect()
+    assert len(gc.get_objects()) - before <= 3 * 10_000 + 1_000
+    assert not answers.contains(keys[0])
+    assert answers.contains(keys[-9_000])
+    engine.close()
+
+
+def test_cached_answer_outlives_its_file(engine: EmbeddedEngine) -> None:
+    """The file of a large answer is closed when the first response has been sent."""
+    answers = AnswerCache(engine, "1/abc", 100_000_000)
+    question = CacheKey.of("SELECT * { ?a ?b ?c . ?c ?d ?e }", (JSON,))
+    found = answers.find(question)
+    assert isinstance(found, CachedAnswer)
+    assert found.answer.body.size > 1_100_000
+    found.answer.body.close()
+    again = answers.find(question)
+    assert again is found
+    assert b"".join(again.answer.body.blocks()) == found.content
 
 
 def test_cache_keeps_no_query_texts(engine: EmbeddedEngine) -> None:

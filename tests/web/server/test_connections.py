@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ import pytest
 from tests.conftest import running_server
 from tests.support import http_client
 from tests.support.http_client import BROWSER
+from tests.support.operations import until
 
 pytestmark = pytest.mark.slow
 
@@ -49,13 +50,6 @@ def asking(server: running_server, sent: bytes, source: str = "127.0.0.1") -> It
         client.connect(("127.0.0.1", server.port))
         client.sendall(sent)
         yield client
-
-
-def until(what: Callable[[], object], seconds: float = 250) -> None:
-    end = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < end, what
-        time.sleep(0.1)
 
 
 def open_files(server: running_server) -> list[str]:

@@ -7,7 +7,7 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from cybilgraph.web.server.answer_cache import CacheKey
 from cybilgraph.web.server.integrity import SCAN_BYTES_PER_SECOND, FileIntegrity
 from cybilgraph.web.server.live_releases import LiveReleases
 from tests.conftest import graph_of
+from tests.support.operations import until
 from tests.support.pools import child_processes, parent_process
 
 pytestmark = pytest.mark.slow
@@ -98,13 +99,6 @@ def lived(folder: Path, events: list[str], store: int = 0) -> Iterator[LiveRelea
         yield live
     finally:
         live.close()
-
-
-def until(what: Callable[[], object]) -> None:
-    end = time.monotonic() + 60
-    while not what():
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 def answers(live: LiveReleases) -> bool:
@@ -206,7 +200,9 @@ def test_verified_store_is_trusted_for_a_while(copied: Release) -> None:
 
 def lost(live: LiveReleases) -> None:
     """Kill the process that has the store in memory."""
-    os.kill(parent_process(live.current.engine.processes[0]), signal.SIGKILL)
+    workers: list[int] = []
+    until(lambda: workers.extend(live.current.engine.processes) or workers)  # none while one is being replaced
+    os.kill(parent_process(workers[0]), signal.SIGKILL)
 
 
 @pytest.mark.parametrize("is_rdf", [True, False])

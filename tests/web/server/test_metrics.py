@@ -50,7 +50,7 @@ def test_cached_answer_is_logged_as_cached(patient: running_server) -> None:
     assert figure(patient.url, "cybilgraph_cache_hits_total") == hits + 1
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(180)
 def test_health_and_metrics_do_not_wait(served: running_server) -> None:
     slow = [Asking(served.url, number, seconds=4) for number in range(5)]
     assert get(f"{served.url}/healthz") == (200, "alive\n")

@@ -194,7 +194,8 @@ def test_query_of_a_killed_worker_is_repeated(served: running_server, right: set
 def test_killed_idle_workers_are_replaced(served: running_server, right: set[str]) -> None:
     _, workers = fork_server_of(served.process.pid)
     for worker in workers:
-        os.kill(worker, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # it may have been replaced meanwhile
+            os.kill(worker, signal.SIGKILL)
     until(lambda: not any(map(lives, workers)))
     for number in range(8):
         assert ask(served.url, f"{COUNT} # {number}", Accept="text/csv") == (200, next(iter(right)))

@@ -81,6 +81,11 @@ def test_client_is_identified_by_its_network(address: str, name: str) -> None:
     assert client_network(address) == name
 
 
+def test_clients_may_be_grouped_by_larger_networks() -> None:
+    assert client_network("192.0.2.77", ipv4_bits=24) == client_network("192.0.2.1", ipv4_bits=24) == "192.0.2.0/24"
+    assert client_network("2001:db8:1:2::3", ipv6_bits=48) == "2001:db8:1::/48"
+
+
 def test_proxy_is_matched_by_address_or_network() -> None:
     assert is_among("192.0.2.1", ["192.0.2.1"])
     assert is_among("::ffff:192.0.2.1", ["198.51.100.0/24", "192.0.2.0/24"])

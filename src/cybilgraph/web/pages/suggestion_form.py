@@ -33,8 +33,9 @@ from cybilgraph.web.suggestions import EditBase, Suggestion, SuggestionQueue
 
 blueprint = Blueprint("suggestions", __name__)
 
-#: Pending suggestions are counted per IPv6 site (RFC 6177): one customer may have 65,536 networks.
-_QUOTA_BITS = 48
+#: Pending suggestions are counted per IPv6 site (RFC 6177), because one customer may have 65,536 networks, and per
+#: IPv4 network of 256 addresses.
+_QUOTA_BITS = {"ipv6_bits": 48, "ipv4_bits": 24}
 
 
 def queue() -> SuggestionQueue | None:
@@ -96,7 +97,7 @@ def _send(suggestions: SuggestionQueue, answer: CheckAnswer, edit: Suggestion, p
     sender = {name: answer.about["fields"].get(name, "") for name in ("comment", "sender", "email")}
     suggestion = replace(edit, text=answer.parts[TEXT_OUTPUT].decode(), **sender)
     with _send_quota().admit(request.remote_addr or ""):
-        sent = suggestions.send(suggestion, client_network(request.remote_addr or "", _QUOTA_BITS))
+        sent = suggestions.send(suggestion, client_network(request.remote_addr or "", **_QUOTA_BITS))
     return make_response(render_template("suggestion-sent.html", sent=sent, page=page), HTTPStatus.ACCEPTED)
 
 

@@ -14,7 +14,6 @@ import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any, NamedTuple
 
 import zstandard
@@ -45,6 +44,8 @@ _MAX_ANSWER_SHARE, _MAX_COMPRESSED_SHARE = 8, 4
 _MAX_UNCACHED_KEYS = 1_000
 #: Bytes of memory that an answer takes in addition to its content.
 _OVERHEAD_BYTES = 1_000
+#: The most cached answers, however small: each takes three objects, which full garbage collections traverse.
+_MAX_ANSWERS = 10_000
 
 
 def _encoded(body: AnswerBody, coding: str) -> bytes:
@@ -124,8 +125,9 @@ class CachedAnswer:
     answer: Answer
     content: bytes | None
     encoded: dict[str, bytes] = field(default_factory=dict)
-    #: Called when the answer takes more memory than before.
-    on_growth: Callable[[], object] = lambda: None
+    #: Called with ``digest`` when the answer takes more memory than before.
+    on_growth: Callable[[bytes], object] = lambda _: None
+    digest: bytes = b""
 
     @classmethod
     def of(cls, answer: Answer, max_bytes: int) -> CachedAnswer | None:
@@ -134,7 +136,10 @@ class CachedAnswer:
         Compressing a large answer takes time.
         """
         if not is_large(answer, max_bytes):
-            return cls(answer, answer.content)
+            content = answer.content
+            if answer.body.in_memory < len(content):  # its file is deleted once the answer is sent
+                answer = replace(answer, body=AnswerBody().end(content))
+            return cls(answer, content)
         try:
             body = _CompressedBody(answer.body, max_bytes // _MAX_COMPRESSED_SHARE)
         except OverflowError:
@@ -148,7 +153,7 @@ class CachedAnswer:
             return self.content, ""
         if name not in self.encoded:
             self.encoded[name] = _encoded(self.answer.body, name)
-            self.on_growth()
+            self.on_growth(self.digest)
         return self.encoded[name], name
 
     def is_ready_in(self, name: str) -> bool:
@@ -174,9 +179,13 @@ class AnswerCache:
         self._tag = f"{__version__}/{release}".encode()
         self._max_bytes = max_bytes
         # By CacheKey.digest.
-        self._answers: LRUCache[bytes, CachedAnswer] = LRUCache(max(max_bytes, 1), getsizeof=CachedAnswer.size)
+        least = max_bytes // _MAX_ANSWERS
+        self._answers: LRUCache[bytes, CachedAnswer] = LRUCache(
+            max(max_bytes, 1), getsizeof=lambda cached: max(cached.size(), least)
+        )
         self._uncached: LRUCache[bytes, bool] = LRUCache(_MAX_UNCACHED_KEYS)
         self._lock = threading.Lock()
+        self._on_growth = self._recount  # one object for all answers
         self._running: dict[bytes, asyncio.Future[None]] = {}
         self.hits = self.misses = 0
 
@@ -255,7 +264,7 @@ class AnswerCache:
         cached, digest = CachedAnswer.of(answer, self._max_bytes), key.digest
         with self._lock:
             if cached and cached.size() <= self._max_bytes and not key.is_volatile:
-                cached.on_growth = partial(self._recount, digest)
+                cached.on_growth, cached.digest = self._on_growth, digest
                 self._answers[digest] = cached
             else:
                 self._uncached[digest] = True

@@ -89,13 +89,14 @@ class ClientQuotas:
 
 
 @cache_short(entries=4096, longest=_MAX_ADDRESS_CHARS)
-def client_network(address: str, bits: int = _IPV6_NETWORK_BITS) -> str:
-    """Return the identifier of a client: its IPv4 address, or its IPv6 network with a prefix of ``bits``."""
+def client_network(address: str, ipv6_bits: int = _IPV6_NETWORK_BITS, ipv4_bits: int = 32) -> str:
+    """Return the identifier of a client: its network with a prefix of this length, or its IPv4 address."""
     found = _parsed(address)
     if found is None:
         return address[:_MAX_ADDRESS_CHARS]  # a proxy may forward anything
-    if found.version == 4:
+    if found.version == 4 and ipv4_bits == 32:
         return str(found)
+    bits = ipv4_bits if found.version == 4 else ipv6_bits
     return str(ipaddress.ip_network((found, bits), strict=False))
 
 

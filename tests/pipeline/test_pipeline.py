@@ -145,13 +145,13 @@ def test_findings_of_another_engine_look_the_same(monkeypatch: pytest.MonkeyPatc
     here = pipeline.check(RECORDS, excerpts=True)
     team = Elsewhere()
     monkeypatch.setattr(pipeline, "ProcessPool", lambda: team)
-    monkeypatch.setattr("cybilgraph.validation.record_findings.BATCH_RECORDS", 3)
+    monkeypatch.setattr(preparation, "BATCH_RECORDS", 3)
     there = pipeline.check(RECORDS, excerpts=True)
     assert (there.findings, there.files) == (here.findings, here.files)
-    assert team.sent == 1  # the first four batches are processed locally
-    monkeypatch.setattr(preparation, "_MAX_BATCH_CHARACTERS", 1_000)
+    assert team.sent == len(here.files) / 3
+    monkeypatch.setattr(preparation, "MAX_PAGE_BYTES", 1_000)  # larger inputs are read here
     assert len(pipeline.check(RECORDS).findings) == len(here.findings)
-    assert team.sent > 3  # large records are sent in batches of their own
+    assert team.sent > len(here.files)
 
 
 def test_misspelled_name_has_the_label_of_its_heading(tmp_path: Path) -> None:

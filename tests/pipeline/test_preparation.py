@@ -103,7 +103,7 @@ def test_records_before_an_error_are_kept_and_the_error_is_reported(tmp_path: Pa
         ]
     assert keys[0] == "a-project"
     assert (report.sources, report.records) == (3, len(keys))
-    assert next(found.file for found in report.findings if found.rule == "unreadable") == "b.json"
+    assert next(found.file for found in report.findings if found.rule.endswith("unreadable")) == "b.json"
     assert [file.records for file in report.files][:2] == [["a-project"], []]
     assert progress == [(1, 3), (2, 3), (3, 3)]
     assert seen.keys() == {"a.txt", "b.json", "c.jsonl"}
@@ -117,8 +117,8 @@ def test_stated_only_extracts_nothing_from_prose(tmp_path: Path) -> None:
             next(prepare(find_inputs([tmp_path]), Work(stated_only=stated_only), Report(), pool)).own
             for stated_only in (True, False)
         )
-    assert b"european-union" in derived
-    assert b"european-union" not in stated
+    assert b"/participation/eu/" in derived
+    assert b"/participation/eu/" not in stated
 
 
 def test_page_that_mentions_a_hidden_person_is_not_kept(tmp_path: Path) -> None:

@@ -78,7 +78,6 @@ def measured(count: int) -> dict[str, float]:
             assert process.stdout
             figures: dict[str, float] = json.loads(process.stdout.read())
         watching.join()
-        figures["prepared"] = (folder / "into" / ".prepared").stat().st_size
         return figures | {"temporary": peak[0], "serve_memory": served(folder / "into")}
 
 

@@ -33,6 +33,22 @@ def test_convert_reads_standard_input() -> None:
     assert piped.replace(b"<stdin>", b"belize-G0020.txt") == run("convert", SEED, "-f", "ntriples").stdout
 
 
+def test_stated_only_extracts_nothing_from_prose(tmp_path: Path) -> None:
+    page = tmp_path / "page.txt"
+    page.write_text("A project\n\nSummary\n\nIt is funded by the European Union in Kenya.\n", encoding="utf-8")
+    for name in ("ntriples", "iati"):
+        assert b"European Union" in run("convert", page, "-f", name).stdout.replace(b"/eu>", b"European Union")
+        stated = run("convert", page, "-f", name, "--stated-only")
+        assert stated.returncode == 0
+        assert b"/actor/eu" not in stated.stdout
+        assert b"KE" not in stated.stdout
+    run("build", page, "--into", tmp_path / "into", "--stated-only")
+    query = "ASK { ?project cyb:funder ?funder }"
+    assert run("query", query, "--from", tmp_path / "into").stdout == b"no\n"
+    run("build", page, "--into", tmp_path / "into")
+    assert run("query", query, "--from", tmp_path / "into").stdout == b"yes\n"
+
+
 def test_convert_reports_unwritable_output() -> None:
     result = run("convert", SEED, "-o", "/nowhere/out.ttl")
     assert result.returncode == 2

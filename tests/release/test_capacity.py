@@ -21,7 +21,7 @@ def test_estimates_reproduce_the_measurements() -> None:
         assert need.statements == pytest.approx(point["statements"])
         assert need.sources == pytest.approx(point["sources"])
         assert need.release == pytest.approx(point["release"])
-        assert need.building == pytest.approx(point["release"] + point["prepared"] + point["temporary"])
+        assert need.building == pytest.approx(point["release"] + point["temporary"])
         assert need.seconds == pytest.approx(point["main_seconds"] + point["worker_seconds"] / 2)
     assert figures.need(FIGURES["points"][-1]["records"], 2).extrapolation == 1
 

@@ -51,6 +51,9 @@ class _DayType(click.DateTime):
 AS_OF = click.option(
     "--as-of", type=_DayType(["%Y-%m-%d"]), metavar="DAY", help="Check as if today were DAY, for example 2024-01-31."
 )
+STATED_ONLY = click.option(
+    "--stated-only", is_flag=True, help="Include only what the records state; extract nothing from their prose."
+)
 
 
 class CliError(click.ClickException):

@@ -15,6 +15,7 @@ from cybilgraph.cli.common import (
     CONFORMS,
     FAILED,
     SOURCES,
+    STATED_ONLY,
     CliError,
     Command,
     open_output,
@@ -41,7 +42,8 @@ _RDF = [fmt.name for fmt in GRAPH_FORMATS]
     help="RDF format, or IATI 2.03.",
 )
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write to this file instead of standard output.")
-def convert(sources: tuple[str, ...], name: str, output: str | None) -> None:
+@STATED_ONLY
+def convert(sources: tuple[str, ...], name: str, output: str | None, stated_only: bool) -> None:
     """Convert records to RDF or to IATI activities.
 
     \b
@@ -53,9 +55,9 @@ def convert(sources: tuple[str, ...], name: str, output: str | None) -> None:
     refuse_source_as_output(output, sources)
     with open_output(output) as out, progress_bar("Converting") as progress:
         if name == _IATI:
-            report = pipeline.convert_to_iati(sources, out, progress)
+            report = pipeline.convert_to_iati(sources, out, progress, stated_only=stated_only)
         else:
-            report = pipeline.convert(sources, BY_NAME[name], out, progress)
+            report = pipeline.convert(sources, BY_NAME[name], out, progress, stated_only=stated_only)
         if not report.records:
             print_findings(report)
             raise CliError("No record could be read; nothing was written\n  Give files or folders of records.")
@@ -104,9 +106,10 @@ def template(form: str, sources: tuple[str, ...], output: str | None) -> None:
     "--dumps/--no-dumps",
     default=True,
     show_default=True,
-    help="Write downloads: dumps in every RDF syntax, and tables.",
+    help="Write downloads: dumps in several RDF syntaxes, and tables.",
 )
 @click.option("--contacts/--no-contacts", default=True, show_default=True, help="Include the contacts of projects.")
+@STATED_ONLY
 @click.option(
     "--cluster", default="", metavar="ADDRESS|local:N",
     help="Use a Dask cluster (tls://HOST:8786, certificates from Dask's configuration), or N local processes.",
@@ -119,6 +122,7 @@ def build(
     wait: bool,
     dumps: bool,
     contacts: bool,
+    stated_only: bool,
     cluster: str,
     as_of: datetime | None,
 ) -> None:
@@ -143,6 +147,7 @@ def build(
             wait=wait,
             dumps=dumps,
             contacts=contacts,
+            stated_only=stated_only,
             cluster=cluster,
         )
     console = Console(highlight=False, markup=False)

@@ -65,7 +65,7 @@ def test_interrupted_copy_is_not_a_release(built: Path, tmp_path: Path, monkeypa
 def test_publishing_again_replaces_a_rebuilt_release(built: Path, tmp_path: Path) -> None:
     folder, there = shutil.copytree(built, tmp_path / "releases"), tmp_path / "there"
     publish(Releases(folder).current(), there.as_uri())
-    assert Releases(folder).erase("Daniela Schnidrig")[1].was_rebuilt
+    assert Releases(folder).erase("Daniela Schnidrig")[1].found
     publish(Releases(folder).current(), there.as_uri())
     now = Releases(there).current()
     now.verify()

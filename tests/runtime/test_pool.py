@@ -1,4 +1,4 @@
-"""A pool pauses, stops and replaces its workers within their limits."""
+"""A pool stops and replaces its workers within their limits, and keeps long work from delaying others."""
 
 from __future__ import annotations
 
@@ -6,35 +6,119 @@ import os
 import pickle
 import signal
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import psutil
 import pytest
 
+from cybilgraph.errors import EngineUnavailable, QueryTimeout
 from cybilgraph.release import Release
-from cybilgraph.runtime.pool import Busy, Caller, Pool, PoolLimits, ProcessExit
+from cybilgraph.runtime.pool import Busy, Caller, Pool, PoolLimits, ProcessExit, WorkerCrashed
 from cybilgraph.sparql.embedded_engine import EmbeddedEngine, QueryLimits
 from tests.support.operations import until
 from tests.support.pools import SLEEP, WORK, parent_process
 from tests.support.queries import CSV, SLOW, asking
 
-#: Takes a long slot while it is small, then 300 MB, and does not end by itself.
-GROWING = pickle.dumps((exec, ("import time; time.sleep(0.5); data = b'x' * 300_000_000; time.sleep(60)",), {}))
+#: Takes some tenths of a second.
+HEAVY = "SELECT (COUNT(*) AS ?n) { ?a dcterms:title ?c . ?d ?e ?f . ?g a cyb:Project }"
 
 
-def test_work_with_too_much_memory_to_pause_is_stopped() -> None:
-    pool = Pool("cybilgraph.runtime.parallel", (), PoolLimits(short_slots=1, long_slots=1, max_paused_bytes=1))
+def growing(size: int) -> bytes:
+    """Work that takes so many bytes of memory, and does not end by itself."""
+    return pickle.dumps((exec, (f"import time; data = b'x' * {size}; time.sleep(300)",), {}))
+
+
+@pytest.mark.timeout(180)
+def test_largest_work_is_stopped_if_all_long_work_uses_too_much_memory() -> None:
+    limits = PoolLimits(1, max_long=2, max_long_bytes=500_000_000)
+    pool = Pool("cybilgraph.runtime.parallel", (), limits)
     with ThreadPoolExecutor(2) as threads:
-        heavy = threads.submit(pool.ask, {}, GROWING, seconds=60, caller=Caller("heavy"))
-        until(lambda: any(psutil.Process(worker).memory_info().rss > 300_000_000 for worker in pool.processes))
-        assert pool.load["long"] == 1
-        caller = Caller("light")
-        light = threads.submit(pool.ask, {}, SLEEP, seconds=60, caller=caller)
-        with pytest.raises(Busy):
-            heavy.result(30)
-        assert not light.done()
-        caller.leave()
+        callers = [Caller("small"), Caller("large")]
+        small, large = (
+            threads.submit(pool.ask, {}, growing(size), seconds=150, caller=caller)
+            for size, caller in zip((100_000_000, 450_000_000), callers, strict=True)
+        )
+        until(lambda: pool.maintain() or large.done())
+        with pytest.raises(WorkerCrashed):
+            large.result()
+        assert not small.done()
+        callers[0].leave()
     pool.close()
+
+
+@pytest.mark.timeout(180)
+def test_newest_work_of_the_caller_with_the_most_is_stopped_if_too_much_is_long() -> None:
+    pool = Pool("cybilgraph.runtime.parallel", (), PoolLimits(1, max_long=2))
+    with ThreadPoolExecutor(4) as threads:
+
+        def ask(name: str) -> tuple[Caller, Future[object]]:
+            callers.append(Caller(name))
+            return callers[-1], threads.submit(pool.ask, {}, SLEEP, seconds=150, caller=callers[-1])
+
+        callers: list[Caller] = []
+        _, first = ask("heavy")
+        until(lambda: pool.load["long"] == 1)
+        _, second = ask("heavy")
+        until(lambda: pool.load["long"] == 2)
+        _, other = ask("light")
+        with pytest.raises(Busy):
+            second.result(60)
+        assert pool.load["long"] == 2
+        _, third = ask("other heavy")  # none has more than this one
+        with pytest.raises(Busy):
+            third.result(60)
+        assert not first.done()
+        assert not other.done()
+        for caller in callers:
+            caller.leave()
+    pool.close()
+
+
+@pytest.mark.timeout(180)
+def test_long_work_has_a_lower_priority_and_the_more_of_a_caller_the_lower() -> None:
+    pool = Pool("cybilgraph.runtime.parallel", (), PoolLimits(1, max_long=9))
+    assert pool.ask({}, WORK, seconds=60)
+    usual = psutil.Process(pool.processes[0]).nice()
+    callers = [Caller("heavy") for _ in range(3)]
+    with ThreadPoolExecutor(3) as threads:
+        for number, caller in enumerate(callers):
+            threads.submit(pool.ask, {}, SLEEP, seconds=150, caller=caller)
+            until(lambda number=number: pool.load["long"] == number + 1)
+        raised = [psutil.Process(process).nice() - usual for process in pool.processes]
+        assert len({*raised}) == 4
+        assert min(raised) == 0
+        for caller in callers:
+            caller.leave()
+    pool.close()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("hogs", [["hog", "other hog"], ["hog"] * 6])
+def test_caller_without_long_queries_is_answered_beside_those_of_others(release: Release, hogs: list[str]) -> None:
+    with asking(EmbeddedEngine(release.store, QueryLimits(timeout=60))) as queries:
+        heavy = [queries.ask(name, SLOW) for name in hogs]
+        queries.wait(long=len(hogs))
+        answer = queries.ask("light", HEAVY).result()
+        assert not any(query.done() for query in heavy)
+        assert int(answer.content.split()[1]) > 100_000
+
+
+@pytest.mark.slow
+def test_long_queries_keep_their_deadline(release: Release) -> None:
+    with asking(EmbeddedEngine(release.store, QueryLimits(timeout=2, workers=1))) as queries:
+        heavy = [queries.ask("hog", SLOW), queries.ask("other", SLOW)]
+        assert all(isinstance(query.exception(), QueryTimeout) for query in heavy)
+
+
+@pytest.mark.slow
+def test_query_that_is_stopped_for_others_is_told_to_try_again(release: Release) -> None:
+    with asking(EmbeddedEngine(release.store, QueryLimits(timeout=60, long_workers=1))) as queries:
+        queries.ask("hog", SLOW)
+        queries.wait(long=1)
+        with pytest.raises(EngineUnavailable, match="busy") as error:
+            queries.ask("other", SLOW).result()
+        assert "Try again" in error.value.hint
 
 
 def test_long_query_frees_its_short_slot_after_it_has_begun_to_answer(release: Release) -> None:

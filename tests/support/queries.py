@@ -16,7 +16,7 @@ from cybilgraph.sparql.pooled_engine import PooledEngine
 SLOW = "SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i FILTER(STR(?c) < STR(?f) && STR(?i) < STR(?a)) }"
 TITLE = "SELECT ?title { project:G0020 dcterms:title ?title }"
 CSV = (BY_NAME["csv"],)
-NOTHING = {"quick": 0, "waiting": 0, "long": 0, "paused": 0}
+NOTHING = {"quick": 0, "waiting": 0, "long": 0}
 
 
 class Queries:

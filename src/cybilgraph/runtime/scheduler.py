@@ -9,12 +9,16 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
-import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
+from typing import Any, TypeVar
+
+_Result = TypeVar("_Result")
 
 
 class Busy(Exception):
@@ -54,7 +58,6 @@ class Caller:
 class _Ticket:
     client: str
     call: Callable[[], object]
-    resumes: bool
     number: int
     is_displaced: bool = False
 
@@ -65,8 +68,18 @@ def settle(future: asyncio.Future[None]) -> None:
         future.set_result(None)
 
 
+def run_blocking(work: Coroutine[Any, Any, _Result]) -> _Result:
+    """Run a coroutine to its end, from a thread that may have an event loop (as in a notebook)."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(work)
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
+
+
 class Scheduler:
-    """A number of slots for callers, who are distinguished by name. Thread-safe.
+    """A number of slots for callers, who are distinguished by name. Thread-safe; callers may be on any event loop.
 
     At most ``max_waiting`` callers wait, and one caller gets at most ``max_per_caller`` slots. If the queue is full, a
     new request replaces the newest of the client with the most requests in the queue.
@@ -83,52 +96,32 @@ class Scheduler:
         self._served: dict[str, int] = {}
         self._lock = threading.Lock()
 
-    def enter(self, caller: Caller, deadline: float, *, resumes: bool = False) -> None:
-        """Wait for a slot until the deadline (``time.monotonic``). Raises Busy, also if the caller has left.
-
-        Work that had a slot before ``resumes``: it may always wait, and precedes new work of the same caller.
-        """
-        called = threading.Event()
-        if ticket := self._request(caller, called.set, resumes=resumes):
-            called.wait(deadline - time.monotonic())
-            self._check_called(caller, ticket)
-
-    async def enter_async(self, caller: Caller, deadline: float) -> None:
-        """Do the same as ``enter`` on an event loop."""
-        loop = asyncio.get_running_loop()
-        called = loop.create_future()
-
-        def call() -> None:
-            loop.call_soon_threadsafe(settle, called)
-
-        if ticket := self._request(caller, call):
-            timer = loop.call_later(deadline - time.monotonic(), settle, called)
-            try:
-                await called
-            except asyncio.CancelledError:
-                with suppress(Busy):
-                    self._check_called(caller, ticket)
-                    self.leave(caller)
-                raise
-            finally:
-                timer.cancel()
-            self._check_called(caller, ticket)
-
-    def _request(self, caller: Caller, call: Callable[[], object], *, resumes: bool = False) -> _Ticket | None:
-        """Take a free slot and return None, or return a ticket whose ``call`` announces a slot. Raises Busy."""
+    async def enter(self, caller: Caller, deadline: float) -> None:
+        """Wait for a slot until the deadline (``time.monotonic``). Raises Busy, also if the caller has left."""
         if caller.gone:
             raise Busy
         with self._lock:
             if self._free and self._used[caller.name] < self._max_per_caller:
                 self._free -= 1
                 self._admit(caller.name)
-                return None
-            if len(self._queue) >= self._max_waiting and not resumes:
+                return
+            if len(self._queue) >= self._max_waiting:
                 self._displace(caller.name)
-            ticket = _Ticket(caller.name, call, resumes, next(self._events))
+            loop = asyncio.get_running_loop()
+            called = loop.create_future()
+            ticket = _Ticket(caller.name, partial(loop.call_soon_threadsafe, settle, called), next(self._events))
             self._queue.append(ticket)
-        caller.set_cancel(call)
-        return ticket
+        caller.set_cancel(ticket.call)
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(deadline):
+                    await called
+        except asyncio.CancelledError:
+            with suppress(Busy):
+                self._check_called(caller, ticket)
+                self.leave(caller)
+            raise
+        self._check_called(caller, ticket)
 
     def _admit(self, client: str) -> None:
         self._used[client] += 1
@@ -139,11 +132,11 @@ class Scheduler:
 
         Raises Busy if this client would then have as many as that one.
         """
-        waiting = Counter(ticket.client for ticket in self._queue if not ticket.resumes)
+        waiting = Counter(ticket.client for ticket in self._queue)
         (largest, count_of_largest), *_ = waiting.most_common(1) or [("", 0)]
         if count_of_largest <= waiting[client] + 1:
             raise Busy
-        ticket = next(one for one in reversed(self._queue) if one.client == largest and not one.resumes)
+        ticket = next(one for one in reversed(self._queue) if one.client == largest)
         self._queue.remove(ticket)
         ticket.is_displaced = True
         ticket.call()
@@ -185,17 +178,7 @@ class Scheduler:
         if not eligible:
             return None
         # All tickets of a client count as having arrived when it last got a slot, or later.
-        oldest = min(
-            eligible, key=lambda one: (self._used[one.client], max(one.number, self._served.get(one.client, 0)))
-        )
-        own = (ticket for ticket in self._queue if ticket.client == oldest.client)
-        return next((ticket for ticket in own if ticket.resumes), oldest)
-
-    def should_yield(self, caller: Caller) -> bool:
-        """Return whether a waiting caller has fewer slots than this one."""
-        with self._lock:
-            own = self._used[caller.name]
-            return any(self._used[ticket.client] < own for ticket in self._queue)
+        return min(eligible, key=lambda one: (self._used[one.client], max(one.number, self._served.get(one.client, 0))))
 
     @property
     def used(self) -> tuple[int, int]:

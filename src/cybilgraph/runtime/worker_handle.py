@@ -8,12 +8,10 @@ import math
 import os
 import signal
 import socket
-import subprocess
 import time
-from collections.abc import Callable
-from concurrent.futures import Executor
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from cybilgraph.runtime.fork_server import ForkServer, ForkServerState
@@ -25,10 +23,9 @@ from cybilgraph.runtime.wire import CRASH_PREFIX
 _MAX_START_SECONDS, _POLL_SECONDS = 120.0, 0.25
 #: If starting took at least this share of the time for the work, the work might have succeeded with more time.
 _LONG_START_SHARE = 0.1
-#: Work counts as short for at most this many slices of wall-clock time, however little CPU time it got.
-_MAX_SHORT_SLICES = 3
-#: How much the priority of long work is lowered (nice(2)).
-_NICE_INCREMENT = 10
+#: Work counts as short for at most this many times its CPU time, however little it got.
+_MAX_SHORT_FACTOR = 3
+_READ_BYTES = 1 << 20
 
 
 class WorkerStartFailed(Exception):
@@ -59,19 +56,15 @@ Reply = tuple[dict[str, Any], bytes]
 class Task:
     """A request to a worker: the encoded ``message`` and the ``deadline`` (``time.monotonic``).
 
-    ``on_part`` receives all but the last part of the answer. ``on_slice_end`` is called after every
-    ``slice_seconds`` of work, and may pause the worker.
+    ``on_part`` receives all but the last part of the answer. ``on_long`` is called once if the work takes longer than
+    ``long_after`` seconds.
     """
 
     message: bytes
     deadline: float
-    slice_seconds: float
-    on_part: Callable[[bytes], object] | None = None
-    on_slice_end: Callable[[], None] | None = None
-
-
-#: Stands for a message that the worker sends without a request.
-_ANNOUNCEMENT = Task(b"", 0.0, math.inf)
+    on_part: Callable[[bytes], Awaitable[object]]
+    long_after: float
+    on_long: Callable[[], None]
 
 
 class Worker:
@@ -82,10 +75,8 @@ class Worker:
         self._fork_server = fork_server
         self._free_startup = free_startup
         self._connection, self._parent = fork_server.fork()
+        self._connection.setblocking(False)
         self._buffer = bytearray()
-        self._ended = False
-        self._started_at = self._cpu_at_start = 0.0
-        self._slice_end = math.inf
         self._is_abandoned = False
         self.process = 0
 
@@ -101,13 +92,12 @@ class Worker:
         sets ``process`` if the worker has become ready.
         """
         self._is_abandoned = False
-        self._connection.settimeout(0)
         try:
-            while data := self._connection.recv(4096):
+            while data := self._connection.recv(_READ_BYTES):
                 self._buffer += data
         except BlockingIOError:
             if not self.process and self._header_end() >= 0:
-                self._set_ready(self._read_line(_ANNOUNCEMENT))
+                self._set_ready(self._take_line())
             return False
         except ConnectionResetError:
             pass
@@ -116,23 +106,22 @@ class Worker:
     def _set_ready(self, line: bytes) -> None:
         self.process = json.loads(line)["pid"]
 
-    def ask(self, task: Task) -> Reply:
+    async def ask(self, task: Task) -> Reply:
         """Return head and content of the answer.
 
         Raises TimeoutError at the deadline, WorkerStartFailed, WorkerStarting, StartedTooLate or WorkerDied. A first
         start does not count towards the deadline if the worker has ``free_startup``.
         """
         if self.process:
-            return self._send_and_receive(task)
+            return await self._exchange(task, task.deadline)
         began = time.monotonic()
-        self._wait_until_ready(task.deadline)
+        await self._wait_until_ready(task.deadline)
         took = time.monotonic() - began
-        if self._is_start_free:
-            task = replace(task, deadline=task.deadline + took)
+        is_free = self._is_start_free
         try:
-            return self._send_and_receive(task)
+            return await self._exchange(task, task.deadline + took * is_free)
         except TimeoutError:
-            if self._is_start_free or took < _LONG_START_SHARE * (task.deadline - began):
+            if is_free or took < _LONG_START_SHARE * (task.deadline - began):
                 raise
             raise StartedTooLate from None
 
@@ -140,11 +129,7 @@ class Worker:
     def _is_start_free(self) -> bool:
         return self._free_startup and not self._fork_server.was_lost
 
-    def _send_and_receive(self, task: Task) -> Reply:
-        self._send(task)
-        return self._receive(task)
-
-    def _wait_until_ready(self, deadline: float) -> None:
+    async def _wait_until_ready(self, deadline: float) -> None:
         """Wait until the worker is ready; only up to the deadline while the fork server reloads.
 
         Raises WorkerStartFailed, WorkerStarting.
@@ -158,58 +143,50 @@ class Worker:
             if now >= last:
                 raise WorkerStartFailed
             try:
-                self._set_ready(self._read_line(replace(_ANNOUNCEMENT, deadline=now + _POLL_SECONDS)))
+                async with asyncio.timeout(_POLL_SECONDS):
+                    self._set_ready(await self._read_line())
             except TimeoutError:
                 continue
             except WorkerDied as error:
-                with suppress(subprocess.TimeoutExpired):  # a process closes its sockets before it ends
-                    self._parent.wait(_POLL_SECONDS)
+                until = time.monotonic() + _POLL_SECONDS
+                while not self.is_orphaned and time.monotonic() < until:  # a process closes its sockets before it ends
+                    await asyncio.sleep(0.01)
                 raise WorkerStartFailed from error
         if self._is_abandoned:
             raise WorkerStarting
 
-    async def ask_async(self, task: Task, threads: Executor) -> Reply:
-        """Do the same as ``ask`` on an event loop; long work and long answers wait in a thread."""
+    async def _exchange(self, task: Task, deadline: float) -> Reply:
+        """Send the request and receive the answer. Raises TimeoutError, WorkerDied."""
         loop = asyncio.get_running_loop()
-        if not self.process:
-            return await loop.run_in_executor(threads, self.ask, task)
-        self._send(task)
-        came = loop.create_future()
-        handle = self._connection.fileno()
-
+        began, cpu_at_start = time.monotonic(), self._cpu_seconds()
         timer: asyncio.TimerHandle
 
-        def check_time() -> None:
+        def check_length() -> None:
             nonlocal timer
-            if self._is_short(task):
-                timer = loop.call_later(min(task.slice_seconds, task.deadline - time.monotonic()), check_time)
+            if self._is_short(task.long_after, began, cpu_at_start):
+                timer = loop.call_later(task.long_after, check_length)
             else:
-                settle(came)
+                task.on_long()
 
-        timer = loop.call_later(min(task.slice_seconds, task.deadline - time.monotonic()), check_time)
-        loop.add_reader(handle, self._read_available, came)
+        timer = loop.call_later(task.long_after, check_length)
         try:
-            await came
+            async with asyncio.timeout_at(deadline):
+                try:
+                    await loop.sock_sendall(self._connection, task.message)
+                except (BrokenPipeError, ConnectionResetError) as error:
+                    raise WorkerDied from error
+                while (head := json.loads(await self._read_line())).get("more"):
+                    await task.on_part(await self._read_content(head["size"]))
+                return head, await self._read_content(head["size"])
         finally:
-            loop.remove_reader(handle)
             timer.cancel()
-        if self._ended:
-            raise self._failure()
-        if answer := self._take_single_part():
-            return answer
-        return await loop.run_in_executor(threads, self._receive, task)
 
-    def _is_short(self, task: Task) -> bool:
-        """Return whether the work has used less than one slice.
+    def _is_short(self, seconds: float, began: float, cpu_at_start: float) -> bool:
+        """Return whether the work has taken fewer seconds.
 
         CPU time counts, because work is not heavier on a busy machine; but only for a limited wall-clock time.
         """
-        now = time.monotonic()
-        if now >= min(task.deadline, self._started_at + _MAX_SHORT_SLICES * task.slice_seconds):
-            return False
-        return now < self._started_at + task.slice_seconds or (
-            self._cpu_seconds() - self._cpu_at_start < task.slice_seconds
-        )
+        return time.monotonic() < began + _MAX_SHORT_FACTOR * seconds and self._cpu_seconds() - cpu_at_start < seconds
 
     def _cpu_seconds(self) -> float:
         """Return the CPU seconds that the process has used, or infinity if the system does not say."""
@@ -218,84 +195,48 @@ class Worker:
         except OSError:
             return math.inf
 
-    def _read_available(self, came: asyncio.Future[None]) -> None:
-        """Read the available data. For most answers, this is all the work of the event loop."""
-        try:
-            data = self._connection.recv(1 << 20)
-        except ConnectionResetError:
-            data = b""
-        self._ended = not data
-        self._buffer += data
-        if self._ended or self._complete_part():
-            settle(came)
+    async def _read_line(self) -> bytes:
+        while self._header_end() < 0:
+            await self._fill_buffer()
+        return self._take_line()
 
-    def _complete_part(self) -> tuple[dict[str, Any], int] | None:
-        """Return the head of a complete part of an answer and the offset of its content, if one is in the buffer."""
-        if (end := self._header_end()) < 0:
-            return None
-        head = json.loads(self._buffer[:end])
-        return (head, end + 1) if len(self._buffer) > end + head["size"] else None
-
-    def _take_single_part(self) -> Reply | None:
-        """Take the answer from the buffer if it is complete and has only one part."""
-        found = self._complete_part()
-        if not found or found[0].get("more"):
-            return None
-        head, begin = found
-        content = bytes(self._buffer[begin : begin + head["size"]])
-        del self._buffer[: begin + head["size"]]
-        return head, content
-
-    def _send(self, task: Task) -> None:
-        self._started_at, self._cpu_at_start = time.monotonic(), self._cpu_seconds()
-        self._slice_end = self._started_at + task.slice_seconds
-        try:
-            self._connection.settimeout(max(task.deadline - time.monotonic(), 0.001))
-            self._connection.sendall(task.message)
-        except BrokenPipeError as error:
-            raise WorkerDied from error
-
-    def _receive(self, task: Task) -> Reply:
-        """Receive the rest of an answer."""
-        while (answer := json.loads(self._read_line(task))).get("more"):
-            assert task.on_part
-            task.on_part(self._read_content(answer["size"], task))
-        return answer, self._read_content(answer["size"], task)
-
-    def _read_line(self, task: Task) -> bytes:
-        while (end := self._header_end()) < 0:
-            self._fill_buffer(task)
+    def _take_line(self) -> bytes:
+        end = self._header_end()
         line = bytes(self._buffer[:end])
         del self._buffer[: end + 1]
         return line
 
-    def _read_content(self, size: int, task: Task) -> bytes:
+    async def _read_content(self, size: int) -> bytes:
         while len(self._buffer) < size:
-            self._fill_buffer(task)
+            await self._fill_buffer()
         data = bytes(self._buffer[:size])
         del self._buffer[:size]
         return data
 
-    def _fill_buffer(self, task: Task) -> None:
-        """Receive some data, or end the time slice if none arrives before."""
-        now = time.monotonic()
-        if now >= task.deadline:
-            raise TimeoutError
-        if now >= self._slice_end:
-            if task.on_slice_end and not self._is_short(task):
-                task.on_slice_end()
-            self._slice_end = time.monotonic() + task.slice_seconds
+    async def _fill_buffer(self) -> None:
+        """Wait for data and read it. Raises WorkerDied or WorkerCrashed if the worker has ended."""
+        while True:
+            try:
+                data = self._connection.recv(_READ_BYTES)
+            except BlockingIOError:
+                await self._wait_for_data()
+                continue
+            except ConnectionResetError:
+                data = b""
+            if not data:
+                raise self._failure()
+            self._buffer += data
             return
-        self._connection.settimeout(min(task.deadline, self._slice_end) - now)
+
+    async def _wait_for_data(self) -> None:
+        """Wait until there is data to read. Unlike ``sock_recv``, loses none if the wait is cancelled."""
+        loop = asyncio.get_running_loop()
+        is_readable = loop.create_future()
+        loop.add_reader(self._connection, settle, is_readable)
         try:
-            data = self._connection.recv(1 << 20)
-        except TimeoutError:
-            return
-        except ConnectionResetError:
-            data = b""
-        if not data:
-            raise self._failure()
-        self._buffer += data
+            await is_readable
+        finally:
+            loop.remove_reader(self._connection)
 
     def _header_end(self) -> int:
         """Return the end of the next header in the buffer, or -1; a crash message is not a header."""
@@ -310,15 +251,10 @@ class Worker:
         """Bytes of memory that the worker shares with no other process; 0 if the system does not say."""
         return private_bytes(self.process)
 
-    def signal(self, signal_number: signal.Signals) -> None:
-        """Send a signal to the process, to pause, resume or end it."""
-        if self.process:
-            self._fork_server.send(self.process, signal_number)
-
-    def lower_priority(self) -> None:
-        """Give other processes precedence on the processors."""
+    def lower_priority(self, increment: int) -> None:
+        """Give other processes precedence on the processors (nice(2))."""
         with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, self.process, _NICE_INCREMENT)
+            os.setpriority(os.PRIO_PROCESS, self.process, increment)
 
     def abandon(self) -> None:
         """Make a waiting ``ask`` fail as if the worker had ended; a worker that is starting stays for others."""
@@ -328,10 +264,10 @@ class Worker:
                 self._connection.shutdown(socket.SHUT_RDWR)
 
     def kill(self) -> None:
-        """End the process, whatever it is doing."""
-        self.signal(signal.SIGKILL)
-        self.close()
+        """End the process, whatever it is doing; a waiting ``ask`` fails."""
+        if self.process:
+            self._fork_server.send(self.process, signal.SIGKILL)
 
     def close(self) -> None:
-        """Close the connection without killing the process, so that the fork server can report how it ends."""
-        self._connection.close()  # a worker that has not started yet finds the connection closed
+        """Close the connection; a worker that has not started yet then ends. Nobody may be waiting for an answer."""
+        self._connection.close()

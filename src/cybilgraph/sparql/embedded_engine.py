@@ -53,20 +53,18 @@ class EmbeddedEngine(PooledEngine):
         opens = "" if in_memory or opens_all_files(store) else "opens"
         shared = (str(graph), checksum) if in_memory else ("", "")
         arguments = (str(store), *shared, str(limits.memory), str(limits.answer), opens)
-        pool_limits = PoolLimits(
-            short_slots=limits.workers,
-            long_slots=limits.long_workers,
-            max_paused_bytes=limits.memory,
-            free_startup=limits.free_startup,
-        )
         pool = Pool(
-            "cybilgraph.sparql.query_worker", arguments, pool_limits, on_process_end, environment=environment(Policy())
+            "cybilgraph.sparql.query_worker",
+            arguments,
+            limits.of_pool,
+            on_process_end,
+            environment=environment(Policy()),
         )
         # Only these workers can send requests; the sandbox of the others forbids it. They mostly wait, so none is
-        # paused.
+        # long.
         services = tuple(sorted(limits.services))
         calling = (str(store), "", "", *arguments[3:5], "opens", *services)
-        few = PoolLimits(short_slots=_FEDERATED_WORKERS, max_waiting=16, free_startup=limits.free_startup)
+        few = PoolLimits(_FEDERATED_WORKERS, max_waiting=16, free_startup=limits.free_startup)
         variables = environment(Policy(endpoints=services))
         federated = (
             Pool("cybilgraph.sparql.query_worker", calling, few, on_process_end, environment=variables)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from cybilgraph.errors import (
     AnswerTooLarge,
@@ -28,23 +29,26 @@ from cybilgraph.runtime.pool import (
     Caller,
     ForkServerState,
     Pool,
+    PoolLimits,
     ProcessExit,
     StartedTooLate,
     WorkerCrashed,
     WorkerDied,
     WorkerStartFailed,
 )
+from cybilgraph.runtime.scheduler import run_blocking
 from cybilgraph.sparql import QUERY_DATASET, Answer, AnswerBody, AnswerBudget, Dataset, Hint, guard
 from cybilgraph.sparql.hints import find_hints
 
 __all__ = ["PooledEngine", "ProcessExit", "QueryLimits"]
 
-#: Retries of a query whose worker was killed from outside.
-_MAX_RETRIES = 3
 #: A longer query that exceeds a limit gets no hints, which take 1.5 ms per 1,000 characters.
 _MAX_HINTED_CHARS = 10_000
 #: After a successful check of its files, a store is trusted for this many times the duration of the check.
 _TRUST_FACTOR = 20
+#: The memory of all long queries relative to that of one.
+_LONG_MEMORY_FACTOR = 3
+_Result = TypeVar("_Result")
 _RETRY_HINT = "Try again in a few seconds. If the problem persists, see the server log."
 #: Messages for users by state of the fork server.
 _STATE_MESSAGES = {
@@ -61,21 +65,31 @@ class QueryLimits:
     """The limits of queries.
 
     ``timeout`` is in seconds; ``answer``, ``memory`` (in addition to the store) and ``store`` (0: it stays on disk)
-    are in bytes; ``workers`` and ``long_workers`` are the processes for short and for long queries; ``services`` are
-    the endpoints that SERVICE may call. With ``free_startup``, the time that it takes to load the data does not count
-    towards the timeout; without it, queries fail while the data is being loaded. Answers on disk count against the
-    ``budget``.
+    are in bytes; ``workers`` is the number of short queries at once, and ``long_workers`` that of long ones, which
+    together may use three times the ``memory`` of one; ``services`` are the endpoints that SERVICE may call. With
+    ``free_startup``, the time that it takes to load the data does not count towards the timeout; without it, queries
+    fail while the data is being loaded. Answers on disk count against the ``budget``.
     """
 
     timeout: float = 30.0
     answer: int = 256_000_000
     memory: int = 2_000_000_000
     workers: int = 2
-    long_workers: int = 2
+    long_workers: int = 16
     store: int = 0
     services: frozenset[str] = frozenset()
     free_startup: bool = True
     budget: AnswerBudget = field(default_factory=AnswerBudget)
+
+    @property
+    def of_pool(self) -> PoolLimits:
+        """The limits of a pool of workers."""
+        return PoolLimits(
+            self.workers,
+            max_long=self.long_workers,
+            max_long_bytes=_LONG_MEMORY_FACTOR * self.memory,
+            free_startup=self.free_startup,
+        )
 
 
 class PooledEngine:
@@ -123,62 +137,38 @@ class PooledEngine:
         Raises QuerySyntaxError, QueryRefused, FormatMismatch, QueryTimeout, AnswerTooLarge,
         EngineUnavailable, or QueryError if the query fails or crashes its worker.
         """
-        seconds = min(timeout or self._limits.timeout, self._limits.timeout)
-        until = time.monotonic() + seconds
-        pool = self._pool_for(query)
-
-        def once() -> Answer:
-            request = _request(query, formats, graphs)
-            with AnswerBody(self._limits.budget, caller.name if caller else "") as body:
-                head, last = pool.ask(request, seconds=_seconds_left(until), caller=caller, on_part=body.add)
-                return self._answer(pool, head, body, last)
-
-        with _within(query, seconds), self._available(pool):
-            for _ in range(_MAX_RETRIES):
-                try:
-                    return once()
-                except WorkerCrashed:
-                    raise
-                except WorkerDied:  # probably killed by something else, so the query may be retried
-                    continue
-            return once()
+        return run_blocking(self.answer_async(query, formats, timeout, graphs=graphs, caller=caller))
 
     async def answer_async(
         self,
         query: str,
         formats: tuple[Format, ...],
-        timeout: float | None,
+        timeout: float | None = None,
         *,
-        graphs: Dataset,
-        caller: Caller,
-        threads: Executor,
+        graphs: Dataset = QUERY_DATASET,
+        caller: Caller | None = None,
+        threads: Executor | None = None,
     ) -> Answer:
-        """Like ``answer``, for an event loop: only long queries wait in one of the ``threads``."""
-        seconds = min(timeout or self._limits.timeout, self._limits.timeout)
-        until = time.monotonic() + seconds
-        loop = asyncio.get_running_loop()
-        pool = await loop.run_in_executor(threads, self._pool_for, query) if self._federated else self._pool
+        """Like ``answer``, for an event loop: whatever may take long runs in one of the ``threads``, if given."""
 
-        async def once() -> Answer:
-            request = _request(query, formats, graphs)
-            with AnswerBody(self._limits.budget, caller.name) as body:
+        async def aside(function: Callable[..., _Result], *arguments: object) -> _Result:
+            if not threads:
+                return function(*arguments)
+            return await asyncio.get_running_loop().run_in_executor(threads, function, *arguments)
+
+        seconds = min(timeout or self._limits.timeout, self._limits.timeout)
+        pool = await aside(self._pool_for, query) if self._federated else self._pool
+        try:
+            with self._available(pool), AnswerBody(self._limits.budget, caller.name if caller else "") as body:
                 head, last = await pool.ask_async(
-                    request, seconds=_seconds_left(until), caller=caller, on_part=body.add, threads=threads
+                    _request(query, formats, graphs),
+                    seconds=seconds,
+                    caller=caller,
+                    on_part=partial(aside, body.add),
                 )
                 return self._answer(pool, head, body, last)
-
-        try:
-            with self._available(pool):
-                for _ in range(_MAX_RETRIES):
-                    try:
-                        return await once()
-                    except WorkerCrashed:
-                        raise
-                    except WorkerDied:  # as above
-                        continue
-                return await once()
         except (TimeoutError, WorkerCrashed) as error:
-            raise await loop.run_in_executor(threads, _over_limit, error, query, seconds) from None
+            raise await aside(_over_limit, error, query, seconds) from None
 
     def answer_fast(self, query: str, formats: tuple[Format, ...], *, graphs: Dataset = QUERY_DATASET) -> Answer | None:  # noqa: ARG002
         """Return None: all queries go to a worker. See Engine.answer_fast."""
@@ -296,7 +286,7 @@ class PooledEngine:
 
     @property
     def load(self) -> dict[str, int]:
-        """The number of queries that are short, waiting, long and paused."""
+        """The number of queries that are short, waiting and long."""
         return self._pool.load
 
     @property
@@ -347,7 +337,7 @@ def _available(pool: Pool) -> Iterator[None]:
         raise
     except WorkerDied as error:
         raise EngineUnavailable(
-            "The query process was killed repeatedly",
+            "The query process was killed",
             "Try again in a few seconds. If it happens again, simplify the query: the machine may be short of memory.",
         ) from error
     except OSError as error:
@@ -358,19 +348,6 @@ def _available(pool: Pool) -> Iterator[None]:
 
 def _rounded(seconds: float) -> float:
     return round(seconds, 1) if seconds >= 1 else float(f"{seconds:.2g}")
-
-
-def _seconds_left(until: float) -> float:
-    return max(until - time.monotonic(), 0.001)
-
-
-@contextmanager
-def _within(query: str, seconds: float) -> Iterator[None]:
-    """Translate exceeded limits of a query, in a block. Raises QueryTimeout, QueryError."""
-    try:
-        yield
-    except (TimeoutError, WorkerCrashed) as error:
-        raise _over_limit(error, query, seconds) from None
 
 
 def _over_limit(error: TimeoutError | WorkerCrashed, query: str, seconds: float) -> QueryError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from cybilgraph.runtime.pool import Pool, PoolLimits, ProcessExit
+from cybilgraph.runtime.pool import Pool, ProcessExit
 from cybilgraph.runtime.sandbox import Policy, environment
 from cybilgraph.sparql.endpoint_client import Credentials
 from cybilgraph.sparql.pooled_engine import PooledEngine, QueryLimits
@@ -36,13 +36,7 @@ class RemoteEngine(PooledEngine):
         limits = limits or QueryLimits()
         # Pass file names, not secrets: any user of the machine can read the arguments of a process.
         where = (url, credentials, str(store or ""), checksum)
-        pool_limits = PoolLimits(
-            short_slots=limits.workers,
-            long_slots=limits.long_workers,
-            max_paused_bytes=limits.memory,
-            free_startup=limits.free_startup,
-        )
         arguments = (*where, str(limits.memory), str(limits.answer))
         variables = environment(Policy(endpoints=(url,)))
-        pool = Pool("cybilgraph.sparql.remote_worker", arguments, pool_limits, on_process_end, environment=variables)
+        pool = Pool("cybilgraph.sparql.remote_worker", arguments, limits.of_pool, on_process_end, environment=variables)
         super().__init__(f"at {url}", "queries are sent to this endpoint", limits, pool)

@@ -295,7 +295,7 @@ def _answers(url: str) -> bool:
 
 def test_no_process_outlives_the_main_process(served: running_server) -> None:
     family = processes(served.process.pid)
-    slow = [Asking(served.url, number) for number in range(4)]  # two queries are paused
+    slow = [Asking(served.url, number) for number in range(4)]
     family |= processes(served.process.pid)
     served.process.kill()
     until(lambda: not any(map(lives, family)), 10)

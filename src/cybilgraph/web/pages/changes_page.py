@@ -22,7 +22,7 @@ from cybilgraph.model.formats import GRAPH_FORMATS, Format, FormatKind
 from cybilgraph.model.vocabulary import ACTIVITY, BASE, DCTERMS, FOAF, LDES, RDF, TREE, XSD, thing_iri
 from cybilgraph.rdf.ntriples import iri, literal
 from cybilgraph.rdf.serialisation import serialise
-from cybilgraph.runtime.scheduler import Busy, Scheduler
+from cybilgraph.runtime.scheduler import Busy, Scheduler, run_blocking
 from cybilgraph.sync.changes import (
     ChangeLog,
     ChangeLogCache,
@@ -132,7 +132,7 @@ def _scheduled() -> Iterator[None]:
     client = caller()
     with yield_turn():
         try:
-            scheduler.enter(client, time.monotonic() + _QUEUE_TIMEOUT)
+            run_blocking(scheduler.enter(client, time.monotonic() + _QUEUE_TIMEOUT))
         except Busy:
             raise ReleaseBusy("Too many requests for changes at the moment", "Try again in a minute.") from None
         try:

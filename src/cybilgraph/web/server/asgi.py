@@ -323,7 +323,7 @@ class Application:
         Raises ServiceUnavailable.
         """
         try:
-            await self._reading.enter_async(caller, time.monotonic() + _READ_TIMEOUT_SECONDS)
+            await self._reading.enter(caller, time.monotonic() + _READ_TIMEOUT_SECONDS)
         except Busy:
             raise ServiceUnavailable(_BUSY_MESSAGE, retry_after=5) from None
         try:

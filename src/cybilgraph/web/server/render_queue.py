@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from werkzeug.exceptions import ServiceUnavailable
 
-from cybilgraph.runtime.scheduler import Busy, Caller, Scheduler
+from cybilgraph.runtime.scheduler import Busy, Caller, Scheduler, run_blocking
 
 #: The longest time that a page waits for its turn, by default.
 _QUEUE_TIMEOUT_SECONDS = 30.0
@@ -79,7 +79,7 @@ def yield_turn() -> Iterator[None]:
 
 def _enter(turn: _Turn) -> None:
     try:
-        turn.scheduler.enter(turn.caller, time.monotonic() + turn.max_wait_seconds)
+        run_blocking(turn.scheduler.enter(turn.caller, time.monotonic() + turn.max_wait_seconds))
     except Busy:
         raise ServiceUnavailable("Too many page requests at the moment", retry_after=5) from None
     _current.turn = turn

@@ -33,12 +33,16 @@ class Settings:
     answer_bytes: int = _setting(256_000_000, "Maximum size of a response in bytes.", 1000)
     worker_memory: int = _setting(
         2_000_000_000,
-        "Memory limit of a query in bytes, in addition to the store; also the limit for all paused queries together.",
+        "Memory limit of a query in bytes, in addition to the store; all together may use three times as much.",
         100_000_000,
     )
     quick_workers: int = _setting(2, "Number of quick queries that run concurrently.", 1, most=256)
     long_workers: int = _setting(
-        2, "Number of queries longer than a tenth of a second that run concurrently.", 1, most=256
+        16,
+        "Maximum number of queries longer than a tenth of a second that run concurrently, at a lower priority; beyond "
+        "that, the newest of the client with the most is stopped.",
+        1,
+        most=256,
     )
     store_memory: int = _setting(
         2_000_000_000, "Maximum size in bytes of a store to load into memory; a larger one stays on disk.", 0

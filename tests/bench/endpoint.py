@@ -39,6 +39,20 @@ HEAVY = {
     "pairs": "example-funder-country-pairs",
     "together": "example-co-implementers",
 }
+#: Look-ups of a project as people write them.
+_CYB = "PREFIX cyb: <https://w3id.org/cybilgraph/ontology#>"
+_DCTERMS = "PREFIX dcterms: <http://purl.org/dc/terms/>"
+_SKOS = "PREFIX skos: <http://www.w3.org/2004/02/skos/core#>"
+LOOK_UPS = {
+    "look-up": "SELECT ?p ?o {{ <{}> ?p ?o }}",
+    "limited": "SELECT ?p ?o WHERE {{ <{}> ?p ?o }} LIMIT 100",
+    "prefixed": f"{_DCTERMS} SELECT ?title WHERE {{{{ <{{}}> dcterms:title ?title . }}}}",
+    "two": f"{_DCTERMS} {_CYB} SELECT ?title ?who WHERE {{{{ <{{}}> dcterms:title ?title ; cyb:implementer ?who . }}}}",
+    "three": f"{_DCTERMS} {_CYB} SELECT * {{{{ <{{}}> dcterms:title ?title ; cyb:implementer ?who ; cyb:country ?where }}}}",
+    "label": f"{_CYB} {_SKOS} SELECT ?name WHERE {{{{ <{{}}> cyb:country/skos:prefLabel ?name }}}}",
+}
+#: All of them find something of projects with these properties.
+_HAVING = ("terms/title", "#implementer", "#country")
 _SCRIPT = """
 local asked = {{ {queries} }}
 local each, number = {each}, {begin}
@@ -94,11 +108,12 @@ def rows(address: Address, query: str) -> tuple[int, float]:
 
 
 def measure(
-    name: str, server: Server, looked_up: list[str], seconds: float, expected: dict[str, int]
+    name: str, server: Server, projects: list[str], seconds: float, expected: dict[str, int]
 ) -> dict[tuple[str, str], Rate]:
     """All queries of one server, printed; ``expected`` numbers of rows are checked, or learnt."""
     found: dict[tuple[str, str], Rate] = {}
-    asked = {"look-up": looked_up} | {short: [queries.load_query(long).text] for short, long in HEAVY.items()}
+    asked = {kind: [text.format(iri) for iri in projects] for kind, text in LOOK_UPS.items()}
+    asked |= {short: [queries.load_query(long).text] for short, long in HEAVY.items()}
     for kind, texts in asked.items():
         try:
             number, took = rows(server.address, lexer.without_comments(texts[0]))
@@ -129,7 +144,7 @@ def compare(projects: int, seconds: float, peers: list[str], data: Path | None) 
     figures: dict[str, dict[tuple[str, str], Rate]] = {}
     expected: dict[str, int] = {}
     with released(projects, data) as folder, TemporaryDirectory() as name:
-        looked_up = [f"SELECT ?p ?o {{ <{iri}> ?p ?o }}" for iri in projects_of(folder)]
+        asked_for = projects_of(folder, having=_HAVING)
         plain = triples(graph_of(folder), Path(name) / "data" / "graph.nt") if peers else folder
         print(f"{'':32}{'rate':>12} {'p50 ms':>9} {'p99 ms':>9}", flush=True)
         for server in ("cybilgraph", *peers):
@@ -140,7 +155,7 @@ def compare(projects: int, seconds: float, peers: list[str], data: Path | None) 
                 except (FileNotFoundError, RuntimeError, subprocess.CalledProcessError) as error:
                     print(f"{server:10} is left out: {error}", flush=True)
                     continue
-                figures[server] = measure(server, running, looked_up, seconds, expected)
+                figures[server] = measure(server, running, asked_for, seconds, expected)
                 memory = sum(running.memory().values()) / 1e6
                 print(f"{server:10} {memory:,.0f} MB of memory, started in {running.seconds:.0f} s", flush=True)
     ours = figures.pop("cybilgraph")
@@ -160,9 +175,9 @@ def grow(seconds: float, data: Path | None) -> None:
     """Ours over more and more projects."""
     for projects in (1_000, 10_000, 100_000):
         with released(projects, data) as folder:
-            looked_up = [f"SELECT ?p ?o {{ <{iri}> ?p ?o }}" for iri in projects_of(folder)]
+            asked_for = projects_of(folder, having=_HAVING)
             with served(folder) as server:
-                measure(f"{projects:,}", server, looked_up, seconds, {})
+                measure(f"{projects:,}", server, asked_for, seconds, {})
                 memory = sum(server.memory().values()) / 1e6
                 print(f"{projects:,}: {memory:,.0f} MB of memory, started in {server.seconds:.0f} s", flush=True)
 

@@ -9,9 +9,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import BufferedReader
+from itertools import islice
 from pathlib import Path
 from shutil import copyfileobj
 from tempfile import TemporaryDirectory
@@ -62,16 +63,18 @@ def graph_of(folder: Path) -> Path:
     return path
 
 
-def projects_of(folder: Path, most: int = 5_000) -> list[str]:
-    """IRIs of projects of the newest release."""
-    found = []
+def projects_of(folder: Path, most: int = 5_000, having: Sequence[str] = ()) -> list[str]:
+    """IRIs of projects of the newest release, which have all of these properties (ends of their IRIs)."""
+    found: dict[str, set[str]] = {}
     with lines_of(folder) as lines:
         for line in map(bytes.decode, lines):
-            if _PROJECT in line and "#type> " in line:
-                found.append(line[1 : line.index(">")])
-            if len(found) == most:
-                break
-    return found
+            subject, predicate, _ = line.split(" ", 2)
+            if _PROJECT in line and predicate.endswith("#type>"):
+                found.setdefault(subject[1:-1], set()).add("")
+            for end in having:
+                if predicate.endswith(f"{end}>"):
+                    found.setdefault(subject[1:-1], set()).add(end)
+    return list(islice((iri for iri, known in found.items() if known == {"", *having}), most))
 
 
 def free_port() -> int:

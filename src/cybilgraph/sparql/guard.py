@@ -9,7 +9,7 @@ from cybilgraph.errors import QueryRefused, QuerySyntaxError
 from cybilgraph.sparql.lexer import ESCAPE, QUERY_FORMS, decode_escape, scan, tokens
 
 #: More than any sensible query needs; deep nesting overflows the engine's stack.
-MAX_QUERY_BYTES = 100_000
+MAX_QUERY_BYTES = 1_000_000
 MAX_QUERY_DEPTH = 100
 MAX_QUERY_TOKENS = 20_000
 _SERVICE = re.compile("service", re.IGNORECASE)

@@ -39,6 +39,7 @@ from cybilgraph.runtime.pool import (
 from cybilgraph.runtime.scheduler import run_blocking
 from cybilgraph.sparql import QUERY_DATASET, Answer, AnswerBody, AnswerBudget, Dataset, Hint, guard
 from cybilgraph.sparql.hints import find_hints
+from cybilgraph.sparql.query_worker import encode_query
 
 __all__ = ["PooledEngine", "ProcessExit", "QueryLimits"]
 
@@ -161,7 +162,8 @@ class PooledEngine:
         try:
             with self._available(pool), AnswerBody(self._limits.budget, caller.name if caller else "") as body:
                 head, last = await pool.ask_async(
-                    _request(query, formats, graphs),
+                    _request(formats, graphs),
+                    encode_query(query),
                     seconds=seconds,
                     caller=caller,
                     on_part=partial(aside, body.add),
@@ -181,7 +183,9 @@ class PooledEngine:
         """
         try:
             with self._available(self._pool):
-                head, _ = self._pool.ask({"query": query, "explain": True}, seconds=self._limits.timeout, caller=caller)
+                head, _ = self._pool.ask(
+                    {"explain": True}, encode_query(query), seconds=self._limits.timeout, caller=caller
+                )
                 self._require_readable(self._pool, head)
         except (TimeoutError, WorkerCrashed):
             raise QueryError("The query is too large to explain") from None
@@ -305,8 +309,8 @@ class PooledEngine:
             pool.close()
 
 
-def _request(query: str, formats: tuple[Format, ...], graphs: Dataset) -> dict[str, object]:
-    request: dict[str, object] = {"query": query, "formats": [fmt.name for fmt in formats]}
+def _request(formats: tuple[Format, ...], graphs: Dataset) -> dict[str, object]:
+    request: dict[str, object] = {"formats": [fmt.name for fmt in formats]}
     if graphs != QUERY_DATASET:
         request |= {"default_graphs": graphs.default, "named_graphs": graphs.named}
     return request

@@ -267,6 +267,16 @@ def check_syntax(query: str) -> Any:
     return ox.Store().query(guard.without_services(query), prefixes=query_analysis.usable_prefixes(query))
 
 
+def encode_query(query: str) -> bytes:
+    """Encode a query, which may have lone surrogates, as the content of a request to a worker."""
+    return query.encode(errors="surrogatepass")
+
+
+def with_query(request: dict[str, Any], content: bytes) -> dict[str, Any]:
+    """Add the query in the content of a request to its head."""
+    return request | {"query": content.decode(errors="surrogatepass")}
+
+
 def main(folder: str, graph: str, checksum: str, memory: str, limit: str, opens: str, *endpoints: str) -> None:
     """Load the shared data and fork workers. Exits with BAD_DATA if the file is damaged."""
     try:
@@ -278,7 +288,8 @@ def main(folder: str, graph: str, checksum: str, memory: str, limit: str, opens:
     def prepare() -> Handler:
         store = shared or ox.Store.read_only(folder)
         facts = Facts(store)
-        return lambda request, _, send: evaluate(facts, request, send, int(limit), find=partial(run_query, store))
+        find = partial(run_query, store)
+        return lambda request, query, send: evaluate(facts, with_query(request, query), send, int(limit), find=find)
 
     run_fork_server(prepare, int(memory), Policy((folder,) if opens else (), endpoints, is_measured=True))
 

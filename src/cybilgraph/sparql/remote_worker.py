@@ -23,7 +23,7 @@ from cybilgraph.runtime.worker import Handler, SendPart, run_fork_server
 from cybilgraph.sparql import QUERY_DATASET, Dataset, lexer, query_analysis
 from cybilgraph.sparql.endpoint_client import EMPTY_GRAPH, Credentials, Endpoint, RequestFailed, current_graph
 from cybilgraph.sparql.hints.facts import Facts
-from cybilgraph.sparql.query_worker import check_syntax, columns, evaluate
+from cybilgraph.sparql.query_worker import check_syntax, columns, evaluate, with_query
 from cybilgraph.sparql.store import QueryResult
 
 #: The parent kills a worker at the deadline; this timeout is only a fallback.
@@ -125,7 +125,7 @@ def main(url: str, credentials: str, folder: str, checksum: str, memory: str, li
             store = ox.Store.read_only(folder)
             named = tuple(sorted(graph.value for graph in store.named_graphs() if isinstance(graph, ox.NamedNode)))
             asking = RemoteQuery(endpoint, checksum, named, Facts(store))
-        return lambda request, _, send: asking.answer(request, send, int(limit))
+        return lambda request, query, send: asking.answer(with_query(request, query), send, int(limit))
 
     run_fork_server(prepare, int(memory), Policy((folder,) if folder else (), (url,), is_measured=True))
 

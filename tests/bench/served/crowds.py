@@ -259,12 +259,12 @@ def _leave(address: Address, sent: Sequence[bytes], after: int) -> Outcome:
     return f"{len(sent)} left", time.perf_counter() - began, ""
 
 
-def long_queries(address: Address, clients: int = 40, seconds: float = 5) -> Outcome:
-    """Clients that send queries of nearly the maximum size, each of them new, one after another."""
+def long_queries(address: Address, size: int = 98_000, clients: int = 40, seconds: float = 5) -> Outcome:
+    """Clients that send queries of so many bytes, each of them new, one after another."""
     values = "VALUES ?n { " + "1 " * 9_000 + "} "
 
     def sent(number: int) -> bytes:
-        body = f"SELECT * {{ {values} }} # {time.time_ns()}.{number} ".encode().ljust(98_000, b"#")
+        body = f"SELECT * {{ {values} }} # {time.time_ns()}.{number} ".encode().ljust(size, b"#")
         return request(address, "POST", body=body, content_type="application/sparql-query")
 
     async def one(number: int, until: float) -> list[Reply | OSError]:
@@ -279,6 +279,10 @@ def long_queries(address: Address, clients: int = 40, seconds: float = 5) -> Out
         return [reply for replies in found for reply in replies]
 
     return _judge(asyncio.run(all_of_them()), {200, 429, 503}, QUEUE)
+
+
+def longest_queries(address: Address) -> Outcome:
+    return long_queries(address, 980_000)
 
 
 def unfinished_bodies(address: Address) -> Outcome:
@@ -324,6 +328,7 @@ CROWDS: dict[str, Callable[[Address], Outcome]] = {
     "4,000 connections of one client": flood,
     "200 look-ups at once": look_ups_200,
     "40 clients with long queries": long_queries,
+    "40 clients with queries of 1 MB": longest_queries,
     "500 heavy queries at once": heavy_from_500,
     "100 slow queries of browsers": browsers_100,
     "50 clients leave before": leave_before,

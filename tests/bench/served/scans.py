@@ -13,7 +13,7 @@ from .attacks import BAD, DIRECT, FINE, FORM, HTTP_ERROR, REFUSED, Attack
 from .client import Address, request
 
 #: Bytes of a query. The last is over every limit.
-SIZES = (16_000, 60_000, 100_000, 400_000)
+SIZES = (16_000, 60_000, 100_000, 400_000, 1_000_000)
 UNITS = {
     "closing brackets in an IRI": ("ASK { ?a ?b <x:", ")", "> }"),
     "closing brackets in an open IRI": ("ASK { ?a ?b <x:", ")", ""),

@@ -64,11 +64,11 @@ def test_values_of_5000_iris_are_accepted(portal: str) -> None:
     )
     query = f"SELECT (COUNT(*) AS ?n) {{ VALUES ?project {{ {iris} }} }}"
     assert len(query) > 300_000
-    for body, content_type in (
+    for sent, content_type in (
         (query.encode(), "application/sparql-query"),
         (urlencode({"query": query}).encode(), URL_ENCODED),
     ):
-        reply = post(portal, body, content_type, "text/csv", "/sparql")
+        reply = post(portal, sent, content_type, "text/csv", "/sparql")
         assert (reply.status, reply.body) == (200, b"n\r\n5000\r\n")
 
 

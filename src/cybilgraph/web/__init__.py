@@ -12,7 +12,7 @@ from flask import Flask, Response, current_app, g
 
 from cybilgraph.runtime.scheduler import Scheduler
 from cybilgraph.sync.changes import ChangeLogCache
-from cybilgraph.web.api import completion, openapi, problems
+from cybilgraph.web.api import completion, openapi, problems, protocol
 from cybilgraph.web.checker import MAX_UPLOAD_BYTES, Checker
 from cybilgraph.web.pages import (
     changes_page,
@@ -38,6 +38,8 @@ from cybilgraph.web.server.quotas import ClientQuotas
 from cybilgraph.web.server.settings import Settings
 from cybilgraph.web.suggestions import SuggestionQueue
 
+#: No route accepts a longer body.
+_MAX_BODY_BYTES = max(MAX_UPLOAD_BYTES, protocol.MAX_BODY_BYTES)
 _POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
@@ -57,7 +59,7 @@ def create_app(live: LiveReleases, checker: Checker, settings: Settings, access_
     """
     csv.field_size_limit(sys.maxsize)  # the CSV is our own engine's, which limits the size of its answers
     app = Flask(__name__)
-    app.config["MAX_CONTENT_LENGTH"] = MAX_UPLOAD_BYTES
+    app.config["MAX_CONTENT_LENGTH"] = _MAX_BODY_BYTES
     app.url_map.strict_slashes = False
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters["shorten"] = shorten_title
@@ -107,7 +109,7 @@ def create_app(live: LiveReleases, checker: Checker, settings: Settings, access_
     threading.Thread(target=_compile, args=(app,), daemon=True).start()
     routes = frozenset(rule.rule.split("/", 2)[1] for rule in app.url_map.iter_rules())
     metrics = Metrics(live, access_log, routes | {"latest", "healthz", "readyz", "metrics"})
-    return Middleware(Application(live, app, MAX_UPLOAD_BYTES, settings), live, access_log, metrics)
+    return Middleware(Application(live, app, _MAX_BODY_BYTES, settings), live, access_log, metrics)
 
 
 def _compile(app: Flask) -> None:

@@ -33,8 +33,8 @@ AT_ONCE = 4
 #: Queries that are refused, their bytes, how many of them come first, and by how many bytes the server may have grown
 #: when it has refused them all.
 REFUSALS, REFUSED_BYTES, STARTING, GROWN = 10_000, 100_000, 1_000, 30_000_000
-#: Bytes of memory of all processes: the server with its answers (0.4 GB), the store, and two long queries
-#: and those that are paused, each and these together with the most that one may have (2 GB).
+#: Bytes of memory of all processes: the server with its answers (0.4 GB), the store, and three times the most that one
+#: query may have (2 GB).
 MEMORY = 400_000_000 + 3 * 2_000_000_000
 
 

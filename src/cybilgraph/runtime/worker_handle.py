@@ -158,17 +158,7 @@ class Worker:
     async def _exchange(self, task: Task, deadline: float) -> Reply:
         """Send the request and receive the answer. Raises TimeoutError, WorkerDied."""
         loop = asyncio.get_running_loop()
-        began, cpu_at_start = time.monotonic(), self._cpu_seconds()
-        timer: asyncio.TimerHandle
-
-        def check_length() -> None:
-            nonlocal timer
-            if self._is_short(task.long_after, began, cpu_at_start):
-                timer = loop.call_later(task.long_after, check_length)
-            else:
-                task.on_long()
-
-        timer = loop.call_later(task.long_after, check_length)
+        self._watch_length(loop, task, time.monotonic(), self._cpu_seconds())
         try:
             async with asyncio.timeout_at(deadline):
                 try:
@@ -179,7 +169,18 @@ class Worker:
                     await task.on_part(await self._read_content(head["size"]))
                 return head, await self._read_content(head["size"])
         finally:
-            timer.cancel()
+            self._length_timer.cancel()
+
+    def _watch_length(self, loop: asyncio.AbstractEventLoop, task: Task, began: float, cpu_at_start: float) -> None:
+        """Check repeatedly whether the work is long, and then call ``on_long``."""
+
+        def check() -> None:
+            if self._is_short(task.long_after, began, cpu_at_start):
+                self._watch_length(loop, task, began, cpu_at_start)
+            else:
+                task.on_long()
+
+        self._length_timer = loop.call_later(task.long_after, check)
 
     def _is_short(self, seconds: float, began: float, cpu_at_start: float) -> bool:
         """Return whether the work has taken fewer seconds.

@@ -1,4 +1,4 @@
-"""Threads share the memory that they give back."""
+"""Memory that is freed returns to the system, and threads share the rest."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from cybilgraph.runtime.memory import private_bytes
 
 COUNT_ARENAS = """
 import ctypes, threading
-from cybilgraph.runtime.memory import limit_arenas, release_free_memory
+from cybilgraph.runtime.memory import limit_kept_memory, release_free_memory
 if {limited}:
-    limit_arenas()
+    limit_kept_memory()
 library, barrier = ctypes.CDLL(None), threading.Barrier(16)
 library.malloc.restype, library.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
 def work():
@@ -46,6 +46,33 @@ def count_arenas(*, limited: bool) -> int:
 def test_threads_share_two_arenas() -> None:
     assert count_arenas(limited=False) > 2, "else this test means nothing"
     assert count_arenas(limited=True) == 2
+
+
+#: Frees blocks of growing size, then keeps a small one behind each of many large ones.
+FREE_BLOCKS = """
+import os
+from cybilgraph.runtime.memory import limit_kept_memory, private_bytes
+if {limited}:
+    limit_kept_memory()
+for size in range(100_000, 3_000_000, 100_000):
+    bytearray(size)
+before, small, large = private_bytes(os.getpid()), [], []
+for number in range(100):
+    large.append(bytearray(1_900_000))
+    small.append(bytearray(1_000))
+del large
+print(private_bytes(os.getpid()) - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the parameters are those of glibc")
+def test_freed_large_blocks_return_to_the_system() -> None:
+    kept = [
+        int(subprocess.run([sys.executable, "-c", FREE_BLOCKS.format(limited=limited)], capture_output=True).stdout)
+        for limited in (False, True)
+    ]
+    assert kept[0] > 100_000_000, "else this test means nothing"
+    assert kept[1] < 10_000_000
 
 
 def test_private_bytes_exclude_untouched_pages() -> None:

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from cybilgraph.runtime.memory import address_space_meter, limit_arenas, release_free_memory
+from cybilgraph.runtime.memory import address_space_meter, limit_kept_memory, release_free_memory
 from cybilgraph.runtime.parent_exit import exit_with_parent, kill_with_parent
 from cybilgraph.runtime.sandbox import Policy, restrict_calls, restrict_files, take_attempt
 from cybilgraph.runtime.wire import COMMAND, COMMAND_DONE, CRASH_PREFIX, FORK, REPORT
@@ -40,7 +40,7 @@ def run_fork_server(prepare: Callable[[], Handler], memory: int, policy: Policy 
     Reports to the parent when this process has loaded, when it has executed a command, and which worker has ended
     unexpectedly. The process must have no threads, because threads do not survive a fork.
     """
-    limit_arenas()
+    limit_kept_memory()
     for stop in (signal.SIGINT, signal.SIGTERM):  # these may reach the whole group; the parent ends this process
         signal.signal(stop, signal.SIG_IGN)
     control = socket.socket(fileno=0)

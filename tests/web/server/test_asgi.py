@@ -97,7 +97,8 @@ def test_client_over_its_limit_is_refused_before_its_body_is_read() -> None:
     asyncio.run(exchange())
     assert not first.sent
     assert second.sent[0]["status"] == 429
-    assert dict(second.sent[0]["headers"])[b"retry-after"] == b"1"
+    headers = dict(second.sent[0]["headers"])
+    assert (headers[b"retry-after"], headers[b"connection"]) == (b"1", b"close")
     assert other.sent[0]["status"] == 400
 
 

@@ -358,8 +358,8 @@ class Application:
         length = headers.get("content-length", "")
         if length.isdigit() and int(length) > max(max_bytes, _MAX_DRAINED_BYTES):
             raise RequestEntityTooLarge(f"The request is larger than {max_bytes:,} bytes")
-        body = bytearray()
-        received = parts = 0
+        parts: list[bytes] = []
+        received = kept = number = 0
         seconds = self._settings.body_seconds
         is_complete = not length and "transfer-encoding" not in headers  # no body (RFC 9112, section 6.3)
         try:
@@ -370,10 +370,11 @@ class Application:
                         if message["type"] == "http.disconnect":
                             raise _IncompleteBody
                         part = message.get("body", b"")
-                        parts += 1
+                        number += 1
                         received += len(part)
                         if received <= max_bytes:
-                            body += part
+                            parts.append(part)
+                            kept += len(part)
                             self._bodies[caller.name] += len(part)
                         if self._bodies[caller.name] > _MAX_CLIENT_BODY_BYTES:
                             raise TooManyRequests("Your concurrent requests send too much data", retry_after=5)
@@ -381,7 +382,7 @@ class Application:
                             raise ServiceUnavailable(
                                 "The server is receiving too much data at the moment", retry_after=5
                             )
-                        if parts > _MAX_BODY_PARTS:
+                        if number > _MAX_BODY_PARTS:
                             raise RequestEntityTooLarge(
                                 f"The request has more than {_MAX_BODY_PARTS:,} chunks: send fewer, larger ones"
                             )
@@ -390,9 +391,11 @@ class Application:
                 raise RequestTimeout(f"The body did not arrive within {seconds:g} seconds") from None
             if received > max_bytes:
                 raise RequestEntityTooLarge(f"The request is larger than {max_bytes:,} bytes")
-            yield bytes(body)
+            body = b"".join(parts)
+            parts.clear()
+            yield body
         finally:
-            self._bodies[caller.name] -= len(body)
+            self._bodies[caller.name] -= kept
             if not self._bodies[caller.name]:
                 del self._bodies[caller.name]
 
@@ -432,6 +435,7 @@ class _IncompleteBody(Exception):
 #: These are not rendered for each request, so that floods of them cost next to nothing.
 _INCOMPLETE_BODY = problems.plain_problem(400, "The body is incomplete, or its chunked encoding is malformed")
 _TOO_MANY_REQUESTS = problems.plain_problem(429, "Too many of your requests are in progress or waiting", retry_after=1)
+_TOO_MANY_REQUESTS.headers["connection"] = "close"  # or the requests behind it, which are read already, follow at once
 _BUSY = problems.plain_problem(503, _BUSY_MESSAGE, retry_after=5)
 
 

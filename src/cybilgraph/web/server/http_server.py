@@ -16,7 +16,7 @@ from granian.utils.proxies import wrap_asgi_with_proxy_headers
 
 from cybilgraph.errors import ServeError
 from cybilgraph.release import Releases
-from cybilgraph.runtime.memory import limit_arenas
+from cybilgraph.runtime.memory import limit_kept_memory
 from cybilgraph.runtime.parent_exit import exit_with_parent
 from cybilgraph.runtime.sandbox import missing_protection
 from cybilgraph.sparql import AnswerBudget
@@ -91,7 +91,7 @@ def _require_free_address(host: str, port: int) -> None:
 def _load(folder: str, settings: Settings) -> Any:
     """Create the application with its query workers; called in the serving process."""
     exit_with_parent()
-    limit_arenas()
+    limit_kept_memory()
     access_log = AccessLog(settings.log_format, queries=settings.log_queries)
     for sentence in missing_protection():
         access_log.log_event(sentence)

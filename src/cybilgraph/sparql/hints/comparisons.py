@@ -9,11 +9,10 @@ from cybilgraph.model.gazetteer import MIN_SUGGESTION_SCORE, REFERENCE_FILES, cl
 from cybilgraph.model.vocabulary import XSD, shorten, thing_iri
 from cybilgraph.rdf.ntriples import literal
 from cybilgraph.sparql.hints.facts import Facts
-from cybilgraph.sparql.hints.syntax_tree import Block, Group, Note, Outline, Term, walk_groups
+from cybilgraph.sparql.hints.outline import Note, Outline, Term
 
 _DATES = {XSD.gYear, XSD.gYearMonth, XSD.date, f"{XSD.iri}dateTime"}
 _DATE = re.compile(r"-?\d{4}(-\d\d){0,2}(T.*)?$")
-_TYPED = re.compile(r"\^\^\s*(?:\w*:|<http://www\.w3\.org/2001/XMLSchema#)(?:date|gYear)")
 _OPERATORS = {"=", "<", ">"}
 _MATCHES = "LANGMATCHES"
 #: Longer values are not compared for similarity.
@@ -73,53 +72,38 @@ def _dates(verb: Term, name: str, given: str, values: list[Term]) -> str:
 def find_mismatched_comparisons(outline: Outline, facts: Facts) -> Iterator[Note]:
     """Find comparisons in FILTER and VALUES with values that the property does not have."""
     verbs = _verbs(outline)
-    for group in _groups(outline):
-        for block in group.blocks:
-            if block.kind == "FILTER":
-                for of, name, operator, given in _compared_properties(block, verbs):
-                    if note := _comparison(of, name, operator, given, facts):
-                        yield note
-            elif block.kind == "VALUES" and len(block.names) == 1 and (verb := verbs.get(min(block.names))):
-                for value in block.terms:
-                    missing = value.kind == "literal" and not facts.has(None, verb, value)
-                    if missing and (note := suggest_stored_value(verb, value, facts)):
-                        yield note
+    for block in (block for group in outline.groups for block in group.blocks):
+        if block.kind == "FILTER":
+            for name, operator, given in _comparisons(block.terms):
+                if (verb := verbs.get(name.removeprefix("LANG "))) and (
+                    note := _comparison(verb, name, operator, given, facts)
+                ):
+                    yield note
+        elif block.kind == "VALUES" and len(block.names) == 1 and (verb := verbs.get(min(block.names))):
+            for value in block.terms:
+                missing = value.kind == "literal" and not facts.has(None, verb, value)
+                if missing and (note := suggest_stored_value(verb, value, facts)):
+                    yield note
 
 
 def find_mismatched_dates(outline: Outline, facts: Facts) -> Iterator[Note]:
     """Find comparisons in FILTER with a date of one datatype where the property has others, which do not match."""
     verbs = _verbs(outline)
-    for block in (block for group in _groups(outline) for block in group.blocks if block.kind == "FILTER"):
-        for verb, name, operator, given in _compared_properties(block, verbs):
-            if given.datatype in _DATES and (note := _comparison(verb, name, operator, given, facts)):
+    for block in (block for group in outline.groups for block in group.blocks if block.kind == "FILTER"):
+        for name, operator, given in _comparisons(block.terms):
+            verb = verbs.get(name) if given.datatype in _DATES else None
+            if verb and (note := _comparison(verb, name, operator, given, facts)):
                 yield note
-
-
-def has_dates(query: str) -> bool:
-    """Whether a query may contain a typed date. Called for every query, so it does not parse."""
-    return "^^" in query and bool(_TYPED.search(query))
-
-
-def _groups(outline: Outline) -> Iterator[Group]:
-    return (group for root in outline.main.groups for group, _ in walk_groups(root))
 
 
 def _verbs(outline: Outline) -> dict[str, Term]:
     """The property of which each variable is a value."""
     verbs: dict[str, Term] = {}
-    for group in _groups(outline):
-        for triple in group.triples:
-            last = triple.predicate or (triple.path[-1] if triple.path else None)
-            if last and last.constant and triple.object.kind == "variable":
-                verbs.setdefault(triple.object.value, last)
+    for triple in (triple for group in outline.groups for triple in group.triples):
+        last = triple.predicate or (triple.path.iris[-1] if triple.path.iris else None)
+        if last and last.constant and triple.object.kind == "variable":
+            verbs.setdefault(triple.object.value, last)
     return verbs
-
-
-def _compared_properties(block: Block, verbs: dict[str, Term]) -> Iterator[tuple[Term, str, str, Term]]:
-    """Yield properties whose values are compared with a literal; see ``_comparisons``."""
-    for name, operator, value in _comparisons(block.terms):
-        if verb := verbs.get(name.removeprefix("LANG ")):
-            yield verb, name, operator, value
 
 
 def _comparisons(terms: tuple[Term, ...]) -> Iterator[tuple[str, str, Term]]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from cybilgraph.model.vocabulary import RDF
-from cybilgraph.sparql.hints.syntax_tree import Block, Group, Note, Outline, Term, Triple, walk_groups
+from cybilgraph.sparql.hints.outline import Block, Group, Note, Outline, Term, Triple
 
 #: A VALUES block with at most this many rows may be combined with anything.
 _FEW_ROWS = 50
@@ -15,19 +15,15 @@ _TEXT_FUNCTIONS = {"CONTAINS", "REGEX", "STRSTARTS", "STRENDS"}
 
 def find_slow_causes(outline: Outline) -> Iterator[Note]:
     """Yield causes of a slow query, the worst first. Needs no store."""
-    groups = [(group, within) for root in outline.main.groups for group, within in walk_groups(root)]
-    times = Counter(name for group, _ in groups for name in _uses(group))
-    for group, within in groups:
+    times = Counter(name for group in outline.groups for name in _uses(group))
+    for group in outline.groups:
         # Patterns inside a FILTER are joined with the rows outside of it.
-        if "FILTER" not in within:
+        if "FILTER" not in group.within:
             yield from _apart(group)
-    for group, _ in groups:
-        yield from _after_optional(group)
-    for group, _ in groups:
-        yield from _endless(group, times)
-    for group, _ in groups:
-        yield from _searching(group, times)
-    yield from _sorting(outline, [group for group, _ in groups], times)
+    for find in (_after_optional, _endless, _searching):
+        for group in outline.groups:
+            yield from find(group, times)
+    yield from _sorting(outline, times)
 
 
 def _uses(group: Group) -> Iterator[str]:
@@ -39,7 +35,7 @@ def _uses(group: Group) -> Iterator[str]:
 
 def _apart(group: Group) -> Iterator[Note]:
     """Find parts of a group that share no variable, which makes a cross product."""
-    parts = [part for part in group.parts if part.names and not _has_constant(part) and not _short(part)]
+    parts = [part for part in group.parts if part.names and not _is_bind(part) and not _short(part)]
     roots: dict[str, str] = {}
     # Short VALUES may join other parts at no cost. A BIND that uses two parts does not join them.
     for part in (*parts, *(part for part in group.parts if _short(part))):
@@ -65,8 +61,8 @@ def _root(roots: dict[str, str], name: str) -> str:
     return name
 
 
-def _has_constant(part: Triple | Block) -> bool:
-    return isinstance(part, Block) and part.kind in ("FILTER", "BIND", "MINUS")
+def _is_bind(part: Triple | Block) -> bool:
+    return isinstance(part, Block) and part.kind == "BIND"
 
 
 def _short(part: Triple | Block) -> bool:
@@ -80,7 +76,7 @@ def _narrow(part: Triple | Block) -> bool:
     if part.kind == "SELECT":
         return not any(term.value == "GROUP" for term in part.terms) and len(part.names) < 2 and _sums(part)
     return part.kind in ("GROUP", "OPTIONAL", "GRAPH") and all(
-        _narrow(below) for group in part.groups for below in group.parts if not _has_constant(below)
+        _narrow(below) for group in part.groups for below in group.parts if below.names and not _is_bind(below)
     )
 
 
@@ -88,7 +84,7 @@ def _sums(part: Block) -> bool:
     return not part.names & frozenset().union(*(group.names for group in part.groups))
 
 
-def _after_optional(group: Group) -> Iterator[Note]:
+def _after_optional(group: Group, _: Counter[str]) -> Iterator[Note]:
     """Find a required pattern after an OPTIONAL: the engine keeps that order, so it filters too late."""
     optional: Block | None = None
     for part in group.parts:
@@ -107,7 +103,7 @@ def _endless(group: Group, times: Counter[str]) -> Iterator[Note]:
     """Find paths of any length with two unbound ends."""
     for triple in group.triples:
         ends = (triple.subject, triple.object)
-        if triple.endless and all(not end.constant and times[end.value] == 1 for end in ends):
+        if triple.path.endless and all(not end.constant and times[end.value] == 1 for end in ends):
             yield Note(
                 f"Both ends of the path {{ {ends[0].text} {_verb(triple)} {ends[1].text} }} are unbound, so the engine"
                 " follows it from every resource. Bind one end.",
@@ -161,33 +157,36 @@ def _searched(terms: tuple[Term, ...]) -> Iterator[tuple[str, int]]:
                     yield argument.value, term.start
 
 
-def _sorting(outline: Outline, groups: list[Group], times: Counter[str]) -> Iterator[Note]:
+def _sorting(outline: Outline, times: Counter[str]) -> Iterator[Note]:
     """Find sorting without effect, or of the whole graph."""
-    for block in (block for group in groups for block in group.blocks if block.kind == "SELECT"):
-        if (order := _order(block.terms)) and not _limited(block.terms):
-            yield Note("ORDER BY in a subquery without LIMIT has no effect. Remove it.", order.start)
-    order = _order(outline.main.terms)
-    if order and not _limited(outline.main.terms):
-        main = outline.main.groups[0]
-        for triple in main.triples:
-            ends = (triple.subject, triple.predicate, triple.object)
-            if all(end and not end.constant and times[end.value] == 1 for end in ends):
-                yield Note("ORDER BY sorts the whole graph here. Remove it, or add a LIMIT.", order.start)
-                return
-
-
-def _order(terms: Iterable[Term]) -> Term | None:
-    return next((term for term in terms if term.kind == "word" and term.value == "ORDER"), None)
-
-
-def _limited(terms: Iterable[Term]) -> bool:
-    return any(term.kind == "word" and term.value == "LIMIT" for term in terms)
+    subqueries = [block for group in outline.groups for block in group.blocks if block.kind == "SELECT"]
+    for select in (outline.main, *subqueries):
+        words = {term.value: term.start for term in reversed(select.terms) if term.kind == "word"}
+        if "ORDER" not in words or "LIMIT" in words:
+            continue
+        whole = (
+            all(
+                end and not end.constant and times[end.value] == 1
+                for end in (each.subject, each.predicate, each.object)
+            )
+            for each in select.groups[0].triples
+        )
+        if select is not outline.main:
+            yield Note("ORDER BY in a subquery without LIMIT has no effect. Remove it.", words["ORDER"])
+        elif any(whole):
+            yield Note("ORDER BY sorts the whole graph here. Remove it, or add a LIMIT.", words["ORDER"])
 
 
 def _verb(triple: Triple) -> str:
     if triple.predicate and triple.predicate.value == RDF.type:
         return "a"
-    return triple.predicate.text if triple.predicate else f"{triple.path[0].text} ..." if triple.path else "!(...)"
+    return (
+        triple.predicate.text
+        if triple.predicate
+        else f"{triple.path.iris[0].text} ..."
+        if triple.path.iris
+        else "!(...)"
+    )
 
 
 def _named(part: Triple | Block) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 
 from cybilgraph.sparql import Hint
-from cybilgraph.sparql.hints.comparisons import find_mismatched_dates
+from cybilgraph.sparql.hints.comparisons import find_mismatched_comparisons
 from cybilgraph.sparql.hints.empty_results import find_empty_causes, find_unbound_variables
 from cybilgraph.sparql.hints.facts import Facts
 from cybilgraph.sparql.hints.outline import Note, Unreadable, parse_outline, shortened
@@ -39,7 +39,10 @@ def find_hints(
     causes: dict[str, Iterator[Note]] = {
         "empty": find_empty_causes(outline, facts, graphs),
         "slow": find_slow_causes(outline),
-        "partial": chain(find_mismatched_dates(outline, facts) if facts else (), find_unbound_variables(outline)),
+        "partial": chain(
+            find_mismatched_comparisons(outline, facts, only_dates=True) if facts else (),
+            find_unbound_variables(outline),
+        ),
     }
     found: dict[Hint, None] = {}
     for kind, note in ((kind, note) for kind, notes in causes.items() if kind in why for note in notes):

@@ -26,9 +26,8 @@ def find_empty_causes(outline: Outline, facts: Facts | None, graphs: Sequence[st
     Without facts, only causes that hold for any release. ``graphs`` are those of the request, which override the query.
     """
     chosen = tuple(map(iri_term, graphs)) or tuple(outline.graphs)
-    named = [
-        block.terms[0] for group in outline.groups if group.required for block in group.blocks if block.kind == "GRAPH"
-    ]
+    required = [group for group in outline.groups if group.required]
+    named = [block.terms[0] for group in required for block in group.blocks if block.kind == "GRAPH"]
     if facts:
         yield from _missing_graphs((*chosen, *named), facts)
     misread = dict(_wrong_prefixes(outline))
@@ -45,7 +44,7 @@ def find_empty_causes(outline: Outline, facts: Facts | None, graphs: Sequence[st
     if facts:
         yield from _lacking_properties(outline, facts, reported)
         yield from find_mismatched_comparisons(outline, facts)
-        for triple in (triple for group in outline.groups if group.required for triple in group.triples):
+        for triple in (triple for group in required for triple in group.triples):
             if note := _unmatched(triple, facts, reported):
                 yield note
     if chosen or named:
@@ -54,17 +53,13 @@ def find_empty_causes(outline: Outline, facts: Facts | None, graphs: Sequence[st
 
 def find_unbound_variables(outline: Outline) -> Iterator[Note]:
     """Find variables in SELECT, modifiers and FILTER that no pattern binds."""
-    selects = [outline.main, *(block for group in outline.groups for block in group.blocks if block.kind == "SELECT")]
+    bound = frozenset().union(*(group.names for group in outline.groups))
     # A FILTER may use the variables of the groups around it, so accept all of the query.
-    bound = frozenset().union(*(each.names for group in outline.groups for each in group.parts))
-    expressions = [block.terms for group in outline.groups for block in group.blocks if block.kind == "FILTER"]
-    for terms, scope in [
-        *(
-            (select.head + select.terms, select.groups[0].names | names_after_as(select.head + select.terms))
-            for select in selects
-        ),
-        *((terms, bound) for terms in expressions),
-    ]:
+    scopes = [(block.terms, bound) for block in outline.blocks("FILTER")]
+    for select in (outline.main, *outline.blocks("SELECT")):
+        terms = select.head + select.terms
+        scopes.append((terms, select.groups[0].names | names_after_as(terms)))
+    for terms, scope in scopes:
         for term in takewhile(lambda term: term.value not in _UNBOUND_ALLOWED, terms):
             if term.kind == "variable" and term.value not in scope:
                 meant = closest_match(term.value, sorted(scope), MIN_SUGGESTION_SCORE)
@@ -153,5 +148,4 @@ def _unmatched(triple: Triple, facts: Facts, reported: set[str]) -> Note | None:
         return note
     if subject and not value and not facts.has(subject=subject):
         return None
-    shown = f"{triple.subject.text} {'a' if verb.value == RDF.type else verb.text} {triple.object.text}"
-    return Note(f"No statement in this release matches {{ {shown} }}.", triple.subject.start)
+    return Note(f"No statement in this release matches {triple.text}.", triple.start)

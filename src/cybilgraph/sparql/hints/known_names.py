@@ -46,7 +46,8 @@ class Names:
 
     def wrong(self, use: Use) -> Note | None:
         """Say what is wrong with an IRI, if the answer is empty without it or another was meant."""
-        term, role, required = use
+        term, role = use.term, use.role
+        required = use.certain and use.group.required
         if (right := _with_scheme(term.value)) != term.value:
             return _missing(term, "There is no", shorten(right))
         for kind in ("project", *REFERENCE_FILES):

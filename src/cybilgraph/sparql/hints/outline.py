@@ -30,8 +30,6 @@ SAMETERM ISIRI ISURI ISBLANK ISLITERAL ISNUMERIC TRIPLE ISTRIPLE SUBJECT PREDICA
 """
 _FUNCTIONS = _AGGREGATES.union(_OTHER_FUNCTIONS.split())
 _FUNCTION_ALIASES = {"LOWER": "LCASE", "UPPER": "UCASE", "LENGTH": "STRLEN", "LEN": "STRLEN"}
-#: A pattern in these may fail without making the answer empty.
-_OPTIONAL_BLOCKS = frozenset(("OPTIONAL", "UNION", "MINUS", "FILTER"))
 #: What may follow a triple without a dot.
 _TRIPLE_FOLLOWERS = frozenset(("OPTIONAL", "MINUS", "FILTER", "BIND", "VALUES", "GRAPH", "SERVICE", "{", "}"))
 #: Modifiers, with their place in the order (SolutionModifier).
@@ -108,6 +106,23 @@ class Triple:
         terms = (self.subject, self.predicate, self.object)
         return frozenset(term.value for term in terms if term and not term.constant)
 
+    @property
+    def verb(self) -> str:
+        """The abbreviated text of its property or path."""
+        if self.predicate:
+            return "a" if self.predicate.value == RDF.type else self.predicate.text
+        return f"{self.path.iris[0].text} ..." if self.path.iris else "!(...)"
+
+    @property
+    def text(self) -> str:
+        """Its abbreviated text."""
+        return f"{{ {self.subject.text} {self.verb} {self.object.text} }}"
+
+    @property
+    def start(self) -> int:
+        """Its offset."""
+        return self.subject.start
+
 
 @dataclass(frozen=True, slots=True)
 class Block:
@@ -125,18 +140,30 @@ class Block:
     rows: int = 0
     head: tuple[Term, ...] = ()
 
+    @property
+    def text(self) -> str:
+        """A short description."""
+        shown = " ".join(f"?{name}" for name in sorted(self.names)[:2] if name[0] not in "[(_")
+        return f"{self.kind} of {shown}" if shown else self.kind
+
 
 @dataclass(slots=True)
 class Group:
-    """A group graph pattern, with the kinds of the enclosing blocks."""
+    """A group graph pattern, with the kind of its block and the group around that."""
 
-    within: tuple[str, ...]
+    kind: str = ""
+    outer: Group | None = None
     parts: list[Triple | Block] = field(default_factory=list)
+
+    @property
+    def within(self) -> frozenset[str]:
+        """The kinds of the blocks around it."""
+        return frozenset((self.kind,)) | (self.outer.within if self.outer else frozenset())
 
     @property
     def required(self) -> bool:
         """Whether the answer is empty if the group matches nothing."""
-        return _OPTIONAL_BLOCKS.isdisjoint(self.within)
+        return self.within.isdisjoint(("OPTIONAL", "UNION", "MINUS", "FILTER"))
 
     @property
     def triples(self) -> list[Triple]:
@@ -155,11 +182,12 @@ class Group:
 
 
 class Use(NamedTuple):
-    """An IRI in a query, its role (property, class or thing), and whether the answer is empty without it."""
+    """An IRI in a query, its role (property, class or thing), its group, and whether the group needs it to match."""
 
     term: Term
     role: str
-    required: bool
+    group: Group
+    certain: bool
 
 
 @dataclass(slots=True)
@@ -175,6 +203,15 @@ class Outline:
     declared: dict[str, str] = field(default_factory=dict)
     prefixes: dict[str, int] = field(default_factory=dict)
     graphs: list[Term] = field(default_factory=list)
+
+    @property
+    def triples(self) -> list[Triple]:
+        """All triple patterns."""
+        return [triple for group in self.groups for triple in group.triples]
+
+    def blocks(self, *kinds: str) -> list[Block]:
+        """Return all blocks of these kinds."""
+        return [block for group in self.groups for block in group.blocks if block.kind in kinds]
 
 
 def parse_outline(query: str) -> Outline:
@@ -199,7 +236,7 @@ class _Parser:
         self._at = 0
         self._base = ""
         self._open: list[Token] = []
-        self._within: tuple[str, ...] = ()
+        self._group: Group | None = None  # the innermost
         self.outline = Outline()
 
     @property
@@ -369,7 +406,7 @@ class _Parser:
             self._take("NAMED")
             self.outline.graphs.append(self._node())
         self._take("WHERE")
-        group = Group(()) if is_pattern_optional and self._word != "{" else self._group()
+        group = Group() if is_pattern_optional and self._word != "{" else self._pattern("SELECT")
         modifiers = self._modifiers()
         if self._word == "VALUES":
             group.parts.append(self._values())
@@ -382,7 +419,7 @@ class _Parser:
     def _template(self) -> list[Term]:
         """Parse the template of a CONSTRUCT; return its variables."""
         used, groups, start = len(self.outline.uses), len(self.outline.groups), self._at
-        self._group()
+        self._pattern()
         del self.outline.uses[used:], self.outline.groups[groups:]
         found = [token for token in self._tokens[start : self._at] if token.kind == "variable"]
         return [Term("variable", token.text[1:], token.text, token.start) for token in found]
@@ -403,14 +440,13 @@ class _Parser:
 
     # Patterns
 
-    def _group(self, kind: str = "") -> Group:
-        """Parse a group inside a block of this kind."""
+    def _pattern(self, kind: str = "") -> Group:
+        """Parse the group of a block of this kind."""
         self._expect("{")
-        within, self._within = self._within, (*self._within, kind) if kind else self._within
-        group = Group(self._within)
+        outer, self._group = self._group, Group(kind, self._group)
+        group = self._group
         self.outline.groups.append(group)
         if self._word == "SELECT":
-            self._within = (*self._within, "SELECT")
             group.parts.append(self._select())
             if self._word != "}":
                 raise self._error()
@@ -423,7 +459,7 @@ class _Parser:
                 if not self._take(".") and self._word not in _TRIPLE_FOLLOWERS:
                     shown = self.token.text[:_MAX_SHOWN_CHARS]
                     raise self._error(f"A dot (or ; or ,) is missing before {shown}." if shown else "")
-        self._within = within
+        self._group = outer
         return group
 
     def _block(self) -> Block | None:
@@ -431,14 +467,14 @@ class _Parser:
         match kind:
             case "OPTIONAL" | "MINUS":
                 self._next()
-                group = self._group(kind)
+                group = self._pattern(kind)
                 return Block(kind, start, (group,), (), group.names if kind == "OPTIONAL" else frozenset())
             case "GRAPH" | "SERVICE":
                 self._next()
                 self._take("SILENT")
                 node = self._node()
                 self._use("thing", node)
-                group = self._group(kind)
+                group = self._pattern(kind)
                 names = group.names | frozenset((node.value,) if node.kind == "variable" else ())
                 return Block(kind, start, (group,), (node,), names)
             case "FILTER" | "BIND":
@@ -451,47 +487,42 @@ class _Parser:
             case "VALUES":
                 return self._values()
             case "{":
-                at, used = len(self.outline.groups), len(self.outline.uses)
-                found = [self._group("GROUP")]
+                found = [self._pattern("GROUP")]
                 while self._take("UNION"):
-                    found.append(self._group("UNION"))
+                    found.append(self._pattern("UNION"))
+                    found[0].kind = "UNION"
                 names = frozenset().union(*(each.names for each in found))
-                if len(found) == 1:
-                    return Block("GROUP", start, tuple(found), (), names)
-                # The first group was parsed before the word UNION, so correct what was recorded.
-                self.outline.uses[used:] = [use._replace(required=False) for use in self.outline.uses[used:]]
-                depth = len(self._within)
-                for group in self.outline.groups[at:]:
-                    group.within = (*group.within[:depth], "UNION", *group.within[depth + 1 :])
-                return Block("UNION", start, tuple(found), (), names)
+                return Block(found[0].kind, start, tuple(found), (), names)
         return None
 
     def _values(self) -> Block:
         start = self._next().start
-        names: list[str] = []
-        if self._take("("):
-            while not self._take(")"):
-                names.append(self._term().value)
-        else:
-            names.append(self._term().value)
-        self._expect("{")
+        names = frozenset(term.value for term in self._row())
         terms: list[Term] = []
+        rows = 0
+        self._expect("{")
         while not self._take("}"):
             if self._word in ("{", "."):
                 raise self._error()
-            if not self._take("(", ")"):
-                terms.append(self._term())
+            terms += self._row()
+            rows += 1
         self._use("thing", *terms)
-        return Block("VALUES", start, (), tuple(terms), frozenset(names), len(terms) // max(len(names), 1))
+        return Block("VALUES", start, (), tuple(terms), names, rows)
+
+    def _row(self) -> list[Term]:
+        """Read a term, or several in parentheses."""
+        if not self._take("("):
+            return [self._term()]
+        terms: list[Term] = []
+        while not self._take(")"):
+            terms.append(self._term())
+        return terms
 
     def _use(self, role: str, *terms: Term, certain: Iterable[str] | None = ()) -> None:
         """Record the IRIs among these terms; ``certain`` are those that the pattern needs (None: all)."""
-        required = _OPTIONAL_BLOCKS.isdisjoint(self._within)
-        self.outline.uses += (
-            Use(term, role, required and (certain is None or term.value in certain))
-            for term in terms
-            if term.kind == "iri"
-        )
+        group = self._group or Group()
+        iris = (term for term in terms if term.kind == "iri")
+        self.outline.uses += (Use(term, role, group, certain is None or term.value in certain) for term in iris)
 
     def _triples(self, group: Group) -> None:
         before = len(group.parts)
@@ -588,7 +619,7 @@ class _Parser:
             sign, size = self._sign()
             before = [term.value for term in terms[-2:] if term.kind != "literal"]
             if sign == "{" and before[-1:] == ["EXISTS"]:
-                groups.append(self._group("FILTER"))
+                groups.append(self._pattern("FILTER"))
                 ended = True
                 continue
             is_call = before[-1:] == ["("] and len(before) > 1 and before[0] not in _BEFORE_OPERAND

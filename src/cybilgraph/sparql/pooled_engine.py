@@ -41,7 +41,7 @@ __all__ = ["PooledEngine", "ProcessExit", "QueryLimits"]
 
 #: Retries of a query whose worker was killed from outside.
 _MAX_RETRIES = 3
-#: A longer query that exceeds a limit gets no hints, which take 1.5 ms per 1,000 characters.
+#: A longer query that exceeds a limit gets no hints: the server process computes them, in 1.5 ms per 1,000 characters.
 _MAX_HINTED_CHARS = 10_000
 #: After a successful check of its files, a store is trusted for this many times the duration of the check.
 _TRUST_FACTOR = 20

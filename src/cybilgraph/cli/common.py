@@ -98,7 +98,7 @@ class Command(click.Command):
                 else ""
             )
             excerpt = error.excerpt if isinstance(error, QuerySyntaxError) else ""
-            advice = [text for _, text, _ in error.hints] if isinstance(error, QueryError) else []
+            advice = [text for _, text, _ in error.hints if text != error.hint] if isinstance(error, QueryError) else []
             more = "".join(f"\n  {line}" for line in (*excerpt.splitlines(), error.hint, *advice) if line)
             raise CliError(f"{error.what}{where}{more}") from error
 

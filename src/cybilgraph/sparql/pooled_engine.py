@@ -43,12 +43,15 @@ from cybilgraph.sparql.query_worker import encode_query
 
 __all__ = ["PooledEngine", "ProcessExit", "QueryLimits"]
 
-#: A longer query that exceeds a limit gets no hints, which take 1.5 ms per 1,000 characters.
+#: A longer query that exceeds a limit gets no hints: the server process computes them, in 1.5 ms per 1,000 characters.
 _MAX_HINTED_CHARS = 10_000
 #: After a successful check of its files, a store is trusted for this many times the duration of the check.
 _TRUST_FACTOR = 20
 #: The memory of all long queries relative to that of one.
 _LONG_MEMORY_FACTOR = 3
+_TIMEOUT_HINT = (
+    "Narrow it down: name a country, organisation or project, put FILTERs near their patterns, or add a LIMIT."
+)
 _Result = TypeVar("_Result")
 _RETRY_HINT = "Try again in a few seconds. If the problem persists, see the server log."
 #: Messages for users by state of the fork server.
@@ -360,7 +363,7 @@ def _over_limit(error: TimeoutError | WorkerCrashed, query: str, seconds: float)
     if isinstance(error, TimeoutError):
         return QueryTimeout(
             f"The query was stopped after {_rounded(seconds):g} seconds",
-            "Narrow it down: name a country, organisation or project, put FILTERs near their patterns, or add a LIMIT.",
+            hints[0].text if hints else _TIMEOUT_HINT,
             hints,
         )
     if "ORDER" in query.upper():  # the engine aborts where its order of values of several kinds contradicts itself

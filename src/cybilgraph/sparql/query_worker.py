@@ -29,8 +29,7 @@ from cybilgraph.runtime.sandbox import Policy
 from cybilgraph.runtime.wire import BAD_DATA
 from cybilgraph.runtime.worker import Handler, SendPart, run_fork_server
 from cybilgraph.sparql import guard, lexer, query_analysis
-from cybilgraph.sparql.hints import find_hints
-from cybilgraph.sparql.hints.comparisons import has_dates
+from cybilgraph.sparql.hints import find_hints, may_be_partial
 from cybilgraph.sparql.hints.facts import Facts
 from cybilgraph.sparql.hints.syntax import explain_mistake
 from cybilgraph.sparql.store import RESULT_FORMATS, QueryResult, load_into_memory
@@ -183,7 +182,7 @@ def _answer(
     is_zero = done.rows == 1 and bool(_ZERO.search(done.last_part)) and _is_count(request["query"])
     is_empty, slow = done.is_empty or is_zero, clock() - began > _SLOW_SECONDS
     head: dict[str, Any] = {"format": done.format, "rows": done.rows}
-    partial = not is_empty and has_dates(request["query"])
+    partial = not is_empty and may_be_partial(request["query"])
     if is_empty or slow or partial:
         why = ("empty",) * is_empty + ("slow",) * slow + ("partial",) * partial
         graphs = (*request.get("default_graphs", ()), *request.get("named_graphs", ()))

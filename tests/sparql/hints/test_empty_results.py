@@ -9,6 +9,7 @@ from cybilgraph.model.vocabulary import PREFIXES
 from cybilgraph.sparql.embedded_engine import EmbeddedEngine
 from cybilgraph.sparql.hints import find_hints
 from cybilgraph.sparql.hints.facts import Facts
+from tests.support.hints import JSON
 
 #: The pattern of a SELECT *, and words of its only hint; empty if there is none.
 EMPTY = [
@@ -39,6 +40,18 @@ EMPTY = [
         "?p a cyb:Project ; cyb:country country:FR",
         "No statement in this release matches { ?p cyb:country country:FR }.",
     ),
+    ("?p cyb:fundedBy ?a", "has cyb:fundedBy. Did you mean cyb:funder?"),
+    ("?p cyb:hasCountry ?c", "Did you mean cyb:country?"),
+    ("?p cyb:startDate ?d", "Did you mean cyb:start?"),
+    ("{ ?p cyb:accountable ?a } UNION { ?p cyb:status ?a }", ""),
+    ("?p a cyb:Participation ; cyb:confidence ?x", "has cyb:confidence. Did you mean cyb:evidence/cyb:confidence?"),
+    ("?p cyb:participation ?a . ?a cyb:confidence ?x", "Did you mean cyb:evidence/cyb:confidence?"),
+    ("?a a cyb:Actor ; rdfs:label ?n", "No cyb:Actor in this release has rdfs:label. Did you mean skos:prefLabel?"),
+    ("?p cyb:funder ?a OPTIONAL { ?a rdfs:label ?n }", "Did you mean skos:prefLabel?"),
+    ("?a a cyb:Actor ; cyb:start ?d", "No cyb:Actor in this release has cyb:start. It may have "),
+    ("?a a cyb:Actor OPTIONAL { ?a cyb:start ?d }", ""),
+    ("?a a cyb:Actor ; skos:prefLabel ?n", ""),
+    ("?p dcterms:title ?title FILTER(CONTAINS(?titel, 'x'))", "?titel is never bound"),
     ("GRAPH ?g { ?p cyb:country country:BZ }", "The current data is in the default graph."),
 ]
 
@@ -79,6 +92,39 @@ def test_missing_graphs_are_reported(facts: Facts) -> None:
     assert not any(
         "There is no graph" in text for _, text, _ in find_hints(f"SELECT * FROM <{other}> {pattern}", ("empty",))
     )
+
+
+UNBOUND = [
+    (
+        "SELECT ?p ?titel { ?p dcterms:title ?title }",
+        "?titel is never bound: no pattern gives it a value. Did you mean ?title?",
+    ),
+    ("SELECT ?p (STR(?titel) AS ?t) { ?p dcterms:title ?title }", "Did you mean ?title?"),
+    ("SELECT ?title { ?p dcterms:title ?title }", ""),
+    ("SELECT ?t { ?p dcterms:title ?title BIND(STR(?title) AS ?t) }", ""),
+    ("SELECT ?n (STR(?n) AS ?t) { ?p dcterms:title ?title } GROUP BY (STR(?title) AS ?n)", ""),
+    ("SELECT ?p ?n { ?p dcterms:title ?title } VALUES ?n { 1 }", ""),
+]
+
+
+@pytest.mark.parametrize(("query", "words"), UNBOUND, ids=[query for query, _ in UNBOUND])
+def test_unbound_variable_is_reported_with_the_answer(engine: EmbeddedEngine, query: str, words: str) -> None:
+    answer = engine.answer(query, JSON)
+    assert [(hint.kind, words in hint.text) for hint in answer.hints] == [("partial", True)] * bool(words)
+    explained = [hint.text for hint in engine.explain(query) if "never bound" in hint.text]
+    assert explained == [hint.text for hint in answer.hints]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "CONSTRUCT { ?p cyb:aim ?titel } { ?p dcterms:title ?title }",
+        "SELECT ?p ?titel { { SELECT ?p { ?p dcterms:title ?titel } } }",
+    ],
+)
+def test_explain_reports_unbound_variables_of_templates_and_subqueries(engine: EmbeddedEngine, query: str) -> None:
+    [hint] = engine.explain(query)
+    assert "?titel is never bound" in hint.text
 
 
 @pytest.mark.parametrize("name", [fmt.name for fmt in FORMATS])

@@ -50,6 +50,25 @@ def test_values_are_distinct() -> None:
     ]
 
 
+def test_class_lacks_a_property_only_if_no_instance_has_it() -> None:
+    facts = small()
+    assert sorted(facts.properties("urn:Class")) == [RDF.type, "urn:p"]
+    assert facts.classes("urn:p") == []
+    assert not facts.lacks("urn:Class", "urn:p")
+    assert facts.lacks("urn:Class", "urn:q"), "another resource has it"
+
+
+def test_unknown_whether_a_large_class_has_a_property() -> None:
+    """Reading all instances could take longer than the query."""
+    store = ox.Store()
+    rows = (f"<urn:a{n}> a <urn:Large> .\n<urn:b{n}> <urn:p> {n} .\n" for n in range(100_001))
+    store.bulk_load("".join(rows).encode(), format=ox.RdfFormat.TURTLE)
+    facts = Facts(store)
+    assert not facts.lacks("urn:Large", "urn:p")
+    facts.start_query()
+    assert facts.lacks("urn:Large", "urn:q"), "there are no statements to read"
+
+
 def test_searches_are_limited_per_query() -> None:
     facts = small()
     before = sum(facts.may_search() for _ in range(1_000))

@@ -12,6 +12,7 @@ from cybilgraph.sparql import queries
 from cybilgraph.sparql.embedded_engine import EmbeddedEngine
 from cybilgraph.sparql.hints import find_hints
 from cybilgraph.sparql.hints.facts import Facts
+from cybilgraph.sparql.hints.syntax import explain_mistake
 
 
 @pytest.mark.parametrize("path", sorted(QUERIES.glob("*.rq")), ids=lambda path: path.stem)
@@ -29,6 +30,36 @@ def test_without_facts_only_general_hints_are_given() -> None:
 def test_large_query_is_examined_quickly(facts: Facts) -> None:
     many = " ".join(f'?p dcterms:title "Nothing {n}" . ?q{n} cyb:implementer{n} ?r{n} .' for n in range(2000))
     assert len(find_hints(f"SELECT * {{ {many} }}", facts=facts)) == 5
+
+
+#: As long as a query may become, or with as many names as hints consider; each is a worst case of one step.
+LARGE = [
+    f"SELECT * {{ VALUES ?x {{ {'<https://e.org/id/abcdefghijkl> ' * 31_000} }} ?x a ?y }}",
+    f"SELECT ?x {{ ?x a <http://e.org/{'x' * 1_000_000}> }}",
+    f"SELECT ?x {{ ?x cyb:country country:{'x' * 1_000_000} }}",
+    f"SELECT ?x {{ ?x a ?y FILTER({'x' * 1_000_000}(1)) }}",
+    'SELECT ?x { "' + '\\"' * 500_000,
+    "SELECT " + "?x " * 300_000 + "{ ?x a ?y }",
+    "SELECT * { " + " ".join(f"OPTIONAL {{ ?p{n} cyb:none{n} ?x{n} }}" for n in range(2_400)) + " }",
+    f"SELECT * {{ VALUES ?x {{ {' '.join(f'country:None{n}' for n in range(19_000))} }} OPTIONAL {{ ?p ?q ?x }} }}",
+    "SELECT * { ?p dcterms:title ?x FILTER(" + " || ".join(f"?x = 'none {n}'" for n in range(3_900)) + ") }",
+    f"SELECT * {{ {' '.join(f'?p{n} a cyb:Actor ; cyb:start ?d{n} .' for n in range(2_800))} }}",
+    "SELECT * " + "{ { " * 47 + "?a cyb:funder ?b . " * 4_000 + "} UNION { ?q a ?r } }" * 47,
+    "SELECT * { FILTER(" + "(" * 9_000 + "1" + ")" * 9_000 + ") }",
+    "SELECT * { " + "[ ?a " * 9_000,
+]
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("query", LARGE, ids=[query[:40] for query in LARGE])
+def test_hints_for_large_queries_are_bounded(facts: Facts, query: str) -> None:
+    """Any step that takes more than linear time would exceed the time limit of the test."""
+    hints = find_hints(query, ("empty", "slow", "partial"), facts)
+    assert len(hints) <= 5
+    assert all(len(hint.text) < 500 for hint in hints)
+    mistake = explain_mistake(query, "error at 1:1: expected OPTIONAL")
+    assert mistake.line == 1
+    assert len(mistake.hint) + len(mistake.excerpt) < 1_000
 
 
 @pytest.mark.timeout(180)

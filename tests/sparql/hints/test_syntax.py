@@ -34,6 +34,19 @@ MISTAKES = [
     ("PREFIX foo: ▸https://e.org/ SELECT ?a { ?a foo:x ?c }", "angle brackets"),
     ("SELECT ?a { ?a ?b ?c } LIMIT 3 ▸ORDER BY ?a", "ORDER must come before LIMIT"),
     ("SELECT ?a { ?a ?b▸\u00a0?c }", "U+00A0"),
+    ("SELECT ?a { ?a ?b ?c FILTER(?c > 3)▸) }", "no matching opening bracket"),
+    # Inside a FILTER, where the engine reports the brace on the last line
+    ("SELECT ?a { ?a ?b ?c\n FILTER(?c > ▸)\n}", "A value is missing before )"),
+    ("SELECT ?a { ?a ?b ?c\n FILTER(?c ▸3)\n}", "An operator or ) is missing before 3"),
+    ("SELECT ?a { ?a ?b ?c\n FILTER▸(?c > 3\n}", "This ( is not closed"),
+    ("SELECT ?a { ?a ?b ?c\n FILTER(CONTAINS(?c ▸'x'))\n}", "An operator or ) is missing before 'x'"),
+    ("SELECT ?a { ?a ?b ?c\n FILTER(?c ▸=> 3)\n}", "Write >="),
+    ("SELECT ?a { ?a ?b ?c\n FILTER(?c ▸<> 3)\n}", "Write !="),
+    ("SELECT ?a { ?a ?b ?c\n FILTER(▸NOT ?c)\n}", "Write !"),
+    ("SELECT ?a { ?a ?b ?c\n FILTER(?c IN ▸1, 2)\n}", "?a IN (1, 2)"),
+    ("SELECT ?a { ?a ?b ?c\n FILTER(▸LOWER(?c) = 'x')\n}", "SPARQL has no function LOWER. Did you mean LCASE?"),
+    ("SELECT ?a { ?a ?b ?c\n FILTER(▸YEAR ?c = 2018)\n}", "The arguments of YEAR need parentheses"),
+    ("SELECT ?a { ?a ?b ?c\n BIND(?c AS ▸d)\n}", "After AS there must be a variable"),
 ]
 
 
@@ -53,10 +66,10 @@ def test_mistakes_have_a_hint_and_a_position(engine: EmbeddedEngine, marked: str
 @pytest.mark.parametrize(
     ("query", "line", "caret"),
     [
-        ("SELECT * { ?a\t?b\t}}", "SELECT * { ?a\t?b\t}}", "             \t  \t ^"),
+        ("SELECT * { ?a\t?b\t1}}", "SELECT * { ?a\t?b\t1}}", "             \t  \t  ^"),
         ('SELECT * { ?a ?b "日本" ?c ?d }', 'SELECT * { ?a ?b "日本" ?c ?d }', " " * 24 + "^"),
         (f'SELECT * {{ ?a ?b "{"x" * 300}" ?c ?d }}', f'…{"x" * 58}" ?c ?d }}', " " * 61 + "^"),
-        (f"SELECT * {{ ?a ?b ?c ?d ?e . {'#' * 300}", f"SELECT * {{ ?a ?b ?c ?d ?e . {'#' * 41}…", " " * 9 + "^"),
+        (f"SELECT * {{ ?a ?b ?c;?d ?e . {'#' * 300}", f"SELECT * {{ ?a ?b ?c;?d ?e . {'#' * 41}…", " " * 9 + "^"),
     ],
 )
 def test_caret_is_under_the_position(query: str, line: str, caret: str) -> None:

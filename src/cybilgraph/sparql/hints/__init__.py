@@ -1,25 +1,26 @@
-"""Hints about a query: why its answer may be empty, slow or incomplete.
+"""Hints about a query: why its answer may be empty, slow or incomplete, or why it is not valid.
 
-``outline`` parses the query; ``empty_results`` and ``slow_queries`` examine the outline, with ``facts`` about the
-release; ``syntax`` explains syntax errors.
+``outline`` parses the query; ``empty_results``, ``comparisons`` and ``slow_queries`` examine the outline, with
+``facts`` about the release; ``syntax`` explains syntax errors. Queries over ``outline.MAX_TOKENS`` get no hints.
 """
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
 from cybilgraph.sparql import Hint
-from cybilgraph.sparql.hints.comparisons import find_mismatched_dates
-from cybilgraph.sparql.hints.cursor import Unreadable
-from cybilgraph.sparql.hints.empty_results import find_empty_causes
+from cybilgraph.sparql.hints.comparisons import find_mismatched_comparisons
+from cybilgraph.sparql.hints.empty_results import find_empty_causes, find_unbound_variables
 from cybilgraph.sparql.hints.facts import Facts
-from cybilgraph.sparql.hints.outline import parse_outline
+from cybilgraph.sparql.hints.outline import Note, Unreadable, parse_outline, shortened
 from cybilgraph.sparql.hints.slow_queries import find_slow_causes
-from cybilgraph.sparql.hints.syntax_tree import Note
 
-#: Limits of the hints about one query, and of the text of each.
-_MAX_HINTS, _MAX_HINT_CHARS = 5, 400
+_MAX_HINTS = 5
+_DATE = re.compile(r"\^\^\s*(?:\w*:|<http://www\.w3\.org/2001/XMLSchema#)(?:date|gYear)")
+_VARIABLE = re.compile(r"(?<!\bAS )[?$](\w+)", re.IGNORECASE)
 
 
 def find_hints(
@@ -35,20 +36,27 @@ def find_hints(
         return ()
     if facts:
         facts.start_query()
-    causes: Iterator[Hint] = chain(
-        _hints(query, "empty", find_empty_causes(outline, facts, graphs)) if "empty" in why else (),
-        _hints(query, "slow", find_slow_causes(outline)) if "slow" in why else (),
-        _hints(query, "partial", find_mismatched_dates(outline, facts)) if facts and "partial" in why else (),
-    )
+    causes: dict[str, Iterator[Note]] = {
+        "empty": find_empty_causes(outline, facts, graphs),
+        "slow": find_slow_causes(outline),
+        "partial": chain(
+            find_mismatched_comparisons(outline, facts, only_dates=True) if facts else (),
+            find_unbound_variables(outline),
+        ),
+    }
     found: dict[Hint, None] = {}
-    for hint in causes:
-        found[hint] = None
+    for kind, note in ((kind, note) for kind, notes in causes.items() if kind in why for note in notes):
+        found[Hint(kind, shortened(note.text), query.count("\n", 0, note.start) + 1)] = None
         if len(found) == _MAX_HINTS:
             break
     return tuple(found)
 
 
-def _hints(query: str, why: str, notes: Iterator[Note]) -> Iterator[Hint]:
-    for note in notes:
-        text = note.text if len(note.text) <= _MAX_HINT_CHARS else f"{note.text[:_MAX_HINT_CHARS]}..."
-        yield Hint(why, text, query.count("\n", 0, note.start) + 1)
+def may_be_partial(query: str) -> bool:
+    """Whether to look for hints although there is an answer: the query has a typed date, or uses a column only once.
+
+    Called for every query, so it does not parse.
+    """
+    columns = _VARIABLE.findall(query.partition("{")[0])
+    uses = Counter(_VARIABLE.findall(query)) if columns else {}
+    return ("^^" in query and bool(_DATE.search(query))) or any(uses[name] == 1 for name in columns)

@@ -9,13 +9,11 @@ from cybilgraph.model.gazetteer import MIN_SUGGESTION_SCORE, REFERENCE_FILES, cl
 from cybilgraph.model.vocabulary import XSD, shorten, thing_iri
 from cybilgraph.rdf.ntriples import literal
 from cybilgraph.sparql.hints.facts import Facts
-from cybilgraph.sparql.hints.syntax_tree import Block, Group, Note, Outline, Term, walk_groups
+from cybilgraph.sparql.hints.outline import Note, Outline, Term
 
 _DATES = {XSD.gYear, XSD.gYearMonth, XSD.date, f"{XSD.iri}dateTime"}
 _DATE = re.compile(r"-?\d{4}(-\d\d){0,2}(T.*)?$")
-_TYPED = re.compile(r"\^\^\s*(?:\w*:|<http://www\.w3\.org/2001/XMLSchema#)(?:date|gYear)")
 _OPERATORS = {"=", "<", ">"}
-_MATCHES = "LANGMATCHES"
 #: Longer values are not compared for similarity.
 _MAX_FUZZY_CHARS = 200
 
@@ -31,10 +29,6 @@ def suggest_stored_value(verb: Term, given: Term, facts: Facts) -> Note | None:
             other = Term("literal", text, text, 0, language, datatype)
             if facts.has(None, verb, other):
                 return _meant(verb, given, other)
-    low = given.value.casefold()
-    for value in literals:
-        if value.value.casefold() == low:
-            return _meant(verb, given, value)
     if _DATE.match(given.value) and any(value.datatype in _DATES for value in literals):
         return Note(_dates(verb, "?" + verb.text.rpartition(":")[2], given.value, literals), given.start)
     names = {value.value: value for value in literals if len(value.value) < _MAX_FUZZY_CHARS}
@@ -70,56 +64,27 @@ def _dates(verb: Term, name: str, given: str, values: list[Term]) -> str:
     )
 
 
-def find_mismatched_comparisons(outline: Outline, facts: Facts) -> Iterator[Note]:
-    """Find comparisons in FILTER and VALUES with values that the property does not have."""
-    verbs = _verbs(outline)
-    for group in _groups(outline):
-        for block in group.blocks:
-            if block.kind == "FILTER":
-                for of, name, operator, given in _compared_properties(block, verbs):
-                    if note := _comparison(of, name, operator, given, facts):
-                        yield note
-            elif block.kind == "VALUES" and len(block.names) == 1 and (verb := verbs.get(min(block.names))):
-                for value in block.terms:
-                    missing = value.kind == "literal" and not facts.has(None, verb, value)
-                    if missing and (note := suggest_stored_value(verb, value, facts)):
-                        yield note
+def find_mismatched_comparisons(outline: Outline, facts: Facts, *, only_dates: bool = False) -> Iterator[Note]:
+    """Find comparisons in FILTER and VALUES with values that the property does not have.
 
-
-def find_mismatched_dates(outline: Outline, facts: Facts) -> Iterator[Note]:
-    """Find comparisons in FILTER with a date of one datatype where the property has others, which do not match."""
-    verbs = _verbs(outline)
-    for block in (block for group in _groups(outline) for block in group.blocks if block.kind == "FILTER"):
-        for verb, name, operator, given in _compared_properties(block, verbs):
-            if given.datatype in _DATES and (note := _comparison(verb, name, operator, given, facts)):
+    With ``only_dates``, find those in FILTER of a date with dates of other datatypes, which never match.
+    """
+    verbs: dict[str, Term] = {}  # the property of which each variable is a value
+    for triple in outline.triples:
+        last = triple.predicate or (triple.path.iris[-1] if triple.path.iris else None)
+        if last and last.constant and triple.object.kind == "variable":
+            verbs.setdefault(triple.object.value, last)
+    for block in outline.blocks("FILTER"):
+        for name, operator, given in _comparisons(block.terms):
+            verb = verbs.get(name.removeprefix("LANG ")) if given.datatype in _DATES or not only_dates else None
+            if verb and (note := _comparison(verb, name, operator, given, facts)):
                 yield note
-
-
-def has_dates(query: str) -> bool:
-    """Whether a query may contain a typed date. Called for every query, so it does not parse."""
-    return "^^" in query and bool(_TYPED.search(query))
-
-
-def _groups(outline: Outline) -> Iterator[Group]:
-    return (group for root in outline.main.groups for group, _ in walk_groups(root))
-
-
-def _verbs(outline: Outline) -> dict[str, Term]:
-    """The property of which each variable is a value."""
-    verbs: dict[str, Term] = {}
-    for group in _groups(outline):
-        for triple in group.triples:
-            last = triple.predicate or (triple.path[-1] if triple.path else None)
-            if last and last.constant and triple.object.kind == "variable":
-                verbs.setdefault(triple.object.value, last)
-    return verbs
-
-
-def _compared_properties(block: Block, verbs: dict[str, Term]) -> Iterator[tuple[Term, str, str, Term]]:
-    """Yield properties whose values are compared with a literal; see ``_comparisons``."""
-    for name, operator, value in _comparisons(block.terms):
-        if verb := verbs.get(name.removeprefix("LANG ")):
-            yield verb, name, operator, value
+    for block in () if only_dates else outline.blocks("VALUES"):
+        verb = verbs.get(min(block.names)) if len(block.names) == 1 else None
+        for value in block.terms if verb else ():
+            missing = verb and value.kind == "literal" and not facts.has(None, verb, value)
+            if verb and missing and (note := suggest_stored_value(verb, value, facts)):
+                yield note
 
 
 def _comparisons(terms: tuple[Term, ...]) -> Iterator[tuple[str, str, Term]]:
@@ -135,7 +100,7 @@ def _comparisons(terms: tuple[Term, ...]) -> Iterator[tuple[str, str, Term]]:
         elif before and [word.value for word in terms[max(left - 3, 0) : left - 1]] == ["LANG", "("]:
             yield f"LANG {terms[left - 1].value}", before, term
         elif [word.value for word in terms[max(at - 7, 0) : max(at - 3, 0)]] == ["LANGMATCHES", "(", "LANG", "("]:
-            yield f"LANG {terms[at - 3].value}", _MATCHES, term
+            yield f"LANG {terms[at - 3].value}", "", term
         elif after and right < len(terms) and terms[right].kind == "variable":
             yield terms[right].value, after, term
 
@@ -149,7 +114,7 @@ def _comparison(verb: Term, name: str, operator: str, given: Term, facts: Facts)
     literals = [value for value in values if value.kind == "literal"]
     kinds = {_kind(value) for value in literals}
     if name.startswith("LANG "):
-        return _language(verb, given, literals, matches=operator == _MATCHES)
+        return _language(verb, given, literals)
     if not literals:
         return Note(_link(verb, given, values[0].value), given.start) if values else None
     if dates := kinds & _DATES:
@@ -164,12 +129,10 @@ def _comparison(verb: Term, name: str, operator: str, given: Term, facts: Facts)
     return None
 
 
-def _language(verb: Term, given: Term, literals: list[Term], *, matches: bool) -> Note | None:
-    """The hint for an unknown language; with ``matches``, it is a range that several tags may match (RFC 4647)."""
+def _language(verb: Term, given: Term, literals: list[Term]) -> Note | None:
+    """The hint for an unknown language; a range may match several tags (RFC 4647)."""
     tags, low = sorted({value.language for value in literals}), given.value.lower()
-    if not tags or any(low == tag.lower() for tag in tags):
-        return None
-    if matches and any(tag and (low == "*" or tag.lower().startswith(f"{low}-")) for tag in tags):
+    if not tags or low == "*" or any(f"{tag}-".lower().startswith(f"{low}-") for tag in tags):
         return None
     have = ", ".join(f'"{tag}"' for tag in tags)
     return Note(f"No {verb.text} has the language {given.text}. Available: {have}.", given.start)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-from cybilgraph.model.vocabulary import RDF
-from cybilgraph.sparql.hints.syntax_tree import Block, Group, Note, Outline, Term, Triple, walk_groups
+from cybilgraph.sparql.hints.outline import Block, Group, Note, Outline, Term, Triple
 
 #: A VALUES block with at most this many rows may be combined with anything.
 _FEW_ROWS = 50
@@ -15,19 +14,11 @@ _TEXT_FUNCTIONS = {"CONTAINS", "REGEX", "STRSTARTS", "STRENDS"}
 
 def find_slow_causes(outline: Outline) -> Iterator[Note]:
     """Yield causes of a slow query, the worst first. Needs no store."""
-    groups = [(group, within) for root in outline.main.groups for group, within in walk_groups(root)]
-    times = Counter(name for group, _ in groups for name in _uses(group))
-    for group, within in groups:
-        # Patterns inside a FILTER are joined with the rows outside of it.
-        if "FILTER" not in within:
-            yield from _apart(group)
-    for group, _ in groups:
-        yield from _after_optional(group)
-    for group, _ in groups:
-        yield from _endless(group, times)
-    for group, _ in groups:
-        yield from _searching(group, times)
-    yield from _sorting(outline, [group for group, _ in groups], times)
+    times = Counter(name for group in outline.groups for name in _uses(group))
+    for find in (_apart, _after_optional, _endless, _searching):
+        for group in outline.groups:
+            yield from find(group, times)
+    yield from _sorting(outline, times)
 
 
 def _uses(group: Group) -> Iterator[str]:
@@ -37,40 +28,39 @@ def _uses(group: Group) -> Iterator[str]:
             yield from part.names
 
 
-def _apart(group: Group) -> Iterator[Note]:
+def _apart(group: Group, _: Counter[str]) -> Iterator[Note]:
     """Find parts of a group that share no variable, which makes a cross product."""
-    parts = [part for part in group.parts if part.names and not _has_constant(part) and not _short(part)]
-    roots: dict[str, str] = {}
-    # Short VALUES may join other parts at no cost. A BIND that uses two parts does not join them.
-    for part in (*parts, *(part for part in group.parts if _short(part))):
+    if "FILTER" in group.within:
+        return  # its patterns are joined with the rows outside of it
+    parts = [part for part in group.parts if part.names and not _is_bind(part)]
+    joined: dict[str, str] = {}  # a variable, and another one of the same component
+    for part in parts:
         first, *others = part.names
         for name in others:
-            roots[_root(roots, name)] = _root(roots, first)
+            joined[_root(joined, name)] = _root(joined, first)
     found: dict[str, Triple | Block] = {}
     for part in parts:
-        found.setdefault(_root(roots, next(iter(part.names))), part)
+        # A short VALUES may be combined with anything.
+        if isinstance(part, Triple) or part.kind != "VALUES" or part.rows > _FEW_ROWS:
+            found.setdefault(_root(joined, next(iter(part.names))), part)
     wide = [part for part in found.values() if not _narrow(part)]
     if len(wide) > 1:
         yield Note(
-            f"{_named(wide[0])} and {_named(wide[1])} share no variable, so every row of one is combined with every row"
+            f"{wide[0].text} and {wide[1].text} share no variable, so every row of one is combined with every row"
             " of the other. Add a pattern that joins them, or use two queries.",
-            _start(wide[1]),
+            wide[1].start,
         )
 
 
-def _root(roots: dict[str, str], name: str) -> str:
-    while (up := roots.get(name, name)) != name:
-        roots[name] = roots.get(up, up)
+def _root(joined: dict[str, str], name: str) -> str:
+    while (up := joined.get(name, name)) != name:
+        joined[name] = joined.get(up, up)
         name = up
     return name
 
 
-def _has_constant(part: Triple | Block) -> bool:
-    return isinstance(part, Block) and part.kind in ("FILTER", "BIND", "MINUS")
-
-
-def _short(part: Triple | Block) -> bool:
-    return isinstance(part, Block) and part.kind == "VALUES" and part.rows <= _FEW_ROWS and bool(part.names)
+def _is_bind(part: Triple | Block) -> bool:
+    return isinstance(part, Block) and part.kind == "BIND"
 
 
 def _narrow(part: Triple | Block) -> bool:
@@ -78,17 +68,14 @@ def _narrow(part: Triple | Block) -> bool:
     if isinstance(part, Triple):
         return part.subject.constant and bool(part.predicate and part.predicate.constant)
     if part.kind == "SELECT":
-        return not any(term.value == "GROUP" for term in part.terms) and len(part.names) < 2 and _sums(part)
+        is_grouped = any(term.value == "GROUP" for term in part.terms)
+        return not is_grouped and len(part.names) < 2 and part.names.isdisjoint(part.groups[0].names)
     return part.kind in ("GROUP", "OPTIONAL", "GRAPH") and all(
-        _narrow(below) for group in part.groups for below in group.parts if not _has_constant(below)
+        _narrow(below) for group in part.groups for below in group.parts if below.names and not _is_bind(below)
     )
 
 
-def _sums(part: Block) -> bool:
-    return not part.names & frozenset().union(*(group.names for group in part.groups))
-
-
-def _after_optional(group: Group) -> Iterator[Note]:
+def _after_optional(group: Group, _: Counter[str]) -> Iterator[Note]:
     """Find a required pattern after an OPTIONAL: the engine keeps that order, so it filters too late."""
     optional: Block | None = None
     for part in group.parts:
@@ -96,9 +83,9 @@ def _after_optional(group: Group) -> Iterator[Note]:
             optional = optional or part
         elif optional and (isinstance(part, Triple) or part.kind == "VALUES"):
             yield Note(
-                f"{_named(part)} is required but comes after an OPTIONAL, so the engine evaluates it last."
+                f"{part.text} is required but comes after an OPTIONAL, so the engine evaluates it last."
                 " Move required patterns to the front.",
-                _start(part),
+                part.start,
             )
             return
 
@@ -107,10 +94,10 @@ def _endless(group: Group, times: Counter[str]) -> Iterator[Note]:
     """Find paths of any length with two unbound ends."""
     for triple in group.triples:
         ends = (triple.subject, triple.object)
-        if triple.endless and all(not end.constant and times[end.value] == 1 for end in ends):
+        if triple.path.endless and all(not end.constant and times[end.value] == 1 for end in ends):
             yield Note(
-                f"Both ends of the path {{ {ends[0].text} {_verb(triple)} {ends[1].text} }} are unbound, so the engine"
-                " follows it from every resource. Bind one end.",
+                f"Both ends of the path {triple.text} are unbound, so the engine follows it from every resource."
+                " Bind one end.",
                 triple.subject.start,
             )
 
@@ -141,7 +128,7 @@ def _searching(group: Group, times: Counter[str]) -> Iterator[Note]:
         if triple.object.value not in searched or triple.subject.constant or triple.subject.value in narrowed:
             continue
         free = triple.predicate is not None and not triple.predicate.constant and triple.predicate.value not in given
-        every = "every value in the data" if free else f"every {_verb(triple)} in the data"
+        every = "every value in the data" if free else f"every {triple.verb} in the data"
         yield Note(
             f"The text filter on {triple.object.text} reads {every}."
             f" Narrow down {triple.subject.text} with another pattern{', and name the property' if free else ''}.",
@@ -161,42 +148,13 @@ def _searched(terms: tuple[Term, ...]) -> Iterator[tuple[str, int]]:
                     yield argument.value, term.start
 
 
-def _sorting(outline: Outline, groups: list[Group], times: Counter[str]) -> Iterator[Note]:
+def _sorting(outline: Outline, times: Counter[str]) -> Iterator[Note]:
     """Find sorting without effect, or of the whole graph."""
-    for block in (block for group in groups for block in group.blocks if block.kind == "SELECT"):
-        if (order := _order(block.terms)) and not _limited(block.terms):
-            yield Note("ORDER BY in a subquery without LIMIT has no effect. Remove it.", order.start)
-    order = _order(outline.main.terms)
-    if order and not _limited(outline.main.terms):
-        main = outline.main.groups[0]
-        for triple in main.triples:
-            ends = (triple.subject, triple.predicate, triple.object)
-            if all(end and not end.constant and times[end.value] == 1 for end in ends):
-                yield Note("ORDER BY sorts the whole graph here. Remove it, or add a LIMIT.", order.start)
-                return
-
-
-def _order(terms: Iterable[Term]) -> Term | None:
-    return next((term for term in terms if term.kind == "word" and term.value == "ORDER"), None)
-
-
-def _limited(terms: Iterable[Term]) -> bool:
-    return any(term.kind == "word" and term.value == "LIMIT" for term in terms)
-
-
-def _verb(triple: Triple) -> str:
-    if triple.predicate and triple.predicate.value == RDF.type:
-        return "a"
-    return triple.predicate.text if triple.predicate else f"{triple.path[0].text} ..." if triple.path else "!(...)"
-
-
-def _named(part: Triple | Block) -> str:
-    """The abbreviated text of a part."""
-    if isinstance(part, Triple):
-        return f"{{ {part.subject.text} {_verb(part)} {part.object.text} }}"
-    shown = " ".join(f"?{name}" for name in sorted(part.names)[:2] if name[0] not in "[(_")
-    return f"{part.kind} of {shown}" if shown else part.kind
-
-
-def _start(part: Triple | Block) -> int:
-    return part.subject.start if isinstance(part, Triple) else part.start
+    for select in (outline.main, *outline.blocks("SELECT")):
+        words = {term.value: term.start for term in select.terms if term.kind == "word"}
+        if "ORDER" not in words or "LIMIT" in words:
+            continue
+        if select is not outline.main:
+            yield Note("ORDER BY in a subquery without LIMIT has no effect. Remove it.", words["ORDER"])
+        elif any(len(each.names) == 3 and all(times[name] == 1 for name in each.names) for each in outline.triples):
+            yield Note("ORDER BY sorts the whole graph here. Remove it, or add a LIMIT.", words["ORDER"])

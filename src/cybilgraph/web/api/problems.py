@@ -106,7 +106,8 @@ def _cybilgraph_problem(error: Exception) -> Response:
         extra["advice"] = [text for _, text, _ in error.hints]
     if isinstance(error, ThingGone):
         extra = {"earlier": error.earlier}
-    response = problem(status, error.what, error.hint, extra)
+    is_repeated = isinstance(error, QueryError) and any(error.hint == text for _, text, _ in error.hints)
+    response = problem(status, error.what, "" if is_repeated else error.hint, extra)
     if isinstance(error, QueryError):
         response.headers.update(hint_header.hint_headers([Hint(*piece) for piece in error.hints]))
     if status is HTTPStatus.SERVICE_UNAVAILABLE:

@@ -46,7 +46,7 @@ HOMES = {
     "jinja2": {"validation"},
     "markdown_it": {"web"},
     "mdit_py_plugins": {"web"},
-    "lxml": {"rdf", "readers", "sync", "validation"},
+    "lxml": {"rdf", "readers", "validation"},
     "openpyxl": {"rdf", "readers"},
     "phonenumbers": {"readers"},
     "prometheus_client": {"web"},

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import gzip
 import shutil
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
 
 from cybilgraph.errors import CybilgraphError, FetchError
-from cybilgraph.sync.fetch import Limits
+from cybilgraph.sync.fetch import Limits, Site
 from tests.support.hostile_publisher import Handler, Held, left, take
 
 
@@ -73,3 +75,39 @@ def test_unrequested_encoding_does_not_fill_memory(held: Held) -> None:
         patch.setattr(Handler, "give", coded)
         with pytest.raises(CybilgraphError, match=r"has more than 20,000,000 bytes"):
             take(held.site, held.into)
+
+
+@pytest.mark.parametrize(
+    ("value", "least", "most"),
+    [
+        ("7", 7, 7),
+        (format_datetime(datetime.now(UTC) + timedelta(seconds=200), usegmt=True), 100, 200),
+        ("soon", 1, 1),
+        ("-5", 1, 1),
+        ("²", 1, 1),
+    ],
+)
+def test_retry_waits_as_long_as_the_site_asks(held: Held, value: str, least: float, most: float) -> None:
+    def busy(handler: Handler) -> None:
+        handler.send_response(503)
+        handler.send_header("Retry-After", value)
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    held.site.send = busy
+    waited: list[float] = []
+    with Site(held.site.url, attempts=2, pause=1, wait=waited.append) as site, pytest.raises(FetchError, match="503"):
+        site.get("/busy")
+    [seconds] = waited
+    assert least <= seconds <= most
+
+
+def test_very_long_wait_is_refused(held: Held) -> None:
+    def busy(handler: Handler) -> None:
+        handler.send_response(429)
+        handler.send_header("Retry-After", "9" * 400)
+        handler.end_headers()
+
+    held.site.send = busy
+    with Site(held.site.url, attempts=2) as site, pytest.raises(FetchError, match="asks to retry in"):
+        site.get("/busy")

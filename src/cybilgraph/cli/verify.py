@@ -28,7 +28,11 @@ from cybilgraph.model.findings import escape_controls
     "--timeout", type=click.FloatRange(0.1), default=60.0, show_default=True, help="Maximum seconds without data."
 )
 def verify(url: str, name: str, quick: bool, timeout: float) -> None:
-    """Verify the site at URL: endpoint, dumps, pages, descriptions and changes agree, and checksums match.
+    """Verify the site at URL: checksums match, and endpoint, dumps, changes and descriptions agree.
+
+    It checks what users of the data rely on: checksums and counts, that all dumps have the same statements, that the
+    changes lead from the previous release to this one, content negotiation, the descriptions of resources, files and
+    dataset, and the results of the example queries.
 
     Anyone can verify any site: all requests use HTTP. The exit code is 0 if every check passes,
     1 if one fails, 2 if the site does not respond.

@@ -8,16 +8,12 @@ writes a small graph that says which release is loaded, and during a replacement
 from __future__ import annotations
 
 import base64
-import http.client
-import io
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError, URLError
-from urllib.request import HTTPRedirectHandler, OpenerDirector, Request, build_opener
 
 import pyoxigraph as ox
 from SPARQLWrapper import SPARQLWrapper
@@ -26,6 +22,7 @@ from cybilgraph.errors import CybilgraphError
 from cybilgraph.model.formats import FORMATS, Format
 from cybilgraph.model.vocabulary import BASE, DCTERMS
 from cybilgraph.rdf.serialisation import RDF_FORMATS
+from cybilgraph.runtime.http_client import USER_AGENT, ConnectionFailed, HttpClient, RedirectRefused, Response
 from cybilgraph.sparql import QUERY_DATASET, Dataset
 from cybilgraph.sparql.query_analysis import returns_graph
 from cybilgraph.sparql.store import RESULT_FORMATS, QueryResult
@@ -112,55 +109,17 @@ class Credentials:
         return {"Authorization": f"Basic {base64.b64encode(f'{self.user}:{self.secret}'.encode()).decode()}"}
 
 
-class SameOriginRedirects(HTTPRedirectHandler):
-    """Follows redirects only for GET and within one origin (RFC 6454, section 4).
-
-    urllib would send the Authorization header to any site, and repeat a POST as a GET without its body.
-    """
-
-    def redirect_request(self, req: Request, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Request | None:
-        """Return the next request; None makes the redirect an HTTPError."""
-        request = super().redirect_request(req, fp, code, msg, headers, newurl)
-        return request if request and req.get_method() == "GET" and _origin(request) == _origin(req) else None
-
-    def http_error_302(self, req: Request, fp: Any, code: int, msg: str, headers: Any) -> Any:
-        """Return the response of the target, or None."""
-        try:
-            return super().http_error_302(req, fp, code, msg, headers)
-        except ValueError:  # the target is not a valid URL
-            return None
-
-    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
-
-
-def _origin(request: Request) -> tuple[str, str]:
-    """Return the scheme and the host, with its port unless it is the default, as the connection will read them."""
-    return request.type, request.host.lower().removesuffix(":443" if request.type == "https" else ":80")
-
-
-def redirect_refused(error: HTTPError) -> str:
-    """The message for a redirect that is not followed; empty for other errors.
+def redirect_refused(status: int, location: str) -> str:
+    """The message for a redirect that is not followed; empty for another status.
 
     The target is in its own line, which visitors of a site do not see.
     """
-    if not 300 <= error.code < 400:
+    if not 300 <= status < 400:
         return ""
-    location = error.headers.get("Location", "")[:_MAX_MESSAGE_CHARS]
-    return f"redirects elsewhere, and the redirect is not followed:\n{location}"
+    return f"redirects elsewhere, and the redirect is not followed:\n{location[:_MAX_MESSAGE_CHARS]}"
 
 
 REDIRECTED = "Credentials are sent to one origin only. If you trust the new address, use it instead."
-
-
-class _Wrapper(SPARQLWrapper):
-    """SPARQLWrapper with a custom URL opener."""
-
-    def __init__(self, url: str, opener: OpenerDirector) -> None:
-        super().__init__(url)
-        self._opener = opener
-
-    def _query(self) -> tuple[Any, str]:
-        return self._opener.open(self._createRequest(), timeout=self.timeout), self.returnFormat
 
 
 class Endpoint:
@@ -168,8 +127,9 @@ class Endpoint:
 
     def __init__(self, url: str, credentials: Credentials | None = None) -> None:
         self.url = url
-        self._headers = (credentials or Credentials()).header
-        self._opener = build_opener(SameOriginRedirects)
+        # A server may close an idle connection just when the next query is sent, so use each connection once.
+        self._headers = {"Connection": "close", **(credentials or Credentials()).header}
+        self._client = HttpClient(url, _TIMEOUT_SECONDS)
 
     def query(self, query: str, graphs: Dataset = QUERY_DATASET, seconds: float = _TIMEOUT_SECONDS) -> QueryResult:
         """Send a query and return the result, which is read lazily.
@@ -184,7 +144,7 @@ class Endpoint:
             response.close()
             raise
 
-    def _result(self, response: Any) -> QueryResult:
+    def _result(self, response: Response) -> QueryResult:
         """Return the result in a response, to be read lazily. Raises RequestFailed."""
         if response.status != 200 or response.headers.get("X-SPARQL-MaxRows"):  # Virtuoso's signs of a partial answer
             raise RequestFailed(
@@ -192,21 +152,18 @@ class Endpoint:
             )
         fmt = self._format(response)
         if not fmt.carries_graph:
-            stream = io.BufferedReader(_CompleteStream(response))
-            return _boolean(ox.parse_query_results(input=stream, format=RESULT_FORMATS[fmt.name]))
-        if response.length is None and not response.chunked:
+            return _boolean(ox.parse_query_results(input=response.stream(), format=RESULT_FORMATS[fmt.name]))
+        if not response.headers.keys() & {"content-length", "transfer-encoding"}:
             raise RequestFailed(
                 f"{self.url} sent neither a length nor chunks", "Does a proxy remove Content-Length?", 502
             )
-        quads = ox.parse(
-            input=io.BufferedReader(_CompleteStream(response)), format=RDF_FORMATS[fmt.name], base_iri=self.url
-        )
+        quads = ox.parse(input=response.stream(), format=RDF_FORMATS[fmt.name], base_iri=self.url)
         triples = (quad.triple for quad in quads)
         # Servers may return triples in any order; sorting keeps those of one subject together.
         return chain(sorted(islice(triples, _MAX_SORTED_TRIPLES), key=str), triples)
 
-    def _send(self, query: str, graphs: Dataset, seconds: float) -> Any:
-        wrapper = _Wrapper(self.url, self._opener)
+    def _send(self, query: str, graphs: Dataset, seconds: float) -> Response:
+        wrapper = SPARQLWrapper(self.url, agent=USER_AGENT)
         wrapper.setQuery(query)
         wrapper.queryType = "SELECT"  # SPARQLWrapper guesses, and may take a word for an update
         wrapper.setMethod(
@@ -215,23 +172,30 @@ class Endpoint:
         # SPARQLWrapper's own options allow one format only; a header allows several.
         wrapper.setOnlyConneg(True)
         wrapper.addCustomHttpHeader("Accept", _ACCEPT_GRAPH if returns_graph(query) else _ACCEPT_TABLE)
-        for name, value in self._headers.items():
-            wrapper.addCustomHttpHeader(name, value)
         for graph in graphs.default:
             wrapper.addDefaultGraph(graph)
         for graph in graphs.named:
             wrapper.addNamedGraph(graph)
-        wrapper.setTimeout(max(1, round(seconds)))
+        # SPARQLWrapper would send it with urllib, which takes credentials along to any site that it is redirected to.
+        request: Any = wrapper._createRequest()
+        headers = {**dict(request.header_items()), **self._headers}
+        method = request.get_method()
         try:
-            return wrapper.query().response
-        except HTTPError as error:
-            with error:
-                if what := redirect_refused(error):
-                    raise RequestFailed(f"{self.url} {what}", REDIRECTED, error.code) from error
-                raise self._request_error(error.read(_MAX_LOG_CHARS).decode(errors="replace"), error.code) from error
-        except (URLError, OSError, http.client.HTTPException) as error:
-            reason = getattr(error, "reason", error)
-            raise RequestFailed(f"{self.url} does not answer: {reason}", "Is the server running?") from error
+            response = self._client.send(method, request.full_url, headers, request.data, timeout=seconds)
+            if 200 <= response.status < 300:
+                return response
+            with response:
+                if what := redirect_refused(response.status, response.headers.get("Location", "")):
+                    raise self._redirected(what, response.status)
+                message = response.start(_MAX_LOG_CHARS).decode(errors="replace")
+                raise self._request_error(message, response.status)
+        except RedirectRefused as error:
+            raise self._redirected(redirect_refused(error.status, error.location), error.status) from error
+        except (ConnectionFailed, ValueError) as error:  # ValueError: not a URL
+            raise RequestFailed(f"{self.url} does not answer: {error}", "Is the server running?") from error
+
+    def _redirected(self, what: str, status: int) -> RequestFailed:
+        return RequestFailed(f"{self.url} {what}", REDIRECTED, status)
 
     def _request_error(self, message: str, status: int) -> RequestFailed:
         server_message = message.strip()
@@ -245,7 +209,7 @@ class Endpoint:
                 what, hint, status = f"{self.url} is busy", "Try again in a few seconds.", 0
         return RequestFailed(f"{what}: {server_message[:_MAX_MESSAGE_CHARS]}", hint, status, server_message)
 
-    def _format(self, response: Any) -> Format:
+    def _format(self, response: Response) -> Format:
         media_type = (response.headers.get("Content-Type") or "").split(";")[0].strip().lower()
         for fmt in FORMATS:
             if media_type in fmt.media_types:
@@ -306,22 +270,3 @@ def _boolean(found: ox.QuerySolutions | ox.QueryBoolean) -> ox.QuerySolutions | 
     yes = isinstance(values[0], ox.Literal) and values[0].value not in ("0", "false")
     document = json.dumps({"head": {}, "boolean": yes}).encode()
     return ox.parse_query_results(input=document, format=ox.QueryResultsFormat.JSON)
-
-
-class _CompleteStream(io.RawIOBase):
-    """A response stream that fails if it is truncated; http.client reports that only for chunked responses."""
-
-    def __init__(self, response: Any) -> None:
-        self._response = response
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        try:
-            size: int = self._response.readinto(buffer)
-        except http.client.HTTPException as error:
-            raise OSError("the response is truncated") from error
-        if not size and len(buffer) and self._response.length:
-            raise OSError(f"the response is truncated: {self._response.length:,} bytes are missing")
-        return size

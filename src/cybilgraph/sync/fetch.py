@@ -8,34 +8,28 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import socket
-import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any
-from urllib.parse import urljoin
-
-import urllib3
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.response import HTTPResponse as RawResponse
 
 from cybilgraph.errors import AnswerLost, FetchError
-from cybilgraph.version import __version__
+from cybilgraph.runtime.http_client import (
+    MAX_REDIRECTS,
+    RETRY_STATUSES,
+    ConnectionFailed,
+    HttpClient,
+    RedirectRefused,
+    Response,
+    TooManyRedirects,
+)
 
-#: HTTP statuses worth a retry.
-_RETRY_STATUSES = {408, 425, 429, 500, 502, 503, 504}
 #: The longest wait before a retry; scheduled jobs should fail instead of waiting longer.
 _MAX_WAIT_SECONDS = 300.0
-_BLOCK_BYTES = 1 << 16
 #: Maximum size of a response in memory.
 _MAX_REPLY_BYTES = 20_000_000
-_MAX_REDIRECTS = 5
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 #: Bytes to read of an error response.
 _MAX_ERROR_BYTES = 4096
 #: Characters of a redirect's URL in messages.
@@ -98,16 +92,10 @@ class Site:
     ) -> None:
         self.url = url.rstrip("/")
         self.limits = limits or Limits()
-        self._allowed_hosts = {host.lower() for host in allowed_hosts}
         self._attempts = attempts
         self._pause = pause
         self._wait = wait
-        self._pool = urllib3.PoolManager(
-            headers={"User-Agent": f"cybilgraph/{__version__}"},
-            timeout=urllib3.Timeout(connect=timeout, read=timeout),
-            retries=False,
-        )
-        self._pool.pool_classes_by_scheme = _pool_classes(self.limits.grace)
+        self._client = HttpClient(self.url, timeout, self.limits.grace, allowed_hosts)
 
     def __enter__(self) -> Site:
         return self
@@ -115,7 +103,7 @@ class Site:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._pool.clear()
+        self._client.close()
 
     def get(
         self, path: str, headers: Mapping[str, str] | None = None, method: str = "GET", body: str = ""
@@ -123,9 +111,10 @@ class Site:
         """Send a request, and return the response with any status. Raises FetchError if all attempts fail."""
 
         def once() -> tuple[HttpResponse, bool]:
-            with self._request(method, path, headers or {}, body or None) as answer:
-                content = b"".join(self._blocks(path, answer, _MAX_REPLY_BYTES, self._deadline(), decode=True))
-                return HttpResponse(answer.status, answer.headers, content), answer.status not in _RETRY_STATUSES
+            deadline = self._deadline()
+            with self._request(method, path, headers or {}, deadline, body) as answer:
+                content = b"".join(self._blocks(path, answer, _MAX_REPLY_BYTES, deadline, decode=True))
+                return HttpResponse(answer.status, answer.headers, content), answer.status not in RETRY_STATUSES
 
         return self._retry(path, once)
 
@@ -142,7 +131,7 @@ class Site:
             etag = etag_file.read_text(encoding="latin-1") if etag_file.exists() and into.exists() else ""
             have = into.stat().st_size if etag else 0
             sent = {**(headers or {}), **({"Range": f"bytes={have}-", "If-Range": etag} if have else {})}
-            with self._request("GET", path, sent) as answer:
+            with self._request("GET", path, sent, deadline) as answer:
                 reply = HttpResponse(200 if answer.status == 206 else answer.status, answer.headers)
                 resumed = answer.status == 206 and have and answer.headers.get("ETag") == etag
                 if resumed and (content_range := _RANGE.fullmatch(answer.headers.get("Content-Range", ""))):
@@ -151,7 +140,9 @@ class Site:
                     _delete(into, etag_file)
                     return reply, False
                 if reply.status != 200:
-                    return replace(reply, body=answer.read1(_MAX_ERROR_BYTES)), answer.status not in _RETRY_STATUSES
+                    return replace(
+                        reply, body=next(answer.blocks(), b"")[:_MAX_ERROR_BYTES]
+                    ), answer.status not in RETRY_STATUSES
                 if not resumed:
                     _delete(into, etag_file)
                     new_etag = answer.headers.get("ETag", "")
@@ -171,44 +162,28 @@ class Site:
 
         return self._retry(path, once)
 
-    def _request(self, method: str, path: str, headers: Mapping[str, str], body: str | None = None) -> Any:
-        """Return a response with an unread body. Raises FetchError for a redirect to another site."""
-        address, sent = f"{self.url}{path}", {**self._pool.headers, **headers}
-        for _ in range(_MAX_REDIRECTS + 1):
-            answer: Any = self._pool.request(
-                method, address, headers=sent, body=body, redirect=False, preload_content=False
-            )
-            location = answer.get_redirect_location()
-            if not location or method not in ("GET", "HEAD"):
-                return answer
-            answer.close()  # do not read the body, which may be endless
-            target = self._redirect_target(address, location)
-            if not target:
-                raise FetchError(
-                    f"{address} redirects to another site: {location[:_MAX_SHOWN]}",
-                    "The redirect is not followed. If you trust that site, use its URL instead of this one, "
-                    "or allow its host: --allow-host HOST",
-                )
-            address = target
-        raise FetchError(f"{self.url}{path} redirects more than {_MAX_REDIRECTS} times", "Tell the publisher.")
-
-    def _redirect_target(self, address: str, location: str) -> str:
-        """Return the target of a redirect if it is allowed, or ""."""
+    def _request(self, method: str, path: str, headers: Mapping[str, str], deadline: float, body: str = "") -> Response:
+        """Return a response with an unread body. Raises ConnectionFailed, FetchError for a redirect to another site."""
+        content = body.encode() if body else None
         try:
-            target = urljoin(address, location)
-            (scheme, host), before = _origin(target), _origin(address)
-        except (ValueError, urllib3.exceptions.LocationParseError):
-            return ""
-        if scheme not in _DEFAULT_PORTS or (before[0] == "https" and scheme == "http"):
-            return ""
-        return target if (scheme, host) == _origin(self.url) or host in self._allowed_hosts else ""
+            return self._client.send(method, f"{self.url}{path}", headers, content, until=deadline)
+        except TooManyRedirects as error:
+            raise FetchError(
+                f"{error.address} redirects more than {MAX_REDIRECTS} times", "Tell the publisher."
+            ) from error
+        except RedirectRefused as error:
+            raise FetchError(
+                f"{error.address} redirects to another site: {error.location[:_MAX_SHOWN]}",
+                "The redirect is not followed. If you trust that site, use its URL instead of this one, "
+                "or allow its host: --allow-host HOST",
+            ) from error
 
     def _deadline(self) -> float:
         return time.monotonic() + self.limits.seconds
 
-    def _require_space(self, path: str, have: int, answer: Any, into: Path) -> None:
+    def _require_space(self, path: str, have: int, answer: Response, into: Path) -> None:
         """Raise FetchError if the declared size exceeds the limit or the free disk space."""
-        declared = answer.length_remaining or 0
+        declared = answer.length
         if have + declared > self.limits.bytes:
             raise self._too_large(path, f"{have + declared:,} bytes", self.limits.bytes)
         if declared > (free := shutil.disk_usage(into.parent).free):
@@ -220,15 +195,26 @@ class Site:
     def _too_large(self, path: str, size: str, limit: int) -> _TooLarge:
         return _TooLarge(f"{self.url}{path} has {size}, over the limit of {limit:,}", "Tell the publisher.")
 
-    def _blocks(self, path: str, answer: Any, limit: int, deadline: float, *, decode: bool = False) -> Iterator[bytes]:
-        """Yield the body as it arrives. Raises _TooLarge, or AnswerLost if it is too slow."""
+    def _blocks(
+        self, path: str, answer: Response, limit: int, deadline: float, *, decode: bool = False
+    ) -> Iterator[bytes]:
+        """Yield the body as it arrives. Raises _TooLarge, AnswerLost if it is too slow, or ConnectionFailed."""
         size, began = 0, time.monotonic()
-        while block := answer.read1(_BLOCK_BYTES, decode_content=decode):
+        blocks = answer.blocks(decode)
+        while True:
+            try:
+                block = next(blocks, None)
+            except ConnectionFailed:
+                if time.monotonic() < deadline:
+                    raise
+                block = b""
+            if block is None:
+                return
             size += len(block)
             if size > limit:
                 raise self._too_large(path, f"more than {limit:,} bytes", limit)
             now = time.monotonic()
-            if now > deadline or now > began + self.limits.grace + size / self.limits.bytes_per_second:
+            if now >= min(deadline, began + self.limits.grace + size / self.limits.bytes_per_second):
                 raise AnswerLost(
                     f"{self.url}{path} is too slow: {size:,} bytes in {now - began:.0f} seconds",
                     "Try again later: a download resumes where it stopped.",
@@ -240,10 +226,10 @@ class Site:
             pause = self._pause * 2**attempt
             try:
                 reply, done = once()
-            except urllib3.exceptions.LocationValueError as error:
+            except ValueError as error:
                 raise FetchError(f"{self.url} is not a URL", "Example: https://example.org") from error
-            except urllib3.exceptions.HTTPError as error:
-                reason, has_responded = _describe_error(error)
+            except ConnectionFailed as error:
+                reason, has_responded = str(error), error.has_responded
             else:
                 if done:
                     return reply
@@ -257,63 +243,8 @@ class Site:
         raise error_class(f"{self.url}{path} is not available: {reason}", "Try again later.")
 
 
-def _pool_classes(head_seconds: float) -> dict[str, type[HTTPConnectionPool]]:
-    """Return the connection pool classes by scheme; their connections limit the time for the headers of a response.
-
-    A socket timeout applies between two packets only, so headers that arrive byte by byte, or after any number of
-    interim responses (RFC 9110, section 15.2), might never end.
-    """
-
-    class Connection(HTTPConnection):
-        def getresponse(self) -> RawResponse:  # type: ignore[override]  # as in urllib3
-            timed_out = threading.Event()
-
-            def stop(connected: socket.socket) -> None:
-                timed_out.set()
-                with suppress(OSError):
-                    # The method of an SSL socket would also discard its state, which the reader still uses.
-                    socket.socket.shutdown(connected, socket.SHUT_RDWR)
-
-            timer = threading.Timer(head_seconds, stop, (self.sock,))
-            timer.daemon = True
-            timer.start()
-            try:
-                response = super().getresponse()
-            except Exception:
-                if timed_out.is_set():
-                    raise TimeoutError from None  # urllib3 turns it into its own error
-                raise
-            finally:
-                timer.cancel()
-            if timed_out.is_set():  # partial headers look like complete ones
-                response.close()
-                raise TimeoutError
-            return response
-
-    class SecureConnection(Connection, HTTPSConnection):
-        pass
-
-    class Pool(HTTPConnectionPool):
-        ConnectionCls = Connection
-
-    class SecurePool(HTTPSConnectionPool):
-        ConnectionCls = SecureConnection
-
-    return {"http": Pool, "https": SecurePool}
-
-
 class _TooLarge(FetchError):
     """A response exceeds its size limit."""
-
-
-def _origin(url: str) -> tuple[str, str]:
-    """Return the scheme and the host, with a port that is not the default, as the HTTP library parses them.
-
-    Raises LocationParseError.
-    """
-    parsed = urllib3.util.parse_url(url)
-    scheme, host = parsed.scheme or "http", (parsed.host or "").lower()
-    return scheme, host if parsed.port in (None, _DEFAULT_PORTS.get(scheme)) else f"{host}:{parsed.port}"
 
 
 def got_web_page(address: str) -> FetchError:
@@ -331,9 +262,11 @@ def _delete(*files: Path) -> None:
 
 
 def _retry_after(reply: HttpResponse) -> float:
+    """Return the seconds to wait before a retry (RFC 9110, section 10.2.3), or 0."""
+    value = reply.headers.get("Retry-After", "").strip()
     try:
-        return float(urllib3.Retry().parse_retry_after(reply.headers.get("Retry-After", "0")) or 0)
-    except urllib3.exceptions.InvalidHeader:
+        return float(value) if value.isdecimal() else parsedate_to_datetime(value).timestamp() - time.time()
+    except (ValueError, OverflowError):
         return 0
 
 
@@ -345,20 +278,3 @@ def _detail(reply: HttpResponse) -> str:
         return f" ({str(json.loads(reply.body)['detail'])[:300]})"
     except (ValueError, KeyError, TypeError):
         return ""
-
-
-def _describe_error(error: Exception) -> tuple[str, bool]:
-    """Return what went wrong, without the library's objects, and whether the site responded."""
-    match error:
-        case urllib3.exceptions.NameResolutionError():
-            return "there is no such host", False
-        case urllib3.exceptions.NewConnectionError():
-            return "no connection", False
-        case urllib3.exceptions.TimeoutError():
-            return "no response in time", True
-        case urllib3.exceptions.DecodeError():
-            return "the response is corrupt and cannot be decompressed", True
-        case urllib3.exceptions.SSLError():
-            return f"no secure connection ({error})", False
-        case _:
-            return "the connection was interrupted", True

@@ -12,14 +12,14 @@ from __future__ import annotations
 import random
 import shlex
 import time
-import urllib.request
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from itertools import groupby, islice
 from pathlib import Path
-from urllib.error import HTTPError, URLError
 from urllib.parse import quote
+
+import httpx
 
 from cybilgraph.errors import EndpointFailed, EngineUnavailable, LoadError
 from cybilgraph.model.vocabulary import DCTERMS, thing_iri
@@ -27,6 +27,7 @@ from cybilgraph.rdf.ntriples import iri, literal
 from cybilgraph.rdf.serialisation import is_in_earlier_graph
 from cybilgraph.release import Release
 from cybilgraph.release.graph_file import GRAPH, open_lines
+from cybilgraph.runtime.http_client import RETRY_STATUSES, ConnectionFailed, HttpClient
 from cybilgraph.sparql.endpoint_client import (
     HAS_CURRENT_GRAPH,
     HAS_RELEASE,
@@ -35,7 +36,6 @@ from cybilgraph.sparql.endpoint_client import (
     Credentials,
     Endpoint,
     RequestFailed,
-    SameOriginRedirects,
     current_graph,
     redirect_refused,
 )
@@ -43,8 +43,8 @@ from cybilgraph.sparql.store import statements_about
 
 #: Statements per request, about 10 MB.
 _BLOCK_STATEMENTS = 50_000
-#: HTTP statuses worth a retry, number of attempts, and the first pause, which doubles.
-_RETRY_STATUSES, _MAX_ATTEMPTS, _FIRST_PAUSE_SECONDS = {408, 425, 429, 500, 502, 503, 504}, 4, 1.0
+#: Number of attempts of a request, and the first pause between them, which doubles.
+_MAX_ATTEMPTS, _FIRST_PAUSE_SECONDS = 4, 1.0
 _REQUEST_TIMEOUT_SECONDS = 600.0
 _MAX_MESSAGE_CHARS = 300
 #: Time in which every site notices the new release and switches to it.
@@ -233,10 +233,8 @@ class GraphStore:
             self._headers |= credentials.header
         # Basic authentication is used only if the server requests it; Virtuoso requests Digest.
         self._basic = credentials.header if credentials.user else {}
-        passwords = urllib.request.HTTPPasswordMgrWithDefaultRealm()
-        if credentials.user:
-            passwords.add_password(None, url, credentials.user, credentials.secret)
-        self._opener = urllib.request.build_opener(SameOriginRedirects, urllib.request.HTTPDigestAuthHandler(passwords))
+        self._auth = httpx.DigestAuth(credentials.user, credentials.secret) if credentials.user else None
+        self._client = HttpClient(url, _REQUEST_TIMEOUT_SECONDS)
 
     def put(self, graph: str, triples: bytes) -> None:
         """Replace a graph (section 5.3), or delete it if it would be empty, which some servers do not support.
@@ -263,27 +261,25 @@ class GraphStore:
                 if status == 401 and self._basic and challenge.lower().startswith("basic"):
                     self._headers |= self._basic
                     status, reason, _ = self._attempt(method, address, triples)
-            except (URLError, OSError, ValueError) as error:  # urllib: ValueError for unsupported authentication
-                reason = str(getattr(error, "reason", error))
+            except (ConnectionFailed, ValueError) as error:  # ValueError: not a URL
+                reason = str(error)
                 continue
             if status < 300 or (status == 404 and method == "DELETE"):
                 return
-            if status not in _RETRY_STATUSES:
+            if status not in RETRY_STATUSES:
                 raise LoadError(f"{self._url} refused {method} of {graph}: {reason}", _hint(status))
         raise LoadError(f"{self._url} did not accept {graph}: {reason}", "Run it again: it resumes where it stopped.")
 
     def _attempt(self, method: str, address: str, triples: bytes | None) -> tuple[int, str, str]:
-        """Return the status, the server's message and its WWW-Authenticate header. Raises OSError, ValueError."""
-        request = urllib.request.Request(address, triples, self._headers, method=method)  # noqa: S310  http or https
-        try:
-            with self._opener.open(request, timeout=_REQUEST_TIMEOUT_SECONDS) as answer:
-                return answer.status, "", ""
-        except HTTPError as error:
-            with error:
-                if message := redirect_refused(error):
-                    return error.code, message, ""
-                message = error.read(_MAX_MESSAGE_CHARS).decode(errors="replace").strip()
-                return error.code, f"status {error.code} {message}".strip(), error.headers.get("WWW-Authenticate", "")
+        """Return the status, the server's message and its WWW-Authenticate header. Raises ConnectionFailed."""
+        with self._client.send(method, address, self._headers, triples, auth=self._auth) as answer:
+            status = answer.status
+            if status < 300:
+                return status, "", ""
+            if message := redirect_refused(status, answer.headers.get("Location", "")):
+                return status, message, ""
+            message = answer.start(_MAX_MESSAGE_CHARS).decode(errors="replace").strip()
+            return status, f"status {status} {message}".strip(), answer.headers.get("WWW-Authenticate", "")
 
 
 def _hint(status: int) -> str:

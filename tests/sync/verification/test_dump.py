@@ -19,12 +19,13 @@ EARLIER = f'<{PROJECT}> <urn:title> "Old"@en <{BASE}graph/G1/1> .'
 @pytest.fixture
 def dump(tmp_path: Path) -> Dump:
     lines = (TYPE, TITLE, EARLIER, '<urn:other> <urn:title> "Other" .')
-    (tmp_path / "graph.nq").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    return Dump(tmp_path / "graph.nq")
+    (tmp_path / "given.nq").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    dump = Dump(tmp_path)
+    assert dump.load(tmp_path / "given.nq")[0] == len(lines)
+    return dump
 
 
 def test_earlier_captures_are_not_current(dump: Dump) -> None:
-    assert dump.projects() == [PROJECT]
     assert dump.subjects() == [f"<{PROJECT}>", "<urn:other>"]
     assert dump.about([f"<{PROJECT}>"]) == {f"<{PROJECT}>": {TYPE, TITLE}}
 
@@ -36,7 +37,7 @@ def test_queries_are_answered_but_not_updates(dump: Dump) -> None:
 
 
 def test_missing_dump_is_not_available(tmp_path: Path) -> None:
-    assert not Dump(tmp_path / "graph.nq").is_available
+    assert not Dump(tmp_path).is_available
 
 
 def test_rows_are_compared_without_their_order() -> None:
@@ -47,5 +48,5 @@ def test_rows_are_compared_without_their_order() -> None:
 def test_index_returns_text_of_literals_and_terms_of_nodes() -> None:
     index = TripleIndex([TYPE, TITLE])
     assert index.pairs("urn:title") == [(f"<{PROJECT}>", "New")]
-    assert index.values("urn:nothing") == []
+    assert index.pairs("urn:nothing") == []
     assert index.of(f"<{PROJECT}>", RDF.type) == [f"<{CYB.Project}>"]

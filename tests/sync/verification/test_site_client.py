@@ -38,14 +38,6 @@ def test_response_of_another_type_fails_the_check(client: SiteClient) -> None:
         client.json("/release/1/SHA256SUMS")
 
 
-def test_only_addresses_of_the_site_have_a_path(client: SiteClient) -> None:
-    own = client.site.url.replace("http:", "https:")
-    assert client.own_path(f"{own}/about?lang=fr", "/") == "/about?lang=fr"
-    for other in ("http://elsewhere/about", "", "/about"):
-        with pytest.raises(SiteCheckFailed, match=r"^/sitemap\.xml contains .* which is not below"):
-            client.own_path(other, "/sitemap.xml")
-
-
 def test_only_the_first_differences_are_listed() -> None:
     assert first_differences(["a", "b"]) == "a; b"
     listed = first_differences([f"difference {number}" for number in range(1_200)])

@@ -14,9 +14,11 @@ import pytest
 import rdflib
 from rdflib import RDF, URIRef
 
+from cybilgraph.model.formats import media_type_of
 from cybilgraph.model.vocabulary import BASE, DCAT, DCTERMS, HYDRA, RDFS, SPDX, VOID
 from cybilgraph.rdf.dumps import DUMP_FORMATS
 from cybilgraph.release import Release
+from cybilgraph.runtime.files import parse_checksums
 from tests.conftest import SAMPLES, run, running_server
 from tests.support.http_client import BROWSER, Reply, send
 
@@ -180,7 +182,8 @@ def test_catalogue_has_paging_for_harvesters(server: str) -> None:
     )
 
 
-def test_home_page_describes_the_dataset(server: str) -> None:
+def test_home_page_describes_the_dataset(server: str, release: Release) -> None:
+    sums = parse_checksums(get(server, "/release/1/SHA256SUMS").body.decode())
     for target in ("/", "/release/1", "/releases"):
         page = get(server, target, Accept=BROWSER).body.decode()
         [text] = re.findall(r'<script type="application/ld\+json">(.*?)</script>', page)
@@ -189,6 +192,12 @@ def test_home_page_describes_the_dataset(server: str) -> None:
         assert len(found["distribution"]) == len(DUMP_FORMATS) + 1 + 6
         assert found["distribution"][0]["contentUrl"].startswith(f"{server}/release/1/")
         assert 50 <= len(found["description"]) <= 5000, "required by search engines"
+        assert found["dateModified"] == release.manifest["created"]
+        for file in found["distribution"]:
+            name = file["contentUrl"].rpartition("/")[2]
+            size = (release.folder / "public" / name).stat().st_size
+            described = file["contentSize"], file["sha256"], file["encodingFormat"]
+            assert described == (f"{size} B", sums[name], media_type_of(name))
     for accept, place in ((BROWSER, "/release/1"), ("text/turtle", "/catalog")):
         reply = send(server, "GET", "/dataset", Accept=accept)
         assert (reply.status, reply.headers["location"]) == (303, place)

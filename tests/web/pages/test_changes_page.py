@@ -93,6 +93,24 @@ def test_atom_has_entries_and_tombstones(site: str) -> None:
     assert all(feed.find(f"{ATOM}{name}") is not None for name in ("title", "author", "link"))
 
 
+def test_formats_describe_the_same_changes(site: str) -> None:
+    for span in ("since=2&until=3", "since=2&until=4", "since=4&until=4"):
+        found = json.loads(send(site, "GET", f"/changes.json?{span}").body)
+        _, quads = read_patch(send(site, "GET", f"/changes.rdfp?{span}").body.splitlines(keepends=True))
+        kinds = [kind for kind, _ in quads]
+        counts = found["counts"]
+        assert (counts["added_quads"], counts["removed_quads"]) == (kinds.count(b"A"), kinds.count(b"D"))
+        feed = etree.fromstring(send(site, "GET", f"/changes.atom?{span}").body)
+        entries = {entry.findtext(f"{ATOM}id"): entry.findtext(f"{ATOM}summary") for entry in feed.iter(f"{ATOM}entry")}
+        gone = {entry.get("ref") for entry in feed.iter("{http://purl.org/atompub/tombstones/1.0}deleted-entry")}
+        records = found["records"]
+        assert entries == {record["record"]: record["words"] for record in records if record["kind"] != "removed"}
+        assert gone == {record["record"] for record in records if record["kind"] == "removed"}
+        assert [counts[kind] for kind in ("added", "changed", "removed")] == [
+            sum(record["kind"] == kind for record in records) for kind in ("added", "changed", "removed")
+        ]
+
+
 def test_page_describes_changes(site: str) -> None:
     page = send(site, "GET", "/changes", Accept=BROWSER).body.decode()
     assert "<del>Finished</del> → <ins>Ongoing</ins>" in page

@@ -1,10 +1,17 @@
-"""The home page."""
+"""The home page shows the counts of the release."""
 
 from __future__ import annotations
 
+import csv
+import io
+import re
+
 import pytest
 
-from tests.support.http_client import BROWSER, http
+from cybilgraph.release import Release
+from cybilgraph.sparql import queries
+from tests.support.http_client import BROWSER, get, http
+from tests.support.markup import parse_page
 
 pytestmark = pytest.mark.slow
 
@@ -13,3 +20,19 @@ def test_home_page_shows_counts(server: str) -> None:
     page = http(f"{server}/", Accept=BROWSER).body.decode()
     assert "<strong>14</strong> projects" in page
     assert 'aria-label="Belize: 2"' in page
+
+
+def test_counts_match_the_endpoint_and_the_manifest(server: str, release: Release) -> None:
+    page = parse_page(http(f"{server}/", Accept=BROWSER).body.decode())
+    table = get(server, queries.load_query("page-numbers").text, "text/csv").body.decode()
+    [expected] = csv.DictReader(io.StringIO(table))
+    expected["organisations"] = expected.pop("actors")
+    quads = release.manifest["counts"]["quads"]
+    shown = dict(
+        re.match(r"([0-9,]+) (\w+)", item.text).groups()[::-1]  # type: ignore[union-attr]
+        for part in page.all("ul", "numbers")
+        for item in part.all("li")
+    )
+    assert shown == {name: f"{int(count):,}" for name, count in (expected | {"statements": quads}).items()}
+    footer = " ".join(part.text for part in page.all("footer"))
+    assert f"Release 1 of {release.manifest['created'][:10]} · {quads:,} statements" in footer

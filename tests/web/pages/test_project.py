@@ -1,10 +1,15 @@
-"""The page of a project shows its facts with their evidence."""
+"""The page of a project shows its facts with their evidence, as the endpoint has them."""
 
 from __future__ import annotations
 
+import csv
+import io
+
 import pytest
 
-from tests.support.http_client import BROWSER, http
+from cybilgraph.model.vocabulary import BASE
+from tests.support.http_client import BROWSER, get, http
+from tests.support.project_pages import ProjectPage, values_query
 
 pytestmark = pytest.mark.slow
 
@@ -26,3 +31,36 @@ def test_project_page_shows_facts_and_evidence(server: str) -> None:
     ):
         assert words in page, words
     assert page.index("continuously updated") > page.index("Source and data")
+
+
+def test_pages_and_their_json_ld_match_the_endpoint(server: str) -> None:
+    answer = get(server, "SELECT ?project { ?project a cyb:Project }", "text/csv")
+    projects = answer.body.decode().split()[1:]
+    assert len(projects) == 14
+    for project in projects:
+        page = ProjectPage(http(f"{server}/{project.removeprefix(BASE)}", Accept=BROWSER).body.decode())
+        table = get(server, values_query(project), "text/csv").body.decode()
+        rows = list(csv.DictReader(io.StringIO(table, newline="")))
+        assert list(page.differences(project, rows)) == [], project
+
+
+def test_differences_of_a_page_are_found(server: str) -> None:
+    """The comparison above would notice what it claims to compare."""
+    project = f"{BASE}id/project/G0020"
+    html = http(f"{server}/id/project/G0020", Accept=BROWSER).body.decode()
+    table = get(server, values_query(project), "text/csv").body.decode()
+    rows = list(csv.DictReader(io.StringIO(table, newline="")))
+    for old, new, difference in (
+        ("<h1><bdi>Support to", "<h1><bdi>Support of", "the title is 'Support of Belize"),
+        (">Finished<", ">Ongoing<", "the status is 'Ongoing'"),
+        ("<dd>Apr 2018", "<dd>May 2018", "the period is 'May 2018"),
+        ('"2018-04"', '"2018-05"', "foundingDate in its JSON-LD is '2018-05'"),
+        ('<a href="/id/country/BZ">', "<a>", f"links: 1 missing ({BASE}id/country/BZ as Country)"),
+        ("<dt>Implementer<", "<dt>Funder<", f"links: 2 missing ({BASE}id/actor/gpd as Implementer)"),
+        ("<q><bdi>GPD supported", "<q><bdi>GPD led", "evidence in the text: 1 missing"),
+        ("<h2>Context</h2>", "<h2>Why</h2>", "the context: 1 missing"),
+        ("<h2>Contact</h2><ul>", "<h2>Contact</h2><ul><li><bdi>Jane Doe</bdi></li>", "contacts: 1 not in the endpoint"),
+        ('"knowsAbout": [', '"keywords": [', "knowsAbout in its JSON-LD: 1 missing"),
+    ):
+        found = list(ProjectPage(html.replace(old, new)).differences(project, rows))
+        assert any(text.startswith(difference) for text in found), (difference, found)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import re
+
 import pytest
 import rdflib
 
 from cybilgraph import pipeline
+from cybilgraph.model.vocabulary import BASE
 from tests.conftest import running_server
-from tests.support.http_client import BROWSER, http, send
+from tests.support.http_client import BROWSER, get, http, send
+from tests.support.markup import parse_page
 
 pytestmark = pytest.mark.slow
 
@@ -33,6 +39,45 @@ def test_entity_pages_show_their_facts(server: str, path: str, words: str) -> No
     reply = http(f"{server}{path}", Accept=BROWSER)
     assert reply.status == 200
     assert words in reply.body.decode()
+
+
+#: The organisations, places and themes of projects; unknown themes and regions have no pages.
+ENTITIES = """
+    SELECT DISTINCT ?thing {
+      { ?project cyb:participation/cyb:actor ?thing }
+      UNION { ?project cyb:scope/cyb:concept ?thing }
+      UNION { ?project cyb:scope/cyb:concept/skos:broader ?thing }
+      ?thing a ?kind VALUES ?kind { cyb:Actor cyb:Country cyb:Region cyb:Group cyb:Theme }
+    }"""
+
+
+def projects_of(thing: str) -> str:
+    """Return the query for the projects of a resource and its roles in them; for a theme, with those of its topics."""
+    topics = f"UNION {{ ?topic skos:broader <{thing}> . ?node cyb:concept ?topic . ?project cyb:scope ?node }}"
+    return (
+        f"SELECT DISTINCT ?project ?role {{ {{ ?node cyb:actor <{thing}> . ?project cyb:participation ?node "
+        f"OPTIONAL {{ ?node cyb:role ?role }} }} UNION {{ ?node cyb:concept <{thing}> . ?project cyb:scope ?node }} "
+        f"{topics if '/id/theme/' in thing else ''} }}"
+    )
+
+
+def test_entity_pages_list_the_projects_of_the_endpoint(server: str) -> None:
+    things = get(server, ENTITIES, "text/csv").body.decode().split()[1:]
+    assert len(things) > 50
+    for thing in things:
+        table = get(server, projects_of(thing), "text/csv").body.decode()
+        rows = list(csv.DictReader(io.StringIO(table)))
+        page = parse_page(http(f"{server}/{thing.removeprefix(BASE)}", Accept=BROWSER).body.decode())
+        lead = " ".join(part.text for part in page.all("p", "lead"))
+        assert re.match(r"([0-9,]+) projects?\b", lead), (thing, lead)
+        assert lead.split()[0] == str(len({row["project"] for row in rows})), thing
+        shown = set()
+        for line in page.all("tr"):
+            cells = {cell.own("data-label"): cell for cell in line.all("td")}
+            if title := cells.get("Title"):
+                roles = cells["Role"].text.split(", ") if "Role" in cells else [""]
+                shown |= {(BASE + title.href.removeprefix("/"), role) for role in roles}
+        assert shown == {(row["project"], row["role"].rpartition("/")[2].capitalize()) for row in rows}, thing
 
 
 def test_ontology_is_served_as_turtle(server: str) -> None:

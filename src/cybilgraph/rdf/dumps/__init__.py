@@ -28,8 +28,7 @@ from cybilgraph.rdf.dumps.metadata import (
     with_locations,
     write_descriptions,
 )
-from cybilgraph.rdf.dumps.table_reader import read_table
-from cybilgraph.rdf.dumps.tables import COLUMNS, TableNames, TableRows, make_table_rows, replace_iris, write_tables
+from cybilgraph.rdf.dumps.tables import TableNames, TableRows, make_table_rows, write_tables
 from cybilgraph.rdf.serialisation import parse_nquads, write_quads
 
 #: The base name of the dump files.
@@ -41,7 +40,6 @@ DUMP_FORMATS = tuple(BY_NAME[name] for name in ("nquads", "ntriples", "turtle", 
 
 __all__ = [
     "ABOUT",
-    "COLUMNS",
     "DATASET",
     "DUMP_FORMATS",
     "FULL_DUMPS",
@@ -57,8 +55,6 @@ __all__ = [
     "count_statements",
     "describe_paging",
     "make_table_rows",
-    "read_table",
-    "replace_iris",
     "serialise_chunk",
     "with_licence",
     "with_locations",

@@ -1,4 +1,4 @@
-"""Verifies that the parts of a running site agree: endpoint, dumps, pages, descriptions and changes.
+"""Verifies that what a running site offers to data partners agrees: endpoint, dumps, changes and descriptions.
 
 All requests use public HTTP, so that anyone can verify any site. Counts given by the site are compared with counts of
 the data that it sends.
@@ -74,15 +74,7 @@ def verify(site: Site, quick: bool = False, on_check: Callable[[Check], None] = 
             except (FetchError, PatchError, QueryError) as error:
                 result = Check(name, Outcome.FAILS, error.what)
             # A foreign site may send anything.
-            except (
-                ValueError,
-                KeyError,
-                TypeError,
-                StopIteration,
-                SyntaxError,
-                OSError,
-                *DECOMPRESSION_ERRORS,
-            ) as error:
+            except (ValueError, LookupError, TypeError, SyntaxError, OSError, *DECOMPRESSION_ERRORS) as error:
                 result = Check(name, Outcome.FAILS, f"the response has an unexpected form: {error}")
             verification.checks.append(result)
             on_check(result)

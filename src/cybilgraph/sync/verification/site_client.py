@@ -8,14 +8,13 @@ import json
 import secrets
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from cybilgraph.sync.fetch import HttpResponse, Site
+from cybilgraph.sync.verification.dump import by_subject
 
 NTRIPLES = "application/n-triples"
 BROWSER = "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"
-#: What to do if a page does not match the release.
-STALE_CACHE_HINT = "clear the caches in front of the site or restart it, then verify again"
 #: Maximum number of differences in a message.
 _MAX_DIFFERENCES = 5
 
@@ -36,11 +35,6 @@ def first_differences(wrong: list[str]) -> str:
     return "; ".join(wrong[:_MAX_DIFFERENCES]) + more
 
 
-def cache_buster() -> str:
-    """Return a random comment for a query, so that no cache has the answer."""
-    return f"\n# {secrets.token_hex(8)}"
-
-
 class SiteClient:
     """Requests about one release of a site.
 
@@ -50,27 +44,36 @@ class SiteClient:
     def __init__(self, site: Site, release: int) -> None:
         self.site = site
         self.release = release
+        self._comment = f"\n# {secrets.token_hex(8)}"  # so that no cache has answers to our queries
 
     def ok(self, path: str, headers: dict[str, str] | None = None, method: str = "GET", body: str = "") -> HttpResponse:
         """Send a request, and return the response."""
-        reply = self.site.get(path, headers or {"Accept": "*/*"}, method, body)
+        reply = self.site.get(path, headers, method, body)
         require_that(reply.status == 200, f"{path} returns status {reply.status}")
         return reply
 
     def file(self, path: str, into: Path) -> Path:
         """Download a response of any size to a file."""
-        status = self.site.download(path, into, {"Accept": "*/*"}).status
+        status = self.site.download(path, into).status
         require_that(status == 200, f"{path} returns status {status}")
         return into
 
     def rows(self, query: str) -> list[dict[str, Any]]:
         """Return the rows of a query, bypassing caches."""
-        sent = urlencode({"query": query + cache_buster(), "format": "csv", "release": self.release})
+        sent = urlencode({"query": query + self._comment, "format": "csv", "release": self.release})
         return list(csv.DictReader(io.StringIO(self.ok(f"/sparql?{sent}").body.decode(), newline="")))
 
-    def json(self, path: str, headers: dict[str, str] | None = None, method: str = "GET", body: str = "") -> Any:
+    def about(self, subjects: list[str]) -> dict[str, set[str]]:
+        """Return the endpoint's statements about subjects (terms), bypassing caches."""
+        query = f"CONSTRUCT {{ ?s ?p ?o }} {{ VALUES ?s {{ {' '.join(subjects)} }} ?s ?p ?o }}{self._comment}"
+        headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": NTRIPLES}
+        sent = urlencode({"query": query, "release": self.release})
+        found = by_subject(self.ok("/sparql", headers, "POST", sent).body.decode().split("\n")[:-1])
+        return {subject: found.get(subject, set()) for subject in subjects}
+
+    def json(self, path: str) -> Any:
         """Return a JSON response."""
-        reply = self.ok(path, headers, method, body)
+        reply = self.ok(path)
         try:
             return json.loads(reply.body)
         except ValueError as error:
@@ -83,16 +86,3 @@ class SiteClient:
         reply = self.ok(path, {"Accept": NTRIPLES})
         require_that(reply.type.startswith(NTRIPLES), f"{path} is {reply.type} instead of N-Triples")
         return reply.body.decode().split("\n")[:-1]
-
-    def own_path(self, address: str, where: str) -> str:
-        """Return the path of a URL of this site, found at ``where``.
-
-        The scheme may differ, because a proxy may terminate TLS. Raises SiteCheckFailed for a URL of another site.
-        """
-        own, target = urlsplit(self.site.url), urlsplit(address)
-        require_that(
-            target.netloc.lower() == own.netloc.lower() and target.path.startswith(f"{own.path}/"),
-            f"{where} contains {address or 'no URL'}, which is not below {self.site.url}: "
-            "configure the proxy to forward the Host header",
-        )
-        return target.path.removeprefix(own.path) + (f"?{target.query}" if target.query else "")

@@ -9,7 +9,7 @@ from typing import Any
 
 from cybilgraph.model.fields import FIELDS, FieldKind
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, OA, SCHEMA, SKOS, VCARD, shorten
-from cybilgraph.sync.verification.markup import Element, collapse_spaces, parse_page
+from tests.support.markup import Element, collapse_spaces, parse_page
 
 _ROLES = {"funder": ("Funder",), "member": ("Implementer", "Partner")}
 _PLACES = ("Country", "Region", "Group")

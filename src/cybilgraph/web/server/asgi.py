@@ -236,6 +236,10 @@ class Application:
         found = None
         if query_request.release in (0, current.release.number):
             found = self._quick(entry, query_request, request, current)
+            if not found:
+                if request.body:  # its last part has resumed this task out of turn
+                    await self._loop.turn(entry.client)
+                found = self._fast(entry, query_request, request, current)
             if found and not found.blocks and len(found.content) <= _BLOCK_BYTES:
                 await _respond(send, found, request.method)
                 return
@@ -256,6 +260,14 @@ class Application:
         entry.cached = found is not None
         return found and _with_release(entry, query_request, serving, found)
 
+    def _fast(
+        self, entry: LogEntry, query_request: QueryRequest, request: Request, serving: OpenRelease
+    ) -> Reply | None:
+        """Return the reply if the query has proven low cost; else None."""
+        etag = serving.answers.etag(query_request.cache_key)
+        found = protocol.fast_path_reply(query_request, request, serving.answers, etag)
+        return found and _with_release(entry, query_request, serving, found)
+
     async def _answer(
         self, entry: LogEntry, query_request: QueryRequest, request: Request, serving: OpenRelease, until: float
     ) -> Reply:
@@ -264,18 +276,16 @@ class Application:
             return found
         assert entry.caller
         etag = serving.answers.etag(query_request.cache_key)
+        services = serving.answers.engine.services
         await self._loop.turn(entry.client)
-        found = protocol.fast_path_reply(query_request, request, serving.answers, etag)
-        if not found:
-            services = serving.answers.engine.services
-            if request.is_short:
-                guard.guard(query_request.query, services)
-            else:
-                await self._read(entry.caller, guard.guard, query_request.query, services)
-            seconds_left = max(until - time.monotonic(), 0.001)
-            found = await protocol.run_query(
-                query_request, request, serving.answers, etag, seconds_left, entry.caller, self._threads
-            )
+        if request.is_short:
+            guard.guard(query_request.query, services)
+        else:
+            await self._read(entry.caller, guard.guard, query_request.query, services)
+        seconds_left = max(until - time.monotonic(), 0.001)
+        found = await protocol.run_query(
+            query_request, request, serving.answers, etag, seconds_left, entry.caller, self._threads
+        )
         return _with_release(entry, query_request, serving, found)
 
     @asynccontextmanager

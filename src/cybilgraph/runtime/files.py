@@ -9,13 +9,14 @@ import re
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 #: A line written by sha256sum (GNU coreutils), in text or binary mode.
 _CHECKSUM_LINE = re.compile(r"([0-9a-fA-F]{64}) [ *](?:\./)?(.+)")
+_BLOCK_BYTES = 1 << 20
 
 
 def sha256_of(path: Path) -> str:
@@ -26,9 +27,6 @@ def sha256_of(path: Path) -> str:
 
 class ChecksumCache:
     """Checksums of files, computed again only if a file's size, times or inode have changed. Thread-safe."""
-
-    #: Bytes per read.
-    BLOCK = 1 << 20
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[tuple[int, ...], str]] = {}
@@ -50,13 +48,11 @@ class ChecksumCache:
         except (OSError, KeyError):
             return False
 
-    def recompute(self, file: BinaryIO, after_block: Callable[[], object] = lambda: None) -> str:
-        """Read an open file again, store and return its SHA-256, and rewind it. Raises OSError."""
+    def recompute(self, file: BinaryIO) -> str:
+        """Read an open file from its beginning, store and return its SHA-256, and rewind it. Raises OSError."""
         identity, digest = _file_identity(os.fstat(file.fileno())), hashlib.sha256()
-        file.seek(0)
-        while block := file.read(self.BLOCK):
+        while block := file.read(_BLOCK_BYTES):
             digest.update(block)
-            after_block()
         file.seek(0)
         self._known[file.name] = (identity, digest.hexdigest())
         return digest.hexdigest()

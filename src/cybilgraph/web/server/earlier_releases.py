@@ -17,8 +17,6 @@ from cybilgraph.web.server.render_queue import yield_turn
 
 #: The most earlier releases open at once; each has its own worker processes.
 _MAX_OPEN = 3
-#: The longest time that a request waits for an earlier release to be opened.
-_OPEN_SECONDS = 5.0
 #: The number of releases remembered as verified; each is verified again if its manifest changes.
 _MAX_VERIFIED = 64
 
@@ -38,18 +36,18 @@ class EarlierReleases:
         self._releases = releases
         self._opener = opener
         self._verified: LRUCache[int, tuple[int, Release]] = LRUCache(_MAX_VERIFIED)
-        self._verify_lock = threading.Lock()
         self._open: OrderedDict[int, _InUse] = OrderedDict()
-        self._is_opening = False
-        #: Guards ``_open`` and ``_is_opening``; held only briefly, because the event loop acquires it too.
-        self._changed = threading.Condition()
+        #: Held while a release is verified or opened, so that this happens once.
+        self._lock = threading.RLock()
+        #: Guards the numbers of users; held only briefly, because the event loop acquires it too.
+        self._counting = threading.Lock()
 
     def verified(self, number: int) -> Release:
         """Return a release with verified checksums, without opening an engine.
 
         It is verified again only if its manifest changes. Raises ReleaseError, ReleaseGone, FileDamaged.
         """
-        with yield_turn(), self._verify_lock:
+        with yield_turn(), self._lock:
             manifest_mtime = self._releases.manifest_mtime(number)
             known = self._verified.get(number)
             if not manifest_mtime or not known or known[0] != manifest_mtime:
@@ -77,78 +75,51 @@ class EarlierReleases:
         """
         used = None
         try:
-            with yield_turn():
+            with yield_turn(), self._lock:
                 used = self._acquire(self.verified(number))
             yield used.opened
         finally:
             if used:
-                with self._changed:
+                with self._counting:
                     used.users -= 1
-                    self._changed.notify_all()
 
     def _acquire(self, release: Release) -> _InUse:
-        """Return a release that is open, or open it, and count the request as a user."""
+        """Return a release that is open, or open it, and count the request as a user. Raises ReleaseBusy."""
         number = release.number
+        used = self._open.get(number)
+        if used and used.opened.release is not release:  # it was rebuilt
+            self._close_one([number])
+        elif not used and len(self._open) >= _MAX_OPEN:
+            self._close_one(list(self._open))
+        if number not in self._open:
+            self._open[number] = _InUse(self._opener.open_on_disk(release))
+        self._open.move_to_end(number)
+        with self._counting:
+            self._open[number].users += 1
+        return self._open[number]
 
-        def can_proceed() -> bool:
-            return self._is_open(release) or (not self._is_opening and self._removable(number) is not None)
-
-        with self._changed:
-            if not self._changed.wait_for(can_proceed, _OPEN_SECONDS):
-                what = f"Release {number} cannot be opened now, because other earlier releases are in use"
-                raise ReleaseBusy(what, "Try again in a few seconds, or use the current release.")
-            if self._is_open(release):
-                used = self._open[number]
-                used.users += 1
-                self._open.move_to_end(number)
-                return used
-            removed = [self._open.pop(one) for one in self._removable(number) or ()]
-            self._is_opening = True
-        try:
-            for one in removed:
-                one.opened.close()
-            used = _InUse(self._opener.open_on_disk(release), users=1)
-            with self._changed:
-                self._open[number] = used
-            return used
-        finally:
-            with self._changed:
-                self._is_opening = False
-                self._changed.notify_all()
-
-    def _is_open(self, release: Release) -> bool:
-        used = self._open.get(release.number)
-        return used is not None and used.opened.release is release  # otherwise it was rebuilt or verified again
-
-    def _removable(self, number: int) -> list[int] | None:
-        """Return the releases to close before this one is opened; None if requests still use all of them."""
-        if number in self._open:  # the version before it was rebuilt
-            return None if self._open[number].users else [number]
-        if len(self._open) < _MAX_OPEN:
-            return []
-        return [one for one, used in self._open.items() if not used.users][:1] or None
+    def _close_one(self, numbers: list[int]) -> None:
+        """Close the first of these releases that no request uses. Raises ReleaseBusy."""
+        for number in numbers:
+            if not self._open[number].users:
+                self._open.pop(number).opened.close()
+                return
+        what = "The release cannot be opened now, because other earlier releases are in use"
+        raise ReleaseBusy(what, "Try again in a few seconds, or use the current release.")
 
     def maintain(self) -> None:
         """Replace ended processes, and close releases whose store can no longer be trusted."""
-        with self._changed:
-            all_open = list(self._open.items())
-        for number, used in all_open:
-            used.opened.engine.maintain()
-            if not (problem := used.opened.storage_problem):
-                continue
-            used.opened.refuse_queries()
-            with self._changed:
-                if self._open.get(number) is used:
+        with self._lock:
+            for number, used in list(self._open.items()):
+                used.opened.engine.maintain()
+                if problem := used.opened.storage_problem:
                     del self._open[number]
-                self._changed.notify_all()
-            with self._verify_lock:
-                self._verified.pop(number, None)
-            self._opener.on_event(f"{problem}. It is closed; the next request for it verifies its checksums")
-            used.opened.close()
+                    self._verified.pop(number, None)
+                    used.opened.refuse_queries()
+                    used.opened.close()
+                    self._opener.on_event(f"{problem}. The next request for it verifies its checksums")
 
     def close(self) -> None:
         """Stop all workers."""
-        with self._changed:
-            all_open = list(self._open.values())
-        for used in all_open:
+        for used in list(self._open.values()):
             used.opened.close()

@@ -189,11 +189,14 @@ class LiveReleases:
         opened.start_warm_up(self._warm_seconds)
 
     def _switch_when_ready(self) -> None:
-        """Switch to the next release when it is warm; earlier if the current one cannot answer any more."""
-        if self._next and (
+        """Switch to the next release when it is warm; when it is loaded, if the current one is slower or refused."""
+        if not self._next:
+            return
+        is_cold_anyway = self.current.release is self._next.release or self.current.engine.refusal_reason
+        if (
             self._monitor  # the endpoint no longer has the previous release
             or self._next.warm_up.is_over
-            or (self.current.engine.refusal_reason and not self._next.engine.trouble)
+            or (is_cold_anyway and not self._next.engine.trouble)
         ):
             opened, self._next = self._next, None
             self._switch_to(opened)

@@ -126,13 +126,7 @@ class Release:
         for name in self.manifest["files"]:
             if not (self.folder / name).is_file():
                 raise FileDamaged(f"Release {self.number:04d} lacks {name}", _REPAIR)
-            try:
-                with (self.folder / name).open("rb") as file:
-                    is_right = self._checksums.recompute(file) == self._digest(name)
-            except OSError as error:
-                raise self._damaged(name, f"cannot be read: {error.strerror}") from error
-            if not is_right:
-                raise self._damaged(name)
+            self.open(name).close()
         for name in (MANIFEST, CHECKSUMS):
             if (self.folder / name).is_file():
                 self._own_checksums[name] = sha256_of(self.folder / name)

@@ -34,12 +34,18 @@ class ChecksumCache:
 
     def digest(self, file: BinaryIO) -> str:
         """Return the SHA-256 of an open file, and rewind it. Raises OSError."""
-        known = self._known.get(file.name)
-        if known and known[0] == _file_identity(os.fstat(file.fileno())):
+        identity = _file_identity(os.fstat(file.fileno()))
+        if (known := self._known.get(file.name)) and known[0] == identity:
             return known[1]
         with self._reading:  # if several threads need the checksum, only one reads the file
-            known = self._known.get(file.name)
-            return known[1] if known and known[0] == _file_identity(os.fstat(file.fileno())) else self.recompute(file)
+            if (known := self._known.get(file.name)) and known[0] == identity:
+                return known[1]
+            digest = hashlib.sha256()
+            while block := file.read(_BLOCK_BYTES):
+                digest.update(block)
+            file.seek(0)
+            self._known[file.name] = (identity, digest.hexdigest())
+            return digest.hexdigest()
 
     def is_unchanged(self, path: Path) -> bool:
         """Return whether a file has not been written since its checksum was computed."""
@@ -47,15 +53,6 @@ class ChecksumCache:
             return self._known[str(path)][0] == _file_identity(path.stat())
         except (OSError, KeyError):
             return False
-
-    def recompute(self, file: BinaryIO) -> str:
-        """Read an open file from its beginning, store and return its SHA-256, and rewind it. Raises OSError."""
-        identity, digest = _file_identity(os.fstat(file.fileno())), hashlib.sha256()
-        while block := file.read(_BLOCK_BYTES):
-            digest.update(block)
-        file.seek(0)
-        self._known[file.name] = (identity, digest.hexdigest())
-        return digest.hexdigest()
 
 
 def _file_identity(status: os.stat_result) -> tuple[int, ...]:

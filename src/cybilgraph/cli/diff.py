@@ -43,7 +43,7 @@ def diff(folder: Path, since: int, until: int, name: str) -> None:
             for part in as_json(log, changes.last_changed(since, log.until.number)):
                 click.echo(part, nl=False)
             return
-        click.echo(f"Release {log.header.since} → {log.header.until}: {_describe_counts(log.counts)}")
+        click.echo(f"Release {log.numbers[0]} → {log.numbers[1]}: {_describe_counts(log.counts)}")
         for line in describe_log(log):
             click.echo(escape_controls(line, lines=True))
         if others := log.counts["other_quads"]:

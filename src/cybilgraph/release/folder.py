@@ -128,10 +128,19 @@ class Releases:
 
     def manifest_mtime(self, number: int) -> int:
         """Return the modification time of a release's manifest in nanoseconds; 0 if there is none."""
+        return _mtime(self.folder / f"{number:04d}" / MANIFEST)
+
+    def current_version(self) -> tuple[int, int, int]:
+        """Return values that change when a release is activated, also again, or the current one is rebuilt.
+
+        They are its number (0 if no release is marked as current), and the modification times in nanoseconds of that
+        mark and of its manifest (0 if missing).
+        """
         try:
-            return (self.folder / f"{number:04d}" / MANIFEST).stat().st_mtime_ns
-        except OSError:
-            return 0
+            number = self.current_number()
+        except ReleaseError:
+            number = 0
+        return number, _mtime(self.folder / CURRENT), self.manifest_mtime(number)
 
     def _incomplete(self, folder: Path, how: str = "") -> ReleaseError:
         how = how or (f"{MANIFEST} is damaged" if (folder / MANIFEST).exists() else f"it has no {MANIFEST}")
@@ -389,6 +398,13 @@ class Releases:
             with atomic_write(self.folder / CURRENT) as pointer:
                 pointer.write(f"{number}\n".encode())
             fsync(self.folder)
+
+
+def _mtime(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _reason(error: Exception) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -100,27 +100,13 @@ class Release:
         file.close()
         raise self._damaged(path)
 
-    def reread(self, name: str, after_block: Callable[[], object]) -> None:
-        """Verify the checksum of a file of the manifest from disk, calling ``after_block`` after each block.
-
-        Raises FileDamaged.
-        """
-        try:
-            with (self.folder / name).open("rb") as file:
-                digest = self._checksums.recompute(file, after_block)
-        except OSError as error:
-            raise self._damaged(name, f"cannot be read: {error.strerror}") from error
-        if digest != self._digest(name):
-            raise self._damaged(name)
-
-    def is_unchanged(self, names: Iterable[str]) -> bool:
-        """Return whether files of the manifest have not been written since their last verification."""
-        return all(self._checksums.is_unchanged(self.folder / name) for name in names)
-
-    @property
-    def store_files(self) -> list[str]:
-        """The files of the store, by their names in the manifest."""
-        return [name for name in self.manifest["files"] if name.startswith(f"{STORE}/")]
+    def is_store_unchanged(self) -> bool:
+        """Return whether no file of the store has been written since ``verify``; reads only their status."""
+        return all(
+            self._checksums.is_unchanged(self.folder / name)
+            for name in self.manifest["files"]
+            if name.startswith(f"{STORE}/")
+        )
 
     def file_size(self, name: str) -> int:
         """Return the size in bytes of a file as it is served; 0 if it is missing."""
@@ -140,7 +126,7 @@ class Release:
         for name in self.manifest["files"]:
             if not (self.folder / name).is_file():
                 raise FileDamaged(f"Release {self.number:04d} lacks {name}", _REPAIR)
-            self.reread(name, lambda: None)
+            self.open(name).close()
         for name in (MANIFEST, CHECKSUMS):
             if (self.folder / name).is_file():
                 self._own_checksums[name] = sha256_of(self.folder / name)

@@ -9,13 +9,14 @@ import re
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 #: A line written by sha256sum (GNU coreutils), in text or binary mode.
 _CHECKSUM_LINE = re.compile(r"([0-9a-fA-F]{64}) [ *](?:\./)?(.+)")
+_BLOCK_BYTES = 1 << 20
 
 
 def sha256_of(path: Path) -> str:
@@ -27,21 +28,24 @@ def sha256_of(path: Path) -> str:
 class ChecksumCache:
     """Checksums of files, computed again only if a file's size, times or inode have changed. Thread-safe."""
 
-    #: Bytes per read.
-    BLOCK = 1 << 20
-
     def __init__(self) -> None:
         self._known: dict[str, tuple[tuple[int, ...], str]] = {}
         self._reading = threading.Lock()
 
     def digest(self, file: BinaryIO) -> str:
         """Return the SHA-256 of an open file, and rewind it. Raises OSError."""
-        known = self._known.get(file.name)
-        if known and known[0] == _file_identity(os.fstat(file.fileno())):
+        identity = _file_identity(os.fstat(file.fileno()))
+        if (known := self._known.get(file.name)) and known[0] == identity:
             return known[1]
         with self._reading:  # if several threads need the checksum, only one reads the file
-            known = self._known.get(file.name)
-            return known[1] if known and known[0] == _file_identity(os.fstat(file.fileno())) else self.recompute(file)
+            if (known := self._known.get(file.name)) and known[0] == identity:
+                return known[1]
+            digest = hashlib.sha256()
+            while block := file.read(_BLOCK_BYTES):
+                digest.update(block)
+            file.seek(0)
+            self._known[file.name] = (identity, digest.hexdigest())
+            return digest.hexdigest()
 
     def is_unchanged(self, path: Path) -> bool:
         """Return whether a file has not been written since its checksum was computed."""
@@ -49,17 +53,6 @@ class ChecksumCache:
             return self._known[str(path)][0] == _file_identity(path.stat())
         except (OSError, KeyError):
             return False
-
-    def recompute(self, file: BinaryIO, after_block: Callable[[], object] = lambda: None) -> str:
-        """Read an open file again, store and return its SHA-256, and rewind it. Raises OSError."""
-        identity, digest = _file_identity(os.fstat(file.fileno())), hashlib.sha256()
-        file.seek(0)
-        while block := file.read(self.BLOCK):
-            digest.update(block)
-            after_block()
-        file.seek(0)
-        self._known[file.name] = (identity, digest.hexdigest())
-        return digest.hexdigest()
 
 
 def _file_identity(status: os.stat_result) -> tuple[int, ...]:

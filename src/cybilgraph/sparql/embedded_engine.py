@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cybilgraph.model.formats import Format
 from cybilgraph.runtime.compression import decompressed_size
-from cybilgraph.runtime.pool import Pool, PoolLimits, ProcessExit
+from cybilgraph.runtime.pool import ForkServerState, Pool, PoolLimits, ProcessExit
 from cybilgraph.runtime.sandbox import Policy, environment
 from cybilgraph.sparql import QUERY_DATASET, Answer, Dataset
 from cybilgraph.sparql.fast_path import FastPath
@@ -75,7 +75,7 @@ class EmbeddedEngine(PooledEngine):
         super().__init__(location, reason, limits, pool, federated, on_disk)
         # With a store on disk, no answer is certain to be quick.
         self._fast_path = (
-            FastPath(graph, checksum)
+            FastPath(graph, checksum, must_wait=lambda: pool.state is ForkServerState.STARTING)
             if graph and size * _STORE_AND_FAST_PATH_BYTES_PER_NQUADS_BYTE <= limits.store
             else None
         )

@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 import threading
 import time
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -37,6 +38,7 @@ _MAX_STATEMENTS, _MAX_ROWS = 500, 1_000
 _MAX_SHAPES = 1_000
 #: The processor time after which an unanswered query is slow, and the number of slow queries remembered.
 _SLOW_SECONDS, _MAX_SLOW_QUERIES = 0.01, 1_000
+_POLL_SECONDS = 0.1
 
 # Tokens are plain ASCII without escapes, which all SPARQL parsers read alike. Possessive repetition (``*+``) keeps
 # the time linear in the length of the text.
@@ -287,12 +289,21 @@ def _parse(text: str) -> Shape | None:
 class FastPath:
     """Answers cheap queries on one event loop from a store in memory, equal to that of the workers."""
 
-    def __init__(self, graph: Path, checksum: str = "", *, slow_seconds: float = _SLOW_SECONDS) -> None:
+    def __init__(
+        self,
+        graph: Path,
+        checksum: str = "",
+        *,
+        slow_seconds: float = _SLOW_SECONDS,
+        must_wait: Callable[[], bool] = lambda: False,
+    ) -> None:
         """Start to load ``graph`` (N-Quads with this SHA-256) in a thread; until it is loaded, answer nothing.
 
+        Loading waits as long as ``must_wait`` returns true, so that the workers can load the same data sooner.
         A query that once took ``slow_seconds`` of processor time without an answer goes to a worker from then on.
         """
         self._slow_seconds = slow_seconds
+        self._must_wait = must_wait
         self._store: ox.Store | None = None
         self._closed = False
         self._shapes: LRUCache[str, Shape | None] = LRUCache(_MAX_SHAPES)
@@ -301,6 +312,8 @@ class FastPath:
         self.loading.start()
 
     def _load(self, graph: str, checksum: str) -> None:
+        while self._must_wait() and not self._closed:
+            time.sleep(_POLL_SECONDS)
         try:
             store = load_into_memory(graph, checksum)
         except (FileDamaged, OSError, SyntaxError, ValueError):  # the workers load the same file, and report it

@@ -45,8 +45,6 @@ __all__ = ["PooledEngine", "ProcessExit", "QueryLimits"]
 
 #: A longer query that exceeds a limit gets no hints: the server process computes them, in 1.5 ms per 1,000 characters.
 _MAX_HINTED_CHARS = 10_000
-#: After a successful check of its files, a store is trusted for this many times the duration of the check.
-_TRUST_FACTOR = 20
 #: The memory of all long queries relative to that of one.
 _LONG_MEMORY_FACTOR = 3
 _TIMEOUT_HINT = (
@@ -111,8 +109,7 @@ class PooledEngine:
         """Set up an engine over pools.
 
         ``location`` says where the store is, ``reason`` why it is there. ``federated`` is the pool for queries that
-        call other endpoints, if ``pool`` cannot. The pools in ``disk`` read the store on disk. A pool that lost its
-        data in memory and finds the file damaged is treated like these.
+        call other endpoints, if ``pool`` cannot. The pools in ``disk`` read the store on disk.
         """
         self.location = location
         #: Where the store is, and why.
@@ -122,10 +119,7 @@ class PooledEngine:
         self._federated = federated
         self._pools = [pool, federated] if federated else [pool]
         self._disk = disk
-        self._refused = ""
-        self._trusted_until = 0.0
-        #: Whether an error has occurred that a damaged store would explain. Whoever checks the store resets this.
-        self.is_suspect = False
+        self._refused = self._read_error = ""
 
     def answer(
         self,
@@ -225,36 +219,23 @@ class PooledEngine:
 
     @property
     def reads_disk(self) -> bool:
-        """Whether any pool reads the store on disk, or would have to because it lost its data in memory."""
-        return any(map(self._needs_disk, self._pools))
+        """Whether any pool reads the store on disk."""
+        return bool(self._disk)
 
     @property
-    def has_lost_store(self) -> bool:
-        """Whether the data in memory is lost and its file is damaged, so that no query can be answered."""
-        return self._pool.has_bad_data
-
-    def _needs_disk(self, pool: Pool) -> bool:
-        return pool in self._disk or pool.has_bad_data
+    def storage_error(self) -> str:
+        """Why the store must be verified and opened again; empty if all its data could be read."""
+        return self._read_error or (_STATE_MESSAGES[ForkServerState.BAD_DATA] if self._pool.has_bad_data else "")
 
     def refuse(self, why: str) -> bool:
-        """Stop answering from the disk, also for queries in progress; return whether the reason is new."""
+        """Stop answering from the disk for good, also queries in progress; return whether the reason is new."""
         before, self._refused = self._refused, why
         return why != before
 
     @property
     def refusal_reason(self) -> str:
         """Why the store is not used for queries; empty if it is, or if only federated queries are affected."""
-        return self._refused if self._refused and self._needs_disk(self._pool) else ""
-
-    def mark_verified(self, seconds: float) -> None:
-        """Answer from the store on disk again, after a successful check of its files that took this long."""
-        self._trusted_until = time.monotonic() + _TRUST_FACTOR * seconds
-        self._refused = ""
-
-    @property
-    def is_recently_verified(self) -> bool:
-        """Whether the files of the store were checked recently without errors."""
-        return time.monotonic() < self._trusted_until
+        return self._refused if self._pool in self._disk else ""
 
     def _answer(self, pool: Pool, head: dict[str, Any], body: AnswerBody, last: bytes) -> Answer:
         self._require_readable(pool, head)
@@ -265,31 +246,22 @@ class PooledEngine:
         return Answer(BY_NAME[head["format"]], body.end(last), head["rows"], _hints(head))
 
     def _require_readable(self, pool: Pool, head: dict[str, Any]) -> None:
-        """Raise EngineUnavailable if the answer came from a store that cannot be trusted."""
-        if head.get("error") == "storage":
-            self.is_suspect = True
-            what = "The server could not read the store of the release from its disk"
-            if not self.is_recently_verified:
-                self.refuse(f"{what}, and is checking its files")
-            raise EngineUnavailable(what, _RETRY_HINT)
+        """Raise EngineUnavailable if the answer came from a store that cannot be read or is refused."""
+        if head.get("error") == "storage" and pool in self._disk:
+            self._read_error = str(head["message"])
+            self.refuse("The server could not read the store of the release from its disk, and is verifying its files")
         self._require(pool)
 
     def _require(self, pool: Pool) -> None:
-        if self._refused and self._needs_disk(pool):
+        if self._refused and pool in self._disk:
             raise EngineUnavailable(self._refused, _RETRY_HINT)
 
     @contextmanager
     def _available(self, pool: Pool) -> Iterator[None]:
         """Translate errors of a pool that has no worker available, in a block. Raises EngineUnavailable."""
         self._require(pool)
-        try:
-            with _available(pool):
-                yield
-        except (TimeoutError, WorkerCrashed, EngineUnavailable) as error:
-            # With an unreadable table file, the engine loops for ever or no worker starts.
-            if not isinstance(error, EngineUnavailable) or isinstance(error.__cause__, WorkerStartFailed):
-                self.is_suspect |= self._needs_disk(pool)
-            raise
+        with _available(pool):
+            yield
 
     @property
     def load(self) -> dict[str, int]:

@@ -8,13 +8,16 @@ import shutil
 import signal
 import tempfile
 import time
+from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from cybilgraph.errors import ReleaseError, ReleaseGone
 from cybilgraph.release import Releases
-from cybilgraph.release.graph_file import GRAPH
+from cybilgraph.release.graph_file import GRAPH, open_lines, read_graph, write_graph
+from cybilgraph.runtime.files import sha256_of
 from cybilgraph.sync.changes import ChangeLogCache, describe_log
 from cybilgraph.sync.patches import apply_patch, read_patch
 from tests.conftest import graph_of, run, running_server
@@ -41,6 +44,29 @@ def test_patch_gives_the_other_graph(changes: ChangeLogCache, shelf: Path, since
     assert list(apply_patch(before, done)) == after
     assert header == log.header
     assert (header.since, header.until) == (since, 5)
+
+
+def test_graphs_of_many_chunks_give_the_same_log(
+    changes: ChangeLogCache, shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Equal chunks are skipped; which ones are equal must not matter."""
+    monkeypatch.setattr("cybilgraph.release.graph_file._CHUNK_BYTES", 1_000)
+    chunks: dict[str, list[bytes]] = {}
+    for release in map(Releases(shelf).get, Releases(shelf).numbers):
+        folder = tmp_path / release.folder.name
+        folder.mkdir()
+        with open_lines(release.folder / GRAPH) as lines:
+            write_graph(folder / GRAPH, lines)
+        chunks[folder.name] = list(read_graph(folder / GRAPH))
+        files = release.manifest["files"] | {GRAPH: sha256_of(folder / GRAPH)}
+        (folder / "manifest.json").write_text(json.dumps(release.manifest | {"files": files}))
+    assert 0 < len(set(chunks["0001"]) & set(chunks["0002"])) < len(chunks["0001"]), "some are equal"
+    with closing(ChangeLogCache(Releases(tmp_path))) as chunked:
+        for since, until in pairwise(range(1, 6)):
+            one, other = changes.between(since, until), chunked.between(since, until)
+            assert list(one.patch()) == list(other.patch())
+            assert list(one.records()) == list(other.records())
+            assert one.counts == other.counts
 
 
 def test_logs_are_cached_up_to_a_limit(shelf: Path) -> None:

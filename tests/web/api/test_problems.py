@@ -16,6 +16,7 @@ from cybilgraph.web import create_app
 from cybilgraph.web.checker import Checker
 from cybilgraph.web.server.access_log import AccessLog
 from cybilgraph.web.server.live_releases import LiveReleases
+from cybilgraph.web.server.open_release import ReleaseOpener
 from cybilgraph.web.server.settings import Settings
 from tests.support.http_client import q
 from tests.support.protocol_cases import DIRECT, FORM, Case, post
@@ -72,7 +73,7 @@ def test_internal_error_has_security_headers(releases: Path, path: str) -> None:
 
     async def answered() -> None:
         access_log = AccessLog("text", queries=False)
-        live = LiveReleases(Releases(releases), QueryLimits(), 10_000, access_log.log_event)
+        live = LiveReleases(Releases(releases), ReleaseOpener(QueryLimits(), 10_000, access_log.log_event))
         checker = Checker()
         app = create_app(live, checker, Settings(), access_log)
         try:

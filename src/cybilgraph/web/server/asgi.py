@@ -38,7 +38,8 @@ from cybilgraph.web.api import downloads, named_queries, problems, protocol
 from cybilgraph.web.api.protocol import QueryRequest, Reply, Request
 from cybilgraph.web.checker import MAX_UPLOAD_BYTES
 from cybilgraph.web.server.access_log import LogEntry
-from cybilgraph.web.server.live_releases import LiveReleases, OpenRelease
+from cybilgraph.web.server.live_releases import LiveReleases
+from cybilgraph.web.server.open_release import OpenRelease
 from cybilgraph.web.server.render_queue import RenderQueue
 from cybilgraph.web.server.settings import Settings
 

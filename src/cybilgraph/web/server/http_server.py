@@ -28,6 +28,7 @@ from cybilgraph.web.checker import Checker
 from cybilgraph.web.server.access_log import AccessLog, http_server_logging
 from cybilgraph.web.server.connections import Connections, accepted_connections
 from cybilgraph.web.server.live_releases import LiveReleases
+from cybilgraph.web.server.open_release import ReleaseOpener
 from cybilgraph.web.server.quotas import is_among
 from cybilgraph.web.server.settings import Settings
 from cybilgraph.web.server.shutdown import GracefulServer, on_last_answers
@@ -106,17 +107,15 @@ def _load(folder: str, settings: Settings) -> Any:
         free_startup=False,
         budget=AnswerBudget(settings.unsent_bytes, max(settings.unsent_bytes // 4, settings.answer_bytes)),
     )
-    where = (settings.endpoint, settings.credentials)
-    times = (settings.warm_seconds, settings.look_seconds)
-    live = LiveReleases(
-        Releases(Path(folder)),
+    opener = ReleaseOpener(
         limits,
         settings.cache_bytes,
         access_log.log_event,
-        *where,
-        *times,
         access_log.log_process_end,
+        settings.endpoint,
+        settings.credentials,
     )
+    live = LiveReleases(Releases(Path(folder)), opener, settings.warm_seconds)
     connections = Connections(
         settings.port,
         send_seconds=settings.send_seconds,

@@ -105,7 +105,7 @@ class Middleware:
         engine = self._live.current.engine
         if trouble := engine.trouble or await self._probe_engine(engine):
             return 503, _TEXT, f"The server cannot answer queries: {trouble}.\n".encode()
-        return 200, _TEXT, b"ready\n" if self._live.warmed_up.is_set() else _READY_AND_WARMING
+        return 200, _TEXT, b"ready\n" if self._live.is_warm else _READY_AND_WARMING
 
     async def _probe_engine(self, engine: PooledEngine) -> str:
         """Return why queries are not answered; empty if a probe is answered, or was a moment ago.

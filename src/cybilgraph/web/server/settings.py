@@ -57,7 +57,6 @@ class Settings:
     warm_seconds: float = _setting(
         30.0, "Seconds to warm up the cache before a new release is served; the rest is done in the background.", 0
     )
-    look_seconds: float = _setting(600.0, "Seconds between scans of all served files for disk corruption.", 1)
     at_once: int = _setting(
         8, "Maximum concurrent queries, pages and downloads per client; each counts until it is sent.", 1
     )

@@ -21,6 +21,8 @@ from cybilgraph.web.server.settings import ENVIRONMENT_PREFIX, Settings, all_set
 #: A value in the file must have its setting's type, because click would convert it silently.
 _COMPATIBLE_TYPES = ((bool, bool), (list, tuple))
 
+#: A setting of earlier versions, which scripts may still pass.
+_WITHDRAWN = "look-seconds"
 #: Scheme, host and port without a path, because the server's links start at the root of its host.
 _ORIGIN = re.compile(r"https?://(?=.{1,253}(?::|/|\Z))(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?/?")
 
@@ -33,6 +35,7 @@ def _load_config(context: click.Context, _: click.Parameter, path: Path | None) 
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise click.BadParameter(f"{path} cannot be read as TOML: {error}") from error
+    _warn_withdrawn(context, _, values.pop(_WITHDRAWN, None))
     known = {option_name(row).removeprefix("--"): row for row in all_settings()}
     for name, value in values.items():
         if name not in known:
@@ -40,6 +43,14 @@ def _load_config(context: click.Context, _: click.Parameter, path: Path | None) 
         if any(isinstance(value, kind) is not isinstance(known[name].default, of) for kind, of in _COMPATIBLE_TYPES):
             raise click.BadParameter(f"{path}: {name} = {value!r} has the wrong type.")
     context.default_map = {known[name].name: value for name, value in values.items()}
+
+
+def _warn_withdrawn(_context: click.Context, _parameter: click.Parameter, value: object) -> None:
+    if value is not None:
+        click.echo(
+            f"{_WITHDRAWN} has no effect any more. To verify the files of releases: cybilgraph releases DIR --all",
+            err=True,
+        )
 
 
 def _warn_unknown_settings(context: click.Context) -> None:
@@ -106,6 +117,7 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
     show_envvar=True,
     help="TOML file with settings, named like the flags: port = 8000.",
 )
+@click.option(f"--{_WITHDRAWN}", hidden=True, expose_value=False, callback=_warn_withdrawn)
 @_options
 def serve(folder: Path, **values: Any) -> None:
     """Serve the current release of DIR: web pages, data, a SPARQL endpoint and record checks.

@@ -115,3 +115,12 @@ def test_misspelt_environment_variable_is_reported() -> None:
         "CYBILGRAPH_TIMOUT has no effect: there is no such setting. Did you mean CYBILGRAPH_TIMEOUT?",
         "CYBILGRAPH_XYZ has no effect: there is no such setting.",
     ]
+
+
+def test_withdrawn_setting_is_accepted_with_a_warning(tmp_path: Path) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text("look-seconds = 60")
+    for given in (["--look-seconds", "60"], ["--config", str(file)]):
+        output = CliRunner().invoke(serve, ["build/no-such-folder", *given, "--service", "no address"]).stderr
+        assert output.startswith("look-seconds has no effect any more.")
+        assert "'no address' is not an absolute URL" in output

@@ -81,16 +81,18 @@ def test_unrequested_encoding_does_not_fill_memory(held: Held) -> None:
     ("value", "least", "most"),
     [
         ("7", 7, 7),
-        (format_datetime(datetime.now(UTC) + timedelta(seconds=200), usegmt=True), 100, 200),
+        ("in 200 seconds", 20, 200),
         ("soon", 1, 1),
         ("-5", 1, 1),
         ("²", 1, 1),
     ],
 )
 def test_retry_waits_as_long_as_the_site_asks(held: Held, value: str, least: float, most: float) -> None:
+    date = format_datetime(datetime.now(UTC) + timedelta(seconds=200), usegmt=True)
+
     def busy(handler: Handler) -> None:
         handler.send_response(503)
-        handler.send_header("Retry-After", value)
+        handler.send_header("Retry-After", date if value == "in 200 seconds" else value)
         handler.send_header("Content-Length", "0")
         handler.end_headers()
 

@@ -57,9 +57,10 @@ _LIMITED = """
 import resource, socket, sys
 resource.setrlimit(resource.RLIMIT_AS, ({memory}, {memory}))
 def watch(event, arguments):
-    ours = arguments and getattr(arguments[0], "family", None) == socket.AF_UNIX  # to a process of its own
-    if event.startswith("socket.") and event not in ("socket.__new__", "socket.gethostname") and not ours:
-        sys.stderr.write(f"REQUEST {{event}} {{arguments}}\\n")
+    if event.startswith("socket.") and event not in ("socket.__new__", "socket.gethostname"):
+        is_ours = arguments and getattr(arguments[0], "family", None) == socket.AF_UNIX  # to a process of its own
+        if not is_ours:
+            sys.stderr.write(f"REQUEST {{event}} {{arguments}}\\n")
     if event == "open" and isinstance(arguments[0], str) and arguments[0] == {bait!r}:
         sys.stderr.write(f"OPENED {{arguments[0]}}\\n")
 sys.addaudithook(watch)

@@ -231,7 +231,7 @@ WRONG = [
     Case("no time at all", q(SELECT, timeout="-1"), status=400, type=PROBLEM),
     Case("too deep", q("SELECT " + "(" * 300), status=400, type=PROBLEM),
     Case("too long", q(f"{SELECT} # {'x' * 60_000}"), has=TITLE),
-    post("too long", DIRECT, f"{SELECT} # {'x' * 110_000}", status=400),
+    post("too long", DIRECT, f"{SELECT} # {'x' * 1_100_000}", status=400),
     Case("a character that XML does not have", q(r'SELECT ("\u0001" AS ?x) {}', format="xml"), status=406, type=PROBLEM, has="json, csv, tsv"),
     Case("a property that RDF/XML cannot name", q("CONSTRUCT { <a:a> <a:1> 1 } {}", format="rdf"), status=406, type=PROBLEM, has="<a:1>"),
     Case("SERVICE", q("SELECT * { SERVICE <http://x> {} }"), status=403, type=PROBLEM),
@@ -263,7 +263,7 @@ WRONG = [
     post("POST of no type, a query", None, SELECT, status=415, type=PROBLEM),
     post("POST of an unreadable type", ";;;", SELECT, status=415, type=PROBLEM),
     post("POST multipart", "multipart/form-data; boundary=x", SELECT, status=415, type=PROBLEM),
-    post("too large", DIRECT, "x" * 1_100_000, status=413, type=PROBLEM, has="330,000 bytes"),
+    post("too large", DIRECT, "x" * 3_100_000, status=413, type=PROBLEM, has="3,030,000 bytes"),
     Case("too large an answer", q(
         "SELECT ?x ?t { { SELECT ?x { BIND('aaaaaaaaaaaaaaaa' AS ?x0) "
             + " ".join(f"BIND(CONCAT(?x{n}, ?x{n}) AS ?x{n + 1})" for n in range(16))

@@ -42,9 +42,8 @@ _POLL_SECONDS = 0.1
 
 # Tokens are plain ASCII without escapes, which all SPARQL parsers read alike. Possessive repetition (``*+``) keeps
 # the time linear in the length of the text.
-_IRI_OR_COMMENT = re.compile(
-    r"<([A-Za-z][A-Za-z0-9+.\-]*+:[!\#-;=?-\[\]_a-z~]*+)>|\#[\t\x20-\x7e]*+(?=\r?\n|\Z)", re.ASCII
-)
+_IRI_OR_COMMENT = re.compile(r"<([A-Za-z][A-Za-z0-9+.\-]*+:[!\#-;=?-\[\]_a-z~]*+)>|\#([^\n]*+)", re.ASCII)
+_COMMENT = re.compile(r"[\t\x20-\x7e]*+\r?", re.ASCII)
 _PLACE = "<>"
 _TEXT = re.compile(r"[A-Za-z0-9_\-:?$*{}.;,/<>\t\r\n ]*+", re.ASCII)
 _NAME = re.compile(r"(?:[A-Za-z][A-Za-z0-9]*+)?:(?:[A-Za-z0-9][A-Za-z0-9_\-]*+)?", re.ASCII)
@@ -272,7 +271,7 @@ def _split(query: str) -> tuple[str, list[str]]:
 
     def place(found: re.Match[str]) -> str:
         if found[1] is None:
-            return ""
+            return "" if _COMMENT.fullmatch(found[2]) else found[0]
         iris.append(found[1])
         return _PLACE
 

@@ -18,6 +18,7 @@ from cybilgraph.errors import CheckerBusy, CheckError, CheckTimeout, CheckTooHea
 from cybilgraph.runtime.scheduler import Caller
 from cybilgraph.web.checker import Checker, CheckLimits, Submission
 from tests.conftest import RECORDS, SAMPLES
+from tests.support.operations import until
 from tests.support.submissions import JSON, SMALL
 
 pytestmark = pytest.mark.slow
@@ -75,7 +76,7 @@ def test_check_is_repeated_after_its_worker_was_killed() -> None:
     checker = Checker(CheckLimits(workers=1, seconds=150))
     with ThreadPoolExecutor(1) as pool:
         checked = pool.submit(checker.check, some, [JSON])
-        time.sleep(0.5)
+        until(lambda: checker.processes)  # it is ready, and thus working
         os.kill(checker.processes[0], signal.SIGKILL)
         assert checked.result().records == 500
     checker.close()

@@ -15,6 +15,7 @@ import re
 import threading
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -68,11 +69,12 @@ class _Pattern(NamedTuple):
 
 
 class Shape(NamedTuple):
-    """A parsed query without its IRIs: its ``patterns`` (parents first) and ``variables`` in the order of the text.
+    """A parsed ``text`` without its IRIs: its ``patterns`` (parents first) and ``variables`` in the order of the text.
 
     ``is_bounded`` tells whether the limit on the size of the answer also bounds the cost.
     """
 
+    text: str
     patterns: list[_Pattern]
     variables: list[str]
     is_bounded: bool
@@ -88,6 +90,7 @@ class _Parser:
     def __init__(self, text: str) -> None:
         if not _TEXT.fullmatch(text):
             raise _NoMatch
+        self._text = text
         self._tokens = [*tokens(text), Token("end", "", 0)]
         self._next = self._iris = self._hidden = 0
         self._is_reduced = False
@@ -115,7 +118,8 @@ class _Parser:
                 self._check_columns(columns)
                 self._limits()
         self._take("end")
-        return Shape(self._parents_first(), list(self._variables), len(self.patterns) <= 1 and not self._is_reduced)
+        is_bounded = len(self.patterns) <= 1 and not self._is_reduced
+        return Shape(self._text, self._parents_first(), list(self._variables), is_bounded)
 
     def _columns(self) -> list[str]:
         self._is_reduced = self._accept("word", "DISTINCT")
@@ -259,15 +263,9 @@ class _Parser:
 
 def parse_shape(query: str) -> tuple[Shape | None, list[str]]:
     """Parse a query; return its shape, or None if it does not qualify, and the IRIs of its text."""
-    if len(query) > _MAX_QUERY_CHARS:
-        return None, []
-    text, iris = _split(query)
-    return _parse(text), iris
-
-
-def _split(query: str) -> tuple[str, list[str]]:
-    """Replace the IRIs of a query, and remove its comments; return the text and the IRIs."""
     iris: list[str] = []
+    if len(query) > _MAX_QUERY_CHARS:
+        return None, iris
 
     def place(found: re.Match[str]) -> str:
         if found[1] is None:
@@ -275,9 +273,10 @@ def _split(query: str) -> tuple[str, list[str]]:
         iris.append(found[1])
         return _PLACE
 
-    return _IRI_OR_COMMENT.sub(place, query).strip(), iris
+    return _parse(_IRI_OR_COMMENT.sub(place, query).strip()), iris
 
 
+@lru_cache(_MAX_SHAPES)
 def _parse(text: str) -> Shape | None:
     try:
         return _Parser(text).parse()
@@ -305,7 +304,6 @@ class FastPath:
         self._must_wait = must_wait
         self._store: ox.Store | None = None
         self._closed = False
-        self._shapes: LRUCache[str, Shape | None] = LRUCache(_MAX_SHAPES)
         self._slow: LRUCache[tuple[str, ...], bool] = LRUCache(_MAX_SLOW_QUERIES)
         self.loading = threading.Thread(target=self._load, args=(str(graph), checksum), name="fast-path-load")
         self.loading.start()
@@ -322,13 +320,10 @@ class FastPath:
 
     def answer(self, query: str, formats: tuple[Format, ...]) -> Answer | None:
         """Answer a cheap query as a worker would; None if the answer is empty, large or an error."""
-        if not self._store or len(query) > _MAX_QUERY_CHARS:
+        if not self._store:
             return None
-        text, iris = _split(query)
-        if text not in self._shapes:
-            self._shapes[text] = _parse(text)
-        shape = self._shapes[text]
-        if not shape or (key := (text, *iris)) in self._slow:
+        shape, iris = parse_shape(query)
+        if not shape or (key := (shape.text, *iris)) in self._slow:
             return None
         began = time.thread_time()
         answer = self._run(query, shape, iris, [fmt.name for fmt in formats])

@@ -9,6 +9,7 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
@@ -56,12 +57,18 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
-@pytest.fixture
-def server() -> Iterator[Server]:
+@contextmanager
+def running() -> Iterator[Server]:
     with Server() as server:
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         yield server
         server.shutdown()
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with running() as server:
+        yield server
 
 
 @pytest.fixture
@@ -107,6 +114,22 @@ def test_unrequested_compression_is_decoded_only_if_its_memory_is_bounded(server
     server.send = lambda handler: handler.give(zlib.compress(b"x"), Content_Encoding="deflate")
     with pytest.raises(ConnectionFailed, match="encoded as deflate, which was not requested"):
         body(client, server)
+
+
+def test_what_follows_compressed_data_is_not_kept(server: Server, client: HttpClient) -> None:
+    server.send = lambda handler: handler.give(gzip.compress(b"x") + b"y" * 10_000_000, Content_Encoding="gzip")
+    assert body(client, server) == b"x"
+
+
+def test_allowed_hosts_get_no_credentials(server: Server) -> None:
+    with running() as other:
+        allowed = other.url.removeprefix("http://")
+        server.send = lambda handler: handler.give(b"", 302, Location=f"{other.url}/b")
+        with HttpClient(server.url, timeout=10, allowed_hosts=[allowed]) as client:
+            for headers, auth in (({"Authorization": "Bearer secret"}, None), ({}, httpx.BasicAuth("me", "secret"))):
+                assert client.send("GET", f"{server.url}/a", headers, auth=auth).status == 200
+                assert "Authorization" in server.requests[-1][1]
+                assert "Authorization" not in other.requests[-1][1]
 
 
 @pytest.mark.parametrize("content", [gzip.compress(b"x" * 1000)[:-9], b"no gzip"], ids=["truncated", "corrupt"])

@@ -55,11 +55,11 @@ from cybilgraph.runtime.memory import limit_kept_memory, private_bytes
 if {limited}:
     limit_kept_memory()
 for size in range(100_000, 3_000_000, 100_000):
-    bytearray(size)
+    bytes(bytearray(size))
 before, small, large = private_bytes(os.getpid()), [], []
 for number in range(100):
-    large.append(bytearray(1_900_000))
-    small.append(bytearray(50_000))
+    large.append(b"x" * 1_900_000)
+    small.append(b"x" * 50_000)
 del large
 print(private_bytes(os.getpid()) - before)
 """

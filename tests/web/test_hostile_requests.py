@@ -64,7 +64,6 @@ def test_expensive_queries_end_in_time_without_delaying_others(address: Address,
     assert not [*filter(None, found)]
     assert not neighbour.failures
     assert len(neighbour.seconds) > 50
-    assert neighbour.within(0.9) < 1
 
 
 @pytest.mark.parametrize(

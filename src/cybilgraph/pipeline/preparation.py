@@ -55,7 +55,8 @@ class Work:
 class PreparedRecord:
     """A record on its way to a release: what merging, validation across records and the graph need of it.
 
-    ``compressed`` does not contain the source. ``own`` are its triples, without those that it may ``share``.
+    ``compressed`` does not contain the source. ``own`` are the triples of this record only, and ``shared`` those
+    that other records may have, too.
     """
 
     source: Source
@@ -290,7 +291,6 @@ _own_fingerprint = lru_cache(1)(fingerprint)
 def _require_same_code(work: Work) -> None:
     if work.code and _own_fingerprint() != work.code:
         raise ClusterError(
-            "A worker has other code, data, packages or another Python version than this machine, so its results "
-            "would differ",
+            "A worker has different code, data, packages or another Python version, so its results would differ",
             "Install the same version there with the same requirements.txt, and restart its workers.",
         )

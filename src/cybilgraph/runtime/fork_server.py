@@ -54,7 +54,7 @@ class ForkServer:
         self._lock = threading.Lock()
         self._closed = self._was_loaded = self._lost = False
         #: Whether the shared data is damaged, so that no worker can start any more.
-        self.has_bad_data = False
+        self.is_data_damaged = False
         self._start()
 
     def _start(self) -> None:
@@ -78,7 +78,7 @@ class ForkServer:
         """The current state. Reading it replaces a fork server that has ended or hangs, together with its workers."""
         with self._lock:
             self._read_reports()
-            if self.has_bad_data:
+            if self.is_data_damaged:
                 return ForkServerState.BAD_DATA
             if not self._loaded:
                 return ForkServerState.RELOADING if self._was_loaded else ForkServerState.STARTING
@@ -110,9 +110,9 @@ class ForkServer:
             try:
                 self._send_command(FORK, 0, theirs.fileno())
             except OSError:
-                if not self.has_bad_data:
+                if not self.is_data_damaged:
                     self._replace()
-                if not self.has_bad_data:
+                if not self.is_data_damaged:
                     self._send_command(FORK, 0, theirs.fileno())
             return ours, self._process
 
@@ -130,7 +130,7 @@ class ForkServer:
 
     def _read_reports(self) -> None:
         """Read the reports on finished commands and ended workers. Replace a fork server that has ended or hangs."""
-        if self._closed or self.has_bad_data:
+        if self._closed or self.is_data_damaged:
             return
         try:
             data = self._control.recv(4096)
@@ -159,13 +159,13 @@ class ForkServer:
         self._process.kill()  # the kernel kills its workers with it, even paused ones
         self._stop()
         self._lost = self._was_loaded
-        self.has_bad_data = self._process.returncode == BAD_DATA
+        self.is_data_damaged = self._process.returncode == BAD_DATA
         reason = f"it had not responded for {self._silent_seconds:.0f} s; " if hung else ""
         name, outcome = f"The fork server of {self._module}", f"{reason}it and its workers are replaced"
-        if self.has_bad_data:
+        if self.is_data_damaged:
             outcome = "the data it should load is damaged, so it is not restarted"
         self._on_exit(ProcessExit(name, self._process.pid, self._process.returncode, outcome))
-        if not self.has_bad_data:
+        if not self.is_data_damaged:
             self._start()
 
     def _hangs(self) -> bool:

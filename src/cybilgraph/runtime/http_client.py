@@ -24,7 +24,7 @@ import httpx
 from cybilgraph.version import __version__
 
 USER_AGENT = f"cybilgraph/{__version__}"
-#: HTTP statuses worth a retry.
+#: HTTP statuses of requests that are retried.
 RETRY_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 MAX_REDIRECTS = 5
 _REDIRECT_STATUSES = (301, 302, 303, 307, 308)
@@ -117,9 +117,11 @@ def _decompress(blocks: Iterator[bytes]) -> Iterator[bytes]:
     decompressor = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
     try:
         for block in blocks:
-            while block:
+            while block and not decompressor.eof:
                 yield decompressor.decompress(block, _BLOCK_BYTES)
                 block = decompressor.unconsumed_tail
+            if decompressor.eof:  # what follows would only be collected
+                return
         yield decompressor.flush()
     except zlib.error as error:
         raise ConnectionFailed("the response is corrupt and cannot be decompressed") from error
@@ -150,8 +152,8 @@ class HttpClient:
 
     ``timeout`` is the maximum time in seconds to connect and between two packets; the headers of a response must arrive
     within ``head_seconds``. It follows redirects of GET and HEAD within the origin of the URL (RFC 6454, section 4) and
-    to ``allowed_hosts`` (HOST or HOST:PORT), but never from https to http: other servers get no request, and no
-    credentials in it. Proxies are those of the environment (HTTP_PROXY, HTTPS_PROXY, NO_PROXY).
+    to ``allowed_hosts`` (HOST or HOST:PORT), which get no credentials, but never from https to http. No other server
+    gets a request. Proxies are those of the environment (HTTP_PROXY, HTTPS_PROXY, NO_PROXY).
     """
 
     def __init__(
@@ -216,6 +218,9 @@ class HttpClient:
             if not (target := self._redirect_target(address, location)):
                 raise RedirectRefused(str(address), response.status, location)
             address = target
+            if _origin(address) != self._origin:
+                sent.pop("Authorization", None)
+                auth = None
         raise TooManyRedirects(url, response.status, location)
 
     def _authenticate(self, request: httpx.Request, auth: httpx.Auth) -> Response:

@@ -1,8 +1,8 @@
 """A pool of worker processes, each killed and replaced when it exceeds its limits (the client's side).
 
-Work starts in one of the slots, which callers get in turns. Work that takes longer than a moment is *long*: it leaves
-its slot, so that short work never waits for it, and continues at a lower priority. If there is too much long work, the
-newest of the caller with the most is stopped.
+Work starts in one of the slots, which callers get in turns. Work that takes more processor time than ``long_after`` is
+*long*: it leaves its slot, so that short work never waits for it, and continues at a lower priority. If there is too
+much long work, the newest of the caller with the most long work is stopped.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ __all__ = [
 _MAX_WAIT_SECONDS = 5.0
 #: How often work is repeated whose worker was killed from outside.
 _MAX_RETRIES = 3
-#: How much the priority of long work is lowered (nice(2)): of the first of a caller, of each further one, and at most.
-_NICE_FIRST, _NICE_FURTHER, _NICE_MOST = 10, 2, 19
+#: The niceness (nice(2)) of a caller's first long work, the increase for each further one, and the maximum.
+_BASE_NICENESS, _NICENESS_STEP, _MAX_NICENESS = 5, 2, 19
 
 #: Receives all but the last part of an answer.
 OnPart = Callable[[bytes], Awaitable[object]]
@@ -136,9 +136,9 @@ class Pool:
         return self._fork_server.state
 
     @property
-    def has_bad_data(self) -> bool:
+    def is_data_damaged(self) -> bool:
         """Whether the data that workers share is damaged: the workers have ended, and no new ones start."""
-        return self._fork_server.has_bad_data
+        return self._fork_server.is_data_damaged
 
     @property
     def load(self) -> dict[str, int]:
@@ -185,7 +185,7 @@ class Pool:
             except WorkerCrashed:
                 raise
             except WorkerDied:
-                if caller.gone or has_answered:
+                if caller.has_left or has_answered:
                     raise
         return await self._attempt(message, deadline, caller, receive)
 
@@ -200,7 +200,7 @@ class Pool:
         caller.set_cancel(work.worker.abandon)
         try:
             reply = await work.worker.ask(
-                Task(message, deadline, on_part, self._limits.long_after, partial(self._handle_long, work))
+                Task(message, deadline, on_part, self._limits.long_after, partial(self._demote, work))
             )
             is_reusable = True
             return _log_denied(reply)
@@ -210,7 +210,7 @@ class Pool:
         except (WorkerDied, WorkerStartFailed) as error:
             if work.error:
                 raise work.error from None
-            is_lost = not caller.gone
+            is_lost = not caller.has_left
             if work.worker.is_orphaned and not isinstance(error, WorkerCrashed):
                 raise WorkerDied from error  # another fork server may start workers
             raise
@@ -218,7 +218,7 @@ class Pool:
             caller.set_cancel(None)
             self._finish(work, is_reusable=is_reusable, is_lost=is_lost)
 
-    def _handle_long(self, work: _Work) -> None:
+    def _demote(self, work: _Work) -> None:
         """Let work continue without a slot, and stop some if there is too much of it."""
         if not self._limits.max_long:
             return
@@ -231,7 +231,7 @@ class Pool:
             largest = max(counts.values())
             newest = next(one for one in reversed(self._long) if counts[one.caller.name] == largest)
         own = counts[work.caller.name] - 1
-        work.worker.lower_priority(min(_NICE_FIRST + _NICE_FURTHER * own, _NICE_MOST))
+        work.worker.lower_priority(min(_BASE_NICENESS + _NICENESS_STEP * own, _MAX_NICENESS))
         self._slots.leave(work.caller)
         if excess:
             newest.stop(Busy())
@@ -259,7 +259,7 @@ class Pool:
         """Take an idle worker that is alive. Raises WorkerStartFailed if the pool is closed or its data damaged."""
         while True:
             with self._lock:
-                if self._closed or self.has_bad_data:
+                if self._closed or self.is_data_damaged:
                     raise WorkerStartFailed
                 worker = self._idle.pop()
                 if not worker.has_ended():
@@ -270,7 +270,7 @@ class Pool:
     def maintain(self) -> None:
         """Replace processes that have ended while idle, and stop long work that uses too much memory together."""
         self._fork_server.maintain()
-        if self.has_bad_data:
+        if self.is_data_damaged:
             return
         with self._lock:
             for worker in [worker for worker in self._idle if worker.has_ended()]:

@@ -42,7 +42,7 @@ class Caller:
                 self._stop()
 
     @property
-    def gone(self) -> bool:
+    def has_left(self) -> bool:
         """Whether the caller has left."""
         return self._gone
 
@@ -92,13 +92,13 @@ class Scheduler:
         self._used: Counter[str] = Counter()
         self._queue: list[_Ticket] = []
         self._events = count(1)
-        #: When each present client last got a slot, as the number of an event.
+        #: When each client with slots or requests last got a slot, as the number of an event.
         self._served: dict[str, int] = {}
         self._lock = threading.Lock()
 
     async def enter(self, caller: Caller, deadline: float) -> None:
         """Wait for a slot until the deadline (``time.monotonic``). Raises Busy, also if the caller has left."""
-        if caller.gone:
+        if caller.has_left:
             raise Busy
         with self._lock:
             if self._free and self._used[caller.name] < self._max_per_caller:

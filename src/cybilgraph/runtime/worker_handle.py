@@ -23,7 +23,7 @@ from cybilgraph.runtime.wire import CRASH_PREFIX
 _MAX_START_SECONDS, _POLL_SECONDS = 120.0, 0.25
 #: If starting took at least this share of the time for the work, the work might have succeeded with more time.
 _LONG_START_SHARE = 0.1
-#: Work counts as short for at most this many times its CPU time, however little it got.
+#: The limit of wall-clock time for short work, as a multiple of that of processor time.
 _MAX_SHORT_FACTOR = 3
 _READ_BYTES = 1 << 20
 
@@ -158,7 +158,7 @@ class Worker:
     async def _exchange(self, task: Task, deadline: float) -> Reply:
         """Send the request and receive the answer. Raises TimeoutError, WorkerDied."""
         loop = asyncio.get_running_loop()
-        self._watch_length(loop, task, time.monotonic(), self._cpu_seconds())
+        self._watch_duration(loop, task, time.monotonic(), self._cpu_seconds())
         try:
             async with asyncio.timeout_at(deadline):
                 try:
@@ -169,23 +169,23 @@ class Worker:
                     await task.on_part(await self._read_content(head["size"]))
                 return head, await self._read_content(head["size"])
         finally:
-            self._length_timer.cancel()
+            self._duration_timer.cancel()
 
-    def _watch_length(self, loop: asyncio.AbstractEventLoop, task: Task, began: float, cpu_at_start: float) -> None:
+    def _watch_duration(self, loop: asyncio.AbstractEventLoop, task: Task, began: float, cpu_at_start: float) -> None:
         """Check repeatedly whether the work is long, and then call ``on_long``."""
 
         def check() -> None:
             if self._is_short(task.long_after, began, cpu_at_start):
-                self._watch_length(loop, task, began, cpu_at_start)
+                self._watch_duration(loop, task, began, cpu_at_start)
             else:
                 task.on_long()
 
-        self._length_timer = loop.call_later(task.long_after, check)
+        self._duration_timer = loop.call_later(task.long_after, check)
 
     def _is_short(self, seconds: float, began: float, cpu_at_start: float) -> bool:
-        """Return whether the work has taken fewer seconds.
+        """Return whether the work has taken fewer ``seconds`` of processor time.
 
-        CPU time counts, because work is not heavier on a busy machine; but only for a limited wall-clock time.
+        Processor time counts, because work is not heavier on a busy machine; but only for a limited wall-clock time.
         """
         return time.monotonic() < began + _MAX_SHORT_FACTOR * seconds and self._cpu_seconds() - cpu_at_start < seconds
 

@@ -56,7 +56,7 @@ class EmbeddedEngine(PooledEngine):
         pool = Pool(
             "cybilgraph.sparql.query_worker",
             arguments,
-            limits.of_pool,
+            limits.pool_limits,
             on_process_end,
             environment=environment(Policy()),
         )

@@ -45,7 +45,7 @@ _POLL_SECONDS = 0.1
 # the time linear in the length of the text.
 _IRI_OR_COMMENT = re.compile(r"<([A-Za-z][A-Za-z0-9+.\-]*+:[!\#-;=?-\[\]_a-z~]*+)>|\#([^\n]*+)", re.ASCII)
 _COMMENT = re.compile(r"[\t\x20-\x7e]*+\r?", re.ASCII)
-_PLACE = "<>"
+_PLACEHOLDER = "<>"
 _TEXT = re.compile(r"[A-Za-z0-9_\-:?$*{}.;,/<>\t\r\n ]*+", re.ASCII)
 _NAME = re.compile(r"(?:[A-Za-z][A-Za-z0-9]*+)?:(?:[A-Za-z0-9][A-Za-z0-9_\-]*+)?", re.ASCII)
 _NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
@@ -55,7 +55,7 @@ _FORMS = ("SELECT", "ASK", "DESCRIBE")
 class _Constant(NamedTuple):
     """An IRI of the text (its number), or a name with a prefix that the text declares (the number of its IRI)."""
 
-    iri: int
+    iri_index: int
     prefix: str = ""
     local: str = ""
 
@@ -71,7 +71,8 @@ class _Pattern(NamedTuple):
 class Shape(NamedTuple):
     """A parsed ``text`` without its IRIs: its ``patterns`` (parents first) and ``variables`` in the order of the text.
 
-    ``is_bounded`` tells whether the limit on the size of the answer also bounds the cost.
+    ``is_bounded`` tells whether the limit on the size of the answer also bounds the cost, because each statement that
+    is read gives a row.
     """
 
     text: str
@@ -92,7 +93,7 @@ class _Parser:
             raise _NoMatch
         self._text = text
         self._tokens = [*tokens(text), Token("end", "", 0)]
-        self._next = self._iris = self._hidden = 0
+        self._next = self._iris = self._anonymous_count = 0
         self._is_reduced = False
         self._prefixes: dict[str, int] = {}
         self.patterns: list[_Pattern] = []
@@ -179,8 +180,8 @@ class _Parser:
 
     def _object(self, subject: _Constant | str, path: list[_Constant | str | ox.NamedNode]) -> None:
         for predicate in path[:-1]:
-            self._hidden += 1
-            step = f"/{self._hidden}"  # not the name of a variable
+            self._anonymous_count += 1
+            step = f"/{self._anonymous_count}"  # not the name of a variable
             self._add(_Pattern(subject, predicate, step))
             subject = step
         if self._peek("variable"):
@@ -233,7 +234,7 @@ class _Parser:
 
     def _iri(self) -> int:
         """Return the number of an IRI."""
-        if self._take("iri") != _PLACE:  # a relative one
+        if self._take("iri") != _PLACEHOLDER:  # a relative one
             raise _NoMatch
         self._iris += 1
         return self._iris - 1
@@ -271,7 +272,7 @@ def parse_shape(query: str) -> tuple[Shape | None, list[str]]:
         if found[1] is None:
             return "" if _COMMENT.fullmatch(found[2]) else found[0]
         iris.append(found[1])
-        return _PLACE
+        return _PLACEHOLDER
 
     return _parse(_IRI_OR_COMMENT.sub(place, query).strip()), iris
 
@@ -358,8 +359,8 @@ def _is_cheap(store: ox.Store, patterns: list[_Pattern], iris: list[str]) -> boo
 
     def node(one: _Constant) -> ox.NamedNode:
         if not one.local:
-            return ox.NamedNode(iris[one.iri])
-        return ox.NamedNode((iris[one.iri] if one.iri >= 0 else PREFIXES[one.prefix]) + one.local)
+            return ox.NamedNode(iris[one.iri_index])
+        return ox.NamedNode((iris[one.iri_index] if one.iri_index >= 0 else PREFIXES[one.prefix]) + one.local)
 
     values: dict[str, set[ox.NamedNode | ox.BlankNode]] = {}
     rows, left = 1, _MAX_STATEMENTS

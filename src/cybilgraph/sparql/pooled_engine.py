@@ -83,7 +83,7 @@ class QueryLimits:
     budget: AnswerBudget = field(default_factory=AnswerBudget)
 
     @property
-    def of_pool(self) -> PoolLimits:
+    def pool_limits(self) -> PoolLimits:
         """The limits of a pool of workers."""
         return PoolLimits(
             self.workers,
@@ -148,13 +148,13 @@ class PooledEngine:
     ) -> Answer:
         """Like ``answer``, for an event loop: whatever may take long runs in one of the ``threads``, if given."""
 
-        async def aside(function: Callable[..., _Result], *arguments: object) -> _Result:
+        async def offload(function: Callable[..., _Result], *arguments: object) -> _Result:
             if not threads:
                 return function(*arguments)
             return await asyncio.get_running_loop().run_in_executor(threads, function, *arguments)
 
         seconds = min(timeout or self._limits.timeout, self._limits.timeout)
-        pool = await aside(self._pool_for, query) if self._federated else self._pool
+        pool = await offload(self._pool_for, query) if self._federated else self._pool
         try:
             with self._available(pool), AnswerBody(self._limits.budget, caller.name if caller else "") as body:
                 head, last = await pool.ask_async(
@@ -162,11 +162,11 @@ class PooledEngine:
                     encode_query(query),
                     seconds=seconds,
                     caller=caller,
-                    on_part=partial(aside, body.add),
+                    on_part=partial(offload, body.add),
                 )
                 return self._answer(pool, head, body, last)
         except (TimeoutError, WorkerCrashed) as error:
-            raise await aside(_over_limit, error, query, seconds) from None
+            raise await offload(_over_limit, error, query, seconds) from None
 
     def answer_fast(self, query: str, formats: tuple[Format, ...], *, graphs: Dataset = QUERY_DATASET) -> Answer | None:  # noqa: ARG002
         """Return None: all queries go to a worker. See Engine.answer_fast."""
@@ -224,7 +224,7 @@ class PooledEngine:
     @property
     def storage_error(self) -> str:
         """Why the store must be verified and opened again; empty if all its data could be read."""
-        return self._read_error or (_STATE_MESSAGES[ForkServerState.BAD_DATA] if self._pool.has_bad_data else "")
+        return self._read_error or (_STATE_MESSAGES[ForkServerState.BAD_DATA] if self._pool.is_data_damaged else "")
 
     def refuse(self, why: str) -> bool:
         """Stop answering from the disk for good, also queries in progress; return whether the reason is new."""

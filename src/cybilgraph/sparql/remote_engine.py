@@ -38,5 +38,7 @@ class RemoteEngine(PooledEngine):
         where = (url, credentials, str(store or ""), checksum)
         arguments = (*where, str(limits.memory), str(limits.answer))
         variables = environment(Policy(endpoints=(url,)))
-        pool = Pool("cybilgraph.sparql.remote_worker", arguments, limits.of_pool, on_process_end, environment=variables)
+        pool = Pool(
+            "cybilgraph.sparql.remote_worker", arguments, limits.pool_limits, on_process_end, environment=variables
+        )
         super().__init__(f"at {url}", "queries are sent to this endpoint", limits, pool)

@@ -26,8 +26,8 @@ def test_terms_are_known_by_their_use() -> None:
     assert not facts.is_property("urn:a")
     assert facts.is_class("urn:Class")
     assert not facts.is_class("urn:a")
-    assert facts.is_thing("urn:b")
-    assert not facts.is_thing("urn:p")
+    assert facts.is_resource("urn:b")
+    assert not facts.is_resource("urn:p")
     assert facts.is_graph("urn:g")
     assert not facts.is_graph("urn:a")
     assert facts.graphs() == ["urn:g"]

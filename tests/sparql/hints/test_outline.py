@@ -11,7 +11,7 @@ from cybilgraph.model.resources import QUERIES
 from cybilgraph.model.vocabulary import PREFIXES
 from cybilgraph.sparql.hints import find_hints
 from cybilgraph.sparql.hints.facts import Facts
-from cybilgraph.sparql.hints.outline import MAX_TOKENS, Unreadable, parse_outline
+from cybilgraph.sparql.hints.outline import MAX_TOKENS, OutlineError, parse_outline
 from cybilgraph.sparql.hints.syntax import explain_mistake
 
 LONG = f"ASK {{ VALUES ?a {{ {'1 ' * MAX_TOKENS} }} }}"
@@ -52,7 +52,7 @@ def test_valid_query_is_parsed(query: str) -> None:
 
 def test_unparsable_query_gets_no_hints() -> None:
     for query in ("", "SELECT", "SELECT * {", "SELECT * { ?a ?b }", "x" * 1000, "SELECT * " + "{" * 5000, LONG):
-        with pytest.raises(Unreadable):
+        with pytest.raises(OutlineError):
             parse_outline(query)
         assert find_hints(query) == ()
 
@@ -140,7 +140,7 @@ def test_parser_accepts_any_text_without_crashing(facts: Facts, pieces: list[str
     query = before + " ".join(pieces)
     try:
         parse_outline(query)
-    except Unreadable as place:
+    except OutlineError as place:
         assert 0 <= place.start <= len(query)
     mistake = explain_mistake(query, "error at 1:1: expected OPTIONAL")
     assert mistake.line >= 1

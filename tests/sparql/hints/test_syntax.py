@@ -75,3 +75,11 @@ def test_mistakes_have_a_hint_and_a_position(engine: EmbeddedEngine, marked: str
 def test_caret_is_under_the_position(query: str, line: str, caret: str) -> None:
     mistake = explain_mistake(query, "error at 1:1: expected OPTIONAL")
     assert mistake.excerpt.split("\n") == [line, caret]
+
+
+@pytest.mark.parametrize("host", ["[a", "a]b"])
+def test_iri_that_cannot_be_resolved_is_a_mistake(engine: EmbeddedEngine, host: str) -> None:
+    before = engine.restarts
+    with pytest.raises(QuerySyntaxError):
+        engine.answer(f"BASE <http://example.org/> SELECT * {{ <//{host}> ?p ?o }}", FORMATS)
+    assert engine.restarts == before

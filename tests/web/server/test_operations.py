@@ -329,21 +329,20 @@ def test_damaged_release_is_refused(served: running_server, own: Path, right: se
     assert get(f"{served.url}/readyz") == (200, "ready\n")
 
 
-def closed_after(port: int, first: bytes, each: bytes = b"") -> tuple[float, bytes]:
-    """Seconds until the server closes a connection on which this is sent, and each half second some more;
-    and what it has answered.
-    """
+def answer_until_closed(port: int, first: bytes, each: bytes = b"") -> bytes:
+    """What the server answers before it closes a connection on which this is sent, and each half second some more."""
     answer = b""
     began = time.monotonic()
     with socket.create_connection(("127.0.0.1", port), timeout=0.5) as connection, contextlib.suppress(ConnectionError):
         connection.sendall(first)
-        while time.monotonic() - began < 20:
+        while time.monotonic() < began + 60:
             with contextlib.suppress(TimeoutError):
                 if not (data := connection.recv(65536)):
-                    break
+                    return answer
                 answer += data
             connection.sendall(each)
-    return time.monotonic() - began, answer
+        pytest.fail("the connection stays open")
+    return answer
 
 
 HEAD = b"POST /sparql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/sparql-query\r\n"
@@ -364,8 +363,7 @@ HEAD = b"POST /sparql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/s
 def test_client_that_sends_nothing_is_disconnected(
     patient: running_server, first: bytes, each: bytes, status: bytes
 ) -> None:
-    seconds, answer = closed_after(patient.port, first, each)
-    assert 0.5 < seconds < 4
+    answer = answer_until_closed(patient.port, first, each)
     assert answer.split(b" ")[1:2] == ([status] if status else []), answer
 
 

@@ -15,7 +15,7 @@ from cybilgraph.sparql import Hint
 from cybilgraph.sparql.hints.comparisons import find_mismatched_comparisons
 from cybilgraph.sparql.hints.empty_results import find_empty_causes, find_unbound_variables
 from cybilgraph.sparql.hints.facts import Facts
-from cybilgraph.sparql.hints.outline import Note, Unreadable, parse_outline, shortened
+from cybilgraph.sparql.hints.outline import Note, OutlineError, parse_outline, shortened
 from cybilgraph.sparql.hints.slow_queries import find_slow_causes
 
 _MAX_HINTS = 5
@@ -32,7 +32,7 @@ def find_hints(
     """
     try:
         outline = parse_outline(query)
-    except Unreadable:
+    except OutlineError:
         return ()
     if facts:
         facts.start_query()

@@ -18,26 +18,26 @@ _OPERATORS = {"=", "<", ">"}
 _MAX_FUZZY_CHARS = 200
 
 
-def suggest_stored_value(verb: Term, given: Term, facts: Facts) -> Note | None:
+def suggest_stored_value(predicate: Term, given: Term, facts: Facts) -> Note | None:
     """Suggest how the release writes a value that the property does not have as given; None if nothing is similar."""
-    values = facts.values(verb.value) if facts.may_search() else []
+    values = facts.values(predicate.value) if facts.may_search() else []
     literals = [value for value in values if value.kind == "literal"]
     if not literals:
-        return Note(_link(verb, given, values[0].value), given.start) if values else None
+        return Note(_link(predicate, given, values[0].value), given.start) if values else None
     for text in dict.fromkeys((given.value, given.value.upper(), given.value.lower())):
         for language, datatype in sorted({(value.language, value.datatype) for value in literals}):
             other = Term("literal", text, text, 0, language, datatype)
-            if facts.has(None, verb, other):
-                return _meant(verb, given, other)
+            if facts.has(None, predicate, other):
+                return _suggest(predicate, given, other)
     if _DATE.match(given.value) and any(value.datatype in _DATES for value in literals):
-        return Note(_dates(verb, "?" + verb.text.rpartition(":")[2], given.value, literals), given.start)
+        return Note(_dates(predicate, "?" + predicate.text.rpartition(":")[2], given.value, literals), given.start)
     names = {value.value: value for value in literals if len(value.value) < _MAX_FUZZY_CHARS}
     best = closest_match(given.value, list(names), MIN_SUGGESTION_SCORE) if len(given.value) < _MAX_FUZZY_CHARS else ""
-    return _meant(verb, given, names[best]) if best else None
+    return _suggest(predicate, given, names[best]) if best else None
 
 
-def _meant(verb: Term, given: Term, value: Term) -> Note:
-    return Note(f"No value of {verb.text} is {given.text}. Did you mean {_shown(value)}?", given.start)
+def _suggest(predicate: Term, given: Term, value: Term) -> Note:
+    return Note(f"No value of {predicate.text} is {given.text}. Did you mean {_shown(value)}?", given.start)
 
 
 def _shown(value: Term) -> str:
@@ -47,20 +47,25 @@ def _shown(value: Term) -> str:
     return f"{text}^^{shorten(value.datatype)}" if value.datatype else text
 
 
-def _link(verb: Term, given: Term, example: str) -> str:
+def _link(predicate: Term, given: Term, example: str) -> str:
     """The hint for a literal where the property has resources as values."""
     names = load_gazetteer()
     kind = next((kind for kind in REFERENCE_FILES if example.startswith(thing_iri(kind, ""))), "")
     if kind and (entry := names.find(kind, given.value)):
-        return f"The values of {verb.text} are IRIs, not strings. Did you mean {shorten(thing_iri(kind, entry.key))}?"
-    return f"The values of {verb.text} are IRIs, not strings. Match the name of the resource with {given.text} instead."
+        return (
+            f"The values of {predicate.text} are IRIs, not strings. Did you mean {shorten(thing_iri(kind, entry.key))}?"
+        )
+    return (
+        f"The values of {predicate.text} are IRIs, not strings. Match the name of the resource with {given.text} "
+        "instead."
+    )
 
 
-def _dates(verb: Term, name: str, given: str, values: list[Term]) -> str:
+def _dates(predicate: Term, name: str, given: str, values: list[Term]) -> str:
     kinds = sorted({shorten(value.datatype) for value in values if value.datatype})
     return (
-        f"The dates of {verb.text} have the precision of the source ({', '.join(kinds)}), and different datatypes never"
-        f' match. Compare YEAR({name}) with {given[:4]}, or STR({name}) with "{given}".'
+        f"The dates of {predicate.text} have the precision of the source ({', '.join(kinds)}), and different datatypes "
+        f'never match. Compare YEAR({name}) with {given[:4]}, or STR({name}) with "{given}".'
     )
 
 
@@ -69,21 +74,23 @@ def find_mismatched_comparisons(outline: Outline, facts: Facts, *, only_dates: b
 
     With ``only_dates``, find those in FILTER of a date with dates of other datatypes, which never match.
     """
-    verbs: dict[str, Term] = {}  # the property of which each variable is a value
+    predicates: dict[str, Term] = {}  # the property of which each variable is a value
     for triple in outline.triples:
         last = triple.predicate or (triple.path.iris[-1] if triple.path.iris else None)
         if last and last.constant and triple.object.kind == "variable":
-            verbs.setdefault(triple.object.value, last)
+            predicates.setdefault(triple.object.value, last)
     for block in outline.blocks("FILTER"):
         for name, operator, given in _comparisons(block.terms):
-            verb = verbs.get(name.removeprefix("LANG ")) if given.datatype in _DATES or not only_dates else None
-            if verb and (note := _comparison(verb, name, operator, given, facts)):
+            predicate = (
+                predicates.get(name.removeprefix("LANG ")) if given.datatype in _DATES or not only_dates else None
+            )
+            if predicate and (note := _comparison(predicate, name, operator, given, facts)):
                 yield note
     for block in () if only_dates else outline.blocks("VALUES"):
-        verb = verbs.get(min(block.names)) if len(block.names) == 1 else None
-        for value in block.terms if verb else ():
-            missing = verb and value.kind == "literal" and not facts.has(None, verb, value)
-            if verb and missing and (note := suggest_stored_value(verb, value, facts)):
+        predicate = predicates.get(min(block.names)) if len(block.names) == 1 else None
+        for value in block.terms if predicate else ():
+            missing = predicate and value.kind == "literal" and not facts.has(None, predicate, value)
+            if predicate and missing and (note := suggest_stored_value(predicate, value, facts)):
                 yield note
 
 
@@ -109,30 +116,31 @@ def _kind(value: Term) -> str:
     return value.datatype or ("language" if value.language else "")
 
 
-def _comparison(verb: Term, name: str, operator: str, given: Term, facts: Facts) -> Note | None:
-    values = facts.values(verb.value)
+def _comparison(predicate: Term, name: str, operator: str, given: Term, facts: Facts) -> Note | None:
+    values = facts.values(predicate.value)
     literals = [value for value in values if value.kind == "literal"]
     kinds = {_kind(value) for value in literals}
     if name.startswith("LANG "):
-        return _language(verb, given, literals)
+        return _language(predicate, given, literals)
     if not literals:
-        return Note(_link(verb, given, values[0].value), given.start) if values else None
+        return Note(_link(predicate, given, values[0].value), given.start) if values else None
     if dates := kinds & _DATES:
         right = dates == {_kind(given)}
-        return None if right else Note(_dates(verb, f"?{name}", given.value, literals), given.start)
+        return None if right else Note(_dates(predicate, f"?{name}", given.value, literals), given.start)
     if operator == "=":
-        return None if facts.has(None, verb, given) else suggest_stored_value(verb, given, facts)
+        return None if facts.has(None, predicate, given) else suggest_stored_value(predicate, given, facts)
     if "language" in kinds and not _kind(given):
         return Note(
-            f"The values of {verb.text} have a language tag. Compare STR(?{name}) with {given.text}.", given.start
+            f"The values of {predicate.text} have a language tag. Compare STR(?{name}) with {given.text}.",
+            given.start,
         )
     return None
 
 
-def _language(verb: Term, given: Term, literals: list[Term]) -> Note | None:
+def _language(predicate: Term, given: Term, literals: list[Term]) -> Note | None:
     """The hint for an unknown language; a range may match several tags (RFC 4647)."""
     tags, low = sorted({value.language for value in literals}), given.value.lower()
     if not tags or low == "*" or any(f"{tag}-".lower().startswith(f"{low}-") for tag in tags):
         return None
     have = ", ".join(f'"{tag}"' for tag in tags)
-    return Note(f"No {verb.text} has the language {given.text}. Available: {have}.", given.start)
+    return Note(f"No {predicate.text} has the language {given.text}. Available: {have}.", given.start)

@@ -30,12 +30,12 @@ def find_empty_causes(outline: Outline, facts: Facts | None, graphs: Sequence[st
     named = [block.terms[0] for group in required for block in group.blocks if block.kind == "GRAPH"]
     if facts:
         yield from _missing_graphs((*chosen, *named), facts)
-    misread = dict(_wrong_prefixes(outline))
-    yield from misread.values()
+    wrong_prefixes = dict(_wrong_prefixes(outline))
+    yield from wrong_prefixes.values()
     names = Names(facts)
     reported: set[str] = set()
     for use in outline.uses:
-        if use.term.text.partition(":")[0] in misread:
+        if use.term.text.partition(":")[0] in wrong_prefixes:
             reported.add(use.term.value)
         elif use.term.value not in reported and (note := names.wrong(use)):
             reported.add(use.term.value)
@@ -103,24 +103,26 @@ def _lacking_properties(outline: Outline, facts: Facts, reported: set[str]) -> I
         for triple in group.triples
         if triple.predicate and triple.predicate.constant and triple.predicate.value not in reported
     ]
-    typed = [triple for _, triple, verb in patterns if verb.value == RDF.type and triple.object.kind == "iri"]
+    typed = [triple for _, triple, predicate in patterns if predicate.value == RDF.type and triple.object.kind == "iri"]
     stated = {triple.subject.value: triple.object.value for triple in typed}
-    sources = {triple.object.value: verb.value for _, triple, verb in patterns if triple.object.kind == "variable"}
-    for group, triple, verb in patterns:
+    sources = {
+        triple.object.value: predicate.value for _, triple, predicate in patterns if triple.object.kind == "variable"
+    }
+    for group, triple, predicate in patterns:
         name = triple.subject.value
-        if triple.subject.constant or verb.value == RDF.type or verb.value in reported:
+        if triple.subject.constant or predicate.value == RDF.type or predicate.value in reported:
             continue
         kinds = [stated[name]] if name in stated else facts.classes(sources[name]) if name in sources else []
         kinds = sorted(set(kinds) - reported, key=lambda kind: not kind.startswith(CYB.iri))
-        if not kinds or not facts.is_class(kinds[0]) or not all(facts.lacks(kind, verb.value) for kind in kinds):
+        if not kinds or not facts.is_class(kinds[0]) or not all(facts.lacks(kind, predicate.value) for kind in kinds):
             continue
         known = [iri for iri in facts.properties(kinds[0]) if iri != RDF.type]
-        meant = _nearest_property(verb.value, known, facts)
+        meant = _nearest_property(predicate.value, known, facts)
         if meant or group.required:
             listed = ", ".join(map(shorten, known[:_MAX_LISTED]))
             more = f"Did you mean {meant}?" if meant else f"It may have {listed}."
-            reported.add(verb.value)
-            yield Note(f"No {shorten(kinds[0])} in this release has {verb.text}. {more}", verb.start)
+            reported.add(predicate.value)
+            yield Note(f"No {shorten(kinds[0])} in this release has {predicate.text}. {more}", predicate.start)
 
 
 def _nearest_property(iri: str, known: list[str], facts: Facts) -> str:
@@ -138,13 +140,15 @@ def _nearest_property(iri: str, known: list[str], facts: Facts) -> str:
 
 def _unmatched(triple: Triple, facts: Facts, reported: set[str]) -> Note | None:
     """The hint for a pattern that matches nothing on its own."""
-    verb = triple.predicate
+    predicate = triple.predicate
     subject, value = (term if term.constant else None for term in (triple.subject, triple.object))
-    if verb is None or not verb.constant or not (subject or value):
+    if predicate is None or not predicate.constant or not (subject or value):
         return None
-    if any(term and term.value in reported for term in (subject, value, verb)) or facts.has(subject, verb, value):
+    if any(term and term.value in reported for term in (subject, value, predicate)) or facts.has(
+        subject, predicate, value
+    ):
         return None
-    if triple.object.kind == "literal" and (note := suggest_stored_value(verb, triple.object, facts)):
+    if triple.object.kind == "literal" and (note := suggest_stored_value(predicate, triple.object, facts)):
         return note
     if subject and not value and not facts.has(subject=subject):
         return None

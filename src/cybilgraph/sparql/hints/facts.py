@@ -56,7 +56,7 @@ class Facts:
         """Whether the class with this IRI has any instances."""
         return self.has(predicate=iri_term(RDF.type), value=iri_term(iri))
 
-    def is_thing(self, iri: str) -> bool:
+    def is_resource(self, iri: str) -> bool:
         """Whether any statement has this IRI as its subject or object."""
         return self.has(subject=iri_term(iri)) or self.has(value=iri_term(iri))
 
@@ -117,8 +117,8 @@ class Facts:
         return False
 
     def _quads(self, subject: object, predicate: str = "", value: object = None) -> Iterator[ox.Quad]:
-        verb = ox.NamedNode(predicate) if predicate else None
-        return self._store.quads_for_pattern(subject, verb, value, None)  # type: ignore[arg-type]
+        predicate_term = ox.NamedNode(predicate) if predicate else None
+        return self._store.quads_for_pattern(subject, predicate_term, value, None)  # type: ignore[arg-type]
 
 
 def iri_term(iri: str) -> Term:

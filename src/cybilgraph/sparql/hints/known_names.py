@@ -37,7 +37,7 @@ def local_name(iri: str) -> str:
 
 
 class Names:
-    """Judges the names of one query: by the release, or without facts by the vocabularies."""
+    """Checks the names of one query: by the release, or without facts by the vocabularies."""
 
     def __init__(self, facts: Facts | None) -> None:
         self._facts = facts
@@ -55,12 +55,12 @@ class Names:
                 key = unquote(term.value.removeprefix(thing_iri(kind, "")))
                 return self._wrong_thing(term, kind, key, required=required)
         if role == "thing" and not any(term.value.startswith(vocabulary.iri) for vocabulary in VOCABULARIES):
-            known = self._facts is None or self._facts.is_thing(term.value)
+            known = self._facts is None or self._facts.is_resource(term.value)
             # An IRI in an expression may be a datatype or a function.
             return None if known or not required else _missing(term, "There is no", where=" in this release")
         if self._exists(role, term.value):
             return None
-        meant = self._meant(term.value, role)
+        meant = self._suggest(term.value, role)
         if not meant and (role == "thing" or not required or self._facts is None):
             return None
         return _missing(term, _NOT_FOUND.get(role, "There is no"), shorten(meant) if meant else "")
@@ -73,9 +73,9 @@ class Names:
         if role == "class":
             return self._facts.is_class(iri)
         # The data describes classes and properties even if it does not use them.
-        return self._facts.is_thing(iri) or self._facts.is_property(iri) or not iri.startswith(BASE)
+        return self._facts.is_resource(iri) or self._facts.is_property(iri) or not iri.startswith(BASE)
 
-    def _meant(self, iri: str, role: str) -> str:
+    def _suggest(self, iri: str, role: str) -> str:
         """Return the similar term in the same vocabulary, else the term with the same name in another."""
         self._searches += 1
         if self._searches > _MAX_SEARCHES:
@@ -97,14 +97,14 @@ class Names:
         return next((each for each in namesakes if self._facts and each != iri and self._exists(role, each)), "")
 
     def _wrong_thing(self, term: Term, kind: str, key: str, *, required: bool) -> Note | None:
-        if not key or (self._facts and self._facts.is_thing(term.value)):
+        if not key or (self._facts and self._facts.is_resource(term.value)):
             return None  # an empty key is the namespace of a kind, as in STR(country:)
         self._searches += 1
         if self._searches > _MAX_SEARCHES or (self._facts is None and kind == "project"):
             return None
         if self._facts and kind == "project":
             others = (thing_iri(kind, other) for other in (key.upper(), key.lower()))
-            meant = next((shorten(other) for other in others if self._facts.is_thing(other)), "")
+            meant = next((shorten(other) for other in others if self._facts.is_resource(other)), "")
             return _missing(term, "There is no", meant, where="" if meant else " in this release")
         if entry := load_gazetteer().get(kind, key):
             if self._facts is None or not required:

@@ -51,7 +51,7 @@ _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 _ESCAPED = re.compile(r"\\(u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|.)", re.DOTALL)
 
 
-class Unreadable(Exception):
+class OutlineError(Exception):
     """The query has a syntax error at the offset ``start``; ``text`` explains it, unless it is empty."""
 
     def __init__(self, start: int, text: str = "") -> None:
@@ -88,7 +88,7 @@ class Path(NamedTuple):
 
     iris: tuple[Term, ...] = ()
     certain: frozenset[str] = frozenset()
-    endless: bool = False
+    has_unbounded_length: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ class Triple:
         return frozenset(term.value for term in terms if term and not term.constant)
 
     @property
-    def verb(self) -> str:
+    def predicate_text(self) -> str:
         """The abbreviated text of its property or path."""
         if self.predicate:
             return "a" if self.predicate.value == RDF.type else self.predicate.text
@@ -116,7 +116,7 @@ class Triple:
     @property
     def text(self) -> str:
         """Its abbreviated text."""
-        return f"{{ {self.subject.text} {self.verb} {self.object.text} }}"
+        return f"{{ {self.subject.text} {self.predicate_text} {self.object.text} }}"
 
     @property
     def start(self) -> int:
@@ -215,20 +215,20 @@ class Outline:
 
 
 def parse_outline(query: str) -> Outline:
-    """Parse the outline of a query. Raises Unreadable, also if it is too long or nested too deeply."""
+    """Parse the outline of a query. Raises OutlineError, also if it is too long or nested too deeply."""
     found = list(islice(tokens(query), MAX_TOKENS + 1))
     if len(found) > MAX_TOKENS:
-        raise Unreadable(0)
+        raise OutlineError(0)
     parser = _Parser(query, found)
     try:
         parser.query()
     except RecursionError:
-        raise Unreadable(parser.token.start) from None
+        raise OutlineError(parser.token.start) from None
     return parser.outline
 
 
 class _Parser:
-    """A position in a query. All methods raise Unreadable on a syntax error."""
+    """A position in a query. All methods raise OutlineError on a syntax error."""
 
     def __init__(self, query: str, found: list[Token]) -> None:
         end = Token("end", "", len(query))
@@ -249,14 +249,14 @@ class _Parser:
         """The next token in upper case; empty for strings, names and other tokens that are not words or marks."""
         return self.token.text.upper() if self.token.kind in ("word", "open", "close", "other") else ""
 
-    def _error(self, text: str = "") -> Unreadable:
+    def _error(self, text: str = "") -> OutlineError:
         """The error for the next token; ``text`` applies unless the token explains itself."""
         token, shown = self.token, self.token.text
         opened = self._open[-1] if self._open else None
         is_stray = token.kind == "close" and shown not in (_CLOSING[each.text] for each in self._open)
         is_end = token.kind == "end" or (token.kind == "close" and not is_stray)
         if opened and is_end and shown != _CLOSING[opened.text]:
-            return Unreadable(opened.start, f"This {opened.text} is not closed: {_CLOSING[opened.text]} is missing.")
+            return OutlineError(opened.start, f"This {opened.text} is not closed: {_CLOSING[opened.text]} is missing.")
         if is_stray:
             text = f"This {shown} has no matching opening bracket."
         elif token.kind == "other" and shown in _QUOTE_MARKS:
@@ -265,7 +265,7 @@ class _Parser:
             text = "The string is not closed on this line."
         elif shown.upper() in _WRONG_WORDS and token.kind in ("word", "iri"):
             text = f"SPARQL has no {shown}. Write {_WRONG_WORDS[shown.upper()]}"
-        return Unreadable(token.start, text)
+        return OutlineError(token.start, text)
 
     def _next(self) -> Token:
         token = self.token
@@ -297,15 +297,18 @@ class _Parser:
             case "variable":
                 return Term("variable", token.text[1:], token.text, token.start)
             case "iri":
-                value = urljoin(self._base, token.text[1:-1])
+                try:
+                    value = urljoin(self._base, token.text[1:-1])
+                except ValueError:  # such as an unclosed bracket in the host
+                    raise OutlineError(token.start) from None
                 if not is_iri(value):
-                    raise Unreadable(token.start)
+                    raise OutlineError(token.start)
                 return Term("iri", value, token.text, token.start)
             case "name":
                 prefix, _, local = token.text.partition(":")
                 namespace = self.outline.declared.get(prefix, PREFIXES.get(prefix))
                 if namespace is None:
-                    raise Unreadable(token.start)
+                    raise OutlineError(token.start)
                 self.outline.prefixes.setdefault(prefix, token.start)
                 return Term("iri", namespace + re.sub(r"\\(.)", r"\1", local), token.text, token.start)
             case "blank":
@@ -391,12 +394,12 @@ class _Parser:
         names = (term.value for term in takewhile(lambda term: term.value not in ("HAVING", "ORDER"), select.terms))
         keys = frozenset(names) if any(term.value == "GROUP" for term in select.terms[:1]) else frozenset()
         if star and keys:
-            raise Unreadable(star[0].start, "Name the columns: SELECT * is not allowed with GROUP BY.")
+            raise OutlineError(star[0].start, "Name the columns: SELECT * is not allowed with GROUP BY.")
         if any(term.kind == "word" and term.value in _AGGREGATES for term in computed):
             for term in plain:
                 if term.value not in keys:
                     text = f"{term.text} is selected along with an aggregate: add GROUP BY {term.text}"
-                    raise Unreadable(term.start, text)
+                    raise OutlineError(term.start, text)
         columns = frozenset(term.value for term in plain) | names_after_as(computed)
         return select if star else replace(select, names=columns)
 
@@ -539,7 +542,7 @@ class _Parser:
         while True:
             if not self._is_verb():
                 raise self._error(_COMPARISON if self._word in _COMPARING else "")
-            predicate, path = self._verb()
+            predicate, path = self._predicate()
             is_class = bool(path.iris) and path.iris[-1].value == RDF.type
             self._use("property", *path.iris, certain=path.certain)
             while True:
@@ -572,10 +575,10 @@ class _Parser:
             raise self._error(_COMPARISON if self._word in _COMPARING else "")
         term = self._term()
         if term.kind == "word":
-            raise Unreadable(start)
+            raise OutlineError(start)
         return term
 
-    def _verb(self) -> tuple[Term | None, Path]:
+    def _predicate(self) -> tuple[Term | None, Path]:
         """Read a variable or a property path (section 9.1)."""
         if self.token.kind == "variable":
             return self._term(), Path()
@@ -587,7 +590,7 @@ class _Parser:
             if word not in (_AFTER_STEP if ended else _BEFORE_STEP):
                 iris.append(self._term())
                 if ended or (iris[-1].kind != "iri" and iris[-1].value != "A"):
-                    raise Unreadable(iris[-1].start)
+                    raise OutlineError(iris[-1].start)
                 ended = True
             else:
                 self._next()
@@ -602,8 +605,8 @@ class _Parser:
         is_loose = "|" in words or any(last == ")" and word in ("*", "?") for last, word in pairwise(words))
         marks = [word for last, word in pairwise((*words, "")) if last in ("", "A")]
         certain = frozenset(iri.value for iri, mark in zip(iris, marks, strict=False) if mark not in ("*", "?"))
-        is_endless = not {"*", "+"}.isdisjoint(words)
-        return predicate, Path(tuple(iris), frozenset() if is_loose else certain, is_endless)
+        has_unbounded_length = not {"*", "+"}.isdisjoint(words)
+        return predicate, Path(tuple(iris), frozenset() if is_loose else certain, has_unbounded_length)
 
     # Expressions
 

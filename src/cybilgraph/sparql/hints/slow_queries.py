@@ -15,10 +15,10 @@ _TEXT_FUNCTIONS = {"CONTAINS", "REGEX", "STRSTARTS", "STRENDS"}
 def find_slow_causes(outline: Outline) -> Iterator[Note]:
     """Yield causes of a slow query, the worst first. Needs no store."""
     times = Counter(name for group in outline.groups for name in _uses(group))
-    for find in (_apart, _after_optional, _endless, _searching):
+    for find in (_find_cross_products, _find_late_bindings, _find_unbounded_paths, _find_searches):
         for group in outline.groups:
             yield from find(group, times)
-    yield from _sorting(outline, times)
+    yield from _find_sorting(outline, times)
 
 
 def _uses(group: Group) -> Iterator[str]:
@@ -28,7 +28,7 @@ def _uses(group: Group) -> Iterator[str]:
             yield from part.names
 
 
-def _apart(group: Group, _: Counter[str]) -> Iterator[Note]:
+def _find_cross_products(group: Group, _: Counter[str]) -> Iterator[Note]:
     """Find parts of a group that share no variable, which makes a cross product."""
     if "FILTER" in group.within:
         return  # its patterns are joined with the rows outside of it
@@ -43,7 +43,7 @@ def _apart(group: Group, _: Counter[str]) -> Iterator[Note]:
         # A short VALUES may be combined with anything.
         if isinstance(part, Triple) or part.kind != "VALUES" or part.rows > _FEW_ROWS:
             found.setdefault(_root(joined, next(iter(part.names))), part)
-    wide = [part for part in found.values() if not _narrow(part)]
+    wide = [part for part in found.values() if not _has_few_rows(part)]
     if len(wide) > 1:
         yield Note(
             f"{wide[0].text} and {wide[1].text} share no variable, so every row of one is combined with every row"
@@ -63,7 +63,7 @@ def _is_bind(part: Triple | Block) -> bool:
     return isinstance(part, Block) and part.kind == "BIND"
 
 
-def _narrow(part: Triple | Block) -> bool:
+def _has_few_rows(part: Triple | Block) -> bool:
     """Whether it can only have few rows: it has a constant subject, or is a single row of aggregates."""
     if isinstance(part, Triple):
         return part.subject.constant and bool(part.predicate and part.predicate.constant)
@@ -71,11 +71,11 @@ def _narrow(part: Triple | Block) -> bool:
         is_grouped = any(term.value == "GROUP" for term in part.terms)
         return not is_grouped and len(part.names) < 2 and part.names.isdisjoint(part.groups[0].names)
     return part.kind in ("GROUP", "OPTIONAL", "GRAPH") and all(
-        _narrow(below) for group in part.groups for below in group.parts if below.names and not _is_bind(below)
+        _has_few_rows(below) for group in part.groups for below in group.parts if below.names and not _is_bind(below)
     )
 
 
-def _after_optional(group: Group, _: Counter[str]) -> Iterator[Note]:
+def _find_late_bindings(group: Group, _: Counter[str]) -> Iterator[Note]:
     """Find a required pattern after an OPTIONAL: the engine keeps that order, so it filters too late."""
     optional: Block | None = None
     for part in group.parts:
@@ -90,11 +90,11 @@ def _after_optional(group: Group, _: Counter[str]) -> Iterator[Note]:
             return
 
 
-def _endless(group: Group, times: Counter[str]) -> Iterator[Note]:
+def _find_unbounded_paths(group: Group, times: Counter[str]) -> Iterator[Note]:
     """Find paths of any length with two unbound ends."""
     for triple in group.triples:
         ends = (triple.subject, triple.object)
-        if triple.path.endless and all(not end.constant and times[end.value] == 1 for end in ends):
+        if triple.path.has_unbounded_length and all(not end.constant and times[end.value] == 1 for end in ends):
             yield Note(
                 f"Both ends of the path {triple.text} are unbound, so the engine follows it from every resource."
                 " Bind one end.",
@@ -102,7 +102,7 @@ def _endless(group: Group, times: Counter[str]) -> Iterator[Note]:
             )
 
 
-def _searching(group: Group, times: Counter[str]) -> Iterator[Note]:
+def _find_searches(group: Group, times: Counter[str]) -> Iterator[Note]:
     """Find text filters on values that no other pattern narrows down."""
     filters = [block for block in group.blocks if block.kind == "FILTER"]
     searched = {name: start for block in filters for name, start in _searched(block.terms)}
@@ -128,7 +128,7 @@ def _searching(group: Group, times: Counter[str]) -> Iterator[Note]:
         if triple.object.value not in searched or triple.subject.constant or triple.subject.value in narrowed:
             continue
         free = triple.predicate is not None and not triple.predicate.constant and triple.predicate.value not in given
-        every = "every value in the data" if free else f"every {triple.verb} in the data"
+        every = "every value in the data" if free else f"every {triple.predicate_text} in the data"
         yield Note(
             f"The text filter on {triple.object.text} reads {every}."
             f" Narrow down {triple.subject.text} with another pattern{', and name the property' if free else ''}.",
@@ -148,7 +148,7 @@ def _searched(terms: tuple[Term, ...]) -> Iterator[tuple[str, int]]:
                     yield argument.value, term.start
 
 
-def _sorting(outline: Outline, times: Counter[str]) -> Iterator[Note]:
+def _find_sorting(outline: Outline, times: Counter[str]) -> Iterator[Note]:
     """Find sorting without effect, or of the whole graph."""
     for select in (outline.main, *outline.blocks("SELECT")):
         words = {term.value: term.start for term in select.terms if term.kind == "word"}

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from cybilgraph.model.gazetteer import closest_match
 from cybilgraph.model.vocabulary import PREFIXES
-from cybilgraph.sparql.hints.outline import MAX_TOKENS, Unreadable, parse_outline, shortened
+from cybilgraph.sparql.hints.outline import MAX_TOKENS, OutlineError, parse_outline, shortened
 from cybilgraph.sparql.lexer import Token, tokens
 from cybilgraph.sparql.query_analysis import unknown_prefixes
 
@@ -53,18 +53,18 @@ def explain_mistake(query: str, message: str) -> Mistake:
     return Mistake(what, hint, line, column, _excerpt(query, line, column))
 
 
-def _find_mistake(query: str) -> Unreadable | None:
+def _find_mistake(query: str) -> OutlineError | None:
     """Return the likeliest mistake; None if there is none, or the query is too long to look for it."""
     found = list(islice(tokens(query), MAX_TOKENS + 1))
     if len(found) > MAX_TOKENS:
         return None
     try:
         parse_outline(query)
-    except Unreadable as mistake:
+    except OutlineError as mistake:
         names = unknown_prefixes(query)
         token = next((token for token in found if token.start == mistake.start), None)
         is_undeclared = token and token.kind == "name" and token.text.partition(":")[0] in names
-        return Unreadable(mistake.start, _undeclared(names)) if is_undeclared and not mistake.text else mistake
+        return OutlineError(mistake.start, _undeclared(names)) if is_undeclared and not mistake.text else mistake
     return _unusual_space(query, found)
 
 
@@ -79,13 +79,13 @@ def _undeclared(names: list[str]) -> str:
     )
 
 
-def _unusual_space(query: str, found: list[Token]) -> Unreadable | None:
+def _unusual_space(query: str, found: list[Token]) -> OutlineError | None:
     end = 0
     for token in (*found, Token("end", "", len(query))):
         between = query[end : token.start]
         if "#" not in between and (space := _SPACE.search(between)):
             text = f"This is a special space character (U+{ord(space[0]):04X}). Use a normal space."
-            return Unreadable(end + space.start(), text)
+            return OutlineError(end + space.start(), text)
         end = token.start + len(token.text)
     return None
 

@@ -91,7 +91,7 @@ class LogEntry:
     @property
     def outcome(self) -> str:
         """The outcome of the request, one of OUTCOMES."""
-        if not self.status or (self.caller and self.caller.gone):
+        if not self.status or (self.caller and self.caller.has_left):
             return "gone"
         if self.status < 400:
             return "ok"

@@ -550,7 +550,7 @@ async def _respond(
         loop = asyncio.get_running_loop()
         while block := await loop.run_in_executor(threads, next, reply.blocks, b""):
             await send({"type": "http.response.body", "body": block, "more_body": True})
-            if caller and caller.gone:
+            if caller and caller.has_left:
                 return
     await send({"type": "http.response.body", "body": b"" if method == "HEAD" else reply.content})
 

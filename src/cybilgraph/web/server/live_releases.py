@@ -1,4 +1,4 @@
-"""The releases that the server answers from: the current one, and others that requests select by number.
+"""The open releases: the current one, and others that requests select by number.
 
 One thread does all maintenance: it switches to a new current release without losing a request, and stops using a store
 that can no longer be trusted.
@@ -6,6 +6,7 @@ that can no longer be trusted.
 
 from __future__ import annotations
 
+import logging
 import math
 import threading
 import time
@@ -14,10 +15,10 @@ from contextlib import contextmanager, suppress
 
 from cybilgraph.errors import QueryError, ReleaseError
 from cybilgraph.release import Release, Releases
-from cybilgraph.web.server.earlier_releases import EarlierReleases
 from cybilgraph.web.server.endpoint_monitor import EndpointMonitor
 from cybilgraph.web.server.integrity import FileIntegrity
 from cybilgraph.web.server.open_release import OpenRelease, ReleaseOpener
+from cybilgraph.web.server.other_releases import OtherReleases
 
 _MAINTENANCE_SECONDS = 1.0
 #: The interval for verifying releases while none is intact, and the factor by which it exceeds the time that takes.
@@ -44,7 +45,7 @@ class LiveReleases:
         self._warm_seconds = warm_seconds
         self._on_event = opener.on_event
         self.integrity = FileIntegrity(opener.on_event)
-        self._others = EarlierReleases(releases, opener)
+        self._others = OtherReleases(releases, opener)
         remote = opener.remote()
         self._monitor = EndpointMonitor(remote, releases.folder, opener.on_event) if remote else None
         #: The time limit of a query in seconds.
@@ -107,8 +108,12 @@ class LiveReleases:
         while not self._stop.wait(_MAINTENANCE_SECONDS):
             tasks = (self._maintain_engines, self._check_store, self._refresh, self._switch_when_ready)
             for task in (*tasks, self._compare_endpoint, self._close_replaced, *self.maintenance_tasks):
-                with suppress(ReleaseError, QueryError):
+                try:
                     task()
+                except (ReleaseError, QueryError):  # logged, or repeated in a second
+                    pass
+                except Exception:  # the other tasks must go on
+                    logging.getLogger("cybilgraph").exception("A maintenance task failed")
 
     def _maintain_engines(self) -> None:
         for opened in filter(None, (self.current, self._next)):
@@ -174,7 +179,7 @@ class LiveReleases:
     def _open_now(self, release: Release) -> OpenRelease:
         """Open a release to answer at once: from its disk while its data is loaded into memory, if that takes long."""
         opened = self._opener.open(release)
-        if not self._opener.loads_long(opened):
+        if not self._opener.is_slow_to_load(opened):
             opened.start_warm_up(self._warm_seconds)
             return opened
         self._on_event(f"Release {release.number:04d} answers from the disk until it is loaded into memory")
@@ -192,11 +197,11 @@ class LiveReleases:
         """Switch to the next release when it is warm; when it is loaded, if the current one is slower or refused."""
         if not self._next:
             return
-        is_cold_anyway = self.current.release is self._next.release or self.current.engine.refusal_reason
+        can_switch_cold = self.current.release is self._next.release or self.current.engine.refusal_reason
         if (
             self._monitor  # the endpoint no longer has the previous release
             or self._next.warm_up.is_over
-            or (is_cold_anyway and not self._next.engine.trouble)
+            or (can_switch_cold and not self._next.engine.trouble)
         ):
             opened, self._next = self._next, None
             self._switch_to(opened)

@@ -35,8 +35,10 @@ class OpenRelease:
         """Load the search index and warm up the answer cache in a thread; see ``WarmUp.run``."""
 
         def run() -> None:
-            self.search.preload()
-            self.warm_up.run(seconds)
+            try:
+                self.search.preload()
+            finally:  # a damaged search index must not keep the release from being served
+                self.warm_up.run(seconds)
 
         threading.Thread(target=run, daemon=True, name="warm-up").start()
 
@@ -118,7 +120,7 @@ class ReleaseOpener:
         limits = replace(self.limits, workers=workers, long_workers=workers, store=0)
         return self._with_caches(release, EmbeddedEngine(release.store, limits, on_process_end=self.on_process_end))
 
-    def loads_long(self, opened: OpenRelease) -> bool:
+    def is_slow_to_load(self, opened: OpenRelease) -> bool:
         """Return whether an open release has to load so much data into memory that its disk should answer meanwhile."""
         is_large = opened.release.file_size(GRAPH) > _SMALL_GRAPH_BYTES
         return is_large and not self.endpoint and bool(opened.engine.trouble)

@@ -56,7 +56,7 @@ def _while_connected(parts: Iterable[bytes], caller: Caller) -> Iterator[bytes]:
     """Yield the parts of a response until the client disconnects."""
     try:
         for part in parts:
-            if caller.gone:
+            if caller.has_left:
                 return
             yield part
     finally:

@@ -29,7 +29,7 @@ class _InUse:
     users: int = 0
 
 
-class EarlierReleases:
+class OtherReleases:
     """A few open releases; the least recently used one is closed to open another. Thread-safe."""
 
     def __init__(self, releases: Releases, opener: ReleaseOpener) -> None:
@@ -104,7 +104,7 @@ class EarlierReleases:
             if not self._open[number].users:
                 self._open.pop(number).opened.close()
                 return
-        what = "The release cannot be opened now, because other earlier releases are in use"
+        what = "The release cannot be opened now, because requests use the releases that are open"
         raise ReleaseBusy(what, "Try again in a few seconds, or use the current release.")
 
     def maintain(self) -> None:

@@ -54,7 +54,7 @@ def release(releases: Path) -> Release:
 
 @pytest.fixture(scope="session")
 def engine(release: Release) -> Iterator[EmbeddedEngine]:
-    engine = EmbeddedEngine(release.store, QueryLimits(timeout=60))
+    engine = EmbeddedEngine(release.store, QueryLimits(timeout=170))
     yield engine
     engine.close()
 
@@ -107,7 +107,7 @@ class running_server:  # noqa: N801
 
     def __exit__(self, *_: object) -> None:
         self.process.terminate()
-        self.process.wait(timeout=60)
+        self.process.wait(timeout=200)
         self.output.close()
 
     @property

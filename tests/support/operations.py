@@ -21,7 +21,7 @@ LONG = "SELECT (COUNT(*) AS ?n) { VALUES ?x { 1 2 3 } ?a ?p ?b . ?c a ?d }"
 def get(url: str, **headers: str) -> tuple[int, str]:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, headers=named), timeout=60) as answer:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=named), timeout=200) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         with error:
@@ -43,7 +43,7 @@ def until(what: Callable[[], object], seconds: float = 250) -> None:
 class Asking(threading.Thread):
     """A client that waits for a query of some seconds; ``status`` is 0 if there was no response."""
 
-    def __init__(self, url: str, number: int = 0, seconds: int = 60) -> None:
+    def __init__(self, url: str, number: int = 0, seconds: int = 170) -> None:
         super().__init__()
         self.status = 0
         self._url = f"{url}/sparql?timeout={seconds}&query={quote(f'{LONG} # {number}')}"

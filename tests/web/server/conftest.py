@@ -21,7 +21,7 @@ def own(releases: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def served(own: Path) -> Iterator[running_server]:
     """Start a separate server."""
-    server = running_server(own, "--log-format", "json", "--timeout", 80, "--stop-seconds", 90)
+    server = running_server(own, "--log-format", "json", "--timeout", 170, "--stop-seconds", 180)
     with server as url:
         until(lambda: get(f"{url}/readyz") == (200, "ready\n"))  # and warmed up
         yield server

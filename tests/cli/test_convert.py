@@ -33,6 +33,7 @@ def test_convert_reads_standard_input() -> None:
     assert piped.replace(b"<stdin>", b"belize-G0020.txt") == run("convert", SEED, "-f", "ntriples").stdout
 
 
+@pytest.mark.slow
 def test_stated_only_extracts_nothing_from_prose(tmp_path: Path) -> None:
     page = tmp_path / "page.txt"
     page.write_text("A project\n\nSummary\n\nIt is funded by the European Union in Kenya.\n", encoding="utf-8")

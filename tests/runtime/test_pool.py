@@ -19,6 +19,8 @@ from tests.support.operations import until
 from tests.support.pools import SLEEP, WORK, parent_process
 from tests.support.queries import CSV, SLOW, asking
 
+pytestmark = pytest.mark.slow
+
 #: Takes some tenths of a second.
 HEAVY = "SELECT (COUNT(*) AS ?n) { ?a dcterms:title ?c . ?d ?e ?f . ?g a cyb:Project }"
 
@@ -92,7 +94,6 @@ def test_long_work_has_a_lower_priority_and_the_more_of_a_caller_the_lower() -> 
     pool.close()
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("hogs", [["hog", "other hog"], ["hog"] * 6])
 def test_caller_without_long_queries_is_answered_beside_those_of_others(release: Release, hogs: list[str]) -> None:
@@ -104,14 +105,12 @@ def test_caller_without_long_queries_is_answered_beside_those_of_others(release:
         assert int(answer.content.split()[1]) > 100_000
 
 
-@pytest.mark.slow
 def test_long_queries_keep_their_deadline(release: Release) -> None:
     with asking(EmbeddedEngine(release.store, QueryLimits(timeout=2, workers=1))) as queries:
         heavy = [queries.ask("hog", SLOW), queries.ask("other", SLOW)]
         assert all(isinstance(query.exception(), QueryTimeout) for query in heavy)
 
 
-@pytest.mark.slow
 def test_query_that_is_stopped_for_others_is_told_to_try_again(release: Release) -> None:
     with asking(EmbeddedEngine(release.store, QueryLimits(timeout=60, long_workers=1))) as queries:
         queries.ask("hog", SLOW)

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from cybilgraph.runtime.memory import private_bytes
+from cybilgraph.runtime.memory import address_space_bytes, resident_bytes
 
 COUNT_ARENAS = """
 import ctypes, threading
@@ -51,16 +51,16 @@ def test_threads_share_two_arenas() -> None:
 #: Frees blocks of growing size, then keeps a small one behind each of many large ones.
 FREE_BLOCKS = """
 import os
-from cybilgraph.runtime.memory import limit_kept_memory, private_bytes
+from cybilgraph.runtime.memory import limit_kept_memory, resident_bytes
 limit_kept_memory()
 for size in range(100_000, 3_000_000, 100_000):
     bytes(bytearray(size))
-before, small, large = private_bytes(os.getpid()), [], []
+before, small, large = resident_bytes(os.getpid()), [], []
 for number in range(100):
     large.append(b"x" * 1_900_000)
     small.append(b"x" * 50_000)
 del large
-print(private_bytes(os.getpid()) - before)
+print(resident_bytes(os.getpid()) - before)
 """
 
 
@@ -71,10 +71,11 @@ def test_freed_large_blocks_return_to_the_system() -> None:
     assert int(kept) < 30_000_000
 
 
-def test_private_bytes_exclude_untouched_pages() -> None:
-    before = private_bytes(os.getpid())
-    with mmap.mmap(-1, 100_000_000, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) as mapping:
-        assert private_bytes(os.getpid()) < before + 50_000_000
-        for page in range(0, len(mapping), mmap.PAGESIZE):
-            mapping[page] = 1
-        assert private_bytes(os.getpid()) > before + 90_000_000
+def test_address_space_includes_untouched_pages() -> None:
+    before, resident = address_space_bytes(os.getpid()), resident_bytes(os.getpid())
+    with mmap.mmap(-1, 100_000_000, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS):
+        assert address_space_bytes(os.getpid()) >= before + 100_000_000
+        assert resident_bytes(os.getpid()) < resident + 50_000_000
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    assert address_space_bytes(ended.pid) == 0

@@ -64,6 +64,7 @@ def test_expensive_queries_end_in_time_without_delaying_others(address: Address,
     assert not [*filter(None, found)]
     assert not neighbour.failures
     assert len(neighbour.seconds) > 50
+    assert neighbour.missed(2) <= len(neighbour.seconds) / 20
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,9 @@ import threading
 import time
 import urllib.request
 import zlib
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping
-from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import httpcore
 import httpx
@@ -55,7 +55,20 @@ class TooManyRedirects(RedirectRefused):
     """A request was redirected more than MAX_REDIRECTS times."""
 
 
-class Response:
+class _Closable(ABC):
+    """Something that is closed at the end of a ``with`` block."""
+
+    @abstractmethod
+    def close(self) -> None: ...
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class Response(_Closable):
     """A response with an unread body; a context manager, which closes it."""
 
     def __init__(self, response: httpx.Response) -> None:
@@ -64,14 +77,6 @@ class Response:
         self.status = response.status_code
         #: Names are case-insensitive.
         self.headers: Mapping[str, str] = response.headers
-
-    def __enter__(self) -> Response:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the response, and its connection unless the body has been read."""
@@ -147,7 +152,7 @@ class _BodyStream(io.RawIOBase):
         return size
 
 
-class HttpClient:
+class HttpClient(_Closable):
     """A client for the server of one URL; a context manager, which closes the connections.
 
     ``timeout`` is the maximum time in seconds to connect and between two packets; the headers of a response must arrive
@@ -171,14 +176,6 @@ class HttpClient:
         # httpx has no option for the network backend of httpcore.
         self._transport._pool._network_backend = _Backend(self._deadline)
         self._timeout = timeout
-
-    def __enter__(self) -> HttpClient:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the connections."""

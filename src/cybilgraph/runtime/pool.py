@@ -53,6 +53,8 @@ _MAX_RETRIES = 3
 #: The niceness (nice(2)) of a caller's first long work, the increase for each further one, and the maximum.
 _BASE_NICENESS, _NICENESS_STEP, _MAX_NICENESS = 5, 2, 19
 
+_MEMORY_CHECK_SECONDS = 0.05
+
 #: Receives all but the last part of an answer.
 OnPart = Callable[[bytes], Awaitable[object]]
 
@@ -63,9 +65,9 @@ class PoolLimits:
 
     ``max_waiting`` calls may wait for one of the ``slots``, each for at most ``max_wait_seconds``; one caller gets at
     most ``max_per_caller`` of them. Work that takes more than ``long_after`` seconds leaves its slot and is long. At
-    most ``max_long`` calls are long (0: work stays in its slot), and together they use at most ``max_long_bytes`` of
-    memory for longer than a second. With ``free_startup``, the time in which the first workers start does not count
-    towards the deadline of their work.
+    most ``max_long`` calls are long (0: work stays in its slot). If they use more than ``max_long_bytes`` of memory
+    together, the largest are stopped within a twentieth of a second. With ``free_startup``, the time in which the
+    first workers start does not count towards the deadline of their work.
     """
 
     slots: int
@@ -119,8 +121,10 @@ class Pool:
         self._closed = False
         #: Number of workers that ended unexpectedly and were replaced.
         self.restarts = 0
-        for _ in range(limits.slots):
-            self._start()
+        self._is_watching = False
+        with self._lock:
+            for _ in range(limits.slots):
+                self._start_locked()
 
     @property
     def processes(self) -> list[int]:
@@ -226,6 +230,9 @@ class Pool:
             self._start_locked()  # before the slot is free: its next holder takes an idle worker
             work.is_long = True
             self._long.append(work)
+            if not self._is_watching:
+                self._is_watching = True
+                threading.Thread(target=self._watch_memory, daemon=True, name="memory").start()
             counts = Counter(one.caller.name for one in self._long)
             excess = len(self._long) > self._limits.max_long
             largest = max(counts.values())
@@ -235,6 +242,22 @@ class Pool:
         self._slots.leave(work.caller)
         if excess:
             newest.stop(Busy())
+
+    def _watch_memory(self) -> None:
+        """While there is long work, stop the largest if all together uses too much memory."""
+        while True:
+            time.sleep(_MEMORY_CHECK_SECONDS)
+            with self._lock:
+                if not self._long:
+                    self._is_watching = False
+                    return
+                sizes = {work: work.worker.memory_bytes for work in self._long if not work.error}
+            excess = sum(sizes.values()) - self._limits.max_long_bytes
+            for work in sorted(sizes, key=lambda work: sizes[work], reverse=True):
+                if excess <= 0:
+                    break
+                excess -= sizes[work]
+                work.stop(WorkerCrashed())
 
     def _finish(self, work: _Work, *, is_reusable: bool, is_lost: bool) -> None:
         """Put back or replace the worker, and free the slot."""
@@ -268,7 +291,7 @@ class Pool:
                 self._replace_locked(worker)
 
     def maintain(self) -> None:
-        """Replace processes that have ended while idle, and stop long work that uses too much memory together."""
+        """Replace processes that have ended while idle."""
         self._fork_server.maintain()
         if self.is_data_damaged:
             return
@@ -276,20 +299,12 @@ class Pool:
             for worker in [worker for worker in self._idle if worker.has_ended()]:
                 self._idle.remove(worker)
                 self._replace_locked(worker)
-            long = [*self._long]
-        sizes = {work: work.worker.memory_bytes for work in long}
-        if sum(sizes.values()) > self._limits.max_long_bytes:
-            max(long, key=lambda work: sizes[work]).stop(WorkerCrashed())
 
     def _replace_locked(self, worker: Worker) -> None:
         """Replace an idle worker that has ended."""
         self.restarts += 1
         worker.close()
         self._start_locked()
-
-    def _start(self) -> None:
-        with self._lock:
-            self._start_locked()
 
     def _start_locked(self) -> None:
         if not self._closed:

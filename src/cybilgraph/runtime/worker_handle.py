@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cybilgraph.runtime.fork_server import ForkServer, ForkServerState
-from cybilgraph.runtime.memory import private_bytes
+from cybilgraph.runtime.memory import address_space_bytes
 from cybilgraph.runtime.scheduler import Busy, settle
 from cybilgraph.runtime.wire import CRASH_PREFIX
 
@@ -78,6 +78,7 @@ class Worker:
         self._connection.setblocking(False)
         self._buffer = bytearray()
         self._is_abandoned = False
+        self._initial_bytes = 0
         self.process = 0
 
     @property
@@ -105,6 +106,7 @@ class Worker:
 
     def _set_ready(self, line: bytes) -> None:
         self.process = json.loads(line)["pid"]
+        self._initial_bytes = address_space_bytes(self.process)
 
     async def ask(self, task: Task) -> Reply:
         """Return head and content of the answer.
@@ -119,7 +121,7 @@ class Worker:
         took = time.monotonic() - began
         is_free = self._is_start_free
         try:
-            return await self._exchange(task, task.deadline + took * is_free)
+            return await self._exchange(task, task.deadline + took if is_free else task.deadline)
         except TimeoutError:
             if is_free or took < _LONG_START_SHARE * (task.deadline - began):
                 raise
@@ -249,8 +251,8 @@ class Worker:
 
     @property
     def memory_bytes(self) -> int:
-        """Bytes of memory that the worker shares with no other process; 0 if the system does not say."""
-        return private_bytes(self.process)
+        """Bytes by which the address space has grown since the worker was ready; 0 if the system does not say."""
+        return max(address_space_bytes(self.process) - self._initial_bytes, 0)
 
     def lower_priority(self, increment: int) -> None:
         """Give other processes precedence on the processors (nice(2))."""

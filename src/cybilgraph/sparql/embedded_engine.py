@@ -60,8 +60,8 @@ class EmbeddedEngine(PooledEngine):
             on_process_end,
             environment=environment(Policy()),
         )
-        # Only these workers can send requests; the sandbox of the others forbids it. They mostly wait, so none is
-        # long.
+        # Only these workers can send requests; the sandbox of the others forbids it. They mostly wait, so none
+        # counts as long.
         services = tuple(sorted(limits.services))
         calling = (str(store), "", "", *arguments[3:5], "opens", *services)
         few = PoolLimits(_FEDERATED_WORKERS, max_waiting=16, free_startup=limits.free_startup)

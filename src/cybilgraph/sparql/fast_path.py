@@ -96,7 +96,7 @@ class _Parser:
         self._next = self._iris = self._anonymous_count = 0
         self._is_reduced = False
         self._prefixes: dict[str, int] = {}
-        self.patterns: list[_Pattern] = []
+        self._patterns: list[_Pattern] = []
         self._variables: dict[str, None] = {}
 
     def parse(self) -> Shape:
@@ -119,7 +119,7 @@ class _Parser:
                 self._check_columns(columns)
                 self._limits()
         self._take("end")
-        is_bounded = len(self.patterns) <= 1 and not self._is_reduced
+        is_bounded = len(self._patterns) <= 1 and not self._is_reduced
         return Shape(self._text, self._parents_first(), list(self._variables), is_bounded)
 
     def _columns(self) -> list[str]:
@@ -194,8 +194,8 @@ class _Parser:
             self._add(_Pattern(subject, path[-1], self._constant()))
 
     def _add(self, pattern: _Pattern) -> None:
-        self.patterns.append(pattern)
-        if len(self.patterns) > _MAX_PATTERNS:
+        self._patterns.append(pattern)
+        if len(self._patterns) > _MAX_PATTERNS:
             raise _NoMatch
 
     def _bind(self, name: str) -> None:
@@ -221,8 +221,8 @@ class _Parser:
     def _parents_first(self) -> list[_Pattern]:
         """Order the patterns so that each subject is known. Raises _NoMatch if a tree does not begin at a constant."""
         ordered: list[_Pattern] = []
-        known: set[_Constant | str] = {one.subject for one in self.patterns if isinstance(one.subject, _Constant)}
-        left = self.patterns
+        known: set[_Constant | str] = {one.subject for one in self._patterns if isinstance(one.subject, _Constant)}
+        left = self._patterns
         while left:
             ready = [one for one in left if one.subject in known]
             if not ready:

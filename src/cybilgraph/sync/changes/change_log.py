@@ -208,7 +208,8 @@ def _diff_graphs(old: Release | None, new: Release, folder: Path) -> Iterator[tu
     """Yield ADDED or REMOVED, and the line, of each changed quad, in order of the lines.
 
     Only chunks without an equal one in the other graph are sorted. That is enough, because all lines of a resource are
-    in one chunk. Chunks begin anew after each change of a resource, but soon end at the same resources again.
+    in one chunk. A change of a resource moves the borders of the chunks after it, but soon they are at the same
+    resources again.
     """
     if old and old.checksum(GRAPH) == new.checksum(GRAPH):
         return

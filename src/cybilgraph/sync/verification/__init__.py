@@ -73,7 +73,7 @@ def verify(site: Site, quick: bool = False, on_check: Callable[[Check], None] = 
                 result = Check(name, Outcome.FAILS, str(error))
             except (FetchError, PatchError, QueryError) as error:
                 result = Check(name, Outcome.FAILS, error.what)
-            # A foreign site may send anything.
+            # Another site may send anything.
             except (ValueError, LookupError, TypeError, SyntaxError, OSError, *DECOMPRESSION_ERRORS) as error:
                 result = Check(name, Outcome.FAILS, f"the response has an unexpected form: {error}")
             verification.checks.append(result)

@@ -133,7 +133,7 @@ class SiteChecks:
         names = [_full_dump(self._sums)] if self._quick else list(self._sums)
         wrong = []
         for number, name in enumerate(names):
-            # Never use a foreign site's names for local files, except known ones.
+            # Never use another site's names for local files, except known ones.
             file = self._folder / (name if name in FULL_DUMPS else f"file-{number}")
             reply = self._site.download(f"/release/{self.release}/{quote(name)}", file)
             if reply.status != 200:

@@ -1,47 +1,87 @@
-"""How fast a release is built, from pages to dumps, beside the plain way in the same run.
+"""Compare building a release with loading the same statements, and with a pipeline of rdflib and pySHACL.
 
-The pages are made by ``made``: each in a file of its own, in all layouts, with what curators do wrong.
-Ours is ``pipeline.build`` in a process of its own: read, mentions, describe, validate, assemble, store,
-all dumps, descriptions, checksums. Its peak is what the operating system tells of it (getrusage). The
-plain way is what one would write with rdflib, pySHACL and oxrdflib. It gets the graph of the same records
-ready-made, as N-Triples, and so is spared reading, and makes less: rdflib reads it, pySHACL validates it
-with the same shapes, oxrdflib loads it into a store on disk, and rdflib writes N-Triples, Turtle and, by
-SPARQL over that store, a table of projects.
+The inputs are generated pages, a file each, in all layouts and with common mistakes. A build reads them, extracts
+claims, validates, and writes the store, all dumps, tables, descriptions and checksums. Loading parses the statements
+of that build as N-Quads into a store on disk. The pipeline of rdflib gets them as N-Triples, and so is spared the
+reading and extraction; it validates them with pySHACL and the same shapes, loads them into a store on disk with
+oxrdflib, and writes N-Triples, Turtle and a table of projects.
 
-    python tests/bench/build.py [--full]     1,000 records both, 10,000 ours; with --full 100,000, too
-    python tests/bench/build.py --few N      N records both: the plain way takes many minutes for 1,000
+Each step is a process of its own. CPU seconds include those of its child processes, and the peak is that of the
+largest process (getrusage).
+
+    python tests/bench/build.py [--records N ...] [--rdflib N]
+
+By default 10,000 records; the pipeline of rdflib gets 500 (0: none), because it takes minutes for 1,000.
 """
 
 from __future__ import annotations
 
-import resource
+import os
 import subprocess
 import sys
 import tempfile
 from argparse import ArgumentParser
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
-_FEW, _MANY, _FULL = 1_000, 10_000, 100_000
 _TABLE = "SELECT ?p ?title ?start ?end { ?p a cyb:Project ; dcterms:title ?title OPTIONAL { ?p cyb:start ?start ; cyb:end ?end } }"
 
 
-def ours(pages: Path, into: Path) -> None:
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """CPU seconds, elapsed seconds, and the peak of the largest process in MB."""
+
+    cpu: float
+    elapsed: float
+    peak: float
+
+    def __str__(self) -> str:
+        return f"{self.cpu:9.1f} {self.elapsed:9.1f} {self.peak:8,.0f}"
+
+
+def run(step: str, *arguments: object) -> Usage:
+    """Run a step of this program in a process of its own. Raises RuntimeError if it fails."""
+    begin = perf_counter()
+    process = subprocess.Popen([sys.executable, __file__, "--step", step, *map(str, arguments)])
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise RuntimeError(f"The step {step} failed with exit code {process.returncode}")
+    return Usage(used.ru_utime + used.ru_stime, perf_counter() - begin, used.ru_maxrss / 1024)
+
+
+def build(pages: str, into: str, stated_only: str = "") -> None:
     from cybilgraph import pipeline
 
-    began = perf_counter()
-    release, report = pipeline.build([pages], into)
-    seconds = perf_counter() - began
-    counts = release.manifest["counts"]
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
-    print(
-        f"ours       {report.records:>9,} records {counts['quads']:>11,} statements  {seconds:8.1f} s"
-        f"  {report.records / seconds:7,.0f} records/s  {peak:7,.0f} MB",
-        flush=True,
-    )
+    pipeline.build([Path(pages)], Path(into), stated_only=bool(stated_only))
 
 
-def plain(graph: Path, folder: Path, records: str) -> None:
+def generate(count: str, pages: str) -> None:
+    from made import write_pages
+
+    write_pages(int(count), Path(pages))
+
+
+def extract_graph(release: str, output: str, kind: str = "") -> None:
+    """Write the statements of a release uncompressed; with a ``kind``, only those of the current graph."""
+    from served import lines_of
+
+    from cybilgraph.rdf.serialisation import is_in_earlier_graph
+
+    with lines_of(Path(release)) as lines, Path(output).open("wb") as file:
+        file.writelines(line for line in lines if not (kind and is_in_earlier_graph(line)))
+
+
+def load(graph: str, folder: str) -> None:
+    import pyoxigraph
+
+    store = pyoxigraph.Store(folder)
+    store.bulk_load(path=graph, format=pyoxigraph.RdfFormat.N_QUADS)
+    store.flush()
+
+
+def rdflib_pipeline(graph: str, folder: str) -> None:
     import pyshacl
     import rdflib
 
@@ -49,78 +89,68 @@ def plain(graph: Path, folder: Path, records: str) -> None:
     from cybilgraph.model.vocabulary import PREFIXES
     from cybilgraph.validation.record_findings import context_triples
 
-    began = perf_counter()
-    steps = []
-
-    def done(step: str) -> None:
-        steps.append((step, perf_counter() - began))
-
     data = rdflib.Graph().parse(graph, format="nt")
-    done("parse")
     shapes = rdflib.Graph()
     for path in shape_files():
         shapes.parse(path)
-    beside = rdflib.Graph().parse(data=context_triples("2026-01-31"), format="nt")
-    pyshacl.validate(data, shacl_graph=shapes, ont_graph=beside, advanced=True)
-    done("validate")
+    reference = rdflib.Graph().parse(data=context_triples("2026-01-31"), format="nt")
+    pyshacl.validate(data, shacl_graph=shapes, ont_graph=reference, advanced=True)
     store = rdflib.Graph(store="Oxigraph")
-    store.open(str(folder / "store"))
+    store.open(f"{folder}/store")
     store.parse(graph, format="ox-nt")
-    done("load")
     for name in ("nt", "turtle"):
-        data.serialize(folder / f"out.{name}", format=name, encoding="utf-8")
-    store.query(_TABLE, initNs=PREFIXES).serialize(str(folder / "projects.csv"), format="csv")
-    done("dump")
-    seconds = perf_counter() - began
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
-    print(
-        f"plain      {int(records):>9,} records {len(data):>11,} statements  {seconds:8.1f} s"
-        f"  {int(records) / seconds:7,.0f} records/s  {peak:7,.0f} MB",
-        flush=True,
-    )
-    print(f"           until the end of each step: {', '.join(f'{step} {at:.1f} s' for step, at in steps)}", flush=True)
+        data.serialize(f"{folder}/out.{name}", format=name, encoding="utf-8")
+    store.query(_TABLE, initNs=PREFIXES).serialize(f"{folder}/projects.csv", format="csv")
 
 
-def run(*arguments: object) -> tuple[float, float]:
-    """Seconds until a process has ended, and seconds of a processor that it and its own have taken."""
-    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), perf_counter()
-    subprocess.run([sys.executable, __file__, *map(str, arguments)], check=True)
-    seconds, now = perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
-    return seconds, now.ru_utime + now.ru_stime - before.ru_utime - before.ru_stime
+def measure(count: int, folder: Path) -> None:
+    """Build releases of generated pages, with extraction and without, and load the statements of each."""
+    pages = folder / "pages"
+    pages.mkdir(exist_ok=True)
+    run("generate", count, pages)
+    print(f"{count:,} records{'':14} {'CPU s':>9} {'elapsed s':>9} {'peak MB':>8} {'statements':>11} {'CPU ratio':>9}")
+    for label, stated_only in (("build", ""), ("build --stated-only", "yes")):
+        into, graph = folder / f"release{stated_only}", folder / f"graph{stated_only}.nq"
+        built = run("build", pages, into, stated_only)
+        run("extract_graph", into, graph)
+        loaded = run("load", graph, folder / f"store{stated_only}")
+        with graph.open("rb") as lines:
+            statements = sum(1 for _ in lines)
+        print(f"{label:24} {built} {statements:11,} {built.cpu / loaded.cpu:9.1f}", flush=True)
+        print(f"  loading the same {'':7} {loaded} {statements:11,} {1:9.1f}", flush=True)
+
+
+def compare_with_rdflib(count: int, folder: Path) -> None:
+    """Build a release, and run the pipeline of rdflib on its statements."""
+    pages, graph = folder / "pages", folder / "graph.nt"
+    pages.mkdir(exist_ok=True)
+    run("generate", count, pages)
+    ours = run("build", pages, folder / "release")
+    run("extract_graph", folder / "release", graph, "present")
+    theirs = run("rdflib_pipeline", graph, folder)
+    print(f"{count:,} records{'':16} {'CPU s':>9} {'elapsed s':>9} {'peak MB':>8}")
+    print(f"{'build':24} {ours}")
+    print(f"{'rdflib and pySHACL':24} {theirs}")
+    print(f"The build is {theirs.elapsed / ours.elapsed:.0f} times as fast, with {theirs.cpu / ours.cpu:.0f} times less CPU")
 
 
 def main() -> None:
-    from made import write_pages
-    from served import lines_of
-
-    from cybilgraph.rdf.serialisation import is_in_earlier_graph
-
+    """Parse the arguments, and print the figures."""
     options = ArgumentParser()
-    options.add_argument("--few", type=int, default=0)
-    options.add_argument("--full", action="store_true")
+    options.add_argument("--records", type=int, nargs="+", default=[10_000])
+    options.add_argument("--rdflib", type=int, default=500)
     given = options.parse_args()
-    print("Building a release, from pages to dumps")
-    for count in (given.few,) if given.few else (_FEW, _MANY, *((_FULL,) if given.full else ())):
+    print("Building a release from pages", flush=True)
+    for count in given.records:
         with tempfile.TemporaryDirectory() as name:
-            folder = Path(name)
-            (folder / "pages").mkdir()
-            write_pages(count, folder / "pages")
-            own = run("--ours", folder / "pages", folder / "into")
-            if count == (given.few or _FEW):
-                graph = folder / "graph.nt"
-                with lines_of(folder / "into") as lines, graph.open("wb") as output:
-                    output.writelines(line for line in lines if not is_in_earlier_graph(line))
-                wall, processor = (
-                    theirs / ours for theirs, ours in zip(run("--plain", graph, folder, count), own, strict=True)
-                )
-                print(f"{wall:.1f} times as fast as the plain way, with {processor:.1f} times less of a processor")
+            measure(count, Path(name))
+    if given.rdflib:
+        with tempfile.TemporaryDirectory() as name:
+            compare_with_rdflib(given.rdflib, Path(name))
 
 
 if __name__ == "__main__":
-    match sys.argv[1:]:
-        case ["--ours", pages, into]:
-            ours(Path(pages), Path(into))
-        case ["--plain", graph, folder, records]:
-            plain(Path(graph), Path(folder), records)
-        case _:
-            main()
+    if sys.argv[1:2] == ["--step"]:
+        globals()[sys.argv[2]](*sys.argv[3:])
+    else:
+        main()

@@ -92,15 +92,17 @@ def serialise_chunk(quads: bytes, triples: bytes) -> dict[str, GzipPart]:
     ``triples`` are the statements of the current graph. The results are parts of compressed files, without the head
     and end of a document.
     """
+    has_history = len(triples) < len(quads)
     present = parse_nquads(triples)
-    dataset = parse_nquads(quads) if len(triples) < len(quads) else present
-    documents = {"nquads": quads, "ntriples": triples}
+    dataset = parse_nquads(quads) if has_history else present
+    current = GzipPart.of(triples)
+    parts = {"ntriples": current, "nquads": GzipPart.of(quads) if has_history else current}
     for fmt in DUMP_FORMATS:
-        if fmt.name not in documents:
+        if fmt.name not in parts:
             document = write_quads(dataset if fmt.kind is FormatKind.DATASET else present, fmt)
             end = _ENVELOPES.get(fmt.name, _NO_ENVELOPE).end
-            documents[fmt.name] = document.removeprefix(_head(fmt)).removesuffix(end)
-    return {fmt.suffix: GzipPart.of(documents[fmt.name]) for fmt in DUMP_FORMATS}
+            parts[fmt.name] = GzipPart.of(document.removeprefix(_head(fmt)).removesuffix(end))
+    return {fmt.suffix: parts[fmt.name] for fmt in DUMP_FORMATS}
 
 
 class DumpWriter:

@@ -123,6 +123,14 @@ def read_date(printed: Text) -> Date | None:
     return Date("", printed) if _YEARLESS.fullmatch(text) or _OPEN.fullmatch(text) else None
 
 
+def date_bounds(value: str) -> tuple[str, str]:
+    """Return the first and the last day of a date: of "2018-04", 2018-04-01 and 2018-04-30."""
+    year, month, day = (*value.split("-"), "", "")[:3]
+    last_month = int(month or 12)
+    last_day = int(day or monthrange(int(year), last_month)[1])
+    return f"{year}-{month or '01'}-{day or '01'}", f"{year}-{last_month:02d}-{last_day:02d}"
+
+
 def possible_days(date: Date) -> tuple[str, str] | None:
     """Return both readings of an ambiguous date such as ``03/04/2018`` as ISO dates, or None if it is not
     ambiguous.

@@ -36,7 +36,7 @@ class Vocabulary:
 
 #: Our own terms are those that the ontology defines.
 CYB = Vocabulary(f"{BASE}ontology#", re.findall(r"^cyb:(\w+)$", ONTOLOGY.read_text(encoding="utf-8"), re.MULTILINE))
-RDF = Vocabulary("http://www.w3.org/1999/02/22-rdf-syntax-ns#", ("type", "first", "rest", "nil", "reifies"))
+RDF = Vocabulary("http://www.w3.org/1999/02/22-rdf-syntax-ns#", ("type", "first", "rest", "nil", "reifies", "subject", "predicate", "object"))
 RDFS = Vocabulary("http://www.w3.org/2000/01/rdf-schema#", ("label", "seeAlso"))
 XSD = Vocabulary(
     "http://www.w3.org/2001/XMLSchema#",
@@ -57,13 +57,13 @@ SKOS = Vocabulary(
     "http://www.w3.org/2004/02/skos/core#",
     (
         *("Concept", "ConceptScheme", "Collection", "prefLabel", "altLabel", "notation", "definition"),
-        *("inScheme", "topConceptOf", "broader", "closeMatch", "member"),
+        *("inScheme", "topConceptOf", "broader", "closeMatch", "exactMatch", "member"),
     ),
 )
 FOAF = Vocabulary("http://xmlns.com/foaf/0.1/", ("Agent", "primaryTopic", "homepage", "name"))
 ORG = Vocabulary("http://www.w3.org/ns/org#", ("classification", "subOrganizationOf"))
 OA = Vocabulary("http://www.w3.org/ns/oa#", ("TextQuoteSelector", "exact"))
-PROV = Vocabulary("http://www.w3.org/ns/prov#", ("Entity", "wasDerivedFrom", "wasRevisionOf"))
+PROV = Vocabulary("http://www.w3.org/ns/prov#", ("Entity", "wasDerivedFrom", "wasQuotedFrom", "wasRevisionOf", "generatedAtTime"))
 SPDX = Vocabulary(
     "http://spdx.org/rdf/terms#", ("Checksum", "checksum", "algorithm", "checksumValue", "checksumAlgorithm_sha256")
 )

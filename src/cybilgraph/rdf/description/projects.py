@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from cybilgraph.model.dates import date_bounds
 from cybilgraph.model.fields import BY_NAME, FIELDS, Field, FieldKind
 from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.record import (
@@ -79,17 +80,20 @@ def _choice(triples: TripleWriter, project: str, row: Field, _number: int, value
 
 
 def _date(triples: TripleWriter, project: str, row: Field, _number: int, value: Date) -> None:
+    datatype = XSD.duration if row.name == "duration" else _DATATYPES.get(len(value.value), "")
     if value.value:
-        datatype = XSD.duration if value.value.startswith("P") else _DATATYPES[len(value.value)]
         triples.plain(project, row.term, value.value, datatype)
+    if value.value and row.name != "duration":
+        for bound, day in zip(("Earliest", "Latest"), date_bounds(value.value), strict=True):
+            triples.plain(project, f"{row.term}{bound}", day, XSD.date)
     triples.plain(project, f"{row.term}AsPrinted", value.printed.text)
     if value.evidence:
         node = f"{project}/dating/{row.name}"
         triples.link(project, CYB.dating, node)
         triples.link(node, RDF.type, CYB.Dating)
         triples.link(node, CYB.property, row.term)
-        triples.link(node, CYB.basis, thing_iri("basis", Basis.DERIVED))
-        _evidence(triples, node, value.evidence)
+        triples.plain(node, RDF.object, value.value, datatype)
+        _claim(triples, project, node, row.term, Basis.DERIVED, value.evidence)
 
 
 def _item(triples: TripleWriter, project: str, row: Field, number: int, value: Text) -> None:
@@ -112,7 +116,8 @@ def _add_participation(triples: TripleWriter, project: str, value: Participation
     triples.link(node, RDF.type, CYB.Participation)
     triples.link(node, CYB.actor, thing_iri("actor", value.actor.key))
     triples.link(node, CYB.role, thing_iri("role", value.role))
-    _add_basis(triples, node, value.basis, value.actor, value.evidence)
+    row = BY_NAME.get(value.role)
+    _link_claim(triples, project, node, row.term if row else CYB.involved, value.actor, value)
 
 
 def _scope(triples: TripleWriter, project: str, row: Field, _number: int, value: Scope) -> None:
@@ -122,26 +127,50 @@ def _scope(triples: TripleWriter, project: str, row: Field, _number: int, value:
     triples.link(project, CYB.scope, node)
     triples.link(node, RDF.type, CYB.Scope)
     triples.link(node, CYB.concept, target)
-    _add_basis(triples, node, value.basis, value.concept, value.evidence)
+    _link_claim(triples, project, node, row.term, value.concept, value)
 
 
-def _add_basis(triples: TripleWriter, node: str, basis: str, named: Named, evidence: tuple[Evidence, ...]) -> None:
-    triples.link(node, CYB.basis, thing_iri("basis", basis))
-    if not evidence:
+def _link_claim(
+    triples: TripleWriter,
+    project: str,
+    node: str,
+    predicate: str,
+    named: Named,
+    link: Participation | Scope | Relation,
+) -> None:
+    """Describe the claim that a named resource is the object of a link."""
+    triples.link(node, RDF.object, thing_iri(named.kind, named.key))
+    _claim(triples, project, node, predicate, link.basis, link.evidence)
+    if not link.evidence and named.printed.text != _listed_name(named):
         triples.plain(node, CYB.nameAsPrinted, named.printed.text)
-    _evidence(triples, node, evidence)
     if not named.known:
         _add_unlisted_thing(triples, named)
 
 
-def _evidence(triples: TripleWriter, node: str, evidence: tuple[Evidence, ...]) -> None:
+def _listed_name(named: Named) -> str:
+    """Return the preferred name of a resource of the reference data; empty if it is not listed."""
+    entry = load_gazetteer().get(named.kind, named.key) if named.known and named.kind != "project" else None
+    return entry.name if entry else ""
+
+
+def _claim(
+    triples: TripleWriter, subject: str, node: str, predicate: str, basis: str, evidence: tuple[Evidence, ...]
+) -> None:
+    """Describe what every claim has: the statement that it makes, its basis, confidence, source and quotes."""
+    triples.link(node, RDF.subject, subject)
+    triples.link(node, RDF.predicate, predicate)
+    triples.link(node, CYB.basis, thing_iri("basis", basis))
+    triples.link(node, PROV.wasDerivedFrom, triples.source)
+    if evidence:
+        surest = max(words.confidence for words in evidence)
+        triples.plain(node, CYB.confidence, format_decimal(surest), XSD.decimal)
     for number, words in enumerate(evidence, start=1):
         quote = f"{node}/evidence/{number}"
         triples.link(node, CYB.evidence, quote)
         triples.link(quote, RDF.type, OA.TextQuoteSelector)
         triples.text(quote, OA.exact, words.quote)
         triples.link(quote, CYB.section, BY_NAME[words.section].term)
-        triples.link(quote, PROV.wasDerivedFrom, triples.source)
+        triples.link(quote, PROV.wasQuotedFrom, triples.source)
         triples.plain(quote, CYB.confidence, format_decimal(words.confidence), XSD.decimal)
         if words.place:
             triples.plain(quote, CYB.line, str(words.place.line), XSD.integer)
@@ -166,7 +195,7 @@ def _relation(triples: TripleWriter, project: str, row: Field, _number: int, val
     triples.link(node, RDF.type, CYB.Relation)
     triples.link(node, CYB.property, row.term)
     triples.link(node, CYB.project, target)
-    _add_basis(triples, node, value.basis, value.project, value.evidence)
+    _link_claim(triples, project, node, row.term, value.project, value)
 
 
 def _contact(triples: TripleWriter, project: str, row: Field, number: int, value: Contact) -> None:

@@ -9,12 +9,19 @@ from cybilgraph.model.vocabulary import BASE, CYB, FOAF, ORG, OWL, RDF, SKOS, XS
 from cybilgraph.rdf.description.triples import TripleWriter
 
 _SCHEMES = {
+    "country": "Countries and territories",
+    "region": "Regions of the United Nations (M49)",
+    "group": "Groups of countries",
     "theme": "Themes and topics",
     "status": "Project status",
     "role": "Roles of actors in projects",
     "actor-type": "Types of actor",
     "basis": "How a link is known",
 }
+#: The code lists of IATI 2.03 with our codes, as datatypes of notations.
+_IATI_LISTS = {"status": "ActivityStatus", "role": "OrganisationRole", "actor-type": "OrganisationType"}
+#: The countries of the EU Publications Office, whose codes are alpha-3 codes (also for Kosovo: XKX).
+_EU_COUNTRIES = "http://publications.europa.eu/resource/authority/country/"
 _CLASSES = {
     "country": CYB.Country,
     "region": CYB.Region,
@@ -38,7 +45,7 @@ def describe_reference(reference: Gazetteer) -> list[str]:
         if entry.kind in _CLASSES:
             triples.link(iri, RDF.type, _CLASSES[entry.kind])
         if entry.kind in _SCHEMES:
-            triples.link(iri, RDF.type, SKOS.Concept)
+            triples.link(iri, RDF.type, SKOS.Collection if entry.kind == "group" else SKOS.Concept)
             triples.link(iri, SKOS.inScheme, scheme_iri(entry.kind))
         if writer := _WRITERS.get(entry.kind):
             writer(triples, iri, entry)
@@ -56,6 +63,7 @@ def _country(triples: TripleWriter, iri: str, entry: GazetteerEntry) -> None:
     triples.plain(iri, CYB.alpha3, row["alpha3"])
     if row["numeric"]:
         triples.plain(iri, CYB.m49, row["numeric"])
+    triples.link(iri, SKOS.exactMatch, f"{_EU_COUNTRIES}{row['alpha3']}")
     triples.link(iri, SKOS.broader, thing_iri("region", row["region"]))
     for language in ("es", "fr"):
         triples.text(iri, SKOS.prefLabel, row[f"name_{language}"], language)
@@ -68,7 +76,6 @@ def _region(triples: TripleWriter, iri: str, entry: GazetteerEntry) -> None:
 
 
 def _group(triples: TripleWriter, iri: str, entry: GazetteerEntry) -> None:
-    triples.link(iri, RDF.type, SKOS.Collection)
     for member in entry.cell("members"):
         triples.link(iri, SKOS.member, thing_iri("country", member))
     _homepage(triples, iri, entry)
@@ -96,8 +103,9 @@ def _actor(triples: TripleWriter, iri: str, entry: GazetteerEntry) -> None:
 
 
 def _iati_code(triples: TripleWriter, iri: str, entry: GazetteerEntry) -> None:
+    """Describe the code in IATI, typed with its code list: code 2 is a status and a role."""
     if entry.row["iati"]:
-        triples.plain(iri, SKOS.notation, entry.row["iati"])
+        triples.plain(iri, SKOS.notation, entry.row["iati"], f"{BASE}iati#{_IATI_LISTS[entry.kind]}")
 
 
 def _homepage(triples: TripleWriter, iri: str, entry: GazetteerEntry) -> None:

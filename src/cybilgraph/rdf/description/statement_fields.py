@@ -6,7 +6,10 @@ from cybilgraph.model.fields import FIELDS, FieldKind
 from cybilgraph.model.vocabulary import CYB, thing_iri
 
 _BY_TERM = {f"<{row.term}>": row.name for row in FIELDS if row.term} | {
-    f"<{row.term}AsPrinted>": row.name for row in FIELDS if row.kind is FieldKind.DATE
+    f"<{row.term}{suffix}>": row.name
+    for row in FIELDS
+    if row.kind is FieldKind.DATE
+    for suffix in ("AsPrinted", "Earliest", "Latest")
 }
 _NODES = {f"<{term}>" for term in (CYB.participation, CYB.scope, CYB.relation, CYB.dating)}
 _BY_SEGMENT = {row.segment: row.name for row in FIELDS if row.kind is FieldKind.ITEMS} | {

@@ -21,7 +21,7 @@ from cybilgraph.model.record import (
     Scope,
     Text,
 )
-from cybilgraph.model.vocabulary import CYB, OA, PROV
+from cybilgraph.model.vocabulary import CYB, OA, PROV, RDF
 from cybilgraph.readers.rdf.graph import Term
 from cybilgraph.readers.rdf.view import ProjectView, parse_own_iri
 
@@ -30,6 +30,8 @@ BY_TERM = {row.term: row for row in FIELDS if row.term}
 _PLACES = ("country", "region", "group")
 _NUMBER = re.compile(r"[01](?:\.[0-9]{1,20})?|0?\.[0-9]{1,20}")
 _LINE = re.compile(r"\+?[0-9]{1,9}")
+#: Properties of a claim that repeat what its other properties state, or name this file as the source.
+_REPEATED = (RDF.subject, RDF.predicate, RDF.object, CYB.confidence, PROV.wasDerivedFrom)
 #: Links in the graph that were read: property and object.
 _ReadLinks = set[tuple[str, Term]]
 
@@ -144,8 +146,11 @@ def _basis(view: ProjectView, node: str) -> Basis:
 
 def read_evidence(view: ProjectView, node: str) -> Iterator[Evidence]:
     """Yield the quotes that support a derived link or date."""
+    for term in _REPEATED:
+        view.graph.values(node, term)
     for quote in view.nodes(node, CYB.evidence):
-        view.graph.values(quote, PROV.wasDerivedFrom)  # the source is this file
+        for term in (PROV.wasDerivedFrom, PROV.wasQuotedFrom):
+            view.graph.values(quote, term)  # the source is this file
         sections = [BY_TERM[str(term)].name for term in view.values(quote, CYB.section) if term in BY_TERM]
         number, line = view.text(quote, CYB.confidence).text, view.text(quote, CYB.line).text
         yield Evidence(

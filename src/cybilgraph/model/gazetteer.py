@@ -38,6 +38,8 @@ REFERENCE_FILES = {
     "role": ("roles.csv", "id"),
     "actor-type": ("actor-types.csv", "id"),
     "basis": ("bases.csv", "id"),
+    "activity-kind": ("activity-kinds.csv", "id"),
+    "result-status": ("result-statuses.csv", "id"),
 }
 #: The kinds that are searched for in prose.
 MENTIONED_KINDS = ("actor", "country", "region", "group", "theme")

@@ -68,7 +68,7 @@ SPDX = Vocabulary(
     "http://spdx.org/rdf/terms#", ("Checksum", "checksum", "algorithm", "checksumValue", "checksumAlgorithm_sha256")
 )
 VCARD = Vocabulary("http://www.w3.org/2006/vcard/ns#", ("Kind", "fn", "hasEmail", "note"))
-SCHEMA = Vocabulary("https://schema.org/", ("url",))
+SCHEMA = Vocabulary("https://schema.org/", ("url", "position"))
 SH = Vocabulary(
     "http://www.w3.org/ns/shacl#",
     (
@@ -128,7 +128,10 @@ PREFIXES: dict[str, str] = {
     # One prefix per kind of our own resources: country:BZ, actor:oas-cicte, role:funder
     **{
         kind: f"{BASE}id/{kind}/"
-        for kind in ("project", "actor", "country", "region", "group", "theme", "status", "role", "actor-type", "basis")
+        for kind in (
+            *("project", "actor", "country", "region", "group", "theme", "status", "role", "actor-type", "basis"),
+            *("activity-kind", "result-status"),
+        )
     },
     "record": f"{BASE}record/",
     "oa": OA.iri,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from cybilgraph.extraction.kinds import activity_kinds, result_status
 from cybilgraph.model.dates import date_bounds
 from cybilgraph.model.fields import BY_NAME, FIELDS, Field, FieldKind
 from cybilgraph.model.gazetteer import load_gazetteer
@@ -52,7 +53,8 @@ def project_iri(record: Record) -> str:
 
 def describe(record: Record) -> list[str]:
     """Return all triples of a record, its project and the nodes below that, sorted."""
-    triples = TripleWriter(record.language.text, f"{record_iri(record.key)}/source")
+    headings = {name: label for name, (label, _) in record.labels.items()}
+    triples = TripleWriter(record.language.text, f"{record_iri(record.key)}/source", headings)
     project = project_iri(record)
     triples.link(project, RDF.type, CYB.Project)
     for row in FIELDS:
@@ -101,8 +103,14 @@ def _item(triples: TripleWriter, project: str, row: Field, number: int, value: T
     triples.link(project, row.term, node)
     triples.link(node, RDF.type, row.node_class)
     triples.text(node, DCTERMS.description, value.text)
+    triples.plain(node, SCHEMA.position, str(number), XSD.integer)
     if value.subheading:
         triples.text(node, CYB.subheading, value.subheading)
+    if row.name == "activities":
+        for kind in activity_kinds(value.text):
+            triples.link(node, CYB.activityKind, thing_iri("activity-kind", kind))
+    elif status := result_status(value.text, f"{triples.headings.get(row.name, '')} {value.subheading}"):
+        triples.link(node, CYB.resultStatus, thing_iri("result-status", status))
 
 
 def _participation(triples: TripleWriter, project: str, row: Field, _number: int, value: Participation) -> None:

@@ -16,7 +16,9 @@ _SCHEMES = {
     "status": "Project status",
     "role": "Roles of actors in projects",
     "actor-type": "Types of actor",
-    "basis": "How a link is known",
+    "basis": "How a claim is known",
+    "activity-kind": "Kinds of activity",
+    "result-status": "Intended or achieved",
 }
 #: The code lists of IATI 2.03 with our codes, as datatypes of notations.
 _IATI_LISTS = {"status": "ActivityStatus", "role": "OrganisationRole", "actor-type": "OrganisationType"}

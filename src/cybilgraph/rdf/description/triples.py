@@ -8,6 +8,7 @@ store keeps (a test verifies this).
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from cybilgraph.rdf.ntriples import literal
 
@@ -18,11 +19,12 @@ _NO_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 class TripleWriter:
     """Collects lines of N-Triples."""
 
-    def __init__(self, language: str = "en", source: str = "") -> None:
-        """Begin; ``source`` is the IRI of the source of the triples."""
+    def __init__(self, language: str = "en", source: str = "", headings: Mapping[str, str] | None = None) -> None:
+        """Begin; ``source`` is the IRI of the source of the triples, ``headings`` are its headings by field."""
         self._lines: set[str] = set()
         self._language = language
         self.source = source
+        self.headings = headings or {}
 
     def link(self, subject: str, predicate: str, target: str) -> None:
         """Add a triple with an IRI as object."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -26,7 +27,7 @@ _PARAM = re.compile(r"(?P<name>\w++)\s++(?P<type>[\w-]++)\s*+:\s*+(?P<descriptio
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter of a named query: ``type`` is a kind of reference entity, or year, text, iri; ``default`` is the
+    """A parameter of a named query: ``type`` is a kind of reference entity, or year, date, text, iri; ``default`` is the
     value in the text of the query.
     """
 
@@ -144,6 +145,11 @@ def _term(parameter: Parameter, value: str, names: Gazetteer) -> str:
             if not re.fullmatch(r"\d{4}", value):
                 raise QueryError(f"{parameter.name}: {value!r} is not a year", "Write four digits: 2018.")
             return literal(str(int(value)), datatype=XSD.integer)
+        case "date":
+            try:
+                return literal(date.fromisoformat(value).isoformat(), datatype=XSD.date)
+            except ValueError as error:
+                raise QueryError(f"{parameter.name}: {value!r} is not a date", "Write it as 2021-07-01.") from error
         case "text":
             return literal(value)
         case "iri":

@@ -155,6 +155,11 @@ class Gazetteer:
         names = self._names[kind]
         return names.get(fold(name)) or (names.get(fold(strip_legal_form(name))) if kind == "actor" else None)
 
+    def find_country(self, name: str) -> GazetteerEntry | None:
+        """Return the country with this name or alias, but not by its code alone: "VU" may be an organisation."""
+        country = self.find("country", name)
+        return None if country and fold(name) == country.key.casefold() and name not in country.names else country
+
     def find_country_by_code(self, code: str) -> GazetteerEntry | None:
         """Return the country with an alpha-3 code (ISO 3166-1) or a numeric code (M49; leading zeros are
         optional), or None.
@@ -452,6 +457,33 @@ def _name_use(entry: GazetteerEntry, name: str) -> _NameUse:
 def load_gazetteer() -> Gazetteer:
     """Load the bundled reference data, once."""
     return Gazetteer()
+
+
+#: A last qualifier in brackets, and one that is only the name's abbreviation.
+_QUALIFIER = re.compile(r" \((?P<qualifier>[^()]+)\)(?:, .*)?$")
+_ABBREVIATION = re.compile(r"[A-Z][\w./&-]{1,15}")
+
+
+def split_qualifier(name: str, names: Gazetteer) -> tuple[str, str]:
+    """Return a name of an actor without its last brackets, and the qualifier in them.
+
+    A country in brackets is named as in the reference data. An abbreviation of the name is no qualifier.
+    """
+    if not (match := _QUALIFIER.search(name)):
+        return name, ""
+    bare, qualifier = name[: match.start()], match["qualifier"].strip()
+    if country := names.find_country(qualifier):
+        return bare, country.name
+    return (bare, "") if _ABBREVIATION.fullmatch(qualifier) else (bare, qualifier)
+
+
+def actor_key(name: str, names: Gazetteer) -> str:
+    """Return the key of an actor that is not listed: its name and its qualifier.
+
+    The qualifier tells bodies of two states apart: "Ministry of Justice (Kosovo)", "Ministry of Justice (Spain)".
+    """
+    bare, qualifier = split_qualifier(name, names)
+    return slug(f"{bare} {qualifier}")
 
 
 @cache_by_name

@@ -36,13 +36,27 @@ class Vocabulary:
 
 #: Our own terms are those that the ontology defines.
 CYB = Vocabulary(f"{BASE}ontology#", re.findall(r"^cyb:(\w+)$", ONTOLOGY.read_text(encoding="utf-8"), re.MULTILINE))
-RDF = Vocabulary("http://www.w3.org/1999/02/22-rdf-syntax-ns#", ("type", "first", "rest", "nil", "reifies", "subject", "predicate", "object"))
+RDF = Vocabulary(
+    "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
+    ("type", "first", "rest", "nil", "reifies", "subject", "predicate", "object"),
+)
 RDFS = Vocabulary("http://www.w3.org/2000/01/rdf-schema#", ("label", "seeAlso"))
 XSD = Vocabulary(
     "http://www.w3.org/2001/XMLSchema#",
-    ("gYear", "gYearMonth", "date", "dateTime", "duration", "integer", "decimal", "nonNegativeInteger", "hexBinary"),
+    (
+        "gYear",
+        "gYearMonth",
+        "date",
+        "dateTime",
+        "duration",
+        "integer",
+        "decimal",
+        "boolean",
+        "nonNegativeInteger",
+        "hexBinary",
+    ),
 )
-OWL = Vocabulary("http://www.w3.org/2002/07/owl#", ("sameAs", "imports", "versionInfo"))
+OWL = Vocabulary("http://www.w3.org/2002/07/owl#", ("deprecated", "sameAs", "imports", "versionInfo"))
 DCTERMS = Vocabulary(
     "http://purl.org/dc/terms/",
     (
@@ -63,7 +77,9 @@ SKOS = Vocabulary(
 FOAF = Vocabulary("http://xmlns.com/foaf/0.1/", ("Agent", "primaryTopic", "homepage", "name"))
 ORG = Vocabulary("http://www.w3.org/ns/org#", ("classification", "subOrganizationOf"))
 OA = Vocabulary("http://www.w3.org/ns/oa#", ("TextQuoteSelector", "exact"))
-PROV = Vocabulary("http://www.w3.org/ns/prov#", ("Entity", "wasDerivedFrom", "wasQuotedFrom", "wasRevisionOf", "generatedAtTime"))
+PROV = Vocabulary(
+    "http://www.w3.org/ns/prov#", ("Entity", "wasDerivedFrom", "wasQuotedFrom", "wasRevisionOf", "generatedAtTime")
+)
 SPDX = Vocabulary(
     "http://spdx.org/rdf/terms#", ("Checksum", "checksum", "algorithm", "checksumValue", "checksumAlgorithm_sha256")
 )

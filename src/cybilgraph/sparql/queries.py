@@ -27,8 +27,8 @@ _PARAM = re.compile(r"(?P<name>\w++)\s++(?P<type>[\w-]++)\s*+:\s*+(?P<descriptio
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter of a named query: ``type`` is a kind of reference entity, or year, date, text, iri; ``default`` is the
-    value in the text of the query.
+    """A parameter of a named query: ``type`` is a kind of reference entity, or year, date, text, iri;
+    ``default`` is the value in the text of the query.
     """
 
     name: str

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from cybilgraph.extraction.kinds import activity_kinds, result_status
 from cybilgraph.model.dates import date_bounds
 from cybilgraph.model.fields import BY_NAME, FIELDS, Field, FieldKind
-from cybilgraph.model.gazetteer import load_gazetteer
+from cybilgraph.model.gazetteer import load_gazetteer, slug, split_qualifier
 from cybilgraph.model.record import (
     Basis,
     Contact,
@@ -27,6 +28,7 @@ from cybilgraph.model.vocabulary import (
     FOAF,
     OA,
     ORG,
+    OWL,
     PROV,
     RDF,
     RDFS,
@@ -42,6 +44,8 @@ from cybilgraph.rdf.description.triples import TripleWriter
 from cybilgraph.rdf.ntriples import format_decimal, is_iri
 
 _DATATYPES = {4: XSD.gYear, 7: XSD.gYearMonth, 10: XSD.date}
+#: A qualifier that was left out of the keys of actors: one word in brackets.
+_ONE_WORD = re.compile(r" \([A-Z][\w./&-]{1,15}\)")
 #: Separates paragraphs in a single literal.
 PARAGRAPH_SEPARATOR = "\n\n"
 
@@ -186,13 +190,28 @@ def _claim(
 
 def _add_unlisted_thing(triples: TripleWriter, named: Named) -> None:
     """Describe a resource for a name that is not listed."""
-    iri = thing_iri(named.kind, named.key)
+    iri, names = thing_iri(named.kind, named.key), load_gazetteer()
+    name = named.printed.text
     if named.kind == "actor":
         triples.link(iri, RDF.type, CYB.Actor)
-        if country := load_gazetteer().governments.get(named.key):
+        country = names.governments.get(named.key)
+        if country:
             triples.link(iri, ORG.classification, thing_iri("actor-type", "government"))
+            name = names.government(country).name
+        else:
+            bare, qualifier = split_qualifier(name, names)
+            country = names.find_country(qualifier)
+            _add_former_key(triples, named.key, slug(bare) if country and _ONE_WORD.search(name) else "")
+        if country:
             triples.link(iri, CYB.seat, thing_iri("country", country.key))
-    triples.text(iri, SKOS.prefLabel, named.printed.text)
+    triples.text(iri, SKOS.prefLabel, name)
+
+
+def _add_former_key(triples: TripleWriter, key: str, former: str) -> None:
+    """Point from the key that an actor had before qualifiers were part of keys to its present key."""
+    if former and former != key:
+        triples.link(thing_iri("actor", former), RDFS.seeAlso, thing_iri("actor", key))
+        triples.plain(thing_iri("actor", former), OWL.deprecated, "true", XSD.boolean)
 
 
 def _relation(triples: TripleWriter, project: str, row: Field, _number: int, value: Relation) -> None:

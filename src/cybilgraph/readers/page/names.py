@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from cybilgraph.model.gazetteer import GazetteerEntry, load_gazetteer
+from cybilgraph.model.gazetteer import GazetteerEntry, load_gazetteer, split_qualifier
 from cybilgraph.model.organisations import is_organisation_name, may_contain_comma
 from cybilgraph.model.record import Text
 
@@ -124,7 +124,9 @@ def find(kind: str, name: str) -> GazetteerEntry | None:
     """
     names = load_gazetteer()
     bare = _BRACKETS.sub("", name)
-    if entry := names.find(kind, name) or names.find(kind, bare):
+    if entry := names.find(kind, name):
+        return entry
+    if (entry := names.find(kind, bare)) and not (kind == "actor" and _is_of_other_state(name, entry)):
         return entry
     if kind == "actor":
         owner, _, owned = bare.replace("’", "'").partition("'s ")
@@ -133,7 +135,7 @@ def find(kind: str, name: str) -> GazetteerEntry | None:
         owner, dash, owned = bare.replace(" – ", " - ").partition(" - ")
         if dash and names.find("country", owner) and (entry := names.find(kind, owned)):
             return entry  # "United Kingdom - Home Office"
-        if country := names.find("country", bare):
+        if country := names.find_country(bare):
             return names.government(country)
         # "C-PROC (Bucharest) of the Council of Europe", "U.S. Department of State"
         for mention in names.find_mentions(name):
@@ -143,6 +145,13 @@ def find(kind: str, name: str) -> GazetteerEntry | None:
             ):
                 return actor
     return None
+
+
+def _is_of_other_state(name: str, entry: GazetteerEntry) -> bool:
+    """Return whether a country in brackets shows that a listed actor of this name is another one."""
+    names = load_gazetteer()
+    country = names.find_country(split_qualifier(name, names)[1])
+    return country is not None and country.key != entry.row.get("country")
 
 
 def find_near(kind: str, name: str) -> GazetteerEntry | None:

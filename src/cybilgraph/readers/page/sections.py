@@ -20,7 +20,7 @@ from cybilgraph.model.dates import (
 )
 from cybilgraph.model.fields import BY_NAME, Field, FieldKind
 from cybilgraph.model.findings import Finding
-from cybilgraph.model.gazetteer import load_gazetteer, slug
+from cybilgraph.model.gazetteer import actor_key, load_gazetteer, slug
 from cybilgraph.model.record import (
     Basis,
     Date,
@@ -64,7 +64,6 @@ _NOT_A_TITLE = re.compile(
 _UNTIL = re.compile(r"(?<=\w)[, ]+(?:until|till|to) (?=\S)")
 _BEGINNING = re.compile(r",? (?:from|since|(?:starting|beginning)(?: in| on| from)?) (?=\S)", re.IGNORECASE)
 _ARTICLE = re.compile(r"the ", re.IGNORECASE)
-_ABBREVIATED = re.compile(r" \([A-Z][\w./&-]{1,15}\)(?:, .*)?$")
 _REMARK = re.compile(r",? (?:which|who) \w.*$")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[a-z0-9]{2,8}){0,3}", re.IGNORECASE)
 #: A project code: G0020, GI-07.
@@ -455,8 +454,8 @@ class RecordBuilder:
             )
         if entry is None:
             name = printed.text[4:] if _ARTICLE.match(printed.text) else printed.text
-            name = _ABBREVIATED.sub("", _REMARK.sub("", name)) if kind == "actor" else name
-            return Named(kind, slug(name) or "unnamed", printed, known=False)
+            key = actor_key(_REMARK.sub("", name), names) if kind == "actor" else slug(name)
+            return Named(kind, key or "unnamed", printed, known=False)
         return Named(kind, entry.key, printed, names.get(kind, entry.key) is not None)
 
     def find(

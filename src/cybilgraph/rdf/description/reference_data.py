@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from cybilgraph.model.gazetteer import Gazetteer, GazetteerEntry
-from cybilgraph.model.vocabulary import BASE, CYB, FOAF, ORG, OWL, RDF, SKOS, XSD, scheme_iri, thing_iri
+from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, FOAF, ORG, OWL, RDF, SCHEMA, SKOS, XSD, scheme_iri, thing_iri
 from cybilgraph.rdf.description.triples import TripleWriter
 
 _SCHEMES = {
@@ -99,6 +99,10 @@ def _actor(triples: TripleWriter, iri: str, entry: GazetteerEntry) -> None:
         triples.link(iri, ORG.subOrganizationOf, thing_iri("actor", row["parent"]))
     if row["country"]:
         triples.link(iri, CYB.seat, thing_iri("country", row["country"]))
+    if row["replaced_by"]:
+        successor, year = row["replaced_by"].split(":")
+        triples.link(iri, DCTERMS.isReplacedBy, thing_iri("actor", successor))
+        triples.plain(iri, SCHEMA.dissolutionDate, year, XSD.gYear)
     _homepage(triples, iri, entry)
     for same in entry.cell("same_as"):
         triples.link(iri, OWL.sameAs, same)

@@ -68,7 +68,8 @@ def resource(section: str, path: str) -> BaseResponse | str:
         raise _not_found(iri)
     if entity_kind and _CSV in formats[:1]:
         return csv_response(entity_queries.projects_query(entity_kind.name, key))
-    if (replacement := graph.value(node, _REPLACED)) is not None:
+    # An organisation that another one succeeded still has its page; a former key of a project has not.
+    if (node, _TYPE, None) not in graph and (replacement := graph.value(node, _REPLACED)) is not None:
         target = str(replacement).removeprefix(f"{BASE}id/") + (f".{suffix}" if suffix else "")
         return redirect(url_for("entities.resource", section="id", path=target, release=pinned), 301)
     if formats:

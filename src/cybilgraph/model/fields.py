@@ -247,6 +247,14 @@ FIELDS = (
     Field("region", FieldKind.SCOPES, CYB.region, "regions", "Regions of UN M49.", ("region", "geographic scope")),
     Field("group", FieldKind.SCOPES, CYB.group, "groups", "Groups of countries, such as ASEAN or SADC.", ("group",)),
     Field(
+        "audience",
+        FieldKind.SCOPES,
+        CYB.audience,
+        "audiences",
+        "Groups of people or organisations that the project serves, such as women diplomats or small businesses.",
+        ("audience", "target audience", "target audiences"),
+    ),
+    Field(
         "contacts",
         FieldKind.CONTACTS,
         CYB.contact,

@@ -15,7 +15,7 @@ def words(category: str) -> frozenset[str]:
     """Return the words of a category in data/reference/organisation-words.csv.
 
     ``body`` words make a name an organisation, ``thing`` words something else ("Strategy"), ``common`` words
-    occur in names of all kinds, ``no`` words only begin a sentence.
+    occur in names of all kinds, ``population`` words end descriptions of groups, ``no`` words only begin a sentence.
     """
     with (REFERENCE / "organisation-words.csv").open(encoding="utf-8", newline="") as file:
         return frozenset(row["word"] for row in csv.DictReader(file) if row["tells"] == category)
@@ -71,6 +71,21 @@ _OFFICIAL = frozenset(
 _UNOFFICIAL = frozenset(
     ("University", "College", "School", "Association", "Foundation", "Society", "Ltd", "Limited", "Chamber", "Union")
 )
+
+
+#: Ends the heads of a description: "women | in policy", "34 experts | of African Union member states"; and divides them.
+_AFTER_HEADS = re.compile(r" \(| (?:of|in|on|for|with|without|from|who|that|which|at|above|responsible|preparing) ")
+_BETWEEN_HEADS = re.compile(r", (?:and )?| (?:and|or) ")
+
+
+@cache_short(entries=5_000, longest=500)
+def is_population(name: str) -> bool:
+    """Return whether a name describes a group of people or organisations instead of naming an organisation.
+
+    "Women diplomats" and "law enforcement agencies in Central America" do: they end in a plural of such words.
+    """
+    heads = _BETWEEN_HEADS.split(_AFTER_HEADS.split(f"{name[:1].lower()}{name[1:]}", maxsplit=1)[0])
+    return any(head.rpartition(" ")[2] in words("population") for head in heads)
 
 
 @cache_short(entries=5_000, longest=500)

@@ -146,7 +146,7 @@ PREFIXES: dict[str, str] = {
         kind: f"{BASE}id/{kind}/"
         for kind in (
             *("project", "actor", "country", "region", "group", "theme", "status", "role", "actor-type", "basis"),
-            *("activity-kind", "result-status"),
+            *("audience", "activity-kind", "result-status"),
         )
     },
     "record": f"{BASE}record/",

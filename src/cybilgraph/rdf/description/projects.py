@@ -139,6 +139,9 @@ def _scope(triples: TripleWriter, project: str, row: Field, _number: int, value:
     triples.link(project, CYB.scope, node)
     triples.link(node, RDF.type, CYB.Scope)
     triples.link(node, CYB.concept, target)
+    if row.name == "audience":  # until version 0.2, audiences are beneficiaries, too
+        triples.link(project, CYB.beneficiary, target)
+        _add_former_key(triples, target, slug(value.concept.printed.text))
     _link_claim(triples, project, node, row.term, value.concept, value)
 
 
@@ -201,17 +204,19 @@ def _add_unlisted_thing(triples: TripleWriter, named: Named) -> None:
         else:
             bare, qualifier = split_qualifier(name, names)
             country = names.find_country(qualifier)
-            _add_former_key(triples, named.key, slug(bare) if country and _ONE_WORD.search(name) else "")
+            if country and _ONE_WORD.search(name):
+                _add_former_key(triples, iri, slug(bare))
         if country:
             triples.link(iri, CYB.seat, thing_iri("country", country.key))
+    elif named.kind == "audience":
+        triples.link(iri, RDF.type, CYB.Audience)
     triples.text(iri, SKOS.prefLabel, name)
 
 
-def _add_former_key(triples: TripleWriter, key: str, former: str) -> None:
-    """Point from the key that an actor had before qualifiers were part of keys to its present key."""
-    if former and former != key:
-        triples.link(thing_iri("actor", former), RDFS.seeAlso, thing_iri("actor", key))
-        triples.plain(thing_iri("actor", former), OWL.deprecated, "true", XSD.boolean)
+def _add_former_key(triples: TripleWriter, iri: str, former: str) -> None:
+    """Point from the key that an earlier version gave to an actor to its present IRI."""
+    triples.link(thing_iri("actor", former), RDFS.seeAlso, iri)
+    triples.plain(thing_iri("actor", former), OWL.deprecated, "true", XSD.boolean)
 
 
 def _relation(triples: TripleWriter, project: str, row: Field, _number: int, value: Relation) -> None:

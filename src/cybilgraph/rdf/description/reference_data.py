@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from cybilgraph.model.gazetteer import Gazetteer, GazetteerEntry
-from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, FOAF, ORG, OWL, RDF, SCHEMA, SKOS, XSD, scheme_iri, thing_iri
+from cybilgraph.model.vocabulary import (
+    BASE,
+    CYB,
+    DCTERMS,
+    FOAF,
+    ORG,
+    OWL,
+    RDF,
+    SCHEMA,
+    SKOS,
+    XSD,
+    scheme_iri,
+    thing_iri,
+)
 from cybilgraph.rdf.description.triples import TripleWriter
 
 _SCHEMES = {
@@ -13,6 +26,7 @@ _SCHEMES = {
     "region": "Regions of the United Nations (M49)",
     "group": "Groups of countries",
     "theme": "Themes and topics",
+    "audience": "Audiences",
     "status": "Project status",
     "role": "Roles of actors in projects",
     "actor-type": "Types of actor",
@@ -29,6 +43,7 @@ _CLASSES = {
     "region": CYB.Region,
     "group": CYB.Group,
     "theme": CYB.Theme,
+    "audience": CYB.Audience,
     "actor": CYB.Actor,
 }
 

@@ -28,7 +28,7 @@ LIST_HEADING = re.compile(r"in (?:the )?(?P<name>[^:]{2,40}):", re.IGNORECASE)
 
 def kinds_for_field(kind: str) -> tuple[str, ...]:
     """Return the kinds of entry that a value under this heading may be, the likeliest first."""
-    return (kind,) if kind == "theme" else tuple(dict.fromkeys((kind, "country", "region", "group")))
+    return (kind,) if kind in ("theme", "audience") else tuple(dict.fromkeys((kind, "country", "region", "group")))
 
 
 def split_list(lines: list[Text], kinds: tuple[str, ...], whole: bool = False) -> Iterator[Text]:

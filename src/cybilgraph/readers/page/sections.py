@@ -21,6 +21,7 @@ from cybilgraph.model.dates import (
 from cybilgraph.model.fields import BY_NAME, Field, FieldKind
 from cybilgraph.model.findings import Finding
 from cybilgraph.model.gazetteer import actor_key, load_gazetteer, slug
+from cybilgraph.model.organisations import is_population
 from cybilgraph.model.record import (
     Basis,
     Date,
@@ -338,8 +339,17 @@ class RecordBuilder:
 
     def _actors(self, section: Section) -> None:
         for item in self._names(section, ("actor",)):
+            if self._is_audience(section, item):
+                audience = self._resolve("audience", item, section.label)
+                self._extend("scopes", [Scope(audience, Basis.STATED)])
+                continue
             actor = self._resolve("actor", item, section.label)
             self._extend("participations", [Participation(actor, section.row.name, Basis.STATED)])
+
+    @staticmethod
+    def _is_audience(section: Section, item: Text) -> bool:
+        """Return whether a beneficiary is a group of people or organisations rather than an organisation."""
+        return section.row.name == "beneficiary" and is_population(item.text) and find("actor", item.text) is None
 
     def _scopes(self, section: Section) -> None:
         for item in self._names(section, kinds_for_field(section.row.name)):
@@ -372,7 +382,7 @@ class RecordBuilder:
                 odd = (
                     len(item.text) > _MAX_NAME_CHARACTERS or _NOT_A_NAME.search(item.text) or small.fullmatch(item.text)
                 )
-                if is_prose or (odd and not is_known(item.text, kinds)):
+                if is_prose or (odd and not (is_known(item.text, kinds) or self._is_audience(section, item))):
                     self._keep_as_text([item], section, reported)
                     reported = True
                 else:

@@ -118,7 +118,7 @@ def _scopes(view: ProjectView, project: str, read: _ReadLinks) -> Iterator[Scope
             if row is None:
                 view.note_unread(node, CYB.concept, concept)
                 continue
-            read.update((row.term, concept) for row in rows)
+            read.update((term, concept) for term in (CYB.beneficiary, *(row.term for row in rows)))
             yield from _read_link(view, row, (node, CYB.concept, concept), node)
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cybilgraph.model.dates import read_date, read_range
+from cybilgraph.model.dates import date_bounds, read_date, read_range
 from cybilgraph.model.record import Place, Text
 
 
@@ -91,3 +91,15 @@ def test_parses_ranges_as_printed_by_spreadsheets(printed: str, values: list[str
 def test_arbitrary_text_is_date_or_none(text: str) -> None:
     date = read_date(Text(text))
     assert date is None or len(date.value) in (0, 4, 7, 10)
+
+
+@pytest.mark.parametrize(
+    ("value", "bounds"),
+    [
+        ("2018", ("2018-01-01", "2018-12-31")),
+        ("2020-02", ("2020-02-01", "2020-02-29")),
+        ("2018-04-30", ("2018-04-30", "2018-04-30")),
+    ],
+)
+def test_date_has_a_first_and_a_last_day(value: str, bounds: tuple[str, str]) -> None:
+    assert date_bounds(value) == bounds

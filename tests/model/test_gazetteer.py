@@ -21,6 +21,7 @@ from cybilgraph.model.gazetteer import (
     MIN_SUGGESTION_SCORE,
     REFERENCE_FILES,
     Gazetteer,
+    actor_key,
     fold,
     load_gazetteer,
     slug,
@@ -136,7 +137,7 @@ def test_duplicate_name_is_rejected(tmp_path: Path) -> None:
         (tmp_path / file).write_bytes((REFERENCE / file).read_bytes())
     actors = tmp_path / "actors.csv"
     actors.write_text(
-        actors.read_text(encoding="utf-8") + "zz,Second Council,government,,,,Council of Europe,\n", encoding="utf-8"
+        actors.read_text(encoding="utf-8") + "zz,Second Council,government,,,,Council of Europe,,\n", encoding="utf-8"
     )
     with pytest.raises(ReferenceDataError, match="names both"):
         Gazetteer(tmp_path)
@@ -177,3 +178,25 @@ def test_slugs_are_ascii() -> None:
 def test_every_mentioned_kind_has_a_file() -> None:
     assert set(MENTIONED_KINDS) <= REFERENCE_FILES.keys()
     assert all((ROOT / "data" / "reference" / file).is_file() for file, _ in REFERENCE_FILES.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("Ministry of Justice (Kosovo)", "ministry-of-justice-kosovo"),
+        ("Ministry of Justice (Spain)", "ministry-of-justice-spain"),
+        ("Ministry of Information (Sierra Leone)", "ministry-of-information-sierra-leone"),
+        ("Office of Cyber Security (UK)", "office-of-cyber-security-united-kingdom"),
+        ("Norwegian Institute of International Affairs (NUPI)", "norwegian-institute-of-international-affairs"),
+        ("Regional Office (Bangkok and Hanoi)", "regional-office-bangkok-and-hanoi"),
+        ("Ministry of Justice", "ministry-of-justice"),
+    ],
+)
+def test_qualifier_is_part_of_the_key(name: str, key: str) -> None:
+    assert actor_key(name, load_gazetteer()) == key
+
+
+@pytest.mark.parametrize(("name", "country"), [("VU", None), ("TV", None), ("UK", "GB"), ("Vanuatu", "VU")])
+def test_code_alone_is_not_the_name_of_a_country(name: str, country: str | None) -> None:
+    found = load_gazetteer().find_country(name)
+    assert (found and found.key) == country

@@ -6,6 +6,7 @@ import pytest
 
 from cybilgraph.model.organisations import (
     is_organisation_name,
+    is_population,
     is_public_authority,
     may_contain_comma,
     strip_legal_form,
@@ -68,3 +69,22 @@ def test_names_of_ministries_may_contain_commas(name: str, expected: bool) -> No
 )
 def test_legal_forms_are_stripped_from_names_of_firms(name: str, stripped: str) -> None:
     assert strip_legal_form(name) == stripped
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("Women diplomats", True),
+        ("Women in policy and diplomacy", True),
+        ("125,000 young people in Africa", True),
+        ("Law enforcement agencies in Central America", True),
+        ("Low- and middle-income client countries of the World Bank", True),
+        ("Police, prosecutors and law makers of the Pacific", True),
+        ("Ministry of Women", False),
+        ("National Council of Students", False),
+        ("Central Election Commission of Georgia", False),
+        ("Cyber Police of Ukraine", False),
+    ],
+)
+def test_recognises_populations(name: str, expected: bool) -> None:
+    assert is_population(name) is expected

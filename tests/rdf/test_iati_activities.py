@@ -93,6 +93,7 @@ def test_every_column_round_trips_with_its_printed_form(tmp_path: Path) -> None:
         "partners": "ITU",
         "extending": "Interpol",
         "beneficiaries": "Government of Georgia",
+        "audiences": "Women diplomats",
         "accountable": "World Bank",
         "themes": "cybercrime training",
         "countries": "Georgia; Armenia",

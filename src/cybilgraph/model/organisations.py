@@ -73,7 +73,7 @@ _UNOFFICIAL = frozenset(
 )
 
 
-#: Ends the heads of a description: "women | in policy", "34 experts | of African Union member states"; and divides them.
+#: Ends the heads of a description, as in "women | in policy", and divides them.
 _AFTER_HEADS = re.compile(r" \(| (?:of|in|on|for|with|without|from|who|that|which|at|above|responsible|preparing) ")
 _BETWEEN_HEADS = re.compile(r", (?:and )?| (?:and|or) ")
 

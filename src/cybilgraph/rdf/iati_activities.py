@@ -161,6 +161,8 @@ def _without_element(activity: Any, record: Record) -> None:
     for name in WITHOUT_ELEMENT:
         for value in record.values(name):
             printed = value.printed if isinstance(value, Date) else value
+            if isinstance(value, Scope):
+                printed = value.concept.printed
             if name != "slug" or not record.title or printed.text != slug(record.title.text):
                 element = _add(activity, STATED, printed.text, {FIELD_ATTRIBUTE: name})
                 if isinstance(value, Date):

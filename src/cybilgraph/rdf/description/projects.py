@@ -57,8 +57,7 @@ def project_iri(record: Record) -> str:
 
 def describe(record: Record) -> list[str]:
     """Return all triples of a record, its project and the nodes below that, sorted."""
-    headings = {name: label for name, (label, _) in record.labels.items()}
-    triples = TripleWriter(record.language.text, f"{record_iri(record.key)}/source", headings)
+    triples = TripleWriter(record.language.text, f"{record_iri(record.key)}/source")
     project = project_iri(record)
     triples.link(project, RDF.type, CYB.Project)
     for row in FIELDS:
@@ -113,7 +112,7 @@ def _item(triples: TripleWriter, project: str, row: Field, number: int, value: T
     if row.name == "activities":
         for kind in activity_kinds(value.text):
             triples.link(node, CYB.activityKind, thing_iri("activity-kind", kind))
-    elif status := result_status(value.text, f"{triples.headings.get(row.name, '')} {value.subheading}"):
+    elif status := result_status(value.text, value.subheading):
         triples.link(node, CYB.resultStatus, thing_iri("result-status", status))
 
 

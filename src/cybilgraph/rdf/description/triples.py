@@ -8,8 +8,6 @@ store keeps (a test verifies this).
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-
 from cybilgraph.rdf.ntriples import literal
 
 #: Characters that XML 1.0 (section 2.2) does not allow, so that RDF/XML could not represent them.
@@ -19,12 +17,11 @@ _NO_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 class TripleWriter:
     """Collects lines of N-Triples."""
 
-    def __init__(self, language: str = "en", source: str = "", headings: Mapping[str, str] | None = None) -> None:
-        """Begin; ``source`` is the IRI of the source of the triples, ``headings`` are its headings by field."""
+    def __init__(self, language: str = "en", source: str = "") -> None:
+        """Begin; ``source`` is the IRI of the source of the triples."""
         self._lines: set[str] = set()
         self._language = language
         self.source = source
-        self.headings = headings or {}
 
     def link(self, subject: str, predicate: str, target: str) -> None:
         """Add a triple with an IRI as object."""

@@ -44,7 +44,7 @@ PARTICIPANT = f"{{{CYB.iri}}}participant"
 #: value.
 STATED, LEFT_BLANK, PRINTED = (f"{{{CYB.iri}}}{name}" for name in ("stated", "leftBlank", "printed"))
 FIELD_ATTRIBUTE = "field"
-WITHOUT_ELEMENT = ("slug", "duration", "address", "rights")
+WITHOUT_ELEMENT = ("slug", "duration", "audience", "address", "rights")
 #: The prefix of identifiers that we generate for projects without one.
 GENERATED_PREFIX = "cybilgraph-"
 UNSPECIFIED = "unspecified"

@@ -54,8 +54,8 @@ def split_list(lines: list[Text], kinds: tuple[str, ...], whole: bool = False) -
 
 
 def _names(part: Text, kinds: tuple[str, ...]) -> Iterator[Text]:
-    """Split names at commas and "and"."""
-    if is_known(part.text, kinds):
+    """Split names at commas and "and". Audiences are described rather than named, and stay whole."""
+    if kinds == ("audience",) or is_known(part.text, kinds):
         yield part
         return
     names = list(split_parts(part, r" ?, (?:and )?| and | & "))

@@ -349,6 +349,8 @@ class RecordBuilder:
     @staticmethod
     def _is_audience(section: Section, item: Text) -> bool:
         """Return whether a beneficiary is a group of people or organisations rather than an organisation."""
+        if section.row.name == "audience":
+            return True
         return section.row.name == "beneficiary" and is_population(item.text) and find("actor", item.text) is None
 
     def _scopes(self, section: Section) -> None:

@@ -15,6 +15,7 @@ from cybilgraph.cli.publish import publish
 from cybilgraph.cli.query import list_queries, query
 from cybilgraph.cli.releases import activate, forget, prune, releases, rollback
 from cybilgraph.cli.serve import serve
+from cybilgraph.cli.shapes import shapes
 from cybilgraph.cli.sizing import sizing
 from cybilgraph.cli.suggestions import suggestions
 from cybilgraph.cli.verify import verify
@@ -45,6 +46,7 @@ for command in (
     query,
     list_queries,
     template,
+    shapes,
     suggestions,
     sizing,
 ):

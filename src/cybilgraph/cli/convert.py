@@ -43,7 +43,11 @@ _RDF = [fmt.name for fmt in GRAPH_FORMATS]
 )
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write to this file instead of standard output.")
 @STATED_ONLY
-def convert(sources: tuple[str, ...], name: str, output: str | None, stated_only: bool) -> None:
+@click.option("--reference", is_flag=True, help="Add the reference data and the date that SHACL rules need.")
+@AS_OF
+def convert(
+    sources: tuple[str, ...], name: str, output: str | None, stated_only: bool, reference: bool, as_of: datetime | None
+) -> None:
     """Convert records to RDF or to IATI activities.
 
     \b
@@ -52,12 +56,15 @@ def convert(sources: tuple[str, ...], name: str, output: str | None, stated_only
     """
     from cybilgraph import pipeline
 
+    if as_of and not reference:
+        raise click.UsageError("--as-of needs --reference: it is the date that the rules need")
     refuse_source_as_output(output, sources)
     with open_output(output) as out, progress_bar("Converting") as progress:
         if name == _IATI:
             report = pipeline.convert_to_iati(sources, out, progress, stated_only=stated_only)
         else:
-            report = pipeline.convert(sources, BY_NAME[name], out, progress, stated_only=stated_only)
+            others = pipeline.reference_triples(as_of.date() if as_of else None) if reference else []
+            report = pipeline.convert(sources, BY_NAME[name], out, progress, stated_only=stated_only, others=others)
         if not report.records:
             print_findings(report)
             raise CliError("No record could be read; nothing was written\n  Give files or folders of records.")

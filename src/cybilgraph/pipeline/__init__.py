@@ -272,16 +272,30 @@ def convert(
     progress: Progress | None = None,
     *,
     stated_only: bool = False,
+    others: Iterable[str] = (),
 ) -> Report:
-    """Write the triples of the records at these places; with ``stated_only``, extract nothing from prose.
+    """Write the triples of the records at these places, and ``others``.
+
+    With ``stated_only``, nothing is extracted from prose.
 
     The report contains the findings of the readers, and the inputs that could not be read.
     """
 
     def write(assembly: Assembly) -> None:
-        serialise(assembly.blocks(history=fmt.kind is not FormatKind.GRAPH), fmt, output)
+        serialise(assembly.blocks(others, history=fmt.kind is not FormatKind.GRAPH), fmt, output)
 
     return _convert(places, write, progress, stated_only)
+
+
+def reference_triples(as_of: date | None = None) -> list[str]:
+    """Return the triples that the rules need besides records: the reference data, and the day of the check."""
+    return context_triples(_day(as_of)).split("\n")
+
+
+def shapes_bundle(as_of: date | None = None) -> bytes:
+    """Return our shapes with the triples that they need, in Turtle, for other SHACL engines."""
+    texts = [shapes_text(), shapes_text(cross_record=True), *reference_triples(as_of)]
+    return ("\n".join(texts) + "\n").encode()
 
 
 def convert_to_iati(

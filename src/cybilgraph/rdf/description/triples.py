@@ -8,6 +8,7 @@ store keeps (a test verifies this).
 from __future__ import annotations
 
 import re
+
 from cybilgraph.rdf.ntriples import literal
 
 #: Characters that XML 1.0 (section 2.2) does not allow, so that RDF/XML could not represent them.

@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS, Format
 from cybilgraph.model.resources import ONTOLOGY
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, shorten
+from cybilgraph.pipeline import shapes_bundle
 from cybilgraph.rdf.serialisation import turtle_to_ntriples
 from cybilgraph.web.api.negotiation import SUFFIXES, negotiate
 from cybilgraph.web.pages.resource_view import page_path, rdf_response
@@ -45,6 +46,12 @@ class OntologyTerm:
     definition: str
     examples: list[str]
     details: list[tuple[str, list[str]]]
+
+
+@blueprint.get("/shapes.ttl")
+def shapes() -> Response:
+    """Return the shapes with the reference data that they need, as of today."""
+    return Response(shapes_bundle(), content_type=_TURTLE.content_type)
 
 
 @blueprint.get("/ontology")

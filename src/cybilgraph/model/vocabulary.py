@@ -1,7 +1,7 @@
 """IRIs and prefixes: our own terms, reused terms, and the construction of our IRIs.
 
 Data partners depend on these names: never change a released one. Our own terms are read from
-ontology/cybilgraph.ttl, which gives each a label, definition and example.
+the files in ontology/, which give each a label, definition and example.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from urllib.parse import quote
 
-from cybilgraph.model.resources import ONTOLOGY
+from cybilgraph.model.resources import read_ontology
 from cybilgraph.runtime.bounded_cache import cache_short
 
 #: The prefix of all our IRIs. It is a constant, not a setting: a server at any address answers for the path
@@ -35,8 +35,11 @@ class Vocabulary:
 
 
 #: Our own terms are those that the ontology defines.
-CYB = Vocabulary(f"{BASE}ontology#", re.findall(r"^cyb:(\w+)$", ONTOLOGY.read_text(encoding="utf-8"), re.MULTILINE))
-RDF = Vocabulary("http://www.w3.org/1999/02/22-rdf-syntax-ns#", ("type", "first", "rest", "nil", "reifies", "subject", "predicate", "object"))
+CYB = Vocabulary(f"{BASE}ontology#", re.findall(r"^cyb:(\w+)$", read_ontology().decode(), re.MULTILINE))
+RDF = Vocabulary(
+    "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
+    ("type", "first", "rest", "nil", "reifies", "subject", "predicate", "object"),
+)
 RDFS = Vocabulary("http://www.w3.org/2000/01/rdf-schema#", ("label", "seeAlso"))
 XSD = Vocabulary(
     "http://www.w3.org/2001/XMLSchema#",
@@ -63,7 +66,9 @@ SKOS = Vocabulary(
 FOAF = Vocabulary("http://xmlns.com/foaf/0.1/", ("Agent", "primaryTopic", "homepage", "name"))
 ORG = Vocabulary("http://www.w3.org/ns/org#", ("classification", "subOrganizationOf"))
 OA = Vocabulary("http://www.w3.org/ns/oa#", ("TextQuoteSelector", "exact"))
-PROV = Vocabulary("http://www.w3.org/ns/prov#", ("Entity", "wasDerivedFrom", "wasQuotedFrom", "wasRevisionOf", "generatedAtTime"))
+PROV = Vocabulary(
+    "http://www.w3.org/ns/prov#", ("Entity", "wasDerivedFrom", "wasQuotedFrom", "wasRevisionOf", "generatedAtTime")
+)
 SPDX = Vocabulary(
     "http://spdx.org/rdf/terms#", ("Checksum", "checksum", "algorithm", "checksumValue", "checksumAlgorithm_sha256")
 )

@@ -1,4 +1,4 @@
-"""The ontology, as a reference page and as RDF, both from its file."""
+"""The ontology, as a reference page and as RDF, both from its files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rdflib import OWL, RDF, RDFS, SKOS
 from werkzeug.wrappers import Response as BaseResponse
 
 from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS, Format
-from cybilgraph.model.resources import ONTOLOGY
+from cybilgraph.model.resources import read_ontology
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, shorten
 from cybilgraph.rdf.serialisation import turtle_to_ntriples
 from cybilgraph.web.api.negotiation import SUFFIXES, negotiate
@@ -49,15 +49,16 @@ class OntologyTerm:
 
 @blueprint.get("/ontology")
 @blueprint.get("/ontology/<version>")
+@blueprint.get("/ontology/rules/<version>")
 @blueprint.get("/ontology.<suffix>")
 def page(suffix: str = "", version: str = "") -> BaseResponse | str:
     """Show the ontology as a page, or return it as RDF."""
-    end = version.rpartition(".")[2]  # there is only one version, so any version in the path means the same
+    end = version.rpartition(".")[2]  # one version and one document, so any path means the same
     fmt = _format(suffix or (end if end in SUFFIXES else ""))
     if fmt is _TURTLE:
-        return Response(ONTOLOGY.read_bytes(), content_type=_TURTLE.content_type)
+        return Response(read_ontology(), content_type=_TURTLE.content_type)
     if fmt:
-        return rdf_response(turtle_to_ntriples(ONTOLOGY.read_bytes()), fmt)
+        return rdf_response(turtle_to_ntriples(read_ontology()), fmt)
     title, description, version, chapters = _read()
     return render_template(
         "ontology.html", title=title, description=description, version=version, chapters=chapters, short=shorten,
@@ -76,7 +77,7 @@ def _format(suffix: str) -> Format | None:
 @cache
 def _read() -> tuple[str, str, str, list[tuple[str, list[OntologyTerm]]]]:
     """Return title, description, version, and the terms by chapter."""
-    graph = rdflib.Graph().parse(ONTOLOGY, format="turtle")
+    graph = rdflib.Graph().parse(data=read_ontology(), format="turtle")
     about = rdflib.URIRef(f"{BASE}ontology")
     head = [str(graph.value(about, term)) for term in
             (rdflib.URIRef(DCTERMS.title), rdflib.URIRef(DCTERMS.description), OWL.versionInfo)]  # fmt: skip

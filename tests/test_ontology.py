@@ -7,11 +7,17 @@ from pathlib import Path
 
 import pyoxigraph as ox
 import pytest
-from rdflib import DCTERMS, OWL, RDF, RDFS, SKOS, Graph, URIRef
+from owlrl import DeductiveClosure, OWLRL_Semantics
+from owlrl.Namespaces import ERRNS
+from rdflib import DCTERMS, OWL, RDF, RDFS, SKOS, Dataset, Graph, URIRef
+from rdflib.term import Node
+from zstandard import ZstdDecompressor
 
 from cybilgraph.model.formats import BY_NAME
 from cybilgraph.model.resources import ONTOLOGY_FILES, read_ontology
 from cybilgraph.model.vocabulary import BASE, CYB, PREFIXES
+from cybilgraph.release import Release
+from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.sparql.embedded_engine import EmbeddedEngine
 from tests.conftest import SAMPLES
 
@@ -91,6 +97,90 @@ def test_every_term_occurs_in_a_sample(term: str, engine: EmbeddedEngine) -> Non
     values = " ".join(sorted(one.n3() for one in terms))
     used = f"ASK {{ VALUES ?term {{ {values} }} {{ ?s a ?term }} UNION {{ ?s ?term ?o }} }}"
     assert engine.answer(used, (BY_NAME["csv"],)).content == b"true"
+
+
+def close(graph: Graph) -> Graph:
+    """Return what an OWL 2 RL reasoner infers from a graph, our ontology and the ontologies that it refers to."""
+    closed = graph + FILE + Graph().parse(SAMPLES / "ontology" / "external.ttl")
+    DeductiveClosure(OWLRL_Semantics).expand(closed)
+    return closed
+
+
+def inconsistencies(graph: Graph) -> list[str]:
+    return [str(graph.value(node, ERRNS.error)) for node in graph.subjects(RDF.type, ERRNS.ErrorMessage)]
+
+
+def own_instances(graph: Graph, name: str) -> set[Node]:
+    return {node for node in graph.subjects(RDF.type, URIRef(f"{CYB.iri}{name}")) if str(node).startswith(BASE)}
+
+
+@pytest.fixture(scope="module")
+def stated(release: Release) -> Graph:
+    with ZstdDecompressor().stream_reader((release.folder / GRAPH).open("rb"), closefd=True) as quads:
+        dataset = Dataset().parse(data=quads.read(), format="nquads")
+    return Graph() + dataset.default_graph
+
+
+@pytest.fixture(scope="module")
+def inferred(stated: Graph) -> Graph:
+    return close(stated)
+
+
+@pytest.mark.slow
+def test_reasoner_finds_no_inconsistency_in_a_release(inferred: Graph) -> None:
+    assert not inconsistencies(inferred)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(term for term in CYB.terms if term[0].isupper() and term != "Claim"))
+def test_reasoner_infers_no_class_that_a_release_does_not_state(name: str, stated: Graph, inferred: Graph) -> None:
+    assert own_instances(inferred, name) == own_instances(stated, name)
+
+
+@pytest.mark.slow
+def test_reasoner_infers_the_subject_of_every_claim(stated: Graph, inferred: Graph) -> None:
+    assert not set(stated.subject_objects(RDF.subject))
+    kinds = {"Participation": "participation", "Scope": "scope", "Dating": "dating", "Relation": "relation"}
+    claims = {
+        (claim, project)
+        for name, link in kinds.items()
+        for project, claim in stated.subject_objects(URIRef(f"{CYB.iri}{link}"))
+        if claim in own_instances(stated, name)
+    }
+    assert claims
+    assert set(inferred.subject_objects(RDF.subject)) == claims
+    assert own_instances(inferred, "Claim") == {claim for claim, _ in claims}
+
+
+@pytest.mark.slow
+def test_reasoner_infers_terms_of_other_vocabularies() -> None:
+    prefixes = "".join(f"PREFIX {prefix}: <{iri}>\n" for prefix, iri in PREFIXES.items())
+    facts = Graph().parse(
+        data=f"""{prefixes}
+        project:a a cyb:Project ; cyb:funder actor:b ; cyb:country country:BZ ; cyb:start "2020"^^xsd:gYear .
+        actor:b a cyb:Actor ; cyb:seat country:GB .
+        <urn:festival> cyb:start "2020"^^xsd:gYear ; cyb:country country:FJ ; cyb:follows <urn:earlier> .
+        """,
+        format="turtle",
+    )
+    graph = close(facts)
+    ask = f"""{prefixes}
+        ASK {{
+            project:a a schema:Project ; schema:funder actor:b ; dcterms:spatial country:BZ ; schema:startDate ?start .
+            actor:b a org:Organization ; schema:location country:GB .
+            country:BZ a dcterms:Location .
+            FILTER NOT EXISTS {{ VALUES ?class {{ cyb:Project schema:Project dcterms:PeriodOfTime }} <urn:festival> a ?class }}
+            FILTER NOT EXISTS {{ <urn:earlier> a cyb:Project }}
+        }}"""
+    assert graph.query(ask).askAnswer
+    assert not inconsistencies(graph)
+
+
+@pytest.mark.slow
+def test_reasoner_detects_an_inconsistency() -> None:
+    thing = URIRef("urn:thing")
+    both = Graph().add((thing, RDF.type, SKOS.Concept)).add((thing, RDF.type, SKOS.Collection))
+    assert inconsistencies(close(both))
 
 
 def test_unknown_term_raises_attribute_error() -> None:

@@ -73,7 +73,7 @@ SPDX = Vocabulary(
     "http://spdx.org/rdf/terms#", ("Checksum", "checksum", "algorithm", "checksumValue", "checksumAlgorithm_sha256")
 )
 VCARD = Vocabulary("http://www.w3.org/2006/vcard/ns#", ("Kind", "fn", "hasEmail", "note"))
-SCHEMA = Vocabulary("https://schema.org/", ("url",))
+SCHEMA = Vocabulary("https://schema.org/", ("url", "domainIncludes", "rangeIncludes"))
 SH = Vocabulary(
     "http://www.w3.org/ns/shacl#",
     (

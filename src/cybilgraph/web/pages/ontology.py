@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS, Format
 from cybilgraph.model.resources import read_ontology
-from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, shorten
+from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, SCHEMA, shorten
 from cybilgraph.rdf.serialisation import turtle_to_ntriples
 from cybilgraph.web.api.negotiation import SUFFIXES, negotiate
 from cybilgraph.web.pages.resource_view import page_path, rdf_response
@@ -29,9 +29,10 @@ _KINDS = (
 _DETAIL_LABELS = {
     RDFS.subClassOf: "Subclass of",
     RDFS.subPropertyOf: "Subproperty of",
-    RDFS.domain: "Domain",
+    OWL.inverseOf: "Inverse of",
+    rdflib.URIRef(SCHEMA.domainIncludes): "Used with",
     RDFS.range: "Range",
-    SKOS.closeMatch: "Close match",
+    rdflib.URIRef(SCHEMA.rangeIncludes): "Values include",
     RDFS.seeAlso: "See also",
 }
 

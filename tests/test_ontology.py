@@ -76,14 +76,23 @@ def test_graph_terms_are_free_of_rule_terms() -> None:
 
 
 @pytest.mark.parametrize("term", TERMS, ids=lambda term: str(term).removeprefix(CYB.iri))
-def test_every_term_has_label_definition_and_valid_example(term: URIRef) -> None:
-    for predicate in (RDFS.label, SKOS.definition, SKOS.example, RDFS.isDefinedBy):
+def test_every_term_has_type_and_valid_example(term: URIRef) -> None:
+    for predicate in (SKOS.example, RDFS.isDefinedBy):
         assert FILE.value(term, predicate), predicate
     assert FILE.value(term, RDF.type) in (OWL.Class, OWL.ObjectProperty, OWL.DatatypeProperty)
     example = "".join(f"@prefix {prefix}: <{iri}> .\n" for prefix, iri in PREFIXES.items()) + str(
         FILE.value(term, SKOS.example)
     )
     assert len(Graph().parse(data=example, format="turtle", publicID=BASE)), "the example is not valid Turtle"
+
+
+@pytest.mark.parametrize("term", [*HEADERS, *TERMS], ids=lambda term: str(term).removeprefix(CYB.iri))
+def test_every_text_is_in_english_spanish_and_french(term: URIRef) -> None:
+    for predicate in (DCTERMS.title, DCTERMS.description) if term in HEADERS else (RDFS.label, SKOS.definition):
+        texts = list(FILE.objects(term, predicate))
+        assert sorted(text.language for text in texts) == ["en", "es", "fr"], predicate
+        mentioned = {frozenset(re.findall(r"\b[a-z]+:[A-Za-z]\w*", text)) for text in texts}
+        assert len(mentioned) == 1, "the translations mention other terms"
 
 
 @pytest.mark.parametrize("term", sorted(CYB.terms))

@@ -17,6 +17,7 @@ from cybilgraph.model.rules import LANGUAGES
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, SCHEMA, shorten
 from cybilgraph.rdf.serialisation import turtle_to_ntriples
 from cybilgraph.web.api.negotiation import SUFFIXES, negotiate
+from cybilgraph.web.pages.ontology_diagram import Diagram, lay_out
 from cybilgraph.web.pages.resource_view import page_path, rdf_response
 
 blueprint = Blueprint("ontology", __name__)
@@ -67,7 +68,7 @@ def page(suffix: str = "", version: str = "") -> BaseResponse | str:
     title, description, version, chapters = _read(language)
     return render_template(
         "ontology.html", title=title, description=description, version=version, chapters=chapters, short=shorten,
-        path=page_path, language=language, languages=LANGUAGES,
+        path=page_path, language=language, languages=LANGUAGES, diagram=_diagram(),
     )  # fmt: skip
 
 
@@ -82,6 +83,11 @@ def _format(suffix: str) -> Format | None:
 @cache
 def _graph() -> rdflib.Graph:
     return rdflib.Graph().parse(data=read_ontology(), format="turtle")
+
+
+@cache
+def _diagram() -> Diagram:
+    return lay_out(_graph())
 
 
 @cache

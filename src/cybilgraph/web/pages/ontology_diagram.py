@@ -19,7 +19,8 @@ from rdflib.term import Node
 
 from cybilgraph.model.vocabulary import BASE, CYB, SCHEMA, shorten
 
-_PROJECT, _CLAIM = rdflib.URIRef(CYB.Project), rdflib.URIRef(CYB.Claim)
+_PROJECT: Node = rdflib.URIRef(CYB.Project)
+_CLAIM: Node = rdflib.URIRef(CYB.Claim)
 _DOMAIN, _RANGES = rdflib.URIRef(SCHEMA.domainIncludes), (RDFS.range, rdflib.URIRef(SCHEMA.rangeIncludes))
 _LETTER = 6.9
 _LINE = 17
@@ -112,7 +113,7 @@ def _term(node: Node) -> TermName:
 def _properties(graph: rdflib.Graph, classes: set[Node]) -> _Edges:
     """Return the properties between resources, by the class of the subject and the class of the value."""
     edges: _Edges = defaultdict(list)
-    for name in sorted(set(graph.subjects(_DOMAIN))):
+    for name in sorted(set(graph.subjects(_DOMAIN)), key=str):
         if (name, RDF.type, OWL.DatatypeProperty) in graph:
             continue
         for source in classes.intersection(graph.objects(name, _DOMAIN)):
@@ -138,7 +139,7 @@ def _wrap(terms: list[TermName]) -> list[list[TermName]]:
 class _Layout:
     def __init__(self, graph: rdflib.Graph, classes: set[Node]) -> None:
         self._edges = _properties(graph, classes)
-        names = sorted(classes)
+        names = sorted(classes, key=str)
         self._claims = sorted(
             (node for node in names if (node, RDFS.subClassOf, _CLAIM) in graph),
             key=lambda node: not self._targets(node, classes),  # those that lead to other classes first
@@ -152,7 +153,8 @@ class _Layout:
         self._root = [_CLAIM] if _CLAIM in classes else []
 
     def _targets(self, source: Node, classes: set[Node]) -> list[Node]:
-        return sorted(end for start, end in self._edges if start == source and end in classes and end != _PROJECT)
+        ends = {end for start, end in self._edges if start == source and end in classes and end != _PROJECT}
+        return sorted(ends, key=str)
 
     def draw(self) -> Diagram:
         """Place the boxes, then connect them."""

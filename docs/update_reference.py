@@ -1,5 +1,5 @@
-"""Write the generated parts of ``docs/reference`` (commands, settings, formats, fields, tables, endpoints) and of
-``shapes`` (lists of the properties of fields).
+"""Write the generated parts of ``docs/reference`` (commands, settings, formats, fields, tables, endpoints, the
+alignment of the ontology) and of ``shapes`` (lists of the properties of fields).
 
 Run ``make docs`` after changing what they describe. In Markdown, a generated part is between the lines
 ``[//]: # (generated: NAME)`` and ``[//]: # (end)``, which are invisible; in Turtle, between the comments
@@ -17,14 +17,16 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import click
+import rdflib
+from rdflib import OWL, RDF, RDFS
 
 from cybilgraph.cli import main as command_line
 from cybilgraph.model import rules
 from cybilgraph.model.fields import FIELDS, NARRATIVE_FIELDS, FieldKind
 from cybilgraph.model.formats import FORMATS, Format
 from cybilgraph.model.formats import FormatKind as Carries
-from cybilgraph.model.resources import shape_files
-from cybilgraph.model.vocabulary import BASE, DCTERMS, PREFIXES
+from cybilgraph.model.resources import read_ontology, shape_files
+from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, PREFIXES
 from cybilgraph.rdf.dumps.tables import COLUMNS
 from cybilgraph.readers import READERS
 from cybilgraph.readers.input_formats import INPUT_FORMATS
@@ -212,6 +214,19 @@ def paragraph_terms() -> Iterator[str]:
     return (_curie(term) for term in (DCTERMS.title, *prose))
 
 
+def alignments() -> Iterator[str]:
+    """Yield the table of our terms with the terms of other vocabularies that generalise them."""
+    graph = rdflib.Graph().parse(data=read_ontology(), format="turtle")
+    rows = []
+    for kind, generalises in ((OWL.Class, RDFS.subClassOf), (OWL.ObjectProperty, RDFS.subPropertyOf),
+                              (OWL.DatatypeProperty, RDFS.subPropertyOf)):  # fmt: skip
+        for term in sorted(map(str, graph.subjects(RDF.type, kind))):
+            general = sorted(str(one) for one in graph.objects(rdflib.URIRef(term), generalises))
+            if general := [_curie(one) for one in general if not one.startswith(CYB.iri)]:
+                rows.append((f"`{_curie(term)}`", ", ".join(f"`{one}`" for one in general)))
+    yield from _table(("Term", "Is a kind of"), rows)
+
+
 PARTS: dict[str, Callable[[], Iterator[str]]] = {
     "commands": commands,
     "settings": settings,
@@ -223,6 +238,7 @@ PARTS: dict[str, Callable[[], Iterator[str]]] = {
     "tables": tables,
     "endpoints": endpoints,
     "rule-groups": rule_groups,
+    "alignments": alignments,
 }
 TURTLE_PARTS: dict[str, Callable[[], Iterator[str]]] = {
     "field-terms": field_terms,

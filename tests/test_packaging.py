@@ -41,6 +41,7 @@ def test_wheel_contains_the_data_folders(tmp_path: Path) -> None:
         "import cybilgraph, pathlib, sys; from cybilgraph.model import resources; from cybilgraph.sparql import queries\n"
         "assert str(pathlib.Path(cybilgraph.__file__)).startswith(sys.argv[1]), cybilgraph.__file__\n"
         "assert len(queries.example_queries()) >= 15 and len(list(resources.shape_files())) >= 4\n"
+        "assert all(file.is_file() for file in resources.ONTOLOGY_FILES)\n"
         "assert cybilgraph.check(resources.RECORDS).conforms\n"
         "from cybilgraph.validation.outputs import OUTPUTS\n"
         "OUTPUTS['html'](cybilgraph.check(resources.RECORDS), open('report.html', 'w', encoding='utf-8'))\n"

@@ -9,7 +9,9 @@ _PACKAGE = Path(__file__).parents[1]
 _BUNDLED = _PACKAGE / "_data"  # where pyproject.toml puts the folders in a wheel
 ROOT = _BUNDLED if _BUNDLED.is_dir() else _PACKAGE.parents[1]
 
-ONTOLOGY = ROOT / "ontology" / "cybilgraph.ttl"
+_ONTOLOGY = ROOT / "ontology"
+#: The terms of the graph, and those of the rules.
+ONTOLOGY_FILES = (_ONTOLOGY / "cybilgraph.ttl", _ONTOLOGY / "rules.ttl")
 QUERIES = ROOT / "queries"
 REFERENCE = ROOT / "data" / "reference"
 RECORDS = ROOT / "data" / "records"
@@ -21,8 +23,13 @@ FINGERPRINT_FILES = (
     (REFERENCE, "*.csv"),
     (QUERIES, "*.rq"),
     (_SHAPES, "*.ttl"),
-    (ONTOLOGY.parent, "*.ttl"),
+    (_ONTOLOGY, "*.ttl"),
 )
+
+
+def read_ontology() -> bytes:
+    """Return the files of the ontology as one Turtle document."""
+    return b"\n".join(file.read_bytes() for file in ONTOLOGY_FILES)
 
 
 def shape_files() -> Iterator[Path]:

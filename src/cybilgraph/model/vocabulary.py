@@ -1,7 +1,7 @@
 """IRIs and prefixes: our own terms, reused terms, and the construction of our IRIs.
 
 Data partners depend on these names: never change a released one. Our own terms are read from
-ontology/cybilgraph.ttl, which gives each a label, definition and example.
+the files in ontology/, which give each a label, definition and example.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from urllib.parse import quote
 
-from cybilgraph.model.resources import ONTOLOGY
+from cybilgraph.model.resources import read_ontology
 from cybilgraph.runtime.bounded_cache import cache_short
 
 #: The prefix of all our IRIs. It is a constant, not a setting: a server at any address answers for the path
@@ -35,7 +35,7 @@ class Vocabulary:
 
 
 #: Our own terms are those that the ontology defines.
-CYB = Vocabulary(f"{BASE}ontology#", re.findall(r"^cyb:(\w+)$", ONTOLOGY.read_text(encoding="utf-8"), re.MULTILINE))
+CYB = Vocabulary(f"{BASE}ontology#", re.findall(r"^cyb:(\w+)$", read_ontology().decode(), re.MULTILINE))
 RDF = Vocabulary(
     "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
     ("type", "first", "rest", "nil", "reifies", "subject", "predicate", "object"),
@@ -84,7 +84,7 @@ SPDX = Vocabulary(
     "http://spdx.org/rdf/terms#", ("Checksum", "checksum", "algorithm", "checksumValue", "checksumAlgorithm_sha256")
 )
 VCARD = Vocabulary("http://www.w3.org/2006/vcard/ns#", ("Kind", "fn", "hasEmail", "note"))
-SCHEMA = Vocabulary("https://schema.org/", ("url", "position", "dissolutionDate"))
+SCHEMA = Vocabulary("https://schema.org/", ("url", "position", "dissolutionDate", "domainIncludes", "rangeIncludes"))
 SH = Vocabulary(
     "http://www.w3.org/ns/shacl#",
     (

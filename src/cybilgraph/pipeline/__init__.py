@@ -23,7 +23,7 @@ from cybilgraph.model.findings import CheckedFile, Fix, Report, Severity
 from cybilgraph.model.formats import Format, FormatKind
 from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.record import Contact, Record
-from cybilgraph.model.resources import ONTOLOGY
+from cybilgraph.model.resources import read_ontology
 from cybilgraph.model.rules import LANGUAGES, drop_superseded
 from cybilgraph.pipeline.intake import Progress, read_derived_records, select_inputs, unreadable_finding
 from cybilgraph.pipeline.preparation import Work, fingerprint, prepare
@@ -401,7 +401,7 @@ def build(
                 f"No release was built, because of {report.counts[Severity.VIOLATION]} violations (--strict)",
                 _first_reasons(report),
             )
-        others = [*describe_reference(names), *turtle_to_ntriples(ONTOLOGY.read_bytes())]
+        others = [*describe_reference(names), *turtle_to_ntriples(read_ontology())]
         release = draft.finish(assembly.blocks(others), report, identities, pool, dumps=dumps)
     return release, report
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping
@@ -14,7 +15,7 @@ from typing import Any
 from cybilgraph.identity import Identities
 from cybilgraph.model.findings import Report
 from cybilgraph.model.formats import BY_NAME
-from cybilgraph.model.resources import ONTOLOGY, shape_files
+from cybilgraph.model.resources import read_ontology, shape_files
 from cybilgraph.rdf.dumps import (
     NAME,
     DumpWriter,
@@ -93,7 +94,7 @@ class Draft:
                 "unread": report.unread,
                 "findings": {severity.value: count for severity, count in report.counts.items()},
             },
-            "ontology": sha256_of(ONTOLOGY),
+            "ontology": hashlib.sha256(read_ontology()).hexdigest(),
             "shapes": {path.name: sha256_of(path) for path in shape_files()},
             "public": True,
         }

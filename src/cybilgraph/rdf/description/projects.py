@@ -98,7 +98,7 @@ def _date(triples: TripleWriter, project: str, row: Field, _number: int, value: 
         triples.link(node, RDF.type, CYB.Dating)
         triples.link(node, CYB.property, row.term)
         triples.plain(node, RDF.object, value.value, datatype)
-        _claim(triples, project, node, row.term, Basis.DERIVED, value.evidence)
+        _claim(triples, node, row.term, Basis.DERIVED, value.evidence)
 
 
 def _item(triples: TripleWriter, project: str, row: Field, number: int, value: Text) -> None:
@@ -128,7 +128,7 @@ def _add_participation(triples: TripleWriter, project: str, value: Participation
     triples.link(node, CYB.actor, thing_iri("actor", value.actor.key))
     triples.link(node, CYB.role, thing_iri("role", value.role))
     row = BY_NAME.get(value.role)
-    _link_claim(triples, project, node, row.term if row else CYB.involved, value.actor, value)
+    _link_claim(triples, node, row.term if row else CYB.involved, value.actor, value)
 
 
 def _scope(triples: TripleWriter, project: str, row: Field, _number: int, value: Scope) -> None:
@@ -141,12 +141,11 @@ def _scope(triples: TripleWriter, project: str, row: Field, _number: int, value:
     if row.name == "audience":  # until version 0.2, audiences are beneficiaries, too
         triples.link(project, CYB.beneficiary, target)
         _add_former_key(triples, target, slug(value.concept.printed.text))
-    _link_claim(triples, project, node, row.term, value.concept, value)
+    _link_claim(triples, node, row.term, value.concept, value)
 
 
 def _link_claim(
     triples: TripleWriter,
-    project: str,
     node: str,
     predicate: str,
     named: Named,
@@ -154,7 +153,7 @@ def _link_claim(
 ) -> None:
     """Describe the claim that a named resource is the object of a link."""
     triples.link(node, RDF.object, thing_iri(named.kind, named.key))
-    _claim(triples, project, node, predicate, link.basis, link.evidence)
+    _claim(triples, node, predicate, link.basis, link.evidence)
     if not link.evidence and named.printed.text != _listed_name(named):
         triples.plain(node, CYB.nameAsPrinted, named.printed.text)
     if not named.known:
@@ -167,11 +166,11 @@ def _listed_name(named: Named) -> str:
     return entry.name if entry else ""
 
 
-def _claim(
-    triples: TripleWriter, subject: str, node: str, predicate: str, basis: str, evidence: tuple[Evidence, ...]
-) -> None:
-    """Describe what every claim has: the statement that it makes, its basis, confidence, source and quotes."""
-    triples.link(node, RDF.subject, subject)
+def _claim(triples: TripleWriter, node: str, predicate: str, basis: str, evidence: tuple[Evidence, ...]) -> None:
+    """Describe what every claim has: its predicate, basis, confidence, source and quotes.
+
+    Its subject is the project that links to it (cyb:claim is the inverse of rdf:subject).
+    """
     triples.link(node, RDF.predicate, predicate)
     triples.link(node, CYB.basis, thing_iri("basis", basis))
     triples.link(node, PROV.wasDerivedFrom, triples.source)
@@ -226,7 +225,7 @@ def _relation(triples: TripleWriter, project: str, row: Field, _number: int, val
     triples.link(node, RDF.type, CYB.Relation)
     triples.link(node, CYB.property, row.term)
     triples.link(node, CYB.project, target)
-    _link_claim(triples, project, node, row.term, value.project, value)
+    _link_claim(triples, node, row.term, value.project, value)
 
 
 def _contact(triples: TripleWriter, project: str, row: Field, number: int, value: Contact) -> None:

@@ -252,7 +252,11 @@ OPERATIONS = (
         ),
         problems=(400,),
     ),
-    Operation("get", "/ontology", "Get the ontology", {"text/turtle": _TEXT}),
+    Operation(
+        *("get", "/ontology", "Show the ontology, or get it as RDF"),
+        answers=_GRAPHS | _HTML,
+        parameters=(ApiParameter("lang", "The language of the page.", "es", LANGUAGES),),
+    ),
     Operation("get", "/shapes.ttl", "Get the rules as SHACL shapes", {"text/turtle": _TEXT}),
     Operation("get", "/shapes", "Get the shapes; browsers are redirected to the rules page", {"text/turtle": _TEXT}),
     Operation("get", "/rules", "Show the rules with examples, or get the shapes as RDF", _GRAPHS | _HTML),

@@ -38,6 +38,7 @@ _OTHERS = {
 #: Files and folders that documents link to and for which the site has its own page.
 _ELSEWHERE = {
     "ontology/cybilgraph.ttl": "/ontology",
+    "ontology/rules.ttl": "/ontology",
     "shapes": "/rules",
     "queries": "/queries",
 }

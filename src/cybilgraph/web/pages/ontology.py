@@ -1,4 +1,4 @@
-"""The ontology, as a reference page and as RDF, both from its file."""
+"""The ontology, as a reference page and as RDF, both from its files."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from functools import cache
 import rdflib
 from flask import Blueprint, Response, render_template, request
 from rdflib import OWL, RDF, RDFS, SKOS
+from rdflib.term import Node
 from werkzeug.wrappers import Response as BaseResponse
 
 from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS, Format
-from cybilgraph.model.resources import ONTOLOGY
-from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, shorten
+from cybilgraph.model.resources import read_ontology
+from cybilgraph.model.rules import LANGUAGES
+from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, SCHEMA, shorten
 from cybilgraph.pipeline import shapes_bundle
 from cybilgraph.rdf.serialisation import turtle_to_ntriples
 from cybilgraph.web.api.negotiation import SUFFIXES, negotiate
+from cybilgraph.web.pages.ontology_diagram import Diagram, lay_out
 from cybilgraph.web.pages.resource_view import page_path, rdf_response
 
 blueprint = Blueprint("ontology", __name__)
@@ -30,9 +33,10 @@ _KINDS = (
 _DETAIL_LABELS = {
     RDFS.subClassOf: "Subclass of",
     RDFS.subPropertyOf: "Subproperty of",
-    RDFS.domain: "Domain",
+    OWL.inverseOf: "Inverse of",
+    rdflib.URIRef(SCHEMA.domainIncludes): "Used with",
     RDFS.range: "Range",
-    SKOS.closeMatch: "Close match",
+    rdflib.URIRef(SCHEMA.rangeIncludes): "Values include",
     RDFS.seeAlso: "See also",
 }
 
@@ -56,19 +60,22 @@ def shapes() -> Response:
 
 @blueprint.get("/ontology")
 @blueprint.get("/ontology/<version>")
+@blueprint.get("/ontology/rules/<version>")
 @blueprint.get("/ontology.<suffix>")
 def page(suffix: str = "", version: str = "") -> BaseResponse | str:
-    """Show the ontology as a page, or return it as RDF."""
-    end = version.rpartition(".")[2]  # there is only one version, so any version in the path means the same
+    """Show the ontology as a page, with its texts in the language ``lang``, or return it as RDF."""
+    end = version.rpartition(".")[2]  # one version and one document, so any path means the same
     fmt = _format(suffix or (end if end in SUFFIXES else ""))
     if fmt is _TURTLE:
-        return Response(ONTOLOGY.read_bytes(), content_type=_TURTLE.content_type)
+        return Response(read_ontology(), content_type=_TURTLE.content_type)
     if fmt:
-        return rdf_response(turtle_to_ntriples(ONTOLOGY.read_bytes()), fmt)
-    title, description, version, chapters = _read()
+        return rdf_response(turtle_to_ntriples(read_ontology()), fmt)
+    requested = request.args.get("lang", "")
+    language = requested if requested in LANGUAGES else LANGUAGES[0]
+    title, description, version, chapters = _read(language)
     return render_template(
         "ontology.html", title=title, description=description, version=version, chapters=chapters, short=shorten,
-        path=page_path,
+        path=page_path, language=language, languages=LANGUAGES, diagram=_diagram(),
     )  # fmt: skip
 
 
@@ -81,25 +88,40 @@ def _format(suffix: str) -> Format | None:
 
 
 @cache
-def _read() -> tuple[str, str, str, list[tuple[str, list[OntologyTerm]]]]:
+def _graph() -> rdflib.Graph:
+    return rdflib.Graph().parse(data=read_ontology(), format="turtle")
+
+
+@cache
+def _diagram() -> Diagram:
+    return lay_out(_graph())
+
+
+@cache
+def _read(language: str) -> tuple[str, str, str, list[tuple[str, list[OntologyTerm]]]]:
     """Return title, description, version, and the terms by chapter."""
-    graph = rdflib.Graph().parse(ONTOLOGY, format="turtle")
+    graph = _graph()
     about = rdflib.URIRef(f"{BASE}ontology")
-    head = [str(graph.value(about, term)) for term in
-            (rdflib.URIRef(DCTERMS.title), rdflib.URIRef(DCTERMS.description), OWL.versionInfo)]  # fmt: skip
+    title, description = (_text(about, rdflib.URIRef(term), language) for term in (DCTERMS.title, DCTERMS.description))
     chapters = [
-        (title, sorted((_term(graph, node) for node in graph.subjects(RDF.type, kind)), key=lambda term: term.name))
+        (title, sorted((_term(node, language) for node in graph.subjects(RDF.type, kind)), key=lambda term: term.name))
         for kind, title in _KINDS
     ]
-    return head[0], head[1], head[2], chapters
+    return title, description, str(graph.value(about, OWL.versionInfo)), chapters
 
 
-def _term(graph: rdflib.Graph, node: rdflib.term.Node) -> OntologyTerm:
+def _text(node: Node, predicate: Node, language: str) -> str:
+    texts = {text.language: str(text) for text in _graph().objects(node, predicate) if isinstance(text, rdflib.Literal)}
+    return texts[language]
+
+
+def _term(node: Node, language: str) -> OntologyTerm:
+    graph = _graph()
     details = [(label, sorted(map(str, graph.objects(node, term)))) for term, label in _DETAIL_LABELS.items()]
     return OntologyTerm(
         str(node).removeprefix(CYB.iri),
-        str(graph.value(node, RDFS.label)),
-        str(graph.value(node, SKOS.definition)),
+        _text(node, RDFS.label, language),
+        _text(node, SKOS.definition, language),
         sorted(map(str, graph.objects(node, SKOS.example))),
         [(label, values) for label, values in details if values],
     )

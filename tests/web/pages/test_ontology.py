@@ -1,0 +1,44 @@
+"""The ontology page: every term with its texts in the requested language."""
+
+from __future__ import annotations
+
+import pytest
+from rdflib import RDFS, SKOS, Graph, URIRef
+
+from cybilgraph.model.resources import read_ontology
+from cybilgraph.model.vocabulary import CYB
+from tests.support.http_client import BROWSER, http
+from tests.support.markup import parse_page
+
+pytestmark = pytest.mark.slow
+
+ONTOLOGY = Graph().parse(data=read_ontology(), format="turtle")
+
+
+@pytest.mark.parametrize(
+    ("query", "language"), [("", "en"), ("?lang=en", "en"), ("?lang=es", "es"), ("?lang=fr", "fr"), ("?lang=de", "en")]
+)
+def test_page_shows_every_term_in_the_requested_language(query: str, language: str, server: str) -> None:
+    page = http(f"{server}/ontology{query}", Accept=BROWSER, **{"Accept-Language": "fr"}).body.decode()
+    sections = {section.own("id"): section for section in parse_page(page).all("section", "term")}
+    assert set(sections) == CYB.terms
+    for name, section in sections.items():
+        for predicate in (RDFS.label, SKOS.definition):
+            texts = {text.language: str(text) for text in ONTOLOGY.objects(URIRef(f"{CYB.iri}{name}"), predicate)}
+            [shown] = section.all("p" if predicate == SKOS.definition else "span")
+            assert shown.text == texts[language], name
+            assert (shown.own("lang") or "en") == language
+
+
+def test_page_links_its_other_languages(server: str) -> None:
+    page = parse_page(http(f"{server}/ontology?lang=es", Accept=BROWSER).body.decode())
+    assert {link.own("href") for link in page.all("a") if "?lang=" in link.own("href")} == {"?lang=en", "?lang=fr"}
+
+
+def test_page_shows_alignments_and_uses(server: str) -> None:
+    page = parse_page(http(f"{server}/ontology", Accept=BROWSER).body.decode())
+    [funder] = [section for section in page.all("section", "term") if section.own("id") == "funder"]
+    facts = {row.all("dt")[0].text: row.all("dd")[0].text for row in funder.all("div")}
+    assert facts["Subproperty of"] == "schema:funder, cyb:involved"
+    assert facts["Used with"] == "cyb:Project"
+    assert facts["Range"] == "cyb:Actor"

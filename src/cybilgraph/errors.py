@@ -37,14 +37,7 @@ class ShapesError(CybilgraphError):
 
 
 class EnginesDisagree(CybilgraphError):
-    """Two SHACL engines report different results for the same data.
-
-    ``differences`` are pairs: the name of an engine, and a result that only this engine reports.
-    """
-
-    def __init__(self, what: str, hint: str = "", differences: Sequence[tuple[str, object]] = ()) -> None:
-        super().__init__(what, hint)
-        self.differences = differences
+    """Two SHACL engines report different results for the same data."""
 
 
 class ReferenceDataError(CybilgraphError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, RDF
-from cybilgraph.validation import CrossRecordGroups
+from cybilgraph.validation.cross_record import CrossRecordGroups
 from tests.support.findings import find, rules
 
 

@@ -14,7 +14,6 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from itertools import groupby, islice
 from operator import itemgetter
-from types import TracebackType
 
 from cybilgraph.model.rules import catalogue
 from cybilgraph.model.vocabulary import BASE, RDF
@@ -58,9 +57,7 @@ class CrossRecordGroups:
     def __enter__(self) -> CrossRecordGroups:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._base.close()
 
     def add(self, lines: Iterable[str], payload: bytes = b"") -> None:
@@ -92,19 +89,18 @@ class CrossRecordGroups:
 
     def _index(self, lines: Iterable[str], number: int) -> list[str]:
         """Store the connecting values of a record, and return the statements that rules read."""
-        statement, joins = _comparison_pattern(), _joined_properties()
         statements, names = [], set()
-        for line in lines:
-            if not line.startswith(_OWN_SUBJECT_PREFIXES) or not (match := statement.match(line)):
-                continue
+        for match in _matches(lines):
             statements.append(match[0])
             subject = hash(match["iri"])
             if match["kind"] == "project":  # another record may describe the same project
                 subject = hash((subject, number))
                 names.add((hash(match["iri"]), number, subject, 0))
-            if match["predicate"] in joins and match["text"] is not None:
+            if match["predicate"] not in _joined_properties():
+                continue
+            if match["text"] is not None:
                 names.add((hash(match["text"].casefold()), number, subject, 0))
-            elif match["predicate"] in joins:
+            else:
                 names.add((hash(match["other"]), number, hash((subject, "linked")), 1))
         self._base.fill("INSERT INTO names VALUES (?, ?, ?, ?)", names)
         return statements
@@ -160,8 +156,12 @@ def _split(subjects: dict[int, int]) -> Iterator[tuple[int, ...]]:
 
 def comparison_lines(lines: Iterable[str]) -> list[str]:
     """Return the lines of a record that rules across records read."""
+    return [match[0] for match in _matches(lines)]
+
+
+def _matches(lines: Iterable[str]) -> Iterator[re.Match[str]]:
     statement = _comparison_pattern()
-    return [line for line in lines if line.startswith(_OWN_SUBJECT_PREFIXES) and statement.match(line)]
+    return (match for line in lines if line.startswith(_OWN_SUBJECT_PREFIXES) and (match := statement.match(line)))
 
 
 @cache

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from cybilgraph.errors import QueryError
 from cybilgraph.sparql import guard, lexer, query_analysis
-from tests.support.pumps import grows
+from tests.support.slow_patterns import grows
 
 # PN_CHARS_U and PN_CHARS (for use in brackets) and PLX of the grammar (SPARQL 1.1 Query, section 19.8).
 _U = (

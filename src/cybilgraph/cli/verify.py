@@ -42,20 +42,20 @@ def verify(url: str, name: str, quick: bool, timeout: float) -> None:
       cybilgraph verify https://example.org
     """
     from cybilgraph.sync.fetch import Site
-    from cybilgraph.sync.verification import Check, Outcome
+    from cybilgraph.sync.verification import Check
     from cybilgraph.sync.verification import verify as run
 
     def print_check(check: Check) -> None:
         if name == "text":
-            mark = "ok   " if check.outcome is Outcome.HOLDS else "FAILS"
-            click.echo(escape_controls(f"{mark} {check.name}: {check.says}"))
+            mark = "ok   " if check.passes else "FAILS"
+            click.echo(escape_controls(f"{mark} {check.name}: {check.message}"))
 
     with Site(url, timeout, attempts=3) as site:
         result = run(site, quick, print_check)
     if name == "json":
         click.echo(result.as_json())
     else:
-        failed = sum(check.outcome is Outcome.FAILS for check in result.checks)
-        summary = "all checks pass" if result.holds else f"{failed} of {len(result.checks)} checks fail"
+        failed = sum(not check.passes for check in result.checks)
+        summary = "all checks pass" if result.passes else f"{failed} of {len(result.checks)} checks fail"
         click.echo(f"Release {result.release} of {result.url}: {summary}")
-    sys.exit(CONFORMS if result.holds else VIOLATIONS)
+    sys.exit(CONFORMS if result.passes else VIOLATIONS)

@@ -39,10 +39,11 @@ from cybilgraph.runtime.clock import build_time
 from cybilgraph.runtime.cluster import connect_cluster
 from cybilgraph.runtime.parallel import ProcessPool
 from cybilgraph.runtime.spill import SpillList
-from cybilgraph.validation import ShapeMessages, read_shapes, shapes_text, validate
+from cybilgraph.validation import validate
 from cybilgraph.validation.arbitrary_rdf import DataGraph, read_shapes_files, unknown_terms
 from cybilgraph.validation.fixes import FixedFile, apply_fixes
 from cybilgraph.validation.record_findings import context_triples, validate_records, validate_together
+from cybilgraph.validation.shapes import read_shapes, shapes_text
 
 
 def read(*places: Location) -> Iterator[Record]:
@@ -186,7 +187,7 @@ def check_rdf(
         if progress:
             progress(report.sources, total)
     if report.unread < report.sources:
-        report.extend(graph.findings(validate(graph.ntriples + others, rules, engine), ShapeMessages(rules), language))
+        report.extend(graph.findings(validate(graph.ntriples + others, rules, engine), rules, language))
     if excerpts:
         report.findings = with_excerpts(report.findings, seen)
         unknown = with_excerpts(unknown, {file.name: file for file in rules_files})

@@ -21,8 +21,8 @@ from typing import Any
 from cybilgraph.errors import ClusterError, SourceError
 from cybilgraph.identity import RecordIdentity, identity_of
 from cybilgraph.identity.assembly import split_shared
-from cybilgraph.model.findings import CheckedFile, Finding, Report
-from cybilgraph.model.record import Record, Source
+from cybilgraph.model.findings import CheckedFile, Report
+from cybilgraph.model.record import Record
 from cybilgraph.model.resources import FINGERPRINT_FILES
 from cybilgraph.pipeline.intake import Progress, derive_record, page_content, unreadable_finding
 from cybilgraph.rdf.description import describe
@@ -30,7 +30,13 @@ from cybilgraph.readers import Input, read_input
 from cybilgraph.readers.inputs import MAX_PAGE_BYTES
 from cybilgraph.release.redaction import IsHidden, hide_nobody, mentions_hidden
 from cybilgraph.runtime.parallel import SizedExecutor
-from cybilgraph.validation.record_findings import BATCH_RECORDS, ValidatedRecord, split_batches, validate_each
+from cybilgraph.validation.record_findings import (
+    BATCH_RECORDS,
+    ComparableRecord,
+    ValidatedRecord,
+    split_batches,
+    validate_each,
+)
 
 #: Characters of prose per batch of records of a large input, not counting its last record.
 _MAX_BATCH_CHARACTERS = 500_000
@@ -52,25 +58,15 @@ class Work:
 
 
 @dataclass(slots=True)
-class PreparedRecord:
+class PreparedRecord(ComparableRecord):
     """A record on its way to a release: what merging, validation across records and the graph need of it.
 
-    ``compressed`` does not contain the source. ``own`` are the triples of this record only, and ``shared`` those
-    that other records may have, too.
+    ``own`` are the triples of this record only, and ``shared`` those that other records may have, too.
     """
 
-    source: Source
     identity: RecordIdentity
-    findings: list[Finding]
-    comparison_lines: list[str]
-    compressed: bytes
     own: bytes
     shared: list[str]
-
-    @property
-    def compact(self) -> tuple[Source, bytes]:
-        """The record in compact form, as in ``ValidatedRecord``."""
-        return self.source, self.compressed
 
 
 @dataclass(slots=True)
@@ -243,16 +239,15 @@ def _prepare(records: list[Record], work: Work) -> Iterator[PreparedRecord]:
     validated = (
         validate_each(processed, work.day, work.engine)
         if work.engine
-        else (ValidatedRecord(one, describe(one), []) for one in processed)
+        else (ValidatedRecord.of(one, describe(one), []) for one in processed)
     )
     for one, (_, found) in zip(validated, derived, strict=True):
-        source, compressed = one.compact
         yield PreparedRecord(
-            source,
-            identity_of(one.record),
+            one.source,
             [*found, *one.findings],
             one.comparison_lines,
-            compressed,
+            one.pickled,
+            identity_of(one.record),
             *split_shared(one.record.key, one.lines),
         )
 

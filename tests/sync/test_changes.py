@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import signal
@@ -18,7 +19,7 @@ from cybilgraph.errors import ReleaseError, ReleaseGone
 from cybilgraph.release import Releases
 from cybilgraph.release.graph_file import GRAPH, open_lines, read_graph, write_graph
 from cybilgraph.runtime.files import sha256_of
-from cybilgraph.sync.changes import ChangeLogCache, describe_log
+from cybilgraph.sync.changes import ChangeLogCache, as_json, describe_log, last_changes_until, prune
 from cybilgraph.sync.patches import apply_patch, read_patch
 from tests.conftest import graph_of, run, running_server
 from tests.support.http_client import send
@@ -69,8 +70,9 @@ def test_graphs_of_many_chunks_give_the_same_log(
             assert one.counts == other.counts
 
 
-def test_logs_are_cached_up_to_a_limit(shelf: Path) -> None:
-    changes = ChangeLogCache(Releases(shelf), max_logs=2)
+def test_logs_are_cached_up_to_a_limit(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cybilgraph.sync.changes._MAX_CACHED_LOGS", 2)
+    changes = ChangeLogCache(Releases(shelf))
     first = changes.between(1, 2)
     assert changes.between(1, 2) is first
     patch = first.patch()
@@ -87,7 +89,7 @@ def test_large_logs_are_dropped_from_the_cache(shelf: Path, monkeypatch: pytest.
     changes = ChangeLogCache(Releases(shelf))
     first, second = changes.between(1, 2), changes.between(2, 3)
     assert first.is_there
-    monkeypatch.setattr("cybilgraph.sync.changes.change_log._MAX_CACHED_BYTES", second.on_disk + 1)
+    monkeypatch.setattr("cybilgraph.sync.changes._MAX_CACHED_BYTES", second.on_disk + 1)
     third = changes.between(3, 4)
     assert third.is_there
     assert not first.folder.exists()
@@ -148,3 +150,49 @@ def test_folder_of_a_killed_process_is_removed_by_the_next(
             break
         time.sleep(0.1)
     assert not list(tmp_path.glob("cybilgraph.changes.*"))
+
+
+def test_date_changes_only_with_the_statements(changes: ChangeLogCache) -> None:
+    moved = changes.last_changed(1, 5)
+    assert {key: release.number for key, release in moved.items()} == {
+        "G0020": 2,
+        "G0998": 4,
+        "cmm-review-samoa": 4,
+    }
+    assert f'"modified": "{moved["G0020"].manifest["created"]}"' in "".join(as_json(changes.between(1), moved))
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_pruning_keeps_the_dates_of_last_changes(shelf: Path, tmp_path: Path, damaged: bool) -> None:
+    releases = Releases(shutil.copytree(shelf, tmp_path / "copy"))
+    created = {number: releases.get(number).manifest["created"] for number in releases.numbers}
+    if damaged:
+        (releases.folder / "0004" / GRAPH).write_text("")
+    for keep in (3, 1):
+        assert prune(releases, keep)[0]
+    with closing(ChangeLogCache(releases)) as left:
+        rows = last_changes_until(left, releases, 5)
+    result = {row.key: (row.kind, row.release) for row in rows}
+    if damaged:
+        assert result.keys() == {"G0020", "G0998"}, "without the graph, only current records are known"
+        return
+    assert result == {"G0020": ("changed", 2), "G0998": ("added", 4), "cmm-review-samoa": ("removed", 4)}
+    assert [row.created for row in rows] == [created[2], created[4], created[4]]
+    assert [path.name for path in releases.folder.glob("moved-*")] == ["moved-0005.csv"]
+
+
+def test_damaged_change_dates_are_ignored(
+    shelf: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger("cybilgraph"), "propagate", True)
+    releases = Releases(shutil.copytree(shelf, tmp_path / "copy"))
+    prune(releases, 1)
+    kept = releases.folder / "moved-0005.csv"
+    content = kept.read_bytes()
+    flipped = content.replace(b"A New", b"A Nev")
+    with closing(ChangeLogCache(releases)) as left:
+        assert {row.release for row in last_changes_until(left, releases, 5)} == {2, 4}
+        for damaged in (flipped, content[:-1], b"", b"\xff" + content):
+            kept.write_bytes(damaged)
+            assert {(row.kind, row.release) for row in last_changes_until(left, releases, 5)} == {("added", 5)}
+    assert "moved-0005.csv is damaged" in caplog.text

@@ -27,7 +27,7 @@ FAST = 0.001
 ENDLESS = 3.0
 #: Repetitions with a lower bound are constant.
 _MANY = 400
-_SAMPLES, _PUMPS = 5, 100
+_SAMPLES, _MAX_TEXTS = 5, 100
 _COMMON = "a 0A\n.-,/_:<\"'(\\é"
 _SUFFIXES = ("", "\x00", "!\n", "aA ")
 
@@ -88,7 +88,7 @@ def seconds(use: Callable[[Any], object], text: Any, runs: int) -> float:
 def slow_text(pattern: re.Pattern[Any], how: str) -> str:
     """Return the beginning of a text on which this use of a pattern takes more than linear time; empty if none is found."""
     use = partial(USES[how], pattern)
-    for before, unit, behind in pumps(pattern):
+    for before, unit, behind in attack_texts(pattern):
         short, long = (_text(pattern, before + unit * (size // len(unit)) + behind) for size in SIZES)
         if grows(use, short, long):
             return repr(short[:60])
@@ -110,13 +110,13 @@ def _text(pattern: re.Pattern[Any], text: str) -> Any:
     return text.encode("latin-1", "replace") if isinstance(pattern.pattern, bytes) else text
 
 
-def pumps(pattern: re.Pattern[Any]) -> Iterator[tuple[str, str, str]]:
+def attack_texts(pattern: re.Pattern[Any]) -> Iterator[tuple[str, str, str]]:
     """The parts of texts for a pattern: before the repetition, the repeated part, and after it."""
     text = pattern.pattern.decode("latin-1") if isinstance(pattern.pattern, bytes) else pattern.pattern
     tree = parser.parse(text, pattern.flags & ~re.UNICODE if isinstance(pattern.pattern, bytes) else pattern.flags)
     sampler = _Sampler(tree)
     found = dict.fromkeys(chain(_of_repetitions(sampler, tree, ("",)), _of_letters(sampler)))
-    return islice((pump for pump in found if pump[1]), _PUMPS * len(_SUFFIXES))
+    return islice((parts for parts in found if parts[1]), _MAX_TEXTS * len(_SUFFIXES))
 
 
 def _of_letters(sampler: _Sampler) -> Iterator[tuple[str, str, str]]:
@@ -127,7 +127,7 @@ def _of_letters(sampler: _Sampler) -> Iterator[tuple[str, str, str]]:
 
 
 def _of_repetitions(sampler: _Sampler, tree: Iterable[Any], before: tuple[str, ...]) -> Iterator[tuple[str, str, str]]:
-    """Yield the pumps of all repetitions in a sequence that follows ``before``."""
+    """Yield the parts of texts for all repetitions in a sequence that follows ``before``."""
     led = before
     for operation, given in tree:
         if operation in (code.MAX_REPEAT, code.MIN_REPEAT, code.POSSESSIVE_REPEAT):

@@ -7,7 +7,7 @@ from pathlib import Path
 from cybilgraph import pipeline
 from cybilgraph.release import Releases
 from cybilgraph.sync.changes import ChangeLogCache
-from cybilgraph.sync.changes.record_changes import Change, FieldChange
+from cybilgraph.sync.record_changes import Change, FieldChange
 
 
 def test_change_is_described_by_field(changes: ChangeLogCache) -> None:
@@ -23,7 +23,7 @@ def test_rereading_a_record_is_not_a_change(changes: ChangeLogCache) -> None:
     assert list(log.records()) == []
     assert log.counts["added_quads"], "the patch contains them"
     assert not any(log.counts[kind] for kind in ("added", "changed", "removed", "other_quads"))
-    assert list(changes.between(4, 5).quads()) == []
+    assert not any(changes.between(4, 5).counts.values())
 
 
 def test_removed_contacts_are_not_named(tmp_path: Path) -> None:

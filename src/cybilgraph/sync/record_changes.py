@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
-from cybilgraph.model.fields import BY_NAME, FIELDS, FieldKind
+from cybilgraph.model.fields import BY_NAME, FIELDS, Field, FieldKind
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, PROV, RDF, SCHEMA, SKOS, VCARD, shorten
 from cybilgraph.rdf.description import field_of
 from cybilgraph.rdf.ntriples import term_text
@@ -114,27 +114,23 @@ class ChangedNames:
 
     def __init__(self, graphs: list[Path], rows: Path, keys: set[bytes]) -> None:
         base = f"<{BASE}id/".encode()
-        projects = f"<{BASE}id/project/".encode()
-        wanted = {projects + key + b">" for key in keys}
+        wanted = {base + b"project/" + key + b">" for key in keys}
         with rows.open("rb") as file:
-            for row in file:
-                target = row.rstrip(b" .\n").rpartition(b" ")[2]
-                if target.startswith(base):
-                    wanted.add(target)
+            targets = (row.rstrip(b" .\n").rpartition(b" ")[2] for row in file)
+            wanted |= {target for target in targets if target.startswith(base)}
+        #: By IRI, whether the name is English, and the name.
         self._names: dict[str, tuple[bool, str]] = {}
-        for number, graph in enumerate(graphs if wanted else ()):
+        for graph in graphs if wanted else ():
             for line in (line for chunk in read_graph(graph) for mark in _NAMES for line in _lines_with(mark, chunk)):
                 subject, _, rest = line.split(b" ", 2)
                 if subject in wanted:
-                    self._add(number, subject.decode()[1:-1], rest.decode())
+                    self._add(subject.decode()[1:-1], rest.decode())
 
-    def _add(self, number: int, iri: str, rest: str) -> None:
+    def _add(self, iri: str, rest: str) -> None:
         """Store a name, preferring English names and those of the later release."""
-        english = rest.endswith("@en .\n")
-        if english or not self._names.get(iri, (False, ""))[0] or number:
-            before = self._names.get(iri)
-            if before is None or english or not before[0]:
-                self._names[iri] = (english, term_text(rest.rpartition(" ")[0]))
+        is_english = rest.endswith("@en .\n")
+        if is_english or not self._names.get(iri, (False, ""))[0]:
+            self._names[iri] = (is_english, term_text(rest.rpartition(" ")[0]))
 
     def of(self, iri: str) -> str:
         """Return the name of a resource, or its shortened IRI."""
@@ -144,18 +140,19 @@ class ChangedNames:
 def summarise_change(key: str, rows: list[list[bytes]], names: ChangedNames) -> Change | None:
     """Return the change of a record from its rows of ADDED or REMOVED and line; None if its content is unchanged."""
     project = f"{BASE}id/project/{key}"
-    kinds = {kind for kind, line in rows if line.endswith(_IS_RECORD)}
-    replaced = [line for kind, line in rows if kind == ADDED and line.split(b" ", 2)[1] == _IS_REPLACED]
-    own = [(kind, line.decode()) for kind, line in rows if line.split(b" ", 2)[1] != _IS_REPLACED]
-    if not own:
-        return None
+    own, replaced_by, kinds = [], "", set()
+    for kind, line in rows:
+        if line.split(b" ", 2)[1] != _IS_REPLACED:
+            own.append((kind, line.decode()))
+        elif kind == ADDED and not replaced_by:
+            replaced_by = line.decode().rstrip(" .\n").rpartition("/")[2][:-1]
+        if line.endswith(_IS_RECORD):
+            kinds.add(kind)
     title = names.of(project)
     if title.startswith("project:"):
         title = unquote(key)
     if len(kinds) == 1:
-        kind = "added" if kinds == {ADDED} else "removed"
-        by = replaced[0].decode().rstrip(" .\n").rpartition("/")[2][:-1] if replaced else ""
-        return Change(key, kind, title, [], by)
+        return Change(key, "added" if ADDED in kinds else "removed", title, [], replaced_by)
     fields = list(_fields(own, project, names))
     return Change(key, "changed", title, fields) if fields else None
 
@@ -164,23 +161,25 @@ def _fields(rows: list[tuple[bytes, str]], project: str, names: ChangedNames) ->
     touched: dict[str, tuple[list[str], list[str]]] = defaultdict(lambda: ([], []))
     stated = {f"{line.split(' ', 2)[1][:-1]}AsPrinted>" for _, line in rows}
     for kind, line in rows:
-        line = line.rstrip("\n")
-        name = _field(line, project)
-        if name:
-            if line.split(" ", 2)[1] in stated:  # the printed form already shows this value
-                continue
-            words = touched[name][kind == ADDED]
-            words += [word for word in _value(line, project, name, names) if word not in words]
+        line = line.removesuffix(" .\n")
+        # If the predicate is in ``stated``, the printed form already shows this value.
+        if (name := _field(line, project)) and line.split(" ", 2)[1] not in stated:
+            values = touched[name][kind == ADDED]
+            values += [value for value in _value(line, project, name, names) if value not in values]
     order = {row.name: number for number, row in enumerate(FIELDS)}
     for name in sorted(touched, key=lambda name: (order.get(name, len(order)), name)):
         old, new = touched[name]
-        row = BY_NAME.get(name)
-        removed = [] if name == "contacts" else [word for word in old if word not in new]
-        label = (row.column or row.name).replace("_", " ") if row else name
-        yield FieldChange(label, removed, [word for word in new if word not in old])
+        removed = [] if name == "contacts" else [value for value in old if value not in new]
+        label = _label(BY_NAME[name]) if name in BY_NAME else name
+        yield FieldChange(label, removed, [value for value in new if value not in old])
+
+
+def _label(row: Field) -> str:
+    return (row.column or row.name).replace("_", " ")
 
 
 def _field(line: str, project: str) -> str:
+    """Return the name of the field that a line belongs to, or ""."""
     subject, predicate, _ = line.split(" ", 2)
     if subject.startswith(f"<{project}"):
         return field_of(line, project)
@@ -192,18 +191,15 @@ def _field(line: str, project: str) -> str:
 
 def _value(line: str, project: str, name: str, names: ChangedNames) -> Iterator[str]:
     """Yield the readable value of a line, or nothing if it is only about provenance."""
-    subject, predicate, rest = line.split(" ", 2)
-    term = rest.removesuffix(" .")
+    subject, predicate, term = line.split(" ", 2)
     if name == "left blank":
-        row = _BY_TERM.get(term)
-        yield (row.column or row.name).replace("_", " ") if row else shorten(term[1:-1])
+        yield _label(_BY_TERM[term]) if term in _BY_TERM else shorten(term[1:-1])
     elif subject == f"<{project}>":
         row = BY_NAME.get(name)
         of_field = row is not None and predicate in (f"<{row.term}>", f"<{row.term}AsPrinted>")
         if of_field and not term.startswith(f"<{project}/"):
             yield names.of(term[1:-1]) if term.startswith("<") else term_text(term)
-    elif subject.startswith(f"<{project}/"):
-        if predicate in _PROSE_PROPERTIES and "/evidence/" not in subject:
-            yield term_text(term).removeprefix("mailto:")
-    else:
+    elif not subject.startswith(f"<{project}/"):
         yield term_text(term)
+    elif predicate in _PROSE_PROPERTIES and "/evidence/" not in subject:
+        yield term_text(term).removeprefix("mailto:")

@@ -319,7 +319,7 @@ def _leave_unfinished(address: Address, sent: bytes, seconds: float = 5) -> Outc
 
 #: Attacks that take long, and run in parallel with the others.
 ASIDE: dict[str, Callable[[Address], Outcome]] = {"a slow body": slow_body, "slow headers": slow_head}
-CROWDS: dict[str, Callable[[Address], Outcome]] = {
+CLIENT_ATTACKS: dict[str, Callable[[Address], Outcome]] = {
     "a half-sent body": half_sent,
     "unfinished bodies": unfinished_bodies,
     "unfinished bodies of tiny chunks": tiny_chunks,

@@ -68,9 +68,7 @@ def role_key(code: str) -> str:
 
 
 def is_same_meaning(kind: str, printed: str, stated: str) -> bool:
-    """Return whether a printed name or date means the same as a stated one; ``kind`` is a kind of name or
-    ``date``.
-    """
+    """Return whether a printed name of this kind, or date, means the same as a stated one."""
     if kind == "date":
         date = read_date(Text(printed))
         return date is not None and date.value == stated
@@ -81,8 +79,7 @@ def is_same_meaning(kind: str, printed: str, stated: str) -> bool:
 def find_regions(vocabulary: str, code: str) -> tuple[tuple[str, ...], str]:
     """Return the regions or groups for a code, and its official name; empty values for an unknown code.
 
-    "South & Central Asia" of the OECD DAC is two regions of UN M49; "States Ex-Yugoslavia unspecified" is
-    none.
+    "South & Central Asia" of the OECD DAC is two regions of UN M49; "States Ex-Yugoslavia unspecified" none.
     """
     if vocabulary == _M49 and (region := load_gazetteer().get("region", code.zfill(3))):
         return (region.key,), region.name

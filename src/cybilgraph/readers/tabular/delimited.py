@@ -6,12 +6,12 @@ Rows are streamed, so that memory does not grow with the table.
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain, repeat
 
 from cybilgraph.errors import SourceError
 from cybilgraph.model.findings import Finding
@@ -19,7 +19,7 @@ from cybilgraph.model.record import Place, Record
 from cybilgraph.model.rules import finding
 from cybilgraph.readers.inputs import Input, Stream
 from cybilgraph.readers.tabular.cells import Cell, find_field, read_cell, read_cells, unknown_name_finding
-from cybilgraph.readers.text import clean, not_text_error, not_utf8_finding, split_raw_lines
+from cybilgraph.readers.text import clean, find_undecodable_line, not_text_error, split_raw_lines
 
 #: The maximum size of a table, enough for a hundred thousand projects.
 MAX_TABLE_BYTES = 200_000_000
@@ -65,10 +65,7 @@ class TableRow:
 
 
 def read_csv(input_file: Input) -> Iterator[Record]:
-    """Yield the records of a CSV table.
-
-    Raises SourceError if there is no row with column names, or no record below it.
-    """
+    """Yield the records of a CSV table. Raises the errors of ``records_of_rows``."""
     findings: list[Finding] = []
     yield from records_of_rows(input_file, csv_rows(input_file, findings), findings)
 
@@ -80,14 +77,12 @@ def records_of_rows(input_file: Input, rows: Iterator[TableRow], findings: list[
     """
     header: list[str] | None = None
     above: list[TableRow] = []
-    found = filled = 0
-    for row in rows:
-        if not any(cell.strip() for cell in row.cells):
-            continue
-        filled += 1
-        if filled > MAX_ROWS:
+    found = False
+    filled = (row for row in rows if any(map(str.strip, row.cells)))
+    for number, row in enumerate(filled, start=1):
+        if number > MAX_ROWS:
             raise SourceError(f"{input_file.name}:{row.line}: more than {MAX_ROWS:,} rows", HINT_REDUCE_SIZE)
-        if header is None and not is_header(row.cells, is_first=not above):
+        if header is None and not header_fields(row.cells, is_first=not above):
             above.append(row)
             if len(above) == MAX_ROWS_ABOVE_HEADER:
                 break
@@ -105,7 +100,7 @@ def records_of_rows(input_file: Input, rows: Iterator[TableRow], findings: list[
             ]
         elif record := read_cells(input_file, _cells(input_file, header, row, findings), findings):
             findings = []
-            found += 1
+            found = True
             yield record
         else:
             del findings[known:]  # those of an example or a blank row
@@ -122,18 +117,17 @@ def records_of_rows(input_file: Input, rows: Iterator[TableRow], findings: list[
         raise SourceError(f"{input_file.name}: there is no project below the column names", "Add one row per project.")
 
 
-def known_columns(cells: Iterable[object]) -> set[str]:
-    """Return the fields that these cells name."""
-    return {called.name for cell in cells if cell and (called := find_field(clean(str(cell))))}
-
-
-def is_header(cells: list[str], is_first: bool) -> bool:
-    """Return whether a row contains the column names of a project table.
+def header_fields(cells: Iterable[str], is_first: bool) -> set[str]:
+    """Return the fields that a row of column names names; empty for any other row.
 
     It must contain title or code, and if it is not the first row, another field as well.
     """
-    known = known_columns(cells)
-    return bool(known & {"title", "code"}) and (is_first or len(known) > 1)
+    known = _known_fields(cells)
+    return known if known & {"title", "code"} and (is_first or len(known) > 1) else set()
+
+
+def _known_fields(cells: Iterable[str]) -> set[str]:
+    return {called.name for cell in cells if cell and (called := find_field(clean(cell)))}
 
 
 def _header(input_file: Input, row: TableRow) -> list[str]:
@@ -146,36 +140,20 @@ def _header(input_file: Input, row: TableRow) -> list[str]:
 
 
 def _cells(input_file: Input, header: list[str], row: TableRow, odd: list[Finding]) -> list[Cell]:
-    """Return the cells of a row. Cells beyond the last column are kept and reported; error values are only
-    reported.
-    """
+    """Return the cells of a row. Cells beyond the last column are also reported, and error values only reported."""
     cells, places = row.cells, list(row.places())
     while cells and not cells[-1].strip():
         cells.pop()
-    if len(cells) > len(header):
-        odd.append(
-            finding(
-                "long-row",
-                input_file.name,
-                {"cells": len(cells), "columns": len(header)},
-                line=places[len(header)].line,
-                column=len(header) + 1,
-            )
-        )
-    names = [*header, *("" for _ in cells[len(header) :])]
+    columns = len(header)
+    if len(cells) > columns:
+        values = {"cells": len(cells), "columns": columns}
+        odd.append(finding("long-row", input_file.name, values, line=places[columns].line, column=columns + 1))
     found = []
-    for name, text, place in zip(names, cells, places, strict=False):
+    for name, text, place in zip(chain(header, repeat("")), cells, places, strict=False):
         if "#" in text and (error := _ERROR.fullmatch(text.strip())):
+            code, line, column = error[0], place.line, place.column
             odd.append(
-                finding(
-                    "cell-error",
-                    input_file.name,
-                    {"error": error[0]},
-                    label=name,
-                    line=place.line,
-                    column=place.column,
-                    text=error[0],
-                )
+                finding("cell-error", input_file.name, {"error": code}, label=name, line=line, column=column, text=code)
             )
         elif text:
             found.append(read_cell(name or "More", text, place, spans=bool(row.separator)))
@@ -195,20 +173,11 @@ def _encoding(file: Stream, input_file: Input, findings: list[Finding]) -> str:
         raise SourceError(f"{input_file.name}: not a text file", "Save the table as CSV.")
     if b"\x00" in start:
         raise not_text_error(input_file, start + file.read(4092))
-    decoder = codecs.getincrementaldecoder("utf-8")()
     file.seek(0)
-    lines = 1
-    try:
-        while chunk := file.read(1 << 20):
-            decoder.decode(chunk)
-            lines += chunk.count(b"\n")
-        decoder.decode(b"", final=True)
-    except UnicodeDecodeError as error:
-        findings.append(not_utf8_finding(input_file, lines + error.object.count(b"\n", 0, error.start)))
-        return "cp1252"
-    finally:
-        file.seek(0)
-    return "utf-8-sig"
+    if line := find_undecodable_line(file):
+        findings.append(finding("encoding", input_file.name, line=line))
+    file.seek(0)
+    return "cp1252" if line else "utf-8-sig"
 
 
 class _Lines:
@@ -226,37 +195,37 @@ class _Lines:
     def __init__(self, text: io.TextIOBase) -> None:
         self._text = text
         self._pushed_back: list[str] = []
-        self._returned = self._length = 0
+        self._reread = self._length = 0
         self.taken: list[str] = []
         self.number = 0
 
     @property
     def has_reread_too_much(self) -> bool:
         """Whether so much was read again that each line now counts as a row."""
-        return self._returned > self._MAX_REREAD_CHARACTERS
+        return self._reread > self._MAX_REREAD_CHARACTERS
 
     def __iter__(self) -> _Lines:
         return self
 
     def __next__(self) -> str:
-        line = self._pushed_back.pop() if self._pushed_back else self._next()
-        if not line:
+        if not (line := self._read()):
             raise StopIteration
-        self.number += 1
         line = line.replace("\x00", "")
-        self._length += len(line)
-        if len(self.taken) and self._length > self._MAX_LINE_CHARACTERS:
+        if self.taken and self._length + len(line) > self._MAX_LINE_CHARACTERS:
             self._pushed_back.append(line)
-            self._length, self.number = self._length - len(line), self.number - 1
             raise csv.Error(f"it has more than {self._MAX_LINE_CHARACTERS:,} characters")
+        self.number += 1
+        self._length += len(line)
         self.taken.append(line)
         return line
 
-    def _next(self) -> str:
-        """Return the next line of the text, cut to the maximum length.
+    def _read(self) -> str:
+        """Return the next line, cut to the maximum length.
 
         If the skipped rest opens or closes a quotation, a quotation mark is added.
         """
+        if self._pushed_back:
+            return self._pushed_back.pop()
         line = rest = self._text.readline(self._MAX_LINE_CHARACTERS)
         marks = 0
         while len(rest) == self._MAX_LINE_CHARACTERS and not rest.endswith("\n"):
@@ -264,91 +233,74 @@ class _Lines:
             marks += rest.count('"')
         return f'{line}"' if marks % 2 else line
 
-    def skip_row(self) -> str:
-        """Skip the row up to its last closing quotation mark, and return its first line."""
-        first, marks = self.taken[0], sum(line.count('"') for line in self.taken)
-        self.taken = []
-        while marks % 2 and (
-            line := self._pushed_back.pop() if self._pushed_back else self._text.readline(self._MAX_LINE_CHARACTERS)
-        ):
-            self.number += line.endswith("\n")
-            marks += line.count('"')
-        self.finish_row()
-        return first
-
     def finish_row(self) -> None:
         """Discard the lines of the row that was read."""
         self.taken = []
         self._length = 0
 
-    def push_back(self, keep_first: bool = True) -> str:
-        """Push back the lines of the row: all, or all but the first, which is returned."""
-        first = self.taken[0]
-        back = self.taken[keep_first:]
+    def skip_row(self) -> str:
+        """Skip the row up to its last closing quotation mark, and return its first line."""
+        first, marks = self.taken[0], sum(line.count('"') for line in self.taken)
+        while marks % 2 and (line := self._read()):
+            self.number += 1
+            marks += line.count('"')
+        self.finish_row()
+        return first
+
+    def push_back(self, kept: int = 1) -> str:
+        """Push back the lines of the row except the first ``kept`` ones, and return its first line."""
+        first, back = self.taken[0], self.taken[kept:]
         self._pushed_back += reversed(back)
-        self._returned += sum(map(len, back)) if keep_first else 0
+        self._reread += sum(map(len, back)) if kept else 0
         self.number -= len(back)
         self.finish_row()
         return first
 
 
 def csv_rows(input_file: Input, findings: list[Finding]) -> Iterator[TableRow]:
-    """Yield the rows of a CSV table; ``findings`` receives problems of the text. Raises SourceError if it is
-    not text.
-    """
+    """Yield the rows of a CSV table, and add problems of its text. Raises SourceError if it is not text."""
     csv.field_size_limit(_MAX_PARSED_CELL_CHARACTERS)  # the limit is global, and other code may have changed it
-    with input_file.open(MAX_TABLE_BYTES) as file:
-        text = io.TextIOWrapper(file, _encoding(file, input_file, findings), errors="replace", newline="")
-        yield from _csv_rows(input_file, _Lines(text))
-
-
-def _csv_rows(input_file: Input, lines: _Lines) -> Iterator[TableRow]:
     separator, width, above = "", 0, 0
-    while (first := next(lines, None)) is not None:
-        if (declared := _SEPARATOR_LINE.fullmatch(first)) or not first.strip(_BLANK):
-            separator = declared[1] if declared else separator
+    with input_file.open(MAX_TABLE_BYTES) as file:
+        lines = _Lines(io.TextIOWrapper(file, _encoding(file, input_file, findings), errors="replace", newline=""))
+        while (first := next(lines, None)) is not None:
+            if (declared := _SEPARATOR_LINE.fullmatch(first)) or not first.strip(_BLANK):
+                separator = declared[1] if declared else separator
+                lines.finish_row()
+                continue
+            by = separator
+            if not separator:
+                known = {char: len(_known_fields(_split_leniently(first[:100_000], char))) for char in SEPARATORS}
+                by = max(SEPARATORS, key=known.__getitem__)
+                # Rows above the column names do not determine the separator.
+                separator = by if above == MAX_ROWS_ABOVE_HEADER or known[by] else ""
+            lines.push_back(kept=0)
+            begin = lines.number + 1
+            odd: list[Finding] = []
+            source = [next(lines)] if lines.has_reread_too_much else lines
+            try:
+                cells = next(csv.reader(source, delimiter=by, strict=True), [])
+            except csv.Error as error:
+                cells, odd = _repair_row(input_file, begin, lines, by, width, error)
             lines.finish_row()
-            continue
-        by = separator or max(SEPARATORS, key=lambda char: _known_columns(first, char))
-        # Rows above the column names do not determine the separator.
-        if not separator and (above == MAX_ROWS_ABOVE_HEADER or _known_columns(first, by)):
-            separator = by
-        lines.push_back(keep_first=False)
-        begin = lines.number + 1
-        odd: list[Finding] = []
-        try:
-            cells = next(
-                csv.reader([next(lines)] if lines.has_reread_too_much else lines, delimiter=by, strict=True), []
-            )
-        except csv.Error as error:
-            cells, odd = _repair_row(input_file, begin, lines, by, width, error)
-        lines.finish_row()
-        above += not separator
-        width = (width or len(cells)) if separator else 0
-        yield TableRow(begin, [_unescape_formula(cell) for cell in cells], odd, by)
+            above += not separator
+            width = (width or len(cells)) if separator else 0
+            yield TableRow(begin, [_unescape_formula(cell) for cell in cells], odd, by)
 
 
 def _repair_row(
     input_file: Input, number: int, lines: _Lines, separator: str, width: int, error: csv.Error
 ) -> tuple[list[str], list[Finding]]:
-    """Read a row with unbalanced quotation marks.
-
-    If rows follow, it ends at its first line, so that they are not lost; if the file ends in it, it ends
-    there.
-    """
-    ended = "unexpected end of data" in str(error) and not lines.has_reread_too_much
+    """Read a row with unbalanced quotation marks. It ends at its first line if rows follow, so as not to lose them."""
     below = lines.taken[1:_MAX_LINES_BELOW]
-    rows = sum(len(_split_leniently(line, separator)) == width for line in below)
-    if ended and rows * 2 < len(below) + 1:
-        cells = next(csv.reader(lines.taken, delimiter=separator), [])
-        rule = "broken-off"
+    # Whether the lines below belong to the row, rather than being rows of their own.
+    is_whole = 2 * sum(len(_split_leniently(line, separator)) == width for line in below) < len(below) + 1
+    if is_whole and "unexpected end of data" in str(error) and not lines.has_reread_too_much:
+        rule, cells = "broken-off", next(csv.reader(lines.taken, delimiter=separator), [])
     elif "more than" in str(error) or "larger" in str(error):
-        whole = rows * 2 < len(below) + 1  # the lines below belong to the cell
-        cells = _split_truncated(lines.skip_row() if whole else lines.push_back(), separator)
-        rule = "long-cell"
+        rule, cells = "long-cell", _split_truncated(lines.skip_row() if is_whole else lines.push_back(), separator)
     else:
-        cells = _split_leniently(lines.push_back(), separator)
-        rule = "quotation-marks"
+        rule, cells = "quotation-marks", _split_leniently(lines.push_back(), separator)
     return cells, [finding(rule, input_file.name, {"reason": error}, line=number)]
 
 
@@ -379,17 +331,8 @@ def escape_formula(cell: str) -> str:
     This is for tables that people open. Machine-readable tables are not escaped: SPARQL results (SPARQL 1.1
     Query Results CSV and TSV Formats), results of named queries, and dumps.
     """
-    return f"'{cell}" if _is_formula(cell) else cell
+    return f"'{cell}" if cell.lstrip().startswith(_FORMULA) else cell
 
 
 def _unescape_formula(cell: str) -> str:
-    """Remove the apostrophe that prevents a cell from being taken for a formula."""
-    return cell[1:] if cell[:1] == "'" and _is_formula(cell[1:]) else cell
-
-
-def _is_formula(cell: str) -> bool:
-    return cell.lstrip().startswith(_FORMULA)
-
-
-def _known_columns(line: str, separator: str) -> int:
-    return len(known_columns(_split_leniently(line[:100_000], separator)))
+    return cell[1:] if cell.startswith("'") and escape_formula(cell[1:]) == cell else cell

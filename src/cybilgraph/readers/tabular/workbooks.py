@@ -1,27 +1,15 @@
-"""Read workbooks with one project per row: XLSX (ECMA-376).
-
-The module is imported on demand, because loading openpyxl takes a tenth of a second.
-"""
+"""Read workbooks with one project per row: XLSX (ECMA-376)."""
 
 from __future__ import annotations
 
 import datetime
-import lzma
 import re
-import struct
 import warnings
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from itertools import islice
 from typing import Any
-from xml.etree.ElementTree import ParseError
-
-import openpyxl
-from defusedxml.common import DefusedXmlException
-from lxml.etree import LxmlError
-from openpyxl.utils.exceptions import InvalidFileException
 
 from cybilgraph.errors import SourceError
 from cybilgraph.model.record import Record
@@ -32,8 +20,7 @@ from cybilgraph.readers.tabular.delimited import (
     MAX_ROWS,
     MAX_ROWS_ABOVE_HEADER,
     TableRow,
-    is_header,
-    known_columns,
+    header_fields,
     records_of_rows,
 )
 
@@ -48,13 +35,6 @@ _CHEAP_ELEMENT, _SHEET_ELEMENT = re.compile(rb"[<:](?:row|c|v|f|is|si|t|r)[\s/>]
 _MAX_SHEETS = 10
 #: The maximum number of cells up to the last of each row, including those that the file omits.
 MAX_CELLS = 4_000_000
-#: openpyxl raises many kinds of errors for damaged workbooks: RuntimeError for an encrypted part,
-#: ArithmeticError for a date of 1e308, and so on.
-_DAMAGED = (
-    *(zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, lzma.LZMAError, struct.error, InvalidFileException),
-    *(ParseError, LxmlError, DefusedXmlException, KeyError, ValueError, OSError, TypeError, AttributeError),
-    *(IndexError, EOFError, RuntimeError, ArithmeticError),
-)
 
 
 def read_xlsx(input_file: Input) -> Iterator[Record]:
@@ -68,13 +48,17 @@ def read_xlsx(input_file: Input) -> Iterator[Record]:
 
 
 def _workbook_rows(input_file: Input, file: Stream) -> Iterator[TableRow]:
+    import openpyxl  # takes a tenth of a second
+
     try:
         _check_archive(input_file, file)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # warnings about drawings and rules, which are not read
             book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
         yield from _sheet_rows(input_file, book)
-    except _DAMAGED as error:
+    except (SourceError, MemoryError):
+        raise
+    except Exception as error:  # openpyxl raises errors of every kind for damaged workbooks
         raise SourceError(
             f"{input_file.name}: cannot read this workbook; it may be damaged or locked",
             "Open it in a spreadsheet program and save it again as .xlsx, without a password, or as .csv.",
@@ -82,8 +66,7 @@ def _workbook_rows(input_file: Input, file: Stream) -> Iterator[TableRow]:
 
 
 def _check_archive(input_file: Input, file: Stream) -> None:
-    """Check the unpacked size, which the archive's directory gives and zipfile enforces, and the number of
-    elements.
+    """Check the unpacked size (which zipfile enforces), and the number of elements.
 
     Elements are counted before parsing: a file of a few kilobytes may contain millions.
     """
@@ -94,21 +77,21 @@ def _check_archive(input_file: Input, file: Stream) -> None:
                 f"{input_file.name}: too large, with {unpacked:,} bytes when unpacked", "Split the workbook."
             )
         elements = sheets = 0
+        cost = 0.0
         for part in archive.infolist():
-            with (
-                suppress(*_DAMAGED),
-                archive.open(part) as content,
-            ):  # unreadable parts, which openpyxl reports if it needs them
-                while chunk := content.read(1 << 20).replace(b"\0", b""):  # UTF-16 then looks like UTF-8
+            # openpyxl reports unreadable parts if it needs them.
+            with suppress(Exception), archive.open(part) as content:
+                # Without zero bytes, UTF-16 looks like UTF-8.
+                while cost <= MAX_ELEMENTS and (chunk := content.read(1 << 20).replace(b"\0", b"")):
                     found, cheap = chunk.count(b"<") - chunk.count(b"</"), len(_CHEAP_ELEMENT.findall(chunk))
                     elements += cheap + _OTHER_ELEMENT_COST * max(found - cheap, 0)
                     sheets += len(_SHEET_ELEMENT.findall(chunk))
-                    if elements * max(1, sheets / _MAX_SHEETS) > MAX_ELEMENTS:
-                        raise SourceError(
-                            f"{input_file.name}: more than {MAX_ELEMENTS:,} elements, "
-                            f"or too many for its {sheets:,} sheets",
-                            HINT_REDUCE_SIZE,
-                        )
+                    cost = elements * max(1, sheets / _MAX_SHEETS)
+        if cost > MAX_ELEMENTS:
+            raise SourceError(
+                f"{input_file.name}: more than {MAX_ELEMENTS:,} elements, or too many for its {sheets:,} sheets",
+                HINT_REDUCE_SIZE,
+            )
 
 
 def _sheet_rows(input_file: Input, book: Any) -> Iterator[TableRow]:
@@ -117,7 +100,7 @@ def _sheet_rows(input_file: Input, book: Any) -> Iterator[TableRow]:
     Raises SourceError after them if another sheet has column names too.
     """
     columns = [(sheet, _columns(sheet)) for sheet in book.worksheets]
-    columns.sort(key=lambda found: not found[1] & {"title", "code"})
+    columns.sort(key=lambda found: not found[1])
     read = 0
     for sheet, _ in columns[:1]:
         sheet.reset_dimensions()  # the declared size may be wrong; each row is read to its end
@@ -129,7 +112,7 @@ def _sheet_rows(input_file: Input, book: Any) -> Iterator[TableRow]:
                 )
             yield TableRow(number, [_displayed(cell) for cell in row])
     # A single known name may be part of a sheet that explains the columns.
-    if tables := [sheet.title for sheet, names in columns[1:] if names & {"title", "code"} and len(names) > 1]:
+    if tables := [sheet.title for sheet, names in columns[1:] if len(names) > 1]:
         raise SourceError(
             f"{input_file.name}: only one sheet is read, but there are projects in {', '.join(tables)[:200]} too",
             "Put all projects into one sheet, or save each sheet as a file of its own.",
@@ -141,8 +124,8 @@ def _columns(sheet: Any) -> set[str]:
     above = 0
     for row in sheet.iter_rows(max_row=MAX_ROWS_ABOVE_HEADER, max_col=MAX_COLUMNS):
         if any(cells := [_displayed(cell) for cell in row]):
-            if is_header(cells, is_first=not above):
-                return known_columns(cells)
+            if names := header_fields(cells, is_first=not above):
+                return names
             above += 1
     return set()
 

@@ -39,9 +39,8 @@ def changed_since(commit: str, inputs: Iterable[Input]) -> Iterator[Input]:
 
 def _changed_paths(root: Path, commit: str) -> Iterator[Path]:
     """Yield the files of a repository that differ from a commit."""
-    known = _run_git(
-        root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}^{{commit}}", may_fail=True
-    )
+    verify = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}^{{commit}}")
+    known = _run_git(root, *verify, may_fail=True)
     if not known:
         raise SourceError(
             f"{root}: unknown commit {commit!r}",

@@ -50,8 +50,7 @@ class Input:
     def suffix(self) -> str:
         """The suffix that selects the reader, in lower case.
 
-        A file without a suffix is text if it was named explicitly, and unsupported if it was found in a
-        folder.
+        A file without one is text if it was named explicitly, and unsupported if it was found in a folder.
         """
         return Path(self.path or self.name).suffix.lower() or (NO_SUFFIX if self.is_from_folder else "")
 
@@ -126,9 +125,7 @@ def _repository(folder: Path) -> Path | None:
 
 
 class _FixedLengthFile(io.FileIO):
-    """A file limited to its length when opened, because a growing file may never end. Opening a pipe does not
-    block.
-    """
+    """A file limited to its length when opened, as a growing one may never end. Opening a pipe does not block."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))
@@ -142,9 +139,9 @@ class _FixedLengthFile(io.FileIO):
         return self.read(max(self.status.st_size - self.tell(), 0)) or b""
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        return super().seek(
-            *((self.status.st_size + offset, os.SEEK_SET) if whence == os.SEEK_END else (offset, whence))
-        )
+        if whence == os.SEEK_END:
+            offset, whence = self.status.st_size + offset, os.SEEK_SET
+        return super().seek(offset, whence)
 
 
 def find_inputs(places: Iterable[Location], kind: str = "") -> Iterator[Input]:
@@ -164,10 +161,15 @@ def find_inputs(places: Iterable[Location], kind: str = "") -> Iterator[Input]:
     names: set[str] = set()
     for place in places:
         if str(place) == "-":
-            yield _standard_input(kind)
+            content = sys.stdin.buffer.read(MAX_STDIN_BYTES + 1)
+            if len(content) > MAX_STDIN_BYTES:
+                raise SourceError(f"Standard input: larger than {MAX_STDIN_BYTES:,} bytes", "Save it as a file.")
+            yield Input(f"<stdin>{kind}", data=content)
             continue
         for file, below, is_from_folder in _files(Path(place)):
-            name, address = _printable(below.as_posix()), _address(place, below)
+            name, address = _printable(below.as_posix()), ""
+            if isinstance(place, LocalCopy):
+                address = f"{place.address.rstrip('/')}/{below.as_posix()}" if place.path.is_dir() else place.address
             if len(places) > 1:  # names within one place are unique
                 name = _printable(address or file.as_posix()) if name in names else name
                 names.add(name)
@@ -177,13 +179,6 @@ def find_inputs(places: Iterable[Location], kind: str = "") -> Iterator[Input]:
 def count_inputs(places: Iterable[Location]) -> int:
     """Return the number of files that ``find_inputs`` yields. Raises SourceError if a place does not exist."""
     return sum(1 if str(place) == "-" else sum(1 for _ in _files(Path(place))) for place in _existing(places))
-
-
-def _address(place: Location, below: Path) -> str:
-    """Return the address of a copied file, or an empty string for a local one."""
-    if not isinstance(place, LocalCopy):
-        return ""
-    return f"{place.address.rstrip('/')}/{below.as_posix()}" if place.path.is_dir() else place.address
 
 
 def _existing(places: Iterable[Location]) -> list[Location]:
@@ -197,63 +192,34 @@ def _existing(places: Iterable[Location]) -> list[Location]:
     return places
 
 
-def _standard_input(kind: str) -> Input:
-    content = sys.stdin.buffer.read(MAX_STDIN_BYTES + 1)
-    if len(content) > MAX_STDIN_BYTES:
-        raise SourceError(f"Standard input: larger than {MAX_STDIN_BYTES:,} bytes", "Save it as a file.")
-    return Input(f"<stdin>{kind}", data=content)
-
-
 def _files(path: Path) -> Iterator[tuple[Path, Path, bool]]:
-    """Yield a file, or the files in a folder with their relative paths.
+    """Yield a file, or the files in a folder in name order: path, relative path, and whether it is from a folder.
 
-    A folder that cannot be listed is yielded like a file that was named explicitly, so that it is reported.
+    Links to folders are not followed. A folder that cannot be listed is yielded like a file that was named
+    explicitly, so that it is reported. Memory holds only the names in one folder and its ancestors.
     """
     if not path.is_dir():
         yield path, Path(path.name), False
         return
-    for file, is_closed in _walk(path):
-        yield file, file.relative_to(path), not is_closed
-
-
-def _walk(folder: Path) -> Iterator[tuple[Path, bool]]:
-    """Yield the files below a folder, and, with True, the folders that cannot be listed.
-
-    Memory holds only the names in one folder and its ancestors.
-    """
-    levels = [iter([(folder, True)])]
-    while levels:
-        path, is_folder = next(levels[-1], (None, False))
-        if path is None:
-            levels.pop()
-        elif not is_folder:
-            yield path, False
+    waiting = [(os.fspath(path), True)]
+    while waiting:
+        name, is_folder = waiting.pop()
+        file = Path(name)
+        if not is_folder:
+            yield file, file.relative_to(path), True
+            continue
+        try:
+            with os.scandir(name) as entries:
+                found = [
+                    (entry.path, entry.is_dir(follow_symlinks=False))
+                    for entry in entries
+                    # Path.is_dir raises errors that os.path.isdir does not.
+                    if not entry.name.startswith(".") and not (entry.is_symlink() and os.path.isdir(entry))  # noqa: PTH112
+                ]
+        except OSError:
+            yield file, file.relative_to(path), False
         else:
-            try:
-                levels.append(_list_folder(path))
-            except OSError:
-                yield path, True
-
-
-def _list_folder(folder: Path) -> Iterator[tuple[Path, bool]]:
-    """Return the content of a folder in name order, with True for folders. Links to folders are not followed."""
-    names, folders = [], set()
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            is_folder = _is_folder(entry)
-            if not (entry.name.startswith(".") or (is_folder and entry.is_symlink())):
-                names.append(entry.name)
-                if is_folder:
-                    folders.add(entry.name)
-    names.sort(key=os.path.normcase)
-    return ((folder / name, name in folders) for name in names)
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a circular link
-        return False
+            waiting += sorted(found, reverse=True)
 
 
 def _printable(name: str) -> str:

@@ -17,8 +17,7 @@ from cybilgraph.readers.inputs import Input, Location, count_inputs, find_inputs
 from cybilgraph.readers.page.plain_text import read_page_text
 from cybilgraph.readers.rdf import read_rdf
 from cybilgraph.readers.rdf.document import SYNTAXES
-from cybilgraph.readers.tabular.delimited import read_csv
-from cybilgraph.readers.tabular.workbooks import read_xlsx
+from cybilgraph.readers.tabular import read_csv, read_xlsx
 
 __all__ = ["READERS", "Input", "Location", "count_inputs", "find_inputs", "read_input"]
 

@@ -27,8 +27,8 @@ from cybilgraph.model.fields import FieldKind
 from cybilgraph.model.findings import Finding
 from cybilgraph.model.record import Place, Record, Text
 from cybilgraph.model.rules import finding
+from cybilgraph.readers.cells import Cell, find_field, read_cell, read_cells, unknown_name_finding
 from cybilgraph.readers.inputs import Input
-from cybilgraph.readers.tabular.cells import Cell, find_field, read_cell, read_cells, unknown_name_finding
 from cybilgraph.readers.text import clean, decode
 
 MAX_DOCUMENT_BYTES = 50_000_000

@@ -15,7 +15,7 @@ from cybilgraph.errors import SourceError
 from cybilgraph.model.findings import Excerpt, Finding
 from cybilgraph.readers.html.tree import decode_html
 from cybilgraph.readers.inputs import MAX_PAGE_BYTES, Input, Stream
-from cybilgraph.readers.tabular.delimited import csv_rows
+from cybilgraph.readers.tabular import csv_rows
 from cybilgraph.readers.text import decode, split_raw_lines
 
 #: The maximum length of an excerpt, and of its text before the mark.

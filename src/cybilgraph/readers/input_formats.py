@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 
 from cybilgraph.model.findings import escape_controls
 from cybilgraph.model.formats import FORMATS, FormatKind
-from cybilgraph.readers.tabular.cells import find_field
+from cybilgraph.readers.cells import find_field
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,15 +6,18 @@ without a corresponding field (budgets, transactions, locations, classifications
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from cybilgraph.errors import SourceError
-from cybilgraph.model.fields import BY_NAME, Field, FieldKind
+from cybilgraph.model.dates import read_date
+from cybilgraph.model.fields import BY_NAME, NARRATIVE_FIELDS, Field, FieldKind
 from cybilgraph.model.findings import Finding
-from cybilgraph.model.gazetteer import load_gazetteer
+from cybilgraph.model.gazetteer import GazetteerEntry, load_gazetteer
 from cybilgraph.model.record import (
     Basis,
     Contact,
@@ -28,20 +31,50 @@ from cybilgraph.model.record import (
     Scope,
     Text,
 )
+from cybilgraph.model.resources import REFERENCE
 from cybilgraph.model.rules import finding
-from cybilgraph.readers.iati import codes
+from cybilgraph.model.vocabulary import CYB
 from cybilgraph.readers.iati.xml import Element, find_misdeclared_line, read_elements
 from cybilgraph.readers.inputs import Input
-from cybilgraph.readers.page.names import BULLET, kinds_for_field
+from cybilgraph.readers.page.names import BULLET, find, kinds_for_field
 from cybilgraph.readers.page.sections import CODE, RecordBuilder, Section
 from cybilgraph.readers.text import WINDOWS, normalise, unwrap
+
+
+def fields_of(element: str) -> list[tuple[Field, str]]:
+    """Return the fields that an IATI element carries, each with the type of the element, in page order."""
+    return [(row, row.iati[1]) for row in NARRATIVE_FIELDS if row.iati and row.iati[0] == element]
+
+
+#: Code lists DescriptionType and ResultType with their fields.
+_DESCRIPTIONS, _RESULTS = (
+    {kind: row.name for row, kind in reversed(fields_of(element))} for element in ("description", "result")
+)
+IMPACT = "3"
+#: Code list ActivityDateType: the actual date, or else the planned one.
+_DATES = {"start": ("2", "1"), "end": ("4", "3")}
+#: Code list RegionVocabulary.
+_DAC, _M49 = "1", "2"
+#: Our extensions, as the standard allows: the field of a description (attribute) or related activity (element),
+#: and for derived values each quote with its section and confidence.
+FIELD, EVIDENCE, SECTION, CONFIDENCE = f"{{{CYB.iri}}}field", f"{{{CYB.iri}}}evidence", "section", "confidence"
+#: Our elements for a participant in a role without an IATI code, for a field without an IATI element, for a field
+#: left blank, and for the printed form of a value.
+PARTICIPANT, STATED, LEFT_BLANK, PRINTED = (
+    f"{{{CYB.iri}}}{name}" for name in ("participant", "stated", "leftBlank", "printed")
+)
+FIELD_ATTRIBUTE = "field"
+WITHOUT_ELEMENT = ("slug", "duration", "address", "rights")
+#: The prefix of identifiers that we generate for projects without one.
+GENERATED_PREFIX = "cybilgraph-"
+_UNSPECIFIED = "unspecified"
 
 _HINT = "The root element of an IATI activity file is iati-activities. Other XML is not supported."
 _LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 _ZONE = re.compile(r"(?<=\d\d-\d\d)(?:Z|[+-]\d\d:\d\d)$")
 _PARTIAL_DATE = re.compile(r"\d{4}(?:-\d\d)?")
 #: Fields that ``cyb:field`` may give where one IATI code covers several.
-_TEXT_FIELDS = frozenset(row.name for row, _ in codes.fields_of("description"))
+_TEXT_FIELDS = frozenset(row.name for row, _ in fields_of("description"))
 _RELATIONS = frozenset(row.name for row in BY_NAME.values() if row.kind is FieldKind.PROJECTS)
 _CONFIDENCE = re.compile(r"0(?:\.\d{1,6})?|1(?:\.0{1,6})?")
 _EMAIL = re.compile(r"[^\s@<>();,]{1,64}@[^\s@<>();,]{1,255}")
@@ -124,18 +157,18 @@ class _Activity:
         self._places("country", self._country)
         self._places("region", self._region)
         # Fields without an IATI element come last: a duration may also imply dates.
-        for child in element.iterfind(codes.STATED):
-            if (name := child.get(codes.FIELD_ATTRIBUTE, "")) in codes.WITHOUT_ELEMENT and self._is_read(child):
+        for child in element.iterfind(STATED):
+            if (name := child.get(FIELD_ATTRIBUTE, "")) in WITHOUT_ELEMENT and self._is_read(child):
                 self._take(name, child, self._name(child))
         if element.find("participating-org") is None:
             for child in element.iterfind("reporting-org"):
                 if child.get("secondary-reporter") not in ("1", "true"):
-                    self._take(codes.UNSPECIFIED, child, self._organisation(child))
+                    self._take(_UNSPECIFIED, child, self._organisation(child))
 
     def _left_blank(self, record: Record) -> Iterator[LeftBlank]:
         """Yield the fields that were left blank and have no stated value; derived values do not count."""
-        for child in self._element.iterfind(codes.LEFT_BLANK):
-            name = child.get(codes.FIELD_ATTRIBUTE, "")
+        for child in self._element.iterfind(LEFT_BLANK):
+            name = child.get(FIELD_ATTRIBUTE, "")
             if name in BY_NAME and all(getattr(value, "evidence", ()) for value in record.values(name)):
                 yield LeftBlank(name, child.tag, _place(child))
 
@@ -143,12 +176,12 @@ class _Activity:
 
     def _is_read(self, child: Element) -> bool:
         """Return whether to read an element. Without valid evidence, a value is derived again from the prose."""
-        return child.find(codes.EVIDENCE) is None or any(self._quotes(child))
+        return child.find(EVIDENCE) is None or any(self._quotes(child))
 
     def _quotes(self, child: Element) -> Iterator[tuple[str, float, list[Text]]]:
         """Yield section, confidence and words of each valid quote that we wrote as evidence."""
-        for one in child.iterfind(codes.EVIDENCE):
-            section, confidence = one.get(codes.SECTION, ""), one.get(codes.CONFIDENCE, "")
+        for one in child.iterfind(EVIDENCE):
+            section, confidence = one.get(SECTION, ""), one.get(CONFIDENCE, "")
             quote = _texts(_full_text(one), one)
             if quote and section in BY_NAME and _CONFIDENCE.fullmatch(confidence):
                 yield section, float(confidence), quote
@@ -197,7 +230,7 @@ class _Activity:
 
     def _identifier(self, child: Element) -> None:
         found = self._name(child)
-        if not (found and found[0].text.startswith(codes.GENERATED_PREFIX)):  # not an identifier that we generated
+        if not (found and found[0].text.startswith(GENERATED_PREFIX)):  # not an identifier that we generated
             self._take("iati", child, found)
 
     def _other_identifier(self, child: Element) -> None:
@@ -207,18 +240,22 @@ class _Activity:
             self._take("code", child, code)
 
     def _description(self, child: Element) -> None:
-        kind = codes.DESCRIPTIONS.get(child.get("type", "1"), codes.DESCRIPTION)
+        kind = _DESCRIPTIONS.get(child.get("type", "1"), "description")
         self._take(_field_name(child, _TEXT_FIELDS) or kind, child, self._paragraphs(child))
 
     def _status(self, child: Element) -> None:
-        self._take("status", child, _texts(codes.status_name(child.get("code", "").strip()), child))
+        code = child.get("code", "").strip()
+        # In "Finalisation" (3), the work is done but the accounts are still open.
+        status = _find_by_code("status", "4" if code == "3" else code)
+        self._take("status", child, _texts(status.name if status else code, child))
 
     def _participant(self, child: Element) -> None:
         """Read a participating organisation. Roles without a field are kept in the participation only."""
         code = child.get("role", "").strip()
-        role = codes.role_key(code)
+        entry = _find_by_code("role", code)
+        role = entry.key if entry else _UNSPECIFIED
         name = self._organisation(child)
-        if role == codes.UNSPECIFIED:
+        if role == _UNSPECIFIED:
             self._find("role", child, name[0].text if name else "", {"code": code[:40]})
         if name or role in BY_NAME:
             self._take(role, child, name)
@@ -232,7 +269,7 @@ class _Activity:
 
     def _sector(self, child: Element) -> None:
         """Read a theme from the publisher's own sector or tag; DAC sectors are skipped."""
-        if child.get("vocabulary") not in codes.OWN_VOCABULARIES:
+        if child.get("vocabulary") not in ("98", "99"):
             return
         names = [*self._name(child), *_attribute(child, "code")]
         if theme := next((name for name in names if load_gazetteer().find("theme", name.text)), None):
@@ -261,7 +298,7 @@ class _Activity:
         self._take("links", child, line)
 
     def _relation(self, child: Element) -> None:
-        kind = codes.RELATIONS.get(child.get("type", ""), codes.RELATION)
+        kind = "part_of" if child.get("type") == "1" else "related"
         self._take(_field_name(child, _RELATIONS) or kind, child, _attribute(child, "ref"))
 
     def _result(self, child: Element) -> None:
@@ -270,14 +307,14 @@ class _Activity:
         parts = self._names(child, "title", "description")
         words = list(dict.fromkeys(part.text for part in parts))
         joint = " " if words and words[0].endswith((".", "!", "?", ":", ";")) else ": "
-        under = "Impact" if kind == codes.IMPACT else ""
+        under = "Impact" if kind == IMPACT else ""
         items = [replace(part, text=joint.join([words[0], *words[1:]]), subheading=under) for part in parts[:1]]
-        self._take(codes.RESULTS.get(kind, codes.RESULT), child, items)
+        self._take(_RESULTS.get(kind, "outcomes"), child, items)
 
     # Fields from several elements.
 
     def _dates(self) -> None:
-        for name, kinds in codes.DATES.items():
+        for name, kinds in _DATES.items():
             for kind in kinds:
                 found = self._element.find(f"activity-date[@type='{kind}']")
                 if found is not None and self._is_read(found) and (value := found.get("iso-date", "").strip()):
@@ -303,8 +340,11 @@ class _Activity:
         return known or self._name(child) or code
 
     def _region(self, child: Element) -> list[Text]:
-        code = child.get("code", "").strip()
-        regions, name = codes.find_regions(child.get("vocabulary", "").strip(), code)
+        """Return a region or group. "South & Central Asia" of the OECD DAC is two regions of UN M49."""
+        code, vocabulary = child.get("code", "").strip(), child.get("vocabulary", "").strip()
+        regions, name = _dac().get(code.lstrip("0"), ((), "")) if vocabulary in ("", _DAC) else ((), "")
+        if vocabulary == _M49 and (entry := load_gazetteer().get("region", code.zfill(3))):
+            regions = (entry.key,)
         known = [text for region in regions for text in _texts(region, child)]
         return known or self._name(child) or _texts(name or code, child)
 
@@ -312,7 +352,7 @@ class _Activity:
         """Add a value, in its printed form if that has the same meaning, and keep its evidence for later."""
         row = BY_NAME.get(name) or Field(name, FieldKind.ACTORS)
         place = _place(child)
-        if printed := normalise(child.findtext(codes.PRINTED, "")):
+        if printed := normalise(child.findtext(PRINTED, "")):
             kinds = {
                 FieldKind.DATE: ("date",),
                 FieldKind.ACTORS: ("actor",),
@@ -321,7 +361,7 @@ class _Activity:
             }.get(row.kind, ())
             lines = [
                 replace(line, text=printed)
-                if any(codes.is_same_meaning(kind, printed, line.text) for kind in kinds)
+                if any(is_same_meaning(kind, printed, line.text) for kind in kinds)
                 else line
                 for line in lines
             ]
@@ -359,7 +399,7 @@ def _attribute(element: Element, name: str) -> list[Text]:
 
 def _field_name(element: Element, names: frozenset[str]) -> str:
     """Return the field that ``cyb:field`` names, or an empty string if it is not one of these names."""
-    name = element.get(codes.FIELD) or element.findtext(codes.FIELD, "")
+    name = element.get(FIELD) or element.findtext(FIELD, "")
     return name if name in names else ""
 
 
@@ -373,6 +413,30 @@ def _is_continuation(line: Text, following: Text) -> bool:
     if not line.text or not following.text or _ENDED.search(line.text) or BULLET.match(following.text):
         return False
     return following.text[0].islower() or len(line.text) >= _MIN_WRAPPED_CHARACTERS
+
+
+def _find_by_code(kind: str, code: str) -> GazetteerEntry | None:
+    entries = load_gazetteer().entries[kind].values()
+    return next((entry for entry in entries if code and entry.row["iati"] == code), None)
+
+
+def is_same_meaning(kind: str, printed: str, stated: str) -> bool:
+    """Return whether a printed name of this kind, or date, means the same as a stated one."""
+    if kind == "date":
+        date = read_date(Text(printed))
+        return date is not None and date.value == stated
+    entry = find(kind, printed)
+    return entry is not None and entry is find(kind, stated)
+
+
+@cache
+def _dac() -> dict[str, tuple[tuple[str, ...], str]]:
+    """Return the regions or groups of each code of the OECD DAC, and its official name."""
+    with (REFERENCE / "dac-regions.csv").open(encoding="utf-8", newline="") as file:
+        return {
+            row["code"]: (tuple(part for part in row["means"].split(";") if part), row["name"])
+            for row in csv.DictReader(file)
+        }
 
 
 #: Other elements are skipped, or read together with similar ones.
@@ -390,5 +454,5 @@ _ELEMENTS: dict[str, Callable[[_Activity, Element], None]] = {
     "document-link": _Activity._link,
     "related-activity": _Activity._relation,
     "result": _Activity._result,
-    codes.PARTICIPANT: _Activity._own_participant,
+    PARTICIPANT: _Activity._own_participant,
 }

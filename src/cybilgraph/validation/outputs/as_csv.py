@@ -6,7 +6,7 @@ import csv
 from typing import TextIO
 
 from cybilgraph.model.findings import Report, escape_controls
-from cybilgraph.readers.tabular.delimited import escape_formula
+from cybilgraph.readers.tabular import escape_formula
 from cybilgraph.validation.outputs.wording import omission_note, rule_name
 
 COLUMNS = (

@@ -81,8 +81,7 @@ def read_yaml(input_file: Input) -> Iterator[Record]:
     findings: list[Finding] = []
     text = _decode_document(input_file, findings)
     try:
-        _check_events(input_file, text)
-        values = [_node_value(node) for node in yaml.compose_all(text, yaml.CSafeLoader) if node is not None]
+        values = _parse_yaml(input_file, text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         yield from _read_before_line(input_file, text, mark.line if mark else 0, findings)
@@ -101,8 +100,7 @@ def _read_before_line(input_file: Input, text: str, line: int, findings: list[Fi
     outermost = min(indents.values(), default=0)
     last = max((number for number, indent in indents.items() if indent == outermost), default=0)
     with suppress(yaml.YAMLError, SourceError):
-        values = map(_node_value, filter(None, yaml.compose_all("".join(lines[:last]), yaml.CSafeLoader)))
-        yield from _records(input_file, values, findings)
+        yield from _records(input_file, _parse_yaml(input_file, "".join(lines[:last])), findings)
 
 
 def _read_up_to_damage(input_file: Input, text: str, findings: list[Finding]) -> Iterator[Record]:
@@ -171,8 +169,6 @@ def _json_error(input_file: Input, error: json.JSONDecodeError | RecursionError,
 
 
 class _PlacedText(str):
-    """A string with its place."""
-
     __slots__ = ("place",)
     place: Place
 
@@ -246,32 +242,34 @@ def _unique_keys(pairs: Iterable[tuple[Any, Any]]) -> dict[str, Any]:
     return found
 
 
-def _check_events(input_file: Input, text: str) -> None:
-    """Reject YAML that no record needs but that attacks use: aliases and deep nesting."""
-    depth = 0
+def _parse_yaml(input_file: Input, text: str) -> list[Any]:
+    """Return the values of a YAML text. Every scalar is the text as written.
+
+    Raises SourceError for aliases and deep nesting, which no record needs but attacks use.
+    """
+    values: list[list[Any]] = [[]]  # those of the stream, and of each open collection
     for number, event in enumerate(yaml.parse(text, yaml.CSafeLoader)):
-        where = f"{input_file.name}:{event.start_mark.line + 1 if event.start_mark else 1}"
+        assert event.start_mark
+        place = Place(event.start_mark.line + 1, event.start_mark.column + 1)
+        where = f"{input_file.name}:{place.line}"
         if number > MAX_NODES:
             raise SourceError(f"{where}: more than {MAX_NODES:,} values", "Split it into smaller files.")
         if isinstance(event, yaml.AliasEvent):
             raise SourceError(f"{where}: aliases (*{event.anchor}) are not supported", "Write the value itself.")
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > _MAX_DEPTH:
-            raise SourceError(f"{where}: {_TOO_DEEP}", _NESTING_HINT)
-
-
-def _node_value(node: yaml.Node) -> Any:
-    """Convert a YAML node to a value. Every scalar is the text as written."""
-    if isinstance(node, yaml.MappingNode):
-        return _unique_keys(
-            (_node_value(key), _node_value(value)) for key, value in node.value if isinstance(key, yaml.ScalarNode)
-        )
-    if isinstance(node, yaml.SequenceNode):
-        return [_node_value(item) for item in node.value]
-    assert isinstance(node, yaml.ScalarNode)
-    if not node.style and node.value in ("", "~", "null"):  # plain scalar; libyaml reports its style as an empty string
-        return None
-    return _PlacedText(node.value, Place(node.start_mark.line + 1, node.start_mark.column + 1))
+        if isinstance(event, yaml.ScalarEvent):
+            is_blank = not event.style and event.value in ("", "~", "null")  # libyaml's name for plain style is empty
+            values[-1].append(None if is_blank else _PlacedText(event.value, place))
+        elif isinstance(event, yaml.CollectionStartEvent):
+            values.append([])
+            if len(values) > _MAX_DEPTH + 1:
+                raise SourceError(f"{where}: {_TOO_DEEP}", _NESTING_HINT)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            inner: Any = values.pop()
+            if isinstance(event, yaml.MappingEndEvent):
+                pairs = zip(inner[::2], inner[1::2], strict=True)
+                inner = _unique_keys((key, value) for key, value in pairs if not isinstance(key, list | dict))
+            values[-1].append(inner)
+    return values[0]
 
 
 # ---- values → cells → records --------------------------------------------------------------

@@ -254,7 +254,6 @@ def changed_since(commit: str, inputs: Iterable[Input]) -> Iterator[Input]:
 
 
 def _changed_paths(root: Path, commit: str) -> Iterator[Path]:
-    """Yield the files of a repository that differ from a commit."""
     verify = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}^{{commit}}")
     known = _run_git(root, *verify, may_fail=True)
     if not known:

@@ -320,7 +320,6 @@ def _repair_row(
 
 
 def _split_leniently(line: str, separator: str) -> list[str]:
-    """Split a line into cells, whatever its quotation marks."""
     try:
         return next(csv.reader([line], delimiter=separator), [])
     except csv.Error:

@@ -209,7 +209,6 @@ class _Activity:
         return [text for tag in tags for found in element.iterfind(tag) for text in self._name(found)]
 
     def _paragraphs(self, element: Element) -> list[Text]:
-        """Return the paragraphs and list items of an element."""
         paragraphs = (unwrap(_lines(found), _is_continuation) for found in self._narratives(element))
         return [text for part in paragraphs for text in part if text.text]
 
@@ -291,7 +290,6 @@ class _Activity:
             self._link(website)
 
     def _link(self, child: Element) -> None:
-        """Read a document or web page."""
         title = self._names(child, "title")
         url = _attribute(child, "url") or ([] if title else self._name(child))
         line = [replace(title[0], text=f"{title[0].text} <{url[0].text}>")] if title and url else title or url

@@ -214,6 +214,12 @@ class _Lines:
         self.taken: list[str] = []
         self.number = 0
 
+    def begin_row(self) -> str | None:
+        """Forget the lines of the row that was read, and return the first line of the next one."""
+        self.taken = []
+        self._length = 0
+        return next(self, None)
+
     @property
     def has_reread_too_much(self) -> bool:
         """Whether so much was read again that each line now counts as a row."""
@@ -248,28 +254,19 @@ class _Lines:
             marks += rest.count('"')
         return f'{line}"' if marks % 2 else line
 
-    def finish_row(self) -> None:
-        """Discard the lines of the row that was read."""
-        self.taken = []
-        self._length = 0
-
-    def skip_row(self) -> str:
-        """Skip the row up to its last closing quotation mark, and return its first line."""
-        first, marks = self.taken[0], sum(line.count('"') for line in self.taken)
+    def skip_row(self) -> None:
+        """Skip the rest of the row, up to its last closing quotation mark."""
+        marks = sum(line.count('"') for line in self.taken)
         while marks % 2 and (line := self._read()):
             self.number += 1
             marks += line.count('"')
-        self.finish_row()
-        return first
 
-    def push_back(self, kept: int = 1) -> str:
-        """Push back the lines of the row except the first ``kept`` ones, and return its first line."""
-        first, back = self.taken[0], self.taken[kept:]
+    def push_back(self) -> None:
+        """Push back the lines of the row except the first."""
+        back = self.taken[1:]
         self._pushed_back += reversed(back)
-        self._reread += sum(map(len, back)) if kept else 0
+        self._reread += sum(map(len, back))
         self.number -= len(back)
-        self.finish_row()
-        return first
 
 
 def csv_rows(input_file: Input, findings: list[Finding]) -> Iterator[TableRow]:
@@ -278,10 +275,9 @@ def csv_rows(input_file: Input, findings: list[Finding]) -> Iterator[TableRow]:
     separator, width, above = "", 0, 0
     with input_file.open(MAX_TABLE_BYTES) as file:
         lines = _Lines(io.TextIOWrapper(file, _encoding(file, input_file, findings), errors="replace", newline=""))
-        while (first := next(lines, None)) is not None:
+        while (first := lines.begin_row()) is not None:
             if (declared := _SEPARATOR_LINE.fullmatch(first)) or not first.strip(_BLANK):
                 separator = declared[1] if declared else separator
-                lines.finish_row()
                 continue
             by = separator
             if not separator:
@@ -289,15 +285,13 @@ def csv_rows(input_file: Input, findings: list[Finding]) -> Iterator[TableRow]:
                 by = max(SEPARATORS, key=known.__getitem__)
                 # Rows above the column names do not determine the separator.
                 separator = by if above == MAX_ROWS_ABOVE_HEADER or known[by] else ""
-            lines.push_back(kept=0)
-            begin = lines.number + 1
+            begin = lines.number
             odd: list[Finding] = []
-            source = [next(lines)] if lines.has_reread_too_much else lines
             try:
+                source = (first,) if lines.has_reread_too_much else chain((first,), lines)
                 cells = next(csv.reader(source, delimiter=by, strict=True), [])
             except csv.Error as error:
                 cells, odd = _repair_row(input_file, begin, lines, by, width, error)
-            lines.finish_row()
             above += not separator
             width = (width or len(cells)) if separator else 0
             yield TableRow(begin, [_unescape_formula(cell) for cell in cells], odd, by)
@@ -307,15 +301,17 @@ def _repair_row(
     input_file: Input, number: int, lines: _Lines, separator: str, width: int, error: csv.Error
 ) -> tuple[list[str], list[Finding]]:
     """Read a row with unbalanced quotation marks. It ends at its first line if rows follow, so as not to lose them."""
-    below = lines.taken[1:_MAX_LINES_BELOW]
+    first, *below = lines.taken[:_MAX_LINES_BELOW]
     # Whether the lines below belong to the row, rather than being rows of their own.
     is_whole = 2 * sum(len(_split_leniently(line, separator)) == width for line in below) < len(below) + 1
     if is_whole and "unexpected end of data" in str(error) and not lines.has_reread_too_much:
         rule, cells = "broken-off", next(csv.reader(lines.taken, delimiter=separator), [])
     elif "more than" in str(error) or "larger" in str(error):
-        rule, cells = "long-cell", _split_truncated(lines.skip_row() if is_whole else lines.push_back(), separator)
+        rule, cells = "long-cell", _split_truncated(first, separator)
+        (lines.skip_row if is_whole else lines.push_back)()
     else:
-        rule, cells = "quotation-marks", _split_leniently(lines.push_back(), separator)
+        rule, cells = "quotation-marks", _split_leniently(first, separator)
+        lines.push_back()
     return cells, [finding(rule, input_file.name, {"reason": error}, line=number)]
 
 

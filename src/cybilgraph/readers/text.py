@@ -114,7 +114,7 @@ def find_undecodable_line(stream: Stream, may_be_cut_off: bool = False) -> int:
     decoder = codecs.getincrementaldecoder("utf-8")()
     line = 1
     try:
-        while chunk := stream.read(1 << 20):
+        while chunk := stream.read(1 << 16):
             decoder.decode(chunk)
             line += chunk.count(b"\n")
         decoder.decode(b"", final=not may_be_cut_off)

@@ -97,15 +97,14 @@ def read_iati(input_file: Input) -> Iterator[Record]:
     odd = find_misdeclared_line(input_file)
     if odd:
         findings.append(finding("encoding", input_file.name, line=odd))
-    is_first = True
-    encoding = WINDOWS if odd else None
-    for element in read_elements(input_file, "iati-activities", "iati-activity", _HINT, encoding):
-        activity = _Activity(element, input_file, findings)
-        if is_first:
+    number = 0
+    elements = read_elements(input_file, "iati-activities", "iati-activity", _HINT, WINDOWS if odd else None)
+    for number, element in enumerate(elements, start=1):
+        activity = _Activity(element, input_file, findings if number == 1 else [])
+        if number == 1:
             activity.check_version()
         yield activity.record()
-        is_first, findings = False, []
-    if is_first:
+    if not number:
         raise SourceError(f"{input_file.name}: contains no activity", _HINT)
 
 
@@ -132,10 +131,8 @@ class _Activity:
         """Return the finished record."""
         self._read()
         record = self._sections.record()
-        if self._derived:
-            record = replace(record, **{name: self._with_evidence(getattr(record, name)) for name in _DERIVABLE})
-        if blank := tuple(self._left_blank(record)):
-            record = replace(record, left_blank=(*record.left_blank, *blank))
+        record = replace(record, **{name: self._with_evidence(getattr(record, name)) for name in _DERIVABLE})
+        record = replace(record, left_blank=(*record.left_blank, *self._left_blank(record)))
         if not self._contacts:
             return record
         first = next(iter(self._contacts.values()))

@@ -131,7 +131,9 @@ def compare_with_rdflib(count: int, folder: Path) -> None:
     print(f"{count:,} records{'':16} {'CPU s':>9} {'elapsed s':>9} {'peak MB':>8}")
     print(f"{'build':24} {ours}")
     print(f"{'rdflib and pySHACL':24} {theirs}")
-    print(f"The build is {theirs.elapsed / ours.elapsed:.0f} times as fast, with {theirs.cpu / ours.cpu:.0f} times less CPU")
+    print(
+        f"The build is {theirs.elapsed / ours.elapsed:.0f} times as fast, with {theirs.cpu / ours.cpu:.0f} times less CPU"
+    )
 
 
 def main() -> None:

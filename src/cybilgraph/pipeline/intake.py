@@ -12,7 +12,7 @@ from cybilgraph.model.findings import CheckedFile, Finding, Report
 from cybilgraph.model.record import Record
 from cybilgraph.model.rules import finding
 from cybilgraph.readers import Input, Location, find_inputs, read_input
-from cybilgraph.readers.git import changed_since
+from cybilgraph.readers.inputs import changed_since
 from cybilgraph.release.redaction import IsHidden, hide_nobody, redact
 from cybilgraph.validation.corrections import with_hint
 

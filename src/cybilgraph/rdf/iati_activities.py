@@ -36,7 +36,7 @@ from cybilgraph.model.record import (
 )
 from cybilgraph.model.vocabulary import BASE, CYB, SKOS
 from cybilgraph.readers import Input, read_input
-from cybilgraph.readers.iati.codes import (
+from cybilgraph.readers.iati import (
     CONFIDENCE,
     EVIDENCE,
     FIELD,

@@ -13,7 +13,7 @@ from urllib.parse import unquote
 import jinja2
 
 from cybilgraph.model.findings import SEVERITIES, Report, Severity, escape_controls
-from cybilgraph.readers.tabular.delimited import escape_formula
+from cybilgraph.readers.tabular import escape_formula
 from cybilgraph.validation.outputs.as_json import as_json
 from cybilgraph.validation.outputs.as_junit import as_junit
 from cybilgraph.validation.outputs.as_sarif import as_sarif

@@ -14,7 +14,7 @@ from rdflib import SKOS
 from cybilgraph.model.formats import BY_NAME, Format
 from cybilgraph.model.vocabulary import BASE, DCTERMS, RDFS, shorten
 from cybilgraph.rdf.serialisation import serialise
-from cybilgraph.readers.tabular.delimited import escape_formula
+from cybilgraph.readers.tabular import escape_formula
 
 #: The longest title in lists, charts and headings, in characters.
 _MAX_TITLE_CHARS = 200

@@ -59,15 +59,9 @@ def unknown_name_finding(input_file: Input, name: str, place: Place) -> Finding:
     """Return the finding for an unknown name, with the name that may have been meant."""
     name = name if len(name) <= _MAX_NAME_CHARACTERS else f"{name[: _MAX_NAME_CHARACTERS - 1]}…"
     near = closest_match(name, [row.column for row in BY_NAME.values() if row.column], MIN_SUGGESTION_SCORE)
-    return finding(
-        "unknown-column",
-        input_file.name,
-        {"name": name, "meant": near},
-        label=name,
-        line=place.line,
-        column=place.column,
-        advice="did-you-mean" if near else "",
-    )
+    values, advice = {"name": name, "meant": near}, "did-you-mean" if near else ""
+    line, column = place.line, place.column
+    return finding("unknown-column", input_file.name, values, label=name, line=line, column=column, advice=advice)
 
 
 def read_cell(name: str, text: str, place: Place, spans: bool = False) -> Cell:
@@ -104,20 +98,19 @@ def read_cells(input_file: Input, cells: list[Cell], findings: list[Finding]) ->
     seen: set[str] = set()
     # Identifying fields come first, so that the size limit does not cut them off.
     for cell in sorted(cells, key=lambda cell: (row := find_field(cell.name)) is None or row.kind not in _ONE_LINE):
-        row = find_field(cell.name)
-        if row is not None and row.kind in _ONE_LINE and cell.lines:
+        row, lines = find_field(cell.name), cell.lines
+        if row is not None and row.kind in _ONE_LINE and lines:
             if row.name in seen:  # keep and report a second value
                 findings.append(unknown_name_finding(input_file, f"{cell.name} (again)", cell.place))
                 row = None
+            elif row.name == "code" and lines[0].text == EXAMPLE:
+                return None
             else:
                 seen.add(row.name)
-        if row is not None and row.name == "code" and cell.lines and cell.lines[0].text == EXAMPLE:
-            return None
-        if row is None and cell.lines:
+        if row is None and lines:
             row = BY_NAME["description"]
-            first, *rest = cell.lines
-            cell.lines = [Text(f"{cell.name}: {first.text}", first.place), *rest]
-        if row is not None and (cell.lines or cell.blank):
-            filled = filled or bool(cell.lines)
-            values.take(Section(row, cell.name, cell.place, cell.lines, whole=True))
+            lines = [Text(f"{cell.name}: {lines[0].text}", lines[0].place), *lines[1:]]
+        if row is not None and (lines or cell.blank):
+            filled = filled or bool(lines)
+            values.take(Section(row, cell.name, cell.place, lines, whole=True))
     return values.record() if filled else None

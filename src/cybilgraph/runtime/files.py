@@ -1,22 +1,26 @@
-"""Atomic file writes, checksums and temporary folders."""
+"""Atomic file writes, checksums, temporary folders, and files with the key of keyed hashes."""
 
 from __future__ import annotations
 
 import fcntl
 import hashlib
+import hmac
 import os
 import re
+import secrets
 import shutil
 import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
 #: A line written by sha256sum (GNU coreutils), in text or binary mode.
 _CHECKSUM_LINE = re.compile(r"([0-9a-fA-F]{64}) [ *](?:\./)?(.+)")
 _BLOCK_BYTES = 1 << 20
+_HEXADECIMAL_KEY = re.compile(r"[0-9a-f]{64}")
 
 
 def sha256_of(path: Path) -> str:
@@ -168,3 +172,38 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key for hashes with which only its owner can check whether a text is known (HMAC-SHA-256, RFC 2104).
+
+    Its ``repr`` does not show the secret.
+    """
+
+    secret: bytes = field(default=b"", repr=False)
+
+    def hash(self, text: str) -> str:
+        """Return the keyed hash of a text in hexadecimal."""
+        return hmac.new(self.secret, text.encode(errors="surrogatepass"), hashlib.sha256).hexdigest()
+
+    @property
+    def name(self) -> str:
+        """A name that identifies the key without revealing its secret."""
+        return self.hash("the name of this key")[:8]
+
+
+def read_key(path: Path) -> Key:
+    """Read a key. Raises OSError, or ValueError if the file does not contain one."""
+    text = path.read_text(encoding="ascii").strip()
+    if not _HEXADECIMAL_KEY.fullmatch(text):
+        raise ValueError(f"{path} does not hold 64 hexadecimal digits")
+    return Key(bytes.fromhex(text))
+
+
+def create_key(path: Path) -> Key:
+    """Write a new random key to a file that only its owner can read. Raises OSError."""
+    secret = secrets.token_bytes(32)
+    with atomic_write(path, mode=0o600) as file:
+        file.write(f"{secret.hex()}\n".encode())
+    return Key(secret)

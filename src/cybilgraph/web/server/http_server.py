@@ -16,8 +16,7 @@ from granian.utils.proxies import wrap_asgi_with_proxy_headers
 
 from cybilgraph.errors import ServeError
 from cybilgraph.release import Releases
-from cybilgraph.runtime.memory import limit_kept_memory
-from cybilgraph.runtime.parent_exit import exit_with_parent
+from cybilgraph.runtime.processes import exit_with_parent, limit_kept_memory
 from cybilgraph.runtime.sandbox import missing_protection
 from cybilgraph.sparql import AnswerBudget
 from cybilgraph.sparql.endpoint_client import Credentials, Endpoint

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, disable_cre
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from cybilgraph.runtime.memory import resident_bytes
+from cybilgraph.runtime.processes import resident_bytes
 from cybilgraph.web.server.access_log import OUTCOMES, AccessLog, LogEntry
 from cybilgraph.web.server.live_releases import LiveReleases
 

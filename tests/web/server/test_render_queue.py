@@ -123,7 +123,7 @@ def test_turns_are_fair_between_clients() -> None:
             assert go_on.wait(LONG)
         return name
 
-    front = Application(cast(Any, None), pages, 1000, Settings(at_once=1))
+    front = Application(cast(Any, None), pages, Settings(at_once=1))
 
     async def ask_all() -> None:
         tasks = [asyncio.create_task(front(scope_of(path, client), nothing, nothing)) for path, client in REQUESTS]

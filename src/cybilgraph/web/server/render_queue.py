@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 from werkzeug.exceptions import ServiceUnavailable
 
@@ -20,12 +20,6 @@ from cybilgraph.runtime.scheduler import Busy, Caller, Scheduler, run_blocking
 _QUEUE_TIMEOUT_SECONDS = 30.0
 #: The turn of the current thread.
 _current = threading.local()
-
-
-class _Turn(NamedTuple):
-    scheduler: Scheduler
-    caller: Caller
-    max_wait_seconds: float
 
 
 class RenderQueue:
@@ -40,16 +34,24 @@ class RenderQueue:
         """Render ``pages``; each waits at most ``max_wait_seconds`` for its turn."""
         self._pages = pages
         self._max_wait_seconds = max_wait_seconds
-        self._scheduler = Scheduler(1)
+        self.scheduler = Scheduler(1)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Respond to one request. Raises ServiceUnavailable if its turn does not come in time."""
         caller: Caller = environ["asgi.scope"]["entry"].caller
-        _enter(_Turn(self._scheduler, caller, self._max_wait_seconds))
+        self.enter(caller)
         try:
             return _while_connected(self._pages(environ, start_response), caller)
         finally:
             _leave()
+
+    def enter(self, caller: Caller) -> None:
+        """Wait for a turn for this thread. Raises ServiceUnavailable if it does not come in time."""
+        try:
+            run_blocking(self.scheduler.enter(caller, time.monotonic() + self._max_wait_seconds))
+        except Busy:
+            raise ServiceUnavailable("Too many page requests at the moment", retry_after=5) from None
+        _current.turn = self, caller
 
 
 def _while_connected(parts: Iterable[bytes], caller: Caller) -> Iterator[bytes]:
@@ -74,21 +76,15 @@ def yield_turn() -> Iterator[None]:
         yield
     finally:
         if turn:
-            _enter(turn)
+            queue, caller = turn
+            queue.enter(caller)
 
 
-def _enter(turn: _Turn) -> None:
-    try:
-        run_blocking(turn.scheduler.enter(turn.caller, time.monotonic() + turn.max_wait_seconds))
-    except Busy:
-        raise ServiceUnavailable("Too many page requests at the moment", retry_after=5) from None
-    _current.turn = turn
-
-
-def _leave() -> _Turn | None:
+def _leave() -> tuple[RenderQueue, Caller] | None:
     """Give up the turn of this thread, if it has one, and return it."""
-    turn: _Turn | None = getattr(_current, "turn", None)
+    turn: tuple[RenderQueue, Caller] | None = getattr(_current, "turn", None)
     if turn:
         _current.turn = None
-        turn.scheduler.leave(turn.caller)
+        queue, caller = turn
+        queue.scheduler.leave(caller)
     return turn

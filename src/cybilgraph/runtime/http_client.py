@@ -95,12 +95,7 @@ class Response(AbstractContextManager["Response"]):
 
     def start(self, size: int) -> bytes:
         """Return up to ``size`` bytes from the start of the body. Raises ConnectionFailed."""
-        found = b""
-        for block in self.blocks():
-            found += block
-            if len(found) >= size:
-                break
-        return found[:size]
+        return self.stream().read(size)
 
     def stream(self) -> io.BufferedReader:
         """Return the body as a binary stream, whose reads raise ConnectionFailed."""

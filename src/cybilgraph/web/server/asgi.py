@@ -506,15 +506,11 @@ def _in_blocks(send: Send) -> Send:
     """Split bodies into blocks, so that ``send`` returns only when the HTTP server has accepted all but a few."""
 
     async def in_blocks(message: MutableMapping[str, Any]) -> None:
-        body = message.get("body", b"")
-        if len(body) > _BLOCK_BYTES:
-            for start in range(0, len(body), _BLOCK_BYTES):
-                part = bytes(body[start : start + _BLOCK_BYTES])
-                await send({"type": "http.response.body", "body": part, "more_body": True})
-            message = {**message, "body": b""}
-            if message.get("more_body"):
-                return
-        await send(message)
+        rest = memoryview(message.get("body", b""))
+        while len(rest) > _BLOCK_BYTES:
+            await send({"type": "http.response.body", "body": bytes(rest[:_BLOCK_BYTES]), "more_body": True})
+            rest = rest[_BLOCK_BYTES:]
+        await send({**message, "body": bytes(rest)} if rest else message)
 
     return in_blocks
 

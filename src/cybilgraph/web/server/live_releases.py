@@ -35,6 +35,8 @@ _REPAIR_SECONDS, _REPAIR_FACTOR = 1.0, 2
 _CLOSE_SECONDS = 10.0
 #: The most earlier releases open at once; each has its own worker processes.
 _MAX_OPEN = 3
+#: The most releases that ``earlier`` yields.
+_MAX_EARLIER = 8
 #: The number of releases remembered as verified; each is verified again if its manifest changes.
 _MAX_VERIFIED = 64
 
@@ -106,10 +108,10 @@ class LiveReleases:
         current = self.current.release
         return current if number == current.number else self._others.verified(number)
 
-    def earlier(self, limit: int = 8) -> Iterator[Release]:
-        """Yield the releases before the current one, newest first, at most ``limit``."""
+    def earlier(self) -> Iterator[Release]:
+        """Yield some releases before the current one, newest first."""
         before = [number for number in self.releases.numbers if number < self.current.release.number]
-        for number in before[: -limit - 1 : -1]:
+        for number in reversed(before[-_MAX_EARLIER:]):
             with suppress(ReleaseError):
                 yield self.releases.get(number)
 

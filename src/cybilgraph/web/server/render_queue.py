@@ -16,8 +16,8 @@ from werkzeug.exceptions import ServiceUnavailable
 
 from cybilgraph.runtime.scheduler import Busy, Caller, Scheduler, run_blocking
 
-#: The longest time that a page waits for its turn, by default.
-_QUEUE_TIMEOUT_SECONDS = 30.0
+#: The longest time that a page waits for its turn.
+_MAX_WAIT_SECONDS = 30.0
 #: The turn of the current thread.
 _current = threading.local()
 
@@ -28,12 +28,8 @@ class RenderQueue:
     Neither slow clients nor streamed responses block the queue; a stream ends when its client disconnects.
     """
 
-    def __init__(
-        self, pages: Callable[..., Iterable[bytes]], *, max_wait_seconds: float = _QUEUE_TIMEOUT_SECONDS
-    ) -> None:
-        """Render ``pages``; each waits at most ``max_wait_seconds`` for its turn."""
+    def __init__(self, pages: Callable[..., Iterable[bytes]]) -> None:
         self._pages = pages
-        self._max_wait_seconds = max_wait_seconds
         self.scheduler = Scheduler(1)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -48,7 +44,7 @@ class RenderQueue:
     def enter(self, caller: Caller) -> None:
         """Wait for a turn for this thread. Raises ServiceUnavailable if it does not come in time."""
         try:
-            run_blocking(self.scheduler.enter(caller, time.monotonic() + self._max_wait_seconds))
+            run_blocking(self.scheduler.enter(caller, time.monotonic() + _MAX_WAIT_SECONDS))
         except Busy:
             raise ServiceUnavailable("Too many page requests at the moment", retry_after=5) from None
         _current.turn = self, caller

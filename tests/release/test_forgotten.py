@@ -11,7 +11,7 @@ from cybilgraph import pipeline
 from cybilgraph.errors import ReleaseError
 from cybilgraph.release import Releases
 from cybilgraph.release.erasure import normalise_name
-from cybilgraph.runtime.keyed_hash import create_key
+from cybilgraph.runtime.files import create_key
 from cybilgraph.sync.publisher import publish
 from tests.conftest import SEED, run, running_server
 from tests.support.erasure import EMAIL, NAME, everything

@@ -36,8 +36,7 @@ from cybilgraph.readers.excerpts import with_cells, with_excerpts
 from cybilgraph.readers.filesystems import local_copies
 from cybilgraph.release import ForgottenNames, Release, Releases
 from cybilgraph.runtime.clock import build_time
-from cybilgraph.runtime.cluster import connect_cluster
-from cybilgraph.runtime.parallel import ProcessPool
+from cybilgraph.runtime.parallel import ProcessPool, connect_cluster
 from cybilgraph.runtime.spill import SpillList
 from cybilgraph.validation import validate
 from cybilgraph.validation.arbitrary_rdf import DataGraph, read_shapes_files, unknown_terms

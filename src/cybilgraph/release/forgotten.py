@@ -15,8 +15,7 @@ from pathlib import Path
 
 from cybilgraph.errors import ReleaseError
 from cybilgraph.release.erasure import normalise_name
-from cybilgraph.runtime.files import atomic_write
-from cybilgraph.runtime.keyed_hash import Key, create_key, read_key
+from cybilgraph.runtime.files import Key, atomic_write, create_key, read_key
 
 _LIST, _KEY = "forgotten", "forgotten.key"
 _SCHEME = "hmac-sha256"

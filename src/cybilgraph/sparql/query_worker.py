@@ -26,8 +26,7 @@ from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.vocabulary import PREFIXES, RDF
 from cybilgraph.rdf.serialisation import RDF_FORMATS
 from cybilgraph.runtime.sandbox import Policy
-from cybilgraph.runtime.wire import BAD_DATA
-from cybilgraph.runtime.worker import Handler, SendPart, run_fork_server
+from cybilgraph.runtime.worker import BAD_DATA, Handler, SendPart, run_fork_server
 from cybilgraph.sparql import guard, lexer, query_analysis
 from cybilgraph.sparql.hints import find_hints, may_be_partial
 from cybilgraph.sparql.hints.facts import Facts

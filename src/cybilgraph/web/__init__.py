@@ -109,7 +109,7 @@ def create_app(live: LiveReleases, checker: Checker, settings: Settings, access_
     threading.Thread(target=_compile, args=(app,), daemon=True).start()
     routes = frozenset(rule.rule.split("/", 2)[1] for rule in app.url_map.iter_rules())
     metrics = Metrics(live, access_log, routes | {"latest", "healthz", "readyz", "metrics"})
-    return Middleware(Application(live, app, _MAX_BODY_BYTES, settings), live, access_log, metrics)
+    return Middleware(Application(live, app, settings), live, access_log, metrics)
 
 
 def _compile(app: Flask) -> None:

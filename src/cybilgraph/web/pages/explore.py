@@ -15,7 +15,7 @@ from cybilgraph.sparql import queries
 from cybilgraph.web.pages import charts, entity_queries
 from cybilgraph.web.pages.query_page import answer_query, csv_response, read_rows, serving
 from cybilgraph.web.pages.resource_view import page_path, shorten_title
-from cybilgraph.web.server.warmup import bind_recent_years
+from cybilgraph.web.server.open_release import bind_recent_years
 
 blueprint = Blueprint("explore", __name__)
 

@@ -28,8 +28,7 @@ from filelock import FileLock, Timeout
 from cybilgraph.errors import SuggestionError, SuggestionQuota, SuggestionsFull
 from cybilgraph.model.gazetteer import slug
 from cybilgraph.readers.inputs import MAX_PAGE_BYTES
-from cybilgraph.runtime.files import atomic_write, private_folder
-from cybilgraph.runtime.keyed_hash import Key, create_key, read_key
+from cybilgraph.runtime.files import Key, atomic_write, create_key, private_folder, read_key
 from cybilgraph.web.suggestions.admission import ensure_same_project, ensure_valid, normalise_line_ends, records_in
 
 #: The most pending suggestions in total, per project, and per client.

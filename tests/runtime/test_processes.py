@@ -1,4 +1,4 @@
-"""Memory that is freed returns to the system, and threads share the rest."""
+"""Memory that is freed returns to the system, threads share the rest, and processes end with their parents."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ import os
 import platform
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
-from cybilgraph.runtime.memory import address_space_bytes, resident_bytes
+from cybilgraph.runtime.processes import address_space_bytes, resident_bytes
 
 COUNT_ARENAS = """
 import ctypes, threading
-from cybilgraph.runtime.memory import limit_kept_memory, release_free_memory
+from cybilgraph.runtime.processes import limit_kept_memory, release_free_memory
 if {limited}:
     limit_kept_memory()
 library, barrier = ctypes.CDLL(None), threading.Barrier(16)
@@ -51,7 +53,7 @@ def test_threads_share_two_arenas() -> None:
 #: Frees blocks of growing size, then keeps a small one behind each of many large ones.
 FREE_BLOCKS = """
 import os
-from cybilgraph.runtime.memory import limit_kept_memory, resident_bytes
+from cybilgraph.runtime.processes import limit_kept_memory, resident_bytes
 limit_kept_memory()
 for size in range(100_000, 3_000_000, 100_000):
     bytes(bytearray(size))
@@ -79,3 +81,48 @@ def test_address_space_includes_untouched_pages() -> None:
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
     assert address_space_bytes(ended.pid) == 0
+
+
+#: Starts a child that watches its parent, prints its process id once it does, and waits.
+PARENT = """
+import subprocess, sys
+child = subprocess.Popen([sys.executable, "-c", sys.argv[1]], stdout=subprocess.PIPE)
+child.stdout.readline()
+print(child.pid, flush=True)
+sys.stdin.read()
+"""
+POLLING = """
+import time
+from cybilgraph.runtime.processes import exit_with_parent
+exit_with_parent()
+print("ready", flush=True)
+time.sleep(300)
+"""
+BY_THE_KERNEL = """
+import os, time
+from cybilgraph.runtime.processes import kill_with_parent
+kill_with_parent(os.getppid())
+print("ready", flush=True)
+time.sleep(300)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("child", [POLLING, BY_THE_KERNEL], ids=["polling", "kernel"])
+def test_child_ends_when_its_parent_is_killed(child: str) -> None:
+    command = [sys.executable, "-c", PARENT, child]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
+        assert parent.stdout
+        process = int(parent.stdout.readline())
+        os.kill(process, 0)
+        parent.kill()
+    while _is_running(process):
+        time.sleep(0.05)
+
+
+def _is_running(process: int) -> bool:
+    try:
+        return bool(Path(f"/proc/{process}/cmdline").read_bytes())  # empty for a process that has ended
+    except OSError:
+        return False

@@ -19,7 +19,7 @@ import pytest
 from cybilgraph import pipeline
 from cybilgraph.errors import ClusterError
 from cybilgraph.pipeline import preparation
-from cybilgraph.runtime.cluster import connect_cluster
+from cybilgraph.runtime.parallel import connect_cluster
 from tests.conftest import CYBILGRAPH
 from tests.support.builds import DAY, content
 from tests.support.servers import certificate

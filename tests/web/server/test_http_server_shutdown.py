@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cybilgraph.web.server.shutdown import GracefulServer, RestartBackoff, has_connections, refuse_connections
+from cybilgraph.web.server.http_server import GracefulServer, RestartBackoff, has_connections, refuse_connections
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has filters on sockets")

@@ -11,7 +11,7 @@ from cybilgraph.model.formats import BY_NAME
 from cybilgraph.release import Release
 from cybilgraph.sparql.embedded_engine import EmbeddedEngine, QueryLimits
 from cybilgraph.web.server.answer_cache import AnswerCache, CacheKey
-from cybilgraph.web.server.warmup import WarmUp, WarmUpQuery, warm_up_queries
+from cybilgraph.web.server.open_release import WarmUp, warm_up_queries
 from tests.support.operations import until
 from tests.support.queries import SLOW
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 
 JSON = (BY_NAME["json"],)
 FEW = [
-    WarmUpQuery(name, CacheKey.of(query, JSON))
+    (name, CacheKey.of(query, JSON))
     for name, query in {
         "quick": "ASK {}",
         "large": "SELECT * { ?s ?p ?o } LIMIT 100",

@@ -13,7 +13,7 @@ from cybilgraph.sparql.hints.outline import Note, Outline, Term
 
 _DATES = {XSD.gYear, XSD.gYearMonth, XSD.date, f"{XSD.iri}dateTime"}
 _DATE = re.compile(r"-?\d{4}(-\d\d){0,2}(T.*)?$")
-_OPERATORS = {"=", "<", ">"}
+_OPERATORS = {"=", "<", ">", "<=", ">="}
 #: Longer values are not compared for similarity.
 _MAX_FUZZY_CHARS = 200
 
@@ -76,17 +76,16 @@ def find_mismatched_comparisons(outline: Outline, facts: Facts, *, only_dates: b
     """
     predicates: dict[str, Term] = {}  # the property of which each variable is a value
     for triple in outline.triples:
-        last = triple.predicate or (triple.path.iris[-1] if triple.path.iris else None)
-        if last and last.constant and triple.object.kind == "variable":
-            predicates.setdefault(triple.object.value, last)
-    for block in outline.blocks("FILTER"):
+        if triple.path and triple.object.kind == "variable":
+            predicates.setdefault(triple.object.value, triple.path[-1])
+    for block in outline.of_kind("FILTER"):
         for name, operator, given in _comparisons(block.terms):
             predicate = (
                 predicates.get(name.removeprefix("LANG ")) if given.datatype in _DATES or not only_dates else None
             )
             if predicate and (note := _comparison(predicate, name, operator, given, facts)):
                 yield note
-    for block in () if only_dates else outline.blocks("VALUES"):
+    for block in () if only_dates else outline.of_kind("VALUES"):
         predicate = predicates.get(min(block.names)) if len(block.names) == 1 else None
         for value in block.terms if predicate else ():
             missing = predicate and value.kind == "literal" and not facts.has(None, predicate, value)
@@ -99,17 +98,17 @@ def _comparisons(terms: tuple[Term, ...]) -> Iterator[tuple[str, str, Term]]:
     for at, term in enumerate(terms):
         if term.kind != "literal":
             continue
-        before = "".join(word.value for word in terms[max(at - 2, 0) : at] if word.value in _OPERATORS)
-        after = "".join(word.value for word in terms[at + 1 : at + 3] if word.value in _OPERATORS)
-        left, right = at - len(before) - 1, at + len(after) + 1
-        if before and left >= 0 and terms[left].kind == "variable":
-            yield terms[left].value, before, term
-        elif before and [word.value for word in terms[max(left - 3, 0) : left - 1]] == ["LANG", "("]:
-            yield f"LANG {terms[left - 1].value}", before, term
-        elif [word.value for word in terms[max(at - 7, 0) : max(at - 3, 0)]] == ["LANGMATCHES", "(", "LANG", "("]:
-            yield f"LANG {terms[at - 3].value}", "", term
-        elif after and right < len(terms) and terms[right].kind == "variable":
-            yield terms[right].value, after, term
+        words = [word.value for word in terms[max(at - 7, 0) : at]]
+        after = terms[at + 1 : at + 3]
+        is_compared = bool(words) and words[-1] in _OPERATORS
+        if is_compared and at > 1 and terms[at - 2].kind == "variable":
+            yield words[-2], words[-1], term
+        elif is_compared and words[-5:-3] == ["LANG", "("]:
+            yield f"LANG {words[-3]}", words[-1], term
+        elif words[:4] == ["LANGMATCHES", "(", "LANG", "("] and len(words) == 7:
+            yield f"LANG {words[4]}", "", term
+        elif len(after) == 2 and after[0].value in _OPERATORS and after[1].kind == "variable":
+            yield after[1].value, after[0].value, term
 
 
 def _kind(value: Term) -> str:

@@ -208,10 +208,10 @@ class PooledEngine:
 
     def _pool_for(self, query: str) -> Pool:
         """Choose the pool for a query. Raises QueryRefused, QuerySyntaxError."""
-        if self._federated and guard.is_federated(query, self.services):
-            guard.guard(query, self.services)
-            return self._federated
-        return self._pool
+        if not self._federated or guard.without_services(query, self.services) == query:
+            return self._pool
+        guard.guard(query, self.services)
+        return self._federated
 
     @property
     def timeout(self) -> float:

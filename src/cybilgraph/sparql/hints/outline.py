@@ -38,7 +38,7 @@ _MODIFIERS = {"GROUP": 0, "HAVING": 1, "ORDER": 2, "LIMIT": 3, "OFFSET": 3}
 _MAX_HINT_CHARS, _MAX_SHOWN_CHARS = 400, 40
 _BEFORE_STEP, _AFTER_STEP = frozenset("^!("), frozenset("/|*+?)")
 _CLOSING = {"{": "}", "(": ")", "[": "]"}
-_BINARY = frozenset(("&&", "||", "=", "!=", "<", ">", "<=", ">=", "+", "-", "*", "/", ",", ";", "AS", "IN", "NOT IN"))
+_BINARY = frozenset(("&&", "||", "=", "!=", "<", ">", "<=", ">=", "+", "-", "*", "/", ",", ";", "AS", "IN"))
 _UNARY = frozenset(("+", "-", "*"))  # and binary: * as in COUNT(*)
 _BEFORE_OPERAND = frozenset(("(", "!", "+", "-", "DISTINCT", "NOT", "EXISTS"))
 #: What users of other languages write.
@@ -52,7 +52,7 @@ _WRONG_WORDS = {
     "=<": "<=",
 }
 #: Pairs of tokens without a space between them that are one sign.
-_PAIRS = frozenset(("&&", "||", "!=", "<=", ">=", "^^", "==", "=>", "=<"))
+_PAIRS = frozenset(("&&", "||", "!=", "<=", ">=", "==", "=>", "=<"))
 _COMPARING = frozenset("=<>&|")
 _COMPARISON = "A comparison must be inside a FILTER: FILTER(?a = ?b)"
 _QUOTE_MARKS = {"“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "‘": "'", "’": "'"}
@@ -211,7 +211,7 @@ def parse_outline(query: str) -> Outline:
         if last.kind == token.kind == "other" and last.start + 1 == token.start and text in _PAIRS:
             found[-1] = Token("other", text, last.start)
         elif last.kind == token.kind == "word" and text.upper() == "NOTIN":
-            found[-1] = Token("word", "NOT IN", last.start)
+            found[-1] = Token("word", "IN", last.start)
         else:
             found.append(token)
     parser = _Parser(query, found)
@@ -287,9 +287,9 @@ class _Parser:
             self._next()
         return found
 
-    def _expect(self, word: str) -> None:
+    def _expect(self, word: str, text: str = "") -> None:
         if not self._take(word):
-            raise self._error()
+            raise self._error(text)
 
     def _term(self) -> Term:
         """Read the next term, or word of an expression."""
@@ -333,9 +333,8 @@ class _Parser:
         if self.token.kind == "language":
             tag = self._next().text
             return Term("literal", value, token.text + tag, token.start, tag[1:])
-        if self._word == "^":
-            raise self._error("A datatype needs two marks: ^^")
-        if self._take("^^"):
+        if self._take("^"):
+            self._expect("^", "A datatype needs two marks: ^^")
             datatype = self._node()
             return Term("literal", value, f"{token.text}^^{datatype.text}", token.start, "", datatype.value)
         return Term("literal", value, token.text, token.start)
@@ -630,7 +629,7 @@ class _Parser:
                 raise self._error(f"A value is missing before {sign}")
             if ended and not is_binary and sign != ")":
                 raise self._error(f"An operator or ) is missing before {self.token.text[:_MAX_SHOWN_CHARS]}")
-            if before and before[-1] in ("IN", "NOT IN") and sign != "(":
+            if before[-1:] == ["IN"] and sign != "(":
                 raise self._error("After IN there must be a list in parentheses: ?a IN (1, 2)")
             if before[-1:] == ["AS"] and self.token.kind != "variable":
                 raise self._error("After AS there must be a variable: (... AS ?name)")

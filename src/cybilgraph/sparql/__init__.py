@@ -11,7 +11,7 @@ import threading
 import weakref
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from tempfile import TemporaryFile
@@ -31,12 +31,6 @@ class AnswerBudget:
         # Reentrant, because garbage collection can run a finaliser that calls give_back inside these methods.
         self._lock = threading.RLock()
 
-    @property
-    def used(self) -> int:
-        """Bytes currently in use."""
-        with self._lock:
-            return self._held.total()
-
     def take(self, client: str, size: int) -> None:
         """Reserve bytes for a client. Raises OSError (EDQUOT) if a limit would be exceeded."""
         with self._lock:
@@ -52,15 +46,6 @@ class AnswerBudget:
             self._held[client] -= size
             if not self._held[client]:
                 del self._held[client]
-
-    @contextmanager
-    def held(self, client: str, size: int) -> Iterator[None]:
-        """Reserve bytes for a client during a block. Raises OSError like ``take``."""
-        self.take(client, size)
-        try:
-            yield
-        finally:
-            self.give_back(client, size)
 
 
 class AnswerBody:

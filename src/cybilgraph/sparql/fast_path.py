@@ -15,6 +15,7 @@ import re
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -201,26 +202,16 @@ class FastPath:
         if not shape or (key := (shape.text, *iris)) in self._slow:
             return None
         began = time.thread_time()
-        answer = self._run(query, shape, iris, [fmt.name for fmt in formats])
+        answer: SerialisedAnswer | None = None
+        with suppress(TooLarge, Unwritable, SyntaxError, RuntimeError, ValueError, OSError, MemoryError):
+            if shape.is_bounded or _is_cheap(self._store, shape.patterns, iris):
+                result = run_query(self._store, {"query": query}, lambda _: shape.variables)
+                answer = serialise_answer(result, [fmt.name for fmt in formats], _reject_part, _MAX_ANSWER_BYTES)
         if not answer and time.thread_time() - began > self._slow_seconds:
             self._slow[key] = True
         if not answer or answer.is_empty:
             return None
         return Answer(BY_NAME[answer.format], AnswerBody().end(answer.last_part), answer.rows)
-
-    def _run(self, query: str, shape: Shape, iris: list[str], formats: list[str]) -> SerialisedAnswer | None:
-        assert self._store
-        try:
-            if not shape.is_bounded and not _is_cheap(self._store, shape.patterns, iris):
-                return None
-            return serialise_answer(
-                run_query(self._store, {"query": query}, lambda _: shape.variables),
-                formats,
-                _reject_part,
-                _MAX_ANSWER_BYTES,
-            )
-        except (TooLarge, Unwritable, SyntaxError, RuntimeError, ValueError, OSError, MemoryError):
-            return None
 
     def close(self) -> None:
         """Drop the store."""

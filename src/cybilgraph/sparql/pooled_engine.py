@@ -11,17 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
-from cybilgraph.errors import (
-    AnswerTooLarge,
-    EndpointFailed,
-    EngineUnavailable,
-    FormatMismatch,
-    QueryError,
-    QueryRefused,
-    QuerySyntaxError,
-    QueryTimeout,
-    ServiceFailed,
-)
+from cybilgraph.errors import EngineUnavailable, QueryError, QueryTimeout, ServiceFailed
 from cybilgraph.model.formats import BY_NAME, Format
 from cybilgraph.runtime.pool import (
     Busy,
@@ -62,13 +52,7 @@ _STATE_MESSAGES = {
 
 
 #: The errors that workers report, by name.
-_ERRORS = {
-    kind.__name__: kind
-    for kind in (
-        *(AnswerTooLarge, EndpointFailed, EngineUnavailable, FormatMismatch),
-        *(QueryError, QueryRefused, QuerySyntaxError),
-    )
-}
+_ERRORS = {"QueryError": QueryError} | {kind.__name__: kind for kind in QueryError.__subclasses__()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,11 +196,6 @@ class PooledEngine:
             return self._pool
         guard.guard(query, self.services)
         return self._federated
-
-    @property
-    def timeout(self) -> float:
-        """The timeout of a query, in seconds."""
-        return self._limits.timeout
 
     @property
     def services(self) -> frozenset[str]:

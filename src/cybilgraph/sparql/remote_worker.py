@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import sys
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,19 +62,16 @@ class RemoteQuery:
                 return head, rest
             if head.get("error") in (QuerySyntaxError.__name__, "evaluation"):
                 return self._failed(f"The response of {self.endpoint.url} is incomplete", "Try again.", 502)
-            if self.checksum and "error" not in head and not self._is_loaded():
-                return self._failed(
-                    f"{self.endpoint.url} now holds a different release", "Try again in a few seconds.", 0
-                )
+            if self.checksum and "error" not in head and self.checksum not in self._loaded():
+                what = f"{self.endpoint.url} now holds a different release"
+                return self._failed(what, "Try again in a few seconds.", 0)
         except RequestFailed as error:
             return self._failed(str(error), error.hint, error.status, error.server_message)
         return head, rest
 
-    def _is_loaded(self) -> bool:
-        """Whether the endpoint holds the graphs that the query used. Raises RequestFailed."""
-        return self.checksum in (
-            (self.endpoint.loaded_release()[0],) if self._of_all else self.endpoint.loaded_graphs()
-        )
+    def _loaded(self) -> Collection[str]:
+        """Return the checksums of releases of which the endpoint holds the graphs that the query used."""
+        return (self.endpoint.loaded_release()[0],) if self._of_all else self.endpoint.loaded_graphs()
 
     def _failed(self, what: str, hint: str, status: int, server_message: str = "") -> tuple[dict[str, Any], bytes]:
         log = ""

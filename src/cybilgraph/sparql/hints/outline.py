@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise, takewhile
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 from urllib.parse import urljoin
 
 from cybilgraph.model.gazetteer import MIN_SUGGESTION_SCORE, closest_match
@@ -92,7 +92,8 @@ class Term(NamedTuple):
         return self.kind in ("iri", "literal")
 
 
-class Triple(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Triple:
     """A triple pattern; ``predicate`` is None if it has a longer property path.
 
     ``path`` has the IRIs of the predicate or path, and ``certain`` those without which it matches nothing.
@@ -104,11 +105,14 @@ class Triple(NamedTuple):
     path: tuple[Term, ...] = ()
     certain: frozenset[str] = frozenset()
     is_unbounded: bool = False
+    kind: ClassVar[str] = "TRIPLE"
 
     @property
     def names(self) -> frozenset[str]:
         """Its variables and blank nodes."""
-        return frozenset(term.value for term in self[:3] if term and not term.constant)
+        return frozenset(
+            term.value for term in (self.subject, self.predicate, self.object) if term and not term.constant
+        )
 
     @property
     def predicate_text(self) -> str:
@@ -134,7 +138,7 @@ class Block:
     OPTIONAL, MINUS, UNION, GROUP, GRAPH, SERVICE, SELECT, FILTER, EXISTS, BIND or VALUES, ``outer`` being around it.
 
     ``terms`` are those of its expression or data, or the modifiers of a query, whose ``head`` has those before the
-    pattern. ``names`` are in scope outside of it. ``rows`` is the size of a VALUES.
+    pattern. ``names`` are in scope outside of it.
     """
 
     kind: str
@@ -143,7 +147,6 @@ class Block:
     parts: list[Triple | Block] = field(default_factory=list)
     terms: tuple[Term, ...] = ()
     names: frozenset[str] = frozenset()
-    rows: int = 0
     head: tuple[Term, ...] = ()
 
     @property
@@ -515,7 +518,6 @@ class _Parser:
             if self._word in ("{", "."):
                 raise self._error()
             terms += self._row()
-            block.rows += 1
         block.terms = tuple(terms)
         self._end(block, names)
 
@@ -545,7 +547,7 @@ class _Parser:
                 raise self._error(_COMPARISON if self._word[:1] in _COMPARING else "")
             verb = self._predicate(subject)
             while True:
-                self._inner.parts.append(verb._replace(object=self._node(nested=True)))
+                self._inner.parts.append(replace(verb, object=self._node(nested=True)))
                 if not self._take(","):
                     break
             if not self._take(";"):
@@ -635,7 +637,11 @@ class _Parser:
                 raise self._error("After AS there must be a variable: (... AS ?name)")
             depth += (sign == "(") - (sign == ")")
             ended = sign == ")" or (not is_binary and self._is_operand(sign))
-            terms.append(_word_term(self._next()) if is_binary else self._term())
+            if is_binary:
+                terms.append(Term("word", sign, self.token.text, self.token.start))
+                self._next()
+            else:
+                terms.append(self._term())
         return tuple(terms)
 
     def _is_operand(self, sign: str) -> bool:
@@ -662,10 +668,6 @@ class _Parser:
 def names_after_as(terms: Iterable[Term]) -> frozenset[str]:
     """Return the variables that an expression binds with AS."""
     return frozenset(name.value for word, name in pairwise(terms) if word.kind == "word" and word.value == "AS")
-
-
-def _word_term(token: Token) -> Term:
-    return Term("word", token.text.upper(), token.text, token.start)
 
 
 def shortened(text: str) -> str:

@@ -25,7 +25,7 @@ def find_slow_causes(outline: Outline) -> Iterator[Note]:
 def _uses(block: Block) -> Iterator[str]:
     """Yield the variables of the patterns and VALUES of a block, once per use."""
     for part in block.parts:
-        if isinstance(part, Triple) or part.kind == "VALUES":
+        if part.kind in ("TRIPLE", "VALUES"):
             yield from part.names
 
 
@@ -33,7 +33,7 @@ def _find_cross_products(block: Block, _: Counter[str]) -> Iterator[Note]:
     """Find parts of a block that share no variable, which makes a cross product."""
     if block.kind == "UNION" or "EXISTS" in block.within:
         return  # these are alternatives, or joined with the rows outside
-    parts = [part for part in block.parts if part.names and not _is_bind(part)]
+    parts = [part for part in block.parts if part.names and part.kind != "BIND"]
     joined: dict[str, str] = {}  # a variable, and another one of the same component
     for part in parts:
         first, *others = part.names
@@ -42,7 +42,7 @@ def _find_cross_products(block: Block, _: Counter[str]) -> Iterator[Note]:
     found: dict[str, Triple | Block] = {}
     for part in parts:
         # A short VALUES may be combined with anything.
-        if isinstance(part, Triple) or part.kind != "VALUES" or part.rows > _FEW_ROWS:
+        if isinstance(part, Triple) or part.kind != "VALUES" or len(part.terms) > _FEW_ROWS * len(part.names):
             found.setdefault(_root(joined, next(iter(part.names))), part)
     wide = [part for part in found.values() if not _has_few_rows(part)]
     if len(wide) > 1:
@@ -60,10 +60,6 @@ def _root(joined: dict[str, str], name: str) -> str:
     return name
 
 
-def _is_bind(part: Triple | Block) -> bool:
-    return isinstance(part, Block) and part.kind == "BIND"
-
-
 def _has_few_rows(part: Triple | Block) -> bool:
     """Whether it can only have few rows: it has a constant subject, or is a single row of aggregates."""
     if isinstance(part, Triple):
@@ -72,17 +68,15 @@ def _has_few_rows(part: Triple | Block) -> bool:
         is_grouped = any(term.value == "GROUP" for term in part.terms)
         return not is_grouped and len(part.names) < 2 and part.names.isdisjoint(part.inner_names)
     return part.kind in ("GROUP", "OPTIONAL", "GRAPH") and all(
-        _has_few_rows(below) for below in part.parts if below.names and not _is_bind(below)
+        _has_few_rows(below) for below in part.parts if below.names and below.kind != "BIND"
     )
 
 
 def _find_late_bindings(block: Block, _: Counter[str]) -> Iterator[Note]:
     """Find a required pattern after an OPTIONAL: the engine keeps that order, so it filters too late."""
-    optional: Block | None = None
-    for part in block.parts:
-        if isinstance(part, Block) and part.kind == "OPTIONAL":
-            optional = optional or part
-        elif optional and (isinstance(part, Triple) or part.kind == "VALUES"):
+    kinds = [part.kind for part in block.parts]
+    for part in block.parts[kinds.index("OPTIONAL") :] if "OPTIONAL" in kinds else ():
+        if part.kind in ("TRIPLE", "VALUES"):
             yield Note(
                 f"{part.text} is required but comes after an OPTIONAL, so the engine evaluates it last."
                 " Move required patterns to the front.",

@@ -19,7 +19,7 @@ import pyoxigraph as ox
 from SPARQLWrapper import SPARQLWrapper
 
 from cybilgraph.errors import CybilgraphError
-from cybilgraph.model.formats import FORMATS, Format
+from cybilgraph.model.formats import FORMATS
 from cybilgraph.model.vocabulary import BASE, DCTERMS
 from cybilgraph.rdf.serialisation import RDF_FORMATS
 from cybilgraph.runtime.http_client import USER_AGENT, ConnectionFailed, HttpClient, RedirectRefused, Response
@@ -142,18 +142,19 @@ class Endpoint:
             raise
 
     def _result(self, response: Response) -> QueryResult:
-        """Return the result in a response, to be read lazily. Raises RequestFailed."""
         if response.status != 200 or response.headers.get("X-SPARQL-MaxRows"):  # Virtuoso's signs of a partial answer
-            raise RequestFailed(
-                f"{self.url} returned a partial result", "Request fewer rows, or raise the limits of the server.", 502
-            )
-        fmt = self._format(response)
+            hint = "Request fewer rows, or raise the limits of the server."
+            raise RequestFailed(f"{self.url} returned a partial result", hint, 502)
+        media_type = (response.headers.get("Content-Type") or "").split(";")[0].strip().lower()
+        fmt = next((fmt for fmt in FORMATS if media_type in fmt.media_types), None)
+        if not fmt:
+            what = f"{self.url} answered with {media_type or 'no media type'}"
+            raise RequestFailed(what, "Is it a SPARQL endpoint?", 502)
         if not fmt.carries_graph:
             return _boolean(ox.parse_query_results(input=response.stream(), format=RESULT_FORMATS[fmt.name]))
         if not response.headers.keys() & {"content-length", "transfer-encoding"}:
-            raise RequestFailed(
-                f"{self.url} sent neither a length nor chunks", "Does a proxy remove Content-Length?", 502
-            )
+            what = f"{self.url} sent neither a length nor chunks"
+            raise RequestFailed(what, "Does a proxy remove Content-Length?", 502)
         quads = ox.parse(input=response.stream(), format=RDF_FORMATS[fmt.name], base_iri=self.url)
         triples = (quad.triple for quad in quads)
         # Servers may return triples in any order; sorting keeps those of one subject together.
@@ -206,13 +207,6 @@ class Endpoint:
                 what, hint, status = f"{self.url} is busy", "Try again in a few seconds.", 0
         return RequestFailed(f"{what}: {server_message[:_MAX_MESSAGE_CHARS]}", hint, status, server_message)
 
-    def _format(self, response: Response) -> Format:
-        media_type = (response.headers.get("Content-Type") or "").split(";")[0].strip().lower()
-        if fmt := next((fmt for fmt in FORMATS if media_type in fmt.media_types), None):
-            return fmt
-        what = f"{self.url} answered with {media_type or 'no media type'}"
-        raise RequestFailed(what, "Is it a SPARQL endpoint?", 502)
-
     def loaded_release(self) -> tuple[str, int]:
         """Return the checksum and the number of the release that is completely loaded; empty and 0 if there is none.
 
@@ -257,9 +251,9 @@ class Endpoint:
 
 def _boolean(found: ox.QuerySolutions | ox.QueryBoolean) -> ox.QuerySolutions | ox.QueryBoolean:
     """Convert the answer to an ASK, which Virtuoso returns as a table with one row, to a boolean."""
-    if not (isinstance(found, ox.QuerySolutions) and [each.value for each in found.variables] == ["__ASK_RETVAL"]):
+    if isinstance(found, ox.QueryBoolean) or [each.value for each in found.variables] != ["__ASK_RETVAL"]:
         return found
-    values = [solution[0] for solution in found]
+    values = [solution[0] for solution in found]  # reads all of the response
     yes = isinstance(values[0], ox.Literal) and values[0].value not in ("0", "false")
     document = json.dumps({"head": {}, "boolean": yes}).encode()
     return ox.parse_query_results(input=document, format=ox.QueryResultsFormat.JSON)

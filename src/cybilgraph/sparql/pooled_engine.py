@@ -152,11 +152,9 @@ class PooledEngine:
         pool = await offload(self._pool_for, query) if self._federated else self._pool
         try:
             with self._available(pool), AnswerBody(self._limits.budget, caller.name if caller else "") as body:
-                request: dict[str, object] = {"formats": [fmt.name for fmt in formats]}
-                if graphs != QUERY_DATASET:
-                    request |= {"default_graphs": graphs.default, "named_graphs": graphs.named}
+                names = [fmt.name for fmt in formats]
                 head, last = await pool.ask_async(
-                    request,
+                    {"formats": names, "default_graphs": graphs.default, "named_graphs": graphs.named},
                     encode_query(query),
                     seconds=seconds,
                     caller=caller,

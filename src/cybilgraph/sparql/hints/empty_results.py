@@ -306,7 +306,7 @@ def _suggest_stored_value(predicate: Term, given: Term, facts: Facts) -> Note | 
     values = facts.values(predicate.value) if facts.may_search() else []
     literals = [value for value in values if value.kind == "literal"]
     if not literals:
-        return Note(_link(predicate, given, values[0].value), given.start) if values else None
+        return _link(predicate, given, values)
     for text in dict.fromkeys((given.value, given.value.upper(), given.value.lower())):
         for language, datatype in sorted({(value.language, value.datatype) for value in literals}):
             other = Term("literal", text, text, 0, language, datatype)
@@ -320,28 +320,23 @@ def _suggest_stored_value(predicate: Term, given: Term, facts: Facts) -> Note | 
 
 
 def _suggest(predicate: Term, given: Term, value: Term) -> Note:
-    return Note(f"No value of {predicate.text} is {given.text}. Did you mean {_shown(value)}?", given.start)
-
-
-def _shown(value: Term) -> str:
-    if value.kind == "iri":
-        return shorten(value.value)
     text = literal(value.value, language=value.language)
-    return f"{text}^^{shorten(value.datatype)}" if value.datatype else text
+    shown = f"{text}^^{shorten(value.datatype)}" if value.datatype else text
+    return Note(f"No value of {predicate.text} is {given.text}. Did you mean {shown}?", given.start)
 
 
-def _link(predicate: Term, given: Term, example: str) -> str:
+def _link(predicate: Term, given: Term, values: list[Term]) -> Note | None:
     """The hint for a literal where the property has resources as values."""
-    names = load_gazetteer()
-    kind = next((kind for kind in REFERENCE_FILES if example.startswith(thing_iri(kind, ""))), "")
-    if kind and (entry := names.find(kind, given.value)):
-        return (
-            f"The values of {predicate.text} are IRIs, not strings. Did you mean {shorten(thing_iri(kind, entry.key))}?"
-        )
-    return (
-        f"The values of {predicate.text} are IRIs, not strings. Match the name of the resource with {given.text} "
-        "instead."
+    if not values:
+        return None
+    kind = next((kind for kind in REFERENCE_FILES if values[0].value.startswith(thing_iri(kind, ""))), "")
+    entry = load_gazetteer().find(kind, given.value) if kind else None
+    more = (
+        f"Did you mean {shorten(thing_iri(kind, entry.key))}?"
+        if entry
+        else f"Match the name of the resource with {given.text} instead."
     )
+    return Note(f"The values of {predicate.text} are IRIs, not strings. {more}", given.start)
 
 
 def _dates(predicate: Term, name: str, given: str, values: list[Term]) -> str:
@@ -363,17 +358,17 @@ def find_mismatched_comparisons(outline: Outline, facts: Facts, *, only_dates: b
             predicates.setdefault(triple.object.value, triple.path[-1])
     for block in outline.of_kind("FILTER"):
         for name, operator, given in _comparisons(block.terms):
-            predicate = (
-                predicates.get(name.removeprefix("LANG ")) if given.datatype in _DATES or not only_dates else None
-            )
+            if only_dates and given.datatype not in _DATES:
+                continue
+            predicate = predicates.get(name.removeprefix("LANG "))
             if predicate and (note := _comparison(predicate, name, operator, given, facts)):
                 yield note
     for block in () if only_dates else outline.of_kind("VALUES"):
-        predicate = predicates.get(min(block.names)) if len(block.names) == 1 else None
-        for value in block.terms if predicate else ():
-            missing = predicate and value.kind == "literal" and not facts.has(None, predicate, value)
-            if predicate and missing and (note := _suggest_stored_value(predicate, value, facts)):
-                yield note
+        if len(block.names) == 1 and (predicate := predicates.get(min(block.names))):
+            for value in block.terms:
+                is_missing = value.kind == "literal" and not facts.has(None, predicate, value)
+                if is_missing and (note := _suggest_stored_value(predicate, value, facts)):
+                    yield note
 
 
 def _comparisons(terms: tuple[Term, ...]) -> Iterator[tuple[str, str, Term]]:
@@ -405,17 +400,15 @@ def _comparison(predicate: Term, name: str, operator: str, given: Term, facts: F
     if name.startswith("LANG "):
         return _language(predicate, given, literals)
     if not literals:
-        return Note(_link(predicate, given, values[0].value), given.start) if values else None
+        return _link(predicate, given, values)
     if dates := kinds & _DATES:
         right = dates == {_kind(given)}
         return None if right else Note(_dates(predicate, f"?{name}", given.value, literals), given.start)
     if operator == "=":
         return None if facts.has(None, predicate, given) else _suggest_stored_value(predicate, given, facts)
     if "language" in kinds and not _kind(given):
-        return Note(
-            f"The values of {predicate.text} have a language tag. Compare STR(?{name}) with {given.text}.",
-            given.start,
-        )
+        text = f"The values of {predicate.text} have a language tag. Compare STR(?{name}) with {given.text}."
+        return Note(text, given.start)
     return None
 
 

@@ -42,15 +42,8 @@ _BINARY = frozenset(("&&", "||", "=", "!=", "<", ">", "<=", ">=", "+", "-", "*",
 _UNARY = frozenset(("+", "-", "*"))  # and binary: * as in COUNT(*)
 _BEFORE_OPERAND = frozenset(("(", "!", "+", "-", "DISTINCT", "NOT", "EXISTS"))
 #: What users of other languages write.
-_WRONG_WORDS = {
-    "AND": "&&",
-    "OR": "||",
-    "LIKE": "CONTAINS or REGEX",
-    "NULL": "!BOUND(?a)",
-    "<>": "!=",
-    "=>": ">=",
-    "=<": "<=",
-}
+_WRONG_SIGNS = {"<>": "!=", "=>": ">=", "=<": "<=", "AND": "&&", "OR": "||"}
+_WRONG_WORDS = {**_WRONG_SIGNS, "LIKE": "CONTAINS or REGEX", "NULL": "!BOUND(?a)"}
 #: Pairs of tokens without a space between them that are one sign.
 _PAIRS = frozenset(("&&", "||", "!=", "<=", ">=", "==", "=>", "=<"))
 _COMPARING = frozenset("=<>&|")

@@ -471,17 +471,14 @@ class _Parser:
     def _block(self) -> bool:
         """Parse a part of a group, unless it is a triple pattern."""
         match kind := self._word:
-            case "OPTIONAL" | "MINUS":
+            case "OPTIONAL" | "MINUS" | "GRAPH" | "SERVICE":
                 block = self._begin(kind)
+                if kind in ("GRAPH", "SERVICE"):
+                    self._take("SILENT")
+                    block.terms = (self._node(),)
                 self._pattern()
-                self._end(block, frozenset() if kind == "MINUS" else None)
-            case "GRAPH" | "SERVICE":
-                block = self._begin(kind)
-                self._take("SILENT")
-                node = self._node()
-                block.terms = (node,)
-                self._pattern()
-                self._end(block, block.inner_names | ({node.value} if node.kind == "variable" else set()))
+                graphs = {term.value for term in block.terms if term.kind == "variable"}
+                self._end(block, frozenset() if kind == "MINUS" else block.inner_names | graphs)
             case "FILTER" | "BIND":
                 block = self._begin(kind)
                 if not (self._word in ("(", "NOT", "EXISTS") or self._is_call()):

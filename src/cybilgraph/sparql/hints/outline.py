@@ -361,7 +361,13 @@ class _Parser:
             self._select()
         else:
             main = self._begin(self._word)
-            head = self._template(main) if main.kind == "CONSTRUCT" and self._word == "{" else []
+            head: list[Term] = []
+            if main.kind == "CONSTRUCT" and self._word == "{":
+                template = self._at
+                self._pattern()
+                main.parts.clear()
+                found = [token for token in self._tokens[template : self._at] if token.kind == "variable"]
+                head = [Term("variable", token.text[1:], token.text, token.start) for token in found]
             while main.kind == "DESCRIBE" and (self.token.kind in ("variable", "iri", "name") or self._word == "*"):
                 head.append(self._term())
             self._body(main, tuple(head))
@@ -427,14 +433,6 @@ class _Parser:
     def _is_call(self) -> bool:
         """Whether the next token is the name of a function before its arguments."""
         return self.token.kind in ("word", "iri", "name") and self._following.text == "("
-
-    def _template(self, main: Block) -> list[Term]:
-        """Parse the template of a CONSTRUCT; return its variables."""
-        start = self._at
-        self._pattern()
-        main.parts.clear()
-        found = [token for token in self._tokens[start : self._at] if token.kind == "variable"]
-        return [Term("variable", token.text[1:], token.text, token.start) for token in found]
 
     def _modifiers(self) -> tuple[Term, ...]:
         terms: list[Term] = []

@@ -129,12 +129,9 @@ def parse_named_query(name: str, text: str) -> Query:
 def _default(text: str, name: str) -> str:
     block = next((match for match in _BLOCK.finditer(text) if match[2] == name), None)
     term = next(tokens(block[0].partition("{")[2]), None) if block else None
-    match term and term.kind:
-        case "iri" | "name":
-            return re.split("[:/]", term.text.strip("<>"))[-1] if term else ""
-        case "string" | "number":
-            return term.text.strip("\"'") if term else ""
-    return ""
+    if term and term.kind in ("iri", "name"):
+        return re.split("[:/]", term.text.strip("<>"))[-1]
+    return term.text.strip("\"'") if term and term.kind in ("string", "number") else ""
 
 
 def _term(parameter: Parameter, value: str) -> str:

@@ -24,12 +24,12 @@ from typing import NamedTuple
 import pyoxigraph as ox
 from cachetools import LRUCache
 
-from cybilgraph.errors import FileDamaged
+from cybilgraph.errors import FileDamaged, QueryError
 from cybilgraph.model.formats import BY_NAME, Format
 from cybilgraph.sparql import Answer, AnswerBody
 from cybilgraph.sparql.hints.outline import Outline, OutlineError, Term, Triple, parse_outline
 from cybilgraph.sparql.lexer import scan
-from cybilgraph.sparql.query_worker import SerialisedAnswer, TooLarge, Unwritable, run_query, serialise_answer
+from cybilgraph.sparql.query_worker import SerialisedAnswer, run_query, serialise_answer
 from cybilgraph.sparql.store import load_into_memory
 
 #: Longer queries and answers go to a worker, and queries with more patterns.
@@ -203,10 +203,12 @@ class FastPath:
             return None
         began = time.thread_time()
         answer: SerialisedAnswer | None = None
-        with suppress(TooLarge, Unwritable, SyntaxError, RuntimeError, ValueError, OSError, MemoryError):
+        with suppress(QueryError, SyntaxError, RuntimeError, ValueError, OSError, MemoryError):
             if shape.is_bounded or _is_cheap(self._store, shape.patterns, iris):
                 result = run_query(self._store, {"query": query}, lambda _: shape.variables)
-                answer = serialise_answer(result, [fmt.name for fmt in formats], _reject_part, _MAX_ANSWER_BYTES)
+                names = [fmt.name for fmt in formats]
+                # The limit is below the size of a part, so no part is sent.
+                answer = serialise_answer(result, names, lambda _: None, _MAX_ANSWER_BYTES)
         if not answer and time.thread_time() - began > self._slow_seconds:
             self._slow[key] = True
         if not answer or answer.is_empty:
@@ -243,8 +245,3 @@ def _is_cheap(store: ox.Store, patterns: list[_Pattern], iris: list[str]) -> boo
             return False
         values[target.value] = found
     return True
-
-
-def _reject_part(_: bytes) -> None:
-    """Refuse partial output: an answer within the limit is sent in one part."""
-    raise TooLarge

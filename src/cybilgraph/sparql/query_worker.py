@@ -67,21 +67,13 @@ class SerialisedAnswer(NamedTuple):
     is_empty: bool
 
 
-class TooLarge(Exception):
-    """The answer is larger than the limit."""
-
-
-class Unwritable(Exception):
-    """The answer cannot be written in a format; the arguments are the format and the reason."""
-
-
 class _Output(io.BytesIO):
     """Sends an answer in parts and counts its rows; stops the query if the answer is too large or not well-formed."""
 
     def __init__(self, send: SendPart, limit: int, name: str) -> None:
         super().__init__()
         self._send = send
-        self._bytes_left = limit
+        self._limit, self._bytes_written = limit, 0
         self._tail = b""
         self._row, of_none = _ROW.get(name, ((), 0))
         self.rows = -of_none
@@ -90,16 +82,17 @@ class _Output(io.BytesIO):
         self._xml = expat.ParserCreate(namespace_separator=" ") if name in ("xml", "rdfxml") else None
 
     def write(self, data: Any) -> int:
-        self._bytes_left -= len(data)
-        if self._bytes_left < 0:
-            raise TooLarge
+        self._bytes_written += len(data)
+        if self._bytes_written > self._limit:
+            what = f"The result is larger than {self._limit:,} bytes"
+            raise AnswerTooLarge(what, "Add a LIMIT, or download the full dataset.")
         super().write(data)
         if self.tell() >= PART_BYTES:
             self._send(self.rest(last=False))
         return len(data)
 
     def rest(self, *, last: bool = True) -> bytes:
-        """Return the part that is not sent yet. Raises Unwritable."""
+        """Return the part that is not sent yet. Raises FormatMismatch."""
         part = self.getvalue()
         self.seek(0)
         self.truncate()
@@ -109,7 +102,7 @@ class _Output(io.BytesIO):
             try:
                 self._xml.Parse(part, last)
             except expat.ExpatError as error:
-                raise Unwritable(self._name, _invalid_xml(part)) from error
+                raise _unwritable(self._name, _invalid_xml(part)) from error
         # A row marker may be split between two parts, so scan the tail of the previous part again.
         seen = self._tail + part
         self.rows += sum(seen.count(row) - self._tail.count(row) for row in self._row)
@@ -148,25 +141,14 @@ def evaluate(
         began = clock()
         result = find(request)
         done = serialise_answer(result, request["formats"], send, limit)
-        if not done:
-            is_graph = not _is_table(result)
-            kinds = "RDF (CONSTRUCT, DESCRIBE)" if is_graph else "a table (SELECT, ASK)"
-            what = f"The query returns {kinds}, which none of the requested formats supports"
-            return failed(FormatMismatch, what, _other_formats(carry_graph=is_graph))
         head: dict[str, Any] = {"format": done.format, "rows": done.rows}
         if causes := _hinted_causes(query, done, is_slow=clock() - began > _SLOW_SECONDS):
             graphs = (*request.get("default_graphs", ()), *request.get("named_graphs", ()))
             head["advice"] = find_hints(query, causes, facts, graphs)
     except SyntaxError as error:
         return failed(QuerySyntaxError, *explain_mistake(query, str(error)))
-    except Unwritable as error:
-        name, why = error.args
-        fmt = BY_NAME[name]
-        what = f"The result cannot be written as {fmt.title}: {why}"
-        return failed(FormatMismatch, what, _other_formats(fmt, carry_graph=fmt.carries_graph))
-    except TooLarge:
-        what = f"The result is larger than {limit:,} bytes"
-        return failed(AnswerTooLarge, what, "Add a LIMIT, or download the full dataset.")
+    except QueryError as error:
+        return failed(type(error), error.what, error.hint)
     except MemoryError:
         return failed(QueryError, "The query failed: it exceeded its memory limit")
     except (RuntimeError, ValueError, OSError) as error:
@@ -181,6 +163,12 @@ def failed(kind: type[QueryError], *arguments: object) -> tuple[dict[str, Any], 
     return {"error": kind.__name__, "arguments": arguments}, b""
 
 
+def _unwritable(name: str, why: str) -> FormatMismatch:
+    fmt = BY_NAME[name]
+    what = f"The result cannot be written as {fmt.title}: {why}"
+    return FormatMismatch(what, _other_formats(fmt, carry_graph=fmt.carries_graph))
+
+
 def _other_formats(*but: Format, carry_graph: bool) -> str:
     names = (fmt.name for fmt in FORMATS if fmt.carries_graph == carry_graph and fmt not in but)
     return f"Ask for one of: {', '.join(names)}"
@@ -193,21 +181,18 @@ def _hinted_causes(query: str, done: SerialisedAnswer, *, is_slow: bool) -> tupl
     return ("empty",) * is_empty + ("slow",) * is_slow + ("partial",) * is_partial
 
 
-def _is_table(result: QueryResult) -> bool:
-    return isinstance(result, ox.QuerySolutions | ox.QueryBoolean)
+def serialise_answer(result: QueryResult, formats: Sequence[str], send: SendPart, limit: int) -> SerialisedAnswer:
+    """Serialise a result in the first of these formats that fits.
 
-
-def serialise_answer(
-    result: QueryResult, formats: Sequence[str], send: SendPart, limit: int
-) -> SerialisedAnswer | None:
-    """Serialise a result in the first of these formats that fits; None if none does.
-
-    Raises TooLarge if it exceeds the limit, Unwritable, OSError, RuntimeError.
+    Raises AnswerTooLarge if it exceeds the limit, FormatMismatch, OSError, RuntimeError.
     """
-    table: dict[str, Any] = RESULT_FORMATS if _is_table(result) else RDF_FORMATS
+    is_graph = not isinstance(result, ox.QuerySolutions | ox.QueryBoolean)
+    table: dict[str, Any] = RDF_FORMATS if is_graph else RESULT_FORMATS
     name = next((name for name in formats if name in table), "")
     if not name:
-        return None
+        kinds = "RDF (CONSTRUCT, DESCRIBE)" if is_graph else "a table (SELECT, ASK)"
+        what = f"The query returns {kinds}, which none of the requested formats supports"
+        raise FormatMismatch(what, _other_formats(carry_graph=is_graph))
     output = _Output(send, limit, name)
     if isinstance(result, ox.QuerySolutions | ox.QueryBoolean):
         result.serialize(output, format=RESULT_FORMATS[name])
@@ -220,7 +205,7 @@ def serialise_answer(
     try:
         ox.serialize(chain((first,), triples) if first else (), output, format=RDF_FORMATS[name], prefixes=PREFIXES)
     except OSError as error:
-        raise Unwritable(name, str(error)) from error
+        raise _unwritable(name, str(error)) from error
     return SerialisedAnswer(name, None, output.rest(), is_empty=first is None)
 
 
@@ -229,7 +214,7 @@ def _checked_triples(triples: Iterable[ox.Triple], reserved: frozenset[str]) -> 
     try:
         for triple in triples:
             if reserved and triple.predicate.value in reserved:
-                raise Unwritable("rdfxml", f"the property <{triple.predicate.value}> is reserved in RDF/XML")
+                raise _unwritable("rdfxml", f"the property <{triple.predicate.value}> is reserved in RDF/XML")
             yield triple
     except OSError as error:
         raise RuntimeError(str(error)) from error

@@ -48,15 +48,18 @@ class AnswerBudget:
                 del self._held[client]
 
 
+_UNLIMITED = AnswerBudget()
+
+
 class AnswerBody:
     """The bytes of a complete answer: in memory if small, in an unnamed temporary file if large.
 
     The file exists until the body is closed or garbage-collected. As a context manager, it closes if the block fails.
     """
 
-    def __init__(self, budget: AnswerBudget | None = None, client: str = "") -> None:
+    def __init__(self, budget: AnswerBudget = _UNLIMITED, client: str = "") -> None:
         """Create an empty body; its bytes on disk count against the ``budget`` of the ``client``."""
-        self._budget, self._client = budget or AnswerBudget(), client
+        self._budget, self._client = budget, client
         self._file: IO[bytes] | None = None
         self._resources: ExitStack | None = None
         self._last = b""

@@ -17,7 +17,8 @@ from cybilgraph.model.formats import BY_NAME, Format
 from cybilgraph.model.vocabulary import shorten
 
 if TYPE_CHECKING:
-    from cybilgraph.sparql import Answer, Engine, Hint
+    from cybilgraph.sparql import Answer, Hint
+    from cybilgraph.sparql.pooled_engine import PooledEngine
 
 
 _ENDPOINT_TIMEOUT_SECONDS = 3600.0
@@ -129,7 +130,7 @@ def _is_file(text: str) -> bool:
         return False
 
 
-def _engine(place: str, timeout: float | None, credentials: str) -> Engine:
+def _engine(place: str, timeout: float | None, credentials: str) -> PooledEngine:
     if re.match(r"https?://", place):
         from cybilgraph.sparql.pooled_engine import QueryLimits
         from cybilgraph.sparql.remote_engine import RemoteEngine

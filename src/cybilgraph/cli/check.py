@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 import json
 import sys
-from datetime import datetime
-from typing import TYPE_CHECKING
+from datetime import date
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,11 +14,12 @@ from cybilgraph.cli.common import (
     AS_OF,
     CONFORMS,
     FAILED,
-    KIND,
+    OUTPUT,
     SOURCES,
     VIOLATIONS,
     CliError,
     Command,
+    format_option,
     open_output,
     progress_bar,
     refuse_source_as_output,
@@ -48,16 +49,23 @@ def _parse_commit(commit: str | None) -> str:
     return commit or ""
 
 
+def _known_kind(kind: str) -> str:
+    """Return a file suffix with its dot in lower case, or reject one that no reader supports."""
+    if not kind:
+        return ""
+    from cybilgraph.readers import READERS
+
+    suffix = f".{kind.lower().removeprefix('.')}"
+    if suffix not in READERS:
+        known = ", ".join(each.removeprefix(".") for each in READERS if each)
+        raise click.BadParameter(f"{kind!r} is not a supported file type. Supported: {known}.")
+    return suffix
+
+
 @click.command(cls=Command)
 @SOURCES
-@click.option(
-    *("-f", "--format", "name"),
-    type=click.Choice(["text", "json", "html", "sarif", "junit", "github", "turtle", "csv"]),
-    default="text",
-    show_default=True,
-    help="Format of the report.",
-)
-@click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write to this file instead of standard output.")
+@format_option(("text", "json", "html", "sarif", "junit", "github", "turtle", "csv"), "text", "Format of the report.")
+@OUTPUT
 @click.option(
     "--fail-on",
     type=click.Choice([severity.value for severity in SEVERITIES]),
@@ -81,7 +89,14 @@ def _parse_commit(commit: str | None) -> str:
     metavar="PLACE",
     help="Also compare the records with those in PLACE, and report conflicts between them. May be repeated.",
 )
-@KIND
+@click.option(
+    "--as",
+    "kind",
+    default="",
+    metavar="SUFFIX",
+    callback=lambda *arguments: _known_kind(arguments[2]),
+    help="File type of standard input, for example csv.",
+)
 @click.option(
     "--engine",
     type=click.Choice(["fast", "pyshacl", "both"]),
@@ -112,7 +127,7 @@ def check(
     output: str | None,
     fail_on: str,
     lang: str,
-    as_of: datetime | None,
+    as_of: date | None,
     since: str,
     among: tuple[str, ...],
     kind: str,
@@ -157,37 +172,18 @@ def check(
     if (shapes or graph) and among:
         raise CliError("--among works only with records\n  With --shapes or --graph, give all files as sources.")
     with progress_bar("Checking") as progress:
-        day = as_of.date() if as_of else None
+        common: dict[str, Any] = {
+            "engine": engine, "as_of": as_of, "since": since, "kind": kind, "progress": progress
+        }  # fmt: skip
         if shapes or graph:
-            report = pipeline.check_rdf(
-                *sources,
-                shapes=shapes,
-                engine=engine,
-                as_of=day,
-                since=since,
-                kind=kind,
-                language=lang,
-                excerpts=True,
-                progress=progress,
-            )
+            report = pipeline.check_rdf(*sources, shapes=shapes, language=lang, excerpts=True, **common)
         else:
             if fix or diff:
-                fixed = pipeline.fix_files(
-                    *sources, engine=engine, as_of=day, since=since, kind=kind, among=among, progress=progress
-                )
+                fixed = pipeline.fix_files(*sources, among=among, **common)
                 all_written = _show_fixes(fixed.changes, write=fix and not diff)
                 report = fixed.report
             if not (fix or diff) or not all_written:
-                report = pipeline.check(
-                    *sources,
-                    engine=engine,
-                    as_of=day,
-                    since=since,
-                    kind=kind,
-                    among=among,
-                    excerpts=True,
-                    progress=progress,
-                )
+                report = pipeline.check(*sources, among=among, excerpts=True, **common)
     report.fail_on = Severity(fail_on)
     report.language = lang
     if not diff:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
-from cybilgraph.cli.common import CliError, Command
+from cybilgraph.cli.common import CliError, Command, format_option
 from cybilgraph.model.findings import escape_controls
 from cybilgraph.model.formats import BY_NAME, Format
 from cybilgraph.model.vocabulary import shorten
@@ -26,14 +26,7 @@ _ENDPOINT_TIMEOUT_SECONDS = 3600.0
 @click.command(cls=Command)
 @click.argument("query", metavar="FILE|NAME|TEXT")
 @click.option("--from", "place", required=True, metavar="DIR|URL", help="Folder of releases, or URL of an endpoint.")
-@click.option(
-    "-f",
-    "--format",
-    "name",
-    type=click.Choice(["table", *BY_NAME]),
-    default=None,
-    help="Output format. Default: a table, or Turtle for a graph.",
-)
+@format_option(("table", *BY_NAME), None, "Output format. Default: a table, or Turtle for a graph.")
 @click.option(
     "--param", "parameters", multiple=True, metavar="NAME=VALUE", help="Value of a query parameter. May be repeated."
 )
@@ -174,12 +167,7 @@ def _print_table(answer: Answer) -> None:
         # A Text, because rich reads square brackets in a str as markup.
         table.add_row(*(Text(_display(row[column])) if column in row else "" for column in columns))
     # Lines in a pipe must not be cut or folded to a terminal's width.
-    console = (
-        Console(highlight=False, markup=False)
-        if sys.stdout.isatty()
-        else Console(highlight=False, markup=False, width=100_000)
-    )
-    console.print(table)
+    Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 100_000).print(table)
     Console(stderr=True, highlight=False, markup=False).print(f"{len(rows):,} row{'' if len(rows) == 1 else 's'}")
 
 

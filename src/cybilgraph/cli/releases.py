@@ -1,4 +1,4 @@
-"""``cybilgraph releases``, ``activate``, ``rollback``, ``prune`` and ``forget``: manage a folder of releases."""
+"""``cybilgraph releases``, ``activate``, ``rollback``, ``prune``, ``forget``, ``diff``: manage a folder of releases."""
 
 from __future__ import annotations
 
@@ -12,26 +12,20 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from cybilgraph.cli.common import VIOLATIONS, Command
+from cybilgraph.cli.common import CONFORMS, EXISTING_FOLDER, FOLDER, VIOLATIONS, Command, format_option
 from cybilgraph.errors import ReleaseError
+from cybilgraph.model.findings import escape_controls
 from cybilgraph.model.vocabulary import shorten
 from cybilgraph.web.server.settings import ENVIRONMENT_PREFIX
 
-_FOLDER = click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
 #: A shorter text would match too many words that are not the name of a person.
 _MIN_NAME_LETTERS = 3
 _NUMBER = click.argument("number", metavar="NUMBER", type=click.IntRange(1))
 
 
 @click.command(cls=Command)
-@_FOLDER
-@click.option(
-    *("-f", "--format", "name"),
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="Format of the list.",
-)
+@FOLDER
+@format_option(("text", "json"), "text", "Format of the list.")
 @click.option("--all", "every", is_flag=True, help="Verify the checksums of every release.")
 def releases(folder: Path, name: str, *, every: bool) -> None:
     """List the releases in DIR, newest first; * marks the current one, which is served unless it is damaged.
@@ -103,7 +97,7 @@ def _print(rows: list[dict[str, Any]]) -> None:
 
 
 @click.command(cls=Command)
-@_FOLDER
+@FOLDER
 @_NUMBER
 def activate(folder: Path, number: int) -> None:
     """Make release NUMBER current, so that it is served. A release with wrong checksums is refused.
@@ -120,7 +114,7 @@ def activate(folder: Path, number: int) -> None:
 
 
 @click.command(cls=Command)
-@_FOLDER
+@FOLDER
 def rollback(folder: Path) -> None:
     """Go back to the newest intact release before the current one.
 
@@ -137,7 +131,7 @@ def rollback(folder: Path) -> None:
 
 
 @click.command(cls=Command)
-@_FOLDER
+@FOLDER
 @click.option("--keep", type=click.IntRange(1), required=True, help="Number of newest releases to keep.")
 def prune(folder: Path, keep: int) -> None:
     """Remove all but the newest releases. The current and the served release are always kept.
@@ -158,12 +152,12 @@ def prune(folder: Path, keep: int) -> None:
 
 
 @click.command(cls=Command)
-@_FOLDER
+@FOLDER
 @click.argument("who", metavar="NAME-OR-EMAIL")
 @click.option(
     "--suggestions",
     "queue",
-    type=click.Path(file_okay=False, exists=True, path_type=Path),
+    type=EXISTING_FOLDER,
     envvar=f"{ENVIRONMENT_PREFIX}_SUGGESTIONS",
     show_envvar=True,
     help="Folder of suggested edits (serve --suggestions): delete those that mention the contact or were sent by them.",
@@ -224,3 +218,54 @@ def forget(folder: Path, who: str, queue: Path | None) -> None:
 
 def _is_current(number: int) -> str:
     return f"Release {number:04d} is current."
+
+
+@click.command(cls=Command)
+@FOLDER
+@click.argument("since", metavar="A", type=click.IntRange(1))
+@click.argument("until", metavar="[B]", type=click.IntRange(0), default=0)
+@format_option(("text", "rdfp", "json"), "text", "Readable text, RDF Patch or JSON.")
+def diff(folder: Path, since: int, until: int, name: str) -> None:
+    """Show what changed in DIR from release A to release B (default: the current release).
+
+    Lists records that were added (+), changed (~, with the changed fields) or removed (−). A record
+    that was merely processed again does not count as changed.
+
+    \b
+    Examples:
+      cybilgraph diff build/releases 1 2
+      cybilgraph diff build/releases 1 -f rdfp > changes.rdfp
+    """
+    from cybilgraph.release import Releases
+    from cybilgraph.sync.changes import ChangeLogCache, as_json, describe_log
+
+    changes = ChangeLogCache(Releases(folder))
+    try:
+        log = changes.between(since, until)
+        if name == "rdfp":
+            sys.stdout.buffer.writelines(log.patch())
+            return
+        if name == "json":
+            for part in as_json(log, changes.last_changed(since, log.until.number)):
+                click.echo(part, nl=False)
+            return
+        click.echo(f"Release {log.numbers[0]} → {log.numbers[1]}: {_describe_counts(log.counts)}")
+        for line in describe_log(log):
+            click.echo(escape_controls(line, lines=True))
+        if others := log.counts["other_quads"]:
+            what = "1 statement" if others == 1 else f"{others:,} statements"
+            click.echo(f"Outside the records, {what} about organisations, places, vocabularies or terms changed.")
+    finally:
+        changes.close()
+    sys.exit(CONFORMS)
+
+
+def _describe_counts(counts: dict[str, int]) -> str:
+    """Return the counts of a change log as a phrase."""
+    changes = [(counts[kind], kind) for kind in ("added", "changed", "removed") if counts[kind]]
+    first, *others = [f"{number:,} {kind}" for number, kind in changes] or ["no record has changed"]
+    if changes:
+        first = f"{changes[0][0]:,} record{'' if changes[0][0] == 1 else 's'} {changes[0][1]}"
+    added, removed = counts["added_quads"], counts["removed_quads"]
+    statements = f" ({added:,} statements added, {removed:,} removed)" if added or removed else ""
+    return ", ".join([first, *others]) + statements

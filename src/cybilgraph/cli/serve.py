@@ -15,7 +15,7 @@ from typing import Any
 
 import click
 
-from cybilgraph.cli.common import Command, is_web_address
+from cybilgraph.cli.common import ANY_FOLDER, FOLDER, Command, is_web_address
 from cybilgraph.web.server.settings import ENVIRONMENT_PREFIX, Settings, all_settings, option_name
 
 #: A value in the file must have its setting's type, because click would convert it silently.
@@ -81,7 +81,7 @@ def _type(row: Field[Any]) -> Any:
         case float():
             return _Seconds(row.metadata["least"], row.metadata["most"])
         case None:
-            return click.Path(file_okay=False, path_type=Path)
+            return ANY_FOLDER
         case _:
             return str
 
@@ -107,7 +107,7 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 @click.command(cls=Command, context_settings={"auto_envvar_prefix": ENVIRONMENT_PREFIX})
-@click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
+@FOLDER
 @click.option(
     "--config",
     type=click.Path(dir_okay=False, path_type=Path),

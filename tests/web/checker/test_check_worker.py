@@ -71,16 +71,16 @@ def test_hostile_file_gives_the_same_report_in_a_worker(checker: Checker, name: 
 
 
 def test_all_outputs_can_be_requested(checker: Checker) -> None:
-    outputs = [f"report/{name}" for name in OUTPUTS] + [f"rdf/{fmt.name}" for fmt in GRAPH_FORMATS]
-    outputs += ["derived", *(f"form/{name}" for name in WRITERS)]
+    outputs = [f"api/{name}" for name in OUTPUTS] + [f"rdf/{fmt.name}" for fmt in GRAPH_FORMATS]
+    outputs += ["page", *(f"form/{name}" for name in WRITERS)]
     answer = checker.check(Submission("page.txt", SEED.read_bytes()), outputs)
     assert list(answer.parts) == outputs
     assert all(answer.parts.values())
     for name in ("csv", "xlsx", "json", "yaml"):  # the output can be checked again
-        again = checker.check(Submission(f"page.{name}", answer.parts[f"form/{name}"]), ["derived"])
+        again = checker.check(Submission(f"page.{name}", answer.parts[f"form/{name}"]), ["page"])
         assert again.records == 1
     assert answer.parts["form/yaml"] == WRITERS["yaml"](pipeline.read(SEED))
-    derived = json.loads(answer.parts["derived"])
+    derived = json.loads(answer.parts["page"])["derived"]
     assert {"project": "G0020", "field": "implementer", "name": "Global Partners Digital", "line": 39}.items() <= next(
         row for row in derived if "GPD supported" in row["quote"]
     ).items()
@@ -147,8 +147,8 @@ def test_worker_spills_to_memory_instead_of_disk(checker: Checker) -> None:
 )
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_worker_can_write_every_output(checker: Checker, content: bytes, language: str) -> None:
-    outputs = [*(f"report/{name}" for name in OUTPUTS), *(f"rdf/{fmt.name}" for fmt in GRAPH_FORMATS)]
-    outputs += ["derived", *(f"form/{name}" for name in WRITERS)]
+    outputs = [*(f"api/{name}" for name in OUTPUTS), *(f"rdf/{fmt.name}" for fmt in GRAPH_FORMATS)]
+    outputs += ["page", *(f"form/{name}" for name in WRITERS)]
     assert checker.check(Submission("a.csv", content, language), outputs).records == 2
 
 

@@ -1,8 +1,7 @@
 """Check untrusted records in sandboxed worker processes, with the same pipeline as the command line.
 
 The input is a ``Submission``, or the raw body of a request as an ``Upload``, which a worker decodes. The result has the
-outputs that were requested: the report in any format, the graph, the derived statements, or forms filled in with the
-records.
+outputs that were requested.
 """
 
 from __future__ import annotations
@@ -29,12 +28,11 @@ from cybilgraph.runtime.pool import (
 )
 from cybilgraph.runtime.sandbox import Policy, environment
 
-#: Outputs. The first three are prefixes that the name of a format follows.
-REPORT_OUTPUT, RDF_OUTPUT, FORM_OUTPUT, DERIVED_OUTPUT = "report/", "rdf/", "form/", "derived"
+#: Outputs. The first three are prefixes that the name of a format follows: the report as the API sends it (with the
+#: extra outputs requested, and always as JSON if no record was read), the graph, and the records as a form.
+API_OUTPUT, RDF_OUTPUT, FORM_OUTPUT = "api/", "rdf/", "form/"
 #: Why the record is not a valid edit of ``Submission.base``: a JSON list of problem and hint, or empty if it is valid.
 EDIT = "edit"
-#: The report as the API sends it (prefix): with the extra outputs requested, and always as JSON if no record was read.
-API_OUTPUT = "api/"
 #: For the page: the parts of the report that it shows, as JSON; the text of the record unless it is too long to show;
 #: and the file that a download button of the form requests.
 PAGE_OUTPUT, TEXT_OUTPUT, FILE_OUTPUT = "page", "text", "file"

@@ -12,6 +12,7 @@ import hashlib
 import io
 import json
 import sys
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date
@@ -22,14 +23,16 @@ from urllib.parse import urlencode
 from werkzeug.exceptions import BadRequest, HTTPException
 
 from cybilgraph.errors import SuggestionError
-from cybilgraph.model.findings import SEVERITIES, Finding, Report
+from cybilgraph.model.findings import SEVERITIES, Report
 from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS
-from cybilgraph.model.record import Text
+from cybilgraph.model.gazetteer import load_gazetteer
+from cybilgraph.model.record import Participation, Record, Relation, Scope, Text
 from cybilgraph.model.rules import LANGUAGES, translate
 from cybilgraph.pipeline import CheckedInput, check_input
 from cybilgraph.rdf.forms import WRITERS, example_record
 from cybilgraph.rdf.serialisation import serialise
 from cybilgraph.readers import READERS, Input
+from cybilgraph.readers.excerpts import SUFFIXES_WITH_CELLS
 from cybilgraph.runtime.sandbox import Policy
 from cybilgraph.runtime.spill import keep_in_memory
 from cybilgraph.runtime.worker import Handler, run_fork_server
@@ -39,7 +42,6 @@ from cybilgraph.validation.outputs.as_json import fields_of
 from cybilgraph.validation.outputs.wording import omission_note
 from cybilgraph.web.checker import (
     API_OUTPUT,
-    DERIVED_OUTPUT,
     EDIT,
     FAILED,
     FILE_OUTPUT,
@@ -50,17 +52,16 @@ from cybilgraph.web.checker import (
     PAGE_OUTPUT,
     RDF_OUTPUT,
     REFUSED,
-    REPORT_OUTPUT,
     TEXT_OUTPUT,
     Submission,
     Upload,
 )
-from cybilgraph.web.checker.derived_claims import derived_claims
 from cybilgraph.web.checker.submissions import SentRecord, decode_upload
-from cybilgraph.web.suggestions import EditBase, Suggestion
-from cybilgraph.web.suggestions.admission import (
+from cybilgraph.web.suggestions import (
     MAX_COMMENT_CHARS,
     MAX_NAME_CHARS,
+    EditBase,
+    Suggestion,
     ensure_same_project,
     ensure_valid,
 )
@@ -111,14 +112,11 @@ def _check(sent: SentRecord) -> tuple[SentRecord, CheckedInput]:
         checked = check_input(Input(submission.name, data=content), as_of)
     report = checked.report
     report.language = submission.language
-    report.truncate(MAX_FINDINGS, MAX_REPORT_CHARS, _length)
+    report.truncate(
+        MAX_FINDINGS, MAX_REPORT_CHARS, lambda found: len(json.dumps(found, ensure_ascii=False, default=fields_of))
+    )
     report.findings = [translate(found, report.language) for found in report.findings]
     return sent, checked
-
-
-def _length(found: Finding) -> int:
-    """Return the length of a finding as JSON."""
-    return len(json.dumps(found, ensure_ascii=False, default=fields_of))
 
 
 def _about(sent: SentRecord, report: Report) -> dict[str, Any]:
@@ -144,12 +142,10 @@ def _about(sent: SentRecord, report: Report) -> dict[str, Any]:
 
 
 def _render_output(sent: SentRecord, checked: CheckedInput, output_name: str) -> bytes:
-    """Render one output. If no record was read, all outputs but reports are empty."""
+    """Render one output. If no record was read, graph and form are empty."""
     if output_name in _OUTPUTS:
         return _OUTPUTS[output_name](sent, checked)
     kind, slash, name = output_name.partition("/")
-    if kind + slash == REPORT_OUTPUT:
-        return _report(checked.report, name)
     if kind + slash == API_OUTPUT:
         return _api_report(sent, checked, name)
     if not checked.records:
@@ -177,15 +173,46 @@ def _api_report(sent: SentRecord, checked: CheckedInput, name: str) -> bytes:
     document = json.loads(content)
     if sent.fix:
         document["text"] = sent.text
-    if DERIVED_OUTPUT in sent.extras:
+    if "derived" in sent.extras:
         document["derived"] = list(derived_claims(checked.records))
     if "turtle" in sent.extras:
         document["turtle"] = _render_output(sent, checked, f"{RDF_OUTPUT}turtle").decode()
     return json.dumps(document, ensure_ascii=False).encode(errors="replace")
 
 
-def _derived(_: SentRecord, checked: CheckedInput) -> bytes:
-    return json.dumps(list(derived_claims(checked.records))).encode() if checked.records else b""
+def derived_claims(records: Iterable[Record]) -> Iterator[dict[str, object]]:
+    """Yield each link or date derived from a sentence: its project, field and name, and the sentence."""
+    for record in records:
+        has_cells = Input(record.source.name).suffix in SUFFIXES_WITH_CELLS
+        values: list[tuple[Any, str]] = [
+            *((link, "") for link in (*record.participations, *record.scopes, *record.relations)),
+            *((record.start, "start"), (record.end, "end"), (record.duration, "duration")),
+        ]
+        for value, field in values:
+            for evidence in value.evidence if value else ():
+                place = evidence.place
+                yield {
+                    "project": record.key,
+                    **_claim_text(value, field),
+                    "quote": evidence.quote,
+                    "line": place.line if place else 0,
+                    "column": place.column if place and not has_cells else 0,
+                    "confidence": evidence.confidence,
+                }
+
+
+def _claim_text(value: Any, name: str) -> dict[str, str]:
+    match value:
+        case Participation(actor=thing, role=field):
+            pass
+        case Scope(concept=thing):
+            field = thing.kind
+        case Relation(kind=field, project=thing):
+            return {"field": field, "name": thing.printed.text}
+        case _:
+            return {"field": name, "name": value.printed.text}
+    entry = load_gazetteer().entries.get(thing.kind, {}).get(thing.key)
+    return {"field": field, "name": entry.name if entry else thing.printed.text}
 
 
 def _page(sent: SentRecord, checked: CheckedInput) -> bytes:
@@ -257,7 +284,7 @@ def _edit(sent: SentRecord, checked: CheckedInput) -> bytes:
     return b""
 
 
-_OUTPUTS = {DERIVED_OUTPUT: _derived, PAGE_OUTPUT: _page, TEXT_OUTPUT: _text, FILE_OUTPUT: _file, EDIT: _edit}
+_OUTPUTS = {PAGE_OUTPUT: _page, TEXT_OUTPUT: _text, FILE_OUTPUT: _file, EDIT: _edit}
 
 
 def _preload() -> None:
@@ -276,7 +303,7 @@ def _preload() -> None:
         "A project of UNODC\n\nStatus: Ongong 北京\n\nFunders\n\nFundação Ítaca\n\nSummary\n\n"
         "Funded by the Łódź Institute and the Government of Peru, it helps Belize since May 2019. Ana Smith leads it.\n"
     ).encode()
-    outputs = [f"{REPORT_OUTPUT}{name}" for name in OUTPUTS] + [f"{RDF_OUTPUT}{fmt.name}" for fmt in GRAPH_FORMATS]
+    outputs = [f"{API_OUTPUT}{name}" for name in OUTPUTS] + [f"{RDF_OUTPUT}{fmt.name}" for fmt in GRAPH_FORMATS]
     outputs += [*_OUTPUTS, *(f"{FORM_OUTPUT}{name}" for name in WRITERS)]
     form = WRITERS["yaml"]([record])
     submission = {"as_of": "", "language": LANGUAGES[-1], "base": form.decode()}
@@ -292,7 +319,9 @@ def _preload() -> None:
     samples = {"html": page, "xhtml": page, "xml": iati, "iati": iati}
     # Two records with the same code, so that they are compared.
     samples |= {name: WRITERS[name]([record, record]) for name in ("csv", "xlsx", "json")}
-    samples |= {fmt.suffix: _rdf(record, fmt.name) for fmt in GRAPH_FORMATS}
+    checked = check_input(Input("a.json", data=WRITERS["json"]([record])))
+    sent = SentRecord(Submission("", b""))
+    samples |= {fmt.suffix: _render_output(sent, checked, f"{RDF_OUTPUT}{fmt.name}") for fmt in GRAPH_FORMATS}
     for suffix in READERS:
         answer({"submission": submission | {"name": f"a{suffix}"}, "outputs": []}, samples.get(suffix[1:], text))
 
@@ -305,11 +334,6 @@ def _uploads(text: bytes) -> tuple[tuple[str, bytes], ...]:
         "application/x-www-form-urlencoded",
         urlencode({"text": text, "include": "turtle,derived"}).encode(),
     )
-
-
-def _rdf(record: Any, name: str) -> bytes:
-    checked = check_input(Input("a.json", data=WRITERS["json"]([record])))
-    return _render_output(SentRecord(Submission("", b"")), checked, f"{RDF_OUTPUT}{name}")
 
 
 def _prepare() -> Handler:

@@ -65,7 +65,14 @@ class SentRecord:
     def kind(self) -> InputFormat:
         """The kind of record. Raises UnsupportedMediaType."""
         source = Input(self.submission.name, data=self.submission.content)
-        return next((kind for kind in INPUT_FORMATS if kind.suffix == source.suffix), None) or _kind_of(source)
+        if kinds := [kind for kind in INPUT_FORMATS if kind.suffix == source.suffix]:
+            return kinds[0]
+        reader = READERS[source.suffix]  # an alternative suffix (.htm, .yml)
+        kinds = [kind for kind in INPUT_FORMATS if READERS[kind.suffix] is reader]
+        if not kinds:
+            raise UnsupportedMediaType(f"{source.suffix} files can only be checked on the command line")
+        guess = guess_suffix(source.data or b"")
+        return next((kind for kind in kinds if kind.suffix == guess), kinds[0])
 
     @property
     def text(self) -> str | None:
@@ -166,9 +173,7 @@ def _in_utf8(content: bytes, parameters: Mapping[str, str]) -> bytes:
     Raises UnsupportedMediaType if the charset is unknown, and BadRequest if the text is not in it.
     """
     charset = parameters.get("charset", "").strip().lower()
-    if not charset or content.startswith(b"PK"):
-        return content
-    if charset in _UTF_8:  # the reader reports invalid bytes with their line
+    if not charset or content.startswith(b"PK") or charset in _UTF_8:  # the reader reports invalid UTF-8 with its line
         return content
     codec = charset if charset in _UTF_16 else find_codec(charset)
     try:
@@ -219,15 +224,6 @@ def _sent(content: bytes, options: dict[str, Any], media_type: str) -> SentRecor
     sent = SentRecord(Submission(name, content, language, as_of), _extras(options), _option(options, "fix"))
     _ = sent.kind  # raises if the server does not read such files
     return sent
-
-
-def _kind_of(source: Input) -> InputFormat:
-    """Return the kind of a file with an alternative suffix (.htm, .yml)."""
-    reader = READERS[source.suffix]
-    kinds = [kind for kind in INPUT_FORMATS if READERS[kind.suffix] is reader]
-    if not kinds:
-        raise UnsupportedMediaType(f"{source.suffix} files can only be checked on the command line")
-    return next((kind for kind in kinds if kind.suffix == guess_suffix(source.data or b"")), kinds[0])
 
 
 def _option(options: dict[str, Any], name: str) -> str:

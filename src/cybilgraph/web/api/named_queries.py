@@ -96,12 +96,7 @@ def listing() -> dict[str, object]:
                 "title": query.title,
                 "description": query.description,
                 "parameters": [
-                    {
-                        "name": parameter.name,
-                        "type": parameter.type,
-                        "description": parameter.description,
-                        "default": parameter.default,
-                    }
+                    {key: getattr(parameter, key) for key in ("name", "type", "description", "default")}
                     for parameter in query.parameters
                 ],
                 "formats": [fmt.name for fmt in formats(query)],

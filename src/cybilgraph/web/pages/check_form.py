@@ -6,14 +6,13 @@ import json
 from http import HTTPStatus
 from typing import Any
 
-from flask import Blueprint, Response, current_app, make_response, render_template, request
+from flask import Blueprint, Response, make_response, render_template, request
 from werkzeug.exceptions import NotAcceptable
 
 from cybilgraph.model.findings import SEVERITIES
 from cybilgraph.model.rules import LANGUAGES
 from cybilgraph.model.vocabulary import RULES
 from cybilgraph.readers.input_formats import INPUT_FORMATS
-from cybilgraph.validation.outputs import OUTPUTS
 from cybilgraph.web.api.problems import PROBLEM_TYPE, problem
 from cybilgraph.web.checker import (
     API_OUTPUT,
@@ -26,8 +25,7 @@ from cybilgraph.web.checker import (
     Upload,
 )
 from cybilgraph.web.checker.submissions import DOWNLOADS
-from cybilgraph.web.pages.query_page import caller
-from cybilgraph.web.server.quotas import ClientQuotas
+from cybilgraph.web.pages.query_page import caller, site
 from cybilgraph.web.server.render_queue import yield_turn
 
 blueprint = Blueprint("check", __name__)
@@ -42,10 +40,6 @@ OUTPUT_TYPES = {
     "html": "text/html",
     "text": "text/plain",
     "github": "text/plain",
-}
-_OUTPUTS = {
-    name: f"{media_type}; charset=utf-8" if media_type.startswith("text/") else media_type
-    for name, media_type in OUTPUT_TYPES.items()
 }
 #: Severities, most severe first.
 _SEVERITY_ORDER = [severity.value for severity in SEVERITIES]
@@ -64,52 +58,42 @@ PAGE_POLICY = (
 
 def run_checker(submission: Submission | Upload, outputs: tuple[str, ...]) -> CheckAnswer:
     """Check a submission with the checker of the running application."""
-    checker: Checker = current_app.extensions["cybilgraph"]["checker"]
+    checker: Checker = site("checker")
     with yield_turn():
         return checker.check(submission, outputs, caller())
 
 
 def upload(*, is_form: bool, base: str = "", name: str = "") -> Upload:
     """Return the undecoded body of this request; only workers decode it."""
-    return Upload(
-        request.get_data(cache=False),
-        request.content_type or "",
-        request.query_string.decode("latin-1"),
-        is_form=is_form,
-        base=base,
-        name=name,
-    )
-
-
-def check_quota() -> ClientQuotas:
-    """Return the quotas that limit the checks of each client."""
-    found: ClientQuotas = current_app.extensions["cybilgraph"]["checking"]
-    return found
+    body, arguments = request.get_data(cache=False), request.query_string.decode("latin-1")
+    return Upload(body, request.content_type or "", arguments, is_form=is_form, base=base, name=name)
 
 
 @blueprint.post("/api/check")
 def api() -> Response:
     """Check a record for an API client; see the OpenAPI document."""
-    output = _output()
-    with check_quota().admit(request.remote_addr or ""):
-        answer = run_checker(upload(is_form=False), (f"{API_OUTPUT}{output}",))
-    content = answer.parts[f"{API_OUTPUT}{output}"]
+    name = _output()
+    output = f"{API_OUTPUT}{name}"
+    with site("checking").admit(request.remote_addr or ""):
+        answer = run_checker(upload(is_form=False), (output,))
     if not answer.records:
-        return _unreadable(answer, content)
-    return Response(content, content_type=_OUTPUTS[output], headers=_POLICIES.get(output))
+        return _unreadable(answer, answer.parts[output])
+    media_type = OUTPUT_TYPES[name]
+    content_type = f"{media_type}; charset=utf-8" if media_type.startswith("text/") else media_type
+    return Response(answer.parts[output], content_type=content_type, headers=_POLICIES.get(name))
 
 
 def _output() -> str:
     """Return the report format that the client requests. Raises NotAcceptable."""
-    offered = [name for name in OUTPUT_TYPES if name in OUTPUTS]
     if name := request.args.get("format"):
-        if name in offered:
+        if name in OUTPUT_TYPES:
             return name
-        raise NotAcceptable(f"Reports are not available in the format {name!r}. Use one of: {', '.join(offered)}")
-    if not request.accept_mimetypes:
-        return offered[0]
-    by_type = {OUTPUT_TYPES[name]: name for name in reversed(offered)}
-    best = request.accept_mimetypes.best_match([OUTPUT_TYPES[name] for name in offered])
+        raise NotAcceptable(f"Reports are not available in the format {name!r}. Use one of: {', '.join(OUTPUT_TYPES)}")
+    by_type = {media_type: name for name, media_type in reversed(OUTPUT_TYPES.items())}
+    # The first format is the default.
+    best = (
+        request.accept_mimetypes.best_match(OUTPUT_TYPES.values()) if request.accept_mimetypes else "application/json"
+    )
     if best is None:
         raise NotAcceptable(f"Reports are not available in this media type. Use one of: {', '.join(by_type)}")
     return by_type[best]
@@ -129,7 +113,7 @@ def page() -> Response:
     """Show the form and the findings of what was submitted. The page works without scripts."""
     if request.method != "POST":
         return render_form(None, {})
-    with check_quota().admit(request.remote_addr or ""):
+    with site("checking").admit(request.remote_addr or ""):
         return respond_to_form(run_checker(upload(is_form=True), FORM_OUTPUTS), {})
 
 
@@ -148,10 +132,9 @@ def respond_to_form(answer: CheckAnswer, more: dict[str, Any]) -> Response:
 
 def render_form(answer: CheckAnswer | None, more: dict[str, Any], status: HTTPStatus = HTTPStatus.OK) -> Response:
     """Render the page, with the findings of a record if one was sent."""
-    context: dict[str, Any] = {"kinds": INPUT_FORMATS, "languages": LANGUAGES, "downloads": list(DOWNLOADS)}
+    context = more | {"kinds": INPUT_FORMATS, "languages": LANGUAGES, "downloads": list(DOWNLOADS)}
     if answer is not None:
-        text = answer.parts[TEXT_OUTPUT].decode()
-        found = json.loads(answer.parts[PAGE_OUTPUT])
+        text, found = answer.parts[TEXT_OUTPUT].decode(), json.loads(answer.parts[PAGE_OUTPUT])
         context |= {
             "sent": answer.about | {"text": text},
             "report": found,
@@ -161,7 +144,7 @@ def render_form(answer: CheckAnswer | None, more: dict[str, Any], status: HTTPSt
         }
         if not answer.records:
             status = HTTPStatus.UNPROCESSABLE_ENTITY
-    response = make_response(render_template("check.html", rules=RULES, **context, **more), status)
+    response = make_response(render_template("check.html", rules=RULES, **context), status)
     response.headers["Content-Security-Policy"] = PAGE_POLICY
     return response
 

@@ -5,21 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-import rdflib
+from rdflib import URIRef
 
 from cybilgraph.model.fields import FIELDS, FieldKind
-from cybilgraph.model.vocabulary import (
-    BASE,
-    CYB,
-    DCTERMS,
-    FOAF,
-    OA,
-    PROV,
-    RDFS,
-    SCHEMA,
-    SPDX,
-    VCARD,
-)
+from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, FOAF, OA, PROV, RDFS, SCHEMA, SPDX, VCARD
 from cybilgraph.web.pages.resource_view import Resource
 
 _LINK_ORDER = ("Funder", "Implementer", "Partner", "Beneficiary", "Unspecified", "Country", "Region", "Group", "Theme")
@@ -42,11 +31,23 @@ class ProjectLink:
 
 def page_values(view: Resource) -> dict[str, Any]:
     """Return the values of the template of a project page, all of them text."""
-    record = view.graph.value(None, rdflib.URIRef(FOAF.primaryTopic), view.node)
-    sources = sorted(view.graph.objects(record, rdflib.URIRef(PROV.wasDerivedFrom)), key=str) if record else []
-    source = sources[0] if sources else None
-    blank = {str(term) for term in view.graph.objects(record, rdflib.URIRef(CYB.leftBlank))}
+    graph, text = view.graph, view.text
+    record = graph.value(None, URIRef(FOAF.primaryTopic), view.node)
+    sources = [
+        (text(node, RDFS.label), text(graph.value(node, URIRef(SPDX.checksum)), SPDX.checksumValue))
+        for node in sorted(view.all(PROV.wasDerivedFrom, record), key=str)
+    ]
+    source, *earlier = sources or [("", "")]
+    blank = set(map(str, view.all(CYB.leftBlank, record)))
     links = [*_links(view, CYB.participation, CYB.actor), *_links(view, CYB.scope, CYB.concept)]
+    sections: list[tuple[str, dict[str, Any]]] = []
+    for row in FIELDS:
+        values = view.all(row.term) if row.kind in (FieldKind.PROSE, FieldKind.ITEMS) else []
+        if values and row.kind is FieldKind.PROSE:
+            sections.append((row.name, {"paragraphs": [part for value in values for part in str(value).split("\n\n")]}))
+        elif values:
+            items = [(text(node, DCTERMS.description), text(node, CYB.subheading)) for node in values]
+            sections.append((row.name, {"items": items}))
     return {
         "code": view.one(DCTERMS.identifier),
         "status": view.name(status[0]) if (status := view.all(CYB.status)) else "",
@@ -54,68 +55,46 @@ def page_values(view: Resource) -> dict[str, Any]:
         "end": view.one(CYB.endAsPrinted) or view.one(CYB.end),
         "links": _grouped(links),
         "found": any(link.derived for link in links),
-        "related": [(words, view.linked(term)) for term, words in _RELATIONS.items() if view.all(term)],
+        "related": [(words, linked) for term, words in _RELATIONS.items() if (linked := view.linked(term))],
         "blank": [row.name.replace("_", " ") for row in FIELDS if row.term in blank],
-        "sections": [
-            (row.name, _section(view, row.kind, row.term))
-            for row in FIELDS
-            if row.kind in (FieldKind.PROSE, FieldKind.ITEMS) and view.all(row.term)
-        ],
-        "web": [(view.one(DCTERMS.title, node), view.one(SCHEMA.url, node)) for node in view.all(CYB.link)],
+        "sections": sections,
+        "web": [(text(node, DCTERMS.title), text(node, SCHEMA.url)) for node in view.all(CYB.link)],
         "contacts": [
-            (view.one(VCARD.fn, node), view.one(VCARD.hasEmail, node).removeprefix("mailto:"))
-            for node in view.all(CYB.contact)
+            (text(node, VCARD.fn), text(node, VCARD.hasEmail).removeprefix("mailto:")) for node in view.all(CYB.contact)
         ],
         "record": str(record or ""),
-        "rights": view.one(DCTERMS.rights, record) if record else "",
-        "page": view.one(DCTERMS.source, record) if record else "",
-        "source": view.one(RDFS.label, source) if source else "",
-        "sha256": _checksum(view, source),
-        "earlier": [(view.one(RDFS.label, node), _checksum(view, node)) for node in sources[1:]],
-        "versions": [iri for _, iri in _versions(view, record)],
+        "rights": text(record, DCTERMS.rights),
+        "page": text(record, DCTERMS.source),
+        "source": source[0],
+        "sha256": source[1],
+        "earlier": earlier,
+        "versions": sorted(
+            map(str, view.all(PROV.wasRevisionOf, record)), key=lambda iri: (iri.rpartition("/")[2], iri)
+        ),
         "data": _schema_org(view, links),
     }
-
-
-def _checksum(view: Resource, source: rdflib.term.Node | None) -> str:
-    checksum = view.graph.value(source, rdflib.URIRef(SPDX.checksum)) if source else None
-    return view.one(SPDX.checksumValue, checksum) if checksum else ""
-
-
-def _versions(view: Resource, record: rdflib.term.Node | None) -> list[tuple[str, str]]:
-    found = view.graph.objects(record, rdflib.URIRef(PROV.wasRevisionOf)) if record else ()
-    return sorted((str(node).rpartition("/")[2], str(node)) for node in found)
-
-
-def _section(view: Resource, kind: FieldKind, term: str) -> dict[str, list[Any]]:
-    if kind is FieldKind.PROSE:
-        return {"paragraphs": [part for value in view.all(term) for part in str(value).split("\n\n")]}
-    return {"items": [(view.one(DCTERMS.description, node), view.one(CYB.subheading, node)) for node in view.all(term)]}
 
 
 def _links(view: Resource, property_: str, target: str) -> list[ProjectLink]:
     links = []
     for node in view.all(property_):
-        thing = next(view.graph.objects(node, rdflib.URIRef(target)))
-        role = view.graph.value(node, rdflib.URIRef(CYB.role))
+        thing = next(view.graph.objects(node, URIRef(target)))
+        role = view.graph.value(node, URIRef(CYB.role))
         kind = view.name(role) if role else str(thing).removeprefix(f"{BASE}id/").partition("/")[0].capitalize()
         quotes = [
-            (view.one(OA.exact, quote), view.one(CYB.line, quote), view.one(CYB.confidence, quote))
+            (view.text(quote, OA.exact), view.text(quote, CYB.line), view.text(quote, CYB.confidence))
             for quote in view.all(CYB.evidence, node)
         ]
-        links.append(
-            ProjectLink(view.name(thing), str(thing), kind, view.one(CYB.basis, node).endswith("/derived"), quotes)
-        )
+        is_derived = view.text(node, CYB.basis).endswith("/derived")
+        links.append(ProjectLink(view.name(thing), str(thing), kind, is_derived, quotes))
     return links
 
 
 def _grouped(links: list[ProjectLink]) -> list[tuple[str, list[ProjectLink]]]:
-    groups: dict[str, list[ProjectLink]] = {}
+    groups: dict[str, list[ProjectLink]] = {role: [] for role in _LINK_ORDER}
     for link in sorted(links, key=lambda link: link.name.casefold()):
         groups.setdefault(link.role, []).append(link)
-    return sorted(
-        groups.items(), key=lambda item: _LINK_ORDER.index(item[0]) if item[0] in _LINK_ORDER else len(_LINK_ORDER)
-    )
+    return [(role, group) for role, group in groups.items() if group]
 
 
 def _schema_org(view: Resource, links: list[ProjectLink]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from cybilgraph.model.formats import BY_NAME, Format
 from cybilgraph.model.vocabulary import BASE, DCTERMS, RDFS, shorten
 from cybilgraph.rdf.serialisation import serialise
 from cybilgraph.readers.tabular.delimited import escape_formula
+from cybilgraph.web.api.negotiation import negotiate_rdf
 
 #: The longest title in lists, charts and headings, in characters.
 _MAX_TITLE_CHARS = 200
@@ -47,6 +48,11 @@ def table_response(rows: Iterable[Iterable[str]]) -> Response:
     return Response(text.getvalue(), content_type=BY_NAME["csv"].content_type)
 
 
+def negotiated_format(suffix: str) -> Format | None:
+    """Return the RDF format that this request wants, as ``negotiate_rdf`` does; None means the page."""
+    return negotiate_rdf(suffix, request.headers.get("Accept", ""), request.args.get("format", ""))
+
+
 def rdf_response(lines: Iterable[str], fmt: Format) -> Response:
     """Return lines of N-Triples as a response in an RDF format."""
     output = io.BytesIO()
@@ -63,12 +69,12 @@ class Resource:
 
     @property
     def iri(self) -> str:
-        """The IRI of the resource."""
+        """Its IRI."""
         return str(self.node)
 
     @property
     def label(self) -> str:
-        """The label of the resource."""
+        """Its label."""
         return self.name(self.node)
 
     def name(self, node: rdflib.term.Node) -> str:
@@ -81,14 +87,20 @@ class Resource:
 
     def all(self, predicate: str, node: rdflib.term.Node | None = None) -> list[rdflib.term.Node]:
         """Return the objects of a property, ordered by number if their IRIs end in one, else by label."""
-        found = list(self.graph.objects(node or self.node, rdflib.URIRef(predicate)))
-        return sorted(
-            found, key=lambda value: (len(str(value)), str(value)) if _numbered(value) else (0, self.name(value))
-        )
 
-    def one(self, predicate: str, node: rdflib.term.Node | None = None) -> str:
+        def order(value: rdflib.term.Node) -> tuple[int, str]:
+            is_numbered = str(value).rpartition("/")[2].isdigit()
+            return (len(str(value)), str(value)) if is_numbered else (0, self.name(value))
+
+        return sorted(self.graph.objects(node or self.node, rdflib.URIRef(predicate)), key=order)
+
+    def one(self, predicate: str) -> str:
         """Return the text of a single-valued property; empty if it has no value."""
-        return str(next(iter(self.graph.objects(node or self.node, rdflib.URIRef(predicate))), ""))
+        return self.text(self.node, predicate)
+
+    def text(self, node: rdflib.term.Node | None, predicate: str) -> str:
+        """Return the text of a single-valued property of a node; empty if there is no node or it has no value."""
+        return str(next(iter(self.graph.objects(node, rdflib.URIRef(predicate))), "")) if node else ""
 
     def linked(self, predicate: str) -> list[tuple[str, str]]:
         """Return label and IRI of each object of a property."""
@@ -107,7 +119,3 @@ class Resource:
                     values.append((f"{value}{tag}", ""))
             table.append((predicate, values))
         return table
-
-
-def _numbered(value: rdflib.term.Node) -> bool:
-    return str(value).rpartition("/")[2].isdigit()

@@ -8,27 +8,20 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
-from flask import Blueprint, Response, current_app, make_response, render_template, request, url_for
+from flask import Blueprint, Response, make_response, render_template, request, url_for
 from werkzeug.exceptions import Forbidden, NotFound
 
 from cybilgraph.errors import SuggestionError
 from cybilgraph.model.vocabulary import thing_iri
 from cybilgraph.release.sources import SOURCES
 from cybilgraph.sparql import queries
-from cybilgraph.web.api.problems import STATUSES
+from cybilgraph.web.api.problems import status_of
 from cybilgraph.web.checker import EDIT, FORM_OUTPUT, TEXT_OUTPUT, CheckAnswer, Submission
 from cybilgraph.web.checker.submissions import record_from_bytes
-from cybilgraph.web.pages.check_form import (
-    FORM_OUTPUTS,
-    check_quota,
-    render_form,
-    respond_to_form,
-    run_checker,
-    upload,
-)
-from cybilgraph.web.pages.query_page import NTRIPLES, answer_query, named_query_rows, release_with_intact
+from cybilgraph.web.pages.check_form import FORM_OUTPUTS, render_form, respond_to_form, run_checker, upload
+from cybilgraph.web.pages.query_page import NTRIPLES, answer_query, named_query_rows, release_with_intact, site
 from cybilgraph.web.pages.resource_view import page_path
-from cybilgraph.web.server.quotas import ClientQuotas, client_network
+from cybilgraph.web.server.quotas import client_network
 from cybilgraph.web.suggestions import EditBase, Suggestion, SuggestionQueue
 
 blueprint = Blueprint("suggestions", __name__)
@@ -38,25 +31,20 @@ blueprint = Blueprint("suggestions", __name__)
 _QUOTA_BITS = {"ipv6_bits": 48, "ipv4_bits": 24}
 
 
-def queue() -> SuggestionQueue | None:
-    """Return the suggestion queue of the running application; None if it accepts no suggestions."""
-    found: SuggestionQueue | None = current_app.extensions["cybilgraph"]["suggestions"]
-    return found
-
-
 @blueprint.route("/suggest/<path:key>", methods=["GET", "POST"])
 def page(key: str) -> Response:
     """Show the form with a project's record, or respond to one of its buttons (POST)."""
-    suggestions = queue()
+    project_page = page_path(thing_iri("project", key))
+    suggestions: SuggestionQueue | None = site("suggestions")
     if suggestions is None:
-        return make_response(render_template("suggestion-sent.html", sent=None, page=_page(key)), HTTPStatus.NOT_FOUND)
+        return _outcome(None, project_page, HTTPStatus.NOT_FOUND)
     if request.method == "POST":
         _ensure_same_origin()
-    with check_quota().admit(request.remote_addr or ""):
+    with site("checking").admit(request.remote_addr or ""):
         title, base, name = _base(key)
         context: dict[str, Any] = {
             "title": title,
-            "page": _page(key),
+            "page": project_page,
             "action": url_for("suggestions.page", key=key),
             "as_source": base.is_source,
             "base": hashlib.sha256(base.text.encode()).hexdigest(),
@@ -68,11 +56,15 @@ def page(key: str) -> Response:
         if "send" not in answer.about["fields"]:
             return respond_to_form(answer, {"suggest": context})
         try:
-            edit = Suggestion(project=key, title=title, name=name, base=base, text="")
-            return _send(suggestions, answer, edit, context["page"])
+            sent = _send(suggestions, answer, Suggestion(project=key, title=title, name=name, base=base, text=""))
         except SuggestionError as error:
-            status = next(status for kind, status in STATUSES if isinstance(error, kind))
-            return render_form(answer, {"suggest": context | {"problem": f"{error.what}. {error.hint}"}}, status)
+            context["problem"] = f"{error.what}. {error.hint}"
+            return render_form(answer, {"suggest": context}, status_of(error))
+        return _outcome(sent, project_page, HTTPStatus.ACCEPTED)
+
+
+def _outcome(sent: Suggestion | None, page: str, status: HTTPStatus) -> Response:
+    return make_response(render_template("suggestion-sent.html", sent=sent, page=page), status)
 
 
 def _ensure_same_origin() -> None:
@@ -81,33 +73,24 @@ def _ensure_same_origin() -> None:
     Browsers send Sec-Fetch-Site (Fetch Metadata, section 2.4) or, at an address without TLS, Origin (RFC 6454,
     section 7). A request with neither does not come from a browser, so no other site can have triggered it.
     """
-    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
-    if site is not None:
-        is_ours = site in ("same-origin", "none")
+    sent_from, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    if sent_from is not None:
+        is_ours = sent_from in ("same-origin", "none")
     else:
         is_ours = origin is None or origin.partition("://")[2].casefold() == request.host.casefold()
     if not is_ours:
         raise Forbidden(f"This form was submitted from another site. Open and submit it on this site: {request.url}")
 
 
-def _send(suggestions: SuggestionQueue, answer: CheckAnswer, edit: Suggestion, page: str) -> Response:
+def _send(suggestions: SuggestionQueue, answer: CheckAnswer, edit: Suggestion) -> Suggestion:
     """Queue an edit that the checker has accepted. Raises SuggestionError, TooManyRequests."""
     if problem := answer.parts[EDIT]:
         raise SuggestionError(*json.loads(problem))
     sender = {name: answer.about["fields"].get(name, "") for name in ("comment", "sender", "email")}
-    suggestion = replace(edit, text=answer.parts[TEXT_OUTPUT].decode(), **sender)
-    with _send_quota().admit(request.remote_addr or ""):
-        sent = suggestions.send(suggestion, client_network(request.remote_addr or "", **_QUOTA_BITS))
-    return make_response(render_template("suggestion-sent.html", sent=sent, page=page), HTTPStatus.ACCEPTED)
-
-
-def _send_quota() -> ClientQuotas:
-    found: ClientQuotas = current_app.extensions["cybilgraph"]["sending"]
-    return found
-
-
-def _page(key: str) -> str:
-    return page_path(thing_iri("project", key))
+    address = request.remote_addr or ""
+    with site("sending").admit(address):
+        edit = replace(edit, text=answer.parts[TEXT_OUTPUT].decode(), **sender)
+        return suggestions.send(edit, client_network(address, **_QUOTA_BITS))
 
 
 def _base(key: str) -> tuple[str, EditBase, str]:

@@ -19,12 +19,14 @@ from cybilgraph.cli.common import (
     VIOLATIONS,
     CliError,
     Command,
+    choice_option,
     format_option,
     open_output,
+    print_safely,
     progress_bar,
     refuse_source_as_output,
 )
-from cybilgraph.model.findings import SEVERITIES, Severity, escape_ci_commands, escape_controls
+from cybilgraph.model.findings import SEVERITIES, Severity, escape_controls
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -42,14 +44,14 @@ def _print_schema(context: click.Context, _: click.Parameter, wanted: bool) -> N
         context.exit()
 
 
-def _parse_commit(commit: str | None) -> str:
+def _parse_commit(_context: click.Context, _: click.Parameter, commit: str | None) -> str:
     """Reject an empty commit, such as an unset variable of a script: it must not mean all files."""
     if commit is not None and not commit.strip():
         raise click.BadParameter("the value is empty. Give a branch, tag or commit, or omit --since.")
     return commit or ""
 
 
-def _known_kind(kind: str) -> str:
+def _known_kind(_context: click.Context, _: click.Parameter, kind: str) -> str:
     """Return a file suffix with its dot in lower case, or reject one that no reader supports."""
     if not kind:
         return ""
@@ -66,21 +68,18 @@ def _known_kind(kind: str) -> str:
 @SOURCES
 @format_option(("text", "json", "html", "sarif", "junit", "github", "turtle", "csv"), "text", "Format of the report.")
 @OUTPUT
-@click.option(
+@choice_option(
     "--fail-on",
-    type=click.Choice([severity.value for severity in SEVERITIES]),
+    choices=[severity.value for severity in SEVERITIES],
     default="violation",
-    show_default=True,
-    help="Lowest severity that makes the exit code 1.",
+    what="Lowest severity that makes the exit code 1.",
 )
-@click.option(
-    "--lang", type=click.Choice(["en", "es", "fr"]), default="en", show_default=True, help="Language of the report."
-)
+@choice_option("--lang", choices=("en", "es", "fr"), default="en", what="Language of the report.")
 @AS_OF
 @click.option(
     "--since",
     metavar="COMMIT",
-    callback=lambda *arguments: _parse_commit(arguments[2]),
+    callback=_parse_commit,
     help="Check only files that have changed since this commit, according to git.",
 )
 @click.option(
@@ -94,15 +93,14 @@ def _known_kind(kind: str) -> str:
     "kind",
     default="",
     metavar="SUFFIX",
-    callback=lambda *arguments: _known_kind(arguments[2]),
+    callback=_known_kind,
     help="File type of standard input, for example csv.",
 )
-@click.option(
+@choice_option(
     "--engine",
-    type=click.Choice(["fast", "pyshacl", "both"]),
+    choices=("fast", "pyshacl", "both"),
     default="fast",
-    show_default=True,
-    help='SHACL engine; "both" runs both and fails if they disagree.',
+    what='SHACL engine; "both" runs both and fails if they disagree.',
 )
 @click.option(
     "--shapes",
@@ -223,11 +221,10 @@ def _show_fixes(changes: Iterable[tuple[Input, FixedFile]], write: bool) -> bool
                 failure.show()
                 all_written = False
                 continue
-        click.echo(escape_ci_commands(escape_controls(change.diff(), lines=True)), nl=False, err=write)
+        print_safely(change.diff(), lines=True, nl=False, err=write)
         for fix in change.refused:
             position = f"{change.name}:{fix.line}{f':{fix.column}' if fix.column else ''}"
-            message = f"{position}: “{fix.old}” could not be replaced with “{fix.new}”. Edit it by hand."
-            click.echo(escape_ci_commands(escape_controls(message)), err=True)
+            print_safely(f"{position}: “{fix.old}” could not be replaced with “{fix.new}”. Edit it by hand.", err=True)
     return all_written
 
 

@@ -33,10 +33,19 @@ OUTPUT = click.option(
 )
 
 
+def choice_option(*names: str, choices: Iterable[str], default: str | None, what: str) -> Callable[[Any], Any]:
+    """Return an option with a fixed set of values."""
+    return click.option(*names, type=click.Choice([*choices]), default=default, show_default=True, help=what)
+
+
 def format_option(choices: Iterable[str], default: str | None, what: str) -> Callable[[Any], Any]:
     """Return the option -f of a command, whose parameter is ``name``."""
-    kind = click.Choice([*choices])
-    return click.option("-f", "--format", "name", type=kind, default=default, show_default=True, help=what)
+    return choice_option("-f", "--format", "name", choices=choices, default=default, what=what)
+
+
+def print_safely(text: str, *, lines: bool = False, nl: bool = True, err: bool = False) -> None:
+    """Print text that may come from records, with its control characters and CI commands escaped."""
+    click.echo(escape_ci_commands(escape_controls(text, lines=lines)), nl=nl, err=err)
 
 
 class _DayType(click.DateTime):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from rich.console import Console
 
 from cybilgraph.cli.common import CliError, Command, format_option
 from cybilgraph.model.findings import escape_controls
-from cybilgraph.model.formats import BY_NAME, Format
+from cybilgraph.model.formats import BY_NAME
 from cybilgraph.model.vocabulary import shorten
 
 if TYPE_CHECKING:
@@ -60,14 +61,12 @@ def query(
 
     text = _query_text(query, parameters)
     guard.guard(text)
-    engine = _engine(place, timeout, credentials)
-    try:
+    names = ("json", "turtle") if name is None else ("json" if name == "table" else name,)
+    with closing(_engine(place, timeout, credentials)) as engine:
         if explain:
             _print_hints(engine.explain(text))
             return
-        answer = engine.answer(text, _formats(name), timeout)
-    finally:
-        engine.close()
+        answer = engine.answer(text, tuple(BY_NAME[each] for each in names), timeout)
     if answer.hints:
         _print_hints(answer.hints, err=True)
     if name in (None, "table") and answer.format.name == "json":
@@ -136,17 +135,10 @@ def _engine(place: str, timeout: float | None, credentials: str) -> Engine:
     return EmbeddedEngine(Releases(Path(place)).current().store, QueryLimits(workers=1))
 
 
-def _formats(name: str | None) -> tuple[Format, ...]:
-    if name is None:
-        return (BY_NAME["json"], BY_NAME["turtle"])
-    return (BY_NAME["json" if name == "table" else name],)
-
-
 def _print_hints(hints: tuple[Hint, ...], *, err: bool = False) -> None:
     for hint in hints:
-        click.echo(
-            f"line {hint.line}: {escape_controls(hint.text)}" if hint.line else escape_controls(hint.text), err=err
-        )
+        line = f"line {hint.line}: " if hint.line else ""
+        click.echo(line + escape_controls(hint.text), err=err)
     if not hints:
         click.echo("No problems found in this query.", err=err)
 

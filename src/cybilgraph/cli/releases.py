@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from cybilgraph.cli.common import CONFORMS, EXISTING_FOLDER, FOLDER, VIOLATIONS, Command, format_option
+from cybilgraph.cli.common import EXISTING_FOLDER, FOLDER, VIOLATIONS, Command, format_option
 from cybilgraph.errors import ReleaseError
 from cybilgraph.model.findings import escape_controls
 from cybilgraph.model.vocabulary import shorten
@@ -71,11 +72,8 @@ def releases(folder: Path, name: str, *, every: bool) -> None:
     if no_current:
         click.echo(no_current, err=True)
     if current in refused:
-        outcome = (
-            f"A server started now would serve release {served:04d}"
-            if served
-            else "No release is intact, so none can be served"
-        )
+        would_serve = f"A server started now would serve release {served:04d}"
+        outcome = would_serve if served else "No release is intact, so none can be served"
         advice = "Build a new release, or activate another with cybilgraph activate"
         click.echo(f"{refused[current]}. {outcome}. {advice}.", err=True)
 
@@ -110,7 +108,7 @@ def activate(folder: Path, number: int) -> None:
     """
     from cybilgraph.release import Releases
 
-    click.echo(_is_current(Releases(folder).activate(number).number))
+    click.echo(f"Release {Releases(folder).activate(number).number:04d} is current.")
 
 
 @click.command(cls=Command)
@@ -127,7 +125,8 @@ def rollback(folder: Path) -> None:
     """
     from cybilgraph.release import Releases
 
-    click.echo(_is_current(Releases(folder).rollback(lambda line: click.echo(line, err=True)).number))
+    release = Releases(folder).rollback(lambda line: click.echo(line, err=True))
+    click.echo(f"Release {release.number:04d} is current.")
 
 
 @click.command(cls=Command)
@@ -216,10 +215,6 @@ def forget(folder: Path, who: str, queue: Path | None) -> None:
         sys.exit(VIOLATIONS)
 
 
-def _is_current(number: int) -> str:
-    return f"Release {number:04d} is current."
-
-
 @click.command(cls=Command)
 @FOLDER
 @click.argument("since", metavar="A", type=click.IntRange(1))
@@ -239,8 +234,7 @@ def diff(folder: Path, since: int, until: int, name: str) -> None:
     from cybilgraph.release import Releases
     from cybilgraph.sync.changes import ChangeLogCache, as_json, describe_log
 
-    changes = ChangeLogCache(Releases(folder))
-    try:
+    with closing(ChangeLogCache(Releases(folder))) as changes:
         log = changes.between(since, until)
         if name == "rdfp":
             sys.stdout.buffer.writelines(log.patch())
@@ -255,17 +249,14 @@ def diff(folder: Path, since: int, until: int, name: str) -> None:
         if others := log.counts["other_quads"]:
             what = "1 statement" if others == 1 else f"{others:,} statements"
             click.echo(f"Outside the records, {what} about organisations, places, vocabularies or terms changed.")
-    finally:
-        changes.close()
-    sys.exit(CONFORMS)
 
 
 def _describe_counts(counts: dict[str, int]) -> str:
     """Return the counts of a change log as a phrase."""
     changes = [(counts[kind], kind) for kind in ("added", "changed", "removed") if counts[kind]]
-    first, *others = [f"{number:,} {kind}" for number, kind in changes] or ["no record has changed"]
+    parts = [f"{number:,} {kind}" for number, kind in changes] or ["no record has changed"]
     if changes:
-        first = f"{changes[0][0]:,} record{'' if changes[0][0] == 1 else 's'} {changes[0][1]}"
+        parts[0] = f"{changes[0][0]:,} record{'' if changes[0][0] == 1 else 's'} {changes[0][1]}"
     added, removed = counts["added_quads"], counts["removed_quads"]
     statements = f" ({added:,} statements added, {removed:,} removed)" if added or removed else ""
-    return ", ".join([first, *others]) + statements
+    return ", ".join(parts) + statements

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import click
 
-from cybilgraph.cli.common import EXISTING_FOLDER, CommandGroup
-from cybilgraph.model.findings import escape_ci_commands, escape_controls
+from cybilgraph.cli.common import EXISTING_FOLDER, CommandGroup, print_safely
 
 
 @click.group(cls=CommandGroup)
@@ -118,4 +117,4 @@ def reject(folder: Path, name: str, reason: str) -> None:
 
 def _print_lines(*lines: str) -> None:
     for line in lines:
-        click.echo(escape_ci_commands(escape_controls(line)))
+        print_safely(line)

@@ -7,7 +7,6 @@ import os
 import re
 import tomllib
 from collections.abc import Callable
-from dataclasses import Field
 from difflib import get_close_matches
 from ipaddress import ip_network
 from pathlib import Path
@@ -72,37 +71,26 @@ class _Seconds(click.FloatRange):
         return self.fail(f"{value!r} is not a number.", param, ctx) if math.isnan(seconds) else seconds
 
 
-def _type(row: Field[Any]) -> Any:
-    if row.metadata["choices"]:
-        return click.Choice(row.metadata["choices"])
-    match row.default:
-        case int():
-            return click.IntRange(row.metadata["least"], row.metadata["most"])
-        case float():
-            return _Seconds(row.metadata["least"], row.metadata["most"])
-        case None:
-            return ANY_FOLDER
-        case _:
-            return str
-
-
 def _options(command: Callable[..., None]) -> Callable[..., None]:
     """Add an option for each setting."""
     for row in reversed(all_settings()):
+        name, least, most = option_name(row), row.metadata["least"], row.metadata["most"]
         common: dict[str, Any] = {"help": row.metadata["what"], "default": row.default, "show_envvar": True}
-        if isinstance(row.default, bool):
-            add = click.option(
-                f"{option_name(row)}/--no-{option_name(row).removeprefix('--')}", row.name, show_default=True, **common
-            )
-        elif isinstance(row.default, tuple):
-            add = click.option(
-                option_name(row), row.name, multiple=True, **common | {"help": common["help"] + " May be repeated."}
-            )
-        else:
-            add = click.option(
-                option_name(row), row.name, type=_type(row), show_default=row.default is not None, **common
-            )
-        command = add(command)
+        common["show_default"] = row.default is not None and not isinstance(row.default, tuple)
+        match row.default:
+            case bool():
+                name += f"/--no-{name.removeprefix('--')}"
+            case tuple():
+                common |= {"multiple": True, "help": f"{common['help']} May be repeated."}
+            case int():
+                common["type"] = click.IntRange(least, most)
+            case float():
+                common["type"] = _Seconds(least, most)
+            case None:
+                common["type"] = ANY_FOLDER
+            case _:
+                common["type"] = click.Choice(choices) if (choices := row.metadata["choices"]) else str
+        command = click.option(name, row.name, **common)(command)
     return command
 
 

@@ -16,7 +16,7 @@ from cybilgraph.model.rules import LANGUAGES, translate
 from cybilgraph.rdf.forms import WRITERS
 from cybilgraph.readers import READERS, Input
 from cybilgraph.validation.outputs import OUTPUTS
-from cybilgraph.web.checker import EDIT, Checker, CheckLimits, Submission
+from cybilgraph.web.checker import Checker, CheckLimits, Output, Submission
 from tests.conftest import SEED
 from tests.support.hostile import cases
 from tests.support.submissions import JSON, SMALL
@@ -36,7 +36,7 @@ pytestmark = pytest.mark.slow
 )
 def test_worker_detects_edits_that_change_the_project(checker: Checker, edited: str, problem: str) -> None:
     given = Submission("page.txt", edited.encode(), base=SEED.read_text(encoding="utf-8"))
-    found = checker.check(given, [EDIT]).parts[EDIT]
+    found = checker.check(given, [Output.EDIT]).parts[Output.EDIT]
     what, _ = json.loads(found) if found else ("", "")
     assert problem in what
     assert bool(problem) == bool(what)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -28,21 +29,31 @@ from cybilgraph.runtime.pool import (
 )
 from cybilgraph.runtime.sandbox import Policy, environment
 
-#: Outputs. The first three are prefixes that the name of a format follows: the report as the API sends it (with the
-#: extra outputs requested, and always as JSON if no record was read), the graph, and the records as a form.
-API_OUTPUT, RDF_OUTPUT, FORM_OUTPUT = "api/", "rdf/", "form/"
-#: Why the record is not a valid edit of ``Submission.base``: a JSON list of problem and hint, or empty if it is valid.
-EDIT = "edit"
-#: For the page: the parts of the report that it shows, as JSON; the text of the record unless it is too long to show;
-#: and the file that a download button of the form requests.
-PAGE_OUTPUT, TEXT_OUTPUT, FILE_OUTPUT = "page", "text", "file"
-#: Why a worker has no answer: the check exceeded a limit, it failed because of a bug, or the request was refused (with
-#: an HTTP status).
-HEAVY, FAILED, REFUSED = "heavy", "failed", "refused"
 #: Maximum size of a body. A saved web page with its scripts and styles has a few hundred kilobytes.
 MAX_UPLOAD_BYTES = 2_000_000
 #: Limits of a report: the number of findings listed, and their length as JSON.
 MAX_FINDINGS, MAX_REPORT_CHARS = 1_000, 2_000_000
+
+
+class Output(StrEnum):
+    """An output that a client may request; the name of a format follows those that end in a slash."""
+
+    API = "api/"  # the report, with the extra outputs requested, and always as JSON if no record was read
+    RDF = "rdf/"  # the graph
+    FORM = "form/"  # the records as a form
+    PAGE = "page"  # the parts of the report that the page shows, as JSON
+    TEXT = "text"  # the text of the record unless it is too long for the page
+    FILE = "file"  # the file that a download button of the form requests
+    #: Why the record is not a valid edit of ``Submission.base``: a JSON list of problem and hint, or empty if it is.
+    EDIT = "edit"
+
+
+class Refusal(StrEnum):
+    """Why a worker has no answer."""
+
+    HEAVY = "heavy"  # the check exceeded a limit
+    FAILED = "failed"  # a bug
+    REFUSED = "refused"  # the request is wrong; the answer has an HTTP status
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,10 +157,10 @@ class Checker:
             raise _limit_exceeded() from None
         except WorkerDied:
             raise CheckerBusy("The check was interrupted", "Try again in a few seconds.") from None
-        if head.get("error") == FAILED:
+        if head.get("error") == Refusal.FAILED:
             logging.getLogger("cybilgraph").error("A check failed because of a bug in cybilgraph: %s", head["message"])
             raise CheckFailed("This file could not be checked", "Please report this error.")
-        if head.get("error") == REFUSED:
+        if head.get("error") == Refusal.REFUSED:
             raise default_exceptions[head["status"]](head["message"])
         if "error" in head:
             raise _limit_exceeded()

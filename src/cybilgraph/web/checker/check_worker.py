@@ -40,22 +40,7 @@ from cybilgraph.validation.fixes import apply_fixes
 from cybilgraph.validation.outputs import OUTPUTS
 from cybilgraph.validation.outputs.as_json import fields_of
 from cybilgraph.validation.outputs.wording import omission_note
-from cybilgraph.web.checker import (
-    API_OUTPUT,
-    EDIT,
-    FAILED,
-    FILE_OUTPUT,
-    FORM_OUTPUT,
-    HEAVY,
-    MAX_FINDINGS,
-    MAX_REPORT_CHARS,
-    PAGE_OUTPUT,
-    RDF_OUTPUT,
-    REFUSED,
-    TEXT_OUTPUT,
-    Submission,
-    Upload,
-)
+from cybilgraph.web.checker import MAX_FINDINGS, MAX_REPORT_CHARS, Output, Refusal, Submission, Upload
 from cybilgraph.web.checker.submissions import SentRecord, decode_upload
 from cybilgraph.web.suggestions import (
     MAX_COMMENT_CHARS,
@@ -88,15 +73,15 @@ def answer(request: dict[str, Any], content: bytes) -> tuple[dict[str, Any], byt
             sent = SentRecord(Submission(content=content, **request["submission"]))
         sent, checked = _check(sent)
         parts = [_render_output(sent, checked, output_name) for output_name in outputs]
-        about = _about(sent, checked.report) if upload or PAGE_OUTPUT in outputs else {}
+        about = _about(sent, checked.report) if upload or Output.PAGE in outputs else {}
     except HTTPException as error:
-        return {"error": REFUSED, "status": error.code, "message": error.description}, b""
+        return {"error": Refusal.REFUSED, "status": error.code, "message": error.description}, b""
     except (MemoryError, RecursionError):
-        return {"error": HEAVY}, b""
+        return {"error": Refusal.HEAVY}, b""
     except OSError as error:  # a check needs no files: this is a bug
-        return {"error": FAILED, "message": f"{type(error).__name__}: {error}"}, b""
+        return {"error": Refusal.FAILED, "message": f"{type(error).__name__}: {error}"}, b""
     if sum(map(len, parts)) > _MAX_ANSWER_BYTES:
-        return {"error": HEAVY}, b""
+        return {"error": Refusal.HEAVY}, b""
     return {"records": checked.report.records, "sizes": [len(part) for part in parts], "about": about}, b"".join(parts)
 
 
@@ -146,11 +131,11 @@ def _render_output(sent: SentRecord, checked: CheckedInput, output_name: str) ->
     if output_name in _OUTPUTS:
         return _OUTPUTS[output_name](sent, checked)
     kind, slash, name = output_name.partition("/")
-    if kind + slash == API_OUTPUT:
+    if kind + slash == Output.API:
         return _api_report(sent, checked, name)
     if not checked.records:
         return b""
-    if kind + slash == RDF_OUTPUT:
+    if kind + slash == Output.RDF:
         output = io.BytesIO()
         serialise(checked.blocks, BY_NAME[name], output)
         return output.getvalue()
@@ -176,7 +161,7 @@ def _api_report(sent: SentRecord, checked: CheckedInput, name: str) -> bytes:
     if "derived" in sent.extras:
         document["derived"] = list(derived_claims(checked.records))
     if "turtle" in sent.extras:
-        document["turtle"] = _render_output(sent, checked, f"{RDF_OUTPUT}turtle").decode()
+        document["turtle"] = _render_output(sent, checked, f"{Output.RDF}turtle").decode()
     return json.dumps(document, ensure_ascii=False).encode(errors="replace")
 
 
@@ -229,7 +214,7 @@ def _page(sent: SentRecord, checked: CheckedInput) -> bytes:
         claim | {"quote": str(claim["quote"])[:_MAX_QUOTE_CHARS]}
         for claim in islice(derived_claims(checked.records), _MAX_CLAIMS)
     ]
-    turtle = _render_output(sent, checked, f"{RDF_OUTPUT}turtle").decode()
+    turtle = _render_output(sent, checked, f"{Output.RDF}turtle").decode()
     if len(turtle) > _MAX_TURTLE_CHARS:
         turtle = turtle[:_MAX_TURTLE_CHARS].rpartition("\n")[0] + "\n# …"
     page = {
@@ -284,7 +269,7 @@ def _edit(sent: SentRecord, checked: CheckedInput) -> bytes:
     return b""
 
 
-_OUTPUTS = {PAGE_OUTPUT: _page, TEXT_OUTPUT: _text, FILE_OUTPUT: _file, EDIT: _edit}
+_OUTPUTS = {Output.PAGE: _page, Output.TEXT: _text, Output.FILE: _file, Output.EDIT: _edit}
 
 
 def _preload() -> None:
@@ -303,8 +288,8 @@ def _preload() -> None:
         "A project of UNODC\n\nStatus: Ongong 北京\n\nFunders\n\nFundação Ítaca\n\nSummary\n\n"
         "Funded by the Łódź Institute and the Government of Peru, it helps Belize since May 2019. Ana Smith leads it.\n"
     ).encode()
-    outputs = [f"{API_OUTPUT}{name}" for name in OUTPUTS] + [f"{RDF_OUTPUT}{fmt.name}" for fmt in GRAPH_FORMATS]
-    outputs += [*_OUTPUTS, *(f"{FORM_OUTPUT}{name}" for name in WRITERS)]
+    outputs = [f"{Output.API}{name}" for name in OUTPUTS] + [f"{Output.RDF}{fmt.name}" for fmt in GRAPH_FORMATS]
+    outputs += [*_OUTPUTS, *(f"{Output.FORM}{name}" for name in WRITERS)]
     form = WRITERS["yaml"]([record])
     submission = {"as_of": "", "language": LANGUAGES[-1], "base": form.decode()}
     head, _ = answer({"submission": submission | {"name": "a.yaml"}, "outputs": outputs}, form)
@@ -313,15 +298,15 @@ def _preload() -> None:
     answer({"submission": submission | {"name": "a.txt"}, "outputs": outputs}, text)
     for content_type, body in _uploads(text):
         upload = {"content_type": content_type}
-        head, _ = answer({"upload": upload | {"is_form": True}, "outputs": [PAGE_OUTPUT]}, body)
+        head, _ = answer({"upload": upload | {"is_form": True}, "outputs": [Output.PAGE]}, body)
         assert head["records"] == 1, head
-        answer({"upload": upload, "outputs": [f"{API_OUTPUT}json"]}, body)
+        answer({"upload": upload, "outputs": [f"{Output.API}json"]}, body)
     samples = {"html": page, "xhtml": page, "xml": iati, "iati": iati}
     # Two records with the same code, so that they are compared.
     samples |= {name: WRITERS[name]([record, record]) for name in ("csv", "xlsx", "json")}
     checked = check_input(Input("a.json", data=WRITERS["json"]([record])))
     sent = SentRecord(Submission("", b""))
-    samples |= {fmt.suffix: _render_output(sent, checked, f"{RDF_OUTPUT}{fmt.name}") for fmt in GRAPH_FORMATS}
+    samples |= {fmt.suffix: _render_output(sent, checked, f"{Output.RDF}{fmt.name}") for fmt in GRAPH_FORMATS}
     for suffix in READERS:
         answer({"submission": submission | {"name": f"a{suffix}"}, "outputs": []}, samples.get(suffix[1:], text))
 

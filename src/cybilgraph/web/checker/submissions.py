@@ -26,15 +26,15 @@ from cybilgraph.rdf.forms import WRITERS
 from cybilgraph.readers import READERS, Input
 from cybilgraph.readers.input_formats import BY_NAME, INPUT_FORMATS, InputFormat, guess_suffix, input_name
 from cybilgraph.readers.text import decode, find_codec
-from cybilgraph.web.checker import FORM_OUTPUT, RDF_OUTPUT, Submission, Upload
+from cybilgraph.web.checker import Output, Submission, Upload
 
 #: Extra outputs that can be included in a JSON report.
 EXTRA_OUTPUTS = ("turtle", "derived")
 #: Downloads that the form offers: the record as sent, and the output of the checker and suffix for each other format.
 SOURCE = "source"
 DOWNLOADS = {
-    **{name: (f"{FORM_OUTPUT}{name}", name) for name in WRITERS if name != "schema"},
-    **{name: (f"{RDF_OUTPUT}{name}", RDF_FORMATS[name].suffix) for name in ("turtle", "jsonld")},
+    **{name: (f"{Output.FORM}{name}", name) for name in WRITERS if name != "schema"},
+    **{name: (f"{Output.RDF}{name}", RDF_FORMATS[name].suffix) for name in ("turtle", "jsonld")},
 }
 _MAX_FIELDS = 1_000
 _FORM, _MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data"

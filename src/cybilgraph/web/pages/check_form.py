@@ -14,16 +14,7 @@ from cybilgraph.model.rules import LANGUAGES
 from cybilgraph.model.vocabulary import RULES
 from cybilgraph.readers.input_formats import INPUT_FORMATS
 from cybilgraph.web.api.problems import PROBLEM_TYPE, problem
-from cybilgraph.web.checker import (
-    API_OUTPUT,
-    FILE_OUTPUT,
-    PAGE_OUTPUT,
-    TEXT_OUTPUT,
-    CheckAnswer,
-    Checker,
-    Submission,
-    Upload,
-)
+from cybilgraph.web.checker import CheckAnswer, Checker, Output, Submission, Upload
 from cybilgraph.web.checker.submissions import DOWNLOADS
 from cybilgraph.web.pages.query_page import caller, site
 from cybilgraph.web.server.render_queue import yield_turn
@@ -46,7 +37,7 @@ _SEVERITY_ORDER = [severity.value for severity in SEVERITIES]
 #: The limits of the annotated text on the page.
 _MAX_LINES, _MAX_LINE_CHARS = 3_000, 2_000
 #: The outputs needed to respond to a form.
-FORM_OUTPUTS = (PAGE_OUTPUT, TEXT_OUTPUT, FILE_OUTPUT)
+FORM_OUTPUTS = (Output.PAGE, Output.TEXT, Output.FILE)
 #: A report in HTML has inline styles and contains untrusted text from the record.
 _POLICIES = {"html": {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox"}}
 #: The policy of the check page, whose script calls the API.
@@ -73,7 +64,7 @@ def upload(*, is_form: bool, base: str = "", name: str = "") -> Upload:
 def api() -> Response:
     """Check a record for an API client; see the OpenAPI document."""
     name = _output()
-    output = f"{API_OUTPUT}{name}"
+    output = f"{Output.API}{name}"
     with site("checking").admit(request.remote_addr or ""):
         answer = run_checker(upload(is_form=False), (output,))
     if not answer.records:
@@ -119,7 +110,7 @@ def page() -> Response:
 
 def respond_to_form(answer: CheckAnswer, more: dict[str, Any]) -> Response:
     """Respond to a button of the form: return a download, or the page with the findings."""
-    name, content = answer.about["file"], answer.parts[FILE_OUTPUT]
+    name, content = answer.about["file"], answer.parts[Output.FILE]
     if not name:
         return render_form(answer, more)
     if not answer.about["is_readable"]:
@@ -134,7 +125,7 @@ def render_form(answer: CheckAnswer | None, more: dict[str, Any], status: HTTPSt
     """Render the page, with the findings of a record if one was sent."""
     context = more | {"kinds": INPUT_FORMATS, "languages": LANGUAGES, "downloads": list(DOWNLOADS)}
     if answer is not None:
-        text, found = answer.parts[TEXT_OUTPUT].decode(), json.loads(answer.parts[PAGE_OUTPUT])
+        text, found = answer.parts[Output.TEXT].decode(), json.loads(answer.parts[Output.PAGE])
         context |= {
             "sent": answer.about | {"text": text},
             "report": found,

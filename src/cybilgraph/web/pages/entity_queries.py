@@ -97,14 +97,9 @@ def list_query(kind: EntityKind) -> str:
     return queries.load_query("page-list").bind({"kind": [kind.iri]})
 
 
-def projects_query(kind: str, key: str) -> str:
-    """Return the query for the projects of an entity."""
-    return queries.load_query("page-linked").bind({"resource": with_topics(kind, key)})
-
-
-def related_query(kind: str, key: str) -> str:
-    """Return the query for the other entities in the projects of an entity."""
-    return queries.load_query("page-related").bind({"resource": with_topics(kind, key)})
+def entity_query(name: str, kind: str, key: str) -> str:
+    """Return the query page-linked for the projects of an entity, or page-related for the other entities in them."""
+    return queries.load_query(name).bind({"resource": with_topics(kind, key)})
 
 
 def themes() -> list[GazetteerEntry]:

@@ -19,7 +19,7 @@ from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, scheme_iri, thing_ir
 from cybilgraph.release import Release
 from cybilgraph.sparql import queries
 from cybilgraph.web.api.negotiation import SUFFIXES, negotiate, split_suffix
-from cybilgraph.web.pages import entity_queries, project, query_page
+from cybilgraph.web.pages import entity_queries, query_page
 from cybilgraph.web.pages.query_page import (
     CSV,
     NTRIPLES,
@@ -31,7 +31,7 @@ from cybilgraph.web.pages.query_page import (
     query_rows,
     serving,
 )
-from cybilgraph.web.pages.resource_view import Resource, page_path
+from cybilgraph.web.pages.resource_view import Resource, page_path, project_values
 from cybilgraph.web.server.open_release import OpenRelease
 
 blueprint = Blueprint("entities", __name__)
@@ -68,7 +68,7 @@ def resource(section: str, path: str) -> BaseResponse | str:
             return redirected(f"{kind}/{spelling}{end}", 301)
         raise _not_found(iri)
     if entity_kind and CSV in formats[:1]:
-        return csv_response(entity_queries.projects_query(entity_kind.name, key))
+        return csv_response(entity_queries.entity_query("page-linked", kind, key))
     if (replacement := graph.value(node, URIRef(DCTERMS.isReplacedBy))) is not None:
         return redirected(str(replacement).removeprefix(f"{BASE}id/") + end, 301)
     if formats:
@@ -113,7 +113,7 @@ def outcomes() -> str:
 
 def _project(view: Resource, key: str) -> str:
     accepts_edits = query_page.site("suggestions") is not None and serving() is live().current
-    shown = project.page_values(view)
+    shown = project_values(view)
     try:
         search = query_page.search_index()
         findings, is_available = search.findings(key, shown["source"]), search.is_available
@@ -128,7 +128,7 @@ def _project(view: Resource, key: str) -> str:
 def _entity_page(view: Resource, entity_kind: entity_queries.EntityKind, key: str) -> str:
     kind = entity_kind.name
     linked, related = (
-        query_rows(text(kind, key)) for text in (entity_queries.projects_query, entity_queries.related_query)
+        query_rows(entity_queries.entity_query(name, kind, key)) for name in ("page-linked", "page-related")
     )
     shown = entity_queries.page_values(view.iri, linked, related)
     gaps = [

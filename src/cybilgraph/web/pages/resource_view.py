@@ -1,25 +1,32 @@
-"""A resource as pages show it: its statements, with the labels of the resources they link to."""
+"""A resource as pages show it: its statements, with the labels of what they link to; and what a project page shows."""
 
 from __future__ import annotations
 
 import csv
 import io
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
-import rdflib
 from flask import Response, g, request, url_for
-from rdflib import SKOS
+from rdflib import SKOS, Graph, Literal, URIRef
+from rdflib.term import Node
 
+from cybilgraph.model.fields import FIELDS, FieldKind
 from cybilgraph.model.formats import BY_NAME, Format
-from cybilgraph.model.vocabulary import BASE, DCTERMS, RDFS, shorten
+from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, FOAF, OA, PROV, RDFS, SCHEMA, SPDX, VCARD, shorten
 from cybilgraph.rdf.serialisation import serialise
 from cybilgraph.readers.tabular.delimited import escape_formula
 from cybilgraph.web.api.negotiation import negotiate_rdf
 
 #: The longest title in lists, charts and headings, in characters.
 _MAX_TITLE_CHARS = 200
-_LABELS = (SKOS.prefLabel, rdflib.URIRef(DCTERMS.title), rdflib.URIRef(RDFS.label))
+_LABELS = (SKOS.prefLabel, URIRef(DCTERMS.title), URIRef(RDFS.label))
+_LINK_ORDER = ("Funder", "Implementer", "Partner", "Beneficiary", "Unspecified", "Country", "Region", "Group", "Theme")
+#: The most characters of a text in the description for search engines.
+_MAX_DESCRIPTION_CHARS = 5_000
+#: Headings of related projects, by property.
+_RELATIONS = {DCTERMS.isPartOf: "Part of", CYB.follows: "Follows", DCTERMS.relation: "Related to"}
 
 
 def page_path(iri: str) -> str:
@@ -64,8 +71,8 @@ def rdf_response(lines: Iterable[str], fmt: Format) -> Response:
 class Resource:
     """A resource in a graph of the statements around it."""
 
-    graph: rdflib.Graph
-    node: rdflib.URIRef
+    graph: Graph
+    node: URIRef
 
     @property
     def iri(self) -> str:
@@ -77,30 +84,30 @@ class Resource:
         """Its label."""
         return self.name(self.node)
 
-    def name(self, node: rdflib.term.Node) -> str:
+    def name(self, node: Node) -> str:
         """Return the English label of a node, else any label, else its IRI as a prefixed name."""
         for predicate in _LABELS:
-            found = [value for value in self.graph.objects(node, predicate) if isinstance(value, rdflib.Literal)]
+            found = [value for value in self.graph.objects(node, predicate) if isinstance(value, Literal)]
             for value in sorted(found, key=lambda value: (value.language != "en", value)):
                 return str(value)
         return shorten(str(node))
 
-    def all(self, predicate: str, node: rdflib.term.Node | None = None) -> list[rdflib.term.Node]:
+    def all(self, predicate: str, node: Node | None = None) -> list[Node]:
         """Return the objects of a property, ordered by number if their IRIs end in one, else by label."""
 
-        def order(value: rdflib.term.Node) -> tuple[int, str]:
+        def order(value: Node) -> tuple[int, str]:
             is_numbered = str(value).rpartition("/")[2].isdigit()
             return (len(str(value)), str(value)) if is_numbered else (0, self.name(value))
 
-        return sorted(self.graph.objects(node or self.node, rdflib.URIRef(predicate)), key=order)
+        return sorted(self.graph.objects(node or self.node, URIRef(predicate)), key=order)
 
     def one(self, predicate: str) -> str:
         """Return the text of a single-valued property; empty if it has no value."""
         return self.text(self.node, predicate)
 
-    def text(self, node: rdflib.term.Node | None, predicate: str) -> str:
+    def text(self, node: Node | None, predicate: str) -> str:
         """Return the text of a single-valued property of a node; empty if there is no node or it has no value."""
-        return str(next(iter(self.graph.objects(node, rdflib.URIRef(predicate))), "")) if node else ""
+        return str(next(iter(self.graph.objects(node, URIRef(predicate))), "")) if node else ""
 
     def linked(self, predicate: str) -> list[tuple[str, str]]:
         """Return label and IRI of each object of a property."""
@@ -112,10 +119,112 @@ class Resource:
         for predicate in sorted(set(map(str, self.graph.predicates(self.node)))):
             values = []
             for value in self.all(predicate):
-                if isinstance(value, rdflib.URIRef):
+                if isinstance(value, URIRef):
                     values.append((self.name(value), str(value)))
                 else:
-                    tag = f" ({value.language})" if isinstance(value, rdflib.Literal) and value.language else ""
+                    tag = f" ({value.language})" if isinstance(value, Literal) and value.language else ""
                     values.append((f"{value}{tag}", ""))
             table.append((predicate, values))
         return table
+
+
+@dataclass(slots=True)
+class ProjectLink:
+    """A link of a project and its evidence: quotes, each with its line and confidence."""
+
+    name: str
+    iri: str
+    role: str = ""
+    derived: bool = False
+    quotes: list[tuple[str, str, str]] = field(default_factory=list)
+
+
+def project_values(view: Resource) -> dict[str, Any]:
+    """Return the values of the template of a project page, all of them text."""
+    graph, text = view.graph, view.text
+    record = graph.value(None, URIRef(FOAF.primaryTopic), view.node)
+    sources = [
+        (text(node, RDFS.label), text(graph.value(node, URIRef(SPDX.checksum)), SPDX.checksumValue))
+        for node in sorted(view.all(PROV.wasDerivedFrom, record), key=str)
+    ]
+    source, *earlier = sources or [("", "")]
+    blank = set(map(str, view.all(CYB.leftBlank, record)))
+    links = [*_links(view, CYB.participation, CYB.actor), *_links(view, CYB.scope, CYB.concept)]
+    sections: list[tuple[str, dict[str, Any]]] = []
+    for row in FIELDS:
+        values = view.all(row.term) if row.kind in (FieldKind.PROSE, FieldKind.ITEMS) else []
+        if values and row.kind is FieldKind.PROSE:
+            sections.append((row.name, {"paragraphs": [part for value in values for part in str(value).split("\n\n")]}))
+        elif values:
+            items = [(text(node, DCTERMS.description), text(node, CYB.subheading)) for node in values]
+            sections.append((row.name, {"items": items}))
+    return {
+        "code": view.one(DCTERMS.identifier),
+        "status": view.name(status[0]) if (status := view.all(CYB.status)) else "",
+        "start": view.one(CYB.startAsPrinted) or view.one(CYB.start),
+        "end": view.one(CYB.endAsPrinted) or view.one(CYB.end),
+        "links": _grouped(links),
+        "found": any(link.derived for link in links),
+        "related": [(words, linked) for term, words in _RELATIONS.items() if (linked := view.linked(term))],
+        "blank": [row.name.replace("_", " ") for row in FIELDS if row.term in blank],
+        "sections": sections,
+        "web": [(text(node, DCTERMS.title), text(node, SCHEMA.url)) for node in view.all(CYB.link)],
+        "contacts": [
+            (text(node, VCARD.fn), text(node, VCARD.hasEmail).removeprefix("mailto:")) for node in view.all(CYB.contact)
+        ],
+        "record": str(record or ""),
+        "rights": text(record, DCTERMS.rights),
+        "page": text(record, DCTERMS.source),
+        "source": source[0],
+        "sha256": source[1],
+        "earlier": earlier,
+        "versions": sorted(
+            map(str, view.all(PROV.wasRevisionOf, record)), key=lambda iri: (iri.rpartition("/")[2], iri)
+        ),
+        "data": _schema_org(view, links),
+    }
+
+
+def _links(view: Resource, property_: str, target: str) -> list[ProjectLink]:
+    links = []
+    for node in view.all(property_):
+        thing = next(view.graph.objects(node, URIRef(target)))
+        role = view.graph.value(node, URIRef(CYB.role))
+        kind = view.name(role) if role else str(thing).removeprefix(f"{BASE}id/").partition("/")[0].capitalize()
+        quotes = [
+            (view.text(quote, OA.exact), view.text(quote, CYB.line), view.text(quote, CYB.confidence))
+            for quote in view.all(CYB.evidence, node)
+        ]
+        is_derived = view.text(node, CYB.basis).endswith("/derived")
+        links.append(ProjectLink(view.name(thing), str(thing), kind, is_derived, quotes))
+    return links
+
+
+def _grouped(links: list[ProjectLink]) -> list[tuple[str, list[ProjectLink]]]:
+    groups: dict[str, list[ProjectLink]] = {role: [] for role in _LINK_ORDER}
+    for link in sorted(links, key=lambda link: link.name.casefold()):
+        groups.setdefault(link.role, []).append(link)
+    return [(role, group) for role, group in groups.items() if group]
+
+
+def _schema_org(view: Resource, links: list[ProjectLink]) -> dict[str, Any]:
+    """Describe the project in schema.org terms, for search engines."""
+
+    def of(role: str, type_: str) -> list[dict[str, str]]:
+        return [{"@type": type_, "@id": link.iri, "name": link.name} for link in links if link.role == role]
+
+    description: dict[str, Any] = {
+        "@context": "https://schema.org",
+        "@type": "ResearchProject",
+        "@id": view.iri,
+        "name": view.label[:_MAX_DESCRIPTION_CHARS],
+        "identifier": view.one(DCTERMS.identifier),
+        "description": view.one(DCTERMS.abstract)[:_MAX_DESCRIPTION_CHARS],
+        "foundingDate": view.one(CYB.start),
+        "dissolutionDate": view.one(CYB.end),
+        "funder": of("Funder", "Organization"),
+        "member": [*of("Implementer", "Organization"), *of("Partner", "Organization")],
+        "areaServed": [*of("Country", "Country"), *of("Region", "Place"), *of("Group", "Place")],
+        "knowsAbout": [link.name for link in links if link.role == "Theme"],
+    }
+    return {key: value for key, value in description.items() if value}

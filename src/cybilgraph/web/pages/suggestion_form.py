@@ -16,7 +16,7 @@ from cybilgraph.model.vocabulary import thing_iri
 from cybilgraph.release.sources import SOURCES
 from cybilgraph.sparql import queries
 from cybilgraph.web.api.problems import status_of
-from cybilgraph.web.checker import EDIT, FORM_OUTPUT, TEXT_OUTPUT, CheckAnswer, Submission
+from cybilgraph.web.checker import CheckAnswer, Output, Submission
 from cybilgraph.web.checker.submissions import record_from_bytes
 from cybilgraph.web.pages.check_form import FORM_OUTPUTS, render_form, respond_to_form, run_checker, upload
 from cybilgraph.web.pages.query_page import NTRIPLES, answer_query, named_query_rows, release_with_intact, site
@@ -52,7 +52,7 @@ def page(key: str) -> Response:
         if request.method != "POST":
             submission = Submission(name, base.text.encode(errors="replace"))
             return render_form(run_checker(submission, FORM_OUTPUTS), {"suggest": context})
-        answer = run_checker(upload(is_form=True, base=base.text, name=name), (*FORM_OUTPUTS, EDIT))
+        answer = run_checker(upload(is_form=True, base=base.text, name=name), (*FORM_OUTPUTS, Output.EDIT))
         if "send" not in answer.about["fields"]:
             return respond_to_form(answer, {"suggest": context})
         try:
@@ -84,12 +84,12 @@ def _ensure_same_origin() -> None:
 
 def _send(suggestions: SuggestionQueue, answer: CheckAnswer, edit: Suggestion) -> Suggestion:
     """Queue an edit that the checker has accepted. Raises SuggestionError, TooManyRequests."""
-    if problem := answer.parts[EDIT]:
+    if problem := answer.parts[Output.EDIT]:
         raise SuggestionError(*json.loads(problem))
     sender = {name: answer.about["fields"].get(name, "") for name in ("comment", "sender", "email")}
     address = request.remote_addr or ""
     with site("sending").admit(address):
-        edit = replace(edit, text=answer.parts[TEXT_OUTPUT].decode(), **sender)
+        edit = replace(edit, text=answer.parts[Output.TEXT].decode(), **sender)
         return suggestions.send(edit, client_network(address, **_QUOTA_BITS))
 
 
@@ -110,8 +110,8 @@ def _base(key: str) -> tuple[str, EditBase, str]:
         return title, EditBase(file, sha256, sent.text, is_source=True), sent.submission.name
     text = queries.load_query("page-resource").bind({"resource": [iri]})
     graph = answer_query(text, NTRIPLES).content
-    answer = run_checker(Submission("record.nt", graph), (f"{FORM_OUTPUT}yaml",))
-    form = answer.parts[f"{FORM_OUTPUT}yaml"].decode()
+    answer = run_checker(Submission("record.nt", graph), (f"{Output.FORM}yaml",))
+    form = answer.parts[f"{Output.FORM}yaml"].decode()
     if not answer.records:
         raise NotFound(f"The record of {iri} cannot be converted to a form")
     return title, EditBase(file, sha256, form, is_source=False), "record.yaml"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import sys
-from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -125,15 +124,12 @@ def check(
     output: str | None,
     fail_on: str,
     lang: str,
-    as_of: date | None,
-    since: str,
     among: tuple[str, ...],
-    kind: str,
-    engine: str,
     shapes: tuple[str, ...],
     graph: bool,
     fix: bool,
     diff: bool,
+    **common: Any,
 ) -> None:
     """Report what is wrong or missing in records, and where.
 
@@ -161,19 +157,18 @@ def check(
 
     refuse_source_as_output(output, sources)
     all_written = True
+    is_direct = bool(shapes or graph)
     if shapes and graph:
         raise CliError("--graph and --shapes cannot be combined\n  --graph uses our shapes, --shapes your own.")
-    if (shapes or graph) and (fix or diff):
+    if is_direct and (fix or diff):
         raise CliError("Only records can be fixed\n  Omit --fix and --diff when you use --shapes or --graph.")
     if fix and not diff and "-" in sources:
         raise CliError("Standard input cannot be fixed\n  Give files, or apply the output of --diff.")
-    if (shapes or graph) and among:
+    if is_direct and among:
         raise CliError("--among works only with records\n  With --shapes or --graph, give all files as sources.")
     with progress_bar("Checking") as progress:
-        common: dict[str, Any] = {
-            "engine": engine, "as_of": as_of, "since": since, "kind": kind, "progress": progress
-        }  # fmt: skip
-        if shapes or graph:
+        common["progress"] = progress
+        if is_direct:
             report = pipeline.check_rdf(*sources, shapes=shapes, language=lang, excerpts=True, **common)
         else:
             if fix or diff:
@@ -187,15 +182,14 @@ def check(
     if not diff:
         report.findings = [rules.translate(finding, lang) for finding in report.findings]
         _write_report(report, name, output)
-    if since and not report.sources:
-        click.echo(f"No source has changed since {escape_controls(since)}.", err=True)
+    if common["since"] and not report.sources:
+        click.echo(f"No source has changed since {escape_controls(common['since'])}.", err=True)
         sys.exit(CONFORMS)
     nothing_read = report.unread == report.sources and not report.records
     sys.exit(FAILED if nothing_read or not all_written else CONFORMS if report.passes else VIOLATIONS)
 
 
 def _write_report(report: Report, name: str, output: str | None) -> None:
-    """Write the report in the named format to the output file, or to standard output."""
     from cybilgraph.validation.outputs import OUTPUTS
 
     if name == "text" and output in (None, "-"):

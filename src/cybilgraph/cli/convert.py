@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import shlex
 import sys
-from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
@@ -115,17 +114,7 @@ def _report(report: Report, *, needs_records: bool) -> None:
     help="Use a Dask cluster (tls://HOST:8786, certificates from Dask's configuration), or N local processes.",
 )  # fmt: skip
 @AS_OF
-def build(
-    sources: tuple[str, ...],
-    into: Path,
-    strict: bool,
-    wait: bool,
-    dumps: bool,
-    contacts: bool,
-    stated_only: bool,
-    cluster: str,
-    as_of: date | None,
-) -> None:
+def build(sources: tuple[str, ...], into: Path, **options: Any) -> None:
     """Build a release (graph, store and report), and make it current once it is complete.
 
     A running server switches to it within about a second, without losing a request.
@@ -138,24 +127,11 @@ def build(
     from cybilgraph.validation.outputs.wording import summary, tally
 
     with progress_bar("Building") as progress:
-        release, report = pipeline.build(
-            sources,
-            into,
-            strict,
-            as_of,
-            progress,
-            wait=wait,
-            dumps=dumps,
-            contacts=contacts,
-            stated_only=stated_only,
-            cluster=cluster,
-        )
+        release, report = pipeline.build(sources, into, progress=progress, **options)
     console = Console(highlight=False, markup=False)
     counts = release.manifest["counts"]
-    console.print(
-        f"Release {release.number:04d} in {into}: {counts['projects']:,} projects, {counts['quads']:,} statements",
-        soft_wrap=True,
-    )
+    size = f"{counts['projects']:,} projects, {counts['quads']:,} statements"
+    console.print(f"Release {release.number:04d} in {into}: {size}", soft_wrap=True)
     console.print(f"Checked {summary(report)}", soft_wrap=True)
     for line in tally(report):
         console.print(line, soft_wrap=True)

@@ -156,12 +156,9 @@ def _print_table(answer: Answer) -> None:
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
+        texts = {name: shorten(term["value"]) if term["type"] == "uri" else term["value"] for name, term in row.items()}
         # A Text, because rich reads square brackets in a str as markup.
-        table.add_row(*(Text(_display(row[column])) if column in row else "" for column in columns))
+        table.add_row(*(Text(escape_controls(texts.get(column, ""))) for column in columns))
     # Lines in a pipe must not be cut or folded to a terminal's width.
     Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 100_000).print(table)
     Console(stderr=True, highlight=False, markup=False).print(f"{len(rows):,} row{'' if len(rows) == 1 else 's'}")
-
-
-def _display(term: dict[str, str]) -> str:
-    return escape_controls(shorten(term["value"]) if term["type"] == "uri" else term["value"])

@@ -252,7 +252,6 @@ def diff(folder: Path, since: int, until: int, name: str) -> None:
 
 
 def _describe_counts(counts: dict[str, int]) -> str:
-    """Return the counts of a change log as a phrase."""
     changes = [(counts[kind], kind) for kind in ("added", "changed", "removed") if counts[kind]]
     parts = [f"{number:,} {kind}" for number, kind in changes] or ["no record has changed"]
     if changes:

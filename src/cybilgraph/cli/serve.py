@@ -27,7 +27,6 @@ _ORIGIN = re.compile(r"https?://(?=.{1,253}(?::|/|\Z))(?:[A-Za-z0-9._~-]+|\[[0-9
 
 
 def _load_config(context: click.Context, _: click.Parameter, path: Path | None) -> None:
-    """Use the values of the file as defaults, below flags and environment variables."""
     if path is None:
         return
     try:
@@ -72,7 +71,6 @@ class _Seconds(click.FloatRange):
 
 
 def _options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add an option for each setting."""
     for row in reversed(all_settings()):
         name, least, most = option_name(row), row.metadata["least"], row.metadata["most"]
         common: dict[str, Any] = {"help": row.metadata["what"], "default": row.default, "show_envvar": True}

@@ -25,7 +25,6 @@ from cybilgraph.web.pages import (
     query_page,
     resource_pages,
     search_page,
-    suggestion_form,
 )
 from cybilgraph.web.pages.resource_view import page_path, shorten_title
 from cybilgraph.web.server.access_log import AccessLog
@@ -85,7 +84,7 @@ def create_app(live: LiveReleases, checker: Checker, settings: Settings, access_
         return {"release": release.manifest, "current": is_current, **constants}
 
     sections = (changes_page, check_form, datasets, documentation, explore, ontology, openapi)
-    for section in (*sections, query_page, resource_pages, search_page, suggestion_form):
+    for section in (*sections, query_page, resource_pages, search_page):
         app.register_blueprint(section.blueprint)
     problems.register(app)
     app.teardown_request(query_page.close)
@@ -99,7 +98,6 @@ def create_app(live: LiveReleases, checker: Checker, settings: Settings, access_
 
 
 def _nonce() -> str:
-    """Return the nonce of this page, which allows its editor to insert style sheets."""
     if "nonce" not in g:
         g.nonce = secrets.token_urlsafe(16)
     nonce: str = g.nonce

@@ -33,7 +33,7 @@ from cybilgraph.readers import READERS, Input, read_input
 from cybilgraph.readers.input_formats import INPUT_FORMATS, guess_suffix
 from cybilgraph.readers.inputs import MAX_PAGE_BYTES
 from cybilgraph.runtime.files import atomic_write, private_folder
-from cybilgraph.runtime.keyed_hash import Key, create_key, read_key
+from cybilgraph.runtime.keyed_hash import create_key, read_key
 
 #: The most pending suggestions per client.
 MAX_OF_CLIENT = 10
@@ -120,7 +120,7 @@ class SuggestionQueue:
         """
         ensure_valid(suggestion)
         with self._locked():
-            client = self._key().hash(network) if network else ""
+            client = self._hashed(network) if network else ""
             self._ensure_capacity(suggestion.project, client)
             now = datetime.now(UTC)
             name, time = f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}", now.isoformat("T", "seconds")
@@ -129,7 +129,6 @@ class SuggestionQueue:
         return queued
 
     def _ensure_capacity(self, project: str, client: str) -> None:
-        """Raise SuggestionQuota or SuggestionsFull if the queue cannot take one more."""
         # A pending file never changes, so each is read only once.
         self._senders = {name: self._senders.get(name) or self._project_and_client(name) for name in self._ids()}
         senders = list(self._senders.values())
@@ -245,15 +244,14 @@ class SuggestionQueue:
         (self.folder / f"{suggestion.id}.json").unlink()
 
     def _folders(self) -> list[Path]:
-        """Return the existing folders of pending and reviewed suggestions."""
         return [folder for where in ("", ACCEPTED, REJECTED) if (folder := self.folder / where).is_dir()]
 
-    def _key(self) -> Key:
+    def _hashed(self, network: str) -> str:
         path = self.folder / _KEY
         try:
-            return read_key(path)
+            return read_key(path).hash(network)
         except (OSError, ValueError):  # with a new key, pending suggestions no longer count towards client limits
-            return create_key(path)
+            return create_key(path).hash(network)
 
     def _ids(self) -> list[str]:
         return [path.stem for path in self.folder.glob("*.json") if _ID.fullmatch(path.stem)]

@@ -108,7 +108,6 @@ _KINDS = ("project", "actor", "country", "region", "group", "theme", "status", "
 
 
 def _of_query(query: Query) -> Operation:
-    """Describe the endpoint of a named query."""
     formats = named_queries.formats(query)
     parameters = []
     for own in query.parameters:
@@ -309,16 +308,14 @@ def _operation(row: Operation) -> dict[str, Any]:
 def _parameter(row: Operation, parameter: ApiParameter) -> dict[str, Any]:
     in_path = f"{{{parameter.name}}}" in row.path
     schema = _TEXT | ({"enum": list(parameter.choice)} if parameter.choice else {})
-    if parameter.is_repeatable:
-        schema = {"type": "array", "items": schema}
-    example = [parameter.example] if parameter.is_repeatable else parameter.example
+    many = parameter.is_repeatable
     return {
         "name": parameter.name,
         "in": "path" if in_path else "query",
         "required": in_path,
         "description": parameter.about,
-        "schema": schema,
-        **({"example": example} if parameter.example else {}),
+        "schema": {"type": "array", "items": schema} if many else schema,
+        **({"example": [parameter.example] if many else parameter.example} if parameter.example else {}),
     }
 
 

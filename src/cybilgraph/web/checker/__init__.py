@@ -111,23 +111,25 @@ class CheckAnswer:
     about: dict[str, Any] = field(default_factory=dict)
 
 
-class Checker:
+class Checker(Pool):
     """A pool of check workers. Thread-safe."""
 
     def __init__(
         self, limits: CheckLimits | None = None, on_process_end: Callable[[ProcessExit], object] = lambda _: None
     ) -> None:
         """Call ``on_process_end`` when a worker process ends unexpectedly."""
-        self._limits = limits or CheckLimits()
-        workers, seconds = self._limits.workers, self._limits.seconds
+        limits = limits or CheckLimits()
+        self._seconds = limits.seconds
         # A client leaves one worker to the others. If several clients use all of them, the next one waits.
-        pool_limits = PoolLimits(
-            workers, self._limits.waiting, max_per_caller=max(workers - 1, 1), max_wait_seconds=seconds
-        )
-        self._pool = Pool(
+        super().__init__(
             "cybilgraph.web.checker.check_worker",
-            (str(self._limits.memory),),
-            pool_limits,
+            (str(limits.memory),),
+            PoolLimits(
+                limits.workers,
+                limits.waiting,
+                max_per_caller=max(limits.workers - 1, 1),
+                max_wait_seconds=limits.seconds,
+            ),
             on_process_end,
             environment=environment(Policy()),
         )
@@ -141,20 +143,17 @@ class Checker:
         """
         fields = asdict(submission)
         content = fields.pop("content")
-        limits = self._limits
+        request = {"upload" if isinstance(submission, Upload) else "submission": fields, "outputs": outputs}
         try:
-            request = {"upload" if isinstance(submission, Upload) else "submission": fields, "outputs": outputs}
-            head, data = self._pool.ask(request, content, seconds=limits.seconds, caller=caller)
+            head, data = self.ask(request, content, seconds=self._seconds, caller=caller)
         except (Busy, WorkerStartFailed):
-            raise CheckerBusy(
-                "Too many records are being checked at the moment", "Try again in a few seconds."
-            ) from None
+            what = "Too many records are being checked at the moment"
+            raise CheckerBusy(what, "Try again in a few seconds.") from None
         except TimeoutError:
-            raise CheckTimeout(
-                f"The check was stopped after {limits.seconds:g} seconds", "Send fewer projects at a time."
-            ) from None
+            what = f"The check was stopped after {self._seconds:g} seconds"
+            raise CheckTimeout(what, "Send fewer projects at a time.") from None
         except WorkerCrashed:
-            raise _limit_exceeded() from None
+            head, data = {"error": Refusal.HEAVY}, b""
         except WorkerDied:
             raise CheckerBusy("The check was interrupted", "Try again in a few seconds.") from None
         if head.get("error") == Refusal.FAILED:
@@ -163,27 +162,10 @@ class Checker:
         if head.get("error") == Refusal.REFUSED:
             raise default_exceptions[head["status"]](head["message"])
         if "error" in head:
-            raise _limit_exceeded()
+            raise CheckTooHeavy(
+                "The check exceeded its limit of memory or nesting depth",
+                "Send fewer projects at a time, or less deeply nested data.",
+            )
         ends = accumulate(head["sizes"], initial=0)
         parts = [data[start:end] for start, end in pairwise(ends)]
         return CheckAnswer(head["records"], dict(zip(outputs, parts, strict=True)), head["about"])
-
-    @property
-    def processes(self) -> list[int]:
-        """The process ids of the live workers."""
-        return self._pool.processes
-
-    def maintain(self) -> None:
-        """Restart workers that ended while idle. A server calls this every second."""
-        self._pool.maintain()
-
-    def close(self) -> None:
-        """Stop all workers."""
-        self._pool.close()
-
-
-def _limit_exceeded() -> CheckTooHeavy:
-    return CheckTooHeavy(
-        "The check exceeded its limit of memory or nesting depth",
-        "Send fewer projects at a time, or less deeply nested data.",
-    )

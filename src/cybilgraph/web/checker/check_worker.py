@@ -12,7 +12,7 @@ import hashlib
 import io
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date
@@ -105,7 +105,6 @@ def _check(sent: SentRecord) -> tuple[SentRecord, CheckedInput]:
 
 
 def _about(sent: SentRecord, report: Report) -> dict[str, Any]:
-    """Return the description of a submission for ``CheckAnswer.about``."""
     problem: dict[str, Any] = {}
     if not report.records:
         problem = {"message": "No project record was found", "suggestion": ""}
@@ -269,7 +268,12 @@ def _edit(sent: SentRecord, checked: CheckedInput) -> bytes:
     return b""
 
 
-_OUTPUTS = {Output.PAGE: _page, Output.TEXT: _text, Output.FILE: _file, Output.EDIT: _edit}
+_OUTPUTS: dict[str, Callable[[SentRecord, CheckedInput], bytes]] = {
+    Output.PAGE: _page,
+    Output.TEXT: _text,
+    Output.FILE: _file,
+    Output.EDIT: _edit,
+}
 
 
 def _preload() -> None:
@@ -296,7 +300,12 @@ def _preload() -> None:
     assert head["records"] == 1, head
     # A record with findings that quote wide characters.
     answer({"submission": submission | {"name": "a.txt"}, "outputs": outputs}, text)
-    for content_type, body in _uploads(text):
+    part = b'--x\r\nContent-Disposition: form-data; name="%b"\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n%b\r\n'
+    uploads = {
+        "multipart/form-data; boundary=x": (part % (b'file"; filename="a.txt', text)) + b"--x--\r\n",
+        "application/x-www-form-urlencoded": urlencode({"text": text, "include": "turtle,derived"}).encode(),
+    }
+    for content_type, body in uploads.items():
         upload = {"content_type": content_type}
         head, _ = answer({"upload": upload | {"is_form": True}, "outputs": [Output.PAGE]}, body)
         assert head["records"] == 1, head
@@ -309,16 +318,6 @@ def _preload() -> None:
     samples |= {fmt.suffix: _render_output(sent, checked, f"{Output.RDF}{fmt.name}") for fmt in GRAPH_FORMATS}
     for suffix in READERS:
         answer({"submission": submission | {"name": f"a{suffix}"}, "outputs": []}, samples.get(suffix[1:], text))
-
-
-def _uploads(text: bytes) -> tuple[tuple[str, bytes], ...]:
-    """Return a record in both encodings of a form."""
-    part = b'--x\r\nContent-Disposition: form-data; name="%b"\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n%b\r\n'
-    file = (part % (b'file"; filename="a.txt', text)) + b"--x--\r\n"
-    return ("multipart/form-data; boundary=x", file), (
-        "application/x-www-form-urlencoded",
-        urlencode({"text": text, "include": "turtle,derived"}).encode(),
-    )
 
 
 def _prepare() -> Handler:

@@ -109,7 +109,6 @@ def decode_upload(upload: Upload) -> SentRecord:
 
 
 def _decode_api_body(upload: Upload, media_type: str, parameters: Mapping[str, str]) -> SentRecord:
-    """Decode an API request."""
     options: dict[str, Any] = dict(reversed(parse_qsl(upload.arguments, keep_blank_values=True)))
     options.pop("format", None)  # of the report
     if media_type in _FORMS:

@@ -152,7 +152,6 @@ def _numbers() -> list[int]:
 
 
 def _number(name: str) -> int:
-    """Return the release number in a URL argument; 0 if there is none. Raises QuerySyntaxError."""
     return protocol.release_number(request.args.get(name, ""), name)
 
 

@@ -159,7 +159,6 @@ def _xml(text: str) -> Response:
 
 
 def _cacheable(response: Response) -> Response:
-    """Add the headers that let clients cache and revalidate a response."""
     response.headers["Cache-Control"] = FRESH
     response.add_etag()
     response.make_conditional(request.environ)

@@ -6,7 +6,6 @@ import posixpath
 import re
 from collections.abc import Mapping, Sequence
 from functools import cache
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 from flask import Blueprint, redirect, render_template, request, url_for
@@ -107,13 +106,39 @@ def load(address: str) -> RenderedDocument:
 
 
 def render(text: str, path: str) -> RenderedDocument:
-    """Render a Markdown document that begins with its title; its links are relative to ``path``."""
+    """Render a Markdown document that begins with its title; its links are relative to ``path``.
+
+    Links lead to pages of the site, and table cells have the names of their columns, for narrow screens.
+    """
     tokens = _MARKDOWN.parse(text)
-    _adapt(tokens, path)
-    title, *headings = _headings(tokens)
+    headings: list[Heading] = []
+    links: dict[str, list[str]] = {}
+    section, columns, column = "", [""], 0
+    for token, inline in zip(tokens, [*tokens[1:], Token("", "", 0)], strict=True):
+        match token.type:
+            case "heading_open" if "id" in token.attrs:
+                headings.append(Heading(int(token.tag[1]), str(token.attrs["id"]), _text(inline)))
+                section = _text(inline) if token.tag == "h2" else section
+            case "table_open":
+                columns = []
+            case "tr_open":
+                column = 0
+            case "th_open":
+                token.attrSet("scope", "col")
+                columns.append(_text(inline))
+            case "td_open":
+                token.attrSet("data-label", columns[column])
+                column += 1
+            case "inline":
+                for link in (child for child in token.children or () if child.type == "link_open"):
+                    if target := address_of(str(link.attrs["href"]), path):
+                        link.attrSet("href", target)
+                        links.setdefault(section, []).append(target)
+                    else:  # the site has no page for it
+                        del link.attrs["href"]
     start = next(number for number, token in enumerate(tokens, 1) if token.type == "heading_close")
     body = _MARKDOWN.renderer.render(tokens[start:], _MARKDOWN.options, {})
-    return RenderedDocument(title.title, headings, _links(tokens), body)
+    return RenderedDocument(headings[0].title, headings[1:], links, body)
 
 
 @cache
@@ -132,54 +157,8 @@ def listed() -> Sequence[str]:
     return ["", *(address for _, entries in navigation() for address, _ in entries)]
 
 
-def _headings(tokens: Sequence[Token]) -> list[Heading]:
-    return [
-        Heading(int(token.tag[1]), str(token.attrs["id"]), _text(inline))
-        for token, inline in pairwise(tokens)
-        if token.type == "heading_open" and "id" in token.attrs
-    ]
-
-
-def _links(tokens: Sequence[Token]) -> dict[str, list[str]]:
-    """Return the link targets of a document by section title."""
-    found: dict[str, list[str]] = {}
-    section = ""
-    for token, inline in pairwise(tokens):
-        if token.type == "heading_open" and token.tag == "h2":
-            section = _text(inline)
-        for child in inline.children or ():
-            if child.type == "link_open" and "href" in child.attrs:
-                found.setdefault(section, []).append(str(child.attrs["href"]))
-    return found
-
-
 def _text(inline: Token) -> str:
     return "".join(child.content for child in inline.children or () if child.type in ("text", "code_inline"))
-
-
-def _adapt(tokens: Sequence[Token], path: str) -> None:
-    """Point links to pages of the site, and add column names to table cells for narrow screens."""
-    columns: list[str] = []
-    column = 0
-    for token, inline in zip(tokens, [*tokens[1:], Token("", "", 0)], strict=True):
-        match token.type:
-            case "table_open":
-                columns = []
-            case "tr_open":
-                column = 0
-            case "th_open":
-                token.attrSet("scope", "col")
-                columns.append(_text(inline))
-            case "td_open":
-                token.attrSet("data-label", columns[column])
-                column += 1
-            case "inline":
-                for child in token.children or ():
-                    if child.type == "link_open":
-                        if target := address_of(str(child.attrs["href"]), path):
-                            child.attrSet("href", target)
-                        else:  # the site has no page for it
-                            del child.attrs["href"]
 
 
 def address_of(link: str, path: str) -> str:

@@ -60,7 +60,6 @@ def page(suffix: str = "", version: str = "") -> BaseResponse | str:
 
 @cache
 def _ontology() -> dict[str, Any]:
-    """Return title, description, version, and the terms by chapter."""
     graph = Graph().parse(ONTOLOGY, format="turtle")
 
     def term(node: Node) -> dict[str, Any]:

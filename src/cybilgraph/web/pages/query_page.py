@@ -227,7 +227,6 @@ def query_page(name: str) -> Response:
 
 
 def _parameter_values(query: Query) -> dict[str, list[str]]:
-    """Return the values that the request has for the parameters of a query."""
     sent = {own.name: named_queries.drop_empty_values(request.args.getlist(own.name)) for own in query.parameters}
     return {name: values for name, values in sent.items() if values}
 
@@ -286,7 +285,6 @@ def form_values(of: Query | None = None) -> dict[str, object]:
 
 
 def _usage_values(query_request: QueryRequest, of: Query | None) -> dict[str, Any]:
-    """Return the permalink, citation and code snippets of a query."""
     release = serving().release
     path = query_request.permalink(release.number)
     link = f"{request.host_url.rstrip('/')}{path}" if path else ""
@@ -321,7 +319,6 @@ def _answer_values(answer: Answer) -> dict[str, object]:
 
 
 def _with_link(cell: dict[str, str] | None) -> dict[str, str] | None:
-    """Add the link target to a value that has one."""
     href = page_path(cell["value"]) if cell and cell["type"] == "uri" else ""
     return cell | {"href": href} if cell and href else cell
 

@@ -119,7 +119,7 @@ def _project(view: Resource, key: str) -> str:
         findings, is_available = search.findings(key, shown["source"]), search.is_available
     except FileDamaged:  # the rest of the page does not need the search index
         findings, is_available = [], False
-    suggest = url_for("suggestions.page", key=key) if accepts_edits else ""
+    suggest = url_for("check.suggest", key=key) if accepts_edits else ""
     return render_template(
         "project.html", project=shown, view=view, findings=findings, is_available=is_available, suggest=suggest
     )
@@ -143,7 +143,6 @@ def _entity_page(view: Resource, entity_kind: entity_queries.EntityKind, key: st
 
 
 def _list(entity_kind: entity_queries.EntityKind, formats: tuple[Format, ...]) -> BaseResponse | str:
-    """List all entities of a kind as a page, as CSV, or as an RDF concept scheme."""
     text = entity_queries.list_query(entity_kind)
     if formats and formats[0] is CSV:
         return csv_response(text)

@@ -166,7 +166,6 @@ def _facet_key(kind: str, value: str) -> str | None:
 
 
 def _arguments(query: SearchQuery) -> list[tuple[str, str]]:
-    """Return the URL arguments of a search, without the page number."""
     chosen = [(kind, value.removeprefix(_ROOTS[kind])) for kind, values in query.chosen for value in values]
     text = [("q", query.text)] if query.text else []
     order = [("sort", query.order)] if query.order != ORDERS[0] else []
@@ -174,7 +173,6 @@ def _arguments(query: SearchQuery) -> list[tuple[str, str]]:
 
 
 def _describe_part(part: QueryPart, found: SearchResult) -> str:
-    """Describe one part of a search for display."""
     if isinstance(part, str):
         return f"“{part}”"
     kind, chosen = part

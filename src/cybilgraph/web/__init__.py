@@ -8,7 +8,7 @@ import sys
 import threading
 from pathlib import Path
 
-from flask import Flask, Response, current_app, g
+from flask import Flask, Response, g
 
 from cybilgraph.model.vocabulary import shorten
 from cybilgraph.runtime.scheduler import Scheduler
@@ -80,8 +80,12 @@ def create_app(live: LiveReleases, checker: Checker, settings: Settings, access_
     def _for_templates() -> dict[str, object]:
         release = query_page.serving().release
         is_current = release.number == live.current.release.number
-        constants = {"bundled": bundled, "licence": settings.licence, "nonce": _nonce}
+        constants = {"bundled": bundled, "licence": settings.licence}
         return {"release": release.manifest, "current": is_current, **constants}
+
+    @app.template_global("nonce")
+    def _nonce() -> str:
+        return str(g.setdefault("nonce", secrets.token_urlsafe(16)))
 
     sections = (changes_page, check_form, datasets, documentation, explore, ontology, openapi)
     for section in (*sections, query_page, resource_pages, search_page):
@@ -97,27 +101,21 @@ def create_app(live: LiveReleases, checker: Checker, settings: Settings, access_
     return Middleware(Application(live, app, _MAX_BODY_BYTES, settings), live, access_log, metrics)
 
 
-def _nonce() -> str:
-    if "nonce" not in g:
-        g.nonce = secrets.token_urlsafe(16)
-    nonce: str = g.nonce
-    return nonce
-
-
 def _headers(response: Response) -> Response:
-    """Set the headers of every page.
+    """Set the headers of every page, unless it has its own.
 
-    Other sites may read pages, but not frame them or run scripts in them; caches revalidate unless the page sets
-    its own Cache-Control.
+    Other sites may read pages, but not frame them or run scripts in them; caches revalidate.
     """
-    response.headers.setdefault("Access-Control-Allow-Origin", "*")
-    response.headers.setdefault("Cache-Control", "no-cache")
-    response.headers.setdefault("Access-Control-Allow-Headers", "Accept, Content-Type")
-    policy = _EDITOR_POLICY.format(nonce=g.nonce) if "nonce" in g else _POLICY
-    response.headers.setdefault("Content-Security-Policy", policy)
-    for name, value in SECURITY_HEADERS.items():
+    defaults = {
+        "access-control-allow-origin": "*",
+        "cache-control": "no-cache",
+        "access-control-allow-headers": "Accept, Content-Type",
+        **SECURITY_HEADERS,
+        "content-security-policy": _EDITOR_POLICY.format(nonce=g.nonce) if "nonce" in g else _POLICY,
+    }
+    for name, value in defaults.items():
         response.headers.setdefault(name, value)
     response.vary.add("Accept")
-    if not current_app.extensions["cybilgraph"]["public_url"]:
+    if not query_page.site("public_url"):
         response.vary.add("Host")  # absolute links contain it
     return response

@@ -37,7 +37,7 @@ class ChartDefinition:
     columns: tuple[tuple[str, str, str], ...]
 
 
-def world(rows: Rows) -> charts.Chart:
+def _world(rows: Rows) -> charts.Chart:
     """Draw the world map from the rows of example-projects-per-country."""
     names = {entry.key: entry.name for entry in load_gazetteer().entries["country"].values()}
     counts = {row["country"].removeprefix(_COUNTRY): int(row["projects"]) for row in rows}
@@ -46,10 +46,8 @@ def world(rows: Rows) -> charts.Chart:
 
 def _timeline(rows: Rows) -> charts.Chart:
     fields = ("project", "start", "end", "status")
-    labels = (shorten_title(row["title"] or row["project"]) for row in rows)
-    return charts.timeline([
-        charts.TimeSpan(label, *(row[name] for name in fields)) for label, row in zip(labels, rows, strict=True)
-    ])  # fmt: skip
+    spans = [[shorten_title(row["title"] or row["project"]), *(row[name] for name in fields)] for row in rows]
+    return charts.timeline([charts.TimeSpan(*span) for span in spans])
 
 
 def _matrix(rows: Rows) -> charts.Chart:
@@ -70,7 +68,7 @@ CHARTS = {
             "Darker shading means more projects. A project for a region or a group of countries does not count for "
             "each of its countries.",
             "example-projects-per-country",
-            world,
+            _world,
             (("Country", "name", "country"), ("Projects", "projects", "")),
         ),
         ChartDefinition(
@@ -111,10 +109,8 @@ CHARTS = {
             "example-active-projects-per-year",
             _years,
             (
-                ("Year", "year", ""),
-                ("Active", "active", ""),
-                ("Starting", "starting", ""),
-                ("Open-ended", "openEnded", ""),
+                *(("Year", "year", ""), ("Active", "active", "")),
+                *(("Starting", "starting", ""), ("Open-ended", "openEnded", "")),
             ),
         ),
     )

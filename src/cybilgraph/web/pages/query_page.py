@@ -24,7 +24,7 @@ from cybilgraph.sparql.queries import Query
 from cybilgraph.web.api import named_queries, protocol, snippets
 from cybilgraph.web.api.negotiation import SUFFIXES, split_suffix
 from cybilgraph.web.api.protocol import QueryRequest, Request
-from cybilgraph.web.pages.resource_view import negotiated_format, page_path, rdf_response, table_response
+from cybilgraph.web.pages.resource_view import negotiated_format, rdf_response, table_response
 from cybilgraph.web.server.access_log import LogEntry
 from cybilgraph.web.server.answer_cache import CachedAnswer, CacheKey
 from cybilgraph.web.server.live_releases import LiveReleases
@@ -62,9 +62,7 @@ def live() -> LiveReleases:
 
 def serving() -> OpenRelease:
     """Return the release that answers this request; it stays the same until the request ends."""
-    if "serving" not in g:
-        g.serving = live().current
-    found: OpenRelease = g.serving
+    found: OpenRelease = g.setdefault("serving", live().current)
     return found
 
 
@@ -313,14 +311,9 @@ def _answer_values(answer: Answer) -> dict[str, object]:
     columns = result["head"]["vars"]
     return {
         "columns": columns,
-        "rows": [[_with_link(row.get(column)) for column in columns] for row in rows[:_MAX_ROWS_SHOWN]],
+        "rows": [[row.get(column) for column in columns] for row in rows[:_MAX_ROWS_SHOWN]],
         "total": len(rows),
     }
-
-
-def _with_link(cell: dict[str, str] | None) -> dict[str, str] | None:
-    href = page_path(cell["value"]) if cell and cell["type"] == "uri" else ""
-    return cell | {"href": href} if cell and href else cell
 
 
 def named_query_rows(name: str, **values: str) -> list[dict[str, str]]:

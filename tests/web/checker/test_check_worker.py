@@ -16,7 +16,8 @@ from cybilgraph.model.rules import LANGUAGES, translate
 from cybilgraph.rdf.forms import WRITERS
 from cybilgraph.readers import READERS, Input
 from cybilgraph.validation.outputs import OUTPUTS
-from cybilgraph.web.checker import Checker, CheckLimits, Output, Submission
+from cybilgraph.web.checker import Checker, CheckLimits, Submission
+from cybilgraph.web.checker.submissions import Output
 from tests.conftest import SEED
 from tests.support.hostile import cases
 from tests.support.submissions import JSON, SMALL

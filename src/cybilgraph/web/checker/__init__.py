@@ -16,7 +16,6 @@ from typing import Any
 from werkzeug.exceptions import default_exceptions
 
 from cybilgraph.errors import CheckerBusy, CheckFailed, CheckTimeout, CheckTooHeavy
-from cybilgraph.model.rules import LANGUAGES
 from cybilgraph.runtime.pool import (
     Busy,
     Caller,
@@ -28,24 +27,12 @@ from cybilgraph.runtime.pool import (
     WorkerStartFailed,
 )
 from cybilgraph.runtime.sandbox import Policy, environment
+from cybilgraph.web.checker.submissions import Submission, Upload
 
 #: Maximum size of a body. A saved web page with its scripts and styles has a few hundred kilobytes.
 MAX_UPLOAD_BYTES = 2_000_000
 #: Limits of a report: the number of findings listed, and their length as JSON.
 MAX_FINDINGS, MAX_REPORT_CHARS = 1_000, 2_000_000
-
-
-class Output(StrEnum):
-    """An output that a client may request; the name of a format follows those that end in a slash."""
-
-    API = "api/"  # the report, with the extra outputs requested, and always as JSON if no record was read
-    RDF = "rdf/"  # the graph
-    FORM = "form/"  # the records as a form
-    PAGE = "page"  # the parts of the report that the page shows, as JSON
-    TEXT = "text"  # the text of the record unless it is too long for the page
-    FILE = "file"  # the file that a download button of the form requests
-    #: Why the record is not a valid edit of ``Submission.base``: a JSON list of problem and hint, or empty if it is.
-    EDIT = "edit"
 
 
 class Refusal(StrEnum):
@@ -64,37 +51,6 @@ class CheckLimits:
     memory: int = 2_000_000_000
     workers: int = 2
     waiting: int = 16
-
-
-@dataclass(frozen=True, slots=True)
-class Submission:
-    """A record to check.
-
-    The suffix of ``name`` selects the reader. ``as_of`` is an ISO 8601 date, or empty for today. ``language`` is the
-    language of the findings, and ``base`` the text before the edit.
-    """
-
-    name: str
-    content: bytes
-    language: str = LANGUAGES[0]
-    as_of: str = ""
-    base: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """The raw body of a request, with its Content-Type and the query string of its URL.
-
-    ``is_form`` is set if a form of this site sent it. Its text is then an edit of ``base`` and is read under ``name``,
-    if these are given.
-    """
-
-    content: bytes
-    content_type: str
-    arguments: str = ""
-    is_form: bool = False
-    base: str = ""
-    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,8 +40,8 @@ from cybilgraph.validation.fixes import apply_fixes
 from cybilgraph.validation.outputs import OUTPUTS
 from cybilgraph.validation.outputs.as_json import fields_of
 from cybilgraph.validation.outputs.wording import omission_note
-from cybilgraph.web.checker import MAX_FINDINGS, MAX_REPORT_CHARS, Output, Refusal, Submission, Upload
-from cybilgraph.web.checker.submissions import SentRecord, decode_upload
+from cybilgraph.web.checker import MAX_FINDINGS, MAX_REPORT_CHARS, Refusal
+from cybilgraph.web.checker.submissions import Output, Submission, Upload, decode_upload
 from cybilgraph.web.suggestions import (
     MAX_COMMENT_CHARS,
     MAX_NAME_CHARS,
@@ -70,7 +70,7 @@ def answer(request: dict[str, Any], content: bytes) -> tuple[dict[str, Any], byt
         if upload:
             sent = decode_upload(Upload(content, **upload))
         else:
-            sent = SentRecord(Submission(content=content, **request["submission"]))
+            sent = Submission(content=content, **request["submission"])
         sent, checked = _check(sent)
         parts = [_render_output(sent, checked, output_name) for output_name in outputs]
         about = _about(sent, checked.report) if upload or Output.PAGE in outputs else {}
@@ -85,18 +85,16 @@ def answer(request: dict[str, Any], content: bytes) -> tuple[dict[str, Any], byt
     return {"records": checked.report.records, "sizes": [len(part) for part in parts], "about": about}, b"".join(parts)
 
 
-def _check(sent: SentRecord) -> tuple[SentRecord, CheckedInput]:
+def _check(sent: Submission) -> tuple[Submission, CheckedInput]:
     """Check a record, after applying the requested fix if there is one at that position."""
-    submission = sent.submission
-    as_of = date.fromisoformat(submission.as_of) if submission.as_of else None
-    checked = check_input(Input(submission.name, data=submission.content), as_of)
+    as_of = date.fromisoformat(sent.as_of) if sent.as_of else None
+    checked = check_input(Input(sent.name, data=sent.content), as_of)
     fixes = [found.fix for found in checked.report.findings if found.fix]
     if chosen := [fix for fix in fixes if f"{fix.line}:{fix.column}" == sent.fix]:
-        content = apply_fixes(submission.name, submission.content, chosen).content
-        sent = replace(sent, submission=replace(submission, content=content))
-        checked = check_input(Input(submission.name, data=content), as_of)
+        sent = replace(sent, content=apply_fixes(sent.name, sent.content, chosen).content)
+        checked = check_input(Input(sent.name, data=sent.content), as_of)
     report = checked.report
-    report.language = submission.language
+    report.language = sent.language
     report.truncate(
         MAX_FINDINGS, MAX_REPORT_CHARS, lambda found: len(json.dumps(found, ensure_ascii=False, default=fields_of))
     )
@@ -104,7 +102,7 @@ def _check(sent: SentRecord) -> tuple[SentRecord, CheckedInput]:
     return sent, checked
 
 
-def _about(sent: SentRecord, report: Report) -> dict[str, Any]:
+def _about(sent: Submission, report: Report) -> dict[str, Any]:
     problem: dict[str, Any] = {}
     if not report.records:
         problem = {"message": "No project record was found", "suggestion": ""}
@@ -113,8 +111,8 @@ def _about(sent: SentRecord, report: Report) -> dict[str, Any]:
             problem = {"message": first.message or problem["message"], "suggestion": first.suggestion, **place}
     fields = {key: value.strip()[: _SHOWN_FIELDS[key]] for key, value in sent.fields.items() if key in _SHOWN_FIELDS}
     return {
-        "name": sent.submission.name,
-        "language": sent.submission.language,
+        "name": sent.name,
+        "language": sent.language,
         "kind": sent.kind.name,
         "title": sent.kind.title,
         "is_text": sent.text is not None,
@@ -125,7 +123,7 @@ def _about(sent: SentRecord, report: Report) -> dict[str, Any]:
     }
 
 
-def _render_output(sent: SentRecord, checked: CheckedInput, output_name: str) -> bytes:
+def _render_output(sent: Submission, checked: CheckedInput, output_name: str) -> bytes:
     """Render one output. If no record was read, graph and form are empty."""
     if output_name in _OUTPUTS:
         return _OUTPUTS[output_name](sent, checked)
@@ -147,7 +145,7 @@ def _report(report: Report, name: str) -> bytes:
     return text.getvalue().encode(errors="replace")
 
 
-def _api_report(sent: SentRecord, checked: CheckedInput, name: str) -> bytes:
+def _api_report(sent: Submission, checked: CheckedInput, name: str) -> bytes:
     """Return the report in the requested format; as JSON if no record was read."""
     if not checked.report.records:
         return _report(checked.report, "json")
@@ -199,7 +197,7 @@ def _claim_text(value: Any, name: str) -> dict[str, str]:
     return {"field": field, "name": entry.name if entry else thing.printed.text}
 
 
-def _page(sent: SentRecord, checked: CheckedInput) -> bytes:
+def _page(sent: Submission, checked: CheckedInput) -> bytes:
     """Return the parts of a report that the page shows, as JSON, cut so that the page renders quickly."""
     if sent.file_name:
         return b""
@@ -227,48 +225,48 @@ def _page(sent: SentRecord, checked: CheckedInput) -> bytes:
     return json.dumps(page, default=fields_of).encode()
 
 
-def _text(sent: SentRecord, _: CheckedInput) -> bytes:
+def _text(sent: Submission, _: CheckedInput) -> bytes:
     """Return the text of a record for the page; empty if it is too long or a file was requested."""
     text = "" if sent.file_name else sent.text or ""
     return text.encode(errors="replace") if len(text) <= _MAX_TEXT_CHARS else b""
 
 
-def _file(sent: SentRecord, checked: CheckedInput) -> bytes:
+def _file(sent: Submission, checked: CheckedInput) -> bytes:
     """Return the file that a button of the form requests; the report as JSON if no record was read."""
     if not sent.file_name:
         return b""
     if not sent.file_output:
-        return sent.submission.content
+        return sent.content
     if not checked.report.records:
         return _report(checked.report, "json")
     return _render_output(sent, checked, sent.file_output)
 
 
-def _edit(sent: SentRecord, checked: CheckedInput) -> bytes:
+def _edit(sent: Submission, checked: CheckedInput) -> bytes:
     """Return why the record is not a valid edit of the base, as JSON; empty if it is valid or was not sent as an edit.
 
     Raises BadRequest if the record is not text.
     """
-    submission, fields = sent.submission, sent.fields
+    fields = sent.fields
     if fields and "send" not in fields:
         return b""
     text = sent.text
     if text is None:
         raise BadRequest("The record must be text, not a binary file")
-    if fields and fields.get("base") != hashlib.sha256(submission.base.encode()).hexdigest():
+    if fields and fields.get("base") != hashlib.sha256(sent.base.encode()).hexdigest():
         what = "The record has changed since you opened it"
         return json.dumps([what, "Copy your text, open the form again, and paste it there."]).encode()
     sender = {key: fields.get(key, "").strip() for key in ("comment", "sender", "email")}
-    base = EditBase("", "", submission.base, is_source=False)
+    base = EditBase("", "", sent.base, is_source=False)
     try:
-        ensure_valid(Suggestion(project="", title="", name=submission.name, base=base, text=text, **sender))
-        ensure_same_project(submission.name, submission.base, checked.records)
+        ensure_valid(Suggestion(project="", title="", name=sent.name, base=base, text=text, **sender))
+        ensure_same_project(sent.name, sent.base, checked.records)
     except SuggestionError as error:
         return json.dumps([error.what, error.hint]).encode()
     return b""
 
 
-_OUTPUTS: dict[str, Callable[[SentRecord, CheckedInput], bytes]] = {
+_OUTPUTS: dict[str, Callable[[Submission, CheckedInput], bytes]] = {
     Output.PAGE: _page,
     Output.TEXT: _text,
     Output.FILE: _file,
@@ -314,7 +312,7 @@ def _preload() -> None:
     # Two records with the same code, so that they are compared.
     samples |= {name: WRITERS[name]([record, record]) for name in ("csv", "xlsx", "json")}
     checked = check_input(Input("a.json", data=WRITERS["json"]([record])))
-    sent = SentRecord(Submission("", b""))
+    sent = Submission("", b"")
     samples |= {fmt.suffix: _render_output(sent, checked, f"{Output.RDF}{fmt.name}") for fmt in GRAPH_FORMATS}
     for suffix in READERS:
         answer({"submission": submission | {"name": f"a{suffix}"}, "outputs": []}, samples.get(suffix[1:], text))

@@ -19,8 +19,8 @@ from cybilgraph.readers.input_formats import INPUT_FORMATS
 from cybilgraph.release.sources import SOURCES
 from cybilgraph.sparql import queries
 from cybilgraph.web.api.problems import PROBLEM_TYPE, problem, status_of
-from cybilgraph.web.checker import CheckAnswer, Checker, Output, Submission, Upload
-from cybilgraph.web.checker.submissions import DOWNLOADS, record_from_bytes
+from cybilgraph.web.checker import CheckAnswer, Checker
+from cybilgraph.web.checker.submissions import DOWNLOADS, Output, Submission, Upload, record_from_bytes
 from cybilgraph.web.pages.query_page import NTRIPLES, answer_query, caller, named_query_rows, release_with_intact, site
 from cybilgraph.web.pages.resource_view import page_path
 from cybilgraph.web.server.quotas import client_network
@@ -241,7 +241,7 @@ def _base(key: str) -> tuple[str, EditBase, str]:
     title, file, sha256 = row["title"] or key, row["file"], row["sha256"]
     content = release_with_intact(SOURCES).source(sha256)
     if content is not None and (sent := record_from_bytes(content, file)).text is not None:
-        return title, EditBase(file, sha256, sent.text, is_source=True), sent.submission.name
+        return title, EditBase(file, sha256, sent.text, is_source=True), sent.name
     text = queries.load_query("page-resource").bind({"resource": [iri]})
     graph = answer_query(text, NTRIPLES).content
     answer = _run_checker(Submission("record.nt", graph), (f"{Output.FORM}yaml",))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from flask import Blueprint, jsonify
 from flask.wrappers import Response
@@ -55,8 +55,7 @@ _ASK = "ASK { ?project a cyb:Project }"
 _RECORD = "A project\n\nCybil code: G0999\n\nStatus: Ongoing\n\nSummary\n\nIt helps Belize.\n"
 
 
-@dataclass(frozen=True, slots=True)
-class ApiParameter:
+class ApiParameter(NamedTuple):
     """A parameter: part of the path if the path has its name in braces, else of the query string."""
 
     name: str

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import groupby
+from typing import NamedTuple
 from urllib.parse import quote
 
 from cybilgraph.model.resources import REFERENCE
@@ -30,8 +31,7 @@ _ONGOING = "Ongoing"
 _COLUMNS = {"funder": ("Funders", 130), "implementer": ("Implementers", 480), "country": ("Countries", 830)}
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
+class Bar(NamedTuple):
     """A labelled number, with the IRI that its label links to."""
 
     label: str
@@ -39,8 +39,7 @@ class Bar:
     value: int
 
 
-@dataclass(frozen=True, slots=True)
-class TimeSpan:
+class TimeSpan(NamedTuple):
     """A project with its start and end as in the graph (2018, 2018-04 or 2018-04-01); the end may be empty."""
 
     label: str

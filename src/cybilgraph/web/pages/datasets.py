@@ -230,8 +230,7 @@ def _files(release: Release) -> list[dict[str, Any]]:
 
 def _describe_file(name: str) -> str:
     stem, *suffixes = name.split(".")
-    compressed = f" ({_COMPRESSIONS[suffixes[-1]]})" if suffixes and suffixes[-1] in _COMPRESSIONS else ""
-    syntax = next((fmt.title for fmt in FORMATS if suffixes and fmt.suffix == suffixes[0] and fmt.carries_graph), "")
-    kind = syntax or _TABLES.get(suffixes[0] if suffixes else "", "")
-    content = _FILE_DESCRIPTIONS.get(stem, "The whole graph")
-    return f"{content}{f' as {kind}' if kind else ''}{compressed}"
+    syntaxes = _TABLES | {fmt.suffix: fmt.title for fmt in FORMATS if fmt.carries_graph}
+    kinds = [f" as {syntaxes[suffix]}" for suffix in suffixes[:1] if suffix in syntaxes]
+    compressed = [f" ({_COMPRESSIONS[suffix]})" for suffix in suffixes[-1:] if suffix in _COMPRESSIONS]
+    return "".join([_FILE_DESCRIPTIONS.get(stem, "The whole graph"), *kinds, *compressed])

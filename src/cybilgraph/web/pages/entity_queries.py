@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from cybilgraph.model.gazetteer import GazetteerEntry, load_gazetteer
 from cybilgraph.model.vocabulary import CYB, ORG, SKOS, thing_iri
@@ -17,8 +17,7 @@ MAX_ROWS = 200
 _MAX_SPANS, _MAX_RELATED = 40, 100
 
 
-@dataclass(frozen=True, slots=True)
-class EntityKind:
+class EntityKind(NamedTuple):
     """A kind of entity: its class, the title of its list, and the heading of the parent column in that list."""
 
     name: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from flask import Blueprint, Response, render_template, request, url_for
 from werkzeug.exceptions import NotFound
@@ -22,8 +22,7 @@ _COUNTRY = f"{BASE}id/country/"
 Rows = Sequence[Mapping[str, str]]
 
 
-@dataclass(frozen=True, slots=True)
-class ChartDefinition:
+class ChartDefinition(NamedTuple):
     """A chart: the query that returns its rows, and the function that draws them.
 
     Each column of its table is a heading, the query's column with the text, and the one with the IRI or "".

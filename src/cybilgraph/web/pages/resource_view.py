@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from flask import Response, g, request, url_for
 from rdflib import SKOS, Graph, Literal, URIRef
@@ -115,28 +115,25 @@ class Resource:
 
     def statements(self) -> list[tuple[str, list[tuple[str, str]]]]:
         """Return the IRI of each property, with text and IRI (or "") of each of its values, sorted."""
-        table = []
-        for predicate in sorted(set(map(str, self.graph.predicates(self.node)))):
-            values = []
-            for value in self.all(predicate):
-                if isinstance(value, URIRef):
-                    values.append((self.name(value), str(value)))
-                else:
-                    tag = f" ({value.language})" if isinstance(value, Literal) and value.language else ""
-                    values.append((f"{value}{tag}", ""))
-            table.append((predicate, values))
-        return table
+
+        def cell(value: Node) -> tuple[str, str]:
+            if isinstance(value, URIRef):
+                return self.name(value), str(value)
+            language = value.language if isinstance(value, Literal) else None
+            return f"{value} ({language})" if language else str(value), ""
+
+        predicates = sorted(set(map(str, self.graph.predicates(self.node))))
+        return [(predicate, [cell(value) for value in self.all(predicate)]) for predicate in predicates]
 
 
-@dataclass(slots=True)
-class ProjectLink:
+class ProjectLink(NamedTuple):
     """A link of a project and its evidence: quotes, each with its line and confidence."""
 
     name: str
     iri: str
-    role: str = ""
-    derived: bool = False
-    quotes: list[tuple[str, str, str]] = field(default_factory=list)
+    role: str
+    derived: bool
+    quotes: list[tuple[str, str, str]]
 
 
 def project_values(view: Resource) -> dict[str, Any]:

@@ -1,30 +1,33 @@
-"""The ontology, as a reference page and as RDF, both from its file."""
+"""The ontology and the rules, as reference pages and as RDF, both from their files."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
-import rdflib
-from flask import Blueprint, Response, render_template, request
-from rdflib import OWL, RDF, RDFS, SKOS
+from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+from rdflib import OWL, RDF, RDFS, SKOS, Graph, URIRef
+from rdflib.term import Node
+from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
 from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS, Format
-from cybilgraph.model.resources import ONTOLOGY
-from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, shorten
+from cybilgraph.model.resources import ONTOLOGY, shape_files
+from cybilgraph.model.rules import LANGUAGES, catalogue
+from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, RULES
 from cybilgraph.rdf.serialisation import turtle_to_ntriples
-from cybilgraph.web.api.negotiation import SUFFIXES, negotiate
-from cybilgraph.web.pages.resource_view import page_path, rdf_response
+from cybilgraph.validation.rule_handbook import find_rule, load_handbook
+from cybilgraph.web.api.negotiation import HTML, SUFFIXES, negotiate, split_suffix
+from cybilgraph.web.pages.resource_view import negotiated_format, rdf_response
 
 blueprint = Blueprint("ontology", __name__)
 
 _TURTLE = BY_NAME["turtle"]
-_KINDS = (
-    (OWL.Class, "Classes"),
-    (OWL.ObjectProperty, "Object properties"),
-    (OWL.DatatypeProperty, "Datatype properties"),
-)
+_CHAPTERS = {
+    "Classes": OWL.Class,
+    "Object properties": OWL.ObjectProperty,
+    "Datatype properties": OWL.DatatypeProperty,
+}
 #: Labels of the properties that the page shows for each term.
 _DETAIL_LABELS = {
     RDFS.subClassOf: "Subclass of",
@@ -36,63 +39,113 @@ _DETAIL_LABELS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class OntologyTerm:
-    """A class or property of the ontology."""
-
-    name: str
-    label: str
-    definition: str
-    examples: list[str]
-    details: list[tuple[str, list[str]]]
-
-
 @blueprint.get("/ontology")
 @blueprint.get("/ontology/<version>")
 @blueprint.get("/ontology.<suffix>")
 def page(suffix: str = "", version: str = "") -> BaseResponse | str:
     """Show the ontology as a page, or return it as RDF."""
     end = version.rpartition(".")[2]  # there is only one version, so any version in the path means the same
-    fmt = _format(suffix or (end if end in SUFFIXES else ""))
-    if fmt is _TURTLE:
-        return Response(ONTOLOGY.read_bytes(), content_type=_TURTLE.content_type)
-    if fmt:
-        return rdf_response(turtle_to_ntriples(ONTOLOGY.read_bytes()), fmt)
-    title, description, version, chapters = _read()
-    return render_template(
-        "ontology.html", title=title, description=description, version=version, chapters=chapters, short=shorten,
-        path=page_path,
-    )  # fmt: skip
-
-
-def _format(suffix: str) -> Format | None:
+    suffix = suffix or (end if end in SUFFIXES else "")
     if suffix in SUFFIXES:
-        return SUFFIXES[suffix]
-    name = suffix or request.args.get("format", "")
-    formats = negotiate(GRAPH_FORMATS, request.headers.get("Accept", ""), name, html=True)
-    return formats[0] if formats else None
+        formats: tuple[Format, ...] = (SUFFIXES[suffix],)
+    else:
+        name = suffix or request.args.get("format", "")
+        formats = negotiate(GRAPH_FORMATS, request.headers.get("Accept", ""), name, html=True)
+    if not formats:
+        return render_template("ontology.html", **_ontology())
+    if formats[0] is _TURTLE:
+        return Response(ONTOLOGY.read_bytes(), content_type=_TURTLE.content_type)
+    return rdf_response(turtle_to_ntriples(ONTOLOGY.read_bytes()), formats[0])
 
 
 @cache
-def _read() -> tuple[str, str, str, list[tuple[str, list[OntologyTerm]]]]:
-    """Return title, description, version, and the terms by chapter."""
-    graph = rdflib.Graph().parse(ONTOLOGY, format="turtle")
-    about = rdflib.URIRef(f"{BASE}ontology")
-    head = [str(graph.value(about, term)) for term in
-            (rdflib.URIRef(DCTERMS.title), rdflib.URIRef(DCTERMS.description), OWL.versionInfo)]  # fmt: skip
-    chapters = [
-        (title, sorted((_term(graph, node) for node in graph.subjects(RDF.type, kind)), key=lambda term: term.name))
-        for kind, title in _KINDS
-    ]
-    return head[0], head[1], head[2], chapters
+def _ontology() -> dict[str, Any]:
+    graph = Graph().parse(ONTOLOGY, format="turtle")
+
+    def term(node: Node) -> dict[str, Any]:
+        details = ((label, sorted(map(str, graph.objects(node, about)))) for about, label in _DETAIL_LABELS.items())
+        return {
+            "name": str(node).removeprefix(CYB.iri),
+            "label": str(graph.value(node, RDFS.label)),
+            "definition": str(graph.value(node, SKOS.definition)),
+            "examples": sorted(map(str, graph.objects(node, SKOS.example))),
+            "details": [(label, values) for label, values in details if values],
+        }
+
+    head = {"title": URIRef(DCTERMS.title), "description": URIRef(DCTERMS.description), "version": OWL.versionInfo}
+    return {name: str(graph.value(URIRef(f"{BASE}ontology"), about)) for name, about in head.items()} | {
+        "chapters": [
+            (title, sorted(map(term, graph.subjects(RDF.type, kind)), key=lambda found: found["name"]))
+            for title, kind in _CHAPTERS.items()
+        ]
+    }
 
 
-def _term(graph: rdflib.Graph, node: rdflib.term.Node) -> OntologyTerm:
-    details = [(label, sorted(map(str, graph.objects(node, term)))) for term, label in _DETAIL_LABELS.items()]
-    return OntologyTerm(
-        str(node).removeprefix(CYB.iri),
-        str(graph.value(node, RDFS.label)),
-        str(graph.value(node, SKOS.definition)),
-        sorted(map(str, graph.objects(node, SKOS.example))),
-        [(label, values) for label, values in details if values],
-    )
+@blueprint.get("/rules")
+@blueprint.get("/rules.<suffix>")
+def rules(suffix: str = "") -> BaseResponse:
+    """List the rules by category and severity, or return the shapes as RDF."""
+    if suffix and suffix not in SUFFIXES:
+        raise NotFound(f"The rules are not available with the suffix {suffix!r}")
+    if fmt := negotiated_format(suffix):
+        return _as_data(_shapes(), fmt)
+    language = _language()
+    return _page("rules.html", language, chapters=load_handbook(language))
+
+
+@blueprint.get("/rules/<name>")
+def rule(name: str) -> BaseResponse:
+    """Show one rule with its examples, or return its shape as RDF."""
+    name, suffix = split_suffix(name)
+    language = _language()
+    found = find_rule(name, language)
+    if found is None:
+        raise NotFound(f"There is no rule {name!r}")
+    if fmt := negotiated_format(suffix):
+        return _as_data(_shapes().cbd(URIRef(f"{RULES}{name}")), fmt)
+    return _page("rule.html", language, rule=found)
+
+
+@blueprint.get("/rules/<name>/<file>")
+def example(name: str, file: str) -> BaseResponse:
+    """Return the file of an example, byte for byte."""
+    found = catalogue().get(name)
+    for sample in (found.good, found.bad) if found else ():
+        if sample.file == file:
+            return Response(sample.content, content_type=f"text/plain; charset={sample.encoding}")
+    raise NotFound(f"The rule {name!r} has no example {file!r}")
+
+
+@blueprint.get("/shapes")
+@blueprint.get("/shapes.ttl")
+def shapes() -> BaseResponse:
+    """Resolve the IRIs of rules: redirect browsers to the page, which keeps their #NAME, or return Turtle."""
+    if request.path == "/shapes" and request.accept_mimetypes.quality(HTML) > request.accept_mimetypes["text/turtle"]:
+        return redirect(url_for("ontology.rules"), 303)
+    text = "\n".join(path.read_text(encoding="utf-8") for path in shape_files())
+    return Response(text, content_type=_TURTLE.content_type)
+
+
+@cache
+def _shapes() -> Graph:
+    graph = Graph()
+    for path in shape_files():
+        graph.parse(path, format="turtle")
+    return graph
+
+
+def _as_data(graph: Graph, fmt: Format) -> Response:
+    return rdf_response(sorted(graph.serialize(format="nt").splitlines()), fmt)
+
+
+def _language() -> str:
+    requested = request.args.get("lang", "")
+    accepted = (tag.partition("-")[0] for tag in request.accept_languages.values())  # fr-CA selects French
+    return next((language for language in (requested, *accepted) if language in LANGUAGES), LANGUAGES[0])
+
+
+def _page(template: str, language: str, **values: object) -> BaseResponse:
+    response = make_response(render_template(template, language=language, languages=LANGUAGES, **values))
+    response.vary.add("Accept-Language")
+    response.content_language.add(language)
+    return response

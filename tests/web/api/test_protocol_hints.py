@@ -10,7 +10,7 @@ import pytest
 
 from cybilgraph.sparql import Hint
 from cybilgraph.sparql.remote_engine import RemoteEngine
-from cybilgraph.web.api.hint_header import hint_headers
+from cybilgraph.web.api.protocol import hint_headers
 from tests.conftest import run
 from tests.support.http_client import get, http
 

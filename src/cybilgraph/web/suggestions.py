@@ -17,27 +17,37 @@ import hashlib
 import json
 import re
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
-from cybilgraph.errors import SuggestionError, SuggestionQuota, SuggestionsFull
+from cybilgraph.errors import SourceError, SuggestionError, SuggestionQuota, SuggestionsFull
+from cybilgraph.identity import Identities
 from cybilgraph.model.gazetteer import slug
+from cybilgraph.model.record import Record
+from cybilgraph.readers import READERS, Input, read_input
+from cybilgraph.readers.input_formats import INPUT_FORMATS, guess_suffix
 from cybilgraph.readers.inputs import MAX_PAGE_BYTES
-from cybilgraph.runtime.files import Key, atomic_write, create_key, private_folder, read_key
-from cybilgraph.web.suggestions.admission import ensure_same_project, ensure_valid, normalise_line_ends, records_in
+from cybilgraph.runtime.files import atomic_write, create_key, private_folder, read_key
 
-#: The most pending suggestions in total, per project, and per client.
-MAX_WAITING, MAX_OF_PROJECT, MAX_OF_CLIENT = 200, 20, 10
+#: The most pending suggestions per client.
+MAX_OF_CLIENT = 10
 ACCEPTED, REJECTED = "accepted", "rejected"
 _ID = re.compile(r"[0-9]{8}T[0-9]{6}-[0-9a-f]{8}")
 _MAX_FILE_BYTES = 4 * MAX_PAGE_BYTES
 _LOCK_TIMEOUT_SECONDS = 5.0
 _LOCK, _KEY = ".lock", ".client.key"
+#: What reading a damaged suggestion raises.
+_DAMAGED = (OSError, ValueError, TypeError, KeyError, RecursionError)
+#: The longest comment, and the longest name or address.
+MAX_COMMENT_CHARS, MAX_NAME_CHARS = 2_000, 200
+#: The longest project key in a message.
+_MAX_KEY_CHARS = 200
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,21 +91,15 @@ class Suggestion:
         return self.base.file if self.base.is_source else f"{slug(self.project)}.yaml"
 
 
+@dataclass
 class SuggestionQueue:
-    """The suggestions in one folder. Safe for concurrent use by threads and processes."""
+    """The suggestions in one folder, with the most that may be pending. Safe for use by threads and processes."""
 
-    def __init__(
-        self,
-        folder: Path,
-        max_pending: int = MAX_WAITING,
-        max_of_project: int = MAX_OF_PROJECT,
-        max_of_client: int = MAX_OF_CLIENT,
-    ) -> None:
-        self.folder = folder
-        self._max_pending = max_pending
-        self._max_of_project = max_of_project
-        self._max_of_client = max_of_client
-        self._senders: dict[str, tuple[str, str]] = {}
+    folder: Path
+    max_pending: int = 200
+    max_of_project: int = 20
+    max_of_client: int = MAX_OF_CLIENT
+    _senders: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     def secure(self) -> None:
         """Restrict the folder and all suggestions in it to their owner. Raises SuggestionsFull."""
@@ -115,36 +119,38 @@ class SuggestionQueue:
         """
         ensure_valid(suggestion)
         with self._locked():
-            client = self._key().hash(network) if network else ""
+            client = self._hashed(network) if network else ""
             self._ensure_capacity(suggestion.project, client)
             now = datetime.now(UTC)
-            queued = replace(
-                suggestion,
-                id=f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}",
-                time=now.isoformat("T", "seconds"),
-                client=client,
-            )
+            name, time = f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}", now.isoformat("T", "seconds")
+            queued = replace(suggestion, id=name, time=time, client=client)
             self._write(self.folder, queued)
         return queued
 
     def _ensure_capacity(self, project: str, client: str) -> None:
-        """Raise SuggestionQuota or SuggestionsFull if the queue cannot take one more."""
-        waiting = {path.stem: path for path in self._files()}
         # A pending file never changes, so each is read only once.
-        self._senders = {name: self._senders.get(name) or _project_and_client(path) for name, path in waiting.items()}
+        self._senders = {name: self._senders.get(name) or self._project_and_client(name) for name in self._ids()}
         senders = list(self._senders.values())
-        if client and sum(other == client for _, other in senders) >= self._max_of_client:
+        if client and sum(other == client for _, other in senders) >= self.max_of_client:
             raise SuggestionQuota(
-                f"{self._max_of_client} suggestions from your network are already waiting for a curator",
+                f"{self.max_of_client} suggestions from your network are already waiting for a curator",
                 "Try again when a curator has reviewed some of them.",
             )
-        if sum(other == project for other, _ in senders) >= self._max_of_project:
+        if sum(other == project for other, _ in senders) >= self.max_of_project:
             raise SuggestionsFull(
-                f"{self._max_of_project} suggestions for this project are already waiting for a curator",
+                f"{self.max_of_project} suggestions for this project are already waiting for a curator",
                 "Try again in a few days.",
             )
-        if len(senders) >= self._max_pending:
+        if len(senders) >= self.max_pending:
             raise SuggestionsFull("Too many suggestions are waiting for a curator", "Try again in a few days.")
+
+    def _project_and_client(self, name: str) -> tuple[str, str]:
+        """Return the project and the client of a suggestion; both are empty if it is damaged."""
+        try:
+            found = _parsed((self.folder / f"{name}.json").read_text(encoding="utf-8"))
+        except _DAMAGED:
+            return "", ""
+        return found.project, found.client
 
     def forget(self, mentions: Callable[[str], bool]) -> dict[str, str]:
         """Delete every suggestion, pending or reviewed, that ``mentions`` a person.
@@ -180,8 +186,7 @@ class SuggestionQueue:
 
     def pending(self) -> Iterator[Suggestion]:
         """Yield the pending suggestions, oldest first. Raises SuggestionError for a damaged one."""
-        for path in sorted(self._files()):
-            yield self.get(path.stem)
+        yield from map(self.get, sorted(self._ids()))
 
     def get(self, name: str) -> Suggestion:
         """Return a pending suggestion by its id. Raises SuggestionError."""
@@ -194,7 +199,7 @@ class SuggestionQueue:
             if path.stat().st_size > _MAX_FILE_BYTES:
                 raise SuggestionError(f"{path} is too large for a suggestion", "Delete the file.")
             found = _parsed(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        except _DAMAGED as error:
             raise SuggestionError(f"{path} is damaged", "Delete the file.") from error
         return replace(found, id=name)
 
@@ -209,7 +214,7 @@ class SuggestionQueue:
             target = _path_below(records, suggestion.target)
             ensure_valid(suggestion)
             ensure_same_project(suggestion.name, suggestion.base.text, records_in(suggestion.name, suggestion.text))
-            before = target.read_bytes() if target.exists() else None
+            before = _content(target)
             content = _encode_like(suggestion.text, before or b"")
             if not force and before != content and (reason := _file_change(suggestion, before)):
                 raise SuggestionError(
@@ -222,9 +227,8 @@ class SuggestionQueue:
                 with atomic_write(target) as file:
                     file.write(content)
             except OSError as error:
-                raise SuggestionError(
-                    f"{target} cannot be written: {error.strerror}", "Check its permissions."
-                ) from error
+                what = f"{target} cannot be written: {error.strerror}"
+                raise SuggestionError(what, "Check its permissions.") from error
             self._archive(suggestion, ACCEPTED)
         return target
 
@@ -239,18 +243,17 @@ class SuggestionQueue:
         (self.folder / f"{suggestion.id}.json").unlink()
 
     def _folders(self) -> list[Path]:
-        """Return the existing folders of pending and reviewed suggestions."""
         return [folder for where in ("", ACCEPTED, REJECTED) if (folder := self.folder / where).is_dir()]
 
-    def _key(self) -> Key:
+    def _hashed(self, network: str) -> str:
         path = self.folder / _KEY
         try:
-            return read_key(path)
+            return read_key(path).hash(network)
         except (OSError, ValueError):  # with a new key, pending suggestions no longer count towards client limits
-            return create_key(path)
+            return create_key(path).hash(network)
 
-    def _files(self) -> Iterator[Path]:
-        return (path for path in self.folder.glob("*.json") if _ID.fullmatch(path.stem))
+    def _ids(self) -> list[str]:
+        return [path.stem for path in self.folder.glob("*.json") if _ID.fullmatch(path.stem)]
 
     def _write(self, folder: Path, suggestion: Suggestion) -> None:
         content = json.dumps(asdict(suggestion), ensure_ascii=False, indent=1).encode(errors="replace") + b"\n"
@@ -269,46 +272,25 @@ class SuggestionQueue:
     def _locked(self) -> Iterator[None]:
         try:
             private_folder(self.folder)
-            lock = FileLock(self.folder / _LOCK, timeout=_LOCK_TIMEOUT_SECONDS, mode=0o600)
-            lock.acquire()
-        except (OSError, Timeout) as error:
-            raise self._unusable(error) from error
-        try:
-            yield
-        except OSError as error:
-            raise self._unusable(error) from error
-        finally:
-            lock.release()
-
-    def _unusable(self, error: Exception) -> SuggestionsFull:
-        return SuggestionsFull(
-            f"The suggestions in {self.folder} cannot be used: {error}",
-            "The folder must belong to the user of this process, with access for nobody else. If it does, try again "
-            "in a moment.",
-        )
-
-
-def _project_and_client(path: Path) -> tuple[str, str]:
-    """Return the project and the client of a suggestion; both are empty if it is damaged."""
-    try:
-        found = _parsed(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
-        return "", ""
-    return found.project, found.client
+            with FileLock(self.folder / _LOCK, timeout=_LOCK_TIMEOUT_SECONDS, mode=0o600):
+                yield
+        except OSError as error:  # including Timeout
+            raise SuggestionsFull(
+                f"The suggestions in {self.folder} cannot be used: {error}",
+                "The folder must belong to the user of this process, with access for nobody else. If it does, try "
+                "again in a moment.",
+            ) from error
 
 
 def current_file(suggestion: Suggestion, records: Path) -> str | None:
     """Return the current text of the record file; None if there is none. Raises SuggestionError."""
-    target = _path_below(records, suggestion.target)
-    if not target.exists():
-        return None
-    return normalise_line_ends(target.read_bytes().decode("utf-8-sig", errors="replace"))
+    before = _content(_path_below(records, suggestion.target))
+    return None if before is None else normalise_line_ends(before.decode("utf-8-sig", errors="replace"))
 
 
 def describe_file_change(suggestion: Suggestion, records: Path) -> str:
     """Describe how the record file has changed since the edit began; empty if it has not. Raises SuggestionError."""
-    target = _path_below(records, suggestion.target)
-    return _file_change(suggestion, target.read_bytes() if target.exists() else None)
+    return _file_change(suggestion, _content(_path_below(records, suggestion.target)))
 
 
 def unified_diff(before: str, after: str, name: str, other: str) -> list[str]:
@@ -323,6 +305,10 @@ def _parsed(text: str) -> Suggestion:
     if not all(isinstance(value, str) for value in (*found.values(), base["file"], base["sha256"], base["text"])):
         raise ValueError("a value is not a string")
     return Suggestion(**found, base=EditBase(**base))
+
+
+def _content(path: Path) -> bytes | None:
+    return path.read_bytes() if path.exists() else None
 
 
 def _file_change(suggestion: Suggestion, before: bytes | None) -> str:
@@ -356,3 +342,78 @@ def _encode_like(text: str, before: bytes) -> bytes:
     if b"\r\n" in before:
         text = text.replace("\n", "\r\n")
     return (b"\xef\xbb\xbf" if before.startswith(b"\xef\xbb\xbf") else b"") + text.encode(errors="replace")
+
+
+def normalise_line_ends(text: str) -> str:
+    """Convert all line ends to ``\\n``."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def ensure_valid(suggestion: Suggestion) -> None:
+    """Check the fields of a suggestion without parsing its text as a record. Raises SuggestionError."""
+    before, after = normalise_line_ends(suggestion.base.text), normalise_line_ends(suggestion.text)
+    if len(suggestion.text.encode(errors="replace")) > MAX_PAGE_BYTES:
+        raise SuggestionError(
+            f"The record is larger than {MAX_PAGE_BYTES:,} bytes", "A project page normally has a few kilobytes."
+        )
+    if before.strip() == after.strip():
+        raise SuggestionError("The record is unchanged", "Edit the record before you send it.")
+    if len(suggestion.comment) > MAX_COMMENT_CHARS:
+        raise SuggestionError(f"The comment is longer than {MAX_COMMENT_CHARS:,} characters", "Shorten it.")
+    if max(len(suggestion.sender), len(suggestion.email)) > MAX_NAME_CHARS:
+        raise SuggestionError(
+            f"The name or e-mail address is longer than {MAX_NAME_CHARS} characters", "Shorten or omit it."
+        )
+    known = set(_CONTROL.findall(before))  # invisible characters of the original may stay
+    for number, line in enumerate(after.split("\n"), start=1):
+        if invisible := next((char for char in _CONTROL.findall(line) if char not in known), ""):
+            raise SuggestionError(
+                f"Line {number} has an invisible character (U+{ord(invisible):04X})",
+                "Delete the line and type it again: a program may have inserted the character.",
+            )
+    _ensure_same_format(suggestion)
+
+
+def ensure_same_project(name: str, base: str, edited: Iterable[Record]) -> None:
+    """Check that there is a single edited record, of the project that the text ``base`` describes.
+
+    The suffix of ``name`` selects the reader of ``base``. Raises SuggestionError.
+    """
+    try:
+        after = list(edited)
+        before = list(records_in(name, base))
+    except SourceError as error:
+        raise SuggestionError("The text can no longer be read as a record", error.what) from error
+    if not after:
+        raise SuggestionError("The text can no longer be read as a record", "See the findings.")
+    if len(after) > 1:
+        raise SuggestionError(
+            f"The text has become {len(after)} records instead of one",
+            "Suggest an edit of each project from its own page.",
+        )
+    with Identities() as identities:
+        for record in (*before, *after):
+            identities.add(record)
+        if len(identities) > 1:
+            raise SuggestionError(
+                "The text no longer describes the same project: "
+                f"it was {before[0].key[:_MAX_KEY_CHARS]}, and would be {after[0].key[:_MAX_KEY_CHARS]}",
+                "Keep its code or, if it has none, its title, and explain in the comment what is wrong with it.",
+            )
+
+
+def records_in(name: str, text: str) -> Iterator[Record]:
+    """Read a text as the records of a file of this name. Raises SourceError."""
+    return read_input(Input(name, data=text.encode(errors="replace")))
+
+
+def _ensure_same_format(suggestion: Suggestion) -> None:
+    own = Input(suggestion.name).suffix
+    texts = (suggestion.base.text, suggestion.text)
+    before, after = (guess_suffix(text.encode(errors="replace")) for text in texts)
+    # Only its first lines distinguish YAML from text, and an edit may change them.
+    allowed = (own, before, ".txt") if READERS.get(own) is READERS[".yaml"] else (own, before)
+    if READERS[after] not in [READERS.get(suffix) for suffix in allowed]:
+        titles = {kind.suffix: kind.title for kind in INPUT_FORMATS}
+        what = f"The format changed from {titles.get(before, before)} to {titles.get(after, after)}"
+        raise SuggestionError(what, "Edit the values, and keep the format of the record.")

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import click
 
-from cybilgraph.cli.common import CommandGroup
-from cybilgraph.model.findings import escape_ci_commands, escape_controls
+from cybilgraph.cli.common import EXISTING_FOLDER, CommandGroup, print_safely
 
 
 @click.group(cls=CommandGroup)
@@ -21,13 +20,10 @@ def suggestions() -> None:
     """
 
 
-_QUEUE = click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, exists=True, path_type=Path))
+_QUEUE = click.argument("folder", metavar="DIR", type=EXISTING_FOLDER)
 _ID = click.argument("name", metavar="ID")
 _RECORDS = click.option(
-    "--records",
-    type=click.Path(file_okay=False, exists=True, path_type=Path),
-    required=True,
-    help="Folder of the records that the release was built from.",
+    "--records", type=EXISTING_FOLDER, required=True, help="Folder of the records that the release was built from."
 )
 
 
@@ -47,8 +43,7 @@ def list_suggestions(folder: Path) -> None:
         click.echo("No suggestions are pending.", err=True)
     for suggestion in pending:
         comment = f"  {suggestion.comment.splitlines()[0]}" if suggestion.comment else ""
-        line = f"{suggestion.id}  {suggestion.project}  {suggestion.title}{comment}"
-        click.echo(escape_ci_commands(escape_controls(line)))
+        _print_lines(f"{suggestion.id}  {suggestion.project}  {suggestion.title}{comment}")
 
 
 @suggestions.command("show")
@@ -122,4 +117,4 @@ def reject(folder: Path, name: str, reason: str) -> None:
 
 def _print_lines(*lines: str) -> None:
     for line in lines:
-        click.echo(escape_ci_commands(escape_controls(line)))
+        print_safely(line)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cybilgraph.pipeline import check_input
 from cybilgraph.readers import Input
-from cybilgraph.web.checker.derived_claims import derived_claims
+from cybilgraph.web.checker.check_worker import derived_claims
 
 PAGE = b"A project\n\nCybil code: G0999\n\nSummary\n\nUNODC helped Belize. The project started in May 2018.\n"
 

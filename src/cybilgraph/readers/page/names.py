@@ -88,11 +88,8 @@ def _split_same_kind(name: Text) -> Iterator[Text]:
 
 def _split_at_and(name: Text, kinds: tuple[str, ...]) -> list[Text]:
     """Split a name at an "and" between two known names; otherwise return it whole."""
-    for match in re.finditer(r" and | & ", name.text):
-        pair = [name.part(0, match.start()), name.part(match.end())]
-        if all(is_known(each.text, kinds) for each in pair):
-            return pair
-    return [name]
+    pairs = ([name.part(0, at.start()), name.part(at.end())] for at in re.finditer(r" and | & ", name.text))
+    return next((pair for pair in pairs if all(is_known(each.text, kinds) for each in pair)), [name])
 
 
 def _are_bodies(whole: str, names: list[Text], kinds: tuple[str, ...]) -> bool:

@@ -11,13 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, TypeVar
 
-from cybilgraph.model.dates import (
-    find_periods,
-    possible_days,
-    read_date,
-    read_duration,
-    read_range,
-)
+from cybilgraph.model.dates import find_periods, possible_days, read_date, read_duration, read_range
 from cybilgraph.model.fields import BY_NAME, Field, FieldKind
 from cybilgraph.model.findings import Finding
 from cybilgraph.model.gazetteer import load_gazetteer, slug
@@ -94,7 +88,7 @@ _LOWER_CASE_WORDS = re.compile(r"\W*\w[^A-ZÀ-ÖØ-Þ\s]*(?: [^A-ZÀ-ÖØ-Þ\s]+
 _LOWER_CASE_GROUP = re.compile(r"\W*\w[^A-ZÀ-ÖØ-Þ\s]*,?(?: [^A-ZÀ-ÖØ-Þ\s]+){2,}")
 #: The footnote to "Kosovo*" is not part of the list above it.
 _FOOTNOTE = re.compile(r"\*{1,2} ?(?:This|All references|References)\b")
-#: The maximum length of a subheading and of a name.
+#: The maximum length of a subheading, and of a name.
 _MAX_SUBHEADING_CHARACTERS, _MAX_NAME_CHARACTERS = 60, 120
 #: The size of a value in addition to its characters, to limit the number of short values.
 _CHARACTERS_PER_VALUE = 100
@@ -143,7 +137,7 @@ class RecordBuilder:
         if section.lines:
             if lines := self.fit(section.lines, section.place):
                 take = _READERS[row.kind] if section.label or row.name != "title" else RecordBuilder._head
-                take(self, Section(row, section.label, section.place, lines, section.whole))
+                take(self, replace(section, lines=lines))
         elif section.label and row.name != "description":
             # "Details" comes directly above "Aim" in the page layout, and is not a blank field there.
             self._blank.append(LeftBlank(row.name, section.label, section.place))
@@ -164,23 +158,13 @@ class RecordBuilder:
                 if isinstance(value, Text) and self._remaining_characters > _CHARACTERS_PER_VALUE:
                     found.append(value.part(0, self._remaining_characters - _CHARACTERS_PER_VALUE))
                 if not self.is_full:
-                    self._report_truncation(getattr(value, "place", None) or place)
+                    limits = {"most": f"{MAX_PAGE_BYTES:,}", "weight": _CHARACTERS_PER_VALUE}
+                    self._report("too-much", getattr(value, "place", None) or place, limits)
                 self._remaining_characters = -1
                 break
             self._remaining_characters -= weight
             found.append(value)
         return found
-
-    def _report_truncation(self, place: Place) -> None:
-        self._findings.append(
-            finding(
-                "too-much",
-                self._input_file.name,
-                {"most": f"{MAX_PAGE_BYTES:,}", "weight": _CHARACTERS_PER_VALUE},
-                line=place.line,
-                column=place.column,
-            )
-        )
 
     def record(self) -> Record:
         """Return the finished record."""
@@ -189,30 +173,22 @@ class RecordBuilder:
             values["slug"] = Text(page[1], address.place)
         if (title := values.get("title")) and "slug" not in values and (derived := slug(title.text)):
             values["slug"] = Text(derived, title.place)
-        input_file: dict[str, Any] = {
+        # A field that is blank in one place but filled in another is not blank.
+        filled = {name for name, value in self._values.items() if value}
+        filled.update(link.role for link in self._values.get("participations", ()))
+        filled.update(link.concept.kind for link in self._values.get("scopes", ()))
+        filled.update(link.kind for link in self._values.get("relations", ()))
+        source = self._input_file.source
+        attributes: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
         }
-        source = self._input_file.source
         return Record(
             source=Source(source.name, source.sha256, self._line) if self._line else source,
             labels=self._labels,
             findings=tuple(self._findings),
-            left_blank=tuple(entry for entry in self._blank if not self._has(entry.name)),
-            **input_file,
+            left_blank=tuple(entry for entry in self._blank if entry.name not in filled),
+            **attributes,
         )
-
-    def _has(self, name: str) -> bool:
-        """Return whether a field has a value. A field that is blank in one place but filled in another is not
-        blank.
-        """
-        match BY_NAME[name].kind:
-            case FieldKind.ACTORS:
-                return any(link.role == name for link in self._values.get("participations", ()))
-            case FieldKind.SCOPES:
-                return any(link.concept.kind == name for link in self._values.get("scopes", ()))
-            case FieldKind.PROJECTS:
-                return any(link.kind == name for link in self._values.get("relations", ()))
-        return bool(self._values.get(name))
 
     def _extend(self, name: str, values: list[Any]) -> None:
         """Add values to a multivalued field. Paragraphs lose their bullets."""
@@ -241,8 +217,7 @@ class RecordBuilder:
             else:
                 body.append(line)
         if body:
-            rest = self._values.pop("description", [])
-            self._extend("description", [*body, *rest])
+            self._extend("description", [*body, *self._values.pop("description", [])])
 
     def _keep(self, name: str, value: Text | Named | Date, label: str = "") -> None:
         """Keep the first value of a single-valued field, and report a conflicting one."""
@@ -254,8 +229,8 @@ class RecordBuilder:
             self.find("ambiguous-date", value.printed, label, {"year": value.value, "one": both[0], "other": both[1]})
 
     def _set_dates(self, dates: tuple[Date, Date], label: str = "") -> None:
-        for name, date in zip(("start", "end"), dates, strict=True):
-            self._keep(name, date, label)
+        self._keep("start", dates[0], label)
+        self._keep("end", dates[1], label)
 
     def _is_contact(self, line: Text) -> bool:
         """Return whether a line is an e-mail address, or a contact name in its position on older pages: below
@@ -297,15 +272,10 @@ class RecordBuilder:
         self._extend("description", rest)
 
     def _duration(self, printed: Text, label: str) -> None:
-        """Read a duration, two dates, or both: "36 months (September 2021 – August 2024)", or a duration and
-        its start: "18 months from March 2019".
-        """
-        periods = (period for period in find_periods(printed) if period.end)
-        if dates := read_range(printed):
+        """Read "36 months", two dates, both, or a duration and its start: "18 months from March 2019"."""
+        periods = ((period.start, period.end) for period in find_periods(printed) if period.end)
+        if dates := read_range(printed) or next(periods, None):
             self._set_dates(dates, label)
-        elif (period := next(periods, None)) and period.end:
-            self._set_dates((period.start, period.end), label)
-            dates = (period.start, period.end)
         length = read_duration(printed)
         if (begin := _BEGINNING.search(printed.text)) and (start := read_date(printed.part(begin.end()))):
             length = read_duration(printed.part(0, begin.start()))
@@ -345,16 +315,12 @@ class RecordBuilder:
     def _scopes(self, section: Section) -> None:
         for item in self._names(section, kinds_for_field(section.row.name)):
             self._extend("scopes", [Scope(self._resolve_scope(section.row.name, item, section.label), Basis.STATED)])
-        for item in self._list_headings(section):
-            for kind in ("region", "group"):
-                if entry := load_gazetteer().find(kind, item.text):
-                    self._extend("scopes", [Scope(Named(kind, entry.key, item), Basis.STATED)])
-
-    def _list_headings(self, section: Section) -> Iterator[Text]:
-        """Yield the regions that introduce parts of a list: "In Africa:"."""
         for line in section.lines:
-            if match := LIST_HEADING.fullmatch(line.text):
-                yield line.part(*match.span("name"))
+            if match := LIST_HEADING.fullmatch(line.text):  # a region that introduces a part of the list: "In Africa:"
+                name = line.part(*match.span("name"))
+                entries = (load_gazetteer().find(kind, name.text) for kind in ("region", "group"))
+                scopes = [Scope(Named(entry.kind, entry.key, name), Basis.STATED) for entry in entries if entry]
+                self._extend("scopes", scopes)
 
     def _names(self, section: Section, kinds: tuple[str, ...]) -> Iterator[Text]:
         """Yield the names in a list, up to prose after a name.
@@ -370,10 +336,9 @@ class RecordBuilder:
                 self._keep_as_text(section.lines[number:], section, reported)
                 return
             for item in [line] if is_prose else split_list([line], kinds, section.whole):
-                odd = (
-                    len(item.text) > _MAX_NAME_CHARACTERS or _NOT_A_NAME.search(item.text) or small.fullmatch(item.text)
-                )
-                if is_prose or (odd and not is_known(item.text, kinds)):
+                text = item.text
+                odd = len(text) > _MAX_NAME_CHARACTERS or _NOT_A_NAME.search(text) or small.fullmatch(text)
+                if is_prose or (odd and not is_known(text, kinds)):
                     self._keep_as_text([item], section, reported)
                     reported = True
                 else:
@@ -447,36 +412,27 @@ class RecordBuilder:
 
     def _resolve(self, kind: str, printed: Text, label: str) -> Named:
         """Return the entry with this name, or a new one."""
-        names = load_gazetteer()
         entry = find(kind, printed.text)
         if entry is None and (entry := find_near(kind, printed.text)):
-            self.find(
-                "near-name", printed, label, values={"printed": printed.text, "name": entry.closest_name(printed.text)}
-            )
+            values = {"printed": printed.text, "name": entry.closest_name(printed.text)}
+            self.find("near-name", printed, label, values)
         if entry is None:
             name = printed.text[4:] if _ARTICLE.match(printed.text) else printed.text
             name = _ABBREVIATED.sub("", _REMARK.sub("", name)) if kind == "actor" else name
             return Named(kind, slug(name) or "unnamed", printed, known=False)
-        return Named(kind, entry.key, printed, names.get(kind, entry.key) is not None)
+        return Named(kind, entry.key, printed, load_gazetteer().get(kind, entry.key) is not None)
 
-    def find(
-        self, rule: str, printed: Text, label: str = "", values: Mapping[str, object] | None = None, advice: str = ""
-    ) -> None:
+    def find(self, rule: str, printed: Text, label: str = "", values: Mapping[str, object] | None = None) -> None:
         """Report words of the record. They count towards its size limit."""
         place = printed.place or Place(0, 0)
         for text in self.fit([printed.text], place):
-            self._findings.append(
-                finding(
-                    rule,
-                    self._input_file.name,
-                    values,
-                    label=label,
-                    line=place.line,
-                    column=place.column,
-                    text=text,
-                    advice=advice,
-                )
-            )
+            self._report(rule, place, values, label, text)
+
+    def _report(
+        self, rule: str, place: Place, values: Mapping[str, object] | None, label: str = "", text: str = ""
+    ) -> None:
+        file, line, column = self._input_file.name, place.line, place.column
+        self._findings.append(finding(rule, file, values, line=line, column=column, label=label, text=text))
 
 
 def is_text(line: str) -> bool:

@@ -17,15 +17,7 @@ from cybilgraph.errors import SourceError
 from cybilgraph.model.fields import BY_NAME, Field, FieldKind
 from cybilgraph.model.findings import Finding
 from cybilgraph.model.record import Place, Record, Text
-from cybilgraph.readers.html.text_lines import (
-    FIRST_CHARACTERS,
-    PageLine,
-    PageLink,
-    Piece,
-    number_lines,
-    read_lines,
-    shift,
-)
+from cybilgraph.readers.html.text_lines import MAX_FIRST_CHARACTERS, PageLine, PageLink, Piece, number_lines, read_lines
 from cybilgraph.readers.html.tree import Element, Page, decode_html, parse_html, split_label
 from cybilgraph.readers.inputs import MAX_PAGE_BYTES, Input
 from cybilgraph.readers.page.layout import NAMES, ONE_LINE, SINGLE, read_page, read_page_text
@@ -133,7 +125,7 @@ def _join_labels_and_values(lines: list[PageLine]) -> list[PageLine]:
         row, value = split_label(last.text) if last and last.term else (None, "")
         if last and row and row.kind in SINGLE and not value and not line.term and not split_label(line.text)[0]:
             label = f"{last.text.rstrip(': ')}: "
-            last.text, last.pieces = label + line.text, [last.pieces[0], *shift(line.pieces, len(label))]
+            last.text, last.pieces = label + line.text, [last.pieces[0], *line.shifted(len(label))]
             last.term = False
         else:
             paired.append(line)
@@ -153,7 +145,7 @@ def _with_title_first(lines: list[PageLine], page: Page, head: Head) -> list[Pag
         at = next((at for at, line in enumerate(lines) if line.text == name), None)
     else:
         return lines
-    title = lines[at] if at is not None else PageLine(name, [Piece(0, number, name[:FIRST_CHARACTERS])])
+    title = lines[at] if at is not None else PageLine(name, [Piece(0, number, name[:MAX_FIRST_CHARACTERS])])
     before = [line for line in lines[: at or 0] if split_label(line.text)[0] or not line.links]
     after = lines if at is None else lines[at + 1 :]
     if after:

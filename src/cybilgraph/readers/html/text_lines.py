@@ -22,7 +22,7 @@ from cybilgraph.readers.text import normalise
 #: The longest line in which links are located.
 _MAX_LINE_CHARACTERS = 20_000
 #: The number of characters by which a piece is found, and the maximum number of further pieces and links per line.
-FIRST_CHARACTERS, _MAX_PIECES, _MAX_LINKS = 24, 100, 50
+MAX_FIRST_CHARACTERS, _MAX_PIECES, _MAX_LINKS = 24, 100, 50
 #: The search range for words on a line of the file, which may be a whole page, and for words with character
 #: references, which have to be resolved.
 _SEARCH_RANGE, _ESCAPED_SEARCH_RANGE = 20_000, 2_000
@@ -64,11 +64,6 @@ class Piece(NamedTuple):
     first: str
 
 
-def shift(pieces: list[Piece], by: int) -> list[Piece]:
-    """Return the pieces shifted by a number of characters."""
-    return [piece._replace(start=piece.start + by) for piece in pieces]
-
-
 @dataclass(slots=True)
 class PageLine:
     """A line of the page in one or more pieces.
@@ -84,6 +79,10 @@ class PageLine:
     h1: Element | None = None
     alt: bool = False
     term: bool = False
+
+    def shifted(self, by: int) -> list[Piece]:
+        """Return the pieces shifted by a number of characters."""
+        return [piece._replace(start=piece.start + by) for piece in self.pieces]
 
 
 def read_lines(root: Element, is_dropped: Callable[[Element], bool]) -> list[PageLine]:
@@ -207,7 +206,7 @@ class _Reader:
             for alt in self._pictures:
                 name = normalise(_LOGO.sub("", alt))
                 if name and not _FILE_NAME.search(name):
-                    self._push(PageLine(name, [Piece(0, self._at, alt[:FIRST_CHARACTERS])], alt=True))
+                    self._push(PageLine(name, [Piece(0, self._at, alt[:MAX_FIRST_CHARACTERS])], alt=True))
         self._words, self._pieces, self._links, self._pictures = [], [], [], []
         self._length, self._label, self._has_visible_space = 0, 0, False
         self._open = [(0, address) for _, address in self._open]
@@ -230,7 +229,7 @@ class _Reader:
             self._push(PageLine(label, pieces[:1], term=True))
             cut = len(text) - len(value)
             line.text = value
-            line.pieces = shift([piece for piece in pieces[1:] if piece.start >= cut], -cut)
+            line.pieces = [piece for piece in line.shifted(-cut)[1:] if piece.start >= 0]
             if not line.pieces or line.pieces[0].start:
                 line.pieces.insert(0, pieces[0])
             line.links = [PageLink(max(link.start - cut, 0), max(link.stop - cut, 0), link.address) for link in links]
@@ -239,7 +238,7 @@ class _Reader:
     def _push(self, line: PageLine) -> None:
         if by := len(self._bullet):
             line.links = [PageLink(link.start + by, link.stop + by, link.address) for link in line.links]
-            line.pieces = [line.pieces[0], *shift(line.pieces, by)]
+            line.pieces = [line.pieces[0], *line.shifted(by)]
         line.text, self._bullet = self._bullet + line.text, ""
         line.blank, self._blank = self._blank, 0
         self.lines.append(line)
@@ -253,7 +252,7 @@ class _Reader:
         for number, piece in enumerate(text.split("\n")):
             if (words := piece.strip()) and len(self._pieces) <= _MAX_PIECES:
                 start = self._length + len(piece) - len(piece.lstrip())
-                self._pieces.append(Piece(start, self._at + number, words[:FIRST_CHARACTERS].rstrip()))
+                self._pieces.append(Piece(start, self._at + number, words[:MAX_FIRST_CHARACTERS].rstrip()))
             self._words += ["\n", piece] if number else [piece]
             self._length += len(piece) + bool(number)
         self._at += text.count("\n")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
+from itertools import zip_longest
 from typing import Any, TypeVar
 
 from cybilgraph.model.dates import find_periods, possible_days, read_date, read_duration, read_range
@@ -32,17 +33,8 @@ from cybilgraph.model.record import (
 from cybilgraph.model.rules import finding
 from cybilgraph.readers.contacts import find_malformed_addresses, is_email_address, may_be_person, read_contacts
 from cybilgraph.readers.inputs import MAX_PAGE_BYTES, Input
-from cybilgraph.readers.page.names import (
-    BULLET,
-    LIST_HEADING,
-    find,
-    find_near,
-    is_known,
-    kinds_for_field,
-    split_list,
-    split_parts,
-    without_bullet,
-)
+from cybilgraph.readers.page import names
+from cybilgraph.readers.page.names import BULLET, without_bullet
 
 # All repetitions are bounded, so that no line takes long to search.
 _URL = re.compile(r"https?://[^\s<>\"“”]{0,2000}[^\s<>\"“”.,;:)]")
@@ -148,9 +140,7 @@ class RecordBuilder:
         return self._remaining_characters < 0
 
     def fit(self, values: Iterable[_T], place: Place) -> list[_T]:
-        """Return the values that fit into the record. Report the first one that does not, and leave out all
-        after it.
-        """
+        """Return the values that fit into the record, up to the first one that does not, which is reported."""
         found: list[Any] = []
         for value in values:
             weight = _CHARACTERS_PER_VALUE + _count_characters(value)
@@ -200,10 +190,9 @@ class RecordBuilder:
     def _head(self, section: Section) -> None:
         """Read the head of a page: the title, then fields that older pages print without a heading."""
         title, *rest = section.lines
-        if is_text(title.text):  # a capture that begins in the middle has no title
+        # A capture that begins in the middle has no title, and a title may have a label.
+        if is_text(title.text) or self._values.setdefault("title", title) is not title:
             rest = section.lines
-        elif self._values.setdefault("title", title) is not title:
-            rest = section.lines  # the title has a label
         body: list[Text] = []
         for line in rest:
             if dates := read_range(line):
@@ -223,8 +212,9 @@ class RecordBuilder:
         """Keep the first value of a single-valued field, and report a conflicting one."""
         kept = self._values.setdefault(name, value)
         if kept is not value and _are_in_conflict(kept, value):
-            label, printed = label or BY_NAME[name].column, _printed(value)
-            self.find("second-value", printed, label, {"label": label, "other": _quoted(value), "kept": _quoted(kept)})
+            label, other = label or BY_NAME[name].column, _printed(value)
+            texts = {"other": shorten_quote(other.text), "kept": shorten_quote(_printed(kept).text)}
+            self.find("second-value", other, label, {"label": label, **texts})
         elif isinstance(value, Date) and (both := possible_days(value)):
             self.find("ambiguous-date", value.printed, label, {"year": value.value, "one": both[0], "other": both[1]})
 
@@ -233,13 +223,10 @@ class RecordBuilder:
         self._keep("end", dates[1], label)
 
     def _is_contact(self, line: Text) -> bool:
-        """Return whether a line is an e-mail address, or a contact name in its position on older pages: below
-        the code and before the text.
-        """
-        if is_email_address(line.text):
-            return True
+        # On older pages, the name of a contact is below the code and before the text.
         name = line.text if line.text.endswith(".") else line.text.partition(", ")[0]  # "Ana Lopez, Head of Training"
-        return "contacts" not in self._values and "code" in self._labels and may_be_person(name)
+        is_below_code = "contacts" not in self._values and "code" in self._labels
+        return is_email_address(line.text) or (is_below_code and may_be_person(name))
 
     def _value(self, section: Section) -> None:
         value, *rest = section.lines
@@ -285,27 +272,20 @@ class RecordBuilder:
         if length or not dates:
             self._keep("duration", Date(length.value if length else "", printed), label)
 
-    def _prose(self, section: Section) -> None:
-        self._extend(section.row.name, section.lines)
-
     def _items(self, section: Section) -> None:
-        """Read each paragraph or list item. A short line that ends with a colon before a list is its
-        subheading.
-        """
-        lines, under = section.lines, ""
-        for line, following in zip(lines, [*lines[1:], Text("")], strict=True):
-            bulleted = BULLET.match(line.text)
+        """Read each paragraph or list item. A short line with a colon before a list is its subheading."""
+        under = ""
+        for line, following in zip_longest(section.lines, section.lines[1:], fillvalue=Text("")):
+            is_bulleted = BULLET.match(line.text)
             short = line.text.endswith(":") and len(line.text) <= _MAX_SUBHEADING_CHARACTERS
-            if short and not bulleted and BULLET.match(following.text):
+            if short and not is_bulleted and BULLET.match(following.text):
                 under = line.text.rstrip(": ")
-                continue
-            if _FOOTNOTE.match(line.text):
+            elif _FOOTNOTE.match(line.text):
                 self._extend("description", [line])
-                continue
-            if not bulleted:
-                under = ""
-            item = without_bullet(line)
-            self._extend(section.row.name, [replace(item, subheading=under) if under else item])
+            else:
+                under = under if is_bulleted else ""
+                item = without_bullet(line)
+                self._extend(section.row.name, [replace(item, subheading=under) if under else item])
 
     def _actors(self, section: Section) -> None:
         for item in self._names(section, ("actor",)):
@@ -313,10 +293,12 @@ class RecordBuilder:
             self._extend("participations", [Participation(actor, section.row.name, Basis.STATED)])
 
     def _scopes(self, section: Section) -> None:
-        for item in self._names(section, kinds_for_field(section.row.name)):
+        for item in self._names(section, names.kinds_for_field(section.row.name)):
             self._extend("scopes", [Scope(self._resolve_scope(section.row.name, item, section.label), Basis.STATED)])
         for line in section.lines:
-            if match := LIST_HEADING.fullmatch(line.text):  # a region that introduces a part of the list: "In Africa:"
+            if match := names.LIST_HEADING.fullmatch(
+                line.text
+            ):  # a region that introduces a part of the list: "In Africa:"
                 name = line.part(*match.span("name"))
                 entries = (load_gazetteer().find(kind, name.text) for kind in ("region", "group"))
                 scopes = [Scope(Named(entry.kind, entry.key, name), Basis.STATED) for entry in entries if entry]
@@ -335,10 +317,10 @@ class RecordBuilder:
             if is_prose and named and not BULLET.match(line.text):  # the text of the page continues
                 self._keep_as_text(section.lines[number:], section, reported)
                 return
-            for item in [line] if is_prose else split_list([line], kinds, section.whole):
+            for item in [line] if is_prose else names.split_list([line], kinds, section.whole):
                 text = item.text
                 odd = len(text) > _MAX_NAME_CHARACTERS or _NOT_A_NAME.search(text) or small.fullmatch(text)
-                if is_prose or (odd and not is_known(text, kinds)):
+                if is_prose or (odd and not names.is_known(text, kinds)):
                     self._keep_as_text([item], section, reported)
                     reported = True
                 else:
@@ -346,9 +328,7 @@ class RecordBuilder:
                     named, reported = True, False
 
     def _keep_as_text(self, lines: list[Text], section: Section, reported: bool) -> None:
-        """Keep text that is not a name in the description, and report it unless the item before it was
-        ``reported``.
-        """
+        """Keep text that is not a name in the description, and report it unless the item before it was."""
         self._extend("description", lines)
         if not reported:
             self.find("not-a-name", lines[0], section.label, {"label": section.label})
@@ -357,7 +337,7 @@ class RecordBuilder:
         """Read other projects, given by code, title or page address."""
         for line in section.lines:
             named = without_bullet(line)
-            for item in [named] if section.whole else split_parts(named, r" ?; ?"):
+            for item in [named] if section.whole else names.split_parts(named, r" ?; ?"):
                 bare = item.text.strip("“”\"' ")
                 bare = bare[match.end() :] if (match := _CODE_LABEL.match(bare)) else bare
                 page = _PAGE.fullmatch(bare)
@@ -399,10 +379,8 @@ class RecordBuilder:
             self._extend("links", [WebLink(text, address[0] if address else "", item.place)])
 
     def _resolve_scope(self, kind: str, printed: Text, label: str) -> Named:
-        """Return the entry of a place or theme. A value under "Countries" may also be a region or group
-        ("ASEAN").
-        """
-        for other in kinds_for_field(kind):
+        """Return the entry of a place or theme. A value under "Countries" may also be a group ("ASEAN")."""
+        for other in names.kinds_for_field(kind):
             if entry := load_gazetteer().find(other, printed.text):
                 if other == "country" and (also := load_gazetteer().find_namesake(printed.text)):
                     values = {"printed": printed.text, "name": entry.name, "other": also.name}
@@ -412,8 +390,8 @@ class RecordBuilder:
 
     def _resolve(self, kind: str, printed: Text, label: str) -> Named:
         """Return the entry with this name, or a new one."""
-        entry = find(kind, printed.text)
-        if entry is None and (entry := find_near(kind, printed.text)):
+        entry = names.find(kind, printed.text)
+        if entry is None and (entry := names.find_near(kind, printed.text)):
             values = {"printed": printed.text, "name": entry.closest_name(printed.text)}
             self.find("near-name", printed, label, values)
         if entry is None:
@@ -442,11 +420,10 @@ def is_text(line: str) -> bool:
 
 def _are_in_conflict(kept: Text | Named | Date, other: Text | Named | Date) -> bool:
     """Return whether two values of a field contradict each other. A date may be a more precise form of another."""
-    match kept, other:
-        case Date(), Date() if kept.value and other.value:
-            return not (kept.value.startswith(other.value) or other.value.startswith(kept.value))
-        case Named(), Named():
-            return kept.key != other.key
+    if isinstance(kept, Date) and isinstance(other, Date) and kept.value and other.value:
+        return not (kept.value.startswith(other.value) or other.value.startswith(kept.value))
+    if isinstance(kept, Named) and isinstance(other, Named):
+        return kept.key != other.key
     return _printed(kept).text.casefold() != _printed(other).text.casefold()
 
 
@@ -454,10 +431,9 @@ def _printed(value: Text | Named | Date) -> Text:
     return value if isinstance(value, Text) else value.printed
 
 
-def _quoted(value: Text | Named | Date) -> str:
-    """Return a value as printed, shortened for a message."""
-    text = _printed(value).text
-    return text if len(text) <= _MAX_NAME_CHARACTERS else f"{text[: _MAX_NAME_CHARACTERS - 1]}…"
+def shorten_quote(text: str, most: int = _MAX_NAME_CHARACTERS) -> str:
+    """Return a text with at most this many characters, for a message."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def _count_characters(value: Any) -> int:
@@ -475,7 +451,7 @@ _READERS: dict[FieldKind, Callable[[RecordBuilder, Section], None]] = {
     FieldKind.VALUE: RecordBuilder._value,
     FieldKind.CHOICE: RecordBuilder._choice,
     FieldKind.DATE: RecordBuilder._date,
-    FieldKind.PROSE: RecordBuilder._prose,
+    FieldKind.PROSE: lambda values, section: values._extend(section.row.name, section.lines),
     FieldKind.ITEMS: RecordBuilder._items,
     FieldKind.ACTORS: RecordBuilder._actors,
     FieldKind.SCOPES: RecordBuilder._scopes,

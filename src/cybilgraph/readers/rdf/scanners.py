@@ -15,12 +15,11 @@ from xml.parsers import expat
 
 from cybilgraph.model.vocabulary import RDF
 
-#: An unknown offset.
 UNKNOWN = -1
 
 
 class Spot(NamedTuple):
-    """The byte offsets of a statement's subject, predicate and object.
+    """The byte offsets of a statement's subject, predicate and object, or ``UNKNOWN``.
 
     ``predicate_suffix`` is the end of the predicate's IRI, as far as the text shows it, which distinguishes the
     statement from others.
@@ -100,6 +99,7 @@ class TurtleScanner:
             self._found.clear()
 
     def _statement(self) -> None:
+        """Read a directive, or a subject with its properties; or skip a token that begins neither."""
         word = self._text.lower() if self._kind == "word" else self._text
         if word in (b"@prefix", b"prefix"):
             self._next()
@@ -110,19 +110,7 @@ class TurtleScanner:
         elif word in (b"@base", b"base", b"@version", b"version"):
             self._next()
             self._next()
-        elif word == b"graph":
-            self._next()
-            self._term()
-        elif word == b"{":
-            self._next()
-            while self._kind and not self._take(b"}"):
-                self._triples()
-        else:
-            self._triples()
-
-    def _triples(self) -> None:
-        """Read a subject with its properties, or skip a token that begins none."""
-        if self._kind in ("word", "iri") or self._text in (b"[", b"(", b"<<"):
+        elif word != b"graph" and (self._kind in ("word", "iri") or word in (b"[", b"(", b"<<")):
             subject = self._term()
             if self._text != b"{":  # otherwise a graph name
                 self._properties(subject)
@@ -130,7 +118,6 @@ class TurtleScanner:
             self._next()
 
     def _properties(self, subject: int) -> None:
-        """Read predicates and objects."""
         while self._kind in ("word", "iri"):
             suffix, predicate = self._resolved(self._text), self._next()
             self._object(subject, predicate, suffix)
@@ -160,9 +147,7 @@ class TurtleScanner:
         while self._text in (b"~", b"{|"):
             begin = self._at
             if self._take(b"~"):
-                if self._kind in ("word", "iri"):
-                    begin = self._next()
-                elif self._text == b"[":
+                if self._kind in ("word", "iri") or self._text == b"[":
                     begin = self._term()
                 self._found.append(Spot(begin, predicate, at, RDF.reifies))
                 named = True

@@ -25,7 +25,7 @@ from cybilgraph.model.record import Named, Place, Source, Text
 from cybilgraph.model.rules import finding
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, FOAF, RDF, RDFS, SKOS, shorten
 from cybilgraph.readers.inputs import Input
-from cybilgraph.readers.page.sections import RecordBuilder, Section
+from cybilgraph.readers.page.sections import RecordBuilder, Section, shorten_quote
 from cybilgraph.readers.rdf.document import MAX_LOCATED_BYTES, Document
 from cybilgraph.readers.rdf.positions import UNKNOWN, Places
 from cybilgraph.readers.text import normalise, resolve_entities
@@ -34,10 +34,8 @@ from cybilgraph.readers.text import normalise, resolve_entities
 Term = str | ox.Literal
 #: The place of a value without a line.
 NOWHERE = Place(0, 0)
-#: The maximum number of names looked up per field, and of predicates reported individually.
-_MAX_NAME_LOOKUPS, _MAX_REPORTED = 1_000, 100
-#: The maximum length of a quoted value.
-_MAX_QUOTE_CHARACTERS = 200
+#: The maximum number of names looked up per field, of predicates reported individually, and of quoted characters.
+_MAX_NAME_LOOKUPS, _MAX_REPORTED, _MAX_QUOTE_CHARACTERS = 1_000, 100, 200
 #: Fields by property.
 BY_TERM = {row.term: row for row in FIELDS if row.term}
 _OWN = re.compile(rf"{re.escape(BASE)}id/([a-z-]{{1,20}})/([^/?#]+)")
@@ -49,11 +47,9 @@ _PROJECT_NAMES = (DCTERMS.identifier, CYB.slug, *_LABELS)
 
 
 class RecordGraph:
-    """Statements by subject and predicate, with the offsets of their values, that tracks which of them were
-    read.
+    """Statements with the offsets of their values, which tracks those that were read.
 
-    ``shared`` is the graph that all captures of a project share. It is asked for subjects that this graph
-    does not have, for their names.
+    ``shared`` is the graph that all captures share. It is asked for subjects that this graph does not have.
     """
 
     def __init__(self, shared: RecordGraph | None = None) -> None:
@@ -88,8 +84,7 @@ def read_graphs(input_file: Input) -> tuple[Source, Places, list[RecordGraph], S
     """Return the graphs of a file: earlier captures by number, then the current graph.
 
     Other named graphs are part of the current graph. A damaged file is read up to the damage; its error and the
-    last subject before it come last. Raises SourceError if the file is not RDF in the syntax of its suffix, or is
-    unsafe to parse.
+    last subject before it come last. Raises SourceError if the file is not RDF or is unsafe to parse.
     """
     document = Document(input_file)
     present = RecordGraph()
@@ -183,9 +178,7 @@ class ProjectView:
         return text if resolved == text.text else Text(resolved, text.place)
 
     def texts(self, node: str, predicate: str) -> list[Text]:
-        """Return the literals in the record's language or without one, or else those in English or another
-        language.
-        """
+        """Return the literals in the record's language or without one, or else in English or another language."""
         by_language: dict[str, list[ox.Literal]] = {}
         for value in self.graph.values(node, predicate):
             if isinstance(value, ox.Literal):
@@ -289,8 +282,11 @@ class ProjectView:
             for predicate, value in self.graph.unread_statements(node):
                 self.note_unread(node, predicate, value)
         for predicate, (kept, other) in sorted(self._second.items()):
-            values = {"label": shorten(predicate), "kept": _quoted(kept), "other": _quoted(other)}
-            self.find("second-value", other, values, shorten(predicate))
+            texts = {
+                "kept": shorten_quote(kept.text, _MAX_QUOTE_CHARACTERS),
+                "other": shorten_quote(other.text, _MAX_QUOTE_CHARACTERS),
+            }
+            self.find("second-value", other, {"label": shorten(predicate), **texts}, shorten(predicate))
         left = sorted(self._left.items())
         for predicate, text in left[:_MAX_REPORTED]:
             self.find("not-read", text, label=shorten(predicate))
@@ -304,13 +300,9 @@ class ProjectView:
 
     def find(self, rule: str, printed: Text, values: Mapping[str, object] | None = None, label: str = "") -> None:
         """Add a finding."""
-        text, place = _quoted(printed), printed.place or NOWHERE
+        text, place = shorten_quote(printed.text, _MAX_QUOTE_CHARACTERS), printed.place or NOWHERE
         found = finding(rule, self.file.name, values, text=text, label=label, line=place.line, column=place.column)
         self.findings.append(found)
-
-
-def _quoted(text: Text) -> str:
-    return text.text if len(text.text) <= _MAX_QUOTE_CHARACTERS else f"{text.text[: _MAX_QUOTE_CHARACTERS - 1]}…"
 
 
 def to_one_line(text: Text) -> Text:

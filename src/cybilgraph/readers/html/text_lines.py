@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import count, repeat
 from typing import NamedTuple
-
-from lxml import etree
 
 from cybilgraph.model.fields import BY_LABEL, FieldKind
 from cybilgraph.model.record import Place, Text
@@ -87,41 +86,18 @@ class PageLine:
 
 def read_lines(root: Element, is_dropped: Callable[[Element], bool]) -> list[PageLine]:
     """Return the lines of a tree in page order, without dropped elements."""
-    reader = _Reader()
-    walk = etree.iterwalk(root, events=("start", "end"))
-    skipped: Element | None = None
-    for event, element in walk:
-        if event == "start":
-            if element is not root and is_dropped(element):
-                skipped = element
-                walk.skip_subtree()
-            else:
-                reader.start(element)
-                reader.data(element.text or "")
-        else:
-            if element is not skipped:
-                reader.end(element)
-            skipped = None
-            if element is not root:
-                reader.data(element.tail or "")
+    reader = _Reader(is_dropped)
+    reader.read(root)
     reader.flush()
     return reader.lines
 
 
-@dataclass(slots=True)
-class _List:
-    """An open list: its next number (None for bullets), and whether it contains labels with values."""
-
-    number: int | None
-    facts: bool
-    items: int = 0
-
-
 class _Reader:
-    """Collects lines, block by block, from start tags, end tags and the text between them."""
+    """Collects lines, block by block."""
 
-    def __init__(self) -> None:
+    def __init__(self, is_dropped: Callable[[Element], bool]) -> None:
         self.lines: list[PageLine] = []
+        self._is_dropped = is_dropped
         self._words: list[str] = []
         self._bullet = ""
         self._length = self._label = self._blank = 0
@@ -130,14 +106,24 @@ class _Reader:
         self._links: list[PageLink] = []
         self._pieces: list[Piece] = []
         self._open: list[tuple[int, str]] = []  # open links
-        self._lists: list[_List] = []
+        self._lists: list[Iterator[tuple[int, str]] | None] = []  # numbered bullets; None if it has labels with values
         self._rows: list[bool] = []  # open table rows: true if the first cell is a label
         self._heading = self._pre = self._terms = 0
         self._has_visible_space = False
         self._h1: Element | None = None
         self._paragraphs: list[tuple[int, int]] = []  # number of lines and blank lines at the start of each
 
-    def start(self, element: Element) -> None:
+    def read(self, element: Element) -> None:
+        """Read an element with its content; the parser limits the depth."""
+        self._start(element)
+        self._data(element.text or "")
+        for child in element:
+            if not self._is_dropped(child):
+                self.read(child)
+            self._data(child.tail or "")
+        self._end(element)
+
+    def _start(self, element: Element) -> None:
         tag = element.tag
         self._at = max(self._at, element.sourceline or 0)
         if tag in _BLOCKS:
@@ -150,8 +136,9 @@ class _Reader:
             self._h1 = element if tag == "h1" else self._h1
         elif tag in _LISTS:
             facts = [bool(split_label(first_words(item))[0]) for item in element[:200] if item.tag == "li"]
-            number = int(start[1]) if tag == "ol" and (start := _START.fullmatch(element.get("start", "1"))) else None
-            self._lists.append(_List(number, sum(facts) * 2 > len(facts)))
+            start = _START.fullmatch(element.get("start", "1")) if tag == "ol" else None
+            bullets = (f"{number}. " for number in count(int(start[1]))) if start else repeat("• ")
+            self._lists.append(None if sum(facts) * 2 > len(facts) else enumerate(bullets))
         elif tag == "li":
             self._item()
         elif tag == "tr":
@@ -165,7 +152,7 @@ class _Reader:
         self._pre += tag == "pre"
         self._terms += tag == "dt"
 
-    def end(self, element: Element) -> None:
+    def _end(self, element: Element) -> None:
         tag = element.tag
         shown = self._has_visible_space
         if tag in _BLOCKS:
@@ -192,7 +179,7 @@ class _Reader:
         self._pre -= tag == "pre"
         self._terms -= tag == "dt"
 
-    def data(self, text: str) -> None:
+    def _data(self, text: str) -> None:
         for number, part in enumerate(text.split("\n") if self._pre else [text]):
             if number:
                 self._at += 1
@@ -271,12 +258,10 @@ class _Reader:
             self._blank += 1
 
     def _item(self) -> None:
-        if not self._lists or (listed := self._lists[-1]).facts:
-            return
-        if listed.items or len(self._lists) > 1:
-            self._blank = 0
-        self._bullet = "• " if listed.number is None else f"{listed.number + listed.items}. "
-        listed.items += 1
+        if self._lists and (bullets := self._lists[-1]):
+            number, self._bullet = next(bullets)
+            if number or len(self._lists) > 1:
+                self._blank = 0
 
     def _cell(self, element: Element, step: int) -> None:
         # The cells of a row form one line, unless a label begins the row: then each has its own.

@@ -24,10 +24,8 @@ from cybilgraph.readers.page.names import BULLET, LIST_HEADING
 from cybilgraph.readers.page.sections import CODE, RecordBuilder, Section, is_text
 from cybilgraph.readers.text import decode, read_lines, unwrap
 
-_BEGINS = re.compile(
-    r"\s*(?:<!doctype html|<html\b|<iati-activities\b|<\?xml\b|@prefix\b|%PDF-|\{\\rtf)", re.IGNORECASE
-)
-#: The maximum length of a single-line page; a title or a sentence is shorter.
+_BEGINS = re.compile(r"\s*(<!doctype html|<html\b|<iati-activities\b|<\?xml\b|@prefix\b|%PDF-|{\\rtf)", re.IGNORECASE)
+#: A title or a sentence on a single line is shorter.
 _MAX_SINGLE_LINE_CHARACTERS = 400
 _OTHERS = {
     **dict.fromkeys(("<!doctype html", "<html"), ("HTML", "Rename the file to ….html.")),
@@ -52,7 +50,6 @@ _PROJECT_WORDS = re.compile(
 _NEXT_LABEL = re.compile(r"[.;] (?P<label>[A-Z][\w /&-]{2,40}):(?= )")
 #: Text allowed between a value and the next label: "From: Apr 2018 | To: Mar 2020".
 _COLON, _WORD, _SEPARATORS = re.compile(":(?= )"), re.compile(r"\S+"), " ,;|/–—-"
-#: The maximum length of a label.
 _MAX_LABEL_CHARACTERS, _MAX_LABEL_WORDS = 45, 4
 #: A form with lines such as "Country Kenya" has at least this many fields; the maximum length of their values.
 _MIN_FORM_LINES, _MAX_VALUE_CHARACTERS = 3, 200
@@ -66,8 +63,7 @@ _CODE_LINE = re.compile(rf"(?P<label>(?:Cybil|GFCE) Code) (?P<value>{CODE.patter
 #: Kinds of one value, and of names.
 SINGLE = (FieldKind.VALUE, FieldKind.CHOICE, FieldKind.DATE)
 NAMES = (FieldKind.ACTORS, FieldKind.SCOPES)
-#: "Status: Finished", "Donor: EU": the value is on the line of the label, and the enclosing section continues
-#: below.
+#: "Status: Finished": the value is on the line of the label, and the enclosing section continues below.
 ONE_LINE = (*SINGLE, *NAMES, FieldKind.PROJECTS, FieldKind.RECORD)
 #: After this many blank lines, text no longer belongs to the heading above, whose value is missing.
 _BLANK_LINES_OF_VALUE = 3
@@ -93,8 +89,9 @@ def read_page_text(input_file: Input) -> Iterator[Record]:
     """
     findings: list[Finding] = []
     text = decode(input_file, input_file.content, findings)
-    if other := _OTHERS.get((_BEGINS.match(text) or ("",))[0].strip().casefold()):
-        raise SourceError(f"{input_file.name}: this is {other[0]}, not the text of a page", other[1])
+    if begin := _BEGINS.match(text):
+        what, hint = _OTHERS[begin[1].casefold()]
+        raise SourceError(f"{input_file.name}: this is {what}, not the text of a page", hint)
     lines = list(read_lines(text))
     if not lines:
         raise SourceError(f"{input_file.name}: the file is empty", "Save the page's text again.")
@@ -177,8 +174,7 @@ def _insert_colon(line: Text, end: int) -> Text:
     """Insert a colon after the label; the text after it keeps its place."""
     place = line.at(end)
     assert place
-    breaks = ((end + 1, place), *line.breaks)
-    return replace(line, text=f"{line.text[:end]}:{line.text[end:]}", breaks=breaks)
+    return replace(line, text=f"{line.text[:end]}:{line.text[end:]}", breaks=((end + 1, place), *line.breaks))
 
 
 def _find_unmarked_label(line: Text) -> tuple[Field, int] | None:
@@ -236,26 +232,20 @@ def _place(line: Text) -> Place:
 
 
 def _split_rights(lines: list[Text]) -> tuple[list[Text], Section | None]:
-    """Separate the rights statement from the other lines.
-
-    It extends from its first words to the end, or to a label that opens another section.
-    """
-    for index, line in enumerate(lines):
-        at = line.text.find(RIGHTS)
-        if at >= 0:
-            end = next((end for end in range(index + 1, len(lines)) if _open_section(lines[end])), len(lines))
-            words = line.part(at)
-            statement = " ".join([words.text, *(later.text for later in lines[index + 1 : end])])
-            before = [line.part(0, at)] if at else []
-            section = Section(BY_NAME["rights"], "", _place(words), [replace(words, text=statement)])
-            return [*lines[:index], *before, *lines[end:]], section
-    return lines, None
+    """Separate the rights statement, up to the end or a label that opens another section, from the other lines."""
+    index = next((index for index, line in enumerate(lines) if RIGHTS in line.text), None)
+    if index is None:
+        return lines, None
+    line, at = lines[index], lines[index].text.index(RIGHTS)
+    end = next((end for end in range(index + 1, len(lines)) if _open_section(lines[end])), len(lines))
+    words, before = line.part(at), [line.part(0, at)] if at else []
+    statement = " ".join([words.text, *(later.text for later in lines[index + 1 : end])])
+    section = Section(BY_NAME["rights"], "", _place(words), [replace(words, text=statement)])
+    return [*lines[:index], *before, *lines[end:]], section
 
 
 def _sections(lines: list[Text]) -> list[Section]:
-    """Split lines into sections. The head of the page comes last, since its meaning depends on the labels of
-    the page.
-    """
+    """Split lines into sections. The head of the page comes last, since its meaning depends on the labels."""
     head = current = Section(BY_NAME["title"], "", Place(1))
     sections: list[Section] = []
     titled = False

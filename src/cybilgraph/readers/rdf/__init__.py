@@ -10,26 +10,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 from cybilgraph.errors import SourceError
 from cybilgraph.model.fields import FIELDS, Field, FieldKind
 from cybilgraph.model.gazetteer import slug
-from cybilgraph.model.record import LeftBlank, Record, Source, Text
+from cybilgraph.model.record import Record, Source, Text
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, FOAF, PROV, RDF, RDFS, SKOS, SPDX, shorten, thing_iri
 from cybilgraph.model.vocabulary import record as record_iri
 from cybilgraph.readers.inputs import Input
 from cybilgraph.readers.page.sections import CODE, RecordBuilder, Section
-from cybilgraph.readers.rdf.project_values import read_values
-from cybilgraph.readers.rdf.view import (
-    BY_TERM,
-    NOWHERE,
-    ProjectView,
-    RecordGraph,
-    Term,
-    parse_own_iri,
-    read_graphs,
-    to_one_line,
-)
+from cybilgraph.readers.rdf.project_values import read_left_blank, read_values
+from cybilgraph.readers.rdf.view import NOWHERE, ProjectView, RecordGraph, parse_own_iri, read_graphs, to_one_line
 
 #: Properties of resources that are only mentioned.
 _NAMES = {DCTERMS.isReplacedBy, RDF.type, SKOS.prefLabel, RDFS.label}
@@ -38,8 +30,7 @@ _UNTITLED_KEY = re.compile(r"untitled-([0-9a-f]{12})")
 
 
 def read_rdf(input_file: Input) -> Iterator[Record]:
-    """Yield the records of a file: those of its named graphs, which are earlier captures, then the current
-    ones.
+    """Yield the records of a file: earlier captures, which are in named graphs, then the current records.
 
     Raises SourceError if the file is not RDF or contains no project; in a damaged file, after all projects
     except the one that contains the damage.
@@ -109,8 +100,7 @@ def _record(view: ProjectView, project: str, about: list[str], source: Source) -
         for row in FIELDS
         for value in (view.graph.values(project, row.term)[:1] if row.term else ())
     }
-    record = builder.record()
-    blank = tuple(_left_blank(view, nodes))
+    record, blank = builder.record(), tuple(read_left_blank(view, nodes))
     record = replace(record, source=source, left_blank=blank, labels=labels | record.labels, **read)
     record = _with_identity(view, record, project, nodes)
     return replace(record, findings=tuple(view.collect_findings()))
@@ -138,25 +128,14 @@ def _title_language(view: ProjectView, project: str) -> str:
     return "en" if "en" in languages or not languages else str(languages[0])
 
 
-def _left_blank(view: ProjectView, nodes: list[str]) -> Iterator[LeftBlank]:
-    for node in nodes:
-        for term in view.values(node, CYB.leftBlank):
-            if isinstance(term, str) and (row := BY_TERM.get(term)):
-                yield LeftBlank(row.name, shorten(term), view.place(node, CYB.leftBlank, term))
-            else:
-                view.note_unread(node, CYB.leftBlank, term)
-
-
 def _with_identity(view: ProjectView, record: Record, project: str, nodes: list[str]) -> Record:
     """Return the record with the identity that its IRI gives, unless its code gives another."""
     found = parse_own_iri(project)
     if found is None or found[0] != "project":
         if project.startswith(("_:", BASE)):
             return record
-        address = record.address or Text(project)
-        if record.key.startswith("untitled-"):
-            record = replace(record, slug=Text(slug(project)))
-        return replace(record, address=address)
+        own_slug = Text(slug(project)) if record.key.startswith("untitled-") else record.slug
+        return replace(record, slug=own_slug, address=record.address or Text(project))
     key = found[1]
     if record.key == key:
         return record
@@ -171,15 +150,10 @@ def _with_identity(view: ProjectView, record: Record, project: str, nodes: list[
 
 
 def _with_checksum(view: ProjectView, source: Source, nodes: list[str], start: str) -> Source:
-    """Return the source with the checksum of the original page, the only identity of a project without code and
-    title.
-    """
-    values: list[Term] = [*nodes]
+    """Return the source with the checksum of the original page, which identifies a project without a title."""
+    terms: list[Any] = [*nodes]
     for predicate in (PROV.wasDerivedFrom, SPDX.checksum, SPDX.checksumValue):
-        values = [found for value in values for found in view.graph.values(_plain(value), predicate)]
-    checksums = (checksum for value in values if (checksum := _plain(value)).startswith(start))
+        found = (value for term in terms for value in view.graph.values(term, predicate))
+        terms = [getattr(value, "value", value) for value in found]
+    checksums = (checksum for checksum in terms if checksum.startswith(start))
     return Source(source.name, next(checksums, start + source.sha256[len(start) :]))
-
-
-def _plain(term: Term) -> str:
-    return term if isinstance(term, str) else term.value

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import suppress
 from functools import cached_property
 from itertools import repeat
 from pathlib import PurePath
@@ -100,7 +101,7 @@ class Document:
                 f"{input_file.name}: this is {wide}, but RDF must be UTF-8",
                 f"Save it as UTF-8, or convert it: iconv -f {wide} -t UTF-8",
             )
-        if reason := _CHECKS[self.syntax](self.content):
+        if reason := _find_excess(self.content, self.syntax):
             raise SourceError(
                 f"{input_file.name}: not parsed, because {reason}", "Avoid this, for example by writing N-Triples."
             )
@@ -154,13 +155,15 @@ class Document:
         )
 
 
+def _find_excess(content: bytes, syntax: ox.RdfFormat) -> str:
+    """Return the reason why this text must not be parsed, or an empty string."""
+    if syntax in (ox.RdfFormat.N_TRIPLES, ox.RdfFormat.N_QUADS) and b"<<" not in content:
+        return ""  # only triple terms can be nested in these
+    return {ox.RdfFormat.JSON_LD: _json, ox.RdfFormat.RDF_XML: _xml}.get(syntax, _turtle)(content)
+
+
 def _too_deep(what: str) -> str:
     return f"{what} are nested more than {MAX_NESTING_DEPTH} levels deep"
-
-
-def _lines(content: bytes) -> str:
-    """Check N-Triples and N-Quads, in which only triple terms can be nested."""
-    return _turtle(content) if b"<<" in content else ""
 
 
 def _turtle(content: bytes) -> str:
@@ -200,14 +203,11 @@ def _json(content: bytes) -> str:
 
 def _is_context(token: bytes) -> bool:
     """Return whether a token is "@context", in any escaped form (escapes have at most six characters)."""
-    if token == b'"@context"':
-        return True
     if b"\\" not in token or len(token) > 2 + 6 * len("@context"):
-        return False
-    try:
+        return token == b'"@context"'
+    with suppress(ValueError):
         return bool(json.loads(token) == "@context")
-    except ValueError:
-        return False
+    return False
 
 
 def _xml(content: bytes) -> str:
@@ -230,13 +230,3 @@ def _xml(content: bytes) -> str:
             if len(opened) > MAX_NESTING_DEPTH:
                 return _too_deep("elements")
     return ""
-
-
-_CHECKS: dict[ox.RdfFormat, Callable[[bytes], str]] = {
-    ox.RdfFormat.TURTLE: _turtle,
-    ox.RdfFormat.TRIG: _turtle,
-    ox.RdfFormat.N_TRIPLES: _lines,
-    ox.RdfFormat.N_QUADS: _lines,
-    ox.RdfFormat.JSON_LD: _json,
-    ox.RdfFormat.RDF_XML: _xml,
-}

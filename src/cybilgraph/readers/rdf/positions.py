@@ -11,24 +11,23 @@ from array import array
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from itertools import count, islice
+from functools import cached_property
+from itertools import accumulate, count, islice
 from typing import Any
 
 import pyoxigraph as ox
 
 from cybilgraph.model.record import Place, Text
 from cybilgraph.model.vocabulary import RDF
-from cybilgraph.readers.rdf.scanners import UNKNOWN, Spot, TurtleScanner, scan_lines, scan_xml
+from cybilgraph.readers.rdf.scanners import UNKNOWN, Spot, TurtleScanner, XmlScanner, scan_lines
 
 __all__ = ["NOWHERE", "UNKNOWN", "Places", "Spot", "parse"]
 
 NOWHERE = Spot(UNKNOWN, UNKNOWN, UNKNOWN)
+#: Other syntaxes are forms of Turtle.
 _SCANNERS: dict[ox.RdfFormat, Callable[[bytes], Iterable[Spot]]] = {
-    ox.RdfFormat.TURTLE: TurtleScanner,
-    ox.RdfFormat.TRIG: TurtleScanner,
-    ox.RdfFormat.N_TRIPLES: scan_lines,
-    ox.RdfFormat.N_QUADS: scan_lines,
-    ox.RdfFormat.RDF_XML: scan_xml,
+    **dict.fromkeys((ox.RdfFormat.N_TRIPLES, ox.RdfFormat.N_QUADS), scan_lines),
+    ox.RdfFormat.RDF_XML: XmlScanner,
 }
 #: The number of positions considered for a statement. The parser may return the statements of a list, or those
 #: of XML attributes, in another order, but only locally.
@@ -52,15 +51,14 @@ _STEP, _CONTINUATION_BYTES = 4096, bytes(range(0x80, 0xC0))
 
 
 def parse(content: bytes, syntax: ox.RdfFormat, base: str) -> Iterator[tuple[ox.Quad, Spot]]:
-    """Yield the statements in the parser's order, each with its position.
+    """Yield the statements in the parser's order, each with its position or that of the subject before it.
 
-    A statement that cannot be located gets the position of the subject before it. Raises SyntaxError, with
-    line and column if known.
+    Raises SyntaxError, with line and column if known.
     """
     if syntax == ox.RdfFormat.JSON_LD:
         yield from _parse_json_ld(content, base)
         return
-    spots = iter(_SCANNERS[syntax](content))
+    spots = iter(_SCANNERS.get(syntax, TurtleScanner)(content))
     # In XML, the text at a position does not show what begins there.
     compared = b"" if syntax == ox.RdfFormat.RDF_XML else content
     ahead: deque[Spot] = deque()
@@ -189,7 +187,6 @@ class Places:
 
     def __init__(self, content: bytes) -> None:
         self._content = content
-        self._characters = array("Q")
         self._starts = array("Q", [0])
         self._starts.extend(match.end() for match in re.finditer(b"\n", content))
 
@@ -200,14 +197,15 @@ class Places:
         line = bisect_right(self._starts, offset)
         return Place(line, self._before(offset) - self._before(self._starts[line - 1]) + 1)
 
+    @cached_property
+    def _counts(self) -> array[int]:
+        """The number of characters before each step, because a whole file may be one line."""
+        steps = (self._content[start : start + _STEP] for start in range(0, len(self._content), _STEP))
+        return array("Q", accumulate(map(_characters, steps), initial=0))
+
     def _before(self, offset: int) -> int:
-        """Return the number of characters before an offset. Counts are cached: a whole file may be one line."""
-        if not self._characters:
-            self._characters.append(0)
-            for start in range(0, len(self._content), _STEP):
-                self._characters.append(self._characters[-1] + _characters(self._content[start : start + _STEP]))
         step = offset // _STEP
-        return self._characters[step] + _characters(self._content[step * _STEP : offset])
+        return self._counts[step] + _characters(self._content[step * _STEP : offset])
 
     def text(self, value: str, offset: int) -> Text:
         """Return a literal with the place of its first character, and of each line if it is printed verbatim."""

@@ -17,6 +17,7 @@ from cybilgraph.model.record import (
     Contact,
     Date,
     Evidence,
+    LeftBlank,
     Named,
     Participation,
     Place,
@@ -25,11 +26,13 @@ from cybilgraph.model.record import (
     Text,
     WebLink,
 )
-from cybilgraph.model.vocabulary import CYB, DCTERMS, OA, PROV, SCHEMA, SKOS, VCARD
+from cybilgraph.model.vocabulary import CYB, DCTERMS, OA, PROV, SCHEMA, SKOS, VCARD, shorten
 from cybilgraph.readers.rdf.view import BY_TERM, ProjectView, Term, parse_own_iri, to_one_line
 from cybilgraph.readers.text import normalise
 
 _PLACES = ("country", "region", "group")
+#: The kinds of entry that a field may link to, unless its own name is the only one.
+_KINDS = {FieldKind.ACTORS: ("actor",), FieldKind.PROJECTS: ("project",), **dict.fromkeys(_PLACES, _PLACES)}
 _SCOPE_FIELDS = tuple(row for row in FIELDS if row.kind is FieldKind.SCOPES)
 _CONFIDENCE = re.compile(r"[01](?:\.[0-9]{1,20})?|0?\.[0-9]{1,20}")
 _LINE = re.compile(r"\+?[0-9]{1,9}")
@@ -63,6 +66,16 @@ def read_values(view: ProjectView, project: str) -> dict[str, Any]:
     }
 
 
+def read_left_blank(view: ProjectView, nodes: list[str]) -> Iterator[LeftBlank]:
+    """Yield the fields that the records at these nodes leave blank."""
+    for node in nodes:
+        for term in view.values(node, CYB.leftBlank):
+            if isinstance(term, str) and (row := BY_TERM.get(term)):
+                yield LeftBlank(row.name, shorten(term), view.place(node, CYB.leftBlank, term))
+            else:
+                view.note_unread(node, CYB.leftBlank, term)
+
+
 def _read_link(view: ProjectView, row: Field, statement: tuple[str, str, Term], node: str = "") -> Iterator[Any]:
     """Yield the links of a field to the object of a statement, by its IRI or its name.
 
@@ -72,8 +85,7 @@ def _read_link(view: ProjectView, row: Field, statement: tuple[str, str, Term], 
     basis, evidence = Basis.DERIVED if is_derived else Basis.STATED, tuple(_evidence(view, node))
     printed = view.text(node, CYB.nameAsPrinted)
     printed = printed if printed.text else Text("", view.place(*statement))
-    kinds = {FieldKind.ACTORS: ("actor",), FieldKind.PROJECTS: ("project",)}.get(row.kind)
-    named = view.named(kinds or (_PLACES if row.name in _PLACES else (row.name,)), statement[2], printed)
+    named = view.named(_KINDS.get(row.kind) or _KINDS.get(row.name, (row.name,)), statement[2], printed)
     if named is None:
         for link in view.resolve(row, *statement):
             yield replace(link, basis=basis, evidence=evidence)

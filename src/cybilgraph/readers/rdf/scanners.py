@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import NamedTuple
@@ -219,40 +220,37 @@ class _Element:
     members: int = 0
 
 
-def scan_xml(content: bytes) -> Iterator[Spot]:
-    """Yield the positions of all statements of RDF/XML, up to the first syntax error, which the parser reports.
+class XmlScanner:
+    """Follows the elements of RDF/XML up to the first syntax error, which the parser reports.
 
     expat reports line, column and offset of everything; lxml reports only the line. The text was checked before
     and declares no entities.
     """
-    walker = _Walker()
-    try:
-        for start in range(0, len(content), _CHUNK_BYTES):
-            walker.parser.Parse(content[start : start + _CHUNK_BYTES], False)
-            yield from walker.found
-            walker.found.clear()
-    except (expat.ExpatError, LookupError, ValueError):  # also for encodings that expat does not support
-        yield from walker.found
 
-
-class _Walker:
-    """Follows the elements of RDF/XML and collects the positions of their statements."""
-
-    def __init__(self) -> None:
-        self.found: list[Spot] = []
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        self._found: list[Spot] = []
         self._open: list[_Element] = []
         self._within_literal = 0
-        self.parser = expat.ParserCreate(namespace_separator="\n")
-        self.parser.ordered_attributes = True
-        self.parser.StartElementHandler = self._start
-        self.parser.EndElementHandler = self._end
-        self.parser.CharacterDataHandler = self._text
+        self._parser = expat.ParserCreate(namespace_separator="\n")
+        self._parser.ordered_attributes = True
+        self._parser.StartElementHandler = self._start
+        self._parser.EndElementHandler = self._end
+        self._parser.CharacterDataHandler = self._text
+
+    def __iter__(self) -> Iterator[Spot]:
+        with suppress(expat.ExpatError, LookupError, ValueError):  # also for encodings that expat does not support
+            for start in range(0, len(self._content), _CHUNK_BYTES):
+                self._parser.Parse(self._content[start : start + _CHUNK_BYTES], False)
+                yield from self._found
+                self._found.clear()
+        yield from self._found
 
     def _start(self, name: str, pairs: list[str]) -> None:
         if self._within_literal:
             self._within_literal += 1
             return
-        name, at = name.replace("\n", ""), self.parser.CurrentByteIndex
+        name, at = name.replace("\n", ""), self._parser.CurrentByteIndex
         names = [key.replace("\n", "") for key in pairs[::2]]
         values = dict(zip(names, pairs[1::2], strict=True))
         parse = values.get(f"{RDF.iri}parseType", "")
@@ -272,14 +270,14 @@ class _Walker:
             if above:
                 above.items.append(at)
             if name != f"{RDF.iri}Description":
-                self.found.append(Spot(at, at, at, RDF.type))
-        self.found += [Spot(at, at, at, key) for key in names if key not in _SYNTAX and not key.startswith(_XML)]
+                self._found.append(Spot(at, at, at, RDF.type))
+        self._found += [Spot(at, at, at, key) for key in names if key not in _SYNTAX and not key.startswith(_XML)]
         self._open.append(element)
 
     def _text(self, _: str) -> None:
         element = self._open[-1] if self._open else None
         if element and element.is_property and element.text == UNKNOWN:
-            element.text = self.parser.CurrentByteIndex
+            element.text = self._parser.CurrentByteIndex
 
     def _end(self, _: str) -> None:
         if self._within_literal > 1:
@@ -292,12 +290,12 @@ class _Walker:
         if element.parse == "Collection":
             self._link(element, element.begin)
             for item, following in zip_longest(element.items, element.items[1:], fillvalue=element.begin):
-                self.found += [Spot(item, item, following, RDF.rest), Spot(item, item, item, RDF.first)]
+                self._found += [Spot(item, item, following, RDF.rest), Spot(item, item, item, RDF.first)]
         else:
             self._link(element, next(iter(element.items), element.text if element.text != UNKNOWN else element.begin))
 
     def _link(self, element: _Element, value: int) -> None:
         """Add the statement of a property element and those that reify it."""
-        self.found.append(Spot(self._open[-1].begin, element.begin, value, element.name))
+        self._found.append(Spot(self._open[-1].begin, element.begin, value, element.name))
         if element.is_reified:
-            self.found += [Spot(element.begin, element.begin, element.begin, name) for name in _REIFIED]
+            self._found += [Spot(element.begin, element.begin, element.begin, name) for name in _REIFIED]

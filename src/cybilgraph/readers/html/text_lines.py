@@ -305,19 +305,16 @@ class _Columns:
         number = min(number, len(self._lines))
         line, start = self._lines[number - 1], self._from.get(number, 0)
         found = line.find(first, start, start + _SEARCH_RANGE) if first else -1
-        if found < 0 <= line.find("&", start, start + _SEARCH_RANGE):
-            found = self._escaped(line, first, start)
+        if found < 0 <= line.find("&", start, start + _SEARCH_RANGE):  # look for the words with character references
+            part = line[start : start + _ESCAPED_SEARCH_RANGE]
+            found = _REFERENCE.sub(lambda reference: html.unescape(reference[0]), part).find(first)
+            if found >= 0:
+                found += start
+                for reference in _REFERENCE.finditer(line, start, start + _ESCAPED_SEARCH_RANGE):
+                    if reference.start() >= found:
+                        break
+                    found += len(reference[0]) - len(html.unescape(reference[0]))
         if found < 0:
             return Place(number)
         self._from[number] = found
         return Place(number, found + 1)
-
-    def _escaped(self, line: str, first: str, start: int) -> int:
-        """Return the index of words with character references among them; -1 if not found."""
-        part = line[start : start + _ESCAPED_SEARCH_RANGE]
-        found, longer = _REFERENCE.sub(lambda reference: html.unescape(reference[0]), part).find(first), 0
-        for match in _REFERENCE.finditer(part) if found >= 0 else ():
-            if match.start() - longer >= found:
-                break
-            longer += len(match[0]) - len(html.unescape(match[0]))
-        return start + found + longer if found >= 0 else -1

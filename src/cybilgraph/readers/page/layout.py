@@ -134,30 +134,29 @@ def _mark_form_labels(lines: list[Text]) -> list[Text]:
     likely = [line for line in short if line.text.partition(" ")[0].casefold() in _FIRST_WORDS]
     if len(likely) < _MIN_FORM_LINES or not _may_be_form(map(_find_unmarked_label, likely)):  # most pages
         return lines
-    for blank in (0, 1):
-        lines = [line for block in _blocks(lines, blank) for line in _mark_block_labels(block)]
+    for blank in (0, 1):  # a form is a block of lines with at most so many blank lines between them
+        marked, start = list[Text](), 0
+        for end in range(1, len(lines) + 1):
+            last = lines[end - 1]
+            # A list of names below a heading is not a form.
+            if end == len(lines) or (_blank_lines(last, lines[end]) > blank and not _is_heading(last)):
+                marked += _mark_block_labels(lines[start:end])
+                start = end
+        lines = marked
     return lines
 
 
-def _blocks(lines: list[Text], blank: int) -> Iterator[list[Text]]:
-    """Split the lines where more than ``blank`` blank lines separate them."""
-    start = 0
-    for end in range(1, len(lines) + 1):
-        # A list of names below a heading is not a form.
-        if end == len(lines) or (_blank_lines(lines[end - 1], lines[end]) > blank and not _is_heading(lines[end - 1])):
-            yield lines[start:end]
-            start = end
-
-
-def _mark_block_labels(block: list[Text]) -> list[Text]:
+def _mark_block_labels(block: list[Text]) -> Iterator[Text]:
     """Add colons to a block if it is a form: most lines fit, with several fields and without headings."""
     flat = [_find_unmarked_label(line) for line in block]
-    if not _may_be_form(flat) or any(map(_is_heading, block)):
-        return block
     fitting = sum(bool(found or _open_section(line, guess=False)) for found, line in zip(flat, block, strict=True))
-    if fitting * 2 <= len(block):
-        return block
-    return [_insert_colon(line, found[1]) if found else line for found, line in zip(flat, block, strict=True)]
+    is_form = _may_be_form(flat) and not any(map(_is_heading, block)) and fitting * 2 > len(block)
+    for found, line in zip(flat, block, strict=True):
+        if found and is_form and (place := line.at(end := found[1])):  # the text after the colon keeps its place
+            breaks = ((end + 1, place), *line.breaks)
+            yield replace(line, text=f"{line.text[:end]}:{line.text[end:]}", breaks=breaks)
+        else:
+            yield line
 
 
 def _may_be_form(flat: Iterable[tuple[Field, int] | None]) -> bool:
@@ -168,13 +167,6 @@ def _may_be_form(flat: Iterable[tuple[Field, int] | None]) -> bool:
 def _is_heading(line: Text) -> bool:
     opened = _open_section(line, guess=False)
     return opened is not None and not opened.lines and opened.row.kind in ONE_LINE
-
-
-def _insert_colon(line: Text, end: int) -> Text:
-    """Insert a colon after the label; the text after it keeps its place."""
-    place = line.at(end)
-    assert place
-    return replace(line, text=f"{line.text[:end]}:{line.text[end:]}", breaks=((end + 1, place), *line.breaks))
 
 
 def _find_unmarked_label(line: Text) -> tuple[Field, int] | None:
@@ -354,9 +346,12 @@ def _restore_headings(head: Section, lines: list[Text]) -> Iterator[Section]:
     section, kept, at = head, list[Text](), -1
     for line, following in zip(head.lines, [*head.lines[1:], None], strict=True):
         run, opens = lost.get(id(line), 0), True
+        # Above the text, a line between two lost headings contains contact details.
+        is_short = len(line.text.split()) < _MAX_CONTACT_WORDS and not line.text.endswith(".")
+        is_contact = dense and at < 0 and is_short and id(following) in lost
         if line is lines[0] and is_text(line.text):  # the page begins with this text
             at = 0
-        elif not run or at + 1 == len(order) or (dense and at < 0 and _is_contact_line(line, following, lost)):
+        elif not run or is_contact or at + 1 == len(order):
             opens = False
         elif not dense:
             at += 1 + (run - shortest) // 2
@@ -370,9 +365,3 @@ def _restore_headings(head: Section, lines: list[Text]) -> Iterator[Section]:
             yield section
         (kept if section is head else section.lines).append(line)
     head.lines[:] = kept
-
-
-def _is_contact_line(line: Text, following: Text | None, lost: dict[int, int]) -> bool:
-    """Return whether a line between two lost headings contains contact details rather than text."""
-    short = len(line.text.split()) < _MAX_CONTACT_WORDS and not line.text.endswith(".")
-    return short and following is not None and id(following) in lost

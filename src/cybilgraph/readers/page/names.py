@@ -73,7 +73,9 @@ def _names(part: Text, kinds: tuple[str, ...]) -> Iterator[Text]:
         yield part
         return
     for name in names:  # in "Bosnia and Herzegovina, Serbia and Kosovo", only the last two are separate
-        yield from [name] if is_known(name.text, kinds) else _split_at_and(name, kinds)
+        cuts = () if is_known(name.text, kinds) else re.finditer(r" and | & ", name.text)
+        pairs = ([name.part(0, cut.start()), name.part(cut.end())] for cut in cuts)
+        yield from next((pair for pair in pairs if all(is_known(each.text, kinds) for each in pair)), [name])
 
 
 def _split_same_kind(name: Text) -> list[Text]:
@@ -81,12 +83,6 @@ def _split_same_kind(name: Text) -> list[Text]:
     first = re.escape(name.text.split(" ", 1)[0])
     again = rf"(?: ?, (?:and )?| and )(?=(?:the )?{first} (?:of|for)\b)"
     return split_parts(name, again) if may_contain_comma(name.text) else [name]
-
-
-def _split_at_and(name: Text, kinds: tuple[str, ...]) -> list[Text]:
-    """Split a name at an "and" between two known names; otherwise return it whole."""
-    pairs = ([name.part(0, at.start()), name.part(at.end())] for at in re.finditer(r" and | & ", name.text))
-    return next((pair for pair in pairs if all(is_known(each.text, kinds) for each in pair)), [name])
 
 
 def _are_bodies(whole: str, names: list[Text], kinds: tuple[str, ...]) -> bool:

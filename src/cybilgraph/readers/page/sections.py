@@ -195,13 +195,16 @@ class RecordBuilder:
             rest = section.lines
         body: list[Text] = []
         for line in rest:
+            # On older pages, a contact is below the code and before the text: "Ana Lopez, Head of Training".
+            name = line.text if line.text.endswith(".") else line.text.partition(", ")[0]
+            is_below_code = "contacts" not in self._values and "code" in self._labels
             if dates := read_range(line):
                 self._set_dates(dates)
             elif "code" not in self._values and not body and CODE.fullmatch(line.text):
                 self._values["code"] = line
             elif "status" not in self._values and (status := load_gazetteer().find("status", line.text)):
                 self._values["status"] = Named("status", status.key, line)
-            elif not body and self._is_contact(line):
+            elif not body and (is_email_address(line.text) or (is_below_code and may_be_person(name))):
                 self._contacts(Section(BY_NAME["contacts"], "", section.place, [line]))
             else:
                 body.append(line)
@@ -221,12 +224,6 @@ class RecordBuilder:
     def _set_dates(self, dates: tuple[Date, Date], label: str = "") -> None:
         self._keep("start", dates[0], label)
         self._keep("end", dates[1], label)
-
-    def _is_contact(self, line: Text) -> bool:
-        # On older pages, the name of a contact is below the code and before the text.
-        name = line.text if line.text.endswith(".") else line.text.partition(", ")[0]  # "Ana Lopez, Head of Training"
-        is_below_code = "contacts" not in self._values and "code" in self._labels
-        return is_email_address(line.text) or (is_below_code and may_be_person(name))
 
     def _value(self, section: Section) -> None:
         value, *rest = section.lines

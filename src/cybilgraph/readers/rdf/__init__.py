@@ -85,7 +85,9 @@ def _record(view: ProjectView, project: str, about: list[str], source: Source) -
         for predicate in (PROV.wasDerivedFrom, PROV.wasRevisionOf, FOAF.primaryTopic):  # the source is this file
             view.graph.values(node, predicate)
     language = next((text for node in nodes if (text := view.text(node, DCTERMS.language).text)), "")
-    view.language = (language or _title_language(view, project)).lower()
+    titles = (getattr(title, "language", None) for title in view.graph.values(project, DCTERMS.title))
+    of_titles = [found for found in titles if found] or ["en"]  # apply if the record gives none
+    view.language = (language or ("en" if "en" in of_titles else of_titles[0])).lower()
     builder = RecordBuilder(view.file, view.findings)
     for row in FIELDS:
         printed = _text(view, project, nodes, row, bool(language))
@@ -119,13 +121,6 @@ def _text(view: ProjectView, project: str, nodes: list[str], row: Field, languag
         return Text(view.language if language_stated or view.language != "en" else "", place)
     texts = [to_one_line(view.printed(node, row.term, view.single(node, row.term))) for node in nodes]
     return next((text for text in texts if text.text), Text(""))
-
-
-def _title_language(view: ProjectView, project: str) -> str:
-    """Return the language of the title, which applies if the record gives none."""
-    titles = view.graph.values(project, DCTERMS.title)
-    languages = [language for title in titles if (language := getattr(title, "language", None))]
-    return "en" if "en" in languages or not languages else str(languages[0])
 
 
 def _with_identity(view: ProjectView, record: Record, project: str, nodes: list[str]) -> Record:

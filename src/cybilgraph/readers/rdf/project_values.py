@@ -189,13 +189,12 @@ def _date(view: ProjectView, project: str, row: Field) -> Date | None:
 
 
 def _prose(view: ProjectView, project: str, row: Field) -> tuple[Text, ...]:
-    paragraphs = []
+    paragraphs: list[Text] = []
     for text in view.texts(project, row.term):
-        start = 0
-        for blank in (*_BLANK_LINE.finditer(text.text), None):
-            paragraphs.append(to_one_line(text.part(start, blank.start() if blank else None)))
-            start = blank.end() if blank else 0
-    return tuple(paragraph for paragraph in paragraphs if paragraph.text)
+        blanks = [at for blank in _BLANK_LINE.finditer(text.text) for at in blank.span()]
+        cuts = [0, *blanks, len(text.text)]
+        paragraphs += (text.part(*cut) for cut in zip(cuts[::2], cuts[1::2], strict=True))
+    return tuple(paragraph for part in paragraphs if (paragraph := to_one_line(part)).text)
 
 
 def _nodes(view: ProjectView, project: str, row: Field) -> tuple[Any, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 from sys import intern
@@ -57,12 +57,13 @@ class RecordGraph:
         self.statements: dict[str, dict[str, dict[Term, int]]] = {}
         #: The offset at which each subject first occurs.
         self.begins: dict[str, int] = {}
-        self._read_statements: set[tuple[str, str]] = set()
+        #: The subjects and predicates that were read.
+        self.read: set[tuple[str, str]] = set()
         self._shared = shared
 
     def values(self, subject: str, predicate: str) -> list[Term]:
         """Return the distinct values, in file order."""
-        self._read_statements.add((subject, predicate))
+        self.read.add((subject, predicate))
         if subject not in self.statements and self._shared:
             return self._shared.values(subject, predicate)
         return list(self.statements.get(subject, {}).get(predicate, ()))
@@ -72,12 +73,6 @@ class RecordGraph:
         if subject not in self.statements and self._shared:
             return self._shared.at(subject, predicate, value)
         return self.statements.get(subject, {}).get(predicate, {}).get(value, UNKNOWN)
-
-    def unread_statements(self, subject: str) -> Iterator[tuple[str, Term]]:
-        """Yield the predicates that were not read, each with a value."""
-        for predicate, values in self.statements.get(subject, {}).items():
-            if (subject, predicate) not in self._read_statements:
-                yield predicate, next(iter(values))
 
 
 def read_graphs(input_file: Input) -> tuple[Source, Places, list[RecordGraph], SourceError | None, str]:
@@ -259,9 +254,8 @@ class ProjectView:
             return name
         last = unquote(re.split(r"[/#:]", target.rstrip("/"))[-1])
         kinds = ("actor", "country", "region", "group", "theme", "status")
-        if any(load_gazetteer().find(kind, last) for kind in kinds):
-            return last
-        return "" if target.startswith("_:") else target
+        is_known = any(load_gazetteer().find(kind, last) for kind in kinds)
+        return last if is_known else "" if target.startswith("_:") else target
 
     def note_unread(self, node: str, predicate: str, value: Term, more: str = "") -> None:
         """Note a value that is not read."""
@@ -279,13 +273,12 @@ class ProjectView:
     def collect_findings(self) -> list[Finding]:
         """Return all findings, including one for each predicate that was not read."""
         for node in self._visited:
-            for predicate, value in self.graph.unread_statements(node):
-                self.note_unread(node, predicate, value)
+            for predicate, values in self.graph.statements.get(node, {}).items():
+                if (node, predicate) not in self.graph.read:
+                    self.note_unread(node, predicate, next(iter(values)))
         for predicate, (kept, other) in sorted(self._second.items()):
-            texts = {
-                "kept": shorten_quote(kept.text, _MAX_QUOTE_CHARACTERS),
-                "other": shorten_quote(other.text, _MAX_QUOTE_CHARACTERS),
-            }
+            quotes = (shorten_quote(value.text, _MAX_QUOTE_CHARACTERS) for value in (kept, other))
+            texts = dict(zip(("kept", "other"), quotes, strict=True))
             self.find("second-value", other, {"label": shorten(predicate), **texts}, shorten(predicate))
         left = sorted(self._left.items())
         for predicate, text in left[:_MAX_REPORTED]:

@@ -78,7 +78,7 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _ESCAPE = re.compile(r"\\(.)")
-_UNICODE = re.compile(r"\\u([0-9A-Fa-f]{4})|\\U([0-9A-Fa-f]{8})")
+_UNICODE = re.compile(r"\\u([0-9A-Fa-f]{4})|\\U(00(?:0[0-9A-Fa-f]|10)[0-9A-Fa-f]{4})")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _CHUNK_BYTES = 1_000_000
 _XML = "http://www.w3.org/XML/1998/namespace"
@@ -103,15 +103,17 @@ def parse(content: bytes, syntax: ox.RdfFormat, base: str) -> Iterator[tuple[ox.
     ahead: deque[Spot] = deque()
     last = NOWHERE
     for quad in ox.parse(content, format=syntax, base_iri=base):
-        for size in (1, _WINDOW):
-            ahead.extend(islice(spots, max(size - len(ahead), 0)))
+        if not ahead:  # one at a time, since text that the parser has not yet reached may be invalid
+            ahead.extend(islice(spots, 1))
+        at = 0
+        if not (ahead and _may_match(quad, ahead[0], compared)):
+            ahead.extend(islice(spots, _WINDOW - len(ahead)))
             at = next((at for at, spot in enumerate(ahead) if _may_match(quad, spot, compared)), UNKNOWN)
-            if at != UNKNOWN:
-                last = ahead[at]
-                del ahead[at]
-                break
-        else:
+        if at == UNKNOWN:
             last = Spot(last.subject, last.subject, last.subject)
+        else:
+            last = ahead[at]
+            del ahead[at]
         yield quad, last
 
 
@@ -256,7 +258,7 @@ class Places:
 def _scan_lines(content: bytes) -> Iterator[Spot]:
     """Yield the positions of all statements of valid N-Triples or N-Quads."""
     for line in _LINE.finditer(content):
-        suffix = line["predicate"][1:-1].decode()
+        suffix = line["predicate"][1:-1].decode(errors="replace")
         yield Spot(line.start("subject"), line.start("predicate"), line.start("object"), suffix)
 
 
@@ -267,9 +269,9 @@ class _TurtleScanner:
     """
 
     def __init__(self, content: bytes) -> None:
+        tokens = _TOKEN.finditer(content)
         # Comments have no kind.
-        tokens = ((match.lastgroup, match[0], match.start()) for match in _TOKEN.finditer(content))
-        self._tokens = (token for token in tokens if token[0])
+        self._tokens = ((token.lastgroup, token[0], token.start()) for token in tokens if token.lastgroup)
         self._found: list[Spot] = []
         self._prefixes: dict[str, str] = {}
         self._at = 0

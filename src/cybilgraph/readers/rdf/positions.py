@@ -230,7 +230,10 @@ class Places:
         if offset == UNKNOWN:
             return None
         line = bisect_right(self._starts, offset)
-        return Place(line, self._before(offset) - self._before(self._starts[line - 1]) + 1)
+        start = self._starts[line - 1]
+        if offset - start <= _STEP:  # almost all
+            return Place(line, _characters(self._content[start:offset]) + 1)
+        return Place(line, self._before(offset) - self._before(start) + 1)
 
     @cached_property
     def _counts(self) -> array[int]:

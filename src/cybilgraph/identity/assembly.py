@@ -16,7 +16,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from itertools import chain, groupby, islice
 from operator import itemgetter
-from types import TracebackType
+from typing import Self
 
 from cybilgraph.identity import Identities, RecordIdentity, identity_of
 from cybilgraph.model.fields import BY_NAME, FIELDS, FieldKind
@@ -61,12 +61,10 @@ class Assembly:
         self._lines = lru_cache(_CACHED_CAPTURES)(self._lines_of)
         self._current = lru_cache(_CACHED_KEYS)(self._current_key)
 
-    def __enter__(self) -> Assembly:
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._spool.close()
         self._database.close()
 
@@ -81,11 +79,6 @@ class Assembly:
         if len(self._shared) > _LINES_PER_BLOCK:
             self._store_shared()
         self._spool.put(own)
-
-    def quads(self, others: Iterable[str] = (), history: bool = True) -> Iterator[str]:
-        """Yield the lines of N-Quads of the whole graph; see ``blocks``."""
-        for block in self.blocks(others, history):
-            yield from block.decode().split("\n")[:-1]
 
     def blocks(self, others: Iterable[str] = (), history: bool = True) -> Iterator[bytes]:
         """Yield N-Quads of the whole graph in blocks of lines: by project, then shared and other lines.

@@ -13,7 +13,8 @@ import gc
 import os
 import pickle
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from functools import cache
 from threading import Lock
@@ -28,6 +29,7 @@ _MAX_SECONDS = 7 * 86_400.0
 #: New objects (some megabytes) after which a worker collects garbage.
 _COLLECTOR_THRESHOLD = 50_000
 
+_Item = TypeVar("_Item")
 _Value = TypeVar("_Value")
 
 
@@ -43,6 +45,20 @@ class SizedExecutor(Executor, ABC):
     @abstractmethod
     def size(self) -> int:
         """Number of functions that run at once."""
+
+    def map_ahead(
+        self, function: Callable[..., _Value], items: Iterable[_Item], *arguments: Any
+    ) -> Iterator[tuple[_Item, _Value]]:
+        """Yield each item with the result of ``function(item, *arguments)``, in order; a few are processed ahead."""
+        pending: deque[tuple[_Item, Future[_Value]]] = deque()
+        for item in items:
+            pending.append((item, self.submit(function, item, *arguments)))
+            if len(pending) > self.size + 1:
+                first, future = pending.popleft()
+                yield first, future.result()
+        while pending:
+            first, future = pending.popleft()
+            yield first, future.result()
 
 
 class ProcessPool(SizedExecutor):

@@ -10,16 +10,22 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from cybilgraph.rdf.dumps.compressed_parts import GzipFile, GzipPart, combine_checksums, open_gzip, write_zstandard
+from cybilgraph.rdf.dumps.compressed_parts import (
+    GzipPart,
+    combine_checksums,
+    open_gzip,
+    open_gzip_parts,
+    write_zstandard,
+)
 
 PARTS = [b"<x:a> <x:p> <x:b> .\n" * 1_000, b"", bytes(range(256)) * 300]
 
 
 def write(path: Path, parts: list[bytes]) -> bytes:
-    with GzipFile(path) as output:
+    with open_gzip_parts(path) as add:
         for part in parts:
-            output.add(GzipPart.of(part))
-    return path.with_name(f"{path.name}.gz").read_bytes()
+            add(GzipPart.of(part))
+    return path.read_bytes()
 
 
 @pytest.mark.parametrize("count", range(len(PARTS) + 1))
@@ -30,7 +36,7 @@ def test_parts_form_one_gzip_member(count: int, tmp_path: Path) -> None:
 
 
 def test_blocks_form_one_zstandard_frame(tmp_path: Path) -> None:
-    write_zstandard(tmp_path / "a", PARTS)
+    assert list(write_zstandard(tmp_path / "a.zst", PARTS)) == PARTS
     frame = zstandard.ZstdDecompressor().decompressobj()
     assert frame.decompress((tmp_path / "a.zst").read_bytes()) == b"".join(PARTS)
     assert (frame.eof, frame.unused_data) == (True, b"")
@@ -50,12 +56,12 @@ def test_checksums_are_combined(size: int) -> None:
 def test_existing_file_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "a.gz").write_bytes(b"kept")
     with pytest.raises(FileExistsError):
-        GzipFile(tmp_path / "a")
+        write(tmp_path / "a.gz", PARTS)
     assert (tmp_path / "a.gz").read_bytes() == b"kept"
 
 
 def test_gzip_header_has_neither_name_nor_time(tmp_path: Path) -> None:
-    for name in ("a", "another-name"):
+    for name in ("a.gz", "another-name.gz"):
         with open_gzip(tmp_path / name) as output:
             output.write(PARTS[0])
     content = (tmp_path / "a.gz").read_bytes()

@@ -19,7 +19,7 @@ import zstandard
 
 from cybilgraph import pipeline
 from cybilgraph.model.formats import Format, FormatKind
-from cybilgraph.rdf.dumps import DUMP_FORMATS, DumpWriter, serialise_chunk
+from cybilgraph.rdf.dumps import DUMP_FORMATS, open_dumps, serialise_chunk
 from cybilgraph.rdf.serialisation import RDF_FORMATS, is_in_earlier_graph
 from cybilgraph.release import Release, graph_file
 from tests.conftest import ROOT, SEED, graph_of
@@ -156,9 +156,9 @@ def test_earlier_captures_are_in_the_dumps_with_named_graphs(versions: tuple[int
         for number in range(600)
     ]
     earlier = [[f"<x:s> <x:p> <x:o> <{VERSION}> .\n".encode()] if at in versions else [] for at in range(600)]
-    with DumpWriter(tmp_path) as files:
+    with open_dumps(tmp_path) as add:
         for lines, others in zip(present, earlier, strict=True):
-            files.add(serialise_chunk(b"".join(lines + others), b"".join(lines)))
+            add(serialise_chunk(b"".join(lines + others), b"".join(lines)))
     dumps = {fmt.name: decompress(tmp_path / f"cybilgraph.{fmt.suffix}.gz") for fmt in DUMP_FORMATS}
     assert dumps["ntriples"] == b"".join(chain(*present))
     assert dumps["nquads"] == b"".join(chain(*(lines + others for lines, others in zip(present, earlier, strict=True))))

@@ -6,7 +6,7 @@ import gzip
 import io
 import struct
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,23 +26,24 @@ _POLYNOMIAL, _ONE = 0xEDB88320, 1 << 31
 
 @contextmanager
 def open_gzip(path: Path) -> Iterator[IO[bytes]]:
-    """Open a new file with the suffix .gz, without name and time in its header (RFC 1952, section 2.3.1)."""
-    with path.with_name(f"{path.name}.gz").open("wb") as raw:
+    """Open a new gzip file, without name and time in its header (RFC 1952, section 2.3.1)."""
+    with path.open("wb") as raw:
         compressed: Any = gzip.GzipFile(filename="", mode="wb", compresslevel=_GZIP_LEVEL, fileobj=raw, mtime=0)
         with compressed, io.BufferedWriter(compressed, _BYTES) as output:
             yield output
 
 
-def write_zstandard(path: Path, blocks: Iterable[bytes]) -> None:
-    """Write a new file with the suffix .zst. Raises OSError.
+def write_zstandard(path: Path, blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield blocks after writing them to a new Zstandard file. Raises OSError.
 
     It is a single frame (RFC 8878, section 3.1): many libraries read only the first of several, without an error.
     """
     parameters = zstandard.ZstdCompressionParameters.from_level(_ZSTD_LEVEL, write_checksum=True)
     compressor = zstandard.ZstdCompressor(compression_params=parameters)
-    with path.with_name(f"{path.name}.zst").open("xb") as raw, compressor.stream_writer(raw) as output:
+    with path.open("xb") as raw, compressor.stream_writer(raw) as output:
         for block in blocks:
             output.write(block)
+            yield block
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,31 +65,25 @@ class GzipPart:
         return cls(deflated, len(content), zlib.crc32(content))
 
 
-class GzipFile:
-    """A context manager that writes a gzip file of parts, as a single member (RFC 1952, section 2.2). Raises OSError.
+@contextmanager
+def open_gzip_parts(path: Path) -> Iterator[Callable[[GzipPart], None]]:
+    """Open a new gzip file; yield a function that writes its next part. Raises OSError.
 
-    Many libraries read only the first of several members, without an error.
+    The file is a single member (RFC 1952, section 2.2): many libraries read only the first of several, without an
+    error.
     """
+    checksum = size = 0
 
-    def __init__(self, path: Path) -> None:
-        """Create the file ``path`` with .gz."""
-        self._file = path.with_name(f"{path.name}.gz").open("xb")
-        self._file.write(_GZIP_HEAD)
-        self._checksum = self._size = 0
+    def add(part: GzipPart) -> None:
+        nonlocal checksum, size
+        file.write(part.deflated)
+        checksum = combine_checksums(checksum, part.checksum, part.size)
+        size += part.size
 
-    def __enter__(self) -> GzipFile:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        with self._file:
-            if kind is None:
-                self._file.write(_FINAL_BLOCK + struct.pack("<LL", self._checksum, self._size & 0xFFFFFFFF))
-
-    def add(self, part: GzipPart) -> None:
-        """Write the next part."""
-        self._file.write(part.deflated)
-        self._checksum = combine_checksums(self._checksum, part.checksum, part.size)
-        self._size += part.size
+    with path.open("xb") as file:
+        file.write(_GZIP_HEAD)
+        yield add
+        file.write(_FINAL_BLOCK + struct.pack("<LL", checksum, size & 0xFFFFFFFF))
 
 
 def combine_checksums(first: int, second: int, second_size: int) -> int:

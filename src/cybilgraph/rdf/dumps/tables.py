@@ -111,7 +111,7 @@ def write_tables(pieces: Iterable[TableRows], names: TableNames, folder: Path) -
             for table, rows in piece.items():
                 writers[table].writerows(replace_iris(row, names) for row in rows)
     for table, path in plain_files.items():
-        with path.open("rb") as content, open_gzip(folder / f"{table}.csv") as compressed:
+        with path.open("rb") as content, open_gzip(folder / f"{table}.csv.gz") as compressed:
             shutil.copyfileobj(content, compressed, 1 << 18)
         schema = Schema([Field(column, DataType.utf8(), nullable=True) for column in COLUMNS[table]])
         with (folder / f"{table}.parquet").open("wb") as file:

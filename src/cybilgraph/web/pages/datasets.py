@@ -18,7 +18,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from cybilgraph.errors import ReleaseError
 from cybilgraph.model.formats import FORMATS, GRAPH_FORMATS, Format, media_type_of
 from cybilgraph.model.vocabulary import BASE, thing_iri
-from cybilgraph.rdf import dumps
+from cybilgraph.rdf.dumps import NAME, metadata
 from cybilgraph.rdf.serialisation import turtle_to_ntriples
 from cybilgraph.release import IDENTITIES, Release
 from cybilgraph.web.api.negotiation import HTML, SUFFIXES, negotiate, negotiate_rdf
@@ -93,7 +93,7 @@ def catalog(suffix: str = "") -> Response:
     formats = tuple(fmt for fmt in GRAPH_FORMATS if fmt.suffix == suffix)
     if suffix and not formats:
         raise NotFound(f"The catalogue is not available with the suffix {suffix!r}")
-    return _description_response(serving().release, "dcat", formats or _wanted_formats(), dumps.describe_paging)
+    return _description_response(serving().release, "dcat", formats or _wanted_formats(), metadata.describe_paging)
 
 
 @blueprint.get("/dataset")
@@ -116,10 +116,10 @@ def _description_response(
         raise NotFound(f"Release {of.number} has no descriptions: it was built without dumps, or by an older version")
     with live().integrity.open(of, file) as opened:
         lines = [
-            *dumps.with_locations(turtle_to_ntriples(opened.read()), request.url_root),
+            *metadata.with_locations(turtle_to_ntriples(opened.read()), request.url_root),
             *(more(request.base_url) if more else ()),
         ]
-    response = rdf_response([*dumps.with_licence(lines, licence)] if (licence := _licence()) else lines, formats[0])
+    response = rdf_response([*metadata.with_licence(lines, licence)] if (licence := _licence()) else lines, formats[0])
     response.headers["Link"] = f'<{url_for("sparql.sparql")}>; rel="service"'
     return _cacheable(response)
 
@@ -190,13 +190,13 @@ def _dataset() -> dict[str, Any]:
     return {
         "@context": "https://schema.org/",
         "@type": "Dataset",
-        "@id": dumps.DATASET,
-        "name": dumps.TITLE,
-        "description": dumps.ABOUT,
+        "@id": metadata.DATASET,
+        "name": metadata.TITLE,
+        "description": metadata.ABOUT,
         "url": root,
         "version": str(release.number),
         "dateModified": release.manifest["created"],
-        "keywords": dumps.KEYWORDS,
+        "keywords": metadata.KEYWORDS,
         "isAccessibleForFree": True,
         **({"license": licence} if (licence := _licence()) else {}),
         "creator": {"@type": "Organization", "name": "cybilgraph", "url": root},
@@ -210,7 +210,7 @@ def _dataset() -> dict[str, Any]:
                 "sha256": file["sha256"],
             }
             for file in _files(release)
-            if file["name"].startswith(dumps.NAME) or file["name"].endswith((".csv.gz", ".parquet"))
+            if file["name"].startswith(NAME) or file["name"].endswith((".csv.gz", ".parquet"))
         ],
     }
 

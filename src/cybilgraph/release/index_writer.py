@@ -16,12 +16,9 @@ from cybilgraph.model.fields import FIELDS, FieldKind
 from cybilgraph.model.values import value
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, RDF, SKOS
 from cybilgraph.rdf.ntriples import StatementsBySubject, object_texts, term_text
+from cybilgraph.release.search import FACETS, INDEX_VERSION
 from cybilgraph.runtime.spill import Spool
 
-#: The filters in the order of the page, each a kind of concept, a role, or a property of the project.
-FACETS = ("country", "region", "group", "theme", "status", "funder", "implementer", "year", "basis")
-#: Version of the file format.
-INDEX_VERSION = 3
 #: Limits per project.
 _MAX_TEXT_CHARS, _MAX_YEARS, _MAX_SUMMARY_CHARS = 100_000, 60, 400
 #: Number of words, the most frequent, that serve as corrections of misspelt ones, and their minimum length.

@@ -1,4 +1,11 @@
-"""Runs searches on the index of a release."""
+"""Searches projects by words and facets, with an index in one file of a release (SQLite, FTS5).
+
+The file is written once with the release, and opened read-only. It also contains the findings of each record, so that
+a project page need not read the whole report. Equal releases give equal bytes with the same SQLite library.
+
+Words match by their English stems, ignoring accents, and as prefixes. A word without matches is replaced by the most
+similar ones. No search text is an error, because only its words reach the index.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +27,11 @@ from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 from cybilgraph.errors import EngineUnavailable, QueryTimeout
-from cybilgraph.release.search.index_writer import FACETS, INDEX_VERSION
 
+#: The filters in the order of the page, each a kind of concept, a role, or a property of the project.
+FACETS = ("country", "region", "group", "theme", "status", "funder", "implementer", "year", "basis")
+#: Version of the file format.
+INDEX_VERSION = 3
 PAGE_SIZE = 20
 #: Limits of a search text and of the values of a facet; the rest is ignored.
 _MAX_WORDS, _MAX_WORD_CHARS, MAX_FACET_VALUES = 12, 40, 20

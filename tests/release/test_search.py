@@ -43,7 +43,7 @@ def test_index_of_another_version_is_not_used(release: Release, tmp_path: Path) 
 
 def test_search_is_stopped_at_the_time_limit(release: Release, monkeypatch: pytest.MonkeyPatch) -> None:
     # The index is too small for a search that takes as many steps as there are between two checks of the clock.
-    monkeypatch.setattr("cybilgraph.release.search.searcher._STEPS_PER_CLOCK_CHECK", 1)
+    monkeypatch.setattr("cybilgraph.release.search._STEPS_PER_CLOCK_CHECK", 1)
     with closing(SearchIndex(release.search, timeout_seconds=0)) as index, pytest.raises(QueryTimeout):
         index.find(SearchQuery("cyber security strategy"))
 

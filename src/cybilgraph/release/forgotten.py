@@ -36,10 +36,6 @@ class ForgottenNames:
     def __contains__(self, who: str) -> bool:
         return bool(self.hashes) and self.key.hash(_plain_hash(who)) in self.hashes
 
-    def __bool__(self) -> bool:
-        """Return whether the list contains any name."""
-        return bool(self.hashes)
-
 
 def read_forgotten(folder: Path) -> ForgottenNames:
     """Read the list of a folder of releases.

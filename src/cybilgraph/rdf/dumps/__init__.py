@@ -12,6 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+import pyoxigraph as ox
+
 from cybilgraph.model.formats import BY_NAME, Format, FormatKind
 from cybilgraph.rdf.dumps.compressed_parts import GzipPart, open_gzip_parts
 from cybilgraph.rdf.serialisation import parse_nquads, write_quads
@@ -52,8 +54,8 @@ def serialise_chunk(quads: bytes, triples: bytes) -> dict[str, GzipPart]:
     and end of a document.
     """
     has_history = len(triples) < len(quads)
-    present = parse_nquads(triples)
-    dataset = parse_nquads(quads) if has_history else present
+    dataset = parse_nquads(quads)
+    present = [quad for quad in dataset if isinstance(quad.graph_name, ox.DefaultGraph)] if has_history else dataset
     current = GzipPart.of(triples)
     parts = {"ntriples": current, "nquads": GzipPart.of(quads) if has_history else current}
     for fmt in DUMP_FORMATS:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import date
@@ -264,37 +264,17 @@ def _counts(name: str, report: Report) -> tuple[int, Counter[str]]:
 
 def convert(
     places: Iterable[Location],
-    fmt: Format,
+    fmt: Format | None,
     output: IO[bytes],
     progress: Progress | None = None,
     *,
     stated_only: bool = False,
 ) -> Report:
-    """Write the triples of the records at these places; with ``stated_only``, extract nothing from prose.
+    """Write the records at these places as triples, or without a format as IATI activities.
 
-    The report contains the findings of the readers, and the inputs that could not be read.
+    With ``stated_only``, extract nothing from prose. The report contains the findings of the readers, and the inputs
+    that could not be read.
     """
-
-    def write(assembly: Assembly) -> None:
-        serialise(assembly.blocks(history=fmt.kind is not FormatKind.GRAPH), fmt, output)
-
-    return _convert(places, write, progress, stated_only)
-
-
-def convert_to_iati(
-    places: Iterable[Location], output: IO[bytes], progress: Progress | None = None, *, stated_only: bool = False
-) -> Report:
-    """Write the records at these places as IATI activities; otherwise like ``convert``."""
-
-    def write(assembly: Assembly) -> None:
-        write_activities(read_graph_records(assembly.blocks(history=False), assembly.shared()), output)
-
-    return _convert(places, write, progress, stated_only)
-
-
-def _convert(
-    places: Iterable[Location], write: Callable[[Assembly], None], progress: Progress | None, stated_only: bool
-) -> Report:
     report, work = Report(), Work(stated_only=stated_only)
     with (
         local_copies(places) as local_places,
@@ -307,7 +287,10 @@ def _convert(
             report.extend(one.findings)
             assembly.add_split(one.identity, one.source.name, one.own, one.shared)
         report.extend(identities.findings())
-        write(assembly)
+        if fmt:
+            serialise(assembly.blocks(history=fmt.kind is not FormatKind.GRAPH), fmt, output)
+        else:
+            write_activities(read_graph_records(assembly.blocks(history=False), assembly.shared()), output)
     return report.sort()
 
 

@@ -1,6 +1,6 @@
 """Describe the content and locations of a release: VoID (W3C note, 2011) and DCAT 3 according to DCAT-AP.
 
-All IRIs are below our base. So are locations (``LOCATIONS``) until a server replaces the base by its own
+All IRIs are below our base. So are locations (``_LOCATIONS``) until a server replaces the base by its own
 address. There are no blank nodes.
 """
 
@@ -36,7 +36,7 @@ from cybilgraph.rdf.serialisation import serialise
 
 DATASET, CATALOG, SERVICE, PUBLISHER = (f"{BASE}{name}" for name in ("dataset", "catalog", "service", "about"))
 #: Properties whose values are locations rather than names.
-LOCATIONS = tuple(
+_LOCATIONS = tuple(
     iri(term)
     for term in (
         *(VOID.dataDump, VOID.sparqlEndpoint, DCAT.downloadURL, DCAT.accessURL, DCAT.landingPage),
@@ -98,30 +98,24 @@ def count_statements(graph: StatementsBySubject) -> GraphStatistics:
     for subject, own in graph.items():
         for predicate, terms in own.items():
             found.properties[predicate] += len(terms)
-            if predicate in _COUNTED_PROPERTIES:
-                _count_statement(found, subject, predicate, terms)
+            if predicate not in _COUNTED_PROPERTIES:
+                continue
+            texts = map(term_text, terms)
+            if predicate == RDF.type:
+                found.classes.update(texts)
+                if len(found.examples) < _MAX_EXAMPLES and f"<{CYB.Project}>" in terms:
+                    found.examples.append(subject)
+            elif predicate == CYB.start:
+                found.start = min(filter(None, (found.start, *texts)), default="")
+            elif predicate == CYB.end:
+                found.end = max(found.end, *texts)
+            elif predicate in _PLACES:
+                found.places.update(texts)
+            elif subject.startswith(f"{BASE}id/"):
+                others = (term[1:-1] for term in terms if term.startswith("<") and not term.startswith(f"<{BASE}"))
+                found.links.update((predicate, origin_of(address)) for address in others)
     found.triples = found.properties.total()
     return found
-
-
-def _count_statement(found: GraphStatistics, subject: str, predicate: str, terms: list[str]) -> None:
-    texts = map(term_text, terms)
-    if predicate == RDF.type:
-        found.classes.update(texts)
-        if len(found.examples) < _MAX_EXAMPLES and f"<{CYB.Project}>" in terms:
-            found.examples.append(subject)
-    elif predicate == CYB.start:
-        found.start = min(filter(None, (found.start, *texts)), default="")
-    elif predicate == CYB.end:
-        found.end = max(found.end, *texts)
-    elif predicate in _PLACES:
-        found.places.update(texts)
-    elif subject.startswith(f"{BASE}id/"):
-        found.links.update(
-            (predicate, origin_of(term[1:-1]))
-            for term in terms
-            if term.startswith("<") and not term.startswith(f"<{BASE}")
-        )
 
 
 def origin_of(address: str) -> str:
@@ -157,7 +151,7 @@ def with_locations(lines: Iterable[str], address: str) -> Iterator[str]:
     """Yield the lines of a description with all locations below this server root."""
     for line in lines:
         subject, predicate, rest = line.split(" ", 2)
-        if predicate in LOCATIONS and rest.startswith(f"<{BASE}"):
+        if predicate in _LOCATIONS and rest.startswith(f"<{BASE}"):
             line = f"{subject} {predicate} <{address}{rest.removeprefix(f'<{BASE}')}"
         yield line
 
@@ -227,7 +221,8 @@ def _dataset(number: int, created: str) -> Iterator[str]:
 
 
 def _void(counts: GraphStatistics, number: int, files: list[ReleaseFile]) -> Iterator[str]:
-    namespaces = {_namespace(term) for term in (*counts.classes, *counts.properties)}
+    terms = (*counts.classes, *counts.properties)
+    namespaces = {term[: max(term.rfind("#"), term.rfind("/")) + 1] for term in terms}
     yield from _lines_about(
         DATASET,
         (FOAF.homepage, iri(BASE)),
@@ -247,7 +242,8 @@ def _void(counts: GraphStatistics, number: int, files: list[ReleaseFile]) -> Ite
         *((VOID.propertyPartition, name, count) for name, count in counts.properties.items()),
     ):
         of_class = kind == VOID.classPartition
-        part = f"{DATASET}#{'class' if of_class else 'property'}-{_key(term)}"
+        key = quote(shorten(term).replace(":", "-", 1), safe="")
+        part = f"{DATASET}#{'class' if of_class else 'property'}-{key}"
         yield from _lines_about(DATASET, (kind, iri(part)))
         yield from _lines_about(
             part,
@@ -369,15 +365,6 @@ def _types(name: str) -> tuple[str, str]:
     if len(suffixes) < 2:
         return outer, ""
     return _syntax(name) or _TABLES[suffixes[0]], outer
-
-
-def _namespace(term: str) -> str:
-    return term[: max(term.rfind("#"), term.rfind("/")) + 1]
-
-
-def _key(term: str) -> str:
-    """Return a unique name for a term that is valid in an IRI."""
-    return quote(shorten(term).replace(":", "-", 1), safe="")
 
 
 def _time(value: str) -> str:

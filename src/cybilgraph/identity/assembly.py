@@ -105,9 +105,8 @@ class Assembly:
 
     def _drop_repetitions(self, key: str, records: list[tuple[int, str]]) -> list[tuple[int, str]]:
         """Return the records of a project in order, with only the last of repetitions in one file."""
-        last = {_statement_hash(self._lines(*record, key)): record for record in records} if len(records) > 1 else {}
-        kept = {number for number, _ in last.values()}
-        return [record for record in records if not last or record[0] in kept]
+        kept = set({_statement_hash(self._lines(*record, key)): record for record in records}.values())
+        return [record for record in records if record in kept]
 
     def _store_shared(self) -> None:
         database = ((line, " ".join(line.split(" ", 2)[:2])) for line in self._shared)
@@ -130,7 +129,7 @@ class Assembly:
             "INSERT INTO rest VALUES (?)",
             ((line,) for line in chain(_keep_one_preferred_name(shared), replaced, others)),
         )
-        return (line for (line,), _ in groupby(database.rows("SELECT line FROM rest ORDER BY line")))
+        return (line for (line,) in database.rows("SELECT DISTINCT line FROM rest ORDER BY line"))
 
     def _is_current(self, block: bytes) -> bool:
         """Return whether all keys of projects in these lines are current, so that nothing has to be rewritten."""

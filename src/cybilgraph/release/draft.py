@@ -16,8 +16,7 @@ from cybilgraph.identity import Identities
 from cybilgraph.model.findings import Report
 from cybilgraph.model.resources import ONTOLOGY, shape_files
 from cybilgraph.model.vocabulary import SKOS
-from cybilgraph.rdf.dumps import FULL_DUMPS, open_dumps, serialise_chunk
-from cybilgraph.rdf.dumps.compressed_parts import GzipPart, write_zstandard
+from cybilgraph.rdf.dumps import FULL_DUMPS, GzipPart, open_dumps, serialise_chunk, write_zstandard
 from cybilgraph.rdf.dumps.metadata import GraphStatistics, ReleaseFile, count_statements, write_descriptions
 from cybilgraph.rdf.dumps.tables import TableNames, TableRows, make_table_rows, write_tables
 from cybilgraph.rdf.ntriples import group_by_subject, object_texts

@@ -16,7 +16,7 @@ from arro3.io import read_csv, write_parquet
 
 from cybilgraph.model.fields import FIELDS, FieldKind
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, OA, RDF
-from cybilgraph.rdf.dumps.compressed_parts import open_gzip
+from cybilgraph.rdf.dumps import open_gzip
 from cybilgraph.rdf.ntriples import StatementsBySubject, object_texts
 from cybilgraph.runtime.spill import TemporaryDatabase
 

@@ -37,8 +37,8 @@ _MAX_REPORTED_CAPTURES = 20
 # ``project`` the common key. Names that are ``strong`` identify a project; others may be shared.
 _SCHEMA = """
 CREATE TABLE captures (
-    number INTEGER PRIMARY KEY, source TEXT, project TEXT, root INTEGER, key TEXT, code TEXT, iati TEXT,
-    slugged INTEGER, updated TEXT, recent INTEGER, line INTEGER, title TEXT,
+    number INTEGER PRIMARY KEY, project TEXT, root INTEGER, key TEXT, code TEXT, iati TEXT, slugged INTEGER,
+    updated TEXT, recent INTEGER, source TEXT, line INTEGER, title TEXT,
     started TEXT, ended TEXT, countries TEXT, actors TEXT);
 CREATE TABLE names (name TEXT, number INTEGER, strong INTEGER);
 CREATE TABLE ambiguous (name TEXT PRIMARY KEY) WITHOUT ROWID;
@@ -92,14 +92,15 @@ class RecordIdentity(NamedTuple):
     slugged: bool
     updated: str
     recent: bool
+    source: str
     line: int
     title: str
     started: str
     ended: str
     countries: str
     actors: str
-    strong: tuple[str, ...]
-    weak: tuple[str, ...]
+    #: Each name, and whether it is strong.
+    names: tuple[tuple[str, bool], ...]
 
 
 def identity_of(record: Record) -> RecordIdentity:
@@ -109,6 +110,8 @@ def identity_of(record: Record) -> RecordIdentity:
     title = record.title.text if record.title else ""
     place = record.title.place if record.title else None
     slugs = {record.slug.text if record.slug else "", slug(title)} - {""}
+    names = [(f"{kind}:{text}", True) for kind, text in (("code", code), ("iati", iati)) if text]
+    names += [(f"slug:{text}", False) for text in slugs] or [(f"key:{record.key}", False)]
     # Older pages print "GFCE Code".
     label = record.labels.get("code", ("", None))[0].casefold()
     return RecordIdentity(
@@ -118,14 +121,14 @@ def identity_of(record: Record) -> RecordIdentity:
         slugged=not code and record.key in slugs,
         updated=record.updated.text if record.updated else "",
         recent=not label.startswith("gfce"),
+        source=record.source.name,
         line=place.line if place else 0,
         title=title,
         started=record.start.value[:7] if record.start else "",
         ended=record.end.value[:7] if record.end else "",
         countries=json.dumps([link.concept.key for link in record.scopes if link.concept.kind == "country"]),
         actors=json.dumps([link.actor.key for link in record.participations]),
-        strong=tuple(f"{kind}:{text}" for kind, text in (("code", code), ("iati", iati)) if text),
-        weak=tuple(f"slug:{text}" for text in slugs) or (f"key:{record.key}",),
+        names=tuple(names),
     )
 
 
@@ -150,19 +153,18 @@ class Identities:
 
     def add(self, record: Record) -> None:
         """Add a record; its number is that of the records before it."""
-        self.add_identity(identity_of(record), record.source.name)
+        self.add_identity(identity_of(record))
 
-    def add_identity(self, identity: RecordIdentity, file: str) -> None:
-        """Add a record by its identity and its file."""
+    def add_identity(self, identity: RecordIdentity) -> None:
+        """Add a record by its identity."""
         assert "_resolved" not in vars(self)
-        number, (*columns, strong, weak) = len(self._strong), identity
+        number, (*columns, names) = len(self._strong), identity
         self._base.run(
-            "INSERT INTO captures VALUES (?, ?, ?, NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            *(number, file, identity.key, *columns),
+            "INSERT INTO captures VALUES (?, ?, NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            *(number, identity.key, *columns),
         )
-        names = [(name, number, is_strong) for is_strong, names in ((True, strong), (False, weak)) for name in names]
-        self._base.fill("INSERT INTO names VALUES (?, ?, ?)", names)
-        self._strong.append(bool(strong))
+        self._base.fill("INSERT INTO names VALUES (?, ?, ?)", ((name, number, is_strong) for name, is_strong in names))
+        self._strong.append(any(is_strong for _, is_strong in names))
 
     def projects(self) -> Iterator[tuple[str, list[tuple[int, str]]]]:
         """Yield each project's key, in order, with the number and own key of each of its records, oldest first."""

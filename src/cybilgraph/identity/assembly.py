@@ -70,11 +70,11 @@ class Assembly:
 
     def add(self, record: Record, lines: list[str]) -> None:
         """Add a record and its sorted triples. Call this before ``blocks``."""
-        self.add_split(identity_of(record), record.source.name, *split_shared(record.key, lines))
+        self.add_split(identity_of(record), *split_shared(record.key, lines))
 
-    def add_split(self, capture: RecordIdentity, file: str, own: bytes, shared: Iterable[str]) -> None:
-        """Add a record by its identity, file, and triples as returned by ``split_shared``."""
-        self._identities.add_identity(capture, file)
+    def add_split(self, capture: RecordIdentity, own: bytes, shared: Iterable[str]) -> None:
+        """Add a record by its identity, and triples as returned by ``split_shared``."""
+        self._identities.add_identity(capture)
         self._shared.update(shared)
         if len(self._shared) > _LINES_PER_BLOCK:
             self._store_shared()

@@ -114,7 +114,7 @@ def check_inputs(
                 yield record
 
         for one in validate_together(records, report, engine, read_context()):
-            identities.add_identity(one.identity, one.source.name)
+            identities.add_identity(one.identity)
         known = set(context_identities.findings())
         report.extend(found for found in identities.findings() if found not in known)
         drop_superseded(report)
@@ -285,7 +285,7 @@ def convert(
         inputs, total = find_inputs(local_places), count_inputs(local_places)
         for one in prepare(inputs, work, report, pool, total=total, progress=progress):
             report.extend(one.findings)
-            assembly.add_split(one.identity, one.source.name, one.own, one.shared)
+            assembly.add_split(one.identity, one.own, one.shared)
         report.extend(identities.findings())
         if fmt:
             serialise(assembly.blocks(history=fmt.kind is not FormatKind.GRAPH), fmt, output)
@@ -354,7 +354,7 @@ def build(
                 on_page=draft.add_source,
             )
             for one in validate_together(records, report):
-                assembly.add_split(one.identity, one.source.name, one.own, one.shared)
+                assembly.add_split(one.identity, one.own, one.shared)
         report.extend(identities.findings())
         drop_superseded(report)
         report.sort()

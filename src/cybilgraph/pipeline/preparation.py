@@ -152,22 +152,16 @@ class Work:
 class PreparedRecord:
     """A record on its way to a release: what merging, validation across records and the graph need of it.
 
-    ``compressed`` does not contain the source. ``own`` are the triples of this record only, and ``shared`` those
-    that other records may have, too.
+    ``compact`` is as in ``ValidatedRecord``. ``own`` are the triples of this record only, and ``shared`` those that
+    other records may have, too.
     """
 
-    source: Source
     identity: RecordIdentity
     findings: list[Finding]
     comparison_lines: list[str]
-    compressed: bytes
+    compact: tuple[Source, bytes]
     own: bytes
     shared: list[str]
-
-    @property
-    def compact(self) -> tuple[Source, bytes]:
-        """The record in compact form, as in ``ValidatedRecord``."""
-        return self.source, self.compressed
 
 
 @dataclass(slots=True)
@@ -310,10 +304,6 @@ def _process_records(records: list[Record], work: Work) -> list[PreparedRecord]:
             "A worker has different code, data, packages or another Python version, so its results would differ",
             "Install the same version there with the same requirements.txt, and restart its workers.",
         )
-    return list(_prepare(records, work))
-
-
-def _prepare(records: list[Record], work: Work) -> Iterator[PreparedRecord]:
     derived = [_derive(one, work.hidden, work.stated_only) for one in records]
     processed = (one for one, _ in derived)
     validated = (
@@ -321,16 +311,16 @@ def _prepare(records: list[Record], work: Work) -> Iterator[PreparedRecord]:
         if work.engine
         else (ValidatedRecord(one, describe(one), []) for one in processed)
     )
-    for one, (_, found) in zip(validated, derived, strict=True):
-        source, compressed = one.compact
-        yield PreparedRecord(
-            source,
+    return [
+        PreparedRecord(
             identity_of(one.record),
             [*found, *one.findings],
             one.comparison_lines,
-            compressed,
+            one.compact,
             *split_shared(one.record.key, one.lines),
         )
+        for one, (_, found) in zip(validated, derived, strict=True)
+    ]
 
 
 class _ThisProcess(SizedExecutor):

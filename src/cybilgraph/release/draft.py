@@ -22,7 +22,6 @@ from cybilgraph.rdf.dumps.tables import TableNames, TableRows, make_table_rows, 
 from cybilgraph.rdf.ntriples import group_by_subject, object_texts
 from cybilgraph.rdf.serialisation import is_in_earlier_graph
 from cybilgraph.release.graph_file import GRAPH, read_graph, write_graph
-from cybilgraph.release.index_writer import IndexEntry, Name, index_entries, write_index
 from cybilgraph.release.manifest import (
     CHECKSUMS,
     IDENTITIES,
@@ -34,6 +33,7 @@ from cybilgraph.release.manifest import (
     Release,
     checksum_lines,
 )
+from cybilgraph.release.search import IndexEntry, Name, index_entries, write_index
 from cybilgraph.release.sources import SOURCES, Sources
 from cybilgraph.runtime.clock import build_time
 from cybilgraph.runtime.files import sha256_of

@@ -180,10 +180,7 @@ def _block(lines: Iterable[str]) -> bytes:
 
 
 class _MergedProject:
-    """The current data of a project, merged from its captures, oldest first.
-
-    Memory holds the winning lines, and the source of each capture.
-    """
+    """The current data of a project, merged from its captures, oldest first. Keeps only the winning lines."""
 
     def __init__(self, key: str) -> None:
         self._key = key

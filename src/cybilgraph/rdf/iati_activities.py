@@ -150,9 +150,7 @@ def _organisations(activity: Any, record: Record) -> None:
 
 
 def _dates(activity: Any, record: Record) -> None:
-    """Add dates. IATI requires full dates: the first or last day of a period, with the known precision as
-    narrative.
-    """
+    """Add full dates, as IATI requires: the first or last day of a period, with the known precision as narrative."""
     planned = record.status is not None and record.status.key == "planned"
     ended = record.status is not None and record.status.key in ("finished", "cancelled")
     for date, kind, last in ((record.start, _START[not planned], False), (record.end, _END[ended], True)):

@@ -148,11 +148,7 @@ def write_derived_files(
 
 @dataclass(slots=True)
 class ChunkOutput:
-    """The results for one chunk.
-
-    The number of quads, counts, the rows of each table, entries and names for the search index, and the chunk's part
-    of each dump by file suffix.
-    """
+    """The results for one chunk; its rows are by table, and its parts of the dumps by file suffix."""
 
     quads: int
     counts: GraphStatistics

@@ -134,11 +134,7 @@ class Relaxation(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """The results of a search.
-
-    The total, the hits of the page, the facets, corrections of misspelt words and, if nothing was found, less
-    restrictive searches.
-    """
+    """The results of a search: the hits are those of the page, and relaxations are offered if there are none."""
 
     total: int
     hits: list[SearchHit]
@@ -148,10 +144,7 @@ class SearchResult:
 
 
 class _IndexData(NamedTuple):
-    """The part of an index in memory, because every search needs all of it.
-
-    The project numbers in each sort order, the label and projects of each facet value, and the words for corrections.
-    """
+    """The part of an index in memory: all project numbers in each order, labels and projects by facet, words."""
 
     orders: dict[str, array[int]]
     facets: dict[str, dict[str, tuple[str, BitMap]]]

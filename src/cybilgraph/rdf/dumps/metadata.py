@@ -63,9 +63,7 @@ _TABLES = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet"}
 
 @dataclass(slots=True)
 class GraphStatistics:
-    """Counts of the default graph: resources by class, statements by property, and links from our resources to
-    other sites.
-    """
+    """Counts of the default graph: resources by class, statements by property, links by property and site."""
 
     triples: int = 0
     subjects: int = 0
@@ -157,10 +155,7 @@ def with_locations(lines: Iterable[str], address: str) -> Iterator[str]:
 
 
 def with_licence(lines: Iterable[str], licence: str) -> Iterator[str]:
-    """Yield the lines of a description with the publisher's licence (an address).
-
-    It is added wherever rights are given, to the dataset and to each file, as DCAT-AP requires.
-    """
+    """Add the publisher's licence (an address) wherever the lines of a description give rights, as DCAT-AP requires."""
     yield f"{iri(licence)} {iri(RDF.type)} {iri(DCTERMS.LicenseDocument)} ."
     for line in lines:
         yield line
@@ -170,9 +165,7 @@ def with_licence(lines: Iterable[str], licence: str) -> Iterator[str]:
 
 
 def describe_paging(address: str) -> Iterator[str]:
-    """Yield statements that the catalogue at this address has a single page, because CKAN harvesters look for
-    the next.
-    """
+    """State that the catalogue at this address has a single page, because CKAN harvesters look for the next."""
     one, page = literal("1", datatype=XSD.integer), literal(address)
     for predicate, value in (
         (RDF.type, iri(HYDRA.PagedCollection)),

@@ -184,7 +184,7 @@ def test_complete_activities_match_the_schema(tmp_path: Path) -> None:
     write_activities(records, output)
     file = etree.fromstring(output.getvalue())
     assert len(file) == len(records)
-    for activity in file:
+    for activity in list(file):
         if any(activity.find(tag) is None for tag in REQUIRED):
             file.remove(activity)
     assert len(file) > 5

@@ -52,10 +52,8 @@ def convert(sources: tuple[str, ...], name: str, output: str | None, stated_only
 
     refuse_source_as_output(output, sources)
     with open_output(output) as out, progress_bar("Converting") as progress:
-        if name == _IATI:
-            report = pipeline.convert_to_iati(sources, out, progress, stated_only=stated_only)
-        else:
-            report = pipeline.convert(sources, BY_NAME[name], out, progress, stated_only=stated_only)
+        fmt = BY_NAME[name] if name != _IATI else None
+        report = pipeline.convert(sources, fmt, out, progress, stated_only=stated_only)
         _report(report, needs_records=True)
     sys.exit(FAILED if report.unread else CONFORMS)
 

@@ -19,7 +19,8 @@ import ipaddress
 import os
 import pickle
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
@@ -44,6 +45,7 @@ _CERTIFICATES = (
 #: Functions that run at once, and attempts of each.
 _MAX_THREADS, _MAX_ATTEMPTS = 1_000, 4
 
+_Item = TypeVar("_Item")
 _Value = TypeVar("_Value")
 
 
@@ -59,6 +61,20 @@ class SizedExecutor(Executor, ABC):
     @abstractmethod
     def size(self) -> int:
         """Number of functions that run at once."""
+
+    def map_ahead(
+        self, function: Callable[..., _Value], items: Iterable[_Item], *arguments: Any
+    ) -> Iterator[tuple[_Item, _Value]]:
+        """Yield each item with the result of ``function(item, *arguments)``, in order; a few are processed ahead."""
+        pending: deque[tuple[_Item, Future[_Value]]] = deque()
+        for item in items:
+            pending.append((item, self.submit(function, item, *arguments)))
+            if len(pending) > self.size + 1:
+                first, future = pending.popleft()
+                yield first, future.result()
+        while pending:
+            first, future = pending.popleft()
+            yield first, future.result()
 
 
 class ProcessPool(ThreadPoolExecutor, SizedExecutor):

@@ -16,6 +16,7 @@ from cybilgraph.model.record import Record, Source, Text
 from cybilgraph.rdf.description import describe
 from cybilgraph.readers import Input, read_input
 from cybilgraph.readers.rdf import read_rdf
+from tests.support.identities import quads
 from tests.support.rdf_files import FULL, HEAD, read, turtle, write
 
 
@@ -104,18 +105,18 @@ def test_earlier_captures_come_first_by_number(tmp_path: Path) -> None:
             assembly.add(record, describe(record))
         other = Record(source=Source("y", "1" * 64), title=Text("Other"), slug=Text("other"))
         assembly.add(other, describe(other))
-        quads = list(assembly.quads())
+        lines = quads(assembly)
     for name in ("nquads", "trig", "jsonld"):
-        records = read(write(quads, name), f"x.{BY_NAME[name].suffix}")
+        records = read(write(lines, name), f"x.{BY_NAME[name].suffix}")
         present = replace(captures[-1], aim=captures[-2].aim)  # the newest capture, completed from the one before
         assert records == [*captures[:-1], present, other]
         assert {link.actor.printed.text for record in records for link in record.participations} == {"The X Fund"}
         assert not any(link.actor.known for record in records for link in record.participations)
-    (tmp_path / "all.nq").write_bytes(write(quads, "nquads"))
+    (tmp_path / "all.nq").write_bytes(write(lines, "nquads"))
     with (tmp_path / "again.nq").open("wb") as output:
         pipeline.convert([tmp_path / "all.nq"], BY_NAME["nquads"], output)
     again = (tmp_path / "again.nq").read_text(encoding="utf-8").splitlines()
-    assert {line for line in again if "/source" not in line} == {line for line in quads if "/source" not in line}
+    assert {line for line in again if "/source" not in line} == {line for line in lines if "/source" not in line}
 
 
 @pytest.mark.parametrize("fmt", GRAPH_FORMATS, ids=lambda fmt: fmt.name)

@@ -18,7 +18,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from cybilgraph.errors import ReleaseError
 from cybilgraph.model.formats import FORMATS, GRAPH_FORMATS, Format, media_type_of
 from cybilgraph.model.vocabulary import BASE, thing_iri
-from cybilgraph.rdf import dumps
+from cybilgraph.rdf.dumps import NAME, metadata
 from cybilgraph.rdf.serialisation import turtle_to_ntriples
 from cybilgraph.release import IDENTITIES, Release
 from cybilgraph.web.api.negotiation import HTML, SUFFIXES, negotiate
@@ -94,7 +94,7 @@ def catalog(suffix: str = "") -> Response:
     if suffix and suffix not in by_suffix:
         raise NotFound(f"The catalogue is not available with the suffix {suffix!r}")
     fmt = by_suffix[suffix] if suffix else _wanted_format()
-    return _description_response(serving().release, "dcat", fmt, dumps.describe_paging(request.base_url))
+    return _description_response(serving().release, "dcat", fmt, metadata.describe_paging(request.base_url))
 
 
 @blueprint.get("/dataset")
@@ -115,9 +115,9 @@ def _description_response(of: Release, name: str, fmt: Format, more: Iterable[st
     if file not in of.served_files():
         raise NotFound(f"Release {of.number} has no descriptions: it was built without dumps, or by an older version")
     with live().integrity.open(of, file) as opened:
-        lines = [*dumps.with_locations(turtle_to_ntriples(opened.read()), request.url_root), *more]
+        lines = [*metadata.with_locations(turtle_to_ntriples(opened.read()), request.url_root), *more]
     licence = site("licence")
-    response = rdf_response([*dumps.with_licence(lines, licence)] if licence else lines, fmt)
+    response = rdf_response([*metadata.with_licence(lines, licence)] if licence else lines, fmt)
     response.headers["Link"] = f'<{url_for("sparql.sparql")}>; rel="service"'
     return _cacheable(response)
 
@@ -176,13 +176,13 @@ def _dataset() -> dict[str, Any]:
     return {
         "@context": "https://schema.org/",
         "@type": "Dataset",
-        "@id": dumps.DATASET,
-        "name": dumps.TITLE,
-        "description": dumps.ABOUT,
+        "@id": metadata.DATASET,
+        "name": metadata.TITLE,
+        "description": metadata.ABOUT,
         "url": root,
         "version": str(release.number),
         "dateModified": release.manifest["created"],
-        "keywords": dumps.KEYWORDS,
+        "keywords": metadata.KEYWORDS,
         "isAccessibleForFree": True,
         **({"license": licence} if licence else {}),
         "creator": {"@type": "Organization", "name": "cybilgraph", "url": root},
@@ -196,7 +196,7 @@ def _dataset() -> dict[str, Any]:
                 "sha256": file["sha256"],
             }
             for file in _files(release)
-            if file["name"].startswith(dumps.NAME) or file["name"].endswith((".csv.gz", ".parquet"))
+            if file["name"].startswith(NAME) or file["name"].endswith((".csv.gz", ".parquet"))
         ],
     }
 

@@ -10,9 +10,11 @@ from pathlib import Path
 import psutil
 import pytest
 
+from cybilgraph import pipeline
 from cybilgraph.errors import EngineUnavailable, QueryTimeout
 from cybilgraph.release import Release
 from cybilgraph.release.search import SearchIndex, SearchQuery
+from tests.conftest import SEED
 
 
 def test_searches_do_not_change_the_release(release: Release) -> None:
@@ -43,7 +45,7 @@ def test_index_of_another_version_is_not_used(release: Release, tmp_path: Path) 
 
 def test_search_is_stopped_at_the_time_limit(release: Release, monkeypatch: pytest.MonkeyPatch) -> None:
     # The index is too small for a search that takes as many steps as there are between two checks of the clock.
-    monkeypatch.setattr("cybilgraph.release.search.searcher._STEPS_PER_CLOCK_CHECK", 1)
+    monkeypatch.setattr("cybilgraph.release.search._STEPS_PER_CLOCK_CHECK", 1)
     with closing(SearchIndex(release.search, timeout_seconds=0)) as index, pytest.raises(QueryTimeout):
         index.find(SearchQuery("cyber security strategy"))
 
@@ -74,3 +76,18 @@ def test_threads_share_connections_which_are_closed_with_the_index(release: Rele
         assert connections() == 0
         assert index.find(SearchQuery("samoa")).total >= 0, "a search that comes too late still works"
         assert connections() == 0
+
+
+def test_equal_graphs_have_equal_indexes(tmp_path: Path) -> None:
+    first, _ = pipeline.build([SEED], tmp_path / "one")
+    second, _ = pipeline.build([SEED], tmp_path / "two")
+    assert first.search.read_bytes() == second.search.read_bytes()
+
+
+def test_findings_of_a_record_are_those_of_its_file(release: Release) -> None:
+    with closing(SearchIndex(release.search)) as index:
+        assert {found["rule"].rpartition("#")[2] for found in index.findings("G0020", "belize-G0020.txt")} == {
+            "has-funder",
+            "second-capture",
+        }
+        assert len(index.findings("G0020", "belize-G0020-older.txt")) > 1

@@ -38,6 +38,7 @@ def test_activated_release_is_kept_by_prune(folder: Path) -> None:
     assert b"7" in refused.stderr
 
 
+@pytest.mark.slow
 def test_changed_field_is_printed(tmp_path: Path) -> None:
     page, folder = tmp_path / SEED.name, tmp_path / "releases"
     text = SEED.read_text(encoding="utf-8")

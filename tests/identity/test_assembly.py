@@ -211,6 +211,7 @@ def test_shared_resources_have_one_preferred_name() -> None:
     assert shared == [f'<{actor}> <{SKOS.altLabel}> "X ltd"@en .', f'{label} "X Ltd"@en .', f'{label} "X"@fr .']
 
 
+@pytest.mark.slow
 def test_shared_lines_take_constant_memory() -> None:
     def peak(count: int) -> int:
         tracemalloc.reset_peak()

@@ -28,6 +28,7 @@ def build(pages: Path, into: Path, dumps: bool = False, **options: Any) -> Path:
     return pipeline.build([pages], into, as_of=DAY, dumps=dumps, **options)[0].folder
 
 
+@pytest.mark.slow
 def test_two_simultaneous_builds_are_equal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Excepts the files of the store, and manifest.json and SHA256SUMS, which have their checksums."""
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")

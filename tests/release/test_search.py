@@ -78,6 +78,7 @@ def test_threads_share_connections_which_are_closed_with_the_index(release: Rele
         assert connections() == 0
 
 
+@pytest.mark.slow
 def test_equal_graphs_have_equal_indexes(tmp_path: Path) -> None:
     first, _ = pipeline.build([SEED], tmp_path / "one")
     second, _ = pipeline.build([SEED], tmp_path / "two")

@@ -45,6 +45,7 @@ _PIECES = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @settings(max_examples=1_000)
 @given(st.lists(st.sampled_from(_PIECES), max_size=30).map("".join))
 def test_tokens_follow_the_grammar(query: str) -> None:

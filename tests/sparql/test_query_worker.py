@@ -54,6 +54,7 @@ def written(found: Any, name: str, *, part: int = 0) -> tuple[dict[str, Any], by
     return head, b"".join([*parts, last])
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(IRIS, st.sampled_from(TOLD + UNTOLD), TERMS), min_size=1, max_size=3))
 def test_other_parsers_read_the_same_graph(triples: list[tuple[Any, str, Any]]) -> None:
     graph = [ox.Triple(subject, ox.NamedNode(predicate), value) for subject, predicate, value in triples]

@@ -113,6 +113,7 @@ def test_missing_and_damaged_releases_are_reported(shelf: Path, tmp_path: Path) 
     changes.close()
 
 
+@pytest.mark.slow
 def test_command_writes_text_json_and_patch(shelf: Path) -> None:
     result = run("diff", shelf, 1, 2)
     assert result.returncode == 0

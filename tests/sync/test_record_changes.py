@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from cybilgraph import pipeline
 from cybilgraph.release import Releases
 from cybilgraph.sync.changes import ChangeLogCache
@@ -26,6 +28,7 @@ def test_rereading_a_record_is_not_a_change(changes: ChangeLogCache) -> None:
     assert not any(changes.between(4, 5).counts.values())
 
 
+@pytest.mark.slow
 def test_removed_contacts_are_not_named(tmp_path: Path) -> None:
     source, folder = tmp_path / "one.json", tmp_path / "releases"
     for name in ("Ann Old", "Bea New"):
@@ -37,6 +40,7 @@ def test_removed_contacts_are_not_named(tmp_path: Path) -> None:
     changes.close()
 
 
+@pytest.mark.slow
 def test_new_code_replaces_the_old_record(tmp_path: Path) -> None:
     source, folder = tmp_path / "one.json", tmp_path / "releases"
     for code in ("", "G0997"):

@@ -44,6 +44,7 @@ def test_successor_project_starts_later() -> None:
     assert rules(found) == [("follows-later", 3)]
 
 
+@pytest.mark.slow
 def test_findings_have_a_stable_order() -> None:
     rows = [f"G{number:04},Workshop {number},2019,Nowhere,," for number in range(1, BATCH_RECORDS * 3)]
     found = find(*rows)

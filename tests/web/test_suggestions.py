@@ -196,6 +196,7 @@ def test_unified_diff_shows_changed_lines() -> None:
     assert unified_diff("a\nb\n", "a\nc\n", "x", "y") == ["--- x", "+++ y", "@@ -1,3 +1,3 @@", " a", "-b", "+c", " "]
 
 
+@pytest.mark.slow
 def test_curator_commands_list_show_accept_and_reject(queue: SuggestionQueue, records: Path) -> None:
     first = queue.send(suggestion(comment="It ended later\x1b[31m", sender="A Visitor", email="a@example.org"))
     second = queue.send(suggestion(text=EDITED.replace("Status: Finished", "Status: Finishd")))
@@ -295,6 +296,7 @@ def test_client_hash_is_deleted_after_review(queue: SuggestionQueue) -> None:
 NAME, EMAIL = "Jane Roe", "jane.roe@example.org"
 
 
+@pytest.mark.slow
 def test_erased_person_is_removed_from_suggestions(tmp_path: Path, records: Path) -> None:
     page = f"{TEXT}\nContact\n\n{NAME}\n{EMAIL}\n"
     (tmp_path / "page.txt").write_text(page)

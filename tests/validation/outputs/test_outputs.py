@@ -232,6 +232,7 @@ def test_html_is_translated() -> None:
         assert says in page
 
 
+@pytest.mark.slow
 def test_chromium_shows_the_page_offline(report: Report, tmp_path: Path) -> None:
     chromium = shutil.which("chromium")
     if chromium is None:

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 import cybilgraph
-from tests.support.pumps import METHODS, USES, slow_text
+from tests.support.slow_patterns import METHODS, USES, slow_text
 
 #: The depth of the search in containers and in results of functions without arguments.
 _DEPTH = 5

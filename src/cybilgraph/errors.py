@@ -1,43 +1,5 @@
 """The exceptions of cybilgraph, each with a message that says what failed, where, and what to do.
 
-    CybilgraphError
-    ├── SourceError            a source cannot be read as records
-    ├── AddressError           a remote file system cannot be read or written
-    ├── ShapesError            shapes cannot be used for validation
-    ├── EnginesDisagree        two engines report different results; carries those of only one engine
-    ├── ReferenceDataError     a file of data/reference is inconsistent
-    ├── StorageError           data that do not fit into memory cannot be spilled to disk
-    ├── ReleaseError           a release cannot be built, opened or activated
-    │   ├── ReleaseBusy        too many clients request the same expensive operation
-    │   ├── FileDamaged        a file of a release is missing or corrupt
-    │   └── ReleaseGone        the release has been removed
-    ├── ThingGone              only an earlier release has the resource; carries its URL there
-    ├── ClusterError           a cluster is unreachable or fails
-    ├── PatchError             a patch is damaged, or is for another graph
-    ├── FetchError             another site does not respond, or responds with an error
-    │   └── AnswerLost         its response stays incomplete after all retries
-    ├── HarvestError           a graph cannot be harvested
-    ├── LoadError              a release cannot be loaded into another server
-    ├── ServeError             the server cannot listen on its address
-    ├── SuggestionError        a suggestion cannot be stored, shown or reviewed
-    │   └── SuggestionsFull    the queue is full
-    │       └── SuggestionQuota  one client has too many pending suggestions
-    ├── CheckError             a submitted record cannot be checked
-    │   ├── CheckerBusy        no worker is free
-    │   ├── CheckFailed        a bug in cybilgraph
-    │   ├── CheckTimeout       the check exceeded its time limit
-    │   └── CheckTooHeavy      the check exceeded its memory limit
-    └── QueryError             a query cannot be answered
-        ├── QuerySyntaxError   not valid SPARQL; carries line and column if known
-        ├── QueryRefused       SPARQL that the server never runs (updates, SERVICE …)
-        ├── UnknownQuery       there is no query with this name
-        ├── FormatMismatch     no requested format supports the result
-        ├── QueryTimeout       the query exceeded its time limit
-        ├── AnswerTooLarge     the result exceeded its size limit
-        ├── ServiceFailed      an endpoint called with SERVICE failed
-        ├── EndpointFailed     the SPARQL server behind the site failed, or its response is incomplete
-        └── EngineUnavailable  no worker is free, or the SPARQL server is unreachable or has another release
-
 Bad *data* never raise an exception: they are reported as a ``Finding`` (see model/findings.py), so
 that one bad record does not affect the others.
 """
@@ -75,14 +37,7 @@ class ShapesError(CybilgraphError):
 
 
 class EnginesDisagree(CybilgraphError):
-    """Two SHACL engines report different results for the same data.
-
-    ``differences`` are pairs: the name of an engine, and a result that only this engine reports.
-    """
-
-    def __init__(self, what: str, hint: str = "", differences: Sequence[tuple[str, object]] = ()) -> None:
-        super().__init__(what, hint)
-        self.differences = differences
+    """Two SHACL engines report different results for the same data."""
 
 
 class ReferenceDataError(CybilgraphError):

@@ -1,4 +1,4 @@
-"""A server under attack: hostile queries and requests, crowds, slow clients, and clients that disconnect.
+"""A server under attack: hostile queries and requests, many clients, slow clients, and clients that disconnect.
 
 Each must end in a right status within its deadline and a second, while another client looks things
 up all the time and is answered fast; memory stays under its bound, and no request leaves. All
@@ -19,8 +19,8 @@ from pathlib import Path
 
 from served import Server, projects_of, released, served
 from served.attacks import queries, requests
-from served.client import Address, Monitor, Neighbour, Trap, connect, exchange, look_up, receive
-from served.crowds import ALIVE, ASIDE, CROWDS, Outcome
+from served.client import Address, Monitor, OtherClient, Trap, connect, exchange, look_up, receive
+from served.client_attacks import ALIVE, ASIDE, CLIENT_ATTACKS, Outcome
 from served.scans import refused, scans
 
 #: Of the other client's look-ups, 99 in 100 are answered within so many seconds.
@@ -70,9 +70,9 @@ def outcomes(address: Address, trap: Trap, words: str) -> Iterator[tuple[str, Ou
     for attack in (*queries(address, trap), *requests(address)):
         if words in attack.name:
             yield attack.name, attack.verdict(address)
-    for name, crowd in CROWDS.items():
+    for name, attack_of_clients in CLIENT_ATTACKS.items():
         if words in name:
-            yield name, crowd(address)
+            yield name, attack_of_clients(address)
     for thread in threads:
         thread.join()
     yield from aside.items()
@@ -80,12 +80,12 @@ def outcomes(address: Address, trap: Trap, words: str) -> Iterator[tuple[str, Ou
 
 def scanned(address: Address, iris: list[str]) -> list[str]:
     """Send texts that are slow to scan, while other requests are measured; return the problems."""
-    with Monitor(address) as alive, Neighbour(address, iris) as neighbour:
+    with Monitor(address) as alive, OtherClient(address, iris) as other:
         time.sleep(QUIET)
-    quiet = [_missed(alive, ALIVE), _missed(neighbour, BOUND)]
-    print(f"quiet: {_told(alive, neighbour)}", flush=True)
+    quiet = [_missed(alive, ALIVE), _missed(other, BOUND)]
+    print(f"quiet: {_summary(alive, other)}", flush=True)
     wrong, number, began = [], 0, time.perf_counter()
-    with Monitor(address) as alive, Neighbour(address, iris) as neighbour:
+    with Monitor(address) as alive, OtherClient(address, iris) as other:
         attacks = [*scans(address)]
         with ThreadPoolExecutor(AT_ONCE) as threads:
             for attack, (came, seconds, fault) in zip(
@@ -95,27 +95,27 @@ def scanned(address: Address, iris: list[str]) -> list[str]:
                 if fault or seconds > BOUND:
                     print(f"{attack.name:60.60} {came:8} {seconds:6.2f} s  {fault or 'ok'}", flush=True)
                 wrong += [attack.name] if fault else []
-    print(f"{number} scans in {time.perf_counter() - began:.0f} s: {_told(alive, neighbour)}", flush=True)
+    print(f"{number} scans in {time.perf_counter() - began:.0f} s: {_summary(alive, other)}", flush=True)
     for name, prober, deadline, before in (
         ("healthz", alive, ALIVE, quiet[0]),
-        ("look-ups", neighbour, BOUND, quiet[1]),
+        ("look-ups", other, BOUND, quiet[1]),
     ):
         if _missed(prober, deadline) > before + MISSES:
             wrong.append(f"{name} during scans")
     return wrong
 
 
-def _missed(prober: Monitor | Neighbour, deadline: float) -> float:
+def _missed(prober: Monitor | OtherClient, deadline: float) -> float:
     """Of 1,000 requests, how many missed their deadline."""
     return 1000 * prober.missed(deadline) / max(len(prober.seconds), 1)
 
 
-def _told(alive: Monitor, neighbour: Neighbour) -> str:
+def _summary(alive: Monitor, other: OtherClient) -> str:
     return (
         f"/healthz missed {ALIVE:g} s {alive.missed(ALIVE)} times of {len(alive.seconds)} (99 in 100 within "
         f"{alive.within(0.99) * 1000:.0f} ms, all within {alive.within(1) * 1000:.0f} ms), look-ups missed {BOUND:g} s "
-        f"{neighbour.missed(BOUND)} times of {len(neighbour.seconds)} (99 in 100 within "
-        f"{neighbour.within(0.99) * 1000:.0f} ms, all within {neighbour.within(1) * 1000:.0f} ms)"
+        f"{other.missed(BOUND)} times of {len(other.seconds)} (99 in 100 within "
+        f"{other.within(0.99) * 1000:.0f} ms, all within {other.within(1) * 1000:.0f} ms)"
     )
 
 
@@ -158,7 +158,7 @@ def main(projects: int, data: Path | None, words: str) -> int:
         if words in "refusals":
             wrong += retained(server)
         watch = Watch(server)
-        with Neighbour(address, projects_of(folder)) as neighbour:
+        with OtherClient(address, projects_of(folder)) as other:
             number = 0
             for name, (came, seconds, fault) in outcomes(address, trap, words):
                 number += 1
@@ -166,17 +166,15 @@ def main(projects: int, data: Path | None, words: str) -> int:
                 wrong += [name] if fault else []
                 print(f"{name:36} {came:24} {seconds:6.2f} s  {fault or 'ok'}", flush=True)
         watch.stop()
-    p50, p99, most = (neighbour.within(share) for share in (0.5, 0.99, 1))
+    p50, p99, most = (other.within(share) for share in (0.5, 0.99, 1))
     print(f"\n{number} attacks in {time.perf_counter() - began:.0f} s, wrong: {', '.join(wrong) or 'none'}")
-    print(
-        f"{len(neighbour.seconds)} look-ups of another client, {len(neighbour.failures)} failed: half within", end=" "
-    )
+    print(f"{len(other.seconds)} look-ups of another client, {len(other.failures)} failed: half within", end=" ")
     print(f"{p50 * 1000:.0f} ms, 99 in 100 within {p99 * 1000:.0f} ms, all within {most * 1000:.0f} ms")
-    for failure in neighbour.failures[:5]:
+    for failure in other.failures[:5]:
         print("  ", failure)
     print(f"memory {watch.first / 1e6:.0f} MB at first, {watch.peak / 1e6:.0f} MB at most")
     slow, large = p99 > BOUND, watch.peak > watch.first + MEMORY
-    return len(wrong) + len(neighbour.failures) + slow + large
+    return len(wrong) + len(other.failures) + slow + large
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from time import perf_counter, sleep
 
 from made import write_pages
 from served import projects_of, served
-from served.client import Address, Neighbour
+from served.client import Address, OtherClient
 
 from cybilgraph import pipeline
 from cybilgraph.model.vocabulary import BASE
@@ -110,7 +110,7 @@ def crawl(port: int, some: list[str], until: float, number: int, asked: list[int
     asked.append(pages)
 
 
-def crowd(port: int, some: list[str], seconds: float) -> None:
+def run_crawlers(port: int, some: list[str], seconds: float) -> None:
     """All crawlers, in this process, for so many seconds."""
     asked: list[int] = []
     until = perf_counter() + seconds
@@ -129,17 +129,17 @@ def beside_crawlers(folder: Path) -> None:
     with served(folder) as server:
         address = Address(server.address.port, "/sparql")
         for crawlers in (0, CRAWLERS):
-            crawling = multiprocessing.Process(target=crowd, args=(address.port, some, SECONDS))
+            crawling = multiprocessing.Process(target=run_crawlers, args=(address.port, some, SECONDS))
             if crawlers:
                 crawling.start()
-            with Neighbour(address, projects_of(folder)) as neighbour:
+            with OtherClient(address, projects_of(folder)) as other:
                 sleep(SECONDS)
             if crawlers:
                 crawling.join()
-            half, nearly = (1000 * neighbour.within(share) for share in (0.5, 0.99))
+            half, nearly = (1000 * other.within(share) for share in (0.5, 0.99))
             print(
                 f"look-ups beside {crawlers} crawlers: median {half:.1f} ms, 99th percentile {nearly:.1f} ms, "
-                f"{len(neighbour.failures)} of {len(neighbour.seconds)} failed"
+                f"{len(other.failures)} of {len(other.seconds)} failed"
             )
 
 

@@ -82,8 +82,8 @@ def blocks(path: Path) -> Iterator[list[str]]:
 
 def ours(path: Path) -> int:
     """Read and validate a file; how many results there are."""
-    from cybilgraph.validation import CrossRecordGroups, validate_batches
-    from cybilgraph.validation.record_findings import BATCH_RECORDS, context_triples
+    from cybilgraph.validation import validate_batches
+    from cybilgraph.validation.record_findings import BATCH_RECORDS, CrossRecordGroups, context_triples
 
     others, count = context_triples(DAY), 0
     given = blocks(path)

@@ -100,6 +100,7 @@ def test_build_prints_a_summary_and_query_answers(tmp_path: Path) -> None:
     assert "ex:" in wrong.stderr.decode()
 
 
+@pytest.mark.slow
 def test_command_printed_by_build_can_be_copied(tmp_path: Path) -> None:
     source = tmp_path / "a page; touch planted $(touch planted).txt"
     source.write_text("A project\n\nStatus: Finishd\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Releases are listed, activated and pruned from the command line."""
+"""Releases are listed, activated, pruned and compared from the command line."""
 
 from __future__ import annotations
 
@@ -36,3 +36,21 @@ def test_activated_release_is_kept_by_prune(folder: Path) -> None:
     refused = run("activate", folder, 7)
     assert refused.returncode == 2
     assert b"7" in refused.stderr
+
+
+@pytest.mark.slow
+def test_changed_field_is_printed(tmp_path: Path) -> None:
+    page, folder = tmp_path / SEED.name, tmp_path / "releases"
+    text = SEED.read_text(encoding="utf-8")
+    for content in (text, text.replace("Finished", "Ongoing")):
+        page.write_text(content, encoding="utf-8")
+        pipeline.build([page], folder, dumps=False)
+    shown = run("diff", folder, 1, 2)
+    assert shown.returncode == 0
+    assert "status: Finished → Ongoing" in shown.stdout.decode()
+
+
+def test_missing_folder_is_reported(tmp_path: Path) -> None:
+    refused = run("diff", tmp_path / "nothing", 1)
+    assert refused.returncode == 2
+    assert b"There is no release 1" in refused.stderr

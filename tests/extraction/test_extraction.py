@@ -65,6 +65,7 @@ def test_derived_links_read_back_add_nothing() -> None:
     assert derive(record).participations == record.participations
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("first", "last", "precision", "recall", "country"),
     [

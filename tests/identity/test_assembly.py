@@ -29,6 +29,7 @@ from cybilgraph.model.record import (
 )
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, PROV, SKOS, thing_iri
 from cybilgraph.rdf.description import describe
+from tests.support.identities import quads
 
 ACTOR = Named("actor", "eu", Text("EU"))
 A, B = (thing_iri("project", key) for key in "AB")
@@ -57,7 +58,7 @@ def assembled() -> Iterator[Assembled]:
             assembly = stack.enter_context(Assembly(identities))
             for each in records:
                 assembly.add(each, describe(each))
-            return list(assembly.quads()), identities
+            return quads(assembly), identities
 
         yield make
 
@@ -75,7 +76,7 @@ def test_order_of_records_does_not_matter() -> None:
         with Identities() as identities, Assembly(identities) as assembly:
             for key, lines in records:
                 assembly.add(record(key), lines)
-            results.append(list(assembly.quads([line("urn:other", "y")])))
+            results.append(quads(assembly, [line("urn:other", "y")]))
     assert results[0] == results[1] == results[2]
     assert len(results[0]) == 51
 
@@ -206,10 +207,11 @@ def test_shared_resources_have_one_preferred_name() -> None:
     with Identities() as identities, Assembly(identities) as assembly:
         assembly.add(record("A"), [line(A, "a"), f'{label} "X Ltd"@en .'])
         assembly.add(record("B"), [line(B, "b"), f'{label} "X Ltd"@en .', f'{label} "X ltd"@en .', f'{label} "X"@fr .'])
-        shared = [found for found in assembly.quads() if actor in found]
+        shared = [found for found in quads(assembly) if actor in found]
     assert shared == [f'<{actor}> <{SKOS.altLabel}> "X ltd"@en .', f'{label} "X Ltd"@en .', f'{label} "X"@fr .']
 
 
+@pytest.mark.slow
 def test_shared_lines_take_constant_memory() -> None:
     def peak(count: int) -> int:
         tracemalloc.reset_peak()

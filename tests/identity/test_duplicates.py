@@ -72,6 +72,7 @@ def test_many_similar_projects_are_reported_once() -> None:
     assert "18 others" in found.message
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_many_records_take_bounded_time() -> None:
     with Identities() as identities:

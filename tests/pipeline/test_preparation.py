@@ -1,4 +1,4 @@
-"""Records are prepared in chunks, on all processors, without changing a byte of a release."""
+"""Inputs are selected and read, and records are prepared in chunks, on all processors, without changing a byte of a release."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from cybilgraph import pipeline
-from cybilgraph.errors import ClusterError, CybilgraphError
+from cybilgraph.errors import ClusterError, CybilgraphError, SourceError
 from cybilgraph.model.findings import Report
-from cybilgraph.pipeline.preparation import Work, prepare
+from cybilgraph.pipeline.preparation import Work, prepare, read_derived_records, select_inputs, unreadable_finding
 from cybilgraph.rdf.forms import WRITERS
 from cybilgraph.readers import Input, find_inputs
 from cybilgraph.readers.inputs import MAX_PAGE_BYTES
@@ -21,12 +21,14 @@ from tests.conftest import RECORDS, SEED
 from tests.support.builds import DAY, content
 
 PAGE = "A project\n\nSummary\n\nIt is funded by the European Union in Kenya.\n"
+SHORT_PAGE = "A project\n\nSummary\n\nIt is funded by the European Union.\n"
 
 
 def build(pages: Path, into: Path, dumps: bool = False, **options: Any) -> Path:
     return pipeline.build([pages], into, as_of=DAY, dumps=dumps, **options)[0].folder
 
 
+@pytest.mark.slow
 def test_two_simultaneous_builds_are_equal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Excepts the files of the store, and manifest.json and SHA256SUMS, which have their checksums."""
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
@@ -136,3 +138,48 @@ def test_workers_with_other_code_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text(PAGE, encoding="utf-8")
     with ProcessPool() as pool, pytest.raises(ClusterError, match="different code"):
         list(prepare(find_inputs([tmp_path]), Work(code=b"other"), Report(), pool))
+
+
+def test_unreadable_input_is_reported_and_others_are_read(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text(SHORT_PAGE, encoding="utf-8")
+    (tmp_path / "b.json").write_text('{"title": \n', encoding="utf-8")
+    (tmp_path / "c.txt").write_text(SHORT_PAGE.replace("A project", "A law"), encoding="utf-8")
+    inputs, _ = select_inputs([tmp_path])
+    report, seen = Report(), {}
+    progress: list[tuple[int, int]] = []
+    records = list(read_derived_records(inputs, 3, report, lambda done, total: progress.append((done, total)), seen))
+    assert [record.key for record in records] == ["a-project", "a-law"]
+    assert (report.sources, report.records, report.unread) == (3, 2, 1)
+    assert [(file.name, file.records) for file in report.files] == [
+        ("a.txt", ["a-project"]),
+        ("b.json", []),
+        ("c.txt", ["a-law"]),
+    ]
+    assert [found.file for found in report.findings] == ["b.json"]
+    assert progress == [(1, 3), (2, 3), (3, 3)]
+    assert seen.keys() == {"a.txt", "b.json", "c.txt"}
+
+
+def test_statements_of_prose_are_derived() -> None:
+    report = Report()
+    inputs = [Input("a.txt", data=SHORT_PAGE.replace("European Union", "World Bnak").encode())]
+    [record] = read_derived_records(inputs, 1, report)
+    assert [(link.actor.key, link.role) for link in record.participations] == [("world-bank", "funder")]
+    assert [(found.record, found.text) for found in report.findings] == [("a-project", "World Bnak")]
+
+
+def test_records_to_compare_with_exclude_the_selected_ones(tmp_path: Path) -> None:
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / name).write_text(SHORT_PAGE, encoding="utf-8")
+    selected, context = select_inputs([tmp_path / "a.txt"], among=[tmp_path])
+    assert [found.name for found in selected] == ["a.txt"]
+    assert [found.name for found in context] == ["b.txt"]
+
+
+def test_position_of_an_error_becomes_that_of_its_finding() -> None:
+    given = Input("a.json", data=b"")
+    found = unreadable_finding(given, SourceError("a.json:2:11: invalid JSON", "Correct it."))
+    assert (found.file, found.line, found.column, found.message) == ("a.json", 2, 11, "invalid JSON")
+    assert found.suggestion == "Correct it."
+    found = unreadable_finding(given, SourceError("a.json: empty", "Fill it."))
+    assert (found.line, found.column, found.message) == (0, 0, "empty")

@@ -48,6 +48,7 @@ def test_template_example_is_not_a_record(form: str, tmp_path: Path) -> None:
         read(tmp_path, f"projects.{form}", WRITERS[form]([example_record()]))
 
 
+@pytest.mark.slow
 def test_json_and_yaml_forms_match_the_schema() -> None:
     import yaml
 

@@ -17,6 +17,8 @@ from cybilgraph.readers import Input, read_input
 from tests.conftest import RECORDS, ROOT, SAMPLES, graph_of, run
 
 SCHEMA = ROOT / "build" / "suites" / "iati" / "iati-activities-schema.xsd"
+#: Elements that the schema requires, and that not all records can fill.
+REQUIRED = ("description", "participating-org", "activity-status", "activity-date")
 SOURCES = [*sorted(RECORDS.glob("*.txt")), SAMPLES / "one-project" / "project.xml", SAMPLES / "formats" / "iati.xml"]
 
 
@@ -121,7 +123,7 @@ def test_every_column_round_trips_with_its_printed_form(tmp_path: Path) -> None:
         writer.writeheader()
         writer.writerow(row)
     with (tmp_path / "one.xml").open("wb") as output:
-        pipeline.convert_to_iati([tmp_path / "one.csv"], output)
+        pipeline.convert([tmp_path / "one.csv"], None, output)
     [first], [back] = read(tmp_path / "one.csv"), read(tmp_path / "one.xml")
     assert back == first
     assert printed(back) == printed(first)
@@ -157,7 +159,7 @@ def test_second_round_trip_changes_nothing(tmp_path: Path) -> None:
     for number in range(2):
         file = tmp_path / f"{number}.xml"
         with file.open("wb") as output:
-            pipeline.convert_to_iati([source], output)
+            pipeline.convert([source], None, output)
         passes.append(file.read_bytes())
         source = file
     assert passes[0] == passes[1]
@@ -180,9 +182,12 @@ def test_links_with_invalid_evidence_are_derived_again(about: str) -> None:
 def test_complete_activities_match_the_schema(tmp_path: Path) -> None:
     output = io.BytesIO()
     records = [record for path in SOURCES for record in read(path)]
-    lack = write_activities(records, output, whole=True)
+    write_activities(records, output)
     file = etree.fromstring(output.getvalue())
-    assert len(file) == len(records) - lack
+    assert len(file) == len(records)
+    for activity in list(file):
+        if any(activity.find(tag) is None for tag in REQUIRED):
+            file.remove(activity)
     assert len(file) > 5
     etree.XMLSchema(etree.parse(SCHEMA)).assertValid(file)
 

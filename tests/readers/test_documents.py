@@ -34,6 +34,7 @@ def test_invalid_json_line_loses_no_other_lines(tmp_path: Path) -> None:
     assert [title.text for title in found if title] == ["A", "C"]
 
 
+@pytest.mark.slow
 def test_findings_of_yaml_file_can_be_pickled(tmp_path: Path) -> None:
 
     (tmp_path / "a.yaml").write_text("title: A\ntitel: x\nupdated: yesterday\n")

@@ -53,6 +53,7 @@ def web(tmp_path: Path) -> Iterator[tuple[Path, str]]:
         server.shutdown()
 
 
+@pytest.mark.slow
 def test_release_from_addresses_equals_that_from_folder(releases: Path, memory: str, tmp_path: Path) -> None:
     archive = tmp_path / "records.zip"
     with zipfile.ZipFile(archive, "w") as packed:
@@ -96,6 +97,7 @@ def test_files_with_same_name_are_distinguished_by_address(web: tuple[Path, str]
     )
 
 
+@pytest.mark.slow
 def test_unavailable_files_are_reported(web: tuple[Path, str], tmp_path: Path, memory: str) -> None:
     folder, url = web
     (folder / "secret.txt").write_text("A project")

@@ -36,14 +36,18 @@ pytestmark = pytest.mark.slow
 SUFFIXES = {reader: suffix for suffix, reader in reversed(READERS.items()) if suffix}
 SYNTAXES = {".nt", ".nq", ".trig", ".rdf", ".jsonld", ".ttl", ".json", ".jsonl"}
 CASES = {name: make for name, make in cases().items() if Path(name).suffix in {*SUFFIXES.values(), *SYNTAXES}}
-NEIGHBOURS = {"zz-page.txt": SEED.read_bytes(), "zz-table.csv": b"title\nA neighbour\n", "zz.json": b'{"title": "B"}'}
+INTACT_FILES = {
+    "zz-page.txt": SEED.read_bytes(),
+    "zz-table.csv": b"title\nAn intact one\n",
+    "zz.json": b'{"title": "B"}',
+}
 #: The memory limit of every command, so that a machine with 2 GB suffices.
 MEMORY = 2_500_000_000
 
 
 def folder_of(folder: Path, files: dict[str, bytes]) -> Path:
     folder.mkdir(exist_ok=True)
-    for name, content in {**files, **NEIGHBOURS}.items():
+    for name, content in {**files, **INTACT_FILES}.items():
         (folder / name).write_bytes(content)
     return folder
 
@@ -80,9 +84,9 @@ def test_every_file_gives_record_or_clear_error_without_losing_others(corpus: Pa
     assert_within_limits(done)
     report = json.loads(done.stdout)
     unread = {finding["file"]: finding for finding in report["findings"] if finding["rule"].endswith("unreadable")}
-    assert report["sources"] == len(CASES) + len(NEIGHBOURS)
+    assert report["sources"] == len(CASES) + len(INTACT_FILES)
     assert report["records"] >= report["sources"] - len(unread), "a file is neither read nor told of"
-    assert not unread.keys() & NEIGHBOURS.keys()
+    assert not unread.keys() & INTACT_FILES.keys()
     for name, finding in unread.items():
         shown = f"{finding['message']} {finding['suggestion']}"
         assert finding["message"], name
@@ -102,7 +106,7 @@ def test_valid_records_survive_among_bad_files(tmp_path: Path) -> None:
     assert len(small) > 550
     done = limited("convert", folder_of(tmp_path / "small", small), "-f", "nquads")
     assert_within_limits(done)
-    for words in (b'"A neighbour"', b'"B"@en', b'"G0020"'):
+    for words in (b'"An intact one"', b'"B"@en', b'"G0020"'):
         assert words in done.stdout
 
 
@@ -178,7 +182,7 @@ def test_special_files_are_reported(tmp_path: Path) -> None:
     (tmp_path / "loop.txt").symlink_to("loop.txt")
     (tmp_path / "folder.csv").mkdir()
     report = pipeline.check(folder_of(tmp_path, {}))
-    assert report.records == len(NEIGHBOURS)
+    assert report.records == len(INTACT_FILES)
     unread = {finding.file for finding in report.findings if finding.rule.endswith("unreadable")}
     assert unread == {"pipe.txt", "loop.txt"}
 
@@ -379,7 +383,7 @@ def test_addresses_in_records_are_never_fetched(tmp_path: Path) -> None:
         release, report = pipeline.build([folder], tmp_path / "releases")
         assert trap.caught == 0
         assert any(trap.url.encode() in line for line in graph_of(release.folder).splitlines()), "they were read"
-        assert report.sources == len(_with_addresses(trap.url)) + len(NEIGHBOURS)
+        assert report.sources == len(_with_addresses(trap.url)) + len(INTACT_FILES)
         pipeline.check(folder)
         assert trap.caught == 0
         socket.create_connection(("127.0.0.1", trap.port)).close()

@@ -16,6 +16,7 @@ from cybilgraph.cli.releases import forget
 from cybilgraph.readers.contacts import REDACTED, phone_patterns, redact_contacts
 from cybilgraph.release import Release, Releases
 from cybilgraph.release.erasure import mentions
+from cybilgraph.release.forgotten import read_forgotten
 from cybilgraph.release.search import SearchIndex, SearchQuery
 from tests.conftest import RECORDS, SEED, graph_of, run, running_server
 from tests.support.erasure import EMAIL, NAME, PROSE, everything
@@ -111,7 +112,7 @@ def test_contact_matches_all_spellings(tmp_path: Path) -> None:
     erasures = Releases(folder).erase("tevita   LOSA")
     assert (erasures[1].found, len(erasures[1].remaining)) == (True, 1), "the remaining address is reported"
     for who in ("mailto:Tevita.Losa@example.org", "<tevita.losa@example.org>", "T. Losa <tevita.losa@example.org>"):
-        assert who in Releases(folder).erased_hashes()
+        assert who in read_forgotten(folder)
     for text in ("Tevita\nLosa", "Tevita&nbsp;Losa", "tevita%20losa", "tevita.losa&#64;example.org"):
         assert mentions(text, {"tevita losa", "tevita.losa@example.org"}), text
     assert mentions("Tevita.Losa  [at] example (dot) org", {"tevita.losa@example.org"})
@@ -174,7 +175,7 @@ def test_damaged_release_does_not_get_valid_checksums(tmp_path: Path) -> None:
     Releases(tmp_path).get(2).verify()
     assert (release.folder / "SHA256SUMS").read_bytes() == sums
     assert not list(tmp_path.glob(".building-*"))
-    assert EMAIL in Releases(tmp_path).erased_hashes()
+    assert EMAIL in read_forgotten(tmp_path)
 
 
 def test_forget_refuses_a_missing_folder(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from cybilgraph import pipeline
 from cybilgraph.errors import ReleaseError
 from cybilgraph.release import Releases
 from cybilgraph.release.erasure import normalise_name
-from cybilgraph.runtime.keyed_hash import create_key
+from cybilgraph.release.forgotten import read_forgotten
+from cybilgraph.runtime.files import create_key
 from cybilgraph.sync.publisher import publish
 from tests.conftest import SEED, run, running_server
 from tests.support.erasure import EMAIL, NAME, everything
@@ -35,10 +36,10 @@ def test_erased_names_are_stored_as_keyed_hashes(folder: Path) -> None:
         assert plain(who) not in entries
     assert (folder / "forgotten").stat().st_mode & 0o777 == 0o600
     assert (folder / "forgotten.key").stat().st_mode & 0o777 == 0o600
-    assert EMAIL in Releases(folder).erased_hashes()
-    assert "other@example.org" not in Releases(folder).erased_hashes()
+    assert EMAIL in read_forgotten(folder)
+    assert "other@example.org" not in read_forgotten(folder)
     key = (folder / "forgotten.key").read_text().strip()
-    assert key not in repr(Releases(folder).erased_hashes())
+    assert key not in repr(read_forgotten(folder))
     assert key.encode() not in everything(folder / "0001")
 
 
@@ -55,14 +56,14 @@ def test_list_and_key_are_neither_published_nor_served(folder: Path, tmp_path: P
 
 def test_list_of_plain_hashes_is_honoured_and_converted(folder: Path) -> None:
     (folder / "forgotten").write_text(f"{plain(EMAIL)}\n{plain('Somebody Else')}\n")
-    assert EMAIL in Releases(folder).erased_hashes()
+    assert EMAIL in read_forgotten(folder)
     release, _ = pipeline.build([SEED], folder, dumps=False)
     assert EMAIL.encode() not in everything(release.folder)
     entries = (folder / "forgotten").read_text()
     assert plain(EMAIL) not in entries
     assert plain("Somebody Else") not in entries
-    assert EMAIL in Releases(folder).erased_hashes()
-    assert "somebody  ELSE" in Releases(folder).erased_hashes()
+    assert EMAIL in read_forgotten(folder)
+    assert "somebody  ELSE" in read_forgotten(folder)
     assert len(entries.splitlines()) == 2
 
 

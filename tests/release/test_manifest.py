@@ -15,6 +15,7 @@ from cybilgraph.runtime.compression import compress
 from tests.conftest import SEED, graph_of, run
 
 
+@pytest.mark.slow
 def test_damaged_release_is_refused(tmp_path: Path) -> None:
     release, _ = pipeline.build([SEED], tmp_path)
     graph = release.folder / GRAPH

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from cybilgraph.runtime.files import TemporaryFolder, atomic_write
+from cybilgraph.runtime.files import TemporaryFolder, atomic_write, create_key, read_key
 
 
 def test_left_over_temporary_file_is_overwritten_but_a_link_is_refused(tmp_path: Path) -> None:
@@ -95,3 +95,10 @@ def test_folders_of_killed_processes_are_removed(tmp_path: Path, monkeypatch: py
         for one in running:
             one.kill()
             one.communicate()
+
+
+def test_key_hashes_the_same_after_reading_it_back(tmp_path: Path) -> None:
+    key, other = create_key(tmp_path / "key"), create_key(tmp_path / "other")
+    assert read_key(tmp_path / "key").hash("x") == key.hash("x") != other.hash("x")
+    assert key.name != other.name
+    assert repr(key) == repr(other)

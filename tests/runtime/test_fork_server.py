@@ -14,7 +14,7 @@ import pytest
 from cybilgraph.errors import EngineUnavailable, QueryTimeout
 from cybilgraph.model.formats import BY_NAME
 from cybilgraph.release import Release
-from cybilgraph.runtime.fork_server import ForkServer
+from cybilgraph.runtime.fork_server import ForkServer, ProcessExit
 from cybilgraph.runtime.pool import ForkServerState, Pool, PoolLimits, WorkerDied
 from cybilgraph.sparql.embedded_engine import EmbeddedEngine, QueryLimits
 from tests.support.operations import until
@@ -129,3 +129,10 @@ def test_first_load_counts_unless_startup_is_free(release: Release, free_startup
         with pytest.raises(EngineUnavailable, match="being loaded"):
             engine.answer("ASK {}", JSON, 1)
     engine.close()
+
+
+@pytest.mark.parametrize(("code", "how"), [(-9, "signal SIGKILL"), (1, "exit code 1"), (-999, "signal 999")])
+def test_exit_is_described_by_its_signal_or_code(code: int, how: str) -> None:
+    assert str(ProcessExit("A worker", 7, code, "it was replaced")) == (
+        f"A worker (process 7) ended by {how}: it was replaced"
+    )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import pickle
 import signal
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import psutil
@@ -13,7 +14,7 @@ import pytest
 
 from cybilgraph.errors import EngineUnavailable, QueryTimeout
 from cybilgraph.release import Release
-from cybilgraph.runtime.pool import Busy, Caller, Pool, PoolLimits, ProcessExit, WorkerCrashed
+from cybilgraph.runtime.pool import Busy, Caller, Pool, PoolLimits, ProcessExit, WorkerCrashed, WorkerDied
 from cybilgraph.sparql.embedded_engine import EmbeddedEngine, QueryLimits
 from tests.support.operations import until
 from tests.support.pools import SLEEP, WORK, parent_process
@@ -161,3 +162,34 @@ def test_unexpected_process_exits_are_reported() -> None:
     pool.close()
     assert len(exits) == 2
     assert ProcessExit("It", 1, 3, "nothing").how == "exit code 3"
+
+
+@pytest.fixture
+def pool() -> Iterator[Pool]:
+    pool = Pool("cybilgraph.runtime.parallel", (), PoolLimits(1))
+    yield pool
+    pool.close()
+
+
+def work(function: Callable[..., object], *arguments: object) -> bytes:
+    return pickle.dumps((function, arguments, {}))
+
+
+@pytest.mark.timeout(180)
+def test_crash_of_a_worker_is_distinguished_from_other_ends(pool: Pool) -> None:
+    with pytest.raises(WorkerCrashed):
+        pool.ask({}, work(os.abort), seconds=60)
+    with pytest.raises(WorkerDied) as error:
+        pool.ask({}, work(signal.raise_signal, signal.SIGKILL), seconds=60)
+    assert not isinstance(error.value, WorkerCrashed)
+    assert pool.ask({}, WORK, seconds=60)
+
+
+@pytest.mark.timeout(180)
+def test_worker_is_replaced_after_its_deadline(pool: Pool) -> None:
+    assert pool.ask({}, WORK, seconds=60)
+    [slow] = pool.processes
+    with pytest.raises(TimeoutError):
+        pool.ask({}, work(time.sleep, 300), seconds=0.3)
+    assert pool.ask({}, WORK, seconds=60)
+    assert slow not in pool.processes

@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from cybilgraph.runtime.wire import COMMAND, FORK
+from cybilgraph.runtime.worker import COMMAND_DONE, FORK, MESSAGE
 
 _FORK_SERVER = """
 from cybilgraph.runtime.worker import run_fork_server
@@ -32,7 +32,7 @@ def test_worker_ends_quietly_when_its_client_leaves_while_it_sends() -> None:
     with subprocess.Popen(command, stdin=theirs.fileno(), stderr=subprocess.PIPE) as process, theirs, control:
         ours, connection = socket.socketpair()
         with ours, connection:
-            socket.send_fds(control, [COMMAND.pack(FORK, 0)], [connection.fileno()])
+            socket.send_fds(control, [MESSAGE.pack(FORK, 0)], [connection.fileno()])
             connection.close()
             worker = json.loads(ours.recv(1000))["pid"]
             ours.sendall(b'{"size": 0}\n')
@@ -42,3 +42,9 @@ def test_worker_ends_quietly_when_its_client_leaves_while_it_sends() -> None:
         control.close()
         assert process.stderr
         assert process.stderr.read() == b""
+
+
+def test_commands_and_reports_have_a_fixed_size() -> None:
+    assert MESSAGE.unpack(MESSAGE.pack(FORK, 0)) == (FORK, 0)
+    assert MESSAGE.unpack(MESSAGE.pack(2**22, -11)) == (2**22, -11)
+    assert len(MESSAGE.pack(*COMMAND_DONE)) == MESSAGE.size

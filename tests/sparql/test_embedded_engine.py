@@ -66,6 +66,7 @@ def test_syntax_error_has_a_position_and_a_hint(engine: EmbeddedEngine) -> None:
     assert "ex:" in error.value.hint
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_store_is_in_memory_if_it_fits(release: Release) -> None:
     graph = release.folder / GRAPH

@@ -36,6 +36,7 @@ def test_unreadable_credentials_are_reported(tmp_path: Path) -> None:
     assert "USER:PASSWORD" in error.value.hint
 
 
+@pytest.mark.slow
 def test_queries_of_every_form_are_answered(server: str) -> None:
     endpoint = Endpoint(f"{server}/sparql")
     assert bool(endpoint.query("ASK { ?s ?p ?o }"))

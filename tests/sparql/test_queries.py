@@ -38,7 +38,7 @@ def test_example_returns_the_expected_rows(query: queries.Query, engine: Embedde
 def test_example_has_a_description_and_each_parameter_one_block(query: queries.Query) -> None:
     assert query.title != query.name
     assert len(query.description) > 40
-    assert not query_analysis.undeclared_prefixes(query.text), "it must run on any endpoint"
+    assert not query_analysis.undeclared_names(query.text), "it must run on any endpoint"
     for parameter in query.parameters:
         assert parameter.description
         assert len(re.findall(rf"VALUES\s+\?{parameter.name}\s*\{{", query.text)) == 1

@@ -10,6 +10,7 @@ from cybilgraph.sparql import Dataset
 from cybilgraph.sparql.embedded_engine import EmbeddedEngine, QueryLimits
 
 
+@pytest.mark.slow
 def test_large_answer_is_complete_and_on_disk(release: Release) -> None:
     engine = EmbeddedEngine(release.store, QueryLimits(workers=1))
     answer = engine.answer("SELECT ?s ?o { ?s ?p ?o . ?a a cyb:Country } LIMIT 300000", (BY_NAME["csv"],))

@@ -16,6 +16,7 @@ from cybilgraph.sparql import store
 from tests.conftest import graph_of
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_quads", [7, 1_000, 1_000_000])
 def test_graph_loaded_in_batches_is_complete(batch_quads: int, release: Release, tmp_path: Path) -> None:
     lines = graph_of(release.folder).splitlines(keepends=True)

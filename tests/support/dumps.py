@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from cybilgraph.model.vocabulary import BASE
-from cybilgraph.rdf.dumps import DumpWriter, TableNames, write_tables
-from cybilgraph.release.chunks import process_chunks
+from cybilgraph.rdf.dumps import open_dumps
+from cybilgraph.rdf.dumps.tables import TableNames, write_tables
+from cybilgraph.release.draft import process_chunk
+from cybilgraph.release.graph_file import read_graph
 from cybilgraph.runtime.parallel import ProcessPool
 
 VERSION = f"{BASE}graph/x/1"
@@ -15,11 +17,11 @@ VERSION = f"{BASE}graph/x/1"
 def write_dumps(graph: Path, folder: Path) -> None:
     with (
         ProcessPool() as team,
-        DumpWriter(folder) as files,
+        open_dumps(folder) as add,
         TableNames() as names,
     ):
-        pieces = list(process_chunks(graph, team, dumps=True))
+        pieces = [piece for _, piece in team.map_ahead(process_chunk, read_graph(graph), {}, True)]
         for chunk in pieces:
-            files.add(chunk.dumps)
+            add(chunk.dumps)
             names.put(chunk.entries[1])
         write_tables((chunk.rows for chunk in pieces), names, folder)

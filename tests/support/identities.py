@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from hashlib import sha256
 
 from cybilgraph.identity import Identities
+from cybilgraph.identity.assembly import Assembly
 from cybilgraph.model.record import Basis, Date, Named, Participation, Record, Scope, Source, Text
 
 
@@ -24,3 +26,8 @@ def rules(*records: Record) -> list[str]:
         for each in records:
             identities.add(each)
         return [finding.rule.rpartition("#")[2] for finding in identities.findings()]
+
+
+def quads(assembly: Assembly, others: Iterable[str] = ()) -> list[str]:
+    """Return the lines of N-Quads of the whole graph."""
+    return b"".join(assembly.blocks(others)).decode().split("\n")[:-1]

@@ -33,7 +33,8 @@ from cybilgraph.model.record import (
 from cybilgraph.model.vocabulary import PREFIXES
 from cybilgraph.model.vocabulary import RULES as RULE
 from cybilgraph.rdf.description import describe, describe_reference
-from cybilgraph.validation import shapes_text, validate
+from cybilgraph.validation import validate
+from cybilgraph.validation.shapes import shapes_text
 from tests.conftest import SAMPLES
 
 FOLDER = SAMPLES / "rules"

@@ -5,5 +5,5 @@ from __future__ import annotations
 from cybilgraph.web.checker import Submission
 from tests.conftest import SEED
 
-JSON = "report/json"
+JSON = "api/json"
 SMALL = Submission("a.txt", SEED.read_bytes())

@@ -8,15 +8,13 @@ from pathlib import Path
 import pytest
 
 from cybilgraph.sync.fetch import Site
-from cybilgraph.sync.verification import Verification, verify
-from cybilgraph.sync.verification.site_checks import SiteChecks
-from cybilgraph.sync.verification.site_client import SiteCheckFailed
+from cybilgraph.sync.verification import SiteCheckFailed, SiteChecks, Verification, verify
 from tests.support.publisher import FaultyProxy
 
 VOID, DCAT, SPDX = "http://rdfs.org/ns/void#", "http://www.w3.org/ns/dcat#", "http://spdx.org/rdf/terms#"
 
 
-def proven(way: FaultyProxy, quick: bool = True) -> Verification:
+def verify_site(way: FaultyProxy, quick: bool = True) -> Verification:
     with Site(way.url, attempts=2, pause=0.001) as site:
         return verify(site, quick)
 
@@ -27,6 +25,6 @@ def problems_of(way: FaultyProxy, folder: Path, *names: str) -> list[str]:
         checks = dict(SiteChecks(site, folder, quick=False).checks())
         for name in names[:-1]:
             checks[name]()
-        with pytest.raises(SiteCheckFailed) as wrong:
+        with pytest.raises(SiteCheckFailed) as failure:
             checks[names[-1]]()
-    return re.split(r"; (?=[a-z]+\.[a-z.]+ )", str(wrong.value))
+    return re.split(r"; (?=[a-z]+\.[a-z.]+ )", str(failure.value))

@@ -62,6 +62,7 @@ def test_headers_without_end_are_abandoned(held: Held) -> None:
         take(held.site, held.into, Limits(grace=0.5))
 
 
+@pytest.mark.slow
 def test_unrequested_encoding_does_not_fill_memory(held: Held) -> None:
     packed = gzip.compress(b"\n" * 300_000_000, 1)
     serve = Handler.give

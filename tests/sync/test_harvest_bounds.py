@@ -20,6 +20,7 @@ def bomb(suffix: str, size: int) -> bytes:
     return gzip.compress(content) if suffix == "gz" else zstandard.compress(content)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["gz", "zst"])
 def test_decompression_bomb_is_refused(held: Held, suffix: str) -> None:
     content = bomb(suffix, 100_000_000)

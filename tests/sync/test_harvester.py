@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pyoxigraph as ox
@@ -15,16 +14,9 @@ from cybilgraph.errors import FetchError, HarvestError
 from cybilgraph.sync.fetch import Site
 from cybilgraph.sync.harvester import Harvest, harvest
 from tests.conftest import run
-from tests.support.publisher import FaultyProxy, Publisher, held, journey, published
+from tests.support.publisher import FaultyProxy, Publisher, held, journey
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def publisher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Publisher]:
-    """A site of three releases."""
-    with published(tmp_path_factory.mktemp("published")) as site:
-        yield site
 
 
 def take(way: FaultyProxy, into: Path, *formats: str, attempts: int = 4) -> Harvest:

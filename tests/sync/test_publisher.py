@@ -62,6 +62,7 @@ def test_interrupted_copy_is_not_a_release(built: Path, tmp_path: Path, monkeypa
     Releases(there).current().verify()
 
 
+@pytest.mark.slow
 def test_publishing_again_replaces_a_rebuilt_release(built: Path, tmp_path: Path) -> None:
     folder, there = shutil.copytree(built, tmp_path / "releases"), tmp_path / "there"
     publish(Releases(folder).current(), there.as_uri())

@@ -17,7 +17,7 @@ from cybilgraph.sparql.endpoint_client import Credentials, Endpoint, RequestFail
 from cybilgraph.sync import graph_store
 from cybilgraph.sync.fetch import Site
 from tests.conftest import run
-from tests.support.publisher import Publisher, published
+from tests.support.publisher import Publisher
 from tests.support.servers import certificate
 
 pytestmark = pytest.mark.slow
@@ -219,12 +219,6 @@ def _basic_of(url: str) -> str:
     user, at, _ = url.partition("://")[2].rpartition("@")
     name, _, password = user.partition(":")
     return Credentials(name, password).header["Authorization"] if at else ""
-
-
-@pytest.fixture(scope="module")
-def publisher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Publisher]:
-    with published(tmp_path_factory.mktemp("published")) as site:
-        yield site
 
 
 def test_harvest_follows_a_redirect_only_to_allowed_hosts(publisher: Publisher, first: Server, tmp_path: Path) -> None:

@@ -17,11 +17,13 @@ from cybilgraph import pipeline
 from cybilgraph.errors import ShapesError
 from cybilgraph.model.findings import Finding, Severity
 from cybilgraph.model.rules import catalogue
+from cybilgraph.readers import Input
 from cybilgraph.readers.rdf.document import SYNTAXES
 from cybilgraph.validation import ENGINES
+from cybilgraph.validation.arbitrary_rdf import unknown_terms
 from cybilgraph.validation.outputs import OUTPUTS
 from cybilgraph.validation.pyshacl_engine import sparql_path
-from tests.conftest import run
+from tests.conftest import ROOT, run
 from tests.support.arbitrary_shapes import DATA, HEAD, SHAPES, check
 
 
@@ -241,3 +243,71 @@ def test_rules_that_do_not_apply_to_a_graph_are_listed(tmp_path: Path, options: 
     assert result.returncode == 2
     assert b"--graph" in result.stderr
     assert b"Traceback" not in result.stderr
+
+
+def test_unknown_shacl_terms_are_reported_with_a_suggestion(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    shapes = f"""{HEAD}ex:S a sh:NodeShape ; sh:targetClass ex:C ;
+  sh:property [ sh:path ex:name ; sh:maxLenght 3 ; sh:maxLenght 4 ] ,
+    [ sh:path ex:age ; sh:minCoun 1 ; sh:severity sh:Worning ; sh:AndConstraintComponent-and () ; sh:qwxz 1 ] .
+"""
+    (tmp_path / "a" / "data.ttl").write_text(shapes, encoding="utf-8")  # same name as the data file
+    (tmp_path / "data.ttl").write_text(f'{HEAD}ex:a a ex:C ; ex:name "Long" .', encoding="utf-8")
+    shown = run("check", "--shapes", "a/data.ttl", "data.ttl", "-f", "json", cwd=tmp_path)
+    assert shown.returncode == 0
+    found = json.loads(shown.stdout)["findings"]
+    assert [(each["line"], each["column"], each["text"], each["suggestion"]) for each in found if each["line"] < 6] == [
+        (5, 35, "sh:maxLenght", "Did you mean sh:maxLength?"),
+    ]
+    assert {(each["text"], each["suggestion"]) for each in found if each["line"] == 6} == {
+        ("sh:minCoun", "Did you mean sh:minCount?"),
+        ("sh:Worning", "Did you mean sh:Warning?"),
+        ("sh:qwxz", "Use a term of the SHACL recommendation, or one from another namespace."),
+    }
+    for each in found:
+        excerpt = each["excerpt"]
+        assert excerpt["text"][excerpt["mark"] - 1 :].startswith(each["text"])
+    assert run("check", "--shapes", "a/data.ttl", "data.ttl", "--fail-on", "warning", cwd=tmp_path).returncode == 1
+
+
+def test_own_shapes_have_no_unknown_terms() -> None:
+    for path in (ROOT / "shapes").glob("*.ttl"):
+        assert not list(unknown_terms(Input(path.name, path))), path
+
+
+WORDED = f"""{HEAD}
+ex:S a sh:NodeShape ; sh:targetClass ex:C ;
+  sh:property [ sh:path ex:name ; sh:maxLength 3 ; sh:message "Demasiado largo"@es, "Too long"@en, "Trop long"@fr-CA ],
+    [ sh:path ex:name ; sh:minLength 9 ; sh:message "Kurz"@de, "Short" ],
+    [ sh:path ex:name ; sh:nodeKind sh:IRI ; sh:message "Kein IRI"@de ] ;
+  sh:sparql [ sh:message "{{?value}} est mauvais"@fr, "{{?value}} is bad"@en, "{{?value}}"@es ;
+    sh:select "SELECT $this ?value {{ $this <http://e/name> ?value }}" ] .
+"""
+
+
+@pytest.mark.parametrize("engine", ["fast", "pyshacl"])
+@pytest.mark.parametrize(
+    ("language", "expected"),
+    [
+        ("en", {"Too long", "Short", "Kein IRI", "Long is bad"}),
+        ("es", {"Demasiado largo", "Short", "Kein IRI", "Long"}),
+        ("fr", {"Trop long", "Short", "Kein IRI", "Long est mauvais"}),
+    ],
+)
+def test_messages_of_shapes_are_in_the_requested_language(
+    tmp_path: Path, engine: str, language: str, expected: set[str]
+) -> None:
+    (tmp_path / "shapes.ttl").write_text(WORDED, encoding="utf-8")
+    (tmp_path / "data.ttl").write_text(f'{HEAD}ex:a a ex:C ; ex:name "Long" .', encoding="utf-8")
+    report = pipeline.check_rdf(
+        tmp_path / "data.ttl", shapes=[tmp_path / "shapes.ttl"], engine=engine, language=language
+    )
+    assert {found.message for found in report.findings} == expected
+
+
+def test_default_message_is_in_the_requested_language(tmp_path: Path) -> None:
+    (tmp_path / "shapes.ttl").write_text(SHAPES, encoding="utf-8")
+    (tmp_path / "data.ttl").write_text(DATA, encoding="utf-8")
+    shown = run("check", "--shapes", tmp_path / "shapes.ttl", tmp_path / "data.ttl", "--lang", "fr").stdout.decode()
+    assert "An age is a number." in shown
+    assert "http://e/name ne respectent pas sh:minCount." in shown

@@ -127,6 +127,7 @@ def test_fix_of_standard_input_is_shown_but_not_written() -> None:
 FAULTY = "A project\n\nStatus: Finishd\n"
 
 
+@pytest.mark.slow
 def test_unwritable_file_is_reported_and_the_others_are_fixed(tmp_path: Path) -> None:
     for name in ("a.txt", "locked.txt", "z.txt"):
         (tmp_path / name).write_text(FAULTY, encoding="utf-8")

@@ -8,13 +8,15 @@ import pyoxigraph as ox
 import pytest
 from rdflib import RDF, SH, Graph, URIRef
 
+from cybilgraph.errors import ShapesError
 from cybilgraph.model.findings import Severity
 from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.resources import shape_files
 from cybilgraph.model.rules import catalogue
 from cybilgraph.model.vocabulary import PREFIXES, RULES, shorten
 from cybilgraph.rdf.description import describe_reference
-from cybilgraph.validation import BOTH_ENGINES, ENGINES, shapes_text, validate
+from cybilgraph.validation import BOTH_ENGINES, ENGINES, validate
+from cybilgraph.validation.shapes import shapes_text
 from tests.conftest import SAMPLES
 
 FOLDER = SAMPLES / "rules"
@@ -112,3 +114,31 @@ def test_duration_is_compared_with_the_months_between(start: str, end: str, dura
         )
     )
     assert (f"{RULES}duration-fits" in {result.rule for result in validate(graph)}) is not fits
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [("10 - 2 - 3", 5), ("10 - 2 + 3", 11), ("10 - 2 * 3 - 1", 3), ("ABS(3 - 2 - 9) - 1 - 1", 6), ("?n - -2 - 3", 0)],
+)
+def test_arithmetic_is_left_associative(expression: str, value: int) -> None:
+    query = f"SELECT $this WHERE {{ $this <http://x/n> ?n FILTER ({expression} = {value}) }}"
+    shapes = (
+        f'<http://x/s> a <{SH}NodeShape> ; <{SH}targetNode> <http://x/a> ; <{SH}sparql> [ <{SH}select> "{query}" ] .'
+    )
+    number = '<http://x/a> <http://x/n> "1"^^<http://www.w3.org/2001/XMLSchema#integer> .\n'
+    assert len(validate(number, shapes, BOTH_ENGINES)) == 1
+
+
+@pytest.mark.parametrize(
+    "expression", ["?n / 4 / 2", "8 / ?n * 2", "STRLEN(?n) / ABS(?n) / 2", "(?n + 1) / (?n) / (?n)"]
+)
+def test_chained_division_is_refused(expression: str) -> None:
+    query = f"SELECT $this WHERE {{ $this <http://x/n> ?n FILTER ({expression} > 1) }}"
+    with pytest.raises(ShapesError, match="divides"):
+        validate("", f'<http://x/s> a <{SH}NodeShape> ; <{SH}sparql> [ <{SH}select> "{query}" ] .')
+
+
+@pytest.mark.parametrize("path", ["<p:a>/<p:b>/<p:c>", "<p:a>*/<p:b>+/^<p:c>", "(<p:a>|<p:b>)/(<p:b>|<p:c>)/<p:c>"])
+def test_property_path_is_not_a_division(path: str) -> None:
+    query = f"SELECT $this WHERE {{ $this {path} ?n FILTER (?n / 2 > 1) }}"
+    assert validate("", f'<http://x/s> a <{SH}NodeShape> ; <{SH}sparql> [ <{SH}select> "{query}" ] .') == []

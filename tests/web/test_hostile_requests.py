@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.bench.served import attacks, crowds, scans
+from tests.bench.served import attacks, client_attacks, scans
 from tests.bench.served.attacks import Attack
-from tests.bench.served.client import Address, Monitor, Neighbour, Trap, ask, exchange, look_up, request
+from tests.bench.served.client import Address, Monitor, OtherClient, Trap, ask, exchange, look_up, request
 from tests.conftest import running_server
 
 pytestmark = pytest.mark.slow
@@ -59,37 +59,37 @@ def test_trap_detects_a_request(trap: Trap) -> None:
 
 
 def test_expensive_queries_end_in_time_without_delaying_others(address: Address, trap: Trap) -> None:
-    with Neighbour(address, [BELIZE]) as neighbour:
+    with OtherClient(address, [BELIZE]) as other:
         found = [wrong(address, attack) for attack in attacks.queries(address, trap) if attack.name in HEAVY]
     assert not [*filter(None, found)]
-    assert not neighbour.failures
-    assert len(neighbour.seconds) > 50
-    assert neighbour.missed(2) <= len(neighbour.seconds) / 20
+    assert not other.failures
+    assert len(other.seconds) > 50
+    assert other.missed(2) <= len(other.seconds) / 20
 
 
 @pytest.mark.parametrize(
     "name", ["a half-sent body", "100 requests pipelined", "500 idle connections", "50 clients leave before"]
 )
-def test_crowds_get_answers_or_proper_errors(address: Address, name: str) -> None:
-    came, seconds, fault = crowds.CROWDS[name](address)
+def test_many_clients_get_answers_or_proper_errors(address: Address, name: str) -> None:
+    came, seconds, fault = client_attacks.CLIENT_ATTACKS[name](address)
     assert not not_excused(seconds, fault), f"{came} after {seconds:.1f} s: {fault}"
     assert exchange(address, look_up(address, BELIZE)).status == 200
 
 
 def test_client_with_many_queries_gets_retry_after(address: Address) -> None:
-    came, seconds, fault = crowds.heavy_from_500(address)
+    came, seconds, fault = client_attacks.heavy_from_500(address)
     assert not not_excused(seconds, fault), f"{came} after {seconds:.1f} s: {fault}"
     assert "429" in came
 
 
 def test_texts_that_are_slow_to_scan_do_not_delay_others(address: Address) -> None:
     """Small sizes with deadlines that a busy machine can meet; the benchmark uses the real ones, and sizes up to 400 kB."""
-    with Monitor(address) as alive, Neighbour(address, [BELIZE]) as neighbour:
+    with Monitor(address) as alive, OtherClient(address, [BELIZE]) as other:
         found = [wrong(address, attack) for attack in scans.scans(address, sizes=(16_000, 60_000))]
     assert not [*filter(None, found)]
-    assert not alive.failures + neighbour.failures
+    assert not alive.failures + other.failures
     assert len(alive.seconds) > 50
-    for prober in (alive, neighbour):
+    for prober in (alive, other):
         assert prober.missed(2) <= len(prober.seconds) / 20
 
 

@@ -7,18 +7,13 @@ import click
 from cybilgraph.cli.check import check
 from cybilgraph.cli.common import CommandGroup
 from cybilgraph.cli.convert import build, convert, template
-from cybilgraph.cli.deploy import deploy
-from cybilgraph.cli.diff import diff
-from cybilgraph.cli.harvest import harvest
-from cybilgraph.cli.load import load
-from cybilgraph.cli.publish import publish
+from cybilgraph.cli.deploy import deploy, sizing
+from cybilgraph.cli.exchange import harvest, load, publish, verify
 from cybilgraph.cli.query import list_queries, query
-from cybilgraph.cli.releases import activate, forget, prune, releases, rollback
+from cybilgraph.cli.releases import activate, diff, forget, prune, releases, rollback
+from cybilgraph.cli.review import suggestions
 from cybilgraph.cli.serve import serve
 from cybilgraph.cli.shapes import shapes
-from cybilgraph.cli.sizing import sizing
-from cybilgraph.cli.suggestions import suggestions
-from cybilgraph.cli.verify import verify
 from cybilgraph.version import __version__
 
 
@@ -34,20 +29,10 @@ def main() -> None:
     """
 
 
-_RELEASES = (releases, activate, rollback, prune, forget, diff, publish, harvest, verify)
 for command in (
-    convert,
-    check,
-    build,
-    *_RELEASES,
-    load,
-    serve,
-    deploy,
-    query,
-    list_queries,
-    template,
-    shapes,
-    suggestions,
-    sizing,
+    *(convert, check, build),
+    *(releases, activate, rollback, prune, forget, diff),
+    *(publish, harvest, verify, load),
+    *(serve, deploy, query, list_queries, template, shapes, suggestions, sizing),
 ):
     main.add_command(command)

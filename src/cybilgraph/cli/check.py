@@ -5,8 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
-from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,16 +13,19 @@ from cybilgraph.cli.common import (
     AS_OF,
     CONFORMS,
     FAILED,
-    KIND,
+    OUTPUT,
     SOURCES,
     VIOLATIONS,
     CliError,
     Command,
+    choice_option,
+    format_option,
     open_output,
+    print_safely,
     progress_bar,
     refuse_source_as_output,
 )
-from cybilgraph.model.findings import SEVERITIES, Severity, escape_ci_commands, escape_controls
+from cybilgraph.model.findings import SEVERITIES, Severity, escape_controls
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,38 +43,42 @@ def _print_schema(context: click.Context, _: click.Parameter, wanted: bool) -> N
         context.exit()
 
 
-def _parse_commit(commit: str | None) -> str:
+def _parse_commit(_context: click.Context, _: click.Parameter, commit: str | None) -> str:
     """Reject an empty commit, such as an unset variable of a script: it must not mean all files."""
     if commit is not None and not commit.strip():
         raise click.BadParameter("the value is empty. Give a branch, tag or commit, or omit --since.")
     return commit or ""
 
 
+def _known_kind(_context: click.Context, _: click.Parameter, kind: str) -> str:
+    """Return a file suffix with its dot in lower case, or reject one that no reader supports."""
+    if not kind:
+        return ""
+    from cybilgraph.readers import READERS
+
+    suffix = f".{kind.lower().removeprefix('.')}"
+    if suffix not in READERS:
+        known = ", ".join(each.removeprefix(".") for each in READERS if each)
+        raise click.BadParameter(f"{kind!r} is not a supported file type. Supported: {known}.")
+    return suffix
+
+
 @click.command(cls=Command)
 @SOURCES
-@click.option(
-    *("-f", "--format", "name"),
-    type=click.Choice(["text", "json", "html", "sarif", "junit", "github", "turtle", "csv"]),
-    default="text",
-    show_default=True,
-    help="Format of the report.",
-)
-@click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write to this file instead of standard output.")
-@click.option(
+@format_option(("text", "json", "html", "sarif", "junit", "github", "turtle", "csv"), "text", "Format of the report.")
+@OUTPUT
+@choice_option(
     "--fail-on",
-    type=click.Choice([severity.value for severity in SEVERITIES]),
+    choices=[severity.value for severity in SEVERITIES],
     default="violation",
-    show_default=True,
-    help="Lowest severity that makes the exit code 1.",
+    what="Lowest severity that makes the exit code 1.",
 )
-@click.option(
-    "--lang", type=click.Choice(["en", "es", "fr"]), default="en", show_default=True, help="Language of the report."
-)
+@choice_option("--lang", choices=("en", "es", "fr"), default="en", what="Language of the report.")
 @AS_OF
 @click.option(
     "--since",
     metavar="COMMIT",
-    callback=lambda *arguments: _parse_commit(arguments[2]),
+    callback=_parse_commit,
     help="Check only files that have changed since this commit, according to git.",
 )
 @click.option(
@@ -81,13 +87,19 @@ def _parse_commit(commit: str | None) -> str:
     metavar="PLACE",
     help="Also compare the records with those in PLACE, and report conflicts between them. May be repeated.",
 )
-@KIND
 @click.option(
+    "--as",
+    "kind",
+    default="",
+    metavar="SUFFIX",
+    callback=_known_kind,
+    help="File type of standard input, for example csv.",
+)
+@choice_option(
     "--engine",
-    type=click.Choice(["fast", "pyshacl", "both"]),
+    choices=("fast", "pyshacl", "both"),
     default="fast",
-    show_default=True,
-    help='SHACL engine; "both" runs both and fails if they disagree.',
+    what='SHACL engine; "both" runs both and fails if they disagree.',
 )
 @click.option(
     "--shapes",
@@ -112,15 +124,12 @@ def check(
     output: str | None,
     fail_on: str,
     lang: str,
-    as_of: datetime | None,
-    since: str,
     among: tuple[str, ...],
-    kind: str,
-    engine: str,
     shapes: tuple[str, ...],
     graph: bool,
     fix: bool,
     diff: bool,
+    **common: Any,
 ) -> None:
     """Report what is wrong or missing in records, and where.
 
@@ -148,60 +157,39 @@ def check(
 
     refuse_source_as_output(output, sources)
     all_written = True
+    is_direct = bool(shapes or graph)
     if shapes and graph:
         raise CliError("--graph and --shapes cannot be combined\n  --graph uses our shapes, --shapes your own.")
-    if (shapes or graph) and (fix or diff):
+    if is_direct and (fix or diff):
         raise CliError("Only records can be fixed\n  Omit --fix and --diff when you use --shapes or --graph.")
     if fix and not diff and "-" in sources:
         raise CliError("Standard input cannot be fixed\n  Give files, or apply the output of --diff.")
-    if (shapes or graph) and among:
+    if is_direct and among:
         raise CliError("--among works only with records\n  With --shapes or --graph, give all files as sources.")
     with progress_bar("Checking") as progress:
-        day = as_of.date() if as_of else None
-        if shapes or graph:
-            report = pipeline.check_rdf(
-                *sources,
-                shapes=shapes,
-                engine=engine,
-                as_of=day,
-                since=since,
-                kind=kind,
-                language=lang,
-                excerpts=True,
-                progress=progress,
-            )
+        common["progress"] = progress
+        if is_direct:
+            report = pipeline.check_rdf(*sources, shapes=shapes, language=lang, excerpts=True, **common)
         else:
             if fix or diff:
-                fixed = pipeline.fix_files(
-                    *sources, engine=engine, as_of=day, since=since, kind=kind, among=among, progress=progress
-                )
+                fixed = pipeline.fix_files(*sources, among=among, **common)
                 all_written = _show_fixes(fixed.changes, write=fix and not diff)
                 report = fixed.report
             if not (fix or diff) or not all_written:
-                report = pipeline.check(
-                    *sources,
-                    engine=engine,
-                    as_of=day,
-                    since=since,
-                    kind=kind,
-                    among=among,
-                    excerpts=True,
-                    progress=progress,
-                )
+                report = pipeline.check(*sources, among=among, excerpts=True, **common)
     report.fail_on = Severity(fail_on)
     report.language = lang
     if not diff:
         report.findings = [rules.translate(finding, lang) for finding in report.findings]
         _write_report(report, name, output)
-    if since and not report.sources:
-        click.echo(f"No source has changed since {escape_controls(since)}.", err=True)
+    if common["since"] and not report.sources:
+        click.echo(f"No source has changed since {escape_controls(common['since'])}.", err=True)
         sys.exit(CONFORMS)
     nothing_read = report.unread == report.sources and not report.records
     sys.exit(FAILED if nothing_read or not all_written else CONFORMS if report.passes else VIOLATIONS)
 
 
 def _write_report(report: Report, name: str, output: str | None) -> None:
-    """Write the report in the named format to the output file, or to standard output."""
     from cybilgraph.validation.outputs import OUTPUTS
 
     if name == "text" and output in (None, "-"):
@@ -227,11 +215,10 @@ def _show_fixes(changes: Iterable[tuple[Input, FixedFile]], write: bool) -> bool
                 failure.show()
                 all_written = False
                 continue
-        click.echo(escape_ci_commands(escape_controls(change.diff(), lines=True)), nl=False, err=write)
+        print_safely(change.diff(), lines=True, nl=False, err=write)
         for fix in change.refused:
             position = f"{change.name}:{fix.line}{f':{fix.column}' if fix.column else ''}"
-            message = f"{position}: “{fix.old}” could not be replaced with “{fix.new}”. Edit it by hand."
-            click.echo(escape_ci_commands(escape_controls(message)), err=True)
+            print_safely(f"{position}: “{fix.old}” could not be replaced with “{fix.new}”. Edit it by hand.", err=True)
     return all_written
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 import click
 from rich.console import Console
@@ -19,23 +19,33 @@ from cybilgraph.model.findings import escape_ci_commands, escape_controls
 from cybilgraph.rdf.ntriples import is_iri
 from cybilgraph.runtime.files import atomic_write
 
-if TYPE_CHECKING:
-    from cybilgraph.model.findings import Report
-
 #: Exit codes: success, findings, and a command that could not do its work.
 CONFORMS, VIOLATIONS, FAILED = 0, 1, 2
 #: Exit code after Ctrl-C: 128 plus the signal number, as in a shell.
 _INTERRUPTED = 130
 
+EXISTING_FOLDER = click.Path(file_okay=False, exists=True, path_type=Path)
+ANY_FOLDER = click.Path(file_okay=False, path_type=Path)
+FOLDER = click.argument("folder", metavar="DIR", type=ANY_FOLDER)
 SOURCES = click.argument("sources", nargs=-1, required=True, metavar="SOURCE…")
-KIND = click.option(
-    "--as",
-    "kind",
-    default="",
-    metavar="SUFFIX",
-    callback=lambda *arguments: _known_kind(arguments[2]),
-    help="File type of standard input, for example csv.",
+OUTPUT = click.option(
+    "-o", "--output", type=click.Path(dir_okay=False), help="Write to this file instead of standard output."
 )
+
+
+def choice_option(*names: str, choices: Iterable[str], default: str | None, what: str) -> Callable[[Any], Any]:
+    """Return an option with a fixed set of values."""
+    return click.option(*names, type=click.Choice([*choices]), default=default, show_default=True, help=what)
+
+
+def format_option(choices: Iterable[str], default: str | None, what: str) -> Callable[[Any], Any]:
+    """Return the option -f of a command, whose parameter is ``name``."""
+    return choice_option("-f", "--format", "name", choices=choices, default=default, what=what)
+
+
+def print_safely(text: str, *, lines: bool = False, nl: bool = True, err: bool = False) -> None:
+    """Print text that may come from records, with its control characters and CI commands escaped."""
+    click.echo(escape_ci_commands(escape_controls(text, lines=lines)), nl=nl, err=err)
 
 
 class _DayType(click.DateTime):
@@ -43,16 +53,13 @@ class _DayType(click.DateTime):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         try:
-            return super().convert(value, param, ctx)
+            return super().convert(value, param, ctx).date()
         except click.BadParameter:
             self.fail(f"{value!r} is not a date. Give year, month and day, for example 2024-01-31.", param, ctx)
 
 
 AS_OF = click.option(
     "--as-of", type=_DayType(["%Y-%m-%d"]), metavar="DAY", help="Check as if today were DAY, for example 2024-01-31."
-)
-STATED_ONLY = click.option(
-    "--stated-only", is_flag=True, help="Include only what the records state; extract nothing from their prose."
 )
 
 
@@ -92,14 +99,13 @@ class Command(click.Command):
             _discard_output()
             raise CliError(f"Cannot write the output: {error.strerror}\n  Check that the disk has space.") from error
         except CybilgraphError as error:
-            where = (
-                f" (line {error.line}, column {error.column})"
-                if isinstance(error, QuerySyntaxError) and error.line
-                else ""
-            )
-            excerpt = error.excerpt if isinstance(error, QuerySyntaxError) else ""
-            advice = [text for _, text, _ in error.hints if text != error.hint] if isinstance(error, QueryError) else []
-            more = "".join(f"\n  {line}" for line in (*excerpt.splitlines(), error.hint, *advice) if line)
+            where, excerpt, hints = "", "", []
+            if isinstance(error, QuerySyntaxError):
+                where = f" (line {error.line}, column {error.column})" if error.line else ""
+                excerpt = error.excerpt
+            if isinstance(error, QueryError):
+                hints = [text for _, text, _ in error.hints if text != error.hint]
+            more = "".join(f"\n  {line}" for line in (*excerpt.splitlines(), error.hint, *hints) if line)
             raise CliError(f"{error.what}{where}{more}") from error
 
 
@@ -158,23 +164,3 @@ def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(label, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
-
-
-def print_findings(report: Report) -> None:
-    """Print findings to standard error, separate from the command's output."""
-    from cybilgraph.validation.outputs import OUTPUTS
-
-    OUTPUTS["text"](report, sys.stderr)
-
-
-def _known_kind(kind: str) -> str:
-    """Return a file suffix with its dot in lower case, or reject one that no reader supports."""
-    if not kind:
-        return ""
-    from cybilgraph.readers import READERS
-
-    suffix = f".{kind.lower().removeprefix('.')}"
-    if suffix not in READERS:
-        known = ", ".join(each.removeprefix(".") for each in READERS if each)
-        raise click.BadParameter(f"{kind!r} is not a supported file type. Supported: {known}.")
-    return suffix

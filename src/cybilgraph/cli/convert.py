@@ -6,43 +6,42 @@ import shlex
 import sys
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
 
 from cybilgraph.cli.common import (
+    ANY_FOLDER,
     AS_OF,
     CONFORMS,
     FAILED,
+    OUTPUT,
     SOURCES,
-    STATED_ONLY,
     CliError,
     Command,
+    format_option,
     open_output,
-    print_findings,
     progress_bar,
     refuse_source_as_output,
 )
 from cybilgraph.model.findings import escape_controls
 from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS
 
+if TYPE_CHECKING:
+    from cybilgraph.model.findings import Report
+
 _IATI = "iati"
-_RDF = [fmt.name for fmt in GRAPH_FORMATS]
+_STATED_ONLY = click.option(
+    "--stated-only", is_flag=True, help="Include only what the records state; extract nothing from their prose."
+)
 
 
 @click.command(cls=Command)
 @SOURCES
-@click.option(
-    "-f",
-    "--format",
-    "name",
-    type=click.Choice([*_RDF, _IATI]),
-    default="turtle",
-    show_default=True,
-    help="RDF format, or IATI 2.03.",
-)
-@click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write to this file instead of standard output.")
-@STATED_ONLY
+@format_option([*(fmt.name for fmt in GRAPH_FORMATS), _IATI], "turtle", "RDF format, or IATI 2.03.")
+@OUTPUT
+@_STATED_ONLY
 @click.option("--reference", is_flag=True, help="Add the reference data and the date that SHACL rules need.")
 @AS_OF
 def convert(
@@ -60,23 +59,17 @@ def convert(
         raise click.UsageError("--as-of needs --reference: it is the date that the rules need")
     refuse_source_as_output(output, sources)
     with open_output(output) as out, progress_bar("Converting") as progress:
-        if name == _IATI:
-            report = pipeline.convert_to_iati(sources, out, progress, stated_only=stated_only)
-        else:
-            others = pipeline.reference_triples(as_of.date() if as_of else None) if reference else []
-            report = pipeline.convert(sources, BY_NAME[name], out, progress, stated_only=stated_only, others=others)
-        if not report.records:
-            print_findings(report)
-            raise CliError("No record could be read; nothing was written\n  Give files or folders of records.")
-    if report.findings:
-        print_findings(report)
+        fmt = BY_NAME[name] if name != _IATI else None
+        others = pipeline.reference_triples(as_of.date() if as_of else None) if reference else []
+        report = pipeline.convert(sources, fmt, out, progress, stated_only=stated_only, others=others)
+        _report(report, needs_records=True)
     sys.exit(FAILED if report.unread else CONFORMS)
 
 
 @click.command(cls=Command)
 @click.argument("form", type=click.Choice(["csv", "xlsx", "json", "yaml", "schema"]))
 @click.argument("sources", nargs=-1, metavar="[SOURCE…]")
-@click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write to this file instead of standard output.")
+@OUTPUT
 def template(form: str, sources: tuple[str, ...], output: str | None) -> None:
     """Write a form for records, filled in with an example or with the records of the sources.
 
@@ -94,19 +87,24 @@ def template(form: str, sources: tuple[str, ...], output: str | None) -> None:
         raise CliError("A workbook cannot be shown in a terminal\n  Name a file: -o projects.xlsx")
     with open_output(output) as out, progress_bar("Reading") as progress:
         report = pipeline.write_form(sources, form, out, progress)
-        if sources and not report.records:
-            print_findings(report)
-            raise CliError("No record could be read; nothing was written\n  Give files or folders of records.")
-    if report.findings:
-        print_findings(report)
+        _report(report, needs_records=bool(sources))
     sys.exit(FAILED if report.unread else CONFORMS)
+
+
+def _report(report: Report, *, needs_records: bool) -> None:
+    """Print the findings to standard error, separate from the output. Raises CliError if there is no record."""
+    from cybilgraph.validation.outputs import OUTPUTS
+
+    has_failed = needs_records and not report.records
+    if report.findings or has_failed:
+        OUTPUTS["text"](report, sys.stderr)
+    if has_failed:
+        raise CliError("No record could be read; nothing was written\n  Give files or folders of records.")
 
 
 @click.command(cls=Command)
 @SOURCES
-@click.option(
-    "--into", type=click.Path(file_okay=False, path_type=Path), required=True, metavar="DIR", help="Folder of releases."
-)
+@click.option("--into", type=ANY_FOLDER, required=True, metavar="DIR", help="Folder of releases.")
 @click.option("--strict", is_flag=True, help="Create no release if a record violates a rule.")
 @click.option("--wait", is_flag=True, help="Wait for another build into DIR to finish instead of giving up.")
 @click.option(
@@ -116,23 +114,13 @@ def template(form: str, sources: tuple[str, ...], output: str | None) -> None:
     help="Write downloads: dumps in several RDF syntaxes, and tables.",
 )
 @click.option("--contacts/--no-contacts", default=True, show_default=True, help="Include the contacts of projects.")
-@STATED_ONLY
+@_STATED_ONLY
 @click.option(
     "--cluster", default="", metavar="ADDRESS|local:N",
     help="Use a Dask cluster (tls://HOST:8786, certificates from Dask's configuration), or N local processes.",
 )  # fmt: skip
 @AS_OF
-def build(
-    sources: tuple[str, ...],
-    into: Path,
-    strict: bool,
-    wait: bool,
-    dumps: bool,
-    contacts: bool,
-    stated_only: bool,
-    cluster: str,
-    as_of: datetime | None,
-) -> None:
+def build(sources: tuple[str, ...], into: Path, **options: Any) -> None:
     """Build a release (graph, store and report), and make it current once it is complete.
 
     A running server switches to it within about a second, without losing a request.
@@ -145,24 +133,11 @@ def build(
     from cybilgraph.validation.outputs.wording import summary, tally
 
     with progress_bar("Building") as progress:
-        release, report = pipeline.build(
-            sources,
-            into,
-            strict,
-            as_of.date() if as_of else None,
-            progress,
-            wait=wait,
-            dumps=dumps,
-            contacts=contacts,
-            stated_only=stated_only,
-            cluster=cluster,
-        )
+        release, report = pipeline.build(sources, into, progress=progress, **options)
     console = Console(highlight=False, markup=False)
     counts = release.manifest["counts"]
-    console.print(
-        f"Release {release.number:04d} in {into}: {counts['projects']:,} projects, {counts['quads']:,} statements",
-        soft_wrap=True,
-    )
+    size = f"{counts['projects']:,} projects, {counts['quads']:,} statements"
+    console.print(f"Release {release.number:04d} in {into}: {size}", soft_wrap=True)
     console.print(f"Checked {summary(report)}", soft_wrap=True)
     for line in tally(report):
         console.print(line, soft_wrap=True)

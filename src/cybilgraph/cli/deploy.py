@@ -1,4 +1,4 @@
-"""``cybilgraph deploy``: print a systemd unit or a Containerfile for the server."""
+"""``cybilgraph deploy`` and ``sizing``: configuration for permanent operation, and the resources it needs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from cybilgraph.cli.common import CommandGroup
+from cybilgraph.cli.common import FOLDER, Command, CommandGroup
 from cybilgraph.web.server.settings import Settings
 
 _TEMPLATES = Path(__file__).with_name("deployment")
@@ -27,7 +27,7 @@ def deploy() -> None:
 
 
 @deploy.command()
-@click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
+@FOLDER
 def systemd(folder: Path) -> None:
     """Print a systemd unit that serves the releases in DIR.
 
@@ -66,3 +66,30 @@ def container() -> None:
 
 def _template(name: str) -> str:
     return (_TEMPLATES / name).read_text(encoding="utf-8")
+
+
+@click.command(cls=Command)
+@click.option(
+    "--records",
+    "counts",
+    multiple=True,
+    type=click.IntRange(1, 10**12),
+    default=(10_000, 1_000_000, 100_000_000),
+    help="Number of records. May be repeated.",
+)
+@click.option(
+    "--processors", type=click.IntRange(1, 100_000), default=8, show_default=True, help="Processors used for the build."
+)
+def sizing(counts: tuple[int, ...], processors: int) -> None:
+    """Estimate disk space, memory and time for a number of records, from measurements.
+
+    Figures beyond the measured sizes are linear extrapolations, not guarantees.
+
+    \b
+    Example:
+      cybilgraph sizing --records 50000 --processors 4
+    """
+    from cybilgraph.release.capacity import describe_needs, load_capacity_model
+
+    for line in describe_needs(load_capacity_model(), counts, processors):
+        click.echo(line)

@@ -5,19 +5,21 @@ from __future__ import annotations
 import json
 import re
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
 
-from cybilgraph.cli.common import CliError, Command
+from cybilgraph.cli.common import CliError, Command, format_option
 from cybilgraph.model.findings import escape_controls
-from cybilgraph.model.formats import BY_NAME, Format
+from cybilgraph.model.formats import BY_NAME
 from cybilgraph.model.vocabulary import shorten
 
 if TYPE_CHECKING:
-    from cybilgraph.sparql import Answer, Engine, Hint
+    from cybilgraph.sparql import Answer, Hint
+    from cybilgraph.sparql.pooled_engine import PooledEngine
 
 
 _ENDPOINT_TIMEOUT_SECONDS = 3600.0
@@ -26,14 +28,7 @@ _ENDPOINT_TIMEOUT_SECONDS = 3600.0
 @click.command(cls=Command)
 @click.argument("query", metavar="FILE|NAME|TEXT")
 @click.option("--from", "place", required=True, metavar="DIR|URL", help="Folder of releases, or URL of an endpoint.")
-@click.option(
-    "-f",
-    "--format",
-    "name",
-    type=click.Choice(["table", *BY_NAME]),
-    default=None,
-    help="Output format. Default: a table, or Turtle for a graph.",
-)
+@format_option(("table", *BY_NAME), None, "Output format. Default: a table, or Turtle for a graph.")
 @click.option(
     "--param", "parameters", multiple=True, metavar="NAME=VALUE", help="Value of a query parameter. May be repeated."
 )
@@ -67,14 +62,12 @@ def query(
 
     text = _query_text(query, parameters)
     guard.guard(text)
-    engine = _engine(place, timeout, credentials)
-    try:
+    names = ("json", "turtle") if name is None else ("json" if name == "table" else name,)
+    with closing(_engine(place, timeout, credentials)) as engine:
         if explain:
             _print_hints(engine.explain(text))
             return
-        answer = engine.answer(text, _formats(name), timeout)
-    finally:
-        engine.close()
+        answer = engine.answer(text, tuple(BY_NAME[each] for each in names), timeout)
     if answer.hints:
         _print_hints(answer.hints, err=True)
     if name in (None, "table") and answer.format.name == "json":
@@ -129,7 +122,7 @@ def _is_file(text: str) -> bool:
         return False
 
 
-def _engine(place: str, timeout: float | None, credentials: str) -> Engine:
+def _engine(place: str, timeout: float | None, credentials: str) -> PooledEngine:
     if re.match(r"https?://", place):
         from cybilgraph.sparql.pooled_engine import QueryLimits
         from cybilgraph.sparql.remote_engine import RemoteEngine
@@ -143,17 +136,10 @@ def _engine(place: str, timeout: float | None, credentials: str) -> Engine:
     return EmbeddedEngine(Releases(Path(place)).current().store, QueryLimits(workers=1))
 
 
-def _formats(name: str | None) -> tuple[Format, ...]:
-    if name is None:
-        return (BY_NAME["json"], BY_NAME["turtle"])
-    return (BY_NAME["json" if name == "table" else name],)
-
-
 def _print_hints(hints: tuple[Hint, ...], *, err: bool = False) -> None:
     for hint in hints:
-        click.echo(
-            f"line {hint.line}: {escape_controls(hint.text)}" if hint.line else escape_controls(hint.text), err=err
-        )
+        line = f"line {hint.line}: " if hint.line else ""
+        click.echo(line + escape_controls(hint.text), err=err)
     if not hints:
         click.echo("No problems found in this query.", err=err)
 
@@ -171,17 +157,9 @@ def _print_table(answer: Answer) -> None:
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
+        texts = {name: shorten(term["value"]) if term["type"] == "uri" else term["value"] for name, term in row.items()}
         # A Text, because rich reads square brackets in a str as markup.
-        table.add_row(*(Text(_display(row[column])) if column in row else "" for column in columns))
+        table.add_row(*(Text(escape_controls(texts.get(column, ""))) for column in columns))
     # Lines in a pipe must not be cut or folded to a terminal's width.
-    console = (
-        Console(highlight=False, markup=False)
-        if sys.stdout.isatty()
-        else Console(highlight=False, markup=False, width=100_000)
-    )
-    console.print(table)
+    Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 100_000).print(table)
     Console(stderr=True, highlight=False, markup=False).print(f"{len(rows):,} row{'' if len(rows) == 1 else 's'}")
-
-
-def _display(term: dict[str, str]) -> str:
-    return escape_controls(shorten(term["value"]) if term["type"] == "uri" else term["value"])

@@ -1,10 +1,11 @@
-"""``cybilgraph releases``, ``activate``, ``rollback``, ``prune`` and ``forget``: manage a folder of releases."""
+"""``cybilgraph releases``, ``activate``, ``rollback``, ``prune``, ``forget``, ``diff``: manage a folder of releases."""
 
 from __future__ import annotations
 
 import json
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,26 +13,20 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from cybilgraph.cli.common import VIOLATIONS, Command
+from cybilgraph.cli.common import EXISTING_FOLDER, FOLDER, VIOLATIONS, Command, format_option
 from cybilgraph.errors import ReleaseError
+from cybilgraph.model.findings import escape_controls
 from cybilgraph.model.vocabulary import shorten
 from cybilgraph.web.server.settings import ENVIRONMENT_PREFIX
 
-_FOLDER = click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
 #: A shorter text would match too many words that are not the name of a person.
 _MIN_NAME_LETTERS = 3
 _NUMBER = click.argument("number", metavar="NUMBER", type=click.IntRange(1))
 
 
 @click.command(cls=Command)
-@_FOLDER
-@click.option(
-    *("-f", "--format", "name"),
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="Format of the list.",
-)
+@FOLDER
+@format_option(("text", "json"), "text", "Format of the list.")
 @click.option("--all", "every", is_flag=True, help="Verify the checksums of every release.")
 def releases(folder: Path, name: str, *, every: bool) -> None:
     """List the releases in DIR, newest first; * marks the current one, which is served unless it is damaged.
@@ -77,11 +72,8 @@ def releases(folder: Path, name: str, *, every: bool) -> None:
     if no_current:
         click.echo(no_current, err=True)
     if current in refused:
-        outcome = (
-            f"A server started now would serve release {served:04d}"
-            if served
-            else "No release is intact, so none can be served"
-        )
+        would_serve = f"A server started now would serve release {served:04d}"
+        outcome = would_serve if served else "No release is intact, so none can be served"
         advice = "Build a new release, or activate another with cybilgraph activate"
         click.echo(f"{refused[current]}. {outcome}. {advice}.", err=True)
 
@@ -103,7 +95,7 @@ def _print(rows: list[dict[str, Any]]) -> None:
 
 
 @click.command(cls=Command)
-@_FOLDER
+@FOLDER
 @_NUMBER
 def activate(folder: Path, number: int) -> None:
     """Make release NUMBER current, so that it is served. A release with wrong checksums is refused.
@@ -116,11 +108,11 @@ def activate(folder: Path, number: int) -> None:
     """
     from cybilgraph.release import Releases
 
-    click.echo(_is_current(Releases(folder).activate(number).number))
+    click.echo(f"Release {Releases(folder).activate(number).number:04d} is current.")
 
 
 @click.command(cls=Command)
-@_FOLDER
+@FOLDER
 def rollback(folder: Path) -> None:
     """Go back to the newest intact release before the current one.
 
@@ -133,11 +125,12 @@ def rollback(folder: Path) -> None:
     """
     from cybilgraph.release import Releases
 
-    click.echo(_is_current(Releases(folder).rollback(lambda line: click.echo(line, err=True)).number))
+    release = Releases(folder).rollback(lambda line: click.echo(line, err=True))
+    click.echo(f"Release {release.number:04d} is current.")
 
 
 @click.command(cls=Command)
-@_FOLDER
+@FOLDER
 @click.option("--keep", type=click.IntRange(1), required=True, help="Number of newest releases to keep.")
 def prune(folder: Path, keep: int) -> None:
     """Remove all but the newest releases. The current and the served release are always kept.
@@ -158,12 +151,12 @@ def prune(folder: Path, keep: int) -> None:
 
 
 @click.command(cls=Command)
-@_FOLDER
+@FOLDER
 @click.argument("who", metavar="NAME-OR-EMAIL")
 @click.option(
     "--suggestions",
     "queue",
-    type=click.Path(file_okay=False, exists=True, path_type=Path),
+    type=EXISTING_FOLDER,
     envvar=f"{ENVIRONMENT_PREFIX}_SUGGESTIONS",
     show_envvar=True,
     help="Folder of suggested edits (serve --suggestions): delete those that mention the contact or were sent by them.",
@@ -222,5 +215,47 @@ def forget(folder: Path, who: str, queue: Path | None) -> None:
         sys.exit(VIOLATIONS)
 
 
-def _is_current(number: int) -> str:
-    return f"Release {number:04d} is current."
+@click.command(cls=Command)
+@FOLDER
+@click.argument("since", metavar="A", type=click.IntRange(1))
+@click.argument("until", metavar="[B]", type=click.IntRange(0), default=0)
+@format_option(("text", "rdfp", "json"), "text", "Readable text, RDF Patch or JSON.")
+def diff(folder: Path, since: int, until: int, name: str) -> None:
+    """Show what changed in DIR from release A to release B (default: the current release).
+
+    Lists records that were added (+), changed (~, with the changed fields) or removed (−). A record
+    that was merely processed again does not count as changed.
+
+    \b
+    Examples:
+      cybilgraph diff build/releases 1 2
+      cybilgraph diff build/releases 1 -f rdfp > changes.rdfp
+    """
+    from cybilgraph.release import Releases
+    from cybilgraph.sync.changes import ChangeLogCache, as_json, describe_log
+
+    with closing(ChangeLogCache(Releases(folder))) as changes:
+        log = changes.between(since, until)
+        if name == "rdfp":
+            sys.stdout.buffer.writelines(log.patch())
+            return
+        if name == "json":
+            for part in as_json(log, changes.last_changed(since, log.until.number)):
+                click.echo(part, nl=False)
+            return
+        click.echo(f"Release {log.numbers[0]} → {log.numbers[1]}: {_describe_counts(log.counts)}")
+        for line in describe_log(log):
+            click.echo(escape_controls(line, lines=True))
+        if others := log.counts["other_quads"]:
+            what = "1 statement" if others == 1 else f"{others:,} statements"
+            click.echo(f"Outside the records, {what} about organisations, places, vocabularies or terms changed.")
+
+
+def _describe_counts(counts: dict[str, int]) -> str:
+    changes = [(counts[kind], kind) for kind in ("added", "changed", "removed") if counts[kind]]
+    parts = [f"{number:,} {kind}" for number, kind in changes] or ["no record has changed"]
+    if changes:
+        parts[0] = f"{changes[0][0]:,} record{'' if changes[0][0] == 1 else 's'} {changes[0][1]}"
+    added, removed = counts["added_quads"], counts["removed_quads"]
+    statements = f" ({added:,} statements added, {removed:,} removed)" if added or removed else ""
+    return ", ".join(parts) + statements

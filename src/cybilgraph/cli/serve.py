@@ -7,7 +7,6 @@ import os
 import re
 import tomllib
 from collections.abc import Callable
-from dataclasses import Field
 from difflib import get_close_matches
 from ipaddress import ip_network
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any
 
 import click
 
-from cybilgraph.cli.common import Command, is_web_address
+from cybilgraph.cli.common import ANY_FOLDER, FOLDER, Command, is_web_address
 from cybilgraph.web.server.settings import ENVIRONMENT_PREFIX, Settings, all_settings, option_name
 
 #: A value in the file must have its setting's type, because click would convert it silently.
@@ -28,7 +27,6 @@ _ORIGIN = re.compile(r"https?://(?=.{1,253}(?::|/|\Z))(?:[A-Za-z0-9._~-]+|\[[0-9
 
 
 def _load_config(context: click.Context, _: click.Parameter, path: Path | None) -> None:
-    """Use the values of the file as defaults, below flags and environment variables."""
     if path is None:
         return
     try:
@@ -72,42 +70,30 @@ class _Seconds(click.FloatRange):
         return self.fail(f"{value!r} is not a number.", param, ctx) if math.isnan(seconds) else seconds
 
 
-def _type(row: Field[Any]) -> Any:
-    if row.metadata["choices"]:
-        return click.Choice(row.metadata["choices"])
-    match row.default:
-        case int():
-            return click.IntRange(row.metadata["least"], row.metadata["most"])
-        case float():
-            return _Seconds(row.metadata["least"], row.metadata["most"])
-        case None:
-            return click.Path(file_okay=False, path_type=Path)
-        case _:
-            return str
-
-
 def _options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add an option for each setting."""
     for row in reversed(all_settings()):
+        name, least, most = option_name(row), row.metadata["least"], row.metadata["most"]
         common: dict[str, Any] = {"help": row.metadata["what"], "default": row.default, "show_envvar": True}
-        if isinstance(row.default, bool):
-            add = click.option(
-                f"{option_name(row)}/--no-{option_name(row).removeprefix('--')}", row.name, show_default=True, **common
-            )
-        elif isinstance(row.default, tuple):
-            add = click.option(
-                option_name(row), row.name, multiple=True, **common | {"help": common["help"] + " May be repeated."}
-            )
-        else:
-            add = click.option(
-                option_name(row), row.name, type=_type(row), show_default=row.default is not None, **common
-            )
-        command = add(command)
+        common["show_default"] = row.default is not None and not isinstance(row.default, tuple)
+        match row.default:
+            case bool():
+                name += f"/--no-{name.removeprefix('--')}"
+            case tuple():
+                common |= {"multiple": True, "help": f"{common['help']} May be repeated."}
+            case int():
+                common["type"] = click.IntRange(least, most)
+            case float():
+                common["type"] = _Seconds(least, most)
+            case None:
+                common["type"] = ANY_FOLDER
+            case _:
+                common["type"] = click.Choice(choices) if (choices := row.metadata["choices"]) else str
+        command = click.option(name, row.name, **common)(command)
     return command
 
 
 @click.command(cls=Command, context_settings={"auto_envvar_prefix": ENVIRONMENT_PREFIX})
-@click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
+@FOLDER
 @click.option(
     "--config",
     type=click.Path(dir_okay=False, path_type=Path),

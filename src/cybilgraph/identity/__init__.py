@@ -14,23 +14,122 @@ records.
 
 from __future__ import annotations
 
+import json
+from array import array
 from collections import deque
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from itertools import groupby
 from operator import itemgetter
-from types import TracebackType
+from typing import NamedTuple, Self
 
-from cybilgraph.identity.captures import IdentityDatabase, RecordIdentity, identity_of
 from cybilgraph.identity.duplicates import find_duplicates
 from cybilgraph.model.findings import Finding
 from cybilgraph.model.gazetteer import slug
-from cybilgraph.model.record import Record
+from cybilgraph.model.record import KEY_PATTERN, Record
 from cybilgraph.model.rules import finding
-
-__all__ = ["Identities", "RecordIdentity", "identity_of"]
+from cybilgraph.runtime.spill import TemporaryDatabase
 
 #: If a project has more captures than this, they are reported together.
 _MAX_REPORTED_CAPTURES = 20
+# A row of ``captures`` is a record. ``key`` is its own key, and ``slugged`` tells whether that is a slug.
+# ``updated``, ``recent`` and ``number`` determine its age. ``root`` is the first record of its group, and
+# ``project`` the common key. Names that are ``strong`` identify a project; others may be shared.
+_SCHEMA = """
+CREATE TABLE captures (
+    number INTEGER PRIMARY KEY, project TEXT, root INTEGER, key TEXT, code TEXT, iati TEXT, slugged INTEGER,
+    updated TEXT, recent INTEGER, source TEXT, line INTEGER, title TEXT,
+    started TEXT, ended TEXT, countries TEXT, actors TEXT);
+CREATE TABLE names (name TEXT, number INTEGER, strong INTEGER);
+CREATE TABLE ambiguous (name TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE earlier (key TEXT NOT NULL, name TEXT NOT NULL);
+CREATE TABLE aliases (alias TEXT PRIMARY KEY, key TEXT) WITHOUT ROWID;
+CREATE TABLE projects (key TEXT PRIMARY KEY, first INTEGER, newest INTEGER, captures INTEGER) WITHOUT ROWID;
+"""
+_SHARED = """
+SELECT name, number FROM names
+JOIN (SELECT name, min(number) AS first FROM names WHERE strong = ? GROUP BY name HAVING count(*) > 1) USING (name)
+ORDER BY first, name, number
+"""
+#: The key of a group: its code, else the slug of the newest record, else the key from an identifier.
+_KEYS = """
+UPDATE captures SET project = named.key FROM (
+    SELECT root AS joined, key, row_number() OVER (
+        PARTITION BY root ORDER BY code <> '' DESC, slugged DESC, updated DESC, recent DESC, number DESC) AS place
+    FROM captures WHERE root IS NOT NULL) AS named
+WHERE root = named.joined AND named.place = 1
+"""
+_PROJECTS = """
+INSERT INTO projects SELECT project, min(number), (
+    SELECT number FROM captures AS other WHERE other.project = captures.project
+    ORDER BY updated DESC, recent DESC, number DESC LIMIT 1), count(*)
+FROM captures GROUP BY project ORDER BY project
+"""
+#: Own keys of records that now have another key. If two projects could have had the same key, the last one gets
+#: it.
+_ALIASES = """
+INSERT OR REPLACE INTO aliases SELECT key, project FROM captures
+WHERE key <> project AND key NOT IN (SELECT key FROM projects) ORDER BY number
+"""
+#: Rows of the previous release with keys that no project has now.
+_FORMER_KEYS = """
+SELECT key, name FROM earlier
+WHERE name GLOB 'key:*' OR key NOT IN (SELECT key FROM projects) ORDER BY rowid
+"""
+_KEY_OF = """
+SELECT coalesce(
+    (SELECT key FROM projects WHERE key = ?), (SELECT key FROM aliases WHERE alias = ?),
+    (SELECT project FROM names JOIN captures USING (number) WHERE name = 'slug:' || ? LIMIT 1))
+"""
+
+
+class RecordIdentity(NamedTuple):
+    """The identifying data of a record: see the columns of ``captures`` and the kinds of names."""
+
+    key: str
+    code: str
+    iati: str
+    slugged: bool
+    updated: str
+    recent: bool
+    source: str
+    line: int
+    title: str
+    started: str
+    ended: str
+    countries: str
+    actors: str
+    #: Each name, and whether it is strong.
+    names: tuple[tuple[str, bool], ...]
+
+
+def identity_of(record: Record) -> RecordIdentity:
+    """Return the identifying data of a record."""
+    code = record.code.text if record.code and KEY_PATTERN.fullmatch(record.code.text) else ""
+    iati = record.iati.text if record.iati else ""
+    title = record.title.text if record.title else ""
+    place = record.title.place if record.title else None
+    slugs = {record.slug.text if record.slug else "", slug(title)} - {""}
+    names = [(f"{kind}:{text}", True) for kind, text in (("code", code), ("iati", iati)) if text]
+    names += [(f"slug:{text}", False) for text in slugs] or [(f"key:{record.key}", False)]
+    # Older pages print "GFCE Code".
+    label = record.labels.get("code", ("", None))[0].casefold()
+    return RecordIdentity(
+        key=record.key,
+        code=code,
+        iati=iati,
+        slugged=not code and record.key in slugs,
+        updated=record.updated.text if record.updated else "",
+        recent=not label.startswith("gfce"),
+        source=record.source.name,
+        line=place.line if place else 0,
+        title=title,
+        started=record.start.value[:7] if record.start else "",
+        ended=record.end.value[:7] if record.end else "",
+        countries=json.dumps([link.concept.key for link in record.scopes if link.concept.kind == "country"]),
+        actors=json.dumps([link.actor.key for link in record.participations]),
+        names=tuple(names),
+    )
 
 
 class Identities:
@@ -38,31 +137,38 @@ class Identities:
 
     def __init__(self, earlier: Iterable[tuple[str, str]] = ()) -> None:
         """Begin; ``earlier`` are rows of the previous release: a key, and a name of its project."""
-        self._captures = IdentityDatabase(earlier)
+        self._base = TemporaryDatabase(_SCHEMA)
+        self._base.fill("INSERT OR IGNORE INTO earlier VALUES (?, ?)", earlier)
+        self._strong = bytearray()  # 1 for each record with a strong name
 
-    def __enter__(self) -> Identities:
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._captures.close()
+    def __exit__(self, *_: object) -> None:
+        self._base.close()
 
     def __len__(self) -> int:
         """Return the number of projects."""
-        return int(self._captures.resolved_database.value("SELECT count(*) FROM projects"))
+        return int(self._resolved.value("SELECT count(*) FROM projects"))
 
     def add(self, record: Record) -> None:
         """Add a record; its number is that of the records before it."""
-        self.add_identity(identity_of(record), record.source.name)
+        self.add_identity(identity_of(record))
 
-    def add_identity(self, identity: RecordIdentity, file: str) -> None:
-        """Add a record by its identity and its file."""
-        self._captures.add(identity, file)
+    def add_identity(self, identity: RecordIdentity) -> None:
+        """Add a record by its identity."""
+        assert "_resolved" not in vars(self)
+        number, (*columns, names) = len(self._strong), identity
+        self._base.run(
+            "INSERT INTO captures VALUES (?, ?, NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            *(number, identity.key, *columns),
+        )
+        self._base.fill("INSERT INTO names VALUES (?, ?, ?)", ((name, number, is_strong) for name, is_strong in names))
+        self._strong.append(any(is_strong for _, is_strong in names))
 
     def projects(self) -> Iterator[tuple[str, list[tuple[int, str]]]]:
         """Yield each project's key, in order, with the number and own key of each of its records, oldest first."""
-        rows = self._captures.resolved_database.rows(
+        rows = self._resolved.rows(
             "SELECT project, number, key FROM captures ORDER BY project, updated, recent, number"
         )
         for project, records in groupby(rows, key=itemgetter(0)):
@@ -70,15 +176,16 @@ class Identities:
 
     def key_of(self, key: str) -> str | None:
         """Return the current key of a project with this key, slug or identifier, or None."""
-        return self._captures.key_of(key)
+        found: str | None = self._resolved.value(_KEY_OF, key, key, key)
+        return found
 
     def aliases(self) -> Iterator[tuple[str, str]]:
         """Yield each former or possible key of a project with its current key, in order."""
-        return self._captures.resolved_database.rows("SELECT alias, key FROM aliases ORDER BY alias")
+        return self._resolved.rows("SELECT alias, key FROM aliases ORDER BY alias")
 
     def rows(self) -> Iterator[tuple[str, str]]:
         """Yield each project's key with each of its names, in order; with the key itself if no name is unique."""
-        return self._captures.resolved_database.rows(
+        return self._resolved.rows(
             "WITH named AS (SELECT project, name FROM names JOIN captures USING (number)) SELECT * FROM named "
             "UNION SELECT key, 'key:' || alias FROM aliases "
             "UNION SELECT key, 'key:' || key FROM projects WHERE key NOT IN (SELECT project FROM named) ORDER BY 1, 2"
@@ -87,10 +194,10 @@ class Identities:
     def findings(self) -> Iterator[Finding]:
         """Yield the findings about records that were merged and about similar ones."""
         yield from self._second_captures()
-        yield from find_duplicates(self._captures.resolved_database)
+        yield from find_duplicates(self._resolved)
 
     def _second_captures(self) -> Iterator[Finding]:
-        rows = self._captures.resolved_database.rows(
+        rows = self._resolved.rows(
             "SELECT project, captures, captures.key, source, line, title, code, iati "
             "FROM captures JOIN projects ON projects.key = project WHERE captures > 1 "
             "ORDER BY first, updated, recent, number"
@@ -112,3 +219,74 @@ class Identities:
                     name = "second-capture" if by_id else "same-title"
                     yield finding(name, file, {"other": source}, record=key, line=line)
                 older.insert(0, (file, slug(title), ids))
+
+    @cached_property
+    def _resolved(self) -> TemporaryDatabase:
+        """The database after records were grouped into projects."""
+        base = self._base
+        base.run("CREATE INDEX by_name ON names (name, number, strong)")
+        joined = self._joined()
+        base.run("DELETE FROM names WHERE name IN (SELECT name FROM ambiguous)")
+        base.fill(
+            "UPDATE captures SET root = ? WHERE number IN (?, ?)", ((first, first, other) for first, other in joined)
+        )
+        base.run("CREATE INDEX by_root ON captures (root) WHERE root IS NOT NULL")
+        base.run(_KEYS)
+        base.run("CREATE INDEX by_project ON captures (project, updated, recent, number, key)")
+        base.run(_PROJECTS)
+        base.run(_ALIASES)
+        for old, name in base.rows(_FORMER_KEYS):
+            present = base.value("SELECT project FROM names JOIN captures USING (number) WHERE name = ? LIMIT 1", name)
+            for key in (old, *([name.removeprefix("key:")] if name.startswith("key:") else ())):
+                present = present or base.value(_KEY_OF, old, old, old)
+                if present and not base.value("SELECT 1 FROM projects WHERE key = ?", key):
+                    base.run("INSERT OR IGNORE INTO aliases VALUES (?, ?)", key, present)
+        return base
+
+    def _joined(self) -> Iterator[tuple[int, int]]:
+        """Yield the first record of each project with each of the others."""
+        groups = _Groups(self._strong)
+        for _, numbers in self._shared(strong=True):
+            groups.join(numbers)
+        for name, numbers in self._shared(strong=False):
+            identified = groups.identified(numbers)
+            if len(identified) > 1:  # the codes differ, although the title is the same
+                self._base.run("INSERT INTO ambiguous VALUES (?)", name)
+                numbers = [number for number in numbers if groups.root(number) not in identified]
+            groups.join(numbers)
+        return groups.joined()
+
+    def _shared(self, strong: bool) -> Iterator[tuple[str, list[int]]]:
+        """Yield each name shared by several records with these records, in order of appearance."""
+        for name, rows in groupby(self._base.rows(_SHARED, strong), key=itemgetter(0)):
+            yield name, [number for _, number in rows]
+
+
+class _Groups:
+    """A union-find structure over record numbers; the root of a group is its smallest number."""
+
+    def __init__(self, strong: bytearray) -> None:
+        self._parents = array("Q", range(len(strong)))
+        self._strong = strong
+
+    def root(self, number: int) -> int:
+        parents = self._parents
+        while parents[number] != number:
+            parents[number] = number = parents[parents[number]]
+        return number
+
+    def join(self, numbers: list[int]) -> None:
+        for number in numbers[1:]:
+            identity, other = sorted((self.root(numbers[0]), self.root(number)))
+            self._parents[other] = identity
+            self._strong[identity] |= self._strong[other]
+
+    def identified(self, numbers: list[int]) -> set[int]:
+        """Return the roots of these numbers whose groups have a strong name."""
+        return {root for number in numbers if self._strong[root := self.root(number)]}
+
+    def joined(self) -> Iterator[tuple[int, int]]:
+        """Yield each root with each other number of its group."""
+        for number in range(len(self._parents)):
+            if (root := self.root(number)) != number:
+                yield root, number

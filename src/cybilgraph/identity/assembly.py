@@ -16,7 +16,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from itertools import chain, groupby, islice
 from operator import itemgetter
-from types import TracebackType
+from typing import Self
 
 from cybilgraph.identity import Identities, RecordIdentity, identity_of
 from cybilgraph.model.fields import BY_NAME, FIELDS, FieldKind
@@ -61,31 +61,24 @@ class Assembly:
         self._lines = lru_cache(_CACHED_CAPTURES)(self._lines_of)
         self._current = lru_cache(_CACHED_KEYS)(self._current_key)
 
-    def __enter__(self) -> Assembly:
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._spool.close()
         self._database.close()
 
     def add(self, record: Record, lines: list[str]) -> None:
         """Add a record and its sorted triples. Call this before ``blocks``."""
-        self.add_split(identity_of(record), record.source.name, *split_shared(record.key, lines))
+        self.add_split(identity_of(record), *split_shared(record.key, lines))
 
-    def add_split(self, capture: RecordIdentity, file: str, own: bytes, shared: Iterable[str]) -> None:
-        """Add a record by its identity, file, and triples as returned by ``split_shared``."""
-        self._identities.add_identity(capture, file)
+    def add_split(self, capture: RecordIdentity, own: bytes, shared: Iterable[str]) -> None:
+        """Add a record by its identity, and triples as returned by ``split_shared``."""
+        self._identities.add_identity(capture)
         self._shared.update(shared)
         if len(self._shared) > _LINES_PER_BLOCK:
             self._store_shared()
         self._spool.put(own)
-
-    def quads(self, others: Iterable[str] = (), history: bool = True) -> Iterator[str]:
-        """Yield the lines of N-Quads of the whole graph; see ``blocks``."""
-        for block in self.blocks(others, history):
-            yield from block.decode().split("\n")[:-1]
 
     def blocks(self, others: Iterable[str] = (), history: bool = True) -> Iterator[bytes]:
         """Yield N-Quads of the whole graph in blocks of lines: by project, then shared and other lines.
@@ -112,9 +105,8 @@ class Assembly:
 
     def _drop_repetitions(self, key: str, records: list[tuple[int, str]]) -> list[tuple[int, str]]:
         """Return the records of a project in order, with only the last of repetitions in one file."""
-        last = {_statement_hash(self._lines(*record, key)): record for record in records} if len(records) > 1 else {}
-        kept = {number for number, _ in last.values()}
-        return [record for record in records if not last or record[0] in kept]
+        kept = set({_statement_hash(self._lines(*record, key)): record for record in records}.values())
+        return [record for record in records if record in kept]
 
     def _store_shared(self) -> None:
         database = ((line, " ".join(line.split(" ", 2)[:2])) for line in self._shared)
@@ -137,7 +129,7 @@ class Assembly:
             "INSERT INTO rest VALUES (?)",
             ((line,) for line in chain(_keep_one_preferred_name(shared), replaced, others)),
         )
-        return (line for (line,), _ in groupby(database.rows("SELECT line FROM rest ORDER BY line")))
+        return (line for (line,) in database.rows("SELECT DISTINCT line FROM rest ORDER BY line"))
 
     def _is_current(self, block: bytes) -> bool:
         """Return whether all keys of projects in these lines are current, so that nothing has to be rewritten."""
@@ -188,10 +180,7 @@ def _block(lines: Iterable[str]) -> bytes:
 
 
 class _MergedProject:
-    """The current data of a project, merged from its captures, oldest first.
-
-    Memory holds the winning lines, and the source of each capture.
-    """
+    """The current data of a project, merged from its captures, oldest first. Keeps only the winning lines."""
 
     def __init__(self, key: str) -> None:
         self._key = key

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import IO
 
-from cybilgraph.errors import ReleaseError, SourceError
+from cybilgraph.errors import ReleaseError
 from cybilgraph.extraction import derive
 from cybilgraph.identity import Identities
 from cybilgraph.identity.assembly import Assembly
@@ -25,8 +25,15 @@ from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.record import Contact, Record
 from cybilgraph.model.resources import read_ontology
 from cybilgraph.model.rules import LANGUAGES, drop_superseded
-from cybilgraph.pipeline.intake import Progress, read_derived_records, select_inputs, unreadable_finding
-from cybilgraph.pipeline.preparation import Work, fingerprint, prepare
+from cybilgraph.pipeline.preparation import (
+    Progress,
+    Work,
+    fingerprint,
+    prepare,
+    read_derived_records,
+    reporting,
+    select_inputs,
+)
 from cybilgraph.rdf.description import describe_reference
 from cybilgraph.rdf.forms import WRITERS, example_record
 from cybilgraph.rdf.iati_activities import read_graph_records, write_activities
@@ -34,15 +41,16 @@ from cybilgraph.rdf.serialisation import serialise, turtle_to_ntriples
 from cybilgraph.readers import Input, Location, count_inputs, find_inputs, read_input
 from cybilgraph.readers.excerpts import with_cells, with_excerpts
 from cybilgraph.readers.filesystems import local_copies
-from cybilgraph.release import ForgottenNames, Release, Releases
+from cybilgraph.release import Release, Releases
+from cybilgraph.release.forgotten import ForgottenNames, read_forgotten
 from cybilgraph.runtime.clock import build_time
-from cybilgraph.runtime.cluster import connect_cluster
-from cybilgraph.runtime.parallel import ProcessPool
+from cybilgraph.runtime.parallel import ProcessPool, connect_cluster
 from cybilgraph.runtime.spill import SpillList
-from cybilgraph.validation import ShapeMessages, read_shapes, shapes_text, validate
+from cybilgraph.validation import validate
 from cybilgraph.validation.arbitrary_rdf import DataGraph, read_shapes_files, unknown_terms
 from cybilgraph.validation.fixes import FixedFile, apply_fixes
 from cybilgraph.validation.record_findings import context_triples, validate_records, validate_together
+from cybilgraph.validation.shapes import read_shapes, shapes_text
 
 
 def read(*places: Location) -> Iterator[Record]:
@@ -98,10 +106,15 @@ def check_inputs(
     with Identities() as identities, Identities() as context_identities, ProcessPool() as pool:
         work = Work(report.as_of, engine)
         records = prepare(inputs, work, report, pool, total=total, progress=progress, seen=seen)
-        context_records = read_derived_records(context_inputs, 0, context_report, seen=seen_context)
-        others = _add_to_all(context_records, identities, context_identities)
-        for one in validate_together(records, report, engine, others):
-            identities.add_identity(one.identity, one.source.name)
+
+        def read_context() -> Iterator[Record]:
+            for record in read_derived_records(context_inputs, 0, context_report, seen=seen_context):
+                identities.add(record)
+                context_identities.add(record)
+                yield record
+
+        for one in validate_together(records, report, engine, read_context()):
+            identities.add_identity(one.identity)
         known = set(context_identities.findings())
         report.extend(found for found in identities.findings() if found not in known)
         drop_superseded(report)
@@ -109,14 +122,6 @@ def check_inputs(
     report.files += [checked for checked in context_report.files if checked.name in reported]
     report.findings = (with_excerpts if excerpts else with_cells)(report.findings, seen_context | seen)
     return report.sort()
-
-
-def _add_to_all(records: Iterable[Record], *all_identities: Identities) -> Iterator[Record]:
-    """Yield the records after adding each to all identities."""
-    for record in records:
-        for identities in all_identities:
-            identities.add(record)
-        yield record
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,18 +180,10 @@ def check_rdf(
     seen: dict[str, Input] = {}
     total = count_inputs(places)
     for input_file in select_inputs(places, since, kind)[0]:
-        seen[input_file.name] = input_file
-        report.sources += 1
-        report.files.append(CheckedFile(input_file.name, input_file.uri, tracked=input_file.tracked))
-        try:
+        with reporting(input_file, report, total, progress, seen):
             report.statements += graph.add(input_file)
-        except SourceError as error:
-            report.unread += 1
-            report.extend([unreadable_finding(input_file, error)])
-        if progress:
-            progress(report.sources, total)
     if report.unread < report.sources:
-        report.extend(graph.findings(validate(graph.ntriples + others, rules, engine), ShapeMessages(rules), language))
+        report.extend(graph.findings(validate(graph.ntriples + others, rules, engine), rules, language))
     if excerpts:
         report.findings = with_excerpts(report.findings, seen)
         unknown = with_excerpts(unknown, {file.name: file for file in rules_files})
@@ -265,28 +262,6 @@ def _counts(name: str, report: Report) -> tuple[int, Counter[str]]:
     return sum(len(checked.records) for checked in report.files if checked.name == name), violations
 
 
-def convert(
-    places: Iterable[Location],
-    fmt: Format,
-    output: IO[bytes],
-    progress: Progress | None = None,
-    *,
-    stated_only: bool = False,
-    others: Iterable[str] = (),
-) -> Report:
-    """Write the triples of the records at these places, and ``others``.
-
-    With ``stated_only``, nothing is extracted from prose.
-
-    The report contains the findings of the readers, and the inputs that could not be read.
-    """
-
-    def write(assembly: Assembly) -> None:
-        serialise(assembly.blocks(others, history=fmt.kind is not FormatKind.GRAPH), fmt, output)
-
-    return _convert(places, write, progress, stated_only)
-
-
 def reference_triples(as_of: date | None = None) -> list[str]:
     """Return the triples that the rules need besides records: the reference data, and the day of the check."""
     return context_triples(_day(as_of)).split("\n")
@@ -298,20 +273,20 @@ def shapes_bundle(as_of: date | None = None) -> bytes:
     return ("\n".join(texts) + "\n").encode()
 
 
-def convert_to_iati(
-    places: Iterable[Location], output: IO[bytes], progress: Progress | None = None, *, stated_only: bool = False
+def convert(
+    places: Iterable[Location],
+    fmt: Format | None,
+    output: IO[bytes],
+    progress: Progress | None = None,
+    *,
+    stated_only: bool = False,
+    others: Iterable[str] = (),
 ) -> Report:
-    """Write the records at these places as IATI activities; otherwise like ``convert``."""
+    """Write the records at these places, and ``others``, as triples; without a format, as IATI activities.
 
-    def write(assembly: Assembly) -> None:
-        write_activities(read_graph_records(assembly.blocks(history=False), assembly.shared()), output)
-
-    return _convert(places, write, progress, stated_only)
-
-
-def _convert(
-    places: Iterable[Location], write: Callable[[Assembly], None], progress: Progress | None, stated_only: bool
-) -> Report:
+    With ``stated_only``, extract nothing from prose. The report contains the findings of the readers, and the inputs
+    that could not be read.
+    """
     report, work = Report(), Work(stated_only=stated_only)
     with (
         local_copies(places) as local_places,
@@ -322,9 +297,12 @@ def _convert(
         inputs, total = find_inputs(local_places), count_inputs(local_places)
         for one in prepare(inputs, work, report, pool, total=total, progress=progress):
             report.extend(one.findings)
-            assembly.add_split(one.identity, one.source.name, one.own, one.shared)
+            assembly.add_split(one.identity, one.own, one.shared)
         report.extend(identities.findings())
-        write(assembly)
+        if fmt:
+            serialise(assembly.blocks(others, history=fmt.kind is not FormatKind.GRAPH), fmt, output)
+        else:
+            write_activities(read_graph_records(assembly.blocks(history=False), assembly.shared()), output)
     return report.sort()
 
 
@@ -374,7 +352,8 @@ def build(
         Assembly(identities) as assembly,
         ProcessPool() as pool,
     ):
-        hidden = _RedactionRule(contacts, releases.erased_hashes())
+        erased = read_forgotten(into)
+        hidden = _RedactionRule(contacts, erased) if erased.hashes or not contacts else None
         work = Work(report.as_of, "fast", hidden, stated_only=stated_only, code=fingerprint() if cluster else b"")
         with connect_cluster(cluster) if cluster else nullcontext(pool) as executor:
             records = prepare(
@@ -387,7 +366,7 @@ def build(
                 on_page=draft.add_source,
             )
             for one in validate_together(records, report):
-                assembly.add_split(one.identity, one.source.name, one.own, one.shared)
+                assembly.add_split(one.identity, one.own, one.shared)
         report.extend(identities.findings())
         drop_superseded(report)
         report.sort()
@@ -411,14 +390,10 @@ class _RedactionRule:
     """Decides whether a contact is left out: everybody without ``contacts``, and always the erased persons."""
 
     contacts: bool
-    erased_hashes: ForgottenNames
-
-    def __bool__(self) -> bool:
-        """Return whether anybody is left out."""
-        return not self.contacts or bool(self.erased_hashes)
+    erased: ForgottenNames
 
     def __call__(self, contact: Contact) -> bool:
-        return not self.contacts or any(name in self.erased_hashes for name in (contact.name, contact.email))
+        return not self.contacts or contact.name in self.erased or contact.email in self.erased
 
 
 def _day(as_of: date | None) -> str:

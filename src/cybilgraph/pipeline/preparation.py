@@ -7,33 +7,135 @@ a table, are read in this process and then processed in batches.
 from __future__ import annotations
 
 import hashlib
+import re
 import sys
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache
 from importlib.metadata import requires, version
-from itertools import chain, islice
-from re import findall
+from itertools import chain, groupby, islice
 from typing import Any
 
 from cybilgraph.errors import ClusterError, SourceError
+from cybilgraph.extraction import derive
 from cybilgraph.identity import RecordIdentity, identity_of
 from cybilgraph.identity.assembly import split_shared
 from cybilgraph.model.findings import CheckedFile, Finding, Report
-from cybilgraph.model.record import Record, Source
+from cybilgraph.model.record import Record
 from cybilgraph.model.resources import FINGERPRINT_FILES
-from cybilgraph.pipeline.intake import Progress, derive_record, page_content, unreadable_finding
+from cybilgraph.model.rules import finding
 from cybilgraph.rdf.description import describe
-from cybilgraph.readers import Input, read_input
-from cybilgraph.readers.inputs import MAX_PAGE_BYTES
-from cybilgraph.release.redaction import IsHidden, hide_nobody, mentions_hidden
+from cybilgraph.readers import Input, Location, find_inputs, read_input
+from cybilgraph.readers.inputs import MAX_PAGE_BYTES, changed_since
+from cybilgraph.release.redaction import IsHidden, mentions_hidden, redact
 from cybilgraph.runtime.parallel import SizedExecutor
-from cybilgraph.validation.record_findings import BATCH_RECORDS, ValidatedRecord, split_batches, validate_each
+from cybilgraph.validation.corrections import with_hint
+from cybilgraph.validation.record_findings import (
+    BATCH_RECORDS,
+    ComparableRecord,
+    ValidatedRecord,
+    split_batches,
+    validate_each,
+)
 
 #: Characters of prose per batch of records of a large input, not counting its last record.
 _MAX_BATCH_CHARACTERS = 500_000
+#: A reader's error message after the file name: ":2:11: invalid JSON".
+_ERROR_POSITION = re.compile(
+    r"(?::(?P<line>[0-9]{1,12})(?::(?P<column>[0-9]{1,12}))?)?(?:: )?(?P<message>.*)", re.DOTALL
+)
+
+Progress = Callable[[int, int], None]
+
+
+def select_inputs(
+    places: Iterable[Location], since: str = "", kind: str = "", among: Iterable[Location] = ()
+) -> tuple[Iterable[Input], list[Input]]:
+    """Return the inputs at these places, and the context inputs to compare them with.
+
+    The context consists of the inputs ``among``. With the git commit ``since``, only inputs that have changed since
+    then are returned, and the others at these places are context, too. ``kind`` is the suffix of standard input.
+    Raises SourceError.
+    """
+    among = list(among)
+    if not since and not among:
+        return find_inputs(places, kind), []
+    inputs = list(find_inputs(places, kind))
+    selected = list(changed_since(since, inputs)) if since else inputs
+    selected_paths = {input_file.path.resolve() for input_file in selected if input_file.path}
+    context = {
+        path: input_file
+        for input_file in (*(inputs if since else ()), *find_inputs(among))
+        if input_file.path and (path := input_file.path.resolve()) not in selected_paths
+    }
+    return selected, list(context.values()) if selected else []
+
+
+@contextmanager
+def reporting(
+    input_file: Input, report: Report, total: int, progress: Progress | None, seen: dict[str, Input] | None
+) -> Iterator[list[str] | None]:
+    """Count an input in the report while it is read, and report the SourceError if it cannot be.
+
+    With ``seen``, adds the input to it by name, lists it in the report, and yields the list for the keys of its
+    records.
+    """
+    report.sources += 1
+    keys = None
+    if seen is not None:
+        seen[input_file.name] = input_file
+        report.files.append(checked := CheckedFile(input_file.name, input_file.uri, tracked=input_file.tracked))
+        keys = checked.records
+    try:
+        yield keys
+    except SourceError as error:
+        report.unread += 1
+        report.extend([unreadable_finding(input_file, error)])
+    if progress:
+        progress(report.sources, total)
+
+
+def unreadable_finding(input_file: Input, error: SourceError) -> Finding:
+    """Return the finding that an input cannot be read, with the position and the reason."""
+    parsed = _ERROR_POSITION.match(error.what.removeprefix(input_file.name))
+    assert parsed
+    return finding(
+        "unreadable",
+        input_file.name,
+        {"reason": parsed["message"], "hint": error.hint},
+        line=int(parsed["line"] or 0),
+        column=int(parsed["column"] or 0),
+    )
+
+
+def read_derived_records(
+    inputs: Iterable[Input],
+    total: int,
+    report: Report,
+    progress: Progress | None = None,
+    seen: dict[str, Input] | None = None,
+) -> Iterator[Record]:
+    """Yield the records of the inputs with the statements extracted from their prose.
+
+    Adds their findings, and those inputs that cannot be read, to the report. ``seen`` is as in ``reporting``.
+    """
+    for input_file in inputs:
+        with reporting(input_file, report, total, progress, seen) as keys:
+            for record in read_input(replace(input_file)):  # a copy, because an input caches its content
+                report.records += 1
+                if keys is not None:
+                    keys.append(record.key)
+                derived, findings = _derive(record)
+                report.extend(findings)
+                yield derived
+
+
+def _derive(record: Record, hidden: IsHidden | None = None, stated_only: bool = False) -> tuple[Record, list[Finding]]:
+    """Return the record with the statements of its prose and without ``hidden`` persons, and its findings."""
+    derived = redact(record if stated_only else derive(record), hidden)
+    return derived, [with_hint(replace(found, record=record.key), derived) for found in derived.findings]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,31 +148,21 @@ class Work:
 
     day: str = ""
     engine: str = ""
-    hidden: IsHidden = hide_nobody
+    hidden: IsHidden | None = None
     stated_only: bool = False
     code: bytes = b""
 
 
 @dataclass(slots=True)
-class PreparedRecord:
+class PreparedRecord(ComparableRecord):
     """A record on its way to a release: what merging, validation across records and the graph need of it.
 
-    ``compressed`` does not contain the source. ``own`` are the triples of this record only, and ``shared`` those
-    that other records may have, too.
+    ``own`` are the triples of this record only, and ``shared`` those that other records may have, too.
     """
 
-    source: Source
     identity: RecordIdentity
-    findings: list[Finding]
-    comparison_lines: list[str]
-    compressed: bytes
     own: bytes
     shared: list[str]
-
-    @property
-    def compact(self) -> tuple[Source, bytes]:
-        """The record in compact form, as in ``ValidatedRecord``."""
-        return self.source, self.compressed
 
 
 @dataclass(slots=True)
@@ -98,27 +190,20 @@ def prepare(
 ) -> Iterator[PreparedRecord]:
     """Yield the prepared records of the inputs in order, and report inputs that cannot be read.
 
-    At most some thousands of records are in memory. With ``seen``, adds the inputs to it by name, and lists them with
-    their records in the report. ``on_page`` receives the content of each input with a single record.
+    At most some thousands of records are in memory. ``seen`` is as in ``reporting``. ``on_page`` receives the content
+    of each input with a single record.
     """
     for input_file, results in _in_order(inputs, work, executor):
-        report.sources += 1
-        checked = CheckedFile(input_file.name, input_file.uri, tracked=input_file.tracked) if seen is not None else None
-        if seen is not None and checked:
-            seen[input_file.name] = input_file
-            report.files.append(checked)
-        for result in results:
-            report.records += len(result.records)
-            if checked:
-                checked.records.extend(one.identity.key for one in result.records)
-            yield from result.records
-            if result.page is not None:
-                on_page(result.page)
-            if result.error:
-                report.unread += 1
-                report.extend([unreadable_finding(input_file, result.error)])
-        if progress:
-            progress(report.sources, total)
+        with reporting(input_file, report, total, progress, seen) as keys:
+            for result in results:
+                report.records += len(result.records)
+                if keys is not None:
+                    keys.extend(one.identity.key for one in result.records)
+                yield from result.records
+                if result.page is not None:
+                    on_page(result.page)
+                if result.error:
+                    raise result.error
 
 
 def _in_order(
@@ -129,17 +214,14 @@ def _in_order(
     beginning = list(islice(chunks, 2))
     if len(beginning) < 2 and not work.code:  # starting processes would take longer
         executor = _ThisProcess()
-    pending: deque[tuple[list[Input], Future[list[InputResult]]]] = deque()
-    for chunk in chain(beginning, chunks):
-        if _is_large(chunk[0]):
-            yield from _finished(pending, 0)
-            yield chunk[0], _results_of_large(chunk[0], work, executor)
+    for is_large, group in groupby(chain(beginning, chunks), key=lambda chunk: _is_large(chunk[0])):
+        if is_large:
+            yield from ((large, _results_of_large(large, work, executor)) for [large] in group)
             continue
         # The workers of a cluster may be on other machines.
-        sent = [replace(one, data=page_content(one)) for one in chunk] if work.code else chunk
-        pending.append((chunk, executor.submit(_process_inputs, sent, work)))
-        yield from _finished(pending, executor.size + 1)
-    yield from _finished(pending, 0)
+        sent = ([replace(one, data=_page_content(one)) for one in chunk] if work.code else chunk for chunk in group)
+        for chunk, results in executor.map_ahead(_process_inputs, sent, work):
+            yield from zip(chunk, ([result] for result in results), strict=True)
 
 
 def _chunks(inputs: Iterable[Input]) -> Iterator[list[Input]]:
@@ -171,25 +253,12 @@ def _is_large(one: Input) -> bool:
     return _size(one) > MAX_PAGE_BYTES
 
 
-def _finished(
-    pending: deque[tuple[list[Input], Future[list[InputResult]]]], most: int
-) -> Iterator[tuple[Input, Iterable[InputResult]]]:
-    """Yield the inputs of the first chunks with their results, until at most ``most`` chunks are pending."""
-    while len(pending) > most:
-        chunk, future = pending.popleft()
-        yield from zip(chunk, ([result] for result in future.result()), strict=True)
-
-
 def _results_of_large(large: Input, work: Work, executor: SizedExecutor) -> Iterator[InputResult]:
     """Read an input, and yield the results for its records in batches."""
     errors: list[SourceError] = []
-    pending: deque[Future[list[PreparedRecord]]] = deque()
-    for batch in split_batches(_read(large, errors), _prose_characters, _MAX_BATCH_CHARACTERS):
-        pending.append(executor.submit(_process_records, batch, work))
-        if len(pending) > executor.size + 1:
-            yield InputResult(pending.popleft().result())
-    while pending:
-        yield InputResult(pending.popleft().result())
+    batches = split_batches(_read(large, errors), _prose_characters, _MAX_BATCH_CHARACTERS)
+    for _, records in executor.map_ahead(_process_records, batches, work):
+        yield InputResult(records)
     yield InputResult([], next(iter(errors), None))
 
 
@@ -201,60 +270,59 @@ def _read(one: Input, errors: list[SourceError]) -> Iterator[Record]:
         errors.append(error)
 
 
+def _page_content(source: Input) -> bytes | None:
+    """Return the content of a source, or None if it is larger than a page may be."""
+    try:
+        return source.content
+    except SourceError:
+        return None
+
+
 def _prose_characters(one: Record) -> int:
     return sum(len(paragraph.text) for _, paragraph in one.narrative())
 
 
 def _process_inputs(inputs: list[Input], work: Work) -> list[InputResult]:
     """Process small inputs. Raises ClusterError if this worker has other code, data or packages."""
-    _require_same_code(work)
-    results: list[InputResult] = []
+    results: list[tuple[int, SourceError | None, bytes | None]] = []
     records: list[Record] = []
-    ends: list[int] = []
     for one in inputs:
         source, errors = replace(one), list[SourceError]()  # a copy, because an input caches its content
         own = list(_read(source, errors))
-        page = page_content(source) if len(own) == 1 and not errors else None
-        if page is not None and bool(work.hidden) and _mentions_hidden(own[0], page, work.hidden):
+        page = _page_content(source) if len(own) == 1 and not errors else None
+        if page is not None and work.hidden and mentions_hidden(own[0], page, work.hidden):
             page = None
         records += own
-        ends.append(len(records))
-        results.append(InputResult([], next(iter(errors), None), page))
-    prepared = list(_prepare(records, work))
-    for result, start, end in zip(results, [0, *ends], ends, strict=False):
-        result.records = prepared[start:end]
-    return results
-
-
-def _mentions_hidden(record: Record, page: bytes, hidden: IsHidden) -> bool:
-    text = repr(record) + page.decode("utf-8", "replace")
-    return any(map(hidden, record.contacts)) or mentions_hidden(text, hidden)
+        results.append((len(own), next(iter(errors), None), page))
+    prepared = iter(_process_records(records, work))
+    return [InputResult(list(islice(prepared, count)), error, page) for count, error, page in results]
 
 
 def _process_records(records: list[Record], work: Work) -> list[PreparedRecord]:
-    """Process records of a large input. Raises ClusterError if this worker has other code, data or packages."""
-    _require_same_code(work)
-    return list(_prepare(records, work))
-
-
-def _prepare(records: list[Record], work: Work) -> Iterator[PreparedRecord]:
-    derived = [derive_record(one, work.hidden, stated_only=work.stated_only) for one in records]
+    """Process records. Raises ClusterError if this worker has other code, data or packages."""
+    if work.code and fingerprint() != work.code:
+        raise ClusterError(
+            "A worker has different code, data, packages or another Python version, so its results would differ",
+            "Install the same version there with the same requirements.txt, and restart its workers.",
+        )
+    derived = [_derive(one, work.hidden, work.stated_only) for one in records]
     processed = (one for one, _ in derived)
     validated = (
         validate_each(processed, work.day, work.engine)
         if work.engine
-        else (ValidatedRecord(one, describe(one), []) for one in processed)
+        else (ValidatedRecord.of(one, describe(one), []) for one in processed)
     )
-    for one, (_, found) in zip(validated, derived, strict=True):
-        source, compressed = one.compact
-        yield PreparedRecord(
-            source,
-            identity_of(one.record),
+    return [
+        PreparedRecord(
+            one.source,
             [*found, *one.findings],
             one.comparison_lines,
-            compressed,
+            one.pickled,
+            identity_of(one.record),
             *split_shared(one.record.key, one.lines),
         )
+        for one, (_, found) in zip(validated, derived, strict=True)
+    ]
 
 
 class _ThisProcess(SizedExecutor):
@@ -272,6 +340,7 @@ class _ThisProcess(SizedExecutor):
         return future
 
 
+@cache
 def fingerprint() -> bytes:
     """Return a hash of everything that affects the result for a record: our code and data, and all dependencies."""
     digest = hashlib.sha256()
@@ -279,18 +348,6 @@ def fingerprint() -> bytes:
         for path in sorted(folder.rglob(pattern)):
             digest.update(f"{path.relative_to(folder)}\0{path.stat().st_size}\0".encode() + path.read_bytes())
     needed = (line for line in requires("cybilgraph") or () if "extra ==" not in line)
-    versions = [f"{name} {version(name)}" for line in needed for name in findall(r"^[\w.-]+", line)]
+    versions = [f"{name} {version(name)}" for line in needed for name in re.findall(r"^[\w.-]+", line)]
     digest.update("\0".join([sys.version, *versions]).encode())
     return digest.digest()
-
-
-#: The fingerprint of this process, whose code does not change.
-_own_fingerprint = lru_cache(1)(fingerprint)
-
-
-def _require_same_code(work: Work) -> None:
-    if work.code and _own_fingerprint() != work.code:
-        raise ClusterError(
-            "A worker has different code, data, packages or another Python version, so its results would differ",
-            "Install the same version there with the same requirements.txt, and restart its workers.",
-        )

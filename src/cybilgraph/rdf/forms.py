@@ -29,9 +29,9 @@ from cybilgraph.model.record import (
     WebLink,
 )
 from cybilgraph.model.vocabulary import BASE
+from cybilgraph.readers.cells import EXAMPLE, LEFT_BLANK, NAMES
 from cybilgraph.readers.page.names import BULLET
-from cybilgraph.readers.tabular.cells import EXAMPLE, LEFT_BLANK, NAMES
-from cybilgraph.readers.tabular.delimited import escape_formula
+from cybilgraph.readers.tabular import escape_formula
 
 COLUMNS = tuple(row for row in FIELDS if row.column)
 SCHEMA = f"{BASE}schema/records.json"

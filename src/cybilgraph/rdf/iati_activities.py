@@ -14,7 +14,6 @@ out.
 from __future__ import annotations
 
 import calendar
-import io
 import mimetypes
 import re
 from collections.abc import Iterable, Iterator
@@ -24,34 +23,10 @@ from typing import IO, Any
 from lxml import etree
 
 from cybilgraph.model.gazetteer import load_gazetteer, slug
-from cybilgraph.model.record import (
-    Basis,
-    Date,
-    Named,
-    Participation,
-    Record,
-    Relation,
-    Scope,
-    Text,
-)
+from cybilgraph.model.record import Basis, Date, Named, Participation, Record, Relation, Scope, Text
 from cybilgraph.model.vocabulary import BASE, CYB, SKOS
 from cybilgraph.readers import Input, read_input
-from cybilgraph.readers.iati.codes import (
-    CONFIDENCE,
-    EVIDENCE,
-    FIELD,
-    FIELD_ATTRIBUTE,
-    GENERATED_PREFIX,
-    IMPACT,
-    LEFT_BLANK,
-    PARTICIPANT,
-    PRINTED,
-    SECTION,
-    STATED,
-    WITHOUT_ELEMENT,
-    fields_of,
-    is_same_meaning,
-)
+from cybilgraph.readers import iati as codes
 
 _NOT_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _LANG = "{http://www.w3.org/XML/1998/namespace}lang"
@@ -59,7 +34,6 @@ _KEY = re.compile(rf"<{re.escape(BASE)}(?:id/project|record)/([^/>]+)".encode())
 _ACTOR = re.compile(rf"<{re.escape(BASE)}id/actor/[^>]+>".encode())
 _ACTOR_NAME = re.compile(rf"(<{re.escape(BASE)}id/actor/[^>]+>) <{SKOS.prefLabel}> .*")
 _IS_PROJECT = f" <{CYB.Project}> .\n".encode()
-_REQUIRED = ("description", "participating-org", "activity-status", "activity-date")
 #: Code lists DescriptionType "other", ActivityDateType (planned and actual), RelatedActivityType.
 _OTHER = "4"
 _START, _END = ("1", "2"), ("3", "4")
@@ -90,25 +64,14 @@ def _key(line: bytes) -> bytes:
     return found[1] if found else b""
 
 
-def write_activities(records: Iterable[Record], output: IO[bytes], whole: bool = False) -> int:
-    """Write an activity file, record by record, and return how many activities lack required elements.
-
-    With ``whole``, these activities are left out.
-    """
-    lack = 0
+def write_activities(records: Iterable[Record], output: IO[bytes]) -> None:
+    """Write an activity file, record by record."""
     output.write(b'<?xml version="1.0" encoding="UTF-8"?>\n<iati-activities version="2.03">\n')
     for record in records:
         activity = _activity(record)
-        if any(activity.find(tag) is None for tag in _REQUIRED):
-            lack += 1
-            if whole:
-                continue
         etree.indent(activity, level=1)
-        part = io.BytesIO()
-        etree.ElementTree(activity).write(part, encoding="utf-8")
-        output.write(b"  " + part.getvalue() + b"\n")
+        output.write(b"  " + etree.tostring(activity, encoding="utf-8") + b"\n")
     output.write(b"</iati-activities>\n")
-    return lack
 
 
 def _activity(record: Record) -> Any:
@@ -119,7 +82,7 @@ def _activity(record: Record) -> Any:
         about["last-updated-datetime"] = f"{day}T00:00:00Z" if len(day) == len("2024-05-31") else day
     activity = etree.Element("iati-activity", about, {"cyb": CYB.iri})
     _add(activity, "iati-identifier").text = _clean(
-        record.iati.text if record.iati else f"{GENERATED_PREFIX}{record.key}"
+        record.iati.text if record.iati else f"{codes.GENERATED_PREFIX}{record.key}"
     )
     # We only pass on information: a secondary reporter does not take part.
     reporter = {"ref": "cybilgraph", "type": _ORG_OTHER, "secondary-reporter": "1"}
@@ -128,53 +91,51 @@ def _activity(record: Record) -> Any:
     _descriptions(activity, record)
     _organisations(activity, record)
     if record.code:
-        _add(activity, "other-identifier", attributes={"ref": record.code.text, "type": _INTERNAL, FIELD: "code"})
+        _add(activity, "other-identifier", attributes={"ref": record.code.text, "type": _INTERNAL, codes.FIELD: "code"})
     if record.status and (entry := load_gazetteer().get("status", record.status.key)):
         element = _add(activity, "activity-status", attributes={"code": entry.row["iati"]})
         _add_printed(element, "status", record.status.printed, entry.name)
     _dates(activity, record)
     _contacts(activity, record)
-    for scope in record.scopes:
-        _scope(activity, scope, "country")
-    for kind in ("region", "group"):
+    for kind in ("country", "region", "group", "theme"):
         for scope in record.scopes:
-            _scope(activity, scope, kind)
-    for scope in record.scopes:
-        _scope(activity, scope, "theme")
+            # An unlisted place or theme has no code that IATI would accept.
+            if scope.concept.kind == kind and scope.concept.known:
+                _scope(activity, scope)
     _links(activity, record)
     for relation in record.relations:
         kind = _PARENT if relation.kind == "part_of" else _SIBLING
         about = {"ref": relation.project.printed.text, "type": kind}
         element = _add(activity, "related-activity", attributes=about)
-        etree.SubElement(element, FIELD).text = relation.kind
+        etree.SubElement(element, codes.FIELD).text = relation.kind
         _add_evidence(element, relation)
     _results(activity, record)
     for link in record.participations:
         if not load_gazetteer().entries["role"][link.role].row["iati"]:
-            _add_evidence(_add(activity, PARTICIPANT, _name(link.actor), {"role": link.role}), link)
+            _add_evidence(_add(activity, codes.PARTICIPANT, _name(link.actor), {"role": link.role}), link)
     _without_element(activity, record)
     return activity
 
 
 def _without_element(activity: Any, record: Record) -> None:
     """Add fields without an IATI element, and blank fields. A slug derived from the title is not needed."""
-    for name in WITHOUT_ELEMENT:
+    for name in codes.WITHOUT_ELEMENT:
         for value in record.values(name):
             printed = value.printed if isinstance(value, Date) else value
             if isinstance(value, Scope):
                 printed = value.concept.printed
             if name != "slug" or not record.title or printed.text != slug(record.title.text):
-                element = _add(activity, STATED, printed.text, {FIELD_ATTRIBUTE: name})
+                element = _add(activity, codes.STATED, printed.text, {codes.FIELD_ATTRIBUTE: name})
                 if isinstance(value, Date):
                     _add_evidence(element, value)
     for blank in record.left_blank:
-        _add(activity, LEFT_BLANK, attributes={FIELD_ATTRIBUTE: blank.name})
+        _add(activity, codes.LEFT_BLANK, attributes={codes.FIELD_ATTRIBUTE: blank.name})
 
 
 def _descriptions(activity: Any, record: Record) -> None:
-    for row, kind in fields_of("description"):
+    for row, kind in codes.fields_of("description"):
         if paragraphs := record.values(row.name):
-            own = {FIELD: row.name} if kind == _OTHER else {}
+            own = {codes.FIELD: row.name} if kind == _OTHER else {}
             _add(activity, "description", "\n\n".join(text.text for text in paragraphs), {"type": kind, **own})
 
 
@@ -191,9 +152,7 @@ def _organisations(activity: Any, record: Record) -> None:
 
 
 def _dates(activity: Any, record: Record) -> None:
-    """Add dates. IATI requires full dates: the first or last day of a period, with the known precision as
-    narrative.
-    """
+    """Add full dates, as IATI requires: the first or last day of a period, with the known precision as narrative."""
     planned = record.status is not None and record.status.key == "planned"
     ended = record.status is not None and record.status.key in ("finished", "cancelled")
     for date, kind, last in ((record.start, _START[not planned], False), (record.end, _END[ended], True)):
@@ -220,17 +179,14 @@ def _contacts(activity: Any, record: Record) -> None:
             _add(element, "email").text = _clean(contact.email)
 
 
-def _scope(activity: Any, scope: Scope, kind: str) -> None:
-    """Add a place or theme. One that is not listed has no code that IATI would accept."""
+def _scope(activity: Any, scope: Scope) -> None:
     concept = scope.concept
-    if concept.kind != kind or not concept.known:
-        return
-    match kind:
+    match concept.kind:
         case "country":
             element = _add(activity, "recipient-country", attributes={"code": concept.key})
         case "region":
             element = _add(activity, "recipient-region", attributes={"vocabulary": _M49, "code": concept.key})
-        case _:
+        case kind:
             tag = "recipient-region" if kind == "group" else "sector"
             own = {"vocabulary": _OWN, "vocabulary-uri": f"{BASE}id/{kind}", "code": concept.key}
             element = _add(activity, tag, _name(concept), own)
@@ -247,9 +203,11 @@ def _links(activity: Any, record: Record) -> None:
 
 
 def _results(activity: Any, record: Record) -> None:
-    for row, kind in fields_of("result"):
+    for row, kind in codes.fields_of("result"):
         for item in record.values(row.name):
-            result = _add(activity, "result", attributes={"type": IMPACT if item.subheading == "Impact" else kind})
+            result = _add(
+                activity, "result", attributes={"type": codes.IMPACT if item.subheading == "Impact" else kind}
+            )
             _add(result, "title", item.text)
             indicator = _add(result, "indicator", attributes={"measure": _QUALITATIVE})  # required by the schema
             _add(indicator, "title", item.text)
@@ -258,8 +216,8 @@ def _results(activity: Any, record: Record) -> None:
 def _add_printed(element: Any, kind: str, printed: Text, stated: str) -> None:
     """Add the printed form of a value if it differs from the stated one but has the same meaning."""
     text = _clean(printed.text)
-    if text != stated and is_same_meaning(kind, text, stated):
-        etree.SubElement(element, PRINTED).text = text
+    if text != stated and codes.is_same_meaning(kind, text, stated):
+        etree.SubElement(element, codes.PRINTED).text = text
 
 
 def _add_evidence(element: Any, link: Participation | Scope | Relation | Date) -> None:
@@ -275,8 +233,8 @@ def _add_evidence(element: Any, link: Participation | Scope | Relation | Date) -
                 _add_printed(element, place.kind, place.printed, place.key if key else _name(place))
         return
     for one in link.evidence:
-        about = {SECTION: one.section, CONFIDENCE: f"{one.confidence:g}"}
-        etree.SubElement(element, EVIDENCE, about).text = _clean(one.quote)
+        about = {codes.SECTION: one.section, codes.CONFIDENCE: f"{one.confidence:g}"}
+        etree.SubElement(element, codes.EVIDENCE, about).text = _clean(one.quote)
 
 
 def _name(named: Named) -> str:

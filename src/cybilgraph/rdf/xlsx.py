@@ -62,10 +62,7 @@ def workbook(columns: Sequence[Field], choices: Mapping[Field, Sequence[str]], r
 
 
 class _InMemory(ExcelWriter):
-    """Writes a workbook without openpyxl's temporary files.
-
-    No record data remain on disk, and it works in processes that cannot open files.
-    """
+    """Writes a workbook without temporary files: no data stay on disk, and a sandboxed process can do it."""
 
     def write_worksheet(self, ws: Any) -> None:
         ws._drawing = SpreadsheetDrawing()

@@ -14,10 +14,10 @@ from cybilgraph.readers.documents import read_json, read_yaml
 from cybilgraph.readers.html import read_page_html
 from cybilgraph.readers.iati import read_iati
 from cybilgraph.readers.inputs import Input, Location, count_inputs, find_inputs
-from cybilgraph.readers.page.plain_text import read_page_text
+from cybilgraph.readers.page.layout import read_page_text
 from cybilgraph.readers.rdf import read_rdf
 from cybilgraph.readers.rdf.document import SYNTAXES
-from cybilgraph.readers.tabular.delimited import read_csv
+from cybilgraph.readers.tabular import read_csv, read_xlsx
 
 __all__ = ["READERS", "Input", "Location", "count_inputs", "find_inputs", "read_input"]
 
@@ -27,40 +27,23 @@ MAX_RECORDS = 100_000
 Reader = Callable[[Input], Iterator[Record]]
 
 
-def read_workbook(input_file: Input) -> Iterator[Record]:
-    """Load ``workbooks.read_xlsx`` on demand, and call it."""
-    from cybilgraph.readers.tabular.workbooks import read_xlsx
-
-    yield from read_xlsx(input_file)
-
-
 #: To add a format, write a module with a reader and list its suffixes here.
 READERS: dict[str, Reader] = {
-    ".txt": read_page_text,
-    ".text": read_page_text,
-    "": read_page_text,
-    ".csv": read_csv,
-    ".tsv": read_csv,
-    ".xlsx": read_workbook,
-    ".json": read_json,
-    ".jsonl": read_json,
-    ".ndjson": read_json,
-    ".yaml": read_yaml,
-    ".yml": read_yaml,
-    ".xml": read_iati,
-    ".iati": read_iati,
+    **dict.fromkeys((".txt", ".text", ""), read_page_text),
+    **dict.fromkeys((".csv", ".tsv"), read_csv),
+    ".xlsx": read_xlsx,
+    **dict.fromkeys((".json", ".jsonl", ".ndjson"), read_json),
+    **dict.fromkeys((".yaml", ".yml"), read_yaml),
+    **dict.fromkeys((".xml", ".iati"), read_iati),
     **dict.fromkeys(SYNTAXES, read_rdf),
-    ".html": read_page_html,
-    ".htm": read_page_html,
-    ".xhtml": read_page_html,
+    **dict.fromkeys((".html", ".htm", ".xhtml"), read_page_html),
 }
 
 
 def read_input(input_file: Input) -> Iterator[Record]:
     """Yield the records of an input.
 
-    Raises SourceError if the format is unknown, if there is no record, or after the maximum number of
-    records.
+    Raises SourceError if the format is unknown, if there is no record, or after ``MAX_RECORDS``.
     """
     reader = READERS.get(input_file.suffix)
     if reader is None:

@@ -92,9 +92,7 @@ def redact_contacts(text: str, is_hidden: Callable[[str], bool], known: Collecti
     Unknown telephone numbers are recognised if they begin with + and are valid in their country.
     """
     if any(sign in text for sign in _LINK_SIGNS):
-        text = _redact_matches(
-            text, _LINK.finditer(to_ascii_forms(text)), lambda link: _link_has_contacts(link, is_hidden, known)
-        )
+        text = _redact_matches(text, _LINK.finditer, lambda link: _link_has_contacts(link, is_hidden, known))
     return _redact_text(text, is_hidden, known)
 
 
@@ -102,13 +100,11 @@ def _redact_text(text: str, is_hidden: Callable[[str], bool], known: Collection[
     """Remove contact details as ``redact_contacts`` does, but from within links too."""
     # Most texts contain none of these and are returned unchanged.
     if "@" in text or "at" in text or "\uff20" in text:
-        text = _redact_matches(
-            text, _IN_PROSE.finditer(to_ascii_forms(text)), lambda found: is_hidden(normalise_addresses(found))
-        )
+        text = _redact_matches(text, _IN_PROSE.finditer, lambda found: is_hidden(normalise_addresses(found)))
     for pattern in known:
-        text = _redact_matches(text, pattern.finditer(to_ascii_forms(text)), bool)
+        text = _redact_matches(text, pattern.finditer, bool)
     if _INTERNATIONAL.search(text):
-        text = _redact_matches(text, _find_international_numbers(to_ascii_forms(text)), is_hidden)
+        text = _redact_matches(text, _find_international_numbers, is_hidden)
     return text
 
 
@@ -127,10 +123,12 @@ def _find_international_numbers(text: str) -> Iterator[re.Match[str]]:
             yield match
 
 
-def _redact_matches(text: str, found: Iterable[re.Match[str]], is_selected: Callable[[str], bool]) -> str:
+def _redact_matches(
+    text: str, find: Callable[[str], Iterable[re.Match[str]]], is_selected: Callable[[str], bool]
+) -> str:
     """Replace the matches that ``is_selected`` selects, and keep all other text unchanged."""
     parts, end = [], 0
-    for match in found:
+    for match in find(to_ascii_forms(text)):
         if is_selected(match[0]):
             parts += [text[end : match.start()], REDACTED]
             end = match.end()
@@ -147,25 +145,18 @@ def phone_patterns(note: str) -> list[re.Pattern[str]]:
 
     They match any notation: with or without country code (+, 00), grouped, with brackets or dots.
     """
-    found = (number for run in _PHONES.findall(to_ascii_forms(note)) for number in _split_numbers(run))
-    return [_number_pattern(number) for number in found if not _YEARS.fullmatch(number)]
-
-
-def _split_numbers(run: str) -> Iterator[str]:
-    """Yield the possible numbers in a run of digits: all of it (020/7946 0958), and the parts between slashes
-    (0712 345 678 / 0733 345 679).
-    """
-    parts = [part.strip(" ") for part in run.split("/")]
-    if sum(map(str.isdigit, run)) <= _MAX_PHONE_DIGITS:
-        yield run
-    if len(parts) > 1:
-        yield from (part for part in parts if _PHONE.fullmatch(part))
+    numbers = []
+    for run in _PHONES.findall(to_ascii_forms(note)):
+        if sum(map(str.isdigit, run)) <= _MAX_PHONE_DIGITS:
+            numbers.append(run)  # 020/7946 0958
+        if "/" in run:  # 0712 345 678 / 0733 345 679
+            numbers += (part for each in run.split("/") if _PHONE.fullmatch(part := each.strip(" ")))
+    return [_number_pattern(number) for number in numbers if not _YEARS.fullmatch(number)]
 
 
 @lru_cache(1_000)
 def address_pattern(address: str) -> re.Pattern[str]:
-    """Return a pattern for obfuscated forms of an e-mail address, "jane.roe at example dot org", and for its
-    words separated by spaces, as in a key: "jane roe example org".
+    """Return a pattern for "jane.roe at example dot org", and for a key's words: "jane roe example org".
 
     It is used for known addresses only: "available at example.org" is not an address.
     """
@@ -209,9 +200,7 @@ def read_contacts(lines: Iterable[Text], before: Iterable[Contact] = ()) -> list
 
 
 def _read_part(text: str, place: Place | None, contacts: list[Contact]) -> None:
-    """Read a part of a line, which may contain several names and addresses: Ann ann@example.org, Ben
-    ben@example.org.
-    """
+    """Read a part of a line with any number of contacts: Ann ann@example.org, Ben ben@example.org."""
     start = 0
     for email in (*_EMAIL.finditer(text), None):
         name = text[start : email.start() if email else None].strip(" ,>")

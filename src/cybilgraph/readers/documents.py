@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
 from itertools import count, islice
-from json.decoder import JSONArray, JSONObject, scanstring  # type: ignore[attr-defined]
+from json.decoder import JSONArray, JSONObject  # type: ignore[attr-defined]
 from json.scanner import py_make_scanner  # type: ignore[attr-defined]
 from typing import Any
 
@@ -27,13 +27,12 @@ from cybilgraph.model.fields import FieldKind
 from cybilgraph.model.findings import Finding
 from cybilgraph.model.record import Place, Record, Text
 from cybilgraph.model.rules import finding
+from cybilgraph.readers.cells import Cell, find_field, read_cell, read_cells, unknown_name_finding
 from cybilgraph.readers.inputs import Input
-from cybilgraph.readers.tabular.cells import Cell, find_field, read_cell, read_cells, unknown_name_finding
 from cybilgraph.readers.text import clean, decode
 
 MAX_DOCUMENT_BYTES = 50_000_000
-#: The maximum number of values in a document. Each is stored with its place and takes about 200 bytes in JSON
-#: and 600 in YAML.
+#: The maximum number of values in a document: each takes about 200 bytes in JSON and 600 in YAML.
 MAX_VALUES, MAX_NODES = 3_000_000, 1_000_000
 _HINT = "For an example, run: cybilgraph template json (or yaml, schema)"
 #: Keys of a list of records.
@@ -59,19 +58,19 @@ def read_json(input_file: Input) -> Iterator[Record]:
     Raises SourceError if the text is not JSON or contains no object.
     """
     findings: list[Finding] = []
-    text = decode(input_file, _content(input_file), findings)
-    broken: json.JSONDecodeError | RecursionError | None = None
+    text = _decode_document(input_file, findings)
+    damage: json.JSONDecodeError | RecursionError | None = None
     try:
         value, end = _Decoder(_places(text)).raw_decode(text, len(text) - len(text.lstrip()))
     except (json.JSONDecodeError, RecursionError) as error:
-        broken = error.with_traceback(None)  # drop the frames, which hold everything read so far
-    if broken:
+        damage = error.with_traceback(None)  # drop the frames, which hold everything read so far
+    if damage:
         yield from _read_up_to_damage(input_file, text, findings)
-        raise _json_error(input_file, broken) from broken
+        raise _json_error(input_file, damage) from damage
     if text[end:].strip():
         yield from _json_lines(input_file, text, findings)
-        return
-    yield from _records(input_file, _documents(input_file, value), findings)
+    else:
+        yield from _records(input_file, [value], findings)
 
 
 def read_yaml(input_file: Input) -> Iterator[Record]:
@@ -80,36 +79,28 @@ def read_yaml(input_file: Input) -> Iterator[Record]:
     Raises SourceError if the text is not YAML, uses aliases or contains no mapping.
     """
     findings: list[Finding] = []
-    text = decode(input_file, _content(input_file), findings)
+    text = _decode_document(input_file, findings)
     try:
-        _check_events(input_file, text)
-        values = [_node_value(node) for node in yaml.compose_all(text, yaml.CSafeLoader) if node is not None]
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
+        values = _parse_yaml(input_file, text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
         yield from _read_before_line(input_file, text, mark.line if mark else 0, findings)
         where = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
-        if "nesting depth" in (error.problem or ""):
+        problem = getattr(error, "problem", "") or str(error).split("\n", 1)[0][:200]
+        if "nesting depth" in problem:
             raise SourceError(f"{input_file.name}{where}: {_TOO_DEEP}", _NESTING_HINT) from error
-        raise SourceError(f"{input_file.name}{where}: invalid YAML: {error.problem}", _HINT) from error
-    except (yaml.YAMLError, RecursionError) as error:
-        reason = str(error).split("\n", 1)[0][:200] if isinstance(error, yaml.YAMLError) else "nested too deeply"
-        raise SourceError(f"{input_file.name}: invalid YAML: {reason}", _HINT) from error
-    yield from _records(input_file, (record for value in values for record in _documents(input_file, value)), findings)
+        raise SourceError(f"{input_file.name}{where}: invalid YAML: {problem}", _HINT) from error
+    yield from _records(input_file, values, findings)
 
 
 def _read_before_line(input_file: Input, text: str, line: int, findings: list[Finding]) -> Iterator[Record]:
     """Yield the complete projects before the damaged line of a YAML list."""
     lines = text.splitlines(keepends=True)[: line + 1]
-    items = [number for number, each in enumerate(lines) if re.match(r" {0,2}- ", each)]
-    indents = {lines[number].index("-") for number in items}
-    last = next((number for number in reversed(items) if lines[number].index("-") == min(indents)), 0)
-    try:
-        values = map(_node_value, filter(None, yaml.compose_all("".join(lines[:last]), yaml.CSafeLoader)))
-        yield from _records(
-            input_file, (record for value in values for record in _documents(input_file, value)), findings
-        )
-    except (yaml.YAMLError, SourceError, RecursionError):
-        return
+    indents = {number: item.end() for number, each in enumerate(lines) if (item := re.match(r" {0,2}- ", each))}
+    outermost = min(indents.values(), default=0)
+    last = max((number for number, indent in indents.items() if indent == outermost), default=0)
+    with suppress(yaml.YAMLError, SourceError):
+        yield from _records(input_file, _parse_yaml(input_file, "".join(lines[:last])), findings)
 
 
 def _read_up_to_damage(input_file: Input, text: str, findings: list[Finding]) -> Iterator[Record]:
@@ -123,76 +114,65 @@ def _read_up_to_damage(input_file: Input, text: str, findings: list[Finding]) ->
         except (json.JSONDecodeError, RecursionError):
             return
         with suppress(SourceError):  # this value is no project, but the next may be
-            yield from _records(input_file, _documents(input_file, value), findings)
+            yield from _records(input_file, [value], findings)
             findings = []
         at += len(text[at : at + 1_000]) - len(text[at : at + 1_000].lstrip(" \t\r\n,"))
 
 
-def _content(input_file: Input) -> bytes:
+def _decode_document(input_file: Input, findings: list[Finding]) -> str:
     with input_file.open(MAX_DOCUMENT_BYTES) as file:
-        return file.read()
+        return decode(input_file, file.read(), findings)
 
 
 def _json_lines(input_file: Input, text: str, findings: list[Finding]) -> Iterator[Record]:
     """Read one object per line. Other lines are reported and do not affect the rest."""
-    bad: SourceError | None = None
-    others = -1
+    first_error: SourceError | None = None
+    errors = 0
     for number, ended in enumerate(io.StringIO(text), start=1):
         line = ended.rstrip("\n")
         if not line.strip():
             continue
         if number > MAX_VALUES:
-            raise SourceError(
-                f"{input_file.name}:{number}: more than {MAX_VALUES:,} lines", "Split it into smaller files."
-            )
+            where = f"{input_file.name}:{number}"
+            raise SourceError(f"{where}: more than {MAX_VALUES:,} lines", "Split it into smaller files.")
         try:
-            value = _Decoder(partial(_on_line, number)).decode(line)
-            for record in _records(input_file, _documents(input_file, value), findings):
+            value = _Decoder(Place(number).after).decode(line)
+            for record in _records(input_file, [value], findings):
                 findings = []
                 yield record
         except (json.JSONDecodeError, RecursionError) as error:
-            bad, others = bad or _json_error(input_file, error, number), others + 1
+            errors += 1
+            first_error = first_error or _json_error(input_file, error, number)
         except SourceError as error:
-            where = error.what.replace(input_file.name, f"{input_file.name}:{number}", 1)
-            bad, others = bad or SourceError(where, error.hint), others + 1
-    if bad:
-        more = f" (and {others:,} more lines)" if others else ""
-        raise SourceError(f"{bad.what}{more}", bad.hint)
-
-
-def _on_line(number: int, offset: int) -> Place:
-    return Place(number, offset + 1)
-
-
-def _move_to_comma(error: json.JSONDecodeError) -> json.JSONDecodeError:
-    """Move the error for a trailing comma to the comma, as Python 3.13 reports it."""
-    before = error.doc[: error.pos].rstrip(" \t\r\n")
-    if error.doc[error.pos : error.pos + 1] not in ("}", "]") or not before.endswith(","):
-        return error
-    kind = "object" if error.doc[error.pos] == "}" else "array"
-    return json.JSONDecodeError(f"Illegal trailing comma before end of {kind}", error.doc, len(before) - 1)
+            errors += 1
+            what = error.what.replace(input_file.name, f"{input_file.name}:{number}", 1)
+            first_error = first_error or SourceError(what, error.hint)
+    if first_error:
+        more = f" (and {errors - 1:,} more lines)" if errors > 1 else ""
+        raise SourceError(f"{first_error.what}{more}", first_error.hint)
 
 
 def _json_error(input_file: Input, error: json.JSONDecodeError | RecursionError, line: int = 1) -> SourceError:
-    if isinstance(error, json.JSONDecodeError):
-        error = _move_to_comma(error)
-        where = f"{line + error.lineno - 1}:{error.colno}"
-        if error.msg.startswith(_TOO_MANY):
-            return SourceError(f"{input_file.name}:{where}: {error.msg}", "Split it into smaller files.")
-        return SourceError(f"{input_file.name}:{where}: invalid JSON: {error.msg}", _HINT)
-    return SourceError(f"{input_file.name}: invalid JSON: it is nested too deeply", _HINT)
+    if isinstance(error, RecursionError):
+        return SourceError(f"{input_file.name}: invalid JSON: it is nested too deeply", _HINT)
+    before = error.doc[: error.pos].rstrip(" \t\r\n")
+    kind = {"}": "object", "]": "array"}.get(error.doc[error.pos : error.pos + 1])
+    if kind and before.endswith(","):  # as Python 3.13 reports it
+        error = json.JSONDecodeError(f"Illegal trailing comma before end of {kind}", error.doc, len(before) - 1)
+    where = f"{input_file.name}:{line + error.lineno - 1}:{error.colno}"
+    if error.msg.startswith(_TOO_MANY):
+        return SourceError(f"{where}: {error.msg}", "Split it into smaller files.")
+    return SourceError(f"{where}: invalid JSON: {error.msg}", _HINT)
 
 
 # ---- values with their places --------------------------------------------------------------
 
 
 class _PlacedText(str):
-    """A string with its place."""
-
     __slots__ = ("place",)
     place: Place
 
-    def __new__(cls, value: str, place: Place = Place(1)) -> _PlacedText:  # noqa: B008 - a place is a constant
+    def __new__(cls, value: str, place: Place) -> _PlacedText:
         text = super().__new__(cls, value)
         text.place = place
         return text
@@ -206,7 +186,7 @@ class _RepeatedKey(str):
 
     def __new__(cls, key: str, times: int) -> _RepeatedKey:
         name = super().__new__(cls, f"{key} (again, {times})")
-        name.key = str(key)
+        name.key = key
         return name
 
 
@@ -223,57 +203,38 @@ def _places(text: str) -> Callable[[int], Place]:
 
 
 class _Decoder(json.JSONDecoder):
-    """A JSON decoder whose strings have places, and whose numbers and booleans are the text as written.
-
-    It needs the pure-Python scanner: that one calls ``parse_string``, while the C scanner uses its own
-    function.
-    """
+    """A JSON decoder whose texts have places, and whose numbers and booleans are texts as written."""
 
     def __init__(self, place: Callable[[int], Place]) -> None:
-        super().__init__(parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=_object)
-
+        super().__init__(parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=_unique_keys)
         values = count(1)
 
-        def counted(text: str, end: int) -> None:
-            if next(values) > MAX_VALUES:
-                raise json.JSONDecodeError(f"{_TOO_MANY} {MAX_VALUES:,} values", text, end)
-
-        def parse_string(text: str, end: int, strict: bool = True) -> tuple[str, int]:
-            counted(text, end)
-            value, after = scanstring(text, end, strict)
-            return _PlacedText(_SURROGATE.sub("\ufffd", value), place(end - 1)), after
-
         def placed(scan_once: Any, text: str, at: int) -> tuple[Any, int]:
+            if next(values) > MAX_VALUES:
+                raise json.JSONDecodeError(f"{_TOO_MANY} {MAX_VALUES:,} values", text, at)
             value, after = scan_once(text, at)
-            if value is None or text[at] in '"[{':
+            if value is None or isinstance(value, list | dict):
                 return value, after
-            counted(text, at)
-            return _PlacedText(text[at:after], place(at)), after
+            written = _SURROGATE.sub("\ufffd", value) if text[at] == '"' else text[at:after]
+            return _PlacedText(written, place(at)), after
 
-        def parse_array(opened: tuple[str, int], scan_once: Any) -> tuple[list[Any], int]:
-            counted(*opened)
-            found: tuple[list[Any], int] = JSONArray(opened, partial(placed, scan_once))
-            return found
+        def parse_array(opened: tuple[str, int], scan_once: Any) -> Any:
+            return JSONArray(opened, partial(placed, scan_once))
 
-        def parse_object(opened: tuple[str, int], strict: bool, scan_once: Any, *others: Any) -> tuple[Any, int]:
-            counted(*opened)
-            found: tuple[Any, int] = JSONObject(opened, strict, partial(placed, scan_once), *others)
-            return found
+        def parse_object(opened: tuple[str, int], strict: bool, scan_once: Any, *others: Any) -> Any:
+            return JSONObject(opened, strict, partial(placed, scan_once), *others)
 
-        self.parse_string, self.parse_array, self.parse_object = parse_string, parse_array, parse_object
-        self.scan_once = py_make_scanner(self)
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    return _unique_keys((_SURROGATE.sub("\ufffd", key), value) for key, value in pairs)
+        self.parse_array, self.parse_object = parse_array, parse_object
+        # The C scanner does not call parse_array and parse_object.
+        self.scan_once = partial(placed, py_make_scanner(self))
 
 
 def _unique_keys(pairs: Iterable[tuple[Any, Any]]) -> dict[str, Any]:
     """Build a mapping in which repeated keys are kept under new names, to be reported."""
     found: dict[str, Any] = {}
-    times: Counter[Any] = Counter()  # avoids counting again for each key
-    for key, value in pairs:
-        name = str(key)
+    times: Counter[str] = Counter()  # avoids counting again for each key
+    for raw_key, value in pairs:
+        name = key = _SURROGATE.sub("\ufffd", str(raw_key))
         while name in found:
             times[key] += 1
             name = _RepeatedKey(key, times[key])
@@ -281,51 +242,43 @@ def _unique_keys(pairs: Iterable[tuple[Any, Any]]) -> dict[str, Any]:
     return found
 
 
-def _check_events(input_file: Input, text: str) -> None:
-    """Reject YAML that no record needs but that attacks use: aliases and deep nesting."""
-    depth = 0
+def _parse_yaml(input_file: Input, text: str) -> list[Any]:
+    """Return the values of a YAML text. Every scalar is the text as written.
+
+    Raises SourceError for aliases and deep nesting, which no record needs but attacks use.
+    """
+    values: list[list[Any]] = [[]]  # those of the stream, and of each open collection
     for number, event in enumerate(yaml.parse(text, yaml.CSafeLoader)):
+        assert event.start_mark
+        place = Place(event.start_mark.line + 1, event.start_mark.column + 1)
+        where = f"{input_file.name}:{place.line}"
         if number > MAX_NODES:
-            raise SourceError(
-                f"{input_file.name}:{_line(event)}: more than {MAX_NODES:,} values", "Split it into smaller files."
-            )
+            raise SourceError(f"{where}: more than {MAX_NODES:,} values", "Split it into smaller files.")
         if isinstance(event, yaml.AliasEvent):
-            raise SourceError(
-                f"{input_file.name}:{_line(event)}: aliases (*{event.anchor}) are not supported",
-                "Write the value itself.",
-            )
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > _MAX_DEPTH:
-            raise SourceError(f"{input_file.name}:{_line(event)}: {_TOO_DEEP}", _NESTING_HINT)
-
-
-def _line(event: yaml.Event) -> int:
-    return event.start_mark.line + 1 if event.start_mark else 1
-
-
-def _node_value(node: yaml.Node) -> Any:
-    """Convert a YAML node to a value. Every scalar is the text as written."""
-    if isinstance(node, yaml.MappingNode):
-        return _unique_keys(
-            (_node_value(key), _node_value(value)) for key, value in node.value if isinstance(key, yaml.ScalarNode)
-        )
-    if isinstance(node, yaml.SequenceNode):
-        return [_node_value(item) for item in node.value]
-    assert isinstance(node, yaml.ScalarNode)
-    if not node.style and node.value in ("", "~", "null"):  # plain scalar; libyaml reports its style as an empty string
-        return None
-    return _PlacedText(node.value, Place(node.start_mark.line + 1, node.start_mark.column + 1))
+            raise SourceError(f"{where}: aliases (*{event.anchor}) are not supported", "Write the value itself.")
+        if isinstance(event, yaml.ScalarEvent):
+            is_blank = not event.style and event.value in ("", "~", "null")  # libyaml's name for plain style is empty
+            values[-1].append(None if is_blank else _PlacedText(event.value, place))
+        elif isinstance(event, yaml.CollectionStartEvent):
+            values.append([])
+            if len(values) > _MAX_DEPTH + 1:
+                raise SourceError(f"{where}: {_TOO_DEEP}", _NESTING_HINT)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            inner: Any = values.pop()
+            if isinstance(event, yaml.MappingEndEvent):
+                pairs = zip(inner[::2], inner[1::2], strict=True)
+                inner = _unique_keys((key, value) for key, value in pairs if not isinstance(key, list | dict))
+            values[-1].append(inner)
+    return values[0]
 
 
 # ---- values → cells → records --------------------------------------------------------------
 
 
 def _documents(input_file: Input, value: Any) -> Iterator[dict[str, Any]]:
-    """Yield the records in a value: an object, a list of objects, or an object that contains such a list."""
+    """Yield the projects in a value: an object, a list of objects, or an object that contains such a list."""
     if isinstance(value, dict) and not any(find_field(key) for key in value):
-        lists = [
-            each for name, each in value.items() if (name.key if isinstance(name, _RepeatedKey) else name) in _LISTS
-        ]
+        lists = [each for name, each in value.items() if getattr(name, "key", name) in _LISTS]
         value = [record for each in lists for record in _as_list(each)] if lists else value
     bad: list[Any] = []
     for record in value if isinstance(value, list) else [value]:
@@ -338,19 +291,21 @@ def _documents(input_file: Input, value: Any) -> Iterator[dict[str, Any]]:
         raise SourceError(f"{input_file.name}: found {str(bad[0])[:60]!r}{more} instead of a project", _HINT)
 
 
-def _records(input_file: Input, documents: Iterable[dict[str, Any]], findings: list[Finding]) -> Iterator[Record]:
+def _records(input_file: Input, values: Iterable[Any], findings: list[Finding]) -> Iterator[Record]:
     found = 0
     empty: list[int] = []
+    documents = (document for value in values for document in _documents(input_file, value))
     for number, document in enumerate(documents, start=1):
-        places = (key.place for key in _texts(document))
-        start = next(places, Place(1))
-        cells = [_cell(str(name), value, start) for name, value in document.items()]
-        cells = [cell for cell in cells if not cell.name.startswith("$")]
+        start = _first_place(document) or Place(1)
+        cells = [_cell(str(name), value, start) for name, value in document.items() if not name.startswith("$")]
         repeated = list(islice(_find_repeated_keys(document, start), _MAX_REPORTED))
-        repeated_names = {name for name, _place in repeated}
+        repeated_names = {name for name, _ in repeated}
         unknown = (cell for cell in cells if cell.name not in repeated_names and find_field(cell.name) is None)
         odd = [unknown_name_finding(input_file, cell.name, cell.place) for cell in islice(unknown, _MAX_REPORTED)]
-        odd += [_repeated_key_finding(input_file, name, place) for name, place in repeated]
+        odd += [
+            finding("second-key", input_file.name, {"name": name.key}, label=name.key, line=at.line, column=at.column)
+            for name, at in repeated
+        ]
         if not any(cell.lines for cell in cells):
             empty.append(number)
         elif record := read_cells(input_file, cells, findings + odd):
@@ -372,39 +327,29 @@ def _find_repeated_keys(value: Any, place: Place) -> Iterator[tuple[_RepeatedKey
     if isinstance(value, dict):
         for name, item in value.items():
             if isinstance(name, _RepeatedKey):
-                yield name, next((text.place for text in _texts(item)), place)
+                yield name, _first_place(item) or place
 
 
-def _repeated_key_finding(input_file: Input, name: _RepeatedKey, place: Place) -> Finding:
-    return finding(
-        "second-key", input_file.name, {"name": name.key}, label=name.key, line=place.line, column=place.column
-    )
-
-
-def _texts(value: Any) -> Iterator[_PlacedText]:
+def _first_place(value: Any) -> Place | None:
+    """Return the place of the first text in a value."""
     if isinstance(value, _PlacedText):
-        yield value
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from _texts(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _texts(item)
+        return value.place
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return next(filter(None, map(_first_place, inner)), None)
 
 
 def _cell(name: str, value: Any, start: Place) -> Cell:
     """Return the cell of a key. An empty value counts as left blank."""
-    place = next((text.place for text in _texts(value)), start)
+    place = _first_place(value) or start
     row = find_field(name)
     if isinstance(value, list):
         value = [item for item in value if item is not None]  # skip blank items
     if value in (None, "", [], {}):
         return Cell(name, place, blank=True)
-    if isinstance(value, str) and (row is None or row.kind in (FieldKind.PROSE, FieldKind.ITEMS)):
-        lines = [Text(line, place) for part in value.splitlines() if (line := clean(part))]
-        return Cell(name, place, lines)
     if isinstance(value, str):
-        return read_cell(name, value, place)
+        if row is not None and row.kind not in (FieldKind.PROSE, FieldKind.ITEMS):
+            return read_cell(name, value, place)
+        value = value.splitlines()
     return Cell(name, place, [line for item in _as_list(value) for line in _lines(item, place) if line.text])
 
 
@@ -414,7 +359,7 @@ def _as_list(value: Any) -> list[Any]:
 
 def _lines(item: Any, place: Place) -> Iterator[Text]:
     """Yield the lines of a list item: a text, a contact, a link, or items below a subheading."""
-    place = next((text.place for text in _texts(item)), place)
+    place = _first_place(item) or place
     if not isinstance(item, dict):
         if line := clean(item if isinstance(item, str) else json.dumps(item)):
             yield Text(line, place)

@@ -15,7 +15,7 @@ from cybilgraph.errors import SourceError
 from cybilgraph.model.findings import Excerpt, Finding
 from cybilgraph.readers.html.tree import decode_html
 from cybilgraph.readers.inputs import MAX_PAGE_BYTES, Input, Stream
-from cybilgraph.readers.tabular.delimited import csv_rows
+from cybilgraph.readers.tabular import csv_rows
 from cybilgraph.readers.text import decode, split_raw_lines
 
 #: The maximum length of an excerpt, and of its text before the mark.
@@ -28,13 +28,12 @@ _MAX_SEARCH_CHARACTERS = 24
 #: with at least _TELLING characters are searched for in a sentence.
 _MAX_QUOTE_OFFSET, _MIN_SENTENCE_CHARACTERS = 2, 4
 
-_PAGES, _TABLES = ("", ".txt", ".text"), (".csv", ".tsv")
+_PAGES, _HTML, _TABLES = ("", ".txt", ".text"), (".html", ".htm", ".xhtml"), (".csv", ".tsv")
 #: Formats whose places are cell numbers; workbooks have no lines of text.
 WORKBOOKS = (".xlsx",)
 SUFFIXES_WITH_CELLS = (*_TABLES, *WORKBOOKS)
 #: The start and end of each cell on a line, by cell number.
 Cells = dict[int, tuple[int, int]]
-_HTML = (".html", ".htm", ".xhtml")
 #: Formats in which a lone carriage return ends a line.
 _ANY_LINE_END = (*_TABLES, ".yaml", ".yml")
 
@@ -102,9 +101,7 @@ def excerpt(line: str, finding: Finding, cells: Cells | None = None) -> Excerpt:
 
 
 def _with_cells(input_file: Input, lines: Iterable[str | None]) -> Iterator[tuple[str | None, Cells | None]]:
-    """Yield each line of a table with the positions of its cells, using the rows and separator that the reader
-    finds.
-    """
+    """Yield each line with the positions of its cells if it is a table, by the rows that the reader finds."""
     if input_file.suffix not in _TABLES:
         yield from ((line, None) for line in lines)
         return
@@ -121,8 +118,7 @@ def _with_cells(input_file: Input, lines: Iterable[str | None]) -> Iterator[tupl
 
 
 def _cells(line: str, separator: str, first: int, quoted: bool) -> tuple[Cells, bool]:
-    """Return the positions of the cells on a line, numbered from ``first``, and whether the last continues
-    below.
+    """Return the positions of the cells on a line, numbered from ``first``, and whether the last continues below.
 
     ``quoted`` means that the first cell continues a quoted cell from the line above.
     """
@@ -151,9 +147,7 @@ def _lines(input_file: Input) -> Generator[str | None]:
 
 
 def _streamed(stream: Stream, line_end: str) -> Iterator[str | None]:
-    """Yield the lines of a file that may be too large for memory. Each is decoded as UTF-8, or else as
-    Windows-1252.
-    """
+    """Yield the lines of a file too large for memory, each decoded as UTF-8, or else as Windows-1252."""
     wide = stream.read(2) in (b"\xff\xfe", b"\xfe\xff")
     stream.seek(0)
     # Latin-1 preserves all bytes, so that each complete line can be decoded afterwards.

@@ -66,11 +66,9 @@ def _fetch(address: str, into: Path) -> Path:
         system, root = _opened(address)
         is_folder = system.info(root)["type"] == "directory"
         there = system.find(root) if is_folder else [root]
-    base = into / "folder" if is_folder else into
-    targets = [base / (_below(root, name, shown) if is_folder else _name(root, shown)) for name in there]
-    base.mkdir(exist_ok=True)
-    with _translate_errors(shown):
-        for folder in {target.parent for target in targets}:
+        base = into / "folder" if is_folder else into
+        targets = [base / (_below(root, name, shown) if is_folder else _name(root, shown)) for name in there]
+        for folder in {base, *(target.parent for target in targets)}:
             folder.mkdir(parents=True, exist_ok=True)
         system.get(there, [str(target) for target in targets])
     return base if is_folder else targets[0]
@@ -99,21 +97,21 @@ class RemoteFolder:
 
     def __init__(self, address: str) -> None:
         self.shown = _without_secrets(address)
-        with self._translate_errors():
+        with _translate_errors(self.shown):
             self._system, root = _opened(address)
         self._root = root.rstrip("/")
 
     def sizes(self, below: str) -> dict[str, int]:
         """Return the size in bytes of each file below a subfolder, by relative path."""
         root = f"{self._root}/{below}"
-        with self._translate_errors():
+        with _translate_errors(self.shown):
             self._system.invalidate_cache()
             found = self._system.find(root, detail=True)
         return {name.partition(f"{root.lstrip('/')}/")[2]: int(about["size"]) for name, about in found.items()}
 
     def read(self, name: str) -> bytes:
         """Return the content of a file; empty if it does not exist."""
-        with self._translate_errors():
+        with _translate_errors(self.shown):
             try:
                 return bytes(self._system.cat_file(f"{self._root}/{name}"))
             except FileNotFoundError:
@@ -122,22 +120,19 @@ class RemoteFolder:
     def put(self, path: Path, name: str) -> None:
         """Upload a local file."""
         target = f"{self._root}/{name}"
-        with self._translate_errors():
+        with _translate_errors(self.shown):
             self._system.makedirs(target.rpartition("/")[0], exist_ok=True)
             self._system.put_file(str(path), target)
 
     def write(self, content: bytes, name: str) -> None:
         """Write a file."""
-        with self._translate_errors():
+        with _translate_errors(self.shown):
             self._system.pipe_file(f"{self._root}/{name}", content)
 
     def delete(self, name: str) -> None:
         """Delete a file."""
-        with self._translate_errors():
+        with _translate_errors(self.shown):
             self._system.rm_file(f"{self._root}/{name}")
-
-    def _translate_errors(self) -> Any:
-        return _translate_errors(self.shown)
 
 
 def _opened(address: str) -> tuple[Any, str]:
@@ -167,18 +162,14 @@ def _translate_errors(shown: str) -> Iterator[None]:
     except Exception as error:  # every library has its own errors, without a common base class
         reason = error.__cause__ or error  # the HTTP file system reports every failure as a missing file
         status = getattr(reason, "status", 0)
+        what = f" cannot be accessed: {_without_secrets(str(reason)) or type(reason).__name__}"
+        hint = "Check the address and the network connection."
         if isinstance(error, ImportError):
-            raise AddressError(
-                f"{shown}: a required package is missing: {error}", "Install it in the same environment as cybilgraph."
-            ) from error
-        if isinstance(reason, PermissionError) or status in _DENIED:
-            raise AddressError(
-                f"{shown}: permission denied",
-                "Provide credentials through the environment variables or the configuration file of that service.",
-            ) from error
-        if isinstance(reason, FileNotFoundError) or status == 404:
-            raise AddressError(f"{shown}: not found", "Check the address.") from error
-        raise AddressError(
-            f"{shown} cannot be accessed: {_SECRET.sub('', str(reason)) or type(reason).__name__}",
-            "Check the address and the network connection.",
-        ) from error
+            what = f": a required package is missing: {error}"
+            hint = "Install it in the same environment as cybilgraph."
+        elif isinstance(reason, PermissionError) or status in _DENIED:
+            what = ": permission denied"
+            hint = "Provide credentials through the environment variables or the configuration file of that service."
+        elif isinstance(reason, FileNotFoundError) or status == 404:
+            what, hint = ": not found", "Check the address."
+        raise AddressError(f"{shown}{what}", hint) from error

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from cybilgraph.model.findings import escape_controls
 from cybilgraph.model.formats import FORMATS, FormatKind
-from cybilgraph.readers.tabular.cells import find_field
+from cybilgraph.readers.cells import find_field
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +45,12 @@ INPUT_FORMATS = (
     ),
 )
 BY_NAME = {fmt.name: fmt for fmt in INPUT_FORMATS}
+_BY_MEDIA_TYPE = {
+    media_type: fmt.suffix
+    for fmt in reversed(INPUT_FORMATS)  # the first one wins
+    for media_type in fmt.media_types
+    if media_type != "text/plain"
+}
 
 _MAX_PROBE_BYTES = 4_096
 #: Comments before the content, matched possessively: otherwise a text of comments only could be split in too
@@ -79,8 +84,7 @@ def input_name(name: str, requested: str, media_type: str, content: bytes, known
     """Return the name of an input, whose suffix selects the reader.
 
     The format ``requested`` wins, then the suffix of the file name if it is ``known``, then a media type more
-    specific than "text" or "bytes", then the content. Raises KeyError if there is no format with the name
-    asked for.
+    specific than "text" or "bytes", then the content. Raises KeyError if there is no such format.
     """
     stem = escape_controls(PurePosixPath(name.replace("\\", "/")).name)[-_MAX_NAME_CHARACTERS:].strip(". ") or "record"
     own_suffix = PurePosixPath(stem).suffix
@@ -88,17 +92,11 @@ def input_name(name: str, requested: str, media_type: str, content: bytes, known
         suffix = BY_NAME[requested].suffix
     elif own_suffix and own_suffix.lower() in known:
         return stem
-    else:
-        suffix = next(_of_media_type(media_type), "") or guess_suffix(content)
+    else:  # any format may be sent as text/plain
+        suffix = _BY_MEDIA_TYPE.get(media_type) or guess_suffix(content)
     if own_suffix.lower() == suffix:
         return stem
     return f"{stem.removesuffix(own_suffix) if own_suffix.lower() in known else stem}{suffix}"
-
-
-def _of_media_type(media_type: str) -> Iterator[str]:
-    for fmt in INPUT_FORMATS[1:]:  # any format may be sent as text/plain
-        if media_type in fmt.media_types and media_type != "text/plain":
-            yield fmt.suffix
 
 
 def guess_suffix(content: bytes) -> str:
@@ -112,14 +110,9 @@ def guess_suffix(content: bytes) -> str:
             return suffix
     lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
     for separator, suffix in (("\t", ".tsv"), (",", ".csv"), (";", ".csv")):
-        if lines and separator in lines[0] and _names_columns(lines[0].split(separator)):
+        names = [cell.strip().strip('"') for cell in lines[0].split(separator) if cell.strip()] if lines else []
+        if len(names) > 1 and 2 * sum(find_field(name) is not None for name in names) >= len(names):
             return suffix
-    named = [_YAML.match(line) for line in lines[:3]]
-    if named and all(named) and all(match and match[1] == match[1].lower() for match in named):
-        return ".yaml" if any(match and find_field(match[1]) for match in named) else ".txt"
-    return ".txt"
-
-
-def _names_columns(cells: list[str]) -> bool:
-    called = [find_field(cell.strip().strip('"')) for cell in cells if cell.strip()]
-    return len(called) > 1 and sum(row is not None for row in called) * 2 >= len(called)
+    keys = [match[1] if (match := _YAML.match(line)) else "" for line in lines[:3]]
+    is_yaml = all(key and key == key.lower() for key in keys) and any(map(find_field, keys))
+    return ".yaml" if is_yaml else ".txt"

@@ -1,11 +1,13 @@
-"""Find input files, and open them with limits."""
+"""Find input files, also those changed since a git commit, and open them with limits."""
 
 from __future__ import annotations
 
 import hashlib
 import io
 import os
+import shutil
 import stat
+import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -28,6 +30,8 @@ MAX_PAGE_BYTES = 500_000
 MAX_STDIN_BYTES = 50_000_000
 #: Replaces the suffix of files without one in folders.
 NO_SUFFIX = "(none)"
+#: Prevents git from running programs that a repository's own settings name.
+_SAFE = ("-c", "core.fsmonitor=false", "--no-optional-locks")
 Stream = io.BufferedReader | io.BytesIO
 
 
@@ -50,8 +54,7 @@ class Input:
     def suffix(self) -> str:
         """The suffix that selects the reader, in lower case.
 
-        A file without a suffix is text if it was named explicitly, and unsupported if it was found in a
-        folder.
+        A file without one is text if it was named explicitly, and unsupported if it was found in a folder.
         """
         return Path(self.path or self.name).suffix.lower() or (NO_SUFFIX if self.is_from_folder else "")
 
@@ -126,9 +129,7 @@ def _repository(folder: Path) -> Path | None:
 
 
 class _FixedLengthFile(io.FileIO):
-    """A file limited to its length when opened, because a growing file may never end. Opening a pipe does not
-    block.
-    """
+    """A file limited to its length when opened, as a growing one may never end. Opening a pipe does not block."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))
@@ -142,9 +143,9 @@ class _FixedLengthFile(io.FileIO):
         return self.read(max(self.status.st_size - self.tell(), 0)) or b""
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        return super().seek(
-            *((self.status.st_size + offset, os.SEEK_SET) if whence == os.SEEK_END else (offset, whence))
-        )
+        if whence == os.SEEK_END:
+            offset, whence = self.status.st_size + offset, os.SEEK_SET
+        return super().seek(offset, whence)
 
 
 def find_inputs(places: Iterable[Location], kind: str = "") -> Iterator[Input]:
@@ -164,10 +165,15 @@ def find_inputs(places: Iterable[Location], kind: str = "") -> Iterator[Input]:
     names: set[str] = set()
     for place in places:
         if str(place) == "-":
-            yield _standard_input(kind)
+            content = sys.stdin.buffer.read(MAX_STDIN_BYTES + 1)
+            if len(content) > MAX_STDIN_BYTES:
+                raise SourceError(f"Standard input: larger than {MAX_STDIN_BYTES:,} bytes", "Save it as a file.")
+            yield Input(f"<stdin>{kind}", data=content)
             continue
         for file, below, is_from_folder in _files(Path(place)):
-            name, address = _printable(below.as_posix()), _address(place, below)
+            name, address = _printable(below.as_posix()), ""
+            if isinstance(place, LocalCopy):
+                address = f"{place.address.rstrip('/')}/{below.as_posix()}" if place.path.is_dir() else place.address
             if len(places) > 1:  # names within one place are unique
                 name = _printable(address or file.as_posix()) if name in names else name
                 names.add(name)
@@ -177,13 +183,6 @@ def find_inputs(places: Iterable[Location], kind: str = "") -> Iterator[Input]:
 def count_inputs(places: Iterable[Location]) -> int:
     """Return the number of files that ``find_inputs`` yields. Raises SourceError if a place does not exist."""
     return sum(1 if str(place) == "-" else sum(1 for _ in _files(Path(place))) for place in _existing(places))
-
-
-def _address(place: Location, below: Path) -> str:
-    """Return the address of a copied file, or an empty string for a local one."""
-    if not isinstance(place, LocalCopy):
-        return ""
-    return f"{place.address.rstrip('/')}/{below.as_posix()}" if place.path.is_dir() else place.address
 
 
 def _existing(places: Iterable[Location]) -> list[Location]:
@@ -197,65 +196,90 @@ def _existing(places: Iterable[Location]) -> list[Location]:
     return places
 
 
-def _standard_input(kind: str) -> Input:
-    content = sys.stdin.buffer.read(MAX_STDIN_BYTES + 1)
-    if len(content) > MAX_STDIN_BYTES:
-        raise SourceError(f"Standard input: larger than {MAX_STDIN_BYTES:,} bytes", "Save it as a file.")
-    return Input(f"<stdin>{kind}", data=content)
-
-
 def _files(path: Path) -> Iterator[tuple[Path, Path, bool]]:
-    """Yield a file, or the files in a folder with their relative paths.
+    """Yield a file, or the files in a folder in name order: path, relative path, and whether it is from a folder.
 
-    A folder that cannot be listed is yielded like a file that was named explicitly, so that it is reported.
+    Links to folders are not followed. A folder that cannot be listed is yielded like a file that was named
+    explicitly, so that it is reported. Memory holds only the names in one folder and its ancestors.
     """
     if not path.is_dir():
         yield path, Path(path.name), False
         return
-    for file, is_closed in _walk(path):
-        yield file, file.relative_to(path), not is_closed
-
-
-def _walk(folder: Path) -> Iterator[tuple[Path, bool]]:
-    """Yield the files below a folder, and, with True, the folders that cannot be listed.
-
-    Memory holds only the names in one folder and its ancestors.
-    """
-    levels = [iter([(folder, True)])]
-    while levels:
-        path, is_folder = next(levels[-1], (None, False))
-        if path is None:
-            levels.pop()
-        elif not is_folder:
-            yield path, False
+    waiting = [(os.fspath(path), True)]
+    while waiting:
+        name, is_folder = waiting.pop()
+        file = Path(name)
+        if not is_folder:
+            yield file, file.relative_to(path), True
+            continue
+        try:
+            with os.scandir(name) as entries:
+                found = [
+                    (entry.path, entry.is_dir(follow_symlinks=False))
+                    for entry in entries
+                    # Path.is_dir raises errors that os.path.isdir does not.
+                    if not entry.name.startswith(".") and not (entry.is_symlink() and os.path.isdir(entry))  # noqa: PTH112
+                ]
+        except OSError:
+            yield file, file.relative_to(path), False
         else:
-            try:
-                levels.append(_list_folder(path))
-            except OSError:
-                yield path, True
-
-
-def _list_folder(folder: Path) -> Iterator[tuple[Path, bool]]:
-    """Return the content of a folder in name order, with True for folders. Links to folders are not followed."""
-    names, folders = [], set()
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            is_folder = _is_folder(entry)
-            if not (entry.name.startswith(".") or (is_folder and entry.is_symlink())):
-                names.append(entry.name)
-                if is_folder:
-                    folders.add(entry.name)
-    names.sort(key=os.path.normcase)
-    return ((folder / name, name in folders) for name in names)
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a circular link
-        return False
+            waiting += sorted(found, reverse=True)
 
 
 def _printable(name: str) -> str:
     """Return a file's name as text on one line, whatever its bytes."""
     return escape_controls(os.fsencode(name).decode("utf-8", errors="backslashreplace"))
+
+
+def changed_since(commit: str, inputs: Iterable[Input]) -> Iterator[Input]:
+    """Yield the inputs that were changed, added or renamed since a commit, or are untracked.
+
+    For a commit on another branch, changes count since the common ancestor. Ignored files are skipped.
+    Raises SourceError if git is not installed, if a file is not in a repository, or if its repository does
+    not have this commit.
+    """
+    changed: dict[str, set[Path]] = {}  # by repository root
+    roots: dict[Path, str] = {}  # repository roots by folder
+    for input_file in inputs:
+        if input_file.path is None:
+            raise SourceError(f"{input_file.name}: git cannot tell whether it has changed", "Give files or folders.")
+        folder = input_file.path.parent
+        if folder not in roots:
+            roots[folder] = _run_git(folder, "rev-parse", "--show-toplevel").removesuffix("\n")
+        root = roots[folder]
+        if root not in changed:
+            changed[root] = set(_changed_paths(Path(root), commit))
+        if folder.resolve() / input_file.path.name in changed[root]:
+            yield input_file
+
+
+def _changed_paths(root: Path, commit: str) -> Iterator[Path]:
+    verify = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}^{{commit}}")
+    known = _run_git(root, *verify, may_fail=True)
+    if not known:
+        raise SourceError(
+            f"{root}: unknown commit {commit!r}",
+            "Use a branch, tag or commit such as main, origin/main or HEAD~1. A shallow clone may not have it.",
+        )
+    ours = _run_git(root, "merge-base", known.strip(), "HEAD", may_fail=True) or known
+    for arguments in (
+        ("diff", "--name-only", "-z", "--no-ext-diff", "--find-renames", "--diff-filter=d", ours.strip(), "--"),
+        ("ls-files", "--others", "--exclude-standard", "-z", "--"),
+    ):
+        yield from (root.resolve() / name for name in _run_git(root, *arguments).split("\0") if name)
+
+
+def _run_git(folder: Path, *arguments: str, may_fail: bool = False) -> str:
+    """Run git and return its output, or an empty string if it fails and may. File names keep their bytes."""
+    program = shutil.which("git")
+    if program is None:
+        raise SourceError("Git is not installed, but is needed to find changed files", "Install git.")
+    result = subprocess.run(  # noqa: S603
+        [program, "-C", os.fspath(folder.absolute()), *_SAFE, *arguments], capture_output=True, check=False
+    )
+    if result.returncode and not may_fail:
+        reason = result.stderr.decode(errors="replace").strip().split("\n")[0].removeprefix("fatal: ")
+        raise SourceError(
+            f"{folder}: git cannot list the changed files: {reason}", "The files must be in a git repository."
+        )
+    return "" if result.returncode else os.fsdecode(result.stdout)

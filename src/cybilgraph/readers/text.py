@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import html
+import io
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -12,20 +13,19 @@ from cybilgraph.errors import SourceError
 from cybilgraph.model.findings import Finding
 from cybilgraph.model.record import Place, Text
 from cybilgraph.model.rules import finding
-from cybilgraph.readers.inputs import Input
+from cybilgraph.readers.inputs import Input, Stream
 
 _SPACE = re.compile(r"[\s\u200b\ufeff]+")
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 #: An ampersand that was escaped once or more.
 _ESCAPED_AMPERSAND = re.compile(r"&(?:amp;|#0{0,4}38;|#x0{0,4}26;)+", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f]")
-_CONTROLS = bytes((*range(0x09), *range(0x0E, 0x20)))
 _LINE_END = re.compile(r"\r\n?|\n")
 #: Text without line separators that editors, git and line counters do not treat as line ends.
 _LINE_PART = re.compile(r"[^\f\v\x85\u2028\u2029]+")
 _HYPHENATED = re.compile(r"[a-z]-$")
 #: The maximum number of lines in a wrapped paragraph.
-_MAX_WRAPPED_CHARACTERS = 200
+_MAX_WRAPPED_LINES = 200
 #: UTF-32LE comes first: its byte order mark begins with that of UTF-16LE.
 _BYTE_ORDER_MARKS = {
     codecs.BOM_UTF32_LE: "utf-32-le",
@@ -52,10 +52,9 @@ def decode(input_file: Input, content: bytes, findings: list[Finding]) -> str:
     mark, encoding = guess_encoding(content)
     text = content[len(mark) :].decode(encoding, errors="replace")
     if encoding == WINDOWS:
-        findings.append(not_utf8_finding(input_file, _first_undecodable_line(content)))
+        findings.append(finding("encoding", input_file.name, line=find_undecodable_line(io.BytesIO(content))))
     begin = text[:4096]
-    sample = begin.encode(errors="replace")
-    controls = len(sample) - len(sample.translate(None, _CONTROLS))
+    controls = len(_CONTROL.findall(begin))
     invalid = 0 if encoding == "utf-8" else begin.count("\ufffd")  # invalid bytes
     if controls > _MAX_STRAY_CONTROLS or (controls + invalid) * _MIN_CHARACTERS_PER_CONTROL > len(begin):
         raise not_text_error(input_file, content[:4096])
@@ -63,9 +62,7 @@ def decode(input_file: Input, content: bytes, findings: list[Finding]) -> str:
 
 
 def find_codec(charset: str) -> str:
-    """Return the Python codec for a declared non-Unicode encoding, or an empty string if it is not a text
-    encoding.
-    """
+    """Return the Python codec for a declared non-Unicode encoding, or an empty string if it is not for text."""
     name = charset.lower()
     if not _ENCODINGS.fullmatch(name):
         return ""
@@ -104,23 +101,26 @@ def guess_encoding(content: bytes) -> tuple[bytes, str]:
     for mark, encoding in _BYTE_ORDER_MARKS.items():
         if content.startswith(mark):
             return mark, encoding
-    if _first_undecodable_line(content):
+    if find_undecodable_line(io.BytesIO(content)):
         return b"", WINDOWS
     return codecs.BOM_UTF8 if content.startswith(codecs.BOM_UTF8) else b"", "utf-8"
 
 
-def _first_undecodable_line(content: bytes) -> int:
-    """Return the first line that is not UTF-8, or 0."""
+def find_undecodable_line(stream: Stream, may_be_cut_off: bool = False) -> int:
+    """Return the first line that is not UTF-8, or 0. The file may be too large for memory.
+
+    If it ``may_be_cut_off``, an incomplete character at its end is ignored.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    line = 1
     try:
-        content.decode("utf-8")
+        while chunk := stream.read(1 << 16):
+            decoder.decode(chunk)
+            line += chunk.count(b"\n")
+        decoder.decode(b"", final=not may_be_cut_off)
     except UnicodeDecodeError as error:
-        return content.count(b"\n", 0, error.start) + 1
+        return line + error.object.count(b"\n", 0, error.start)
     return 0
-
-
-def not_utf8_finding(input_file: Input, line: int) -> Finding:
-    """Return the finding for a file that was read as Windows-1252, with the first such line."""
-    return finding("encoding", input_file.name, line=line)
 
 
 def split_raw_lines(text: str) -> list[str]:
@@ -131,11 +131,6 @@ def split_raw_lines(text: str) -> list[str]:
 def read_lines(text: str) -> Iterator[Text]:
     """Yield the lines that are not blank, with entities resolved and spaces normalised."""
     for number, raw in enumerate(split_raw_lines(text), start=1):
-        if raw.isprintable():
-            bare = raw.strip()
-            if line := normalise(bare) if "  " in bare or "&" in bare else bare:
-                yield Text(line, Place(number, raw.index(bare) + 1))
-            continue
         for part in _LINE_PART.finditer(raw):
             if line := clean(part[0]):
                 yield Text(line, Place(number, part.start() + len(part[0]) - len(part[0].lstrip()) + 1))
@@ -157,24 +152,19 @@ def normalise(text: str) -> str:
 def resolve_entities(text: str) -> str:
     """Resolve entities that end properly and have a reasonable length.
 
-    Doubly escaped ones are resolved completely: a text is then the same whichever formats, each with its own
-    escaping, it has passed through.
+    Doubly escaped ones are resolved completely, so that no format that a text has passed through matters.
     """
-    return (
-        _ENTITY.sub(lambda match: html.unescape(match[0]), _ESCAPED_AMPERSAND.sub("&", text)) if "&" in text else text
-    )
+    return _ENTITY.sub(lambda match: html.unescape(match[0]), _ESCAPED_AMPERSAND.sub("&", text))
 
 
 def unwrap(lines: Iterable[Text], is_continuation: Callable[[Text, Text], bool]) -> Iterator[Text]:
     """Join lines that an editor has wrapped; ``is_continuation`` tells whether a line continues the one before."""
     whole: list[Text] = []
     for line in lines:
-        if whole and len(whole) < _MAX_WRAPPED_CHARACTERS and is_continuation(whole[-1], line):
-            whole.append(line)
-            continue
-        if whole:
+        if whole and not (len(whole) < _MAX_WRAPPED_LINES and is_continuation(whole[-1], line)):
             yield _join_lines(whole)
-        whole = [line]
+            whole = []
+        whole.append(line)
     if whole:
         yield _join_lines(whole)
 

@@ -23,20 +23,7 @@ Each of these steps is atomic.
 
 from __future__ import annotations
 
-from cybilgraph.release.draft import Draft
 from cybilgraph.release.folder import CURRENT, Releases
-from cybilgraph.release.forgotten import ForgottenNames
-from cybilgraph.release.manifest import CHECKSUMS, IDENTITIES, MANIFEST, REPORT, SEARCH, Release
+from cybilgraph.release.manifest import CHECKSUMS, IDENTITIES, MANIFEST, SEARCH, Release
 
-__all__ = [
-    "CHECKSUMS",
-    "CURRENT",
-    "IDENTITIES",
-    "MANIFEST",
-    "REPORT",
-    "SEARCH",
-    "Draft",
-    "ForgottenNames",
-    "Release",
-    "Releases",
-]
+__all__ = ["CHECKSUMS", "CURRENT", "IDENTITIES", "MANIFEST", "SEARCH", "Release", "Releases"]

@@ -9,10 +9,28 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cybilgraph.model.resources import REFERENCE
 
 _MEASUREMENTS = REFERENCE / "sizing.json"
+#: Units of each kind of quantity, the largest first.
+_COUNTS = ((1e12, " trillion"), (1e9, " billion"), (1e6, " million"), (0, ""))
+_BYTES = ((1e15, " PB"), (1e12, " TB"), (1e9, " GB"), (1e6, " MB"), (1e3, " kB"), (0, " B"))
+_SECONDS = ((86_400, " days"), (3_600, " hours"), (60, " minutes"), (0, " seconds"))
+_LABELS = {
+    "statements": "statements",
+    "sources": "sources",
+    "release": "release",
+    "store": "of which store",
+    "dumps": "of which downloads",
+    "temporary": "temporary files",
+    "main_seconds": "CPU seconds of the main process",
+    "worker_seconds": "CPU seconds of all workers",
+    "main_memory": "memory of the main process",
+    "worker_memory": "memory of the largest worker",
+    "serve_memory": "memory of a server",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,48 +48,30 @@ class FittedLine:
 
 
 @dataclass(frozen=True, slots=True)
-class ResourceNeeds:
-    """The resources that a number of records needs, in bytes and seconds.
-
-    ``extrapolation`` is the ratio to the largest measured number of records.
-    """
-
-    records: int
-    extrapolation: float
-    statements: float
-    sources: float
-    release: float
-    building: float
-    memory: float
-    seconds: float
-    serving: float
-
-
-@dataclass(frozen=True, slots=True)
 class CapacityModel:
-    """The measurements: when, where and with how many records they were taken, and a line through each quantity."""
+    """The measurements, the numbers of records with which they were taken, and a line through each quantity."""
 
-    day: str
-    software: str
-    python: str
-    processors: int
-    measured: tuple[int, ...]
+    document: Mapping[str, Any]
+    measured: Sequence[int]
     lines: Mapping[str, FittedLine]
 
-    def need(self, records: int, processors: int) -> ResourceNeeds:
-        """Estimate the needs of a number of records on a machine with a number of processors."""
+    def need(self, records: int, processors: int) -> dict[str, float]:
+        """Estimate the needs of a number of records on a machine with a number of processors, in bytes and seconds.
+
+        The extrapolation is the ratio to the largest measured number of records.
+        """
         at = {name: line.value_at(records) for name, line in self.lines.items()}
-        return ResourceNeeds(
-            records=records,
-            extrapolation=records / self.measured[-1],
-            statements=at["statements"],
-            sources=at["sources"],
-            release=at["release"],
-            building=at["release"] + at["temporary"],
-            memory=at["main_memory"] + processors * at["worker_memory"],
-            seconds=at["main_seconds"] + at["worker_seconds"] / processors,
-            serving=at["serve_memory"],
-        )
+        return {
+            "records": records,
+            "statements": at["statements"],
+            "sources": at["sources"],
+            "release": at["release"],
+            "disk to build": at["release"] + at["temporary"],
+            "memory to build": at["main_memory"] + processors * at["worker_memory"],
+            "time to build": at["main_seconds"] + at["worker_seconds"] / processors,
+            "memory to serve": at["serve_memory"],
+            "extrapolation": records / self.measured[-1],
+        }
 
 
 def load_capacity_model(path: Path = _MEASUREMENTS) -> CapacityModel:
@@ -80,74 +80,29 @@ def load_capacity_model(path: Path = _MEASUREMENTS) -> CapacityModel:
     points = sorted(document["points"], key=lambda point: int(point["records"]))
     few, many = points[-2:]
     more = many["records"] - few["records"]
-    return CapacityModel(
-        document["day"],
-        document["software"],
-        document["python"],
-        document["processors"],
-        tuple(point["records"] for point in points),
-        {
-            # More records never need less; a decrease in the measurements is noise.
-            name: FittedLine(many["records"], max(many[name], few[name]), max((many[name] - few[name]) / more, 0.0))
-            for name in many.keys() - {"records"}
-        },
-    )
-
-
-_COLUMNS = (
-    "records",
-    "statements",
-    "sources",
-    "release",
-    "disk to build",
-    "memory to build",
-    "time to build",
-    "memory to serve",
-    "extrapolation",
-)
-_LABELS = {
-    "statements": "statements",
-    "sources": "sources",
-    "release": "release",
-    "store": "of which store",
-    "dumps": "of which downloads",
-    "temporary": "temporary files",
-    "main_seconds": "CPU seconds of the main process",
-    "worker_seconds": "CPU seconds of all workers",
-    "main_memory": "memory of the main process",
-    "worker_memory": "memory of the largest worker",
-    "serve_memory": "memory of a server",
-}
+    lines = {
+        # More records never need less; a decrease in the measurements is noise.
+        name: FittedLine(many["records"], max(many[name], few[name]), max((many[name] - few[name]) / more, 0.0))
+        for name in many.keys() - {"records"}
+    }
+    return CapacityModel(document, [point["records"] for point in points], lines)
 
 
 def describe_needs(model: CapacityModel, counts: Iterable[int], processors: int) -> Iterable[str]:
     """Yield lines of text with the needs of these numbers of records, and the calculation."""
-    rows: list[tuple[str, ...]] = [_COLUMNS]
-    for count in counts:
-        need = model.need(count, processors)
-        rows.append(
-            (
-                f"{need.records:,}",
-                _number(need.statements),
-                *map(_bytes, (need.sources, need.release, need.building, need.memory)),
-                _time(need.seconds),
-                _bytes(need.serving),
-                f"{need.extrapolation:,.0f} times" if need.extrapolation >= 1.5 else "none",
-            )
-        )
-    yield from _aligned(rows)
+    needs = [model.need(count, processors) for count in counts]
+    yield from _aligned([[*needs[0]], *([_format(*item) for item in need.items()] for need in needs)])
     measured = " and ".join(f"{count:,}" for count in model.measured[-2:])
     yield ""
     yield (
-        f"Measured on {model.day} with {measured} generated records, on {model.processors} processors, "
-        f"with version {model.software} on Python {model.python}."
+        f"Measured on {model.document['day']} with {measured} generated records, on {model.document['processors']} "
+        f"processors, with version {model.document['software']} on Python {model.document['python']}."
     )
     largest = model.measured[-1]
-    details = [("", f"with {largest:,}", "per further record")]
+    details = [["", f"with {largest:,}", "per further record"]]
     for name, label in _LABELS.items():
         line = model.lines[name]
-        write = _bytes if name not in ("statements", "main_seconds", "worker_seconds") else _number
-        details.append((label, write(line.value), write(line.per_record)))
+        details.append([label, _format(name, line.value), _format(name, line.per_record)])
     yield from _aligned(details, first_left=True)
     yield ""
     yield f"Each figure for N records is the one for {largest:,} plus (N - {largest:,}) times the increase per record."
@@ -158,37 +113,28 @@ def describe_needs(model: CapacityModel, counts: Iterable[int], processors: int)
 
 
 def _aligned(rows: Sequence[Sequence[str]], first_left: bool = False) -> Iterable[str]:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        cells = [
-            cell.ljust(width) if first_left and not column else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for first, *others in rows:
+        cells = [first.ljust(widths[0]) if first_left else first.rjust(widths[0])]
+        cells += [cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True)]
         yield "  ".join(cells).rstrip()
 
 
-def _number(value: float) -> str:
-    """Format a number with about three significant digits."""
-    for size, word in ((1e12, " trillion"), (1e9, " billion"), (1e6, " million")):
-        if value >= size:
-            return f"{_three_digits(value / size)}{word}"
-    return f"{value:,.0f}" if value >= 100 else _three_digits(value)
+def _format(name: str, value: float) -> str:
+    match name:
+        case "records":
+            return f"{value:,}"
+        case "extrapolation":
+            return f"{value:,.0f} times" if value >= 1.5 else "none"
+        case "statements" | "main_seconds" | "worker_seconds":
+            return _scale(value, _COUNTS)
+        case "time to build":
+            return _scale(value, _SECONDS, least=2)
+    return _scale(value if value >= 1_000 else round(value), _BYTES)
 
 
-def _bytes(value: float) -> str:
-    for size, unit in ((1e15, "PB"), (1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
-        if value >= size:
-            return f"{_three_digits(value / size)} {unit}"
-    return f"{value:.0f} B"
-
-
-def _time(seconds: float) -> str:
-    for size, unit in ((86_400, "days"), (3_600, "hours"), (60, "minutes")):
-        if seconds >= 2 * size:
-            return f"{_three_digits(seconds / size)} {unit}"
-    return f"{_three_digits(seconds)} seconds"
-
-
-def _three_digits(value: float) -> str:
-    """Format a number of at most about a thousand with no more than three digits."""
-    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
+def _scale(value: float, units: Iterable[tuple[float, str]], least: float = 1) -> str:
+    """Format a value with at most about three digits, in the largest unit of which it has at ``least`` so many."""
+    size, unit = next((size, unit) for size, unit in units if value >= least * size)
+    scaled = value / (size or 1)
+    return (f"{scaled:,.0f}" if scaled >= 10 else f"{scaled:.2g}") + unit

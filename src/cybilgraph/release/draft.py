@@ -9,24 +9,19 @@ import os
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cybilgraph.identity import Identities
 from cybilgraph.model.findings import Report
-from cybilgraph.model.formats import BY_NAME
 from cybilgraph.model.resources import read_ontology, shape_files
-from cybilgraph.rdf.dumps import (
-    NAME,
-    DumpWriter,
-    GraphStatistics,
-    ReleaseFile,
-    TableNames,
-    write_descriptions,
-    write_tables,
-    write_zstandard,
-)
-from cybilgraph.release.chunks import process_chunks
+from cybilgraph.model.vocabulary import SKOS
+from cybilgraph.rdf.dumps import FULL_DUMPS, GzipPart, open_dumps, serialise_chunk, write_zstandard
+from cybilgraph.rdf.dumps.metadata import GraphStatistics, ReleaseFile, count_statements, write_descriptions
+from cybilgraph.rdf.dumps.tables import TableNames, TableRows, make_table_rows, write_tables
+from cybilgraph.rdf.ntriples import group_by_subject, object_texts
+from cybilgraph.rdf.serialisation import is_in_earlier_graph
 from cybilgraph.release.graph_file import GRAPH, read_graph, write_graph
 from cybilgraph.release.manifest import (
     CHECKSUMS,
@@ -39,7 +34,7 @@ from cybilgraph.release.manifest import (
     Release,
     checksum_lines,
 )
-from cybilgraph.release.search import write_index
+from cybilgraph.release.search import IndexEntry, Name, index_entries, write_index
 from cybilgraph.release.sources import SOURCES, Sources
 from cybilgraph.runtime.clock import build_time
 from cybilgraph.runtime.files import sha256_of
@@ -48,6 +43,8 @@ from cybilgraph.runtime.spill import Spool
 from cybilgraph.sparql.store import write_store
 from cybilgraph.validation.outputs.as_json import fields_of, report_document
 from cybilgraph.version import __version__
+
+_BROADER = f" <{SKOS.broader}> ".encode()
 
 
 class Draft:
@@ -116,36 +113,73 @@ def write_derived_files(
 
     Completes the manifest with counts and checksums, and writes it and SHA256SUMS last.
     """
-    graph, store, public = folder / GRAPH, folder / STORE, folder / PUBLIC
+    graph, public = folder / GRAPH, folder / PUBLIC
     public.mkdir()
     quads, counts = 0, GraphStatistics()
     with ThreadPoolExecutor() as threads, Spool() as rows, Spool() as entries, TableNames() as names:
-        store_future = threads.submit(write_store, graph, store)
-        with DumpWriter(public) if dumps else nullcontext() as files:
-            for output in process_chunks(graph, executor, dumps=dumps):
+        store_future = threads.submit(write_store, graph, folder / STORE)
+        chunks = read_graph(graph)
+        broader = _broader_concepts(write_zstandard(public / FULL_DUMPS[0], chunks) if dumps else chunks)
+        with open_dumps(public) if dumps else nullcontext() as add_to_dumps:
+            for _, output in executor.map_ahead(process_chunk, read_graph(graph), broader, dumps):
                 quads += output.quads
                 counts.add(output.counts)
-                rows.put(output.rows)
                 entries.put(output.entries)
-                if files:
+                if add_to_dumps:
+                    rows.put(output.rows)
                     names.put(output.entries[1])
-                    files.add(output.dumps)
+                    add_to_dumps(output.dumps)
         index_future = threads.submit(write_index, folder / SEARCH, entries, findings)
         if dumps:
             write_tables(rows, names, public)
-            write_zstandard(public / f"{NAME}.{BY_NAME['nquads'].suffix}", read_graph(graph))
         store_future.result()
-        manifest["counts"]["quads"] = quads
         _write_report(folder / REPORT, report)
         index_future.result()
+    manifest["counts"]["quads"] = quads
     checksums = {path: sha256_of(path) for path in _files(folder)}
     downloads = [ReleaseFile(path.name, path.stat().st_size, checksums[path]) for path in sorted(public.iterdir())]
     write_descriptions(counts, manifest["release"], manifest["created"], downloads, public)
     manifest["files"] = {
         path.relative_to(folder).as_posix(): checksums.get(path) or sha256_of(path) for path in _files(folder)
     }
-    _write_json(folder / MANIFEST, manifest)
+    content = json.dumps(manifest, ensure_ascii=False, indent=1, sort_keys=True)
+    (folder / MANIFEST).write_text(f"{content}\n", encoding="utf-8")
     (folder / CHECKSUMS).write_text(checksum_lines(folder, manifest), encoding="utf-8")
+
+
+@dataclass(slots=True)
+class ChunkOutput:
+    """The results for one chunk; its rows are by table, and its parts of the dumps by file suffix."""
+
+    quads: int
+    counts: GraphStatistics
+    rows: TableRows
+    entries: tuple[list[IndexEntry], list[Name]]
+    dumps: dict[str, GzipPart]
+
+
+def _broader_concepts(chunks: Iterable[bytes]) -> dict[str, list[str]]:
+    """Return the broader concepts of each concept in a graph."""
+    found: dict[str, list[str]] = {}
+    for chunk in chunks:
+        if _BROADER in chunk:
+            lines = [line for line in chunk.splitlines(keepends=True) if _BROADER in line]
+            found |= {narrower: object_texts(own, SKOS.broader) for narrower, own in group_by_subject(lines).items()}
+    return found
+
+
+def process_chunk(chunk: bytes, broader: dict[str, list[str]], dumps: bool) -> ChunkOutput:
+    """Process a chunk; ``broader`` contains the broader concepts of each concept in the whole graph."""
+    lines = chunk.splitlines(keepends=True)
+    triples = b"".join([line for line in lines if not is_in_earlier_graph(line)])
+    graph = group_by_subject([triples])
+    return ChunkOutput(
+        len(lines),
+        count_statements(graph),
+        make_table_rows(graph) if dumps else {},
+        index_entries(graph, broader),
+        serialise_chunk(chunk, triples) if dumps else {},
+    )
 
 
 def _files(folder: Path) -> list[Path]:
@@ -185,10 +219,3 @@ def _write_report(path: Path, report: Mapping[str, Any]) -> None:
             else:
                 file.write(encoder.encode(report[name]))
         file.write("\n}\n")
-
-
-def _write_json(path: Path, value: object) -> None:
-    encoder = json.JSONEncoder(ensure_ascii=False, indent=1, sort_keys=True, default=fields_of)
-    with path.open("w", encoding="utf-8") as file:
-        file.writelines(encoder.iterencode(value))
-        file.write("\n")

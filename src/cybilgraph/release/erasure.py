@@ -64,26 +64,23 @@ def normalise_name(who: str) -> str:
 def names_of_contact(release: Path, who: str) -> set[str]:
     """Return all normalised names and e-mail addresses that a release gives for a contact, and ``who`` itself."""
     words = normalise_name(who)
-    nodes = _contact_nodes(release / GRAPH, words)
-    found = {words}
-    with open_lines(release / GRAPH) as lines:
-        for line in lines:
-            subject, predicate, rest = line.split(b" ", 2)
-            if predicate in _NAME_PROPERTIES and (subject, _graph(line)) in nodes:
-                found.add(_name_of(rest))
-    return found
+    return {words, *map(_name_of, _contact_values(release, {words}, _NAME_PROPERTIES))}
 
 
-def contact_phone_patterns(release: Path, known: Iterable[str]) -> set[re.Pattern[str]]:
+def contact_phone_patterns(release: Path, known: Collection[str]) -> set[re.Pattern[str]]:
     """Return patterns for the telephone numbers of a contact in a release; ``known`` is from ``names_of_contact``."""
-    nodes = set().union(*(_contact_nodes(release / GRAPH, words) for words in known))
-    found: set[re.Pattern[str]] = set()
+    notes = _contact_values(release, known, (_NOTE,))
+    return {pattern for note in notes for pattern in phone_patterns(term_text(note.decode()))}
+
+
+def _contact_values(release: Path, names: Collection[str], properties: Collection[bytes]) -> Iterator[bytes]:
+    """Yield the objects of statements with these properties about contacts with one of these names."""
+    nodes = _contact_nodes(release / GRAPH, names)
     with open_lines(release / GRAPH) as lines:
         for line in lines:
             subject, predicate, rest = line.split(b" ", 2)
-            if predicate == _NOTE and (subject, _graph(line)) in nodes:
-                found.update(phone_patterns(term_text(rest.decode())))
-    return found
+            if predicate in properties and (subject, _graph(line)) in nodes:
+                yield rest
 
 
 def write_without_contact(
@@ -95,10 +92,11 @@ def write_without_contact(
     ``numbers`` are also removed from prose. Raises OSError, FileDamaged.
     """
     hidden = {normalise_name(who), *addresses}
-    nodes = set().union(*(_contact_nodes(release / GRAPH, words) for words in hidden))
+    nodes = _contact_nodes(release / GRAPH, hidden)
+    changed: set[bytes] = set()
     with open_lines(release / GRAPH) as lines:
-        redacted = _RedactedLines((line for line in lines if not _is_about(line, nodes)), hidden, numbers)
-        write_graph(folder / GRAPH, redacted)
+        kept = (line for line in lines if not _is_about(line, nodes))
+        write_graph(folder / GRAPH, _redact_lines(kept, hidden, numbers, changed))
 
     def is_mentioned(text: str) -> bool:
         return mentions_contact(text, hidden, numbers)
@@ -106,7 +104,7 @@ def write_without_contact(
     sources_changed = _copy_sources(release / SOURCES, folder / SOURCES, is_mentioned)
     report: dict[str, Any] = json.loads((release / "report.json").read_text(encoding="utf-8"))
     findings = [finding for finding in report["findings"] if not is_mentioned(json.dumps(finding, ensure_ascii=False))]
-    found = bool(nodes or redacted.changed or sources_changed or len(findings) < len(report["findings"]))
+    found = bool(nodes or changed or sources_changed or len(findings) < len(report["findings"]))
     counts = Counter(finding["severity"] for finding in findings)
     return report | {"findings": findings, "counts": {name: counts[name] for name in report["counts"]}}, found
 
@@ -153,30 +151,21 @@ def mentions_contact(text: str, hidden: Iterable[str], numbers: Iterable[re.Patt
     return mentions(text, hidden) or any(number.search(to_ascii_forms(text)) for number in numbers)
 
 
-class _RedactedLines:
-    """Lines of N-Quads, each once, without the hidden addresses and telephone numbers.
-
-    ``changed`` counts the changed lines, once the lines have been iterated.
-    """
-
-    def __init__(self, lines: Iterable[bytes], hidden: set[str], numbers: Collection[re.Pattern[str]]) -> None:
-        self._lines = lines
-        self._addresses = {words for words in hidden if "@" in words}
-        self._known = [*numbers, *map(address_pattern, self._addresses)]
-        self._has_numbers = bool(numbers)
-        self.changed = 0
-
-    def __iter__(self) -> Iterator[bytes]:
-        changed_lines: set[bytes] = set()
-        for line in self._lines:
-            is_candidate = self._has_numbers or (self._addresses and _MAYBE_EMAIL.search(line))
-            redacted = _redact_line(line.decode(), self._addresses, self._known).encode() if is_candidate else line
-            if redacted != line:
-                self.changed += 1
-                if not redacted or redacted in changed_lines:
-                    continue
-                changed_lines.add(redacted)
-            yield redacted
+def _redact_lines(
+    lines: Iterable[bytes], hidden: set[str], numbers: Collection[re.Pattern[str]], changed: set[bytes]
+) -> Iterator[bytes]:
+    """Yield lines of N-Quads without the hidden addresses and telephone numbers; add the changed ones to a set."""
+    addresses = {words for words in hidden if "@" in words}
+    known = [*numbers, *map(address_pattern, addresses)]
+    for line in lines:
+        is_candidate = numbers or (addresses and _MAYBE_EMAIL.search(line))
+        redacted = _redact_line(line.decode(), addresses, known).encode() if is_candidate else line
+        if redacted != line:
+            is_repeated = redacted in changed
+            changed.add(redacted)
+            if is_repeated or not redacted:
+                continue
+        yield redacted
 
 
 def _redact_line(line: str, addresses: set[str], known: Collection[re.Pattern[str]]) -> str:
@@ -210,13 +199,13 @@ def _name_of(rest: bytes) -> str:
     )
 
 
-def _contact_nodes(graph: Path, words: str) -> set[tuple[bytes, bytes]]:
-    """Return the contact nodes with this name or address, each with its graph."""
+def _contact_nodes(graph: Path, names: Collection[str]) -> set[tuple[bytes, bytes]]:
+    """Return the contact nodes with one of these names or addresses, each with its graph."""
     found = set()
     with open_lines(graph) as lines:
         for line in lines:
             subject, predicate, rest = line.split(b" ", 2)
-            if predicate in _NAME_PROPERTIES and _name_of(rest) == words:
+            if predicate in _NAME_PROPERTIES and _name_of(rest) in names:
                 found.add((subject, _graph(line)))
     return found
 

@@ -27,7 +27,7 @@ from cybilgraph.release.erasure import (
     names_of_contact,
     write_without_contact,
 )
-from cybilgraph.release.forgotten import ForgottenNames, add_forgotten, read_forgotten
+from cybilgraph.release.forgotten import add_forgotten
 from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.release.manifest import IDENTITIES, MANIFEST, PUBLIC, REPORT, Release, folder_size
 from cybilgraph.runtime.files import atomic_write
@@ -89,14 +89,20 @@ class Releases:
         return self.get(self.current_number())
 
     def identities(self) -> Iterator[tuple[str, str]]:
-        """Yield the project keys and names of the release that the next build follows, if there is one."""
-        if (previous := self._previous()) is None:
-            return
-        try:
-            with previous.identities() as rows:
+        """Yield the project keys and names of the release that the next build follows, if there is one.
+
+        That is the current release or else the nearest complete one. If it is damaged, or of an earlier version, it
+        may have none.
+        """
+        with suppress(ReleaseError, OSError, KeyError, UnicodeDecodeError, csv.Error):
+            for number in self._by_preference(lambda _: None):
+                with suppress(ReleaseError):
+                    release = self.get(number)
+                    break
+            else:
+                return
+            with release.identities() as rows:
                 yield from rows
-        except (OSError, KeyError, UnicodeDecodeError, csv.Error):
-            return  # a release of an earlier version, or a damaged one
 
     def get(self, number: int) -> Release:
         """Return a release by number.
@@ -105,11 +111,9 @@ class Releases:
         """
         numbers = self.numbers
         if number not in numbers:
-            is_gone = 0 < number < max(numbers, default=0)
-            raise (ReleaseGone if is_gone else ReleaseError)(
-                f"Release {number} is no longer available" if is_gone else f"There is no release {number}",
-                self.list_available(),
-            )
+            if 0 < number < max(numbers, default=0):
+                raise ReleaseGone(f"Release {number} is no longer available", self.list_available())
+            raise ReleaseError(f"There is no release {number}", self.list_available())
         folder = self.folder / f"{number:04d}"
         try:
             manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
@@ -117,13 +121,11 @@ class Releases:
                 raise self._incomplete(
                     folder, f"{MANIFEST} does not list {missing[0]}; perhaps another version created it"
                 )
-            has_counts = int(manifest["counts"]["quads"]) >= 0
             is_inside = all((folder / name).resolve().is_relative_to(folder.resolve()) for name in manifest["files"])
-            is_valid = has_counts and is_inside and bool(manifest["created"])
+            if not (is_inside and int(manifest["counts"]["quads"]) >= 0 and manifest["created"]):
+                raise self._incomplete(folder)
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise self._incomplete(folder) from error
-        if not is_valid:
-            raise self._incomplete(folder)
         return Release(number, folder, manifest)
 
     def manifest_mtime(self, number: int) -> int:
@@ -160,15 +162,12 @@ class Releases:
         first: ReleaseError | None = None
         for number in self._by_preference(on_event):
             try:
-                release = self.get(number)
-                release.verify()
+                return self._get_intact(number)
             except ReleaseError as error:
                 on_event(f"Release {number:04d} is refused: {error.what}. {error.hint}".rstrip())
                 if refused is not None:
                     refused[number] = error.what
                 first = first or error
-            else:
-                return release
         assert first
         raise first
 
@@ -190,9 +189,14 @@ class Releases:
 
     def activate(self, number: int) -> Release:
         """Make a release the current one. Raises ReleaseError if it does not exist or a checksum is wrong."""
+        release = self._get_intact(number)
+        self._set_current(number)
+        return release
+
+    def _get_intact(self, number: int) -> Release:
+        """Return a release by number. Raises ReleaseError if it does not exist or a checksum is wrong."""
         release = self.get(number)
         release.verify()
-        self._set_current(number)
         return release
 
     def rollback(self, on_event: Callable[[str], None] = lambda _: None) -> Release:
@@ -209,8 +213,7 @@ class Releases:
         for number in others:
             if number < current or is_gone:
                 try:
-                    release = self.get(number)
-                    release.verify()
+                    release = self._get_intact(number)
                 except ReleaseError:
                     continue
                 self._set_current(number)
@@ -249,10 +252,6 @@ class Releases:
                 shutil.rmtree(staging)
         return removed, freed
 
-    def erased_hashes(self) -> ForgottenNames:
-        """Return the erased names and e-mail addresses. Raises ReleaseError."""
-        return read_forgotten(self.folder)
-
     def erase(self, who: str, before: Callable[[Mentions], None] = lambda _: None) -> dict[int, Erasure]:
         """Erase a contact, given by name or e-mail address, from all releases and from future builds.
 
@@ -272,7 +271,12 @@ class Releases:
         with self._locked(wait=False):
             add_forgotten(self.folder, [who])
             erasures: dict[int, Erasure] = {}
-            intact = list(self._intact_releases(erasures))
+            intact: list[Release] = []
+            for number in self.numbers:
+                try:
+                    intact.append(self._get_intact(number))
+                except ReleaseError as error:
+                    erasures[number] = Erasure(damaged=error.what)
             known = {name for release in intact for name in names_of_contact(release.folder, who)}
             addresses = {name for name in known if "@" in name}
             numbers = set().union(*(contact_phone_patterns(release.folder, known) for release in intact))
@@ -282,28 +286,14 @@ class Releases:
                 if mentions(moved.read_bytes().decode(errors="replace"), known):
                     moved.unlink()
             for release in intact:
-                staging = Path(tempfile.mkdtemp(prefix=_BUILDING, dir=self.folder))
-                try:
+                with self._staging() as staging:
                     report, found = write_without_contact(release.folder, staging, who, addresses, numbers)
                     if found:
                         self._rebuild(release, staging, report)
-                finally:
-                    shutil.rmtree(staging, ignore_errors=True)
                 remaining = find_remaining(release.folder, known, numbers)
                 if found or remaining:
                     erasures[release.number] = Erasure(found, remaining)
         return erasures
-
-    def _intact_releases(self, erasures: dict[int, Erasure]) -> Iterator[Release]:
-        """Yield the releases with correct checksums, and add the others to ``erasures``."""
-        for number in self.numbers:
-            try:
-                release = self.get(number)
-                release.verify()
-            except ReleaseError as error:
-                erasures[number] = Erasure(damaged=error.what)
-            else:
-                yield release
 
     def _rebuild(self, release: Release, staging: Path, report: dict[str, Any]) -> None:
         shutil.copyfile(release.folder / IDENTITIES, staging / IDENTITIES)
@@ -339,26 +329,23 @@ class Releases:
         """
         with self._locked(wait):
             add_forgotten(self.folder, ())
-            staging = Path(tempfile.mkdtemp(prefix=_BUILDING, dir=self.folder))
-            try:
-                draft = Draft(staging, max(self.numbers, default=0) + 1)
-                with closing(draft):
+            with self._staging() as staging:
+                with closing(Draft(staging, max(self.numbers, default=0) + 1)) as draft:
                     yield draft
                 if draft.manifest is not None:
-                    self._publish(staging, draft.number)
-            finally:
-                shutil.rmtree(staging, ignore_errors=True)
+                    make_durable(staging)
+                    staging.rename(self.folder / f"{draft.number:04d}")
+                    fsync(self.folder)
+                    self._set_current(draft.number)
 
-    def _previous(self) -> Release | None:
-        """Return the release that the next build follows: the current one or else the nearest complete one."""
+    @contextmanager
+    def _staging(self) -> Iterator[Path]:
+        """Create a folder for a release that is being built, and remove what remains of it."""
+        staging = Path(tempfile.mkdtemp(prefix=_BUILDING, dir=self.folder))
         try:
-            numbers = self._by_preference(lambda _: None)
-        except ReleaseError:
-            return None  # the first build
-        for number in numbers:
-            with suppress(ReleaseError):
-                return self.get(number)
-        return None
+            yield staging
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
 
     @contextmanager
     def _locked(self, wait: bool) -> Iterator[None]:
@@ -386,12 +373,6 @@ class Releases:
                 f"The release cannot be written: {_reason(error)}",
                 f"Check the permissions and the free space of {self.folder}. The earlier release is unchanged.",
             ) from error
-
-    def _publish(self, staging: Path, number: int) -> None:
-        make_durable(staging)
-        staging.rename(self.folder / f"{number:04d}")
-        fsync(self.folder)
-        self._set_current(number)
 
     def _set_current(self, number: int) -> None:
         with self._writing():

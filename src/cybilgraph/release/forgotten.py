@@ -15,8 +15,7 @@ from pathlib import Path
 
 from cybilgraph.errors import ReleaseError
 from cybilgraph.release.erasure import normalise_name
-from cybilgraph.runtime.files import atomic_write
-from cybilgraph.runtime.keyed_hash import Key, create_key, read_key
+from cybilgraph.runtime.files import Key, atomic_write, create_key, read_key
 
 _LIST, _KEY = "forgotten", "forgotten.key"
 _SCHEME = "hmac-sha256"
@@ -36,36 +35,33 @@ class ForgottenNames:
     def __contains__(self, who: str) -> bool:
         return bool(self.hashes) and self.key.hash(_plain_hash(who)) in self.hashes
 
-    def __bool__(self) -> bool:
-        """Return whether the list contains any name."""
-        return bool(self.hashes)
-
 
 def read_forgotten(folder: Path) -> ForgottenNames:
     """Read the list of a folder of releases.
 
     Raises ReleaseError if the list or its key cannot be read, because a build would restore the erased persons.
     """
-    keyed, plain = _entries(folder)
-    if not keyed and not plain:
+    entries = _entries(folder)
+    if not entries:
         return ForgottenNames()
-    key = _key(folder, {name for name, _ in keyed})
-    hashes = {digest for _, digest in keyed} | {key.hash(digest) for digest in plain}
-    return ForgottenNames(tuple(sorted(hashes)), key)
+    key = _key(folder, entries)
+    return ForgottenNames(_keyed_hashes(entries, key), key)
 
 
 def add_forgotten(folder: Path, who: Iterable[str]) -> None:
     """Add names to the list of a folder, and convert plain hashes to keyed ones. Raises ReleaseError, OSError."""
-    keyed, plain = _entries(folder)
-    plain += [_plain_hash(name) for name in who]
-    if not plain:
+    entries = _entries(folder) + [("", _plain_hash(name)) for name in who]
+    if all(name for name, _ in entries):
         return
-    key = _key(folder, {name for name, _ in keyed})
+    key = _key(folder, entries)
     if not key.secret:
         key = create_key(folder / _KEY)
-    hashes = {digest for _, digest in keyed} | {key.hash(digest) for digest in plain}
     with atomic_write(folder / _LIST, mode=0o600) as file:
-        file.write("".join(f"{_SCHEME}:{key.name}:{digest}\n" for digest in sorted(hashes)).encode())
+        file.writelines(f"{_SCHEME}:{key.name}:{digest}\n".encode() for digest in _keyed_hashes(entries, key))
+
+
+def _keyed_hashes(entries: list[tuple[str, str]], key: Key) -> tuple[str, ...]:
+    return tuple(sorted({digest if name else key.hash(digest) for name, digest in entries}))
 
 
 def _plain_hash(who: str) -> str:
@@ -73,13 +69,13 @@ def _plain_hash(who: str) -> str:
     return hashlib.sha256(normalise_name(who).encode()).hexdigest()
 
 
-def _entries(folder: Path) -> tuple[list[tuple[str, str]], list[str]]:
-    """Return the entries of a list: the keyed ones as pairs of key name and hash, and the plain hashes."""
+def _entries(folder: Path) -> list[tuple[str, str]]:
+    """Return the entries of a list: the name of the key, which is empty for a plain hash, and the hash."""
     path = folder / _LIST
     try:
         lines = path.read_text(encoding="ascii").split()
     except FileNotFoundError:
-        return [], []
+        return []
     except (OSError, UnicodeDecodeError) as error:
         raise ReleaseError(f"{path} cannot be read: {error}", "It lists erased names: restore it.") from error
     entries = [_ENTRY.fullmatch(line) for line in lines]
@@ -87,13 +83,12 @@ def _entries(folder: Path) -> tuple[list[tuple[str, str]], list[str]]:
         raise ReleaseError(
             f"Line {entries.index(None) + 1} of {path} is damaged", "It lists erased names: restore it from a backup."
         )
-    found = [entry.groups() for entry in entries if entry]
-    return [(name, digest) for name, digest in found if name], [digest for name, digest in found if not name]
+    return [(entry[1] or "", entry[2]) for entry in entries if entry]
 
 
-def _key(folder: Path, names: set[str]) -> Key:
+def _key(folder: Path, entries: list[tuple[str, str]]) -> Key:
     """Return the key that the entries name; any key will do if none names one. Raises ReleaseError."""
-    path = folder / _KEY
+    path, names = folder / _KEY, {name for name, _ in entries if name}
     try:
         key = read_key(path)
     except FileNotFoundError:

@@ -51,33 +51,17 @@ def split_chunks(lines: Iterable[bytes]) -> Iterator[bytes]:
     """Split the lines of a graph into chunks."""
     chunk: list[bytes] = []
     size = 0
-    for resource in _by_resource(lines):
-        chunk.append(resource)
-        size += len(resource)
-        if size >= _CHUNK_BYTES:
+    for line in lines:
+        if size >= _CHUNK_BYTES and _resource_of(line) != _resource_of(chunk[-1]):
             yield b"".join(chunk)
             chunk, size = [], 0
+        chunk.append(line)
+        size += len(line)
     if chunk:
         yield b"".join(chunk)
 
 
-def _by_resource(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield all lines of each resource; the parts of a project belong to the project."""
-    prefixes = tuple[bytes, ...]()
-    group: list[bytes] = []
-    for line in lines:
-        if not line.startswith(prefixes):
-            if group:
-                yield b"".join(group)
-            group = []
-            project = _PROJECT.match(line)
-            prefixes = _line_prefixes(project[1]) if project else (line.split(b" ", 1)[0] + b" ",)
-        group.append(line)
-    if group:
-        yield b"".join(group)
-
-
-def _line_prefixes(key: bytes) -> tuple[bytes, ...]:
-    """Return the possible beginnings of a line that belongs to the project with this key."""
-    base = BASE.encode()
-    return tuple(b"<%b%b/%b%b" % (base, kind, key, end) for kind in (b"id/project", b"record") for end in (b">", b"/"))
+def _resource_of(line: bytes) -> bytes:
+    """Return the key of the project to which the subject belongs as a part, or else the subject."""
+    project = _PROJECT.match(line)
+    return project[1] if project else line.split(b" ", 1)[0]

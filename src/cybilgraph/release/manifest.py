@@ -6,7 +6,7 @@ import csv
 import hashlib
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -66,8 +66,9 @@ class Release:
 
     def served_files(self) -> dict[str, Path]:
         """Return the served files by name."""
-        names = (name for name in self.manifest["files"] if name.startswith(f"{PUBLIC}/"))
-        files = {self.served_name(name): self.folder / name for name in names}
+        public = f"{PUBLIC}/"
+        names = (name for name in self.manifest["files"] if name.startswith(public))
+        files = {name.removeprefix(public): self.folder / name for name in names}
         # Releases of earlier versions have no SHA256SUMS.
         return files | {name: path for name in _ALSO_SERVED if (path := self.folder / name).is_file()}
 
@@ -85,28 +86,21 @@ class Release:
         """
         path = self._path_in_folder(name)
         try:
-            file = (self.folder / path).open("rb")
-        except OSError as error:
-            raise self._damaged(path, f"cannot be read: {error.strerror}") from error
-        try:
-            if self._checksums.digest(file) == (self._digest(path) or sha256_of(self.folder / path)):
-                if name != CHECKSUMS:
+            with ExitStack() as files:
+                file = files.enter_context((self.folder / path).open("rb"))
+                if self._checksums.digest(file) == (self._digest(path) or sha256_of(self.folder / path)):
+                    if name == CHECKSUMS:
+                        return BytesIO(_with_served_names(file.read()))
+                    files.pop_all()
                     return file
-                with file:
-                    return BytesIO(_with_served_names(file.read()))
         except OSError as error:
-            file.close()
             raise self._damaged(path, f"cannot be read: {error.strerror}") from error
-        file.close()
         raise self._damaged(path)
 
     def is_store_unchanged(self) -> bool:
         """Return whether no file of the store has been written since ``verify``; reads only their status."""
-        return all(
-            self._checksums.is_unchanged(self.folder / name)
-            for name in self.manifest["files"]
-            if name.startswith(f"{STORE}/")
-        )
+        names = (name for name in self.manifest["files"] if name.startswith(f"{STORE}/"))
+        return all(self._checksums.is_unchanged(self.folder / name) for name in names)
 
     def file_size(self, name: str) -> int:
         """Return the size in bytes of a file as it is served; 0 if it is missing."""
@@ -119,7 +113,7 @@ class Release:
     def verify(self) -> None:
         """Compare every file with the manifest. Raises FileDamaged at the first difference."""
         if self.manifest.get("public") and not _checksums_match(self.folder, self.manifest):
-            listed = parse_checksums(read_text_or_empty(self.folder / CHECKSUMS)).get(MANIFEST)
+            listed = parse_checksums(_listed_checksums(self.folder)).get(MANIFEST)
             if listed and listed != sha256_of(self.folder / MANIFEST):
                 raise self._damaged(MANIFEST, f"does not match {CHECKSUMS}")
             raise self._damaged(CHECKSUMS)
@@ -140,10 +134,6 @@ class Release:
             return not self.folder.is_dir()
         return bool(now != self.manifest) and is_complete
 
-    def served_name(self, path: str) -> str:
-        """Return the name under which a file of the folder is served."""
-        return path.removeprefix(f"{PUBLIC}/")
-
     def _path_in_folder(self, name: str) -> str:
         """Return the path in the folder of a file that is served under a name."""
         return path if (path := f"{PUBLIC}/{name}") in self.manifest["files"] else name
@@ -160,14 +150,6 @@ def folder_size(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-def read_text_or_empty(path: Path) -> str:
-    """Return the content of a file, or "" if it cannot be read."""
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        return ""
-
-
 def checksum_lines(folder: Path, manifest: dict[str, Any]) -> str:
     """Return the lines of SHA256SUMS: the served files, including the manifest, with their paths in the folder."""
     digests = {name: digest for name, digest in manifest["files"].items() if name.startswith(f"{PUBLIC}/")}
@@ -180,7 +162,18 @@ def _with_served_names(lines: bytes) -> bytes:
     return lines.replace(f"  {PUBLIC}/".encode(), b"  ")
 
 
+def _listed_checksums(folder: Path) -> str:
+    """Return the content of SHA256SUMS, or "" if it cannot be read."""
+    try:
+        return (folder / CHECKSUMS).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
 def _checksums_match(folder: Path, manifest: dict[str, Any]) -> bool:
     """Return whether SHA256SUMS matches the manifest. Earlier versions wrote it with the served names."""
-    listed = _with_served_names(read_text_or_empty(folder / CHECKSUMS).encode()).splitlines()
-    return sorted(listed) == sorted(_with_served_names(checksum_lines(folder, manifest).encode()).splitlines())
+    listed, expected = (
+        sorted(_with_served_names(lines.encode()).splitlines())
+        for lines in (_listed_checksums(folder), checksum_lines(folder, manifest))
+    )
+    return listed == expected

@@ -15,26 +15,23 @@ from cybilgraph.model.gazetteer import slug
 from cybilgraph.model.record import Contact, Named, Place, Record, Source, Text, WebLink
 from cybilgraph.readers.contacts import REDACTED, address_pattern, find_addresses, phone_patterns, redact_contacts
 
-#: Returns whether a contact must be left out. A falsy one hides nobody.
+#: Returns whether a contact must be left out.
 IsHidden = Callable[[Contact], bool]
 
 
-def hide_nobody(_: Contact) -> bool:
-    """Return False: every contact is kept."""
-    return False
+def mentions_hidden(record: Record, page: bytes, hidden: IsHidden) -> bool:
+    """Return whether a record or its page contains a ``hidden`` person, or their e-mail address or telephone number."""
+    text = repr(record) + page.decode("utf-8", "replace")
+    without = redact_contacts(text, lambda address: hidden(Contact("", address)))
+    return without != text or any(map(hidden, record.contacts))
 
 
-def mentions_hidden(text: str, hidden: IsHidden) -> bool:
-    """Return whether a text contains the e-mail address or telephone number of a ``hidden`` person."""
-    return _hides(hidden) and redact_contacts(text, lambda address: hidden(Contact("", address))) != text
-
-
-def redact(record: Record, hidden: IsHidden) -> Record:
+def redact(record: Record, hidden: IsHidden | None) -> Record:
     """Return the record without ``hidden`` persons, also in its findings.
 
     A key made from redacted text is made again from the redacted form.
     """
-    if not _hides(hidden):
+    if hidden is None:
         return record
     removed = [contact for contact in record.contacts if hidden(contact)]
     kept = _without_contacts(record, removed) if removed else record
@@ -62,10 +59,6 @@ def _redact_key(key: str, printed: str, redact_text: Callable[[str], str]) -> st
         if redact_text(address) != address:
             left = address_pattern(address).sub("", left)
     return "" if left == words else slug(left.replace(REDACTED, "")) or "unnamed"
-
-
-def _hides(hidden: IsHidden) -> bool:
-    return hidden is not hide_nobody and bool(hidden)
 
 
 def _without_contacts(record: Record, removed: list[Contact]) -> Record:

@@ -1,22 +1,26 @@
-"""Atomic file writes, checksums and temporary folders."""
+"""Atomic file writes, checksums, temporary folders, and files with the key of keyed hashes."""
 
 from __future__ import annotations
 
 import fcntl
 import hashlib
+import hmac
 import os
 import re
+import secrets
 import shutil
 import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
 #: A line written by sha256sum (GNU coreutils), in text or binary mode.
 _CHECKSUM_LINE = re.compile(r"([0-9a-fA-F]{64}) [ *](?:\./)?(.+)")
 _BLOCK_BYTES = 1 << 20
+_HEXADECIMAL_KEY = re.compile(r"[0-9a-f]{64}")
 
 
 def sha256_of(path: Path) -> str:
@@ -75,7 +79,9 @@ def atomic_write(target: Path, mode: int | None = None) -> Iterator[BinaryIO]:
     """
     digest = hashlib.sha256(os.fsencode(target.name)).hexdigest()[:16]  # the name may have the maximum length already
     temporary = target.with_name(f".{digest}.part")
-    with _open_locked(temporary) as file:
+    while (handle := _lock(temporary, os.O_RDWR | os.O_CREAT, fcntl.LOCK_EX)) is None:
+        pass  # another process has moved it meanwhile
+    with os.fdopen(handle, "r+b") as file:
         try:
             file.truncate()
             yield file
@@ -86,7 +92,7 @@ def atomic_write(target: Path, mode: int | None = None) -> Iterator[BinaryIO]:
             os.fchmod(file.fileno(), mode)
             temporary.replace(target)
         finally:
-            if _is_same_file(file, temporary):  # otherwise it has become the target
+            if _is_same_file(handle, temporary):  # otherwise it has become the target
                 temporary.unlink()
 
 
@@ -108,18 +114,17 @@ class TemporaryFolder:
         prefix = f"cybilgraph.{purpose}."
         for stale in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
             with suppress(OSError):  # in use, or owned by another user
-                handle = _lock_folder(stale)
-                shutil.rmtree(stale, ignore_errors=True)
-                os.close(handle)
+                if (handle := _lock(stale, os.O_DIRECTORY, fcntl.LOCK_EX | fcntl.LOCK_NB)) is not None:
+                    shutil.rmtree(stale, ignore_errors=True)
+                    os.close(handle)
         while True:
             self._folder = tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True)
             self.path = Path(self._folder.name)
-            try:
-                self._handle = _lock_folder(self.path)
-            except (BlockingIOError, FileNotFoundError):  # another process removed it as stale
-                self._folder.cleanup()
-            else:
-                return
+            with suppress(BlockingIOError, FileNotFoundError):  # another process removes it as stale
+                if (handle := _lock(self.path, os.O_DIRECTORY, fcntl.LOCK_EX | fcntl.LOCK_NB)) is not None:
+                    self._handle = handle
+                    return
+            self._folder.cleanup()
 
     def close(self) -> None:
         """Remove the folder and its content."""
@@ -127,39 +132,26 @@ class TemporaryFolder:
         os.close(self._handle)
 
 
-def _lock_folder(folder: Path) -> int:
-    """Lock a folder and return its file descriptor; the lock ends with the process at the latest.
+def _lock(path: Path, flags: int, operation: int) -> int | None:
+    """Open a file or folder with a lock, which ends with the process at the latest, without following links.
 
-    Raises BlockingIOError if another process holds the lock, OSError if there is no such folder.
+    Return its file descriptor, or None if another process has moved or deleted it meanwhile. Raises OSError.
     """
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    handle = os.open(path, flags | os.O_NOFOLLOW, 0o600)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if not os.path.samestat(os.fstat(handle), folder.lstat()):
-            raise FileNotFoundError(folder)
-    except OSError:
+        fcntl.flock(handle, operation)
+        if _is_same_file(handle, path):
+            return handle
+    except BaseException:
         os.close(handle)
         raise
-    return handle
+    os.close(handle)
+    return None
 
 
-def _open_locked(path: Path) -> BinaryIO:
-    """Open and lock a file, without following links. Wait while another process holds the lock."""
-    while True:
-        file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+b")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            if _is_same_file(file, path):
-                return file
-        except BaseException:
-            file.close()
-            raise
-        file.close()  # another process has moved it meanwhile
-
-
-def _is_same_file(file: BinaryIO, path: Path) -> bool:
+def _is_same_file(handle: int, path: Path) -> bool:
     try:
-        return os.path.samestat(os.fstat(file.fileno()), path.lstat())
+        return os.path.samestat(os.fstat(handle), path.lstat())
     except FileNotFoundError:
         return False
 
@@ -168,3 +160,38 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key for hashes with which only its owner can check whether a text is known (HMAC-SHA-256, RFC 2104).
+
+    Its ``repr`` does not show the secret.
+    """
+
+    secret: bytes = field(default=b"", repr=False)
+
+    def hash(self, text: str) -> str:
+        """Return the keyed hash of a text in hexadecimal."""
+        return hmac.new(self.secret, text.encode(errors="surrogatepass"), hashlib.sha256).hexdigest()
+
+    @property
+    def name(self) -> str:
+        """A name that identifies the key without revealing its secret."""
+        return self.hash("the name of this key")[:8]
+
+
+def read_key(path: Path) -> Key:
+    """Read a key. Raises OSError, or ValueError if the file does not contain one."""
+    text = path.read_text(encoding="ascii").strip()
+    if not _HEXADECIMAL_KEY.fullmatch(text):
+        raise ValueError(f"{path} does not hold 64 hexadecimal digits")
+    return Key(bytes.fromhex(text))
+
+
+def create_key(path: Path) -> Key:
+    """Write a new random key to a file that only its owner can read. Raises OSError."""
+    secret = secrets.token_bytes(32)
+    with atomic_write(path, mode=0o600) as file:
+        file.write(f"{secret.hex()}\n".encode())
+    return Key(secret)

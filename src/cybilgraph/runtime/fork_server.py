@@ -11,13 +11,38 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from enum import Enum, auto
+from typing import NamedTuple
 
-from cybilgraph.runtime.wire import BAD_DATA, COMMAND, COMMAND_DONE, FORK, REPORT, ProcessExit
+from cybilgraph.runtime.worker import BAD_DATA, COMMAND_DONE, FORK, MESSAGE
 
 #: Seconds that a fork server may take to load the shared data, and to answer a command. A longer silence is a hang.
 _MAX_LOAD_SECONDS, _MAX_SILENT_SECONDS = 120.0, 5.0
 #: After this many seconds of silence, the state is UNRESPONSIVE.
 _SLOW_SECONDS = 2.0
+
+
+class ProcessExit(NamedTuple):
+    """A process that ended unexpectedly.
+
+    ``what`` names it, ``code`` is its status as in ``subprocess`` (a negative signal number or an exit code), and
+    ``done`` says what was done about it.
+    """
+
+    what: str
+    process: int
+    code: int
+    done: str
+
+    @property
+    def how(self) -> str:
+        """The exit status in words."""
+        try:
+            return f"signal {signal.Signals(-self.code).name}" if self.code < 0 else f"exit code {self.code}"
+        except ValueError:  # a signal without a name
+            return f"signal {-self.code}"
+
+    def __str__(self) -> str:
+        return f"{self.what} (process {self.process}) ended by {self.how}: {self.done}"
 
 
 class ForkServerState(Enum):
@@ -52,7 +77,9 @@ class ForkServer:
         self._command = [sys.executable, "-P", "-m", module, *arguments]
         self._module, self._environment, self._on_exit = module, dict(environment), on_exit
         self._lock = threading.Lock()
-        self._closed = self._was_loaded = self._lost = False
+        self._closed = False
+        #: Whether this fork server has replaced one that had loaded.
+        self.was_lost = False
         #: Whether the shared data is damaged, so that no worker can start any more.
         self.is_data_damaged = False
         self._start()
@@ -60,7 +87,7 @@ class ForkServer:
     def _start(self) -> None:
         self._control, theirs = socket.socketpair()
         self._control.setblocking(False)  # a fork server that hangs must not block its clients
-        self._loaded = False
+        self._is_loaded = False
         self._buffer = b""
         self._pending, self._silent_since = 1, time.monotonic()  # its first report says that it has loaded
         # Ctrl-C reaches the whole process group, even a process that is just starting: leave it to the parent.
@@ -80,19 +107,9 @@ class ForkServer:
             self._read_reports()
             if self.is_data_damaged:
                 return ForkServerState.BAD_DATA
-            if not self._loaded:
-                return ForkServerState.RELOADING if self._was_loaded else ForkServerState.STARTING
+            if not self._is_loaded:
+                return ForkServerState.RELOADING if self.was_lost else ForkServerState.STARTING
             return ForkServerState.UNRESPONSIVE if self._silent_seconds > _SLOW_SECONDS else ForkServerState.READY
-
-    def maintain(self) -> None:
-        """Replace the fork server if it has ended or hangs, although nobody has called it."""
-        with self._lock:
-            self._read_reports()
-
-    @property
-    def was_lost(self) -> bool:
-        """Whether this fork server has replaced one that had loaded."""
-        return self._lost
 
     @property
     def _silent_seconds(self) -> float:
@@ -123,7 +140,7 @@ class ForkServer:
             self._send_command(process, signal_number)
 
     def _send_command(self, number: int, signal_number: int, *handles: int) -> None:
-        socket.send_fds(self._control, [COMMAND.pack(number, signal_number)], handles)
+        socket.send_fds(self._control, [MESSAGE.pack(number, signal_number)], handles)
         if not self._pending:
             self._silent_since = time.monotonic()
         self._pending += 1
@@ -144,33 +161,33 @@ class ForkServer:
             self._replace()
             return
         self._buffer += data
-        complete = len(self._buffer) // REPORT.size * REPORT.size
-        for process, code in REPORT.iter_unpack(self._buffer[:complete]):
+        complete = len(self._buffer) // MESSAGE.size * MESSAGE.size
+        for process, code in MESSAGE.iter_unpack(self._buffer[:complete]):
             if (process, code) == COMMAND_DONE:
                 self._pending -= 1
             else:
                 self._on_exit(ProcessExit(f"A worker of {self._module}", process, code, "it is replaced"))
         self._buffer = self._buffer[complete:]
         self._silent_since = time.monotonic()
-        self._loaded = self._was_loaded = True
+        self._is_loaded = True
 
     def _replace(self) -> None:
-        hung = self._hangs()
+        reason = f"it had not responded for {self._silent_seconds:.0f} s; " if self._hangs() else ""
         self._process.kill()  # the kernel kills its workers with it, even paused ones
         self._stop()
-        self._lost = self._was_loaded
+        self.was_lost |= self._is_loaded
         self.is_data_damaged = self._process.returncode == BAD_DATA
-        reason = f"it had not responded for {self._silent_seconds:.0f} s; " if hung else ""
-        name, outcome = f"The fork server of {self._module}", f"{reason}it and its workers are replaced"
+        outcome = f"{reason}it and its workers are replaced"
         if self.is_data_damaged:
             outcome = "the data it should load is damaged, so it is not restarted"
+        name = f"The fork server of {self._module}"
         self._on_exit(ProcessExit(name, self._process.pid, self._process.returncode, outcome))
         if not self.is_data_damaged:
             self._start()
 
     def _hangs(self) -> bool:
         """Return whether the process is alive but has been silent for too long."""
-        limit = _MAX_SILENT_SECONDS if self._loaded else _MAX_LOAD_SECONDS
+        limit = _MAX_SILENT_SECONDS if self._is_loaded else _MAX_LOAD_SECONDS
         return self._silent_seconds > limit and self._process.poll() is None
 
     def _stop(self) -> None:

@@ -14,9 +14,9 @@ import threading
 import time
 import urllib.request
 import zlib
-from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any, Self
+from contextlib import AbstractContextManager
+from typing import Any
 
 import httpcore
 import httpx
@@ -55,20 +55,7 @@ class TooManyRedirects(RedirectRefused):
     """A request was redirected more than MAX_REDIRECTS times."""
 
 
-class _Closable(ABC):
-    """Something that is closed at the end of a ``with`` block."""
-
-    @abstractmethod
-    def close(self) -> None: ...
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-
-class Response(_Closable):
+class Response(AbstractContextManager["Response"]):
     """A response with an unread body; a context manager, which closes it."""
 
     def __init__(self, response: httpx.Response) -> None:
@@ -77,6 +64,9 @@ class Response(_Closable):
         self.status = response.status_code
         #: Names are case-insensitive.
         self.headers: Mapping[str, str] = response.headers
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """Close the response, and its connection unless the body has been read."""
@@ -105,12 +95,7 @@ class Response(_Closable):
 
     def start(self, size: int) -> bytes:
         """Return up to ``size`` bytes from the start of the body. Raises ConnectionFailed."""
-        found = b""
-        for block in self.blocks():
-            found += block
-            if len(found) >= size:
-                break
-        return found[:size]
+        return self.stream().read(size)
 
     def stream(self) -> io.BufferedReader:
         """Return the body as a binary stream, whose reads raise ConnectionFailed."""
@@ -152,7 +137,7 @@ class _BodyStream(io.RawIOBase):
         return size
 
 
-class HttpClient(_Closable):
+class HttpClient(AbstractContextManager["HttpClient"]):
     """A client for the server of one URL; a context manager, which closes the connections.
 
     ``timeout`` is the maximum time in seconds to connect and between two packets; the headers of a response must arrive
@@ -176,6 +161,9 @@ class HttpClient(_Closable):
         # httpx has no option for the network backend of httpcore.
         self._transport._pool._network_backend = _Backend(self._deadline)
         self._timeout = timeout
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """Close the connections."""

@@ -21,7 +21,7 @@ import sysconfig
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -69,24 +69,18 @@ def environment(policy: Policy) -> dict[str, str]:
 
 def missing_protection() -> list[str]:
     """Return a sentence for each protection that this system cannot give its workers."""
-    missing = []
-    if not has_seccomp():
-        missing.append(
-            "This system has no seccomp filters (Linux on x86-64 or ARM64 has them): a worker that an attacker took "
-            "over could start programs, send signals and delete files. Confine the whole server by other means, such "
-            "as a container."
-        )
-    if landlock_version() < 1:
-        missing.append(
-            "This system has no Landlock (Linux 5.13 or newer, unless it is switched off): workers over a store on "
-            "disk, and those that call other endpoints, could read every file that the server can read."
-        )
-    if landlock_version() < LANDLOCK_NET:
-        missing.append(
-            "This system cannot limit connections by port (Landlock of Linux 6.7 or newer): workers that call other "
-            "endpoints could connect to any port."
-        )
-    return missing
+    protections = {
+        "This system has no seccomp filters (Linux on x86-64 or ARM64 has them): a worker that an attacker took "
+        "over could start programs, send signals and delete files. Confine the whole server by other means, such "
+        "as a container.": has_seccomp(),
+        "This system has no Landlock (Linux 5.13 or newer, unless it is switched off): workers over a store on "
+        "disk, and those that call other endpoints, could read every file that the server can read.": (
+            landlock_version() > 0
+        ),
+        "This system cannot limit connections by port (Landlock of Linux 6.7 or newer): workers that call other "
+        "endpoints could connect to any port.": landlock_version() >= LANDLOCK_NET,
+    }
+    return [sentence for sentence, is_given in protections.items() if not is_given]
 
 
 def restrict_files(policy: Policy) -> None:
@@ -139,33 +133,6 @@ def _attempts(policy: Policy) -> Iterator[tuple[str, Callable[[], object]]]:
         yield "fork", _fork
         yield "send a signal", lambda: os.kill(os.getppid(), 0)
         yield "be the owner of signals", lambda: fcntl.fcntl(2, fcntl.F_SETOWN, 0)
-        for what, number, arguments in _harmless_calls():
-            yield what, partial(_checked_call, number, *arguments)
-
-
-def _harmless_calls() -> Iterator[tuple[str, int, tuple[Any, ...]]]:
-    """Yield system calls on the server that change nothing: by their arguments, or since these are not valid."""
-    server = os.getppid()
-    numbers = _numbers(_OTHER_NUMBERS) | _numbers(_CHECKED_NUMBERS)
-    for name, arguments in (
-        ("tgkill", (server, server, 0)),
-        ("prlimit64", (server, 0, None, None)),
-        ("setpriority", (-1, server, 0)),
-        ("ioprio_set", (-1, server, 0)),
-        ("sched_setaffinity", (server, 0, None)),
-        ("sched_setscheduler", (server, -1, None)),
-        ("sched_setattr", (server, None, 0)),
-        ("process_vm_readv", (server, None, 0, None, 0, 0)),
-        ("process_vm_writev", (server, None, 0, None, 0, 0)),
-        ("pidfd_open", (-1, 0)),
-        ("pidfd_send_signal", (-1, 0, None, 0)),
-    ):
-        yield f"call {name}", numbers[name], arguments
-
-
-def _checked_call(number: int, *arguments: Any) -> None:
-    if _call(number, *arguments) < 0:
-        raise OSError(ctypes.get_errno(), "refused")
 
 
 def _fork() -> None:
@@ -260,14 +227,10 @@ _CHECKED_NUMBERS = """
     prctl 157 167           fcntl 72 25             ioctl 16 29             open 2 -
     openat 257 56           socket 41 198
 """
-#: What is tried, to prove that it is refused; and what this module itself needs before.
-_OTHER_NUMBERS = """
-    seccomp 317 277         setpriority 141 140     ioprio_set 251 30       sched_setaffinity 203 122
-    sched_setscheduler 144 119                      sched_setattr 314 274   process_vm_readv 310 270
-    process_vm_writev 311 271                       pidfd_open 434 434      pidfd_send_signal 424 424
-"""
+#: What this module itself needs before.
+_OWN_NUMBERS = "seccomp 317 277"
 #: All tables: names, numbers on x86-64, and numbers on ARM64 ("-" if there is none).
-SYSTEM_CALL_TABLES = (_ALLOWED_NUMBERS, _OPENING_NUMBERS, _CONNECTING_NUMBERS, _CHECKED_NUMBERS, _OTHER_NUMBERS)
+SYSTEM_CALL_TABLES = (_ALLOWED_NUMBERS, _OPENING_NUMBERS, _CONNECTING_NUMBERS, _CHECKED_NUMBERS, _OWN_NUMBERS)
 #: The machine's name to the kernel (audit.h), and the column of its numbers.
 _MACHINES = {"x86_64": (0xC000003E, 1), "aarch64": (0xC00000B7, 2)}
 #: From this number on, programs fall back to an older call where the kernel has none (as for clone3): what is not
@@ -359,11 +322,8 @@ def _library() -> Any:
 
 def _call(number: int, *arguments: Any) -> int:
     """Make a system call; -1 where it fails (``ctypes.get_errno`` tells why)."""
-    return int(_library().syscall(ctypes.c_long(number), *(_word(argument) for argument in arguments)))
-
-
-def _word(argument: Any) -> Any:
-    return ctypes.c_long(argument) if isinstance(argument, int) else argument
+    words = (ctypes.c_long(argument) if isinstance(argument, int) else argument for argument in arguments)
+    return int(_library().syscall(ctypes.c_long(number), *words))
 
 
 def _prctl(option: int, value: int) -> None:
@@ -377,13 +337,13 @@ def has_seccomp() -> bool:
     if sys.platform != "linux" or platform.machine() not in _MACHINES or sys.maxsize < 2**32:
         return False
     action = ctypes.c_uint32(_SECCOMP_RET_ERRNO)
-    return _call(_numbers(_OTHER_NUMBERS)["seccomp"], _SECCOMP_GET_ACTION_AVAIL, 0, ctypes.byref(action)) == 0
+    return _call(_numbers(_OWN_NUMBERS)["seccomp"], _SECCOMP_GET_ACTION_AVAIL, 0, ctypes.byref(action)) == 0
 
 
 def _install_filter(program: list[_Instruction]) -> None:
     code = _Program(len(program), b"".join(struct.pack("=HBBI", *instruction) for instruction in program))
     if _call(
-        _numbers(_OTHER_NUMBERS)["seccomp"], _SECCOMP_SET_MODE_FILTER, _SECCOMP_FILTER_FLAG_TSYNC, ctypes.byref(code)
+        _numbers(_OWN_NUMBERS)["seccomp"], _SECCOMP_SET_MODE_FILTER, _SECCOMP_FILTER_FLAG_TSYNC, ctypes.byref(code)
     ):
         raise OSError(ctypes.get_errno(), "The kernel rejects the system-call filter (seccomp)")
 
@@ -455,7 +415,12 @@ def _restrict_by_landlock(readable: Iterable[str], ports: Iterable[int]) -> None
     try:
         for path in readable:
             with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
-                _allow_reading(rules, path)
+                handle = os.open(path, os.O_PATH | os.O_CLOEXEC)
+                access = _READ_FILE | _READ_DIR if Path(path).is_dir() else _READ_FILE
+                try:
+                    _add_rule(rules, _LANDLOCK_RULE_PATH_BENEATH, struct.pack("=Qi", access, handle))
+                finally:
+                    os.close(handle)
         for port in ports if network else ():
             _add_rule(rules, _LANDLOCK_RULE_NET_PORT, struct.pack("=QQ", _CONNECT_TCP, port))
         _prctl(_PR_SET_NO_NEW_PRIVS, 1)
@@ -463,15 +428,6 @@ def _restrict_by_landlock(readable: Iterable[str], ports: Iterable[int]) -> None
             raise OSError(ctypes.get_errno(), "The kernel does not enforce the rules (Landlock)")
     finally:
         os.close(rules)
-
-
-def _allow_reading(rules: int, path: str) -> None:
-    handle = os.open(path, os.O_PATH | os.O_CLOEXEC)
-    try:
-        access = _READ_FILE | _READ_DIR if Path(path).is_dir() else _READ_FILE
-        _add_rule(rules, _LANDLOCK_RULE_PATH_BENEATH, struct.pack("=Qi", access, handle))
-    finally:
-        os.close(handle)
 
 
 def _add_rule(rules: int, kind: int, attributes: bytes) -> None:

@@ -59,7 +59,7 @@ class _Ticket:
     client: str
     call: Callable[[], object]
     number: int
-    is_displaced: bool = False
+    is_admitted: bool = False
 
 
 def settle(future: asyncio.Future[None]) -> None:
@@ -112,16 +112,22 @@ class Scheduler:
             ticket = _Ticket(caller.name, partial(loop.call_soon_threadsafe, settle, called), next(self._events))
             self._queue.append(ticket)
         caller.set_cancel(ticket.call)
+        is_cancelled = True
         try:
             with suppress(TimeoutError):
                 async with asyncio.timeout_at(deadline):
                     await called
-        except asyncio.CancelledError:
-            with suppress(Busy):
-                self._check_called(caller, ticket)
+            is_cancelled = False
+        finally:
+            caller.set_cancel(None)
+            with self._lock:
+                if ticket in self._queue:
+                    self._queue.remove(ticket)
+                self._forget(ticket.client)
+            if is_cancelled and ticket.is_admitted:
                 self.leave(caller)
-            raise
-        self._check_called(caller, ticket)
+        if not ticket.is_admitted:
+            raise Busy
 
     def _admit(self, client: str) -> None:
         self._used[client] += 1
@@ -138,24 +144,12 @@ class Scheduler:
             raise Busy
         ticket = next(one for one in reversed(self._queue) if one.client == largest)
         self._queue.remove(ticket)
-        ticket.is_displaced = True
         ticket.call()
 
     def _forget(self, client: str) -> None:
         """Delete the state of a client that has left."""
         if client not in self._used and all(ticket.client != client for ticket in self._queue):
             self._served.pop(client, None)
-
-    def _check_called(self, caller: Caller, ticket: _Ticket) -> None:
-        """Raise Busy if a ticket was not called."""
-        caller.set_cancel(None)
-        with self._lock:
-            is_waiting = ticket in self._queue
-            if is_waiting:
-                self._queue.remove(ticket)
-            if is_waiting or ticket.is_displaced:
-                self._forget(ticket.client)
-                raise Busy
 
     def leave(self, caller: Caller) -> None:
         """Return a slot, and assign it to the next waiting caller."""
@@ -167,6 +161,7 @@ class Scheduler:
             if ticket:
                 self._queue.remove(ticket)
                 self._admit(ticket.client)
+                ticket.is_admitted = True
                 ticket.call()
             else:
                 self._free += 1

@@ -7,11 +7,10 @@ import pickle
 import sqlite3
 import tempfile
 import threading
-from abc import ABC, abstractmethod
 from array import array
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from itertools import chain
-from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 from cybilgraph.errors import StorageError
@@ -37,23 +36,7 @@ def keep_in_memory() -> None:
     _MAX_SPOOL_BYTES = 0  # no limit (see tempfile.SpooledTemporaryFile)
 
 
-class _Closing(ABC):
-    """A context manager that closes itself when its block ends."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    @abstractmethod
-    def close(self) -> None:
-        """Delete all data."""
-
-
-class TemporaryDatabase(_Closing):
+class TemporaryDatabase:
     """A SQLite database in an unnamed file, which disappears when it is closed.
 
     Raises StorageError if the disk is full or fails.
@@ -66,6 +49,12 @@ class TemporaryDatabase(_Closing):
             f"PRAGMA cache_size = -{_CACHE_KIBIBYTES}; PRAGMA temp_store = {_TEMP_STORE}; PRAGMA journal_mode = OFF; "
             f"PRAGMA synchronous = OFF; BEGIN; {schema}"
         )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """Delete all data."""
@@ -95,7 +84,7 @@ class TemporaryDatabase(_Closing):
         return row[0] if row else None
 
 
-class Spool(_Closing):
+class Spool(AbstractContextManager["Spool"]):
     """A sequence of picklable values, in memory up to a limit and on disk beyond. Reading is thread-safe.
 
     Raises OSError.
@@ -105,6 +94,9 @@ class Spool(_Closing):
         self._file = tempfile.SpooledTemporaryFile(max_size=_MAX_SPOOL_BYTES)  # noqa: SIM115
         self._starts = array("Q", [0])
         self._lock = threading.Lock()
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """Delete all data."""

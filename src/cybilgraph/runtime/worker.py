@@ -12,16 +12,30 @@ import resource
 import select
 import signal
 import socket
+import struct
 import sys
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from cybilgraph.runtime.memory import address_space_meter, limit_kept_memory, release_free_memory
-from cybilgraph.runtime.parent_exit import exit_with_parent, kill_with_parent
+from cybilgraph.runtime.processes import (
+    address_space_meter,
+    exit_with_parent,
+    kill_with_parent,
+    limit_kept_memory,
+    release_free_memory,
+)
 from cybilgraph.runtime.sandbox import Policy, restrict_calls, restrict_files, take_attempt
-from cybilgraph.runtime.wire import COMMAND, COMMAND_DONE, CRASH_PREFIX, FORK, REPORT
 
+#: A command to the fork server or a report of it, two numbers. A command is a process id and a signal to send to it, or
+#: FORK and 0 with the connection of the new worker attached. A report is COMMAND_DONE, or the process id and the exit
+#: status (as in ``subprocess``) of a worker that ended unexpectedly.
+MESSAGE = struct.Struct("!qq")
+FORK, COMMAND_DONE = 0, (0, 0)
+#: Exit code of a fork server whose shared data is damaged, so that a restart would not help (EX_DATAERR, sysexits.h).
+BAD_DATA = 65
+#: Sent by a worker that crashes, on its connection (Python's faulthandler).
+CRASH_PREFIX = b"Fatal Python error: "
 #: Sends a part of an answer that has more parts.
 SendPart = Callable[[bytes], None]
 #: Handles a request: takes its head and content, and returns those of the last part of the answer.
@@ -46,20 +60,22 @@ def run_fork_server(prepare: Callable[[], Handler], memory: int, policy: Policy 
     control = socket.socket(fileno=0)
     parent = os.getpid()
     children: dict[int, int] = {}  # by process id, the last signal sent to each
-    while command := _acknowledge_and_receive(control, children):
-        number, signal_number, connection = command
-        if number != FORK:
-            if number in children:  # not reaped yet, so the process id cannot belong to another process
+    with suppress(BrokenPipeError, ConnectionResetError):  # the parent has gone without reading the last report
+        while message := _next_command(control, children):
+            command, handles = message
+            number, signal_number = MESSAGE.unpack(command)
+            if handles:
+                connection = socket.socket(fileno=handles[0])
+                child = os.fork()
+                if not child:
+                    kill_with_parent(parent)
+                    control.close()
+                    _run_worker(connection, prepare, memory, policy)
+                connection.close()
+                children[child] = 0
+            elif number in children:  # not reaped yet, so the process id cannot belong to another process
                 children[number] = signal_number
                 os.kill(number, signal_number)
-            continue
-        with connection:
-            child = os.fork()
-            if not child:
-                kill_with_parent(parent)
-                control.close()
-                _run_worker(connection, prepare, memory, policy)
-        children[child] = 0
     for child in children:  # a paused one would not notice that its connection closes
         os.kill(child, signal.SIGKILL)
     for child in children:
@@ -67,19 +83,19 @@ def run_fork_server(prepare: Callable[[], Handler], memory: int, policy: Policy 
     os._exit(0)
 
 
-def _acknowledge_and_receive(control: socket.socket, children: dict[int, int]) -> tuple[int, int, socket.socket] | None:
-    """Report that the last command is done, and return the next one, or None at the end.
+def _next_command(control: socket.socket, children: dict[int, int]) -> tuple[bytes, list[int]] | None:
+    """Report that the last command is done, and return the next one with its attachments, or None at the end.
 
     While waiting, reports the ``children`` that end.
     """
-    try:
-        control.sendall(REPORT.pack(*COMMAND_DONE))
-        while not select.select([control], [], [], _POLL_SECONDS)[0]:
-            _reap(control, children)
+    control.sendall(MESSAGE.pack(*COMMAND_DONE))
+    while not select.select([control], [], [], _POLL_SECONDS)[0]:
         _reap(control, children)
-        return _receive_command(control)
-    except (BrokenPipeError, ConnectionResetError):  # the parent has gone without reading the last report
-        return None
+    _reap(control, children)
+    message, handles, *_ = socket.recv_fds(control, MESSAGE.size, 1)
+    while message and len(message) < MESSAGE.size:
+        message += control.recv(MESSAGE.size - len(message))
+    return (message, handles) if message else None
 
 
 def _reap(control: socket.socket, children: dict[int, int]) -> None:
@@ -90,18 +106,7 @@ def _reap(control: socket.socket, children: dict[int, int]) -> None:
             del children[child]
             code = os.waitstatus_to_exitcode(status)
             if code and -code != (sent == signal.SIGKILL) * signal.SIGKILL:
-                control.sendall(REPORT.pack(child, code))
-
-
-def _receive_command(control: socket.socket) -> tuple[int, int, socket.socket] | None:
-    """Return the next command with the connection for a new worker, or None at the end."""
-    message, handles, *_ = socket.recv_fds(control, COMMAND.size, 1)
-    while message and len(message) < COMMAND.size:
-        message += control.recv(COMMAND.size - len(message))
-    if not message:
-        return None
-    number, signal_number = COMMAND.unpack(message)
-    return number, signal_number, socket.socket(fileno=handles[0]) if handles else control
+                control.sendall(MESSAGE.pack(child, code))
 
 
 def _run_worker(connection: socket.socket, prepare: Callable[[], Handler], memory: int, policy: Policy | None) -> None:

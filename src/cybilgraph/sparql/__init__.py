@@ -1,7 +1,6 @@
 """Answers SPARQL queries from a local release or a remote endpoint.
 
-This module defines the interface of engines: it takes a query and a format and returns an ``Answer``, or raises
-``QueryError``. Answers are always complete.
+Engines take a query and a format and return an ``Answer``, or raise ``QueryError``. Answers are always complete.
 """
 
 from __future__ import annotations
@@ -12,14 +11,13 @@ import threading
 import weakref
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from tempfile import TemporaryFile
-from typing import IO, NamedTuple, Protocol
+from typing import IO, NamedTuple
 
 from cybilgraph.model.formats import Format
-from cybilgraph.runtime.scheduler import Caller
 
 _BLOCK_BYTES = 1 << 16
 
@@ -32,12 +30,6 @@ class AnswerBudget:
         self._held: Counter[str] = Counter()
         # Reentrant, because garbage collection can run a finaliser that calls give_back inside these methods.
         self._lock = threading.RLock()
-
-    @property
-    def used(self) -> int:
-        """Bytes currently in use."""
-        with self._lock:
-            return self._held.total()
 
     def take(self, client: str, size: int) -> None:
         """Reserve bytes for a client. Raises OSError (EDQUOT) if a limit would be exceeded."""
@@ -55,32 +47,8 @@ class AnswerBudget:
             if not self._held[client]:
                 del self._held[client]
 
-    @contextmanager
-    def held(self, client: str, size: int) -> Iterator[None]:
-        """Reserve bytes for a client during a block. Raises OSError like ``take``."""
-        self.take(client, size)
-        try:
-            yield
-        finally:
-            self.give_back(client, size)
 
-
-class _Spool:
-    """An unnamed temporary file whose size counts against a client's budget until it is closed."""
-
-    def __init__(self, budget: AnswerBudget, client: str) -> None:
-        self._budget, self._client, self._size = budget, client, 0
-        self.file: IO[bytes] = TemporaryFile()  # noqa: SIM115
-
-    def write(self, data: bytes) -> None:
-        self._budget.take(self._client, len(data))
-        self._size += len(data)
-        self.file.write(data)
-
-    def close(self) -> None:
-        size, self._size = self._size, 0
-        self._budget.give_back(self._client, size)
-        self.file.close()
+_UNLIMITED = AnswerBudget()
 
 
 class AnswerBody:
@@ -89,10 +57,11 @@ class AnswerBody:
     The file exists until the body is closed or garbage-collected. As a context manager, it closes if the block fails.
     """
 
-    def __init__(self, budget: AnswerBudget | None = None, client: str = "") -> None:
+    def __init__(self, budget: AnswerBudget = _UNLIMITED, client: str = "") -> None:
         """Create an empty body; its bytes on disk count against the ``budget`` of the ``client``."""
         self._budget, self._client = budget, client
-        self._spool: _Spool | None = None
+        self._file: IO[bytes] | None = None
+        self._resources: ExitStack | None = None
         self._last = b""
         self.size = 0
 
@@ -110,34 +79,37 @@ class AnswerBody:
 
     def add(self, part: bytes) -> None:
         """Add a part that is not the last. Raises OSError if the disk is full or the budget is used up."""
-        if self._spool is None:
-            self._spool = _Spool(self._budget or AnswerBudget(), self._client)
-            weakref.finalize(self, self._spool.close)
-        self._spool.write(part)
+        if self._file is None or self._resources is None:
+            self._resources = ExitStack()
+            weakref.finalize(self, self._resources.close)
+            self._file = self._resources.enter_context(TemporaryFile())  # noqa: SIM115
+        self._budget.take(self._client, len(part))
+        self._resources.callback(self._budget.give_back, self._client, len(part))
+        self._file.write(part)
         self.size += len(part)
 
     def end(self, last: bytes) -> AnswerBody:
         """Add the last part. Raises OSError like ``add``."""
-        if self._spool:
-            self._spool.write(last)
-            self._spool.file.flush()
+        if self._file:
+            self.add(last)
+            self._file.flush()
         else:
             self._last = last
-        self.size += len(last)
+            self.size += len(last)
         return self
 
     def blocks(self) -> Iterator[bytes]:
         """Yield the whole answer in blocks."""
-        if self._spool is None:
+        if self._file is None:
             yield self._last
             return
-        self._spool.file.seek(0)
-        yield from iter(partial(self._spool.file.read, _BLOCK_BYTES), b"")
+        self._file.seek(0)
+        yield from iter(partial(self._file.read, _BLOCK_BYTES), b"")
 
     def close(self) -> None:
         """Delete the temporary file."""
-        if self._spool:
-            self._spool.close()
+        if self._resources:
+            self._resources.close()
 
 
 class Dataset(NamedTuple):
@@ -173,43 +145,3 @@ class Answer:
     def content(self) -> bytes:
         """The whole answer as bytes."""
         return b"".join(self.body.blocks())
-
-
-class Engine(Protocol):
-    """The interface of an engine."""
-
-    @property
-    def services(self) -> frozenset[str]:
-        """The endpoints that a query may call with SERVICE."""
-        ...
-
-    def answer(
-        self,
-        query: str,
-        formats: tuple[Format, ...],
-        timeout: float | None = None,
-        *,
-        graphs: Dataset = QUERY_DATASET,
-        caller: Caller | None = None,
-    ) -> Answer:
-        """Answer a query in the first of ``formats`` that fits the kind of result.
-
-        ``timeout``, in seconds, can only shorten the engine's own deadline. ``caller`` is used for fair scheduling,
-        and may cancel. Raises QueryError.
-        """
-        ...
-
-    def answer_fast(self, query: str, formats: tuple[Format, ...], *, graphs: Dataset = QUERY_DATASET) -> Answer | None:
-        """Return the same answer if it is available at once and needs no hints, else None.
-
-        Never blocks, so an event loop may call it. Queries that it answers need no ``guard``.
-        """
-        ...
-
-    def explain(self, query: str, *, caller: Caller | None = None) -> tuple[Hint, ...]:
-        """Say why a query may be empty or slow, without running it. Raises QueryError."""
-        ...
-
-    def close(self) -> None:
-        """Stop the workers and close files."""
-        ...

@@ -50,27 +50,22 @@ class EmbeddedEngine(PooledEngine):
             if in_memory
             else ("on disk", f"it does not fit in {limits.store:,} bytes of memory")
         )
+        sizes = (str(limits.memory), str(limits.answer))
+
+        def start(pool_limits: PoolLimits, *arguments: str, services: tuple[str, ...] = ()) -> Pool:
+            variables = environment(Policy(endpoints=services))
+            worker = "cybilgraph.sparql.query_worker"
+            return Pool(worker, (str(store), *arguments, *services), pool_limits, on_process_end, environment=variables)
+
         opens = "" if in_memory or opens_all_files(store) else "opens"
         shared = (str(graph), checksum) if in_memory else ("", "")
-        arguments = (str(store), *shared, str(limits.memory), str(limits.answer), opens)
-        pool = Pool(
-            "cybilgraph.sparql.query_worker",
-            arguments,
-            limits.pool_limits,
-            on_process_end,
-            environment=environment(Policy()),
-        )
-        # Only these workers can send requests; the sandbox of the others forbids it. They mostly wait, so none
-        # counts as long.
-        services = tuple(sorted(limits.services))
-        calling = (str(store), "", "", *arguments[3:5], "opens", *services)
-        few = PoolLimits(_FEDERATED_WORKERS, max_waiting=16, free_startup=limits.free_startup)
-        variables = environment(Policy(endpoints=services))
-        federated = (
-            Pool("cybilgraph.sparql.query_worker", calling, few, on_process_end, environment=variables)
-            if limits.services
-            else None
-        )
+        pool = start(limits.pool_limits, *shared, *sizes, opens)
+        federated = None
+        if limits.services:
+            # Only these workers can send requests; the sandbox of the others forbids it. They mostly wait, so none
+            # counts as long.
+            few = PoolLimits(_FEDERATED_WORKERS, max_waiting=16, free_startup=limits.free_startup)
+            federated = start(few, "", "", *sizes, "opens", services=tuple(sorted(limits.services)))
         on_disk = [*(() if in_memory else (pool,)), *((federated,) if federated else ())]
         super().__init__(location, reason, limits, pool, federated, on_disk)
         # With a store on disk, no answer is certain to be quick.
@@ -81,12 +76,10 @@ class EmbeddedEngine(PooledEngine):
         )
 
     def answer_fast(self, query: str, formats: tuple[Format, ...], *, graphs: Dataset = QUERY_DATASET) -> Answer | None:
-        """Answer a simple lookup over the query's own dataset; see Engine.answer_fast."""
-        return (
-            self._fast_path.answer(query, formats)
-            if self._fast_path and graphs == QUERY_DATASET and not self.refusal_reason
-            else None
-        )
+        """Answer a simple lookup over the query's own dataset; see PooledEngine.answer_fast."""
+        if self._fast_path and graphs == QUERY_DATASET and not self.refusal_reason:
+            return self._fast_path.answer(query, formats)
+        return None
 
     def close(self) -> None:
         """Stop all workers."""

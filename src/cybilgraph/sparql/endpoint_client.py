@@ -19,7 +19,7 @@ import pyoxigraph as ox
 from SPARQLWrapper import SPARQLWrapper
 
 from cybilgraph.errors import CybilgraphError
-from cybilgraph.model.formats import FORMATS, Format
+from cybilgraph.model.formats import FORMATS
 from cybilgraph.model.vocabulary import BASE, DCTERMS
 from cybilgraph.rdf.serialisation import RDF_FORMATS
 from cybilgraph.runtime.http_client import USER_AGENT, ConnectionFailed, HttpClient, RedirectRefused, Response
@@ -102,11 +102,8 @@ class Credentials:
     @property
     def header(self) -> dict[str, str]:
         """The Authorization header (RFC 7617, RFC 6750)."""
-        if not self.secret:
-            return {}
-        if not self.user:
-            return {"Authorization": f"Bearer {self.secret}"}
-        return {"Authorization": f"Basic {base64.b64encode(f'{self.user}:{self.secret}'.encode()).decode()}"}
+        basic = f"Basic {base64.b64encode(f'{self.user}:{self.secret}'.encode()).decode()}"
+        return {"Authorization": basic if self.user else f"Bearer {self.secret}"} if self.secret else {}
 
 
 def redirect_refused(status: int, location: str) -> str:
@@ -145,18 +142,19 @@ class Endpoint:
             raise
 
     def _result(self, response: Response) -> QueryResult:
-        """Return the result in a response, to be read lazily. Raises RequestFailed."""
         if response.status != 200 or response.headers.get("X-SPARQL-MaxRows"):  # Virtuoso's signs of a partial answer
-            raise RequestFailed(
-                f"{self.url} returned a partial result", "Request fewer rows, or raise the limits of the server.", 502
-            )
-        fmt = self._format(response)
+            hint = "Request fewer rows, or raise the limits of the server."
+            raise RequestFailed(f"{self.url} returned a partial result", hint, 502)
+        media_type = (response.headers.get("Content-Type") or "").split(";")[0].strip().lower()
+        fmt = next((fmt for fmt in FORMATS if media_type in fmt.media_types), None)
+        if not fmt:
+            what = f"{self.url} answered with {media_type or 'no media type'}"
+            raise RequestFailed(what, "Is it a SPARQL endpoint?", 502)
         if not fmt.carries_graph:
             return _boolean(ox.parse_query_results(input=response.stream(), format=RESULT_FORMATS[fmt.name]))
         if not response.headers.keys() & {"content-length", "transfer-encoding"}:
-            raise RequestFailed(
-                f"{self.url} sent neither a length nor chunks", "Does a proxy remove Content-Length?", 502
-            )
+            what = f"{self.url} sent neither a length nor chunks"
+            raise RequestFailed(what, "Does a proxy remove Content-Length?", 502)
         quads = ox.parse(input=response.stream(), format=RDF_FORMATS[fmt.name], base_iri=self.url)
         triples = (quad.triple for quad in quads)
         # Servers may return triples in any order; sorting keeps those of one subject together.
@@ -209,35 +207,24 @@ class Endpoint:
                 what, hint, status = f"{self.url} is busy", "Try again in a few seconds.", 0
         return RequestFailed(f"{what}: {server_message[:_MAX_MESSAGE_CHARS]}", hint, status, server_message)
 
-    def _format(self, response: Response) -> Format:
-        media_type = (response.headers.get("Content-Type") or "").split(";")[0].strip().lower()
-        for fmt in FORMATS:
-            if media_type in fmt.media_types:
-                return fmt
-        raise RequestFailed(
-            f"{self.url} answered with {media_type or 'no media type'}", "Is it a SPARQL endpoint?", 502
-        )
-
-    def loaded_release(self, seconds: float = _TIMEOUT_SECONDS) -> tuple[str, int]:
+    def loaded_release(self) -> tuple[str, int]:
         """Return the checksum and the number of the release that is completely loaded; empty and 0 if there is none.
 
         Raises RequestFailed.
         """
-        return next(
-            (loaded_release for how, loaded_release in self._loaded_rows(seconds) if how == HAS_RELEASE), ("", 0)
-        )
+        return next((release for how, release in self._loaded_rows() if how == HAS_RELEASE), ("", 0))
 
-    def loaded_graphs(self, seconds: float = _TIMEOUT_SECONDS) -> dict[str, int]:
+    def loaded_graphs(self) -> dict[str, int]:
         """Return checksum and number of each release whose current graph is loaded. Raises RequestFailed."""
-        return dict(held for _, held in self._loaded_rows(seconds))
+        return dict(held for _, held in self._loaded_rows())
 
-    def _loaded_rows(self, seconds: float) -> list[tuple[str, tuple[str, int]]]:
-        rows = self._rows(_LOADED_QUERY, seconds)
+    def _loaded_rows(self) -> list[tuple[str, tuple[str, int]]]:
+        rows = self._rows(_LOADED_QUERY, _TIMEOUT_SECONDS)
         return [(row["how"], (row["is"].rpartition("/")[2], int(row["number"]))) for row in rows]
 
     def counts(self) -> dict[str, int]:
         """Count the statements in each of our graphs. Raises RequestFailed."""
-        return {row["g"]: int(row["n"]) for row in self._rows(_COUNT_QUERY, None)}
+        return {row["g"]: int(row["n"]) for row in self._rows(_COUNT_QUERY, 3600)}
 
     def statements_about(self, subjects: Iterable[str], graph: str) -> dict[str, set[str]]:
         """Return a graph's triples about these subjects, as N-Triples lines by subject. Raises RequestFailed."""
@@ -247,14 +234,14 @@ class Endpoint:
             found |= {subject: set() for subject in batch}
             values = " ".join(f"<{subject}>" for subject in batch)
             query = f"CONSTRUCT {{ ?s ?p ?o }} {{ VALUES ?s {{ {values} }} ?s ?p ?o }}"
-            triples: Any = self.query(query, Dataset((graph,), (EMPTY_GRAPH,)), _TIMEOUT_SECONDS)
+            triples: Any = self.query(query, Dataset((graph,), (EMPTY_GRAPH,)))
             for triple in triples:
                 found.setdefault(triple.subject.value, set()).add(f"{triple} .")
         return found
 
-    def _rows(self, query: str, seconds: float | None) -> list[dict[str, str]]:
+    def _rows(self, query: str, seconds: float) -> list[dict[str, str]]:
         """Return the rows of a SELECT that binds all its variables."""
-        solutions: Any = self.query(query, seconds=seconds or 3600)
+        solutions: Any = self.query(query, seconds=seconds)
         try:
             names = [variable.value for variable in solutions.variables]
             return [{name: solution[name].value for name in names} for solution in solutions]
@@ -264,9 +251,9 @@ class Endpoint:
 
 def _boolean(found: ox.QuerySolutions | ox.QueryBoolean) -> ox.QuerySolutions | ox.QueryBoolean:
     """Convert the answer to an ASK, which Virtuoso returns as a table with one row, to a boolean."""
-    if not (isinstance(found, ox.QuerySolutions) and [each.value for each in found.variables] == ["__ASK_RETVAL"]):
+    if isinstance(found, ox.QueryBoolean) or [each.value for each in found.variables] != ["__ASK_RETVAL"]:
         return found
-    values = [solution[0] for solution in found]
+    values = [solution[0] for solution in found]  # reads all of the response
     yes = isinstance(values[0], ox.Literal) and values[0].value not in ("0", "false")
     document = json.dumps({"head": {}, "boolean": yes}).encode()
     return ox.parse_query_results(input=document, format=ox.QueryResultsFormat.JSON)

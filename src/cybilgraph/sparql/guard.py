@@ -65,11 +65,6 @@ def _service_refused(services: frozenset[str]) -> QueryRefused:
     )
 
 
-def is_federated(query: str, services: frozenset[str]) -> bool:
-    """Whether a query calls one of these endpoints; ``guard`` checks whether it may."""
-    return bool(services) and without_services(query, services) != query
-
-
 def without_services(query: str, services: frozenset[str] | None = None) -> str:
     """Remove the SERVICE calls to these (default: all) endpoints; their group patterns stay, at the same position."""
     if "SERVICE" not in query.upper():  # true of nearly all queries

@@ -11,18 +11,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
-from cybilgraph.errors import (
-    AnswerTooLarge,
-    EndpointFailed,
-    EngineUnavailable,
-    FormatMismatch,
-    QueryError,
-    QueryRefused,
-    QuerySyntaxError,
-    QueryTimeout,
-    ServiceFailed,
-)
-from cybilgraph.model.formats import BY_NAME, FORMATS, Format
+from cybilgraph.errors import EngineUnavailable, QueryError, QueryTimeout, ServiceFailed
+from cybilgraph.model.formats import BY_NAME, Format
 from cybilgraph.runtime.pool import (
     Busy,
     Caller,
@@ -59,6 +49,10 @@ _STATE_MESSAGES = {
     ForkServerState.UNRESPONSIVE: "The process that starts query workers does not respond, and is about to be replaced",
     ForkServerState.BAD_DATA: "The data cannot be loaded again because its file on the server is damaged",
 }
+
+
+#: The errors that workers report, by name.
+_ERRORS = {"QueryError": QueryError} | {kind.__name__: kind for kind in QueryError.__subclasses__()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +123,10 @@ class PooledEngine:
         graphs: Dataset = QUERY_DATASET,
         caller: Caller | None = None,
     ) -> Answer:
-        """Answer a query; see Engine.answer.
+        """Answer a query in the first of ``formats`` that fits the kind of result.
 
-        Raises QuerySyntaxError, QueryRefused, FormatMismatch, QueryTimeout, AnswerTooLarge,
+        ``timeout``, in seconds, can only shorten the engine's own deadline. ``caller`` is used for fair scheduling,
+        and may cancel. Raises QuerySyntaxError, QueryRefused, FormatMismatch, QueryTimeout, AnswerTooLarge,
         EngineUnavailable, or QueryError if the query fails or crashes its worker.
         """
         return run_blocking(self.answer_async(query, formats, timeout, graphs=graphs, caller=caller))
@@ -157,8 +152,9 @@ class PooledEngine:
         pool = await offload(self._pool_for, query) if self._federated else self._pool
         try:
             with self._available(pool), AnswerBody(self._limits.budget, caller.name if caller else "") as body:
+                names = [fmt.name for fmt in formats]
                 head, last = await pool.ask_async(
-                    _request(formats, graphs),
+                    {"formats": names, "default_graphs": graphs.default, "named_graphs": graphs.named},
                     encode_query(query),
                     seconds=seconds,
                     caller=caller,
@@ -169,11 +165,14 @@ class PooledEngine:
             raise await offload(_over_limit, error, query, seconds) from None
 
     def answer_fast(self, query: str, formats: tuple[Format, ...], *, graphs: Dataset = QUERY_DATASET) -> Answer | None:  # noqa: ARG002
-        """Return None: all queries go to a worker. See Engine.answer_fast."""
+        """Return the same answer if it is available at once and needs no hints, else None.
+
+        Never blocks, so an event loop may call it. Queries that it answers need no ``guard``.
+        """
         return None
 
     def explain(self, query: str, *, caller: Caller | None = None) -> tuple[Hint, ...]:
-        """Say why a query may be empty or slow; see Engine.explain.
+        """Say why a query may be empty or slow, without running it.
 
         Raises QuerySyntaxError, EngineUnavailable, QueryError.
         """
@@ -191,15 +190,10 @@ class PooledEngine:
 
     def _pool_for(self, query: str) -> Pool:
         """Choose the pool for a query. Raises QueryRefused, QuerySyntaxError."""
-        if self._federated and guard.is_federated(query, self.services):
-            guard.guard(query, self.services)
-            return self._federated
-        return self._pool
-
-    @property
-    def timeout(self) -> float:
-        """The timeout of a query, in seconds."""
-        return self._limits.timeout
+        if not self._federated or guard.without_services(query, self.services) == query:
+            return self._pool
+        guard.guard(query, self.services)
+        return self._federated
 
     @property
     def services(self) -> frozenset[str]:
@@ -259,8 +253,27 @@ class PooledEngine:
     def _available(self, pool: Pool) -> Iterator[None]:
         """Translate errors of a pool that has no worker available, in a block. Raises EngineUnavailable."""
         self._require(pool)
-        with _available(pool):
+        try:
             yield
+        except StartedTooLate:
+            what = "The data had to be loaded first, which left too little time for the query"
+            raise EngineUnavailable(what, "Try again, or raise the time limit (timeout=…).") from None
+        except Busy:
+            what = _STATE_MESSAGES[pool.state] or "All query workers are busy"
+            raise EngineUnavailable(what, "Try again in a few seconds.") from None
+        except WorkerStartFailed as error:
+            raise EngineUnavailable(
+                "The store of the release cannot be opened at the moment",
+                f"{_RETRY_HINT.removesuffix('.')}; then rebuild the release, or serve another.",
+            ) from error
+        except (TimeoutError, WorkerCrashed):
+            raise
+        except WorkerDied as error:
+            hint = "If it happens again, simplify the query: the machine may be short of memory."
+            raise EngineUnavailable("The query process was killed", f"Try again in a few seconds. {hint}") from error
+        except OSError as error:
+            what = f"There is no space for the result: {error.strerror}"
+            raise EngineUnavailable(what, "Request fewer rows, or try again later.") from error
 
     @property
     def load(self) -> dict[str, int]:
@@ -283,60 +296,17 @@ class PooledEngine:
             pool.close()
 
 
-def _request(formats: tuple[Format, ...], graphs: Dataset) -> dict[str, object]:
-    request: dict[str, object] = {"formats": [fmt.name for fmt in formats]}
-    if graphs != QUERY_DATASET:
-        request |= {"default_graphs": graphs.default, "named_graphs": graphs.named}
-    return request
-
-
 def _hints(head: dict[str, Any]) -> tuple[Hint, ...]:
     return tuple(Hint(*hint) for hint in head.get("advice", ()))
-
-
-@contextmanager
-def _available(pool: Pool) -> Iterator[None]:
-    """Translate errors of a pool that has no worker available, in a block. Raises EngineUnavailable."""
-    try:
-        yield
-    except StartedTooLate:
-        what = "The data had to be loaded first, which left too little time for the query"
-        raise EngineUnavailable(what, "Try again, or raise the time limit (timeout=…).") from None
-    except Busy:
-        what = _STATE_MESSAGES[pool.state] or "All query workers are busy"
-        raise EngineUnavailable(what, "Try again in a few seconds.") from None
-    except WorkerStartFailed as error:
-        raise EngineUnavailable(
-            "The store of the release cannot be opened at the moment",
-            "Try again in a few seconds. If the problem persists, see the server log; then rebuild the release, or "
-            "serve another.",
-        ) from error
-    except (TimeoutError, WorkerCrashed):
-        raise
-    except WorkerDied as error:
-        raise EngineUnavailable(
-            "The query process was killed",
-            "Try again in a few seconds. If it happens again, simplify the query: the machine may be short of memory.",
-        ) from error
-    except OSError as error:
-        raise EngineUnavailable(
-            f"There is no space for the result: {error.strerror}", "Request fewer rows, or try again later."
-        ) from error
-
-
-def _rounded(seconds: float) -> float:
-    return round(seconds, 1) if seconds >= 1 else float(f"{seconds:.2g}")
 
 
 def _over_limit(error: TimeoutError | WorkerCrashed, query: str, seconds: float) -> QueryError:
     """The error for a query that exceeded its time or memory, with hints unless the query is long."""
     hints = find_hints(query, ("slow",)) if len(query) <= _MAX_HINTED_CHARS else ()
     if isinstance(error, TimeoutError):
-        return QueryTimeout(
-            f"The query was stopped after {_rounded(seconds):g} seconds",
-            hints[0].text if hints else _TIMEOUT_HINT,
-            hints,
-        )
+        shown = round(seconds, 1) if seconds >= 1 else float(f"{seconds:.2g}")
+        what = f"The query was stopped after {shown:g} seconds"
+        return QueryTimeout(what, hints[0].text if hints else _TIMEOUT_HINT, hints)
     if "ORDER" in query.upper():  # the engine aborts where its order of values of several kinds contradicts itself
         return QueryError(
             "The query exceeded the memory limit, or sorts values that cannot be compared, such as strings and dates",
@@ -350,49 +320,13 @@ def _over_limit(error: TimeoutError | WorkerCrashed, query: str, seconds: float)
     )
 
 
-#: The error for each status of an endpoint; 0 means that it does not answer.
-_ERROR_OF_STATUS: dict[int, type[QueryError]] = {
-    0: EngineUnavailable,
-    400: QuerySyntaxError,
-    401: QueryRefused,
-    403: QueryRefused,
-}
-
-
-def _other_formats(*but: Format, carry_graph: bool) -> str:
-    names = (fmt.name for fmt in FORMATS if fmt.carries_graph == carry_graph and fmt not in but)
-    return f"Ask for one of: {', '.join(names)}"
-
-
 def _failure(head: dict[str, Any], *, federated: bool = False) -> QueryError:
     """The error for a worker's error head; ``federated`` if the query calls other endpoints."""
-    message = str(head.get("message"))
-    match head["error"]:
-        case "endpoint":
-            kind = _ERROR_OF_STATUS.get(head["status"], EndpointFailed)
-            return kind(message, head["hint"])
-        case "syntax":
-            return QuerySyntaxError(*head["mistake"])
-        case "format":
-            kinds = "RDF (CONSTRUCT, DESCRIBE)" if message == "graph" else "a table (SELECT, ASK)"
-            return FormatMismatch(
-                f"The query returns {kinds}, which none of the requested formats supports",
-                _other_formats(carry_graph=message == "graph"),
-            )
-        case "unwritable":
-            fmt = BY_NAME[head["format"]]
-            return FormatMismatch(
-                f"The result cannot be written as {fmt.title}: {message}",
-                _other_formats(fmt, carry_graph=fmt.carries_graph),
-            )
-        case "size":
-            return AnswerTooLarge(
-                f"The result is larger than {int(message):,} bytes", "Add a LIMIT, or download the full dataset."
-            )
-        case "evaluation" if federated:  # most likely caused by the response of the other endpoint
-            return ServiceFailed(
-                f"An endpoint that the query calls with SERVICE did not answer: {message}",
-                "Query that endpoint directly, or write SERVICE SILENT to continue without it.",
-            )
-        case _:
-            return QueryError(f"The query failed: {message}")
+    if kind := _ERRORS.get(head["error"]):
+        return kind(*head["arguments"])
+    if federated:  # most likely caused by the response of the other endpoint
+        return ServiceFailed(
+            f"An endpoint that the query calls with SERVICE did not answer: {head['message']}",
+            "Query that endpoint directly, or write SERVICE SILENT to continue without it.",
+        )
+    return QueryError(f"The query failed: {head['message']}")

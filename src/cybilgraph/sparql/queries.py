@@ -52,21 +52,20 @@ class Query:
     parameters: tuple[Parameter, ...]
     text: str
 
-    def bind(self, values: Mapping[str, Sequence[str]], names: Gazetteer | None = None) -> str:
+    def bind(self, values: Mapping[str, Sequence[str]]) -> str:
         """Return the text with these values instead of the parameters' defaults.
 
         Values become RDF terms first, and only serialised terms enter the text, so a value can never become SPARQL.
         Duplicates are ignored. Raises QueryError for unknown names and values, and for more than one value where only
         one is allowed.
         """
-        names = names or load_gazetteer()
         known = {parameter.name: parameter for parameter in self.parameters}
         terms = {}
         for name, given in values.items():
             if name not in known:
                 have = ", ".join(known) or "none"
                 raise QueryError(f"{self.name} has no parameter {name!r}", f"Its parameters: {have}.")
-            distinct = dict.fromkeys(_term(known[name], value, names) for value in given)
+            distinct = dict.fromkeys(_term(known[name], value) for value in given)
             if len(distinct) > 1 and not known[name].allows_multiple:
                 raise QueryError(f"More than one {name} was given", "Give only one.")
             terms[name] = " ".join(distinct)
@@ -131,15 +130,13 @@ def parse_named_query(name: str, text: str) -> Query:
 def _default(text: str, name: str) -> str:
     block = next((match for match in _BLOCK.finditer(text) if match[2] == name), None)
     term = next(tokens(block[0].partition("{")[2]), None) if block else None
-    match term and term.kind:
-        case "iri" | "name":
-            return re.split("[:/]", term.text.strip("<>"))[-1] if term else ""
-        case "string" | "number":
-            return term.text.strip("\"'") if term else ""
-    return ""
+    if term and term.kind in ("iri", "name"):
+        return re.split("[:/]", term.text.strip("<>"))[-1]
+    return term.text.strip("\"'") if term and term.kind in ("string", "number") else ""
 
 
-def _term(parameter: Parameter, value: str, names: Gazetteer) -> str:
+def _term(parameter: Parameter, value: str) -> str:
+    names = load_gazetteer()
     match parameter.type:
         case "year":
             if not re.fullmatch(r"\d{4}", value):

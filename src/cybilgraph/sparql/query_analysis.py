@@ -50,14 +50,8 @@ def returns_graph(query: str) -> bool:
 
     Reads at most ``MAX_QUERY_TOKENS`` tokens; the guard rejects longer queries.
     """
-    keywords = (token.text.upper() for token in islice(tokens(query), MAX_QUERY_TOKENS))
-    form = next((word for word in keywords if word in QUERY_FORMS), "")
-    return form in ("CONSTRUCT", "DESCRIBE")
-
-
-def undeclared_prefixes(query: str) -> list[str]:
-    """Return our prefixes that a query uses without declaring them, sorted."""
-    return sorted(undeclared_names(query) & PREFIXES.keys())
+    words = (token.text.upper() for token in islice(tokens(query), MAX_QUERY_TOKENS))
+    return next((word for word in words if word in QUERY_FORMS), "") in ("CONSTRUCT", "DESCRIBE")
 
 
 def usable_prefixes(query: str) -> dict[str, str]:
@@ -67,16 +61,9 @@ def usable_prefixes(query: str) -> dict[str, str]:
     return {prefix: iri for prefix, iri in PREFIXES.items() if f"{prefix}:" in query}
 
 
-def unknown_prefixes(query: str) -> list[str]:
-    """Return the prefixes that a query uses without declaring them and that are not ours, sorted."""
-    return sorted(undeclared_names(query) - PREFIXES.keys())
-
-
 def undeclared_names(query: str) -> set[str]:
     """Return the prefixes that a query uses without declaring them."""
-    used: set[str] = set()
-    declared: set[str] = set()
-    last = ""
+    used, declared, last = set[str](), set[str](), ""
     for token in tokens(query):
         if token.kind == "name":
             prefix = token.text.partition(":")[0]

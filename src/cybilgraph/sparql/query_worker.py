@@ -21,13 +21,13 @@ from xml.sax.saxutils import unescape
 
 import pyoxigraph as ox
 
-from cybilgraph.errors import FileDamaged
+from cybilgraph.errors import AnswerTooLarge, FileDamaged, FormatMismatch, QueryError, QuerySyntaxError
+from cybilgraph.model.formats import BY_NAME, FORMATS, Format
 from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.vocabulary import PREFIXES, RDF
 from cybilgraph.rdf.serialisation import RDF_FORMATS
 from cybilgraph.runtime.sandbox import Policy
-from cybilgraph.runtime.wire import BAD_DATA
-from cybilgraph.runtime.worker import Handler, SendPart, run_fork_server
+from cybilgraph.runtime.worker import BAD_DATA, Handler, SendPart, run_fork_server
 from cybilgraph.sparql import guard, lexer, query_analysis
 from cybilgraph.sparql.hints import find_hints, may_be_partial
 from cybilgraph.sparql.hints.facts import Facts
@@ -66,23 +66,13 @@ class SerialisedAnswer(NamedTuple):
     is_empty: bool
 
 
-class TooLarge(Exception):
-    """The answer is larger than the limit."""
-
-
-class Unwritable(Exception):
-    """The answer cannot be written in a format; the arguments are the format and the reason."""
-
-
 class _Output(io.BytesIO):
     """Sends an answer in parts and counts its rows; stops the query if the answer is too large or not well-formed."""
 
     def __init__(self, send: SendPart, limit: int, name: str) -> None:
         super().__init__()
         self._send = send
-        self._bytes_left = limit
-        self._buffered: list[bytes] = []
-        self._size = 0
+        self._limit, self._bytes_written = limit, 0
         self._tail = b""
         self._row, of_none = _ROW.get(name, ((), 0))
         self.rows = -of_none
@@ -91,35 +81,32 @@ class _Output(io.BytesIO):
         self._xml = expat.ParserCreate(namespace_separator=" ") if name in ("xml", "rdfxml") else None
 
     def write(self, data: Any) -> int:
-        self._bytes_left -= len(data)
-        if self._bytes_left < 0:
-            raise TooLarge
-        self._buffered.append(bytes(data))
-        self._size += len(data)
-        if self._size >= PART_BYTES:
-            self._send(self._rest(last=False))
+        self._bytes_written += len(data)
+        if self._bytes_written > self._limit:
+            what = f"The result is larger than {self._limit:,} bytes"
+            raise AnswerTooLarge(what, "Add a LIMIT, or download the full dataset.")
+        super().write(data)
+        if self.tell() >= PART_BYTES:
+            self._send(self.rest(last=False))
         return len(data)
 
-    def end(self) -> bytes:
-        """Return the part that is not sent yet. Raises Unwritable."""
-        return self._rest(last=True)
-
-    def _rest(self, *, last: bool) -> bytes:
-        last_part = b"".join(self._buffered)
-        self._buffered.clear()
-        self._size = 0
+    def rest(self, *, last: bool = True) -> bytes:
+        """Return the part that is not sent yet. Raises FormatMismatch."""
+        part = self.getvalue()
+        self.seek(0)
+        self.truncate()
         if self._xml:
             # Parsers would turn a carriage return into a line feed (XML 1.0, section 2.11).
-            last_part = last_part.replace(b"\r", b"&#13;")
+            part = part.replace(b"\r", b"&#13;")
             try:
-                self._xml.Parse(last_part, last)
+                self._xml.Parse(part, last)
             except expat.ExpatError as error:
-                raise Unwritable(self._name, _invalid_xml(last_part)) from error
+                raise _unwritable(self._name, _invalid_xml(part)) from error
         # A row marker may be split between two parts, so scan the tail of the previous part again.
-        seen = self._tail + last_part
+        seen = self._tail + part
         self.rows += sum(seen.count(row) - self._tail.count(row) for row in self._row)
-        self._tail = last_part[-_ROW_MARK_BYTES:]
-        return last_part
+        self._tail = part[-_ROW_MARK_BYTES:]
+        return part
 
 
 def _invalid_xml(part: bytes) -> str:
@@ -140,76 +127,75 @@ def evaluate(
     find: Callable[[dict[str, Any]], QueryResult],
     clock: Callable[[], float] = time.process_time,
 ) -> tuple[dict[str, Any], bytes]:
-    """Return the head and the last part of an answer, or the head of an error and no bytes.
+    """Return the head and the last part of an answer, or the head of an error and no bytes: a kind of QueryError with
+    its arguments, or ``storage`` or ``evaluation`` with a message.
 
     ``find`` runs the query; ``clock`` measures whether it is slow.
     """
+    query = request["query"]
     try:
         if request.get("explain"):
-            check_syntax(request["query"])
-            return {"advice": find_hints(request["query"], facts=facts)}, b""
-        return _answer(facts, request, send, limit, find, clock)
+            check_syntax(query)
+            return {"advice": find_hints(query, facts=facts)}, b""
+        began = clock()
+        result = find(request)
+        done = serialise_answer(result, request["formats"], send, limit)
+        head: dict[str, Any] = {"format": done.format, "rows": done.rows}
+        if causes := _hinted_causes(query, done, is_slow=clock() - began > _SLOW_SECONDS):
+            graphs = (*request.get("default_graphs", ()), *request.get("named_graphs", ()))
+            head["advice"] = find_hints(query, causes, facts, graphs)
     except SyntaxError as error:
-        return {"error": "syntax", "mistake": explain_mistake(request["query"], str(error))}, b""
-    except Unwritable as error:
-        name, why = error.args
-        return {"error": "unwritable", "format": name, "message": why}, b""
-    except TooLarge:
-        return {"error": "size", "message": str(limit)}, b""
+        return failed(QuerySyntaxError, *explain_mistake(query, str(error)))
+    except QueryError as error:
+        return failed(type(error), error.what, error.hint)
     except MemoryError:
-        return {"error": "memory", "message": "it exceeded its memory limit"}, b""
+        return failed(QueryError, "The query failed: it exceeded its memory limit")
     except (RuntimeError, ValueError, OSError) as error:
         message = str(error) or type(error).__name__
-        return {
-            "error": "storage" if message.startswith(_STORAGE_ERROR_PREFIXES) else "evaluation",
-            "message": message,
-        }, b""
-
-
-def _answer(
-    facts: Facts | None,
-    request: dict[str, Any],
-    send: SendPart,
-    limit: int,
-    find: Callable[[dict[str, Any]], QueryResult],
-    clock: Callable[[], float],
-) -> tuple[dict[str, Any], bytes]:
-    began = clock()
-    result = find(request)
-    done = serialise_answer(result, request["formats"], send, limit)
-    if not done:
-        return {"error": "format", "message": "results" if _is_table(result) else "graph"}, b""
-    is_zero = done.rows == 1 and bool(_ZERO.search(done.last_part)) and _is_count(request["query"])
-    is_empty, slow = done.is_empty or is_zero, clock() - began > _SLOW_SECONDS
-    head: dict[str, Any] = {"format": done.format, "rows": done.rows}
-    partial = not is_empty and may_be_partial(request["query"])
-    if is_empty or slow or partial:
-        why = ("empty",) * is_empty + ("slow",) * slow + ("partial",) * partial
-        graphs = (*request.get("default_graphs", ()), *request.get("named_graphs", ()))
-        if advice := find_hints(request["query"], why, facts, graphs):
-            head["advice"] = advice
+        kind = "storage" if message.startswith(_STORAGE_ERROR_PREFIXES) else "evaluation"
+        return {"error": kind, "message": message}, b""
     return head, done.last_part
 
 
-def _is_table(result: QueryResult) -> bool:
-    return isinstance(result, ox.QuerySolutions | ox.QueryBoolean)
+def failed(kind: type[QueryError], *arguments: object) -> tuple[dict[str, Any], bytes]:
+    """Return the head of an error, and no bytes."""
+    return {"error": kind.__name__, "arguments": arguments}, b""
 
 
-def serialise_answer(
-    result: QueryResult, formats: Sequence[str], send: SendPart, limit: int
-) -> SerialisedAnswer | None:
-    """Serialise a result in the first of these formats that fits; None if none does.
+def _unwritable(name: str, why: str) -> FormatMismatch:
+    fmt = BY_NAME[name]
+    what = f"The result cannot be written as {fmt.title}: {why}"
+    return FormatMismatch(what, _other_formats(fmt, carry_graph=fmt.carries_graph))
 
-    Raises TooLarge if it exceeds the limit, Unwritable, OSError, RuntimeError.
+
+def _other_formats(*but: Format, carry_graph: bool) -> str:
+    names = (fmt.name for fmt in FORMATS if fmt.carries_graph == carry_graph and fmt not in but)
+    return f"Ask for one of: {', '.join(names)}"
+
+
+def _hinted_causes(query: str, done: SerialisedAnswer, *, is_slow: bool) -> tuple[str, ...]:
+    """Return the kinds of hints that an answer may need."""
+    is_empty = done.is_empty or (done.rows == 1 and bool(_ZERO.search(done.last_part)) and _is_count(query))
+    is_partial = not is_empty and may_be_partial(query)
+    return ("empty",) * is_empty + ("slow",) * is_slow + ("partial",) * is_partial
+
+
+def serialise_answer(result: QueryResult, formats: Sequence[str], send: SendPart, limit: int) -> SerialisedAnswer:
+    """Serialise a result in the first of these formats that fits.
+
+    Raises AnswerTooLarge if it exceeds the limit, FormatMismatch, OSError, RuntimeError.
     """
-    table: dict[str, Any] = RESULT_FORMATS if _is_table(result) else RDF_FORMATS
+    is_graph = not isinstance(result, ox.QuerySolutions | ox.QueryBoolean)
+    table: dict[str, Any] = RDF_FORMATS if is_graph else RESULT_FORMATS
     name = next((name for name in formats if name in table), "")
     if not name:
-        return None
+        kinds = "RDF (CONSTRUCT, DESCRIBE)" if is_graph else "a table (SELECT, ASK)"
+        what = f"The query returns {kinds}, which none of the requested formats supports"
+        raise FormatMismatch(what, _other_formats(carry_graph=is_graph))
     output = _Output(send, limit, name)
     if isinstance(result, ox.QuerySolutions | ox.QueryBoolean):
         result.serialize(output, format=RESULT_FORMATS[name])
-        last_part = output.end()
+        last_part = output.rest()
         if isinstance(result, ox.QueryBoolean):
             return SerialisedAnswer(name, None, last_part, is_empty=not result)
         return SerialisedAnswer(name, output.rows, last_part, is_empty=not output.rows)
@@ -218,8 +204,8 @@ def serialise_answer(
     try:
         ox.serialize(chain((first,), triples) if first else (), output, format=RDF_FORMATS[name], prefixes=PREFIXES)
     except OSError as error:
-        raise Unwritable(name, str(error)) from error
-    return SerialisedAnswer(name, None, output.end(), is_empty=first is None)
+        raise _unwritable(name, str(error)) from error
+    return SerialisedAnswer(name, None, output.rest(), is_empty=first is None)
 
 
 def _checked_triples(triples: Iterable[ox.Triple], reserved: frozenset[str]) -> Iterator[ox.Triple]:
@@ -227,7 +213,7 @@ def _checked_triples(triples: Iterable[ox.Triple], reserved: frozenset[str]) -> 
     try:
         for triple in triples:
             if reserved and triple.predicate.value in reserved:
-                raise Unwritable("rdfxml", f"the property <{triple.predicate.value}> is reserved in RDF/XML")
+                raise _unwritable("rdfxml", f"the property <{triple.predicate.value}> is reserved in RDF/XML")
             yield triple
     except OSError as error:
         raise RuntimeError(str(error)) from error

@@ -11,11 +11,13 @@ from __future__ import annotations
 import re
 import sys
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
 import pyoxigraph as ox
 
+from cybilgraph.errors import EndpointFailed, EngineUnavailable, QueryError, QueryRefused, QuerySyntaxError
 from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.vocabulary import PREFIXES
 from cybilgraph.runtime.sandbox import Policy
@@ -23,11 +25,18 @@ from cybilgraph.runtime.worker import Handler, SendPart, run_fork_server
 from cybilgraph.sparql import QUERY_DATASET, Dataset, lexer, query_analysis
 from cybilgraph.sparql.endpoint_client import EMPTY_GRAPH, Credentials, Endpoint, RequestFailed, current_graph
 from cybilgraph.sparql.hints.facts import Facts
-from cybilgraph.sparql.query_worker import check_syntax, columns, evaluate, with_query
+from cybilgraph.sparql.query_worker import check_syntax, columns, evaluate, failed, with_query
 from cybilgraph.sparql.store import QueryResult
 
 #: The parent kills a worker at the deadline; this timeout is only a fallback.
 _REQUEST_TIMEOUT_SECONDS = 3600.0
+#: The error for each status of an endpoint; 0 means that it does not answer.
+_ERROR_OF_STATUS: dict[int, type[QueryError]] = {
+    0: EngineUnavailable,
+    400: QuerySyntaxError,
+    401: QueryRefused,
+    403: QueryRefused,
+}
 _LINE_END = re.compile(r"\r?\n")
 
 
@@ -51,21 +60,18 @@ class RemoteQuery:
             head, rest = evaluate(self.facts, request, send, limit, find=self._find, clock=time.monotonic)
             if not self._sent:
                 return head, rest
-            if head.get("error") in ("syntax", "evaluation"):
+            if head.get("error") in (QuerySyntaxError.__name__, "evaluation"):
                 return self._failed(f"The response of {self.endpoint.url} is incomplete", "Try again.", 502)
-            if self.checksum and "error" not in head and not self._is_loaded():
-                return self._failed(
-                    f"{self.endpoint.url} now holds a different release", "Try again in a few seconds.", 0
-                )
+            if self.checksum and "error" not in head and self.checksum not in self._loaded():
+                what = f"{self.endpoint.url} now holds a different release"
+                return self._failed(what, "Try again in a few seconds.", 0)
         except RequestFailed as error:
             return self._failed(str(error), error.hint, error.status, error.server_message)
         return head, rest
 
-    def _is_loaded(self) -> bool:
-        """Whether the endpoint holds the graphs that the query used. Raises RequestFailed."""
-        return self.checksum in (
-            (self.endpoint.loaded_release()[0],) if self._of_all else self.endpoint.loaded_graphs()
-        )
+    def _loaded(self) -> Collection[str]:
+        """Return the checksums of releases of which the endpoint holds the graphs that the query used."""
+        return (self.endpoint.loaded_release()[0],) if self._of_all else self.endpoint.loaded_graphs()
 
     def _failed(self, what: str, hint: str, status: int, server_message: str = "") -> tuple[dict[str, Any], bytes]:
         log = ""
@@ -77,7 +83,8 @@ class RemoteQuery:
             status = 502 if status else 0
             what = _LINE_END.split(what, maxsplit=1)[0].replace(self.endpoint.url, "the data server")
             what = what[:1].upper() + what[1:]
-        return {"error": "endpoint", "status": status, "message": what, "hint": hint, "log": log}, b""
+        head, rest = failed(_ERROR_OF_STATUS.get(status, EndpointFailed), what, hint)
+        return head | {"log": log}, rest
 
     def _find(self, request: dict[str, Any]) -> QueryResult:
         query = request["query"]
@@ -109,8 +116,8 @@ def with_prefixes(query: str) -> str:
 
     The declarations go into the first line, so that line numbers stay the same.
     """
-    missing = query_analysis.undeclared_prefixes(query)
-    return " ".join([*(f"PREFIX {name}: <{PREFIXES[name]}>" for name in missing), query]) if missing else query
+    missing = sorted(query_analysis.undeclared_names(query) & PREFIXES.keys())
+    return " ".join([*(f"PREFIX {name}: <{PREFIXES[name]}>" for name in missing), query])
 
 
 def main(url: str, credentials: str, folder: str, checksum: str, memory: str, limit: str) -> None:

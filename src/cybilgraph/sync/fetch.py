@@ -13,7 +13,6 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from types import TracebackType
 
 from cybilgraph.errors import AnswerLost, FetchError
 from cybilgraph.runtime.http_client import (
@@ -35,7 +34,7 @@ _MAX_ERROR_BYTES = 4096
 #: Characters of a redirect's URL in messages.
 _MAX_SHOWN = 200
 _PAGE_TYPES = ("text/html", "application/xhtml+xml")
-_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
+_RANGE = re.compile(r"bytes (\d+)-\d+/(?:\d+|\*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +99,7 @@ class Site:
     def __enter__(self) -> Site:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._client.close()
 
     def get(
@@ -111,7 +108,7 @@ class Site:
         """Send a request, and return the response with any status. Raises FetchError if all attempts fail."""
 
         def once() -> tuple[HttpResponse, bool]:
-            deadline = self._deadline()
+            deadline = time.monotonic() + self.limits.seconds
             with self._request(method, path, headers or {}, deadline, body) as answer:
                 content = b"".join(self._blocks(path, answer, _MAX_REPLY_BYTES, deadline, decode=True))
                 return HttpResponse(answer.status, answer.headers, content), answer.status not in RETRY_STATUSES
@@ -125,7 +122,7 @@ class Site:
         for a status other than 200. Raises FetchError; a partial file then stays, unless it exceeds the limit.
         """
         etag_file = into.with_name(f"{into.name}.etag")
-        deadline = self._deadline()
+        deadline = time.monotonic() + self.limits.seconds
 
         def once() -> tuple[HttpResponse, bool]:
             etag = etag_file.read_text(encoding="latin-1") if etag_file.exists() and into.exists() else ""
@@ -133,27 +130,21 @@ class Site:
             sent = {**(headers or {}), **({"Range": f"bytes={have}-", "If-Range": etag} if have else {})}
             with self._request("GET", path, sent, deadline) as answer:
                 reply = HttpResponse(200 if answer.status == 206 else answer.status, answer.headers)
-                resumed = answer.status == 206 and have and answer.headers.get("ETag") == etag
-                if resumed and (content_range := _RANGE.fullmatch(answer.headers.get("Content-Range", ""))):
-                    resumed = int(content_range[1]) == have
-                if answer.status == 416 or (answer.status == 206 and not resumed):
+                if answer.status == 416 or (answer.status == 206 and not _continues(answer, have, etag)):
                     _delete(into, etag_file)
                     return reply, False
                 if reply.status != 200:
-                    return replace(
-                        reply, body=next(answer.blocks(), b"")[:_MAX_ERROR_BYTES]
-                    ), answer.status not in RETRY_STATUSES
-                if not resumed:
+                    body = next(answer.blocks(), b"")[:_MAX_ERROR_BYTES]
+                    return replace(reply, body=body), answer.status not in RETRY_STATUSES
+                if answer.status == 200:
+                    have = 0
                     _delete(into, etag_file)
-                    new_etag = answer.headers.get("ETag", "")
-                    if new_etag.startswith('"'):  # a strong one
+                    if (new_etag := answer.headers.get("ETag", "")).startswith('"'):  # a strong one
                         etag_file.write_text(new_etag, encoding="latin-1")
-                have = have if resumed else 0
                 self._require_space(path, have, answer, into)
-                with into.open("ab" if resumed else "wb") as file:
+                with into.open("ab" if have else "wb") as file:
                     try:
-                        for block in self._blocks(path, answer, self.limits.bytes - have, deadline):
-                            file.write(block)
+                        file.writelines(self._blocks(path, answer, self.limits.bytes - have, deadline))
                     except _TooLarge:
                         _delete(into, etag_file)
                         raise
@@ -178,22 +169,16 @@ class Site:
                 "or allow its host: --allow-host HOST",
             ) from error
 
-    def _deadline(self) -> float:
-        return time.monotonic() + self.limits.seconds
-
     def _require_space(self, path: str, have: int, answer: Response, into: Path) -> None:
         """Raise FetchError if the declared size exceeds the limit or the free disk space."""
         declared = answer.length
         if have + declared > self.limits.bytes:
-            raise self._too_large(path, f"{have + declared:,} bytes", self.limits.bytes)
+            raise _TooLarge(f"{self.url}{path}", f"{have + declared:,} bytes", self.limits.bytes)
         if declared > (free := shutil.disk_usage(into.parent).free):
             raise FetchError(
                 f"{self.url}{path} needs {declared:,} more bytes, but {into.parent} has {free:,} free",
                 "Free some disk space.",
             )
-
-    def _too_large(self, path: str, size: str, limit: int) -> _TooLarge:
-        return _TooLarge(f"{self.url}{path} has {size}, over the limit of {limit:,}", "Tell the publisher.")
 
     def _blocks(
         self, path: str, answer: Response, limit: int, deadline: float, *, decode: bool = False
@@ -207,12 +192,12 @@ class Site:
             except ConnectionFailed:
                 if time.monotonic() < deadline:
                     raise
-                block = b""
+                block = b""  # reported as too slow
             if block is None:
                 return
             size += len(block)
             if size > limit:
-                raise self._too_large(path, f"more than {limit:,} bytes", limit)
+                raise _TooLarge(f"{self.url}{path}", f"more than {limit:,} bytes", limit)
             now = time.monotonic()
             if now >= min(deadline, began + self.limits.grace + size / self.limits.bytes_per_second):
                 raise AnswerLost(
@@ -246,6 +231,9 @@ class Site:
 class _TooLarge(FetchError):
     """A response exceeds its size limit."""
 
+    def __init__(self, address: str, size: str, limit: int) -> None:
+        super().__init__(f"{address} has {size}, over the limit of {limit:,}", "Tell the publisher.")
+
 
 def got_web_page(address: str) -> FetchError:
     """Return the error for a web page instead of data."""
@@ -254,6 +242,13 @@ def got_web_page(address: str) -> FetchError:
         "Open the address in a browser to see it. This program sends no passwords: ask the publisher for an open "
         "address, or your network administrators to allow access.",
     )
+
+
+def _continues(answer: Response, have: int, etag: str) -> bool:
+    """Return whether a partial response continues the ``have`` bytes of the file with this ETag."""
+    content_range = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
+    starts_there = not content_range or int(content_range[1]) == have
+    return have > 0 and answer.headers.get("ETag") == etag and starts_there
 
 
 def _delete(*files: Path) -> None:

@@ -78,10 +78,10 @@ def require_loaded(endpoint: Endpoint, release: Release) -> None:
         )
 
 
-def find_difference(endpoint: Endpoint, release: Release, sample: int = _SAMPLE_PROJECTS) -> str:
+def find_difference(endpoint: Endpoint, release: Release) -> str:
     """Describe a difference between the endpoint and the release that it claims to have; return "" if none is found.
 
-    Compares the total number of statements, and the statements about a random ``sample`` of projects.
+    Compares the total number of statements, and the statements about a random sample of projects.
     Raises EngineUnavailable.
     """
     checksum = release.checksum(GRAPH)
@@ -93,7 +93,7 @@ def find_difference(endpoint: Endpoint, release: Release, sample: int = _SAMPLE_
             return f"it has {have:,} statements, but the release has {quads:,}"
         with release.identities() as rows:
             keys = sorted({key for key, _ in rows})
-        projects = [thing_iri("project", key) for key in random.sample(keys, min(sample, len(keys)))]
+        projects = [thing_iri("project", key) for key in random.sample(keys, min(_SAMPLE_PROJECTS, len(keys)))]
         ours = statements_about(release.store, projects)
         theirs = endpoint.statements_about(ours, current_graph(checksum))
     except RequestFailed as error:
@@ -109,7 +109,7 @@ def load(
     credentials: Credentials,
     *,
     resend: bool = False,
-    on_progress: Callable[[int, int], None] | None = None,
+    on_progress: Callable[[int, int], None] = lambda *_: None,
     wait: Callable[[float], None] = time.sleep,
 ) -> LoadResult:
     """Load a release into the server at ``endpoint``; ``store`` is the URL of its graph store.
@@ -118,7 +118,6 @@ def load(
     the total. Sites that serve the previous release continue, except for queries of earlier captures; ``wait`` is
     called with the seconds in which they switch to the new one. Raises ReleaseError, LoadError.
     """
-    on_progress = on_progress or (lambda *_: None)
     release.verify()
     checksum, path = release.checksum(GRAPH), release.folder / GRAPH
     name, target = current_graph(checksum), GraphStore(store, credentials)
@@ -129,8 +128,8 @@ def load(
         found = endpoint.loaded_release() == (checksum, release.number) and have.keys() - {LOADED_GRAPH} == ours.keys()
         if found and ours == wanted and not resend:
             return LoadResult(release.number, wanted[name], len(wanted) - 1, 0)
-        before = {current_graph(other): number for other, number in endpoint.loaded_graphs().items()}
-        before = {graph: number for graph, number in before.items() if graph in have and graph != name}
+        loaded = ((current_graph(other), number) for other, number in endpoint.loaded_graphs().items())
+        before = {graph: number for graph, number in loaded if graph in have and graph != name}
         previous_status = b"".join(_status(HAS_CURRENT_GRAPH, graph, number) for graph, number in before.items())
         if resend or ours[name] > wanted[name]:
             target.put(LOADED_GRAPH, previous_status)
@@ -177,11 +176,12 @@ def _send_current(path: Path, name: str, have: int, target: GraphStore, on_progr
     twice changes nothing.
     """
     done = sent = 0
-    for block in _blocks(line for graph, line in _statements(path) if not graph):
-        if done + len(block) > have:
+    lines = (line for graph, line in _statements(path) if not graph)
+    while block := list(islice(lines, _BLOCK_STATEMENTS)):
+        done += len(block)
+        if done > have:
             target.add(name, b"".join(block))
             sent += len(block)
-        done += len(block)
         on_progress(done)
     return sent
 
@@ -196,11 +196,6 @@ def _send_captures(path: Path, target: GraphStore) -> int:
         started.add(graph)
         sent += len(block)
     return sent
-
-
-def _blocks(lines: Iterator[bytes]) -> Iterator[list[bytes]]:
-    while block := list(islice(lines, _BLOCK_STATEMENTS)):
-        yield block
 
 
 def _compare(wanted: Counter[str], endpoint: Endpoint, excluded: Collection[str]) -> None:
@@ -257,29 +252,22 @@ class GraphStore:
             if attempt:
                 time.sleep(_FIRST_PAUSE_SECONDS * 2 ** (attempt - 1))
             try:
-                status, reason, challenge = self._attempt(method, address, triples)
-                if status == 401 and self._basic and challenge.lower().startswith("basic"):
-                    self._headers |= self._basic
-                    status, reason, _ = self._attempt(method, address, triples)
+                with self._client.send(method, address, self._headers, triples, auth=self._auth) as answer:
+                    status, challenge = answer.status, answer.headers.get("WWW-Authenticate", "").lower()
+                    if status < 300 or (status == 404 and method == "DELETE"):
+                        return
+                    reason = redirect_refused(status, answer.headers.get("Location", ""))
+                    if not reason:
+                        message = answer.start(_MAX_MESSAGE_CHARS).decode(errors="replace")
+                        reason = f"status {status} {message.strip()}".strip()
             except (ConnectionFailed, ValueError) as error:  # ValueError: not a URL
                 reason = str(error)
                 continue
-            if status < 300 or (status == 404 and method == "DELETE"):
-                return
-            if status not in RETRY_STATUSES:
+            if status == 401 and challenge.startswith("basic") and not self._headers.keys() >= self._basic.keys():
+                self._headers |= self._basic
+            elif status not in RETRY_STATUSES:
                 raise LoadError(f"{self._url} refused {method} of {graph}: {reason}", _hint(status))
         raise LoadError(f"{self._url} did not accept {graph}: {reason}", "Run it again: it resumes where it stopped.")
-
-    def _attempt(self, method: str, address: str, triples: bytes | None) -> tuple[int, str, str]:
-        """Return the status, the server's message and its WWW-Authenticate header. Raises ConnectionFailed."""
-        with self._client.send(method, address, self._headers, triples, auth=self._auth) as answer:
-            status = answer.status
-            if status < 300:
-                return status, "", ""
-            if message := redirect_refused(status, answer.headers.get("Location", "")):
-                return status, message, ""
-            message = answer.start(_MAX_MESSAGE_CHARS).decode(errors="replace").strip()
-            return status, f"status {status} {message}".strip(), answer.headers.get("WWW-Authenticate", "")
 
 
 def _hint(status: int) -> str:

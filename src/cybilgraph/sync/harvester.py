@@ -14,6 +14,7 @@ import base64
 import json
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -30,12 +31,11 @@ from cybilgraph.rdf.serialisation import is_in_earlier_graph, serialise
 from cybilgraph.runtime.compression import DECOMPRESSION_ERRORS, open_decompressed
 from cybilgraph.runtime.files import atomic_write, parse_checksums, sha256_of
 from cybilgraph.sync.fetch import HttpResponse, Site, got_web_page
-from cybilgraph.sync.patches import ADDED, HashedLines, apply_patch, read_patch, sort_lines
+from cybilgraph.sync.patches import ADDED, REMOVED, HashedLines, apply_patch, read_patch, sort_lines
 
 _GRAPH, _STATE = "graph.nq", "state.json"
 #: Downloads of a dump whose checksum is wrong.
 _MAX_DOWNLOADS = 3
-_BLOCK_BYTES = 1 << 20
 _RELEASE = re.compile(r"[0-9]{1,9}")
 #: Releases list about 30 files with names of at most 40 characters.
 _MAX_FILES, _MAX_NAME = 1_000, 200
@@ -73,14 +73,11 @@ class Harvest:
 
     def __str__(self) -> str:
         name = f"Release {self.state.release} of {self.state.url}"
-        match self.how:
-            case "unchanged":
-                return f"{name}: the copy is up to date"
-            case "changes":
-                return f"{name}: the copy is up to date ({self.added:,} statements added, {self.removed:,} removed)"
-            case _:
-                reason = f", because {self.reason}" if self.reason else ""
-                return f"{name}: downloaded completely, {self.added:,} statements{reason}"
+        if self.how == "full":
+            reason = f", because {self.reason}" if self.reason else ""
+            return f"{name}: downloaded completely, {self.added:,} statements{reason}"
+        counts = f" ({self.added:,} statements added, {self.removed:,} removed)" if self.how == "changes" else ""
+        return f"{name}: the copy is up to date{counts}"
 
 
 def harvest(site: Site, into: Path, formats: Sequence[str] = ()) -> Harvest:
@@ -124,10 +121,9 @@ def _read_state(into: Path, url: str) -> HarvestState | None:
 
 
 def _update(site: Site, into: Path, previous: HarvestState) -> Harvest:
-    reason = ""
-    if sha256_of(into / _GRAPH) != previous.sha256:
-        reason = "the local copy had been changed"
-    for _ in range(0 if reason else _MAX_DOWNLOADS):
+    is_intact = sha256_of(into / _GRAPH) == previous.sha256
+    reason = "the local copy had been changed"
+    for _ in range(_MAX_DOWNLOADS if is_intact else 0):
         try:
             return _apply_changes(site, into, previous)
         except PatchError as error:  # perhaps damaged in transit, so try again
@@ -156,22 +152,21 @@ def _apply_changes(site: Site, into: Path, previous: HarvestState) -> Harvest:
         if _is_page(reply, patch):
             raise PatchError("the request for changes returned a web page, perhaps a login page")
         _check_digest(reply, patch)
-        with patch.open("rb") as file:
+        counts: Counter[bytes] = Counter()
+        with patch.open("rb") as file, new_graph.open("wb") as output:
             header, changes = read_patch(iter(partial(file.readline, _MAX_LINE_BYTES), b""))
             if header.since != previous.release:
                 raise PatchError("the patch is for another release")
-            counted = _CountedChanges(changes)
-            new = HashedLines(apply_patch(sort_lines(into / _GRAPH), counted))
-            with new_graph.open("wb") as output:
-                output.writelines(new)
-            if new.sha256 != header.sha256:
-                raise PatchError("the patched graph did not match the site's checksum")
+            new = HashedLines(apply_patch(sort_lines(into / _GRAPH), _counted(changes, counts)))
+            output.writelines(new)
+        if new.sha256 != header.sha256:
+            raise PatchError("the patched graph did not match the site's checksum")
         # The ETag applies to changes since the previous release, so it is useful only if the release is unchanged.
         etag = reply.headers.get("ETag", "") if header.until == previous.release else ""
         state = HarvestState(site.url, header.until, new.sha256, etag)
-        changed = new.sha256 != previous.sha256
         _replace_copy(into, new_graph, state)
-        return Harvest("changes" if changed else "unchanged", state, counted.added, counted.removed)
+        how = "changes" if new.sha256 != previous.sha256 else "unchanged"
+        return Harvest(how, state, counts[ADDED], counts[REMOVED])
     finally:
         for path in (patch, new_graph):
             path.unlink(missing_ok=True)
@@ -189,20 +184,10 @@ def _check_digest(reply: HttpResponse, file: Path) -> None:
         raise PatchError("the patch was damaged in transit")
 
 
-class _CountedChanges:
-    """Changes that are counted as they are iterated."""
-
-    def __init__(self, changes: Iterator[tuple[bytes, bytes]]) -> None:
-        self._changes = changes
-        self.added = self.removed = 0
-
-    def __iter__(self) -> Iterator[tuple[bytes, bytes]]:
-        for kind, line in self._changes:
-            if kind == ADDED:
-                self.added += 1
-            else:
-                self.removed += 1
-            yield kind, line
+def _counted(changes: Iterator[tuple[bytes, bytes]], counts: Counter[bytes]) -> Iterator[tuple[bytes, bytes]]:
+    for kind, line in changes:
+        counts[kind] += 1
+        yield kind, line
 
 
 # ---- full download ---------------------------------------------------------------------------
@@ -213,35 +198,41 @@ def _download_full(site: Site, into: Path) -> Harvest:
     reason = ""
     for attempt in range(_MAX_DOWNLOADS):
         try:
-            release, sums = _list_files(site)
-            names = [name for name in FULL_DUMPS if name in sums]
-            name = names[attempt % len(names)]  # if one is corrupt, another may be intact
-            compressed = into / f".full-{release}-{sums[name][:16]}"
-            _remove_partial_downloads(into, keep=compressed.name)
-            address = f"/release/{release}/{name}"
-            reply = site.download(address, compressed)
+            release, name, compressed = _download_dump(site, into, attempt)
         except HarvestError as error:
             reason = error.what
-            continue
         except FetchError as error:
             if not reason:
                 raise
             raise HarvestError(f"{reason}; then {error.what}", _KEPT_HINT) from error
-        if reply.status != 200:
-            reason = f"{site.url}{address} returned status {reply.status}"
-            continue
-        if (digest := sha256_of(compressed)) != sums[name]:
-            is_page = _is_page(reply, compressed)
-            compressed.unlink()
-            if is_page:
-                raise got_web_page(f"{site.url}{address}")
-            reason = (
-                f"{site.url}{address} was downloaded completely but is corrupt: "
-                f"its SHA-256 is {digest[:16]}… instead of {sums[name][:16]}… (SHA256SUMS)"
-            )
-            continue
-        return _install_dump(site, into, compressed, name, release)
+        else:
+            return _install_dump(site, into, compressed, name, release)
     raise HarvestError(reason, _KEPT_HINT)
+
+
+def _download_dump(site: Site, into: Path, attempt: int) -> tuple[int, str, Path]:
+    """Download a dump and verify it; return its release, its name and the file. Raises HarvestError, FetchError."""
+    release, sums = _list_files(site)
+    names = [name for name in FULL_DUMPS if name in sums]
+    name = names[attempt % len(names)]  # if one is corrupt, another may be intact
+    compressed = into / f".full-{release}-{sums[name][:16]}"
+    for interrupted in into.glob(".full-*"):  # except the one that can be resumed
+        if not interrupted.name.startswith(compressed.name):
+            interrupted.unlink()
+    address = f"/release/{release}/{name}"
+    reply = site.download(address, compressed)
+    if reply.status != 200:
+        raise HarvestError(f"{site.url}{address} returned status {reply.status}")
+    if (digest := sha256_of(compressed)) != sums[name]:
+        is_page = _is_page(reply, compressed)
+        compressed.unlink()
+        if is_page:
+            raise got_web_page(f"{site.url}{address}")
+        raise HarvestError(
+            f"{site.url}{address} was downloaded completely but is corrupt: "
+            f"its SHA-256 is {digest[:16]}… instead of {sums[name][:16]}… (SHA256SUMS)"
+        )
+    return release, name, compressed
 
 
 def _list_files(site: Site) -> tuple[int, dict[str, str]]:
@@ -264,52 +255,37 @@ def _list_files(site: Site) -> tuple[int, dict[str, str]]:
 
 def _install_dump(site: Site, into: Path, compressed: Path, name: str, release: int) -> Harvest:
     raw, new_graph = into / ".raw", into / ".new"
+    limit = min(site.limits.bytes, compressed.stat().st_size * _MAX_RATIO + _SMALL_BYTES)
     try:
-        with open_decompressed(compressed, name) as plain, raw.open("wb") as out:
-            _copy(plain, out, min(site.limits.bytes, compressed.stat().st_size * _MAX_RATIO + _SMALL_BYTES))
-        lines = 0
-        with new_graph.open("wb") as sorted_:
-            digested = HashedLines(sort_lines(raw))
-            for line in digested:
-                sorted_.write(line)
-                lines += 1
-        state = HarvestState(site.url, release, digested.sha256)
+        with open_decompressed(compressed, name) as plain, raw.open("wb") as output:
+            _copy_lines(plain, output, limit, f"{site.url}/release/{release}/{name}")
+        new = HashedLines(sort_lines(raw))
+        with new_graph.open("wb") as output:
+            output.writelines(new)
+        state = HarvestState(site.url, release, new.sha256)
         _replace_copy(into, new_graph, state)
     except DECOMPRESSION_ERRORS as error:
         raise HarvestError(
             f"{name} cannot be decompressed, although its checksum is right", "Tell the publisher."
         ) from error
-    except _TooLarge as error:
-        raise HarvestError(f"{site.url}/release/{release}/{name} {error}", _KEPT_HINT) from error
     finally:
         for file in (raw, new_graph, compressed):
             file.unlink(missing_ok=True)
-    return Harvest("full", state, added=lines)
+    return Harvest("full", state, added=new.count)
 
 
-class _TooLarge(Exception):
-    """The content of a file, or a line of it, is too large."""
-
-
-def _copy(plain: IO[bytes], output: IO[bytes], limit: int) -> None:
-    """Copy lines. Raises _TooLarge if they have more than ``limit`` bytes, or one is too long."""
-    size = line = 0
-    while block := plain.read(_BLOCK_BYTES):
-        size += len(block)
-        first = block.find(b"\n")
-        if line + (len(block) if first < 0 else first) > _MAX_LINE_BYTES:
-            raise _TooLarge(f"has a line of more than {_MAX_LINE_BYTES:,} bytes")
-        line = line + len(block) if first < 0 else len(block) - 1 - block.rfind(b"\n")
+def _copy_lines(plain: IO[bytes], output: IO[bytes], limit: int, address: str) -> None:
+    """Copy lines. Raises HarvestError if they have more than ``limit`` bytes, or one is too long."""
+    size = 0
+    for line in iter(partial(plain.readline, _MAX_LINE_BYTES + 1), b""):
+        size += len(line)
+        if len(line) > _MAX_LINE_BYTES and not line.endswith(b"\n"):
+            raise HarvestError(f"{address} has a line of more than {_MAX_LINE_BYTES:,} bytes", _KEPT_HINT)
         if size > limit:
-            raise _TooLarge(f"decompresses to more than {limit:,} bytes, the limit for a file of its size")
-        output.write(block)
-
-
-def _remove_partial_downloads(into: Path, keep: str) -> None:
-    """Delete interrupted downloads, except the one that can be resumed."""
-    for partial_download in into.glob(".full-*"):
-        if not partial_download.name.startswith(keep):
-            partial_download.unlink()
+            raise HarvestError(
+                f"{address} decompresses to more than {limit:,} bytes, the limit for a file of its size", _KEPT_HINT
+            )
+        output.write(line)
 
 
 def _replace_copy(into: Path, new_graph: Path, state: HarvestState) -> None:

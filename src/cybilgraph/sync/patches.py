@@ -26,6 +26,8 @@ ADDED, REMOVED = b"A", b"D"
 _SORT_BYTES = 100_000_000
 _HEADER = re.compile(r"H ([a-z0-9]+) (?:<([^<>]*)>|\"([^\"]*)\") \.\n")
 _RELEASE = f"{BASE}release/"
+END = b"TC .\n"
+_USE_FULL_DUMP = "Download the full dump instead."
 
 
 def sort_lines(path: Path, at_once: int = _SORT_BYTES) -> Iterator[bytes]:
@@ -43,7 +45,7 @@ def sort_lines(path: Path, at_once: int = _SORT_BYTES) -> Iterator[bytes]:
             sorted_parts.append(part)
             lines = last
         before = b""
-        for line in heapq.merge(*sorted_parts, lines) if sorted_parts else lines:
+        for line in heapq.merge(*sorted_parts, lines):
             if line != before:
                 yield line
                 before = line
@@ -58,16 +60,17 @@ def _read_lines(file: IO[bytes], size: int) -> list[bytes]:
 
 
 class HashedLines:
-    """An iterable of lines that computes their SHA-256."""
+    """An iterable of lines that computes their number and SHA-256 as they are read."""
 
     def __init__(self, lines: Iterable[bytes]) -> None:
         self._lines = lines
         self._digest = hashlib.sha256()
+        self.count = 0
 
     def __iter__(self) -> Iterator[bytes]:
-        update = self._digest.update
         for line in self._lines:
-            update(line)
+            self.count += 1
+            self._digest.update(line)
             yield line
 
     @property
@@ -80,21 +83,15 @@ def diff_lines(old: Iterable[bytes], new: Iterable[bytes]) -> Iterator[tuple[byt
     """Yield the changes from sorted ``old`` to sorted ``new`` lines: ADDED or REMOVED, and the line, in order."""
     olds, news = iter(old), iter(new)
     left, right = next(olds, None), next(news, None)
-    while left is not None and right is not None:
+    while left is not None or right is not None:
         if left == right:
             left, right = next(olds, None), next(news, None)
-        elif left < right:
+        elif left is not None and (right is None or left < right):
             yield REMOVED, left
             left = next(olds, None)
-        else:
+        elif right is not None:
             yield ADDED, right
             right = next(news, None)
-    while left is not None:
-        yield REMOVED, left
-        left = next(olds, None)
-    while right is not None:
-        yield ADDED, right
-        right = next(news, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +107,6 @@ class Header:
         return (
             f'H id <{_RELEASE}{self.until}> .\nH prev <{_RELEASE}{self.since}> .\nH sha256 "{self.sha256}" .\nTX .\n'
         ).encode()
-
-
-END = b"TC .\n"
 
 
 def read_patch(rows: Iterable[bytes]) -> tuple[Header, Iterator[tuple[bytes, bytes]]]:
@@ -145,6 +139,10 @@ def _rows(lines: Iterator[bytes]) -> Iterator[tuple[bytes, bytes]]:
     raise PatchError("The patch is truncated", _USE_FULL_DUMP)
 
 
+def _malformed(row: bytes) -> PatchError:
+    return PatchError(f"The patch contains an unsupported row: {row[:80]!r}", _USE_FULL_DUMP)
+
+
 def apply_patch(lines: Iterable[bytes], changes: Iterable[tuple[bytes, bytes]]) -> Iterator[bytes]:
     """Yield sorted lines with changes applied. Raises PatchError if the changes do not match or are not sorted."""
     old = iter(lines)
@@ -163,13 +161,6 @@ def apply_patch(lines: Iterable[bytes], changes: Iterable[tuple[bytes, bytes]]) 
             yield changed
         else:
             line = next(old, None)
-    while line is not None:
+    if line is not None:
         yield line
-        line = next(old, None)
-
-
-_USE_FULL_DUMP = "Download the full dump instead."
-
-
-def _malformed(row: bytes) -> PatchError:
-    return PatchError(f"The patch contains an unsupported row: {row[:80]!r}", _USE_FULL_DUMP)
+    yield from old

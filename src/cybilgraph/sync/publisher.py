@@ -9,8 +9,10 @@ from cybilgraph.errors import ReleaseError
 from cybilgraph.readers.filesystems import RemoteFolder
 from cybilgraph.release import CHECKSUMS, CURRENT, MANIFEST, Release
 
+_OTHER_FOLDER_HINT = "Publish to another address, or remove that folder."
 
-def publish(release: Release, address: str, on_progress: Callable[[int, int], None] | None = None) -> int:
+
+def publish(release: Release, address: str, on_progress: Callable[[int, int], None] = lambda *_: None) -> int:
     """Copy a release to ``ADDRESS/NUMBER``, name it in ``ADDRESS/current``, and return the number of files copied.
 
     Copies only missing files of an existing copy, and replaces the copy of a release that was rebuilt since (to erase a
@@ -27,18 +29,17 @@ def publish(release: Release, address: str, on_progress: Callable[[int, int], No
         file: (release.folder / file).stat().st_size for file in (*release.manifest["files"], CHECKSUMS, MANIFEST)
     }
     existing = folder.sizes(name)
-    if foreign := sorted(existing.keys() - wanted.keys()):
+    if others := sorted(existing.keys() - wanted.keys()):
         raise ReleaseError(
-            f"{folder.shown}/{name} contains files that do not belong to this release: {foreign[0]}",
-            _other_folder_hint(),
+            f"{folder.shown}/{name} contains files that do not belong to this release: {others[0]}",
+            _OTHER_FOLDER_HINT,
         )
     if previous != manifest:
         existing = {}  # do not trust what an interrupted run has left
     missing = [file for file, size in wanted.items() if existing.get(file) != size]
     for number, file in enumerate(missing, len(wanted) - len(missing) + 1):
         folder.put(release.folder / file, f"{name}/{file}")
-        if on_progress:
-            on_progress(number, len(wanted))
+        on_progress(number, len(wanted))
     if wanted != folder.sizes(name):
         raise ReleaseError(f"{folder.shown}/{name} does not contain what was copied there", "Publish it again.")
     folder.write(f"{release.number}\n".encode(), CURRENT)
@@ -54,11 +55,7 @@ def _delete_previous(previous: bytes, release: Release, folder: RemoteFolder, na
     except (ValueError, KeyError, TypeError):
         return  # a truncated manifest, which is not a release
     if not is_same:
-        raise ReleaseError(f"{folder.shown}/{name} is a different release with this number", _other_folder_hint())
+        raise ReleaseError(f"{folder.shown}/{name} is a different release with this number", _OTHER_FOLDER_HINT)
     existing = folder.sizes(name)
     for file in (MANIFEST, *(file for file in files if file in existing)):
         folder.delete(f"{name}/{file}")
-
-
-def _other_folder_hint() -> str:
-    return "Publish to another address, or remove that folder."

@@ -6,34 +6,18 @@ know nothing of records; ``record_findings`` turns results into findings.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
-from typing import TypeVar
+from concurrent.futures import Future, ThreadPoolExecutor
+from sys import intern
+from typing import Any, TypeVar
 
 from cybilgraph.errors import EnginesDisagree
-from cybilgraph.model.findings import ShaclResult
+from cybilgraph.model.findings import Finding, Severity, ShaclResult
+from cybilgraph.model.rules import SEVERITY_OF
+from cybilgraph.rdf.ntriples import term_text
 from cybilgraph.validation import rust_engine
-from cybilgraph.validation.batches import MAX_WORKERS, map_in_order
-from cybilgraph.validation.cross_record import CrossRecordGroups, comparison_lines
-from cybilgraph.validation.shacl_terms import known_terms, unknown_term
-from cybilgraph.validation.shape_messages import ShapeMessages
-from cybilgraph.validation.shapes import BlankNodeNumbering, Shapes, read_shapes, shapes_text
-
-__all__ = [
-    "BOTH_ENGINES",
-    "ENGINES",
-    "ENGINE_CHOICES",
-    "BlankNodeNumbering",
-    "CrossRecordGroups",
-    "ShapeMessages",
-    "comparison_lines",
-    "known_terms",
-    "read_shapes",
-    "shapes_text",
-    "unknown_term",
-    "validate",
-    "validate_batches",
-]
+from cybilgraph.validation.shapes import Shapes, read_shapes, shapes_text
 
 _Batch = TypeVar("_Batch")
 
@@ -50,16 +34,17 @@ ENGINES: dict[str, Callable[[str, Shapes], list[ShaclResult]]] = {
 }
 #: Runs both engines and compares their results.
 BOTH_ENGINES = "both"
-ENGINE_CHOICES = (*ENGINES, BOTH_ENGINES)
 #: Maximum number of differences in the error message.
 _MAX_DIFFERENCES = 100
+#: Batches validated at once by the fast engine; one more waits, which bounds memory.
+_MAX_WORKERS = 2
 
 
 def validate(ntriples: str, shapes: str | None = None, engine: str = "fast") -> list[ShaclResult]:
     """Validate triples against shapes (Turtle; by default, our shapes for single records); return sorted results.
 
     With our shapes, ``ntriples`` must include the reference data, because the shapes test its types. ``engine`` is one
-    of ENGINE_CHOICES. Raises ShapesError, or EnginesDisagree if both engines run and their results differ.
+    of ENGINES, or BOTH_ENGINES. Raises ShapesError, or EnginesDisagree if both engines run and their results differ.
     """
     graph = read_shapes(shapes_text() if shapes is None else shapes)
     if engine == BOTH_ENGINES:
@@ -72,32 +57,51 @@ def validate_batches(
 ) -> Iterator[tuple[_Batch, list[ShaclResult]]]:
     """Yield each batch with the results of validating its triples against our shapes, in order.
 
-    The ``context`` triples are added to every batch. A batch is validated while the next is prepared.
+    The ``context`` triples are added to every batch. A batch is validated while the next is prepared. Threads suffice,
+    because the Rust engine releases the global interpreter lock; pySHACL is not thread-safe.
     """
-    workers = MAX_WORKERS if engine == "fast" else 1  # pySHACL is not thread-safe
-    return map_in_order(
-        batches, lambda text: validate(f"{text}\n{context}", shapes_text(cross_record), engine), workers
+    workers = _MAX_WORKERS if engine == "fast" else 1
+    with ThreadPoolExecutor(workers) as pool:
+        pending: deque[tuple[_Batch, Future[list[ShaclResult]]]] = deque()
+        for prepared, text in batches:
+            pending.append((prepared, pool.submit(validate, f"{text}\n{context}", shapes_text(cross_record), engine)))
+            if len(pending) > workers:
+                batch, future = pending.popleft()
+                yield batch, future.result()
+        for batch, future in pending:
+            yield batch, future.result()
+
+
+def finding_of(result: ShaclResult, **more: Any) -> Finding:
+    """Return the finding for a result, with ``more`` attributes. A custom severity counts as a violation."""
+    value = term_text(result.value)
+    return Finding(
+        severity=SEVERITY_OF.get(result.severity, Severity.VIOLATION),
+        rule=intern(result.rule),  # shared by many findings
+        focus=term_text(result.focus),
+        path=intern(result.first),
+        value=value,
+        values=(("value", value),),
+        result=result,
+        **more,
     )
 
 
 def _require_agreement(found: dict[str, list[ShaclResult]]) -> list[ShaclResult]:
-    """Return the results of the first engine, or raise EnginesDisagree if those of another differ.
+    """Return the results of the first engine, or raise EnginesDisagree if those of the other differ.
 
     Ignores what SHACL leaves open: the order of results, labels of blank nodes, and generated messages.
     """
-    (first, results), *others = found.items()
-    faults = Counter(result.without_messages for result in results)
-    for other, other_results in others:
-        other_faults = Counter(result.without_messages for result in other_results)
-        only_in = {first: faults - other_faults, other: other_faults - faults}
-        differences = [(name, result) for name, only in only_in.items() for result in sorted(only.elements())]
-        if differences:
-            lines = [f"  only {name}: {_describe(result)}" for name, result in differences[:_MAX_DIFFERENCES]]
-            raise EnginesDisagree(
-                "\n".join([f"The engines disagree: {len(differences):,} results of only one engine", *lines]),
-                "One of the engines is wrong. Find out which, and report it to its authors.",
-                differences,
-            )
+    (first, results), (other, other_results) = found.items()
+    faults, other_faults = (Counter(result.without_messages for result in each) for each in (results, other_results))
+    only_in = {first: faults - other_faults, other: other_faults - faults}
+    differences = [(name, result) for name, only in only_in.items() for result in sorted(only.elements())]
+    if differences:
+        lines = [f"  only {name}: {_describe(result)}" for name, result in differences[:_MAX_DIFFERENCES]]
+        raise EnginesDisagree(
+            "\n".join([f"The engines disagree: {len(differences):,} results of only one engine", *lines]),
+            "One of the engines is wrong. Find out which, and report it to its authors.",
+        )
     return results
 
 

@@ -7,25 +7,34 @@ downloaded: owl:imports is ignored.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 
 import pyoxigraph as ox
+import rdflib
 
 from cybilgraph.errors import ShapesError, SourceError
-from cybilgraph.model.findings import Finding, Severity, ShaclResult
+from cybilgraph.model.findings import Finding, ShaclResult
 from cybilgraph.model.gazetteer import MIN_SUGGESTION_SCORE, closest_match
-from cybilgraph.model.rules import LANGUAGES, SEVERITY_OF, finding, translate
-from cybilgraph.model.vocabulary import BASE, shorten
+from cybilgraph.model.rules import LANGUAGES, finding, translate
+from cybilgraph.model.vocabulary import BASE, SH, shorten
 from cybilgraph.rdf.ntriples import term_text
 from cybilgraph.readers import Input
 from cybilgraph.readers.rdf.document import Document
-from cybilgraph.readers.rdf.positions import UNKNOWN, Spot
-from cybilgraph.validation import BlankNodeNumbering, ShapeMessages, known_terms, read_shapes, unknown_term
+from cybilgraph.readers.rdf.positions import UNKNOWN
+from cybilgraph.validation import finding_of
 from cybilgraph.validation.outputs.wording import phrase_for
+from cybilgraph.validation.shapes import BlankNodeNumbering, read_shapes
 
 #: The name of a parameter in its component: sh:MinCountConstraintComponent belongs to sh:minCount.
 _COMPONENT = re.compile(r".*[/#](?P<name>\w+?)(?:ConstraintComponent)?")
+_VARIABLE = re.compile(r"\{[?$]\w+\}")
+#: SHACL terms that rdflib does not list: Python keywords, and terms of later drafts of SHACL Advanced Features.
+_MORE_TERMS = (
+    *("and", "class", "in", "not", "or", "values", "minus", "if", "then", "else", "exists", "distinct", "count"),
+    *("min", "max", "sum", "groupConcat", "limit", "offset", "orderBy", "desc"),
+)
 
 
 def read_shapes_files(files: Iterable[Input]) -> str:
@@ -45,27 +54,41 @@ def read_shapes_files(files: Iterable[Input]) -> str:
 def unknown_terms(shapes_file: Input) -> Iterator[Finding]:
     """Yield a finding for each unknown SHACL term in a file of shapes, at its first occurrence.
 
-    Raises SourceError if the file cannot be read.
+    Engines ignore such terms silently. Raises SourceError if the file cannot be read.
     """
     document = Document(shapes_file)
     seen: set[str] = set()
     for quad, spot in document.statements():
         for term, offset in ((quad.predicate, spot.predicate), (quad.object, spot.object)):
-            if not isinstance(term, ox.NamedNode):
+            if not isinstance(term, ox.NamedNode) or not (name := _unknown_term(term.value)) or name in seen:
                 continue
-            if (name := unknown_term(term.value)) and name not in seen:
-                seen.add(name)
-                place = document.places.place(offset)
-                near = closest_match(name, known_terms(), MIN_SUGGESTION_SCORE)
-                yield finding(
-                    "unknown-shape-term",
-                    shapes_file.name,
-                    {"term": shorten(term.value), "meant": f"sh:{near}"},
-                    line=place.line if place else 0,
-                    column=place.column if place else 0,
-                    text=shorten(term.value),
-                    advice="did-you-mean" if near else "",
-                )
+            seen.add(name)
+            place = document.places.place(offset)
+            near = closest_match(name, _known_terms(), MIN_SUGGESTION_SCORE)
+            yield finding(
+                "unknown-shape-term",
+                shapes_file.name,
+                {"term": shorten(term.value), "meant": f"sh:{near}"},
+                line=place.line if place else 0,
+                column=place.column if place else 0,
+                text=shorten(term.value),
+                advice="did-you-mean" if near else "",
+            )
+
+
+@cache
+def _known_terms() -> frozenset[str]:
+    """Return the names of all SHACL terms, without the namespace."""
+    return frozenset((*rdflib.SH.__annotations__, *_MORE_TERMS))
+
+
+def _unknown_term(iri: str) -> str:
+    """Return the name of an unknown term in SHACL's namespace, or "" for any other IRI.
+
+    Accepts parameters named with their component (``sh:AndConstraintComponent-and``).
+    """
+    name = iri.removeprefix(SH.iri)
+    return "" if name == iri or not name or name.split("-")[0] in _known_terms() else name
 
 
 class DataGraph:
@@ -91,20 +114,32 @@ class DataGraph:
         """All statements as N-Triples."""
         return "".join(self._lines)
 
-    def findings(
-        self, results: list[ShaclResult], messages: ShapeMessages | None = None, language: str = LANGUAGES[0]
-    ) -> Iterator[Finding]:
-        """Yield a finding for each result, located at the statement it is about.
+    def findings(self, results: list[ShaclResult], shapes: str, language: str) -> Iterator[Finding]:
+        """Yield a finding for each result of these shapes (N-Triples), located at the statement it is about.
 
-        ``messages`` are those of the shapes, from which the language is chosen if possible.
+        Messages are in this language, if the shapes have them.
         """
         wanted = {result.focus for result in results}
         indexes = [(file, file.index(wanted)) for file in self._files] if results else []
+        messages = _ShapeMessages(shapes)
         for result in results:
-            found = [(rank, file, offset) for file, index in indexes for rank, offset in index.find(result)]
-            _, file, offset = min(found, key=lambda each: each[0], default=(0, self._files[0], UNKNOWN))
-            message = messages.choose(result.messages, language) if messages else next(iter(result.messages), "")
-            yield _finding(result, file, offset, message or _message(result, language), language)
+            focus, first = result.focus, result.first
+            keys = ((focus, first, result.value), (focus, first), (focus,), ("", focus))  # best first
+            offsets = ((file, index.get(key, UNKNOWN)) for key in keys for file, index in indexes)
+            known = ((file, offset) for file, offset in offsets if offset != UNKNOWN)
+            file, offset = next(known, (self._files[0], UNKNOWN))
+            message = messages.choose(result.messages, language) or _default_message(result, language)
+            place = file.document.places.place(offset)
+            found = finding_of(
+                result,
+                message=message,
+                file=file.document.name,
+                label=shorten(first),
+                line=place.line if place else 0,
+                column=place.column if place else 0,
+                text=term_text(result.value) or ("" if first else term_text(focus)),
+            )
+            yield translate(found, language)  # our own rules also have suggestions
 
 
 class _File:
@@ -123,67 +158,68 @@ class _File:
             triple = numbering.triple(quad)
             yield f"{triple.subject} {triple.predicate} {triple.object} .\n"
 
-    def index(self, wanted: set[str]) -> _Index:
-        """Return the positions of the statements about these nodes, found in one scan."""
-        index, numbering = _Index(), BlankNodeNumbering(self._prefix)
+    def index(self, wanted: set[str]) -> dict[tuple[str, ...], int]:
+        """Return the offsets of the first statements about these nodes, found in one scan.
+
+        The keys are (subject, predicate, value), (subject, predicate) and (subject,), and ("", value) for a mention.
+        """
+        offsets: dict[tuple[str, ...], int] = {}
+        numbering = BlankNodeNumbering(self._prefix)
         for quad, spot in self.document.statements(base=self._base):
             triple = numbering.triple(quad)
-            subject, value = str(triple.subject), str(triple.object)
+            subject, predicate, value = str(triple.subject), triple.predicate.value, str(triple.object)
             if subject in wanted:
-                index.add(subject, triple.predicate.value, value, spot)
+                offsets.setdefault((subject, predicate, value), spot.object)
+                offsets.setdefault((subject, predicate), spot.predicate)
+                offsets.setdefault((subject,), spot.object if spot.subject == UNKNOWN else spot.subject)
             if value in wanted:
-                index.mentions.setdefault(value, spot.object)
-        return index
+                offsets.setdefault(("", value), spot.object)
+        return offsets
 
 
-@dataclass(slots=True)
-class _Index:
-    """Offsets of statements and their parts, by terms in N-Triples."""
+class _ShapeMessages:
+    """The messages of a shapes graph with their languages, which engines do not return."""
 
-    values: dict[tuple[str, str, str], int] = field(default_factory=dict)
-    properties: dict[tuple[str, str], int] = field(default_factory=dict)
-    subjects: dict[str, int] = field(default_factory=dict)
-    mentions: dict[str, int] = field(default_factory=dict)
+    def __init__(self, ntriples: str) -> None:
+        #: Languages by the parts of a message between its variables.
+        self._languages: dict[tuple[str, ...], set[str]] = defaultdict(set)
+        for quad in ox.parse(ntriples.encode(), format=ox.RdfFormat.N_TRIPLES):
+            if quad.predicate.value == SH.message and isinstance(quad.object, ox.Literal):
+                language = (quad.object.language or LANGUAGES[0]).split("-")[0].lower()
+                self._languages[tuple(_VARIABLE.split(quad.object.value))].add(language)
+        self.choose = cache(self._choose)  # many results have the same messages
 
-    def add(self, subject: str, predicate: str, value: str, spot: Spot) -> None:
-        self.values.setdefault((subject, predicate, value), spot.object)
-        self.properties.setdefault((subject, predicate), spot.predicate)
-        self.subjects.setdefault(subject, spot.object if spot.subject == UNKNOWN else spot.subject)
+    def _choose(self, messages: Sequence[str], language: str) -> str:
+        """Return the message in this language, else one in our first language or without a tag, else any, else ""."""
 
-    def find(self, result: ShaclResult) -> Iterator[tuple[int, int]]:
-        """Yield rank and offset of the statement, property, subject and mention of a result; lower ranks are better."""
-        focus, first = result.focus, result.first
-        offsets = (
-            self.values.get((focus, first, result.value), UNKNOWN),
-            self.properties.get((focus, first), UNKNOWN),
-            self.subjects.get(focus, UNKNOWN),
-            self.mentions.get(focus, UNKNOWN),
-        )
-        return ((rank, offset) for rank, offset in enumerate(offsets) if offset != UNKNOWN)
+        def rank(message: str) -> int:
+            languages = self._languages_of(message)
+            return 0 if language in languages else 1 if LANGUAGES[0] in languages else 2 if languages else 3
 
+        return min(messages, key=rank, default="")
 
-def _finding(result: ShaclResult, file: _File, offset: int, message: str, language: str) -> Finding:
-    place = file.document.places.place(offset)
-    value = term_text(result.value)
-    found = Finding(
-        severity=SEVERITY_OF.get(result.severity, Severity.VIOLATION),  # a custom severity counts as a violation
-        rule=result.rule,
-        message=message,
-        file=file.document.name,
-        label=shorten(result.first),
-        line=place.line if place else 0,
-        column=place.column if place else 0,
-        text=value or ("" if result.first else term_text(result.focus)),
-        focus=term_text(result.focus),
-        path=result.first,
-        value=value,
-        values=(("value", value),),
-        result=result,
-    )
-    return translate(found, language)  # our own rules also have suggestions
+    def _languages_of(self, message: str) -> set[str]:
+        """Return the languages of a message, whose variables may have been replaced."""
+        if (message,) in self._languages:
+            return self._languages[message,]
+        matching = [parts for parts in self._languages if len(parts) > 1 and _matches(message, parts)]
+        return self._languages[max(matching, key=lambda parts: sum(map(len, parts)))] if matching else set()
 
 
-def _message(result: ShaclResult, language: str) -> str:
+def _matches(message: str, parts: tuple[str, ...]) -> bool:
+    """Return whether a message consists of these parts with any text between them."""
+    first, *between, last = parts
+    if not (message.startswith(first) and message.endswith(last)):
+        return False
+    at = len(first)
+    for part in between:
+        if (at := message.find(part, at)) < 0:
+            return False
+        at += len(part)
+    return at <= len(message) - len(last)
+
+
+def _default_message(result: ShaclResult, language: str) -> str:
     """Return a generic message for a rule without a message of its own."""
     match = _COMPONENT.fullmatch(result.component)
     name = match["name"] if match else result.component

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from cybilgraph.model.findings import Finding, Fix
 from cybilgraph.model.gazetteer import GazetteerEntry, cache_by_name, load_gazetteer, slug
-from cybilgraph.model.record import Date, Place, Record
+from cybilgraph.model.record import Record
 from cybilgraph.model.rules import translate
 from cybilgraph.model.vocabulary import RULES
 
@@ -33,7 +33,6 @@ def with_hint(found: Finding, record: Record) -> Finding:
 
 
 def _suggest_name(found: Finding, _record: Record) -> Finding:
-    """Suggest the most similar name in the list."""
     names, rule = load_gazetteer(), found.rule.removeprefix(RULES)
     if rule == "known-actor":
         entry = _similar_actor(found.text)
@@ -55,16 +54,16 @@ def _suggested(found: Finding, name: str) -> Finding:
 
 def _point_to_start_date(found: Finding, record: Record) -> Finding:
     """Add both dates as printed, and the line of the start date."""
-    if not (record.start and record.end and (place := _place(record.start))):
+    if not record.start or not record.end:
+        return found
+    evidence = record.start.evidence
+    place = evidence[0].place if evidence else record.start.printed.place
+    if not place:
         return found
     label = record.labels["start"][0] if "start" in record.labels else "start"
     values = {"end": record.end.printed.text, "start": record.start.printed.text, "label": label, "line": place.line}
     more = tuple((name, str(value)) for name, value in values.items())
     return replace(found, advice="which-is-earlier", values=(*found.values, *more))
-
-
-def _place(date: Date) -> Place | None:
-    return date.evidence[0].place if date.evidence else date.printed.place
 
 
 def _suggest_code(found: Finding, _record: Record) -> Finding:
@@ -78,25 +77,26 @@ def _suggest_code(found: Finding, _record: Record) -> Finding:
     return replace(_suggested(found, code), fix=_fix(found, code) if is_safe else None)
 
 
-def _suggest_web_address(found: Finding, _record: Record) -> Finding:
+def _correct(suggest: Callable[[str], str]) -> Callable[[Finding, Record], Finding]:
+    """Return a function that replaces the text of a finding with a suggestion, if there is one."""
+
+    def corrected(found: Finding, _record: Record) -> Finding:
+        suggestion = suggest(found.text)
+        return replace(_suggested(found, suggestion), fix=_fix(found, suggestion)) if suggestion else found
+
+    return corrected
+
+
+def _web_address(text: str) -> str:
     """Correct a misspelt scheme of a URL: htp://example.org."""
-    match = _ADDRESS.fullmatch(found.text)
-    return _corrected(found, f"http{match[1].lower()}://{match[2]}") if match else found
+    match = _ADDRESS.fullmatch(text)
+    return f"http{match[1].lower()}://{match[2]}" if match else ""
 
 
-def _suggest_email(found: Finding, _record: Record) -> Finding:
+def _email(text: str) -> str:
     """Correct an e-mail address with a repeated @."""
-    match = _EMAIL.fullmatch(found.text)
-    return _corrected(found, f"{match[1]}@{match[2]}") if match else found
-
-
-def _corrected(found: Finding, suggestion: str) -> Finding:
-    return replace(_suggested(found, suggestion), fix=_fix(found, suggestion))
-
-
-def _suggest_slug(found: Finding, _record: Record) -> Finding:
-    suggestion = slug(found.text)
-    return _corrected(found, suggestion) if suggestion else found
+    match = _EMAIL.fullmatch(text)
+    return f"{match[1]}@{match[2]}" if match else ""
 
 
 def _suggest_spelling(found: Finding, _record: Record) -> Finding:
@@ -114,9 +114,9 @@ def _fix(found: Finding, new: str, old: str = "") -> Fix | None:
 _HINTS: dict[str, Callable[[Finding, Record], Finding]] = {
     "end-after-start": _point_to_start_date,
     "code": _suggest_code,
-    "slug": _suggest_slug,
-    "web-link-address": _suggest_web_address,
-    "contact-email-form": _suggest_email,
+    "slug": _correct(slug),
+    "web-link-address": _correct(_web_address),
+    "contact-email-form": _correct(_email),
     "near-name": _suggest_spelling,
     "known-actor": _suggest_name,
     "status-list": _suggest_name,

@@ -6,7 +6,7 @@ import html
 import json
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import unified_diff
 
 from cybilgraph.model.findings import Fix
@@ -15,25 +15,29 @@ from cybilgraph.readers.text import guess_encoding
 #: Separators and quotation marks of tables; a value with one of them could shift the row.
 _TABLE_SPECIAL = re.compile(r"[\",;\t|\n]")
 #: Not allowed in a plain YAML scalar.
-_YAML_SPECIAL = re.compile(r": | #|^[\s\-?:,\[\]{}#&*!|>'\"%@`]|:$")
+_YAML_SPECIAL = re.compile(r"\\|: | #|^[\s\-?:,\[\]{}#&*!|>'\"%@`]|:$")
 
 
 @dataclass(frozen=True, slots=True)
 class FixedFile:
-    """The text of a file before and after fixes, its new bytes, and the applied and refused fixes."""
+    """A file's text before and after fixes, its byte order mark and encoding, and the fixes applied and refused."""
 
     name: str
     before: str
     after: str
-    content: bytes
+    mark: bytes
+    encoding: str
     applied: tuple[Fix, ...]
     refused: tuple[Fix, ...]
 
+    @property
+    def content(self) -> bytes:
+        """The new bytes of the file."""
+        return self.mark + self.after.encode(self.encoding, errors="surrogateescape")
+
     def reverted(self) -> FixedFile:
         """Return the original text with every fix refused."""
-        mark, encoding = guess_encoding(self.content)
-        content = mark + self.before.encode(encoding, errors="surrogateescape")
-        return FixedFile(self.name, self.before, self.before, content, (), self.applied + self.refused)
+        return replace(self, after=self.before, applied=(), refused=self.applied + self.refused)
 
     def diff(self) -> str:
         """Return the change as a unified diff, or "" if there is none."""
@@ -54,22 +58,12 @@ def apply_fixes(name: str, content: bytes, fixes: Iterable[Fix]) -> FixedFile:
         new = write(fix.new)
         line = lines[fix.line - 1] if 0 < fix.line <= len(lines) else ""
         span = _find_words(line, fix)
-        if new is None or span is None or not _is_encodable(new, encoding):
+        if new is None or span is None or new.encode(encoding, "ignore").decode(encoding) != new:  # not encodable
             refused.append(fix)
         else:
             lines[fix.line - 1] = line[: span[0]] + new + line[span[1] :]
             applied.append(fix)
-    after = "".join(lines)
-    fixed = mark + after.encode(encoding, errors="surrogateescape")
-    return FixedFile(name, text, after, fixed, tuple(reversed(applied)), tuple(reversed(refused)))
-
-
-def _is_encodable(new: str, encoding: str) -> bool:
-    try:
-        new.encode(encoding)
-    except UnicodeEncodeError:
-        return False
-    return True
+    return FixedFile(name, text, "".join(lines), mark, encoding, tuple(reversed(applied)), tuple(reversed(refused)))
 
 
 def _find_words(line: str, fix: Fix) -> tuple[int, int] | None:
@@ -85,12 +79,8 @@ def _find_words(line: str, fix: Fix) -> tuple[int, int] | None:
     return found[0] if len(found) == 1 else None
 
 
-def _in_table(new: str) -> str | None:
-    return None if _TABLE_SPECIAL.search(new) else new
-
-
-def _in_yaml(new: str) -> str | None:
-    return None if _YAML_SPECIAL.search(new) or "\\" in new else new
+def _unless(special: re.Pattern[str]) -> Callable[[str], str | None]:
+    return lambda new: None if special.search(new) else new
 
 
 def _in_quotes(new: str) -> str:
@@ -99,8 +89,8 @@ def _in_quotes(new: str) -> str:
 
 #: By suffix, the function that encodes a value for such a file, or returns None if quoting would be needed.
 _WRITERS: dict[str, Callable[[str], str | None]] = {
-    **dict.fromkeys(("csv", "tsv"), _in_table),
-    **dict.fromkeys(("yaml", "yml"), _in_yaml),
+    **dict.fromkeys(("csv", "tsv"), _unless(_TABLE_SPECIAL)),
+    **dict.fromkeys(("yaml", "yml"), _unless(_YAML_SPECIAL)),
     **dict.fromkeys(("json", "jsonl", "ndjson", "jsonld", "ttl", "nt", "nq", "trig"), _in_quotes),
     **dict.fromkeys(("html", "htm", "xhtml", "xml", "iati", "rdf"), html.escape),
 }

@@ -19,10 +19,9 @@ from rdflib.collection import Collection
 from rdflib.plugins.sparql.sparql import SPARQLError
 from rdflib.term import Node
 
-from cybilgraph.errors import ShapesError
 from cybilgraph.model.findings import ShaclResult
 from cybilgraph.rdf.ntriples import iri, literal
-from cybilgraph.validation.shapes import Shapes
+from cybilgraph.validation.shapes import Shapes, unusable
 
 #: pySHACL patches rdflib while it runs.
 _LOCK = Lock()
@@ -32,7 +31,6 @@ _ENGINE_ERRORS = (
     *(ReportableRuntimeError, NotImplementedError, RecursionError, ValueError, TypeError, AttributeError, KeyError),
     *(re.error, ParseBaseException, SPARQLError),
 )
-_HINT = "Correct the shape, or try the other engine."
 #: SPARQL forms of SHACL paths (SHACL, section 2.3.1).
 _PATH_FORMATS = {
     SH.zeroOrMorePath: "({})*",
@@ -56,9 +54,9 @@ def validate(ntriples: str, shapes: Shapes) -> list[ShaclResult]:
                 graph_of(ntriples), shacl_graph=_graph_of_shapes(shapes.text), inplace=True
             )
         except _ENGINE_ERRORS as error:
-            raise ShapesError(f"The shapes cannot be used: {error}", _HINT) from error
+            raise unusable(error) from error
     if not isinstance(report, Graph):
-        raise ShapesError(f"The shapes cannot be used: {text}", _HINT)
+        raise unusable(text)
     # Skip results nested under sh:detail, which belong to sub-shapes.
     top = report.objects(next(report.subjects(RDF.type, SH.ValidationReport)), SH.result)
     return [_result(report, node, shapes) for node in top]

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import pickle
 import re
+from array import array
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from sys import intern
-from typing import Any, Protocol, TypeVar
+from functools import cache
+from itertools import groupby, islice
+from operator import itemgetter
+from typing import Any, TypeVar
 
 from cybilgraph.model.fields import NARRATIVE
 from cybilgraph.model.findings import Finding, Report, ShaclResult
 from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.record import Record, Source
-from cybilgraph.model.rules import SEVERITY_OF, translate
+from cybilgraph.model.rules import catalogue, translate
+from cybilgraph.model.vocabulary import BASE, RDF
 from cybilgraph.model.vocabulary import record as record_iri
-from cybilgraph.rdf.description import (
-    describe,
-    describe_day,
-    describe_reference,
-    locate_statement,
-    project_iri,
-)
+from cybilgraph.rdf.description import describe, describe_day, describe_reference, locate_statement, project_iri
 from cybilgraph.rdf.ntriples import term_text
-from cybilgraph.validation import CrossRecordGroups, comparison_lines, validate_batches
+from cybilgraph.runtime.spill import TemporaryDatabase
+from cybilgraph.validation import finding_of, validate_batches
 from cybilgraph.validation.corrections import with_hint
 
 #: Records per batch: enough to amortise the start of an engine, few enough to bound memory.
@@ -36,56 +36,51 @@ _UNCOMPARED_FIELDS: dict[str, Any] = dict.fromkeys((*NARRATIVE, "contacts", "lin
 Described = tuple[Record, list[str]]
 
 
-@dataclass(frozen=True, slots=True)
-class ValidatedRecord:
+@dataclass(slots=True)
+class ComparableRecord:
+    """A validated record, reduced to what findings across records need.
+
+    ``comparison_lines`` are the statements that rules across records read, and ``pickled`` is the record without its
+    source and the fields that these rules do not use.
+    """
+
+    source: Source
+    findings: list[Finding]
+    comparison_lines: list[str]
+    pickled: bytes
+
+
+@dataclass(slots=True)
+class ValidatedRecord(ComparableRecord):
     """A record with its triples and its findings."""
 
     record: Record
     lines: list[str]
-    findings: list[Finding]
 
-    @property
-    def comparison_lines(self) -> list[str]:
-        """The lines that rules across records read."""
-        return comparison_lines(self.lines)
-
-    @property
-    def compact(self) -> tuple[Source, bytes]:
-        """The source and the pickled parts of the record that findings across records need."""
-        unknown = tuple(link for link in self.record.participations if not link.actor.known)
-        return self.record.source, pickle.dumps(replace(self.record, participations=unknown, **_UNCOMPARED_FIELDS))
-
-
-class ComparableRecord(Protocol):
-    """A validated record that can be compared with others; see ``ValidatedRecord``."""
-
-    @property
-    def findings(self) -> list[Finding]:
-        """The findings of the record alone."""
-
-    @property
-    def comparison_lines(self) -> list[str]:
-        """The lines that rules across records read."""
-
-    @property
-    def compact(self) -> tuple[Source, bytes]:
-        """The parts of the record that findings across records need."""
+    @classmethod
+    def of(cls, record: Record, lines: list[str], findings: list[Finding]) -> ValidatedRecord:
+        """Return the record with what findings across records need."""
+        unknown = tuple(link for link in record.participations if not link.actor.known)
+        pickled = pickle.dumps(replace(record, participations=unknown, **_UNCOMPARED_FIELDS))
+        return cls(record.source, findings, comparison_lines(lines), pickled, record, lines)
 
 
 _One = TypeVar("_One", bound=ComparableRecord)
 _Any = TypeVar("_Any")
 
 
-def validate_records(records: Iterable[Record], report: Report, engine: str = "fast") -> Iterator[Described]:
+def validate_records(records: Iterable[Record], report: Report) -> Iterator[Described]:
     """Validate records, yield them in order with their triples, and add the findings to the report."""
-    for one in validate_together(validate_each(records, report.as_of, engine), report, engine):
+    for one in validate_together(validate_each(records, report.as_of), report):
         yield one.record, one.lines
 
 
 def validate_each(records: Iterable[Record], day: str, engine: str = "fast") -> Iterator[ValidatedRecord]:
     """Validate each record by itself."""
     context = context_triples(day)
-    for batch, results in validate_batches(_batches(records), context, engine):
+    described = ((record, describe(record)) for record in records)
+    batches = map(_Batch, split_batches(described, lambda one: sum(map(len, one[1])), _MAX_BATCH_CHARS))
+    for batch, results in validate_batches(((batch, batch.text) for batch in batches), context, engine):
         yield from batch.validated(results, context)
 
 
@@ -101,7 +96,7 @@ def validate_together(
     shared: set[Finding] = set()
     with CrossRecordGroups(context) as groups:
         for record in context_records:
-            _add(groups, ValidatedRecord(record, describe(record), []))
+            _add(groups, ValidatedRecord.of(record, describe(record), []))
         known = set(_cross_record_findings(groups, context, engine))
         for one in records:
             report.extend(found for found in one.findings if found.record or found not in shared)
@@ -115,23 +110,25 @@ def validate_together(
 
 
 def _add(groups: CrossRecordGroups, one: ComparableRecord) -> None:
-    groups.add(one.comparison_lines, pickle.dumps(one.compact))
+    groups.add(one.comparison_lines, pickle.dumps((one.source, one.pickled)))
 
 
 def _cross_record_findings(groups: CrossRecordGroups, context: str, engine: str) -> Iterator[Finding]:
-    """Yield the findings across the records added so far."""
-    for batch, results in validate_batches(_cross_record_batches(groups), context, engine, cross_record=True):
+    batches = (_Batch([(_restore(payload), lines) for lines, payload in group]) for group in groups.batches())
+    prepared = ((batch, batch.text) for batch in batches)
+    for batch, results in validate_batches(prepared, context, engine, cross_record=True):
         yield from (batch.finding(result)[1] for result in results)
+
+
+def _restore(payload: bytes) -> Record:
+    source, pickled = pickle.loads(payload)  # noqa: S301 - written by _add
+    record: Record = pickle.loads(pickled)  # noqa: S301
+    return replace(record, source=source)
 
 
 def context_triples(day: str) -> str:
     """Return the triples validated with every batch: the reference data and the day of the check."""
     return "\n".join([*describe_reference(load_gazetteer()), describe_day(day)])
-
-
-def _batches(records: Iterable[Record]) -> Iterator[tuple[_Batch, str]]:
-    described = ((record, describe(record)) for record in records)
-    return map(_batch, split_batches(described, lambda one: sum(map(len, one[1])), _MAX_BATCH_CHARS))
 
 
 def split_batches(items: Iterable[_Any], size: Callable[[_Any], int], max_size: int) -> Iterator[list[_Any]]:
@@ -148,105 +145,67 @@ def split_batches(items: Iterable[_Any], size: Callable[[_Any], int], max_size: 
         yield batch
 
 
-def _cross_record_batches(groups: CrossRecordGroups) -> Iterator[tuple[_Batch, str]]:
-    for group in groups.batches():
-        yield _batch([(_unpickle(payload), lines) for lines, payload in group])
-
-
-def _unpickle(payload: bytes) -> Record:
-    """Restore a record from its compact form."""
-    source, pickled = pickle.loads(payload)  # noqa: S301 - written by _add
-    record: Record = pickle.loads(pickled)  # noqa: S301
-    return replace(record, source=source)
-
-
-@dataclass(frozen=True, slots=True)
 class _Batch:
-    """Records that are validated together.
+    """Records that are validated together; ``text`` contains their triples."""
 
-    ``by_iri`` maps each project and record IRI to the index of its record, and to the suffix that was added to the IRI
-    to distinguish it from that of another capture.
-    """
-
-    described: list[Described]
-    by_iri: dict[str, tuple[int, str]]
+    def __init__(self, described: list[Described]) -> None:
+        self._described = described
+        #: By project and record IRI, the index of the record, and the suffix that was added to the IRI.
+        self._by_iri: dict[str, tuple[int, str]] = {}
+        lines: list[str] = []
+        for number, (record, own) in enumerate(described):
+            own_iris = (project_iri(record), record_iri(record.key))
+            # Two captures of a project would look like one with two titles, so the IRI of the second gets a suffix.
+            suffix = f"!{number}" if own_iris[0] in self._by_iri else ""
+            self._by_iri |= {f"{own_iri}{suffix}": (number, suffix) for own_iri in own_iris}
+            if suffix:
+                renamed = re.compile(rf"<({'|'.join(map(re.escape, own_iris))})(?=[/>])")
+                own = [renamed.sub(rf"<\g<1>{suffix}", line) for line in own]
+            lines += own
+        self.text = "\n".join(lines)
 
     def validated(self, results: Iterable[ShaclResult], context: str) -> Iterator[ValidatedRecord]:
         """Yield each record with its findings.
 
         A finding about reference data is added to all records, and one about a shared resource to those that name it.
         """
-        findings: list[list[Finding]] = [[] for _ in self.described]
+        findings: list[list[Finding]] = [[] for _ in self._described]
         for result in results:
             number, found = self.finding(result)
             if number is not None:
                 findings[number].append(found)
                 continue
             is_reference = result.focus in context
-            for (_, lines), own in zip(self.described, findings, strict=True):
+            for (_, lines), own in zip(self._described, findings, strict=True):
                 if is_reference or any(result.focus in line for line in lines):
                     own.append(found)
-        for (record, lines), own in zip(self.described, findings, strict=True):
-            yield ValidatedRecord(record, lines, own)
+        for (record, lines), own in zip(self._described, findings, strict=True):
+            yield ValidatedRecord.of(record, lines, own)
 
     def finding(self, result: ShaclResult) -> tuple[int | None, Finding]:
         """Return the index of the record that a result is about, if any, and the finding with its position."""
-        focus, value = term_text(result.focus), term_text(result.value)
-        found = Finding(
-            severity=SEVERITY_OF[result.severity],
-            rule=intern(result.rule),  # shared by many findings
-            message=next(iter(result.messages), ""),
-            file="data/reference",  # for a result about reference data
-            focus=focus,
-            path=intern(result.first),
-            value=value,
-            values=(("value", value),),
-            result=result,
-        )
-        own = next((above for above in _ancestors(focus) if above in self.by_iri), None)
+        focus = term_text(result.focus)
+        own = next((above for above in _ancestors(focus) if above in self._by_iri), None)
+        message = next(iter(result.messages), "")
         if own is None:
-            return None, translate(replace(found, text=focus))
-        number, suffix = self.by_iri[own]
-        record = self.described[number][0]
-
-        def without_suffix(term: str) -> str:
-            return term.replace(own, own.removesuffix(suffix), 1) if suffix else term
-
-        focus, value = without_suffix(focus), without_suffix(value)
-        located = locate_statement(record, focus, result.first, value)
-        placed = replace(
-            found,
-            focus=focus,
-            value=value,
-            values=(("value", value),),
+            return None, translate(finding_of(result, message=message, file="data/reference", text=focus))
+        number, suffix = self._by_iri[own]
+        record = self._described[number][0]
+        if suffix:
+            focus, value = (term.replace(own, own.removesuffix(suffix), 1) for term in (result.focus, result.value))
+            result = replace(result, focus=focus, value=value)
+        located = locate_statement(record, term_text(result.focus), result.first, term_text(result.value))
+        found = finding_of(
+            result,
+            message=message,
             file=record.source.name,
             record=record.key,
             label=located.label,
             line=located.place.line if located.place else record.source.line,
             column=located.place.column if located.place else 0,
             text=located.text,
-            result=replace(result, focus=without_suffix(result.focus), value=without_suffix(result.value))
-            if suffix
-            else result,
         )
-        return number, with_hint(translate(placed), record)
-
-
-def _batch(described: list[Described]) -> tuple[_Batch, str]:
-    lines: list[str] = []
-    by_iri: dict[str, tuple[int, str]] = {}
-    for number, (record, own) in enumerate(described):
-        own_iris = (project_iri(record), record_iri(record.key))
-        # Two captures of a project would look like one with two titles, so the IRI of the second gets a suffix.
-        suffix = f"!{number}" if own_iris[0] in by_iri else ""
-        by_iri |= {f"{own_iri}{suffix}": (number, suffix) for own_iri in own_iris}
-        lines += _renamed(own, own_iris, suffix) if suffix else own
-    return _Batch(described, by_iri), "\n".join(lines)
-
-
-def _renamed(lines: list[str], iris: tuple[str, ...], suffix: str) -> Iterator[str]:
-    own = re.compile(rf"<({'|'.join(map(re.escape, iris))})(?=[/>])")
-    return (own.sub(rf"<\g<1>{suffix}", line) for line in lines)
+        return number, with_hint(translate(found), record)
 
 
 def _ancestors(iri: str) -> Iterator[str]:
@@ -254,3 +213,171 @@ def _ancestors(iri: str) -> Iterator[str]:
     while iri:
         yield iri
         iri = iri.rpartition("/")[0]
+
+
+# ---- rules across records --------------------------------------------------------------------
+
+#: Records per batch, unless more are connected.
+_GROUP_RECORDS = 500
+
+#: If more records share a value, each is compared with only some of the others, and all with the same two,
+#: so that the work stays linear.
+_MAX_SHARED_RECORDS = 50
+
+#: A quick test, which most lines of a record fail.
+_OWN_SUBJECT_PREFIXES = (f"<{BASE}id/project/", f"<{BASE}id/actor/")
+
+# ``names`` contains hashes of connecting values: a text of ``subject``, its own IRI, or an IRI it is ``linked`` to.
+# Values of the reference data have the number -1.
+_SCHEMA = """
+CREATE TABLE record (number INTEGER PRIMARY KEY, statements TEXT, payload BLOB);
+CREATE TABLE names (name INTEGER, number INTEGER, subject INTEGER, linked INTEGER);
+"""
+_SHARED_NAMES_QUERY = """
+SELECT name, number, subject, linked FROM names WHERE number >= 0 AND name IN (
+    SELECT name FROM names GROUP BY name HAVING count(DISTINCT subject) > 1 AND min(linked) = 0)
+ORDER BY name, number
+"""
+
+#: A stored record: the statements that rules read, and the caller's data.
+StoredRecord = tuple[list[str], bytes]
+
+
+class CrossRecordGroups:
+    """Collects records, and returns those that must be validated together. A context manager.
+
+    Stores the few statements that rules across records read in a temporary file. Only records that share a value or
+    link to each other are validated together. The rules in shapes/across.ttl declare which properties they read
+    (cyb:reads) and which connect records (cyb:joinsOn).
+    """
+
+    def __init__(self, context: str) -> None:
+        """Create a collection; ``context`` contains the lines that are validated with every batch."""
+        self._base = TemporaryDatabase(_SCHEMA)
+        self._count = 0
+        self._index(context.split("\n"), -1)
+
+    def __enter__(self) -> CrossRecordGroups:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._base.close()
+
+    def add(self, lines: Iterable[str], payload: bytes = b"") -> None:
+        """Add the lines of a record; ``payload`` is returned with them."""
+        statements = self._index(lines, self._count)
+        self._base.run("INSERT INTO record VALUES (?, ?, ?)", self._count, "\n".join(statements), payload)
+        self._count += 1
+
+    def batches(self) -> Iterator[list[StoredRecord]]:
+        """Yield batches of connected records in order; very large groups are split."""
+        parts: dict[tuple[int, ...], None] = {}
+        batch: list[int] = []
+        for numbers in self._groups(parts):
+            if batch and len(batch) + len(numbers) > _GROUP_RECORDS:
+                yield self._stored(batch)
+                batch = []
+            batch += numbers
+        if batch:
+            yield self._stored(batch)
+        for part in parts:  # in batches of their own, because together they would be a large group again
+            yield self._stored(part)
+
+    def _stored(self, numbers: Iterable[int]) -> list[StoredRecord]:
+        stored = []
+        for number in numbers:
+            [(statements, payload)] = self._base.rows("SELECT statements, payload FROM record WHERE number = ?", number)
+            stored.append((statements.split("\n"), payload))
+        return stored
+
+    def _index(self, lines: Iterable[str], number: int) -> list[str]:
+        """Store the connecting values of a record, and return the statements that rules read."""
+        statements, names = [], set()
+        for match in _matches(lines):
+            statements.append(match[0])
+            subject = hash(match["iri"])
+            if match["kind"] == "project":  # another record may describe the same project
+                subject = hash((subject, number))
+                names.add((hash(match["iri"]), number, subject, 0))
+            if match["predicate"] not in _joined_properties():
+                continue
+            if match["text"] is not None:
+                names.add((hash(match["text"].casefold()), number, subject, 0))
+            else:
+                names.add((hash(match["other"]), number, hash((subject, "linked")), 1))
+        self._base.fill("INSERT INTO names VALUES (?, ?, ?, ?)", names)
+        return statements
+
+    def _groups(self, parts: dict[tuple[int, ...], None]) -> Iterable[list[int]]:
+        """Return the record numbers of each connected group.
+
+        Large sets of records that share a value are added to ``parts`` instead; only their first record joins a group.
+        """
+        parents = array("q", range(self._count))
+
+        def root(number: int) -> int:
+            while parents[number] != number:
+                parents[number] = number = parents[parents[number]]
+            return number
+
+        is_connected = bytearray(self._count)
+        for _, rows in groupby(self._base.rows(_SHARED_NAMES_QUERY), key=itemgetter(0)):
+            own: dict[int, int] = {}
+            numbers = []
+            for _, number, subject, linked in rows:
+                numbers.append(number)
+                if not linked:
+                    own.setdefault(number, subject)
+            if len(own) > _MAX_SHARED_RECORDS:
+                parts.update(dict.fromkeys(_split(own)))
+                first = next(iter(own))
+                numbers = [first, *(number for number in numbers if number not in own)]
+                if len(numbers) == 1:
+                    continue
+            for number in numbers:
+                is_connected[number] = 1
+                one, other = sorted((root(numbers[0]), root(number)))
+                parents[other] = one
+        groups: dict[int, list[int]] = defaultdict(list)
+        for number in range(self._count):
+            if is_connected[number]:
+                groups[root(number)].append(number)
+        return groups.values()
+
+
+def _split(subjects: dict[int, int]) -> Iterator[tuple[int, ...]]:
+    """Split record numbers, given with their subjects, into parts.
+
+    Each part includes the first record, and the first one with another subject.
+    """
+    first, subject = next(iter(subjects.items()))
+    common = [first, *islice((number for number, other in subjects.items() if other != subject), 1)]
+    others = iter(sorted(subjects.keys() - common))
+    while part := list(islice(others, _MAX_SHARED_RECORDS)):
+        yield (*common, *part)
+
+
+def comparison_lines(lines: Iterable[str]) -> list[str]:
+    """Return the lines of a record that rules across records read."""
+    return [match[0] for match in _matches(lines)]
+
+
+def _matches(lines: Iterable[str]) -> Iterator[re.Match[str]]:
+    statement = _comparison_pattern()
+    return (match for line in lines if line.startswith(_OWN_SUBJECT_PREFIXES) and (match := statement.match(line)))
+
+
+@cache
+def _joined_properties() -> frozenset[str]:
+    return frozenset(iri for rule in catalogue().values() for iri in rule.joins_on)
+
+
+@cache
+def _comparison_pattern() -> re.Pattern[str]:
+    """Return the pattern of the statements about projects and actors that rules across records read."""
+    read = {RDF.type, *_joined_properties(), *(iri for rule in catalogue().values() for iri in rule.reads)}
+    predicates = "|".join(map(re.escape, sorted(read)))
+    return re.compile(
+        rf"^<(?P<iri>{re.escape(BASE)}id/(?P<kind>project|actor)/[^/>]+)> <(?P<predicate>{predicates})> "
+        r'(?:"(?P<text>.*)"[^"\n]*|<(?P<other>[^>]*)>) \.$',
+    )

@@ -8,10 +8,8 @@ from sys import intern
 
 import shacl
 
-from cybilgraph.errors import ShapesError
 from cybilgraph.model.findings import ShaclResult
-from cybilgraph.runtime.bounded_cache import cache_short
-from cybilgraph.validation.shapes import Shapes
+from cybilgraph.validation.shapes import Shapes, unusable
 
 #: A blank node in the engine's results, which number those of the shapes and then those of the data by appearance.
 _BLANK = re.compile(r"_:[01]_b([0-9]+)")
@@ -19,14 +17,7 @@ _BLANK = re.compile(r"_:[01]_b([0-9]+)")
 _NODES = re.compile(r"^(\S+) \S+ (?:(_:\S+) \.$)?", re.MULTILINE)
 
 
-@lru_cache(maxsize=4)
-def _compiled(text: str) -> shacl.Shapes:
-    try:
-        return shacl.Shapes.from_text(text, format="ntriples")
-    except ValueError as error:
-        raise ShapesError(
-            f"The shapes cannot be used: {error}", "Correct the shape, or try the other engine."
-        ) from error
+_compiled = lru_cache(maxsize=4)(lambda text: shacl.Shapes.from_text(text, format="ntriples"))
 
 
 def validate(ntriples: str, shapes: Shapes) -> list[ShaclResult]:
@@ -34,9 +25,7 @@ def validate(ntriples: str, shapes: Shapes) -> list[ShaclResult]:
     try:
         found = _compiled(shapes.text).validate_text(ntriples, format="ntriples").results
     except ValueError as error:
-        raise ShapesError(
-            f"The shapes cannot be used: {error}", "Correct the shape, or try the other engine."
-        ) from error
+        raise unusable(error) from error
     labels: list[str] = []
     before = len(_blank_nodes(shapes.text))
 
@@ -47,6 +36,7 @@ def validate(ntriples: str, shapes: Shapes) -> list[ShaclResult]:
             labels.extend(_blank_nodes(ntriples))
         return labels[int(blank[1]) - before]
 
+    # Many results have the same texts, so these are shared.
     return [
         ShaclResult(
             focus=term(result.focus_node),
@@ -55,16 +45,10 @@ def validate(ntriples: str, shapes: Shapes) -> list[ShaclResult]:
             value=term(result.value),
             component=intern(result.component_iri),
             severity=intern(result.severity_iri),
-            messages=_shared_messages(*result.messages),
+            messages=tuple(map(intern, result.messages)),
         )
         for result in found
     ]
-
-
-@cache_short(entries=10_000, longest=500)
-def _shared_messages(*messages: str) -> tuple[str, ...]:
-    """Return one shared tuple for equal messages, because many results have the same."""
-    return messages
 
 
 def _blank_nodes(ntriples: str) -> list[str]:

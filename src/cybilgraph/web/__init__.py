@@ -8,11 +8,12 @@ import sys
 import threading
 from pathlib import Path
 
-from flask import Flask, Response, current_app, g
+from flask import Flask, Response, g
 
+from cybilgraph.model.vocabulary import shorten
 from cybilgraph.runtime.scheduler import Scheduler
 from cybilgraph.sync.changes import ChangeLogCache
-from cybilgraph.web.api import completion, openapi, problems, protocol
+from cybilgraph.web.api import openapi, problems, protocol
 from cybilgraph.web.checker import MAX_UPLOAD_BYTES, Checker
 from cybilgraph.web.pages import (
     changes_page,
@@ -20,15 +21,12 @@ from cybilgraph.web.pages import (
     datasets,
     documentation,
     explore,
-    home,
     ontology,
     query_page,
     resource_pages,
-    rules_page,
     search_page,
-    suggestion_form,
 )
-from cybilgraph.web.pages.resource_view import shorten_title
+from cybilgraph.web.pages.resource_view import page_path, shorten_title
 from cybilgraph.web.server.access_log import AccessLog
 from cybilgraph.web.server.asgi import SECURITY_HEADERS, Application
 from cybilgraph.web.server.live_releases import LiveReleases
@@ -63,6 +61,7 @@ def create_app(live: LiveReleases, checker: Checker, settings: Settings, access_
     app.url_map.strict_slashes = False
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters["shorten"] = shorten_title
+    app.jinja_env.globals |= {"path": page_path, "short": shorten}
     app.extensions["cybilgraph"] = {
         "live": live,
         "comparing": Scheduler(1),
@@ -76,70 +75,47 @@ def create_app(live: LiveReleases, checker: Checker, settings: Settings, access_
     }
     live.maintenance_tasks.append(checker.maintain)
     bundled = BUNDLE.is_file()
-    app.context_processor(
-        lambda: {
-            "release": query_page.serving().release.manifest,
-            "bundled": bundled,
-            "licence": settings.licence,
-            "nonce": _nonce,
-            "current": query_page.serving().release.number == live.current.release.number,
-        }
-    )
-    queries = (query_page, completion)
-    sections = (
-        home,
-        search_page,
-        resource_pages,
-        explore,
-        ontology,
-        *queries,
-        datasets,
-        changes_page,
-        documentation,
-        check_form,
-        suggestion_form,
-        openapi,
-        rules_page,
-    )
-    for section in sections:
+
+    @app.context_processor
+    def _for_templates() -> dict[str, object]:
+        release = query_page.serving().release
+        is_current = release.number == live.current.release.number
+        constants = {"bundled": bundled, "licence": settings.licence}
+        return {"release": release.manifest, "current": is_current, **constants}
+
+    @app.template_global("nonce")
+    def _nonce() -> str:
+        return str(g.setdefault("nonce", secrets.token_urlsafe(16)))
+
+    sections = (changes_page, check_form, datasets, documentation, explore, ontology, openapi)
+    for section in (*sections, query_page, resource_pages, search_page):
         app.register_blueprint(section.blueprint)
     problems.register(app)
     app.teardown_request(query_page.close)
     app.after_request(_headers)
-    threading.Thread(target=_compile, args=(app,), daemon=True).start()
+    # Compile all templates now, so that no visitor has to wait for it.
+    names = app.jinja_env.list_templates()
+    threading.Thread(target=lambda: [*map(app.jinja_env.get_template, names)], daemon=True).start()
     routes = frozenset(rule.rule.split("/", 2)[1] for rule in app.url_map.iter_rules())
     metrics = Metrics(live, access_log, routes | {"latest", "healthz", "readyz", "metrics"})
-    return Middleware(Application(live, app, _MAX_BODY_BYTES, settings), live, access_log, metrics)
-
-
-def _compile(app: Flask) -> None:
-    """Compile all templates, so that no visitor has to wait for it."""
-    for name in app.jinja_env.list_templates():
-        app.jinja_env.get_template(name)
-
-
-def _nonce() -> str:
-    """Return the nonce of this page, which allows its editor to insert style sheets."""
-    if "nonce" not in g:
-        g.nonce = secrets.token_urlsafe(16)
-    nonce: str = g.nonce
-    return nonce
+    return Middleware(Application(live, app, settings), live, access_log, metrics)
 
 
 def _headers(response: Response) -> Response:
-    """Set the headers of every page.
+    """Set the headers of every page, unless it has its own.
 
-    Other sites may read pages, but not frame them or run scripts in them; caches revalidate unless the page sets
-    its own Cache-Control.
+    Other sites may read pages, but not frame them or run scripts in them; caches revalidate.
     """
-    response.headers.setdefault("Access-Control-Allow-Origin", "*")
-    response.headers.setdefault("Cache-Control", "no-cache")
-    response.headers.setdefault("Access-Control-Allow-Headers", "Accept, Content-Type")
-    policy = _EDITOR_POLICY.format(nonce=g.nonce) if "nonce" in g else _POLICY
-    response.headers.setdefault("Content-Security-Policy", policy)
-    for name, value in SECURITY_HEADERS.items():
+    defaults = {
+        "access-control-allow-origin": "*",
+        "cache-control": "no-cache",
+        "access-control-allow-headers": "Accept, Content-Type",
+        **SECURITY_HEADERS,
+        "content-security-policy": _EDITOR_POLICY.format(nonce=g.nonce) if "nonce" in g else _POLICY,
+    }
+    for name, value in defaults.items():
         response.headers.setdefault(name, value)
     response.vary.add("Accept")
-    if not current_app.extensions["cybilgraph"]["public_url"]:
+    if not query_page.site("public_url"):
         response.vary.add("Host")  # absolute links contain it
     return response

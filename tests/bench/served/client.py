@@ -127,8 +127,8 @@ class Prober:
         return sum(seconds > deadline for seconds in self.seconds) + len(self.failures)
 
 
-class Neighbour(Prober):
-    """One that looks things up."""
+class OtherClient(Prober):
+    """A well-behaved client, which looks up resources."""
 
     def __init__(self, address: Address, iris: Sequence[str], pause: float = 0.02) -> None:
         def sent(number: int) -> bytes:

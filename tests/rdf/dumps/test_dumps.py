@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import zlib
@@ -19,12 +21,23 @@ import zstandard
 
 from cybilgraph import pipeline
 from cybilgraph.model.formats import Format, FormatKind
-from cybilgraph.rdf.dumps import DUMP_FORMATS, DumpWriter, serialise_chunk
+from cybilgraph.rdf.dumps import (
+    DUMP_FORMATS,
+    GzipPart,
+    combine_checksums,
+    open_dumps,
+    open_gzip,
+    open_gzip_parts,
+    serialise_chunk,
+    write_zstandard,
+)
 from cybilgraph.rdf.serialisation import RDF_FORMATS, is_in_earlier_graph
 from cybilgraph.release import Release, graph_file
 from tests.conftest import ROOT, SEED, graph_of
 from tests.support.dumps import VERSION, write_dumps
 from tests.support.servers import Store, oxigraph, virtuoso
+
+PARTS = [b"<x:a> <x:p> <x:b> .\n" * 1_000, b"", bytes(range(256)) * 300]
 
 
 def decompress(path: Path) -> bytes:
@@ -156,9 +169,9 @@ def test_earlier_captures_are_in_the_dumps_with_named_graphs(versions: tuple[int
         for number in range(600)
     ]
     earlier = [[f"<x:s> <x:p> <x:o> <{VERSION}> .\n".encode()] if at in versions else [] for at in range(600)]
-    with DumpWriter(tmp_path) as files:
+    with open_dumps(tmp_path) as add:
         for lines, others in zip(present, earlier, strict=True):
-            files.add(serialise_chunk(b"".join(lines + others), b"".join(lines)))
+            add(serialise_chunk(b"".join(lines + others), b"".join(lines)))
     dumps = {fmt.name: decompress(tmp_path / f"cybilgraph.{fmt.suffix}.gz") for fmt in DUMP_FORMATS}
     assert dumps["ntriples"] == b"".join(chain(*present))
     assert dumps["nquads"] == b"".join(chain(*(lines + others for lines, others in zip(present, earlier, strict=True))))
@@ -173,3 +186,51 @@ def test_release_without_dumps(tmp_path: Path) -> None:
     described = {"void.ttl", "dcat.ttl", "dcat.jsonld", "dcat.rdf"}
     assert set(release.served_files()) == {"manifest.json", "report.json", "SHA256SUMS"} | described
     release.verify()
+
+
+def write(path: Path, parts: list[bytes]) -> bytes:
+    with open_gzip_parts(path) as add:
+        for part in parts:
+            add(GzipPart.of(part))
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("count", range(len(PARTS) + 1))
+def test_parts_form_one_gzip_member(count: int, tmp_path: Path) -> None:
+    member = zlib.decompressobj(16 + zlib.MAX_WBITS)  # like readers that stop after the first member
+    assert member.decompress(write(tmp_path / "a", PARTS[:count])) == b"".join(PARTS[:count])
+    assert (member.eof, member.unused_data) == (True, b"")
+
+
+def test_blocks_form_one_zstandard_frame(tmp_path: Path) -> None:
+    assert list(write_zstandard(tmp_path / "a.zst", PARTS)) == PARTS
+    frame = zstandard.ZstdDecompressor().decompressobj()
+    assert frame.decompress((tmp_path / "a.zst").read_bytes()) == b"".join(PARTS)
+    assert (frame.eof, frame.unused_data) == (True, b"")
+
+
+def test_equal_parts_give_equal_bytes(tmp_path: Path) -> None:
+    assert write(tmp_path / "a", PARTS) == write(tmp_path / "b", PARTS)
+
+
+@pytest.mark.parametrize("size", [0, 1, 7, 1_000, 1_000_000])
+def test_checksums_are_combined(size: int) -> None:
+    first, second = os.urandom(100), os.urandom(size)
+    combined = combine_checksums(zlib.crc32(first), zlib.crc32(second), size)
+    assert combined == zlib.crc32(first + second)
+
+
+def test_existing_file_is_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "a.gz").write_bytes(b"kept")
+    with pytest.raises(FileExistsError):
+        write(tmp_path / "a.gz", PARTS)
+    assert (tmp_path / "a.gz").read_bytes() == b"kept"
+
+
+def test_gzip_header_has_neither_name_nor_time(tmp_path: Path) -> None:
+    for name in ("a.gz", "another-name.gz"):
+        with open_gzip(tmp_path / name) as output:
+            output.write(PARTS[0])
+    content = (tmp_path / "a.gz").read_bytes()
+    assert content == (tmp_path / "another-name.gz").read_bytes()
+    assert gzip.decompress(content) == PARTS[0]

@@ -13,7 +13,7 @@ import pytest
 from arro3.io import read_parquet
 
 from cybilgraph.model.vocabulary import BASE, CYB
-from cybilgraph.rdf.dumps import TableNames, write_tables
+from cybilgraph.rdf.dumps.tables import TableNames, write_tables
 from cybilgraph.release import Release, graph_file
 from tests.support.dumps import write_dumps
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from cybilgraph import pipeline
 from cybilgraph.extraction import derive
 from cybilgraph.model.findings import Severity
 from cybilgraph.model.record import LeftBlank, Place, Record
+from cybilgraph.model.resources import REFERENCE
 from cybilgraph.rdf.description import describe
 from cybilgraph.readers import Input, find_inputs, read_input
 from tests.conftest import SAMPLES
@@ -236,3 +238,88 @@ def test_activities_without_name_stay_separate() -> None:
     nameless = "<iati-activity><description><narrative>It helps.</narrative></description></iati-activity>\n"
     first, second = read(wrapped(nameless * 2))
     assert first.key != second.key
+
+
+@pytest.mark.parametrize(
+    ("title", "text"),
+    [
+        ('<narrative>A</narrative><narrative xml:lang="en">B</narrative>', "A"),
+        ('<narrative xml:lang="fr">A</narrative><narrative xml:lang="EN">B</narrative>', "B"),
+        ('<narrative xml:lang="fr">A</narrative><narrative xml:lang="en-GB">B</narrative>', "B"),
+        ('<narrative xml:lang="fr">A</narrative><narrative xml:lang="es">B</narrative>', "A"),
+        ("<narrative> </narrative><narrative>B</narrative>", "B"),
+        ("<narrative><![CDATA[A & <b>]]></narrative>", "A & <b>"),
+        ("<narrative>A<!-- not --> B&#160;C\n  D</narrative>", "A B C D"),
+        ("A", "A"),
+    ],
+)
+def test_uses_narrative_in_language_of_activity(title: str, text: str) -> None:
+    [record] = read(wrapped(f'<iati-activity xml:lang="en"><title>{title}</title></iati-activity>'))
+    assert record.title
+    assert record.title.text == text
+
+
+def test_paragraphs_and_items_stay_separate_and_wrapped_lines_are_joined() -> None:
+    long = "This line is as long as the width of an editor would allow it to"
+    record = one(
+        f"<description><narrative>Background\n{long}\nBelize be.\n\nIt has:\n- one,\n- two.</narrative></description>"
+    )
+    assert [part.text for part in record.summary] == [
+        "Background",
+        f"{long} Belize be.",
+        "It has:",
+        "one,",
+        "two.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("code", "key"),
+    [("1", "planned"), ("2", "ongoing"), ("3", "finished"), ("4", "finished"), ("5", "cancelled"), ("6", "suspended")],
+)
+def test_reads_every_status_code(code: str, key: str) -> None:
+    record = one(f'<activity-status code="{code}"/>')
+    assert record.status
+    assert (record.status.key, record.status.known) == (key, True)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "expected"),
+    [
+        ('vocabulary="1" code="298"', [("region", "002")]),
+        ('code="298"', [("region", "002")]),
+        ('vocabulary="2" code="2"', [("region", "002")]),
+        ('code="689"', [("region", "034"), ("region", "143")]),
+        ('code="589"', [("group", "middle-east")]),
+        ('code="998"', [("region", "001")]),
+        ('code="089"', [("region", "150")]),
+        ('vocabulary="99" code="x"', [("region", "x")]),
+    ],
+)
+def test_reads_region_codes(attributes: str, expected: list[tuple[str, str]]) -> None:
+    assert keys(one(f"<recipient-region {attributes}/>")) == expected
+
+
+def test_every_dac_region_is_mapped_or_explicitly_unmapped() -> None:
+    with (REFERENCE / "dac-regions.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 26
+    for code in (row["code"] for row in rows):
+        found = one(f'<recipient-region code="{code}"/>').scopes
+        assert found
+        assert code == "88" or all(link.concept.known for link in found)
+
+
+def test_unknown_codes_are_reported_at_their_line_in_iati_terms() -> None:
+    text = wrapped(
+        activity(
+            '<participating-org role="9"><narrative>Nobody</narrative></participating-org>\n'
+            '<activity-status code="99"/>\n<activity-date type="2" iso-date="2017-02-30"/>\n'
+        )
+    )
+    report = pipeline.check_inputs([Input("a.xml", data=text.encode())])
+    findings = {found.rule.rpartition("#")[2]: found for found in report.findings}
+    assert (findings["known-actor"].line, findings["known-actor"].text) == (6, "Nobody")
+    assert findings["known-actor"].label == "participating-org"
+    assert findings["status-list"].suggestion.startswith("Give 1 (pipeline), 2 (implementation)")
+    assert findings["date-form"].suggestion.endswith("2018-04-30.")

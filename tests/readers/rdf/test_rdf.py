@@ -185,6 +185,7 @@ _PREDICATES = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.sampled_from(["project:a", "_:b", "actor:eu"]), _PREDICATES, _OBJECTS), max_size=15))
 def test_arbitrary_statements_give_a_record(statements: list[tuple[str, str, str]]) -> None:
     text = "".join(f"{subject} {predicate} {value} .\n" for subject, predicate, value in statements)
@@ -202,6 +203,7 @@ def test_arbitrary_bytes_give_records_or_clear_error(content: bytes, suffix: str
     _ends_well(content, suffix)
 
 
+@pytest.mark.slow
 @given(st.sampled_from(GRAPH_FORMATS), st.integers(0, 10_000), st.binary(max_size=4), st.integers(0, 8))
 def test_arbitrary_damage_gives_records_or_clear_error(fmt: Format, at: int, with_bytes: bytes, lost: int) -> None:
     content = write(describe(FULL), fmt.name)

@@ -57,85 +57,17 @@ def test_unparsable_query_gets_no_hints() -> None:
         assert find_hints(query) == ()
 
 
-PIECES = [
-    "SELECT",
-    "ASK",
-    "CONSTRUCT",
-    "DESCRIBE",
-    "WHERE",
-    "{",
-    "}",
-    "(",
-    ")",
-    "[",
-    "]",
-    ".",
-    ";",
-    ",",
-    "*",
-    "+",
-    "?",
-    "^",
-    "|",
-    "!",
-    "/",
-    "=",
-    "<",
-    ">",
-    "&&",
-    "||",
-    "a",
-    "?a",
-    "$b",
-    "_:c",
-    "cyb:aim",
-    "foo:x",
-    ":x",
-    "<x>",
-    "<http://e.org/x>",
-    "'x'",
-    '"x"@en',
-    '"x"^^xsd:date',
-    '"\\u00e9"',
-    '"\\uD800"',
-    "@en",
-    "^^",
-    "1",
-    "-2",
-    "1e3",
-    "true",
-    "OPTIONAL",
-    "UNION",
-    "MINUS",
-    "FILTER",
-    "NOT",
-    "EXISTS",
-    "BIND",
-    "AS",
-    "VALUES",
-    "UNDEF",
-    "GRAPH",
-    "SERVICE",
-    "SILENT",
-    "FROM",
-    "NAMED",
-    "PREFIX",
-    "BASE",
-    "GROUP",
-    "BY",
-    "HAVING",
-    "ORDER",
-    "LIMIT",
-    "COUNT",
-    "(",
-    "#",
-    "“",
-    "é",
-]
+PIECES = r"""
+SELECT ASK CONSTRUCT DESCRIBE WHERE { } ( ) [ ] . ; , * + ? ^ | ! / = < > && || a ?a $b _:c cyb:aim foo:x :x <x>
+<http://e.org/x> 'x' "x"@en "x"^^xsd:date "\u00e9" "\uD800" @en ^^ 1 -2 1e3 true OPTIONAL UNION MINUS FILTER NOT
+EXISTS BIND AS VALUES UNDEF GRAPH SERVICE SILENT FROM NAMED PREFIX BASE GROUP BY HAVING ORDER LIMIT COUNT ( # “ é
+"""
 
 
 @settings(max_examples=500)
-@given(st.lists(st.sampled_from(PIECES), max_size=40), st.sampled_from(["", "SELECT * { ", "ASK { ?a ?b ?c . "]))
+@given(
+    st.lists(st.sampled_from(PIECES.split()), max_size=40), st.sampled_from(["", "SELECT * { ", "ASK { ?a ?b ?c . "])
+)
 def test_parser_accepts_any_text_without_crashing(facts: Facts, pieces: list[str], before: str) -> None:
     query = before + " ".join(pieces)
     try:

@@ -46,6 +46,7 @@ def test_sorting_the_whole_graph_is_reported() -> None:
     assert not find_hints("SELECT * { ?s ?p ?o } ORDER BY ?s LIMIT 10")
 
 
+@pytest.mark.slow
 def test_timeout_has_a_hint(release: Release) -> None:
     engine = EmbeddedEngine(release.store, QueryLimits(timeout=1, workers=1))
     query = "SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i FILTER(STR(?c) < STR(?f) && STR(?i) < STR(?a)) }"

@@ -7,8 +7,13 @@ import io
 import json
 import os
 import re
+import shutil
+import subprocess
 from dataclasses import replace
+from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
 
 import openpyxl
 import pytest
@@ -16,9 +21,7 @@ import rdflib
 from lxml import etree
 
 from cybilgraph import pipeline
-from cybilgraph.model.findings import (
-    Report,
-)
+from cybilgraph.model.findings import Finding, Report, Severity
 from cybilgraph.model.vocabulary import RULES
 from cybilgraph.validation.outputs import OUTPUTS
 from cybilgraph.validation.outputs.wording import by_rule, summary
@@ -155,3 +158,88 @@ def test_large_report_is_written_in_linear_time() -> None:
     for name in OUTPUTS:
         few, many = (min(seconds(name, number) for _ in range(3)) for number in (300, 3_000))
         assert many < 25 * max(few, 0.02), name
+
+
+def test_csv_contains_no_formulas() -> None:
+    texts = ("=1+1", "+1", "-1", "@x", "\t=1", "\r=1", " =1", "a")
+    report = Report(findings=[replace(hostile().findings[0], text=text, label=text, file=text) for text in texts])
+    rows = list(csv.DictReader(io.StringIO(written(report, "csv"), newline="")))
+    assert len(rows) == len(texts)
+    for row in rows:
+        assert not any(cell.lstrip().startswith(("=", "+", "-", "@")) for cell in row.values())
+    assert rows[0]["text"] == "'=1+1"
+    limit = csv.field_size_limit(10_000_000)
+    assert len(list(csv.reader(io.StringIO(written(hostile(), "csv"), newline="")))) == len(hostile().findings) + 1
+    csv.field_size_limit(limit)
+
+
+def test_github_commands_are_single_lines_with_suggestions() -> None:
+    report = hostile()
+    lines = written(report, "github").splitlines(keepends=True)
+    assert len(lines) == len(report.findings) + 1
+    for line, finding in zip(lines, report.findings, strict=False):
+        match = re.fullmatch(r"::(error|warning|notice) ([^:]*)::(.*)\n", line)
+        assert match, line[:200]
+        properties = dict(item.split("=", 1) for item in match[2].split(","))
+        assert {"file", "title"} <= properties.keys()
+        assert set(properties) <= {"file", "line", "col", "endColumn", "title"}
+        if "\x1b" not in finding.message and finding.message.isprintable():
+            assert unquote(match[3]).startswith(finding.message)
+    assert "file=a b/中.txt" in "".join(lines)
+
+
+def test_github_commands_are_escaped_as_documented() -> None:
+    found = Finding(severity=Severity.INFO, rule=f"{RULES}x", message="100% of\na: b, c", file="a,b:c%.txt", line=3)
+    first = written(Report(findings=[found]), "github").splitlines()[0]
+    assert first == "::notice file=a%2Cb%3Ac%25.txt,line=3,title=x::100%25 of\\na: b, c"
+
+
+class Tags(HTMLParser):
+    """Collects the tags of a page, and everything that would run or be fetched."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.attributes: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+
+
+def test_html_is_self_contained_without_scripts(report: Report) -> None:
+    known: set[str] | None = None
+    for each in (report, hostile()):
+        tags = Tags()
+        page = written(each, "html")
+        tags.feed(page)
+        assert not tags.tags & {"script", "img", "link", "iframe", "base", "form"}
+        assert not tags.attributes & {"src", "onload", "onclick", "style"}
+        assert all(target.startswith("#") for target in re.findall(r'href="([^"]*)"', page))
+        assert "url(" not in page
+        assert "@import" not in page
+        assert not re.search("[\u202a-\u202e\u2066-\u2069\x00-\x08\x1b]", page)
+        assert "49" not in re.findall(r"\{\{.*?\}\}", page)
+        known = known or tags.tags
+        assert tags.tags <= known
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in written(hostile(), "html")
+
+
+def test_html_is_translated() -> None:
+    for language, says in (("en", "By rule"), ("es", "Por regla"), ("fr", "Par règle")):
+        page = written(replace(hostile(), language=language), "html")
+        assert f'<html lang="{language}">' in page
+        assert says in page
+
+
+@pytest.mark.slow
+def test_chromium_shows_the_page_offline(report: Report, tmp_path: Path) -> None:
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("no chromium on this machine")
+    page = tmp_path / "report.html"
+    page.write_text(written(report, "html"), encoding="utf-8")
+    options: list[Any] = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--dump-dom"]
+    options += ["--disable-background-networking", f"--user-data-dir={tmp_path / 'profile'}"]
+    shown = subprocess.run([chromium, *options, page.as_uri()], capture_output=True, timeout=60).stdout.decode()
+    assert shown.count("<mark>") == page.read_text(encoding="utf-8").count("<mark>") > 20

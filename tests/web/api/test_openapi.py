@@ -57,7 +57,7 @@ def test_every_operation_accepts_its_example(
     portal: str, document: dict[str, Any], row: Operation, media_type: str
 ) -> None:
     reply = call(portal, row, media_type)
-    assert reply.status == row.status
+    assert reply.status == 200
     sent = reply.content_type.partition(";")[0]
     assert sent in row.answers
     schema = row.answers[sent]

@@ -16,7 +16,8 @@ from cybilgraph.model.rules import LANGUAGES, translate
 from cybilgraph.rdf.forms import WRITERS
 from cybilgraph.readers import READERS, Input
 from cybilgraph.validation.outputs import OUTPUTS
-from cybilgraph.web.checker import EDIT, Checker, CheckLimits, Submission
+from cybilgraph.web.checker import Checker, CheckLimits, Submission
+from cybilgraph.web.checker.submissions import Output
 from tests.conftest import SEED
 from tests.support.hostile import cases
 from tests.support.submissions import JSON, SMALL
@@ -36,7 +37,7 @@ pytestmark = pytest.mark.slow
 )
 def test_worker_detects_edits_that_change_the_project(checker: Checker, edited: str, problem: str) -> None:
     given = Submission("page.txt", edited.encode(), base=SEED.read_text(encoding="utf-8"))
-    found = checker.check(given, [EDIT]).parts[EDIT]
+    found = checker.check(given, [Output.EDIT]).parts[Output.EDIT]
     what, _ = json.loads(found) if found else ("", "")
     assert problem in what
     assert bool(problem) == bool(what)
@@ -71,16 +72,16 @@ def test_hostile_file_gives_the_same_report_in_a_worker(checker: Checker, name: 
 
 
 def test_all_outputs_can_be_requested(checker: Checker) -> None:
-    outputs = [f"report/{name}" for name in OUTPUTS] + [f"rdf/{fmt.name}" for fmt in GRAPH_FORMATS]
-    outputs += ["derived", *(f"form/{name}" for name in WRITERS)]
+    outputs = [f"api/{name}" for name in OUTPUTS] + [f"rdf/{fmt.name}" for fmt in GRAPH_FORMATS]
+    outputs += ["page", *(f"form/{name}" for name in WRITERS)]
     answer = checker.check(Submission("page.txt", SEED.read_bytes()), outputs)
     assert list(answer.parts) == outputs
     assert all(answer.parts.values())
     for name in ("csv", "xlsx", "json", "yaml"):  # the output can be checked again
-        again = checker.check(Submission(f"page.{name}", answer.parts[f"form/{name}"]), ["derived"])
+        again = checker.check(Submission(f"page.{name}", answer.parts[f"form/{name}"]), ["page"])
         assert again.records == 1
     assert answer.parts["form/yaml"] == WRITERS["yaml"](pipeline.read(SEED))
-    derived = json.loads(answer.parts["derived"])
+    derived = json.loads(answer.parts["page"])["derived"]
     assert {"project": "G0020", "field": "implementer", "name": "Global Partners Digital", "line": 39}.items() <= next(
         row for row in derived if "GPD supported" in row["quote"]
     ).items()
@@ -147,8 +148,8 @@ def test_worker_spills_to_memory_instead_of_disk(checker: Checker) -> None:
 )
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_worker_can_write_every_output(checker: Checker, content: bytes, language: str) -> None:
-    outputs = [*(f"report/{name}" for name in OUTPUTS), *(f"rdf/{fmt.name}" for fmt in GRAPH_FORMATS)]
-    outputs += ["derived", *(f"form/{name}" for name in WRITERS)]
+    outputs = [*(f"api/{name}" for name in OUTPUTS), *(f"rdf/{fmt.name}" for fmt in GRAPH_FORMATS)]
+    outputs += ["page", *(f"form/{name}" for name in WRITERS)]
     assert checker.check(Submission("a.csv", content, language), outputs).records == 2
 
 

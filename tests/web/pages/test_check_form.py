@@ -187,7 +187,7 @@ UPLOADS: dict[str, tuple[Callable[[], tuple[str, bytes]], int]] = {
 
 
 @pytest.fixture(scope="module")
-def neighbour(portal: str) -> Iterator[list[tuple[int, float]]]:
+def other_client(portal: str) -> Iterator[list[tuple[int, float]]]:
     """Run a second client in the background; yield the status and seconds of its responses."""
     answers: list[tuple[int, float]] = []
     stop = threading.Event()
@@ -206,7 +206,9 @@ def neighbour(portal: str) -> Iterator[list[tuple[int, float]]]:
 
 
 @pytest.mark.parametrize("name", UPLOADS)
-def test_broken_upload_gets_a_report_or_a_problem(portal: str, neighbour: list[tuple[int, float]], name: str) -> None:
+def test_broken_upload_gets_a_report_or_a_problem(
+    portal: str, other_client: list[tuple[int, float]], name: str
+) -> None:
     make, status = UPLOADS[name]
     content_type, body = make()
     reply = post(portal, body, content_type)
@@ -227,10 +229,10 @@ def test_broken_upload_gets_a_report_or_a_problem(portal: str, neighbour: list[t
     assert b"Traceback" not in reply.body
 
 
-def test_other_clients_were_answered_meanwhile(neighbour: list[tuple[int, float]]) -> None:
+def test_other_clients_were_answered_meanwhile(other_client: list[tuple[int, float]]) -> None:
     assert len(UPLOADS) >= 50
-    until(lambda: len(neighbour) > 5)  # the uploads may have been distributed over several processes
-    assert {status for status, _ in neighbour} == {200}
+    until(lambda: len(other_client) > 5)  # the uploads may have been distributed over several processes
+    assert {status for status, _ in other_client} == {200}
 
 
 @pytest.mark.parametrize("name", ["templates", "direction", "escape-sequences", "not-characters", "nul", "paths"])

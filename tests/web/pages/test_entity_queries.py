@@ -38,12 +38,12 @@ def test_page_groups_related_entities_without_the_entity_itself() -> None:
         {"property": CYB.country, "thing": iri, "label": label, "projects": "2"}
         for iri, label in ((own, "Belize"), (other, "Kenya"))
     ]
-    values = page_values("country", own, [row("", "stated"), row("", "derived", project=f"{PROJECT}1")], related)
+    values = page_values(own, [row("", "stated"), row("", "derived", project=f"{PROJECT}1")], related)
     [(heading, bars, number)] = values["related"]
     assert (heading, [bar.iri for bar in bars], number) == ("Countries", [other], 1)
     assert (values["total"], values["derived"], values["dated"]) == (2, 1, 2)
 
 
 def test_page_without_dates_has_no_charts() -> None:
-    values = page_values("country", thing_iri("country", "BZ"), [row("", "stated", start="", end="")], [])
+    values = page_values(thing_iri("country", "BZ"), [row("", "stated", start="", end="")], [])
     assert (values["timeline"], values["years"], values["dated"]) == (None, None, 0)

@@ -23,7 +23,7 @@ def access_log(form: str, *, queries: bool = True) -> Iterator[tuple[AccessLog, 
     logged: list[str] = []
     log = AccessLog(form, queries=queries, handle=here)
     yield log, logged
-    log.writer.close()
+    log.close()
     os.close(here)
     with os.fdopen(there, encoding="utf-8") as lines:
         logged += lines.read().splitlines()
@@ -46,7 +46,7 @@ def test_unformattable_record_does_not_stop_the_log(form: str) -> None:
     with access_log(form) as (log, logged):
         log.log_request(broken)
         log.log_request(entry())
-    assert len(logged) == log.writer.dropped_lines == 1
+    assert len(logged) == log.dropped_lines == 1
 
 
 @pytest.mark.parametrize("form", ["json", "text"])
@@ -86,9 +86,9 @@ def test_logging_does_not_wait_for_the_reader() -> None:
     log = AccessLog("json", queries=True, handle=here)
     for _ in range(15_000):
         log.log_request(entry())
-    assert log.writer.dropped_lines > 1_000
+    assert log.dropped_lines > 1_000
     os.close(there)  # no reader is left: queued lines are dropped
-    log.writer.close()
+    log.close()
     os.close(here)
 
 
@@ -163,7 +163,7 @@ def test_queued_lines_keep_little_client_input() -> None:
     held, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     os.close(there)
-    log.writer.close()
+    log.close()
     os.close(here)
     assert held < 20_000_000, "2,000 lines of 100 kB each"
 

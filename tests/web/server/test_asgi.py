@@ -77,14 +77,14 @@ class Exchange:
 
 def application(**settings: Any) -> Application:
     """Return an application that fails to render any page: it has no templates."""
-    return Application(cast(Any, None), Flask(__name__), 200_000, Settings(**settings))
+    return Application(cast(Any, None), Flask(__name__), Settings(**settings))
 
 
 def test_client_over_its_limit_is_refused_before_its_body_is_read() -> None:
     unfinished = {"method": "POST", "headers": [(b"content-length", b"9"), (b"accept", b"text/html")]}
     first, second = Exchange(dict(unfinished)), Exchange(dict(unfinished))
     other = Exchange(dict(unfinished), {"type": "http.disconnect"})
-    other.scope["entry"].client = "192.0.2.2"
+    other.scope["entry"] = LogEntry("192.0.2.2", "POST", "/sparql")
 
     async def exchange() -> None:
         front = application(at_once=1, waiting=0)

@@ -17,8 +17,7 @@ from cybilgraph.release import Release, Releases
 from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.sparql.embedded_engine import QueryLimits
 from cybilgraph.web.server.answer_cache import AnswerCache, CacheKey
-from cybilgraph.web.server.integrity import FileIntegrity
-from cybilgraph.web.server.live_releases import LiveReleases
+from cybilgraph.web.server.live_releases import FileIntegrity, LiveReleases
 from cybilgraph.web.server.open_release import ReleaseOpener
 from tests.support.operations import until
 from tests.support.pools import child_processes, parent_process

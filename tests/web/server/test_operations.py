@@ -164,7 +164,7 @@ def test_stop_finishes_requests_in_progress(served: running_server, right: set[s
     assert late in ([], ["ConnectionResetError(104, 'Connection reset by peer')"])
     assert {"right", "refused"} <= clients.seen.keys()
     assert slow.status == 200
-    until(lambda: not any(map(lives, family)), 5)
+    until(lambda: not any(map(lives, family)))
 
 
 def test_stop_takes_bounded_time(own: Path) -> None:
@@ -175,7 +175,7 @@ def test_stop_takes_bounded_time(own: Path) -> None:
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(timeout=10) == 0
         slow.join()
-        until(lambda: not any(map(lives, family)), 5)
+        until(lambda: not any(map(lives, family)))
 
 
 def test_query_of_a_killed_worker_is_repeated(served: running_server, right: set[str]) -> None:
@@ -235,7 +235,7 @@ def test_no_query_is_lost_with_the_fork_server(served: running_server, right: se
         os.kill(fork_server, signal.SIGKILL)
         before = clients.seen["right"]
         until(lambda: clients.seen["right"] > before + 50)
-        until(lambda: not any(map(lives, workers)), 5)
+        until(lambda: not any(map(lives, workers)))
         slow.join()
     assert clients.seen.keys() == {"right"}
     assert slow.status == 200
@@ -247,8 +247,8 @@ def test_serving_process_is_restarted(served: running_server, right: set[str]) -
     family = processes(inner)
     with Clients(served.url, right) as clients:
         os.kill(inner, signal.SIGKILL)
-        until(lambda: not any(map(lives, family)), 5)
-        until(lambda: _answers(served.url), 20)
+        until(lambda: not any(map(lives, family)))
+        until(lambda: _answers(served.url))
         before = clients.seen["right"]
         until(lambda: clients.seen["right"] > before + 50)
     assert not [what for what in clients.seen if what.startswith(("wrong", "4", "5"))]
@@ -268,7 +268,7 @@ def test_serving_process_is_restarted_every_time(served: running_server) -> None
         until(lambda: answering() and _answers(served.url))
         ends.extend(answering())
         os.kill(ends[-1], signal.SIGKILL)
-        until(lambda: not lives(ends[-1]), 5)
+        until(lambda: not lives(ends[-1]))
     until(lambda: answering() and _answers(served.url))
     actions = [line["done"] for line in lines(served) if line.get("pid") in ends]
     assert len(actions) == len(ends)
@@ -279,7 +279,7 @@ def test_suspended_serving_process_is_restarted(served: running_server) -> None:
     found = processes(served.process.pid)
     [inner] = [number for number in found[served.process.pid] if found[number]]
     os.kill(inner, signal.SIGSTOP)
-    until(lambda: not lives(inner), 30)
+    until(lambda: not lives(inner))
     until(lambda: _answers(served.url))
     [ended] = [line for line in lines(served) if line.get("pid") == inner]
     assert (ended["process"], ended["how"]) == ("The process that answers requests", "signal SIGKILL")
@@ -298,7 +298,7 @@ def test_no_process_outlives_the_main_process(served: running_server) -> None:
     slow = [Asking(served.url, number) for number in range(4)]
     family |= processes(served.process.pid)
     served.process.kill()
-    until(lambda: not any(map(lives, family)), 10)
+    until(lambda: not any(map(lives, family)))
     for thread in slow:
         thread.join()
 
@@ -371,7 +371,7 @@ def test_disconnected_client_is_logged_as_gone(served: running_server) -> None:
     with socket.create_connection(("127.0.0.1", served.port)) as connection:
         connection.sendall(f"GET /sparql?query={quote(LONG)} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         time.sleep(0.5)
-    until(lambda: [line["outcome"] for line in lines(served) if line["event"] == "query"] == ["gone"], 5)
+    until(lambda: [line["outcome"] for line in lines(served) if line["event"] == "query"] == ["gone"])
 
 
 def test_other_requests_are_logged_without_their_query_string(patient: running_server) -> None:

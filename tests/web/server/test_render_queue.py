@@ -25,11 +25,11 @@ LONG = 10.0
 class Site:
     """Pages that signal when they are being rendered, and end when the test allows."""
 
-    def __init__(self, wait: bool, max_wait_seconds: float = LONG) -> None:
+    def __init__(self, wait: bool) -> None:
         self.begun = {name: threading.Event() for name in "ab"}
         self.go_on = {name: threading.Event() for name in "ab"}
         self._wait = wait
-        self._application = RenderQueue(self._page, max_wait_seconds=max_wait_seconds)
+        self._application = RenderQueue(self._page)
         self._threads = ThreadPoolExecutor(2)
 
     def ask(self, name: str) -> Future[Iterable[bytes]]:
@@ -70,8 +70,9 @@ def test_waiting_page_yields_its_turn() -> None:
     assert list(first.result(LONG)) == [b"a"]
 
 
-def test_page_without_a_turn_gets_503() -> None:
-    site = Site(wait=False, max_wait_seconds=0.05)
+def test_page_without_a_turn_gets_503(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cybilgraph.web.server.render_queue._MAX_WAIT_SECONDS", 0.05)
+    site = Site(wait=False)
     first = site.ask("a")
     assert site.begun["a"].wait(LONG)
     with pytest.raises(ServiceUnavailable) as failure:
@@ -123,7 +124,7 @@ def test_turns_are_fair_between_clients() -> None:
             assert go_on.wait(LONG)
         return name
 
-    front = Application(cast(Any, None), pages, 1000, Settings(at_once=1))
+    front = Application(cast(Any, None), pages, Settings(at_once=1))
 
     async def ask_all() -> None:
         tasks = [asyncio.create_task(front(scope_of(path, client), nothing, nothing)) for path, client in REQUESTS]

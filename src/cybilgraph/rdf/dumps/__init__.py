@@ -6,29 +6,21 @@ it. Memory does not grow with the graph, and equal graphs give equal bytes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+import gzip
+import io
+import struct
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, NamedTuple
+
+import pyoxigraph as ox
+import zstandard
 
 from cybilgraph.model.formats import BY_NAME, Format, FormatKind
-from cybilgraph.rdf.dumps.compressed_parts import GzipFile, GzipPart, write_zstandard
-from cybilgraph.rdf.dumps.metadata import (
-    ABOUT,
-    DATASET,
-    KEYWORDS,
-    TITLE,
-    GraphStatistics,
-    ReleaseFile,
-    count_statements,
-    describe_paging,
-    with_licence,
-    with_locations,
-    write_descriptions,
-)
-from cybilgraph.rdf.dumps.tables import TableNames, TableRows, make_table_rows, write_tables
 from cybilgraph.rdf.serialisation import parse_nquads, write_quads
 
 #: The base name of the dump files.
@@ -38,52 +30,35 @@ FULL_DUMPS = (f"{NAME}.nq.zst", f"{NAME}.nq.gz")
 #: The formats of the dumps. N-Quads and JSON-LD include the history, the others only the current graph.
 DUMP_FORMATS = tuple(BY_NAME[name] for name in ("nquads", "ntriples", "turtle", "jsonld", "rdfxml"))
 
-__all__ = [
-    "ABOUT",
-    "DATASET",
-    "DUMP_FORMATS",
-    "FULL_DUMPS",
-    "KEYWORDS",
-    "NAME",
-    "TITLE",
-    "DumpWriter",
-    "GraphStatistics",
-    "GzipPart",
-    "ReleaseFile",
-    "TableNames",
-    "TableRows",
-    "count_statements",
-    "describe_paging",
-    "make_table_rows",
-    "serialise_chunk",
-    "with_licence",
-    "with_locations",
-    "write_descriptions",
-    "write_tables",
-    "write_zstandard",
-]
-
-
-@dataclass(frozen=True, slots=True)
-class _Envelope:
-    """The text around and between the statements of a document. The head ends where a statement ``begins``."""
-
-    begins: bytes = b"<x:"
-    between: bytes = b""
-    end: bytes = b""
-
-
-_ENVELOPES = {
-    "jsonld": _Envelope(b"{", b",", b"]"),
-    "rdfxml": _Envelope(b"\n\t<rdf:Description", end=b"\n</rdf:RDF>"),
+#: Where the head of a document ends, and the text between and after its statements.
+_SEPARATORS = {
+    "jsonld": (b"{", b",", b"]"),
+    "rdfxml": (b"\n\t<rdf:Description", b"", b"\n</rdf:RDF>"),
 }
-_NO_ENVELOPE = _Envelope()
+
+#: Measured on 340,000 statements: gzip 6 takes two thirds longer for 15 % less, zstd 6 takes six times as long.
+#: We do not use a faster library, because its output may depend on the processor.
+_GZIP_LEVEL, _ZSTD_LEVEL = 4, 3
+_BYTES = 1 << 18
+#: The header of a gzip file without name and time; an empty final block of a deflate stream.
+_GZIP_HEAD, _FINAL_BLOCK = b"\x1f\x8b\x08\0\0\0\0\0\x04\xff", b"\x03\0"
+#: The polynomial of CRC-32 in reflected form (RFC 1952, section 8), and 1 as a polynomial in that form.
+_POLYNOMIAL, _ONE = 0xEDB88320, 1 << 31
+
+
+class _Envelope(NamedTuple):
+    """The text before, between and after the statements of a document."""
+
+    head: bytes
+    between: bytes
+    end: bytes
 
 
 @cache
-def _head(fmt: Format) -> bytes:
+def _envelope(fmt: Format) -> _Envelope:
+    first, between, end = _SEPARATORS.get(fmt.name, (b"<x:", b"", b""))
     sample = write_quads(parse_nquads(b"<x:s> <x:p> <x:o> .\n"), fmt)
-    return sample.partition(_ENVELOPES.get(fmt.name, _NO_ENVELOPE).begins)[0]
+    return _Envelope(sample.partition(first)[0], between, end)
 
 
 def serialise_chunk(quads: bytes, triples: bytes) -> dict[str, GzipPart]:
@@ -93,48 +68,127 @@ def serialise_chunk(quads: bytes, triples: bytes) -> dict[str, GzipPart]:
     and end of a document.
     """
     has_history = len(triples) < len(quads)
-    present = parse_nquads(triples)
-    dataset = parse_nquads(quads) if has_history else present
+    dataset = parse_nquads(quads)
+    present = [quad for quad in dataset if isinstance(quad.graph_name, ox.DefaultGraph)] if has_history else dataset
     current = GzipPart.of(triples)
     parts = {"ntriples": current, "nquads": GzipPart.of(quads) if has_history else current}
     for fmt in DUMP_FORMATS:
         if fmt.name not in parts:
             document = write_quads(dataset if fmt.kind is FormatKind.DATASET else present, fmt)
-            end = _ENVELOPES.get(fmt.name, _NO_ENVELOPE).end
-            parts[fmt.name] = GzipPart.of(document.removeprefix(_head(fmt)).removesuffix(end))
+            head, _, end = _envelope(fmt)
+            parts[fmt.name] = GzipPart.of(document.removeprefix(head).removesuffix(end))
     return {fmt.suffix: parts[fmt.name] for fmt in DUMP_FORMATS}
 
 
-class DumpWriter:
-    """A context manager that writes the dumps from their chunks. Raises OSError."""
+@contextmanager
+def open_dumps(folder: Path) -> Iterator[Callable[[Mapping[str, GzipPart]], None]]:
+    """Open new files for all dumps; yield a function that writes the next result of ``serialise_chunk`` to them.
 
-    def __init__(self, folder: Path) -> None:
-        self._files = ExitStack()
-        paths = {fmt: folder / f"{NAME}.{fmt.suffix}" for fmt in DUMP_FORMATS}
-        self._outputs = {fmt: self._files.enter_context(GzipFile(path)) for fmt, path in paths.items()}
-        self._started: set[Format] = set()
+    Raises OSError.
+    """
+    with ExitStack() as files:
+        outputs = {
+            fmt: files.enter_context(open_gzip_parts(folder / f"{NAME}.{fmt.suffix}.gz")) for fmt in DUMP_FORMATS
+        }
+        started: set[Format] = set()
 
-    def __enter__(self) -> DumpWriter:
-        self._write(_head)
-        return self
+        def add(chunk: Mapping[str, GzipPart]) -> None:
+            for fmt, write in outputs.items():
+                if (part := chunk[fmt.suffix]).size:
+                    if fmt in started:
+                        write(GzipPart.of(_envelope(fmt).between))
+                    started.add(fmt)
+                    write(part)
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
-        try:
-            if kind is None:
-                self._write(lambda fmt: _ENVELOPES.get(fmt.name, _NO_ENVELOPE).end)
-        finally:
-            self._files.__exit__(kind, error, trace)
+        for fmt, write in outputs.items():
+            write(GzipPart.of(_envelope(fmt).head))
+        yield add
+        for fmt, write in outputs.items():
+            write(GzipPart.of(_envelope(fmt).end))
 
-    def _write(self, content: Callable[[Format], bytes]) -> None:
-        for fmt, output in self._outputs.items():
-            output.add(GzipPart.of(content(fmt)))
 
-    def add(self, chunk: Mapping[str, GzipPart]) -> None:
-        """Write the next result of ``serialise_chunk``."""
-        for fmt, output in self._outputs.items():
-            if (part := chunk[fmt.suffix]).size:
-                between = _ENVELOPES.get(fmt.name, _NO_ENVELOPE).between
-                if between and fmt in self._started:
-                    output.add(GzipPart.of(between))
-                self._started.add(fmt)
-                output.add(part)
+@contextmanager
+def open_gzip(path: Path) -> Iterator[IO[bytes]]:
+    """Open a new gzip file, without name and time in its header (RFC 1952, section 2.3.1)."""
+    with path.open("wb") as raw:
+        compressed: Any = gzip.GzipFile(filename="", mode="wb", compresslevel=_GZIP_LEVEL, fileobj=raw, mtime=0)
+        with compressed, io.BufferedWriter(compressed, _BYTES) as output:
+            yield output
+
+
+def write_zstandard(path: Path, blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield blocks after writing them to a new Zstandard file. Raises OSError.
+
+    It is a single frame (RFC 8878, section 3.1): many libraries read only the first of several, without an error.
+    """
+    parameters = zstandard.ZstdCompressionParameters.from_level(_ZSTD_LEVEL, write_checksum=True)
+    compressor = zstandard.ZstdCompressor(compression_params=parameters)
+    with path.open("xb") as raw, compressor.stream_writer(raw) as output:
+        for block in blocks:
+            output.write(block)
+            yield block
+
+
+@dataclass(frozen=True, slots=True)
+class GzipPart:
+    """A part of a deflate stream that other parts may follow, with the size and the CRC-32 of its content.
+
+    It ends at a byte boundary and does not refer to earlier parts (RFC 1951, section 2; zlib's full flush).
+    """
+
+    deflated: bytes
+    size: int
+    checksum: int
+
+    @classmethod
+    def of(cls, content: bytes) -> GzipPart:
+        """Compress content."""
+        compressor = zlib.compressobj(_GZIP_LEVEL, wbits=-zlib.MAX_WBITS)
+        deflated = compressor.compress(content) + compressor.flush(zlib.Z_FULL_FLUSH) if content else b""
+        return cls(deflated, len(content), zlib.crc32(content))
+
+
+@contextmanager
+def open_gzip_parts(path: Path) -> Iterator[Callable[[GzipPart], None]]:
+    """Open a new gzip file; yield a function that writes its next part. Raises OSError.
+
+    The file is a single member (RFC 1952, section 2.2): many libraries read only the first of several, without an
+    error.
+    """
+    checksum = size = 0
+
+    def add(part: GzipPart) -> None:
+        nonlocal checksum, size
+        file.write(part.deflated)
+        checksum = combine_checksums(checksum, part.checksum, part.size)
+        size += part.size
+
+    with path.open("xb") as file:
+        file.write(_GZIP_HEAD)
+        yield add
+        file.write(_FINAL_BLOCK + struct.pack("<LL", checksum, size & 0xFFFFFFFF))
+
+
+def combine_checksums(first: int, second: int, second_size: int) -> int:
+    """Return the CRC-32 of two contents together, from those of each and the size of the second.
+
+    The CRC of the first is multiplied by x to the power of the second's bits, modulo the polynomial.
+    """
+    power, factor, bits = _ONE, _ONE >> 1, 8 * second_size
+    while bits:
+        if bits & 1:
+            power = _multiply(power, factor)
+        factor = _multiply(factor, factor)
+        bits >>= 1
+    return _multiply(power, first) ^ second
+
+
+def _multiply(a: int, b: int) -> int:
+    """Multiply two polynomials over GF(2) modulo that of CRC-32, in reflected form."""
+    product = 0
+    while a:
+        if a & _ONE:
+            product ^= b
+        a = (a << 1) & 0xFFFFFFFF
+        b = (b >> 1) ^ (_POLYNOMIAL if b & 1 else 0)
+    return product

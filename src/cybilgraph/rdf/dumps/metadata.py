@@ -1,6 +1,6 @@
 """Describe the content and locations of a release: VoID (W3C note, 2011) and DCAT 3 according to DCAT-AP.
 
-All IRIs are below our base. So are locations (``LOCATIONS``) until a server replaces the base by its own
+All IRIs are below our base. So are locations (``_LOCATIONS``) until a server replaces the base by its own
 address. There are no blank nodes.
 """
 
@@ -21,22 +21,20 @@ from cybilgraph.model.vocabulary import (
     FOAF,
     HYDRA,
     OWL,
-    PROV,
+    PREFIXES,
     RDF,
     RDFS,
-    SD,
     SKOS,
-    SPDX,
     VOID,
     XSD,
     shorten,
 )
 from cybilgraph.rdf.ntriples import StatementsBySubject, iri, literal, term_text
-from cybilgraph.rdf.serialisation import serialise
+from cybilgraph.rdf.serialisation import serialise, turtle_to_ntriples
 
-DATASET, CATALOG, SERVICE, PUBLISHER = (f"{BASE}{name}" for name in ("dataset", "catalog", "service", "about"))
+DATASET = f"{BASE}dataset"
 #: Properties whose values are locations rather than names.
-LOCATIONS = tuple(
+_LOCATIONS = tuple(
     iri(term)
     for term in (
         *(VOID.dataDump, VOID.sparqlEndpoint, DCAT.downloadURL, DCAT.accessURL, DCAT.landingPage),
@@ -65,9 +63,7 @@ _TABLES = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet"}
 
 @dataclass(slots=True)
 class GraphStatistics:
-    """Counts of the default graph: resources by class, statements by property, and links from our resources to
-    other sites.
-    """
+    """Counts of the default graph: resources by class, statements by property, links by property and site."""
 
     triples: int = 0
     subjects: int = 0
@@ -98,30 +94,24 @@ def count_statements(graph: StatementsBySubject) -> GraphStatistics:
     for subject, own in graph.items():
         for predicate, terms in own.items():
             found.properties[predicate] += len(terms)
-            if predicate in _COUNTED_PROPERTIES:
-                _count_statement(found, subject, predicate, terms)
+            if predicate not in _COUNTED_PROPERTIES:
+                continue
+            texts = map(term_text, terms)
+            if predicate == RDF.type:
+                found.classes.update(texts)
+                if len(found.examples) < _MAX_EXAMPLES and f"<{CYB.Project}>" in terms:
+                    found.examples.append(subject)
+            elif predicate == CYB.start:
+                found.start = min(filter(None, (found.start, *texts)), default="")
+            elif predicate == CYB.end:
+                found.end = max(found.end, *texts)
+            elif predicate in _PLACES:
+                found.places.update(texts)
+            elif subject.startswith(f"{BASE}id/"):
+                others = (term[1:-1] for term in terms if term.startswith("<") and not term.startswith(f"<{BASE}"))
+                found.links.update((predicate, origin_of(address)) for address in others)
     found.triples = found.properties.total()
     return found
-
-
-def _count_statement(found: GraphStatistics, subject: str, predicate: str, terms: list[str]) -> None:
-    texts = map(term_text, terms)
-    if predicate == RDF.type:
-        found.classes.update(texts)
-        if len(found.examples) < _MAX_EXAMPLES and f"<{CYB.Project}>" in terms:
-            found.examples.append(subject)
-    elif predicate == CYB.start:
-        found.start = min(filter(None, (found.start, *texts)), default="")
-    elif predicate == CYB.end:
-        found.end = max(found.end, *texts)
-    elif predicate in _PLACES:
-        found.places.update(texts)
-    elif subject.startswith(f"{BASE}id/"):
-        found.links.update(
-            (predicate, origin_of(term[1:-1]))
-            for term in terms
-            if term.startswith("<") and not term.startswith(f"<{BASE}")
-        )
 
 
 def origin_of(address: str) -> str:
@@ -144,8 +134,10 @@ def write_descriptions(
 ) -> None:
     """Write void.ttl, and dcat in Turtle, JSON-LD and RDF/XML. Raises OSError."""
     files = list(files)
-    void = sorted({*_dataset(number, created), *_void(counts, number, files)})
-    dcat = sorted({*_dataset(number, created), *_dcat(counts, number, created, files)})
+    created_at = literal(created, datatype=XSD.dateTime)
+    dataset = _dataset(number, created_at)
+    void = _statements(dataset + _void(counts, number, files))
+    dcat = _statements(dataset + _dcat(counts, number, created_at, files))
     for stem, lines, names in (("void", void, ("turtle",)), ("dcat", dcat, ("turtle", "jsonld", "rdfxml"))):
         for name in names:
             fmt = BY_NAME[name]
@@ -157,17 +149,14 @@ def with_locations(lines: Iterable[str], address: str) -> Iterator[str]:
     """Yield the lines of a description with all locations below this server root."""
     for line in lines:
         subject, predicate, rest = line.split(" ", 2)
-        if predicate in LOCATIONS and rest.startswith(f"<{BASE}"):
+        if predicate in _LOCATIONS and rest.startswith(f"<{BASE}"):
             line = f"{subject} {predicate} <{address}{rest.removeprefix(f'<{BASE}')}"
         yield line
 
 
 def with_licence(lines: Iterable[str], licence: str) -> Iterator[str]:
-    """Yield the lines of a description with the publisher's licence (an address).
-
-    It is added wherever rights are given, to the dataset and to each file, as DCAT-AP requires.
-    """
-    yield from _lines_about(licence, (RDF.type, iri(DCTERMS.LicenseDocument)))
+    """Add the publisher's licence (an address) wherever the lines of a description give rights, as DCAT-AP requires."""
+    yield f"{iri(licence)} {iri(RDF.type)} {iri(DCTERMS.LicenseDocument)} ."
     for line in lines:
         yield line
         subject, predicate, _ = line.split(" ", 2)
@@ -176,184 +165,135 @@ def with_licence(lines: Iterable[str], licence: str) -> Iterator[str]:
 
 
 def describe_paging(address: str) -> Iterator[str]:
-    """Yield statements that the catalogue at this address has a single page, because CKAN harvesters look for
-    the next.
-    """
-    yield from _lines_about(
-        address,
+    """State that the catalogue at this address has a single page, because CKAN harvesters look for the next."""
+    one, page = literal("1", datatype=XSD.integer), literal(address)
+    for predicate, value in (
         (RDF.type, iri(HYDRA.PagedCollection)),
-        (HYDRA.totalItems, _number(1)),
-        (HYDRA.itemsPerPage, _number(1)),
-        (HYDRA.firstPage, literal(address)),
-        (HYDRA.lastPage, literal(address)),
-    )
+        (HYDRA.totalItems, one),
+        (HYDRA.itemsPerPage, one),
+        (HYDRA.firstPage, page),
+        (HYDRA.lastPage, page),
+    ):
+        yield f"{iri(address)} {iri(predicate)} {value} ."
 
 
-def _lines_about(subject: str, *pairs: tuple[str, str]) -> Iterator[str]:
-    return (f"{iri(subject)} {iri(predicate)} {value} ." for predicate, value in pairs)
+def _statements(turtle: str) -> list[str]:
+    """Return the statements of Turtle with our prefixes and with IRIs relative to our base."""
+    prefixes = "".join(f"@prefix {prefix}: <{namespace}> .\n" for prefix, namespace in PREFIXES.items())
+    return sorted(set(turtle_to_ntriples(f"@base <{BASE}> .\n{prefixes}{turtle}".encode())))
 
 
-def _number(value: int) -> str:
-    return literal(str(value), datatype=XSD.integer)
+def _each(predicate: str, values: Iterable[str]) -> str:
+    return "".join(f"{predicate} {value} ;\n" for value in values)
 
 
 def _english(text: str) -> str:
     return literal(text, "en")
 
 
-def _dataset(number: int, created: str) -> Iterator[str]:
-    """Yield the statements about the dataset that both descriptions share."""
-    created_at = literal(created, datatype=XSD.dateTime)
-    yield from _lines_about(
-        DATASET,
-        (RDF.type, iri(VOID.Dataset)),
-        (RDF.type, iri(DCAT.Dataset)),
-        (DCTERMS.title, _english(TITLE)),
-        (DCTERMS.description, _english(ABOUT)),
-        (DCTERMS.identifier, literal(DATASET)),
-        (DCTERMS.publisher, iri(PUBLISHER)),
-        (DCTERMS.modified, created_at),
-        (DCTERMS.rights, iri(f"{DATASET}#rights")),
-        (DCTERMS.source, iri(SOURCE)),
-        (OWL.versionInfo, literal(str(number))),
-        (DCTERMS.language, iri("http://publications.europa.eu/resource/authority/language/ENG")),
-    )
-    yield from _lines_about(
-        f"{DATASET}#rights", (RDF.type, iri(DCTERMS.RightsStatement)), (RDFS.label, _english(RIGHTS))
-    )
-    yield from _lines_about(
-        PUBLISHER, (RDF.type, iri(FOAF.Agent)), (FOAF.name, literal("cybilgraph")), (FOAF.homepage, iri(BASE))
-    )
+def _dataset(number: int, created_at: str) -> str:
+    """Return the description of the dataset that both files share."""
+    return f"""
+    <dataset> a void:Dataset, dcat:Dataset ;
+        dcterms:title {_english(TITLE)} ;
+        dcterms:description {_english(ABOUT)} ;
+        dcterms:identifier "{DATASET}" ;
+        dcterms:publisher <about> ;
+        dcterms:modified {created_at} ;
+        dcterms:rights <dataset#rights> ;
+        dcterms:source <{SOURCE}> ;
+        dcterms:language <http://publications.europa.eu/resource/authority/language/ENG> ;
+        owl:versionInfo "{number}" .
+    <dataset#rights> a dcterms:RightsStatement ; rdfs:label {_english(RIGHTS)} .
+    <about> a foaf:Agent ; foaf:name "cybilgraph" ; foaf:homepage <> .
+    """
 
 
-def _void(counts: GraphStatistics, number: int, files: list[ReleaseFile]) -> Iterator[str]:
-    namespaces = {_namespace(term) for term in (*counts.classes, *counts.properties)}
-    yield from _lines_about(
-        DATASET,
-        (FOAF.homepage, iri(BASE)),
-        (VOID.sparqlEndpoint, iri(f"{BASE}sparql")),
-        (VOID.uriSpace, literal(BASE)),
-        (VOID.triples, _number(counts.triples)),
-        (VOID.distinctSubjects, _number(counts.subjects)),
-        (VOID.classes, _number(len(counts.classes))),
-        (VOID.properties, _number(len(counts.properties))),
-        *((VOID.exampleResource, iri(example)) for example in counts.examples),
-        *((VOID.vocabulary, iri(namespace)) for namespace in namespaces),
-        *((VOID.dataDump, iri(_address(number, file.name))) for file in files if _syntax(file.name)),
-        *((VOID.feature, iri(fmt.iri)) for fmt in GRAPH_FORMATS),
-    )
-    for kind, term, many in (
-        *((VOID.classPartition, name, count) for name, count in counts.classes.items()),
-        *((VOID.propertyPartition, name, count) for name, count in counts.properties.items()),
-    ):
-        of_class = kind == VOID.classPartition
-        part = f"{DATASET}#{'class' if of_class else 'property'}-{_key(term)}"
-        yield from _lines_about(DATASET, (kind, iri(part)))
-        yield from _lines_about(
-            part,
-            (RDF.type, iri(VOID.Dataset)),
-            (getattr(VOID, "class") if of_class else VOID.property, iri(term)),
-            (VOID.entities if of_class else VOID.triples, _number(many)),
-        )
-    for place, ((predicate, site_), many) in enumerate(sorted(counts.links.items()), start=1):
-        links = f"{DATASET}#links-{place}"
-        yield from _lines_about(DATASET, (VOID.subset, iri(links)))
-        yield from _lines_about(
-            links,
-            (RDF.type, iri(VOID.Linkset)),
-            (VOID.linkPredicate, iri(predicate)),
-            (VOID.subjectsTarget, iri(DATASET)),
-            (VOID.objectsTarget, iri(site_)),
-            (VOID.triples, _number(many)),
-        )
+def _void(counts: GraphStatistics, number: int, files: list[ReleaseFile]) -> str:
+    terms = (*counts.classes, *counts.properties)
+    namespaces = {term[: max(term.rfind("#"), term.rfind("/")) + 1] for term in terms}
+    parts = f"""
+    <dataset> foaf:homepage <> ;
+        void:sparqlEndpoint <sparql> ;
+        void:uriSpace "{BASE}" ;
+        void:triples {counts.triples} ;
+        void:distinctSubjects {counts.subjects} ;
+        void:classes {len(counts.classes)} ;
+        void:properties {len(counts.properties)} ;
+        {_each("void:exampleResource", map(iri, counts.examples))}
+        {_each("void:vocabulary", map(iri, namespaces))}
+        {_each("void:dataDump", (f"<release/{number}/{file.name}>" for file in files if _syntax(file.name)))}
+        {_each("void:feature", (iri(fmt.iri) for fmt in GRAPH_FORMATS))} .
+    """
+    for kind, counted, times in (("class", counts.classes, "entities"), ("property", counts.properties, "triples")):
+        for term, many in counted.items():
+            part = f"<dataset#{kind}-{quote(shorten(term).replace(':', '-', 1), safe='')}>"
+            parts += f"""
+    <dataset> void:{kind}Partition {part} .
+    {part} a void:Dataset ; void:{kind} {iri(term)} ; void:{times} {many} .
+    """
+    for place, ((predicate, site), many) in enumerate(sorted(counts.links.items()), start=1):
+        parts += f"""
+    <dataset> void:subset <dataset#links-{place}> .
+    <dataset#links-{place}> a void:Linkset ; void:linkPredicate {iri(predicate)} ;
+        void:subjectsTarget <dataset> ; void:objectsTarget {iri(site)} ; void:triples {many} .
+    """
+    return parts
 
 
-def _dcat(counts: GraphStatistics, number: int, created: str, files: list[ReleaseFile]) -> Iterator[str]:
-    created_at = literal(created, datatype=XSD.dateTime)
-    period, history = f"{DATASET}#period", f"{DATASET}#provenance"
-    yield from _lines_about(
-        CATALOG,
-        (RDF.type, iri(DCAT.Catalog)),
-        (DCTERMS.title, _english("The cybilgraph dataset and its files")),
-        (DCTERMS.description, _english("The current release of the dataset, and the SPARQL endpoint that serves it.")),
-        (DCTERMS.publisher, iri(PUBLISHER)),
-        (DCTERMS.modified, created_at),
-        (FOAF.homepage, iri(BASE)),
-        (DCAT.dataset, iri(DATASET)),
-        (DCAT.service, iri(SERVICE)),
-    )
-    yield from _lines_about(
-        SERVICE,
-        (RDF.type, iri(DCAT.DataService)),
-        (DCTERMS.title, _english("SPARQL endpoint of cybilgraph")),
-        (DCTERMS.conformsTo, iri(SD.SPARQL11Query)),
-        (DCTERMS.publisher, iri(PUBLISHER)),
-        (DCAT.endpointURL, iri(f"{BASE}sparql")),
-        (DCAT.endpointDescription, iri(f"{BASE}sparql")),
-        (DCAT.servesDataset, iri(DATASET)),
-    )
-    yield from _lines_about(
-        DATASET,
-        (DCAT.version, literal(str(number))),
-        (DCAT.landingPage, iri(f"{BASE}release/{number}")),
-        (DCTERMS.provenance, iri(history)),
-        (PROV.wasDerivedFrom, iri(SOURCE)),
-        *((DCAT.keyword, _english(word)) for word in KEYWORDS),
-        *((DCTERMS.spatial, iri(place)) for place in counts.places),
-        *((DCAT.distribution, iri(_distribution(file.name))) for file in files),
-    )
-    yield from _lines_about(
-        history,
-        (RDF.type, iri(DCTERMS.ProvenanceStatement)),
-        (
-            RDFS.label,
-            _english("Extracted from saved project pages and records; the data name each source with its checksum."),
-        ),
-    )
+def _dcat(counts: GraphStatistics, number: int, created_at: str, files: list[ReleaseFile]) -> str:
+    parts = f"""
+    <catalog> a dcat:Catalog ;
+        dcterms:title "The cybilgraph dataset and its files"@en ;
+        dcterms:description "The current release of the dataset, and the SPARQL endpoint that serves it."@en ;
+        dcterms:publisher <about> ;
+        dcterms:modified {created_at} ;
+        foaf:homepage <> ;
+        dcat:dataset <dataset> ;
+        dcat:service <service> .
+    <service> a dcat:DataService ;
+        dcterms:title "SPARQL endpoint of cybilgraph"@en ;
+        dcterms:conformsTo sd:SPARQL11Query ;
+        dcterms:publisher <about> ;
+        dcat:endpointURL <sparql> ;
+        dcat:endpointDescription <sparql> ;
+        dcat:servesDataset <dataset> .
+    <dataset> dcat:version "{number}" ;
+        dcat:landingPage <release/{number}> ;
+        dcterms:provenance <dataset#provenance> ;
+        prov:wasDerivedFrom <{SOURCE}> ;
+        {_each("dcat:keyword", map(_english, KEYWORDS))}
+        {_each("dcterms:spatial", map(iri, counts.places))}
+        {_each("dcat:distribution", (f"<dataset#file-{file.name}>" for file in files))} .
+    <dataset#provenance> a dcterms:ProvenanceStatement ; rdfs:label
+        "Extracted from saved project pages and records; the data name each source with its checksum."@en .
+    """
     if counts.start and counts.end:
-        yield from _lines_about(DATASET, (DCTERMS.temporal, iri(period)))
-        yield from _lines_about(
-            period,
-            (RDF.type, iri(DCTERMS.PeriodOfTime)),
-            (DCAT.startDate, _time(counts.start)),
-            (DCAT.endDate, _time(counts.end)),
-        )
+        parts += f"""
+    <dataset> dcterms:temporal <dataset#period> .
+    <dataset#period> a dcterms:PeriodOfTime ;
+        dcat:startDate {_time(counts.start)} ; dcat:endDate {_time(counts.end)} .
+    """
     for file in files:
-        yield from _describe_file(file, number, created_at)
-
-
-def _describe_file(file: ReleaseFile, number: int, created_at: str) -> Iterator[str]:
-    here, address = _distribution(file.name), iri(_address(number, file.name))
-    inner, compression = _types(file.name)
-    yield from _lines_about(
-        here,
-        (RDF.type, iri(DCAT.Distribution)),
-        (DCTERMS.title, _english(file.name)),
-        (DCTERMS.identifier, literal(file.name)),
-        (DCTERMS.modified, created_at),
-        (DCTERMS.rights, iri(f"{DATASET}#rights")),
-        (DCAT.accessURL, address),
-        (DCAT.downloadURL, address),
-        (DCAT.byteSize, literal(str(file.size), datatype=XSD.nonNegativeInteger)),
-        (DCAT.mediaType, iri(f"{_MEDIA_TYPE}{inner}")),
-        (DCTERMS.format, iri(f"{_MEDIA_TYPE}{inner}")),
-        *(((DCAT.compressFormat, iri(f"{_MEDIA_TYPE}{compression}")),) if compression else ()),
-        (SPDX.checksum, iri(f"{here}-checksum")),
-    )
-    yield from _lines_about(
-        f"{here}-checksum",
-        (RDF.type, iri(SPDX.Checksum)),
-        (SPDX.algorithm, iri(SPDX.checksumAlgorithm_sha256)),
-        (SPDX.checksumValue, literal(file.sha256, datatype=XSD.hexBinary)),
-    )
-
-
-def _distribution(name: str) -> str:
-    return f"{DATASET}#file-{name}"
-
-
-def _address(number: int, name: str) -> str:
-    return f"{BASE}release/{number}/{name}"
+        kind, compression = _types(file.name)
+        parts += f"""
+    <dataset#file-{file.name}> a dcat:Distribution ;
+        dcterms:title "{file.name}"@en ;
+        dcterms:identifier "{file.name}" ;
+        dcterms:modified {created_at} ;
+        dcterms:rights <dataset#rights> ;
+        dcterms:format <{_MEDIA_TYPE}{kind}> ;
+        dcat:mediaType <{_MEDIA_TYPE}{kind}> ;
+        {_each("dcat:compressFormat", [f"<{_MEDIA_TYPE}{compression}>"] if compression else [])}
+        dcat:accessURL <release/{number}/{file.name}> ;
+        dcat:downloadURL <release/{number}/{file.name}> ;
+        dcat:byteSize "{file.size}"^^xsd:nonNegativeInteger ;
+        spdx:checksum <dataset#file-{file.name}-checksum> .
+    <dataset#file-{file.name}-checksum> a spdx:Checksum ;
+        spdx:algorithm spdx:checksumAlgorithm_sha256 ;
+        spdx:checksumValue "{file.sha256}"^^xsd:hexBinary .
+    """
+    return parts
 
 
 def _syntax(name: str) -> str:
@@ -369,15 +309,6 @@ def _types(name: str) -> tuple[str, str]:
     if len(suffixes) < 2:
         return outer, ""
     return _syntax(name) or _TABLES[suffixes[0]], outer
-
-
-def _namespace(term: str) -> str:
-    return term[: max(term.rfind("#"), term.rfind("/")) + 1]
-
-
-def _key(term: str) -> str:
-    """Return a unique name for a term that is valid in an IRI."""
-    return quote(shorten(term).replace(":", "-", 1), safe="")
 
 
 def _time(value: str) -> str:

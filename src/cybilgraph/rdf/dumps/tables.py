@@ -7,7 +7,6 @@ import io
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
@@ -17,7 +16,7 @@ from arro3.io import read_csv, write_parquet
 
 from cybilgraph.model.fields import FIELDS, FieldKind
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, OA, RDF
-from cybilgraph.rdf.dumps.compressed_parts import open_gzip
+from cybilgraph.rdf.dumps import open_gzip
 from cybilgraph.rdf.ntriples import StatementsBySubject, object_texts
 from cybilgraph.runtime.spill import TemporaryDatabase
 
@@ -46,31 +45,25 @@ _ZSTD = "zstd(3)"
 Statements = dict[str, list[str]]
 
 
-@dataclass(slots=True)
-class _Project:
-    """The statements about a project, and about each node below it by the rest of its IRI."""
-
-    iri: str
-    own: Statements = field(default_factory=dict)
-    parts: dict[str, Statements] = field(default_factory=dict)
-
-    @property
-    def is_project(self) -> bool:
-        """Whether this is a project, rather than only an old key that was replaced."""
-        return f"<{CYB.Project}>" in self.own.get(RDF.type, ())
-
-
-#: The rows of each table. A tuple as a cell contains IRIs, to be replaced by names.
-TableRows = dict[str, list[tuple[str | tuple[str, ...], ...]]]
+#: A tuple as a cell contains IRIs, to be replaced by names.
+Row = tuple[str | tuple[str, ...], ...]
+TableRows = dict[str, list[Row]]
 
 
 def make_table_rows(graph: StatementsBySubject) -> TableRows:
     """Return the rows of each table for a graph."""
+    projects: dict[str, dict[str, Statements]] = {}
+    for subject, statements in graph.items():
+        if subject.startswith(_START):
+            key, _, part = subject.removeprefix(_START).partition("/")
+            projects.setdefault(_START + key, {})[part] = statements
     rows: TableRows = {table: [] for table in COLUMNS}
-    for project in _projects(graph):
-        rows["projects"].append(_project_row(project))
-        rows["participations"] += _participation_rows(project)
-        rows["outcomes"] += _outcome_rows(project)
+    for iri, parts in projects.items():
+        own = parts.get("", {})
+        if f"<{CYB.Project}>" in own.get(RDF.type, ()):  # not an old key that was replaced
+            rows["projects"].append(_project_row(iri, own))
+            rows["participations"] += _participation_rows(iri, parts)
+            rows["outcomes"] += _outcome_rows(iri, parts)
     return rows
 
 
@@ -91,11 +84,6 @@ class TableNames(TemporaryDatabase):
         return str(self.value(query, thing) or "")
 
 
-def replace_iris(row: tuple[str | tuple[str, ...], ...], names: TableNames) -> list[str]:
-    """Return a row with names instead of IRIs."""
-    return [cell if isinstance(cell, str) else _PARTS.join(map(names.of, cell)) for cell in row]
-
-
 def write_tables(pieces: Iterable[TableRows], names: TableNames, folder: Path) -> None:
     """Write each table as compressed CSV and as Parquet (NAME.csv.gz, NAME.parquet). Raises OSError."""
     plain_files = {table: folder / f".{table}.csv" for table in COLUMNS}
@@ -109,9 +97,12 @@ def write_tables(pieces: Iterable[TableRows], names: TableNames, folder: Path) -
             writer.writerow(COLUMNS[table])
         for piece in pieces:
             for table, rows in piece.items():
-                writers[table].writerows(replace_iris(row, names) for row in rows)
+                writers[table].writerows(
+                    [cell if isinstance(cell, str) else _PARTS.join(map(names.of, cell)) for cell in row]
+                    for row in rows
+                )
     for table, path in plain_files.items():
-        with path.open("rb") as content, open_gzip(folder / f"{table}.csv") as compressed:
+        with path.open("rb") as content, open_gzip(folder / f"{table}.csv.gz") as compressed:
             shutil.copyfileobj(content, compressed, 1 << 18)
         schema = Schema([Field(column, DataType.utf8(), nullable=True) for column in COLUMNS[table]])
         with (folder / f"{table}.parquet").open("wb") as file:
@@ -142,56 +133,28 @@ class _ErrorKeepingFile(io.RawIOBase):
         return len(data)
 
 
-def _projects(graph: StatementsBySubject) -> Iterator[_Project]:
-    """Yield the projects in the order of the graph."""
-    found: dict[str, _Project] = {}
-    for subject, statements in graph.items():
-        if subject.startswith(_START):
-            key, _, part = subject.removeprefix(_START).partition("/")
-            if (project := found.get(key)) is None:
-                project = found[key] = _Project(_START + key)
-            if part:
-                project.parts[part] = statements
-            else:
-                project.own = statements
-    return (project for project in found.values() if project.is_project)
+def _project_row(iri: str, own: Statements) -> Row:
+    values = [(row, object_texts(own, row.term)) for row in _FIELDS]
+    return iri, *(tuple(texts) if row.term in _NAMED else _PARTS.join(texts) for row, texts in values)
 
 
-def _project_row(project: _Project) -> tuple[str | tuple[str, ...], ...]:
-    values = [(row, object_texts(project.own, row.term)) for row in _FIELDS]
-    return project.iri, *(tuple(own) if row.term in _NAMED else _PARTS.join(own) for row, own in values)
-
-
-def _participation_rows(project: _Project) -> Iterator[tuple[str | tuple[str, ...], ...]]:
-    for part, node in project.parts.items():
+def _participation_rows(iri: str, parts: dict[str, Statements]) -> Iterator[Row]:
+    for part, node in parts.items():
         if f"<{CYB.Participation}>" not in node.get(RDF.type, ()):
             continue
-        quotes = [
-            project.parts.get(quote.removeprefix(f"{project.iri}/"), {}) for quote in object_texts(node, CYB.evidence)
-        ]
-        surest = max(quotes, key=_confidence, default={})
-        actor, role, basis = (_one(node, term) for term in (CYB.actor, CYB.role, CYB.basis))
-        yield (
-            project.iri,
-            actor,
-            (actor,),
-            (role,) if role else part.rpartition("/")[2],
-            (basis,),
-            _one(surest, CYB.confidence),
-            _one(surest, OA.exact),
-        )
+        quotes = [parts.get(quote.removeprefix(f"{iri}/"), {}) for quote in object_texts(node, CYB.evidence)]
+        surest = max(quotes, key=lambda quote: float(_first(quote, CYB.confidence) or 0), default={})
+        actor, role, basis = (_first(node, term) for term in (CYB.actor, CYB.role, CYB.basis))
+        role_cell = (role,) if role else part.rpartition("/")[2]
+        yield iri, actor, (actor,), role_cell, (basis,), _first(surest, CYB.confidence), _first(surest, OA.exact)
 
 
-def _confidence(quote: Statements) -> float:
-    return float(_one(quote, CYB.confidence) or 0)
-
-
-def _outcome_rows(project: _Project) -> Iterator[tuple[str, ...]]:
-    for part, node in sorted(project.parts.items(), key=lambda item: (len(item[0]), item[0])):
+def _outcome_rows(iri: str, parts: dict[str, Statements]) -> Iterator[Row]:
+    for part, node in sorted(parts.items(), key=lambda item: (len(item[0]), item[0])):
         for kind in object_texts(node, RDF.type):
             if kind in _ITEMS:
-                yield project.iri, _ITEMS[kind], part.rpartition("/")[2], _one(node, DCTERMS.description)
+                yield iri, _ITEMS[kind], part.rpartition("/")[2], _first(node, DCTERMS.description)
 
 
-def _one(node: Statements, term: str) -> str:
+def _first(node: Statements, term: str) -> str:
     return next(iter(object_texts(node, term)), "")

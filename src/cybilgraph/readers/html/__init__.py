@@ -6,23 +6,21 @@ would give (text_lines), but links keep their addresses. Then it is read like an
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from urllib.parse import unquote
+from typing import Any
+from urllib.parse import quote, unquote, urljoin
 
 from cybilgraph.errors import SourceError
 from cybilgraph.model.fields import BY_NAME, Field, FieldKind
 from cybilgraph.model.findings import Finding
 from cybilgraph.model.record import Place, Record, Text
-from cybilgraph.readers.html.content import Page
-from cybilgraph.readers.html.head import Head, resolve_address
-from cybilgraph.readers.html.source_map import PageLine, PageLink, Piece, number_lines
-from cybilgraph.readers.html.text_lines import read_lines
-from cybilgraph.readers.html.tree import decode_html, parse_html, split_label
+from cybilgraph.readers.html.text_lines import MAX_FIRST_CHARACTERS, PageLine, PageLink, Piece, number_lines, read_lines
+from cybilgraph.readers.html.tree import Element, Page, decode_html, parse_html, split_label
 from cybilgraph.readers.inputs import MAX_PAGE_BYTES, Input
-from cybilgraph.readers.page.layout import read_page
-from cybilgraph.readers.page.plain_text import read_page_text
+from cybilgraph.readers.page.layout import NAMES, ONE_LINE, SINGLE, read_page, read_page_text
 from cybilgraph.readers.page.sections import RecordBuilder, Section
 from cybilgraph.readers.text import normalise
 
@@ -34,11 +32,16 @@ _ERROR_PAGE = re.compile(
     r"|(?:page )?not found|forbidden|bad gateway|service unavailable|are you (?:a )?(?:human|robot)|request rejected",
     re.IGNORECASE,
 )
-_PAIRED = (FieldKind.VALUE, FieldKind.CHOICE, FieldKind.DATE)
-_NAMES = (FieldKind.ACTORS, FieldKind.SCOPES)
-_ONE_LINE = (*_PAIRED, *_NAMES, FieldKind.PROJECTS, FieldKind.RECORD)
 _MAX_LINES = 20_000
 _SAVE_AGAIN_HINT = "Open the page in a browser, wait until it has loaded completely, and save it again."
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+#: The primary subtag and the script. The region ("en-US") comes from the site rather than the text.
+_LANGUAGE = re.compile(r"([a-z]{2,3})(-[a-z]{4}(?=$|[-_]))?(?:[-_][a-z0-9]{2,8}){0,3}", re.IGNORECASE)
+_BEFORE_SITE = re.compile(r"\s[-–—|»·]\s")
+#: The maximum size of embedded JSON-LD; pages have a few kilobytes.
+_MAX_LINKED_DATA_CHARACTERS = 200_000
+_XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
+_HTTP, _UNSAFE = re.compile(r"https?://[^/]"), re.compile(r"[\s<>\"“”]|[.,;:)]$")
 _BETWEEN = re.compile(r"^(?:[\s,;|/·•–-]|and\b|&)+", re.IGNORECASE)
 
 
@@ -59,13 +62,15 @@ def read_page_html(input_file: Input) -> Iterator[Record]:
     lines = read_lines(page.main, page.is_dropped)
     _check(input_file, page, head, lines)
     lines = _with_title_first(_join_labels_and_values(lines), page, head)
-    lines = list(_with_addresses(_without_pictures(lines), head.base))
+    # Alternative texts of pictures are kept only in lists of names, where they are logos.
+    lines = [line for line, row in _with_fields(lines) if not line.alt or (row and row.kind in NAMES)]
+    lines = list(_with_addresses(lines, head.base))
     if not lines:
         raise SourceError(f"{input_file.name}: the page has no text", _SAVE_AGAIN_HINT)
     printed, places = number_lines(lines, text)
     values = _PlacedSections(input_file, findings, places)
-    for section in head.sections():
-        values.take_placed(section)
+    for section in head.sections():  # their places are already those in the file
+        RecordBuilder.take(values, section)
     for section in _prose_links(lines, printed, head.base):
         values.take(section)
     yield read_page(printed, values)
@@ -77,10 +82,6 @@ class _PlacedSections(RecordBuilder):
     def __init__(self, input_file: Input, findings: list[Finding], places: dict[int, Place]) -> None:
         super().__init__(input_file, findings)
         self._places = places
-
-    def take_placed(self, section: Section) -> None:
-        """Read a section whose places are already those in the file."""
-        super().take(section)
 
     def take(self, section: Section) -> None:
         lines = [
@@ -105,20 +106,15 @@ def _check(input_file: Input, page: Page, head: Head, lines: list[PageLine]) -> 
         raise SourceError(f"{input_file.name}: {what}", "Save each project in its own file.")
     if page.fields - {"title"}:
         return
-    root = page.root
-    if next(root.iter("frame"), None) is not None:
-        raise SourceError(
-            f"{input_file.name}: the page consists of frames", "Save the frame that contains the project."
-        )
-    if any((box.get("type") or "").lower() == "password" for box in root.iter("input")):
-        raise SourceError(f"{input_file.name}: this is a login page", "Log in, open the project page and save it.")
-    first = lines[0].text if lines else ""
-    if error_page := _ERROR_PAGE.match(head.title[0]) or _ERROR_PAGE.match(first):
-        raise SourceError(
-            f"{input_file.name}: this is an error page ({error_page[0]!r}), not a project page", _SAVE_AGAIN_HINT
-        )
+    name = input_file.name
+    if next(page.root.iter("frame"), None) is not None:
+        raise SourceError(f"{name}: the page consists of frames", "Save the frame that contains the project.")
+    if any((box.get("type") or "").lower() == "password" for box in page.root.iter("input")):
+        raise SourceError(f"{name}: this is a login page", "Log in, open the project page and save it.")
+    if error_page := _ERROR_PAGE.match(head.title[0]) or _ERROR_PAGE.match(lines[0].text if lines else ""):
+        raise SourceError(f"{name}: this is an error page ({error_page[0]!r}), not a project page", _SAVE_AGAIN_HINT)
     if not lines:
-        raise SourceError(f"{input_file.name}: the page has no text", _SAVE_AGAIN_HINT)
+        raise SourceError(f"{name}: the page has no text", _SAVE_AGAIN_HINT)
 
 
 def _join_labels_and_values(lines: list[PageLine]) -> list[PageLine]:
@@ -127,10 +123,9 @@ def _join_labels_and_values(lines: list[PageLine]) -> list[PageLine]:
     for line in lines:
         last = paired[-1] if paired else None
         row, value = split_label(last.text) if last and last.term else (None, "")
-        if last and row and row.kind in _PAIRED and not value and not line.term and not split_label(line.text)[0]:
+        if last and row and row.kind in SINGLE and not value and not line.term and not split_label(line.text)[0]:
             label = f"{last.text.rstrip(': ')}: "
-            pieces = [Piece(0, line.number, line.first), *line.parts]
-            last.text, last.parts = label + line.text, [piece.shifted(len(label)) for piece in pieces]
+            last.text, last.pieces = label + line.text, [last.pieces[0], *line.shifted(len(label))]
             last.term = False
         else:
             paired.append(line)
@@ -144,13 +139,13 @@ def _with_title_first(lines: list[PageLine], page: Page, head: Head) -> list[Pag
     shown = {h1: text for h1, text in shown.items() if text and not split_label(text)[0]}
     chosen = next((h1 for h1, text in shown.items() if name.startswith(text)), next(iter(shown), None))
     if chosen is not None:
+        name, number = shown[chosen], chosen.sourceline or 1
         at = next((at for at, line in enumerate(lines) if line.h1 is chosen), None)
-        title = lines[at] if at is not None else PageLine(shown[chosen], chosen.sourceline or 1, shown[chosen][:24])
     elif name and not split_label(name)[0]:
-        at = next((at for at, line in enumerate(lines) if line.text == name and not split_label(line.text)[0]), None)
-        title = lines[at] if at is not None else PageLine(name, number, name[:24])
+        at = next((at for at, line in enumerate(lines) if line.text == name), None)
     else:
         return lines
+    title = lines[at] if at is not None else PageLine(name, [Piece(0, number, name[:MAX_FIRST_CHARACTERS])])
     before = [line for line in lines[: at or 0] if split_label(line.text)[0] or not line.links]
     after = lines if at is None else lines[at + 1 :]
     if after:
@@ -168,21 +163,16 @@ def _with_fields(lines: list[PageLine]) -> Iterator[tuple[PageLine, Field | None
             continue
         if row.kind is FieldKind.LAYOUT:
             current = None
-        elif not (value and row.kind in _ONE_LINE):
+        elif not (value and row.kind in ONE_LINE):
             current = row
         yield line, row if value else None
-
-
-def _without_pictures(lines: list[PageLine]) -> list[PageLine]:
-    """Keep alternative texts of pictures only in lists of names, where they are logos."""
-    return [line for line, row in _with_fields(lines) if not line.alt or (row and row.kind in _NAMES)]
 
 
 def _with_addresses(lines: list[PageLine], base: str) -> Iterator[PageLine]:
     """Add the link addresses to the lines of links and contacts."""
     for line, row in _with_fields(lines):
         if row and row.kind is FieldKind.LINKS:
-            links = [replace(link, address=resolve_address(link.address, base)) for link in line.links]
+            links = [replace(link, address=_resolve_address(link.address, base)) for link in line.links]
             yield from _link_lines(line, sorted((link for link in links if link.address), key=lambda link: link.stop))
         elif row and row.kind is FieldKind.CONTACTS:
             yield _contact_line(line)
@@ -197,7 +187,7 @@ def _prose_links(lines: list[PageLine], printed: list[Text], base: str) -> Itera
     listed = {word for text in shown for word in text.split()}
     for line, text, kind in zip(lines, printed, rows, strict=True):
         for link in line.links if kind in (FieldKind.PROSE, FieldKind.ITEMS) else ():
-            words, address = text.part(link.start, link.stop), resolve_address(link.address, base)
+            words, address = text.part(link.start, link.stop), _resolve_address(link.address, base)
             if address and words.place and f"<{address}>" not in listed and "://" not in words.text:
                 listed.add(f"<{address}>")
                 yield Section(BY_NAME["links"], "", words.place, [replace(words, text=f"{words.text} <{address}>")])
@@ -225,3 +215,100 @@ def _contact_line(line: PageLine) -> PageLine:
         if scheme.lower() == "mailto" and _MAIL.fullmatch(address) and "@" not in line.text[link.start : link.stop]:
             line = replace(line, text=f"{line.text[: link.stop]} <{address}>{line.text[link.stop :]}")
     return line
+
+
+class Head:
+    """The head of a page."""
+
+    def __init__(self, root: Element) -> None:
+        self._root = root
+        self._meta: dict[str, tuple[str, int]] = {}
+        for meta in root.iter("meta"):
+            name = (meta.get("property") or meta.get("name") or "").lower()
+            if name and (content := normalise((meta.get("content") or "")[:2000])):
+                self._meta.setdefault(name, (content, meta.sourceline or 1))
+        self._data = dict(_linked_data(root))
+
+    def sections(self) -> Iterator[Section]:
+        """Yield address, date of change and language, if given."""
+        for address, label, line in self._addresses():
+            if address := _resolve_address(address, ""):
+                yield _section("address", label, address, line)
+                break
+        for name in ("article:modified_time", "og:updated_time", "dateModified"):
+            value, line = self._meta.get(name) or self._data.get(name) or ("", 1)
+            if day := _DAY.match(value):
+                yield _section("updated", name, day[0], line)
+                break
+        language = _LANGUAGE.fullmatch((self._root.get("lang") or self._root.get(_XML_LANG) or "").strip())
+        if language:
+            yield _section("language", "lang", f"{language[1]}{language[2] or ''}", self._root.sourceline or 1)
+
+    @property
+    def base(self) -> str:
+        """The base of relative addresses on the page."""
+        canonical = next((address for address, *_ in self._addresses() if _resolve_address(address, "")), "")
+        declared = next((base.get("href") for base in self._root.iter("base") if base.get("href")), "")
+        return _resolve_address(declared, canonical) or canonical
+
+    @property
+    def title(self) -> tuple[str, int]:
+        """The title of the page without the name of its site, and its line."""
+        site = self._meta.get("og:site_name", ("", 0))[0].casefold()
+        titles = (title for title in self._root.iter("title") if title.getparent().tag in ("head", "html"))
+        printed = ((normalise("".join(title.itertext())), title.sourceline or 1) for title in titles)
+        title, line = self._meta.get("og:title") or next(printed, ("", 1))
+        start = title[:1000]
+        *_, last = (None, *_BEFORE_SITE.finditer(start))
+        if last and "\n" not in start and (name := start[: last.start()].rstrip()):
+            of_site = start[last.end() :].lstrip().casefold()
+            if of_site == site or of_site.startswith("cybil"):
+                return name, line
+        return ("", line) if title.casefold() in (site, "cybil portal") else (title, line)
+
+    def _addresses(self) -> Iterator[tuple[str, str, int]]:
+        for link in self._root.iter("link"):
+            if "canonical" in (link.get("rel") or "").lower().split():
+                yield link.get("href") or "", "canonical", link.sourceline or 1
+        for name, source in (("og:url", self._meta), ("url", self._data), ("@id", self._data)):
+            if name in source:
+                yield source[name][0], name, source[name][1]
+
+
+def _resolve_address(address: str, base: str) -> str:
+    """Return the absolute address; empty if it is not http or https, or does not lead to a page."""
+    address = address.strip()
+    if not address or address.startswith("#") or "/cdn-cgi/l/email-protection" in address:
+        return ""
+    try:
+        whole = urljoin(base, address)
+    except ValueError:  # an invalid IPv6 host
+        return ""
+    whole = _UNSAFE.sub(lambda found: quote(found[0], safe="") if found[0] not in ".," else "", whole)
+    return whole if _HTTP.match(whole) and len(whole) <= 1900 else ""
+
+
+def _section(name: str, label: str, value: str, line: int) -> Section:
+    return Section(BY_NAME[name], label, Place(line), [Text(value, Place(line))])
+
+
+def _linked_data(root: Element) -> Iterator[tuple[str, tuple[str, int]]]:
+    """Yield names and values of the page's JSON-LD; those of the page itself come last."""
+    for script in root.iter("script"):
+        raw, kind = script.text or "", script.get("type") or ""
+        if kind.lower().strip() != "application/ld+json" or len(raw) > _MAX_LINKED_DATA_CHARACTERS:
+            continue
+        try:
+            nodes: list[Any] = [json.loads(raw)]
+        except (ValueError, RecursionError):
+            continue
+        while nodes:
+            node = nodes.pop()
+            if isinstance(node, list):
+                nodes += node
+            elif isinstance(node, dict):
+                nodes += [node.get("@graph")]
+                if "Page" in str(node.get("@type"))[:100] or "dateModified" in node:
+                    for name in ("@id", "url", "dateModified"):
+                        if isinstance(node.get(name), str):
+                            yield name, (normalise(node[name][:2000]), script.sourceline or 1)

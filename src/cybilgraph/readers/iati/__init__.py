@@ -6,15 +6,18 @@ without a corresponding field (budgets, transactions, locations, classifications
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from typing import TypeVar
+from functools import cache
+from typing import Any
 
 from cybilgraph.errors import SourceError
-from cybilgraph.model.fields import BY_NAME, Field, FieldKind
+from cybilgraph.model.dates import read_date
+from cybilgraph.model.fields import BY_NAME, NARRATIVE_FIELDS, Field, FieldKind
 from cybilgraph.model.findings import Finding
-from cybilgraph.model.gazetteer import load_gazetteer
+from cybilgraph.model.gazetteer import GazetteerEntry, load_gazetteer
 from cybilgraph.model.record import (
     Basis,
     Contact,
@@ -28,41 +31,77 @@ from cybilgraph.model.record import (
     Scope,
     Text,
 )
-from cybilgraph.readers.iati import codes
-from cybilgraph.readers.iati.narratives import LANG, Narratives, place
-from cybilgraph.readers.iati.xml import Element, find_undecodable_line, read_elements
+from cybilgraph.model.resources import REFERENCE
+from cybilgraph.model.rules import finding
+from cybilgraph.model.vocabulary import CYB
+from cybilgraph.readers.iati.xml import Element, find_misdeclared_line, read_elements
 from cybilgraph.readers.inputs import Input
-from cybilgraph.readers.page.names import kinds_for_field
+from cybilgraph.readers.page.names import BULLET, find, kinds_for_field
 from cybilgraph.readers.page.sections import CODE, RecordBuilder, Section
-from cybilgraph.readers.text import WINDOWS, normalise, not_utf8_finding
+from cybilgraph.readers.text import WINDOWS, normalise, unwrap
+
+
+def fields_of(element: str) -> list[tuple[Field, str]]:
+    """Return the fields that an IATI element carries, each with the type of the element, in page order."""
+    return [(row, row.iati[1]) for row in NARRATIVE_FIELDS if row.iati and row.iati[0] == element]
+
+
+#: Code lists DescriptionType and ResultType with their fields.
+_DESCRIPTIONS, _RESULTS = (
+    {kind: row.name for row, kind in reversed(fields_of(element))} for element in ("description", "result")
+)
+IMPACT = "3"
+#: Code list ActivityDateType: the actual date, or else the planned one.
+_DATES = {"start": ("2", "1"), "end": ("4", "3")}
+#: Code list RegionVocabulary.
+_DAC, _M49 = "1", "2"
+#: Our extensions, as the standard allows: the field of a description (attribute) or related activity (element),
+#: and for derived values each quote with its section and confidence.
+FIELD, EVIDENCE, SECTION, CONFIDENCE = f"{{{CYB.iri}}}field", f"{{{CYB.iri}}}evidence", "section", "confidence"
+#: Our elements for a participant in a role without an IATI code, for a field without an IATI element, for a field
+#: left blank, and for the printed form of a value.
+PARTICIPANT, STATED, LEFT_BLANK, PRINTED = (
+    f"{{{CYB.iri}}}{name}" for name in ("participant", "stated", "leftBlank", "printed")
+)
+FIELD_ATTRIBUTE = "field"
+WITHOUT_ELEMENT = ("slug", "duration", "audience", "address", "rights")
+#: The prefix of identifiers that we generate for projects without one.
+GENERATED_PREFIX = "cybilgraph-"
+_UNSPECIFIED = "unspecified"
 
 _HINT = "The root element of an IATI activity file is iati-activities. Other XML is not supported."
+_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 _ZONE = re.compile(r"(?<=\d\d-\d\d)(?:Z|[+-]\d\d:\d\d)$")
 _PARTIAL_DATE = re.compile(r"\d{4}(?:-\d\d)?")
 #: Fields that ``cyb:field`` may give where one IATI code covers several.
-_TEXT_FIELDS = frozenset(row.name for row, _ in codes.fields_of("description"))
-_CODE = frozenset({"code"})
+_TEXT_FIELDS = frozenset(row.name for row, _ in fields_of("description"))
 _RELATIONS = frozenset(row.name for row in BY_NAME.values() if row.kind is FieldKind.PROJECTS)
 _CONFIDENCE = re.compile(r"0(?:\.\d{1,6})?|1(?:\.0{1,6})?")
-_Link = TypeVar("_Link", Participation, Scope, Relation, Date)
 _EMAIL = re.compile(r"[^\s@<>();,]{1,64}@[^\s@<>();,]{1,255}")
+_ENDED = re.compile(r"[.!?:;”\"’)\]]$")
+#: The minimum length of a line that an editor wrapped; shorter lines were ended by their author.
+_MIN_WRAPPED_CHARACTERS = 60
+#: The maximum number of lines of a text; the rest counts as one line.
+_MAX_LINES = 20_000
+#: Values that may have evidence, and the attribute of each link that has the printed name.
+_DERIVABLE = ("start", "end", "duration", "participations", "scopes", "relations")
+_NAMED_IN = {Participation: "actor", Scope: "concept", Relation: "project"}
 
 
 def read_iati(input_file: Input) -> Iterator[Record]:
     """Yield a record for each activity in a file.
 
-    Raises SourceError if it is not IATI, is empty or too large; in a damaged file, after the records before
-    the damage.
+    Raises SourceError if it is not IATI, is empty or too large; if it is damaged, after the records before.
     """
+    findings: list[Finding] = []
+    odd = find_misdeclared_line(input_file)
+    if odd:
+        findings.append(finding("encoding", input_file.name, line=odd))
     number = 0
-    odd = find_undecodable_line(input_file)
-    encoding = WINDOWS if odd else None
-    for element in read_elements(input_file, "iati-activities", "iati-activity", _HINT, encoding):
-        number += 1
-        activity = _Activity(element, input_file)
+    elements = read_elements(input_file, "iati-activities", "iati-activity", _HINT, WINDOWS if odd else None)
+    for number, element in enumerate(elements, start=1):
+        activity = _Activity(element, input_file, findings if number == 1 else [])
         if number == 1:
-            if odd:
-                activity.add_finding(not_utf8_finding(input_file, odd))
             activity.check_version()
         yield activity.record()
     if not number:
@@ -72,22 +111,14 @@ def read_iati(input_file: Input) -> Iterator[Record]:
 class _Activity:
     """Converts the elements of one iati-activity to sections."""
 
-    def __init__(self, element: Element, input_file: Input) -> None:
+    def __init__(self, element: Element, input_file: Input, findings: list[Finding]) -> None:
         named = next(element.iterfind("title/narrative"), element)
-        language = element.get(LANG) or element.getparent().get(LANG) or named.get(LANG) or ""
         self._element = element
-        self._input_file = input_file
-        self._findings: list[Finding] = []
-        self._sections = RecordBuilder(input_file, self._findings, place(element).line)
-        self._texts = Narratives(language)
-        self._language = language
+        self._sections = RecordBuilder(input_file, findings, _place(element).line)
+        self._language = element.get(_LANG) or element.getparent().get(_LANG) or named.get(_LANG) or ""
         self._contacts: dict[Contact, Element] = {}
         #: The evidence of derived texts, by place and text.
         self._derived: dict[tuple[Place | None, str], tuple[Evidence, ...]] = {}
-
-    def add_finding(self, finding: Finding) -> None:
-        """Add a finding about the whole file."""
-        self._findings.append(finding)
 
     def check_version(self) -> None:
         """Report versions other than 2, which have other codes."""
@@ -100,249 +131,307 @@ class _Activity:
         """Return the finished record."""
         self._read()
         record = self._sections.record()
-        if self._derived:
-            record = replace(
-                record,
-                start=record.start and self._with_evidence(record.start),
-                end=record.end and self._with_evidence(record.end),
-                duration=record.duration and self._with_evidence(record.duration),
-                participations=tuple(map(self._with_evidence, record.participations)),
-                scopes=tuple(map(self._with_evidence, record.scopes)),
-                relations=tuple(map(self._with_evidence, record.relations)),
-            )
-        if blank := tuple(self._left_blank(record)):
-            record = replace(record, left_blank=(*record.left_blank, *blank))
+        record = replace(record, **{name: self._with_evidence(getattr(record, name)) for name in _DERIVABLE})
+        record = replace(record, left_blank=(*record.left_blank, *self._left_blank(record)))
         if not self._contacts:
             return record
         first = next(iter(self._contacts.values()))
-        labels = record.labels | {"contacts": (first.tag, place(first))}
+        labels = record.labels | {"contacts": (first.tag, _place(first))}
         return replace(record, contacts=tuple(self._contacts), labels=labels)
 
     def _read(self) -> None:
-        element, texts = self._element, self._texts
+        element = self._element
         for name, label, value in (
             ("language", "xml:lang", self._language),
             ("updated", "last-updated-datetime", element.get("last-updated-datetime", "")),
         ):
-            if lines := texts.text(value, element):
-                self._take(BY_NAME[name], element, lines, label)
+            if lines := _texts(value, element):
+                self._take(name, element, lines, label)
         for child in element:
             if (read := _ELEMENTS.get(child.tag)) and not self._sections.is_full and self._is_read(child):
                 read(self, child)
         self._dates()
-        self._places("recipient-country", self._country)
-        self._places("recipient-region", self._region)
-        self._fields_without_element()
+        self._places("country", self._country)
+        self._places("region", self._region)
+        # Fields without an IATI element come last: a duration may also imply dates.
+        for child in element.iterfind(STATED):
+            if (name := child.get(FIELD_ATTRIBUTE, "")) in WITHOUT_ELEMENT and self._is_read(child):
+                self._take(name, child, self._name(child))
         if element.find("participating-org") is None:
             for child in element.iterfind("reporting-org"):
                 if child.get("secondary-reporter") not in ("1", "true"):
-                    self._take(Field(codes.UNSPECIFIED, FieldKind.ACTORS), child, self._organisation(child))
-
-    def _fields_without_element(self) -> None:
-        """Read fields without an IATI element. This comes last: a duration may also imply dates."""
-        for child in self._element.iterfind(codes.STATED):
-            if (name := child.get(codes.FIELD_ATTRIBUTE, "")) in codes.WITHOUT_ELEMENT and self._is_read(child):
-                self._take(BY_NAME[name], child, self._texts.name(child))
+                    self._take(_UNSPECIFIED, child, self._organisation(child))
 
     def _left_blank(self, record: Record) -> Iterator[LeftBlank]:
         """Yield the fields that were left blank and have no stated value; derived values do not count."""
-        for child in self._element.iterfind(codes.LEFT_BLANK):
-            name = child.get(codes.FIELD_ATTRIBUTE, "")
+        for child in self._element.iterfind(LEFT_BLANK):
+            name = child.get(FIELD_ATTRIBUTE, "")
             if name in BY_NAME and all(getattr(value, "evidence", ()) for value in record.values(name)):
-                yield LeftBlank(name, child.tag, place(child))
+                yield LeftBlank(name, child.tag, _place(child))
+
+    # Evidence of derived values.
 
     def _is_read(self, child: Element) -> bool:
-        """Return whether to read an element: a derived one without valid evidence is derived again from the
-        prose.
-        """
-        return child.find(codes.EVIDENCE) is None or any(self._quotes(child))
+        """Return whether to read an element. Without valid evidence, a value is derived again from the prose."""
+        return child.find(EVIDENCE) is None or any(self._quotes(child))
 
     def _quotes(self, child: Element) -> Iterator[tuple[str, float, list[Text]]]:
         """Yield section, confidence and words of each valid quote that we wrote as evidence."""
-        for one in child.iterfind(codes.EVIDENCE):
-            section, sure = one.get(codes.SECTION, ""), one.get(codes.CONFIDENCE, "")
-            quote = self._texts.text("".join(one.itertext()), one)
-            if quote and section in BY_NAME and _CONFIDENCE.fullmatch(sure):
-                yield section, float(sure), quote
+        for one in child.iterfind(EVIDENCE):
+            section, confidence = one.get(SECTION, ""), one.get(CONFIDENCE, "")
+            quote = _texts(_full_text(one), one)
+            if quote and section in BY_NAME and _CONFIDENCE.fullmatch(confidence):
+                yield section, float(confidence), quote
 
-    def _evidence(self, child: Element) -> tuple[Evidence, ...]:
-        """Return the evidence, within the size limit of the record."""
-        return tuple(
-            Evidence(section, text.text, text.place, sure)
-            for section, sure, quote in self._quotes(child)
-            for text in self._sections.fit(quote, place(child))
-        )
+    def _with_evidence(self, value: Any) -> Any:
+        """Return a value or link, or a tuple of them, with the evidence of its element."""
+        if isinstance(value, tuple):
+            return tuple(map(self._with_evidence, value))
+        if value is None:
+            return None
+        is_link = not isinstance(value, Date)
+        printed = getattr(value, _NAMED_IN[type(value)]).printed if is_link else value.printed
+        evidence = self._derived.get((printed.place, printed.text))
+        basis = {"basis": Basis.DERIVED} if is_link else {}
+        return replace(value, evidence=evidence, **basis) if evidence else value
 
-    def _with_evidence(self, link: _Link) -> _Link:
-        """Return a value or link with the evidence of its element."""
-        printed = link.printed if isinstance(link, Date) else _printed(link)
-        evidence = self._derived.get((printed.place, printed.text), ())
-        if not evidence:
-            return link
-        if isinstance(link, Date):
-            return replace(link, evidence=evidence)
-        return replace(link, basis=Basis.DERIVED, evidence=evidence)
+    # Texts in the language of the activity: ``narrative`` elements contain them, one or more per language.
 
-    @staticmethod
-    def _field_name(child: Element, names: frozenset[str]) -> str:
-        """Return the field that ``cyb:field`` names, or an empty string if it is not one of these names."""
-        name = child.get(codes.FIELD) or child.findtext(codes.FIELD, "")
-        return name if name in names else ""
+    def _name(self, element: Element) -> list[Text]:
+        """Return the text of an element on one line; an empty list if it has none."""
+        return [text for found in self._narratives(element)[:1] for text in _texts(_full_text(found), found)]
+
+    def _names(self, element: Element, *tags: str) -> list[Text]:
+        """Return the texts of the child elements with these tags, one line each."""
+        return [text for tag in tags for found in element.iterfind(tag) for text in self._name(found)]
+
+    def _paragraphs(self, element: Element) -> list[Text]:
+        paragraphs = (unwrap(_lines(found), _is_continuation) for found in self._narratives(element))
+        return [text for part in paragraphs for text in part if text.text]
+
+    def _narratives(self, element: Element) -> list[Element]:
+        """Return the narratives in the language of the activity, or else in the language of the first."""
+        texts = [found for found in element.iterfind("narrative") if _full_text(found).strip()]
+        if not texts:  # text directly in the element, as before version 2 and in some elements
+            return [element] if element.find("narrative") is None else []
+        wanted = self._language.lower()
+        languages = [(found.get(_LANG) or wanted).lower() for found in texts]
+        best = min(languages, key=lambda language: (language != wanted, language[:2] != wanted[:2]))
+        return [found for found, language in zip(texts, languages, strict=True) if language == best]
 
     # One method for each element of an activity.
 
     def _title(self, child: Element) -> None:
-        self._take(BY_NAME["title"], child, self._texts.name(child))
+        self._take("title", child, self._name(child))
 
     def _identifier(self, child: Element) -> None:
-        found = self._texts.name(child)
-        if not (found and found[0].text.startswith(codes.GENERATED_PREFIX)):  # not an identifier that we generated
-            self._take(BY_NAME["iati"], child, found)
+        found = self._name(child)
+        if not (found and found[0].text.startswith(GENERATED_PREFIX)):  # not an identifier that we generated
+            self._take("iati", child, found)
 
     def _other_identifier(self, child: Element) -> None:
         """Read a portal code among the other identifiers. An unusual code is recognised by our own attribute."""
-        code = self._texts.attribute(child, "ref")
-        if code and (CODE.fullmatch(code[0].text) or self._field_name(child, _CODE)):
-            self._take(BY_NAME["code"], child, code)
+        code = _attribute(child, "ref")
+        if code and (CODE.fullmatch(code[0].text) or _field_name(child, frozenset({"code"}))):
+            self._take("code", child, code)
 
     def _description(self, child: Element) -> None:
-        name = self._field_name(child, _TEXT_FIELDS) or codes.DESCRIPTIONS.get(
-            child.get("type", "1"), codes.DESCRIPTION
-        )
-        self._take(BY_NAME[name], child, self._texts.paragraphs(child))
+        kind = _DESCRIPTIONS.get(child.get("type", "1"), "description")
+        self._take(_field_name(child, _TEXT_FIELDS) or kind, child, self._paragraphs(child))
 
     def _status(self, child: Element) -> None:
-        name = codes.status_name(child.get("code", "").strip())
-        self._take(BY_NAME["status"], child, self._texts.text(name, child))
+        code = child.get("code", "").strip()
+        # In "Finalisation" (3), the work is done but the accounts are still open.
+        status = _find_by_code("status", "4" if code == "3" else code)
+        self._take("status", child, _texts(status.name if status else code, child))
 
     def _participant(self, child: Element) -> None:
         """Read a participating organisation. Roles without a field are kept in the participation only."""
         code = child.get("role", "").strip()
-        role = codes.role_key(code)
+        entry = _find_by_code("role", code)
+        role = entry.key if entry else _UNSPECIFIED
         name = self._organisation(child)
-        if role == codes.UNSPECIFIED:
+        if role == _UNSPECIFIED:
             self._find("role", child, name[0].text if name else "", {"code": code[:40]})
         if name or role in BY_NAME:
-            self._take(BY_NAME.get(role) or Field(role, FieldKind.ACTORS), child, name)
+            self._take(role, child, name)
 
     def _own_participant(self, child: Element) -> None:
-        if child.get("role", "") in load_gazetteer().entries["role"]:
-            role = child.get("role", "")
-            self._take(BY_NAME.get(role) or Field(role, FieldKind.ACTORS), child, self._organisation(child))
+        if (role := child.get("role", "")) in load_gazetteer().entries["role"]:
+            self._take(role, child, self._organisation(child))
 
     def _organisation(self, child: Element) -> list[Text]:
-        return self._texts.name(child) or self._texts.attribute(child, "ref")
+        return self._name(child) or _attribute(child, "ref")
 
     def _sector(self, child: Element) -> None:
         """Read a theme from the publisher's own sector or tag; DAC sectors are skipped."""
-        if child.get("vocabulary") not in codes.OWN_VOCABULARIES:
+        if child.get("vocabulary") not in ("98", "99"):
             return
-        names = [*self._texts.name(child), *self._texts.attribute(child, "code")]
+        names = [*self._name(child), *_attribute(child, "code")]
         if theme := next((name for name in names if load_gazetteer().find("theme", name.text)), None):
-            self._take(BY_NAME["theme"], child, [theme])
+            self._take("theme", child, [theme])
         elif names:
             self._find("no-theme", child, names[0].text, {"tag": child.tag})
 
     def _contact(self, child: Element) -> None:
-        texts = self._texts
-        names = texts.names(child, "person-name", "organisation", "department")
-        emails = [email.text for email in texts.names(child, "email")]
-        email = next((email for email in emails if _EMAIL.fullmatch(email)), "")
-        notes = [note.text for note in texts.names(child, "job-title", "telephone")]
+        names = self._names(child, "person-name", "organisation", "department")
+        emails = [email.text for email in self._names(child, "email")]
+        email = next(filter(_EMAIL.fullmatch, emails), "")
+        notes = [note.text for note in self._names(child, "job-title", "telephone")]
         notes += [other for other in emails if other != email]
         if names or email or notes:
-            contact = Contact(names[0].text if names else "", email, ", ".join(notes), place(child))
+            contact = Contact(names[0].text if names else "", email, ", ".join(notes), _place(child))
             if contact not in self._contacts:
-                self._contacts.update((kept, child) for kept in self._sections.fit([contact], place(child)))
+                self._contacts.update((kept, child) for kept in self._sections.fit([contact], _place(child)))
         for website in child.iterfind("website"):
             self._link(website)
 
     def _link(self, child: Element) -> None:
-        """Read a document or web page."""
-        title = self._texts.names(child, "title")
-        url = self._texts.attribute(child, "url") or ([] if title else self._texts.name(child))
+        title = self._names(child, "title")
+        url = _attribute(child, "url") or ([] if title else self._name(child))
         line = [replace(title[0], text=f"{title[0].text} <{url[0].text}>")] if title and url else title or url
-        self._take(BY_NAME["links"], child, line)
+        self._take("links", child, line)
 
     def _relation(self, child: Element) -> None:
-        name = self._field_name(child, _RELATIONS) or codes.RELATIONS.get(child.get("type", ""), codes.RELATION)
-        self._take(BY_NAME[name], child, self._texts.attribute(child, "ref"))
+        kind = "part_of" if child.get("type") == "1" else "related"
+        self._take(_field_name(child, _RELATIONS) or kind, child, _attribute(child, "ref"))
 
     def _result(self, child: Element) -> None:
         """Read a result as one item: its title and description."""
         kind = child.get("type", "")
-        parts = self._texts.names(child, "title", "description")
+        parts = self._names(child, "title", "description")
         words = list(dict.fromkeys(part.text for part in parts))
         joint = " " if words and words[0].endswith((".", "!", "?", ":", ";")) else ": "
-        under = "Impact" if kind == codes.IMPACT else ""
+        under = "Impact" if kind == IMPACT else ""
         items = [replace(part, text=joint.join([words[0], *words[1:]]), subheading=under) for part in parts[:1]]
-        self._take(BY_NAME[codes.RESULTS.get(kind, codes.RESULT)], child, items)
+        self._take(_RESULTS.get(kind, "outcomes"), child, items)
 
     # Fields from several elements.
 
     def _dates(self) -> None:
-        for name, kinds in codes.DATES.items():
+        for name, kinds in _DATES.items():
             for kind in kinds:
                 found = self._element.find(f"activity-date[@type='{kind}']")
                 if found is not None and self._is_read(found) and (value := found.get("iso-date", "").strip()):
-                    precise = next((text.text for text in self._texts.name(found)), "")
+                    precise = next((text.text for text in self._name(found)), "")
                     if _PARTIAL_DATE.fullmatch(precise) and value.startswith(precise):  # printed with lower precision
                         value = precise
-                    self._take(BY_NAME[name], found, self._texts.text(_ZONE.sub("", value), found))
+                    self._take(name, found, _texts(_ZONE.sub("", value), found))
                     break
 
-    def _places(self, tag: str, read: Callable[[Element], list[Text]]) -> None:
+    def _places(self, name: str, read: Callable[[Element], list[Text]]) -> None:
         """Read the places of the activity, or else those of its transactions, without duplicates."""
-        row = BY_NAME[tag.removeprefix("recipient-")]
+        tag = f"recipient-{name}"
         found = list(filter(self._is_read, self._element.iterfind(tag))) or self._element.iterfind(f"transaction/{tag}")
         once: dict[tuple[str | None, ...], Element] = {}
         for child in found:
             once.setdefault((child.get("vocabulary"), child.get("code"), child.findtext("narrative")), child)
         for child in once.values():
-            self._take(row, child, read(child))
+            self._take(name, child, read(child))
 
     def _country(self, child: Element) -> list[Text]:
-        code = self._texts.attribute(child, "code")
+        code = _attribute(child, "code")
         known = [text for text in code if load_gazetteer().find("country", text.text)]
-        return known or self._texts.name(child) or code
+        return known or self._name(child) or code
 
     def _region(self, child: Element) -> list[Text]:
-        code = child.get("code", "").strip()
-        means, name = codes.find_regions(child.get("vocabulary", "").strip(), code)
-        known = [text for region in means for text in self._texts.text(region, child)]
-        return known or self._texts.name(child) or self._texts.text(name or code, child)
+        """Return a region or group. "South & Central Asia" of the OECD DAC is two regions of UN M49."""
+        code, vocabulary = child.get("code", "").strip(), child.get("vocabulary", "").strip()
+        regions, name = _dac().get(code.lstrip("0"), ((), "")) if vocabulary in ("", _DAC) else ((), "")
+        if vocabulary == _M49 and (entry := load_gazetteer().get("region", code.zfill(3))):
+            regions = (entry.key,)
+        known = [text for region in regions for text in _texts(region, child)]
+        return known or self._name(child) or _texts(name or code, child)
 
-    def _as_printed(self, row: Field, child: Element, line: Text) -> Text:
-        """Return the printed form of a value if it has the same meaning."""
-        own = {FieldKind.DATE: ("date",), FieldKind.ACTORS: ("actor",), FieldKind.CHOICE: (row.name,)}
-        kinds = own.get(row.kind) or kinds_for_field(row.name)
-        printed = normalise(child.findtext(codes.PRINTED, ""))
-        same = any(codes.is_same_meaning(kind, printed, line.text) for kind in kinds)
-        return replace(line, text=printed) if same else line
-
-    def _take(self, row: Field, child: Element, lines: list[Text], label: str = "") -> None:
-        if child.find(codes.PRINTED) is not None and row.kind in (
-            FieldKind.DATE,
-            FieldKind.ACTORS,
-            FieldKind.SCOPES,
-            FieldKind.CHOICE,
-        ):
-            lines = [self._as_printed(row, child, line) for line in lines]
-        if evidence := self._evidence(child):
+    def _take(self, name: str, child: Element, lines: list[Text], label: str = "") -> None:
+        """Add a value, in its printed form if that has the same meaning, and keep its evidence for later."""
+        row = BY_NAME.get(name) or Field(name, FieldKind.ACTORS)
+        place = _place(child)
+        if printed := normalise(child.findtext(PRINTED, "")):
+            kinds = {
+                FieldKind.DATE: ("date",),
+                FieldKind.ACTORS: ("actor",),
+                FieldKind.CHOICE: (name,),
+                FieldKind.SCOPES: kinds_for_field(name),
+            }.get(row.kind, ())
+            lines = [
+                replace(line, text=printed)
+                if any(is_same_meaning(kind, printed, line.text) for kind in kinds)
+                else line
+                for line in lines
+            ]
+        evidence = tuple(
+            Evidence(section, text.text, text.place, confidence)
+            for section, confidence, quote in self._quotes(child)
+            for text in self._sections.fit(quote, place)
+        )
+        if evidence:
             self._derived |= {(line.place, line.text): evidence for line in lines}
-        self._sections.take(Section(row, label or child.tag, place(child), lines))
+        self._sections.take(Section(row, label or child.tag, place, lines))
 
     def _find(self, rule: str, child: Element, words: str, values: Mapping[str, object]) -> None:
-        self._sections.find(rule, Text(words, place(child)), child.tag, values)
+        self._sections.find(rule, Text(words, _place(child)), child.tag, values)
 
 
-def _printed(link: Participation | Scope | Relation) -> Text:
-    match link:
-        case Participation():
-            return link.actor.printed
-        case Scope():
-            return link.concept.printed
-    return link.project.printed
+def _place(element: Element) -> Place:
+    """Return the place of an element; the parser gives only the line."""
+    return Place(element.sourceline or 0)
+
+
+def _full_text(element: Element) -> str:
+    return "".join(element.itertext())
+
+
+def _texts(value: str, element: Element) -> list[Text]:
+    """Return a list with one text, or an empty list for a blank value."""
+    text = normalise(value)
+    return [Text(text, _place(element))] if text else []
+
+
+def _attribute(element: Element, name: str) -> list[Text]:
+    return _texts(element.get(name, ""), element)
+
+
+def _field_name(element: Element, names: frozenset[str]) -> str:
+    """Return the field that ``cyb:field`` names, or an empty string if it is not one of these names."""
+    name = element.get(FIELD) or element.findtext(FIELD, "")
+    return name if name in names else ""
+
+
+def _lines(element: Element) -> Iterator[Text]:
+    for number, line in enumerate(_full_text(element).split("\n", _MAX_LINES), start=element.sourceline or 0):
+        yield Text(normalise(line), Place(number, len(line) - len(line.lstrip()) + 1))
+
+
+def _is_continuation(line: Text, following: Text) -> bool:
+    """Return whether neither a blank line nor a line end by the author separates two lines."""
+    if not line.text or not following.text or _ENDED.search(line.text) or BULLET.match(following.text):
+        return False
+    return following.text[0].islower() or len(line.text) >= _MIN_WRAPPED_CHARACTERS
+
+
+def _find_by_code(kind: str, code: str) -> GazetteerEntry | None:
+    entries = load_gazetteer().entries[kind].values()
+    return next((entry for entry in entries if code and entry.row["iati"] == code), None)
+
+
+def is_same_meaning(kind: str, printed: str, stated: str) -> bool:
+    """Return whether a printed name of this kind, or date, means the same as a stated one."""
+    if kind == "date":
+        date = read_date(Text(printed))
+        return date is not None and date.value == stated
+    entry = find(kind, printed)
+    return entry is not None and entry is find(kind, stated)
+
+
+@cache
+def _dac() -> dict[str, tuple[tuple[str, ...], str]]:
+    """Return the regions or groups of each code of the OECD DAC, and its official name."""
+    with (REFERENCE / "dac-regions.csv").open(encoding="utf-8", newline="") as file:
+        return {
+            row["code"]: (tuple(part for part in row["means"].split(";") if part), row["name"])
+            for row in csv.DictReader(file)
+        }
 
 
 #: Other elements are skipped, or read together with similar ones.
@@ -360,5 +449,5 @@ _ELEMENTS: dict[str, Callable[[_Activity, Element], None]] = {
     "document-link": _Activity._link,
     "related-activity": _Activity._relation,
     "result": _Activity._result,
-    codes.PARTICIPANT: _Activity._own_participant,
+    PARTICIPANT: _Activity._own_participant,
 }

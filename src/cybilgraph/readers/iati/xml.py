@@ -14,7 +14,7 @@ from lxml import etree
 
 from cybilgraph.errors import SourceError
 from cybilgraph.readers.inputs import Input
-from cybilgraph.readers.text import guess_wide_encoding
+from cybilgraph.readers.text import find_undecodable_line, guess_wide_encoding
 
 #: The maximum size of a file; publishers' largest files have some hundred megabytes.
 MAX_IATI_BYTES = 2_000_000_000
@@ -27,6 +27,7 @@ _MAX_HEAD = 1_000_000
 _CHUNK = 65_536
 #: Bytes used to detect UTF-16 and UTF-32.
 _PROBE_BYTES = 64
+_UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _DECLARED = re.compile(rb"""(?:\xef\xbb\xbf)?<\?xml\b[^>]*?\bencoding\s*=\s*["']([\w.-]+)["']""")
 _SAFE = {
     "resolve_entities": False,
@@ -38,7 +39,6 @@ _SAFE = {
 }
 
 Element = Any  # lxml has no type stubs
-
 
 #: Descriptions of errors by libxml2's error number (xmlerror.h).
 _ERRORS = {
@@ -64,15 +64,11 @@ _ERRORS = {
     114: "a text is longer than 10,000,000 characters, or elements are nested more than 255 levels deep",
     201: "a namespace prefix is not declared",
 }
-
-
 #: The rest of a character or entity at the position where a text is cut.
 _CUT_TOKEN = re.compile(rb"[\x80-\xff]*(?:[#\w]{0,12};)?")
 #: What is removed from a text: everything except line ends and characters that may end a text, comment or CDATA
 #: section.
 _REMOVABLE = re.compile(rb"[^<>\"'\]?\n-]+")
-
-
 #: Errors caused by the encoding, and the hint for them.
 _ENCODING_ERRORS = {32, 81}
 _ENCODING_HINT = "Save it as UTF-8, and declare UTF-8 or no encoding in its first line."
@@ -105,75 +101,55 @@ class _Transcoded:
         return rest
 
 
-class _TextLimited:
-    """A stream that shortens texts to the parser's limit, and keeps all tags and lines."""
+class _Limited:
+    """A stream that limits the bytes of a text, and those from one element to the next. It keeps all tags and lines.
 
-    def __init__(self, stream: _Readable) -> None:
+    Longer texts are shortened, and larger elements discarded.
+    """
+
+    def __init__(self, stream: _Readable, name: str) -> None:
         self._stream = stream
-        self._run = 0
-        #: Whether text was removed since the flag was last reset.
-        self.is_cut = False
+        self._name = name
+        self._element_bytes = self._text_bytes = 0
+        self._fault = ""
+        #: The element being read.
+        self.element: Element = None
+        #: The first line of each incomplete element, and the reason.
+        self.incomplete: list[tuple[int, str]] = []
 
     def read(self, size: int) -> bytes:
+        if self._element_bytes > MAX_ELEMENT_BYTES:
+            self._fault = f"larger than {MAX_ELEMENT_BYTES:,} bytes"
+            if self.element is None:
+                raise SourceError(
+                    f"{self._name}: an element {self._fault}", "Remove or split it. Everything before it was read."
+                )
+            self._element_bytes = 0
+            _clear_read_elements(self.element)
         while chunk := self._stream.read(size):
-            if short := self._short(chunk):
+            if short := self._shorten(chunk):
+                self._element_bytes += len(short)
                 return short
         return b""  # an empty result means the end of the file
 
-    def _short(self, chunk: bytes) -> bytes:
+    def _shorten(self, chunk: bytes) -> bytes:
         end, last = chunk.find(b"<"), len(chunk) - chunk.rfind(b"<")
         text = chunk if end < 0 else chunk[:end]
-        if self._run + len(text) > MAX_TEXT_BYTES:
-            begun = _CUT_TOKEN.match(text) if self._run <= MAX_TEXT_BYTES else None
+        if self._text_bytes + len(text) > MAX_TEXT_BYTES:
+            begun = _CUT_TOKEN.match(text) if self._text_bytes <= MAX_TEXT_BYTES else None
             rest = begun.end() if begun else 0
-            self.is_cut = True
+            self._fault = self._fault or f"with a text over {MAX_TEXT_BYTES:,} bytes"
             chunk = text[:rest] + _REMOVABLE.sub(b"", text[rest:]) + chunk[len(text) :]
-        self._run = self._run + len(text) if end < 0 else last
+        self._text_bytes = self._text_bytes + len(text) if end < 0 else last
         return chunk
-
-
-class _ElementLimited:
-    """A stream that limits the bytes from one element to the next. Larger elements are discarded."""
-
-    def __init__(self, stream: _Readable, input_file: Input) -> None:
-        self._stream = _TextLimited(stream)
-        self._input_file = input_file
-        self._since = 0
-        self._open: Element = None
-        self._is_large = False
-        #: The first line of each element that was too large, and the reason.
-        self.large: list[tuple[int, str]] = []
-
-    def read(self, size: int) -> bytes:
-        if self._since > MAX_ELEMENT_BYTES:
-            if self._open is None:
-                raise SourceError(
-                    f"{self._input_file.name}: an element larger than {MAX_ELEMENT_BYTES:,} bytes",
-                    "Remove or split it. Everything before it was read.",
-                )
-            self._is_large = True
-            self._since = 0
-            _clear_read_elements(self._open)
-        chunk = self._stream.read(size)
-        self._since += len(chunk)
-        return chunk
-
-    def begin_element(self, element: Element) -> None:
-        """Note that an element begins."""
-        self._open = element
 
     def end_element(self) -> bool:
-        """Note that an element ends, and return whether it is complete."""
-        whole = not (self._is_large or self._stream.is_cut)
-        if not whole:
-            how = (
-                f"larger than {MAX_ELEMENT_BYTES:,} bytes"
-                if self._is_large
-                else f"with a text over {MAX_TEXT_BYTES:,} bytes"
-            )
-            self.large.append((self._open.sourceline, how))
-        self._since, self._open, self._is_large, self._stream.is_cut = 0, None, False, False
-        return whole
+        """Note that the element ends, and return whether it is complete."""
+        is_complete = not self._fault
+        if self._fault:
+            self.incomplete.append((self.element.sourceline, self._fault))
+        self._element_bytes, self.element, self._fault = 0, None, ""
+        return is_complete
 
 
 def _clear_read_elements(element: Element) -> None:
@@ -183,24 +159,15 @@ def _clear_read_elements(element: Element) -> None:
         element = element[-1]
 
 
-def find_undecodable_line(input_file: Input) -> int:
+def find_misdeclared_line(input_file: Input) -> int:
     """Return the first line that is not UTF-8 in a file that declares no other encoding, or 0."""
     with input_file.open(MAX_IATI_BYTES) as stream:
         head = stream.read(_CHUNK)
-        if (declared := _DECLARED.match(head)) and declared[1].lower() != b"utf-8":
-            return 0
-        if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        declared = _DECLARED.match(head)
+        if (declared and declared[1].lower() != b"utf-8") or head.startswith(_UTF16_MARKS):
             return 0
         stream.seek(0)
-        decoder = codecs.getincrementaldecoder("utf-8")()
-        line = 1
-        while chunk := stream.read(_CHUNK):
-            try:
-                decoder.decode(chunk)
-            except UnicodeDecodeError as error:
-                return line + error.object[: error.start].count(b"\n")
-            line += chunk.count(b"\n")
-    return 0
+        return find_undecodable_line(stream, may_be_cut_off=True)
 
 
 def read_elements(input_file: Input, root: str, tag: str, hint: str, encoding: str | None = None) -> Iterator[Element]:
@@ -216,7 +183,7 @@ def read_elements(input_file: Input, root: str, tag: str, hint: str, encoding: s
         encoding = "UTF-8" if wide else encoding
         _check_head(_transcode(stream, wide), input_file, root, hint, encoding)
         stream.seek(0)
-        source = _ElementLimited(_transcode(stream, wide), input_file)
+        source = _Limited(_transcode(stream, wide), input_file.name)
         number = 0
         parser = etree.iterparse(source, events=("start", "end"), tag=tag, encoding=encoding, **_SAFE)
         try:
@@ -225,7 +192,7 @@ def read_elements(input_file: Input, root: str, tag: str, hint: str, encoding: s
                 if parent is None or parent.getparent() is not None:
                     continue
                 if event == "start":
-                    source.begin_element(element)
+                    source.element = element
                     continue
                 if source.end_element():
                     number += 1
@@ -234,18 +201,15 @@ def read_elements(input_file: Input, root: str, tag: str, hint: str, encoding: s
                 while element.getprevious() is not None:
                     del parent[0]
         except etree.XMLSyntaxError as error:
+            damage, _ = _describe_error(parser, error, "the XML is damaged")
             raise SourceError(
-                f"{input_file.name}{_parser_message(parser, error, 'the XML is damaged')} "
-                f"({number:,} × {tag} before it)",
+                f"{input_file.name}{damage} ({number:,} × {tag} before it)",
                 "Download the file again, or correct it there. Everything before the damage was read.",
             ) from error
-        if source.large:
-            more = f", and {len(source.large) - 1:,} more" if len(source.large) > 1 else ""
-            line, how = source.large[0]
-            raise SourceError(
-                f"{input_file.name}:{line}: {tag} {how}{more}",
-                "Split it. All others were read.",
-            )
+        if source.incomplete:
+            (line, fault), *others = source.incomplete
+            more = f", and {len(others):,} more" if others else ""
+            raise SourceError(f"{input_file.name}:{line}: {tag} {fault}{more}", "Split it. All others were read.")
 
 
 def _transcode(stream: _Readable, wide: str | None) -> _Readable:
@@ -255,17 +219,17 @@ def _transcode(stream: _Readable, wide: str | None) -> _Readable:
 def _check_head(stream: _Readable, input_file: Input, root: str, hint: str, encoding: str | None) -> None:
     """Read up to the first element. Raises SourceError if it is not the expected one."""
     parser = etree.XMLPullParser(events=("start",), encoding=encoding, **_SAFE)
-    first, read, damage, code = None, 0, "", 0
+    first, read, damage, damage_hint = None, 0, "", ""
     while first is None and not damage and read <= _MAX_HEAD and (chunk := stream.read(_CHUNK)):
         read += len(chunk)
         try:
             parser.feed(chunk)
         except etree.XMLSyntaxError as error:  # possibly after the first element
-            damage, code = _parser_message(parser, error, "invalid XML"), _first_error(parser, error)[0]
+            damage, damage_hint = _describe_error(parser, error, "invalid XML")
         _, first = next(iter(parser.read_events()), (None, None))
     if first is None:
         what = ": the file is empty" if not read else damage or ": invalid XML: it has no element"
-        raise SourceError(f"{input_file.name}{what}", _ENCODING_HINT if code in _ENCODING_ERRORS else hint)
+        raise SourceError(f"{input_file.name}{what}", damage_hint or hint)
     if first.tag != root:
         name = etree.QName(first).localname[:60]
         raise SourceError(f"{input_file.name}: the root element is {name}, not {root}", hint)
@@ -276,14 +240,10 @@ def _check_head(stream: _Readable, input_file: Input, root: str, hint: str, enco
         )
 
 
-def _first_error(parser: Any, error: Any) -> tuple[int, tuple[int, int]]:
-    """Return the number, line and column of the parser's first error."""
+def _describe_error(parser: Any, error: Any, what: str) -> tuple[str, str]:
+    """Return the parser's first error as a message that begins with its place, and a hint for wrong encodings."""
     first = next(iter(parser.error_log), None)
-    return (first.type, (first.line, first.column)) if first else (error.code, error.position)
-
-
-def _parser_message(parser: Any, error: Any, what: str) -> str:
-    """Return the parser's first error as a message that begins with its place."""
-    code, (line, column) = _first_error(parser, error)
+    code, (line, column) = (first.type, (first.line, first.column)) if first else (error.code, error.position)
     where = f":{line}:{column}" if line else ""
-    return f"{where}: {what}: {_ERRORS.get(code, 'it ends too early' if not line else 'it is not well-formed')}"
+    reason = _ERRORS.get(code, "it is not well-formed" if line else "it ends too early")
+    return f"{where}: {what}: {reason}", _ENCODING_HINT if code in _ENCODING_ERRORS else ""

@@ -1,4 +1,4 @@
-"""Split the lines of a page into sections, for both text and HTML.
+"""Read a saved project page: split its lines into sections, for both text and HTML.
 
 A line with a label of the field table (fields.FIELDS) opens a section; ``label: value`` is a section on one
 line. Lines before the first section are the head of the page: title, code, status, dates, and on older pages
@@ -9,17 +9,31 @@ ends the page, wherever it begins.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from functools import cache
+from itertools import pairwise
 
+from cybilgraph.errors import SourceError
 from cybilgraph.model.fields import BY_LABEL, BY_NAME, LABEL_STEMS, Field, FieldKind
+from cybilgraph.model.findings import Finding
 from cybilgraph.model.record import Place, Record, Text
-from cybilgraph.readers.page.headings import blank_lines, restore_headings
+from cybilgraph.model.rules import finding
+from cybilgraph.readers.inputs import Input
 from cybilgraph.readers.page.names import BULLET, LIST_HEADING
 from cybilgraph.readers.page.sections import CODE, RecordBuilder, Section, is_text
-from cybilgraph.readers.text import unwrap
+from cybilgraph.readers.text import decode, read_lines, unwrap
 
+_BEGINS = re.compile(r"\s*(<!doctype html|<html\b|<iati-activities\b|<\?xml\b|@prefix\b|%PDF-|{\\rtf)", re.IGNORECASE)
+#: A title or a sentence on a single line is shorter.
+_MAX_SINGLE_LINE_CHARACTERS = 400
+_OTHERS = {
+    **dict.fromkeys(("<!doctype html", "<html"), ("HTML", "Rename the file to ….html.")),
+    **dict.fromkeys(("<iati-activities", "<?xml"), ("XML", "Rename the file to ….xml.")),
+    "@prefix": ("Turtle", "Rename the file to ….ttl."),
+    "%pdf-": ("a PDF", "Save its text as ….txt."),
+    "{\\rtf": ("RTF", "Save its text as ….txt."),
+}
 #: The beginning of the rights statement; a capture may be cut after it.
 RIGHTS = "The Cybil project repository is being "
 
@@ -36,7 +50,6 @@ _PROJECT_WORDS = re.compile(
 _NEXT_LABEL = re.compile(r"[.;] (?P<label>[A-Z][\w /&-]{2,40}):(?= )")
 #: Text allowed between a value and the next label: "From: Apr 2018 | To: Mar 2020".
 _COLON, _WORD, _SEPARATORS = re.compile(":(?= )"), re.compile(r"\S+"), " ,;|/–—-"
-#: The maximum length of a label.
 _MAX_LABEL_CHARACTERS, _MAX_LABEL_WORDS = 45, 4
 #: A form with lines such as "Country Kenya" has at least this many fields; the maximum length of their values.
 _MIN_FORM_LINES, _MAX_VALUE_CHARACTERS = 3, 200
@@ -47,17 +60,11 @@ _OWN_CODE = re.compile(
     rf"\bthis (?:page|project|record)\b[^.]{{0,40}}\b(?:Cybil|GFCE) code:? (?P<code>{CODE.pattern})\b", re.IGNORECASE
 )
 _CODE_LINE = re.compile(rf"(?P<label>(?:Cybil|GFCE) Code) (?P<value>{CODE.pattern})", re.IGNORECASE)
-#: "Status: Finished", "Donor: EU": the value is on the line of the label, and the enclosing section continues
-#: below.
-_ONE_LINE = (
-    FieldKind.VALUE,
-    FieldKind.CHOICE,
-    FieldKind.DATE,
-    FieldKind.ACTORS,
-    FieldKind.SCOPES,
-    FieldKind.PROJECTS,
-    FieldKind.RECORD,
-)
+#: Kinds of one value, and of names.
+SINGLE = (FieldKind.VALUE, FieldKind.CHOICE, FieldKind.DATE)
+NAMES = (FieldKind.ACTORS, FieldKind.SCOPES)
+#: "Status: Finished": the value is on the line of the label, and the enclosing section continues below.
+ONE_LINE = (*SINGLE, *NAMES, FieldKind.PROJECTS, FieldKind.RECORD)
 #: After this many blank lines, text no longer belongs to the heading above, whose value is missing.
 _BLANK_LINES_OF_VALUE = 3
 #: "The partners are:" and "These results were:" are sentences, not labels.
@@ -66,6 +73,31 @@ _SENTENCE = re.compile(
     r"|\bin (?!coll|coop|co-op|part)|[,;(–—]"
 )
 _ENDED = re.compile(r"[.!?:;”\"’)\]]$")
+_FIRST_WORDS = frozenset(label.split(" ", 1)[0] for label in BY_LABEL)
+#: The order of sections on the portal's pages; "Details" comes before the aim.
+_SECTION_ORDER = ("summary", "description", "aim", "context", "outcomes", "outputs", "activities", "links")
+#: A lost heading without a line of its own leaves one blank line more than between paragraphs.
+_DENSE_RUN = 2
+#: Lines of contact details above the text have fewer words.
+_MAX_CONTACT_WORDS = 16
+
+
+def read_page_text(input_file: Input) -> Iterator[Record]:
+    """Yield the record of a page's text.
+
+    Raises SourceError if the file is empty, is not text, or begins like another format.
+    """
+    findings: list[Finding] = []
+    text = decode(input_file, input_file.content, findings)
+    if begin := _BEGINS.match(text):
+        what, hint = _OTHERS[begin[1].casefold()]
+        raise SourceError(f"{input_file.name}: this is {what}, not the text of a page", hint)
+    lines = list(read_lines(text))
+    if not lines:
+        raise SourceError(f"{input_file.name}: the file is empty", "Save the page's text again.")
+    if len(lines) == 1 and len(lines[0].text) > _MAX_SINGLE_LINE_CHARACTERS:
+        findings.append(finding("one-line", input_file.name, {"length": f"{len(lines[0].text):,}"}, line=1, column=1))
+    yield read_page(lines, RecordBuilder(input_file, findings))
 
 
 def read_page(lines: list[Text], values: RecordBuilder) -> Record:
@@ -78,8 +110,7 @@ def read_page(lines: list[Text], values: RecordBuilder) -> Record:
         values.take(rights)
     for line in lines:
         if "ode" in line.text and (own := _OWN_CODE.search(line.text)):
-            assert line.place
-            values.take(Section(BY_NAME["code"], "", line.place, [line.part(*own.span("code"))]))
+            values.take(Section(BY_NAME["code"], "", _place(line), [line.part(*own.span("code"))]))
     return values.record()
 
 
@@ -89,7 +120,7 @@ def _split_labels(line: Text) -> Iterator[Text]:
     if line.text.count(":") > 1 and (first := _find_field(line.text.partition(":")[0])):
         labels = (match for match in _NEXT_LABEL.finditer(line.text) if _find_field(match["label"]))
         ends = {match.start("label"): match.start() + 1 for match in labels}
-        if first.kind in _ONE_LINE:
+        if first.kind in ONE_LINE:
             ends |= {begin: end for end, begin in _find_inline_values(line.text)}
         for begin, end in sorted(ends.items()):
             yield line.part(start, end)
@@ -99,52 +130,43 @@ def _split_labels(line: Text) -> Iterator[Text]:
 
 def _mark_form_labels(lines: list[Text]) -> list[Text]:
     """Add colons after the labels of a form that was copied from a table: "Country Kenya"."""
-    known = _first_words()
     short = (line for line in lines if len(line.text) <= _MAX_VALUE_CHARACTERS)
-    likely = [line for line in short if line.text.partition(" ")[0].casefold() in known]
+    likely = [line for line in short if line.text.partition(" ")[0].casefold() in _FIRST_WORDS]
     if len(likely) < _MIN_FORM_LINES or not _may_be_form(map(_find_unmarked_label, likely)):  # most pages
         return lines
-    for blank in (0, 1):
-        lines = [line for block in _blocks(lines, blank) for line in _mark_block_labels(block)]
+    for blank in (0, 1):  # a form is a block of lines with at most so many blank lines between them
+        marked, start = list[Text](), 0
+        for end in range(1, len(lines) + 1):
+            last = lines[end - 1]
+            # A list of names below a heading is not a form.
+            if end == len(lines) or (_blank_lines(last, lines[end]) > blank and not _is_heading(last)):
+                marked += _mark_block_labels(lines[start:end])
+                start = end
+        lines = marked
     return lines
 
 
-def _blocks(lines: list[Text], blank: int) -> Iterator[list[Text]]:
-    """Split the lines where more than ``blank`` blank lines separate them."""
-    start = 0
-    for end in range(1, len(lines) + 1):
-        # A list of names below a heading is not a form.
-        if end == len(lines) or (blank_lines(lines[end - 1], lines[end]) > blank and not _is_heading(lines[end - 1])):
-            yield lines[start:end]
-            start = end
-
-
-def _mark_block_labels(block: list[Text]) -> list[Text]:
+def _mark_block_labels(block: list[Text]) -> Iterator[Text]:
     """Add colons to a block if it is a form: most lines fit, with several fields and without headings."""
     flat = [_find_unmarked_label(line) for line in block]
-    if not _may_be_form(flat) or any(map(_is_heading, block)):
-        return block
     fitting = sum(bool(found or _open_section(line, guess=False)) for found, line in zip(flat, block, strict=True))
-    if fitting * 2 <= len(block):
-        return block
-    return [_insert_colon(line, found[1]) if found else line for found, line in zip(flat, block, strict=True)]
+    is_form = _may_be_form(flat) and not any(map(_is_heading, block)) and fitting * 2 > len(block)
+    for found, line in zip(flat, block, strict=True):
+        if found and is_form and (place := line.at(end := found[1])):  # the text after the colon keeps its place
+            breaks = ((end + 1, place), *line.breaks)
+            yield replace(line, text=f"{line.text[:end]}:{line.text[end:]}", breaks=breaks)
+        else:
+            yield line
 
 
 def _may_be_form(flat: Iterable[tuple[Field, int] | None]) -> bool:
     """Return whether these results of ``_find_unmarked_label`` belong to several fields."""
-    return len({found[0].name for found in flat if found and found[0].kind in _ONE_LINE}) >= _MIN_FORM_LINES
+    return len({found[0].name for found in flat if found and found[0].kind in ONE_LINE}) >= _MIN_FORM_LINES
 
 
 def _is_heading(line: Text) -> bool:
     opened = _open_section(line, guess=False)
-    return opened is not None and not opened.lines and opened.row.kind in _ONE_LINE
-
-
-def _insert_colon(line: Text, end: int) -> Text:
-    """Insert a colon after the label; the text after it keeps its place."""
-    place = line.at(end)
-    assert place
-    return replace(line, text=f"{line.text[:end]}:{line.text[end:]}", breaks=((end + 1, place), *line.breaks))
+    return opened is not None and not opened.lines and opened.row.kind in ONE_LINE
 
 
 def _find_unmarked_label(line: Text) -> tuple[Field, int] | None:
@@ -163,35 +185,26 @@ def _find_unmarked_label(line: Text) -> tuple[Field, int] | None:
             is_text = (
                 len(value) > _MAX_VALUE_CHARACTERS or _VERB.search(value) or (value.endswith(".") and " " in value)
             )
-            return (row, end) if is_value and not (is_text and row.kind in _ONE_LINE) else None
+            return (row, end) if is_value and not (is_text and row.kind in ONE_LINE) else None
     return None
-
-
-@cache
-def _first_words() -> frozenset[str]:
-    return frozenset(label.split(" ", 1)[0] for label in BY_LABEL)
 
 
 def _find_inline_values(text: str) -> Iterator[tuple[int, int]]:
     """Yield the end of each value and the start of the next label: "From: Apr 2018 To: Mar 2020"."""
     for colon in list(_COLON.finditer(text))[1:]:
-        words = list(_WORD.finditer(text, max(0, colon.start() - _MAX_LABEL_CHARACTERS), colon.start()))[
-            -_MAX_LABEL_WORDS:
-        ]
-        for word in words:
+        words = list(_WORD.finditer(text, max(0, colon.start() - _MAX_LABEL_CHARACTERS), colon.start()))
+        for word in words[-_MAX_LABEL_WORDS:]:
             row = _find_field(text[word.start() : colon.start()]) if word[0][0].isupper() else None
             before = text[: word.start()].rstrip(_SEPARATORS)
-            if row and row.kind in _ONE_LINE and text[word.start() - 1] == " " and not before.endswith(":"):
+            if row and row.kind in ONE_LINE and text[word.start() - 1] == " " and not before.endswith(":"):
                 yield len(before), word.start()
                 break
 
 
 def _is_continuation(line: Text, following: Text) -> bool:
-    last = line.breaks[-1][1] if line.breaks else line.place
-    if last is None or following.place is None or following.place.line != last.line + 1:
-        return False
     return (
-        following.text[0].islower()
+        _blank_lines(line, following) == 0
+        and following.text[0].islower()
         and not _ENDED.search(line.text)
         and not BULLET.match(following.text)
         and _open_section(line) is None
@@ -199,69 +212,62 @@ def _is_continuation(line: Text, following: Text) -> bool:
     )
 
 
-def _split_rights(lines: list[Text]) -> tuple[list[Text], Section | None]:
-    """Separate the rights statement from the other lines.
+def _blank_lines(before: Text, after: Text) -> int:
+    """Return the number of empty lines between two lines with text."""
+    last = before.breaks[-1][1] if before.breaks else _place(before)
+    return _place(after).line - last.line - 1
 
-    It extends from its first words to the end, or to a label that opens another section.
-    """
-    for index, line in enumerate(lines):
-        at = line.text.find(RIGHTS)
-        if at >= 0:
-            end = next((end for end in range(index + 1, len(lines)) if _open_section(lines[end])), len(lines))
-            words = line.part(at)
-            statement = " ".join([words.text, *(later.text for later in lines[index + 1 : end])])
-            before = line.part(0, at)
-            assert words.place
-            section = Section(BY_NAME["rights"], "", words.place, [replace(words, text=statement)])
-            return [*lines[:index], *([before] if before.text else []), *lines[end:]], section
-    return lines, None
+
+def _place(line: Text) -> Place:
+    assert line.place
+    return line.place
+
+
+def _split_rights(lines: list[Text]) -> tuple[list[Text], Section | None]:
+    """Separate the rights statement, up to the end or a label that opens another section, from the other lines."""
+    index = next((index for index, line in enumerate(lines) if RIGHTS in line.text), None)
+    if index is None:
+        return lines, None
+    line, at = lines[index], lines[index].text.index(RIGHTS)
+    end = next((end for end in range(index + 1, len(lines)) if _open_section(lines[end])), len(lines))
+    words, before = line.part(at), [line.part(0, at)] if at else []
+    statement = " ".join([words.text, *(later.text for later in lines[index + 1 : end])])
+    section = Section(BY_NAME["rights"], "", _place(words), [replace(words, text=statement)])
+    return [*lines[:index], *before, *lines[end:]], section
 
 
 def _sections(lines: list[Text]) -> list[Section]:
-    """Split lines into sections. The head of the page comes last, since its meaning depends on the labels of
-    the page.
-    """
+    """Split lines into sections. The head of the page comes last, since its meaning depends on the labels."""
     head = current = Section(BY_NAME["title"], "", Place(1))
     sections: list[Section] = []
     titled = False
     before = lines[0] if lines else Text("")
     for line, following in zip(lines, [*lines[1:], None], strict=True):
         opened = _open_section(line, guess=titled) or _unknown_label(line, following, current)
-        if opened and _is_name(line, opened, current):
-            opened = None
-        if opened is None and _is_left_blank(current) and blank_lines(before, line) >= _BLANK_LINES_OF_VALUE:
+        if opened and opened.row.kind is FieldKind.ITEMS and current.row.kind is FieldKind.ACTORS:
+            # A name may look like a rare heading: "IMPACT" below "Implementors".
+            rare = line.text.casefold() not in (opened.row.name, opened.row.column)
+            opened = None if rare and line.text.isupper() and not current.label.isupper() else opened
+        is_blank = current.label and not current.lines and current.row.kind in ONE_LINE
+        if opened is None and is_blank and _blank_lines(before, line) >= _BLANK_LINES_OF_VALUE:
             current = head
         before = line
-        if opened is None and current.row.kind is FieldKind.ACTORS and LIST_HEADING.fullmatch(line.text):
-            assert line.place
-            current = Section(BY_NAME["country"], line.text.rstrip(": "), line.place, [line])
-            sections.append(current)
-            continue
         titled = titled or opened is None or opened.row.kind is not FieldKind.LAYOUT
-        if opened is None:
+        if opened is None and current.row.kind is FieldKind.ACTORS and LIST_HEADING.fullmatch(line.text):
+            current = Section(BY_NAME["country"], line.text.rstrip(": "), _place(line), [line])
+            sections.append(current)
+        elif opened is None:
             current.lines.append(line)
-            continue
-        sections.append(opened)
-        if opened.row.kind is FieldKind.LAYOUT:  # "About": the head continues
+        elif opened.row.kind is FieldKind.LAYOUT:  # "About": the head continues
             if current is head and len(head.lines) == 1 and is_text(head.lines[0].text):  # a title of any length
                 sections.append(Section(head.row, opened.label, head.place, [head.lines.pop()]))
             current = head
-        elif not (opened.lines and opened.row.kind in _ONE_LINE):
-            current = opened
+        else:
+            sections.append(opened)
+            current = current if opened.lines and opened.row.kind in ONE_LINE else opened
     if not any(section.row.kind in (FieldKind.PROSE, FieldKind.ITEMS) for section in sections):
-        sections += restore_headings(head, lines)
+        sections += _restore_headings(head, lines)
     return [*sections, head]
-
-
-def _is_name(line: Text, opened: Section, section: Section) -> bool:
-    """Return whether a line that looks like a rare heading is a name: "IMPACT" below "Implementors"."""
-    rare = opened.row.kind is FieldKind.ITEMS and line.text.casefold() not in (opened.row.name, opened.row.column)
-    return rare and section.row.kind is FieldKind.ACTORS and line.text.isupper() and not section.label.isupper()
-
-
-def _is_left_blank(section: Section) -> bool:
-    """Return whether a heading in the side panel has nothing under it."""
-    return bool(section.label) and not section.lines and section.row.kind in _ONE_LINE
 
 
 def _unknown_label(line: Text, following: Text | None, current: Section) -> Section | None:
@@ -269,14 +275,13 @@ def _unknown_label(line: Text, following: Text | None, current: Section) -> Sect
 
     The text below it does not belong to the list. A subheading with further items does not end a list.
     """
-    assert line.place
     if not line.text.endswith(":") or len(line.text) > _MAX_LABEL_CHARACTERS or LIST_HEADING.fullmatch(line.text):
         return None
     kind = current.row.kind
-    ends = kind in (FieldKind.ACTORS, FieldKind.SCOPES) or (kind in _ONE_LINE and not current.lines)
+    ends = kind in (FieldKind.ACTORS, FieldKind.SCOPES) or (kind in ONE_LINE and not current.lines)
     if kind is FieldKind.ITEMS and current.lines and BULLET.match(current.lines[-1].text):
         ends = following is not None and not BULLET.match(following.text)
-    return Section(BY_NAME["description"], line.text.rstrip(": "), line.place) if ends and current.label else None
+    return Section(BY_NAME["description"], line.text.rstrip(": "), _place(line)) if ends and current.label else None
 
 
 def _open_section(line: Text, guess: bool = True) -> Section | None:
@@ -288,24 +293,23 @@ def _open_section(line: Text, guess: bool = True) -> Section | None:
     dashed = guess and (" – " in begin or " - " in begin or " — " in begin)
     if len(line.text) > _MAX_LABEL_CHARACTERS and ":" not in begin and not dashed:
         return None
-    assert line.place
     if (numbered := _NUMBERED.match(line.text)) and (opened := _open_section(line.part(numbered.end()), guess)):
         return opened
     label = line.text.rstrip(": ?")
     row = _find_field(label) or (_guess_field(label) if guess and line.text.endswith((":", "?")) else None)
     if row and not BULLET.match(line.text):
-        return Section(row, label, line.place)
+        return Section(row, label, _place(line))
     match = _CODE_LINE.fullmatch(line.text) or _LABELLED.fullmatch(line.text)
     row = _find_field(match["label"]) if match else None
     if match and row is None and guess:
         row = _guess_field(match["label"])
     if dashed and row is None and (match := _DASHED.fullmatch(line.text)):
-        row = found if (found := _find_field(match["label"])) and found.kind in _ONE_LINE else None
+        row = found if (found := _find_field(match["label"])) and found.kind in ONE_LINE else None
     if match is None or row is None or row.kind is FieldKind.LAYOUT:
         return None
     if line.text.startswith("//", match.start("value")):
         return None  # "Read more https://example.org"
-    return Section(row, match["label"], line.place, [line.part(match.start("value"))])
+    return Section(row, match["label"], _place(line), [line.part(match.start("value"))])
 
 
 def _find_field(label: str) -> Field | None:
@@ -322,3 +326,42 @@ def _guess_field(label: str) -> Field | None:
     if folded.replace(" / ", "/").count(" ") > 3 or _SENTENCE.search(folded):
         return None
     return next((row for stem, row in LABEL_STEMS if stem.search(folded)), None)
+
+
+def _restore_headings(head: Section, lines: list[Text]) -> Iterator[Section]:
+    """Yield the sections of a page whose headings were lost.
+
+    Each heading left an empty line between the blank lines around it, or one more blank line. The length of
+    a run of blank lines therefore tells how many headings it replaces; the shortest run replaces one. The
+    first heading is that of the summary. If the capture begins with the summary, its run is missing too.
+    """
+    runs = {id(after): _blank_lines(before, after) for before, after in pairwise(lines)}
+    usual = Counter(runs[id(line)] for line in lines if id(line) in runs and not BULLET.match(line.text))
+    lost = {id(line): runs[id(line)] for line in head.lines if runs.get(id(line), 0) > 1}
+    if len(lost) < 2 or (usual and usual.most_common(1)[0][0] == 0):
+        return
+    shortest = min(lost.values())
+    dense = shortest == _DENSE_RUN
+    order = [name for name in _SECTION_ORDER if dense or name != "description"]
+    section, kept, at = head, list[Text](), -1
+    for line, following in zip(head.lines, [*head.lines[1:], None], strict=True):
+        run, opens = lost.get(id(line), 0), True
+        # Above the text, a line between two lost headings contains contact details.
+        is_short = len(line.text.split()) < _MAX_CONTACT_WORDS and not line.text.endswith(".")
+        is_contact = dense and at < 0 and is_short and id(following) in lost
+        if line is lines[0] and is_text(line.text):  # the page begins with this text
+            at = 0
+        elif not run or is_contact or at + 1 == len(order):
+            opens = False
+        elif not dense:
+            at += 1 + (run - shortest) // 2
+        elif at < 0:  # the side panel above the summary was lost too
+            at = 0
+        else:  # below the summary, at most "Details" and the aim
+            at += min(run - 1, 2) if at == 0 else run - 1
+        if opens:
+            at = min(at, len(order) - 1)
+            section = Section(BY_NAME[order[at]], "", _place(line))
+            yield section
+        (kept if section is head else section.lines).append(line)
+    head.lines[:] = kept

@@ -58,47 +58,35 @@ def _names(part: Text, kinds: tuple[str, ...]) -> Iterator[Text]:
     if kinds == ("audience",) or is_known(part.text, kinds):
         yield part
         return
-    names = list(split_parts(part, r" ?, (?:and )?| and | & "))
+    names = split_parts(part, r" ?, (?:and )?| and | & ")
     if all(is_known(name.text, kinds) for name in names):
         yield from names
         return
-    names = list(split_parts(part, r" ?, (?:and )?| and "))  # "Deloitte & Touche" is one name
+    names = split_parts(part, r" ?, (?:and )?| and ")  # "Deloitte & Touche" is one name
     if "actor" in kinds and _are_bodies(part.text, names, kinds):
         yield from names
         return
     # Split at commas even if one name is unknown.
-    names = list(split_parts(part, r" ?, (?:and )?"))
+    names = split_parts(part, r" ?, (?:and )?")
     min_known = 2 if "actor" in kinds else 1  # "DAI, LLC" is one name
     if sum(is_known(name.text, kinds) for name in names) < min_known:
         yield part
         return
     for name in names:  # in "Bosnia and Herzegovina, Serbia and Kosovo", only the last two are separate
-        yield from [name] if is_known(name.text, kinds) else _split_at_and(name, kinds)
+        cuts = () if is_known(name.text, kinds) else re.finditer(r" and | & ", name.text)
+        pairs = ([name.part(0, cut.start()), name.part(cut.end())] for cut in cuts)
+        yield from next((pair for pair in pairs if all(is_known(each.text, kinds) for each in pair)), [name])
 
 
-def _split_same_kind(name: Text) -> Iterator[Text]:
-    """Split a name that may contain commas where its first word is repeated.
-
-    "Ministry of Interior, Ministry of Trade and Industry" are two names: no ministry is part of another.
-    """
+def _split_same_kind(name: Text) -> list[Text]:
+    """Split "Ministry of Interior, Ministry of Trade and Industry": no ministry is part of another."""
     first = re.escape(name.text.split(" ", 1)[0])
     again = rf"(?: ?, (?:and )?| and )(?=(?:the )?{first} (?:of|for)\b)"
-    yield from split_parts(name, again) if may_contain_comma(name.text) else [name]
-
-
-def _split_at_and(name: Text, kinds: tuple[str, ...]) -> list[Text]:
-    """Split a name at an "and" between two known names; otherwise return it whole."""
-    for match in re.finditer(r" and | & ", name.text):
-        pair = [name.part(0, match.start()), name.part(match.end())]
-        if all(is_known(each.text, kinds) for each in pair):
-            return pair
-    return [name]
+    return split_parts(name, again) if may_contain_comma(name.text) else [name]
 
 
 def _are_bodies(whole: str, names: list[Text], kinds: tuple[str, ...]) -> bool:
-    """Return whether these are separate organisations: "Monash University, AICTO and the Arab League", but not
-    "Ministry of Trade and Industry".
-    """
+    """Return whether these are separate bodies: "Monash University and AICTO", not "Ministry of Trade and Industry"."""
     if may_contain_comma(whole) or any(_NOT_A_BODY.match(name.text) for name in names):
         return False
     if len(names) == 2 and re.fullmatch("[A-Z]{3,8}", names[1].text) and " " in names[0].text:
@@ -163,14 +151,11 @@ def find_near(kind: str, name: str) -> GazetteerEntry | None:
     return country and names.government(country)
 
 
-def split_parts(text: Text, separator: str) -> Iterator[Text]:
-    """Yield the non-empty parts of a text between matches of a separator pattern."""
-    start = 0
-    for match in (*re.finditer(separator, text.text), None):
-        part = text.part(start, match.start() if match else None)
-        if bare := part.text.rstrip(" ."):
-            yield replace(part, text=bare)
-        start = match.end() if match else 0
+def split_parts(text: Text, separator: str) -> list[Text]:
+    """Return the non-empty parts of a text between matches of a separator pattern."""
+    cuts = [0, *(at for match in re.finditer(separator, text.text) for at in match.span()), len(text.text)]
+    parts = (text.part(start, stop) for start, stop in zip(cuts[::2], cuts[1::2], strict=True))
+    return [replace(part, text=bare) for part in parts if (bare := part.text.rstrip(" ."))]
 
 
 def without_bullet(line: Text) -> Text:

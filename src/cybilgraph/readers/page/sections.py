@@ -9,15 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
+from itertools import zip_longest
 from typing import Any, TypeVar
 
-from cybilgraph.model.dates import (
-    find_periods,
-    possible_days,
-    read_date,
-    read_duration,
-    read_range,
-)
+from cybilgraph.model.dates import find_periods, possible_days, read_date, read_duration, read_range
 from cybilgraph.model.fields import BY_NAME, Field, FieldKind
 from cybilgraph.model.findings import Finding
 from cybilgraph.model.gazetteer import actor_key, load_gazetteer, slug
@@ -39,17 +34,8 @@ from cybilgraph.model.record import (
 from cybilgraph.model.rules import finding
 from cybilgraph.readers.contacts import find_malformed_addresses, is_email_address, may_be_person, read_contacts
 from cybilgraph.readers.inputs import MAX_PAGE_BYTES, Input
-from cybilgraph.readers.page.names import (
-    BULLET,
-    LIST_HEADING,
-    find,
-    find_near,
-    is_known,
-    kinds_for_field,
-    split_list,
-    split_parts,
-    without_bullet,
-)
+from cybilgraph.readers.page import names
+from cybilgraph.readers.page.names import BULLET, without_bullet
 
 # All repetitions are bounded, so that no line takes long to search.
 _URL = re.compile(r"https?://[^\s<>\"“”]{0,2000}[^\s<>\"“”.,;:)]")
@@ -94,7 +80,7 @@ _LOWER_CASE_WORDS = re.compile(r"\W*\w[^A-ZÀ-ÖØ-Þ\s]*(?: [^A-ZÀ-ÖØ-Þ\s]+
 _LOWER_CASE_GROUP = re.compile(r"\W*\w[^A-ZÀ-ÖØ-Þ\s]*,?(?: [^A-ZÀ-ÖØ-Þ\s]+){2,}")
 #: The footnote to "Kosovo*" is not part of the list above it.
 _FOOTNOTE = re.compile(r"\*{1,2} ?(?:This|All references|References)\b")
-#: The maximum length of a subheading and of a name.
+#: The maximum length of a subheading, and of a name.
 _MAX_SUBHEADING_CHARACTERS, _MAX_NAME_CHARACTERS = 60, 120
 #: The size of a value in addition to its characters, to limit the number of short values.
 _CHARACTERS_PER_VALUE = 100
@@ -143,7 +129,7 @@ class RecordBuilder:
         if section.lines:
             if lines := self.fit(section.lines, section.place):
                 take = _READERS[row.kind] if section.label or row.name != "title" else RecordBuilder._head
-                take(self, Section(row, section.label, section.place, lines, section.whole))
+                take(self, replace(section, lines=lines))
         elif section.label and row.name != "description":
             # "Details" comes directly above "Aim" in the page layout, and is not a blank field there.
             self._blank.append(LeftBlank(row.name, section.label, section.place))
@@ -154,9 +140,7 @@ class RecordBuilder:
         return self._remaining_characters < 0
 
     def fit(self, values: Iterable[_T], place: Place) -> list[_T]:
-        """Return the values that fit into the record. Report the first one that does not, and leave out all
-        after it.
-        """
+        """Return the values that fit into the record, up to the first one that does not, which is reported."""
         found: list[Any] = []
         for value in values:
             weight = _CHARACTERS_PER_VALUE + _count_characters(value)
@@ -164,23 +148,13 @@ class RecordBuilder:
                 if isinstance(value, Text) and self._remaining_characters > _CHARACTERS_PER_VALUE:
                     found.append(value.part(0, self._remaining_characters - _CHARACTERS_PER_VALUE))
                 if not self.is_full:
-                    self._report_truncation(getattr(value, "place", None) or place)
+                    limits = {"most": f"{MAX_PAGE_BYTES:,}", "weight": _CHARACTERS_PER_VALUE}
+                    self._report("too-much", getattr(value, "place", None) or place, limits)
                 self._remaining_characters = -1
                 break
             self._remaining_characters -= weight
             found.append(value)
         return found
-
-    def _report_truncation(self, place: Place) -> None:
-        self._findings.append(
-            finding(
-                "too-much",
-                self._input_file.name,
-                {"most": f"{MAX_PAGE_BYTES:,}", "weight": _CHARACTERS_PER_VALUE},
-                line=place.line,
-                column=place.column,
-            )
-        )
 
     def record(self) -> Record:
         """Return the finished record."""
@@ -189,30 +163,22 @@ class RecordBuilder:
             values["slug"] = Text(page[1], address.place)
         if (title := values.get("title")) and "slug" not in values and (derived := slug(title.text)):
             values["slug"] = Text(derived, title.place)
-        input_file: dict[str, Any] = {
+        # A field that is blank in one place but filled in another is not blank.
+        filled = {name for name, value in self._values.items() if value}
+        filled.update(link.role for link in self._values.get("participations", ()))
+        filled.update(link.concept.kind for link in self._values.get("scopes", ()))
+        filled.update(link.kind for link in self._values.get("relations", ()))
+        source = self._input_file.source
+        attributes: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
         }
-        source = self._input_file.source
         return Record(
             source=Source(source.name, source.sha256, self._line) if self._line else source,
             labels=self._labels,
             findings=tuple(self._findings),
-            left_blank=tuple(entry for entry in self._blank if not self._has(entry.name)),
-            **input_file,
+            left_blank=tuple(entry for entry in self._blank if entry.name not in filled),
+            **attributes,
         )
-
-    def _has(self, name: str) -> bool:
-        """Return whether a field has a value. A field that is blank in one place but filled in another is not
-        blank.
-        """
-        match BY_NAME[name].kind:
-            case FieldKind.ACTORS:
-                return any(link.role == name for link in self._values.get("participations", ()))
-            case FieldKind.SCOPES:
-                return any(link.concept.kind == name for link in self._values.get("scopes", ()))
-            case FieldKind.PROJECTS:
-                return any(link.kind == name for link in self._values.get("relations", ()))
-        return bool(self._values.get(name))
 
     def _extend(self, name: str, values: list[Any]) -> None:
         """Add values to a multivalued field. Paragraphs lose their bullets."""
@@ -224,47 +190,40 @@ class RecordBuilder:
     def _head(self, section: Section) -> None:
         """Read the head of a page: the title, then fields that older pages print without a heading."""
         title, *rest = section.lines
-        if is_text(title.text):  # a capture that begins in the middle has no title
+        # A capture that begins in the middle has no title, and a title may have a label.
+        if is_text(title.text) or self._values.setdefault("title", title) is not title:
             rest = section.lines
-        elif self._values.setdefault("title", title) is not title:
-            rest = section.lines  # the title has a label
         body: list[Text] = []
         for line in rest:
+            # On older pages, a contact is below the code and before the text: "Ana Lopez, Head of Training".
+            name = line.text if line.text.endswith(".") else line.text.partition(", ")[0]
+            is_below_code = "contacts" not in self._values and "code" in self._labels
             if dates := read_range(line):
                 self._set_dates(dates)
             elif "code" not in self._values and not body and CODE.fullmatch(line.text):
                 self._values["code"] = line
             elif "status" not in self._values and (status := load_gazetteer().find("status", line.text)):
                 self._values["status"] = Named("status", status.key, line)
-            elif not body and self._is_contact(line):
+            elif not body and (is_email_address(line.text) or (is_below_code and may_be_person(name))):
                 self._contacts(Section(BY_NAME["contacts"], "", section.place, [line]))
             else:
                 body.append(line)
         if body:
-            rest = self._values.pop("description", [])
-            self._extend("description", [*body, *rest])
+            self._extend("description", [*body, *self._values.pop("description", [])])
 
     def _keep(self, name: str, value: Text | Named | Date, label: str = "") -> None:
         """Keep the first value of a single-valued field, and report a conflicting one."""
         kept = self._values.setdefault(name, value)
         if kept is not value and _are_in_conflict(kept, value):
-            label, printed = label or BY_NAME[name].column, _printed(value)
-            self.find("second-value", printed, label, {"label": label, "other": _quoted(value), "kept": _quoted(kept)})
+            label, other = label or BY_NAME[name].column, _printed(value)
+            texts = {"other": shorten_quote(other.text), "kept": shorten_quote(_printed(kept).text)}
+            self.find("second-value", other, label, {"label": label, **texts})
         elif isinstance(value, Date) and (both := possible_days(value)):
             self.find("ambiguous-date", value.printed, label, {"year": value.value, "one": both[0], "other": both[1]})
 
     def _set_dates(self, dates: tuple[Date, Date], label: str = "") -> None:
-        for name, date in zip(("start", "end"), dates, strict=True):
-            self._keep(name, date, label)
-
-    def _is_contact(self, line: Text) -> bool:
-        """Return whether a line is an e-mail address, or a contact name in its position on older pages: below
-        the code and before the text.
-        """
-        if is_email_address(line.text):
-            return True
-        name = line.text if line.text.endswith(".") else line.text.partition(", ")[0]  # "Ana Lopez, Head of Training"
-        return "contacts" not in self._values and "code" in self._labels and may_be_person(name)
+        self._keep("start", dates[0], label)
+        self._keep("end", dates[1], label)
 
     def _value(self, section: Section) -> None:
         value, *rest = section.lines
@@ -297,15 +256,10 @@ class RecordBuilder:
         self._extend("description", rest)
 
     def _duration(self, printed: Text, label: str) -> None:
-        """Read a duration, two dates, or both: "36 months (September 2021 – August 2024)", or a duration and
-        its start: "18 months from March 2019".
-        """
-        periods = (period for period in find_periods(printed) if period.end)
-        if dates := read_range(printed):
+        """Read "36 months", two dates, both, or a duration and its start: "18 months from March 2019"."""
+        periods = ((period.start, period.end) for period in find_periods(printed) if period.end)
+        if dates := read_range(printed) or next(periods, None):
             self._set_dates(dates, label)
-        elif (period := next(periods, None)) and period.end:
-            self._set_dates((period.start, period.end), label)
-            dates = (period.start, period.end)
         length = read_duration(printed)
         if (begin := _BEGINNING.search(printed.text)) and (start := read_date(printed.part(begin.end()))):
             length = read_duration(printed.part(0, begin.start()))
@@ -315,27 +269,20 @@ class RecordBuilder:
         if length or not dates:
             self._keep("duration", Date(length.value if length else "", printed), label)
 
-    def _prose(self, section: Section) -> None:
-        self._extend(section.row.name, section.lines)
-
     def _items(self, section: Section) -> None:
-        """Read each paragraph or list item. A short line that ends with a colon before a list is its
-        subheading.
-        """
-        lines, under = section.lines, ""
-        for line, following in zip(lines, [*lines[1:], Text("")], strict=True):
-            bulleted = BULLET.match(line.text)
+        """Read each paragraph or list item. A short line with a colon before a list is its subheading."""
+        under = ""
+        for line, following in zip_longest(section.lines, section.lines[1:], fillvalue=Text("")):
+            is_bulleted = BULLET.match(line.text)
             short = line.text.endswith(":") and len(line.text) <= _MAX_SUBHEADING_CHARACTERS
-            if short and not bulleted and BULLET.match(following.text):
+            if short and not is_bulleted and BULLET.match(following.text):
                 under = line.text.rstrip(": ")
-                continue
-            if _FOOTNOTE.match(line.text):
+            elif _FOOTNOTE.match(line.text):
                 self._extend("description", [line])
-                continue
-            if not bulleted:
-                under = ""
-            item = without_bullet(line)
-            self._extend(section.row.name, [replace(item, subheading=under) if under else item])
+            else:
+                under = under if is_bulleted else ""
+                item = without_bullet(line)
+                self._extend(section.row.name, [replace(item, subheading=under) if under else item])
 
     def _actors(self, section: Section) -> None:
         for item in self._names(section, ("actor",)):
@@ -351,21 +298,19 @@ class RecordBuilder:
         """Return whether a beneficiary is a group of people or organisations rather than an organisation."""
         if section.row.name == "audience":
             return True
-        return section.row.name == "beneficiary" and is_population(item.text) and find("actor", item.text) is None
+        return section.row.name == "beneficiary" and is_population(item.text) and names.find("actor", item.text) is None
 
     def _scopes(self, section: Section) -> None:
-        for item in self._names(section, kinds_for_field(section.row.name)):
+        for item in self._names(section, names.kinds_for_field(section.row.name)):
             self._extend("scopes", [Scope(self._resolve_scope(section.row.name, item, section.label), Basis.STATED)])
-        for item in self._list_headings(section):
-            for kind in ("region", "group"):
-                if entry := load_gazetteer().find(kind, item.text):
-                    self._extend("scopes", [Scope(Named(kind, entry.key, item), Basis.STATED)])
-
-    def _list_headings(self, section: Section) -> Iterator[Text]:
-        """Yield the regions that introduce parts of a list: "In Africa:"."""
         for line in section.lines:
-            if match := LIST_HEADING.fullmatch(line.text):
-                yield line.part(*match.span("name"))
+            if match := names.LIST_HEADING.fullmatch(
+                line.text
+            ):  # a region that introduces a part of the list: "In Africa:"
+                name = line.part(*match.span("name"))
+                entries = (load_gazetteer().find(kind, name.text) for kind in ("region", "group"))
+                scopes = [Scope(Named(entry.kind, entry.key, name), Basis.STATED) for entry in entries if entry]
+                self._extend("scopes", scopes)
 
     def _names(self, section: Section, kinds: tuple[str, ...]) -> Iterator[Text]:
         """Yield the names in a list, up to prose after a name.
@@ -380,11 +325,10 @@ class RecordBuilder:
             if is_prose and named and not BULLET.match(line.text):  # the text of the page continues
                 self._keep_as_text(section.lines[number:], section, reported)
                 return
-            for item in [line] if is_prose else split_list([line], kinds, section.whole):
-                odd = (
-                    len(item.text) > _MAX_NAME_CHARACTERS or _NOT_A_NAME.search(item.text) or small.fullmatch(item.text)
-                )
-                if is_prose or (odd and not (is_known(item.text, kinds) or self._is_audience(section, item))):
+            for item in [line] if is_prose else names.split_list([line], kinds, section.whole):
+                text = item.text
+                odd = len(text) > _MAX_NAME_CHARACTERS or _NOT_A_NAME.search(text) or small.fullmatch(text)
+                if is_prose or (odd and not (names.is_known(text, kinds) or self._is_audience(section, item))):
                     self._keep_as_text([item], section, reported)
                     reported = True
                 else:
@@ -392,9 +336,7 @@ class RecordBuilder:
                     named, reported = True, False
 
     def _keep_as_text(self, lines: list[Text], section: Section, reported: bool) -> None:
-        """Keep text that is not a name in the description, and report it unless the item before it was
-        ``reported``.
-        """
+        """Keep text that is not a name in the description, and report it unless the item before it was."""
         self._extend("description", lines)
         if not reported:
             self.find("not-a-name", lines[0], section.label, {"label": section.label})
@@ -403,7 +345,7 @@ class RecordBuilder:
         """Read other projects, given by code, title or page address."""
         for line in section.lines:
             named = without_bullet(line)
-            for item in [named] if section.whole else split_parts(named, r" ?; ?"):
+            for item in [named] if section.whole else names.split_parts(named, r" ?; ?"):
                 bare = item.text.strip("“”\"' ")
                 bare = bare[match.end() :] if (match := _CODE_LABEL.match(bare)) else bare
                 page = _PAGE.fullmatch(bare)
@@ -445,10 +387,8 @@ class RecordBuilder:
             self._extend("links", [WebLink(text, address[0] if address else "", item.place)])
 
     def _resolve_scope(self, kind: str, printed: Text, label: str) -> Named:
-        """Return the entry of a place or theme. A value under "Countries" may also be a region or group
-        ("ASEAN").
-        """
-        for other in kinds_for_field(kind):
+        """Return the entry of a place or theme. A value under "Countries" may also be a group ("ASEAN")."""
+        for other in names.kinds_for_field(kind):
             if entry := load_gazetteer().find(other, printed.text):
                 if other == "country" and (also := load_gazetteer().find_namesake(printed.text)):
                     values = {"printed": printed.text, "name": entry.name, "other": also.name}
@@ -458,36 +398,27 @@ class RecordBuilder:
 
     def _resolve(self, kind: str, printed: Text, label: str) -> Named:
         """Return the entry with this name, or a new one."""
-        names = load_gazetteer()
-        entry = find(kind, printed.text)
-        if entry is None and (entry := find_near(kind, printed.text)):
-            self.find(
-                "near-name", printed, label, values={"printed": printed.text, "name": entry.closest_name(printed.text)}
-            )
+        entry = names.find(kind, printed.text)
+        if entry is None and (entry := names.find_near(kind, printed.text)):
+            values = {"printed": printed.text, "name": entry.closest_name(printed.text)}
+            self.find("near-name", printed, label, values)
         if entry is None:
             name = printed.text[4:] if _ARTICLE.match(printed.text) else printed.text
-            key = actor_key(_REMARK.sub("", name), names) if kind == "actor" else slug(name)
+            key = actor_key(_REMARK.sub("", name), load_gazetteer()) if kind == "actor" else slug(name)
             return Named(kind, key or "unnamed", printed, known=False)
-        return Named(kind, entry.key, printed, names.get(kind, entry.key) is not None)
+        return Named(kind, entry.key, printed, load_gazetteer().get(kind, entry.key) is not None)
 
-    def find(
-        self, rule: str, printed: Text, label: str = "", values: Mapping[str, object] | None = None, advice: str = ""
-    ) -> None:
+    def find(self, rule: str, printed: Text, label: str = "", values: Mapping[str, object] | None = None) -> None:
         """Report words of the record. They count towards its size limit."""
         place = printed.place or Place(0, 0)
         for text in self.fit([printed.text], place):
-            self._findings.append(
-                finding(
-                    rule,
-                    self._input_file.name,
-                    values,
-                    label=label,
-                    line=place.line,
-                    column=place.column,
-                    text=text,
-                    advice=advice,
-                )
-            )
+            self._report(rule, place, values, label, text)
+
+    def _report(
+        self, rule: str, place: Place, values: Mapping[str, object] | None, label: str = "", text: str = ""
+    ) -> None:
+        file, line, column = self._input_file.name, place.line, place.column
+        self._findings.append(finding(rule, file, values, line=line, column=column, label=label, text=text))
 
 
 def is_text(line: str) -> bool:
@@ -497,11 +428,10 @@ def is_text(line: str) -> bool:
 
 def _are_in_conflict(kept: Text | Named | Date, other: Text | Named | Date) -> bool:
     """Return whether two values of a field contradict each other. A date may be a more precise form of another."""
-    match kept, other:
-        case Date(), Date() if kept.value and other.value:
-            return not (kept.value.startswith(other.value) or other.value.startswith(kept.value))
-        case Named(), Named():
-            return kept.key != other.key
+    if isinstance(kept, Date) and isinstance(other, Date) and kept.value and other.value:
+        return not (kept.value.startswith(other.value) or other.value.startswith(kept.value))
+    if isinstance(kept, Named) and isinstance(other, Named):
+        return kept.key != other.key
     return _printed(kept).text.casefold() != _printed(other).text.casefold()
 
 
@@ -509,10 +439,9 @@ def _printed(value: Text | Named | Date) -> Text:
     return value if isinstance(value, Text) else value.printed
 
 
-def _quoted(value: Text | Named | Date) -> str:
-    """Return a value as printed, shortened for a message."""
-    text = _printed(value).text
-    return text if len(text) <= _MAX_NAME_CHARACTERS else f"{text[: _MAX_NAME_CHARACTERS - 1]}…"
+def shorten_quote(text: str, most: int = _MAX_NAME_CHARACTERS) -> str:
+    """Return a text with at most this many characters, for a message."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def _count_characters(value: Any) -> int:
@@ -530,7 +459,7 @@ _READERS: dict[FieldKind, Callable[[RecordBuilder, Section], None]] = {
     FieldKind.VALUE: RecordBuilder._value,
     FieldKind.CHOICE: RecordBuilder._choice,
     FieldKind.DATE: RecordBuilder._date,
-    FieldKind.PROSE: RecordBuilder._prose,
+    FieldKind.PROSE: lambda values, section: values._extend(section.row.name, section.lines),
     FieldKind.ITEMS: RecordBuilder._items,
     FieldKind.ACTORS: RecordBuilder._actors,
     FieldKind.SCOPES: RecordBuilder._scopes,

@@ -10,31 +10,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 from cybilgraph.errors import SourceError
 from cybilgraph.model.fields import FIELDS, Field, FieldKind
 from cybilgraph.model.gazetteer import slug
-from cybilgraph.model.record import LeftBlank, Place, Record, Source, Text
-from cybilgraph.model.vocabulary import (
-    BASE,
-    CYB,
-    DCTERMS,
-    FOAF,
-    PROV,
-    RDF,
-    RDFS,
-    SKOS,
-    SPDX,
-    shorten,
-    thing_iri,
-)
+from cybilgraph.model.record import Record, Source, Text
+from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, FOAF, PROV, RDF, RDFS, SKOS, SPDX, shorten, thing_iri
 from cybilgraph.model.vocabulary import record as record_iri
 from cybilgraph.readers.inputs import Input
-from cybilgraph.readers.page.sections import CODE, Section
-from cybilgraph.readers.rdf.graph import RecordGraph, Term, read_graphs
-from cybilgraph.readers.rdf.links import BY_TERM, read_links
-from cybilgraph.readers.rdf.literals import read_values
-from cybilgraph.readers.rdf.view import NOWHERE, ProjectView, parse_own_iri, to_one_line
+from cybilgraph.readers.page.sections import CODE, RecordBuilder, Section
+from cybilgraph.readers.rdf.project_values import read_left_blank, read_values
+from cybilgraph.readers.rdf.view import NOWHERE, ProjectView, RecordGraph, parse_own_iri, read_graphs, to_one_line
 
 #: Properties of resources that are only mentioned.
 _NAMES = {DCTERMS.isReplacedBy, RDF.type, SKOS.prefLabel, RDFS.label}
@@ -43,22 +30,21 @@ _UNTITLED_KEY = re.compile(r"untitled-([0-9a-f]{12})")
 
 
 def read_rdf(input_file: Input) -> Iterator[Record]:
-    """Yield the records of a file: those of its named graphs, which are earlier captures, then the current
-    ones.
+    """Yield the records of a file: earlier captures, which are in named graphs, then the current records.
 
     Raises SourceError if the file is not RDF or contains no project; in a damaged file, after all projects
     except the one that contains the damage.
     """
-    source, places, graphs, damage = read_graphs(input_file)
+    source, places, graphs, damage, last_subject = read_graphs(input_file)
     found = False
     for graph in graphs:
         for project, about in _projects(graph).items():
-            if damage.error and damage.subject.startswith((project, *about)):
+            if damage and last_subject.startswith((project, *about)):
                 continue
             found = True
             yield _record(ProjectView(input_file, graph, places), project, about, source)
-    if damage.error:
-        raise damage.error
+    if damage:
+        raise damage
     if not found:
         raise SourceError(
             f"{input_file.name}: contains no project",
@@ -70,29 +56,24 @@ def _projects(graph: RecordGraph) -> dict[str, list[str]]:
     """Return the described projects with the nodes of their records."""
     about: dict[str, list[str]] = {}
     typed: set[str] = set()
-    for subject in graph.subjects:
-        predicates = graph.predicates(subject)
-        if FOAF.primaryTopic in predicates:
-            for topic in graph.values(subject, FOAF.primaryTopic):
-                if isinstance(topic, str) and (parse_own_iri(topic) or CYB.Record in graph.values(subject, RDF.type)):
-                    about.setdefault(topic, []).append(subject)
+    for subject, predicates in graph.statements.items():
+        for topic in graph.values(subject, FOAF.primaryTopic) if FOAF.primaryTopic in predicates else ():
+            if isinstance(topic, str) and (parse_own_iri(topic) or CYB.Record in graph.values(subject, RDF.type)):
+                about.setdefault(topic, []).append(subject)
         if RDF.type in predicates and CYB.Project in graph.values(subject, RDF.type):
             typed.add(subject)
             about.setdefault(subject, [])
         elif (found := parse_own_iri(subject)) and found[0] == "project":
             about.setdefault(subject, [])
     for project, records in about.items():
-        if (
-            (found := parse_own_iri(project))
-            and (record := record_iri(found[1])) not in records
-            and graph.predicates(record)
-        ):
+        record = record_iri(found[1]) if (found := parse_own_iri(project)) else ""
+        if record not in records and record in graph.statements:
             records.append(record)
     # A project that another one only refers to is not a record, unless it has more than a name.
     return {
         project: records
         for project, records in about.items()
-        if records or graph.predicates(project) - ({RDF.type} if project in typed else _NAMES)
+        if records or graph.statements.get(project, {}).keys() - ({RDF.type} if project in typed else _NAMES)
     }
 
 
@@ -103,19 +84,26 @@ def _record(view: ProjectView, project: str, about: list[str], source: Source) -
         view.visit(node)
         for predicate in (PROV.wasDerivedFrom, PROV.wasRevisionOf, FOAF.primaryTopic):  # the source is this file
             view.graph.values(node, predicate)
-    stated = next((text for node in nodes if (text := view.text(node, DCTERMS.language).text)), "")
-    view.language = (stated or _title_language(view, project)).lower()
-    sections = view.sections()
+    language = next((text for node in nodes if (text := view.text(node, DCTERMS.language).text)), "")
+    titles = (getattr(title, "language", None) for title in view.graph.values(project, DCTERMS.title))
+    of_titles = [found for found in titles if found] or ["en"]  # apply if the record gives none
+    view.language = (language or ("en" if "en" in of_titles else of_titles[0])).lower()
+    builder = RecordBuilder(view.file, view.findings)
     for row in FIELDS:
-        printed = _text(view, project, nodes, row, bool(stated))
+        printed = _text(view, project, nodes, row, bool(language))
         if printed.text:
-            sections.take(Section(row, shorten(row.term), printed.place or NOWHERE, [printed]))
-    read = read_links(view, project) | read_values(view, project)
+            builder.take(Section(row, shorten(row.term), printed.place or NOWHERE, [printed]))
+    read = read_values(view, project)
     for name, value in read.items():
-        kept = sections.fit(value if isinstance(value, tuple) else [value], view.begin(project) or NOWHERE)
+        kept = builder.fit(value if isinstance(value, tuple) else [value], view.begin(project) or NOWHERE)
         read[name] = tuple(kept) if isinstance(value, tuple) else next(iter(kept), None)
-    record = replace(sections.record(), source=source, left_blank=tuple(_left_blank(view, nodes)), **read)
-    record = replace(record, labels=dict(_labels(view, project)) | record.labels)
+    labels = {
+        row.name: (shorten(row.term), view.place(project, row.term, value) or NOWHERE)
+        for row in FIELDS
+        for value in (view.graph.values(project, row.term)[:1] if row.term else ())
+    }
+    record, blank = builder.record(), tuple(read_left_blank(view, nodes))
+    record = replace(record, source=source, left_blank=blank, labels=labels | record.labels, **read)
     record = _with_identity(view, record, project, nodes)
     return replace(record, findings=tuple(view.collect_findings()))
 
@@ -125,49 +113,14 @@ def _text(view: ProjectView, project: str, nodes: list[str], row: Field, languag
     if row.kind is FieldKind.VALUE:
         text = view.text(project, row.term)
         return text if text.text or row.name != "title" else view.name(project)
+    if row.kind is not FieldKind.RECORD:
+        return Text("")
     if row.name == "language":
         texts = [found for node in nodes if (found := view.text(node, row.term)).text]
         place = texts[0].place if texts else None
         return Text(view.language if language_stated or view.language != "en" else "", place)
-    if row.kind is FieldKind.RECORD:
-        texts = [_record_text(view, node, row.term) for node in nodes]
-        return next((text for text in texts if text.text), Text(""))
-    return Text("")
-
-
-def _labels(view: ProjectView, project: str) -> Iterator[tuple[str, tuple[str, Place]]]:
-    """Yield the term and place of each field."""
-    for row in FIELDS:
-        for value in view.graph.values(project, row.term)[:1] if row.term else ():
-            yield row.name, (shorten(row.term), view.place(project, row.term, value) or NOWHERE)
-
-
-def _title_language(view: ProjectView, project: str) -> str:
-    """Return the language of the title, which applies if the record gives none."""
-    titles = view.graph.values(project, DCTERMS.title)
-    languages = [language for title in titles if (language := getattr(title, "language", None))]
-    return "en" if "en" in languages or not languages else str(languages[0])
-
-
-def _record_text(view: ProjectView, node: str, predicate: str) -> Text:
-    """Return a literal or an address; report further values."""
-    first, *rest = view.values(node, predicate) or [""]
-    for other in rest[:1]:
-        view.note_second(predicate, *(view.printed(node, predicate, value) for value in (first, other)))
-    return to_one_line(view.printed(node, predicate, first))
-
-
-def _plain(term: Term) -> str:
-    return term if isinstance(term, str) else term.value
-
-
-def _left_blank(view: ProjectView, nodes: list[str]) -> Iterator[LeftBlank]:
-    for node in nodes:
-        for term in view.values(node, CYB.leftBlank):
-            if isinstance(term, str) and (row := BY_TERM.get(term)):
-                yield LeftBlank(row.name, shorten(term), view.place(node, CYB.leftBlank, term))
-            else:
-                view.note_unread(node, CYB.leftBlank, term)
+    texts = [to_one_line(view.printed(node, row.term, view.single(node, row.term))) for node in nodes]
+    return next((text for text in texts if text.text), Text(""))
 
 
 def _with_identity(view: ProjectView, record: Record, project: str, nodes: list[str]) -> Record:
@@ -176,10 +129,8 @@ def _with_identity(view: ProjectView, record: Record, project: str, nodes: list[
     if found is None or found[0] != "project":
         if project.startswith(("_:", BASE)):
             return record
-        address = record.address or Text(project)
-        if record.key.startswith("untitled-"):
-            record = replace(record, slug=Text(slug(project)))
-        return replace(record, address=address)
+        own_slug = Text(slug(project)) if record.key.startswith("untitled-") else record.slug
+        return replace(record, slug=own_slug, address=record.address or Text(project))
     key = found[1]
     if record.key == key:
         return record
@@ -194,13 +145,10 @@ def _with_identity(view: ProjectView, record: Record, project: str, nodes: list[
 
 
 def _with_checksum(view: ProjectView, source: Source, nodes: list[str], start: str) -> Source:
-    """Return the source with the checksum of the original page, the only identity of a project without code and
-    title.
-    """
-    for node in nodes:
-        for page in view.graph.values(node, PROV.wasDerivedFrom):
-            for checksum in view.graph.values(_plain(page), SPDX.checksum):
-                for value in view.graph.values(_plain(checksum), SPDX.checksumValue):
-                    if _plain(value).startswith(start):
-                        return Source(source.name, _plain(value))
-    return Source(source.name, start + source.sha256[len(start) :])
+    """Return the source with the checksum of the original page, which identifies a project without a title."""
+    terms: list[Any] = [*nodes]
+    for predicate in (PROV.wasDerivedFrom, SPDX.checksum, SPDX.checksumValue):
+        found = (value for term in terms for value in view.graph.values(term, predicate))
+        terms = [getattr(value, "value", value) for value in found]
+    checksums = (checksum for checksum in terms if checksum.startswith(start))
+    return Source(source.name, next(checksums, start + source.sha256[len(start) :]))

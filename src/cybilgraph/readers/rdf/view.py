@@ -1,41 +1,106 @@
-"""The statements about a project as texts and names; statements that are not read are reported."""
+"""The statements about a project as texts and names; statements that are not read are reported.
+
+The current graph and each earlier capture are read separately.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
+from sys import intern
 from typing import Any
 from urllib.parse import unquote
 
 import pyoxigraph as ox
 
-from cybilgraph.model.fields import FIELDS, Field
+from cybilgraph.errors import SourceError
+from cybilgraph.model.fields import FIELDS, Field, FieldKind
 from cybilgraph.model.findings import Finding
 from cybilgraph.model.gazetteer import GazetteerEntry, load_gazetteer
-from cybilgraph.model.record import Named, Place, Record, Text
+from cybilgraph.model.record import Named, Place, Source, Text
 from cybilgraph.model.rules import finding
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, FOAF, RDF, RDFS, SKOS, shorten
 from cybilgraph.readers.inputs import Input
-from cybilgraph.readers.page.sections import RecordBuilder, Section
-from cybilgraph.readers.rdf.graph import RecordGraph, Term
-from cybilgraph.readers.rdf.positions import Places
+from cybilgraph.readers.page.sections import RecordBuilder, Section, shorten_quote
+from cybilgraph.readers.rdf.document import MAX_LOCATED_BYTES, Document
+from cybilgraph.readers.rdf.positions import UNKNOWN, Places
 from cybilgraph.readers.text import normalise, resolve_entities
 
+#: An IRI, a blank node (``_:…``), or a literal.
+Term = str | ox.Literal
 #: The place of a value without a line.
 NOWHERE = Place(0, 0)
-#: The maximum number of names looked up per field, and of predicates reported individually.
-_MAX_NAME_LOOKUPS, _MAX_REPORTED = 1_000, 100
-#: The maximum length of a quoted value.
-_MAX_QUOTE_CHARACTERS = 200
-#: The terms of fields.
-_TERMS = frozenset(row.term for row in FIELDS if row.term)
+#: The maximum number of names looked up per field, of predicates reported individually, and of quoted characters.
+_MAX_NAME_LOOKUPS, _MAX_REPORTED, _MAX_QUOTE_CHARACTERS = 1_000, 100, 200
+#: Fields by property.
+BY_TERM = {row.term: row for row in FIELDS if row.term}
 _OWN = re.compile(rf"{re.escape(BASE)}id/([a-z-]{{1,20}})/([^/?#]+)")
+_VERSION = re.compile(rf"{re.escape(BASE)}graph/([^/]+)/([0-9]{{1,9}})")
+_NUMBER = re.compile("[0-9]{1,9}")
 _LABELS = (SKOS.prefLabel, RDFS.label, FOAF.name, DCTERMS.title)
 #: Properties by which a project may be referred to.
 _PROJECT_NAMES = (DCTERMS.identifier, CYB.slug, *_LABELS)
+
+
+class RecordGraph:
+    """Statements with the offsets of their values, which tracks those that were read.
+
+    ``shared`` is the graph that all captures share. It is asked for subjects that this graph does not have.
+    """
+
+    def __init__(self, shared: RecordGraph | None = None) -> None:
+        #: By subject, in file order.
+        self.statements: dict[str, dict[str, dict[Term, int]]] = {}
+        #: The offset at which each subject first occurs.
+        self.begins: dict[str, int] = {}
+        #: The subjects and predicates that were read.
+        self.read: set[tuple[str, str]] = set()
+        self._shared = shared
+
+    def values(self, subject: str, predicate: str) -> list[Term]:
+        """Return the distinct values, in file order."""
+        self.read.add((subject, predicate))
+        if subject not in self.statements and self._shared:
+            return self._shared.values(subject, predicate)
+        return list(self.statements.get(subject, {}).get(predicate, ()))
+
+    def at(self, subject: str, predicate: str, value: Term) -> int:
+        """Return the offset of the value of a statement."""
+        if subject not in self.statements and self._shared:
+            return self._shared.at(subject, predicate, value)
+        return self.statements.get(subject, {}).get(predicate, {}).get(value, UNKNOWN)
+
+
+def read_graphs(input_file: Input) -> tuple[Source, Places, list[RecordGraph], SourceError | None, str]:
+    """Return the graphs of a file: earlier captures by number, then the current graph.
+
+    Other named graphs are part of the current graph. A damaged file is read up to the damage; its error and the
+    last subject before it come last. Raises SourceError if the file is not RDF or is unsafe to parse.
+    """
+    document = Document(input_file)
+    present = RecordGraph()
+    earlier: dict[tuple[str, int], RecordGraph] = {}
+    damage: SourceError | None = None
+    subject = ""
+    try:
+        for quad, spot in document.statements(located=len(document.content) <= MAX_LOCATED_BYTES):
+            graph = present
+            if isinstance(quad.graph_name, ox.NamedNode) and (version := _VERSION.fullmatch(quad.graph_name.value)):
+                graph = earlier.setdefault((unquote(version[1]), int(version[2])), RecordGraph(present))
+            subject = _name(quad.subject)
+            value = quad.object if isinstance(quad.object, ox.Literal) else _name(quad.object)
+            graph.begins.setdefault(subject, spot.subject)
+            values = graph.statements.setdefault(subject, {}).setdefault(_name(quad.predicate), {})
+            values.setdefault(value, spot.object)
+    except SourceError as error:
+        damage = error
+    source = Source(input_file.name, hashlib.sha256(document.content).hexdigest())
+    graphs = [*(earlier[key] for key in sorted(earlier)), present]
+    return source, document.places, graphs, damage, subject
 
 
 def parse_own_iri(term: Term) -> tuple[str, str] | None:
@@ -47,21 +112,18 @@ def parse_own_iri(term: Term) -> tuple[str, str] | None:
 class ProjectView:
     """What a graph says about a project, in the language of its record."""
 
-    def __init__(self, input_file: Input, graph: RecordGraph, places: Places, language: str = "en") -> None:
+    def __init__(self, input_file: Input, graph: RecordGraph, places: Places) -> None:
         self.graph = graph
-        self._places = places
-        self.language = language
+        self.language = "en"
         self.findings: list[Finding] = []
-        self._file = input_file.name
+        self._places = places
+        #: Stands for the file in records built from a part of it.
+        self.file = Input(input_file.name, data=b"")
         self._visited: dict[str, None] = {}
         self._looked_up: Counter[str] = Counter()
         self._beyond: dict[str, Text] = {}  # the first name beyond the maximum, by field
         self._left: dict[str, Text] = {}
         self._second: dict[str, tuple[Text, Text]] = {}
-
-    def sections(self) -> RecordBuilder:
-        """Return a builder for values given as text."""
-        return RecordBuilder(Input(self._file, data=b""), self.findings)
 
     def visit(self, node: str) -> None:
         """Mark a node as visited: its statements that are not read will be reported."""
@@ -72,11 +134,16 @@ class ProjectView:
         """Return all values. If all are IRIs that end with a number, sort them by it."""
         values = self.graph.values(node, predicate)
         numbers = [str(value).rpartition("/")[2] if isinstance(value, str) else "" for value in values]
-        if values and all(re.fullmatch("[0-9]{1,9}", number) for number in numbers):
-            values = [
-                value for _, value in sorted(zip(map(int, numbers), values, strict=True), key=lambda pair: pair[0])
-            ]
+        if all(map(_NUMBER.fullmatch, numbers)):
+            return [values[at] for at in sorted(range(len(values)), key=lambda at: int(numbers[at]))]
         return values
+
+    def single(self, node: str, predicate: str) -> Term:
+        """Return the first value, or an empty text; the second one is reported."""
+        first, *rest = self.values(node, predicate) or [""]
+        for other in rest[:1]:
+            self._note_second(predicate, *(self.printed(node, predicate, value) for value in (first, other)))
+        return first
 
     def nodes(self, node: str, predicate: str) -> list[str]:
         """Return the values that are nodes, and visit them. Literals are reported."""
@@ -95,20 +162,18 @@ class ProjectView:
 
     def begin(self, node: str) -> Place | None:
         """Return the place where a subject first occurs."""
-        return self._places.place(self.graph.begin(node))
+        return self._places.place(self.graph.begins.get(node, UNKNOWN))
 
     def printed(self, node: str, predicate: str, value: Term) -> Text:
         """Return a value as printed, with its place."""
-        if isinstance(value, ox.Literal):
-            text = self._places.text(value.value, self.graph.at(node, predicate, value))
-            resolved = resolve_entities(text.text)
-            return text if resolved == text.text else Text(resolved, text.place)
-        return Text(value, self.place(node, predicate, value))
+        if isinstance(value, str):
+            return Text(value, self.place(node, predicate, value))
+        text = self._places.text(value.value, self.graph.at(node, predicate, value))
+        resolved = resolve_entities(text.text)
+        return text if resolved == text.text else Text(resolved, text.place)
 
     def texts(self, node: str, predicate: str) -> list[Text]:
-        """Return the literals in the record's language or without one, or else those in English or another
-        language.
-        """
+        """Return the literals in the record's language or without one, or else in English or another language."""
         by_language: dict[str, list[ox.Literal]] = {}
         for value in self.graph.values(node, predicate):
             if isinstance(value, ox.Literal):
@@ -126,7 +191,7 @@ class ProjectView:
         """Return a literal on one line; further ones are reported."""
         first, *rest = self.texts(node, predicate) or [Text("")]
         for other in rest[:1]:
-            self.note_second(predicate, first, other)
+            self._note_second(predicate, first, other)
         return to_one_line(first)
 
     def name(self, node: str, predicates: tuple[str, ...] = _LABELS) -> Text:
@@ -139,37 +204,42 @@ class ProjectView:
 
         ``printed`` is its printed name, and may be empty.
         """
+        known = True
         if found := parse_own_iri(target):
             kind, key = found
-            if kind in kinds:
-                entry = None if kind == "project" else load_gazetteer().get(kind, key)
-                label = "" if entry else self.name(str(target), (SKOS.prefLabel,)).text
-                known = not label if kind == "project" else entry is not None
-                name = label or (entry.name if entry else key)
-                return Named(kind, key, printed if printed.text else replace(printed, text=name), known)
-        elif isinstance(target, str) and (entry := _load_same_as().get(target)) and entry.kind in kinds:
-            return Named(entry.kind, entry.key, printed if printed.text else replace(printed, text=entry.name))
-        return None
+            if kind not in kinds:
+                return None
+            if kind != "project" and (entry := load_gazetteer().get(kind, key)):
+                name = entry.name
+            else:
+                label = self.name(str(target), (SKOS.prefLabel,)).text
+                known, name = kind == "project" and not label, label or key
+        elif (entry := _load_same_as().get(target)) and entry.kind in kinds:
+            kind, key, name = entry.kind, entry.key, entry.name
+        else:
+            return None
+        return Named(kind, key, printed if printed.text else replace(printed, text=name), known)
 
-    def resolve(self, row: Field, node: str, predicate: str, target: Term) -> Record | None:
-        """Read the object of a statement by its name, like text under the field's label.
+    def resolve(self, row: Field, node: str, predicate: str, target: Term) -> tuple[Any, ...]:
+        """Return the values that the object of a statement names, like text under the field's label.
 
-        Return None if the field has had too many names.
+        There are none if the field has had too many names.
         """
         self._looked_up[row.name] += 1
         place = self.printed(node, predicate, target).place
         if self._looked_up[row.name] > _MAX_NAME_LOOKUPS:
             self._beyond.setdefault(row.name, Text("", place))
-            return None
+            return ()
         text = self._name_of(row, target)
         found: list[Finding] = []
-        sections = RecordBuilder(Input(self._file, data=b""), found)
-        sections.take(Section(row, shorten(row.term), place or NOWHERE, [Text(text, place)] if text else []))
-        record = sections.record()
+        builder = RecordBuilder(self.file, found)
+        builder.take(Section(row, shorten(row.term), place or NOWHERE, [Text(text, place)] if text else []))
+        record = builder.record()
         self.findings += found
-        if not record.values(row.name) and not record.scopes:
+        values = record.scopes if row.kind is FieldKind.SCOPES else record.values(row.name)
+        if not values:
             self.note_unread(node, predicate, target)
-        return record
+        return values
 
     def _name_of(self, row: Field, target: Term) -> str:
         if isinstance(target, ox.Literal):
@@ -177,16 +247,15 @@ class ProjectView:
         if (found := parse_own_iri(target)) and found[0] in load_gazetteer().entries:
             entry = load_gazetteer().get(*found)
             return entry.name if entry else found[1]
-        if row.kind == "projects":
+        if row.kind is FieldKind.PROJECTS:
             return self.name(target, _PROJECT_NAMES).text or ("" if target.startswith("_:") else target)
         self.visit(target)
         if name := self.name(target).text:
             return name
         last = unquote(re.split(r"[/#:]", target.rstrip("/"))[-1])
-        known = any(
-            load_gazetteer().find(kind, last) for kind in ("actor", "country", "region", "group", "theme", "status")
-        )
-        return last if known else "" if target.startswith("_:") else target
+        kinds = ("actor", "country", "region", "group", "theme", "status")
+        is_known = any(load_gazetteer().find(kind, last) for kind in kinds)
+        return last if is_known else "" if target.startswith("_:") else target
 
     def note_unread(self, node: str, predicate: str, value: Term, more: str = "") -> None:
         """Note a value that is not read."""
@@ -194,9 +263,9 @@ class ProjectView:
             printed = self.printed(node, predicate, value)
             self._left[predicate] = replace(printed, text=f"{printed.text}{more}")
 
-    def note_second(self, predicate: str, kept: Text, other: Text) -> None:
+    def _note_second(self, predicate: str, kept: Text, other: Text) -> None:
         """Note a second value of a single-valued field."""
-        if predicate in _TERMS:
+        if predicate in BY_TERM:
             self._second.setdefault(predicate, (kept, other))
         else:
             self._left.setdefault(predicate, other)
@@ -204,14 +273,16 @@ class ProjectView:
     def collect_findings(self) -> list[Finding]:
         """Return all findings, including one for each predicate that was not read."""
         for node in self._visited:
-            for predicate, value in self.graph.unread_statements(node):
-                self.note_unread(node, predicate, value)
+            for predicate, values in self.graph.statements.get(node, {}).items():
+                if (node, predicate) not in self.graph.read:
+                    self.note_unread(node, predicate, next(iter(values)))
         for predicate, (kept, other) in sorted(self._second.items()):
-            values = {"label": shorten(predicate), "kept": _quoted(kept), "other": _quoted(other)}
-            self.find("second-value", other, values, predicate=predicate)
+            quotes = (shorten_quote(value.text, _MAX_QUOTE_CHARACTERS) for value in (kept, other))
+            texts = dict(zip(("kept", "other"), quotes, strict=True))
+            self.find("second-value", other, {"label": shorten(predicate), **texts}, shorten(predicate))
         left = sorted(self._left.items())
         for predicate, text in left[:_MAX_REPORTED]:
-            self.find("not-read", text, predicate=predicate)
+            self.find("not-read", text, label=shorten(predicate))
         if len(left) > _MAX_REPORTED:
             place = left[_MAX_REPORTED][1].place
             self.find("more-not-read", Text("", place), {"count": f"{len(left) - _MAX_REPORTED:,}"})
@@ -220,18 +291,11 @@ class ProjectView:
             self.find("too-many", first, {"count": count, "name": name, "most": f"{_MAX_NAME_LOOKUPS:,}"})
         return self.findings
 
-    def find(self, rule: str, printed: Text, values: Mapping[str, object] | None = None, predicate: str = "") -> None:
+    def find(self, rule: str, printed: Text, values: Mapping[str, object] | None = None, label: str = "") -> None:
         """Add a finding."""
-        text = _quoted(printed)
-        place = printed.place or NOWHERE
-        label = shorten(predicate) if predicate else ""
-        self.findings.append(
-            finding(rule, self._file, values, text=text, label=label, line=place.line, column=place.column)
-        )
-
-
-def _quoted(text: Text) -> str:
-    return text.text if len(text.text) <= _MAX_QUOTE_CHARACTERS else f"{text.text[: _MAX_QUOTE_CHARACTERS - 1]}…"
+        text, place = shorten_quote(printed.text, _MAX_QUOTE_CHARACTERS), printed.place or NOWHERE
+        found = finding(rule, self.file.name, values, text=text, label=label, line=place.line, column=place.column)
+        self.findings.append(found)
 
 
 def to_one_line(text: Text) -> Text:
@@ -240,10 +304,11 @@ def to_one_line(text: Text) -> Text:
     return Text(normalise(text.text), text.place)
 
 
+def _name(term: ox.NamedNode | ox.BlankNode | ox.Triple) -> str:
+    return intern(term.value if isinstance(term, ox.NamedNode) else str(term))
+
+
 @cache
-def _load_same_as() -> dict[str, GazetteerEntry]:
+def _load_same_as() -> dict[Term, GazetteerEntry]:
     """Load the external addresses of reference entries."""
-    same: dict[str, Any] = {}
-    for entry in load_gazetteer():
-        same.update(dict.fromkeys(entry.cell("same_as"), entry))
-    return same
+    return {address: entry for entry in load_gazetteer() for address in entry.cell("same_as")}

@@ -1,7 +1,7 @@
 """Hints about a query: why its answer may be empty, slow or incomplete, or why it is not valid.
 
-``outline`` parses the query; ``empty_results``, ``comparisons`` and ``slow_queries`` examine the outline, with
-``facts`` about the release; ``syntax`` explains syntax errors. Queries over ``outline.MAX_TOKENS`` get no hints.
+``outline`` parses the query; ``empty_results`` and ``slow_queries`` examine the outline, with ``facts`` about the
+release; ``syntax`` explains syntax errors. Queries over ``outline.MAX_TOKENS`` get no hints.
 """
 
 from __future__ import annotations
@@ -12,8 +12,11 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 
 from cybilgraph.sparql import Hint
-from cybilgraph.sparql.hints.comparisons import find_mismatched_comparisons
-from cybilgraph.sparql.hints.empty_results import find_empty_causes, find_unbound_variables
+from cybilgraph.sparql.hints.empty_results import (
+    find_empty_causes,
+    find_mismatched_comparisons,
+    find_unbound_variables,
+)
 from cybilgraph.sparql.hints.facts import Facts
 from cybilgraph.sparql.hints.outline import Note, OutlineError, parse_outline, shortened
 from cybilgraph.sparql.hints.slow_queries import find_slow_causes

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
+from functools import partial
 from itertools import islice
+from operator import attrgetter
+from typing import Any
 
 import pyoxigraph as ox
-from cachetools import LRUCache
+from cachetools import cachedmethod
+from cachetools.keys import hashkey
 
 from cybilgraph.model.vocabulary import RDF, XSD
 from cybilgraph.sparql.hints.outline import Term
@@ -17,8 +21,6 @@ _MAX_SAMPLED_VALUES = 2_000
 _MAX_SAMPLED_RESOURCES, _MAX_SAMPLED_STATEMENTS = 50, 200
 #: Statements that are read to find out whether a class has a property (0.2 s in memory).
 _MAX_SCANNED = 100_000
-#: Results that are cached; a release never changes.
-_MAX_CACHED_PROPERTIES, _MAX_CACHED_PAIRS = 16, 1_000
 #: Searches (through values, names or statements) per query.
 _MAX_SEARCHES = 20
 #: How many statements count as one.
@@ -30,14 +32,12 @@ class Facts:
 
     def __init__(self, store: ox.Store) -> None:
         self._store = store
-        self._values: LRUCache[str, list[Term]] = LRUCache(_MAX_CACHED_PROPERTIES)
-        self._classes: LRUCache[str, list[str]] = LRUCache(_MAX_CACHED_PAIRS)
-        self._lacking: LRUCache[tuple[str, str], bool] = LRUCache(_MAX_CACHED_PAIRS)
-        self._searches = 0.0
+        self.start_query()
 
     def start_query(self) -> None:
         """Reset the limits for the next query."""
-        self._searches = 0
+        self._cache: dict[Hashable, Any] = {}
+        self._searches = 0.0
 
     def may_search(self) -> bool:
         """Count a search, and return whether the limit allows it."""
@@ -69,22 +69,20 @@ class Facts:
         first = islice(self._store.named_graphs(), _MAX_SAMPLED_VALUES)
         return [graph.value for graph in first if isinstance(graph, ox.NamedNode)]
 
+    @cachedmethod(attrgetter("_cache"), key=partial(hashkey, "values"))
     def values(self, predicate: str) -> list[Term]:
         """Return the first values of a property, without repetition."""
-        if predicate not in self._values:
-            nodes = dict.fromkeys(quad.object for quad in islice(self._quads(None, predicate), _MAX_SAMPLED_VALUES))
-            self._values[predicate] = [*filter(None, map(_term, nodes))]
-        return self._values[predicate]
+        nodes = dict.fromkeys(quad.object for quad in islice(self._quads(None, predicate), _MAX_SAMPLED_VALUES))
+        return [*filter(None, map(_term, nodes))]
 
+    @cachedmethod(attrgetter("_cache"), key=partial(hashkey, "classes"))
     def classes(self, predicate: str) -> list[str]:
         """Return the classes of the first values of a property."""
-        if predicate not in self._classes:
-            if not self.may_search():
-                return []
-            nodes = [ox.NamedNode(value.value) for value in self.values(predicate) if value.kind == "iri"]
-            quads = (quad for node in nodes[:_MAX_SAMPLED_RESOURCES] for quad in self._quads(node, RDF.type))
-            self._classes[predicate] = _iris(quad.object for quad in quads)
-        return self._classes[predicate]
+        if not self.may_search():
+            return []
+        nodes = [ox.NamedNode(value.value) for value in self.values(predicate) if value.kind == "iri"]
+        quads = (quad for node in nodes[:_MAX_SAMPLED_RESOURCES] for quad in self._quads(node, RDF.type))
+        return _iris(quad.object for quad in quads)
 
     def properties(self, kind: str) -> list[str]:
         """Return the properties of the first instances of a class."""
@@ -93,19 +91,16 @@ class Facts:
             quad.predicate for found in first for quad in islice(self._quads(found.subject), _MAX_SAMPLED_STATEMENTS)
         )
 
+    @cachedmethod(attrgetter("_cache"), key=partial(hashkey, "lacks"))
     def lacks(self, kind: str, predicate: str) -> bool:
         """Whether no instance of a class has a property. False if finding out would take too long."""
-        if (kind, predicate) not in self._lacking:
-            if not self.may_search():
-                return False
-            self._lacking[kind, predicate] = self._lacks(ox.NamedNode(kind), predicate)
-        return self._lacking[kind, predicate]
-
-    def _lacks(self, kind: ox.NamedNode, predicate: str) -> bool:
+        if not self.may_search():
+            return False
+        node = ox.NamedNode(kind)
         # Either the statements of the property or the instances of the class must be few enough to read all.
         sides: tuple[tuple[Iterator[ox.Quad], Callable[[ox.Quad], Iterator[ox.Quad]]], ...] = (
-            (self._quads(None, predicate), lambda quad: self._quads(quad.subject, RDF.type, kind)),
-            (self._quads(None, RDF.type, kind), lambda quad: self._quads(quad.subject, predicate)),
+            (self._quads(None, predicate), lambda quad: self._quads(quad.subject, RDF.type, node)),
+            (self._quads(None, RDF.type, node), lambda quad: self._quads(quad.subject, predicate)),
         )
         for quads, other in sides:
             for quad in islice(quads, _MAX_SCANNED):

@@ -9,14 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from itertools import islice, pairwise, takewhile
-from typing import NamedTuple
+from itertools import pairwise, takewhile
+from typing import ClassVar, NamedTuple
 from urllib.parse import urljoin
 
 from cybilgraph.model.gazetteer import MIN_SUGGESTION_SCORE, closest_match
 from cybilgraph.model.vocabulary import PREFIXES, RDF, XSD
 from cybilgraph.rdf.ntriples import is_iri
-from cybilgraph.sparql.lexer import Token, tokens
+from cybilgraph.sparql.lexer import QUERY_FORMS, Token, tokens
 
 #: Longer queries are not parsed, which bounds the time (about 10 µs per token).
 MAX_TOKENS = 20_000
@@ -42,8 +42,10 @@ _BINARY = frozenset(("&&", "||", "=", "!=", "<", ">", "<=", ">=", "+", "-", "*",
 _UNARY = frozenset(("+", "-", "*"))  # and binary: * as in COUNT(*)
 _BEFORE_OPERAND = frozenset(("(", "!", "+", "-", "DISTINCT", "NOT", "EXISTS"))
 #: What users of other languages write.
-_WRONG_OPERATORS = {"==": "=", "=>": ">=", "=<": "<="}
-_WRONG_WORDS = {"AND": "&&", "OR": "||", "LIKE": "CONTAINS or REGEX", "NULL": "!BOUND(?a)", "<>": "!="}
+_WRONG_SIGNS = {"<>": "!=", "=>": ">=", "=<": "<=", "AND": "&&", "OR": "||"}
+_WRONG_WORDS = {**_WRONG_SIGNS, "LIKE": "CONTAINS or REGEX", "NULL": "!BOUND(?a)"}
+#: Pairs of tokens without a space between them that are one sign.
+_PAIRS = frozenset(("&&", "||", "!=", "<=", ">=", "==", "=>", "=<"))
 _COMPARING = frozenset("=<>&|")
 _COMPARISON = "A comparison must be inside a FILTER: FILTER(?a = ?b)"
 _QUOTE_MARKS = {"“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "‘": "'", "’": "'"}
@@ -83,35 +85,34 @@ class Term(NamedTuple):
         return self.kind in ("iri", "literal")
 
 
-class Path(NamedTuple):
-    """A property path: its IRIs, and those without which it matches nothing; ``endless`` if it may have any length."""
-
-    iris: tuple[Term, ...] = ()
-    certain: frozenset[str] = frozenset()
-    has_unbounded_length: bool = False
-
-
 @dataclass(frozen=True, slots=True)
 class Triple:
-    """A triple pattern. ``predicate`` is None if its path is more than one IRI; ``path`` is empty for a variable."""
+    """A triple pattern; ``predicate`` is None if it has a longer property path.
+
+    ``path`` has the IRIs of the predicate or path, and ``certain`` those without which it matches nothing.
+    """
 
     subject: Term
     predicate: Term | None
     object: Term
-    path: Path
+    path: tuple[Term, ...] = ()
+    certain: frozenset[str] = frozenset()
+    is_unbounded: bool = False
+    kind: ClassVar[str] = "TRIPLE"
 
     @property
     def names(self) -> frozenset[str]:
         """Its variables and blank nodes."""
-        terms = (self.subject, self.predicate, self.object)
-        return frozenset(term.value for term in terms if term and not term.constant)
+        return frozenset(
+            term.value for term in (self.subject, self.predicate, self.object) if term and not term.constant
+        )
 
     @property
     def predicate_text(self) -> str:
         """The abbreviated text of its property or path."""
         if self.predicate:
             return "a" if self.predicate.value == RDF.type else self.predicate.text
-        return f"{self.path.iris[0].text} ..." if self.path.iris else "!(...)"
+        return f"{self.path[0].text} ..." if self.path else "!(...)"
 
     @property
     def text(self) -> str:
@@ -124,20 +125,21 @@ class Triple:
         return self.subject.start
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Block:
-    """Any other part of a group: OPTIONAL, MINUS, UNION, GROUP, GRAPH, SERVICE, SELECT, FILTER, BIND or VALUES.
+    """A whole query (of the kind SELECT, ASK, CONSTRUCT or DESCRIBE), or any other part of it than a triple pattern:
+    OPTIONAL, MINUS, UNION, GROUP, GRAPH, SERVICE, SELECT, FILTER, EXISTS, BIND or VALUES, ``outer`` being around it.
 
-    ``terms`` are those of its expression or data, or the modifiers of a SELECT, whose ``head`` has those before the
-    pattern. ``names`` are in scope outside of it. ``rows`` is the size of a VALUES.
+    ``terms`` are those of its expression or data, or the modifiers of a query, whose ``head`` has those before the
+    pattern. ``names`` are in scope outside of it.
     """
 
     kind: str
     start: int
-    groups: tuple[Group, ...] = ()
+    outer: Block | None
+    parts: list[Triple | Block] = field(default_factory=list)
     terms: tuple[Term, ...] = ()
     names: frozenset[str] = frozenset()
-    rows: int = 0
     head: tuple[Term, ...] = ()
 
     @property
@@ -146,79 +148,68 @@ class Block:
         shown = " ".join(f"?{name}" for name in sorted(self.names)[:2] if name[0] not in "[(_")
         return f"{self.kind} of {shown}" if shown else self.kind
 
-
-@dataclass(slots=True)
-class Group:
-    """A group graph pattern, with the kind of its block and the group around that."""
-
-    kind: str = ""
-    outer: Group | None = None
-    parts: list[Triple | Block] = field(default_factory=list)
-
     @property
-    def within(self) -> frozenset[str]:
-        """The kinds of the blocks around it."""
-        return frozenset((self.kind,)) | (self.outer.within if self.outer else frozenset())
+    def within(self) -> set[str]:
+        """The kinds of this and the blocks around it."""
+        return {self.kind} | (self.outer.within if self.outer else set())
 
     @property
     def required(self) -> bool:
-        """Whether the answer is empty if the group matches nothing."""
-        return self.within.isdisjoint(("OPTIONAL", "UNION", "MINUS", "FILTER"))
+        """Whether the answer is empty if its patterns match nothing."""
+        return self.within.isdisjoint(("OPTIONAL", "UNION", "MINUS", "EXISTS"))
 
     @property
     def triples(self) -> list[Triple]:
-        """The triple patterns directly in the group."""
+        """The triple patterns directly in the block."""
         return [part for part in self.parts if isinstance(part, Triple)]
 
     @property
-    def blocks(self) -> list[Block]:
-        """The other parts directly in the group."""
-        return [part for part in self.parts if isinstance(part, Block)]
-
-    @property
-    def names(self) -> frozenset[str]:
-        """The variables in scope after the group."""
+    def inner_names(self) -> frozenset[str]:
+        """The variables in scope at the end of its patterns."""
         return frozenset().union(*(part.names for part in self.parts))
-
-
-class Use(NamedTuple):
-    """An IRI in a query, its role (property, class or thing), its group, and whether the group needs it to match."""
-
-    term: Term
-    role: str
-    group: Group
-    certain: bool
 
 
 @dataclass(slots=True)
 class Outline:
-    """A whole query: ``main`` is its pattern as a SELECT; all its ``groups`` in the order of the text.
+    """A whole query: all its ``blocks`` in the order of the text.
 
     ``prefixes`` has the offset of the first use of each prefix, and ``graphs`` those named by FROM.
     """
 
-    main: Block = field(init=False)
-    groups: list[Group] = field(default_factory=list)
-    uses: list[Use] = field(default_factory=list)
+    blocks: list[Block] = field(default_factory=list)
     declared: dict[str, str] = field(default_factory=dict)
     prefixes: dict[str, int] = field(default_factory=dict)
     graphs: list[Term] = field(default_factory=list)
 
     @property
+    def main(self) -> Block:
+        """The query itself."""
+        return self.blocks[0]
+
+    @property
     def triples(self) -> list[Triple]:
         """All triple patterns."""
-        return [triple for group in self.groups for triple in group.triples]
+        return [triple for block in self.blocks for triple in block.triples]
 
-    def blocks(self, *kinds: str) -> list[Block]:
+    def of_kind(self, *kinds: str) -> list[Block]:
         """Return all blocks of these kinds."""
-        return [block for group in self.groups for block in group.blocks if block.kind in kinds]
+        return [block for block in self.blocks if block.kind in kinds]
 
 
 def parse_outline(query: str) -> Outline:
     """Parse the outline of a query. Raises OutlineError, also if it is too long or nested too deeply."""
-    found = list(islice(tokens(query), MAX_TOKENS + 1))
-    if len(found) > MAX_TOKENS:
-        raise OutlineError(0)
+    found: list[Token] = []
+    for number, token in enumerate(tokens(query)):
+        if number == MAX_TOKENS:
+            raise OutlineError(0)
+        last = found[-1] if found else token
+        text = last.text + token.text
+        if last.kind == token.kind == "other" and last.start + 1 == token.start and text in _PAIRS:
+            found[-1] = Token("other", text, last.start)
+        elif last.kind == token.kind == "word" and text.upper() == "NOTIN":
+            found[-1] = Token("word", "IN", last.start)
+        else:
+            found.append(token)
     parser = _Parser(query, found)
     try:
         parser.query()
@@ -236,13 +227,17 @@ class _Parser:
         self._at = 0
         self._base = ""
         self._open: list[Token] = []
-        self._group: Group | None = None  # the innermost
+        self._inner: Block | None = None  # the innermost block
         self.outline = Outline()
 
     @property
     def token(self) -> Token:
         """The next token; after the last, one of the kind ``end``."""
         return self._tokens[self._at]
+
+    @property
+    def _following(self) -> Token:
+        return self._tokens[self._at + 1]
 
     @property
     def _word(self) -> str:
@@ -263,7 +258,9 @@ class _Parser:
             text = f"{shown} is not a quotation mark in SPARQL. Write {_QUOTE_MARKS[shown]}"
         elif token.kind == "other" and shown in "\"'":
             text = "The string is not closed on this line."
-        elif shown.upper() in _WRONG_WORDS and token.kind in ("word", "iri"):
+        elif shown == "==":
+            text = "SPARQL tests equality with a single =."
+        elif shown.upper() in _WRONG_WORDS and token.kind in ("word", "iri", "other"):
             text = f"SPARQL has no {shown}. Write {_WRONG_WORDS[shown.upper()]}"
         return OutlineError(token.start, text)
 
@@ -293,39 +290,38 @@ class _Parser:
     def _term(self) -> Term:
         """Read the next term, or word of an expression."""
         token = self._next()
-        match token.kind:
+        kind, value, datatype = token.kind, token.text, ""
+        match kind:
+            case "string":
+                return self._literal(token)
+            case "other" if value in "+-" and self.token.kind == "number":
+                number = self._term()
+                return number._replace(value=value + number.value, text=value + number.text, start=token.start)
             case "variable":
-                return Term("variable", token.text[1:], token.text, token.start)
+                value = value[1:]
             case "iri":
                 try:
-                    value = urljoin(self._base, token.text[1:-1])
+                    value = urljoin(self._base, value[1:-1])
                 except ValueError:  # such as an unclosed bracket in the host
-                    raise OutlineError(token.start) from None
+                    value = ""
                 if not is_iri(value):
                     raise OutlineError(token.start)
-                return Term("iri", value, token.text, token.start)
             case "name":
-                prefix, _, local = token.text.partition(":")
+                prefix, _, local = value.partition(":")
                 namespace = self.outline.declared.get(prefix, PREFIXES.get(prefix))
                 if namespace is None:
                     raise OutlineError(token.start)
                 self.outline.prefixes.setdefault(prefix, token.start)
-                return Term("iri", namespace + re.sub(r"\\(.)", r"\1", local), token.text, token.start)
-            case "blank":
-                return Term("blank", token.text, token.text, token.start)
+                kind, value = "iri", namespace + re.sub(r"\\(.)", r"\1", local)
             case "number":
-                datatype = f"{XSD.iri}double" if "e" in token.text.lower() else XSD.decimal
-                datatype = XSD.integer if token.text.isdigit() else datatype
-                return Term("literal", token.text, token.text, token.start, "", datatype)
-            case "string":
-                return self._literal(token)
-            case "other" if token.text in "+-" and self.token.kind == "number":
-                number = self._term()
-                sign = token.text
-                return number._replace(value=sign + number.value, text=sign + number.text, start=token.start)
-            case "word" if token.text.lower() in ("true", "false"):
-                return Term("literal", token.text.lower(), token.text, token.start, "", f"{XSD.iri}boolean")
-        return _word_term(token)
+                is_double = "e" in value.lower()
+                datatype = f"{XSD.iri}double" if is_double else XSD.integer if value.isdigit() else XSD.decimal
+                kind = "literal"
+            case "word" if value.lower() in ("true", "false"):
+                kind, value, datatype = "literal", value.lower(), f"{XSD.iri}boolean"
+            case "word" | "open" | "close" | "other" | "language":
+                kind, value = "word", value.upper()
+        return Term(kind, value, token.text, token.start, "", datatype)
 
     def _literal(self, token: Token) -> Term:
         quotes = 3 if token.text[:3] in ('"""', "'''") else 1
@@ -339,30 +335,49 @@ class _Parser:
             return Term("literal", value, f"{token.text}^^{datatype.text}", token.start, "", datatype.value)
         return Term("literal", value, token.text, token.start)
 
+    def _begin(self, kind: str) -> Block:
+        """Begin a block inside the current one, with its keyword if there is one."""
+        block = Block(kind, self.token.start, self._inner)
+        if self._inner:
+            self._inner.parts.append(block)
+        self.outline.blocks.append(block)
+        self._inner = block
+        self._take(kind)
+        return block
+
+    def _end(self, block: Block, names: frozenset[str] | None = None) -> None:
+        """End a block, with the names in scope outside of it (None: all)."""
+        block.names = block.inner_names if names is None else names
+        self._inner = block.outer
+
     # Query forms
 
     def query(self) -> None:
         while self._word in ("PREFIX", "BASE"):
             self._declaration()
-        form, start = self._word, self.token.start
-        if form == "SELECT":
-            self.outline.main = self._select()
-        elif not self._take("ASK", "CONSTRUCT", "DESCRIBE"):
+        if self._word not in QUERY_FORMS:
             raise self._error()
+        if self._word == "SELECT":
+            self._select()
         else:
-            head = self._template() if form == "CONSTRUCT" and self._word == "{" else []
-            while form == "DESCRIBE" and (self.token.kind in ("variable", "iri", "name") or self._word == "*"):
+            main = self._begin(self._word)
+            head: list[Term] = []
+            if main.kind == "CONSTRUCT" and self._word == "{":
+                template = self._at
+                self._pattern()
+                main.parts.clear()
+                found = [token for token in self._tokens[template : self._at] if token.kind == "variable"]
+                head = [Term("variable", token.text[1:], token.text, token.start) for token in found]
+            while main.kind == "DESCRIBE" and (self.token.kind in ("variable", "iri", "name") or self._word == "*"):
                 head.append(self._term())
-            self._use("thing", *head, certain=None)
-            self.outline.main = self._body(start, tuple(head), is_pattern_optional=form == "DESCRIBE")
+            self._body(main, tuple(head))
         if self.token.kind != "end":
             raise self._error()
 
     def _declaration(self) -> None:
-        name = self._next() if self._word == "BASE" else None
-        if not name:
-            self._next()
-            name = self.token
+        is_base = self._next().text.upper() == "BASE"
+        name = self.token
+        if not is_base:
             if name.kind != "name" or not name.text.endswith(":"):
                 text = f"A prefix declaration needs a colon: PREFIX {name.text.rstrip(':')}: <...>"
                 raise self._error(text if name.kind in ("word", "name") else "")
@@ -370,62 +385,54 @@ class _Parser:
         if self.token.kind != "iri":
             raise self._error("The IRI of a prefix needs angle brackets: <https://...>")
         iri = self._term().value
-        if name.kind == "name":
-            self.outline.declared[name.text[:-1]] = iri
-        else:
+        if is_base:
             self._base = iri
+        else:
+            self.outline.declared[name.text[:-1]] = iri
 
-    def _select(self) -> Block:
-        start = self._next().start
+    def _select(self) -> None:
+        select = self._begin("SELECT")
         self._take("DISTINCT", "REDUCED")
         star = (self._term(),) if self._word == "*" else ()
         plain: list[Term] = []
         computed: list[Term] = []
         while not star and (self.token.kind == "variable" or self._word == "("):
             if self._word == "(":
-                computed += self._expression()[0]
+                computed += self._expression()
             else:
                 plain.append(self._term())
         if self._word == ",":
             raise self._error("The columns of a SELECT are not separated by commas: SELECT ?a ?b")
         if self._word in _AGGREGATES:
             raise self._error(f"An expression needs parentheses and a name: ({self._word}(?a) AS ?b)")
-        select = self._body(start, (*star, *plain, *computed))
-        names = (term.value for term in takewhile(lambda term: term.value not in ("HAVING", "ORDER"), select.terms))
-        keys = frozenset(names) if any(term.value == "GROUP" for term in select.terms[:1]) else frozenset()
-        if star and keys:
+        self._body(select, (*star, *plain, *computed))
+        self._end(select, None if star else frozenset(term.value for term in plain) | names_after_as(computed))
+        is_grouped = bool(select.terms) and select.terms[0].value == "GROUP"
+        if star and is_grouped:
             raise OutlineError(star[0].start, "Name the columns: SELECT * is not allowed with GROUP BY.")
         if any(term.kind == "word" and term.value in _AGGREGATES for term in computed):
+            keys = {term.value for term in takewhile(lambda term: term.value not in ("HAVING", "ORDER"), select.terms)}
             for term in plain:
-                if term.value not in keys:
+                if not is_grouped or term.value not in keys:
                     text = f"{term.text} is selected along with an aggregate: add GROUP BY {term.text}"
                     raise OutlineError(term.start, text)
-        columns = frozenset(term.value for term in plain) | names_after_as(computed)
-        return select if star else replace(select, names=columns)
 
-    def _body(self, start: int, head: tuple[Term, ...], *, is_pattern_optional: bool = False) -> Block:
+    def _body(self, block: Block, head: tuple[Term, ...]) -> None:
         """Parse all that follows the head of a query."""
+        block.head = head
         while self._take("FROM"):
             self._take("NAMED")
             self.outline.graphs.append(self._node())
         self._take("WHERE")
-        group = Group() if is_pattern_optional and self._word != "{" else self._pattern("SELECT")
-        modifiers = self._modifiers()
+        if block.kind != "DESCRIBE" or self._word == "{":
+            self._pattern()
+        block.terms = self._modifiers()
         if self._word == "VALUES":
-            group.parts.append(self._values())
-        return Block("SELECT", start, (group,), modifiers, group.names, 0, head)
+            self._values()
 
     def _is_call(self) -> bool:
         """Whether the next token is the name of a function before its arguments."""
-        return self.token.kind in ("word", "iri", "name") and self._tokens[self._at + 1].text == "("
-
-    def _template(self) -> list[Term]:
-        """Parse the template of a CONSTRUCT; return its variables."""
-        used, groups, start = len(self.outline.uses), len(self.outline.groups), self._at
-        self._pattern()
-        del self.outline.uses[used:], self.outline.groups[groups:]
-        found = [token for token in self._tokens[start : self._at] if token.kind == "variable"]
-        return [Term("variable", token.text[1:], token.text, token.start) for token in found]
+        return self.token.kind in ("word", "iri", "name") and self._following.text == "("
 
     def _modifiers(self) -> tuple[Term, ...]:
         terms: list[Term] = []
@@ -438,79 +445,69 @@ class _Parser:
             elif not terms or word in ("{", "."):
                 raise self._error()
             is_plain = word in (*_MODIFIERS, "BY", "ASC", "DESC") or not (word == "(" or self._is_call())
-            terms += (self._term(),) if is_plain else self._expression()[0]
+            terms += (self._term(),) if is_plain else self._expression()
         return tuple(terms)
 
     # Patterns
 
-    def _pattern(self, kind: str = "") -> Group:
-        """Parse the group of a block of this kind."""
+    def _pattern(self) -> None:
+        """Parse a group in braces into the current block."""
         self._expect("{")
-        outer, self._group = self._group, Group(kind, self._group)
-        group = self._group
-        self.outline.groups.append(group)
         if self._word == "SELECT":
-            group.parts.append(self._select())
+            self._select()
             if self._word != "}":
                 raise self._error()
         while not self._take("}"):
-            if block := self._block():
-                group.parts.append(block)
+            if self._block():
                 self._take(".")
             else:
-                self._triples(group)
+                self._triples()
                 if not self._take(".") and self._word not in _TRIPLE_FOLLOWERS:
                     shown = self.token.text[:_MAX_SHOWN_CHARS]
                     raise self._error(f"A dot (or ; or ,) is missing before {shown}." if shown else "")
-        self._group = outer
-        return group
 
-    def _block(self) -> Block | None:
-        start, kind = self.token.start, self._word
-        match kind:
-            case "OPTIONAL" | "MINUS":
-                self._next()
-                group = self._pattern(kind)
-                return Block(kind, start, (group,), (), group.names if kind == "OPTIONAL" else frozenset())
-            case "GRAPH" | "SERVICE":
-                self._next()
-                self._take("SILENT")
-                node = self._node()
-                self._use("thing", node)
-                group = self._pattern(kind)
-                names = group.names | frozenset((node.value,) if node.kind == "variable" else ())
-                return Block(kind, start, (group,), (node,), names)
+    def _block(self) -> bool:
+        """Parse a part of a group, unless it is a triple pattern."""
+        match kind := self._word:
+            case "OPTIONAL" | "MINUS" | "GRAPH" | "SERVICE":
+                block = self._begin(kind)
+                if kind in ("GRAPH", "SERVICE"):
+                    self._take("SILENT")
+                    block.terms = (self._node(),)
+                self._pattern()
+                graphs = {term.value for term in block.terms if term.kind == "variable"}
+                self._end(block, frozenset() if kind == "MINUS" else block.inner_names | graphs)
             case "FILTER" | "BIND":
-                self._next()
+                block = self._begin(kind)
                 if not (self._word in ("(", "NOT", "EXISTS") or self._is_call()):
                     raise self._error(f"The condition of a {kind} needs parentheses: {kind}(?a > 1)")
-                terms, groups = self._expression()
-                self._use("thing", *terms)
-                return Block(kind, start, groups, terms, names_after_as(terms))
+                block.terms = self._expression()
+                self._end(block, names_after_as(block.terms))
             case "VALUES":
-                return self._values()
+                self._values()
             case "{":
-                found = [self._pattern("GROUP")]
-                while self._take("UNION"):
-                    found.append(self._pattern("UNION"))
-                    found[0].kind = "UNION"
-                names = frozenset().union(*(each.names for each in found))
-                return Block(found[0].kind, start, tuple(found), (), names)
-        return None
+                union = self._begin("GROUP")
+                while not union.parts or self._take("UNION"):
+                    group = self._begin("GROUP")
+                    self._pattern()
+                    self._end(group)
+                union.kind = "UNION" if len(union.parts) > 1 else "GROUP"
+                self._end(union)
+            case _:
+                return False
+        return True
 
-    def _values(self) -> Block:
-        start = self._next().start
+    def _values(self) -> None:
+        block = self._begin("VALUES")
         names = frozenset(term.value for term in self._row())
-        terms: list[Term] = []
-        rows = 0
         self._expect("{")
+        terms: list[Term] = []
         while not self._take("}"):
             if self._word in ("{", "."):
                 raise self._error()
             terms += self._row()
-            rows += 1
-        self._use("thing", *terms)
-        return Block("VALUES", start, (), tuple(terms), names, rows)
+        block.terms = tuple(terms)
+        self._end(block, names)
 
     def _row(self) -> list[Term]:
         """Read a term, or several in parentheses."""
@@ -521,34 +518,24 @@ class _Parser:
             terms.append(self._term())
         return terms
 
-    def _use(self, role: str, *terms: Term, certain: Iterable[str] | None = ()) -> None:
-        """Record the IRIs among these terms; ``certain`` are those that the pattern needs (None: all)."""
-        group = self._group or Group()
-        iris = (term for term in terms if term.kind == "iri")
-        self.outline.uses += (Use(term, role, group, certain is None or term.value in certain) for term in iris)
-
-    def _triples(self, group: Group) -> None:
-        before = len(group.parts)
-        bracketed = self._word in ("[", "(")
-        subject = self._node(group)
-        self._use("thing", subject, certain=None)
-        if not bracketed or len(group.parts) == before or self._is_verb():
-            self._properties(group, subject)
+    def _triples(self) -> None:
+        assert self._inner
+        before, is_bracketed = len(self._inner.parts), self._word in ("[", "(")
+        subject = self._node(nested=True)
+        if not is_bracketed or len(self._inner.parts) == before or self._is_verb():
+            self._properties(subject)
 
     def _is_verb(self) -> bool:
         return self.token.kind in ("variable", "iri", "name") or self._word in ("A", "^", "!", "(")
 
-    def _properties(self, group: Group, subject: Term) -> None:
+    def _properties(self, subject: Term) -> None:
+        assert self._inner
         while True:
             if not self._is_verb():
-                raise self._error(_COMPARISON if self._word in _COMPARING else "")
-            predicate, path = self._predicate()
-            is_class = bool(path.iris) and path.iris[-1].value == RDF.type
-            self._use("property", *path.iris, certain=path.certain)
+                raise self._error(_COMPARISON if self._word[:1] in _COMPARING else "")
+            verb = self._predicate(subject)
             while True:
-                value = self._node(group)
-                self._use("class" if is_class else "thing", value, certain=None)
-                group.parts.append(Triple(subject, predicate, value, path))
+                self._inner.parts.append(replace(verb, object=self._node(nested=True)))
                 if not self._take(","):
                     break
             if not self._take(";"):
@@ -558,71 +545,72 @@ class _Parser:
             if not self._is_verb():
                 return
 
-    def _node(self, group: Group | None = None) -> Term:
-        """Read a term of a triple; ``group`` takes the triples of brackets, which are not allowed without one."""
+    def _node(self, *, nested: bool = False) -> Term:
+        """Read a term of a triple; ``nested`` if it may be in brackets, whose triples go into the current block."""
         start = self.token.start
-        if group and self._take("["):
+        if nested and self._take("["):
             blank = Term("blank", f"[{start}", "[]", start)
             if not self._take("]"):
-                self._properties(group, blank)
+                self._properties(blank)
                 self._expect("]")
             return blank
-        if group and self._take("("):
+        if nested and self._take("("):
             while not self._take(")"):
-                self._node(group)
+                self._node(nested=True)
             return Term("blank", f"({start}", "()", start)
         if self._word and self._word not in ("TRUE", "FALSE", "+", "-"):
-            raise self._error(_COMPARISON if self._word in _COMPARING else "")
+            raise self._error(_COMPARISON if self._word[:1] in _COMPARING else "")
         term = self._term()
         if term.kind == "word":
             raise OutlineError(start)
         return term
 
-    def _predicate(self) -> tuple[Term | None, Path]:
-        """Read a variable or a property path (section 9.1)."""
+    def _predicate(self, subject: Term) -> Triple:
+        """Read a variable or a property path (section 9.1) as a triple that lacks its object."""
         if self.token.kind == "variable":
-            return self._term(), Path()
+            return Triple(subject, self._term(), subject)
         iris: list[Term] = []
         words: list[str] = []
         depth, ended = 0, False  # whether an operand has ended
         while depth or not ended or self._word in ("/", "|", "*", "+", "?"):
             word = self._word
-            if word not in (_AFTER_STEP if ended else _BEFORE_STEP):
-                iris.append(self._term())
-                if ended or (iris[-1].kind != "iri" and iris[-1].value != "A"):
-                    raise OutlineError(iris[-1].start)
-                ended = True
-            else:
+            if word in (_AFTER_STEP if ended else _BEFORE_STEP):
                 self._next()
                 depth += (word == "(") - (word == ")")
                 ended = ended and word not in ("/", "|")
+            else:
+                iri = self._term()
+                if ended or (iri.kind != "iri" and iri.value != "A"):
+                    raise OutlineError(iri.start)
+                iris.append(iri if iri.kind == "iri" else iri._replace(kind="iri", value=RDF.type))
+                ended = True
             words.append(word)
-        iris = [iri if iri.kind == "iri" else iri._replace(kind="iri", value=RDF.type) for iri in iris]
         predicate = iris[0] if len(words) == 1 else None
         if "!" in words:
             iris = []  # it matches all other properties
         # With alternatives or optional groups, no property is certain.
         is_loose = "|" in words or any(last == ")" and word in ("*", "?") for last, word in pairwise(words))
         marks = [word for last, word in pairwise((*words, "")) if last in ("", "A")]
-        certain = frozenset(iri.value for iri, mark in zip(iris, marks, strict=False) if mark not in ("*", "?"))
-        has_unbounded_length = not {"*", "+"}.isdisjoint(words)
-        return predicate, Path(tuple(iris), frozenset() if is_loose else certain, has_unbounded_length)
+        certain = (iri.value for iri, mark in zip(iris, marks, strict=False) if mark not in ("*", "?"))
+        is_unbounded = not {"*", "+"}.isdisjoint(words)
+        return Triple(subject, predicate, subject, tuple(iris), frozenset(() if is_loose else certain), is_unbounded)
 
     # Expressions
 
-    def _expression(self) -> tuple[tuple[Term, ...], tuple[Group, ...]]:
-        """Parse an expression in parentheses, a call, or EXISTS with its group; return its terms and groups.
+    def _expression(self) -> tuple[Term, ...]:
+        """Parse an expression in parentheses, a call, or EXISTS with its group; return its terms.
 
         Checks that operands and operators alternate, not which operands they take.
         """
         terms: list[Term] = []
-        groups: list[Group] = []
         depth, ended = 0, False  # whether an operand has ended
         while depth or not ended:
-            sign, size = self._sign()
+            sign = self._word
             before = [term.value for term in terms[-2:] if term.kind != "literal"]
             if sign == "{" and before[-1:] == ["EXISTS"]:
-                groups.append(self._pattern("FILTER"))
+                block = self._begin("EXISTS")
+                self._pattern()
+                self._end(block, frozenset())
                 ended = True
                 continue
             is_call = before[-1:] == ["("] and len(before) > 1 and before[0] not in _BEFORE_OPERAND
@@ -637,29 +625,22 @@ class _Parser:
                 raise self._error("After AS there must be a variable: (... AS ?name)")
             depth += (sign == "(") - (sign == ")")
             ended = sign == ")" or (not is_binary and self._is_operand(sign))
-            terms += [_word_term(self._next()) if is_binary else self._term() for _ in range(size)]
-        return tuple(terms), tuple(groups)
-
-    def _sign(self) -> tuple[str, int]:
-        """The next word or operator, and its number of tokens."""
-        token, following = self.token, self._tokens[self._at + 1]
-        pair = self._word + following.text.upper()
-        if self._word and following.start == token.start + 1 and pair in _WRONG_OPERATORS:
-            equals = "SPARQL tests equality with a single =."
-            raise self._error(equals if pair == "==" else f"SPARQL has no {pair}. Write {_WRONG_OPERATORS[pair]}")
-        if pair == "NOTIN" or (self._word and following.start == token.start + 1 and pair in _BINARY):
-            return "IN" if pair == "NOTIN" else pair, 2
-        return self._word, 1
+            if is_binary:
+                terms.append(Term("word", sign, self.token.text, self.token.start))
+                self._next()
+            else:
+                terms.append(self._term())
+        return tuple(terms)
 
     def _is_operand(self, sign: str) -> bool:
         """Whether the next token is an operand, not what precedes one."""
-        following = self._tokens[self._at + 1].text.upper()
+        following = self._following.text.upper()
         if sign == "NOT" and following != "EXISTS":
             raise self._error("NOT only occurs in NOT IN and NOT EXISTS. Write ! for negation.")
         if sign == "EXISTS" and following != "{":
             raise self._error("After EXISTS there must be a pattern in braces.")
         if sign in _BEFORE_OPERAND:
-            return sign in ("+", "-") and self._tokens[self._at + 1].kind == "number"
+            return sign in ("+", "-") and self._following.kind == "number"
         if self._is_call():
             if self.token.kind == "word" and sign not in _FUNCTIONS:
                 meant = _FUNCTION_ALIASES.get(sign) or closest_match(sign, sorted(_FUNCTIONS), MIN_SUGGESTION_SCORE)
@@ -675,10 +656,6 @@ class _Parser:
 def names_after_as(terms: Iterable[Term]) -> frozenset[str]:
     """Return the variables that an expression binds with AS."""
     return frozenset(name.value for word, name in pairwise(terms) if word.kind == "word" and word.value == "AS")
-
-
-def _word_term(token: Token) -> Term:
-    return Term("word", token.text.upper(), token.text, token.start)
 
 
 def shortened(text: str) -> str:

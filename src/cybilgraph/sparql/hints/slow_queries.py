@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from cybilgraph.sparql.hints.outline import Block, Group, Note, Outline, Term, Triple
+from cybilgraph.sparql.hints.outline import Block, Note, Outline, Term, Triple
+from cybilgraph.sparql.lexer import QUERY_FORMS
 
 #: A VALUES block with at most this many rows may be combined with anything.
 _FEW_ROWS = 50
@@ -14,25 +15,25 @@ _TEXT_FUNCTIONS = {"CONTAINS", "REGEX", "STRSTARTS", "STRENDS"}
 
 def find_slow_causes(outline: Outline) -> Iterator[Note]:
     """Yield causes of a slow query, the worst first. Needs no store."""
-    times = Counter(name for group in outline.groups for name in _uses(group))
+    times = Counter(name for block in outline.blocks for name in _uses(block))
     for find in (_find_cross_products, _find_late_bindings, _find_unbounded_paths, _find_searches):
-        for group in outline.groups:
-            yield from find(group, times)
+        for block in outline.blocks:
+            yield from find(block, times)
     yield from _find_sorting(outline, times)
 
 
-def _uses(group: Group) -> Iterator[str]:
-    """Yield the variables of the patterns and VALUES of a group, once per use."""
-    for part in group.parts:
-        if isinstance(part, Triple) or part.kind == "VALUES":
+def _uses(block: Block) -> Iterator[str]:
+    """Yield the variables of the patterns and VALUES of a block, once per use."""
+    for part in block.parts:
+        if part.kind in ("TRIPLE", "VALUES"):
             yield from part.names
 
 
-def _find_cross_products(group: Group, _: Counter[str]) -> Iterator[Note]:
-    """Find parts of a group that share no variable, which makes a cross product."""
-    if "FILTER" in group.within:
-        return  # its patterns are joined with the rows outside of it
-    parts = [part for part in group.parts if part.names and not _is_bind(part)]
+def _find_cross_products(block: Block, _: Counter[str]) -> Iterator[Note]:
+    """Find parts of a block that share no variable, which makes a cross product."""
+    if block.kind == "UNION" or "EXISTS" in block.within:
+        return  # these are alternatives, or joined with the rows outside
+    parts = [part for part in block.parts if part.names and part.kind != "BIND"]
     joined: dict[str, str] = {}  # a variable, and another one of the same component
     for part in parts:
         first, *others = part.names
@@ -41,7 +42,7 @@ def _find_cross_products(group: Group, _: Counter[str]) -> Iterator[Note]:
     found: dict[str, Triple | Block] = {}
     for part in parts:
         # A short VALUES may be combined with anything.
-        if isinstance(part, Triple) or part.kind != "VALUES" or part.rows > _FEW_ROWS:
+        if isinstance(part, Triple) or part.kind != "VALUES" or len(part.terms) > _FEW_ROWS * len(part.names):
             found.setdefault(_root(joined, next(iter(part.names))), part)
     wide = [part for part in found.values() if not _has_few_rows(part)]
     if len(wide) > 1:
@@ -59,29 +60,23 @@ def _root(joined: dict[str, str], name: str) -> str:
     return name
 
 
-def _is_bind(part: Triple | Block) -> bool:
-    return isinstance(part, Block) and part.kind == "BIND"
-
-
 def _has_few_rows(part: Triple | Block) -> bool:
     """Whether it can only have few rows: it has a constant subject, or is a single row of aggregates."""
     if isinstance(part, Triple):
         return part.subject.constant and bool(part.predicate and part.predicate.constant)
     if part.kind == "SELECT":
         is_grouped = any(term.value == "GROUP" for term in part.terms)
-        return not is_grouped and len(part.names) < 2 and part.names.isdisjoint(part.groups[0].names)
+        return not is_grouped and len(part.names) < 2 and part.names.isdisjoint(part.inner_names)
     return part.kind in ("GROUP", "OPTIONAL", "GRAPH") and all(
-        _has_few_rows(below) for group in part.groups for below in group.parts if below.names and not _is_bind(below)
+        _has_few_rows(below) for below in part.parts if below.names and below.kind != "BIND"
     )
 
 
-def _find_late_bindings(group: Group, _: Counter[str]) -> Iterator[Note]:
+def _find_late_bindings(block: Block, _: Counter[str]) -> Iterator[Note]:
     """Find a required pattern after an OPTIONAL: the engine keeps that order, so it filters too late."""
-    optional: Block | None = None
-    for part in group.parts:
-        if isinstance(part, Block) and part.kind == "OPTIONAL":
-            optional = optional or part
-        elif optional and (isinstance(part, Triple) or part.kind == "VALUES"):
+    kinds = [part.kind for part in block.parts]
+    for part in block.parts[kinds.index("OPTIONAL") :] if "OPTIONAL" in kinds else ():
+        if part.kind in ("TRIPLE", "VALUES"):
             yield Note(
                 f"{part.text} is required but comes after an OPTIONAL, so the engine evaluates it last."
                 " Move required patterns to the front.",
@@ -90,11 +85,11 @@ def _find_late_bindings(group: Group, _: Counter[str]) -> Iterator[Note]:
             return
 
 
-def _find_unbounded_paths(group: Group, times: Counter[str]) -> Iterator[Note]:
+def _find_unbounded_paths(block: Block, times: Counter[str]) -> Iterator[Note]:
     """Find paths of any length with two unbound ends."""
-    for triple in group.triples:
+    for triple in block.triples:
         ends = (triple.subject, triple.object)
-        if triple.path.has_unbounded_length and all(not end.constant and times[end.value] == 1 for end in ends):
+        if triple.is_unbounded and all(not end.constant and times[end.value] == 1 for end in ends):
             yield Note(
                 f"Both ends of the path {triple.text} are unbound, so the engine follows it from every resource."
                 " Bind one end.",
@@ -102,29 +97,29 @@ def _find_unbounded_paths(group: Group, times: Counter[str]) -> Iterator[Note]:
             )
 
 
-def _find_searches(group: Group, times: Counter[str]) -> Iterator[Note]:
+def _find_searches(block: Block, times: Counter[str]) -> Iterator[Note]:
     """Find text filters on values that no other pattern narrows down."""
-    filters = [block for block in group.blocks if block.kind == "FILTER"]
-    searched = {name: start for block in filters for name, start in _searched(block.terms)}
+    others = [part for part in block.parts if isinstance(part, Block)]
+    searched = {name: start for part in others if part.kind == "FILTER" for name, start in _searched(part.terms)}
     if not searched:
         return
-    given = frozenset().union(*(block.names for block in group.blocks if block.kind in ("VALUES", "BIND", "SELECT")))
+    given = frozenset().union(*(part.names for part in others if part.kind in ("VALUES", "BIND", "SELECT")))
     narrowed = {
         triple.subject.value
-        for triple in group.triples
+        for triple in block.triples
         if triple.object.constant or triple.object.value in given or triple.subject.value in given
     }
     # A variable that is also used in another group is narrowed by the join.
-    here = Counter(_uses(group))
+    here = Counter(_uses(block))
     narrowed |= {name for name in here if times[name] > here[name]}
     # So is a variable that is linked to a narrowed one.
     narrowed |= {
         end.value
-        for triple in group.triples
+        for triple in block.triples
         for end in (triple.subject, triple.object)
         if {triple.subject.value, triple.object.value} & narrowed
     }
-    for triple in group.triples:
+    for triple in block.triples:
         if triple.object.value not in searched or triple.subject.constant or triple.subject.value in narrowed:
             continue
         free = triple.predicate is not None and not triple.predicate.constant and triple.predicate.value not in given
@@ -150,7 +145,7 @@ def _searched(terms: tuple[Term, ...]) -> Iterator[tuple[str, int]]:
 
 def _find_sorting(outline: Outline, times: Counter[str]) -> Iterator[Note]:
     """Find sorting without effect, or of the whole graph."""
-    for select in (outline.main, *outline.blocks("SELECT")):
+    for select in outline.of_kind(*QUERY_FORMS):
         words = {term.value: term.start for term in select.terms if term.kind == "word"}
         if "ORDER" not in words or "LIMIT" in words:
             continue

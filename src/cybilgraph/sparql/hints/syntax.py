@@ -14,7 +14,7 @@ from cybilgraph.model.gazetteer import closest_match
 from cybilgraph.model.vocabulary import PREFIXES
 from cybilgraph.sparql.hints.outline import MAX_TOKENS, OutlineError, parse_outline, shortened
 from cybilgraph.sparql.lexer import Token, tokens
-from cybilgraph.sparql.query_analysis import unknown_prefixes
+from cybilgraph.sparql.query_analysis import undeclared_names
 
 #: Other common prefixes for our vocabularies.
 _PREFIX_ALIASES = {"dct": "dcterms"}
@@ -61,7 +61,7 @@ def _find_mistake(query: str) -> OutlineError | None:
     try:
         parse_outline(query)
     except OutlineError as mistake:
-        names = unknown_prefixes(query)
+        names = sorted(undeclared_names(query) - PREFIXES.keys())
         token = next((token for token in found if token.start == mistake.start), None)
         is_undeclared = token and token.kind == "name" and token.text.partition(":")[0] in names
         return OutlineError(mistake.start, _undeclared(names)) if is_undeclared and not mistake.text else mistake

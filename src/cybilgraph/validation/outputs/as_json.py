@@ -168,7 +168,6 @@ def schema() -> dict[str, Any]:
 
 
 def _object(holder: Any, known: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Return the schema of a class."""
     return {
         "type": "object",
         "properties": {

@@ -67,7 +67,6 @@ def _suite(number: int, checked: CheckedFile, findings: list[Finding], report: R
 
 
 def _line(finding: Finding) -> str:
-    """Return a finding on one line: file, position, severity, message, suggestion and rule."""
     place = f":{place}" if (place := place_of(finding)) else ""
     text = " ".join(filter(None, (finding.message, finding.suggestion)))
     return escape_controls(f"{finding.file}{place}: {finding.severity.value}: {text} [{rule_name(finding)}]")

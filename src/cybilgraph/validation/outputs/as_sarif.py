@@ -8,10 +8,10 @@ import re
 from collections import Counter
 from typing import Any, TextIO
 
-from cybilgraph.model.findings import Finding, Fix, Report, Severity, escape_controls
+from cybilgraph.model.findings import Finding, Report, Severity, escape_controls
 from cybilgraph.model.rules import LANGUAGES, Rule, catalogue
 from cybilgraph.model.vocabulary import BASE, RULES
-from cybilgraph.validation.outputs.wording import omission_note, phrase_for, rule_name
+from cybilgraph.validation.outputs.wording import omission_note, parts_of, phrase_for, rule_name
 from cybilgraph.version import __version__
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -98,8 +98,8 @@ def _result(
         "locations": [location],
         "partialFingerprints": {"finding/v1": f"{fingerprint}:{seen[fingerprint]}"},
     }
-    if finding.fix and (column := _column(finding, finding.fix)):
-        result["fixes"] = [_fix(finding.fix, column, file, language)]
+    if fixes := _fixes(finding, file, language):
+        result["fixes"] = fixes
     return result
 
 
@@ -113,27 +113,26 @@ def _region(finding: Finding) -> dict[str, Any]:
     region: dict[str, Any] = {"startLine": finding.line}
     if (excerpt := finding.excerpt) and excerpt.column:
         region |= {"startColumn": excerpt.column, "endColumn": excerpt.column + excerpt.length}
-        if words := excerpt.text[excerpt.mark - 1 :][: excerpt.length]:
+        if words := parts_of(excerpt)[1]:
             region["snippet"] = {"text": words}
     return region
 
 
-def _column(finding: Finding, fix: Fix) -> int:
-    """Return the column of the text that a fix replaces, or 0 if the excerpt does not confirm it."""
-    if finding.excerpt is None or fix.line != finding.line:
-        return 0
-    at = fix.column - finding.excerpt.cut
-    return fix.column if at > 0 and finding.excerpt.text.startswith(fix.old, at - 1) else 0
-
-
-def _fix(fix: Fix, column: int, file: dict[str, str], language: str) -> dict[str, Any]:
-    """Return a fix (section 3.55)."""
-    deleted = {"startLine": fix.line, "startColumn": column, "endColumn": column + len(fix.old)}
+def _fixes(finding: Finding, file: dict[str, str], language: str) -> list[dict[str, Any]]:
+    """Return the fix (section 3.55), unless the excerpt does not confirm the text that it replaces."""
+    fix, excerpt = finding.fix, finding.excerpt
+    if not fix or not excerpt or fix.line != finding.line or fix.column <= excerpt.cut:
+        return []
+    if not excerpt.text.startswith(fix.old, fix.column - excerpt.cut - 1):
+        return []
+    deleted = {"startLine": fix.line, "startColumn": fix.column, "endColumn": fix.column + len(fix.old)}
     replacement = {"deletedRegion": deleted, "insertedContent": {"text": fix.new}}
-    return {
-        "description": {"text": escape_controls(phrase_for(language, "fix", old=fix.old, new=fix.new))},
-        "artifactChanges": [{"artifactLocation": file, "replacements": [replacement]}],
-    }
+    return [
+        {
+            "description": {"text": escape_controls(phrase_for(language, "fix", old=fix.old, new=fix.new))},
+            "artifactChanges": [{"artifactLocation": file, "replacements": [replacement]}],
+        }
+    ]
 
 
 def _fingerprint(finding: Finding) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import groupby
+from itertools import accumulate, groupby
 from typing import TextIO
 
 from rich.cells import cell_len
@@ -18,7 +18,15 @@ from cybilgraph.model.findings import (
     escape_ci_commands,
     escape_controls,
 )
-from cybilgraph.validation.outputs.wording import omission_note, phrase_for, place_of, rule_name, summary, tally
+from cybilgraph.validation.outputs.wording import (
+    omission_note,
+    parts_of,
+    phrase_for,
+    place_of,
+    rule_name,
+    summary,
+    tally,
+)
 
 _COLOURS = {Severity.VIOLATION: "bold red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
 #: Widths of the columns before a finding's severity and before a rule's message; minimum width of a terminal.
@@ -111,7 +119,7 @@ class _Page:
         shown, before, marked = fit_excerpt(finding.excerpt, max(width, 10))
         self._put(Text().append(gutter, style="dim").append(shown))
         if marked:
-            shows_label = not words and _marked(finding.excerpt) == finding.label
+            shows_label = not words and parts_of(finding.excerpt)[1] == finding.label
             notes = [label] * bool(label and not shows_label) + [empty] * bool(empty)
             note = f" {': '.join(notes)}" if notes else ""
             if self._width and before + marked + cell_len(note) > width:
@@ -121,18 +129,9 @@ class _Page:
             self._put(caret)
 
 
-def _marked(excerpt: Excerpt) -> str:
-    return excerpt.text[excerpt.mark - 1 :][: excerpt.length] if excerpt.mark else ""
-
-
 def fit_excerpt(excerpt: Excerpt, width: int) -> tuple[str, int, int]:
     """Return the visible part of a line, and the number of terminal columns before and in its mark."""
-    mark = excerpt.mark or 1
-    before = escape_controls(excerpt.text[: mark - 1])
-    marked = escape_controls(_marked(excerpt))
-    after = (
-        escape_controls(excerpt.text[mark - 1 + excerpt.length :]) if excerpt.mark else escape_controls(excerpt.text)
-    )
+    before, marked, after = map(escape_controls, parts_of(excerpt))
     lead = "…" if excerpt.cut else ""
     if cell_len(lead + before + marked + after) > width:
         # The marked text has priority, then the text before it, up to a third of the line, then the rest.
@@ -146,17 +145,13 @@ def fit_excerpt(excerpt: Excerpt, width: int) -> tuple[str, int, int]:
     return f"{lead}{before}{marked}{after}", cell_len(lead + before), max(cell_len(marked), bool(excerpt.mark))
 
 
-def _cropped(text: str, max_chars: int, from_end: bool = False) -> str:
+def _cropped(text: str, max_columns: int, from_end: bool = False) -> str:
     """Return the beginning, or the end, of a text that fits into a number of terminal columns."""
-    if cell_len(text) <= max_chars:
+    if cell_len(text) <= max_columns:
         return text
-    kept, width = [], 0
-    for char in reversed(text) if from_end else text:
-        width += cell_len(char)
-        if width > max_chars:
-            break
-        kept.append(char)
-    return "".join(reversed(kept) if from_end else kept)
+    step = -1 if from_end else 1
+    widths = accumulate(map(cell_len, text[::step]))
+    return text[::step][: sum(1 for width in widths if width <= max_columns)][::step]
 
 
 def _brief(text: str, max_chars: int = 80) -> str:

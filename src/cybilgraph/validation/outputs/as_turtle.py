@@ -30,11 +30,10 @@ def as_turtle(report: Report, stream: TextIO) -> None:
     file. All nodes except those of complex paths have IRIs, derived from the content, so that equal reports are equal.
     """
     results = [list(_result(finding)) for finding in report.findings]
-    content = "\n".join("\n".join(f"{predicate} {value}" for predicate, value in result) for result in results)
+    content = "\n".join(f"{predicate} {value}" for result in results for predicate, value in result)
     digest = hashlib.sha256(f"{report.as_of}\n{content}".encode()).hexdigest()
     node = f"{BASE}check/{digest[:32]}"
-    for prefix in _USED:
-        stream.write(f"@prefix {prefix}: <{PREFIXES[prefix]}> .\n")
+    stream.writelines(f"@prefix {prefix}: <{PREFIXES[prefix]}> .\n" for prefix in _USED)
     result_iris = [f"{node}/result/{number}" for number in range(1, len(results) + 1)]
     head = [("a", "sh:ValidationReport"), ("sh:conforms", "false" if results or report.omitted else "true")]
     if report.as_of:
@@ -59,7 +58,8 @@ def _result(finding: Finding) -> Iterator[tuple[str, str]]:
         yield "sh:sourceConstraintComponent", iri(result.component)
         yield "sh:resultSeverity", iri(result.severity if is_iri(result.severity) else SH.Violation)
     else:
-        yield "sh:focusNode", _focus(finding)
+        about = finding.focus if is_iri(finding.focus) else finding.record and record_iri(finding.record)
+        yield "sh:focusNode", iri(about) if about else literal(finding.focus or finding.file)
         yield "sh:resultSeverity", iri(_SEVERITIES[finding.severity])
     if is_iri(finding.rule):
         yield "sh:sourceShape", iri(finding.rule)
@@ -91,12 +91,6 @@ def shacl_path(path: str) -> str:
         return f"[ {_REPEATED[parts.pop(0)]} {whole} ]" if parts and parts[0] in _REPEATED else whole
 
     return element()
-
-
-def _focus(finding: Finding) -> str:
-    if is_iri(finding.focus):
-        return iri(finding.focus)
-    return iri(record_iri(finding.record)) if finding.record else literal(finding.focus or finding.file)
 
 
 def _evidence(finding: Finding) -> Iterator[tuple[str, str]]:

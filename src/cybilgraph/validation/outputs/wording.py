@@ -6,108 +6,58 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import PurePath
 
-from cybilgraph.model.findings import SEVERITIES, Finding, Report, Severity, escape_controls
-from cybilgraph.model.rules import general_message
+from cybilgraph.model.findings import SEVERITIES, Excerpt, Finding, Report, Severity, escape_controls
+from cybilgraph.model.rules import LANGUAGES, general_message
 from cybilgraph.model.vocabulary import RULES
 from cybilgraph.readers.excerpts import WORKBOOKS
 
-#: Singular and plural of the counted nouns.
+#: Singular and plural of the counted nouns in each of LANGUAGES.
 _NOUNS = {
-    "en": {
-        "violation": ("violation", "violations"),
-        "warning": ("warning", "warnings"),
-        "info": ("info", "infos"),
-        "record": ("record", "records"),
-        "statement": ("statement", "statements"),
-        "source": ("source", "sources"),
-    },
-    "es": {
-        "violation": ("infracción", "infracciones"),
-        "warning": ("advertencia", "advertencias"),
-        "info": ("información", "informaciones"),
-        "record": ("registro", "registros"),
-        "statement": ("enunciado", "enunciados"),
-        "source": ("fuente", "fuentes"),
-    },
-    "fr": {
-        "violation": ("infraction", "infractions"),
-        "warning": ("avertissement", "avertissements"),
-        "info": ("information", "informations"),
-        "record": ("fiche", "fiches"),
-        "statement": ("énoncé", "énoncés"),
-        "source": ("source", "sources"),
-    },
+    "violation": (("violation", "violations"), ("infracción", "infracciones"), ("infraction", "infractions")),
+    "warning": (("warning", "warnings"), ("advertencia", "advertencias"), ("avertissement", "avertissements")),
+    "info": (("info", "infos"), ("información", "informaciones"), ("information", "informations")),
+    "record": (("record", "records"), ("registro", "registros"), ("fiche", "fiches")),
+    "statement": (("statement", "statements"), ("enunciado", "enunciados"), ("énoncé", "énoncés")),
+    "source": (("source", "sources"), ("fuente", "fuentes"), ("source", "sources")),
 }
+#: Phrases in each of LANGUAGES.
 _PHRASES = {
-    "en": {
-        "summary": "{records} from {sources}{unread}: {found}",
-        "unread": ", {sources} unread",
-        "empty": "empty",
-        "fix": "Replace “{old}” with “{new}”.",
-        "report": "Check report",
-        "as of": "as of {day}",
-        "by rule": "By rule",
-        "by file": "By file",
-        "rule": "Rule",
-        "file": "File",
-        "line": "line",
-        "times": "Count",
-        "clean": "No problems found.",
-        "omitted": "{number} more findings are not listed. To list all of them, run: cybilgraph check FILE",
-        "unmet value": "This value violates {constraint}.",
-        "unmet property": "The values of {property} violate {constraint}.",
-        "unmet node": "This node violates {constraint}.",
-    },
-    "es": {
-        "summary": "{records} de {sources}{unread}: {found}",
-        "unread": ", {sources} sin leer",
-        "empty": "sin contenido",
-        "fix": "Reemplace «{old}» por «{new}».",
-        "report": "Informe de comprobación",
-        "as of": "a fecha de {day}",
-        "by rule": "Por regla",
-        "by file": "Por archivo",
-        "rule": "Regla",
-        "file": "Archivo",
-        "line": "línea",
-        "times": "Veces",
-        "clean": "No se encontraron problemas.",
-        "omitted": "No se muestran {number} hallazgos más. Para verlos todos, ejecute: cybilgraph check ARCHIVO",
-        "unmet value": "Este valor no cumple {constraint}.",
-        "unmet property": "Los valores de {property} no cumplen {constraint}.",
-        "unmet node": "Este nodo no cumple {constraint}.",
-    },
-    "fr": {
-        "summary": "{records} de {sources}{unread} : {found}",
-        "unread": ", dont {sources} illisible(s)",
-        "empty": "sans contenu",
-        "fix": "Remplacez « {old} » par « {new} ».",
-        "report": "Rapport de vérification",
-        "as of": "au {day}",
-        "by rule": "Par règle",
-        "by file": "Par fichier",
-        "rule": "Règle",
-        "file": "Fichier",
-        "line": "ligne",
-        "times": "Fois",
-        "clean": "Aucun problème trouvé.",
-        "omitted": "{number} autres constats non affichés. Pour les voir tous, lancez : cybilgraph check FICHIER",
-        "unmet value": "Cette valeur ne respecte pas {constraint}.",
-        "unmet property": "Les valeurs de {property} ne respectent pas {constraint}.",
-        "unmet node": "Ce nœud ne respecte pas {constraint}.",
-    },
-}
+    "summary": ("{records} from {sources}{unread}: {found}", "{records} de {sources}{unread}: {found}",
+                "{records} de {sources}{unread} : {found}"),
+    "unread": (", {sources} unread", ", {sources} sin leer", ", dont {sources} illisible(s)"),
+    "empty": ("empty", "sin contenido", "sans contenu"),
+    "fix": ("Replace “{old}” with “{new}”.", "Reemplace «{old}» por «{new}».", "Remplacez « {old} » par « {new} »."),
+    "report": ("Check report", "Informe de comprobación", "Rapport de vérification"),
+    "as of": ("as of {day}", "a fecha de {day}", "au {day}"),
+    "by rule": ("By rule", "Por regla", "Par règle"),
+    "by file": ("By file", "Por archivo", "Par fichier"),
+    "rule": ("Rule", "Regla", "Règle"),
+    "file": ("File", "Archivo", "Fichier"),
+    "line": ("line", "línea", "ligne"),
+    "times": ("Count", "Veces", "Fois"),
+    "clean": ("No problems found.", "No se encontraron problemas.", "Aucun problème trouvé."),
+    "omitted": ("{number} more findings are not listed. To list all of them, run: cybilgraph check FILE",
+                "No se muestran {number} hallazgos más. Para verlos todos, ejecute: cybilgraph check ARCHIVO",
+                "{number} autres constats non affichés. Pour les voir tous, lancez : cybilgraph check FICHIER"),
+    "unmet value": ("This value violates {constraint}.", "Este valor no cumple {constraint}.",
+                    "Cette valeur ne respecte pas {constraint}."),
+    "unmet property": ("The values of {property} violate {constraint}.",
+                       "Los valores de {property} no cumplen {constraint}.",
+                       "Les valeurs de {property} ne respectent pas {constraint}."),
+    "unmet node": ("This node violates {constraint}.", "Este nodo no cumple {constraint}.",
+                   "Ce nœud ne respecte pas {constraint}."),
+}  # fmt: skip
 
 
 def phrase_for(language: str, key: str, **values: str) -> str:
     """Return the phrase with this key, or the singular of a noun."""
-    nouns = _NOUNS[language]
-    return nouns[key][0] if key in nouns else _PHRASES[language][key].format(**values)
+    number = LANGUAGES.index(language)
+    return _NOUNS[key][number][0] if key in _NOUNS else _PHRASES[key][number].format(**values)
 
 
 def count_of(language: str, number: int, key: str) -> str:
     """Return a number with its noun: "1 record", "2 records"."""
-    singular, plural = _NOUNS[language][key]
+    singular, plural = _NOUNS[key][LANGUAGES.index(language)]
     # French uses the singular for zero.
     return f"{number:,} {singular if number == 1 or (language == 'fr' and not number) else plural}"
 
@@ -115,21 +65,20 @@ def count_of(language: str, number: int, key: str) -> str:
 def summary(report: Report) -> str:
     """Return one line with the number of records and of findings of each severity; "info" only if there are any."""
     language = report.language
+    number, unit = (report.statements, "statement") if report.statements else (report.records, "record")
+    unread = phrase_for(language, "unread", sources=count_of(language, report.unread, "source"))
+    found = (
+        count_of(language, number, severity.value)
+        for severity, number in report.counts.items()
+        if number or severity is not Severity.INFO
+    )
     return phrase_for(
         language,
         "summary",
-        records=count_of(language, report.statements, "statement")
-        if report.statements
-        else count_of(language, report.records, "record"),
+        records=count_of(language, number, unit),
         sources=count_of(language, report.sources, "source"),
-        unread=phrase_for(language, "unread", sources=count_of(language, report.unread, "source"))
-        if report.unread
-        else "",
-        found=", ".join(
-            count_of(language, number, severity.value)
-            for severity, number in report.counts.items()
-            if number or severity is not Severity.INFO
-        ),
+        unread=unread if report.unread else "",
+        found=", ".join(found),
     )
 
 
@@ -193,3 +142,10 @@ def cell_of(finding: Finding) -> str:
         number, letter = divmod(number - 1, 26)
         letters = chr(ord("A") + letter) + letters
     return f"{letters}{finding.line}"
+
+
+def parts_of(excerpt: Excerpt) -> tuple[str, str, str]:
+    """Return the text of an excerpt before, in and after its mark."""
+    begin = max(excerpt.mark - 1, 0)
+    end = begin + excerpt.length
+    return excerpt.text[:begin], excerpt.text[begin:end], excerpt.text[end:]

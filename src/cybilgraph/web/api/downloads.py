@@ -60,25 +60,24 @@ def file_reply(live: LiveReleases, request: Request) -> Reply:
     except BaseException:
         file.close()
         raise
+    status = response.status_code
     headers = {key.lower(): value for key, value in response.headers.items()} | {
         "cache-control": PINNED if number else FRESH,
         "cybilgraph-release": str(release.number),
     }
     if not number:
         headers["link"] = f'</release/{release.number}/{name}>; rel="canonical"'
-    if response.status_code == 304:
-        file.close()
-        return Reply(304, headers)
-    kind = media_type_of(name)
-    shown = "inline" if kind.startswith("text/") or "json" in kind else "attachment"
-    headers |= {"content-type": kind, "content-disposition": f'{shown}; filename="{name}"'}
     part = response.content_range
-    start, stop = (part.start or 0, part.stop or size) if response.status_code == 206 else (0, size)
-    headers["content-length"] = str(stop - start)
-    if request.method == "HEAD":
+    start, stop = (part.start or 0, part.stop or size) if status == 206 else (0, size)
+    if status != 304:
+        kind = media_type_of(name)
+        shown = "inline" if kind.startswith("text/") or "json" in kind else "attachment"
+        headers |= {"content-type": kind, "content-disposition": f'{shown}; filename="{name}"'}
+        headers["content-length"] = str(stop - start)
+    if status == 304 or request.method == "HEAD":
         file.close()
-        return Reply(response.status_code, headers)
-    return Reply(response.status_code, headers, blocks=_blocks(file, start, stop))
+        return Reply(status, headers)
+    return Reply(status, headers, blocks=_blocks(file, start, stop))
 
 
 def _modified(release: Release, file: BinaryIO) -> datetime:
@@ -112,10 +111,7 @@ def _conditional(request: Request, digest: str, modified: datetime, size: int) -
 
 
 def _require_same(request: Request, digest: str, modified: datetime) -> None:
-    """Check the client's If-Match and If-Unmodified-Since (RFC 9110, sections 13.1.1 and 13.1.4).
-
-    Raises PreconditionFailed.
-    """
+    """Check If-Match and If-Unmodified-Since (RFC 9110, sections 13.1.1 and 13.1.4). Raises PreconditionFailed."""
     if (expected := request.headers.get("if-match")) is not None:
         tags = parse_etags(expected)
         same = tags.star_tag or tags.is_strong(digest)

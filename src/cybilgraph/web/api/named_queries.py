@@ -43,10 +43,7 @@ def split_path(path: str) -> tuple[str, str]:
 
 
 def query_text(name: str, sent: Mapping[str, Sequence[str]]) -> str:
-    """Return the text of a query with the parameters that were sent.
-
-    Raises UnknownQuery, QueryError.
-    """
+    """Return the text of a query with the parameters that were sent. Raises UnknownQuery, QueryError."""
     query = all_queries().get(name) or queries.load_query(name)
     common = {*COMMON_PARAMETERS, *(TABLE_PARAMETERS if formats(query) == RESULT_FORMATS else ())}
     own = {key: drop_empty_values(values) for key, values in sent.items() if key not in common}
@@ -96,12 +93,7 @@ def listing() -> dict[str, object]:
                 "title": query.title,
                 "description": query.description,
                 "parameters": [
-                    {
-                        "name": parameter.name,
-                        "type": parameter.type,
-                        "description": parameter.description,
-                        "default": parameter.default,
-                    }
+                    {key: getattr(parameter, key) for key in ("name", "type", "description", "default")}
                     for parameter in query.parameters
                 ],
                 "formats": [fmt.name for fmt in formats(query)],

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from flask import Blueprint, jsonify
 from flask.wrappers import Response
@@ -17,7 +17,6 @@ from cybilgraph.model.vocabulary import thing_iri
 from cybilgraph.readers.input_formats import INPUT_FORMATS
 from cybilgraph.release.search import ORDERS
 from cybilgraph.sparql.queries import Query
-from cybilgraph.validation.outputs import OUTPUTS
 from cybilgraph.validation.outputs.as_json import schema
 from cybilgraph.version import __version__
 from cybilgraph.web.api import named_queries
@@ -34,7 +33,6 @@ _TEXT: Schema = {"type": "string"}
 _HTML = {"text/html": _TEXT}
 _GRAPHS = {fmt.media_type: _TEXT for fmt in GRAPH_FORMATS}
 _TABLES = {fmt.media_type: _TEXT for fmt in RESULT_FORMATS}
-_REPORTS = {name: OUTPUT_TYPES[name] for name in OUTPUT_TYPES if name in OUTPUTS}
 _PROBLEMS = {
     400: "The request is malformed",
     403: "This kind of query is not allowed",
@@ -57,8 +55,7 @@ _ASK = "ASK { ?project a cyb:Project }"
 _RECORD = "A project\n\nCybil code: G0999\n\nStatus: Ongoing\n\nSummary\n\nIt helps Belize.\n"
 
 
-@dataclass(frozen=True, slots=True)
-class ApiParameter:
+class ApiParameter(NamedTuple):
     """A parameter: part of the path if the path has its name in braces, else of the query string."""
 
     name: str
@@ -80,24 +77,19 @@ class Operation:
     bodies: Mapping[str, Schema] = field(default_factory=dict)
     examples: Mapping[str, Any] = field(default_factory=dict)
     problems: tuple[int, ...] = ()
-    status: int = 200
     about: str = ""
 
 
-_FORMAT_OF_REPORT = ApiParameter("format", "The format of the report; overrides Accept.", choice=tuple(_REPORTS))
+def _text(description: str, **more: object) -> Schema:
+    return {**_TEXT, "description": description, **more}
+
+
 _OPTIONS = {
-    "format": {
-        "type": "string",
-        "enum": [kind.name for kind in INPUT_FORMATS],
-        "description": "The format of the record.",
-    },
-    "name": {"type": "string", "description": "A file name; its suffix determines the format of the record."},
-    "lang": {"type": "string", "enum": list(LANGUAGES), "description": "The language of the messages."},
-    "as_of": {"type": "string", "format": "date", "description": "The date that the rules use as today."},
-    "fix": {
-        "type": "string",
-        "description": "Apply the fix offered at this line:column; `text` then has the corrected record.",
-    },
+    "format": _text("The format of the record.", enum=[kind.name for kind in INPUT_FORMATS]),
+    "name": _text("A file name; its suffix determines the format of the record."),
+    "lang": _text("The language of the messages.", enum=list(LANGUAGES)),
+    "as_of": _text("The date that the rules use as today.", format="date"),
+    "fix": _text("Apply the fix offered at this line:column; `text` then has the corrected record."),
     "include": {
         "type": "array",
         "items": {"enum": list(EXTRA_OUTPUTS)},
@@ -115,35 +107,29 @@ _KINDS = ("project", "actor", "country", "region", "group", "theme", "status", "
 
 
 def _of_query(query: Query) -> Operation:
-    """Describe the endpoint of a named query."""
     formats = named_queries.formats(query)
-    parameters = [
-        ApiParameter(
-            own.name,
-            f"{own.description} ({_values(own.type)}). {_REPEATABLE_NOTE if own.allows_multiple else _DEFAULT_NOTE}",
-            own.default,
-            is_repeatable=own.allows_multiple,
-        )
-        for own in query.parameters
-    ]
-    selector = ApiParameter("format", "The result format; overrides Accept.", choice=_names(formats))
-    paging = _PAGING if formats == RESULT_FORMATS else ()
+    parameters = []
+    for own in query.parameters:
+        values = f"{own.type}: a code or a name, or the IRI {thing_iri(own.type, '')}…"
+        note = _REPEATABLE_NOTE if own.allows_multiple else _DEFAULT_NOTE
+        about = f"{own.description} ({values if own.type in REFERENCE_FILES else own.type}). {note}"
+        parameters.append(ApiParameter(own.name, about, own.default, is_repeatable=own.allows_multiple))
     return Operation(
         *("get", f"{named_queries.ROOT}{query.name}", query.title),
         about=query.description,
         answers={fmt.media_type: _TEXT for fmt in formats} | _HTML,
-        parameters=(*parameters, *paging, selector, _TIMEOUT, _RELEASE),
+        parameters=(
+            *parameters,
+            *(_PAGING if formats == RESULT_FORMATS else ()),
+            _format_choice(formats, "The result format; overrides Accept."),
+            *(_TIMEOUT, _RELEASE),
+        ),
         problems=(400, 404, 406, 410, 422, 429, 503, 504),
     )
 
 
-def _values(kind: str) -> str:
-    """Describe the values of a parameter of a named query."""
-    return f"{kind}: a code or a name, or the IRI {thing_iri(kind, '')}…" if kind in REFERENCE_FILES else kind
-
-
-def _names(formats: tuple[Format, ...]) -> tuple[str, ...]:
-    return tuple(fmt.name for fmt in formats)
+def _format_choice(formats: Iterable[Format], about: str) -> ApiParameter:
+    return ApiParameter("format", about, choice=tuple(fmt.name for fmt in formats))
 
 
 #: To describe a new endpoint, add a row. A test calls each endpoint with its examples.
@@ -152,9 +138,9 @@ OPERATIONS = (
         *("post", "/api/check", "Check a record and report what is wrong or missing, and where"),
         answers={
             media_type: {"$ref": "#/components/schemas/Report"} if name == "json" else _TEXT
-            for name, media_type in _REPORTS.items()
+            for name, media_type in OUTPUT_TYPES.items()
         },
-        parameters=(_FORMAT_OF_REPORT,),
+        parameters=(ApiParameter("format", "The format of the report; overrides Accept.", choice=tuple(OUTPUT_TYPES)),),
         bodies={
             "application/json": {"$ref": "#/components/schemas/Submission"},
             "multipart/form-data": {
@@ -174,9 +160,8 @@ OPERATIONS = (
             _QUERY,
             ApiParameter("default-graph-uri", "A graph to merge into the default graph.", is_repeatable=True),
             ApiParameter("named-graph-uri", "A graph that GRAPH can match.", is_repeatable=True),
-            ApiParameter("format", "The result format; overrides Accept.", choice=_names(FORMATS)),
-            _TIMEOUT,
-            _RELEASE,
+            _format_choice(FORMATS, "The result format; overrides Accept."),
+            *(_TIMEOUT, _RELEASE),
         ),
         problems=(400, 403, 404, 406, 410, 422, 429, 502, 503, 504),
     ),
@@ -213,11 +198,8 @@ OPERATIONS = (
     Operation("get", "/.well-known/void", "Describe the current release (VoID)", _GRAPHS, problems=(406, 503)),
     Operation("get", "/catalog", "Describe the dataset and its files (DCAT 3)", _GRAPHS, problems=(406, 503)),
     Operation(
-        *(
-            "get",
-            "/latest/{name}",
-            "Download a file of the current release, with Range and ETag; /release/N/NAME for others",
-        ),
+        *("get", "/latest/{name}"),
+        "Download a file of the current release, with Range and ETag; /release/N/NAME for others",
         answers={"text/plain": _TEXT, **{media_type_of(f"x.{suffix}"): _TEXT for suffix in ("gz", "zst", "parquet")}},
         parameters=(ApiParameter("name", "The file name.", "SHA256SUMS"),),
         problems=(404, 503),
@@ -228,16 +210,12 @@ OPERATIONS = (
         parameters=(
             ApiParameter("since", "The number of the earlier release."),
             ApiParameter("until", "The number of the later release; the default is the current one."),
-            ApiParameter("format", "The format; overrides Accept, as a suffix does.", choice=_names(CHANGES)),
+            _format_choice(CHANGES, "The format; overrides Accept, as a suffix does."),
         ),
         problems=(400, 404, 406, 410),
     ),
     Operation(
-        "get",
-        "/feed",
-        "Get all record versions as a Linked Data Event Stream",
-        _GRAPHS,
-        problems=(404, 406, 410),
+        *("get", "/feed", "Get all record versions as a Linked Data Event Stream"), _GRAPHS, problems=(404, 406, 410)
     ),
     Operation(
         *("get", "/search.csv", "Search projects by keyword and facet"),
@@ -316,7 +294,7 @@ def _operation(row: Operation) -> dict[str, Any]:
         **({"description": row.about} if row.about else {}),
         "operationId": f"{row.method} {row.path}",
         "responses": {
-            str(row.status): {"description": "Success", "content": answers},
+            "200": {"description": "Success", "content": answers},
             **{str(status): {"description": _PROBLEMS[status], "content": problem} for status in row.problems},
         },
     }
@@ -333,16 +311,14 @@ def _operation(row: Operation) -> dict[str, Any]:
 def _parameter(row: Operation, parameter: ApiParameter) -> dict[str, Any]:
     in_path = f"{{{parameter.name}}}" in row.path
     schema = _TEXT | ({"enum": list(parameter.choice)} if parameter.choice else {})
-    example: str | list[str] = parameter.example
-    if parameter.is_repeatable:
-        schema, example = {"type": "array", "items": schema}, [parameter.example]
+    many = parameter.is_repeatable
     return {
         "name": parameter.name,
         "in": "path" if in_path else "query",
         "required": in_path,
         "description": parameter.about,
-        "schema": schema,
-        **({"example": example} if parameter.example else {}),
+        "schema": {"type": "array", "items": schema} if many else schema,
+        **({"example": [parameter.example] if many else parameter.example} if parameter.example else {}),
     }
 
 
@@ -352,8 +328,8 @@ def _report_schemas() -> dict[str, Schema]:
     parts: dict[str, Schema] = whole.pop("$defs")
     report = {name: whole[name] for name in ("type", "title", "properties", "required", "additionalProperties")}
     report["properties"] |= {
-        "text": {"type": "string", "description": "The corrected record, if `fix` was sent."},
-        "turtle": {"type": "string", "description": "The graph of the record, if requested in `include`."},
+        "text": _text("The corrected record, if `fix` was sent."),
+        "turtle": _text("The graph of the record, if requested in `include`."),
         "derived": {"type": "array", "items": {"$ref": "#/components/schemas/Derived"}},
     }
     return {"Report": report, **parts}
@@ -363,7 +339,7 @@ _COUNT: Schema = {"type": "integer", "minimum": 0}
 _SCHEMAS: dict[str, Schema] = {
     "Submission": {
         "type": "object",
-        "properties": {"text": {"type": "string", "description": "The record."}, **_OPTIONS},
+        "properties": {"text": _text("The record."), **_OPTIONS},
         "required": ["text"],
     },
     "Derived": {
@@ -380,13 +356,9 @@ _SCHEMAS: dict[str, Schema] = {
         "type": "object",
         "description": "Problem details (RFC 9457).",
         "properties": {
-            "type": {"type": "string", "format": "uri-reference"},
-            "title": _TEXT,
+            **dict.fromkeys(("type", "instance"), _TEXT | {"format": "uri-reference"}),
+            **dict.fromkeys(("title", "detail", "hint", "excerpt"), _TEXT),
             "status": {"type": "integer"},
-            "detail": _TEXT,
-            "instance": {"type": "string", "format": "uri-reference"},
-            "hint": _TEXT,
-            "excerpt": _TEXT,
             "line": _COUNT,
             "column": _COUNT,
             "advice": {"type": "array", "items": _TEXT},

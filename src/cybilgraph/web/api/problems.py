@@ -3,70 +3,52 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import Any
 from urllib.parse import quote
 
 from flask import Flask, Response, json, make_response, render_template, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from cybilgraph.errors import (
-    AnswerTooLarge,
-    CheckerBusy,
-    CheckFailed,
-    CheckTimeout,
-    CheckTooHeavy,
-    CybilgraphError,
-    EndpointFailed,
-    EngineUnavailable,
-    FileDamaged,
-    FormatMismatch,
-    QueryError,
-    QueryRefused,
-    QuerySyntaxError,
-    QueryTimeout,
-    ReleaseBusy,
-    ReleaseError,
-    ReleaseGone,
-    ServiceFailed,
-    SuggestionError,
-    SuggestionQuota,
-    SuggestionsFull,
-    ThingGone,
-    UnknownQuery,
-)
+from cybilgraph import errors
+from cybilgraph.errors import CybilgraphError, QueryError, QuerySyntaxError, ThingGone
 from cybilgraph.sparql import Hint
-from cybilgraph.web.api import hint_header, protocol
+from cybilgraph.web.api import protocol
 from cybilgraph.web.pages import query_page
 
 PROBLEM_TYPE = "application/problem+json"
-#: The first class that matches an error decides its status.
-STATUSES: tuple[tuple[type[Exception], HTTPStatus], ...] = (
-    (QuerySyntaxError, HTTPStatus.BAD_REQUEST),
-    (QueryRefused, HTTPStatus.FORBIDDEN),
-    (UnknownQuery, HTTPStatus.NOT_FOUND),
-    (FormatMismatch, HTTPStatus.NOT_ACCEPTABLE),
-    (ReleaseBusy, HTTPStatus.SERVICE_UNAVAILABLE),
-    (FileDamaged, HTTPStatus.SERVICE_UNAVAILABLE),
-    (ReleaseGone, HTTPStatus.GONE),
-    (ThingGone, HTTPStatus.GONE),
-    (ReleaseError, HTTPStatus.NOT_FOUND),
-    (QueryTimeout, HTTPStatus.GATEWAY_TIMEOUT),
-    (AnswerTooLarge, HTTPStatus.UNPROCESSABLE_ENTITY),
-    (ServiceFailed, HTTPStatus.BAD_GATEWAY),
-    (EndpointFailed, HTTPStatus.BAD_GATEWAY),
-    (EngineUnavailable, HTTPStatus.SERVICE_UNAVAILABLE),
-    (SuggestionQuota, HTTPStatus.TOO_MANY_REQUESTS),
-    (SuggestionsFull, HTTPStatus.SERVICE_UNAVAILABLE),
-    (SuggestionError, HTTPStatus.UNPROCESSABLE_ENTITY),
-    (CheckerBusy, HTTPStatus.SERVICE_UNAVAILABLE),
-    (CheckFailed, HTTPStatus.INTERNAL_SERVER_ERROR),
-    (CheckTimeout, HTTPStatus.UNPROCESSABLE_ENTITY),
-    (CheckTooHeavy, HTTPStatus.UNPROCESSABLE_ENTITY),
-    (CybilgraphError, HTTPStatus.BAD_REQUEST),
-)
+#: The nearest base class of an error decides its status.
+_STATUSES = {
+    errors.CybilgraphError: HTTPStatus.BAD_REQUEST,
+    errors.ReleaseError: HTTPStatus.NOT_FOUND,
+    errors.ReleaseBusy: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.FileDamaged: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.ReleaseGone: HTTPStatus.GONE,
+    errors.ThingGone: HTTPStatus.GONE,
+    errors.SuggestionError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.SuggestionsFull: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.SuggestionQuota: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.CheckerBusy: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.CheckFailed: HTTPStatus.INTERNAL_SERVER_ERROR,
+    errors.CheckTimeout: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.CheckTooHeavy: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.QueryRefused: HTTPStatus.FORBIDDEN,
+    errors.UnknownQuery: HTTPStatus.NOT_FOUND,
+    errors.FormatMismatch: HTTPStatus.NOT_ACCEPTABLE,
+    errors.QueryTimeout: HTTPStatus.GATEWAY_TIMEOUT,
+    errors.AnswerTooLarge: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.ServiceFailed: HTTPStatus.BAD_GATEWAY,
+    errors.EndpointFailed: HTTPStatus.BAD_GATEWAY,
+    errors.EngineUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+
+
+def status_of(error: CybilgraphError) -> HTTPStatus:
+    """Return the status of the response for an error."""
+    return next(_STATUSES[kind] for kind in type(error).__mro__ if kind in _STATUSES)
 
 
 def register(app: Flask) -> None:
-    """Register handlers that format our own errors and HTTP errors alike."""
+    """Format our own errors and HTTP errors alike."""
     app.register_error_handler(CybilgraphError, _cybilgraph_problem)
     app.register_error_handler(HTTPException, _http_problem)
 
@@ -77,9 +59,8 @@ def error_reply(
     """Format an error that occurred outside Flask like those inside."""
     with app.test_request_context(path, method=request.method, query_string=request.arguments, headers=request.headers):
         query_page.set_request(request)
-        response = app.process_response(
-            _http_problem(error) if isinstance(error, HTTPException) else _cybilgraph_problem(error)
-        )
+        problem = _http_problem if isinstance(error, HTTPException) else _cybilgraph_problem
+        response = app.process_response(problem(error))
         headers = {name.lower(): value for name, value in response.headers.items()}
         return protocol.Reply(response.status_code, headers, response.get_data())
 
@@ -89,27 +70,25 @@ def plain_problem(status: int, detail: str, retry_after: int = 0) -> protocol.Re
     phrase = HTTPStatus(status).phrase
     content = json.dumps({"type": "about:blank", "title": phrase, "status": status, "detail": detail}).encode()
     headers = {"content-type": PROBLEM_TYPE, "content-length": str(len(content))}
-    if retry_after:
-        headers["retry-after"] = str(retry_after)
-    return protocol.Reply(status, headers, content)
+    return protocol.Reply(status, headers | ({"retry-after": str(retry_after)} if retry_after else {}), content)
 
 
 def _cybilgraph_problem(error: Exception) -> Response:
     assert isinstance(error, CybilgraphError)
     if scope := request.environ.get("asgi.scope"):
         scope["entry"].error = type(error)
-    status = next(status for kind, status in STATUSES if isinstance(error, kind))
+    status = status_of(error)
     extra: dict[str, object] = {}
+    hints = [Hint(*piece) for piece in error.hints] if isinstance(error, QueryError) else []
+    advice = [hint.text for hint in hints]
     if isinstance(error, QuerySyntaxError) and error.line:
         extra = {"line": error.line, "column": error.column, "excerpt": error.excerpt}
-    if isinstance(error, QueryError) and error.hints:
-        extra["advice"] = [text for _, text, _ in error.hints]
+    if advice:
+        extra["advice"] = advice
     if isinstance(error, ThingGone):
         extra = {"earlier": error.earlier}
-    is_repeated = isinstance(error, QueryError) and any(error.hint == text for _, text, _ in error.hints)
-    response = problem(status, error.what, "" if is_repeated else error.hint, extra)
-    if isinstance(error, QueryError):
-        response.headers.update(hint_header.hint_headers([Hint(*piece) for piece in error.hints]))
+    response = problem(status, error.what, "" if error.hint in advice else error.hint, extra)
+    response.headers.update(protocol.hint_headers(hints))
     if status is HTTPStatus.SERVICE_UNAVAILABLE:
         response.headers["Retry-After"] = "5"
     return response
@@ -128,11 +107,9 @@ def _http_problem(error: Exception) -> Response:
     return response
 
 
-def _problem_text(problem: dict[str, object]) -> str:
+def _problem_text(problem: dict[str, Any]) -> str:
     position = f"line {problem['line']}, column {problem['column']}:" if problem.get("excerpt") else ""
-    advice = problem.get("advice")
-    more = advice if isinstance(advice, list) else []
-    parts = (problem["detail"], position, problem.get("excerpt"), problem.get("hint"), *more)
+    parts = (problem["detail"], position, problem.get("excerpt"), problem.get("hint"), *problem.get("advice", ()))
     return "".join(f"{part}\n" for part in parts if part)
 
 
@@ -158,9 +135,8 @@ def problem(status: HTTPStatus, detail: str, hint: str = "", extra: dict[str, ob
             # The query page keeps the failed query in its editor, so that the user can correct it.
             query = sent.shown("query") if request.path.rstrip("/") == "/sparql" else None
             template = "problem.html" if query is None else "query-problem.html"
-            response = make_response(
-                render_template(template, problem=problem, query=query, **query_page.form_values())
-            )
+            page = render_template(template, problem=problem, query=query, **query_page.form_values())
+            response = make_response(page)
         case "text/plain":
             response = Response(_problem_text(problem), content_type="text/plain; charset=utf-8")
         case _:

@@ -1,32 +1,34 @@
 """The SPARQL 1.1 Protocol (section 2.1): parse requests and build replies, independently of the HTTP server.
 
 ``parse_request`` turns a request into a ``QueryRequest``; ``run_query`` and its faster siblings answer it. The query
-page uses the same functions.
+page uses the same functions. Without a query, the reply is a SPARQL 1.1 Service Description.
 """
 
 from __future__ import annotations
 
 import asyncio
+import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from urllib.parse import parse_qsl, quote
+from urllib.parse import parse_qsl, quote, urlencode
 
 from werkzeug.exceptions import UnsupportedMediaType
 from werkzeug.http import parse_options_header
 
 from cybilgraph.errors import FormatMismatch, QueryRefused, QuerySyntaxError
-from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS, RESULT_FORMATS, Format
-from cybilgraph.rdf.ntriples import is_iri
+from cybilgraph.model.formats import BY_NAME, FORMATS, GRAPH_FORMATS, RESULT_FORMATS, Format
+from cybilgraph.model.vocabulary import RDF, RDFS, SD, VOID, XSD
+from cybilgraph.rdf.ntriples import iri, is_iri, literal
+from cybilgraph.rdf.serialisation import serialise
 from cybilgraph.release import Release
 from cybilgraph.runtime.scheduler import Caller
-from cybilgraph.sparql import Answer, Dataset, guard, query_analysis
-from cybilgraph.web.api import hint_header, named_queries
+from cybilgraph.sparql import Answer, Dataset, Hint, guard, query_analysis
+from cybilgraph.web.api import named_queries
 from cybilgraph.web.api.negotiation import negotiate
-from cybilgraph.web.api.service_description import description
 from cybilgraph.web.server.answer_cache import CODINGS, AnswerCache, CachedAnswer, CacheKey, choose_coding
 
 #: The event loop may parse requests of up to this many characters, which takes a few milliseconds at most.
@@ -51,12 +53,13 @@ FRESH = "public, max-age=60, must-revalidate"
 #: Cache-Control for URLs with a release. Never `immutable`: `cybilgraph forget` changes old releases, and caches must
 #: drop an erased contact within a day.
 PINNED = "public, max-age=86400, must-revalidate"
-#: The result of ``quote`` for each ASCII character; ``str.translate`` is three times as fast.
-_ESCAPES = {code: quote(chr(code), safe="") for code in range(128)}
 #: Longer permalinks are not offered: many servers and proxies would reject them.
 _MAX_LINK_CHARS = 8_000
 #: The parameters that determine an answer, besides the release.
 _ANSWER_PARAMETERS = ("query", "default-graph-uri", "named-graph-uri", "format")
+#: The header with query hints; those beyond its maximum length are dropped.
+HINT_HEADER, _MAX_HINT_CHARS = "cybilgraph-advice", 2_000
+_NON_ASCII = re.compile(r"[^\x20-\x7e]")
 
 
 @dataclass(frozen=True)
@@ -81,14 +84,36 @@ class Request:
 
         Raises QuerySyntaxError, QueryRefused, UnsupportedMediaType.
         """
-        return _parameters(self)
+        sent: dict[str, list[str]] = {}
+        pairs = _pairs(self.arguments)
+        try:
+            if self.method == "POST":
+                media_type = parse_options_header(self.headers.get("content-type", ""))[0].lower()
+                if self.headers.get("content-encoding", "identity").lower() != "identity":
+                    raise UnsupportedMediaType("The query must be sent without Content-Encoding")
+                if media_type == QUERY_TYPE:
+                    pairs = [*pairs, ("query", self.body.decode())]
+                elif media_type == FORM_TYPE:
+                    pairs = [*pairs, *_pairs(self.body.decode())]
+                elif media_type == _UPDATE:
+                    raise QueryRefused(*guard.READ_ONLY_ERROR)
+                else:
+                    given = media_type or "untyped content"
+                    raise UnsupportedMediaType(f"The query must be sent as {FORM_TYPE} or {QUERY_TYPE}, not as {given}")
+        except UnicodeDecodeError as error:
+            raise QuerySyntaxError(*_NOT_UTF8) from error
+        for name, value in pairs:
+            sent.setdefault(name, []).append(value)
+        if "update" in sent and self.path == "/sparql":
+            raise QueryRefused(*guard.READ_ONLY_ERROR)
+        return sent
 
     def shown(self, name: str) -> str | None:
         """Return a parameter to show on a page; None if it is missing, too long or cannot be decoded."""
         for request in (self, replace(self, method="GET", body=b"")):
             with suppress(QuerySyntaxError, QueryRefused, UnsupportedMediaType):
-                first = request.parameters.get(name, [])[:1]
-                return next((value for value in first if len(value) <= guard.MAX_QUERY_BYTES), None)
+                value = request.parameters.get(name, [None])[0]
+                return value if value is None or len(value) <= guard.MAX_QUERY_BYTES else None
         return None
 
 
@@ -127,8 +152,8 @@ class QueryRequest:
         """The permalink without the release number at its end; empty if there is none."""
         if self.cache_key.is_volatile or sum(len(value) for _, value in self.answer_parameters) > _MAX_LINK_CHARS:
             return ""
-        parameters = (*self.answer_parameters, ("release", ""))
-        return f"{quote(self.path)}?{'&'.join(f'{_quoted(name)}={_quoted(value)}' for name, value in parameters)}"
+        parameters = urlencode((*self.answer_parameters, ("release", "")), safe="", quote_via=quote)
+        return f"{quote(self.path)}?{parameters}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,26 +192,22 @@ def _parse(request: Request) -> QueryRequest | None:
     name, _ = named_queries.split_path(request.path)
     if request.path.startswith(named_queries.ROOT):
         if sum(len(value) for values in sent.values() for value in values) > guard.MAX_QUERY_BYTES:
-            raise QuerySyntaxError(
-                f"The parameters are longer than {guard.MAX_QUERY_BYTES:,} characters", "Send fewer values."
-            )
+            what = f"The parameters are longer than {guard.MAX_QUERY_BYTES:,} characters"
+            raise QuerySyntaxError(what, "Send fewer values.")
         query = named_queries.query_text(name, sent)
         guard.check_length(query)
-        answer_parameters = [
-            (key, value) for key in sent if key not in ("release", "timeout") for value in sent[key] if value
-        ]
+        names = (key for key in sent if key not in ("release", "timeout"))
+        answer_parameters = tuple((key, value) for key in names for value in sent[key] if value)
     else:
         query = _query(sent)
-        answer_parameters = [(key, value) for key in _ANSWER_PARAMETERS for value in sent.get(key, ())]
+        answer_parameters = tuple((key, value) for key in _ANSWER_PARAMETERS for value in sent.get(key, ()))
     if not query:
         return None
     if len(set(sent.get("release", ()))) > 1:
         raise QuerySyntaxError("The request has more than one release", "Query one release per request.")
     timeout, release = _timeout(_first(sent, "timeout")), release_number(_first(sent, "release"))
-    cache_key = CacheKey.of(query, formats or PAGE_FORMATS, _graphs(sent))
-    return QueryRequest(
-        cache_key, query_analysis.hash_query(query), formats, timeout, release, request.path, tuple(answer_parameters)
-    )
+    cache_key, digest = CacheKey.of(query, formats or PAGE_FORMATS, _graphs(sent)), query_analysis.hash_query(query)
+    return QueryRequest(cache_key, digest, formats, timeout, release, request.path, answer_parameters)
 
 
 def _query(sent: dict[str, list[str]]) -> str:
@@ -217,37 +238,6 @@ def wants_page(request: Request) -> bool:
         return not _formats(request, request.parameters)
     except (FormatMismatch, QuerySyntaxError, UnsupportedMediaType):
         return False
-
-
-def _media_type(request: Request) -> str:
-    return parse_options_header(request.headers.get("content-type", ""))[0].lower()
-
-
-def _parameters(request: Request) -> dict[str, list[str]]:
-    sent: dict[str, list[str]] = {}
-    pairs = _pairs(request.arguments)
-    try:
-        if request.method == "POST":
-            media_type = _media_type(request)
-            if request.headers.get("content-encoding", "identity").lower() != "identity":
-                raise UnsupportedMediaType("The query must be sent without Content-Encoding")
-            if media_type == QUERY_TYPE:
-                pairs = [*pairs, ("query", request.body.decode())]
-            elif media_type == FORM_TYPE:
-                pairs = [*pairs, *_pairs(request.body.decode())]
-            elif media_type == _UPDATE:
-                raise QueryRefused(*guard.READ_ONLY_ERROR)
-            else:
-                raise UnsupportedMediaType(
-                    f"The query must be sent as {FORM_TYPE} or {QUERY_TYPE}, not as {media_type or 'untyped content'}"
-                )
-    except UnicodeDecodeError as error:
-        raise QuerySyntaxError(*_NOT_UTF8) from error
-    for name, value in pairs:
-        sent.setdefault(name, []).append(value)
-    if "update" in sent and request.path == "/sparql":
-        raise QueryRefused(*guard.READ_ONLY_ERROR)
-    return sent
 
 
 def _pairs(text: str) -> list[tuple[str, str]]:
@@ -301,18 +291,13 @@ def cached_reply(query_request: QueryRequest, request: Request, answers: AnswerC
         if etag and f'"{variant}"' in known_tags:
             return Reply(304, _headers(query_request, variant))
     cached = answers.get(query_request.cache_key)
-    is_ready = cached and cached.is_ready_in(choose_coding(request.headers.get("accept-encoding", "")))
-    return build_reply(query_request, request, cached, etag) if cached and is_ready else None
+    return build_reply(query_request, request, cached, etag) if cached and _is_ready(cached, request) else None
 
 
 def fast_path_reply(query_request: QueryRequest, request: Request, answers: AnswerCache, etag: str) -> Reply | None:
     """Return the reply if the engine can answer the query on its fast path; else None."""
     found = answers.find_fast(query_request.cache_key)
-    if isinstance(found, CachedAnswer) and not found.is_ready_in(
-        choose_coding(request.headers.get("accept-encoding", ""))
-    ):
-        return None
-    return build_reply(query_request, request, found, etag) if found else None
+    return build_reply(query_request, request, found, etag) if found and _is_ready(found, request) else None
 
 
 async def run_query(
@@ -330,11 +315,18 @@ async def run_query(
     """
     loop = asyncio.get_running_loop()
     found = await answers.find_async(query_request.cache_key, seconds, caller, threads)
-    if isinstance(found, CachedAnswer) and not found.is_ready_in(
-        choose_coding(request.headers.get("accept-encoding", ""))
-    ):
+    if not _is_ready(found, request):
         return await loop.run_in_executor(threads, build_reply, query_request, request, found, etag)
     return build_reply(query_request, request, found, etag)
+
+
+def _coding(request: Request) -> str:
+    return choose_coding(request.headers.get("accept-encoding", ""))
+
+
+def _is_ready(found: CachedAnswer | Answer, request: Request) -> bool:
+    """Return whether an answer need not be compressed first, in the coding that the client prefers."""
+    return not isinstance(found, CachedAnswer) or found.is_ready_in(_coding(request))
 
 
 def build_reply(query_request: QueryRequest, request: Request, found: CachedAnswer | Answer, etag: str) -> Reply:
@@ -342,7 +334,7 @@ def build_reply(query_request: QueryRequest, request: Request, found: CachedAnsw
     answer = found.answer if isinstance(found, CachedAnswer) else found
     content, coding = None, ""
     if isinstance(found, CachedAnswer):
-        content, coding = found.encoded_as(choose_coding(request.headers.get("accept-encoding", "")))
+        content, coding = found.encoded_as(_coding(request))
     size = answer.body.size if content is None else len(content)
     # A large answer is on disk, or compressed in memory: stream it block by block.
     blocks = answer.body.blocks() if content is None else None
@@ -350,14 +342,29 @@ def build_reply(query_request: QueryRequest, request: Request, found: CachedAnsw
     if request.method != "POST" and request.headers.get("if-none-match", "").strip() == "*":
         return Reply(304, headers)
     headers |= {"content-type": answer.format.content_type, "content-length": str(size)}
-    headers |= hint_header.hint_headers(answer.hints)
+    headers |= hint_headers(answer.hints)
     if coding:
         headers["content-encoding"] = coding
     return Reply(200, headers, content or b"", blocks, answer)
 
 
-def _quoted(text: str) -> str:
-    return text.translate(_ESCAPES) if text.isascii() else quote(text, safe="")
+def hint_headers(hints: Sequence[Hint]) -> dict[str, str]:
+    """Return query hints as a header, a list of strings (RFC 8941, section 3.1); nothing without hints.
+
+    Example: ``"Did you mean cyb:aim?";why=empty;line=2``. Non-ASCII characters become SPARQL escapes.
+    """
+    items: list[str] = []
+    for hint in hints:
+        text = _NON_ASCII.sub(_escaped, hint.text).replace("\\", "\\\\").replace('"', '\\"')
+        items.append(f'"{text}";why={hint.kind}' + (f";line={hint.line}" if hint.line else ""))
+    while items and len(", ".join(items)) > _MAX_HINT_CHARS:
+        items.pop()
+    return {HINT_HEADER: ", ".join(items)} if items else {}
+
+
+def _escaped(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    return f"\\u{code:04X}" if code < 0x10000 else f"\\U{code:08X}"
 
 
 def permalink_headers(query_request: QueryRequest, release: int) -> dict[str, str]:
@@ -373,7 +380,7 @@ def _headers(query_request: QueryRequest, etag: str) -> dict[str, str]:
 
 
 def service_description_reply(request: Request, address: str, release: Release, *, federated: bool) -> Reply:
-    """Return the service description, the reply to a request without a query; ``federated`` as in ``description``.
+    """Describe the service at a URL and its dataset; ``federated`` means that it supports SERVICE.
 
     Raises FormatMismatch, QuerySyntaxError.
     """
@@ -381,6 +388,25 @@ def service_description_reply(request: Request, address: str, release: Release, 
         raise QuerySyntaxError("The request has no query", _HOW_TO_SEND)
     name = dict(_pairs(request.arguments)).get("format", "")
     fmt = negotiate(GRAPH_FORMATS, request.headers.get("accept", ""), name)[0]
-    content = description(address, release, fmt, federated=federated)
+    output = io.BytesIO()
+    serialise([f"{line} .\n".encode() for line in _description(address, release, federated=federated)], fmt, output)
+    content = output.getvalue()
     headers = {"content-type": fmt.content_type, "content-length": str(len(content)), "cache-control": FRESH}
     return Reply(200, headers, content)
+
+
+def _description(address: str, release: Release, *, federated: bool) -> Iterator[str]:
+    service, dataset, graph = iri(address), iri(f"{address}#dataset"), iri(f"{address}#default-graph")
+    yield f"{service} {iri(RDF.type)} {iri(SD.Service)}"
+    yield f"{service} {iri(SD.endpoint)} {service}"
+    yield f"{service} {iri(SD.supportedLanguage)} {iri(SD.SPARQL11Query)}"
+    if federated:
+        yield f"{service} {iri(SD.feature)} {iri(SD.BasicFederatedQuery)}"
+    for fmt in FORMATS:
+        yield f"{service} {iri(SD.resultFormat)} {iri(fmt.iri)}"
+    yield f"{service} {iri(SD.defaultDataset)} {dataset}"
+    yield f"{dataset} {iri(RDF.type)} {iri(SD.Dataset)}"
+    yield f"{dataset} {iri(SD.defaultGraph)} {graph}"
+    yield f"{graph} {iri(RDF.type)} {iri(SD.Graph)}"
+    yield f"{dataset} {iri(RDFS.seeAlso)} {iri(address.removesuffix('sparql') + '.well-known/void')}"
+    yield f"{dataset} {iri(VOID.triples)} {literal(str(release.manifest['counts']['quads']), datatype=XSD.integer)}"

@@ -14,8 +14,6 @@ from flask import render_template
 
 from cybilgraph.sparql import query_analysis
 
-#: The names of the templates and of their languages, in display order.
-LANGUAGES = {"curl": "curl", "python": "Python", "r": "R", "javascript": "JavaScript"}
 _LINE_END = re.compile(r"\r\n?")
 #: Characters that control a terminal, end a line in some languages, or change the direction of text.
 _UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
@@ -25,17 +23,12 @@ def snippets(query: str, endpoint: str, release: int) -> dict[str, str]:
     """Return code in each language that sends a query for one release to the endpoint."""
     graph = query_analysis.returns_graph(query)
     query = portable(query)
-    quoted = {"curl": _shell, "python": _python, "r": _r, "javascript": _javascript}
-    return {
-        language: render_template(
-            f"snippets/{name}.txt",
-            query=quoted[name](query),
-            endpoint=_shell(endpoint) if name == "curl" else json.dumps(endpoint),
-            release=release,
-            graph=graph,
-        ).strip()
-        for name, language in LANGUAGES.items()
-    }
+    code = {}
+    for language, quote in LANGUAGES.items():
+        address = _shell(endpoint) if language == "curl" else json.dumps(endpoint)
+        values = {"query": quote(query), "endpoint": address, "release": release, "graph": graph}
+        code[language] = render_template(f"snippets/{language.lower()}.txt", **values).strip()
+    return code
 
 
 def portable(query: str) -> str:
@@ -62,3 +55,7 @@ def _r(query: str) -> str:
 def _javascript(query: str) -> str:
     plain = not ("`" in query or "${" in query or "\\" in query)
     return f"`\n{query}\n`" if plain else json.dumps(query, ensure_ascii=False)
+
+
+#: How to quote a query in each language, in display order.
+LANGUAGES = {"curl": _shell, "Python": _python, "R": _r, "JavaScript": _javascript}

@@ -1,8 +1,7 @@
 """Check untrusted records in sandboxed worker processes, with the same pipeline as the command line.
 
 The input is a ``Submission``, or the raw body of a request as an ``Upload``, which a worker decodes. The result has the
-outputs that were requested: the report in any format, the graph, the derived statements, or forms filled in with the
-records.
+outputs that were requested.
 """
 
 from __future__ import annotations
@@ -10,13 +9,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 from itertools import accumulate, pairwise
 from typing import Any
 
 from werkzeug.exceptions import default_exceptions
 
 from cybilgraph.errors import CheckerBusy, CheckFailed, CheckTimeout, CheckTooHeavy
-from cybilgraph.model.rules import LANGUAGES
 from cybilgraph.runtime.pool import (
     Busy,
     Caller,
@@ -28,23 +27,20 @@ from cybilgraph.runtime.pool import (
     WorkerStartFailed,
 )
 from cybilgraph.runtime.sandbox import Policy, environment
+from cybilgraph.web.checker.submissions import Submission, Upload
 
-#: Outputs. The first three are prefixes that the name of a format follows.
-REPORT_OUTPUT, RDF_OUTPUT, FORM_OUTPUT, DERIVED_OUTPUT = "report/", "rdf/", "form/", "derived"
-#: Why the record is not a valid edit of ``Submission.base``: a JSON list of problem and hint, or empty if it is valid.
-EDIT = "edit"
-#: The report as the API sends it (prefix): with the extra outputs requested, and always as JSON if no record was read.
-API_OUTPUT = "api/"
-#: For the page: the parts of the report that it shows, as JSON; the text of the record unless it is too long to show;
-#: and the file that a download button of the form requests.
-PAGE_OUTPUT, TEXT_OUTPUT, FILE_OUTPUT = "page", "text", "file"
-#: Why a worker has no answer: the check exceeded a limit, it failed because of a bug, or the request was refused (with
-#: an HTTP status).
-HEAVY, FAILED, REFUSED = "heavy", "failed", "refused"
 #: Maximum size of a body. A saved web page with its scripts and styles has a few hundred kilobytes.
 MAX_UPLOAD_BYTES = 2_000_000
 #: Limits of a report: the number of findings listed, and their length as JSON.
 MAX_FINDINGS, MAX_REPORT_CHARS = 1_000, 2_000_000
+
+
+class Refusal(StrEnum):
+    """Why a worker has no answer."""
+
+    HEAVY = "heavy"  # the check exceeded a limit
+    FAILED = "failed"  # a bug
+    REFUSED = "refused"  # the request is wrong; the answer has an HTTP status
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,37 +51,6 @@ class CheckLimits:
     memory: int = 2_000_000_000
     workers: int = 2
     waiting: int = 16
-
-
-@dataclass(frozen=True, slots=True)
-class Submission:
-    """A record to check.
-
-    The suffix of ``name`` selects the reader. ``as_of`` is an ISO 8601 date, or empty for today. ``language`` is the
-    language of the findings, and ``base`` the text before the edit.
-    """
-
-    name: str
-    content: bytes
-    language: str = LANGUAGES[0]
-    as_of: str = ""
-    base: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """The raw body of a request, with its Content-Type and the query string of its URL.
-
-    ``is_form`` is set if a form of this site sent it. Its text is then an edit of ``base`` and is read under ``name``,
-    if these are given.
-    """
-
-    content: bytes
-    content_type: str
-    arguments: str = ""
-    is_form: bool = False
-    base: str = ""
-    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,23 +67,25 @@ class CheckAnswer:
     about: dict[str, Any] = field(default_factory=dict)
 
 
-class Checker:
+class Checker(Pool):
     """A pool of check workers. Thread-safe."""
 
     def __init__(
         self, limits: CheckLimits | None = None, on_process_end: Callable[[ProcessExit], object] = lambda _: None
     ) -> None:
         """Call ``on_process_end`` when a worker process ends unexpectedly."""
-        self._limits = limits or CheckLimits()
-        workers, seconds = self._limits.workers, self._limits.seconds
+        limits = limits or CheckLimits()
+        self._seconds = limits.seconds
         # A client leaves one worker to the others. If several clients use all of them, the next one waits.
-        pool_limits = PoolLimits(
-            workers, self._limits.waiting, max_per_caller=max(workers - 1, 1), max_wait_seconds=seconds
-        )
-        self._pool = Pool(
+        super().__init__(
             "cybilgraph.web.checker.check_worker",
-            (str(self._limits.memory),),
-            pool_limits,
+            (str(limits.memory),),
+            PoolLimits(
+                limits.workers,
+                limits.waiting,
+                max_per_caller=max(limits.workers - 1, 1),
+                max_wait_seconds=limits.seconds,
+            ),
             on_process_end,
             environment=environment(Policy()),
         )
@@ -132,49 +99,29 @@ class Checker:
         """
         fields = asdict(submission)
         content = fields.pop("content")
-        limits = self._limits
+        request = {"upload" if isinstance(submission, Upload) else "submission": fields, "outputs": outputs}
         try:
-            request = {"upload" if isinstance(submission, Upload) else "submission": fields, "outputs": outputs}
-            head, data = self._pool.ask(request, content, seconds=limits.seconds, caller=caller)
+            head, data = self.ask(request, content, seconds=self._seconds, caller=caller)
         except (Busy, WorkerStartFailed):
-            raise CheckerBusy(
-                "Too many records are being checked at the moment", "Try again in a few seconds."
-            ) from None
+            what = "Too many records are being checked at the moment"
+            raise CheckerBusy(what, "Try again in a few seconds.") from None
         except TimeoutError:
-            raise CheckTimeout(
-                f"The check was stopped after {limits.seconds:g} seconds", "Send fewer projects at a time."
-            ) from None
+            what = f"The check was stopped after {self._seconds:g} seconds"
+            raise CheckTimeout(what, "Send fewer projects at a time.") from None
         except WorkerCrashed:
-            raise _limit_exceeded() from None
+            head, data = {"error": Refusal.HEAVY}, b""
         except WorkerDied:
             raise CheckerBusy("The check was interrupted", "Try again in a few seconds.") from None
-        if head.get("error") == FAILED:
+        if head.get("error") == Refusal.FAILED:
             logging.getLogger("cybilgraph").error("A check failed because of a bug in cybilgraph: %s", head["message"])
             raise CheckFailed("This file could not be checked", "Please report this error.")
-        if head.get("error") == REFUSED:
+        if head.get("error") == Refusal.REFUSED:
             raise default_exceptions[head["status"]](head["message"])
         if "error" in head:
-            raise _limit_exceeded()
+            raise CheckTooHeavy(
+                "The check exceeded its limit of memory or nesting depth",
+                "Send fewer projects at a time, or less deeply nested data.",
+            )
         ends = accumulate(head["sizes"], initial=0)
         parts = [data[start:end] for start, end in pairwise(ends)]
         return CheckAnswer(head["records"], dict(zip(outputs, parts, strict=True)), head["about"])
-
-    @property
-    def processes(self) -> list[int]:
-        """The process ids of the live workers."""
-        return self._pool.processes
-
-    def maintain(self) -> None:
-        """Restart workers that ended while idle. A server calls this every second."""
-        self._pool.maintain()
-
-    def close(self) -> None:
-        """Stop all workers."""
-        self._pool.close()
-
-
-def _limit_exceeded() -> CheckTooHeavy:
-    return CheckTooHeavy(
-        "The check exceeded its limit of memory or nesting depth",
-        "Send fewer projects at a time, or less deeply nested data.",
-    )

@@ -12,6 +12,7 @@ import hashlib
 import io
 import json
 import sys
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date
@@ -22,14 +23,16 @@ from urllib.parse import urlencode
 from werkzeug.exceptions import BadRequest, HTTPException
 
 from cybilgraph.errors import SuggestionError
-from cybilgraph.model.findings import SEVERITIES, Finding, Report
+from cybilgraph.model.findings import SEVERITIES, Report
 from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS
-from cybilgraph.model.record import Text
+from cybilgraph.model.gazetteer import load_gazetteer
+from cybilgraph.model.record import Participation, Record, Relation, Scope, Text
 from cybilgraph.model.rules import LANGUAGES, translate
 from cybilgraph.pipeline import CheckedInput, check_input
 from cybilgraph.rdf.forms import WRITERS, example_record
 from cybilgraph.rdf.serialisation import serialise
 from cybilgraph.readers import READERS, Input
+from cybilgraph.readers.excerpts import SUFFIXES_WITH_CELLS
 from cybilgraph.runtime.sandbox import Policy
 from cybilgraph.runtime.spill import keep_in_memory
 from cybilgraph.runtime.worker import Handler, run_fork_server
@@ -37,30 +40,13 @@ from cybilgraph.validation.fixes import apply_fixes
 from cybilgraph.validation.outputs import OUTPUTS
 from cybilgraph.validation.outputs.as_json import fields_of
 from cybilgraph.validation.outputs.wording import omission_note
-from cybilgraph.web.checker import (
-    API_OUTPUT,
-    DERIVED_OUTPUT,
-    EDIT,
-    FAILED,
-    FILE_OUTPUT,
-    FORM_OUTPUT,
-    HEAVY,
-    MAX_FINDINGS,
-    MAX_REPORT_CHARS,
-    PAGE_OUTPUT,
-    RDF_OUTPUT,
-    REFUSED,
-    REPORT_OUTPUT,
-    TEXT_OUTPUT,
-    Submission,
-    Upload,
-)
-from cybilgraph.web.checker.derived_claims import derived_claims
-from cybilgraph.web.checker.submissions import SentRecord, decode_upload
-from cybilgraph.web.suggestions import EditBase, Suggestion
-from cybilgraph.web.suggestions.admission import (
+from cybilgraph.web.checker import MAX_FINDINGS, MAX_REPORT_CHARS, Refusal
+from cybilgraph.web.checker.submissions import Output, Submission, Upload, decode_upload
+from cybilgraph.web.suggestions import (
     MAX_COMMENT_CHARS,
     MAX_NAME_CHARS,
+    EditBase,
+    Suggestion,
     ensure_same_project,
     ensure_valid,
 )
@@ -84,45 +70,39 @@ def answer(request: dict[str, Any], content: bytes) -> tuple[dict[str, Any], byt
         if upload:
             sent = decode_upload(Upload(content, **upload))
         else:
-            sent = SentRecord(Submission(content=content, **request["submission"]))
+            sent = Submission(content=content, **request["submission"])
         sent, checked = _check(sent)
         parts = [_render_output(sent, checked, output_name) for output_name in outputs]
-        about = _about(sent, checked.report) if upload or PAGE_OUTPUT in outputs else {}
+        about = _about(sent, checked.report) if upload or Output.PAGE in outputs else {}
     except HTTPException as error:
-        return {"error": REFUSED, "status": error.code, "message": error.description}, b""
+        return {"error": Refusal.REFUSED, "status": error.code, "message": error.description}, b""
     except (MemoryError, RecursionError):
-        return {"error": HEAVY}, b""
+        return {"error": Refusal.HEAVY}, b""
     except OSError as error:  # a check needs no files: this is a bug
-        return {"error": FAILED, "message": f"{type(error).__name__}: {error}"}, b""
+        return {"error": Refusal.FAILED, "message": f"{type(error).__name__}: {error}"}, b""
     if sum(map(len, parts)) > _MAX_ANSWER_BYTES:
-        return {"error": HEAVY}, b""
+        return {"error": Refusal.HEAVY}, b""
     return {"records": checked.report.records, "sizes": [len(part) for part in parts], "about": about}, b"".join(parts)
 
 
-def _check(sent: SentRecord) -> tuple[SentRecord, CheckedInput]:
+def _check(sent: Submission) -> tuple[Submission, CheckedInput]:
     """Check a record, after applying the requested fix if there is one at that position."""
-    submission = sent.submission
-    as_of = date.fromisoformat(submission.as_of) if submission.as_of else None
-    checked = check_input(Input(submission.name, data=submission.content), as_of)
+    as_of = date.fromisoformat(sent.as_of) if sent.as_of else None
+    checked = check_input(Input(sent.name, data=sent.content), as_of)
     fixes = [found.fix for found in checked.report.findings if found.fix]
     if chosen := [fix for fix in fixes if f"{fix.line}:{fix.column}" == sent.fix]:
-        content = apply_fixes(submission.name, submission.content, chosen).content
-        sent = replace(sent, submission=replace(submission, content=content))
-        checked = check_input(Input(submission.name, data=content), as_of)
+        sent = replace(sent, content=apply_fixes(sent.name, sent.content, chosen).content)
+        checked = check_input(Input(sent.name, data=sent.content), as_of)
     report = checked.report
-    report.language = submission.language
-    report.truncate(MAX_FINDINGS, MAX_REPORT_CHARS, _length)
+    report.language = sent.language
+    report.truncate(
+        MAX_FINDINGS, MAX_REPORT_CHARS, lambda found: len(json.dumps(found, ensure_ascii=False, default=fields_of))
+    )
     report.findings = [translate(found, report.language) for found in report.findings]
     return sent, checked
 
 
-def _length(found: Finding) -> int:
-    """Return the length of a finding as JSON."""
-    return len(json.dumps(found, ensure_ascii=False, default=fields_of))
-
-
-def _about(sent: SentRecord, report: Report) -> dict[str, Any]:
-    """Return the description of a submission for ``CheckAnswer.about``."""
+def _about(sent: Submission, report: Report) -> dict[str, Any]:
     problem: dict[str, Any] = {}
     if not report.records:
         problem = {"message": "No project record was found", "suggestion": ""}
@@ -131,8 +111,8 @@ def _about(sent: SentRecord, report: Report) -> dict[str, Any]:
             problem = {"message": first.message or problem["message"], "suggestion": first.suggestion, **place}
     fields = {key: value.strip()[: _SHOWN_FIELDS[key]] for key, value in sent.fields.items() if key in _SHOWN_FIELDS}
     return {
-        "name": sent.submission.name,
-        "language": sent.submission.language,
+        "name": sent.name,
+        "language": sent.language,
         "kind": sent.kind.name,
         "title": sent.kind.title,
         "is_text": sent.text is not None,
@@ -143,18 +123,16 @@ def _about(sent: SentRecord, report: Report) -> dict[str, Any]:
     }
 
 
-def _render_output(sent: SentRecord, checked: CheckedInput, output_name: str) -> bytes:
-    """Render one output. If no record was read, all outputs but reports are empty."""
+def _render_output(sent: Submission, checked: CheckedInput, output_name: str) -> bytes:
+    """Render one output. If no record was read, graph and form are empty."""
     if output_name in _OUTPUTS:
         return _OUTPUTS[output_name](sent, checked)
     kind, slash, name = output_name.partition("/")
-    if kind + slash == REPORT_OUTPUT:
-        return _report(checked.report, name)
-    if kind + slash == API_OUTPUT:
+    if kind + slash == Output.API:
         return _api_report(sent, checked, name)
     if not checked.records:
         return b""
-    if kind + slash == RDF_OUTPUT:
+    if kind + slash == Output.RDF:
         output = io.BytesIO()
         serialise(checked.blocks, BY_NAME[name], output)
         return output.getvalue()
@@ -167,7 +145,7 @@ def _report(report: Report, name: str) -> bytes:
     return text.getvalue().encode(errors="replace")
 
 
-def _api_report(sent: SentRecord, checked: CheckedInput, name: str) -> bytes:
+def _api_report(sent: Submission, checked: CheckedInput, name: str) -> bytes:
     """Return the report in the requested format; as JSON if no record was read."""
     if not checked.report.records:
         return _report(checked.report, "json")
@@ -177,18 +155,49 @@ def _api_report(sent: SentRecord, checked: CheckedInput, name: str) -> bytes:
     document = json.loads(content)
     if sent.fix:
         document["text"] = sent.text
-    if DERIVED_OUTPUT in sent.extras:
+    if "derived" in sent.extras:
         document["derived"] = list(derived_claims(checked.records))
     if "turtle" in sent.extras:
-        document["turtle"] = _render_output(sent, checked, f"{RDF_OUTPUT}turtle").decode()
+        document["turtle"] = _render_output(sent, checked, f"{Output.RDF}turtle").decode()
     return json.dumps(document, ensure_ascii=False).encode(errors="replace")
 
 
-def _derived(_: SentRecord, checked: CheckedInput) -> bytes:
-    return json.dumps(list(derived_claims(checked.records))).encode() if checked.records else b""
+def derived_claims(records: Iterable[Record]) -> Iterator[dict[str, object]]:
+    """Yield each link or date derived from a sentence: its project, field and name, and the sentence."""
+    for record in records:
+        has_cells = Input(record.source.name).suffix in SUFFIXES_WITH_CELLS
+        values: list[tuple[Any, str]] = [
+            *((link, "") for link in (*record.participations, *record.scopes, *record.relations)),
+            *((record.start, "start"), (record.end, "end"), (record.duration, "duration")),
+        ]
+        for value, field in values:
+            for evidence in value.evidence if value else ():
+                place = evidence.place
+                yield {
+                    "project": record.key,
+                    **_claim_text(value, field),
+                    "quote": evidence.quote,
+                    "line": place.line if place else 0,
+                    "column": place.column if place and not has_cells else 0,
+                    "confidence": evidence.confidence,
+                }
 
 
-def _page(sent: SentRecord, checked: CheckedInput) -> bytes:
+def _claim_text(value: Any, name: str) -> dict[str, str]:
+    match value:
+        case Participation(actor=thing, role=field):
+            pass
+        case Scope(concept=thing):
+            field = thing.kind
+        case Relation(kind=field, project=thing):
+            return {"field": field, "name": thing.printed.text}
+        case _:
+            return {"field": name, "name": value.printed.text}
+    entry = load_gazetteer().entries.get(thing.kind, {}).get(thing.key)
+    return {"field": field, "name": entry.name if entry else thing.printed.text}
+
+
+def _page(sent: Submission, checked: CheckedInput) -> bytes:
     """Return the parts of a report that the page shows, as JSON, cut so that the page renders quickly."""
     if sent.file_name:
         return b""
@@ -202,7 +211,7 @@ def _page(sent: SentRecord, checked: CheckedInput) -> bytes:
         claim | {"quote": str(claim["quote"])[:_MAX_QUOTE_CHARS]}
         for claim in islice(derived_claims(checked.records), _MAX_CLAIMS)
     ]
-    turtle = _render_output(sent, checked, f"{RDF_OUTPUT}turtle").decode()
+    turtle = _render_output(sent, checked, f"{Output.RDF}turtle").decode()
     if len(turtle) > _MAX_TURTLE_CHARS:
         turtle = turtle[:_MAX_TURTLE_CHARS].rpartition("\n")[0] + "\n# …"
     page = {
@@ -216,48 +225,53 @@ def _page(sent: SentRecord, checked: CheckedInput) -> bytes:
     return json.dumps(page, default=fields_of).encode()
 
 
-def _text(sent: SentRecord, _: CheckedInput) -> bytes:
+def _text(sent: Submission, _: CheckedInput) -> bytes:
     """Return the text of a record for the page; empty if it is too long or a file was requested."""
     text = "" if sent.file_name else sent.text or ""
     return text.encode(errors="replace") if len(text) <= _MAX_TEXT_CHARS else b""
 
 
-def _file(sent: SentRecord, checked: CheckedInput) -> bytes:
+def _file(sent: Submission, checked: CheckedInput) -> bytes:
     """Return the file that a button of the form requests; the report as JSON if no record was read."""
     if not sent.file_name:
         return b""
     if not sent.file_output:
-        return sent.submission.content
+        return sent.content
     if not checked.report.records:
         return _report(checked.report, "json")
     return _render_output(sent, checked, sent.file_output)
 
 
-def _edit(sent: SentRecord, checked: CheckedInput) -> bytes:
+def _edit(sent: Submission, checked: CheckedInput) -> bytes:
     """Return why the record is not a valid edit of the base, as JSON; empty if it is valid or was not sent as an edit.
 
     Raises BadRequest if the record is not text.
     """
-    submission, fields = sent.submission, sent.fields
+    fields = sent.fields
     if fields and "send" not in fields:
         return b""
     text = sent.text
     if text is None:
         raise BadRequest("The record must be text, not a binary file")
-    if fields and fields.get("base") != hashlib.sha256(submission.base.encode()).hexdigest():
+    if fields and fields.get("base") != hashlib.sha256(sent.base.encode()).hexdigest():
         what = "The record has changed since you opened it"
         return json.dumps([what, "Copy your text, open the form again, and paste it there."]).encode()
     sender = {key: fields.get(key, "").strip() for key in ("comment", "sender", "email")}
-    base = EditBase("", "", submission.base, is_source=False)
+    base = EditBase("", "", sent.base, is_source=False)
     try:
-        ensure_valid(Suggestion(project="", title="", name=submission.name, base=base, text=text, **sender))
-        ensure_same_project(submission.name, submission.base, checked.records)
+        ensure_valid(Suggestion(project="", title="", name=sent.name, base=base, text=text, **sender))
+        ensure_same_project(sent.name, sent.base, checked.records)
     except SuggestionError as error:
         return json.dumps([error.what, error.hint]).encode()
     return b""
 
 
-_OUTPUTS = {DERIVED_OUTPUT: _derived, PAGE_OUTPUT: _page, TEXT_OUTPUT: _text, FILE_OUTPUT: _file, EDIT: _edit}
+_OUTPUTS: dict[str, Callable[[Submission, CheckedInput], bytes]] = {
+    Output.PAGE: _page,
+    Output.TEXT: _text,
+    Output.FILE: _file,
+    Output.EDIT: _edit,
+}
 
 
 def _preload() -> None:
@@ -276,40 +290,32 @@ def _preload() -> None:
         "A project of UNODC\n\nStatus: Ongong 北京\n\nFunders\n\nFundação Ítaca\n\nSummary\n\n"
         "Funded by the Łódź Institute and the Government of Peru, it helps Belize since May 2019. Ana Smith leads it.\n"
     ).encode()
-    outputs = [f"{REPORT_OUTPUT}{name}" for name in OUTPUTS] + [f"{RDF_OUTPUT}{fmt.name}" for fmt in GRAPH_FORMATS]
-    outputs += [*_OUTPUTS, *(f"{FORM_OUTPUT}{name}" for name in WRITERS)]
+    outputs = [f"{Output.API}{name}" for name in OUTPUTS] + [f"{Output.RDF}{fmt.name}" for fmt in GRAPH_FORMATS]
+    outputs += [*_OUTPUTS, *(f"{Output.FORM}{name}" for name in WRITERS)]
     form = WRITERS["yaml"]([record])
     submission = {"as_of": "", "language": LANGUAGES[-1], "base": form.decode()}
     head, _ = answer({"submission": submission | {"name": "a.yaml"}, "outputs": outputs}, form)
     assert head["records"] == 1, head
     # A record with findings that quote wide characters.
     answer({"submission": submission | {"name": "a.txt"}, "outputs": outputs}, text)
-    for content_type, body in _uploads(text):
+    part = b'--x\r\nContent-Disposition: form-data; name="%b"\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n%b\r\n'
+    uploads = {
+        "multipart/form-data; boundary=x": (part % (b'file"; filename="a.txt', text)) + b"--x--\r\n",
+        "application/x-www-form-urlencoded": urlencode({"text": text, "include": "turtle,derived"}).encode(),
+    }
+    for content_type, body in uploads.items():
         upload = {"content_type": content_type}
-        head, _ = answer({"upload": upload | {"is_form": True}, "outputs": [PAGE_OUTPUT]}, body)
+        head, _ = answer({"upload": upload | {"is_form": True}, "outputs": [Output.PAGE]}, body)
         assert head["records"] == 1, head
-        answer({"upload": upload, "outputs": [f"{API_OUTPUT}json"]}, body)
+        answer({"upload": upload, "outputs": [f"{Output.API}json"]}, body)
     samples = {"html": page, "xhtml": page, "xml": iati, "iati": iati}
     # Two records with the same code, so that they are compared.
     samples |= {name: WRITERS[name]([record, record]) for name in ("csv", "xlsx", "json")}
-    samples |= {fmt.suffix: _rdf(record, fmt.name) for fmt in GRAPH_FORMATS}
+    checked = check_input(Input("a.json", data=WRITERS["json"]([record])))
+    sent = Submission("", b"")
+    samples |= {fmt.suffix: _render_output(sent, checked, f"{Output.RDF}{fmt.name}") for fmt in GRAPH_FORMATS}
     for suffix in READERS:
         answer({"submission": submission | {"name": f"a{suffix}"}, "outputs": []}, samples.get(suffix[1:], text))
-
-
-def _uploads(text: bytes) -> tuple[tuple[str, bytes], ...]:
-    """Return a record in both encodings of a form."""
-    part = b'--x\r\nContent-Disposition: form-data; name="%b"\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n%b\r\n'
-    file = (part % (b'file"; filename="a.txt', text)) + b"--x--\r\n"
-    return ("multipart/form-data; boundary=x", file), (
-        "application/x-www-form-urlencoded",
-        urlencode({"text": text, "include": "turtle,derived"}).encode(),
-    )
-
-
-def _rdf(record: Any, name: str) -> bytes:
-    checked = check_input(Input("a.json", data=WRITERS["json"]([record])))
-    return _render_output(SentRecord(Submission("", b"")), checked, f"{RDF_OUTPUT}{name}")
 
 
 def _prepare() -> Handler:

@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
+from enum import StrEnum
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -26,15 +27,28 @@ from cybilgraph.rdf.forms import WRITERS
 from cybilgraph.readers import READERS, Input
 from cybilgraph.readers.input_formats import BY_NAME, INPUT_FORMATS, InputFormat, guess_suffix, input_name
 from cybilgraph.readers.text import decode, find_codec
-from cybilgraph.web.checker import FORM_OUTPUT, RDF_OUTPUT, Submission, Upload
+
+
+class Output(StrEnum):
+    """An output that a client may request; the name of a format follows those that end in a slash."""
+
+    API = "api/"  # the report, with the extra outputs requested, and always as JSON if no record was read
+    RDF = "rdf/"  # the graph
+    FORM = "form/"  # the records as a form
+    PAGE = "page"  # the parts of the report that the page shows, as JSON
+    TEXT = "text"  # the text of the record unless it is too long for the page
+    FILE = "file"  # the file that a download button of the form requests
+    #: Why the record is not a valid edit of ``Submission.base``: a JSON list of problem and hint, or empty if it is.
+    EDIT = "edit"
+
 
 #: Extra outputs that can be included in a JSON report.
 EXTRA_OUTPUTS = ("turtle", "derived")
 #: Downloads that the form offers: the record as sent, and the output of the checker and suffix for each other format.
 SOURCE = "source"
 DOWNLOADS = {
-    **{name: (f"{FORM_OUTPUT}{name}", name) for name in WRITERS if name != "schema"},
-    **{name: (f"{RDF_OUTPUT}{name}", RDF_FORMATS[name].suffix) for name in ("turtle", "jsonld")},
+    **{name: (f"{Output.FORM}{name}", name) for name in WRITERS if name != "schema"},
+    **{name: (f"{Output.RDF}{name}", RDF_FORMATS[name].suffix) for name in ("turtle", "jsonld")},
 }
 _MAX_FIELDS = 1_000
 _FORM, _MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data"
@@ -50,13 +64,35 @@ _UTF_16 = ("utf-16", "utf-16le", "utf-16be")
 
 
 @dataclass(frozen=True, slots=True)
-class SentRecord:
-    """A decoded submission, and the extra outputs requested.
+class Upload:
+    """The raw body of a request, with its Content-Type and the query string of its URL.
 
-    ``fix`` is the position (line:column) of a fix to apply, and ``fields`` are the fields of the page's form.
+    ``is_form`` is set if a form of this site sent it. Its text is then an edit of ``base`` and is read under ``name``,
+    if these are given.
     """
 
-    submission: Submission
+    content: bytes
+    content_type: str
+    arguments: str = ""
+    is_form: bool = False
+    base: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A record to check.
+
+    The suffix of ``name`` selects the reader. ``language`` is the language of the findings, ``as_of`` an ISO 8601 date,
+    or empty for today, and ``base`` the text before the edit. ``extras`` are extra outputs, ``fix`` is the position
+    (line:column) of a fix to apply, and ``fields`` are the fields of the page's form.
+    """
+
+    name: str
+    content: bytes
+    language: str = LANGUAGES[0]
+    as_of: str = ""
+    base: str = ""
     extras: tuple[str, ...] = ()
     fix: str = ""
     fields: Mapping[str, str] = field(default_factory=dict)
@@ -64,17 +100,24 @@ class SentRecord:
     @property
     def kind(self) -> InputFormat:
         """The kind of record. Raises UnsupportedMediaType."""
-        source = Input(self.submission.name, data=self.submission.content)
-        return next((kind for kind in INPUT_FORMATS if kind.suffix == source.suffix), None) or _kind_of(source)
+        source = Input(self.name, data=self.content)
+        if kinds := [kind for kind in INPUT_FORMATS if kind.suffix == source.suffix]:
+            return kinds[0]
+        reader = READERS[source.suffix]  # an alternative suffix (.htm, .yml)
+        kinds = [kind for kind in INPUT_FORMATS if READERS[kind.suffix] is reader]
+        if not kinds:
+            raise UnsupportedMediaType(f"{source.suffix} files can only be checked on the command line")
+        guess = guess_suffix(source.data or b"")
+        return next((kind for kind in kinds if kind.suffix == guess), kinds[0])
 
     @property
     def text(self) -> str | None:
         """The record as text; None if it is not text (a workbook)."""
         if not self.kind.is_text:
             return None
-        content = self.submission.content
+        content = self.content
         try:
-            return _LINE_END.sub("\n", decode(Input(self.submission.name, data=content), content, []))
+            return _LINE_END.sub("\n", decode(Input(self.name, data=content), content, []))
         except SourceError:
             return None
 
@@ -84,7 +127,7 @@ class SentRecord:
         wanted = self.fields.get("download")
         if not wanted:
             return ""
-        stem = re.sub(r"[^A-Za-z0-9_-]+", "-", self.submission.name.rpartition(".")[0]).strip("-") or "record"
+        stem = re.sub(r"[^A-Za-z0-9_-]+", "-", self.name.rpartition(".")[0]).strip("-") or "record"
         return f"{stem}{self.kind.suffix}" if wanted == SOURCE else f"{stem}.{DOWNLOADS[wanted][1]}"
 
     @property
@@ -94,15 +137,14 @@ class SentRecord:
         return "" if wanted == SOURCE else DOWNLOADS[wanted][0]
 
 
-def decode_upload(upload: Upload) -> SentRecord:
+def decode_upload(upload: Upload) -> Submission:
     """Decode the body of a request. Raises BadRequest, RequestEntityTooLarge, UnsupportedMediaType."""
     media_type, parameters = parse_options_header(upload.content_type)
     media_type = media_type.lower()
     return (_decode_page_form if upload.is_form else _decode_api_body)(upload, media_type, parameters)
 
 
-def _decode_api_body(upload: Upload, media_type: str, parameters: Mapping[str, str]) -> SentRecord:
-    """Decode an API request."""
+def _decode_api_body(upload: Upload, media_type: str, parameters: Mapping[str, str]) -> Submission:
     options: dict[str, Any] = dict(reversed(parse_qsl(upload.arguments, keep_blank_values=True)))
     options.pop("format", None)  # of the report
     if media_type in _FORMS:
@@ -125,7 +167,7 @@ def _decode_api_body(upload: Upload, media_type: str, parameters: Mapping[str, s
     return _sent(content, options, media_type)
 
 
-def _decode_page_form(upload: Upload, media_type: str, parameters: Mapping[str, str]) -> SentRecord:
+def _decode_page_form(upload: Upload, media_type: str, parameters: Mapping[str, str]) -> Submission:
     """Decode the page's form: the uploaded file if there is one, or else the text."""
     fields, file = _decode_form(upload.content, media_type, parameters)
     options: dict[str, Any] = dict(fields)
@@ -138,7 +180,7 @@ def _decode_page_form(upload: Upload, media_type: str, parameters: Mapping[str, 
     if upload.name:
         options |= {"name": upload.name, "format": ""}
     sent = _sent(content, options, "")
-    return replace(sent, submission=replace(sent.submission, base=upload.base), fields=fields)
+    return replace(sent, base=upload.base, fields=fields)
 
 
 def _decode_form(body: bytes, media_type: str, parameters: Mapping[str, str]) -> tuple[dict[str, str], Any]:
@@ -155,7 +197,7 @@ def _decode_form(body: bytes, media_type: str, parameters: Mapping[str, str]) ->
     return fields.to_dict(), files.get("file")
 
 
-def record_from_bytes(content: bytes, name: str, language: str = LANGUAGES[0]) -> SentRecord:
+def record_from_bytes(content: bytes, name: str, language: str = LANGUAGES[0]) -> Submission:
     """Return a record of the release. The suffix of ``name`` selects its reader."""
     return _sent(content, {"name": name, "lang": language}, "")
 
@@ -166,9 +208,7 @@ def _in_utf8(content: bytes, parameters: Mapping[str, str]) -> bytes:
     Raises UnsupportedMediaType if the charset is unknown, and BadRequest if the text is not in it.
     """
     charset = parameters.get("charset", "").strip().lower()
-    if not charset or content.startswith(b"PK"):
-        return content
-    if charset in _UTF_8:  # the reader reports invalid bytes with their line
+    if not charset or content.startswith(b"PK") or charset in _UTF_8:  # the reader reports invalid UTF-8 with its line
         return content
     codec = charset if charset in _UTF_16 else find_codec(charset)
     try:
@@ -201,7 +241,7 @@ def _text(options: dict[str, Any]) -> bytes:
     return _without_encoding_declaration(_LINE_END.sub("\n", text)).encode(errors="replace")
 
 
-def _sent(content: bytes, options: dict[str, Any], media_type: str) -> SentRecord:
+def _sent(content: bytes, options: dict[str, Any], media_type: str) -> Submission:
     if not content.strip():
         raise BadRequest("No record was sent: the text or file is empty")
     name, format_name = _option(options, "name"), _option(options, "format")
@@ -216,18 +256,9 @@ def _sent(content: bytes, options: dict[str, Any], media_type: str) -> SentRecor
     except ValueError:
         raise BadRequest(f"as_of must be a date such as 2026-12-31, not {as_of!r}") from None
     name = input_name(name, format_name, media_type, content, _SUFFIXES)
-    sent = SentRecord(Submission(name, content, language, as_of), _extras(options), _option(options, "fix"))
+    sent = Submission(name, content, language, as_of, extras=_extras(options), fix=_option(options, "fix"))
     _ = sent.kind  # raises if the server does not read such files
     return sent
-
-
-def _kind_of(source: Input) -> InputFormat:
-    """Return the kind of a file with an alternative suffix (.htm, .yml)."""
-    reader = READERS[source.suffix]
-    kinds = [kind for kind in INPUT_FORMATS if READERS[kind.suffix] is reader]
-    if not kinds:
-        raise UnsupportedMediaType(f"{source.suffix} files can only be checked on the command line")
-    return next((kind for kind in kinds if kind.suffix == guess_suffix(source.data or b"")), kinds[0])
 
 
 def _option(options: dict[str, Any], name: str) -> str:

@@ -9,12 +9,12 @@ import base64
 import io
 import re
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
 from hashlib import sha256
 from itertools import islice
+from typing import TypeVar
 
-from flask import Blueprint, Response, current_app, redirect, render_template, request, stream_template, url_for
+from flask import Blueprint, Response, redirect, render_template, request, stream_template, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from cybilgraph.errors import FormatMismatch, ReleaseBusy
@@ -23,19 +23,11 @@ from cybilgraph.model.vocabulary import ACTIVITY, BASE, DCTERMS, FOAF, LDES, RDF
 from cybilgraph.rdf.ntriples import iri, literal
 from cybilgraph.rdf.serialisation import serialise
 from cybilgraph.runtime.scheduler import Busy, Scheduler, run_blocking
-from cybilgraph.sync.changes import (
-    ChangeLog,
-    ChangeLogCache,
-    LastChange,
-    as_json,
-    change_date,
-    first_change_date,
-    last_changes_in,
-    last_changes_until,
-)
+from cybilgraph.sync import changes
+from cybilgraph.sync.changes import ChangeLog, ChangeLogCache, LastChange
 from cybilgraph.web.api import protocol
 from cybilgraph.web.api.negotiation import SUFFIXES, negotiate
-from cybilgraph.web.pages.query_page import caller, live
+from cybilgraph.web.pages.query_page import caller, live, site
 from cybilgraph.web.server.render_queue import yield_turn
 
 blueprint = Blueprint("changes", __name__)
@@ -46,6 +38,8 @@ FORMATS = (
     Format("atom", FormatKind.RESULTS, ("application/atom+xml",), "atom", "Atom", ""),
 )
 _BY_NAME = {name: fmt for fmt in FORMATS for name in (fmt.name, *fmt.media_types)}
+Triple = tuple[str, str, str]
+Result = TypeVar("Result")
 #: The number of releases to compare by default, and the most records on a page.
 _DEFAULT_RELEASES, _MAX_RECORDS_SHOWN = 10, 500
 #: Seconds that a client waits for its turn to compute a comparison.
@@ -60,36 +54,32 @@ _ACTIVITY_OF_KIND = {"added": ACTIVITY.Create, "changed": ACTIVITY.Update, "remo
 def page(suffix: str = "") -> BaseResponse:
     """Show the changes between the releases ``since`` and ``until``; by default, between the latest ones."""
     fmt = _format(suffix)
-    logs = _changes()
-    numbers = _numbers()
-    last = [number for number in numbers if number <= (_number("until") or numbers[-1])]
-    since, until = _number("since") or (last or numbers)[-_DEFAULT_RELEASES:][0], _number("until") or numbers[-1]
-    with _scheduled():
-        log = logs.between(since, until)
+    logs, numbers = _changes(), _numbers()
+    asked_until, asked_since = _number("until"), _number("since")
+    until = asked_until or numbers[-1]
+    since = asked_since or ([number for number in numbers if number <= until] or numbers)[-_DEFAULT_RELEASES:][0]
+    log = _computed(logs.between, since, until)
     etag = f"{log.etag}-{'.'.join(str(number) for number in numbers if since <= number <= until)}"
     response: Response
     match fmt.name if fmt else "html":
         case "rdfp":
-            with _scheduled():
-                size, digest = log.patch_digest
+            size, digest = _computed(lambda: log.patch_digest)
             response = Response(log.patch(), content_type="text/x-rdf-patch; charset=utf-8")
             # A digest of the content as sent (RFC 9530).
             response.headers["Repr-Digest"] = f"sha-256=:{base64.b64encode(bytes.fromhex(digest)).decode()}:"
             response.content_length = size
             etag = log.etag
         case "json":
-            with _scheduled():
-                last_changed = logs.last_changed(since, until)
-            response = Response(as_json(log, last_changed), content_type="application/json")
+            last_changed = _computed(logs.last_changed, since, until)
+            response = Response(changes.as_json(log, last_changed), content_type="application/json")
         case "atom":
             parts = stream_template("changes.atom.xml", **_template_values(log, logs))
             response = Response(parts, content_type="application/atom+xml; charset=utf-8")
         case _:
-            response = Response(
-                render_template("changes.html", numbers=numbers, **_template_values(log, logs, _MAX_RECORDS_SHOWN))
-            )
-    pinned = _number("since") and _number("until") and fmt is not None
-    return _conditional(response, f"changes-{etag}-{fmt.name if fmt else f'html-{numbers[-1]}'}", until, bool(pinned))
+            shown = render_template("changes.html", numbers=numbers, **_template_values(log, logs, _MAX_RECORDS_SHOWN))
+            response = Response(shown)
+    is_pinned = bool(asked_since and asked_until and fmt)
+    return _conditional(response, f"changes-{etag}-{fmt.name if fmt else f'html-{numbers[-1]}'}", until, is_pinned)
 
 
 @blueprint.get("/feed")
@@ -109,31 +99,35 @@ def feed(number: int = 0, suffix: str = "", everything: bool = False) -> BaseRes
     fmt = formats[0]
     logs, numbers = _changes(), _numbers()
     if not number:
-        output = io.BytesIO()
-        serialise(_lines(_root(numbers, first_change_date(live().releases, numbers[0]))), fmt, output)
-        response = Response(output.getvalue(), content_type=fmt.content_type)
-        etag = f"feed-{sha256(output.getvalue()).hexdigest()[:32]}"
-        return _conditional(response, etag, numbers[-1], pinned=False)
+        triples = _root(numbers, changes.first_change_date(live().releases, numbers[0]))
+        return _stream_response(triples, fmt, numbers[-1], is_pinned=False)
     logs.release(number)  # raises if there is no such release
     earlier = [other for other in numbers if other < number]
     if not earlier and not everything:
         return redirect(url_for("changes.snapshot", number=number), 303)
-    with _scheduled():
-        rows = (
-            last_changes_until(logs, live().releases, number)
-            if everything
-            else last_changes_in(logs.between(earlier[-1], number))
-        )
-        output = io.BytesIO()
-        serialise(_lines(_page(_address(number, everything=everything), rows)), fmt, output)
+
+    def page_of_stream() -> Response:
+        rows: Iterable[LastChange]
+        if everything:
+            rows = changes.last_changes_until(logs, live().releases, number)
+        else:
+            rows = changes.last_changes_in(logs.between(earlier[-1], number))
+        return _stream_response(_page(_address(number, everything=everything), rows), fmt, number, is_pinned=True)
+
+    return _computed(page_of_stream)
+
+
+def _stream_response(triples: Iterator[Triple], fmt: Format, release: int, *, is_pinned: bool) -> Response:
+    lines = (f"{iri(subject)} {iri(predicate)} {target} .\n".encode() for subject, predicate, target in triples)
+    output = io.BytesIO()
+    serialise(lines, fmt, output)
     response = Response(output.getvalue(), content_type=fmt.content_type)
-    return _conditional(response, f"feed-{sha256(output.getvalue()).hexdigest()[:32]}", number, pinned=True)
+    return _conditional(response, f"feed-{sha256(output.getvalue()).hexdigest()[:32]}", release, is_pinned)
 
 
-@contextmanager
-def _scheduled() -> Iterator[None]:
-    """Run a block that may compute a comparison, one at a time and fair between clients. Raises ReleaseBusy."""
-    scheduler: Scheduler = current_app.extensions["cybilgraph"]["comparing"]
+def _computed(compute: Callable[..., Result], *arguments: object) -> Result:
+    """Call what may compute a comparison, one at a time and fair between clients. Raises ReleaseBusy."""
+    scheduler: Scheduler = site("comparing")
     client = caller()
     with yield_turn():
         try:
@@ -141,13 +135,13 @@ def _scheduled() -> Iterator[None]:
         except Busy:
             raise ReleaseBusy("Too many requests for changes at the moment", "Try again in a minute.") from None
         try:
-            yield
+            return compute(*arguments)
         finally:
             scheduler.leave(client)
 
 
 def _changes() -> ChangeLogCache:
-    found: ChangeLogCache = current_app.extensions["cybilgraph"]["changes"]
+    found: ChangeLogCache = site("changes")
     return found
 
 
@@ -158,7 +152,6 @@ def _numbers() -> list[int]:
 
 
 def _number(name: str) -> int:
-    """Return the release number in a URL argument; 0 if there is none. Raises QuerySyntaxError."""
     return protocol.release_number(request.args.get(name, ""), name)
 
 
@@ -174,30 +167,24 @@ def _format(suffix: str) -> Format | None:
 
 
 def _template_values(log: ChangeLog, logs: ChangeLogCache, most: int | None = None) -> dict[str, object]:
-    with _scheduled():
-        last_changed = logs.last_changed(*log.numbers)
+    last_changed = _computed(logs.last_changed, *log.numbers)
     return {
         "log": log,
-        "records": ((change, change_date(change, log, last_changed)) for change in islice(log.records(), most)),
+        "records": ((change, changes.change_date(change, log, last_changed)) for change in islice(log.records(), most)),
         "more": sum(log.counts[kind] for kind in _ACTIVITY_OF_KIND) - most if most else 0,
         "plain": lambda text: _NO_XML.sub("\ufffd", text),
     }
 
 
-def _conditional(response: Response, etag: str, release: int, pinned: bool) -> Response:
+def _conditional(response: Response, etag: str, release: int, is_pinned: bool) -> Response:
     response.set_etag(etag)
     response.headers["Cybilgraph-Release"] = str(release)
-    response.headers["Cache-Control"] = protocol.PINNED if pinned else protocol.FRESH
+    response.headers["Cache-Control"] = protocol.PINNED if is_pinned else protocol.FRESH
     response.make_conditional(request)
     return response
 
 
 # ---- the event stream ------------------------------------------------------------------------
-
-
-def _lines(triples: Iterator[tuple[str, str, str]]) -> Iterator[bytes]:
-    for subject, predicate, target in triples:
-        yield f"{iri(subject)} {iri(predicate)} {target} .\n".encode()
 
 
 def _address(number: int = 0, everything: bool = False) -> str:
@@ -206,7 +193,7 @@ def _address(number: int = 0, everything: bool = False) -> str:
     return url_for("changes.snapshot" if everything else "changes.feed", number=number, _external=True)
 
 
-def _root(numbers: list[int], first: str) -> Iterator[tuple[str, str, str]]:
+def _root(numbers: list[int], first: str) -> Iterator[Triple]:
     """Describe the stream and its pages by time; ``first`` is the earliest time on the first page."""
     node = _address()
     yield _STREAM, RDF.type, iri(LDES.EventStream)
@@ -225,7 +212,7 @@ def _root(numbers: list[int], first: str) -> Iterator[tuple[str, str, str]]:
         yield relation, TREE.node, iri(page)
 
 
-def _page(node: str, rows: Iterable[LastChange]) -> Iterator[tuple[str, str, str]]:
+def _page(node: str, rows: Iterable[LastChange]) -> Iterator[Triple]:
     """Describe a page of record versions, each named after the release that introduced it."""
     yield _STREAM, RDF.type, iri(LDES.EventStream)
     yield _STREAM, TREE.view, iri(_address())

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import groupby
+from typing import NamedTuple
 from urllib.parse import quote
 
 from cybilgraph.model.resources import REFERENCE
@@ -26,10 +27,11 @@ _YEAR = re.compile(r"(\d{4})(?:-(\d\d))?(?:-(\d\d))?")
 #: The most nodes in a column of the network.
 _MAX_COLUMN_NODES = 22
 _ONGOING = "Ongoing"
+#: The columns of the network: title and horizontal centre, by role.
+_COLUMNS = {"funder": ("Funders", 130), "implementer": ("Implementers", 480), "country": ("Countries", 830)}
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
+class Bar(NamedTuple):
     """A labelled number, with the IRI that its label links to."""
 
     label: str
@@ -37,8 +39,7 @@ class Bar:
     value: int
 
 
-@dataclass(frozen=True, slots=True)
-class TimeSpan:
+class TimeSpan(NamedTuple):
     """A project with its start and end as in the graph (2018, 2018-04 or 2018-04-01); the end may be empty."""
 
     label: str
@@ -89,29 +90,25 @@ def timeline(spans: Sequence[TimeSpan]) -> Chart:
     if not spans:
         return Chart("timeline", _WIDTH, 0, fluid=True)
     top, row = 30, 38
-    first = min(int(_year_fraction(span.start)) for span in spans)
-    # Some records have an end before their start.
-    last = (
-        max(int(max(_year_fraction(span.start), _year_fraction(span.end or span.start, end=True))) for span in spans)
-        + 1
-    )
-    scale = 100 / max(last - first, 1)
+    periods = [(_year_fraction(span.start), _year_fraction(span.end or span.start, end=True)) for span in spans]
+    first = int(min(start for start, _ in periods))
+    last = int(max(map(max, periods))) + 1  # some records have an end before their start
+    scale = 100 / (last - first)
     chart = Chart("timeline", _WIDTH, top + row * len(spans) + 4, fluid=True)
     step = _label_step(last - first)
     chart.ticks = [
         {"x": _round((year - first) * scale), "label": str(year)} for year in range(first, last - step + 1, step)
     ]
-    for number, span in enumerate(spans):
-        x = (_year_fraction(span.start) - first) * scale
+    for number, (span, (start, end)) in enumerate(zip(spans, periods, strict=True)):
+        x = (start - first) * scale
         is_open = not span.end and span.status == _ONGOING
-        end = 100 if is_open else (_year_fraction(span.end or span.start, end=True) - first) * scale
         chart.marks.append(
             {
                 "label": span.label,
                 "iri": span.iri,
                 "x": _round(x),
                 "y": top + row * number,
-                "width": max(_round(end - x), 0.5),
+                "width": max(_round((100 if is_open else (end - first) * scale) - x), 0.5),
                 "open": is_open,
                 "unknown": not span.end and not is_open,
                 "when": f"{span.start} – {span.end or ('ongoing' if is_open else '?')}",
@@ -132,7 +129,6 @@ def columns(bars: Sequence[Bar], height: int = 240) -> Chart:
         chart.marks.append(
             {
                 "label": bar.label,
-                "iri": bar.iri,
                 "value": bar.value,
                 "x": _round(number * width + width * 0.12),
                 "y": _round(height - tall),
@@ -166,16 +162,15 @@ def matrix(rows: Sequence[Mapping[str, str]], themes: Sequence[tuple[str, str]])
     wide = (_WIDTH - left - 10) / max(len(themes), 1)
     heads = [_lines(name, 13, wide - 10) for _, name in themes]
     top = 16 * max(map(len, heads), default=0) + 12
-    countries = [
-        (key, list(group)) for key, group in groupby(rows, key=lambda row: (row["country"], row["countryName"]))
-    ]
+    countries = [list(group) for _, group in groupby(rows, key=lambda row: (row["country"], row["countryName"]))]
     chart = Chart("matrix", _WIDTH, top + row * len(countries) + 10)
     chart.ticks = [
         {"x": _round(left + number * wide + wide / 2), "y": top - 12, "words": text, "iri": iri}
         for number, ((iri, _), text) in enumerate(zip(themes, heads, strict=True))
     ]
-    for line, ((country, name), group) in enumerate(countries):
+    for line, group in enumerate(countries):
         counts = {found["theme"]: int(found["projects"]) for found in group}
+        name, country = group[0]["countryName"], group[0]["country"]
         cells = [
             {
                 "x": _round(left + number * wide),
@@ -199,30 +194,27 @@ def network(rows: Iterable[Mapping[str, str]]) -> Chart:
     shown node are left out.
     """
     rows = list(rows)
-    roles = ("funder", "implementer", "country")
     weights: Counter[tuple[str, str]] = Counter()
     names: dict[tuple[str, str], str] = {}
-    for found in rows:
-        for side in ("from", "to"):
-            node = (found[f"{side}Role"], found[side])
+    pairs = [((row["fromRole"], row["from"]), (row["toRole"], row["to"])) for row in rows]
+    for found, pair in zip(rows, pairs, strict=True):
+        for node, name in zip(pair, (found["fromName"], found["toName"]), strict=True):
             weights[node] += int(found["projects"])
-            names[node] = found[f"{side}Name"]
+            names[node] = name
     chart = Chart("network", _WIDTH, 0)
     order = sorted(weights, key=lambda node: (-weights[node], names[node]))
-    most = {node for role in roles for node in [node for node in order if node[0] == role][:_MAX_COLUMN_NODES]}
-    pairs = [((row["fromRole"], row["from"]), (row["toRole"], row["to"])) for row in rows]
+    by_role = {role: [node for node in order if node[0] == role] for role in _COLUMNS}
+    most = {node for nodes in by_role.values() for node in nodes[:_MAX_COLUMN_NODES]}
     connected = {node for pair in pairs if most.issuperset(pair) for node in pair}
     positions: dict[tuple[str, str], tuple[int, int]] = {}
     top, row, wide = 44, 26, 256
-    for number, role in enumerate(roles):
-        x = (130, 480, 830)[number]
-        chart.ticks.append({"x": x, "label": ("Funders", "Implementers", "Countries")[number]})
-        for line, node in enumerate(node for node in order if node[0] == role and node in connected):
-            positions[node] = (x, top + row * line)
+    for role, (title, x) in _COLUMNS.items():
+        chart.ticks.append({"x": x, "label": title})
+        for line, node in enumerate(node for node in by_role[role] if node in connected):
+            y = top + row * line
+            positions[node] = (x, y)
             shown = truncate_to_width(names[node], 11.5, wide - 12)
-            chart.marks.append({
-                "label": names[node], "shown": shown, "iri": node[1], "x": x, "y": top + row * line, "role": role
-            })  # fmt: skip
+            chart.marks.append({"label": names[node], "shown": shown, "iri": node[1], "x": x, "y": y, "role": role})
     for found, (start, end) in zip(rows, pairs, strict=True):
         if start in positions and end in positions:
             (x1, y1), (x2, y2) = positions[start], positions[end]
@@ -240,7 +232,6 @@ def network(rows: Iterable[Mapping[str, str]]) -> Chart:
 
 @cache
 def _shapes() -> tuple[dict[str, str], ...]:
-    """Return the rows of country-shapes.csv."""
     with (REFERENCE / "country-shapes.csv").open(encoding="utf-8", newline="") as file:
         return tuple(csv.DictReader(file))
 
@@ -252,8 +243,8 @@ def _year_fraction(printed: str, *, end: bool = False) -> float:
         return 0.0
     year, month, day = match.groups()
     if month is None:
-        return int(year) + (1 if end else 0)
-    return int(year) + (int(month) - 1 + ((int(day) / 31) if day else (1 if end else 0))) / 12
+        return int(year) + end
+    return int(year) + (int(month) - 1 + (int(day) / 31 if day else end)) / 12
 
 
 def _label_step(years: int) -> int:

@@ -1,34 +1,31 @@
-"""The check page and the check API: they check a submitted record and return the findings. Nothing is stored."""
+"""The check page and the check API, which store nothing, and the form for suggesting an edit to a project's record."""
 
 from __future__ import annotations
 
+import hashlib
 import json
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
-from flask import Blueprint, Response, current_app, make_response, render_template, request
-from werkzeug.exceptions import NotAcceptable
+from flask import Blueprint, Response, make_response, render_template, request, url_for
+from werkzeug.exceptions import Forbidden, NotAcceptable, NotFound
 
+from cybilgraph.errors import SuggestionError
 from cybilgraph.model.findings import SEVERITIES
 from cybilgraph.model.rules import LANGUAGES
-from cybilgraph.model.vocabulary import RULES
+from cybilgraph.model.vocabulary import RULES, thing_iri
 from cybilgraph.readers.input_formats import INPUT_FORMATS
-from cybilgraph.validation.outputs import OUTPUTS
-from cybilgraph.web.api.problems import PROBLEM_TYPE, problem
-from cybilgraph.web.checker import (
-    API_OUTPUT,
-    FILE_OUTPUT,
-    PAGE_OUTPUT,
-    TEXT_OUTPUT,
-    CheckAnswer,
-    Checker,
-    Submission,
-    Upload,
-)
-from cybilgraph.web.checker.submissions import DOWNLOADS
-from cybilgraph.web.pages.query_page import caller
-from cybilgraph.web.server.quotas import ClientQuotas
+from cybilgraph.release.sources import SOURCES
+from cybilgraph.sparql import queries
+from cybilgraph.web.api.problems import PROBLEM_TYPE, problem, status_of
+from cybilgraph.web.checker import CheckAnswer, Checker
+from cybilgraph.web.checker.submissions import DOWNLOADS, Output, Submission, Upload, record_from_bytes
+from cybilgraph.web.pages.query_page import NTRIPLES, answer_query, caller, named_query_rows, release_with_intact, site
+from cybilgraph.web.pages.resource_view import page_path
+from cybilgraph.web.server.quotas import client_network
 from cybilgraph.web.server.render_queue import yield_turn
+from cybilgraph.web.suggestions import EditBase, Suggestion, SuggestionQueue
 
 blueprint = Blueprint("check", __name__)
 
@@ -43,73 +40,62 @@ OUTPUT_TYPES = {
     "text": "text/plain",
     "github": "text/plain",
 }
-_OUTPUTS = {
-    name: f"{media_type}; charset=utf-8" if media_type.startswith("text/") else media_type
-    for name, media_type in OUTPUT_TYPES.items()
-}
 #: Severities, most severe first.
 _SEVERITY_ORDER = [severity.value for severity in SEVERITIES]
 #: The limits of the annotated text on the page.
 _MAX_LINES, _MAX_LINE_CHARS = 3_000, 2_000
 #: The outputs needed to respond to a form.
-FORM_OUTPUTS = (PAGE_OUTPUT, TEXT_OUTPUT, FILE_OUTPUT)
+_FORM_OUTPUTS = (Output.PAGE, Output.TEXT, Output.FILE)
 #: A report in HTML has inline styles and contains untrusted text from the record.
 _POLICIES = {"html": {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox"}}
 #: The policy of the check page, whose script calls the API.
-PAGE_POLICY = (
+_PAGE_POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
 )
+#: Pending suggestions are counted per IPv6 site (RFC 6177), because one customer may have 65,536 networks, and per
+#: IPv4 network of 256 addresses.
+_QUOTA_BITS = {"ipv6_bits": 48, "ipv4_bits": 24}
 
 
-def run_checker(submission: Submission | Upload, outputs: tuple[str, ...]) -> CheckAnswer:
+def _run_checker(submission: Submission | Upload, outputs: tuple[str, ...]) -> CheckAnswer:
     """Check a submission with the checker of the running application."""
-    checker: Checker = current_app.extensions["cybilgraph"]["checker"]
+    checker: Checker = site("checker")
     with yield_turn():
         return checker.check(submission, outputs, caller())
 
 
-def upload(*, is_form: bool, base: str = "", name: str = "") -> Upload:
+def _upload(*, is_form: bool, base: str = "", name: str = "") -> Upload:
     """Return the undecoded body of this request; only workers decode it."""
-    return Upload(
-        request.get_data(cache=False),
-        request.content_type or "",
-        request.query_string.decode("latin-1"),
-        is_form=is_form,
-        base=base,
-        name=name,
-    )
-
-
-def check_quota() -> ClientQuotas:
-    """Return the quotas that limit the checks of each client."""
-    found: ClientQuotas = current_app.extensions["cybilgraph"]["checking"]
-    return found
+    body, arguments = request.get_data(cache=False), request.query_string.decode("latin-1")
+    return Upload(body, request.content_type or "", arguments, is_form=is_form, base=base, name=name)
 
 
 @blueprint.post("/api/check")
 def api() -> Response:
     """Check a record for an API client; see the OpenAPI document."""
-    output = _output()
-    with check_quota().admit(request.remote_addr or ""):
-        answer = run_checker(upload(is_form=False), (f"{API_OUTPUT}{output}",))
-    content = answer.parts[f"{API_OUTPUT}{output}"]
+    name = _output()
+    output = f"{Output.API}{name}"
+    with site("checking").admit(request.remote_addr or ""):
+        answer = _run_checker(_upload(is_form=False), (output,))
     if not answer.records:
-        return _unreadable(answer, content)
-    return Response(content, content_type=_OUTPUTS[output], headers=_POLICIES.get(output))
+        return _unreadable(answer, answer.parts[output])
+    media_type = OUTPUT_TYPES[name]
+    content_type = f"{media_type}; charset=utf-8" if media_type.startswith("text/") else media_type
+    return Response(answer.parts[output], content_type=content_type, headers=_POLICIES.get(name))
 
 
 def _output() -> str:
     """Return the report format that the client requests. Raises NotAcceptable."""
-    offered = [name for name in OUTPUT_TYPES if name in OUTPUTS]
     if name := request.args.get("format"):
-        if name in offered:
+        if name in OUTPUT_TYPES:
             return name
-        raise NotAcceptable(f"Reports are not available in the format {name!r}. Use one of: {', '.join(offered)}")
-    if not request.accept_mimetypes:
-        return offered[0]
-    by_type = {OUTPUT_TYPES[name]: name for name in reversed(offered)}
-    best = request.accept_mimetypes.best_match([OUTPUT_TYPES[name] for name in offered])
+        raise NotAcceptable(f"Reports are not available in the format {name!r}. Use one of: {', '.join(OUTPUT_TYPES)}")
+    by_type = {media_type: name for name, media_type in reversed(OUTPUT_TYPES.items())}
+    # The first format is the default.
+    best = (
+        request.accept_mimetypes.best_match(OUTPUT_TYPES.values()) if request.accept_mimetypes else "application/json"
+    )
     if best is None:
         raise NotAcceptable(f"Reports are not available in this media type. Use one of: {', '.join(by_type)}")
     return by_type[best]
@@ -128,16 +114,16 @@ def _unreadable(answer: CheckAnswer, report: bytes) -> Response:
 def page() -> Response:
     """Show the form and the findings of what was submitted. The page works without scripts."""
     if request.method != "POST":
-        return render_form(None, {})
-    with check_quota().admit(request.remote_addr or ""):
-        return respond_to_form(run_checker(upload(is_form=True), FORM_OUTPUTS), {})
+        return _render_form(None, {})
+    with site("checking").admit(request.remote_addr or ""):
+        return _respond_to_form(_run_checker(_upload(is_form=True), _FORM_OUTPUTS), {})
 
 
-def respond_to_form(answer: CheckAnswer, more: dict[str, Any]) -> Response:
+def _respond_to_form(answer: CheckAnswer, more: dict[str, Any]) -> Response:
     """Respond to a button of the form: return a download, or the page with the findings."""
-    name, content = answer.about["file"], answer.parts[FILE_OUTPUT]
+    name, content = answer.about["file"], answer.parts[Output.FILE]
     if not name:
-        return render_form(answer, more)
+        return _render_form(answer, more)
     if not answer.about["is_readable"]:
         return _unreadable(answer, content)
     # Untrusted content: browsers must download it, never display it.
@@ -146,12 +132,11 @@ def respond_to_form(answer: CheckAnswer, more: dict[str, Any]) -> Response:
     return response
 
 
-def render_form(answer: CheckAnswer | None, more: dict[str, Any], status: HTTPStatus = HTTPStatus.OK) -> Response:
+def _render_form(answer: CheckAnswer | None, more: dict[str, Any], status: HTTPStatus = HTTPStatus.OK) -> Response:
     """Render the page, with the findings of a record if one was sent."""
-    context: dict[str, Any] = {"kinds": INPUT_FORMATS, "languages": LANGUAGES, "downloads": list(DOWNLOADS)}
+    context = more | {"kinds": INPUT_FORMATS, "languages": LANGUAGES, "downloads": list(DOWNLOADS)}
     if answer is not None:
-        text = answer.parts[TEXT_OUTPUT].decode()
-        found = json.loads(answer.parts[PAGE_OUTPUT])
+        text, found = answer.parts[Output.TEXT].decode(), json.loads(answer.parts[Output.PAGE])
         context |= {
             "sent": answer.about | {"text": text},
             "report": found,
@@ -161,8 +146,8 @@ def render_form(answer: CheckAnswer | None, more: dict[str, Any], status: HTTPSt
         }
         if not answer.records:
             status = HTTPStatus.UNPROCESSABLE_ENTITY
-    response = make_response(render_template("check.html", rules=RULES, **context, **more), status)
-    response.headers["Content-Security-Policy"] = PAGE_POLICY
+    response = make_response(render_template("check.html", rules=RULES, **context), status)
+    response.headers["Content-Security-Policy"] = _PAGE_POLICY
     return response
 
 
@@ -178,3 +163,89 @@ def _annotated_lines(text: str, findings: list[dict[str, Any]]) -> list[tuple[in
         shown = line if len(line) <= _MAX_LINE_CHARS else f"{line[:_MAX_LINE_CHARS]}…"
         lines.append((number, shown, about, next((name for name in _SEVERITY_ORDER if name in severities), "")))
     return lines
+
+
+@blueprint.route("/suggest/<path:key>", methods=["GET", "POST"])
+def suggest(key: str) -> Response:
+    """Show the form with a project's record, or respond to one of its buttons (POST)."""
+    project_page = page_path(thing_iri("project", key))
+    suggestions: SuggestionQueue | None = site("suggestions")
+    if suggestions is None:
+        return _outcome(None, project_page, HTTPStatus.NOT_FOUND)
+    if request.method == "POST":
+        _ensure_same_origin()
+    with site("checking").admit(request.remote_addr or ""):
+        title, base, name = _base(key)
+        context: dict[str, Any] = {
+            "title": title,
+            "page": project_page,
+            "action": url_for("check.suggest", key=key),
+            "as_source": base.is_source,
+            "base": hashlib.sha256(base.text.encode()).hexdigest(),
+        }
+        if request.method != "POST":
+            submission = Submission(name, base.text.encode(errors="replace"))
+            return _render_form(_run_checker(submission, _FORM_OUTPUTS), {"suggest": context})
+        answer = _run_checker(_upload(is_form=True, base=base.text, name=name), (*_FORM_OUTPUTS, Output.EDIT))
+        if "send" not in answer.about["fields"]:
+            return _respond_to_form(answer, {"suggest": context})
+        try:
+            sent = _send(suggestions, answer, Suggestion(project=key, title=title, name=name, base=base, text=""))
+        except SuggestionError as error:
+            context["problem"] = f"{error.what}. {error.hint}"
+            return _render_form(answer, {"suggest": context}, status_of(error))
+        return _outcome(sent, project_page, HTTPStatus.ACCEPTED)
+
+
+def _outcome(sent: Suggestion | None, page: str, status: HTTPStatus) -> Response:
+    return make_response(render_template("suggestion-sent.html", sent=sent, page=page), status)
+
+
+def _ensure_same_origin() -> None:
+    """Refuse a form that a page of another site sent through a visitor's browser. Raises Forbidden.
+
+    Browsers send Sec-Fetch-Site (Fetch Metadata, section 2.4) or, at an address without TLS, Origin (RFC 6454,
+    section 7). A request with neither does not come from a browser, so no other site can have triggered it.
+    """
+    sent_from, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    if sent_from is not None:
+        is_ours = sent_from in ("same-origin", "none")
+    else:
+        is_ours = origin is None or origin.partition("://")[2].casefold() == request.host.casefold()
+    if not is_ours:
+        raise Forbidden(f"This form was submitted from another site. Open and submit it on this site: {request.url}")
+
+
+def _send(suggestions: SuggestionQueue, answer: CheckAnswer, edit: Suggestion) -> Suggestion:
+    """Queue an edit that the checker has accepted. Raises SuggestionError, TooManyRequests."""
+    if problem := answer.parts[Output.EDIT]:
+        raise SuggestionError(*json.loads(problem))
+    sender = {name: answer.about["fields"].get(name, "") for name in ("comment", "sender", "email")}
+    address = request.remote_addr or ""
+    with site("sending").admit(address):
+        edit = replace(edit, text=answer.parts[Output.TEXT].decode(), **sender)
+        return suggestions.send(edit, client_network(address, **_QUOTA_BITS))
+
+
+def _base(key: str) -> tuple[str, EditBase, str]:
+    """Return the title of a project, the text to edit, and the file name that selects its format.
+
+    The text is the source file of the record, if the release kept it and it is text, else a form filled in from the
+    graph. Raises NotFound.
+    """
+    iri = thing_iri("project", key)
+    rows = named_query_rows("page-source", project=iri)
+    if not rows:
+        raise NotFound(f"This release has no record of {iri}")
+    [row] = rows
+    title, file, sha256 = row["title"] or key, row["file"], row["sha256"]
+    content = release_with_intact(SOURCES).source(sha256)
+    if content is not None and (sent := record_from_bytes(content, file)).text is not None:
+        return title, EditBase(file, sha256, sent.text, is_source=True), sent.name
+    text = queries.load_query("page-resource").bind({"resource": [iri]})
+    graph = answer_query(text, NTRIPLES).content
+    answer = _run_checker(Submission("record.nt", graph), (f"{Output.FORM}yaml",))
+    form = answer.parts[f"{Output.FORM}yaml"].decode()
+    if not answer.records:
+        raise NotFound(f"The record of {iri} cannot be converted to a form")
+    return title, EditBase(file, sha256, form, is_source=False), "record.yaml"

@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable
 from itertools import groupby, islice
 from operator import itemgetter
 from typing import Any
 
-from flask import Blueprint, current_app, jsonify, redirect, render_template, request, url_for
+from flask import Blueprint, jsonify, redirect, render_template, request, url_for
 from flask.wrappers import Response
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
@@ -18,14 +18,14 @@ from werkzeug.wrappers import Response as BaseResponse
 from cybilgraph.errors import ReleaseError
 from cybilgraph.model.formats import FORMATS, GRAPH_FORMATS, Format, media_type_of
 from cybilgraph.model.vocabulary import BASE, thing_iri
-from cybilgraph.rdf import dumps
+from cybilgraph.rdf.dumps import NAME, metadata
 from cybilgraph.rdf.serialisation import turtle_to_ntriples
 from cybilgraph.release import IDENTITIES, Release
-from cybilgraph.web.api.negotiation import HTML, SUFFIXES, negotiate, negotiate_rdf
+from cybilgraph.web.api.negotiation import HTML, SUFFIXES, negotiate
 from cybilgraph.web.api.protocol import FRESH
 from cybilgraph.web.pages import documentation
-from cybilgraph.web.pages.query_page import live, release_with_intact, serving
-from cybilgraph.web.pages.resource_view import rdf_response
+from cybilgraph.web.pages.query_page import live, release_with_intact, serving, site
+from cybilgraph.web.pages.resource_view import negotiated_format, rdf_response
 
 blueprint = Blueprint("datasets", __name__)
 
@@ -41,13 +41,13 @@ _FILE_DESCRIPTIONS = {
 }
 #: The pages of the sitemap other than projects and documentation.
 _PAGES = (
-    "home.page",
-    "home.about",
+    "explore.home",
+    "explore.about",
     "search.page",
     "sparql.sparql",
     "sparql.query_list",
     "check.page",
-    "rules.page",
+    "ontology.rules",
     "datasets.releases",
 )
 #: Projects per part of the sitemap. A part may have 50,000 URLs (sitemaps.org), and the first has other pages too.
@@ -75,25 +75,26 @@ def release(number: int, suffix: str = "") -> Response | str:
     found = live().verified(number)
     if suffix and suffix not in SUFFIXES:
         raise NotFound(f"Descriptions of releases are not available with the suffix {suffix!r}")
-    if fmt := negotiate_rdf(suffix, request.headers.get("Accept", ""), request.args.get("format", "")):
-        return _description_response(found, "dcat", (fmt,))
+    if fmt := negotiated_format(suffix):
+        return _description_response(found, "dcat", fmt)
     return render_template("release.html", shown=found, files=list(_files(found)))
 
 
 @blueprint.get("/.well-known/void")
 def void() -> Response:
     """Describe the current release at the well-known address (VoID, section 7.2)."""
-    return _description_response(serving().release, "void", _wanted_formats())
+    return _description_response(serving().release, "void", _wanted_format())
 
 
 @blueprint.get("/catalog")
 @blueprint.get("/catalog.<suffix>")
 def catalog(suffix: str = "") -> Response:
     """Return the catalogue of the dataset for harvesters (DCAT 3)."""
-    formats = tuple(fmt for fmt in GRAPH_FORMATS if fmt.suffix == suffix)
-    if suffix and not formats:
+    by_suffix = {fmt.suffix: fmt for fmt in GRAPH_FORMATS}
+    if suffix and suffix not in by_suffix:
         raise NotFound(f"The catalogue is not available with the suffix {suffix!r}")
-    return _description_response(serving().release, "dcat", formats or _wanted_formats(), dumps.describe_paging)
+    fmt = by_suffix[suffix] if suffix else _wanted_format()
+    return _description_response(serving().release, "dcat", fmt, metadata.describe_paging(request.base_url))
 
 
 @blueprint.get("/dataset")
@@ -104,29 +105,21 @@ def dataset() -> BaseResponse:
     return redirect(url_for("datasets.catalog"), 303)
 
 
-def _wanted_formats() -> tuple[Format, ...]:
-    return negotiate(GRAPH_FORMATS, request.headers.get("Accept", ""), request.args.get("format", ""))
+def _wanted_format() -> Format:
+    return negotiate(GRAPH_FORMATS, request.headers.get("Accept", ""), request.args.get("format", ""))[0]
 
 
-def _description_response(
-    of: Release, name: str, formats: tuple[Format, ...], more: Callable[[str], Iterator[str]] | None = None
-) -> Response:
+def _description_response(of: Release, name: str, fmt: Format, more: Iterable[str] = ()) -> Response:
+    """Return the VoID or DCAT description of a release, with the addresses and the licence of this site."""
     file = f"{name}.ttl"
     if file not in of.served_files():
         raise NotFound(f"Release {of.number} has no descriptions: it was built without dumps, or by an older version")
     with live().integrity.open(of, file) as opened:
-        lines = [
-            *dumps.with_locations(turtle_to_ntriples(opened.read()), request.url_root),
-            *(more(request.base_url) if more else ()),
-        ]
-    response = rdf_response([*dumps.with_licence(lines, licence)] if (licence := _licence()) else lines, formats[0])
+        lines = [*metadata.with_locations(turtle_to_ntriples(opened.read()), request.url_root), *more]
+    licence = site("licence")
+    response = rdf_response([*metadata.with_licence(lines, licence)] if licence else lines, fmt)
     response.headers["Link"] = f'<{url_for("sparql.sparql")}>; rel="service"'
     return _cacheable(response)
-
-
-def _licence() -> str:
-    """Return the URL of the data licence; empty if the operator has set none."""
-    return str(current_app.extensions["cybilgraph"]["licence"])
 
 
 @blueprint.get("/sitemap.xml")
@@ -142,21 +135,16 @@ def sitemap() -> Response:
 def sitemap_part(part: int) -> Response:
     """Return a sitemap of project pages; the first also lists the other pages."""
     found = release_with_intact(IDENTITIES)
-    start = (part - 1) * _PROJECTS_PER_SITEMAP
+    start = max(part - 1, 0) * _PROJECTS_PER_SITEMAP
     with found.identities() as rows:
-        keys = [
-            key for key, _ in islice(groupby(rows, itemgetter(0)), max(start, 0), max(start, 0) + _PROJECTS_PER_SITEMAP)
-        ]
+        keys = [key for key, _ in islice(groupby(rows, itemgetter(0)), start, start + _PROJECTS_PER_SITEMAP)]
     if part < 1 or not keys:
         raise NotFound(f"The sitemap has no part {part}")
-    pages: list[str] = []
+    urls = [f"{request.url_root}{thing_iri('project', key).removeprefix(BASE)}" for key in keys]
     if part == 1:
-        pages += (url_for(name, _external=True) for name in _PAGES)
-        pages += (
-            url_for("documentation.page", address=address or None, _external=True) for address in documentation.listed()
-        )
-    root = request.url_root
-    urls = [*pages, *(f"{root}{thing_iri('project', key).removeprefix(BASE)}" for key in keys)]
+        documents = [{"address": address or None} for address in documentation.listed()]
+        pages = [*((name, {}) for name in _PAGES), *(("documentation.page", values) for values in documents)]
+        urls = [*(url_for(name, _external=True, **values) for name, values in pages), *urls]
     return _xml(render_template("sitemap.xml", urls=urls, index=False, modified=found.manifest["created"]))
 
 
@@ -171,7 +159,6 @@ def _xml(text: str) -> Response:
 
 
 def _cacheable(response: Response) -> Response:
-    """Add the headers that let clients cache and revalidate a response."""
     response.headers["Cache-Control"] = FRESH
     response.add_etag()
     response.make_conditional(request.environ)
@@ -185,20 +172,19 @@ def _for_templates() -> dict[str, object]:
 
 def _dataset() -> dict[str, Any]:
     """Describe the dataset in schema.org terms, for search engines."""
-    release = serving().release
-    root = request.url_root
+    release, licence, root = serving().release, site("licence"), request.url_root
     return {
         "@context": "https://schema.org/",
         "@type": "Dataset",
-        "@id": dumps.DATASET,
-        "name": dumps.TITLE,
-        "description": dumps.ABOUT,
+        "@id": metadata.DATASET,
+        "name": metadata.TITLE,
+        "description": metadata.ABOUT,
         "url": root,
         "version": str(release.number),
         "dateModified": release.manifest["created"],
-        "keywords": dumps.KEYWORDS,
+        "keywords": metadata.KEYWORDS,
         "isAccessibleForFree": True,
-        **({"license": licence} if (licence := _licence()) else {}),
+        **({"license": licence} if licence else {}),
         "creator": {"@type": "Organization", "name": "cybilgraph", "url": root},
         "distribution": [
             {
@@ -210,7 +196,7 @@ def _dataset() -> dict[str, Any]:
                 "sha256": file["sha256"],
             }
             for file in _files(release)
-            if file["name"].startswith(dumps.NAME) or file["name"].endswith((".csv.gz", ".parquet"))
+            if file["name"].startswith(NAME) or file["name"].endswith((".csv.gz", ".parquet"))
         ],
     }
 
@@ -223,14 +209,8 @@ def _list_releases() -> list[dict[str, Any]]:
             manifest = releases.get(number).manifest
         except ReleaseError:
             continue  # being removed, or damaged
-        rows.append(
-            {
-                "release": number,
-                "created": manifest["created"],
-                "current": number == current,
-                **manifest["counts"],
-            }
-        )
+        row = {"release": number, "created": manifest["created"], "current": number == current}
+        rows.append(row | manifest["counts"])
     return rows
 
 
@@ -250,8 +230,7 @@ def _files(release: Release) -> list[dict[str, Any]]:
 
 def _describe_file(name: str) -> str:
     stem, *suffixes = name.split(".")
-    compressed = f" ({_COMPRESSIONS[suffixes[-1]]})" if suffixes and suffixes[-1] in _COMPRESSIONS else ""
-    syntax = next((fmt.title for fmt in FORMATS if suffixes and fmt.suffix == suffixes[0] and fmt.carries_graph), "")
-    kind = syntax or _TABLES.get(suffixes[0] if suffixes else "", "")
-    content = _FILE_DESCRIPTIONS.get(stem, "The whole graph")
-    return f"{content}{f' as {kind}' if kind else ''}{compressed}"
+    syntaxes = _TABLES | {fmt.suffix: fmt.title for fmt in FORMATS if fmt.carries_graph}
+    kinds = [f" as {syntaxes[suffix]}" for suffix in suffixes[:1] if suffix in syntaxes]
+    compressed = [f" ({_COMPRESSIONS[suffix]})" for suffix in suffixes[-1:] if suffix in _COMPRESSIONS]
+    return "".join([_FILE_DESCRIPTIONS.get(stem, "The whole graph"), *kinds, *compressed])

@@ -5,15 +5,13 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
-from itertools import pairwise
+from typing import Any, NamedTuple
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
-from markdown_it.utils import EnvType, OptionsDict
 from markupsafe import Markup, escape
 from mdit_py_plugins.anchors import anchors_plugin
 from werkzeug.exceptions import NotFound
@@ -46,8 +44,7 @@ _ELSEWHERE = {
 _BREAK = re.compile(r"(_|(?<=[\w-])/(?=\w))")
 
 
-@dataclass(frozen=True, slots=True)
-class Heading:
+class Heading(NamedTuple):
     """A heading; ``anchor`` is its URL fragment."""
 
     level: int
@@ -55,15 +52,14 @@ class Heading:
     title: str
 
 
-@dataclass(frozen=True, slots=True)
-class RenderedDocument:
-    """A rendered document: its title, its other headings, its link targets by section, and its HTML body.
+class RenderedDocument(NamedTuple):
+    """A document: its title, its other headings, its link targets by section, and its HTML without the title.
 
-    The body excludes the title, and URLs in it begin with ``SITE``.
+    URLs in the HTML begin with ``SITE``.
     """
 
     title: str
-    headings: tuple[Heading, ...]
+    headings: Sequence[Heading]
     links: Mapping[str, Sequence[str]]
     body: str
 
@@ -77,10 +73,10 @@ def page(address: str) -> str:
         raise NotFound(f"There is no document {address!r}; see {_PREFIX} for the list")
     document = load(address)
     body = document.body.replace(SITE, str(escape(request.host_url.rstrip("/"))))
-    index = address.rpartition("/")[0]
+    parent = address.rpartition("/")[0]
+    index = (parent, load(parent).title) if parent and parent in addresses() else None
     return render_template(
-        "document.html", document=document, body=Markup(body), address=address, navigation=navigation(),  # noqa: S704
-        index=(index, load(index).title) if index in addresses() and index else None,
+        "document.html", document=document, body=Markup(body), address=address, navigation=navigation(), index=index  # noqa: S704
     )  # fmt: skip
 
 
@@ -111,13 +107,39 @@ def load(address: str) -> RenderedDocument:
 
 
 def render(text: str, path: str) -> RenderedDocument:
-    """Render a Markdown document that begins with its title; its links are relative to ``path``."""
+    """Render a Markdown document that begins with its title; its links are relative to ``path``.
+
+    Links lead to pages of the site, and table cells have the names of their columns, for narrow screens.
+    """
     tokens = _MARKDOWN.parse(text)
-    _adapt(tokens, path)
-    title, *headings = _headings(tokens)
+    headings: list[Heading] = []
+    links: dict[str, list[str]] = {}
+    section, columns, column = "", [""], 0
+    for token, inline in zip(tokens, [*tokens[1:], Token("", "", 0)], strict=True):
+        match token.type:
+            case "heading_open" if "id" in token.attrs:
+                headings.append(Heading(int(token.tag[1]), str(token.attrs["id"]), _text(inline)))
+                section = _text(inline) if token.tag == "h2" else section
+            case "table_open":
+                columns = []
+            case "tr_open":
+                column = 0
+            case "th_open":
+                token.attrSet("scope", "col")
+                columns.append(_text(inline))
+            case "td_open":
+                token.attrSet("data-label", columns[column])
+                column += 1
+            case "inline":
+                for link in (child for child in token.children or () if child.type == "link_open"):
+                    if target := address_of(str(link.attrs["href"]), path):
+                        link.attrSet("href", target)
+                        links.setdefault(section, []).append(target)
+                    else:  # the site has no page for it
+                        del link.attrs["href"]
     start = next(number for number, token in enumerate(tokens, 1) if token.type == "heading_close")
     body = _MARKDOWN.renderer.render(tokens[start:], _MARKDOWN.options, {})
-    return RenderedDocument(title.title, tuple(headings), _links(tokens), body)
+    return RenderedDocument(headings[0].title, headings[1:], links, body)
 
 
 @cache
@@ -136,59 +158,8 @@ def listed() -> Sequence[str]:
     return ["", *(address for _, entries in navigation() for address, _ in entries)]
 
 
-def _headings(tokens: Sequence[Token]) -> list[Heading]:
-    return [
-        Heading(int(token.tag[1]), str(token.attrs["id"]), _text(inline))
-        for token, inline in pairwise(tokens)
-        if token.type == "heading_open" and "id" in token.attrs
-    ]
-
-
-def _links(tokens: Sequence[Token]) -> dict[str, list[str]]:
-    """Return the link targets of a document by section title."""
-    found: dict[str, list[str]] = {}
-    section = ""
-    for token, inline in pairwise(tokens):
-        if token.type == "heading_open" and token.tag == "h2":
-            section = _text(inline)
-        for child in inline.children or ():
-            if child.type == "link_open" and "href" in child.attrs:
-                found.setdefault(section, []).append(str(child.attrs["href"]))
-    return found
-
-
 def _text(inline: Token) -> str:
     return "".join(child.content for child in inline.children or () if child.type in ("text", "code_inline"))
-
-
-def _adapt(tokens: Sequence[Token], path: str) -> None:
-    """Point links to pages of the site, and add column names to table cells for narrow screens."""
-    columns: list[str] = []
-    column = 0
-    for token, inline in zip(tokens, [*tokens[1:], Token("", "", 0)], strict=True):
-        match token.type:
-            case "table_open":
-                columns = []
-            case "tr_open":
-                column = 0
-            case "th_open":
-                token.attrSet("scope", "col")
-                columns.append(_text(inline))
-            case "td_open":
-                token.attrSet("data-label", columns[column])
-                column += 1
-            case "inline":
-                for child in token.children or ():
-                    if child.type == "link_open":
-                        _retarget(child, path)
-
-
-def _retarget(link: Token, path: str) -> None:
-    target = address_of(str(link.attrs["href"]), path)
-    if target:
-        link.attrSet("href", target)
-    else:  # the site has no page for it
-        del link.attrs["href"]
 
 
 def address_of(link: str, path: str) -> str:
@@ -204,24 +175,22 @@ def address_of(link: str, path: str) -> str:
     return f"{found}{mark}{anchor}" if found else ""
 
 
-def _table_open(renderer: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType) -> str:
-    return '<div class="scroll" tabindex="0">' + renderer.renderToken(tokens, index, options, env)
+def _table_open(renderer: RendererHTML, tokens: Sequence[Token], index: int, *rest: Any) -> str:
+    return '<div class="scroll" tabindex="0">' + renderer.renderToken(tokens, index, *rest)
 
 
-def _table_close(
-    renderer: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType
-) -> str:
-    return renderer.renderToken(tokens, index, options, env) + "</div>\n"
+def _table_close(renderer: RendererHTML, tokens: Sequence[Token], index: int, *rest: Any) -> str:
+    return renderer.renderToken(tokens, index, *rest) + "</div>\n"
 
 
-def _fence(_: RendererHTML, tokens: Sequence[Token], index: int, _options: OptionsDict, _env: EnvType) -> str:
+def _fence(_: RendererHTML, tokens: Sequence[Token], index: int, *_rest: Any) -> str:
     token = tokens[index]
     language = token.info.split(" ", 1)[0]
     text = _console(token.content) if language == "console" else escape(token.content)
     return f'<pre tabindex="0"><code class="language-{escape(language)}">{text}</code></pre>\n'
 
 
-def _code_inline(_: RendererHTML, tokens: Sequence[Token], index: int, _options: OptionsDict, _env: EnvType) -> str:
+def _code_inline(_: RendererHTML, tokens: Sequence[Token], index: int, *_rest: Any) -> str:
     """Render inline code with line-break opportunities after underscores and slashes, for narrow columns."""
     text = _BREAK.sub(r"\1<wbr>", str(escape(tokens[index].content)))
     return f"<code>{text}</code>"
@@ -229,27 +198,19 @@ def _code_inline(_: RendererHTML, tokens: Sequence[Token], index: int, _options:
 
 def _console(content: str) -> str:
     """Mark up commands and their output in a console example."""
-    parts = []
-    continued = False
+    text = ""
+    is_command = False
     for line in content.splitlines():
         is_start = line.startswith("$ ")
-        if is_start:
-            parts.append(f'<span class="prompt">$ </span><span class="command">{escape(line[2:])}</span>\n')
-        elif continued:
-            parts.append(f'<span class="command">{escape(line)}</span>\n')
-        else:
-            parts.append(f'<span class="output">{escape(line)}</span>\n')
-        continued = (is_start or continued) and line.endswith("\\")
-    return "".join(parts)
+        is_command = is_start or is_command
+        prompt = '<span class="prompt">$ </span>' if is_start else ""
+        kind = "command" if is_command else "output"
+        text += f'{prompt}<span class="{kind}">{escape(line.removeprefix("$ "))}</span>\n'
+        is_command = is_command and line.endswith("\\")
+    return text
 
 
-def _markdown() -> MarkdownIt:
-    """Return a Markdown renderer with tables and heading anchors; it shows HTML as text."""
-    markdown = MarkdownIt("js-default").use(anchors_plugin, max_level=3)
-    rules = {"table_open": _table_open, "table_close": _table_close, "fence": _fence, "code_inline": _code_inline}
-    for name, rule in rules.items():
-        markdown.add_render_rule(name, rule)
-    return markdown
-
-
-_MARKDOWN = _markdown()
+#: Renders tables and heading anchors; shows HTML as text.
+_MARKDOWN = MarkdownIt("js-default").use(anchors_plugin, max_level=3)
+for _rule in (_table_open, _table_close, _fence, _code_inline):
+    _MARKDOWN.add_render_rule(_rule.__name__.removeprefix("_"), _rule)

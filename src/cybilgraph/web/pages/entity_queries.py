@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from cybilgraph.model.gazetteer import GazetteerEntry, load_gazetteer
 from cybilgraph.model.vocabulary import CYB, ORG, SKOS, thing_iri
@@ -17,8 +17,7 @@ MAX_ROWS = 200
 _MAX_SPANS, _MAX_RELATED = 40, 100
 
 
-@dataclass(frozen=True, slots=True)
-class EntityKind:
+class EntityKind(NamedTuple):
     """A kind of entity: its class, the title of its list, and the heading of the parent column in that list."""
 
     name: str
@@ -97,14 +96,9 @@ def list_query(kind: EntityKind) -> str:
     return queries.load_query("page-list").bind({"kind": [kind.iri]})
 
 
-def projects_query(kind: str, key: str) -> str:
-    """Return the query for the projects of an entity."""
-    return queries.load_query("page-linked").bind({"resource": with_topics(kind, key)})
-
-
-def related_query(kind: str, key: str) -> str:
-    """Return the query for the other entities in the projects of an entity."""
-    return queries.load_query("page-related").bind({"resource": with_topics(kind, key)})
+def entity_query(name: str, kind: str, key: str) -> str:
+    """Return the query page-linked for the projects of an entity, or page-related for the other entities in them."""
+    return queries.load_query(name).bind({"resource": with_topics(kind, key)})
 
 
 def themes() -> list[GazetteerEntry]:
@@ -112,17 +106,15 @@ def themes() -> list[GazetteerEntry]:
     return [entry for entry in load_gazetteer().entries["theme"].values() if not entry.row["parent"]]
 
 
-def page_values(
-    kind: str, iri: str, rows: Iterable[Mapping[str, str]], related: Iterable[Mapping[str, str]]
-) -> dict[str, Any]:
+def page_values(iri: str, rows: Iterable[Mapping[str, str]], related: Iterable[Mapping[str, str]]) -> dict[str, Any]:
     """Return the values of an entity page from the rows of page-linked and page-related."""
     projects = projects_of(rows)
     groups: dict[str, list[Bar]] = {}
     for row in related:
         if row["thing"] != iri:
-            groups.setdefault(row["property"], []).append(
-                Bar(shorten_title(row["label"]), row["thing"], int(row["projects"]))
-            )
+            bar = Bar(shorten_title(row["label"]), row["thing"], int(row["projects"]))
+            groups.setdefault(row["property"], []).append(bar)
+    roles = sorted({role for row in projects for role in row.roles})
     spans = [
         TimeSpan(shorten_title(row.title or row.iri), row.iri, row.start, row.end, row.status)
         for row in projects
@@ -132,7 +124,7 @@ def page_values(
         "projects": projects[:MAX_ROWS],
         "total": len(projects),
         "derived": sum(row.derived for row in projects),
-        "roles": {role: sum(role in row.roles for row in projects) for role in _roles(projects)},
+        "roles": {role: sum(role in row.roles for row in projects) for role in roles},
         "related": [
             (words, groups[term][:_MAX_RELATED], len(groups[term]))
             for term, words in _RELATED_HEADINGS.items()
@@ -142,9 +134,5 @@ def page_values(
         "timeline": timeline(spans[:_MAX_SPANS]) if spans else None,
         "dated": len(spans),
         "years": years_active(spans) if len(spans) > 1 else None,
-        "covered": {bar.iri for bar in groups.get(CYB.theme, [])} if kind != "theme" else None,
+        "covered": {bar.iri for bar in groups.get(CYB.theme, [])},
     }
-
-
-def _roles(projects: Iterable[EntityRow]) -> list[str]:
-    return sorted({role for row in projects for role in row.roles})

@@ -1,32 +1,28 @@
-"""Charts of the whole graph, each drawn from a named query as SVG, with its data as a table and as CSV."""
+"""The home page, and charts of the whole graph: each drawn from a named query as SVG, with its data as a table."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from flask import Blueprint, Response, render_template, request, url_for
 from werkzeug.exceptions import NotFound
 
-from cybilgraph.model.formats import BY_NAME
 from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.vocabulary import BASE, thing_iri
 from cybilgraph.sparql import queries
 from cybilgraph.web.pages import charts, entity_queries
-from cybilgraph.web.pages.query_page import answer_query, csv_response, read_rows, serving
+from cybilgraph.web.pages.query_page import csv_response, named_query_rows, query_rows, serving
 from cybilgraph.web.pages.resource_view import page_path, shorten_title
-from cybilgraph.web.server.warmup import bind_recent_years
+from cybilgraph.web.server.open_release import bind_recent_years
 
 blueprint = Blueprint("explore", __name__)
 
-_CSV = BY_NAME["csv"]
 _COUNTRY = f"{BASE}id/country/"
-_NO_THEME = "No theme given"
 Rows = Sequence[Mapping[str, str]]
 
 
-@dataclass(frozen=True, slots=True)
-class ChartDefinition:
+class ChartDefinition(NamedTuple):
     """A chart: the query that returns its rows, and the function that draws them.
 
     Each column of its table is a heading, the query's column with the text, and the one with the IRI or "".
@@ -40,7 +36,7 @@ class ChartDefinition:
     columns: tuple[tuple[str, str, str], ...]
 
 
-def world(rows: Rows) -> charts.Chart:
+def _world(rows: Rows) -> charts.Chart:
     """Draw the world map from the rows of example-projects-per-country."""
     names = {entry.key: entry.name for entry in load_gazetteer().entries["country"].values()}
     counts = {row["country"].removeprefix(_COUNTRY): int(row["projects"]) for row in rows}
@@ -48,17 +44,14 @@ def world(rows: Rows) -> charts.Chart:
 
 
 def _timeline(rows: Rows) -> charts.Chart:
-    return charts.timeline([
-        charts.TimeSpan(
-            shorten_title(row["title"] or row["project"]), row["project"], row["start"], row["end"], row["status"]
-        )
-        for row in rows
-    ])  # fmt: skip
+    fields = ("project", "start", "end", "status")
+    spans = [[shorten_title(row["title"] or row["project"]), *(row[name] for name in fields)] for row in rows]
+    return charts.timeline([charts.TimeSpan(*span) for span in spans])
 
 
 def _matrix(rows: Rows) -> charts.Chart:
     themes = ((thing_iri("theme", one.key), one.name) for one in entity_queries.themes())
-    return charts.matrix(rows, [*themes, ("", _NO_THEME)])
+    return charts.matrix(rows, [*themes, ("", "No theme given")])
 
 
 def _years(rows: Rows) -> charts.Chart:
@@ -74,7 +67,7 @@ CHARTS = {
             "Darker shading means more projects. A project for a region or a group of countries does not count for "
             "each of its countries.",
             "example-projects-per-country",
-            world,
+            _world,
             (("Country", "name", "country"), ("Projects", "projects", "")),
         ),
         ChartDefinition(
@@ -103,11 +96,8 @@ CHARTS = {
             "page-network",
             charts.network,
             (
-                ("From", "fromName", "from"),
-                ("From role", "fromRole", ""),
-                ("To", "toName", "to"),
-                ("To role", "toRole", ""),
-                ("Projects", "projects", ""),
+                *(("From", "fromName", "from"), ("From role", "fromRole", "")),
+                *(("To", "toName", "to"), ("To role", "toRole", ""), ("Projects", "projects", "")),
             ),
         ),
         ChartDefinition(
@@ -118,14 +108,29 @@ CHARTS = {
             "example-active-projects-per-year",
             _years,
             (
-                ("Year", "year", ""),
-                ("Active", "active", ""),
-                ("Starting", "starting", ""),
-                ("Open-ended", "openEnded", ""),
+                *(("Year", "year", ""), ("Active", "active", "")),
+                *(("Starting", "starting", ""), ("Open-ended", "openEnded", "")),
             ),
         ),
     )
 }
+
+
+@blueprint.get("/")
+def home() -> str:
+    """Show key figures, a map and links to everything else."""
+    [numbers] = named_query_rows("page-numbers")
+    definition = CHARTS["map"]
+    return render_template(
+        "home.html", numbers=numbers, definition=definition, examples=queries.example_queries(),
+        chart=definition.draw(named_query_rows(definition.query)), lists=entity_queries.ENTITY_KINDS.values(),
+    )  # fmt: skip
+
+
+@blueprint.get("/about")
+def about() -> str:
+    """Explain where the data come from, how good they are and how they are licensed."""
+    return render_template("about.html")
 
 
 @blueprint.get("/pictures")
@@ -144,10 +149,13 @@ def chart(name: str) -> Response | str:
     text = bind_recent_years(queries.load_query(definition.query), serving().release)
     if suffix == "csv":
         return csv_response(text)
-    found = read_rows(answer_query(text, _CSV))
-    values = {"definition": definition, "chart": definition.draw(found), "path": page_path, "query": text}
+    rows = query_rows(text)
+    drawn = definition.draw(rows)
     if suffix == "svg":
         host = request.host_url.rstrip("/")
-        values |= {"path": lambda iri: host + page_path(iri), "host": host}
-        return Response(render_template("chart.svg", **values), content_type="image/svg+xml; charset=utf-8")
-    return render_template("chart.html", rows=found, query_url=url_for("sparql.sparql", query=text), **values)
+        image = render_template(
+            "chart.svg", definition=definition, chart=drawn, host=host, path=lambda iri: host + page_path(iri)
+        )
+        return Response(image, content_type="image/svg+xml; charset=utf-8")
+    query_url = url_for("sparql.sparql", query=text)
+    return render_template("chart.html", definition=definition, chart=drawn, query=text, rows=rows, query_url=query_url)

@@ -1,61 +1,45 @@
-"""The ontology, as a reference page and as RDF, both from its files."""
+"""The ontology and the rules, as reference pages and as RDF, both from their files."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
-import rdflib
-from flask import Blueprint, Response, render_template, request
-from rdflib import OWL, RDF, RDFS, SKOS
+from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+from rdflib import OWL, RDF, RDFS, SKOS, Graph, Literal, URIRef
 from rdflib.term import Node
+from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
 from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS, Format
-from cybilgraph.model.resources import read_ontology
-from cybilgraph.model.rules import LANGUAGES
-from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, SCHEMA, shorten
+from cybilgraph.model.resources import read_ontology, shape_files
+from cybilgraph.model.rules import LANGUAGES, catalogue
+from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, RULES, SCHEMA
 from cybilgraph.pipeline import shapes_bundle
 from cybilgraph.rdf.serialisation import turtle_to_ntriples
-from cybilgraph.web.api.negotiation import SUFFIXES, negotiate
+from cybilgraph.validation.rule_handbook import find_rule, load_handbook
+from cybilgraph.web.api.negotiation import HTML, SUFFIXES, negotiate, split_suffix
 from cybilgraph.web.pages.ontology_diagram import Diagram, lay_out
-from cybilgraph.web.pages.resource_view import page_path, rdf_response
+from cybilgraph.web.pages.resource_view import negotiated_format, rdf_response
 
 blueprint = Blueprint("ontology", __name__)
 
 _TURTLE = BY_NAME["turtle"]
-_KINDS = (
-    (OWL.Class, "Classes"),
-    (OWL.ObjectProperty, "Object properties"),
-    (OWL.DatatypeProperty, "Datatype properties"),
-)
+_CHAPTERS = {
+    "Classes": OWL.Class,
+    "Object properties": OWL.ObjectProperty,
+    "Datatype properties": OWL.DatatypeProperty,
+}
 #: Labels of the properties that the page shows for each term.
 _DETAIL_LABELS = {
     RDFS.subClassOf: "Subclass of",
     RDFS.subPropertyOf: "Subproperty of",
     OWL.inverseOf: "Inverse of",
-    rdflib.URIRef(SCHEMA.domainIncludes): "Used with",
+    URIRef(SCHEMA.domainIncludes): "Used with",
     RDFS.range: "Range",
-    rdflib.URIRef(SCHEMA.rangeIncludes): "Values include",
+    URIRef(SCHEMA.rangeIncludes): "Values include",
     RDFS.seeAlso: "See also",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class OntologyTerm:
-    """A class or property of the ontology."""
-
-    name: str
-    label: str
-    definition: str
-    examples: list[str]
-    details: list[tuple[str, list[str]]]
-
-
-@blueprint.get("/shapes.ttl")
-def shapes() -> Response:
-    """Return the shapes with the reference data that they need, as of today."""
-    return Response(shapes_bundle(), content_type=_TURTLE.content_type)
 
 
 @blueprint.get("/ontology")
@@ -65,31 +49,26 @@ def shapes() -> Response:
 def page(suffix: str = "", version: str = "") -> BaseResponse | str:
     """Show the ontology as a page, with its texts in the language ``lang``, or return it as RDF."""
     end = version.rpartition(".")[2]  # one version and one document, so any path means the same
-    fmt = _format(suffix or (end if end in SUFFIXES else ""))
-    if fmt is _TURTLE:
-        return Response(read_ontology(), content_type=_TURTLE.content_type)
-    if fmt:
-        return rdf_response(turtle_to_ntriples(read_ontology()), fmt)
-    requested = request.args.get("lang", "")
-    language = requested if requested in LANGUAGES else LANGUAGES[0]
-    title, description, version, chapters = _read(language)
-    return render_template(
-        "ontology.html", title=title, description=description, version=version, chapters=chapters, short=shorten,
-        path=page_path, language=language, languages=LANGUAGES, diagram=_diagram(),
-    )  # fmt: skip
-
-
-def _format(suffix: str) -> Format | None:
+    suffix = suffix or (end if end in SUFFIXES else "")
     if suffix in SUFFIXES:
-        return SUFFIXES[suffix]
-    name = suffix or request.args.get("format", "")
-    formats = negotiate(GRAPH_FORMATS, request.headers.get("Accept", ""), name, html=True)
-    return formats[0] if formats else None
+        formats: tuple[Format, ...] = (SUFFIXES[suffix],)
+    else:
+        name = suffix or request.args.get("format", "")
+        formats = negotiate(GRAPH_FORMATS, request.headers.get("Accept", ""), name, html=True)
+    if not formats:
+        requested = request.args.get("lang", "")
+        language = requested if requested in LANGUAGES else LANGUAGES[0]
+        return render_template(
+            "ontology.html", language=language, languages=LANGUAGES, diagram=_diagram(), **_ontology(language)
+        )
+    if formats[0] is _TURTLE:
+        return Response(read_ontology(), content_type=_TURTLE.content_type)
+    return rdf_response(turtle_to_ntriples(read_ontology()), formats[0])
 
 
 @cache
-def _graph() -> rdflib.Graph:
-    return rdflib.Graph().parse(data=read_ontology(), format="turtle")
+def _graph() -> Graph:
+    return Graph().parse(data=read_ontology(), format="turtle")
 
 
 @cache
@@ -98,30 +77,103 @@ def _diagram() -> Diagram:
 
 
 @cache
-def _read(language: str) -> tuple[str, str, str, list[tuple[str, list[OntologyTerm]]]]:
+def _ontology(language: str) -> dict[str, Any]:
     """Return title, description, version, and the terms by chapter."""
     graph = _graph()
-    about = rdflib.URIRef(f"{BASE}ontology")
-    title, description = (_text(about, rdflib.URIRef(term), language) for term in (DCTERMS.title, DCTERMS.description))
-    chapters = [
-        (title, sorted((_term(node, language) for node in graph.subjects(RDF.type, kind)), key=lambda term: term.name))
-        for kind, title in _KINDS
-    ]
-    return title, description, str(graph.value(about, OWL.versionInfo)), chapters
+
+    def text(node: Node, about: Node) -> str:
+        texts = {one.language: str(one) for one in graph.objects(node, about) if isinstance(one, Literal)}
+        return texts[language]
+
+    def term(node: Node) -> dict[str, Any]:
+        details = ((label, sorted(map(str, graph.objects(node, about)))) for about, label in _DETAIL_LABELS.items())
+        return {
+            "name": str(node).removeprefix(CYB.iri),
+            "label": text(node, RDFS.label),
+            "definition": text(node, SKOS.definition),
+            "examples": sorted(map(str, graph.objects(node, SKOS.example))),
+            "details": [(label, values) for label, values in details if values],
+        }
+
+    about = URIRef(f"{BASE}ontology")
+    return {
+        "title": text(about, URIRef(DCTERMS.title)),
+        "description": text(about, URIRef(DCTERMS.description)),
+        "version": str(graph.value(about, OWL.versionInfo)),
+        "chapters": [
+            (title, sorted(map(term, graph.subjects(RDF.type, kind)), key=lambda found: found["name"]))
+            for title, kind in _CHAPTERS.items()
+        ],
+    }
 
 
-def _text(node: Node, predicate: Node, language: str) -> str:
-    texts = {text.language: str(text) for text in _graph().objects(node, predicate) if isinstance(text, rdflib.Literal)}
-    return texts[language]
+@blueprint.get("/rules")
+@blueprint.get("/rules.<suffix>")
+def rules(suffix: str = "") -> BaseResponse:
+    """List the rules by category and severity, or return the shapes as RDF."""
+    if suffix and suffix not in SUFFIXES:
+        raise NotFound(f"The rules are not available with the suffix {suffix!r}")
+    if fmt := negotiated_format(suffix):
+        return _as_data(_shapes(), fmt)
+    language = _language()
+    return _page("rules.html", language, chapters=load_handbook(language))
 
 
-def _term(node: Node, language: str) -> OntologyTerm:
-    graph = _graph()
-    details = [(label, sorted(map(str, graph.objects(node, term)))) for term, label in _DETAIL_LABELS.items()]
-    return OntologyTerm(
-        str(node).removeprefix(CYB.iri),
-        _text(node, RDFS.label, language),
-        _text(node, SKOS.definition, language),
-        sorted(map(str, graph.objects(node, SKOS.example))),
-        [(label, values) for label, values in details if values],
-    )
+@blueprint.get("/rules/<name>")
+def rule(name: str) -> BaseResponse:
+    """Show one rule with its examples, or return its shape as RDF."""
+    name, suffix = split_suffix(name)
+    language = _language()
+    found = find_rule(name, language)
+    if found is None:
+        raise NotFound(f"There is no rule {name!r}")
+    if fmt := negotiated_format(suffix):
+        return _as_data(_shapes().cbd(URIRef(f"{RULES}{name}")), fmt)
+    return _page("rule.html", language, rule=found)
+
+
+@blueprint.get("/rules/<name>/<file>")
+def example(name: str, file: str) -> BaseResponse:
+    """Return the file of an example, byte for byte."""
+    found = catalogue().get(name)
+    for sample in (found.good, found.bad) if found else ():
+        if sample.file == file:
+            return Response(sample.content, content_type=f"text/plain; charset={sample.encoding}")
+    raise NotFound(f"The rule {name!r} has no example {file!r}")
+
+
+@blueprint.get("/shapes")
+@blueprint.get("/shapes.ttl")
+def shapes() -> BaseResponse:
+    """Resolve the IRIs of rules: redirect browsers to the page, which keeps their #NAME, or return Turtle.
+
+    It contains the reference data that the shapes need, as of today.
+    """
+    if request.path == "/shapes" and request.accept_mimetypes.quality(HTML) > request.accept_mimetypes["text/turtle"]:
+        return redirect(url_for("ontology.rules"), 303)
+    return Response(shapes_bundle(), content_type=_TURTLE.content_type)
+
+
+@cache
+def _shapes() -> Graph:
+    graph = Graph()
+    for path in shape_files():
+        graph.parse(path, format="turtle")
+    return graph
+
+
+def _as_data(graph: Graph, fmt: Format) -> Response:
+    return rdf_response(sorted(graph.serialize(format="nt").splitlines()), fmt)
+
+
+def _language() -> str:
+    requested = request.args.get("lang", "")
+    accepted = (tag.partition("-")[0] for tag in request.accept_languages.values())  # fr-CA selects French
+    return next((language for language in (requested, *accepted) if language in LANGUAGES), LANGUAGES[0])
+
+
+def _page(template: str, language: str, **values: object) -> BaseResponse:
+    response = make_response(render_template(template, language=language, languages=LANGUAGES, **values))
+    response.vary.add("Accept-Language")
+    response.content_language.add(language)
+    return response

@@ -15,15 +15,16 @@ from flask import Blueprint, Response, after_this_request, current_app, g, json,
 
 from cybilgraph.errors import QueryError, QuerySyntaxError
 from cybilgraph.model.formats import BY_NAME, FORMATS, RESULT_FORMATS, Format
+from cybilgraph.model.vocabulary import BASE, CYB, PREFIXES, VOCABULARIES, shorten
 from cybilgraph.release import SEARCH, Release
 from cybilgraph.release.search import SearchIndex
 from cybilgraph.runtime.scheduler import Caller
 from cybilgraph.sparql import Answer, Hint, guard, queries
 from cybilgraph.sparql.queries import Query
 from cybilgraph.web.api import named_queries, protocol, snippets
-from cybilgraph.web.api.negotiation import SUFFIXES, negotiate_rdf, split_suffix
+from cybilgraph.web.api.negotiation import SUFFIXES, split_suffix
 from cybilgraph.web.api.protocol import QueryRequest, Request
-from cybilgraph.web.pages.resource_view import page_path, rdf_response, table_response
+from cybilgraph.web.pages.resource_view import negotiated_format, rdf_response, table_response
 from cybilgraph.web.server.access_log import LogEntry
 from cybilgraph.web.server.answer_cache import CachedAnswer, CacheKey
 from cybilgraph.web.server.live_releases import LiveReleases
@@ -31,11 +32,10 @@ from cybilgraph.web.server.open_release import OpenRelease
 
 blueprint = Blueprint("sparql", __name__)
 
-NTRIPLES = BY_NAME["ntriples"]
+CSV, NTRIPLES, _JSON = BY_NAME["csv"], BY_NAME["ntriples"], BY_NAME["json"]
 _MAX_ROWS_SHOWN = 500
 #: Larger results are not shown: parsing them would take seconds and block other pages.
 _MAX_BYTES_SHOWN = 5_000_000
-_JSON, _CSV = BY_NAME["json"], BY_NAME["csv"]
 #: The query in the editor at first.
 _INITIAL_QUERY = """# Project titles and their countries
 SELECT ?title ?countryName ?project ?country WHERE {
@@ -49,17 +49,20 @@ ORDER BY ?title ?countryName
 LIMIT 100"""
 
 
+def site(name: str) -> Any:
+    """Return one of the objects that ``create_app`` stores for all requests."""
+    return current_app.extensions["cybilgraph"][name]
+
+
 def live() -> LiveReleases:
     """Return the releases that the application serves."""
-    found: LiveReleases = current_app.extensions["cybilgraph"]["live"]
+    found: LiveReleases = site("live")
     return found
 
 
 def serving() -> OpenRelease:
     """Return the release that answers this request; it stays the same until the request ends."""
-    if "serving" not in g:
-        g.serving = live().current
-    found: OpenRelease = g.serving
+    found: OpenRelease = g.setdefault("serving", live().current)
     return found
 
 
@@ -95,7 +98,12 @@ def pin_release(release: str) -> int:
     if number:
         _open(number)
         g.pinned = number
-        after_this_request(_add_release_header)
+
+        @after_this_request
+        def _add_header(response: Response) -> Response:
+            response.headers["Cybilgraph-Release"] = str(number)
+            return response
+
     return number
 
 
@@ -112,19 +120,15 @@ def close(_: BaseException | None) -> None:
         g.opened.close()
 
 
-def _add_release_header(response: Response) -> Response:
-    response.headers["Cybilgraph-Release"] = str(serving().release.number)
-    return response
-
-
 def answer_query(query: str, *formats: Format, of: OpenRelease | None = None) -> Answer:
     """Run one of the site's own queries on the release of this request, or on another."""
     found = (of or serving()).answers.find(CacheKey.of(query, formats), caller=caller())
     return found.answer if isinstance(found, CachedAnswer) else found
 
 
-def answer_response(answer: Answer) -> Response:
-    """Return an answer as a response."""
+def answer_response(query: str, *formats: Format) -> Response:
+    """Return the result of one of the site's own queries in the first of the formats that supports it."""
+    answer = answer_query(query, *formats)
     return Response(answer.content, content_type=answer.format.content_type)
 
 
@@ -143,11 +147,8 @@ def sparql(name: str = "") -> Response | str:
     entry.release = serving().release.number
     guard.guard(query_request.query, serving().engine.services)
     if sent_request(request.path.rstrip("/")).shown("explain"):
-        return Response(
-            _page(
-                query_request.query, None, query, hints=serving().engine.explain(query_request.query, caller=caller())
-            )
-        )
+        hints = serving().engine.explain(query_request.query, caller=caller())
+        return Response(_page(query_request.query, None, query, hints))
     found = serving().answers.find(query_request.cache_key, query_request.timeout, caller())
     answer = found.answer if isinstance(found, CachedAnswer) else found
     entry.format, entry.rows = answer.format.name, answer.rows
@@ -210,24 +211,20 @@ def query_page(name: str) -> Response:
     """
     name, suffix = split_suffix(name, {*SUFFIXES, "rq"})
     query = queries.load_query(name)
+    values = _parameter_values(query)
     if suffix == "rq":
-        return Response(
-            named_queries.bind_query(query, _parameter_values(query)),
-            content_type="application/sparql-query; charset=utf-8",
-        )
-    if fmt := negotiate_rdf(suffix, request.headers.get("Accept", ""), request.args.get("format", "")):
-        return rdf_response(
-            named_queries.describe_query(query, named_queries.bind_query(query, _parameter_values(query))), fmt
-        )
+        text = named_queries.bind_query(query, values)
+        return Response(text, content_type="application/sparql-query; charset=utf-8")
+    if fmt := negotiated_format(suffix):
+        return rdf_response(named_queries.describe_query(query, named_queries.bind_query(query, values)), fmt)
     faults = _parameter_errors(query)
     if faults:
         request.environ["asgi.scope"]["entry"].error = type(next(iter(faults.values())))
-    text = query.bind({key: values for key, values in _parameter_values(query).items() if key not in faults})
+    text = query.bind({key: given for key, given in values.items() if key not in faults})
     return Response(_page(text, None, query, faults=faults), HTTPStatus.BAD_REQUEST if faults else HTTPStatus.OK)
 
 
 def _parameter_values(query: Query) -> dict[str, list[str]]:
-    """Return the values that the request has for the parameters of a query."""
     sent = {own.name: named_queries.drop_empty_values(request.args.getlist(own.name)) for own in query.parameters}
     return {name: values for name, values in sent.items() if values}
 
@@ -286,27 +283,18 @@ def form_values(of: Query | None = None) -> dict[str, object]:
 
 
 def _usage_values(query_request: QueryRequest, of: Query | None) -> dict[str, Any]:
-    """Return the permalink, citation and code snippets of a query."""
-    number = serving().release.number
-    path = query_request.permalink(number)
-    return {
-        "permalink": f"{request.host_url.rstrip('/')}{path}" if path else "",
-        "citation": _citation(query_request, of),
-        "snippets": snippets.snippets(query_request.query, f"{request.host_url}sparql", number),
-    }
-
-
-def _citation(query_request: QueryRequest, of: Query | None) -> str:
-    """Return the citation of a result; empty if it has no permalink."""
-    manifest = serving().release.manifest
-    path = query_request.permalink(manifest["release"])
-    if not path:
-        return ""
-    title = of.title if of else "Results of a SPARQL query"
-    return (
-        f"“{title}”. cybilgraph, release {manifest['release']} ({manifest['created'][:10]}). "
-        f"{request.host_url.rstrip('/')}{path} (accessed {datetime.now(UTC).date()})."
+    release = serving().release
+    path = query_request.permalink(release.number)
+    link = f"{request.host_url.rstrip('/')}{path}" if path else ""
+    citation = (
+        f"“{of.title if of else 'Results of a SPARQL query'}”. cybilgraph, release {release.number} "
+        f"({release.manifest['created'][:10]}). {link} (accessed {datetime.now(UTC).date()})."
     )
+    return {
+        "permalink": link,
+        "citation": citation if link else "",
+        "snippets": snippets.snippets(query_request.query, f"{request.host_url}sparql", release.number),
+    }
 
 
 def _answer_values(answer: Answer) -> dict[str, object]:
@@ -323,27 +311,55 @@ def _answer_values(answer: Answer) -> dict[str, object]:
     columns = result["head"]["vars"]
     return {
         "columns": columns,
-        "rows": [[_with_link(row.get(column)) for column in columns] for row in rows[:_MAX_ROWS_SHOWN]],
+        "rows": [[row.get(column) for column in columns] for row in rows[:_MAX_ROWS_SHOWN]],
         "total": len(rows),
     }
 
 
-def _with_link(cell: dict[str, str] | None) -> dict[str, str] | None:
-    """Add the link target to a value that has one."""
-    href = page_path(cell["value"]) if cell and cell["type"] == "uri" else ""
-    return cell | {"href": href} if cell and href else cell
-
-
 def named_query_rows(name: str, **values: str) -> list[dict[str, str]]:
     """Return the rows of a named SELECT query with its parameters bound."""
-    return read_rows(answer_query(queries.load_query(name).bind({key: [value] for key, value in values.items()}), _CSV))
+    return query_rows(queries.load_query(name).bind({key: [value] for key, value in values.items()}))
+
+
+def query_rows(query: str) -> list[dict[str, str]]:
+    """Return the result of one of the site's own queries, by column name."""
+    return list(csv.DictReader(io.StringIO(answer_query(query, CSV).content.decode())))
 
 
 def csv_response(query: str) -> Response:
     """Return the result of one of the site's own queries as CSV for spreadsheet programs."""
-    return table_response(csv.reader(io.StringIO(answer_query(query, _CSV).content.decode())))
+    return table_response(csv.reader(io.StringIO(answer_query(query, CSV).content.decode())))
 
 
-def read_rows(answer: Answer) -> list[dict[str, str]]:
-    """Return the rows of an answer in CSV, by column name."""
-    return list(csv.DictReader(io.StringIO(answer.content.decode())))
+@blueprint.get("/sparql/terms.json")
+def terms() -> Response:
+    """Return the completion data of the editor: prefixes, and for each term its name in SPARQL, kind and labels."""
+    text = queries.load_query("page-completion").text
+    response = Response(mimetype="application/json", headers={"Cache-Control": protocol.FRESH})
+    etag = serving().answers.etag(CacheKey.of(text, (CSV,)))
+    response.set_etag(etag)
+    if etag in request.if_none_match:
+        response.status_code = 304
+        return response
+    # Those of other vocabularies do not depend on the release.
+    external = [
+        {"name": shorten(f"{known.iri}{term}"), "kind": "class" if term[0].isupper() else "property", "label": term}
+        for known in VOCABULARIES
+        if known is not CYB and known.iri in PREFIXES.values()
+        for term in sorted(known.terms)
+    ]
+    found = [_term(row) for row in query_rows(text)]
+    response.set_data(jsonify(base=BASE, prefixes=PREFIXES, terms=[*found, *external]).get_data())
+    return response
+
+
+def _term(row: dict[str, str]) -> dict[str, object]:
+    iri, name = row["thing"], shorten(row["thing"])
+    others = sorted({other for other in row["others"].split("\n") if other and other != row["label"]})
+    term = {
+        "name": f"<{iri}>" if name == iri else name,
+        "kind": row["kind"] or iri.removeprefix(f"{BASE}id/").partition("/")[0],
+        "label": row["label"],
+    }
+    optional = {"note": row["note"], "m49": row["number"], "others": others}
+    return term | {key: value for key, value in optional.items() if value}

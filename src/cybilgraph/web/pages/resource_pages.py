@@ -7,41 +7,38 @@ from functools import lru_cache
 from pathlib import Path
 from urllib.parse import quote, unquote
 
-import rdflib
-from flask import Blueprint, current_app, g, redirect, render_template, request, url_for
-from rdflib import RDF
+from flask import Blueprint, g, redirect, render_template, request, url_for
+from rdflib import RDF, Graph, URIRef
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
 from cybilgraph.errors import FileDamaged, FormatMismatch, ThingGone
-from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS, Format
+from cybilgraph.model.formats import GRAPH_FORMATS, Format
 from cybilgraph.model.gazetteer import load_gazetteer
-from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, scheme_iri, shorten, thing_iri
+from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, scheme_iri, thing_iri
 from cybilgraph.release import Release
 from cybilgraph.sparql import queries
 from cybilgraph.web.api.negotiation import SUFFIXES, negotiate, split_suffix
-from cybilgraph.web.pages import entity_queries, project, query_page
+from cybilgraph.web.pages import entity_queries, query_page
 from cybilgraph.web.pages.query_page import (
+    CSV,
     NTRIPLES,
     answer_query,
     answer_response,
     csv_response,
     live,
     named_query_rows,
-    read_rows,
-    search_index,
+    query_rows,
     serving,
 )
-from cybilgraph.web.pages.resource_view import Resource, page_path
+from cybilgraph.web.pages.resource_view import Resource, page_path, project_values
 from cybilgraph.web.server.open_release import OpenRelease
 
 blueprint = Blueprint("entities", __name__)
 
-_CSV = BY_NAME["csv"]
 #: The number of entities per page of a list.
 _PAGE_ROWS = 300
-_SUFFIXES = SUFFIXES | {_CSV.suffix: _CSV}
-_TYPE, _REPLACED = RDF.type, rdflib.URIRef(DCTERMS.isReplacedBy)
+_SUFFIXES = SUFFIXES | {CSV.suffix: CSV}
 
 
 @blueprint.get("/id/<path:path>", defaults={"section": "id"})
@@ -56,32 +53,35 @@ def resource(section: str, path: str) -> BaseResponse | str:
     formats = _formats(suffix, is_list=entity_kind is not None)
     if entity_kind and not key:
         return _list(entity_kind, formats)
+
+    def redirected(target: str, code: int) -> BaseResponse:
+        return redirect(url_for("entities.resource", section="id", path=target, release=pinned), code)
+
     iri = f"{BASE}{section}/{quote(path)}"  # the server has percent-decoded the path
     if section == "record" and not formats and "/" not in path:
-        return redirect(url_for("entities.resource", section="id", path=f"project/{path}", release=pinned), 303)
+        return redirected(f"project/{path}", 303)
+    end = f".{suffix}" if suffix else ""
     text, graph = _statements(iri, serving())
-    node = rdflib.URIRef(iri)
+    node = URIRef(iri)
     if not graph:
         if section == "id" and (spelling := _other_capitalisation(kind, key)):
-            target = f"{kind}/{spelling}" + (f".{suffix}" if suffix else "")
-            return redirect(url_for("entities.resource", section="id", path=target, release=pinned), 301)
+            return redirected(f"{kind}/{spelling}{end}", 301)
         raise _not_found(iri)
-    if entity_kind and _CSV in formats[:1]:
-        return csv_response(entity_queries.projects_query(entity_kind.name, key))
+    if entity_kind and CSV in formats[:1]:
+        return csv_response(entity_queries.entity_query("page-linked", kind, key))
     # An organisation that another one succeeded still has its page; a former key of a project has not.
-    if (node, _TYPE, None) not in graph and (replacement := graph.value(node, _REPLACED)) is not None:
-        target = str(replacement).removeprefix(f"{BASE}id/") + (f".{suffix}" if suffix else "")
-        return redirect(url_for("entities.resource", section="id", path=target, release=pinned), 301)
+    replacement = graph.value(node, URIRef(DCTERMS.isReplacedBy))
+    if replacement is not None and (node, RDF.type, None) not in graph:
+        return redirected(str(replacement).removeprefix(f"{BASE}id/") + end, 301)
     if formats:
-        return answer_response(answer_query(text, *formats))
+        return answer_response(text, *formats)
     view = Resource(graph, node)
     g.removed = pinned is not None and not _statements(iri, live().current)[1]
-    if (node, _TYPE, rdflib.URIRef(CYB.Project)) in graph:
-        return _project(view, key)
-    if entity_kind and (node, _TYPE, rdflib.URIRef(entity_kind.iri)) in graph:
+    if (node, RDF.type, URIRef(CYB.Project)) in graph:
+        return _project(view, unquote(key))
+    if entity_kind and (node, RDF.type, URIRef(entity_kind.iri)) in graph:
         return _entity_page(view, entity_kind, key)
-    mentions = named_query_rows("page-mentions", resource=iri)
-    return render_template("resource.html", view=view, mentions=mentions, path=page_path, short=shorten)
+    return render_template("resource.html", view=view, mentions=named_query_rows("page-mentions", resource=iri))
 
 
 @blueprint.get("/id/project")
@@ -91,13 +91,14 @@ def projects(suffix: str = "") -> BaseResponse:
     if suffix and suffix not in _SUFFIXES:
         raise NotFound(f"The list of projects is not available with the suffix {suffix!r}")
     formats = _formats(suffix, is_list=True)
-    if not formats or formats[0] is _CSV:
+    if not formats or formats[0] is CSV:
         return redirect(url_for("search.table" if formats else "search.page"), 303)
-    return answer_response(
-        answer_query(
-            queries.load_query("page-kind").bind({"kind": [CYB.Project], "scheme": [scheme_iri("project")]}), *formats
-        )
-    )
+    return _concept_scheme(CYB.Project, "project", formats)
+
+
+def _concept_scheme(class_iri: str, kind: str, formats: tuple[Format, ...]) -> BaseResponse:
+    text = queries.load_query("page-kind").bind({"kind": [class_iri], "scheme": [scheme_iri(kind)]})
+    return answer_response(text, *formats)
 
 
 @blueprint.get("/outcomes.csv")
@@ -109,94 +110,74 @@ def outcomes_table() -> BaseResponse:
 @blueprint.get("/outcomes")
 def outcomes() -> str:
     """List the outcomes of all projects by project."""
-    return render_template("outcomes.html", rows=named_query_rows("page-outcomes"), path=page_path)
+    return render_template("outcomes.html", rows=named_query_rows("page-outcomes"))
 
 
 def _project(view: Resource, key: str) -> str:
-    accepts_edits = current_app.extensions["cybilgraph"]["suggestions"] is not None and serving() is live().current
-    shown = project.page_values(view)
+    accepts_edits = query_page.site("suggestions") is not None and serving() is live().current
+    shown = project_values(view)
     try:
-        search = search_index()
-        findings, is_available = search.findings(unquote(key), shown["source"]), search.is_available
+        search = query_page.search_index()
+        findings, is_available = search.findings(key, shown["source"]), search.is_available
     except FileDamaged:  # the rest of the page does not need the search index
         findings, is_available = [], False
+    suggest = url_for("check.suggest", key=key) if accepts_edits else ""
     return render_template(
-        "project.html",
-        project=shown,
-        view=view,
-        path=page_path,
-        short=shorten,
-        findings=findings,
-        is_available=is_available,
-        suggest=url_for("suggestions.page", key=unquote(key)) if accepts_edits else "",
+        "project.html", project=shown, view=view, findings=findings, is_available=is_available, suggest=suggest
     )
 
 
 def _entity_page(view: Resource, entity_kind: entity_queries.EntityKind, key: str) -> str:
+    kind = entity_kind.name
     linked, related = (
-        read_rows(answer_query(text(entity_kind.name, key), _CSV))
-        for text in (entity_queries.projects_query, entity_queries.related_query)
+        query_rows(entity_queries.entity_query(name, kind, key)) for name in ("page-linked", "page-related")
     )
-    shown = entity_queries.page_values(entity_kind.name, view.iri, linked, related)
-    return render_template(
-        "entity.html", view=view, entity_kind=entity_kind, key=unquote(key), shown=shown, path=page_path, short=shorten,
-        topics=len(entity_queries.with_topics(entity_kind.name, key)) - 1,
-        gaps=_gaps(shown["covered"]) if shown["covered"] is not None else [],
-    )  # fmt: skip
-
-
-def _gaps(covered: set[str]) -> list[tuple[str, str]]:
-    """Return name and IRI of each theme that is not covered, nor any of its topics."""
-    return [
+    shown = entity_queries.page_values(view.iri, linked, related)
+    gaps = [
         (theme.name, thing_iri("theme", theme.key))
         for theme in entity_queries.themes()
-        if not covered & {*entity_queries.with_topics("theme", theme.key)}
+        if kind != "theme" and not shown["covered"] & {*entity_queries.with_topics("theme", theme.key)}
     ]
+    topics = len(entity_queries.with_topics(kind, key)) - 1
+    return render_template(
+        "entity.html", view=view, entity_kind=entity_kind, key=unquote(key), shown=shown, topics=topics, gaps=gaps
+    )
 
 
 def _list(entity_kind: entity_queries.EntityKind, formats: tuple[Format, ...]) -> BaseResponse | str:
-    """List all entities of a kind as a page, as CSV, or as an RDF concept scheme."""
     text = entity_queries.list_query(entity_kind)
-    if formats and formats[0] is _CSV:
+    if formats and formats[0] is CSV:
         return csv_response(text)
     if formats:
-        return answer_response(
-            answer_query(
-                queries.load_query("page-kind").bind(
-                    {"kind": [entity_kind.iri], "scheme": [scheme_iri(entity_kind.name)]}
-                ),
-                *formats,
-            )
-        )
-    known = read_rows(answer_query(text, _CSV))
-    with_projects = [row for row in known if row["projects"] != "0"]
-    pages = max(-(-len(with_projects) // _PAGE_ROWS), 1)
+        return _concept_scheme(entity_kind.iri, entity_kind.name, formats)
+    known = query_rows(text)
+    active = [row for row in known if row["projects"] != "0"]
+    pages = max(-(-len(active) // _PAGE_ROWS), 1)
     number = request.args.get("page", "")
     page = min(max(int(number), 1), pages) if number.isascii() and number.isdigit() and len(number) < 6 else 1
     return render_template(
-        "entity-list.html", entity_kind=entity_kind, path=page_path, total=len(known), active=len(with_projects),
-        page=page, pages=pages,
-        rows=with_projects[(page - 1) * _PAGE_ROWS : page * _PAGE_ROWS],
+        "entity-list.html", entity_kind=entity_kind, total=len(known), active=len(active), page=page, pages=pages,
+        rows=active[(page - 1) * _PAGE_ROWS : page * _PAGE_ROWS],
         inactive=[row for row in known if row["projects"] == "0"] if page == pages else [],
     )  # fmt: skip
 
 
-def _statements(iri: str, of: OpenRelease) -> tuple[str, rdflib.Graph]:
+def _statements(iri: str, of: OpenRelease) -> tuple[str, Graph]:
     """Return the query for the statements about a resource and its result.
 
     If there are none, the query is for statements that mention it; the graph is empty if there are none either.
     """
     for name in ("page-resource", "page-mentioned"):
         text = queries.load_query(name).bind({"resource": [iri]})
-        graph = rdflib.Graph().parse(data=answer_query(text, NTRIPLES, of=of).content, format="nt")
-        if (rdflib.URIRef(iri), None, None) in graph:
+        graph = Graph().parse(data=answer_query(text, NTRIPLES, of=of).content, format="nt")
+        if (URIRef(iri), None, None) in graph:
             break
     return text, graph
 
 
 def _formats(suffix: str, *, is_list: bool) -> tuple[Format, ...]:
     """Return the formats the client accepts, best first; empty means HTML. Raises FormatMismatch."""
-    offered = (*GRAPH_FORMATS, _CSV) if is_list else GRAPH_FORMATS
+    offered = (*GRAPH_FORMATS, CSV) if is_list else GRAPH_FORMATS
     if suffix:
         if (found := _SUFFIXES[suffix]) in offered:
             return (found,)

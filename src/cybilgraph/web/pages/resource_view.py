@@ -1,4 +1,4 @@
-"""A resource as pages show it: its statements, with the labels of the resources they link to."""
+"""A resource as pages show it: its statements, with the labels of what they link to; and what a project page shows."""
 
 from __future__ import annotations
 
@@ -6,19 +6,27 @@ import csv
 import io
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
-import rdflib
 from flask import Response, g, request, url_for
-from rdflib import SKOS
+from rdflib import SKOS, Graph, Literal, URIRef
+from rdflib.term import Node
 
+from cybilgraph.model.fields import FIELDS, FieldKind
 from cybilgraph.model.formats import BY_NAME, Format
-from cybilgraph.model.vocabulary import BASE, DCTERMS, RDFS, shorten
+from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, FOAF, OA, PROV, RDFS, SCHEMA, SPDX, VCARD, shorten
 from cybilgraph.rdf.serialisation import serialise
-from cybilgraph.readers.tabular.delimited import escape_formula
+from cybilgraph.readers.tabular import escape_formula
+from cybilgraph.web.api.negotiation import negotiate_rdf
 
 #: The longest title in lists, charts and headings, in characters.
 _MAX_TITLE_CHARS = 200
-_LABELS = (SKOS.prefLabel, rdflib.URIRef(DCTERMS.title), rdflib.URIRef(RDFS.label))
+_LABELS = (SKOS.prefLabel, URIRef(DCTERMS.title), URIRef(RDFS.label))
+_LINK_ORDER = ("Funder", "Implementer", "Partner", "Beneficiary", "Unspecified", "Country", "Region", "Group", "Theme")
+#: The most characters of a text in the description for search engines.
+_MAX_DESCRIPTION_CHARS = 5_000
+#: Headings of related projects, by property.
+_RELATIONS = {DCTERMS.isPartOf: "Part of", CYB.follows: "Follows", DCTERMS.relation: "Related to"}
 
 
 def page_path(iri: str) -> str:
@@ -47,6 +55,11 @@ def table_response(rows: Iterable[Iterable[str]]) -> Response:
     return Response(text.getvalue(), content_type=BY_NAME["csv"].content_type)
 
 
+def negotiated_format(suffix: str) -> Format | None:
+    """Return the RDF format that this request wants, as ``negotiate_rdf`` does; None means the page."""
+    return negotiate_rdf(suffix, request.headers.get("Accept", ""), request.args.get("format", ""))
+
+
 def rdf_response(lines: Iterable[str], fmt: Format) -> Response:
     """Return lines of N-Triples as a response in an RDF format."""
     output = io.BytesIO()
@@ -58,37 +71,43 @@ def rdf_response(lines: Iterable[str], fmt: Format) -> Response:
 class Resource:
     """A resource in a graph of the statements around it."""
 
-    graph: rdflib.Graph
-    node: rdflib.URIRef
+    graph: Graph
+    node: URIRef
 
     @property
     def iri(self) -> str:
-        """The IRI of the resource."""
+        """Its IRI."""
         return str(self.node)
 
     @property
     def label(self) -> str:
-        """The label of the resource."""
+        """Its label."""
         return self.name(self.node)
 
-    def name(self, node: rdflib.term.Node) -> str:
+    def name(self, node: Node) -> str:
         """Return the English label of a node, else any label, else its IRI as a prefixed name."""
         for predicate in _LABELS:
-            found = [value for value in self.graph.objects(node, predicate) if isinstance(value, rdflib.Literal)]
+            found = [value for value in self.graph.objects(node, predicate) if isinstance(value, Literal)]
             for value in sorted(found, key=lambda value: (value.language != "en", value)):
                 return str(value)
         return shorten(str(node))
 
-    def all(self, predicate: str, node: rdflib.term.Node | None = None) -> list[rdflib.term.Node]:
+    def all(self, predicate: str, node: Node | None = None) -> list[Node]:
         """Return the objects of a property, ordered by number if their IRIs end in one, else by label."""
-        found = list(self.graph.objects(node or self.node, rdflib.URIRef(predicate)))
-        return sorted(
-            found, key=lambda value: (len(str(value)), str(value)) if _numbered(value) else (0, self.name(value))
-        )
 
-    def one(self, predicate: str, node: rdflib.term.Node | None = None) -> str:
+        def order(value: Node) -> tuple[int, str]:
+            is_numbered = str(value).rpartition("/")[2].isdigit()
+            return (len(str(value)), str(value)) if is_numbered else (0, self.name(value))
+
+        return sorted(self.graph.objects(node or self.node, URIRef(predicate)), key=order)
+
+    def one(self, predicate: str) -> str:
         """Return the text of a single-valued property; empty if it has no value."""
-        return str(next(iter(self.graph.objects(node or self.node, rdflib.URIRef(predicate))), ""))
+        return self.text(self.node, predicate)
+
+    def text(self, node: Node | None, predicate: str) -> str:
+        """Return the text of a single-valued property of a node; empty if there is no node or it has no value."""
+        return str(next(iter(self.graph.objects(node, URIRef(predicate))), "")) if node else ""
 
     def linked(self, predicate: str) -> list[tuple[str, str]]:
         """Return label and IRI of each object of a property."""
@@ -96,18 +115,113 @@ class Resource:
 
     def statements(self) -> list[tuple[str, list[tuple[str, str]]]]:
         """Return the IRI of each property, with text and IRI (or "") of each of its values, sorted."""
-        table = []
-        for predicate in sorted(set(map(str, self.graph.predicates(self.node)))):
-            values = []
-            for value in self.all(predicate):
-                if isinstance(value, rdflib.URIRef):
-                    values.append((self.name(value), str(value)))
-                else:
-                    tag = f" ({value.language})" if isinstance(value, rdflib.Literal) and value.language else ""
-                    values.append((f"{value}{tag}", ""))
-            table.append((predicate, values))
-        return table
+
+        def cell(value: Node) -> tuple[str, str]:
+            if isinstance(value, URIRef):
+                return self.name(value), str(value)
+            language = value.language if isinstance(value, Literal) else None
+            return f"{value} ({language})" if language else str(value), ""
+
+        predicates = sorted(set(map(str, self.graph.predicates(self.node))))
+        return [(predicate, [cell(value) for value in self.all(predicate)]) for predicate in predicates]
 
 
-def _numbered(value: rdflib.term.Node) -> bool:
-    return str(value).rpartition("/")[2].isdigit()
+class ProjectLink(NamedTuple):
+    """A link of a project and its evidence: quotes, each with its line and confidence."""
+
+    name: str
+    iri: str
+    role: str
+    derived: bool
+    quotes: list[tuple[str, str, str]]
+
+
+def project_values(view: Resource) -> dict[str, Any]:
+    """Return the values of the template of a project page, all of them text."""
+    graph, text = view.graph, view.text
+    record = graph.value(None, URIRef(FOAF.primaryTopic), view.node)
+    sources = [
+        (text(node, RDFS.label), text(graph.value(node, URIRef(SPDX.checksum)), SPDX.checksumValue))
+        for node in sorted(view.all(PROV.wasDerivedFrom, record), key=str)
+    ]
+    source, *earlier = sources or [("", "")]
+    blank = set(map(str, view.all(CYB.leftBlank, record)))
+    links = [*_links(view, CYB.participation, CYB.actor), *_links(view, CYB.scope, CYB.concept)]
+    sections: list[tuple[str, dict[str, Any]]] = []
+    for row in FIELDS:
+        values = view.all(row.term) if row.kind in (FieldKind.PROSE, FieldKind.ITEMS) else []
+        if values and row.kind is FieldKind.PROSE:
+            sections.append((row.name, {"paragraphs": [part for value in values for part in str(value).split("\n\n")]}))
+        elif values:
+            items = [(text(node, DCTERMS.description), text(node, CYB.subheading)) for node in values]
+            sections.append((row.name, {"items": items}))
+    return {
+        "code": view.one(DCTERMS.identifier),
+        "status": view.name(status[0]) if (status := view.all(CYB.status)) else "",
+        "start": view.one(CYB.startAsPrinted) or view.one(CYB.start),
+        "end": view.one(CYB.endAsPrinted) or view.one(CYB.end),
+        "links": _grouped(links),
+        "found": any(link.derived for link in links),
+        "related": [(words, linked) for term, words in _RELATIONS.items() if (linked := view.linked(term))],
+        "blank": [row.name.replace("_", " ") for row in FIELDS if row.term in blank],
+        "sections": sections,
+        "web": [(text(node, DCTERMS.title), text(node, SCHEMA.url)) for node in view.all(CYB.link)],
+        "contacts": [
+            (text(node, VCARD.fn), text(node, VCARD.hasEmail).removeprefix("mailto:")) for node in view.all(CYB.contact)
+        ],
+        "record": str(record or ""),
+        "rights": text(record, DCTERMS.rights),
+        "page": text(record, DCTERMS.source),
+        "source": source[0],
+        "sha256": source[1],
+        "earlier": earlier,
+        "versions": sorted(
+            map(str, view.all(PROV.wasRevisionOf, record)), key=lambda iri: (iri.rpartition("/")[2], iri)
+        ),
+        "data": _schema_org(view, links),
+    }
+
+
+def _links(view: Resource, property_: str, target: str) -> list[ProjectLink]:
+    links = []
+    for node in view.all(property_):
+        thing = next(view.graph.objects(node, URIRef(target)))
+        role = view.graph.value(node, URIRef(CYB.role))
+        kind = view.name(role) if role else str(thing).removeprefix(f"{BASE}id/").partition("/")[0].capitalize()
+        quotes = [
+            (view.text(quote, OA.exact), view.text(quote, CYB.line), view.text(quote, CYB.confidence))
+            for quote in view.all(CYB.evidence, node)
+        ]
+        is_derived = view.text(node, CYB.basis).endswith("/derived")
+        links.append(ProjectLink(view.name(thing), str(thing), kind, is_derived, quotes))
+    return links
+
+
+def _grouped(links: list[ProjectLink]) -> list[tuple[str, list[ProjectLink]]]:
+    groups: dict[str, list[ProjectLink]] = {role: [] for role in _LINK_ORDER}
+    for link in sorted(links, key=lambda link: link.name.casefold()):
+        groups.setdefault(link.role, []).append(link)
+    return [(role, group) for role, group in groups.items() if group]
+
+
+def _schema_org(view: Resource, links: list[ProjectLink]) -> dict[str, Any]:
+    """Describe the project in schema.org terms, for search engines."""
+
+    def of(role: str, type_: str) -> list[dict[str, str]]:
+        return [{"@type": type_, "@id": link.iri, "name": link.name} for link in links if link.role == role]
+
+    description: dict[str, Any] = {
+        "@context": "https://schema.org",
+        "@type": "ResearchProject",
+        "@id": view.iri,
+        "name": view.label[:_MAX_DESCRIPTION_CHARS],
+        "identifier": view.one(DCTERMS.identifier),
+        "description": view.one(DCTERMS.abstract)[:_MAX_DESCRIPTION_CHARS],
+        "foundingDate": view.one(CYB.start),
+        "dissolutionDate": view.one(CYB.end),
+        "funder": of("Funder", "Organization"),
+        "member": [*of("Implementer", "Organization"), *of("Partner", "Organization")],
+        "areaServed": [*of("Country", "Country"), *of("Region", "Place"), *of("Group", "Place")],
+        "knowsAbout": [link.name for link in links if link.role == "Theme"],
+    }
+    return {key: value for key, value in description.items() if value}

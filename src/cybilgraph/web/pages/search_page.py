@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from itertools import islice
-from typing import NamedTuple
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
@@ -28,7 +27,7 @@ from cybilgraph.release.search import (
 from cybilgraph.sparql import queries
 from cybilgraph.sparql.queries import did_you_mean
 from cybilgraph.web.pages.query_page import search_index
-from cybilgraph.web.pages.resource_view import page_path, table_response
+from cybilgraph.web.pages.resource_view import table_response
 
 blueprint = Blueprint("search", __name__)
 
@@ -55,15 +54,6 @@ _YEAR, _PAGE_NUMBER = re.compile(r"[0-9]{4}"), re.compile(r"[1-9][0-9]{0,4}")
 _MAX_VALUES_SHOWN, _MAX_PROJECTS_IN_QUERY = 100, 200
 
 
-class FacetChoice(NamedTuple):
-    """A facet value on the page, with the URL that selects or deselects it."""
-
-    label: str
-    results: int
-    chosen: bool
-    url: str
-
-
 @blueprint.get("/search")
 def page() -> str:
     """Show the results and the facets."""
@@ -72,37 +62,38 @@ def page() -> str:
     current_url = _search_url(arguments)
     index = search_index()
     found = index.find(query)
-    facets = [
-        (
-            kind,
-            FACET_TITLES[kind],
-            [_choice(kind, value, arguments, current_url) for value in values[:_MAX_VALUES_SHOWN]],
-            len(values),
-        )
-        for kind, values in found.facets.items()
-        if values
-    ]
     pages = max(min(-(-found.total // PAGE_SIZE), _MAX_PAGES), 1)
+
+    def toggled(kind: str, value: FacetValue) -> str:
+        """Return the URL that selects or deselects a facet value in the current search."""
+        pair = (kind, value.value.removeprefix(_ROOTS[kind]))
+        if value.chosen:
+            return _search_url([one for one in arguments if one != pair])
+        return f"{current_url}{'&' if arguments else '?'}{urlencode([pair])}"
+
+    def url_of_page(number: int) -> str:
+        return _search_url([*arguments, ("page", str(number))])
+
     return render_template(
         "search.html",
         query=query,
         found=found,
-        facets=facets,
+        facets={kind: values for kind, values in found.facets.items() if values},
+        titles=FACET_TITLES,
+        toggled=toggled,
+        max_values=_MAX_VALUES_SHOWN,
         orders=ORDERS,
         pages=pages,
+        url_of_page=url_of_page,
         is_available=index.is_available,
-        warnings=[*_ignored_arguments(), *_unknown_values(query)],
+        warnings=_problems(query),
         relaxations=[
             (_describe_part(one.part, found), one, _search_url(_arguments(one.query))) for one in found.relaxations
         ],
-        last=_search_url([*arguments, ("page", str(pages))]) if query.page > pages else "",
-        previous=_search_url([*arguments, ("page", str(query.page - 1))]) if 1 < query.page <= pages else "",
-        next=_search_url([*arguments, ("page", str(query.page + 1))]) if query.page < pages else "",
         as_sparql=f"{url_for('search.as_sparql')}?{urlencode(arguments)}",
         max_projects_in_query=_MAX_PROJECTS_IN_QUERY,
         table=f"{url_for('search.table')}?{urlencode(arguments)}",
         hidden=[(key, value) for key, value in arguments if key not in ("q", "sort")],
-        path=page_path,
     )
 
 
@@ -129,22 +120,16 @@ def as_sparql() -> BaseResponse:
 
 def _parse_arguments() -> SearchQuery:
     """Return the search in the URL. An unknown facet value stays in it and matches nothing."""
-    arguments = request.args
-    chosen = tuple(
-        (kind, tuple(_ROOTS[kind] + value for value in dict.fromkeys(values)))
-        for kind in FACETS
-        if (
-            values := [
-                _facet_key(kind, value) or value[:_MAX_TEXT_CHARS]
-                for value in arguments.getlist(kind)[:MAX_FACET_VALUES]
-                if value
-            ]
-        )
-    )
-    order, page = arguments.get("sort", ""), arguments.get("page", "")
+    chosen = []
+    for kind in FACETS:
+        values = [value for value in request.args.getlist(kind)[:MAX_FACET_VALUES] if value]
+        keys = dict.fromkeys(_facet_key(kind, value) or value[:_MAX_TEXT_CHARS] for value in values)
+        if keys:
+            chosen.append((kind, tuple(_ROOTS[kind] + key for key in keys)))
+    order, page = request.args.get("sort", ""), request.args.get("page", "")
     return SearchQuery(
-        arguments.get("q", "")[:_MAX_TEXT_CHARS].strip(),
-        chosen,
+        request.args.get("q", "")[:_MAX_TEXT_CHARS].strip(),
+        tuple(chosen),
         order if order in ORDERS else ORDERS[0],
         int(page) if _PAGE_NUMBER.fullmatch(page) else 1,
     )
@@ -153,25 +138,20 @@ def _parse_arguments() -> SearchQuery:
 def _parse_strictly() -> SearchQuery:
     """Return the search in the URL. Raises QueryError where the page only shows a warning."""
     query = _parse_arguments()
-    for problem in (*_ignored_arguments(), *_unknown_values(query)):
+    for problem in _problems(query):
         raise QueryError(*problem)
     return query
 
 
-def _ignored_arguments() -> Iterator[tuple[str, str]]:
-    """Yield a problem and a hint for an unknown sort order and an invalid page number."""
+def _problems(query: SearchQuery) -> Iterator[tuple[str, str]]:
+    """Yield a problem and a hint for each wrong argument, and for each facet value that nothing knows."""
     order, page = request.args.get("sort", ""), request.args.get("page", "")
     if order and order not in ORDERS:
         yield f"Unknown sort order “{order[:_MAX_ECHO_CHARS]}”", f"Use one of: {', '.join(ORDERS)}."
     if page and not _PAGE_NUMBER.fullmatch(page):
         yield f"Invalid page number “{page[:_MAX_ECHO_CHARS]}”", "Use a whole number, 1 or more."
-
-
-def _unknown_values(query: SearchQuery) -> Iterator[tuple[str, str]]:
-    """Yield a problem and a hint for each facet value that is unknown to the release and to the gazetteer."""
     for kind, values in query.chosen:
-        for value in values:
-            key = value.removeprefix(_ROOTS[kind])
+        for key in (value.removeprefix(_ROOTS[kind]) for value in values):
             if _facet_key(kind, key) != key:
                 hint = "Use four digits: 2018." if kind == "year" else did_you_mean(_KINDS[kind], key, load_gazetteer())
                 yield f"Unknown {kind} “{key[:_MAX_ECHO_CHARS]}”", hint
@@ -186,7 +166,6 @@ def _facet_key(kind: str, value: str) -> str | None:
 
 
 def _arguments(query: SearchQuery) -> list[tuple[str, str]]:
-    """Return the URL arguments of a search, without the page number."""
     chosen = [(kind, value.removeprefix(_ROOTS[kind])) for kind, values in query.chosen for value in values]
     text = [("q", query.text)] if query.text else []
     order = [("sort", query.order)] if query.order != ORDERS[0] else []
@@ -194,22 +173,12 @@ def _arguments(query: SearchQuery) -> list[tuple[str, str]]:
 
 
 def _describe_part(part: QueryPart, found: SearchResult) -> str:
-    """Describe one part of a search for display."""
     if isinstance(part, str):
         return f"“{part}”"
     kind, chosen = part
     labels = {value.value: value.label for value in found.facets[kind]}
     names = (f"“{labels.get(value, value.removeprefix(_ROOTS[kind]))[:_MAX_ECHO_CHARS]}”" for value in chosen)
     return f"{FACET_TITLES[kind]} {' or '.join(names)}"
-
-
-def _choice(kind: str, value: FacetValue, arguments: list[tuple[str, str]], current_url: str) -> FacetChoice:
-    """Return a facet value with the URL that toggles it in the current search."""
-    pair = (kind, value.value.removeprefix(_ROOTS[kind]))
-    if value.chosen:
-        return FacetChoice(value.label, value.results, True, _search_url([one for one in arguments if one != pair]))
-    url = f"{current_url}{'&' if arguments else '?'}{urlencode([pair])}"
-    return FacetChoice(value.label, value.results, False, url)
 
 
 def _search_url(arguments: list[tuple[str, str]]) -> str:

@@ -18,16 +18,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from cybilgraph.errors import (
-    AnswerTooLarge,
-    EndpointFailed,
-    EngineUnavailable,
-    FormatMismatch,
-    QueryRefused,
-    QuerySyntaxError,
-    QueryTimeout,
-    ServiceFailed,
-)
+from cybilgraph import errors
 from cybilgraph.model.findings import escape_controls
 from cybilgraph.runtime.pool import ProcessExit
 from cybilgraph.runtime.scheduler import Caller
@@ -45,14 +36,14 @@ _WORD = re.compile(r"[^\s\"\\]+")
 _WRITE_INTERVAL_SECONDS, _LINES_PER_WRITE = 0.05, 500
 #: The first class that matches an error decides the outcome; if none does, the status decides.
 _OUTCOMES: tuple[tuple[type[Exception], str], ...] = (
-    (QuerySyntaxError, "syntax"),
-    (QueryRefused, "refused"),
-    (FormatMismatch, "format"),
-    (QueryTimeout, "timeout"),
-    (AnswerTooLarge, "too_large"),
-    (ServiceFailed, "abroad"),
-    (EndpointFailed, "endpoint"),
-    (EngineUnavailable, "busy"),
+    (errors.QuerySyntaxError, "syntax"),
+    (errors.QueryRefused, "refused"),
+    (errors.FormatMismatch, "format"),
+    (errors.QueryTimeout, "timeout"),
+    (errors.AnswerTooLarge, "too_large"),
+    (errors.ServiceFailed, "abroad"),
+    (errors.EndpointFailed, "endpoint"),
+    (errors.EngineUnavailable, "busy"),
 )
 OUTCOMES = ("ok", *(name for _, name in _OUTCOMES), "gone", "failed")
 
@@ -76,9 +67,15 @@ class LogEntry:
     release: int = 0
     #: The class only: the error itself would keep its frames, and thus the request, alive until garbage collection.
     error: type[Exception] | None = None
-    caller: Caller | None = None
+    #: The caller of that name, by default a new one.
+    caller: Caller = field(default_factory=Caller)
     #: Whether the last part of the response was sent.
     sent: bool = False
+    #: When it was logged, as in ``logging.LogRecord``.
+    created: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.caller.name = self.caller.name or self.client
 
     def ask(self, query: str, query_hash: str) -> None:
         """Record the query, shortened to what a line shows, because lines may wait in the queue."""
@@ -91,7 +88,7 @@ class LogEntry:
     @property
     def outcome(self) -> str:
         """The outcome of the request, one of OUTCOMES."""
-        if not self.status or (self.caller and self.caller.has_left):
+        if not self.status or self.caller.has_left:
             return "gone"
         if self.status < 400:
             return "ok"
@@ -99,15 +96,43 @@ class LogEntry:
             return "busy"
         return next((name for kind, name in _OUTCOMES if self.error and issubclass(self.error, kind)), "failed")
 
+    def fields(self, *, queries: bool) -> dict[str, Any]:
+        """Return the fields of the line, with or without the text of the query."""
+        fields: dict[str, Any] = {
+            "event": "query" if self.query else "request",
+            "client": self.client,
+            "method": self.method,
+            "path": self.path,
+            "status": self.status,
+            "outcome": self.outcome,
+            "milliseconds": round(self.seconds * 1000, 1),
+            "bytes": self.bytes,
+        }
+        if self.query:
+            fields |= {name: getattr(self, name) for name in ("rows", "format", "cached", "release", "query_hash")}
+            if queries:
+                fields["query"] = self.query
+        return fields
 
-class AccessLog:
-    """The log, in JSON or as plain text, with or without the text of queries."""
+
+class AccessLog(logging.Handler):
+    """The log, in JSON or as plain text, with or without the text of queries.
+
+    A thread writes the lines; those that do not fit into its queue are dropped. It polls the queue several times a
+    second, since waking it for each line would slow down requests.
+    """
 
     def __init__(self, form: str, *, queries: bool, handle: int | None = None) -> None:
         """Write lines to the file descriptor ``handle``, by default standard error."""
-        self._queries = queries
-        self.writer = _Writer(sys.stderr.fileno() if handle is None else handle, formatter(form))
-        _ROOT_LOGGER.handlers = [self.writer]
+        super().__init__()
+        self._handle = sys.stderr.fileno() if handle is None else handle
+        self._lines = LineFormatter(form, queries=queries)
+        self._waiting: deque[logging.LogRecord | LogEntry] = deque()
+        self.dropped_lines = 0
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._write, name="log", daemon=True)
+        self._thread.start()
+        _ROOT_LOGGER.handlers = [self]
         _ROOT_LOGGER.propagate = False
         _SERVER_LOGGER.setLevel(logging.INFO)
 
@@ -127,149 +152,15 @@ class AccessLog:
         """
         bounded = replace(
             entry,
+            created=time.time(),
             client=_bounded(entry.client, _MAX_CLIENT),
             method=_bounded(entry.method, _MAX_METHOD),
             path=_bounded(entry.path, _MAX_PATH),
             query=_bounded(entry.query, _MAX_QUERY),
         )
-        self.writer.put(_RequestRecord(time.time(), bounded, self._queries))
+        self.emit(bounded)
 
-
-def process_end_fields(ended: ProcessExit) -> dict[str, Any]:
-    """Return the log fields of a process that ended unexpectedly."""
-    details = {"process": ended.what, "pid": ended.process, "how": ended.how, "done": ended.done}
-    return {"event": "server", "message": str(ended), **details}
-
-
-def _bounded(text: str, most: int) -> str:
-    """Shorten a text, and escape surrogates, which JSON does not allow."""
-    cut = text if len(text) <= most else f"{text[: most - 1]}…"
-    return cut if cut.isascii() else cut.encode("utf-8", "backslashreplace").decode()
-
-
-@dataclass(frozen=True, slots=True)
-class _RequestRecord:
-    """The log record of a request; the writer thread computes its fields."""
-
-    created: float
-    entry: LogEntry
-    queries: bool
-    levelname: str = "INFO"
-
-    @property
-    def fields(self) -> dict[str, Any]:
-        """The fields of the line."""
-        entry = self.entry
-        fields: dict[str, Any] = {
-            "event": "query" if entry.query else "request",
-            "client": entry.client,
-            "method": entry.method,
-            "path": entry.path,
-            "status": entry.status,
-            "outcome": entry.outcome,
-            "milliseconds": round(entry.seconds * 1000, 1),
-            "bytes": entry.bytes,
-        }
-        if entry.query:
-            fields |= {
-                "rows": entry.rows,
-                "format": entry.format,
-                "cached": entry.cached,
-                "release": entry.release,
-                "query_hash": entry.query_hash,
-            }
-            if self.queries:
-                fields["query"] = entry.query
-        return fields
-
-
-def formatter(form: str) -> _Json | _Text:
-    """Return the formatter for "json" or "text"."""
-    return _Json() if form == "json" else _Text()
-
-
-def http_server_logging(form: str) -> dict[str, Any]:
-    """Return a configuration (logging.config) that formats the HTTP server's own lines like ours."""
-    to_error = {"class": "logging.StreamHandler", "stream": "ext://sys.stderr", "formatter": "ours"}
-    return {
-        "formatters": {"ours": {"()": f"{__name__}.{formatter.__name__}", "form": form}},
-        "handlers": {"console": to_error, "access": to_error},
-    }
-
-
-def _timestamp(record: logging.LogRecord | _RequestRecord) -> str:
-    return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-
-
-def _fields(record: logging.LogRecord | _RequestRecord) -> dict[str, Any]:
-    if isinstance(record, _RequestRecord):
-        return record.fields
-    if found := record.__dict__.get("fields"):
-        return dict(found)
-    fields = {"event": "server", "message": _bounded(record.getMessage(), _MAX_MESSAGE)}
-    if record.exc_info:
-        fields["exception"] = _bounded(logging.Formatter().formatException(record.exc_info), _MAX_TRACEBACK)
-    return fields
-
-
-class _Json(logging.Formatter):
-    """Formats a record as a line of JSON."""
-
-    def format(self, record: logging.LogRecord | _RequestRecord) -> str:
-        return json.dumps({"time": _timestamp(record), "level": record.levelname.lower(), **_fields(record)})
-
-
-class _Text(logging.Formatter):
-    """Formats a record as a line of plain text that cannot control a terminal.
-
-    Client input is a single word, quoted if necessary, and tracebacks are indented, so that neither can forge a line
-    or a field.
-    """
-
-    def format(self, record: logging.LogRecord | _RequestRecord) -> str:
-        fields = _fields(record)
-        event = fields.pop("event")
-        if event == "server":
-            traceback = f"\n{fields['exception']}" if "exception" in fields else ""
-            return escape_controls(f"{_timestamp(record)} {fields['message']}") + escape_controls(
-                traceback, lines=True
-            ).replace("\n", "\n  ")
-        query = fields.pop("query", "")
-        parts = [_word(f"{fields.pop(name)}") for name in ("client", "method", "path", "status", "outcome")]
-        parts += [
-            f"{name}={value}"
-            for name, value in fields.items()
-            if value is not None and value is not False and value != ""
-        ]
-        if query:
-            parts.append(f"query={json.dumps(' '.join(query.split()), ensure_ascii=False)}")
-        return escape_controls(" ".join((_timestamp(record), event, *parts)))
-
-
-def _word(text: str) -> str:
-    return text if _WORD.fullmatch(text) else json.dumps(text, ensure_ascii=False)
-
-
-class _Writer(logging.Handler):
-    """Writes lines in a separate thread, and counts those it drops when the queue is full.
-
-    The thread polls the queue several times a second, since waking it for each line would slow down requests.
-    """
-
-    def __init__(self, handle: int, lines: _Json | _Text) -> None:
-        super().__init__()
-        self._handle = handle
-        self._lines = lines
-        self._waiting: deque[logging.LogRecord | _RequestRecord] = deque()
-        self.dropped_lines = 0
-        self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._write, name="log", daemon=True)
-        self._thread.start()
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.put(record)
-
-    def put(self, record: logging.LogRecord | _RequestRecord) -> None:
+    def emit(self, record: logging.LogRecord | LogEntry) -> None:
         """Enqueue a record, or drop it if the queue is full."""
         if len(self._waiting) < _MAX_QUEUED_LINES:
             self._waiting.append(record)
@@ -284,7 +175,7 @@ class _Writer(logging.Handler):
                 while data:
                     data = data[os.write(self._handle, data) :]
 
-    def _line(self, record: logging.LogRecord | _RequestRecord) -> str:
+    def _line(self, record: logging.LogRecord | LogEntry) -> str:
         """Format a record; on failure, return "" and count the line as dropped, so that logging continues."""
         try:
             return f"{self._lines.format(record)}\n"
@@ -297,3 +188,74 @@ class _Writer(logging.Handler):
         self._closing.set()
         self._thread.join(timeout=2)
         super().close()
+
+
+def process_end_fields(ended: ProcessExit) -> dict[str, Any]:
+    """Return the log fields of a process that ended unexpectedly."""
+    details = {"process": ended.what, "pid": ended.process, "how": ended.how, "done": ended.done}
+    return {"event": "server", "message": str(ended), **details}
+
+
+def http_server_logging(form: str) -> dict[str, Any]:
+    """Return a configuration (logging.config) that formats the HTTP server's own lines like ours."""
+    to_error = {"class": "logging.StreamHandler", "stream": "ext://sys.stderr", "formatter": "ours"}
+    return {
+        "formatters": {"ours": {"()": f"{__name__}.{LineFormatter.__name__}", "form": form}},
+        "handlers": {"console": to_error, "access": to_error},
+    }
+
+
+class LineFormatter(logging.Formatter):
+    """Formats a record as a line of JSON, or of plain text that cannot control a terminal.
+
+    Client input in plain text is a single word, quoted if necessary, and tracebacks are indented, so that neither can
+    forge a line or a field.
+    """
+
+    def __init__(self, form: str, *, queries: bool = True) -> None:
+        super().__init__()
+        self._is_json = form == "json"
+        self._queries = queries
+
+    def format(self, record: logging.LogRecord | LogEntry) -> str:
+        """Return the line of a log record or of a request."""
+        created = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        if isinstance(record, LogEntry):
+            level, fields = "info", record.fields(queries=self._queries)
+        else:
+            level, fields = record.levelname.lower(), self._server_fields(record)
+        if self._is_json:
+            return json.dumps({"time": created, "level": level, **fields})
+        event = fields.pop("event")
+        if event == "server":
+            traceback = f"\n{fields['exception']}" if "exception" in fields else ""
+            indented = escape_controls(traceback, lines=True).replace("\n", "\n  ")
+            return escape_controls(f"{created} {fields['message']}") + indented
+        query = fields.pop("query", "")
+        parts = [_word(f"{fields.pop(name)}") for name in ("client", "method", "path", "status", "outcome")]
+        parts += [
+            f"{name}={value}"
+            for name, value in fields.items()
+            if value is not None and value is not False and value != ""
+        ]
+        if query:
+            parts.append(f"query={json.dumps(' '.join(query.split()), ensure_ascii=False)}")
+        return escape_controls(" ".join((created, event, *parts)))
+
+    def _server_fields(self, record: logging.LogRecord) -> dict[str, Any]:
+        if found := record.__dict__.get("fields"):
+            return dict(found)
+        fields = {"event": "server", "message": _bounded(record.getMessage(), _MAX_MESSAGE)}
+        if record.exc_info:
+            fields["exception"] = _bounded(self.formatException(record.exc_info), _MAX_TRACEBACK)
+        return fields
+
+
+def _bounded(text: str, most: int) -> str:
+    """Shorten a text, and escape surrogates, which JSON does not allow."""
+    cut = text if len(text) <= most else f"{text[: most - 1]}…"
+    return cut if cut.isascii() else cut.encode("utf-8", "backslashreplace").decode()
+
+
+def _word(text: str) -> str:
+    return text if _WORD.fullmatch(text) else json.dumps(text, ensure_ascii=False)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import math
 import threading
 import time
 import zlib
@@ -48,9 +49,14 @@ _OVERHEAD_BYTES = 1_000
 _MAX_ANSWERS = 10_000
 
 
-def _encoded(body: AnswerBody, coding: str) -> bytes:
-    compressor = _ENCODERS[coding](body.size)
-    return b"".join([*map(compressor.compress, body.blocks()), compressor.flush()])
+def _encoded(body: AnswerBody, coding: str, max_bytes: float = math.inf) -> bytes:
+    """Compress a body. Raises OverflowError if it still takes more than ``max_bytes``."""
+    compressor, compressed = _ENCODERS[coding](body.size), bytearray()
+    for block in body.blocks():
+        compressed += compressor.compress(block)
+        if len(compressed) > max_bytes:
+            raise OverflowError
+    return bytes(compressed + compressor.flush())
 
 
 @cache_short(entries=256, longest=1_000)
@@ -93,17 +99,10 @@ class CacheKey(NamedTuple):
 class _CompressedBody(AnswerBody):
     """The body of a large answer, compressed in memory (Zstandard) to a tenth or a twentieth of its size."""
 
-    def __init__(self, body: AnswerBody, max_bytes: int) -> None:
-        """Compress a body. Raises OverflowError if it still takes more than ``max_bytes``."""
+    def __init__(self, size: int, compressed: bytes) -> None:
         super().__init__()
-        self.size = body.size
-        compressor = zstandard.ZstdCompressor(3).compressobj(size=body.size)
-        compressed = bytearray()
-        for block in body.blocks():
-            compressed += compressor.compress(block)
-            if len(compressed) > max_bytes:
-                raise OverflowError
-        self.compressed = bytes(compressed + compressor.flush())
+        self.size = size
+        self.compressed = compressed
 
     @property
     def in_memory(self) -> int:
@@ -141,11 +140,12 @@ class CachedAnswer:
                 answer = replace(answer, body=AnswerBody().end(content))
             return cls(answer, content)
         try:
-            body = _CompressedBody(answer.body, max_bytes // _MAX_COMPRESSED_SHARE)
+            compressed = _encoded(answer.body, "zstd", max_bytes // _MAX_COMPRESSED_SHARE)
         except OverflowError:
             return None
         answer.body.close()
-        return cls(replace(answer, body=body), None, {"zstd": body.compressed})
+        body = _CompressedBody(answer.body.size, compressed)
+        return cls(replace(answer, body=body), None, {"zstd": compressed})
 
     def encoded_as(self, name: str) -> tuple[bytes | None, str]:
         """Return the content and its actual coding; the content is None if it has to be streamed in blocks."""

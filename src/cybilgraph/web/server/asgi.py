@@ -20,16 +20,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from a2wsgi import WSGIMiddleware
 from flask import Flask
-from werkzeug.exceptions import (
-    BadRequest,
-    HTTPException,
-    MethodNotAllowed,
-    RequestEntityTooLarge,
-    RequestHeaderFieldsTooLarge,
-    RequestTimeout,
-    ServiceUnavailable,
-    TooManyRequests,
-)
+from werkzeug import exceptions
 
 from cybilgraph.errors import CybilgraphError
 from cybilgraph.runtime.scheduler import Busy, Caller, Scheduler, settle
@@ -38,6 +29,7 @@ from cybilgraph.web.api import downloads, named_queries, problems, protocol
 from cybilgraph.web.api.protocol import QueryRequest, Reply, Request
 from cybilgraph.web.checker import MAX_UPLOAD_BYTES
 from cybilgraph.web.server.access_log import LogEntry
+from cybilgraph.web.server.answer_cache import AnswerCache
 from cybilgraph.web.server.live_releases import LiveReleases
 from cybilgraph.web.server.open_release import OpenRelease
 from cybilgraph.web.server.render_queue import RenderQueue
@@ -102,14 +94,13 @@ _PREFLIGHT_HEADERS = {
 
 
 class Application:
-    """The application that serves ``live``; Flask renders ``pages``, and bodies may have up to ``max_bytes``."""
+    """The application that serves ``live``; Flask renders ``pages``."""
 
-    def __init__(self, live: LiveReleases, pages: Flask, max_bytes: int, settings: Settings) -> None:
+    def __init__(self, live: LiveReleases, pages: Flask, settings: Settings) -> None:
         self._live = live
         self._settings = settings
         self._public = urlsplit(settings.public_url)
         self._flask = pages
-        self._max_bytes = max_bytes
         wsgi: Any = RenderQueue(pages.wsgi_app)  # the two libraries name the same types differently
         self._pages: Any = WSGIMiddleware(wsgi, workers=_PAGE_THREADS)
         self._files = ThreadPoolExecutor(_FILE_THREADS, thread_name_prefix="file")
@@ -127,7 +118,6 @@ class Application:
             await self._lifespan(receive, send)
         elif scope["type"] == "http":
             entry: LogEntry = scope["entry"]
-            entry.caller = Caller(entry.client)
             client = self._clients.setdefault(entry.client, _ClientQueue(self._settings.at_once))
             if client.count >= self._settings.at_once + self._settings.waiting:
                 await _respond(send, _TOO_MANY_REQUESTS, scope["method"])
@@ -135,7 +125,7 @@ class Application:
             client.count += 1
             try:
                 await self._loop.turn(entry.client)
-                await self._http(scope, entry.caller, receive, _in_blocks(send))
+                await self._http(scope, receive, _in_blocks(send))
             finally:
                 client.count -= 1
                 if not client.count:
@@ -155,13 +145,13 @@ class Application:
             self._flask.extensions["cybilgraph"]["changes"].close()
             await send({"type": "lifespan.shutdown.complete"})
 
-    async def _http(self, scope: Scope, caller: Caller, receive: Receive, send: Send) -> None:
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        entry: LogEntry = scope["entry"]
         if not scope["query_string"].isascii():
             scope["query_string"] = _BEYOND_ASCII.sub(_percent_encoded, scope["query_string"])
         headers = _headers(scope)
         path = "/" + scope["path"].strip("/")
         is_query = path == "/sparql" or path.startswith(named_queries.ROOT)
-        max_bytes = min(_max_body_bytes(path), self._max_bytes)
         request = Request(scope["method"], scope["query_string"].decode(), headers)
         try:
             if too_long := [
@@ -170,34 +160,33 @@ class Application:
                 for name in too_long:
                     headers[name] = ""
                 what = ", ".join(name[:_MAX_SHOWN].title() for name in too_long[:_MAX_SHOWN])
-                raise RequestHeaderFieldsTooLarge(f"These headers are too long: {what}")
+                raise exceptions.RequestHeaderFieldsTooLarge(f"These headers are too long: {what}")
             if not _HOST.fullmatch(headers.get("host", "")):
                 headers["host"] = scope["server"][0] if scope.get("server") else "localhost"
-                raise BadRequest("The header Host is not the name or address of a host")
+                raise exceptions.BadRequest("The header Host is not the name or address of a host")
             if self._public.netloc:
                 _set_public_url(scope, headers, self._public)
-            entry: LogEntry = scope["entry"]
-            async with self._body(headers, receive, max_bytes, caller) as body:
+            async with self._body(headers, receive, _max_body_bytes(path), entry.caller) as body:
                 if is_query:
                     request = Request(request.method, request.arguments, headers, body, path)
                     is_answer = request.method in ("GET", "HEAD", "POST")
-                    if not is_answer or not await self._aside(caller, protocol.wants_page, request):
+                    if not is_answer or not await self._aside(entry.caller, protocol.wants_page, request):
                         await self._query(entry, request, scope["scheme"], receive, send)
                         return
                 with _leave_on_disconnect(receive, entry):
-                    async with self._turn(caller, _QUEUE_TIMEOUT_SECONDS):
+                    async with self._turn(entry.caller, _QUEUE_TIMEOUT_SECONDS):
                         if downloads.is_file(scope["path"]):
                             await self._file(entry, replace(request, path=scope["path"]), send)
                         else:
                             await self._pages(_with_length(scope, body), _replay_body(body), send)
         except _IncompleteBody:
-            scope["entry"].error = BadRequest
+            entry.error = exceptions.BadRequest
             await _respond(send, _INCOMPLETE_BODY, request.method)
-        except (CybilgraphError, HTTPException) as error:
-            scope["entry"].error = type(error)
+        except (CybilgraphError, exceptions.HTTPException) as error:
+            entry.error = type(error)
             try:
-                reply = await self._read(caller, problems.error_reply, self._flask, scope["path"], request, error)
-            except ServiceUnavailable:
+                reply = await self._read(entry.caller, problems.error_reply, self._flask, scope["path"], request, error)
+            except exceptions.ServiceUnavailable:
                 reply = _BUSY
             await _respond(send, reply, request.method)
 
@@ -218,10 +207,8 @@ class Application:
             await _respond(send, Reply(204, allow), request.method)
             return
         if request.method not in methods:
-            raise MethodNotAllowed(methods)
-        caller = entry.caller
-        assert caller
-        query_request = await self._aside(caller, protocol.parse_request, request)
+            raise exceptions.MethodNotAllowed(methods)
+        query_request = await self._aside(entry.caller, protocol.parse_request, request)
         current = self._live.current
         if query_request is None:
             address = f"{scheme}://{request.headers.get('host', 'localhost')}/sparql"
@@ -236,46 +223,27 @@ class Application:
         until = time.monotonic() + seconds
         found = None
         if query_request.release in (0, current.release.number):
-            found = self._quick(entry, query_request, request, current)
+            found = _quick_reply(protocol.cached_reply, entry, query_request, request, current)
             if not found:
                 if request.body:  # its last part has resumed this task out of turn
                     await self._loop.turn(entry.client)
-                found = self._fast(entry, query_request, request, current)
+                found = _quick_reply(protocol.fast_path_reply, entry, query_request, request, current)
             if found and not found.blocks and len(found.content) <= _BLOCK_BYTES:
                 await _respond(send, found, request.method)
                 return
         with _leave_on_disconnect(receive, entry):
-            async with self._turn(caller, seconds):
+            async with self._turn(entry.caller, seconds):
                 if not found:
                     async with self._opened(query_request.release) as serving:
                         found = await self._answer(entry, query_request, request, serving, until)
-                await self._respond(send, found, request.method, caller)
-
-    def _quick(
-        self, entry: LogEntry, query_request: QueryRequest, request: Request, serving: OpenRelease
-    ) -> Reply | None:
-        """Return the reply if it is cached or the client already has it; else None."""
-        entry.release = serving.release.number
-        etag = serving.answers.etag(query_request.cache_key)
-        found = protocol.cached_reply(query_request, request, serving.answers, etag)
-        entry.cached = found is not None
-        return found and _with_release(entry, query_request, serving, found)
-
-    def _fast(
-        self, entry: LogEntry, query_request: QueryRequest, request: Request, serving: OpenRelease
-    ) -> Reply | None:
-        """Return the reply if the query has proven low cost; else None."""
-        etag = serving.answers.etag(query_request.cache_key)
-        found = protocol.fast_path_reply(query_request, request, serving.answers, etag)
-        return found and _with_release(entry, query_request, serving, found)
+                await self._respond(send, found, request.method, entry.caller)
 
     async def _answer(
         self, entry: LogEntry, query_request: QueryRequest, request: Request, serving: OpenRelease, until: float
     ) -> Reply:
         """Return the reply, running the query if necessary. Raises CybilgraphError."""
-        if found := self._quick(entry, query_request, request, serving):
+        if found := _quick_reply(protocol.cached_reply, entry, query_request, request, serving):
             return found
-        assert entry.caller
         etag = serving.answers.etag(query_request.cache_key)
         services = serving.answers.engine.services
         await self._loop.turn(entry.client)
@@ -302,18 +270,19 @@ class Application:
         finally:
             opened.__exit__(None, None, None)
 
-    async def _respond(self, send: Send, reply: Reply, method: str, caller: Caller | None) -> None:
+    async def _respond(self, send: Send, reply: Reply, method: str, caller: Caller) -> None:
         """Send a reply that may be large, while its client is connected and has a slot; close its file afterwards.
 
         Raises ServiceUnavailable if there are too many unsent answers.
         """
-        assert caller
         body = reply.answer.body if reply.answer else None
         size = len(reply.content) + (body.in_memory if body and reply.blocks else 0)
         try:
             self._live.budget.take(caller.name, size)
         except OSError as error:
-            raise ServiceUnavailable(f"The response cannot be stored: {error.strerror}", retry_after=5) from None
+            raise exceptions.ServiceUnavailable(
+                f"The response cannot be stored: {error.strerror}", retry_after=5
+            ) from None
         try:
             await _respond(send, reply, method, self._files, caller)
         finally:
@@ -336,7 +305,7 @@ class Application:
         try:
             await self._reading.enter(caller, time.monotonic() + _READ_TIMEOUT_SECONDS)
         except Busy:
-            raise ServiceUnavailable(_BUSY_MESSAGE, retry_after=5) from None
+            raise exceptions.ServiceUnavailable(_BUSY_MESSAGE, retry_after=5) from None
         try:
             return await asyncio.get_running_loop().run_in_executor(self._reader, work, *arguments)
         finally:
@@ -346,13 +315,18 @@ class Application:
     async def _turn(self, caller: Caller, seconds: float) -> AsyncIterator[None]:
         """Run a block as work of one client.
 
-        Raises TooManyRequests if its turn does not come in time.
+        Raises TooManyRequests if its turn does not come in time, or if the client disconnects before.
         """
         client = self._clients[caller.name]
-        if client.slots.locked():
-            await client.wait(caller, min(seconds, _QUEUE_TIMEOUT_SECONDS))
-        else:
-            await client.slots.acquire()
+        try:
+            async with asyncio.timeout(min(seconds, _QUEUE_TIMEOUT_SECONDS)) as timer:
+                caller.set_cancel(lambda: timer.reschedule(0))
+                await client.slots.acquire()
+        except TimeoutError:
+            what = f"{client.count} of your requests are in progress or waiting, and this one waited too long"
+            raise exceptions.TooManyRequests(what, retry_after=5) from None
+        finally:
+            caller.set_cancel(None)
         try:
             yield
         finally:
@@ -368,7 +342,7 @@ class Application:
         """
         length = headers.get("content-length", "")
         if length.isdigit() and int(length) > max(max_bytes, _MAX_DRAINED_BYTES):
-            raise RequestEntityTooLarge(f"The request is larger than {max_bytes:,} bytes")
+            raise exceptions.RequestEntityTooLarge(f"The request is larger than {max_bytes:,} bytes")
         parts: list[bytes] = []
         received = kept = number = 0
         seconds = self._settings.body_seconds
@@ -388,20 +362,22 @@ class Application:
                             kept += len(part)
                             self._bodies[caller.name] += len(part)
                         if self._bodies[caller.name] > _MAX_CLIENT_BODY_BYTES:
-                            raise TooManyRequests("Your concurrent requests send too much data", retry_after=5)
+                            raise exceptions.TooManyRequests(
+                                "Your concurrent requests send too much data", retry_after=5
+                            )
                         if self._bodies.total() > _MAX_TOTAL_BODY_BYTES:
-                            raise ServiceUnavailable(
+                            raise exceptions.ServiceUnavailable(
                                 "The server is receiving too much data at the moment", retry_after=5
                             )
                         if number > _MAX_BODY_PARTS:
-                            raise RequestEntityTooLarge(
+                            raise exceptions.RequestEntityTooLarge(
                                 f"The request has more than {_MAX_BODY_PARTS:,} chunks: send fewer, larger ones"
                             )
                         is_complete = not message.get("more_body")
             except TimeoutError:
-                raise RequestTimeout(f"The body did not arrive within {seconds:g} seconds") from None
+                raise exceptions.RequestTimeout(f"The body did not arrive within {seconds:g} seconds") from None
             if received > max_bytes:
-                raise RequestEntityTooLarge(f"The request is larger than {max_bytes:,} bytes")
+                raise exceptions.RequestEntityTooLarge(f"The request is larger than {max_bytes:,} bytes")
             body = b"".join(parts)
             parts.clear()
             yield body
@@ -477,23 +453,11 @@ class FairLoop:
 
 
 class _ClientQueue:
-    """The queue of one client."""
+    """The number of requests of a client, and the slots that they wait for."""
 
     def __init__(self, at_once: int) -> None:
         self.count = 0
         self.slots = asyncio.Semaphore(at_once)
-
-    async def wait(self, caller: Caller, seconds: float) -> None:
-        """Wait for a slot. Raises TooManyRequests if none is free in time, or if the client disconnects."""
-        try:
-            async with asyncio.timeout(seconds) as timer:
-                caller.set_cancel(lambda: timer.reschedule(0))
-                await self.slots.acquire()
-        except TimeoutError:
-            what = f"{self.count} of your requests are in progress or waiting, and this one waited too long"
-            raise TooManyRequests(what, retry_after=5) from None
-        finally:
-            caller.set_cancel(None)
 
 
 @contextmanager
@@ -505,7 +469,7 @@ def _leave_on_disconnect(receive: Receive, entry: LogEntry) -> Iterator[None]:
     async def watch() -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
-        if entry.caller and not entry.sent:
+        if not entry.sent:
             entry.caller.leave()
 
     timer = loop.call_later(_DISCONNECT_WATCH_SECONDS, lambda: watching.append(loop.create_task(watch())))
@@ -515,6 +479,20 @@ def _leave_on_disconnect(receive: Receive, entry: LogEntry) -> Iterator[None]:
         timer.cancel()
         for task in watching:
             task.cancel()
+
+
+def _quick_reply(
+    find: Callable[[QueryRequest, Request, AnswerCache, str], Reply | None],
+    entry: LogEntry,
+    query_request: QueryRequest,
+    request: Request,
+    serving: OpenRelease,
+) -> Reply | None:
+    """Return the reply that ``find`` has without running the query, or None."""
+    entry.release = serving.release.number
+    found = find(query_request, request, serving.answers, serving.answers.etag(query_request.cache_key))
+    entry.cached = found is not None and find is protocol.cached_reply
+    return found and _with_release(entry, query_request, serving, found)
 
 
 def _with_release(entry: LogEntry, query_request: QueryRequest, serving: OpenRelease, found: Reply) -> Reply:
@@ -528,15 +506,11 @@ def _in_blocks(send: Send) -> Send:
     """Split bodies into blocks, so that ``send`` returns only when the HTTP server has accepted all but a few."""
 
     async def in_blocks(message: MutableMapping[str, Any]) -> None:
-        body = message.get("body", b"")
-        if len(body) > _BLOCK_BYTES:
-            for start in range(0, len(body), _BLOCK_BYTES):
-                part = bytes(body[start : start + _BLOCK_BYTES])
-                await send({"type": "http.response.body", "body": part, "more_body": True})
-            message = {**message, "body": b""}
-            if message.get("more_body"):
-                return
-        await send(message)
+        rest = memoryview(message.get("body", b""))
+        while len(rest) > _BLOCK_BYTES:
+            await send({"type": "http.response.body", "body": bytes(rest[:_BLOCK_BYTES]), "more_body": True})
+            rest = rest[_BLOCK_BYTES:]
+        await send({**message, "body": bytes(rest)} if rest else message)
 
     return in_blocks
 

@@ -107,10 +107,7 @@ class Connections:
         """Wrap an ASGI application, so that connections with a request in progress are closed last."""
 
         async def tracked(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
-            if not scope.get("client"):
-                await app(scope, receive, send)
-                return
-            host, port = scope["client"]
+            host, port = scope.get("client") or ("", 0)
             key = client_network(host), int(port)  # some servers pass it as text
             self._in_progress[key] += 1
             try:
@@ -177,15 +174,14 @@ class Connections:
             return
         for own in of_client.values():
             # Of the new connections, the oldest probably has the lowest descriptor.
-            ordered = sorted((self._is_idle(one), one.opened_at, one.descriptor, one) for one in own)
-            ranked += [(rank, idle, -opened_at, one) for rank, (idle, opened_at, _, one) in enumerate(ordered)]
+            rows = [
+                ((one.client, one.port) not in self._in_progress, one.opened_at, one.descriptor, one) for one in own
+            ]
+            ranked += [(rank, idle, -opened_at, one) for rank, (idle, opened_at, _, one) in enumerate(sorted(rows))]
         ranked.sort(key=lambda row: row[:3])
         for place, (rank, *_, connection) in enumerate(ranked):
             if rank >= self._per_client or (place >= self._total and rank >= 0):
                 yield connection
-
-    def _is_idle(self, connection: _Connection) -> bool:
-        return (connection.client, connection.port) not in self._in_progress
 
     def _is_stalled(self, connection: _Connection, now: float) -> bool:
         """Return whether the client has read too little of the pending data for too long."""

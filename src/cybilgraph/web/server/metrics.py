@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, disable_cre
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from cybilgraph.runtime.memory import resident_bytes
+from cybilgraph.runtime.processes import resident_bytes
 from cybilgraph.web.server.access_log import OUTCOMES, AccessLog, LogEntry
 from cybilgraph.web.server.live_releases import LiveReleases
 
@@ -63,36 +63,24 @@ class _LiveCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics (the collector protocol of prometheus_client)."""
-        serving = self._live.current
+        serving, different = self._live.current, bool(self._live.endpoint_difference)
         answers, engine = serving.answers, serving.engine
         yield _counter("cache_hits", "Queries answered from the cache.", answers.hits)
         yield _counter("cache_misses", "Queries not found in the cache.", answers.misses)
         yield _gauge("cache_bytes", "Bytes of cached answers.", answers.size)
-        warm_up = GaugeMetricFamily("cybilgraph_asked_ahead", "Cache warm-up queries by state.", labels=("state",))
-        for state, number in serving.warm_up.state.items():
-            warm_up.add_metric((state,), number)
-        yield warm_up
-        pool = GaugeMetricFamily("cybilgraph_pool", "Queries in the worker pool by state.", labels=("state",))
-        for state, number in engine.load.items():
-            pool.add_metric((state,), number)
-        yield pool
+        yield _gauges("asked_ahead", "Cache warm-up queries by state.", "state", serving.warm_up.state)
+        yield _gauges("pool", "Queries in the worker pool by state.", "state", engine.load)
         yield _counter("worker_restarts", "Workers that ended unexpectedly and were replaced.", engine.restarts)
         yield _gauge("release", "Number of the current release.", serving.release.number)
         created = datetime.fromisoformat(serving.release.manifest["created"]).timestamp()
         yield _gauge("release_age_seconds", "Seconds since the release was built.", time.time() - created)
-        yield _gauge("ready", "Whether queries are answered.", not (engine.trouble or self._live.endpoint_difference))
-        different = "Whether the endpoint's data differ from the release."
-        yield _gauge("endpoint_different", different, bool(self._live.endpoint_difference))
+        yield _gauge("ready", "Whether queries are answered.", not (engine.trouble or different))
+        yield _gauge("endpoint_different", "Whether the endpoint's data differ from the release.", different)
         yield _gauge("damaged_files", "Damaged files of releases.", len(self._live.integrity))
-        memory = GaugeMetricFamily(
-            "cybilgraph_resident_bytes", "Resident memory in bytes; workers share most of theirs.", labels=("process",)
-        )
-        memory.add_metric(("server",), resident_bytes(os.getpid()))
-        memory.add_metric(("workers",), sum(map(resident_bytes, engine.processes)))
-        yield memory
-        yield _counter(
-            "log_lines_left_out", "Log lines dropped because the queue was full.", self._access_log.writer.dropped_lines
-        )
+        memory = {"server": resident_bytes(os.getpid()), "workers": sum(map(resident_bytes, engine.processes))}
+        yield _gauges("resident_bytes", "Resident memory in bytes; workers share most of theirs.", "process", memory)
+        dropped = self._access_log.dropped_lines
+        yield _counter("log_lines_left_out", "Log lines dropped because the queue was full.", dropped)
 
 
 def _counter(name: str, what: str, value: float) -> Metric:
@@ -101,3 +89,10 @@ def _counter(name: str, what: str, value: float) -> Metric:
 
 def _gauge(name: str, what: str, value: float) -> Metric:
     return GaugeMetricFamily(f"cybilgraph_{name}", what, value)
+
+
+def _gauges(name: str, what: str, label: str, values: dict[str, int]) -> Metric:
+    metric = GaugeMetricFamily(f"cybilgraph_{name}", what, labels=(label,))
+    for value, number in values.items():
+        metric.add_metric((value,), number)
+    return metric

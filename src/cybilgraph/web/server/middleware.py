@@ -18,6 +18,7 @@ from cybilgraph.web.server.live_releases import LiveReleases
 from cybilgraph.web.server.metrics import Metrics
 from cybilgraph.web.server.quotas import client_network
 
+_PROBES = ("/healthz", "/readyz", "/metrics")
 _TEXT = "text/plain; charset=utf-8"
 _METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 #: The time limit of a readiness probe, and how long its result stays valid.
@@ -39,7 +40,6 @@ class Middleware:
         self._live = live
         self._access_log = access_log
         self._metrics = metrics
-        self._own = {"/healthz": self._healthz, "/readyz": self._readyz, "/metrics": self._metrics_text}
         self._asking = asyncio.Lock()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ready")
         self._answered = float("-inf")
@@ -55,7 +55,7 @@ class Middleware:
             await self._application(scope, receive, send)
             self._live.close()
             self._access_log.log_event("Stopped")
-            self._access_log.writer.close()
+            self._access_log.close()
         elif scope["type"] == "http":
             await self._http(scope, receive, send)
 
@@ -73,13 +73,12 @@ class Middleware:
                 entry.sent = not message.get("more_body")
             await send(message)
 
-        own = self._own.get(scope["path"])
-        if sum(name == b"host" for name, _ in scope["headers"]) > 1:
-            own = None  # the application refuses it (RFC 9112, section 3.2)
+        # The application refuses a request with two hosts (RFC 9112, section 3.2).
+        is_probe = scope["path"] in _PROBES and sum(name == b"host" for name, _ in scope["headers"]) <= 1
         completed = False
         try:
-            if own and scope["method"] in ("GET", "HEAD"):
-                await _respond(counted, scope["method"], *await own())
+            if is_probe and scope["method"] in ("GET", "HEAD"):
+                await _respond(counted, scope["method"], *await self._probe_reply(scope["path"]))
             else:
                 await self._application(scope, receive, counted)
             completed = True
@@ -92,14 +91,15 @@ class Middleware:
                 entry.status = 500
             entry.end()
             self._metrics.count(entry)
-            if not own or entry.status >= 400:  # successful probes would flood the log
+            if not is_probe or entry.status >= 400:  # successful probes would flood the log
                 self._access_log.log_request(entry)
 
-    async def _healthz(self) -> tuple[int, str, bytes]:
-        return 200, _TEXT, b"alive\n"
-
-    async def _readyz(self) -> tuple[int, str, bytes]:
-        """Report whether the server answers queries."""
+    async def _probe_reply(self, path: str) -> tuple[int, str, bytes]:
+        """Return the status, type and content of a reply: for /readyz, whether the server answers queries."""
+        if path == "/healthz":
+            return 200, _TEXT, b"alive\n"
+        if path == "/metrics":
+            return 200, _METRICS_TYPE, self._metrics.text()
         if different := self._live.endpoint_difference:
             return 503, _TEXT, f"The endpoint differs from its release: {different}.\n".encode()
         engine = self._live.current.engine
@@ -122,9 +122,6 @@ class Middleware:
             if not (trouble := asking.result()):
                 self._answered = time.monotonic()
             return trouble
-
-    async def _metrics_text(self) -> tuple[int, str, bytes]:
-        return 200, _METRICS_TYPE, self._metrics.text()
 
 
 def _probe(engine: PooledEngine) -> str:

@@ -1,24 +1,126 @@
-"""An open release, with everything that answers requests about it, and the settings to open one."""
+"""An open release with its cache warm-up and everything that answers requests about it, and the settings to open one.
+
+The warm-up runs the queries of the pages that visitors see first, before they do. The set is small, because each query
+competes with those of visitors. All other answers are cached on first use.
+"""
 
 from __future__ import annotations
 
+import gc
+import math
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
+from cybilgraph.errors import QueryError
+from cybilgraph.model.formats import BY_NAME
 from cybilgraph.release import Release
 from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.release.search import SearchIndex
+from cybilgraph.runtime.scheduler import Caller
+from cybilgraph.sparql import queries
 from cybilgraph.sparql.embedded_engine import EmbeddedEngine
 from cybilgraph.sparql.endpoint_client import Credentials, Endpoint
 from cybilgraph.sparql.pooled_engine import PooledEngine, ProcessExit, QueryLimits
+from cybilgraph.sparql.queries import Query
 from cybilgraph.sparql.remote_engine import RemoteEngine
 from cybilgraph.sync.graph_store import require_loaded
-from cybilgraph.web.server.answer_cache import AnswerCache
-from cybilgraph.web.server.warmup import WarmUp
+from cybilgraph.web.pages import entity_queries
+from cybilgraph.web.server.answer_cache import AnswerCache, CacheKey
 
 #: Compressed graphs up to this size load into memory in about a second.
 _SMALL_GRAPH_BYTES = 4_000_000
+#: The queries of the home page, the charts and the list of outcomes.
+_PAGE_QUERIES = (
+    *("page-numbers", "example-projects-per-country", "page-outcomes"),
+    *("page-coverage", "page-timeline", "page-network", "example-active-projects-per-year"),
+)
+_RECENT_YEARS = 15
+_TABLE = (BY_NAME["csv"],)
+#: The interval at which a warm-up checks whether the data is loaded.
+_POLL_SECONDS = 0.1
+
+
+def bind_recent_years(query: Query, release: Release) -> str:
+    """Return the text of a query, with its range of years ending one year after the release was built."""
+    if not {"from", "to"} <= {parameter.name for parameter in query.parameters}:
+        return query.text
+    last = int(release.manifest["created"][:4]) + 1
+    return query.bind({"from": [str(last - _RECENT_YEARS)], "to": [str(last)]})
+
+
+def warm_up_queries(release: Release) -> Iterator[tuple[str, CacheKey]]:
+    """Yield the names and keys of the queries of the pages that visitors see first, those of the home page before."""
+    for name in _PAGE_QUERIES:
+        yield name, CacheKey.of(bind_recent_years(queries.load_query(name), release), _TABLE)
+    for kind in entity_queries.ENTITY_KINDS.values():
+        yield kind.title, CacheKey.of(entity_queries.list_query(kind), _TABLE)
+
+
+class WarmUp:
+    """The cache warm-up of one release; reports answers that cannot be cached to ``on_event``."""
+
+    def __init__(
+        self,
+        release: Release,
+        answers: AnswerCache,
+        on_event: Callable[[str], None],
+        wanted: list[tuple[str, CacheKey]] | None = None,
+    ) -> None:
+        """Prepare to run the ``wanted`` queries, by default those of ``warm_up_queries``."""
+        self._release = f"Release {release.number:04d}"
+        self._answers = answers
+        self._on_event = on_event
+        self._caller = Caller("cache warm-up")
+        self._wanted = list(warm_up_queries(release)) if wanted is None else wanted
+        self._done: list[CacheKey] = []
+        self._stopped = threading.Event()
+        self._until = math.inf
+
+    def run(self, seconds: float = math.inf) -> None:
+        """Run all queries, as soon as the engine has loaded its data; visitors need not wait longer than ``seconds``.
+
+        Each takes at most the time limit of a query.
+        """
+        while self._answers.engine.trouble:
+            if self._stopped.wait(_POLL_SECONDS):
+                return
+        self._until = time.monotonic() + seconds
+        for name, key in self._wanted:
+            if self._stopped.is_set():
+                return
+            reason = "It does not fit into the cache (--cache-bytes)"
+            try:
+                self._answers.find(key, caller=self._caller)
+            except QueryError as error:
+                reason = error.what
+            self._done.append(key)
+            if not self._answers.contains(key) and not self._stopped.is_set():
+                self._on_event(f"{self._release}: the result of {name} is not cached. {reason}")
+        # What is present lives as long as the release, and scanning it takes a tenth of a second or more, which blocks
+        # all requests.
+        gc.unfreeze()
+        gc.collect()
+        gc.freeze()
+        self._until = 0.0
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all queries have run, or the time for them is over."""
+        return time.monotonic() >= self._until
+
+    def stop(self) -> None:
+        """Stop running queries."""
+        self._stopped.set()
+        self._caller.leave()
+
+    @property
+    def state(self) -> dict[str, int]:
+        """The number of answers that are cached ("kept"), waiting, or not cached ("left_out")."""
+        done = list(self._done)
+        kept = sum(map(self._answers.contains, done))
+        return {"kept": kept, "waiting": len(self._wanted) - len(done), "left_out": len(done) - kept}
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,11 @@ import ipaddress
 import math
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
+from cachetools import LRUCache
 from werkzeug.exceptions import TooManyRequests
 
 from cybilgraph.runtime.bounded_cache import cache_short
@@ -49,9 +49,8 @@ class ClientQuotas:
         self._burst = burst
         self._per_second = per_second
         self._at_once = at_once
-        self._max_clients = max_clients
         self._clock = clock
-        self._clients: OrderedDict[str, _Bucket] = OrderedDict()
+        self._clients: LRUCache[str, _Bucket] = LRUCache(max_clients)
         self._lock = threading.Lock()
 
     @contextmanager
@@ -82,9 +81,6 @@ class ClientQuotas:
         client.tokens = min(self._burst, client.tokens + (now - client.at) * self._per_second)
         client.at = now
         self._clients[key] = client
-        self._clients.move_to_end(key)
-        while len(self._clients) > self._max_clients:
-            self._clients.popitem(last=False)
         return client
 
 

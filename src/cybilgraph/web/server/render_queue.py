@@ -10,22 +10,16 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 from werkzeug.exceptions import ServiceUnavailable
 
 from cybilgraph.runtime.scheduler import Busy, Caller, Scheduler, run_blocking
 
-#: The longest time that a page waits for its turn, by default.
-_QUEUE_TIMEOUT_SECONDS = 30.0
+#: The longest time that a page waits for its turn.
+_MAX_WAIT_SECONDS = 30.0
 #: The turn of the current thread.
 _current = threading.local()
-
-
-class _Turn(NamedTuple):
-    scheduler: Scheduler
-    caller: Caller
-    max_wait_seconds: float
 
 
 class RenderQueue:
@@ -34,22 +28,26 @@ class RenderQueue:
     Neither slow clients nor streamed responses block the queue; a stream ends when its client disconnects.
     """
 
-    def __init__(
-        self, pages: Callable[..., Iterable[bytes]], *, max_wait_seconds: float = _QUEUE_TIMEOUT_SECONDS
-    ) -> None:
-        """Render ``pages``; each waits at most ``max_wait_seconds`` for its turn."""
+    def __init__(self, pages: Callable[..., Iterable[bytes]]) -> None:
         self._pages = pages
-        self._max_wait_seconds = max_wait_seconds
-        self._scheduler = Scheduler(1)
+        self.scheduler = Scheduler(1)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Respond to one request. Raises ServiceUnavailable if its turn does not come in time."""
         caller: Caller = environ["asgi.scope"]["entry"].caller
-        _enter(_Turn(self._scheduler, caller, self._max_wait_seconds))
+        self.enter(caller)
         try:
             return _while_connected(self._pages(environ, start_response), caller)
         finally:
             _leave()
+
+    def enter(self, caller: Caller) -> None:
+        """Wait for a turn for this thread. Raises ServiceUnavailable if it does not come in time."""
+        try:
+            run_blocking(self.scheduler.enter(caller, time.monotonic() + _MAX_WAIT_SECONDS))
+        except Busy:
+            raise ServiceUnavailable("Too many page requests at the moment", retry_after=5) from None
+        _current.turn = self, caller
 
 
 def _while_connected(parts: Iterable[bytes], caller: Caller) -> Iterator[bytes]:
@@ -74,21 +72,15 @@ def yield_turn() -> Iterator[None]:
         yield
     finally:
         if turn:
-            _enter(turn)
+            queue, caller = turn
+            queue.enter(caller)
 
 
-def _enter(turn: _Turn) -> None:
-    try:
-        run_blocking(turn.scheduler.enter(turn.caller, time.monotonic() + turn.max_wait_seconds))
-    except Busy:
-        raise ServiceUnavailable("Too many page requests at the moment", retry_after=5) from None
-    _current.turn = turn
-
-
-def _leave() -> _Turn | None:
+def _leave() -> tuple[RenderQueue, Caller] | None:
     """Give up the turn of this thread, if it has one, and return it."""
-    turn: _Turn | None = getattr(_current, "turn", None)
+    turn: tuple[RenderQueue, Caller] | None = getattr(_current, "turn", None)
     if turn:
         _current.turn = None
-        turn.scheduler.leave(turn.caller)
+        queue, caller = turn
+        queue.scheduler.leave(caller)
     return turn

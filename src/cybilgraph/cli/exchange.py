@@ -1,0 +1,182 @@
+"""``cybilgraph publish``, ``load``, ``harvest`` and ``verify``: exchange releases with other servers and sites."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from cybilgraph.cli.common import (
+    ANY_FOLDER,
+    CONFORMS,
+    FOLDER,
+    VIOLATIONS,
+    Command,
+    format_option,
+    progress_bar,
+    web_address,
+)
+from cybilgraph.model.findings import escape_controls
+from cybilgraph.model.formats import GRAPH_FORMATS
+from cybilgraph.web.server.settings import ENVIRONMENT_PREFIX
+
+
+@click.command(cls=Command)
+@FOLDER
+@click.argument("address", metavar="ADDRESS")
+def publish(folder: Path, address: str) -> None:
+    """Copy the current release of DIR to a remote folder: s3://, gs://, sftp:// or any other fsspec URL.
+
+    The manifest is copied last, so that a partial copy does not count as a release. A second run copies
+    only the missing files. Copied back to a disk, the folder works like any other folder of releases.
+
+    \b
+    Example:
+      cybilgraph publish build/releases s3://bucket/releases
+    """
+    from cybilgraph.readers.filesystems import is_address
+    from cybilgraph.release import Releases
+    from cybilgraph.sync.publisher import publish as run
+
+    if not is_address(address):
+        raise click.BadParameter(f"{address!r} is not a URL. Example: s3://bucket/releases", param_hint="ADDRESS")
+    release = Releases(folder).current()
+    with progress_bar("Publishing") as on_progress:
+        copied = run(release, address, on_progress)
+    outcome = f"{copied:,} files copied" if copied else "already up to date"
+    click.echo(f"Release {release.number:04d} is published ({outcome}).")
+
+
+@click.command(cls=Command, context_settings={"auto_envvar_prefix": ENVIRONMENT_PREFIX})
+@FOLDER
+@click.option(
+    "--endpoint", required=True, metavar="URL", callback=web_address, show_envvar=True, help="Query endpoint."
+)
+@click.option(
+    "--graph-store", metavar="URL", callback=web_address, show_envvar=True,
+    help="Graph Store endpoint, if it differs from the query endpoint.",
+)  # fmt: skip
+@click.option(
+    "--credentials", default="", metavar="FILE", show_envvar=True,
+    help="File with one line of credentials: USER:PASSWORD, or a token.",
+)  # fmt: skip
+@click.option("--resend", "--anew", is_flag=True, help="Send everything again, including what an earlier run has sent.")
+def load(folder: Path, endpoint: str, graph_store: str | None, credentials: str, *, resend: bool) -> None:
+    """Load the current release of DIR into any SPARQL 1.1 server, for cybilgraph serve --endpoint.
+
+    Sends graph by graph over the Graph Store HTTP Protocol, then checks the counts. A second run
+    resumes where the first one stopped. Other graphs on the server are not changed.
+
+    \b
+    Examples:
+      cybilgraph load build/releases --endpoint http://localhost:7878/query --graph-store http://localhost:7878/store
+      cybilgraph serve build/releases --endpoint http://localhost:7878/query
+    """
+    from cybilgraph.release import Releases
+    from cybilgraph.sparql.endpoint_client import Credentials, Endpoint
+    from cybilgraph.sync.graph_store import load as run
+
+    login = Credentials.of(credentials)
+    current, queries = Releases(folder).current(), Endpoint(endpoint, login)
+    with progress_bar("Loading") as on_progress:
+        done = run(current, queries, graph_store or endpoint, login, resend=resend, on_progress=on_progress)
+    sent = f"{done.sent:,} statements sent" if done.sent else "already up to date"
+    click.echo(
+        f"Release {done.release:04d} is at {endpoint}: {done.statements:,} statements, "
+        f"and {done.graphs:,} graphs of earlier captures ({sent})"
+    )
+
+
+@click.command(cls=Command)
+@click.argument("url", metavar="URL")
+@click.option("--into", type=ANY_FOLDER, required=True, help="Folder for the copy.")
+@click.option(
+    "-f", "--format", "formats", type=click.Choice([fmt.name for fmt in GRAPH_FORMATS]), multiple=True,
+    help="Also write the graph in this format. May be repeated.",
+)  # fmt: skip
+@click.option(
+    "--timeout", type=click.FloatRange(0.1), default=30.0, show_default=True, help="Maximum seconds without data."
+)
+@click.option("--attempts", type=click.IntRange(1), default=6, show_default=True, help="Maximum tries per request.")
+@click.option(
+    "--allow-host", "hosts", metavar="HOST[:PORT]", multiple=True,
+    help="Also follow redirects to this host. May be repeated.",
+)  # fmt: skip
+@click.option(
+    "--max-gigabytes", type=click.FloatRange(0, min_open=True), default=100.0, show_default=True,
+    help="Refuse a larger graph, compressed or not.",
+)  # fmt: skip
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing on success.")
+def harvest(
+    url: str,
+    into: Path,
+    formats: tuple[str, ...],
+    timeout: float,
+    attempts: int,
+    hosts: tuple[str, ...],
+    max_gigabytes: float,
+    quiet: bool,
+) -> None:
+    """Keep a copy of the graph at URL: download it once, then apply only the changes.
+
+    The copy is DIR/graph.nq (sorted N-Quads). Checksums verify it after each step, and it is
+    replaced atomically. The exit code is 0 if the copy equals the site's graph, and 2 if the
+    harvest failed; the previous copy then stays in place.
+
+    \b
+    Examples:
+      cybilgraph harvest https://example.org --into copy
+      17 4 * * *  cybilgraph harvest https://example.org --into /srv/copy --quiet
+    """
+    from cybilgraph.sync.fetch import Limits, Site
+    from cybilgraph.sync.harvester import harvest as run
+
+    limits = Limits(bytes=int(max_gigabytes * 1e9))
+    with Site(url, timeout, attempts, allowed_hosts=hosts, limits=limits) as site:
+        done = run(site, into, formats)
+    if not quiet:
+        click.echo(str(done))
+
+
+@click.command(cls=Command)
+@click.argument("url", metavar="URL")
+@format_option(("text", "json"), "text", "Format of the report.")
+@click.option(
+    "--quick", is_flag=True, help="Download one dump instead of every file, and compare only a part of a large one."
+)
+@click.option(
+    "--timeout", type=click.FloatRange(0.1), default=60.0, show_default=True, help="Maximum seconds without data."
+)
+def verify(url: str, name: str, quick: bool, timeout: float) -> None:
+    """Verify the site at URL: checksums match, and endpoint, dumps, changes and descriptions agree.
+
+    It checks what users of the data rely on: checksums and counts, that all dumps have the same statements, that the
+    changes lead from the previous release to this one, content negotiation, the descriptions of resources, files and
+    dataset, and the results of the example queries.
+
+    Anyone can verify any site: all requests use HTTP. The exit code is 0 if every check passes,
+    1 if one fails, 2 if the site does not respond.
+
+    \b
+    Example:
+      cybilgraph verify https://example.org
+    """
+    from cybilgraph.sync.fetch import Site
+    from cybilgraph.sync.verification import Check
+    from cybilgraph.sync.verification import verify as run
+
+    def print_check(check: Check) -> None:
+        if name == "text":
+            mark = "ok   " if check.passes else "FAILS"
+            click.echo(escape_controls(f"{mark} {check.name}: {check.message}"))
+
+    with Site(url, timeout, attempts=3) as site:
+        result = run(site, quick, print_check)
+    if name == "json":
+        click.echo(result.as_json())
+    else:
+        failed = sum(not check.passes for check in result.checks)
+        summary = "all checks pass" if result.passes else f"{failed} of {len(result.checks)} checks fail"
+        click.echo(f"Release {result.release} of {result.url}: {summary}")
+    sys.exit(CONFORMS if result.passes else VIOLATIONS)

@@ -1,0 +1,116 @@
+"""Convert named cells to a record, for tables (CSV, XLSX) and documents (JSON, YAML).
+
+A column or key is named by a field's ``column`` or by any of its labels, in any case. Values with unknown
+names are kept in the description and reported.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+
+from cybilgraph.model.fields import BY_LABEL, BY_NAME, Field, FieldKind
+from cybilgraph.model.findings import Finding
+from cybilgraph.model.gazetteer import MIN_SUGGESTION_SCORE, closest_match
+from cybilgraph.model.record import Place, Record, Text
+from cybilgraph.model.rules import finding
+from cybilgraph.readers.inputs import Input
+from cybilgraph.readers.page.names import BULLET
+from cybilgraph.readers.page.sections import RecordBuilder, Section
+from cybilgraph.readers.text import read_lines
+
+#: The content of a cell for a heading that the page prints with nothing under it. An empty cell has no meaning,
+#: since every row has every column.
+LEFT_BLANK = "(left blank)"
+#: The code of the example in templates, which is not a record.
+EXAMPLE = "G0000"
+_ONE_LINE = (FieldKind.VALUE, FieldKind.DATE, FieldKind.CHOICE, FieldKind.RECORD)
+#: Kinds whose values are separated on each line, even if there are several lines.
+NAMES = (FieldKind.ACTORS, FieldKind.SCOPES, FieldKind.PROJECTS)
+#: Separators of values on a line. An address may contain a semicolon: "https://e.org/?a=1;b=2".
+_BETWEEN, _BETWEEN_LINKS = re.compile(";"), re.compile(r";(?=\s|https?://|\Z)|(?<=>);")
+#: The maximum length of a label, and of a name in messages.
+_MAX_NAME_CHARACTERS = 200
+
+
+@dataclass(slots=True)
+class Cell:
+    """A value with the name of its column or key; ``lines`` are its individual values."""
+
+    name: str
+    place: Place
+    lines: list[Text] = field(default_factory=list)
+    blank: bool = False
+
+
+def find_field(name: str) -> Field | None:
+    """Return the field with this column, key or label, or None."""
+    return _field_called(name) if len(name) <= _MAX_NAME_CHARACTERS else None
+
+
+@lru_cache(maxsize=1_000)
+def _field_called(name: str) -> Field | None:
+    row = BY_LABEL.get(" ".join(name.replace("_", " ").split()).rstrip(":").casefold())
+    return None if row is None or row.kind is FieldKind.LAYOUT else row
+
+
+def unknown_name_finding(input_file: Input, name: str, place: Place) -> Finding:
+    """Return the finding for an unknown name, with the name that may have been meant."""
+    name = name if len(name) <= _MAX_NAME_CHARACTERS else f"{name[: _MAX_NAME_CHARACTERS - 1]}…"
+    near = closest_match(name, [row.column for row in BY_NAME.values() if row.column], MIN_SUGGESTION_SCORE)
+    values, advice = {"name": name, "meant": near}, "did-you-mean" if near else ""
+    line, column = place.line, place.column
+    return finding("unknown-column", input_file.name, values, label=name, line=line, column=column, advice=advice)
+
+
+def read_cell(name: str, text: str, place: Place, spans: bool = False) -> Cell:
+    """Return a table cell. Lines or ``;`` separate values, except after a bullet.
+
+    If the cell ``spans`` lines of the file, its values have their own lines as places.
+    """
+    if text.strip().casefold() == LEFT_BLANK:
+        return Cell(name, place, blank=True)
+    row = find_field(name)
+    lines = [
+        Text(line.text, replace(place, line=place.line + at.line - 1) if spans and (at := line.place) else place)
+        for line in read_lines(text)
+    ]
+    if row is None or row.kind is FieldKind.PROSE:
+        return Cell(name, place, lines)
+    if row.kind in _ONE_LINE:
+        lines = [Text(" ".join(line.text for line in lines), lines[0].place)] if lines else []
+    elif len(lines) == 1 or row.kind in NAMES:
+        ends = _BETWEEN_LINKS if row.kind is FieldKind.LINKS else _BETWEEN
+        lines = [
+            Text(part.strip(), line.place)
+            for line in lines
+            for part in ([line.text] if BULLET.match(line.text) else ends.split(line.text))
+            if part.strip()
+        ]
+    return Cell(name, place, lines)
+
+
+def read_cells(input_file: Input, cells: list[Cell], findings: list[Finding]) -> Record | None:
+    """Return the record of named cells, or None if they are empty or the example of a template."""
+    values = RecordBuilder(input_file, findings, cells[0].place.line if cells else 0)
+    filled = False
+    seen: set[str] = set()
+    # Identifying fields come first, so that the size limit does not cut them off.
+    for cell in sorted(cells, key=lambda cell: (row := find_field(cell.name)) is None or row.kind not in _ONE_LINE):
+        row, lines = find_field(cell.name), cell.lines
+        if row is not None and row.kind in _ONE_LINE and lines:
+            if row.name in seen:  # keep and report a second value
+                findings.append(unknown_name_finding(input_file, f"{cell.name} (again)", cell.place))
+                row = None
+            elif row.name == "code" and lines[0].text == EXAMPLE:
+                return None
+            else:
+                seen.add(row.name)
+        if row is None and lines:
+            row = BY_NAME["description"]
+            lines = [Text(f"{cell.name}: {lines[0].text}", lines[0].place), *lines[1:]]
+        if row is not None and (lines or cell.blank):
+            filled = filled or bool(lines)
+            values.take(Section(row, cell.name, cell.place, lines, whole=True))
+    return values.record() if filled else None

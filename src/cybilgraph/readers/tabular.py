@@ -1,0 +1,459 @@
+"""Read tables with one project per row: CSV (RFC 4180, any common separator) and XLSX (ECMA-376).
+
+Rows are streamed, so that memory does not grow with the table.
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import io
+import re
+import warnings
+import zipfile
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import chain, islice, repeat
+from typing import Any
+
+from cybilgraph.errors import SourceError
+from cybilgraph.model.findings import Finding
+from cybilgraph.model.record import Place, Record
+from cybilgraph.model.rules import finding
+from cybilgraph.readers.cells import Cell, find_field, read_cell, read_cells, unknown_name_finding
+from cybilgraph.readers.inputs import Input, Stream
+from cybilgraph.readers.text import clean, find_undecodable_line, not_text_error, split_raw_lines
+
+#: The maximum size of a table, enough for a hundred thousand projects.
+MAX_TABLE_BYTES = 200_000_000
+#: The maximum number of rows in spreadsheet programs.
+MAX_ROWS = 1_048_576
+#: Characters at which spreadsheet programs recognise a formula (OWASP, "CSV Injection").
+_FORMULA = ("=", "+", "-", "@")
+SEPARATORS = ",;\t|"
+#: A first line that some spreadsheet programs write and read, which declares the separator.
+_SEPARATOR_LINE = re.compile(r'"?sep=([,;\t|])"?\s*', re.IGNORECASE)
+_BLANK = f"{SEPARATORS} \r\n"
+MAX_COLUMNS = 100
+#: The number of rows that may contain the column names; a title or a remark may come first.
+MAX_ROWS_ABOVE_HEADER = 20
+#: Error values of spreadsheet programs (ECMA-376 part 1, 18.17.2.3).
+_ERROR = re.compile(r"#(?:N/A|NULL!|DIV/0!|VALUE!|REF!|NAME\?|NUM!|GETTING_DATA)", re.IGNORECASE)
+#: The number of lines below an unterminated row that are checked for being rows of their own.
+_MAX_LINES_BELOW = 50
+#: The maximum length of a cell, and the length kept of a longer one.
+_MAX_PARSED_CELL_CHARACTERS, _MAX_CELL_CHARACTERS = 131_072, 30_000
+_SIZE_HINT = "Clear empty formatted cells, split the table, or save the sheet as .csv."
+_TEMPLATE_HINT = "For a template, run: cybilgraph template csv"
+#: The maximum size of a workbook, and of its unpacked content.
+MAX_WORKBOOK_BYTES, MAX_UNCOMPRESSED_BYTES = 50_000_000, 100_000_000
+#: The maximum number of XML elements, enough for ten thousand projects. openpyxl takes microseconds and
+#: hundreds of bytes for each, and several times that for an element other than a row, cell or text (a format, a
+#: rule, a merged range).
+MAX_ELEMENTS, _OTHER_ELEMENT_COST = 1_000_000, 4
+_CHEAP_ELEMENT, _SHEET_ELEMENT = re.compile(rb"[<:](?:row|c|v|f|is|si|t|r)[\s/>]"), re.compile(rb"[<:]sheet[\s/>]")
+#: openpyxl reads the start of a part once for each sheet that refers to it.
+_MAX_SHEETS = 10
+#: The maximum number of cells up to the last of each row, including those that the file omits.
+MAX_CELLS = 4_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class TableRow:
+    """A row: its first line, its cells, and findings about it.
+
+    ``separator`` separates the cells in a text, in which cells may span lines; workbooks have none.
+    """
+
+    line: int
+    cells: list[str]
+    odd: list[Finding] = field(default_factory=list)
+    separator: str = ""
+
+    def places(self) -> Iterator[Place]:
+        """Yield the place of each cell."""
+        line = self.line
+        for number, cell in enumerate(self.cells, start=1):
+            yield Place(line, number, is_cell=True)
+            line += len(split_raw_lines(cell)) - 1 if self.separator else 0
+
+
+def read_csv(input_file: Input) -> Iterator[Record]:
+    """Yield the records of a CSV table. Raises SourceError if there is none."""
+    findings: list[Finding] = []
+    yield from _read_rows(input_file, csv_rows(input_file, findings), findings)
+
+
+def _read_rows(input_file: Input, rows: Iterator[TableRow], findings: list[Finding]) -> Iterator[Record]:
+    """Yield the records of the rows below the column names; ``findings`` are those of the table so far.
+
+    Raises SourceError if there is no row with column names, or no record below it.
+    """
+    header: list[str] | None = None
+    above: list[TableRow] = []
+    found = False
+    filled = (row for row in rows if any(map(str.strip, row.cells)))
+    for number, row in enumerate(filled, start=1):
+        if number > MAX_ROWS:
+            raise SourceError(f"{input_file.name}:{row.line}: more than {MAX_ROWS:,} rows", _SIZE_HINT)
+        if header is None and not _header_fields(row.cells, is_first=not above):
+            above.append(row)
+            if len(above) == MAX_ROWS_ABOVE_HEADER:
+                break
+            continue
+        known = len(findings)
+        findings += row.odd
+        if header is None:
+            header = _header(input_file, row)
+            if above:
+                findings.append(finding("above-columns", input_file.name, {"line": row.line}, line=above[0].line))
+            findings += [
+                unknown_name_finding(input_file, name, place)
+                for name, place in zip(header, row.places(), strict=False)
+                if name and find_field(name) is None
+            ]
+        elif record := read_cells(input_file, _cells(input_file, header, row, findings), findings):
+            findings = []
+            found = True
+            yield record
+        else:
+            del findings[known:]  # those of an example or a blank row
+    if header is None and above:
+        names = ", ".join(filter(None, map(clean, above[0].cells)))
+        raise SourceError(
+            f"{input_file.name}:{above[0].line}: none of the first {MAX_ROWS_ABOVE_HEADER} rows "
+            f"has column names with title or code; the first row contains: {names[:120]}",
+            _TEMPLATE_HINT,
+        )
+    if header is None:
+        raise SourceError(f"{input_file.name}: the table is empty", _TEMPLATE_HINT)
+    if not found:
+        raise SourceError(f"{input_file.name}: there is no project below the column names", "Add one row per project.")
+
+
+def _header_fields(cells: Iterable[str], is_first: bool) -> set[str]:
+    """Return the fields that a row of column names names; empty for any other row.
+
+    It must contain title or code, and if it is not the first row, another field as well.
+    """
+    known = _known_fields(cells)
+    return known if known & {"title", "code"} and (is_first or len(known) > 1) else set()
+
+
+def _known_fields(cells: Iterable[str]) -> set[str]:
+    return {called.name for cell in cells if cell and (called := find_field(clean(cell)))}
+
+
+def _header(input_file: Input, row: TableRow) -> list[str]:
+    names = [clean(cell) for cell in row.cells]
+    while names and not names[-1]:
+        names.pop()
+    if sum(map(bool, names)) > MAX_COLUMNS:
+        raise SourceError(f"{input_file.name}: more than {MAX_COLUMNS} columns", _TEMPLATE_HINT)
+    return names
+
+
+def _cells(input_file: Input, header: list[str], row: TableRow, odd: list[Finding]) -> list[Cell]:
+    """Return the cells of a row. Cells beyond the last column are also reported, and error values only reported."""
+    cells, places = row.cells, list(row.places())
+    while cells and not cells[-1].strip():
+        cells.pop()
+    columns = len(header)
+    if len(cells) > columns:
+        values = {"cells": len(cells), "columns": columns}
+        odd.append(finding("long-row", input_file.name, values, line=places[columns].line, column=columns + 1))
+    found = []
+    for name, text, place in zip(chain(header, repeat("")), cells, places, strict=False):
+        if "#" in text and (error := _ERROR.fullmatch(text.strip())):
+            code, line, column = error[0], place.line, place.column
+            odd.append(
+                finding("cell-error", input_file.name, {"error": code}, label=name, line=line, column=column, text=code)
+            )
+        elif text:
+            found.append(read_cell(name or "More", text, place, spans=bool(row.separator)))
+    return found
+
+
+# ---- CSV -----------------------------------------------------------------------------------
+
+
+def _encoding(file: Stream, input_file: Input, findings: list[Finding]) -> str:
+    """Detect the encoding of a text that is too long to decode at once, and rewind the file."""
+    start = file.read(4)
+    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
+        file.seek(0)
+        return "utf-16"
+    if start == b"PK\x03\x04":
+        raise SourceError(f"{input_file.name}: not a text file", "Save the table as CSV.")
+    if b"\x00" in start:
+        raise not_text_error(input_file, start + file.read(4092))
+    file.seek(0)
+    if line := find_undecodable_line(file):
+        findings.append(finding("encoding", input_file.name, line=line))
+    file.seek(0)
+    return "cp1252" if line else "utf-8-sig"
+
+
+class _Lines:
+    """The lines of a text, which can be pushed back: an unterminated row is read again from its second line.
+
+    Lines longer than the limit are cut. So are rows: a quotation mark that is never closed would extend one
+    to the end of the file.
+    """
+
+    _MAX_LINE_CHARACTERS = 2_000_000
+    #: The maximum number of characters read again. Reading each of many unterminated rows to the end would take
+    #: quadratic time.
+    _MAX_REREAD_CHARACTERS = 20_000_000
+
+    def __init__(self, text: io.TextIOBase) -> None:
+        self._text = text
+        self._pushed_back: list[str] = []
+        self._reread = self._length = 0
+        self.taken: list[str] = []
+        self.number = 0
+
+    def begin_row(self) -> str | None:
+        """Forget the lines of the row that was read, and return the first line of the next one."""
+        self.taken = []
+        self._length = 0
+        return next(self, None)
+
+    @property
+    def has_reread_too_much(self) -> bool:
+        """Whether so much was read again that each line now counts as a row."""
+        return self._reread > self._MAX_REREAD_CHARACTERS
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def __next__(self) -> str:
+        if not (line := self._read()):
+            raise StopIteration
+        line = line.replace("\x00", "")
+        if self.taken and self._length + len(line) > self._MAX_LINE_CHARACTERS:
+            self._pushed_back.append(line)
+            raise csv.Error(f"it has more than {self._MAX_LINE_CHARACTERS:,} characters")
+        self.number += 1
+        self._length += len(line)
+        self.taken.append(line)
+        return line
+
+    def _read(self) -> str:
+        """Return the next line, cut to the maximum length.
+
+        If the skipped rest opens or closes a quotation, a quotation mark is added.
+        """
+        if self._pushed_back:
+            return self._pushed_back.pop()
+        line = rest = self._text.readline(self._MAX_LINE_CHARACTERS)
+        marks = 0
+        while len(rest) == self._MAX_LINE_CHARACTERS and not rest.endswith("\n"):
+            rest = self._text.readline(self._MAX_LINE_CHARACTERS)
+            marks += rest.count('"')
+        return f'{line}"' if marks % 2 else line
+
+    def skip_row(self) -> None:
+        """Skip the rest of the row, up to its last closing quotation mark."""
+        marks = sum(line.count('"') for line in self.taken)
+        while marks % 2 and (line := self._read()):
+            self.number += 1
+            marks += line.count('"')
+
+    def push_back(self) -> None:
+        """Push back the lines of the row except the first."""
+        back = self.taken[1:]
+        self._pushed_back += reversed(back)
+        self._reread += sum(map(len, back))
+        self.number -= len(back)
+
+
+def csv_rows(input_file: Input, findings: list[Finding]) -> Iterator[TableRow]:
+    """Yield the rows of a CSV table, and add problems of its text. Raises SourceError if it is not text."""
+    csv.field_size_limit(_MAX_PARSED_CELL_CHARACTERS)  # the limit is global, and other code may have changed it
+    separator, width, above = "", 0, 0
+    with input_file.open(MAX_TABLE_BYTES) as file:
+        lines = _Lines(io.TextIOWrapper(file, _encoding(file, input_file, findings), errors="replace", newline=""))
+        while (first := lines.begin_row()) is not None:
+            if (declared := _SEPARATOR_LINE.fullmatch(first)) or not first.strip(_BLANK):
+                separator = declared[1] if declared else separator
+                continue
+            by = separator
+            if not separator:
+                known = {char: len(_known_fields(_split_leniently(first[:100_000], char))) for char in SEPARATORS}
+                by = max(SEPARATORS, key=known.__getitem__)
+                # Rows above the column names do not determine the separator.
+                separator = by if above == MAX_ROWS_ABOVE_HEADER or known[by] else ""
+            begin = lines.number
+            odd: list[Finding] = []
+            try:
+                source = (first,) if lines.has_reread_too_much else chain((first,), lines)
+                cells = next(csv.reader(source, delimiter=by, strict=True), [])
+            except csv.Error as error:
+                cells, odd = _repair_row(input_file, begin, lines, by, width, error)
+            above += not separator
+            width = (width or len(cells)) if separator else 0
+            yield TableRow(begin, [_unescape_formula(cell) for cell in cells], odd, by)
+
+
+def _repair_row(
+    input_file: Input, number: int, lines: _Lines, separator: str, width: int, error: csv.Error
+) -> tuple[list[str], list[Finding]]:
+    """Read a row with unbalanced quotation marks. It ends at its first line if rows follow, so as not to lose them."""
+    first, *below = lines.taken[:_MAX_LINES_BELOW]
+    # Whether the lines below belong to the row, rather than being rows of their own.
+    is_whole = 2 * sum(len(_split_leniently(line, separator)) == width for line in below) < len(below) + 1
+    if is_whole and "unexpected end of data" in str(error) and not lines.has_reread_too_much:
+        rule, cells = "broken-off", next(csv.reader(lines.taken, delimiter=separator), [])
+    elif "more than" in str(error) or "larger" in str(error):
+        rule, cells = "long-cell", _split_truncated(first, separator)
+        (lines.skip_row if is_whole else lines.push_back)()
+    else:
+        rule, cells = "quotation-marks", _split_leniently(first, separator)
+        lines.push_back()
+    return cells, [finding(rule, input_file.name, {"reason": error}, line=number)]
+
+
+def _split_leniently(line: str, separator: str) -> list[str]:
+    try:
+        return next(csv.reader([line], delimiter=separator), [])
+    except csv.Error:
+        return line.split(separator)
+
+
+def _split_truncated(line: str, separator: str) -> list[str]:
+    """Split the first line of a row that is too long, and shorten its cells.
+
+    If the end of a cell is missing, the rest of the line is the last cell: its columns cannot be determined.
+    """
+    cells, at, end = [], 0, re.escape(separator)
+    cell = re.compile(rf'("[^"]*+(?:""[^"]*+)*+"|[^"{end}]*+){end}')
+    while match := cell.match(line, at):
+        cells.append(match[1][:_MAX_CELL_CHARACTERS].strip('"').replace('""', '"'))
+        at = match.end()
+    return [*cells, line[at : at + _MAX_CELL_CHARACTERS].strip().strip('"').replace('""', '"')]
+
+
+def escape_formula(cell: str) -> str:
+    """Prefix a cell with an apostrophe if a spreadsheet program would take it for a formula, even after spaces.
+
+    This is for tables that people open. Machine-readable tables are not escaped: SPARQL results (SPARQL 1.1
+    Query Results CSV and TSV Formats), results of named queries, and dumps.
+    """
+    return f"'{cell}" if cell.lstrip().startswith(_FORMULA) else cell
+
+
+def _unescape_formula(cell: str) -> str:
+    return cell[1:] if cell.startswith("'") and escape_formula(cell[1:]) == cell else cell
+
+
+# ---- XLSX ----------------------------------------------------------------------------------
+
+
+def read_xlsx(input_file: Input) -> Iterator[Record]:
+    """Yield the records of the first sheet with column names.
+
+    Raises SourceError if the file is not a workbook, is too large when unpacked, or has no such sheet; and
+    after the records of the sheet, if another sheet has column names too.
+    """
+    with input_file.open(MAX_WORKBOOK_BYTES) as file:
+        yield from _read_rows(input_file, _workbook_rows(input_file, file), [])
+
+
+def _workbook_rows(input_file: Input, file: Stream) -> Iterator[TableRow]:
+    import openpyxl  # takes a tenth of a second
+
+    try:
+        _check_archive(input_file, file)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # warnings about drawings and rules, which are not read
+            book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
+        yield from _sheet_rows(input_file, book)
+    except (SourceError, MemoryError):
+        raise
+    except Exception as error:  # openpyxl raises errors of every kind for damaged workbooks
+        raise SourceError(
+            f"{input_file.name}: cannot read this workbook; it may be damaged or locked",
+            "Open it in a spreadsheet program and save it again as .xlsx, without a password, or as .csv.",
+        ) from error
+
+
+def _check_archive(input_file: Input, file: Stream) -> None:
+    """Check the unpacked size (which zipfile enforces), and the number of elements.
+
+    Elements are counted before parsing: a file of a few kilobytes may contain millions.
+    """
+    with zipfile.ZipFile(file) as archive:
+        unpacked = sum(part.file_size for part in archive.infolist())
+        if unpacked > MAX_UNCOMPRESSED_BYTES:
+            raise SourceError(
+                f"{input_file.name}: too large, with {unpacked:,} bytes when unpacked", "Split the workbook."
+            )
+        elements = sheets = 0
+        cost = 0.0
+        for part in archive.infolist():
+            # openpyxl reports unreadable parts if it needs them.
+            with suppress(Exception), archive.open(part) as content:
+                # Without zero bytes, UTF-16 looks like UTF-8.
+                while cost <= MAX_ELEMENTS and (chunk := content.read(1 << 20).replace(b"\0", b"")):
+                    found, cheap = chunk.count(b"<") - chunk.count(b"</"), len(_CHEAP_ELEMENT.findall(chunk))
+                    elements += cheap + _OTHER_ELEMENT_COST * max(found - cheap, 0)
+                    sheets += len(_SHEET_ELEMENT.findall(chunk))
+                    cost = elements * max(1, sheets / _MAX_SHEETS)
+        if cost > MAX_ELEMENTS:
+            raise SourceError(
+                f"{input_file.name}: more than {MAX_ELEMENTS:,} elements, or too many for its {sheets:,} sheets",
+                _SIZE_HINT,
+            )
+
+
+def _sheet_rows(input_file: Input, book: Any) -> Iterator[TableRow]:
+    """Yield the rows of the first sheet with column names, or of the first sheet if none has any.
+
+    Raises SourceError after them if another sheet has column names too.
+    """
+    columns = [(sheet, _columns(sheet)) for sheet in book.worksheets]
+    columns.sort(key=lambda found: not found[1])
+    read = 0
+    for sheet, _ in columns[:1]:
+        sheet.reset_dimensions()  # the declared size may be wrong; each row is read to its end
+        for number, row in enumerate(islice(sheet.iter_rows(), MAX_ROWS), start=1):
+            read += len(row)
+            if read > MAX_CELLS:
+                raise SourceError(
+                    f"{input_file.name}:{number}: more than {MAX_CELLS:,} cells up to this row", _SIZE_HINT
+                )
+            yield TableRow(number, [_displayed(cell) for cell in row])
+    # A single known name may be part of a sheet that explains the columns.
+    if tables := [sheet.title for sheet, names in columns[1:] if len(names) > 1]:
+        raise SourceError(
+            f"{input_file.name}: only one sheet is read, but there are projects in {', '.join(tables)[:200]} too",
+            "Put all projects into one sheet, or save each sheet as a file of its own.",
+        )
+
+
+def _columns(sheet: Any) -> set[str]:
+    """Return the known column names of a sheet; empty if it has no row with column names."""
+    above = 0
+    for row in sheet.iter_rows(max_row=MAX_ROWS_ABOVE_HEADER, max_col=MAX_COLUMNS):
+        if any(cells := [_displayed(cell) for cell in row]):
+            if names := _header_fields(cells, is_first=not above):
+                return names
+            above += 1
+    return set()
+
+
+def _displayed(cell: Any) -> str:
+    """Return a cell as displayed: a date displayed as a month is a month."""
+    value = cell.value
+    if value is None:
+        return ""
+    if isinstance(value, datetime.datetime | datetime.date):
+        shown = cell.number_format.casefold().replace("\\", "")
+        if "d" not in shown and "m" in shown:
+            return f"{value:%Y-%m}"
+        return f"{value:%Y-%m-%d}" if "d" in shown else f"{value:%Y}"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)

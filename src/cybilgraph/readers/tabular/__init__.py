@@ -1,1 +1,0 @@
-"""Read tables: CSV, TSV and workbooks."""

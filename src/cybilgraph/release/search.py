@@ -1,0 +1,563 @@
+"""Searches projects by words and facets, with an index in one file of a release (SQLite, FTS5).
+
+The file is written once with the release, and opened read-only. It also contains the findings of each record, so that
+a project page need not read the whole report. Equal releases give equal bytes with the same SQLite library.
+
+Words match by their English stems, ignoring accents, and as prefixes. A word without matches is replaced by the most
+similar ones. No search text is an error, because only its words reach the index.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import threading
+import time
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from functools import lru_cache, reduce
+from operator import and_, or_
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pyroaring import BitMap
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
+
+from cybilgraph.errors import EngineUnavailable, QueryTimeout
+from cybilgraph.model.fields import FIELDS, FieldKind
+from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, RDF, SKOS
+from cybilgraph.rdf.ntriples import StatementsBySubject, object_texts, term_text
+from cybilgraph.runtime.spill import Spool
+
+#: The filters in the order of the page, each a kind of concept, a role, or a property of the project.
+FACETS = ("country", "region", "group", "theme", "status", "funder", "implementer", "year", "basis")
+#: Version of the file format.
+_INDEX_VERSION = 3
+PAGE_SIZE = 20
+#: Limits of a search text and of the values of a facet; the rest is ignored.
+_MAX_WORDS, _MAX_WORD_CHARS, MAX_FACET_VALUES = 12, 40, 20
+#: Accepted typos (a wrong, extra, missing or swapped letter) in a word and in a short one, and corrections per word.
+_MAX_TYPOS, _MAX_TYPOS_IN_SHORT_WORD, _SHORT_WORD_CHARS, _MAX_CORRECTIONS = 2, 1, 6, 5
+#: Few, because each result has some hundred facet values.
+_MAX_CACHED_RESULTS = 32
+_TIMEOUT_SECONDS = 3.0
+_ORDER_BY = {
+    "relevance": "title COLLATE NOCASE, iri",
+    "title": "title COLLATE NOCASE, iri",
+    "newest": "start = '', start DESC, title COLLATE NOCASE, iri",
+    "oldest": "start = '', start, title COLLATE NOCASE, iri",
+}
+ORDERS = tuple(_ORDER_BY)
+#: Instructions of SQLite's virtual machine between checks of the clock.
+_STEPS_PER_CLOCK_CHECK = 10_000
+_WORD = re.compile(r"\w+")
+
+#: Limits per project.
+_MAX_TEXT_CHARS, _MAX_YEARS, _MAX_SUMMARY_CHARS = 100_000, 60, 400
+#: Number of words, the most frequent, that serve as corrections of misspelt ones, and their minimum length.
+_MAX_TERMS, _MIN_TERM_LETTERS = 300_000, 3
+_MAX_CACHED_NAMES = 50_000
+_ONGOING = f"{BASE}id/status/ongoing"
+_PROJECT = f"<{CYB.Project}>"
+_PROSE_TERMS = tuple(row.term for row in FIELDS if row.kind is FieldKind.PROSE)
+_ITEM_TERMS = tuple(row.term for row in FIELDS if row.kind is FieldKind.ITEMS)
+_YEAR = re.compile(r"\d{4}")
+
+_SCHEMA = """
+    CREATE TABLE project (id INTEGER PRIMARY KEY, iri, title, code, status, start, "end", summary);
+    CREATE TABLE facet (kind, value, label, projects BLOB, PRIMARY KEY (kind, value)) WITHOUT ROWID;
+    CREATE TABLE finding (record, file, severity, rule, message, suggestion, line);
+    CREATE INDEX of_record ON finding (record);
+    CREATE VIRTUAL TABLE words USING fts5
+        (title, names, body, content = '', prefix = '2 3', tokenize = 'porter unicode61 remove_diacritics 2');
+    CREATE TABLE term (term);
+    CREATE VIRTUAL TABLE temp.spelt USING fts5
+        (text, content = '', detail = 'none', tokenize = 'unicode61 remove_diacritics 2');
+    CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab (temp, spelt, row);
+    CREATE TEMP TABLE named (thing, name, preferred);
+    CREATE INDEX temp.by_name ON named (thing);
+"""
+
+#: A part of a search: a word, or a facet with the chosen values.
+QueryPart = str | tuple[str, tuple[str, ...]]
+
+
+class SearchHit(NamedTuple):
+    """A project in the results."""
+
+    iri: str
+    title: str
+    code: str
+    status: str
+    start: str
+    end: str
+    summary: str
+
+
+class FacetValue(NamedTuple):
+    """A facet value: its IRI (or year), its label, the number of results with it, and whether it is chosen."""
+
+    value: str
+    label: str
+    results: int
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SearchQuery:
+    """A search. Results match all words of the text, and one of the chosen values of each facet."""
+
+    text: str = ""
+    chosen: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    order: str = ORDERS[0]
+    page: int = 1
+
+    @property
+    def words(self) -> list[str]:
+        """The words to search for."""
+        return [word[:_MAX_WORD_CHARS] for word in _WORD.findall(self.text[: _MAX_WORDS * _MAX_WORD_CHARS * 2])][
+            :_MAX_WORDS
+        ]
+
+
+class Relaxation(NamedTuple):
+    """A less restrictive search, offered if the original finds nothing: without a part, or with this part only."""
+
+    without: bool
+    part: QueryPart
+    query: SearchQuery
+    results: int
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """The results of a search: the hits are those of the page, and relaxations are offered if there are none."""
+
+    total: int
+    hits: list[SearchHit]
+    facets: dict[str, list[FacetValue]]
+    corrections: dict[str, list[str]]
+    relaxations: list[Relaxation]
+
+
+class _IndexData(NamedTuple):
+    """The part of an index in memory: all project numbers in each order, labels and projects by facet, words."""
+
+    orders: dict[str, array[int]]
+    facets: dict[str, dict[str, tuple[str, BitMap]]]
+    terms: list[str]
+
+
+class _Matches(NamedTuple):
+    """The numbers of the matching projects in order, the corrections and, per facet, the matches without its filter."""
+
+    numbers: Sequence[int]
+    corrections: dict[str, list[str]]
+    without: dict[str, BitMap]
+
+
+class SearchIndex:
+    """The search index of a release. Thread-safe."""
+
+    def __init__(self, path: Path, *, timeout_seconds: float = _TIMEOUT_SECONDS) -> None:
+        """Open the index. It is not available for releases of earlier versions, where searches find nothing.
+
+        Each search may take ``timeout_seconds``.
+        """
+        self._path = path
+        self._timeout_seconds = timeout_seconds
+        self._lock = threading.Lock()
+        self._loaded: _IndexData | None = None
+        #: Connections that no thread is using; None once the index is closed.
+        self._idle: list[sqlite3.Connection] | None = []
+        self._idle_lock = threading.Lock()
+        self.is_available = path.is_file() and self._is_current()
+        self.find = lru_cache(maxsize=_MAX_CACHED_RESULTS)(self._find)
+
+    def close(self) -> None:
+        """Close the index; a running search closes its own connection."""
+        with self._idle_lock:
+            idle, self._idle = self._idle or [], None
+        for base in idle:
+            base.close()
+
+    def findings(self, record: str, file: str) -> list[dict[str, str]]:
+        """Return the findings of a record as read from a file, the most severe first."""
+        if not self.is_available:
+            return []
+        columns = ("severity", "rule", "message", "suggestion", "line")
+        with self._connection() as base:
+            rows = base.execute(
+                f"SELECT DISTINCT {', '.join(columns)} FROM finding WHERE record = ? AND file = ? "  # noqa: S608 - names of our own
+                "ORDER BY severity = 'info', severity, line, rule LIMIT 50",
+                (record, file),
+            )
+            return [dict(zip(columns, map(str, row), strict=True)) for row in rows]
+
+    def has_value(self, kind: str, value: str) -> bool:
+        """Return whether any project has this facet value."""
+        return self.is_available and value in self._data().facets[kind]
+
+    def preload(self) -> None:
+        """Load the part of the index that every search needs into memory."""
+        if self.is_available:
+            self._data()
+
+    def all(self, query: SearchQuery) -> Iterator[SearchHit]:
+        """Yield all results of a search, in its order."""
+        if not self.is_available:
+            return
+        with self._limited_time() as base:
+            yield from self._hits(base, self._ids(base, query).numbers)
+
+    def _find(self, query: SearchQuery) -> SearchResult:
+        """Run a search. Raises QueryTimeout."""
+        if not self.is_available:
+            return SearchResult(0, [], {}, {}, [])
+        with self._limited_time() as base:
+            found = self._ids(base, query)
+            first = (max(query.page, 1) - 1) * PAGE_SIZE
+            hits = list(self._hits(base, found.numbers[first : first + PAGE_SIZE]))
+            relaxations = [] if found.numbers else self._relaxations(base, query)
+            return SearchResult(
+                len(found.numbers), hits, self._facets(query, found.without), found.corrections, relaxations
+            )
+
+    def _ids(self, base: sqlite3.Connection, query: SearchQuery) -> _Matches:
+        kept = self._data()
+        corrections: dict[str, list[str]] = {}
+        order = kept.orders[query.order]
+        if words := query.words:
+            pattern = self._pattern(base, words, corrections)
+            best = " ORDER BY bm25(words, 10, 4, 1), rowid" if query.order == ORDERS[0] else ""
+            rows = base.execute(f"SELECT rowid FROM words WHERE words MATCH ?{best}", (pattern,)) if pattern else ()  # noqa: S608
+            found = array("I", (number for (number,) in rows))
+            order, matched = (found if best else order), BitMap(found)
+        else:
+            matched = BitMap(order)
+        having = {kind: self._having(kind, values) for kind, values in query.chosen}
+        without = {
+            kind: reduce(and_, (chosen for other, chosen in having.items() if other != kind), matched)
+            for kind in FACETS
+        }
+        result = reduce(and_, having.values(), matched)
+        numbers = order if len(result) == len(order) else [number for number in order if number in result]
+        return _Matches(numbers, corrections, without)
+
+    def _relaxations(self, base: sqlite3.Connection, query: SearchQuery) -> list[Relaxation]:
+        """Return searches without one part, most results first, or else searches for each part alone."""
+        parts: list[QueryPart] = [*query.words, *query.chosen]
+        if len(parts) < 2:
+            return []
+        for without in (True, False):
+            found = []
+            for index, part in enumerate(parts):
+                rest = parts[:index] + parts[index + 1 :] if without else [part]
+                text = " ".join(one for one in rest if isinstance(one, str))
+                less = replace(query, text=text, chosen=tuple(one for one in rest if not isinstance(one, str)), page=1)
+                if numbers := self._ids(base, less).numbers:
+                    found.append(Relaxation(without, part, less, len(numbers)))
+            if found:
+                return sorted(found, key=lambda one: -one.results)
+        return []
+
+    def _having(self, kind: str, values: tuple[str, ...]) -> BitMap:
+        """Return the projects that have one of these facet values."""
+        known = self._data().facets[kind]
+        return reduce(or_, (known[value][1] for value in values[:MAX_FACET_VALUES] if value in known), BitMap())
+
+    def _facets(self, query: SearchQuery, without: dict[str, BitMap]) -> dict[str, list[FacetValue]]:
+        """Return the facet values that occur in the results or are chosen.
+
+        The counts of a facet ignore the values chosen in that facet.
+        """
+        chosen = {(kind, value) for kind, values in query.chosen for value in values}
+        facets = {}
+        for kind, known in self._data().facets.items():
+            counted = (
+                FacetValue(value, label, having.intersection_cardinality(without[kind]), (kind, value) in chosen)
+                for value, (label, having) in known.items()
+            )
+            values = [one for one in counted if one.results or one.chosen]
+            if kind == "year":
+                values.sort(key=lambda one: one.label, reverse=True)
+            else:
+                values.sort(key=lambda one: (not one.chosen, -one.results, one.label))
+            facets[kind] = values
+        return facets
+
+    def _hits(self, base: sqlite3.Connection, numbers: Sequence[int]) -> Iterator[SearchHit]:
+        one = 'SELECT iri, title, code, status, start, "end", summary FROM project WHERE id = ?'
+        return (SearchHit(*base.execute(one, (number,)).fetchone()) for number in numbers)
+
+    def _pattern(self, base: sqlite3.Connection, words: list[str], corrections: dict[str, list[str]]) -> str:
+        """Return the FTS5 expression (FTS5 documentation, section 3) for words, quoted so that none is an operator.
+
+        A word without matches is replaced by similar words, which go into ``corrections``. Returns "" if there are
+        none for some word.
+        """
+        parts = []
+        for word in words:
+            part = _word_expression(word)
+            if base.execute("SELECT 1 FROM words WHERE words MATCH ? LIMIT 1", (part,)).fetchone() is None:
+                corrections[word] = self._nearest(word.casefold())
+                part = " OR ".join(map(_word_expression, corrections[word]))
+            if not part:
+                return ""
+            parts.append(f"({part})")
+        return " AND ".join(parts)
+
+    def _nearest(self, word: str) -> list[str]:
+        """Return the most similar words, the most frequent first."""
+        typos = _MAX_TYPOS_IN_SHORT_WORD if len(word) < _SHORT_WORD_CHARS else _MAX_TYPOS
+        found = process.extract(
+            word, self._data().terms, scorer=OSA.distance, score_cutoff=typos, limit=_MAX_CORRECTIONS
+        )
+        return [term for term, distance, _ in found if distance == found[0][1]]
+
+    def _data(self) -> _IndexData:
+        """Return the part of the index in memory, loading it the first time."""
+        with self._lock:
+            if self._loaded is None:
+                with self._connection() as base:
+                    self._loaded = _read(base)
+            return self._loaded
+
+    def _is_current(self) -> bool:
+        with self._connection() as base:
+            version: tuple[int] = base.execute("PRAGMA user_version").fetchone()
+            return version == (_INDEX_VERSION,)
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        """Yield a connection for exclusive use."""
+        with self._idle_lock:
+            base = self._idle.pop() if self._idle else None
+        if base is None:
+            address = f"{self._path.absolute().as_uri()}?mode=ro&immutable=1"
+            base = sqlite3.connect(address, uri=True, check_same_thread=False)
+        try:
+            yield base
+        except BaseException:
+            base.close()
+            raise
+        with self._idle_lock:
+            is_open = self._idle is not None
+            if self._idle is not None:
+                self._idle.append(base)
+        if not is_open:
+            base.close()
+
+    @contextmanager
+    def _limited_time(self) -> Iterator[sqlite3.Connection]:
+        """Yield a connection that is interrupted at the time limit.
+
+        Raises QueryTimeout at the limit, EngineUnavailable if the index is damaged.
+        """
+        until = time.monotonic() + self._timeout_seconds
+        try:
+            with self._connection() as base:
+                base.set_progress_handler(lambda: time.monotonic() > until, _STEPS_PER_CLOCK_CHECK)
+                yield base
+                base.set_progress_handler(None, 0)
+        except sqlite3.DatabaseError as error:
+            if "interrupted" in str(error):
+                raise QueryTimeout(
+                    f"The search took more than {self._timeout_seconds:g} s", "Search for fewer words."
+                ) from error
+            what = f"The search index is damaged ({error})"
+            raise EngineUnavailable(
+                what, "SPARQL queries still work. Build the release again, or serve another."
+            ) from error
+
+
+def _read(base: sqlite3.Connection) -> _IndexData:
+    """Load the part of an index that stays in memory."""
+    orders = {
+        order: array("I", (number for (number,) in base.execute(f"SELECT id FROM project ORDER BY {by}")))  # noqa: S608
+        for order, by in _ORDER_BY.items()
+    }
+    facets: dict[str, dict[str, tuple[str, BitMap]]] = {kind: {} for kind in FACETS}
+    for kind, value, label, bitmap in base.execute("SELECT kind, value, label, projects FROM facet"):
+        facets[kind][value] = (label, BitMap.deserialize(bitmap))
+    terms = [term for (term,) in base.execute("SELECT term FROM term ORDER BY rowid")]
+    return _IndexData(orders, facets, terms)
+
+
+def _word_expression(word: str) -> str:
+    """Return the FTS5 expression for a word and for words that begin with it."""
+    return f'("{word}" OR "{word}" *)'
+
+
+class IndexEntry(NamedTuple):
+    """The index entry of a project. ``links`` are triples of facet, linked resource and basis."""
+
+    iri: str
+    title: str
+    code: str
+    status: str
+    start: str
+    end: str
+    summary: str
+    links: tuple[tuple[str, str, str], ...]
+    texts: tuple[str, ...]
+
+
+#: A name of a resource: its IRI, the name, and a rank (higher is preferred).
+Name = tuple[str, str, int]
+
+
+def index_entries(graph: StatementsBySubject, broader: Mapping[str, list[str]]) -> tuple[list[IndexEntry], list[Name]]:
+    """Return the entries of the projects in a part of a graph, and the names of its resources.
+
+    The part contains each of its projects completely; ``broader`` comes from the whole graph.
+    """
+    projects = [_index_entry(graph, broader, iri) for iri in sorted(graph) if _PROJECT in graph[iri].get(RDF.type, ())]
+    names = [
+        (thing, term_text(term), preferred + (preferred and term.endswith('"@en')))
+        for thing, own in graph.items()
+        for label, preferred in ((SKOS.prefLabel, 1), (SKOS.altLabel, 0))
+        for term in own.get(label, ())
+    ]
+    return projects, names
+
+
+def _index_entry(graph: StatementsBySubject, broader: Mapping[str, list[str]], iri: str) -> IndexEntry:
+    own = graph[iri]
+
+    def parts(*terms: str) -> Iterator[dict[str, list[str]]]:
+        return (graph.get(part, {}) for term in terms for part in object_texts(own, term))
+
+    # Of several values, take the first in order, but the last end date.
+    title, code, status, start, summary = (
+        min(object_texts(own, term), default="")
+        for term in (DCTERMS.title, DCTERMS.identifier, CYB.status, CYB.start, DCTERMS.abstract)
+    )
+    links = {(_facet_of(thing), thing, "") for thing in _all_broader(object_texts(own, CYB.country), broader)}
+    links |= {
+        (_facet_of(thing), thing, "") for theme in object_texts(own, CYB.theme) for thing in broader.get(theme, ())
+    }
+    for node in parts(CYB.scope):
+        links |= {
+            (_facet_of(thing), thing, basis) for thing in object_texts(node, CYB.concept) for basis in _bases(node)
+        }
+    for node in parts(CYB.participation):
+        roles, actors = (object_texts(node, term) for term in (CYB.role, CYB.actor))
+        links |= {(_local_name(role), actor, basis) for role in roles for actor in actors for basis in _bases(node)}
+    texts = [text for term in _PROSE_TERMS for text in object_texts(own, term)]
+    for item in parts(*_ITEM_TERMS):
+        texts += object_texts(item, DCTERMS.description)
+    end = max(object_texts(own, CYB.end), default="")
+    return IndexEntry(iri, title, code, status, start, end, summary, tuple(sorted(links)), tuple(sorted(texts)))
+
+
+def _all_broader(things: Iterable[str], broader: Mapping[str, list[str]]) -> set[str]:
+    """Return all concepts that are broader than these, transitively."""
+    above: set[str] = set()
+    waiting = list(things)
+    while waiting:
+        new = [thing for thing in broader.get(waiting.pop(), ()) if thing not in above]
+        above.update(new)
+        waiting += new
+    return above
+
+
+def _facet_of(thing: str) -> str:
+    """Return the facet of a link to a resource that is not an actor."""
+    return thing.removeprefix(f"{BASE}id/").partition("/")[0]
+
+
+def _local_name(iri: str) -> str:
+    return iri.rpartition("/")[2]
+
+
+def _bases(node: dict[str, list[str]]) -> list[str]:
+    return [_local_name(basis) for basis in object_texts(node, CYB.basis)]
+
+
+def write_index(path: Path, parts: Spool, findings: Iterable[Mapping[str, Any]]) -> None:
+    """Write the index from the results of ``index_entries`` and the findings of a report."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as base:
+        base.executescript(
+            f"PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA user_version = {_INDEX_VERSION}; "
+            f"BEGIN; {_SCHEMA}"
+        )
+        last = 0
+        for projects, names in parts:
+            years = (int(day[:4]) for project in projects for day in (project.start, project.end) if day)
+            last = max((last, *years))
+            base.executemany("INSERT INTO named VALUES (?, ?, ?)", names)
+        _fill(base, (project for projects, _ in parts for project in projects), last)
+        columns = ("record", "file", "severity", "rule", "message", "suggestion", "line")
+        base.executemany(
+            "INSERT INTO finding VALUES (?, ?, ?, ?, ?, ?, ?)",
+            ([found[name] for name in columns] for found in findings if found["record"]),
+        )
+        base.execute("COMMIT")
+
+
+def _fill(base: sqlite3.Connection, projects: Iterable[IndexEntry], last: int) -> None:
+    """Add projects to the index after all names are in the database; ``last`` is the last year of all projects."""
+    having: dict[tuple[str, str], BitMap] = {}
+
+    @lru_cache(maxsize=_MAX_CACHED_NAMES)
+    def names(thing: str) -> list[str]:
+        """Return all names of a resource, the displayed one first."""
+        rows = base.execute(
+            "SELECT name FROM named WHERE thing = ? ORDER BY preferred DESC, length(name), name", (thing,)
+        )
+        return [name for (name,) in rows]
+
+    def name(thing: str) -> str:
+        return next(iter(names(thing)), thing.rpartition("/")[2])
+
+    for number, project in enumerate(projects):
+        own = {(kind, thing) for kind, thing, _ in project.links if kind in FACETS}
+        own |= {("basis", f"{BASE}id/basis/{basis}") for *_, basis in project.links if basis}
+        own |= {("status", project.status)} if project.status else set()
+        own |= {("year", str(year)) for year in _years(project.start, project.end, project.status, last)}
+        for facet in own:
+            having.setdefault(facet, BitMap()).add(number)
+        base.execute(
+            "INSERT INTO project VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                number,
+                project.iri,
+                project.title[:_MAX_SUMMARY_CHARS],
+                project.code,
+                name(project.status) if project.status else "",
+                project.start,
+                project.end,
+                project.summary[:_MAX_SUMMARY_CHARS],
+            ),
+        )
+        linked = sorted({name for _, thing, _ in project.links for name in names(thing)})
+        words = [
+            f"{project.title[:_MAX_TEXT_CHARS]} {project.code}",
+            " ".join(linked)[:_MAX_TEXT_CHARS],
+            " ".join(project.texts)[:_MAX_TEXT_CHARS],
+        ]
+        base.execute("INSERT INTO words (rowid, title, names, body) VALUES (?, ?, ?, ?)", (number, *words))
+        base.execute("INSERT INTO spelt (rowid, text) VALUES (?, ?)", (number, " ".join(words)))
+    for numbers in having.values():
+        numbers.run_optimize()  # otherwise the bytes depend on the order of insertion
+    base.executemany(
+        "INSERT INTO facet VALUES (?, ?, ?, ?)",
+        ((kind, of, name(of), numbers.serialize()) for (kind, of), numbers in sorted(having.items())),
+    )
+    base.execute(
+        "INSERT INTO term SELECT term FROM vocabulary WHERE length(term) >= ? ORDER BY doc DESC, term LIMIT ?",
+        (_MIN_TERM_LETTERS, _MAX_TERMS),
+    )
+
+
+def _years(start: str, end: str, status: str, last: int) -> range:
+    """Return the years in which a project is active; an ongoing one without an end lasts until ``last``."""
+    if not _YEAR.match(start):
+        return range(0)
+    first = int(start[:4])
+    until = int(end[:4]) if _YEAR.match(end) else last if status == _ONGOING else first
+    return range(first, min(until, first + _MAX_YEARS) + 1)

@@ -1,0 +1,205 @@
+"""Groups changed quads by record, and describes the changed fields."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote
+
+from cybilgraph.model.fields import BY_NAME, FIELDS, Field, FieldKind
+from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, PROV, RDF, SCHEMA, SKOS, VCARD, shorten
+from cybilgraph.rdf.description import field_of
+from cybilgraph.rdf.ntriples import term_text
+from cybilgraph.rdf.serialisation import is_in_earlier_graph
+from cybilgraph.release.graph_file import read_graph
+from cybilgraph.sync.patches import ADDED
+
+_KEY = re.compile(rf"<{re.escape(BASE)}(?:id/project|record)/([^/>]+)([/>])".encode())
+_SOURCE = re.compile(rf"<{re.escape(BASE)}record/[^/>]+/source".encode())
+#: Properties about how a record was read rather than about its content.
+_PROVENANCE_PROPERTIES = {
+    f"<{term}>".encode()
+    for term in (CYB.line, CYB.column, CYB.confidence, PROV.wasDerivedFrom, PROV.wasRevisionOf, DCTERMS.modified)
+}
+#: Properties of a project that other records set.
+_PROPERTIES_SET_BY_OTHERS = {f"<{term}>".encode() for term in (DCTERMS.isReplacedBy, SKOS.prefLabel, SKOS.altLabel)}
+_IS_REPLACED = f"<{DCTERMS.isReplacedBy}>".encode()
+_IS_RECORD = f"<{RDF.type}> <{CYB.Record}> .\n".encode()
+_NAMES = tuple(f"> <{term}> ".encode() for term in (DCTERMS.title, SKOS.prefLabel))
+#: Properties of a project's parts with readable text.
+_PROSE_PROPERTIES = {f"<{term}>" for term in (DCTERMS.description, DCTERMS.title, SCHEMA.url, VCARD.fn, VCARD.hasEmail)}
+_BY_TERM = {f"<{row.term}>": row for row in FIELDS if row.term}
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """A changed field, by its column name, with the removed and added values.
+
+    Both are empty if only the order of the values or their evidence has changed. Removed contacts are not listed,
+    because the persons should not be named any more.
+    """
+
+    name: str
+    old: list[str]
+    new: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A record that was ``added``, ``changed`` or ``removed``: its project's key and title, and the changed fields."""
+
+    key: str
+    kind: str
+    title: str
+    fields: list[FieldChange]
+    replaced_by: str = ""
+
+    @property
+    def iri(self) -> str:
+        """The IRI of the record."""
+        return f"{BASE}record/{self.key}"
+
+    def describe(self) -> str:
+        """Return a readable description."""
+        if self.kind != "changed":
+            return f"Replaced by {self.replaced_by}." if self.replaced_by else f"{self.kind.capitalize()}."
+        return "; ".join(_describe_field(field) for field in self.fields) + "."
+
+
+def _describe_field(field: FieldChange) -> str:
+    old, new = (", ".join(_brief(value) for value in values) for values in (field.old, field.new))
+    if old and new:
+        return f"{field.name}: {old} → {new}"
+    if old or new:
+        return f"{field.name}: {f'+ {new}' if new else f'− {old}'}"
+    return f"{field.name}: same values in another order or with other evidence"
+
+
+def _brief(value: str, limit: int = 80) -> str:
+    return f"“{value[:limit]}…”" if len(value) > limit else f"“{value}”" if " " in value else value
+
+
+def record_key(line: bytes) -> bytes:
+    """Return the key, as in its IRI, of the record that a quad changes, or b"" if it does not change a record."""
+    found = _KEY.match(line)
+    if not found or _SOURCE.match(line) or is_in_earlier_graph(line):
+        return b""
+    predicate = line.split(b" ", 2)[1]
+    if predicate in _PROVENANCE_PROPERTIES or (
+        predicate in _PROPERTIES_SET_BY_OTHERS and found[2] == b">" and predicate != _IS_REPLACED
+    ):
+        return b""
+    return found[1]
+
+
+def is_of_record(line: bytes) -> bool:
+    """Return whether a quad is about a project, its parts or its record."""
+    return _KEY.match(line) is not None
+
+
+def _lines_with(mark: bytes, chunk: bytes) -> Iterator[bytes]:
+    """Yield the lines that contain a mark; ten times faster than a loop over all lines."""
+    place = chunk.find(mark)
+    while place >= 0:
+        end = chunk.find(b"\n", place) + 1 or len(chunk)
+        yield chunk[chunk.rfind(b"\n", 0, place) + 1 : end]
+        place = chunk.find(mark, end)
+
+
+class ChangedNames:
+    """The names of the resources in changed quads, and the titles of the records."""
+
+    def __init__(self, graphs: list[Path], rows: Path, keys: set[bytes]) -> None:
+        base = f"<{BASE}id/".encode()
+        wanted = {base + b"project/" + key + b">" for key in keys}
+        with rows.open("rb") as file:
+            targets = (row.rstrip(b" .\n").rpartition(b" ")[2] for row in file)
+            wanted |= {target for target in targets if target.startswith(base)}
+        #: By IRI, whether the name is English, and the name.
+        self._names: dict[str, tuple[bool, str]] = {}
+        for graph in graphs if wanted else ():
+            for line in (line for chunk in read_graph(graph) for mark in _NAMES for line in _lines_with(mark, chunk)):
+                subject, _, rest = line.split(b" ", 2)
+                if subject in wanted:
+                    self._add(subject.decode()[1:-1], rest.decode())
+
+    def _add(self, iri: str, rest: str) -> None:
+        """Store a name, preferring English names and those of the later release."""
+        is_english = rest.endswith("@en .\n")
+        if is_english or not self._names.get(iri, (False, ""))[0]:
+            self._names[iri] = (is_english, term_text(rest.rpartition(" ")[0]))
+
+    def of(self, iri: str) -> str:
+        """Return the name of a resource, or its shortened IRI."""
+        return self._names.get(iri, (False, shorten(iri)))[1]
+
+
+def summarise_change(key: str, rows: list[list[bytes]], names: ChangedNames) -> Change | None:
+    """Return the change of a record from its rows of ADDED or REMOVED and line; None if its content is unchanged."""
+    project = f"{BASE}id/project/{key}"
+    own, replaced_by, kinds = [], "", set()
+    for kind, line in rows:
+        if line.split(b" ", 2)[1] != _IS_REPLACED:
+            own.append((kind, line.decode()))
+        elif kind == ADDED and not replaced_by:
+            replaced_by = line.decode().rstrip(" .\n").rpartition("/")[2][:-1]
+        if line.endswith(_IS_RECORD):
+            kinds.add(kind)
+    title = names.of(project)
+    if title.startswith("project:"):
+        title = unquote(key)
+    if len(kinds) == 1:
+        return Change(key, "added" if ADDED in kinds else "removed", title, [], replaced_by)
+    fields = list(_fields(own, project, names))
+    return Change(key, "changed", title, fields) if fields else None
+
+
+def _fields(rows: list[tuple[bytes, str]], project: str, names: ChangedNames) -> Iterator[FieldChange]:
+    touched: dict[str, tuple[list[str], list[str]]] = defaultdict(lambda: ([], []))
+    stated = {f"{line.split(' ', 2)[1][:-1]}AsPrinted>" for _, line in rows}
+    for kind, line in rows:
+        line = line.removesuffix(" .\n")
+        # If the predicate is in ``stated``, the printed form already shows this value.
+        if (name := _field(line, project)) and line.split(" ", 2)[1] not in stated:
+            values = touched[name][kind == ADDED]
+            values += [value for value in _value(line, project, name, names) if value not in values]
+    order = {row.name: number for number, row in enumerate(FIELDS)}
+    for name in sorted(touched, key=lambda name: (order.get(name, len(order)), name)):
+        old, new = touched[name]
+        removed = [] if name == "contacts" else [value for value in old if value not in new]
+        label = _label(BY_NAME[name]) if name in BY_NAME else name
+        yield FieldChange(label, removed, [value for value in new if value not in old])
+
+
+def _label(row: Field) -> str:
+    return (row.column or row.name).replace("_", " ")
+
+
+def _field(line: str, project: str) -> str:
+    """Return the name of the field that a line belongs to, or ""."""
+    subject, predicate, _ = line.split(" ", 2)
+    if subject.startswith(f"<{project}"):
+        return field_of(line, project)
+    if predicate == f"<{CYB.leftBlank}>":
+        return "left blank"
+    row = _BY_TERM.get(predicate)
+    return row.name if row and row.kind is FieldKind.RECORD else ""
+
+
+def _value(line: str, project: str, name: str, names: ChangedNames) -> Iterator[str]:
+    """Yield the readable value of a line, or nothing if it is only about provenance."""
+    subject, predicate, term = line.split(" ", 2)
+    if name == "left blank":
+        yield _label(_BY_TERM[term]) if term in _BY_TERM else shorten(term[1:-1])
+    elif subject == f"<{project}>":
+        row = BY_NAME.get(name)
+        of_field = row is not None and predicate in (f"<{row.term}>", f"<{row.term}AsPrinted>")
+        if of_field and not term.startswith(f"<{project}/"):
+            yield names.of(term[1:-1]) if term.startswith("<") else term_text(term)
+    elif not subject.startswith(f"<{project}/"):
+        yield term_text(term)
+    elif predicate in _PROSE_PROPERTIES and "/evidence/" not in subject:
+        yield term_text(term).removeprefix("mailto:")

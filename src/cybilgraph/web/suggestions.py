@@ -1,0 +1,419 @@
+"""Suggested edits: a folder in which they wait until a curator accepts or rejects them.
+
+    DIR/            mode 0700, all files 0600: only the curator may read suggestions and their senders
+    ├── .client.key   the key of the hashes that identify senders
+    ├── 20270131T120000-1f2e3d4c.json   a pending suggestion
+    ├── accepted/   suggestions that became record files
+    └── rejected/   rejected suggestions, each with the reason
+
+Suggestions are untrusted input, including all names and paths in them. Accepting one writes a record file and
+nothing else; the graph changes with the next build.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import re
+import secrets
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+
+from filelock import FileLock
+
+from cybilgraph.errors import SourceError, SuggestionError, SuggestionQuota, SuggestionsFull
+from cybilgraph.identity import Identities
+from cybilgraph.model.gazetteer import slug
+from cybilgraph.model.record import Record
+from cybilgraph.readers import READERS, Input, read_input
+from cybilgraph.readers.input_formats import INPUT_FORMATS, guess_suffix
+from cybilgraph.readers.inputs import MAX_PAGE_BYTES
+from cybilgraph.runtime.files import atomic_write, create_key, private_folder, read_key
+
+#: The most pending suggestions per client.
+MAX_OF_CLIENT = 10
+ACCEPTED, REJECTED = "accepted", "rejected"
+_ID = re.compile(r"[0-9]{8}T[0-9]{6}-[0-9a-f]{8}")
+_MAX_FILE_BYTES = 4 * MAX_PAGE_BYTES
+_LOCK_TIMEOUT_SECONDS = 5.0
+_LOCK, _KEY = ".lock", ".client.key"
+#: What reading a damaged suggestion raises.
+_DAMAGED = (OSError, ValueError, TypeError, KeyError, RecursionError)
+#: The longest comment, and the longest name or address.
+MAX_COMMENT_CHARS, MAX_NAME_CHARS = 2_000, 200
+#: The longest project key in a message.
+_MAX_KEY_CHARS = 200
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+@dataclass(frozen=True, slots=True)
+class EditBase:
+    """The starting point of an edit: ``text``, and the record's source file with its checksum.
+
+    ``is_source`` is false if the text is a form filled in from the graph, because the release did not keep the file or
+    the file has other records as well.
+    """
+
+    file: str
+    sha256: str
+    text: str
+    is_source: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suggestion:
+    """A suggested edit: a new ``text`` for the record of ``project``; the suffix of ``name`` selects its reader.
+
+    ``client`` is a keyed hash of the sender's network. Like ``sender`` and ``email``, it is deleted as soon as a
+    curator accepts or rejects the suggestion.
+    """
+
+    project: str
+    title: str
+    name: str
+    base: EditBase
+    text: str
+    comment: str = ""
+    sender: str = ""
+    email: str = ""
+    client: str = ""
+    id: str = ""
+    time: str = ""
+    reason: str = ""
+
+    @property
+    def target(self) -> str:
+        """The path of the record file to write, relative to the folder of records."""
+        return self.base.file if self.base.is_source else f"{slug(self.project)}.yaml"
+
+
+@dataclass
+class SuggestionQueue:
+    """The suggestions in one folder, with the most that may be pending. Safe for use by threads and processes."""
+
+    folder: Path
+    max_pending: int = 200
+    max_of_project: int = 20
+    max_of_client: int = MAX_OF_CLIENT
+    _senders: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+    def secure(self) -> None:
+        """Restrict the folder and all suggestions in it to their owner. Raises SuggestionsFull."""
+        with self._locked():
+            for folder in self._folders():
+                private_folder(folder)
+                for path in folder.iterdir():
+                    is_ours = _ID.fullmatch(path.stem) or path.name in (_LOCK, _KEY)
+                    if is_ours and not path.is_symlink() and path.stat().st_mode & 0o077:
+                        path.chmod(0o600)
+
+    def send(self, suggestion: Suggestion, network: str = "") -> Suggestion:
+        """Add a suggestion from a network to the queue; without a network, the limit per client does not apply.
+
+        Raises SuggestionError if it is not a valid edit, SuggestionQuota if too many from this network are pending,
+        SuggestionsFull if too many for this project or in total are pending.
+        """
+        ensure_valid(suggestion)
+        with self._locked():
+            client = self._hashed(network) if network else ""
+            self._ensure_capacity(suggestion.project, client)
+            now = datetime.now(UTC)
+            name, time = f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}", now.isoformat("T", "seconds")
+            queued = replace(suggestion, id=name, time=time, client=client)
+            self._write(self.folder, queued)
+        return queued
+
+    def _ensure_capacity(self, project: str, client: str) -> None:
+        # A pending file never changes, so each is read only once.
+        self._senders = {name: self._senders.get(name) or self._project_and_client(name) for name in self._ids()}
+        senders = list(self._senders.values())
+        if client and sum(other == client for _, other in senders) >= self.max_of_client:
+            raise SuggestionQuota(
+                f"{self.max_of_client} suggestions from your network are already waiting for a curator",
+                "Try again when a curator has reviewed some of them.",
+            )
+        if sum(other == project for other, _ in senders) >= self.max_of_project:
+            raise SuggestionsFull(
+                f"{self.max_of_project} suggestions for this project are already waiting for a curator",
+                "Try again in a few days.",
+            )
+        if len(senders) >= self.max_pending:
+            raise SuggestionsFull("Too many suggestions are waiting for a curator", "Try again in a few days.")
+
+    def _project_and_client(self, name: str) -> tuple[str, str]:
+        """Return the project and the client of a suggestion; both are empty if it is damaged."""
+        try:
+            found = _parsed((self.folder / f"{name}.json").read_text(encoding="utf-8"))
+        except _DAMAGED:
+            return "", ""
+        return found.project, found.client
+
+    def forget(self, mentions: Callable[[str], bool]) -> dict[str, str]:
+        """Delete every suggestion, pending or reviewed, that ``mentions`` a person.
+
+        If only the sender's name or address does, delete only these. Returns what was done, by id. Raises
+        SuggestionsFull.
+        """
+        done: dict[str, str] = {}
+        with self._locked():
+            for folder in self._folders():
+                for partial in folder.glob(".*.part"):  # left by a killed process
+                    partial.unlink()
+                for path in sorted(folder.glob("*.json")):
+                    if _ID.fullmatch(path.stem) and not path.is_symlink() and (action := self._forget(path, mentions)):
+                        done[path.stem] = action
+        return done
+
+    def _forget(self, path: Path, mentions: Callable[[str], bool]) -> str:
+        text = path.read_text(encoding="utf-8", errors="replace")
+        suggestion = None
+        texts = [text]
+        with suppress(ValueError, TypeError, KeyError, RecursionError):  # search all of a damaged file
+            suggestion = replace(_parsed(text), id=path.stem)
+            texts = [suggestion.project, suggestion.title, suggestion.name, suggestion.text, suggestion.comment]
+            texts += [suggestion.reason, suggestion.base.file, suggestion.base.text]
+        if any(map(mentions, texts)):
+            path.unlink()
+            return "removed"
+        if suggestion and (mentions(suggestion.sender) or mentions(suggestion.email)):
+            self._write(path.parent, replace(suggestion, sender="", email=""))
+            return "sender removed"
+        return ""
+
+    def pending(self) -> Iterator[Suggestion]:
+        """Yield the pending suggestions, oldest first. Raises SuggestionError for a damaged one."""
+        yield from map(self.get, sorted(self._ids()))
+
+    def get(self, name: str) -> Suggestion:
+        """Return a pending suggestion by its id. Raises SuggestionError."""
+        path = self.folder / f"{name}.json"
+        if not _ID.fullmatch(name) or path.is_symlink() or not path.is_file():
+            raise SuggestionError(
+                f"No suggestion {name!r} is pending in {self.folder}", "See cybilgraph suggestions list."
+            )
+        try:
+            if path.stat().st_size > _MAX_FILE_BYTES:
+                raise SuggestionError(f"{path} is too large for a suggestion", "Delete the file.")
+            found = _parsed(path.read_text(encoding="utf-8"))
+        except _DAMAGED as error:
+            raise SuggestionError(f"{path} is damaged", "Delete the file.") from error
+        return replace(found, id=name)
+
+    def accept(self, name: str, records: Path, force: bool = False) -> Path:
+        """Write the record file of a suggestion into a folder of records, and return the file's path.
+
+        Raises SuggestionError if the file has changed since the edit began, unless ``force`` is true; and always if
+        the path is outside the folder, or the text is not a record of the same project in the same format.
+        """
+        with self._locked():
+            suggestion = self.get(name)
+            target = _path_below(records, suggestion.target)
+            ensure_valid(suggestion)
+            ensure_same_project(suggestion.name, suggestion.base.text, records_in(suggestion.name, suggestion.text))
+            before = _content(target)
+            content = _encode_like(suggestion.text, before or b"")
+            if not force and before != content and (reason := _file_change(suggestion, before)):
+                raise SuggestionError(
+                    f"{target}: {reason}",
+                    f"See both changes: cybilgraph suggestions show {self.folder} {name} --records {records}\n"
+                    "  Merge them by hand and reject the suggestion, or accept it with --force, which overwrites the "
+                    "file's own changes.",
+                )
+            try:
+                with atomic_write(target) as file:
+                    file.write(content)
+            except OSError as error:
+                what = f"{target} cannot be written: {error.strerror}"
+                raise SuggestionError(what, "Check its permissions.") from error
+            self._archive(suggestion, ACCEPTED)
+        return target
+
+    def reject(self, name: str, reason: str) -> None:
+        """Reject a suggestion with a reason. Raises SuggestionError."""
+        with self._locked():
+            self._archive(replace(self.get(name), reason=reason), REJECTED)
+
+    def _archive(self, suggestion: Suggestion, where: str) -> None:
+        """Move a reviewed suggestion, and delete its sender, who is no longer needed."""
+        self._write(self.folder / where, replace(suggestion, sender="", email="", client=""))
+        (self.folder / f"{suggestion.id}.json").unlink()
+
+    def _folders(self) -> list[Path]:
+        return [folder for where in ("", ACCEPTED, REJECTED) if (folder := self.folder / where).is_dir()]
+
+    def _hashed(self, network: str) -> str:
+        path = self.folder / _KEY
+        try:
+            return read_key(path).hash(network)
+        except (OSError, ValueError):  # with a new key, pending suggestions no longer count towards client limits
+            return create_key(path).hash(network)
+
+    def _ids(self) -> list[str]:
+        return [path.stem for path in self.folder.glob("*.json") if _ID.fullmatch(path.stem)]
+
+    def _write(self, folder: Path, suggestion: Suggestion) -> None:
+        content = json.dumps(asdict(suggestion), ensure_ascii=False, indent=1).encode(errors="replace") + b"\n"
+        try:
+            private_folder(folder)
+            for partial in folder.glob(".*.part"):  # left by a killed process
+                partial.unlink(missing_ok=True)
+            with atomic_write(folder / f"{suggestion.id}.json", mode=0o600) as file:
+                file.write(content)
+        except OSError as error:
+            raise SuggestionsFull(
+                f"The suggestion cannot be stored: {error.strerror}", "Try again when the disk has free space."
+            ) from error
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        try:
+            private_folder(self.folder)
+            with FileLock(self.folder / _LOCK, timeout=_LOCK_TIMEOUT_SECONDS, mode=0o600):
+                yield
+        except OSError as error:  # including Timeout
+            raise SuggestionsFull(
+                f"The suggestions in {self.folder} cannot be used: {error}",
+                "The folder must belong to the user of this process, with access for nobody else. If it does, try "
+                "again in a moment.",
+            ) from error
+
+
+def current_file(suggestion: Suggestion, records: Path) -> str | None:
+    """Return the current text of the record file; None if there is none. Raises SuggestionError."""
+    before = _content(_path_below(records, suggestion.target))
+    return None if before is None else normalise_line_ends(before.decode("utf-8-sig", errors="replace"))
+
+
+def describe_file_change(suggestion: Suggestion, records: Path) -> str:
+    """Describe how the record file has changed since the edit began; empty if it has not. Raises SuggestionError."""
+    return _file_change(suggestion, _content(_path_below(records, suggestion.target)))
+
+
+def unified_diff(before: str, after: str, name: str, other: str) -> list[str]:
+    """Return the lines of a unified diff."""
+    return list(difflib.unified_diff(before.split("\n"), after.split("\n"), name, other, lineterm=""))
+
+
+def _parsed(text: str) -> Suggestion:
+    """Parse the file of a suggestion. Raises ValueError, TypeError or KeyError if it is invalid."""
+    found = json.loads(text)
+    base = found.pop("base")
+    if not all(isinstance(value, str) for value in (*found.values(), base["file"], base["sha256"], base["text"])):
+        raise ValueError("a value is not a string")
+    return Suggestion(**found, base=EditBase(**base))
+
+
+def _content(path: Path) -> bytes | None:
+    return path.read_bytes() if path.exists() else None
+
+
+def _file_change(suggestion: Suggestion, before: bytes | None) -> str:
+    if not suggestion.base.is_source:
+        return "" if before is None else "the file already exists"
+    if before is None:
+        return "the file no longer exists"
+    same = hashlib.sha256(before).hexdigest() == suggestion.base.sha256
+    return "" if same else "the file has changed since the edit began"
+
+
+def _path_below(records: Path, name: str) -> Path:
+    """Return the path of a file in a folder by an untrusted relative path. Raises SuggestionError."""
+    parts = PurePosixPath(name).parts
+    odd = "\\" in name or "\0" in name or not parts or any(part.startswith((".", "/")) for part in parts)
+    root = records.resolve()
+    target = root.joinpath(*parts) if not odd else root
+    if odd or target.resolve() != target or not target.parent.is_dir() or (target.exists() and not target.is_file()):
+        raise SuggestionError(
+            f"{name!r} is not a record file in {records}",
+            "Give the folder of records that the release was built from, such as --records data/records",
+        )
+    return target
+
+
+def _encode_like(text: str, before: bytes) -> bytes:
+    """Encode a text with the line ends and byte order mark of the file it replaces."""
+    text = normalise_line_ends(text)
+    if not text.endswith("\n") and (not before or before.endswith(b"\n")):
+        text += "\n"
+    if b"\r\n" in before:
+        text = text.replace("\n", "\r\n")
+    return (b"\xef\xbb\xbf" if before.startswith(b"\xef\xbb\xbf") else b"") + text.encode(errors="replace")
+
+
+def normalise_line_ends(text: str) -> str:
+    """Convert all line ends to ``\\n``."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def ensure_valid(suggestion: Suggestion) -> None:
+    """Check the fields of a suggestion without parsing its text as a record. Raises SuggestionError."""
+    before, after = normalise_line_ends(suggestion.base.text), normalise_line_ends(suggestion.text)
+    if len(suggestion.text.encode(errors="replace")) > MAX_PAGE_BYTES:
+        raise SuggestionError(
+            f"The record is larger than {MAX_PAGE_BYTES:,} bytes", "A project page normally has a few kilobytes."
+        )
+    if before.strip() == after.strip():
+        raise SuggestionError("The record is unchanged", "Edit the record before you send it.")
+    if len(suggestion.comment) > MAX_COMMENT_CHARS:
+        raise SuggestionError(f"The comment is longer than {MAX_COMMENT_CHARS:,} characters", "Shorten it.")
+    if max(len(suggestion.sender), len(suggestion.email)) > MAX_NAME_CHARS:
+        raise SuggestionError(
+            f"The name or e-mail address is longer than {MAX_NAME_CHARS} characters", "Shorten or omit it."
+        )
+    known = set(_CONTROL.findall(before))  # invisible characters of the original may stay
+    for number, line in enumerate(after.split("\n"), start=1):
+        if invisible := next((char for char in _CONTROL.findall(line) if char not in known), ""):
+            raise SuggestionError(
+                f"Line {number} has an invisible character (U+{ord(invisible):04X})",
+                "Delete the line and type it again: a program may have inserted the character.",
+            )
+    _ensure_same_format(suggestion)
+
+
+def ensure_same_project(name: str, base: str, edited: Iterable[Record]) -> None:
+    """Check that there is a single edited record, of the project that the text ``base`` describes.
+
+    The suffix of ``name`` selects the reader of ``base``. Raises SuggestionError.
+    """
+    try:
+        after = list(edited)
+        before = list(records_in(name, base))
+    except SourceError as error:
+        raise SuggestionError("The text can no longer be read as a record", error.what) from error
+    if not after:
+        raise SuggestionError("The text can no longer be read as a record", "See the findings.")
+    if len(after) > 1:
+        raise SuggestionError(
+            f"The text has become {len(after)} records instead of one",
+            "Suggest an edit of each project from its own page.",
+        )
+    with Identities() as identities:
+        for record in (*before, *after):
+            identities.add(record)
+        if len(identities) > 1:
+            raise SuggestionError(
+                "The text no longer describes the same project: "
+                f"it was {before[0].key[:_MAX_KEY_CHARS]}, and would be {after[0].key[:_MAX_KEY_CHARS]}",
+                "Keep its code or, if it has none, its title, and explain in the comment what is wrong with it.",
+            )
+
+
+def records_in(name: str, text: str) -> Iterator[Record]:
+    """Read a text as the records of a file of this name. Raises SourceError."""
+    return read_input(Input(name, data=text.encode(errors="replace")))
+
+
+def _ensure_same_format(suggestion: Suggestion) -> None:
+    own = Input(suggestion.name).suffix
+    texts = (suggestion.base.text, suggestion.text)
+    before, after = (guess_suffix(text.encode(errors="replace")) for text in texts)
+    # Only its first lines distinguish YAML from text, and an edit may change them.
+    allowed = (own, before, ".txt") if READERS.get(own) is READERS[".yaml"] else (own, before)
+    if READERS[after] not in [READERS.get(suffix) for suffix in allowed]:
+        titles = {kind.suffix: kind.title for kind in INPUT_FORMATS}
+        what = f"The format changed from {titles.get(before, before)} to {titles.get(after, after)}"
+        raise SuggestionError(what, "Edit the values, and keep the format of the record.")

@@ -1,0 +1,53 @@
+"""Changes are described by record and field."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cybilgraph import pipeline
+from cybilgraph.release import Releases
+from cybilgraph.sync.changes import ChangeLogCache
+from cybilgraph.sync.record_changes import Change, FieldChange
+
+
+def test_change_is_described_by_field(changes: ChangeLogCache) -> None:
+    [change] = changes.between(1, 2).records()
+    title = "Support to Belize National Cyber Security Strategy"
+    fields = [FieldChange("status", ["Finished"], ["Ongoing"]), FieldChange("start", ["2018-04"], ["2018-05"])]
+    assert change == Change("G0020", "changed", title, fields)
+    assert change.describe() == "status: Finished → Ongoing; start: 2018-04 → 2018-05."
+
+
+def test_rereading_a_record_is_not_a_change(changes: ChangeLogCache) -> None:
+    log = changes.between(2, 3)
+    assert list(log.records()) == []
+    assert log.counts["added_quads"], "the patch contains them"
+    assert not any(log.counts[kind] for kind in ("added", "changed", "removed", "other_quads"))
+    assert not any(changes.between(4, 5).counts.values())
+
+
+@pytest.mark.slow
+def test_removed_contacts_are_not_named(tmp_path: Path) -> None:
+    source, folder = tmp_path / "one.json", tmp_path / "releases"
+    for name in ("Ann Old", "Bea New"):
+        source.write_text(f'{{"title": "Project", "code": "G0997", "contacts": ["{name}"]}}', encoding="utf-8")
+        pipeline.build([source], folder)
+    changes = ChangeLogCache(Releases(folder))
+    [change] = changes.between(1).records()
+    assert change.fields == [FieldChange("contacts", [], ["Bea New"])]
+    changes.close()
+
+
+@pytest.mark.slow
+def test_new_code_replaces_the_old_record(tmp_path: Path) -> None:
+    source, folder = tmp_path / "one.json", tmp_path / "releases"
+    for code in ("", "G0997"):
+        source.write_text(f'{{"title": "A Project of Ours", "code": "{code}"}}', encoding="utf-8")
+        pipeline.build([source], folder)
+    changes = ChangeLogCache(Releases(folder))
+    result = {change.kind: change for change in changes.between(1).records()}
+    assert result["removed"].replaced_by == "G0997"
+    assert result["added"].key == "G0997"
+    changes.close()

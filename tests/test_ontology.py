@@ -26,7 +26,7 @@ HEADERS = [URIRef(f"{BASE}ontology"), URIRef(f"{BASE}ontology/rules")]
 TERMS = sorted(term for term in set(FILE.subjects()) if str(term).startswith(CYB.iri))
 #: Terms that no record in data/ uses yet, with the sample that does.
 PLANNED = {
-    "partner": "rules/good.ttl",
+    **dict.fromkeys(("partner", "audience", "statusAsOf"), "rules/good.ttl"),
     "beneficiary": "rules/good.ttl",
     **dict.fromkeys(("accountable", "extending"), "rules/good.ttl"),
     "follows": "ontology/follows.ttl",

@@ -21,7 +21,7 @@ from typing import Self
 from cybilgraph.identity import Identities, RecordIdentity, identity_of
 from cybilgraph.model.fields import BY_NAME, FIELDS, FieldKind
 from cybilgraph.model.record import Record
-from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, PROV, SKOS, thing_iri, version_graph
+from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, PROV, RDF, SKOS, thing_iri, version_graph
 from cybilgraph.model.vocabulary import record as record_iri
 from cybilgraph.rdf.description import field_of, is_stated
 from cybilgraph.runtime.spill import Spool, TemporaryDatabase
@@ -35,12 +35,15 @@ _CACHED_CAPTURES, _CACHED_KEYS = 4, 10_000
 _SCHEMA = "CREATE TABLE shared (line TEXT, about TEXT); CREATE TABLE rest (line TEXT);"
 _RELATIONS = {f"<{row.term}>" for row in FIELDS if row.kind is FieldKind.PROJECTS}
 _PROJECT = re.compile(rf"(?<=<{re.escape(BASE)}id/project/)([^/>]+)(?=>)")
+#: Properties of a claim that another project is related to this one.
+_TO_OTHER_PROJECT = (f"<{CYB.project}>", f"<{RDF.object}>")
 #: Substrings of lines that refer to other projects.
 _RELATION, _TO_PROJECT = "/relation/", f"> <{BASE}id/project/"
 _RELATED = re.compile(r"(?<=/relation/)([a-z_]+)/([^/>]+)")
 #: Keys of projects that a line refers to, at two positions. A single pattern would have no fixed prefix and
 #: take four times as long.
 _NAMED = [re.compile(rf"{before}([^/>]+)".encode()) for before in ("/relation/[a-z_]+/", re.escape(_TO_PROJECT))]
+_CURRENT_SOURCE = f"> <{CYB.currentSource}> <"
 #: The line number of a quote in its source.
 _LINE = f"<{CYB.line}>"
 #: Fields taken only from the newest capture: persons no longer named on a page are not named here.
@@ -98,7 +101,8 @@ class Assembly:
             yield _block(present.lines(self._lines(*newest, key)))
             for number, record in enumerate(earlier if history else (), start=1):
                 graph = version_graph(key, number)
-                yield _block(f"{line[:-1]}<{graph}> ." for line in self._lines(*record, key))
+                lines = _with_own_source(self._lines(*record, key), key, number)
+                yield _block(f"{line[:-1]}<{graph}> ." for line in lines)
         rest = self.shared(others)
         while block := _block(islice(rest, _LINES_PER_BLOCK)):
             yield block
@@ -153,7 +157,7 @@ class Assembly:
             return line
         line = _RELATED.sub(lambda found: f"{found[1]}/{self._current(found[2])}", line)
         subject, predicate, rest = line.split(" ", 2)
-        if predicate in _RELATIONS or predicate == f"<{CYB.project}>":
+        if predicate in _RELATIONS or predicate in _TO_OTHER_PROJECT:
             rest = _PROJECT.sub(lambda found: self._current(found[1]), rest)
         return f"{subject} {predicate} {rest}"
 
@@ -196,10 +200,16 @@ class _MergedProject:
         graph = version_graph(self._key, self._earlier)
         for name, by_field in self._group_by_field(lines).items():
             if name not in _NEWEST_ONLY:
-                self._set_field(name, list(self._with_own_source(by_field)))
-        sources = (line for line in self._record_lines(lines) if f"<{self._record}/source" in line)
-        self._sources.update(self._with_own_source(sources))
-        self._sources.add(f"<{self._record}> <{PROV.wasRevisionOf}> <{graph}> .")
+                self._set_field(name, list(_with_own_source(by_field, self._key, self._earlier)))
+        source = f"<{self._record}/source"
+        sources = (line for line in self._record_lines(lines) if source in line and _CURRENT_SOURCE not in line)
+        self._sources.update(_with_own_source(sources, self._key, self._earlier))
+        self._sources |= {
+            f"<{self._record}> <{PROV.wasRevisionOf}> <{graph}> .",
+            f"<{graph}> <{RDF.type}> <{PROV.Entity}> .",
+            f"<{graph}> <{DCTERMS.isVersionOf}> <{self._record}> .",
+            f"<{graph}> <{PROV.wasDerivedFrom}> {source}/{self._earlier}> .",
+        }
 
     def lines(self, newest: list[str]) -> list[str]:
         """Return all lines, given those of the newest capture."""
@@ -228,10 +238,11 @@ class _MergedProject:
             self._fields[name] = (stated, lines)
         return wins
 
-    def _with_own_source(self, lines: Iterable[str]) -> Iterator[str]:
-        """Yield the lines of an earlier capture with a source IRI of its own."""
-        source = f"<{self._record}/source"
-        return (re.sub(rf"{re.escape(source)}(?=[/>])", f"{source}/{self._earlier}", line) for line in lines)
+
+def _with_own_source(lines: Iterable[str], key: str, number: int) -> Iterator[str]:
+    """Yield the lines of an earlier capture with a source IRI of its own."""
+    source = f"<{record_iri(key)}/source"
+    return (re.sub(rf"{re.escape(source)}(?=[/>])", f"{source}/{number}", line) for line in lines)
 
 
 def _statement_hash(lines: list[str]) -> bytes:

@@ -277,10 +277,13 @@ def _describe_record(triples: TripleWriter, project: str, record: Record) -> Non
     triples.plain(node, DCTERMS.language, record.language.text)
     if record.updated:
         triples.plain(node, DCTERMS.modified, record.updated.text, XSD.date)
+        if record.status:
+            triples.plain(project, CYB.statusAsOf, record.updated.text, XSD.date)
     if record.address and is_iri(record.address.text):
         triples.link(node, DCTERMS.source, record.address.text)
     source = triples.source
     triples.link(node, PROV.wasDerivedFrom, source)
+    triples.link(node, CYB.currentSource, source)
     triples.link(source, RDF.type, PROV.Entity)
     triples.plain(source, RDFS.label, record.source.name)
     checksum = f"{source}/checksum"

@@ -24,6 +24,8 @@ from cybilgraph.readers.rdf.project_values import read_left_blank, read_values
 from cybilgraph.readers.rdf.view import NOWHERE, ProjectView, RecordGraph, parse_own_iri, read_graphs, to_one_line
 
 #: Properties of resources that are only mentioned.
+#: Properties of a record and its project that name this file as the source, or repeat what others state.
+_REPEATED = (PROV.wasDerivedFrom, PROV.wasRevisionOf, CYB.currentSource, FOAF.primaryTopic, CYB.statusAsOf)
 _NAMES = {DCTERMS.isReplacedBy, RDF.type, SKOS.prefLabel, RDFS.label}
 #: The key of a page without code and title, from the checksum of the page.
 _UNTITLED_KEY = re.compile(r"untitled-([0-9a-f]{12})")
@@ -82,7 +84,7 @@ def _record(view: ProjectView, project: str, about: list[str], source: Source) -
     nodes = [*about, project]
     for node in nodes:
         view.visit(node)
-        for predicate in (PROV.wasDerivedFrom, PROV.wasRevisionOf, FOAF.primaryTopic):  # the source is this file
+        for predicate in _REPEATED:
             view.graph.values(node, predicate)
     language = next((text for node in nodes if (text := view.text(node, DCTERMS.language).text)), "")
     titles = (getattr(title, "language", None) for title in view.graph.values(project, DCTERMS.title))

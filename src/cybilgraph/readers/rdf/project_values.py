@@ -157,7 +157,7 @@ def _targets(view: ProjectView, node: str, predicate: str) -> list[Term]:
 def _evidence(view: ProjectView, node: str) -> Iterator[Evidence]:
     """Yield the quotes that support a derived link or date."""
     for term in _REPEATED:
-        view.graph.values(node, term)
+        view.graph.values(node, term)  # nothing new
     for quote in view.nodes(node, CYB.evidence):
         for term in (PROV.wasDerivedFrom, PROV.wasQuotedFrom):
             view.graph.values(quote, term)  # the source is this file

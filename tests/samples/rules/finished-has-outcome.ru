@@ -1,0 +1,2 @@
+DELETE WHERE { ?s cyb:outcome ?o } ;
+DELETE WHERE { ?s cyb:output ?o }

@@ -52,7 +52,7 @@ _ALLOWED_TOKENS = {
     "gap": re.compile(r"[\t\r\n ]++"),
     "word": re.compile("SELECT|ASK|DESCRIBE|WHERE|PREFIX|DISTINCT|LIMIT|OFFSET|A", re.IGNORECASE | re.ASCII),
     "iri": re.compile(r"<iri:[0-9]++/>"),
-    "name": re.compile(r"(?:[A-Za-z][A-Za-z0-9]*+)?:(?:[A-Za-z0-9][A-Za-z0-9_\-]*+)?"),
+    "name": re.compile(r"(?:(?<![A-Za-z0-9])[A-Za-z][A-Za-z0-9]*+)?:(?:[A-Za-z0-9][A-Za-z0-9_\-]*+)?"),
     "variable": re.compile(r"[?$][A-Za-z0-9_]++"),
     "number": re.compile(r"[0-9]{1,9}"),
     "open": re.compile(r"\{"),

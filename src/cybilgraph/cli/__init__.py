@@ -6,14 +6,13 @@ import click
 
 from cybilgraph.cli.check import check
 from cybilgraph.cli.common import CommandGroup
-from cybilgraph.cli.convert import build, convert, template
+from cybilgraph.cli.convert import build, convert, shapes, template
 from cybilgraph.cli.deploy import deploy, sizing
 from cybilgraph.cli.exchange import harvest, load, publish, verify
 from cybilgraph.cli.query import list_queries, query
 from cybilgraph.cli.releases import activate, diff, forget, prune, releases, rollback
 from cybilgraph.cli.review import suggestions
 from cybilgraph.cli.serve import serve
-from cybilgraph.cli.shapes import shapes
 from cybilgraph.version import __version__
 
 

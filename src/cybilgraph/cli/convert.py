@@ -1,4 +1,4 @@
-"""``cybilgraph convert``, ``template`` and ``build``: turn records into RDF, forms or a release."""
+"""``cybilgraph convert``, ``template``, ``build`` and ``shapes``: turn records into RDF, forms or a release."""
 
 from __future__ import annotations
 
@@ -144,3 +144,22 @@ def build(sources: tuple[str, ...], into: Path, **options: Any) -> None:
     if report.findings:
         command = escape_controls(f"cybilgraph check {shlex.join(sources)}")
         console.print(f"To list the findings with their lines: {command}", soft_wrap=True)
+
+
+@click.command(cls=Command)
+@OUTPUT
+@AS_OF
+def shapes(output: str | None, as_of: datetime | None) -> None:
+    """Write the shapes, with the reference data and the date that they need, as Turtle.
+
+    Any SHACL engine that supports SPARQL constraints reports with them what "check" reports. Its data
+    graph must contain the reference data, too: see "convert --reference".
+
+    \b
+    Example:
+      cybilgraph shapes -o shapes.ttl
+    """
+    from cybilgraph import pipeline
+
+    with open_output(output) as out:
+        out.write(pipeline.shapes_bundle(as_of.date() if as_of else None))

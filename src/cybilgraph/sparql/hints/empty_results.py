@@ -126,13 +126,16 @@ def _lacking_properties(outline: Outline, facts: Facts, reported: set[str]) -> I
     typed = [triple for _, triple, predicate in patterns if predicate.value == RDF.type and triple.object.kind == "iri"]
     stated = {triple.subject.value: triple.object.value for triple in typed}
     sources = {
-        triple.object.value: predicate.value for _, triple, predicate in patterns if triple.object.kind == "variable"
+        (id(block), triple.object.value): predicate.value  # another block may be an alternative to this one
+        for block, triple, predicate in patterns
+        if triple.object.kind == "variable"
     }
     for block, triple, predicate in patterns:
         name = triple.subject.value
         if triple.subject.constant or predicate.value == RDF.type or predicate.value in reported:
             continue
-        kinds = [stated[name]] if name in stated else facts.classes(sources[name]) if name in sources else []
+        source = sources.get((id(block), name), "")
+        kinds = [stated[name]] if name in stated else facts.classes(source) if source else []
         kinds = sorted(set(kinds) - reported, key=lambda kind: not kind.startswith(CYB.iri))
         if not kinds or not facts.is_class(kinds[0]) or not all(facts.lacks(kind, predicate.value) for kind in kinds):
             continue
@@ -196,6 +199,8 @@ def _similar_name(name: str, names: Iterable[str]) -> str:
     """Return the most similar of the names, even if it lacks an affix of this name; empty if none is similar."""
     known = list(names)
     forms = (name, _AFFIXES.sub("", name))
+    if forms[1] in known:
+        return forms[1]
     return next(filter(None, (closest_match(form, known, MIN_SUGGESTION_SCORE) for form in forms if form)), "")
 
 

@@ -126,7 +126,7 @@ def _lacking_properties(outline: Outline, facts: Facts, reported: set[str]) -> I
     typed = [triple for _, triple, predicate in patterns if predicate.value == RDF.type and triple.object.kind == "iri"]
     stated = {triple.subject.value: triple.object.value for triple in typed}
     sources = {
-        (id(block), triple.object.value): predicate.value  # another block may be an alternative to this one
+        (0 if block.required else id(block), triple.object.value): predicate.value  # others may be alternatives
         for block, triple, predicate in patterns
         if triple.object.kind == "variable"
     }
@@ -134,7 +134,7 @@ def _lacking_properties(outline: Outline, facts: Facts, reported: set[str]) -> I
         name = triple.subject.value
         if triple.subject.constant or predicate.value == RDF.type or predicate.value in reported:
             continue
-        source = sources.get((id(block), name), "")
+        source = sources.get((id(block), name)) or sources.get((0, name), "")
         kinds = [stated[name]] if name in stated else facts.classes(source) if source else []
         kinds = sorted(set(kinds) - reported, key=lambda kind: not kind.startswith(CYB.iri))
         if not kinds or not facts.is_class(kinds[0]) or not all(facts.lacks(kind, predicate.value) for kind in kinds):

@@ -14,6 +14,7 @@ import pytest
 
 from cybilgraph.identity import Identities
 from cybilgraph.identity.assembly import Assembly
+from cybilgraph.model.gazetteer import actor_key, load_gazetteer
 from cybilgraph.model.record import (
     Basis,
     Contact,
@@ -28,7 +29,7 @@ from cybilgraph.model.record import (
     Source,
     Text,
 )
-from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, PROV, SKOS, thing_iri
+from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, OWL, PROV, RDFS, SKOS, thing_iri
 from cybilgraph.rdf.description import describe
 from tests.support.identities import quads
 
@@ -241,3 +242,18 @@ def test_shared_lines_take_constant_memory() -> None:
     finally:
         tracemalloc.stop()
     assert many - few < 2_000_000
+
+
+def test_former_key_is_deprecated_unless_another_record_uses_it(assembled: Assembled) -> None:
+    def with_partner(key: str, name: str) -> Record:
+        named = Named("actor", actor_key(name, load_gazetteer()), Text(name), known=False)
+        return record(key, title=Text(key), participations=(Participation(named, "partner", Basis.STATED),))
+
+    spain, kosovo = (with_partner(key, f"Ministry of Justice ({key})") for key in ("Spain", "Kosovo"))
+    former = f"<{thing_iri('actor', 'ministry-of-justice')}>"
+    quads, _ = assembled(spain, kosovo)
+    successors = {quad.split(" ")[2] for quad in quads if quad.startswith(f"{former} <{RDFS.seeAlso}>")}
+    assert successors == {f"<{thing_iri('actor', f'ministry-of-justice-{state}')}>" for state in ("spain", "kosovo")}
+    assert any(quad.startswith(f"{former} <{OWL.deprecated}>") for quad in quads)
+    quads, _ = assembled(spain, with_partner("Other", "Ministry of Justice"))
+    assert not any(quad.startswith(f"{former} <{OWL.deprecated}>") for quad in quads)

@@ -21,7 +21,7 @@ from typing import Self
 from cybilgraph.identity import Identities, RecordIdentity, identity_of
 from cybilgraph.model.fields import BY_NAME, FIELDS, FieldKind
 from cybilgraph.model.record import Record
-from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, PROV, RDF, SKOS, thing_iri, version_graph
+from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, OWL, PROV, RDF, SKOS, thing_iri, version_graph
 from cybilgraph.model.vocabulary import record as record_iri
 from cybilgraph.rdf.description import field_of, is_stated
 from cybilgraph.runtime.spill import Spool, TemporaryDatabase
@@ -263,8 +263,13 @@ def _keep_one_preferred_name(lines: Iterable[tuple[str, int, str]]) -> Iterator[
 
     ``lines`` are sorted tuples of subject and predicate, length, and line.
     """
+    described = ""
     for about, rows in groupby(lines, key=itemgetter(0)):
         subject, predicate = about.split(" ")
+        if predicate == f"<{RDF.type}>":
+            described = subject
+        elif predicate == f"<{OWL.deprecated}>" and subject == described:
+            continue  # a former key that another record still uses
         named = set()
         for _, _, line in rows:
             if predicate == f"<{SKOS.prefLabel}>":

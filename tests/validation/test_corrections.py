@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from cybilgraph import pipeline
 from cybilgraph.pipeline import check_inputs
 from cybilgraph.readers import Input
 
@@ -59,3 +60,14 @@ def test_addresses_are_distinguished_from_similar_text() -> None:
     text = "A training\n\nContact\nA Name @example\na@example.org\n\nRead more\nThe and/or law\nhttps://example.org/a\n"
     found = check_inputs([Input("a.txt", data=text.encode())]).findings
     assert not {"web-link-address", "contact-email-form"} & {finding.rule.partition("#")[2] for finding in found}
+
+
+def test_unknown_term_gets_a_suggestion() -> None:
+    data = b"""@prefix cyb: <https://w3id.org/cybilgraph/ontology#> .
+<https://w3id.org/cybilgraph/id/project/G0020> a cyb:Project ; cyb:implementor "GFCE" ; cyb:qwertz "x" ."""
+    found = {
+        one.label: dict(one.values).get("meant", "")
+        for one in pipeline.check_input(Input("a.ttl", data=data)).report.findings
+        if one.rule.endswith("#not-read")
+    }
+    assert found == {"cyb:implementor": "cyb:implementer", "cyb:qwertz": ""}

@@ -10,10 +10,17 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from cybilgraph.model.findings import Finding, Fix
-from cybilgraph.model.gazetteer import GazetteerEntry, cache_by_name, load_gazetteer, slug
+from cybilgraph.model.gazetteer import (
+    MIN_SUGGESTION_SCORE,
+    GazetteerEntry,
+    cache_by_name,
+    closest_match,
+    load_gazetteer,
+    slug,
+)
 from cybilgraph.model.record import Record
 from cybilgraph.model.rules import translate
-from cybilgraph.model.vocabulary import RULES
+from cybilgraph.model.vocabulary import CYB, RULES
 
 _CODE = re.compile(r"(?:(?:cybil|gfce) code:? ?)?(G|GI)[ -]?(\d{1,4})", re.IGNORECASE)
 #: By rule and IATI element, the rule whose suggestion explains the allowed values.
@@ -99,6 +106,17 @@ def _email(text: str) -> str:
     return f"{match[1]}@{match[2]}" if match else ""
 
 
+def _suggest_term(found: Finding, _record: Record) -> Finding:
+    """Suggest a term of the ontology in place of one that it does not have: "cyb:implementor"."""
+    prefix, _, name = found.label.partition(":")
+    meant = (
+        closest_match(name, sorted(CYB.terms), MIN_SUGGESTION_SCORE)
+        if prefix == "cyb" and name not in CYB.terms
+        else ""
+    )
+    return _suggested(found, f"cyb:{meant}") if meant else found
+
+
 def _suggest_spelling(found: Finding, _record: Record) -> Finding:
     """Replace a spelling that was read as a similar name with that name."""
     values = dict(found.values)
@@ -112,6 +130,7 @@ def _fix(found: Finding, new: str, old: str = "") -> Fix | None:
 
 
 _HINTS: dict[str, Callable[[Finding, Record], Finding]] = {
+    "not-read": _suggest_term,
     "end-after-start": _point_to_start_date,
     "code": _suggest_code,
     "slug": _correct(slug),

@@ -60,8 +60,8 @@ _REPORTS = {
     "json": "Scripts; `cybilgraph check --json-schema` prints the schema",
     "csv": "Spreadsheets: one finding per row",
     "sarif": "Code scanning (SARIF 2.1.0), with fixes",
-    "junit": "Test reports of CI services (JUnit XML)",
-    "github": "Annotations of a pull request",
+    "junit": "Test reports in CI services (JUnit XML)",
+    "github": "Pull-request annotations (GitHub)",
     "turtle": "RDF: a SHACL validation report",
 }
 _VALUE_TYPES = {

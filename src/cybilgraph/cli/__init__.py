@@ -19,7 +19,7 @@ from cybilgraph.version import __version__
 @click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, package_name="cybilgraph")
 def main() -> None:
-    """A linked-data knowledge graph of cyber capacity-building projects.
+    """Build, check, query and serve a knowledge graph of cyber capacity-building projects.
 
     \b
     A SOURCE is a file, a folder (read recursively) or - for standard input;

@@ -18,7 +18,7 @@ _STOP_SECONDS = Settings().stop_seconds + 10
 
 @click.group(cls=CommandGroup)
 def deploy() -> None:
-    """Print the configuration to run `cybilgraph serve` permanently.
+    """Print the configuration for running `cybilgraph serve` as a service.
 
     \b
     Example:

@@ -84,7 +84,7 @@ def load(folder: Path, endpoint: str, graph_store: str | None, credentials: str,
     sent = f"{done.sent:,} statements sent" if done.sent else "already up to date"
     click.echo(
         f"Release {done.release:04d} is at {endpoint}: {done.statements:,} statements, "
-        f"and {done.graphs:,} graphs of earlier captures ({sent})"
+        f"and {done.graphs:,} graphs of earlier versions ({sent})"
     )
 
 
@@ -98,7 +98,7 @@ def load(folder: Path, endpoint: str, graph_store: str | None, credentials: str,
 @click.option(
     "--timeout", type=click.FloatRange(0.1), default=30.0, show_default=True, help="Maximum seconds without data."
 )
-@click.option("--attempts", type=click.IntRange(1), default=6, show_default=True, help="Maximum tries per request.")
+@click.option("--attempts", type=click.IntRange(1), default=6, show_default=True, help="Maximum attempts per request.")
 @click.option(
     "--allow-host", "hosts", metavar="HOST[:PORT]", multiple=True,
     help="Also follow redirects to this host. May be repeated.",
@@ -168,7 +168,7 @@ def verify(url: str, name: str, quick: bool, timeout: float) -> None:
 
     def print_check(check: Check) -> None:
         if name == "text":
-            mark = "ok   " if check.passes else "FAILS"
+            mark = "ok   " if check.passes else "FAIL "
             click.echo(escape_controls(f"{mark} {check.name}: {check.message}"))
 
     with Site(url, timeout, attempts=3) as site:

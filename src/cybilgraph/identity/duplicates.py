@@ -65,7 +65,7 @@ class _Project:
 
 
 def find_duplicates(captures: TemporaryDatabase) -> Iterator[Finding]:
-    """Yield findings about similar projects, given the database of captures.IdentityDatabase."""
+    """Yield findings about similar projects, given the database of the database of identity.Identities."""
 
     @lru_cache(maxsize=_MAX_CACHED_PROJECTS)
     def project(number: int) -> _Project:

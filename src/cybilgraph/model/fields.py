@@ -244,7 +244,7 @@ FIELDS = (
             *("recipient countries", "recipient country", "countries covered"),
         ),
     ),
-    Field("region", FieldKind.SCOPES, CYB.region, "regions", "Regions of UN M49.", ("region", "geographic scope")),
+    Field("region", FieldKind.SCOPES, CYB.region, "regions", "UN M49 regions.", ("region", "geographic scope")),
     Field("group", FieldKind.SCOPES, CYB.group, "groups", "Groups of countries, such as ASEAN or SADC.", ("group",)),
     Field(
         "audience",
@@ -259,7 +259,7 @@ FIELDS = (
         FieldKind.CONTACTS,
         CYB.contact,
         "contacts",
-        "Contact persons: Name <e-mail>. Contacts are published.",
+        "Contacts: Name <e-mail>. They are published.",
         ("contact", "contact person", "contact persons", "contact details", "contact point", "point of contact"),
     ),
     Field(
@@ -375,7 +375,7 @@ FIELDS = (
         FieldKind.LINKS,
         CYB.link,
         "links",
-        "Related web pages: Text <address>.",
+        "Related web pages: Text <URL>.",
         (
             *("other website links", "other relevant links", "relevant links", "useful links", "link", "website"),
             *("websites", "read more", "related links", "other links"),

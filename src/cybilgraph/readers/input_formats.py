@@ -29,7 +29,7 @@ INPUT_FORMATS = (
     InputFormat("json", "JSON", ".json", ("application/json",)),
     InputFormat("jsonl", "JSON Lines", ".jsonl", ("application/jsonl", "application/x-ndjson")),
     InputFormat("csv", "Table (CSV)", ".csv", ("text/csv",)),
-    InputFormat("tsv", "Table (tabs)", ".tsv", ("text/tab-separated-values",)),
+    InputFormat("tsv", "Table (TSV)", ".tsv", ("text/tab-separated-values",)),
     InputFormat(
         "xlsx",
         "Workbook (XLSX)",

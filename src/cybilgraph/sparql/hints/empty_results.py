@@ -68,7 +68,7 @@ def find_empty_causes(outline: Outline, facts: Facts | None, graphs: Sequence[st
             if note := _unmatched(triple, facts, reported):
                 yield note
     if chosen or named:
-        yield Note("Named graphs (GRAPH, FROM) hold earlier captures. The current data is in the default graph.", 0)
+        yield Note("Named graphs (GRAPH, FROM) hold earlier versions. The current data are in the default graph.", 0)
 
 
 def find_unbound_variables(outline: Outline) -> Iterator[Note]:
@@ -143,7 +143,7 @@ def _lacking_properties(outline: Outline, facts: Facts, reported: set[str]) -> I
         meant = _nearest_property(predicate.value, known, facts)
         if meant or block.required:
             listed = ", ".join(map(shorten, known[:_MAX_LISTED]))
-            more = f"Did you mean {meant}?" if meant else f"It may have {listed}."
+            more = f"Did you mean {meant}?" if meant else f"Its properties include {listed}."
             reported.add(predicate.value)
             yield Note(f"No {shorten(kinds[0])} in this release has {predicate.text}. {more}", predicate.start)
 

@@ -330,7 +330,7 @@ class _Parser:
             tag = self._next().text
             return Term("literal", value, token.text + tag, token.start, tag[1:])
         if self._take("^"):
-            self._expect("^", "A datatype needs two marks: ^^")
+            self._expect("^", "A datatype needs two carets: ^^")
             datatype = self._node()
             return Term("literal", value, f"{token.text}^^{datatype.text}", token.start, "", datatype.value)
         return Term("literal", value, token.text, token.start)
@@ -636,7 +636,7 @@ class _Parser:
         """Whether the next token is an operand, not what precedes one."""
         following = self._following.text.upper()
         if sign == "NOT" and following != "EXISTS":
-            raise self._error("NOT only occurs in NOT IN and NOT EXISTS. Write ! for negation.")
+            raise self._error("NOT is valid only in NOT IN and NOT EXISTS. For negation, write !")
         if sign == "EXISTS" and following != "{":
             raise self._error("After EXISTS there must be a pattern in braces.")
         if sign in _BEFORE_OPERAND:

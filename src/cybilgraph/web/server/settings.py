@@ -33,14 +33,14 @@ class Settings:
     answer_bytes: int = _setting(256_000_000, "Maximum size of a response in bytes.", 1000)
     worker_memory: int = _setting(
         2_000_000_000,
-        "Memory limit of a query in bytes, in addition to the store; all long ones may use three times as much.",
+        "Memory limit of a query in bytes, in addition to the store; all long queries together may use three times as much.",
         100_000_000,
     )
     quick_workers: int = _setting(2, "Number of quick queries that run concurrently.", 1, most=256)
     long_workers: int = _setting(
         16,
         "Maximum number of queries longer than a tenth of a second that run concurrently, at a lower priority; beyond "
-        "that, the newest of the client with the most is stopped.",
+        "that, the newest long query of the client with the most long queries is stopped.",
         1,
         most=256,
     )

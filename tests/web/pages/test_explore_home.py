@@ -35,4 +35,4 @@ def test_counts_match_the_endpoint_and_the_manifest(server: str, release: Releas
     )
     assert shown == {name: f"{int(count):,}" for name, count in (expected | {"statements": quads}).items()}
     footer = " ".join(part.text for part in page.all("footer"))
-    assert f"Release 1 of {release.manifest['created'][:10]} · {quads:,} statements" in footer
+    assert f"Release 1 ({release.manifest['created'][:10]}) · {quads:,} statements" in footer

@@ -40,7 +40,7 @@ RDF = Vocabulary(
     "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
     ("type", "first", "rest", "nil", "reifies", "subject", "predicate", "object"),
 )
-RDFS = Vocabulary("http://www.w3.org/2000/01/rdf-schema#", ("label", "seeAlso"))
+RDFS = Vocabulary("http://www.w3.org/2000/01/rdf-schema#", ("label", "seeAlso", "isDefinedBy", "Datatype"))
 XSD = Vocabulary(
     "http://www.w3.org/2001/XMLSchema#",
     (

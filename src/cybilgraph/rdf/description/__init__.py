@@ -1,13 +1,14 @@
 """Describe records and reference data as lines of canonical N-Triples, and locate the source of a statement."""
 
 from cybilgraph.rdf.description.projects import describe, project_iri
-from cybilgraph.rdf.description.reference_data import describe_day, describe_reference
+from cybilgraph.rdf.description.reference_data import describe_code_lists, describe_day, describe_reference
 from cybilgraph.rdf.description.statement_fields import field_of, is_stated
 from cybilgraph.rdf.description.statement_places import StatementPlace, locate_statement
 
 __all__ = [
     "StatementPlace",
     "describe",
+    "describe_code_lists",
     "describe_day",
     "describe_reference",
     "field_of",

@@ -13,6 +13,7 @@ from cybilgraph.model.vocabulary import (
     ORG,
     OWL,
     RDF,
+    RDFS,
     SCHEMA,
     SKOS,
     XSD,
@@ -34,6 +35,8 @@ _SCHEMES = {
     "activity-kind": "Kinds of activity",
     "result-status": "Intended or achieved",
 }
+#: The namespace of the datatypes of IATI codes.
+IATI = f"{BASE}iati"
 #: The code lists of IATI 2.03 with our codes, as datatypes of notations.
 _IATI_LISTS = {"status": "ActivityStatus", "role": "OrganisationRole", "actor-type": "OrganisationType"}
 #: The countries of the EU Publications Office, whose codes are alpha-3 codes (also for Kosovo: XKX).
@@ -66,6 +69,17 @@ def describe_reference(reference: Gazetteer) -> list[str]:
             triples.link(iri, SKOS.inScheme, scheme_iri(entry.kind))
         if writer := _WRITERS.get(entry.kind):
             writer(triples, iri, entry)
+    return sorted({*triples.lines(), *describe_code_lists()})
+
+
+def describe_code_lists() -> list[str]:
+    """Return the triples about the code lists of IATI that type our notations, sorted."""
+    triples = TripleWriter()
+    for name in _IATI_LISTS.values():
+        iri = f"{IATI}#{name}"
+        triples.link(iri, RDF.type, RDFS.Datatype)
+        triples.text(iri, RDFS.label, f"IATI code list {name}")
+        triples.link(iri, RDFS.isDefinedBy, IATI)
     return triples.lines()
 
 
@@ -126,7 +140,7 @@ def _actor(triples: TripleWriter, iri: str, entry: GazetteerEntry) -> None:
 def _iati_code(triples: TripleWriter, iri: str, entry: GazetteerEntry) -> None:
     """Describe the code in IATI, typed with its code list: code 2 is a status and a role."""
     if entry.row["iati"]:
-        triples.plain(iri, SKOS.notation, entry.row["iati"], f"{BASE}iati#{_IATI_LISTS[entry.kind]}")
+        triples.plain(iri, SKOS.notation, entry.row["iati"], f"{IATI}#{_IATI_LISTS[entry.kind]}")
 
 
 def _homepage(triples: TripleWriter, iri: str, entry: GazetteerEntry) -> None:

@@ -88,12 +88,6 @@ def moved() -> Response:
     return redirect(url_for("documentation.page", address=address, _anchor=anchor), 301)
 
 
-@blueprint.get("/iati")
-def iati() -> Response:
-    """Redirect from the datatypes of IATI codes to the page that describes the use of IATI."""
-    return redirect(url_for("documentation.page", address="reference/ontology"), 303)
-
-
 @cache
 def addresses() -> Mapping[str, str]:
     """Return the path of each document in the source tree, by its address under ``/docs``."""

@@ -16,6 +16,7 @@ from cybilgraph.model.resources import read_ontology, shape_files
 from cybilgraph.model.rules import LANGUAGES, catalogue
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, RULES, SCHEMA
 from cybilgraph.pipeline import shapes_bundle
+from cybilgraph.rdf.description import describe_code_lists
 from cybilgraph.rdf.serialisation import turtle_to_ntriples
 from cybilgraph.validation.rule_handbook import find_rule, load_handbook
 from cybilgraph.web.api.negotiation import HTML, SUFFIXES, negotiate, split_suffix
@@ -152,6 +153,15 @@ def shapes() -> BaseResponse:
     if request.path == "/shapes" and request.accept_mimetypes.quality(HTML) > request.accept_mimetypes["text/turtle"]:
         return redirect(url_for("ontology.rules"), 303)
     return Response(shapes_bundle(), content_type=_TURTLE.content_type)
+
+
+@blueprint.get("/iati")
+@blueprint.get("/iati.<suffix>")
+def code_lists(suffix: str = "") -> BaseResponse:
+    """Resolve the datatypes of IATI codes: redirect browsers to the document about codes, or return RDF."""
+    if fmt := negotiated_format(suffix):
+        return rdf_response(describe_code_lists(), fmt)
+    return redirect(url_for("documentation.page", address="reference/ontology", _anchor="codes"), 303)
 
 
 @cache

@@ -33,7 +33,7 @@ class Settings:
     answer_bytes: int = _setting(256_000_000, "Maximum size of a response in bytes.", 1000)
     worker_memory: int = _setting(
         2_000_000_000,
-        "Memory limit of a query in bytes, in addition to the store; all long queries together may use three times that.",
+        "Memory limit of a query in bytes, besides the store; all long queries together may use three times that.",
         100_000_000,
     )
     quick_workers: int = _setting(2, "Number of quick queries that run concurrently.", 1, most=256)

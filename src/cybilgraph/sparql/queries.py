@@ -94,7 +94,7 @@ def load_query(name: str, folder: Path = QUERIES) -> Query:
         meant = closest_match(name, known, MIN_SUGGESTION_SCORE) if len(name) < _MAX_FUZZY_NAME_CHARS else ""
         did = f"Did you mean {meant}? " if meant else ""
         have = "\n  ".join(known)
-        raise UnknownQuery(f"There is no query {name!r}", f"{did}Available queries:\n  {have}")
+        raise UnknownQuery(f"There is no query {name[:_MAX_FUZZY_NAME_CHARS]!r}", f"{did}Available queries:\n  {have}")
     return parse_named_query(name, path.read_text(encoding="utf-8"))
 
 

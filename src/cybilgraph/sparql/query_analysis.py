@@ -36,7 +36,7 @@ def hash_query(query: str) -> str:
 
 
 #: Functions whose value differs from call to call (SPARQL 1.1 Query, section 17.4), and calls to other endpoints.
-_VOLATILE = re.compile(r"\b(?:NOW|RAND|UUID|STRUUID|BNODE)\s*+\(|\bSERVICE\b", re.IGNORECASE)
+_VOLATILE = re.compile(r"(?<![?$\w])(?:NOW|RAND|UUID|STRUUID|BNODE|SERVICE)\b", re.IGNORECASE)
 
 
 def is_volatile(query: str) -> bool:

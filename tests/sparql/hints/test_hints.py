@@ -34,6 +34,7 @@ def test_large_query_is_examined_quickly(facts: Facts) -> None:
 
 #: As long as a query may become, or with as many names as hints consider; each is a worst case of one step.
 LARGE = [
+    f"BASE <http://a/{250_000 * 'b/'}>" + 10_000 * "PREFIX a:<a>" + "SELECT * {{ ?a ?b ?c }}",
     f"SELECT * {{ VALUES ?x {{ {'<https://e.org/id/abcdefghijkl> ' * 31_000} }} ?x a ?y }}",
     f"SELECT ?x {{ ?x a <http://e.org/{'x' * 1_000_000}> }}",
     f"SELECT ?x {{ ?x cyb:country country:{'x' * 1_000_000} }}",

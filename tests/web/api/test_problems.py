@@ -18,7 +18,7 @@ from cybilgraph.web.server.access_log import AccessLog
 from cybilgraph.web.server.live_releases import LiveReleases
 from cybilgraph.web.server.open_release import ReleaseOpener
 from cybilgraph.web.server.settings import Settings
-from tests.support.http_client import q
+from tests.support.http_client import q, send
 from tests.support.protocol_cases import DIRECT, FORM, Case, post
 from tests.support.security_headers import HTML, ask, require_secure
 
@@ -49,6 +49,20 @@ def test_error_page_escapes_what_it_echoes(server: str, path: str, accept: str) 
     assert status in (400, 404)
     require_secure(headers)
     assert not headers["Content-Type"].startswith(HTML) or b"<script>" not in body.replace(b"<script src", b"")
+
+
+@pytest.mark.parametrize("path", ["/api/queries/%3Fa", "/api/queries/%23a", "/latest/x%3Fa", "/latest/%5B"])
+def test_path_with_delimiters_gets_a_problem(server: str, path: str) -> None:
+    reply = send(server, "GET", path)
+    assert reply.status == 404
+    assert reply.problem["instance"] == path.replace("%5B", "%5B")
+
+
+@pytest.mark.parametrize("path", ["/api/queries/", "/latest/", "/"])
+def test_long_path_is_not_echoed_in_full(server: str, path: str) -> None:
+    reply = send(server, "GET", path + 20_000 * "a")
+    assert reply.status == 404
+    assert len(reply.body) < 5_000
 
 
 @pytest.mark.parametrize("path", ["/sparql", "/check"])

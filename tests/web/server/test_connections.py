@@ -26,6 +26,7 @@ pytestmark = pytest.mark.slow
 LARGE = f"SELECT ('{400 * 'a'}' AS ?text) {{ ?a ?b ?c . ?d ?e ?f }} LIMIT 90000"
 #: Answers are not cached, and no time limit depends on the speed of this machine.
 PATIENT = ("--cache-bytes", 0, "--timeout", 300, "--header-seconds", 300)
+FORM_HEADERS = {"Accept": BROWSER, "Content-Type": "application/x-www-form-urlencoded"}
 SMALL = f"/sparql?query={quote('ASK {}')}"
 
 
@@ -180,6 +181,25 @@ def test_unread_answers_share_a_budget(releases: Path) -> None:
         second.close()
         until(lambda: answers(server) == 0)
         assert send(server.url, "GET", target(2), source="127.0.0.3").status == 200
+
+
+def test_unread_pages_share_the_budget(releases: Path) -> None:
+    """A page repeats a long query; the page counts as an unsent answer until it is sent."""
+    query = "SELECT * { VALUES ?x { 1 } } #" + "\"<&'" * 200_000
+    body = f"query={quote(query)}".encode()
+    posted = (
+        b"POST /sparql/use HTTP/1.1\r\nHost: localhost\r\nAccept: text/html\r\nContent-Type: "
+        b"application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+    )
+    limits = ("--answer-bytes", 10_000_000, "--unsent-bytes", 15_000_000)
+    server = running_server(releases, "--send-seconds", 300, *PATIENT, *limits)
+    with server, ExitStack() as stack:
+        first = stack.enter_context(asking(server, posted))
+        assert first.recv(100).startswith(b"HTTP/1.1 200")
+        second = stack.enter_context(asking(server, posted))
+        assert second.recv(100).startswith(b"HTTP/1.1 503")
+        first.close()
+        until(lambda: len(send(server.url, "POST", "/sparql/use", body, **FORM_HEADERS).body) > 3_000_000)
 
 
 def test_page_reports_an_answer_too_large_to_show(server: running_server) -> None:

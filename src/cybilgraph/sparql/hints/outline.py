@@ -53,6 +53,10 @@ _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 _ESCAPED = re.compile(r"\\(u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|.)", re.DOTALL)
 
 
+#: Characters of a base IRI that count.
+_MAX_BASE_CHARS = 1_000
+
+
 class OutlineError(Exception):
     """The query has a syntax error at the offset ``start``; ``text`` explains it, unless it is empty."""
 
@@ -386,7 +390,7 @@ class _Parser:
             raise self._error("The IRI of a prefix needs angle brackets: <https://...>")
         iri = self._term().value
         if is_base:
-            self._base = iri
+            self._base = iri[:_MAX_BASE_CHARS]  # each relative IRI is resolved against it
         else:
             self.outline.declared[name.text[:-1]] = iri
 

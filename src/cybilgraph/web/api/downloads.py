@@ -24,6 +24,8 @@ _RANGE = re.compile(r"bytes=(?:[0-9]{1,18}-[0-9]{0,18}|-[0-9]{1,18})")
 #: Files of earlier versions.
 _WITHDRAWN = re.compile(r"cybilgraph\.(?:trig\.gz|(?:trig|nt|ttl|jsonld|rdf)\.zst)")
 _CONDITIONS = ("if-none-match", "if-modified-since")
+#: Characters of an unknown name in an error.
+_MAX_SHOWN = 200
 _METHODS = ("GET", "HEAD", "OPTIONS")
 _BLOCK_BYTES = 1 << 18
 
@@ -52,7 +54,7 @@ def file_reply(live: LiveReleases, request: Request) -> Reply:
     if name not in release.served_files():
         if _WITHDRAWN.fullmatch(name):
             raise Gone(f"{name} is no longer published: use cybilgraph.nq.gz, or another of the .gz files")
-        raise NotFound(f"Release {release.number} has no file {name!r}")
+        raise NotFound(f"Release {release.number} has no file {name[:_MAX_SHOWN]!r}")
     file = live.integrity.open(release, name)
     try:
         size = file.seek(0, os.SEEK_END)

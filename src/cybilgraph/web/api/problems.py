@@ -16,6 +16,8 @@ from cybilgraph.web.api import protocol
 from cybilgraph.web.pages import query_page
 
 PROBLEM_TYPE = "application/problem+json"
+#: Characters of a path in an error.
+_MAX_PATH_CHARS = 1_000
 #: The nearest base class of an error decides its status.
 _STATUSES = {
     errors.CybilgraphError: HTTPStatus.BAD_REQUEST,
@@ -57,7 +59,11 @@ def error_reply(
     app: Flask, path: str, request: protocol.Request, error: CybilgraphError | HTTPException
 ) -> protocol.Reply:
     """Format an error that occurred outside Flask like those inside."""
-    with app.test_request_context(path, method=request.method, query_string=request.arguments, headers=request.headers):
+    # Not as a URL, from which werkzeug would take a query, a fragment or a host.
+    environ = {"PATH_INFO": path.encode().decode("latin-1")}
+    with app.test_request_context(
+        "/", method=request.method, query_string=request.arguments, headers=request.headers, environ_overrides=environ
+    ):
         query_page.set_request(request)
         problem = _http_problem if isinstance(error, HTTPException) else _cybilgraph_problem
         response = app.process_response(problem(error))
@@ -123,7 +129,7 @@ def problem(status: HTTPStatus, detail: str, hint: str = "", extra: dict[str, ob
         "title": status.phrase,
         "status": status.value,
         "detail": detail,
-        "instance": quote(request.path),
+        "instance": quote(request.path[:_MAX_PATH_CHARS]),
         **({"hint": hint} if hint else {}),
         **(extra or {}),
     }

@@ -34,6 +34,8 @@ blueprint = Blueprint("sparql", __name__)
 
 CSV, NTRIPLES, _JSON = BY_NAME["csv"], BY_NAME["ntriples"], BY_NAME["json"]
 _MAX_ROWS_SHOWN = 500
+#: Longer queries are not repeated in links and code.
+_MAX_REPEATED_CHARS = 50_000
 #: Larger results are not shown: parsing them would take seconds and block other pages.
 _MAX_BYTES_SHOWN = 5_000_000
 #: The query in the editor at first.
@@ -283,6 +285,9 @@ def form_values(of: Query | None = None) -> dict[str, object]:
 
 
 def _usage_values(query_request: QueryRequest, of: Query | None) -> dict[str, Any]:
+    """Return how to cite, share and call a query; nothing for a long one, which each of these would repeat."""
+    if len(query_request.query) > _MAX_REPEATED_CHARS:
+        return {"snippets": {}}
     release = serving().release
     path = query_request.permalink(release.number)
     link = f"{request.host_url.rstrip('/')}{path}" if path else ""

@@ -109,7 +109,8 @@ class Application:
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="reader")
         self._reading = Scheduler(1)
         self._clients: dict[str, _ClientQueue] = {}
-        self._loop = FairLoop()
+        #: Gives each client its turn on the event loop.
+        self.fair_loop = FairLoop()
         self._bodies: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -124,7 +125,7 @@ class Application:
                 return
             client.count += 1
             try:
-                await self._loop.turn(entry.client)
+                await self.fair_loop.turn(entry.client)
                 await self._http(scope, receive, _in_blocks(send))
             finally:
                 client.count -= 1
@@ -178,7 +179,7 @@ class Application:
                         if downloads.is_file(scope["path"]):
                             await self._file(entry, replace(request, path=scope["path"]), send)
                         else:
-                            await self._pages(_with_length(scope, body), _replay_body(body), send)
+                            await self._page(_with_length(scope, body), body, send, entry.caller)
         except _IncompleteBody:
             entry.error = exceptions.BadRequest
             await _respond(send, _INCOMPLETE_BODY, request.method)
@@ -189,6 +190,32 @@ class Application:
             except exceptions.ServiceUnavailable:
                 reply = _BUSY
             await _respond(send, reply, request.method)
+
+    async def _page(self, scope: Scope, body: bytes, send: Send, caller: Caller) -> None:
+        """Respond with a page, which counts as an unsent answer of its client until it is sent.
+
+        Raises ServiceUnavailable if there are too many of these.
+        """
+        size, refusal = 0, ""
+
+        async def within_budget(message: Any) -> None:
+            nonlocal size, refusal
+            if message["type"] == "http.response.start":
+                lengths = (value for name, value in message["headers"] if name.lower() == b"content-length")
+                try:
+                    self._live.budget.take(caller.name, length := int(next(lengths, 0)))
+                    size = length
+                except OSError as error:
+                    refusal = error.strerror or "too many"
+            if not refusal:
+                await send(message)
+
+        try:
+            await self._pages(scope, _replay_body(body), within_budget)
+        finally:
+            self._live.budget.give_back(caller.name, size)
+        if refusal:
+            raise exceptions.ServiceUnavailable(f"The page cannot be stored: {refusal}", retry_after=5)
 
     async def _file(self, entry: LogEntry, request: Request, send: Send) -> None:
         """Send a release file; a slow client occupies no thread. Raises CybilgraphError, HTTPException."""
@@ -226,7 +253,7 @@ class Application:
             found = _quick_reply(protocol.cached_reply, entry, query_request, request, current)
             if not found:
                 if request.body:  # its last part has resumed this task out of turn
-                    await self._loop.turn(entry.client)
+                    await self.fair_loop.turn(entry.client)
                 found = _quick_reply(protocol.fast_path_reply, entry, query_request, request, current)
             if found and not found.blocks and len(found.content) <= _BLOCK_BYTES:
                 await _respond(send, found, request.method)
@@ -246,7 +273,7 @@ class Application:
             return found
         etag = serving.answers.etag(query_request.cache_key)
         services = serving.answers.engine.services
-        await self._loop.turn(entry.client)
+        await self.fair_loop.turn(entry.client)
         if request.is_short:
             guard.guard(query_request.query, services)
         else:

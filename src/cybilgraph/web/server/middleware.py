@@ -78,7 +78,7 @@ class Middleware:
         completed = False
         try:
             if is_probe and scope["method"] in ("GET", "HEAD"):
-                await _respond(counted, scope["method"], *await self._probe_reply(scope["path"]))
+                await _respond(counted, scope["method"], *await self._probe_reply(scope["path"], entry.client))
             else:
                 await self._application(scope, receive, counted)
             completed = True
@@ -94,11 +94,12 @@ class Middleware:
             if not is_probe or entry.status >= 400:  # successful probes would flood the log
                 self._access_log.log_request(entry)
 
-    async def _probe_reply(self, path: str) -> tuple[int, str, bytes]:
+    async def _probe_reply(self, path: str, client: str) -> tuple[int, str, bytes]:
         """Return the status, type and content of a reply: for /readyz, whether the server answers queries."""
         if path == "/healthz":
             return 200, _TEXT, b"alive\n"
         if path == "/metrics":
+            await self._application.fair_loop.turn(client)  # it takes a millisecond
             return 200, _METRICS_TYPE, self._metrics.text()
         if different := self._live.endpoint_difference:
             return 503, _TEXT, f"The endpoint differs from its release: {different}.\n".encode()

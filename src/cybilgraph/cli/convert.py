@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from datetime import datetime
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +45,7 @@ _STATED_ONLY = click.option(
 @click.option("--reference", is_flag=True, help="Add the reference data and the date that SHACL rules need.")
 @AS_OF
 def convert(
-    sources: tuple[str, ...], name: str, output: str | None, stated_only: bool, reference: bool, as_of: datetime | None
+    sources: tuple[str, ...], name: str, output: str | None, stated_only: bool, reference: bool, as_of: date | None
 ) -> None:
     """Convert records to RDF or to IATI activities.
 
@@ -60,7 +60,7 @@ def convert(
     refuse_source_as_output(output, sources)
     with open_output(output) as out, progress_bar("Converting") as progress:
         fmt = BY_NAME[name] if name != _IATI else None
-        others = pipeline.reference_triples(as_of.date() if as_of else None) if reference else []
+        others = pipeline.reference_triples(as_of) if reference else []
         report = pipeline.convert(sources, fmt, out, progress, stated_only=stated_only, others=others)
         _report(report, needs_records=True)
     sys.exit(FAILED if report.unread else CONFORMS)
@@ -149,7 +149,7 @@ def build(sources: tuple[str, ...], into: Path, **options: Any) -> None:
 @click.command(cls=Command)
 @OUTPUT
 @AS_OF
-def shapes(output: str | None, as_of: datetime | None) -> None:
+def shapes(output: str | None, as_of: date | None) -> None:
     """Write the shapes, with the reference data and the date that they need, as Turtle.
 
     Any SHACL engine that supports SPARQL constraints reports with them what "check" reports. Its data
@@ -162,4 +162,4 @@ def shapes(output: str | None, as_of: datetime | None) -> None:
     from cybilgraph import pipeline
 
     with open_output(output) as out:
-        out.write(pipeline.shapes_bundle(as_of.date() if as_of else None))
+        out.write(pipeline.shapes_bundle(as_of))

@@ -48,11 +48,11 @@ EMPTY = [
     ("?p cyb:participation ?a . ?a cyb:line ?x", "Did you mean cyb:evidence/cyb:line?"),
     ("?a a cyb:Actor ; rdfs:label ?n", "No cyb:Actor in this release has rdfs:label. Did you mean skos:prefLabel?"),
     ("?p cyb:funder ?a OPTIONAL { ?a rdfs:label ?n }", "Did you mean skos:prefLabel?"),
-    ("?a a cyb:Actor ; cyb:start ?d", "No cyb:Actor in this release has cyb:start. It may have "),
+    ("?a a cyb:Actor ; cyb:start ?d", "No cyb:Actor in this release has cyb:start. Its properties include "),
     ("?a a cyb:Actor OPTIONAL { ?a cyb:start ?d }", ""),
     ("?a a cyb:Actor ; skos:prefLabel ?n", ""),
     ("?p dcterms:title ?title FILTER(CONTAINS(?titel, 'x'))", "?titel is never bound"),
-    ("GRAPH ?g { ?p cyb:country country:BZ }", "The current data is in the default graph."),
+    ("GRAPH ?g { ?p cyb:country country:BZ }", "The current data are in the default graph."),
 ]
 
 

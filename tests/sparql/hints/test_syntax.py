@@ -42,7 +42,7 @@ MISTAKES = [
     ("SELECT ?a { ?a ?b ?c\n FILTER(CONTAINS(?c ▸'x'))\n}", "An operator or ) is missing before 'x'"),
     ("SELECT ?a { ?a ?b ?c\n FILTER(?c ▸=> 3)\n}", "Write >="),
     ("SELECT ?a { ?a ?b ?c\n FILTER(?c ▸<> 3)\n}", "Write !="),
-    ("SELECT ?a { ?a ?b ?c\n FILTER(▸NOT ?c)\n}", "Write !"),
+    ("SELECT ?a { ?a ?b ?c\n FILTER(▸NOT ?c)\n}", "write !"),
     ("SELECT ?a { ?a ?b ?c\n FILTER(?c IN ▸1, 2)\n}", "?a IN (1, 2)"),
     ("SELECT ?a { ?a ?b ?c\n FILTER(▸LOWER(?c) = 'x')\n}", "SPARQL has no function LOWER. Did you mean LCASE?"),
     ("SELECT ?a { ?a ?b ?c\n FILTER(▸YEAR ?c = 2018)\n}", "The arguments of YEAR need parentheses"),

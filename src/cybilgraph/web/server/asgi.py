@@ -192,7 +192,7 @@ class Application:
             await _respond(send, reply, request.method)
 
     async def _page(self, scope: Scope, body: bytes, send: Send, caller: Caller) -> None:
-        """Respond with a page, which counts as an unsent answer of its client until it is sent.
+        """Respond with a page. A large one counts as an unsent answer of its client until it is sent.
 
         Raises ServiceUnavailable if there are too many of these.
         """
@@ -202,9 +202,11 @@ class Application:
             nonlocal size, refusal
             if message["type"] == "http.response.start":
                 lengths = (value for name, value in message["headers"] if name.lower() == b"content-length")
+                length = int(next(lengths, 0))
                 try:
-                    self._live.budget.take(caller.name, length := int(next(lengths, 0)))
-                    size = length
+                    if length > _BLOCK_BYTES:
+                        self._live.budget.take(caller.name, length)
+                        size = length
                 except OSError as error:
                     refusal = error.strerror or "too many"
             if not refusal:
@@ -213,7 +215,8 @@ class Application:
         try:
             await self._pages(scope, _replay_body(body), within_budget)
         finally:
-            self._live.budget.give_back(caller.name, size)
+            if size:
+                self._live.budget.give_back(caller.name, size)
         if refusal:
             raise exceptions.ServiceUnavailable(f"The page cannot be stored: {refusal}", retry_after=5)
 

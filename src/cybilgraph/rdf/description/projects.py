@@ -97,7 +97,8 @@ def _date(triples: TripleWriter, project: str, row: Field, _number: int, value: 
         triples.link(project, CYB.dating, node)
         triples.link(node, RDF.type, CYB.Dating)
         triples.link(node, CYB.property, row.term)
-        triples.plain(node, RDF.object, value.value, datatype)
+        if value.value:
+            triples.plain(node, RDF.object, value.value, datatype)
         _claim(triples, node, row.term, Basis.DERIVED, value.evidence)
 
 

@@ -56,7 +56,7 @@ XSD = Vocabulary(
         "hexBinary",
     ),
 )
-OWL = Vocabulary("http://www.w3.org/2002/07/owl#", ("deprecated", "sameAs", "imports", "versionInfo"))
+OWL = Vocabulary("http://www.w3.org/2002/07/owl#", ("Ontology", "deprecated", "sameAs", "imports", "versionInfo"))
 DCTERMS = Vocabulary(
     "http://purl.org/dc/terms/",
     (
@@ -70,7 +70,7 @@ DCTERMS = Vocabulary(
 SKOS = Vocabulary(
     "http://www.w3.org/2004/02/skos/core#",
     (
-        *("Concept", "ConceptScheme", "Collection", "prefLabel", "altLabel", "notation", "definition"),
+        *("Concept", "ConceptScheme", "Collection", "prefLabel", "altLabel", "notation", "note", "definition"),
         *("inScheme", "topConceptOf", "broader", "closeMatch", "exactMatch", "member"),
     ),
 )

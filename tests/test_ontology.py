@@ -32,6 +32,7 @@ PLANNED = {
     "follows": "ontology/follows.ttl",
     **dict.fromkeys(("Relation", "relation", "project"), "ontology/follows.ttl"),
     "iatiIdentifier": "one-project/project.ttl",
+    "mayReach": "ontology/may-reach.ttl",
     **dict.fromkeys(
         ("ReadingRule", "AdviceRule", "suggestion", "exampleFormat", "exampleEncoding", "exampleCommand"),
         "../../shapes/reading.ttl",

@@ -13,6 +13,7 @@ import pytest
 
 from cybilgraph.errors import FetchError, QueryError
 from cybilgraph.model.vocabulary import BASE, CYB, RDF
+from cybilgraph.rdf.dumps import MAY_REACH
 from cybilgraph.release import Release
 from cybilgraph.sync.fetch import Site
 from cybilgraph.sync.verification import (
@@ -264,6 +265,13 @@ def test_dump_with_other_statements_is_found(way: FaultyProxy, release: Release,
         count = len(lines) if name.split(".")[1] == "jsonld" else present
         assert how.startswith(f"lacks {count} statements and has {count} extra statements compared with")
         assert re.search(r": it (lacks|has) <https://\S+> <\S+> \"Support (to|of) Belize National", how)
+
+
+@pytest.mark.slow
+def test_wrongly_derived_statements_are_reported(way: FaultyProxy, release: Release, tmp_path: Path) -> None:
+    _replace_file(way, release, MAY_REACH, lambda body: gzip.compress(gzip.decompress(body).partition(b"\n")[2]))
+    [problem] = problems_of(way, tmp_path, "endpoint", "dumps", "graph", "contents")
+    assert problem.startswith(f"{MAY_REACH} lacks 1 statements compared with the N-Quads: it lacks <")
 
 
 @pytest.mark.slow

@@ -17,7 +17,7 @@ from cybilgraph.identity import Identities
 from cybilgraph.model.findings import Report
 from cybilgraph.model.resources import read_ontology, shape_files
 from cybilgraph.model.vocabulary import SKOS
-from cybilgraph.rdf.dumps import FULL_DUMPS, GzipPart, open_dumps, serialise_chunk, write_zstandard
+from cybilgraph.rdf.dumps import FULL_DUMPS, MAY_REACH, GzipPart, open_dumps, serialise_chunk, write_zstandard
 from cybilgraph.rdf.dumps.metadata import GraphStatistics, ReleaseFile, count_statements, write_descriptions
 from cybilgraph.rdf.dumps.tables import TableNames, TableRows, make_table_rows, write_tables
 from cybilgraph.rdf.ntriples import group_by_subject, object_texts
@@ -40,6 +40,7 @@ from cybilgraph.runtime.clock import build_time
 from cybilgraph.runtime.files import sha256_of
 from cybilgraph.runtime.parallel import SizedExecutor
 from cybilgraph.runtime.spill import Spool
+from cybilgraph.sparql.may_reach import write_may_reach
 from cybilgraph.sparql.store import write_store
 from cybilgraph.validation.outputs.as_json import fields_of, report_document
 from cybilgraph.version import __version__
@@ -133,6 +134,8 @@ def write_derived_files(
         if dumps:
             write_tables(rows, names, public)
         store_future.result()
+        if dumps:
+            counts.may_reach = write_may_reach(folder / STORE, public / MAY_REACH)
         _write_report(folder / REPORT, report)
         index_future.result()
     manifest["counts"]["quads"] = quads

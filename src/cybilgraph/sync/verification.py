@@ -21,14 +21,15 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from cybilgraph.errors import FetchError, PatchError, QueryError
-from cybilgraph.model.formats import GRAPH_FORMATS, Format, FormatKind
+from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS, Format, FormatKind
 from cybilgraph.model.vocabulary import BASE, CYB, DCAT, SPDX, VOID, shorten
-from cybilgraph.rdf.dumps import FULL_DUMPS, NAME
+from cybilgraph.rdf.dumps import FULL_DUMPS, MAY_REACH, NAME
 from cybilgraph.rdf.ntriples import term_text
 from cybilgraph.rdf.serialisation import convert_to_nquads, is_in_earlier_graph
 from cybilgraph.runtime.compression import DECOMPRESSION_ERRORS, open_decompressed
 from cybilgraph.runtime.files import parse_checksums, sha256_of
 from cybilgraph.sparql.guard import guard
+from cybilgraph.sparql.may_reach import describe_may_reach
 from cybilgraph.sparql.store import load_into_memory, query_bytes
 from cybilgraph.sync.fetch import HttpResponse, Site, got_web_page
 from cybilgraph.sync.patches import ADDED, REMOVED, HashedLines, apply_patch, diff_lines, read_patch, sort_lines
@@ -246,7 +247,7 @@ class SiteChecks:
                 problems.append(f"{name} returns status {reply.status}")
             elif sha256_of(file) != self._sums[name]:
                 problems.append(f"{name} does not match SHA256SUMS")
-            elif syntax_of(name):
+            elif name == MAY_REACH or syntax_of(name):
                 self._files[name] = file
                 continue
             file.unlink(missing_ok=True)
@@ -269,7 +270,7 @@ class SiteChecks:
         _require(self._dump.path.exists(), "there is no N-Quads dump to compare with")
 
     def _contents(self) -> str:
-        """Check that every dump has the statements of the N-Quads."""
+        """Check that every dump has the statements of the N-Quads, or those derived from them."""
         self._require_dump()
         found = ((name, self._dump.describe_difference(file, name)) for name, file in self._files.items())
         problems = [f"{name} {difference}" for name, difference in found if difference]
@@ -483,16 +484,17 @@ class Dump:
     def describe_difference(self, file: Path, name: str) -> str:
         """Describe how another dump, compressed as its name says, differs; return "" if it does not.
 
-        A syntax without named graphs has only the current statements. Our graphs have no blank nodes, so labels of
-        blank nodes are compared literally. Raises OSError.
+        MAY_REACH is compared with what we derive. A syntax without named graphs has only the current statements. Our
+        graphs have no blank nodes, so labels of blank nodes are compared literally. Raises OSError.
         """
-        fmt = syntax_of(name)
-        assert fmt
+        fmt = syntax_of(name) or BY_NAME["ntriples"]
         try:
             with open_decompressed(file, name) as content, self._temporary.open("wb") as output:
                 convert_to_nquads(content, fmt, output)
         except (SyntaxError, ValueError, *DECOMPRESSION_ERRORS) as error:
             return f"cannot be read as {fmt.title}: {error}"
+        if name == MAY_REACH:
+            return describe_difference(sort_lines(self._temporary), sorted(describe_may_reach(self._store)))
         with self.path.open("rb") as lines:
             ours = self._current() if fmt.kind is FormatKind.GRAPH else lines
             return describe_difference(sort_lines(self._temporary), ours)

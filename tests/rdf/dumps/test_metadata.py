@@ -8,6 +8,7 @@ import pyoxigraph as ox
 import pytest
 
 from cybilgraph.model.vocabulary import BASE, CYB, DCAT, DCTERMS, OWL, RDF, VOID
+from cybilgraph.rdf.dumps import MAY_REACH
 from cybilgraph.rdf.dumps.metadata import (
     DATASET,
     GraphStatistics,
@@ -51,16 +52,23 @@ def test_counts_of_chunks_add_up_to_those_of_the_graph() -> None:
 
 
 def test_descriptions_state_counts_and_files(tmp_path: Path) -> None:
-    files = [ReleaseFile("cybilgraph.ttl.gz", 100, "ab" * 32), ReleaseFile("projects.csv.gz", 50, "cd" * 32)]
-    write_descriptions(count_statements(GRAPH), 3, "2026-01-31T00:00:00Z", files, tmp_path)
+    names = ("cybilgraph.ttl.gz", "projects.csv.gz", MAY_REACH)
+    files = [ReleaseFile(name, 100, "ab" * 32) for name in names]
+    counts = count_statements(GRAPH)
+    counts.may_reach = 7
+    write_descriptions(counts, 3, "2026-01-31T00:00:00Z", files, tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"void.ttl", "dcat.ttl", "dcat.jsonld", "dcat.rdf"}
     void, dcat = (
         {(quad.subject.value, quad.predicate.value, quad.object.value) for quad in ox.parse(path=tmp_path / name)}
         for name in ("void.ttl", "dcat.ttl")
     )
     assert (DATASET, VOID.triples, "8") in void
-    [dump] = [value for _, predicate, value in void if predicate == VOID.dataDump]
-    assert dump.endswith("/cybilgraph.ttl.gz")
+    dumps = {value.rpartition("/")[2]: about for about, predicate, value in void if predicate == VOID.dataDump}
+    assert dumps == {"cybilgraph.ttl.gz": DATASET, MAY_REACH: f"{DATASET}#may-reach"}
+    assert (f"{DATASET}#may-reach", VOID.triples, "7") in void
+    assert {about.rpartition("#file-")[2] for about, predicate, _ in dcat if predicate == DCTERMS.description} >= {
+        MAY_REACH
+    }
     assert {value.rpartition("/")[2] for _, predicate, value in dcat if predicate == DCAT.downloadURL} == {
         file.name for file in files
     }

@@ -27,6 +27,8 @@ from cybilgraph.rdf.serialisation import parse_nquads, write_quads
 NAME = "cybilgraph"
 #: The dumps of the whole graph with its history, smallest first.
 FULL_DUMPS = (f"{NAME}.nq.zst", f"{NAME}.nq.gz")
+#: The file of derived statements that are not in the graph: the countries that each project may reach.
+MAY_REACH = "may-reach.nt.gz"
 #: The formats of the dumps. N-Quads and JSON-LD include the history, the others only the current graph.
 DUMP_FORMATS = tuple(BY_NAME[name] for name in ("nquads", "ntriples", "turtle", "jsonld", "rdfxml"))
 

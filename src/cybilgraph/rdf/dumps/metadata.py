@@ -29,6 +29,7 @@ from cybilgraph.model.vocabulary import (
     XSD,
     shorten,
 )
+from cybilgraph.rdf.dumps import MAY_REACH
 from cybilgraph.rdf.ntriples import StatementsBySubject, iri, literal, term_text
 from cybilgraph.rdf.serialisation import serialise, turtle_to_ntriples
 
@@ -52,8 +53,12 @@ RIGHTS = (
 )
 KEYWORDS = ("cyber capacity building", "cybersecurity", "cybercrime", "international development", "linked data")
 SOURCE = "https://cybilportal.org/"
+MAY_REACH_ABOUT = (
+    "Countries that each project may reach: its own, those of its regions, and the members of its groups. "
+    "Derived, and not in the graph"
+)
 _MEDIA_TYPE = "https://www.iana.org/assignments/media-types/"
-_LINKS = (OWL.sameAs, RDFS.seeAlso, SKOS.closeMatch)
+_LINKS = (OWL.sameAs, RDFS.seeAlso, SKOS.closeMatch, SKOS.exactMatch)
 _PLACES = (CYB.country, CYB.region)
 _COUNTED_PROPERTIES = {RDF.type, CYB.start, CYB.end, *_PLACES, *_LINKS}
 _MAX_EXAMPLES = 3
@@ -74,6 +79,8 @@ class GraphStatistics:
     places: set[str] = field(default_factory=set)
     start: str = ""
     end: str = ""
+    #: Statements of the file of countries that projects may reach; they are not in the graph.
+    may_reach: int = 0
 
     def add(self, others: GraphStatistics) -> None:
         """Add the counts of a later chunk with other subjects."""
@@ -211,6 +218,8 @@ def _dataset(number: int, created_at: str) -> str:
 
 def _void(counts: GraphStatistics, number: int, files: list[ReleaseFile]) -> str:
     terms = (*counts.classes, *counts.properties)
+    names = {file.name for file in files}
+    dumps = sorted(name for name in names - {MAY_REACH} if _syntax(name))
     namespaces = {term[: max(term.rfind("#"), term.rfind("/")) + 1] for term in terms}
     parts = f"""
     <dataset> foaf:homepage <> ;
@@ -222,7 +231,7 @@ def _void(counts: GraphStatistics, number: int, files: list[ReleaseFile]) -> str
         void:properties {len(counts.properties)} ;
         {_each("void:exampleResource", map(iri, counts.examples))}
         {_each("void:vocabulary", map(iri, namespaces))}
-        {_each("void:dataDump", (f"<release/{number}/{file.name}>" for file in files if _syntax(file.name)))}
+        {_each("void:dataDump", (f"<release/{number}/{name}>" for name in dumps))}
         {_each("void:feature", (iri(fmt.iri) for fmt in GRAPH_FORMATS))} .
     """
     for kind, counted, times in (("class", counts.classes, "entities"), ("property", counts.properties, "triples")):
@@ -237,6 +246,13 @@ def _void(counts: GraphStatistics, number: int, files: list[ReleaseFile]) -> str
     <dataset> void:subset <dataset#links-{place}> .
     <dataset#links-{place}> a void:Linkset ; void:linkPredicate {iri(predicate)} ;
         void:subjectsTarget <dataset> ; void:objectsTarget {iri(site)} ; void:triples {many} .
+    """
+    if MAY_REACH in names:
+        parts += f"""
+    <dataset#may-reach> a void:Linkset ; void:linkPredicate {iri(CYB.mayReach)} ;
+        dcterms:description {_english(f"{MAY_REACH_ABOUT}.")} ;
+        void:subjectsTarget <dataset> ; void:objectsTarget <dataset> ; prov:wasDerivedFrom <dataset> ;
+        void:triples {counts.may_reach} ; void:dataDump <release/{number}/{MAY_REACH}> .
     """
     return parts
 
@@ -280,6 +296,7 @@ def _dcat(counts: GraphStatistics, number: int, created_at: str, files: list[Rel
     <dataset#file-{file.name}> a dcat:Distribution ;
         dcterms:title "{file.name}"@en ;
         dcterms:identifier "{file.name}" ;
+        {_each("dcterms:description", [_english(f"{MAY_REACH_ABOUT}.")] if file.name == MAY_REACH else [])}
         dcterms:modified {created_at} ;
         dcterms:rights <dataset#rights> ;
         dcterms:format <{_MEDIA_TYPE}{kind}> ;

@@ -18,7 +18,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from cybilgraph.errors import ReleaseError
 from cybilgraph.model.formats import FORMATS, GRAPH_FORMATS, Format, media_type_of
 from cybilgraph.model.vocabulary import BASE, thing_iri
-from cybilgraph.rdf.dumps import NAME, metadata
+from cybilgraph.rdf.dumps import MAY_REACH, NAME, metadata
 from cybilgraph.rdf.serialisation import turtle_to_ntriples
 from cybilgraph.release import IDENTITIES, Release
 from cybilgraph.web.api.negotiation import HTML, SUFFIXES, negotiate
@@ -33,6 +33,7 @@ _FILE_DESCRIPTIONS = {
     "projects": "Projects, one per row",
     "participations": "Participations: organisations, projects and roles",
     "outcomes": "Outcomes, outputs and activities",
+    "may-reach": metadata.MAY_REACH_ABOUT,
     "manifest": "Counts, versions and checksums of the release",
     "report": "Problems found in the records",
     "SHA256SUMS": "Checksums for sha256sum --check",
@@ -196,7 +197,7 @@ def _dataset() -> dict[str, Any]:
                 "sha256": file["sha256"],
             }
             for file in _files(release)
-            if file["name"].startswith(NAME) or file["name"].endswith((".csv.gz", ".parquet"))
+            if file["name"].startswith((NAME, MAY_REACH)) or file["name"].endswith((".csv.gz", ".parquet"))
         ],
     }
 

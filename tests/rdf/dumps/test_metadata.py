@@ -25,7 +25,7 @@ GRAPH = {
     PROJECT: {
         RDF.type: [f"<{CYB.Project}>"],
         CYB.start: ['"2018-04"'],
-        CYB.end: ['"2020"'],
+        CYB.end: ['"2020"', '"2020-05"'],
         CYB.country: [f"<{BASE}id/country/BZ>", f"<{BASE}id/country/JM>"],
     },
     ACTOR: {RDF.type: [f"<{CYB.Actor}>"], OWL.sameAs: ["<https://www.wikidata.org/entity/Q458>", f"<{BASE}id/x>"]},
@@ -34,13 +34,13 @@ GRAPH = {
 
 def test_counts_classes_properties_places_and_links() -> None:
     counts = count_statements(GRAPH)
-    assert (counts.triples, counts.subjects) == (8, 2)
+    assert (counts.triples, counts.subjects) == (9, 2)
     assert counts.classes == {CYB.Project: 1, CYB.Actor: 1}
     assert counts.properties[CYB.country] == 2
     assert counts.links == {(OWL.sameAs, "https://www.wikidata.org/"): 1}
     assert counts.places == {f"{BASE}id/country/BZ", f"{BASE}id/country/JM"}
     assert counts.examples == [PROJECT]
-    assert (counts.start, counts.end) == ("2018-04", "2020")
+    assert (counts.first_day, counts.last_day) == ("2018-04-01", "2020-12-31")
 
 
 def test_counts_of_chunks_add_up_to_those_of_the_graph() -> None:
@@ -58,7 +58,7 @@ def test_descriptions_state_counts_and_files(tmp_path: Path) -> None:
         {(quad.subject.value, quad.predicate.value, quad.object.value) for quad in ox.parse(path=tmp_path / name)}
         for name in ("void.ttl", "dcat.ttl")
     )
-    assert (DATASET, VOID.triples, "8") in void
+    assert (DATASET, VOID.triples, "9") in void
     [dump] = [value for _, predicate, value in void if predicate == VOID.dataDump]
     assert dump.endswith("/cybilgraph.ttl.gz")
     assert {value.rpartition("/")[2] for _, predicate, value in dcat if predicate == DCAT.downloadURL} == {

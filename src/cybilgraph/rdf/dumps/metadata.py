@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
+from cybilgraph.model.dates import date_bounds
 from cybilgraph.model.formats import BY_NAME, FORMATS, GRAPH_FORMATS, media_type_of
 from cybilgraph.model.vocabulary import (
     BASE,
@@ -72,8 +73,8 @@ class GraphStatistics:
     links: Counter[tuple[str, str]] = field(default_factory=Counter)
     examples: list[str] = field(default_factory=list)
     places: set[str] = field(default_factory=set)
-    start: str = ""
-    end: str = ""
+    first_day: str = ""
+    last_day: str = ""
 
     def add(self, others: GraphStatistics) -> None:
         """Add the counts of a later chunk with other subjects."""
@@ -84,8 +85,8 @@ class GraphStatistics:
         self.links += others.links
         self.examples = (self.examples + others.examples)[:_MAX_EXAMPLES]
         self.places |= others.places
-        self.start = min(filter(None, (self.start, others.start)), default="")
-        self.end = max(self.end, others.end)
+        self.first_day = min(filter(None, (self.first_day, others.first_day)), default="")
+        self.last_day = max(self.last_day, others.last_day)
 
 
 def count_statements(graph: StatementsBySubject) -> GraphStatistics:
@@ -102,9 +103,10 @@ def count_statements(graph: StatementsBySubject) -> GraphStatistics:
                 if len(found.examples) < _MAX_EXAMPLES and f"<{CYB.Project}>" in terms:
                     found.examples.append(subject)
             elif predicate == CYB.start:
-                found.start = min(filter(None, (found.start, *texts)), default="")
+                days = (date_bounds(date)[0] for date in texts)
+                found.first_day = min(filter(None, (found.first_day, *days)))
             elif predicate == CYB.end:
-                found.end = max(found.end, *texts)
+                found.last_day = max(found.last_day, *(date_bounds(date)[1] for date in texts))
             elif predicate in _PLACES:
                 found.places.update(texts)
             elif subject.startswith(f"{BASE}id/"):
@@ -268,11 +270,11 @@ def _dcat(counts: GraphStatistics, number: int, created_at: str, files: list[Rel
     <dataset#provenance> a dcterms:ProvenanceStatement ; rdfs:label
         "Extracted from saved project pages and records; the data name each source with its checksum."@en .
     """
-    if counts.start and counts.end:
+    if counts.first_day and counts.last_day:
         parts += f"""
     <dataset> dcterms:temporal <dataset#period> .
     <dataset#period> a dcterms:PeriodOfTime ;
-        dcat:startDate {_time(counts.start)} ; dcat:endDate {_time(counts.end)} .
+        dcat:startDate "{counts.first_day}"^^xsd:date ; dcat:endDate "{counts.last_day}"^^xsd:date .
     """
     for file in files:
         kind, compression = _types(file.name)
@@ -309,9 +311,3 @@ def _types(name: str) -> tuple[str, str]:
     if len(suffixes) < 2:
         return outer, ""
     return _syntax(name) or _TABLES[suffixes[0]], outer
-
-
-def _time(value: str) -> str:
-    """Return a date as a literal of its precision."""
-    kinds = {4: XSD.gYear, 7: XSD.gYearMonth}
-    return literal(value, datatype=kinds.get(len(value), XSD.date))

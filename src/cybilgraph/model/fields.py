@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from cybilgraph.model.vocabulary import CYB, DCTERMS
+from cybilgraph.model.vocabulary import CYB, DCTERMS, PROV
 
 
 class FieldKind(StrEnum):
@@ -420,6 +420,14 @@ FIELDS = (
         "updated",
         "Date of the last change to the record: 2024-05-31.",
         ("last updated", "last update", "page updated"),
+    ),
+    Field(
+        "retrieved",
+        FieldKind.RECORD,
+        PROV.generatedAtTime,
+        "retrieved",
+        "Date on which the page was saved: 2024-05-31.",
+        ("date retrieved", "retrieved on", "captured", "date captured", "saved on"),
     ),
     Field("rights", FieldKind.RECORD, DCTERMS.rights, "rights", "Terms of use of the record."),
     Field("language", FieldKind.RECORD, DCTERMS.language, "language", "Language of the text, such as en, fr or es."),

@@ -73,6 +73,8 @@ class Field:
 
 
 _DATE = "Month and year (Apr 2018), or as precise as known: 2018, 2018-04, 2018-04-30."
+#: The suffixes of the properties that repeat a date as printed, and as its first and last day.
+DATE_FORMS = ("AsPrinted", "Earliest", "Latest")
 #: To add a field, add a row here, an attribute in Record, a term in the ontology and a value in a sample.
 FIELDS = (
     Field(

@@ -8,6 +8,7 @@ import pyoxigraph as ox
 import pytest
 
 from cybilgraph.model.vocabulary import BASE, CYB, DCAT, DCTERMS, OWL, RDF, VOID
+from cybilgraph.rdf.dumps import STATED_DUMP
 from cybilgraph.rdf.dumps.metadata import (
     DATASET,
     GraphStatistics,
@@ -51,16 +52,28 @@ def test_counts_of_chunks_add_up_to_those_of_the_graph() -> None:
 
 
 def test_descriptions_state_counts_and_files(tmp_path: Path) -> None:
-    files = [ReleaseFile("cybilgraph.ttl.gz", 100, "ab" * 32), ReleaseFile("projects.csv.gz", 50, "cd" * 32)]
-    write_descriptions(count_statements(GRAPH), 3, "2026-01-31T00:00:00Z", files, tmp_path)
+    contents = {
+        "cybilgraph.ttl.gz": "present only: 9 statements",
+        "cybilgraph.nq.gz": "present and history (named graphs): 12 statements",
+        STATED_DUMP: "present only, stated facts without derived links and their quotes: 7 statements",
+        "projects.csv.gz": "",
+    }
+    files = [ReleaseFile(name, 100, "ab" * 32) for name in contents]
+    counts = count_statements(GRAPH)
+    counts.quads, counts.stated = 12, 7
+    write_descriptions(counts, 3, "2026-01-31T00:00:00Z", files, tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"void.ttl", "dcat.ttl", "dcat.jsonld", "dcat.rdf"}
     void, dcat = (
         {(quad.subject.value, quad.predicate.value, quad.object.value) for quad in ox.parse(path=tmp_path / name)}
         for name in ("void.ttl", "dcat.ttl")
     )
     assert (DATASET, VOID.triples, "9") in void
-    [dump] = [value for _, predicate, value in void if predicate == VOID.dataDump]
-    assert dump.endswith("/cybilgraph.ttl.gz")
+    dumps = {(subject, value.rpartition("/")[2]) for subject, predicate, value in void if predicate == VOID.dataDump}
+    stated = f"{DATASET}#stated"
+    assert dumps == {(DATASET, "cybilgraph.ttl.gz"), (DATASET, "cybilgraph.nq.gz"), (stated, STATED_DUMP)}
+    assert {(DATASET, VOID.subset, stated), (stated, VOID.triples, "7")} < void
+    described = {subject: value for subject, predicate, value in dcat if predicate == DCTERMS.description}
+    assert {name: described.get(f"{DATASET}#file-{name}", "") for name in contents} == contents
     assert {value.rpartition("/")[2] for _, predicate, value in dcat if predicate == DCAT.downloadURL} == {
         file.name for file in files
     }

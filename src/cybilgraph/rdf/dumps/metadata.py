@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from cybilgraph.model.dates import date_bounds
-from cybilgraph.model.formats import BY_NAME, FORMATS, GRAPH_FORMATS, media_type_of
+from cybilgraph.model.formats import BY_NAME, FORMATS, GRAPH_FORMATS, Format, FormatKind, media_type_of
 from cybilgraph.model.vocabulary import (
     BASE,
     CYB,
@@ -30,6 +30,7 @@ from cybilgraph.model.vocabulary import (
     XSD,
     shorten,
 )
+from cybilgraph.rdf.dumps import NAME, STATED_DUMP
 from cybilgraph.rdf.ntriples import StatementsBySubject, iri, literal, term_text
 from cybilgraph.rdf.serialisation import serialise, turtle_to_ntriples
 
@@ -64,8 +65,13 @@ _TABLES = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet"}
 
 @dataclass(slots=True)
 class GraphStatistics:
-    """Counts of the default graph: resources by class, statements by property, links by property and site."""
+    """Counts of the default graph: resources by class, statements by property, links by property and site.
 
+    ``quads`` includes the named graphs, ``stated`` only stated facts.
+    """
+
+    quads: int = 0
+    stated: int = 0
     triples: int = 0
     subjects: int = 0
     classes: Counter[str] = field(default_factory=Counter)
@@ -78,6 +84,8 @@ class GraphStatistics:
 
     def add(self, others: GraphStatistics) -> None:
         """Add the counts of a later chunk with other subjects."""
+        self.quads += others.quads
+        self.stated += others.stated
         self.triples += others.triples
         self.subjects += others.subjects
         self.classes += others.classes
@@ -213,6 +221,8 @@ def _dataset(number: int, created_at: str) -> str:
 
 def _void(counts: GraphStatistics, number: int, files: list[ReleaseFile]) -> str:
     terms = (*counts.classes, *counts.properties)
+    names = [file.name for file in files]
+    whole = [name for name in names if _syntax(name) and name != STATED_DUMP]
     namespaces = {term[: max(term.rfind("#"), term.rfind("/")) + 1] for term in terms}
     parts = f"""
     <dataset> foaf:homepage <> ;
@@ -224,8 +234,16 @@ def _void(counts: GraphStatistics, number: int, files: list[ReleaseFile]) -> str
         void:properties {len(counts.properties)} ;
         {_each("void:exampleResource", map(iri, counts.examples))}
         {_each("void:vocabulary", map(iri, namespaces))}
-        {_each("void:dataDump", (f"<release/{number}/{file.name}>" for file in files if _syntax(file.name)))}
+        {_each("void:dataDump", (f"<release/{number}/{name}>" for name in whole))}
         {_each("void:feature", (iri(fmt.iri) for fmt in GRAPH_FORMATS))} .
+    """
+    if STATED_DUMP in names:
+        parts += f"""
+    <dataset> void:subset <dataset#stated> .
+    <dataset#stated> a void:Dataset ;
+        dcterms:description {_english(describe_dump(STATED_DUMP, counts))} ;
+        void:triples {counts.stated} ;
+        void:dataDump <release/{number}/{STATED_DUMP}> .
     """
     for kind, counted, times in (("class", counts.classes, "entities"), ("property", counts.properties, "triples")):
         for term, many in counted.items():
@@ -282,6 +300,7 @@ def _dcat(counts: GraphStatistics, number: int, created_at: str, files: list[Rel
     <dataset#file-{file.name}> a dcat:Distribution ;
         dcterms:title "{file.name}"@en ;
         dcterms:identifier "{file.name}" ;
+        {_each("dcterms:description", map(_english, filter(None, [describe_dump(file.name, counts)])))}
         dcterms:modified {created_at} ;
         dcterms:rights <dataset#rights> ;
         dcterms:format <{_MEDIA_TYPE}{kind}> ;
@@ -298,10 +317,24 @@ def _dcat(counts: GraphStatistics, number: int, created_at: str, files: list[Rel
     return parts
 
 
-def _syntax(name: str) -> str:
-    """Return the RDF media type of a file's content, compressed or not; empty for other files."""
+def describe_dump(name: str, counts: GraphStatistics | None = None) -> str:
+    """Say what a dump contains, with its number of statements if ``counts`` are given; empty for other files."""
+    fmt = _syntax(name)
+    if not fmt or not name.startswith(NAME):
+        return ""
+    if name == STATED_DUMP:
+        content, count = "present only, stated facts without derived links and their quotes", "stated"
+    elif fmt.kind is FormatKind.DATASET:
+        content, count = "present and history (named graphs)", "quads"
+    else:
+        content, count = "present only", "triples"
+    return f"{content}: {getattr(counts, count):,} statements" if counts else content
+
+
+def _syntax(name: str) -> Format | None:
+    """Return the RDF syntax of a file's content, compressed or not; None for other files."""
     suffixes = name.split(".")[1:]
-    return next((fmt.media_type for fmt in FORMATS if fmt.carries_graph and fmt.suffix in suffixes[:1]), "")
+    return next((fmt for fmt in FORMATS if fmt.carries_graph and fmt.suffix in suffixes[:1]), None)
 
 
 def _types(name: str) -> tuple[str, str]:
@@ -310,4 +343,5 @@ def _types(name: str) -> tuple[str, str]:
     outer = media_type_of(name)
     if len(suffixes) < 2:
         return outer, ""
-    return _syntax(name) or _TABLES[suffixes[0]], outer
+    fmt = _syntax(name)
+    return fmt.media_type if fmt else _TABLES[suffixes[0]], outer

@@ -234,4 +234,5 @@ def _describe_file(name: str) -> str:
     syntaxes = _TABLES | {fmt.suffix: fmt.title for fmt in FORMATS if fmt.carries_graph}
     kinds = [f" as {syntaxes[suffix]}" for suffix in suffixes[:1] if suffix in syntaxes]
     compressed = [f" ({_COMPRESSIONS[suffix]})" for suffix in suffixes[-1:] if suffix in _COMPRESSIONS]
-    return "".join([_FILE_DESCRIPTIONS.get(stem, "The whole graph"), *kinds, *compressed])
+    content = _FILE_DESCRIPTIONS.get(stem) or f"The graph, {metadata.describe_dump(name)},"
+    return "".join([content, *kinds, *compressed])

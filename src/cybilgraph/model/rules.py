@@ -134,8 +134,11 @@ def _example(name: str, own: Mapping[str, list[ox.NamedNode | ox.Literal]], whic
     def first(predicate: str, default: str) -> str:
         return own[predicate][0].value if own[predicate] else default
 
-    file = f"{name}.{first(CYB.exampleFormat, 'txt')}"
-    command = first(CYB.exampleCommand, "cybilgraph check {?file}")
+    suffix = first(CYB.exampleFormat, "txt")
+    file = f"{name}.{suffix}"
+    # Turtle is checked as it is, unless the rule is about reading it.
+    is_graph = suffix == "ttl" and first(RDF.type, "") != CYB.ReadingRule
+    command = first(CYB.exampleCommand, f"cybilgraph check {'--graph ' if is_graph else ''}{{?file}}")
     example = Example(own[which][0].value, file, _fill_placeholders(command, {"file": file}))
     if which == CYB.goodExample:
         return example

@@ -38,6 +38,7 @@ PLANNED = {
         "../../shapes/reading.ttl",
     ),
     **dict.fromkeys(("goodExample", "badExample", "badLine"), "../../shapes/reading.ttl"),
+    "requires": "../../shapes/recommended.ttl",
     **dict.fromkeys(("reads", "joinsOn", "supersedes"), "../../shapes/across.ttl"),
     "asOf": "rules/good.ttl",
     "column": "ontology/report.ttl",

@@ -193,12 +193,15 @@ class LeftBlank:
 class Source:
     """The source of a record: a name, which is not a path of this machine, and a checksum.
 
-    ``line`` is where the record begins in a file that holds several, else 0.
+    ``line`` is where the record begins in a file that holds several, else 0. For a row of a table, ``columns``
+    are the properties that the table has a column for, and ``header_line`` is the line of the column names.
     """
 
     name: str
     sha256: str
     line: int = 0
+    columns: frozenset[str] = frozenset()
+    header_line: int = 0
 
 
 @value(frozen=True, slots=True, kw_only=True)

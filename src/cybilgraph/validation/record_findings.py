@@ -13,12 +13,12 @@ from itertools import groupby, islice
 from operator import itemgetter
 from typing import Any, TypeVar
 
-from cybilgraph.model.fields import NARRATIVE
+from cybilgraph.model.fields import FIELDS, NARRATIVE
 from cybilgraph.model.findings import Finding, Report, ShaclResult
 from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.record import Record, Source
-from cybilgraph.model.rules import catalogue, translate
-from cybilgraph.model.vocabulary import BASE, RDF
+from cybilgraph.model.rules import catalogue, finding, translate
+from cybilgraph.model.vocabulary import BASE, RDF, RULES
 from cybilgraph.model.vocabulary import record as record_iri
 from cybilgraph.rdf.description import describe, describe_day, describe_reference, locate_statement, project_iri
 from cybilgraph.rdf.ntriples import term_text
@@ -191,6 +191,8 @@ class _Batch:
             return None, translate(finding_of(result, message=message, file="data/reference", text=focus))
         number, suffix = self._by_iri[own]
         record = self._described[number][0]
+        if found_once := missing_column(result, record.source):
+            return number, found_once
         if suffix:
             focus, value = (term.replace(own, own.removesuffix(suffix), 1) for term in (result.focus, result.value))
             result = replace(result, focus=focus, value=value)
@@ -206,6 +208,19 @@ class _Batch:
             text=located.text,
         )
         return number, with_hint(translate(found), record)
+
+
+def missing_column(result: ShaclResult, source: Source) -> Finding | None:
+    """Return the finding about a table that explains a result for one of its rows, or None.
+
+    It is the same for all rows, which lack a value because the table has no column for it.
+    """
+    rule = catalogue().get(result.rule.removeprefix(RULES))
+    if not rule or not rule.requires or not source.columns or source.columns.intersection(rule.requires):
+        return None
+    names = " / ".join(row.column for row in FIELDS if row.term in rule.requires)
+    found = finding("no-column", source.name, {"name": names}, line=source.header_line)
+    return replace(found, severity=rule.severity)
 
 
 def _ancestors(iri: str) -> Iterator[str]:

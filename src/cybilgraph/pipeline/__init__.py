@@ -50,7 +50,7 @@ from cybilgraph.validation import validate
 from cybilgraph.validation.arbitrary_rdf import DataGraph, read_shapes_files, unknown_terms
 from cybilgraph.validation.fixes import FixedFile, apply_fixes
 from cybilgraph.validation.record_findings import context_triples, validate_records, validate_together
-from cybilgraph.validation.shapes import read_shapes, shapes_text
+from cybilgraph.validation.shapes import all_shapes_text, read_shapes
 
 
 def read(*places: Location) -> Iterator[Record]:
@@ -174,7 +174,7 @@ def check_rdf(
     if rules_files:
         rules, others = read_shapes_files(rules_files), ""
     else:
-        rules = read_shapes(f"{shapes_text()}\n{shapes_text(cross_record=True)}").text
+        rules = read_shapes(all_shapes_text()).text
         others = context_triples(report.as_of)
     unknown = [found for file in rules_files for found in unknown_terms(file)]
     seen: dict[str, Input] = {}
@@ -267,9 +267,12 @@ def reference_triples(as_of: date | None = None) -> list[str]:
     return context_triples(_day(as_of)).split("\n")
 
 
-def shapes_bundle(as_of: date | None = None) -> bytes:
-    """Return our shapes with the triples that they need, in Turtle, for other SHACL engines."""
-    texts = [shapes_text(), shapes_text(cross_record=True), *reference_triples(as_of)]
+def shapes_bundle(as_of: date | None = None, publisher: bool = False) -> bytes:
+    """Return our shapes with the triples that they need, in Turtle, for other SHACL engines.
+
+    With ``publisher``, includes the shapes that concern only the publisher of the records.
+    """
+    texts = [all_shapes_text(publisher), *reference_triples(as_of)]
     return ("\n".join(texts) + "\n").encode()
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from cybilgraph.extraction.bare_names import add_states
 from cybilgraph.extraction.enumerations import apply_introductions
 from cybilgraph.extraction.other_countries import find_other_countries
 from cybilgraph.extraction.participations import find_participations
@@ -31,6 +32,7 @@ def derive(record: Record, names: Gazetteer | None = None) -> Record:
     names = names or load_gazetteer()
     sentences = list(apply_introductions(split_sentences(record, names)))
     scopes = record.scopes + tuple(find_scopes(record, sentences, names))
+    add_states(record, sentences, scopes, names)
     findings = (*find_near_names(record, sentences, names), *find_other_countries(record, sentences, scopes, names))
     dates = find_dates(record, sentences)
     return replace(

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cybilgraph.extraction import participations, phrases, role_model
+from cybilgraph.extraction.bare_names import add_states
 from cybilgraph.extraction.phrases import ROLES
 from cybilgraph.extraction.role_features import context_features
 from cybilgraph.extraction.scopes import find_scopes
@@ -69,6 +70,7 @@ def read_labelled() -> Iterator[Labelled]:
         [record] = read_input(input_file)
         sentences = list(split_sentences(record, names))
         scopes = record.scopes + tuple(find_scopes(record, sentences, names))
+        add_states(record, sentences, scopes, names)
         beneficiary_countries = {scope.concept.key for scope in scopes if scope.concept.kind == "country"}
         found = participations.find_phrase_roles(record, sentences, beneficiary_countries, names)
         for candidate in participations.find_candidates(record, sentences, found, beneficiary_countries, names):

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from cybilgraph.extraction.name_spans import ACTOR, BODY, DEMONYM, NAME, PLACE, Span, find_actor
+from cybilgraph.extraction.name_spans import ACTOR, BODY, DEMONYM, NAME, PLACE, Span
 from cybilgraph.model import organisations
 from cybilgraph.model.gazetteer import Gazetteer, GazetteerEntry, fold
 from cybilgraph.model.organisations import is_organisation_name, is_organisation_word, may_contain_comma
+from cybilgraph.model.state_bodies import find_actor
 from cybilgraph.runtime.bounded_cache import cache_short
 
 #: An unmistakable name: an abbreviation, or a word with a capital inside.
@@ -466,7 +467,7 @@ def _unlisted_span(words: str, start: int, end: int, mark: str, inside: list[Spa
         return Span(start, end, ACTOR, (found,), home)
     if mark == BODY and (found := _near_entry(name, mark, names)):
         return Span(start, end, ACTOR, (found,), home, printed_spelling=_misspelt(name, found))
-    return Span(start, end, mark, (find_actor(name, names),), home)
+    return Span(start, end, mark, (find_actor(name),), home)
 
 
 def _is_home(words: str, span: Span, start: int, end: int) -> bool:

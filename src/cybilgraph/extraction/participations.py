@@ -27,8 +27,9 @@ from cybilgraph.extraction.role_model import (
 )
 from cybilgraph.extraction.sentences import Name, Sentence
 from cybilgraph.model.fields import Content, sections
-from cybilgraph.model.gazetteer import Gazetteer, GazetteerEntry
+from cybilgraph.model.gazetteer import Gazetteer, GazetteerEntry, slug
 from cybilgraph.model.record import Basis, Named, Participation, Record, Scope, Text
+from cybilgraph.model.state_bodies import parse_actor_name
 
 #: Sections that are not searched for actors.
 _IGNORED_SECTIONS = ("links",)
@@ -125,8 +126,16 @@ def find_participations(
             printed = Text(actor.name, first.text.place)
             evidence = tuple(sentence.evidence(confidence) for sentence, (_, confidence, _) in quotes.items())
             known = names.get("actor", key) is not None
-            links.append(Participation(Named("actor", key, printed, known), role, Basis.DERIVED, evidence))
+            home = "" if known else _state(actor)
+            links.append(Participation(Named("actor", key, printed, known, home), role, Basis.DERIVED, evidence))
     return tuple(links)
+
+
+def _state(actor: GazetteerEntry) -> str:
+    """Return the country of an unlisted body of a state whose name does not contain it, or an empty string."""
+    labels = () if parse_actor_name(actor.name).country else actor.aliases
+    countries = (parse_actor_name(label).country for label in labels)
+    return next((country.key for country in countries if country), "")
 
 
 def find_phrase_roles(
@@ -266,6 +275,8 @@ def _is_stated(actor: GazetteerEntry, stated: set[str]) -> bool:
     """
     if actor.key in stated or actor.row:
         return actor.key in stated
+    if slug(parse_actor_name(actor.name).bare) in stated:
+        return True
     longer = f"{actor.key}-of-"
     return any(key.startswith(longer) for key in stated)
 

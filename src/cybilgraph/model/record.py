@@ -82,13 +82,15 @@ class Text:
 class Named:
     """A name with the kind and key of its reference entry.
 
-    If the reference data lack the name, the key is derived from the name and ``known`` is false.
+    If the reference data lack the name, the key is derived from the name and ``known`` is false. ``home`` is the
+    country of a body of a state if the printed name does not contain it but the key does.
     """
 
     kind: str
     key: str
     printed: Text = field(compare=False)
     known: bool = True
+    home: str = field(default="", compare=False)
 
 
 class Basis(StrEnum):

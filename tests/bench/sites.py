@@ -14,7 +14,7 @@ from pathlib import Path
 
 from cybilgraph import read
 from cybilgraph.model.gazetteer import slug
-from cybilgraph.model.record import Record
+from cybilgraph.model.record import Named, Record
 
 FOLDER = Path(__file__).parents[1] / "samples" / "sites"
 #: What a reader found, or the labels say: ("actor", key, role) or ("country", code).
@@ -23,8 +23,13 @@ Fact = tuple[str, ...]
 
 def found(record: Record, keys: dict[str, str]) -> set[Fact]:
     """Return the links of a record; ``keys`` maps keys of printed names to those of the labels."""
-    actors = {("actor", keys.get(link.actor.key, link.actor.key), link.role) for link in record.participations}
+    actors = {("actor", _key(link.actor, keys), link.role) for link in record.participations}
     return actors | {("country", link.concept.key) for link in record.scopes if link.concept.kind == "country"}
+
+
+def _key(actor: Named, keys: dict[str, str]) -> str:
+    """Return the key that the labels give to an actor. Theirs do not always contain the state of a body."""
+    return keys.get(actor.key, keys.get(slug(actor.printed.text), actor.key))
 
 
 def compared() -> Iterator[tuple[dict[str, str], set[Fact], set[Fact]]]:

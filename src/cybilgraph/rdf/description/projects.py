@@ -209,7 +209,7 @@ def _add_unlisted_thing(triples: TripleWriter, named: Named) -> None:
             name, country = label(named), parse_actor_name(name, named.home).country
             if country and (former := slug(_NOT_IN_FORMER_KEY.sub("", named.printed.text))) != named.key:
                 _add_former_key(triples, iri, former)
-            if name != named.printed.text and not named.home:
+            if name != named.printed.text and parse_actor_name(named.printed.text).country:
                 triples.text(iri, SKOS.altLabel, named.printed.text)
         if country:
             triples.link(iri, CYB.seat, thing_iri("country", country.key))

@@ -16,6 +16,7 @@ from tests.support.prose import about, roles
         "the Kosovar Ministry of Justice",
         "the Ministry of Justice of Kosovo",
         "the Ministry of Justice of the Republic of Kosovo",
+        "the Ministry of Justice (Kosovo)",
     ],
 )
 def test_prose_names_the_actor_of_the_bracketed_name(name: str) -> None:

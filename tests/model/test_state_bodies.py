@@ -31,6 +31,12 @@ from cybilgraph.model.state_bodies import find_actor, is_state_body, parse_actor
         ("Office of Cyber Security (UK)", "office-of-cyber-security-united-kingdom"),
         ("Norwegian Institute of International Affairs (NUPI)", "norwegian-institute-of-international-affairs"),
         ("Regional Office (Bangkok and Hanoi)", "regional-office-bangkok-and-hanoi"),
+        ("Regional Office (Bangkok)", "regional-office-bangkok"),
+        ("Ministerio de Justicia (España)", "ministerio-de-justicia-espana"),
+        ("Ministry of Justice (CH)", "ministry-of-justice-ch"),
+        ("Ministry of Justice (MoJ), Kosovo", "ministry-of-justice-kosovo"),
+        ("Instituto Nacional de Ciberseguridad (Incibe)", "instituto-nacional-de-ciberseguridad"),
+        ("Institute of Computing (IC)", "institute-of-computing"),
         ("Ministry of Justice", "ministry-of-justice"),
         # No body of a state, or not of this one.
         ("Bank of Ghana", "bank-of-ghana"),

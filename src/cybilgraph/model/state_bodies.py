@@ -19,9 +19,11 @@ from cybilgraph.model.resources import REFERENCE
 from cybilgraph.model.values import value
 from cybilgraph.runtime.bounded_cache import cache_short
 
-#: A last qualifier in brackets, and one that is only the name's abbreviation.
-_QUALIFIER = re.compile(r" \((?P<qualifier>[^()]+)\)(?:, .*)?$")
-_ABBREVIATION = re.compile(r"[A-Z][\w./&-]{1,15}")
+#: A last qualifier in brackets, and a word that may abbreviate the name before it.
+_QUALIFIER = re.compile(r" \((?P<qualifier>[^()]+)\)(?:, (?P<rest>.*))?$")
+_SHORT_WORD = re.compile(r"[A-Z][\w./&-]{1,15}")
+#: Two capitals may be the code of a country.
+_CODE_LENGTH = 2
 #: Text that is no part of a name.
 _ARTICLE, _REMARK = re.compile(r"the ", re.IGNORECASE), re.compile(r",? (?:which|who) \w.*$")
 #: What joins a country to the body after or before it.
@@ -68,9 +70,9 @@ def _parse(name: str) -> ActorName:
     if match := _QUALIFIER.search(name):
         bare, qualifier = name[: match.start()], match["qualifier"].strip()
         country = names.find_country(qualifier)
-        if country or not _ABBREVIATION.fullmatch(qualifier):
+        if country or not _is_abbreviation(qualifier, bare):
             return ActorName(bare, country.name if country else qualifier, country, label)
-        name = bare
+        name = f"{bare}, {rest}" if (rest := match["rest"]) and names.find_country(rest) else bare
     for mention in names.find_mentions(name):
         found = mention.of("country") or mention.of(DEMONYM)
         if found is None or names.find_namesake(name[mention.start : mention.end]):
@@ -91,6 +93,19 @@ def _parse(name: str) -> ActorName:
             parsed = _of_state(bare, country)
             return replace(parsed, label=label) if is_proper else parsed
     return ActorName(name, "", None, label)
+
+
+def _is_abbreviation(word: str, name: str) -> bool:
+    """Return whether a word in brackets abbreviates a name: by its capitals, or as its letters occur there in order.
+
+    "Incibe" does; "Nairobi" in "Regional Office (Nairobi)" and "CH" in "Ministry of Justice (CH)" tell offices apart.
+    """
+    if not _SHORT_WORD.fullmatch(word):
+        return False
+    if len(word) > _CODE_LENGTH and sum(map(str.isupper, word)) > 1:
+        return True
+    letters = iter(fold(name))
+    return all(letter in letters for letter in fold(word) if letter.isalnum())
 
 
 def _of_state(bare: str, country: GazetteerEntry) -> ActorName:

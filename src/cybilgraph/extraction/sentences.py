@@ -400,9 +400,8 @@ def _join_names(words: str, spans: Iterable[Span], names: Gazetteer) -> list[Spa
         elif not last.entries and named and (end := _end_of_person(words, last, span)):
             joined[-1] = Span(last.start, end, span.mark, span.entries, span.home, span.printed_spelling)
         elif last.mark in (ACTOR, BODY) and between == " (" and _BRACKET_ENDS.match(words, span.end):
-            last.home = last.home or (
-                _country(span) if last.mark == BODY else None
-            )  # "the Ministry of Justice (Kenya)"
+            # "the Ministry of Justice (Kenya)"
+            last.home = last.home or (_country(span) if last.mark == BODY else None)
         elif last.mark == NAME and acts and between in (" (", " (the ") and words[span.end : span.end + 1] == ")":
             last.mark, last.home = span.mark, span.home
             short = _SHORT_NAME.fullmatch(words, last.start, last.end)  # "CSEC (Cyber Security Excellence Centre)"

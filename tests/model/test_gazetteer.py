@@ -150,6 +150,7 @@ def test_parents_of_actors_have_no_cycle() -> None:
         ("country", "the Cook Islands", "CK"),
         ("actor", "OAS/CICTE", "oas-cicte"),
         ("actor", "Global Partners Digital", "gpd"),
+        ("actor", "Government of Scotland", "scottish-government"),
         ("group", "ASEAN Region", "asean"),
         ("theme", "Cyber Security Culture & Skills", "culture-and-skills"),
         ("status", "Closed", "finished"),

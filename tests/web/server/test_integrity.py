@@ -6,7 +6,7 @@ import os
 import shutil
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -67,14 +67,15 @@ def flip_byte(path: Path) -> bytes:
 
 
 def damage_store(store: Path) -> Path:
-    """Flip bits of the table that has the texts, and return its path."""
-    table = max(store.glob("*.sst"), key=lambda table: table.read_bytes().count(b"Project"))
-    data = bytearray(table.read_bytes())
-    for place in range(len(data) // 10, len(data) // 2, 3_000):
-        data[place] ^= 4
-    with table.open("r+b") as file:  # the workers have this file open
-        file.write(data)
-    return table
+    """Flip bits of the tables that have the texts, and return the path of one; there are two before a compaction."""
+    tables = [table for table in store.glob("*.sst") if table.read_bytes().count(b"Project") > 1]
+    for table in tables:
+        data = bytearray(table.read_bytes())
+        for place in range(len(data) // 10, len(data) // 2, 3_000):
+            data[place] ^= 4
+        with table.open("r+b") as file:  # the workers have this file open
+            file.write(data)
+    return tables[0]
 
 
 def end_fork_server(live: LiveReleases) -> None:
@@ -165,7 +166,6 @@ def test_only_release_answers_again_once_its_store_is_repaired(folder: Path) -> 
         assert not live.current.engine.refusal_reason
 
 
-@pytest.mark.xfail(strict=False, reason="in one of four runs, no worker reports the damage within 60 s; cause unknown")
 def test_storage_error_is_reported_and_last_good_release_is_served(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -173,22 +173,14 @@ def test_storage_error_is_reported_and_last_good_release_is_served(
     events: list[str] = []
     with serving(folder, events) as live:
         damaged = live.current
+        until(lambda: damaged.engine.processes)  # on a busy machine, a replacement may still be starting
         damage_store(folder / "0002" / "store")
-        failures: list[EngineUnavailable] = []
-
-        def has_failed() -> bool:
-            for worker in damaged.engine.processes:  # it caches what it has read; another may still be starting
-                with suppress(ProcessLookupError):
-                    os.kill(worker, signal.SIGKILL)
-            damaged.answers.clear()
-            try:
-                damaged.answers.find(ALL)
-            except EngineUnavailable as failure:
-                failures.append(failure)
-            return any("could not read the store of the release" in str(failure) for failure in failures)
-
-        until(lambda: has_failed() or live.current.release.number == 1, 60)
-        assert not any(str(folder) in str(failure) for failure in failures)
+        for worker in damaged.engine.processes:  # it caches what it has read
+            os.kill(worker, signal.SIGKILL)
+        with pytest.raises(EngineUnavailable, match="could not read the store of the release") as failed:
+            damaged.answers.find(ALL)
+        assert str(folder) not in str(failed.value)
+        assert failed.value.hint
         until(lambda: live.current.release.number == 1)
         until(lambda: answers(live, ALL))
     assert any("The store of release 2 could not be read (Corruption: " in text for text in events)

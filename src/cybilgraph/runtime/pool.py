@@ -39,8 +39,9 @@ _MEMORY_CHECK_SECONDS = 0.05
 _MAX_START_SECONDS, _POLL_SECONDS = 120.0, 0.25
 #: If starting took at least this share of the time for the work, the work might have succeeded with more time.
 _LONG_START_SHARE = 0.1
-#: The share of its time that work may wait for a slot: with less time left, it would be stopped for others' fault.
-_MAX_WAIT_SHARE = 0.5
+#: The longest time that work waits for a slot, in seconds and as a share of its time: what begins later would be
+#: stopped at its deadline because of others.
+_MAX_WAIT_SECONDS, _MAX_WAIT_SHARE = 5.0, 0.5
 #: The limit of wall-clock time for short work, as a multiple of that of processor time.
 _MAX_SHORT_FACTOR = 3
 _READ_BYTES = 1 << 20
@@ -75,11 +76,11 @@ class WorkerCrashed(WorkerDied):
 class PoolLimits:
     """The slots, queues and time limits of a pool.
 
-    ``max_waiting`` calls may wait for one of the ``slots``, each for at most ``max_wait_seconds`` and half of its time;
-    one caller gets at most ``max_per_caller`` of them. Work that takes more than ``long_after`` seconds leaves its slot
-    and is long. At most ``max_long`` calls are long (0: work stays in its slot). If they use more than
-    ``max_long_bytes`` of memory together, the largest are stopped within a twentieth of a second. With
-    ``free_startup``, the time in which the first workers start does not count towards the deadline of their work.
+    ``max_waiting`` calls may wait for one of the ``slots``; one caller gets at most ``max_per_caller`` of them. Work
+    that takes more than ``long_after`` seconds leaves its slot and is long. At most ``max_long`` calls are long (0:
+    work stays in its slot). If they use more than ``max_long_bytes`` of memory together, the largest are stopped within
+    a twentieth of a second. With ``free_startup``, the time in which the first workers start does not count towards the
+    deadline of their work.
     """
 
     slots: int
@@ -88,7 +89,6 @@ class PoolLimits:
     max_long_bytes: int = sys.maxsize
     long_after: float = 0.1
     free_startup: bool = True
-    max_wait_seconds: float = 5.0
     max_per_caller: int = sys.maxsize
 
 
@@ -398,7 +398,7 @@ class Pool:
     async def _attempt(
         self, message: bytes, latest_start: float, deadline: float, caller: Caller, on_part: OnPart
     ) -> Reply:
-        await self._slots.enter(caller, min(latest_start, time.monotonic() + self._limits.max_wait_seconds))
+        await self._slots.enter(caller, min(latest_start, time.monotonic() + _MAX_WAIT_SECONDS))
         try:
             worker = self._take_idle(caller)
         except WorkerStartFailed:

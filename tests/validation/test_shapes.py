@@ -13,7 +13,7 @@ from cybilgraph.model.findings import Severity
 from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.resources import shape_files
 from cybilgraph.model.rules import catalogue
-from cybilgraph.model.vocabulary import PREFIXES, RULES, shorten
+from cybilgraph.model.vocabulary import CYB, PREFIXES, RULES, shorten
 from cybilgraph.rdf.description import describe_reference
 from cybilgraph.validation import BOTH_ENGINES, ENGINES, validate
 from tests.conftest import SAMPLES
@@ -80,6 +80,41 @@ def test_bad_graph_breaks_its_rule(rule: str) -> None:
     hits = [result for result in results if result.rule == f"{RULES}{rule}"]
     assert hits, results
     assert all(result.messages for result in hits)
+
+
+@pytest.mark.parametrize("rule", ["actor-of-two-names", "actor-of-two-qualifiers"])
+def test_finding_about_an_actor_has_the_property_of_its_role(rule: str) -> None:
+    store = good()
+    update = (FOLDER / f"{rule}.ru").read_text(encoding="utf-8").replace("cyb:funder", "cyb:partner")
+    store.update(update, prefixes=PREFIXES)
+    results = validate(ntriples(store), file_with(rule))
+    assert [result.first for result in results if result.rule == f"{RULES}{rule}"] == [CYB.partner]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("names", "is_reported"),
+    [
+        ({"Ministry of Justice (Spain)", "Kosovo's Ministry of Justice"}, True),
+        ({"Ministry of Justice", "Ministry of Justice of Spain", "Ministry of Justice (Kosovo)"}, True),
+        ({"Institute of Law (ILA)", "Institute of Law (IOLA)"}, True),
+        ({"Institute of Law (ILA)", "Institute of Law"}, False),
+        ({"Ministry of Justice (Spain)", "Ministry of Justice (Kingdom of Spain)"}, False),
+        ({"Ministry of Justice (Spain)", "Spain's Ministry of Justice (MoJ)"}, False),
+    ],
+)
+def test_two_qualifiers_are_found_whichever_name_is_preferred(names: set[str], is_reported: bool) -> None:
+    for preferred in names:
+        others = "".join(f'actor:a skos:altLabel "{name}"@en . ' for name in names - {preferred})
+        store = ox.Store()
+        store.update(
+            f'INSERT DATA {{ project:P a cyb:Project ; cyb:partner actor:a . {others} actor:a a cyb:Actor ; '
+            f'skos:prefLabel "{preferred}"@en . country:XK cyb:alpha3 "XKX" ; skos:prefLabel "Kosovo"@en . '
+            'country:ES cyb:alpha3 "ESP" ; skos:prefLabel "Spain"@en ; skos:altLabel "Kingdom of Spain"@en }',
+            prefixes=PREFIXES,
+        )
+        results = validate(ntriples(store), file_with("actor-of-two-qualifiers"), BOTH_ENGINES)
+        assert len(results) == is_reported, preferred
 
 
 def test_every_update_belongs_to_a_rule() -> None:

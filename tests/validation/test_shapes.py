@@ -117,6 +117,25 @@ def test_two_qualifiers_are_found_whichever_name_is_preferred(names: set[str], i
         assert len(results) == is_reported, preferred
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("wrong", "value"),
+    [
+        *(("cyb:actor", "actor:gfce"), ("cyb:concept", "country:WS"), ("cyb:project", "project:G0007")),
+        *(("cyb:property", "cyb:duration"), ("cyb:role", "role:partner"), ("rdf:predicate", "cyb:aim")),
+    ],
+)
+def test_claim_that_contradicts_itself_is_reported(wrong: str, value: str) -> None:
+    store = good()
+    store.update(
+        f"DELETE {{ ?claim {wrong} ?value }} INSERT {{ ?claim {wrong} {value} }} "
+        f"WHERE {{ SELECT * {{ ?claim a ?class ; {wrong} ?value }} ORDER BY ?claim LIMIT 1 }}",
+        prefixes=PREFIXES,
+    )
+    results = validate(ntriples(store), file_with("claim-agrees"), BOTH_ENGINES)
+    assert [result.rule for result in results].count(f"{RULES}claim-agrees") == 1
+
+
 def test_every_update_belongs_to_a_rule() -> None:
     assert {path.stem for path in FOLDER.glob("*.ru")} == set(rules())
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from cybilgraph.extraction.kinds import activity_kinds, result_status
 from cybilgraph.model.dates import date_bounds
-from cybilgraph.model.fields import BY_NAME, FIELDS, Field, FieldKind
+from cybilgraph.model.fields import BY_NAME, FIELDS, Field, FieldKind, role_property
 from cybilgraph.model.gazetteer import load_gazetteer, slug
 from cybilgraph.model.record import (
     Basis,
@@ -129,8 +129,7 @@ def _add_participation(triples: TripleWriter, project: str, value: Participation
     triples.link(node, RDF.type, CYB.Participation)
     triples.link(node, CYB.actor, thing_iri("actor", value.actor.key))
     triples.link(node, CYB.role, thing_iri("role", value.role))
-    row = BY_NAME.get(value.role)
-    _link_claim(triples, node, row.term if row else CYB.involved, value.actor, value)
+    _link_claim(triples, node, role_property(value.role), value.actor, value)
 
 
 def _scope(triples: TripleWriter, project: str, row: Field, _number: int, value: Scope) -> None:

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 
+from cybilgraph.model.fields import role_property
 from cybilgraph.model.gazetteer import Gazetteer, GazetteerEntry
 from cybilgraph.model.vocabulary import (
     BASE,
@@ -191,6 +192,11 @@ def _iati_code(triples: TripleWriter, iri: str, entry: GazetteerEntry) -> None:
         triples.plain(iri, SKOS.notation, entry.row["iati"], f"{IATI}#{_IATI_LISTS[entry.kind]}")
 
 
+def _role(triples: TripleWriter, iri: str, entry: GazetteerEntry) -> None:
+    triples.link(iri, CYB.directProperty, role_property(entry.key))
+    _iati_code(triples, iri, entry)
+
+
 def _homepage(triples: TripleWriter, iri: str, entry: GazetteerEntry) -> None:
     if entry.row["homepage"]:
         triples.link(iri, FOAF.homepage, entry.row["homepage"])
@@ -204,6 +210,6 @@ _WRITERS: dict[str, Callable[[TripleWriter, str, GazetteerEntry], None]] = {
     "theme": _theme,
     "actor": _actor,
     "status": _iati_code,
-    "role": _iati_code,
+    "role": _role,
     "actor-type": _iati_code,
 }

@@ -84,6 +84,15 @@ def test_self_reference_keeps_the_positions_of_findings(link: str) -> None:
     assert ("b.txt", "code-of-two", 3) in places
 
 
+@pytest.mark.parametrize(("column", "rule"), [("retrieved", "retrieved-in-future"), ("updated", "updated-in-future")])
+def test_date_in_future_is_reported_once(column: str, rule: str) -> None:
+    """Not also as the date of the status."""
+    table = f"title,status,{column}\nTraining of judges,Ongoing,2026-11-26\nCyber strategy,Ongoing,2026-11-25"
+    report = check_inputs([Input("a.csv", data=table.encode())], as_of=date(2026, 11, 25))
+    found = [each for each in report.findings if "-in-future" in each.rule]
+    assert [(each.rule.removeprefix(RULES), each.line, each.text) for each in found] == [(rule, 2, "2026-11-26")]
+
+
 def _project(number: int, *more: str) -> list[str]:
     iri = f"<{BASE}id/project/P{number}>"
     return [f"{iri} <{RDF.type}> <{CYB.Project}> .", *(f"{iri} {line} ." for line in more)]

@@ -177,6 +177,25 @@ def test_duration_is_compared_with_the_months_between(start: str, end: str, dura
 
 
 @pytest.mark.parametrize(
+    ("statements", "rules"),
+    [
+        ('cyb:startEarliest "2018-01-01"^^xsd:date ; cyb:startLatest "2018-12-31"^^xsd:date', set()),
+        ('cyb:startEarliest "2018-12-31"^^xsd:date ; cyb:startLatest "2018-01-01"^^xsd:date', {"bounds-fit"}),
+        ('cyb:endEarliest "2018-12-31"^^xsd:date ; cyb:endLatest "2018-01-01"^^xsd:date', {"bounds-fit"}),
+        ('cyb:end "2018-04"^^xsd:gYearMonth ; cyb:endEarliest "2018-04-01"^^xsd:date ; cyb:endLatest '
+         '"2018-12-31"^^xsd:date', {"bounds-fit"}),
+        ('cyb:startEarliest "2018-04-01"^^xsd:date ; cyb:endLatest "2018-03-31"^^xsd:date', {"end-after-start"}),
+        ('cyb:startEarliest "2018-04-01"^^xsd:date ; cyb:endLatest "2018-04-01"^^xsd:date', set()),
+    ],
+)
+def test_first_and_last_days_are_in_order_and_fit(statements: str, rules: set[str]) -> None:
+    store = ox.Store()
+    store.update(f"INSERT DATA {{ project:P a cyb:Project ; {statements} }}", prefixes=PREFIXES)
+    results = validate(ntriples(store), file_with("bounds-fit"), BOTH_ENGINES)
+    assert {result.rule.removeprefix(RULES) for result in results} == rules
+
+
+@pytest.mark.parametrize(
     ("expression", "value"),
     [("10 - 2 - 3", 5), ("10 - 2 + 3", 11), ("10 - 2 * 3 - 1", 3), ("ABS(3 - 2 - 9) - 1 - 1", 6), ("?n - -2 - 3", 0)],
 )

@@ -136,6 +136,22 @@ def test_claim_that_contradicts_itself_is_reported(wrong: str, value: str) -> No
     assert [result.rule for result in results].count(f"{RULES}claim-agrees") == 1
 
 
+@pytest.mark.parametrize(
+    ("links", "count"),
+    [
+        *(("actor:a dcterms:isReplacedBy actor:a", 1), ("actor:a dcterms:isReplacedBy actor:b", 0)),
+        ("actor:a dcterms:isReplacedBy actor:b . actor:b dcterms:isReplacedBy actor:c, actor:b", 1),
+        ("project:A dcterms:isReplacedBy project:B . project:B dcterms:isReplacedBy project:C . "
+         "project:C dcterms:isReplacedBy project:A", 3),
+    ],
+)
+def test_loop_of_replacements_is_reported_for_each_link(links: str, count: int) -> None:
+    store = ox.Store()
+    store.update(f"INSERT DATA {{ {links} }}", prefixes=PREFIXES)
+    results = validate(ntriples(store), file_with("replaced-loop"), BOTH_ENGINES)
+    assert [result.rule for result in results] == [f"{RULES}replaced-loop"] * count
+
+
 def test_every_update_belongs_to_a_rule() -> None:
     assert {path.stem for path in FOLDER.glob("*.ru")} == set(rules())
 

@@ -108,7 +108,7 @@ def test_two_qualifiers_are_found_whichever_name_is_preferred(names: set[str], i
         others = "".join(f'actor:a skos:altLabel "{name}"@en . ' for name in names - {preferred})
         store = ox.Store()
         store.update(
-            f'INSERT DATA {{ project:P a cyb:Project ; cyb:partner actor:a . {others} actor:a a cyb:Actor ; '
+            f"INSERT DATA {{ project:P a cyb:Project ; cyb:partner actor:a . {others} actor:a a cyb:Actor ; "
             f'skos:prefLabel "{preferred}"@en . country:XK cyb:alpha3 "XKX" ; skos:prefLabel "Kosovo"@en . '
             'country:ES cyb:alpha3 "ESP" ; skos:prefLabel "Spain"@en ; skos:altLabel "Kingdom of Spain"@en }',
             prefixes=PREFIXES,
@@ -141,8 +141,11 @@ def test_claim_that_contradicts_itself_is_reported(wrong: str, value: str) -> No
     [
         *(("actor:a dcterms:isReplacedBy actor:a", 1), ("actor:a dcterms:isReplacedBy actor:b", 0)),
         ("actor:a dcterms:isReplacedBy actor:b . actor:b dcterms:isReplacedBy actor:c, actor:b", 1),
-        ("project:A dcterms:isReplacedBy project:B . project:B dcterms:isReplacedBy project:C . "
-         "project:C dcterms:isReplacedBy project:A", 3),
+        (
+            "project:A dcterms:isReplacedBy project:B . project:B dcterms:isReplacedBy project:C . "
+            "project:C dcterms:isReplacedBy project:A",
+            3,
+        ),
     ],
 )
 def test_loop_of_replacements_is_reported_for_each_link(links: str, count: int) -> None:
@@ -198,8 +201,11 @@ def test_duration_is_compared_with_the_months_between(start: str, end: str, dura
         ('cyb:startEarliest "2018-01-01"^^xsd:date ; cyb:startLatest "2018-12-31"^^xsd:date', set()),
         ('cyb:startEarliest "2018-12-31"^^xsd:date ; cyb:startLatest "2018-01-01"^^xsd:date', {"bounds-fit"}),
         ('cyb:endEarliest "2018-12-31"^^xsd:date ; cyb:endLatest "2018-01-01"^^xsd:date', {"bounds-fit"}),
-        ('cyb:end "2018-04"^^xsd:gYearMonth ; cyb:endEarliest "2018-04-01"^^xsd:date ; cyb:endLatest '
-         '"2018-12-31"^^xsd:date', {"bounds-fit"}),
+        (
+            'cyb:end "2018-04"^^xsd:gYearMonth ; cyb:endEarliest "2018-04-01"^^xsd:date ; cyb:endLatest '
+            '"2018-12-31"^^xsd:date',
+            {"bounds-fit"},
+        ),
         ('cyb:startEarliest "2018-04-01"^^xsd:date ; cyb:endLatest "2018-03-31"^^xsd:date', {"end-after-start"}),
         ('cyb:startEarliest "2018-04-01"^^xsd:date ; cyb:endLatest "2018-04-01"^^xsd:date', set()),
     ],

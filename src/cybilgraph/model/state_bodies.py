@@ -39,7 +39,7 @@ _GOVERNMENT = re.compile(r"(?:(?:Royal|Federal|National|Central) )?Government")
 class ActorName:
     """The name of an actor, without what tells it from others of that name, and that: a qualifier or a state.
 
-    ``label`` is the name with its state.
+    A state may be a part of one: Scotland has a police of its own. ``label`` is the name with its state.
     """
 
     bare: str
@@ -77,19 +77,19 @@ def _parse(name: str) -> ActorName:
         found = mention.of("country") or mention.of(DEMONYM)
         if found is None or names.find_namesake(name[mention.start : mention.end]):
             continue
-        country = names.entries["country"][found.key]
+        country = replace(found, kind="country")
         official = country.row["official_name"]
         start = len(name) - len(official) if official and name.endswith(official) else mention.start
         if mention.start == 0 and (joint := _OWNS.match(name, mention.end)):
             bare = name[joint.end() :]
-        elif found is country and mention.end == len(name) and (joint := _OWNED_BY.search(name, 0, start)):
+        elif found == country and mention.end == len(name) and (joint := _OWNED_BY.search(name, 0, start)):
             bare = name[: joint.start()]
             if _LONGER_NAME.search(bare):
                 continue
         else:
             continue
         if is_state_body(bare, owned=True):
-            is_proper = joint[0] == " " and found is country  # "Fiji Police Force", "CERT Tonga"
+            is_proper = joint[0] == " " and found == country  # "Fiji Police Force", "CERT Tonga"
             parsed = _of_state(bare, country)
             return replace(parsed, label=label) if is_proper else parsed
     return ActorName(name, "", None, label)
@@ -125,7 +125,7 @@ def find_state_body(name: ActorName) -> GazetteerEntry | None:
             if found := names.find("actor", form.format(name.bare, owner)):
                 return found
     found = names.find("actor", name.bare)
-    return found if found and found.row.get("country") == country.key else None
+    return found if found and not is_of_other_state(name, found) else None
 
 
 @cache_short(entries=5_000, longest=500)
@@ -150,8 +150,8 @@ def successor_key(key: str, names: Iterable[str]) -> str:
 
 
 def is_of_other_state(name: ActorName, entry: GazetteerEntry) -> bool:
-    """Return whether the state in a name shows that a listed actor of this name is another one."""
-    return name.country is not None and name.country.key != entry.row.get("country")
+    """Return whether the state in a name, or the part of one, shows that a listed actor of this name is another."""
+    return name.country is not None and (name.country.is_part or name.country.key != entry.row.get("country"))
 
 
 @cache
@@ -183,12 +183,15 @@ def label(actor: Named) -> str:
 
 
 def find_homes(actors: Iterable[tuple[str, str]]) -> dict[str, set[str]]:
-    """Return the states of the bodies of each name, given the names of actors and the countries they belong to."""
+    """Return the states of the bodies of each name, given the names of actors and the countries they belong to.
+
+    A body of a part of a state counts as one without a state.
+    """
     homes: dict[str, set[str]] = defaultdict(set)
     for name, home in actors:
         parsed = parse_actor_name(name, home)
         if parsed.country and is_state_body(parsed.bare, owned=True):
-            homes[slug(parsed.bare)].add(parsed.country.key)
+            homes[slug(parsed.bare)].add("" if parsed.country.is_part else parsed.country.key)
     return homes
 
 

@@ -147,6 +147,27 @@ def test_helped_body_belongs_to_the_only_country_whoever_pays() -> None:
     assert keys(links, "XK") == ["ministry-of-justice-kosovo", "fcdo"]
 
 
+def test_listed_body_of_another_state_is_not_the_one_helped() -> None:
+    links = [participation("Federal Foreign Office", "beneficiary"), participation("FCDO", "funder")]
+    assert keys(links, "AT") == ["federal-foreign-office-austria", "fcdo"]
+    assert keys(links, "DE") == ["german-federal-foreign-office", "fcdo"]
+    assert keys([participation("Department of Foreign Affairs and Trade", "beneficiary")], "PG") == [
+        "department-of-foreign-affairs-and-trade"
+    ]
+    named = [participation("Ministry of Foreign Affairs of Estonia", "beneficiary"), participation("DFAT", "partner")]
+    assert keys(named, "AT") == ["estonia-mfa", "dfat"]
+
+
+def test_listed_body_of_another_state_is_not_in_a_project_that_a_country_pays_itself() -> None:
+    office = participation("Federal Foreign Office", "implementer")
+    assert keys([office], "AT") == ["german-federal-foreign-office"]
+    assert keys([office, participation("Government of France", "funder")], "AT")[0] == "german-federal-foreign-office"
+    austria = Participation(Named("actor", "government-of-austria", Text("Austria")), "funder", Basis.STATED)
+    assert keys([office, austria], "AT") == ["federal-foreign-office", "government-of-austria"]
+    donor = participation("Department of Foreign Affairs and Trade", "funder")
+    assert keys([donor], "FJ") == ["dfat"]
+
+
 def test_body_without_state_is_the_one_named_with_it() -> None:
     links = [participation("Ministry of Justice", "partner"), participation("Ministry of Justice of Spain", "funder")]
     assert keys(links) == ["ministry-of-justice-spain", "ministry-of-justice-spain"]

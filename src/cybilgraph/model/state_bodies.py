@@ -231,11 +231,20 @@ def qualify(links: tuple[Participation, ...], scopes: Iterable[Scope]) -> tuple[
     """Return the stated links, with the country of each body of a state that is named without one.
 
     It is that of another printed form of the name or else that of the project, if it has only one, and the body
-    benefits from the project or no participant is from another state.
+    benefits from the project or no participant is from another state. A listed body of another state keeps its
+    country, unless it would benefit from the project, or take part in one that the country pays for itself.
     """
     homes = find_homes((link.actor.printed.text, "") for link in links)
     country = only_country(scopes)
     is_alone = all(seat(link.actor) in ("", country) for link in links)
+    is_own = {seat(link.actor) for link in links if link.role == "funder"} == {country}
+    helped = {link.actor.printed.text for link in links if link.role == "beneficiary"}
+    links = tuple(
+        replace(link, actor=Named("actor", parse_actor_name(printed.text).key, printed, known=False))
+        if (is_own or printed.text in helped) and _may_be_of_other_state(link.actor, country)
+        else link
+        for link, printed in ((link, link.actor.printed) for link in links)
+    )
     helped = {link.actor.key for link in links if link.role == "beneficiary"}
     return tuple(
         replace(link, actor=_at_home(link.actor, home))
@@ -244,6 +253,16 @@ def qualify(links: tuple[Participation, ...], scopes: Iterable[Scope]) -> tuple[
         else link
         for link in links
     )
+
+
+def _may_be_of_other_state(actor: Named, country: str) -> bool:
+    """Return whether a listed body of another state is named without it, by a name that this state's may have."""
+    names, printed = load_gazetteer(), actor.printed.text
+    listed = names.get("actor", actor.key)
+    owner = names.get("country", listed.row["country"]) if listed else None
+    if not country or owner is None or owner.key == country or not is_state_body(printed, owned=True):
+        return False
+    return not any(fold(name) in fold(printed) for name in (*owner.names, *owner.cell("demonyms")))
 
 
 def _at_home(actor: Named, home: str) -> Named:

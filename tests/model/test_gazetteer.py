@@ -164,7 +164,15 @@ def test_finds_entries_by_name_alias_and_code(kind: str, name: str, key: str) ->
 
 @pytest.mark.parametrize(
     ("name", "key"),
-    [("Trinadad and Tobago", "TT"), ("Kyrgystan", "KG"), ("Nigera", None), ("Australasia", None)],
+    [
+        ("Trinadad and Tobago", "TT"),
+        ("Kyrgystan", "KG"),
+        ("Democratc Republic of the Congo", "CD"),
+        ("Republik of Austria", "AT"),
+        ("Republic of Australia", None),
+        ("Nigera", None),
+        ("Australasia", None),
+    ],
 )
 def test_finds_near_names(name: str, key: str | None) -> None:
     assert NAMES.find("country", name) is None

@@ -109,6 +109,22 @@ def test_body_of_a_part_is_seated_in_the_state(name: str) -> None:
     assert country.key == "GB"
 
 
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("Kingdom of Spain", "government-of-spain"),
+        ("the Swiss Confederation", "government-of-switzerland"),
+        ("French Republic", "government-of-france"),
+        ("Government of the Swiss Confederation", "government-of-switzerland"),
+        ("Oriental Republic of Uruguay", "government-of-uruguay"),
+    ],
+)
+def test_official_name_of_a_state_is_its_government(name: str, key: str) -> None:
+    entry = find("actor", name)
+    assert entry
+    assert entry.key == key
+
+
 @pytest.mark.parametrize(("name", "key"), [("Scotland", "scottish-government"), ("England", "uk-government")])
 def test_part_of_a_state_acts_by_its_government(name: str, key: str) -> None:
     entry = find("actor", name)
@@ -179,4 +195,5 @@ def test_body_without_state_is_the_one_named_with_it() -> None:
 def test_earlier_key_gives_way_to_that_of_the_printed_name() -> None:
     assert successor_key("ministry-of-justice", ["", "Ministry of Justice (Spain)"]) == "ministry-of-justice-spain"
     assert successor_key("ministry-of-justice", ["Ministry of Justice"]) == "ministry-of-justice"
+    assert successor_key("kingdom-of-spain", ["Kingdom of Spain"]) == "government-of-spain"
     assert successor_key("another", ["Ministry of Justice (Spain)"]) == "another"

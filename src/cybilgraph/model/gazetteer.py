@@ -186,8 +186,8 @@ class Gazetteer:
         """Return the entry that a misspelt name must mean: similar to this name, without a rival of about the
         same score.
 
-        For a government, the country's own name must match too: all names of governments begin alike, and
-        not every government is listed.
+        For a government, or the official name of a country, the country's own name must match too: all names
+        of governments begin alike, and not every government is listed.
         """
         folded = fold(name)
         if not (best := self._closest(kind, folded, MIN_MATCH_SCORE)):
@@ -203,8 +203,11 @@ class Gazetteer:
         )
         if any(self._names[kind][rival] is not entry for rival, _, _ in rivals):
             return None
-        country = self.governments.get(entry.key) if kind == "actor" and listed.startswith(_GOVERNMENT_OF) else None
         owner = folded.partition(" of ")[2]
+        if kind == "country":  # "Republic of Australia" is not that of Austria
+            is_owned = self.find(kind, listed.partition(" of ")[2]) is entry
+            return None if is_owned and self.find(kind, owner) not in (None, entry) else entry
+        country = self.governments.get(entry.key) if kind == "actor" and listed.startswith(_GOVERNMENT_OF) else None
         return entry if country in (None, self.find("country", owner), self.find_near("country", owner)) else None
 
     def suggest(self, kind: str, name: str) -> GazetteerEntry | None:
@@ -505,8 +508,10 @@ def _read_entries(path: Path, kind: str, key_column: str) -> dict[str, Gazetteer
                 )
             if key in entries:
                 raise ReferenceDataError(f"{path.name}, line {number}: {key} occurs twice")
-            aliases = tuple(alias for alias in (row.get("aliases") or "").split(";") if alias)
-            entries[key] = GazetteerEntry(kind, key, row["name"], aliases, row)
+            official = (row.get("official_name") or "").removeprefix("the ")
+            aliases = (official, *(row.get("aliases") or "").split(";"))
+            names = dict.fromkeys(alias for alias in aliases if alias not in ("", row["name"]))
+            entries[key] = GazetteerEntry(kind, key, row["name"], tuple(names), row)
     return entries
 
 

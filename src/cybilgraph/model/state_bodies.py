@@ -78,11 +78,9 @@ def _parse(name: str) -> ActorName:
         if found is None or names.find_namesake(name[mention.start : mention.end]):
             continue
         country = replace(found, kind="country")
-        official = country.row["official_name"]
-        start = len(name) - len(official) if official and name.endswith(official) else mention.start
         if mention.start == 0 and (joint := _OWNS.match(name, mention.end)):
             bare = name[joint.end() :]
-        elif found == country and mention.end == len(name) and (joint := _OWNED_BY.search(name, 0, start)):
+        elif found == country and mention.end == len(name) and (joint := _OWNED_BY.search(name, 0, mention.start)):
             bare = name[: joint.start()]
             if _LONGER_NAME.search(bare):
                 continue
@@ -141,8 +139,14 @@ def find_actor(name: str, home: str = "") -> GazetteerEntry:
 
 
 def successor_key(key: str, names: Iterable[str]) -> str:
-    """Return the current key of an unlisted actor, whose former ``key`` may lack the qualifier in its names."""
-    for parsed in map(parse_actor_name, names):
+    """Return the current key of an unlisted actor, whose former ``key`` may lack the qualifier in its names.
+
+    A state under its official name is its government.
+    """
+    for name in names:
+        if key == slug(name) and (country := load_gazetteer().find_country(name)):
+            return load_gazetteer().government(country).key
+        parsed = parse_actor_name(name)
         if parsed.qualifier and key == slug(parsed.bare):
             found = find_state_body(parsed)
             return found.key if found else parsed.key

@@ -66,8 +66,9 @@ def test_wikidata_items_are_read_from_natural_earth(update_countries: Any) -> No
 
 
 def test_wikidata_items_are_distinct() -> None:
-    items = [item for entry in NAMES.entries["country"].values() if (item := entry.row["wikidata"])]
-    assert len(items) == len(set(items)) == 237
+    places = (*NAMES.entries["country"].values(), *NAMES.entries["region"].values())
+    items = [item for entry in places if (item := entry.row["wikidata"])]
+    assert len(items) == len(set(items)) == 264
     assert all(re.fullmatch(r"Q[1-9]\d*", item) for item in items)
 
 

@@ -46,8 +46,9 @@ _IRIS = re.compile(rf"<({re.escape(BASE)}(?:id/|iati)[^<>\s]*)>")
 IATI = f"{BASE}iati"
 #: The code lists of IATI 2.03 with our codes, as datatypes of notations.
 _IATI_LISTS = {"status": "ActivityStatus", "role": "OrganisationRole", "actor-type": "OrganisationType"}
-#: The countries of the EU Publications Office, whose codes are alpha-3 codes (also for Kosovo: XKX).
+#: The countries of the EU Publications Office, whose codes are alpha-3 codes (also for Kosovo: XKX), and its continents.
 _EU_COUNTRIES = "http://publications.europa.eu/resource/authority/country/"
+_EU_CONTINENTS = "http://publications.europa.eu/resource/authority/continent/"
 _WIKIDATA = "http://www.wikidata.org/entity/"
 _CLASSES = {
     "country": CYB.Country,
@@ -148,6 +149,11 @@ def _region(triples: TripleWriter, iri: str, entry: GazetteerEntry) -> None:
     triples.plain(iri, CYB.m49, entry.key)
     if entry.row["parent"]:
         triples.link(iri, SKOS.broader, thing_iri("region", entry.row["parent"]))
+    # Only close matches: other schemes draw the borders of regions differently.
+    if entry.row["wikidata"]:
+        triples.link(iri, SKOS.closeMatch, f"{_WIKIDATA}{entry.row['wikidata']}")
+    if entry.row["eu_continent"]:
+        triples.link(iri, SKOS.closeMatch, f"{_EU_CONTINENTS}{entry.row['eu_continent']}")
 
 
 def _group(triples: TripleWriter, iri: str, entry: GazetteerEntry) -> None:

@@ -161,10 +161,8 @@ class RecordBuilder:
     def record(self, extracted: Container[tuple[Place | None, str]] = ()) -> Record:
         """Return the finished record. ``extracted`` has the places and texts of values from prose."""
         values = self._implied | self._values
-        if (address := values.get("address")) and "slug" not in values and (page := _PAGE.fullmatch(address.text)):
-            values["slug"] = Text(page[1], address.place)
-        if (title := values.get("title")) and "slug" not in values and (derived := slug(title.text)):
-            values["slug"] = Text(derived, title.place)
+        if "slug" not in values and (derived := derive_slug(values.get("title"), values.get("address"))):
+            values["slug"] = derived
         # A field that is blank in one place but filled in another is not blank.
         filled = {name for name, value in self._values.items() if value}
         filled.update(link.role for link in self._values.get("participations", ()))
@@ -429,6 +427,13 @@ class RecordBuilder:
     ) -> None:
         file, line, column = self._input_file.name, place.line, place.column
         self._findings.append(finding(rule, file, values, line=line, column=column, label=label, text=text))
+
+
+def derive_slug(title: Text | None, address: Text | None) -> Text | None:
+    """Return the slug of a record that states none: that of the address of its page, or else that of its title."""
+    if address and (page := _PAGE.fullmatch(address.text)):
+        return Text(page[1], address.place)
+    return Text(derived, title.place) if title and (derived := slug(title.text)) else None
 
 
 def is_text(line: str) -> bool:

@@ -221,12 +221,14 @@ class RecordBuilder:
             self._extend("description", [*body, *self._values.pop("description", [])])
 
     def _keep(self, name: str, value: Text | Named | Date, label: str = "") -> None:
-        """Keep the first value of a single-valued field, and report a conflicting one."""
+        """Keep the first value of a single-valued field, and report a conflicting one. A second title is text."""
         kept = self._values.setdefault(name, value)
         if kept is not value and _are_in_conflict(kept, value):
             label, other = label or BY_NAME[name].column, _printed(value)
             texts = {"other": shorten_quote(other.text), "kept": shorten_quote(_printed(kept).text)}
             self.find("second-value", other, label, {"label": label, **texts})
+            if name == "title":
+                self._extend("description", [other])
         elif isinstance(value, Date) and (both := possible_days(value)):
             self.find("ambiguous-date", value.printed, label, {"year": value.value, "one": both[0], "other": both[1]})
 

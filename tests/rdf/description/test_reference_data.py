@@ -35,7 +35,9 @@ def test_countries_match_those_of_the_eu_and_of_wikidata() -> None:
 
 
 def test_regions_match_those_of_the_eu_and_of_wikidata_closely() -> None:
-    africa, melanesia = (set(GRAPH.objects(URIRef(f"{BASE}id/region/{code}"), SKOS.closeMatch)) for code in ("002", "054"))
+    africa, melanesia = (
+        set(GRAPH.objects(URIRef(f"{BASE}id/region/{code}"), SKOS.closeMatch)) for code in ("002", "054")
+    )
     authority = URIRef("http://publications.europa.eu/resource/authority/continent/AFRICA")
     assert africa == {authority, URIRef("http://www.wikidata.org/entity/Q15")}
     assert melanesia == {URIRef("http://www.wikidata.org/entity/Q37394")}

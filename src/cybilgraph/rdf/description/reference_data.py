@@ -46,7 +46,7 @@ _IRIS = re.compile(rf"<({re.escape(BASE)}(?:id/|iati)[^<>\s]*)>")
 IATI = f"{BASE}iati"
 #: The code lists of IATI 2.03 with our codes, as datatypes of notations.
 _IATI_LISTS = {"status": "ActivityStatus", "role": "OrganisationRole", "actor-type": "OrganisationType"}
-#: The countries of the EU Publications Office, whose codes are alpha-3 codes (also for Kosovo: XKX), and its continents.
+#: The continents of the EU Publications Office, and its countries, whose codes are alpha-3 codes (Kosovo: XKX).
 _EU_COUNTRIES = "http://publications.europa.eu/resource/authority/country/"
 _EU_CONTINENTS = "http://publications.europa.eu/resource/authority/continent/"
 _WIKIDATA = "http://www.wikidata.org/entity/"

@@ -119,7 +119,7 @@ from tests.support.prose import about, places, roles
         ("A laboratory came courtesy of Canada.", {("government-of-canada", "funder")}),
         ("It is taught by mentors who work for Microsoft, Cisco and Trend Micro.", set()),
         ("UNODC came to Kathmandu twice as partners in the project.", set()),
-        ("The OSCE Transnational Threats Department conducted the course.", {("osce", "implementer")}),
+        ("The OSCE Gender Issues Department conducted the course.", {("osce", "implementer")}),
         ("It ran with a grant that the FCDO gave.", {("fcdo", "funder")}),
         ("The principal counterpart and partner was INTERPOL.", {("interpol", "partner")}),
         ("PaCSON is a network of officials from the Pacific.", set()),

@@ -21,7 +21,7 @@ from cybilgraph.model.state_bodies import find_actor, is_state_body, parse_actor
         ("the Spanish Ministry of Justice", "ministry-of-justice-spain"),
         ("Ministry of Justice, Spain", "ministry-of-justice-spain"),
         ("Spain - Ministry of Justice", "ministry-of-justice-spain"),
-        ("Fiji Police Force", "police-force-fiji"),
+        ("Nauru Police Force", "police-force-nauru"),
         ("the Attorney General's Chambers of Samoa", "attorney-general-s-chambers-samoa"),
         ("Belize's Ministry of National Security", "ministry-of-national-security-belize"),
         ("CERT Tonga", "cert-tonga"),

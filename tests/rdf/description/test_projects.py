@@ -96,19 +96,19 @@ def test_description_has_no_blank_nodes() -> None:
 
 def test_body_of_a_state_has_label_seat_and_former_key(tmp_path: Path) -> None:
     source = tmp_path / "one.csv"
-    source.write_text("title,countries,beneficiaries\nA,Kosovo,Ministry of Justice;Kosovo Police\n")
+    source.write_text("title,countries,beneficiaries\nA,Kosovo,Ministry of Justice;Kosovo Customs\n")
     graph = to_graph(next(read(source)))
-    ministry, police = (f"{BASE}id/actor/{key}-kosovo" for key in ("ministry-of-justice", "police"))
+    ministry, customs = (f"{BASE}id/actor/{key}-kosovo" for key in ("ministry-of-justice", "customs"))
     assert objects(graph, ministry, SKOS.prefLabel) == {"Ministry of Justice (Kosovo)"}
-    assert objects(graph, police, SKOS.prefLabel) == {"Kosovo Police"}
-    assert objects(graph, ministry, CYB.seat) == objects(graph, police, CYB.seat) == {f"{BASE}id/country/XK"}
-    for former, successor in (("ministry-of-justice", ministry), ("kosovo-police", police)):
+    assert objects(graph, customs, SKOS.prefLabel) == {"Kosovo Customs"}
+    assert objects(graph, ministry, CYB.seat) == objects(graph, customs, CYB.seat) == {f"{BASE}id/country/XK"}
+    for former, successor in (("ministry-of-justice", ministry), ("kosovo-customs", customs)):
         assert objects(graph, f"{BASE}id/actor/{former}", RDFS.seeAlso) == {successor}
         assert objects(graph, f"{BASE}id/actor/{former}", OWL.deprecated) == {"true"}
     printed = set(graph.objects(None, URIRef(CYB.nameAsPrinted)))
     assert {str(name) for name in printed} == {
         "Ministry of Justice",
-        "Kosovo Police",
+        "Kosovo Customs",
     }
 
 

@@ -63,6 +63,8 @@ class SimulatedPortal(ThreadingHTTPServer):
             "/news/launch/": lambda page: page.send(wordpress("A launch", f"<p>{'News. ' * 50}</p>", "single-post")),
             "/actors/gfce/": lambda page: page.send(wordpress("GFCE", "<p>Type: NGO</p>", "single single-actor")),
         }
+        #: The answers to all paths that begin in this way.
+        self.answer_below: dict[str, Callable[[_Handler], None]] = {}
         self.robots = "User-agent: *\nDisallow: /wp-admin/\nDisallow: /projects/private\n"
         if has_sitemap:
             self.robots += f"Sitemap: {self.url}/sitemap_index.xml\n"
@@ -169,6 +171,8 @@ class _Handler(BaseHTTPRequestHandler):
             answer(self)
         elif content := self.server.projects.get(self.path):
             self.send(content)
+        elif below := [answer for begin, answer in self.server.answer_below.items() if self.path.startswith(begin)]:
+            below[0](self)
         elif match := _LISTING.fullmatch(self.path):
             self.send(self.server.listing(int(match[1] or 1)))
         elif match := _CALENDAR.fullmatch(self.path):

@@ -288,7 +288,7 @@ def _describe_record(triples: TripleWriter, project: str, record: Record) -> Non
     if record.updated:
         triples.plain(node, DCTERMS.modified, record.updated.text, XSD.date)
     if record.status and record.as_of:
-        triples.plain(project, CYB.statusAsOf, record.as_of, XSD.date)
+        triples.plain(project, CYB.statusAsOf, record.as_of[:10], XSD.date)
     if record.address and is_iri(record.address.text):
         triples.link(node, DCTERMS.source, record.address.text)
     source = triples.source
@@ -297,7 +297,8 @@ def _describe_record(triples: TripleWriter, project: str, record: Record) -> Non
     triples.link(source, RDF.type, PROV.Entity)
     triples.plain(source, RDFS.label, record.source.name)
     if record.retrieved:  # the range of the property is xsd:dateTime
-        triples.plain(source, PROV.generatedAtTime, f"{record.retrieved.text}T00:00:00Z", XSD.dateTime)
+        day, _, time = record.retrieved.text.partition("T")
+        triples.plain(source, PROV.generatedAtTime, f"{day}T{time or '00:00:00Z'}", XSD.dateTime)
     checksum = f"{source}/checksum"
     triples.link(source, SPDX.checksum, checksum)
     triples.link(checksum, RDF.type, SPDX.Checksum)

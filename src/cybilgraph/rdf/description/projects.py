@@ -29,7 +29,6 @@ from cybilgraph.model.vocabulary import (
     FOAF,
     OA,
     ORG,
-    OWL,
     PROV,
     RDF,
     RDFS,
@@ -223,8 +222,7 @@ def _add_former_key(triples: TripleWriter, iri: str, printed: str) -> None:
     """Point from the IRI that an earlier version gave to an actor of this name to its present one, if it differs."""
     former = thing_iri("actor", slug(_NOT_IN_FORMER_KEY.sub("", printed)))
     if former != iri:
-        triples.link(former, RDFS.seeAlso, iri)
-        triples.plain(former, OWL.deprecated, "true", XSD.boolean)
+        triples.deprecate(former, iri)
 
 
 def _relation(triples: TripleWriter, project: str, row: Field, _number: int, value: Relation) -> None:

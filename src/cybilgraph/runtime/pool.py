@@ -35,6 +35,8 @@ _MAX_RETRIES = 3
 #: The niceness (nice(2)) of a caller's first long work, the increase for each further one, and the maximum.
 _BASE_NICENESS, _NICENESS_STEP, _MAX_NICENESS = 5, 2, 19
 _MEMORY_CHECK_SECONDS = 0.05
+#: The shortest time between checks of how long work has taken.
+_MIN_CHECK_SECONDS = 0.005
 #: Seconds for a worker to start, including its fork server; and between checks whether it still should.
 _MAX_START_SECONDS, _POLL_SECONDS = 120.0, 0.25
 #: If starting took at least this share of the time for the work, the work might have succeeded with more time.
@@ -194,9 +196,9 @@ class _Worker:
 
         def check_duration() -> None:
             # Processor time counts, because work is not heavier on a busy machine; but only for a limited time.
-            is_recent = time.monotonic() < began + _MAX_SHORT_FACTOR * seconds
-            if is_recent and self._cpu_seconds() - cpu_at_start < seconds:
-                self._timer = loop.call_later(seconds, check_duration)
+            used = self._cpu_seconds() - cpu_at_start
+            if used < seconds and time.monotonic() < began + _MAX_SHORT_FACTOR * seconds:
+                self._timer = loop.call_later(max(seconds - used, _MIN_CHECK_SECONDS), check_duration)
             else:
                 on_long(self)
 

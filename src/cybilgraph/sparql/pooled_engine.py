@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
@@ -62,8 +63,8 @@ class QueryLimits:
     """The limits of queries.
 
     ``timeout`` is in seconds; ``answer``, ``memory`` (in addition to the store) and ``store`` (0: it stays on disk)
-    are in bytes; ``workers`` is the number of short queries at once, and ``long_workers`` that of long ones, which
-    together may use three times the ``memory`` of one; ``services`` are the endpoints that SERVICE may call. With
+    are in bytes; ``workers`` is the number of short queries at once, of which one caller gets ``per_caller``, and
+    ``long_workers`` that of long ones, which together may use three times the ``memory`` of one; ``services`` are the endpoints that SERVICE may call. With
     ``free_startup``, the time that it takes to load the data does not count towards the timeout; without it, queries
     fail while the data is being loaded. Answers on disk count against the ``budget``.
     """
@@ -72,6 +73,7 @@ class QueryLimits:
     answer: int = 256_000_000
     memory: int = 2_000_000_000
     workers: int = 2
+    per_caller: int = sys.maxsize
     long_workers: int = 16
     store: int = 0
     services: frozenset[str] = frozenset()
@@ -83,6 +85,7 @@ class QueryLimits:
         """The limits of a pool of workers."""
         return PoolLimits(
             self.workers,
+            max_per_caller=self.per_caller,
             max_long=self.long_workers,
             max_long_bytes=_LONG_MEMORY_FACTOR * self.memory,
             free_startup=self.free_startup,

@@ -112,7 +112,12 @@ def test_stream_ends_when_its_client_disconnects() -> None:
     assert ended == ["closed"]
 
 
-def test_turns_are_fair_between_clients() -> None:
+def begun_pages(
+    requests: list[tuple[str, str]], late: list[tuple[str, str]], at_once: int, first: int
+) -> list[str]:
+    """Send requests, and the ``late`` ones when the ``first`` pages have begun, of which none ends earlier; return the
+    pages in the order in which they began.
+    """
     pages = Flask("pages")
     begun: list[str] = []
     go_on = threading.Event()
@@ -124,23 +129,38 @@ def test_turns_are_fair_between_clients() -> None:
             assert go_on.wait(LONG)
         return name
 
-    front = Application(cast(Any, None), pages, Settings(at_once=1))
+    front = Application(cast(Any, None), pages, Settings(at_once=at_once))
 
     async def ask_all() -> None:
-        tasks = [asyncio.create_task(front(scope_of(path, client), nothing, nothing)) for path, client in REQUESTS]
+        def send(requests: list[tuple[str, str]]) -> list[asyncio.Task[None]]:
+            return [asyncio.create_task(front(scope_of(path, client), nothing, nothing)) for path, client in requests]
+
+        tasks = send(requests)
         async with asyncio.timeout(LONG):
-            while len(begun) < 2:
+            while len(begun) < first:
                 await asyncio.sleep(0.01)
+        tasks += send(late)
         await asyncio.sleep(0.05)
-        assert {*begun} == {"first", "other"}
+        assert len(begun) == first
         go_on.set()
         await asyncio.gather(*tasks)
-        assert begun[2:] == ["second"]
 
     asyncio.run(ask_all())
+    return begun
 
 
-REQUESTS = [("/first", "192.0.2.1"), ("/second", "192.0.2.1"), ("/other", "192.0.2.2")]
+def test_turns_are_fair_between_clients() -> None:
+    requests = [("/first", "192.0.2.1"), ("/second", "192.0.2.1"), ("/other", "192.0.2.2")]
+    begun = begun_pages(requests, [], at_once=1, first=2)
+    assert {*begun[:2]} == {"first", "other"}
+    assert begun[2:] == ["second"]
+
+
+def test_threads_are_fair_between_clients(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cybilgraph.web.server.asgi._PAGE_THREADS", 2)
+    requests = [(f"/{number}", "192.0.2.1") for number in range(6)]
+    begun = begun_pages(requests, [("/other", "192.0.2.2")], at_once=6, first=2)
+    assert begun.index("other") <= 3, begun
 
 
 async def nothing(*_: object) -> dict[str, Any]:

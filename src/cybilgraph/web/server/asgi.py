@@ -44,8 +44,8 @@ Result = TypeVar("Result")
 _QUERY_THREADS, _PAGE_THREADS = 96, 96
 #: Threads that read files, a block at a time.
 _FILE_THREADS = 4
-#: The longest time that a request waits for others of its client, and for the reader thread.
-_QUEUE_TIMEOUT_SECONDS, _READ_TIMEOUT_SECONDS = 5.0, 20.0
+#: The longest time that a request waits for others of its client, and for a thread.
+_QUEUE_TIMEOUT_SECONDS, _THREAD_TIMEOUT_SECONDS = 5.0, 20.0
 _BUSY_MESSAGE = "The server is too busy at the moment"
 #: The largest body of the suggestion form, whose record may have readers.inputs.MAX_PAGE_BYTES, and of other routes.
 _MAX_SUGGESTION_BYTES, _MAX_UNREAD_BYTES = 1_000_000, 10_000
@@ -103,6 +103,7 @@ class Application:
         self._flask = pages
         wsgi: Any = RenderQueue(pages.wsgi_app)  # the two libraries name the same types differently
         self._pages: Any = WSGIMiddleware(wsgi, workers=_PAGE_THREADS)
+        self._rendering = Scheduler(_PAGE_THREADS)  # assigns these threads: their own queue is not fair
         self._files = ThreadPoolExecutor(_FILE_THREADS, thread_name_prefix="file")
         self._threads = ThreadPoolExecutor(_QUERY_THREADS, thread_name_prefix="query")
         # Python runs one thread at a time: any more threads that parse long texts would delay the event loop.
@@ -215,7 +216,8 @@ class Application:
                 await send(message)
 
         try:
-            await self._pages(scope, _replay_body(body), within_budget)
+            async with _slot(self._rendering, caller):
+                await self._pages(scope, _replay_body(body), within_budget)
         finally:
             if size:
                 self._live.budget.give_back(caller.name, size)
@@ -334,14 +336,8 @@ class Application:
 
         Raises ServiceUnavailable.
         """
-        try:
-            await self._reading.enter(caller, time.monotonic() + _READ_TIMEOUT_SECONDS)
-        except Busy:
-            raise exceptions.ServiceUnavailable(_BUSY_MESSAGE, retry_after=5) from None
-        try:
+        async with _slot(self._reading, caller):
             return await asyncio.get_running_loop().run_in_executor(self._reader, work, *arguments)
-        finally:
-            self._reading.leave(caller)
 
     @asynccontextmanager
     async def _turn(self, caller: Caller, seconds: float) -> AsyncIterator[None]:
@@ -490,6 +486,19 @@ class _ClientQueue:
     def __init__(self, at_once: int) -> None:
         self.count = 0
         self.slots = asyncio.Semaphore(at_once)
+
+
+@asynccontextmanager
+async def _slot(slots: Scheduler, caller: Caller) -> AsyncIterator[None]:
+    """Hold a slot during a block. Raises ServiceUnavailable if none becomes free in time."""
+    try:
+        await slots.enter(caller, time.monotonic() + _THREAD_TIMEOUT_SECONDS)
+    except Busy:
+        raise exceptions.ServiceUnavailable(_BUSY_MESSAGE, retry_after=5) from None
+    try:
+        yield
+    finally:
+        slots.leave(caller)
 
 
 @contextmanager

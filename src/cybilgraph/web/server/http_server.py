@@ -137,7 +137,8 @@ def _load(folder: str, settings: Settings) -> Any:
         timeout=settings.timeout,
         answer=settings.answer_bytes,
         memory=settings.worker_memory,
-        workers=settings.quick_workers,
+        workers=settings.quick_workers + 1,  # whatever one client sends, others find a free worker
+        per_caller=settings.quick_workers,
         long_workers=settings.long_workers,
         store=settings.store_memory,
         services=frozenset(settings.service),

@@ -51,6 +51,12 @@ def test_columns_from_libraries_are_current(update_countries: Any) -> None:
     assert update_countries.updated(rows) == rows
 
 
+@pytest.mark.timeout(60)
+def test_run_of_combining_marks_takes_linear_time() -> None:
+    marks = "\u0301\u0323" * 500_000
+    assert fold(f"  The É{marks}.") == f"é{marks}"
+
+
 def test_wikidata_items_are_read_from_natural_earth(update_countries: Any) -> None:
     fields = (("ISO_A2_EH", 3), ("NAME", 12), ("WIKIDATAID", 8))
     rows = (("FR", "Cité", "Q142"), ("FR", "Clipperton", "Q161258"), ("PS", "Palestine", "Q23792"), ("XK", "", ""))

@@ -106,6 +106,16 @@ def test_caller_without_long_queries_is_answered_beside_those_of_others(release:
         assert int(answer.content.split()[1]) > 100_000
 
 
+@pytest.mark.timeout(180)
+def test_caller_that_uses_its_share_of_workers_leaves_one_for_others(release: Release) -> None:
+    limits = QueryLimits(timeout=60, workers=2, per_caller=1, long_workers=0)
+    with asking(EmbeddedEngine(release.store, limits)) as queries:
+        heavy = [queries.ask("hog", SLOW) for _ in range(2)]
+        queries.wait(quick=1, waiting=1)
+        assert queries.ask("other", "ASK {}").result().content
+        assert not any(query.done() for query in heavy)
+
+
 def test_long_queries_keep_their_deadline(release: Release) -> None:
     with asking(EmbeddedEngine(release.store, QueryLimits(timeout=2, workers=1))) as queries:
         heavy = [queries.ask("hog", SLOW), queries.ask("other", SLOW)]

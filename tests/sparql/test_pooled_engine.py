@@ -49,16 +49,6 @@ def test_query_is_rejected_while_all_workers_are_busy(release: Release) -> None:
 
 
 @pytest.mark.timeout(180)
-def test_caller_that_uses_its_share_of_workers_leaves_one_for_others(release: Release) -> None:
-    limits = QueryLimits(timeout=60, workers=2, per_caller=1, long_workers=0)
-    with asking(EmbeddedEngine(release.store, limits)) as queries:
-        heavy = [queries.ask("hog", SLOW) for _ in range(2)]
-        queries.wait(quick=1, waiting=1)
-        assert queries.ask("other", "ASK {}").result().content
-        assert not any(query.done() for query in heavy)
-
-
-@pytest.mark.timeout(180)
 def test_short_queries_do_not_wait_for_long_ones(release: Release) -> None:
     engine = EmbeddedEngine(release.store, QueryLimits(timeout=4, workers=1, long_workers=2))
     engine.answer("ASK {}", RESULT_FORMATS)

@@ -73,14 +73,18 @@ _WORD = re.compile(r"[^\s(),;]+")
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9 -]{1,200}")
 
 
-#: Caches functions of names. Longer texts are not names and are not cached.
-cache_by_name = cache_short(entries=5_000, longest=500)
+#: Longer texts are not names.
+_MAX_NAME_CHARS = 500
+#: Caches functions of names.
+cache_by_name = cache_short(entries=5_000, longest=_MAX_NAME_CHARS)
 
 
 @cache_by_name
 def fold(name: str) -> str:
     """Normalise a name for comparison."""
-    name = unicodedata.normalize("NFC", name).replace("’", "'").casefold()
+    if len(name) <= _MAX_NAME_CHARS:  # the time of normalize() grows with the square of a run of combining marks
+        name = unicodedata.normalize("NFC", name)
+    name = name.replace("’", "'").casefold()
     for dash in _DASHES:
         name = name.replace(dash, " ")
     return " ".join(name.split()).strip(" .,;:*").removeprefix("the ")

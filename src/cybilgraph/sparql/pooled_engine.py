@@ -64,9 +64,10 @@ class QueryLimits:
 
     ``timeout`` is in seconds; ``answer``, ``memory`` (in addition to the store) and ``store`` (0: it stays on disk)
     are in bytes; ``workers`` is the number of short queries at once, of which one caller gets ``per_caller``, and
-    ``long_workers`` that of long ones, which together may use three times the ``memory`` of one; ``services`` are the endpoints that SERVICE may call. With
-    ``free_startup``, the time that it takes to load the data does not count towards the timeout; without it, queries
-    fail while the data is being loaded. Answers on disk count against the ``budget``.
+    ``long_workers`` that of long ones, which together may use three times the ``memory`` of one; ``services`` are the
+    endpoints that SERVICE may call. With ``free_startup``, the time that it takes to load the data does not count
+    towards the timeout; without it, queries fail while the data is being loaded. Answers on disk count against the
+    ``budget``.
     """
 
     timeout: float = 30.0

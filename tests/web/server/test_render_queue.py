@@ -112,9 +112,7 @@ def test_stream_ends_when_its_client_disconnects() -> None:
     assert ended == ["closed"]
 
 
-def begun_pages(
-    requests: list[tuple[str, str]], late: list[tuple[str, str]], at_once: int, first: int
-) -> list[str]:
+def begun_pages(requests: list[tuple[str, str]], late: list[tuple[str, str]], at_once: int, first: int) -> list[str]:
     """Send requests, and the ``late`` ones when the ``first`` pages have begun, of which none ends earlier; return the
     pages in the order in which they began.
     """

@@ -36,7 +36,9 @@ class Settings:
         "Memory limit of a query in bytes, besides the store; all long queries together may use three times that.",
         100_000_000,
     )
-    quick_workers: int = _setting(2, "Number of quick queries of one client that run concurrently; one more may run for others.", 1, most=256)
+    quick_workers: int = _setting(
+        2, "Number of quick queries of one client that run concurrently; one more may run for others.", 1, most=256
+    )
     long_workers: int = _setting(
         16,
         "Maximum number of queries longer than a tenth of a second that run concurrently, at a lower priority; beyond "

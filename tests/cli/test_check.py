@@ -61,6 +61,7 @@ def test_report_is_equal_in_a_pipe_and_in_a_file(name: str, bad: Path) -> None:
             assert "<b>" not in text
 
 
+@pytest.mark.slow
 def test_json_report_matches_printed_schema(bad: Path) -> None:
     schema = json.loads(run("check", "--json-schema").stdout)
     for sources in ([bad], PAGES):

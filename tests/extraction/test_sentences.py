@@ -70,6 +70,7 @@ def test_region_may_begin_with_lower_case_letter() -> None:
     assert places(about("A course", "It trains administrations of sub-Saharan Africa.")) == {"202"}
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_text_without_spaces_takes_linear_time() -> None:
     [record] = read_input(Input("a.txt", data=b"Title\n" + b"U.S.A." * 70_000))

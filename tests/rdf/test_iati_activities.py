@@ -210,6 +210,7 @@ def test_graph_becomes_activities_of_its_records(releases: Path) -> None:
     assert len(keys) == len({record.key for record in pipeline.read(*PAGES)})
 
 
+@pytest.mark.slow
 def test_command_line_writes_activities(tmp_path: Path) -> None:
     file = tmp_path / "out.xml"
     done = run("convert", SAMPLES / "one-project" / "project.txt", "-f", "iati", "-o", file)

@@ -63,6 +63,7 @@ def test_files_and_folders_share_one_order(tmp_path: Path) -> None:
     assert paths == sorted(paths)  # type: ignore[type-var]
 
 
+@pytest.mark.slow
 def test_walks_deep_folders(tmp_path: Path) -> None:
     folders = [tmp_path]
     for _ in range(1_100):

@@ -273,6 +273,7 @@ def test_number_of_records_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(read(project(1) + project(2))) == 2
 
 
+@pytest.mark.slow
 def test_pages_in_an_archive_are_files_of_the_report(tmp_path: Path) -> None:
     (tmp_path / "a.warc").write_bytes(project(1) + project(2) + warc_record(f"{SITE}/news/x/", b"<h1>News</h1>"))
     for fmt in ("json", "sarif", "junit", "text", "github"):
@@ -284,6 +285,7 @@ def test_pages_in_an_archive_are_files_of_the_report(tmp_path: Path) -> None:
     assert sum(finding["rule"].endswith("#other-pages") for finding in report["findings"]) == 1
 
 
+@pytest.mark.slow
 def test_build_with_an_archive_that_has_no_project_succeeds(tmp_path: Path) -> None:
     (tmp_path / "a.warc").write_bytes(project(1))
     (tmp_path / "b.warc").write_bytes(warc_record(f"{SITE}/news/x/", b"<h1>News</h1>"))

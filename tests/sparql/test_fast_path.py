@@ -153,6 +153,7 @@ def split(query: str) -> list[str]:
     return [query[begin:end] for begin, end in pairwise(sorted(cuts))]
 
 
+@pytest.mark.slow
 @given(st.data())
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_accepted_lookup_is_one(beside: EmbeddedEngine, data: st.DataObject) -> None:

@@ -24,6 +24,8 @@ from cybilgraph.sync.patches import apply_patch, read_patch
 from tests.conftest import graph_of, run, running_server
 from tests.support.http_client import send
 
+pytestmark = pytest.mark.slow
+
 
 def test_added_and_removed_records_are_listed(changes: ChangeLogCache) -> None:
     log = changes.between(3)
@@ -113,7 +115,6 @@ def test_missing_and_damaged_releases_are_reported(shelf: Path, tmp_path: Path) 
     changes.close()
 
 
-@pytest.mark.slow
 def test_command_writes_text_json_and_patch(shelf: Path) -> None:
     result = run("diff", shelf, 1, 2)
     assert result.returncode == 0
@@ -130,7 +131,6 @@ def test_command_writes_text_json_and_patch(shelf: Path) -> None:
     assert b"Available releases: 1, 2, 3, 4, 5." in wrong.stderr
 
 
-@pytest.mark.slow
 def test_folder_of_a_killed_process_is_removed_by_the_next(
     shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

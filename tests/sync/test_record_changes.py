@@ -12,6 +12,8 @@ from cybilgraph.sync.changes import ChangeLogCache
 from cybilgraph.sync.record_changes import Change, FieldChange
 from tests.conftest import graph_of
 
+pytestmark = pytest.mark.slow
+
 
 def test_change_is_described_by_field(changes: ChangeLogCache) -> None:
     [change] = changes.between(1, 2).records()
@@ -29,7 +31,6 @@ def test_rereading_a_record_is_not_a_change(changes: ChangeLogCache) -> None:
     assert not any(changes.between(4, 5).counts.values())
 
 
-@pytest.mark.slow
 def test_saving_the_same_page_again_is_not_a_change(tmp_path: Path) -> None:
     source, folder = tmp_path / "one.json", tmp_path / "releases"
     for day in ("2024-05-31", "2025-05-31"):
@@ -41,7 +42,6 @@ def test_saving_the_same_page_again_is_not_a_change(tmp_path: Path) -> None:
     changes.close()
 
 
-@pytest.mark.slow
 def test_removed_contacts_are_not_named(tmp_path: Path) -> None:
     source, folder = tmp_path / "one.json", tmp_path / "releases"
     for name in ("Ann Old", "Bea New"):
@@ -53,7 +53,6 @@ def test_removed_contacts_are_not_named(tmp_path: Path) -> None:
     changes.close()
 
 
-@pytest.mark.slow
 def test_new_code_replaces_the_old_record(tmp_path: Path) -> None:
     source, folder = tmp_path / "one.json", tmp_path / "releases"
     for code in ("", "G0997"):

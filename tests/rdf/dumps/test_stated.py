@@ -48,6 +48,7 @@ def test_dump_has_every_stated_link_and_no_derived_one(release: Release) -> None
     assert set(stated) < set(whole)
 
 
+@pytest.mark.slow
 def test_dump_equals_a_build_without_extraction(release: Release, tmp_path: Path) -> None:
     """Except for the names of things that only prose mentions."""
     other, _ = pipeline.build(PAGES, tmp_path, stated_only=True)

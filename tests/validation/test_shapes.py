@@ -136,6 +136,28 @@ def test_claim_that_contradicts_itself_is_reported(wrong: str, value: str) -> No
     assert [result.rule for result in results].count(f"{RULES}claim-agrees") == 1
 
 
+@pytest.mark.parametrize("other", ["cyb:scope <http://x/s>", "a cyb:Project . <http://x/s> rdf:subject project:Q"])
+def test_claim_of_two_projects_is_reported(other: str) -> None:
+    store = ox.Store()
+    store.update(
+        "INSERT DATA { <http://x/s> a cyb:Scope . project:P a cyb:Project ; cyb:scope <http://x/s> . "
+        f"project:Q {other} }}",
+        prefixes=PREFIXES,
+    )
+    results = validate(ntriples(store), file_with("claim-agrees"), BOTH_ENGINES)
+    assert [result.rule for result in results].count(f"{RULES}claim-agrees") == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "is_reported"), [('"It trains."', True), ('"It trains."@en', False), ("<http://x>", True)]
+)
+def test_text_without_a_language_is_reported(text: str, is_reported: bool) -> None:
+    store = ox.Store()
+    store.update(f"INSERT DATA {{ project:P a cyb:Project ; dcterms:abstract {text} }}", prefixes=PREFIXES)
+    results = validate(ntriples(store), file_with("summary-text"), BOTH_ENGINES)
+    assert (f"{RULES}summary-text" in {result.rule for result in results}) is is_reported
+
+
 @pytest.mark.parametrize(
     ("links", "count"),
     [
@@ -204,6 +226,11 @@ def test_duration_is_compared_with_the_months_between(start: str, end: str, dura
         (
             'cyb:end "2018-04"^^xsd:gYearMonth ; cyb:endEarliest "2018-04-01"^^xsd:date ; cyb:endLatest '
             '"2018-12-31"^^xsd:date',
+            {"bounds-fit"},
+        ),
+        (
+            'cyb:start "2018-04"^^xsd:gYearMonth ; cyb:startLatest "2018-04-30"^^xsd:date ; '
+            'cyb:startEarliest "2018-04-01"^^xsd:date, "2018-04-02"^^xsd:date',
             {"bounds-fit"},
         ),
         ('cyb:startEarliest "2018-04-01"^^xsd:date ; cyb:endLatest "2018-03-31"^^xsd:date', {"end-after-start"}),

@@ -132,6 +132,10 @@ def test_part_of_a_state_acts_by_its_government(name: str, key: str) -> None:
     assert entry.key == key
 
 
+def test_listed_body_is_found_by_its_name_and_state_apart() -> None:
+    assert find_actor("CERT (Tonga)").row["country"] == "TO"
+
+
 def test_only_unmistakable_bodies_need_no_state() -> None:
     assert is_state_body("Ministry of Justice")
     assert is_state_body("National Cyber Security Centre")

@@ -118,7 +118,7 @@ def find_state_body(name: ActorName) -> GazetteerEntry | None:
     if _GOVERNMENT.fullmatch(name.bare):
         return names.government(country)
     owners = (*country.names, *country.cell("demonyms"))
-    for form in ("{0} ({1})", "{0} of {1}", "{0} of the {1}", "{1} {0}"):
+    for form in ("{0} ({1})", "{0} of {1}", "{0} of the {1}", "{1} {0}", "{0} {1}"):
         for owner in owners:
             if found := names.find("actor", form.format(name.bare, owner)):
                 return found

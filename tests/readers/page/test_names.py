@@ -28,6 +28,7 @@ def test_splits_several_values_on_one_line(line: str, keys: list[str]) -> None:
     [
         ("Microsoft, World Bank, ITU", ["itu", "microsoft", "world-bank"]),
         ("EU (80%), Council of Europe (20%)", ["coe", "eu"]),
+        ("Department of Justice", ["department-of-justice"]),
         ("European Commission (DG INTPA), Germany and France", None),
         ("DAI Global, LLC", ["dai"]),
         ("Foreign, Commonwealth and Development Office", ["fcdo"]),

@@ -155,10 +155,10 @@ def find(kind: str, name: str) -> GazetteerEntry | None:
 def find_near(kind: str, name: str) -> GazetteerEntry | None:
     """Return the entry that a misspelt name must mean. A country may stand for its government as an actor.
 
-    A name that every state may use is not misspelt: "National Cyber Security Centre" is not that of the UK.
+    A name that a state's body may have is not misspelt: "Department of Justice" is not that of the US.
     """
     names = load_gazetteer()
-    if kind == "actor" and is_state_body(name):
+    if kind == "actor" and is_state_body(name, owned=True):
         return None
     if (entry := names.find_near(kind, name)) or kind != "actor":
         return entry

@@ -19,7 +19,7 @@ const MOST_NODES = 120;
 const CHAR_WIDTH = 7;
 /** This many of the largest nodes get a label even if it overlaps other nodes. */
 const ALWAYS_LABELLED = 12;
-const SHADES_USED = [1, 2, 3, 4, 5, 6];
+const SHADES_USED = [1, 2, 3, 4, 5];
 
 /** The kinds of chart: the columns that each role can use, and the function that draws it. */
 const CHARTS = {
@@ -301,7 +301,7 @@ function standalone(node) {
     for (const name of ["fill", "stroke", "stroke-width", "paint-order", "font-size", "opacity"]) theirs[place].setAttribute(name, style.getPropertyValue(name));
   });
   for (const link of copy.querySelectorAll("a")) link.setAttribute("href", new URL(link.getAttribute("href"), location.href).href);
-  select(copy).attr("xmlns", "http://www.w3.org/2000/svg").attr("font-family", "system-ui, sans-serif").attr("color", getComputedStyle(node).color);
+  select(copy).attr("xmlns", "http://www.w3.org/2000/svg").attr("font-family", "Source Sans 3, system-ui, sans-serif").attr("color", getComputedStyle(node).color);
   select(copy).insert("rect", ":first-child").attr("width", "100%").attr("height", "100%").attr("fill", getComputedStyle(document.body).backgroundColor);
   return new XMLSerializer().serializeToString(copy);
 }

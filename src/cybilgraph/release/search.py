@@ -36,7 +36,7 @@ from cybilgraph.runtime.spill import Spool
 #: The filters in the order of the page, each a kind of concept, a role, or a property of the project.
 FACETS = ("country", "region", "group", "theme", "status", "funder", "implementer", "year", "basis")
 #: Version of the file format.
-_INDEX_VERSION = 4
+_INDEX_VERSION = 5
 PAGE_SIZE = 20
 #: Limits of a search text and of the values of a facet; the rest is ignored.
 _MAX_WORDS, _MAX_WORD_CHARS, MAX_FACET_VALUES = 12, 40, 20
@@ -67,7 +67,8 @@ _PROSE_TERMS = tuple(row.term for row in FIELDS if row.kind is FieldKind.PROSE)
 _ITEM_TERMS = tuple(row.term for row in FIELDS if row.kind is FieldKind.ITEMS)
 
 _SCHEMA = """
-    CREATE TABLE project (id INTEGER PRIMARY KEY, iri, title, code, status, start, "end", summary, first_day);
+    CREATE TABLE project
+        (id INTEGER PRIMARY KEY, iri, title, code, status, start, "end", summary, places, funders, themes, first_day);
     CREATE TABLE facet (kind, value, label, projects BLOB, PRIMARY KEY (kind, value)) WITHOUT ROWID;
     CREATE TABLE finding (record, file, severity, rule, message, suggestion, line);
     CREATE INDEX of_record ON finding (record);
@@ -86,7 +87,7 @@ QueryPart = str | tuple[str, tuple[str, ...]]
 
 
 class SearchHit(NamedTuple):
-    """A project in the results."""
+    """A project in the results. Several places, funders or themes are separated by semicolons."""
 
     iri: str
     title: str
@@ -95,6 +96,9 @@ class SearchHit(NamedTuple):
     start: str
     end: str
     summary: str
+    places: str
+    funders: str
+    themes: str
 
 
 class FacetValue(NamedTuple):
@@ -143,11 +147,25 @@ class SearchResult:
     relaxations: list[Relaxation]
 
 
+class Coverage(NamedTuple):
+    """How much is known about the projects that a search finds, and the first and the last year of their activity."""
+
+    projects: int
+    #: How many of them have a value of each facet.
+    having: dict[str, int]
+    first_year: str
+    last_year: str
+
+
 class _IndexData(NamedTuple):
-    """The part of an index in memory: all project numbers in each order, labels and projects by facet, words."""
+    """The part of an index in memory: all project numbers in each order, labels and projects by facet, words.
+
+    ``having`` are the projects with any value of a facet.
+    """
 
     orders: dict[str, array[int]]
     facets: dict[str, dict[str, tuple[str, BitMap]]]
+    having: dict[str, BitMap]
     terms: list[str]
 
 
@@ -212,6 +230,17 @@ class SearchIndex:
             return
         with self._limited_time() as base:
             yield from self._hits(base, self._ids(base, query).numbers)
+
+    def coverage(self, query: SearchQuery) -> Coverage:
+        """Return how much is known about the projects that a search finds. Raises QueryTimeout."""
+        if not self.is_available:
+            return Coverage(0, {}, "", "")
+        with self._limited_time() as base:
+            found = BitMap(self._ids(base, query).numbers)
+        data = self._data()
+        years = sorted(year for year, (_, projects) in data.facets["year"].items() if found.intersect(projects))
+        having = {kind: found.intersection_cardinality(projects) for kind, projects in data.having.items()}
+        return Coverage(len(found), having, *(years[:1] or [""]), *(years[-1:] or [""]))
 
     def _find(self, query: SearchQuery) -> SearchResult:
         """Run a search. Raises QueryTimeout."""
@@ -290,7 +319,8 @@ class SearchIndex:
         return facets
 
     def _hits(self, base: sqlite3.Connection, numbers: Sequence[int]) -> Iterator[SearchHit]:
-        one = 'SELECT iri, title, code, status, start, "end", summary FROM project WHERE id = ?'
+        columns = ", ".join(f'"{name}"' for name in SearchHit._fields)
+        one = f"SELECT {columns} FROM project WHERE id = ?"  # noqa: S608 - names of our own
         return (SearchHit(*base.execute(one, (number,)).fetchone()) for number in numbers)
 
     def _pattern(self, base: sqlite3.Connection, words: list[str], corrections: dict[str, list[str]]) -> str:
@@ -384,7 +414,8 @@ def _read(base: sqlite3.Connection) -> _IndexData:
     for kind, value, label, bitmap in base.execute("SELECT kind, value, label, projects FROM facet"):
         facets[kind][value] = (label, BitMap.deserialize(bitmap))
     terms = [term for (term,) in base.execute("SELECT term FROM term ORDER BY rowid")]
-    return _IndexData(orders, facets, terms)
+    having = {kind: BitMap.union(*(projects for _, projects in facets[kind].values())) for kind in FACETS}
+    return _IndexData(orders, facets, having, terms)
 
 
 def _word_expression(word: str) -> str:
@@ -513,6 +544,11 @@ def _fill(base: sqlite3.Connection, projects: Iterable[IndexEntry], last: int) -
     def name(thing: str) -> str:
         return next(iter(names(thing)), thing.rpartition("/")[2])
 
+    def linked_names(project: IndexEntry, *kinds: str) -> str:
+        """Return the names of what a project itself links to, without anything broader."""
+        things = (thing for of in kinds for kind, thing, basis in project.links if kind == of and basis)
+        return "; ".join(dict.fromkeys(map(name, things)))
+
     for number, project in enumerate(projects):
         own = {(kind, thing) for kind, thing, _ in project.links if kind in FACETS}
         own |= {("basis", f"{BASE}id/basis/{basis}") for *_, basis in project.links if basis}
@@ -521,7 +557,7 @@ def _fill(base: sqlite3.Connection, projects: Iterable[IndexEntry], last: int) -
         for facet in own:
             having.setdefault(facet, BitMap()).add(number)
         base.execute(
-            "INSERT INTO project VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO project VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 number,
                 project.iri,
@@ -531,6 +567,9 @@ def _fill(base: sqlite3.Connection, projects: Iterable[IndexEntry], last: int) -
                 project.start,
                 project.end,
                 project.summary[:_MAX_SUMMARY_CHARS],
+                linked_names(project, "country", "region", "group"),
+                linked_names(project, "funder"),
+                linked_names(project, "theme"),
                 date_bounds(project.start)[0] if project.start else "",
             ),
         )

@@ -8,11 +8,21 @@ from typing import NamedTuple
 from flask import Blueprint, Response, render_template, request, url_for
 from werkzeug.exceptions import NotFound
 
+from cybilgraph.errors import FileDamaged
 from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.vocabulary import BASE, thing_iri
+from cybilgraph.release.search import SearchQuery
 from cybilgraph.sparql import queries
 from cybilgraph.web.pages import charts, entity_queries
-from cybilgraph.web.pages.query_page import csv_response, named_query_rows, query_rows, serving
+from cybilgraph.web.pages import home as home_page
+from cybilgraph.web.pages.query_page import (
+    csv_response,
+    named_query_rows,
+    query_rows,
+    search_index,
+    serving,
+    site,
+)
 from cybilgraph.web.pages.resource_view import page_path, shorten_title
 from cybilgraph.web.server.open_release import bind_recent_years
 
@@ -122,10 +132,29 @@ def home() -> str:
     """Show key figures, a map and links to everything else."""
     [numbers] = named_query_rows("page-numbers")
     definition = CHARTS["map"]
+    try:
+        index = search_index()
+        facets, coverage = index.find(SearchQuery()).facets, index.coverage(SearchQuery())
+    except FileDamaged:  # the rest of the page does not need the search index
+        facets, coverage = {}, None
     return render_template(
         "home.html", numbers=numbers, definition=definition, examples=queries.example_queries(),
-        chart=definition.draw(named_query_rows(definition.query)), lists=entity_queries.ENTITY_KINDS.values(),
+        chart=definition.draw(named_query_rows(definition.query)), coverage=coverage,
+        names=home_page.suggested_names(facets) if facets else [],
+        findings=list(home_page.findings(facets, coverage)) if facets and coverage else [],
     )  # fmt: skip
+
+
+@blueprint.get("/data")
+def data() -> str:
+    """List the ways to query, call and download the data."""
+    return render_template("data.html")
+
+
+@blueprint.get("/contribute")
+def contribute() -> str:
+    """List the ways to correct and to add data."""
+    return render_template("contribute.html", suggestions=site("suggestions") is not None)
 
 
 @blueprint.get("/about")

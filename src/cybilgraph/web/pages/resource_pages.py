@@ -38,6 +38,8 @@ blueprint = Blueprint("entities", __name__)
 
 #: The number of entities per page of a list.
 _PAGE_ROWS = 300
+#: The kinds of entities whose lists are tabs of one page.
+_PLACES = ("country", "region", "group")
 _SUFFIXES = SUFFIXES | {CSV.suffix: CSV}
 
 
@@ -155,8 +157,13 @@ def _list(entity_kind: entity_queries.EntityKind, formats: tuple[Format, ...]) -
     pages = max(-(-len(active) // _PAGE_ROWS), 1)
     number = request.args.get("page", "")
     page = min(max(int(number), 1), pages) if number.isascii() and number.isdigit() and len(number) < 6 else 1
+
+    def url_of_page(number: int) -> str:
+        return url_for("entities.resource", section="id", path=entity_kind.name, page=number, release=g.get("pinned"))
+
     return render_template(
         "entity-list.html", entity_kind=entity_kind, total=len(known), active=len(active), page=page, pages=pages,
+        url_of_page=url_of_page, places={name: entity_queries.ENTITY_KINDS[name] for name in _PLACES},
         rows=active[(page - 1) * _PAGE_ROWS : page * _PAGE_ROWS],
         inactive=[row for row in known if row["projects"] == "0"] if page == pages else [],
     )  # fmt: skip

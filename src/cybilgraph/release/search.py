@@ -33,8 +33,9 @@ from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, RDF, SKOS
 from cybilgraph.rdf.ntriples import StatementsBySubject, object_texts, term_text
 from cybilgraph.runtime.spill import Spool
 
-#: The filters in the order of the page, each a kind of concept, a role, or a property of the project.
-FACETS = ("country", "region", "group", "theme", "status", "funder", "implementer", "year", "basis")
+#: The filters in the order of the page: a kind of concept, a role (or any: actor), or a property of the project.
+#: Regions, groups, themes and organisations include what is within them.
+FACETS = ("country", "region", "group", "theme", "status", "funder", "implementer", "actor", "year", "basis")
 #: Version of the file format.
 _INDEX_VERSION = 5
 PAGE_SIZE = 20
@@ -147,14 +148,12 @@ class SearchResult:
     relaxations: list[Relaxation]
 
 
-class Coverage(NamedTuple):
-    """How much is known about the projects that a search finds, and the first and the last year of their activity."""
+class Summary(NamedTuple):
+    """The projects that a search finds: their number, and how many of them have some, or each, value of a facet."""
 
     projects: int
-    #: How many of them have a value of each facet.
     having: dict[str, int]
-    first_year: str
-    last_year: str
+    facets: dict[str, list[FacetValue]]
 
 
 class _IndexData(NamedTuple):
@@ -194,6 +193,7 @@ class SearchIndex:
         self._idle_lock = threading.Lock()
         self.is_available = path.is_file() and self._is_current()
         self.find = lru_cache(maxsize=_MAX_CACHED_RESULTS)(self._find)
+        self.summarise = lru_cache(maxsize=_MAX_CACHED_RESULTS)(self._summarise)
 
     def close(self) -> None:
         """Close the index; a running search closes its own connection."""
@@ -231,16 +231,14 @@ class SearchIndex:
         with self._limited_time() as base:
             yield from self._hits(base, self._ids(base, query).numbers)
 
-    def coverage(self, query: SearchQuery) -> Coverage:
-        """Return how much is known about the projects that a search finds. Raises QueryTimeout."""
+    def _summarise(self, query: SearchQuery) -> Summary:
+        """Count the projects that a search finds by facet. Raises QueryTimeout."""
         if not self.is_available:
-            return Coverage(0, {}, "", "")
+            return Summary(0, {}, {})
         with self._limited_time() as base:
             found = BitMap(self._ids(base, query).numbers)
-        data = self._data()
-        years = sorted(year for year, (_, projects) in data.facets["year"].items() if found.intersect(projects))
-        having = {kind: found.intersection_cardinality(projects) for kind, projects in data.having.items()}
-        return Coverage(len(found), having, *(years[:1] or [""]), *(years[-1:] or [""]))
+        having = {kind: found.intersection_cardinality(projects) for kind, projects in self._data().having.items()}
+        return Summary(len(found), having, self._facets(SearchQuery(), dict.fromkeys(FACETS, found)))
 
     def _find(self, query: SearchQuery) -> SearchResult:
         """Run a search. Raises QueryTimeout."""
@@ -424,7 +422,11 @@ def _word_expression(word: str) -> str:
 
 
 class IndexEntry(NamedTuple):
-    """The index entry of a project. ``links`` are triples of facet, linked resource and basis."""
+    """The index entry of a project.
+
+    ``links`` are triples of facet, resource and basis; the basis is empty if the project is only linked to something
+    within the resource.
+    """
 
     iri: str
     title: str
@@ -441,12 +443,16 @@ class IndexEntry(NamedTuple):
 Name = tuple[str, str, int]
 
 
-def index_entries(graph: StatementsBySubject, broader: Mapping[str, list[str]]) -> tuple[list[IndexEntry], list[Name]]:
+def index_entries(
+    graph: StatementsBySubject, containers: Mapping[str, list[str]]
+) -> tuple[list[IndexEntry], list[Name]]:
     """Return the entries of the projects in a part of a graph, and the names of its resources.
 
-    The part contains each of its projects completely; ``broader`` comes from the whole graph.
+    The part contains each of its projects completely; ``containers`` comes from the whole graph.
     """
-    projects = [_index_entry(graph, broader, iri) for iri in sorted(graph) if _PROJECT in graph[iri].get(RDF.type, ())]
+    projects = [
+        _index_entry(graph, containers, iri) for iri in sorted(graph) if _PROJECT in graph[iri].get(RDF.type, ())
+    ]
     names = [
         (thing, term_text(term), preferred + (preferred and term.endswith('"@en')))
         for thing, own in graph.items()
@@ -456,7 +462,7 @@ def index_entries(graph: StatementsBySubject, broader: Mapping[str, list[str]]) 
     return projects, names
 
 
-def _index_entry(graph: StatementsBySubject, broader: Mapping[str, list[str]], iri: str) -> IndexEntry:
+def _index_entry(graph: StatementsBySubject, containers: Mapping[str, list[str]], iri: str) -> IndexEntry:
     own = graph[iri]
 
     def parts(*terms: str) -> Iterator[dict[str, list[str]]]:
@@ -467,17 +473,19 @@ def _index_entry(graph: StatementsBySubject, broader: Mapping[str, list[str]], i
         min(object_texts(own, term), default="")
         for term in (DCTERMS.title, DCTERMS.identifier, CYB.status, CYB.start, DCTERMS.abstract)
     )
-    links = {(_facet_of(thing), thing, "") for thing in _all_broader(object_texts(own, CYB.country), broader)}
-    links |= {
-        (_facet_of(thing), thing, "") for theme in object_texts(own, CYB.theme) for thing in broader.get(theme, ())
-    }
+    links: set[tuple[str, str, str]] = set()
     for node in parts(CYB.scope):
         links |= {
             (_facet_of(thing), thing, basis) for thing in object_texts(node, CYB.concept) for basis in _bases(node)
         }
     for node in parts(CYB.participation):
-        roles, actors = (object_texts(node, term) for term in (CYB.role, CYB.actor))
-        links |= {(_local_name(role), actor, basis) for role in roles for actor in actors for basis in _bases(node)}
+        kinds = ("actor", *map(_local_name, object_texts(node, CYB.role)))
+        actors = object_texts(node, CYB.actor)
+        links |= {(kind, actor, basis) for kind in kinds for actor in actors for basis in _bases(node)}
+    for kind, thing, _ in list(links):
+        for above in _all_containers(thing, containers):
+            # An organisation passes its role on to its parents; a country belongs to regions and groups.
+            links.add((kind if _facet_of(above) == _facet_of(thing) else _facet_of(above), above, ""))
     texts = [text for term in _PROSE_TERMS for text in object_texts(own, term)]
     for item in parts(*_ITEM_TERMS):
         texts += object_texts(item, DCTERMS.description)
@@ -485,12 +493,12 @@ def _index_entry(graph: StatementsBySubject, broader: Mapping[str, list[str]], i
     return IndexEntry(iri, title, code, status, start, end, summary, tuple(sorted(links)), tuple(sorted(texts)))
 
 
-def _all_broader(things: Iterable[str], broader: Mapping[str, list[str]]) -> set[str]:
-    """Return all concepts that are broader than these, transitively."""
+def _all_containers(thing: str, containers: Mapping[str, list[str]]) -> set[str]:
+    """Return everything that contains a thing, transitively."""
     above: set[str] = set()
-    waiting = list(things)
+    waiting = [thing]
     while waiting:
-        new = [thing for thing in broader.get(waiting.pop(), ()) if thing not in above]
+        new = [one for one in containers.get(waiting.pop(), ()) if one not in above]
         above.update(new)
         waiting += new
     return above
@@ -573,7 +581,9 @@ def _fill(base: sqlite3.Connection, projects: Iterable[IndexEntry], last: int) -
                 date_bounds(project.start)[0] if project.start else "",
             ),
         )
-        linked = sorted({name for _, thing, _ in project.links for name in names(thing)})
+        # The names of groups would make most projects match, since most countries are in some large groups.
+        named = {thing for _, thing, basis in project.links if basis or _facet_of(thing) != "group"}
+        linked = sorted({name for thing in named for name in names(thing)})
         words = [
             f"{project.title[:_MAX_TEXT_CHARS]} {project.code}",
             " ".join(linked)[:_MAX_TEXT_CHARS],

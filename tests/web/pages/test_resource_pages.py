@@ -30,7 +30,8 @@ pytestmark = pytest.mark.slow
         ("/id/group/ecowas", "Members as of 2025-01-29"),
         ("/id/group/asean", 'KH">Cambodia</a></bdi>, <bdi><a href="/id/country/ID">Indonesia'),
         ("/id/region/019", "Americas"),
-        ("/id/region/019", "1 project. The only evidence for this link is in the text"),
+        ("/id/region/019", "(1 for the region itself, "),
+        ("/id/theme/cybercrime", "<h2>Topics</h2>"),
         ("/id/role/implementer", "Implementer"),
         ("/id/project/cmm-review-samoa", "Samoa"),
         ("/id/project/G0020/outcome/1", "launched its first National Cybersecurity Strategy"),
@@ -54,12 +55,12 @@ ENTITIES = """
 
 
 def projects_of(thing: str) -> str:
-    """Return the query for the projects of a resource and its roles in them; for a theme, with those of its topics."""
-    topics = f"UNION {{ ?topic skos:broader <{thing}> . ?node cyb:concept ?topic . ?project cyb:scope ?node }}"
+    """Return the query for the projects of a resource, or of what is within it, and the roles in them."""
+    within = {"actor": "org:subOrganizationOf*", "group": "(^skos:member)?"}.get(thing.split("/")[-2], "skos:broader*")
     return (
-        f"SELECT DISTINCT ?project ?role {{ {{ ?node cyb:actor <{thing}> . ?project cyb:participation ?node "
-        f"OPTIONAL {{ ?node cyb:role ?role }} }} UNION {{ ?node cyb:concept <{thing}> . ?project cyb:scope ?node }} "
-        f"{topics if '/id/theme/' in thing else ''} }}"
+        f"SELECT DISTINCT ?project ?role {{ ?part {within} <{thing}> . {{ ?node cyb:actor ?part . "
+        f"?project cyb:participation ?node OPTIONAL {{ ?node cyb:role ?role }} }} "
+        f"UNION {{ ?node cyb:concept ?part . ?project cyb:scope ?node }} }}"
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from cybilgraph.model.gazetteer import GazetteerEntry, load_gazetteer
 from cybilgraph.model.vocabulary import CYB, ORG, SKOS, thing_iri
+from cybilgraph.release.search import Summary
 from cybilgraph.sparql import queries
 from cybilgraph.web.pages.charts import Bar, TimeSpan, timeline, years_active
 from cybilgraph.web.pages.resource_view import shorten_title
@@ -18,40 +19,49 @@ _MAX_SPANS, _MAX_RELATED = 40, 100
 
 
 class EntityKind(NamedTuple):
-    """A kind of entity: its class, the title of its list, and the heading of the parent column in that list."""
+    """A kind of entity: its class, the title of its list, and the heading of the parent column in that list.
+
+    ``itself`` and ``within`` say which projects are linked to an entity itself, and which only to what is within it;
+    they are empty if there is nothing within.
+    """
 
     name: str
     iri: str
     title: str
     parent_heading: str
+    itself: str = ""
+    within: str = ""
 
 
 ENTITY_KINDS = {
     kind.name: kind
     for kind in (
         EntityKind("country", CYB.Country, "Countries", "Region"),
-        EntityKind("actor", CYB.Actor, "Organisations", "Type"),
-        EntityKind("region", CYB.Region, "Regions", "Part of"),
-        EntityKind("group", CYB.Group, "Groups of countries", ""),
-        EntityKind("theme", CYB.Theme, "Themes and topics", "Theme"),
+        EntityKind("actor", CYB.Actor, "Organisations", "Type", "of the organisation itself", "of its bodies only"),
+        EntityKind("region", CYB.Region, "Regions", "Part of", "for the region itself", "in its countries only"),
+        EntityKind("group", CYB.Group, "Groups of countries", "", "for the group itself", "in its countries only"),
+        EntityKind("theme", CYB.Theme, "Themes and topics", "Theme", "on the theme itself", "on its topics only"),
     )
 }
-#: Headings of the other entities in the same projects, in display order.
+#: Headings of the other entities in the same projects, in display order, by search facet or by property.
 _RELATED_HEADINGS = {
-    CYB.funder: "Funders",
+    "funder": "Funders",
     CYB.extending: "Fund managers",
     CYB.accountable: "Accountable organisations",
-    CYB.implementer: "Implementers",
+    "implementer": "Implementers",
     CYB.partner: "Partners",
     CYB.beneficiary: "Beneficiaries",
-    CYB.theme: "Themes",
-    CYB.country: "Countries",
-    CYB.region: "Regions",
-    CYB.group: "Groups",
+    "theme": "Themes",
+    "country": "Countries",
+    "region": "Regions",
+    "group": "Groups",
 }
+#: What the regions and groups of a place's projects are follows from the place.
+_PLACES = ("country", "region", "group")
 #: Headings of the entities that link to the page's entity, by property.
 _PART_HEADINGS = {
     SKOS.broader: "Countries and subregions",
+    f"{SKOS.broader} theme": "Topics",
     SKOS.member: "Member of",
     ORG.subOrganizationOf: "Constituent bodies",
     CYB.seat: "Organisations based here",
@@ -60,7 +70,10 @@ _PART_HEADINGS = {
 
 @dataclass(slots=True)
 class EntityRow:
-    """A project linked to an entity: the entity's roles in it, and whether all of these links are derived."""
+    """A project linked to an entity: the entity's roles in it, and whether all of these links are derived.
+
+    ``itself`` says whether it is linked to the entity itself, not only to what is within it.
+    """
 
     iri: str
     title: str
@@ -69,6 +82,7 @@ class EntityRow:
     end: str
     roles: list[str] = field(default_factory=list)
     derived: bool = True
+    itself: bool = False
 
 
 def projects_of(rows: Iterable[Mapping[str, str]]) -> list[EntityRow]:
@@ -82,13 +96,8 @@ def projects_of(rows: Iterable[Mapping[str, str]]) -> list[EntityRow]:
         if role and role not in project.roles:
             project.roles.append(role)
         project.derived = project.derived and row["basis"].endswith("/derived")
+        project.itself = project.itself or row["part"] == row["resource"]
     return list(found.values())
-
-
-def with_topics(kind: str, key: str) -> list[str]:
-    """Return the IRI of an entity and, for a theme, those of its topics."""
-    topics = load_gazetteer().entries["theme"].values() if kind == "theme" else ()
-    return [thing_iri(kind, key), *(thing_iri("theme", topic.key) for topic in topics if topic.row["parent"] == key)]
 
 
 def list_query(kind: EntityKind) -> str:
@@ -98,7 +107,7 @@ def list_query(kind: EntityKind) -> str:
 
 def entity_query(name: str, kind: str, key: str) -> str:
     """Return the query page-linked for the projects of an entity, or page-related for the other entities in them."""
-    return queries.load_query(name).bind({"resource": with_topics(kind, key)})
+    return queries.load_query(name).bind({"resource": [thing_iri(kind, key)]})
 
 
 def themes() -> list[GazetteerEntry]:
@@ -106,14 +115,28 @@ def themes() -> list[GazetteerEntry]:
     return [entry for entry in load_gazetteer().entries["theme"].values() if not entry.row["parent"]]
 
 
-def page_values(iri: str, rows: Iterable[Mapping[str, str]], related: Iterable[Mapping[str, str]]) -> dict[str, Any]:
-    """Return the values of an entity page from the rows of page-linked and page-related."""
+def page_values(
+    iri: str,
+    kind: str,
+    rows: Iterable[Mapping[str, str]],
+    related: Iterable[Mapping[str, str]],
+    summary: Summary,
+    everything: Summary,
+) -> dict[str, Any]:
+    """Return the values of an entity page: from the rows of page-linked and page-related, and the search index.
+
+    ``summary`` counts the projects of the entity, ``everything`` all projects.
+    """
+    totals = {one.value: one.results for facet in ENTITY_KINDS for one in everything.facets.get(facet, ())}
     projects = projects_of(rows)
-    groups: dict[str, list[Bar]] = {}
+    groups: dict[str, list[Bar]] = {
+        facet: [Bar(shorten_title(one.label), one.value, one.results) for one in values if one.value != iri]
+        for facet, values in summary.facets.items()
+        if not (kind in _PLACES and facet in ("region", "group"))
+    }
     for row in related:
-        if row["thing"] != iri:
-            bar = Bar(shorten_title(row["label"]), row["thing"], int(row["projects"]))
-            groups.setdefault(row["property"], []).append(bar)
+        bar = Bar(shorten_title(row["label"]), row["thing"], int(row["projects"] or totals.get(row["thing"], 0)))
+        groups.setdefault(row["property"], []).append(bar)
     roles = sorted({role for row in projects for role in row.roles})
     spans = [
         TimeSpan(shorten_title(row.title or row.iri), row.iri, row.start, row.end, row.status)
@@ -123,16 +146,21 @@ def page_values(iri: str, rows: Iterable[Mapping[str, str]], related: Iterable[M
     return {
         "projects": projects[:MAX_ROWS],
         "total": len(projects),
+        "itself": sum(row.itself for row in projects),
         "derived": sum(row.derived for row in projects),
         "roles": {role: sum(role in row.roles for row in projects) for role in roles},
         "related": [
             (words, groups[term][:_MAX_RELATED], len(groups[term]))
             for term, words in _RELATED_HEADINGS.items()
+            if groups.get(term)
+        ],
+        "parts": [
+            (_PART_HEADINGS.get(f"{term} {kind}", words), groups[term])
+            for term, words in _PART_HEADINGS.items()
             if term in groups
         ],
-        "parts": [(words, groups[term]) for term, words in _PART_HEADINGS.items() if term in groups],
         "timeline": timeline(spans[:_MAX_SPANS]) if spans else None,
         "dated": len(spans),
         "years": years_active(spans) if len(spans) > 1 else None,
-        "covered": {bar.iri for bar in groups.get(CYB.theme, [])},
+        "covered": {bar.iri for bar in groups.get("theme", [])},
     }

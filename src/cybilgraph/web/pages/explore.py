@@ -11,7 +11,7 @@ from werkzeug.exceptions import NotFound
 from cybilgraph.errors import FileDamaged
 from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.vocabulary import BASE, thing_iri
-from cybilgraph.release.search import SearchQuery
+from cybilgraph.release.search import SearchQuery, Summary
 from cybilgraph.sparql import queries
 from cybilgraph.web.pages import charts, entity_queries
 from cybilgraph.web.pages import home as home_page
@@ -132,17 +132,19 @@ def home() -> str:
     """Show key figures, a map and links to everything else."""
     [numbers] = named_query_rows("page-numbers")
     definition = CHARTS["map"]
-    try:
-        index = search_index()
-        facets, coverage = index.find(SearchQuery()).facets, index.coverage(SearchQuery())
-    except FileDamaged:  # the rest of the page does not need the search index
-        facets, coverage = {}, None
+    summary = _summary()
     return render_template(
         "home.html", numbers=numbers, definition=definition, examples=queries.example_queries(),
-        chart=definition.draw(named_query_rows(definition.query)), coverage=coverage,
-        names=home_page.suggested_names(facets) if facets else [],
-        findings=list(home_page.findings(facets, coverage)) if facets and coverage else [],
+        chart=definition.draw(named_query_rows(definition.query)), summary=summary,
+        names=home_page.suggested_names(summary), findings=list(home_page.findings(summary)),
     )  # fmt: skip
+
+
+def _summary() -> Summary:
+    try:
+        return search_index().summarise(SearchQuery())
+    except FileDamaged:  # the rest of the page does not need the search index
+        return Summary(0, {}, {})
 
 
 @blueprint.get("/data")
@@ -188,4 +190,6 @@ def chart(name: str) -> Response | str:
         )
         return Response(image, content_type="image/svg+xml; charset=utf-8")
     query_url = url_for("sparql.sparql", query=text)
-    return render_template("chart.html", definition=definition, chart=drawn, query=text, rows=rows, query_url=query_url)
+    return render_template(
+        "chart.html", definition=definition, chart=drawn, query=text, rows=rows, query_url=query_url, summary=_summary()
+    )

@@ -9,14 +9,12 @@ from flask import url_for
 
 from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.vocabulary import thing_iri
-from cybilgraph.release.search import Coverage, FacetValue
+from cybilgraph.release.search import Summary
 from cybilgraph.web.pages import entity_queries
 
 #: Suggested names per facet, and the longest of them.
 _MAX_NAMES, _MAX_NAME_CHARS = 60, 60
 _NAMED_FACETS = ("country", "region", "group", "theme", "funder", "implementer")
-
-Facets = dict[str, list[FacetValue]]
 
 
 class Finding(NamedTuple):
@@ -29,8 +27,11 @@ class Finding(NamedTuple):
     url: str
 
 
-def findings(facets: Facets, coverage: Coverage) -> Iterator[Finding]:
+def findings(summary: Summary) -> Iterator[Finding]:
     """Yield what stands out in a release: its largest funder, its most frequent theme, and its gaps."""
+    if not summary.projects:
+        return
+    facets = summary.facets
     themes = {thing_iri("theme", theme.key) for theme in entity_queries.themes()}
     for kind, values, text in (
         ("funder", facets["funder"], "funds {:,} of the {:,} projects whose funder is known."),
@@ -43,14 +44,14 @@ def findings(facets: Facets, coverage: Coverage) -> Iterator[Finding]:
         for most in values[:1]:
             url = url_for("search.page", **{kind: most.value.rpartition("/")[2]})
             yield Finding(
-                most.label, most.value, text.format(most.results, coverage.having[kind]), "See these projects", url
+                most.label, most.value, text.format(most.results, summary.having[kind]), "See these projects", url
             )
     known = len(load_gazetteer().entries["country"])
     name = f"{known - len(facets['country']):,} of {known:,} countries and territories"
     yield Finding(name, "", "are not named by any project.", "See the gaps", url_for("explore.chart", name="coverage"))
 
 
-def suggested_names(facets: Facets) -> list[str]:
+def suggested_names(summary: Summary) -> list[str]:
     """Return the names of the places, themes and organisations with the most projects."""
-    names = (value.label for kind in _NAMED_FACETS for value in facets[kind][:_MAX_NAMES])
+    names = (value.label for kind in _NAMED_FACETS for value in summary.facets.get(kind, [])[:_MAX_NAMES])
     return sorted({name for name in names if len(name) <= _MAX_NAME_CHARS}, key=str.casefold)

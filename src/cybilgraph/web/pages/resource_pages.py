@@ -17,6 +17,7 @@ from cybilgraph.model.formats import GRAPH_FORMATS, Format
 from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, scheme_iri, thing_iri
 from cybilgraph.release import Release
+from cybilgraph.release.search import SearchQuery, Summary
 from cybilgraph.sparql import queries
 from cybilgraph.web.api.negotiation import SUFFIXES, negotiate, split_suffix
 from cybilgraph.web.pages import entity_queries, query_page
@@ -134,16 +135,20 @@ def _entity_page(view: Resource, entity_kind: entity_queries.EntityKind, key: st
     linked, related = (
         query_rows(entity_queries.entity_query(name, kind, key)) for name in ("page-linked", "page-related")
     )
-    shown = entity_queries.page_values(view.iri, linked, related)
+    try:
+        index = query_page.search_index()
+        summary, everything = (
+            index.summarise(search) for search in (SearchQuery(chosen=((kind, (view.iri,)),)), SearchQuery())
+        )
+    except FileDamaged:  # the rest of the page does not need the search index
+        summary = everything = Summary(0, {}, {})
+    shown = entity_queries.page_values(view.iri, kind, linked, related, summary, everything)
     gaps = [
         (theme.name, thing_iri("theme", theme.key))
         for theme in entity_queries.themes()
-        if kind != "theme" and not shown["covered"] & {*entity_queries.with_topics("theme", theme.key)}
+        if kind != "theme" and thing_iri("theme", theme.key) not in shown["covered"]
     ]
-    topics = len(entity_queries.with_topics(kind, key)) - 1
-    return render_template(
-        "entity.html", view=view, entity_kind=entity_kind, key=unquote(key), shown=shown, topics=topics, gaps=gaps
-    )
+    return render_template("entity.html", view=view, entity_kind=entity_kind, shown=shown, summary=summary, gaps=gaps)
 
 
 def _list(entity_kind: entity_queries.EntityKind, formats: tuple[Format, ...]) -> BaseResponse | str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import NamedTuple
+from urllib.parse import urlencode
 
 from flask import url_for
 
@@ -42,7 +43,7 @@ def findings(summary: Summary) -> Iterator[Finding]:
         ),
     ):
         for most in values[:1]:
-            url = url_for("search.page", **{kind: most.value.rpartition("/")[2]})
+            url = f"{url_for('search.page')}?{urlencode({kind: most.value.rpartition('/')[2]})}"
             yield Finding(
                 most.label, most.value, text.format(most.results, summary.having[kind]), "See these projects", url
             )

@@ -8,7 +8,7 @@ from cybilgraph.cli.check import check
 from cybilgraph.cli.common import CommandGroup
 from cybilgraph.cli.convert import build, convert, shapes, template
 from cybilgraph.cli.deploy import deploy, sizing
-from cybilgraph.cli.exchange import harvest, load, publish, verify
+from cybilgraph.cli.exchange import collect, harvest, load, publish, verify
 from cybilgraph.cli.query import list_queries, query
 from cybilgraph.cli.releases import activate, diff, forget, prune, releases, rollback
 from cybilgraph.cli.review import suggestions
@@ -29,7 +29,7 @@ def main() -> None:
 
 
 for command in (
-    *(convert, check, build),
+    *(collect, convert, check, build),
     *(releases, activate, rollback, prune, forget, diff),
     *(publish, harvest, verify, load),
     *(serve, deploy, query, list_queries, template, shapes, suggestions, sizing),

@@ -24,7 +24,7 @@ from cybilgraph.web.pages.query_page import (
     site,
 )
 from cybilgraph.web.pages.resource_view import page_path, shorten_title
-from cybilgraph.web.server.open_release import bind_recent_years
+from cybilgraph.web.server.open_release import bind_recent_years, key_figures_query
 
 blueprint = Blueprint("explore", __name__)
 
@@ -130,7 +130,7 @@ CHARTS = {
 @blueprint.get("/")
 def home() -> str:
     """Show key figures, a map and links to everything else."""
-    [numbers] = named_query_rows("page-numbers")
+    [numbers] = query_rows(key_figures_query())
     definition = CHARTS["map"]
     summary = _summary()
     return render_template(
@@ -162,7 +162,8 @@ def contribute() -> str:
 @blueprint.get("/about")
 def about() -> str:
     """Explain where the data come from, how good they are and how they are licensed."""
-    return render_template("about.html")
+    [numbers] = query_rows(key_figures_query())
+    return render_template("about.html", numbers=numbers)
 
 
 @blueprint.get("/pictures")

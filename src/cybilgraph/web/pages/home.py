@@ -18,7 +18,7 @@ _MAX_NAMES, _MAX_NAME_CHARS = 60, 60
 _NAMED_FACETS = ("country", "region", "group", "theme", "funder", "implementer")
 
 
-class Finding(NamedTuple):
+class Highlight(NamedTuple):
     """A sentence about the data: what it is about, with its IRI; the rest; and a link to what supports it."""
 
     name: str
@@ -28,7 +28,7 @@ class Finding(NamedTuple):
     url: str
 
 
-def findings(summary: Summary) -> Iterator[Finding]:
+def findings(summary: Summary) -> Iterator[Highlight]:
     """Yield what stands out in a release: its largest funder, its most frequent theme, and its gaps."""
     if not summary.projects:
         return
@@ -44,12 +44,13 @@ def findings(summary: Summary) -> Iterator[Finding]:
     ):
         for most in values[:1]:
             url = f"{url_for('search.page')}?{urlencode({kind: most.value.rpartition('/')[2]})}"
-            yield Finding(
+            yield Highlight(
                 most.label, most.value, text.format(most.results, summary.having[kind]), "See these projects", url
             )
     known = len(load_gazetteer().entries["country"])
     name = f"{known - len(facets['country']):,} of {known:,} countries and territories"
-    yield Finding(name, "", "are not named by any project.", "See the gaps", url_for("explore.chart", name="coverage"))
+    gaps = url_for("explore.chart", name="coverage")
+    yield Highlight(name, "", "are not named by any project.", "See the gaps", gaps)
 
 
 def suggested_names(summary: Summary) -> list[str]:

@@ -185,9 +185,7 @@ def is_helped_authority(name: Name, beneficiary_countries: set[str]) -> bool:
 
 
 def _is_listed_authority(actor: GazetteerEntry, beneficiary_countries: set[str]) -> bool:
-    """Return whether a listed actor is an authority of a beneficiary country, whose role its name tells as well as
-    that of one that is not listed.
-    """
+    """Return whether a listed actor is an authority of a beneficiary country: it has the features of others."""
     return (
         actor.row.get("type") == "government"
         and actor.row["country"] in beneficiary_countries

@@ -412,7 +412,7 @@ def _read(base: sqlite3.Connection) -> _IndexData:
     for kind, value, label, bitmap in base.execute("SELECT kind, value, label, projects FROM facet"):
         facets[kind][value] = (label, BitMap.deserialize(bitmap))
     terms = [term for (term,) in base.execute("SELECT term FROM term ORDER BY rowid")]
-    having = {kind: BitMap.union(*(projects for _, projects in facets[kind].values())) for kind in FACETS}
+    having = {kind: BitMap().union(*(projects for _, projects in facets[kind].values())) for kind in FACETS}
     return _IndexData(orders, facets, having, terms)
 
 

@@ -18,7 +18,7 @@ from itertools import groupby
 from typing import NamedTuple
 from urllib.parse import quote
 
-from cybilgraph.model.dates import active_years, date_bounds
+from cybilgraph.model.dates import date_bounds
 from cybilgraph.model.resources import REFERENCE
 
 #: The darkest shade of maps and matrices; shade 0 means none.
@@ -163,15 +163,6 @@ def columns(bars: Sequence[Bar], height: int = 240) -> Chart:
             }
         )
     return chart
-
-
-def years_active(spans: Iterable[TimeSpan]) -> Chart:
-    """Lay out a column chart of the active spans per year, up to the last year in which one is known to be active."""
-    spans = list(spans)
-    last = max((year for span in spans for year in active_years(span.start, span.end)), default=0)
-    counts = Counter(year for span in spans for year in active_years(span.start, span.end, span.is_open * last))
-    years = range(min(counts, default=1), last + 1)
-    return columns([Bar(str(year), "", counts[year]) for year in years], height=130)
 
 
 def matrix(rows: Sequence[Mapping[str, str]], themes: Sequence[tuple[str, str]]) -> Chart:

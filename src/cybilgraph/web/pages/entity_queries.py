@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from cybilgraph.model.gazetteer import GazetteerEntry, load_gazetteer
 from cybilgraph.model.vocabulary import CYB, ORG, SKOS, thing_iri
 from cybilgraph.release.search import Summary
 from cybilgraph.sparql import queries
-from cybilgraph.web.pages.charts import Bar, TimeSpan, timeline, years_active
+from cybilgraph.web.pages.charts import Bar, Chart, TimeSpan, columns, timeline
 from cybilgraph.web.pages.resource_view import shorten_title
 
-#: The most projects in the table of a page.
-MAX_ROWS = 200
+#: The most projects in the timeline of a page, at most those in its table (page-first), and the most related entities.
 _MAX_SPANS, _MAX_RELATED = 40, 100
 
 
@@ -68,36 +66,24 @@ _PART_HEADINGS = {
 }
 
 
-@dataclass(slots=True)
-class EntityRow:
-    """A project linked to an entity: the entity's roles in it, and whether all of these links are derived.
-
-    ``itself`` says whether it is linked to the entity itself, not only to what is within it.
-    """
+class EntityRow(NamedTuple):
+    """A project linked to an entity: the entity's roles in it, and whether all of these links are derived."""
 
     iri: str
     title: str
     status: str
     start: str
     end: str
-    roles: list[str] = field(default_factory=list)
-    derived: bool = True
-    itself: bool = False
+    roles: list[str]
+    derived: bool
 
 
-def projects_of(rows: Iterable[Mapping[str, str]]) -> list[EntityRow]:
-    """Merge the rows of page-linked into one row per project."""
-    found: dict[str, EntityRow] = {}
-    for row in rows:
-        project = found.setdefault(
-            row["project"], EntityRow(row["project"], row["title"], row["status"], row["start"], row["end"])
-        )
-        role = row["role"].rpartition("/")[2].capitalize()
-        if role and role not in project.roles:
-            project.roles.append(role)
-        project.derived = project.derived and row["basis"].endswith("/derived")
-        project.itself = project.itself or row["part"] == row["resource"]
-    return list(found.values())
+def _role_name(iri: str) -> str:
+    return iri.rpartition("/")[2].capitalize()
+
+
+#: The queries for a page.
+PAGE_QUERIES = ("page-first", "page-tally", "page-related")
 
 
 def list_query(kind: EntityKind) -> str:
@@ -106,7 +92,7 @@ def list_query(kind: EntityKind) -> str:
 
 
 def entity_query(name: str, kind: str, key: str) -> str:
-    """Return the query page-linked for the projects of an entity, or page-related for the other entities in them."""
+    """Return a query for the projects of an entity: page-linked, page-first, page-tally or page-related."""
     return queries.load_query(name).bind({"resource": [thing_iri(kind, key)]})
 
 
@@ -118,37 +104,45 @@ def themes() -> list[GazetteerEntry]:
 def page_values(
     iri: str,
     kind: str,
-    rows: Iterable[Mapping[str, str]],
-    related: Iterable[Mapping[str, str]],
+    answers: Mapping[str, Sequence[Mapping[str, str]]],
     summary: Summary,
     everything: Summary,
 ) -> dict[str, Any]:
-    """Return the values of an entity page: from the rows of page-linked and page-related, and the search index.
+    """Return the values of an entity page: from the rows of its queries (PAGE_QUERIES), and from the search index.
 
     ``summary`` counts the projects of the entity, ``everything`` all projects.
     """
     totals = {one.value: one.results for facet in ENTITY_KINDS for one in everything.facets.get(facet, ())}
-    projects = projects_of(rows)
+    projects = [
+        EntityRow(
+            row["project"], row["title"], row["status"], row["start"], row["end"],
+            sorted(map(_role_name, row["roles"].split())), row["stated"] == "false",
+        )
+        for row in answers["page-first"]
+    ]  # fmt: skip
     groups: dict[str, list[Bar]] = {
         facet: [Bar(shorten_title(one.label), one.value, one.results) for one in values if one.value != iri]
         for facet, values in summary.facets.items()
         if not (kind in _PLACES and facet in ("region", "group"))
     }
-    for row in related:
+    for row in answers["page-related"]:
         bar = Bar(shorten_title(row["label"]), row["thing"], int(row["projects"] or totals.get(row["thing"], 0)))
         groups.setdefault(row["property"], []).append(bar)
-    roles = sorted({role for row in projects for role in row.roles})
+    tally = {_role_name(row["role"]): row for row in answers["page-tally"]}
+    counts = {name: int(number) for name, number in tally.pop("", {}).items() if name != "role"}
+    # Without a search index, the total is that of the query.
+    total = summary.projects or counts.get("projects", 0)
     spans = [
         TimeSpan(shorten_title(row.title or row.iri), row.iri, row.start, row.end, row.status)
         for row in projects
         if row.start
     ]
     return {
-        "projects": projects[:MAX_ROWS],
-        "total": len(projects),
-        "itself": sum(row.itself for row in projects),
-        "derived": sum(row.derived for row in projects),
-        "roles": {role: sum(role in row.roles for row in projects) for role in roles},
+        "projects": projects,
+        "total": total,
+        "itself": counts.get("itself", 0),
+        "derived": total - counts.get("stated", 0),
+        "roles": {role: int(row["projects"]) for role, row in sorted(tally.items())},
         "related": [
             (words, groups[term][:_MAX_RELATED], len(groups[term]))
             for term, words in _RELATED_HEADINGS.items()
@@ -160,7 +154,13 @@ def page_values(
             if term in groups
         ],
         "timeline": timeline(spans[:_MAX_SPANS]) if spans else None,
-        "dated": len(spans),
-        "years": years_active(spans) if len(spans) > 1 else None,
+        "years": _years_active(summary) if summary.having.get("year", 0) > 1 else None,
         "covered": {bar.iri for bar in groups.get("theme", [])},
     }
+
+
+def _years_active(summary: Summary) -> Chart:
+    """Lay out a column chart of the active projects per year."""
+    counts = {int(year.value): year.results for year in summary.facets["year"]}
+    years = range(min(counts), max(counts) + 1)
+    return columns([Bar(str(year), "", counts.get(year, 0)) for year in years], height=130)

@@ -15,8 +15,10 @@ const WIDTH = 960;
 const MOST_BARS = 40;
 const MOST_ROWS = 60;
 const MOST_NODES = 120;
-/** The estimated width of a character of a network label, in user units. */
+/** The estimated width of a character of a network label, and its ascent and descent, in user units. */
 const CHAR_WIDTH = 7;
+const ASCENT = 14;
+const DESCENT = 5;
 /** This many of the largest nodes get a label even if it overlaps other nodes. */
 const ALWAYS_LABELLED = 12;
 const SHADES_USED = [1, 2, 3, 4, 5];
@@ -280,7 +282,7 @@ function placeLabels(nodes, words, radius, height) {
       { anchor: "middle", x: node.x, y: node.y + away + 9, left: node.x - wide / 2 },
       { anchor: "start", x: node.x + away, y: node.y + 4, left: node.x + away },
       { anchor: "end", x: node.x - away, y: node.y + 4, left: node.x - away - wide },
-    ].map((spot) => ({ ...spot, node, right: spot.left + wide, top: spot.y - 12, bottom: spot.y + 3 }));
+    ].map((spot) => ({ ...spot, node, right: spot.left + wide, top: spot.y - ASCENT, bottom: spot.y + DESCENT }));
     const clear = (boxes) => (spot) => spot.left > 0 && spot.right < WIDTH && spot.top > 0 && spot.bottom < height
       && !boxes.some((box) => box.node !== node && spot.left < box.right && box.left < spot.right && spot.top < box.bottom && box.top < spot.bottom);
     const spot = spots.find(clear(taken)) ?? (place < ALWAYS_LABELLED ? spots.find(clear([...found.values()])) : undefined);

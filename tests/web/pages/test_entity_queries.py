@@ -14,43 +14,39 @@ NOTHING = Summary(0, {}, {})
 Rows = Sequence[Mapping[str, str]]
 
 
-def row(roles: str = "", *, stated: str = "true", **changes: str) -> dict[str, str]:
+def row(roles: str = "", *, stated: str = "1", **changes: str) -> dict[str, str]:
     return {
         "project": PROJECT, "title": "A project", "status": "Finished", "start": "2018-04", "end": "2020-03",
-        "roles": " ".join(f"{BASE}id/role/{role}" for role in roles.split()), "stated": stated,
+        "roles": " ".join(f"{BASE}id/role/{role}" for role in roles.split()), "stated": stated, "projects": "", "itself": "",
     } | changes  # fmt: skip
 
 
 def tally(role: str, projects: int, itself: int, stated: int) -> dict[str, str]:
-    role = f"{BASE}id/role/{role}" if role else ""
-    return {"role": role, "projects": str(projects), "itself": str(itself), "stated": str(stated)}
+    numbers = {"projects": str(projects), "itself": str(itself), "stated": str(stated)}
+    return dict.fromkeys(row(), "") | {"roles": f"{BASE}id/role/{role}" if role else ""} | numbers
 
 
-def values_of(
-    first: Rows, counts: Rows = (), related: Rows = (), summary: Summary = NOTHING, key: str = "country/BZ"
-) -> dict[str, Any]:
-    kind, _, key = key.partition("/")
-    answers = {"page-first": first, "page-tally": counts, "page-related": related}
-    return page_values(thing_iri(kind, key), kind, answers, summary, summary)
+def values_of(first: Rows, related: Rows = (), summary: Summary = NOTHING) -> dict[str, Any]:
+    return page_values(thing_iri("country", "BZ"), "country", first, related, summary, summary)
 
 
 def test_roles_and_evidence_of_projects_have_names() -> None:
-    projects = values_of([row("partner funder"), row(stated="false")])["projects"]
+    projects = values_of([row("partner funder"), row(stated="0")])["projects"]
     assert [(one.iri, one.roles, one.derived) for one in projects] == [
         (PROJECT, ["Funder", "Partner"], False), (PROJECT, [], True),
     ]  # fmt: skip
 
 
 def test_numbers_are_those_of_the_tally_for_all_projects_not_only_the_first() -> None:
-    values = values_of([row()], [tally("", 90, 30, 80), tally("partner", 60, 20, 60), tally("funder", 40, 10, 20)])
+    values = values_of([row(), tally("", 90, 30, 80), tally("partner", 60, 20, 60), tally("funder", 40, 10, 20)])
     assert (values["total"], values["itself"], values["derived"]) == (90, 30, 10)
     assert list(values["roles"].items()) == [("Funder", 40), ("Partner", 60)]
 
 
 def test_total_is_that_of_the_search_if_there_is_an_index() -> None:
-    counts = [tally("", 2, 2, 2)]
-    assert values_of([row()], counts, summary=Summary(3, {}, {}))["total"] == 3
-    assert values_of([row()], counts)["total"] == 2
+    rows = [row(), tally("", 2, 2, 2)]
+    assert values_of(rows, summary=Summary(3, {}, {}))["total"] == 3
+    assert values_of(rows)["total"] == 2
     assert values_of([])["total"] == 0
 
 
@@ -61,7 +57,7 @@ def test_page_groups_related_entities_without_the_entity_itself() -> None:
     summary = Summary(2, {}, {"country": countries, "group": [group]})
     partner = {"property": CYB.partner, "thing": thing_iri("actor", "gpd"), "label": "GPD", "projects": "1"}
     member = {"property": SKOS.member, "thing": group.value, "label": group.label, "projects": ""}
-    values = values_of([row()], related=[partner, member], summary=summary)
+    values = values_of([row()], [partner, member], summary)
     assert [(heading, [bar.iri for bar in bars]) for heading, bars, _ in values["related"]] == [
         ("Partners", [partner["thing"]]),
         ("Countries", [other]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from cybilgraph.model.gazetteer import GazetteerEntry, load_gazetteer
@@ -82,17 +82,13 @@ def _role_name(iri: str) -> str:
     return iri.rpartition("/")[2].capitalize()
 
 
-#: The queries for a page.
-PAGE_QUERIES = ("page-first", "page-tally", "page-related")
-
-
 def list_query(kind: EntityKind) -> str:
     """Return the query for all entities of a kind."""
     return queries.load_query("page-list").bind({"kind": [kind.iri]})
 
 
 def entity_query(name: str, kind: str, key: str) -> str:
-    """Return a query for the projects of an entity: page-linked, page-first, page-tally or page-related."""
+    """Return a query for the projects of an entity: page-linked, page-first or page-related."""
     return queries.load_query(name).bind({"resource": [thing_iri(kind, key)]})
 
 
@@ -104,11 +100,12 @@ def themes() -> list[GazetteerEntry]:
 def page_values(
     iri: str,
     kind: str,
-    answers: Mapping[str, Sequence[Mapping[str, str]]],
+    first: Sequence[Mapping[str, str]],
+    related: Iterable[Mapping[str, str]],
     summary: Summary,
     everything: Summary,
 ) -> dict[str, Any]:
-    """Return the values of an entity page: from the rows of its queries (PAGE_QUERIES), and from the search index.
+    """Return the values of an entity page: from the rows of page-first and page-related, and the search index.
 
     ``summary`` counts the projects of the entity, ``everything`` all projects.
     """
@@ -116,22 +113,26 @@ def page_values(
     projects = [
         EntityRow(
             row["project"], row["title"], row["status"], row["start"], row["end"],
-            sorted(map(_role_name, row["roles"].split())), row["stated"] == "false",
+            sorted(map(_role_name, row["roles"].split())), row["stated"] == "0",
         )
-        for row in answers["page-first"]
+        for row in first
+        if row["project"]
     ]  # fmt: skip
     groups: dict[str, list[Bar]] = {
         facet: [Bar(shorten_title(one.label), one.value, one.results) for one in values if one.value != iri]
         for facet, values in summary.facets.items()
         if not (kind in _PLACES and facet in ("region", "group"))
     }
-    for row in answers["page-related"]:
+    for row in related:
         bar = Bar(shorten_title(row["label"]), row["thing"], int(row["projects"] or totals.get(row["thing"], 0)))
         groups.setdefault(row["property"], []).append(bar)
-    tally = {_role_name(row["role"]): row for row in answers["page-tally"]}
-    counts = {name: int(number) for name, number in tally.pop("", {}).items() if name != "role"}
-    # Without a search index, the total is that of the query.
-    total = summary.projects or counts.get("projects", 0)
+    tally = {
+        _role_name(row["roles"]): [int(row[name]) for name in ("projects", "itself", "stated")]
+        for row in first
+        if not row["project"]
+    }
+    counted, itself, stated = tally.pop("", [0, 0, 0])
+    total = summary.projects or counted  # without a search index, that of the query
     spans = [
         TimeSpan(shorten_title(row.title or row.iri), row.iri, row.start, row.end, row.status)
         for row in projects
@@ -140,9 +141,9 @@ def page_values(
     return {
         "projects": projects,
         "total": total,
-        "itself": counts.get("itself", 0),
-        "derived": total - counts.get("stated", 0),
-        "roles": {role: int(row["projects"]) for role, row in sorted(tally.items())},
+        "itself": itself,
+        "derived": total - stated,
+        "roles": {role: projects for role, (projects, *_) in sorted(tally.items())},
         "related": [
             (words, groups[term][:_MAX_RELATED], len(groups[term]))
             for term, words in _RELATED_HEADINGS.items()

@@ -132,7 +132,9 @@ def _project(view: Resource, key: str) -> str:
 
 def _entity_page(view: Resource, entity_kind: entity_queries.EntityKind, key: str) -> str:
     kind = entity_kind.name
-    answers = {name: query_rows(entity_queries.entity_query(name, kind, key)) for name in entity_queries.PAGE_QUERIES}
+    first, related = (
+        query_rows(entity_queries.entity_query(name, kind, key)) for name in ("page-first", "page-related")
+    )
     try:
         index = query_page.search_index()
         summary, everything = (
@@ -140,7 +142,7 @@ def _entity_page(view: Resource, entity_kind: entity_queries.EntityKind, key: st
         )
     except FileDamaged:  # the rest of the page does not need the search index
         summary = everything = Summary(0, {}, {})
-    shown = entity_queries.page_values(view.iri, kind, answers, summary, everything)
+    shown = entity_queries.page_values(view.iri, kind, first, related, summary, everything)
     gaps = [
         (theme.name, thing_iri("theme", theme.key))
         for theme in entity_queries.themes()

@@ -78,6 +78,15 @@ def test_threads_share_connections_which_are_closed_with_the_index(release: Rele
         assert connections() == 0
 
 
+def test_summary_counts_zero_for_facets_without_values(tmp_path: Path) -> None:
+    record = tmp_path / "record.txt"
+    record.write_text("A title\n\nCybil code: G0666\n", encoding="utf-8")
+    pipeline.build([record], tmp_path / "into")
+    with closing(SearchIndex(pipeline.Releases(tmp_path / "into").current().search)) as index:
+        summary = index.summarise(SearchQuery())
+    assert (summary.projects, set(summary.having.values())) == (1, {0})
+
+
 @pytest.mark.slow
 def test_equal_graphs_have_equal_indexes(tmp_path: Path) -> None:
     first, _ = pipeline.build([SEED], tmp_path / "one")

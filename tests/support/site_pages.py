@@ -9,6 +9,8 @@ KINDS = (
     "/",
     "/search?q=cyber&theme=cybercrime",
     "/pictures",
+    "/data",
+    "/contribute",
     *(f"/pictures/{name}" for name in ("map", "coverage", "timeline", "network", "years")),
     "/id/project/G0020",
     *(f"/id/{path}" for path in ("country/BZ", "actor/coe", "region/019", "group/asean", "theme/cybercrime")),

@@ -44,6 +44,25 @@ return [...document.querySelectorAll(".evidence > a")].filter(link => {
   return tip && (!tip.width || tip.left < 0 || tip.right > innerWidth);
 }).length;
 """
+#: The left edge of the content, the computed typeface, and the sizes of all visible texts outside of charts.
+LAYOUT = """
+const sizes = new Set();
+const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+for (let text; (text = texts.nextNode()); ) {
+  const place = text.parentElement;
+  if (text.data.trim() && !place.closest("svg, script, .skip") && place.checkVisibility()) sizes.add(getComputedStyle(place).fontSize);
+}
+const main = document.querySelector("main");
+return [main.getBoundingClientRect().left + parseFloat(getComputedStyle(main).paddingLeft),
+  document.querySelector("header .brand").getBoundingClientRect().left, getComputedStyle(main).fontFamily, [...sizes]];
+"""
+#: The number of elements in the tab order before the cards of the home page, and how far down these begin and end.
+STOPS = """
+const cards = document.querySelector(".cards");
+const stops = [...document.querySelectorAll("a[href], button, input, select, summary, [tabindex]")].filter(
+  one => one.tabIndex >= 0 && cards.compareDocumentPosition(one) & Node.DOCUMENT_POSITION_PRECEDING);
+return [stops.length, cards.getBoundingClientRect().bottom, document.querySelector("svg.map").getBoundingClientRect().bottom];
+"""
 pytestmark = [pytest.mark.slow, needs_chromium]
 
 
@@ -191,3 +210,44 @@ def test_axe_finds_no_serious_violation(server: str, scheme: str, width: int) ->
     driver.quit()
     assert not faults, "\n".join(faults)
     assert len(heads) == 1, heads
+
+
+@pytest.mark.timeout(900)  # it may wait for a build of all sample data
+def test_home_page_shows_the_essentials_at_once(server: str, demo_server: str, visitor: Visitor) -> None:
+    set_screen(visitor, 1280, 800)
+    for url in (demo_server, server):  # with and without the text about the sample
+        visitor.driver.get(f"{url}/")
+        stops, cards, chart = visitor.driver.execute_script(STOPS)
+        assert stops <= 20
+        assert chart < cards <= 800
+    assert [item.text for item in visitor.driver.find_elements(By.CSS_SELECTOR, ".cards.three h2")] == [
+        "For researchers", "For data partners", "For curators"
+    ]  # fmt: skip
+
+
+def test_pages_share_one_left_edge_typeface_and_seven_sizes(server: str, visitor: Visitor) -> None:
+    set_screen(visitor, 1600, 900)
+    edges = set()
+    for path in KINDS:
+        visitor.driver.get(f"{server}{path}")
+        left, brand, family, sizes = visitor.driver.execute_script(LAYOUT)
+        edges |= {left, brand}
+        assert family.startswith('"Source Sans 3"'), path
+        assert set(sizes) <= {"13px", "14px", "16px", "18px", "22px", "28px", "36px"}, (path, sizes)
+    assert len(edges) == 1, edges
+
+
+def test_filters_are_near_on_a_phone_and_facts_on_a_project_page(server: str, visitor: Visitor) -> None:
+    set_screen(visitor, 390, 844)
+    visitor.driver.get(f"{server}/search?q=cyber")
+    assert visitor.one("aside").rect["y"] + visitor.one("aside").rect["height"] <= 844
+    set_screen(visitor, 1280, 800)
+    visitor.driver.get(f"{server}/id/project/G0020")
+    for selector in (".facts", ".evidence", 'a[href="#cite"]', 'a[href="#download"]'):
+        assert visitor.one(selector).rect["y"] < 800, selector
+
+
+def set_screen(visitor: Visitor, width: int, height: int) -> None:
+    """Set the size of the page, which may be smaller than the smallest window."""
+    screen = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+    visitor.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)

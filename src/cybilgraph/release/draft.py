@@ -6,6 +6,7 @@ import csv
 import hashlib
 import json
 import os
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
@@ -16,7 +17,7 @@ from typing import Any
 from cybilgraph.identity import Identities
 from cybilgraph.model.findings import Report
 from cybilgraph.model.resources import read_ontology, shape_files
-from cybilgraph.model.vocabulary import SKOS
+from cybilgraph.model.vocabulary import ORG, SKOS
 from cybilgraph.rdf.dumps import FULL_DUMPS, MAY_REACH, GzipPart, open_dumps, serialise_chunk, write_zstandard
 from cybilgraph.rdf.dumps.metadata import GraphStatistics, ReleaseFile, count_statements, write_descriptions
 from cybilgraph.rdf.dumps.stated import stated_statements
@@ -46,7 +47,9 @@ from cybilgraph.sparql.store import write_store
 from cybilgraph.validation.outputs.as_json import fields_of, report_document
 from cybilgraph.version import __version__
 
-_BROADER = f" <{SKOS.broader}> ".encode()
+#: The properties that lead from a thing to what contains it, and the one that leads back.
+_WITHIN, _CONTAINS = (SKOS.broader, ORG.subOrganizationOf), SKOS.member
+_CONTAINMENT = tuple(f" <{term}> ".encode() for term in (*_WITHIN, _CONTAINS))
 
 
 class Draft:
@@ -121,9 +124,9 @@ def write_derived_files(
     with ThreadPoolExecutor() as threads, Spool() as rows, Spool() as entries, TableNames() as names:
         store_future = threads.submit(write_store, graph, folder / STORE)
         chunks = read_graph(graph)
-        broader = _broader_concepts(write_zstandard(public / FULL_DUMPS[0], chunks) if dumps else chunks)
+        containers = _containers(write_zstandard(public / FULL_DUMPS[0], chunks) if dumps else chunks)
         with open_dumps(public) if dumps else nullcontext() as add_to_dumps:
-            for _, output in executor.map_ahead(process_chunk, read_graph(graph), broader, dumps):
+            for _, output in executor.map_ahead(process_chunk, read_graph(graph), containers, dumps):
                 counts.add(output.counts)
                 entries.put(output.entries)
                 if add_to_dumps:
@@ -160,18 +163,22 @@ class ChunkOutput:
     dumps: dict[str, GzipPart]
 
 
-def _broader_concepts(chunks: Iterable[bytes]) -> dict[str, list[str]]:
-    """Return the broader concepts of each concept in a graph."""
-    found: dict[str, list[str]] = {}
+def _containers(chunks: Iterable[bytes]) -> dict[str, list[str]]:
+    """Return what contains each thing in a graph: regions and groups of countries, themes, parent organisations."""
+    found: dict[str, list[str]] = defaultdict(list)
     for chunk in chunks:
-        if _BROADER in chunk:
-            lines = [line for line in chunk.splitlines(keepends=True) if _BROADER in line]
-            found |= {narrower: object_texts(own, SKOS.broader) for narrower, own in group_by_subject(lines).items()}
-    return found
+        if any(term in chunk for term in _CONTAINMENT):
+            lines = [line for line in chunk.splitlines(keepends=True) if any(term in line for term in _CONTAINMENT)]
+            for thing, own in group_by_subject(lines).items():
+                for term in _WITHIN:
+                    found[thing] += object_texts(own, term)
+                for member in object_texts(own, _CONTAINS):
+                    found[member].append(thing)
+    return dict(found)
 
 
-def process_chunk(chunk: bytes, broader: dict[str, list[str]], dumps: bool) -> ChunkOutput:
-    """Process a chunk; ``broader`` contains the broader concepts of each concept in the whole graph."""
+def process_chunk(chunk: bytes, containers: dict[str, list[str]], dumps: bool) -> ChunkOutput:
+    """Process a chunk; ``containers`` is what contains each thing in the whole graph."""
     lines = chunk.splitlines(keepends=True)
     triples = b"".join([line for line in lines if not is_in_earlier_graph(line)])
     graph = group_by_subject([triples])
@@ -181,7 +188,7 @@ def process_chunk(chunk: bytes, broader: dict[str, list[str]], dumps: bool) -> C
     return ChunkOutput(
         counts,
         make_table_rows(graph) if dumps else {},
-        index_entries(graph, broader),
+        index_entries(graph, containers),
         serialise_chunk(chunk, triples, "".join(stated).encode()) if dumps else {},
     )
 

@@ -33,10 +33,11 @@ from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, RDF, SKOS
 from cybilgraph.rdf.ntriples import StatementsBySubject, object_texts, term_text
 from cybilgraph.runtime.spill import Spool
 
-#: The filters in the order of the page, each a kind of concept, a role, or a property of the project.
-FACETS = ("country", "region", "group", "theme", "status", "funder", "implementer", "year", "basis")
+#: The filters in the order of the page: a kind of concept, a role (or any: actor), or a property of the project.
+#: Regions, groups, themes and organisations include what is within them.
+FACETS = ("country", "region", "group", "theme", "status", "funder", "implementer", "actor", "year", "basis")
 #: Version of the file format.
-_INDEX_VERSION = 4
+_INDEX_VERSION = 5
 PAGE_SIZE = 20
 #: Limits of a search text and of the values of a facet; the rest is ignored.
 _MAX_WORDS, _MAX_WORD_CHARS, MAX_FACET_VALUES = 12, 40, 20
@@ -67,7 +68,8 @@ _PROSE_TERMS = tuple(row.term for row in FIELDS if row.kind is FieldKind.PROSE)
 _ITEM_TERMS = tuple(row.term for row in FIELDS if row.kind is FieldKind.ITEMS)
 
 _SCHEMA = """
-    CREATE TABLE project (id INTEGER PRIMARY KEY, iri, title, code, status, start, "end", summary, first_day);
+    CREATE TABLE project
+        (id INTEGER PRIMARY KEY, iri, title, code, status, start, "end", summary, places, funders, themes, first_day);
     CREATE TABLE facet (kind, value, label, projects BLOB, PRIMARY KEY (kind, value)) WITHOUT ROWID;
     CREATE TABLE finding (record, file, severity, rule, message, suggestion, line);
     CREATE INDEX of_record ON finding (record);
@@ -86,7 +88,7 @@ QueryPart = str | tuple[str, tuple[str, ...]]
 
 
 class SearchHit(NamedTuple):
-    """A project in the results."""
+    """A project in the results. Several places, funders or themes are separated by semicolons."""
 
     iri: str
     title: str
@@ -95,6 +97,9 @@ class SearchHit(NamedTuple):
     start: str
     end: str
     summary: str
+    places: str
+    funders: str
+    themes: str
 
 
 class FacetValue(NamedTuple):
@@ -143,11 +148,23 @@ class SearchResult:
     relaxations: list[Relaxation]
 
 
+class Summary(NamedTuple):
+    """The projects that a search finds: their number, and how many of them have some, or each, value of a facet."""
+
+    projects: int
+    having: dict[str, int]
+    facets: dict[str, list[FacetValue]]
+
+
 class _IndexData(NamedTuple):
-    """The part of an index in memory: all project numbers in each order, labels and projects by facet, words."""
+    """The part of an index in memory: all project numbers in each order, labels and projects by facet, words.
+
+    ``having`` are the projects with any value of a facet.
+    """
 
     orders: dict[str, array[int]]
     facets: dict[str, dict[str, tuple[str, BitMap]]]
+    having: dict[str, BitMap]
     terms: list[str]
 
 
@@ -176,6 +193,7 @@ class SearchIndex:
         self._idle_lock = threading.Lock()
         self.is_available = path.is_file() and self._is_current()
         self.find = lru_cache(maxsize=_MAX_CACHED_RESULTS)(self._find)
+        self.summarise = lru_cache(maxsize=_MAX_CACHED_RESULTS)(self._summarise)
 
     def close(self) -> None:
         """Close the index; a running search closes its own connection."""
@@ -212,6 +230,15 @@ class SearchIndex:
             return
         with self._limited_time() as base:
             yield from self._hits(base, self._ids(base, query).numbers)
+
+    def _summarise(self, query: SearchQuery) -> Summary:
+        """Count the projects that a search finds by facet. Raises QueryTimeout."""
+        if not self.is_available:
+            return Summary(0, {}, {})
+        with self._limited_time() as base:
+            found = BitMap(self._ids(base, query).numbers)
+        having = {kind: found.intersection_cardinality(projects) for kind, projects in self._data().having.items()}
+        return Summary(len(found), having, self._facets(SearchQuery(), dict.fromkeys(FACETS, found)))
 
     def _find(self, query: SearchQuery) -> SearchResult:
         """Run a search. Raises QueryTimeout."""
@@ -290,7 +317,8 @@ class SearchIndex:
         return facets
 
     def _hits(self, base: sqlite3.Connection, numbers: Sequence[int]) -> Iterator[SearchHit]:
-        one = 'SELECT iri, title, code, status, start, "end", summary FROM project WHERE id = ?'
+        columns = ", ".join(f'"{name}"' for name in SearchHit._fields)
+        one = f"SELECT {columns} FROM project WHERE id = ?"  # noqa: S608 - names of our own
         return (SearchHit(*base.execute(one, (number,)).fetchone()) for number in numbers)
 
     def _pattern(self, base: sqlite3.Connection, words: list[str], corrections: dict[str, list[str]]) -> str:
@@ -384,7 +412,8 @@ def _read(base: sqlite3.Connection) -> _IndexData:
     for kind, value, label, bitmap in base.execute("SELECT kind, value, label, projects FROM facet"):
         facets[kind][value] = (label, BitMap.deserialize(bitmap))
     terms = [term for (term,) in base.execute("SELECT term FROM term ORDER BY rowid")]
-    return _IndexData(orders, facets, terms)
+    having = {kind: BitMap().union(*(projects for _, projects in facets[kind].values())) for kind in FACETS}
+    return _IndexData(orders, facets, having, terms)
 
 
 def _word_expression(word: str) -> str:
@@ -393,7 +422,11 @@ def _word_expression(word: str) -> str:
 
 
 class IndexEntry(NamedTuple):
-    """The index entry of a project. ``links`` are triples of facet, linked resource and basis."""
+    """The index entry of a project.
+
+    ``links`` are triples of facet, resource and basis; the basis is empty if the project is only linked to something
+    within the resource.
+    """
 
     iri: str
     title: str
@@ -410,12 +443,16 @@ class IndexEntry(NamedTuple):
 Name = tuple[str, str, int]
 
 
-def index_entries(graph: StatementsBySubject, broader: Mapping[str, list[str]]) -> tuple[list[IndexEntry], list[Name]]:
+def index_entries(
+    graph: StatementsBySubject, containers: Mapping[str, list[str]]
+) -> tuple[list[IndexEntry], list[Name]]:
     """Return the entries of the projects in a part of a graph, and the names of its resources.
 
-    The part contains each of its projects completely; ``broader`` comes from the whole graph.
+    The part contains each of its projects completely; ``containers`` comes from the whole graph.
     """
-    projects = [_index_entry(graph, broader, iri) for iri in sorted(graph) if _PROJECT in graph[iri].get(RDF.type, ())]
+    projects = [
+        _index_entry(graph, containers, iri) for iri in sorted(graph) if _PROJECT in graph[iri].get(RDF.type, ())
+    ]
     names = [
         (thing, term_text(term), preferred + (preferred and term.endswith('"@en')))
         for thing, own in graph.items()
@@ -425,7 +462,7 @@ def index_entries(graph: StatementsBySubject, broader: Mapping[str, list[str]]) 
     return projects, names
 
 
-def _index_entry(graph: StatementsBySubject, broader: Mapping[str, list[str]], iri: str) -> IndexEntry:
+def _index_entry(graph: StatementsBySubject, containers: Mapping[str, list[str]], iri: str) -> IndexEntry:
     own = graph[iri]
 
     def parts(*terms: str) -> Iterator[dict[str, list[str]]]:
@@ -436,17 +473,19 @@ def _index_entry(graph: StatementsBySubject, broader: Mapping[str, list[str]], i
         min(object_texts(own, term), default="")
         for term in (DCTERMS.title, DCTERMS.identifier, CYB.status, CYB.start, DCTERMS.abstract)
     )
-    links = {(_facet_of(thing), thing, "") for thing in _all_broader(object_texts(own, CYB.country), broader)}
-    links |= {
-        (_facet_of(thing), thing, "") for theme in object_texts(own, CYB.theme) for thing in broader.get(theme, ())
-    }
+    links: set[tuple[str, str, str]] = set()
     for node in parts(CYB.scope):
         links |= {
             (_facet_of(thing), thing, basis) for thing in object_texts(node, CYB.concept) for basis in _bases(node)
         }
     for node in parts(CYB.participation):
-        roles, actors = (object_texts(node, term) for term in (CYB.role, CYB.actor))
-        links |= {(_local_name(role), actor, basis) for role in roles for actor in actors for basis in _bases(node)}
+        kinds = ("actor", *map(_local_name, object_texts(node, CYB.role)))
+        actors = object_texts(node, CYB.actor)
+        links |= {(kind, actor, basis) for kind in kinds for actor in actors for basis in _bases(node)}
+    for kind, thing, _ in list(links):
+        for above in _all_containers(thing, containers):
+            # An organisation passes its role on to its parents; a country belongs to regions and groups.
+            links.add((kind if _facet_of(above) == _facet_of(thing) else _facet_of(above), above, ""))
     texts = [text for term in _PROSE_TERMS for text in object_texts(own, term)]
     for item in parts(*_ITEM_TERMS):
         texts += object_texts(item, DCTERMS.description)
@@ -454,12 +493,12 @@ def _index_entry(graph: StatementsBySubject, broader: Mapping[str, list[str]], i
     return IndexEntry(iri, title, code, status, start, end, summary, tuple(sorted(links)), tuple(sorted(texts)))
 
 
-def _all_broader(things: Iterable[str], broader: Mapping[str, list[str]]) -> set[str]:
-    """Return all concepts that are broader than these, transitively."""
+def _all_containers(thing: str, containers: Mapping[str, list[str]]) -> set[str]:
+    """Return everything that contains a thing, transitively."""
     above: set[str] = set()
-    waiting = list(things)
+    waiting = [thing]
     while waiting:
-        new = [thing for thing in broader.get(waiting.pop(), ()) if thing not in above]
+        new = [one for one in containers.get(waiting.pop(), ()) if one not in above]
         above.update(new)
         waiting += new
     return above
@@ -513,6 +552,11 @@ def _fill(base: sqlite3.Connection, projects: Iterable[IndexEntry], last: int) -
     def name(thing: str) -> str:
         return next(iter(names(thing)), thing.rpartition("/")[2])
 
+    def linked_names(project: IndexEntry, *kinds: str) -> str:
+        """Return the names of what a project itself links to, without anything broader."""
+        things = (thing for of in kinds for kind, thing, basis in project.links if kind == of and basis)
+        return "; ".join(dict.fromkeys(map(name, things)))
+
     for number, project in enumerate(projects):
         own = {(kind, thing) for kind, thing, _ in project.links if kind in FACETS}
         own |= {("basis", f"{BASE}id/basis/{basis}") for *_, basis in project.links if basis}
@@ -521,7 +565,7 @@ def _fill(base: sqlite3.Connection, projects: Iterable[IndexEntry], last: int) -
         for facet in own:
             having.setdefault(facet, BitMap()).add(number)
         base.execute(
-            "INSERT INTO project VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO project VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 number,
                 project.iri,
@@ -531,10 +575,15 @@ def _fill(base: sqlite3.Connection, projects: Iterable[IndexEntry], last: int) -
                 project.start,
                 project.end,
                 project.summary[:_MAX_SUMMARY_CHARS],
+                linked_names(project, "country", "region", "group"),
+                linked_names(project, "funder"),
+                linked_names(project, "theme"),
                 date_bounds(project.start)[0] if project.start else "",
             ),
         )
-        linked = sorted({name for _, thing, _ in project.links for name in names(thing)})
+        # The names of groups would make most projects match, since most countries are in some large groups.
+        named = {thing for _, thing, basis in project.links if basis or _facet_of(thing) != "group"}
+        linked = sorted({name for thing in named for name in names(thing)})
         words = [
             f"{project.title[:_MAX_TEXT_CHARS]} {project.code}",
             " ".join(linked)[:_MAX_TEXT_CHARS],

@@ -8,7 +8,7 @@ import sys
 import threading
 from pathlib import Path
 
-from flask import Flask, Response, g
+from flask import Flask, Response, g, request
 
 from cybilgraph.model.vocabulary import shorten
 from cybilgraph.runtime.scheduler import Scheduler
@@ -39,15 +39,21 @@ from cybilgraph.web.suggestions import SuggestionQueue
 #: No route accepts a longer body.
 _MAX_BODY_BYTES = max(MAX_UPLOAD_BYTES, protocol.MAX_BODY_BYTES)
 _POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "default-src 'none'; style-src 'self'; font-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
 )
 #: For pages with the query editor, which inserts style sheets; the browser accepts only those with the nonce.
 _EDITOR_POLICY = (
-    "default-src 'none'; style-src 'self' 'nonce-{nonce}'; script-src 'self'; connect-src 'self'; img-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "default-src 'none'; style-src 'self' 'nonce-{nonce}'; font-src 'self'; script-src 'self'; connect-src 'self'; "
+    "img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 #: The scripts bundled when the package was installed; without them the site falls back to plain forms.
 BUNDLE = Path(__file__).parent / "static" / "built" / "query.js"
+_STYLES = Path(__file__).parent / "styles"
+#: The parts of the site's style sheet, in order. They are sent as one file, because browsers revalidate each file.
+_STYLE_PARTS = ("tokens", "base", "components", "charts")
+#: How long browsers may use the typeface without revalidating it, so that text appears in it at once.
+_FONT_SECONDS = 86_400
 
 
 def create_app(live: LiveReleases, checker: Checker, settings: Settings, access_log: AccessLog) -> Middleware:
@@ -56,7 +62,7 @@ def create_app(live: LiveReleases, checker: Checker, settings: Settings, access_
     ``checker`` checks submitted records; requests are logged to ``access_log``.
     """
     csv.field_size_limit(sys.maxsize)  # the CSV is our own engine's, which limits the size of its answers
-    app = Flask(__name__)
+    app = _Site(__name__)
     app.config["MAX_CONTENT_LENGTH"] = _MAX_BODY_BYTES
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False  # it would redirect to the host that the client names
@@ -88,6 +94,16 @@ def create_app(live: LiveReleases, checker: Checker, settings: Settings, access_
     def _nonce() -> str:
         return str(g.setdefault("nonce", secrets.token_urlsafe(16)))
 
+    parts = (*(("fonts",) if bundled else ()), *_STYLE_PARTS)
+    style = "\n".join((_STYLES / f"{part}.css").read_text(encoding="utf-8") for part in parts)
+
+    @app.get("/static/style.css")
+    def _style() -> Response:
+        response = Response(style, mimetype="text/css")
+        response.add_etag()
+        response.make_conditional(request)
+        return response
+
     sections = (changes_page, check_form, datasets, documentation, explore, ontology, openapi)
     for section in (*sections, query_page, resource_pages, search_page):
         app.register_blueprint(section.blueprint)
@@ -100,6 +116,14 @@ def create_app(live: LiveReleases, checker: Checker, settings: Settings, access_
     routes = frozenset(rule.rule.split("/", 2)[1] for rule in app.url_map.iter_rules())
     metrics = Metrics(live, access_log, routes | {"latest", "healthz", "readyz", "metrics"})
     return Middleware(Application(live, app, settings), live, access_log, metrics)
+
+
+class _Site(Flask):
+    """The application; static files are revalidated at each use, except for the typeface."""
+
+    def get_send_file_max_age(self, filename: str | None) -> int | None:
+        """Return how long browsers may use a static file without revalidating it, in seconds."""
+        return _FONT_SECONDS if filename and filename.endswith(".woff2") else None
 
 
 def _headers(response: Response) -> Response:

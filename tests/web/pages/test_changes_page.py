@@ -195,6 +195,13 @@ def test_earlier_version_of_a_record_stays_readable(site: str) -> None:
     assert "You are viewing release 2" in page.body.decode()
 
 
+def test_links_of_other_pages_name_no_release(site: str) -> None:
+    for path in ("/id/group", "/id/country/BZ"):
+        page = send(site, "GET", path, Accept=BROWSER).body.decode()
+        assert 'href="/id/country"' in page
+        assert "release=" not in page, path
+
+
 @pytest.mark.parametrize("path", ["/id/project/cmm-review-samoa", "/id/project/G0020", "/id/country/WS", "/id/group"])
 def test_links_of_pinned_pages_work(site: str, path: str) -> None:
     gone = send(site, "GET", path, Accept=BROWSER)

@@ -8,12 +8,23 @@ import pytest
 
 from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.web.pages import charts
-from cybilgraph.web.pages.charts import Bar, TimeSpan
+from cybilgraph.web.pages.charts import Bar, ShadeScale, TimeSpan
 
 
-@pytest.mark.parametrize(("value", "shade"), [(0, 0), (1, 1), (3, 2), (4, 3), (31, 5), (32, 6), (9_999, 6)])
-def test_shade_grows_with_the_number_of_projects(value: int, shade: int) -> None:
-    assert charts.shade(value) == shade
+@pytest.mark.parametrize("values", [[], [0, 3], [1, 1, 2], [0, *range(1, 40)], [1] * 90 + [500, 3_000]])
+def test_each_shade_of_the_legend_is_used_and_grows_with_the_number(values: list[int]) -> None:
+    scale = ShadeScale(values)
+    shades = [scale.shade(value) for value in sorted(values)]
+    assert shades == sorted(shades)
+    assert set(shades) | {0} == {tick["shade"] for tick in scale.ticks()}
+    assert all((shade == 0) == (value == 0) for value, shade in zip(sorted(values), shades, strict=True))
+    for tick in scale.ticks():
+        assert scale.shade(int(str(tick["from"]))) == tick["shade"]
+
+
+def test_many_values_use_all_shades() -> None:
+    scale = ShadeScale(range(1, 200))
+    assert [scale.shade(value) for value in (1, 50, 100, 150, 199)] == [1, 2, 3, 4, 5]
 
 
 def test_map_shows_every_country_once_within_its_bounds() -> None:
@@ -31,7 +42,7 @@ def test_map_shows_every_country_once_within_its_bounds() -> None:
             assert -5 <= int(y) <= picture.height - 30
         if not mark["path"]:
             assert float(str(mark["y"])) <= picture.height - 30
-    assert next(mark for mark in picture.marks if mark["code"] == "BZ")["shade"] == 2
+    assert next(mark for mark in picture.marks if mark["code"] == "BZ")["shade"] == 5
 
 
 def test_map_shapes_do_not_wrap_around() -> None:
@@ -64,11 +75,7 @@ def test_timeline_accepts_an_end_before_its_start() -> None:
     assert [mark["when"] for mark in picture.marks] == ["2021-06 – 2020-03"]
 
 
-def test_years_active_counts_projects_per_year() -> None:
-    spans = [("2018-05", "2020", ""), ("2020-01-31", "", ""), ("2019", "", "Ongoing"), ("2021", "2018-12-31", "")]
-    picture = charts.years_active(TimeSpan("", "", *span) for span in spans)
-    counts = {mark["label"]: mark["value"] for mark in picture.marks}
-    assert counts == {"2018": 1, "2019": 2, "2020": 3}
+def test_columns_of_nothing_have_no_height() -> None:
     assert charts.columns([]).marks == []
     assert charts.columns([Bar("x", "", 0)]).marks[0]["height"] == 0
 
@@ -78,7 +85,7 @@ def test_matrix_has_a_cell_for_every_pair() -> None:
     rows += [{"countryName": "Chad", "country": "TD", "theme": "", "projects": "1"}]
     picture = charts.matrix(rows, [("t1", "One"), ("t2", "Two"), ("", "No theme given")])
     cells = [[(cell["value"], cell["shade"]) for cell in mark["cells"]] for mark in picture.marks]  # type: ignore[attr-defined]
-    assert cells == [[(3, 2), (0, 0), (0, 0)], [(0, 0), (0, 0), (1, 1)]]
+    assert cells == [[(3, 5), (0, 0), (0, 0)], [(0, 0), (0, 0), (1, 3)]]
 
 
 def test_network_limits_the_nodes_of_a_column() -> None:

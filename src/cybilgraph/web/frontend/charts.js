@@ -15,11 +15,13 @@ const WIDTH = 960;
 const MOST_BARS = 40;
 const MOST_ROWS = 60;
 const MOST_NODES = 120;
-/** The estimated width of a character of a network label, in user units. */
+/** The estimated width of a character of a network label, and its ascent and descent, in user units. */
 const CHAR_WIDTH = 7;
+const ASCENT = 14;
+const DESCENT = 5;
 /** This many of the largest nodes get a label even if it overlaps other nodes. */
 const ALWAYS_LABELLED = 12;
-const SHADES_USED = [1, 2, 3, 4, 5, 6];
+const SHADES_USED = [1, 2, 3, 4, 5];
 
 /** The kinds of chart: the columns that each role can use, and the function that draws it. */
 const CHARTS = {
@@ -280,7 +282,7 @@ function placeLabels(nodes, words, radius, height) {
       { anchor: "middle", x: node.x, y: node.y + away + 9, left: node.x - wide / 2 },
       { anchor: "start", x: node.x + away, y: node.y + 4, left: node.x + away },
       { anchor: "end", x: node.x - away, y: node.y + 4, left: node.x - away - wide },
-    ].map((spot) => ({ ...spot, node, right: spot.left + wide, top: spot.y - 12, bottom: spot.y + 3 }));
+    ].map((spot) => ({ ...spot, node, right: spot.left + wide, top: spot.y - ASCENT, bottom: spot.y + DESCENT }));
     const clear = (boxes) => (spot) => spot.left > 0 && spot.right < WIDTH && spot.top > 0 && spot.bottom < height
       && !boxes.some((box) => box.node !== node && spot.left < box.right && box.left < spot.right && spot.top < box.bottom && box.top < spot.bottom);
     const spot = spots.find(clear(taken)) ?? (place < ALWAYS_LABELLED ? spots.find(clear([...found.values()])) : undefined);
@@ -301,7 +303,7 @@ function standalone(node) {
     for (const name of ["fill", "stroke", "stroke-width", "paint-order", "font-size", "opacity"]) theirs[place].setAttribute(name, style.getPropertyValue(name));
   });
   for (const link of copy.querySelectorAll("a")) link.setAttribute("href", new URL(link.getAttribute("href"), location.href).href);
-  select(copy).attr("xmlns", "http://www.w3.org/2000/svg").attr("font-family", "system-ui, sans-serif").attr("color", getComputedStyle(node).color);
+  select(copy).attr("xmlns", "http://www.w3.org/2000/svg").attr("font-family", "Source Sans 3, system-ui, sans-serif").attr("color", getComputedStyle(node).color);
   select(copy).insert("rect", ":first-child").attr("width", "100%").attr("height", "100%").attr("fill", getComputedStyle(document.body).backgroundColor);
   return new XMLSerializer().serializeToString(copy);
 }

@@ -215,7 +215,7 @@ function tabs(result, known) {
   }
 
   choose("table");
-  return h("section", {}, h("h2", { class: "unseen" }, `Results: ${count(rows.length, "row")}`), list, stage);
+  return h("section", {}, h("h2", { class: "hidden" }, `Results: ${count(rows.length, "row")}`), list, stage);
 }
 
 /** List the formats of the result, each to view as text or to download. */

@@ -18,11 +18,11 @@ from itertools import groupby
 from typing import NamedTuple
 from urllib.parse import quote
 
-from cybilgraph.model.dates import active_years, date_bounds
+from cybilgraph.model.dates import date_bounds
 from cybilgraph.model.resources import REFERENCE
 
-#: The lowest number of projects of each shade of the map; shade 0 means none.
-SHADES = (1, 2, 4, 8, 16, 32)
+#: The darkest shade of maps and matrices; shade 0 means none.
+_MAX_SHADE = 5
 _WIDTH = 960
 #: The most nodes in a column of the network.
 _MAX_COLUMN_NODES = 22
@@ -70,23 +70,43 @@ class Chart:
     ticks: list[dict[str, object]] = field(default_factory=list)
 
 
-def shade(value: int) -> int:
-    """Return the shade of a number of projects, from 0."""
-    return bisect_right(SHADES, value)
+class ShadeScale:
+    """Assigns shades to numbers of projects, so that each shade in use has about as many values (quantiles)."""
+
+    def __init__(self, values: Iterable[int]) -> None:
+        """Derive the classes from the values; each class contains at least one of them."""
+        counts = sorted(value for value in values if value)
+        steps = (counts[len(counts) * step // _MAX_SHADE] for step in range(_MAX_SHADE) if counts)
+        #: The lowest value of each class.
+        self._bounds = sorted(set(steps))
+
+    def shade(self, value: int) -> int:
+        """Return the shade of a value. Fewer classes than shades use the darker ones, which are easier to see."""
+        return self._shade_of(bisect_right(self._bounds, value))
+
+    def ticks(self) -> list[dict[str, object]]:
+        """Return the entries of a legend: each shade with its lowest and highest value; the last has no highest (0)."""
+        lows = (0, *self._bounds)
+        highs = (*(low - 1 for low in self._bounds), 0)
+        return [
+            {"shade": self._shade_of(place), "from": low, "to": high}
+            for place, (low, high) in enumerate(zip(lows, highs, strict=True))
+        ]
+
+    def _shade_of(self, place: int) -> int:
+        return -(-place * _MAX_SHADE // max(len(self._bounds), 1))
 
 
 def world_map(counts: Mapping[str, int], names: Mapping[str, str]) -> Chart:
     """Lay out a world map; ``counts`` are projects by country code, ``names`` the names of the codes."""
     chart = Chart("map", 2000, 900)
+    scale = ShadeScale(counts.values())
     for shape in _shapes():
         code = shape["alpha2"]
-        count = counts.get(code, 0)
-        chart.marks.append({**shape, "count": count, "shade": shade(count), "name": names.get(code, ""), "code": code})
+        count, name = counts.get(code, 0), names.get(code, "")
+        chart.marks.append({**shape, "count": count, "shade": scale.shade(count), "name": name, "code": code})
     chart.marks.sort(key=lambda mark: not mark["path"])  # draw dots over land
-    chart.ticks = [
-        {"shade": number, "from": low, "to": high - 1 if high else 0}
-        for number, (low, high) in enumerate(zip((0, *SHADES), (*SHADES, 0), strict=True))
-    ]
+    chart.ticks = scale.ticks()
     return chart
 
 
@@ -145,15 +165,6 @@ def columns(bars: Sequence[Bar], height: int = 240) -> Chart:
     return chart
 
 
-def years_active(spans: Iterable[TimeSpan]) -> Chart:
-    """Lay out a column chart of the active spans per year, up to the last year in which one is known to be active."""
-    spans = list(spans)
-    last = max((year for span in spans for year in active_years(span.start, span.end)), default=0)
-    counts = Counter(year for span in spans for year in active_years(span.start, span.end, span.is_open * last))
-    years = range(min(counts, default=1), last + 1)
-    return columns([Bar(str(year), "", counts[year]) for year in years], height=130)
-
-
 def matrix(rows: Sequence[Mapping[str, str]], themes: Sequence[tuple[str, str]]) -> Chart:
     """Lay out a matrix of countries by themes, with a cell for every pair.
 
@@ -165,6 +176,7 @@ def matrix(rows: Sequence[Mapping[str, str]], themes: Sequence[tuple[str, str]])
     wide = (_WIDTH - left - 10) / max(len(themes), 1)
     heads = [_lines(name, 13, wide - 10) for _, name in themes]
     top = 16 * max(map(len, heads), default=0) + 12
+    scale = ShadeScale(int(row["projects"]) for row in rows)
     countries = [list(group) for _, group in groupby(rows, key=lambda row: (row["country"], row["countryName"]))]
     chart = Chart("matrix", _WIDTH, top + row * len(countries) + 10)
     chart.ticks = [
@@ -179,7 +191,7 @@ def matrix(rows: Sequence[Mapping[str, str]], themes: Sequence[tuple[str, str]])
                 "x": _round(left + number * wide),
                 "width": _round(wide - 3),
                 "value": counts.get(iri, 0),
-                "shade": shade(counts.get(iri, 0)),
+                "shade": scale.shade(counts.get(iri, 0)),
                 "key": quote(iri.rpartition("/")[2]),
                 "theme": theme,
             }
@@ -216,7 +228,7 @@ def network(rows: Iterable[Mapping[str, str]]) -> Chart:
         for line, node in enumerate(node for node in by_role[role] if node in connected):
             y = top + row * line
             positions[node] = (x, y)
-            shown = truncate_to_width(names[node], 11.5, wide - 12)
+            shown = truncate_to_width(names[node], 13, wide - 12)
             chart.marks.append({"label": names[node], "shown": shown, "iri": node[1], "x": x, "y": y, "role": role})
     for found, (start, end) in zip(rows, pairs, strict=True):
         if start in positions and end in positions:

@@ -50,8 +50,8 @@ _FORM_OUTPUTS = (Output.PAGE, Output.TEXT, Output.FILE)
 _POLICIES = {"html": {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox"}}
 #: The policy of the check page, whose script calls the API.
 _PAGE_POLICY = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; form-action 'self'; "
-    "base-uri 'none'; frame-ancestors 'none'"
+    "default-src 'none'; style-src 'self'; font-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 #: Pending suggestions are counted per IPv6 site (RFC 6177), because one customer may have 65,536 networks, and per
 #: IPv4 network of 256 addresses.

@@ -44,6 +44,9 @@ _FILE_DESCRIPTIONS = {
 _PAGES = (
     "explore.home",
     "explore.about",
+    "explore.page",
+    "explore.data",
+    "explore.contribute",
     "search.page",
     "sparql.sparql",
     "sparql.query_list",

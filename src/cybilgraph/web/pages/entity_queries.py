@@ -2,64 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from cybilgraph.model.gazetteer import GazetteerEntry, load_gazetteer
 from cybilgraph.model.vocabulary import CYB, ORG, SKOS, thing_iri
+from cybilgraph.release.search import Summary
 from cybilgraph.sparql import queries
-from cybilgraph.web.pages.charts import Bar, TimeSpan, timeline, years_active
+from cybilgraph.web.pages.charts import Bar, Chart, TimeSpan, columns, timeline
 from cybilgraph.web.pages.resource_view import shorten_title
 
-#: The most projects in the table of a page.
-MAX_ROWS = 200
+#: The most projects in the timeline of a page, at most those in its table (page-first), and the most related entities.
 _MAX_SPANS, _MAX_RELATED = 40, 100
 
 
 class EntityKind(NamedTuple):
-    """A kind of entity: its class, the title of its list, and the heading of the parent column in that list."""
+    """A kind of entity: its class, the title of its list, and the heading of the parent column in that list.
+
+    ``itself`` and ``within`` say which projects are linked to an entity itself, and which only to what is within it;
+    they are empty if there is nothing within.
+    """
 
     name: str
     iri: str
     title: str
     parent_heading: str
+    itself: str = ""
+    within: str = ""
 
 
 ENTITY_KINDS = {
     kind.name: kind
     for kind in (
         EntityKind("country", CYB.Country, "Countries", "Region"),
-        EntityKind("actor", CYB.Actor, "Organisations", "Type"),
-        EntityKind("region", CYB.Region, "Regions", "Part of"),
-        EntityKind("group", CYB.Group, "Groups of countries", ""),
-        EntityKind("theme", CYB.Theme, "Themes and topics", "Theme"),
+        EntityKind("actor", CYB.Actor, "Organisations", "Type", "of the organisation itself", "of its bodies only"),
+        EntityKind("region", CYB.Region, "Regions", "Part of", "for the region itself", "in its countries only"),
+        EntityKind("group", CYB.Group, "Groups of countries", "", "for the group itself", "in its countries only"),
+        EntityKind("theme", CYB.Theme, "Themes and topics", "Theme", "on the theme itself", "on its topics only"),
     )
 }
-#: Headings of the other entities in the same projects, in display order.
+#: Headings of the other entities in the same projects, in display order, by search facet or by property.
 _RELATED_HEADINGS = {
-    CYB.funder: "Funders",
+    "funder": "Funders",
     CYB.extending: "Fund managers",
     CYB.accountable: "Accountable organisations",
-    CYB.implementer: "Implementers",
+    "implementer": "Implementers",
     CYB.partner: "Partners",
     CYB.beneficiary: "Beneficiaries",
-    CYB.theme: "Themes",
-    CYB.country: "Countries",
-    CYB.region: "Regions",
-    CYB.group: "Groups",
+    "theme": "Themes",
+    "country": "Countries",
+    "region": "Regions",
+    "group": "Groups",
 }
+#: What the regions and groups of a place's projects are follows from the place.
+_PLACES = ("country", "region", "group")
 #: Headings of the entities that link to the page's entity, by property.
 _PART_HEADINGS = {
     SKOS.broader: "Countries and subregions",
+    f"{SKOS.broader} theme": "Topics",
     SKOS.member: "Member of",
     ORG.subOrganizationOf: "Constituent bodies",
     CYB.seat: "Organisations based here",
 }
 
 
-@dataclass(slots=True)
-class EntityRow:
+class EntityRow(NamedTuple):
     """A project linked to an entity: the entity's roles in it, and whether all of these links are derived."""
 
     iri: str
@@ -67,28 +74,12 @@ class EntityRow:
     status: str
     start: str
     end: str
-    roles: list[str] = field(default_factory=list)
-    derived: bool = True
+    roles: list[str]
+    derived: bool
 
 
-def projects_of(rows: Iterable[Mapping[str, str]]) -> list[EntityRow]:
-    """Merge the rows of page-linked into one row per project."""
-    found: dict[str, EntityRow] = {}
-    for row in rows:
-        project = found.setdefault(
-            row["project"], EntityRow(row["project"], row["title"], row["status"], row["start"], row["end"])
-        )
-        role = row["role"].rpartition("/")[2].capitalize()
-        if role and role not in project.roles:
-            project.roles.append(role)
-        project.derived = project.derived and row["basis"].endswith("/derived")
-    return list(found.values())
-
-
-def with_topics(kind: str, key: str) -> list[str]:
-    """Return the IRI of an entity and, for a theme, those of its topics."""
-    topics = load_gazetteer().entries["theme"].values() if kind == "theme" else ()
-    return [thing_iri(kind, key), *(thing_iri("theme", topic.key) for topic in topics if topic.row["parent"] == key)]
+def _role_name(iri: str) -> str:
+    return iri.rpartition("/")[2].capitalize()
 
 
 def list_query(kind: EntityKind) -> str:
@@ -97,8 +88,8 @@ def list_query(kind: EntityKind) -> str:
 
 
 def entity_query(name: str, kind: str, key: str) -> str:
-    """Return the query page-linked for the projects of an entity, or page-related for the other entities in them."""
-    return queries.load_query(name).bind({"resource": with_topics(kind, key)})
+    """Return a query for the projects of an entity: page-linked, page-first or page-related."""
+    return queries.load_query(name).bind({"resource": [thing_iri(kind, key)]})
 
 
 def themes() -> list[GazetteerEntry]:
@@ -106,33 +97,71 @@ def themes() -> list[GazetteerEntry]:
     return [entry for entry in load_gazetteer().entries["theme"].values() if not entry.row["parent"]]
 
 
-def page_values(iri: str, rows: Iterable[Mapping[str, str]], related: Iterable[Mapping[str, str]]) -> dict[str, Any]:
-    """Return the values of an entity page from the rows of page-linked and page-related."""
-    projects = projects_of(rows)
-    groups: dict[str, list[Bar]] = {}
+def page_values(
+    iri: str,
+    kind: str,
+    first: Sequence[Mapping[str, str]],
+    related: Iterable[Mapping[str, str]],
+    summary: Summary,
+    everything: Summary,
+) -> dict[str, Any]:
+    """Return the values of an entity page: from the rows of page-first and page-related, and the search index.
+
+    ``summary`` counts the projects of the entity, ``everything`` all projects.
+    """
+    totals = {one.value: one.results for facet in ENTITY_KINDS for one in everything.facets.get(facet, ())}
+    projects = [
+        EntityRow(
+            row["project"], row["title"], row["status"], row["start"], row["end"],
+            sorted(map(_role_name, row["roles"].split())), row["stated"] == "0",
+        )
+        for row in first
+        if row["project"]
+    ]  # fmt: skip
+    groups: dict[str, list[Bar]] = {
+        facet: [Bar(shorten_title(one.label), one.value, one.results) for one in values if one.value != iri]
+        for facet, values in summary.facets.items()
+        if not (kind in _PLACES and facet in ("region", "group"))
+    }
     for row in related:
-        if row["thing"] != iri:
-            bar = Bar(shorten_title(row["label"]), row["thing"], int(row["projects"]))
-            groups.setdefault(row["property"], []).append(bar)
-    roles = sorted({role for row in projects for role in row.roles})
+        bar = Bar(shorten_title(row["label"]), row["thing"], int(row["projects"] or totals.get(row["thing"], 0)))
+        groups.setdefault(row["property"], []).append(bar)
+    tally = {
+        _role_name(row["roles"]): [int(row[name]) for name in ("projects", "itself", "stated")]
+        for row in first
+        if not row["project"]
+    }
+    counted, itself, stated = tally.pop("", [0, 0, 0])
+    total = summary.projects or counted  # without a search index, that of the query
     spans = [
         TimeSpan(shorten_title(row.title or row.iri), row.iri, row.start, row.end, row.status)
         for row in projects
         if row.start
     ]
     return {
-        "projects": projects[:MAX_ROWS],
-        "total": len(projects),
-        "derived": sum(row.derived for row in projects),
-        "roles": {role: sum(role in row.roles for row in projects) for role in roles},
+        "projects": projects,
+        "total": total,
+        "itself": itself,
+        "derived": total - stated,
+        "roles": {role: projects for role, (projects, *_) in sorted(tally.items())},
         "related": [
             (words, groups[term][:_MAX_RELATED], len(groups[term]))
             for term, words in _RELATED_HEADINGS.items()
+            if groups.get(term)
+        ],
+        "parts": [
+            (_PART_HEADINGS.get(f"{term} {kind}", words), groups[term])
+            for term, words in _PART_HEADINGS.items()
             if term in groups
         ],
-        "parts": [(words, groups[term]) for term, words in _PART_HEADINGS.items() if term in groups],
         "timeline": timeline(spans[:_MAX_SPANS]) if spans else None,
-        "dated": len(spans),
-        "years": years_active(spans) if len(spans) > 1 else None,
-        "covered": {bar.iri for bar in groups.get(CYB.theme, [])},
+        "years": _years_active(summary) if summary.having.get("year", 0) > 1 else None,
+        "covered": {bar.iri for bar in groups.get("theme", [])},
     }
+
+
+def _years_active(summary: Summary) -> Chart:
+    """Lay out a column chart of the active projects per year."""
+    counts = {int(year.value): year.results for year in summary.facets["year"]}
+    years = range(min(counts), max(counts) + 1)
+    return columns([Bar(str(year), "", counts.get(year, 0)) for year in years], height=130)

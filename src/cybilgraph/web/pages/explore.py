@@ -8,11 +8,21 @@ from typing import NamedTuple
 from flask import Blueprint, Response, render_template, request, url_for
 from werkzeug.exceptions import NotFound
 
+from cybilgraph.errors import FileDamaged
 from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.vocabulary import BASE, thing_iri
+from cybilgraph.release.search import SearchQuery, Summary
 from cybilgraph.sparql import queries
 from cybilgraph.web.pages import charts, entity_queries
-from cybilgraph.web.pages.query_page import csv_response, named_query_rows, query_rows, serving
+from cybilgraph.web.pages import home as home_page
+from cybilgraph.web.pages.query_page import (
+    csv_response,
+    named_query_rows,
+    query_rows,
+    search_index,
+    serving,
+    site,
+)
 from cybilgraph.web.pages.resource_view import page_path, shorten_title
 from cybilgraph.web.server.open_release import bind_recent_years, key_figures_query
 
@@ -122,10 +132,31 @@ def home() -> str:
     """Show key figures, a map and links to everything else."""
     [numbers] = query_rows(key_figures_query())
     definition = CHARTS["map"]
+    summary = _summary()
     return render_template(
         "home.html", numbers=numbers, definition=definition, examples=queries.example_queries(),
-        chart=definition.draw(named_query_rows(definition.query)), lists=entity_queries.ENTITY_KINDS.values(),
+        chart=definition.draw(named_query_rows(definition.query)), summary=summary,
+        names=home_page.suggested_names(summary), findings=list(home_page.findings(summary)),
     )  # fmt: skip
+
+
+def _summary() -> Summary:
+    try:
+        return search_index().summarise(SearchQuery())
+    except FileDamaged:  # the rest of the page does not need the search index
+        return Summary(0, {}, {})
+
+
+@blueprint.get("/data")
+def data() -> str:
+    """List the ways to query, call and download the data."""
+    return render_template("data.html")
+
+
+@blueprint.get("/contribute")
+def contribute() -> str:
+    """List the ways to correct and to add data."""
+    return render_template("contribute.html", suggestions=site("suggestions") is not None)
 
 
 @blueprint.get("/about")
@@ -160,4 +191,6 @@ def chart(name: str) -> Response | str:
         )
         return Response(image, content_type="image/svg+xml; charset=utf-8")
     query_url = url_for("sparql.sparql", query=text)
-    return render_template("chart.html", definition=definition, chart=drawn, query=text, rows=rows, query_url=query_url)
+    return render_template(
+        "chart.html", definition=definition, chart=drawn, query=text, rows=rows, query_url=query_url, summary=_summary()
+    )

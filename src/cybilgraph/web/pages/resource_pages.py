@@ -17,6 +17,7 @@ from cybilgraph.model.formats import GRAPH_FORMATS, Format
 from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, scheme_iri, thing_iri
 from cybilgraph.release import Release
+from cybilgraph.release.search import SearchQuery, Summary
 from cybilgraph.sparql import queries
 from cybilgraph.web.api.negotiation import SUFFIXES, negotiate, split_suffix
 from cybilgraph.web.pages import entity_queries, query_page
@@ -38,6 +39,8 @@ blueprint = Blueprint("entities", __name__)
 
 #: The number of entities per page of a list.
 _PAGE_ROWS = 300
+#: The kinds of entities whose lists are tabs of one page.
+_PLACES = ("country", "region", "group")
 _SUFFIXES = SUFFIXES | {CSV.suffix: CSV}
 
 
@@ -129,19 +132,23 @@ def _project(view: Resource, key: str) -> str:
 
 def _entity_page(view: Resource, entity_kind: entity_queries.EntityKind, key: str) -> str:
     kind = entity_kind.name
-    linked, related = (
-        query_rows(entity_queries.entity_query(name, kind, key)) for name in ("page-linked", "page-related")
+    first, related = (
+        query_rows(entity_queries.entity_query(name, kind, key)) for name in ("page-first", "page-related")
     )
-    shown = entity_queries.page_values(view.iri, linked, related)
+    try:
+        index = query_page.search_index()
+        summary, everything = (
+            index.summarise(search) for search in (SearchQuery(chosen=((kind, (view.iri,)),)), SearchQuery())
+        )
+    except FileDamaged:  # the rest of the page does not need the search index
+        summary = everything = Summary(0, {}, {})
+    shown = entity_queries.page_values(view.iri, kind, first, related, summary, everything)
     gaps = [
         (theme.name, thing_iri("theme", theme.key))
         for theme in entity_queries.themes()
-        if kind != "theme" and not shown["covered"] & {*entity_queries.with_topics("theme", theme.key)}
+        if kind != "theme" and thing_iri("theme", theme.key) not in shown["covered"]
     ]
-    topics = len(entity_queries.with_topics(kind, key)) - 1
-    return render_template(
-        "entity.html", view=view, entity_kind=entity_kind, key=unquote(key), shown=shown, topics=topics, gaps=gaps
-    )
+    return render_template("entity.html", view=view, entity_kind=entity_kind, shown=shown, summary=summary, gaps=gaps)
 
 
 def _list(entity_kind: entity_queries.EntityKind, formats: tuple[Format, ...]) -> BaseResponse | str:
@@ -155,8 +162,13 @@ def _list(entity_kind: entity_queries.EntityKind, formats: tuple[Format, ...]) -
     pages = max(-(-len(active) // _PAGE_ROWS), 1)
     number = request.args.get("page", "")
     page = min(max(int(number), 1), pages) if number.isascii() and number.isdigit() and len(number) < 6 else 1
+
+    def url_of_page(number: int) -> str:
+        return url_for("entities.resource", section="id", path=entity_kind.name, page=number, release=g.get("pinned"))
+
     return render_template(
         "entity-list.html", entity_kind=entity_kind, total=len(known), active=len(active), page=page, pages=pages,
+        url_of_page=url_of_page, places={name: entity_queries.ENTITY_KINDS[name] for name in _PLACES},
         rows=active[(page - 1) * _PAGE_ROWS : page * _PAGE_ROWS],
         inactive=[row for row in known if row["projects"] == "0"] if page == pages else [],
     )  # fmt: skip

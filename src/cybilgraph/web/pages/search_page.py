@@ -34,12 +34,13 @@ blueprint = Blueprint("search", __name__)
 #: The titles of the facets on the page.
 FACET_TITLES = {
     "country": "Country",
-    "region": "Region (including its countries)",
+    "region": "Region",
     "group": "Group of countries",
     "theme": "Theme or topic",
     "status": "Status",
     "funder": "Funder",
     "implementer": "Implementer",
+    "actor": "Organisation in any role",
     "year": "Active in",
     "basis": "Evidence",
 }

@@ -1,0 +1,59 @@
+"""What the home page says about the data: findings, and the names that its search suggests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+from urllib.parse import urlencode
+
+from flask import url_for
+
+from cybilgraph.model.gazetteer import load_gazetteer
+from cybilgraph.model.vocabulary import thing_iri
+from cybilgraph.release.search import Summary
+from cybilgraph.web.pages import entity_queries
+
+#: Suggested names per facet, and the longest of them.
+_MAX_NAMES, _MAX_NAME_CHARS = 60, 60
+_NAMED_FACETS = ("country", "region", "group", "theme", "funder", "implementer")
+
+
+class Highlight(NamedTuple):
+    """A sentence about the data: what it is about, with its IRI; the rest; and a link to what supports it."""
+
+    name: str
+    iri: str
+    text: str
+    action: str
+    url: str
+
+
+def findings(summary: Summary) -> Iterator[Highlight]:
+    """Yield what stands out in a release: its largest funder, its most frequent theme, and its gaps."""
+    if not summary.projects:
+        return
+    facets = summary.facets
+    themes = {thing_iri("theme", theme.key) for theme in entity_queries.themes()}
+    for kind, values, text in (
+        ("funder", facets["funder"], "funds {:,} of the {:,} projects whose funder is known."),
+        (
+            "theme",
+            [one for one in facets["theme"] if one.value in themes],
+            "is the theme of {:,} of the {:,} projects with a theme.",
+        ),
+    ):
+        for most in values[:1]:
+            url = f"{url_for('search.page')}?{urlencode({kind: most.value.rpartition('/')[2]})}"
+            yield Highlight(
+                most.label, most.value, text.format(most.results, summary.having[kind]), "See these projects", url
+            )
+    known = len(load_gazetteer().entries["country"])
+    name = f"{known - len(facets['country']):,} of {known:,} countries and territories"
+    gaps = url_for("explore.chart", name="coverage")
+    yield Highlight(name, "", "are not named by any project.", "See the gaps", gaps)
+
+
+def suggested_names(summary: Summary) -> list[str]:
+    """Return the names of the places, themes and organisations with the most projects."""
+    names = (value.label for kind in _NAMED_FACETS for value in summary.facets.get(kind, [])[:_MAX_NAMES])
+    return sorted({name for name in names if len(name) <= _MAX_NAME_CHARS}, key=str.casefold)

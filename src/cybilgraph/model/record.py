@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import field
+from dataclasses import field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -92,10 +92,17 @@ class Named:
 
 
 class Basis(StrEnum):
-    """How a link is known."""
+    """How a link is known. The graph contains the link itself only if it counts: possible ones are mere claims."""
 
     STATED = "stated"  # a value under its heading
-    DERIVED = "derived"  # found in prose
+    CONFIRMED = "confirmed"  # found in prose, and a curator agreed
+    DERIVED = "derived"  # found in prose, and almost certain
+    POSSIBLE = "possible"  # found in prose, and less certain than that
+
+    @property
+    def counts(self) -> bool:
+        """Whether the link is certain enough to be counted."""
+        return self is not Basis.POSSIBLE
 
 
 @value(frozen=True, slots=True)
@@ -259,6 +266,13 @@ class Record:
         line = f"-{self.source.line}" if self.source.line else ""
         return f"untitled-{self.source.sha256[:12]}{line}"
 
+    def counted(self) -> Record:
+        """Return the record without links that are only possible."""
+        kept: dict[str, Any] = {
+            name: tuple(link for link in getattr(self, name) if link.basis.counts) for name in _CLAIMS
+        }
+        return replace(self, **kept)
+
     def narrative(self) -> Iterator[tuple[str, Text]]:
         """Yield each paragraph that describes the project, with the name of its section."""
         for name in NARRATIVE:
@@ -285,6 +299,8 @@ class Record:
                 return value if isinstance(value, tuple) else () if value is None else (value,)
 
 
+#: The fields with claims.
+_CLAIMS = ("participations", "scopes", "relations")
 _LINK_ORDER: dict[str, Callable[[Any], tuple[Any, ...]]] = {
     "participations": lambda link: (_FIELD_ORDER.get(link.role, len(_FIELD_ORDER)), link.role, link.actor.key),
     "scopes": lambda link: (_FIELD_ORDER[link.concept.kind], link.concept.key),

@@ -39,7 +39,7 @@ def derive(record: Record, names: Gazetteer | None = None) -> Record:
         end=record.end or dates.get("end"),
         duration=record.duration or dates.get("duration"),
         scopes=scopes,
-        participations=record.participations + find_participations(record, sentences, scopes, names),
+        participations=record.participations + find_participations(record, sentences, names),
         relations=record.relations + tuple(find_relations(record, sentences)),
         findings=record.findings + findings,
     )

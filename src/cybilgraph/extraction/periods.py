@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from cybilgraph.extraction.participations import phrase_roles
-from cybilgraph.extraction.phrases import has_phrase
+from cybilgraph.extraction.phrases import has_phrase, role_claims
 from cybilgraph.extraction.sentences import Sentence
 from cybilgraph.model.dates import Period, find_periods, read_duration
 from cybilgraph.model.fields import Content, sections
@@ -123,7 +122,7 @@ def _is_project_year(before: str, after: str) -> bool:
 
 def _describes_action(sentence: Sentence) -> bool:
     """Return whether a sentence is about actions of the project rather than its history."""
-    return any(phrase.claim in ("funder", "implementer", "acts") for phrase, _ in phrase_roles(sentence))
+    return any(phrase.claim in ("funder", "implementer", "acts") for phrase, _ in role_claims(sentence))
 
 
 def _set_dates(found: dict[str, Date], sentence: Sentence, confidence: float, **dates: Date) -> None:

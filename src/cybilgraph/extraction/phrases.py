@@ -471,6 +471,15 @@ def phrase_claims(sentence: Sentence, *kinds: str) -> Iterator[tuple[Phrase, Nam
             yield from ((hit.phrase, name) for name in sentence.names if name.at in hit.mark_offsets)
 
 
+def role_claims(sentence: Sentence) -> tuple[tuple[Phrase, Name], ...]:
+    """Return the claims about the roles of actors in a sentence. Sentences about other projects make none."""
+    if sentence.roles is None:
+        silent = not sentence.names or has_phrase(sentence, "aside")
+        sentence.roles = () if silent else tuple(phrase_claims(sentence, *ACTING))
+    found: tuple[tuple[Phrase, Name], ...] = sentence.roles
+    return found
+
+
 def _contains(outer: PhraseMatch, inner: PhraseMatch, marked: str) -> bool:
     if not (outer.start <= inner.start and inner.end <= outer.end and outer.mark_offsets >= inner.mark_offsets):
         return False

@@ -1,7 +1,7 @@
 """Features from the words around a name.
 
-There are too many single words, so that the features use word classes (role-words.csv): a name after "by"
-and a verb of doing, before a word about money, after a word about help.
+Single words and pairs of words say most about frequent wordings. Word classes (role-words.csv) also cover rare
+ones: a name after "by" and a verb of doing, before a word about money, after a word about help.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import csv
 import re
 from collections.abc import Iterator
 from functools import cache, lru_cache
+from itertools import pairwise
 
 from cybilgraph.extraction.name_spans import ACTOR, BODY, MARKS, NAME, PLACE
 from cybilgraph.extraction.phrases import ACTING, find_matches, mentions_money
@@ -39,6 +40,8 @@ _AUXILIARY = _BE | {"has", "have", "had", "will", "also"}
 _PASSIVE = ("ed", "en", "ght", "un")
 #: The longest context on each side of a name.
 _MAX_CONTEXT_CHARACTERS, _MAX_CONTEXT_WORDS = 120, 16
+#: The longest context for single words and sequences.
+_MAX_NGRAM_WORDS = 6
 
 
 @lru_cache(maxsize=2_000)
@@ -56,7 +59,13 @@ def context_features(marked: str) -> dict[int, tuple[str, ...]]:
             left.pop()
         right = _WORD.findall(_CONTEXT_END.split(marked[behind : behind + _MAX_CONTEXT_CHARACTERS], maxsplit=1)[0])
         place = _position(left)
-        own = (*_features_before(left, place), *_features_after(right, place), *money)
+        own = (
+            *_features_before(left, place),
+            *_features_after(right, place),
+            *_ngrams("left", left[::-1]),
+            *_ngrams("right", right),
+            *money,
+        )
         for at in range(start, end):
             if marked[at] in _MARKS:
                 found[at] = (
@@ -64,6 +73,17 @@ def context_features(marked: str) -> dict[int, tuple[str, ...]]:
                     *sorted({f"beside {role}" for role, mark_offsets in phrase_marks if mark_offsets - {at}}),
                 )
     return found
+
+
+def _ngrams(side: str, words: list[str]) -> Iterator[str]:
+    """Yield the nearest words on a side of a name, from the name outwards, and the sequences of these words."""
+    near = words[:_MAX_NGRAM_WORDS]
+    for word in near:
+        yield f"{side} {word}"
+    for first, second in pairwise(near):
+        yield f"{side} {first} {second}"
+    for length in (1, 2, 3):
+        yield f"{side}: {' '.join(near[:length])}"
 
 
 def _position(left: list[str]) -> str:

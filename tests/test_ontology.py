@@ -32,6 +32,7 @@ PLANNED = {
     "follows": "ontology/follows.ttl",
     **dict.fromkeys(("Relation", "relation", "project"), "ontology/follows.ttl"),
     "iatiIdentifier": "one-project/project.ttl",
+    "mayReach": "ontology/may-reach.ttl",
     **dict.fromkeys(
         ("ReadingRule", "AdviceRule", "suggestion", "exampleFormat", "exampleEncoding", "exampleCommand"),
         "../../shapes/reading.ttl",
@@ -195,3 +196,18 @@ def test_reasoner_detects_an_inconsistency() -> None:
 def test_unknown_term_raises_attribute_error() -> None:
     with pytest.raises(AttributeError, match="aime"):
         _ = CYB.aime
+
+
+def test_everything_with_a_name_is_found_by_one_path(engine: EmbeddedEngine) -> None:
+    kinds = (
+        *(CYB.Project, CYB.Actor, CYB.Country, CYB.Region, CYB.Group, CYB.Theme, CYB.Audience, CYB.WebLink),
+        *(str(SKOS.Concept), str(SKOS.ConceptScheme), str(OWL.Class), str(OWL.ObjectProperty)),
+    )
+    query = f"""SELECT DISTINCT ?kind ?named {{
+        VALUES ?kind {{ {" ".join(f"<{kind}>" for kind in kinds)} }}
+        ?thing a ?kind .
+        BIND(EXISTS {{ ?thing rdfs:label|skos:prefLabel|dcterms:title|vcard:fn ?name }} AS ?named)
+    }}"""
+    prefixes = "".join(f"PREFIX {prefix}: <{iri}> " for prefix, iri in PREFIXES.items())
+    rows = engine.answer(prefixes + query, (BY_NAME["csv"],)).content.decode().split()[1:]
+    assert sorted(rows) == sorted(f"{kind},true" for kind in kinds)

@@ -1,17 +1,23 @@
-"""Check and refresh countries.csv from ISO 3166-1 (pycountry) and CLDR (Babel).
+"""Check and refresh countries.csv from ISO 3166-1 (pycountry), CLDR (Babel) and Natural Earth.
 
 alpha2, alpha3, numeric and official_name come from pycountry, name_es and
-name_fr from Babel. The curated columns (name, region, aliases, demonyms,
-given_name, also) are kept as they stand. A code that is new in ISO 3166-1 gets a row whose region,
-aliases and demonyms are left blank for a curator. A row whose code is not in
-ISO 3166-1 (XK, Kosovo) keeps its codes; a row that has been withdrawn from
-ISO 3166-1 is kept too, since old records may name it. If nothing has changed,
-the file is written back byte for byte the same.
+name_fr from Babel, and wikidata from Natural Earth, if its table is given. The
+curated columns (name, region, aliases, demonyms, given_name, also) are kept.
+A code that is new in ISO 3166-1 gets a row whose region, aliases and demonyms
+are left blank for a curator. A row whose code is not in ISO 3166-1 (XK,
+Kosovo) keeps its codes; a row that has been withdrawn from ISO 3166-1 is kept
+too, since old records may name it. If nothing has changed, the file is written
+back byte for byte the same.
 
-Run: python update_countries.py
+Run: python update_countries.py [ne_10m_admin_0_countries.dbf]
+
+The table is that of Natural Earth, 1:10m, Admin 0 – Countries (version 5.1.1), in any of its points of view.
 """
 
 import csv
+import struct
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pycountry
@@ -31,7 +37,10 @@ COLUMNS = (
     "demonyms",
     "given_name",
     "also",
+    "wikidata",
 )
+#: Natural Earth has other things under these codes: the region of Palestine, and the island of Saint Helena alone.
+NOT_EXACT = ("PS", "SH")
 
 
 def updated(rows: list[dict[str, str]]) -> list[dict[str, str]]:
@@ -57,10 +66,35 @@ def updated(rows: list[dict[str, str]]) -> list[dict[str, str]]:
     return [by_code[code] for code in sorted(by_code)]
 
 
-def main() -> None:
+def wikidata_items(table: bytes) -> dict[str, str]:
+    """Return the Wikidata item of each country by its alpha2 code, from the table of Natural Earth."""
+    items: dict[str, str] = {}
+    for row in read_dbf(table):
+        if row["ISO_A2_EH"] not in NOT_EXACT and row["WIKIDATAID"]:
+            items.setdefault(row["ISO_A2_EH"], row["WIKIDATAID"])  # a country comes before its minor islands
+    return items
+
+
+def read_dbf(table: bytes) -> Iterator[dict[str, str]]:
+    """Yield the rows of a dBASE III table of texts."""
+    count, header, size = struct.unpack("<LHH", table[4:12])
+    fields = [table[at : at + 32] for at in range(32, header - 1, 32)]
+    for number in range(count):
+        at, row = header + number * size + 1, {}
+        for field in fields:
+            name, width = field[:11].partition(b"\0")[0].decode(), field[16]
+            row[name] = table[at : at + width].decode().strip(" \0")
+            at += width
+        yield row
+
+
+def main(*tables: str) -> None:
     """Read countries.csv, refresh it and write it back."""
     with CSV_FILE.open(encoding="utf-8", newline="") as source:
         rows = list(csv.DictReader(source))
+    for table in tables:
+        items = wikidata_items(Path(table).read_bytes())
+        rows = [row | {"wikidata": items.get(row["alpha2"], "")} for row in rows]
     with CSV_FILE.open("w", encoding="utf-8", newline="") as target:
         writer = csv.DictWriter(target, COLUMNS, lineterminator="\n")
         writer.writeheader()
@@ -68,4 +102,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

@@ -159,6 +159,9 @@ def test_old_label_and_date_of_change_determine_age(assembled: Assembled) -> Non
     newer = record("A", title=Text("New"), updated=Text("2024-05-01"))
     older = record("A", title=Text("Old"), updated=Text("2020-05-01"))
     assert f'<{A}> <{DCTERMS.title}> "New"@en .' in assembled(newer, older)[0]
+    newer = record("A", title=Text("New"), updated=Text("2020-05-01"), retrieved=Text("2024-05-02"))
+    older = record("A", title=Text("Old"), updated=Text("2024-05-01"))
+    assert f'<{A}> <{DCTERMS.title}> "New"@en .' in assembled(newer, older)[0]
 
 
 def test_stated_values_win_over_newer_derived_ones(assembled: Assembled) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import struct
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -21,6 +23,7 @@ from cybilgraph.model.gazetteer import (
     MIN_SUGGESTION_SCORE,
     REFERENCE_FILES,
     Gazetteer,
+    GazetteerEntry,
     actor_key,
     fold,
     load_gazetteer,
@@ -33,15 +36,76 @@ NAMES = load_gazetteer()
 COUNTRY_NAMES = [name for entry in NAMES.entries["country"].values() for name in (*entry.names, entry.key)]
 
 
-def test_columns_from_libraries_are_current() -> None:
-    """If this fails after an update of pycountry or Babel, run data/reference/update_countries.py."""
+@pytest.fixture(scope="module")
+def update_countries() -> Any:
     spec = importlib.util.spec_from_file_location("update_countries", REFERENCE / "update_countries.py")
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    return module
+
+
+def test_columns_from_libraries_are_current(update_countries: Any) -> None:
+    """If this fails after an update of pycountry or Babel, run data/reference/update_countries.py."""
     rows = [dict(entry.row) for entry in NAMES.entries["country"].values()]
-    assert module.updated(rows) == rows
+    assert update_countries.updated(rows) == rows
+
+
+def test_wikidata_items_are_read_from_natural_earth(update_countries: Any) -> None:
+    fields = (("ISO_A2_EH", 3), ("NAME", 12), ("WIKIDATAID", 8))
+    rows = (("FR", "Cité", "Q142"), ("FR", "Clipperton", "Q161258"), ("PS", "Palestine", "Q23792"), ("XK", "", ""))
+    head = b"".join(
+        name.encode().ljust(11, b"\0") + b"C".ljust(5, b"\0") + bytes([size] + [0] * 15) for name, size in fields
+    )
+    header_size, row_size = 32 + len(head) + 1, 1 + sum(size for _, size in fields)
+    start = b"\x03\0\0\0" + struct.pack("<LHH", len(rows), header_size, row_size) + bytes(20)
+    cells = [
+        b" " + b"".join(cell.encode().ljust(size) for cell, (_, size) in zip(row, fields, strict=True)) for row in rows
+    ]
+    assert update_countries.wikidata_items(start + head + b"\r" + b"".join(cells)) == {"FR": "Q142"}
+
+
+def test_wikidata_items_are_distinct() -> None:
+    items = [item for entry in NAMES.entries["country"].values() if (item := entry.row["wikidata"])]
+    assert len(items) == len(set(items)) == 237
+    assert all(re.fullmatch(r"Q[1-9]\d*", item) for item in items)
+
+
+@pytest.mark.parametrize("group", NAMES.entries["group"].values(), ids=lambda group: group.key)
+def test_groups_have_dated_members_with_a_source_or_say_why_not(group: GazetteerEntry) -> None:
+    members, row = group.cell("members"), group.row
+    assert list(members) == sorted(set(members))
+    if members:
+        assert re.fullmatch(r"\d{4}(-\d\d){0,2}", row["as_of"])
+        assert row["source"].startswith("https://")
+    else:
+        assert row["note"]
+        assert not row["as_of"] + row["source"]
+
+
+@pytest.mark.parametrize(
+    ("group", "number", "member", "former"),
+    [
+        ("acp", 79, "MV", "ZA"),
+        ("african-union", 55, "MA", ""),
+        ("asean", 11, "TL", ""),
+        ("caricom", 15, "MS", "DO"),
+        ("commonwealth", 56, "GA", "ZW"),
+        ("eac", 8, "SO", ""),
+        ("ecowas", 12, "GH", "ML"),
+        ("eu-member-states", 27, "HR", "GB"),
+        ("francophonie", 50, "GH", "NE"),
+        ("ldc", 44, "BD", "ST"),
+        ("oas-member-states", 34, "DM", "NI"),
+        ("sadc", 16, "KM", ""),
+    ],
+)
+def test_groups_have_their_current_members(group: str, number: int, member: str, former: str) -> None:
+    entry = NAMES.get("group", group)
+    assert entry
+    members = entry.cell("members")
+    assert (len(members), member in members, former in members) == (number, True, False)
 
 
 def test_reference_data_have_expected_sizes() -> None:

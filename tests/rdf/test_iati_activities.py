@@ -54,6 +54,7 @@ def representable(record: Record) -> dict[str, object]:
         "texts": {name: [text.text for text in getattr(record, name)] for name in texts},
         "language": record.language,
         "updated": record.updated,
+        "retrieved": record.retrieved,
     }
 
 
@@ -114,6 +115,7 @@ def test_every_column_round_trips_with_its_printed_form(tmp_path: Path) -> None:
         "follows": "G0901",
         "related": "Another Project of Ours",
         "updated": "3 May 2024",
+        "retrieved": "2024-06-30",
         "rights": "CC BY 4.0",
         "address": "https://cybilportal.org/projects/caucasus-cyber/",
     }
@@ -130,7 +132,7 @@ def test_every_column_round_trips_with_its_printed_form(tmp_path: Path) -> None:
     [straight] = round_trip([first])
     assert straight.status
     assert straight.status.printed.text == "Completed", "which a graph does not keep"
-    assert (back.address, back.rights) == (first.address, first.rights)
+    assert (back.address, back.rights, back.retrieved) == (first.address, first.rights, first.retrieved)
 
 
 def printed(record: Record) -> list[str]:

@@ -15,6 +15,8 @@ import pytest
 
 from cybilgraph import pipeline
 from cybilgraph.errors import ReleaseError
+from cybilgraph.model.vocabulary import BASE
+from cybilgraph.rdf.dumps import MAY_REACH
 from cybilgraph.release import Release, Releases
 from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.release.sources import SOURCES
@@ -46,10 +48,20 @@ def test_release_contains_the_expected_files(release: Release) -> None:
     release.verify()
 
 
+def test_every_own_resource_that_a_statement_names_is_described(release: Release) -> None:
+    described, named = set(), set()
+    for line in graph_of(release.folder).decode().splitlines():
+        subject, _, rest = line.split(" ", 2)
+        described.add(subject)
+        terms = rest.split(" ") if rest.startswith("<") else rest.rsplit(" ", 2)[1:]  # the object and the graph
+        named.update(term for term in terms if term.startswith(f"<{BASE}"))
+    assert not named - described
+
+
 def test_equal_input_gives_equal_bytes(releases: Path, tmp_path: Path) -> None:
     again, _ = pipeline.build([RECORDS], tmp_path)
     first = Releases(releases).current()
-    for name in (GRAPH, "report.json", SOURCES):
+    for name in (GRAPH, "report.json", SOURCES, f"public/{MAY_REACH}"):
         assert (again.folder / name).read_bytes() == (first.folder / name).read_bytes()
 
 

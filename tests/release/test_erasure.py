@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from cybilgraph import pipeline, read
 from cybilgraph.cli.releases import forget
+from cybilgraph.rdf.dumps import MAY_REACH
 from cybilgraph.readers.contacts import REDACTED, phone_patterns, redact_contacts
 from cybilgraph.release import Release, Releases
 from cybilgraph.release.erasure import mentions
@@ -146,6 +147,7 @@ def test_erased_contact_is_in_no_release(tmp_path: Path) -> None:
     for number in (1, 3):
         release = Releases(tmp_path).get(number)
         release.verify()
+        assert b"mayReach" in gzip.decompress(release.served_files()[MAY_REACH].read_bytes())
         with closing(SearchIndex(release.search)) as index:
             assert index.find(SearchQuery("belize")).total == 1, "the search still works"
         assert release.manifest["forgotten"] == 1

@@ -170,7 +170,7 @@ def test_similar_link_is_not_redacted() -> None:
     [
         ("Call 0712-345-678 for a project", "call-for-a-project"),
         ("Write JRoe@example.org of a project", "write-of-a-project"),
-        ("Write others@example.org of a project", "write-of-a-project"),
+        ("Write kudu@example.org of a project", "write-of-a-project"),
         ("A 0712 project", "a-0712-project"),
         ("0712 345 678", "unnamed"),
     ],
@@ -186,7 +186,7 @@ def test_project_key_omits_redacted_text(tmp_path: Path, title: str, key: str) -
         "links to the project still work"
     )
     text = everything(release.folder).lower()
-    for words in (b"345-678", b"345 678", b"jroe", b"others"):
+    for words in (b"345-678", b"345 678", b"jroe", b"kudu"):
         assert words not in text
 
 

@@ -45,6 +45,12 @@ def test_example_has_a_description_and_each_parameter_one_block(query: queries.Q
     guard.guard(query.text)
 
 
+@pytest.mark.parametrize("name", ["active-on-day", "bodies-by-state", "may-reach", "stated-claims", "status-age"])
+def test_everyday_question_takes_at_most_eight_lines(name: str) -> None:
+    text = queries.load_query(f"example-{name}").text
+    assert len(text[text.index("SELECT") :].splitlines()) <= 8
+
+
 def test_every_expectation_belongs_to_an_example() -> None:
     assert len(EXAMPLES) >= 15
     assert {path.stem for path in (SAMPLES / "queries").iterdir()} == set(IDS)

@@ -85,5 +85,6 @@ FULL = Record(
     language=Text("fr-be"),
     address=Text("https://example.org/projects/un-projet"),
     updated=Text("2024-05-31"),
+    retrieved=Text("2024-06-30"),
     rights=Text("CC BY 4.0"),
 )

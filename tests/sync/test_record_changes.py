@@ -10,6 +10,7 @@ from cybilgraph import pipeline
 from cybilgraph.release import Releases
 from cybilgraph.sync.changes import ChangeLogCache
 from cybilgraph.sync.record_changes import Change, FieldChange
+from tests.conftest import graph_of
 
 
 def test_change_is_described_by_field(changes: ChangeLogCache) -> None:
@@ -26,6 +27,18 @@ def test_rereading_a_record_is_not_a_change(changes: ChangeLogCache) -> None:
     assert log.counts["added_quads"], "the patch contains them"
     assert not any(log.counts[kind] for kind in ("added", "changed", "removed", "other_quads"))
     assert not any(changes.between(4, 5).counts.values())
+
+
+@pytest.mark.slow
+def test_saving_the_same_page_again_is_not_a_change(tmp_path: Path) -> None:
+    source, folder = tmp_path / "one.json", tmp_path / "releases"
+    for day in ("2024-05-31", "2025-05-31"):
+        source.write_text(f'{{"title": "Project", "code": "G0997", "status": "Ongoing", "retrieved": "{day}"}}')
+        release, _ = pipeline.build([source], folder)
+        assert f'statusAsOf> "{day}"'.encode() in graph_of(release.folder)
+    changes = ChangeLogCache(Releases(folder))
+    assert list(changes.between(1).records()) == []
+    changes.close()
 
 
 @pytest.mark.slow

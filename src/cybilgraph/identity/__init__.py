@@ -33,8 +33,8 @@ from cybilgraph.runtime.spill import TemporaryDatabase
 #: If a project has more captures than this, they are reported together.
 _MAX_REPORTED_CAPTURES = 20
 # A row of ``captures`` is a record. ``key`` is its own key, and ``slugged`` tells whether that is a slug.
-# ``updated``, ``recent`` and ``number`` determine its age. ``root`` is the first record of its group, and
-# ``project`` the common key. Names that are ``strong`` identify a project; others may be shared.
+# ``updated`` (``Record.as_of``), ``recent`` and ``number`` determine its age. ``root`` is the first record of its
+# group, and ``project`` the common key. Names that are ``strong`` identify a project; others may be shared.
 _SCHEMA = """
 CREATE TABLE captures (
     number INTEGER PRIMARY KEY, project TEXT, root INTEGER, key TEXT, code TEXT, iati TEXT, slugged INTEGER,
@@ -120,7 +120,7 @@ def identity_of(record: Record) -> RecordIdentity:
         code=code,
         iati=iati,
         slugged=not code and record.key in slugs,
-        updated=record.updated.text if record.updated else "",
+        updated=record.as_of,
         recent=not label.startswith("gfce"),
         source=record.source.name,
         line=place.line if place else 0,

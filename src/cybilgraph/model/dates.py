@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from calendar import monthrange
 from collections.abc import Iterator
+from datetime import date as calendar_date
 
 from cybilgraph.model.record import Date, Place, Text
 from cybilgraph.model.values import value
@@ -129,6 +130,17 @@ def date_bounds(value: str) -> tuple[str, str]:
     last_month = int(month or 12)
     last_day = int(day or monthrange(int(year), last_month)[1])
     return f"{year}-{month or '01'}-{day or '01'}", f"{year}-{last_month:02d}-{last_day:02d}"
+
+
+def active_years(start: str, end: str, open_until: int = 0) -> range:
+    """Return the years that a project touches, from the first day of its start to the last day of its end.
+
+    Without an end, these are the years up to ``open_until``, the year until which an ongoing project counts, or else
+    the year of its start.
+    """
+    first, latest_start = (calendar_date.fromisoformat(day).year for day in date_bounds(start))
+    last = calendar_date.fromisoformat(date_bounds(end)[1]).year if end else max(open_until, latest_start)
+    return range(first, last + 1)
 
 
 def possible_days(date: Date) -> tuple[str, str] | None:

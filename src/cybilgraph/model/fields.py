@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from cybilgraph.model.vocabulary import CYB, DCTERMS
+from cybilgraph.model.vocabulary import CYB, DCTERMS, PROV
 
 
 class FieldKind(StrEnum):
@@ -73,6 +73,8 @@ class Field:
 
 
 _DATE = "Month and year (Apr 2018), or as precise as known: 2018, 2018-04, 2018-04-30."
+#: The suffixes of the properties that repeat a date as printed, and as its first and last day.
+DATE_FORMS = ("AsPrinted", "Earliest", "Latest")
 #: To add a field, add a row here, an attribute in Record, a term in the ontology and a value in a sample.
 FIELDS = (
     Field(
@@ -420,6 +422,14 @@ FIELDS = (
         "updated",
         "Date of the last change to the record: 2024-05-31.",
         ("last updated", "last update", "page updated"),
+    ),
+    Field(
+        "retrieved",
+        FieldKind.RECORD,
+        PROV.generatedAtTime,
+        "retrieved",
+        "Date on which the page was saved: 2024-05-31.",
+        ("date retrieved", "retrieved on", "captured", "date captured", "saved on"),
     ),
     Field("rights", FieldKind.RECORD, DCTERMS.rights, "rights", "Terms of use of the record."),
     Field("language", FieldKind.RECORD, DCTERMS.language, "language", "Language of the text, such as en, fr or es."),

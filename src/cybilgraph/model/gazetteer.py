@@ -33,6 +33,7 @@ REFERENCE_FILES = {
     "region": ("regions.csv", "code"),
     "group": ("groups.csv", "id"),
     "theme": ("themes.csv", "id"),
+    "cmm": ("cmm-dimensions.csv", "id"),
     "audience": ("audiences.csv", "id"),
     "actor": ("actors.csv", "id"),
     "status": ("statuses.csv", "id"),

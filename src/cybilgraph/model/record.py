@@ -240,6 +240,7 @@ class Record:
     language: Text = Text("en")
     address: Text | None = field(default=None, compare=False)
     updated: Text | None = field(default=None, compare=False)
+    retrieved: Text | None = field(default=None, compare=False)
     rights: Text | None = field(default=None, compare=False)
     labels: dict[str, tuple[str, Place]] = field(default_factory=dict, compare=False)
     findings: tuple[Finding, ...] = field(default=(), compare=False)
@@ -265,6 +266,11 @@ class Record:
             return self.slug.text
         line = f"-{self.source.line}" if self.source.line else ""
         return f"untitled-{self.source.sha256[:12]}{line}"
+
+    @property
+    def as_of(self) -> str:
+        """The last day on which the source is known to have said this: that of its capture or its last change."""
+        return max((day.text for day in (self.retrieved, self.updated) if day), default="")
 
     def counted(self) -> Record:
         """Return the record without links that are only possible."""

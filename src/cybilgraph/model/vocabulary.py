@@ -56,7 +56,7 @@ XSD = Vocabulary(
         "hexBinary",
     ),
 )
-OWL = Vocabulary("http://www.w3.org/2002/07/owl#", ("deprecated", "sameAs", "imports", "versionInfo"))
+OWL = Vocabulary("http://www.w3.org/2002/07/owl#", ("Ontology", "deprecated", "sameAs", "imports", "versionInfo"))
 DCTERMS = Vocabulary(
     "http://purl.org/dc/terms/",
     (
@@ -70,14 +70,16 @@ DCTERMS = Vocabulary(
 SKOS = Vocabulary(
     "http://www.w3.org/2004/02/skos/core#",
     (
-        *("Concept", "ConceptScheme", "Collection", "prefLabel", "altLabel", "notation", "definition"),
+        *("Concept", "ConceptScheme", "Collection", "prefLabel", "altLabel", "notation", "note", "definition"),
         *("inScheme", "topConceptOf", "broader", "closeMatch", "exactMatch", "member"),
     ),
 )
 FOAF = Vocabulary("http://xmlns.com/foaf/0.1/", ("Agent", "primaryTopic", "homepage", "name"))
 ORG = Vocabulary("http://www.w3.org/ns/org#", ("classification", "subOrganizationOf"))
 OA = Vocabulary("http://www.w3.org/ns/oa#", ("TextQuoteSelector", "exact"))
-PROV = Vocabulary("http://www.w3.org/ns/prov#", ("Entity", "wasDerivedFrom", "wasQuotedFrom", "wasRevisionOf"))
+PROV = Vocabulary(
+    "http://www.w3.org/ns/prov#", ("Entity", "generatedAtTime", "wasDerivedFrom", "wasQuotedFrom", "wasRevisionOf")
+)
 SPDX = Vocabulary(
     "http://spdx.org/rdf/terms#", ("Checksum", "checksum", "algorithm", "checksumValue", "checksumAlgorithm_sha256")
 )

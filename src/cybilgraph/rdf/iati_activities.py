@@ -13,7 +13,6 @@ out.
 
 from __future__ import annotations
 
-import calendar
 import mimetypes
 import re
 from collections.abc import Iterable, Iterator
@@ -22,6 +21,7 @@ from typing import IO, Any
 
 from lxml import etree
 
+from cybilgraph.model.dates import date_bounds
 from cybilgraph.model.gazetteer import load_gazetteer, slug
 from cybilgraph.model.record import Basis, Date, Named, Participation, Record, Relation, Scope, Text
 from cybilgraph.model.vocabulary import BASE, CYB, SKOS
@@ -156,17 +156,10 @@ def _dates(activity: Any, record: Record) -> None:
     planned = record.status is not None and record.status.key == "planned"
     ended = record.status is not None and record.status.key in ("finished", "cancelled")
     for date, kind, last in ((record.start, _START[not planned], False), (record.end, _END[ended], True)):
-        if date and (day := _day(date, last)):
+        if date and date.value:
+            day = date_bounds(date.value)[last]
             stated = date.value if day != date.value else ""
             _add_evidence(_add(activity, "activity-date", stated, {"type": kind, "iso-date": day}), date)
-
-
-def _day(date: Date, last: bool) -> str:
-    year, month, day = (*date.value.split("-"), "", "")[:3]
-    if not re.fullmatch(r"[0-9]{4}", year):
-        return ""
-    month = month or ("12" if last else "01")
-    return f"{year}-{month}-{day or (calendar.monthrange(int(year), int(month))[1] if last else '01')}"
 
 
 def _contacts(activity: Any, record: Record) -> None:

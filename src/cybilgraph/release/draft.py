@@ -17,8 +17,9 @@ from cybilgraph.identity import Identities
 from cybilgraph.model.findings import Report
 from cybilgraph.model.resources import read_ontology, shape_files
 from cybilgraph.model.vocabulary import SKOS
-from cybilgraph.rdf.dumps import FULL_DUMPS, GzipPart, open_dumps, serialise_chunk, write_zstandard
+from cybilgraph.rdf.dumps import FULL_DUMPS, MAY_REACH, GzipPart, open_dumps, serialise_chunk, write_zstandard
 from cybilgraph.rdf.dumps.metadata import GraphStatistics, ReleaseFile, count_statements, write_descriptions
+from cybilgraph.rdf.dumps.stated import stated_statements
 from cybilgraph.rdf.dumps.tables import TableNames, TableRows, make_table_rows, write_tables
 from cybilgraph.rdf.ntriples import group_by_subject, object_texts
 from cybilgraph.rdf.serialisation import is_in_earlier_graph
@@ -40,6 +41,7 @@ from cybilgraph.runtime.clock import build_time
 from cybilgraph.runtime.files import sha256_of
 from cybilgraph.runtime.parallel import SizedExecutor
 from cybilgraph.runtime.spill import Spool
+from cybilgraph.sparql.may_reach import write_may_reach
 from cybilgraph.sparql.store import write_store
 from cybilgraph.validation.outputs.as_json import fields_of, report_document
 from cybilgraph.version import __version__
@@ -115,14 +117,13 @@ def write_derived_files(
     """
     graph, public = folder / GRAPH, folder / PUBLIC
     public.mkdir()
-    quads, counts = 0, GraphStatistics()
+    counts = GraphStatistics()
     with ThreadPoolExecutor() as threads, Spool() as rows, Spool() as entries, TableNames() as names:
         store_future = threads.submit(write_store, graph, folder / STORE)
         chunks = read_graph(graph)
         broader = _broader_concepts(write_zstandard(public / FULL_DUMPS[0], chunks) if dumps else chunks)
         with open_dumps(public) if dumps else nullcontext() as add_to_dumps:
             for _, output in executor.map_ahead(process_chunk, read_graph(graph), broader, dumps):
-                quads += output.quads
                 counts.add(output.counts)
                 entries.put(output.entries)
                 if add_to_dumps:
@@ -133,9 +134,11 @@ def write_derived_files(
         if dumps:
             write_tables(rows, names, public)
         store_future.result()
+        if dumps:
+            counts.may_reach = write_may_reach(folder / STORE, public / MAY_REACH)
         _write_report(folder / REPORT, report)
         index_future.result()
-    manifest["counts"]["quads"] = quads
+    manifest["counts"]["quads"] = counts.quads
     checksums = {path: sha256_of(path) for path in _files(folder)}
     downloads = [ReleaseFile(path.name, path.stat().st_size, checksums[path]) for path in sorted(public.iterdir())]
     write_descriptions(counts, manifest["release"], manifest["created"], downloads, public)
@@ -149,9 +152,8 @@ def write_derived_files(
 
 @dataclass(slots=True)
 class ChunkOutput:
-    """The results for one chunk; its rows are by table, and its parts of the dumps by file suffix."""
+    """The results for one chunk; its rows are by table, and its parts of the dumps by file name."""
 
-    quads: int
     counts: GraphStatistics
     rows: TableRows
     entries: tuple[list[IndexEntry], list[Name]]
@@ -173,12 +175,14 @@ def process_chunk(chunk: bytes, broader: dict[str, list[str]], dumps: bool) -> C
     lines = chunk.splitlines(keepends=True)
     triples = b"".join([line for line in lines if not is_in_earlier_graph(line)])
     graph = group_by_subject([triples])
+    stated = list(stated_statements(graph)) if dumps else []
+    counts = count_statements(graph)
+    counts.quads, counts.stated = len(lines), len(stated)
     return ChunkOutput(
-        len(lines),
-        count_statements(graph),
+        counts,
         make_table_rows(graph) if dumps else {},
         index_entries(graph, broader),
-        serialise_chunk(chunk, triples) if dumps else {},
+        serialise_chunk(chunk, triples, "".join(stated).encode()) if dumps else {},
     )
 
 

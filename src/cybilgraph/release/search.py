@@ -27,6 +27,7 @@ from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 from cybilgraph.errors import EngineUnavailable, QueryTimeout
+from cybilgraph.model.dates import active_years, date_bounds
 from cybilgraph.model.fields import FIELDS, FieldKind
 from cybilgraph.model.record import Basis
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, RDF, SKOS
@@ -36,7 +37,7 @@ from cybilgraph.runtime.spill import Spool
 #: The filters in the order of the page, each a kind of concept, a role, or a property of the project.
 FACETS = ("country", "region", "group", "theme", "status", "funder", "implementer", "year", "basis")
 #: Version of the file format.
-_INDEX_VERSION = 3
+_INDEX_VERSION = 4
 PAGE_SIZE = 20
 #: Limits of a search text and of the values of a facet; the rest is ignored.
 _MAX_WORDS, _MAX_WORD_CHARS, MAX_FACET_VALUES = 12, 40, 20
@@ -48,8 +49,8 @@ _TIMEOUT_SECONDS = 3.0
 _ORDER_BY = {
     "relevance": "title COLLATE NOCASE, iri",
     "title": "title COLLATE NOCASE, iri",
-    "newest": "start = '', start DESC, title COLLATE NOCASE, iri",
-    "oldest": "start = '', start, title COLLATE NOCASE, iri",
+    "newest": "first_day = '', first_day DESC, title COLLATE NOCASE, iri",
+    "oldest": "first_day = '', first_day, title COLLATE NOCASE, iri",
 }
 ORDERS = tuple(_ORDER_BY)
 #: Instructions of SQLite's virtual machine between checks of the clock.
@@ -65,10 +66,9 @@ _ONGOING = f"{BASE}id/status/ongoing"
 _PROJECT = f"<{CYB.Project}>"
 _PROSE_TERMS = tuple(row.term for row in FIELDS if row.kind is FieldKind.PROSE)
 _ITEM_TERMS = tuple(row.term for row in FIELDS if row.kind is FieldKind.ITEMS)
-_YEAR = re.compile(r"\d{4}")
 
 _SCHEMA = """
-    CREATE TABLE project (id INTEGER PRIMARY KEY, iri, title, code, status, start, "end", summary);
+    CREATE TABLE project (id INTEGER PRIMARY KEY, iri, title, code, status, start, "end", summary, first_day);
     CREATE TABLE facet (kind, value, label, projects BLOB, PRIMARY KEY (kind, value)) WITHOUT ROWID;
     CREATE TABLE finding (record, file, severity, rule, message, suggestion, line);
     CREATE INDEX of_record ON finding (record);
@@ -490,8 +490,7 @@ def write_index(path: Path, parts: Spool, findings: Iterable[Mapping[str, Any]])
         )
         last = 0
         for projects, names in parts:
-            years = (int(day[:4]) for project in projects for day in (project.start, project.end) if day)
-            last = max((last, *years))
+            last = max((last, *(year for project in projects for year in _years(project, 0)[-1:])))
             base.executemany("INSERT INTO named VALUES (?, ?, ?)", names)
         _fill(base, (project for projects, _ in parts for project in projects), last)
         columns = ("record", "file", "severity", "rule", "message", "suggestion", "line")
@@ -521,11 +520,11 @@ def _fill(base: sqlite3.Connection, projects: Iterable[IndexEntry], last: int) -
         own = {(kind, thing) for kind, thing, _ in project.links if kind in FACETS}
         own |= {("basis", f"{BASE}id/basis/{basis}") for *_, basis in project.links if basis}
         own |= {("status", project.status)} if project.status else set()
-        own |= {("year", str(year)) for year in _years(project.start, project.end, project.status, last)}
+        own |= {("year", str(year)) for year in _years(project, last)}
         for facet in own:
             having.setdefault(facet, BitMap()).add(number)
         base.execute(
-            "INSERT INTO project VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO project VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 number,
                 project.iri,
@@ -535,6 +534,7 @@ def _fill(base: sqlite3.Connection, projects: Iterable[IndexEntry], last: int) -
                 project.start,
                 project.end,
                 project.summary[:_MAX_SUMMARY_CHARS],
+                date_bounds(project.start)[0] if project.start else "",
             ),
         )
         linked = sorted({name for _, thing, _ in project.links for name in names(thing)})
@@ -557,10 +557,9 @@ def _fill(base: sqlite3.Connection, projects: Iterable[IndexEntry], last: int) -
     )
 
 
-def _years(start: str, end: str, status: str, last: int) -> range:
+def _years(project: IndexEntry, last: int) -> range:
     """Return the years in which a project is active; an ongoing one without an end lasts until ``last``."""
-    if not _YEAR.match(start):
+    if not project.start:
         return range(0)
-    first = int(start[:4])
-    until = int(end[:4]) if _YEAR.match(end) else last if status == _ONGOING else first
-    return range(first, min(until, first + _MAX_YEARS) + 1)
+    years = active_years(project.start, project.end, last if project.status == _ONGOING else 0)
+    return years[: _MAX_YEARS + 1]

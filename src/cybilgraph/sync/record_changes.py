@@ -22,7 +22,10 @@ _SOURCE = re.compile(rf"<{re.escape(BASE)}record/[^/>]+/source".encode())
 #: Properties about how a record was read rather than about its content.
 _PROVENANCE_PROPERTIES = {
     f"<{term}>".encode()
-    for term in (CYB.line, CYB.column, CYB.confidence, PROV.wasDerivedFrom, PROV.wasRevisionOf, DCTERMS.modified)
+    for term in (
+        *(CYB.line, CYB.column, CYB.confidence, CYB.statusAsOf),
+        *(PROV.wasDerivedFrom, PROV.wasRevisionOf, DCTERMS.modified),
+    )
 }
 #: Properties of a project that other records set.
 _PROPERTIES_SET_BY_OTHERS = {f"<{term}>".encode() for term in (DCTERMS.isReplacedBy, SKOS.prefLabel, SKOS.altLabel)}

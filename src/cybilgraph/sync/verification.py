@@ -21,14 +21,17 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from cybilgraph.errors import FetchError, PatchError, QueryError
-from cybilgraph.model.formats import GRAPH_FORMATS, Format, FormatKind
+from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS, Format, FormatKind
 from cybilgraph.model.vocabulary import BASE, CYB, DCAT, SPDX, VOID, shorten
-from cybilgraph.rdf.dumps import FULL_DUMPS, NAME
-from cybilgraph.rdf.ntriples import term_text
+from cybilgraph.rdf.dumps import FULL_DUMPS, MAY_REACH, NAME, STATED_DUMP
+from cybilgraph.rdf.dumps.stated import stated_statements
+from cybilgraph.rdf.ntriples import group_by_subject, term_text
 from cybilgraph.rdf.serialisation import convert_to_nquads, is_in_earlier_graph
+from cybilgraph.release.graph_file import split_chunks
 from cybilgraph.runtime.compression import DECOMPRESSION_ERRORS, open_decompressed
 from cybilgraph.runtime.files import parse_checksums, sha256_of
 from cybilgraph.sparql.guard import guard
+from cybilgraph.sparql.may_reach import describe_may_reach
 from cybilgraph.sparql.store import load_into_memory, query_bytes
 from cybilgraph.sync.fetch import HttpResponse, Site, got_web_page
 from cybilgraph.sync.patches import ADDED, REMOVED, HashedLines, apply_patch, diff_lines, read_patch, sort_lines
@@ -246,7 +249,7 @@ class SiteChecks:
                 problems.append(f"{name} returns status {reply.status}")
             elif sha256_of(file) != self._sums[name]:
                 problems.append(f"{name} does not match SHA256SUMS")
-            elif syntax_of(name):
+            elif name == MAY_REACH or syntax_of(name):
                 self._files[name] = file
                 continue
             file.unlink(missing_ok=True)
@@ -269,7 +272,7 @@ class SiteChecks:
         _require(self._dump.path.exists(), "there is no N-Quads dump to compare with")
 
     def _contents(self) -> str:
-        """Check that every dump has the statements of the N-Quads."""
+        """Check that every dump has the statements of the N-Quads that belong in it, or those derived from them."""
         self._require_dump()
         found = ((name, self._dump.describe_difference(file, name)) for name, file in self._files.items())
         problems = [f"{name} {difference}" for name, difference in found if difference]
@@ -379,6 +382,7 @@ class SiteChecks:
                         )
         _require(checked, "there are no partitions by class or property")
         parts = {part for kind in (_CLASS, VOID.property, VOID.linkPredicate) for part, _ in _pairs(lines, kind)}
+        parts |= {part for _, part in _pairs(lines, VOID.subset)}
         totals = [value for node, value in _pairs(lines, VOID.triples) if node not in parts]
         _require(totals, "there is no void:triples of the dataset")
         counts = f"the endpoint counts {self._triples:,}, or {self._quads:,} with named graphs"
@@ -446,7 +450,8 @@ class Dump:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "graph.nq"
-        self._temporary = folder / "temporary.nq"
+        self._temporary, self._stated = folder / "temporary.nq", folder / "stated.nt"
+        self._source = self.path
 
     def load(self, file: Path) -> tuple[int, str]:
         """Load a dump; return its number of quads and the SHA-256 of its sorted lines. Raises DECOMPRESSION_ERRORS."""
@@ -454,12 +459,21 @@ class Dump:
         with self._temporary.open("wb") as quads:
             quads.writelines(lines)
         self._temporary.replace(self.path)
+        self._source = file
         return lines.count, lines.sha256
 
     def _current(self) -> Iterator[bytes]:
         """Yield the statements of the current graph. Raises OSError."""
         with self.path.open("rb") as lines:
             yield from (line for line in lines if not is_in_earlier_graph(line))
+
+    def _stated_facts(self) -> Iterator[bytes]:
+        """Return the stated facts of the current graph, sorted. Raises OSError, DECOMPRESSION_ERRORS."""
+        # The dump, unlike its sorted lines, has all statements of a project in one place.
+        with open_decompressed(self._source) as quads, self._stated.open("w", encoding="utf-8") as stated:
+            for chunk in split_chunks(line for line in quads if not is_in_earlier_graph(line)):
+                stated.writelines(stated_statements(group_by_subject([chunk])))
+        return sort_lines(self._stated)
 
     def subjects(self) -> list[str]:
         """Return the subjects of the current graph as terms, sorted. Raises OSError."""
@@ -483,18 +497,22 @@ class Dump:
     def describe_difference(self, file: Path, name: str) -> str:
         """Describe how another dump, compressed as its name says, differs; return "" if it does not.
 
-        A syntax without named graphs has only the current statements. Our graphs have no blank nodes, so labels of
-        blank nodes are compared literally. Raises OSError.
+        MAY_REACH is compared with what we derive. A syntax without named graphs has only the current statements, and
+        one dump only the stated facts among them. Our graphs have no blank nodes, so labels of blank nodes are compared
+        literally. Raises OSError.
         """
-        fmt = syntax_of(name)
-        assert fmt
+        fmt = syntax_of(name) or BY_NAME["ntriples"]
         try:
             with open_decompressed(file, name) as content, self._temporary.open("wb") as output:
                 convert_to_nquads(content, fmt, output)
         except (SyntaxError, ValueError, *DECOMPRESSION_ERRORS) as error:
             return f"cannot be read as {fmt.title}: {error}"
+        if name == MAY_REACH:
+            return describe_difference(sort_lines(self._temporary), sorted(describe_may_reach(self._store)))
         with self.path.open("rb") as lines:
             ours = self._current() if fmt.kind is FormatKind.GRAPH else lines
+            if name == STATED_DUMP:
+                ours = self._stated_facts()
             return describe_difference(sort_lines(self._temporary), ours)
 
 
@@ -516,8 +534,9 @@ def describe_difference(theirs: Iterable[bytes], ours: Iterable[bytes]) -> str:
 
 def syntax_of(name: str) -> Format | None:
     """Return the syntax of a dump from its name, or None for another file."""
-    stem, _, suffixes = name.partition(".")
-    return next((fmt for fmt in GRAPH_FORMATS if stem == NAME and fmt.suffix == suffixes.split(".")[0]), None)
+    stem, _, suffixes = name.removeprefix(NAME).partition(".")
+    is_dump = name.startswith(NAME) and (not stem or name == STATED_DUMP)
+    return next((fmt for fmt in GRAPH_FORMATS if is_dump and fmt.suffix == suffixes.split(".")[0]), None)
 
 
 def by_subject(lines: Iterable[str]) -> dict[str, set[str]]:

@@ -7,6 +7,7 @@ import rdflib
 from rdflib import RDF, Literal, URIRef
 
 from cybilgraph import read
+from cybilgraph.model.record import Text
 from cybilgraph.model.vocabulary import (
     BASE,
     CYB,
@@ -19,6 +20,7 @@ from cybilgraph.model.vocabulary import (
     XSD,
 )
 from cybilgraph.rdf.description import describe
+from cybilgraph.readers import Input, read_input
 from tests.conftest import RECORDS, SEED
 from tests.support.graphs import G0020, objects
 
@@ -43,6 +45,18 @@ def test_seed_record_has_exact_iris(graph: rdflib.Graph) -> None:
     assert objects(graph, f"{G0020}/contact/1", VCARD.fn) == {"Daniela Schnidrig"}
     for predicate in (DCTERMS.abstract, CYB.aim, CYB.context):
         assert len(objects(graph, G0020, predicate)) == 1
+
+
+@pytest.mark.parametrize("updated", ["2023-01-02", ""])
+def test_date_of_the_capture_belongs_to_the_source_and_dates_the_status(updated: str) -> None:
+    page = f"A project\n\nStatus: Ongoing\n\nCaptured: 31 May 2024\n\nLast updated: {updated}\n\nSummary\n\nIt helps Fiji.\n"
+    [record] = read_input(Input("a.txt", data=page.encode()))
+    assert record.retrieved == Text("2024-05-31")
+    graph = rdflib.Graph().parse(data="\n".join(describe(record)), format="nt")
+    [source] = objects(graph, f"{BASE}record/a-project", CYB.currentSource)
+    [captured] = graph.objects(URIRef(source), URIRef(PROV.generatedAtTime))
+    assert captured == Literal("2024-05-31T00:00:00Z", datatype=URIRef(XSD.dateTime))
+    assert objects(graph, f"{BASE}id/project/a-project", CYB.statusAsOf) == {"2024-05-31"}
 
 
 @pytest.mark.parametrize("actor", ["oas-cicte", "gpd"])

@@ -3,14 +3,40 @@
 from __future__ import annotations
 
 import rdflib
-from rdflib import SKOS, URIRef
+from rdflib import DCTERMS, RDF, SKOS, URIRef
 
 from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.vocabulary import BASE
 from cybilgraph.rdf.description import describe_reference
 
+GRAPH = rdflib.Graph().parse(data="\n".join(describe_reference(load_gazetteer())), format="nt")
+
 
 def test_names_of_countries_have_three_languages() -> None:
-    graph = rdflib.Graph().parse(data="\n".join(describe_reference(load_gazetteer())), format="nt")
-    labels = {label.language: str(label) for label in graph.objects(URIRef(f"{BASE}id/country/DE"), SKOS.prefLabel)}
+    labels = {label.language: str(label) for label in GRAPH.objects(URIRef(f"{BASE}id/country/DE"), SKOS.prefLabel)}
     assert labels == {"en": "Germany", "es": "Alemania", "fr": "Allemagne"}
+
+
+def test_dimensions_that_match_themes_are_concepts_in_three_languages() -> None:
+    dimensions = set(GRAPH.objects(None, SKOS.closeMatch))
+    assert len(dimensions) == 5
+    for dimension in dimensions:
+        assert (dimension, RDF.type, SKOS.Concept) in GRAPH
+        assert (dimension, SKOS.inScheme, URIRef(f"{BASE}id/cmm")) in GRAPH
+        for predicate in (SKOS.prefLabel, SKOS.definition):
+            assert sorted(text.language for text in GRAPH.objects(dimension, predicate)) == ["en", "es", "fr"]
+
+
+def test_countries_match_those_of_the_eu_and_of_wikidata() -> None:
+    fiji, palestine = (set(GRAPH.objects(URIRef(f"{BASE}id/country/{code}"), SKOS.exactMatch)) for code in ("FJ", "PS"))
+    authority = URIRef("http://publications.europa.eu/resource/authority/country/FJI")
+    assert fiji == {authority, URIRef("http://www.wikidata.org/entity/Q712")}
+    assert len(palestine) == 1
+
+
+def test_groups_have_the_date_and_source_of_their_members() -> None:
+    ecowas, sahel = (URIRef(f"{BASE}id/group/{key}") for key in ("ecowas", "sahel"))
+    assert str(GRAPH.value(ecowas, SKOS.note)).startswith("Members as of 2025-01-29. Burkina Faso, Mali and Niger left")
+    assert GRAPH.value(ecowas, DCTERMS.source) == URIRef("https://www.ecowas.int/member-states/")
+    assert str(GRAPH.value(sahel, SKOS.note)).startswith("Definitions differ.")
+    assert not GRAPH.value(sahel, DCTERMS.source)

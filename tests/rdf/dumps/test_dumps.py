@@ -158,7 +158,7 @@ def test_equal_graphs_give_equal_dumps(release: Release, tmp_path: Path) -> None
     write_dumps(release.folder / graph_file.GRAPH, tmp_path)
     public = release.folder / "public"
     dumps = [path for path in tmp_path.iterdir() if path.is_file()]
-    assert len(dumps) == len(DUMP_FORMATS) + 6
+    assert len(dumps) == len(DUMP_FORMATS) + 1 + 6
     assert all(path.read_bytes() == (public / path.name).read_bytes() for path in dumps)
 
 
@@ -171,7 +171,7 @@ def test_earlier_captures_are_in_the_dumps_with_named_graphs(versions: tuple[int
     earlier = [[f"<x:s> <x:p> <x:o> <{VERSION}> .\n".encode()] if at in versions else [] for at in range(600)]
     with open_dumps(tmp_path) as add:
         for lines, others in zip(present, earlier, strict=True):
-            add(serialise_chunk(b"".join(lines + others), b"".join(lines)))
+            add(serialise_chunk(b"".join(lines + others), b"".join(lines), b""))
     dumps = {fmt.name: decompress(tmp_path / f"cybilgraph.{fmt.suffix}.gz") for fmt in DUMP_FORMATS}
     assert dumps["ntriples"] == b"".join(chain(*present))
     assert dumps["nquads"] == b"".join(chain(*(lines + others for lines, others in zip(present, earlier, strict=True))))

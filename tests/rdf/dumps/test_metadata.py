@@ -8,8 +8,10 @@ import pyoxigraph as ox
 import pytest
 
 from cybilgraph.model.vocabulary import BASE, CYB, DCAT, DCTERMS, OWL, RDF, VOID
+from cybilgraph.rdf.dumps import MAY_REACH, STATED_DUMP
 from cybilgraph.rdf.dumps.metadata import (
     DATASET,
+    MAY_REACH_ABOUT,
     GraphStatistics,
     ReleaseFile,
     count_statements,
@@ -25,7 +27,7 @@ GRAPH = {
     PROJECT: {
         RDF.type: [f"<{CYB.Project}>"],
         CYB.start: ['"2018-04"'],
-        CYB.end: ['"2020"'],
+        CYB.end: ['"2020"', '"2020-05"'],
         CYB.country: [f"<{BASE}id/country/BZ>", f"<{BASE}id/country/JM>"],
     },
     ACTOR: {RDF.type: [f"<{CYB.Actor}>"], OWL.sameAs: ["<https://www.wikidata.org/entity/Q458>", f"<{BASE}id/x>"]},
@@ -34,13 +36,13 @@ GRAPH = {
 
 def test_counts_classes_properties_places_and_links() -> None:
     counts = count_statements(GRAPH)
-    assert (counts.triples, counts.subjects) == (8, 2)
+    assert (counts.triples, counts.subjects) == (9, 2)
     assert counts.classes == {CYB.Project: 1, CYB.Actor: 1}
     assert counts.properties[CYB.country] == 2
     assert counts.links == {(OWL.sameAs, "https://www.wikidata.org/"): 1}
     assert counts.places == {f"{BASE}id/country/BZ", f"{BASE}id/country/JM"}
     assert counts.examples == [PROJECT]
-    assert (counts.start, counts.end) == ("2018-04", "2020")
+    assert (counts.first_day, counts.last_day) == ("2018-04-01", "2020-12-31")
 
 
 def test_counts_of_chunks_add_up_to_those_of_the_graph() -> None:
@@ -51,16 +53,36 @@ def test_counts_of_chunks_add_up_to_those_of_the_graph() -> None:
 
 
 def test_descriptions_state_counts_and_files(tmp_path: Path) -> None:
-    files = [ReleaseFile("cybilgraph.ttl.gz", 100, "ab" * 32), ReleaseFile("projects.csv.gz", 50, "cd" * 32)]
-    write_descriptions(count_statements(GRAPH), 3, "2026-01-31T00:00:00Z", files, tmp_path)
+    contents = {
+        "cybilgraph.ttl.gz": "present only: 9 statements",
+        "cybilgraph.nq.gz": "present and history (named graphs): 12 statements",
+        STATED_DUMP: "present only, stated facts without derived links and their quotes: 7 statements",
+        "projects.csv.gz": "",
+        MAY_REACH: f"{MAY_REACH_ABOUT}: 7 statements",
+    }
+    files = [ReleaseFile(name, 100, "ab" * 32) for name in contents]
+    counts = count_statements(GRAPH)
+    counts.quads, counts.stated, counts.may_reach = 12, 7, 7
+    write_descriptions(counts, 3, "2026-01-31T00:00:00Z", files, tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"void.ttl", "dcat.ttl", "dcat.jsonld", "dcat.rdf"}
     void, dcat = (
         {(quad.subject.value, quad.predicate.value, quad.object.value) for quad in ox.parse(path=tmp_path / name)}
         for name in ("void.ttl", "dcat.ttl")
     )
-    assert (DATASET, VOID.triples, "8") in void
-    [dump] = [value for _, predicate, value in void if predicate == VOID.dataDump]
-    assert dump.endswith("/cybilgraph.ttl.gz")
+    assert (DATASET, VOID.triples, "9") in void
+    dumps = {(subject, value.rpartition("/")[2]) for subject, predicate, value in void if predicate == VOID.dataDump}
+    stated = f"{DATASET}#stated"
+    reached = f"{DATASET}#may-reach"
+    assert dumps == {
+        (DATASET, "cybilgraph.ttl.gz"),
+        (DATASET, "cybilgraph.nq.gz"),
+        (stated, STATED_DUMP),
+        (reached, MAY_REACH),
+    }
+    assert (reached, VOID.triples, "7") in void
+    assert {(DATASET, VOID.subset, stated), (stated, VOID.triples, "7")} < void
+    described = {subject: value for subject, predicate, value in dcat if predicate == DCTERMS.description}
+    assert {name: described.get(f"{DATASET}#file-{name}", "") for name in contents} == contents
     assert {value.rpartition("/")[2] for _, predicate, value in dcat if predicate == DCAT.downloadURL} == {
         file.name for file in files
     }

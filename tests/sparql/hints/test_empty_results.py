@@ -165,8 +165,8 @@ VALUES = [
     ('?p cyb:status ?s FILTER(?s = "Finished")', "Did you mean status:finished?"),
     ('?p cyb:start "2018-04"', '"2018-04"^^xsd:gYearMonth'),
     ('?p cyb:start "2018-04-01"^^xsd:date', "xsd:gYearMonth"),
-    ('?p cyb:start ?d FILTER(?d >= "2018-01-01"^^xsd:date)', "YEAR(?d) with 2018"),
-    ('?p cyb:start ?d FILTER(?d >= "2018")', 'STR(?d) with "2018"'),
+    ('?p cyb:start ?d FILTER(?d >= "2018-01-01"^^xsd:date)', "cyb:startEarliest or cyb:startLatest"),
+    ('?p cyb:start ?d FILTER(?d >= "2018")', "YEAR(?d) with 2018"),
     ("?p cyb:start ?d FILTER(?d >= 2018)", "YEAR(?d) with 2018"),
     ("?p cyb:start ?d FILTER(YEAR(?d) >= 2018)", ""),
 ]

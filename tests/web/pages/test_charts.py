@@ -65,8 +65,10 @@ def test_timeline_accepts_an_end_before_its_start() -> None:
 
 
 def test_years_active_counts_projects_per_year() -> None:
-    picture = charts.years_active([TimeSpan("a", "", "2018-05", "2020"), TimeSpan("b", "", "2020", "")])
-    assert [(mark["label"], mark["value"]) for mark in picture.marks] == [("2018", 1), ("2019", 1), ("2020", 2)]
+    spans = [("2018-05", "2020", ""), ("2020-01-31", "", ""), ("2019", "", "Ongoing"), ("2021", "2018-12-31", "")]
+    picture = charts.years_active(TimeSpan("", "", *span) for span in spans)
+    counts = {mark["label"]: mark["value"] for mark in picture.marks}
+    assert counts == {"2018": 1, "2019": 2, "2020": 3}
     assert charts.columns([]).marks == []
     assert charts.columns([Bar("x", "", 0)]).marks[0]["height"] == 0
 

@@ -106,7 +106,13 @@ def test_releases_are_listed_and_have_pages(shelf: str) -> None:
     page = get(shelf, "/releases", Accept=BROWSER).body.decode()
     assert 'href="/release/3"' in page
     page = get(shelf, "/release/3", Accept=BROWSER).body.decode()
-    for words in ("2 projects", f'href="/release/3/{DUMP}"', "as N-Quads (gzip)", "as Parquet"):
+    for words in (
+        "2 projects",
+        f'href="/release/3/{DUMP}"',
+        "as N-Quads (gzip)",
+        "as Parquet",
+        "Countries that each project may reach",
+    ):
         assert words in page, words
     assert "This is the current release" in get(shelf, "/release/4", Accept=BROWSER).body.decode()
     assert json.loads(get(shelf, "/release/3.json").body)["release"] == 3

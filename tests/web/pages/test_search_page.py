@@ -108,6 +108,40 @@ def test_sparql_query_lists_no_more_projects_than_fit_into_a_url(tmp_path: Path)
         assert "200 rows" in http(f"{url}{unescape(address)}", Accept=BROWSER).body.decode()
 
 
+#: Dates of three precisions. By first day and title, the order is: Delta, Alpha, Beta, Gamma.
+DATED = [
+    {"title": "Gamma", "start": "2019", "end": "2021"},
+    {"title": "Alpha", "start": "2019-01", "end": "2020-01"},
+    {"title": "Beta", "start": "2019-01-01", "status": "Ongoing"},
+    {"title": "Delta", "start": "2018-12-31"},
+]
+
+
+def test_dates_of_different_precision_are_sorted_and_filtered_by_their_days(tmp_path: Path) -> None:
+    records = [record | {"countries": ["Belize"]} for record in DATED]
+    (tmp_path / "records.json").write_text(json.dumps({"projects": records}))
+    pipeline.build([tmp_path / "records.json"], tmp_path / "into", dumps=False)
+    with running_server(tmp_path / "into") as url:
+
+        def titles(address: str) -> list[str]:
+            return [row["title"] for row in csv.DictReader(io.StringIO(http(f"{url}{address}").body.decode()))]
+
+        assert titles("/search.csv?sort=oldest") == ["Delta", "Alpha", "Beta", "Gamma"]
+        assert titles("/search.csv?sort=newest") == titles("/id/country/BZ.csv") == ["Alpha", "Beta", "Gamma", "Delta"]
+        assert titles("/api/queries/page-timeline.csv") == ["Delta", "Alpha", "Beta", "Gamma"]
+        active = {"2018": "Delta", "2019": "Alpha Beta Gamma", "2020": "Alpha Beta Gamma", "2021": "Beta Gamma"}
+        for year, names in active.items():
+            assert sorted(titles(f"/search.csv?year={year}")) == names.split()
+            [address] = re.findall(r'href="(/search/sparql[^"]*)"', page(url, year=year))
+            text = http(f"{url}{unescape(address)}", Accept=BROWSER).body.decode()
+            [query] = re.findall(r"<textarea[^>]*>(.*?)</textarea>", text, re.DOTALL)
+            rows = csv.DictReader(io.StringIO(get(url, unescape(query), "text/csv").body.decode()))
+            assert [row["title"] for row in rows] == names.split()
+        chart = http(f"{url}/id/country/BZ", Accept=BROWSER).body.decode().partition("Active projects per year</h3>")[2]
+        shown = dict(re.findall(r"<title>(\d{4}): (\d+)", chart))
+        assert shown == {year: str(len(names.split())) for year, names in active.items()}
+
+
 @pytest.mark.parametrize(
     "text",
     ['"', '" OR ""', "title:x NEAR(a b, 3) AND NOT c*", "* ^ - + ( ) { } : ;", "\x00\x01", "\u202e", "'; DROP TABLE project; --",

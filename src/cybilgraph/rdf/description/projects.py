@@ -281,8 +281,8 @@ def _describe_record(triples: TripleWriter, project: str, record: Record) -> Non
     triples.plain(node, DCTERMS.language, record.language.text)
     if record.updated:
         triples.plain(node, DCTERMS.modified, record.updated.text, XSD.date)
-        if record.status:
-            triples.plain(project, CYB.statusAsOf, record.updated.text, XSD.date)
+    if record.status and record.as_of:
+        triples.plain(project, CYB.statusAsOf, record.as_of, XSD.date)
     if record.address and is_iri(record.address.text):
         triples.link(node, DCTERMS.source, record.address.text)
     source = triples.source
@@ -290,6 +290,8 @@ def _describe_record(triples: TripleWriter, project: str, record: Record) -> Non
     triples.link(node, CYB.currentSource, source)
     triples.link(source, RDF.type, PROV.Entity)
     triples.plain(source, RDFS.label, record.source.name)
+    if record.retrieved:  # the range of the property is xsd:dateTime
+        triples.plain(source, PROV.generatedAtTime, f"{record.retrieved.text}T00:00:00Z", XSD.dateTime)
     checksum = f"{source}/checksum"
     triples.link(source, SPDX.checksum, checksum)
     triples.link(checksum, RDF.type, SPDX.Checksum)

@@ -27,6 +27,7 @@ _SCHEMES = {
     "region": "Regions of the United Nations (M49)",
     "group": "Groups of countries",
     "theme": "Themes and topics",
+    "cmm": "Dimensions of the Oxford Cybersecurity Capacity Maturity Model",
     "audience": "Audiences",
     "status": "Project status",
     "role": "Roles of actors in projects",
@@ -41,6 +42,7 @@ IATI = f"{BASE}iati"
 _IATI_LISTS = {"status": "ActivityStatus", "role": "OrganisationRole", "actor-type": "OrganisationType"}
 #: The countries of the EU Publications Office, whose codes are alpha-3 codes (also for Kosovo: XKX).
 _EU_COUNTRIES = "http://publications.europa.eu/resource/authority/country/"
+_WIKIDATA = "http://www.wikidata.org/entity/"
 _CLASSES = {
     "country": CYB.Country,
     "region": CYB.Region,
@@ -49,6 +51,14 @@ _CLASSES = {
     "audience": CYB.Audience,
     "actor": CYB.Actor,
 }
+#: Columns of text, which only some kinds have, with their property and language.
+_TEXTS = (
+    ("name_es", SKOS.prefLabel, "es"),
+    ("name_fr", SKOS.prefLabel, "fr"),
+    ("definition", SKOS.definition, "en"),
+    ("definition_es", SKOS.definition, "es"),
+    ("definition_fr", SKOS.definition, "fr"),
+)
 
 
 def describe_reference(reference: Gazetteer) -> list[str]:
@@ -62,6 +72,9 @@ def describe_reference(reference: Gazetteer) -> list[str]:
         triples.text(iri, SKOS.prefLabel, entry.name)
         for alias in entry.aliases:
             triples.text(iri, SKOS.altLabel, alias)
+        for column, property_, language in _TEXTS:
+            if text := entry.row.get(column):
+                triples.text(iri, property_, text, language)
         if entry.kind in _CLASSES:
             triples.link(iri, RDF.type, _CLASSES[entry.kind])
         if entry.kind in _SCHEMES:
@@ -75,6 +88,8 @@ def describe_reference(reference: Gazetteer) -> list[str]:
 def describe_code_lists() -> list[str]:
     """Return the triples about the code lists of IATI that type our notations, sorted."""
     triples = TripleWriter()
+    triples.link(IATI, RDF.type, OWL.Ontology)
+    triples.text(IATI, RDFS.label, "Datatypes for the codes of IATI 2.03")
     for name in _IATI_LISTS.values():
         iri = f"{IATI}#{name}"
         triples.link(iri, RDF.type, RDFS.Datatype)
@@ -96,8 +111,8 @@ def _country(triples: TripleWriter, iri: str, entry: GazetteerEntry) -> None:
         triples.plain(iri, CYB.m49, row["numeric"])
     triples.link(iri, SKOS.exactMatch, f"{_EU_COUNTRIES}{row['alpha3']}")
     triples.link(iri, SKOS.broader, thing_iri("region", row["region"]))
-    for language in ("es", "fr"):
-        triples.text(iri, SKOS.prefLabel, row[f"name_{language}"], language)
+    if row["wikidata"]:
+        triples.link(iri, SKOS.exactMatch, f"{_WIKIDATA}{row['wikidata']}")
 
 
 def _region(triples: TripleWriter, iri: str, entry: GazetteerEntry) -> None:
@@ -109,6 +124,11 @@ def _region(triples: TripleWriter, iri: str, entry: GazetteerEntry) -> None:
 def _group(triples: TripleWriter, iri: str, entry: GazetteerEntry) -> None:
     for member in entry.cell("members"):
         triples.link(iri, SKOS.member, thing_iri("country", member))
+    if source := entry.row["source"]:
+        triples.link(iri, DCTERMS.source, source)
+    as_of = f"Members as of {entry.row['as_of']}." if entry.row["as_of"] else ""
+    if note := " ".join(filter(None, (as_of, entry.row["note"]))):
+        triples.text(iri, SKOS.note, note)
     _homepage(triples, iri, entry)
 
 
@@ -118,7 +138,7 @@ def _theme(triples: TripleWriter, iri: str, entry: GazetteerEntry) -> None:
     else:
         triples.link(iri, SKOS.topConceptOf, scheme_iri("theme"))
     for dimension in entry.cell("close_match"):
-        triples.link(iri, SKOS.closeMatch, thing_iri("cmm", dimension.removeprefix("cmm-")))
+        triples.link(iri, SKOS.closeMatch, thing_iri("cmm", dimension))
 
 
 def _basis(triples: TripleWriter, iri: str, entry: GazetteerEntry) -> None:

@@ -27,8 +27,13 @@ from cybilgraph.rdf.serialisation import parse_nquads, write_quads
 NAME = "cybilgraph"
 #: The dumps of the whole graph with its history, smallest first.
 FULL_DUMPS = (f"{NAME}.nq.zst", f"{NAME}.nq.gz")
+#: The file of derived statements that are not in the graph: the countries that each project may reach.
+MAY_REACH = "may-reach.nt.gz"
 #: The formats of the dumps. N-Quads and JSON-LD include the history, the others only the current graph.
 DUMP_FORMATS = tuple(BY_NAME[name] for name in ("nquads", "ntriples", "turtle", "jsonld", "rdfxml"))
+#: The dump of the stated facts of the current graph.
+STATED_DUMP = f"{NAME}-stated.nt.gz"
+_FILES = {f"{NAME}.{fmt.suffix}.gz": fmt for fmt in DUMP_FORMATS} | {STATED_DUMP: BY_NAME["ntriples"]}
 
 #: Where the head of a document ends, and the text between and after its statements.
 _SEPARATORS = {
@@ -61,23 +66,28 @@ def _envelope(fmt: Format) -> _Envelope:
     return _Envelope(sample.partition(first)[0], between, end)
 
 
-def serialise_chunk(quads: bytes, triples: bytes) -> dict[str, GzipPart]:
-    """Serialise and compress a chunk of N-Quads in the syntax of each dump, by file suffix.
+def serialise_chunk(quads: bytes, triples: bytes, stated: bytes) -> dict[str, GzipPart]:
+    """Serialise and compress a chunk of N-Quads for each dump, by file name.
 
-    ``triples`` are the statements of the current graph. The results are parts of compressed files, without the head
-    and end of a document.
+    ``triples`` are the statements of the current graph, and ``stated`` the stated facts among them. The results are
+    parts of compressed files, without the head and end of a document.
     """
     has_history = len(triples) < len(quads)
     dataset = parse_nquads(quads)
     present = [quad for quad in dataset if isinstance(quad.graph_name, ox.DefaultGraph)] if has_history else dataset
     current = GzipPart.of(triples)
-    parts = {"ntriples": current, "nquads": GzipPart.of(quads) if has_history else current}
-    for fmt in DUMP_FORMATS:
-        if fmt.name not in parts:
-            document = write_quads(dataset if fmt.kind is FormatKind.DATASET else present, fmt)
-            head, _, end = _envelope(fmt)
-            parts[fmt.name] = GzipPart.of(document.removeprefix(head).removesuffix(end))
-    return {fmt.suffix: parts[fmt.name] for fmt in DUMP_FORMATS}
+    lines = {"ntriples": current, "nquads": GzipPart.of(quads) if has_history else current}
+    parts = {STATED_DUMP: GzipPart.of(stated)}
+    for name, fmt in _FILES.items():
+        if name not in parts:
+            parts[name] = lines.get(fmt.name) or _serialise(dataset if fmt.kind is FormatKind.DATASET else present, fmt)
+    return parts
+
+
+def _serialise(quads: list[ox.Quad], fmt: Format) -> GzipPart:
+    """Return the statements of a document without its head and end."""
+    head, _, end = _envelope(fmt)
+    return GzipPart.of(write_quads(quads, fmt).removeprefix(head).removesuffix(end))
 
 
 @contextmanager
@@ -87,24 +97,22 @@ def open_dumps(folder: Path) -> Iterator[Callable[[Mapping[str, GzipPart]], None
     Raises OSError.
     """
     with ExitStack() as files:
-        outputs = {
-            fmt: files.enter_context(open_gzip_parts(folder / f"{NAME}.{fmt.suffix}.gz")) for fmt in DUMP_FORMATS
-        }
-        started: set[Format] = set()
+        outputs = {name: files.enter_context(open_gzip_parts(folder / name)) for name in _FILES}
+        started: set[str] = set()
 
         def add(chunk: Mapping[str, GzipPart]) -> None:
-            for fmt, write in outputs.items():
-                if (part := chunk[fmt.suffix]).size:
-                    if fmt in started:
-                        write(GzipPart.of(_envelope(fmt).between))
-                    started.add(fmt)
+            for name, write in outputs.items():
+                if (part := chunk[name]).size:
+                    if name in started:
+                        write(GzipPart.of(_envelope(_FILES[name]).between))
+                    started.add(name)
                     write(part)
 
-        for fmt, write in outputs.items():
-            write(GzipPart.of(_envelope(fmt).head))
+        for name, write in outputs.items():
+            write(GzipPart.of(_envelope(_FILES[name]).head))
         yield add
-        for fmt, write in outputs.items():
-            write(GzipPart.of(_envelope(fmt).end))
+        for name, write in outputs.items():
+            write(GzipPart.of(_envelope(_FILES[name]).end))
 
 
 @contextmanager

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-from cybilgraph.model.formats import BY_NAME, FORMATS, GRAPH_FORMATS, media_type_of
+from cybilgraph.model.dates import date_bounds
+from cybilgraph.model.formats import BY_NAME, FORMATS, GRAPH_FORMATS, Format, FormatKind, media_type_of
 from cybilgraph.model.vocabulary import (
     BASE,
     CYB,
@@ -29,6 +30,7 @@ from cybilgraph.model.vocabulary import (
     XSD,
     shorten,
 )
+from cybilgraph.rdf.dumps import MAY_REACH, NAME, STATED_DUMP
 from cybilgraph.rdf.ntriples import StatementsBySubject, iri, literal, term_text
 from cybilgraph.rdf.serialisation import serialise, turtle_to_ntriples
 
@@ -52,8 +54,12 @@ RIGHTS = (
 )
 KEYWORDS = ("cyber capacity building", "cybersecurity", "cybercrime", "international development", "linked data")
 SOURCE = "https://cybilportal.org/"
+MAY_REACH_ABOUT = (
+    "Countries that each project may reach: its own, those of its regions, and the members of its groups. "
+    "Derived, and not in the graph"
+)
 _MEDIA_TYPE = "https://www.iana.org/assignments/media-types/"
-_LINKS = (OWL.sameAs, RDFS.seeAlso, SKOS.closeMatch)
+_LINKS = (OWL.sameAs, RDFS.seeAlso, SKOS.closeMatch, SKOS.exactMatch)
 _PLACES = (CYB.country, CYB.region)
 _COUNTED_PROPERTIES = {RDF.type, CYB.start, CYB.end, *_PLACES, *_LINKS}
 _MAX_EXAMPLES = 3
@@ -63,8 +69,13 @@ _TABLES = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet"}
 
 @dataclass(slots=True)
 class GraphStatistics:
-    """Counts of the default graph: resources by class, statements by property, links by property and site."""
+    """Counts of the default graph: resources by class, statements by property, links by property and site.
 
+    ``quads`` includes the named graphs, ``stated`` only stated facts.
+    """
+
+    quads: int = 0
+    stated: int = 0
     triples: int = 0
     subjects: int = 0
     classes: Counter[str] = field(default_factory=Counter)
@@ -72,11 +83,15 @@ class GraphStatistics:
     links: Counter[tuple[str, str]] = field(default_factory=Counter)
     examples: list[str] = field(default_factory=list)
     places: set[str] = field(default_factory=set)
-    start: str = ""
-    end: str = ""
+    #: Statements of the file of countries that projects may reach; they are not in the graph.
+    may_reach: int = 0
+    first_day: str = ""
+    last_day: str = ""
 
     def add(self, others: GraphStatistics) -> None:
         """Add the counts of a later chunk with other subjects."""
+        self.quads += others.quads
+        self.stated += others.stated
         self.triples += others.triples
         self.subjects += others.subjects
         self.classes += others.classes
@@ -84,8 +99,8 @@ class GraphStatistics:
         self.links += others.links
         self.examples = (self.examples + others.examples)[:_MAX_EXAMPLES]
         self.places |= others.places
-        self.start = min(filter(None, (self.start, others.start)), default="")
-        self.end = max(self.end, others.end)
+        self.first_day = min(filter(None, (self.first_day, others.first_day)), default="")
+        self.last_day = max(self.last_day, others.last_day)
 
 
 def count_statements(graph: StatementsBySubject) -> GraphStatistics:
@@ -102,9 +117,10 @@ def count_statements(graph: StatementsBySubject) -> GraphStatistics:
                 if len(found.examples) < _MAX_EXAMPLES and f"<{CYB.Project}>" in terms:
                     found.examples.append(subject)
             elif predicate == CYB.start:
-                found.start = min(filter(None, (found.start, *texts)), default="")
+                days = (date_bounds(date)[0] for date in texts)
+                found.first_day = min(filter(None, (found.first_day, *days)))
             elif predicate == CYB.end:
-                found.end = max(found.end, *texts)
+                found.last_day = max(found.last_day, *(date_bounds(date)[1] for date in texts))
             elif predicate in _PLACES:
                 found.places.update(texts)
             elif subject.startswith(f"{BASE}id/"):
@@ -211,6 +227,8 @@ def _dataset(number: int, created_at: str) -> str:
 
 def _void(counts: GraphStatistics, number: int, files: list[ReleaseFile]) -> str:
     terms = (*counts.classes, *counts.properties)
+    names = [file.name for file in files]
+    whole = [name for name in names if _syntax(name) and name not in (STATED_DUMP, MAY_REACH)]
     namespaces = {term[: max(term.rfind("#"), term.rfind("/")) + 1] for term in terms}
     parts = f"""
     <dataset> foaf:homepage <> ;
@@ -222,8 +240,16 @@ def _void(counts: GraphStatistics, number: int, files: list[ReleaseFile]) -> str
         void:properties {len(counts.properties)} ;
         {_each("void:exampleResource", map(iri, counts.examples))}
         {_each("void:vocabulary", map(iri, namespaces))}
-        {_each("void:dataDump", (f"<release/{number}/{file.name}>" for file in files if _syntax(file.name)))}
+        {_each("void:dataDump", (f"<release/{number}/{name}>" for name in whole))}
         {_each("void:feature", (iri(fmt.iri) for fmt in GRAPH_FORMATS))} .
+    """
+    if STATED_DUMP in names:
+        parts += f"""
+    <dataset> void:subset <dataset#stated> .
+    <dataset#stated> a void:Dataset ;
+        dcterms:description {_english(describe_dump(STATED_DUMP, counts))} ;
+        void:triples {counts.stated} ;
+        void:dataDump <release/{number}/{STATED_DUMP}> .
     """
     for kind, counted, times in (("class", counts.classes, "entities"), ("property", counts.properties, "triples")):
         for term, many in counted.items():
@@ -237,6 +263,13 @@ def _void(counts: GraphStatistics, number: int, files: list[ReleaseFile]) -> str
     <dataset> void:subset <dataset#links-{place}> .
     <dataset#links-{place}> a void:Linkset ; void:linkPredicate {iri(predicate)} ;
         void:subjectsTarget <dataset> ; void:objectsTarget {iri(site)} ; void:triples {many} .
+    """
+    if MAY_REACH in names:
+        parts += f"""
+    <dataset#may-reach> a void:Linkset ; void:linkPredicate {iri(CYB.mayReach)} ;
+        dcterms:description {_english(f"{MAY_REACH_ABOUT}.")} ;
+        void:subjectsTarget <dataset> ; void:objectsTarget <dataset> ; prov:wasDerivedFrom <dataset> ;
+        void:triples {counts.may_reach} ; void:dataDump <release/{number}/{MAY_REACH}> .
     """
     return parts
 
@@ -268,11 +301,11 @@ def _dcat(counts: GraphStatistics, number: int, created_at: str, files: list[Rel
     <dataset#provenance> a dcterms:ProvenanceStatement ; rdfs:label
         "Extracted from saved project pages and records; the data name each source with its checksum."@en .
     """
-    if counts.start and counts.end:
+    if counts.first_day and counts.last_day:
         parts += f"""
     <dataset> dcterms:temporal <dataset#period> .
     <dataset#period> a dcterms:PeriodOfTime ;
-        dcat:startDate {_time(counts.start)} ; dcat:endDate {_time(counts.end)} .
+        dcat:startDate "{counts.first_day}"^^xsd:date ; dcat:endDate "{counts.last_day}"^^xsd:date .
     """
     for file in files:
         kind, compression = _types(file.name)
@@ -280,6 +313,7 @@ def _dcat(counts: GraphStatistics, number: int, created_at: str, files: list[Rel
     <dataset#file-{file.name}> a dcat:Distribution ;
         dcterms:title "{file.name}"@en ;
         dcterms:identifier "{file.name}" ;
+        {_each("dcterms:description", map(_english, filter(None, [describe_dump(file.name, counts)])))}
         dcterms:modified {created_at} ;
         dcterms:rights <dataset#rights> ;
         dcterms:format <{_MEDIA_TYPE}{kind}> ;
@@ -296,10 +330,26 @@ def _dcat(counts: GraphStatistics, number: int, created_at: str, files: list[Rel
     return parts
 
 
-def _syntax(name: str) -> str:
-    """Return the RDF media type of a file's content, compressed or not; empty for other files."""
+def describe_dump(name: str, counts: GraphStatistics | None = None) -> str:
+    """Say what a dump contains, with its number of statements if ``counts`` are given; empty for other files."""
+    fmt = _syntax(name)
+    if not fmt or not name.startswith((NAME, MAY_REACH)):
+        return ""
+    if name == MAY_REACH:
+        content, count = MAY_REACH_ABOUT, "may_reach"
+    elif name == STATED_DUMP:
+        content, count = "present only, stated facts without derived links and their quotes", "stated"
+    elif fmt.kind is FormatKind.DATASET:
+        content, count = "present and history (named graphs)", "quads"
+    else:
+        content, count = "present only", "triples"
+    return f"{content}: {getattr(counts, count):,} statements" if counts else content
+
+
+def _syntax(name: str) -> Format | None:
+    """Return the RDF syntax of a file's content, compressed or not; None for other files."""
     suffixes = name.split(".")[1:]
-    return next((fmt.media_type for fmt in FORMATS if fmt.carries_graph and fmt.suffix in suffixes[:1]), "")
+    return next((fmt for fmt in FORMATS if fmt.carries_graph and fmt.suffix in suffixes[:1]), None)
 
 
 def _types(name: str) -> tuple[str, str]:
@@ -308,10 +358,5 @@ def _types(name: str) -> tuple[str, str]:
     outer = media_type_of(name)
     if len(suffixes) < 2:
         return outer, ""
-    return _syntax(name) or _TABLES[suffixes[0]], outer
-
-
-def _time(value: str) -> str:
-    """Return a date as a literal of its precision."""
-    kinds = {4: XSD.gYear, 7: XSD.gYearMonth}
-    return literal(value, datatype=kinds.get(len(value), XSD.date))
+    fmt = _syntax(name)
+    return fmt.media_type if fmt else _TABLES[suffixes[0]], outer

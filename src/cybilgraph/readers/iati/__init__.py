@@ -64,7 +64,7 @@ PARTICIPANT, STATED, LEFT_BLANK, PRINTED = (
     f"{{{CYB.iri}}}{name}" for name in ("participant", "stated", "leftBlank", "printed")
 )
 FIELD_ATTRIBUTE = "field"
-WITHOUT_ELEMENT = ("slug", "duration", "audience", "address", "rights")
+WITHOUT_ELEMENT = ("slug", "duration", "audience", "address", "retrieved", "rights")
 #: The prefix of identifiers that we generate for projects without one.
 GENERATED_PREFIX = "cybilgraph-"
 _UNSPECIFIED = "unspecified"

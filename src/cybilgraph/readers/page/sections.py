@@ -356,7 +356,7 @@ class RecordBuilder:
     def _record_value(self, section: Section) -> None:
         """Read a value about the record itself, and report it if invalid."""
         value, name = section.lines[0], section.row.name
-        if name == "updated":
+        if name in ("updated", "retrieved"):
             date = read_date(value)
             value = Text(date.value if date and len(date.value) == 10 else "", value.place)
         elif name == "language":

@@ -121,7 +121,9 @@ def _text(view: ProjectView, project: str, nodes: list[str], row: Field, languag
         texts = [found for node in nodes if (found := view.text(node, row.term)).text]
         place = texts[0].place if texts else None
         return Text(view.language if language_stated or view.language != "en" else "", place)
-    texts = [to_one_line(view.printed(node, row.term, view.single(node, row.term))) for node in nodes]
+    sources = (source for node in nodes for source in view.graph.values(node, CYB.currentSource))
+    about = nodes if row.name != "retrieved" else [*nodes, *map(str, sources)]
+    texts = [to_one_line(view.printed(node, row.term, view.single(node, row.term))) for node in about]
     return next((text for text in texts if text.text), Text(""))
 
 

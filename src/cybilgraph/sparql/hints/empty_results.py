@@ -346,9 +346,11 @@ def _link(predicate: Term, given: Term, values: list[Term]) -> Note | None:
 
 def _dates(predicate: Term, name: str, given: str, values: list[Term]) -> str:
     kinds = sorted({shorten(value.datatype) for value in values if value.datatype})
+    bounds = " or ".join(f"{shorten(predicate.value)}{bound}" for bound in ("Earliest", "Latest"))
+    days = f"Use {bounds}, which are always days; or compare" if predicate.value in (CYB.start, CYB.end) else "Compare"
     return (
         f"The dates of {predicate.text} have the precision of the source ({', '.join(kinds)}), and different datatypes "
-        f'never match. Compare YEAR({name}) with {given[:4]}, or STR({name}) with "{given}".'
+        f"never match. {days} YEAR({name}) with {given[:4]}."
     )
 
 

@@ -7,23 +7,23 @@ common fonts.
 from __future__ import annotations
 
 import csv
-import re
 import unicodedata
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from functools import cache
 from itertools import groupby
 from typing import NamedTuple
 from urllib.parse import quote
 
+from cybilgraph.model.dates import active_years, date_bounds
 from cybilgraph.model.resources import REFERENCE
 
 #: The lowest number of projects of each shade of the map; shade 0 means none.
 SHADES = (1, 2, 4, 8, 16, 32)
 _WIDTH = 960
-_YEAR = re.compile(r"(\d{4})(?:-(\d\d))?(?:-(\d\d))?")
 #: The most nodes in a column of the network.
 _MAX_COLUMN_NODES = 22
 _ONGOING = "Ongoing"
@@ -47,6 +47,11 @@ class TimeSpan(NamedTuple):
     start: str
     end: str
     status: str = ""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the project is ongoing with no end date."""
+        return not self.end and self.status == _ONGOING
 
 
 @dataclass(slots=True)
@@ -90,7 +95,7 @@ def timeline(spans: Sequence[TimeSpan]) -> Chart:
     if not spans:
         return Chart("timeline", _WIDTH, 0, fluid=True)
     top, row = 30, 38
-    periods = [(_year_fraction(span.start), _year_fraction(span.end or span.start, end=True)) for span in spans]
+    periods = [(_year_fraction(span.start), _year_fraction(span.end or span.start, at_end=True)) for span in spans]
     first = int(min(start for start, _ in periods))
     last = int(max(map(max, periods))) + 1  # some records have an end before their start
     scale = 100 / (last - first)
@@ -101,17 +106,16 @@ def timeline(spans: Sequence[TimeSpan]) -> Chart:
     ]
     for number, (span, (start, end)) in enumerate(zip(spans, periods, strict=True)):
         x = (start - first) * scale
-        is_open = not span.end and span.status == _ONGOING
         chart.marks.append(
             {
                 "label": span.label,
                 "iri": span.iri,
                 "x": _round(x),
                 "y": top + row * number,
-                "width": max(_round((100 if is_open else (end - first) * scale) - x), 0.5),
-                "open": is_open,
-                "unknown": not span.end and not is_open,
-                "when": f"{span.start} – {span.end or ('ongoing' if is_open else '?')}",
+                "width": max(_round((100 if span.is_open else (end - first) * scale) - x), 0.5),
+                "open": span.is_open,
+                "unknown": not span.end and not span.is_open,
+                "when": f"{span.start} – {span.end or ('ongoing' if span.is_open else '?')}",
             }
         )
     return chart
@@ -142,12 +146,11 @@ def columns(bars: Sequence[Bar], height: int = 240) -> Chart:
 
 
 def years_active(spans: Iterable[TimeSpan]) -> Chart:
-    """Lay out a column chart of the active spans per year; one with no end counts only in its first year."""
-    counts: Counter[int] = Counter()
-    for span in spans:
-        start = int(span.start[:4])
-        counts.update(range(start, max(int((span.end or span.start)[:4]), start) + 1))
-    years = range(min(counts), max(counts) + 1)
+    """Lay out a column chart of the active spans per year, up to the last year in which one is known to be active."""
+    spans = list(spans)
+    last = max((year for span in spans for year in active_years(span.start, span.end)), default=0)
+    counts = Counter(year for span in spans for year in active_years(span.start, span.end, span.is_open * last))
+    years = range(min(counts, default=1), last + 1)
     return columns([Bar(str(year), "", counts[year]) for year in years], height=130)
 
 
@@ -236,15 +239,10 @@ def _shapes() -> tuple[dict[str, str], ...]:
         return tuple(csv.DictReader(file))
 
 
-def _year_fraction(printed: str, *, end: bool = False) -> float:
-    """Convert a date to a fractional year: the start of a year or month given without a day, or its end."""
-    match = _YEAR.match(printed)
-    if not match:
-        return 0.0
-    year, month, day = match.groups()
-    if month is None:
-        return int(year) + end
-    return int(year) + (int(month) - 1 + (int(day) / 31 if day else end)) / 12
+def _year_fraction(value: str, *, at_end: bool = False) -> float:
+    """Convert a date to a fractional year: the begin of its first day, or the end of its last day."""
+    day = date.fromisoformat(date_bounds(value)[at_end]) + timedelta(days=at_end)
+    return day.year + (day.timetuple().tm_yday - 1) / 366
 
 
 def _label_step(years: int) -> int:

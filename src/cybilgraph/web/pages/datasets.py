@@ -18,7 +18,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from cybilgraph.errors import ReleaseError
 from cybilgraph.model.formats import FORMATS, GRAPH_FORMATS, Format, media_type_of
 from cybilgraph.model.vocabulary import BASE, thing_iri
-from cybilgraph.rdf.dumps import NAME, metadata
+from cybilgraph.rdf.dumps import MAY_REACH, NAME, metadata
 from cybilgraph.rdf.serialisation import turtle_to_ntriples
 from cybilgraph.release import IDENTITIES, Release
 from cybilgraph.web.api.negotiation import HTML, SUFFIXES, negotiate
@@ -34,6 +34,7 @@ _FILE_DESCRIPTIONS = {
     "participations": "Participations: organisations, projects and roles",
     "scopes": "Scopes: countries, regions, groups, themes and audiences of projects",
     "outcomes": "Outcomes, outputs and activities",
+    "may-reach": metadata.MAY_REACH_ABOUT,
     "manifest": "Counts, versions and checksums of the release",
     "report": "Problems found in the records",
     "SHA256SUMS": "Checksums for sha256sum --check",
@@ -197,7 +198,7 @@ def _dataset() -> dict[str, Any]:
                 "sha256": file["sha256"],
             }
             for file in _files(release)
-            if file["name"].startswith(NAME) or file["name"].endswith((".csv.gz", ".parquet"))
+            if file["name"].startswith((NAME, MAY_REACH)) or file["name"].endswith((".csv.gz", ".parquet"))
         ],
     }
 
@@ -234,4 +235,5 @@ def _describe_file(name: str) -> str:
     syntaxes = _TABLES | {fmt.suffix: fmt.title for fmt in FORMATS if fmt.carries_graph}
     kinds = [f" as {syntaxes[suffix]}" for suffix in suffixes[:1] if suffix in syntaxes]
     compressed = [f" ({_COMPRESSIONS[suffix]})" for suffix in suffixes[-1:] if suffix in _COMPRESSIONS]
-    return "".join([_FILE_DESCRIPTIONS.get(stem, "The whole graph"), *kinds, *compressed])
+    content = _FILE_DESCRIPTIONS.get(stem) or f"The graph, {metadata.describe_dump(name)},"
+    return "".join([content, *kinds, *compressed])

@@ -103,8 +103,9 @@ CHARTS = {
         ChartDefinition(
             "years",
             "Active projects per year",
-            "A project counts as active from its start to its end date, or to the last year shown if it is ongoing "
-            "with no end date. Projects with no start date are left out.",
+            "A project counts from its start to its end date. With no end date, it counts up to the last year shown if "
+            "it is ongoing, and otherwise only in the year of its start. Projects that are planned or cancelled, or "
+            "have no start date, are left out.",
             "example-active-projects-per-year",
             _years,
             (

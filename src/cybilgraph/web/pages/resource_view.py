@@ -142,10 +142,14 @@ def project_values(view: Resource) -> dict[str, Any]:
     graph, text = view.graph, view.text
     record = graph.value(None, URIRef(FOAF.primaryTopic), view.node)
     sources = [
-        (text(node, RDFS.label), text(graph.value(node, URIRef(SPDX.checksum)), SPDX.checksumValue))
+        (
+            text(node, RDFS.label),
+            text(graph.value(node, URIRef(SPDX.checksum)), SPDX.checksumValue),
+            text(node, PROV.generatedAtTime).partition("T")[0],
+        )
         for node in sorted(view.all(PROV.wasDerivedFrom, record), key=str)
     ]
-    source, *earlier = sources or [("", "")]
+    source, *earlier = sources or [("", "", "")]
     blank = set(map(str, view.all(CYB.leftBlank, record)))
     claimed = [*_links(view, CYB.participation, CYB.actor), *_links(view, CYB.scope, CYB.concept)]
     links = [link for link in claimed if link.basis.counts]
@@ -177,6 +181,7 @@ def project_values(view: Resource) -> dict[str, Any]:
         "page": text(record, DCTERMS.source),
         "source": source[0],
         "sha256": source[1],
+        "retrieved": source[2],
         "earlier": earlier,
         "versions": sorted(
             map(str, view.all(PROV.wasRevisionOf, record)), key=lambda iri: (iri.rpartition("/")[2], iri)

@@ -184,6 +184,7 @@ def rule_groups() -> Iterator[str]:
     for rule in rules.catalogue().values():
         groups.setdefault(rule.category, set()).add(rule.severity.value)
     about = {
+        "publisher": "Names and checksums of source files, and line numbers: only the publisher can correct them",
         "must-hold": "Required: values and links that must be correct in every record",
         "controlled-lists": "Values that must come from a controlled vocabulary",
         "consistency": "Consistency within a record",
@@ -212,6 +213,12 @@ def paragraph_terms() -> Iterator[str]:
     """Yield the same properties, without those that link to nodes."""
     prose = (row.term for row in NARRATIVE_FIELDS if row.kind is FieldKind.PROSE)
     return (_curie(term) for term in (DCTERMS.title, *prose))
+
+
+def link_terms() -> Iterator[str]:
+    """Yield the properties that link a project to a resource with a claim, separated by commas, for a query."""
+    kinds = (FieldKind.ACTORS, FieldKind.SCOPES, FieldKind.PROJECTS)
+    yield ", ".join(_curie(row.term) for row in FIELDS if row.kind in kinds)
 
 
 def alignments() -> Iterator[str]:
@@ -244,6 +251,7 @@ TURTLE_PARTS: dict[str, Callable[[], Iterator[str]]] = {
     "field-terms": field_terms,
     "text-terms": text_terms,
     "paragraph-terms": paragraph_terms,
+    "link-terms": link_terms,
 }
 
 

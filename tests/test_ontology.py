@@ -38,6 +38,7 @@ PLANNED = {
         "../../shapes/reading.ttl",
     ),
     **dict.fromkeys(("goodExample", "badExample", "badLine"), "../../shapes/reading.ttl"),
+    "requires": "../../shapes/recommended.ttl",
     **dict.fromkeys(("reads", "joinsOn", "supersedes"), "../../shapes/across.ttl"),
     "asOf": "rules/good.ttl",
     "column": "ontology/report.ttl",
@@ -169,6 +170,7 @@ def test_reasoner_infers_terms_of_other_vocabularies() -> None:
         data=f"""{prefixes}
         project:a a cyb:Project ; cyb:funder actor:b ; cyb:country country:BZ ; cyb:start "2020"^^xsd:gYear .
         actor:b a cyb:Actor ; cyb:seat country:GB .
+        project:a cyb:beneficiary <urn:women> . <urn:women> a cyb:Audience .
         <urn:festival> cyb:start "2020"^^xsd:gYear ; cyb:country country:FJ ; cyb:follows <urn:earlier> .
         """,
         format="turtle",
@@ -181,6 +183,7 @@ def test_reasoner_infers_terms_of_other_vocabularies() -> None:
             country:BZ a dcterms:Location .
             FILTER NOT EXISTS {{ VALUES ?class {{ cyb:Project schema:Project dcterms:PeriodOfTime }} <urn:festival> a ?class }}
             FILTER NOT EXISTS {{ <urn:earlier> a cyb:Project }}
+            FILTER NOT EXISTS {{ VALUES ?class {{ cyb:Actor org:Organization }} <urn:women> a ?class }}
         }}"""
     assert graph.query(ask).askAnswer
     assert not inconsistencies(graph)

@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from time import perf_counter
 
@@ -89,13 +89,13 @@ def ours(path: Path) -> int:
     given = blocks(path)
     with CrossRecordGroups(others) as across:
         taken = iter(lambda: list(islice(given, BATCH_RECORDS)), [])
-        batches = ((batch, "\n".join(line for block in batch for line in block)) for batch in taken)
-        for batch, results in validate_batches(batches, others):
+        batches = ((batch, "\n".join([*chain.from_iterable(batch), others])) for batch in taken)
+        for batch, results in validate_batches(batches):
             count += len(results)
             for block in batch:
                 across.add(block)
-        met = (("", "\n".join(line for lines, _ in batch for line in lines)) for batch in across.batches())
-        for _, results in validate_batches(met, others, cross_record=True):
+        met = (("", "\n".join([*(line for lines, _ in batch for line in lines), others])) for batch in across.batches())
+        for _, results in validate_batches(met, cross_record=True):
             count += len(results)
     return count
 

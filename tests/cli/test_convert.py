@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pty
 import shlex
 import subprocess
 from pathlib import Path
 
-import pyshacl
 import pytest
 import rdflib
 
@@ -139,27 +137,6 @@ def test_terminal_shows_a_progress_bar(tmp_path: Path) -> None:
     assert process.wait() == 0
     assert b"Building" in shown
     assert b"15/15" in shown
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(170)
-def test_stock_engine_reports_what_check_reports(tmp_path: Path) -> None:
-    """The bundle of shapes and the data with their reference data need nothing of ours."""
-    shapes, data, day = tmp_path / "shapes.ttl", tmp_path / "data.ttl", ("--as-of", "2026-01-31")
-    page = RECORDS / "octopus-cybercrime.txt"
-    assert run("shapes", *day, "-o", shapes).returncode == 0
-    assert run("convert", page, "--reference", *day, "-o", data).returncode == 0
-    _, report, _ = pyshacl.validate(
-        rdflib.Graph().parse(data), shacl_graph=rdflib.Graph().parse(shapes), advanced=True, inference="none"
-    )
-    results = report.objects(report.value(None, rdflib.RDF.type, rdflib.SH.ValidationReport), rdflib.SH.result)
-    found = sorted(
-        (str(report.value(r, rdflib.SH.sourceShape)), str(report.value(r, rdflib.SH.focusNode))) for r in results
-    )
-    checked = json.loads(run("check", page, *day, "-f", "json").stdout)["findings"]
-    expected = sorted((one["rule"], one["focus"]) for one in checked if one["result"])
-    assert found == expected
-    assert len(expected) > 1
 
 
 def test_day_of_the_rules_needs_the_reference_data() -> None:

@@ -43,6 +43,14 @@ def test_stated_links_are_not_duplicated() -> None:
     assert [(link.concept.key, link.basis) for link in record.scopes] == [("KE", Basis.STATED)]
 
 
+def test_population_in_prose_is_an_audience() -> None:
+    record = about("Courses in Kenya", "The beneficiaries are Small Businesses.")
+    assert not roles(record)
+    [audience] = [link for link in record.scopes if link.concept.kind == "audience"]
+    assert (audience.concept.key, audience.basis) == ("small-businesses", Basis.DERIVED)
+    assert audience.evidence
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "text",

@@ -150,7 +150,7 @@ from tests.support.prose import about, places, roles
         ),
         (
             "The World Bank trained the Supreme Court of Fiji and the Global Action on Cybercrime.",
-            {("world-bank", "implementer"), ("supreme-court-of-fiji", "beneficiary")},
+            {("world-bank", "implementer"), ("supreme-court-fiji", "beneficiary")},
         ),
         ("The team joined forces with NATO.", {("nato", "partner")}),
         (
@@ -160,7 +160,7 @@ from tests.support.prose import about, places, roles
         ("It is a World Bank–funded project.", {("world-bank", "funder")}),
         (
             "Officers of the Prosecutor General's Office of Fiji were trained.",
-            {("prosecutor-general-s-office-of-fiji", "beneficiary")},
+            {("prosecutor-general-s-office-fiji", "beneficiary")},
         ),
         ("CaribNOG is a partner of the project.", {("caribnog", "partner")}),
         (
@@ -202,9 +202,9 @@ def test_place_of_an_office_is_not_an_actor() -> None:
         # A part that is not listed stands for the whole.
         ("It is delivered by INTERPOL's Cyber Directorate.", {("interpol", "implementer")}),
         # An authority of a beneficiary country benefits next to other implementers, and delivers on its own.
-        ("UNODC runs courses. The Kenya Data Authority runs a portal.", {("unodc", "implementer"), ("kenya-data-authority", "beneficiary")}),
-        ("The Kenya Data Authority runs courses.", {("kenya-data-authority", "implementer")}),
-        ("ITU worked with the Kenya Data Authority.", {("itu", "implementer"), ("kenya-data-authority", "beneficiary")}),
+        ("UNODC runs courses. The Kenya Data Authority runs a portal.", {("unodc", "implementer"), ("data-authority-kenya", "beneficiary")}),
+        ("The Kenya Data Authority runs courses.", {("data-authority-kenya", "implementer")}),
+        ("ITU worked with the Kenya Data Authority.", {("itu", "implementer"), ("data-authority-kenya", "beneficiary")}),
         # The only actor in a clause about money is the funder.
         ("All the expenses of the travellers are a matter for the World Bank.", {("world-bank", "funder")}),
         ("GFCE administers the grants.", {("gfce", "extending")}),
@@ -213,7 +213,7 @@ def test_place_of_an_office_is_not_an_actor() -> None:
         ("PaCSON members benefit.", set()),
         ("UNODC reviews how to establish a national Kenya Data Authority.", {("unodc", "implementer")}),
         # Those who request help benefit from it.
-        ("At the request of the Kenya Data Authority, UNODC wrote a law.", {("unodc", "implementer"), ("kenya-data-authority", "beneficiary")}),
+        ("At the request of the Kenya Data Authority, UNODC wrote a law.", {("unodc", "implementer"), ("data-authority-kenya", "beneficiary")}),
         ("UNODC delivers campaigns among the members of the GFCE.", {("unodc", "implementer")}),
         ("The Commonwealth Secretariat provided training with money from the World Bank.", {("commonwealth-secretariat", "implementer"), ("world-bank", "funder")}),
     ],

@@ -14,7 +14,6 @@ import pytest
 
 from cybilgraph.identity import Identities
 from cybilgraph.identity.assembly import Assembly
-from cybilgraph.model.gazetteer import actor_key, load_gazetteer
 from cybilgraph.model.record import (
     Basis,
     Contact,
@@ -29,6 +28,7 @@ from cybilgraph.model.record import (
     Source,
     Text,
 )
+from cybilgraph.model.state_bodies import parse_actor_name
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, OWL, PROV, RDFS, SKOS, thing_iri
 from cybilgraph.rdf.description import describe
 from tests.support.identities import quads
@@ -249,7 +249,7 @@ def test_shared_lines_take_constant_memory() -> None:
 
 def test_former_key_is_deprecated_unless_another_record_uses_it(assembled: Assembled) -> None:
     def with_partner(key: str, name: str) -> Record:
-        named = Named("actor", actor_key(name, load_gazetteer()), Text(name), known=False)
+        named = Named("actor", parse_actor_name(name).key, Text(name), known=False)
         return record(key, title=Text(key), participations=(Participation(named, "partner", Basis.STATED),))
 
     spain, kosovo = (with_partner(key, f"Ministry of Justice ({key})") for key in ("Spain", "Kosovo"))

@@ -11,12 +11,15 @@ from pathlib import Path
 
 import pyoxigraph as ox
 import pytest
+import rdflib
 from hypothesis import given
 from hypothesis import strategies as st
+from rdflib import RDFS, URIRef
 
 from cybilgraph.errors import QueryError
 from cybilgraph.model.formats import BY_NAME
-from cybilgraph.model.vocabulary import BASE, PREFIXES
+from cybilgraph.model.resources import read_ontology
+from cybilgraph.model.vocabulary import BASE, CYB, PREFIXES, shorten
 from cybilgraph.sparql import guard, queries, query_analysis
 from cybilgraph.sparql.embedded_engine import EmbeddedEngine
 from tests.conftest import ROOT, SAMPLES
@@ -61,6 +64,16 @@ def test_every_query_file_follows_its_naming_convention() -> None:
         assert path.suffix == ".rq"
         assert path.stem.partition("-")[0] in ("example", "page", "check")
         assert queries.load_query(path.stem).title
+
+
+def test_descriptions_include_every_kind_of_claim_with_its_evidence() -> None:
+    ontology = rdflib.Graph().parse(data=read_ontology(), format="turtle")
+    kinds = {shorten(str(kind)) for kind in ontology.subjects(RDFS.subPropertyOf, URIRef(CYB.claim))}
+    assert len(kinds) == 4
+    for name in ("example-project-full-description", "page-resource"):
+        paths = [set(re.findall(r"cyb:\w+", line)) for line in queries.load_query(name).text.splitlines()]
+        assert sum(kinds <= path for path in paths) >= 2
+        assert any(kinds | {"cyb:evidence"} <= path for path in paths)
 
 
 def test_phases_of_a_programme_with_links() -> None:

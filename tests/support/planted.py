@@ -34,7 +34,7 @@ from cybilgraph.model.vocabulary import PREFIXES
 from cybilgraph.model.vocabulary import RULES as RULE
 from cybilgraph.rdf.description import describe, describe_reference
 from cybilgraph.validation import validate
-from cybilgraph.validation.shapes import shapes_text
+from cybilgraph.validation.shapes import all_shapes_text
 from tests.conftest import SAMPLES
 
 FOLDER = SAMPLES / "rules"
@@ -84,6 +84,7 @@ def constructed() -> list[str]:
         outputs=(Text("A draft."),),
         activities=(Text("A workshop."),),
         links=(WebLink("The law", "https://example.org/law"),),
+        rights=Text("Free to use."),
     )
     return describe(record)
 
@@ -112,7 +113,7 @@ def broken(rule: str, good: list[str]) -> list[str]:
 @cache
 def shapes() -> str:
     """Return all our shapes: those for single records, and those across records."""
-    return f"{shapes_text()}\n{shapes_text(cross_record=True)}"
+    return all_shapes_text()
 
 
 @cache

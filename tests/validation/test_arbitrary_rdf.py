@@ -17,10 +17,11 @@ from cybilgraph import pipeline
 from cybilgraph.errors import ShapesError
 from cybilgraph.model.findings import Finding, Severity
 from cybilgraph.model.rules import catalogue
+from cybilgraph.model.vocabulary import CYB
 from cybilgraph.readers import Input
 from cybilgraph.readers.rdf.document import SYNTAXES
 from cybilgraph.validation import ENGINES
-from cybilgraph.validation.arbitrary_rdf import unknown_terms
+from cybilgraph.validation.arbitrary_rdf import unknown_shape_terms, unknown_terms
 from cybilgraph.validation.outputs import OUTPUTS
 from cybilgraph.validation.pyshacl_engine import sparql_path
 from tests.conftest import ROOT, run
@@ -270,9 +271,25 @@ def test_unknown_shacl_terms_are_reported_with_a_suggestion(tmp_path: Path) -> N
     assert run("check", "--shapes", "a/data.ttl", "data.ttl", "--fail-on", "warning", cwd=tmp_path).returncode == 1
 
 
-def test_own_shapes_have_no_unknown_terms() -> None:
-    for path in (ROOT / "shapes").glob("*.ttl"):
+def test_own_shapes_and_ontology_have_no_unknown_terms() -> None:
+    for path in (*(ROOT / "shapes").glob("*.ttl"), *(ROOT / "ontology").glob("*.ttl")):
+        assert not list(unknown_shape_terms(Input(path.name, path))), path
         assert not list(unknown_terms(Input(path.name, path))), path
+
+
+def test_unknown_term_of_the_ontology_is_located_once_with_a_suggestion(tmp_path: Path) -> None:
+    text = f"""@prefix cyb: <{CYB.iri}> .
+<http://e/a> a cyb:Projct ; cyb:fundr <http://e/b> .
+<http://e/c> cyb:fundr <http://e/d> ; cyb:qwxz <http://e/d>, <{CYB.iri}> ; <http://e/fundr> 1 .
+"""
+    (tmp_path / "a.ttl").write_text(text, encoding="utf-8")
+    found = json.loads(run("check", "--graph", "a.ttl", "-f", "json", cwd=tmp_path).stdout)["findings"]
+    unknown = [each for each in found if each["rule"].endswith("#unknown-term")]
+    assert [(each["line"], each["column"], each["text"], each["suggestion"]) for each in unknown] == [
+        (2, 16, "cyb:Projct", "Did you mean cyb:Project?"),
+        (2, 29, "cyb:fundr", "Did you mean cyb:funder?"),
+        (3, 39, "cyb:qwxz", "Use a term of the ontology, or one from another namespace."),
+    ]
 
 
 WORDED = f"""{HEAD}

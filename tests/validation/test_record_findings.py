@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 from datetime import date
 
 import pytest
 
+from cybilgraph.model.findings import Severity
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, RDF, RULES
 from cybilgraph.pipeline import check_inputs
 from cybilgraph.readers import Input
+from cybilgraph.validation.outputs import OUTPUTS
 from cybilgraph.validation.record_findings import BATCH_RECORDS, CrossRecordGroups
 from tests.support.findings import find, rules
 
@@ -106,3 +109,22 @@ def test_each_of_many_projects_with_one_title_is_reported_once() -> None:
     """One finding per pair would be 380."""
     found = rules(find(*(f"G{number:04},Training of judges,2018,Belize,," for number in range(1, 21))))
     assert [line for rule, line in found if rule == "same-title-same-dates"] == list(range(2, 22))
+
+
+def test_missing_column_is_one_finding_for_the_table() -> None:
+    rows = [f"Workshop number {number}," for number in range(BATCH_RECORDS + 10)]
+    tables = {"without.csv": "title,rights\n", "with.csv": "title,status\n"}
+    for name, header in tables.items():
+        report = check_inputs([Input(name, data=(header + "\n".join(rows)).encode())], as_of=date(2026, 11, 25))
+        columns = {dict(found.values)["name"]: found for found in report.findings if found.rule == f"{RULES}no-column"}
+        missing = [found for found in report.findings if found.rule == f"{RULES}has-status"]
+        assert len(missing) == (len(rows) if name == "with.csv" else 0)
+        assert ("status" in columns) == (name == "without.csv")
+        assert len(columns) == sum(found.rule == f"{RULES}no-column" for found in report.findings)
+    assert columns["funders"].severity is Severity.WARNING
+    assert columns["outcomes"].severity is Severity.INFO
+    assert columns["funders"].line == 1
+    for fmt, write in OUTPUTS.items():
+        out = io.StringIO()
+        write(report, out)
+        assert 1 <= out.getvalue().count("No column for funders in this table") <= 2, fmt

@@ -142,3 +142,15 @@ def test_chained_division_is_refused(expression: str) -> None:
 def test_property_path_is_not_a_division(path: str) -> None:
     query = f"SELECT $this WHERE {{ $this {path} ?n FILTER (?n / 2 > 1) }}"
     assert validate("", f'<http://x/s> a <{SH}NodeShape> ; <{SH}sparql> [ <{SH}select> "{query}" ] .') == []
+
+
+@pytest.mark.parametrize(
+    ("titles", "count"),
+    [('"Training"@en, "Formación"@es', 0), ('"Training"@en, "Course"@en', 1), ('"Training"', 1)],
+)
+def test_project_has_one_tagged_title_in_each_language(titles: str, count: int) -> None:
+    data = f'<http://x/p> a cyb:Project ; cyb:slug "p" ; dcterms:title {titles} .'
+    store = ox.Store()
+    store.update(f"INSERT DATA {{ {data} }}", prefixes=PREFIXES)
+    results = validate(ntriples(store), engine=BOTH_ENGINES)
+    assert sum(result.rule == f"{RULES}one-title" for result in results) == count

@@ -149,11 +149,15 @@ def build(sources: tuple[str, ...], into: Path, **options: Any) -> None:
 @click.command(cls=Command)
 @OUTPUT
 @AS_OF
-def shapes(output: str | None, as_of: date | None) -> None:
+@click.option(
+    "--publisher", is_flag=True, help="Add the shapes for publishers: names and checksums of files, line numbers."
+)
+def shapes(output: str | None, as_of: date | None, publisher: bool) -> None:
     """Write the shapes, with the reference data and the date that they need, as Turtle.
 
-    Any SHACL engine that supports SPARQL constraints reports with them what "check" reports. Its data
-    graph must contain the reference data, too: see "convert --reference".
+    Any SHACL engine that supports SPARQL constraints reports with them what "check" reports, except
+    findings about reading the files. Its data graph must contain the reference data, too: see
+    "convert --reference".
 
     \b
     Example:
@@ -162,4 +166,4 @@ def shapes(output: str | None, as_of: date | None) -> None:
     from cybilgraph import pipeline
 
     with open_output(output) as out:
-        out.write(pipeline.shapes_bundle(as_of))
+        out.write(pipeline.shapes_bundle(as_of, publisher))

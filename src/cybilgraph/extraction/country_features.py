@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from cybilgraph.extraction.locations import find_place_lists, is_item
 from cybilgraph.extraction.name_spans import DEMONYM, PLACE
 from cybilgraph.extraction.phrases import has_phrase, phrase_claims, role_claims
-from cybilgraph.extraction.role_features import context_features
+from cybilgraph.extraction.role_features import context_features, first_words
 from cybilgraph.extraction.sentences import Name, Sentence
 from cybilgraph.model.gazetteer import Gazetteer, GazetteerEntry
 
@@ -75,6 +75,7 @@ def _find_candidates(sentences: list[Sentence], names: Gazetteer) -> dict[str, C
             claims[name.at].add(phrase.claim)
         lists = find_place_lists(sentence)
         shared = {f"{claim} sentence" for claim in _SENTENCE_CLAIMS if has_phrase(sentence, claim)}
+        shared |= {*first_words(sentence.marked), f"sentence {min(number, 12) // 3}"}
         if is_item(sentence):
             shared.add("item")
         for name in sentence.names:

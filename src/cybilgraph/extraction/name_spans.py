@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cybilgraph.model.gazetteer import Gazetteer, GazetteerEntry, slug
+from cybilgraph.model.gazetteer import GazetteerEntry
 
 #: A listed actor, an unlisted organisation, another capitalised name, a country, region or group, a demonym
 #: ("Kenyan"), a project.
@@ -28,6 +28,6 @@ class Span:
     printed_spelling: str = ""
 
 
-def find_actor(name: str, names: Gazetteer) -> GazetteerEntry:
-    """Return the actor with this name; a new entry if it is not listed."""
-    return names.find("actor", name) or GazetteerEntry("actor", slug(name), name, (), {})
+def country_key(place: GazetteerEntry | None) -> str:
+    """Return the key of a country, also by its demonym; empty if the place is a region or group."""
+    return place.key if place and place.kind in ("country", "demonym") else ""

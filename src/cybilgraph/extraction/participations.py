@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 
 from cybilgraph.extraction.linear_model import load_model
 from cybilgraph.extraction.name_spans import DEMONYM, PLACE
-from cybilgraph.extraction.phrases import role_claims
-from cybilgraph.extraction.role_features import context_features
+from cybilgraph.extraction.phrases import has_phrase, role_claims
+from cybilgraph.extraction.role_features import context_features, first_words
 from cybilgraph.extraction.sentences import Name, Sentence
 from cybilgraph.model.fields import Content, sections
-from cybilgraph.model.gazetteer import Gazetteer, GazetteerEntry
+from cybilgraph.model.gazetteer import Gazetteer, GazetteerEntry, slug
 from cybilgraph.model.record import Basis, Named, Participation, Record, Text
+from cybilgraph.model.state_bodies import parse_actor_name
 
 #: Sections that are not searched for actors.
 _IGNORED_SECTIONS = ("links",)
@@ -27,6 +28,8 @@ _PURPOSE_SECTIONS = sections(Content.PURPOSE, Content.DETAILS)
 _FIRST_SENTENCE_COUNT = 3
 #: The claims of phrases that say who delivers or pays for a project.
 _MAIN_CLAIMS = ("funder", "implementer", "acts")
+#: The claims of phrases about whole sentences.
+_SENTENCE_CLAIMS = ("compare", "aside")
 
 
 @dataclass(slots=True)
@@ -52,9 +55,18 @@ def find_participations(record: Record, sentences: list[Sentence], names: Gazett
             if basis := model.grade(probability):
                 scores = [model.scores(found).get(role, 0) for _, _, found in candidate.mentions]
                 sentence, _, _ = candidate.mentions[scores.index(max(scores))]
-                named = Named("actor", key, Text(actor.name, sentence.text.place), names.get("actor", key) is not None)
+                known = names.get("actor", key) is not None
+                printed = Text(actor.name, sentence.text.place)
+                named = Named("actor", key, printed, known, "" if known else _state(actor))
                 links.append(Participation(named, role, basis, (sentence.evidence(round(probability, 2)),)))
     return tuple(links)
+
+
+def _state(actor: GazetteerEntry) -> str:
+    """Return the country of an unlisted body of a state whose name does not contain it, or an empty string."""
+    labels = () if parse_actor_name(actor.name).country else actor.aliases
+    countries = (parse_actor_name(label).country for label in labels)
+    return next((country.key for country in countries if country), "")
 
 
 def candidate_features(
@@ -88,11 +100,14 @@ def _find_candidates(sentences: list[Sentence], stated: set[str], names: Gazette
         for phrase, name in role_claims(sentence):
             claims[name.at].add(phrase.claim)
         part = _section_kind(sentence.section)
+        shared = {f"in {part}", f"sentence {min(number, 12) // 3}", *first_words(sentence.marked)}
+        shared.update(f"{claim} sentence" for claim in _SENTENCE_CLAIMS if has_phrase(sentence, claim))
         for name in sentence.names:
             actor = _acting_entry(name, names)
             if actor and not _is_listed(actor, stated):
                 own = claims[name.at]
-                features = {f"mark {name.mark}", f"in {part}", *context_features(sentence.marked).get(name.at, ())}
+                features = {f"mark {name.mark}", *context_features(sentence.marked).get(name.at, ())}
+                features |= shared
                 features.update(*((f"claim {claim}", f"claim {claim} in {part}") for claim in own))
                 candidate = found.setdefault(actor.key, Candidate(actor, is_early=number < _FIRST_SENTENCE_COUNT))
                 candidate.mentions.append((sentence, name, frozenset(features)))
@@ -114,6 +129,8 @@ def _is_listed(actor: GazetteerEntry, keys: Iterable[str]) -> bool:
     """
     if actor.key in keys or actor.row:
         return actor.key in keys
+    if slug(parse_actor_name(actor.name).bare) in keys:
+        return True
     longer = f"{actor.key}-of-"
     return any(key.startswith(longer) for key in keys)
 

@@ -13,7 +13,6 @@ from functools import cache, lru_cache
 from itertools import pairwise
 
 from cybilgraph.extraction.name_spans import ACTOR, BODY, MARKS, NAME, PLACE
-from cybilgraph.extraction.phrases import ACTING, find_matches, mentions_money
 from cybilgraph.model.resources import REFERENCE
 from cybilgraph.runtime.bounded_cache import cache_short
 
@@ -48,8 +47,6 @@ _MAX_NGRAM_WORDS = 6
 def context_features(marked: str) -> dict[int, tuple[str, ...]]:
     """Return the features of each name in a marked sentence, by the offset of its mark."""
     found: dict[int, tuple[str, ...]] = {}
-    money = ("money",) if mentions_money(marked) else ()
-    phrase_marks = [(hit.phrase.claim, hit.mark_offsets) for hit in find_matches(marked) if hit.phrase.claim in ACTING]
     for names in _LIST.finditer(marked):
         start, end = names.span()
         remark = _REMARK.match(marked, end)
@@ -64,15 +61,15 @@ def context_features(marked: str) -> dict[int, tuple[str, ...]]:
             *_features_after(right, place),
             *_ngrams("left", left[::-1]),
             *_ngrams("right", right),
-            *money,
         )
-        for at in range(start, end):
-            if marked[at] in _MARKS:
-                found[at] = (
-                    *own,
-                    *sorted({f"beside {role}" for role, mark_offsets in phrase_marks if mark_offsets - {at}}),
-                )
+        found.update((at, own) for at in range(start, end) if marked[at] in _MARKS)
     return found
+
+
+def first_words(marked: str) -> tuple[str, str]:
+    """Return features of the words that begin a sentence: "an earlier project", "the workshop"."""
+    words = _WORD.findall(marked, 0, _MAX_CONTEXT_CHARACTERS)
+    return f"begins {' '.join(words[:1])}", f"begins {' '.join(words[:2])}"
 
 
 def _ngrams(side: str, words: list[str]) -> Iterator[str]:

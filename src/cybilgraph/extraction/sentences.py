@@ -27,7 +27,7 @@ from cybilgraph.extraction.name_spans import (
     PLACES,
     PROJECT,
     Span,
-    find_actor,
+    country_key,
 )
 from cybilgraph.extraction.organisation_names import (
     FIRST_ACTS,
@@ -40,6 +40,7 @@ from cybilgraph.model.gazetteer import Gazetteer, GazetteerEntry, Mention, fold_
 from cybilgraph.model.organisations import is_organisation_name, is_public_authority
 from cybilgraph.model.record import Contact, Evidence, Record, Text
 from cybilgraph.model.resources import REFERENCE
+from cybilgraph.model.state_bodies import find_actor, is_of_other_state, parse_actor_name
 from cybilgraph.model.values import value
 
 _MARKED = re.compile(rf"[{MARKS}]")
@@ -155,6 +156,11 @@ class Name:
             if entry.kind == kind:
                 return entry
         return None
+
+    @property
+    def home_country(self) -> str:
+        """The key of the home country, or an empty string."""
+        return country_key(self.home)
 
 
 @dataclass(slots=True, eq=False)
@@ -275,6 +281,8 @@ def _mark_names(
         spans = _add_unlisted_and_found(words, spans, names, short, [*find_persons(words, spans, contacts), *towns])
     spans = _join_names(words, spans, names)
     for span in spans:
+        _add_state(words, span, names)
+    for span in spans:
         if (bracket := _INTRODUCED_ABBREVIATION.match(words, span.end)) and _introduces_abbreviation(words, span):
             short[bracket[1]] = span
     spans = _add_projects(words, spans)
@@ -297,6 +305,21 @@ def _mark_names(
     if "day " in marked_text or " week " in marked_text:
         marked_text = _TIME_REMARK.sub(lambda match: f" [{match[0][2:-1]}]", marked_text)
     return Sentence(section, text, marked_text, tuple(marked), themes)
+
+
+def _add_state(words: str, span: Span, names: Gazetteer) -> None:
+    """Replace the entry of a body of a state if the words around it name its state."""
+    if span.mark == BODY:
+        actor = find_actor(span.entries[0].name, country_key(span.home))
+    elif span.mark == ACTOR and span.home and span.entries[0].row.get("country") not in ("", span.home.key):
+        parsed = parse_actor_name(words[span.start : span.end])
+        if not is_of_other_state(parsed, span.entries[0]) or names.find("actor", parsed.bare) != span.entries[0]:
+            return
+        actor = find_actor(words[span.start : span.end])
+    else:
+        return
+    if actor.key != span.entries[0].key:
+        span.mark, span.entries = ACTOR if actor.row else BODY, (actor,)
 
 
 def _introduces_abbreviation(words: str, span: Span) -> bool:
@@ -371,19 +394,20 @@ def _join_names(words: str, spans: Iterable[Span], names: Gazetteer) -> list[Spa
         free = max(last.end if last else 0, span.start - 15)
         if span.mark == PLACE and (team := _TEAM.search(words, free, span.start)):
             name = words[team.start() : span.end]
-            joined.append(Span(team.start(), span.end, BODY, (find_actor(name, names),), _country(span)))
+            joined.append(Span(team.start(), span.end, BODY, (find_actor(name),), _country(span)))
         elif last is None:
             joined.append(span)
         elif not last.entries and named and (end := _end_of_person(words, last, span)):
             joined[-1] = Span(last.start, end, span.mark, span.entries, span.home, span.printed_spelling)
         elif last.mark in (ACTOR, BODY) and between == " (" and _BRACKET_ENDS.match(words, span.end):
-            continue
+            # "the Ministry of Justice (Kenya)"
+            last.home = last.home or (_country(span) if last.mark == BODY else None)
         elif last.mark == NAME and acts and between in (" (", " (the ") and words[span.end : span.end + 1] == ")":
             last.mark, last.home = span.mark, span.home
             short = _SHORT_NAME.fullmatch(words, last.start, last.end)  # "CSEC (Cyber Security Excellence Centre)"
             last.entries = span.entries if span.mark == ACTOR or short else last.entries
         elif last.mark == BODY and span.mark == NAME and between == " ":
-            last.entries, last.end = (find_actor(words[last.start : span.end], names),), span.end
+            last.entries, last.end = (find_actor(words[last.start : span.end]),), span.end
         elif last.mark in (ACTOR, BODY) and acts and _OWNED.fullmatch(between):
             joined[-1] = _join_part(last, span)
         elif last.mark in (ACTOR, BODY) and acts and _BETWEEN_OF.fullmatch(between) and words[span.end :][:1] != "-":
@@ -393,7 +417,7 @@ def _join_names(words: str, spans: Iterable[Span], names: Gazetteer) -> list[Spa
             and (sent := _MISSION_BEFORE.get(span.mark))
             and sent.fullmatch(words, last.start, span.start)
         ):
-            last.entries, last.end = (find_actor(words[last.start : span.end], names),), span.end
+            last.entries, last.end = (find_actor(words[last.start : span.end]),), span.end
             last.home = _country(span) or last.home
         elif last.mark in (ACTOR, BODY) and span.mark == PLACE and _is_home(words, last, span):
             last.home, last.end = last.home or _country(span), span.end
@@ -401,7 +425,7 @@ def _join_names(words: str, spans: Iterable[Span], names: Gazetteer) -> list[Spa
             last.mark == BODY and span.mark == PLACE and between == ", " and words[span.end : span.end + 1] in (",", "")
         ):
             name = words[last.start : span.end]
-            last.entries = (find_actor(name, names),)
+            last.entries = (find_actor(name),)
             last.home, last.end = _country(span), span.end
         elif last.mark in (PLACE, DEMONYM) and named and (_OWNED.fullmatch(between) or between == " "):
             joined[-1] = _join_owner(last, span, names)

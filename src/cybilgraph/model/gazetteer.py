@@ -461,33 +461,6 @@ def load_gazetteer() -> Gazetteer:
     return Gazetteer()
 
 
-#: A last qualifier in brackets, and one that is only the name's abbreviation.
-_QUALIFIER = re.compile(r" \((?P<qualifier>[^()]+)\)(?:, .*)?$")
-_ABBREVIATION = re.compile(r"[A-Z][\w./&-]{1,15}")
-
-
-def split_qualifier(name: str, names: Gazetteer) -> tuple[str, str]:
-    """Return a name of an actor without its last brackets, and the qualifier in them.
-
-    A country in brackets is named as in the reference data. An abbreviation of the name is no qualifier.
-    """
-    if not (match := _QUALIFIER.search(name)):
-        return name, ""
-    bare, qualifier = name[: match.start()], match["qualifier"].strip()
-    if country := names.find_country(qualifier):
-        return bare, country.name
-    return (bare, "") if _ABBREVIATION.fullmatch(qualifier) else (bare, qualifier)
-
-
-def actor_key(name: str, names: Gazetteer) -> str:
-    """Return the key of an actor that is not listed: its name and its qualifier.
-
-    The qualifier tells bodies of two states apart: "Ministry of Justice (Kosovo)", "Ministry of Justice (Spain)".
-    """
-    bare, qualifier = split_qualifier(name, names)
-    return slug(f"{bare} {qualifier}")
-
-
 @cache_by_name
 def slug(name: str) -> str:
     """Derive a key from a name: lower-case ASCII letters and digits joined by hyphens."""

@@ -82,13 +82,15 @@ class Text:
 class Named:
     """A name with the kind and key of its reference entry.
 
-    If the reference data lack the name, the key is derived from the name and ``known`` is false.
+    If the reference data lack the name, the key is derived from the name and ``known`` is false. ``home`` is the
+    country of a body of a state if the printed name does not contain it but the key does.
     """
 
     kind: str
     key: str
     printed: Text = field(compare=False)
     known: bool = True
+    home: str = field(default="", compare=False)
 
 
 class Basis(StrEnum):
@@ -200,12 +202,15 @@ class LeftBlank:
 class Source:
     """The source of a record: a name, which is not a path of this machine, and a checksum.
 
-    ``line`` is where the record begins in a file that holds several, else 0.
+    ``line`` is where the record begins in a file that holds several, else 0. For a row of a table, ``columns``
+    are the properties that the table has a column for, and ``header_line`` is the line of the column names.
     """
 
     name: str
     sha256: str
     line: int = 0
+    columns: frozenset[str] = frozenset()
+    header_line: int = 0
 
 
 @value(frozen=True, slots=True, kw_only=True)

@@ -67,8 +67,9 @@ class Rule:
     ``suggestions`` map languages to texts: the subject, what is wrong, how to correct it.
 
     ``reads`` and ``joins_on`` are properties: what the rule reads of other records, and by which values it
-    joins them. A broken rule hides findings of the ``supersedes`` rules on the same record. An ``is_advice``
-    rule is reported only as the suggestion of another rule's finding.
+    joins them. ``requires`` are properties of which a record must have one. A broken rule hides findings of the
+    ``supersedes`` rules on the same record. An ``is_advice`` rule is reported only as the suggestion of another
+    rule's finding.
     """
 
     name: str
@@ -81,6 +82,7 @@ class Rule:
     bad: Example
     reads: tuple[str, ...]
     joins_on: tuple[str, ...]
+    requires: tuple[str, ...]
     supersedes: tuple[str, ...]
     is_advice: bool
 
@@ -121,6 +123,7 @@ def _rules(path: Path) -> Iterator[Rule]:
                 bad=_example(f"{name}-bad", own, CYB.badExample),
                 reads=tuple(value.value for value in own[CYB.reads]),
                 joins_on=tuple(value.value for value in own[CYB.joinsOn]),
+                requires=tuple(value.value for value in own[CYB.requires]),
                 supersedes=tuple(value.value for value in own[CYB.supersedes]),
                 is_advice=any(kind.value == CYB.AdviceRule for kind in own[RDF.type]),
             )
@@ -134,8 +137,11 @@ def _example(name: str, own: Mapping[str, list[ox.NamedNode | ox.Literal]], whic
     def first(predicate: str, default: str) -> str:
         return own[predicate][0].value if own[predicate] else default
 
-    file = f"{name}.{first(CYB.exampleFormat, 'txt')}"
-    command = first(CYB.exampleCommand, "cybilgraph check {?file}")
+    suffix = first(CYB.exampleFormat, "txt")
+    file = f"{name}.{suffix}"
+    # Turtle is checked as it is, unless the rule is about reading it.
+    is_graph = suffix == "ttl" and first(RDF.type, "") != CYB.ReadingRule
+    command = first(CYB.exampleCommand, f"cybilgraph check {'--graph ' if is_graph else ''}{{?file}}")
     example = Example(own[which][0].value, file, _fill_placeholders(command, {"file": file}))
     if which == CYB.goodExample:
         return example

@@ -47,10 +47,10 @@ from cybilgraph.runtime.clock import build_time
 from cybilgraph.runtime.parallel import ProcessPool, connect_cluster
 from cybilgraph.runtime.spill import SpillList
 from cybilgraph.validation import validate
-from cybilgraph.validation.arbitrary_rdf import DataGraph, read_shapes_files, unknown_terms
+from cybilgraph.validation.arbitrary_rdf import DataGraph, read_shapes_files, unknown_shape_terms, unknown_terms
 from cybilgraph.validation.fixes import FixedFile, apply_fixes
 from cybilgraph.validation.record_findings import context_triples, validate_records, validate_together
-from cybilgraph.validation.shapes import read_shapes, shapes_text
+from cybilgraph.validation.shapes import all_shapes_text, read_shapes
 
 
 def read(*places: Location) -> Iterator[Record]:
@@ -164,7 +164,7 @@ def check_rdf(
 
     Without ``shapes``, validates against our own shapes and together with our reference data. ``as_of``, ``since``,
     ``kind`` and ``excerpts`` are as in ``check``. ``language`` selects the language of the shapes' messages. The report
-    includes unreadable inputs and unknown SHACL terms.
+    includes unreadable inputs, unknown terms of SHACL in ``shapes``, and of our ontology without ``shapes``.
 
     Raises ShapesError if the shapes cannot be used, EnginesDisagree if both engines run and their results differ,
     SourceError if a place does not exist.
@@ -174,14 +174,16 @@ def check_rdf(
     if rules_files:
         rules, others = read_shapes_files(rules_files), ""
     else:
-        rules = read_shapes(f"{shapes_text()}\n{shapes_text(cross_record=True)}").text
+        rules = read_shapes(all_shapes_text()).text
         others = context_triples(report.as_of)
-    unknown = [found for file in rules_files for found in unknown_terms(file)]
+    unknown = [found for file in rules_files for found in unknown_shape_terms(file)]
     seen: dict[str, Input] = {}
     total = count_inputs(places)
     for input_file in select_inputs(places, since, kind)[0]:
         with reporting(input_file, report, total, progress, seen):
             report.statements += graph.add(input_file)
+            if not rules_files:
+                report.extend(unknown_terms(input_file))
     if report.unread < report.sources:
         report.extend(graph.findings(validate(graph.ntriples + others, rules, engine), rules, language))
     if excerpts:
@@ -267,9 +269,12 @@ def reference_triples(as_of: date | None = None) -> list[str]:
     return context_triples(_day(as_of)).split("\n")
 
 
-def shapes_bundle(as_of: date | None = None) -> bytes:
-    """Return our shapes with the triples that they need, in Turtle, for other SHACL engines."""
-    texts = [shapes_text(), shapes_text(cross_record=True), *reference_triples(as_of)]
+def shapes_bundle(as_of: date | None = None, publisher: bool = False) -> bytes:
+    """Return our shapes with the triples that they need, in Turtle, for other SHACL engines.
+
+    With ``publisher``, includes the shapes that concern only the publisher of the records.
+    """
+    texts = [all_shapes_text(publisher), *reference_triples(as_of)]
     return ("\n".join(texts) + "\n").encode()
 
 

@@ -24,6 +24,7 @@ from lxml import etree
 from cybilgraph.model.dates import date_bounds
 from cybilgraph.model.gazetteer import load_gazetteer, slug
 from cybilgraph.model.record import Basis, Date, Named, Participation, Record, Relation, Scope, Text
+from cybilgraph.model.state_bodies import label
 from cybilgraph.model.vocabulary import BASE, CYB, SKOS
 from cybilgraph.readers import Input, read_input
 from cybilgraph.readers import iati as codes
@@ -232,7 +233,7 @@ def _add_evidence(element: Any, link: Participation | Scope | Relation | Date) -
 
 def _name(named: Named) -> str:
     entry = load_gazetteer().get(named.kind, named.key) if named.known else None
-    return entry.name if entry else named.printed.text
+    return entry.name if entry else label(named) if named.home else named.printed.text
 
 
 def _add(parent: Any, tag: str, text: str = "", attributes: dict[str, str] | None = None) -> Any:

@@ -13,11 +13,12 @@ import warnings
 import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain, islice, repeat
 from typing import Any
 
 from cybilgraph.errors import SourceError
+from cybilgraph.model.fields import BY_NAME
 from cybilgraph.model.findings import Finding
 from cybilgraph.model.record import Place, Record
 from cybilgraph.model.rules import finding
@@ -91,6 +92,8 @@ def _read_rows(input_file: Input, rows: Iterator[TableRow], findings: list[Findi
     Raises SourceError if there is no row with column names, or no record below it.
     """
     header: list[str] | None = None
+    columns: frozenset[str] = frozenset()
+    header_line = 0
     above: list[TableRow] = []
     found = False
     filled = (row for row in rows if any(map(str.strip, row.cells)))
@@ -105,7 +108,8 @@ def _read_rows(input_file: Input, rows: Iterator[TableRow], findings: list[Findi
         known = len(findings)
         findings += row.odd
         if header is None:
-            header = _header(input_file, row)
+            header, header_line = _header(input_file, row), row.line
+            columns = frozenset(BY_NAME[name].term for name in _known_fields(header))
             if above:
                 findings.append(finding("above-columns", input_file.name, {"line": row.line}, line=above[0].line))
             findings += [
@@ -116,7 +120,7 @@ def _read_rows(input_file: Input, rows: Iterator[TableRow], findings: list[Findi
         elif record := read_cells(input_file, _cells(input_file, header, row, findings), findings):
             findings = []
             found = True
-            yield record
+            yield replace(record, source=replace(record.source, columns=columns, header_line=header_line))
         else:
             del findings[known:]  # those of an example or a blank row
     if header is None and above:

@@ -36,6 +36,8 @@ __all__ = ["PooledEngine", "ProcessExit", "QueryLimits"]
 _MAX_HINTED_CHARS = 10_000
 #: The memory of all long queries relative to that of one.
 _LONG_MEMORY_FACTOR = 3
+#: An explanation takes milliseconds, unless the query was made to be explained for long.
+_EXPLAIN_SECONDS = 5.0
 _TIMEOUT_HINT = (
     "Narrow it down: name a country, organisation or project, put FILTERs near their patterns, or add a LIMIT."
 )
@@ -179,7 +181,10 @@ class PooledEngine:
         try:
             with self._available(self._pool):
                 head, _ = self._pool.ask(
-                    {"explain": True}, encode_query(query), seconds=self._limits.timeout, caller=caller
+                    {"explain": True},
+                    encode_query(query),
+                    seconds=min(_EXPLAIN_SECONDS, self._limits.timeout),
+                    caller=caller,
                 )
                 self._require_readable(self._pool, head)
         except (TimeoutError, WorkerCrashed):

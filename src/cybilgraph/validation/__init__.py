@@ -53,18 +53,18 @@ def validate(ntriples: str, shapes: str | None = None, engine: str = "fast") -> 
 
 
 def validate_batches(
-    batches: Iterable[tuple[_Batch, str]], context: str, engine: str = "fast", cross_record: bool = False
+    batches: Iterable[tuple[_Batch, str]], engine: str = "fast", cross_record: bool = False
 ) -> Iterator[tuple[_Batch, list[ShaclResult]]]:
     """Yield each batch with the results of validating its triples against our shapes, in order.
 
-    The ``context`` triples are added to every batch. A batch is validated while the next is prepared. Threads suffice,
-    because the Rust engine releases the global interpreter lock; pySHACL is not thread-safe.
+    A batch is validated while the next is prepared. Threads suffice, because the Rust engine releases the global
+    interpreter lock; pySHACL is not thread-safe.
     """
     workers = _MAX_WORKERS if engine == "fast" else 1
     with ThreadPoolExecutor(workers) as pool:
         pending: deque[tuple[_Batch, Future[list[ShaclResult]]]] = deque()
         for prepared, text in batches:
-            pending.append((prepared, pool.submit(validate, f"{text}\n{context}", shapes_text(cross_record), engine)))
+            pending.append((prepared, pool.submit(validate, text, shapes_text(cross_record), engine)))
             if len(pending) > workers:
                 batch, future = pending.popleft()
                 yield batch, future.result()

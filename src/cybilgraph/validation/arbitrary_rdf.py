@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cache
 
 import pyoxigraph as ox
@@ -18,7 +18,7 @@ from cybilgraph.errors import ShapesError, SourceError
 from cybilgraph.model.findings import Finding, ShaclResult
 from cybilgraph.model.gazetteer import MIN_SUGGESTION_SCORE, closest_match
 from cybilgraph.model.rules import LANGUAGES, finding, translate
-from cybilgraph.model.vocabulary import BASE, SH, shorten
+from cybilgraph.model.vocabulary import BASE, CYB, SH, shorten
 from cybilgraph.rdf.ntriples import term_text
 from cybilgraph.readers import Input
 from cybilgraph.readers.rdf.document import Document
@@ -51,24 +51,41 @@ def read_shapes_files(files: Iterable[Input]) -> str:
     return text
 
 
-def unknown_terms(shapes_file: Input) -> Iterator[Finding]:
+def unknown_shape_terms(shapes_file: Input) -> Iterator[Finding]:
     """Yield a finding for each unknown SHACL term in a file of shapes, at its first occurrence.
 
     Engines ignore such terms silently. Raises SourceError if the file cannot be read.
     """
-    document = Document(shapes_file)
+    return _unknown_terms(shapes_file, "unknown-shape-term", SH.iri, _shacl_terms())
+
+
+def unknown_terms(data_file: Input) -> Iterator[Finding]:
+    """Yield a finding for each term in our namespace that our ontology does not have, at its first occurrence.
+
+    Raises SourceError if the file cannot be read.
+    """
+    return _unknown_terms(data_file, "unknown-term", CYB.iri, CYB.terms)
+
+
+def _unknown_terms(file: Input, rule: str, namespace: str, known: Collection[str]) -> Iterator[Finding]:
+    """Yield a finding of ``rule`` for each term of the namespace that is not known."""
+    document = Document(file)
     seen: set[str] = set()
     for quad, spot in document.statements():
         for term, offset in ((quad.predicate, spot.predicate), (quad.object, spot.object)):
-            if not isinstance(term, ox.NamedNode) or not (name := _unknown_term(term.value)) or name in seen:
+            if not isinstance(term, ox.NamedNode) or not term.value.startswith(namespace):
+                continue
+            name = term.value.removeprefix(namespace)
+            # A parameter may be named with its component: sh:AndConstraintComponent-and.
+            if not name or name in seen or name.split("-")[0] in known:
                 continue
             seen.add(name)
             place = document.places.place(offset)
-            near = closest_match(name, _known_terms(), MIN_SUGGESTION_SCORE)
+            near = closest_match(name, sorted(known), MIN_SUGGESTION_SCORE)
             yield finding(
-                "unknown-shape-term",
-                shapes_file.name,
-                {"term": shorten(term.value), "meant": f"sh:{near}"},
+                rule,
+                file.name,
+                {"term": shorten(term.value), "meant": shorten(namespace + near)},
                 line=place.line if place else 0,
                 column=place.column if place else 0,
                 text=shorten(term.value),
@@ -77,18 +94,9 @@ def unknown_terms(shapes_file: Input) -> Iterator[Finding]:
 
 
 @cache
-def _known_terms() -> frozenset[str]:
+def _shacl_terms() -> frozenset[str]:
     """Return the names of all SHACL terms, without the namespace."""
     return frozenset((*rdflib.SH.__annotations__, *_MORE_TERMS))
-
-
-def _unknown_term(iri: str) -> str:
-    """Return the name of an unknown term in SHACL's namespace, or "" for any other IRI.
-
-    Accepts parameters named with their component (``sh:AndConstraintComponent-and``).
-    """
-    name = iri.removeprefix(SH.iri)
-    return "" if name == iri or not name or name.split("-")[0] in _known_terms() else name
 
 
 class DataGraph:

@@ -13,14 +13,21 @@ from itertools import groupby, islice
 from operator import itemgetter
 from typing import Any, TypeVar
 
-from cybilgraph.model.fields import NARRATIVE
+from cybilgraph.model.fields import FIELDS, NARRATIVE
 from cybilgraph.model.findings import Finding, Report, ShaclResult
 from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.record import Record, Source
-from cybilgraph.model.rules import catalogue, translate
-from cybilgraph.model.vocabulary import BASE, RDF
+from cybilgraph.model.rules import catalogue, finding, translate
+from cybilgraph.model.vocabulary import BASE, RDF, RULES
 from cybilgraph.model.vocabulary import record as record_iri
-from cybilgraph.rdf.description import describe, describe_day, describe_reference, locate_statement, project_iri
+from cybilgraph.rdf.description import (
+    describe,
+    describe_day,
+    describe_reference,
+    describe_used_reference,
+    locate_statement,
+    project_iri,
+)
 from cybilgraph.rdf.ntriples import term_text
 from cybilgraph.runtime.spill import TemporaryDatabase
 from cybilgraph.validation import finding_of, validate_batches
@@ -77,11 +84,11 @@ def validate_records(records: Iterable[Record], report: Report) -> Iterator[Desc
 
 def validate_each(records: Iterable[Record], day: str, engine: str = "fast") -> Iterator[ValidatedRecord]:
     """Validate each record by itself."""
-    context = context_triples(day)
     described = ((record, describe(record)) for record in records)
-    batches = map(_Batch, split_batches(described, lambda one: sum(map(len, one[1])), _MAX_BATCH_CHARS))
-    for batch, results in validate_batches(((batch, batch.text) for batch in batches), context, engine):
-        yield from batch.validated(results, context)
+    parts = split_batches(described, lambda one: sum(map(len, one[1])), _MAX_BATCH_CHARS)
+    batches = (_Batch(part, _used_context(part, day)) for part in parts)
+    for batch, results in validate_batches(((batch, batch.text) for batch in batches), engine):
+        yield from batch.validated(results)
 
 
 def validate_together(
@@ -114,9 +121,9 @@ def _add(groups: CrossRecordGroups, one: ComparableRecord) -> None:
 
 
 def _cross_record_findings(groups: CrossRecordGroups, context: str, engine: str) -> Iterator[Finding]:
-    batches = (_Batch([(_restore(payload), lines) for lines, payload in group]) for group in groups.batches())
+    batches = (_Batch([(_restore(payload), lines) for lines, payload in group], context) for group in groups.batches())
     prepared = ((batch, batch.text) for batch in batches)
-    for batch, results in validate_batches(prepared, context, engine, cross_record=True):
+    for batch, results in validate_batches(prepared, engine, cross_record=True):
         yield from (batch.finding(result)[1] for result in results)
 
 
@@ -127,8 +134,19 @@ def _restore(payload: bytes) -> Record:
 
 
 def context_triples(day: str) -> str:
-    """Return the triples validated with every batch: the reference data and the day of the check."""
-    return "\n".join([*describe_reference(load_gazetteer()), describe_day(day)])
+    """Return the triples that rules read besides records: the reference data and the day of the check."""
+    return f"{_reference()}\n{describe_day(day)}"
+
+
+@cache
+def _reference() -> str:
+    return "\n".join(describe_reference(load_gazetteer()))
+
+
+def _used_context(described: Iterable[Described], day: str) -> str:
+    """Return what rules for single records read of the context, so that one record costs only what it uses."""
+    lines = (line for _, own in described for line in own)
+    return "\n".join([*describe_used_reference(load_gazetteer(), lines), describe_day(day)])
 
 
 def split_batches(items: Iterable[_Any], size: Callable[[_Any], int], max_size: int) -> Iterator[list[_Any]]:
@@ -146,10 +164,11 @@ def split_batches(items: Iterable[_Any], size: Callable[[_Any], int], max_size: 
 
 
 class _Batch:
-    """Records that are validated together; ``text`` contains their triples."""
+    """Records that are validated together; ``text`` contains their triples and the context."""
 
-    def __init__(self, described: list[Described]) -> None:
+    def __init__(self, described: list[Described], context: str) -> None:
         self._described = described
+        self._context = context
         #: By project and record IRI, the index of the record, and the suffix that was added to the IRI.
         self._by_iri: dict[str, tuple[int, str]] = {}
         lines: list[str] = []
@@ -162,9 +181,9 @@ class _Batch:
                 renamed = re.compile(rf"<({'|'.join(map(re.escape, own_iris))})(?=[/>])")
                 own = [renamed.sub(rf"<\g<1>{suffix}", line) for line in own]
             lines += own
-        self.text = "\n".join(lines)
+        self.text = "\n".join([*lines, context])
 
-    def validated(self, results: Iterable[ShaclResult], context: str) -> Iterator[ValidatedRecord]:
+    def validated(self, results: Iterable[ShaclResult]) -> Iterator[ValidatedRecord]:
         """Yield each record with its findings.
 
         A finding about reference data is added to all records, and one about a shared resource to those that name it.
@@ -175,7 +194,7 @@ class _Batch:
             if number is not None:
                 findings[number].append(found)
                 continue
-            is_reference = result.focus in context
+            is_reference = result.focus in self._context
             for (_, lines), own in zip(self._described, findings, strict=True):
                 if is_reference or any(result.focus in line for line in lines):
                     own.append(found)
@@ -191,6 +210,8 @@ class _Batch:
             return None, translate(finding_of(result, message=message, file="data/reference", text=focus))
         number, suffix = self._by_iri[own]
         record = self._described[number][0]
+        if found_once := missing_column(result, record.source):
+            return number, found_once
         if suffix:
             focus, value = (term.replace(own, own.removesuffix(suffix), 1) for term in (result.focus, result.value))
             result = replace(result, focus=focus, value=value)
@@ -206,6 +227,19 @@ class _Batch:
             text=located.text,
         )
         return number, with_hint(translate(found), record)
+
+
+def missing_column(result: ShaclResult, source: Source) -> Finding | None:
+    """Return the finding about a table that explains a result for one of its rows, or None.
+
+    It is the same for all rows, which lack a value because the table has no column for it.
+    """
+    rule = catalogue().get(result.rule.removeprefix(RULES))
+    if not rule or not rule.requires or not source.columns or source.columns.intersection(rule.requires):
+        return None
+    names = " / ".join(row.column for row in FIELDS if row.term in rule.requires)
+    found = finding("no-column", source.name, {"name": names}, line=source.header_line)
+    return replace(found, severity=rule.severity)
 
 
 def _ancestors(iri: str) -> Iterator[str]:

@@ -9,7 +9,10 @@ from cybilgraph.model.findings import SEVERITIES, Severity
 from cybilgraph.model.rules import LANGUAGES, Example, Rule, catalogue
 
 #: The categories of rules, strictest first; each is a file of shapes.
-CATEGORIES = ("must-hold", "controlled-lists", "consistency", "across", "recommended", "text-quality", "reading")
+CATEGORIES = (
+    *("must-hold", "controlled-lists", "consistency", "across", "publisher"),
+    *("recommended", "text-quality", "reading"),
+)
 _VARIABLE = re.compile(r"\{[?$]\w+\}")
 
 

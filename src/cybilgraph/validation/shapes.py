@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
+from pathlib import Path
 from typing import Any
 
 import pyoxigraph as ox
@@ -18,8 +19,8 @@ from cybilgraph.sparql.guard import guard
 from cybilgraph.sparql.lexer import Token, tokens
 from cybilgraph.sparql.query_analysis import undeclared_names
 
-#: The file of the shapes that compare records.
-_CROSS_RECORD_SHAPES = "across"
+#: The files of the shapes that compare records, and of those that concern only the publisher of the records.
+_CROSS_RECORD_SHAPES, _PUBLISHER_SHAPES = "across", "publisher"
 _KINDS = (SH.NodeShape, SH.PropertyShape)
 _TARGETS = (SH.targetClass, SH.targetNode, SH.targetSubjectsOf, SH.targetObjectsOf)
 _PREFIX = re.compile(r"[\w.-]*")
@@ -55,7 +56,16 @@ def unusable(reason: object) -> ShapesError:
 @cache
 def shapes_text(cross_record: bool = False) -> str:
     """Return our shapes for single records as one Turtle text, or with ``cross_record`` those that compare records."""
-    files = [path for path in shape_files() if (path.stem == _CROSS_RECORD_SHAPES) is cross_record]
+    return _text(path for path in shape_files() if (path.stem == _CROSS_RECORD_SHAPES) is cross_record)
+
+
+@cache
+def all_shapes_text(publisher: bool = True) -> str:
+    """Return all our shapes as one Turtle text, with or without those that concern only the publisher."""
+    return _text(path for path in shape_files() if publisher or path.stem != _PUBLISHER_SHAPES)
+
+
+def _text(files: Iterable[Path]) -> str:
     return "\n".join(path.read_text(encoding="utf-8") for path in files)
 
 

@@ -59,6 +59,7 @@ def create_app(live: LiveReleases, checker: Checker, settings: Settings, access_
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = _MAX_BODY_BYTES
     app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False  # it would redirect to the host that the client names
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters["shorten"] = shorten_title
     app.jinja_env.globals |= {"path": page_path, "short": shorten}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import rdflib
 from rdflib import RDF, Literal, URIRef
 
-from cybilgraph import read
+from cybilgraph import read, to_graph
 from cybilgraph.model.record import Text
 from cybilgraph.model.vocabulary import (
     BASE,
@@ -14,7 +16,10 @@ from cybilgraph.model.vocabulary import (
     DCTERMS,
     FOAF,
     OA,
+    OWL,
     PROV,
+    RDFS,
+    SKOS,
     SPDX,
     VCARD,
     XSD,
@@ -87,3 +92,36 @@ def test_record_has_provenance(graph: rdflib.Graph) -> None:
 
 def test_description_has_no_blank_nodes() -> None:
     assert not [line for record in read(RECORDS) for line in describe(record) if line.startswith("_:") or " _:" in line]
+
+
+def test_body_of_a_state_has_label_seat_and_former_key(tmp_path: Path) -> None:
+    source = tmp_path / "one.csv"
+    source.write_text("title,countries,beneficiaries\nA,Kosovo,Ministry of Justice;Kosovo Police\n")
+    graph = to_graph(next(read(source)))
+    ministry, police = (f"{BASE}id/actor/{key}-kosovo" for key in ("ministry-of-justice", "police"))
+    assert objects(graph, ministry, SKOS.prefLabel) == {"Ministry of Justice (Kosovo)"}
+    assert objects(graph, police, SKOS.prefLabel) == {"Kosovo Police"}
+    assert objects(graph, ministry, CYB.seat) == objects(graph, police, CYB.seat) == {f"{BASE}id/country/XK"}
+    for former, successor in (("ministry-of-justice", ministry), ("kosovo-police", police)):
+        assert objects(graph, f"{BASE}id/actor/{former}", RDFS.seeAlso) == {successor}
+        assert objects(graph, f"{BASE}id/actor/{former}", OWL.deprecated) == {"true"}
+    printed = set(graph.objects(None, URIRef(CYB.nameAsPrinted)))
+    assert {str(name) for name in printed} == {
+        "Ministry of Justice",
+        "Kosovo Police",
+    }
+
+
+def test_name_as_printed_of_a_derived_body_is_kept(tmp_path: Path) -> None:
+    source = tmp_path / "one.txt"
+    source.write_text("Courses in Kosovo\n\nSummary\n\nThe project trains the Ministry of Justice.\n")
+    [record] = read(source)
+    graph = to_graph(record)
+    ministry = f"{BASE}id/actor/ministry-of-justice-kosovo"
+    assert objects(graph, ministry, SKOS.prefLabel) == {"Ministry of Justice (Kosovo)"}
+    assert [str(name) for name in graph.objects(None, URIRef(CYB.nameAsPrinted))] == ["Ministry of Justice"]
+    again = tmp_path / "again.nt"
+    again.write_text("\n".join(describe(record)))
+    assert [line for line in describe(next(read(again))) if "/source" not in line] == [
+        line for line in describe(record) if "/source" not in line
+    ]

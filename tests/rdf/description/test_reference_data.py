@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import rdflib
-from rdflib import DCTERMS, RDF, SKOS, URIRef
+from rdflib import DCTERMS, RDF, RDFS, SKOS, URIRef
 
 from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.vocabulary import BASE
@@ -40,3 +40,19 @@ def test_groups_have_the_date_and_source_of_their_members() -> None:
     assert GRAPH.value(ecowas, DCTERMS.source) == URIRef("https://www.ecowas.int/member-states/")
     assert str(GRAPH.value(sahel, SKOS.note)).startswith("Definitions differ.")
     assert not GRAPH.value(sahel, DCTERMS.source)
+
+
+def test_every_concept_is_in_the_scheme_of_its_kind() -> None:
+    concepts = set(GRAPH.subjects(RDF.type, SKOS.Concept)) | set(GRAPH.subjects(RDF.type, SKOS.Collection))
+    assert len(concepts) > 300
+    for concept in concepts:
+        [scheme] = GRAPH.objects(concept, SKOS.inScheme)
+        assert scheme == URIRef(concept.rpartition("/")[0])
+        assert (scheme, RDF.type, SKOS.ConceptScheme) in GRAPH
+
+
+def test_codes_of_iati_are_typed_with_their_list() -> None:
+    lists = {str(one) for one in GRAPH.subjects(RDF.type, RDFS.Datatype)}
+    codes = {(code.datatype, str(code)) for code in GRAPH.objects(None, SKOS.notation) if code.datatype}
+    assert {str(datatype) for datatype, _ in codes} == lists
+    assert (URIRef(f"{BASE}iati#OrganisationRole"), "1") in codes

@@ -1,1 +1,1 @@
-DELETE { ?s cyb:confidence ?o } INSERT { ?s cyb:confidence 1.5 } WHERE { ?s cyb:confidence ?o }
+DELETE WHERE { ?s cyb:confidence ?o }

@@ -1,1 +1,1 @@
-DELETE { ?s cyb:concept ?o } INSERT { ?s cyb:concept actor:eu } WHERE { ?s cyb:concept ?o }
+DELETE { ?s cyb:concept ?o } INSERT { ?s cyb:concept actor:osce } WHERE { ?s cyb:concept ?o }

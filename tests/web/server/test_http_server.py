@@ -34,6 +34,11 @@ def test_oversized_headers_get_a_clear_4xx(server: str) -> None:
     assert send(server, "GET", f"/sparql?{urlencode(q('ASK {}'))}").status == 200
 
 
+def test_host_is_required_by_http_1_1_only(server: str) -> None:
+    assert raw(server, "GET / HTTP/1.1\nConnection: close\n\n").startswith(b"HTTP/1.1 400 ")
+    assert raw(server, "GET / HTTP/1.0\n\n").startswith(b"HTTP/1.0 200 ")
+
+
 @pytest.mark.parametrize("length", [0, 5, 60])
 @pytest.mark.parametrize("first", [True, False])
 def test_conflicting_content_lengths_do_not_smuggle_a_request(server: str, length: int, *, first: bool) -> None:

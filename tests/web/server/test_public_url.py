@@ -62,6 +62,12 @@ def test_responses_vary_by_host_without_public_url(portal: str, target: str) -> 
     assert "Host" in reply.headers["vary"]
 
 
+@pytest.mark.parametrize("target", ["//docs", "/docs//tutorial", "/id//project/G0020", "//sparql"])
+def test_doubled_slashes_do_not_redirect_to_the_host_of_the_request(portal: str, target: str) -> None:
+    reply = send(portal, "GET", target, Host=OTHER, Accept=BROWSER)
+    assert OTHER not in reply.headers.get("location", "")
+
+
 @pytest.mark.parametrize("host", ['a"><script>', "a b", "a/b", "a@b", "a\\b", "x" * 300, "a:port", "a, b"])
 @pytest.mark.parametrize("target", ["/catalog.ttl", "/changes.atom", "/"])
 def test_malformed_host_is_rejected_without_echo(portal: str, public: str, host: str, target: str) -> None:

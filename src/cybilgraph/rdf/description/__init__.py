@@ -1,7 +1,12 @@
 """Describe records and reference data as lines of canonical N-Triples, and locate the source of a statement."""
 
 from cybilgraph.rdf.description.projects import describe, project_iri
-from cybilgraph.rdf.description.reference_data import describe_code_lists, describe_day, describe_reference
+from cybilgraph.rdf.description.reference_data import (
+    describe_code_lists,
+    describe_day,
+    describe_reference,
+    describe_used_reference,
+)
 from cybilgraph.rdf.description.statement_fields import certainty, field_of
 from cybilgraph.rdf.description.statement_places import StatementPlace, locate_statement
 
@@ -12,6 +17,7 @@ __all__ = [
     "describe_code_lists",
     "describe_day",
     "describe_reference",
+    "describe_used_reference",
     "field_of",
     "locate_statement",
     "project_iri",

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from cybilgraph.extraction.kinds import activity_kinds, result_status
 from cybilgraph.model.dates import date_bounds
 from cybilgraph.model.fields import BY_NAME, FIELDS, Field, FieldKind
-from cybilgraph.model.gazetteer import load_gazetteer, slug, split_qualifier
+from cybilgraph.model.gazetteer import load_gazetteer, slug
 from cybilgraph.model.record import (
     Basis,
     Contact,
@@ -22,6 +22,7 @@ from cybilgraph.model.record import (
     Text,
     WebLink,
 )
+from cybilgraph.model.state_bodies import label, parse_actor_name
 from cybilgraph.model.vocabulary import (
     CYB,
     DCTERMS,
@@ -44,8 +45,8 @@ from cybilgraph.rdf.description.triples import TripleWriter
 from cybilgraph.rdf.ntriples import format_decimal, is_iri
 
 _DATATYPES = {4: XSD.gYear, 7: XSD.gYearMonth, 10: XSD.date}
-#: A qualifier that was left out of the keys of actors: one word in brackets.
-_ONE_WORD = re.compile(r" \([A-Z][\w./&-]{1,15}\)")
+#: What was left out of the keys of actors: an article, and one word in brackets.
+_NOT_IN_FORMER_KEY = re.compile(r"\A[Tt]he | \([A-Z][\w./&-]{1,15}\).*")
 #: Separates paragraphs in a single literal.
 PARAGRAPH_SEPARATOR = "\n\n"
 
@@ -157,7 +158,11 @@ def _link_claim(
     """Describe the claim that a named resource is the object of a link."""
     triples.link(node, RDF.object, thing_iri(named.kind, named.key))
     _claim(triples, node, predicate, link.basis, link.evidence)
-    if not link.evidence and named.printed.text != _listed_name(named):
+    if link.evidence:
+        preferred = label(named) if named.kind == "actor" else named.printed.text
+    else:
+        preferred = _listed_name(named)
+    if named.printed.text != preferred:
         triples.plain(node, CYB.nameAsPrinted, named.printed.text)
     if not named.known:
         _add_unlisted_thing(triples, named)
@@ -203,10 +208,11 @@ def _add_unlisted_thing(triples: TripleWriter, named: Named) -> None:
             triples.link(iri, ORG.classification, thing_iri("actor-type", "government"))
             name = names.government(country).name
         else:
-            bare, qualifier = split_qualifier(name, names)
-            country = names.find_country(qualifier)
-            if country and _ONE_WORD.search(name):
-                _add_former_key(triples, iri, slug(bare))
+            name, country = label(named), parse_actor_name(name, named.home).country
+            if country and (former := slug(_NOT_IN_FORMER_KEY.sub("", named.printed.text))) != named.key:
+                _add_former_key(triples, iri, former)
+            if name != named.printed.text and parse_actor_name(named.printed.text).country:
+                triples.text(iri, SKOS.altLabel, named.printed.text)
         if country:
             triples.link(iri, CYB.seat, thing_iri("country", country.key))
     elif named.kind == "audience":

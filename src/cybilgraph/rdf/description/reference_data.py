@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from functools import lru_cache
 
 from cybilgraph.model.gazetteer import Gazetteer, GazetteerEntry
 from cybilgraph.model.vocabulary import (
@@ -36,6 +39,7 @@ _SCHEMES = {
     "activity-kind": "Kinds of activity",
     "result-status": "Intended or achieved",
 }
+_IRIS = re.compile(r"<([^<>\s]*)>")
 #: The namespace of the datatypes of IATI codes.
 IATI = f"{BASE}iati"
 #: The code lists of IATI 2.03 with our codes, as datatypes of notations.
@@ -83,6 +87,29 @@ def describe_reference(reference: Gazetteer) -> list[str]:
         if writer := _WRITERS.get(entry.kind):
             writer(triples, iri, entry)
     return sorted({*triples.lines(), *describe_code_lists()})
+
+
+def describe_used_reference(reference: Gazetteer, lines: Iterable[str]) -> list[str]:
+    """Return the triples of the entries that these lines of N-Triples name, and of what those entries name in turn."""
+    described = _reference_by_subject(reference)
+    used: dict[str, None] = {}
+    named = {iri for line in lines for iri in _IRIS.findall(line)}
+    while named := named & described.keys() - used.keys():
+        used |= dict.fromkeys(sorted(named))
+        named = {iri for subject in named for iri in described[subject][1]}
+    return [line for subject in used for line in described[subject][0]]
+
+
+@lru_cache(maxsize=1)
+def _reference_by_subject(reference: Gazetteer) -> dict[str, tuple[list[str], set[str]]]:
+    """Return the triples of each subject, and the IRIs in them."""
+    described: dict[str, tuple[list[str], set[str]]] = defaultdict(lambda: ([], set()))
+    for line in describe_reference(reference):
+        subject, *others = _IRIS.findall(line)
+        lines, iris = described[subject]
+        lines.append(line)
+        iris.update(others)
+    return dict(described)
 
 
 def describe_code_lists() -> list[str]:

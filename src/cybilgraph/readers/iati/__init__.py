@@ -130,7 +130,7 @@ class _Activity:
     def record(self) -> Record:
         """Return the finished record."""
         self._read()
-        record = self._sections.record()
+        record = self._sections.record(self._derived)
         record = replace(record, **{name: self._with_evidence(getattr(record, name)) for name in _DERIVABLE})
         record = replace(record, left_blank=(*record.left_blank, *self._left_blank(record)))
         if not self._contacts:

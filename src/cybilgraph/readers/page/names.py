@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from cybilgraph.model.gazetteer import GazetteerEntry, load_gazetteer, split_qualifier
+from cybilgraph.model.gazetteer import GazetteerEntry, load_gazetteer
 from cybilgraph.model.organisations import is_organisation_name, may_contain_comma
 from cybilgraph.model.record import Text
+from cybilgraph.model.state_bodies import find_state_body, is_of_other_state, parse_actor_name
 
 BULLET = re.compile(r"(?:[•◦▪●‣·*]|[–-](?=\s)|\d{1,2}[.)](?=\s)|\(?[a-z]\)(?=\s))\s*")
 _BRACKETS = re.compile(r" ?\([^()]{0,200}\)")
@@ -114,32 +115,29 @@ def find(kind: str, name: str) -> GazetteerEntry | None:
     bare = _BRACKETS.sub("", name)
     if entry := names.find(kind, name):
         return entry
-    if (entry := names.find(kind, bare)) and not (kind == "actor" and _is_of_other_state(name, entry)):
+    if kind != "actor":
+        return names.find(kind, bare)
+    parsed = parse_actor_name(name)
+    if entry := find_state_body(parsed):
         return entry
-    if kind == "actor":
-        owner, _, owned = bare.replace("’", "'").partition("'s ")
-        if owned and names.find("country", owner) and (entry := names.find(kind, owned)):
-            return entry
-        owner, dash, owned = bare.replace(" – ", " - ").partition(" - ")
-        if dash and names.find("country", owner) and (entry := names.find(kind, owned)):
-            return entry  # "United Kingdom - Home Office"
-        if country := names.find_country(bare):
-            return names.government(country)
-        # "C-PROC (Bucharest) of the Council of Europe", "U.S. Department of State"
-        for mention in names.find_mentions(name):
-            after = mention.start == 0 and _OF_THE.match(name, mention.end)
-            if (actor := mention.of("actor")) and (
-                after or (mention.end == len(bare) and _OWNER.fullmatch(name, 0, mention.start))
-            ):
-                return actor
+    if (entry := names.find(kind, bare)) and not is_of_other_state(parsed, entry):
+        return entry
+    for separator in ("'s ", " - "):  # "the UK's FCDO", "United Kingdom - Home Office"
+        owner, _, owned = bare.replace("’", "'").replace(" – ", " - ").partition(separator)
+        if owned and names.find_country(owner) and (entry := names.find(kind, owned)):
+            return None if is_of_other_state(parsed, entry) else entry
+    if country := names.find_country(bare):
+        return names.government(country)
+    # "C-PROC (Bucharest) of the Council of Europe", "U.S. Department of State"
+    for mention in names.find_mentions(name):
+        after = mention.start == 0 and _OF_THE.match(name, mention.end)
+        if (
+            (actor := mention.of("actor"))
+            and (after or (mention.end == len(bare) and _OWNER.fullmatch(name, 0, mention.start)))
+            and not is_of_other_state(parsed, actor)
+        ):
+            return actor
     return None
-
-
-def _is_of_other_state(name: str, entry: GazetteerEntry) -> bool:
-    """Return whether a country in brackets shows that a listed actor of this name is another one."""
-    names = load_gazetteer()
-    country = names.find_country(split_qualifier(name, names)[1])
-    return country is not None and country.key != entry.row.get("country")
 
 
 def find_near(kind: str, name: str) -> GazetteerEntry | None:

@@ -7,7 +7,7 @@ A reader divides its input into sections: a field, the printed label, and the li
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from itertools import zip_longest
 from typing import Any, TypeVar
@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from cybilgraph.model.dates import find_periods, possible_days, read_date, read_duration, read_range
 from cybilgraph.model.fields import BY_NAME, Field, FieldKind
 from cybilgraph.model.findings import Finding
-from cybilgraph.model.gazetteer import actor_key, load_gazetteer, slug
+from cybilgraph.model.gazetteer import load_gazetteer, slug
 from cybilgraph.model.organisations import is_population
 from cybilgraph.model.record import (
     Basis,
@@ -32,6 +32,7 @@ from cybilgraph.model.record import (
     WebLink,
 )
 from cybilgraph.model.rules import finding
+from cybilgraph.model.state_bodies import parse_actor_name, qualify
 from cybilgraph.readers.contacts import find_malformed_addresses, is_email_address, may_be_person, read_contacts
 from cybilgraph.readers.inputs import MAX_PAGE_BYTES, Input
 from cybilgraph.readers.page import names
@@ -50,8 +51,7 @@ _NOT_A_TITLE = re.compile(
 )
 _UNTIL = re.compile(r"(?<=\w)[, ]+(?:until|till|to) (?=\S)")
 _BEGINNING = re.compile(r",? (?:from|since|(?:starting|beginning)(?: in| on| from)?) (?=\S)", re.IGNORECASE)
-_ARTICLE = re.compile(r"the ", re.IGNORECASE)
-_REMARK = re.compile(r",? (?:which|who) \w.*$")
+_ARTICLE = re.compile(r"\Athe ", re.IGNORECASE)
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[a-z0-9]{2,8}){0,3}", re.IGNORECASE)
 #: A project code: G0020, GI-07.
 CODE = re.compile(r"G(?:\d{4}|I-?\d{2,3})")
@@ -156,8 +156,8 @@ class RecordBuilder:
             found.append(value)
         return found
 
-    def record(self) -> Record:
-        """Return the finished record."""
+    def record(self, extracted: Container[tuple[Place | None, str]] = ()) -> Record:
+        """Return the finished record. ``extracted`` has the places and texts of values from prose."""
         values = self._implied | self._values
         if (address := values.get("address")) and "slug" not in values and (page := _PAGE.fullmatch(address.text)):
             values["slug"] = Text(page[1], address.place)
@@ -172,6 +172,15 @@ class RecordBuilder:
         attributes: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
         }
+        if links := attributes.get("participations"):
+
+            def is_stated(named: Named) -> bool:
+                return (named.printed.place, named.printed.text) not in extracted
+
+            scopes = [scope for scope in attributes.get("scopes", ()) if is_stated(scope.concept)]
+            stated = tuple(link for link in links if is_stated(link.actor))
+            others = tuple(link for link in links if not is_stated(link.actor))
+            attributes["participations"] = qualify(stated, scopes) + others
         return Record(
             source=Source(source.name, source.sha256, self._line) if self._line else source,
             labels=self._labels,
@@ -403,8 +412,7 @@ class RecordBuilder:
             values = {"printed": printed.text, "name": entry.closest_name(printed.text)}
             self.find("near-name", printed, label, values)
         if entry is None:
-            name = printed.text[4:] if _ARTICLE.match(printed.text) else printed.text
-            key = actor_key(_REMARK.sub("", name), load_gazetteer()) if kind == "actor" else slug(name)
+            key = parse_actor_name(printed.text).key if kind == "actor" else slug(_ARTICLE.sub("", printed.text))
             return Named(kind, key or "unnamed", printed, known=False)
         return Named(kind, entry.key, printed, load_gazetteer().get(kind, entry.key) is not None)
 

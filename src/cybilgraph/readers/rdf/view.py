@@ -23,6 +23,7 @@ from cybilgraph.model.findings import Finding
 from cybilgraph.model.gazetteer import GazetteerEntry, load_gazetteer
 from cybilgraph.model.record import Named, Place, Source, Text
 from cybilgraph.model.rules import finding
+from cybilgraph.model.state_bodies import parse_actor_name
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, FOAF, RDF, RDFS, SKOS, shorten
 from cybilgraph.readers.inputs import Input
 from cybilgraph.readers.page.sections import RecordBuilder, Section, shorten_quote
@@ -204,7 +205,7 @@ class ProjectView:
 
         ``printed`` is its printed name, and may be empty.
         """
-        known = True
+        known, home = True, ""
         if found := parse_own_iri(target):
             kind, key = found
             if kind not in kinds:
@@ -214,11 +215,13 @@ class ProjectView:
             else:
                 label = self.name(str(target), (SKOS.prefLabel,)).text
                 known, name = kind == "project" and not label, label or key
+                seats = filter(None, map(parse_own_iri, self.values(str(target), CYB.seat))) if kind == "actor" else ()
+                home = next((seat for _, seat in seats if parse_actor_name(printed.text, seat).key == key), "")
         elif (entry := _load_same_as().get(target)) and entry.kind in kinds:
             kind, key, name = entry.kind, entry.key, entry.name
         else:
             return None
-        return Named(kind, key, printed if printed.text else replace(printed, text=name), known)
+        return Named(kind, key, printed if printed.text else replace(printed, text=name), known, home)
 
     def resolve(self, row: Field, node: str, predicate: str, target: Term) -> tuple[Any, ...]:
         """Return the values that the object of a statement names, like text under the field's label.

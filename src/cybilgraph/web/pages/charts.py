@@ -240,7 +240,7 @@ def _shapes() -> tuple[dict[str, str], ...]:
 
 
 def _year_fraction(value: str, *, at_end: bool = False) -> float:
-    """Convert a date to a fractional year: the begin of its first day, or the end of its last day."""
+    """Convert a date to a fractional year: the beginning of its first day, or the end of its last day."""
     day = date.fromisoformat(date_bounds(value)[at_end]) + timedelta(days=at_end)
     return day.year + (day.timetuple().tm_yday - 1) / 366
 

@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS, Format
 from cybilgraph.model.resources import read_ontology, shape_files
 from cybilgraph.model.rules import LANGUAGES, catalogue
-from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, RULES, SCHEMA
+from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, PREFIXES, RULES, SCHEMA
 from cybilgraph.pipeline import shapes_bundle
 from cybilgraph.rdf.description import describe_code_lists
 from cybilgraph.rdf.serialisation import turtle_to_ntriples
@@ -60,7 +60,13 @@ def page(suffix: str = "", version: str = "") -> BaseResponse | str:
         requested = request.args.get("lang", "")
         language = requested if requested in LANGUAGES else LANGUAGES[0]
         return render_template(
-            "ontology.html", language=language, languages=LANGUAGES, diagram=_diagram(), **_ontology(language)
+            "ontology.html",
+            language=language,
+            languages=LANGUAGES,
+            diagram=_diagram(),
+            base=BASE,
+            prefixes=PREFIXES.items(),
+            **_ontology(language),
         )
     if formats[0] is _TURTLE:
         return Response(read_ontology(), content_type=_TURTLE.content_type)

@@ -162,9 +162,11 @@ class Application:
                     headers[name] = ""
                 what = ", ".join(name[:_MAX_SHOWN].title() for name in too_long[:_MAX_SHOWN])
                 raise exceptions.RequestHeaderFieldsTooLarge(f"These headers are too long: {what}")
-            if not _HOST.fullmatch(headers.get("host", "")):
+            is_missing = not headers.get("host") and scope["http_version"] == "1.1"  # RFC 9112, section 3.2
+            if is_missing or not _HOST.fullmatch(headers.get("host", "")):
                 headers["host"] = scope["server"][0] if scope.get("server") else "localhost"
-                raise exceptions.BadRequest("The header Host is not the name or address of a host")
+                what = "is missing" if is_missing else "is not the name or address of a host"
+                raise exceptions.BadRequest(f"The header Host {what}")
             if self._public.netloc:
                 _set_public_url(scope, headers, self._public)
             async with self._body(headers, receive, _max_body_bytes(path), entry.caller) as body:

@@ -1,0 +1,241 @@
+"""Tell the bodies of one state from those of another: "Fiji Police Force", "the Ministry of Justice of Spain".
+
+Every state has a ministry of justice, so that the key of such a body contains its state, however that is printed:
+in brackets, as an owner, as an adjective, or not at all if the rest of the record leaves no doubt.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import cache
+
+from cybilgraph.model.gazetteer import DEMONYM, GazetteerEntry, fold, load_gazetteer, slug
+from cybilgraph.model.record import Named, Participation, Scope
+from cybilgraph.model.resources import REFERENCE
+from cybilgraph.model.values import value
+from cybilgraph.runtime.bounded_cache import cache_short
+
+#: A last qualifier in brackets, and a word that may abbreviate the name before it.
+_QUALIFIER = re.compile(r" \((?P<qualifier>[^()]+)\)(?:, (?P<rest>.*))?$")
+_SHORT_WORD = re.compile(r"[A-Z][\w./&-]{1,15}")
+#: Two capitals may be the code of a country.
+_CODE_LENGTH = 2
+#: Text that is no part of a name.
+_ARTICLE, _REMARK = re.compile(r"the ", re.IGNORECASE), re.compile(r",? (?:which|who) \w.*$")
+#: What joins a country to the body after or before it.
+_OWNS = re.compile(r"['’]s? | [-–] | ")
+_OWNED_BY = re.compile(r"(?:,| [-–]|,? (?:of|in|del?|du|des|da|do))?(?: the| la)? \Z")
+#: The end of a longer name of a state: "of the Republic of China" is not of China.
+_LONGER_NAME = re.compile(r"(?:Republic|République|República|Kingdom|State|Commonwealth|Union|Democratic|Federation)\Z")
+_WORD = re.compile(r"[^\W\d_]+")
+_GOVERNMENT = re.compile(r"(?:(?:Royal|Federal|National|Central) )?Government")
+
+
+@value(frozen=True, slots=True)
+class ActorName:
+    """The name of an actor, without what tells it from others of that name, and that: a qualifier or a state.
+
+    ``label`` is the name with its state.
+    """
+
+    bare: str
+    qualifier: str
+    country: GazetteerEntry | None
+    label: str
+
+    @property
+    def key(self) -> str:
+        """The key of the actor if it is not listed."""
+        return slug(f"{self.bare} {self.qualifier}")
+
+
+def parse_actor_name(name: str, home: str = "") -> ActorName:
+    """Split the name of an actor. ``home`` is the key of the country that it belongs to if the name has none.
+
+    A country is named as in the reference data. An abbreviation of the name is no qualifier.
+    """
+    parsed = _parse(name)
+    country = load_gazetteer().get("country", home) if not parsed.qualifier else None
+    return _of_state(parsed.bare, country) if country and is_state_body(parsed.bare, owned=True) else parsed
+
+
+@cache_short(entries=5_000, longest=500)
+def _parse(name: str) -> ActorName:
+    names = load_gazetteer()
+    label = name = _REMARK.sub("", name[4:] if _ARTICLE.match(name) else name)
+    if match := _QUALIFIER.search(name):
+        bare, qualifier = name[: match.start()], match["qualifier"].strip()
+        country = names.find_country(qualifier)
+        if country or not _is_abbreviation(qualifier, bare):
+            return ActorName(bare, country.name if country else qualifier, country, label)
+        name = f"{bare}, {rest}" if (rest := match["rest"]) and names.find_country(rest) else bare
+    for mention in names.find_mentions(name):
+        found = mention.of("country") or mention.of(DEMONYM)
+        if found is None or names.find_namesake(name[mention.start : mention.end]):
+            continue
+        country = names.entries["country"][found.key]
+        official = country.row["official_name"]
+        start = len(name) - len(official) if official and name.endswith(official) else mention.start
+        if mention.start == 0 and (joint := _OWNS.match(name, mention.end)):
+            bare = name[joint.end() :]
+        elif found is country and mention.end == len(name) and (joint := _OWNED_BY.search(name, 0, start)):
+            bare = name[: joint.start()]
+            if _LONGER_NAME.search(bare):
+                continue
+        else:
+            continue
+        if is_state_body(bare, owned=True):
+            is_proper = joint[0] == " " and found is country  # "Fiji Police Force", "CERT Tonga"
+            parsed = _of_state(bare, country)
+            return replace(parsed, label=label) if is_proper else parsed
+    return ActorName(name, "", None, label)
+
+
+def _is_abbreviation(word: str, name: str) -> bool:
+    """Return whether a word in brackets abbreviates a name: by its capitals, or as its letters occur there in order.
+
+    "Incibe" does; "Nairobi" in "Regional Office (Nairobi)" and "CH" in "Ministry of Justice (CH)" tell offices apart.
+    """
+    if not _SHORT_WORD.fullmatch(word):
+        return False
+    if len(word) > _CODE_LENGTH and sum(map(str.isupper, word)) > 1:
+        return True
+    letters = iter(fold(name))
+    return all(letter in letters for letter in fold(word) if letter.isalnum())
+
+
+def _of_state(bare: str, country: GazetteerEntry) -> ActorName:
+    return ActorName(bare, country.name, country, f"{bare} ({country.name})")
+
+
+def find_state_body(name: ActorName) -> GazetteerEntry | None:
+    """Return the listed body of this name in its state, or the government of the state, or None."""
+    names, country = load_gazetteer(), name.country
+    if country is None:
+        return None
+    if _GOVERNMENT.fullmatch(name.bare):
+        return names.government(country)
+    owners = (*country.names, *country.cell("demonyms"))
+    for form in ("{0} ({1})", "{0} of {1}", "{0} of the {1}", "{1} {0}"):
+        for owner in owners:
+            if found := names.find("actor", form.format(name.bare, owner)):
+                return found
+    found = names.find("actor", name.bare)
+    return found if found and found.row.get("country") == country.key else None
+
+
+@cache_short(entries=5_000, longest=500)
+def find_actor(name: str, home: str = "") -> GazetteerEntry:
+    """Return the actor with this name; a new entry if it is not listed, with the name and its label."""
+    parsed = parse_actor_name(name, home)
+    if found := find_state_body(parsed):
+        return found
+    found = load_gazetteer().find("actor", name)
+    if found and not is_of_other_state(parsed, found):
+        return found
+    return GazetteerEntry("actor", parsed.key, name, (parsed.label,), {})
+
+
+def is_of_other_state(name: ActorName, entry: GazetteerEntry) -> bool:
+    """Return whether the state in a name shows that a listed actor of this name is another one."""
+    return name.country is not None and name.country.key != entry.row.get("country")
+
+
+@cache
+def _words() -> dict[str, str]:
+    with (REFERENCE / "state-bodies.csv").open(encoding="utf-8", newline="") as file:
+        return {fold(row["word"]): row["kind"] for row in csv.DictReader(file)}
+
+
+@cache_short(entries=5_000, longest=500)
+def is_state_body(name: str, owned: bool = False) -> bool:
+    """Return whether every state may have a body of this name, by its words (data/reference/state-bodies.csv).
+
+    ``owned``: the state is known.
+    """
+    words = [word for word in _WORD.findall(fold(name)) if word != "s"]
+    kinds = [_words().get(word, "") for word in words]
+    for number, kind in enumerate(kinds):
+        if not kind:
+            return False
+        if kind in (("opens", "opens-owned") if owned else ("opens",)) and number + 1 < len(kinds):
+            return True
+    return "sole" in kinds or (owned and ("sole-owned" in kinds or len(kinds) > 1))
+
+
+def label(actor: Named) -> str:
+    """Return the printed name of an actor; that of a body of a state contains the state."""
+    parsed = parse_actor_name(actor.printed.text, actor.home)
+    return parsed.label if not actor.known and parsed.key == actor.key else actor.printed.text
+
+
+def find_homes(actors: Iterable[tuple[str, str]]) -> dict[str, set[str]]:
+    """Return the states of the bodies of each name, given the names of actors and the countries they belong to."""
+    homes: dict[str, set[str]] = defaultdict(set)
+    for name, home in actors:
+        parsed = parse_actor_name(name, home)
+        if parsed.country and is_state_body(parsed.bare, owned=True):
+            homes[slug(parsed.bare)].add(parsed.country.key)
+    return homes
+
+
+def find_home(name: str, homes: Mapping[str, set[str]], country: str) -> str:
+    """Return the country of a body named without one: that of the only body of this name in ``homes``.
+
+    If there is none, return ``country`` if every state may have such a body, otherwise an empty string.
+    """
+    parsed = parse_actor_name(name)
+    if parsed.qualifier:
+        return ""
+    if known := homes.get(slug(parsed.bare)):
+        return next(iter(known)) if len(known) == 1 else ""
+    return country if is_state_body(parsed.bare) else ""
+
+
+def only_country(scopes: Iterable[Scope]) -> str:
+    """Return the country of a project in no other country, region or group; otherwise an empty string."""
+    places = {(scope.concept.kind, scope.concept.key) for scope in scopes}
+    places = {(kind, key) for kind, key in places if kind in ("country", "region", "group")}
+    kind, key = next(iter(places)) if len(places) == 1 else ("", "")
+    return key if kind == "country" else ""
+
+
+def seat(actor: Named) -> str:
+    """Return the country of an actor: that of the reference data, or that in its name; empty if unknown."""
+    names = load_gazetteer()
+    if country := names.governments.get(actor.key):
+        return country.key
+    if listed := names.get("actor", actor.key):
+        return listed.row.get("country", "")
+    named = parse_actor_name(actor.printed.text, actor.home).country
+    return named.key if named else ""
+
+
+def qualify(links: tuple[Participation, ...], scopes: Iterable[Scope]) -> tuple[Participation, ...]:
+    """Return the stated links, with the country of each body of a state that is named without one.
+
+    It is that of another printed form of the name or else that of the project, if it has only one, and the body
+    benefits from the project or no participant is from another state.
+    """
+    homes = find_homes((link.actor.printed.text, "") for link in links)
+    country = only_country(scopes)
+    is_alone = all(seat(link.actor) in ("", country) for link in links)
+    helped = {link.actor.key for link in links if link.role == "beneficiary"}
+    return tuple(
+        replace(link, actor=_at_home(link.actor, home))
+        if not link.actor.known
+        and (home := find_home(link.actor.printed.text, homes, country if is_alone or link.actor.key in helped else ""))
+        else link
+        for link in links
+    )
+
+
+def _at_home(actor: Named, home: str) -> Named:
+    parsed = parse_actor_name(actor.printed.text, home)
+    entry = find_state_body(parsed)
+    known = entry is not None and load_gazetteer().get("actor", entry.key) is not None
+    return Named("actor", entry.key if entry else parsed.key, actor.printed, known, home)

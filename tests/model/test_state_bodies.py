@@ -1,0 +1,126 @@
+"""Bodies of states are told apart by their state, however it is printed."""
+
+from __future__ import annotations
+
+import pytest
+
+from cybilgraph.model.gazetteer import load_gazetteer
+from cybilgraph.model.record import Basis, Named, Participation, Scope, Text
+from cybilgraph.model.state_bodies import find_actor, is_state_body, parse_actor_name, qualify
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("Ministry of Justice (Kosovo)", "ministry-of-justice-kosovo"),
+        ("Kosovo's Ministry of Justice", "ministry-of-justice-kosovo"),
+        ("Kosovo’s Ministry of Justice", "ministry-of-justice-kosovo"),
+        ("the Ministry of Justice of the Republic of Kosovo", "ministry-of-justice-kosovo"),
+        ("Ministry of Justice (Spain)", "ministry-of-justice-spain"),
+        ("Ministry of Justice of the Kingdom of Spain", "ministry-of-justice-spain"),
+        ("the Spanish Ministry of Justice", "ministry-of-justice-spain"),
+        ("Ministry of Justice, Spain", "ministry-of-justice-spain"),
+        ("Spain - Ministry of Justice", "ministry-of-justice-spain"),
+        ("Fiji Police Force", "police-force-fiji"),
+        ("the Attorney General's Chambers of Samoa", "attorney-general-s-chambers-samoa"),
+        ("Belize's Ministry of National Security", "ministry-of-national-security-belize"),
+        ("CERT Tonga", "cert-tonga"),
+        ("Tonga CERT", "cert-tonga"),
+        ("Police Nationale du Niger", "police-nationale-niger"),
+        ("Ministry of Information (Sierra Leone)", "ministry-of-information-sierra-leone"),
+        ("Office of Cyber Security (UK)", "office-of-cyber-security-united-kingdom"),
+        ("Norwegian Institute of International Affairs (NUPI)", "norwegian-institute-of-international-affairs"),
+        ("Regional Office (Bangkok and Hanoi)", "regional-office-bangkok-and-hanoi"),
+        ("Regional Office (Bangkok)", "regional-office-bangkok"),
+        ("Ministerio de Justicia (España)", "ministerio-de-justicia-espana"),
+        ("Ministry of Justice (CH)", "ministry-of-justice-ch"),
+        ("Ministry of Justice (MoJ), Kosovo", "ministry-of-justice-kosovo"),
+        ("Instituto Nacional de Ciberseguridad (Incibe)", "instituto-nacional-de-ciberseguridad"),
+        ("Institute of Computing (IC)", "institute-of-computing"),
+        ("Ministry of Justice", "ministry-of-justice"),
+        # No body of a state, or not of this one.
+        ("Bank of Ghana", "bank-of-ghana"),
+        ("Austrian Institute of Technology", "austrian-institute-of-technology"),
+        ("University of Fiji", "university-of-fiji"),
+        ("Ministry of Justice of Northern Ireland", "ministry-of-justice-of-northern-ireland"),
+        ("Ministry of Justice of Congo", "ministry-of-justice-of-congo"),
+        ("Ministry of Justice of the Republic of China", "ministry-of-justice-of-the-republic-of-china"),
+    ],
+)
+def test_state_is_part_of_the_key_of_its_bodies(name: str, key: str) -> None:
+    assert parse_actor_name(name).key == key
+
+
+def test_many_brackets_are_parsed() -> None:
+    assert parse_actor_name("Ministry of Justice" + " (MJ)" * 10_000).country is None
+
+
+def test_code_is_not_the_state_of_a_body() -> None:
+    assert parse_actor_name("VU Ministry of Justice").country is None
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        ("Kosovo's Ministry of Justice", "Ministry of Justice (Kosovo)"),
+        ("Fiji Police Force", "Fiji Police Force"),
+        ("Ministry of Justice (Spain)", "Ministry of Justice (Spain)"),
+    ],
+)
+def test_label_contains_the_state(name: str, label: str) -> None:
+    assert parse_actor_name(name).label == label
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("Ministry of Foreign Affairs (Estonia)", "estonia-mfa"),
+        ("National Cyber Security Centre of the United Kingdom", "uk-ncsc"),
+        ("Jamaica's National Crime Agency", "national-crime-agency-jamaica"),
+        ("Government of Belize", "government-of-belize"),
+        ("the Belizean Government", "government-of-belize"),
+        ("Belize Government", "government-of-belize"),
+        ("Royal Government of Bhutan", "government-of-bhutan"),
+        ("Government of the Bahamas", "government-of-the-bahamas"),
+        ("Government of Bahamas", "government-of-the-bahamas"),
+    ],
+)
+def test_listed_body_of_the_state_is_found(name: str, key: str) -> None:
+    assert find_actor(name).key == key
+
+
+def test_only_unmistakable_bodies_need_no_state() -> None:
+    assert is_state_body("Ministry of Justice")
+    assert is_state_body("National Cyber Security Centre")
+    for name in ("Department of Computer Science", "Communications Authority", "Security Council"):
+        assert not is_state_body(name)
+    assert is_state_body("Communications Authority", owned=True)
+
+
+def participation(name: str, role: str) -> Participation:
+    entry = load_gazetteer().find("actor", name)
+    actor = Named("actor", entry.key if entry else parse_actor_name(name).key, Text(name), entry is not None)
+    return Participation(actor, role, Basis.STATED)
+
+
+def keys(links: list[Participation], *countries: str) -> list[str]:
+    scopes = [Scope(Named("country", key, Text(key)), Basis.STATED) for key in countries]
+    return [link.actor.key for link in qualify(tuple(links), scopes)]
+
+
+def test_body_without_state_belongs_to_the_only_country() -> None:
+    ministry = participation("Ministry of Justice", "partner")
+    assert keys([ministry], "XK") == ["ministry-of-justice-kosovo"]
+    assert keys([ministry], "XK", "ES") == ["ministry-of-justice"]
+    assert keys([ministry, participation("Estonian Ministry of Defence", "partner")], "XK")[0] == "ministry-of-justice"
+
+
+def test_helped_body_belongs_to_the_only_country_whoever_pays() -> None:
+    links = [participation("Ministry of Justice", "beneficiary"), participation("FCDO", "funder")]
+    assert keys(links, "XK") == ["ministry-of-justice-kosovo", "fcdo"]
+
+
+def test_body_without_state_is_the_one_named_with_it() -> None:
+    links = [participation("Ministry of Justice", "partner"), participation("Ministry of Justice of Spain", "funder")]
+    assert keys(links) == ["ministry-of-justice-spain", "ministry-of-justice-spain"]
+    assert keys([*links, participation("Kosovo's Ministry of Justice", "partner")])[0] == "ministry-of-justice"

@@ -1,0 +1,1 @@
+DELETE DATA { project:G0001 cyb:country country:BZ }

@@ -1,0 +1,1 @@
+INSERT DATA { country:XX a cyb:Country ; skos:prefLabel "Atlantis"@en }

@@ -1,0 +1,2 @@
+DELETE WHERE { ?s dcterms:source ?o } ;
+DELETE WHERE { ?s dcterms:identifier ?o }

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from cybilgraph.extraction import derive
-from cybilgraph.extraction.phrases import role_claims
-from cybilgraph.extraction.sentences import split_sentences
-from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.record import Participation, Record, Scope
 from cybilgraph.readers import Input, read_input
 
@@ -20,15 +17,16 @@ def about(title: str, *summary: str) -> Record:
     return derive(page(title, *summary))
 
 
-def phrase_claims_of(title: str, *summary: str) -> set[tuple[str, str]]:
-    """Return the actors and places that phrases are about, with their claims."""
-    sentences = split_sentences(page(title, *summary), load_gazetteer())
-    return {(name.entries[0].key, phrase.claim) for one in sentences for phrase, name in role_claims(one)}
-
-
 def roles(record: Record) -> set[tuple[str, str]]:
     """Return the actors with their roles, except those that are more probably wrong than right."""
     return {(link.actor.key, link.role) for link in record.participations if is_likely(link)}
+
+
+def check_roles(record: Record, expected: set[tuple[str, str]]) -> None:
+    """Check that the expected roles are found, at least as possible ones, and that no others count."""
+    found = {(link.actor.key, link.role): link.basis for link in record.participations}
+    assert expected <= found.keys()
+    assert {link for link, basis in found.items() if basis.counts} <= expected
 
 
 def places(record: Record) -> set[str]:

@@ -161,7 +161,8 @@ def _find_runs(words: str) -> Iterator[re.Match[str]]:
         match = _NAMES.search(words, max(at, capital.start() - _BEFORE_CAPITAL))
         if match is None:
             return
-        yield match
+        if words[match.start() - 1 : match.start()] != "@":  # "Cybercrime@Octopus"
+            yield match
         at = match.end()
 
 

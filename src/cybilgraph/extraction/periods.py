@@ -49,6 +49,15 @@ _OTHER_SUBJECT_BEFORE = re.compile(
     r" (?:in|during) \Z",
     re.IGNORECASE,
 )
+#: "A strategy for 2021–2024", "seven by the end of 2019", "after its start in 2016".
+_NOT_OF_PROJECT_BEFORE = re.compile(
+    r"\b(?:strateg(?:y|ies)|plans?|agenda|roadmap|vision|policy|law)\b[^.;,]{0,30}\Z"
+    r"|\b(?:by|before) the end of \Z|\bafter (?:its|their) (?:start|launch) in \Z",
+    re.IGNORECASE,
+)
+#: "What the OAS has done since 2020".
+_SINCE_BEFORE = re.compile(r"\bsince (?:early |late |mid-)?\Z", re.IGNORECASE)
+_PROJECT = re.compile(r"\b(?:project|programme|program|initiative|action|phase)\b", re.IGNORECASE)
 _DIGITS = re.compile(r"\d\d")
 _DURATION = re.compile(
     r"\b(?:runs?|ran|lasts?|lasted|duration(?: of)?|period of|over|takes?|took) (?:for |of |about |a period of )?"
@@ -87,6 +96,8 @@ def find_dates(record: Record, sentences: list[Sentence]) -> dict[str, Date]:
 def _read_period(found: dict[str, Date], sentence: Sentence, period: Period) -> None:
     text = sentence.text.text
     before, after = text[: period.at], text[period.stop :]
+    if _NOT_OF_PROJECT_BEFORE.search(before) or (_SINCE_BEFORE.search(before) and not _PROJECT.search(before)):
+        return
     if period.end is not None and _UNTIL_BEFORE.search(before):
         _set_dates(found, sentence, _INTRODUCED_CONFIDENCE, end=period.end)
     elif period.end is not None and _UNTIL_AFTER.match(after):

@@ -112,7 +112,7 @@ class Evidence:
     """The words that support a derived link: an exact part of one paragraph.
 
     ``confidence`` is the share of links with such words that a careful reader confirms, measured on labelled
-    texts (data/reference/phrases.csv and role-weights.csv, tests/bench/mentions.py).
+    texts (data/reference/phrases.csv and role-weights.csv, tests/bench/grades.py).
     """
 
     section: str

@@ -15,7 +15,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from cybilgraph.validation import ENGINES, validate
-from tests.support.planted import RULES, Planted, others, records, shapes, sorts
+from tests.support.planted import RULES, Planted, records, shapes, sorts, with_context
 
 RECORDS, SAMPLE = 10_000, 50
 
@@ -24,7 +24,7 @@ def measured(engine: str, batches: list[list[Planted]]) -> tuple[float, int]:
     """Milliseconds for a record, and how many faults were missed or invented."""
     seconds, wrong = 0.0, 0
     for batch in batches:
-        data = "\n".join([*(line for record in batch for line in record.lines), others()])
+        data = with_context(line for record in batch for line in record.lines)
         wanted = {result.without_messages for record in batch for result in record.broken}
         begun = time.process_time()
         found = {result.without_messages for result in validate(data, shapes(), engine)}

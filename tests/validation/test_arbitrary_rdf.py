@@ -230,7 +230,7 @@ def test_nothing_is_fetched(tmp_path: Path, engine: str, listener: tuple[str, li
 def test_own_graph_is_checked_with_the_reference_data(tmp_path: Path) -> None:
     for example in (catalogue()["role-list"].good, catalogue()["role-list"].bad):
         (tmp_path / example.file).write_bytes(example.content)
-    report = pipeline.check_rdf(tmp_path, engine="both", language="fr")
+    report = pipeline.check_rdf(tmp_path, language="fr")
     [found] = [found for found in report.findings if found.rule == catalogue()["role-list"].iri]
     assert (found.file, found.line) == ("role-list-bad.ttl", 2)
     assert found.message == "Ce rôle n’est pas dans la liste des rôles."

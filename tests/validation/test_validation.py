@@ -16,7 +16,7 @@ from cybilgraph.model.resources import shape_files
 from cybilgraph.model.vocabulary import RULES as RULE
 from cybilgraph.model.vocabulary import SH, XSD
 from cybilgraph.validation import BOTH_ENGINES, ENGINES, rust_engine, validate, validate_batches
-from tests.support.planted import RULES, others, records, shapes, sorts
+from tests.support.planted import RULES, records, shapes, sorts, with_context
 
 SHACL = "http://www.w3.org/ns/shacl#"
 
@@ -36,7 +36,7 @@ def test_good_record_conforms_and_each_update_breaks_its_rule() -> None:
 def test_planted_faults_are_found_without_false_alarms(engine: str, number: int) -> None:
     planted: set[str] = set()
     for batch in records(number):
-        data = "\n".join([*(line for record in batch for line in record.lines), others()])
+        data = with_context(line for record in batch for line in record.lines)
         results = validate(data, shapes(), engine)
         wanted = {result.without_messages for record in batch for result in record.broken}
         assert {result.without_messages for result in results} == wanted
@@ -91,7 +91,7 @@ def mutated(seed: int) -> str:
 @pytest.mark.parametrize("seed", range(5))
 def test_engines_agree_on_randomly_mutated_shapes(seed: int) -> None:
     [batch] = records(8, seed)
-    data = "\n".join([*(line for record in batch for line in record.lines), others()])
+    data = with_context(line for record in batch for line in record.lines)
     assert validate(data, mutated(seed), BOTH_ENGINES) != validate(data, shapes()), "the changes change something"
 
 

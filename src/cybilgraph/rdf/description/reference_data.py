@@ -39,7 +39,8 @@ _SCHEMES = {
     "activity-kind": "Kinds of activity",
     "result-status": "Intended or achieved",
 }
-_IRIS = re.compile(r"<([^<>\s]*)>")
+#: The IRIs that reference data may have, in N-Triples.
+_IRIS = re.compile(rf"<({re.escape(BASE)}(?:id/|iati)[^<>\s]*)>")
 #: The namespace of the datatypes of IATI codes.
 IATI = f"{BASE}iati"
 #: The code lists of IATI 2.03 with our codes, as datatypes of notations.

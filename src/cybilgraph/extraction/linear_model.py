@@ -34,7 +34,7 @@ class LinearModel:
 
     def scores(self, features: Iterable[str]) -> dict[str, int]:
         """Return the sum of the weights for each class. Unknown features have none."""
-        known = [self.weights[feature] for feature in features if feature in self.weights]
+        known = [*filter(None, map(self.weights.get, features))]
         return dict(zip(self.classes, map(sum, zip(*known, strict=True)), strict=True)) if known else {}
 
     def probabilities(self, features: Iterable[str]) -> dict[str, float]:

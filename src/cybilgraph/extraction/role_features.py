@@ -14,7 +14,6 @@ from itertools import pairwise
 
 from cybilgraph.extraction.name_spans import ACTOR, BODY, MARKS, NAME, PLACE
 from cybilgraph.model.resources import REFERENCE
-from cybilgraph.runtime.bounded_cache import cache_short
 
 #: Names in a list share the text before the first and after the last.
 _NAME_AND_ABBREVIATION = rf"[{ACTOR}{BODY}{NAME}{PLACE}](?: \([^)]{{0,80}}\))?"
@@ -145,7 +144,7 @@ def _voice(word: str, seen: list[str]) -> str:
     return "to " if seen[-1:] == ["to"] else ""
 
 
-@cache_short(entries=5_000, longest=500)
+@lru_cache(maxsize=5_000)  # contexts, and thus words, are short
 def _word_class(word: str) -> str:
     """Return the class of a word by the longest listed prefix, or an empty string."""
     whole, beginnings, longest = _load_word_classes()

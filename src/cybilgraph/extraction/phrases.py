@@ -222,11 +222,6 @@ class Phrase:
         """The pattern of the text before the phrase. Raises ReferenceDataError if it is invalid."""
         return _compiled(self.before_text) if self.before_text else None
 
-    @property
-    def is_about_sentence(self) -> bool:
-        """Whether the phrase makes a claim about the sentence rather than about names."""
-        return _CLAIM_GROUP not in self.text
-
 
 @value(frozen=True, slots=True)
 class PhraseMatch:

@@ -6,7 +6,7 @@ import pytest
 
 from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.record import Basis, Named, Participation, Scope, Text
-from cybilgraph.model.state_bodies import find_actor, is_state_body, parse_actor_name, qualify
+from cybilgraph.model.state_bodies import find_actor, is_state_body, parse_actor_name, qualify, successor_key
 
 
 @pytest.mark.parametrize(
@@ -124,3 +124,9 @@ def test_body_without_state_is_the_one_named_with_it() -> None:
     links = [participation("Ministry of Justice", "partner"), participation("Ministry of Justice of Spain", "funder")]
     assert keys(links) == ["ministry-of-justice-spain", "ministry-of-justice-spain"]
     assert keys([*links, participation("Kosovo's Ministry of Justice", "partner")])[0] == "ministry-of-justice"
+
+
+def test_earlier_key_gives_way_to_that_of_the_printed_name() -> None:
+    assert successor_key("ministry-of-justice", ["", "Ministry of Justice (Spain)"]) == "ministry-of-justice-spain"
+    assert successor_key("ministry-of-justice", ["Ministry of Justice"]) == "ministry-of-justice"
+    assert successor_key("another", ["Ministry of Justice (Spain)"]) == "another"

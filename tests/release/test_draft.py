@@ -101,13 +101,13 @@ def test_full_disk_leaves_the_earlier_release(three: Path, tmp_path: Path, kilob
         subprocess.run(["umount", disk], check=True)
 
 
+@pytest.mark.timeout(900)  # it waits for a share of the time that a build takes
 def test_killed_build_leaves_the_earlier_release(tmp_path: Path) -> None:
     pipeline.build([SEED], tmp_path)
     command = [*CYBILGRAPH, "build", str(RECORDS), "--into", str(tmp_path)]
-    for _ in range(2):  # the second uses the cache, as the killed builds do
-        started = time.monotonic()
-        subprocess.run(command, check=True, capture_output=True)
-        duration = time.monotonic() - started
+    started = time.monotonic()
+    subprocess.run(command, check=True, capture_output=True)
+    duration = time.monotonic() - started
     random.seed(20)
     with running_server(tmp_path) as site:
         for _ in range(KILLS):

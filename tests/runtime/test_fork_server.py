@@ -107,10 +107,10 @@ def test_time_limit_includes_the_reload(release: Release) -> None:
     engine.answer("ASK {}", JSON)
     fork_server.kill()
     until(lambda: "loaded again" in engine.trouble)
-    resume_after(1.2, fork_server.suspend())
+    resume_after(2.5, fork_server.suspend())
     heavy = "SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i }"
     with pytest.raises(EngineUnavailable, match="loaded"):  # not a timeout with advice on the query
-        engine.answer(heavy, JSON, 4)
+        engine.answer(heavy, JSON, 8)
     with pytest.raises(QueryTimeout):
         engine.answer(heavy, JSON, 1)
     engine.close()

@@ -140,6 +140,15 @@ def find_actor(name: str, home: str = "") -> GazetteerEntry:
     return GazetteerEntry("actor", parsed.key, name, (parsed.label,), {})
 
 
+def successor_key(key: str, names: Iterable[str]) -> str:
+    """Return the key of an unlisted actor, given one that may lack the state or qualifier that its names have."""
+    for parsed in map(parse_actor_name, names):
+        if parsed.qualifier and key == slug(parsed.bare):
+            found = find_state_body(parsed)
+            return found.key if found else parsed.key
+    return key
+
+
 def is_of_other_state(name: ActorName, entry: GazetteerEntry) -> bool:
     """Return whether the state in a name shows that a listed actor of this name is another one."""
     return name.country is not None and name.country.key != entry.row.get("country")

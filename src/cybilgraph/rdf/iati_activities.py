@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import mimetypes
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import IO, Any
@@ -33,7 +34,7 @@ _NOT_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 _KEY = re.compile(rf"<{re.escape(BASE)}(?:id/project|record)/([^/>]+)".encode())
 _ACTOR = re.compile(rf"<{re.escape(BASE)}id/actor/[^>]+>".encode())
-_ACTOR_NAME = re.compile(rf"(<{re.escape(BASE)}id/actor/[^>]+>) <{SKOS.prefLabel}> .*")
+_ACTOR_NAME_OR_SEAT = re.compile(rf"(<{re.escape(BASE)}id/actor/[^>]+>) <(?:{SKOS.prefLabel}|{CYB.seat})> .*")
 _IS_PROJECT = f" <{CYB.Project}> .\n".encode()
 #: Code lists DescriptionType "other", ActivityDateType (planned and actual), RelatedActivityType.
 _OTHER = "4"
@@ -47,11 +48,13 @@ _ORG_OTHER, _OWN, _M49, _QUALITATIVE, _PAGE, _INTERNAL = "90", "99", "2", "5", "
 def read_graph_records(blocks: Iterable[bytes], shared: Iterable[str] = ()) -> Iterator[Record]:
     """Yield the records of N-Triples lines that are grouped by project, as in a release.
 
-    ``shared`` are lines about shared resources, of which only names of actors are kept. Memory does not grow
-    with the number of records.
+    ``shared`` are lines about shared resources, of which only names and seats of actors are kept. Memory does not
+    grow with the number of records.
     """
-    named = (_ACTOR_NAME.match(line) for line in shared)
-    names = {found[1].encode(): f"{found[0]}\n".encode() for found in named if found}
+    names: dict[bytes, bytes] = defaultdict(bytes)
+    for found in map(_ACTOR_NAME_OR_SEAT.match, shared):
+        if found:
+            names[found[1].encode()] += f"{found[0]}\n".encode()
     lines = (line for block in blocks for line in block.splitlines(keepends=True))
     for key, group in groupby(lines, key=_key):
         block = b"".join(group) if key else b""

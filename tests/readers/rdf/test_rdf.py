@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -18,7 +19,7 @@ from cybilgraph.rdf.description import describe
 from cybilgraph.readers import READERS, find_inputs, read_input
 from cybilgraph.readers.rdf import read_rdf
 from cybilgraph.readers.rdf.document import SYNTAXES
-from tests.conftest import RECORDS, SAMPLES
+from tests.conftest import RECORDS, SAMPLES, run
 from tests.support.rdf_files import FULL, HEAD, read, write
 
 TEXTS = [*find_inputs([RECORDS]), *(found for found in find_inputs([SAMPLES / "labelled"]) if found.suffix == ".txt")]
@@ -219,3 +220,25 @@ def _ends_well(content: bytes, suffix: str) -> None:
         assert error.hint
     else:
         assert all(describe(derive(record)) for record in records)
+
+
+@pytest.mark.parametrize("suffix", [".ttl", ".xml"])
+def test_bodies_of_two_states_stay_two_actors(suffix: str, tmp_path: Path) -> None:
+    """Even if they are named in prose only, or have the one key that both had formerly."""
+    (tmp_path / "a.csv").write_text(
+        "title,code,summary,countries\nA,G0001,The Ministry of Justice (Spain) delivered training.,Peru; Chile\n",
+        encoding="utf-8",
+    )
+    (tmp_path / "b.ttl").write_text(
+        f"""{HEAD}
+project:G0002 a cyb:Project ; dcterms:title "B"@en ; cyb:implementer actor:ministry-of-justice .
+actor:ministry-of-justice a cyb:Actor ; skos:prefLabel "Ministry of Justice (Kosovo)"@en .
+""",
+        encoding="utf-8",
+    )
+    written = tmp_path / f"written{suffix}"
+    options = ["-f", "iati"] if suffix == ".xml" else []
+    assert run("convert", tmp_path / "a.csv", tmp_path / "b.ttl", *options, "-o", written).returncode == 0
+    [file] = find_inputs([written])
+    keys = {link.actor.key for record in read_input(file) for link in record.participations}
+    assert keys == {"ministry-of-justice-spain", "ministry-of-justice-kosovo"}

@@ -62,7 +62,7 @@ def test_check_over_time_limit_is_stopped_and_its_worker_replaced(strict: Checke
 
 
 def test_check_over_memory_limit_is_rejected() -> None:
-    tight = Checker(CheckLimits(workers=1, memory=40_000_000))
+    tight = Checker(CheckLimits(workers=1, memory=40_000_000, seconds=150))
     heavy = b'{"title":"x","outcomes":[' + b'"a",' * 300_000 + b'"a"]}'
     with pytest.raises(CheckTooHeavy):
         tight.check(Submission("a.json", heavy), [JSON])

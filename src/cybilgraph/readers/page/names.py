@@ -9,7 +9,7 @@ from dataclasses import replace
 from cybilgraph.model.gazetteer import GazetteerEntry, load_gazetteer
 from cybilgraph.model.organisations import is_organisation_name, may_contain_comma
 from cybilgraph.model.record import Text
-from cybilgraph.model.state_bodies import find_state_body, is_of_other_state, parse_actor_name
+from cybilgraph.model.state_bodies import find_state_body, is_of_other_state, is_state_body, parse_actor_name
 
 BULLET = re.compile(r"(?:[•◦▪●‣·*]|[–-](?=\s)|\d{1,2}[.)](?=\s)|\(?[a-z]\)(?=\s))\s*")
 _BRACKETS = re.compile(r" ?\([^()]{0,200}\)")
@@ -141,8 +141,13 @@ def find(kind: str, name: str) -> GazetteerEntry | None:
 
 
 def find_near(kind: str, name: str) -> GazetteerEntry | None:
-    """Return the entry that a misspelt name must mean. A country may stand for its government as an actor."""
+    """Return the entry that a misspelt name must mean. A country may stand for its government as an actor.
+
+    A name that every state may use is not misspelt: "National Cyber Security Centre" is not that of the UK.
+    """
     names = load_gazetteer()
+    if kind == "actor" and is_state_body(name):
+        return None
     if (entry := names.find_near(kind, name)) or kind != "actor":
         return entry
     country = names.find_near("country", name)

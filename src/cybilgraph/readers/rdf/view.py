@@ -23,7 +23,7 @@ from cybilgraph.model.findings import Finding
 from cybilgraph.model.gazetteer import GazetteerEntry, load_gazetteer
 from cybilgraph.model.record import Named, Place, Source, Text
 from cybilgraph.model.rules import finding
-from cybilgraph.model.state_bodies import parse_actor_name
+from cybilgraph.model.state_bodies import parse_actor_name, successor_key
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, FOAF, RDF, RDFS, SKOS, shorten
 from cybilgraph.readers.inputs import Input
 from cybilgraph.readers.page.sections import RecordBuilder, Section, shorten_quote
@@ -215,6 +215,9 @@ class ProjectView:
             else:
                 label = self.name(str(target), (SKOS.prefLabel,)).text
                 known, name = kind == "project" and not label, label or key
+                if kind == "actor":
+                    key = successor_key(key, (printed.text, label))
+                    known = load_gazetteer().get(kind, key) is not None
                 seats = filter(None, map(parse_own_iri, self.values(str(target), CYB.seat))) if kind == "actor" else ()
                 home = next((seat for _, seat in seats if parse_actor_name(printed.text, seat).key == key), "")
         elif (entry := _load_same_as().get(target)) and entry.kind in kinds:

@@ -137,3 +137,16 @@ def test_consecutive_lines_without_names_are_reported_once() -> None:
     assert [link.actor.key for link in page.participations] == ["eu"]
     assert [found.line for found in page.findings] == [4, 7]
     assert [line.text for line in page.description] == ["Various", "Unknown", "To be confirmed"]
+
+
+@pytest.mark.parametrize(
+    ("address", "slug"),
+    [
+        ("https://cybilportal.org/projects/a-b-c/", "a-b-c"),
+        ("https://example.org/projects/A_Project_3937989.html", "a-project"),
+        ("https://example.org/news/a-b-c", "a-project"),
+    ],
+)
+def test_slug_is_that_of_the_address_if_it_has_one(address: str, slug: str) -> None:
+    record = read(f"A project\nAddress: {address}\nSummary\nIt helps Kenya.\n")
+    assert record.slug == Text(slug, record.slug.place)

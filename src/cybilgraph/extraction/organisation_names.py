@@ -161,7 +161,8 @@ def _find_runs(words: str) -> Iterator[re.Match[str]]:
         match = _NAMES.search(words, max(at, capital.start() - _BEFORE_CAPITAL))
         if match is None:
             return
-        yield match
+        if words[match.start() - 1 : match.start()] != "@":  # "Cybercrime@Octopus"
+            yield match
         at = match.end()
 
 
@@ -282,9 +283,9 @@ def _classify_name(
         mark = BODY
     if mark == NAME and (of := _OF_TOWN.search(name)):
         name, end = name[: of.start()], start + of.start()
-    # "Port of Spain" is a town, not a place in Spain; "ChildFund Vietnam" is an organisation in Vietnam.
-    if mark == NAME and len(inside) == 1 and inside[0].mark == PLACE and inside[0].end == end:
-        own = _DISTINCTIVE_NAME.fullmatch(words, start, inside[0].start - 1)  # "MISA Zimbabwe"
+    # "Port of Spain" is a town, not a place in Spain; "Radio Kiribati" is an organisation in Kiribati.
+    if mark == NAME and len(inside) == 1 and inside[0].mark == PLACE:
+        own = inside[0].start == start or ends_with_place
     if mark == BODY or (
         mark == NAME and (not inside or own or _HAS_PLACE.match(name) or _has_initials_behind(words, start, end))
     ):
@@ -460,7 +461,11 @@ def _unlisted_span(words: str, start: int, end: int, mark: str, inside: list[Spa
     if names.find("country", name):
         return Span(start, end, NAME, ())
     home = next(
-        (span.entries[0] for span in inside if span.mark in (DEMONYM, PLACE) and _is_home(words, span, start, end)),
+        (
+            span.entries[0]
+            for span in inside
+            if span.mark in (DEMONYM, PLACE) and (span.start == start or span.end == end)
+        ),
         None,
     )
     if home and (found := names.find("actor", f"{name} of {home.name}")):
@@ -468,12 +473,6 @@ def _unlisted_span(words: str, start: int, end: int, mark: str, inside: list[Spa
     if mark == BODY and (found := _near_entry(name, mark, names)):
         return Span(start, end, ACTOR, (found,), home, printed_spelling=_misspelt(name, found))
     return Span(start, end, mark, (find_actor(name),), home)
-
-
-def _is_home(words: str, span: Span, start: int, end: int) -> bool:
-    return span.start == start or (
-        span.end == end and bool(re.search(r" (?:of|in) (?:the )?\Z", words[start : span.start]))
-    )
 
 
 @cache_short(entries=5_000, longest=500)

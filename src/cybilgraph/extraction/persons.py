@@ -82,6 +82,7 @@ def _is_body_name(words: str, start: int, end: int) -> bool:
     return (
         no_person
         or is_organisation_name(name)
+        or any(map(is_organisation_word, name.split()))
         or is_organisation_in_context(words, start, end)
         or (of is not None and is_organisation_word(of["body"]))
     )

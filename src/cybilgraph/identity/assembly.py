@@ -23,7 +23,7 @@ from cybilgraph.model.fields import BY_NAME, FIELDS, FieldKind
 from cybilgraph.model.record import Record
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, OWL, PROV, RDF, SKOS, thing_iri, version_graph
 from cybilgraph.model.vocabulary import record as record_iri
-from cybilgraph.rdf.description import field_of, is_stated
+from cybilgraph.rdf.description import certainty, field_of
 from cybilgraph.runtime.spill import Spool, TemporaryDatabase
 
 #: The number of shared lines in memory and per block.
@@ -190,7 +190,7 @@ class _MergedProject:
         self._key = key
         self._project, self._record = thing_iri("project", key), record_iri(key)
         self._own = (f"<{self._project}>", f"<{self._project}/")
-        self._fields: dict[str, tuple[bool, list[str]]] = {}
+        self._fields: dict[str, tuple[int, list[str]]] = {}
         self._sources: set[str] = set()
         self._earlier = 0
 
@@ -232,10 +232,10 @@ class _MergedProject:
         return (line for line in lines if line.startswith((f"<{self._record}>", f"<{self._record}/")))
 
     def _set_field(self, name: str, lines: list[str]) -> bool:
-        """Set the lines of a field, unless an earlier capture states what this one only derives."""
-        stated = is_stated(lines)
-        if wins := stated >= self._fields.get(name, (False,))[0]:
-            self._fields[name] = (stated, lines)
+        """Set the lines of a field, unless an earlier capture is more certain: it states what this one derives."""
+        rank = certainty(lines)
+        if wins := rank >= self._fields.get(name, (0,))[0]:
+            self._fields[name] = (rank, lines)
         return wins
 
 

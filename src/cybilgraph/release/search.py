@@ -29,6 +29,7 @@ from rapidfuzz.distance import OSA
 from cybilgraph.errors import EngineUnavailable, QueryTimeout
 from cybilgraph.model.dates import active_years, date_bounds
 from cybilgraph.model.fields import FIELDS, FieldKind
+from cybilgraph.model.record import Basis
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, RDF, SKOS
 from cybilgraph.rdf.ntriples import StatementsBySubject, object_texts, term_text
 from cybilgraph.runtime.spill import Spool
@@ -447,6 +448,8 @@ def _index_entry(graph: StatementsBySubject, broader: Mapping[str, list[str]], i
     for node in parts(CYB.participation):
         roles, actors = (object_texts(node, term) for term in (CYB.role, CYB.actor))
         links |= {(_local_name(role), actor, basis) for role in roles for actor in actors for basis in _bases(node)}
+    # A possible link is found by its basis only: facets count what is certain.
+    links = {("", thing, basis) if basis == Basis.POSSIBLE else (kind, thing, basis) for kind, thing, basis in links}
     texts = [text for term in _PROSE_TERMS for text in object_texts(own, term)]
     for item in parts(*_ITEM_TERMS):
         texts += object_texts(item, DCTERMS.description)

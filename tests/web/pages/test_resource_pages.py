@@ -54,12 +54,13 @@ ENTITIES = """
 
 
 def projects_of(thing: str) -> str:
-    """Return the query for the projects of a resource and its roles in them; for a theme, with those of its topics."""
+    """Return the query for the projects that a resource counts for, and its roles; for a theme, also of its topics."""
     topics = f"UNION {{ ?topic skos:broader <{thing}> . ?node cyb:concept ?topic . ?project cyb:scope ?node }}"
     return (
         f"SELECT DISTINCT ?project ?role {{ {{ ?node cyb:actor <{thing}> . ?project cyb:participation ?node "
         f"OPTIONAL {{ ?node cyb:role ?role }} }} UNION {{ ?node cyb:concept <{thing}> . ?project cyb:scope ?node }} "
-        f"{topics if '/id/theme/' in thing else ''} }}"
+        f"{topics if '/id/theme/' in thing else ''} "
+        f"?node cyb:basis ?basis FILTER(?basis != <{BASE}id/basis/possible>) }}"
     )
 
 

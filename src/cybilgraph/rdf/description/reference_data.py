@@ -169,6 +169,12 @@ def _theme(triples: TripleWriter, iri: str, entry: GazetteerEntry) -> None:
         triples.link(iri, SKOS.closeMatch, thing_iri("cmm", dimension))
 
 
+def _basis(triples: TripleWriter, iri: str, entry: GazetteerEntry) -> None:
+    triples.text(iri, SKOS.definition, entry.row["definition"])
+    if entry.row["broader"]:
+        triples.link(iri, SKOS.broader, thing_iri("basis", entry.row["broader"]))
+
+
 def _actor(triples: TripleWriter, iri: str, entry: GazetteerEntry) -> None:
     row = entry.row
     triples.link(iri, ORG.classification, thing_iri("actor-type", row["type"]))
@@ -203,6 +209,7 @@ _WRITERS: dict[str, Callable[[TripleWriter, str, GazetteerEntry], None]] = {
     "group": _group,
     "theme": _theme,
     "actor": _actor,
+    "basis": _basis,
     "status": _iati_code,
     "role": _iati_code,
     "actor-type": _iati_code,

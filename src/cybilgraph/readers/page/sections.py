@@ -66,10 +66,16 @@ _PLACEHOLDER = (
     r"(?:n/?a|none|tb[acd]|unknown|not (?:known|applicable|available)"
     r"|to be (?:confirmed|determined|announced)|-+)\.?"
 )
-#: Text under "Funders" or "Countries" that is not a name: a sentence, or words for nobody in particular.
+_CURRENCY = r"(?:USD|EUR|GBP|CHF|AUD|CAD|NZD|SEK|NOK|DKK|JPY|euros?|dollars?|pounds?|francs?)"
+_AMOUNT = (
+    rf"(?:[a-z]{{0,3}} ?[$€£¥] ?[0-9]|{_CURRENCY} ?[0-9]"
+    rf"|[0-9][0-9.,’']*(?: (?:thousand|million|billion))? {_CURRENCY}\b)"
+)
+#: Text under "Funders" or "Countries" that is not a name: a sentence, an amount, or words for nobody in particular.
 _NOT_A_NAME = re.compile(
     rf"{_VERB.pattern}|\b(?:including|along with)\b"
-    r"|^(?!(?:\S+ ){0,2}(?:Ministry|Department|Office|Centre|Center|Agency|Authority)\b)(?:\S+ ){9}"
+    r"|^(?!(?:\S+ ){0,2}(?:Ministry|Department|Office|Centre|Center|Agency|Authority|Service)\b)(?:\S+ ){9}"
+    rf"|^(?:(?:up to|over|more than|about|some) )?{_AMOUNT}"
     r"|^(?:(?:up to|over|more than|about|some) )?[0-9]+(?: (?:\S+ )?(?:countries|states|economies|islands))?$"
     rf"|^(?:(?:voluntary contributions?|various)\.?|{_PLACEHOLDER})$",
     re.IGNORECASE,

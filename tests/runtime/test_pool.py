@@ -193,3 +193,14 @@ def test_worker_is_replaced_after_its_deadline(pool: Pool) -> None:
         pool.ask({}, work(time.sleep, 300), seconds=0.3)
     assert pool.ask({}, WORK, seconds=60)
     assert slow not in pool.processes
+
+
+@pytest.mark.timeout(180)
+def test_work_that_waited_for_half_of_its_time_is_refused_instead_of_stopped(pool: Pool) -> None:
+    assert pool.ask({}, WORK, seconds=60)
+    with ThreadPoolExecutor(1) as thread:
+        other = thread.submit(pool.ask, {}, work(time.sleep, 9), seconds=100)
+        until(lambda: pool.load["quick"])
+        with pytest.raises(Busy):  # otherwise it would start after 9 s, and be stopped at its deadline
+            pool.ask({}, work(time.sleep, 300), seconds=10)
+        assert not other.done()

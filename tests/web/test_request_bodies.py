@@ -72,12 +72,13 @@ def test_values_of_5000_iris_are_accepted(portal: str) -> None:
         assert (reply.status, reply.body) == (200, b"n\r\n5000\r\n")
 
 
-def test_body_of_very_many_chunks_is_refused(portal: str) -> None:
-    address = Address(urlsplit(portal).port or 0, "/sparql")
+def test_body_of_very_many_chunks_is_refused(releases: Path) -> None:
     head = b"POST /sparql HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/sparql-query\r\n"
     head += b"transfer-encoding: chunked\r\n\r\n"
-    few = exchange(address, head + b"1\r\nA\r\n1\r\nS\r\n1\r\nK\r\n3\r\n { \r\n1\r\n}\r\n0\r\n\r\n", wait=60)
-    many = exchange(address, head + b"1\r\n \r\n" * 20_000 + b"0\r\n\r\n", wait=60)
+    with running_server(releases, "--body-seconds", 200) as url:  # chunks take processor time
+        address = Address(urlsplit(url).port or 0, "/sparql")
+        few = exchange(address, head + b"1\r\nA\r\n1\r\nS\r\n1\r\nK\r\n3\r\n { \r\n1\r\n}\r\n0\r\n\r\n", wait=60)
+        many = exchange(address, head + b"1\r\n \r\n" * 20_000 + b"0\r\n\r\n", wait=200)
     assert few.status == 200
     assert many.status == 413
     assert b"more than 10,000 chunks" in many.body

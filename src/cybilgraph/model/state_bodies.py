@@ -141,7 +141,7 @@ def find_actor(name: str, home: str = "") -> GazetteerEntry:
 
 
 def successor_key(key: str, names: Iterable[str]) -> str:
-    """Return the key of an unlisted actor, given one that may lack the state or qualifier that its names have."""
+    """Return the current key of an unlisted actor, whose former ``key`` may lack the qualifier in its names."""
     for parsed in map(parse_actor_name, names):
         if parsed.qualifier and key == slug(parsed.bare):
             found = find_state_body(parsed)

@@ -39,6 +39,9 @@ _MEMORY_CHECK_SECONDS = 0.05
 _MAX_START_SECONDS, _POLL_SECONDS = 120.0, 0.25
 #: If starting took at least this share of the time for the work, the work might have succeeded with more time.
 _LONG_START_SHARE = 0.1
+#: The longest time that work waits for a slot, in seconds and as a share of its time: what begins later would be
+#: stopped at its deadline because of others.
+_MAX_WAIT_SECONDS, _MAX_WAIT_SHARE = 5.0, 0.5
 #: The limit of wall-clock time for short work, as a multiple of that of processor time.
 _MAX_SHORT_FACTOR = 3
 _READ_BYTES = 1 << 20
@@ -73,11 +76,11 @@ class WorkerCrashed(WorkerDied):
 class PoolLimits:
     """The slots, queues and time limits of a pool.
 
-    ``max_waiting`` calls may wait for one of the ``slots``, each for at most ``max_wait_seconds``; one caller gets at
-    most ``max_per_caller`` of them. Work that takes more than ``long_after`` seconds leaves its slot and is long. At
-    most ``max_long`` calls are long (0: work stays in its slot). If they use more than ``max_long_bytes`` of memory
-    together, the largest are stopped within a twentieth of a second. With ``free_startup``, the time in which the
-    first workers start does not count towards the deadline of their work.
+    ``max_waiting`` calls may wait for one of the ``slots``; one caller gets at most ``max_per_caller`` of them. Work
+    that takes more than ``long_after`` seconds leaves its slot and is long. At most ``max_long`` calls are long (0:
+    work stays in its slot). If they use more than ``max_long_bytes`` of memory together, the largest are stopped within
+    a twentieth of a second. With ``free_startup``, the time in which the first workers start does not count towards the
+    deadline of their work.
     """
 
     slots: int
@@ -86,7 +89,6 @@ class PoolLimits:
     max_long_bytes: int = sys.maxsize
     long_after: float = 0.1
     free_startup: bool = True
-    max_wait_seconds: float = 5.0
     max_per_caller: int = sys.maxsize
 
 
@@ -372,7 +374,8 @@ class Pool:
         Raises Busy, WorkerStartFailed, WorkerDied, or TimeoutError if the worker was stopped at the deadline.
         """
         message = json.dumps(head | {"size": len(content)}).encode() + b"\n" + content
-        deadline = time.monotonic() + seconds
+        began = time.monotonic()
+        deadline, latest_start = began + seconds, began + _MAX_WAIT_SHARE * seconds
         caller = caller or Caller()
         has_answered = False
 
@@ -385,14 +388,17 @@ class Pool:
         retries_left = _MAX_RETRIES
         while True:
             try:
-                return await self._attempt(message, deadline, caller, receive)
+                return await self._attempt(message, latest_start, deadline, caller, receive)
             except WorkerDied as error:
                 if isinstance(error, WorkerCrashed) or caller.has_left or has_answered or not retries_left:
                     raise
                 retries_left -= 1
+                latest_start = deadline
 
-    async def _attempt(self, message: bytes, deadline: float, caller: Caller, on_part: OnPart) -> Reply:
-        await self._slots.enter(caller, min(deadline, time.monotonic() + self._limits.max_wait_seconds))
+    async def _attempt(
+        self, message: bytes, latest_start: float, deadline: float, caller: Caller, on_part: OnPart
+    ) -> Reply:
+        await self._slots.enter(caller, min(latest_start, time.monotonic() + _MAX_WAIT_SECONDS))
         try:
             worker = self._take_idle(caller)
         except WorkerStartFailed:

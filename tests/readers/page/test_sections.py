@@ -145,6 +145,8 @@ def test_consecutive_lines_without_names_are_reported_once() -> None:
         ("https://cybilportal.org/projects/a-b-c/", "a-b-c"),
         ("https://example.org/projects/A_Project_3937989.html", "a-project"),
         ("https://example.org/news/a-b-c", "a-project"),
+        (f"https://example.org/project/{'a' * 200}?b", "a" * 200),
+        (f"https://example.org/project/{'a' * 201}", "a-project"),
     ],
 )
 def test_slug_is_that_of_the_address_if_it_has_one(address: str, slug: str) -> None:

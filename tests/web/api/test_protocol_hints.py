@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import time
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlencode
 
 import pytest
@@ -61,6 +63,16 @@ def test_explain_button_shows_hints(server: str) -> None:
     assert "Belize" not in page.partition('id="answer"')[2], "the query is not run"
     endless = "SELECT * { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i } ORDER BY ?a"
     assert "share no variable" in get(server, endless, accept="text/html", explain="yes").body.decode()
+
+
+def test_long_explanation_does_not_delay_other_pages(server: str) -> None:
+    steps = f"SELECT * {{ ?s {'a/' * 999}a ?o }}"
+    with ThreadPoolExecutor(1) as thread:
+        explained = thread.submit(get, server, steps, accept="text/html", explain="yes")
+        time.sleep(0.5)  # by then, it is being explained
+        assert http(f"{server}/queries", Accept="text/html").status == 200
+        assert not explained.done(), "otherwise the test proves nothing"
+        assert explained.result().status == 400
 
 
 def test_query_over_time_limit_has_hints(server: str) -> None:

@@ -59,7 +59,9 @@ _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[a-z0-9]{2,8}){0,3}", re.IGNORECASE)
 CODE = re.compile(r"G(?:\d{4}|I-?\d{2,3})")
 _CODE_LABEL = re.compile(r"(?:(?:cybil|gfce) )?(?:code|project):? ", re.IGNORECASE)
 #: The address of a project page, as in the Cybil Portal; its last part is the slug, unless it has other characters.
-_PAGE = re.compile(r"https?://[^/\s]{1,255}/projects?/((?:[a-z0-9]++-)*+[a-z0-9]++)/?(?:[?#].*)?")
+_PAGE = re.compile(
+    r"https?://[^/\s]{1,255}/projects?/(?=[a-z0-9-]{1,200}(?:[/?#]|\Z))((?:[a-z0-9]++-)*+[a-z0-9]++)/?(?:[?#].*)?"
+)
 _VERB = re.compile(r"\b(?:is|are|was|were|has|have|had|will|been)\b", re.IGNORECASE)
 #: Text that marks a missing value.
 _PLACEHOLDER = (

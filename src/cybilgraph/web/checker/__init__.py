@@ -84,7 +84,6 @@ class Checker(Pool):
                 limits.workers,
                 limits.waiting,
                 max_per_caller=max(limits.workers - 1, 1),
-                max_wait_seconds=limits.seconds,
             ),
             on_process_end,
             environment=environment(Policy()),

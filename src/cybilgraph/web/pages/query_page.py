@@ -29,6 +29,7 @@ from cybilgraph.web.server.access_log import LogEntry
 from cybilgraph.web.server.answer_cache import CachedAnswer, CacheKey
 from cybilgraph.web.server.live_releases import LiveReleases
 from cybilgraph.web.server.open_release import OpenRelease
+from cybilgraph.web.server.render_queue import yield_turn
 
 blueprint = Blueprint("sparql", __name__)
 
@@ -149,7 +150,8 @@ def sparql(name: str = "") -> Response | str:
     entry.release = serving().release.number
     guard.guard(query_request.query, serving().engine.services)
     if sent_request(request.path.rstrip("/")).shown("explain"):
-        hints = serving().engine.explain(query_request.query, caller=caller())
+        with yield_turn():
+            hints = serving().engine.explain(query_request.query, caller=caller())
         return Response(_page(query_request.query, None, query, hints))
     found = serving().answers.find(query_request.cache_key, query_request.timeout, caller())
     answer = found.answer if isinstance(found, CachedAnswer) else found

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 from itertools import zip_longest
 from typing import Any, TypeVar
 
-from cybilgraph.model.dates import find_periods, possible_days, read_date, read_duration, read_range
+from cybilgraph.model.dates import find_periods, is_quarter, possible_days, read_date, read_duration, read_range
 from cybilgraph.model.fields import BY_NAME, Field, FieldKind
 from cybilgraph.model.findings import Finding
 from cybilgraph.model.gazetteer import load_gazetteer, slug
@@ -239,6 +239,8 @@ class RecordBuilder:
             self.find("second-value", other, label, {"label": label, **texts})
         elif isinstance(value, Date) and (both := possible_days(value)):
             self.find("ambiguous-date", value.printed, label, {"year": value.value, "one": both[0], "other": both[1]})
+        elif isinstance(value, Date) and is_quarter(value):
+            self.find("part-of-year", value.printed, label, {"printed": value.printed.text, "year": value.value})
 
     def _set_dates(self, dates: tuple[Date, Date], label: str = "") -> None:
         self._keep("start", dates[0], label)

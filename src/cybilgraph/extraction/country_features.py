@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from cybilgraph.extraction.locations import find_place_lists, is_item
 from cybilgraph.extraction.name_spans import DEMONYM, PLACE
@@ -83,13 +84,18 @@ def _find_candidates(sentences: list[Sentence], names: Gazetteer) -> dict[str, C
                 features = {f"{how} in {sentence.section}"} | shared
                 if how != "seat":
                     features.update(f"{how} {claim}" for claim in claims[name.at])
-                    features.update(f"{how} {words}" for words in context_features(sentence.marked).get(name.at, ()))
+                    features.update(_prefixed(how, context_features(sentence.marked).get(name.at, ())))
                     if any(low <= name.at < high for low, high in lists):
                         features.update(("in list", f"in list of {sentence.section}"))
                 candidate = found.setdefault(country, CountryCandidate(is_early=number < _FIRST_SENTENCE_COUNT))
                 candidate.named += how != "seat"
                 candidate.mentions.append((sentence, features))
     return found
+
+
+@lru_cache(maxsize=2_000)  # the countries of a list share their context
+def _prefixed(how: str, words: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple([f"{how} {each}" for each in words])
 
 
 def _countries(name: Name, names: Gazetteer) -> Iterator[tuple[str, str]]:

@@ -16,7 +16,7 @@ from cybilgraph.runtime.bounded_cache import cache_short
 _DISTINCTIVE_NAME = re.compile(r"[A-Z]{3,8}(?:/[A-Z]{2,8})?|[A-Z][a-z]+[A-Z]\w+")
 _WORD = r"(?:U\.S\.(?= [A-Z])|(?:[dl][’'])?(?:(?<![\w’'])[a-z](?=[A-Z][a-z]))?[A-ZÀ-ÖØ-Þ](?:[\w&|./’'‐‑-]*[\w|])?)"
 _LINK = (
-    r"(?:of|for|and|the|on|de|des|du|la|le|les|del|los|las|da|do|das|dos|e|y|et|à|für|der|van|against|&"
+    r"(?:of|for|and|the|on|de|des|du|la|le|les|del|los|las|da|do|das|dos|e|y|et|à|für|der|van|dan|against|&"
     r"|in(?= (?:ICT|IT|STEM|Tech|Technology|Cyber|Cybersecurity|Security|Science|Information|International)\b))"
 )
 #: Lower-case words in a name: "École nationale à vocation régionale".
@@ -117,6 +117,8 @@ _OWNER_SIGN = re.compile(r"['’]s?\Z")
 _ENDING = re.compile(r"['’]s\b|(?<=\bGovernment)s\b")
 #: Names up to this length match others only by a typo in one of several words: "World Bnak".
 _MAX_SHORT_NAME_CHARACTERS = 12
+#: A code of a currency, and the number after it.
+_CURRENCY_CHARACTERS, _DIGIT_AFTER = 3, re.compile(r" ?[0-9]")
 #: The representative of a country.
 _GOVERNMENT = re.compile(r"(?:\w+ )?Government of (?:the )?")
 
@@ -227,6 +229,11 @@ def _may_act(name: str) -> bool:
     return " " in name and name[0].isupper() and not any(map(str.isdigit, name))
 
 
+def _is_amount(words: str, start: int, end: int) -> bool:
+    """Return whether a name is the currency of an amount: "SDR 3.1 million"."""
+    return end - start == _CURRENCY_CHARACTERS and words[start:end].isupper() and _DIGIT_AFTER.match(words, end) is not None
+
+
 def _is_thing(name: str) -> bool:
     """Return whether a name describes a thing: "Cyber Bootcamp Project", "Corporate Security"."""
     last = name.rsplit(" ", 1)[-1]
@@ -267,7 +274,7 @@ def _classify_name(
     if " " in name and (near := _near_entry(name, BODY, names)) and near.name != name:
         return Span(start, end, ACTOR, (near,), printed_spelling=_misspelt(name, near))
     mark, own = _classify_mark(name, "" if start else words[end:]), None
-    if mark is None:
+    if mark is None or _is_amount(words, start, end):
         return None
     if mark != BODY and _follows_body_type(words, start):
         mark = BODY if inside else NAME

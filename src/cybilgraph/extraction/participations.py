@@ -7,7 +7,7 @@ the phrases and words around its names (role_features.py), from what it is, and 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass, field
 
 from cybilgraph.extraction.linear_model import load_model
@@ -34,11 +34,11 @@ _SENTENCE_CLAIMS = ("compare", "aside")
 
 @dataclass(slots=True)
 class Candidate:
-    """An actor named in sentences: its mentions with their features, and the claims of phrases about it."""
+    """An actor named in sentences: its mentions with their features, and the claims of phrases with their confidence."""
 
     actor: GazetteerEntry
     mentions: list[tuple[Sentence, Name, frozenset[str]]] = field(default_factory=list)
-    claims: set[str] = field(default_factory=set)
+    claims: dict[str, float] = field(default_factory=dict)
     is_early: bool = False
 
 
@@ -86,8 +86,21 @@ def candidate_features(
             found.add("first")
         if actor.row:
             found.update((f"type {actor.row['type']}", f"actor {actor.key}"))
-        found.update(f"name {word}" for word in actor.key.split("-"))
+        found.update(f"claim {claim} {confidence:.2f}" for claim, confidence in candidate.claims.items())
+        found.update(_name_features(actor))
         yield candidate, found
+
+
+def _name_features(actor: GazetteerEntry) -> Iterator[str]:
+    """Yield features of a name, which show whether it is that of an organisation."""
+    yield from (f"name {word}" for word in actor.key.split("-"))
+    words = actor.name.lower().split()
+    yield "listed" if actor.row else "unlisted"
+    yield f"words {min(len(words), 6)}"
+    yield f"begins with {words[0]}"
+    yield f"ends with {words[-1]}"
+    if actor.name.isupper():
+        yield "capitals"
 
 
 def _find_candidates(sentences: list[Sentence], stated: set[str], names: Gazetteer) -> list[Candidate]:
@@ -96,9 +109,10 @@ def _find_candidates(sentences: list[Sentence], stated: set[str], names: Gazette
     for number, sentence in enumerate(sentences):
         if not sentence.names or sentence.section in _IGNORED_SECTIONS:
             continue
-        claims: dict[int, set[str]] = defaultdict(set)
+        claims: dict[int, dict[str, float]] = defaultdict(dict)
         for phrase, name in role_claims(sentence):
-            claims[name.at].add(phrase.claim)
+            of_name = claims[name.at]
+            of_name[phrase.claim] = max(of_name.get(phrase.claim, 0), phrase.confidence)
         part = _section_kind(sentence.section)
         shared = {f"in {part}", f"sentence {min(number, 12) // 3}", *first_words(sentence.marked)}
         shared.update(f"{claim} sentence" for claim in _SENTENCE_CLAIMS if has_phrase(sentence, claim))
@@ -111,7 +125,8 @@ def _find_candidates(sentences: list[Sentence], stated: set[str], names: Gazette
                 features.update(*((f"claim {claim}", f"claim {claim} in {part}") for claim in own))
                 candidate = found.setdefault(actor.key, Candidate(actor, is_early=number < _FIRST_SENTENCE_COUNT))
                 candidate.mentions.append((sentence, name, frozenset(features)))
-                candidate.claims |= own
+                for claim, confidence in own.items():
+                    candidate.claims[claim] = max(candidate.claims.get(claim, 0), confidence)
     return list(found.values())
 
 
@@ -123,11 +138,11 @@ def _acting_entry(name: Name, names: Gazetteer) -> GazetteerEntry | None:
     return names.government(country) if country else None
 
 
-def _is_listed(actor: GazetteerEntry, keys: Iterable[str]) -> bool:
+def _is_listed(actor: GazetteerEntry, keys: Set[str]) -> bool:
     """Return whether an actor is among these, possibly with its country: "Ministry of Health of Fiji" for
     "Ministry of Health".
     """
-    if actor.key in keys or actor.row:
+    if not keys or actor.row or actor.key in keys:
         return actor.key in keys
     if slug(parse_actor_name(actor.name).bare) in keys:
         return True

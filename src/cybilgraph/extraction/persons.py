@@ -16,6 +16,7 @@ from cybilgraph.model.resources import REFERENCE
 
 _WORD = r"[A-ZÀ-ÖØ-Þ](?:[^\W\d_]|['’-](?=[^\W\d_]))+"
 _HONORIFICS = (
+    *("Associate Professor", "Assistant Professor"),
     *("Mr", "Mrs", "Ms", "Mx", "Miss", "Dr", "Prof", "Professor", "Sir", "Dame", "Madame", "Mme", "Sr", "Sra"),
     *("Señor", "Señora", "Hon", "H.E", "Ambassador", "Judge", "Col", "Colonel"),
 )

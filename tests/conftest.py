@@ -28,9 +28,11 @@ from cybilgraph.runtime.parallel import processor_count
 from cybilgraph.sparql.embedded_engine import EmbeddedEngine, QueryLimits
 from tests.support.commands import forked
 
-# A busy machine is slow, and no test asserts a duration.
-settings.register_profile("without-deadline", deadline=None)
-settings.load_profile("without-deadline")
+# A busy machine is slow, and no test asserts a duration. A change is tested with the same inputs as the one before it;
+# "make fuzz" tries new ones.
+settings.register_profile("fixed", deadline=None, derandomize=True)
+settings.register_profile("random", deadline=None, print_blob=True)
+settings.load_profile("fixed")
 
 ROOT = Path(__file__).parents[1]
 RECORDS = ROOT / "data" / "records"

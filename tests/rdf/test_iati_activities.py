@@ -70,6 +70,14 @@ def test_representable_values_round_trip(path: Path) -> None:
         assert representable(back) == representable(record.counted())
 
 
+@pytest.mark.parametrize("name", ["sharing-evidence", "other"])
+def test_slug_round_trips_with_an_address_that_has_another(name: str, tmp_path: Path) -> None:
+    source = tmp_path / "one.csv"
+    source.write_text(f"title,slug,address\nSharing Evidence,{name},https://example.org/projects/other\n")
+    [record] = read(source)
+    assert [back.key for back in round_trip([record])] == [record.key] == [name]
+
+
 def test_unusual_code_round_trips(tmp_path: Path) -> None:
     source = tmp_path / "one.json"
     source.write_text('{"title": "A project", "code": "M0010"}')

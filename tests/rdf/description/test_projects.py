@@ -52,6 +52,36 @@ def test_seed_record_has_exact_iris(graph: rdflib.Graph) -> None:
         assert len(objects(graph, G0020, predicate)) == 1
 
 
+def test_former_participations_follow_the_pointer_of_their_actor() -> None:
+    table = b"title,beneficiaries\nA project,Ministry of Justice (Kosovo); Kosovo Police; women diplomats\n"
+    [record] = read_input(Input("a.csv", data=table))
+    graph = rdflib.Graph().parse(data="\n".join(describe(record)), format="nt")
+    project, present = f"{BASE}id/project/a-project", {}
+    for former in graph.subjects(URIRef(OWL.deprecated)):
+        [target] = objects(graph, str(former), RDFS.seeAlso)
+        kind, key = target.removeprefix(f"{BASE}id/").split("/")
+        present[former.rpartition("/")[2]] = key
+        node = f"{project}/participation/{key}/beneficiary" if kind == "actor" else f"{project}/scope/audience/{key}"
+        assert target in objects(graph, node, RDF.object)
+    assert present == {
+        "ministry-of-justice": "ministry-of-justice-kosovo",
+        "kosovo-police": "police-kosovo",
+        "women-diplomats": "women-diplomats",
+    }
+
+
+def test_audience_keeps_its_qualifier() -> None:
+    table = b"title,audiences\nA project,women diplomats (Pacific)\nAnother,Women diplomats\n"
+    lines = [line for record in read_input(Input("a.csv", data=table)) for line in describe(record)]
+    graph = rdflib.Graph().parse(data="\n".join(lines), format="nt")
+    pacific, women = f"{BASE}id/audience/women-diplomats-pacific", f"{BASE}id/audience/women-diplomats"
+    assert objects(graph, f"{BASE}id/project/a-project", CYB.audience) == {pacific}
+    assert objects(graph, f"{BASE}id/project/another", CYB.audience) == {women}
+    assert objects(graph, pacific, SKOS.prefLabel) == {"women diplomats (Pacific)"}
+    assert objects(graph, pacific, SKOS.broader) == {women}
+    assert objects(graph, f"{BASE}id/actor/women-diplomats", RDFS.seeAlso) == {pacific, women}
+
+
 @pytest.mark.parametrize("updated", ["2023-01-02", ""])
 def test_date_of_the_capture_belongs_to_the_source_and_dates_the_status(updated: str) -> None:
     page = f"A project\n\nStatus: Ongoing\n\nCaptured: 31 May 2024\n\nLast updated: {updated}\n\nSummary\n\nIt helps Fiji.\n"

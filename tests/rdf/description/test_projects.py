@@ -26,7 +26,7 @@ from cybilgraph.model.vocabulary import (
 )
 from cybilgraph.rdf.description import describe
 from cybilgraph.readers import Input, read_input
-from tests.conftest import RECORDS, SEED
+from tests.conftest import PAGES, SEED
 from tests.support.graphs import G0020, objects
 
 
@@ -121,7 +121,7 @@ def test_record_has_provenance(graph: rdflib.Graph) -> None:
 
 
 def test_description_has_no_blank_nodes() -> None:
-    assert not [line for record in read(RECORDS) for line in describe(record) if line.startswith("_:") or " _:" in line]
+    assert not [line for record in read(*PAGES) for line in describe(record) if line.startswith("_:") or " _:" in line]
 
 
 def test_body_of_a_state_has_label_seat_and_former_key(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 RELEASES := build/releases
 
-.PHONY: help setup demo build test quick suites clients check format docs bench lock screenshot clean
+.PHONY: help setup demo build test quick fuzz suites clients check format docs bench lock screenshot clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -43,6 +43,9 @@ test: setup ## run all tests
 
 quick: setup ## run the tests that need no server, browser or other engine
 	@$(BIN)/python -m pytest -q -n auto --dist worksteal -m "not slow"
+
+fuzz: setup ## run the property tests with new random inputs
+	@$(BIN)/python -m pytest -q -n auto --dist worksteal -m hypothesis --hypothesis-profile=random
 
 # We do not own the W3C SHACL test suite, so we download a package that contains it and verify its checksum.
 suites: build/suites/data-shapes build/suites/iati ## download third-party test suites into build/suites

@@ -163,15 +163,16 @@ class Prediction:
     is_true: bool
 
 
-def learn(examples: Sequence[Example], class_: str) -> tuple[CountVectorizer, LogisticRegression]:
-    """Return the model of one class."""
+def learn(
+    examples: Sequence[Example], classes: Sequence[str]
+) -> tuple[CountVectorizer, dict[str, LogisticRegression]]:
+    """Return the model of each class."""
     vectors = CountVectorizer(analyzer=sorted, min_df=MIN_THINGS)
-    model = LogisticRegression(C=C, solver="liblinear", random_state=0, max_iter=1000)
-    model.fit(
-        vectors.fit_transform(example.features for example in examples),
-        [class_ in example.true for example in examples],
-    )
-    return vectors, model
+    features = vectors.fit_transform(example.features for example in examples)
+    models = {class_: LogisticRegression(C=C, solver="liblinear", random_state=0, max_iter=1000) for class_ in classes}
+    for class_, model in models.items():
+        model.fit(features, [class_ in example.true for example in examples])
+    return vectors, models
 
 
 def predict(examples: Sequence[Example], classes: Sequence[str]) -> list[Prediction]:
@@ -184,9 +185,10 @@ def predict(examples: Sequence[Example], classes: Sequence[str]) -> list[Predict
     for held_out in sorted({example.text.set for example in named}):
         others = [example for example in named if example.text.set != held_out and not example.text.is_reserved]
         these = [example for example in named if example.text.set == held_out]
-        for class_ in classes:
-            vectors, model = learn(others, class_)
-            found = model.predict_proba(vectors.transform(one.features for one in these))[:, 1].tolist()
+        vectors, models = learn(others, classes)
+        features = vectors.transform(one.features for one in these)
+        for class_, model in models.items():
+            found = model.predict_proba(features)[:, 1].tolist()
             predicted += (Prediction(one, p, class_ in one.true) for p, one in zip(found, these, strict=True))
     return sorted(predicted, key=lambda one: -one.probability)
 
@@ -230,8 +232,8 @@ def summary(predicted: Sequence[Prediction], derived: float, possible: float) ->
 def write(name: str, examples: Sequence[Example], classes: Sequence[str]) -> None:
     """Write the weights, sorted by feature."""
     weights: dict[str, dict[str, str]] = defaultdict(dict)
-    for class_ in classes:
-        vectors, model = learn(examples, class_)
+    vectors, models = learn(examples, classes)
+    for class_, model in models.items():
         for feature, weight in zip(vectors.get_feature_names_out(), model.coef_[0], strict=True):
             if abs(weight) >= MIN_WEIGHT:
                 weights[feature][class_] = f"{weight:.2f}"

@@ -1,10 +1,9 @@
 """A table of projects → N-Triples: ours, and Morph-KGC, an RML engine in Python.
 
-Both run from the command line, each in a process of its own; Morph-KGC once with one process and
-once with its default number. The peer is favoured: it is given tables in which every cell has one
-value and names are resolved to keys, made before the clock starts, while ours reads the one
-table that people fill in, looks up names, and also reads the prose and derives what it tells. A
-sample of the peer's triples is looked for in ours: each must be there.
+Both run from the command line, each in a process of its own; Morph-KGC once with one process and once with its default
+number. The peer is favoured: its tables, written before the clock starts, have one value per cell, and keys instead of
+names, while ours reads the table that people fill in, resolves names, and also extracts claims from the prose. Each
+triple in a sample of the peer's output must be in ours.
 
 Morph-KGC cannot share an environment with the product (it needs an older rdflib and pyoxigraph):
 ``make bench`` installs it into .venv-bench.

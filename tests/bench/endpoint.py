@@ -1,8 +1,8 @@
 """How fast queries are answered over HTTP: our server and others, over the same projects, in one run.
 
-Each query is asked as often as eight connections can: *uncached*, each time in another text (a number
-in a comment, and of look-ups another resource too), and *repeated* in the same. The load is made by
-wrk, which takes a small part of a processor. That peers give as many rows is checked before.
+Eight connections send each query as often as they can: *uncached*, each time with another text (a number in a comment,
+and for look-ups another resource), and *repeated*, always with the same. wrk makes the load, and takes a small part of a
+processor. Peers must give the same number of rows, which is checked first.
 
     python tests/bench/endpoint.py [--projects 10000] [--seconds 2] [--peers oxigraph,rdflib,virtuoso]
         [--data FOLDER] [--growth]    with --growth ours only, over 1,000, 10,000 and 100,000 projects
@@ -93,8 +93,8 @@ def load(address: Address, asked: list[str], seconds: float, *, each: bool, conn
         path.write_text(script)
         command = ["wrk", "-t1", f"-c{connections}", f"-d{math.ceil(seconds)}s", "--timeout", "60s", "-s", str(path)]
         url = f"http://{address.host}:{address.port}{address.path}"
-        told = subprocess.run([*command, url], check=True, capture_output=True, text=True).stdout
-    line = next(line for line in told.splitlines() if line.startswith("RESULT"))
+        output = subprocess.run([*command, url], check=True, capture_output=True, text=True).stdout
+    line = next(line for line in output.splitlines() if line.startswith("RESULT"))
     number, duration, p50, p99, errors = map(int, line.split()[1:])
     return Rate(number / duration * 1e6, p50 / 1000, p99 / 1000, errors)
 
@@ -160,7 +160,7 @@ def compare(projects: int, seconds: float, peers: list[str], data: Path | None) 
                 print(f"{server:10} {memory:,.0f} MB of memory, started in {running.seconds:.0f} s", flush=True)
     ours = figures.pop("cybilgraph")
     for peer, theirs in figures.items():
-        print(f"\ncybilgraph beside {peer}, times as many a second: uncached, repeated")
+        print(f"\ncybilgraph compared with {peer}, ratio of requests per second: uncached, repeated")
         for kind in dict.fromkeys(kind for kind, _ in ours):
             ratios = [
                 f"{ours[kind, way].per_second / theirs[kind, way].per_second:10,.2f}"

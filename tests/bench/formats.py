@@ -81,7 +81,7 @@ def iati(all_records: Iterable[Record]) -> bytes:
 
 
 def _activity(record: Record) -> str:
-    def told(tag: str, text: str, more: str = "") -> str:
+    def element(tag: str, text: str, more: str = "") -> str:
         return f"<{tag}{more}><narrative>{escape(text)}</narrative></{tag}>"
 
     assert record.title
@@ -89,14 +89,14 @@ def _activity(record: Record) -> str:
     parts = [
         '<iati-activity xml:lang="en">',
         f"<iati-identifier>XM-EXAMPLE-{record.code.text}</iati-identifier>",
-        told("reporting-org", "An Example", ' ref="XM-EXAMPLE" type="40"'),
-        told("title", record.title.text),
+        element("reporting-org", "An Example", ' ref="XM-EXAMPLE" type="40"'),
+        element("title", record.title.text),
     ]
     for number, name in ((1, "summary"), (2, "aim"), (4, "description")):
-        parts += [told("description", part.text, f' type="{number}"') for part in record.values(name)]
+        parts += [element("description", part.text, f' type="{number}"') for part in record.values(name)]
     for link in record.participations:
         if role := _IATI_ROLES.get(link.role):
-            parts.append(told("participating-org", link.actor.printed.text, f' role="{role}"'))
+            parts.append(element("participating-org", link.actor.printed.text, f' role="{role}"'))
     parts.append(f'<other-identifier ref="{record.code.text}" type="A9"/>')
     if record.status:
         parts.append(f'<activity-status code="{_IATI_STATUS[record.status.key]}"/>')
@@ -106,7 +106,7 @@ def _activity(record: Record) -> str:
         if date
     ]
     parts += [f'<recipient-country code="{scope.concept.key}"/>' for scope in record.values("country")]
-    parts += [f'<result type="2">{told("title", outcome.text)}</result>' for outcome in record.outcomes]
+    parts += [f'<result type="2">{element("title", outcome.text)}</result>' for outcome in record.outcomes]
     return "".join([*parts, "</iati-activity>"])
 
 

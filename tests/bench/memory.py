@@ -1,8 +1,7 @@
 """How much memory ``cybilgraph convert`` takes to write N-Triples, and how it grows with the records.
 
-Each conversion is a process of its own, and its peak is what the operating system tells of it
-(getrusage). Once from one table in CSV, once from a folder with a page of text for each record.
-There is no peer here: the figures are for us to keep.
+Each conversion is a process of its own, with the peak that the operating system reports (getrusage): once from a
+table in CSV, once from a folder with a page of text per record. There is no peer.
 
     python tests/bench/memory.py [--full]    with --full also 100,000 records: some minutes
 """

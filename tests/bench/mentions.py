@@ -66,7 +66,7 @@ def derived(record: Record) -> Iterator[tuple[float, tuple[str, object]]]:
 
 
 def print_phrases() -> None:
-    """Of each phrase that tells a role: how many actors it names, how many are right, and the true
+    """Of each phrase that indicates a role: how many actors it names, how many are right, and the true
     roles of the others ("none" where an actor takes no part). The most often wrong stand first.
     """
     outcomes: dict[Phrase, Counter[str]] = defaultdict(Counter)

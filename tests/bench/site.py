@@ -1,9 +1,9 @@
 """How fast the site answers pages: each kind, asked for the first time and again, by one visitor over HTTP.
 
-The server runs in a process of its own over as many made projects as are asked for. Things are chosen by chance, those
-with many projects as often as those with few. The first time nothing of a page is kept but what the server
-itself makes ready when it starts; the second time the answers to its queries are, and the page is made anew.
-Then 20 crawlers ask for pages as fast as they can, and another client looks things up at the endpoint.
+The server runs in a process of its own, over generated projects. Entities are chosen at random, those with many
+projects as often as those with few. At the first request, only what the server's warm-up computes is cached; at the
+second, the answers to the page's queries are, too, and the page is rendered again. Then 20 crawlers request pages as
+fast as they can, while another client runs look-ups at the endpoint.
 
     python tests/bench/site.py [NUMBER_OF_PROJECTS | FOLDER_OF_RELEASES]
 """
@@ -138,7 +138,7 @@ def beside_crawlers(folder: Path) -> None:
                 crawling.join()
             half, nearly = (1000 * other.within(share) for share in (0.5, 0.99))
             print(
-                f"look-ups beside {crawlers} crawlers: median {half:.1f} ms, 99th percentile {nearly:.1f} ms, "
+                f"look-ups during {crawlers} crawlers: median {half:.1f} ms, 99th percentile {nearly:.1f} ms, "
                 f"{len(other.failures)} of {len(other.seconds)} failed"
             )
 

@@ -1,9 +1,9 @@
-"""How fast RDF is validated with our shapes, beside pySHACL with the same shapes in the same run.
+"""How fast RDF is validated with our shapes, compared with pySHACL and the same shapes in the same run.
 
 Two kinds of records in N-Triples, a record's statements together: thin ones, such as a register
 gives them, and our own full ones. Ours reads the file and validates it batch by batch and across
 all records, by the function that check and build use, without making findings of it; it is a
-process of its own, and its peak is what the operating system tells of it (getrusage). pySHACL is
+process of its own, and its peak is what the operating system reports (getrusage). pySHACL is
 given a file of thin records as one graph, which rdflib reads; reading counts for both. A tenth of
 the thin records end before they start: both must find the same.
 
@@ -113,12 +113,12 @@ def measured(run: str, path: Path) -> tuple[int, float, float, float]:
     begin = perf_counter()
     process = subprocess.Popen([sys.executable, __file__, run, str(path)], stdout=subprocess.PIPE, text=True)
     assert process.stdout
-    told = process.stdout.read()
+    output = process.stdout.read()
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise RuntimeError(f"{run} gave exit code {process.returncode}")
-    return int(told), perf_counter() - begin, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+    return int(output), perf_counter() - begin, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
 
 
 def main(full: bool) -> None:

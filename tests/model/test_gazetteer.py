@@ -66,8 +66,9 @@ def test_wikidata_items_are_read_from_natural_earth(update_countries: Any) -> No
 
 
 def test_wikidata_items_are_distinct() -> None:
-    items = [item for entry in NAMES.entries["country"].values() if (item := entry.row["wikidata"])]
-    assert len(items) == len(set(items)) == 237
+    places = (*NAMES.entries["country"].values(), *NAMES.entries["region"].values())
+    items = [item for entry in places if (item := entry.row["wikidata"])]
+    assert len(items) == len(set(items)) == 264
     assert all(re.fullmatch(r"Q[1-9]\d*", item) for item in items)
 
 
@@ -164,7 +165,15 @@ def test_finds_entries_by_name_alias_and_code(kind: str, name: str, key: str) ->
 
 @pytest.mark.parametrize(
     ("name", "key"),
-    [("Trinadad and Tobago", "TT"), ("Kyrgystan", "KG"), ("Nigera", None), ("Australasia", None)],
+    [
+        ("Trinadad and Tobago", "TT"),
+        ("Kyrgystan", "KG"),
+        ("Democratc Republic of the Congo", "CD"),
+        ("Republik of Austria", "AT"),
+        ("Republic of Australia", None),
+        ("Nigera", None),
+        ("Australasia", None),
+    ],
 )
 def test_finds_near_names(name: str, key: str | None) -> None:
     assert NAMES.find("country", name) is None

@@ -7,6 +7,7 @@ import pytest
 from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.record import Basis, Named, Participation, Scope, Text
 from cybilgraph.model.state_bodies import find_actor, is_state_body, parse_actor_name, qualify, successor_key
+from cybilgraph.readers.page.names import find
 
 
 @pytest.mark.parametrize(
@@ -38,11 +39,19 @@ from cybilgraph.model.state_bodies import find_actor, is_state_body, parse_actor
         ("Instituto Nacional de Ciberseguridad (Incibe)", "instituto-nacional-de-ciberseguridad"),
         ("Institute of Computing (IC)", "institute-of-computing"),
         ("Ministry of Justice", "ministry-of-justice"),
+        # Parts of a state have bodies of their own.
+        ("Ministry of Justice (Scotland)", "ministry-of-justice-scotland"),
+        ("the Scottish Ministry of Justice", "ministry-of-justice-scotland"),
+        ("Ministry of Justice (England)", "ministry-of-justice-england"),
+        ("Ministry of Justice of England and Wales", "ministry-of-justice-england-and-wales"),
+        ("Wales - Ministry of Justice", "ministry-of-justice-wales"),
+        ("Ministry of Justice of Northern Ireland", "ministry-of-justice-northern-ireland"),
+        ("Ministry of Justice (Northern Ireland)", "ministry-of-justice-northern-ireland"),
+        ("Ministry of Justice (Great Britain)", "ministry-of-justice-united-kingdom"),
         # No body of a state, or not of this one.
         ("Bank of Ghana", "bank-of-ghana"),
         ("Austrian Institute of Technology", "austrian-institute-of-technology"),
         ("University of Fiji", "university-of-fiji"),
-        ("Ministry of Justice of Northern Ireland", "ministry-of-justice-of-northern-ireland"),
         ("Ministry of Justice of Congo", "ministry-of-justice-of-congo"),
         ("Ministry of Justice of the Republic of China", "ministry-of-justice-of-the-republic-of-china"),
     ],
@@ -83,10 +92,44 @@ def test_label_contains_the_state(name: str, label: str) -> None:
         ("Royal Government of Bhutan", "government-of-bhutan"),
         ("Government of the Bahamas", "government-of-the-bahamas"),
         ("Government of Bahamas", "government-of-the-bahamas"),
+        ("Government of Northern Ireland", "northern-ireland-executive"),
+        ("Government of England", "uk-government"),
+        ("Home Office (Scotland)", "home-office-scotland"),
+        ("Home Office (UK)", "uk-home-office"),
     ],
 )
 def test_listed_body_of_the_state_is_found(name: str, key: str) -> None:
     assert find_actor(name).key == key
+
+
+@pytest.mark.parametrize("name", ["Scottish Police", "Police Scotland", "Ministry of Justice (Northern Ireland)"])
+def test_body_of_a_part_is_seated_in_the_state(name: str) -> None:
+    country = parse_actor_name(name).country
+    assert country
+    assert country.key == "GB"
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("Kingdom of Spain", "government-of-spain"),
+        ("the Swiss Confederation", "government-of-switzerland"),
+        ("French Republic", "government-of-france"),
+        ("Government of the Swiss Confederation", "government-of-switzerland"),
+        ("Oriental Republic of Uruguay", "government-of-uruguay"),
+    ],
+)
+def test_official_name_of_a_state_is_its_government(name: str, key: str) -> None:
+    entry = find("actor", name)
+    assert entry
+    assert entry.key == key
+
+
+@pytest.mark.parametrize(("name", "key"), [("Scotland", "scottish-government"), ("England", "uk-government")])
+def test_part_of_a_state_acts_by_its_government(name: str, key: str) -> None:
+    entry = find("actor", name)
+    assert entry
+    assert entry.key == key
 
 
 def test_only_unmistakable_bodies_need_no_state() -> None:
@@ -120,13 +163,37 @@ def test_helped_body_belongs_to_the_only_country_whoever_pays() -> None:
     assert keys(links, "XK") == ["ministry-of-justice-kosovo", "fcdo"]
 
 
+def test_listed_body_of_another_state_is_not_the_one_helped() -> None:
+    links = [participation("Federal Foreign Office", "beneficiary"), participation("FCDO", "funder")]
+    assert keys(links, "AT") == ["federal-foreign-office-austria", "fcdo"]
+    assert keys(links, "DE") == ["german-federal-foreign-office", "fcdo"]
+    assert keys([participation("Department of Foreign Affairs and Trade", "beneficiary")], "PG") == [
+        "department-of-foreign-affairs-and-trade"
+    ]
+    named = [participation("Ministry of Foreign Affairs of Estonia", "beneficiary"), participation("DFAT", "partner")]
+    assert keys(named, "AT") == ["estonia-mfa", "dfat"]
+
+
+def test_listed_body_of_another_state_is_not_in_a_project_that_a_country_pays_itself() -> None:
+    office = participation("Federal Foreign Office", "implementer")
+    assert keys([office], "AT") == ["german-federal-foreign-office"]
+    assert keys([office, participation("Government of France", "funder")], "AT")[0] == "german-federal-foreign-office"
+    austria = Participation(Named("actor", "government-of-austria", Text("Austria")), "funder", Basis.STATED)
+    assert keys([office, austria], "AT") == ["federal-foreign-office", "government-of-austria"]
+    donor = participation("Department of Foreign Affairs and Trade", "funder")
+    assert keys([donor], "FJ") == ["dfat"]
+
+
 def test_body_without_state_is_the_one_named_with_it() -> None:
     links = [participation("Ministry of Justice", "partner"), participation("Ministry of Justice of Spain", "funder")]
     assert keys(links) == ["ministry-of-justice-spain", "ministry-of-justice-spain"]
     assert keys([*links, participation("Kosovo's Ministry of Justice", "partner")])[0] == "ministry-of-justice"
+    links[1] = participation("Scottish Ministry of Justice", "funder")
+    assert keys(links) == ["ministry-of-justice", "ministry-of-justice-scotland"]
 
 
 def test_earlier_key_gives_way_to_that_of_the_printed_name() -> None:
     assert successor_key("ministry-of-justice", ["", "Ministry of Justice (Spain)"]) == "ministry-of-justice-spain"
     assert successor_key("ministry-of-justice", ["Ministry of Justice"]) == "ministry-of-justice"
+    assert successor_key("kingdom-of-spain", ["Kingdom of Spain"]) == "government-of-spain"
     assert successor_key("another", ["Ministry of Justice (Spain)"]) == "another"

@@ -20,7 +20,7 @@ FUNDERS = ("Council of Europe", "World Bank", "European Union", "International T
 
 
 class Request(NamedTuple):
-    """A request in the log of the server, with the size of the response's content."""
+    """A request in the log of the server, with the size of the response, including its headers."""
 
     path: str
     time: float
@@ -195,11 +195,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def begin(self, status: int, length: int, media_type: str = "text/html; charset=UTF-8", **headers: str) -> None:
         """Log the request, and send the headers of the response."""
-        agent = self.headers.get("User-Agent", "")
-        self.server.log.append(Request(self.path, time.monotonic(), agent, status, length))
+        asked, agent = time.monotonic(), self.headers.get("User-Agent", "")
         self.send_response(status)
         for name, value in {"Content-Type": media_type, "Content-Length": str(length), **headers}.items():
             self.send_header(name.replace("_", "-"), value)
+        size = sum(map(len, self._headers_buffer)) + len(b"\r\n") + length  # type: ignore[attr-defined]
+        self.server.log.append(Request(self.path, asked, agent, status, size))
         self.end_headers()
 
     def log_message(self, *_: object) -> None:

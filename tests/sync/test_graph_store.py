@@ -1,4 +1,4 @@
-"""A release into another server: resumed where it broke off, counted, and never told to be there before it is."""
+"""Loading a release into another server resumes where it was interrupted, counts, and reports success only when complete."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from datetime import date
 import pytest
 
 from cybilgraph.model.findings import Severity
-from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, RDF, RULES
+from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, RDF, RULES, SKOS
 from cybilgraph.pipeline import check_inputs
 from cybilgraph.readers import Input
 from cybilgraph.validation.outputs import OUTPUTS
@@ -47,6 +47,22 @@ def test_successor_project_starts_later() -> None:
     assert rules(found) == [("follows-later", 3)]
 
 
+@pytest.mark.parametrize("are_together", [True, False])
+@pytest.mark.parametrize("names", [("ILA", "IOLA"), ("IOLA", "ILA")])
+def test_actor_of_two_qualifiers_is_reported_at_each_line(names: tuple[str, str], are_together: bool) -> None:
+    """In every role, order, batch and file."""
+    header = "title,start,funders,implementers"
+    first = f"Training of judges,2018,European Union,Institute of Law ({names[0]})"
+    last = f"Training of police,2018,Institute of Law ({names[1]}),Council of Europe"
+    between = (f"Workshop number {number},2019,," for number in range(BATCH_RECORDS))
+    tables = [[header, first, *between, last]] if are_together else [[header, first], [header, last]]
+    inputs = [Input(f"{at}.csv", data="\n".join(rows).encode()) for at, rows in enumerate(tables)]
+    found = [each for each in check_inputs(inputs).findings if each.rule == f"{RULES}actor-of-two-qualifiers"]
+    lines = [("0.csv", 2), ("0.csv", BATCH_RECORDS + 3)] if are_together else [("0.csv", 2), ("1.csv", 2)]
+    assert [(each.file, each.line) for each in found] == lines
+    assert [each.text for each in found] == [f"Institute of Law ({name})" for name in names]
+
+
 @pytest.mark.slow
 def test_findings_have_a_stable_order() -> None:
     rows = [f"G{number:04},Workshop {number},2019,Nowhere,," for number in range(1, BATCH_RECORDS * 3)]
@@ -68,6 +84,15 @@ def test_self_reference_keeps_the_positions_of_findings(link: str) -> None:
     assert ("b.txt", "code-of-two", 3) in places
 
 
+@pytest.mark.parametrize(("column", "rule"), [("retrieved", "retrieved-in-future"), ("updated", "updated-in-future")])
+def test_date_in_future_is_reported_once(column: str, rule: str) -> None:
+    """Not also as the date of the status."""
+    table = f"title,status,{column}\nTraining of judges,Ongoing,2026-11-26\nCyber strategy,Ongoing,2026-11-25"
+    report = check_inputs([Input("a.csv", data=table.encode())], as_of=date(2026, 11, 25))
+    found = [each for each in report.findings if "-in-future" in each.rule]
+    assert [(each.rule.removeprefix(RULES), each.line, each.text) for each in found] == [(rule, 2, "2026-11-26")]
+
+
 def _project(number: int, *more: str) -> list[str]:
     iri = f"<{BASE}id/project/P{number}>"
     return [f"{iri} <{RDF.type}> <{CYB.Project}> .", *(f"{iri} {line} ." for line in more)]
@@ -85,6 +110,17 @@ def test_only_related_records_are_yielded_and_together() -> None:
         [batch] = across.batches()
     assert [payload for _, payload in batch] == [b"1", b"part", b"7", b"same"]
     assert not any(CYB.aim in line for lines, _ in batch for line in lines)
+
+
+def test_chain_of_actors_with_two_names_does_not_connect_all_records() -> None:
+    with CrossRecordGroups("") as across:
+        for number in range(1_200):
+            actors = (f"{BASE}id/actor/{each}" for each in (number, number + 1))
+            names = [f'<{actor}> <{SKOS.prefLabel}> "{actor} of {number}"@en .' for actor in actors]
+            across.add(names, b"%d" % number)
+        batches = [[int(payload) for _, payload in batch] for batch in across.batches()]
+    assert all(len(batch) <= 500 for batch in batches)
+    assert all(any({number, number + 1} <= set(batch) for batch in batches) for number in range(1_199))
 
 
 def test_many_records_with_one_code_are_compared_in_parts() -> None:

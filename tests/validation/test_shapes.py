@@ -13,7 +13,7 @@ from cybilgraph.model.findings import Severity
 from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.resources import shape_files
 from cybilgraph.model.rules import catalogue
-from cybilgraph.model.vocabulary import PREFIXES, RULES, shorten
+from cybilgraph.model.vocabulary import CYB, PREFIXES, RULES, shorten
 from cybilgraph.rdf.description import describe_reference
 from cybilgraph.validation import BOTH_ENGINES, ENGINES, validate
 from tests.conftest import SAMPLES
@@ -82,6 +82,79 @@ def test_bad_graph_breaks_its_rule(rule: str) -> None:
     assert all(result.messages for result in hits)
 
 
+@pytest.mark.parametrize("rule", ["actor-of-two-names", "actor-of-two-qualifiers"])
+def test_finding_about_an_actor_has_the_property_of_its_role(rule: str) -> None:
+    store = good()
+    update = (FOLDER / f"{rule}.ru").read_text(encoding="utf-8").replace("cyb:funder", "cyb:partner")
+    store.update(update, prefixes=PREFIXES)
+    results = validate(ntriples(store), file_with(rule))
+    assert [result.first for result in results if result.rule == f"{RULES}{rule}"] == [CYB.partner]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("names", "is_reported"),
+    [
+        ({"Ministry of Justice (Spain)", "Kosovo's Ministry of Justice"}, True),
+        ({"Ministry of Justice", "Ministry of Justice of Spain", "Ministry of Justice (Kosovo)"}, True),
+        ({"Institute of Law (ILA)", "Institute of Law (IOLA)"}, True),
+        ({"Institute of Law (ILA)", "Institute of Law"}, False),
+        ({"Ministry of Justice (Spain)", "Ministry of Justice (Kingdom of Spain)"}, False),
+        ({"Ministry of Justice (Spain)", "Spain's Ministry of Justice (MoJ)"}, False),
+    ],
+)
+def test_two_qualifiers_are_found_whichever_name_is_preferred(names: set[str], is_reported: bool) -> None:
+    for preferred in names:
+        others = "".join(f'actor:a skos:altLabel "{name}"@en . ' for name in names - {preferred})
+        store = ox.Store()
+        store.update(
+            f"INSERT DATA {{ project:P a cyb:Project ; cyb:partner actor:a . {others} actor:a a cyb:Actor ; "
+            f'skos:prefLabel "{preferred}"@en . country:XK cyb:alpha3 "XKX" ; skos:prefLabel "Kosovo"@en . '
+            'country:ES cyb:alpha3 "ESP" ; skos:prefLabel "Spain"@en ; skos:altLabel "Kingdom of Spain"@en }',
+            prefixes=PREFIXES,
+        )
+        results = validate(ntriples(store), file_with("actor-of-two-qualifiers"), BOTH_ENGINES)
+        assert len(results) == is_reported, preferred
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("wrong", "value"),
+    [
+        *(("cyb:actor", "actor:gfce"), ("cyb:concept", "country:WS"), ("cyb:project", "project:G0007")),
+        *(("cyb:property", "cyb:duration"), ("cyb:role", "role:partner"), ("rdf:predicate", "cyb:aim")),
+    ],
+)
+def test_claim_that_contradicts_itself_is_reported(wrong: str, value: str) -> None:
+    store = good()
+    store.update(
+        f"DELETE {{ ?claim {wrong} ?value }} INSERT {{ ?claim {wrong} {value} }} "
+        f"WHERE {{ SELECT * {{ ?claim a ?class ; {wrong} ?value }} ORDER BY ?claim LIMIT 1 }}",
+        prefixes=PREFIXES,
+    )
+    results = validate(ntriples(store), file_with("claim-agrees"), BOTH_ENGINES)
+    assert [result.rule for result in results].count(f"{RULES}claim-agrees") == 1
+
+
+@pytest.mark.parametrize(
+    ("links", "count"),
+    [
+        *(("actor:a dcterms:isReplacedBy actor:a", 1), ("actor:a dcterms:isReplacedBy actor:b", 0)),
+        ("actor:a dcterms:isReplacedBy actor:b . actor:b dcterms:isReplacedBy actor:c, actor:b", 1),
+        (
+            "project:A dcterms:isReplacedBy project:B . project:B dcterms:isReplacedBy project:C . "
+            "project:C dcterms:isReplacedBy project:A",
+            3,
+        ),
+    ],
+)
+def test_loop_of_replacements_is_reported_for_each_link(links: str, count: int) -> None:
+    store = ox.Store()
+    store.update(f"INSERT DATA {{ {links} }}", prefixes=PREFIXES)
+    results = validate(ntriples(store), file_with("replaced-loop"), BOTH_ENGINES)
+    assert [result.rule for result in results] == [f"{RULES}replaced-loop"] * count
+
+
 def test_every_update_belongs_to_a_rule() -> None:
     assert {path.stem for path in FOLDER.glob("*.ru")} == set(rules())
 
@@ -120,6 +193,28 @@ def test_duration_is_compared_with_the_months_between(start: str, end: str, dura
         )
     )
     assert (f"{RULES}duration-fits" in {result.rule for result in validate(graph)}) is not fits
+
+
+@pytest.mark.parametrize(
+    ("statements", "rules"),
+    [
+        ('cyb:startEarliest "2018-01-01"^^xsd:date ; cyb:startLatest "2018-12-31"^^xsd:date', set()),
+        ('cyb:startEarliest "2018-12-31"^^xsd:date ; cyb:startLatest "2018-01-01"^^xsd:date', {"bounds-fit"}),
+        ('cyb:endEarliest "2018-12-31"^^xsd:date ; cyb:endLatest "2018-01-01"^^xsd:date', {"bounds-fit"}),
+        (
+            'cyb:end "2018-04"^^xsd:gYearMonth ; cyb:endEarliest "2018-04-01"^^xsd:date ; cyb:endLatest '
+            '"2018-12-31"^^xsd:date',
+            {"bounds-fit"},
+        ),
+        ('cyb:startEarliest "2018-04-01"^^xsd:date ; cyb:endLatest "2018-03-31"^^xsd:date', {"end-after-start"}),
+        ('cyb:startEarliest "2018-04-01"^^xsd:date ; cyb:endLatest "2018-04-01"^^xsd:date', set()),
+    ],
+)
+def test_first_and_last_days_are_in_order_and_fit(statements: str, rules: set[str]) -> None:
+    store = ox.Store()
+    store.update(f"INSERT DATA {{ project:P a cyb:Project ; {statements} }}", prefixes=PREFIXES)
+    results = validate(ntriples(store), file_with("bounds-fit"), BOTH_ENGINES)
+    assert {result.rule.removeprefix(RULES) for result in results} == rules
 
 
 @pytest.mark.parametrize(

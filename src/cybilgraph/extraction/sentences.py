@@ -40,7 +40,7 @@ from cybilgraph.model.gazetteer import Gazetteer, GazetteerEntry, Mention, fold_
 from cybilgraph.model.organisations import is_organisation_name, is_public_authority
 from cybilgraph.model.record import Contact, Evidence, Record, Text
 from cybilgraph.model.resources import REFERENCE
-from cybilgraph.model.state_bodies import find_actor, is_of_other_state, parse_actor_name
+from cybilgraph.model.state_bodies import find_actor, is_of_other_state, is_state_body, parse_actor_name
 from cybilgraph.model.values import value
 
 _MARKED = re.compile(rf"[{MARKS}]")
@@ -310,7 +310,10 @@ def _mark_names(
 def _add_state(words: str, span: Span, names: Gazetteer) -> None:
     """Replace the entry of a body of a state if the words around it name its state."""
     if span.mark == BODY:
-        actor = find_actor(span.entries[0].name, country_key(span.home))
+        parsed = parse_actor_name(name := span.entries[0].name)
+        if span.home and span.home.is_part and not parsed.qualifier and is_state_body(name, owned=True):
+            name = f"{name} ({span.home.name})"
+        actor = find_actor(name, country_key(span.home))
     elif span.mark == ACTOR and span.home and span.entries[0].row.get("country") not in ("", span.home.key):
         parsed = parse_actor_name(words[span.start : span.end])
         if not is_of_other_state(parsed, span.entries[0]) or names.find("actor", parsed.bare) != span.entries[0]:

@@ -436,6 +436,13 @@ FIELDS = (
     Field("page", FieldKind.LAYOUT, labels=("project", "about", "suggest a page edit")),
 )
 BY_NAME = {row.name: row for row in FIELDS}
+
+
+def role_property(role: str) -> str:
+    """Return the property that a participation in a role states; an unspecified role has no field."""
+    return BY_NAME[role].term if role in BY_NAME else CYB.involved
+
+
 #: Each heading, label and column name with its field.
 BY_LABEL = {
     label: row

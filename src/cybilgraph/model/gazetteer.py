@@ -101,6 +101,11 @@ class GazetteerEntry:
         """The preferred name followed by the aliases."""
         return (self.name, *self.aliases)
 
+    @property
+    def is_part(self) -> bool:
+        """Whether this is a part of a country with bodies of its own, such as Scotland. Its key is the country's."""
+        return "is_part" in self.row
+
     def cell(self, column: str) -> tuple[str, ...]:
         """Return the values of a cell, which ``;`` separates."""
         return tuple(part for part in self.row.get(column, "").split(";") if part)
@@ -141,6 +146,9 @@ class Gazetteer:
         countries = self.entries["country"].values()
         self._namesakes = {fold(name): entry for entry in countries for name in entry.cell("also")}
         self._names = {kind: _index_names(kind, entries) for kind, entries in self.entries.items()}
+        parts = [part for country in countries for part in _parts(country)]
+        self._parts = {name: part for part in parts for name in (part.name, *part.cell("demonyms"))}
+        self._names["country"] |= {fold(part.name): part for part in parts}
 
     def __iter__(self) -> Iterator[GazetteerEntry]:
         """Yield every entry, kind by kind, in file order."""
@@ -179,8 +187,9 @@ class Gazetteer:
         """Return the entry that a misspelt name must mean: similar to this name, without a rival of about the
         same score.
 
-        For a government, the country's own name must match too: all names of governments begin alike, and
-        not every government is listed. An actor whose name has another country is another actor.
+        For a government, or the official name of a country, the country's own name must match too: all names
+        of governments begin alike, and not every government is listed. An actor whose name has
+        another country is another actor.
         """
         folded = fold(name)
         if not (best := self._closest(kind, folded, MIN_MATCH_SCORE)):
@@ -198,8 +207,11 @@ class Gazetteer:
         )
         if any(self._names[kind][rival] is not entry for rival, _, _ in rivals):
             return None
-        country = self.governments.get(entry.key) if kind == "actor" and listed.startswith(_GOVERNMENT_OF) else None
         owner = folded.partition(" of ")[2]
+        if kind == "country":  # "Republic of Australia" is not that of Austria
+            is_owned = self.find(kind, listed.partition(" of ")[2]) is entry
+            return None if is_owned and self.find(kind, owner) not in (None, entry) else entry
+        country = self.governments.get(entry.key) if kind == "actor" and listed.startswith(_GOVERNMENT_OF) else None
         return entry if country in (None, self.find("country", owner), self.find_near("country", owner)) else None
 
     def _are_of_different_states(self, folded: str, listed: str, entry: GazetteerEntry) -> bool:
@@ -394,10 +406,11 @@ class Gazetteer:
             for entry in self.entries[kind].values():
                 spelt = dict.fromkeys((*entry.names, *(name.replace(", ", " ") for name in entry.names)))
                 for name in spelt:
-                    owners.setdefault(fold_in_place(name), []).append(_name_use(entry, name))
+                    meant = self._parts.get(name, entry) if kind == "country" else entry
+                    owners.setdefault(fold_in_place(name), []).append(_name_use(meant, name))
         for entry in self.entries["country"].values():
-            demonym = replace(entry, kind=DEMONYM)
             for name in entry.cell("demonyms"):
+                demonym = replace(self._parts.get(name, entry), kind=DEMONYM)
                 owners.setdefault(fold_in_place(name), []).append(_name_use(demonym, name))
         return _WordMatcher(list(owners)), list(owners.values())
 
@@ -519,9 +532,17 @@ def _read_entries(path: Path, kind: str, key_column: str) -> dict[str, Gazetteer
                 )
             if key in entries:
                 raise ReferenceDataError(f"{path.name}, line {number}: {key} occurs twice")
-            aliases = tuple(alias for alias in (row.get("aliases") or "").split(";") if alias)
-            entries[key] = GazetteerEntry(kind, key, row["name"], aliases, row)
+            official = (row.get("official_name") or "").removeprefix("the ")
+            aliases = (official, *(row.get("aliases") or "").split(";"))
+            names = dict.fromkeys(alias for alias in aliases if alias not in ("", row["name"]))
+            entries[key] = GazetteerEntry(kind, key, row["name"], tuple(names), row)
     return entries
+
+
+def _parts(country: GazetteerEntry) -> Iterator[GazetteerEntry]:
+    """Yield an entry for each part of a country that has bodies of its own."""
+    for part, _, demonym in (cell.partition(":") for cell in country.cell("parts")):
+        yield replace(country, name=part, aliases=(), row={**country.row, "demonyms": demonym, "is_part": "yes"})
 
 
 def _index_names(kind: str, entries: Mapping[str, GazetteerEntry]) -> dict[str, GazetteerEntry]:

@@ -39,7 +39,7 @@ _GOVERNMENT = re.compile(r"(?:(?:Royal|Federal|National|Central) )?Government")
 class ActorName:
     """The name of an actor, without what tells it from others of that name, and that: a qualifier or a state.
 
-    ``label`` is the name with its state.
+    A state may be a part of one: Scotland has a police of its own. ``label`` is the name with its state.
     """
 
     bare: str
@@ -77,19 +77,17 @@ def _parse(name: str) -> ActorName:
         found = mention.of("country") or mention.of(DEMONYM)
         if found is None or names.find_namesake(name[mention.start : mention.end]):
             continue
-        country = names.entries["country"][found.key]
-        official = country.row["official_name"]
-        start = len(name) - len(official) if official and name.endswith(official) else mention.start
+        country = replace(found, kind="country")
         if mention.start == 0 and (joint := _OWNS.match(name, mention.end)):
             bare = name[joint.end() :]
-        elif found is country and mention.end == len(name) and (joint := _OWNED_BY.search(name, 0, start)):
+        elif found == country and mention.end == len(name) and (joint := _OWNED_BY.search(name, 0, mention.start)):
             bare = name[: joint.start()]
             if _LONGER_NAME.search(bare):
                 continue
         else:
             continue
         if is_state_body(bare, owned=True):
-            is_proper = joint[0] == " " and found is country  # "Fiji Police Force", "CERT Tonga"
+            is_proper = joint[0] == " " and found == country  # "Fiji Police Force", "CERT Tonga"
             parsed = _of_state(bare, country)
             return replace(parsed, label=label) if is_proper else parsed
     return ActorName(name, "", None, label)
@@ -125,7 +123,7 @@ def find_state_body(name: ActorName) -> GazetteerEntry | None:
             if found := names.find("actor", form.format(name.bare, owner)):
                 return found
     found = names.find("actor", name.bare)
-    return found if found and found.row.get("country") == country.key else None
+    return found if found and not is_of_other_state(name, found) else None
 
 
 @cache_short(entries=5_000, longest=500)
@@ -141,8 +139,14 @@ def find_actor(name: str, home: str = "") -> GazetteerEntry:
 
 
 def successor_key(key: str, names: Iterable[str]) -> str:
-    """Return the current key of an unlisted actor, whose former ``key`` may lack the qualifier in its names."""
-    for parsed in map(parse_actor_name, names):
+    """Return the current key of an unlisted actor, whose former ``key`` may lack the qualifier in its names.
+
+    A state under its official name is its government.
+    """
+    for name in names:
+        if key == slug(name) and (country := load_gazetteer().find_country(name)):
+            return load_gazetteer().government(country).key
+        parsed = parse_actor_name(name)
         if parsed.qualifier and key == slug(parsed.bare):
             found = find_state_body(parsed)
             return found.key if found else parsed.key
@@ -150,8 +154,8 @@ def successor_key(key: str, names: Iterable[str]) -> str:
 
 
 def is_of_other_state(name: ActorName, entry: GazetteerEntry) -> bool:
-    """Return whether the state in a name shows that a listed actor of this name is another one."""
-    return name.country is not None and name.country.key != entry.row.get("country")
+    """Return whether the state in a name, or the part of one, shows that a listed actor of this name is another."""
+    return name.country is not None and (name.country.is_part or name.country.key != entry.row.get("country"))
 
 
 @cache
@@ -183,12 +187,15 @@ def label(actor: Named) -> str:
 
 
 def find_homes(actors: Iterable[tuple[str, str]]) -> dict[str, set[str]]:
-    """Return the states of the bodies of each name, given the names of actors and the countries they belong to."""
+    """Return the states of the bodies of each name, given the names of actors and the countries they belong to.
+
+    A body of a part of a state counts as one without a state.
+    """
     homes: dict[str, set[str]] = defaultdict(set)
     for name, home in actors:
         parsed = parse_actor_name(name, home)
         if parsed.country and is_state_body(parsed.bare, owned=True):
-            homes[slug(parsed.bare)].add(parsed.country.key)
+            homes[slug(parsed.bare)].add("" if parsed.country.is_part else parsed.country.key)
     return homes
 
 
@@ -228,11 +235,20 @@ def qualify(links: tuple[Participation, ...], scopes: Iterable[Scope]) -> tuple[
     """Return the stated links, with the country of each body of a state that is named without one.
 
     It is that of another printed form of the name or else that of the project, if it has only one, and the body
-    benefits from the project or no participant is from another state.
+    benefits from the project or no participant is from another state. A listed body of another state keeps its
+    country, unless it would benefit from the project, or take part in one that the country pays for itself.
     """
     homes = find_homes((link.actor.printed.text, "") for link in links)
     country = only_country(scopes)
     is_alone = all(seat(link.actor) in ("", country) for link in links)
+    is_own = {seat(link.actor) for link in links if link.role == "funder"} == {country}
+    helped = {link.actor.printed.text for link in links if link.role == "beneficiary"}
+    links = tuple(
+        replace(link, actor=Named("actor", parse_actor_name(printed.text).key, printed, known=False))
+        if (is_own or printed.text in helped) and _may_be_of_other_state(link.actor, country)
+        else link
+        for link, printed in ((link, link.actor.printed) for link in links)
+    )
     helped = {link.actor.key for link in links if link.role == "beneficiary"}
     return tuple(
         replace(link, actor=_at_home(link.actor, home))
@@ -241,6 +257,16 @@ def qualify(links: tuple[Participation, ...], scopes: Iterable[Scope]) -> tuple[
         else link
         for link in links
     )
+
+
+def _may_be_of_other_state(actor: Named, country: str) -> bool:
+    """Return whether a listed body of another state is named without it, by a name that this state's may have."""
+    names, printed = load_gazetteer(), actor.printed.text
+    listed = names.get("actor", actor.key)
+    owner = names.get("country", listed.row["country"]) if listed else None
+    if not country or owner is None or owner.key == country or not is_state_body(printed, owned=True):
+        return False
+    return not any(fold(name) in fold(printed) for name in (*owner.names, *owner.cell("demonyms")))
 
 
 def _at_home(actor: Named, home: str) -> Named:

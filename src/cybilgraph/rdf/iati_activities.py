@@ -23,12 +23,13 @@ from typing import IO, Any
 from lxml import etree
 
 from cybilgraph.model.dates import date_bounds
-from cybilgraph.model.gazetteer import load_gazetteer, slug
+from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.record import Basis, Date, Named, Participation, Record, Relation, Scope, Text
 from cybilgraph.model.state_bodies import label
 from cybilgraph.model.vocabulary import BASE, CYB, SKOS
 from cybilgraph.readers import Input, read_input
 from cybilgraph.readers import iati as codes
+from cybilgraph.readers.page.sections import derive_slug
 
 _NOT_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _LANG = "{http://www.w3.org/XML/1998/namespace}lang"
@@ -122,13 +123,13 @@ def _activity(record: Record) -> Any:
 
 
 def _without_element(activity: Any, record: Record) -> None:
-    """Add fields without an IATI element, and blank fields. A slug derived from the title is not needed."""
+    """Add fields without an IATI element, and blank fields. A slug that a reader derives is not needed."""
     for name in codes.WITHOUT_ELEMENT:
         for value in record.values(name):
             printed = value.printed if isinstance(value, Date) else value
             if isinstance(value, Scope):
                 printed = value.concept.printed
-            if name != "slug" or not record.title or printed.text != slug(record.title.text):
+            if name != "slug" or printed != derive_slug(record.title, record.address):
                 element = _add(activity, codes.STATED, printed.text, {codes.FIELD_ATTRIBUTE: name})
                 if isinstance(value, Date):
                     _add_evidence(element, value)

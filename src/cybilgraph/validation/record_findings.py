@@ -261,7 +261,8 @@ _MAX_SHARED_RECORDS = 50
 #: A quick test, which most lines of a record fail.
 _OWN_SUBJECT_PREFIXES = (f"<{BASE}id/project/", f"<{BASE}id/actor/")
 
-# ``names`` contains hashes of connecting values: a text of ``subject``, its own IRI, or an IRI it is ``linked`` to.
+# ``names`` contains hashes of connecting values: a text of ``subject``, its own IRI, or an IRI it is ``linked`` to (1).
+# The IRI of an actor connects those that give it different names, which are its subjects (-1).
 # Values of the reference data have the number -1.
 _SCHEMA = """
 CREATE TABLE record (number INTEGER PRIMARY KEY, statements TEXT, payload BLOB);
@@ -269,7 +270,7 @@ CREATE TABLE names (name INTEGER, number INTEGER, subject INTEGER, linked INTEGE
 """
 _SHARED_NAMES_QUERY = """
 SELECT name, number, subject, linked FROM names WHERE number >= 0 AND name IN (
-    SELECT name FROM names GROUP BY name HAVING count(DISTINCT subject) > 1 AND min(linked) = 0)
+    SELECT name FROM names GROUP BY name HAVING count(DISTINCT subject) > 1 AND min(linked) < 1)
 ORDER BY name, number
 """
 
@@ -306,12 +307,12 @@ class CrossRecordGroups:
     def batches(self) -> Iterator[list[StoredRecord]]:
         """Yield batches of connected records in order; very large groups are split."""
         parts: dict[tuple[int, ...], None] = {}
-        batch: list[int] = []
+        batch: dict[int, None] = {}  # a record may be in several groups
         for numbers in self._groups(parts):
             if batch and len(batch) + len(numbers) > _GROUP_RECORDS:
                 yield self._stored(batch)
-                batch = []
-            batch += numbers
+                batch = {}
+            batch |= dict.fromkeys(numbers)
         if batch:
             yield self._stored(batch)
         for part in parts:  # in batches of their own, because together they would be a large group again
@@ -336,7 +337,9 @@ class CrossRecordGroups:
             if match["predicate"] not in _joined_properties():
                 continue
             if match["text"] is not None:
-                names.add((hash(match["text"].casefold()), number, subject, 0))
+                names.add((name := hash(match["text"].casefold()), number, subject, 0))
+                if match["kind"] == "actor":
+                    names.add((subject, number, name, -1))
             else:
                 names.add((hash(match["other"]), number, hash((subject, "linked")), 1))
         self._base.fill("INSERT INTO names VALUES (?, ?, ?, ?)", names)
@@ -355,12 +358,13 @@ class CrossRecordGroups:
             return number
 
         is_connected = bytearray(self._count)
+        apart: list[list[int]] = []
         for _, rows in groupby(self._base.rows(_SHARED_NAMES_QUERY), key=itemgetter(0)):
             own: dict[int, int] = {}
             numbers = []
             for _, number, subject, linked in rows:
                 numbers.append(number)
-                if not linked:
+                if linked < 1:
                     own.setdefault(number, subject)
             if len(own) > _MAX_SHARED_RECORDS:
                 parts.update(dict.fromkeys(_split(own)))
@@ -368,6 +372,9 @@ class CrossRecordGroups:
                 numbers = [first, *(number for number in numbers if number not in own)]
                 if len(numbers) == 1:
                     continue
+            elif linked < 0:  # on their own, because chains of actors would connect most records
+                apart.append(numbers)
+                continue
             for number in numbers:
                 is_connected[number] = 1
                 one, other = sorted((root(numbers[0]), root(number)))
@@ -376,7 +383,7 @@ class CrossRecordGroups:
         for number in range(self._count):
             if is_connected[number]:
                 groups[root(number)].append(number)
-        return groups.values()
+        return [*groups.values(), *apart]
 
 
 def _split(subjects: dict[int, int]) -> Iterator[tuple[int, ...]]:

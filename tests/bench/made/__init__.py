@@ -58,7 +58,7 @@ def page(number: int) -> str:
 
 
 def records(count: int) -> Iterator[Record]:
-    """Records that state everything that a table can: what pages tell only in prose has its column."""
+    """Records that state everything that a table can: what pages say only in prose has a column."""
     names = load_gazetteer()
     for number in range(count):
         random = Random(number)

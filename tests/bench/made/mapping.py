@@ -76,7 +76,7 @@ def _rows(record: Record) -> Iterator[tuple[str, list[object]]]:
 
 
 def mapping(folder: Path, table: Path) -> str:
-    """The mapping, in RML. What records tell of the table that ours are read from is constant."""
+    """Return the mapping, in RML. What records say about the source table is constant."""
     cyb, stated = f"{CYB.iri}", _iri(f"{BASE}id/basis/stated")
     part, scope = _PROJECT + "/participation/{actor}/{role}", _PROJECT + "/scope/{kind}/{key}"
     item, link = _PROJECT + "/{property}/{number}", _PROJECT + "/link/{number}"

@@ -26,7 +26,7 @@ from cybilgraph.model.vocabulary import (
 )
 from cybilgraph.rdf.description import describe
 from cybilgraph.readers import Input, read_input
-from tests.conftest import RECORDS, SEED
+from tests.conftest import PAGES, SEED
 from tests.support.graphs import G0020, objects
 
 
@@ -50,6 +50,36 @@ def test_seed_record_has_exact_iris(graph: rdflib.Graph) -> None:
     assert objects(graph, f"{G0020}/contact/1", VCARD.fn) == {"Daniela Schnidrig"}
     for predicate in (DCTERMS.abstract, CYB.aim, CYB.context):
         assert len(objects(graph, G0020, predicate)) == 1
+
+
+def test_former_participations_follow_the_pointer_of_their_actor() -> None:
+    table = b"title,beneficiaries\nA project,Ministry of Justice (Kosovo); Kosovo Police; women diplomats\n"
+    [record] = read_input(Input("a.csv", data=table))
+    graph = rdflib.Graph().parse(data="\n".join(describe(record)), format="nt")
+    project, present = f"{BASE}id/project/a-project", {}
+    for former in graph.subjects(URIRef(OWL.deprecated)):
+        [target] = objects(graph, str(former), RDFS.seeAlso)
+        kind, key = target.removeprefix(f"{BASE}id/").split("/")
+        present[former.rpartition("/")[2]] = key
+        node = f"{project}/participation/{key}/beneficiary" if kind == "actor" else f"{project}/scope/audience/{key}"
+        assert target in objects(graph, node, RDF.object)
+    assert present == {
+        "ministry-of-justice": "ministry-of-justice-kosovo",
+        "kosovo-police": "police-kosovo",
+        "women-diplomats": "women-diplomats",
+    }
+
+
+def test_audience_keeps_its_qualifier() -> None:
+    table = b"title,audiences\nA project,women diplomats (Pacific)\nAnother,Women diplomats\n"
+    lines = [line for record in read_input(Input("a.csv", data=table)) for line in describe(record)]
+    graph = rdflib.Graph().parse(data="\n".join(lines), format="nt")
+    pacific, women = f"{BASE}id/audience/women-diplomats-pacific", f"{BASE}id/audience/women-diplomats"
+    assert objects(graph, f"{BASE}id/project/a-project", CYB.audience) == {pacific}
+    assert objects(graph, f"{BASE}id/project/another", CYB.audience) == {women}
+    assert objects(graph, pacific, SKOS.prefLabel) == {"women diplomats (Pacific)"}
+    assert objects(graph, pacific, SKOS.broader) == {women}
+    assert objects(graph, f"{BASE}id/actor/women-diplomats", RDFS.seeAlso) == {pacific, women}
 
 
 @pytest.mark.parametrize("updated", ["2023-01-02", ""])
@@ -91,7 +121,7 @@ def test_record_has_provenance(graph: rdflib.Graph) -> None:
 
 
 def test_description_has_no_blank_nodes() -> None:
-    assert not [line for record in read(RECORDS) for line in describe(record) if line.startswith("_:") or " _:" in line]
+    assert not [line for record in read(*PAGES) for line in describe(record) if line.startswith("_:") or " _:" in line]
 
 
 def test_body_of_a_state_has_label_seat_and_former_key(tmp_path: Path) -> None:

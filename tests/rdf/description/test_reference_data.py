@@ -18,7 +18,7 @@ def test_names_of_countries_have_three_languages() -> None:
 
 
 def test_dimensions_that_match_themes_are_concepts_in_three_languages() -> None:
-    dimensions = set(GRAPH.objects(None, SKOS.closeMatch))
+    dimensions = {match for theme, match in GRAPH.subject_objects(SKOS.closeMatch) if "/id/theme/" in theme}
     assert len(dimensions) == 5
     for dimension in dimensions:
         assert (dimension, RDF.type, SKOS.Concept) in GRAPH
@@ -32,6 +32,15 @@ def test_countries_match_those_of_the_eu_and_of_wikidata() -> None:
     authority = URIRef("http://publications.europa.eu/resource/authority/country/FJI")
     assert fiji == {authority, URIRef("http://www.wikidata.org/entity/Q712")}
     assert len(palestine) == 1
+
+
+def test_regions_match_those_of_the_eu_and_of_wikidata_closely() -> None:
+    africa, melanesia = (
+        set(GRAPH.objects(URIRef(f"{BASE}id/region/{code}"), SKOS.closeMatch)) for code in ("002", "054")
+    )
+    authority = URIRef("http://publications.europa.eu/resource/authority/continent/AFRICA")
+    assert africa == {authority, URIRef("http://www.wikidata.org/entity/Q15")}
+    assert melanesia == {URIRef("http://www.wikidata.org/entity/Q37394")}
 
 
 def test_groups_have_the_date_and_source_of_their_members() -> None:

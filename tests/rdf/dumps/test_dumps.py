@@ -107,10 +107,11 @@ def test_virtuoso_and_oxigraph_load_all_statements(release: Release, tmp_path: P
     lines = graph_of(release.folder).splitlines(keepends=True)
     there = len(lines) - sum(map(is_in_earlier_graph, lines))
     with virtuoso(tmp_path) as one, oxigraph() as other:
-        for server, of_graph in ((one, "graph-uri"), (other, "graph")):
+        # Digest at once: with "--anyauth", Virtuoso may close the connection while curl sends the body without it.
+        for server, of_graph, login in ((one, "graph-uri", ("--digest", "-u", "dba:dba")), (other, "graph", ())):
             for fmt in (fmt for fmt in DUMP_FORMATS if fmt.kind is FormatKind.GRAPH):
                 graph = f"https://example.org/{fmt.name}"
-                way = ("--anyauth", "-u", "dba:dba", "-X", "PUT", "-H", f"Content-Type: {fmt.media_type}")
+                way = (*login, "-X", "PUT", "-H", f"Content-Type: {fmt.media_type}")
                 sent = subprocess.run(
                     [curl, "-sf", *way, "--data-binary", "@-", f"{server.graph_store}?{of_graph}={graph}"],
                     input=decompress(release.folder / "public" / f"cybilgraph.{fmt.suffix}.gz"),

@@ -31,6 +31,7 @@ BOMB = "".join(f'<!ENTITY e{number} "{"ha" if number == 0 else f"&e{number - 1};
         ("<!DOCTYPE html><html><body><p>Text<br></body></html>", "root element is html"),
         ('<rss version="2.0"><channel/></rss>', "root element is rss"),
         ('<iati-organisations version="2.03"/>', "root element is iati-organisations"),
+        ("<: a='1'>", "root element is :"),
         ('<iati-activities xmlns="urn:x"/>', "root element is iati-activities"),
         ('<iati-activities version="2.03"/>', "no activity"),
         ('<iati-activities version="2.03">', "damaged"),

@@ -72,6 +72,13 @@ def test_second_value_is_reported_and_first_kept(second: str, text: str) -> None
     assert not findings_of(page + "Status: finished\nFrom: April 2018\nTo: 2020\nCode: G0020")
 
 
+def test_second_title_is_kept_as_text() -> None:
+    page = "Project title: A project\nProject name: Un proyecto\nStatus: Finished\n"
+    record = read(page)
+    assert (record.title, record.description) == (Text("A project"), (Text("Un proyecto"),))
+    assert findings_of(page) == [("second-value", 2, "Un proyecto")]
+
+
 def test_duration_may_include_start_date() -> None:
     record = read("A project\nDuration: 18 months from March 2019")
     assert record.start

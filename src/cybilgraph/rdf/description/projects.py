@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from cybilgraph.extraction.kinds import activity_kinds, result_status
 from cybilgraph.model.dates import date_bounds
-from cybilgraph.model.fields import BY_NAME, FIELDS, Field, FieldKind
+from cybilgraph.model.fields import BY_NAME, FIELDS, Field, FieldKind, role_property
 from cybilgraph.model.gazetteer import load_gazetteer, slug
 from cybilgraph.model.record import (
     Basis,
@@ -130,8 +130,7 @@ def _add_participation(triples: TripleWriter, project: str, value: Participation
     triples.link(node, RDF.type, CYB.Participation)
     triples.link(node, CYB.actor, thing_iri("actor", value.actor.key))
     triples.link(node, CYB.role, thing_iri("role", value.role))
-    row = BY_NAME.get(value.role)
-    _link_claim(triples, node, row.term if row else CYB.involved, value.actor, value)
+    _link_claim(triples, node, role_property(value.role), value.actor, value)
 
 
 def _scope(triples: TripleWriter, project: str, row: Field, _number: int, value: Scope) -> None:
@@ -144,7 +143,7 @@ def _scope(triples: TripleWriter, project: str, row: Field, _number: int, value:
     triples.link(node, CYB.concept, target)
     if row.name == "audience" and value.basis.counts:  # until version 0.2, audiences are beneficiaries, too
         triples.link(project, CYB.beneficiary, target)
-        _add_former_key(triples, target, slug(value.concept.printed.text))
+        _add_former_key(triples, target, value.concept.printed.text)
     _link_claim(triples, node, row.term, value.concept, value)
 
 
@@ -209,21 +208,25 @@ def _add_unlisted_thing(triples: TripleWriter, named: Named) -> None:
             name = names.government(country).name
         else:
             name, country = label(named), parse_actor_name(name, named.home).country
-            if country and (former := slug(_NOT_IN_FORMER_KEY.sub("", named.printed.text))) != named.key:
-                _add_former_key(triples, iri, former)
+            if country:
+                _add_former_key(triples, iri, named.printed.text)
             if name != named.printed.text and parse_actor_name(named.printed.text).country:
                 triples.text(iri, SKOS.altLabel, named.printed.text)
         if country:
             triples.link(iri, CYB.seat, thing_iri("country", country.key))
     elif named.kind == "audience":
         triples.link(iri, RDF.type, CYB.Audience)
+        if broader := names.find("audience", parse_actor_name(name).bare):  # "Students (Fiji)" are students
+            triples.link(iri, SKOS.broader, thing_iri("audience", broader.key))
     triples.text(iri, SKOS.prefLabel, name)
 
 
-def _add_former_key(triples: TripleWriter, iri: str, former: str) -> None:
-    """Point from the key that an earlier version gave to an actor to its present IRI."""
-    triples.link(thing_iri("actor", former), RDFS.seeAlso, iri)
-    triples.plain(thing_iri("actor", former), OWL.deprecated, "true", XSD.boolean)
+def _add_former_key(triples: TripleWriter, iri: str, printed: str) -> None:
+    """Point from the IRI that an earlier version gave to an actor of this name to its present one, if it differs."""
+    former = thing_iri("actor", slug(_NOT_IN_FORMER_KEY.sub("", printed)))
+    if former != iri:
+        triples.link(former, RDFS.seeAlso, iri)
+        triples.plain(former, OWL.deprecated, "true", XSD.boolean)
 
 
 def _relation(triples: TripleWriter, project: str, row: Field, _number: int, value: Relation) -> None:

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 
+from cybilgraph.model.fields import role_property
 from cybilgraph.model.gazetteer import Gazetteer, GazetteerEntry
 from cybilgraph.model.vocabulary import (
     BASE,
@@ -45,8 +46,9 @@ _IRIS = re.compile(rf"<({re.escape(BASE)}(?:id/|iati)[^<>\s]*)>")
 IATI = f"{BASE}iati"
 #: The code lists of IATI 2.03 with our codes, as datatypes of notations.
 _IATI_LISTS = {"status": "ActivityStatus", "role": "OrganisationRole", "actor-type": "OrganisationType"}
-#: The countries of the EU Publications Office, whose codes are alpha-3 codes (also for Kosovo: XKX).
+#: The continents of the EU Publications Office, and its countries, whose codes are alpha-3 codes (Kosovo: XKX).
 _EU_COUNTRIES = "http://publications.europa.eu/resource/authority/country/"
+_EU_CONTINENTS = "http://publications.europa.eu/resource/authority/continent/"
 _WIKIDATA = "http://www.wikidata.org/entity/"
 _CLASSES = {
     "country": CYB.Country,
@@ -147,6 +149,11 @@ def _region(triples: TripleWriter, iri: str, entry: GazetteerEntry) -> None:
     triples.plain(iri, CYB.m49, entry.key)
     if entry.row["parent"]:
         triples.link(iri, SKOS.broader, thing_iri("region", entry.row["parent"]))
+    # Only close matches: other schemes draw the borders of regions differently.
+    if entry.row["wikidata"]:
+        triples.link(iri, SKOS.closeMatch, f"{_WIKIDATA}{entry.row['wikidata']}")
+    if entry.row["eu_continent"]:
+        triples.link(iri, SKOS.closeMatch, f"{_EU_CONTINENTS}{entry.row['eu_continent']}")
 
 
 def _group(triples: TripleWriter, iri: str, entry: GazetteerEntry) -> None:
@@ -197,6 +204,11 @@ def _iati_code(triples: TripleWriter, iri: str, entry: GazetteerEntry) -> None:
         triples.plain(iri, SKOS.notation, entry.row["iati"], f"{IATI}#{_IATI_LISTS[entry.kind]}")
 
 
+def _role(triples: TripleWriter, iri: str, entry: GazetteerEntry) -> None:
+    triples.link(iri, CYB.directProperty, role_property(entry.key))
+    _iati_code(triples, iri, entry)
+
+
 def _homepage(triples: TripleWriter, iri: str, entry: GazetteerEntry) -> None:
     if entry.row["homepage"]:
         triples.link(iri, FOAF.homepage, entry.row["homepage"])
@@ -211,6 +223,6 @@ _WRITERS: dict[str, Callable[[TripleWriter, str, GazetteerEntry], None]] = {
     "actor": _actor,
     "basis": _basis,
     "status": _iati_code,
-    "role": _iati_code,
+    "role": _role,
     "actor-type": _iati_code,
 }

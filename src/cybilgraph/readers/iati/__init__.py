@@ -420,8 +420,8 @@ def is_same_meaning(kind: str, printed: str, stated: str) -> bool:
     if kind == "date":
         date = read_date(Text(printed))
         return date is not None and date.value == stated
-    entry = find(kind, printed)
-    return entry is not None and entry is find(kind, stated)
+    entry, other = find(kind, printed), find(kind, stated)
+    return entry is not None and other is not None and entry.key == other.key
 
 
 @cache

@@ -231,7 +231,7 @@ def _check_head(stream: _Readable, input_file: Input, root: str, hint: str, enco
         what = ": the file is empty" if not read else damage or ": invalid XML: it has no element"
         raise SourceError(f"{input_file.name}{what}", damage_hint or hint)
     if first.tag != root:
-        name = etree.QName(first).localname[:60]
+        name = first.tag.rpartition("}")[2][:60]  # not etree.QName, which refuses names such as ":"
         raise SourceError(f"{input_file.name}: the root element is {name}, not {root}", hint)
     if first.getroottree().docinfo.doctype:
         raise SourceError(

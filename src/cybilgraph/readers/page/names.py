@@ -108,7 +108,8 @@ def is_known(name: str, kinds: tuple[str, ...]) -> bool:
 def find(kind: str, name: str) -> GazetteerEntry | None:
     """Return the entry with this name, or None.
 
-    An actor is also found with its country before the name ("the UK's FCDO") or its abbreviation after it.
+    What stands in brackets is not part of the name, except of that of an audience: "Students (Fiji)". An actor is
+    also found with its country before the name ("the UK's FCDO") or its abbreviation after it.
     The name of a country stands for its government.
     """
     names = load_gazetteer()
@@ -116,7 +117,7 @@ def find(kind: str, name: str) -> GazetteerEntry | None:
     if entry := names.find(kind, name):
         return entry
     if kind != "actor":
-        return names.find(kind, bare)
+        return names.find(kind, bare) if kind != "audience" else None
     parsed = parse_actor_name(name)
     if entry := find_state_body(parsed):
         return entry

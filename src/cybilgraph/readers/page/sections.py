@@ -169,10 +169,8 @@ class RecordBuilder:
     def record(self, extracted: Container[tuple[Place | None, str]] = ()) -> Record:
         """Return the finished record. ``extracted`` has the places and texts of values from prose."""
         values = self._implied | self._values
-        if (address := values.get("address")) and "slug" not in values and (page := _PAGE.fullmatch(address.text)):
-            values["slug"] = Text(page[1], address.place)
-        if (title := values.get("title")) and "slug" not in values and (derived := slug(title.text)):
-            values["slug"] = Text(derived, title.place)
+        if "slug" not in values and (derived := derive_slug(values.get("title"), values.get("address"))):
+            values["slug"] = derived
         # A field that is blank in one place but filled in another is not blank.
         filled = {name for name, value in self._values.items() if value}
         filled.update(link.role for link in self._values.get("participations", ()))
@@ -231,12 +229,14 @@ class RecordBuilder:
             self._extend("description", [*body, *self._values.pop("description", [])])
 
     def _keep(self, name: str, value: Text | Named | Date, label: str = "") -> None:
-        """Keep the first value of a single-valued field, and report a conflicting one."""
+        """Keep the first value of a single-valued field, and report a conflicting one. A second title is text."""
         kept = self._values.setdefault(name, value)
         if kept is not value and _are_in_conflict(kept, value):
             label, other = label or BY_NAME[name].column, _printed(value)
             texts = {"other": shorten_quote(other.text), "kept": shorten_quote(_printed(kept).text)}
             self.find("second-value", other, label, {"label": label, **texts})
+            if name == "title":
+                self._extend("description", [other])
         elif isinstance(value, Date) and (both := possible_days(value)):
             self.find("ambiguous-date", value.printed, label, {"year": value.value, "one": both[0], "other": both[1]})
         elif isinstance(value, Date) and is_quarter(value):
@@ -441,6 +441,13 @@ class RecordBuilder:
     ) -> None:
         file, line, column = self._input_file.name, place.line, place.column
         self._findings.append(finding(rule, file, values, line=line, column=column, label=label, text=text))
+
+
+def derive_slug(title: Text | None, address: Text | None) -> Text | None:
+    """Return the slug of a record that states none: that of the address of its page, or else that of its title."""
+    if address and (page := _PAGE.fullmatch(address.text)):
+        return Text(page[1], address.place)
+    return Text(derived, title.place) if title and (derived := slug(title.text)) else None
 
 
 def is_text(line: str) -> bool:

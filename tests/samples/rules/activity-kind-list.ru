@@ -1,0 +1,1 @@
+INSERT { ?s cyb:activityKind activity-kind:sailing } WHERE { ?s a cyb:Activity }

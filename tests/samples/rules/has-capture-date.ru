@@ -1,0 +1,1 @@
+DELETE WHERE { ?s dcterms:modified ?o }

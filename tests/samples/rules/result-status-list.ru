@@ -1,0 +1,1 @@
+INSERT { ?s cyb:resultStatus status:finished } WHERE { ?s a cyb:Outcome }

@@ -1,0 +1,1 @@
+DELETE { ?s cyb:statusAsOf ?o } INSERT { ?s cyb:statusAsOf "2024"^^xsd:gYear } WHERE { ?s cyb:statusAsOf ?o }

@@ -238,7 +238,7 @@ def test_duplicate_name_is_rejected(tmp_path: Path) -> None:
         (tmp_path / file).write_bytes((REFERENCE / file).read_bytes())
     actors = tmp_path / "actors.csv"
     actors.write_text(
-        actors.read_text(encoding="utf-8") + "zz,Second Council,government,,,,Council of Europe,,\n", encoding="utf-8"
+        actors.read_text(encoding="utf-8") + "zz,Second Council,government,,,,Council of Europe,,,\n", encoding="utf-8"
     )
     with pytest.raises(ReferenceDataError, match="names both"):
         Gazetteer(tmp_path)

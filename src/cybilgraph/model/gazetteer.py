@@ -188,8 +188,8 @@ class Gazetteer:
         same score.
 
         For a government, or the official name of a country, the country's own name must match too: all names
-        of governments begin alike, and not every government is listed. An actor whose name has
-        another country is another actor.
+        of governments begin alike, and not every government is listed. An actor whose name has another country is
+        another actor.
         """
         folded = fold(name)
         if not (best := self._closest(kind, folded, MIN_MATCH_SCORE)):

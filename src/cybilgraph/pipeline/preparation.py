@@ -85,16 +85,17 @@ def reporting(
     of a record's source, and its key.
     """
     report.sources += 1
-    note: Note = lambda _, __: None  # noqa: E731
+    checked: CheckedFile | None = None
     if seen is not None:
         seen[input_file.name] = input_file
-        report.files.append(checked := CheckedFile(input_file.name, input_file.uri, tracked=input_file.tracked))
+        checked = CheckedFile(input_file.name, input_file.uri, tracked=input_file.tracked)
+        report.files.append(checked)
 
-        def note(source: str, key: str) -> None:
-            if source == input_file.name:
-                checked.records.append(key)
-            else:  # a page in a web archive
-                report.files.append(CheckedFile(source, source.partition("#")[2], [key]))
+    def note(source: str, key: str) -> None:
+        if checked and source == checked.name:
+            checked.records.append(key)
+        elif checked:  # a page in a web archive
+            report.files.append(CheckedFile(source, source.partition("#")[2], [key]))
 
     try:
         yield note

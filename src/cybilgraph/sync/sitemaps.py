@@ -6,6 +6,7 @@ import io
 import zlib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from lxml import etree
 
@@ -41,13 +42,11 @@ def parse_sitemap(content: bytes) -> Sitemap:
     )
     try:
         for event, element in events:
-            name = etree.QName(element).localname if isinstance(element.tag, str) else ""
+            name = _local_name(element)
             if event == "start":
                 root = root or name
             elif name in ("url", "sitemap") and len(found.pages) + len(found.sitemaps) < _MAX_ENTRIES:
-                texts = {
-                    etree.QName(child).localname: (child.text or "").strip() for child in element.iterchildren("{*}*")
-                }
+                texts = {_local_name(child): (child.text or "").strip() for child in element.iterchildren("{*}*")}
                 if (address := texts.get("loc")) and name == "sitemap":
                     found.sitemaps.append(address)
                 elif address:
@@ -69,3 +68,8 @@ def _last_change(text: str) -> datetime | None:
     if len(text) == len("2026-01-31"):
         time += timedelta(days=1)
     return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def _local_name(element: Any) -> str:
+    """Return the name of an element without its namespace; etree.QName refuses some names of damaged files."""
+    return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""

@@ -29,7 +29,6 @@ from cybilgraph.model.vocabulary import (
     FOAF,
     OA,
     ORG,
-    OWL,
     PROV,
     RDF,
     RDFS,
@@ -165,6 +164,9 @@ def _link_claim(
         triples.plain(node, CYB.nameAsPrinted, named.printed.text)
     if not named.known:
         _add_unlisted_thing(triples, named)
+    elif named.kind == "actor" and not link.evidence:  # of a derived link, RDF does not keep the printed name
+        if parse_actor_name(named.printed.text, named.home).key == named.key:
+            _add_former_key(triples, thing_iri("actor", named.key), named.printed.text)  # before it was listed
 
 
 def _listed_name(named: Named) -> str:
@@ -225,8 +227,7 @@ def _add_former_key(triples: TripleWriter, iri: str, printed: str) -> None:
     """Point from the IRI that an earlier version gave to an actor of this name to its present one, if it differs."""
     former = thing_iri("actor", slug(_NOT_IN_FORMER_KEY.sub("", printed)))
     if former != iri:
-        triples.link(former, RDFS.seeAlso, iri)
-        triples.plain(former, OWL.deprecated, "true", XSD.boolean)
+        triples.deprecate(former, iri)
 
 
 def _relation(triples: TripleWriter, project: str, row: Field, _number: int, value: Relation) -> None:

@@ -12,7 +12,7 @@ from itertools import islice
 
 from cybilgraph.model.fields import BY_NAME, FieldKind
 from cybilgraph.readers.html.text_lines import PageLine
-from cybilgraph.readers.html.tree import Page
+from cybilgraph.readers.html.tree import Element, Page
 
 #: Titles and texts of error pages from a server or its firewall.
 ERROR_PAGE = re.compile(
@@ -89,8 +89,8 @@ def _is_error(title: str, lines: list[PageLine]) -> bool:
     return bool(ERROR_PAGE.match(title)) or any(lines and _SOFT_ERROR.search(text) for text in shown)
 
 
-def _is_project_article(article: object) -> bool:
-    return any(map(_PROJECT_CLASS.fullmatch, (article.get("class") or "")[:2000].lower().split()))  # type: ignore[attr-defined]
+def _is_project_article(article: Element) -> bool:
+    return any(map(_PROJECT_CLASS.fullmatch, (article.get("class") or "")[:2000].lower().split()))
 
 
 def _has_text(lines: list[PageLine]) -> bool:

@@ -163,9 +163,7 @@ class Prediction:
     is_true: bool
 
 
-def learn(
-    examples: Sequence[Example], classes: Sequence[str]
-) -> tuple[CountVectorizer, dict[str, LogisticRegression]]:
+def learn(examples: Sequence[Example], classes: Sequence[str]) -> tuple[CountVectorizer, dict[str, LogisticRegression]]:
     """Return the model of each class."""
     vectors = CountVectorizer(analyzer=sorted, min_df=MIN_THINGS)
     features = vectors.fit_transform(example.features for example in examples)

@@ -235,7 +235,8 @@ def _may_act(name: str) -> bool:
 
 def _is_amount(words: str, start: int, end: int) -> bool:
     """Return whether a name is the currency of an amount: "SDR 3.1 million"."""
-    return end - start == _CURRENCY_CHARACTERS and words[start:end].isupper() and _DIGIT_AFTER.match(words, end) is not None
+    is_code = end - start == _CURRENCY_CHARACTERS and words[start:end].isupper()
+    return is_code and _DIGIT_AFTER.match(words, end) is not None
 
 
 def _is_thing(name: str) -> bool:

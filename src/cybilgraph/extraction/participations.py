@@ -34,7 +34,7 @@ _SENTENCE_CLAIMS = ("compare", "aside")
 
 @dataclass(slots=True)
 class Candidate:
-    """An actor named in sentences: its mentions with their features, and the claims of phrases with their confidence."""
+    """An actor named in sentences: its mentions with features, and the claims of phrases with their confidence."""
 
     actor: GazetteerEntry
     mentions: list[tuple[Sentence, Name, frozenset[str]]] = field(default_factory=list)

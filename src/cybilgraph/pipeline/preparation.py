@@ -156,7 +156,8 @@ class Work:
     """What to do with each record.
 
     It is validated as of a ``day`` with an ``engine`` ("" for none), without the contacts that are ``hidden``.
-    ``stated_only`` extracts nothing from prose; ``list_inferred`` reports what is extracted. ``code`` is the fingerprint that the code of a cluster must have.
+    ``stated_only`` extracts nothing from prose; ``list_inferred`` reports what is extracted. ``code`` is
+    the fingerprint that the code of a cluster must have.
     """
 
     day: str = ""

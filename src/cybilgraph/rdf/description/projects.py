@@ -164,9 +164,12 @@ def _link_claim(
         triples.plain(node, CYB.nameAsPrinted, named.printed.text)
     if not named.known:
         _add_unlisted_thing(triples, named)
-    elif named.kind == "actor" and not link.evidence:  # of a derived link, RDF does not keep the printed name
-        if parse_actor_name(named.printed.text, named.home).key == named.key:
-            _add_former_key(triples, thing_iri("actor", named.key), named.printed.text)  # before it was listed
+    elif (
+        named.kind == "actor"
+        and not link.evidence  # of a derived link, RDF does not keep the printed name
+        and parse_actor_name(named.printed.text, named.home).key == named.key
+    ):
+        _add_former_key(triples, thing_iri("actor", named.key), named.printed.text)  # before it was listed
 
 
 def _listed_name(named: Named) -> str:

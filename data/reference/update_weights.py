@@ -26,7 +26,7 @@ from cybilgraph.extraction.enumerations import apply_introductions
 from cybilgraph.extraction.linear_model import load_model
 from cybilgraph.extraction.phrases import ROLES
 from cybilgraph.extraction.role_features import context_features
-from cybilgraph.extraction.sentences import Sentence, split_sentences
+from cybilgraph.extraction.sentences import split_sentences
 from cybilgraph.model.gazetteer import GazetteerEntry, load_gazetteer, slug
 from cybilgraph.model.record import Named, Record
 from cybilgraph.model.state_bodies import find_actor
@@ -119,7 +119,10 @@ def actors(text: LabelledText) -> Iterator[Example]:
     true: dict[str, set[str]] = defaultdict(set)
     for key, role in text.actors:
         true[key].add(role)
-    for candidate, features in participations.candidate_features(record, sentences(text), names):
+    marked = list(apply_introductions(split_sentences(record, names)))
+    found = record.scopes + tuple(scopes.find_scopes(record, marked, names))
+    add_states(record, marked, found, names)
+    for candidate, features in participations.candidate_features(record, marked, found, names):
         key = text.key(candidate.actor, candidate.actor.name)
         yield Example(text, frozenset(features), frozenset(true.pop(key, ())))
     for link in record.participations:
@@ -139,15 +142,6 @@ def countries(text: LabelledText) -> Iterator[Example]:
         true.discard(key)
     for _ in true:  # no sentence names them
         yield Example(text, frozenset(), frozenset(["country"]))
-
-
-def sentences(text: LabelledText) -> list[Sentence]:
-    """Return the marked sentences of a text, with the states of its bodies."""
-    names = load_gazetteer()
-    marked = list(apply_introductions(split_sentences(text.record, names)))
-    found = text.record.scopes + tuple(scopes.find_scopes(text.record, marked, names))
-    add_states(text.record, marked, found, names)
-    return marked
 
 
 #: Countries first: the state of a body may depend on the country of the project.

@@ -35,7 +35,7 @@ def derive(record: Record, names: Gazetteer | None = None) -> Record:
     add_states(record, sentences, scopes, names)
     findings = (*find_near_names(record, sentences, names), *find_other_countries(record, sentences, scopes, names))
     dates = find_dates(record, sentences)
-    found = find_participations(record, sentences, names)
+    found = find_participations(record, sentences, scopes, names)
     audiences = {link: audience for link in found if (audience := _audience(link, names))}
     return replace(
         record,

@@ -6,18 +6,20 @@ the phrases and words around its names (role_features.py), from what it is, and 
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Iterator, Set
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass, field
 
 from cybilgraph.extraction.linear_model import load_model
-from cybilgraph.extraction.name_spans import DEMONYM, PLACE
+from cybilgraph.extraction.name_spans import DEMONYM, PLACE, country_key
 from cybilgraph.extraction.phrases import has_phrase, role_claims
 from cybilgraph.extraction.role_features import context_features, first_words
 from cybilgraph.extraction.sentences import Name, Sentence
 from cybilgraph.model.fields import Content, sections
 from cybilgraph.model.gazetteer import Gazetteer, GazetteerEntry, slug
-from cybilgraph.model.record import Basis, Named, Participation, Record, Text
+from cybilgraph.model.organisations import is_public_authority
+from cybilgraph.model.record import Basis, Named, Participation, Record, Scope, Text
 from cybilgraph.model.state_bodies import parse_actor_name
 
 #: Sections that are not searched for actors.
@@ -30,6 +32,8 @@ _FIRST_SENTENCE_COUNT = 3
 _MAIN_CLAIMS = ("funder", "implementer", "acts")
 #: The claims of phrases about whole sentences.
 _SENTENCE_CLAIMS = ("compare", "aside")
+#: "Not funded by the EU": what a name is denied says nothing about its role. "Not only by" denies nothing.
+_DENIED_BEFORE, _MAX_DENIAL_CHARACTERS = re.compile(r"\b[Nn](?:ot|ever|or|either) (?!only|just)[\w ]{0,40}\Z"), 60
 
 
 @dataclass(slots=True)
@@ -42,12 +46,17 @@ class Candidate:
     is_early: bool = False
 
 
-def find_participations(record: Record, sentences: list[Sentence], names: Gazetteer) -> tuple[Participation, ...]:
-    """Return the participations found only in sentences, each with the sentence that supports it most."""
+def find_participations(
+    record: Record, sentences: list[Sentence], scopes: Iterable[Scope], names: Gazetteer
+) -> tuple[Participation, ...]:
+    """Return the participations found only in sentences, each with the sentence that supports it most.
+
+    ``scopes`` are the beneficiary countries, stated and found.
+    """
     model = load_model("role")
     present = {link.actor.key for link in record.participations}
     links = []
-    for candidate, features in candidate_features(record, sentences, names):
+    for candidate, features in candidate_features(record, sentences, scopes, names):
         key, actor = candidate.actor.key, candidate.actor
         if _is_listed(actor, present):
             continue
@@ -70,12 +79,13 @@ def _state(actor: GazetteerEntry) -> str:
 
 
 def candidate_features(
-    record: Record, sentences: list[Sentence], names: Gazetteer
+    record: Record, sentences: list[Sentence], scopes: Iterable[Scope], names: Gazetteer
 ) -> Iterator[tuple[Candidate, set[str]]]:
     """Yield the actors that sentences name and the page does not state, with the features in role-weights.csv."""
     stated = [link for link in record.participations if link.basis is Basis.STATED]
     stated_keys, stated_roles = {link.actor.key for link in stated}, {link.role for link in stated}
     candidates = _find_candidates(sentences, stated_keys, names)
+    helped = {link.concept.key for link in scopes if link.concept.kind == "country" and link.basis.counts}
     for candidate in candidates:
         actor = candidate.actor
         found = {"always", f"named {min(len(candidate.mentions), 3)}", *(f"stated {role}" for role in stated_roles)}
@@ -84,11 +94,22 @@ def candidate_features(
         found.update(f"other {claim}" for claim in _MAIN_CLAIMS if claim in others)
         if candidate.is_early:
             found.add("first")
-        if actor.row:
+        if _is_helped_authority(actor, helped, names):
+            found.add("helped authority")
+        elif actor.row:
             found.update((f"type {actor.row['type']}", f"actor {actor.key}"))
         found.update(f"claim {claim} {confidence:.2f}" for claim, confidence in candidate.claims.items())
         found.update(_name_features(actor))
         yield candidate, found
+
+
+def _is_helped_authority(actor: GazetteerEntry, countries: Set[str], names: Gazetteer) -> bool:
+    """Return whether an actor is an authority of a beneficiary country. One without a country is assumed to be."""
+    if actor.row:
+        is_authority = actor.row["type"] == "government" and actor.key not in names.governments
+        return is_authority and actor.row["country"] in countries
+    home = _state(actor) or country_key(parse_actor_name(actor.name).country)
+    return is_public_authority(actor.name) and bool(countries) and (not home or home in countries)
 
 
 def _name_features(actor: GazetteerEntry) -> Iterator[str]:
@@ -116,11 +137,13 @@ def _find_candidates(sentences: list[Sentence], stated: set[str], names: Gazette
         part = _section_kind(sentence.section)
         shared = {f"in {part}", f"sentence {min(number, 12) // 3}", *first_words(sentence.marked)}
         shared.update(f"{claim} sentence" for claim in _SENTENCE_CLAIMS if has_phrase(sentence, claim))
+        contexts = {} if has_phrase(sentence, "aside") else context_features(sentence.marked)
         for name in sentence.names:
             actor = _acting_entry(name, names)
             if actor and not _is_listed(actor, stated):
-                own = claims[name.at]
-                features = {f"mark {name.mark}", *context_features(sentence.marked).get(name.at, ())}
+                is_denied = _DENIED_BEFORE.search(sentence.marked, max(name.at - _MAX_DENIAL_CHARACTERS, 0), name.at)
+                own = {} if is_denied else claims[name.at]
+                features = {f"mark {name.mark}", *(() if is_denied else contexts.get(name.at, ()))}
                 features |= shared
                 features.update(*((f"claim {claim}", f"claim {claim} in {part}") for claim in own))
                 candidate = found.setdefault(actor.key, Candidate(actor, is_early=number < _FIRST_SENTENCE_COUNT))

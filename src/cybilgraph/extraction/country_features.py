@@ -58,7 +58,7 @@ def country_features(
         if found.keys() <= {key}:
             features.add("no other rule")
         if key in donors:
-            features.add("donor")
+            features.add("donor by rule" if key in found else "donor")
         if in_title:
             features.add("in title" if key in in_title else "other in title")
         if candidate.is_early:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass, field
 
 from cybilgraph.extraction.linear_model import load_model
-from cybilgraph.extraction.name_spans import DEMONYM, PLACE, country_key
+from cybilgraph.extraction.name_spans import BODY, DEMONYM, PLACE, country_key
 from cybilgraph.extraction.phrases import has_phrase, role_claims
 from cybilgraph.extraction.role_features import context_features, first_words
 from cybilgraph.extraction.sentences import Name, Sentence
@@ -94,11 +94,12 @@ def candidate_features(
         found.update(f"other {claim}" for claim in _MAIN_CLAIMS if claim in others)
         if candidate.is_early:
             found.add("first")
-        if _is_helped_authority(actor, helped, names):
+        if is_helped := _is_helped_authority(actor, helped, names):
             found.add("helped authority")
         elif actor.row:
             found.update((f"type {actor.row['type']}", f"actor {actor.key}"))
         found.update(f"claim {claim} {confidence:.2f}" for claim, confidence in candidate.claims.items())
+        found.update(f"mark {BODY if is_helped else name.mark}" for _, name, _ in candidate.mentions)
         found.update(_name_features(actor))
         yield candidate, found
 
@@ -143,8 +144,7 @@ def _find_candidates(sentences: list[Sentence], stated: set[str], names: Gazette
             if actor and not _is_listed(actor, stated):
                 is_denied = _DENIED_BEFORE.search(sentence.marked, max(name.at - _MAX_DENIAL_CHARACTERS, 0), name.at)
                 own = {} if is_denied else claims[name.at]
-                features = {f"mark {name.mark}", *(() if is_denied else contexts.get(name.at, ()))}
-                features |= shared
+                features = shared.union(() if is_denied else contexts.get(name.at, ()))
                 features.update(*((f"claim {claim}", f"claim {claim} in {part}") for claim in own))
                 candidate = found.setdefault(actor.key, Candidate(actor, is_early=number < _FIRST_SENTENCE_COUNT))
                 candidate.mentions.append((sentence, name, frozenset(features)))

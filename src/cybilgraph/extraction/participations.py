@@ -71,6 +71,19 @@ def find_participations(
     return tuple(links)
 
 
+def find_audiences(sentences: list[Sentence], names: Gazetteer) -> Iterator[Scope]:
+    """Yield the audiences that phrases name as beneficiaries. They are only possible: no labelled text has any."""
+    seen = set()
+    for sentence in sentences:
+        for phrase, name in role_claims(sentence):
+            actor = name.of("actor") if phrase.claim == "beneficiary" else None
+            audience = names.find("audience", actor.name) if actor and not actor.row else None
+            if audience and audience.key not in seen:
+                seen.add(audience.key)
+                named = Named("audience", audience.key, Text(audience.name, sentence.text.place))
+                yield Scope(named, Basis.POSSIBLE, (sentence.evidence(phrase.confidence),))
+
+
 def _state(actor: GazetteerEntry) -> str:
     """Return the country of an unlisted body of a state whose name does not contain it, or an empty string."""
     labels = () if parse_actor_name(actor.name).country else actor.aliases
@@ -99,6 +112,7 @@ def candidate_features(
         elif actor.row:
             found.update((f"type {actor.row['type']}", f"actor {actor.key}"))
         found.update(f"claim {claim} {confidence:.2f}" for claim, confidence in candidate.claims.items())
+        found.add("listed" if actor.row and not is_helped else "unlisted")
         found.update(f"mark {BODY if is_helped else name.mark}" for _, name, _ in candidate.mentions)
         found.update(_name_features(actor))
         yield candidate, found
@@ -117,7 +131,6 @@ def _name_features(actor: GazetteerEntry) -> Iterator[str]:
     """Yield features of a name, which show whether it is that of an organisation."""
     yield from (f"name {word}" for word in actor.key.split("-"))
     words = actor.name.lower().split()
-    yield "listed" if actor.row else "unlisted"
     yield f"words {min(len(words), 6)}"
     yield f"begins with {words[0]}"
     yield f"ends with {words[-1]}"
@@ -154,9 +167,9 @@ def _find_candidates(sentences: list[Sentence], stated: set[str], names: Gazette
 
 
 def _acting_entry(name: Name, names: Gazetteer) -> GazetteerEntry | None:
-    """Return the named actor, or the government of a named country."""
+    """Return the named actor, unless it is an audience ("Small Businesses"), or the government of a named country."""
     if actor := name.of("actor"):
-        return actor
+        return actor if actor.row or not names.find("audience", actor.name) else None
     country = (name.of("country") or name.of("demonym")) if name.mark in (PLACE, DEMONYM) else None
     return names.government(country) if country else None
 

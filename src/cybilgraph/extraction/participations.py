@@ -114,7 +114,7 @@ def candidate_features(
         found.update(f"claim {claim} {confidence:.2f}" for claim, confidence in candidate.claims.items())
         found.add("listed" if actor.row and not is_helped else "unlisted")
         found.update(f"mark {BODY if is_helped else name.mark}" for _, name, _ in candidate.mentions)
-        found.update(_name_features(actor))
+        found.update(_name_features(actor, names))
         yield candidate, found
 
 
@@ -127,14 +127,18 @@ def _is_helped_authority(actor: GazetteerEntry, countries: Set[str], names: Gaze
     return is_public_authority(actor.name) and bool(countries) and (not home or home in countries)
 
 
-def _name_features(actor: GazetteerEntry) -> Iterator[str]:
-    """Yield features of a name, which show whether it is that of an organisation."""
-    yield from (f"name {word}" for word in actor.key.split("-"))
-    words = actor.name.lower().split()
+def _name_features(actor: GazetteerEntry, names: Gazetteer) -> Iterator[str]:
+    """Yield features of a name, which show whether it is that of an organisation.
+
+    The state of a body says nothing; that of a government says whether it is a donor.
+    """
+    bare = actor.name if actor.key in names.governments else parse_actor_name(actor.name).bare
+    yield from (f"name {word}" for word in slug(bare).split("-"))
+    words = bare.lower().split()
     yield f"words {min(len(words), 6)}"
     yield f"begins with {words[0]}"
     yield f"ends with {words[-1]}"
-    if actor.name.isupper():
+    if bare.isupper():
         yield "capitals"
 
 

@@ -32,6 +32,9 @@ _FIRST_SENTENCE_COUNT = 3
 _MAIN_CLAIMS = ("funder", "implementer", "acts")
 #: The claims of phrases about whole sentences.
 _SENTENCE_CLAIMS = ("compare", "aside")
+#: A role that a phrase claims with this confidence is possible, even if the model finds it improbable: on texts
+#: that its weights had not seen, 18 of 42 such links were right.
+_SURE_CONFIDENCE = 0.95
 #: "Not funded by the EU": what a name is denied says nothing about its role. "Not only by" denies nothing.
 _DENIED_BEFORE, _MAX_DENIAL_CHARACTERS = re.compile(r"\b[Nn](?:ot|ever|or|either) (?!only|just)[\w ]{0,40}\Z"), 60
 
@@ -61,7 +64,10 @@ def find_participations(
         if _is_listed(actor, present):
             continue
         for role, probability in model.probabilities(features).items():
-            if basis := model.grade(probability):
+            basis = model.grade(probability)
+            if basis is None and candidate.claims.get(role, 0) >= _SURE_CONFIDENCE:
+                basis = Basis.POSSIBLE
+            if basis:
                 scores = [model.scores(found).get(role, 0) for _, _, found in candidate.mentions]
                 sentence, _, _ = candidate.mentions[scores.index(max(scores))]
                 known = names.get("actor", key) is not None

@@ -23,7 +23,7 @@ def main() -> None:
         groups = defaultdict(list)
         for one in update_weights.predict(examples, classes):
             text = one.example.text
-            site = () if text.genre == "page" else ("reserved sites" if text.is_reserved else "other sites",)
+            site = () if text.genre == "page" else ("sites", f"{'reserved' if text.is_reserved else 'other'} sites")
             for group in ("all", text.genre, *site):
                 groups[group].append(one)
         model = load_model(name)

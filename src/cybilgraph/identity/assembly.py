@@ -23,7 +23,7 @@ from cybilgraph.model.fields import BY_NAME, FIELDS, FieldKind
 from cybilgraph.model.record import Record
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, OWL, PROV, RDF, SKOS, thing_iri, version_graph
 from cybilgraph.model.vocabulary import record as record_iri
-from cybilgraph.rdf.description import certainty, field_of
+from cybilgraph.rdf.description import MIN_STATED, certainty, field_of
 from cybilgraph.runtime.spill import Spool, TemporaryDatabase
 
 #: The number of shared lines in memory and per block.
@@ -215,7 +215,8 @@ class _MergedProject:
         """Return all lines, given those of the newest capture."""
         by_field = self._group_by_field(newest)
         won = {name for name, lines in by_field.items() if self._set_field(name, lines)}
-        filled = {f"<{BY_NAME[name].term}>" for name in self._fields.keys() - won if name in BY_NAME}
+        stated = {name for name, (rank, _) in self._fields.items() if rank >= MIN_STATED}
+        filled = {f"<{BY_NAME[name].term}>" for name in stated - won if name in BY_NAME}
         kept = (line for line in self._record_lines(newest) if not _is_filled(line, filled))
         return sorted({*self._sources, *kept, *chain.from_iterable(lines for _, lines in self._fields.values())})
 
@@ -252,7 +253,7 @@ def _statement_hash(lines: list[str]) -> bytes:
 
 
 def _is_filled(line: str, filled: set[str]) -> bool:
-    """Return whether a line says "left blank" about a field that an earlier capture fills."""
+    """Return whether a line says "left blank" about a field for which an earlier capture states a value."""
     _, predicate, rest = line.split(" ", 2)
     return predicate == f"<{CYB.leftBlank}>" and rest.removesuffix(" .") in filled
 

@@ -7,10 +7,11 @@ from cybilgraph.rdf.description.reference_data import (
     describe_reference,
     describe_used_reference,
 )
-from cybilgraph.rdf.description.statement_fields import certainty, field_of
+from cybilgraph.rdf.description.statement_fields import MIN_STATED, certainty, field_of
 from cybilgraph.rdf.description.statement_places import StatementPlace, locate_statement
 
 __all__ = [
+    "MIN_STATED",
     "StatementPlace",
     "certainty",
     "describe",

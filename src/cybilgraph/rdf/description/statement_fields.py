@@ -17,6 +17,8 @@ _BY_SEGMENT = {row.segment: row.name for row in FIELDS if row.kind is FieldKind.
 }
 #: The most certain last.
 _BY_CERTAINTY = (Basis.POSSIBLE, Basis.DERIVED, Basis.CONFIRMED, Basis.STATED)
+#: The least rank of values that a page or a curator states.
+MIN_STATED = _BY_CERTAINTY.index(Basis.CONFIRMED)
 _BASES = [(f"<{thing_iri('basis', basis)}>", rank) for rank, basis in enumerate(_BY_CERTAINTY)]
 
 
@@ -34,7 +36,7 @@ def field_of(line: str, project: str) -> str:
 
 
 def certainty(lines: list[str]) -> int:
-    """Return how certain the most certain value in the lines of a field is: a number, to be compared only.
+    """Return how certain the most certain value in the lines of a field is: a rank, to be compared only.
 
     Values without a claim are stated.
     """

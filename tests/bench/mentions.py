@@ -1,6 +1,6 @@
 """How well the readers and the extraction find what a careful curator finds, on the labelled texts.
 
-Prints precision and recall for each kind; with --misses each difference, and with --phrases what
+Prints precision and recall of counted links for each kind; with --misses each difference, and with --phrases what
 each phrase names a role of actors, how often that is right, and the true role otherwise.
 """
 
@@ -13,8 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cybilgraph import read
-from cybilgraph.extraction.participations import phrase_roles
-from cybilgraph.extraction.phrases import ROLES, Phrase
+from cybilgraph.extraction.phrases import ROLES, Phrase, role_claims
 from cybilgraph.extraction.sentences import split_sentences
 from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.record import Record
@@ -79,7 +78,7 @@ def print_phrases() -> None:
         seen = {
             (phrase, actor.key)
             for sentence in split_sentences(record, load_gazetteer())
-            for phrase, name in phrase_roles(sentence)
+            for phrase, name in role_claims(sentence)
             if phrase.claim in ROLES and (actor := name.of("actor"))
         }
         for phrase, key in seen:
@@ -100,7 +99,7 @@ def main(show_misses: bool) -> None:
     paths = sorted(FOLDER.glob("*.txt"))
     for path in paths:
         [record] = read(path)
-        ours = set(found(record))
+        ours = set(found(record.counted()))
         truth = set(labelled(json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))))
         for confidence, pair in derived(record):
             confirmed[confidence].append(pair in truth)

@@ -283,13 +283,13 @@ def test_names_and_texts_cannot_inject_workflow_commands(tmp_path: Path, name: s
             assert ours or not re.search(r"^\s*::|##\[", line), line
 
 
-def test_check_reports_the_warning_of_the_seed_record() -> None:
+def test_check_reports_the_warnings_of_the_seed_record() -> None:
     result = run("check", SEED)
     assert result.returncode == 0
     text = result.stdout.decode()
     assert "17:1" in text
     assert "No funder given" in text
-    assert "1 record from 1 source: 0 violations, 1 warning" in text
+    assert "1 record from 1 source: 0 violations, 2 warnings" in text
 
 
 def test_check_names_the_line_of_a_wrong_date(tmp_path: Path) -> None:
@@ -300,5 +300,5 @@ def test_check_names_the_line_of_a_wrong_date(tmp_path: Path) -> None:
     assert "15:5" in result.stdout.decode()
     report = json.loads(run("check", bad, "-f", "json").stdout)
     assert report["conforms"] is False
-    assert report["counts"] == {"violation": 1, "warning": 1, "info": 0}
-    assert [finding["line"] for finding in report["findings"]] == [15, 17]
+    assert report["counts"] == {"violation": 1, "warning": 2, "info": 0}
+    assert [finding["line"] for finding in report["findings"]] == [15, 17, 39]

@@ -62,7 +62,9 @@ def test_finds_places(title: str, text: str, expected: set[str]) -> None:
 )
 def test_finds_countries_listed_in_any_section(title: str, heading: str, text: str, expected: set[str]) -> None:
     record = about(title, "It helps officials.", heading, text)
-    assert {key for key in places(record) if len(key) == 2} == expected
+    found = {link.concept.key: link.basis for link in record.scopes if link.concept.kind == "country"}
+    assert expected <= found.keys()
+    assert {key for key, basis in found.items() if basis.counts} <= expected
 
 
 def test_list_items_are_places() -> None:

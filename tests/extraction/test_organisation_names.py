@@ -52,9 +52,17 @@ def test_abbreviations_of_things_are_not_actors() -> None:
         ("It was held with the United Nations Economic and Social Commission for the Coast.", "united-nations-economic-and-social-commission-for-the-coast"),
         ("It was delivered by Africa Quantitative Studies (AQS).", "africa-quantitative-studies"),
         ("It is organised by the Fiji National Computer Emergency Readiness Team.", "national-computer-emergency-readiness-team-fiji"),
+        ("It is paid for by the Bureau of Freedom, Human Rights and Labour (BFHR).", "bureau-of-freedom-human-rights-and-labour"),
+        ("It was held with the Badan Riset dan Inovasi Nasional.", "badan-riset-dan-inovasi-nasional"),
+        ("It trains the University of Somewhere and the Foo Institutet.", "foo-institutet"),
         ("Hosting the African IGF Secretariat (in cooperation with UNODC and others).", "african-igf-secretariat"),
     ],
 )  # fmt: skip
 def test_unlisted_names_are_complete(text: str, name: str) -> None:
     [*_, sentence] = split_sentences(page("Courses", text), load_gazetteer())
     assert name in {actor.key for one in sentence.names if (actor := one.of("actor"))}
+
+
+def test_currency_of_an_amount_is_not_a_name() -> None:
+    [*_, sentence] = split_sentences(page("Courses", "It is funded with SDR 3.1 million by SDR."), load_gazetteer())
+    assert [sentence.marked.index(name.mark) for name in sentence.names] == [sentence.marked.rindex(".") - 1]

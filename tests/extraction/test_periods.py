@@ -16,6 +16,7 @@ from tests.support.prose import about
         ("INTERPOL taught police officers in Kenya (FY21/22).", "2021", "2022"),
         ("In 2018 UNODC reviewed the law of Kenya.", "2018", "2018"),
         ("It began in March 2020.", "2020-03", None),
+        ("It started in Q3 2024.", "2024", None),
         ("It ran from April 30 to June 2, 2018.", "2018-04-30", "2018-06-02"),
     ],
 )

@@ -21,6 +21,7 @@ from tests.support.prose import page, roles
         ("It was funded by Tom Baker and the ITU.", {("itu", "funder")}),
         ("Tom Baker leads the project.", set()),
         ("Dr. Baker delivered the training.", set()),
+        ("Associate Professor Callum Baker delivered the training.", set()),
         ("H.E. Baker delivered the training.", set()),
         ("Anna-Lena Baker delivered the training.", set()),
         ("Tevita Losa delivered the training.", set()),  # the contact

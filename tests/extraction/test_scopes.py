@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.prose import about, places, roles
+from tests.support.prose import about, check_roles, places, roles
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ from tests.support.prose import about, places, roles
             {"WS"},
         ),
         ("It trains the staff of the Ministry of Justice in Sri Lanka.", {"ministry-of-justice-sri-lanka"}, {"LK"}),
-        ("The project works with the Ministry of Justice in Sri Lanka.", {"ministry-of-justice-sri-lanka"}, {"LK"}),
+        ("The project works with the Ministry of Justice in Sri Lanka.", set(), {"LK"}),
         ("It trains regulators such as the Ministry of Justice of Samoa.", {"ministry-of-justice-samoa"}, {"WS"}),
         (
             "Training was provided to the Ministry of Interior of Senegal and the Senegalese Data Protection Commission.",
@@ -34,7 +34,7 @@ from tests.support.prose import about, places, roles
 )
 def test_finds_beneficiaries_and_their_countries(text: str, actors: set[str], countries: set[str]) -> None:
     record = about("A project", text)
-    assert roles(record) == {(actor, "beneficiary") for actor in actors}
+    check_roles(record, {(actor, "beneficiary") for actor in actors})
     assert places(record) == countries
 
 

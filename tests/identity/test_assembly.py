@@ -19,6 +19,7 @@ from cybilgraph.model.record import (
     Contact,
     Date,
     Evidence,
+    LeftBlank,
     Named,
     Participation,
     Place,
@@ -170,6 +171,15 @@ def test_stated_values_win_over_newer_derived_ones(assembled: Assembled) -> None
     quads, _ = assembled(stated, derived)
     assert any('#start> "2018"' in quad for quad in quads if "/graph/" not in quad)
     assert not any('#start> "2019"' in quad for quad in quads if "/graph/" not in quad)
+
+
+@pytest.mark.parametrize(("evidence", "is_blank"), [((), False), ((Evidence("summary", "In 2018 it began."),), True)])
+def test_field_stays_blank_if_prose_alone_fills_it(
+    assembled: Assembled, evidence: tuple[Evidence, ...], is_blank: bool
+) -> None:
+    earlier = record("A", start=Date("2018", Text("2018"), evidence))
+    quads, _ = assembled(earlier, record("A", left_blank=(LeftBlank("start", "From"),)))
+    assert any(f"<{CYB.leftBlank}> <{CYB.start}>" in quad for quad in quads if "/graph/" not in quad) is is_blank
 
 
 def test_former_keys_become_aliases(assembled: Assembled) -> None:

@@ -98,6 +98,7 @@ def test_findings_of_a_record_are_those_of_its_file(release: Release) -> None:
     with closing(SearchIndex(release.search)) as index:
         assert {found["rule"].rpartition("#")[2] for found in index.findings("G0020", "belize-G0020.txt")} == {
             "has-funder",
+            "has-implementer",
             "second-capture",
         }
         assert len(index.findings("G0020", "belize-G0020-older.txt")) > 1

@@ -31,6 +31,7 @@ def values_query(project: str) -> str:
     Its columns are ``what``, a property; ``value``; the ``name`` of a linked resource; and ``more``, an additional
     value that depends on the property, such as a role.
     """
+    counted = f"<{CYB.basis}> ?basis FILTER(?basis != <{BASE}id/basis/possible>)"
     parts = (
         f"VALUES ?what {{ {' '.join(f'<{term}>' for term in (*_SINGLE, *_PROSE.values(), *_RELATION_PROPERTIES))} }} "
         f"<{project}> ?what ?value",
@@ -40,10 +41,10 @@ def values_query(project: str) -> str:
             f"OPTIONAL {{ ?node <{CYB.subheading}> ?more }} BIND(<{term}> AS ?what)"
             for term in _ITEMS.values()
         ),
-        f"<{project}> <{CYB.participation}> ?node . ?node <{CYB.actor}> ?value "
+        f"<{project}> <{CYB.participation}> ?node . ?node <{CYB.actor}> ?value ; {counted} "
         f"OPTIONAL {{ ?value <{SKOS.prefLabel}> ?name }} OPTIONAL {{ ?node <{CYB.role}>/<{SKOS.prefLabel}> ?more "
         f'FILTER(LANG(?more) IN ("", "en")) }} BIND(<{CYB.actor}> AS ?what)',
-        f"<{project}> <{CYB.scope}>/<{CYB.concept}> ?value OPTIONAL {{ ?value <{SKOS.prefLabel}> ?name }} "
+        f"<{project}> <{CYB.scope}> ?node . ?node <{CYB.concept}> ?value ; {counted} OPTIONAL {{ ?value <{SKOS.prefLabel}> ?name }} "
         f"BIND(<{CYB.concept}> AS ?what)",
         f"<{project}> <{CYB.participation}>|<{CYB.scope}> ?node . ?node <{CYB.basis}> <{BASE}id/basis/derived> ; "
         f"<{CYB.actor}>|<{CYB.concept}> ?more ; <{CYB.evidence}>/<{OA.exact}> ?value BIND(<{OA.exact}> AS ?what)",

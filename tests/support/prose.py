@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 from cybilgraph.extraction import derive
-from cybilgraph.extraction.participations import find_phrase_roles
-from cybilgraph.extraction.scopes import find_scopes
-from cybilgraph.extraction.sentences import split_sentences
-from cybilgraph.model.gazetteer import load_gazetteer
-from cybilgraph.model.record import Record
+from cybilgraph.model.record import Participation, Record, Scope
 from cybilgraph.readers import Input, read_input
 
 
@@ -21,18 +17,23 @@ def about(title: str, *summary: str) -> Record:
     return derive(page(title, *summary))
 
 
-def phrase_roles_of(title: str, *summary: str) -> dict[str, str]:
-    """Return the roles according to phrases, whatever their probabilities."""
-    record, names = page(title, *summary), load_gazetteer()
-    parts = list(split_sentences(record, names))
-    beneficiary_countries = {scope.concept.key for scope in find_scopes(record, parts, names)}
-    found = find_phrase_roles(record, parts, beneficiary_countries, names)
-    return dict(roles(record)) | {key: role for key, by_role in found.items() for role in by_role}
-
-
 def roles(record: Record) -> set[tuple[str, str]]:
-    return {(link.actor.key, link.role) for link in record.participations}
+    """Return the actors with their roles, except those that are more probably wrong than right."""
+    return {(link.actor.key, link.role) for link in record.participations if is_likely(link)}
+
+
+def check_roles(record: Record, expected: set[tuple[str, str]]) -> None:
+    """Check that the expected roles are found, at least as possible ones, and that no others count."""
+    found = {(link.actor.key, link.role): link.basis for link in record.participations}
+    assert expected <= found.keys()
+    assert {link for link, basis in found.items() if basis.counts} <= expected
 
 
 def places(record: Record) -> set[str]:
-    return {link.concept.key for link in record.scopes if link.concept.kind != "theme"}
+    """Return the places, except those that are more probably wrong than right."""
+    return {link.concept.key for link in record.scopes if link.concept.kind != "theme" and is_likely(link)}
+
+
+def is_likely(link: Participation | Scope) -> bool:
+    """Return whether a link is stated, or more probably right than wrong."""
+    return not link.evidence or max(quote.confidence for quote in link.evidence) >= 0.5

@@ -108,6 +108,7 @@ def _known_kind(_context: click.Context, _: click.Parameter, kind: str) -> str:
     help="Check any RDF against these shapes instead of ours. May be repeated.",
 )
 @click.option("--graph", is_flag=True, help="Check RDF directly against our shapes, without reading it as records.")
+@click.option("--inferred", is_flag=True, help="Also list, as information, what was inferred from the text.")
 @click.option("--fix", is_flag=True, help="Apply the safe fixes to the files, and show the changes.")
 @click.option("--diff", is_flag=True, help="Show what --fix would change, without changing anything.")
 @click.option(
@@ -127,6 +128,7 @@ def check(
     among: tuple[str, ...],
     shapes: tuple[str, ...],
     graph: bool,
+    inferred: bool,
     fix: bool,
     diff: bool,
     **common: Any,
@@ -146,6 +148,7 @@ def check(
     Examples:
       cybilgraph check data/records
       cybilgraph check data/records -f html -o report.html --lang es
+      cybilgraph check data/records --inferred
       cybilgraph check data/records --since origin/main -f github --fail-on warning
       cat projects.csv | cybilgraph check - --as csv
       cybilgraph check data/records --fix
@@ -162,6 +165,8 @@ def check(
         raise CliError("--graph and --shapes cannot be combined\n  --graph uses our shapes, --shapes your own.")
     if is_direct and (fix or diff):
         raise CliError("Only records can be fixed\n  Omit --fix and --diff when you use --shapes or --graph.")
+    if inferred and (is_direct or fix or diff):
+        raise CliError("--inferred only reports\n  Omit --fix, --diff, --shapes and --graph.")
     if fix and not diff and "-" in sources:
         raise CliError("Standard input cannot be fixed\n  Give files, or apply the output of --diff.")
     if is_direct and among:
@@ -176,7 +181,7 @@ def check(
                 all_written = _show_fixes(fixed.changes, write=fix and not diff)
                 report = fixed.report
             if not (fix or diff) or not all_written:
-                report = pipeline.check(*sources, among=among, excerpts=True, **common)
+                report = pipeline.check(*sources, among=among, excerpts=True, list_inferred=inferred, **common)
     report.fail_on = Severity(fail_on)
     report.language = lang
     if not diff:

@@ -12,14 +12,14 @@ from dataclasses import replace
 from cybilgraph.extraction.bare_names import add_states
 from cybilgraph.extraction.enumerations import apply_introductions
 from cybilgraph.extraction.other_countries import find_other_countries
-from cybilgraph.extraction.participations import find_participations
+from cybilgraph.extraction.participations import find_audiences, find_participations
 from cybilgraph.extraction.periods import find_dates
 from cybilgraph.extraction.related_projects import find_relations
 from cybilgraph.extraction.scopes import find_scopes
 from cybilgraph.extraction.sentences import split_sentences
 from cybilgraph.extraction.spelling import find_near_names
 from cybilgraph.model.gazetteer import Gazetteer, load_gazetteer
-from cybilgraph.model.record import Named, Participation, Record, Scope
+from cybilgraph.model.record import Record
 
 __all__ = ["derive"]
 
@@ -35,21 +35,13 @@ def derive(record: Record, names: Gazetteer | None = None) -> Record:
     add_states(record, sentences, scopes, names)
     findings = (*find_near_names(record, sentences, names), *find_other_countries(record, sentences, scopes, names))
     dates = find_dates(record, sentences)
-    found = find_participations(record, sentences, scopes, names)
-    audiences = {link: audience for link in found if (audience := _audience(link, names))}
     return replace(
         record,
         start=record.start or dates.get("start"),
         end=record.end or dates.get("end"),
         duration=record.duration or dates.get("duration"),
-        scopes=scopes + tuple(audiences.values()),
-        participations=record.participations + tuple(link for link in found if link not in audiences),
+        scopes=scopes + tuple(find_audiences(sentences, names)),
+        participations=record.participations + find_participations(record, sentences, scopes, names),
         relations=record.relations + tuple(find_relations(record, sentences)),
         findings=record.findings + findings,
     )
-
-
-def _audience(link: Participation, names: Gazetteer) -> Scope | None:
-    """Return the audience that a supposed beneficiary is: "Small Businesses" are no organisation."""
-    entry = names.find("audience", link.actor.printed.text) if link.role == "beneficiary" else None
-    return Scope(Named("audience", entry.key, link.actor.printed), link.basis, link.evidence) if entry else None

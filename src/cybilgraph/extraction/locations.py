@@ -6,8 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from cybilgraph.extraction.name_spans import ACTOR, BODY, DEMONYM, NAME, PLACE, PLACES
-from cybilgraph.extraction.participations import phrase_roles
-from cybilgraph.extraction.phrases import claims_in, has_phrase, phrase_claims, phrase_spans
+from cybilgraph.extraction.phrases import claims_in, has_phrase, phrase_claims, phrase_spans, role_claims
 from cybilgraph.extraction.sentences import Name, Sentence
 from cybilgraph.model.gazetteer import Gazetteer, GazetteerEntry
 
@@ -58,7 +57,7 @@ def find_places(sentence: Sentence) -> Iterator[tuple[Name, float]]:
         return
     elsewhere = phrase_spans(sentence, "elsewhere")
     acting: dict[int, str] = {}
-    for phrase, name in phrase_roles(sentence):
+    for phrase, name in role_claims(sentence):
         acting.setdefault(name.at, phrase.claim)
     for phrase, name in phrase_claims(sentence, "place"):
         if name.at not in acting and not _within(name, elsewhere):
@@ -80,7 +79,7 @@ def find_listed_places(sentence: Sentence, past: bool) -> Iterator[Name]:
         return
     sure = {name.at for _, name in phrase_claims(sentence, "listed")}
     place_offsets = {name.at for name, _ in find_places(sentence)}
-    elsewhere = [*phrase_spans(sentence, "elsewhere"), *((name.at, name.at + 1) for _, name in phrase_roles(sentence))]
+    elsewhere = [*phrase_spans(sentence, "elsewhere"), *((name.at, name.at + 1) for _, name in role_claims(sentence))]
     listed = find_place_lists(sentence)
     subjects = [match.span() for match in _SUBJECT.finditer(sentence.marked)] if past else []
     for name in sentence.names:

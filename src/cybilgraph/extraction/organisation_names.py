@@ -16,7 +16,7 @@ from cybilgraph.runtime.bounded_cache import cache_short
 _DISTINCTIVE_NAME = re.compile(r"[A-Z]{3,8}(?:/[A-Z]{2,8})?|[A-Z][a-z]+[A-Z]\w+")
 _WORD = r"(?:U\.S\.(?= [A-Z])|(?:[dl][’'])?(?:(?<![\w’'])[a-z](?=[A-Z][a-z]))?[A-ZÀ-ÖØ-Þ](?:[\w&|./’'‐‑-]*[\w|])?)"
 _LINK = (
-    r"(?:of|for|and|the|on|de|des|du|la|le|les|del|los|las|da|do|das|dos|e|y|et|à|für|der|van|against|&"
+    r"(?:of|for|and|the|on|de|des|du|la|le|les|del|los|las|da|do|das|dos|e|y|et|à|für|der|van|dan|against|&"
     r"|in(?= (?:ICT|IT|STEM|Tech|Technology|Cyber|Cybersecurity|Security|Science|Information|International)\b))"
 )
 #: Lower-case words in a name: "École nationale à vocation régionale".
@@ -117,6 +117,8 @@ _OWNER_SIGN = re.compile(r"['’]s?\Z")
 _ENDING = re.compile(r"['’]s\b|(?<=\bGovernment)s\b")
 #: Names up to this length match others only by a typo in one of several words: "World Bnak".
 _MAX_SHORT_NAME_CHARACTERS = 12
+#: A code of a currency, and the number after it.
+_CURRENCY_CHARACTERS, _DIGIT_AFTER = 3, re.compile(r" ?[0-9]")
 #: The representative of a country.
 _GOVERNMENT = re.compile(r"(?:\w+ )?Government of (?:the )?")
 
@@ -161,7 +163,8 @@ def _find_runs(words: str) -> Iterator[re.Match[str]]:
         match = _NAMES.search(words, max(at, capital.start() - _BEFORE_CAPITAL))
         if match is None:
             return
-        yield match
+        if words[match.start() - 1 : match.start()] != "@":  # "Cybercrime@Octopus"
+            yield match
         at = match.end()
 
 
@@ -230,6 +233,12 @@ def _may_act(name: str) -> bool:
     return " " in name and name[0].isupper() and not any(map(str.isdigit, name))
 
 
+def _is_amount(words: str, start: int, end: int) -> bool:
+    """Return whether a name is the currency of an amount: "SDR 3.1 million"."""
+    is_code = end - start == _CURRENCY_CHARACTERS and words[start:end].isupper()
+    return is_code and _DIGIT_AFTER.match(words, end) is not None
+
+
 def _is_thing(name: str) -> bool:
     """Return whether a name describes a thing: "Cyber Bootcamp Project", "Corporate Security"."""
     last = name.rsplit(" ", 1)[-1]
@@ -270,7 +279,7 @@ def _classify_name(
     if " " in name and (near := _near_entry(name, BODY, names)) and near.name != name:
         return Span(start, end, ACTOR, (near,), printed_spelling=_misspelt(name, near))
     mark, own = _classify_mark(name, "" if start else words[end:]), None
-    if mark is None:
+    if mark is None or _is_amount(words, start, end):
         return None
     if mark != BODY and _follows_body_type(words, start):
         mark = BODY if inside else NAME
@@ -286,9 +295,9 @@ def _classify_name(
         mark = BODY
     if mark == NAME and (of := _OF_TOWN.search(name)):
         name, end = name[: of.start()], start + of.start()
-    # "Port of Spain" is a town, not a place in Spain; "ChildFund Vietnam" is an organisation in Vietnam.
-    if mark == NAME and len(inside) == 1 and inside[0].mark == PLACE and inside[0].end == end:
-        own = _DISTINCTIVE_NAME.fullmatch(words, start, inside[0].start - 1)  # "MISA Zimbabwe"
+    # "Port of Spain" is a town, not a place in Spain; "Radio Kiribati" is an organisation in Kiribati.
+    if mark == NAME and len(inside) == 1 and inside[0].mark == PLACE:
+        own = inside[0].start == start or ends_with_place
     if mark == BODY or (
         mark == NAME and (not inside or own or _HAS_PLACE.match(name) or _has_initials_behind(words, start, end))
     ):
@@ -464,7 +473,11 @@ def _unlisted_span(words: str, start: int, end: int, mark: str, inside: list[Spa
     if names.find("country", name):
         return Span(start, end, NAME, ())
     home = next(
-        (span.entries[0] for span in inside if span.mark in (DEMONYM, PLACE) and _is_home(words, span, start, end)),
+        (
+            span.entries[0]
+            for span in inside
+            if span.mark in (DEMONYM, PLACE) and (span.start == start or span.end == end)
+        ),
         None,
     )
     if home and (found := names.find("actor", f"{name} of {home.name}")):
@@ -472,12 +485,6 @@ def _unlisted_span(words: str, start: int, end: int, mark: str, inside: list[Spa
     if mark == BODY and (found := _near_entry(name, mark, names)):
         return Span(start, end, ACTOR, (found,), home, printed_spelling=_misspelt(name, found))
     return Span(start, end, mark, (find_actor(name),), home)
-
-
-def _is_home(words: str, span: Span, start: int, end: int) -> bool:
-    return span.start == start or (
-        span.end == end and bool(re.search(r" (?:of|in) (?:the )?\Z", words[start : span.start]))
-    )
 
 
 @cache_short(entries=5_000, longest=500)

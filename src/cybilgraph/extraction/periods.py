@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from cybilgraph.extraction.participations import phrase_roles
-from cybilgraph.extraction.phrases import has_phrase
+from cybilgraph.extraction.phrases import has_phrase, role_claims
 from cybilgraph.extraction.sentences import Sentence
 from cybilgraph.model.dates import Period, find_periods, read_duration
 from cybilgraph.model.fields import Content, sections
@@ -50,6 +49,15 @@ _OTHER_SUBJECT_BEFORE = re.compile(
     r" (?:in|during) \Z",
     re.IGNORECASE,
 )
+#: "A strategy for 2021–2024", "seven by the end of 2019", "after its start in 2016".
+_NOT_OF_PROJECT_BEFORE = re.compile(
+    r"\b(?:strateg(?:y|ies)|plans?|agenda|roadmap|vision|policy|law)\b[^.;,]{0,30}\Z"
+    r"|\b(?:by|before) the end of \Z|\bafter (?:its|their) (?:start|launch) in \Z",
+    re.IGNORECASE,
+)
+#: "What the OAS has done since 2020".
+_SINCE_BEFORE = re.compile(r"\bsince (?:early |late |mid-)?\Z", re.IGNORECASE)
+_PROJECT = re.compile(r"\b(?:project|programme|program|initiative|action|phase)\b", re.IGNORECASE)
 _DIGITS = re.compile(r"\d\d")
 _DURATION = re.compile(
     r"\b(?:runs?|ran|lasts?|lasted|duration(?: of)?|period of|over|takes?|took) (?:for |of |about |a period of )?"
@@ -88,6 +96,8 @@ def find_dates(record: Record, sentences: list[Sentence]) -> dict[str, Date]:
 def _read_period(found: dict[str, Date], sentence: Sentence, period: Period) -> None:
     text = sentence.text.text
     before, after = text[: period.at], text[period.stop :]
+    if _NOT_OF_PROJECT_BEFORE.search(before) or (_SINCE_BEFORE.search(before) and not _PROJECT.search(before)):
+        return
     if period.end is not None and _UNTIL_BEFORE.search(before):
         _set_dates(found, sentence, _INTRODUCED_CONFIDENCE, end=period.end)
     elif period.end is not None and _UNTIL_AFTER.match(after):
@@ -123,7 +133,7 @@ def _is_project_year(before: str, after: str) -> bool:
 
 def _describes_action(sentence: Sentence) -> bool:
     """Return whether a sentence is about actions of the project rather than its history."""
-    return any(phrase.claim in ("funder", "implementer", "acts") for phrase, _ in phrase_roles(sentence))
+    return any(phrase.claim in ("funder", "implementer", "acts") for phrase, _ in role_claims(sentence))
 
 
 def _set_dates(found: dict[str, Date], sentence: Sentence, confidence: float, **dates: Date) -> None:

@@ -16,6 +16,7 @@ from cybilgraph.model.resources import REFERENCE
 
 _WORD = r"[A-ZÀ-ÖØ-Þ](?:[^\W\d_]|['’-](?=[^\W\d_]))+"
 _HONORIFICS = (
+    *("Associate Professor", "Assistant Professor"),
     *("Mr", "Mrs", "Ms", "Mx", "Miss", "Dr", "Prof", "Professor", "Sir", "Dame", "Madame", "Mme", "Sr", "Sra"),
     *("Señor", "Señora", "Hon", "H.E", "Ambassador", "Judge", "Col", "Colonel"),
 )
@@ -82,6 +83,7 @@ def _is_body_name(words: str, start: int, end: int) -> bool:
     return (
         no_person
         or is_organisation_name(name)
+        or any(map(is_organisation_word, name.split()))
         or is_organisation_in_context(words, start, end)
         or (of is not None and is_organisation_word(of["body"]))
     )

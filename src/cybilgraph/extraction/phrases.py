@@ -13,7 +13,7 @@ from __future__ import annotations
 import csv
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache, reduce
 from operator import itemgetter, or_
@@ -170,19 +170,6 @@ _CLAUSE_LEAD = re.compile(
     r"(?:[“\"']?(?:the |an? |its |both )?)|[^:;,]{1,40}: (?:the )?)"
 )
 _MARK = re.compile(rf"[{MARKS}]")
-#: Words about money.
-_MONEY = re.compile(
-    r"\b(?:(?:co-?)?(?:funds|funded|funding|financ(?:e|es|ed|ing))|grants?|granted|donat\w+|donors?|gifts?|money|moneys"
-    r"|paid|pays?|bankroll\w*|underwr\w+|expenses|costs?|airfares?|salar(?:y|ies)|loans?|credits?|invest(?:ed|s|ments?)"
-    rf"|sponsored|{_UNITS}|prize money)\b|\$|€|£"
-)
-#: The beginnings of these words; one search for all takes a tenth of the time.
-_MONEY_WORDS = AhoCorasick(sorted(*required_words(parse(_MONEY.pattern, {}))))
-_LOST = re.compile(_LOSS)
-_CLAUSE = re.compile(
-    r"; |,? (?:and|while|whereas|but) (?=(?:the )?\S+ (?:\S+ ){0,2}\w+(?:s|ed)\b"
-    r"|(?:is |was )?(?:implemented|delivered|executed|carried out|conducted|run|managed|led) by\b)"
-)
 #: Text before a place of origin or destination.
 _PLACE_BEFORE = (" from ", " to ", " in ", " from the ", " to the ", " in the ")
 #: Text before a partner of the acting organisation.
@@ -234,11 +221,6 @@ class Phrase:
     def before(self) -> re.Pattern[str] | None:
         """The pattern of the text before the phrase. Raises ReferenceDataError if it is invalid."""
         return _compiled(self.before_text) if self.before_text else None
-
-    @property
-    def is_about_sentence(self) -> bool:
-        """Whether the phrase makes a claim about the sentence rather than about names."""
-        return _CLAIM_GROUP not in self.text
 
 
 @value(frozen=True, slots=True)
@@ -471,6 +453,15 @@ def phrase_claims(sentence: Sentence, *kinds: str) -> Iterator[tuple[Phrase, Nam
             yield from ((hit.phrase, name) for name in sentence.names if name.at in hit.mark_offsets)
 
 
+def role_claims(sentence: Sentence) -> tuple[tuple[Phrase, Name], ...]:
+    """Return the claims about the roles of actors in a sentence. Sentences about other projects make none."""
+    if sentence.roles is None:
+        silent = not sentence.names or has_phrase(sentence, "aside")
+        sentence.roles = () if silent else tuple(phrase_claims(sentence, *ACTING))
+    found: tuple[tuple[Phrase, Name], ...] = sentence.roles
+    return found
+
+
 def _contains(outer: PhraseMatch, inner: PhraseMatch, marked: str) -> bool:
     if not (outer.start <= inner.start and inner.end <= outer.end and outer.mark_offsets >= inner.mark_offsets):
         return False
@@ -490,39 +481,6 @@ def claims_in(sentence: Sentence) -> frozenset[str]:
     if sentence.claims is None:
         sentence.claims = frozenset(hit.phrase.claim for hit in matches_in(sentence))
     return sentence.claims
-
-
-def mentions_money(marked: str) -> bool:
-    """Return whether a marked sentence mentions money other than losses."""
-    if not _MONEY_WORDS.find_matches_as_indexes(marked):
-        return False
-    lost = find_losses(marked)
-    return any(not _is_within(match.start(), lost) for match in _MONEY.finditer(marked))
-
-
-@lru_cache(maxsize=2_000)
-def find_losses(marked: str) -> tuple[tuple[int, int], ...]:
-    """Return the spans of a marked sentence about losses of money."""
-    return (
-        tuple(match.span() for match in _LOST.finditer(marked)) if _MONEY_WORDS.find_matches_as_indexes(marked) else ()
-    )
-
-
-def _is_within(at: int, phrase_spans: Iterable[tuple[int, int]]) -> bool:
-    return any(low <= at < high for low, high in phrase_spans)
-
-
-def names_near_money(sentence: Sentence) -> Iterator[Name]:
-    """Yield the names in clauses about money in which no phrase names the funder."""
-    if not mentions_money(sentence.marked):
-        return
-    taken = [*phrase_spans(sentence, "funder"), *find_losses(sentence.marked)]
-    ends = [*(match.start() for match in _CLAUSE.finditer(sentence.marked)), len(sentence.marked)]
-    start = 0
-    for end in ends:
-        if _MONEY.search(sentence.marked, start, end) and not any(low < end and start < high for low, high in taken):
-            yield from sentence.within(start, end)
-        start = end
 
 
 def has_phrase(sentence: Sentence, kind: str) -> bool:

@@ -1,7 +1,7 @@
 """Features from the words around a name.
 
-There are too many single words, so that the features use word classes (role-words.csv): a name after "by"
-and a verb of doing, before a word about money, after a word about help.
+Single words and pairs of words say most about frequent wordings. Word classes (role-words.csv) also cover rare
+ones: a name after "by" and a verb of doing, before a word about money, after a word about help.
 """
 
 from __future__ import annotations
@@ -10,11 +10,10 @@ import csv
 import re
 from collections.abc import Iterator
 from functools import cache, lru_cache
+from itertools import pairwise
 
 from cybilgraph.extraction.name_spans import ACTOR, BODY, MARKS, NAME, PLACE
-from cybilgraph.extraction.phrases import ACTING, find_matches, mentions_money
 from cybilgraph.model.resources import REFERENCE
-from cybilgraph.runtime.bounded_cache import cache_short
 
 #: Names in a list share the text before the first and after the last.
 _NAME_AND_ABBREVIATION = rf"[{ACTOR}{BODY}{NAME}{PLACE}](?: \([^)]{{0,80}}\))?"
@@ -39,14 +38,14 @@ _AUXILIARY = _BE | {"has", "have", "had", "will", "also"}
 _PASSIVE = ("ed", "en", "ght", "un")
 #: The longest context on each side of a name.
 _MAX_CONTEXT_CHARACTERS, _MAX_CONTEXT_WORDS = 120, 16
+#: The longest context for single words and sequences.
+_MAX_NGRAM_WORDS = 6
 
 
 @lru_cache(maxsize=2_000)
 def context_features(marked: str) -> dict[int, tuple[str, ...]]:
     """Return the features of each name in a marked sentence, by the offset of its mark."""
     found: dict[int, tuple[str, ...]] = {}
-    money = ("money",) if mentions_money(marked) else ()
-    phrase_marks = [(hit.phrase.claim, hit.mark_offsets) for hit in find_matches(marked) if hit.phrase.claim in ACTING]
     for names in _LIST.finditer(marked):
         start, end = names.span()
         remark = _REMARK.match(marked, end)
@@ -56,14 +55,31 @@ def context_features(marked: str) -> dict[int, tuple[str, ...]]:
             left.pop()
         right = _WORD.findall(_CONTEXT_END.split(marked[behind : behind + _MAX_CONTEXT_CHARACTERS], maxsplit=1)[0])
         place = _position(left)
-        own = (*_features_before(left, place), *_features_after(right, place), *money)
-        for at in range(start, end):
-            if marked[at] in _MARKS:
-                found[at] = (
-                    *own,
-                    *sorted({f"beside {role}" for role, mark_offsets in phrase_marks if mark_offsets - {at}}),
-                )
+        own = (
+            *_features_before(left, place),
+            *_features_after(right, place),
+            *_ngrams("left", left[::-1]),
+            *_ngrams("right", right),
+        )
+        found.update((at, own) for at in range(start, end) if marked[at] in _MARKS)
     return found
+
+
+def first_words(marked: str) -> tuple[str, str]:
+    """Return features of the words that begin a sentence: "an earlier project", "the workshop"."""
+    words = _WORD.findall(marked, 0, _MAX_CONTEXT_CHARACTERS)
+    return f"begins {' '.join(words[:1])}", f"begins {' '.join(words[:2])}"
+
+
+def _ngrams(side: str, words: list[str]) -> Iterator[str]:
+    """Yield the nearest words on a side of a name, from the name outwards, and the sequences of these words."""
+    near = words[:_MAX_NGRAM_WORDS]
+    for word in near:
+        yield f"{side} {word}"
+    for first, second in pairwise(near):
+        yield f"{side} {first} {second}"
+    for length in (1, 2, 3):
+        yield f"{side}: {' '.join(near[:length])}"
 
 
 def _position(left: list[str]) -> str:
@@ -128,7 +144,7 @@ def _voice(word: str, seen: list[str]) -> str:
     return "to " if seen[-1:] == ["to"] else ""
 
 
-@cache_short(entries=5_000, longest=500)
+@lru_cache(maxsize=5_000)  # contexts, and thus words, are short
 def _word_class(word: str) -> str:
     """Return the class of a word by the longest listed prefix, or an empty string."""
     whole, beginnings, longest = _load_word_classes()

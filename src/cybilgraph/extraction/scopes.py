@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Set
 from functools import cache
 
+from cybilgraph.extraction.country_features import CountryCandidate, country_features
+from cybilgraph.extraction.linear_model import load_model
 from cybilgraph.extraction.locations import (
     find_listed_places,
     find_place_lists,
@@ -39,6 +41,8 @@ _MIN_COUNTRIES_OF_LIST, _MIN_REGION_CONFIDENCE = 3, 0.9
 _AMBIGUOUS_REGIONS = {("region", "001"), ("region", "053")}
 #: The group of donor countries. Next to other countries, they are not beneficiaries.
 _DONORS = "dac"
+#: Regions, groups and themes with less confidence are only possible: four in five of them are right.
+_MIN_DERIVED_CONFIDENCE = 0.9
 #: Confidence in a place in the title, as a list item, or in a list of several.
 _TITLE_CONFIDENCE, _ITEM_CONFIDENCE, _LIST_CONFIDENCE = 0.95, 0.95, 0.85
 #: Confidence in the country of an authority if no other place is known.
@@ -46,7 +50,42 @@ _HOME_CONFIDENCE = 0.8
 
 
 def find_scopes(record: Record, sentences: list[Sentence], names: Gazetteer) -> Iterator[Scope]:
-    """Yield the places and themes found only in prose.
+    """Yield the places and themes found only in prose. A linear model decides on countries."""
+    found = apply_rules(record, sentences, names)
+    for (kind, key), quotes in found.items():
+        if kind != "country":
+            first, (entry, _) = next(iter(quotes.items()))
+            evidence = tuple(sentence.evidence(confidence) for sentence, (_, confidence) in quotes.items())
+            surest = max(confidence for _, confidence in quotes.values())
+            grade = Basis.DERIVED if surest >= _MIN_DERIVED_CONFIDENCE else Basis.POSSIBLE
+            yield Scope(Named(kind, key, Text(entry.name, first.text.place)), grade, evidence)
+    model = load_model("country")
+    for key, candidate, features in candidate_countries(record, sentences, found, names):
+        [probability] = model.probabilities(features).values()
+        if basis := model.grade(probability):
+            quotes = found.get(("country", key), {})
+            scores = {sentence: model.scores(own).get("country", 0) for sentence, own in candidate.mentions}
+            sentence = next(iter(quotes), None) or max(scores, key=lambda one: scores[one])
+            entry = names.entries["country"][key]
+            named = Named("country", key, Text(entry.name, sentence.text.place))
+            yield Scope(named, basis, (sentence.evidence(round(probability, 2)),))
+
+
+def candidate_countries(
+    record: Record, sentences: list[Sentence], found: ScopeQuotes, names: Gazetteer
+) -> Iterator[tuple[str, CountryCandidate, set[str]]]:
+    """Yield the countries that prose names, with their features, given what the rules find."""
+    stated = {(link.concept.kind, link.concept.key) for link in record.scopes}
+    by_rule = {
+        key: max(confidence for _, confidence in quotes.values())
+        for (kind, key), quotes in found.items()
+        if kind == "country"
+    }
+    return country_features(sentences, stated, by_rule, _donors(names), names)
+
+
+def apply_rules(record: Record, sentences: list[Sentence], names: Gazetteer) -> ScopeQuotes:
+    """Return the places and themes that rules find in prose, with their sentences.
 
     A country in a sentence counts only if neither a heading nor the title names one, because prose also
     compares, gives history and introduces people. A country as a list item always counts, and then sentences
@@ -70,11 +109,11 @@ def find_scopes(record: Record, sentences: list[Sentence], names: Gazetteer) -> 
         _add_home_countries(found, _in_sections(sentences, _SECTIONS), names, donors)
     helps = (_countries(stated) | _countries(found)) - donors
     unhelped = donors - known_countries - _donors_in_lists(found, names, donors) if helps else frozenset()
-    for (kind, key), quotes in found.items():
-        if (kind, key) not in stated | _AMBIGUOUS_REGIONS and not (kind == "country" and key in unhelped):
-            first, (entry, _) = next(iter(quotes.items()))
-            evidence = tuple(sentence.evidence(confidence) for sentence, (_, confidence) in quotes.items())
-            yield Scope(Named(kind, key, Text(entry.name, first.text.place)), Basis.DERIVED, evidence)
+    return {
+        (kind, key): quotes
+        for (kind, key), quotes in found.items()
+        if (kind, key) not in stated | _AMBIGUOUS_REGIONS and not (kind == "country" and key in unhelped)
+    }
 
 
 def _in_sections(sentences: Iterable[Sentence], sections: tuple[str, ...]) -> Iterator[Sentence]:

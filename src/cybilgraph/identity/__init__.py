@@ -115,6 +115,7 @@ def identity_of(record: Record) -> RecordIdentity:
     names += [(f"slug:{text}", False) for text in slugs] or [(f"key:{record.key}", False)]
     # Older pages print "GFCE Code".
     label = record.labels.get("code", ("", None))[0].casefold()
+    counted = record.counted()
     return RecordIdentity(
         key=record.key,
         code=code,
@@ -127,8 +128,8 @@ def identity_of(record: Record) -> RecordIdentity:
         title=title,
         started=record.start.value[:7] if record.start else "",
         ended=record.end.value[:7] if record.end else "",
-        countries=json.dumps([link.concept.key for link in record.scopes if link.concept.kind == "country"]),
-        actors=json.dumps([link.actor.key for link in record.participations]),
+        countries=json.dumps([link.concept.key for link in counted.scopes if link.concept.kind == "country"]),
+        actors=json.dumps([link.actor.key for link in counted.participations]),
         names=tuple(names),
     )
 

@@ -23,7 +23,7 @@ from cybilgraph.model.fields import BY_NAME, FIELDS, FieldKind
 from cybilgraph.model.record import Record
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, OWL, PROV, RDF, SKOS, thing_iri, version_graph
 from cybilgraph.model.vocabulary import record as record_iri
-from cybilgraph.rdf.description import field_of, is_stated
+from cybilgraph.rdf.description import MIN_STATED, certainty, field_of
 from cybilgraph.runtime.spill import Spool, TemporaryDatabase
 
 #: The number of shared lines in memory and per block.
@@ -190,7 +190,7 @@ class _MergedProject:
         self._key = key
         self._project, self._record = thing_iri("project", key), record_iri(key)
         self._own = (f"<{self._project}>", f"<{self._project}/")
-        self._fields: dict[str, tuple[bool, list[str]]] = {}
+        self._fields: dict[str, tuple[int, list[str]]] = {}
         self._sources: set[str] = set()
         self._earlier = 0
 
@@ -215,7 +215,8 @@ class _MergedProject:
         """Return all lines, given those of the newest capture."""
         by_field = self._group_by_field(newest)
         won = {name for name, lines in by_field.items() if self._set_field(name, lines)}
-        filled = {f"<{BY_NAME[name].term}>" for name in self._fields.keys() - won if name in BY_NAME}
+        stated = {name for name, (rank, _) in self._fields.items() if rank >= MIN_STATED}
+        filled = {f"<{BY_NAME[name].term}>" for name in stated - won if name in BY_NAME}
         kept = (line for line in self._record_lines(newest) if not _is_filled(line, filled))
         return sorted({*self._sources, *kept, *chain.from_iterable(lines for _, lines in self._fields.values())})
 
@@ -232,10 +233,13 @@ class _MergedProject:
         return (line for line in lines if line.startswith((f"<{self._record}>", f"<{self._record}/")))
 
     def _set_field(self, name: str, lines: list[str]) -> bool:
-        """Set the lines of a field, unless an earlier capture states what this one only derives."""
-        stated = is_stated(lines)
-        if wins := stated >= self._fields.get(name, (False,))[0]:
-            self._fields[name] = (stated, lines)
+        """Set the lines of a field, unless an earlier capture is more certain: it states what this one derives.
+
+        Of captures that only imply a value, the newest counts, however certain each is.
+        """
+        rank, earlier = certainty(lines), self._fields.get(name, (0,))[0]
+        if wins := rank >= earlier or earlier < MIN_STATED:
+            self._fields[name] = (rank, lines)
         return wins
 
 
@@ -252,7 +256,7 @@ def _statement_hash(lines: list[str]) -> bytes:
 
 
 def _is_filled(line: str, filled: set[str]) -> bool:
-    """Return whether a line says "left blank" about a field that an earlier capture fills."""
+    """Return whether a line says "left blank" about a field for which an earlier capture states a value."""
     _, predicate, rest = line.split(" ", 2)
     return predicate == f"<{CYB.leftBlank}>" and rest.removesuffix(" .") in filled
 

@@ -32,6 +32,9 @@ _SHORT = rf"(?:{_YEAR}|(?P<short>[0-9]{{2}}))"
 _DAY = r"(?P<day>[0-3]?[0-9])(?:st|nd|rd|th)?"
 _NUMERIC = rf"(?P<day>[0-3]?[0-9])(?P<by>[/.-])(?P<month>[01]?[0-9])(?P=by){_YEAR}"
 _DAY_OR_MONTH = re.compile(_NUMERIC)
+#: A quarter or half of a year.
+_QUARTER = r"(?:Q[1-4]|H[12]|(?:the )?(?:first|second|third|fourth|1st|2nd|3rd|4th) (?:half|quarter)(?: of)?)"
+_QUARTER_BEFORE = re.compile(rf"{_QUARTER}[ -]", re.IGNORECASE)
 _FORMS = tuple(
     re.compile(form, re.IGNORECASE)
     for form in (
@@ -46,10 +49,10 @@ _FORMS = tuple(
         rf"(?P<month>[01]?[0-9])[/.]{_YEAR}",  # 04/2018
         _NUMERIC,  # 30/04/2018
         rf"(?P<month>[01]?[0-9])/(?P<day>[0-3]?[0-9])/{_YEAR}",
-        # A qualifier that is not a month leaves only the year: "early 2018", "Q2 2018", "spring of 2018".
+        # A qualifier that is not a month leaves only the year: "early 2018", "spring of 2018", "Q2 2018".
         rf"(?:(?:early|mid|late|(?:the )?(?:beginning|middle|end) of|(?:the )?(?:spring|summer|autumn|winter)(?: of)?"
         rf"|c\.|ca\.?|circa|about|around|approx\.|approximately"
-        rf"|Q[1-4]|H[12]|(?:the )?(?:first|second|third|fourth|1st|2nd|3rd|4th) (?:half|quarter)(?: of)?)[ -])?{_YEAR}",
+        rf"|{_QUARTER})[ -])?{_YEAR}",
     )
 )
 #: "2017 (expected)"
@@ -84,7 +87,7 @@ _DURATION = re.compile(
 )
 _DATED = (
     rf"(?:{_DAY} (?:of )?{_MONTH},? {_YEAR}|{_MONTH} {_DAY},? {_YEAR}|{_MONTH},? {_YEAR}"
-    rf"|{_YEAR}-[01][0-9]-[0-3][0-9]|(?P<month>[01]?[0-9])/{_YEAR}|{_YEAR})"
+    rf"|{_YEAR}-[01][0-9]-[0-3][0-9]|(?P<month>[01]?[0-9])/{_YEAR}|(?:{_QUARTER}[ -])?{_YEAR})"
 )
 _PARTLY = rf"(?:{_DATED}|{_DAY} {_MONTH}|{_MONTH}(?: {_DAY}(?![0-9]))?|{_DAY})"
 _IN_PROSE = re.compile(
@@ -153,6 +156,11 @@ def possible_days(date: Date) -> tuple[str, str] | None:
         return None
     day, month = int(match["day"]), int(match["month"])
     return f"{date.value}-{month:02d}-{day:02d}", f"{date.value}-{day:02d}-{month:02d}"
+
+
+def is_quarter(date: Date) -> bool:
+    """Return whether a date is printed as a quarter or half of a year, of which only the year was read."""
+    return len(date.value) == 4 and _QUARTER_BEFORE.match(date.printed.text.strip()) is not None
 
 
 def read_range(printed: Text) -> tuple[Date, Date] | None:

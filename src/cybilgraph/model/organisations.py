@@ -22,7 +22,7 @@ def words(category: str) -> frozenset[str]:
 
 
 _MAY_CONTAIN_COMMA = re.compile(
-    r"(?:Ministry|Department|Office|Centre|Center)\b"
+    r"(?:Ministry|Department|Bureau|Office|Centre|Center)\b"
     r"|(?:[\w-]+ ){0,2}(?:Committee|Agency|Commission|Directorate|Authority) (?:of|for) "
 )
 

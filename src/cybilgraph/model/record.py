@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import field
+from dataclasses import field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -94,10 +94,17 @@ class Named:
 
 
 class Basis(StrEnum):
-    """How a link is known."""
+    """How a link is known. The graph contains the link itself only if it counts: possible ones are mere claims."""
 
     STATED = "stated"  # a value under its heading
-    DERIVED = "derived"  # found in prose
+    CONFIRMED = "confirmed"  # found in prose, and a curator agreed
+    DERIVED = "derived"  # found in prose, and almost certain
+    POSSIBLE = "possible"  # found in prose, and less certain than that
+
+    @property
+    def counts(self) -> bool:
+        """Whether the link is certain enough to be counted."""
+        return self is not Basis.POSSIBLE
 
 
 @value(frozen=True, slots=True)
@@ -105,7 +112,7 @@ class Evidence:
     """The words that support a derived link: an exact part of one paragraph.
 
     ``confidence`` is the share of links with such words that a careful reader confirms, measured on labelled
-    texts (data/reference/phrases.csv and role-weights.csv, tests/bench/mentions.py).
+    texts (data/reference/phrases.csv and role-weights.csv, tests/bench/grades.py).
     """
 
     section: str
@@ -270,6 +277,13 @@ class Record:
         """When the source last said this, as far as known: the time or day of its capture, or the day of its change."""
         return max((day.text for day in (self.retrieved, self.updated) if day), default="")
 
+    def counted(self) -> Record:
+        """Return the record without links that are only possible."""
+        kept: dict[str, Any] = {
+            name: tuple(link for link in getattr(self, name) if link.basis.counts) for name in _CLAIMS
+        }
+        return replace(self, **kept)
+
     def narrative(self) -> Iterator[tuple[str, Text]]:
         """Yield each paragraph that describes the project, with the name of its section."""
         for name in NARRATIVE:
@@ -296,6 +310,8 @@ class Record:
                 return value if isinstance(value, tuple) else () if value is None else (value,)
 
 
+#: The fields with claims.
+_CLAIMS = ("participations", "scopes", "relations")
 _LINK_ORDER: dict[str, Callable[[Any], tuple[Any, ...]]] = {
     "participations": lambda link: (_FIELD_ORDER.get(link.role, len(_FIELD_ORDER)), link.role, link.actor.key),
     "scopes": lambda link: (_FIELD_ORDER[link.concept.kind], link.concept.key),

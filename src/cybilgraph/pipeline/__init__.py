@@ -71,6 +71,7 @@ def check(
     kind: str = "",
     among: Iterable[Location] = (),
     excerpts: bool = False,
+    list_inferred: bool = False,
     progress: Progress | None = None,
 ) -> Report:
     """Read and validate records; return a report of everything that is wrong or missing.
@@ -78,13 +79,14 @@ def check(
     ``as_of`` is the day against which dates are checked (default: today). With the git commit ``since``, only files
     changed since then are checked. Unchanged files and those ``among`` serve as context: only their conflicts with
     the checked files are reported. ``kind`` is the suffix of standard input. With ``excerpts``, findings include their
-    line of text.
+    line of text. With ``list_inferred``, what was inferred from prose is reported as information.
 
     Raises SourceError if a place does not exist or git fails, AddressError if an address cannot be read.
     """
     with local_copies(places) as local_places:
         inputs, context_inputs = select_inputs(local_places, since, kind, among)
-        return check_inputs(inputs, engine, as_of, excerpts, progress, count_inputs(local_places), context_inputs)
+        total = count_inputs(local_places)
+        return check_inputs(inputs, engine, as_of, excerpts, progress, total, context_inputs, list_inferred)
 
 
 def check_inputs(
@@ -95,6 +97,7 @@ def check_inputs(
     progress: Progress | None = None,
     total: int = 0,
     context_inputs: Iterable[Input] = (),
+    list_inferred: bool = False,
 ) -> Report:
     """Check inputs like ``check``; ``total`` is their number, for the progress.
 
@@ -104,7 +107,7 @@ def check_inputs(
     seen: dict[str, Input] = {}
     seen_context: dict[str, Input] = {}
     with Identities() as identities, Identities() as context_identities, ProcessPool() as pool:
-        work = Work(report.as_of, engine)
+        work = Work(report.as_of, engine, list_inferred=list_inferred)
         records = prepare(inputs, work, report, pool, total=total, progress=progress, seen=seen)
 
         def read_context() -> Iterator[Record]:

@@ -20,6 +20,7 @@ from typing import Any
 
 from cybilgraph.errors import ClusterError, SourceError
 from cybilgraph.extraction import derive
+from cybilgraph.extraction.inferred import find_inferred
 from cybilgraph.identity import RecordIdentity, identity_of
 from cybilgraph.identity.assembly import split_shared
 from cybilgraph.model.findings import CheckedFile, Finding, Report
@@ -141,10 +142,13 @@ def read_derived_records(
         report.extend(own.notes)
 
 
-def _derive(record: Record, hidden: IsHidden | None = None, stated_only: bool = False) -> tuple[Record, list[Finding]]:
+def _derive(
+    record: Record, hidden: IsHidden | None = None, stated_only: bool = False, list_inferred: bool = False
+) -> tuple[Record, list[Finding]]:
     """Return the record with the statements of its prose and without ``hidden`` persons, and its findings."""
     derived = redact(record if stated_only else derive(record), hidden)
-    return derived, [with_hint(replace(found, record=record.key), derived) for found in derived.findings]
+    findings = (*derived.findings, *(find_inferred(derived) if list_inferred else ()))
+    return derived, [with_hint(replace(found, record=record.key), derived) for found in findings]
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,13 +156,15 @@ class Work:
     """What to do with each record.
 
     It is validated as of a ``day`` with an ``engine`` ("" for none), without the contacts that are ``hidden``.
-    ``stated_only`` extracts nothing from prose. ``code`` is the fingerprint that the code of a cluster must have.
+    ``stated_only`` extracts nothing from prose; ``list_inferred`` reports what is extracted. ``code`` is
+    the fingerprint that the code of a cluster must have.
     """
 
     day: str = ""
     engine: str = ""
     hidden: IsHidden | None = None
     stated_only: bool = False
+    list_inferred: bool = False
     code: bytes = b""
 
 
@@ -320,7 +326,7 @@ def _process_records(records: list[Record], work: Work) -> list[PreparedRecord]:
             "A worker has different code, data, packages or another Python version, so its results would differ",
             "Install the same version there with the same requirements.txt, and restart its workers.",
         )
-    derived = [_derive(one, work.hidden, work.stated_only) for one in records]
+    derived = [_derive(one, work.hidden, work.stated_only, work.list_inferred) for one in records]
     processed = (one for one, _ in derived)
     validated = (
         validate_each(processed, work.day, work.engine)

@@ -70,10 +70,10 @@ def _key(line: bytes) -> bytes:
 
 
 def write_activities(records: Iterable[Record], output: IO[bytes]) -> None:
-    """Write an activity file, record by record."""
+    """Write an activity file, record by record. Links that are only possible are left out."""
     output.write(b'<?xml version="1.0" encoding="UTF-8"?>\n<iati-activities version="2.03">\n')
     for record in records:
-        activity = _activity(record)
+        activity = _activity(record.counted())
         etree.indent(activity, level=1)
         output.write(b"  " + etree.tostring(activity, encoding="utf-8") + b"\n")
     output.write(b"</iati-activities>\n")

@@ -29,6 +29,7 @@ from rapidfuzz.distance import OSA
 from cybilgraph.errors import EngineUnavailable, QueryTimeout
 from cybilgraph.model.dates import active_years, date_bounds
 from cybilgraph.model.fields import FIELDS, FieldKind
+from cybilgraph.model.record import Basis
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, RDF, SKOS
 from cybilgraph.rdf.ntriples import StatementsBySubject, object_texts, term_text
 from cybilgraph.runtime.spill import Spool
@@ -482,10 +483,12 @@ def _index_entry(graph: StatementsBySubject, containers: Mapping[str, list[str]]
         kinds = ("actor", *map(_local_name, object_texts(node, CYB.role)))
         actors = object_texts(node, CYB.actor)
         links |= {(kind, actor, basis) for kind in kinds for actor in actors for basis in _bases(node)}
-    for kind, thing, _ in list(links):
-        for above in _all_containers(thing, containers):
+    for kind, thing, basis in list(links):
+        for above in _all_containers(thing, containers) if basis != Basis.POSSIBLE else ():
             # An organisation passes its role on to its parents; a country belongs to regions and groups.
             links.add((kind if _facet_of(above) == _facet_of(thing) else _facet_of(above), above, ""))
+    # A possible link is found by its basis only: facets count what is certain.
+    links = {("", thing, basis) if basis == Basis.POSSIBLE else (kind, thing, basis) for kind, thing, basis in links}
     texts = [text for term in _PROSE_TERMS for text in object_texts(own, term)]
     for item in parts(*_ITEM_TERMS):
         texts += object_texts(item, DCTERMS.description)

@@ -21,7 +21,7 @@ def cache_short(entries: int, longest: int) -> Callable[[Callable[Parameters, Re
 
         @wraps(function)
         def call(*arguments: Parameters.args, **named: Parameters.kwargs) -> Result:
-            for value in (*arguments, *named.values()):
+            for value in (*arguments, *named.values()) if named else arguments:
                 if isinstance(value, str) and len(value) > longest:
                     return function(*arguments, **named)
             return cached(*arguments, **named)  # type: ignore[arg-type]  # unhashable arguments raise TypeError

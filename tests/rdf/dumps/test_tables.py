@@ -24,6 +24,7 @@ def test_tables_agree_with_the_graph(release: Release) -> None:
     asked = {
         "projects": f"SELECT (COUNT(*) AS ?n) {{ ?x a <{CYB.Project}> }}",
         "participations": f"SELECT (COUNT(*) AS ?n) {{ ?x a <{CYB.Participation}> }}",
+        "scopes": f"SELECT (COUNT(*) AS ?n) {{ ?x a <{CYB.Scope}> }}",
         "outcomes": f"SELECT (COUNT(*) AS ?n) {{ ?x a ?kind VALUES ?kind {{ <{CYB.Outcome}> <{CYB.Output}> <{CYB.Activity}> }} }}",
     }
     tables = {}
@@ -44,10 +45,16 @@ def test_tables_agree_with_the_graph(release: Release) -> None:
     )
     assert belize["countries"] == "Belize"
     [cicte] = [
-        row for row in tables["participations"] if row["project"] == belize["project"] and "cicte" in row["actor"]
+        row
+        for row in tables["participations"]
+        if row["project"] == belize["project"] and "cicte" in row["actor"] and row["role"] == "Implementer"
     ]
-    assert (cicte["role"], cicte["basis"]) == ("Implementer", "Derived from the text")
+    assert cicte["basis"] == "Possible"
     assert cicte["quote"].startswith("OAS/CICTE provided")
+    assert 0 < float(cicte["confidence"]) < 1
+    [country] = [row for row in tables["scopes"] if (row["project"], row["kind"]) == (belize["project"], "country")]
+    assert (country["concept_name"], country["basis"]) == ("Belize", "Derived from the text")
+    assert "Belize" in country["quote"]
     outputs = [row for row in tables["outcomes"] if row["project"] == belize["project"]]
     assert [row["kind"] for row in outputs].count("activity") == 4
 

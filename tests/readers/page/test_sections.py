@@ -98,6 +98,12 @@ def test_ambiguous_date_is_reported() -> None:
     assert not findings_of("A project\nFrom: 04/04/2018")
 
 
+@pytest.mark.parametrize("printed", ["Q3 2024", "H2 2024", "second half of 2024"])
+def test_part_of_year_is_reported(printed: str) -> None:
+    assert findings_of(f"A project\nFrom: {printed}") == [("part-of-year", 2, printed)]
+    assert not findings_of("A project\nFrom: 2024")
+
+
 def test_items_have_their_subheading() -> None:
     record = read("A project\nActivities\nIn FY21/22:\n• One;\n• Two\nThree.\n")
     assert [(item.text, item.subheading) for item in record.activities] == [

@@ -53,7 +53,7 @@ def test_caret_is_under_the_quote(line: str, words: str, room: int) -> None:
 
 def test_line_is_shown_once_for_all_findings_at_its_position() -> None:
     report = pipeline.check(RECORDS / "octopus-cybercrime.txt", excerpts=True)
-    assert written(report, "text").count("│ Cybercrime@Octopus") == 1
+    assert written(report, "text").count("│ Cybercrime@Octopus\n") == 1
     assert len([finding for finding in report.findings if finding.line == 1]) > 1
 
 

@@ -61,7 +61,8 @@ def projects_of(thing: str) -> str:
     return (
         f"SELECT DISTINCT ?project ?role {{ ?part {within} <{thing}> . {{ ?node cyb:actor ?part . "
         f"?project cyb:participation ?node OPTIONAL {{ ?node cyb:role ?role }} }} "
-        f"UNION {{ ?node cyb:concept ?part . ?project cyb:scope ?node }} }}"
+        f"UNION {{ ?node cyb:concept ?part . ?project cyb:scope ?node }} "
+        f"?node cyb:basis ?basis FILTER(?basis != <{BASE}id/basis/possible>) }}"
     )
 
 

@@ -44,15 +44,15 @@ def test_aliases_and_names_in_other_languages_match(server: str) -> None:
 
 
 def test_facet_counts_equal_the_filtered_results(server: str) -> None:
-    everything, chosen = found(server), found(server, theme="cybercrime")
+    everything, chosen = found(server), found(server, funder="eu")
     assert len(everything) == 14
     assert 0 < len(chosen) < 14
-    text = page(server, theme="cybercrime")
-    assert f"<strong>{len(chosen)} projects</strong>" in text
+    text = page(server, funder="eu")
+    assert re.search(rf"<strong>{len(chosen)} projects?</strong>", text)
     [(address, count)] = re.findall(r'<a href="([^"]*country=BJ[^"]*)"[^>]*><bdi>Benin</bdi> <span>(\d+)</span>', text)
     narrower = http(f"{server}{unescape(address)}", Accept=BROWSER).body.decode()
     assert f"<strong>{count} project" in narrower
-    assert "theme=cybercrime" in address
+    assert "funder=eu" in address
 
 
 def test_values_of_a_facet_are_alternatives(server: str) -> None:
@@ -77,8 +77,9 @@ def test_results_are_sorted_and_paged(server: str) -> None:
         {"region": "019"},
         {"status": "finished"},
         {"year": "2019"},
-        {"implementer": "gpd"},
+        {"implementer": "coe"},
         {"funder": "eu", "basis": "derived"},
+        {"basis": "possible"},
         {"group": "asean"},
         {"q": "Samoa"},
         {"q": "strategies belise"},

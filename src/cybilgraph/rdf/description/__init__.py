@@ -7,18 +7,19 @@ from cybilgraph.rdf.description.reference_data import (
     describe_reference,
     describe_used_reference,
 )
-from cybilgraph.rdf.description.statement_fields import field_of, is_stated
+from cybilgraph.rdf.description.statement_fields import MIN_STATED, certainty, field_of
 from cybilgraph.rdf.description.statement_places import StatementPlace, locate_statement
 
 __all__ = [
+    "MIN_STATED",
     "StatementPlace",
+    "certainty",
     "describe",
     "describe_code_lists",
     "describe_day",
     "describe_reference",
     "describe_used_reference",
     "field_of",
-    "is_stated",
     "locate_statement",
     "project_iri",
 ]

@@ -119,7 +119,8 @@ def _item(triples: TripleWriter, project: str, row: Field, number: int, value: T
 
 def _participation(triples: TripleWriter, project: str, row: Field, _number: int, value: Participation) -> None:
     _add_participation(triples, project, value)
-    triples.link(project, row.term, thing_iri("actor", value.actor.key))
+    if value.basis.counts:
+        triples.link(project, row.term, thing_iri("actor", value.actor.key))
 
 
 def _add_participation(triples: TripleWriter, project: str, value: Participation) -> None:
@@ -134,11 +135,12 @@ def _add_participation(triples: TripleWriter, project: str, value: Participation
 def _scope(triples: TripleWriter, project: str, row: Field, _number: int, value: Scope) -> None:
     target = thing_iri(row.name, value.concept.key)
     node = f"{project}/scope/{row.name}/{value.concept.key}"
-    triples.link(project, row.term, target)
+    if value.basis.counts:
+        triples.link(project, row.term, target)
     triples.link(project, CYB.scope, node)
     triples.link(node, RDF.type, CYB.Scope)
     triples.link(node, CYB.concept, target)
-    if row.name == "audience":  # until version 0.2, audiences are beneficiaries, too
+    if row.name == "audience" and value.basis.counts:  # until version 0.2, audiences are beneficiaries, too
         triples.link(project, CYB.beneficiary, target)
         _add_former_key(triples, target, value.concept.printed.text)
     _link_claim(triples, node, row.term, value.concept, value)
@@ -234,7 +236,8 @@ def _add_former_key(triples: TripleWriter, iri: str, printed: str) -> None:
 def _relation(triples: TripleWriter, project: str, row: Field, _number: int, value: Relation) -> None:
     target = thing_iri("project", value.project.key)
     node = f"{project}/relation/{row.name}/{value.project.key}"
-    triples.link(project, row.term, target)
+    if value.basis.counts:
+        triples.link(project, row.term, target)
     triples.link(project, CYB.relation, node)
     triples.link(node, RDF.type, CYB.Relation)
     triples.link(node, CYB.property, row.term)

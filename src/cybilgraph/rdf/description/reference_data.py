@@ -176,6 +176,12 @@ def _theme(triples: TripleWriter, iri: str, entry: GazetteerEntry) -> None:
         triples.link(iri, SKOS.closeMatch, thing_iri("cmm", dimension))
 
 
+def _basis(triples: TripleWriter, iri: str, entry: GazetteerEntry) -> None:
+    triples.text(iri, SKOS.definition, entry.row["definition"])
+    if entry.row["broader"]:
+        triples.link(iri, SKOS.broader, thing_iri("basis", entry.row["broader"]))
+
+
 def _actor(triples: TripleWriter, iri: str, entry: GazetteerEntry) -> None:
     row = entry.row
     triples.link(iri, ORG.classification, thing_iri("actor-type", row["type"]))
@@ -217,6 +223,7 @@ _WRITERS: dict[str, Callable[[TripleWriter, str, GazetteerEntry], None]] = {
     "group": _group,
     "theme": _theme,
     "actor": _actor,
+    "basis": _basis,
     "status": _iati_code,
     "role": _role,
     "actor-type": _iati_code,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cybilgraph.model.fields import DATE_FORMS, FIELDS, FieldKind
+from cybilgraph.model.record import Basis
 from cybilgraph.model.vocabulary import CYB, thing_iri
 
 _BY_TERM = {f"<{row.term}>": row.name for row in FIELDS if row.term} | {
@@ -14,7 +15,11 @@ _BY_SEGMENT = {row.segment: row.name for row in FIELDS if row.kind is FieldKind.
     "contact": "contacts",
     "link": "links",
 }
-_STATED = f"<{thing_iri('basis', 'stated')}>"
+#: The most certain last.
+_BY_CERTAINTY = (Basis.POSSIBLE, Basis.DERIVED, Basis.CONFIRMED, Basis.STATED)
+#: The least rank of values that a page or a curator states.
+MIN_STATED = _BY_CERTAINTY.index(Basis.CONFIRMED)
+_BASES = [(f"<{thing_iri('basis', basis)}>", rank) for rank, basis in enumerate(_BY_CERTAINTY)]
 
 
 def field_of(line: str, project: str) -> str:
@@ -30,8 +35,10 @@ def field_of(line: str, project: str) -> str:
     return _BY_SEGMENT.get(kind) or below.split("/")[0]
 
 
-def is_stated(lines: list[str]) -> bool:
-    """Return whether the lines of a field contain a stated value, not only derived ones."""
-    return any(_STATED in line for line in lines) or not any(
-        "/evidence/" in line or "/dating/" in line for line in lines
-    )
+def certainty(lines: list[str]) -> int:
+    """Return how certain the most certain value in the lines of a field is: a rank, to be compared only.
+
+    Values without a claim are stated.
+    """
+    ranks = [rank for line in lines for basis, rank in _BASES if basis in line]
+    return max(ranks, default=_BY_CERTAINTY.index(Basis.STATED))

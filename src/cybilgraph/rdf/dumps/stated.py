@@ -1,15 +1,16 @@
-"""Select the stated facts of a graph."""
+"""Select the stated and confirmed facts of a graph."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from cybilgraph.model.fields import DATE_FORMS
+from cybilgraph.model.record import Basis
 from cybilgraph.model.vocabulary import CYB, RDF, thing_iri
 from cybilgraph.rdf.ntriples import StatementsBySubject, object_texts
 
 _CLAIMS = (CYB.participation, CYB.scope, CYB.dating, CYB.relation)
-_DERIVED = f"<{thing_iri('basis', 'derived')}>"
+_DERIVED = {f"<{thing_iri('basis', basis)}>" for basis in (Basis.DERIVED, Basis.POSSIBLE)}
 #: A statement: subject and predicate as IRIs, and the object as a term.
 _Statement = tuple[str, str, str]
 
@@ -24,7 +25,7 @@ def stated_statements(graph: StatementsBySubject) -> Iterator[str]:
     for project, own in graph.items():
         for claim in (claim for term in _CLAIMS for claim in object_texts(own, term)):
             about = graph.get(claim, {})
-            is_derived = _DERIVED in about.get(CYB.basis, ())
+            is_derived = not _DERIVED.isdisjoint(about.get(CYB.basis, ()))
             links[is_derived].update(_direct_statements(project, own, about))
             if is_derived:
                 derived.add(claim)

@@ -1,4 +1,4 @@
-"""Write the graph as tables for spreadsheets: projects, participations and outcomes."""
+"""Write the graph as tables for spreadsheets: projects, participations, scopes and outcomes."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ _ITEMS = {row.node_class: row.segment for row in FIELDS if row.kind is FieldKind
 COLUMNS = {
     "projects": ("project", *(row.column for row in _FIELDS)),
     "participations": ("project", "actor", "actor_name", "role", "basis", "confidence", "quote"),
+    "scopes": ("project", "kind", "concept", "concept_name", "basis", "confidence", "quote"),
     "outcomes": ("project", "kind", "number", "description"),
 }
 _PARTS = "; "
@@ -63,6 +64,7 @@ def make_table_rows(graph: StatementsBySubject) -> TableRows:
         if f"<{CYB.Project}>" in own.get(RDF.type, ()):  # not an old key that was replaced
             rows["projects"].append(_project_row(iri, own))
             rows["participations"] += _participation_rows(iri, parts)
+            rows["scopes"] += _scope_rows(iri, parts)
             rows["outcomes"] += _outcome_rows(iri, parts)
     return rows
 
@@ -139,14 +141,26 @@ def _project_row(iri: str, own: Statements) -> Row:
 
 
 def _participation_rows(iri: str, parts: dict[str, Statements]) -> Iterator[Row]:
-    for part, node in parts.items():
-        if f"<{CYB.Participation}>" not in node.get(RDF.type, ()):
-            continue
-        quotes = [parts.get(quote.removeprefix(f"{iri}/"), {}) for quote in object_texts(node, CYB.evidence)]
-        surest = max(quotes, key=lambda quote: float(_first(quote, CYB.confidence) or 0), default={})
-        actor, role, basis = (_first(node, term) for term in (CYB.actor, CYB.role, CYB.basis))
-        role_cell = (role,) if role else part.rpartition("/")[2]
-        yield iri, actor, (actor,), role_cell, (basis,), _first(surest, CYB.confidence), _first(surest, OA.exact)
+    for part, node in _claims(parts, CYB.Participation):
+        actor, role = _first(node, CYB.actor), _first(node, CYB.role)
+        yield iri, actor, (actor,), (role,) if role else part.rpartition("/")[2], *_evidence(iri, parts, node)
+
+
+def _scope_rows(iri: str, parts: dict[str, Statements]) -> Iterator[Row]:
+    for part, node in _claims(parts, CYB.Scope):
+        concept = _first(node, CYB.concept)
+        yield iri, part.split("/")[1], concept, (concept,), *_evidence(iri, parts, node)
+
+
+def _claims(parts: dict[str, Statements], class_: str) -> Iterator[tuple[str, Statements]]:
+    return ((part, node) for part, node in parts.items() if f"<{class_}>" in node.get(RDF.type, ()))
+
+
+def _evidence(iri: str, parts: dict[str, Statements], node: Statements) -> Row:
+    """Return the basis of a claim, and the confidence and text of its surest quote."""
+    quotes = [parts.get(quote.removeprefix(f"{iri}/"), {}) for quote in object_texts(node, CYB.evidence)]
+    surest = max(quotes, key=lambda quote: float(_first(quote, CYB.confidence) or 0), default={})
+    return (_first(node, CYB.basis),), _first(surest, CYB.confidence), _first(surest, OA.exact)
 
 
 def _outcome_rows(iri: str, parts: dict[str, Statements]) -> Iterator[Row]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 from itertools import zip_longest
 from typing import Any, TypeVar
 
-from cybilgraph.model.dates import find_periods, possible_days, read_date, read_duration, read_range
+from cybilgraph.model.dates import find_periods, is_quarter, possible_days, read_date, read_duration, read_range
 from cybilgraph.model.fields import BY_NAME, Field, FieldKind
 from cybilgraph.model.findings import Finding
 from cybilgraph.model.gazetteer import load_gazetteer, slug
@@ -68,10 +68,16 @@ _PLACEHOLDER = (
     r"(?:n/?a|none|tb[acd]|unknown|not (?:known|applicable|available)"
     r"|to be (?:confirmed|determined|announced)|-+)\.?"
 )
-#: Text under "Funders" or "Countries" that is not a name: a sentence, or words for nobody in particular.
+_CURRENCY = r"(?:USD|EUR|GBP|CHF|AUD|CAD|NZD|SEK|NOK|DKK|JPY|euros?|dollars?|pounds?|francs?)"
+_AMOUNT = (
+    rf"(?:[a-z]{{0,3}} ?[$€£¥] ?[0-9]|{_CURRENCY} ?[0-9]"
+    rf"|[0-9][0-9.,’']*(?: (?:thousand|million|billion))? {_CURRENCY}\b)"
+)
+#: Text under "Funders" or "Countries" that is not a name: a sentence, an amount, or words for nobody in particular.
 _NOT_A_NAME = re.compile(
     rf"{_VERB.pattern}|\b(?:including|along with)\b"
-    r"|^(?!(?:\S+ ){0,2}(?:Ministry|Department|Office|Centre|Center|Agency|Authority)\b)(?:\S+ ){9}"
+    r"|^(?!(?:\S+ ){0,2}(?:Ministry|Department|Office|Centre|Center|Agency|Authority|Service)\b)(?:\S+ ){9}"
+    rf"|^(?:(?:up to|over|more than|about|some) )?{_AMOUNT}"
     r"|^(?:(?:up to|over|more than|about|some) )?[0-9]+(?: (?:\S+ )?(?:countries|states|economies|islands))?$"
     rf"|^(?:(?:voluntary contributions?|various)\.?|{_PLACEHOLDER})$",
     re.IGNORECASE,
@@ -233,6 +239,8 @@ class RecordBuilder:
                 self._extend("description", [other])
         elif isinstance(value, Date) and (both := possible_days(value)):
             self.find("ambiguous-date", value.printed, label, {"year": value.value, "one": both[0], "other": both[1]})
+        elif isinstance(value, Date) and is_quarter(value):
+            self.find("part-of-year", value.printed, label, {"printed": value.printed.text, "year": value.value})
 
     def _set_dates(self, dates: tuple[Date, Date], label: str = "") -> None:
         self._keep("start", dates[0], label)

@@ -347,6 +347,7 @@ _SCHEMAS: dict[str, Schema] = {
         "description": "A link extracted from a sentence of the record.",
         "properties": {
             **dict.fromkeys(("project", "field", "name", "quote"), _TEXT),
+            "basis": {"type": "string", "enum": ["confirmed", "derived", "possible"]},
             "line": _COUNT,
             "column": _COUNT,
             "confidence": {"type": "number", "minimum": 0, "maximum": 1},

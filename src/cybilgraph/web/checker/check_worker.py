@@ -26,7 +26,7 @@ from cybilgraph.errors import SuggestionError
 from cybilgraph.model.findings import SEVERITIES, Report
 from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS
 from cybilgraph.model.gazetteer import load_gazetteer
-from cybilgraph.model.record import Participation, Record, Relation, Scope, Text
+from cybilgraph.model.record import Basis, Participation, Record, Relation, Scope, Text
 from cybilgraph.model.rules import LANGUAGES, translate
 from cybilgraph.pipeline import CheckedInput, check_input
 from cybilgraph.rdf.forms import WRITERS, example_record
@@ -179,6 +179,7 @@ def derived_claims(records: Iterable[Record]) -> Iterator[dict[str, object]]:
                     "quote": evidence.quote,
                     "line": place.line if place else 0,
                     "column": place.column if place and not has_cells else 0,
+                    "basis": getattr(value, "basis", Basis.DERIVED),
                     "confidence": evidence.confidence,
                 }
 

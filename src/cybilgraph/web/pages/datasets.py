@@ -32,6 +32,7 @@ blueprint = Blueprint("datasets", __name__)
 _FILE_DESCRIPTIONS = {
     "projects": "Projects, one per row",
     "participations": "Participations: organisations, projects and roles",
+    "scopes": "Scopes: countries, regions, groups, themes and audiences of projects",
     "outcomes": "Outcomes, outputs and activities",
     "may-reach": metadata.MAY_REACH_ABOUT,
     "manifest": "Counts, versions and checksums of the release",

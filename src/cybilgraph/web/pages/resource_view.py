@@ -14,6 +14,7 @@ from rdflib.term import Node
 
 from cybilgraph.model.fields import FIELDS, FieldKind
 from cybilgraph.model.formats import BY_NAME, Format
+from cybilgraph.model.record import Basis
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, FOAF, OA, PROV, RDFS, SCHEMA, SPDX, VCARD, shorten
 from cybilgraph.rdf.serialisation import serialise
 from cybilgraph.readers.tabular import escape_formula
@@ -127,12 +128,12 @@ class Resource:
 
 
 class ProjectLink(NamedTuple):
-    """A link of a project and its evidence: quotes, each with its line and confidence."""
+    """A link of a project, its basis, and its evidence: quotes, each with its line and confidence."""
 
     name: str
     iri: str
     role: str
-    derived: bool
+    basis: Basis
     quotes: list[tuple[str, str, str]]
 
 
@@ -150,7 +151,8 @@ def project_values(view: Resource) -> dict[str, Any]:
     ]
     source, *earlier = sources or [("", "", "")]
     blank = set(map(str, view.all(CYB.leftBlank, record)))
-    links = [*_links(view, CYB.participation, CYB.actor), *_links(view, CYB.scope, CYB.concept)]
+    claimed = [*_links(view, CYB.participation, CYB.actor), *_links(view, CYB.scope, CYB.concept)]
+    links = [link for link in claimed if link.basis.counts]
     sections: list[tuple[str, dict[str, Any]]] = []
     for row in FIELDS:
         values = view.all(row.term) if row.kind in (FieldKind.PROSE, FieldKind.ITEMS) else []
@@ -165,7 +167,8 @@ def project_values(view: Resource) -> dict[str, Any]:
         "start": view.one(CYB.startAsPrinted) or view.one(CYB.start),
         "end": view.one(CYB.endAsPrinted) or view.one(CYB.end),
         "links": _grouped(links),
-        "found": any(link.derived for link in links),
+        "derived": [link for link in links if link.basis is not Basis.STATED],
+        "possible": [link for link in claimed if not link.basis.counts],
         "related": [(words, linked) for term, words in _RELATIONS.items() if (linked := view.linked(term))],
         "blank": [row.name.replace("_", " ") for row in FIELDS if row.term in blank],
         "sections": sections,
@@ -197,8 +200,9 @@ def _links(view: Resource, property_: str, target: str) -> list[ProjectLink]:
             (view.text(quote, OA.exact), view.text(quote, CYB.line), view.text(quote, CYB.confidence))
             for quote in view.all(CYB.evidence, node)
         ]
-        is_derived = view.text(node, CYB.basis).endswith("/derived")
-        links.append(ProjectLink(view.name(thing), str(thing), kind, is_derived, quotes))
+        key = view.text(node, CYB.basis).rpartition("/")[2]
+        basis = next((basis for basis in Basis if basis == key), Basis.STATED)
+        links.append(ProjectLink(view.name(thing), str(thing), kind, basis, quotes))
     return links
 
 

@@ -144,8 +144,9 @@
       const cells = line.children;
       cells[0].firstElementChild.textContent = row.name;
       cells[1].textContent = row.field.replace("_", " ");
-      cells[2].querySelector("bdi").textContent = row.quote;
-      const place = cells[3].firstElementChild;
+      cells[2].textContent = row.basis;
+      cells[3].querySelector("bdi").textContent = row.quote;
+      const place = cells[4].firstElementChild;
       place.textContent = row.line || "";
       if (row.line) place.href = `#L${row.line}`;
       place.dataset.column = row.column;

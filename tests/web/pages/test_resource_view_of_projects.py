@@ -35,7 +35,7 @@ def test_project_page_shows_facts_and_evidence(server: str) -> None:
 def test_possible_links_are_collapsed_and_apart_from_the_facts(server: str) -> None:
     page = http(f"{server}/id/project/G0020", Accept=BROWSER).body.decode()
     facts, possible = page.split('<details id="possible">')
-    assert "Possible links (4), not counted" in possible
+    assert "Possible links (7), not counted" in possible
     for words in (">Global Partners Digital</a>", "<q><bdi>GPD supported the process by developing"):
         assert words in possible
         assert words not in facts

@@ -75,7 +75,7 @@ def serve(scheduler: Scheduler, holder: str, waiting: list[tuple[str, Future[Non
 
 
 def test_clients_take_turns_however_many_requests_each_has_in_the_queue() -> None:
-    scheduler = Scheduler(1)
+    scheduler = Scheduler(1, clock=lambda: 0.0)
     enter(scheduler, Caller("heavy"))
     with ThreadPoolExecutor(8) as threads:
         queue = Queue(scheduler, threads)
@@ -84,8 +84,24 @@ def test_clients_take_turns_however_many_requests_each_has_in_the_queue() -> Non
     assert scheduler.used == (0, 0)
 
 
+@pytest.mark.parametrize(("pause", "expected"), [(0, ["light", "a", "b"]), (200, ["a", "b", "light"])])
+def test_client_that_has_used_slots_least_lately_is_next(pause: float, expected: list[str]) -> None:
+    now = 0.0
+    scheduler = Scheduler(1, clock=lambda: now)
+    for name in "abx":
+        enter(scheduler, Caller(name))
+        now += 0.1
+        if name != "x":
+            scheduler.leave(Caller(name))
+    now += pause
+    with ThreadPoolExecutor(3) as threads:
+        queue = Queue(scheduler, threads)
+        waiting = [(name, queue.join(name)) for name in ("a", "b", "light")]
+        assert [*serve(scheduler, "x", waiting)] == expected
+
+
 def test_full_queue_has_room_for_a_client_with_fewer_requests_there() -> None:
-    scheduler = Scheduler(1, max_waiting=3)
+    scheduler = Scheduler(1, max_waiting=3, clock=lambda: 0.0)
     enter(scheduler, Caller("heavy"))
     with ThreadPoolExecutor(8) as threads:
         queue = Queue(scheduler, threads)

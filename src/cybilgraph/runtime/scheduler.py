@@ -1,14 +1,16 @@
-"""Assigns slots fairly: first to the waiting client with the fewest slots, then to the one that has waited longest.
+"""Assigns slots fairly: first to the waiting client with the fewest slots, then to the one that has used them least.
 
-The waiting time of a client starts when its request arrives or when it last got a slot, whichever is later. So clients
-take turns, however many requests each has in the queue.
+The time that a client has used slots counts less and less. Among equals, the one that has waited longest is next; its
+waiting time starts when its request arrives or when it last got a slot, whichever is later.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +19,13 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import count
 from typing import Any, TypeVar
+
+from cachetools import LRUCache
+
+#: The time in seconds after which use counts 1/e, and the steps in which it is compared.
+_DECAY_SECONDS, _STEP_SECONDS = 10.0, 0.05
+#: The number of clients whose use is known.
+_MAX_CLIENTS = 10_000
 
 _Result = TypeVar("_Result")
 
@@ -85,15 +94,25 @@ class Scheduler:
     new request replaces the newest of the client with the most requests in the queue.
     """
 
-    def __init__(self, slots: int, max_waiting: int = sys.maxsize, max_per_caller: int = sys.maxsize) -> None:
+    def __init__(
+        self,
+        slots: int,
+        max_waiting: int = sys.maxsize,
+        max_per_caller: int = sys.maxsize,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._free = slots
         self._max_waiting = max_waiting
         self._max_per_caller = max_per_caller
+        self._clock = clock
         self._used: Counter[str] = Counter()
         self._queue: list[_Ticket] = []
         self._events = count(1)
         #: When each client with slots or requests last got a slot, as the number of an event.
         self._served: dict[str, int] = {}
+        #: For each client, the seconds that it has used slots, which decay, and when they were last updated.
+        self._use: LRUCache[str, tuple[float, float]] = LRUCache(_MAX_CLIENTS)
         self._lock = threading.Lock()
 
     async def enter(self, caller: Caller, deadline: float) -> None:
@@ -130,8 +149,15 @@ class Scheduler:
             raise Busy
 
     def _admit(self, client: str) -> None:
+        self._use[client] = self._use_until_now(client)
         self._used[client] += 1
         self._served[client] = next(self._events)
+
+    def _use_until_now(self, client: str) -> tuple[float, float]:
+        now = self._clock()
+        seconds, at = self._use.get(client, (0.0, now))
+        share = math.exp((at - now) / _DECAY_SECONDS)
+        return seconds * share + self._used[client] * _DECAY_SECONDS * (1 - share), now
 
     def _displace(self, client: str) -> None:
         """Make room in a full queue by removing the newest ticket of the client with the most tickets.
@@ -154,6 +180,7 @@ class Scheduler:
     def leave(self, caller: Caller) -> None:
         """Return a slot, and assign it to the next waiting caller."""
         with self._lock:
+            self._use[caller.name] = self._use_until_now(caller.name)
             self._used[caller.name] -= 1
             if not self._used[caller.name]:
                 del self._used[caller.name]
@@ -172,8 +199,14 @@ class Scheduler:
         eligible = [ticket for ticket in self._queue if self._used[ticket.client] < self._max_per_caller]
         if not eligible:
             return None
-        # All tickets of a client count as having arrived when it last got a slot, or later.
-        return min(eligible, key=lambda one: (self._used[one.client], max(one.number, self._served.get(one.client, 0))))
+
+        def key(ticket: _Ticket) -> tuple[int, int, int]:
+            client = ticket.client
+            use = int(self._use_until_now(client)[0] / _STEP_SECONDS)
+            # All tickets of a client count as having arrived when it last got a slot, or later.
+            return self._used[client], use, max(ticket.number, self._served.get(client, 0))
+
+        return min(eligible, key=key)
 
     @property
     def used(self) -> tuple[int, int]:

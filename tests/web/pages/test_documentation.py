@@ -103,6 +103,11 @@ def test_html_in_a_document_is_escaped() -> None:
     assert "&lt;script&gt;" in body
 
 
+@pytest.mark.parametrize(("path", "status"), [("/sitemap-4611686018427387904.xml", 404), ("/iati.xyz", 406)])
+def test_odd_address_is_an_error_of_the_client(server: str, path: str, status: int) -> None:
+    assert http(f"{server}{path}").status == status
+
+
 def test_sitemap_lists_the_documents(server: str) -> None:
     text = http(f"{server}/sitemap-1.xml").body.decode()
     assert all(f"<loc>{server}/docs/{address}".rstrip("/") + "</loc>" in text for address in documentation.listed())

@@ -34,6 +34,16 @@ def test_page_shows_escaped_rows(server: str) -> None:
     assert "&lt;script&gt;alert(1)&lt;/script&gt;</td>" in page
 
 
+@pytest.mark.parametrize(("columns", "length"), [(3_000, 5), (1, 40_000)])
+def test_wide_result_is_shown_in_part(server: str, columns: int, length: int) -> None:
+    """An empty cell has no size in the result, but its markup repeats the name of the column."""
+    names = " ".join(f"?{'v' * (length - 4)}{number:04}" for number in range(columns))
+    reply = get(server, f"SELECT {names} {{ ?s a ?class }} LIMIT 400", BROWSER)
+    assert reply.status == 200
+    assert b"400 rows, of which the first " in reply.body
+    assert len(reply.body) < 2_500_000
+
+
 def test_browser_without_query_gets_the_editor(server: str) -> None:
     reply = http(f"{server}/sparql", Accept=BROWSER)
     assert reply.status == 200

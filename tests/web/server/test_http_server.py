@@ -24,6 +24,13 @@ def test_overlong_url_gets_a_clear_4xx(server: str) -> None:
     assert send(server, "GET", f"/sparql?{urlencode(q('ASK {}'))}").status == 200
 
 
+def test_page_with_long_arguments_gets_414(server: str) -> None:
+    assert send(server, "GET", f"/search?q={'x' * 7_000}").status == 200
+    reply = send(server, "GET", f"/search?q={'x' * 8_000}")
+    assert reply.status == 414
+    assert b"8,000 characters" in reply.body
+
+
 def test_oversized_headers_get_a_clear_4xx(server: str) -> None:
     place = urlsplit(server)
     with socket.create_connection((place.hostname, place.port), timeout=10) as stream:

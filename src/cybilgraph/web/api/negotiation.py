@@ -50,8 +50,9 @@ def negotiate_rdf(suffix: str, accept: str, name: str = "") -> Format | None:
 
     None means the HTML page, which clients that accept anything get as well. Raises FormatMismatch.
     """
-    if suffix:
+    if suffix in SUFFIXES:
         return SUFFIXES[suffix]
+    name = suffix or name
     accepted = _parse_accept(accept)
     if not name and not any(_quality(fmt, accepted) > accepted.quality(HTML) for fmt in GRAPH_FORMATS):
         return None

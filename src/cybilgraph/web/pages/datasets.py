@@ -140,7 +140,7 @@ def sitemap() -> Response:
 def sitemap_part(part: int) -> Response:
     """Return a sitemap of project pages; the first also lists the other pages."""
     found = release_with_intact(IDENTITIES)
-    start = max(part - 1, 0) * _PROJECTS_PER_SITEMAP
+    start = min(max(part - 1, 0) * _PROJECTS_PER_SITEMAP, found.manifest["counts"]["projects"])
     with found.identities() as rows:
         keys = [key for key, _ in islice(groupby(rows, itemgetter(0)), start, start + _PROJECTS_PER_SITEMAP)]
     if part < 1 or not keys:

@@ -35,6 +35,8 @@ blueprint = Blueprint("sparql", __name__)
 
 CSV, NTRIPLES, _JSON = BY_NAME["csv"], BY_NAME["ntriples"], BY_NAME["json"]
 _MAX_ROWS_SHOWN = 500
+#: The most characters of the markup of these rows besides the values. Each cell, even an empty one, repeats its column.
+_MAX_ROW_CHARS, _CELL_CHARS = 1_000_000, 40
 #: Longer queries are not repeated in links and code.
 _MAX_REPEATED_CHARS = 50_000
 #: Larger results are not shown: parsing them would take seconds and block other pages.
@@ -316,9 +318,10 @@ def _answer_values(answer: Answer) -> dict[str, object]:
         return {"text": "yes" if result["boolean"] else "no"}
     rows = result["results"]["bindings"]
     columns = result["head"]["vars"]
+    shown = min(_MAX_ROWS_SHOWN, _MAX_ROW_CHARS // sum(_CELL_CHARS + len(column) for column in columns))
     return {
         "columns": columns,
-        "rows": [[row.get(column) for column in columns] for row in rows[:_MAX_ROWS_SHOWN]],
+        "rows": [[row.get(column) for column in columns] for row in rows[:shown]],
         "total": len(rows),
     }
 

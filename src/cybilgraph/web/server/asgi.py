@@ -163,6 +163,11 @@ class Application:
                     headers[name] = ""
                 what = ", ".join(name[:_MAX_SHOWN].title() for name in too_long[:_MAX_SHOWN])
                 raise exceptions.RequestHeaderFieldsTooLarge(f"These headers are too long: {what}")
+            # Pages repeat their arguments in many links; only queries are longer.
+            if not is_query and len(request.arguments) > _MAX_HEADER_CHARS:
+                raise exceptions.RequestURITooLarge(
+                    f"The address has more than {_MAX_HEADER_CHARS:,} characters after '?'"
+                )
             is_missing = not headers.get("host") and scope["http_version"] == "1.1"  # RFC 9112, section 3.2
             if is_missing or not _HOST.fullmatch(headers.get("host", "")):
                 headers["host"] = scope["server"][0] if scope.get("server") else "localhost"

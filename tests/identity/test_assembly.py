@@ -115,6 +115,19 @@ def test_newest_capture_wins_field_by_field_and_earlier_ones_remain_complete(ass
     assert sources == {f"<{BASE}record/A/source>", f"<{BASE}record/A/source/1>"}
 
 
+def test_derived_claims_of_an_earlier_capture_stay_beside_new_possible_ones(assembled: Assembled) -> None:
+    quote = (Evidence("summary", "It was funded.", Place(1)),)
+    itu = Named("actor", "itu", Text("ITU"))
+    old = record("A", title=Text("Old"), participations=(Participation(ACTOR, "funder", Basis.DERIVED, quote),))
+    possible = tuple(Participation(actor, "funder", Basis.POSSIBLE, quote) for actor in (ACTOR, itu))
+    quads, _ = assembled(old, record("A", title=Text("New"), participations=possible))
+    bases = [quad for quad in quads if f"<{CYB.basis}>" in quad and "/graph/" not in quad]
+    assert sorted(re.findall(r"participation/(.*)/funder> .*/basis/(.*)>", "\n".join(bases))) == [
+        ("eu", "derived"),
+        ("itu", "possible"),
+    ]
+
+
 def test_repetitions_in_one_file_count_as_one_capture(assembled: Assembled) -> None:
     """The last repetition is kept; an equal capture in another file is a further source."""
 

@@ -235,12 +235,21 @@ class _MergedProject:
     def _set_field(self, name: str, lines: list[str]) -> bool:
         """Set the lines of a field, unless an earlier capture is more certain: it states what this one derives.
 
-        Of captures that only imply a value, the newest counts, however certain each is.
+        If it derives what this one finds possible, other possible claims of this one are kept.
         """
-        rank, earlier = certainty(lines), self._fields.get(name, (0,))[0]
-        if wins := rank >= earlier or earlier < MIN_STATED:
+        rank, (certain, known) = certainty(lines), self._fields.get(name, (0, []))
+        if wins := rank >= certain:
             self._fields[name] = (rank, lines)
+        elif certain < MIN_STATED:
+            claims = {line.split(" ", 1)[0] for line in known}
+            self._fields[name] = (certain, [*known, *(line for line in lines if self._claim(line) not in claims)])
         return wins
+
+    def _claim(self, line: str) -> str:
+        """Return the claim that a line about a project is about."""
+        subject, _, rest = line.split(" ", 2)
+        about = rest.removesuffix(" .") if subject == f"<{self._project}>" else subject
+        return re.sub(r"/evidence/\d+>", ">", about)
 
 
 def _with_own_source(lines: Iterable[str], key: str, number: int) -> Iterator[str]:

@@ -45,7 +45,7 @@ def test_report_equals_that_of_the_command_line(checker: Checker, path: Path) ->
 
 @pytest.fixture(scope="module")
 def strict() -> Iterator[Checker]:
-    checker = Checker(CheckLimits(workers=1, long=0, waiting=1, seconds=3))
+    checker = Checker(CheckLimits(workers=1, waiting=1, seconds=3))
     checker.check(SMALL, [JSON])
     yield checker
     checker.close()
@@ -102,10 +102,9 @@ def test_queue_is_bounded(strict: Checker) -> None:
     assert CheckTimeout in ended
 
 
-@pytest.mark.parametrize(("names", "long"), [(["flood"] * 4, 0), (["flood"] * 4, 6), (["flood", "b", "c", "d"], 6)])
-def test_checks_of_some_clients_do_not_delay_another(names: list[str], long: int) -> None:
-    checker = Checker(CheckLimits(seconds=30, long=long))
-    flood, other = [Caller(name) for name in names], Caller("other")
+def test_checks_of_one_client_do_not_delay_another() -> None:
+    checker = Checker(CheckLimits(seconds=30))
+    flood, other = [Caller("flood") for _ in range(4)], Caller("other")
     checker.check(SMALL, [JSON], other)
     with ThreadPoolExecutor(4) as threads:
         asked = [threads.submit(checker.check, SLOW, [JSON], caller) for caller in flood]

@@ -33,8 +33,6 @@ from cybilgraph.web.checker.submissions import Submission, Upload
 MAX_UPLOAD_BYTES = 2_000_000
 #: Limits of a report: the number of findings listed, and their length as JSON.
 MAX_FINDINGS, MAX_REPORT_CHARS = 1_000, 2_000_000
-#: Longer checks leave their worker to others, and together may use this multiple of the memory of one.
-_LONG_AFTER_SECONDS, _LONG_MEMORY_FACTOR = 0.25, 3
 
 
 class Refusal(StrEnum):
@@ -47,14 +45,11 @@ class Refusal(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CheckLimits:
-    """Limits of a check, in seconds and in bytes of address space, and the number of workers, long checks (0: they keep
-    their worker) and waiting checks.
-    """
+    """Limits of a check: seconds, bytes of a worker's address space, number of workers, length of the queue."""
 
     seconds: float = 10.0
-    memory: int = 2_000_000_000
-    workers: int = 2
-    long: int = 6
+    memory: int = 1_300_000_000
+    workers: int = 3
     waiting: int = 16
 
 
@@ -81,17 +76,14 @@ class Checker(Pool):
         """Call ``on_process_end`` when a worker process ends unexpectedly."""
         limits = limits or CheckLimits()
         self._seconds = limits.seconds
-        # A client leaves one worker to the others.
+        # A client has one worker. If several clients use all of them, the one that has used them least is next.
         super().__init__(
             "cybilgraph.web.checker.check_worker",
             (str(limits.memory),),
             PoolLimits(
                 limits.workers,
                 limits.waiting,
-                max_long=limits.long,
-                max_long_bytes=_LONG_MEMORY_FACTOR * limits.memory,
-                long_after=_LONG_AFTER_SECONDS,
-                max_per_caller=max(limits.workers - 1, 1),
+                max_per_caller=1,
             ),
             on_process_end,
             environment=environment(Policy()),

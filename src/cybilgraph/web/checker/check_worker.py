@@ -11,6 +11,7 @@ import encodings.aliases
 import hashlib
 import io
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -51,6 +52,8 @@ from cybilgraph.web.suggestions import (
     ensure_valid,
 )
 
+#: The niceness of workers (nice(2)).
+_NICENESS = 5
 #: Maximum size of an answer.
 _MAX_ANSWER_BYTES = 20_000_000
 #: What the page shows at most: characters of the record, of the graph, of a message and of a quotation, and claims.
@@ -327,7 +330,8 @@ def _prepare() -> Handler:
 
 
 def main(memory: str) -> None:
-    """Fork sandboxed check workers."""
+    """Fork sandboxed check workers, at a lower priority than queries and pages."""
+    os.nice(_NICENESS)
     run_fork_server(_prepare, int(memory), Policy())
 
 

@@ -102,11 +102,12 @@ def test_queue_is_bounded(strict: Checker) -> None:
     assert CheckTimeout in ended
 
 
-def test_checks_of_one_client_do_not_delay_another() -> None:
+@pytest.mark.parametrize("names", [["one"] * 2, ["one", "two"]], ids=["one-client", "two-clients"])
+def test_slow_checks_do_not_delay_another_client(names: list[str]) -> None:
     checker = Checker(CheckLimits(seconds=30))
-    flood, other = [Caller("flood") for _ in range(4)], Caller("other")
+    flood, other = [Caller(name) for name in names], Caller("other")
     checker.check(SMALL, [JSON], other)
-    with ThreadPoolExecutor(4) as threads:
+    with ThreadPoolExecutor(2) as threads:
         asked = [threads.submit(checker.check, SLOW, [JSON], caller) for caller in flood]
         wait(asked, 0.5)  # by then, all have arrived
         for _ in range(3):
@@ -115,3 +116,10 @@ def test_checks_of_one_client_do_not_delay_another() -> None:
         for caller in flood:
             caller.leave()
     checker.close()
+
+
+def test_workers_are_forked_by_a_process_without_threads(checker: Checker) -> None:
+    checker.check(SMALL, [JSON])  # the worker is ready
+    status = Path(f"/proc/{checker.processes[0]}/status").read_text()
+    parent = next(line.split()[1] for line in status.splitlines() if line.startswith("PPid:"))
+    assert len(list(Path(f"/proc/{parent}/task").iterdir())) == 1

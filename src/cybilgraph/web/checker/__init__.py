@@ -33,6 +33,7 @@ from cybilgraph.web.checker.submissions import Submission, Upload
 MAX_UPLOAD_BYTES = 2_000_000
 #: Limits of a report: the number of findings listed, and their length as JSON.
 MAX_FINDINGS, MAX_REPORT_CHARS = 1_000, 2_000_000
+_LONG_AFTER_SECONDS = 1.0
 
 
 class Refusal(StrEnum):
@@ -45,12 +46,17 @@ class Refusal(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CheckLimits:
-    """Limits of a check: seconds, bytes of a worker's address space, number of workers, length of the queue."""
+    """Limits of a check: seconds, bytes of a worker's address space, number of workers, length of the queue.
+
+    A check that takes more than a second of processor time leaves its place to another worker. At most ``long`` such
+    checks continue, with the ``memory`` of one together.
+    """
 
     seconds: float = 10.0
     memory: int = 2_000_000_000
     workers: int = 2
     waiting: int = 16
+    long: int = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +90,13 @@ class Checker(Pool):
                 limits.workers,
                 limits.waiting,
                 max_per_caller=1,
+                max_long=limits.long,
+                max_long_bytes=limits.memory,
+                long_after=_LONG_AFTER_SECONDS,
             ),
             on_process_end,
-            environment=environment(Policy()),
+            # The fork server may have no threads, and NumPy, which openpyxl loads if it is installed, starts some.
+            environment=environment(Policy()) | {"OPENBLAS_NUM_THREADS": "1"},
         )
 
     def check(

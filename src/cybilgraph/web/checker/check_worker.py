@@ -1,7 +1,7 @@
 """A worker process that checks one submission at a time.
 
-Run as ``python -m cybilgraph.web.checker.check_worker MEMORY_BYTES``. It loads everything it needs before the first
-submission. After that it cannot open files, and URLs in a record are never fetched.
+Run as ``python -m cybilgraph.web.checker.check_worker MEMORY_BYTES``. Everything it needs is loaded before it is
+forked. It cannot open files, and URLs in a record are never fetched.
 """
 
 from __future__ import annotations
@@ -320,14 +320,13 @@ def _preload() -> None:
 
 
 def _prepare() -> Handler:
-    """Load everything in the worker itself: the SHACL engine starts threads, which do not survive a fork."""
-    keep_in_memory()
-    _preload()
     return lambda request, content, _: answer(request, content)
 
 
 def main(memory: str) -> None:
-    """Fork sandboxed check workers."""
+    """Load everything and fork sandboxed check workers, which then start at once."""
+    keep_in_memory()
+    _preload()
     run_fork_server(_prepare, int(memory), Policy())
 
 

@@ -15,7 +15,8 @@ from urllib.parse import quote
 from tests.conftest import running_server
 
 #: Takes some seconds.
-LONG = "SELECT (COUNT(*) AS ?n) { VALUES ?x { 1 2 3 } ?a ?p ?b . ?c a ?d }"
+#: Counts 10^8 pairs, which takes seconds.
+LONG = "SELECT (COUNT(*) AS ?n) { { SELECT ?b { ?a ?p ?b } LIMIT 10000 } { SELECT ?d { ?c ?p ?d } LIMIT 10000 } }"
 
 
 def get(url: str, **headers: str) -> tuple[int, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -23,6 +24,7 @@ COUNT, SEED = 300, 20
 #: Queries with more rows than this are replaced by others.
 _MOST_ROWS = 3_000
 _PREFIXES = {"xsd": "http://www.w3.org/2001/XMLSchema#"}
+_ORDER = re.compile(r" ORDER BY [^{}]*\Z")
 _RESULTS = "application/sparql-results+json"
 
 
@@ -225,8 +227,9 @@ def expected(store: ox.Store, query: str) -> list[str] | bool | None:
         return sorted({f"{triple} ." for triple in result})
     if isinstance(result, ox.QueryBoolean):
         return bool(result)
+    unsorted = _ORDER.sub("", query)  # sorting takes long if there are many rows, even if few of them are wanted
     few = store.query(
-        f"SELECT (COUNT(*) AS ?n) {{ SELECT * {{ {{ {query} }} }} LIMIT {_MOST_ROWS + 1} }}", prefixes=_PREFIXES
+        f"SELECT (COUNT(*) AS ?n) {{ SELECT * {{ {{ {unsorted} }} }} LIMIT {_MOST_ROWS + 1} }}", prefixes=_PREFIXES
     )
     [[count]] = list(few)  # type: ignore[arg-type]
     if int(count.value) > _MOST_ROWS:

@@ -33,7 +33,7 @@ from cybilgraph.web.checker.submissions import Submission, Upload
 MAX_UPLOAD_BYTES = 2_000_000
 #: Limits of a report: the number of findings listed, and their length as JSON.
 MAX_FINDINGS, MAX_REPORT_CHARS = 1_000, 2_000_000
-_LONG_AFTER_SECONDS = 1.0
+_LONG_AFTER_SECONDS = 0.5
 
 
 class Refusal(StrEnum):
@@ -48,8 +48,8 @@ class Refusal(StrEnum):
 class CheckLimits:
     """Limits of a check: seconds, bytes of a worker's address space, number of workers, length of the queue.
 
-    A check that takes more than a second of processor time leaves its place to another worker. At most ``long`` such
-    checks continue, with the ``memory`` of one together.
+    A check that takes more than half a second of processor time leaves its place to another worker. At most ``long``
+    such checks continue, with the ``memory`` of one together.
     """
 
     seconds: float = 10.0

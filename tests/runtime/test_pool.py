@@ -96,6 +96,24 @@ def test_long_work_has_a_lower_priority_and_the_more_of_a_caller_the_lower() -> 
 
 
 @pytest.mark.timeout(180)
+@pytest.mark.parametrize("max_long", [0, 1])
+def test_worker_outlives_a_caller_that_leaves_unless_its_work_is_long(max_long: int) -> None:
+    """Starting another one would take longer than short work."""
+    pool = Pool("cybilgraph.runtime.parallel", (), PoolLimits(1, max_long=max_long, long_after=1))
+    pool.ask({}, WORK, seconds=60)
+    before = pool.processes
+    with ThreadPoolExecutor(1) as threads:
+        for work in (pickle.dumps((time.sleep, (0.5,), {})), SLEEP):
+            caller = Caller()
+            asked = threads.submit(pool.ask, {}, work, seconds=150, caller=caller)
+            until(lambda: pool.load["quick"] == 1)
+            caller.leave()
+            assert bool(asked.exception()) is (work is SLEEP)
+            assert (pool.processes == before) is (work is not SLEEP)
+    pool.close()
+
+
+@pytest.mark.timeout(180)
 @pytest.mark.parametrize("hogs", [["hog", "other hog"], ["hog"] * 6])
 def test_caller_without_long_queries_is_answered_beside_those_of_others(release: Release, hogs: list[str]) -> None:
     with asking(EmbeddedEngine(release.store, QueryLimits(timeout=60))) as queries:

@@ -107,7 +107,8 @@ class _Worker:
         self._initial_bytes = 0
         self.process = 0
         self.caller = Caller()
-        self.is_long = False
+        #: Whether the work in progress may become long; and whether it is and has left its slot.
+        self.is_short, self.is_long = True, False
         #: Why the pool has stopped the work in progress.
         self.stopped_by: Exception | None = None
 
@@ -289,6 +290,11 @@ class _Worker:
             if self.process:
                 self._connection.shutdown(socket.SHUT_RDWR)
 
+    def leave(self) -> None:
+        """Abandon the work, whose caller has left, unless it is short: that ends sooner than a new worker starts."""
+        if not (self.process and self.is_short):
+            self.abandon()
+
     def kill(self) -> None:
         """End the process, whatever it is doing; a waiting ``ask`` fails."""
         if self.process:
@@ -407,7 +413,7 @@ class Pool:
             self._slots.leave(caller)
             raise
         is_reusable = is_lost = False
-        caller.set_cancel(worker.abandon)
+        caller.set_cancel(worker.leave)
         try:
             head, content = await worker.ask(message, deadline, on_part, self._demote)
             is_reusable = True
@@ -432,6 +438,10 @@ class Pool:
 
     def _demote(self, worker: _Worker) -> None:
         """Let work continue without a slot, and stop some if there is too much of it."""
+        worker.is_short = False
+        if worker.caller.has_left:
+            worker.abandon()
+            return
         if not self._limits.max_long:
             return
         with self._lock:
@@ -493,7 +503,7 @@ class Pool:
                     raise WorkerStartFailed
                 worker = self._idle.pop()
                 if not worker.has_ended():
-                    worker.caller = caller
+                    worker.caller, worker.is_short = caller, True
                     self._busy.add(worker)
                     return worker
                 self._replace_locked(worker)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from cybilgraph.cli.common import EXISTING_FOLDER, CommandGroup, print_safely
+from cybilgraph.cli.common import DECISIONS_TO_ADD, EXISTING_FOLDER, WHO, CommandGroup, print_safely
 
 
 @click.group(cls=CommandGroup)
@@ -51,32 +51,26 @@ def list_suggestions(folder: Path) -> None:
 @_ID
 @_RECORDS
 def show_suggestion(folder: Path, name: str, records: Path) -> None:
-    """Show what a suggestion changes in its record file, and check the result.
+    """Show what a suggestion changes in its record, the decisions that it leads to, and check the result.
 
     \b
     Example:
       cybilgraph suggestions show build/suggestions 20270131T120000-1f2e3d4c --records data/records
     """
     from cybilgraph import pipeline
+    from cybilgraph.identity.decisions import describe_decision
     from cybilgraph.readers import Input
     from cybilgraph.validation.outputs import OUTPUTS
-    from cybilgraph.web.suggestions import SuggestionQueue, current_file, describe_file_change, unified_diff
+    from cybilgraph.web.suggestions import SuggestionQueue, propose_decisions, unified_diff
 
     edit = SuggestionQueue(folder).get(name)
-    now = current_file(edit, records)
     sender = " ".join(filter(None, (edit.sender, f"<{edit.email}>" if edit.email else ""))) or "an anonymous visitor"
     _print_lines(f"{edit.project}: {edit.title}", f"Sent {edit.time} by {sender}", *edit.comment.splitlines(), "")
-    if not edit.base.is_source:
-        _print_lines(f"The record was read from {edit.base.file}, which the release does not keep as a separate file.")
-        _print_lines(f"If you accept the suggestion, it is saved as {edit.target} in the same folder.", "")
-    if reason := describe_file_change(edit, records):
-        _print_lines(f"Warning: {reason}. Changes to the file since the visitor opened it:", "")
-        _print_lines(*unified_diff(edit.base.text, now or "", "when the edit began", edit.target), "")
-        _print_lines("Changes that the suggestion makes to the version the visitor opened:", "")
-        _print_lines(*unified_diff(edit.base.text, edit.text, "when the edit began", "suggested"), "")
-    else:
-        before = edit.base.text if now is None else now
-        _print_lines(*unified_diff(before, edit.text, edit.target if now is not None else "the form", "suggested"), "")
+    _print_lines(*unified_diff(edit.base.text, edit.text, "when the edit began", "suggested"), "")
+    found, conflicts = propose_decisions(edit, records, None, "")
+    _print_lines("If you accept the suggestion, these decisions apply:", *map(describe_decision, found), "")
+    if conflicts:
+        _print_lines(f"Warning: changed elsewhere since the edit began: {', '.join(conflicts)}", "")
     checked = pipeline.check_input(Input(edit.name, data=edit.text.encode(errors="replace")))
     OUTPUTS["text"](checked.report, sys.stdout)
 
@@ -85,18 +79,22 @@ def show_suggestion(folder: Path, name: str, records: Path) -> None:
 @_QUEUE
 @_ID
 @_RECORDS
-@click.option("--force", is_flag=True, help="Overwrite the file even if it has changed since; its changes are lost.")
-def accept(folder: Path, name: str, records: Path, force: bool) -> None:
-    """Write a suggestion to its record file. The next build adds it to the graph.
+@DECISIONS_TO_ADD
+@WHO
+@click.option("--force", is_flag=True, help="Accept it even if the same fields have been changed elsewhere since.")
+def accept(folder: Path, name: str, records: Path, decisions: Path, who: str, force: bool) -> None:
+    """Decide what a suggestion changes, field by field. Builds with these decisions apply them.
 
     \b
     Example:
-      cybilgraph suggestions accept build/suggestions 20270131T120000-1f2e3d4c --records data/records
+      cybilgraph suggestions accept build/suggestions 20270131T120000-1f2e3d4c \\
+        --records data/records --decisions data/decisions --who Ana
     """
+    from cybilgraph.identity.decisions import describe_decision
     from cybilgraph.web.suggestions import SuggestionQueue
 
-    written = SuggestionQueue(folder).accept(name, records, force)
-    _print_lines(f"Written: {written}")
+    for one in SuggestionQueue(folder).accept(name, records, decisions, who, force):
+        _print_lines(f"Decided: {describe_decision(one)}")
 
 
 @suggestions.command()

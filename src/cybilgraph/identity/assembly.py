@@ -19,7 +19,10 @@ from operator import itemgetter
 from typing import Self
 
 from cybilgraph.identity import Identities, RecordIdentity, identity_of
+from cybilgraph.identity.decision_layer import ActorDecisions, Redact, apply_decisions
+from cybilgraph.identity.decisions import Decisions
 from cybilgraph.model.fields import BY_NAME, FIELDS, FieldKind
+from cybilgraph.model.findings import Finding
 from cybilgraph.model.record import Record
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, OWL, PROV, RDF, SKOS, thing_iri, version_graph
 from cybilgraph.model.vocabulary import record as record_iri
@@ -59,6 +62,10 @@ class Assembly:
         self._shared: set[str] = set()
         self._database = TemporaryDatabase(_SCHEMA)
         self._identities = identities
+        self._actors = ActorDecisions(())
+        #: The projects with decisions: by key, the number of their block.
+        self._decided: dict[str, int] = {}
+        self._decided_blocks = Spool()
         # Captures are read up to three times, together with their neighbours; keys are looked up for each
         # relation.
         self._lines = lru_cache(_CACHED_CAPTURES)(self._lines_of)
@@ -69,6 +76,7 @@ class Assembly:
 
     def __exit__(self, *_: object) -> None:
         self._spool.close()
+        self._decided_blocks.close()
         self._database.close()
 
     def add(self, record: Record, lines: list[str]) -> None:
@@ -89,23 +97,64 @@ class Assembly:
         Without ``history``, only the current graph is included, which gives N-Triples.
         """
         for key, records in self._identities.projects():
-            if len(records) == 1 and records[0][1] == key:
+            decided = self._decided.get(key)
+            if decided is None and len(records) == 1 and records[0][1] == key:
                 block: bytes = self._spool[records[0][0]]
-                if self._is_current(block):
+                if self._is_final(block):
                     yield block
                     continue
-            *earlier, newest = self._drop_repetitions(key, records)
-            present = _MergedProject(key)
-            for record in earlier:
-                present.add(self._lines(*record, key))
-            yield _block(present.lines(self._lines(*newest, key)))
-            for number, record in enumerate(earlier if history else (), start=1):
+            captures = self._drop_repetitions(key, records)
+            yield self._decided_blocks[decided] if decided is not None else _block(self._merge(key, captures))
+            earlier = captures[:-1] if history else ()
+            for number, record in enumerate(earlier, start=1):
                 graph = version_graph(key, number)
                 lines = _with_own_source(self._lines(*record, key), key, number)
                 yield _block(f"{line[:-1]}<{graph}> ." for line in lines)
         rest = self.shared(others)
         while block := _block(islice(rest, _LINES_PER_BLOCK)):
             yield block
+
+    def decide(self, decisions: Decisions, redact: Redact = lambda record: record) -> Iterator[Finding]:
+        """Apply decisions, without what ``redact`` removes, and yield findings about them.
+
+        Call this after all records were added, and before ``blocks``.
+        """
+        yield from decisions.findings
+        self._actors = ActorDecisions(decisions.of(""))
+        yield from self._actors.findings
+        self._rename_shared_actors()
+        by_key: dict[str, list[str]] = defaultdict(list)
+        for record in decisions.records():
+            if key := self._identities.key_of(record):
+                by_key[key].append(record)
+            else:
+                yield from (one.finding("decision-of-none", record=record) for one in decisions.of(record))
+        for key, names in sorted(by_key.items()):
+            own = sorted(chain.from_iterable(map(decisions.of, names)), key=lambda one: one.when)
+            captures = self._drop_repetitions(key, self._identities.captures_of(key))
+            lines = self._merge(key, captures)
+            found = apply_decisions(key, lines, own, redact)
+            yield from found.findings
+            self._shared.update(found.shared)
+            self._decided[key] = len(self._decided_blocks)
+            self._decided_blocks.put(_block(found.lines))
+
+    def _merge(self, key: str, captures: list[tuple[int, str]]) -> list[str]:
+        """Return the lines of a project, merged from its captures, with the actors that were decided on."""
+        *earlier, newest = captures
+        present = _MergedProject(key)
+        for record in earlier:
+            present.add(self._lines(*record, key))
+        lines = present.lines(self._lines(*newest, key))
+        return self._actors.apply(lines) if self._actors.concern(_block(lines)) else lines
+
+    def _rename_shared_actors(self) -> None:
+        """Replace the shared lines about the actors that were decided on."""
+        self._store_shared()
+        rows = self._database.rows("SELECT DISTINCT line FROM shared")
+        old = [line for (line,) in rows if self._actors.concern(line.encode())]
+        self._database.fill("DELETE FROM shared WHERE line = ?", ((line,) for line in old))
+        self._shared.update(self._actors.shared(old))
 
     def _drop_repetitions(self, key: str, records: list[tuple[int, str]]) -> list[tuple[int, str]]:
         """Return the records of a project in order, with only the last of repetitions in one file."""
@@ -135,8 +184,10 @@ class Assembly:
         )
         return (line for (line,) in database.rows("SELECT DISTINCT line FROM rest ORDER BY line"))
 
-    def _is_current(self, block: bytes) -> bool:
-        """Return whether all keys of projects in these lines are current, so that nothing has to be rewritten."""
+    def _is_final(self, block: bytes) -> bool:
+        """Return whether all keys of projects and actors in these lines are current: nothing has to be rewritten."""
+        if self._actors.concern(block):
+            return False
         if _RELATION.encode() not in block:
             return True
         named = {key for pattern in _NAMED for key in pattern.findall(block)}

@@ -97,6 +97,7 @@ class Basis(StrEnum):
     """How a link is known."""
 
     STATED = "stated"  # a value under its heading
+    CONFIRMED = "confirmed"  # found in prose, and a curator agreed
     DERIVED = "derived"  # found in prose
 
 

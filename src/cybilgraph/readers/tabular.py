@@ -298,7 +298,7 @@ def csv_rows(input_file: Input, findings: list[Finding]) -> Iterator[TableRow]:
                 cells, odd = _repair_row(input_file, begin, lines, by, width, error)
             above += not separator
             width = (width or len(cells)) if separator else 0
-            yield TableRow(begin, [_unescape_formula(cell) for cell in cells], odd, by)
+            yield TableRow(begin, [unescape_formula(cell) for cell in cells], odd, by)
 
 
 def _repair_row(
@@ -348,7 +348,8 @@ def escape_formula(cell: str) -> str:
     return f"'{cell}" if cell.lstrip().startswith(_FORMULA) else cell
 
 
-def _unescape_formula(cell: str) -> str:
+def unescape_formula(cell: str) -> str:
+    """Return the cell that ``escape_formula`` escaped."""
     return cell[1:] if cell.startswith("'") and escape_formula(cell[1:]) == cell else cell
 
 

@@ -39,7 +39,10 @@ _LINE = re.compile(r"\+?[0-9]{1,9}")
 _BLANK_LINE = re.compile(r"\n\s*\n")
 _HTTP = re.compile("https?:")
 #: Properties of a claim that repeat what its other properties state, or name this file as the source.
-_REPEATED = (RDF.subject, RDF.predicate, RDF.object, CYB.confidence, PROV.wasDerivedFrom)
+_REPEATED = (
+    *(RDF.subject, RDF.predicate, RDF.object, CYB.confidence, PROV.wasDerivedFrom),
+    *(PROV.wasAttributedTo, PROV.generatedAtTime),
+)
 #: Properties of an activity or a result that are derived from its text and order.
 _COMPUTED = (SCHEMA.position, CYB.activityKind, CYB.resultStatus)
 #: Links in the graph that were read: property and object.
@@ -85,8 +88,9 @@ def _read_link(view: ProjectView, row: Field, statement: tuple[str, str, Term], 
 
     ``node`` is the node that describes how the link is known, if any.
     """
-    is_derived = ("basis", "derived") in map(parse_own_iri, view.values(node, CYB.basis))
-    basis, evidence = Basis.DERIVED if is_derived else Basis.STATED, tuple(_evidence(view, node))
+    bases = {iri[1] for iri in map(parse_own_iri, view.values(node, CYB.basis)) if iri and iri[0] == "basis"}
+    basis = next((basis for basis in Basis if basis in bases), Basis.STATED)
+    evidence = tuple(_evidence(view, node))
     printed = view.text(node, CYB.nameAsPrinted)
     printed = printed if printed.text else Text("", view.place(*statement))
     named = view.named(_KINDS.get(row.kind) or _KINDS.get(row.name, (row.name,)), statement[2], printed)

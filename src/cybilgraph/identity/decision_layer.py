@@ -1,0 +1,414 @@
+"""Apply curators' decisions to the merged lines of a project: a layer above all its captures.
+
+A decision takes precedence over what any capture states or what was derived from it, also after a change of the text
+that it was based on; the change is reported.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from urllib.parse import unquote
+
+from cybilgraph.identity.decisions import SAME, Decision, Verdict, checksum, is_link
+from cybilgraph.model.fields import BY_NAME, DATE_FORMS, FIELDS, FieldKind
+from cybilgraph.model.findings import Finding
+from cybilgraph.model.gazetteer import load_gazetteer, slug
+from cybilgraph.model.record import (
+    Basis,
+    Contact,
+    Named,
+    Participation,
+    Place,
+    Record,
+    Relation,
+    Scope,
+    Source,
+    Text,
+)
+from cybilgraph.model.state_bodies import find_actor
+from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, FOAF, OA, PROV, RDF, SKOS, XSD, thing_iri
+from cybilgraph.model.vocabulary import record as record_iri
+from cybilgraph.rdf.description import describe, field_of
+from cybilgraph.rdf.description.triples import TripleWriter
+from cybilgraph.rdf.ntriples import term_text
+from cybilgraph.readers import Input
+from cybilgraph.readers.cells import read_cell, read_cells
+
+#: Removes what a release must not contain from a record.
+Redact = Callable[[Record], Record]
+_CLAIM = re.compile(r"/(participation|scope|relation)/([^/>]+)/([^/>]+)(/evidence/\d+)?>")
+_ACTOR = re.compile(rf"(?:/participation/|<{re.escape(BASE)}id/actor/)([^/>]+)")
+_BASIS = f"<{CYB.basis}>"
+#: Properties of a date that follow from its value, and others that no sentence or value says.
+_COMPUTED = {f"<{term}>" for term in (RDF.type, CYB.statusAsOf, CYB.activityKind, CYB.resultStatus)} | {
+    f"<{row.term}{form}>" for row in FIELDS if row.kind is FieldKind.DATE for form in DATE_FORMS
+}
+#: What a decided value is read from: it has no file of its own.
+_NO_INPUT, _NOWHERE = Input("decision.csv", data=b""), Source("", "")
+_VERDICTS = {Verdict.YES: "confirmed", Verdict.NO: "rejected", Verdict.INSTEAD: "corrected"}
+
+
+@dataclass(slots=True)
+class Claim:
+    """A claim in the lines of a project: a field, the key of what it links to, its node, and how it is known.
+
+    ``sentences`` are its quotes in order, and ``confidence`` is the surest of their probabilities.
+    """
+
+    field: str
+    key: str
+    node: str
+    basis: str = ""
+    confidence: float = 1.0
+    sentences: list[str] = field(default_factory=list)
+
+
+def read_claims(lines: Iterable[str], project: str) -> dict[tuple[str, str], Claim]:
+    """Return the claims in the sorted lines of a project, by field and key."""
+    found: dict[tuple[str, str], Claim] = {}
+    for line in lines:
+        if not (match := _CLAIM.match(line, len(project) + 1)):
+            continue
+        kind, first, second, quote = match.groups()
+        name, key = (second, unquote(first)) if kind == "participation" else (first, unquote(second))
+        node = f"{project}/{kind}/{match[2]}/{match[3]}"
+        claim = found.setdefault((name, key), Claim(name, key, node))
+        _, predicate, term = line.split(" ", 2)
+        if quote:
+            if predicate == f"<{OA.exact}>":
+                claim.sentences.append(term_text(term))
+        elif predicate == _BASIS:
+            claim.basis = term_text(term).rpartition("/")[2].removesuffix("> .")
+        elif predicate == f"<{CYB.confidence}>":
+            claim.confidence = float(term_text(term))
+    return found
+
+
+def field_lines(name: str, lines: Iterable[str], key: str) -> list[str]:
+    """Return the lines of a project that belong to a field or role."""
+    project, record = thing_iri("project", key), record_iri(key)
+    row = BY_NAME.get(name)
+    if row and row.kind is FieldKind.RECORD:
+        return [line for line in lines if line.startswith(f"<{record}> <{row.term}> ")]
+    own = (f"<{project}>", f"<{project}/")
+    return [line for line in lines if line.startswith(own) and field_of(line, project) == name]
+
+
+def value_checksum(lines: Iterable[str], project: str) -> str:
+    """Return the checksum of the values in the lines of a field, regardless of where and how they are printed."""
+    texts = set()
+    for line in lines:
+        subject, predicate, term = line.split(" ", 2)
+        if "/dating/" not in subject and predicate not in _COMPUTED and not term.startswith(f"<{project}/"):
+            texts.add(term_text(term.removesuffix(" .")))
+    return checksum("\n".join(sorted(texts)))
+
+
+def subject_value(kind: str, key: str, name: str) -> str:
+    """Return how a decision refers to a resource: by its key, or by its name if the reference data lack it."""
+    named = _named(kind, name) if kind == "actor" and not load_gazetteer().get(kind, key) else None
+    return name if named and named.key == key else key
+
+
+def _named(kind: str, text: str) -> Named | None:
+    """Return the resource with this key or name; None if there is none of this kind."""
+    if kind == "project":
+        return Named(kind, text, Text(text))
+    names = load_gazetteer()
+    entry = names.get(kind, text) or names.get(kind, text.zfill(3))  # spreadsheet programs write region 029 as 29
+    if entry := entry or (find_actor(text) if kind == "actor" else names.find(kind, text)):
+        return Named(kind, entry.key, Text(entry.name), names.get(kind, entry.key) is not None)
+    return None
+
+
+def _kind(name: str) -> str:
+    """Return the kind of resource that a field or role links to."""
+    kind = BY_NAME[name].kind if name in BY_NAME else FieldKind.ACTORS
+    return {FieldKind.ACTORS: "actor", FieldKind.PROJECTS: "project"}.get(kind, name)
+
+
+def _find(name: str, text: str) -> Named:
+    """Return the resource with this key or name that a field or role may link to. Raises ValueError."""
+    if not (found := _named(_kind(name), text)):
+        raise ValueError(f"there is no {_kind(name)} {text[:80]!r}")
+    return found
+
+
+class ActorDecisions:
+    """What curators decided about actors, for all records: which is another one, and which is no organisation."""
+
+    def __init__(self, decisions: Iterable[Decision]) -> None:
+        self.findings: list[Finding] = []
+        #: By the key of an actor, the key of the actor that it is, or "" if it is no organisation.
+        self._keys: dict[str, str] = {}
+        self._names: dict[str, Named] = {}
+        for one in decisions:
+            old, new = (_named("actor", text) if text else None for text in (one.value, one.new_value))
+            assert old
+            if one.verdict is Verdict.INSTEAD and new and new.key != old.key:
+                self._keys[old.key], self._names[new.key] = new.key, new
+            elif one.verdict is Verdict.NO:
+                self._keys[old.key] = ""
+        for key in list(self._keys):  # A is B, and B is C
+            seen = {key}
+            while (target := self._keys[key]) in self._keys and target not in seen:
+                seen.add(target)
+                self._keys[key] = self._keys[target]
+
+    def concern(self, block: bytes) -> bool:
+        """Return whether these lines name an actor that was decided on."""
+        return bool(self._keys) and any(unquote(key) in self._keys for key in _ACTOR.findall(block.decode()))
+
+    def apply(self, lines: Iterable[str]) -> list[str]:
+        """Return the lines of a project with the actors that were decided on."""
+        lines = list(lines)
+        nodes = {line.split(" ", 1)[0] for line in lines if "/participation/" in line}
+        kept = []
+        for line in lines:
+            keys = {key for key in map(unquote, _ACTOR.findall(line)) if key in self._keys}
+            if not all(map(self._keys.get, keys)):
+                continue
+            renamed = _ACTOR.sub(self._renamed, line)
+            # Of two claims that have become one, the one about the right actor stays.
+            if keys and "/participation/" in line and (claim := _CLAIM.search(renamed)):
+                node = renamed[: renamed.index("/participation/")].rpartition("<")[2]
+                if f"<{node}{claim[0].removesuffix(claim[4] or '>').removesuffix('>')}>" in nodes:
+                    continue
+            kept.append(renamed)
+        return sorted(set(kept))
+
+    def _renamed(self, found: re.Match[str]) -> str:
+        key = self._keys.get(unquote(found[1]))
+        return found[0] if key is None else found[0][: -len(found[1])] + thing_iri("actor", key).rpartition("/")[2]
+
+    def shared(self, lines: Iterable[str]) -> Iterator[str]:
+        """Yield the lines about shared resources; the names of an actor that is another one become names of that."""
+        for line in lines:
+            subject, predicate, term = line.split(" ", 2)
+            key = unquote(found[1]) if (found := _ACTOR.fullmatch(subject[:-1])) else None
+            if key not in self._keys:
+                yield line
+            elif (new := self._keys[key]) and predicate in (f"<{SKOS.prefLabel}>", f"<{SKOS.altLabel}>"):
+                yield f"<{thing_iri('actor', new)}> <{SKOS.altLabel}> {term}"
+        writer = TripleWriter()
+        for key, new in self._keys.items():
+            if new:
+                writer.link(thing_iri("actor", key), DCTERMS.isReplacedBy, thing_iri("actor", new))
+                if not self._names[new].known:
+                    writer.link(thing_iri("actor", new), RDF.type, CYB.Actor)
+                    writer.text(thing_iri("actor", new), SKOS.prefLabel, self._names[new].printed.text)
+        yield from writer.lines()
+
+
+@dataclass(slots=True)
+class DecidedProject:
+    """The lines of a project after decisions, the lines that they add about shared resources, and findings."""
+
+    lines: list[str]
+    shared: list[str] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+
+def apply_decisions(key: str, lines: list[str], decisions: Iterable[Decision], redact: Redact) -> DecidedProject:
+    """Apply decisions, the oldest first, to the merged lines of a project."""
+    return _Application(key, lines, redact).run(decisions)
+
+
+class _Application:
+    """The application of decisions to one project."""
+
+    def __init__(self, key: str, lines: list[str], redact: Redact) -> None:
+        self._key, self._redact = key, redact
+        self._project, self._record = thing_iri("project", key), record_iri(key)
+        self._captured = lines
+        self._claims = read_claims(lines, self._project)
+        self._lines = set(lines)
+        self._shared: set[str] = set()
+        language = f"<{self._record}> <{DCTERMS.language}> "
+        self._language = next((term_text(line[len(language) :]) for line in lines if line.startswith(language)), "en")
+
+    def run(self, decisions: Iterable[Decision]) -> DecidedProject:
+        findings = []
+        for one in decisions:
+            if one.field == SAME:
+                continue
+            try:
+                is_stale = (self._decide_link if is_link(one.field) else self._decide_value)(one)
+            except ValueError as error:
+                findings.append(one.finding("decision-unread", reason=error))
+                continue
+            if is_stale:
+                findings.append(
+                    one.finding("decision-review", who=one.who, day=one.when[:10], field=one.field, name=one.value)
+                )
+        return DecidedProject(sorted(self._lines), sorted(self._shared), findings)
+
+    # ---- claims ----------------------------------------------------------------------------
+
+    def _decide_link(self, one: Decision) -> bool:
+        """Apply a decision about a claim; return whether it should be reviewed. Raises ValueError."""
+        key = self._key_of(one.field, one.value)
+        claim = self._claims.get((one.field, key))
+        node, target = self._claim_node(one.field, key), thing_iri(_kind(one.field), key)
+        if one.verdict is Verdict.YES:
+            if claim is None:
+                node = self._add_claim(one.field, one.value)
+            self._confirm(one, node)
+        else:
+            quotes = [line for line in self._lines if line.startswith(f"<{node}") and "/evidence/" in line]
+            self._remove_claim(one.field, node, target)
+            if one.verdict is Verdict.INSTEAD:
+                new = self._add_claim(one.new_field or one.field, one.new_value or one.value)
+                self._lines.update(line.replace(f"<{node}/", f"<{new}/").replace(f"<{node}>", f"<{new}>") for line in quotes)
+                self._confirm(one, new)
+        self._describe(one, BY_NAME[one.field].term if one.field in BY_NAME else CYB.involved, target)
+        now = set(claim.sentences) if claim else set()
+        before = set(one.sentences)
+        if one.verdict is Verdict.YES:
+            return not before & now if before else bool(one.basis) and claim is None
+        if claim is None:
+            return one.verdict is Verdict.INSTEAD and bool(one.basis)
+        return claim.basis != one.basis or not now <= before
+
+    def _key_of(self, name: str, text: str) -> str:
+        """Return the key of what a decision refers to, as in the claims if they have it. Raises ValueError."""
+        if (name, text) in self._claims:
+            return text
+        return _find(name, text).key
+
+    def _claim_node(self, name: str, key: str) -> str:
+        segment = thing_iri("", key).rpartition("/")[2]
+        row = BY_NAME.get(name)
+        if row is None or row.kind is FieldKind.ACTORS:
+            return f"{self._project}/participation/{segment}/{name}"
+        return f"{self._project}/{'scope' if row.kind is FieldKind.SCOPES else 'relation'}/{name}/{segment}"
+
+    def _remove_claim(self, name: str, node: str, target: str) -> None:
+        direct = {BY_NAME[name].term, CYB.beneficiary if name == "audience" else ""} if name in BY_NAME else set()
+        links = {f"<{self._project}> <{term}> <{target}> ." for term in direct}
+        self._lines = {
+            line
+            for line in self._lines
+            if line not in links and not line.startswith((f"<{node}>", f"<{node}/")) and not line.endswith(f" <{node}> .")
+        }
+
+    def _add_claim(self, name: str, text: str) -> str:
+        """Add a claim, and return its node. Raises ValueError."""
+        named = _find(name, text)
+        links: dict[FieldKind | None, dict[str, tuple[Participation | Scope | Relation, ...]]] = {
+            FieldKind.ACTORS: {"participations": (Participation(named, name, Basis.CONFIRMED),)},
+            FieldKind.SCOPES: {"scopes": (Scope(named, Basis.CONFIRMED),)},
+            FieldKind.PROJECTS: {"relations": (Relation(name, named, Basis.CONFIRMED),)},
+        }
+        kind = BY_NAME[name].kind if name in BY_NAME else FieldKind.ACTORS
+        self._take(name, self._mini_record(**links[kind]))
+        return self._claim_node(name, named.key)
+
+    def _confirm(self, one: Decision, node: str) -> None:
+        """Give a claim the basis "confirmed", its curator, and the link that it is about."""
+        writer = TripleWriter()
+        writer.link(node, CYB.basis, thing_iri("basis", Basis.CONFIRMED))
+        self._attribute(writer, one, node)
+        about = {
+            line.split(" ", 2)[1]: line.split(" ", 2)[2]
+            for line in self._lines
+            if line.startswith((f"<{node}> <{RDF.predicate}>", f"<{node}> <{RDF.object}>"))
+        }
+        if (predicate := about[f"<{RDF.predicate}>"].removesuffix(" .")) != f"<{CYB.involved}>":
+            self._lines.add(f"<{self._project}> {predicate} {about[f'<{RDF.object}>']}")
+        self._lines = {line for line in self._lines if not line.startswith(f"<{node}> {_BASIS} ")}
+        self._lines.update(writer.lines())
+
+    # ---- values ----------------------------------------------------------------------------
+
+    def _decide_value(self, one: Decision) -> bool:
+        """Apply a decision about the value of a field; return whether it should be reviewed. Raises ValueError."""
+        row = BY_NAME[one.field]
+        captured = field_lines(one.field, self._captured, self._key)
+        now, decided = value_checksum(captured, self._project), ""
+        if one.verdict is not Verdict.YES:
+            self._lines -= set(field_lines(one.field, self._lines, self._key))
+        if one.verdict is Verdict.INSTEAD:
+            self._add_value(one)
+            decided = value_checksum(field_lines(one.field, self._lines, self._key), self._project)
+            if not decided:
+                raise ValueError(f"{one.new_value[:80]!r} cannot be read as {row.column.replace('_', ' ')}")
+            self._lines.discard(f"<{self._record}> <{CYB.leftBlank}> <{row.term}> .")
+        if row.kind is FieldKind.DATE and one.verdict is not Verdict.NO:
+            self._confirm_date(one)
+        texts = [term_text(line.split(" ", 2)[2]) for line in captured if f" <{row.term}> " in line]
+        self._describe(one, row.term, text=one.value or next(iter(texts), ""))
+        return now not in (one.sha256 or checksum(one.value), decided)
+
+    def _add_value(self, one: Decision) -> None:
+        row = BY_NAME[one.field]
+        if one.field in ("code", "iati", "slug"):  # the key of the project, which they would change, is permanent
+            writer = TripleWriter()
+            writer.plain(self._project, row.term, one.new_value)
+            self._lines.update(writer.lines())
+            return
+        found = read_cells(_NO_INPUT, [read_cell(row.column or row.name, one.new_value, Place(1))], [])
+        if found is None:
+            return
+        language = found.language if one.field == "language" else Text(self._language)
+        updated = Text(one.when[:10]) if one.field == "status" else found.updated
+        self._take(one.field, replace(found, code=None, iati=None, source=_NOWHERE, language=language, updated=updated))
+
+    def _confirm_date(self, one: Decision) -> None:
+        node = f"{self._project}/dating/{one.field}"
+        term = f"<{self._project}> <{BY_NAME[one.field].term}> "
+        value = next((line[len(term) :] for line in self._lines if line.startswith(term)), "")
+        if not value:
+            return
+        self._lines = {line for line in self._lines if not line.startswith(f"<{node}> {_BASIS} ")}
+        writer = TripleWriter()
+        writer.link(self._project, CYB.dating, node)
+        writer.link(node, RDF.type, CYB.Dating)
+        writer.link(node, CYB.property, BY_NAME[one.field].term)
+        writer.link(node, RDF.predicate, BY_NAME[one.field].term)
+        writer.link(node, CYB.basis, thing_iri("basis", Basis.CONFIRMED))
+        writer.link(node, PROV.wasDerivedFrom, f"{self._record}/source")
+        self._attribute(writer, one, node)
+        self._lines.update((*writer.lines(), f"<{node}> <{RDF.object}> {value}"))
+
+    # ---- descriptions ----------------------------------------------------------------------
+
+    def _mini_record(self, **links: tuple[Participation | Scope | Relation, ...]) -> Record:
+        """Return a record with these links only."""
+        return Record(source=_NOWHERE, language=Text(self._language), **links)  # type: ignore[arg-type]
+
+    def _take(self, name: str, record: Record) -> None:
+        """Add the lines of a field of a record, without what the release must not contain."""
+        lines = describe(replace(self._redact(record), slug=Text(self._key)))
+        self._lines.update(field_lines(name, lines, self._key))
+        own = tuple(f"<{iri}{end}" for iri in (self._project, self._record) for end in ">/")
+        self._shared.update(line for line in lines if not line.startswith(own))
+
+    def _attribute(self, writer: TripleWriter, one: Decision, node: str) -> None:
+        """Describe who decided, unless the release must not name this person, and when."""
+        who = self._redact(Record(source=_NOWHERE, contacts=(Contact(one.who),))).contacts
+        name = who[0].name if who else "A curator"
+        curator = thing_iri("curator", slug(name))
+        writer.link(node, PROV.wasAttributedTo, curator)
+        writer.plain(node, PROV.generatedAtTime, f"{one.when[:19]}Z", XSD.dateTime)
+        agent = TripleWriter()
+        agent.link(curator, RDF.type, PROV.Agent)
+        agent.plain(curator, FOAF.name, name)
+        self._shared.update(agent.lines())
+
+    def _describe(self, one: Decision, predicate: str, target: str = "", text: str = "") -> None:
+        """Describe the decision itself, which also tells a rejected value from one that no record has any more."""
+        node = f"{self._record}/decision/{one.field}/{one.id}"
+        writer = TripleWriter(self._language)
+        writer.link(self._record, CYB.decision, node)
+        writer.link(node, RDF.type, CYB.Decision)
+        writer.link(node, RDF.predicate, predicate)
+        if target:
+            writer.link(node, RDF.object, target)
+        elif text:
+            writer.plain(node, RDF.object, text)
+        writer.plain(node, CYB.verdict, _VERDICTS[one.verdict])
+        self._attribute(writer, one, node)
+        self._lines.update(writer.lines())

@@ -1,0 +1,277 @@
+"""Curators' decisions about claims, values, records and organisations, in files that only grow.
+
+A file is CSV with one decision on each line, so that a line can be added without reading the others, branches of git
+that add lines can be merged, and every spreadsheet program opens it. Nothing is changed or deleted: a later decision
+on the same subject replaces an earlier one, and ``undo`` withdraws one. Each curator has a file.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import pickle
+import re
+import secrets
+from collections.abc import Iterable, Iterator
+from dataclasses import field, fields, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Self
+
+from cybilgraph.errors import DecisionError
+from cybilgraph.model.fields import BY_NAME, FieldKind
+from cybilgraph.model.findings import Finding
+from cybilgraph.model.gazetteer import load_gazetteer, slug
+from cybilgraph.model.rules import finding
+from cybilgraph.model.values import value
+from cybilgraph.readers.tabular import escape_formula, unescape_formula
+from cybilgraph.runtime.files import append_line
+from cybilgraph.runtime.spill import TemporaryDatabase
+
+#: Subjects besides fields: whether another record describes the same project, and what an actor is.
+SAME, ACTOR = "record", "actor"
+#: Kinds of field with one decision for each value; all others have one for the whole field.
+LINK_KINDS = (FieldKind.ACTORS, FieldKind.SCOPES, FieldKind.PROJECTS)
+#: Written into a new folder, so that git keeps the lines of both branches.
+_ATTRIBUTES = "*.csv merge=union\n"
+_ESCAPED = re.compile(r"\\(.)")
+_SCHEMA = """
+CREATE TABLE decision (
+    id TEXT PRIMARY KEY, record TEXT, subject TEXT, moment TEXT, file TEXT, line INTEGER, pickled BLOB) WITHOUT ROWID;
+CREATE TABLE undone (id TEXT PRIMARY KEY) WITHOUT ROWID;
+"""
+_IN_FORCE = """
+SELECT pickled FROM (
+    SELECT pickled, moment, file, line, row_number() OVER (
+        PARTITION BY subject ORDER BY moment DESC, file DESC, line DESC) AS place
+    FROM decision WHERE record = ? AND id NOT IN (SELECT id FROM undone))
+WHERE place = 1 ORDER BY moment, file, line
+"""
+
+
+class Verdict(StrEnum):
+    """What a curator decided."""
+
+    YES = "yes"  # it is so, whether or not a record says it
+    NO = "no"  # it is not so
+    INSTEAD = "instead"  # the new field or value applies instead
+    UNDO = "undo"  # the decision with the id in ``new_value`` no longer applies
+
+
+@value(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """A decision; the attributes up to ``sha256`` are the columns of its file.
+
+    ``record`` is the key of the project; empty if the decision is about an actor in all records. ``field`` is the name
+    of the field, the role of an actor, ``SAME`` or ``ACTOR``. ``value`` is the key of what the field links to, or its
+    name if the reference data lack it; for other fields, the value at the time. An empty ``new_field`` or ``new_value``
+    is the same as before; an actor that is ``INSTEAD`` another one has the key or name of that one in ``new_value``.
+
+    ``basis`` is how the claim was known when it was decided, and ``sentence`` its quotes, one per line. ``sha256`` is
+    the checksum of the sentence or, without one, of the value. It shows whether the text has changed since then.
+    """
+
+    id: str = ""
+    record: str = ""
+    field: str
+    value: str = ""
+    verdict: Verdict
+    new_field: str = ""
+    new_value: str = ""
+    who: str
+    suggested_by: str = ""
+    when: str = ""
+    why: str = ""
+    basis: str = ""
+    sentence: str = ""
+    sha256: str = ""
+    file: str = field(default="", compare=False)
+    line: int = field(default=0, compare=False)
+
+    @property
+    def subject(self) -> str:
+        """What the decision is about, within its record: a field, or a field and a value."""
+        return f"{self.field} {self.value}" if is_link(self.field) or self.field in (SAME, ACTOR) else self.field
+
+    @property
+    def sentences(self) -> list[str]:
+        """The quotes on which the decision is based."""
+        return self.sentence.split("\n") if self.sentence else []
+
+    def finding(self, rule: str, **values: object) -> Finding:
+        """Return a finding about this decision."""
+        return finding(rule, self.file, values, line=self.line, record=self.record, label=self.field, text=self.value)
+
+
+COLUMNS = tuple(one.name for one in fields(Decision) if one.name not in ("file", "line"))
+
+
+def is_link(name: str) -> bool:
+    """Return whether a field links to resources, each with a claim of its own."""
+    row = BY_NAME.get(name)
+    return row.kind in LINK_KINDS if row else load_gazetteer().get("role", name) is not None
+
+
+def checksum(text: str) -> str:
+    """Return the checksum of a sentence or value; empty if the text is."""
+    return hashlib.sha256(text.encode(errors="replace")).hexdigest() if text else ""
+
+
+def describe_decision(one: Decision) -> str:
+    """Return a decision in one line."""
+    new = " ".join(filter(None, (one.new_field, one.new_value)))
+    after = f" → {new}" if one.verdict is Verdict.INSTEAD else f": {one.verdict}"
+    return f"{one.record or 'all records'} · {one.field} {one.value}".rstrip() + after
+
+
+def append_decisions(folder: Path, decisions: Iterable[Decision]) -> list[Decision]:
+    """Add decisions to the file of their curator, all or none, and return them with id and time.
+
+    They are on disk when the function returns, and other writers may add lines at the same time. Raises DecisionError.
+    """
+    added = []
+    for one in decisions:
+        now = datetime.now(UTC)
+        name, when = f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}", now.isoformat(timespec="milliseconds")
+        added.append(
+            replace(one, id=one.id or name, when=one.when or when, sha256=one.sha256 or checksum(one.sentence))
+        )
+    for who in {one.who for one in added}:
+        if not slug(who):
+            raise DecisionError("A decision needs the name of its curator", "Give it with --who.")
+        lines = "".join(_line(getattr(one, name) for name in COLUMNS) for one in added if one.who == who)
+        path = folder / f"{slug(who)}.csv"
+        try:
+            if not folder.exists():
+                folder.mkdir(parents=True, exist_ok=True)
+                (folder / ".gitattributes").write_text(_ATTRIBUTES)
+            append_line(path, lines.encode(errors="replace"), first=_line(COLUMNS).encode())
+        except OSError as error:
+            raise DecisionError(
+                f"{path} cannot be written: {error.strerror}", "Check the folder and its free space."
+            ) from error
+    return added
+
+
+def _line(cells: Iterable[str]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(
+        escape_formula(cell.replace("\\", "\\\\").replace("\r", "").replace("\n", "\\n")) for cell in cells
+    )
+    return text.getvalue()
+
+
+def _cell(text: str) -> str:
+    return _ESCAPED.sub(lambda found: "\n" if found[1] == "n" else found[1], unescape_formula(text.strip()))
+
+
+def read_decisions(folder: Path) -> Iterator[Decision | Finding]:
+    """Yield the decisions of a folder, and a finding for each line that is none. Raises DecisionError."""
+    try:
+        for path in sorted(folder.glob("*.csv")):
+            with path.open("rb") as file:
+                yield from _read_lines(path.name, file)
+    except OSError as error:
+        raise DecisionError(f"{folder} cannot be read: {error.strerror}", "Check its permissions.") from error
+
+
+def _read_lines(name: str, lines: Iterable[bytes]) -> Iterator[Decision | Finding]:
+    header: list[str] = []
+    separator = ","
+    for number, raw in enumerate(lines, start=1):
+        try:
+            text = raw.decode("utf-8-sig").rstrip("\r\n")
+            separator = separator if header else max(",;\t", key=text.count)
+            cells = next(csv.reader([text], delimiter=separator, strict=True), [])
+            if not any(cells):
+                continue
+            if "verdict" in cells and "field" in cells:  # again after two new files were merged
+                header = cells
+            elif not header:
+                raise ValueError("the first line does not have the column names")
+            else:
+                yield _parse(name, number, header, cells)
+        except (ValueError, csv.Error) as error:
+            yield finding("decision-unread", name, {"reason": error}, line=number)
+
+
+def _parse(file: str, line: int, header: list[str], cells: list[str]) -> Decision:
+    """Parse the cells of a line. Raises ValueError with the reason if they are not a decision."""
+    if len(cells) < len(header):
+        raise ValueError(f"it has {len(cells)} of {len(header)} columns")
+    given = {column: _cell(cell) for column, cell in zip(header, cells, strict=False) if column in COLUMNS}
+    for column in ("id", "field", "verdict", "who", "when"):
+        if not given.get(column):
+            raise ValueError(f"it has no {column}")
+    if given["verdict"] not in list(Verdict):
+        raise ValueError(f"the verdict {given['verdict']!r} is none of {', '.join(Verdict)}")
+    try:
+        moment = datetime.fromisoformat(given["when"]).astimezone(UTC)
+    except ValueError:
+        raise ValueError(f"{given['when']!r} is not a time such as 2027-01-31T12:00:00Z") from None
+    given["when"] = moment.isoformat(timespec="milliseconds")
+    found = Decision(**given | {"verdict": Verdict(given["verdict"])}, file=file, line=line)
+    if found.sentence and found.sha256 and found.sha256 != checksum(found.sentence):
+        raise ValueError("the sentence is not the one that was decided on: its checksum differs")
+    if found.verdict is Verdict.UNDO:
+        return found
+    is_field = (row := BY_NAME.get(found.field)) and row.kind is not FieldKind.LAYOUT
+    if not is_field and not is_link(found.field) and found.field not in (SAME, ACTOR):
+        raise ValueError(f"there is no field or role {found.field!r}")
+    if (found.field == ACTOR) is bool(found.record):
+        raise ValueError("a decision about an actor has no record, and every other one has a record")
+    if found.verdict is Verdict.INSTEAD and not (found.new_field or found.new_value):
+        raise ValueError("it has neither a new_field nor a new_value")
+    return found
+
+
+class Decisions:
+    """A context manager with the decisions of a folder that are in force, in a temporary file."""
+
+    def __init__(self, folder: Path | None) -> None:
+        """Read a folder; without one, there are no decisions. Raises DecisionError."""
+        self._base = TemporaryDatabase(_SCHEMA)
+        #: Findings about lines that are no decision.
+        self.findings: list[Finding] = []
+        self._undone: list[tuple[str]] = []
+        if folder:
+            self._base.fill("INSERT OR IGNORE INTO decision VALUES (?, ?, ?, ?, ?, ?, ?)", self._rows(folder))
+            self._base.fill("INSERT OR IGNORE INTO undone VALUES (?)", self._undone)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._base.close()
+
+    def _rows(self, folder: Path) -> Iterator[tuple[object, ...]]:
+        for one in read_decisions(folder):
+            if isinstance(one, Finding):
+                self.findings.append(one)
+            elif one.verdict is Verdict.UNDO:
+                self._undone.append((one.new_value,))
+            else:
+                yield one.id, one.record, one.subject, one.when, one.file, one.line, pickle.dumps(one)
+
+    def records(self) -> Iterator[str]:
+        """Yield the key of each record with decisions, in order."""
+        query = "SELECT DISTINCT record FROM decision WHERE record <> '' ORDER BY record"
+        return (record for (record,) in self._base.rows(query))
+
+    def of(self, record: str) -> list[Decision]:
+        """Return the decisions in force on a record, or on actors in all records (""), the oldest first."""
+        return [pickle.loads(pickled) for (pickled,) in self._base.rows(_IN_FORCE, record)]  # noqa: S301 - see _rows
+
+    def same_records(self) -> Iterator[tuple[str, str]]:
+        """Yield the keys of each two records that describe one project."""
+        return (pair for pair, verdict in self._pairs() if verdict is Verdict.YES)
+
+    def distinct_records(self) -> set[frozenset[str]]:
+        """Return the keys of each two records that describe different projects."""
+        return {frozenset(pair) for pair, verdict in self._pairs() if verdict is Verdict.NO}
+
+    def _pairs(self) -> Iterator[tuple[tuple[str, str], Verdict]]:
+        for record in self.records():
+            yield from (((record, one.value), one.verdict) for one in self.of(record) if one.field == SAME)

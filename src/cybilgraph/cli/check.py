@@ -171,7 +171,7 @@ def check(
     if is_direct and among:
         raise CliError("--among works only with records\n  With --shapes or --graph, give all files as sources.")
     if decisions and (is_direct or fix or diff):
-        raise CliError("--decisions works only when records are checked\n  Omit it with --shapes, --graph, --fix or --diff.")
+        raise CliError("--decisions needs records to check\n  Omit it with --shapes, --graph, --fix or --diff.")
     with progress_bar("Checking") as progress:
         common["progress"] = progress
         if is_direct:

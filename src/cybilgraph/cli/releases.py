@@ -207,7 +207,8 @@ def forget(folder: Path, who: str, queue: Path | None) -> None:
     for name, outcome in suggestions.items():
         click.echo(f"Suggestion {name}: {outcome}.")
     unsearched = [] if queue else ["suggested edits (give --suggestions DIR)"]
-    unsearched += ["record files", "curators' decisions", "server logs", "backups", "copies that others have downloaded"]
+    unsearched += ["record files", "curators' decisions", "server logs", "backups"]
+    unsearched += ["copies that others have downloaded"]
     click.echo(f"Not searched: {', '.join(unsearched)}. Caches may keep old responses for a day.", err=True)
     if any(erasure.remaining for erasure in erasures.values()):
         click.echo("Edit those records, build again, and prune the releases that contain the text.", err=True)

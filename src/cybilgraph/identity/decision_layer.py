@@ -7,7 +7,7 @@ that it was based on; the change is reported.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from urllib.parse import unquote
 
@@ -75,12 +75,12 @@ def read_claims(lines: Iterable[str], project: str) -> dict[tuple[str, str], Cla
         name, key = (second, unquote(first)) if kind == "participation" else (first, unquote(second))
         node = f"{project}/{kind}/{match[2]}/{match[3]}"
         claim = found.setdefault((name, key), Claim(name, key, node))
-        _, predicate, term = line.split(" ", 2)
+        _, predicate, term = line.removesuffix(" .").split(" ", 2)
         if quote:
             if predicate == f"<{OA.exact}>":
                 claim.sentences.append(term_text(term))
         elif predicate == _BASIS:
-            claim.basis = term_text(term).rpartition("/")[2].removesuffix("> .")
+            claim.basis = term_text(term).rpartition("/")[2]
         elif predicate == f"<{CYB.confidence}>":
             claim.confidence = float(term_text(term))
     return found
@@ -108,11 +108,11 @@ def value_checksum(lines: Iterable[str], project: str) -> str:
 
 def subject_value(kind: str, key: str, name: str) -> str:
     """Return how a decision refers to a resource: by its key, or by its name if the reference data lack it."""
-    named = _named(kind, name) if kind == "actor" and not load_gazetteer().get(kind, key) else None
+    named = find_resource(kind, name) if kind == "actor" and not load_gazetteer().get(kind, key) else None
     return name if named and named.key == key else key
 
 
-def _named(kind: str, text: str) -> Named | None:
+def find_resource(kind: str, text: str) -> Named | None:
     """Return the resource with this key or name; None if there is none of this kind."""
     if kind == "project":
         return Named(kind, text, Text(text))
@@ -123,7 +123,7 @@ def _named(kind: str, text: str) -> Named | None:
     return None
 
 
-def _kind(name: str) -> str:
+def kind_of(name: str) -> str:
     """Return the kind of resource that a field or role links to."""
     kind = BY_NAME[name].kind if name in BY_NAME else FieldKind.ACTORS
     return {FieldKind.ACTORS: "actor", FieldKind.PROJECTS: "project"}.get(kind, name)
@@ -131,8 +131,8 @@ def _kind(name: str) -> str:
 
 def _find(name: str, text: str) -> Named:
     """Return the resource with this key or name that a field or role may link to. Raises ValueError."""
-    if not (found := _named(_kind(name), text)):
-        raise ValueError(f"there is no {_kind(name)} {text[:80]!r}")
+    if not (found := find_resource(kind_of(name), text)):
+        raise ValueError(f"there is no {kind_of(name)} {text[:80]!r}")
     return found
 
 
@@ -145,7 +145,7 @@ class ActorDecisions:
         self._keys: dict[str, str] = {}
         self._names: dict[str, Named] = {}
         for one in decisions:
-            old, new = (_named("actor", text) if text else None for text in (one.value, one.new_value))
+            old, new = (find_resource("actor", text) if text else None for text in (one.value, one.new_value))
             assert old
             if one.verdict is Verdict.INSTEAD and new and new.key != old.key:
                 self._keys[old.key], self._names[new.key] = new.key, new
@@ -234,9 +234,11 @@ class _Application:
         for one in decisions:
             if one.field == SAME:
                 continue
+            before = self._lines.copy(), self._shared.copy()
             try:
                 is_stale = (self._decide_link if is_link(one.field) else self._decide_value)(one)
             except ValueError as error:
+                self._lines, self._shared = before
                 findings.append(one.finding("decision-unread", reason=error))
                 continue
             if is_stale:
@@ -251,7 +253,7 @@ class _Application:
         """Apply a decision about a claim; return whether it should be reviewed. Raises ValueError."""
         key = self._key_of(one.field, one.value)
         claim = self._claims.get((one.field, key))
-        node, target = self._claim_node(one.field, key), thing_iri(_kind(one.field), key)
+        node, target = self._claim_node(one.field, key), thing_iri(kind_of(one.field), key)
         if one.verdict is Verdict.YES:
             if claim is None:
                 node = self._add_claim(one.field, one.value)
@@ -261,7 +263,9 @@ class _Application:
             self._remove_claim(one.field, node, target)
             if one.verdict is Verdict.INSTEAD:
                 new = self._add_claim(one.new_field or one.field, one.new_value or one.value)
-                self._lines.update(line.replace(f"<{node}/", f"<{new}/").replace(f"<{node}>", f"<{new}>") for line in quotes)
+                self._lines.update(
+                    line.replace(f"<{node}/", f"<{new}/").replace(f"<{node}>", f"<{new}>") for line in quotes
+                )
                 self._confirm(one, new)
         self._describe(one, BY_NAME[one.field].term if one.field in BY_NAME else CYB.involved, target)
         now = set(claim.sentences) if claim else set()
@@ -291,7 +295,9 @@ class _Application:
         self._lines = {
             line
             for line in self._lines
-            if line not in links and not line.startswith((f"<{node}>", f"<{node}/")) and not line.endswith(f" <{node}> .")
+            if line not in links
+            and not line.startswith((f"<{node}>", f"<{node}/"))
+            and not line.endswith(f" <{node}> .")
         }
 
     def _add_claim(self, name: str, text: str) -> str:
@@ -316,10 +322,15 @@ class _Application:
             for line in self._lines
             if line.startswith((f"<{node}> <{RDF.predicate}>", f"<{node}> <{RDF.object}>"))
         }
-        if (predicate := about[f"<{RDF.predicate}>"].removesuffix(" .")) != f"<{CYB.involved}>":
-            self._lines.add(f"<{self._project}> {predicate} {about[f'<{RDF.object}>']}")
+        if (predicate := term_text(about[f"<{RDF.predicate}>"].removesuffix(" ."))) != CYB.involved:
+            self._lines.add(f"<{self._project}> <{predicate}> {about[f'<{RDF.object}>']}")
+            self._fill(predicate)
         self._lines = {line for line in self._lines if not line.startswith(f"<{node}> {_BASIS} ")}
         self._lines.update(writer.lines())
+
+    def _fill(self, term: str) -> None:
+        """Note that a field is no longer blank."""
+        self._lines.discard(f"<{self._record}> <{CYB.leftBlank}> <{term}> .")
 
     # ---- values ----------------------------------------------------------------------------
 
@@ -335,7 +346,7 @@ class _Application:
             decided = value_checksum(field_lines(one.field, self._lines, self._key), self._project)
             if not decided:
                 raise ValueError(f"{one.new_value[:80]!r} cannot be read as {row.column.replace('_', ' ')}")
-            self._lines.discard(f"<{self._record}> <{CYB.leftBlank}> <{row.term}> .")
+            self._fill(row.term)
         if row.kind is FieldKind.DATE and one.verdict is not Verdict.NO:
             self._confirm_date(one)
         texts = [term_text(line.split(" ", 2)[2]) for line in captured if f" <{row.term}> " in line]

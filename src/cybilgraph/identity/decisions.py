@@ -147,7 +147,7 @@ def append_decisions(folder: Path, decisions: Iterable[Decision]) -> list[Decisi
             if not folder.exists():
                 folder.mkdir(parents=True, exist_ok=True)
                 (folder / ".gitattributes").write_text(_ATTRIBUTES)
-            append_line(path, lines.encode(errors="replace"), first=_line(COLUMNS).encode())
+            append_line(path, lines.encode(errors="replace"), first=_line(COLUMNS).encode("utf-8-sig"))
         except OSError as error:
             raise DecisionError(
                 f"{path} cannot be written: {error.strerror}", "Check the folder and its free space."
@@ -179,26 +179,31 @@ def read_decisions(folder: Path) -> Iterator[Decision | Finding]:
 
 def _read_lines(name: str, lines: Iterable[bytes]) -> Iterator[Decision | Finding]:
     header: list[str] = []
-    separator = ","
     for number, raw in enumerate(lines, start=1):
         try:
-            text = raw.decode("utf-8-sig").rstrip("\r\n")
-            separator = separator if header else max(",;\t", key=text.count)
-            cells = next(csv.reader([text], delimiter=separator, strict=True), [])
+            cells = _split(raw.decode("utf-8-sig").rstrip("\r\n"), len(header))
             if not any(cells):
                 continue
             if "verdict" in cells and "field" in cells:  # again after two new files were merged
                 header = cells
-            elif not header:
-                raise ValueError("the first line does not have the column names")
             else:
                 yield _parse(name, number, header, cells)
         except (ValueError, csv.Error) as error:
             yield finding("decision-unread", name, {"reason": error}, line=number)
 
 
+def _split(line: str, columns: int) -> list[str]:
+    """Split a line: ours have commas, and those of a spreadsheet program may have another separator."""
+    found = [next(csv.reader([line], delimiter=separator), []) for separator in ",;\t"]
+    if not columns:
+        return max(found, key=len)
+    return next((cells for cells in found if len(cells) == columns), found[0])
+
+
 def _parse(file: str, line: int, header: list[str], cells: list[str]) -> Decision:
     """Parse the cells of a line. Raises ValueError with the reason if they are not a decision."""
+    if not header:
+        raise ValueError("there are no column names above it")
     if len(cells) < len(header):
         raise ValueError(f"it has {len(cells)} of {len(header)} columns")
     given = {column: _cell(cell) for column, cell in zip(header, cells, strict=False) if column in COLUMNS}

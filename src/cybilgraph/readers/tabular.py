@@ -179,6 +179,21 @@ def _cells(input_file: Input, header: list[str], row: TableRow, odd: list[Findin
     return found
 
 
+def table_rows(input_file: Input) -> Iterator[dict[str, str]]:
+    """Yield the rows of any table (XLSX or CSV) by the names in its first row. Raises SourceError."""
+    if input_file.suffix == ".xlsx":
+        with input_file.open(MAX_WORKBOOK_BYTES) as file:
+            yield from _named_rows(_workbook_rows(input_file, file))
+    else:
+        yield from _named_rows(csv_rows(input_file, []))
+
+
+def _named_rows(rows: Iterator[TableRow]) -> Iterator[dict[str, str]]:
+    header = next(rows, TableRow(1, [])).cells
+    for row in rows:
+        yield dict(zip(header, [*row.cells, *repeat("", len(header) - len(row.cells))], strict=False))
+
+
 # ---- CSV -----------------------------------------------------------------------------------
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from cybilgraph.identity.decisions import Decision, Verdict
 from cybilgraph.model.record import Record
-from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, FOAF, PROV, RDF, SKOS, thing_iri
+from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, FOAF, ORG, PROV, RDF, SKOS, thing_iri
 from tests.support.decided import CANADA, COUNCIL, KEY, PAGE, Decided, decide, decision
 
 PROJECT, RECORD = f"<{BASE}id/project/{KEY}>", f"<{BASE}record/{KEY}>"
@@ -256,6 +256,19 @@ def test_chain_of_actors_ends_at_the_last(tmp_path: Path) -> None:
     ]
     found = decide(tmp_path, chain, AGENCY)
     assert {key for name, key in found.claims() if name == "implementer"} == {"coe", "cto"}
+
+
+def test_organisation_of_its_own_has_the_details_given(tmp_path: Path) -> None:
+    found = decide(
+        tmp_path, [about_actor("some-agency", Verdict.YES, "type=government; country=BZ; parent=cto")], AGENCY
+    )
+    agency = actor("some-agency")
+    assert found.has(agency, f"<{ORG.classification}>", f"<{thing_iri('actor-type', 'government')}>")
+    assert found.has(agency, f"<{CYB.seat}>", f"<{thing_iri('country', 'BZ')}>")
+    assert found.has(agency, f"<{ORG.subOrganizationOf}>", actor("cto"))
+    assert found.has(agency, f"<{SKOS.prefLabel}>", '"Some Agency"')
+    wrong = decide(tmp_path, [about_actor("other-office", Verdict.YES, "colour=red")], AGENCY)
+    assert wrong.rules == ["decision-unread"]
 
 
 def test_decisions_join_and_separate_records(tmp_path: Path) -> None:

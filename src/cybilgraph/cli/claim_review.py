@@ -227,7 +227,7 @@ def _ask_claim(console: Console, one: OpenClaim) -> None:
     console.print(Text(f"{_label(claim.field)}: {escape_controls(one.name)}  ({claim.basis}, {claim.confidence:.2f})"))
     for sentence in claim.sentences:
         console.print(_marked(f"  “{sentence}”", one.name, claim.key, claim.field))
-    known = [f"{_label(other.field)}: {_named(other)}" for other in one.known if other is not claim]
+    known = [f"{_label(field)}: {name}" for field, name in one.known]
     if known:
         more = f"; {len(known) - _MAX_KNOWN} more" if len(known) > _MAX_KNOWN else ""
         console.print(Text(escape_controls(f"  Also: {'; '.join(known[:_MAX_KNOWN])}{more}"), style="dim"))
@@ -256,15 +256,6 @@ def _marked(sentence: str, name: str, key: str, field: str) -> Text:
             text.stylize("bold reverse", start, start + len(form))
             break
     return text
-
-
-def _named(claim: object) -> str:
-    from cybilgraph.identity.decision_layer import Claim, kind_of
-    from cybilgraph.model.gazetteer import load_gazetteer
-
-    assert isinstance(claim, Claim)
-    entry = load_gazetteer().entries.get(kind_of(claim.field), {}).get(claim.key)
-    return entry.name if entry else claim.key
 
 
 def _label(field: str) -> str:

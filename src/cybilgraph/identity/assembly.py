@@ -152,7 +152,7 @@ class Assembly:
         """Replace the shared lines about the actors that were decided on."""
         self._store_shared()
         rows = self._database.rows("SELECT DISTINCT line FROM shared")
-        old = [line for (line,) in rows if self._actors.concern(line.encode())]
+        old = [line for (line,) in rows if self._actors.describe(line)]
         self._database.fill("DELETE FROM shared WHERE line = ?", ((line,) for line in old))
         self._shared.update(self._actors.shared(old))
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from dataclasses import field as attribute
 from urllib.parse import unquote
 
 from cybilgraph.identity.decisions import SAME, Decision, Verdict, checksum, is_link
@@ -28,7 +29,7 @@ from cybilgraph.model.record import (
     Text,
 )
 from cybilgraph.model.state_bodies import find_actor
-from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, FOAF, OA, PROV, RDF, SKOS, XSD, thing_iri
+from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, FOAF, OA, ORG, PROV, RDF, SKOS, XSD, thing_iri
 from cybilgraph.model.vocabulary import record as record_iri
 from cybilgraph.rdf.description import describe, field_of
 from cybilgraph.rdf.description.triples import TripleWriter
@@ -44,6 +45,12 @@ _BASIS = f"<{CYB.basis}>"
 #: Properties of a date that follow from its value, and others that no sentence or value says.
 _COMPUTED = {f"<{term}>" for term in (RDF.type, CYB.statusAsOf, CYB.activityKind, CYB.resultStatus)} | {
     f"<{row.term}{form}>" for row in FIELDS if row.kind is FieldKind.DATE for form in DATE_FORMS
+}
+#: Details of an actor: the kind of resource, and the property.
+_ACTOR_DETAILS = {
+    "type": ("actor-type", ORG.classification),
+    "country": ("country", CYB.seat),
+    "parent": ("actor", ORG.subOrganizationOf),
 }
 #: What a decided value is read from: it has no file of its own.
 _NO_INPUT, _NOWHERE = Input("decision.csv", data=b""), Source("", "")
@@ -62,7 +69,7 @@ class Claim:
     node: str
     basis: str = ""
     confidence: float = 1.0
-    sentences: list[str] = field(default_factory=list)
+    sentences: list[str] = attribute(default_factory=list)
 
 
 def read_claims(lines: Iterable[str], project: str) -> dict[tuple[str, str], Claim]:
@@ -137,29 +144,57 @@ def _find(name: str, text: str) -> Named:
 
 
 class ActorDecisions:
-    """What curators decided about actors, for all records: which is another one, and which is no organisation."""
+    """What curators decided about actors, for all records: which is another one, and which is no organisation.
+
+    An actor of its own may have a type, a country and a parent, as in "type=government; country=BZ".
+    """
 
     def __init__(self, decisions: Iterable[Decision]) -> None:
         self.findings: list[Finding] = []
         #: By the key of an actor, the key of the actor that it is, or "" if it is no organisation.
         self._keys: dict[str, str] = {}
-        self._names: dict[str, Named] = {}
+        #: Lines about actors that other actors are, and details of actors of their own, by key.
+        self._added: dict[str, TripleWriter] = {}
         for one in decisions:
-            old, new = (find_resource("actor", text) if text else None for text in (one.value, one.new_value))
-            assert old
-            if one.verdict is Verdict.INSTEAD and new and new.key != old.key:
-                self._keys[old.key], self._names[new.key] = new.key, new
-            elif one.verdict is Verdict.NO:
-                self._keys[old.key] = ""
+            try:
+                self._take(one)
+            except ValueError as error:
+                self.findings.append(one.finding("decision-unread", reason=error))
         for key in list(self._keys):  # A is B, and B is C
             seen = {key}
             while (target := self._keys[key]) in self._keys and target not in seen:
                 seen.add(target)
                 self._keys[key] = self._keys[target]
 
+    def _take(self, one: Decision) -> None:
+        """Note a decision. Raises ValueError if it names what is unknown."""
+        actor = _find("partner", one.value)
+        writer = TripleWriter()
+        if one.verdict is Verdict.YES:
+            for detail in filter(None, map(str.strip, one.new_value.split(";"))):
+                name, _, text = detail.partition("=")
+                if name not in _ACTOR_DETAILS:
+                    raise ValueError(f"{detail[:80]!r} is not a type, country or parent")
+                kind, term = _ACTOR_DETAILS[name]
+                if not (found := find_resource(kind, text)):
+                    raise ValueError(f"there is no {kind} {text[:80]!r}")
+                writer.link(thing_iri("actor", actor.key), term, thing_iri(kind, found.key))
+        elif one.verdict is Verdict.INSTEAD and (new := _find("partner", one.new_value)).key != actor.key:
+            self._keys[actor.key] = new.key
+            if not new.known:
+                writer.link(thing_iri("actor", new.key), RDF.type, CYB.Actor)
+                writer.text(thing_iri("actor", new.key), SKOS.prefLabel, new.printed.text)
+        elif one.verdict is Verdict.NO:
+            self._keys[actor.key] = ""
+        self._added[actor.key] = writer
+
     def concern(self, block: bytes) -> bool:
-        """Return whether these lines name an actor that was decided on."""
+        """Return whether these lines name an actor that is another one or none."""
         return bool(self._keys) and any(unquote(key) in self._keys for key in _ACTOR.findall(block.decode()))
+
+    def describe(self, line: str) -> bool:
+        """Return whether a line is about an actor that was decided on."""
+        return any(unquote(key) in self._added for key in _ACTOR.findall(line.split(" ", 1)[0]))
 
     def apply(self, lines: Iterable[str]) -> list[str]:
         """Return the lines of a project with the actors that were decided on."""
@@ -185,21 +220,20 @@ class ActorDecisions:
 
     def shared(self, lines: Iterable[str]) -> Iterator[str]:
         """Yield the lines about shared resources; the names of an actor that is another one become names of that."""
+        replaced = {line.rsplit(" ", 2)[0] for writer in self._added.values() for line in writer.lines()}
+        names = (f"<{SKOS.prefLabel}>", f"<{SKOS.altLabel}>")
         for line in lines:
             subject, predicate, term = line.split(" ", 2)
-            key = unquote(found[1]) if (found := _ACTOR.fullmatch(subject[:-1])) else None
+            key = unquote(found[1]) if (found := _ACTOR.fullmatch(subject[:-1])) else ""
             if key not in self._keys:
-                yield line
-            elif (new := self._keys[key]) and predicate in (f"<{SKOS.prefLabel}>", f"<{SKOS.altLabel}>"):
+                if predicate in names or f"{subject} {predicate}" not in replaced:
+                    yield line
+            elif (new := self._keys[key]) and predicate in names:
                 yield f"<{thing_iri('actor', new)}> <{SKOS.altLabel}> {term}"
-        writer = TripleWriter()
-        for key, new in self._keys.items():
-            if new:
+        for key, writer in self._added.items():
+            if new := self._keys.get(key, ""):
                 writer.link(thing_iri("actor", key), DCTERMS.isReplacedBy, thing_iri("actor", new))
-                if not self._names[new].known:
-                    writer.link(thing_iri("actor", new), RDF.type, CYB.Actor)
-                    writer.text(thing_iri("actor", new), SKOS.prefLabel, self._names[new].printed.text)
-        yield from writer.lines()
+            yield from writer.lines()
 
 
 @dataclass(slots=True)
@@ -207,8 +241,8 @@ class DecidedProject:
     """The lines of a project after decisions, the lines that they add about shared resources, and findings."""
 
     lines: list[str]
-    shared: list[str] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
+    shared: list[str] = attribute(default_factory=list)
+    findings: list[Finding] = attribute(default_factory=list)
 
 
 def apply_decisions(key: str, lines: list[str], decisions: Iterable[Decision], redact: Redact) -> DecidedProject:

@@ -14,11 +14,12 @@ import pickle
 import re
 import secrets
 from collections.abc import Iterable, Iterator
-from dataclasses import field, fields, replace
+from dataclasses import field as attribute
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from cybilgraph.errors import DecisionError
 from cybilgraph.model.fields import BY_NAME, FieldKind
@@ -87,8 +88,8 @@ class Decision:
     basis: str = ""
     sentence: str = ""
     sha256: str = ""
-    file: str = field(default="", compare=False)
-    line: int = field(default=0, compare=False)
+    file: str = attribute(default="", compare=False)
+    line: int = attribute(default=0, compare=False)
 
     @property
     def subject(self) -> str:
@@ -217,7 +218,8 @@ def _parse(file: str, line: int, header: list[str], cells: list[str]) -> Decisio
     except ValueError:
         raise ValueError(f"{given['when']!r} is not a time such as 2027-01-31T12:00:00Z") from None
     given["when"] = moment.isoformat(timespec="milliseconds")
-    found = Decision(**given | {"verdict": Verdict(given["verdict"])}, file=file, line=line)
+    values: dict[str, Any] = given | {"verdict": Verdict(given["verdict"])}
+    found = Decision(**values, file=file, line=line)
     if found.sentence and found.sha256 and found.sha256 != checksum(found.sentence):
         raise ValueError("the sentence is not the one that was decided on: its checksum differs")
     if found.verdict is Verdict.UNDO:

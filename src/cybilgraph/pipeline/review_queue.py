@@ -43,13 +43,17 @@ _ACTOR_NAME = f"\n<{BASE}id/actor/".encode()
 
 @dataclass(frozen=True, slots=True)
 class OpenClaim:
-    """A claim to decide on; ``name`` is that of what it links to, and ``known`` are the other claims of its record."""
+    """A claim to decide on; ``name`` is that of what it links to, and ``claims`` are all of its record.
+
+    ``known`` are field and name of each other claim.
+    """
 
     record: str
     title: str
     claim: Claim
-    known: list[Claim]
+    claims: list[Claim]
     name: str = ""
+    known: tuple[tuple[str, str], ...] = ()
 
     @property
     def subject(self) -> str:
@@ -107,8 +111,15 @@ def open_claims(release: Release, folder: Path, limit: int, seed: int) -> list[O
     while (rest or by_chance) and len(chosen) < limit:
         is_random = by_chance and (not rest or len(chosen) % _RANDOM_SHARE == _RANDOM_SHARE // 2)
         chosen.append((by_chance if is_random else rest).pop(0))
-    names = _names(release, {one.claim.key for one in chosen if kind_of(one.claim.field) == "actor"})
-    return [replace(one, name=_name(one.claim, names)) for one in chosen]
+    names = _names(release, {claim.key for one in chosen for claim in one.claims if kind_of(claim.field) == "actor"})
+    return [
+        replace(
+            one,
+            name=_name(one.claim, names),
+            known=tuple((other.field, _name(other, names)) for other in one.claims if other is not one.claim),
+        )
+        for one in chosen
+    ]
 
 
 def unlisted_actors(release: Release, folder: Path, limit: int) -> list[UnlistedActor]:
@@ -130,7 +141,7 @@ def unlisted_actors(release: Release, folder: Path, limit: int) -> list[Unlisted
     names = _names(release, set(found))
     with Decisions(folder) as decided:
         subjects = {one.value for one in decided.of("")}
-    chosen = []
+    chosen: list[UnlistedActor] = []
     for one in sorted(found.values(), key=lambda one: (-one.count, one.key)):
         one.name = names.get(one.key, one.key)
         if one.key not in subjects and one.name not in subjects and len(chosen) < limit:
@@ -188,8 +199,10 @@ def _names(release: Release, keys: set[str]) -> dict[str, str]:
 
 
 def _name(claim: Claim, names: dict[str, str]) -> str:
-    kind = kind_of(claim.field)
-    entry = load_gazetteer().get(kind, claim.key) if kind != "project" else None
+    kind, listed = kind_of(claim.field), load_gazetteer()
+    if country := listed.governments.get(claim.key) if kind == "actor" else None:
+        return listed.government(country).name
+    entry = listed.get(kind, claim.key) if kind != "project" else None
     return entry.name if entry else names.get(claim.key, claim.key)
 
 

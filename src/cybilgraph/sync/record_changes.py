@@ -188,9 +188,9 @@ def _new_decisions(rows: list[tuple[bytes, str]], names: ChangedNames) -> dict[s
     """Return the verdict and value of each decision that was added, by field."""
     described: dict[str, dict[str, str]] = defaultdict(dict)
     for kind, line in rows:
-        if kind == ADDED and (node := _DECISION.match(line)):
+        if kind == ADDED and (subject := _DECISION.match(line)):
             _, predicate, term = line.removesuffix(" .\n").split(" ", 2)
-            described[node[0]][predicate] = names.of(term[1:-1]) if term.startswith("<") else term_text(term)
+            described[subject[0]][predicate] = names.of(term[1:-1]) if term.startswith("<") else term_text(term)
     found: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for node, about in sorted(described.items()):
         if verdict := about.get(f"<{CYB.verdict}>"):

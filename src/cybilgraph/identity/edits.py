@@ -6,12 +6,14 @@ from collections.abc import Iterator
 
 from cybilgraph.identity.decision_layer import field_lines, subject_value, value_checksum
 from cybilgraph.identity.decisions import LINK_KINDS, Decision, Verdict
-from cybilgraph.model.fields import FieldKind
+from cybilgraph.model.fields import BY_NAME, FieldKind
+from cybilgraph.model.gazetteer import slug
 from cybilgraph.model.record import Basis, Named, Participation, Record, Relation, Scope
 from cybilgraph.rdf.description import describe, project_iri
 from cybilgraph.rdf.forms import COLUMNS, cell_text
 from cybilgraph.readers.cells import LEFT_BLANK
 
+_TITLE = BY_NAME["title"]
 #: Kinds whose values are short enough to repeat in a decision.
 _SHORT = (FieldKind.VALUE, FieldKind.DATE, FieldKind.CHOICE, FieldKind.RECORD)
 
@@ -26,7 +28,8 @@ def decide_edit(
     """
     decisions, conflicts = [], []
     for row in COLUMNS:
-        if row.name == "retrieved":  # when the page was saved is a fact about the source
+        # When a page was saved is a fact about the source, and most slugs are made from the title.
+        if row.name == "retrieved" or (row.name == "slug" and cell_text(after, row) == slug(cell_text(after, _TITLE))):
             continue
         if row.kind in LINK_KINDS:
             old, new, present = ({one.key: one for one in _linked(record, row.name)} for record in (before, after, now))

@@ -277,9 +277,9 @@ def propose_decisions(
     Raises SuggestionError as ``SuggestionQueue.accept`` does, DecisionError.
     """
     ensure_valid(suggestion)
-    edited = list(records_in(suggestion.name, suggestion.text))
-    ensure_same_project(suggestion.name, suggestion.base.text, edited)
-    before, after = next(records_in(suggestion.name, suggestion.base.text)), edited[0]
+    name, base = suggestion.name, suggestion.base.text
+    ensure_same_project(name, base, records_in(name, suggestion.text))
+    before, after = (next(records_in(name, text)) for text in (base, suggestion.text))
     now = _current_record(suggestion, before, records)
     why = suggestion.comment
     found, conflicts = decide_edit(suggestion.project, before, after, now, who, suggestion.sender, why)

@@ -120,9 +120,10 @@ class Assembly:
         Call this after all records were added, and before ``blocks``.
         """
         yield from decisions.findings
-        self._actors = ActorDecisions(decisions.of(""))
-        yield from self._actors.findings
-        self._rename_shared_actors()
+        if about_actors := decisions.of(""):
+            self._actors = ActorDecisions(about_actors)
+            yield from self._actors.findings
+            self._rename_shared_actors()
         by_key: dict[str, list[str]] = defaultdict(list)
         for record in decisions.records():
             if key := self._identities.key_of(record):

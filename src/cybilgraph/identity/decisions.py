@@ -41,6 +41,7 @@ _ESCAPED = re.compile(r"\\(.)")
 _SCHEMA = """
 CREATE TABLE decision (
     id TEXT PRIMARY KEY, record TEXT, subject TEXT, moment TEXT, file TEXT, line INTEGER, pickled BLOB) WITHOUT ROWID;
+CREATE INDEX by_record ON decision (record, subject, moment);
 CREATE TABLE undone (id TEXT PRIMARY KEY) WITHOUT ROWID;
 """
 _IN_FORCE = """

@@ -235,6 +235,23 @@ def test_actor_that_is_another_one_gives_it_its_claims_and_names(tmp_path: Path)
     ]
 
 
+def test_decision_about_a_claim_follows_an_actor(tmp_path: Path) -> None:
+    moved = about_actor("some-agency", Verdict.INSTEAD, "cto")
+    found = decide(tmp_path, [moved, decision("funder", "Some Agency", Verdict.NO, basis="stated")], AGENCY)
+    assert not {key for name, key in found.claims() if name == "funder"} & {"cto", "some-agency"}
+    assert found.rules == []
+    none = decide(
+        tmp_path / "none", [about_actor("some-agency", Verdict.NO), decision("funder", "some-agency")], AGENCY
+    )
+    assert not any("some-agency" in line for line in none.lines)
+
+
+def test_last_decision_applies_whether_it_names_an_actor_by_key_or_name(tmp_path: Path) -> None:
+    by_key = decision("implementer", "coe", Verdict.NO, when="2027-01-31T12:00:00+00:00")
+    by_name = decision("implementer", "Council of Europe", when="2027-01-31T12:00:01+00:00")
+    assert decide(tmp_path, [by_key, by_name]).claims()["implementer", "coe"].basis == "confirmed"
+
+
 def test_claim_of_both_actors_remains_one(tmp_path: Path) -> None:
     both = AGENCY.replace("Other Office", "CTO")
     found = decide(tmp_path, [about_actor("some-agency", Verdict.INSTEAD, "cto")], both)

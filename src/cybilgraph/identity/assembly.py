@@ -132,6 +132,7 @@ class Assembly:
                 yield from (one.finding("decision-of-none", record=record) for one in decisions.of(record))
         for key, names in sorted(by_key.items()):
             own = sorted(chain.from_iterable(map(decisions.of, names)), key=lambda one: one.when)
+            own = list(filter(None, map(self._actors.translate, own)))
             captures = self._drop_repetitions(key, self._identities.captures_of(key))
             lines = self._merge(key, captures)
             found = apply_decisions(key, lines, own, redact)

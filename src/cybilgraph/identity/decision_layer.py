@@ -188,6 +188,12 @@ class ActorDecisions:
             self._keys[actor.key] = ""
         self._added[actor.key] = writer
 
+    def translate(self, one: Decision) -> Decision | None:
+        """Return a decision about the actor that an actor is; None if it is no organisation."""
+        found = find_resource("actor", one.value) if is_link(one.field) and kind_of(one.field) == "actor" else None
+        new = self._keys.get(found.key) if found else None
+        return one if new is None else replace(one, value=new) if new else None
+
     def concern(self, block: bytes) -> bool:
         """Return whether these lines name an actor that is another one or none."""
         return bool(self._keys) and any(unquote(key) in self._keys for key in _ACTOR.findall(block.decode()))
@@ -289,7 +295,7 @@ class _Application:
         claim = self._claims.get((one.field, key))
         node, target = self._claim_node(one.field, key), thing_iri(kind_of(one.field), key)
         if one.verdict is Verdict.YES:
-            if claim is None:
+            if not any(line.startswith(f"<{node}> ") for line in self._lines):
                 node = self._add_claim(one.field, one.value)
             self._confirm(one, node)
         else:
@@ -308,7 +314,8 @@ class _Application:
             return not before & now if before else bool(one.basis) and claim is None
         if claim is None:
             return one.verdict is Verdict.INSTEAD and bool(one.basis)
-        return claim.basis != one.basis or not now <= before
+        is_newly_stated = bool(one.basis) and (claim.basis == Basis.STATED) != (one.basis == Basis.STATED)
+        return is_newly_stated or (bool(before) and not now <= before)
 
     def _key_of(self, name: str, text: str) -> str:
         """Return the key of what a decision refers to, as in the claims if they have it. Raises ValueError."""
@@ -383,7 +390,7 @@ class _Application:
             self._fill(row.term)
         if row.kind is FieldKind.DATE and one.verdict is not Verdict.NO:
             self._confirm_date(one)
-        texts = [term_text(line.split(" ", 2)[2]) for line in captured if f" <{row.term}> " in line]
+        texts = [term_text(line.split(" ", 2)[2].removesuffix(" .")) for line in captured if f" <{row.term}> " in line]
         self._describe(one, row.term, text=one.value or next(iter(texts), ""))
         return now not in (one.sha256 or checksum(one.value), decided)
 

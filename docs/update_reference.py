@@ -318,6 +318,8 @@ def _default(option: click.Option) -> str:
             return ""
         case int() | float() as value:
             return f"{value:,g}" if isinstance(value, float) else f"{value:,}" if value > 65_535 else f"{value}"
+        case tuple() | list() as values:
+            return ", ".join(f"`{value}`" for value in values)
         case value:
             return str(value)
 

@@ -6,6 +6,8 @@ import contextlib
 import fcntl
 import os
 import pty
+import shutil
+import signal
 import socket
 import struct
 import subprocess
@@ -16,8 +18,10 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 from zstandard import ZstdDecompressor
 
@@ -36,6 +40,8 @@ settings.load_profile("fixed")
 
 ROOT = Path(__file__).parents[1]
 RECORDS = ROOT / "data" / "records"
+#: The saved pages. Tests use these; the table of projects next to them would make every test slower.
+PAGES = sorted(RECORDS.glob("*.txt"))
 SEED = RECORDS / "belize-G0020.txt"
 SAMPLES = ROOT / "tests" / "samples"
 CYBILGRAPH = [sys.executable, "-m", "cybilgraph.cli"]
@@ -43,10 +49,55 @@ CYBILGRAPH = [sys.executable, "-m", "cybilgraph.cli"]
 
 @pytest.fixture(scope="session")
 def releases(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with one release of all records."""
+    """Return a folder with one release of the saved pages."""
     folder = tmp_path_factory.mktemp("releases")
-    pipeline.build([RECORDS], folder)
+    pipeline.build(PAGES, folder)
     return folder
+
+
+class Demo(NamedTuple):
+    """What ``make demo`` prints with its default port and folder, and the folder of its releases."""
+
+    output: str
+    releases: Path
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    """Run ``make demo`` until it serves its release. All test processes share the result."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    output, releases = folder / "demo.txt", folder / "demo"
+    with FileLock(folder / "demo.lock"):
+        if not output.is_file():
+            shutil.rmtree(releases, ignore_errors=True)
+            output.write_text(_run_demo(releases), encoding="utf-8")
+    return Demo(output.read_text(encoding="utf-8"), releases)
+
+
+def _run_demo(releases: Path) -> str:
+    server = running_server(releases)  # has a free port
+    target = ["make", "-s", "demo", f"RELEASES={releases}", f"PORT={server.port}"]
+    with subprocess.Popen(
+        target, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    ) as process:
+        assert process.stdout
+        shown = ""
+        try:
+            while "Ctrl-C" not in shown and (line := process.stdout.readline()):
+                shown += line
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
+    return shown.replace(str(releases), "build/releases").replace(server.url, "http://127.0.0.1:8000")
+
+
+@pytest.fixture(scope="session")
+def demo_server(demo: Demo) -> Iterator[str]:
+    """Serve the release of ``make demo``, and return the URL."""
+    with running_server(demo.releases) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
@@ -63,7 +114,7 @@ def engine(release: Release) -> Iterator[EmbeddedEngine]:
 
 @pytest.fixture(scope="session")
 def server(releases: Path) -> Iterator[str]:
-    """Start ``cybilgraph serve`` for the release of all records, and return its URL."""
+    """Start ``cybilgraph serve`` for the release of the saved pages, and return its URL."""
     with running_server(releases, "--body-seconds", 5) as url:  # the default of twenty would slow down the tests
         yield url
 

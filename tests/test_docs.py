@@ -10,7 +10,6 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 import tomllib
 import urllib.parse
 from pathlib import Path
@@ -20,11 +19,12 @@ import yaml
 from click.testing import CliRunner
 
 from cybilgraph.cli.serve import serve
-from tests.conftest import RECORDS, ROOT, run, running_server
+from tests.conftest import PAGES, ROOT, Demo, run
 from tests.support.documents import DOCUMENTS, SITE, Block, blocks, commands, matches, misuse
 from tests.support.http_client import http
 
-pytestmark = pytest.mark.slow
+# The first of these tests in each run waits for a build of all sample data.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 RUNTIMES = {
     "python": [sys.executable, "-c"],
@@ -46,7 +46,10 @@ class Reader:
 
     def __init__(self, folder: Path, releases: Path, server: str) -> None:
         self.folder, self.server = folder, server
-        shutil.copytree(RECORDS, folder / "data" / "records")
+        records = folder / "data" / "records"
+        records.mkdir(parents=True)
+        for page in PAGES:
+            shutil.copy(page, records)
         shutil.copytree(releases, folder / "build" / "releases")
         self.faults: list[str] = []
         self.missing: set[str] = set()
@@ -126,8 +129,10 @@ WITH_CODE = [path for path in DOCUMENTS if any(block.language != "text" for bloc
 
 
 @pytest.mark.parametrize("document", WITH_CODE, ids=named)
-def test_code_blocks_produce_the_documented_output(document: Path, releases: Path, server: str, tmp_path: Path) -> None:
-    reader = Reader(tmp_path, releases, server)
+def test_code_blocks_produce_the_documented_output(
+    document: Path, demo: Demo, demo_server: str, tmp_path: Path
+) -> None:
+    reader = Reader(tmp_path, demo.releases, demo_server)
     found = list(blocks(document))
     for block, following in zip(found, [*found[1:], None], strict=True):
         reader.follow(block, following)
@@ -183,7 +188,7 @@ def test_documented_make_targets_exist() -> None:
         assert used <= targets, (named(document), used - targets)
 
 
-def test_make_demo_prints_the_output_in_the_readme(tmp_path: Path) -> None:
+def test_make_demo_prints_the_output_in_the_readme(demo: Demo) -> None:
     [expected] = [
         row.output
         for block in blocks(ROOT / "README.md")
@@ -191,29 +196,15 @@ def test_make_demo_prints_the_output_in_the_readme(tmp_path: Path) -> None:
         for row in commands(block)
         if row.text == "make demo"
     ]
-    address = running_server(tmp_path).url  # a free port
-    target = ["make", "-s", "demo", f"RELEASES={tmp_path / 'releases'}", f"PORT={address.rpartition(':')[2]}"]
-    process = subprocess.Popen(
-        target, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
-    )
-    assert process.stdout
-    shown = ""
-    until = time.monotonic() + 100
-    while "Ctrl-C" not in shown and time.monotonic() < until:
-        shown += process.stdout.readline()
-    os.killpg(process.pid, 15)
-    process.wait(timeout=60)
-    process.stdout.close()
-    shown = shown.replace(str(tmp_path / "releases"), "build/releases").replace(address, SITE)
-    assert matches(expected, shown), shown
+    assert matches(expected, demo.output), demo.output
 
 
 def test_demo_output_does_not_depend_on_the_date(tmp_path: Path) -> None:
     """Some rules compare dates with today, so the demo builds as of a fixed date."""
     [day] = re.findall(r"^demo: AS_OF = --as-of (\S+)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
-    shown = run("build", "data/records", "--into", tmp_path / "then", "--as-of", "2024-06-01").stdout.decode()
+    shown = run("build", *PAGES, "--into", tmp_path / "then", "--as-of", "2024-06-01").stdout.decode()
     assert "[open-end-long-past]" not in shown
-    shown = run("build", "data/records", "--into", tmp_path / "now", "--as-of", day).stdout.decode()
+    shown = run("build", *PAGES, "--into", tmp_path / "now", "--as-of", day).stdout.decode()
     assert "[open-end-long-past]" in shown
 
 

@@ -92,6 +92,10 @@ class HarvestError(CybilgraphError):
     """A graph cannot be harvested from its publisher; the local copy is unchanged."""
 
 
+class CollectError(CybilgraphError):
+    """The pages of a site cannot be collected; what was downloaded before is kept."""
+
+
 class LoadError(CybilgraphError):
     """A release cannot be loaded into another server. Loaded data remain there, and a second run continues."""
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import rdflib
 
-from tests.conftest import CYBILGRAPH, RECORDS, SEED, run
+from tests.conftest import CYBILGRAPH, PAGES, SEED, run
 
 
 @pytest.mark.slow
@@ -78,7 +78,7 @@ def test_convert_never_damages_sources_or_existing_output(tmp_path: Path) -> Non
 
 @pytest.mark.slow
 def test_build_prints_a_summary_and_query_answers(tmp_path: Path) -> None:
-    built = run("build", RECORDS, "--into", tmp_path)
+    built = run("build", *PAGES, "--into", tmp_path)
     assert built.returncode == 0
     assert "Release 0001" in built.stdout.decode()
     assert "14 projects" in built.stdout.decode()
@@ -121,7 +121,7 @@ def test_strict_build_creates_no_release_on_a_violation(tmp_path: Path) -> None:
 def test_terminal_shows_a_progress_bar(tmp_path: Path) -> None:
     lead, follow = pty.openpty()
     process = subprocess.Popen(
-        [*CYBILGRAPH, "build", str(RECORDS), "--into", str(tmp_path)],
+        [*CYBILGRAPH, "build", *map(str, PAGES), "--into", str(tmp_path)],
         stdout=follow,
         stderr=follow,
         env={**os.environ, "TERM": "xterm"},

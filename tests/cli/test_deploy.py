@@ -18,7 +18,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from cybilgraph.web.server import settings
-from tests.conftest import ROOT, run, running_server
+from tests.conftest import ROOT, SEED, run, running_server
+from tests.support.simulated_portal import SimulatedPortal
 
 
 @pytest.fixture
@@ -183,3 +184,80 @@ def test_no_records_are_refused() -> None:
     refused = run("sizing", "--records", 0)
     assert refused.returncode == 2
     assert b"--records" in refused.stderr
+
+
+def update_units(folder: Path, *options: object) -> dict[str, Path]:
+    """Return the units that the script of `deploy timer` would install, by name."""
+    script = run("deploy", "timer", *options).stdout.decode()
+    found = re.findall(r"cat > /etc/systemd/system/(\S+) << 'UNIT'\n(.*?)\nUNIT\n", script, re.DOTALL)
+    for name, text in found:
+        (folder / name).write_text(f"{text}\n", encoding="utf-8")
+    assert subprocess.run(["sh", "-n"], input=script, text=True).returncode == 0
+    return {name: folder / name for name, _ in found}
+
+
+def test_systemd_accepts_the_timer(tmp_path: Path) -> None:
+    address = "https://example.org/projects/?a=%20$b;c"
+    given = (
+        address,
+        "--pages",
+        "/srv/my pages",
+        "--into",
+        "/srv/releases",
+        "--user",
+        "root",
+        "--contact",
+        "me@example.org",
+    )
+    units = update_units(tmp_path, *given, "--report-to", "data@example.org")
+    assert units.keys() == {f"cybilgraph-update{name}" for name in (".service", ".timer", "-failed.service")}
+    checked = analyse("verify", "--man=no", "--recursive-errors=no", *units.values())
+    assert (checked.returncode, checked.stderr) == (0, "")
+    service = units["cybilgraph-update.service"].read_text()
+    starts = [shlex.split(line) for line in re.findall(r"^ExecStart=:(.*)", service, re.MULTILINE)]
+    assert starts[0][1:] == [
+        "collect",
+        address.replace("%", "%%"),
+        "--into",
+        "/srv/my pages",
+        "--contact",
+        "me@example.org",
+    ]
+    assert starts[1][1:] == ["build", "/srv/my pages", "--into", "/srv/releases", "--wait"]
+    result = analyse("security", "--offline=yes", "--threshold=40", "--no-pager", units["cybilgraph-update.service"])
+    assert result.returncode == 0, result.stdout
+
+
+@pytest.mark.slow
+def test_the_cron_line_collects_and_builds_and_reports_only_problems(tmp_path: Path) -> None:
+    with SimulatedPortal(2) as portal:
+        folders = ("--pages", tmp_path / "100% pages", "--into", tmp_path / "releases")
+        lines = run("deploy", "cron", portal.url, *folders, "--records", SEED, "--report-to", "data@example.org")
+        mail, line = lines.stdout.decode().splitlines()
+        assert mail == "MAILTO=data@example.org"
+        command = re.fullmatch(r"17 3 \* \* \* (.*)", line)
+        assert command
+
+        def update() -> subprocess.CompletedProcess[str]:
+            shell = command[1].replace(r"\%", "%").replace("--quiet", "--quiet --rate 1000")
+            return subprocess.run(["sh", "-c", shell], capture_output=True, text=True)
+
+        done = update()
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+        assert b"0001" in run("releases", tmp_path / "releases").stdout
+        portal.pages["/projects/project-001/"] = lambda page: page.send(b"no", 403)
+        done = update()
+        assert "project-001/ (status 403)" in done.stdout
+        assert b"0002" in run("releases", tmp_path / "releases").stdout
+        portal.pages["/robots.txt"] = lambda page: page.send(b"no", 500, Retry_After="999")
+        done = update()
+        assert done.returncode == 1
+        assert "/robots.txt asks to retry in 999 seconds" in done.stderr
+        assert b"0003" not in run("releases", tmp_path / "releases").stdout
+
+
+@pytest.mark.parametrize("options", [("--report-to", "a;b"), ("--report-to", "$(x)"), ("--user", "a b")])
+def test_words_for_a_shell_are_refused(options: tuple[str, str]) -> None:
+    done = run("deploy", "timer", "https://example.org", "--pages", "/a", "--into", "/b", *options)
+    assert done.returncode == 2
+    assert b"is not" in done.stderr

@@ -37,6 +37,15 @@ def test_table_names_the_actor_of_the_bracketed_name(data: str) -> None:
     assert roles(derive(record)) == {("ministry-of-justice-kosovo", "beneficiary")}
 
 
+def test_body_without_state_is_the_listed_one_of_that_name() -> None:
+    data = (
+        "title,countries,implementers,summary\n"
+        "Courses,Kenya;Ghana,National Cyber Security Centre (Netherlands),The National Cyber Security Centre trains.\n"
+    )
+    [record] = read_input(Input("projects.csv", data=data.encode()))
+    assert roles(derive(record)) == {("netherlands-ncsc", "implementer")}
+
+
 def test_body_without_state_is_that_of_the_only_state() -> None:
     record = about("Courses in Kosovo", "The project trains the Ministry of Justice in Kosovo. It is funded by the EU.")
     [ministry] = [link for link in record.participations if link.role == "beneficiary"]

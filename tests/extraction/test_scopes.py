@@ -41,7 +41,7 @@ def test_finds_beneficiaries_and_their_countries(text: str, actors: set[str], co
 @pytest.mark.parametrize("text", ["Spain's INCIBE delivered the training.", "It was delivered by Spain’s INCIBE."])
 def test_country_of_implementer_is_not_a_beneficiary(text: str) -> None:
     record = about("A project", text)
-    assert roles(record) == {("incibe", "implementer")}
+    assert roles(record) == {("spanish-national-cybersecurity-institute", "implementer")}
     assert not places(record)
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from cybilgraph.extraction import derive
 from cybilgraph.extraction.sentences import split_sentences
 from cybilgraph.model.gazetteer import load_gazetteer
+from cybilgraph.readers import Input, read_input
 from tests.support.prose import about, page, places, roles
 
 
@@ -66,3 +68,9 @@ def test_finds_exactly_these_names(text: str, names: set[str]) -> None:
 
 def test_region_may_begin_with_lower_case_letter() -> None:
     assert places(about("A course", "It trains administrations of sub-Saharan Africa.")) == {"202"}
+
+
+@pytest.mark.timeout(240)
+def test_text_without_spaces_takes_linear_time() -> None:
+    [record] = read_input(Input("a.txt", data=b"Title\n" + b"U.S.A." * 70_000))
+    assert derive(record).key == record.key

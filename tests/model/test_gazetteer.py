@@ -181,6 +181,34 @@ def test_finds_near_names(name: str, key: str | None) -> None:
     assert (near.key if near else None) == key
 
 
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("Ministry of Foreign Affairs of Estonnia", "estonia-mfa"),
+        ("Estonia Ministry of Foreign Affairs", "estonia-mfa"),
+        ("Ministry of Foreign Affairs of Slovenia", None),
+        ("Ministry of Foreign Affairs of Poland", None),
+        ("Computer Emergency Response Team of Mauritania", None),
+        ("National Information Technology Authority", None),
+    ],
+)
+def test_body_of_another_state_is_not_a_near_name(name: str, key: str | None) -> None:
+    near = NAMES.find_near("actor", name)
+    assert (near.key if near else None) == key
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("Attorney-General's Department (Austrlia)", "australian-agd"),
+        ("Attorney-General's Department (Austria)", None),
+    ],
+)
+def test_body_of_another_state_is_not_misspelt(name: str, key: str | None) -> None:
+    found = NAMES.find_misspelt("actor", name)
+    assert (found.key if found else None) == key
+
+
 @pytest.mark.parametrize("name", ["Niger", "Dominica", "Guinea", "Austria", "Iran", "Mali"])
 def test_listed_names_are_never_near_each_other(name: str) -> None:
     """Niger and Nigeria, Iran and Iraq: a correct name must not be taken for a similar one."""
@@ -210,7 +238,7 @@ def test_duplicate_name_is_rejected(tmp_path: Path) -> None:
         (tmp_path / file).write_bytes((REFERENCE / file).read_bytes())
     actors = tmp_path / "actors.csv"
     actors.write_text(
-        actors.read_text(encoding="utf-8") + "zz,Second Council,government,,,,Council of Europe,,\n", encoding="utf-8"
+        actors.read_text(encoding="utf-8") + "zz,Second Council,government,,,,Council of Europe,,,\n", encoding="utf-8"
     )
     with pytest.raises(ReferenceDataError, match="names both"):
         Gazetteer(tmp_path)

@@ -22,7 +22,7 @@ from cybilgraph.readers.page.names import find
         ("the Spanish Ministry of Justice", "ministry-of-justice-spain"),
         ("Ministry of Justice, Spain", "ministry-of-justice-spain"),
         ("Spain - Ministry of Justice", "ministry-of-justice-spain"),
-        ("Fiji Police Force", "police-force-fiji"),
+        ("Nauru Police Force", "police-force-nauru"),
         ("the Attorney General's Chambers of Samoa", "attorney-general-s-chambers-samoa"),
         ("Belize's Ministry of National Security", "ministry-of-national-security-belize"),
         ("CERT Tonga", "cert-tonga"),

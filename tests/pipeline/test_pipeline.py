@@ -20,7 +20,7 @@ from cybilgraph.model.vocabulary import RULES
 from cybilgraph.pipeline import preparation
 from cybilgraph.runtime.parallel import SizedExecutor
 from cybilgraph.validation import record_findings
-from tests.conftest import RECORDS, SEED
+from tests.conftest import PAGES, SEED
 
 
 def test_seed_record_conforms_and_lacks_a_funder() -> None:
@@ -66,7 +66,7 @@ def test_findings_point_at_their_line(tmp_path: Path, given: str, rule: str | No
 @pytest.mark.slow
 def test_both_engines_give_the_same_findings(tmp_path: Path) -> None:
     (tmp_path / "bad.txt").write_text("A\nStatus: x\nFrom: 2020\nTo: 2019\nCountries\nAtlantis\n", encoding="utf-8")
-    for places in ([RECORDS], [tmp_path]):
+    for places in (PAGES, [tmp_path]):
         report = pipeline.check(*places)
         assert report.findings
         assert pipeline.check(*places, engine="both").findings == report.findings  # or it raises EnginesDisagree
@@ -74,9 +74,9 @@ def test_both_engines_give_the_same_findings(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_findings_do_not_depend_on_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = pipeline.check(RECORDS)
+    whole = pipeline.check(*PAGES)
     monkeypatch.setattr(record_findings, "BATCH_RECORDS", 2)
-    assert pipeline.check(RECORDS).findings == whole.findings
+    assert pipeline.check(*PAGES).findings == whole.findings
 
 
 def test_batches_of_large_items_are_small() -> None:
@@ -85,7 +85,7 @@ def test_batches_of_large_items_are_small() -> None:
 
 
 def test_two_captures_do_not_merge_into_one_record() -> None:
-    report = pipeline.check(RECORDS)
+    report = pipeline.check(*PAGES)
     assert not [finding for finding in report.findings if finding.rule.endswith("#one-title")]
     assert {finding.file for finding in report.findings if finding.record == "G0020"} == {
         "belize-G0020.txt",
@@ -98,7 +98,7 @@ def test_convert_is_deterministic(name: str) -> None:
     outputs = []
     for _ in range(2):
         output = io.BytesIO()
-        pipeline.convert([RECORDS], BY_NAME[name], output)
+        pipeline.convert(PAGES, BY_NAME[name], output)
         outputs.append(output.getvalue())
     assert outputs[0] == outputs[1]
     assert len(outputs[0]) > 10_000
@@ -122,7 +122,7 @@ def test_two_pages_with_one_title_are_reported(tmp_path: Path) -> None:
 
 def test_progress_reaches_the_end() -> None:
     steps: list[tuple[int, int]] = []
-    pipeline.check(RECORDS, progress=lambda done, total: steps.append((done, total)))
+    pipeline.check(*PAGES, progress=lambda done, total: steps.append((done, total)))
     assert steps == [(number, 15) for number in range(1, 16)]
 
 
@@ -142,15 +142,15 @@ class Elsewhere(SizedExecutor):
 
 
 def test_findings_of_another_engine_look_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    here = pipeline.check(RECORDS, excerpts=True)
+    here = pipeline.check(*PAGES, excerpts=True)
     team = Elsewhere()
     monkeypatch.setattr(pipeline, "ProcessPool", lambda: team)
     monkeypatch.setattr(preparation, "BATCH_RECORDS", 3)
-    there = pipeline.check(RECORDS, excerpts=True)
+    there = pipeline.check(*PAGES, excerpts=True)
     assert (there.findings, there.files) == (here.findings, here.files)
     assert team.sent == len(here.files) / 3
     monkeypatch.setattr(preparation, "MAX_PAGE_BYTES", 1_000)  # larger inputs are read here
-    assert len(pipeline.check(RECORDS).findings) == len(here.findings)
+    assert len(pipeline.check(*PAGES).findings) == len(here.findings)
     assert team.sent > len(here.files)
 
 

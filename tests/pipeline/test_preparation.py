@@ -17,7 +17,7 @@ from cybilgraph.rdf.forms import WRITERS
 from cybilgraph.readers import Input, find_inputs
 from cybilgraph.readers.inputs import MAX_PAGE_BYTES
 from cybilgraph.runtime.parallel import ProcessPool
-from tests.conftest import RECORDS, SEED
+from tests.conftest import PAGES, SEED
 from tests.support.builds import DAY, content
 
 PAGE = "A project\n\nSummary\n\nIt is funded by the European Union in Kenya.\n"
@@ -54,8 +54,10 @@ def test_two_simultaneous_builds_are_equal(tmp_path: Path, monkeypatch: pytest.M
 def test_number_of_processes_does_not_change_the_release(tmp_path: Path) -> None:
     """A few records are prepared in this process; many, in chunks, by others."""
     few, many = (tmp_path / name for name in ("few", "many"))
-    shutil.copytree(RECORDS, few)
-    shutil.copytree(RECORDS, many)
+    for folder in (few, many):
+        folder.mkdir()
+        for page in PAGES:
+            shutil.copy(page, folder)
     for number in range(300):  # more than a chunk
         (many / f"zz{number}.txt").write_text(f"Project {number}\n\nSummary\n\nText {number}.\n", encoding="utf-8")
     alone = (build(few, tmp_path / "alone") / "report.json").read_text(encoding="utf-8")
@@ -68,7 +70,7 @@ def test_number_of_processes_does_not_change_the_release(tmp_path: Path) -> None
 
 @pytest.mark.slow
 def test_large_table_gives_the_same_records_as_its_parts(tmp_path: Path) -> None:
-    records = list(pipeline.read(RECORDS))
+    records = list(pipeline.read(*PAGES))
     head, *rows = WRITERS["csv"](records).splitlines(keepends=True)
     table = b"".join(rows)
     count = MAX_PAGE_BYTES // len(table) + 2

@@ -14,12 +14,12 @@ from cybilgraph.model.fields import FIELDS, NARRATIVE_FIELDS
 from cybilgraph.model.record import Date, Participation, Record, Relation, Scope
 from cybilgraph.rdf.iati_activities import read_graph_records, write_activities
 from cybilgraph.readers import Input, read_input
-from tests.conftest import RECORDS, ROOT, SAMPLES, graph_of, run
+from tests.conftest import PAGES, ROOT, SAMPLES, graph_of, run
 
 SCHEMA = ROOT / "build" / "suites" / "iati" / "iati-activities-schema.xsd"
 #: Elements that the schema requires, and that not all records can fill.
 REQUIRED = ("description", "participating-org", "activity-status", "activity-date")
-SOURCES = [*sorted(RECORDS.glob("*.txt")), SAMPLES / "one-project" / "project.xml", SAMPLES / "formats" / "iati.xml"]
+SOURCES = [*PAGES, SAMPLES / "one-project" / "project.xml", SAMPLES / "formats" / "iati.xml"]
 
 
 def read(path: Path) -> list[Record]:
@@ -165,13 +165,13 @@ def test_printed_form_is_used_only_if_it_means_the_same(printed_name: str, expec
 def test_second_round_trip_changes_nothing(tmp_path: Path) -> None:
     """Also for a project with two captures."""
     passes = []
-    source = RECORDS
+    sources = PAGES
     for number in range(2):
         file = tmp_path / f"{number}.xml"
         with file.open("wb") as output:
-            pipeline.convert([source], None, output)
+            pipeline.convert(sources, None, output)
         passes.append(file.read_bytes())
-        source = file
+        sources = [file]
     assert passes[0] == passes[1]
     assert b"<cyb:evidence section=" in passes[0]
 
@@ -207,7 +207,7 @@ def test_graph_becomes_activities_of_its_records(releases: Path) -> None:
     present = [line for line in graph.splitlines(keepends=True) if b"/graph/" not in line]
     keys = [record.key for record in read_graph_records([b"".join(present)])]
     assert keys == sorted(set(keys))
-    assert len(keys) == len({record.key for record in pipeline.read(RECORDS)})
+    assert len(keys) == len({record.key for record in pipeline.read(*PAGES)})
 
 
 def test_command_line_writes_activities(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from cybilgraph.errors import AddressError
 from cybilgraph.readers import find_inputs
 from cybilgraph.readers.filesystems import is_address, local_copies
 from cybilgraph.release.graph_file import GRAPH
-from tests.conftest import RECORDS, SEED, graph_of, run
+from tests.conftest import PAGES, RECORDS, SEED, graph_of, run
 
 
 @pytest.fixture
@@ -55,12 +55,14 @@ def web(tmp_path: Path) -> Iterator[tuple[Path, str]]:
 
 @pytest.mark.slow
 def test_release_from_addresses_equals_that_from_folder(releases: Path, memory: str, tmp_path: Path) -> None:
-    archive = tmp_path / "records.zip"
+    archive, folder = tmp_path / "records.zip", tmp_path / "records"
+    folder.mkdir()
     with zipfile.ZipFile(archive, "w") as packed:
-        for path in RECORDS.iterdir():
+        for path in PAGES:
+            shutil.copy(path, folder)
             packed.write(path, f"in/{path.name}")
-    fsspec.filesystem("memory").put(f"{RECORDS}/", "/records/", recursive=True)
-    for number, address in enumerate((memory, f"{RECORDS.as_uri()}/", f"zip://in::{archive.as_uri()}")):
+    fsspec.filesystem("memory").put(f"{folder}/", "/records/", recursive=True)
+    for number, address in enumerate((memory, f"{folder.as_uri()}/", f"zip://in::{archive.as_uri()}")):
         built, report = pipeline.build([address], tmp_path / str(number), dumps=False)
         assert report.unread == 0
         for name in (GRAPH, "report.json", "sources.sqlite"):

@@ -34,8 +34,8 @@ def by_month(record: Record) -> Record:
 
 
 def triples(record: Record) -> set[str]:
-    """Return the triples without places and printed forms."""
-    bare = replace(derive(record), source=Source("a", "0"), rights=None)
+    """Return the triples without places, printed forms, and the capture time that only web archives have."""
+    bare = replace(derive(record), source=Source("a", "0"), rights=None, retrieved=None)
     links = ("ontology#line>", "AsPrinted>", "#nameAsPrinted>", "/source", "prefLabel")
     return {line for line in describe(bare) if not any(part in line for part in links)}
 

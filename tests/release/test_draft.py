@@ -20,7 +20,7 @@ from cybilgraph.rdf.dumps import MAY_REACH
 from cybilgraph.release import Release, Releases
 from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.release.sources import SOURCES
-from tests.conftest import CYBILGRAPH, RECORDS, SEED, graph_of, run, running_server
+from tests.conftest import CYBILGRAPH, PAGES, SEED, graph_of, run, running_server
 
 pytestmark = pytest.mark.slow
 
@@ -59,7 +59,7 @@ def test_every_own_resource_that_a_statement_names_is_described(release: Release
 
 
 def test_equal_input_gives_equal_bytes(releases: Path, tmp_path: Path) -> None:
-    again, _ = pipeline.build([RECORDS], tmp_path)
+    again, _ = pipeline.build(PAGES, tmp_path)
     first = Releases(releases).current()
     for name in (GRAPH, "report.json", SOURCES, f"public/{MAY_REACH}"):
         assert (again.folder / name).read_bytes() == (first.folder / name).read_bytes()
@@ -104,7 +104,7 @@ def test_full_disk_leaves_the_earlier_release(three: Path, tmp_path: Path, kilob
 @pytest.mark.timeout(900)  # it waits for a share of the time that a build takes
 def test_killed_build_leaves_the_earlier_release(tmp_path: Path) -> None:
     pipeline.build([SEED], tmp_path)
-    command = [*CYBILGRAPH, "build", str(RECORDS), "--into", str(tmp_path)]
+    command = [*CYBILGRAPH, "build", *map(str, PAGES), "--into", str(tmp_path)]
     started = time.monotonic()
     subprocess.run(command, check=True, capture_output=True)
     duration = time.monotonic() - started

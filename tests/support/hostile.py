@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
 import random
@@ -53,8 +54,26 @@ def _good() -> dict[str, bytes]:
         **dict.fromkeys((".json", ".jsonl", ".ndjson", ".yaml", ".yml"), document.encode()),
         **dict.fromkeys(XML, iati.encode()),
         **dict.fromkeys(HTML, html.encode()),
+        **_archives(html.encode()),
         **_graphs(),
     }
+
+
+def _archives(page: bytes) -> dict[str, bytes]:
+    archive = warc_record("https://example.org/projects/a-page/", page)
+    return {".warc": archive, ".warc.gz": gzip.compress(archive)}
+
+
+def warc_record(
+    address: str, page: bytes, headers: str = "", kind: str = "response", date: str = "2026-01-31"
+) -> bytes:
+    """Return a record of a web archive."""
+    content = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n" + headers.encode() + b"\r\n" + page
+    head = (
+        f"WARC/1.1\r\nWARC-Type: {kind}\r\nWARC-Target-URI: {address}\r\nWARC-Date: {date}T10:00:00Z\r\n"
+        f"Content-Type: application/http; msgtype=response\r\nContent-Length: {len(content)}\r\n\r\n"
+    )
+    return head.encode() + content + b"\r\n\r\n"
 
 
 def _graphs() -> dict[str, bytes]:
@@ -439,6 +458,41 @@ _XLSX_CASES: dict[str, Maker] = {
     "error-cell": lambda: _sheet(f'{_cells("title")}<row r="2"><c t="e"><v>#REF!</v></c></row>'),
 }
 
+_PAGE = b"<h1>T</h1><p>Status: Finished"
+_ADDRESS = "https://example.org/projects/x/"
+_ARCHIVE_CASES: dict[str, Maker] = {
+    "addresses": lambda: b"".join(
+        warc_record(address, _PAGE)
+        for address in (
+            BAIT_URL,
+            f"file://{BAIT}",
+            "http://[::1",
+            "https://x/\x1b[31m\u202e",
+            "x" * 100_000,
+            "",
+            "urn:x",
+        )
+    ),
+    "page-that-loads": lambda: warc_record(BAIT_URL, _HTML_CASES["loads"]()),
+    "page-of-tags": lambda: warc_record(_ADDRESS, b"<div>" * 20_000),
+    "page-bomb": lambda: warc_record(_ADDRESS, gzip.compress(bytes(50_000_000)), "Content-Encoding: gzip\r\n"),
+    "long-header": lambda: b"WARC/1.1\r\nX: " + b"x" * 2_000_000,
+    "long-http-header": lambda: warc_record(_ADDRESS, b"", "X: " + "x" * 2_000_000),
+    "many-headers": lambda: warc_record(_ADDRESS, _PAGE, "X: y\r\n" * 100_000),
+    "blank-lines": lambda: warc_record(_ADDRESS, _PAGE) + b"\r\n" * 1_000_000 + warc_record(_ADDRESS, _PAGE),
+    "lengths": lambda: b"".join(
+        b"WARC/1.1\r\nWARC-Type: response\r\nContent-Length: %b\r\n\r\n\r\n\r\n" % length
+        for length in (b"0", b"", b"x", b"-1", b"9" * 30)
+    ),
+    "chunks": lambda: warc_record(_ADDRESS, b"fffffff\r\n" * 1_000 + b"zz\r\n", "Transfer-Encoding: chunked\r\n"),
+    "encodings": lambda: b"".join(
+        warc_record(_ADDRESS, _PAGE, f"Content-Encoding: {coding}\r\n") for coding in ("br", "gzip", "x" * 9_000, "\0")
+    ),
+    "many-records": lambda: warc_record(_ADDRESS, b"", kind="request") * 20_000,
+    "fields": lambda: warc_record(_ADDRESS, b"cybilgraph-gone: \x1b[31m\r\n" * 1_000, kind="metadata"),
+    "dates": lambda: warc_record(_ADDRESS, _PAGE, date="9999-99-99") + warc_record(_ADDRESS, _PAGE, date="\u202e"),
+}
+
 
 def cases() -> dict[str, Maker]:
     """Return the function that creates each file of the corpus, by name."""
@@ -452,6 +506,7 @@ def cases() -> dict[str, Maker]:
         ((".jsonld",), _JSONLD_CASES),
         (HTML, _HTML_CASES),
         ((".xlsx",), _XLSX_CASES),
+        ((".warc",), _ARCHIVE_CASES),
     ]
     found = {f"{name}{suffix}": maker for suffix in SUFFIXES for name, maker in ANY.items()}
     for suffixes, makers in own:

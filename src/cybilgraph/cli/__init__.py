@@ -5,13 +5,13 @@ from __future__ import annotations
 import click
 
 from cybilgraph.cli.check import check
-from cybilgraph.cli.claim_review import review
 from cybilgraph.cli.common import CommandGroup
 from cybilgraph.cli.convert import build, convert, shapes, template
 from cybilgraph.cli.deploy import deploy, sizing
-from cybilgraph.cli.exchange import harvest, load, publish, verify
+from cybilgraph.cli.exchange import collect, harvest, load, publish, verify
 from cybilgraph.cli.query import list_queries, query
 from cybilgraph.cli.releases import activate, diff, forget, prune, releases, rollback
+from cybilgraph.cli.review import review
 from cybilgraph.cli.serve import serve
 from cybilgraph.cli.suggested_edits import suggestions
 from cybilgraph.version import __version__
@@ -30,7 +30,7 @@ def main() -> None:
 
 
 for command in (
-    *(convert, check, build),
+    *(collect, convert, check, build),
     *(releases, activate, rollback, prune, forget, diff),
     *(publish, harvest, verify, load),
     *(serve, deploy, query, list_queries, template, shapes, review, suggestions, sizing),

@@ -24,6 +24,8 @@ CONFORMS, VIOLATIONS, FAILED = 0, 1, 2
 #: Exit code after Ctrl-C: 128 plus the signal number, as in a shell.
 _INTERRUPTED = 130
 
+#: Where the operators of a site find out what visits them, unless the user gives a contact.
+DEFAULT_CONTACT = "https://w3id.org/cybilgraph"
 EXISTING_FOLDER = click.Path(file_okay=False, exists=True, path_type=Path)
 ANY_FOLDER = click.Path(file_okay=False, path_type=Path)
 FOLDER = click.argument("folder", metavar="DIR", type=ANY_FOLDER)
@@ -138,6 +140,21 @@ def web_address(_: click.Context, __: click.Parameter, url: str | None) -> str |
     if url and not is_web_address(url):
         raise click.BadParameter(f"{url!r} is not an absolute URL. Example: https://data.example.org/sparql")
     return url
+
+
+def web_addresses(_: click.Context, __: click.Parameter, urls: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the addresses of sites, or reject those that are not absolute URLs."""
+    for url in urls:
+        if not is_web_address(url):
+            raise click.BadParameter(f"{url!r} is not an absolute URL. Example: https://cybilportal.org/projects/")
+    return urls
+
+
+def contact_address(_: click.Context, __: click.Parameter, contact: str) -> str:
+    """Return a contact, or reject one that is neither a URL nor an e-mail address."""
+    if not is_web_address(contact) and not re.fullmatch(r"[!-?A-~]+@[!-?A-~]+", contact):
+        raise click.BadParameter(f"{contact!r} is neither a URL nor an e-mail address.")
+    return contact
 
 
 def refuse_source_as_output(output: str | None, sources: tuple[str, ...]) -> None:

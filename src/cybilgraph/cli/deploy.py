@@ -3,26 +3,40 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 
-from cybilgraph.cli.common import FOLDER, Command, CommandGroup
+from cybilgraph.cli.common import (
+    ANY_FOLDER,
+    DEFAULT_CONTACT,
+    FOLDER,
+    CliError,
+    Command,
+    CommandGroup,
+    contact_address,
+    web_addresses,
+)
 from cybilgraph.web.server.settings import Settings
 
 _TEMPLATES = Path(__file__).with_name("deployment")
+_PROGRAM = Path(sys.executable).with_name("cybilgraph")
 #: The service manager waits a little longer than the server waits for requests in progress.
 _STOP_SECONDS = Settings().stop_seconds + 10
 
 
 @click.group(cls=CommandGroup)
 def deploy() -> None:
-    """Print the configuration for running `cybilgraph serve` as a service.
+    """Print the configuration for running `cybilgraph serve` as a service, and for regular updates.
 
     \b
-    Example:
+    Examples:
       cybilgraph deploy systemd /srv/releases
+      cybilgraph deploy timer https://cybilportal.org/projects/ --pages /srv/pages --into /srv/releases
     """
 
 
@@ -36,12 +50,90 @@ def systemd(folder: Path) -> None:
       cybilgraph deploy systemd /srv/releases > /etc/systemd/system/cybilgraph.service
       systemctl enable --now cybilgraph
     """
-    program = Path(sys.executable).with_name("cybilgraph")
-    quoted = {"program": _quoted(program), "folder": _quoted(folder.resolve())}
+    quoted = {"program": _quoted(_PROGRAM), "folder": _quoted(folder.resolve())}
     click.echo(_template("cybilgraph.service").format(**quoted, stop=_STOP_SECONDS), nl=False)
 
 
-def _quoted(path: Path) -> str:
+def _update_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that say what an update collects and builds."""
+    for option in (
+        click.option("--report-to", metavar="EMAIL", default="root", show_default=True, callback=_plain_word,
+                     help="Who gets a message if an update fails."),
+        click.option("--contact", metavar="URL|EMAIL", default=DEFAULT_CONTACT, show_default=True,
+                     callback=contact_address, help="How the operators of the sites can reach you."),
+        click.option("--records", type=click.Path(path_type=Path), multiple=True, metavar="SOURCE",
+                     help="Other records to build. May be repeated."),
+        click.option("--into", type=ANY_FOLDER, required=True, metavar="DIR", help="Folder of releases."),
+        click.option("--pages", type=ANY_FOLDER, required=True, metavar="DIR", help="Folder of web archives."),
+        click.argument("urls", metavar="URL…", nargs=-1, required=True, callback=web_addresses),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def _plain_word(_: click.Context, __: click.Parameter, address: str) -> str:
+    """Return the name of a user or an e-mail address, or reject one that a shell could interpret."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+@-]*", address):
+        raise click.BadParameter(f"{address!r} is not a name or an e-mail address: use letters, digits and . _ + - @")
+    return address
+
+
+@deploy.command()
+@_update_options
+@click.option("--user", metavar="NAME", default="cybilgraph", show_default=True, callback=_plain_word,
+              help="System user that runs the update.")  # fmt: skip
+def timer(
+    urls: tuple[str, ...], pages: Path, into: Path, contact: str, records: tuple[Path, ...], report_to: str, user: str
+) -> None:
+    """Print a shell script that sets up a nightly update with systemd: collect, build, activate.
+
+    If the update fails, the current release stays, and the report is sent by mail, or else logged.
+
+    \b
+    Example:
+      cybilgraph deploy timer https://cybilportal.org/projects/ --pages /srv/pages --into /srv/releases | sudo sh
+    """
+    own, sources = [pages.resolve(), into.resolve()], [pages.resolve(), *(folder.resolve() for folder in records)]
+    script = _template("update.sh").format(
+        program=_quoted(_PROGRAM),
+        urls=" ".join(map(_quoted, urls)),
+        pages=_quoted(own[0]),
+        releases=_quoted(own[1]),
+        sources=" ".join(map(_quoted, sources)),
+        writable=" ".join(map(_quoted, own)),
+        folders=" ".join(shlex.quote(str(folder)) for folder in own),
+        contact=_quoted(contact),
+        user=user,
+        report_to=report_to,
+    )
+    click.echo(script, nl=False)
+
+
+@deploy.command()
+@_update_options
+def cron(
+    urls: tuple[str, ...], pages: Path, into: Path, contact: str, records: tuple[Path, ...], report_to: str
+) -> None:
+    """Print two lines for crontab(5) that update a site every night: collect, build, activate.
+
+    If pages are unavailable or the update fails, cron sends the output by mail.
+
+    \b
+    Example:
+      cybilgraph deploy cron https://cybilportal.org/projects/ --pages /srv/pages --into /srv/releases | crontab -
+    """
+    program, archive, releases = map(str, (_PROGRAM, pages.resolve(), into.resolve()))
+    collect = shlex.join([program, "collect", *urls, "--into", archive, "--contact", contact, "--quiet"])
+    sources = [archive, *(str(folder.resolve()) for folder in records)]
+    build = shlex.join([program, "build", *sources, "--into", releases, "--wait"])
+    # With exit code 1, some pages were unavailable, whose earlier captures remain. In a crontab, % ends the command.
+    line = f"{collect}; [ $? -le 1 ] && {build} > /dev/null".replace("%", r"\%")
+    if not line.isprintable():
+        raise CliError("A crontab cannot hold line breaks or control characters\n  Use other names, or deploy timer.")
+    click.echo(f"MAILTO={report_to}\n17 3 * * * {line}")
+
+
+def _quoted(path: Path | str) -> str:
     """Quote a path as one word of a systemd command line without variable expansion.
 
     Sources: systemd.syntax(7), systemd.unit(5), systemd.service(5).

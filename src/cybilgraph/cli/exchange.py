@@ -1,21 +1,28 @@
-"""``cybilgraph publish``, ``load``, ``harvest`` and ``verify``: exchange releases with other servers and sites."""
+"""``cybilgraph collect``, ``publish``, ``load``, ``harvest`` and ``verify``: exchange with other servers and sites."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
 from cybilgraph.cli.common import (
     ANY_FOLDER,
     CONFORMS,
+    DEFAULT_CONTACT,
+    FAILED,
     FOLDER,
     VIOLATIONS,
+    CliError,
     Command,
+    contact_address,
     format_option,
+    print_safely,
     progress_bar,
     web_address,
+    web_addresses,
 )
 from cybilgraph.model.findings import escape_controls
 from cybilgraph.model.formats import GRAPH_FORMATS
@@ -137,6 +144,62 @@ def harvest(
         done = run(site, into, formats)
     if not quiet:
         click.echo(str(done))
+
+
+@click.command(cls=Command)
+@click.argument("urls", metavar="URL…", nargs=-1, required=True, callback=web_addresses)
+@click.option("--into", type=ANY_FOLDER, required=True, metavar="DIR", help="Folder of web archives.")
+@click.option(
+    "--rate", type=click.FloatRange(0, 1000, min_open=True), default=1.0, show_default=True,
+    help="Maximum requests per second. A slower Crawl-delay in robots.txt takes precedence.",
+)  # fmt: skip
+@click.option(
+    "--match", metavar="GLOB", multiple=True, default=("*/projects/*",), show_default=True,
+    help="Collect only pages whose path matches this pattern. May be repeated.",
+)  # fmt: skip
+@click.option(
+    "--contact", metavar="URL|EMAIL", default=DEFAULT_CONTACT, show_default=True, callback=contact_address,
+    help="How the operators of the site can reach you; part of User-Agent.",
+)  # fmt: skip
+@click.option(
+    "--max-pages", type=click.IntRange(1), default=20_000, show_default=True, help="Maximum pages of one host."
+)
+@click.option(
+    "--timeout", type=click.FloatRange(0.1), default=30.0, show_default=True,
+    help="Maximum seconds without data. A whole page may take four times as long.",
+)  # fmt: skip
+@click.option("--attempts", type=click.IntRange(1), default=4, show_default=True, help="Maximum attempts per page.")
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing unless pages are unavailable.")
+def collect(urls: tuple[str, ...], into: Path, *, quiet: bool, **options: Any) -> None:
+    """Download the project pages of websites into web archives (WARC), which other commands read.
+
+    Obeys robots.txt, sends one request at a time, and never leaves the host. Takes the pages from
+    the site's sitemaps, or else follows links from URL. A second run downloads only what has changed,
+    and records which pages are gone. An interrupted run continues where it stopped.
+
+    Exit code: 0, or 1 if some pages were unavailable, or 2 if a site could not be collected.
+
+    \b
+    Examples:
+      cybilgraph collect https://cybilportal.org/projects/ --into pages --contact data@example.org
+      cybilgraph collect https://example.org --into pages --match '*/what-we-do/*' --rate 0.5
+      cybilgraph build pages data/records --into build/releases
+    """
+    from cybilgraph.sync.collector import CollectOptions, CollectSummary
+    from cybilgraph.sync.collector import collect as run
+
+    with progress_bar("Collecting") as on_progress:
+        results = list(run(urls, into, CollectOptions(**options), on_progress))
+    code = CONFORMS
+    for done in results:
+        if not isinstance(done, CollectSummary):
+            CliError(f"{done.what}\n  {done.hint}").show()
+            code = FAILED
+            continue
+        code = max(code, VIOLATIONS if done.is_partial else CONFORMS)
+        if done.is_partial or not quiet:
+            print_safely(str(done), lines=True)
+    sys.exit(code)
 
 
 @click.command(cls=Command)

@@ -23,7 +23,7 @@ def add_states(record: Record, sentences: list[Sentence], scopes: Iterable[Scope
         return
     homes = find_homes(
         (
-            *((link.actor.printed.text, link.actor.home) for link in record.participations if not link.actor.known),
+            *((link.actor.printed.text, link.actor.home) for link in record.participations),
             *((name.entries[0].name, name.home_country) for _, name in bodies),
         )
     )

@@ -192,16 +192,20 @@ def find_non_organisations(words: str) -> Iterator[str]:
 def add_misspelt_countries(words: str, spans: list[Span], names: Gazetteer) -> list[Span]:
     """Add spans for misspelt country names, without any other unlisted names."""
     tokens = [(*match.span(), match[0][0].isupper()) for match in _TOKEN.finditer(words)]
+    is_free = bytearray(b"\1") * len(words)
+    for span in spans:
+        is_free[span.start : span.end] = bytes(span.end - span.start)
     for length in range(_MAX_COUNTRY_WORDS, 0, -1):
         for (start, _, begins), (_, end, ends) in zip(tokens, tokens[length - 1 :], strict=False):
             if (
                 begins
                 and ends
                 and end - start > _MIN_COUNTRY_CHARACTERS
-                and all(span.end <= start or end <= span.start for span in spans)
+                and all(is_free[start:end])
                 and (near := _near_entry(words[start:end], NAME, names))
             ):
                 spans = [*spans, Span(start, end, PLACE, (near,), printed_spelling=words[start:end])]
+                is_free[start:end] = bytes(end - start)
     return sorted(spans, key=lambda span: span.start)
 
 

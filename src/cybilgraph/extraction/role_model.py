@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from cybilgraph.errors import ReferenceDataError
-from cybilgraph.extraction.name_spans import BODY, DEMONYM, PLACE
+from cybilgraph.extraction.name_spans import ACTOR, BODY, DEMONYM, PLACE
 from cybilgraph.extraction.phrases import ROLES, has_phrase
 from cybilgraph.extraction.role_features import context_features
 from cybilgraph.extraction.sentences import Name, Sentence
 from cybilgraph.model.fields import Content, sections
-from cybilgraph.model.gazetteer import GazetteerEntry
+from cybilgraph.model.gazetteer import GazetteerEntry, load_gazetteer
 from cybilgraph.model.organisations import is_organisation_word, is_public_authority
 from cybilgraph.model.resources import REFERENCE
 
@@ -139,7 +139,7 @@ def role_features(candidate: Candidate, beneficiary_countries: set[str]) -> set[
         found.update(_name_features(sentence, name, beneficiary_countries))
         if sentence.section in PURPOSE_SECTIONS or not (purpose or sentence.section == "title"):
             found.update(_context_features(sentence, name))
-    if actor.row:
+    if actor.row and not _is_listed_authority(actor, beneficiary_countries):
         found.add(f"type {actor.row['type']}")
         if seat := actor.row["country"]:
             found.add("seat helped" if seat in beneficiary_countries else "seat elsewhere")
@@ -159,7 +159,8 @@ def _section_kind(section: str) -> str:
 
 def _name_features(sentence: Sentence, name: Name, beneficiary_countries: set[str]) -> Iterator[str]:
     yield f"in {_section_kind(sentence.section)}"
-    yield f"mark {name.mark}"
+    listed = name.mark == ACTOR and _is_listed_authority(name.entries[0], beneficiary_countries)
+    yield f"mark {BODY if listed else name.mark}"
     if is_helped_authority(name, beneficiary_countries):
         yield "helped authority"
     if home := name.entries[0] if name.mark in (PLACE, DEMONYM) else name.home:
@@ -176,9 +177,20 @@ def _context_features(sentence: Sentence, name: Name) -> Iterator[str]:
 
 def is_helped_authority(name: Name, beneficiary_countries: set[str]) -> bool:
     """Return whether a name is an authority of a beneficiary country. One without a country is assumed to be."""
+    if name.mark == ACTOR:
+        return _is_listed_authority(name.entries[0], beneficiary_countries)
     if name.mark != BODY or not beneficiary_countries or (name.home and name.home.key not in beneficiary_countries):
         return False
     return is_public_authority(name.entries[0].name)
+
+
+def _is_listed_authority(actor: GazetteerEntry, beneficiary_countries: set[str]) -> bool:
+    """Return whether a listed actor is an authority of a beneficiary country: it has the features of others."""
+    return (
+        actor.row.get("type") == "government"
+        and actor.row["country"] in beneficiary_countries
+        and actor.key not in load_gazetteer().governments
+    )
 
 
 @cache

@@ -51,6 +51,8 @@ _SENTENCE = re.compile(
 )
 #: The maximum length of a sentence. Longer text is split, to bound the time of patterns.
 _MAX_SENTENCE_CHARACTERS = 1500
+#: An address is recognised by this many characters before and after a name in it: a text may have no spaces at all.
+_ADDRESS_CHARACTERS = 300
 #: "the Information Authority (IA)": from here on, IA is the Authority.
 _INTRODUCED_ABBREVIATION = re.compile(r" \((?:the )?[“\"]?([A-Z][\w./&-]{1,15})[”\"]?\)")
 _GOVERNMENT_OF_BEFORE = re.compile(r"\bGovernment of (?:the )?(?:[A-Z]\w+ of )?\Z")
@@ -209,9 +211,10 @@ def _in_address(text: str, mention: Mention) -> bool:
     """Return whether a name is part of a web or e-mail address."""
     if _JOINERS.isdisjoint((text[mention.start - 1 : mention.start], text[mention.end : mention.end + 1])):
         return False
-    start = text.rfind(" ", 0, mention.start) + 1
-    end = text.find(" ", mention.end)
-    return _ADDRESS.search(text, start, end if end >= 0 else len(text)) is not None
+    first, last = max(mention.start - _ADDRESS_CHARACTERS, 0), mention.end + _ADDRESS_CHARACTERS
+    start = text.rfind(" ", first, mention.start) + 1
+    end = text.find(" ", mention.end, last)
+    return _ADDRESS.search(text, start or first, end if end >= 0 else min(last, len(text))) is not None
 
 
 def _has_no_names(text: str) -> bool:

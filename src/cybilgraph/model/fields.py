@@ -428,7 +428,7 @@ FIELDS = (
         FieldKind.RECORD,
         PROV.generatedAtTime,
         "retrieved",
-        "Date on which the page was saved: 2024-05-31.",
+        "Date or time at which the page was saved: 2024-05-31, or 2024-05-31T10:00:00Z.",
         ("date retrieved", "retrieved on", "captured", "date captured", "saved on"),
     ),
     Field("rights", FieldKind.RECORD, DCTERMS.rights, "rights", "Terms of use of the record."),

@@ -68,6 +68,7 @@ _WITH_ARTICLE = re.compile(
 )
 _GOVERNMENT_OF = "government of "
 _DASHES = "-‐‑–—_"
+_WORD = re.compile(r"[^\s(),;]+")
 #: Names whose slug consists of their words alone.
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9 -]{1,200}")
 
@@ -187,13 +188,16 @@ class Gazetteer:
         same score.
 
         For a government, or the official name of a country, the country's own name must match too: all names
-        of governments begin alike, and not every government is listed.
+        of governments begin alike, and not every government is listed. An actor whose name has another country is
+        another actor.
         """
         folded = fold(name)
         if not (best := self._closest(kind, folded, MIN_MATCH_SCORE)):
             return None
         listed, alikeness = best
         entry, min_score = self._names[kind][listed], alikeness - _MIN_SCORE_LEAD
+        if kind == "actor" and self._are_of_different_states(folded, listed, entry):
+            return None
         rivals = process.extract(
             folded,
             self._of_similar_length(kind, len(folded), min_score),
@@ -209,6 +213,25 @@ class Gazetteer:
             return None if is_owned and self.find(kind, owner) not in (None, entry) else entry
         country = self.governments.get(entry.key) if kind == "actor" and listed.startswith(_GOVERNMENT_OF) else None
         return entry if country in (None, self.find("country", owner), self.find_near("country", owner)) else None
+
+    def _are_of_different_states(self, folded: str, listed: str, entry: GazetteerEntry) -> bool:
+        """Return whether a name has another country than a listed one, or none without being misspelt."""
+        ours, theirs = self._countries_in(folded), self._countries_in(listed)
+        return bool(ours - theirs - {entry.row["country"]}) or (
+            bool(theirs - ours) and self._words.issuperset(_WORD.findall(folded))
+        )
+
+    def _countries_in(self, folded: str) -> set[str]:
+        """Return the keys of the countries in a folded name, of which the longest at each position counts."""
+        words, found = _WORD.findall(folded), set()
+        while words:
+            length = len(words)
+            while length and not (country := self.find_country(" ".join(words[:length]))):
+                length -= 1
+            if length and country:
+                found.add(country.key)
+            del words[: length or 1]
+        return found
 
     def suggest(self, kind: str, name: str) -> GazetteerEntry | None:
         """Return the most similar entry for a "did you mean?" question, or None."""
@@ -248,8 +271,9 @@ class Gazetteer:
 
     def _with_typo(self, kind: str, folded: str, listed: str) -> GazetteerEntry | None:
         """Return the entry of a listed name if every differing word has a typo and is not itself a known word."""
-        differ = [(our, their) for our, their in zip(folded.split(), listed.split(), strict=True) if our != their]
-        slips = all(our not in self._words and our[0] == their[0] and len(their) > 3 for our, their in differ)
+        pairs = zip(folded.split(), listed.split(), strict=True)
+        differ = [(our.strip("()"), their.strip("()")) for our, their in pairs if our != their]
+        slips = all(our not in self._words and our[:1] == their[:1] and len(their) > 3 for our, their in differ)
         return self._names[kind][listed] if slips else None
 
     def _by_shape(self, kind: str) -> dict[tuple[str, int, int], list[str]]:

@@ -268,7 +268,7 @@ class Record:
 
     @property
     def as_of(self) -> str:
-        """The last day on which the source is known to have said this: that of its capture or its last change."""
+        """When the source last said this, as far as known: the time or day of its capture, or the day of its change."""
         return max((day.text for day in (self.retrieved, self.updated) if day), default="")
 
     def narrative(self) -> Iterator[tuple[str, Text]]:

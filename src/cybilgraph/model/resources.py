@@ -15,6 +15,8 @@ ONTOLOGY_FILES = (_ONTOLOGY / "cybilgraph.ttl", _ONTOLOGY / "rules.ttl")
 QUERIES = ROOT / "queries"
 REFERENCE = ROOT / "data" / "reference"
 RECORDS = ROOT / "data" / "records"
+#: Projects compiled from public sources, which data/README.md describes.
+SAMPLE_TABLE = RECORDS / "projects.csv"
 DOCS = ROOT / "docs"
 _SHAPES = ROOT / "shapes"
 #: The files that determine the result for a record: folders with patterns.

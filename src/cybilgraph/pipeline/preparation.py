@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.metadata import requires, version
 from itertools import chain, groupby, islice
@@ -48,6 +48,7 @@ _ERROR_POSITION = re.compile(
 )
 
 Progress = Callable[[int, int], None]
+Note = Callable[[str, str], None]
 
 
 def select_inputs(
@@ -76,20 +77,27 @@ def select_inputs(
 @contextmanager
 def reporting(
     input_file: Input, report: Report, total: int, progress: Progress | None, seen: dict[str, Input] | None
-) -> Iterator[list[str] | None]:
+) -> Iterator[Note]:
     """Count an input in the report while it is read, and report the SourceError if it cannot be.
 
-    With ``seen``, adds the input to it by name, lists it in the report, and yields the list for the keys of its
-    records.
+    With ``seen``, adds the input to it by name and lists it in the report. Yields a function that notes there the name
+    of a record's source, and its key.
     """
     report.sources += 1
-    keys = None
+    checked: CheckedFile | None = None
     if seen is not None:
         seen[input_file.name] = input_file
-        report.files.append(checked := CheckedFile(input_file.name, input_file.uri, tracked=input_file.tracked))
-        keys = checked.records
+        checked = CheckedFile(input_file.name, input_file.uri, tracked=input_file.tracked)
+        report.files.append(checked)
+
+    def note(source: str, key: str) -> None:
+        if checked and source == checked.name:
+            checked.records.append(key)
+        elif checked:  # a page in a web archive
+            report.files.append(CheckedFile(source, source.partition("#")[2], [key]))
+
     try:
-        yield keys
+        yield note
     except SourceError as error:
         report.unread += 1
         report.extend([unreadable_finding(input_file, error)])
@@ -122,14 +130,15 @@ def read_derived_records(
     Adds their findings, and those inputs that cannot be read, to the report. ``seen`` is as in ``reporting``.
     """
     for input_file in inputs:
-        with reporting(input_file, report, total, progress, seen) as keys:
-            for record in read_input(replace(input_file)):  # a copy, because an input caches its content
+        own = replace(input_file, notes=[])  # a copy, because an input caches its content
+        with reporting(input_file, report, total, progress, seen) as note:
+            for record in read_input(own):
                 report.records += 1
-                if keys is not None:
-                    keys.append(record.key)
+                note(record.source.name, record.key)
                 derived, findings = _derive(record)
                 report.extend(findings)
                 yield derived
+        report.extend(own.notes)
 
 
 def _derive(record: Record, hidden: IsHidden | None = None, stated_only: bool = False) -> tuple[Record, list[Finding]]:
@@ -169,12 +178,14 @@ class PreparedRecord(ComparableRecord):
 class InputResult:
     """The result for an input, or for some records of a large one.
 
-    ``page`` is the content of an input with a single record, unless it mentions a hidden person.
+    ``page`` is the content of an input with a single record, unless it mentions a hidden person; ``notes`` are the
+    findings on the input as a whole.
     """
 
     records: list[PreparedRecord]
     error: SourceError | None = None
     page: bytes | None = None
+    notes: list[Finding] = field(default_factory=list)
 
 
 def prepare(
@@ -194,12 +205,13 @@ def prepare(
     of each input with a single record.
     """
     for input_file, results in _in_order(inputs, work, executor):
-        with reporting(input_file, report, total, progress, seen) as keys:
+        with reporting(input_file, report, total, progress, seen) as note:
             for result in results:
                 report.records += len(result.records)
-                if keys is not None:
-                    keys.extend(one.identity.key for one in result.records)
-                yield from result.records
+                report.extend(result.notes)
+                for one in result.records:
+                    note(one.source.name, one.identity.key)
+                    yield one
                 if result.page is not None:
                     on_page(result.page)
                 if result.error:
@@ -256,10 +268,11 @@ def _is_large(one: Input) -> bool:
 def _results_of_large(large: Input, work: Work, executor: SizedExecutor) -> Iterator[InputResult]:
     """Read an input, and yield the results for its records in batches."""
     errors: list[SourceError] = []
-    batches = split_batches(_read(large, errors), _prose_characters, _MAX_BATCH_CHARACTERS)
+    source = replace(large, notes=[])
+    batches = split_batches(_read(source, errors), _prose_characters, _MAX_BATCH_CHARACTERS)
     for _, records in executor.map_ahead(_process_records, batches, work):
         yield InputResult(records)
-    yield InputResult([], next(iter(errors), None))
+    yield InputResult([], next(iter(errors), None), notes=source.notes)
 
 
 def _read(one: Input, errors: list[SourceError]) -> Iterator[Record]:
@@ -284,18 +297,20 @@ def _prose_characters(one: Record) -> int:
 
 def _process_inputs(inputs: list[Input], work: Work) -> list[InputResult]:
     """Process small inputs. Raises ClusterError if this worker has other code, data or packages."""
-    results: list[tuple[int, SourceError | None, bytes | None]] = []
+    results: list[tuple[int, SourceError | None, bytes | None, list[Finding]]] = []
     records: list[Record] = []
     for one in inputs:
-        source, errors = replace(one), list[SourceError]()  # a copy, because an input caches its content
+        # A copy, because an input caches its content.
+        source, errors = replace(one, notes=[]), list[SourceError]()
         own = list(_read(source, errors))
-        page = _page_content(source) if len(own) == 1 and not errors else None
+        is_page = len(own) == 1 and not errors and own[0].source.name == source.name  # not a page in an archive
+        page = _page_content(source) if is_page else None
         if page is not None and work.hidden and mentions_hidden(own[0], page, work.hidden):
             page = None
         records += own
-        results.append((len(own), next(iter(errors), None), page))
+        results.append((len(own), next(iter(errors), None), page, source.notes))
     prepared = iter(_process_records(records, work))
-    return [InputResult(list(islice(prepared, count)), error, page) for count, error, page in results]
+    return [InputResult(list(islice(prepared, count)), error, page, notes) for count, error, page, notes in results]
 
 
 def _process_records(records: list[Record], work: Work) -> list[PreparedRecord]:

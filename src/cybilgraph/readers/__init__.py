@@ -13,11 +13,12 @@ from cybilgraph.model.record import Record
 from cybilgraph.readers.documents import read_json, read_yaml
 from cybilgraph.readers.html import read_page_html
 from cybilgraph.readers.iati import read_iati
-from cybilgraph.readers.inputs import Input, Location, count_inputs, find_inputs
+from cybilgraph.readers.inputs import COMPRESSED_ARCHIVE, Input, Location, count_inputs, find_inputs
 from cybilgraph.readers.page.layout import read_page_text
 from cybilgraph.readers.rdf import read_rdf
 from cybilgraph.readers.rdf.document import SYNTAXES
 from cybilgraph.readers.tabular import read_csv, read_xlsx
+from cybilgraph.readers.web_archives import read_web_archive
 
 __all__ = ["READERS", "Input", "Location", "count_inputs", "find_inputs", "read_input"]
 
@@ -37,6 +38,7 @@ READERS: dict[str, Reader] = {
     **dict.fromkeys((".xml", ".iati"), read_iati),
     **dict.fromkeys(SYNTAXES, read_rdf),
     **dict.fromkeys((".html", ".htm", ".xhtml"), read_page_html),
+    **dict.fromkeys((".warc", COMPRESSED_ARCHIVE), read_web_archive),
 }
 
 

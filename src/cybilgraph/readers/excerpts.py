@@ -14,9 +14,10 @@ from itertools import islice, takewhile
 from cybilgraph.errors import SourceError
 from cybilgraph.model.findings import Excerpt, Finding
 from cybilgraph.readers.html.tree import decode_html
-from cybilgraph.readers.inputs import MAX_PAGE_BYTES, Input, Stream
+from cybilgraph.readers.inputs import COMPRESSED_ARCHIVE, MAX_PAGE_BYTES, Input, Stream
 from cybilgraph.readers.tabular import csv_rows
 from cybilgraph.readers.text import decode, split_raw_lines
+from cybilgraph.readers.web_archives import find_pages
 
 #: The maximum length of an excerpt, and of its text before the mark.
 MAX_EXCERPT_CHARACTERS, _CHARACTERS_BEFORE = 300, 100
@@ -32,6 +33,7 @@ _PAGES, _HTML, _TABLES = ("", ".txt", ".text"), (".html", ".htm", ".xhtml"), (".
 #: Formats whose places are cell numbers; workbooks have no lines of text.
 WORKBOOKS = (".xlsx",)
 SUFFIXES_WITH_CELLS = (*_TABLES, *WORKBOOKS)
+_WITHOUT_LINES = (*WORKBOOKS, ".warc", COMPRESSED_ARCHIVE)
 #: The start and end of each cell on a line, by cell number.
 Cells = dict[int, tuple[int, int]]
 #: Formats in which a lone carriage return ends a line.
@@ -55,16 +57,30 @@ def with_excerpts(findings: Iterable[Finding], inputs: Mapping[str, Input]) -> l
     found = with_cells(findings, inputs)
     wanted: dict[str, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
     for index, finding in enumerate(found):
-        if finding.line and finding.file in inputs:
+        if finding.line:
             wanted[finding.file][finding.line].append(index)
-    for name, by_line in sorted(wanted.items()):
-        input_file, last = inputs[name], max(by_line)
+    for input_file in _sources(wanted, inputs):
+        by_line = wanted.pop(input_file.name, {0: []})  # of several captures of a page, only the first
+        last = max(by_line)
         with suppress(SourceError), closing(_lines(input_file)) as lines:  # unreadable files were reported earlier
             for number, (line, cells) in enumerate(islice(_with_cells(input_file, lines), last), start=1):
                 for index in by_line.get(number, ()):
                     if line is not None:
                         found[index] = _add_excerpt(found[index], line, cells)
     return found
+
+
+def _sources(names: Iterable[str], inputs: Mapping[str, Input]) -> Iterator[Input]:
+    """Yield the inputs with these names, and the pages in web archives, in order of the files."""
+    archives: dict[str, set[str]] = defaultdict(set)
+    for name in sorted(names):
+        if name in inputs:
+            yield inputs[name]
+        elif (archive := name.partition("#http")[0]) in inputs:
+            archives[archive].add(name)
+    for archive, pages in archives.items():
+        with suppress(SourceError):
+            yield from find_pages(inputs[archive], pages)
 
 
 def _add_excerpt(finding: Finding, line: str, cells: Cells | None) -> Finding:
@@ -141,7 +157,7 @@ def _lines(input_file: Input) -> Generator[str | None]:
             yield from split_raw_lines(decode(input_file, stream.read(), []))
     elif input_file.suffix in _HTML:
         yield from decode_html(input_file, []).split("\n")
-    elif input_file.suffix not in WORKBOOKS:
+    elif input_file.suffix not in _WITHOUT_LINES:
         with input_file.open(sys.maxsize) as stream:
             yield from _streamed(stream, "" if input_file.suffix in _ANY_LINE_END else "\n")
 

@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from cybilgraph.model.findings import escape_controls
 from cybilgraph.model.formats import FORMATS, FormatKind
 from cybilgraph.readers.cells import find_field
+from cybilgraph.readers.inputs import COMPRESSED_ARCHIVE
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ INPUT_FORMATS = (
         False,
     ),
     InputFormat("iati", "IATI activities (XML)", ".xml", ("application/xml", "text/xml")),
+    InputFormat("warc", "Web archive (WARC)", ".warc", ("application/warc",), False),
     *(
         InputFormat(fmt.name, fmt.title, f".{fmt.suffix}", fmt.media_types)
         for fmt in FORMATS
@@ -103,6 +105,8 @@ def guess_suffix(content: bytes) -> str:
     """Return the suffix for a content; that of page text if it looks like nothing else."""
     if content.startswith(b"PK"):
         return ".xlsx"
+    if content.startswith((b"WARC/", b"\x1f\x8b")):
+        return ".warc" if content.startswith(b"WARC/") else COMPRESSED_ARCHIVE
     wide = content.startswith((b"\xff\xfe", b"\xfe\xff"))
     text = content[:_MAX_PROBE_BYTES].decode("utf-16" if wide else "utf-8-sig", errors="ignore")
     for pattern, suffix in _PATTERNS:

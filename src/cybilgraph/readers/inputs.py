@@ -11,14 +11,14 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from cybilgraph.errors import SourceError
-from cybilgraph.model.findings import escape_controls
+from cybilgraph.model.findings import Finding, escape_controls
 from cybilgraph.model.record import Source
 from cybilgraph.readers.filesystems import LocalCopy
 
@@ -30,6 +30,8 @@ MAX_PAGE_BYTES = 500_000
 MAX_STDIN_BYTES = 50_000_000
 #: Replaces the suffix of files without one in folders.
 NO_SUFFIX = "(none)"
+#: A suffix with two dots; of all others, only the last part counts.
+COMPRESSED_ARCHIVE = ".warc.gz"
 #: Prevents git from running programs that a repository's own settings name.
 _SAFE = ("-c", "core.fsmonitor=false", "--no-optional-locks")
 Stream = io.BufferedReader | io.BytesIO
@@ -47,16 +49,27 @@ class Input:
     path: Path | None = None
     data: bytes | None = None
     is_from_folder: bool = False
-    #: The original address of a file that was copied here temporarily.
+    #: The original address of a file that was copied here temporarily, or of a page in a web archive.
     address: str = ""
+    #: When the page was saved (ISO 8601), and the encoding that its server declared, if they are known.
+    retrieved: str = ""
+    charset: str = ""
+    #: Findings on the file as a whole, added while it is read.
+    notes: list[Finding] = field(default_factory=list, compare=False)
 
     @property
     def suffix(self) -> str:
         """The suffix that selects the reader, in lower case.
 
-        A file without one is text if it was named explicitly, and unsupported if it was found in a folder.
+        A file without one is text if it was named explicitly, and unsupported if it was found in a folder. A page in a
+        web archive is HTML.
         """
-        return Path(self.path or self.name).suffix.lower() or (NO_SUFFIX if self.is_from_folder else "")
+        if self.path is None and self.address:
+            return ".html"
+        name = Path(self.path or self.name).name.lower()
+        if name.endswith(COMPRESSED_ARCHIVE):
+            return COMPRESSED_ARCHIVE
+        return Path(name).suffix or (NO_SUFFIX if self.is_from_folder else "")
 
     @property
     def uri(self) -> str:

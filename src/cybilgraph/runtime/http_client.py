@@ -143,17 +143,25 @@ class HttpClient(AbstractContextManager["HttpClient"]):
     ``timeout`` is the maximum time in seconds to connect and between two packets; the headers of a response must arrive
     within ``head_seconds``. It follows redirects of GET and HEAD within the origin of the URL (RFC 6454, section 4) and
     to ``allowed_hosts`` (HOST or HOST:PORT), which get no credentials, but never from https to http. No other server
-    gets a request. Proxies are those of the environment (HTTP_PROXY, HTTPS_PROXY, NO_PROXY).
+    gets a request. Unless it ``follows`` redirects, they are returned like any other response. Proxies are those of the
+    environment (HTTP_PROXY, HTTPS_PROXY, NO_PROXY).
     """
 
     def __init__(
-        self, url: str, timeout: float, head_seconds: float = math.inf, allowed_hosts: Collection[str] = ()
+        self,
+        url: str,
+        timeout: float,
+        head_seconds: float = math.inf,
+        allowed_hosts: Collection[str] = (),
+        *,
+        follows: bool = True,
     ) -> None:
         try:
             self._origin = _origin(_parse(url))
         except ValueError:
             self._origin = "", ""  # the first request reports it
         self._head_seconds = head_seconds
+        self._redirected_methods = ("GET", "HEAD") if follows else ()
         self._allowed_hosts = {host.lower() for host in allowed_hosts}
         self._deadline = _Deadline()
         # Like other programs, trust the certificates of the system; httpx has its own list.
@@ -197,7 +205,7 @@ class HttpClient(AbstractContextManager["HttpClient"]):
                 raise _connection_failed(error) from error
             self._deadline.at = until
             location = response.headers.get("Location", "")
-            if response.status not in _REDIRECT_STATUSES or not location or method not in ("GET", "HEAD"):
+            if response.status not in _REDIRECT_STATUSES or not location or method not in self._redirected_methods:
                 return response
             response.close()  # do not read the body, which may be endless
             if not (target := self._redirect_target(address, location)):

@@ -76,7 +76,8 @@ class Site:
 
     ``timeout`` is the maximum time in seconds to connect and between two reads. A request is tried up to ``attempts``
     times, after ``pause`` seconds that double, or as long as Retry-After says. Redirects are followed within the origin
-    of the URL (RFC 6454, section 4) and to ``allowed_hosts`` (HOST or HOST:PORT), but never from https to http.
+    of the URL (RFC 6454, section 4) and to ``allowed_hosts`` (HOST or HOST:PORT), but never from https to http; or not
+    at all, unless the client ``follows`` them. ``before_request`` is called before each attempt.
     """
 
     def __init__(
@@ -88,13 +89,17 @@ class Site:
         wait: Callable[[float], None] = time.sleep,
         allowed_hosts: Collection[str] = (),
         limits: Limits | None = None,
+        *,
+        follows: bool = True,
+        before_request: Callable[[], None] = lambda: None,
     ) -> None:
         self.url = url.rstrip("/")
         self.limits = limits or Limits()
         self._attempts = attempts
         self._pause = pause
         self._wait = wait
-        self._client = HttpClient(self.url, timeout, self.limits.grace, allowed_hosts)
+        self._before_request = before_request
+        self._client = HttpClient(self.url, timeout, self.limits.grace, allowed_hosts, follows=follows)
 
     def __enter__(self) -> Site:
         return self
@@ -110,7 +115,10 @@ class Site:
         def once() -> tuple[HttpResponse, bool]:
             deadline = time.monotonic() + self.limits.seconds
             with self._request(method, path, headers or {}, deadline, body) as answer:
-                content = b"".join(self._blocks(path, answer, _MAX_REPLY_BYTES, deadline, decode=True))
+                limit = min(_MAX_REPLY_BYTES, self.limits.bytes)
+                if answer.length > limit:
+                    raise _TooLarge(f"{self.url}{path}", f"{answer.length:,} bytes", limit)
+                content = b"".join(self._blocks(path, answer, limit, deadline, decode=True))
                 return HttpResponse(answer.status, answer.headers, content), answer.status not in RETRY_STATUSES
 
         return self._retry(path, once)
@@ -156,6 +164,7 @@ class Site:
     def _request(self, method: str, path: str, headers: Mapping[str, str], deadline: float, body: str = "") -> Response:
         """Return a response with an unread body. Raises ConnectionFailed, FetchError for a redirect to another site."""
         content = body.encode() if body else None
+        self._before_request()
         try:
             return self._client.send(method, f"{self.url}{path}", headers, content, until=deadline)
         except TooManyRedirects as error:

@@ -9,17 +9,17 @@ from cybilgraph import read
 from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.vocabulary import PREFIXES
 from cybilgraph.rdf.description import describe, describe_reference
-from tests.conftest import RECORDS
+from tests.conftest import PAGES
 
 
 def test_equal_input_gives_equal_lines() -> None:
-    assert [describe(record) for record in read(RECORDS)] == [describe(record) for record in read(RECORDS)]
+    assert [describe(record) for record in read(*PAGES)] == [describe(record) for record in read(*PAGES)]
 
 
 def test_store_returns_lines_unchanged() -> None:
     """Dump, store and pages are identical byte for byte: nothing is rewritten."""
     lines = sorted(
-        {line for record in read(RECORDS) for line in describe(record)} | set(describe_reference(load_gazetteer()))
+        {line for record in read(*PAGES) for line in describe(record)} | set(describe_reference(load_gazetteer()))
     )
     store = ox.Store()
     store.load("\n".join(lines), format=ox.RdfFormat.N_TRIPLES)

@@ -26,7 +26,7 @@ from cybilgraph.model.vocabulary import (
 )
 from cybilgraph.rdf.description import describe
 from cybilgraph.readers import Input, read_input
-from tests.conftest import RECORDS, SEED
+from tests.conftest import PAGES, SEED
 from tests.support.graphs import G0020, objects
 
 
@@ -53,7 +53,7 @@ def test_seed_record_has_exact_iris(graph: rdflib.Graph) -> None:
 
 
 def test_former_participations_follow_the_pointer_of_their_actor() -> None:
-    table = b"title,beneficiaries\nA project,Ministry of Justice (Kosovo); Kosovo Police; women diplomats\n"
+    table = b"title,beneficiaries\nA project,Ministry of Justice (Kosovo); Kosovo Customs; Ministry of Economy (Israel); women diplomats\n"
     [record] = read_input(Input("a.csv", data=table))
     graph = rdflib.Graph().parse(data="\n".join(describe(record)), format="nt")
     project, present = f"{BASE}id/project/a-project", {}
@@ -65,7 +65,8 @@ def test_former_participations_follow_the_pointer_of_their_actor() -> None:
         assert target in objects(graph, node, RDF.object)
     assert present == {
         "ministry-of-justice": "ministry-of-justice-kosovo",
-        "kosovo-police": "police-kosovo",
+        "kosovo-customs": "customs-kosovo",
+        "ministry-of-economy": "ministry-of-economy-israel",
         "women-diplomats": "women-diplomats",
     }
 
@@ -121,24 +122,24 @@ def test_record_has_provenance(graph: rdflib.Graph) -> None:
 
 
 def test_description_has_no_blank_nodes() -> None:
-    assert not [line for record in read(RECORDS) for line in describe(record) if line.startswith("_:") or " _:" in line]
+    assert not [line for record in read(*PAGES) for line in describe(record) if line.startswith("_:") or " _:" in line]
 
 
 def test_body_of_a_state_has_label_seat_and_former_key(tmp_path: Path) -> None:
     source = tmp_path / "one.csv"
-    source.write_text("title,countries,beneficiaries\nA,Kosovo,Ministry of Justice;Kosovo Police\n")
+    source.write_text("title,countries,beneficiaries\nA,Kosovo,Ministry of Justice;Kosovo Customs\n")
     graph = to_graph(next(read(source)))
-    ministry, police = (f"{BASE}id/actor/{key}-kosovo" for key in ("ministry-of-justice", "police"))
+    ministry, customs = (f"{BASE}id/actor/{key}-kosovo" for key in ("ministry-of-justice", "customs"))
     assert objects(graph, ministry, SKOS.prefLabel) == {"Ministry of Justice (Kosovo)"}
-    assert objects(graph, police, SKOS.prefLabel) == {"Kosovo Police"}
-    assert objects(graph, ministry, CYB.seat) == objects(graph, police, CYB.seat) == {f"{BASE}id/country/XK"}
-    for former, successor in (("ministry-of-justice", ministry), ("kosovo-police", police)):
+    assert objects(graph, customs, SKOS.prefLabel) == {"Kosovo Customs"}
+    assert objects(graph, ministry, CYB.seat) == objects(graph, customs, CYB.seat) == {f"{BASE}id/country/XK"}
+    for former, successor in (("ministry-of-justice", ministry), ("kosovo-customs", customs)):
         assert objects(graph, f"{BASE}id/actor/{former}", RDFS.seeAlso) == {successor}
         assert objects(graph, f"{BASE}id/actor/{former}", OWL.deprecated) == {"true"}
     printed = set(graph.objects(None, URIRef(CYB.nameAsPrinted)))
     assert {str(name) for name in printed} == {
         "Ministry of Justice",
-        "Kosovo Police",
+        "Kosovo Customs",
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import rdflib
-from rdflib import DCTERMS, RDF, RDFS, SKOS, URIRef
+from rdflib import DCTERMS, OWL, RDF, RDFS, SKOS, Literal, URIRef
 
 from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.vocabulary import BASE
@@ -65,3 +65,10 @@ def test_codes_of_iati_are_typed_with_their_list() -> None:
     codes = {(code.datatype, str(code)) for code in GRAPH.objects(None, SKOS.notation) if code.datatype}
     assert {str(datatype) for datatype, _ in codes} == lists
     assert (URIRef(f"{BASE}iati#OrganisationRole"), "1") in codes
+
+
+def test_former_key_of_an_organisation_points_to_its_present_one() -> None:
+    former, present = (URIRef(f"{BASE}id/actor/{key}") for key in ("kosovo-police", "police-kosovo"))
+    assert (former, OWL.deprecated, Literal(True)) in GRAPH
+    assert (former, RDFS.seeAlso, present) in GRAPH
+    assert not set(GRAPH.subjects(OWL.deprecated)) & set(GRAPH.subjects(RDF.type))

@@ -16,7 +16,7 @@ from cybilgraph.rdf.dumps import STATED_DUMP
 from cybilgraph.rdf.dumps.stated import stated_statements
 from cybilgraph.rdf.ntriples import group_by_subject
 from cybilgraph.release import Release
-from tests.conftest import RECORDS
+from tests.conftest import PAGES
 
 PREFIXES = f"PREFIX cyb: <{CYB.iri}> PREFIX rdf: <{RDF.iri}> PREFIX oa: <{OA.iri}> PREFIX basis: <{BASE}id/basis/>"
 #: Direct links with a claim of a basis.
@@ -50,7 +50,7 @@ def test_dump_has_every_stated_link_and_no_derived_one(release: Release) -> None
 
 def test_dump_equals_a_build_without_extraction(release: Release, tmp_path: Path) -> None:
     """Except for the names of things that only prose mentions."""
-    other, _ = pipeline.build([RECORDS], tmp_path, stated_only=True)
+    other, _ = pipeline.build(PAGES, tmp_path, stated_only=True)
     bare, stated = store_of(other, "cybilgraph.nt.gz"), store_of(release, STATED_DUMP)
     missing, extra = set(bare) - set(stated), set(stated) - set(bare)
     assert not missing

@@ -13,7 +13,7 @@ from cybilgraph.model.record import Place, Record, Text
 from cybilgraph.rdf.description import describe
 from cybilgraph.readers import Input, find_inputs, read_input
 from cybilgraph.readers.page.layout import RIGHTS
-from tests.conftest import RECORDS, SEED
+from tests.conftest import PAGES, SEED
 from tests.support.pages import findings_of, read
 
 
@@ -358,8 +358,8 @@ def test_long_text_takes_bounded_time(filler: str, label: str) -> None:
     describe(derive(read(text)))
 
 
-def test_reads_every_record_of_the_data() -> None:
-    inputs = list(find_inputs([RECORDS]))
+def test_reads_every_saved_page() -> None:
+    inputs = list(find_inputs(PAGES))
     assert len(inputs) == 15
     assert [found.name for found in inputs] == sorted(found.name for found in inputs)
     assert all(len(list(read_input(found))) == 1 for found in inputs)

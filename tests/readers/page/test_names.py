@@ -50,6 +50,9 @@ def test_splits_several_values_on_one_line(line: str, keys: list[str]) -> None:
         ("ITU (Arab States, Africa)", ["itu"]),
         ("Department of Networks, Ministry of Justice", ["department-of-networks-ministry-of-justice"]),
         ("United Kingdom - Foreign, Commonwealth & Development Office (UK FCDO)", ["fcdo"]),
+        ("National Police, Niger", ["national-police-niger"]),
+        ("National Police and Nigeria", ["government-of-nigeria", "national-police"]),
+        ("Kenya Police, Uganda", ["government-of-uganda", "police-kenya"]),
     ],
 )
 def test_splits_lists_of_actors(line: str, keys: list[str] | None) -> None:

@@ -19,10 +19,10 @@ from cybilgraph.rdf.description import describe
 from cybilgraph.readers import READERS, find_inputs, read_input
 from cybilgraph.readers.rdf import read_rdf
 from cybilgraph.readers.rdf.document import SYNTAXES
-from tests.conftest import RECORDS, SAMPLES, run
+from tests.conftest import PAGES, SAMPLES, run
 from tests.support.rdf_files import FULL, HEAD, read, write
 
-TEXTS = [*find_inputs([RECORDS]), *(found for found in find_inputs([SAMPLES / "labelled"]) if found.suffix == ".txt")]
+TEXTS = [*find_inputs(PAGES), *(found for found in find_inputs([SAMPLES / "labelled"]) if found.suffix == ".txt")]
 
 
 def triples_of(record: Record) -> frozenset[str]:

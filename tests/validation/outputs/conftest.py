@@ -8,12 +8,12 @@ from cybilgraph import pipeline
 from cybilgraph.model.findings import (
     Report,
 )
-from tests.conftest import RECORDS, ROOT
+from tests.conftest import PAGES, ROOT
 
 
 @pytest.fixture(scope="session")
 def report() -> Report:
     """A report on the records and on samples in other formats."""
-    found = pipeline.check(RECORDS, ROOT / "tests" / "samples" / "one-project", excerpts=True)
+    found = pipeline.check(*PAGES, ROOT / "tests" / "samples" / "one-project", excerpts=True)
     assert len(found.findings) > 50
     return found

@@ -17,7 +17,7 @@ from cybilgraph import pipeline
 from cybilgraph.errors import CheckerBusy, CheckError, CheckTimeout, CheckTooHeavy
 from cybilgraph.runtime.scheduler import Caller
 from cybilgraph.web.checker import Checker, CheckLimits, Submission
-from tests.conftest import RECORDS, SAMPLES
+from tests.conftest import PAGES, SAMPLES
 from tests.support.operations import until
 from tests.support.submissions import JSON, SMALL
 
@@ -30,7 +30,7 @@ SLOW = Submission(
 
 @pytest.mark.parametrize(
     "path",
-    [*sorted(RECORDS.iterdir())[:4], *sorted((SAMPLES / "one-project").iterdir()), SAMPLES / "formats" / "iati.xml"],
+    [*PAGES[:4], *sorted((SAMPLES / "one-project").iterdir()), SAMPLES / "formats" / "iati.xml"],
     ids=lambda path: path.name,
 )
 def test_report_equals_that_of_the_command_line(checker: Checker, path: Path) -> None:

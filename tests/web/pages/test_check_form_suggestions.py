@@ -167,6 +167,8 @@ def test_findings_fixes_and_downloads_work(portal: str) -> None:
     assert Controls(mended.body).fields["text"].rstrip() == TEXT.rstrip()
     taken = submit(portal, "/suggest/G0020", **fields | {"text": bad, "lang": "en", "download": "source"})
     assert taken.headers["content-disposition"] == 'attachment; filename="belize-G0020.txt"'
+    both = submit(portal, "/suggest/G0020", **fields | {"text": bad, "send": "", "download": "source"})
+    assert both.headers["content-disposition"] == taken.headers["content-disposition"]
 
 
 def test_record_without_its_own_file_becomes_a_form(tmp_path: Path) -> None:

@@ -22,11 +22,24 @@ def test_home_page_shows_counts(server: str) -> None:
     assert 'aria-label="Belize: 2"' in page
 
 
+@pytest.mark.timeout(900)  # it may wait for a build of all sample data
+def test_home_and_about_say_what_the_sample_is_and_lacks(demo_server: str, server: str) -> None:
+    home, about = (http(f"{demo_server}{path}", Accept=BROWSER).body.decode() for path in ("/", "/about"))
+    assert "566 of these projects are a sample, compiled from public sources. It is not a complete list." in home
+    assert 'href="/about#sample"' in home
+    sample = about.partition('<h2 id="sample">')[2].partition("<h2>")[0]
+    assert "566 real projects" in sample
+    assert all(words in sample for words in ("twice", "not a complete list", "amounts of money", "Themes", "countries"))
+    for path in ("/", "/about"):
+        assert "sample" not in http(f"{server}{path}", Accept=BROWSER).body.decode(), "a site without the table"
+
+
 def test_counts_match_the_endpoint_and_the_manifest(server: str, release: Release) -> None:
     page = parse_page(http(f"{server}/", Accept=BROWSER).body.decode())
     table = get(server, queries.load_query("page-numbers").text, "text/csv").body.decode()
     [expected] = csv.DictReader(io.StringIO(table))
     expected["organisations"] = expected.pop("actors")
+    assert expected.pop("projectsFromFile") == "0"
     quads = release.manifest["counts"]["quads"]
     shown = dict(
         re.match(r"([0-9,]+) (\w+)", item.text).groups()[::-1]  # type: ignore[union-attr]

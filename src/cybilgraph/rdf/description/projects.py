@@ -29,7 +29,6 @@ from cybilgraph.model.vocabulary import (
     FOAF,
     OA,
     ORG,
-    OWL,
     PROV,
     RDF,
     RDFS,
@@ -163,6 +162,13 @@ def _link_claim(
         triples.plain(node, CYB.nameAsPrinted, named.printed.text)
     if not named.known:
         _add_unlisted_thing(triples, named)
+    # Of a derived link, RDF does not keep the printed name.
+    elif (
+        named.kind == "actor"
+        and not link.evidence
+        and parse_actor_name(named.printed.text, named.home).key == named.key
+    ):
+        _add_former_key(triples, thing_iri("actor", named.key), named.printed.text)  # before it was listed
 
 
 def _listed_name(named: Named) -> str:
@@ -223,8 +229,7 @@ def _add_former_key(triples: TripleWriter, iri: str, printed: str) -> None:
     """Point from the IRI that an earlier version gave to an actor of this name to its present one, if it differs."""
     former = thing_iri("actor", slug(_NOT_IN_FORMER_KEY.sub("", printed)))
     if former != iri:
-        triples.link(former, RDFS.seeAlso, iri)
-        triples.plain(former, OWL.deprecated, "true", XSD.boolean)
+        triples.deprecate(former, iri)
 
 
 def _relation(triples: TripleWriter, project: str, row: Field, _number: int, value: Relation) -> None:
@@ -288,7 +293,7 @@ def _describe_record(triples: TripleWriter, project: str, record: Record) -> Non
     if record.updated:
         triples.plain(node, DCTERMS.modified, record.updated.text, XSD.date)
     if record.status and record.as_of:
-        triples.plain(project, CYB.statusAsOf, record.as_of, XSD.date)
+        triples.plain(project, CYB.statusAsOf, record.as_of[:10], XSD.date)
     if record.address and is_iri(record.address.text):
         triples.link(node, DCTERMS.source, record.address.text)
     source = triples.source
@@ -297,7 +302,8 @@ def _describe_record(triples: TripleWriter, project: str, record: Record) -> Non
     triples.link(source, RDF.type, PROV.Entity)
     triples.plain(source, RDFS.label, record.source.name)
     if record.retrieved:  # the range of the property is xsd:dateTime
-        triples.plain(source, PROV.generatedAtTime, f"{record.retrieved.text}T00:00:00Z", XSD.dateTime)
+        day, _, time = record.retrieved.text.partition("T")
+        triples.plain(source, PROV.generatedAtTime, f"{day}T{time or '00:00:00Z'}", XSD.dateTime)
     checksum = f"{source}/checksum"
     triples.link(source, SPDX.checksum, checksum)
     triples.link(checksum, RDF.type, SPDX.Checksum)

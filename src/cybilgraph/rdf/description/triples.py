@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 
+from cybilgraph.model.vocabulary import OWL, RDFS, XSD
 from cybilgraph.rdf.ntriples import literal
 
 #: Characters that XML 1.0 (section 2.2) does not allow, so that RDF/XML could not represent them.
@@ -35,6 +36,11 @@ class TripleWriter:
     def plain(self, subject: str, predicate: str, text: str, datatype: str = "") -> None:
         """Add a triple with a plain or typed literal."""
         self._lines.add(f"<{subject}> <{predicate}> {literal(_without_controls(text), datatype=datatype)} .")
+
+    def deprecate(self, former: str, present: str) -> None:
+        """Add the triples that a former IRI is deprecated and points to the present one."""
+        self.link(former, RDFS.seeAlso, present)
+        self.plain(former, OWL.deprecated, "true", XSD.boolean)
 
     def lines(self) -> list[str]:
         """Return the distinct triples, sorted."""

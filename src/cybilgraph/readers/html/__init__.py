@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote, unquote, urljoin
 
@@ -17,6 +17,7 @@ from cybilgraph.errors import SourceError
 from cybilgraph.model.fields import BY_NAME, Field, FieldKind
 from cybilgraph.model.findings import Finding
 from cybilgraph.model.record import Place, Record, Text
+from cybilgraph.readers.html.page_kind import ERROR_PAGE, PageKind, find_page_kind
 from cybilgraph.readers.html.text_lines import MAX_FIRST_CHARACTERS, PageLine, PageLink, Piece, number_lines, read_lines
 from cybilgraph.readers.html.tree import Element, Page, decode_html, parse_html, split_label
 from cybilgraph.readers.inputs import MAX_PAGE_BYTES, Input
@@ -26,12 +27,6 @@ from cybilgraph.readers.text import normalise
 
 _TAG = re.compile(r"<[A-Za-z!?]")
 _MAIL = re.compile(r"[^\s@<>]{1,64}@[^\s@<>]{1,255}")
-#: Titles and texts of error pages from a server or its firewall.
-_ERROR_PAGE = re.compile(
-    r"just a moment|attention required|access denied|checking your browser|one moment, please|(?:error )?[45]\d\d\b"
-    r"|(?:page )?not found|forbidden|bad gateway|service unavailable|are you (?:a )?(?:human|robot)|request rejected",
-    re.IGNORECASE,
-)
 _MAX_LINES = 20_000
 _SAVE_AGAIN_HINT = "Open the page in a browser, wait until it has loaded completely, and save it again."
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -48,6 +43,7 @@ _BETWEEN = re.compile(r"^(?:[\s,;|/·•–-]|and\b|&)+", re.IGNORECASE)
 def read_page_html(input_file: Input) -> Iterator[Record]:
     """Yield the record of a page saved as HTML.
 
+    An address and a time of capture that the input has are those of the record, unless the page gives an address.
     Raises SourceError if the file contains no text, or is a login or error page.
     """
     findings: list[Finding] = []
@@ -57,10 +53,52 @@ def read_page_html(input_file: Input) -> Iterator[Record]:
     if not _TAG.search(text) and len(text) <= MAX_PAGE_BYTES // 4:  # page text in a file named .html
         yield from read_page_text(input_file)
         return
-    root = parse_html(input_file, text)
-    page, head = Page(root), Head(root)
-    lines = read_lines(page.main, page.is_dropped)
+    page, head, lines = _parse(input_file, text)
     _check(input_file, page, head, lines)
+    yield _record(input_file, findings, text, page, head, lines)
+
+
+@dataclass(frozen=True, slots=True)
+class CapturedPage:
+    """A page of a website: its record if it is that of a project, its text, and the addresses it links to."""
+
+    kind: PageKind
+    record: Record | None
+    text: str
+    links: tuple[str, ...]
+
+
+def read_captured_page(input_file: Input) -> CapturedPage:
+    """Read any page of a website. Raises SourceError if it cannot be parsed."""
+    findings: list[Finding] = []
+    text = decode_html(input_file, findings)
+    page, head, lines = _parse(input_file, text)
+    kind = find_page_kind(page, head.title[0], lines, input_file.address)
+    shown = "\n".join(line.text for line in lines)
+    links = dict.fromkeys(
+        _resolve_address(link.get("href") or "", head.link_base)
+        for link in page.root.iter("a", "link")
+        if "nofollow" not in (rel := (link.get("rel") or "").lower().split()) and (link.tag == "a" or "next" in rel)
+    )
+    record = None
+    if kind is PageKind.PROJECT:
+        try:
+            _check(input_file, page, head, lines)
+            record = _record(input_file, findings, text, page, head, lines)
+        except SourceError:
+            kind = PageKind.ERROR if ERROR_PAGE.match(head.title[0]) else PageKind.OTHER
+    return CapturedPage(kind, record, shown, tuple(filter(None, links)))
+
+
+def _parse(input_file: Input, text: str) -> tuple[Page, Head, list[PageLine]]:
+    root = parse_html(input_file, text)
+    page = Page(root)
+    return page, Head(root, input_file.address), read_lines(page.main, page.is_dropped)
+
+
+def _record(
+    input_file: Input, findings: list[Finding], text: str, page: Page, head: Head, lines: list[PageLine]
+) -> Record:
     lines = _with_title_first(_join_labels_and_values(lines), page, head)
     # Alternative texts of pictures are kept only in lists of names, where they are logos.
     lines = [line for line, row in _with_fields(lines) if not line.alt or (row and row.kind in NAMES)]
@@ -69,11 +107,12 @@ def read_page_html(input_file: Input) -> Iterator[Record]:
         raise SourceError(f"{input_file.name}: the page has no text", _SAVE_AGAIN_HINT)
     printed, places = number_lines(lines, text)
     values = _PlacedSections(input_file, findings, places)
-    for section in head.sections():  # their places are already those in the file
+    saved = [_section("retrieved", "WARC-Date", input_file.retrieved, 1)] if input_file.retrieved else []
+    for section in (*head.sections(), *saved):  # their places are already those in the file
         RecordBuilder.take(values, section)
     for section in _prose_links(lines, printed, head.base):
         values.take(section)
-    yield read_page(printed, values)
+    return read_page(printed, values)
 
 
 class _PlacedSections(RecordBuilder):
@@ -111,7 +150,7 @@ def _check(input_file: Input, page: Page, head: Head, lines: list[PageLine]) -> 
         raise SourceError(f"{name}: the page consists of frames", "Save the frame that contains the project.")
     if any((box.get("type") or "").lower() == "password" for box in page.root.iter("input")):
         raise SourceError(f"{name}: this is a login page", "Log in, open the project page and save it.")
-    if error_page := _ERROR_PAGE.match(head.title[0]) or _ERROR_PAGE.match(lines[0].text if lines else ""):
+    if error_page := ERROR_PAGE.match(head.title[0]) or ERROR_PAGE.match(lines[0].text if lines else ""):
         raise SourceError(f"{name}: this is an error page ({error_page[0]!r}), not a project page", _SAVE_AGAIN_HINT)
     if not lines:
         raise SourceError(f"{name}: the page has no text", _SAVE_AGAIN_HINT)
@@ -218,10 +257,11 @@ def _contact_line(line: PageLine) -> PageLine:
 
 
 class Head:
-    """The head of a page."""
+    """The head of a page, which was saved from ``address``, if that is known."""
 
-    def __init__(self, root: Element) -> None:
+    def __init__(self, root: Element, address: str = "") -> None:
         self._root = root
+        self._address = address
         self._meta: dict[str, tuple[str, int]] = {}
         for meta in root.iter("meta"):
             name = (meta.get("property") or meta.get("name") or "").lower()
@@ -252,6 +292,12 @@ class Head:
         return _resolve_address(declared, canonical) or canonical
 
     @property
+    def link_base(self) -> str:
+        """The base of the page's links: where it was saved from, unless the page declares another."""
+        declared = next((base.get("href") for base in self._root.iter("base") if base.get("href")), "")
+        return _resolve_address(declared, self._address) or self._address
+
+    @property
     def title(self) -> tuple[str, int]:
         """The title of the page without the name of its site, and its line."""
         site = self._meta.get("og:site_name", ("", 0))[0].casefold()
@@ -273,6 +319,7 @@ class Head:
         for name, source in (("og:url", self._meta), ("url", self._data), ("@id", self._data)):
             if name in source:
                 yield source[name][0], name, source[name][1]
+        yield self._address, "WARC-Target-URI", 1
 
 
 def _resolve_address(address: str, base: str) -> str:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
@@ -34,7 +34,7 @@ Element: TypeAlias = Any
 
 #: A page has a few thousand tags with a depth of about twenty; libxml2 stops at 256. A page saved as HTML
 #: includes menus, styles and scripts.
-_MAX_HTML_BYTES = 5_000_000
+MAX_HTML_BYTES = 5_000_000
 _LIMITS = (
     (250, "tags nested deeper than 250"),
     (200_000, "more than 200,000 tags"),
@@ -79,22 +79,24 @@ _MAX_LABELS = 1_000
 def decode_html(input_file: Input, findings: list[Finding]) -> str:
     """Decode an HTML file by its byte order mark, as UTF-8, by its declared encoding, or else as Windows-1252.
 
+    The server's declaration comes before that of the page (HTML, 13.2.3.2).
+
     UTF-8 comes before the declared encoding: other text is hardly ever valid UTF-8, and programs that save a
     page often leave the old ``charset`` in it. Raises SourceError if the file is not text.
     """
-    with input_file.open(_MAX_HTML_BYTES, "Project pages are smaller. Save only the page, not the whole site.") as file:
+    with input_file.open(MAX_HTML_BYTES, "Project pages are smaller. Save only the page, not the whole site.") as file:
         content = file.read()
     if content[:2] in (b"<\0", b"\0<"):
         text = content.decode("utf-16-le" if content[0] else "utf-16-be", errors="replace")
     else:
-        text = _as_declared(content) or decode(input_file, content, findings)
+        text = _as_declared(content, input_file.charset) or decode(input_file, content, findings)
     return _LINE_END.sub("\n", _CONTROL.sub("", text))
 
 
-def _as_declared(content: bytes) -> str:
+def _as_declared(content: bytes, charset: str) -> str:
     """Decode the content by its declared encoding if it is not UTF-8; otherwise return an empty string."""
     match = _CHARSET.search(content, 0, _HEAD) or _DECLARED.search(content, 0, _HEAD)
-    name = find_codec(match[1].decode("ascii", errors="replace")) if match else ""
+    name = find_codec(charset or (match[1].decode("ascii", errors="replace") if match else ""))
     if not name or content.startswith((b"\xff\xfe", b"\xfe\xff", codecs.BOM_UTF8)):
         return ""
     with suppress(UnicodeDecodeError):
@@ -193,9 +195,12 @@ class Page:
             if kind in _STRONG_KINDS:
                 _add_to_ancestors(self._strong, element, name)
         fields_below: dict[Element, set[str]] = defaultdict(set)
+        #: How often each label occurs in what is not dropped.
+        self.label_counts: Counter[str] = Counter()
         for element, name, _ in found:
             if not any(map(self.is_dropped, _upwards(element))):
                 _add_to_ancestors(fields_below, element, name)
+                self.label_counts[name] += 1
         self.fields = fields_below[root] - {"h1"}
         self.main = root
         wanted = self.fields - {"title"} or {"title"}

@@ -60,6 +60,9 @@ def _names(part: Text, kinds: tuple[str, ...]) -> Iterator[Text]:
         yield part
         return
     names = split_parts(part, r" ?, (?:and )?| and | & ")
+    if "actor" in kinds and _is_body_of_state(split_parts(part, " ?, (?!and )")):
+        yield part
+        return
     if all(is_known(name.text, kinds) for name in names):
         yield from names
         return
@@ -77,6 +80,14 @@ def _names(part: Text, kinds: tuple[str, ...]) -> Iterator[Text]:
         cuts = () if is_known(name.text, kinds) else re.finditer(r" and | & ", name.text)
         pairs = ([name.part(0, cut.start()), name.part(cut.end())] for cut in cuts)
         yield from next((pair for pair in pairs if all(is_known(each.text, kinds) for each in pair)), [name])
+
+
+def _is_body_of_state(names: list[Text]) -> bool:
+    """Return whether these are a body and the state that it belongs to: "National Police, Niger"."""
+    if len(names) != 2 or not load_gazetteer().find("country", names[1].text):
+        return False
+    body = names[0].text
+    return is_state_body(body, owned=True) and not is_known(body, ("actor",)) and not parse_actor_name(body).country
 
 
 def _split_same_kind(name: Text) -> list[Text]:

@@ -52,6 +52,8 @@ _NOT_A_TITLE = re.compile(
 _UNTIL = re.compile(r"(?<=\w)[, ]+(?:until|till|to) (?=\S)")
 _BEGINNING = re.compile(r",? (?:from|since|(?:starting|beginning)(?: in| on| from)?) (?=\S)", re.IGNORECASE)
 _ARTICLE = re.compile(r"\Athe ", re.IGNORECASE)
+#: A time in UTC, as web archives record it.
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[a-z0-9]{2,8}){0,3}", re.IGNORECASE)
 #: A project code: G0020, GI-07.
 CODE = re.compile(r"G(?:\d{4}|I-?\d{2,3})")
@@ -367,7 +369,9 @@ class RecordBuilder:
     def _record_value(self, section: Section) -> None:
         """Read a value about the record itself, and report it if invalid."""
         value, name = section.lines[0], section.row.name
-        if name in ("updated", "retrieved"):
+        if name == "retrieved" and _INSTANT.fullmatch(value.text) and read_date(value.part(0, 10)):
+            value = replace(value, text=value.text.removesuffix("T00:00:00Z"))  # a day in RDF
+        elif name in ("updated", "retrieved"):
             date = read_date(value)
             value = Text(date.value if date and len(date.value) == 10 else "", value.place)
         elif name == "language":

@@ -187,7 +187,7 @@ def suggest(key: str) -> Response:
             submission = Submission(name, base.text.encode(errors="replace"))
             return _render_form(_run_checker(submission, _FORM_OUTPUTS), {"suggest": context})
         answer = _run_checker(_upload(is_form=True, base=base.text, name=name), (*_FORM_OUTPUTS, Output.EDIT))
-        if "send" not in answer.about["fields"]:
+        if answer.about["file"] or "send" not in answer.about["fields"]:
             return _respond_to_form(answer, {"suggest": context})
         try:
             sent = _send(suggestions, answer, Suggestion(project=key, title=title, name=name, base=base, text=""))

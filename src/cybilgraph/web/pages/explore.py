@@ -14,7 +14,7 @@ from cybilgraph.sparql import queries
 from cybilgraph.web.pages import charts, entity_queries
 from cybilgraph.web.pages.query_page import csv_response, named_query_rows, query_rows, serving
 from cybilgraph.web.pages.resource_view import page_path, shorten_title
-from cybilgraph.web.server.open_release import bind_recent_years
+from cybilgraph.web.server.open_release import bind_recent_years, key_figures_query
 
 blueprint = Blueprint("explore", __name__)
 
@@ -120,7 +120,7 @@ CHARTS = {
 @blueprint.get("/")
 def home() -> str:
     """Show key figures, a map and links to everything else."""
-    [numbers] = named_query_rows("page-numbers")
+    [numbers] = query_rows(key_figures_query())
     definition = CHARTS["map"]
     return render_template(
         "home.html", numbers=numbers, definition=definition, examples=queries.example_queries(),
@@ -131,7 +131,8 @@ def home() -> str:
 @blueprint.get("/about")
 def about() -> str:
     """Explain where the data come from, how good they are and how they are licensed."""
-    return render_template("about.html")
+    [numbers] = query_rows(key_figures_query())
+    return render_template("about.html", numbers=numbers)
 
 
 @blueprint.get("/pictures")

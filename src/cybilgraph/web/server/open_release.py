@@ -12,12 +12,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 
 from cybilgraph.errors import QueryError
 from cybilgraph.model.formats import BY_NAME
+from cybilgraph.model.resources import SAMPLE_TABLE
 from cybilgraph.release import Release
 from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.release.search import SearchIndex
+from cybilgraph.runtime.files import sha256_of
 from cybilgraph.runtime.scheduler import Caller
 from cybilgraph.sparql import queries
 from cybilgraph.sparql.embedded_engine import EmbeddedEngine
@@ -33,7 +36,7 @@ from cybilgraph.web.server.answer_cache import AnswerCache, CacheKey
 _SMALL_GRAPH_BYTES = 4_000_000
 #: The queries of the home page, the charts and the list of outcomes.
 _PAGE_QUERIES = (
-    *("page-numbers", "example-projects-per-country", "page-outcomes"),
+    *("example-projects-per-country", "page-outcomes"),
     *("page-coverage", "page-timeline", "page-network", "example-active-projects-per-year"),
 )
 _RECENT_YEARS = 15
@@ -50,8 +53,16 @@ def bind_recent_years(query: Query, release: Release) -> str:
     return query.bind({"from": [str(last - _RECENT_YEARS)], "to": [str(last)]})
 
 
+@cache
+def key_figures_query() -> str:
+    """Return the query for the figures on the home page, with the file of the sample, if it has not been deleted."""
+    checksum = sha256_of(SAMPLE_TABLE) if SAMPLE_TABLE.is_file() else "none"
+    return queries.load_query("page-numbers").bind({"file": [checksum]})
+
+
 def warm_up_queries(release: Release) -> Iterator[tuple[str, CacheKey]]:
     """Yield the names and keys of the queries of the pages that visitors see first, those of the home page before."""
+    yield "page-numbers", CacheKey.of(key_figures_query(), _TABLE)
     for name in _PAGE_QUERIES:
         yield name, CacheKey.of(bind_recent_years(queries.load_query(name), release), _TABLE)
     for kind in entity_queries.ENTITY_KINDS.values():

@@ -1,7 +1,8 @@
 """Apply curators' decisions to the merged lines of a project: a layer above all its captures.
 
 A decision takes precedence over what any capture states or what was derived from it, also after a change of the text
-that it was based on; the change is reported.
+that it was based on; the change is reported. What was rejected or replaced may be personal data: it is published
+nowhere, neither by the decision nor by an earlier capture.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass, replace
 from dataclasses import field as attribute
 from urllib.parse import unquote
 
-from cybilgraph.identity.decisions import SAME, Decision, Verdict, checksum, is_link
+from cybilgraph.identity.decisions import SAME, UNNAMED, Decision, Verdict, checksum, is_link
 from cybilgraph.model.fields import BY_NAME, DATE_FORMS, FIELDS, FieldKind
 from cybilgraph.model.findings import Finding
 from cybilgraph.model.gazetteer import load_gazetteer, slug
@@ -136,10 +137,17 @@ def kind_of(name: str) -> str:
     return {FieldKind.ACTORS: "actor", FieldKind.PROJECTS: "project"}.get(kind, name)
 
 
-def _find(name: str, text: str) -> Named:
-    """Return the resource with this key or name that a field or role may link to. Raises ValueError."""
+def _find(name: str, text: str, verdict: Verdict = Verdict.YES) -> Named:
+    """Return the resource with this key or name that a field or role may link to. Raises ValueError.
+
+    The error repeats the name only if a decision with this verdict publishes it.
+    """
     if not (found := find_resource(kind_of(name), text)):
-        raise ValueError(f"there is no {kind_of(name)} {text[:80]!r}")
+        raise ValueError(
+            f"there is no {kind_of(name)} {text[:80]!r}"
+            if verdict is Verdict.YES
+            else f"there is no {kind_of(name)} with the name or key in the column value"
+        )
     return found
 
 
@@ -153,6 +161,8 @@ class ActorDecisions:
         self.findings: list[Finding] = []
         #: By the key of an actor, the key of the actor that it is, or "" if it is no organisation.
         self._keys: dict[str, str] = {}
+        #: Names and keys of what is no organisation.
+        self.rejected: set[str] = set()
         #: Lines about actors that other actors are, and details of actors of their own, by key.
         self._added: dict[str, TripleWriter] = {}
         for one in decisions:
@@ -168,7 +178,7 @@ class ActorDecisions:
 
     def _take(self, one: Decision) -> None:
         """Note a decision. Raises ValueError if it names what is unknown."""
-        actor = _find("partner", one.value)
+        actor = _find("partner", one.value, one.verdict)
         writer = TripleWriter()
         if one.verdict is Verdict.YES:
             for detail in filter(None, map(str.strip, one.new_value.split(";"))):
@@ -186,6 +196,7 @@ class ActorDecisions:
                 writer.text(thing_iri("actor", new.key), SKOS.prefLabel, new.printed.text)
         elif one.verdict is Verdict.NO:
             self._keys[actor.key] = ""
+            self.rejected |= {one.value, actor.key, actor.printed.text}
         self._added[actor.key] = writer
 
     def translate(self, one: Decision) -> Decision | None:
@@ -242,11 +253,86 @@ class ActorDecisions:
             yield from writer.lines()
 
 
+class Withheld:
+    """What curators rejected or replaced in a project: whole fields, and claims by field and key."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+        self._fields: set[str] = set()
+        self._claims: set[tuple[str, str]] = set()
+        #: The IRIs of rejected resources that the reference data lack: they are made from a name.
+        self.unlisted: set[str] = set()
+        #: Texts of what was left out, which findings must not repeat.
+        self.texts: set[str] = set()
+
+    def add(self, name: str, key: str = "") -> None:
+        """Withhold a field or, with a key, one of its claims."""
+        if not key:
+            self._fields.add(name)
+            return
+        self._claims.add((name, key))
+        if not _is_listed(kind_of(name), key):
+            self.unlisted.add(thing_iri(kind_of(name), key))
+            self.texts |= {key, key.replace("-", " ")}
+
+    def release(self, name: str, key: str = "") -> None:
+        """Publish a field or claim that a later decision has confirmed or added."""
+        self._fields.discard(name)
+        self._claims.discard((name, key))
+
+    def remove_from(self, lines: list[str]) -> list[str]:
+        """Return the lines of a capture, or of all merged, without what is withheld."""
+        project = thing_iri("project", self._key)
+        removed: set[str] = set()
+        for name in self._fields:
+            removed.update(own := field_lines(name, lines, self._key))
+            if name not in BY_NAME or BY_NAME[name].kind is not FieldKind.CHOICE:
+                self._note_texts(own)
+        for name, key in self._claims:
+            target = thing_iri(kind_of(name), key)
+            removed.update(own := claim_lines(lines, project, name, key))
+            if target in self.unlisted:
+                self._note_texts(own)
+        return [line for line in lines if line not in removed] if removed else lines
+
+    def _note_texts(self, lines: Iterable[str]) -> None:
+        literals = (line.split(" ", 2) for line in lines if line.endswith(" .") and "/evidence/" not in line)
+        self.texts.update(term_text(term.removesuffix(" .")) for _, _, term in literals if term.startswith('"'))
+
+
+def _is_listed(kind: str, key: str) -> bool:
+    """Return whether the key of a resource is from the reference data and not made from a printed name."""
+    names = load_gazetteer()
+    return kind != "project" and (names.get(kind, key) is not None or (kind == "actor" and key in names.governments))
+
+
+def claim_lines(lines: Iterable[str], project: str, name: str, key: str) -> list[str]:
+    """Return the lines of a project that belong to a claim, with the direct link."""
+    node, target = claim_node(project, name, key), thing_iri(kind_of(name), key)
+    direct = {BY_NAME[name].term, CYB.beneficiary if name == "audience" else ""} if name in BY_NAME else set()
+    links = {f"<{project}> <{term}> <{target}> ." for term in direct}
+    return [
+        line
+        for line in lines
+        if line in links or line.startswith((f"<{node}>", f"<{node}/")) or line.endswith(f" <{node}> .")
+    ]
+
+
+def claim_node(project: str, name: str, key: str) -> str:
+    """Return the IRI of a claim of a project."""
+    segment = thing_iri("", key).rpartition("/")[2]
+    row = BY_NAME.get(name)
+    if row is None or row.kind is FieldKind.ACTORS:
+        return f"{project}/participation/{segment}/{name}"
+    return f"{project}/{'scope' if row.kind is FieldKind.SCOPES else 'relation'}/{name}/{segment}"
+
+
 @dataclass(slots=True)
 class DecidedProject:
     """The lines of a project after decisions, the lines that they add about shared resources, and findings."""
 
     lines: list[str]
+    withheld: Withheld
     shared: list[str] = attribute(default_factory=list)
     findings: list[Finding] = attribute(default_factory=list)
 
@@ -266,6 +352,7 @@ class _Application:
         self._claims = read_claims(lines, self._project)
         self._lines = set(lines)
         self._shared: set[str] = set()
+        self._withheld = Withheld(key)
         language = f"<{self._record}> <{DCTERMS.language}> "
         self._language = next((term_text(line[len(language) :]) for line in lines if line.startswith(language)), "en")
 
@@ -283,31 +370,42 @@ class _Application:
                 continue
             if is_stale:
                 findings.append(
-                    one.finding("decision-review", who=one.who, day=one.when[:10], field=one.field, name=one.value)
+                    one.finding(
+                        "decision-review",
+                        who=self._curator(one),
+                        day=one.when[:10],
+                        field=one.field,
+                        name=one.published_value,
+                    )
                 )
-        return DecidedProject(sorted(self._lines), sorted(self._shared), findings)
+        self._withheld.remove_from(self._captured)  # to know its texts
+        return DecidedProject(sorted(self._lines), self._withheld, sorted(self._shared), findings)
 
     # ---- claims ----------------------------------------------------------------------------
 
     def _decide_link(self, one: Decision) -> bool:
         """Apply a decision about a claim; return whether it should be reviewed. Raises ValueError."""
-        key = self._key_of(one.field, one.value)
+        key = one.value if (one.field, one.value) in self._claims else _find(one.field, one.value, one.verdict).key
         claim = self._claims.get((one.field, key))
-        node, target = self._claim_node(one.field, key), thing_iri(kind_of(one.field), key)
+        node, target = claim_node(self._project, one.field, key), thing_iri(kind_of(one.field), key)
         if one.verdict is Verdict.YES:
+            self._withheld.release(one.field, key)
             if not any(line.startswith(f"<{node}> ") for line in self._lines):
                 node = self._add_claim(one.field, one.value)
             self._confirm(one, node)
         else:
             quotes = [line for line in self._lines if line.startswith(f"<{node}") and "/evidence/" in line]
-            self._remove_claim(one.field, node, target)
+            self._lines.difference_update(claim_lines(self._lines, self._project, one.field, key))
+            self._withheld.add(one.field, key)
             if one.verdict is Verdict.INSTEAD:
                 new = self._add_claim(one.new_field or one.field, one.new_value or one.value)
                 self._lines.update(
                     line.replace(f"<{node}/", f"<{new}/").replace(f"<{node}>", f"<{new}>") for line in quotes
                 )
                 self._confirm(one, new)
-        self._describe(one, BY_NAME[one.field].term if one.field in BY_NAME else CYB.involved, target)
+        is_published = one.verdict is Verdict.YES or _is_listed(kind_of(one.field), key)
+        term = BY_NAME[one.field].term if one.field in BY_NAME else CYB.involved
+        self._describe(one, term, target if is_published else "")
         now = set(claim.sentences) if claim else set()
         before = set(one.sentences)
         if one.verdict is Verdict.YES:
@@ -316,30 +414,6 @@ class _Application:
             return one.verdict is Verdict.INSTEAD and bool(one.basis)
         is_newly_stated = bool(one.basis) and (claim.basis == Basis.STATED) != (one.basis == Basis.STATED)
         return is_newly_stated or (bool(before) and not now <= before)
-
-    def _key_of(self, name: str, text: str) -> str:
-        """Return the key of what a decision refers to, as in the claims if they have it. Raises ValueError."""
-        if (name, text) in self._claims:
-            return text
-        return _find(name, text).key
-
-    def _claim_node(self, name: str, key: str) -> str:
-        segment = thing_iri("", key).rpartition("/")[2]
-        row = BY_NAME.get(name)
-        if row is None or row.kind is FieldKind.ACTORS:
-            return f"{self._project}/participation/{segment}/{name}"
-        return f"{self._project}/{'scope' if row.kind is FieldKind.SCOPES else 'relation'}/{name}/{segment}"
-
-    def _remove_claim(self, name: str, node: str, target: str) -> None:
-        direct = {BY_NAME[name].term, CYB.beneficiary if name == "audience" else ""} if name in BY_NAME else set()
-        links = {f"<{self._project}> <{term}> <{target}> ." for term in direct}
-        self._lines = {
-            line
-            for line in self._lines
-            if line not in links
-            and not line.startswith((f"<{node}>", f"<{node}/"))
-            and not line.endswith(f" <{node}> .")
-        }
 
     def _add_claim(self, name: str, text: str) -> str:
         """Add a claim, and return its node. Raises ValueError."""
@@ -351,7 +425,8 @@ class _Application:
         }
         kind = BY_NAME[name].kind if name in BY_NAME else FieldKind.ACTORS
         self._take(name, self._mini_record(**links[kind]))
-        return self._claim_node(name, named.key)
+        self._withheld.release(name, named.key)
+        return claim_node(self._project, name, named.key)
 
     def _confirm(self, one: Decision, node: str) -> None:
         """Give a claim the basis "confirmed", its curator, and the link that it is about."""
@@ -380,8 +455,11 @@ class _Application:
         row = BY_NAME[one.field]
         captured = field_lines(one.field, self._captured, self._key)
         now, decided = value_checksum(captured, self._project), ""
-        if one.verdict is not Verdict.YES:
+        if one.verdict is Verdict.YES:
+            self._withheld.release(one.field)
+        else:
             self._lines -= set(field_lines(one.field, self._lines, self._key))
+            self._withheld.add(one.field)
         if one.verdict is Verdict.INSTEAD:
             self._add_value(one)
             decided = value_checksum(field_lines(one.field, self._lines, self._key), self._project)
@@ -391,7 +469,7 @@ class _Application:
         if row.kind is FieldKind.DATE and one.verdict is not Verdict.NO:
             self._confirm_date(one)
         texts = [term_text(line.split(" ", 2)[2].removesuffix(" .")) for line in captured if f" <{row.term}> " in line]
-        self._describe(one, row.term, text=one.value or next(iter(texts), ""))
+        self._describe(one, row.term, text=next(iter(texts), "") if one.verdict is Verdict.YES else "")
         return now not in (one.sha256 or checksum(one.value), decided)
 
     def _add_value(self, one: Decision) -> None:
@@ -439,9 +517,8 @@ class _Application:
         self._shared.update(line for line in lines if not line.startswith(own))
 
     def _attribute(self, writer: TripleWriter, one: Decision, node: str) -> None:
-        """Describe who decided, unless the release must not name this person, and when."""
-        who = self._redact(Record(source=_NOWHERE, contacts=(Contact(one.who),))).contacts
-        name = who[0].name if who else "A curator"
+        """Describe who decided and when."""
+        name = self._curator(one)
         curator = thing_iri("curator", slug(name))
         writer.link(node, PROV.wasAttributedTo, curator)
         writer.plain(node, PROV.generatedAtTime, f"{one.when[:19]}Z", XSD.dateTime)
@@ -450,8 +527,13 @@ class _Application:
         agent.plain(curator, FOAF.name, name)
         self._shared.update(agent.lines())
 
+    def _curator(self, one: Decision) -> str:
+        """Return who decided, unless the release must not name this person."""
+        who = self._redact(Record(source=_NOWHERE, contacts=(Contact(one.who),))).contacts
+        return who[0].name if who else UNNAMED
+
     def _describe(self, one: Decision, predicate: str, target: str = "", text: str = "") -> None:
-        """Describe the decision itself, which also tells a rejected value from one that no record has any more."""
+        """Describe the decision itself, with the resource or text that it is about if the graph may say it."""
         node = f"{self._record}/decision/{one.field}/{one.id}"
         writer = TripleWriter(self._language)
         writer.link(self._record, CYB.decision, node)

@@ -13,11 +13,12 @@ import io
 import pickle
 import re
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import field as attribute
 from dataclasses import fields, replace
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -28,22 +29,36 @@ from cybilgraph.model.gazetteer import load_gazetteer, slug
 from cybilgraph.model.rules import finding
 from cybilgraph.model.values import value
 from cybilgraph.readers.tabular import escape_formula, unescape_formula
-from cybilgraph.runtime.files import append_line
+from cybilgraph.runtime.files import append_line, rewrite
 from cybilgraph.runtime.spill import TemporaryDatabase
 
 #: Subjects besides fields: whether another record describes the same project, and what an actor is.
 SAME, ACTOR = "record", "actor"
+#: The name of a curator who must not be named.
+UNNAMED = "A curator"
 #: Kinds of field with one decision for each value; all others have one for the whole field.
 LINK_KINDS = (FieldKind.ACTORS, FieldKind.SCOPES, FieldKind.PROJECTS)
 #: Written into a new folder, so that git keeps the lines of both branches.
 _ATTRIBUTES = "*.csv merge=union\n"
 _ESCAPED = re.compile(r"\\(.)")
+_ID = re.compile(r"[\w.-]{1,64}", re.ASCII)
+#: A cell that a message may repeat: it is certainly no name or sentence from a record.
+_WORD = re.compile(r"[\w.:+-]{0,30}", re.ASCII)
+_MAX_CELL_CHARS = 1_000_000
+_NOT_UTF8 = re.compile("[\0\ud800-\udfff]")
+#: A file with more broken lines than this is not a file of decisions.
+_MAX_BROKEN_LINES = 100
 _SCHEMA = """
 CREATE TABLE decision (
-    id TEXT PRIMARY KEY, record TEXT, subject TEXT, moment TEXT, file TEXT, line INTEGER, pickled BLOB) WITHOUT ROWID;
+    id TEXT, hash TEXT, record TEXT, subject TEXT, moment TEXT, file TEXT, line INTEGER, pickled BLOB,
+    PRIMARY KEY (id, hash)) WITHOUT ROWID;
 CREATE INDEX by_record ON decision (record, subject, moment);
-CREATE TABLE undone (id TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE undone (id TEXT, pickled BLOB);
 """
+_CONTRADICTING = """
+SELECT pickled FROM decision WHERE id IN (SELECT id FROM decision GROUP BY id HAVING count(*) > 1) ORDER BY file, line
+"""
+_UNDONE_OF_NONE = "SELECT pickled FROM undone WHERE id NOT IN (SELECT id FROM decision)"
 _IN_FORCE = """
 SELECT pickled FROM (
     SELECT pickled, moment, file, line, row_number() OVER (
@@ -98,13 +113,19 @@ class Decision:
         return f"{self.field} {self.value}" if is_link(self.field) or self.field in (SAME, ACTOR) else self.field
 
     @property
+    def published_value(self) -> str:
+        """The value as findings may repeat it: empty if it was rejected or replaced, because it may name a person."""
+        return self.value if self.verdict is Verdict.YES else ""
+
+    @property
     def sentences(self) -> list[str]:
         """The quotes on which the decision is based."""
         return self.sentence.split("\n") if self.sentence else []
 
     def finding(self, rule: str, **values: object) -> Finding:
         """Return a finding about this decision."""
-        return finding(rule, self.file, values, line=self.line, record=self.record, label=self.field, text=self.value)
+        text = self.published_value
+        return finding(rule, self.file, values, line=self.line, record=self.record, label=self.field, text=text)
 
 
 COLUMNS = tuple(one.name for one in fields(Decision) if one.name not in ("file", "line"))
@@ -140,9 +161,15 @@ def append_decisions(folder: Path, decisions: Iterable[Decision]) -> list[Decisi
         added.append(
             replace(one, id=one.id or name, when=one.when or when, sha256=one.sha256 or checksum(one.sentence))
         )
-    for who in {one.who for one in added}:
-        if not slug(who):
+    for one in added:
+        if not slug(one.who):
             raise DecisionError("A decision needs the name of its curator", "Give it with --who.")
+        if any(len(getattr(one, name)) > _MAX_CELL_CHARS for name in COLUMNS):
+            raise DecisionError(
+                f"A decision on {one.record} has a text of more than {_MAX_CELL_CHARS:,} characters",
+                "Shorten it in the record itself.",
+            )
+    for who in {one.who for one in added}:
         lines = "".join(_line(getattr(one, name) for name in COLUMNS) for one in added if one.who == who)
         path = folder / f"{slug(who)}.csv"
         try:
@@ -172,30 +199,57 @@ def _cell(text: str) -> str:
 def read_decisions(folder: Path) -> Iterator[Decision | Finding]:
     """Yield the decisions of a folder, and a finding for each line that is none. Raises DecisionError."""
     try:
-        for path in sorted(folder.glob("*.csv")):
-            with path.open("rb") as file:
-                yield from _read_lines(path.name, file)
+        for path in decision_files(folder):
+            # Old versions of Excel end lines with CR.
+            with path.open(encoding="utf-8", errors="surrogateescape", newline=None) as file:
+                yield from _read_lines(path, file)
     except OSError as error:
-        raise DecisionError(f"{folder} cannot be read: {error.strerror}", "Check its permissions.") from error
+        raise DecisionError(
+            f"{error.filename or folder} cannot be read: {error.strerror}", "Check its permissions."
+        ) from error
 
 
-def _read_lines(name: str, lines: Iterable[bytes]) -> Iterator[Decision | Finding]:
+def decision_files(folder: Path) -> list[Path]:
+    """Return the files of a folder of decisions, in order; none if there is no folder. Raises OSError."""
+    try:  # unlike glob, iterdir does not skip a folder that this process may not read
+        return sorted(
+            path for path in folder.iterdir() if path.suffix.casefold() == ".csv" and not path.name.startswith(".")
+        )
+    except FileNotFoundError:
+        return []
+
+
+def _read_lines(path: Path, lines: Iterable[str]) -> Iterator[Decision | Finding]:
+    csv.field_size_limit(2 * _MAX_CELL_CHARS)  # global; an escaped character takes two
     header: list[str] = []
+    broken = 0
     for number, raw in enumerate(lines, start=1):
         try:
-            cells = _split(raw.decode("utf-8-sig").rstrip("\r\n"), len(header))
+            cells = _split(raw.rstrip("\n"), len(header))
             if not any(cells):
                 continue
             if "verdict" in cells and "field" in cells:  # again after two new files were merged
                 header = cells
             else:
-                yield _parse(name, number, header, cells)
+                yield _parse(path.name, number, header, cells)
         except (ValueError, csv.Error) as error:
-            yield finding("decision-unread", name, {"reason": error}, line=number)
+            broken += 1
+            if broken > _MAX_BROKEN_LINES:
+                raise DecisionError(
+                    f"{path}, line {number}: {error}; {_MAX_BROKEN_LINES} earlier lines are no decisions either",
+                    "Restore the file, or move it to another folder if it is no file of decisions.",
+                ) from error
+            yield finding("decision-unread", path.name, {"reason": error}, line=number)
 
 
 def _split(line: str, columns: int) -> list[str]:
-    """Split a line: ours have commas, and those of a spreadsheet program may have another separator."""
+    """Split a line: ours have commas, and those of a spreadsheet program may have another separator.
+
+    Raises ValueError if it is not in UTF-8, csv.Error.
+    """
+    line = line.removeprefix("\ufeff")  # also in the middle of a file, after a merge
+    if _NOT_UTF8.search(line):
+        raise ValueError("the file is not in UTF-8 here: save it as “CSV UTF-8”")
     found = [next(csv.reader([line], delimiter=separator), []) for separator in ",;\t"]
     if not columns:
         return max(found, key=len)
@@ -213,11 +267,15 @@ def _parse(file: str, line: int, header: list[str], cells: list[str]) -> Decisio
         if not given.get(column):
             raise ValueError(f"it has no {column}")
     if given["verdict"] not in list(Verdict):
-        raise ValueError(f"the verdict {given['verdict']!r} is none of {', '.join(Verdict)}")
+        raise ValueError(f"the verdict{_quoted(given['verdict'])} is none of {', '.join(Verdict)}")
+    if not _ID.fullmatch(given["id"]):
+        raise ValueError("its id is not 1 to 64 letters, digits, points, hyphens and underscores")
     try:
         moment = datetime.fromisoformat(given["when"]).astimezone(UTC)
     except ValueError:
-        raise ValueError(f"{given['when']!r} is not a time such as 2027-01-31T12:00:00Z") from None
+        raise ValueError(
+            f"{_quoted(given['when']).strip() or 'the value of when'} is not a time such as 2027-01-31T12:00:00Z"
+        ) from None
     given["when"] = moment.isoformat(timespec="milliseconds")
     values: dict[str, Any] = given | {"verdict": Verdict(given["verdict"])}
     found = Decision(**values, file=file, line=line)
@@ -227,12 +285,71 @@ def _parse(file: str, line: int, header: list[str], cells: list[str]) -> Decisio
         return found
     is_field = (row := BY_NAME.get(found.field)) and row.kind is not FieldKind.LAYOUT
     if not is_field and not is_link(found.field) and found.field not in (SAME, ACTOR):
-        raise ValueError(f"there is no field or role {found.field!r}")
+        raise ValueError(f"there is no field or role{_quoted(found.field)}")
     if (found.field == ACTOR) is bool(found.record):
         raise ValueError("a decision about an actor has no record, and every other one has a record")
     if found.verdict is Verdict.INSTEAD and not (found.new_field or found.new_value):
         raise ValueError("it has neither a new_field nor a new_value")
     return found
+
+
+def forget_person(folder: Path, mentions: Callable[[str], bool]) -> tuple[int, list[str]]:
+    """Remove a person from the decisions of a folder; return how many were changed, and which lines still name them.
+
+    Names of curators and senders, reasons, quotes and former values go; their checksums stay. What a decision needs in
+    order to apply stays, too: without it, the next build would publish what was rejected. Raises DecisionError.
+    """
+    changed, remaining = 0, []
+
+    def is_named(one: Decision, *names: str) -> bool:
+        return any(
+            mentions(text) or mentions(text.replace("-", " ")) for text in (getattr(one, name) for name in names)
+        )
+
+    def forget(path: Path, content: bytes) -> bytes:
+        nonlocal changed
+        lines, before = [_line(COLUMNS)], changed
+        text = content.decode("utf-8-sig", errors="surrogateescape")
+        raw_lines = io.StringIO(text, newline=None).readlines()
+        for one in _read_lines(path, raw_lines):
+            if isinstance(one, Finding):  # nobody knows what it says
+                lines.append(raw := f"{raw_lines[one.line - 1].rstrip()}\n")
+                is_remaining = mentions(raw)
+            else:
+                new = _without_person(one, is_named)
+                changed += new != one
+                lines.append(_line(getattr(new, name) for name in COLUMNS))
+                is_remaining = is_named(new, *COLUMNS)
+            if is_remaining:
+                remaining.append(f"{path}, line {len(lines)}")
+        return "".join(lines).encode("utf-8-sig", errors="surrogateescape") if changed > before else content
+
+    try:
+        for path in decision_files(folder):
+            rewrite(path, partial(forget, path))
+            if mentions(path.stem.replace("-", " ")):
+                unnamed = folder / f"{slug(UNNAMED)}.csv"
+                header = _line(COLUMNS).encode("utf-8-sig")
+                append_line(unnamed, path.read_bytes().removeprefix(header), first=header)
+                path.unlink()
+                remaining = [place.replace(str(path), str(unnamed)) for place in remaining]
+    except OSError as error:
+        raise DecisionError(f"{folder} cannot be written: {error.strerror}", "Check its permissions.") from error
+    return changed, remaining
+
+
+def _without_person(one: Decision, is_named: Callable[..., bool]) -> Decision:
+    new: dict[str, Any] = {name: "" for name in ("suggested_by", "why", "sentence") if is_named(one, name)}
+    if is_named(one, "who"):
+        new["who"] = UNNAMED
+    if not is_link(one.field) and one.field not in (SAME, ACTOR) and is_named(one, "value"):
+        new |= {"value": "", "sha256": one.sha256 or checksum(one.value)}
+    return replace(one, **new)
+
+
+def _quoted(cell: str) -> str:
+    """Return a cell for a message, which is published: empty if it may be a name or sentence of another column."""
+    return f" {cell!r}" if _WORD.fullmatch(cell) else ""
 
 
 class Decisions:
@@ -243,10 +360,12 @@ class Decisions:
         self._base = TemporaryDatabase(_SCHEMA)
         #: Findings about lines that are no decision.
         self.findings: list[Finding] = []
-        self._undone: list[tuple[str]] = []
+        self._undone: list[tuple[str, bytes]] = []
         if folder:
-            self._base.fill("INSERT OR IGNORE INTO decision VALUES (?, ?, ?, ?, ?, ?, ?)", self._rows(folder))
-            self._base.fill("INSERT OR IGNORE INTO undone VALUES (?)", self._undone)
+            self._base.fill("INSERT OR IGNORE INTO decision VALUES (?, ?, ?, ?, ?, ?, ?, ?)", self._rows(folder))
+            self._base.fill("INSERT INTO undone VALUES (?, ?)", self._undone)
+            self._report(_CONTRADICTING, "other lines with the same id say something else")
+            self._report(_UNDONE_OF_NONE, "there is no decision with the id in the column new_value")
 
     def __enter__(self) -> Self:
         return self
@@ -259,9 +378,15 @@ class Decisions:
             if isinstance(one, Finding):
                 self.findings.append(one)
             elif one.verdict is Verdict.UNDO:
-                self._undone.append((one.new_value,))
+                self._undone.append((one.new_value, pickle.dumps(one)))
             else:
-                yield one.id, one.record, one.subject, one.when, one.file, one.line, pickle.dumps(one)
+                content = checksum(repr([getattr(one, name) for name in COLUMNS]))
+                yield one.id, content, one.record, one.subject, one.when, one.file, one.line, pickle.dumps(one)
+
+    def _report(self, query: str, reason: str) -> None:
+        for (pickled,) in self._base.rows(query):
+            one: Decision = pickle.loads(pickled)  # noqa: S301 - see _rows
+            self.findings.append(one.finding("decision-unread", reason=reason))
 
     def records(self) -> Iterator[str]:
         """Yield the key of each record with decisions, in order."""

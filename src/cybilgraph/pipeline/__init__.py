@@ -15,7 +15,7 @@ from datetime import date
 from pathlib import Path
 from typing import IO
 
-from cybilgraph.errors import ReleaseError
+from cybilgraph.errors import DecisionError, ReleaseError
 from cybilgraph.extraction import derive
 from cybilgraph.identity import Identities
 from cybilgraph.identity.assembly import Assembly
@@ -380,6 +380,12 @@ def build(
         Assembly(identities) as assembly,
         ProcessPool() as pool,
     ):
+        if decided.findings:
+            raise DecisionError(
+                f"{decisions}: {len(decided.findings)} broken lines of decisions, which a release would ignore",
+                f"{_first_reasons(Report(findings=decided.findings))}\n  Correct them. To see all: "
+                f"cybilgraph check SOURCE --decisions {decisions}",
+            )
         erased = read_forgotten(into)
         hidden = _RedactionRule(contacts, erased) if erased.hashes or not contacts else None
         work = Work(report.as_of, "fast", hidden, stated_only=stated_only, code=fingerprint() if cluster else b"")
@@ -409,6 +415,7 @@ def build(
                 f"No release was built, because of {report.counts[Severity.VIOLATION]} violations (--strict)",
                 _first_reasons(report),
             )
+        report.keep(lambda found: not assembly.is_withheld(found))
         others = [*describe_reference(names), *turtle_to_ntriples(read_ontology())]
         release = draft.finish(assembly.blocks(others), report, identities, pool, dumps=dumps)
     return release, report

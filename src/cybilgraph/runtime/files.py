@@ -12,7 +12,7 @@ import secrets
 import shutil
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -101,12 +101,14 @@ def append_line(target: Path, line: bytes, first: bytes = b"") -> None:
     """Add complete lines to the end of a file, on disk when the function returns; a new file begins with ``first``.
 
     Concurrent writers wait for each other. If a killed process or an editor left the last line without its end, it
-    gets one. Raises OSError.
+    gets one; if it left only a part of ``first``, the file begins again. Raises OSError.
     """
     while (handle := _lock(target, os.O_RDWR | os.O_APPEND | os.O_CREAT, fcntl.LOCK_EX, 0o644)) is None:
         pass  # another process has moved it meanwhile
     with os.fdopen(handle, "r+b", buffering=0) as file:
         size = file.seek(0, os.SEEK_END)
+        if 0 < size < len(first) and os.pread(handle, size, 0) == first[:size]:
+            os.ftruncate(handle, size := 0)
         if not size:
             line = first + line
             fsync(target.parent)
@@ -116,6 +118,17 @@ def append_line(target: Path, line: bytes, first: bytes = b"") -> None:
             os.ftruncate(handle, size)
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         os.fsync(handle)
+
+
+def rewrite(target: Path, change: Callable[[bytes], bytes]) -> None:
+    """Replace the content of a file atomically; nobody can add lines with ``append_line`` meanwhile. Raises OSError."""
+    while (handle := _lock(target, os.O_RDWR, fcntl.LOCK_EX)) is None:
+        pass  # another process has moved it meanwhile
+    try:
+        with atomic_write(target) as file:
+            file.write(change(target.read_bytes()))
+    finally:
+        os.close(handle)
 
 
 def fsync(path: Path) -> None:

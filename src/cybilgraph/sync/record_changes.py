@@ -43,8 +43,9 @@ class FieldChange:
     """A changed field, by its column name, with the removed and added values.
 
     Both are empty if only the order of the values or their evidence has changed. Removed contacts are not listed,
-    because the persons should not be named any more. ``decided`` are new decisions of curators, each a verdict
-    ("confirmed", "rejected" or "corrected") and the value that it is about.
+    because the persons should not be named any more, nor what a curator rejected, which may name a person, too.
+    ``decided`` are new decisions of curators, each a verdict ("confirmed", "rejected" or "corrected") and the value
+    that it is about, which is empty if it is not published.
     """
 
     name: str
@@ -161,6 +162,8 @@ def summarise_change(key: str, rows: list[list[bytes]], names: ChangedNames) -> 
     if len(kinds) == 1:
         return Change(key, "added" if ADDED in kinds else "removed", title, [], replaced_by)
     fields = list(_fields(own, project, names))
+    if any(one.name == "title" and one.decided and not one.new for one in fields):  # only the earlier one has a title
+        title = unquote(key)
     return Change(key, "changed", title, fields) if fields else None
 
 
@@ -179,7 +182,8 @@ def _fields(rows: list[tuple[bytes, str]], project: str, names: ChangedNames) ->
     order = {row.name: number for number, row in enumerate(FIELDS)}
     for name in sorted(touched, key=lambda name: (order.get(name, len(order)), name)):
         old, new = touched[name]
-        removed = [] if name == "contacts" else [value for value in old if value not in new]
+        is_withheld = any(not value for _, value in decided[name])
+        removed = [] if name == "contacts" or is_withheld else [value for value in old if value not in new]
         label = _label(BY_NAME[name]) if name in BY_NAME else name
         yield FieldChange(label, removed, [value for value in new if value not in old], decided[name])
 

@@ -193,7 +193,7 @@ def _line(cells: Iterable[str]) -> str:
 
 
 def _cell(text: str) -> str:
-    return _ESCAPED.sub(lambda found: "\n" if found[1] == "n" else found[1], unescape_formula(text.strip()))
+    return _ESCAPED.sub(lambda found: "\n" if found[1] == "n" else found[1], unescape_formula(text))
 
 
 def read_decisions(folder: Path) -> Iterator[Decision | Finding]:
@@ -220,7 +220,7 @@ def decision_files(folder: Path) -> list[Path]:
 
 
 def _read_lines(path: Path, lines: Iterable[str]) -> Iterator[Decision | Finding]:
-    csv.field_size_limit(2 * _MAX_CELL_CHARS)  # global; an escaped character takes two
+    csv.field_size_limit(2 * _MAX_CELL_CHARS + 2)  # global; an escaped character takes two
     header: list[str] = []
     broken = 0
     for number, raw in enumerate(lines, start=1):
@@ -262,7 +262,11 @@ def _parse(file: str, line: int, header: list[str], cells: list[str]) -> Decisio
         raise ValueError("there are no column names above it")
     if len(cells) < len(header):
         raise ValueError(f"it has {len(cells)} of {len(header)} columns")
-    given = {column: _cell(cell) for column, cell in zip(header, cells, strict=False) if column in COLUMNS}
+    given = {
+        column: _cell(cell if column == "sentence" else cell.strip())  # its checksum includes spaces
+        for column, cell in zip(header, cells, strict=False)
+        if column in COLUMNS
+    }
     for column in ("id", "field", "verdict", "who", "when"):
         if not given.get(column):
             raise ValueError(f"it has no {column}")

@@ -250,10 +250,12 @@ def _split(line: str, columns: int) -> list[str]:
     line = line.removeprefix("\ufeff")  # also in the middle of a file, after a merge
     if _NOT_UTF8.search(line):
         raise ValueError("the file is not in UTF-8 here: save it as “CSV UTF-8”")
-    found = [next(csv.reader([line], delimiter=separator), []) for separator in ",;\t"]
-    if not columns:
-        return max(found, key=len)
-    return next((cells for cells in found if len(cells) == columns), found[0])
+    found: list[list[str]] = []
+    for separator in ",;\t":
+        found.append(next(csv.reader([line], delimiter=separator), []))
+        if len(found[-1]) == columns:
+            return found[-1]
+    return found[0] if columns else max(found, key=len)
 
 
 def _parse(file: str, line: int, header: list[str], cells: list[str]) -> Decision:

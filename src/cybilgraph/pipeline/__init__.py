@@ -415,7 +415,8 @@ def build(
                 f"No release was built, because of {report.counts[Severity.VIOLATION]} violations (--strict)",
                 _first_reasons(report),
             )
-        report.keep(lambda found: not assembly.is_withheld(found))
+        if decisions:
+            report.keep(lambda found: not assembly.is_withheld(found))
         others = [*describe_reference(names), *turtle_to_ntriples(read_ontology())]
         release = draft.finish(assembly.blocks(others), report, identities, pool, dumps=dumps)
     return release, report

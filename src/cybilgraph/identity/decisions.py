@@ -224,6 +224,7 @@ def _read_lines(path: Path, lines: Iterable[str]) -> Iterator[Decision | Finding
     header: list[str] = []
     broken = 0
     for number, raw in enumerate(lines, start=1):
+        cells: list[str] = []
         try:
             cells = _split(raw.rstrip("\n"), len(header))
             if not any(cells):
@@ -239,7 +240,9 @@ def _read_lines(path: Path, lines: Iterable[str]) -> Iterator[Decision | Finding
                     f"{path}, line {number}: {error}; {_MAX_BROKEN_LINES} earlier lines are no decisions either",
                     "Restore the file, or move it to another folder if it is no file of decisions.",
                 ) from error
-            yield finding("decision-unread", path.name, {"reason": error}, line=number)
+            verdict = dict(zip(header, map(str.strip, cells), strict=False)).get("verdict", "")
+            is_yes = verdict == Verdict.YES
+            yield finding("decision-unread", path.name, {"reason": error, "is_yes": is_yes}, line=number)
 
 
 def _split(line: str, columns: int) -> list[str]:
@@ -366,11 +369,14 @@ class Decisions:
         self._base = TemporaryDatabase(_SCHEMA)
         #: Findings about lines that are no decision.
         self.findings: list[Finding] = []
+        #: Those of them that may have rejected something, which a release would publish again.
+        self.lost_rejections: list[Finding] = []
         self._undone: list[tuple[str, bytes]] = []
         if folder:
             self._base.fill("INSERT OR IGNORE INTO decision VALUES (?, ?, ?, ?, ?, ?, ?, ?)", self._rows(folder))
             self._base.fill("INSERT INTO undone VALUES (?, ?)", self._undone)
             self._report(_CONTRADICTING, "other lines with the same id say something else")
+            self.lost_rejections = [one for one in self.findings if ("is_yes", "True") not in one.values]
             self._report(_UNDONE_OF_NONE, "there is no decision with the id in the column new_value")
 
     def __enter__(self) -> Self:

@@ -380,10 +380,10 @@ def build(
         Assembly(identities) as assembly,
         ProcessPool() as pool,
     ):
-        if decided.findings:
+        if lost := decided.lost_rejections:
             raise DecisionError(
-                f"{decisions}: {len(decided.findings)} broken lines of decisions, which a release would ignore",
-                f"{_first_reasons(Report(findings=decided.findings))}\n  Correct them. To see all: "
+                f"{decisions}: {len(lost)} broken lines may reject what the release would publish",
+                f"{_first_reasons(Report(findings=lost))}\n  Correct them. To see all: "
                 f"cybilgraph check SOURCE --decisions {decisions}",
             )
         erased = read_forgotten(into)

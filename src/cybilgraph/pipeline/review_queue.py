@@ -16,8 +16,8 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from cybilgraph.errors import SourceError
-from cybilgraph.identity.decision_layer import Claim, kind_of, read_claims, subject_value
-from cybilgraph.identity.decisions import ACTOR, COLUMNS, Decision, Decisions, Verdict, append_decisions
+from cybilgraph.identity.decision_layer import Claim, find_resource, kind_of, read_claims, subject_value
+from cybilgraph.identity.decisions import ACTOR, COLUMNS, Decision, Decisions, Verdict, append_decisions, is_link
 from cybilgraph.model.fields import Field, FieldKind
 from cybilgraph.model.gazetteer import closest_match, load_gazetteer
 from cybilgraph.model.record import Basis
@@ -98,9 +98,9 @@ def open_claims(release: Release, folder: Path, limit: int, seed: int) -> list[O
     uncertain, drawn = _Lowest(limit), _Lowest(max(limit // _RANDOM_SHARE, 1))
     with Decisions(folder) as decided:
         for key, title, claims in _projects(release):
-            subjects = {one.subject for one in decided.of(key)}
+            subjects = {(one.field, _key(one)) for one in decided.of(key)}
             for claim in claims:
-                if claim.basis in _OPEN and f"{claim.field} {claim.key}" not in subjects:
+                if claim.basis in _OPEN and (claim.field, claim.key) not in subjects:
                     one = OpenClaim(key, title, claim, claims)
                     chance = hashlib.sha256(f"{seed} {claim.node}".encode()).digest()
                     uncertain.add(abs(claim.confidence - _UNCERTAIN), one)
@@ -120,6 +120,12 @@ def open_claims(release: Release, folder: Path, limit: int, seed: int) -> list[O
         )
         for one in chosen
     ]
+
+
+def _key(one: Decision) -> str:
+    """Return the key of what a decision is about, which may be given by name."""
+    found = find_resource(kind_of(one.field), one.value) if is_link(one.field) else None
+    return found.key if found else one.value
 
 
 def unlisted_actors(release: Release, folder: Path, limit: int) -> list[UnlistedActor]:

@@ -54,8 +54,8 @@ def test_claims_come_in_order_of_doubt_with_a_tenth_at_random(release: Release, 
     assert places == list(map(place, open_claims(release, tmp_path, 30, 0)))
     other = list(map(place, open_claims(release, tmp_path, 30, 1)))
     assert [number for number, (one, two) in enumerate(zip(places, other, strict=True)) if one != two][:1] == [5]
-    append_decisions(tmp_path, [queue[0].decide("Ana", Verdict.YES)])
-    assert place(queue[0]) not in map(place, open_claims(release, tmp_path, 30, 0))
+    append_decisions(tmp_path, [one.decide("Ana", Verdict.YES) for one in queue])
+    assert set(places).isdisjoint(map(place, open_claims(release, tmp_path, 1_000, 0)))
 
 
 def test_twenty_decisions_apply_and_hold(release: Release, tmp_path: Path) -> None:
@@ -101,7 +101,11 @@ def test_twenty_decisions_apply_and_hold(release: Release, tmp_path: Path) -> No
     verify(again)
     assert not [found for found in report.findings if "#decision-" in found.rule]
 
-    rejected = next(one for one, two in zip(queue, made, strict=True) if two.verdict is Verdict.NO)
+    rejected = next(  # not from the title, of which the key is made
+        one
+        for one, two in zip(queue, made, strict=True)
+        if two.verdict is Verdict.NO and one.claim.sentences[0] not in one.title
+    )
     sentence = rejected.claim.sentences[0]
     for path in (*records.glob("*.txt"), *records.glob("*.csv")):
         page = path.read_text(encoding="utf-8")
@@ -136,7 +140,7 @@ def first(release: Release, tmp_path: Path) -> Release:
 
 
 def test_keys_decide_skip_and_undo(first: Release, tmp_path: Path) -> None:
-    queue = open_claims(first, tmp_path, 200, 0)
+    queue, total = open_claims(first, tmp_path, 200, 0), len(open_claims(first, tmp_path, 1_000, 0))
     said = review(first, tmp_path, "ynr3sxuuyq")
     assert f"1 of {len(queue)}" in said
     assert queue[0].claim.sentences[0][:20] in said.replace("\n", " ")
@@ -148,7 +152,7 @@ def test_keys_decide_skip_and_undo(first: Release, tmp_path: Path) -> None:
         for one, verdict in zip(queue, [(Verdict.YES, ""), (Verdict.NO, ""), (Verdict.YES, "")], strict=False)
     }
     assert "3 decided" in said
-    assert f"1 of {len(queue) - 3}" in review(first, tmp_path, "q"), "it continues where it ended"
+    assert f"1 of {min(total - 3, 200)}" in review(first, tmp_path, "q"), "it continues where it ended"
 
 
 def test_another_actor_is_chosen_by_name(first: Release, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from cybilgraph.cli.common import (
     ANY_FOLDER,
     AS_OF,
     CONFORMS,
+    DECISIONS,
     FAILED,
     OUTPUT,
     SOURCES,
@@ -115,6 +116,7 @@ def _report(report: Report, *, needs_records: bool) -> None:
 )
 @click.option("--contacts/--no-contacts", default=True, show_default=True, help="Include the contacts of projects.")
 @_STATED_ONLY
+@DECISIONS
 @click.option(
     "--cluster", default="", metavar="ADDRESS|local:N",
     help="Use a Dask cluster (tls://HOST:8786, certificates from Dask's configuration), or N local processes.",

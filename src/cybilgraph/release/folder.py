@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 
 from cybilgraph.errors import ReleaseError, ReleaseGone
 from cybilgraph.rdf.dumps import NAME
-from cybilgraph.release.draft import Draft, fsync, make_durable, write_derived_files
+from cybilgraph.release.draft import Draft, make_durable, write_derived_files
 from cybilgraph.release.erasure import (
     Erasure,
     contact_phone_patterns,
@@ -30,7 +30,7 @@ from cybilgraph.release.erasure import (
 from cybilgraph.release.forgotten import add_forgotten
 from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.release.manifest import IDENTITIES, MANIFEST, PUBLIC, REPORT, Release, folder_size
-from cybilgraph.runtime.files import atomic_write
+from cybilgraph.runtime.files import atomic_write, fsync
 from cybilgraph.runtime.parallel import ProcessPool
 
 _BUILDING = ".building-"

@@ -91,9 +91,7 @@ def check(
     with local_copies(places) as local_places:
         inputs, context_inputs = select_inputs(local_places, since, kind, among)
         total = count_inputs(local_places)
-        return check_inputs(
-            inputs, engine, as_of, excerpts, progress, total, context_inputs, list_inferred, decisions
-        )
+        return check_inputs(inputs, engine, as_of, excerpts, progress, total, context_inputs, list_inferred, decisions)
 
 
 def check_inputs(

@@ -48,7 +48,7 @@ def test_claims_come_in_order_of_doubt_with_a_tenth_at_random(release: Release, 
     queue = open_claims(release, tmp_path, 30, 0)
     places = list(map(place, queue))
     assert len(places) == len(set(places)) == 30
-    assert {one.claim.basis for one in queue} == {"derived"}
+    assert {one.claim.basis for one in queue} == {"derived", "possible"}
     rest = [one.claim.confidence for number, one in enumerate(queue) if number % 10 != 5]
     assert rest == sorted(rest, key=lambda confidence: abs(confidence - 0.5))
     assert places == list(map(place, open_claims(release, tmp_path, 30, 0)))

@@ -70,7 +70,7 @@ def test_derived_links_are_equal_in_every_format() -> None:
         ("apnic", "implementer", "stated"),
         ("dfat", "funder", "stated"),
         ("ministry-of-information-tonga", "beneficiary", "derived"),
-        ("usp", "partner", "possible"),
+        ("usp", "partner", "derived"),
     }
     assert record.title == Text("Incident Response for the Tonga Government")
 

@@ -79,7 +79,7 @@ def test_void_counts_match_sparql(server: str) -> None:
 def test_described_files_exist(server: str, release: Release) -> None:
     catalog = graph(get(server, "/catalog"))
     files = list(catalog.objects(DATASET, URIRef(DCAT.distribution)))
-    assert len(files) == len(DUMP_FORMATS) + 3 + 6
+    assert len(files) == len(DUMP_FORMATS) + 3 + 8
     for file in files:
         address = str(catalog.value(file, URIRef(DCAT.downloadURL)))
         assert address.startswith(f"{server}/release/1/")
@@ -190,7 +190,7 @@ def test_home_page_describes_the_dataset(server: str, release: Release) -> None:
         [text] = re.findall(r'<script type="application/ld\+json">(.*?)</script>', page)
         found = json.loads(text)
         assert (found["@type"], found["@id"], found["version"]) == ("Dataset", str(DATASET), "1")
-        assert len(found["distribution"]) == len(DUMP_FORMATS) + 3 + 6
+        assert len(found["distribution"]) == len(DUMP_FORMATS) + 3 + 8
         assert found["distribution"][0]["contentUrl"].startswith(f"{server}/release/1/")
         assert 50 <= len(found["description"]) <= 5000, "required by search engines"
         assert found["dateModified"] == release.manifest["created"]

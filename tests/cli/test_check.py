@@ -301,4 +301,4 @@ def test_check_names_the_line_of_a_wrong_date(tmp_path: Path) -> None:
     report = json.loads(run("check", bad, "-f", "json").stdout)
     assert report["conforms"] is False
     assert report["counts"] == {"violation": 1, "warning": 2, "info": 0}
-    assert [finding["line"] for finding in report["findings"]] == [15, 17, 39]
+    assert [finding["line"] for finding in report["findings"]] == [3, 15, 17]

@@ -44,7 +44,7 @@ def locate_statement(record: Record, focus: str, path: str, value: str = "") -> 
                 return StatementPlace(_label(record, row), printed.place, printed.text)
     for row in FIELDS:
         if row.term and row.term == path:
-            for _, printed, _ in (found for found in _printed(record, (row,)) if found[0] is row):
+            for _, printed, _ in (found for found in _printed(record.counted(), (row,)) if found[0] is row):
                 return StatementPlace(_label(record, row), printed.place, printed.text)
             if blank := record.blank(row.name):
                 return StatementPlace(blank.label, blank.place)

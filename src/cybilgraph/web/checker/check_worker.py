@@ -11,7 +11,6 @@ import encodings.aliases
 import hashlib
 import io
 import json
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -52,8 +51,6 @@ from cybilgraph.web.suggestions import (
     ensure_valid,
 )
 
-#: The niceness of workers (nice(2)).
-_NICENESS = 5
 #: Maximum size of an answer.
 _MAX_ANSWER_BYTES = 20_000_000
 #: What the page shows at most: characters of the record, of the graph, of a message and of a quotation, and claims.
@@ -330,8 +327,7 @@ def _prepare() -> Handler:
 
 
 def main(memory: str) -> None:
-    """Fork sandboxed check workers, at a lower priority than queries and pages."""
-    os.nice(_NICENESS)
+    """Fork sandboxed check workers."""
     run_fork_server(_prepare, int(memory), Policy())
 
 

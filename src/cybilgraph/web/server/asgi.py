@@ -52,6 +52,8 @@ _MAX_SUGGESTION_BYTES, _MAX_UNREAD_BYTES = 1_000_000, 10_000
 #: The longest header in characters, as in most servers and proxies; less for headers whose parts are all compared.
 _MAX_HEADER_CHARS = 8_000
 _HEADER_LIMITS = {"accept": 2_000, "accept-encoding": 1_000, "accept-language": 1_000}
+#: The longest arguments of a page.
+_MAX_ARGUMENT_CHARS = 16_000
 #: The most characters of a header name, and the most headers, in an error message.
 _MAX_SHOWN = 50
 #: The limits for the bodies of all requests in progress, in total and per client.
@@ -164,9 +166,9 @@ class Application:
                 what = ", ".join(name[:_MAX_SHOWN].title() for name in too_long[:_MAX_SHOWN])
                 raise exceptions.RequestHeaderFieldsTooLarge(f"These headers are too long: {what}")
             # Pages repeat their arguments in many links; only queries are longer.
-            if not is_query and len(request.arguments) > _MAX_HEADER_CHARS:
+            if not is_query and len(request.arguments) > _MAX_ARGUMENT_CHARS:
                 raise exceptions.RequestURITooLarge(
-                    f"The address has more than {_MAX_HEADER_CHARS:,} characters after '?'"
+                    f"The address has more than {_MAX_ARGUMENT_CHARS:,} characters after '?'"
                 )
             is_missing = not headers.get("host") and scope["http_version"] == "1.1"  # RFC 9112, section 3.2
             if is_missing or not _HOST.fullmatch(headers.get("host", "")):

@@ -228,8 +228,10 @@ def test_lines_with_one_id_that_contradict_are_reported(tmp_path: Path) -> None:
     append_decisions(tmp_path, [ONE])
     (tmp_path / "bea.csv").write_text(text_of(tmp_path).replace(",yes,", ",no,"), encoding="utf-8")
     with Decisions(tmp_path) as decided:
-        assert [(one.file, one.line) for one in decided.findings] == [("ana.csv", 2), ("bea.csv", 2)]
-        assert "other lines with the same id say something else" in decided.findings[0].message
+        assert [(one.file, one.line) for one in decided.findings] == [("bea.csv", 2)]
+        assert "an earlier line with the same id says something else" in decided.findings[0].message
+        assert decided.lost_rejections == decided.findings
+        assert [one.verdict for one in decided.of("G0020")] == [Verdict.YES]
 
 
 def test_undoing_what_is_no_decision_is_reported(tmp_path: Path) -> None:

@@ -55,8 +55,11 @@ CREATE TABLE decision (
 CREATE INDEX by_record ON decision (record, subject, moment);
 CREATE TABLE undone (id TEXT, pickled BLOB);
 """
+#: Of lines with one id that say different things, all but the first do not apply.
 _CONTRADICTING = """
-SELECT pickled FROM decision WHERE id IN (SELECT id FROM decision GROUP BY id HAVING count(*) > 1) ORDER BY file, line
+CREATE TEMPORARY TABLE later AS
+SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY id ORDER BY file, line) AS place FROM decision)
+WHERE place > 1
 """
 _UNDONE_OF_NONE = "SELECT pickled FROM undone WHERE id NOT IN (SELECT id FROM decision)"
 _IN_FORCE = """
@@ -375,7 +378,10 @@ class Decisions:
         if folder:
             self._base.fill("INSERT OR IGNORE INTO decision VALUES (?, ?, ?, ?, ?, ?, ?, ?)", self._rows(folder))
             self._base.fill("INSERT INTO undone VALUES (?, ?)", self._undone)
-            self._report(_CONTRADICTING, "other lines with the same id say something else")
+            self._base.run(_CONTRADICTING)
+            query = "SELECT pickled FROM later ORDER BY file, line"
+            self._report(query, "an earlier line with the same id says something else")
+            self._base.run("DELETE FROM decision WHERE (id, hash) IN (SELECT id, hash FROM later)")
             self.lost_rejections = [one for one in self.findings if ("is_yes", "True") not in one.values]
             self._report(_UNDONE_OF_NONE, "there is no decision with the id in the column new_value")
 
@@ -398,7 +404,7 @@ class Decisions:
     def _report(self, query: str, reason: str) -> None:
         for (pickled,) in self._base.rows(query):
             one: Decision = pickle.loads(pickled)  # noqa: S301 - see _rows
-            self.findings.append(one.finding("decision-unread", reason=reason))
+            self.findings.append(one.finding("decision-unread", reason=reason, is_yes=one.verdict is Verdict.YES))
 
     def records(self) -> Iterator[str]:
         """Yield the key of each record with decisions, in order."""

@@ -26,8 +26,8 @@ from tests.conftest import PAGES, SEED
 def test_seed_record_conforms_and_lacks_a_funder_and_a_certain_implementer() -> None:
     report = cybilgraph.check(SEED)
     assert report.conforms
-    finding, other = report.findings
-    assert other.rule == f"{RULES}has-implementer"
+    other, finding = report.findings
+    assert (other.rule, other.line) == (f"{RULES}has-implementer", 3)
     assert finding.severity is Severity.WARNING
     assert (finding.rule, finding.file, finding.record) == (f"{RULES}has-funder", "belize-G0020.txt", "G0020")
     assert (finding.label, finding.line, finding.column) == ("Funders", 17, 1)

@@ -348,7 +348,11 @@ class _Crawl:
 
     def _read_sitemaps(self) -> bool:
         """Add the pages in sitemaps that match; return whether all sitemaps could be read."""
-        given = [start for start in self._starts if re.search(r"\.xml(?:\.gz)?$|sitemap[\w-]*\.txt$", start)]
+        given = [
+            start
+            for start in self._starts
+            if start.endswith((".xml", ".xml.gz")) or ("sitemap" in start.rpartition("/")[2] and start.endswith(".txt"))
+        ]
         self._starts = [start for start in self._starts if start not in given]
         named = given or [urljoin(self._site.url, sitemap) for sitemap in self._robots.sitemaps]
         guesses = [] if named else [f"{self._scheme}://{self._host}{path}" for path in _SITEMAPS]

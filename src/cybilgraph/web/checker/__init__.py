@@ -48,8 +48,8 @@ class CheckLimits:
     """Limits of a check: seconds, bytes of a worker's address space, number of workers, length of the queue."""
 
     seconds: float = 10.0
-    memory: int = 1_300_000_000
-    workers: int = 3
+    memory: int = 2_000_000_000
+    workers: int = 2
     waiting: int = 16
 
 

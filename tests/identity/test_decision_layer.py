@@ -10,7 +10,7 @@ import pytest
 from cybilgraph.identity.decisions import Decision, Verdict
 from cybilgraph.model.record import Record
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, FOAF, ORG, PROV, RDF, SKOS, thing_iri
-from tests.support.decided import CANADA, COUNCIL, KEY, PAGE, Decided, decide, decision
+from tests.support.decided import CANADA, COUNCIL, KEY, PAGE, POSSIBLE_PAGE, Decided, decide, decision
 
 PROJECT, RECORD = f"<{BASE}id/project/{KEY}>", f"<{BASE}record/{KEY}>"
 FUNDER = decision("funder", "government-of-canada", basis="derived", sentence=CANADA)
@@ -299,3 +299,50 @@ def test_decisions_join_and_separate_records(tmp_path: Path) -> None:
     )
     apart = decide(tmp_path / "distinct", [with_verdict(same, Verdict.NO)], table, suffix="csv")
     assert apart.rules == []
+
+
+# Possible claims: found in prose, but not certain enough for a direct link
+
+
+@pytest.mark.parametrize(
+    ("field", "key", "terms"),
+    [
+        ("implementer", "apnic", [CYB.implementer]),
+        ("beneficiary", "ministry-of-finance-belize", [CYB.beneficiary]),
+        ("audience", "small-businesses", [CYB.audience, CYB.beneficiary]),
+    ],
+)
+def test_possible_claim_counts_once_confirmed_and_disappears_once_rejected(
+    tmp_path: Path, field: str, key: str, terms: list[str]
+) -> None:
+    target = thing_iri("audience" if field == "audience" else "actor", key)
+    links = {f"{PROJECT} <{term}> <{target}> ." for term in terms}
+    before = decide(tmp_path / "none", [], POSSIBLE_PAGE)
+    claim = before.claims()[field, key]
+    assert claim.basis == "possible"
+    assert links.isdisjoint(before.lines)
+    one = decision(field, key, basis="possible", sentence="\n".join(claim.sentences))
+    confirmed = decide(tmp_path / "yes", [one], POSSIBLE_PAGE)
+    assert replace(claim, basis="confirmed") == confirmed.claims()[field, key]
+    assert links <= set(confirmed.lines)
+    assert confirmed.rules == []
+    rejected = decide(tmp_path / "no", [with_verdict(one, Verdict.NO)], POSSIBLE_PAGE)
+    assert (field, key) not in rejected.claims()
+    assert links.isdisjoint(rejected.lines)
+    assert rejected.rules == []
+
+
+def test_possible_claim_with_another_role_keeps_the_quotes_of_its_new_role(tmp_path: Path) -> None:
+    found = decide(tmp_path, [decision("implementer", "apnic", Verdict.INSTEAD, new_field="partner")], POSSIBLE_PAGE)
+    before = decide(tmp_path / "none", [], POSSIBLE_PAGE).claims()
+    assert {before[role, "apnic"].basis for role in ("implementer", "partner")} == {"possible"}
+    assert ("implementer", "apnic") not in found.claims()
+    assert found.claims()["partner", "apnic"] == replace(before["partner", "apnic"], basis="confirmed")
+    assert found.has(PROJECT, f"<{CYB.partner}>", actor("apnic"))
+    quote = f"<{before['partner', 'apnic'].node}/evidence/1>"
+    assert sum(line.startswith(f"{quote} <{CYB.confidence}>") for line in found.lines) == 1
+    unspecified = decide(
+        tmp_path / "b", [decision("implementer", "itu", Verdict.INSTEAD, new_field="unspecified")], POSSIBLE_PAGE
+    )
+    assert unspecified.claims()["unspecified", "itu"].sentences == before["implementer", "itu"].sentences
+    assert not any(line.startswith(PROJECT) and line.endswith(f"{actor('itu')} .") for line in unspecified.lines)

@@ -16,6 +16,7 @@ from cybilgraph.release import Release
 from cybilgraph.release.graph_file import GRAPH, open_lines
 from cybilgraph.sync.changes import ChangeLogCache, describe_log
 from tests.conftest import running_server
+from tests.support.decided import POSSIBLE_PAGE
 from tests.support.erasure import everything
 from tests.support.http_client import BROWSER, http
 
@@ -131,6 +132,37 @@ def test_pages_do_not_repeat_rejected_values(releases: list[Release], tmp_path: 
     assert "training of judges." in pages["/suggest/G0020"], "the form has the corrected values"
     assert "rejected" in pages["/changes"]
     assert [(path, secret) for path, text in pages.items() for secret in SECRETS if secret in text] == []
+
+
+def test_pages_and_changes_show_decisions_about_possible_claims(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text(POSSIBLE_PAGE)
+    before, _ = pipeline.build([tmp_path / "a.txt"], tmp_path / "releases", dumps=False)
+    decisions = [
+        decision("implementer", "apnic", Verdict.YES),
+        decision("audience", "small-businesses", Verdict.YES),
+        decision("beneficiary", "ministry-of-finance-belize"),
+    ]
+    append_decisions(tmp_path / "decisions", decisions)
+    release, _ = pipeline.build(
+        [tmp_path / "a.txt"], tmp_path / "releases", decisions=tmp_path / "decisions", dumps=False
+    )
+    (tmp_path / "before").mkdir()
+    assert "ministry-of-finance-belize" in published(before, tmp_path / "before")
+    assert "ministry-of-finance-belize" not in published(release, tmp_path)
+    with running_server(tmp_path / "releases") as site:
+        page, changes, found = (
+            http(f"{site}{path}", Accept=BROWSER).body.decode()
+            for path in ("/id/project/G0020", "/changes", "/search?basis=confirmed")
+        )
+    certain, _, possible = page.partition('<details id="possible">')
+    assert re.search("Asia-Pacific Network Information Centre|APNIC", certain)
+    assert "confirmed" in certain
+    assert "small businesses" in certain.casefold()
+    assert "GCSCC" in possible or "Global Cyber Security Capacity Centre" in possible
+    assert "Ministry of Finance (Belize)" not in page
+    assert "Implementors: confirmed" in changes
+    assert "Beneficiaries: rejected" in changes
+    assert "Cybercrime training for Belize" in found
 
 
 def test_resource_of_another_project_stays_described(tmp_path: Path) -> None:

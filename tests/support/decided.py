@@ -36,6 +36,16 @@ Summary
 {CANADA}
 {COUNCIL}
 """
+#: A page whose prose names organisations and an audience whose roles are only possible.
+POSSIBLE_PAGE = """Cybercrime training for Belize
+Cybil Code: G0020
+Status: Finished
+
+Summary
+
+The Oceania Cyber Security Centre (OCSC) conducted the review together with ITU, GCSCC and APNIC.
+It supported the Ministry of Finance in Belize. The beneficiaries are Small Businesses.
+"""
 KEY = "G0020"
 
 

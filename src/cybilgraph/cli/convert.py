@@ -144,7 +144,8 @@ def build(sources: tuple[str, ...], into: Path, **options: Any) -> None:
     for line in tally(report):
         console.print(line, soft_wrap=True)
     if report.findings:
-        command = escape_controls(f"cybilgraph check {shlex.join(sources)}")
+        more = ["--decisions", str(options["decisions"])] if options["decisions"] else []
+        command = escape_controls(f"cybilgraph check {shlex.join([*sources, *more])}")
         console.print(f"To list the findings with their lines: {command}", soft_wrap=True)
 
 

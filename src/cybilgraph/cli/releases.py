@@ -165,15 +165,15 @@ def prune(folder: Path, keep: int) -> None:
     "--decisions",
     type=EXISTING_FOLDER,
     metavar="DIR",
-    help="Folder of the curators' decisions: remove the contact from them, also as a curator.",
+    help="Folder of the curators' decisions: remove the contact from them, also as their curator.",
 )
 def forget(folder: Path, who: str, queue: Path | None, decisions: Path | None) -> None:
     """Erase one contact from all releases in DIR (dumps, reports and stored sources), and from future builds.
 
-    The contact's e-mail address and telephone number are also removed from prose and links. Files and checksums of the
-    affected releases change. DIR/forgotten stores keyed hashes of the name and address, so that a record that still
-    contains them does not bring them back. The key is DIR/forgotten.key: back up both, publish neither. Without the
-    key, no build starts.
+    The contact's e-mail address and telephone number are also removed from prose and links. A curator's decisions stay,
+    without the name. Files and checksums of the affected releases change. DIR/forgotten stores keyed hashes of the name
+    and address, so that a record that still contains them does not bring them back. The key is DIR/forgotten.key: back
+    up both, publish neither. Without the key, no build starts.
 
     This command does not reach copies that partners hold, server logs (which may contain queries and page addresses
     with the name) and caches (which keep a page for at most a day). The exit code is 0 if nothing remains. It is 1 if

@@ -308,14 +308,20 @@ def _is_listed(kind: str, key: str) -> bool:
 
 def claim_lines(lines: Iterable[str], project: str, name: str, key: str) -> list[str]:
     """Return the lines of a project that belong to a claim, with the direct link."""
-    node, target = claim_node(project, name, key), thing_iri(kind_of(name), key)
-    direct = {BY_NAME[name].term, CYB.beneficiary if name == "audience" else ""} if name in BY_NAME else set()
-    links = {f"<{project}> <{term}> <{target}> ." for term in direct}
+    node, links = claim_node(project, name, key), _direct_links(project, name, key)
     return [
         line
         for line in lines
         if line in links or line.startswith((f"<{node}>", f"<{node}/")) or line.endswith(f" <{node}> .")
     ]
+
+
+def _direct_links(project: str, name: str, key: str) -> set[str]:
+    """Return the lines that say directly what a claim says."""
+    terms = [BY_NAME[name].term] if name in BY_NAME else []
+    if name == "audience":  # until version 0.2, audiences are beneficiaries, too
+        terms.append(CYB.beneficiary)
+    return {f"<{project}> <{term}> <{thing_iri(kind_of(name), key)}> ." for term in terms}
 
 
 def claim_node(project: str, name: str, key: str) -> str:
@@ -391,18 +397,21 @@ class _Application:
         if one.verdict is Verdict.YES:
             self._withheld.release(one.field, key)
             if not any(line.startswith(f"<{node}> ") for line in self._lines):
-                node = self._add_claim(one.field, one.value)
-            self._confirm(one, node)
+                self._add_claim(one.field, one.value)
+            self._confirm(one, one.field, key)
         else:
-            quotes = [line for line in self._lines if line.startswith(f"<{node}") and "/evidence/" in line]
+            quotes = self._quotes(node)
             self._lines.difference_update(claim_lines(self._lines, self._project, one.field, key))
             self._withheld.add(one.field, key)
             if one.verdict is Verdict.INSTEAD:
-                new = self._add_claim(one.new_field or one.field, one.new_value or one.value)
-                self._lines.update(
-                    line.replace(f"<{node}/", f"<{new}/").replace(f"<{node}>", f"<{new}>") for line in quotes
-                )
-                self._confirm(one, new)
+                field = one.new_field or one.field
+                new_key = self._add_claim(field, one.new_value or one.value)
+                new = claim_node(self._project, field, new_key)
+                if not self._quotes(new):
+                    self._lines.update(
+                        line.replace(f"<{node}/", f"<{new}/").replace(f"<{node}>", f"<{new}>") for line in quotes
+                    )
+                self._confirm(one, field, new_key)
         is_published = one.verdict is Verdict.YES or _is_listed(kind_of(one.field), key)
         term = BY_NAME[one.field].term if one.field in BY_NAME else CYB.involved
         self._describe(one, term, target if is_published else "")
@@ -416,7 +425,7 @@ class _Application:
         return is_newly_stated or (bool(before) and not now <= before)
 
     def _add_claim(self, name: str, text: str) -> str:
-        """Add a claim, and return its node. Raises ValueError."""
+        """Add a claim, and return the key of what it links to. Raises ValueError."""
         named = _find(name, text)
         links: dict[FieldKind | None, dict[str, tuple[Participation | Scope | Relation, ...]]] = {
             FieldKind.ACTORS: {"participations": (Participation(named, name, Basis.CONFIRMED),)},
@@ -426,23 +435,21 @@ class _Application:
         kind = BY_NAME[name].kind if name in BY_NAME else FieldKind.ACTORS
         self._take(name, self._mini_record(**links[kind]))
         self._withheld.release(name, named.key)
-        return claim_node(self._project, name, named.key)
+        return named.key
 
-    def _confirm(self, one: Decision, node: str) -> None:
-        """Give a claim the basis "confirmed", its curator, and the link that it is about."""
-        writer = TripleWriter()
+    def _quotes(self, node: str) -> list[str]:
+        """Return the lines about the quotes of a claim."""
+        return [line for line in self._lines if line.startswith((f"<{node}>", f"<{node}/")) and "/evidence/" in line]
+
+    def _confirm(self, one: Decision, name: str, key: str) -> None:
+        """Give a claim the basis "confirmed", its curator, and the direct links, which a possible claim lacks."""
+        node, writer = claim_node(self._project, name, key), TripleWriter()
         writer.link(node, CYB.basis, thing_iri("basis", Basis.CONFIRMED))
         self._attribute(writer, one, node)
-        about = {
-            line.split(" ", 2)[1]: line.split(" ", 2)[2]
-            for line in self._lines
-            if line.startswith((f"<{node}> <{RDF.predicate}>", f"<{node}> <{RDF.object}>"))
-        }
-        if (predicate := term_text(about[f"<{RDF.predicate}>"].removesuffix(" ."))) != CYB.involved:
-            self._lines.add(f"<{self._project}> <{predicate}> {about[f'<{RDF.object}>']}")
-            self._fill(predicate)
         self._lines = {line for line in self._lines if not line.startswith(f"<{node}> {_BASIS} ")}
-        self._lines.update(writer.lines())
+        self._lines.update(_direct_links(self._project, name, key), writer.lines())
+        if name in BY_NAME:
+            self._fill(BY_NAME[name].term)
 
     def _fill(self, term: str) -> None:
         """Note that a field is no longer blank."""

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import date
+from itertools import filterfalse
 from pathlib import Path
 from typing import IO
 
@@ -20,12 +21,13 @@ from cybilgraph.extraction import derive
 from cybilgraph.identity import Identities
 from cybilgraph.identity.assembly import Assembly
 from cybilgraph.identity.decisions import Decisions
-from cybilgraph.model.findings import CheckedFile, Fix, Report, Severity
+from cybilgraph.model.findings import CheckedFile, Finding, Fix, Report, Severity
 from cybilgraph.model.formats import Format, FormatKind
 from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.record import Contact, Record
 from cybilgraph.model.resources import read_ontology
 from cybilgraph.model.rules import LANGUAGES, drop_superseded
+from cybilgraph.model.vocabulary import RULES
 from cybilgraph.pipeline.preparation import (
     Progress,
     Work,
@@ -419,7 +421,8 @@ def build(
                 _first_reasons(report),
             )
         if decisions:
-            report.keep(lambda found: not assembly.is_withheld(found))
+            report.findings = _publishable(report.findings, assembly)
+            report.sort()
         others = [*describe_reference(names), *turtle_to_ntriples(read_ontology())]
         release = draft.finish(assembly.blocks(others), report, identities, pool, dumps=dumps)
     return release, report
@@ -438,6 +441,15 @@ class _RedactionRule:
 
 def _day(as_of: date | None) -> str:
     return (as_of or build_time().date()).isoformat()
+
+
+def _publishable(findings: Iterable[Finding], assembly: Assembly) -> SpillList[Finding]:
+    """Return findings without what curators rejected, and without the files of decisions, which name a curator."""
+    kept: SpillList[Finding] = SpillList()
+    for found in filterfalse(assembly.is_withheld, findings):
+        is_about_decision = found.rule.startswith(f"{RULES}decision-")
+        kept.extend([replace(found, file="", line=0) if is_about_decision else found])
+    return kept
 
 
 def _first_reasons(report: Report, limit: int = 3) -> str:

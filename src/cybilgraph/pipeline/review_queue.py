@@ -34,7 +34,7 @@ _RANDOM_SHARE = 10
 #: Claims that have this probability of being right are the least certain.
 _UNCERTAIN = 0.5
 #: Claims found in prose; a curator has not decided on them yet.
-_OPEN = (Basis.DERIVED, "possible")
+_OPEN = (Basis.DERIVED, Basis.POSSIBLE)
 #: The lowest similarity of a listed name that is offered for an unlisted one.
 _MIN_SCORE = 60
 _PROJECTS = f"{BASE}id/project/"

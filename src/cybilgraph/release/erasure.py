@@ -108,7 +108,11 @@ def write_without_contact(
 
     sources_changed = _copy_sources(release / SOURCES, folder / SOURCES, is_mentioned)
     report: dict[str, Any] = json.loads((release / "report.json").read_text(encoding="utf-8"))
-    findings = [finding for finding in report["findings"] if not is_mentioned(json.dumps(finding, ensure_ascii=False))]
+    findings = [
+        finding
+        for finding in report["findings"]
+        if not mentions_contact(json.dumps(finding, ensure_ascii=False), known, numbers)
+    ]
     found = bool(nodes or curators or changed or sources_changed or len(findings) < len(report["findings"]))
     counts = Counter(finding["severity"] for finding in findings)
     return report | {"findings": findings, "counts": {name: counts[name] for name in report["counts"]}}, found
@@ -231,8 +235,8 @@ def _without_curators(lines: Iterable[bytes], curators: dict[bytes, bytes]) -> I
     for is_curator, group in groupby(lines, key=lambda line: line.startswith(_CURATOR)):
         if not is_curator:
             for line in group:
-                own = curators.keys() & line.split(b" ")[2:3]
-                yield line.replace(*own, _UNNAMED_CURATOR) if own else line
+                target = line.split(b" ", 3)[2]
+                yield line.replace(target, _UNNAMED_CURATOR) if target in curators else line
             continue
         own_lines = set()
         for line in group:

@@ -160,7 +160,7 @@ def test_pages_and_changes_show_decisions_about_possible_claims(tmp_path: Path) 
     assert "small businesses" in certain.casefold()
     assert "GCSCC" in possible or "Global Cyber Security Capacity Centre" in possible
     assert "Ministry of Finance (Belize)" not in page
-    assert "Implementors: confirmed" in changes
+    assert "Implementers: confirmed Asia Pacific Network Information Centre" in changes
     assert "Beneficiaries: rejected" in changes
     assert "Cybercrime training for Belize" in found
 

@@ -38,6 +38,8 @@ PLANNED = {
         "../../shapes/reading.ttl",
     ),
     **dict.fromkeys(("goodExample", "badExample", "badLine"), "../../shapes/reading.ttl"),
+    **dict.fromkeys(("Decision", "decision", "verdict"), "ontology/decision.ttl"),
+    "exampleRecord": "../../shapes/reading.ttl",
     "requires": "../../shapes/recommended.ttl",
     **dict.fromkeys(("reads", "joinsOn", "supersedes"), "../../shapes/across.ttl"),
     "asOf": "rules/good.ttl",

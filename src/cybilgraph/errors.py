@@ -104,6 +104,10 @@ class ServeError(CybilgraphError):
     """The server cannot listen on its address."""
 
 
+class DecisionError(CybilgraphError):
+    """Decisions cannot be read or written."""
+
+
 class SuggestionError(CybilgraphError):
     """A suggestion cannot be stored, shown or reviewed."""
 

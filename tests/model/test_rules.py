@@ -38,6 +38,8 @@ def lines(rule: Rule, example: Example, folder: Path, monkeypatch: pytest.Monkey
     """Return the lines at which an example's command reports the rule."""
     monkeypatch.chdir(folder)
     Path(example.file).write_bytes(example.content)
+    if example.record:
+        Path("record.txt").write_text(example.record, encoding="utf-8")
     program, *arguments = shlex.split(example.command)
     assert program == "cybilgraph"
     result = CliRunner().invoke(main, [*arguments, "-f", "json"])

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from cybilgraph import pipeline, read
 from cybilgraph.cli.releases import forget
+from cybilgraph.identity.decisions import Decision, Verdict, append_decisions
 from cybilgraph.rdf.dumps import MAY_REACH
 from cybilgraph.readers.contacts import REDACTED, phone_patterns, redact_contacts
 from cybilgraph.release import Release, Releases
@@ -191,3 +192,39 @@ def test_interrupted_replacement_is_completed(release: Release, tmp_path: Path) 
     (tmp_path / "0001").rename(tmp_path / ".replacing-0001")  # killed between the two steps
     Releases(tmp_path).erase("Nobody")
     Releases(tmp_path).current().verify()
+
+
+def test_contact_is_erased_from_decisions_which_still_apply(tmp_path: Path) -> None:
+    folder, decisions = tmp_path / "releases", tmp_path / "decisions"
+    by_contact = Decision(
+        record="G0020",
+        field="funder",
+        value="itu",
+        verdict=Verdict.YES,
+        who=NAME,
+        why=f"By {EMAIL}",
+        sentence="ITU pays.",  # which the record does not say, so that a finding names the curator
+    )
+    about = Decision(record="G0020", field="partner", value=NAME, verdict=Verdict.NO, who="Ana", suggested_by=NAME)
+    append_decisions(decisions, [by_contact])
+    before, _ = pipeline.build([SEED], folder, decisions=decisions, dumps=False)
+    assert f'> "{NAME}" .'.encode() in graph_of(before.folder)
+    assert f"since {NAME} decided" in (before.folder / "report.json").read_text(encoding="utf-8")
+    append_decisions(decisions, [about])
+    done = run("forget", folder, EMAIL, "--decisions", decisions)
+    assert done.returncode == 1, "a decision still needs the name"
+    assert "2 decisions were changed. Earlier versions in git still contain the contact." in done.stdout.decode()
+    said = done.stderr.decode()
+    assert "Release 0001 still contains" not in said
+    graph = graph_of(folder / "0001")
+    assert NAME.lower().encode() not in everything(folder / "0001").lower()
+    assert graph.count(b'curator/a-curator> <http://xmlns.com/foaf/0.1/name> "A curator"') == 1
+    assert b"/participation/itu/funder> <http://www.w3.org/ns/prov#wasAttributedTo>" in graph
+    assert f"{decisions / 'ana.csv'}, line 2 still names the contact, to keep the name out of releases." in said
+    assert "curators' decisions" not in said
+    assert everything(decisions).decode().count(NAME) == 1
+    release, _ = pipeline.build([SEED], folder, decisions=decisions, dumps=False)
+    text = everything(release.folder).lower()
+    assert EMAIL.encode() not in text
+    assert NAME.lower().encode() not in text
+    assert b"participation/itu/funder" in text, "the decision still applies"

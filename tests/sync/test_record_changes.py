@@ -63,3 +63,12 @@ def test_new_code_replaces_the_old_record(tmp_path: Path) -> None:
     assert result["removed"].replaced_by == "G0997"
     assert result["added"].key == "G0997"
     changes.close()
+
+
+def test_decisions_are_told_from_other_changes() -> None:
+    kept = FieldChange("funders", [], [], [("confirmed", "Council of Europe")])
+    gone = FieldChange("funders", ["CTO"], [], [("rejected", "CTO")])
+    new = FieldChange("end", ["2020"], ["2021"], [("corrected", "2020")])
+    assert kept.describe() == "confirmed “Council of Europe”"
+    assert gone.describe() == "rejected CTO"
+    assert new.describe() == "corrected 2020, 2020 → 2021"

@@ -13,12 +13,10 @@ import pytest
 
 from cybilgraph import pipeline
 from cybilgraph.errors import SuggestionError, SuggestionQuota, SuggestionsFull
-from cybilgraph.web.suggestions import (
-    SuggestionQueue,
-    current_file,
-    describe_file_change,
-    unified_diff,
-)
+from cybilgraph.identity.decisions import Decision, Verdict, append_decisions
+from cybilgraph.model.record import Basis
+from cybilgraph.release.graph_file import GRAPH, open_lines
+from cybilgraph.web.suggestions import SuggestionQueue, propose_decisions, unified_diff
 from tests.conftest import SEED, run
 from tests.support.suggestions import EDITED, TEXT, suggestion, tree
 
@@ -34,6 +32,12 @@ def records(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def decisions(tmp_path: Path) -> Path:
+    """A folder for decisions."""
+    return tmp_path / "decisions"
+
+
+@pytest.fixture
 def queue(tmp_path: Path) -> SuggestionQueue:
     return SuggestionQueue(tmp_path / "queue", max_pending=3)
 
@@ -45,19 +49,59 @@ def test_sent_suggestion_is_pending(queue: SuggestionQueue) -> None:
     assert json.loads((queue.folder / f"{taken.id}.json").read_text(encoding="utf-8"))["base"]["file"] == SEED.name
 
 
-def test_accepting_writes_the_record_file_and_nothing_else(queue: SuggestionQueue, records: Path) -> None:
+def said(made: list[Decision]) -> list[tuple[str, str, Verdict, str]]:
+    return [(one.field, one.value, one.verdict, one.new_value) for one in made]
+
+
+def test_accepting_decides_each_changed_field_and_writes_nothing_else(
+    queue: SuggestionQueue, records: Path, decisions: Path
+) -> None:
     before = tree(records)
-    taken = queue.send(suggestion(sender="A", email="a@example.org"))
-    assert current_file(taken, records) == TEXT
-    assert describe_file_change(taken, records) == ""
-    assert queue.accept(taken.id, records) == records.resolve() / SEED.name
-    assert tree(records) == before | {SEED.name: EDITED.encode()}
+    text = EDITED.replace("Finished", "Ongoing").replace("Belize\n", "Belize and its neighbours\n", 1)
+    taken = queue.send(suggestion(sender="A Visitor", email="a@example.org", comment="It goes on", text=text))
+    made = queue.accept(taken.id, records, decisions, "Ana")
+    assert ("end", "Mar 2020", Verdict.INSTEAD, "Apr 2020") in said(made)
+    assert ("status", "Finished", Verdict.INSTEAD, "Ongoing") in said(made)
+    assert {(one.record, one.who, one.suggested_by, one.why) for one in made} == {
+        ("G0020", "Ana", "A Visitor", "It goes on")
+    }
+    assert tree(records) == before
     [(name, content)] = tree(queue.folder).items()
     assert name == f"accepted/{taken.id}.json"
     assert b"a@example.org" not in content
     assert list(queue.pending()) == []
     with pytest.raises(SuggestionError, match="No suggestion"):
-        queue.accept(taken.id, records)
+        queue.accept(taken.id, records, decisions, "Ana")
+
+
+@pytest.mark.slow
+def test_accepted_edit_of_a_workbook_holds_when_the_workbook_is_saved_again(
+    queue: SuggestionQueue, tmp_path: Path, decisions: Path
+) -> None:
+    folder = tmp_path / "tables"
+    folder.mkdir()
+    table = "code,title,funders,end,updated\nG0101,A project,CTO; Council of Europe,2020,2024-01-01\n"
+    (folder / "all.csv").write_text(table)
+    form = "projects:\n- title: A project\n  code: G0101\n  funders: [CTO, Council of Europe]\n  end: '2020'\n"
+    edit = form.replace("[CTO, Council", "[ITU, Council").replace("2020", "2021")
+    given = suggestion("all.csv", is_source=False, project="G0101", text=edit)
+    given = replace(given, name="record.yaml", base=replace(given.base, text=form))
+    made = queue.accept(queue.send(given).id, folder, decisions, "Ana")
+    assert said(made) == [
+        ("end", "2020", Verdict.INSTEAD, "2021"),
+        ("funder", "cto", Verdict.NO, ""),
+        ("funder", "itu", Verdict.YES, ""),
+    ]
+    assert [one.basis for one in made] == ["", Basis.STATED, ""]
+    for saved in (table, table.replace("2024-01-01", "2030-01-01")):
+        (folder / "all.csv").write_text(saved)
+        release, report = pipeline.build([folder], tmp_path / "releases", dumps=False, decisions=decisions)
+        with open_lines(release.folder / GRAPH) as lines:
+            graph = lines.read().decode()
+        assert '/project/G0101> <https://w3id.org/cybilgraph/ontology#end> "2021"' in graph
+        assert "participation/itu/funder" in graph
+        assert "participation/cto/funder" not in graph
+        assert not [found for found in report.findings if "decision" in found.rule]
 
 
 def test_rejecting_keeps_the_reason_and_deletes_the_sender(queue: SuggestionQueue, records: Path) -> None:
@@ -70,47 +114,48 @@ def test_rejecting_keeps_the_reason_and_deletes_the_sender(queue: SuggestionQueu
     assert tree(records) == before
 
 
-def test_changed_file_is_overwritten_only_by_force(queue: SuggestionQueue, records: Path) -> None:
+def test_edits_of_different_fields_are_merged(queue: SuggestionQueue, records: Path, decisions: Path) -> None:
     taken = queue.send(suggestion())
-    changed = TEXT.replace("Finished", "Ongoing")
-    (records / SEED.name).write_text(changed, encoding="utf-8")
-    with pytest.raises(SuggestionError, match="has changed since the edit began") as raised:
-        queue.accept(taken.id, records)
+    (records / SEED.name).write_text(TEXT.replace("Finished", "Ongoing"), encoding="utf-8")
+    assert said(queue.accept(taken.id, records, decisions, "Ana")) == [("end", "Mar 2020", Verdict.INSTEAD, "Apr 2020")]
+
+
+def test_edits_of_one_field_need_a_decision_by_force(queue: SuggestionQueue, records: Path, decisions: Path) -> None:
+    taken = queue.send(suggestion())
+    (records / SEED.name).write_text(TEXT.replace("Mar 2020", "May 2020"), encoding="utf-8")
+    with pytest.raises(SuggestionError, match="end: changed elsewhere since the edit began") as raised:
+        queue.accept(taken.id, records, decisions, "Ana")
     assert "--force" in raised.value.hint
-    assert (records / SEED.name).read_text(encoding="utf-8") == changed
+    assert not decisions.exists()
     assert list(queue.pending()) == [taken]
-    queue.accept(taken.id, records, force=True)
-    assert (records / SEED.name).read_text(encoding="utf-8") == EDITED
+    made = queue.accept(taken.id, records, decisions, "Ana", force=True)
+    assert said(made) == [("end", "May 2020", Verdict.INSTEAD, "Apr 2020")]
 
 
-def test_deleted_file_is_reported_and_equal_file_accepted(queue: SuggestionQueue, records: Path) -> None:
-    taken, other = queue.send(suggestion()), queue.send(suggestion())
-    (records / SEED.name).unlink()
-    with pytest.raises(SuggestionError, match="no longer exists"):
-        queue.accept(taken.id, records)
+def test_later_decision_on_the_field_is_a_conflict(queue: SuggestionQueue, records: Path, decisions: Path) -> None:
+    taken = queue.send(suggestion())
+    later = Decision(record="G0020", field="end", verdict=Verdict.INSTEAD, new_value="2022", who="Bea")
+    append_decisions(decisions, [later])
+    assert propose_decisions(taken, records, decisions, "Ana")[1] == ["end"]
+    with pytest.raises(SuggestionError, match="end: changed elsewhere"):
+        queue.accept(taken.id, records, decisions, "Ana")
+
+
+def test_edit_that_the_record_has_already_is_refused(queue: SuggestionQueue, records: Path, decisions: Path) -> None:
+    taken = queue.send(suggestion())
     (records / SEED.name).write_text(EDITED, encoding="utf-8")
-    queue.accept(other.id, records)
-    assert (records / SEED.name).read_text(encoding="utf-8") == EDITED
+    with pytest.raises(SuggestionError, match="changes nothing that the record does not say already"):
+        queue.accept(taken.id, records, decisions, "Ana", force=True)
 
 
-def test_form_becomes_its_own_file(queue: SuggestionQueue, records: Path) -> None:
-    given = replace(suggestion("projects.csv", is_source=False, project="some/Project x"), name="record.yaml")
-    before = "projects:\n- title: A\n  code: G0101\n"
-    given = replace(given, text=before.replace("A", "B"), base=replace(given.base, text=before))
-    taken = queue.send(given)
-    assert current_file(taken, records) is None
-    assert queue.accept(taken.id, records).relative_to(records.resolve()).as_posix() == "some-project-x.yaml"
-    with pytest.raises(SuggestionError, match="already exists"):
-        queue.accept(queue.send(replace(given, text=before.replace("A", "C"))).id, records)
-
-
-def test_line_ends_and_byte_order_mark_are_preserved(queue: SuggestionQueue, records: Path) -> None:
-    content = b"\xef\xbb\xbf" + TEXT.replace("\n", "\r\n").encode()
-    (records / SEED.name).write_bytes(content)
-    given = suggestion()
-    given = replace(given, base=replace(given.base, sha256=hashlib.sha256(content).hexdigest()))
-    queue.accept(queue.send(given).id, records)
-    assert (records / SEED.name).read_bytes() == b"\xef\xbb\xbf" + EDITED.replace("\n", "\r\n").encode()
+def test_missing_record_is_reported(queue: SuggestionQueue, records: Path, decisions: Path) -> None:
+    taken = queue.send(suggestion())
+    (records / SEED.name).write_text(TEXT.replace("G0020", "G0404").replace("Support to", "Other"), encoding="utf-8")
+    with pytest.raises(SuggestionError, match="no longer describes G0020"):
+        queue.accept(taken.id, records, decisions, "Ana")
+    (records / SEED.name).unlink()
+    with pytest.raises(SuggestionError, match="is not a record file in"):
+        queue.accept(taken.id, records, decisions, "Ana")
 
 
 @pytest.mark.parametrize(
@@ -121,8 +166,8 @@ def test_line_ends_and_byte_order_mark_are_preserved(queue: SuggestionQueue, rec
     ],
 )
 @pytest.mark.parametrize("force", [False, True])
-def test_nothing_is_written_outside_the_folder(
-    queue: SuggestionQueue, records: Path, tmp_path: Path, name: str, force: bool
+def test_nothing_is_read_outside_the_folder(
+    queue: SuggestionQueue, records: Path, tmp_path: Path, decisions: Path, name: str, force: bool
 ) -> None:
     (tmp_path / "outside.txt").write_bytes(SEED.read_bytes())
     (tmp_path / "elsewhere").mkdir()
@@ -131,7 +176,7 @@ def test_nothing_is_written_outside_the_folder(
     taken = queue.send(suggestion(name))
     before = tree(tmp_path)
     with pytest.raises(SuggestionError, match="is not a record file in"):
-        queue.accept(taken.id, records, force)
+        queue.accept(taken.id, records, decisions, "Ana", force)
     assert tree(tmp_path) == before
 
 
@@ -204,18 +249,20 @@ def test_curator_commands_list_show_accept_and_reject(queue: SuggestionQueue, re
     assert [line[:24] for line in listed.splitlines()] == sorted([first.id, second.id])
     assert "\\x1b" in listed
     shown = run("suggestions", "show", queue.folder, first.id, "--records", records).stdout.decode()
-    for words in ("-To: Mar 2020\n+To: Apr 2020", "A Visitor <a@example.org>", "1 record from 1 source: 0 violations"):
+    for words in (
+        "-To: Mar 2020\n+To: Apr 2020",
+        "A Visitor <a@example.org>",
+        "G0020 · end Mar 2020 → Apr 2020",
+        "1 record from 1 source: 0 violations",
+    ):
         assert words in shown
     assert "near-name" in run("suggestions", "show", queue.folder, second.id, "--records", records).stdout.decode()
-    accepted = run("suggestions", "accept", queue.folder, first.id, "--records", records)
-    assert (accepted.returncode, accepted.stdout.decode().strip()) == (0, f"Written: {records.resolve() / SEED.name}")
-    assert (records / SEED.name).read_text(encoding="utf-8") == EDITED
-    refused = run("suggestions", "accept", queue.folder, second.id, "--records", records)
+    accept = ("--records", records, "--decisions", records.parent / "decisions", "--who", "Ana")
+    accepted = run("suggestions", "accept", queue.folder, first.id, *accept)
+    assert (accepted.returncode, accepted.stdout.decode()) == (0, "Decided: G0020 · end Mar 2020 → Apr 2020\n")
+    refused = run("suggestions", "accept", queue.folder, second.id, *accept)
     assert refused.returncode == 2
-    assert b"has changed since the edit began" in refused.stderr
-    three_ways = run("suggestions", "show", queue.folder, second.id, "--records", records).stdout.decode()
-    assert "Warning: the file has changed since the edit began" in three_ways
-    assert three_ways.count("+To: Apr 2020") == 2
+    assert b"end: changed elsewhere since the edit began" in refused.stderr
     assert run("suggestions", "reject", queue.folder, second.id, "--reason", "It has ended").returncode == 0
     listed_none = run("suggestions", "list", queue.folder)
     assert (listed_none.returncode, listed_none.stdout) == (0, b"")
@@ -231,21 +278,20 @@ def modes(folder: Path) -> set[int]:
     return {path.stat().st_mode & 0o777 for path in (folder, *folder.rglob("*")) if not path.is_symlink()}
 
 
-def test_only_the_owner_can_read_suggestions(queue: SuggestionQueue, records: Path) -> None:
+def test_only_the_owner_can_read_suggestions(queue: SuggestionQueue, records: Path, decisions: Path) -> None:
     mask = os.umask(0)
     try:
         first, second = queue.send(suggestion(), "192.0.2.1"), queue.send(suggestion(), "192.0.2.2")
-        queue.accept(first.id, records)
+        queue.accept(first.id, records, decisions, "Ana")
         queue.reject(second.id, "No")
         queue.send(suggestion(), "192.0.2.1")
     finally:
         os.umask(mask)
     assert modes(queue.folder) == {0o700, 0o600}
-    assert (records / SEED.name).stat().st_mode & 0o777 == 0o644, "record files are readable by everyone"
 
 
 def test_folder_open_to_others_is_restricted(queue: SuggestionQueue, records: Path, tmp_path: Path) -> None:
-    queue.accept(queue.send(suggestion()).id, records)
+    queue.accept(queue.send(suggestion()).id, records, tmp_path / "decisions", "Ana")
     queue.send(suggestion())
     outside = tmp_path / "outside"
     outside.write_text("x")
@@ -354,19 +400,35 @@ YAML = "title: A project\nsummary: It helps.\n"
 
 
 @pytest.mark.parametrize(
-    ("name", "before", "after"),
+    ("name", "before", "after", "decided"),
     [
-        ("a.yaml", YAML, f"code: G0101\n{YAML}"),  # a code is added: the title still identifies the project
-        ("a.yaml", YAML, "title: A project\ncountries:\n- Belize\n"),  # YAML whose first lines look like text
-        ("a.txt", "A project\n\nSummary\n\nIt\a helps.\n", "A project\n\nSummary\n\nIt\a helps Belize.\n"),
-        ("page.txt", TEXT, EDITED.replace("Support to", "Support for")),  # the code identifies the project
+        # A code is added: the title still identifies the project.
+        ("a.yaml", YAML, f"code: G0101\n{YAML}", [("code", "")]),
+        # YAML whose first lines look like text.
+        ("a.yaml", YAML, "title: A project\ncountries:\n- Belize\n", [("country", "BZ"), ("summary", "")]),
+        (
+            "a.txt",
+            "A project\n\nSummary\n\nIt\a helps.\n",
+            "A project\n\nSummary\n\nIt\a helps Belize.\n",
+            [("summary", "")],
+        ),
+        # The code identifies the project.
+        (
+            "page.txt",
+            TEXT,
+            TEXT.replace("Support to", "Support for"),
+            [("title", "Support to Belize National Cyber Security Strategy")],
+        ),
     ],
 )
-def test_edit_must_keep_the_project(queue: SuggestionQueue, records: Path, name: str, before: str, after: str) -> None:
-    given = replace(suggestion(), name=name, text=after)
-    (records / SEED.name).write_text(before, encoding="utf-8")
+def test_edit_must_keep_the_project(
+    queue: SuggestionQueue, records: Path, decisions: Path, name: str, before: str, after: str, decided: object
+) -> None:
+    (records / name).write_text(before, encoding="utf-8")
+    given = replace(suggestion(name), name=name, text=after)
     given = replace(given, base=replace(given.base, text=before, sha256=hashlib.sha256(before.encode()).hexdigest()))
-    assert queue.accept(queue.send(given).id, records).read_text(encoding="utf-8") == after
+    made = queue.accept(queue.send(given).id, records, decisions, "Ana")
+    assert sorted((one.field, one.value) for one in made) == decided
 
 
 @pytest.mark.parametrize(
@@ -380,7 +442,9 @@ def test_edit_must_keep_the_project(queue: SuggestionQueue, records: Path, name:
         (TEXT, "The record is unchanged"),
     ],
 )
-def test_accepting_validates_even_with_force(queue: SuggestionQueue, records: Path, text: str, reason: str) -> None:
+def test_accepting_validates_even_with_force(
+    queue: SuggestionQueue, records: Path, decisions: Path, text: str, reason: str
+) -> None:
     """Pending files are untrusted."""
     taken = queue.send(suggestion())
     path = queue.folder / f"{taken.id}.json"
@@ -388,14 +452,15 @@ def test_accepting_validates_even_with_force(queue: SuggestionQueue, records: Pa
     before = tree(records)
     for force in (False, True):
         with pytest.raises(SuggestionError, match=reason):
-            queue.accept(taken.id, records, force)
+            queue.accept(taken.id, records, decisions, "Ana", force)
     assert tree(records) == before
+    assert not decisions.exists()
     assert len(list(queue.pending())) == 1
 
 
-def test_text_with_several_projects_is_rejected(queue: SuggestionQueue, records: Path) -> None:
+def test_text_with_several_projects_is_rejected(queue: SuggestionQueue, records: Path, decisions: Path) -> None:
     before = "title,code\nA project,G0101\n"
     given = replace(suggestion(), name="a.csv", text=f"{before}B project,G0102\n")
     taken = queue.send(replace(given, base=replace(given.base, text=before)))
     with pytest.raises(SuggestionError, match="has become 2 records"):
-        queue.accept(taken.id, records)
+        queue.accept(taken.id, records, decisions, "Ana")

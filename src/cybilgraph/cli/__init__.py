@@ -11,8 +11,9 @@ from cybilgraph.cli.deploy import deploy, sizing
 from cybilgraph.cli.exchange import collect, harvest, load, publish, verify
 from cybilgraph.cli.query import list_queries, query
 from cybilgraph.cli.releases import activate, diff, forget, prune, releases, rollback
-from cybilgraph.cli.review import suggestions
+from cybilgraph.cli.review import review
 from cybilgraph.cli.serve import serve
+from cybilgraph.cli.suggested_edits import suggestions
 from cybilgraph.version import __version__
 
 
@@ -32,6 +33,6 @@ for command in (
     *(collect, convert, check, build),
     *(releases, activate, rollback, prune, forget, diff),
     *(publish, harvest, verify, load),
-    *(serve, deploy, query, list_queries, template, shapes, suggestions, sizing),
+    *(serve, deploy, query, list_queries, template, shapes, review, suggestions, sizing),
 ):
     main.add_command(command)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,6 +13,7 @@ import click
 from cybilgraph.cli.common import (
     AS_OF,
     CONFORMS,
+    DECISIONS,
     FAILED,
     OUTPUT,
     SOURCES,
@@ -87,6 +89,7 @@ def _known_kind(_context: click.Context, _: click.Parameter, kind: str) -> str:
     metavar="PLACE",
     help="Also compare the records with those in PLACE, and report conflicts between them. May be repeated.",
 )
+@DECISIONS
 @click.option(
     "--as",
     "kind",
@@ -126,6 +129,7 @@ def check(
     fail_on: str,
     lang: str,
     among: tuple[str, ...],
+    decisions: Path | None,
     shapes: tuple[str, ...],
     graph: bool,
     inferred: bool,
@@ -171,6 +175,8 @@ def check(
         raise CliError("Standard input cannot be fixed\n  Give files, or apply the output of --diff.")
     if is_direct and among:
         raise CliError("--among works only with records\n  With --shapes or --graph, give all files as sources.")
+    if decisions and (is_direct or fix or diff):
+        raise CliError("--decisions needs records to check\n  Omit it with --shapes, --graph, --fix or --diff.")
     with progress_bar("Checking") as progress:
         common["progress"] = progress
         if is_direct:
@@ -181,7 +187,9 @@ def check(
                 all_written = _show_fixes(fixed.changes, write=fix and not diff)
                 report = fixed.report
             if not (fix or diff) or not all_written:
-                report = pipeline.check(*sources, among=among, excerpts=True, list_inferred=inferred, **common)
+                report = pipeline.check(
+                    *sources, among=among, excerpts=True, list_inferred=inferred, decisions=decisions, **common
+                )
     report.fail_on = Severity(fail_on)
     report.language = lang
     if not diff:

@@ -30,6 +30,13 @@ EXISTING_FOLDER = click.Path(file_okay=False, exists=True, path_type=Path)
 ANY_FOLDER = click.Path(file_okay=False, path_type=Path)
 FOLDER = click.argument("folder", metavar="DIR", type=ANY_FOLDER)
 SOURCES = click.argument("sources", nargs=-1, required=True, metavar="SOURCE…")
+DECISIONS = click.option(
+    "--decisions", type=EXISTING_FOLDER, metavar="DIR", help="Apply the curators' decisions in DIR, above all records."
+)
+DECISIONS_TO_ADD = click.option(
+    "--decisions", type=ANY_FOLDER, required=True, metavar="DIR", help="Folder of the curators' decisions."
+)
+WHO = click.option("--who", required=True, metavar="NAME", help="Your name, which is published with your decisions.")
 OUTPUT = click.option(
     "-o", "--output", type=click.Path(dir_okay=False), help="Write to this file instead of standard output."
 )

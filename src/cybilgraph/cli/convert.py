@@ -15,6 +15,7 @@ from cybilgraph.cli.common import (
     ANY_FOLDER,
     AS_OF,
     CONFORMS,
+    DECISIONS,
     FAILED,
     OUTPUT,
     SOURCES,
@@ -115,6 +116,7 @@ def _report(report: Report, *, needs_records: bool) -> None:
 )
 @click.option("--contacts/--no-contacts", default=True, show_default=True, help="Include the contacts of projects.")
 @_STATED_ONLY
+@DECISIONS
 @click.option(
     "--cluster", default="", metavar="ADDRESS|local:N",
     help="Use a Dask cluster (tls://HOST:8786, certificates from Dask's configuration), or N local processes.",
@@ -142,7 +144,8 @@ def build(sources: tuple[str, ...], into: Path, **options: Any) -> None:
     for line in tally(report):
         console.print(line, soft_wrap=True)
     if report.findings:
-        command = escape_controls(f"cybilgraph check {shlex.join(sources)}")
+        more = ["--decisions", str(options["decisions"])] if options["decisions"] else []
+        command = escape_controls(f"cybilgraph check {shlex.join([*sources, *more])}")
         console.print(f"To list the findings with their lines: {command}", soft_wrap=True)
 
 

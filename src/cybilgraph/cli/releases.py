@@ -161,23 +161,30 @@ def prune(folder: Path, keep: int) -> None:
     show_envvar=True,
     help="Folder of suggested edits (serve --suggestions): delete those that mention the contact or were sent by them.",
 )
-def forget(folder: Path, who: str, queue: Path | None) -> None:
+@click.option(
+    "--decisions",
+    type=EXISTING_FOLDER,
+    metavar="DIR",
+    help="Folder of the curators' decisions: remove the contact from them, also as their curator.",
+)
+def forget(folder: Path, who: str, queue: Path | None, decisions: Path | None) -> None:
     """Erase one contact from all releases in DIR (dumps, reports and stored sources), and from future builds.
 
-    The contact's e-mail address and telephone number are also removed from prose and links. Files and checksums of the
-    affected releases change. DIR/forgotten stores keyed hashes of the name and address, so that a record that still
-    contains them does not bring them back. The key is DIR/forgotten.key: back up both, publish neither. Without the
-    key, no build starts.
+    The contact's e-mail address and telephone number are also removed from prose and links. A curator's decisions stay,
+    without the name. Files and checksums of the affected releases change. DIR/forgotten stores keyed hashes of the name
+    and address, so that a record that still contains them does not bring them back. The key is DIR/forgotten.key: back
+    up both, publish neither. Without the key, no build starts.
 
     This command does not reach copies that partners hold, server logs (which may contain queries and page addresses
     with the name) and caches (which keep a page for at most a day). The exit code is 0 if nothing remains. It is 1 if
-    the name remains in the prose of a release, an e-mail address or telephone number remains in a key, or a release is
-    damaged; a message reports each case.
+    the name remains in the prose of a release, an e-mail address or telephone number remains in a key, a decision needs
+    the name to keep it out of releases, or a release is damaged; a message reports each case.
 
     \b
     Example:
       cybilgraph forget build/releases jane@example.org
     """
+    from cybilgraph.identity.decisions import forget_person
     from cybilgraph.release import Releases
     from cybilgraph.web.suggestions import SuggestionQueue
 
@@ -187,12 +194,17 @@ def forget(folder: Path, who: str, queue: Path | None) -> None:
             param_hint="NAME-OR-EMAIL",
         )
     suggestions: dict[str, str] = {}
+    changed = 0
+    needed: list[str] = []
 
-    def forget_suggestions(mentions: Callable[[str], bool]) -> None:
+    def forget_elsewhere(mentions: Callable[[str], bool]) -> None:
+        nonlocal changed, needed
         if queue:
             suggestions.update(SuggestionQueue(queue).forget(mentions))
+        if decisions:
+            changed, needed = forget_person(decisions, mentions)
 
-    erasures = Releases(folder).erase(who, forget_suggestions)
+    erasures = Releases(folder).erase(who, forget_elsewhere)
     if not any(erasure.found or erasure.remaining for erasure in erasures.values()):
         which = "No intact release" if any(erasure.damaged for erasure in erasures.values()) else "No release"
         click.echo(f"{which} contains this contact. Future builds will leave it out.")
@@ -206,12 +218,18 @@ def forget(folder: Path, who: str, queue: Path | None) -> None:
             click.echo(f"Release {number:04d} still contains the text in statements about {shorten(subject)}", err=True)
     for name, outcome in suggestions.items():
         click.echo(f"Suggestion {name}: {outcome}.")
+    if changed:
+        click.echo(f"{changed:,} decisions were changed. Earlier versions in git still contain the contact.")
+    for place in needed:
+        advice = "to keep the name out of releases. Delete the line when no record contains the name any more"
+        click.echo(f"{place} still names the contact, {advice}.", err=True)
     unsearched = [] if queue else ["suggested edits (give --suggestions DIR)"]
     unsearched += ["record files", "server logs", "backups", "copies that others have downloaded"]
+    unsearched += [] if decisions else ["curators' decisions (give --decisions DIR)"]
     click.echo(f"Not searched: {', '.join(unsearched)}. Caches may keep old responses for a day.", err=True)
     if any(erasure.remaining for erasure in erasures.values()):
         click.echo("Edit those records, build again, and prune the releases that contain the text.", err=True)
-    if any(erasure.remaining or erasure.damaged for erasure in erasures.values()):
+    if needed or any(erasure.remaining or erasure.damaged for erasure in erasures.values()):
         sys.exit(VIOLATIONS)
 
 

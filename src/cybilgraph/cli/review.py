@@ -1,120 +1,262 @@
-"""``cybilgraph suggestions``: review the edits that visitors suggest."""
+"""``cybilgraph review``: decide on uncertain claims and unlisted organisations, one key press each."""
 
 from __future__ import annotations
 
-import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import click
+from rich.console import Console
+from rich.text import Text
 
-from cybilgraph.cli.common import EXISTING_FOLDER, CommandGroup, print_safely
+from cybilgraph.cli.common import DECISIONS_TO_ADD, FOLDER, Command, open_output
+from cybilgraph.model.findings import escape_controls
+
+if TYPE_CHECKING:
+    from cybilgraph.identity.decisions import Decision
+    from cybilgraph.pipeline.review_queue import OpenClaim, UnlistedActor
+
+_One = TypeVar("_One")
+#: The roles that a claim may have instead, in the order of their number keys.
+_ROLES = ("funder", "implementer", "partner", "beneficiary", "unspecified")
+_CLAIM_KEYS = "[y]es  [n]o  [r] other role  [a] other actor or place  [s]kip  [u]ndo  [q]uit"
+_NAME_KEYS = "[a] another name of a listed one  [o] one of its own  [n]o organisation  [s]kip  [u]ndo  [q]uit"
+#: What a key decides: a decision; None if the curator has changed their mind.
+_Choice = Callable[[_One], "Decision | None"]
+_MAX_KNOWN = 6
 
 
-@click.group(cls=CommandGroup)
-def suggestions() -> None:
-    """Review the edits that visitors have suggested (serve --suggestions DIR).
-
-    \b
-    Example:
-      cybilgraph suggestions list build/suggestions
-    """
-
-
-_QUEUE = click.argument("folder", metavar="DIR", type=EXISTING_FOLDER)
-_ID = click.argument("name", metavar="ID")
-_RECORDS = click.option(
-    "--records", type=EXISTING_FOLDER, required=True, help="Folder of the records that the release was built from."
+@click.command(cls=Command)
+@FOLDER
+@DECISIONS_TO_ADD
+@click.option("--who", default="", metavar="NAME", help="Your name, which is published with your decisions.")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=200, show_default=True, help="Number of questions.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Selects the tenth of claims chosen at random.")
+@click.option("--names", is_flag=True, help="Ask about organisations that the reference data lack.")
+@click.option(
+    "--export",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE.xlsx",
+    help="Write the claims to a workbook.",
 )
+@click.option(
+    "--import",
+    "sheet",
+    type=click.Path(dir_okay=False, exists=True, path_type=Path),
+    metavar="FILE",
+    help="Add the decisions filled in on such a workbook.",
+)
+def review(
+    folder: Path,
+    decisions: Path,
+    who: str,
+    limit: int,
+    seed: int,
+    names: bool,
+    export: Path | None,
+    sheet: Path | None,
+) -> None:
+    """Decide on claims found in prose, from the current release in DIR: one at a time, with its sentence.
 
-
-@suggestions.command("list")
-@_QUEUE
-def list_suggestions(folder: Path) -> None:
-    """List the pending suggestions, oldest first.
-
-    \b
-    Example:
-      cybilgraph suggestions list build/suggestions
-    """
-    from cybilgraph.web.suggestions import SuggestionQueue
-
-    pending = list(SuggestionQueue(folder).pending())
-    if not pending:
-        click.echo("No suggestions are pending.", err=True)
-    for suggestion in pending:
-        comment = f"  {suggestion.comment.splitlines()[0]}" if suggestion.comment else ""
-        _print_lines(f"{suggestion.id}  {suggestion.project}  {suggestion.title}{comment}")
-
-
-@suggestions.command("show")
-@_QUEUE
-@_ID
-@_RECORDS
-def show_suggestion(folder: Path, name: str, records: Path) -> None:
-    """Show what a suggestion changes in its record file, and check the result.
+    The least certain claims come first, with a tenth chosen at random. Each decision is on disk before the next
+    question; stop and continue whenever you like. Builds and checks with the same --decisions apply them.
 
     \b
-    Example:
-      cybilgraph suggestions show build/suggestions 20270131T120000-1f2e3d4c --records data/records
+    Examples:
+      cybilgraph review build/releases --decisions data/decisions --who Ana
+      cybilgraph review build/releases --decisions data/decisions --export claims.xlsx
     """
-    from cybilgraph import pipeline
-    from cybilgraph.readers import Input
-    from cybilgraph.validation.outputs import OUTPUTS
-    from cybilgraph.web.suggestions import SuggestionQueue, current_file, describe_file_change, unified_diff
+    from cybilgraph.pipeline import review_queue
+    from cybilgraph.rdf.xlsx import workbook
+    from cybilgraph.release import Releases
 
-    edit = SuggestionQueue(folder).get(name)
-    now = current_file(edit, records)
-    sender = " ".join(filter(None, (edit.sender, f"<{edit.email}>" if edit.email else ""))) or "an anonymous visitor"
-    _print_lines(f"{edit.project}: {edit.title}", f"Sent {edit.time} by {sender}", *edit.comment.splitlines(), "")
-    if not edit.base.is_source:
-        _print_lines(f"The record was read from {edit.base.file}, which the release does not keep as a separate file.")
-        _print_lines(f"If you accept the suggestion, it is saved as {edit.target} in the same folder.", "")
-    if reason := describe_file_change(edit, records):
-        _print_lines(f"Warning: {reason}. Changes to the file since the visitor opened it:", "")
-        _print_lines(*unified_diff(edit.base.text, now or "", "when the edit began", edit.target), "")
-        _print_lines("Changes that the suggestion makes to the version the visitor opened:", "")
-        _print_lines(*unified_diff(edit.base.text, edit.text, "when the edit began", "suggested"), "")
-    else:
-        before = edit.base.text if now is None else now
-        _print_lines(*unified_diff(before, edit.text, edit.target if now is not None else "the form", "suggested"), "")
-    checked = pipeline.check_input(Input(edit.name, data=edit.text.encode(errors="replace")))
-    OUTPUTS["text"](checked.report, sys.stdout)
-
-
-@suggestions.command()
-@_QUEUE
-@_ID
-@_RECORDS
-@click.option("--force", is_flag=True, help="Overwrite the file even if it has changed since; its changes are lost.")
-def accept(folder: Path, name: str, records: Path, force: bool) -> None:
-    """Write a suggestion to its record file. The next build adds it to the graph.
-
-    \b
-    Example:
-      cybilgraph suggestions accept build/suggestions 20270131T120000-1f2e3d4c --records data/records
-    """
-    from cybilgraph.web.suggestions import SuggestionQueue
-
-    written = SuggestionQueue(folder).accept(name, records, force)
-    _print_lines(f"Written: {written}")
+    if not who and not export:
+        raise click.UsageError("--who is needed: your name, which is published with your decisions")
+    if sheet:
+        added, known = review_queue.import_sheet(sheet, decisions, who)
+        click.echo(f"{added:,} decisions added, {known:,} known already.")
+        return
+    release = Releases(folder).current()
+    if names:
+        actors = review_queue.unlisted_actors(release, decisions, limit)
+        _Session(decisions, actors, _ask_name, _name_choices(who), _NAME_KEYS).run()
+        return
+    claims = review_queue.open_claims(release, decisions, limit, seed)
+    if export:
+        columns = {row.name: row for row in review_queue.SHEET}
+        choices = {columns["verdict"]: ("yes", "no", "instead"), columns["new_field"]: _ROLES}
+        with open_output(str(export)) as output:
+            output.write(workbook(review_queue.SHEET, choices, review_queue.sheet_rows(claims)))
+        click.echo(f"{len(claims):,} claims written to {export}. Fill in the column verdict, and use --import.")
+        return
+    _Session(decisions, claims, _ask_claim, _claim_choices(who), _CLAIM_KEYS).run()
 
 
-@suggestions.command()
-@_QUEUE
-@_ID
-@click.option("--reason", required=True, help="Reason, stored with the suggestion.")
-def reject(folder: Path, name: str, reason: str) -> None:
-    """Reject a suggestion, and store the reason with it.
+class _Session(Generic[_One]):
+    """Questions, and the decisions made in answer to them."""
 
-    \b
-    Example:
-      cybilgraph suggestions reject build/suggestions 20270131T120000-1f2e3d4c --reason "Not the project's own page"
-    """
-    from cybilgraph.web.suggestions import SuggestionQueue
+    def __init__(
+        self,
+        folder: Path,
+        questions: list[_One],
+        ask: Callable[[Console, _One], None],
+        choices: dict[str, _Choice[_One]],
+        keys: str,
+    ) -> None:
+        self._folder, self._questions, self._ask, self._choices, self._keys = folder, questions, ask, choices, keys
+        self._console = Console(highlight=False, markup=False)
+        self._began = time.monotonic()
+        #: What was decided on each question so far; None if it was skipped.
+        self._decided: list[Decision | None] = []
 
-    SuggestionQueue(folder).reject(name, reason)
+    def run(self) -> None:
+        """Ask until the curator quits or no question is left."""
+        try:
+            while len(self._decided) < len(self._questions) and self._answer():
+                pass
+        except (KeyboardInterrupt, EOFError, click.Abort):
+            pass
+        count = len(list(filter(None, self._decided)))
+        self._console.print(f"\n{count:,} decided, {len(self._questions) - count:,} of these questions left.")
+
+    def _answer(self) -> bool:
+        """Ask a question, and handle the key pressed; return whether to continue."""
+        from cybilgraph.identity.decisions import append_decisions, describe_decision
+
+        question = self._questions[len(self._decided)]
+        self._console.print(f"\n{self._progress()}", style="dim")
+        self._ask(self._console, question)
+        self._console.print(self._keys, style="dim")
+        while True:
+            key = click.getchar().casefold()
+            if key in ("q", "\x03", "\x04", ""):
+                return False
+            if key == "s":
+                self._decided.append(None)
+            elif key == "u":
+                self._undo()
+            elif choose := self._choices.get(key):
+                if not (decision := choose(question)):
+                    self._console.print(self._keys, style="dim")
+                    continue
+                [added] = append_decisions(self._folder, [decision])
+                self._decided.append(added)
+                self._console.print(Text(escape_controls(describe_decision(added)), style="bold"))
+            else:
+                continue
+            return True
+
+    def _undo(self) -> None:
+        """Withdraw the last decision, and ask again."""
+        from cybilgraph.identity.decisions import Decision, Verdict, append_decisions
+
+        if self._decided and (last := self._decided.pop()):
+            undo = Decision(record=last.record, field=last.field, verdict=Verdict.UNDO, new_value=last.id, who=last.who)
+            append_decisions(self._folder, [undo])
+
+    def _progress(self) -> str:
+        done, total = len(self._decided), len(self._questions)
+        if not done:
+            return f"1 of {total:,}"
+        seconds = (time.monotonic() - self._began) / done * (total - done)
+        return f"{done + 1:,} of {total:,} · about {max(1, round(seconds / 60)):,} min left"
 
 
-def _print_lines(*lines: str) -> None:
-    for line in lines:
-        print_safely(line)
+def _claim_choices(who: str) -> dict[str, _Choice[OpenClaim]]:
+    from cybilgraph.identity.decision_layer import kind_of
+    from cybilgraph.identity.decisions import Verdict
+
+    def other_role(one: OpenClaim) -> Decision | None:
+        if kind_of(one.claim.field) != "actor":
+            return None
+        click.echo("  ".join(f"[{number}] {role}" for number, role in enumerate(_ROLES, start=1)))
+        key = click.getchar()
+        if not (key.isdigit() and 0 < int(key) <= len(_ROLES)):
+            return None
+        return one.decide(who, Verdict.INSTEAD, new_field=_ROLES[int(key) - 1])
+
+    def other_value(one: OpenClaim) -> Decision | None:
+        found = _ask_resource(kind_of(one.claim.field))
+        return one.decide(who, Verdict.INSTEAD, new_value=found) if found else None
+
+    return {
+        "y": lambda one: one.decide(who, Verdict.YES),
+        "n": lambda one: one.decide(who, Verdict.NO),
+        "r": other_role,
+        "a": other_value,
+    }
+
+
+def _name_choices(who: str) -> dict[str, _Choice[UnlistedActor]]:
+    from cybilgraph.identity.decisions import Verdict
+    from cybilgraph.model.gazetteer import load_gazetteer
+
+    def another(one: UnlistedActor) -> Decision | None:
+        found = _ask_resource("actor", one.similar)
+        return one.decide(who, Verdict.INSTEAD, found) if found else None
+
+    def its_own(one: UnlistedActor) -> Decision | None:
+        kinds = list(load_gazetteer().entries["actor-type"])
+        kind = click.prompt("Type", default="", type=click.Choice(["", *kinds]), show_default=False)
+        country = _ask_resource("country")
+        parent = _ask_resource("actor", what="It is part of")
+        details = {"type": kind, "country": country, "parent": parent}
+        return one.decide(who, Verdict.YES, "; ".join(f"{name}={text}" for name, text in details.items() if text))
+
+    return {"a": another, "o": its_own, "n": lambda one: one.decide(who, Verdict.NO)}
+
+
+def _ask_resource(kind: str, default: str = "", what: str = "") -> str:
+    """Ask for a resource by name or key; return how a decision refers to it, or "" if none is given."""
+    from cybilgraph.identity.decision_layer import find_resource, subject_value
+
+    while text := click.prompt(what or kind.capitalize(), default=default, show_default=bool(default)).strip():
+        if found := find_resource(kind, text):
+            note = "" if found.known else ": not in the reference data"
+            click.echo(escape_controls(f"→ {found.printed.text} ({found.key}){note}"))
+            return subject_value(kind, found.key, found.printed.text)
+        click.echo(f"There is no {kind} of this name. Leave it empty to cancel.")
+    return ""
+
+
+def _ask_claim(console: Console, one: OpenClaim) -> None:
+    claim = one.claim
+    console.print(Text(escape_controls(f"{one.record}  {one.title}"), style="bold"))
+    console.print(Text(f"{_label(claim.field)}: {escape_controls(one.name)}  ({claim.basis}, {claim.confidence:.2f})"))
+    for sentence in claim.sentences:
+        console.print(_marked(f"  “{sentence}”", one.name, claim.key, claim.field))
+    known = [f"{_label(field)}: {name}" for field, name in one.known]
+    if known:
+        more = f"; {len(known) - _MAX_KNOWN} more" if len(known) > _MAX_KNOWN else ""
+        console.print(Text(escape_controls(f"  Also: {'; '.join(known[:_MAX_KNOWN])}{more}"), style="dim"))
+
+
+def _ask_name(console: Console, one: UnlistedActor) -> None:
+    console.print(Text(escape_controls(one.name), style="bold"))
+    claims = "1 claim" if one.count == 1 else f"{one.count:,} claims"
+    console.print(Text(escape_controls(f"{claims}, such as {_label(one.example.claim.field)} of {one.example.title}")))
+    for sentence in one.example.claim.sentences[:1]:
+        console.print(_marked(f"  “{sentence}”", one.name, one.key, "unspecified"))
+    if one.similar:
+        console.print(Text(escape_controls(f"  Similar: {one.similar}"), style="dim"))
+
+
+def _marked(sentence: str, name: str, key: str, field: str) -> Text:
+    """Return a sentence with the name that it is about marked, in any of its printed forms."""
+    from cybilgraph.identity.decision_layer import kind_of
+    from cybilgraph.model.gazetteer import load_gazetteer
+
+    text = Text(escape_controls(sentence))
+    entry = load_gazetteer().entries.get(kind_of(field), {}).get(key)
+    forms = sorted((entry.names if entry else ()), key=len, reverse=True)
+    for form in (name, *forms):
+        if (start := text.plain.casefold().find(escape_controls(form).casefold())) >= 0:
+            text.stylize("bold reverse", start, start + len(form))
+            break
+    return text
+
+
+def _label(field: str) -> str:
+    return field.replace("_", " ").capitalize()

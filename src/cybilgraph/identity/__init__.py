@@ -17,7 +17,7 @@ from __future__ import annotations
 import json
 from array import array
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import cached_property
 from itertools import groupby
 from operator import itemgetter
@@ -143,8 +143,17 @@ def _page_address(source: str) -> str:
 class Identities:
     """A context manager that collects records and identifies their projects. Add all records before asking."""
 
-    def __init__(self, earlier: Iterable[tuple[str, str]] = ()) -> None:
-        """Begin; ``earlier`` are rows of the previous release: a key, and a name of its project."""
+    def __init__(
+        self,
+        earlier: Iterable[tuple[str, str]] = (),
+        same: Iterable[tuple[str, str]] = (),
+        distinct: Collection[frozenset[str]] = (),
+    ) -> None:
+        """Begin; ``earlier`` are rows of the previous release: a key, and a name of its project.
+
+        Curators decided that the pairs of keys ``same`` are one project each, and the pairs ``distinct`` are two.
+        """
+        self._same, self._distinct = list(same), distinct
         self._base = TemporaryDatabase(_SCHEMA)
         self._base.fill("INSERT OR IGNORE INTO earlier VALUES (?, ?)", earlier)
         self._strong = bytearray()  # 1 for each record with a strong name
@@ -182,6 +191,14 @@ class Identities:
         for project, records in groupby(rows, key=itemgetter(0)):
             yield project, [(number, key) for _, number, key in records]
 
+    def captures_of(self, key: str) -> list[tuple[int, str]]:
+        """Return the number and own key of each record of a project, oldest first."""
+        return list(
+            self._resolved.rows(
+                "SELECT number, key FROM captures WHERE project = ? ORDER BY updated, recent, number", key
+            )
+        )
+
     def key_of(self, key: str) -> str | None:
         """Return the current key of a project with this key, slug or identifier, or None."""
         found: str | None = self._resolved.value(_KEY_OF, key, key, key)
@@ -202,7 +219,7 @@ class Identities:
     def findings(self) -> Iterator[Finding]:
         """Yield the findings about records that were merged and about similar ones."""
         yield from self._second_captures()
-        yield from find_duplicates(self._resolved)
+        yield from find_duplicates(self._resolved, self._distinct)
 
     def _second_captures(self) -> Iterator[Finding]:
         rows = self._resolved.rows(
@@ -256,6 +273,10 @@ class Identities:
     def _joined(self) -> Iterator[tuple[int, int]]:
         """Yield the first record of each project with each of the others."""
         groups = _Groups(self._strong)
+        for pair in self._same:
+            numbers = [self._base.value("SELECT min(number) FROM captures WHERE key = ?", key) for key in pair]
+            if None not in numbers:
+                groups.join(numbers)
         for _, numbers in self._shared(strong=True):
             groups.join(numbers)
         for name, numbers in self._shared(strong=False):

@@ -19,7 +19,10 @@ from operator import itemgetter
 from typing import Self
 
 from cybilgraph.identity import Identities, RecordIdentity, identity_of
+from cybilgraph.identity.decision_layer import ActorDecisions, Redact, Withheld, apply_decisions
+from cybilgraph.identity.decisions import Decisions
 from cybilgraph.model.fields import BY_NAME, FIELDS, FieldKind
+from cybilgraph.model.findings import Finding
 from cybilgraph.model.record import Record
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, OWL, PROV, RDF, SKOS, thing_iri, version_graph
 from cybilgraph.model.vocabulary import record as record_iri
@@ -44,6 +47,9 @@ _RELATED = re.compile(r"(?<=/relation/)([a-z_]+)/([^/>]+)")
 #: take four times as long.
 _NAMED = [re.compile(rf"{before}([^/>]+)".encode()) for before in ("/relation/[a-z_]+/", re.escape(_TO_PROJECT))]
 _CURRENT_SOURCE = f"> <{CYB.currentSource}> <"
+_THING = re.compile(rf"<{re.escape(BASE)}id/[^/>]+/[^/>]+>".encode())
+#: Shorter texts, such as a code of a country, would match nearly every finding.
+_MIN_WITHHELD_CHARS = 4
 #: The line number of a quote in its source.
 _LINE = f"<{CYB.line}>"
 #: Fields taken only from the newest capture: persons no longer named on a page are not named here.
@@ -59,6 +65,15 @@ class Assembly:
         self._shared: set[str] = set()
         self._database = TemporaryDatabase(_SCHEMA)
         self._identities = identities
+        self._actors = ActorDecisions(())
+        #: The projects with decisions: by key, the number of their block.
+        self._decided: dict[str, int] = {}
+        self._decided_blocks = Spool()
+        #: What curators rejected in these projects, and which of the unlisted resources no project has any more.
+        self._withheld: dict[str, Withheld] = {}
+        self._unused: set[bytes] = set()
+        #: Texts that findings must not repeat, by the key of their record; "" for all records.
+        self._withheld_texts: dict[str, set[str]] = {}
         # Captures are read up to three times, together with their neighbours; keys are looked up for each
         # relation.
         self._lines = lru_cache(_CACHED_CAPTURES)(self._lines_of)
@@ -69,6 +84,7 @@ class Assembly:
 
     def __exit__(self, *_: object) -> None:
         self._spool.close()
+        self._decided_blocks.close()
         self._database.close()
 
     def add(self, record: Record, lines: list[str]) -> None:
@@ -89,23 +105,100 @@ class Assembly:
         Without ``history``, only the current graph is included, which gives N-Triples.
         """
         for key, records in self._identities.projects():
-            if len(records) == 1 and records[0][1] == key:
+            decided = self._decided.get(key)
+            if decided is None and len(records) == 1 and records[0][1] == key:
                 block: bytes = self._spool[records[0][0]]
-                if self._is_current(block):
-                    yield block
+                if self._is_final(block):
+                    yield self._note_used(block)
                     continue
-            *earlier, newest = self._drop_repetitions(key, records)
-            present = _MergedProject(key)
-            for record in earlier:
-                present.add(self._lines(*record, key))
-            yield _block(present.lines(self._lines(*newest, key)))
-            for number, record in enumerate(earlier if history else (), start=1):
+            captures = self._drop_repetitions(key, records)
+            block = self._decided_blocks[decided] if decided is not None else _block(self._merge(key, captures))
+            yield self._note_used(block)
+            earlier = captures[:-1] if history else ()
+            for number, record in enumerate(earlier, start=1):
                 graph = version_graph(key, number)
-                lines = _with_own_source(self._lines(*record, key), key, number)
-                yield _block(f"{line[:-1]}<{graph}> ." for line in lines)
+                lines = _with_own_source(self._publishable(key, self._lines(*record, key)), key, number)
+                yield self._note_used(_block(f"{line[:-1]}<{graph}> ." for line in lines))
         rest = self.shared(others)
         while block := _block(islice(rest, _LINES_PER_BLOCK)):
             yield block
+
+    def decide(self, decisions: Decisions, redact: Redact = lambda record: record) -> Iterator[Finding]:
+        """Apply decisions, without what ``redact`` removes, and yield findings about them.
+
+        Call this after all records were added, and before ``blocks``.
+        """
+        yield from decisions.findings
+        if about_actors := decisions.of(""):
+            self._actors = ActorDecisions(about_actors)
+            yield from self._actors.findings
+            self._withheld_texts[""] = _comparable(self._actors.rejected)
+            self._rename_shared_actors()
+        by_key: dict[str, list[str]] = defaultdict(list)
+        for record in decisions.records():
+            if key := self._identities.key_of(record):
+                by_key[key].append(record)
+            else:
+                yield from (one.finding("decision-of-none", record=record) for one in decisions.of(record))
+        for key, names in sorted(by_key.items()):
+            own = sorted(chain.from_iterable(map(decisions.of, names)), key=lambda one: one.when)
+            own = list(filter(None, map(self._actors.translate, own)))
+            captures = self._drop_repetitions(key, self._identities.captures_of(key))
+            lines = self._merge(key, captures)
+            found = apply_decisions(key, lines, own, redact)
+            yield from found.findings
+            self._shared.update(found.shared)
+            self._withhold(key, found.withheld, captures)
+            self._decided[key] = len(self._decided_blocks)
+            self._decided_blocks.put(_block(found.lines))
+
+    def is_withheld(self, found: Finding) -> bool:
+        """Return whether a finding repeats what curators rejected or replaced. Call this after ``decide``."""
+        texts = self._withheld_texts.get("", set()) | self._withheld_texts.get(found.record, set())
+        if not texts:
+            return False
+        own = [text.casefold() for text in (found.text, found.value) if len(text) >= _MIN_WITHHELD_CHARS]
+        fix = (found.fix.old, found.fix.new) if found.fix else ()
+        repeated = " ".join((*own, found.suggestion, *fix, *(text for _, text in found.values))).casefold()
+        return any(text in repeated or any(word in text for word in own) for text in texts)
+
+    def _withhold(self, key: str, withheld: Withheld, captures: list[tuple[int, str]]) -> None:
+        """Note what must not be published of a project and its captures."""
+        for capture in captures[:-1]:
+            withheld.remove_from(self._lines(*capture, key))  # to know its texts
+        self._withheld[key] = withheld
+        self._unused |= {f"<{iri}>".encode() for iri in withheld.unlisted}
+        for record in {key, *(record for _, record in captures)}:
+            self._withheld_texts.setdefault(record, set()).update(_comparable(withheld.texts))
+
+    def _publishable(self, key: str, lines: list[str]) -> list[str]:
+        """Return the lines of an earlier capture without what curators rejected."""
+        if withheld := self._withheld.get(key):
+            lines = withheld.remove_from(lines)
+        return self._actors.apply(lines) if self._actors.concern(_block(lines)) else lines
+
+    def _note_used(self, block: bytes) -> bytes:
+        """Note the rejected resources that a block still has, and return it."""
+        if self._unused:
+            self._unused.difference_update(_THING.findall(block))
+        return block
+
+    def _merge(self, key: str, captures: list[tuple[int, str]]) -> list[str]:
+        """Return the lines of a project, merged from its captures, with the actors that were decided on."""
+        *earlier, newest = captures
+        present = _MergedProject(key)
+        for record in earlier:
+            present.add(self._lines(*record, key))
+        lines = present.lines(self._lines(*newest, key))
+        return self._actors.apply(lines) if self._actors.concern(_block(lines)) else lines
+
+    def _rename_shared_actors(self) -> None:
+        """Replace the shared lines about the actors that were decided on."""
+        self._store_shared()
+        rows = self._database.rows("SELECT DISTINCT line FROM shared")
+        old = [line for (line,) in rows if self._actors.describe(line)]
+        self._database.fill("DELETE FROM shared WHERE line = ?", ((line,) for line in old))
+        self._shared.update(self._actors.shared(old))
 
     def _drop_repetitions(self, key: str, records: list[tuple[int, str]]) -> list[tuple[int, str]]:
         """Return the records of a project in order, with only the last of repetitions in one file."""
@@ -131,12 +224,22 @@ class Assembly:
         database.run("DELETE FROM rest")
         database.fill(
             "INSERT INTO rest VALUES (?)",
-            ((line,) for line in chain(_keep_one_preferred_name(shared), replaced, others)),
+            ((line,) for line in chain(self._used(_keep_one_preferred_name(shared)), replaced, others)),
         )
         return (line for (line,) in database.rows("SELECT DISTINCT line FROM rest ORDER BY line"))
 
-    def _is_current(self, block: bytes) -> bool:
-        """Return whether all keys of projects in these lines are current, so that nothing has to be rewritten."""
+    def _used(self, lines: Iterable[str]) -> Iterator[str]:
+        """Yield shared lines, without those about a rejected resource that no project has any more."""
+        unused = {iri.decode() for iri in self._unused}
+        for line in lines:
+            subject, _, term = line.split(" ", 2)
+            if subject not in unused and term.removesuffix(" .") not in unused:
+                yield line
+
+    def _is_final(self, block: bytes) -> bool:
+        """Return whether all keys of projects and actors in these lines are current: nothing has to be rewritten."""
+        if self._actors.concern(block):
+            return False
         if _RELATION.encode() not in block:
             return True
         named = {key for pattern in _NAMED for key in pattern.findall(block)}
@@ -177,6 +280,10 @@ def split_shared(key: str, lines: list[str]) -> tuple[bytes, list[str]]:
         own += lines[low:high]
         start = high
     return _block(own), shared + lines[start:]
+
+
+def _comparable(texts: Iterable[str]) -> set[str]:
+    return {text.casefold() for text in texts if len(text) >= _MIN_WITHHELD_CHARS}
 
 
 def _block(lines: Iterable[str]) -> bytes:

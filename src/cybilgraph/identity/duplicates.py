@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations, groupby, islice
@@ -64,8 +64,11 @@ class _Project:
     actors: frozenset[str]
 
 
-def find_duplicates(captures: TemporaryDatabase) -> Iterator[Finding]:
-    """Yield findings about similar projects, given the database of the database of identity.Identities."""
+def find_duplicates(captures: TemporaryDatabase, distinct: Collection[frozenset[str]] = ()) -> Iterator[Finding]:
+    """Yield findings about similar projects, given the database of identity.Identities.
+
+    Pairs of keys that are known to be ``distinct`` are left out.
+    """
 
     @lru_cache(maxsize=_MAX_CACHED_PROJECTS)
     def project(number: int) -> _Project:
@@ -81,7 +84,9 @@ def find_duplicates(captures: TemporaryDatabase) -> Iterator[Finding]:
         for _, members in groupby(rows, key=itemgetter(0)):
             compared = [(at, number) for _, at, number in islice(members, _MAX_BLOCK_PROJECTS)]
             for (one, first), (other, second) in combinations(compared, 2):
-                if not groups.are_joined(first, second) and (rule := _duplicate_rule(project(first), project(second))):
+                if groups.are_joined(first, second) or frozenset((project(first).key, project(second).key)) in distinct:
+                    continue
+                if rule := _duplicate_rule(project(first), project(second)):
                     groups.join(first, second)
                     # Keep the order of the blocks in which pairs first occur, whatever the words.
                     found.append(((compared[0][0], one, other), first, second, rule))

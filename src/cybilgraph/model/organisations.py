@@ -10,15 +10,23 @@ from cybilgraph.model.resources import REFERENCE
 from cybilgraph.runtime.bounded_cache import cache_short
 
 
-@cache
 def words(category: str) -> frozenset[str]:
     """Return the words of a category in data/reference/organisation-words.csv.
 
     ``body`` words make a name an organisation, ``thing`` words something else ("Strategy"), ``common`` words
     occur in names of all kinds, ``population`` words end descriptions of groups, ``no`` words only begin a sentence.
     """
+    return _words_by_category()[category]
+
+
+@cache
+def _words_by_category() -> dict[str, frozenset[str]]:
+    """Read all categories at once, because sandboxed workers cannot read the file for another one later."""
     with (REFERENCE / "organisation-words.csv").open(encoding="utf-8", newline="") as file:
-        return frozenset(row["word"] for row in csv.DictReader(file) if row["tells"] == category)
+        rows = list(csv.DictReader(file))
+    return {
+        name: frozenset(row["word"] for row in rows if row["tells"] == name) for name in {row["tells"] for row in rows}
+    }
 
 
 _MAY_CONTAIN_COMMA = re.compile(

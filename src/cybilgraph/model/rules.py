@@ -35,7 +35,8 @@ class Example:
     """An example source that follows or breaks a rule.
 
     ``text`` is its displayed form, ``file`` and ``encoding`` describe the file, ``command`` checks it, and
-    ``line`` is the line that the report must name; 0 if it names none.
+    ``line`` is the line that the report must name; 0 if it names none. ``record`` is the text of record.txt, which
+    decisions are about.
     """
 
     text: str
@@ -43,6 +44,7 @@ class Example:
     command: str
     encoding: str = "utf-8"
     line: int = 0
+    record: str = ""
 
     @property
     def content(self) -> bytes:
@@ -142,7 +144,8 @@ def _example(name: str, own: Mapping[str, list[ox.NamedNode | ox.Literal]], whic
     # Turtle is checked as it is, unless the rule is about reading it.
     is_graph = suffix == "ttl" and first(RDF.type, "") != CYB.ReadingRule
     command = first(CYB.exampleCommand, f"cybilgraph check {'--graph ' if is_graph else ''}{{?file}}")
-    example = Example(own[which][0].value, file, _fill_placeholders(command, {"file": file}))
+    command = _fill_placeholders(command, {"file": file})
+    example = Example(own[which][0].value, file, command, record=first(CYB.exampleRecord, ""))
     if which == CYB.goodExample:
         return example
     return replace(example, encoding=first(CYB.exampleEncoding, "utf-8"), line=int(first(CYB.badLine, "0")))

@@ -78,7 +78,11 @@ FOAF = Vocabulary("http://xmlns.com/foaf/0.1/", ("Agent", "primaryTopic", "homep
 ORG = Vocabulary("http://www.w3.org/ns/org#", ("classification", "subOrganizationOf"))
 OA = Vocabulary("http://www.w3.org/ns/oa#", ("TextQuoteSelector", "exact"))
 PROV = Vocabulary(
-    "http://www.w3.org/ns/prov#", ("Entity", "generatedAtTime", "wasDerivedFrom", "wasQuotedFrom", "wasRevisionOf")
+    "http://www.w3.org/ns/prov#",
+    (
+        *("Agent", "Entity", "generatedAtTime", "wasAttributedTo", "wasDerivedFrom", "wasQuotedFrom"),
+        "wasRevisionOf",
+    ),
 )
 SPDX = Vocabulary(
     "http://spdx.org/rdf/terms#", ("Checksum", "checksum", "algorithm", "checksumValue", "checksumAlgorithm_sha256")

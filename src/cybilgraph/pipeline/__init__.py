@@ -12,19 +12,22 @@ from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import date
+from itertools import filterfalse
 from pathlib import Path
 from typing import IO
 
-from cybilgraph.errors import ReleaseError
+from cybilgraph.errors import DecisionError, ReleaseError
 from cybilgraph.extraction import derive
 from cybilgraph.identity import Identities
 from cybilgraph.identity.assembly import Assembly
-from cybilgraph.model.findings import CheckedFile, Fix, Report, Severity
+from cybilgraph.identity.decisions import Decisions
+from cybilgraph.model.findings import CheckedFile, Finding, Fix, Report, Severity
 from cybilgraph.model.formats import Format, FormatKind
 from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.record import Contact, Record
 from cybilgraph.model.resources import read_ontology
 from cybilgraph.model.rules import LANGUAGES, drop_superseded
+from cybilgraph.model.vocabulary import RULES
 from cybilgraph.pipeline.preparation import (
     Progress,
     Work,
@@ -34,7 +37,7 @@ from cybilgraph.pipeline.preparation import (
     reporting,
     select_inputs,
 )
-from cybilgraph.rdf.description import describe_reference
+from cybilgraph.rdf.description import describe, describe_reference
 from cybilgraph.rdf.forms import WRITERS, example_record
 from cybilgraph.rdf.iati_activities import read_graph_records, write_activities
 from cybilgraph.rdf.serialisation import serialise, turtle_to_ntriples
@@ -43,6 +46,7 @@ from cybilgraph.readers.excerpts import with_cells, with_excerpts
 from cybilgraph.readers.filesystems import local_copies
 from cybilgraph.release import Release, Releases
 from cybilgraph.release.forgotten import ForgottenNames, read_forgotten
+from cybilgraph.release.redaction import redact
 from cybilgraph.runtime.clock import build_time
 from cybilgraph.runtime.parallel import ProcessPool, connect_cluster
 from cybilgraph.runtime.spill import SpillList
@@ -73,20 +77,23 @@ def check(
     excerpts: bool = False,
     list_inferred: bool = False,
     progress: Progress | None = None,
+    decisions: Path | None = None,
 ) -> Report:
     """Read and validate records; return a report of everything that is wrong or missing.
 
     ``as_of`` is the day against which dates are checked (default: today). With the git commit ``since``, only files
     changed since then are checked. Unchanged files and those ``among`` serve as context: only their conflicts with
     the checked files are reported. ``kind`` is the suffix of standard input. With ``excerpts``, findings include their
-    line of text. With ``list_inferred``, what was inferred from prose is reported as information.
+    line of text. With ``list_inferred``, what was inferred from prose is reported as information. ``decisions`` is a
+    folder of curators' decisions: those that need a review are reported.
 
-    Raises SourceError if a place does not exist or git fails, AddressError if an address cannot be read.
+    Raises SourceError if a place does not exist or git fails, AddressError if an address cannot be read, DecisionError
+    if the decisions cannot.
     """
     with local_copies(places) as local_places:
         inputs, context_inputs = select_inputs(local_places, since, kind, among)
         total = count_inputs(local_places)
-        return check_inputs(inputs, engine, as_of, excerpts, progress, total, context_inputs, list_inferred)
+        return check_inputs(inputs, engine, as_of, excerpts, progress, total, context_inputs, list_inferred, decisions)
 
 
 def check_inputs(
@@ -98,6 +105,7 @@ def check_inputs(
     total: int = 0,
     context_inputs: Iterable[Input] = (),
     list_inferred: bool = False,
+    decisions: Path | None = None,
 ) -> Report:
     """Check inputs like ``check``; ``total`` is their number, for the progress.
 
@@ -106,20 +114,33 @@ def check_inputs(
     report, context_report = Report(as_of=_day(as_of)), Report()
     seen: dict[str, Input] = {}
     seen_context: dict[str, Input] = {}
-    with Identities() as identities, Identities() as context_identities, ProcessPool() as pool:
+    with (
+        Decisions(decisions) as decided,
+        Identities((), decided.same_records(), decided.distinct_records()) as identities,
+        Identities() as context_identities,
+        Assembly(identities) as assembly,
+        ProcessPool() as pool,
+    ):
         work = Work(report.as_of, engine, list_inferred=list_inferred)
         records = prepare(inputs, work, report, pool, total=total, progress=progress, seen=seen)
 
         def read_context() -> Iterator[Record]:
             for record in read_derived_records(context_inputs, 0, context_report, seen=seen_context):
-                identities.add(record)
+                if decisions:
+                    assembly.add(record, describe(record))
+                else:
+                    identities.add(record)
                 context_identities.add(record)
                 yield record
 
         for one in validate_together(records, report, engine, read_context()):
-            identities.add_identity(one.identity)
+            if decisions:
+                assembly.add_split(one.identity, one.own, one.shared)
+            else:  # nothing needs the graph
+                identities.add_identity(one.identity)
         known = set(context_identities.findings())
         report.extend(found for found in identities.findings() if found not in known)
+        report.extend(assembly.decide(decided))
         drop_superseded(report)
     reported = {found.file for found in report.findings} - set(seen)
     report.files += [checked for checked in context_report.files if checked.name in reported]
@@ -338,6 +359,7 @@ def build(
     contacts: bool = True,
     stated_only: bool = False,
     cluster: str = "",
+    decisions: Path | None = None,
 ) -> tuple[Release, Report]:
     """Build a release of the records at these places, and make it the current one.
 
@@ -345,10 +367,12 @@ def build(
     stop the build. With ``strict``, any violation does. ``wait`` waits for another running build. ``dumps`` adds the
     downloads. Without ``contacts``, the release contains no persons; erased persons are always left out.
     ``stated_only`` extracts nothing from prose. With a Dask ``cluster`` (its address, or local:N), the cluster's
-    workers replace the local processors; the release has the same bytes.
+    workers replace the local processors; the release has the same bytes. The curators' ``decisions`` in a folder take
+    precedence over the records.
 
     Raises SourceError if a place does not exist, AddressError if an address cannot be read, ReleaseError if the
-    release cannot be built, ClusterError if the cluster does not respond. In each case the earlier release stays.
+    release cannot be built, ClusterError if the cluster does not respond, DecisionError if the decisions cannot be
+    read. In each case the earlier release stays.
     """
     report = Report(as_of=_day(as_of), findings=SpillList())
     names = load_gazetteer()
@@ -356,10 +380,17 @@ def build(
     with (
         local_copies(places) as local_places,
         releases.new(wait) as draft,
-        Identities(releases.identities()) as identities,
+        Decisions(decisions) as decided,
+        Identities(releases.identities(), decided.same_records(), decided.distinct_records()) as identities,
         Assembly(identities) as assembly,
         ProcessPool() as pool,
     ):
+        if lost := decided.lost_rejections:
+            raise DecisionError(
+                f"{decisions}: {len(lost)} broken lines may reject what the release would publish",
+                f"{_first_reasons(Report(findings=lost))}\n  Correct them. To see all: "
+                f"cybilgraph check SOURCE --decisions {decisions}",
+            )
         erased = read_forgotten(into)
         hidden = _RedactionRule(contacts, erased) if erased.hashes or not contacts else None
         work = Work(report.as_of, "fast", hidden, stated_only=stated_only, code=fingerprint() if cluster else b"")
@@ -376,6 +407,7 @@ def build(
             for one in validate_together(records, report):
                 assembly.add_split(one.identity, one.own, one.shared)
         report.extend(identities.findings())
+        report.extend(assembly.decide(decided, lambda record: redact(record, hidden)))
         drop_superseded(report)
         report.sort()
         if not report.records:
@@ -388,6 +420,9 @@ def build(
                 f"No release was built, because of {report.counts[Severity.VIOLATION]} violations (--strict)",
                 _first_reasons(report),
             )
+        if decisions:
+            report.findings = _publishable(report.findings, assembly)
+            report.sort()
         others = [*describe_reference(names), *turtle_to_ntriples(read_ontology())]
         release = draft.finish(assembly.blocks(others), report, identities, pool, dumps=dumps)
     return release, report
@@ -406,6 +441,15 @@ class _RedactionRule:
 
 def _day(as_of: date | None) -> str:
     return (as_of or build_time().date()).isoformat()
+
+
+def _publishable(findings: Iterable[Finding], assembly: Assembly) -> SpillList[Finding]:
+    """Return findings without what curators rejected, and without the files of decisions, which name a curator."""
+    kept: SpillList[Finding] = SpillList()
+    for found in filterfalse(assembly.is_withheld, findings):
+        is_about_decision = found.rule.startswith(f"{RULES}decision-")
+        kept.extend([replace(found, file="", line=0) if is_about_decision else found])
+    return kept
 
 
 def _first_reasons(report: Report, limit: int = 3) -> str:

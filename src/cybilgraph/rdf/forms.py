@@ -149,15 +149,18 @@ def example_record() -> Record:
 
 
 def _cells(record: Record) -> Iterator[str]:
-    for row in COLUMNS:
-        values = _values(record, row)
-        lines = [line for value in values for line in _lines(row, value)]
-        if record.blank(row.name) and not values:
-            yield LEFT_BLANK
-        elif row.kind in (FieldKind.ITEMS, FieldKind.LINKS) and len(lines) == 1 and not BULLET.match(lines[0]):
-            yield f"• {lines[0]}"  # prevents splitting a single line at semicolons
-        else:
-            yield "\n".join(lines)
+    return (cell_text(record, row) for row in COLUMNS)
+
+
+def cell_text(record: Record, row: Field) -> str:
+    """Return the stated values of a field as the text of a table cell, which the readers read back."""
+    values = _values(record, row)
+    lines = [line for value in values for line in _lines(row, value)]
+    if record.blank(row.name) and not values:
+        return LEFT_BLANK
+    if row.kind in (FieldKind.ITEMS, FieldKind.LINKS) and len(lines) == 1 and not BULLET.match(lines[0]):
+        return f"• {lines[0]}"  # prevents splitting a single line at semicolons
+    return "\n".join(lines)
 
 
 def _document(record: Record) -> dict[str, Any]:

@@ -179,6 +179,21 @@ def _cells(input_file: Input, header: list[str], row: TableRow, odd: list[Findin
     return found
 
 
+def table_rows(input_file: Input) -> Iterator[dict[str, str]]:
+    """Yield the rows of any table (XLSX or CSV) by the names in its first row. Raises SourceError."""
+    if input_file.suffix == ".xlsx":
+        with input_file.open(MAX_WORKBOOK_BYTES) as file:
+            yield from _named_rows(_workbook_rows(input_file, file))
+    else:
+        yield from _named_rows(csv_rows(input_file, []))
+
+
+def _named_rows(rows: Iterator[TableRow]) -> Iterator[dict[str, str]]:
+    header = next(rows, TableRow(1, [])).cells
+    for row in rows:
+        yield dict(zip(header, [*row.cells, *repeat("", len(header) - len(row.cells))], strict=False))
+
+
 # ---- CSV -----------------------------------------------------------------------------------
 
 
@@ -298,7 +313,7 @@ def csv_rows(input_file: Input, findings: list[Finding]) -> Iterator[TableRow]:
                 cells, odd = _repair_row(input_file, begin, lines, by, width, error)
             above += not separator
             width = (width or len(cells)) if separator else 0
-            yield TableRow(begin, [_unescape_formula(cell) for cell in cells], odd, by)
+            yield TableRow(begin, [unescape_formula(cell) for cell in cells], odd, by)
 
 
 def _repair_row(
@@ -348,7 +363,8 @@ def escape_formula(cell: str) -> str:
     return f"'{cell}" if cell.lstrip().startswith(_FORMULA) else cell
 
 
-def _unescape_formula(cell: str) -> str:
+def unescape_formula(cell: str) -> str:
+    """Return the cell that ``escape_formula`` escaped."""
     return cell[1:] if cell.startswith("'") and escape_formula(cell[1:]) == cell else cell
 
 

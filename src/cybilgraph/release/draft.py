@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -39,7 +38,7 @@ from cybilgraph.release.manifest import (
 from cybilgraph.release.search import IndexEntry, Name, index_entries, write_index
 from cybilgraph.release.sources import SOURCES, Sources
 from cybilgraph.runtime.clock import build_time
-from cybilgraph.runtime.files import sha256_of
+from cybilgraph.runtime.files import fsync, sha256_of
 from cybilgraph.runtime.parallel import SizedExecutor
 from cybilgraph.runtime.spill import Spool
 from cybilgraph.sparql.may_reach import write_may_reach
@@ -204,15 +203,6 @@ def make_durable(folder: Path) -> None:
     for path in folder.rglob("*"):
         fsync(path)
     fsync(folder)
-
-
-def fsync(path: Path) -> None:
-    """Flush a file or folder to disk, before a later step relies on it."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _write_report(path: Path, report: Mapping[str, Any]) -> None:

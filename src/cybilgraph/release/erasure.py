@@ -10,11 +10,14 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from html import unescape
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from cybilgraph.model.vocabulary import DCTERMS, SCHEMA, VCARD
+from cybilgraph.identity.decisions import UNNAMED
+from cybilgraph.model.gazetteer import slug
+from cybilgraph.model.vocabulary import BASE, DCTERMS, FOAF, SCHEMA, VCARD, thing_iri
 from cybilgraph.rdf.ntriples import term_text
 from cybilgraph.rdf.serialisation import is_in_earlier_graph
 from cybilgraph.readers.contacts import (
@@ -29,6 +32,8 @@ from cybilgraph.release.sources import SOURCES, Sources, iterate_sources
 
 _NOTE = f"<{VCARD.note}>".encode()
 _NAME_PROPERTIES = (f"<{VCARD.fn}>".encode(), f"<{VCARD.hasEmail}>".encode())
+_CURATOR = f"<{BASE}id/curator/".encode()
+_UNNAMED_CURATOR = f"<{thing_iri('curator', slug(UNNAMED))}>".encode()
 #: Forms of an address on input: jane@example.org, mailto:jane@example.org, Jane Doe <jane@example.org>.
 _EMAIL_INPUT = re.compile(r"(?:[^<>]*<)? ?(?:mailto:)?([^<>\s]+@[^<>\s]+?) ?>?")
 #: The first word of a name or an address; a text without it cannot contain them.
@@ -84,18 +89,18 @@ def _contact_values(release: Path, names: Collection[str], properties: Collectio
 
 
 def write_without_contact(
-    release: Path, folder: Path, who: str, addresses: Iterable[str], numbers: Collection[re.Pattern[str]] = ()
+    release: Path, folder: Path, who: str, known: Collection[str], numbers: Collection[re.Pattern[str]] = ()
 ) -> tuple[dict[str, Any], bool]:
-    """Copy the graph and stored sources of a release to another folder, without a contact.
+    """Copy the graph and stored sources of a release to another folder, without a contact, who may be a curator, too.
 
-    Return the report without the contact, and whether anything was removed. The ``addresses`` and telephone
-    ``numbers`` are also removed from prose. Raises OSError, FileDamaged.
+    Return the report without the contact, and whether anything was removed. ``known`` are all names and addresses of
+    the contact; the addresses and telephone ``numbers`` are also removed from prose. Raises OSError, FileDamaged.
     """
-    hidden = {normalise_name(who), *addresses}
-    nodes = _contact_nodes(release / GRAPH, hidden)
+    hidden = {normalise_name(who), *(name for name in known if "@" in name)}
+    nodes, curators = _contact_nodes(release / GRAPH, hidden), _curators(release / GRAPH, known)
     changed: set[bytes] = set()
     with open_lines(release / GRAPH) as lines:
-        kept = (line for line in lines if not _is_about(line, nodes))
+        kept = (line for line in _without_curators(lines, curators) if not _is_about(line, nodes))
         write_graph(folder / GRAPH, _redact_lines(kept, hidden, numbers, changed))
 
     def is_mentioned(text: str) -> bool:
@@ -103,8 +108,12 @@ def write_without_contact(
 
     sources_changed = _copy_sources(release / SOURCES, folder / SOURCES, is_mentioned)
     report: dict[str, Any] = json.loads((release / "report.json").read_text(encoding="utf-8"))
-    findings = [finding for finding in report["findings"] if not is_mentioned(json.dumps(finding, ensure_ascii=False))]
-    found = bool(nodes or changed or sources_changed or len(findings) < len(report["findings"]))
+    findings = [
+        finding
+        for finding in report["findings"]
+        if not mentions_contact(json.dumps(finding, ensure_ascii=False), known, numbers)
+    ]
+    found = bool(nodes or curators or changed or sources_changed or len(findings) < len(report["findings"]))
     counts = Counter(finding["severity"] for finding in findings)
     return report | {"findings": findings, "counts": {name: counts[name] for name in report["counts"]}}, found
 
@@ -208,6 +217,34 @@ def _contact_nodes(graph: Path, names: Collection[str]) -> set[tuple[bytes, byte
             if predicate in _NAME_PROPERTIES and _name_of(rest) in names:
                 found.add((subject, _graph(line)))
     return found
+
+
+def _curators(graph: Path, names: Collection[str]) -> dict[bytes, bytes]:
+    """Return the IRIs of the curators with one of these names, each with its name as a term."""
+    with open_lines(graph) as lines:
+        own = (line.removesuffix(b" .\n").split(b" ", 2) for line in lines if line.startswith(_CURATOR))
+        return {
+            subject: term
+            for subject, predicate, term in own
+            if predicate == f"<{FOAF.name}>".encode() and _name_of(term) in names
+        }
+
+
+def _without_curators(lines: Iterable[bytes], curators: dict[bytes, bytes]) -> Iterator[bytes]:
+    """Yield sorted lines with an unnamed curator instead of these."""
+    for is_curator, group in groupby(lines, key=lambda line: line.startswith(_CURATOR)):
+        if not is_curator:
+            for line in group:
+                target = line.split(b" ", 3)[2]
+                yield line.replace(target, _UNNAMED_CURATOR) if target in curators else line
+            continue
+        own_lines = set()
+        for line in group:
+            subject = line.split(b" ", 1)[0]
+            if subject in curators:
+                line = line.replace(subject, _UNNAMED_CURATOR).replace(curators[subject], f'"{UNNAMED}"'.encode())
+            own_lines.add(line)
+        yield from sorted(own_lines)
 
 
 def _is_about(line: bytes, nodes: set[tuple[bytes, bytes]]) -> bool:

@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 
 from cybilgraph.errors import ReleaseError, ReleaseGone
 from cybilgraph.rdf.dumps import NAME
-from cybilgraph.release.draft import Draft, fsync, make_durable, write_derived_files
+from cybilgraph.release.draft import Draft, make_durable, write_derived_files
 from cybilgraph.release.erasure import (
     Erasure,
     contact_phone_patterns,
@@ -30,7 +30,7 @@ from cybilgraph.release.erasure import (
 from cybilgraph.release.forgotten import add_forgotten
 from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.release.manifest import IDENTITIES, MANIFEST, PUBLIC, REPORT, Release, folder_size
-from cybilgraph.runtime.files import atomic_write
+from cybilgraph.runtime.files import atomic_write, fsync
 from cybilgraph.runtime.parallel import ProcessPool
 
 _BUILDING = ".building-"
@@ -257,8 +257,8 @@ class Releases:
 
         Rebuilds graph, store, dumps, report and stored sources of each release that contains the contact, with new
         checksums, and counts this in the manifest. Each release is replaced atomically. The contact's addresses and
-        telephone numbers are also removed from prose, even if only the name was given. Names in prose, and parts of
-        keys, remain and are reported.
+        telephone numbers are also removed from prose, even if only the name was given. A curator's decisions stay,
+        without the name. Names in prose, and parts of keys, remain and are reported.
 
         Returns the outcome for each release that has changed, still contains something, or is damaged. Damaged
         releases stay unchanged, because they must not get valid checksums. ``before`` is called before any release
@@ -287,7 +287,7 @@ class Releases:
                     moved.unlink()
             for release in intact:
                 with self._staging() as staging:
-                    report, found = write_without_contact(release.folder, staging, who, addresses, numbers)
+                    report, found = write_without_contact(release.folder, staging, who, known, numbers)
                     if found:
                         self._rebuild(release, staging, report)
                 remaining = find_remaining(release.folder, known, numbers)

@@ -52,7 +52,7 @@ def split_chunks(lines: Iterable[bytes]) -> Iterator[bytes]:
     chunk: list[bytes] = []
     size = 0
     for line in lines:
-        if size >= _CHUNK_BYTES and _resource_of(line) != _resource_of(chunk[-1]):
+        if size >= _CHUNK_BYTES and resource_of(line) != resource_of(chunk[-1]):
             yield b"".join(chunk)
             chunk, size = [], 0
         chunk.append(line)
@@ -61,7 +61,7 @@ def split_chunks(lines: Iterable[bytes]) -> Iterator[bytes]:
         yield b"".join(chunk)
 
 
-def _resource_of(line: bytes) -> bytes:
+def resource_of(line: bytes) -> bytes:
     """Return the key of the project to which the subject belongs as a part, or else the subject."""
     project = _PROJECT.match(line)
     return project[1] if project else line.split(b" ", 1)[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import hmac
@@ -11,7 +12,7 @@ import secrets
 import shutil
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -96,6 +97,49 @@ def atomic_write(target: Path, mode: int | None = None) -> Iterator[BinaryIO]:
                 temporary.unlink()
 
 
+def append_line(target: Path, line: bytes, first: bytes = b"") -> None:
+    """Add complete lines to the end of a file, on disk when the function returns; a new file begins with ``first``.
+
+    Concurrent writers wait for each other. If a killed process or an editor left the last line without its end, it
+    gets one; if it left only a part of ``first``, the file begins again. Raises OSError.
+    """
+    while (handle := _lock(target, os.O_RDWR | os.O_APPEND | os.O_CREAT, fcntl.LOCK_EX, 0o644)) is None:
+        pass  # another process has moved it meanwhile
+    with os.fdopen(handle, "r+b", buffering=0) as file:
+        size = file.seek(0, os.SEEK_END)
+        if 0 < size < len(first) and os.pread(handle, size, 0) == first[:size]:
+            os.ftruncate(handle, size := 0)
+        if not size:
+            line = first + line
+            fsync(target.parent)
+        elif os.pread(handle, 1, size - 1) != b"\n":
+            line = b"\n" + line
+        if file.write(line) != len(line):
+            os.ftruncate(handle, size)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        os.fsync(handle)
+
+
+def rewrite(target: Path, change: Callable[[bytes], bytes]) -> None:
+    """Replace the content of a file atomically; nobody can add lines with ``append_line`` meanwhile. Raises OSError."""
+    while (handle := _lock(target, os.O_RDWR, fcntl.LOCK_EX)) is None:
+        pass  # another process has moved it meanwhile
+    try:
+        with atomic_write(target) as file:
+            file.write(change(target.read_bytes()))
+    finally:
+        os.close(handle)
+
+
+def fsync(path: Path) -> None:
+    """Flush a file or folder to disk, before a later step relies on it."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def private_folder(path: Path) -> None:
     """Create a folder that only its owner can enter, or restrict an existing one. Raises OSError."""
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -132,12 +176,12 @@ class TemporaryFolder:
         os.close(self._handle)
 
 
-def _lock(path: Path, flags: int, operation: int) -> int | None:
+def _lock(path: Path, flags: int, operation: int, mode: int = 0o600) -> int | None:
     """Open a file or folder with a lock, which ends with the process at the latest, without following links.
 
     Return its file descriptor, or None if another process has moved or deleted it meanwhile. Raises OSError.
     """
-    handle = os.open(path, flags | os.O_NOFOLLOW, 0o600)
+    handle = os.open(path, flags | os.O_NOFOLLOW, mode)
     try:
         fcntl.flock(handle, operation)
         if _is_same_file(handle, path):

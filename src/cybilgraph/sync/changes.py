@@ -228,12 +228,16 @@ def as_json(log: ChangeLog, last_changed: dict[str, Release]) -> Iterator[str]:
         row = {
             "record": change.iri,
             "project": f"{BASE}id/project/{change.key}",
-            **asdict(change),
+            **asdict(change, dict_factory=_without_no_decisions),
             "modified": change_date(change, log, last_changed),
             "words": change.describe(),
         }
         yield (",\n" if number else "\n") + json.dumps(row, ensure_ascii=False)
     yield "\n]}\n"
+
+
+def _without_no_decisions(items: list[tuple[str, object]]) -> dict[str, object]:
+    return {name: item for name, item in items if name != "decided" or item}
 
 
 def change_date(change: Change, log: ChangeLog, last_changed: dict[str, Release]) -> str:

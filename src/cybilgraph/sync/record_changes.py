@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -19,6 +19,7 @@ from cybilgraph.sync.patches import ADDED
 
 _KEY = re.compile(rf"<{re.escape(BASE)}(?:id/project|record)/([^/>]+)([/>])".encode())
 _SOURCE = re.compile(rf"<{re.escape(BASE)}record/[^/>]+/source".encode())
+_DECISION = re.compile(rf"<{re.escape(BASE)}record/[^/>]+/decision/[^/>]+/[^/>]+(?=>)")
 #: Properties about how a record was read rather than about its content.
 _PROVENANCE_PROPERTIES = {
     f"<{term}>".encode()
@@ -42,12 +43,25 @@ class FieldChange:
     """A changed field, by its column name, with the removed and added values.
 
     Both are empty if only the order of the values or their evidence has changed. Removed contacts are not listed,
-    because the persons should not be named any more.
+    because the persons should not be named any more, nor what a curator rejected, which may name a person, too.
+    ``decided`` are new decisions of curators, each a verdict ("confirmed", "rejected" or "corrected") and the value
+    that it is about, which is empty if it is not published.
     """
 
     name: str
     old: list[str]
     new: list[str]
+    decided: list[tuple[str, str]] = field(default_factory=list)
+
+    def describe(self) -> str:
+        """Return a readable description without the name of the field."""
+        old, new = (", ".join(_brief(value) for value in values) for values in (self.old, self.new))
+        parts = [f"{verdict} {_brief(value)}".rstrip() for verdict, value in self.decided]
+        if old and new:
+            parts.append(f"{old} → {new}")
+        elif (old or new) and {*self.old, *self.new} != {value for _, value in self.decided}:
+            parts.append(f"+ {new}" if new else f"− {old}")
+        return ", ".join(parts) or "same values in another order or with other evidence"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +83,7 @@ class Change:
         """Return a readable description."""
         if self.kind != "changed":
             return f"Replaced by {self.replaced_by}." if self.replaced_by else f"{self.kind.capitalize()}."
-        return "; ".join(_describe_field(field) for field in self.fields) + "."
-
-
-def _describe_field(field: FieldChange) -> str:
-    old, new = (", ".join(_brief(value) for value in values) for values in (field.old, field.new))
-    if old and new:
-        return f"{field.name}: {old} → {new}"
-    if old or new:
-        return f"{field.name}: {f'+ {new}' if new else f'− {old}'}"
-    return f"{field.name}: same values in another order or with other evidence"
+        return "; ".join(f"{field.name}: {field.describe()}" for field in self.fields) + "."
 
 
 def _brief(value: str, limit: int = 80) -> str:
@@ -157,11 +162,16 @@ def summarise_change(key: str, rows: list[list[bytes]], names: ChangedNames) -> 
     if len(kinds) == 1:
         return Change(key, "added" if ADDED in kinds else "removed", title, [], replaced_by)
     fields = list(_fields(own, project, names))
+    if any(one.name == "title" and one.decided and not one.new for one in fields):  # only the earlier one has a title
+        title = unquote(key)
     return Change(key, "changed", title, fields) if fields else None
 
 
 def _fields(rows: list[tuple[bytes, str]], project: str, names: ChangedNames) -> Iterator[FieldChange]:
     touched: dict[str, tuple[list[str], list[str]]] = defaultdict(lambda: ([], []))
+    decided = _new_decisions(rows, names)
+    for name in decided:
+        touched[name]  # even if no value has changed
     stated = {f"{line.split(' ', 2)[1][:-1]}AsPrinted>" for _, line in rows}
     for kind, line in rows:
         line = line.removesuffix(" .\n")
@@ -172,9 +182,24 @@ def _fields(rows: list[tuple[bytes, str]], project: str, names: ChangedNames) ->
     order = {row.name: number for number, row in enumerate(FIELDS)}
     for name in sorted(touched, key=lambda name: (order.get(name, len(order)), name)):
         old, new = touched[name]
-        removed = [] if name == "contacts" else [value for value in old if value not in new]
+        is_withheld = any(not value for _, value in decided[name])
+        removed = [] if name == "contacts" or is_withheld else [value for value in old if value not in new]
         label = _label(BY_NAME[name]) if name in BY_NAME else name
-        yield FieldChange(label, removed, [value for value in new if value not in old])
+        yield FieldChange(label, removed, [value for value in new if value not in old], decided[name])
+
+
+def _new_decisions(rows: list[tuple[bytes, str]], names: ChangedNames) -> dict[str, list[tuple[str, str]]]:
+    """Return the verdict and value of each decision that was added, by field."""
+    described: dict[str, dict[str, str]] = defaultdict(dict)
+    for kind, line in rows:
+        if kind == ADDED and (subject := _DECISION.match(line)):
+            _, predicate, term = line.removesuffix(" .\n").split(" ", 2)
+            described[subject[0]][predicate] = names.of(term[1:-1]) if term.startswith("<") else term_text(term)
+    found: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for node, about in sorted(described.items()):
+        if verdict := about.get(f"<{CYB.verdict}>"):
+            found[node.split("/")[-2]].append((verdict, about.get(f"<{RDF.object}>", "")))
+    return found
 
 
 def _label(row: Field) -> str:

@@ -3,17 +3,16 @@
     DIR/            mode 0700, all files 0600: only the curator may read suggestions and their senders
     ├── .client.key   the key of the hashes that identify senders
     ├── 20270131T120000-1f2e3d4c.json   a pending suggestion
-    ├── accepted/   suggestions that became record files
+    ├── accepted/   suggestions that became decisions
     └── rejected/   rejected suggestions, each with the reason
 
-Suggestions are untrusted input, including all names and paths in them. Accepting one writes a record file and
-nothing else; the graph changes with the next build.
+Suggestions are untrusted input, including all names and paths in them. Accepting one adds decisions, one for each
+field that it changes, and writes nothing else; the graph changes with the next build.
 """
 
 from __future__ import annotations
 
 import difflib
-import hashlib
 import json
 import re
 import secrets
@@ -27,7 +26,9 @@ from filelock import FileLock
 
 from cybilgraph.errors import SourceError, SuggestionError, SuggestionQuota, SuggestionsFull
 from cybilgraph.identity import Identities
-from cybilgraph.model.gazetteer import slug
+from cybilgraph.identity.decisions import Decision, Decisions, append_decisions
+from cybilgraph.identity.edits import decide_edit
+from cybilgraph.model.fields import BY_NAME
 from cybilgraph.model.record import Record
 from cybilgraph.readers import READERS, Input, read_input
 from cybilgraph.readers.input_formats import INPUT_FORMATS, guess_suffix
@@ -84,11 +85,6 @@ class Suggestion:
     id: str = ""
     time: str = ""
     reason: str = ""
-
-    @property
-    def target(self) -> str:
-        """The path of the record file to write, relative to the folder of records."""
-        return self.base.file if self.base.is_source else f"{slug(self.project)}.yaml"
 
 
 @dataclass
@@ -203,34 +199,25 @@ class SuggestionQueue:
             raise SuggestionError(f"{path} is damaged", "Delete the file.") from error
         return replace(found, id=name)
 
-    def accept(self, name: str, records: Path, force: bool = False) -> Path:
-        """Write the record file of a suggestion into a folder of records, and return the file's path.
+    def accept(self, name: str, records: Path, decisions: Path, who: str, force: bool = False) -> list[Decision]:
+        """Add the decisions of a suggestion to a folder of decisions, and return them.
 
-        Raises SuggestionError if the file has changed since the edit began, unless ``force`` is true; and always if
-        the path is outside the folder, or the text is not a record of the same project in the same format.
+        ``records`` is the folder of the records. Raises SuggestionError if a field has been edited elsewhere since the
+        edit began, unless ``force`` is true; and always if the suggestion changes nothing, or its text is not a record
+        of the same project in the same format. Raises DecisionError.
         """
         with self._locked():
             suggestion = self.get(name)
-            target = _path_below(records, suggestion.target)
-            ensure_valid(suggestion)
-            ensure_same_project(suggestion.name, suggestion.base.text, records_in(suggestion.name, suggestion.text))
-            before = _content(target)
-            content = _encode_like(suggestion.text, before or b"")
-            if not force and before != content and (reason := _file_change(suggestion, before)):
+            found, conflicts = propose_decisions(suggestion, records, decisions, who)
+            if conflicts and not force:
                 raise SuggestionError(
-                    f"{target}: {reason}",
+                    f"{', '.join(conflicts)}: changed elsewhere since the edit began",
                     f"See both changes: cybilgraph suggestions show {self.folder} {name} --records {records}\n"
-                    "  Merge them by hand and reject the suggestion, or accept it with --force, which overwrites the "
-                    "file's own changes.",
+                    "  Reject the suggestion, or accept it with --force, so that it replaces the other changes.",
                 )
-            try:
-                with atomic_write(target) as file:
-                    file.write(content)
-            except OSError as error:
-                what = f"{target} cannot be written: {error.strerror}"
-                raise SuggestionError(what, "Check its permissions.") from error
+            added = append_decisions(decisions, found)
             self._archive(suggestion, ACCEPTED)
-        return target
+        return added
 
     def reject(self, name: str, reason: str) -> None:
         """Reject a suggestion with a reason. Raises SuggestionError."""
@@ -282,15 +269,41 @@ class SuggestionQueue:
             ) from error
 
 
-def current_file(suggestion: Suggestion, records: Path) -> str | None:
-    """Return the current text of the record file; None if there is none. Raises SuggestionError."""
-    before = _content(_path_below(records, suggestion.target))
-    return None if before is None else normalise_line_ends(before.decode("utf-8-sig", errors="replace"))
+def propose_decisions(
+    suggestion: Suggestion, records: Path, decisions: Path | None, who: str
+) -> tuple[list[Decision], list[str]]:
+    """Return the decisions that accept a suggestion, and the columns that have been edited elsewhere since it began.
+
+    Raises SuggestionError as ``SuggestionQueue.accept`` does, DecisionError.
+    """
+    ensure_valid(suggestion)
+    name, base = suggestion.name, suggestion.base.text
+    ensure_same_project(name, base, records_in(name, suggestion.text))
+    before, after = (next(records_in(name, text)) for text in (base, suggestion.text))
+    now = _current_record(suggestion, before, records)
+    why = suggestion.comment
+    found, conflicts = decide_edit(suggestion.project, before, after, now, who, suggestion.sender, why)
+    with Decisions(decisions) as earlier:
+        later = {one.subject for one in earlier.of(suggestion.project) if one.when > suggestion.time}
+    conflicts += [BY_NAME[one.field].column for one in found if one.subject in later]
+    if not found:
+        raise SuggestionError("The suggestion changes nothing that the record does not say already", "Reject it.")
+    return found, list(dict.fromkeys(conflicts))
 
 
-def describe_file_change(suggestion: Suggestion, records: Path) -> str:
-    """Describe how the record file has changed since the edit began; empty if it has not. Raises SuggestionError."""
-    return _file_change(suggestion, _content(_path_below(records, suggestion.target)))
+def _current_record(suggestion: Suggestion, before: Record, records: Path) -> Record:
+    """Return what the file of the record says now. Raises SuggestionError if it no longer describes the project."""
+    path = _path_below(records, suggestion.base.file)
+    try:
+        for record in read_input(Input(path.name, path=path)):
+            if record.key in (suggestion.project, before.key):
+                return record
+    except SourceError as error:
+        raise SuggestionError(f"{path} cannot be read: {error.what}", error.hint) from error
+    raise SuggestionError(
+        f"{path} no longer describes {suggestion.project[:_MAX_KEY_CHARS]}",
+        "Give the folder of records that the release was built from, or reject the suggestion.",
+    )
 
 
 def unified_diff(before: str, after: str, name: str, other: str) -> list[str]:
@@ -307,41 +320,18 @@ def _parsed(text: str) -> Suggestion:
     return Suggestion(**found, base=EditBase(**base))
 
 
-def _content(path: Path) -> bytes | None:
-    return path.read_bytes() if path.exists() else None
-
-
-def _file_change(suggestion: Suggestion, before: bytes | None) -> str:
-    if not suggestion.base.is_source:
-        return "" if before is None else "the file already exists"
-    if before is None:
-        return "the file no longer exists"
-    same = hashlib.sha256(before).hexdigest() == suggestion.base.sha256
-    return "" if same else "the file has changed since the edit began"
-
-
 def _path_below(records: Path, name: str) -> Path:
     """Return the path of a file in a folder by an untrusted relative path. Raises SuggestionError."""
     parts = PurePosixPath(name).parts
     odd = "\\" in name or "\0" in name or not parts or any(part.startswith((".", "/")) for part in parts)
     root = records.resolve()
     target = root.joinpath(*parts) if not odd else root
-    if odd or target.resolve() != target or not target.parent.is_dir() or (target.exists() and not target.is_file()):
+    if odd or target.resolve() != target or not target.is_file():
         raise SuggestionError(
             f"{name!r} is not a record file in {records}",
             "Give the folder of records that the release was built from, such as --records data/records",
         )
     return target
-
-
-def _encode_like(text: str, before: bytes) -> bytes:
-    """Encode a text with the line ends and byte order mark of the file it replaces."""
-    text = normalise_line_ends(text)
-    if not text.endswith("\n") and (not before or before.endswith(b"\n")):
-        text += "\n"
-    if b"\r\n" in before:
-        text = text.replace("\n", "\r\n")
-    return (b"\xef\xbb\xbf" if before.startswith(b"\xef\xbb\xbf") else b"") + text.encode(errors="replace")
 
 
 def normalise_line_ends(text: str) -> str:

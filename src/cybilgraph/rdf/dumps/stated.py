@@ -10,7 +10,8 @@ from cybilgraph.model.vocabulary import CYB, RDF, thing_iri
 from cybilgraph.rdf.ntriples import StatementsBySubject, object_texts
 
 _CLAIMS = (CYB.participation, CYB.scope, CYB.dating, CYB.relation)
-_DERIVED = {f"<{thing_iri('basis', basis)}>" for basis in (Basis.DERIVED, Basis.POSSIBLE)}
+_FOUND = {f"<{thing_iri('basis', basis)}>" for basis in (Basis.DERIVED, Basis.POSSIBLE)}
+_CONFIRMED = f"<{thing_iri('basis', Basis.CONFIRMED)}>"
 #: A statement: subject and predicate as IRIs, and the object as a term.
 _Statement = tuple[str, str, str]
 
@@ -25,7 +26,9 @@ def stated_statements(graph: StatementsBySubject) -> Iterator[str]:
     for project, own in graph.items():
         for claim in (claim for term in _CLAIMS for claim in object_texts(own, term)):
             about = graph.get(claim, {})
-            is_derived = not _DERIVED.isdisjoint(about.get(CYB.basis, ()))
+            # A confirmed claim with a quote was found in prose; without one, the page or a curator states it.
+            basis = about.get(CYB.basis, ())
+            is_derived = not _FOUND.isdisjoint(basis) or (_CONFIRMED in basis and CYB.evidence in about)
             links[is_derived].update(_direct_statements(project, own, about))
             if is_derived:
                 derived.add(claim)

@@ -25,7 +25,10 @@ from cybilgraph.readers.rdf.view import NOWHERE, ProjectView, RecordGraph, parse
 
 #: Properties of resources that are only mentioned.
 #: Properties of a record and its project that name this file as the source, or repeat what others state.
-_REPEATED = (PROV.wasDerivedFrom, PROV.wasRevisionOf, CYB.currentSource, FOAF.primaryTopic, CYB.statusAsOf)
+_REPEATED = (
+    *(PROV.wasDerivedFrom, PROV.wasRevisionOf, CYB.currentSource, FOAF.primaryTopic, CYB.statusAsOf),
+    CYB.decision,
+)
 _NAMES = {DCTERMS.isReplacedBy, RDF.type, SKOS.prefLabel, RDFS.label}
 #: The key of a page without code and title, from the checksum of the page.
 _UNTITLED_KEY = re.compile(r"untitled-([0-9a-f]{12})")

@@ -39,7 +39,10 @@ _LINE = re.compile(r"\+?[0-9]{1,9}")
 _BLANK_LINE = re.compile(r"\n\s*\n")
 _HTTP = re.compile("https?:")
 #: Properties of a claim that repeat what its other properties state, or name this file as the source.
-_REPEATED = (RDF.subject, RDF.predicate, RDF.object, CYB.confidence, PROV.wasDerivedFrom)
+_REPEATED = (
+    *(RDF.subject, RDF.predicate, RDF.object, CYB.confidence, PROV.wasDerivedFrom),
+    *(PROV.wasAttributedTo, PROV.generatedAtTime),
+)
 #: Properties of an activity or a result that are derived from its text and order.
 _COMPUTED = (SCHEMA.position, CYB.activityKind, CYB.resultStatus)
 #: Links in the graph that were read: property and object.

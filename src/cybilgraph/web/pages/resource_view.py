@@ -167,7 +167,7 @@ def project_values(view: Resource) -> dict[str, Any]:
         "start": view.one(CYB.startAsPrinted) or view.one(CYB.start),
         "end": view.one(CYB.endAsPrinted) or view.one(CYB.end),
         "links": _grouped(links),
-        "derived": [link for link in links if link.basis is not Basis.STATED],
+        "derived": [link for link in links if link.quotes],
         "possible": [link for link in claimed if not link.basis.counts],
         "related": [(words, linked) for term, words in _RELATIONS.items() if (linked := view.linked(term))],
         "blank": [row.name.replace("_", " ") for row in FIELDS if row.term in blank],

@@ -1,0 +1,118 @@
+"""``cybilgraph suggestions``: review the edits that visitors suggest."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from cybilgraph.cli.common import DECISIONS_TO_ADD, EXISTING_FOLDER, WHO, CommandGroup, print_safely
+
+
+@click.group(cls=CommandGroup)
+def suggestions() -> None:
+    """Review the edits that visitors have suggested (serve --suggestions DIR).
+
+    \b
+    Example:
+      cybilgraph suggestions list build/suggestions
+    """
+
+
+_QUEUE = click.argument("folder", metavar="DIR", type=EXISTING_FOLDER)
+_ID = click.argument("name", metavar="ID")
+_RECORDS = click.option(
+    "--records", type=EXISTING_FOLDER, required=True, help="Folder of the records that the release was built from."
+)
+
+
+@suggestions.command("list")
+@_QUEUE
+def list_suggestions(folder: Path) -> None:
+    """List the pending suggestions, oldest first.
+
+    \b
+    Example:
+      cybilgraph suggestions list build/suggestions
+    """
+    from cybilgraph.web.suggestions import SuggestionQueue
+
+    pending = list(SuggestionQueue(folder).pending())
+    if not pending:
+        click.echo("No suggestions are pending.", err=True)
+    for suggestion in pending:
+        comment = f"  {suggestion.comment.splitlines()[0]}" if suggestion.comment else ""
+        _print_lines(f"{suggestion.id}  {suggestion.project}  {suggestion.title}{comment}")
+
+
+@suggestions.command("show")
+@_QUEUE
+@_ID
+@_RECORDS
+def show_suggestion(folder: Path, name: str, records: Path) -> None:
+    """Show what a suggestion changes in its record, the decisions that it leads to, and check the result.
+
+    \b
+    Example:
+      cybilgraph suggestions show build/suggestions 20270131T120000-1f2e3d4c --records data/records
+    """
+    from cybilgraph import pipeline
+    from cybilgraph.identity.decisions import describe_decision
+    from cybilgraph.readers import Input
+    from cybilgraph.validation.outputs import OUTPUTS
+    from cybilgraph.web.suggestions import SuggestionQueue, propose_decisions, unified_diff
+
+    edit = SuggestionQueue(folder).get(name)
+    sender = " ".join(filter(None, (edit.sender, f"<{edit.email}>" if edit.email else ""))) or "an anonymous visitor"
+    _print_lines(f"{edit.project}: {edit.title}", f"Sent {edit.time} by {sender}", *edit.comment.splitlines(), "")
+    _print_lines(*unified_diff(edit.base.text, edit.text, "when the edit began", "suggested"), "")
+    found, conflicts = propose_decisions(edit, records, None, "")
+    _print_lines("If you accept the suggestion, these decisions apply:", *map(describe_decision, found), "")
+    if conflicts:
+        _print_lines(f"Warning: changed elsewhere since the edit began: {', '.join(conflicts)}", "")
+    checked = pipeline.check_input(Input(edit.name, data=edit.text.encode(errors="replace")))
+    OUTPUTS["text"](checked.report, sys.stdout)
+
+
+@suggestions.command()
+@_QUEUE
+@_ID
+@_RECORDS
+@DECISIONS_TO_ADD
+@WHO
+@click.option("--force", is_flag=True, help="Accept it even if the same fields have been changed elsewhere since.")
+def accept(folder: Path, name: str, records: Path, decisions: Path, who: str, force: bool) -> None:
+    """Decide what a suggestion changes, field by field. Builds with these decisions apply them.
+
+    \b
+    Example:
+      cybilgraph suggestions accept build/suggestions 20270131T120000-1f2e3d4c \\
+        --records data/records --decisions data/decisions --who Ana
+    """
+    from cybilgraph.identity.decisions import describe_decision
+    from cybilgraph.web.suggestions import SuggestionQueue
+
+    for one in SuggestionQueue(folder).accept(name, records, decisions, who, force):
+        _print_lines(f"Decided: {describe_decision(one)}")
+
+
+@suggestions.command()
+@_QUEUE
+@_ID
+@click.option("--reason", required=True, help="Reason, stored with the suggestion.")
+def reject(folder: Path, name: str, reason: str) -> None:
+    """Reject a suggestion, and store the reason with it.
+
+    \b
+    Example:
+      cybilgraph suggestions reject build/suggestions 20270131T120000-1f2e3d4c --reason "Not the project's own page"
+    """
+    from cybilgraph.web.suggestions import SuggestionQueue
+
+    SuggestionQueue(folder).reject(name, reason)
+
+
+def _print_lines(*lines: str) -> None:
+    for line in lines:
+        print_safely(line)

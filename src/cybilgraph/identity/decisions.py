@@ -1,0 +1,428 @@
+"""Curators' decisions about claims, values, records and organisations, in files that only grow.
+
+A file is CSV with one decision on each line, so that a line can be added without reading the others, branches of git
+that add lines can be merged, and every spreadsheet program opens it. Nothing is changed or deleted: a later decision
+on the same subject replaces an earlier one, and ``undo`` withdraws one. Each curator has a file.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import pickle
+import re
+import secrets
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import field as attribute
+from dataclasses import fields, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from typing import Any, Self
+
+from cybilgraph.errors import DecisionError
+from cybilgraph.model.fields import BY_NAME, FieldKind
+from cybilgraph.model.findings import Finding
+from cybilgraph.model.gazetteer import load_gazetteer, slug
+from cybilgraph.model.rules import finding
+from cybilgraph.model.values import value
+from cybilgraph.readers.tabular import escape_formula, unescape_formula
+from cybilgraph.runtime.files import append_line, rewrite
+from cybilgraph.runtime.spill import TemporaryDatabase
+
+#: Subjects besides fields: whether another record describes the same project, and what an actor is.
+SAME, ACTOR = "record", "actor"
+#: The name of a curator who must not be named.
+UNNAMED = "A curator"
+#: Kinds of field with one decision for each value; all others have one for the whole field.
+LINK_KINDS = (FieldKind.ACTORS, FieldKind.SCOPES, FieldKind.PROJECTS)
+#: Written into a new folder, so that git keeps the lines of both branches.
+_ATTRIBUTES = "*.csv merge=union\n"
+_ESCAPED = re.compile(r"\\(.)")
+_ID = re.compile(r"[\w.-]{1,64}", re.ASCII)
+#: A cell that a message may repeat: it is certainly no name or sentence from a record.
+_WORD = re.compile(r"[\w.:+-]{0,30}", re.ASCII)
+_MAX_CELL_CHARS = 1_000_000
+_NOT_UTF8 = re.compile("[\0\ud800-\udfff]")
+#: A file with more broken lines than this is not a file of decisions.
+_MAX_BROKEN_LINES = 100
+_SCHEMA = """
+CREATE TABLE decision (
+    id TEXT, hash TEXT, record TEXT, subject TEXT, moment TEXT, file TEXT, line INTEGER, pickled BLOB,
+    PRIMARY KEY (id, hash)) WITHOUT ROWID;
+CREATE INDEX by_record ON decision (record, subject, moment);
+CREATE TABLE undone (id TEXT, pickled BLOB);
+"""
+#: Of lines with one id that say different things, all but the first do not apply.
+_CONTRADICTING = """
+CREATE TEMPORARY TABLE later AS
+SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY id ORDER BY file, line) AS place FROM decision)
+WHERE place > 1
+"""
+_UNDONE_OF_NONE = "SELECT pickled FROM undone WHERE id NOT IN (SELECT id FROM decision)"
+_IN_FORCE = """
+SELECT pickled FROM (
+    SELECT pickled, moment, file, line, row_number() OVER (
+        PARTITION BY subject ORDER BY moment DESC, file DESC, line DESC) AS place
+    FROM decision WHERE record = ? AND id NOT IN (SELECT id FROM undone))
+WHERE place = 1 ORDER BY moment, file, line
+"""
+
+
+class Verdict(StrEnum):
+    """What a curator decided."""
+
+    YES = "yes"  # it is so, whether or not a record says it
+    NO = "no"  # it is not so
+    INSTEAD = "instead"  # the new field or value applies instead
+    UNDO = "undo"  # the decision with the id in ``new_value`` no longer applies
+
+
+@value(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """A decision; the attributes up to ``sha256`` are the columns of its file.
+
+    ``record`` is the key of the project; empty if the decision is about an actor in all records. ``field`` is the name
+    of the field, the role of an actor, ``SAME`` or ``ACTOR``. ``value`` is the key of what the field links to, or its
+    name if the reference data lack it; for other fields, the value at the time. An empty ``new_field`` or ``new_value``
+    is the same as before; an actor that is ``INSTEAD`` another one has the key or name of that one in ``new_value``.
+
+    ``basis`` is how the claim was known when it was decided, and ``sentence`` its quotes, one per line. ``sha256`` is
+    the checksum of the sentence or, without one, of the value. It shows whether the text has changed since then.
+    """
+
+    id: str = ""
+    record: str = ""
+    field: str
+    value: str = ""
+    verdict: Verdict
+    new_field: str = ""
+    new_value: str = ""
+    who: str
+    suggested_by: str = ""
+    when: str = ""
+    why: str = ""
+    basis: str = ""
+    sentence: str = ""
+    sha256: str = ""
+    file: str = attribute(default="", compare=False)
+    line: int = attribute(default=0, compare=False)
+
+    @property
+    def subject(self) -> str:
+        """What the decision is about, within its record: a field, or a field and a value."""
+        return f"{self.field} {self.value}" if is_link(self.field) or self.field in (SAME, ACTOR) else self.field
+
+    @property
+    def published_value(self) -> str:
+        """The value as findings may repeat it: empty if it was rejected or replaced, because it may name a person."""
+        return self.value if self.verdict is Verdict.YES else ""
+
+    @property
+    def sentences(self) -> list[str]:
+        """The quotes on which the decision is based."""
+        return self.sentence.split("\n") if self.sentence else []
+
+    def finding(self, rule: str, **values: object) -> Finding:
+        """Return a finding about this decision."""
+        text = self.published_value
+        return finding(rule, self.file, values, line=self.line, record=self.record, label=self.field, text=text)
+
+
+COLUMNS = tuple(one.name for one in fields(Decision) if one.name not in ("file", "line"))
+
+
+def is_link(name: str) -> bool:
+    """Return whether a field links to resources, each with a claim of its own."""
+    row = BY_NAME.get(name)
+    return row.kind in LINK_KINDS if row else load_gazetteer().get("role", name) is not None
+
+
+def checksum(text: str) -> str:
+    """Return the checksum of a sentence or value; empty if the text is."""
+    return hashlib.sha256(text.encode(errors="replace")).hexdigest() if text else ""
+
+
+def describe_decision(one: Decision) -> str:
+    """Return a decision in one line."""
+    new = " ".join(filter(None, (one.new_field, one.new_value)))
+    after = f" → {new}" if one.verdict is Verdict.INSTEAD else f": {one.verdict}"
+    return f"{one.record or 'all records'} · {one.field} {one.value}".rstrip() + after
+
+
+def append_decisions(folder: Path, decisions: Iterable[Decision]) -> list[Decision]:
+    """Add decisions to the file of their curator, all or none, and return them with id and time.
+
+    They are on disk when the function returns, and other writers may add lines at the same time. Raises DecisionError.
+    """
+    added = []
+    for one in decisions:
+        now = datetime.now(UTC)
+        name, when = f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}", now.isoformat(timespec="milliseconds")
+        added.append(
+            replace(one, id=one.id or name, when=one.when or when, sha256=one.sha256 or checksum(one.sentence))
+        )
+    for one in added:
+        if not slug(one.who):
+            raise DecisionError("A decision needs the name of its curator", "Give it with --who.")
+        if any(len(getattr(one, name)) > _MAX_CELL_CHARS for name in COLUMNS):
+            raise DecisionError(
+                f"A decision on {one.record} has a text of more than {_MAX_CELL_CHARS:,} characters",
+                "Shorten it in the record itself.",
+            )
+    for who in {one.who for one in added}:
+        lines = "".join(_line(getattr(one, name) for name in COLUMNS) for one in added if one.who == who)
+        path = folder / f"{slug(who)}.csv"
+        try:
+            if not folder.exists():
+                folder.mkdir(parents=True, exist_ok=True)
+                (folder / ".gitattributes").write_text(_ATTRIBUTES)
+            append_line(path, lines.encode(errors="replace"), first=_line(COLUMNS).encode("utf-8-sig"))
+        except OSError as error:
+            raise DecisionError(
+                f"{path} cannot be written: {error.strerror}", "Check the folder and its free space."
+            ) from error
+    return added
+
+
+def _line(cells: Iterable[str]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(
+        escape_formula(cell.replace("\\", "\\\\").replace("\r", "").replace("\n", "\\n")) for cell in cells
+    )
+    return text.getvalue()
+
+
+def _cell(text: str) -> str:
+    return _ESCAPED.sub(lambda found: "\n" if found[1] == "n" else found[1], unescape_formula(text))
+
+
+def read_decisions(folder: Path) -> Iterator[Decision | Finding]:
+    """Yield the decisions of a folder, and a finding for each line that is none. Raises DecisionError."""
+    try:
+        for path in decision_files(folder):
+            # Old versions of Excel end lines with CR.
+            with path.open(encoding="utf-8", errors="surrogateescape", newline=None) as file:
+                yield from _read_lines(path, file)
+    except OSError as error:
+        raise DecisionError(
+            f"{error.filename or folder} cannot be read: {error.strerror}", "Check its permissions."
+        ) from error
+
+
+def decision_files(folder: Path) -> list[Path]:
+    """Return the files of a folder of decisions, in order; none if there is no folder. Raises OSError."""
+    try:  # unlike glob, iterdir does not skip a folder that this process may not read
+        return sorted(
+            path for path in folder.iterdir() if path.suffix.casefold() == ".csv" and not path.name.startswith(".")
+        )
+    except FileNotFoundError:
+        return []
+
+
+def _read_lines(path: Path, lines: Iterable[str]) -> Iterator[Decision | Finding]:
+    csv.field_size_limit(2 * _MAX_CELL_CHARS + 2)  # global; an escaped character takes two
+    header: list[str] = []
+    broken = 0
+    for number, raw in enumerate(lines, start=1):
+        cells: list[str] = []
+        try:
+            cells = _split(raw.rstrip("\n"), len(header))
+            if not any(cells):
+                continue
+            if "verdict" in cells and "field" in cells:  # again after two new files were merged
+                header = cells
+            else:
+                yield _parse(path.name, number, header, cells)
+        except (ValueError, csv.Error) as error:
+            broken += 1
+            if broken > _MAX_BROKEN_LINES:
+                raise DecisionError(
+                    f"{path}, line {number}: {error}; {_MAX_BROKEN_LINES} earlier lines are no decisions either",
+                    "Restore the file, or move it to another folder if it is no file of decisions.",
+                ) from error
+            verdict = dict(zip(header, map(str.strip, cells), strict=False)).get("verdict", "")
+            is_yes = verdict == Verdict.YES
+            yield finding("decision-unread", path.name, {"reason": error, "is_yes": is_yes}, line=number)
+
+
+def _split(line: str, columns: int) -> list[str]:
+    """Split a line: ours have commas, and those of a spreadsheet program may have another separator.
+
+    Raises ValueError if it is not in UTF-8, csv.Error.
+    """
+    line = line.removeprefix("\ufeff")  # also in the middle of a file, after a merge
+    if _NOT_UTF8.search(line):
+        raise ValueError("the file is not in UTF-8 here: save it as “CSV UTF-8”")
+    found: list[list[str]] = []
+    for separator in ",;\t":
+        found.append(next(csv.reader([line], delimiter=separator), []))
+        if len(found[-1]) == columns:
+            return found[-1]
+    return found[0] if columns else max(found, key=len)
+
+
+def _parse(file: str, line: int, header: list[str], cells: list[str]) -> Decision:
+    """Parse the cells of a line. Raises ValueError with the reason if they are not a decision."""
+    if not header:
+        raise ValueError("there are no column names above it")
+    if len(cells) < len(header):
+        raise ValueError(f"it has {len(cells)} of {len(header)} columns")
+    given = {
+        column: _cell(cell if column == "sentence" else cell.strip())  # its checksum includes spaces
+        for column, cell in zip(header, cells, strict=False)
+        if column in COLUMNS
+    }
+    for column in ("id", "field", "verdict", "who", "when"):
+        if not given.get(column):
+            raise ValueError(f"it has no {column}")
+    if given["verdict"] not in list(Verdict):
+        raise ValueError(f"the verdict{_quoted(given['verdict'])} is none of {', '.join(Verdict)}")
+    if not _ID.fullmatch(given["id"]):
+        raise ValueError("its id is not 1 to 64 letters, digits, points, hyphens and underscores")
+    try:
+        moment = datetime.fromisoformat(given["when"]).astimezone(UTC)
+    except ValueError:
+        raise ValueError(
+            f"{_quoted(given['when']).strip() or 'the value of when'} is not a time such as 2027-01-31T12:00:00Z"
+        ) from None
+    given["when"] = moment.isoformat(timespec="milliseconds")
+    values: dict[str, Any] = given | {"verdict": Verdict(given["verdict"])}
+    found = Decision(**values, file=file, line=line)
+    if found.sentence and found.sha256 and found.sha256 != checksum(found.sentence):
+        raise ValueError("the sentence is not the one that was decided on: its checksum differs")
+    if found.verdict is Verdict.UNDO:
+        return found
+    is_field = (row := BY_NAME.get(found.field)) and row.kind is not FieldKind.LAYOUT
+    if not is_field and not is_link(found.field) and found.field not in (SAME, ACTOR):
+        raise ValueError(f"there is no field or role{_quoted(found.field)}")
+    if (found.field == ACTOR) is bool(found.record):
+        raise ValueError("a decision about an actor has no record, and every other one has a record")
+    if found.verdict is Verdict.INSTEAD and not (found.new_field or found.new_value):
+        raise ValueError("it has neither a new_field nor a new_value")
+    return found
+
+
+def forget_person(folder: Path, mentions: Callable[[str], bool]) -> tuple[int, list[str]]:
+    """Remove a person from the decisions of a folder; return how many were changed, and which lines still name them.
+
+    Names of curators and senders, reasons, quotes and former values go; their checksums stay. What a decision needs in
+    order to apply stays, too: without it, the next build would publish what was rejected. Raises DecisionError.
+    """
+    changed, remaining = 0, []
+
+    def is_named(one: Decision, *names: str) -> bool:
+        return any(
+            mentions(text) or mentions(text.replace("-", " ")) for text in (getattr(one, name) for name in names)
+        )
+
+    def forget(path: Path, content: bytes) -> bytes:
+        nonlocal changed
+        lines, before = [_line(COLUMNS)], changed
+        text = content.decode("utf-8-sig", errors="surrogateescape")
+        raw_lines = io.StringIO(text, newline=None).readlines()
+        for one in _read_lines(path, raw_lines):
+            if isinstance(one, Finding):  # nobody knows what it says
+                lines.append(raw := f"{raw_lines[one.line - 1].rstrip()}\n")
+                is_remaining = mentions(raw)
+            else:
+                new = _without_person(one, is_named)
+                changed += new != one
+                lines.append(_line(getattr(new, name) for name in COLUMNS))
+                is_remaining = is_named(new, *COLUMNS)
+            if is_remaining:
+                remaining.append(f"{path}, line {len(lines)}")
+        return "".join(lines).encode("utf-8-sig", errors="surrogateescape") if changed > before else content
+
+    try:
+        for path in decision_files(folder):
+            rewrite(path, partial(forget, path))
+            if mentions(path.stem.replace("-", " ")):
+                unnamed = folder / f"{slug(UNNAMED)}.csv"
+                header = _line(COLUMNS).encode("utf-8-sig")
+                append_line(unnamed, path.read_bytes().removeprefix(header), first=header)
+                path.unlink()
+                remaining = [place.replace(str(path), str(unnamed)) for place in remaining]
+    except OSError as error:
+        raise DecisionError(f"{folder} cannot be written: {error.strerror}", "Check its permissions.") from error
+    return changed, remaining
+
+
+def _without_person(one: Decision, is_named: Callable[..., bool]) -> Decision:
+    new: dict[str, Any] = {name: "" for name in ("suggested_by", "why", "sentence") if is_named(one, name)}
+    if is_named(one, "who"):
+        new["who"] = UNNAMED
+    if not is_link(one.field) and one.field not in (SAME, ACTOR) and is_named(one, "value"):
+        new |= {"value": "", "sha256": one.sha256 or checksum(one.value)}
+    return replace(one, **new)
+
+
+def _quoted(cell: str) -> str:
+    """Return a cell for a message, which is published: empty if it may be a name or sentence of another column."""
+    return f" {cell!r}" if _WORD.fullmatch(cell) else ""
+
+
+class Decisions:
+    """A context manager with the decisions of a folder that are in force, in a temporary file."""
+
+    def __init__(self, folder: Path | None) -> None:
+        """Read a folder; without one, there are no decisions. Raises DecisionError."""
+        self._base = TemporaryDatabase(_SCHEMA)
+        #: Findings about lines that are no decision.
+        self.findings: list[Finding] = []
+        #: Those of them that may have rejected something, which a release would publish again.
+        self.lost_rejections: list[Finding] = []
+        self._undone: list[tuple[str, bytes]] = []
+        if folder:
+            self._base.fill("INSERT OR IGNORE INTO decision VALUES (?, ?, ?, ?, ?, ?, ?, ?)", self._rows(folder))
+            self._base.fill("INSERT INTO undone VALUES (?, ?)", self._undone)
+            self._base.run(_CONTRADICTING)
+            query = "SELECT pickled FROM later ORDER BY file, line"
+            self._report(query, "an earlier line with the same id says something else")
+            self._base.run("DELETE FROM decision WHERE (id, hash) IN (SELECT id, hash FROM later)")
+            self.lost_rejections = [one for one in self.findings if ("is_yes", "True") not in one.values]
+            self._report(_UNDONE_OF_NONE, "there is no decision with the id in the column new_value")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._base.close()
+
+    def _rows(self, folder: Path) -> Iterator[tuple[object, ...]]:
+        for one in read_decisions(folder):
+            if isinstance(one, Finding):
+                self.findings.append(one)
+            elif one.verdict is Verdict.UNDO:
+                self._undone.append((one.new_value, pickle.dumps(one)))
+            else:
+                content = checksum(repr([getattr(one, name) for name in COLUMNS]))
+                yield one.id, content, one.record, one.subject, one.when, one.file, one.line, pickle.dumps(one)
+
+    def _report(self, query: str, reason: str) -> None:
+        for (pickled,) in self._base.rows(query):
+            one: Decision = pickle.loads(pickled)  # noqa: S301 - see _rows
+            self.findings.append(one.finding("decision-unread", reason=reason, is_yes=one.verdict is Verdict.YES))
+
+    def records(self) -> Iterator[str]:
+        """Yield the key of each record with decisions, in order."""
+        query = "SELECT DISTINCT record FROM decision WHERE record <> '' ORDER BY record"
+        return (record for (record,) in self._base.rows(query))
+
+    def of(self, record: str) -> list[Decision]:
+        """Return the decisions in force on a record, or on actors in all records (""), the oldest first."""
+        return [pickle.loads(pickled) for (pickled,) in self._base.rows(_IN_FORCE, record)]  # noqa: S301 - see _rows
+
+    def same_records(self) -> Iterator[tuple[str, str]]:
+        """Yield the keys of each two records that describe one project."""
+        return (pair for pair, verdict in self._pairs() if verdict is Verdict.YES)
+
+    def distinct_records(self) -> set[frozenset[str]]:
+        """Return the keys of each two records that describe different projects."""
+        return {frozenset(pair) for pair, verdict in self._pairs() if verdict is Verdict.NO}
+
+    def _pairs(self) -> Iterator[tuple[tuple[str, str], Verdict]]:
+        for record in self.records():
+            yield from (((record, one.value), one.verdict) for one in self.of(record) if one.field == SAME)

@@ -1,0 +1,273 @@
+"""Select what curators should decide on in a release: uncertain claims, and organisations that the reference data lack.
+
+Claims come in order of uncertainty. A tenth of them are chosen at random, so that the decisions also show how often
+claims that seem certain are wrong. Memory does not grow with the release.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import count, groupby
+from operator import itemgetter
+from pathlib import Path
+from urllib.parse import unquote
+
+from cybilgraph.errors import SourceError
+from cybilgraph.identity.decision_layer import Claim, find_resource, kind_of, read_claims, subject_value
+from cybilgraph.identity.decisions import ACTOR, COLUMNS, Decision, Decisions, Verdict, append_decisions, is_link
+from cybilgraph.model.fields import Field, FieldKind
+from cybilgraph.model.gazetteer import closest_match, load_gazetteer
+from cybilgraph.model.record import Basis
+from cybilgraph.model.vocabulary import BASE, DCTERMS, SKOS, thing_iri
+from cybilgraph.rdf.ntriples import format_decimal, term_text
+from cybilgraph.rdf.serialisation import is_in_earlier_graph
+from cybilgraph.readers import Input
+from cybilgraph.readers.tabular import table_rows
+from cybilgraph.release import Release
+from cybilgraph.release.graph_file import GRAPH, read_graph, resource_of
+
+#: One claim in this many is chosen at random.
+_RANDOM_SHARE = 10
+#: Claims that have this probability of being right are the least certain.
+_UNCERTAIN = 0.5
+#: Claims found in prose; a curator has not decided on them yet.
+_OPEN = (Basis.DERIVED, Basis.POSSIBLE)
+#: The lowest similarity of a listed name that is offered for an unlisted one.
+_MIN_SCORE = 60
+_PROJECTS = f"{BASE}id/project/"
+_ACTOR_NAME = f"\n<{BASE}id/actor/".encode()
+
+
+@dataclass(frozen=True, slots=True)
+class OpenClaim:
+    """A claim to decide on; ``name`` is that of what it links to, and ``claims`` are all of its record.
+
+    ``known`` are field and name of each other claim.
+    """
+
+    record: str
+    title: str
+    claim: Claim
+    claims: list[Claim]
+    name: str = ""
+    known: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def subject(self) -> str:
+        """The value by which a decision refers to what the claim links to."""
+        return subject_value(kind_of(self.claim.field), self.claim.key, self.name)
+
+    def decide(self, who: str, verdict: Verdict, new_field: str = "", new_value: str = "", why: str = "") -> Decision:
+        """Return a decision about the claim."""
+        return Decision(
+            record=self.record,
+            field=self.claim.field,
+            value=self.subject,
+            verdict=verdict,
+            new_field=new_field,
+            new_value=new_value,
+            who=who,
+            why=why,
+            basis=self.claim.basis,
+            sentence="\n".join(self.claim.sentences),
+        )
+
+
+@dataclass(slots=True)
+class UnlistedActor:
+    """An organisation that the reference data lack: how many claims name it, one of them, and the most similar name."""
+
+    key: str
+    example: OpenClaim
+    count: int = 1
+    name: str = ""
+    similar: str = ""
+
+    def decide(self, who: str, verdict: Verdict, new_value: str = "") -> Decision:
+        """Return a decision about the organisation in all records."""
+        value = subject_value("actor", self.key, self.name)
+        sentence = "\n".join(self.example.claim.sentences)
+        return Decision(field=ACTOR, value=value, verdict=verdict, new_value=new_value, who=who, sentence=sentence)
+
+
+def open_claims(release: Release, folder: Path, limit: int, seed: int) -> list[OpenClaim]:
+    """Return the claims of a release to decide on, without those that the decisions in a folder are about."""
+    uncertain, drawn = _Lowest(limit), _Lowest(max(limit // _RANDOM_SHARE, 1))
+    with Decisions(folder) as decided:
+        for key, title, claims in _projects(release):
+            subjects = {(one.field, _key(one)) for one in decided.of(key)}
+            for claim in claims:
+                if claim.basis in _OPEN and (claim.field, claim.key) not in subjects:
+                    one = OpenClaim(key, title, claim, claims)
+                    chance = hashlib.sha256(f"{seed} {claim.node}".encode()).digest()
+                    uncertain.add(abs(claim.confidence - _UNCERTAIN), one)
+                    drawn.add(int.from_bytes(chance[:6]), one)
+    by_chance = drawn.values()
+    rest = [one for one in uncertain.values() if not any(one is other for other in by_chance)]
+    chosen: list[OpenClaim] = []
+    while (rest or by_chance) and len(chosen) < limit:
+        is_random = by_chance and (not rest or len(chosen) % _RANDOM_SHARE == _RANDOM_SHARE // 2)
+        chosen.append((by_chance if is_random else rest).pop(0))
+    names = _names(release, {claim.key for one in chosen for claim in one.claims if kind_of(claim.field) == "actor"})
+    return [
+        replace(
+            one,
+            name=_name(one.claim, names),
+            known=tuple((other.field, _name(other, names)) for other in one.claims if other is not one.claim),
+        )
+        for one in chosen
+    ]
+
+
+def _key(one: Decision) -> str:
+    """Return the key of what a decision is about, which may be given by name."""
+    found = find_resource(kind_of(one.field), one.value) if is_link(one.field) else None
+    return found.key if found else one.value
+
+
+def unlisted_actors(release: Release, folder: Path, limit: int) -> list[UnlistedActor]:
+    """Return the organisations of a release that the reference data lack, those with most claims first.
+
+    Those that the decisions in a folder are about are left out.
+    """
+    found: dict[str, UnlistedActor] = {}
+    listed = load_gazetteer().entries["actor"]
+    for record, title, claims in _projects(release):
+        for claim in claims:
+            if kind_of(claim.field) == "actor" and claim.key not in listed:
+                if claim.key in load_gazetteer().governments:
+                    continue
+                if known := found.get(claim.key):
+                    known.count += 1
+                else:
+                    found[claim.key] = UnlistedActor(claim.key, OpenClaim(record, title, claim, claims))
+    names = _names(release, set(found))
+    with Decisions(folder) as decided:
+        subjects = {one.value for one in decided.of("")}
+    chosen: list[UnlistedActor] = []
+    for one in sorted(found.values(), key=lambda one: (-one.count, one.key)):
+        one.name = names.get(one.key, one.key)
+        if one.key not in subjects and one.name not in subjects and len(chosen) < limit:
+            chosen.append(one)
+    known_names = [name for entry in listed.values() for name in entry.names]
+    for one in chosen:
+        one.example = replace(one.example, name=one.name)
+        one.similar = closest_match(one.name, known_names, _MIN_SCORE)
+    return chosen
+
+
+class _Lowest:
+    """The claims of lowest rank, up to a limit; of equal ones, the first."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit, self._count = limit, count()
+        self._heap: list[tuple[float, int, OpenClaim]] = []
+
+    def add(self, rank: float, one: OpenClaim) -> None:
+        heapq.heappush(self._heap, (-rank, -next(self._count), one))
+        if len(self._heap) > self._limit:
+            heapq.heappop(self._heap)
+
+    def values(self) -> list[OpenClaim]:
+        """Return the claims, that of lowest rank first."""
+        return [one for _, _, one in sorted(self._heap, key=itemgetter(0, 1), reverse=True)]
+
+
+def _projects(release: Release) -> Iterator[tuple[str, str, list[Claim]]]:
+    """Yield key, title and claims of each project of a release."""
+    for chunk in read_graph(release.folder / GRAPH):
+        lines = (line for line in chunk.splitlines() if not is_in_earlier_graph(line + b"\n"))
+        for _, group in groupby(lines, key=resource_of):
+            own = [line.decode() for line in group]
+            if not own[0].startswith(f"<{BASE}id/project/"):
+                continue
+            key = unquote(own[0][len(_PROJECTS) + 1 :].split(">", 1)[0].split("/", 1)[0])
+            project = thing_iri("project", key)
+            start = f"<{project}> <{DCTERMS.title}> "
+            title = next((term_text(line[len(start) :]) for line in own if line.startswith(start)), key)
+            yield key, title, list(read_claims(own, project).values())
+
+
+def _names(release: Release, keys: set[str]) -> dict[str, str]:
+    """Return the names of those of these actors that the reference data lack."""
+    listed = load_gazetteer().entries["actor"]
+    wanted = {f"<{thing_iri('actor', key)}>": key for key in keys - listed.keys()}
+    found: dict[str, str] = {}
+    for chunk in read_graph(release.folder / GRAPH) if wanted else ():
+        for line in chunk.decode().splitlines() if _ACTOR_NAME in chunk else ():
+            subject, predicate, term = line.split(" ", 2)
+            if subject in wanted and predicate == f"<{SKOS.prefLabel}>":
+                found[wanted[subject]] = term_text(term)
+    return found
+
+
+def _name(claim: Claim, names: dict[str, str]) -> str:
+    kind, listed = kind_of(claim.field), load_gazetteer()
+    if country := listed.governments.get(claim.key) if kind == "actor" else None:
+        return listed.government(country).name
+    entry = listed.get(kind, claim.key) if kind != "project" else None
+    return entry.name if entry else names.get(claim.key, claim.key)
+
+
+# ---- in a spreadsheet ------------------------------------------------------------------------
+
+#: The columns of a workbook of claims: those that describe the claim, and those to fill in.
+SHEET = tuple(
+    Field(name, FieldKind.VALUE, column=name, about=about)
+    for name, about in (
+        ("record", "The key of the project."),
+        ("title", "The project's name."),
+        ("field", "The role or kind of link."),
+        ("value", "The key of what the project links to."),
+        ("name", "Its name."),
+        ("basis", "How the link is known."),
+        ("confidence", "The estimated probability that it is right."),
+        ("sentence", "The sentence that it was found in."),
+        ("verdict", "yes, no or instead; empty to skip it."),
+        ("new_field", "With instead: the right role, such as partner."),
+        ("new_value", "With instead: the right organisation or place, by name or key."),
+        ("why", "A reason, if one is needed."),
+    )
+)
+
+
+def sheet_rows(claims: Iterable[OpenClaim]) -> Iterator[list[str]]:
+    """Yield the cells of each claim in the columns of SHEET."""
+    for one in claims:
+        claim = one.claim
+        known = [claim.basis, format_decimal(claim.confidence), "\n".join(claim.sentences)]
+        yield [one.record, one.title, claim.field, one.subject, one.name, *known, "", "", "", ""]
+
+
+def import_sheet(path: Path, folder: Path, who: str) -> tuple[int, int]:
+    """Add the decisions filled in on a sheet (XLSX or CSV); return how many were added, and were there already.
+
+    Raises SourceError if the file is not such a sheet or a verdict is unknown, DecisionError.
+    """
+    given = [row for row in table_rows(Input(path.name, path=path)) if row.get("verdict", "").strip()]
+    missing = {row.column for row in SHEET if row.name in ("record", "field", "value")} - set(given[0] if given else ())
+    added, known = [], 0
+    with Decisions(folder) as decided:
+        for row in given:
+            cells = {name: text.strip() for name, text in row.items() if name in COLUMNS}
+            verdict = cells.pop("verdict").casefold()
+            if missing or verdict not in (Verdict.YES, Verdict.NO, Verdict.INSTEAD):
+                raise SourceError(
+                    f"{path.name}: {verdict[:40]!r} is no verdict of a sheet of claims",
+                    "Write yes, no or instead into a file that cybilgraph review --export has written.",
+                )
+            one = Decision(**cells | {"verdict": Verdict(verdict), "who": who})  # type: ignore[arg-type]
+            same = [other for other in decided.of(one.record) if other.subject == one.subject]
+            if any(_says(other) == _says(one) for other in same):
+                known += 1
+            else:
+                added.append(one)
+    append_decisions(folder, added)
+    return len(added), known
+
+
+def _says(one: Decision) -> tuple[str, str, str]:
+    return one.verdict, one.new_field, one.new_value

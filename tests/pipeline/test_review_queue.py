@@ -1,0 +1,226 @@
+"""Claims are reviewed in order of doubt, decisions apply to the next release, and hold in all later ones."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import openpyxl
+import pytest
+from click.testing import CliRunner
+
+from cybilgraph import pipeline
+from cybilgraph.cli import main
+from cybilgraph.errors import SourceError
+from cybilgraph.identity.decision_layer import Claim, kind_of, read_claims
+from cybilgraph.identity.decisions import Decision, Decisions, Verdict, append_decisions
+from cybilgraph.model.vocabulary import BASE, CYB, thing_iri
+from cybilgraph.pipeline.review_queue import OpenClaim, import_sheet, open_claims, unlisted_actors
+from cybilgraph.rdf.serialisation import is_in_earlier_graph
+from cybilgraph.release import Release, Releases
+from cybilgraph.release.graph_file import GRAPH, open_lines
+from cybilgraph.sync.changes import ChangeLogCache
+from tests.conftest import RECORDS
+
+pytestmark = pytest.mark.slow
+
+
+def lines_of(release: Release) -> list[str]:
+    with open_lines(release.folder / GRAPH) as lines:
+        return [line.decode().rstrip("\n") for line in lines if not is_in_earlier_graph(line)]
+
+
+def claims_of(release: Release, record: str) -> dict[tuple[str, str], Claim]:
+    project = thing_iri("project", record)
+    return read_claims([line for line in lines_of(release) if line.startswith(f"<{project}")], project)
+
+
+@pytest.fixture(scope="module")
+def release(tmp_path_factory: pytest.TempPathFactory) -> Release:
+    return pipeline.build([RECORDS], tmp_path_factory.mktemp("releases"), dumps=False)[0]
+
+
+def place(one: OpenClaim) -> tuple[str, str, str]:
+    return one.record, one.claim.field, one.claim.key
+
+
+def test_claims_come_in_order_of_doubt_with_a_tenth_at_random(release: Release, tmp_path: Path) -> None:
+    queue = open_claims(release, tmp_path, 30, 0)
+    places = list(map(place, queue))
+    assert len(places) == len(set(places)) == 30
+    assert {one.claim.basis for one in queue} == {"derived", "possible"}
+    rest = [one.claim.confidence for number, one in enumerate(queue) if number % 10 != 5]
+    assert rest == sorted(rest, key=lambda confidence: abs(confidence - 0.5))
+    assert places == list(map(place, open_claims(release, tmp_path, 30, 0)))
+    other = list(map(place, open_claims(release, tmp_path, 30, 1)))
+    assert [number for number, (one, two) in enumerate(zip(places, other, strict=True)) if one != two][:1] == [5]
+    append_decisions(tmp_path, [one.decide("Ana", Verdict.YES) for one in queue])
+    assert set(places).isdisjoint(map(place, open_claims(release, tmp_path, 1_000, 0)))
+
+
+def test_twenty_decisions_apply_and_hold(release: Release, tmp_path: Path) -> None:
+    records, folder = tmp_path / "records", tmp_path / "decisions"
+    shutil.copytree(RECORDS, records)
+    queue = open_claims(release, folder, 20, 0)
+    verdicts = [(Verdict.YES, ""), (Verdict.NO, ""), (Verdict.INSTEAD, "partner")]
+    made = [
+        one.decide("Ana", *verdicts[number % (3 if kind_of(one.claim.field) == "actor" else 2)])
+        for number, one in enumerate(queue)
+    ]
+    assert {one.verdict for one in made} == {Verdict.YES, Verdict.NO, Verdict.INSTEAD}
+    append_decisions(folder, made)
+
+    def verify(built: Release, *, is_text_as_before: bool = True) -> None:
+        for one, decision in zip(queue, made, strict=True):
+            claims = claims_of(built, one.record)
+            said = claims.get((one.claim.field, one.claim.key))
+            assert (said is not None) is (decision.verdict is Verdict.YES)
+            if decision.verdict is not Verdict.NO:
+                found = claims[decision.new_field or one.claim.field, one.claim.key]
+                assert found.basis == "confirmed"
+                assert not is_text_as_before or found.sentences == one.claim.sentences
+
+    into = release.folder.parent
+    decided, report = pipeline.build([records], into, dumps=False, decisions=folder)
+    verify(decided)
+    assert not [found for found in report.findings if "#decision-" in found.rule]
+    log = ChangeLogCache(Releases(into))
+    changes = list(log.between(release.number, decided.number).records())
+    told = [verdict for change in changes for field in change.fields for verdict, _ in field.decided]
+    words = {Verdict.YES: "confirmed", Verdict.NO: "rejected", Verdict.INSTEAD: "corrected"}
+    assert sorted(told) == sorted(words[one.verdict] for one in made)
+    assert {change.key for change in changes} == {one.record for one in queue}
+    assert any("confirmed" in change.describe() for change in changes)
+    log.close()
+
+    for path in sorted(records.glob("*.txt")):  # saved again, on another date
+        page = path.read_text(encoding="utf-8")
+        head, _, rest = page.partition("\n")
+        (records / f"zz-{path.name}").write_text(f"{head}\nRetrieved: 2026-11-01\n{rest}", encoding="utf-8")
+    again, report = pipeline.build([records], into, dumps=False, decisions=folder)
+    verify(again)
+    assert not [found for found in report.findings if "#decision-" in found.rule]
+
+    rejected = next(  # not from the title, of which the key is made
+        one
+        for one, two in zip(queue, made, strict=True)
+        if two.verdict is Verdict.NO and one.claim.sentences[0] not in one.title
+    )
+    sentence = rejected.claim.sentences[0]
+    for path in (*records.glob("*.txt"), *records.glob("*.csv")):
+        page = path.read_text(encoding="utf-8")
+        path.write_text(page.replace(sentence, f"In this project {sentence}"), encoding="utf-8")
+    changed, report = pipeline.build([records], into, dumps=False, decisions=folder)
+    reviews = [found for found in report.findings if found.rule.endswith("#decision-review")]
+    assert rejected.record in {found.record for found in reviews}
+    verify(changed, is_text_as_before=False)
+
+
+# In a terminal
+
+
+def review(release: Release, folder: Path, keys: str, *more: str) -> str:
+    arguments = ["review", str(release.folder.parent), "--decisions", str(folder), "--who", "Ana", *more]
+    result = CliRunner().invoke(main, arguments, input=keys)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def in_force(folder: Path, release: Release) -> list[Decision]:
+    with Decisions(folder) as decided:
+        return [one for record in ("", *decided.records()) for one in decided.of(record)]
+
+
+@pytest.fixture
+def first(release: Release, tmp_path: Path) -> Release:
+    """A folder of releases with one release, because others add to that of ``release``."""
+    releases = Releases(release.folder.parent)
+    releases.activate(1)
+    return releases.get(1)
+
+
+def test_keys_decide_skip_and_undo(first: Release, tmp_path: Path) -> None:
+    queue, total = open_claims(first, tmp_path, 200, 0), len(open_claims(first, tmp_path, 1_000, 0))
+    said = review(first, tmp_path, "ynr3sxuuyq")
+    assert f"1 of {len(queue)}" in said
+    assert queue[0].claim.sentences[0][:20] in said.replace("\n", " ")
+    assert "Also:" in said
+    made = {(one.record, one.subject): (one.verdict, one.new_field) for one in in_force(tmp_path, first)}
+    # The third was skipped back to by the first "u", and undone by the second, then confirmed.
+    assert made == {
+        (one.record, f"{one.claim.field} {one.subject}"): verdict
+        for one, verdict in zip(queue, [(Verdict.YES, ""), (Verdict.NO, ""), (Verdict.YES, "")], strict=False)
+    }
+    assert "3 decided" in said
+    assert f"1 of {min(total - 3, 200)}" in review(first, tmp_path, "q"), "it continues where it ended"
+
+
+def test_another_actor_is_chosen_by_name(first: Release, tmp_path: Path) -> None:
+    [one, *_] = open_claims(first, tmp_path, 200, 0)
+    said = review(first, tmp_path, "aNo country of this name\n\nq" if one.claim.field == "country" else "aUNODC\nq")
+    assert "UNODC" in said or "United Nations Office on Drugs" in said
+    [made] = in_force(tmp_path, first)
+    assert (made.verdict, made.new_value) == (Verdict.INSTEAD, "unodc")
+
+
+def test_end_of_input_ends_the_session_and_keeps_decisions(first: Release, tmp_path: Path) -> None:
+    assert "1 decided" in review(first, tmp_path, "y")
+    assert len(in_force(tmp_path, first)) == 1
+
+
+def test_unlisted_organisations_are_reviewed(first: Release, tmp_path: Path) -> None:
+    actors = unlisted_actors(first, tmp_path, 10)
+    assert [one.count for one in actors] == sorted((one.count for one in actors), reverse=True)
+    said = review(first, tmp_path, "n" + "aCouncil of Europe\n" + "ogovernment\nBelize\n\n" + "q", "--names")
+    assert actors[0].name in said
+    made = {one.value: (one.verdict, one.new_value) for one in in_force(tmp_path, first)}
+    values = [one.decide("Ana", Verdict.NO).value for one in actors[:3]]
+    assert made == dict(
+        zip(
+            values,
+            [(Verdict.NO, ""), (Verdict.INSTEAD, "coe"), (Verdict.YES, "type=government; country=BZ")],
+            strict=True,
+        )
+    )
+    left = {one.key for one in unlisted_actors(first, tmp_path, 10)}
+    assert not left & {one.key for one in actors[:3]}
+
+
+def test_claims_are_decided_in_a_workbook(first: Release, tmp_path: Path) -> None:
+    book, folder = tmp_path / "claims.xlsx", tmp_path / "decisions"
+    exported = CliRunner().invoke(
+        main,
+        ["review", str(first.folder.parent), "--decisions", str(folder), "--export", str(book), "--limit", "5"],
+    )
+    assert exported.output.startswith("5 claims written")
+    sheet = openpyxl.load_workbook(book)
+    header = [cell.value for cell in sheet.worksheets[0][1]]
+    for row, verdict in ((2, "Yes"), (3, "no"), (4, "instead")):
+        sheet.worksheets[0].cell(row, header.index("verdict") + 1).value = verdict
+    sheet.worksheets[0].cell(4, header.index("new_field") + 1).value = "partner"
+    sheet.save(book)
+    assert "3 decisions added, 0 known already" in review(first, folder, "", "--import", str(book))
+    queue = {(one.record, one.subject): one for one in open_claims(first, tmp_path / "none", 5, 0)}
+    for made in in_force(folder, first):
+        one = queue[made.record, made.value]
+        assert (made.sentence, made.basis) == ("\n".join(one.claim.sentences), one.claim.basis)
+    assert import_sheet(book, folder, "Ana") == (0, 3)
+    sheet.worksheets[0].cell(5, header.index("verdict") + 1).value = "perhaps"
+    sheet.save(book)
+    with pytest.raises(SourceError, match="'perhaps' is no verdict"):
+        import_sheet(book, folder, "Ana")
+
+
+def test_check_and_build_report_unusable_decisions(tmp_path: Path) -> None:
+    (tmp_path / "D").mkdir()
+    (tmp_path / "D" / "a.csv").write_text("id,field,verdict,who,when\nx,colour,yes,Ana,2027-01-31T12:00:00Z\n")
+    page = str(RECORDS / "belize-G0020.txt")
+    result = CliRunner().invoke(main, ["check", page, "--decisions", str(tmp_path / "D")])
+    assert result.exit_code == 1
+    assert "there is no field or role 'colour'" in result.output
+    refused = CliRunner().invoke(main, ["check", page, "--diff", "--decisions", str(tmp_path / "D")])
+    assert refused.exit_code == 2
+    release, report = pipeline.build([page], tmp_path / "R", dumps=False, contacts=False, decisions=tmp_path / "D")
+    [found] = [found for found in report.findings if found.rule.endswith("#decision-unread")]
+    assert (found.file, found.line) == ("", 0), "the file is named after a curator"
+    assert not any(f"> <{CYB.decision}> <{BASE}record" in line for line in lines_of(release))

@@ -15,9 +15,15 @@ _ROLES = {"funder": ("Funder",), "member": ("Implementer", "Partner")}
 _PLACES = ("Country", "Region", "Group")
 #: The heading on a page for actors without a role.
 _UNSPECIFIED_ROLE = {"": "Role not specified", "Unspecified": "Role not specified"}
+
+
+def _heading(field: str) -> str:
+    return field.replace("_", " ").capitalize()
+
+
 #: Properties with sections of their own, by the heading.
-_PROSE = {row.name.capitalize(): row.term for row in FIELDS if row.kind is FieldKind.PROSE}
-_ITEMS = {row.name.capitalize(): row.term for row in FIELDS if row.kind is FieldKind.ITEMS}
+_PROSE = {_heading(row.name): row.term for row in FIELDS if row.kind is FieldKind.PROSE}
+_ITEMS = {_heading(row.name): row.term for row in FIELDS if row.kind is FieldKind.ITEMS}
 _TEXTS = _PROSE | _ITEMS
 _RELATION_PROPERTIES = (DCTERMS.isPartOf, CYB.follows, DCTERMS.relation)
 _SINGLE = (DCTERMS.title, DCTERMS.identifier, CYB.start, CYB.end, CYB.startAsPrinted, CYB.endAsPrinted)

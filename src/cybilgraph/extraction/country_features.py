@@ -14,11 +14,9 @@ from cybilgraph.extraction.locations import find_place_lists, is_item
 from cybilgraph.extraction.name_spans import DEMONYM, PLACE
 from cybilgraph.extraction.phrases import has_phrase, phrase_claims, role_claims
 from cybilgraph.extraction.role_features import context_features, first_words
-from cybilgraph.extraction.sentences import Name, Sentence
-from cybilgraph.model.gazetteer import Gazetteer, GazetteerEntry
+from cybilgraph.extraction.sentences import FIRST_SENTENCE_COUNT, Name, Sentence
+from cybilgraph.model.gazetteer import PLACES, Gazetteer, GazetteerEntry
 
-#: The project itself is usually described in its first sentences.
-_FIRST_SENTENCE_COUNT = 3
 _PLACE_CLAIMS = ("place", "listed", "elsewhere")
 _SENTENCE_CLAIMS = ("compare", "aside", "elsewhere")
 
@@ -47,7 +45,7 @@ def country_features(
     for key in found:
         candidates.setdefault(key, CountryCandidate())
     in_title = {key for key, one in candidates.items() if any(text.section == "title" for text, _ in one.mentions)}
-    shared = {"always", *(f"stated {kind}" for kind, _ in stated if kind in ("country", "region", "group"))}
+    shared = {"always", *(f"stated {kind}" for kind, _ in stated if kind in PLACES)}
     shared.add(f"countries {min(sum(one.named > 0 for one in candidates.values()), 5)}")
     for key, candidate in sorted(candidates.items()):
         if ("country", key) in stated:
@@ -87,7 +85,7 @@ def _find_candidates(sentences: list[Sentence], names: Gazetteer) -> dict[str, C
                     features.update(_prefixed(how, context_features(sentence.marked).get(name.at, ())))
                     if any(low <= name.at < high for low, high in lists):
                         features.update(("in list", f"in list of {sentence.section}"))
-                candidate = found.setdefault(country, CountryCandidate(is_early=number < _FIRST_SENTENCE_COUNT))
+                candidate = found.setdefault(country, CountryCandidate(is_early=number < FIRST_SENTENCE_COUNT))
                 candidate.named += how != "seat"
                 candidate.mentions.append((sentence, features))
     return found

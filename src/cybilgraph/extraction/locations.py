@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from cybilgraph.extraction.name_spans import ACTOR, BODY, DEMONYM, NAME, PLACE, PLACES
+from cybilgraph.extraction.name_spans import ACTOR, BODY, DEMONYM, NAME, PLACE
 from cybilgraph.extraction.phrases import claims_in, has_phrase, phrase_claims, phrase_spans, role_claims
 from cybilgraph.extraction.sentences import Name, Sentence
-from cybilgraph.model.gazetteer import Gazetteer, GazetteerEntry
+from cybilgraph.model.gazetteer import PLACES, Gazetteer, GazetteerEntry
 
 #: Confidence in the country of a beneficiary.
 _HOME_COUNTRY_CONFIDENCE = 0.85

@@ -10,7 +10,6 @@ from cybilgraph.model.gazetteer import GazetteerEntry
 #: ("Kenyan"), a project.
 ACTOR, BODY, NAME, PLACE, DEMONYM, PROJECT = "◆", "◈", "◎", "◇", "◬", "◫"
 MARKS = ACTOR + BODY + NAME + PLACE + DEMONYM + PROJECT
-PLACES = ("country", "region", "group")
 
 
 @dataclass(slots=True)

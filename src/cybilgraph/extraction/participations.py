@@ -15,19 +15,15 @@ from cybilgraph.extraction.linear_model import load_model
 from cybilgraph.extraction.name_spans import BODY, DEMONYM, PLACE, country_key
 from cybilgraph.extraction.phrases import has_phrase, role_claims
 from cybilgraph.extraction.role_features import context_features, first_words
-from cybilgraph.extraction.sentences import Name, Sentence
+from cybilgraph.extraction.sentences import FIRST_SENTENCE_COUNT, Name, Sentence
 from cybilgraph.model.fields import Content, sections
 from cybilgraph.model.gazetteer import Gazetteer, GazetteerEntry, slug
 from cybilgraph.model.organisations import is_public_authority
 from cybilgraph.model.record import Basis, Named, Participation, Record, Scope, Text
 from cybilgraph.model.state_bodies import parse_actor_name
 
-#: Sections that are not searched for actors.
-_IGNORED_SECTIONS = ("links",)
 #: Sections about the purpose of the project.
 _PURPOSE_SECTIONS = sections(Content.PURPOSE, Content.DETAILS)
-#: The project itself is usually described in its first sentences.
-_FIRST_SENTENCE_COUNT = 3
 #: The claims of phrases that say who delivers or pays for a project.
 _MAIN_CLAIMS = ("funder", "implementer", "acts")
 #: The claims of phrases about whole sentences.
@@ -152,7 +148,7 @@ def _find_candidates(sentences: list[Sentence], stated: set[str], names: Gazette
     """Return the actors that sentences name, except those that the page states."""
     found: dict[str, Candidate] = {}
     for number, sentence in enumerate(sentences):
-        if not sentence.names or sentence.section in _IGNORED_SECTIONS:
+        if not sentence.names:
             continue
         claims: dict[int, dict[str, float]] = defaultdict(dict)
         for phrase, name in role_claims(sentence):
@@ -169,7 +165,7 @@ def _find_candidates(sentences: list[Sentence], stated: set[str], names: Gazette
                 own = {} if is_denied else claims[name.at]
                 features = shared.union(() if is_denied else contexts.get(name.at, ()))
                 features.update(*((f"claim {claim}", f"claim {claim} in {part}") for claim in own))
-                candidate = found.setdefault(actor.key, Candidate(actor, is_early=number < _FIRST_SENTENCE_COUNT))
+                candidate = found.setdefault(actor.key, Candidate(actor, is_early=number < FIRST_SENTENCE_COUNT))
                 candidate.mentions.append((sentence, name, frozenset(features)))
                 for claim, confidence in own.items():
                     candidate.claims[claim] = max(candidate.claims.get(claim, 0), confidence)

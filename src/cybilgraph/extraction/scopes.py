@@ -15,12 +15,12 @@ from cybilgraph.extraction.locations import (
     is_item,
     place_entries,
 )
-from cybilgraph.extraction.name_spans import DEMONYM, PLACE, PLACES
+from cybilgraph.extraction.name_spans import DEMONYM, PLACE
 from cybilgraph.extraction.phrases import has_phrase, phrase_claims
 from cybilgraph.extraction.sentences import Sentence
 from cybilgraph.extraction.themes import ScopeQuotes, add_themes
 from cybilgraph.model.fields import Content, sections
-from cybilgraph.model.gazetteer import Gazetteer, GazetteerEntry
+from cybilgraph.model.gazetteer import PLACES, Gazetteer, GazetteerEntry
 from cybilgraph.model.organisations import is_public_authority
 from cybilgraph.model.record import Basis, Named, Record, Scope, Text
 

@@ -17,18 +17,7 @@ from typing import Any
 
 from ahocorasick_rs import AhoCorasick
 
-from cybilgraph.extraction.name_spans import (
-    ACTOR,
-    BODY,
-    DEMONYM,
-    MARKS,
-    NAME,
-    PLACE,
-    PLACES,
-    PROJECT,
-    Span,
-    country_key,
-)
+from cybilgraph.extraction.name_spans import ACTOR, BODY, DEMONYM, MARKS, NAME, PLACE, PROJECT, Span, country_key
 from cybilgraph.extraction.organisation_names import (
     FIRST_ACTS,
     add_misspelt_countries,
@@ -36,7 +25,7 @@ from cybilgraph.extraction.organisation_names import (
     find_non_organisations,
 )
 from cybilgraph.extraction.persons import find_persons
-from cybilgraph.model.gazetteer import Gazetteer, GazetteerEntry, Mention, fold_in_place, slug
+from cybilgraph.model.gazetteer import PLACES, Gazetteer, GazetteerEntry, Mention, fold_in_place, slug
 from cybilgraph.model.organisations import is_organisation_name, is_public_authority
 from cybilgraph.model.record import Contact, Evidence, Record, Text
 from cybilgraph.model.resources import REFERENCE
@@ -45,6 +34,8 @@ from cybilgraph.model.values import value
 
 _MARKED = re.compile(rf"[{MARKS}]")
 _PLACES = frozenset(PLACES)
+#: The project itself is usually described in its first sentences.
+FIRST_SENTENCE_COUNT = 3
 _SENTENCE = re.compile(
     r"[^.!?;]+(?:(?:(?<=\bSt)\.|(?<=\b(?:Dr|Mr|Ms|No|vs))\.|(?<=\bMrs)\.|(?<=\bProf)\.|(?<=\b(?:Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sep|Oct|Nov|Dec))\.|(?<=\bSept)\.|(?<=\b[A-Z]\.[A-Z])\.|[.!?](?!\s+[A-Z0-9“\"(]|\s*$)|;(?!\s))[^.!?;]*)*"
     r"[.!?;]*[”\"’)]*"

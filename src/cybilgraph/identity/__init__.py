@@ -28,7 +28,7 @@ from cybilgraph.model.findings import Finding
 from cybilgraph.model.gazetteer import slug
 from cybilgraph.model.record import KEY_PATTERN, Record
 from cybilgraph.model.rules import finding
-from cybilgraph.readers.inputs import COMPRESSED_ARCHIVE
+from cybilgraph.readers.web_archives import split_page_name
 from cybilgraph.runtime.spill import TemporaryDatabase
 
 #: If a project has more captures than this, they are reported together.
@@ -134,12 +134,6 @@ def identity_of(record: Record) -> RecordIdentity:
     )
 
 
-def _page_address(source: str) -> str:
-    """Return the address of a page in a web archive, by the name of its source; empty for another source."""
-    archive, separator, address = source.partition("#http")
-    return address if separator and archive.endswith((".warc", COMPRESSED_ARCHIVE)) else ""
-
-
 class Identities:
     """A context manager that collects records and identifies their projects. Add all records before asking."""
 
@@ -241,7 +235,7 @@ class Identities:
                 ]
                 by_title = [source for source, called, _ in older if called == slug(title)]
                 for source in (by_id or by_title or [source for source, *_ in older])[:1]:
-                    if _page_address(source) and _page_address(source) == _page_address(file):
+                    if (address := split_page_name(source)[1]) and address == split_page_name(file)[1]:
                         continue  # a later capture of the same page
                     name = "second-capture" if by_id else "same-title"
                     yield finding(name, file, {"other": source}, record=key, line=line)

@@ -16,7 +16,7 @@ from itertools import combinations, groupby, islice
 from operator import itemgetter
 
 from cybilgraph.model.findings import Finding
-from cybilgraph.model.gazetteer import load_gazetteer, similarity
+from cybilgraph.model.gazetteer import PLACES, load_gazetteer, similarity
 from cybilgraph.model.rules import finding
 from cybilgraph.runtime.spill import TemporaryDatabase
 
@@ -32,7 +32,6 @@ _RAREST_WORDS = 3
 _MAX_REPORTED_PROJECTS = 5
 #: The number of words counted in memory, and of projects cached for comparison.
 _MAX_COUNTED_WORDS, _MAX_CACHED_PROJECTS = 10_000, 1_000
-_PLACES = ("country", "region", "group")
 
 # ``words`` counts the occurrences of words in titles. A row of ``blocks`` assigns a project to a word, or to
 # dates and a country.
@@ -180,6 +179,6 @@ def _are_distinct_titles(one: str, other: str) -> bool:
     return any(
         any(char.isdigit() for char in word)
         or word in ("i", "ii", "iii", "iv", "v")
-        or (len(word) > 3 and any(names.find(kind, word) for kind in _PLACES))
+        or (len(word) > 3 and any(names.find(kind, word) for kind in PLACES))
         for word in _words(one) ^ _words(other)
     )

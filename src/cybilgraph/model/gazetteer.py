@@ -43,8 +43,9 @@ REFERENCE_FILES = {
     "activity-kind": ("activity-kinds.csv", "id"),
     "result-status": ("result-statuses.csv", "id"),
 }
-#: The kinds that are searched for in prose.
-MENTIONED_KINDS = ("actor", "country", "region", "group", "theme")
+#: The kinds of places, and the kinds that are searched for in prose.
+PLACES = ("country", "region", "group")
+MENTIONED_KINDS = ("actor", *PLACES, "theme")
 #: The kind of demonyms ("Kenyan"); such an entry has the key of its country.
 DEMONYM = "demonym"
 #: Minimum similarity (0 to 100) of a near match: "Trindad" finds Trinidad, but "Niger" (90.9) never finds
@@ -369,7 +370,7 @@ class Gazetteer:
         shared = sum(len(word) > 2 and word not in unmatched for word in one)
         if shared < 2 or len(unmatched) > 1:
             return True
-        return any(self.find(place, word) for word in unmatched for place in ("country", "region", "group"))
+        return any(self.find(place, word) for word in unmatched for place in PLACES)
 
     def government(self, country: GazetteerEntry) -> GazetteerEntry:
         """Return the actor that represents a country; a new entry if the list of actors has none."""

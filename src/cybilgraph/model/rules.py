@@ -22,7 +22,8 @@ from cybilgraph.model.vocabulary import BASE, CYB, PREFIXES, RDF, RULES, SH
 
 #: The languages of all rules; findings use the first unless another is requested.
 LANGUAGES = ("en", "es", "fr")
-_PLACEHOLDER = re.compile(r"\{[?$](\w+)\}")
+#: A variable in a message template, {?name} or {$name} (SHACL, section 5.3.2).
+PLACEHOLDER = re.compile(r"\{[?$](\w+)\}")
 #: A repetition in an example, ⟦text ×count⟧; № is replaced by the number of the copy.
 _REPEATED = re.compile(r"⟦([^⟦⟧]*) ×(\d+)⟧")
 _PREFIXES = "".join([f"@prefix {prefix}: <{iri}> . " for prefix, iri in PREFIXES.items()] + [f"@base <{BASE}> . "])
@@ -231,9 +232,9 @@ def translate(finding: Finding, language: str = LANGUAGES[0]) -> Finding:
 def general_message(finding: Finding, language: str = LANGUAGES[0]) -> str:
     """Return the rule's message with open placeholders; empty if nothing else is left."""
     rule = catalogue().get(finding.rule.removeprefix(RULES))
-    text = _PLACEHOLDER.sub("…", rule.messages.get(language) or rule.messages[LANGUAGES[0]]) if rule else ""
+    text = PLACEHOLDER.sub("…", rule.messages.get(language) or rule.messages[LANGUAGES[0]]) if rule else ""
     return text if text.strip("… ") else ""
 
 
 def _fill_placeholders(text: str, values: Mapping[str, str]) -> str:
-    return intern(_PLACEHOLDER.sub(lambda gap: values[gap[1]], text))  # many findings have the same text
+    return intern(PLACEHOLDER.sub(lambda gap: values[gap[1]], text))  # many findings have the same text

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import cache
 
-from cybilgraph.model.gazetteer import DEMONYM, GazetteerEntry, fold, load_gazetteer, slug
+from cybilgraph.model.gazetteer import DEMONYM, PLACES, GazetteerEntry, fold, load_gazetteer, slug
 from cybilgraph.model.record import Named, Participation, Scope
 from cybilgraph.model.resources import REFERENCE
 from cybilgraph.model.values import value
@@ -215,7 +215,7 @@ def find_home(name: str, homes: Mapping[str, set[str]], country: str) -> str:
 def only_country(scopes: Iterable[Scope]) -> str:
     """Return the country of a project in no other country, region or group; otherwise an empty string."""
     places = {(scope.concept.kind, scope.concept.key) for scope in scopes}
-    places = {(kind, key) for kind, key in places if kind in ("country", "region", "group")}
+    places = {(kind, key) for kind, key in places if kind in PLACES}
     kind, key = next(iter(places)) if len(places) == 1 else ("", "")
     return key if kind == "country" else ""
 

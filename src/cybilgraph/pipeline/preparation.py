@@ -30,6 +30,7 @@ from cybilgraph.model.rules import finding
 from cybilgraph.rdf.description import describe
 from cybilgraph.readers import Input, Location, find_inputs, read_input
 from cybilgraph.readers.inputs import MAX_PAGE_BYTES, changed_since
+from cybilgraph.readers.web_archives import split_page_name
 from cybilgraph.release.redaction import IsHidden, mentions_hidden, redact
 from cybilgraph.runtime.parallel import SizedExecutor
 from cybilgraph.validation.corrections import with_hint
@@ -95,7 +96,7 @@ def reporting(
         if checked and source == checked.name:
             checked.records.append(key)
         elif checked:  # a page in a web archive
-            report.files.append(CheckedFile(source, source.partition("#")[2], [key]))
+            report.files.append(CheckedFile(source, split_page_name(source)[1], [key]))
 
     try:
         yield note

@@ -33,7 +33,8 @@ from cybilgraph.readers.page.sections import derive_slug
 
 _NOT_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _LANG = "{http://www.w3.org/XML/1998/namespace}lang"
-_KEY = re.compile(rf"<{re.escape(BASE)}(?:id/project|record)/([^/>]+)".encode())
+#: The subject of a line of N-Triples about a project or its record.
+PROJECT_KEY = re.compile(rf"<{re.escape(BASE)}(?:id/project|record)/([^/>]+)".encode())
 _ACTOR = re.compile(rf"<{re.escape(BASE)}id/actor/[^>]+>".encode())
 _ACTOR_NAME_OR_SEAT = re.compile(rf"(<{re.escape(BASE)}id/actor/[^>]+>) <(?:{SKOS.prefLabel}|{CYB.seat})> .*")
 _IS_PROJECT = f" <{CYB.Project}> .\n".encode()
@@ -65,7 +66,7 @@ def read_graph_records(blocks: Iterable[bytes], shared: Iterable[str] = ()) -> I
 
 
 def _key(line: bytes) -> bytes:
-    found = _KEY.match(line)
+    found = PROJECT_KEY.match(line)
     return found[1] if found else b""
 
 

@@ -17,7 +17,7 @@ from cybilgraph.readers.html.tree import decode_html
 from cybilgraph.readers.inputs import COMPRESSED_ARCHIVE, MAX_PAGE_BYTES, Input, Stream
 from cybilgraph.readers.tabular import csv_rows
 from cybilgraph.readers.text import decode, split_raw_lines
-from cybilgraph.readers.web_archives import find_pages
+from cybilgraph.readers.web_archives import find_pages, split_page_name
 
 #: The maximum length of an excerpt, and of its text before the mark.
 MAX_EXCERPT_CHARACTERS, _CHARACTERS_BEFORE = 300, 100
@@ -76,7 +76,7 @@ def _sources(names: Iterable[str], inputs: Mapping[str, Input]) -> Iterator[Inpu
     for name in sorted(names):
         if name in inputs:
             yield inputs[name]
-        elif (archive := name.partition("#http")[0]) in inputs:
+        elif (archive := split_page_name(name)[0]) in inputs:
             archives[archive].add(name)
     for archive, pages in archives.items():
         with suppress(SourceError):

@@ -28,7 +28,7 @@ from cybilgraph.model.rules import finding
 from cybilgraph.readers.html import read_captured_page
 from cybilgraph.readers.html.page_kind import PageKind
 from cybilgraph.readers.html.tree import MAX_HTML_BYTES
-from cybilgraph.readers.inputs import Input, Stream
+from cybilgraph.readers.inputs import COMPRESSED_ARCHIVE, Input, Stream
 
 #: A crawl of a whole country has some million records; one file of Common Crawl has 150,000.
 MAX_ARCHIVE_RECORDS = 10_000_000
@@ -37,7 +37,7 @@ _MAX_ARCHIVE_BYTES = 200_000_000_000
 _MAX_EXPANSION, _FREE_BYTES = 100, 2_000_000_000
 #: The size of a record's own header, and of the parts in which other records are skipped.
 _MAX_HEADER_BYTES, _BLOCK_BYTES = 1 << 20, 1 << 16
-_PAGE_TYPES = ("text/html", "application/xhtml+xml")
+PAGE_TYPES = ("text/html", "application/xhtml+xml")
 _GONE_STATUSES = (404, 410)
 _DATE = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d{1,9})?Z")
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]{2,30})", re.IGNORECASE)
@@ -97,6 +97,12 @@ def find_pages(input_file: Input, names: Container[str]) -> Iterator[Input]:
                 response = read_http(record, MAX_HTML_BYTES)
                 if response and response.status == 200:
                     yield _page_input(input_file, record, response)
+
+
+def split_page_name(source: str) -> tuple[str, str]:
+    """Return the archive and the address of a page in an archive, of which its name consists; "" for other sources."""
+    archive, separator, address = source.partition("#http")
+    return (archive, f"http{address}") if separator and archive.endswith((".warc", COMPRESSED_ARCHIVE)) else ("", "")
 
 
 def _page_name(input_file: Input, record: Any) -> str:
@@ -286,7 +292,7 @@ def _decompress(content: bytes, limit: int) -> bytes | None:
 
 def is_page_type(content_type: str) -> bool:
     """Return whether a Content-Type is that of a web page."""
-    return content_type.partition(";")[0].strip().lower() in _PAGE_TYPES
+    return content_type.partition(";")[0].strip().lower() in PAGE_TYPES
 
 
 def charset_of(content_type: str) -> str:

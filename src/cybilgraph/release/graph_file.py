@@ -5,20 +5,18 @@ A chunk contains some resources completely.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
 from cybilgraph.errors import FileDamaged
-from cybilgraph.model.vocabulary import BASE
+from cybilgraph.rdf.iati_activities import PROJECT_KEY
 from cybilgraph.runtime.compression import DECOMPRESSION_ERRORS, open_decompressed, read_parts, write_parts
 
 GRAPH = "graph.nq.zst"
 #: The size from which a chunk ends with its resource.
 _CHUNK_BYTES = 1_000_000
-_PROJECT = re.compile(rf"<{re.escape(BASE)}(?:id/project|record)/([^/>]+)".encode())
 
 
 def write_graph(path: Path, lines: Iterable[bytes]) -> None:
@@ -63,5 +61,5 @@ def split_chunks(lines: Iterable[bytes]) -> Iterator[bytes]:
 
 def resource_of(line: bytes) -> bytes:
     """Return the key of the project to which the subject belongs as a part, or else the subject."""
-    project = _PROJECT.match(line)
+    project = PROJECT_KEY.match(line)
     return project[1] if project else line.split(b" ", 1)[0]

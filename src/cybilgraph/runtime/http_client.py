@@ -27,7 +27,7 @@ USER_AGENT = f"cybilgraph/{__version__}"
 #: HTTP statuses of requests that are retried.
 RETRY_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 MAX_REDIRECTS = 5
-_REDIRECT_STATUSES = (301, 302, 303, 307, 308)
+REDIRECT_STATUSES = (301, 302, 303, 307, 308)
 _BLOCK_BYTES = 1 << 16
 #: Sent unless a request has other values.
 _HEADERS = {"User-Agent": USER_AGENT, "Accept": "*/*", "Accept-Encoding": "identity"}
@@ -205,7 +205,7 @@ class HttpClient(AbstractContextManager["HttpClient"]):
                 raise _connection_failed(error) from error
             self._deadline.at = until
             location = response.headers.get("Location", "")
-            if response.status not in _REDIRECT_STATUSES or not location or method not in self._redirected_methods:
+            if response.status not in REDIRECT_STATUSES or not location or method not in self._redirected_methods:
                 return response
             response.close()  # do not read the body, which may be endless
             if not (target := self._redirect_target(address, location)):

@@ -25,7 +25,7 @@ from cybilgraph.readers.html.page_kind import PageKind
 from cybilgraph.readers.html.tree import MAX_HTML_BYTES
 from cybilgraph.readers.inputs import Input
 from cybilgraph.readers.web_archives import charset_of, is_page_type
-from cybilgraph.runtime.http_client import USER_AGENT
+from cybilgraph.runtime.http_client import MAX_REDIRECTS, REDIRECT_STATUSES, USER_AGENT
 from cybilgraph.sync.crawl_archive import Capture, CrawlArchive, digest_of
 from cybilgraph.sync.fetch import HttpResponse, Limits, Site
 from cybilgraph.sync.sitemaps import Sitemap, parse_sitemap
@@ -35,7 +35,7 @@ _ROBOT = "cybilgraph"
 _MAX_ROBOTS_BYTES = 512_000
 #: Sitemaps of sites whose robots.txt names none: the convention, and those of WordPress and its plugins.
 _SITEMAPS = ("/sitemap.xml", "/sitemap_index.xml", "/wp-sitemap.xml")
-_MAX_SITEMAPS, _MAX_REDIRECTS = 500, 5
+_MAX_SITEMAPS = 500
 _MAX_ADDRESS_CHARACTERS, _MAX_SEGMENTS = 2_000, 20
 #: Calendars link to a next month forever: links are not followed after this many pages in a row that neither describe
 #: nor led to a project: pages of which each links to the next, with addresses that differ only in numbers, or any.
@@ -44,7 +44,7 @@ _MAX_CHAIN, _MAX_ALIKE, _MAX_IN_A_ROW = 6, 50, 500
 _MAX_FAILURES = 20
 #: The pages listed with each outcome in a summary.
 _MAX_LISTED = 100
-_REDIRECT_STATUSES, _GONE_STATUSES = (301, 302, 303, 307, 308), (404, 410)
+_GONE_STATUSES = (404, 410)
 _NO_PAGE = re.compile(
     r"\.(?:pdf|docx?|xlsx?|pptx?|odt|zip|gz|jpe?g|png|gif|svg|webp|ico|mp[34]|avi|mov|css|js|ics|xml|json|rss)$|/feed/?$",
     re.IGNORECASE,
@@ -269,7 +269,7 @@ class _Crawl:
             self._store(url, response, before)
         elif response.status == 304 and before:
             self._archive.add_unchanged(url, response, before)
-        elif response.status in (*_REDIRECT_STATUSES, *_GONE_STATUSES):
+        elif response.status in (*REDIRECT_STATUSES, *_GONE_STATUSES):
             self._archive.add_response(url, response)
         else:
             raise _PageFailed(f"status {response.status}")
@@ -307,9 +307,9 @@ class _Crawl:
 
     def _resolve(self, url: str) -> tuple[str, Capture]:
         """Return the address and the capture to which an address leads. Raises _PageFailed."""
-        for _ in range(_MAX_REDIRECTS + 1):
+        for _ in range(MAX_REDIRECTS + 1):
             capture = self._load(url)
-            if capture.status not in _REDIRECT_STATUSES:
+            if capture.status not in REDIRECT_STATUSES:
                 return url, capture
             target = _join(url, capture.headers.get("Location", ""))
             if _host(target) != self._host:
@@ -319,7 +319,7 @@ class _Crawl:
             url = self._with_scheme(target)
             if not self._robots.can_fetch(url, _ROBOT):
                 raise _PageFailed(f"redirects to {url[:200]}, which robots.txt disallows")
-        raise _PageFailed(f"more than {_MAX_REDIRECTS} redirects")
+        raise _PageFailed(f"more than {MAX_REDIRECTS} redirects")
 
     # ---- which pages
 

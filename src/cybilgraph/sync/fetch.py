@@ -15,6 +15,7 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from cybilgraph.errors import AnswerLost, FetchError
+from cybilgraph.readers.web_archives import PAGE_TYPES
 from cybilgraph.runtime.http_client import (
     MAX_REDIRECTS,
     RETRY_STATUSES,
@@ -33,7 +34,6 @@ _MAX_REPLY_BYTES = 20_000_000
 _MAX_ERROR_BYTES = 4096
 #: Characters of a redirect's URL in messages.
 _MAX_SHOWN = 200
-_PAGE_TYPES = ("text/html", "application/xhtml+xml")
 _RANGE = re.compile(r"bytes (\d+)-\d+/(?:\d+|\*)")
 
 
@@ -68,7 +68,7 @@ class HttpResponse:
     def is_page(self) -> bool:
         """Whether it is a web page, such as a login page or a proxy's error page instead of the data."""
         kind = self.type.partition(";")[0].strip().lower()
-        return kind in _PAGE_TYPES or self.body.lstrip()[:15].lower().startswith((b"<!doctype html", b"<html"))
+        return kind in PAGE_TYPES or self.body.lstrip()[:15].lower().startswith((b"<!doctype html", b"<html"))
 
 
 class Site:

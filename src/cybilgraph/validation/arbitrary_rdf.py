@@ -17,7 +17,7 @@ import rdflib
 from cybilgraph.errors import ShapesError, SourceError
 from cybilgraph.model.findings import Finding, ShaclResult
 from cybilgraph.model.gazetteer import MIN_SUGGESTION_SCORE, closest_match
-from cybilgraph.model.rules import LANGUAGES, finding, translate
+from cybilgraph.model.rules import LANGUAGES, PLACEHOLDER, finding, translate
 from cybilgraph.model.vocabulary import BASE, CYB, SH, shorten
 from cybilgraph.rdf.ntriples import term_text
 from cybilgraph.readers import Input
@@ -29,7 +29,6 @@ from cybilgraph.validation.shapes import BlankNodeNumbering, read_shapes
 
 #: The name of a parameter in its component: sh:MinCountConstraintComponent belongs to sh:minCount.
 _COMPONENT = re.compile(r".*[/#](?P<name>\w+?)(?:ConstraintComponent)?")
-_VARIABLE = re.compile(r"\{[?$]\w+\}")
 #: SHACL terms that rdflib does not list: Python keywords, and terms of later drafts of SHACL Advanced Features.
 _MORE_TERMS = (
     *("and", "class", "in", "not", "or", "values", "minus", "if", "then", "else", "exists", "distinct", "count"),
@@ -194,7 +193,7 @@ class _ShapeMessages:
         for quad in ox.parse(ntriples.encode(), format=ox.RdfFormat.N_TRIPLES):
             if quad.predicate.value == SH.message and isinstance(quad.object, ox.Literal):
                 language = (quad.object.language or LANGUAGES[0]).split("-")[0].lower()
-                self._languages[tuple(_VARIABLE.split(quad.object.value))].add(language)
+                self._languages[tuple(PLACEHOLDER.split(quad.object.value)[::2])].add(language)
         self.choose = cache(self._choose)  # many results have the same messages
 
     def _choose(self, messages: Sequence[str], language: str) -> str:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from cybilgraph.model.findings import SEVERITIES, Severity
-from cybilgraph.model.rules import LANGUAGES, Example, Rule, catalogue
+from cybilgraph.model.rules import LANGUAGES, PLACEHOLDER, Example, Rule, catalogue
 
 #: The categories of rules, strictest first; each is a file of shapes.
 CATEGORIES = (
     *("must-hold", "controlled-lists", "consistency", "across", "publisher"),
     *("recommended", "text-quality", "reading"),
 )
-_VARIABLE = re.compile(r"\{[?$]\w+\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +47,8 @@ def _entry(rule: Rule, language: str) -> RuleEntry:
         name=rule.name,
         severity=rule.severity,
         about=rule.names.get(language, ""),
-        message=_VARIABLE.sub("…", rule.messages[language]),
-        suggestion=_VARIABLE.sub("…", rule.suggestions.get(language, "")),
+        message=PLACEHOLDER.sub("…", rule.messages[language]),
+        suggestion=PLACEHOLDER.sub("…", rule.suggestions.get(language, "")),
         is_advice=rule.is_advice,
         good=rule.good,
         bad=rule.bad,

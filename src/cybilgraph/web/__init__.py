@@ -14,6 +14,7 @@ from cybilgraph.model.vocabulary import shorten
 from cybilgraph.runtime.scheduler import Scheduler
 from cybilgraph.sync.changes import ChangeLogCache
 from cybilgraph.web.api import openapi, problems, protocol
+from cybilgraph.web.api.current_request import close_release, serving, site
 from cybilgraph.web.checker import MAX_UPLOAD_BYTES, Checker
 from cybilgraph.web.pages import (
     changes_page,
@@ -85,7 +86,7 @@ def create_app(live: LiveReleases, checker: Checker, settings: Settings, access_
 
     @app.context_processor
     def _for_templates() -> dict[str, object]:
-        release = query_page.serving().release
+        release = serving().release
         is_current = release.number == live.current.release.number
         constants = {"bundled": bundled, "licence": settings.licence}
         return {"release": release.manifest, "current": is_current, **constants}
@@ -108,7 +109,7 @@ def create_app(live: LiveReleases, checker: Checker, settings: Settings, access_
     for section in (*sections, query_page, resource_pages, search_page):
         app.register_blueprint(section.blueprint)
     problems.register(app)
-    app.teardown_request(query_page.close)
+    app.teardown_request(close_release)
     app.after_request(_headers)
     # Compile all templates now, so that no visitor has to wait for it.
     names = app.jinja_env.list_templates()
@@ -141,6 +142,6 @@ def _headers(response: Response) -> Response:
     for name, value in defaults.items():
         response.headers.setdefault(name, value)
     response.vary.add("Accept")
-    if not query_page.site("public_url"):
+    if not site("public_url"):
         response.vary.add("Host")  # absolute links contain it
     return response

@@ -1,4 +1,4 @@
-"""Select the stated and confirmed facts of a graph."""
+"""Select the facts that a record or a curator states, not those found in prose."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _Statement = tuple[str, str, str]
 
 
 def stated_statements(graph: StatementsBySubject) -> Iterator[str]:
-    """Yield lines of N-Triples: all statements except derived claims, their quotes, and what rests only on these.
+    """Yield lines of N-Triples: all statements but claims found in prose, their quotes, and what rests only on these.
 
     The graph contains each of its projects completely.
     """

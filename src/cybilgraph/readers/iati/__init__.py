@@ -36,6 +36,7 @@ from cybilgraph.model.rules import finding
 from cybilgraph.model.vocabulary import CYB
 from cybilgraph.readers.iati.xml import Element, find_misdeclared_line, read_elements
 from cybilgraph.readers.inputs import Input
+from cybilgraph.readers.page.layout import ENDED
 from cybilgraph.readers.page.names import BULLET, find, kinds_for_field
 from cybilgraph.readers.page.sections import CODE, RecordBuilder, Section
 from cybilgraph.readers.text import WINDOWS, normalise, unwrap
@@ -78,7 +79,6 @@ _TEXT_FIELDS = frozenset(row.name for row, _ in fields_of("description"))
 _RELATIONS = frozenset(row.name for row in BY_NAME.values() if row.kind is FieldKind.PROJECTS)
 _CONFIDENCE = re.compile(r"0(?:\.\d{1,6})?|1(?:\.0{1,6})?")
 _EMAIL = re.compile(r"[^\s@<>();,]{1,64}@[^\s@<>();,]{1,255}")
-_ENDED = re.compile(r"[.!?:;”\"’)\]]$")
 #: The minimum length of a line that an editor wrapped; shorter lines were ended by their author.
 _MIN_WRAPPED_CHARACTERS = 60
 #: The maximum number of lines of a text; the rest counts as one line.
@@ -405,7 +405,7 @@ def _lines(element: Element) -> Iterator[Text]:
 
 def _is_continuation(line: Text, following: Text) -> bool:
     """Return whether neither a blank line nor a line end by the author separates two lines."""
-    if not line.text or not following.text or _ENDED.search(line.text) or BULLET.match(following.text):
+    if not line.text or not following.text or ENDED.search(line.text) or BULLET.match(following.text):
         return False
     return following.text[0].islower() or len(line.text) >= _MIN_WRAPPED_CHARACTERS
 

@@ -72,7 +72,7 @@ _SENTENCE = re.compile(
     r"\b(?:is|are|was|were|include[sd]?|follow\w*|these|this|has|have|following|we|our)\b"
     r"|\bin (?!coll|coop|co-op|part)|[,;(–—]"
 )
-_ENDED = re.compile(r"[.!?:;”\"’)\]]$")
+ENDED = re.compile(r"[.!?:;”\"’)\]]$")
 _FIRST_WORDS = frozenset(label.split(" ", 1)[0] for label in BY_LABEL)
 #: The order of sections on the portal's pages; "Details" comes before the aim.
 _SECTION_ORDER = ("summary", "description", "aim", "context", "outcomes", "outputs", "activities", "links")
@@ -205,7 +205,7 @@ def _is_continuation(line: Text, following: Text) -> bool:
     return (
         _blank_lines(line, following) == 0
         and following.text[0].islower()
-        and not _ENDED.search(line.text)
+        and not ENDED.search(line.text)
         and not BULLET.match(following.text)
         and _open_section(line) is None
         and _open_section(following) is None

@@ -11,7 +11,7 @@ import pyoxigraph as ox
 
 from cybilgraph.model.dates import read_date, read_duration
 from cybilgraph.model.fields import BY_NAME, FIELDS, Field, FieldKind
-from cybilgraph.model.gazetteer import load_gazetteer
+from cybilgraph.model.gazetteer import PLACES, load_gazetteer
 from cybilgraph.model.record import (
     Basis,
     Contact,
@@ -30,9 +30,8 @@ from cybilgraph.model.vocabulary import CYB, DCTERMS, OA, PROV, RDF, SCHEMA, SKO
 from cybilgraph.readers.rdf.view import BY_TERM, ProjectView, Term, parse_own_iri, to_one_line
 from cybilgraph.readers.text import normalise
 
-_PLACES = ("country", "region", "group")
 #: The kinds of entry that a field may link to, unless its own name is the only one.
-_KINDS = {FieldKind.ACTORS: ("actor",), FieldKind.PROJECTS: ("project",), **dict.fromkeys(_PLACES, _PLACES)}
+_KINDS = {FieldKind.ACTORS: ("actor",), FieldKind.PROJECTS: ("project",), **dict.fromkeys(PLACES, PLACES)}
 _SCOPE_FIELDS = tuple(row for row in FIELDS if row.kind is FieldKind.SCOPES)
 _CONFIDENCE = re.compile(r"[01](?:\.[0-9]{1,20})?|0?\.[0-9]{1,20}")
 _LINE = re.compile(r"\+?[0-9]{1,9}")

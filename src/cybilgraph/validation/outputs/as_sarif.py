@@ -9,7 +9,7 @@ from collections import Counter
 from typing import Any, TextIO
 
 from cybilgraph.model.findings import Finding, Report, Severity, escape_controls
-from cybilgraph.model.rules import LANGUAGES, Rule, catalogue
+from cybilgraph.model.rules import LANGUAGES, PLACEHOLDER, Rule, catalogue
 from cybilgraph.model.vocabulary import BASE, RULES
 from cybilgraph.validation.outputs.wording import omission_note, parts_of, phrase_for, rule_name
 from cybilgraph.version import __version__
@@ -17,7 +17,6 @@ from cybilgraph.version import __version__
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _LEVELS = {Severity.VIOLATION: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
 _ROOT = "SRCROOT"
-_VARIABLE = re.compile(r"\{[?$](\w+)\}")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
 
@@ -59,7 +58,7 @@ def as_sarif(report: Report, stream: TextIO) -> None:
 def _rule(rule: Rule, language: str) -> dict[str, Any]:
     """Return a reporting descriptor (section 3.49), with the names of variables in its message."""
     message, suggestion, title = (
-        _VARIABLE.sub(r"‹\1›", texts.get(language) or texts.get(LANGUAGES[0], ""))
+        PLACEHOLDER.sub(r"‹\1›", texts.get(language) or texts.get(LANGUAGES[0], ""))
         for texts in (rule.messages, rule.suggestions, rule.names)
     )
     return _level(rule.name, rule.severity) | {

@@ -13,7 +13,7 @@ from cybilgraph import errors
 from cybilgraph.errors import CybilgraphError, QueryError, QuerySyntaxError, ThingGone
 from cybilgraph.sparql import Hint
 from cybilgraph.web.api import protocol
-from cybilgraph.web.pages import query_page
+from cybilgraph.web.api.current_request import form_values, sent_request, set_request
 
 PROBLEM_TYPE = "application/problem+json"
 #: Characters of a path in an error.
@@ -64,7 +64,7 @@ def error_reply(
     with app.test_request_context(
         "/", method=request.method, query_string=request.arguments, headers=request.headers, environ_overrides=environ
     ):
-        query_page.set_request(request)
+        set_request(request)
         problem = _http_problem if isinstance(error, HTTPException) else _cybilgraph_problem
         response = app.process_response(problem(error))
         headers = {name.lower(): value for name, value in response.headers.items()}
@@ -133,7 +133,7 @@ def problem(status: HTTPStatus, detail: str, hint: str = "", extra: dict[str, ob
         **({"hint": hint} if hint else {}),
         **(extra or {}),
     }
-    sent = query_page.sent_request(request.path)
+    sent = sent_request(request.path)
     name = sent.shown("format")
     kind = "" if name is None or name.strip().lower() == "html" else PROBLEM_TYPE
     match kind or request.accept_mimetypes.best_match([PROBLEM_TYPE, "text/html", "text/plain"], PROBLEM_TYPE):
@@ -141,7 +141,7 @@ def problem(status: HTTPStatus, detail: str, hint: str = "", extra: dict[str, ob
             # The query page keeps the failed query in its editor, so that the user can correct it.
             query = sent.shown("query") if request.path.rstrip("/") == "/sparql" else None
             template = "problem.html" if query is None else "query-problem.html"
-            page = render_template(template, problem=problem, query=query, **query_page.form_values())
+            page = render_template(template, problem=problem, query=query, **form_values())
             response = make_response(page)
         case "text/plain":
             response = Response(_problem_text(problem), content_type="text/plain; charset=utf-8")

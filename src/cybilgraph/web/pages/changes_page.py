@@ -26,8 +26,8 @@ from cybilgraph.runtime.scheduler import Busy, Scheduler, run_blocking
 from cybilgraph.sync import changes
 from cybilgraph.sync.changes import ChangeLog, ChangeLogCache, LastChange
 from cybilgraph.web.api import protocol
+from cybilgraph.web.api.current_request import caller, live, site
 from cybilgraph.web.api.negotiation import SUFFIXES, negotiate
-from cybilgraph.web.pages.query_page import caller, live, site
 from cybilgraph.web.server.render_queue import yield_turn
 
 blueprint = Blueprint("changes", __name__)

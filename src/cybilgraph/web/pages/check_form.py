@@ -18,10 +18,17 @@ from cybilgraph.model.vocabulary import RULES, thing_iri
 from cybilgraph.readers.input_formats import INPUT_FORMATS
 from cybilgraph.release.sources import SOURCES
 from cybilgraph.sparql import queries
+from cybilgraph.web.api.current_request import (
+    NTRIPLES,
+    answer_query,
+    caller,
+    named_query_rows,
+    release_with_intact,
+    site,
+)
 from cybilgraph.web.api.problems import PROBLEM_TYPE, problem, status_of
 from cybilgraph.web.checker import CheckAnswer, Checker
 from cybilgraph.web.checker.submissions import DOWNLOADS, Output, Submission, Upload, record_from_bytes
-from cybilgraph.web.pages.query_page import NTRIPLES, answer_query, caller, named_query_rows, release_with_intact, site
 from cybilgraph.web.pages.resource_view import page_path
 from cybilgraph.web.server.quotas import client_network
 from cybilgraph.web.server.render_queue import yield_turn

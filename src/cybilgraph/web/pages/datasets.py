@@ -21,10 +21,10 @@ from cybilgraph.model.vocabulary import BASE, thing_iri
 from cybilgraph.rdf.dumps import MAY_REACH, NAME, metadata
 from cybilgraph.rdf.serialisation import turtle_to_ntriples
 from cybilgraph.release import IDENTITIES, Release
+from cybilgraph.web.api.current_request import live, release_with_intact, serving, site
 from cybilgraph.web.api.negotiation import HTML, SUFFIXES, negotiate
 from cybilgraph.web.api.protocol import FRESH
 from cybilgraph.web.pages import documentation
-from cybilgraph.web.pages.query_page import live, release_with_intact, serving, site
 from cybilgraph.web.pages.resource_view import negotiated_format, rdf_response
 
 blueprint = Blueprint("datasets", __name__)

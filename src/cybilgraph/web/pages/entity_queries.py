@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from cybilgraph.model.gazetteer import GazetteerEntry, load_gazetteer
+from cybilgraph.model.gazetteer import PLACES, GazetteerEntry, load_gazetteer
 from cybilgraph.model.vocabulary import CYB, ORG, SKOS, thing_iri
 from cybilgraph.release.search import Summary
 from cybilgraph.sparql import queries
@@ -55,7 +55,6 @@ _RELATED_HEADINGS = {
     "group": "Groups",
 }
 #: What the regions and groups of a place's projects are follows from the place.
-_PLACES = ("country", "region", "group")
 #: Headings of the entities that link to the page's entity, by property.
 _PART_HEADINGS = {
     SKOS.broader: "Countries and subregions",
@@ -121,7 +120,7 @@ def page_values(
     groups: dict[str, list[Bar]] = {
         facet: [Bar(shorten_title(one.label), one.value, one.results) for one in values if one.value != iri]
         for facet, values in summary.facets.items()
-        if not (kind in _PLACES and facet in ("region", "group"))
+        if not (kind in PLACES and facet in ("region", "group"))
     }
     for row in related:
         bar = Bar(shorten_title(row["label"]), row["thing"], int(row["projects"] or totals.get(row["thing"], 0)))

@@ -13,16 +13,9 @@ from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.vocabulary import BASE, thing_iri
 from cybilgraph.release.search import SearchQuery, Summary
 from cybilgraph.sparql import queries
+from cybilgraph.web.api.current_request import csv_response, named_query_rows, query_rows, search_index, serving, site
 from cybilgraph.web.pages import charts, entity_queries
 from cybilgraph.web.pages import home as home_page
-from cybilgraph.web.pages.query_page import (
-    csv_response,
-    named_query_rows,
-    query_rows,
-    search_index,
-    serving,
-    site,
-)
 from cybilgraph.web.pages.resource_view import page_path, shorten_title
 from cybilgraph.web.server.open_release import bind_recent_years, key_figures_query
 

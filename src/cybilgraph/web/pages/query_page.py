@@ -2,38 +2,30 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping
-from contextlib import ExitStack
-from dataclasses import replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
-from flask import Blueprint, Response, after_this_request, current_app, g, json, jsonify, render_template, request
+from flask import Blueprint, Response, json, jsonify, render_template, request
 
 from cybilgraph.errors import QueryError, QuerySyntaxError
-from cybilgraph.model.formats import BY_NAME, FORMATS, RESULT_FORMATS, Format
+from cybilgraph.model.formats import BY_NAME
 from cybilgraph.model.vocabulary import BASE, CYB, PREFIXES, VOCABULARIES, shorten
-from cybilgraph.release import SEARCH, Release
-from cybilgraph.release.search import SearchIndex
-from cybilgraph.runtime.scheduler import Caller
 from cybilgraph.sparql import Answer, Hint, guard, queries
 from cybilgraph.sparql.queries import Query
 from cybilgraph.web.api import named_queries, protocol, snippets
+from cybilgraph.web.api.current_request import CSV, caller, form_values, open_release, query_rows, sent_request, serving
 from cybilgraph.web.api.negotiation import SUFFIXES, split_suffix
-from cybilgraph.web.api.protocol import QueryRequest, Request
-from cybilgraph.web.pages.resource_view import negotiated_format, rdf_response, table_response
+from cybilgraph.web.api.protocol import QueryRequest
+from cybilgraph.web.pages.resource_view import negotiated_format, rdf_response
 from cybilgraph.web.server.access_log import LogEntry
 from cybilgraph.web.server.answer_cache import CachedAnswer, CacheKey
-from cybilgraph.web.server.live_releases import LiveReleases
-from cybilgraph.web.server.open_release import OpenRelease
 from cybilgraph.web.server.render_queue import yield_turn
 
 blueprint = Blueprint("sparql", __name__)
 
-CSV, NTRIPLES, _JSON = BY_NAME["csv"], BY_NAME["ntriples"], BY_NAME["json"]
+_JSON = BY_NAME["json"]
 _MAX_ROWS_SHOWN = 500
 #: The most characters of the markup of these rows besides the values. Each cell, even an empty one, repeats its column.
 _MAX_ROW_CHARS, _CELL_CHARS = 1_000_000, 40
@@ -52,89 +44,6 @@ SELECT ?title ?countryName ?project ?country WHERE {
 }
 ORDER BY ?title ?countryName
 LIMIT 100"""
-
-
-def site(name: str) -> Any:
-    """Return one of the objects that ``create_app`` stores for all requests."""
-    return current_app.extensions["cybilgraph"][name]
-
-
-def live() -> LiveReleases:
-    """Return the releases that the application serves."""
-    found: LiveReleases = site("live")
-    return found
-
-
-def serving() -> OpenRelease:
-    """Return the release that answers this request; it stays the same until the request ends."""
-    found: OpenRelease = g.setdefault("serving", live().current)
-    return found
-
-
-def release_with_intact(name: str) -> Release:
-    """Return the release that answers this request, after verifying one of its files.
-
-    The checksum is computed only if the file has changed since the last time. Raises FileDamaged, ReleaseBusy.
-    """
-    found = serving().release
-    if name in found.manifest["files"]:  # older versions of the software built releases without some files
-        live().integrity.open(found, name).close()
-    return found
-
-
-def search_index() -> SearchIndex:
-    """Return the search index of the release that answers this request. Raises FileDamaged, ReleaseBusy."""
-    release_with_intact(SEARCH)
-    return serving().search
-
-
-def caller() -> Caller:
-    """Return the client of this request, for fair scheduling and for cancelling work when it disconnects."""
-    scope = request.environ.get("asgi.scope")
-    return (scope and scope["entry"].caller) or Caller()
-
-
-def pin_release(release: str) -> int:
-    """Answer this request from the release whose number is in the URL, and return the number.
-
-    Without one, return 0 and keep the current release. Raises QuerySyntaxError, ReleaseError, ReleaseGone.
-    """
-    number = protocol.release_number(release)
-    if number:
-        _open(number)
-        g.pinned = number
-
-        @after_this_request
-        def _add_header(response: Response) -> Response:
-            response.headers["Cybilgraph-Release"] = str(number)
-            return response
-
-    return number
-
-
-def _open(number: int) -> None:
-    """Answer this request from a release, which stays open until the request ends."""
-    close(None)
-    g.opened = ExitStack()
-    g.serving = g.opened.enter_context(live().opened(number))
-
-
-def close(_: BaseException | None) -> None:
-    """Release what ``_open`` opened for this request; Flask calls this at the end of each request."""
-    if "opened" in g:
-        g.opened.close()
-
-
-def answer_query(query: str, *formats: Format, of: OpenRelease | None = None) -> Answer:
-    """Run one of the site's own queries on the release of this request, or on another."""
-    found = (of or serving()).answers.find(CacheKey.of(query, formats), caller=caller())
-    return found.answer if isinstance(found, CachedAnswer) else found
-
-
-def answer_response(query: str, *formats: Format) -> Response:
-    """Return the result of one of the site's own queries in the first of the formats that supports it."""
-    answer = answer_query(query, *formats)
-    return Response(answer.content, content_type=answer.format.content_type)
 
 
 @blueprint.route("/sparql", methods=["GET", "POST"])
@@ -176,25 +85,8 @@ def _parse_request(path: str) -> QueryRequest | None:
     """Parse the query in this request as if it had been sent to ``path``, and switch to the release it names."""
     query_request = protocol.parse_request(sent_request(path))
     if query_request and query_request.release:
-        _open(query_request.release)
+        open_release(query_request.release)
     return query_request
-
-
-def sent_request(path: str) -> Request:
-    """Return this request for ``web.api.protocol``, as if sent to ``path``. Pages without queries skip its body."""
-    if "sent_request" not in g:
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        is_query = request.path.rstrip("/") in protocol.QUERY_PATHS
-        method, body = (request.method, request.get_data(cache=False)) if is_query else ("GET", b"")
-        set_request(Request(method, request.query_string.decode("latin-1"), headers, body, path))
-    found: Request = g.sent_request
-    return found
-
-
-def set_request(sent: Request) -> None:
-    """Store the request that ``sent_request`` returns; without its body unless the page takes queries."""
-    is_query = sent.path.rstrip("/") in protocol.QUERY_PATHS
-    g.sent_request = sent if is_query else replace(sent, method="GET", body=b"")
 
 
 @blueprint.get("/api/queries")
@@ -279,15 +171,6 @@ def _page(
     )
 
 
-def form_values(of: Query | None = None) -> dict[str, object]:
-    """Return the values of the query form besides its text."""
-    return {
-        "formats": [fmt.name for fmt in (named_queries.formats(of) if of else FORMATS)],
-        "tables": [fmt.name for fmt in RESULT_FORMATS],
-        "pinned": sent_request(request.path).shown("release") or "",
-    }
-
-
 def _usage_values(query_request: QueryRequest, of: Query | None) -> dict[str, Any]:
     """Return how to cite, share and call a query; nothing for a long one, which each of these would repeat."""
     if len(query_request.query) > _MAX_REPEATED_CHARS:
@@ -324,21 +207,6 @@ def _answer_values(answer: Answer) -> dict[str, object]:
         "rows": [[row.get(column) for column in columns] for row in rows[:shown]],
         "total": len(rows),
     }
-
-
-def named_query_rows(name: str, **values: str) -> list[dict[str, str]]:
-    """Return the rows of a named SELECT query with its parameters bound."""
-    return query_rows(queries.load_query(name).bind({key: [value] for key, value in values.items()}))
-
-
-def query_rows(query: str) -> list[dict[str, str]]:
-    """Return the result of one of the site's own queries, by column name."""
-    return list(csv.DictReader(io.StringIO(answer_query(query, CSV).content.decode())))
-
-
-def csv_response(query: str) -> Response:
-    """Return the result of one of the site's own queries as CSV for spreadsheet programs."""
-    return table_response(csv.reader(io.StringIO(answer_query(query, CSV).content.decode())))
 
 
 @blueprint.get("/sparql/terms.json")

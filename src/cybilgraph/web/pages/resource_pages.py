@@ -14,14 +14,12 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from cybilgraph.errors import FileDamaged, FormatMismatch, ThingGone
 from cybilgraph.model.formats import GRAPH_FORMATS, Format
-from cybilgraph.model.gazetteer import load_gazetteer
+from cybilgraph.model.gazetteer import PLACES, load_gazetteer
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, scheme_iri, thing_iri
 from cybilgraph.release import Release
 from cybilgraph.release.search import SearchQuery, Summary
 from cybilgraph.sparql import queries
-from cybilgraph.web.api.negotiation import SUFFIXES, negotiate, split_suffix
-from cybilgraph.web.pages import entity_queries, query_page
-from cybilgraph.web.pages.query_page import (
+from cybilgraph.web.api.current_request import (
     CSV,
     NTRIPLES,
     answer_query,
@@ -29,9 +27,14 @@ from cybilgraph.web.pages.query_page import (
     csv_response,
     live,
     named_query_rows,
+    pin_release,
     query_rows,
+    search_index,
     serving,
+    site,
 )
+from cybilgraph.web.api.negotiation import SUFFIXES, negotiate, split_suffix
+from cybilgraph.web.pages import entity_queries
 from cybilgraph.web.pages.resource_view import Resource, page_path, project_values
 from cybilgraph.web.server.open_release import OpenRelease
 
@@ -40,7 +43,6 @@ blueprint = Blueprint("entities", __name__)
 #: The number of entities per page of a list.
 _PAGE_ROWS = 300
 #: The kinds of entities whose lists are tabs of one page.
-_PLACES = ("country", "region", "group")
 _SUFFIXES = SUFFIXES | {CSV.suffix: CSV}
 
 
@@ -50,7 +52,7 @@ _SUFFIXES = SUFFIXES | {CSV.suffix: CSV}
 def resource(section: str, path: str) -> BaseResponse | str:
     """Show a resource as HTML or RDF, chosen by suffix or content negotiation; ``release=`` selects the release."""
     path, suffix = split_suffix(path.rstrip("/"), _SUFFIXES)
-    pinned = query_page.pin_release(request.args.get("release", "")) or None
+    pinned = pin_release(request.args.get("release", "")) or None
     kind, _, key = path.partition("/")
     entity_kind = entity_queries.ENTITY_KINDS.get(kind) if section == "id" and "/" not in key else None
     formats = _formats(suffix, is_list=entity_kind is not None)
@@ -117,10 +119,10 @@ def outcomes() -> str:
 
 
 def _project(view: Resource, key: str) -> str:
-    accepts_edits = query_page.site("suggestions") is not None and serving() is live().current
+    accepts_edits = site("suggestions") is not None and serving() is live().current
     shown = project_values(view)
     try:
-        search = query_page.search_index()
+        search = search_index()
         findings, is_available = search.findings(key, shown["source"]), search.is_available
     except FileDamaged:  # the rest of the page does not need the search index
         findings, is_available = [], False
@@ -136,7 +138,7 @@ def _entity_page(view: Resource, entity_kind: entity_queries.EntityKind, key: st
         query_rows(entity_queries.entity_query(name, kind, key)) for name in ("page-first", "page-related")
     )
     try:
-        index = query_page.search_index()
+        index = search_index()
         summary, everything = (
             index.summarise(search) for search in (SearchQuery(chosen=((kind, (view.iri,)),)), SearchQuery())
         )
@@ -168,7 +170,7 @@ def _list(entity_kind: entity_queries.EntityKind, formats: tuple[Format, ...]) -
 
     return render_template(
         "entity-list.html", entity_kind=entity_kind, total=len(known), active=len(active), page=page, pages=pages,
-        url_of_page=url_of_page, places={name: entity_queries.ENTITY_KINDS[name] for name in _PLACES},
+        url_of_page=url_of_page, places={name: entity_queries.ENTITY_KINDS[name] for name in PLACES},
         rows=active[(page - 1) * _PAGE_ROWS : page * _PAGE_ROWS],
         inactive=[row for row in known if row["projects"] == "0"] if page == pages else [],
     )  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,11 +12,10 @@ from rdflib import SKOS, Graph, Literal, URIRef
 from rdflib.term import Node
 
 from cybilgraph.model.fields import FIELDS, FieldKind
-from cybilgraph.model.formats import BY_NAME, Format
+from cybilgraph.model.formats import Format
 from cybilgraph.model.record import Basis
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, FOAF, OA, PROV, RDFS, SCHEMA, SPDX, VCARD, shorten
 from cybilgraph.rdf.serialisation import serialise
-from cybilgraph.readers.tabular import escape_formula
 from cybilgraph.web.api.negotiation import negotiate_rdf
 
 #: The longest title in lists, charts and headings, in characters.
@@ -47,13 +45,6 @@ def page_path(iri: str) -> str:
 def shorten_title(text: str) -> str:
     """Shorten a title for lists, charts and headings; a shortened title ends in an ellipsis."""
     return text if len(text) <= _MAX_TITLE_CHARS else f"{text[: _MAX_TITLE_CHARS - 1].rstrip()}…"
-
-
-def table_response(rows: Iterable[Iterable[str]]) -> Response:
-    """Return rows, column names first, as CSV (RFC 4180) that is safe to open in a spreadsheet program."""
-    text = io.StringIO()
-    csv.writer(text).writerows(map(escape_formula, row) for row in rows)
-    return Response(text.getvalue(), content_type=BY_NAME["csv"].content_type)
 
 
 def negotiated_format(suffix: str) -> Format | None:

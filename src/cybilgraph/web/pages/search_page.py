@@ -26,8 +26,7 @@ from cybilgraph.release.search import (
 )
 from cybilgraph.sparql import queries
 from cybilgraph.sparql.queries import did_you_mean
-from cybilgraph.web.pages.query_page import search_index
-from cybilgraph.web.pages.resource_view import table_response
+from cybilgraph.web.api.current_request import search_index, table_response
 
 blueprint = Blueprint("search", __name__)
 

@@ -72,10 +72,10 @@ def convert(
 @click.argument("sources", nargs=-1, metavar="[SOURCE…]")
 @OUTPUT
 def template(form: str, sources: tuple[str, ...], output: str | None) -> None:
-    """Write a form for records, filled in with an example or with the records of the sources.
+    """Write a form with an example or existing records.
 
-    The commands read a completed form directly: cybilgraph check projects.xlsx. "schema" writes
-    the JSON Schema of the JSON and YAML forms.
+    Without a source, the form contains an example. The commands read a completed form directly: cybilgraph check
+    projects.xlsx. "schema" writes the JSON Schema of the JSON and YAML forms.
 
     \b
     Examples:
@@ -123,9 +123,10 @@ def _report(report: Report, *, needs_records: bool) -> None:
 )  # fmt: skip
 @AS_OF
 def build(sources: tuple[str, ...], into: Path, **options: Any) -> None:
-    """Build a release (graph, store and report), and make it current once it is complete.
+    """Build a release: graph, store and report.
 
-    A running server switches to it within about a second, without losing a request.
+    It becomes current once it is complete. A running server switches to it within about a second, without losing a
+    request.
 
     \b
     Example:
@@ -156,11 +157,11 @@ def build(sources: tuple[str, ...], into: Path, **options: Any) -> None:
     "--publisher", is_flag=True, help="Add the shapes for publishers: names and checksums of files, line numbers."
 )
 def shapes(output: str | None, as_of: date | None, publisher: bool) -> None:
-    """Write the shapes, with the reference data and the date that they need, as Turtle.
+    """Write the rules as SHACL shapes (Turtle).
 
-    Any SHACL engine that supports SPARQL constraints reports with them what "check" reports, except
-    findings about reading the files. Its data graph must contain the reference data, too: see
-    "convert --reference".
+    The output includes the reference data and the date that the shapes need. With it, any SHACL engine that supports
+    SPARQL constraints reports what "check" reports, except findings about reading the files. Its data graph must also
+    contain the reference data: see "convert --reference".
 
     \b
     Example:

@@ -31,7 +31,7 @@ _STOP_SECONDS = Settings().stop_seconds + 10
 
 @click.group(cls=CommandGroup)
 def deploy() -> None:
-    """Print the configuration for running `cybilgraph serve` as a service, and for regular updates.
+    """Print configurations for a service and for regular updates.
 
     \b
     Examples:
@@ -85,9 +85,10 @@ def _plain_word(_: click.Context, __: click.Parameter, address: str) -> str:
 def timer(
     urls: tuple[str, ...], pages: Path, into: Path, contact: str, records: tuple[Path, ...], report_to: str, user: str
 ) -> None:
-    """Print a shell script that sets up a nightly update with systemd: collect, build, activate.
+    """Print a script that sets up nightly updates with systemd.
 
-    If the update fails, the current release stays, and the report is sent by mail, or else logged.
+    An update collects the pages, builds a release and makes it current. If it fails, the current release stays, and the
+    report is sent by mail, or else logged.
 
     \b
     Example:
@@ -114,9 +115,11 @@ def timer(
 def cron(
     urls: tuple[str, ...], pages: Path, into: Path, contact: str, records: tuple[Path, ...], report_to: str
 ) -> None:
-    """Print two lines for crontab(5) that update a site every night: collect, build, activate.
+    """Print crontab lines that update a site every night.
 
-    If pages are unavailable or the update fails, cron sends the output by mail.
+    They collect the pages, build a release and make it current. If pages are unavailable or the update fails, cron
+    sends the output by mail. The example replaces the whole crontab; if yours has other lines, add these two with
+    crontab -e.
 
     \b
     Example:
@@ -152,7 +155,7 @@ def _quoted(path: Path | str) -> str:
 
 @deploy.command()
 def container() -> None:
-    """Print a Containerfile that builds an image from the source folder."""
+    """Print a Containerfile that builds from the source folder."""
     click.echo(_template("Containerfile").format(stop=_STOP_SECONDS), nl=False)
 
 
@@ -173,9 +176,9 @@ def _template(name: str) -> str:
     "--processors", type=click.IntRange(1, 100_000), default=8, show_default=True, help="Processors used for the build."
 )
 def sizing(counts: tuple[int, ...], processors: int) -> None:
-    """Estimate disk space, memory and time for a number of records, from measurements.
+    """Estimate disk space, memory and time for N records.
 
-    Figures beyond the measured sizes are linear extrapolations, not guarantees.
+    The estimates come from measurements. Figures beyond the measured sizes are linear extrapolations, not guarantees.
 
     \b
     Example:

@@ -33,10 +33,11 @@ from cybilgraph.web.server.settings import ENVIRONMENT_PREFIX
 @FOLDER
 @click.argument("address", metavar="ADDRESS")
 def publish(folder: Path, address: str) -> None:
-    """Copy the current release of DIR to a remote folder: s3://, gs://, sftp:// or any other fsspec URL.
+    """Copy the current release of DIR to a remote folder.
 
-    The manifest is copied last, so that a partial copy does not count as a release. A second run copies
-    only the missing files. Copied back to a disk, the folder works like any other folder of releases.
+    ADDRESS is an s3://, gs://, sftp:// or other fsspec URL. The manifest is copied last, so that a partial copy does
+    not count as a release. A second run copies only the missing files. Copied back to a disk, the folder works like any
+    other folder of releases.
 
     \b
     Example:
@@ -70,10 +71,11 @@ def publish(folder: Path, address: str) -> None:
 )  # fmt: skip
 @click.option("--resend", "--anew", is_flag=True, help="Send everything again, including what an earlier run has sent.")
 def load(folder: Path, endpoint: str, graph_store: str | None, credentials: str, *, resend: bool) -> None:
-    """Load the current release of DIR into any SPARQL 1.1 server, for cybilgraph serve --endpoint.
+    """Load the current release into another SPARQL server.
 
-    Sends graph by graph over the Graph Store HTTP Protocol, then checks the counts. A second run
-    resumes where the first one stopped. Other graphs on the server are not changed.
+    Any SPARQL 1.1 server works; cybilgraph serve --endpoint then sends queries there. Sends graph by graph over the
+    Graph Store HTTP Protocol, then checks the counts. A second run resumes where the first one stopped. Other graphs on
+    the server are not changed.
 
     \b
     Examples:
@@ -125,11 +127,11 @@ def harvest(
     max_gigabytes: float,
     quiet: bool,
 ) -> None:
-    """Keep a copy of the graph at URL: download it once, then apply only the changes.
+    """Keep a copy of the graph of the site at URL.
 
-    The copy is DIR/graph.nq (sorted N-Quads). Checksums verify it after each step, and it is
-    replaced atomically. The exit code is 0 if the copy equals the site's graph, and 2 if the
-    harvest failed; the previous copy then stays in place.
+    The first run downloads it; later runs apply only the changes. The copy is DIR/graph.nq (sorted N-Quads). Checksums
+    verify it after each step, and it is replaced atomically. The exit code is 0 if the copy equals the site's graph,
+    and 2 if the harvest failed; the previous copy then stays in place.
 
     \b
     Examples:
@@ -161,9 +163,7 @@ def harvest(
     "--contact", metavar="URL|EMAIL", default=DEFAULT_CONTACT, show_default=True, callback=contact_address,
     help="How the operators of the site can reach you; part of User-Agent.",
 )  # fmt: skip
-@click.option(
-    "--max-pages", type=click.IntRange(1), default=20_000, show_default=True, help="Maximum pages of one host."
-)
+@click.option("--max-pages", type=click.IntRange(1), default=20_000, show_default=True, help="Maximum pages per host.")
 @click.option(
     "--timeout", type=click.FloatRange(0.1), default=30.0, show_default=True,
     help="Maximum seconds without data. A whole page may take four times as long.",
@@ -171,11 +171,11 @@ def harvest(
 @click.option("--attempts", type=click.IntRange(1), default=4, show_default=True, help="Maximum attempts per page.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing unless pages are unavailable.")
 def collect(urls: tuple[str, ...], into: Path, *, quiet: bool, **options: Any) -> None:
-    """Download the project pages of websites into web archives (WARC), which other commands read.
+    """Download project pages of websites into web archives.
 
-    Obeys robots.txt, sends one request at a time, and never leaves the host. Takes the pages from
-    the site's sitemaps, or else follows links from URL. A second run downloads only what has changed,
-    and records which pages are gone. An interrupted run continues where it stopped.
+    Other commands read these archives (WARC). Obeys robots.txt, sends one request at a time, and never leaves the host.
+    Takes the pages from the site's sitemaps, or else follows links from URL. A second run downloads only what has
+    changed, and records which pages are gone. An interrupted run continues where it stopped.
 
     Exit code: 0, or 1 if some pages were unavailable, or 2 if a site could not be collected.
 
@@ -212,9 +212,9 @@ def collect(urls: tuple[str, ...], into: Path, *, quiet: bool, **options: Any) -
     "--timeout", type=click.FloatRange(0.1), default=60.0, show_default=True, help="Maximum seconds without data."
 )
 def verify(url: str, name: str, quick: bool, timeout: float) -> None:
-    """Verify the site at URL: checksums match, and endpoint, dumps, changes and descriptions agree.
+    """Verify that the data of the site at URL are consistent.
 
-    It checks what users of the data rely on: checksums and counts, that all dumps have the same statements, that the
+    Checks what users of the data rely on: checksums and counts, that all dumps have the same statements, that the
     changes lead from the previous release to this one, content negotiation, the descriptions of resources, files and
     dataset, and the results of the example queries.
 

@@ -50,7 +50,9 @@ def query(
     *,
     explain: bool,
 ) -> None:
-    """Query a release or an endpoint with a query file, a named query or SPARQL text.
+    """Query a release or an endpoint.
+
+    The query is a file, the name of a query, or SPARQL text.
 
     \b
     Examples:

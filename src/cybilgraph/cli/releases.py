@@ -29,10 +29,11 @@ _NUMBER = click.argument("number", metavar="NUMBER", type=click.IntRange(1))
 @format_option(("text", "json"), "text", "Format of the list.")
 @click.option("--all", "every", is_flag=True, help="Verify the checksums of every release.")
 def releases(folder: Path, name: str, *, every: bool) -> None:
-    """List the releases in DIR, newest first; * marks the current one, which is served unless it is damaged.
+    """List the releases in DIR, newest first.
 
-    Verifies the checksums of the current release and, if it is damaged, of earlier ones until it finds an intact
-    one, as a server does at startup. With --all, verifies every release.
+    An asterisk marks the current one, which is served unless it is damaged. Verifies the checksums of the current
+    release and, if it is damaged, of earlier ones until it finds an intact one, as a server does at startup. With
+    --all, verifies every release.
 
     \b
     Example:
@@ -168,15 +169,16 @@ def prune(folder: Path, keep: int) -> None:
     help="Folder of the curators' decisions: remove the contact from them, also as their curator.",
 )
 def forget(folder: Path, who: str, queue: Path | None, decisions: Path | None) -> None:
-    """Erase one contact from all releases in DIR (dumps, reports and stored sources), and from future builds.
+    """Erase a contact from all releases and future builds.
 
-    The contact's e-mail address and telephone number are also removed from prose and links. A curator's decisions stay,
-    without the name. Files and checksums of the affected releases change. DIR/forgotten stores keyed hashes of the name
-    and address, so that a record that still contains them does not bring them back. The key is DIR/forgotten.key: back
-    up both, publish neither. Without the key, no build starts.
+    This covers the dumps, reports and stored sources of all releases in DIR. The contact's e-mail address and telephone
+    number are also removed from prose and links. A curator's decisions stay, without the name. Files and checksums of
+    the affected releases change. DIR/forgotten stores keyed hashes of the name and address, so that a record that still
+    contains them does not bring them back. The key is DIR/forgotten.key: back up both, publish neither. Without the
+    key, no build starts.
 
     This command does not reach copies that partners hold, server logs (which may contain queries and page addresses
-    with the name) and caches (which keep a page for at most a day). The exit code is 0 if nothing remains. It is 1 if
+    with the name) or caches (which keep a page for at most a day). The exit code is 0 if nothing remains. It is 1 if
     the name remains in the prose of a release, an e-mail address or telephone number remains in a key, a decision needs
     the name to keep it out of releases, or a release is damaged; a message reports each case.
 
@@ -239,10 +241,10 @@ def forget(folder: Path, who: str, queue: Path | None, decisions: Path | None) -
 @click.argument("until", metavar="[B]", type=click.IntRange(0), default=0)
 @format_option(("text", "rdfp", "json"), "text", "Readable text, RDF Patch or JSON.")
 def diff(folder: Path, since: int, until: int, name: str) -> None:
-    """Show what changed in DIR from release A to release B (default: the current release).
+    """Show what changed from release A to release B in DIR.
 
-    Lists records that were added (+), changed (~, with the changed fields) or removed (−). A record
-    that was merely processed again does not count as changed.
+    B is the current release by default. Lists records that were added (+), changed (~, with the changed fields) or
+    removed (−). A record that was merely processed again does not count as changed.
 
     \b
     Examples:

@@ -106,9 +106,10 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option(f"--{_WITHDRAWN}", hidden=True, expose_value=False, callback=_warn_withdrawn)
 @_options
 def serve(folder: Path, **values: Any) -> None:
-    """Serve the current release of DIR: web pages, data, a SPARQL endpoint and record checks.
+    """Serve the current release of DIR as a website and an API.
 
-    Flags override environment variables, which override the --config file.
+    Serves web pages, data, a SPARQL endpoint and record checks. Flags override environment variables, which override
+    the --config file.
 
     \b
     Example:

@@ -83,10 +83,10 @@ class TableRow:
 def read_csv(input_file: Input) -> Iterator[Record]:
     """Yield the records of a CSV table. Raises SourceError if there is none."""
     findings: list[Finding] = []
-    yield from _read_rows(input_file, csv_rows(input_file, findings), findings)
+    yield from read_rows(input_file, csv_rows(input_file, findings), findings)
 
 
-def _read_rows(input_file: Input, rows: Iterator[TableRow], findings: list[Finding]) -> Iterator[Record]:
+def read_rows(input_file: Input, rows: Iterator[TableRow], findings: list[Finding]) -> Iterator[Record]:
     """Yield the records of the rows below the column names; ``findings`` are those of the table so far.
 
     Raises SourceError if there is no row with column names, or no record below it.
@@ -378,7 +378,7 @@ def read_xlsx(input_file: Input) -> Iterator[Record]:
     after the records of the sheet, if another sheet has column names too.
     """
     with input_file.open(MAX_WORKBOOK_BYTES) as file:
-        yield from _read_rows(input_file, _workbook_rows(input_file, file), [])
+        yield from read_rows(input_file, _workbook_rows(input_file, file), [])
 
 
 def _workbook_rows(input_file: Input, file: Stream) -> Iterator[TableRow]:

@@ -46,9 +46,9 @@ _Result = TypeVar("_Result")
 _RETRY_HINT = "Try again in a few seconds. If the problem persists, see the server log."
 #: Messages for users by state of the fork server.
 _STATE_MESSAGES = {
-    ForkServerState.STARTING: "The data is being loaded",
+    ForkServerState.STARTING: "The data are being loaded",
     ForkServerState.READY: "",
-    ForkServerState.RELOADING: "The data is being loaded again after the query processes ended unexpectedly",
+    ForkServerState.RELOADING: "The data are being loaded again after the query processes ended unexpectedly",
     ForkServerState.UNRESPONSIVE: "The process that starts query workers does not respond, and is about to be replaced",
     ForkServerState.BAD_DATA: "The data cannot be loaded again because its file on the server is damaged",
 }

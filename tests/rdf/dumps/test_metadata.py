@@ -54,9 +54,9 @@ def test_counts_of_chunks_add_up_to_those_of_the_graph() -> None:
 
 def test_descriptions_state_counts_and_files(tmp_path: Path) -> None:
     contents = {
-        "cybilgraph.ttl.gz": "present only: 9 statements",
-        "cybilgraph.nq.gz": "present and history (named graphs): 12 statements",
-        STATED_DUMP: "present only, stated facts without derived links and their quotes: 7 statements",
+        "cybilgraph.ttl.gz": "current state only: 9 statements",
+        "cybilgraph.nq.gz": "current state and history (named graphs): 12 statements",
+        STATED_DUMP: "current state, stated facts only, without derived links and their quotes: 7 statements",
         "projects.csv.gz": "",
         MAY_REACH: f"{MAY_REACH_ABOUT}: 7 statements",
     }

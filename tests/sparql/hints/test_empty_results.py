@@ -69,7 +69,7 @@ def test_redeclared_and_misspelled_prefixes_are_reported(facts: Facts) -> None:
     assert "The namespace of schema: is <https://schema.org/>" in hints.text
     assert hints.line == 2
     hints = find_hints(f"PREFIX dcterms: <http://purl.org/dc/elements/1.1/> {query}", ("empty",), facts)[0]
-    assert "but this data uses <http://purl.org/dc/terms/>" in hints.text
+    assert "but this dataset uses <http://purl.org/dc/terms/>" in hints.text
     assert not find_hints(f"PREFIX c: <{PREFIXES['cyb']}> SELECT * {{ ?p c:country ?x }}", facts=facts)
 
 

@@ -127,7 +127,7 @@ def test_changed_store_is_not_queried_and_last_good_release_is_served(folder: Pa
         damage_store(folder / "0002" / "store")
         until(lambda: live.current.release.number == 1)
         until(lambda: answers(live, ALL))
-        with pytest.raises(EngineUnavailable, match="is being verified"):
+        with pytest.raises(EngineUnavailable, match="are being verified"):
             damaged.answers.find(ONE)
         assert not damaged.answers.get(ONE), "it may come from the damaged data"
         assert not damaged.answers.etag(ONE)

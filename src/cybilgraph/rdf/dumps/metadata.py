@@ -56,7 +56,7 @@ KEYWORDS = ("cyber capacity building", "cybersecurity", "cybercrime", "internati
 SOURCE = "https://cybilportal.org/"
 MAY_REACH_ABOUT = (
     "Countries that each project may reach: its own, those of its regions, and the members of its groups. "
-    "Derived, and not in the graph"
+    "Derived, and not part of the graph"
 )
 _MEDIA_TYPE = "https://www.iana.org/assignments/media-types/"
 _LINKS = (OWL.sameAs, RDFS.seeAlso, SKOS.closeMatch, SKOS.exactMatch)
@@ -338,11 +338,11 @@ def describe_dump(name: str, counts: GraphStatistics | None = None) -> str:
     if name == MAY_REACH:
         content, count = MAY_REACH_ABOUT, "may_reach"
     elif name == STATED_DUMP:
-        content, count = "present only, stated facts without derived links and their quotes", "stated"
+        content, count = "current state, stated facts only, without derived links and their quotes", "stated"
     elif fmt.kind is FormatKind.DATASET:
-        content, count = "present and history (named graphs)", "quads"
+        content, count = "current state and history (named graphs)", "quads"
     else:
-        content, count = "present only", "triples"
+        content, count = "current state only", "triples"
     return f"{content}: {getattr(counts, count):,} statements" if counts else content
 
 

@@ -99,7 +99,7 @@ def _wrong_prefixes(outline: Outline) -> Iterator[tuple[str, Note]]:
             name, right = ours[_bare(iri)]
             yield prefix, Note(f"{text}. The namespace of {name}: is <{right}>.", outline.prefixes[prefix])
         elif prefix in PREFIXES:
-            yield prefix, Note(f"{text}, but this data uses <{PREFIXES[prefix]}>.", outline.prefixes[prefix])
+            yield prefix, Note(f"{text}, but this dataset uses <{PREFIXES[prefix]}>.", outline.prefixes[prefix])
 
 
 def _bare(iri: str) -> str:

@@ -44,7 +44,7 @@ _PROBLEMS = {
     415: "The media type of the request body is not supported",
     422: "The content cannot be read as a record, or exceeds a limit; `report` says where and why",
     429: "Too many requests; Retry-After says when to try again",
-    502: "A remote endpoint that the query calls with SERVICE failed",
+    502: "A remote endpoint did not return a complete result",
     503: "The server is busy; Retry-After says when to try again",
     504: "The request exceeded its time limit",
 }
@@ -275,8 +275,8 @@ def document() -> Response:
                 "title": "cybilgraph",
                 "version": __version__,
                 "summary": "Cyber capacity-building projects as linked data",
-                "description": "No API key is needed. Records to check may have at most "
-                f"{MAX_UPLOAD_BYTES:,} bytes and are not stored. Errors are problem details (RFC 9457).",
+                "description": "No API key is needed. Records to check may be at most "
+                f"{MAX_UPLOAD_BYTES:,} bytes long and are not stored. Errors are problem details (RFC 9457).",
                 "license": {"name": "MIT", "identifier": "MIT"},
             },
             "servers": [{"url": "/"}],

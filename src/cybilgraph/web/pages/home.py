@@ -39,7 +39,7 @@ def findings(summary: Summary) -> Iterator[Highlight]:
         (
             "theme",
             [one for one in facets["theme"] if one.value in themes],
-            "is the theme of {:,} of the {:,} projects with a theme.",
+            "is a theme of {:,} of the {:,} projects with a theme.",
         ),
     ):
         for most in values[:1]:

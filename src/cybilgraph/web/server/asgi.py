@@ -168,7 +168,7 @@ class Application:
             # Pages repeat their arguments in many links; only queries are longer.
             if not is_query and len(request.arguments) > _MAX_ARGUMENT_CHARS:
                 raise exceptions.RequestURITooLarge(
-                    f"The address has more than {_MAX_ARGUMENT_CHARS:,} characters after '?'"
+                    f"The URL has more than {_MAX_ARGUMENT_CHARS:,} characters after '?'"
                 )
             is_missing = not headers.get("host") and scope["http_version"] == "1.1"  # RFC 9112, section 3.2
             if is_missing or not _HOST.fullmatch(headers.get("host", "")):

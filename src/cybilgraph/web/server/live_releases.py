@@ -353,7 +353,7 @@ class _OtherReleases:
             if not self._open[number].users:
                 self._open.pop(number).opened.close()
                 return
-        what = "The release cannot be opened now, because requests use the releases that are open"
+        what = "The release cannot be opened now, because all open releases are in use"
         raise ReleaseBusy(what, "Try again in a few seconds, or use the current release.")
 
     def maintain(self) -> None:

@@ -171,7 +171,7 @@ class OpenRelease:
         """Answer no more queries from the store; return whether that is new."""
         self.answers.clear()  # some may come from damaged data
         return self.engine.refuse(
-            f"The data of release {self.release.number} has changed or cannot be read on the server's disk, and is "
+            f"The data of release {self.release.number} have changed or cannot be read on the server's disk, and are "
             "being verified"
         )
 

@@ -8,7 +8,7 @@ from rdflib import SKOS, Literal, URIRef
 
 from cybilgraph.model.formats import BY_NAME
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS
-from cybilgraph.web.pages.resource_view import Resource, rdf_response, shorten_title, table_response
+from cybilgraph.web.pages.resource_view import Resource, rdf_response, shorten_title
 
 NODE = URIRef(f"{BASE}id/project/G0020")
 
@@ -52,12 +52,6 @@ def test_statements_name_values_and_languages() -> None:
 def test_long_title_ends_in_an_ellipsis() -> None:
     assert shorten_title("x" * 200) == "x" * 200
     assert shorten_title("x" * 201) == "x" * 199 + "…"
-
-
-def test_table_neutralises_formulas() -> None:
-    reply = table_response([["name", "note"], ["=1+1", 'a "b", c']])
-    assert reply.get_data(as_text=True) == 'name,note\r\n\'=1+1,"a ""b"", c"\r\n'
-    assert reply.content_type == BY_NAME["csv"].content_type
 
 
 def test_rdf_response_has_every_statement_in_its_format() -> None:

@@ -1,4 +1,4 @@
-"""Select the facts that a record or a curator states, not those found in prose."""
+"""Select the facts that a record states or a curator confirms, without those that rest on prose alone."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ from cybilgraph.rdf.ntriples import StatementsBySubject, object_texts
 
 _CLAIMS = (CYB.participation, CYB.scope, CYB.dating, CYB.relation)
 _FOUND = {f"<{thing_iri('basis', basis)}>" for basis in (Basis.DERIVED, Basis.POSSIBLE)}
-_CONFIRMED = f"<{thing_iri('basis', Basis.CONFIRMED)}>"
 #: A statement: subject and predicate as IRIs, and the object as a term.
 _Statement = tuple[str, str, str]
 
 
 def stated_statements(graph: StatementsBySubject) -> Iterator[str]:
-    """Yield lines of N-Triples: all statements but claims found in prose, their quotes, and what rests only on these.
+    """Yield lines of N-Triples: all statements but derived and possible claims, their quotes, and what rests only on these.
 
     The graph contains each of its projects completely.
     """
@@ -26,9 +25,7 @@ def stated_statements(graph: StatementsBySubject) -> Iterator[str]:
     for project, own in graph.items():
         for claim in (claim for term in _CLAIMS for claim in object_texts(own, term)):
             about = graph.get(claim, {})
-            # A confirmed claim with a quote was found in prose; without one, the page or a curator states it.
-            basis = about.get(CYB.basis, ())
-            is_derived = not _FOUND.isdisjoint(basis) or (_CONFIRMED in basis and CYB.evidence in about)
+            is_derived = not _FOUND.isdisjoint(about.get(CYB.basis, ()))
             links[is_derived].update(_direct_statements(project, own, about))
             if is_derived:
                 derived.add(claim)

@@ -1,4 +1,4 @@
-"""Select the facts that a record states or a curator confirms, without those that rest on prose alone."""
+"""Select the stated and confirmed facts of a graph."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from cybilgraph.model.vocabulary import CYB, RDF, thing_iri
 from cybilgraph.rdf.ntriples import StatementsBySubject, object_texts
 
 _CLAIMS = (CYB.participation, CYB.scope, CYB.dating, CYB.relation)
-_FOUND = {f"<{thing_iri('basis', basis)}>" for basis in (Basis.DERIVED, Basis.POSSIBLE)}
+_DERIVED = {f"<{thing_iri('basis', basis)}>" for basis in (Basis.DERIVED, Basis.POSSIBLE)}
 #: A statement: subject and predicate as IRIs, and the object as a term.
 _Statement = tuple[str, str, str]
 
 
 def stated_statements(graph: StatementsBySubject) -> Iterator[str]:
-    """Yield lines of N-Triples: all statements but derived and possible claims, their quotes, and what rests only on these.
+    """Yield lines of N-Triples: all but derived and possible claims, their quotes, and what rests only on these.
 
     The graph contains each of its projects completely.
     """
@@ -25,7 +25,7 @@ def stated_statements(graph: StatementsBySubject) -> Iterator[str]:
     for project, own in graph.items():
         for claim in (claim for term in _CLAIMS for claim in object_texts(own, term)):
             about = graph.get(claim, {})
-            is_derived = not _FOUND.isdisjoint(about.get(CYB.basis, ()))
+            is_derived = not _DERIVED.isdisjoint(about.get(CYB.basis, ()))
             links[is_derived].update(_direct_statements(project, own, about))
             if is_derived:
                 derived.add(claim)

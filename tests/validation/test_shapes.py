@@ -13,7 +13,7 @@ from cybilgraph.model.findings import Severity
 from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.resources import shape_files
 from cybilgraph.model.rules import catalogue
-from cybilgraph.model.vocabulary import CYB, PREFIXES, RULES, shorten
+from cybilgraph.model.vocabulary import BASE, CYB, PREFIXES, RULES, shorten
 from cybilgraph.rdf.description import describe_reference
 from cybilgraph.validation import BOTH_ENGINES, ENGINES, validate
 from tests.conftest import SAMPLES
@@ -80,6 +80,18 @@ def test_bad_graph_breaks_its_rule(rule: str) -> None:
     hits = [result for result in results if result.rule == f"{RULES}{rule}"]
     assert hits, results
     assert all(result.messages for result in hits)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("basis", "is_reported"), [("derived", True), ("possible", True), ("stated", False), ("confirmed", False)]
+)
+def test_claim_found_in_prose_needs_a_quote(basis: str, is_reported: bool) -> None:
+    store = ox.Store()
+    claim = f"<{BASE}id/project/P/participation/gpd/implementer>"
+    store.update(f"INSERT DATA {{ {claim} a cyb:Participation ; cyb:basis basis:{basis} }}", prefixes=PREFIXES)
+    results = validate(ntriples(store), file_with("derived-evidence"), BOTH_ENGINES)
+    assert (f"{RULES}derived-evidence" in {result.rule for result in results}) == is_reported
 
 
 @pytest.mark.parametrize("rule", ["actor-of-two-names", "actor-of-two-qualifiers"])

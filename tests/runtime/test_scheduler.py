@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
+import weakref
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 
 import pytest
 
@@ -143,3 +146,26 @@ def test_blocking_call_works_where_an_event_loop_runs() -> None:
 
     asyncio.run(cell())
     assert scheduler.used == (1, 0)
+
+
+def test_failed_blocking_call_leaves_nothing_in_memory() -> None:
+    """Otherwise the bodies of refused requests would stay until the next full garbage collection."""
+
+    class Body:
+        pass
+
+    async def fail(body: Body) -> None:
+        await asyncio.sleep(0)
+        raise Busy
+
+    def call() -> weakref.ref[Body]:
+        body = Body()
+        with suppress(Busy):
+            run_blocking(fail(body))
+        return weakref.ref(body)
+
+    gc.disable()
+    try:
+        assert call()() is None
+    finally:
+        gc.enable()

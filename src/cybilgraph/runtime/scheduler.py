@@ -18,7 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from cachetools import LRUCache
 
@@ -79,12 +79,28 @@ def settle(future: asyncio.Future[None]) -> None:
 
 def run_blocking(work: Coroutine[Any, Any, _Result]) -> _Result:
     """Run a coroutine to its end, from a thread that may have an event loop (as in a notebook)."""
+
+    async def outcome() -> tuple[_Result | None, Exception | None]:
+        try:
+            return await work, None
+        except Exception as error:
+            return None, error
+
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return asyncio.run(work)
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, work).result()
+        result, error = asyncio.run(outcome())
+    else:
+        with ThreadPoolExecutor(1) as thread:
+            result, error = thread.submit(asyncio.run, outcome()).result()
+    if not error:
+        return cast("_Result", result)
+    # An error that passed asyncio.run, or is a local variable here, would be in a reference cycle: what its frames
+    # hold, such as the body of a refused request, would stay in memory until the next full garbage collection.
+    try:
+        raise error
+    finally:
+        del error
 
 
 class Scheduler:

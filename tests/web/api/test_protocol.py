@@ -7,13 +7,17 @@ import re
 import select
 import socket
 from concurrent.futures import ThreadPoolExecutor
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 import rdflib
 import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
 
+from cybilgraph.errors import QuerySyntaxError
 from cybilgraph.model.formats import FORMATS, GRAPH_FORMATS
+from cybilgraph.web.api.protocol import Request
 from tests.support.http_client import PROBLEM, SLOW, Reply, q, send
 from tests.support.protocol_cases import (
     ASK,
@@ -55,11 +59,27 @@ def many(
     return send(server, method, f"/sparql?{urlencode(pairs)}", **headers)
 
 
+@given(
+    st.lists(st.sampled_from(["%", "2", "0", "C", "3", "a", "=", "&", "+", "é", "%C3%A9", "%e2%82", "%AC", "%00"])).map(
+        "".join
+    )
+)
+def test_forms_are_decoded_as_by_the_standard_library(text: str) -> None:
+    request = Request("POST", "", {"content-type": "application/x-www-form-urlencoded"}, text.encode())
+    try:
+        expected = parse_qs(text, keep_blank_values=True, errors="strict")
+    except UnicodeDecodeError:
+        with pytest.raises(QuerySyntaxError):
+            assert request.parameters
+    else:
+        assert request.parameters == expected
+
+
 def test_matching_etag_gets_304(server: str) -> None:
     first = many(server)
-    for given in (first.headers["etag"], f"W/{first.headers['etag']}", f'"x", {first.headers["etag"]}'):
+    for tag in (first.headers["etag"], f"W/{first.headers['etag']}", f'"x", {first.headers["etag"]}'):
         for method in ("GET", "HEAD"):
-            again = many(server, method, If_None_Match=given)
+            again = many(server, method, If_None_Match=tag)
             assert (again.status, again.body) == (304, b"")
             for name in ("etag", "vary", "cache-control", "cybilgraph-release", "link"):
                 assert again.headers[name] == first.headers[name]

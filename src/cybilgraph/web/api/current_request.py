@@ -112,6 +112,9 @@ def answer_response(query: str, *formats: Format) -> Response:
 
 def sent_request(path: str) -> Request:
     """Return this request for ``web.api.protocol``, as if sent to ``path``. Pages without queries skip its body."""
+    scope = request.environ.get("asgi.scope") or {}
+    if "sent_request" not in g and (sent := scope.get("sent_request")) and sent.path == path:
+        set_request(sent)  # whose parameters may be decoded already
     if "sent_request" not in g:
         headers = {name.lower(): value for name, value in request.headers.items()}
         is_query = request.path.rstrip("/") in protocol.QUERY_PATHS

@@ -13,7 +13,7 @@ import time
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from typing import Any, TypeVar
 from urllib.parse import SplitResult, urlsplit
@@ -42,6 +42,8 @@ Result = TypeVar("Result")
 
 #: Threads for queries and for pages, which mostly wait.
 _QUERY_THREADS, _PAGE_THREADS = 96, 96
+#: The most long bodies that threads hold at once: each is copied several times on its way to a worker.
+_LARGE_UPLOADS = 8
 #: Threads that read files, a block at a time.
 _FILE_THREADS = 4
 #: The longest time that a request waits for others of its client, and for a thread.
@@ -106,6 +108,7 @@ class Application:
         wsgi: Any = RenderQueue(pages.wsgi_app)  # the two libraries name the same types differently
         self._pages: Any = WSGIMiddleware(wsgi, workers=_PAGE_THREADS)
         self._rendering = Scheduler(_PAGE_THREADS)  # assigns these threads: their own queue is not fair
+        self._uploading = Scheduler(_LARGE_UPLOADS)
         self._files = ThreadPoolExecutor(_FILE_THREADS, thread_name_prefix="file")
         self._threads = ThreadPoolExecutor(_QUERY_THREADS, thread_name_prefix="query")
         # Python runs one thread at a time: any more threads that parse long texts would delay the event loop.
@@ -189,7 +192,10 @@ class Application:
                         if downloads.is_file(scope["path"]):
                             await self._file(entry, replace(request, path=scope["path"]), send)
                         else:
-                            await self._page(_with_length(scope, body), body, send, entry.caller)
+                            page_scope = _with_length(scope, body)
+                            if is_query:
+                                page_scope["sent_request"] = request
+                            await self._page(page_scope, body, send, entry.caller)
         except _IncompleteBody:
             entry.error = exceptions.BadRequest
             await _respond(send, _INCOMPLETE_BODY, request.method)
@@ -223,7 +229,10 @@ class Application:
                 await send(message)
 
         try:
-            async with _slot(self._rendering, caller):
+            async with AsyncExitStack() as slots:
+                if len(body) > _BLOCK_BYTES:
+                    await slots.enter_async_context(_slot(self._uploading, caller))
+                await slots.enter_async_context(_slot(self._rendering, caller))
                 await self._pages(scope, _replay_body(body), within_budget)
         finally:
             if size:

@@ -96,9 +96,10 @@ lock: ## update the pinned versions of all packages (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --group pyproject.toml:node --output-file requirements-node.txt
 
 screenshot: build ## take a new screenshot for README.png (needs chromium)
-	@$(BIN)/cybilgraph serve $(RELEASES) --port 8765 > /dev/null & server=$$!; sleep 3; \
+	@$(BIN)/cybilgraph serve $(RELEASES) --port 8765 > /dev/null & server=$$!; \
+	for second in $$(seq 60); do sleep 1; $(BIN)/python -c "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8765/readyz')" 2> /dev/null && break; done; \
 	chromium --headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-component-update \
-	  --disable-sync --hide-scrollbars --user-data-dir=build/chromium --window-size=1000,640 --screenshot=README.png \
+	  --disable-sync --hide-scrollbars --virtual-time-budget=5000 --user-data-dir=build/chromium --window-size=1000,640 --screenshot=README.png \
 	  http://127.0.0.1:8765/id/project/G0020 2> /dev/null; kill $$server
 
 clean: ## remove all generated files

@@ -79,28 +79,30 @@ def settle(future: asyncio.Future[None]) -> None:
 
 def run_blocking(work: Coroutine[Any, Any, _Result]) -> _Result:
     """Run a coroutine to its end, from a thread that may have an event loop (as in a notebook)."""
+    errors: list[Exception] = []
 
-    async def outcome() -> tuple[_Result | None, Exception | None]:
+    async def outcome() -> _Result | None:
         try:
-            return await work, None
+            return await work
         except Exception as error:
-            return None, error
+            errors.append(error)
+            return None
 
+    is_running = True
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        result, error = asyncio.run(outcome())
-    else:
+        is_running = False
+    if is_running:
         with ThreadPoolExecutor(1) as thread:
-            result, error = thread.submit(asyncio.run, outcome()).result()
-    if not error:
-        return cast("_Result", result)
-    # An error that passed asyncio.run, or is a local variable here, would be in a reference cycle: what its frames
-    # hold, such as the body of a refused request, would stay in memory until the next full garbage collection.
-    try:
-        raise error
-    finally:
-        del error
+            result = thread.submit(asyncio.run, outcome()).result()
+    else:
+        result = asyncio.run(outcome())
+    if errors:
+        # An error in a task or in a variable of its frames is in a reference cycle: what the frames hold, such as the
+        # body of a refused request, would stay in memory until the next full garbage collection.
+        raise errors.pop()
+    return cast("_Result", result)
 
 
 class Scheduler:

@@ -27,14 +27,13 @@ from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.record import Basis, Date, Named, Participation, Record, Relation, Scope, Text
 from cybilgraph.model.state_bodies import label
 from cybilgraph.model.vocabulary import BASE, CYB, SKOS
+from cybilgraph.rdf.serialisation import project_key
 from cybilgraph.readers import Input, read_input
 from cybilgraph.readers import iati as codes
 from cybilgraph.readers.page.sections import derive_slug
 
 _NOT_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _LANG = "{http://www.w3.org/XML/1998/namespace}lang"
-#: The subject of a line of N-Triples about a project or its record.
-PROJECT_KEY = re.compile(rf"<{re.escape(BASE)}(?:id/project|record)/([^/>]+)".encode())
 _ACTOR = re.compile(rf"<{re.escape(BASE)}id/actor/[^>]+>".encode())
 _ACTOR_NAME_OR_SEAT = re.compile(rf"(<{re.escape(BASE)}id/actor/[^>]+>) <(?:{SKOS.prefLabel}|{CYB.seat})> .*")
 _IS_PROJECT = f" <{CYB.Project}> .\n".encode()
@@ -58,16 +57,11 @@ def read_graph_records(blocks: Iterable[bytes], shared: Iterable[str] = ()) -> I
         if found:
             names[found[1].encode()] += f"{found[0]}\n".encode()
     lines = (line for block in blocks for line in block.splitlines(keepends=True))
-    for key, group in groupby(lines, key=_key):
+    for key, group in groupby(lines, key=project_key):
         block = b"".join(group) if key else b""
         if _IS_PROJECT in block:
             block += b"".join(names.get(actor, b"") for actor in sorted(set(_ACTOR.findall(block))))
             yield from read_input(Input("graph.nt", data=block))
-
-
-def _key(line: bytes) -> bytes:
-    found = PROJECT_KEY.match(line)
-    return found[1] if found else b""
 
 
 def write_activities(records: Iterable[Record], output: IO[bytes]) -> None:

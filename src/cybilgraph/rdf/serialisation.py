@@ -23,6 +23,14 @@ RDF_FORMATS = {
 _VERSION = f"<{BASE}graph/".encode()
 _IN_VERSION = re.compile(rb"(.*) " + re.escape(_VERSION) + rb"[^<>\"\\ ]+> \.\n?")
 
+_PROJECT_KEY = re.compile(rf"<{re.escape(BASE)}(?:id/project|record)/([^/>]+)".encode())
+
+
+def project_key(line: bytes) -> bytes:
+    """Return the key of the project that the subject of a line is, or belongs to; empty for other subjects."""
+    found = _PROJECT_KEY.match(line)
+    return found[1] if found else b""
+
 
 def is_in_earlier_graph(line: bytes) -> bool:
     """Return whether a line of our own N-Quads is in the named graph of an earlier capture.

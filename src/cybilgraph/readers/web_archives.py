@@ -37,7 +37,7 @@ _MAX_ARCHIVE_BYTES = 200_000_000_000
 _MAX_EXPANSION, _FREE_BYTES = 100, 2_000_000_000
 #: The size of a record's own header, and of the parts in which other records are skipped.
 _MAX_HEADER_BYTES, _BLOCK_BYTES = 1 << 20, 1 << 16
-PAGE_TYPES = ("text/html", "application/xhtml+xml")
+_PAGE_TYPES = ("text/html", "application/xhtml+xml")
 _GONE_STATUSES = (404, 410)
 _DATE = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d{1,9})?Z")
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]{2,30})", re.IGNORECASE)
@@ -292,7 +292,7 @@ def _decompress(content: bytes, limit: int) -> bytes | None:
 
 def is_page_type(content_type: str) -> bool:
     """Return whether a Content-Type is that of a web page."""
-    return content_type.partition(";")[0].strip().lower() in PAGE_TYPES
+    return content_type.partition(";")[0].strip().lower() in _PAGE_TYPES
 
 
 def charset_of(content_type: str) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from cybilgraph.errors import FileDamaged
-from cybilgraph.rdf.iati_activities import PROJECT_KEY
+from cybilgraph.rdf.serialisation import project_key
 from cybilgraph.runtime.compression import DECOMPRESSION_ERRORS, open_decompressed, read_parts, write_parts
 
 GRAPH = "graph.nq.zst"
@@ -61,5 +61,4 @@ def split_chunks(lines: Iterable[bytes]) -> Iterator[bytes]:
 
 def resource_of(line: bytes) -> bytes:
     """Return the key of the project to which the subject belongs as a part, or else the subject."""
-    project = PROJECT_KEY.match(line)
-    return project[1] if project else line.split(b" ", 1)[0]
+    return project_key(line) or line.split(b" ", 1)[0]

@@ -15,7 +15,7 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from cybilgraph.errors import AnswerLost, FetchError
-from cybilgraph.readers.web_archives import PAGE_TYPES
+from cybilgraph.readers.web_archives import is_page_type
 from cybilgraph.runtime.http_client import (
     MAX_REDIRECTS,
     RETRY_STATUSES,
@@ -67,8 +67,7 @@ class HttpResponse:
     @property
     def is_page(self) -> bool:
         """Whether it is a web page, such as a login page or a proxy's error page instead of the data."""
-        kind = self.type.partition(";")[0].strip().lower()
-        return kind in PAGE_TYPES or self.body.lstrip()[:15].lower().startswith((b"<!doctype html", b"<html"))
+        return is_page_type(self.type) or self.body.lstrip()[:15].lower().startswith((b"<!doctype html", b"<html"))
 
 
 class Site:

@@ -72,6 +72,7 @@ _SENTENCE = re.compile(
     r"\b(?:is|are|was|were|include[sd]?|follow\w*|these|this|has|have|following|we|our)\b"
     r"|\bin (?!coll|coop|co-op|part)|[,;(–—]"
 )
+#: A line that ends a sentence, a quotation or a parenthesis, so that the next one does not continue it.
 ENDED = re.compile(r"[.!?:;”\"’)\]]$")
 _FIRST_WORDS = frozenset(label.split(" ", 1)[0] for label in BY_LABEL)
 #: The order of sections on the portal's pages; "Details" comes before the aim.

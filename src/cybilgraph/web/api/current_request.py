@@ -112,14 +112,14 @@ def answer_response(query: str, *formats: Format) -> Response:
 
 def sent_request(path: str) -> Request:
     """Return this request for ``web.api.protocol``, as if sent to ``path``. Pages without queries skip its body."""
-    scope = request.environ.get("asgi.scope") or {}
-    if "sent_request" not in g and (sent := scope.get("sent_request")) and sent.path == path:
-        set_request(sent)  # whose parameters may be decoded already
     if "sent_request" not in g:
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        is_query = request.path.rstrip("/") in protocol.QUERY_PATHS
-        method, body = (request.method, request.get_data(cache=False)) if is_query else ("GET", b"")
-        set_request(Request(method, request.query_string.decode("latin-1"), headers, body, path))
+        sent: Request | None = (request.environ.get("asgi.scope") or {}).get("sent_request")
+        if not sent or sent.path != path:  # otherwise its parameters may be decoded already
+            headers = {name.lower(): value for name, value in request.headers.items()}
+            is_query = request.path.rstrip("/") in protocol.QUERY_PATHS
+            method, body = (request.method, request.get_data(cache=False)) if is_query else ("GET", b"")
+            sent = Request(method, request.query_string.decode("latin-1"), headers, body, path)
+        set_request(sent)
     found: Request = g.sent_request
     return found
 

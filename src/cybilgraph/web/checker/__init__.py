@@ -53,7 +53,7 @@ class CheckLimits:
     """
 
     seconds: float = 10.0
-    memory: int = 2_000_000_000
+    memory: int = 1_300_000_000
     workers: int = 2
     waiting: int = 16
     long: int = 2

@@ -13,7 +13,7 @@ import time
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from typing import Any, TypeVar
 from urllib.parse import SplitResult, urlsplit
@@ -229,10 +229,8 @@ class Application:
                 await send(message)
 
         try:
-            async with AsyncExitStack() as slots:
-                if len(body) > _BLOCK_BYTES:
-                    await slots.enter_async_context(_slot(self._uploading, caller))
-                await slots.enter_async_context(_slot(self._rendering, caller))
+            uploading = _slot(self._uploading, caller) if len(body) > _BLOCK_BYTES else nullcontext()
+            async with uploading, _slot(self._rendering, caller):
                 await self._pages(scope, _replay_body(body), within_budget)
         finally:
             if size:

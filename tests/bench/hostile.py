@@ -23,6 +23,8 @@ from served.client import Address, Monitor, OtherClient, Trap, connect, exchange
 from served.client_attacks import ALIVE, ASIDE, CLIENT_ATTACKS, Outcome
 from served.scans import refused, scans
 
+from cybilgraph.sparql.guard import MAX_QUERY_BYTES
+
 #: Of the other client's look-ups, 99 in 100 are answered within so many seconds.
 BOUND = 0.25
 #: Seconds for which both are measured while nothing else happens; and of 1,000 requests, so many more than then may
@@ -32,7 +34,7 @@ QUIET, MISSES = 10.0, 5
 AT_ONCE = 4
 #: Queries that are refused, their bytes, how many of them come first, and by how many bytes the server may have grown
 #: when it has refused them all.
-REFUSALS, REFUSED_BYTES, STARTING, GROWN = 10_000, 100_000, 1_000, 30_000_000
+REFUSALS, REFUSED_BYTES, STARTING, GROWN = 10_000, MAX_QUERY_BYTES, 1_000, 30_000_000
 #: Bytes of memory of all processes: the server with its answers (0.4 GB), the store, and three times the most that one
 #: query may have (2 GB).
 MEMORY = 400_000_000 + 3 * 2_000_000_000

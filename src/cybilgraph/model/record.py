@@ -199,17 +199,26 @@ class LeftBlank:
 
 
 @value(frozen=True, slots=True)
+class Column:
+    """A column of a table: the property of its field, its number from 1, and its name as printed."""
+
+    term: str
+    number: int
+    name: str
+
+
+@value(frozen=True, slots=True)
 class Source:
     """The source of a record: a name, which is not a path of this machine, and a checksum.
 
     ``line`` is where the record begins in a file that holds several, else 0. For a row of a table, ``columns``
-    are the properties that the table has a column for, and ``header_line`` is the line of the column names.
+    are those columns of the table that have a field, and ``header_line`` is the line of the column names.
     """
 
     name: str
     sha256: str
     line: int = 0
-    columns: frozenset[str] = frozenset()
+    columns: tuple[Column, ...] = ()
     header_line: int = 0
 
 

@@ -79,7 +79,8 @@ _NOT_A_NAME = re.compile(
     r"|^(?!(?:\S+ ){0,2}(?:Ministry|Department|Office|Centre|Center|Agency|Authority|Service)\b)(?:\S+ ){9}"
     rf"|^(?:(?:up to|over|more than|about|some) )?{_AMOUNT}"
     r"|^(?:(?:up to|over|more than|about|some) )?[0-9]+(?: (?:\S+ )?(?:countries|states|economies|islands))?$"
-    rf"|^(?:(?:voluntary contributions?|various)\.?|{_PLACEHOLDER})$",
+    rf"|^(?:(?:voluntary contributions?|various)\.?|{_PLACEHOLDER})$"
+    r"|^\([^()]+\)$",
     re.IGNORECASE,
 )
 _NOT_A_DATE = re.compile(_PLACEHOLDER, re.IGNORECASE)

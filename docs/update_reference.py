@@ -76,6 +76,7 @@ _VALUE_TYPES = {
     FieldKind.ACTORS: "organisations",
     FieldKind.SCOPES: "list entries",
     FieldKind.CONTACTS: "contacts",
+    FieldKind.IDENTIFIERS: "identifiers",
     FieldKind.LINKS: "links",
     FieldKind.PROJECTS: "projects",
     FieldKind.RECORD: "text (about the record)",

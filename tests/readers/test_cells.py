@@ -98,3 +98,13 @@ def test_table_without_titles_is_one_finding(tmp_path: Path) -> None:
     assert not [found for found in findings if found.rule.endswith("#title")]
     [column] = [found for found in findings if found.message == "No column for title in this table."]
     assert column.severity == "violation"
+
+
+def test_identifiers_of_other_registers_have_their_register(tmp_path: Path) -> None:
+    cell = "World Bank: P161086; ITU 9RAS17059; 2019/1 (JICA); 44000-P1; Grants: no 12"
+    (tmp_path / "a.csv").write_text(f"title,other_ids\nA law,{cell}\n", encoding="utf-8")
+    [record] = read_input(Input("a.csv", tmp_path / "a.csv"))
+    assert [(other.notation, other.register) for other in record.other_ids] == [
+        *(("P161086", "World Bank"), ("9RAS17059", "ITU"), ("2019/1", "JICA"), ("44000-P1", ""), ("no 12", "Grants"))
+    ]
+    assert not [found for found in pipeline.check(tmp_path / "a.csv").findings if found.severity == "violation"]

@@ -190,6 +190,20 @@ class WebLink:
 
 
 @value(frozen=True, slots=True)
+class Identifier:
+    """An identifier in another register, whose name may be unknown."""
+
+    notation: str
+    register: str = ""
+    place: Place | None = field(default=None, compare=False)
+
+    @property
+    def text(self) -> str:
+        """The identifier after the name of its register: "World Bank: P161086"."""
+        return f"{self.register}: {self.notation}" if self.register else self.notation
+
+
+@value(frozen=True, slots=True)
 class LeftBlank:
     """A label with nothing under it."""
 
@@ -233,6 +247,7 @@ class Record:
     title: Text | None = None
     code: Text | None = None
     iati: Text | None = None
+    other_ids: tuple[Identifier, ...] = ()
     slug: Text | None = None
     status: Named | None = None
     start: Date | None = None

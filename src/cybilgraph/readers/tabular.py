@@ -163,8 +163,10 @@ def _cells(input_file: Input, header: list[str], row: TableRow, odd: list[Findin
             )
         elif text:
             if not row.separator and (fix := _stray_spaces(name, text, place)):
-                values = {"label": name, "line": place.line, "column": place.column, "text": text}
-                odd.append(finding("stray-spaces", input_file.name, fix=fix, **values))
+                line, column = place.line, place.column
+                odd.append(
+                    finding("stray-spaces", input_file.name, label=name, line=line, column=column, text=text, fix=fix)
+                )
             found.append(read_cell(name or "More", text, place, spans=bool(row.separator)))
     return found
 

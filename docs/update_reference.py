@@ -61,6 +61,7 @@ _REPORTS = {
     "html": "Browsers: a single page that works offline",
     "json": "Scripts; `cybilgraph check --json-schema` prints the schema",
     "csv": "Spreadsheets: one finding per row",
+    "xlsx": "A checked workbook itself, with coloured cells and comments",
     "sarif": "Code scanning (SARIF 2.1.0), with fixes",
     "junit": "Test reports in CI services (JUnit XML)",
     "github": "Pull-request annotations (GitHub)",
@@ -75,6 +76,7 @@ _VALUE_TYPES = {
     FieldKind.ACTORS: "organisations",
     FieldKind.SCOPES: "list entries",
     FieldKind.CONTACTS: "contacts",
+    FieldKind.IDENTIFIERS: "identifiers",
     FieldKind.LINKS: "links",
     FieldKind.PROJECTS: "projects",
     FieldKind.RECORD: "text (about the record)",
@@ -134,7 +136,7 @@ def result_formats() -> Iterator[str]:
 
 def reports() -> Iterator[str]:
     """Yield a table of the formats of check reports."""
-    return _table(("`-f`", "For"), ((f"`{name}`", _REPORTS[name]) for name in OUTPUTS))
+    return _table(("`-f`", "For"), ((f"`{name}`", _REPORTS[name]) for name in (*OUTPUTS, "xlsx")))
 
 
 def fields() -> Iterator[str]:

@@ -14,12 +14,14 @@ import sys
 from pathlib import Path
 
 import jsonschema
+import openpyxl
 import pyoxigraph as ox
 import pytest
 import yaml
 from lxml import etree
 
 from tests.conftest import CYBILGRAPH, PAGES, ROOT, SAMPLES, SEED, run
+from tests.support.workbooks import workbook_with_mistakes
 
 FORMATS = ("text", "json", "html", "sarif", "junit", "github", "turtle", "csv")
 BAD = "A project ]]> <b>%0A ::error::x\u202e\nStatus: Sleep\ting &amp;\nCountries\nAtlantis{{7*7}}\nFrom: 2020\nTo: 2019\n"
@@ -51,7 +53,7 @@ def test_report_is_equal_in_a_pipe_and_in_a_file(name: str, bad: Path) -> None:
         case "turtle":
             assert list(ox.parse(piped.stdout, format=ox.RdfFormat.TURTLE))
         case "csv":
-            assert {len(row) for row in csv.reader(io.StringIO(text, newline=""))} == {15}
+            assert {len(row) for row in csv.reader(io.StringIO(text, newline=""))} == {16}
         case "github":
             assert all(
                 re.match(r"::(error|warning|notice) file=bad page\.txt,", line) for line in text.splitlines()[:-1]
@@ -302,3 +304,31 @@ def test_check_names_the_line_of_a_wrong_date(tmp_path: Path) -> None:
     assert report["conforms"] is False
     assert report["counts"] == {"violation": 1, "warning": 2, "info": 0}
     assert [finding["line"] for finding in report["findings"]] == [3, 15, 17]
+
+
+def test_workbook_is_returned_with_marked_cells(tmp_path: Path) -> None:
+    book = tmp_path / "mistakes.xlsx"
+    book.write_bytes(workbook_with_mistakes())
+    done = run("check", book, "-f", "xlsx", "-o", tmp_path / "marked.xlsx", "--lang", "fr")
+    assert (done.returncode, done.stdout, done.stderr) == (1, b"", b"")
+    sheet = openpyxl.load_workbook(tmp_path / "marked.xlsx")["projects"]
+    assert "Vouliez-vous dire Tonga ?" in sheet["F2"].comment.text
+    for arguments in ([SEED], [book, SEED], [tmp_path], [book, "--diff"]):
+        refused = run("check", *arguments, "-f", "xlsx")
+        assert refused.returncode == 2
+        assert b"Give one .xlsx file" in refused.stderr
+
+
+def test_workbook_is_fixed_in_place_and_marked_afterwards(tmp_path: Path) -> None:
+    book = tmp_path / "mistakes.xlsx"
+    book.write_bytes(workbook_with_mistakes())
+    shown = run("check", book, "--diff", "--proposals")
+    assert b"@@ F2 (countries) @@\n-Tongo\n+Tonga\n" in shown.stdout
+    assert book.read_bytes() == workbook_with_mistakes()
+    fixed = run("check", book, "--fix", "-f", "xlsx", "-o", tmp_path / "marked.xlsx")
+    assert b"@@ C2 (status) @@\n-Finishd\n+Finished\n" in fixed.stderr
+    assert openpyxl.load_workbook(book)["projects"]["C2"].value == "Finished"
+    assert openpyxl.load_workbook(tmp_path / "marked.xlsx")["projects"]["C2"].value == "Finished"
+    alone = run("check", book, "--proposals")
+    assert alone.returncode == 2
+    assert b"Use it with --fix" in alone.stderr

@@ -9,7 +9,7 @@ from itertools import permutations
 import pytest
 
 from cybilgraph.identity import Identities
-from cybilgraph.model.record import Record, Source, Text
+from cybilgraph.model.record import Basis, Named, Place, Record, Relation, Source, Text
 from tests.support.identities import record, rules
 
 
@@ -114,3 +114,25 @@ def test_codes_separate_projects_in_any_order() -> None:
             for each in records:
                 identities.add(each)
             assert {"G0001", "G0002"} <= {key for key, _ in identities.projects()}
+
+
+def test_larger_project_without_a_record_is_reported() -> None:
+    def part(title: str, parent: str, basis: Basis = Basis.STATED) -> Record:
+        named = Named("project", parent, Text(parent, Place(7, 2)))
+        return replace(record(title), relations=(Relation("part_of", named, basis),))
+
+    with Identities() as identities:
+        for each in (
+            record("A programme", "G0001"),
+            part("By code", "G0001"),
+            part("By title", "a-programme"),
+            part("Unknown", "G0009"),
+            part("In prose only", "G0008", Basis.DERIVED),
+            replace(
+                record("A sequel"), relations=(Relation("follows", Named("project", "G7", Text("G7")), Basis.STATED),)
+            ),
+        ):
+            identities.add(each)
+        [found] = identities.findings()
+    assert (found.rule.rpartition("#")[2], found.text) == ("unknown-parent", "G0009")
+    assert (found.line, found.column) == (7, 2)

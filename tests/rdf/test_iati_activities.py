@@ -92,6 +92,7 @@ def test_every_column_round_trips_with_its_printed_form(tmp_path: Path) -> None:
         **{field.column: f"Words for {field.column}" for field in NARRATIVE_FIELDS},
         "code": "G0123",
         "iati_identifier": "GB-GOV-1-300001",
+        "other_ids": "World Bank: P161086",
         "title": "Cyber in the Caucasus",
         "slug": "caucasus",
         "status": "Completed",

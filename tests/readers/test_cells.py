@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from cybilgraph import pipeline
 from cybilgraph.model.record import Record
 from cybilgraph.readers import Input, read_input
+from cybilgraph.readers.cells import cell_name
 from tests.support.forms import read, sheet
 
 
@@ -68,3 +70,41 @@ def test_spreadsheet_error_is_not_a_value(as_workbook: bool) -> None:
     assert [found.text for found in second.findings] == ["#NUM!"]
     assert second.title is None
     assert [line.text for line in second.description] == ["remarks: #1 in the list"]
+
+
+@pytest.mark.parametrize(
+    ("number", "name"), [(1, "A7"), (26, "Z7"), (27, "AA7"), (52, "AZ7"), (702, "ZZ7"), (703, "AAA7")]
+)
+def test_cell_is_named_as_in_spreadsheet_programs(number: int, name: str) -> None:
+    assert cell_name(7, number) == name
+
+
+def test_column_without_its_field_is_named_in_hints_and_missing_column_is_one_finding(tmp_path: Path) -> None:
+    rows = "".join(f"Training {number} for Fiji,,G{number:04}\n" for number in range(1, 6))
+    (tmp_path / "a.csv").write_text(f"Project name,Donor,code\n{rows}", encoding="utf-8")
+    findings = list(pipeline.check(tmp_path / "a.csv", excerpts=True).findings)
+    funders = [found for found in findings if found.rule.endswith("#has-funder")]
+    assert {(found.label, found.cell, found.suggestion) for found in funders} == {
+        ("Donor", 2, "Fill in the column “Donor”.")
+    }
+    assert [found.line for found in funders] == [2, 3, 4, 5, 6]
+    status = [found for found in findings if "status" in dict(found.values).get("name", "")]
+    assert [(found.rule.rpartition("#")[2], found.line) for found in status] == [("no-column", 1)]
+
+
+def test_table_without_titles_is_one_finding(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("code,status\nG0001,Ongoing\nG0002,Ongoing\n", encoding="utf-8")
+    findings = list(pipeline.check(tmp_path / "a.csv").findings)
+    assert not [found for found in findings if found.rule.endswith("#title")]
+    [column] = [found for found in findings if found.message == "No column for title in this table."]
+    assert column.severity == "violation"
+
+
+def test_identifiers_of_other_registers_have_their_register(tmp_path: Path) -> None:
+    cell = "World Bank: P161086; ITU 9RAS17059; 2019/1 (JICA); 44000-P1; Grants: no 12"
+    (tmp_path / "a.csv").write_text(f"title,other_ids\nA law,{cell}\n", encoding="utf-8")
+    [record] = read_input(Input("a.csv", tmp_path / "a.csv"))
+    assert [(other.notation, other.register) for other in record.other_ids] == [
+        *(("P161086", "World Bank"), ("9RAS17059", "ITU"), ("2019/1", "JICA"), ("44000-P1", ""), ("no 12", "Grants"))
+    ]
+    assert not [found for found in pipeline.check(tmp_path / "a.csv").findings if found.severity == "violation"]

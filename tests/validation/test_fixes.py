@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import shlex
 import subprocess
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from cybilgraph import pipeline
 from cybilgraph.model.findings import Fix, Severity
 from cybilgraph.validation.fixes import apply_fixes
 from tests.conftest import CYBILGRAPH, run
+from tests.support.workbooks import workbook_with_mistakes
 
 
 @pytest.mark.parametrize(
@@ -169,3 +172,39 @@ def test_killed_run_leaves_every_file_intact(tmp_path: Path) -> None:
     assert report.sources == len(names), "what it has left is passed over"
     run("check", tmp_path, "--fix")
     assert sorted(path.name for path in tmp_path.iterdir()) == names, "the next run leaves nothing of it"
+
+
+def test_cells_of_a_workbook_are_fixed_and_the_rest_is_kept(tmp_path: Path) -> None:
+    book = tmp_path / "mistakes.xlsx"
+    book.write_bytes(workbook_with_mistakes())
+    [(_, fixed)] = pipeline.fix_files(book).changes
+    assert fixed.diff() == (
+        "--- a/mistakes.xlsx\n+++ b/mistakes.xlsx\n@@ C2 (status) @@\n-Finishd\n+Finished\n"
+        "@@ C4 (status) @@\n- Ongoing \n+Ongoing\n"
+    )
+    with zipfile.ZipFile(book) as before, zipfile.ZipFile(io.BytesIO(fixed.content)) as after:
+        assert before.namelist() == after.namelist()
+        assert [name for name in before.namelist() if before.read(name) != after.read(name)] == [
+            "xl/worksheets/sheet1.xml"
+        ]
+    book.write_bytes(fixed.content)
+    assert not pipeline.fix_files(book).changes
+
+
+def test_proposals_are_applied_only_on_request(tmp_path: Path) -> None:
+    book = tmp_path / "mistakes.xlsx"
+    book.write_bytes(workbook_with_mistakes())
+    [(_, fixed)] = pipeline.fix_files(book, proposals=True).changes
+    changes = fixed.diff()
+    for change in ("-Tongo\n+Tonga\n", "-44927\n+2023-01-01\n", "@@ J1 (lincs) @@\n-lincs\n+links\n"):
+        assert change in changes
+    (tmp_path / "a.csv").write_text("title,countries\nTraining for Tonga,Tongo\n", encoding="utf-8")
+    [(_, table)] = pipeline.fix_files(tmp_path / "a.csv", proposals=True).changes
+    assert table.content == b"title,countries\nTraining for Tonga,Tonga\n"
+    assert not pipeline.fix_files(tmp_path / "a.csv").changes
+
+
+def test_formula_is_never_replaced() -> None:
+    fixed = apply_fixes("a.xlsx", workbook_with_mistakes(), [Fix(6, 6, "x", "y"), Fix(99, 1, "x", "y")])
+    assert not fixed.applied
+    assert len(fixed.refused) == 2

@@ -32,9 +32,9 @@ from cybilgraph.model.findings import SEVERITIES, Severity, escape_controls
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from cybilgraph.model.findings import Report
+    from cybilgraph.model.findings import Fix, Report
     from cybilgraph.readers import Input
-    from cybilgraph.validation.fixes import FixedFile
+    from cybilgraph.validation.fixes import FixedFile, FixedWorkbook
 
 
 def _print_schema(context: click.Context, _: click.Parameter, wanted: bool) -> None:
@@ -67,7 +67,9 @@ def _known_kind(_context: click.Context, _: click.Parameter, kind: str) -> str:
 
 @click.command(cls=Command)
 @SOURCES
-@format_option(("text", "json", "html", "sarif", "junit", "github", "turtle", "csv"), "text", "Format of the report.")
+@format_option(
+    ("text", "json", "html", "sarif", "junit", "github", "turtle", "csv", "xlsx"), "text", "Format of the report."
+)
 @OUTPUT
 @choice_option(
     "--fail-on",
@@ -113,6 +115,9 @@ def _known_kind(_context: click.Context, _: click.Parameter, kind: str) -> str:
 @click.option("--graph", is_flag=True, help="Check RDF directly against our shapes, without reading it as records.")
 @click.option("--inferred", is_flag=True, help="Also list, as information, what was inferred from the text.")
 @click.option("--fix", is_flag=True, help="Apply the safe fixes to the files, and show the changes.")
+@click.option(
+    "--proposals", is_flag=True, help="With --fix or --diff: also apply each “Did you mean …?”. Review the changes."
+)
 @click.option("--diff", is_flag=True, help="Show what --fix would change, without changing anything.")
 @click.option(
     "--json-schema",
@@ -134,6 +139,7 @@ def check(
     graph: bool,
     inferred: bool,
     fix: bool,
+    proposals: bool,
     diff: bool,
     **common: Any,
 ) -> None:
@@ -156,6 +162,7 @@ def check(
       cybilgraph check data/records --since origin/main -f github --fail-on warning
       cat projects.csv | cybilgraph check - --as csv
       cybilgraph check data/records --fix
+      cybilgraph check projects.xlsx -f xlsx -o marked.xlsx
       cybilgraph check --shapes shapes.ttl data.ttl
       cybilgraph check --graph data.ttl
     """
@@ -169,6 +176,14 @@ def check(
         raise CliError("--graph and --shapes cannot be combined\n  --graph uses our shapes, --shapes your own.")
     if is_direct and (fix or diff):
         raise CliError("Only records can be fixed\n  Omit --fix and --diff when you use --shapes or --graph.")
+    if proposals and not (fix or diff):
+        raise CliError(
+            "--proposals only changes what is applied\n  Use it with --fix, or with --diff to see the changes."
+        )
+    if name == "xlsx" and (is_direct or diff or not _is_one_workbook(sources)):
+        raise CliError(
+            "-f xlsx marks the cells of one workbook\n  Give one .xlsx file, without --shapes, --graph and --diff."
+        )
     if inferred and (is_direct or fix or diff):
         raise CliError("--inferred only reports\n  Omit --fix, --diff, --shapes and --graph.")
     if fix and not diff and "-" in sources:
@@ -183,7 +198,7 @@ def check(
             report = pipeline.check_rdf(*sources, shapes=shapes, language=lang, excerpts=True, **common)
         else:
             if fix or diff:
-                fixed = pipeline.fix_files(*sources, among=among, **common)
+                fixed = pipeline.fix_files(*sources, among=among, proposals=proposals, **common)
                 all_written = _show_fixes(fixed.changes, write=fix and not diff)
                 report = fixed.report
             if not (fix or diff) or not all_written:
@@ -194,7 +209,10 @@ def check(
     report.language = lang
     if not diff:
         report.findings = [rules.translate(finding, lang) for finding in report.findings]
-        _write_report(report, name, output)
+        if name == "xlsx":
+            _write_marked_workbook(report, Path(sources[0]), output)
+        else:
+            _write_report(report, name, output)
     if common["since"] and not report.sources:
         click.echo(f"No source has changed since {escape_controls(common['since'])}.", err=True)
         sys.exit(CONFORMS)
@@ -214,7 +232,19 @@ def _write_report(report: Report, name: str, output: str | None) -> None:
         text.detach()
 
 
-def _show_fixes(changes: Iterable[tuple[Input, FixedFile]], write: bool) -> bool:
+def _is_one_workbook(sources: tuple[str, ...]) -> bool:
+    return len(sources) == 1 and Path(sources[0]).suffix.lower() == ".xlsx" and Path(sources[0]).is_file()
+
+
+def _write_marked_workbook(report: Report, source: Path, output: str | None) -> None:
+    from cybilgraph.validation.marked_workbook import mark_workbook
+
+    marked = mark_workbook(source.read_bytes(), report)
+    with open_output(output) as out:
+        out.write(marked)
+
+
+def _show_fixes(changes: Iterable[tuple[Input, FixedFile | FixedWorkbook]], write: bool) -> bool:
     """Show the diff of each file and the fixes that did not apply; optionally write the files.
 
     Return whether every file could be written. A failure is printed and does not stop the others.
@@ -230,9 +260,18 @@ def _show_fixes(changes: Iterable[tuple[Input, FixedFile]], write: bool) -> bool
                 continue
         print_safely(change.diff(), lines=True, nl=False, err=write)
         for fix in change.refused:
-            position = f"{change.name}:{fix.line}{f':{fix.column}' if fix.column else ''}"
+            position = f"{change.name}:{_position(source, fix)}"
             print_safely(f"{position}: “{fix.old}” could not be replaced with “{fix.new}”. Edit it by hand.", err=True)
     return all_written
+
+
+def _position(source: Input, fix: Fix) -> str:
+    from cybilgraph.readers.cells import cell_name
+    from cybilgraph.readers.excerpts import WORKBOOKS
+
+    if source.suffix in WORKBOOKS:
+        return cell_name(fix.line, fix.column)
+    return f"{fix.line}{f':{fix.column}' if fix.column else ''}"
 
 
 def _write(source: Input, content: bytes) -> None:

@@ -26,7 +26,7 @@ from typing import NamedTuple, Self
 from cybilgraph.identity.duplicates import find_duplicates
 from cybilgraph.model.findings import Finding
 from cybilgraph.model.gazetteer import slug
-from cybilgraph.model.record import KEY_PATTERN, Record
+from cybilgraph.model.record import KEY_PATTERN, Basis, Place, Record
 from cybilgraph.model.rules import finding
 from cybilgraph.readers.web_archives import split_page_name
 from cybilgraph.runtime.spill import TemporaryDatabase
@@ -39,9 +39,10 @@ _MAX_REPORTED_CAPTURES = 20
 _SCHEMA = """
 CREATE TABLE captures (
     number INTEGER PRIMARY KEY, project TEXT, root INTEGER, key TEXT, code TEXT, iati TEXT, slugged INTEGER,
-    updated TEXT, recent INTEGER, source TEXT, line INTEGER, title TEXT,
+    updated TEXT, recent INTEGER, source TEXT, line INTEGER, position INTEGER, title TEXT,
     started TEXT, ended TEXT, countries TEXT, actors TEXT);
 CREATE TABLE names (name TEXT, number INTEGER, strong INTEGER);
+CREATE TABLE parents (number INTEGER, key TEXT, label TEXT, line INTEGER, position INTEGER, printed TEXT);
 CREATE TABLE ambiguous (name TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE earlier (key TEXT NOT NULL, name TEXT NOT NULL);
 CREATE TABLE aliases (alias TEXT PRIMARY KEY, key TEXT) WITHOUT ROWID;
@@ -95,6 +96,7 @@ class RecordIdentity(NamedTuple):
     recent: bool
     source: str
     line: int
+    column: int
     title: str
     started: str
     ended: str
@@ -102,6 +104,8 @@ class RecordIdentity(NamedTuple):
     actors: str
     #: Each name, and whether it is strong.
     names: tuple[tuple[str, bool], ...]
+    #: The stated larger projects: the columns of ``parents`` after the number.
+    parents: tuple[tuple[str, str, int, int, str], ...]
 
 
 def identity_of(record: Record) -> RecordIdentity:
@@ -110,6 +114,8 @@ def identity_of(record: Record) -> RecordIdentity:
     iati = record.iati.text if record.iati else ""
     title = record.title.text if record.title else ""
     place = record.title.place if record.title else None
+    if record.code and record.code.place and record.code.place.is_cell:
+        place = record.code.place
     slugs = {record.slug.text if record.slug else "", slug(title)} - {""}
     names = [(f"{kind}:{text}", True) for kind, text in (("code", code), ("iati", iati)) if text]
     names += [(f"slug:{text}", False) for text in slugs] or [(f"key:{record.key}", False)]
@@ -125,13 +131,24 @@ def identity_of(record: Record) -> RecordIdentity:
         recent=not label.startswith("gfce"),
         source=record.source.name,
         line=place.line if place else 0,
+        column=place.column if place and place.is_cell else 0,
         title=title,
         started=record.start.value[:7] if record.start else "",
         ended=record.end.value[:7] if record.end else "",
         countries=json.dumps([link.concept.key for link in counted.scopes if link.concept.kind == "country"]),
         actors=json.dumps([link.actor.key for link in counted.participations]),
         names=tuple(names),
+        parents=tuple(_parents(record)),
     )
+
+
+def _parents(record: Record) -> Iterator[tuple[str, str, int, int, str]]:
+    label = record.labels.get("part_of", ("", None))[0]
+    for link in record.relations:
+        if link.kind == "part_of" and link.basis is Basis.STATED:
+            printed = link.project.printed
+            place = printed.place or Place(0, 0)
+            yield link.project.key, label, place.line, place.column, printed.text
 
 
 class Identities:
@@ -169,12 +186,13 @@ class Identities:
     def add_identity(self, identity: RecordIdentity) -> None:
         """Add a record by its identity."""
         assert "_resolved" not in vars(self)
-        number, (*columns, names) = len(self._strong), identity
+        number, (*columns, names, parents) = len(self._strong), identity
         self._base.run(
-            "INSERT INTO captures VALUES (?, ?, NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO captures VALUES (?, ?, NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             *(number, identity.key, *columns),
         )
         self._base.fill("INSERT INTO names VALUES (?, ?, ?)", ((name, number, is_strong) for name, is_strong in names))
+        self._base.fill("INSERT INTO parents VALUES (?, ?, ?, ?, ?, ?)", ((number, *parent) for parent in parents))
         self._strong.append(any(is_strong for _, is_strong in names))
 
     def projects(self) -> Iterator[tuple[str, list[tuple[int, str]]]]:
@@ -211,35 +229,49 @@ class Identities:
         )
 
     def findings(self) -> Iterator[Finding]:
-        """Yield the findings about records that were merged and about similar ones."""
+        """Yield the findings about records that were merged, similar ones, and larger projects without a record."""
         yield from self._second_captures()
         yield from find_duplicates(self._resolved, self._distinct)
+        yield from self._unknown_parents()
+
+    def _unknown_parents(self) -> Iterator[Finding]:
+        rows = self._resolved.rows(
+            "SELECT captures.key, source, parents.key, label, parents.line, parents.position, printed "
+            "FROM parents JOIN captures USING (number) ORDER BY number, parents.rowid"
+        )
+        for key, file, parent, label, line, column, printed in rows:
+            if self.key_of(parent) is None:
+                values = {"parent": printed}
+                yield finding(
+                    "unknown-parent", file, values, record=key, label=label, line=line, column=column, text=printed
+                )
 
     def _second_captures(self) -> Iterator[Finding]:
         rows = self._resolved.rows(
-            "SELECT project, captures, captures.key, source, line, title, code, iati "
+            "SELECT project, captures, captures.key, source, line, position, title, code, iati "
             "FROM captures JOIN projects ON projects.key = project WHERE captures > 1 "
             "ORDER BY first, updated, recent, number"
         )
         for (_, count), captures in groupby(rows, key=itemgetter(0, 1)):
             if count > _MAX_REPORTED_CAPTURES:  # one finding, at the newest capture
-                [(_, _, key, file, line, *_)] = deque(captures, maxlen=1)
-                yield finding("many-captures", file, {"count": f"{count:,}"}, record=key, line=line)
+                [(_, _, key, file, line, column, *_)] = deque(captures, maxlen=1)
+                yield finding("many-captures", file, {"count": f"{count:,}"}, record=key, line=line, column=column)
                 continue
-            older: list[tuple[str, str, list[str]]] = []  # newest first
-            for _, _, key, file, line, title, *ids in captures:
+            older: list[tuple[tuple[str, int], str, list[str]]] = []  # newest first
+            for _, _, key, file, line, column, title, *ids in captures:
                 by_id = [
-                    source
-                    for source, _, other in older
+                    place
+                    for place, _, other in older
                     if any(one and one == two for one, two in zip(ids, other, strict=True))
                 ]
-                by_title = [source for source, called, _ in older if called == slug(title)]
-                for source in (by_id or by_title or [source for source, *_ in older])[:1]:
+                by_title = [place for place, called, _ in older if called == slug(title)]
+                for source, row in (by_id or by_title or [place for place, *_ in older])[:1]:
                     if (address := split_page_name(source)[1]) and address == split_page_name(file)[1]:
                         continue  # a later capture of the same page
                     name = "second-capture" if by_id else "same-title"
-                    yield finding(name, file, {"other": source}, record=key, line=line)
-                older.insert(0, (file, slug(title), ids))
+                    other = f"{source}:{row}" if source == file and column else source
+                    yield finding(name, file, {"other": other}, record=key, line=line, column=column)
+                older.insert(0, ((file, line), slug(title), ids))
 
     @cached_property
     def _resolved(self) -> TemporaryDatabase:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from cybilgraph.model.vocabulary import CYB, DCTERMS, PROV
+from cybilgraph.model.vocabulary import ADMS, CYB, DCTERMS, PROV
 
 
 class FieldKind(StrEnum):
@@ -21,6 +21,7 @@ class FieldKind(StrEnum):
     SCOPES = "scopes"  # in Record.scopes; the kind is the field name
     CONTACTS = "contacts"
     LINKS = "links"
+    IDENTIFIERS = "identifiers"  # one node each
     PROJECTS = "projects"  # in Record.relations; the kind is the field name
     RECORD = "record"  # one Text about the record itself, not about the project
     LAYOUT = "layout"  # a page heading that has no field
@@ -94,6 +95,14 @@ FIELDS = (
         ("cybil code", "gfce code", "project code", "cybil project code", "gfce project code"),
     ),
     Field("iati", FieldKind.VALUE, CYB.iatiIdentifier, "iati_identifier", "The IATI identifier.", ("iati id",)),
+    Field(
+        "other_ids",
+        FieldKind.IDENTIFIERS,
+        ADMS.identifier,
+        "other_ids",
+        "Identifiers in other registers, after the name of the register: World Bank: P161086.",
+        ("other id", "other identifiers", "other identifier", "other project number", "other project numbers"),
+    ),
     Field(
         "slug",
         FieldKind.VALUE,

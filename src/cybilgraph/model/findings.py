@@ -51,7 +51,7 @@ SEVERITIES = tuple(Severity)
 
 @value(frozen=True, slots=True)
 class Fix:
-    """A safe correction: at this place, replace ``old`` with ``new``."""
+    """A correction: at this place, replace ``old`` with ``new``. In a workbook, the column is that of the cell."""
 
     line: int
     column: int
@@ -128,9 +128,10 @@ class Finding:
 
     ``rule`` is the IRI of the shape or reading rule that was broken. ``line`` and ``column`` count from 1 in
     ``file``, in characters; 0 means unknown. Readers of tables first put the cell number into ``column``;
-    readers/excerpts.py then moves it to ``cell`` and sets ``column`` to the character. ``label`` is the
-    field's label as printed, ``text`` the words concerned, ``suggestion`` the proposed correction, and
-    ``fix`` a safe automatic correction. ``focus``, ``path`` and ``value`` are the offending statement in
+    readers/excerpts.py then moves it to ``cell`` and sets ``column`` to the character; a workbook's cell also
+    has its name in ``cell_name``. ``label`` is the field's label as printed, ``text`` the words concerned,
+    ``suggestion`` the proposed correction, ``fix`` a safe automatic correction, and ``proposal`` one that a
+    person must confirm. ``focus``, ``path`` and ``value`` are the offending statement in
     readable form: IRIs, the first property of a path, the text of a literal. ``result`` is the full result
     as the engine reported it. ``values`` fill the placeholders of the rule's message, and ``advice`` names
     the rule that provides the suggestion; both allow translation (rules.py). ``excerpt`` is the source line,
@@ -146,6 +147,7 @@ class Finding:
     line: int = 0
     column: int = 0
     cell: int = 0
+    cell_name: str = ""
     text: str = ""
     suggestion: str = ""
     focus: str = ""
@@ -155,6 +157,7 @@ class Finding:
     values: tuple[tuple[str, str], ...] = ()
     advice: str = ""
     fix: Fix | None = None
+    proposal: Fix | None = None
     result: ShaclResult | None = None
 
     @property

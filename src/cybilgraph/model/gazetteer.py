@@ -240,8 +240,16 @@ class Gazetteer:
 
     def suggest(self, kind: str, name: str) -> GazetteerEntry | None:
         """Return the most similar entry for a "did you mean?" question, or None."""
-        best = self._closest(kind, fold(name), MIN_SUGGESTION_SCORE)
-        return self._names[kind][best[0]] if best else None
+        return next(iter(self.suggestions(kind, name)), None)
+
+    def suggestions(self, kind: str, name: str) -> list[GazetteerEntry]:
+        """Return the entries with a similar name, most similar first."""
+        folded = fold(name)
+        if not _MIN_NAME_CHARACTERS <= len(folded) <= _MAX_NAME_CHARACTERS:
+            return []
+        names = self._of_similar_length(kind, len(folded), MIN_SUGGESTION_SCORE)
+        near = process.extract(folded, names, scorer=fuzz.ratio, score_cutoff=MIN_SUGGESTION_SCORE)
+        return [self._names[kind][listed] for listed, _, _ in near]
 
     def _closest(self, kind: str, folded: str, min_score: int) -> tuple[str, float] | None:
         if not _MIN_NAME_CHARACTERS <= len(folded) <= _MAX_NAME_CHARACTERS:

@@ -190,6 +190,20 @@ class WebLink:
 
 
 @value(frozen=True, slots=True)
+class Identifier:
+    """An identifier in another register, whose name may be unknown."""
+
+    notation: str
+    register: str = ""
+    place: Place | None = field(default=None, compare=False)
+
+    @property
+    def text(self) -> str:
+        """The identifier after the name of its register: "World Bank: P161086"."""
+        return f"{self.register}: {self.notation}" if self.register else self.notation
+
+
+@value(frozen=True, slots=True)
 class LeftBlank:
     """A label with nothing under it."""
 
@@ -199,17 +213,26 @@ class LeftBlank:
 
 
 @value(frozen=True, slots=True)
+class Column:
+    """A column of a table: the property of its field, its number from 1, and its name as printed."""
+
+    term: str
+    number: int
+    name: str
+
+
+@value(frozen=True, slots=True)
 class Source:
     """The source of a record: a name, which is not a path of this machine, and a checksum.
 
     ``line`` is where the record begins in a file that holds several, else 0. For a row of a table, ``columns``
-    are the properties that the table has a column for, and ``header_line`` is the line of the column names.
+    are those columns of the table that have a field, and ``header_line`` is the line of the column names.
     """
 
     name: str
     sha256: str
     line: int = 0
-    columns: frozenset[str] = frozenset()
+    columns: tuple[Column, ...] = ()
     header_line: int = 0
 
 
@@ -224,6 +247,7 @@ class Record:
     title: Text | None = None
     code: Text | None = None
     iati: Text | None = None
+    other_ids: tuple[Identifier, ...] = ()
     slug: Text | None = None
     status: Named | None = None
     start: Date | None = None

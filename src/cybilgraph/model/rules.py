@@ -16,6 +16,7 @@ from sys import intern
 
 import pyoxigraph as ox
 
+from cybilgraph.model.example_workbooks import write_example_workbook
 from cybilgraph.model.findings import Finding, Fix, Report, Severity
 from cybilgraph.model.resources import shape_files
 from cybilgraph.model.vocabulary import BASE, CYB, PREFIXES, RDF, RULES, SH
@@ -54,6 +55,8 @@ class Example:
         For Turtle, all prefixes are declared on the first line, so that line numbers stay the same.
         """
         text = _REPEATED.sub(_expand_repetition, self.text)
+        if self.file.endswith(".xlsx"):
+            return write_example_workbook(text)
         text = f"{_PREFIXES}{text}" if self.file.endswith(".ttl") else text
         return text.encode(self.encoding)
 

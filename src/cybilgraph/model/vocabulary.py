@@ -74,6 +74,7 @@ SKOS = Vocabulary(
         *("inScheme", "topConceptOf", "broader", "closeMatch", "exactMatch", "member"),
     ),
 )
+ADMS = Vocabulary("http://www.w3.org/ns/adms#", ("Identifier", "identifier", "schemaAgency"))
 FOAF = Vocabulary("http://xmlns.com/foaf/0.1/", ("Agent", "primaryTopic", "homepage", "name"))
 ORG = Vocabulary("http://www.w3.org/ns/org#", ("classification", "subOrganizationOf"))
 OA = Vocabulary("http://www.w3.org/ns/oa#", ("TextQuoteSelector", "exact"))
@@ -135,13 +136,35 @@ TREE = Vocabulary(
 ACTIVITY = Vocabulary("https://www.w3.org/ns/activitystreams#", ("Create", "Update", "Delete"))
 #: All vocabularies.
 VOCABULARIES = (
-    *(CYB, RDF, RDFS, XSD, OWL, DCTERMS, SKOS, FOAF, ORG, OA, PROV, SPDX, VCARD, SCHEMA, SH, SD, VOID, DCAT, HYDRA),
+    *(
+        CYB,
+        RDF,
+        RDFS,
+        XSD,
+        OWL,
+        DCTERMS,
+        SKOS,
+        ADMS,
+        FOAF,
+        ORG,
+        OA,
+        PROV,
+        SPDX,
+        VCARD,
+        SCHEMA,
+        SH,
+        SD,
+        VOID,
+        DCAT,
+        HYDRA,
+    ),
     *(LDES, TREE, ACTIVITY),
 )
 
 #: Prefixes that queries may use without declaring them, and that Turtle output uses.
 PREFIXES: dict[str, str] = {
     "cyb": CYB.iri,
+    "adms": ADMS.iri,
     "dcat": DCAT.iri,
     "dcterms": DCTERMS.iri,
     "foaf": FOAF.iri,

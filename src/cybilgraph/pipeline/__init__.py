@@ -52,7 +52,7 @@ from cybilgraph.runtime.parallel import ProcessPool, connect_cluster
 from cybilgraph.runtime.spill import SpillList
 from cybilgraph.validation import validate
 from cybilgraph.validation.arbitrary_rdf import DataGraph, read_shapes_files, unknown_shape_terms, unknown_terms
-from cybilgraph.validation.fixes import FixedFile, apply_fixes
+from cybilgraph.validation.fixes import FixedFile, FixedWorkbook, apply_fixes
 from cybilgraph.validation.record_findings import context_triples, validate_records, validate_together
 from cybilgraph.validation.shapes import all_shapes_text, read_shapes
 
@@ -225,7 +225,7 @@ def check_rdf(
 class FixRun:
     """The inputs with fixes and their fixed content, and the report on all inputs after the fixes."""
 
-    changes: list[tuple[Input, FixedFile]]
+    changes: list[tuple[Input, FixedFile | FixedWorkbook]]
     report: Report
 
 
@@ -237,8 +237,11 @@ def fix_files(
     kind: str = "",
     among: Iterable[Location] = (),
     progress: Progress | None = None,
+    proposals: bool = False,
 ) -> FixRun:
     """Check like ``check``, apply the safe fixes in memory, and check again; write nothing.
+
+    With ``proposals``, also apply the corrections that a person must confirm.
 
     The fixes of a file are refused if they would change its records or break more rules. Raises SourceError as
     ``check`` does.
@@ -248,8 +251,8 @@ def fix_files(
     before = check_inputs(inputs, engine, as_of, True, progress, len(inputs), context_inputs)
     fixes: dict[str, list[Fix]] = defaultdict(list)
     for found in before.findings:
-        if found.fix:
-            fixes[found.file].append(found.fix)
+        if fix := found.fix or (found.proposal if proposals else None):
+            fixes[found.file].append(fix)
     changes = {
         input_file.name: _apply(input_file, fixes[input_file.name]) for input_file in inputs if input_file.name in fixes
     }
@@ -270,7 +273,7 @@ def fix_files(
     )
 
 
-def _apply(input_file: Input, fixes: Iterable[Fix]) -> FixedFile:
+def _apply(input_file: Input, fixes: Iterable[Fix]) -> FixedFile | FixedWorkbook:
     with replace(input_file).open(sys.maxsize) as file:
         return apply_fixes(input_file.name, file.read(), fixes)
 

@@ -25,7 +25,7 @@ from cybilgraph.model.vocabulary import BASE, DCTERMS, SKOS, thing_iri
 from cybilgraph.rdf.ntriples import format_decimal, term_text
 from cybilgraph.rdf.serialisation import is_in_earlier_graph
 from cybilgraph.readers import Input
-from cybilgraph.readers.tabular import table_rows
+from cybilgraph.readers.workbooks import table_rows
 from cybilgraph.release import Release
 from cybilgraph.release.graph_file import GRAPH, read_graph, resource_of
 

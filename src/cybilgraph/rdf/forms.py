@@ -19,6 +19,7 @@ from cybilgraph.model.record import (
     Basis,
     Contact,
     Date,
+    Identifier,
     Named,
     Participation,
     Record,
@@ -196,7 +197,7 @@ def _printed_value(value: Any) -> Any:
             return {key: part for key, part in parts.items() if part}
         case WebLink():
             return {"text": value.text, "url": value.url} if value.url and value.url not in value.text else value.text
-        case Text():
+        case Text() | Identifier():
             return value.text
     return None
 

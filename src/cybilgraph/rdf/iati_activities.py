@@ -42,8 +42,8 @@ _OTHER = "4"
 _START, _END = ("1", "2"), ("3", "4")
 _PARENT, _SIBLING = "1", "3"
 #: Code lists OrganisationType "other", Vocabulary "reporting organisation", IndicatorMeasure "qualitative",
-#: DocumentCategory "activity web page", OtherIdentifierType "internal".
-_ORG_OTHER, _OWN, _M49, _QUALITATIVE, _PAGE, _INTERNAL = "90", "99", "2", "5", "A12", "A1"
+#: DocumentCategory "activity web page", OtherIdentifierType "internal" and "other".
+_ORG_OTHER, _OWN, _M49, _QUALITATIVE, _PAGE, _INTERNAL, _OTHER_ID = "90", "99", "2", "5", "A12", "A1", "A9"
 
 
 def read_graph_records(blocks: Iterable[bytes], shared: Iterable[str] = ()) -> Iterator[Record]:
@@ -92,6 +92,10 @@ def _activity(record: Record) -> Any:
     _organisations(activity, record)
     if record.code:
         _add(activity, "other-identifier", attributes={"ref": record.code.text, "type": _INTERNAL, codes.FIELD: "code"})
+    for other in record.other_ids:
+        element = _add(activity, "other-identifier", attributes={"ref": other.notation, "type": _OTHER_ID})
+        if other.register:
+            _add(element, "owner-org", other.register)
     if record.status and (entry := load_gazetteer().get("status", record.status.key)):
         element = _add(activity, "activity-status", attributes={"code": entry.row["iati"]})
         _add_printed(element, "status", record.status.printed, entry.name)

@@ -17,6 +17,7 @@ from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.writer.excel import ExcelWriter
 
 from cybilgraph.model.fields import Field, FieldKind
+from cybilgraph.readers.workbooks import COLUMNS_SHEET
 
 #: Characters that XML 1.0 (section 2.2), and therefore a workbook, cannot contain.
 _NOT_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -50,7 +51,7 @@ def workbook(columns: Sequence[Field], choices: Mapping[Field, Sequence[str]], r
                 filled.value = _NOT_XML.sub("\ufffd", text)
                 filled.data_type = "s"  # a text that begins with = is not a formula
                 filled.number_format = "@"
-    about = book.create_sheet("columns")
+    about = book.create_sheet(COLUMNS_SHEET)
     for row in columns:
         about.append(
             [row.column, row.about, "several: one per line, or separated by ;" if row.is_multivalued else "one"]

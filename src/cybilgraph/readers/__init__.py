@@ -17,8 +17,9 @@ from cybilgraph.readers.inputs import COMPRESSED_ARCHIVE, Input, Location, count
 from cybilgraph.readers.page.layout import read_page_text
 from cybilgraph.readers.rdf import read_rdf
 from cybilgraph.readers.rdf.document import SYNTAXES
-from cybilgraph.readers.tabular import read_csv, read_xlsx
+from cybilgraph.readers.tabular import read_csv
 from cybilgraph.readers.web_archives import read_web_archive
+from cybilgraph.readers.workbooks import read_xlsx
 
 __all__ = ["READERS", "Input", "Location", "count_inputs", "find_inputs", "read_input"]
 

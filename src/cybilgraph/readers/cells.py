@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from cybilgraph.model.fields import BY_LABEL, BY_NAME, Field, FieldKind
-from cybilgraph.model.findings import Finding
+from cybilgraph.model.findings import Finding, Fix
 from cybilgraph.model.gazetteer import MIN_SUGGESTION_SCORE, closest_match
 from cybilgraph.model.record import Place, Record, Text
 from cybilgraph.model.rules import finding
@@ -25,7 +25,8 @@ from cybilgraph.readers.text import read_lines
 LEFT_BLANK = "(left blank)"
 #: The code of the example in templates, which is not a record.
 EXAMPLE = "G0000"
-_ONE_LINE = (FieldKind.VALUE, FieldKind.DATE, FieldKind.CHOICE, FieldKind.RECORD)
+#: Kinds with one value, whose lines are joined.
+ONE_LINE = (FieldKind.VALUE, FieldKind.DATE, FieldKind.CHOICE, FieldKind.RECORD)
 #: Kinds whose values are separated on each line, even if there are several lines.
 NAMES = (FieldKind.ACTORS, FieldKind.SCOPES, FieldKind.PROJECTS)
 #: Separators of values on a line. An address may contain a semicolon: "https://e.org/?a=1;b=2".
@@ -44,6 +45,20 @@ class Cell:
     blank: bool = False
 
 
+def cell_name(line: int, number: int) -> str:
+    """Return the name of a workbook's cell, such as "C7"."""
+    return f"{column_letters(number)}{line}"
+
+
+def column_letters(number: int) -> str:
+    """Return the letters of a workbook's column, counted from 1."""
+    letters = ""
+    while number:
+        number, letter = divmod(number - 1, 26)
+        letters = chr(ord("A") + letter) + letters
+    return letters
+
+
 def find_field(name: str) -> Field | None:
     """Return the field with this column, key or label, or None."""
     return _field_called(name) if len(name) <= _MAX_NAME_CHARACTERS else None
@@ -60,8 +75,10 @@ def unknown_name_finding(input_file: Input, name: str, place: Place) -> Finding:
     name = name if len(name) <= _MAX_NAME_CHARACTERS else f"{name[: _MAX_NAME_CHARACTERS - 1]}…"
     near = closest_match(name, [row.column for row in BY_NAME.values() if row.column], MIN_SUGGESTION_SCORE)
     values, advice = {"name": name, "meant": near}, "did-you-mean" if near else ""
-    line, column = place.line, place.column
-    return finding("unknown-column", input_file.name, values, label=name, line=line, column=column, advice=advice)
+    found = finding(
+        "unknown-column", input_file.name, values, label=name, line=place.line, column=place.column, advice=advice
+    )
+    return replace(found, proposal=Fix(place.line, place.column, name, near)) if near else found
 
 
 def read_cell(name: str, text: str, place: Place, spans: bool = False) -> Cell:
@@ -78,7 +95,7 @@ def read_cell(name: str, text: str, place: Place, spans: bool = False) -> Cell:
     ]
     if row is None or row.kind is FieldKind.PROSE:
         return Cell(name, place, lines)
-    if row.kind in _ONE_LINE:
+    if row.kind in ONE_LINE:
         lines = [Text(" ".join(line.text for line in lines), lines[0].place)] if lines else []
     elif len(lines) == 1 or row.kind in NAMES:
         ends = _BETWEEN_LINKS if row.kind is FieldKind.LINKS else _BETWEEN
@@ -97,9 +114,9 @@ def read_cells(input_file: Input, cells: list[Cell], findings: list[Finding]) ->
     filled = False
     seen: set[str] = set()
     # Identifying fields come first, so that the size limit does not cut them off.
-    for cell in sorted(cells, key=lambda cell: (row := find_field(cell.name)) is None or row.kind not in _ONE_LINE):
+    for cell in sorted(cells, key=lambda cell: (row := find_field(cell.name)) is None or row.kind not in ONE_LINE):
         row, lines = find_field(cell.name), cell.lines
-        if row is not None and row.kind in _ONE_LINE and lines:
+        if row is not None and row.kind in ONE_LINE and lines:
             if row.name in seen:  # keep and report a second value
                 findings.append(unknown_name_finding(input_file, f"{cell.name} (again)", cell.place))
                 row = None

@@ -12,7 +12,8 @@ from dataclasses import replace
 from itertools import islice, takewhile
 
 from cybilgraph.errors import SourceError
-from cybilgraph.model.findings import Excerpt, Finding
+from cybilgraph.model.findings import Excerpt, Finding, Fix
+from cybilgraph.readers.cells import cell_name
 from cybilgraph.readers.html.tree import decode_html
 from cybilgraph.readers.inputs import COMPRESSED_ARCHIVE, MAX_PAGE_BYTES, Input, Stream
 from cybilgraph.readers.tabular import csv_rows
@@ -41,11 +42,20 @@ _ANY_LINE_END = (*_TABLES, ".yaml", ".yml")
 
 
 def with_cells(findings: Iterable[Finding], inputs: Mapping[str, Input]) -> list[Finding]:
-    """Move the cell numbers of tables from ``column`` to ``cell``."""
-    tables = {name for name, input_file in inputs.items() if input_file.suffix in SUFFIXES_WITH_CELLS}
-    return [
-        replace(finding, column=0, cell=finding.column) if finding.file in tables else finding for finding in findings
-    ]
+    """Move the cell numbers of tables from ``column`` to ``cell``, and name the cells of workbooks."""
+    suffixes = {name: input_file.suffix for name, input_file in inputs.items()}
+    return [_with_cell(finding, suffixes.get(finding.file, "")) for finding in findings]
+
+
+def _with_cell(finding: Finding, suffix: str) -> Finding:
+    if suffix in _TABLES:
+        return replace(finding, column=0, cell=finding.column)
+    if suffix not in WORKBOOKS:
+        return finding
+    cell = finding.column
+    fix, proposal = (each and replace(each, column=cell) for each in (finding.fix, finding.proposal))
+    name = cell_name(finding.line, cell) if cell else ""
+    return replace(finding, column=0, cell=cell, cell_name=name, fix=fix, proposal=proposal)
 
 
 def with_excerpts(findings: Iterable[Finding], inputs: Mapping[str, Input]) -> list[Finding]:
@@ -86,13 +96,16 @@ def _sources(names: Iterable[str], inputs: Mapping[str, Input]) -> Iterator[Inpu
 def _add_excerpt(finding: Finding, line: str, cells: Cells | None) -> Finding:
     """Return the finding with its excerpt; its place and that of its fix become those of the words."""
     part = excerpt(line, finding, cells)
-    fix = finding.fix
-    if fix and fix.line == finding.line and part.mark:
+    fix, proposal = (each and _place_fix(each, line, finding, part) for each in (finding.fix, finding.proposal))
+    return replace(finding, excerpt=part, column=part.column, fix=fix, proposal=proposal)
+
+
+def _place_fix(fix: Fix, line: str, finding: Finding, part: Excerpt) -> Fix:
+    """Return the fix at its characters of the line, or at column 0 if they are unknown."""
+    if fix.line == finding.line and part.mark:
         at = part.column + fix.column - (finding.cell or finding.column)
-        fix = replace(fix, column=at) if line.startswith(fix.old, at - 1) else fix
-    elif fix and finding.cell:
-        fix = replace(fix, column=0)  # a cell number is not a position of words
-    return replace(finding, excerpt=part, column=part.column, fix=fix)
+        return replace(fix, column=at) if line.startswith(fix.old, at - 1) else fix
+    return replace(fix, column=0) if finding.cell else fix  # a cell number is not a position of words
 
 
 def excerpt(line: str, finding: Finding, cells: Cells | None = None) -> Excerpt:

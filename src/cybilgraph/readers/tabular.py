@@ -1,4 +1,4 @@
-"""Read tables with one project per row: CSV (RFC 4180, any common separator) and XLSX (ECMA-376).
+"""Read tables with one project per row, and CSV (RFC 4180, any common separator).
 
 Rows are streamed, so that memory does not grow with the table.
 """
@@ -6,23 +6,17 @@ Rows are streamed, so that memory does not grow with the table.
 from __future__ import annotations
 
 import csv
-import datetime
 import io
 import re
-import warnings
-import zipfile
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from itertools import chain, islice, repeat
-from typing import Any
+from itertools import chain, repeat
 
 from cybilgraph.errors import SourceError
-from cybilgraph.model.fields import BY_NAME
-from cybilgraph.model.findings import Finding
-from cybilgraph.model.record import Place, Record
+from cybilgraph.model.findings import Finding, Fix
+from cybilgraph.model.record import Column, Place, Record
 from cybilgraph.model.rules import finding
-from cybilgraph.readers.cells import Cell, find_field, read_cell, read_cells, unknown_name_finding
+from cybilgraph.readers.cells import NAMES, ONE_LINE, Cell, find_field, read_cell, read_cells, unknown_name_finding
 from cybilgraph.readers.inputs import Input, Stream
 from cybilgraph.readers.text import clean, find_undecodable_line, not_text_error, split_raw_lines
 
@@ -45,19 +39,8 @@ _ERROR = re.compile(r"#(?:N/A|NULL!|DIV/0!|VALUE!|REF!|NAME\?|NUM!|GETTING_DATA)
 _MAX_LINES_BELOW = 50
 #: The maximum length of a cell, and the length kept of a longer one.
 _MAX_PARSED_CELL_CHARACTERS, _MAX_CELL_CHARACTERS = 131_072, 30_000
-_SIZE_HINT = "Clear empty formatted cells, split the table, or save the sheet as .csv."
+SIZE_HINT = "Clear empty formatted cells, split the table, or save the sheet as .csv."
 _TEMPLATE_HINT = "For a template, run: cybilgraph template csv"
-#: The maximum size of a workbook, and of its unpacked content.
-MAX_WORKBOOK_BYTES, MAX_UNCOMPRESSED_BYTES = 50_000_000, 100_000_000
-#: The maximum number of XML elements, enough for ten thousand projects. openpyxl takes microseconds and
-#: hundreds of bytes for each, and several times that for an element other than a row, cell or text (a format, a
-#: rule, a merged range).
-MAX_ELEMENTS, _OTHER_ELEMENT_COST = 1_000_000, 4
-_CHEAP_ELEMENT, _SHEET_ELEMENT = re.compile(rb"[<:](?:row|c|v|f|is|si|t|r)[\s/>]"), re.compile(rb"[<:]sheet[\s/>]")
-#: openpyxl reads the start of a part once for each sheet that refers to it.
-_MAX_SHEETS = 10
-#: The maximum number of cells up to the last of each row, including those that the file omits.
-MAX_CELLS = 4_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +75,15 @@ def read_rows(input_file: Input, rows: Iterator[TableRow], findings: list[Findin
     Raises SourceError if there is no row with column names, or no record below it.
     """
     header: list[str] | None = None
-    columns: frozenset[str] = frozenset()
+    columns: tuple[Column, ...] = ()
     header_line = 0
     above: list[TableRow] = []
     found = False
     filled = (row for row in rows if any(map(str.strip, row.cells)))
     for number, row in enumerate(filled, start=1):
         if number > MAX_ROWS:
-            raise SourceError(f"{input_file.name}:{row.line}: more than {MAX_ROWS:,} rows", _SIZE_HINT)
-        if header is None and not _header_fields(row.cells, is_first=not above):
+            raise SourceError(f"{input_file.name}:{row.line}: more than {MAX_ROWS:,} rows", SIZE_HINT)
+        if header is None and not header_fields(row.cells, is_first=not above):
             above.append(row)
             if len(above) == MAX_ROWS_ABOVE_HEADER:
                 break
@@ -109,7 +92,11 @@ def read_rows(input_file: Input, rows: Iterator[TableRow], findings: list[Findin
         findings += row.odd
         if header is None:
             header, header_line = _header(input_file, row), row.line
-            columns = frozenset(BY_NAME[name].term for name in _known_fields(header))
+            columns = tuple(
+                Column(known_field.term, column, name)
+                for column, name in enumerate(header, start=1)
+                if name and (known_field := find_field(name))
+            )
             if above:
                 findings.append(finding("above-columns", input_file.name, {"line": row.line}, line=above[0].line))
             findings += [
@@ -136,7 +123,7 @@ def read_rows(input_file: Input, rows: Iterator[TableRow], findings: list[Findin
         raise SourceError(f"{input_file.name}: there is no project below the column names", "Add one row per project.")
 
 
-def _header_fields(cells: Iterable[str], is_first: bool) -> set[str]:
+def header_fields(cells: Iterable[str], is_first: bool) -> set[str]:
     """Return the fields that a row of column names names; empty for any other row.
 
     It must contain title or code, and if it is not the first row, another field as well.
@@ -175,26 +162,13 @@ def _cells(input_file: Input, header: list[str], row: TableRow, odd: list[Findin
                 finding("cell-error", input_file.name, {"error": code}, label=name, line=line, column=column, text=code)
             )
         elif text:
+            if not row.separator and (fix := _stray_spaces(name, text, place)):
+                line, column = place.line, place.column
+                odd.append(
+                    finding("stray-spaces", input_file.name, label=name, line=line, column=column, text=text, fix=fix)
+                )
             found.append(read_cell(name or "More", text, place, spans=bool(row.separator)))
     return found
-
-
-def table_rows(input_file: Input) -> Iterator[dict[str, str]]:
-    """Yield the rows of any table (XLSX or CSV) by the names in its first row. Raises SourceError."""
-    if input_file.suffix == ".xlsx":
-        with input_file.open(MAX_WORKBOOK_BYTES) as file:
-            yield from _named_rows(_workbook_rows(input_file, file))
-    else:
-        yield from _named_rows(csv_rows(input_file, []))
-
-
-def _named_rows(rows: Iterator[TableRow]) -> Iterator[dict[str, str]]:
-    header = next(rows, TableRow(1, [])).cells
-    for row in rows:
-        yield dict(zip(header, [*row.cells, *repeat("", len(header) - len(row.cells))], strict=False))
-
-
-# ---- CSV -----------------------------------------------------------------------------------
 
 
 def _encoding(file: Stream, input_file: Input, findings: list[Finding]) -> str:
@@ -288,6 +262,14 @@ class _Lines:
         self.number -= len(back)
 
 
+def _stray_spaces(name: str, text: str, place: Place) -> Fix | None:
+    """Return the fix for spaces at the ends of a short value in a workbook, or repeated ones; None if it has none."""
+    row = find_field(name)
+    if row is None or row.kind not in (*ONE_LINE, *NAMES) or (tidy := " ".join(text.split())) == text or "\n" in text:
+        return None
+    return Fix(place.line, place.column, text, tidy) if tidy else None
+
+
 def csv_rows(input_file: Input, findings: list[Finding]) -> Iterator[TableRow]:
     """Yield the rows of a CSV table, and add problems of its text. Raises SourceError if it is not text."""
     csv.field_size_limit(_MAX_PARSED_CELL_CHARACTERS)  # the limit is global, and other code may have changed it
@@ -366,114 +348,3 @@ def escape_formula(cell: str) -> str:
 def unescape_formula(cell: str) -> str:
     """Return the cell that ``escape_formula`` escaped."""
     return cell[1:] if cell.startswith("'") and escape_formula(cell[1:]) == cell else cell
-
-
-# ---- XLSX ----------------------------------------------------------------------------------
-
-
-def read_xlsx(input_file: Input) -> Iterator[Record]:
-    """Yield the records of the first sheet with column names.
-
-    Raises SourceError if the file is not a workbook, is too large when unpacked, or has no such sheet; and
-    after the records of the sheet, if another sheet has column names too.
-    """
-    with input_file.open(MAX_WORKBOOK_BYTES) as file:
-        yield from read_rows(input_file, _workbook_rows(input_file, file), [])
-
-
-def _workbook_rows(input_file: Input, file: Stream) -> Iterator[TableRow]:
-    import openpyxl  # takes a tenth of a second
-
-    try:
-        _check_archive(input_file, file)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # warnings about drawings and rules, which are not read
-            book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
-        yield from _sheet_rows(input_file, book)
-    except (SourceError, MemoryError):
-        raise
-    except Exception as error:  # openpyxl raises errors of every kind for damaged workbooks
-        raise SourceError(
-            f"{input_file.name}: cannot read this workbook; it may be damaged or locked",
-            "Open it in a spreadsheet program and save it again as .xlsx, without a password, or as .csv.",
-        ) from error
-
-
-def _check_archive(input_file: Input, file: Stream) -> None:
-    """Check the unpacked size (which zipfile enforces), and the number of elements.
-
-    Elements are counted before parsing: a file of a few kilobytes may contain millions.
-    """
-    with zipfile.ZipFile(file) as archive:
-        unpacked = sum(part.file_size for part in archive.infolist())
-        if unpacked > MAX_UNCOMPRESSED_BYTES:
-            raise SourceError(
-                f"{input_file.name}: too large, with {unpacked:,} bytes when unpacked", "Split the workbook."
-            )
-        elements = sheets = 0
-        cost = 0.0
-        for part in archive.infolist():
-            # openpyxl reports unreadable parts if it needs them.
-            with suppress(Exception), archive.open(part) as content:
-                # Without zero bytes, UTF-16 looks like UTF-8.
-                while cost <= MAX_ELEMENTS and (chunk := content.read(1 << 20).replace(b"\0", b"")):
-                    found, cheap = chunk.count(b"<") - chunk.count(b"</"), len(_CHEAP_ELEMENT.findall(chunk))
-                    elements += cheap + _OTHER_ELEMENT_COST * max(found - cheap, 0)
-                    sheets += len(_SHEET_ELEMENT.findall(chunk))
-                    cost = elements * max(1, sheets / _MAX_SHEETS)
-        if cost > MAX_ELEMENTS:
-            raise SourceError(
-                f"{input_file.name}: more than {MAX_ELEMENTS:,} elements, or too many for its {sheets:,} sheets",
-                _SIZE_HINT,
-            )
-
-
-def _sheet_rows(input_file: Input, book: Any) -> Iterator[TableRow]:
-    """Yield the rows of the first sheet with column names, or of the first sheet if none has any.
-
-    Raises SourceError after them if another sheet has column names too.
-    """
-    columns = [(sheet, _columns(sheet)) for sheet in book.worksheets]
-    columns.sort(key=lambda found: not found[1])
-    read = 0
-    for sheet, _ in columns[:1]:
-        sheet.reset_dimensions()  # the declared size may be wrong; each row is read to its end
-        for number, row in enumerate(islice(sheet.iter_rows(), MAX_ROWS), start=1):
-            read += len(row)
-            if read > MAX_CELLS:
-                raise SourceError(
-                    f"{input_file.name}:{number}: more than {MAX_CELLS:,} cells up to this row", _SIZE_HINT
-                )
-            yield TableRow(number, [_displayed(cell) for cell in row])
-    # A single known name may be part of a sheet that explains the columns.
-    if tables := [sheet.title for sheet, names in columns[1:] if len(names) > 1]:
-        raise SourceError(
-            f"{input_file.name}: only one sheet is read, but there are projects in {', '.join(tables)[:200]} too",
-            "Put all projects into one sheet, or save each sheet as a file of its own.",
-        )
-
-
-def _columns(sheet: Any) -> set[str]:
-    """Return the known column names of a sheet; empty if it has no row with column names."""
-    above = 0
-    for row in sheet.iter_rows(max_row=MAX_ROWS_ABOVE_HEADER, max_col=MAX_COLUMNS):
-        if any(cells := [_displayed(cell) for cell in row]):
-            if names := _header_fields(cells, is_first=not above):
-                return names
-            above += 1
-    return set()
-
-
-def _displayed(cell: Any) -> str:
-    """Return a cell as displayed: a date displayed as a month is a month."""
-    value = cell.value
-    if value is None:
-        return ""
-    if isinstance(value, datetime.datetime | datetime.date):
-        shown = cell.number_format.casefold().replace("\\", "")
-        if "d" not in shown and "m" in shown:
-            return f"{value:%Y-%m}"
-        return f"{value:%Y-%m-%d}" if "d" in shown else f"{value:%Y}"
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value)

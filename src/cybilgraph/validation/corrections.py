@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date, timedelta
 
 from cybilgraph.model.findings import Finding, Fix
 from cybilgraph.model.gazetteer import (
@@ -18,15 +19,20 @@ from cybilgraph.model.gazetteer import (
     load_gazetteer,
     slug,
 )
-from cybilgraph.model.record import Record
-from cybilgraph.model.rules import translate
+from cybilgraph.model.record import Column, Record, Source
+from cybilgraph.model.rules import Rule, catalogue, translate
 from cybilgraph.model.vocabulary import CYB, RULES
+from cybilgraph.readers.cells import cell_name
+from cybilgraph.readers.excerpts import WORKBOOKS
+from cybilgraph.readers.inputs import Input
 
 _CODE = re.compile(r"(?:(?:cybil|gfce) code:? ?)?(G|GI)[ -]?(\d{1,4})", re.IGNORECASE)
 #: By rule and IATI element, the rule whose suggestion explains the allowed values.
 _IATI_RULES = {("status-list", "activity-status"): "status-code", ("date-form", "activity-date"): "iso-date"}
 _ADDRESS = re.compile(r"h{0,2}t{1,3}p{1,2}(s?)[:;]?/{1,3}([\w-]+(?:\.[\w-]+)+(?:[:/?#].*)?)", re.IGNORECASE)
 _EMAIL = re.compile(r"([^@\s]+)@{2,}([^@\s.]+(?:\.[^@\s.]+)+)")
+#: Numbers from 20000 (1954) on; serial numbers count days from this one on (ECMA-376 part 1, 18.17.4.1).
+_SERIAL_DATE, _FIRST_SERIAL_DAY = re.compile(r"[2-6]\d{4}"), date(1899, 12, 30)
 _KINDS = {"country-type": "country", "region-type": "region", "group-type": "group", "theme-type": "theme"}
 
 
@@ -35,18 +41,43 @@ def with_hint(found: Finding, record: Record) -> Finding:
     rule = found.rule.removeprefix(RULES)
     if advice := _IATI_RULES.get((rule, found.label)):
         return translate(replace(found, advice=advice))
+    if (described := catalogue().get(rule)) and (column := column_for(described, record.source)):
+        return translate(_fill_in(found, record, column))
     advise = _HINTS.get(rule)
     return translate(advise(found, record)) if advise and found.text else found
 
 
-def _suggest_name(found: Finding, _record: Record) -> Finding:
+def column_for(rule: Rule, source: Source) -> Column | None:
+    """Return the first column of a table for a value that a rule requires."""
+    return next((column for column in source.columns if column.term in rule.requires), None)
+
+
+def _fill_in(found: Finding, record: Record, column: Column) -> Finding:
+    """Point to the empty cell of a table that needs a value."""
+    found = replace(found, advice="fill-in", values=(*found.values, ("column", column.name)))
+    if found.label:  # the cell says that it was left blank
+        return found
+    line = record.source.line or found.line
+    return replace(found, line=line, column=column.number, label=column.name, text="")
+
+
+def _suggest_name(found: Finding, record: Record) -> Finding:
     names, rule = load_gazetteer(), found.rule.removeprefix(RULES)
     if rule == "known-actor":
         entry = _similar_actor(found.text)
     else:
         kinds = ("status",) if rule == "status-list" else (_KINDS[rule], "country", "region", "group", "theme")
-        entry = next((near for kind in kinds if (near := names.suggest(kind, found.text))), None)
+        near = next((near for kind in kinds if (near := names.suggestions(kind, found.text))), [])
+        entry = _likeliest(near, record)
     return _suggested(found, entry.closest_name(found.text)) if entry else found
+
+
+def _likeliest(near: list[GazetteerEntry], record: Record) -> GazetteerEntry | None:
+    """Return the entry that the record also names elsewhere, or else the most similar one."""
+    mentions = load_gazetteer().find_mentions(record.title.text) if record.title and len(near) > 1 else []
+    named = {entry.key for mention in mentions for entry in mention.entries}
+    named |= {scope.concept.key for scope in record.scopes if scope.concept.known}
+    return next((entry for entry in near if entry.key in named), next(iter(near), None))
 
 
 @cache_by_name  # an unknown actor often occurs in several projects
@@ -56,7 +87,8 @@ def _similar_actor(name: str) -> GazetteerEntry | None:
 
 
 def _suggested(found: Finding, name: str) -> Finding:
-    return replace(found, advice="did-you-mean", values=(*found.values, ("meant", name)))
+    values = (*found.values, ("meant", name))
+    return replace(found, advice="did-you-mean", values=values, proposal=_fix(found, name))
 
 
 def _point_to_start_date(found: Finding, record: Record) -> Finding:
@@ -69,8 +101,19 @@ def _point_to_start_date(found: Finding, record: Record) -> Finding:
         return found
     label = record.labels["start"][0] if "start" in record.labels else "start"
     values = {"end": record.end.printed.text, "start": record.start.printed.text, "label": label, "line": place.line}
+    advice = "which-is-earlier"
+    if Input(found.file).suffix in WORKBOOKS:
+        values["cell"], advice = cell_name(place.line, place.column), "which-is-earlier-cell"
     more = tuple((name, str(value)) for name, value in values.items())
-    return replace(found, advice="which-is-earlier", values=(*found.values, *more))
+    return replace(found, advice=advice, values=(*found.values, *more))
+
+
+def _suggest_date(found: Finding, _record: Record) -> Finding:
+    """Suggest the date whose serial number a spreadsheet program has stored: 44927 is 2023-01-01."""
+    if not _SERIAL_DATE.fullmatch(found.text):
+        return found
+    day = (_FIRST_SERIAL_DAY + timedelta(days=int(found.text))).isoformat()
+    return replace(found, advice="date-serial", values=(*found.values, ("day", day)), proposal=_fix(found, day))
 
 
 def _suggest_code(found: Finding, _record: Record) -> Finding:
@@ -81,7 +124,11 @@ def _suggest_code(found: Finding, _record: Record) -> Finding:
     letters, number = match[1].upper(), int(match[2])
     code = f"GI-{number:02}" if letters == "GI" else f"G{number:04}"
     is_safe = len(match[2]) == (2 if letters == "GI" else 4)  # no digit was added
-    return replace(_suggested(found, code), fix=_fix(found, code) if is_safe else None)
+    return _certain(_suggested(found, code)) if is_safe else _suggested(found, code)
+
+
+def _certain(found: Finding) -> Finding:
+    return replace(found, fix=found.proposal, proposal=None)
 
 
 def _correct(suggest: Callable[[str], str]) -> Callable[[Finding, Record], Finding]:
@@ -89,7 +136,7 @@ def _correct(suggest: Callable[[str], str]) -> Callable[[Finding, Record], Findi
 
     def corrected(found: Finding, _record: Record) -> Finding:
         suggestion = suggest(found.text)
-        return replace(_suggested(found, suggestion), fix=_fix(found, suggestion)) if suggestion else found
+        return _certain(_suggested(found, suggestion)) if suggestion else found
 
     return corrected
 
@@ -130,6 +177,7 @@ def _fix(found: Finding, new: str, old: str = "") -> Fix | None:
 
 
 _HINTS: dict[str, Callable[[Finding, Record], Finding]] = {
+    "date-form": _suggest_date,
     "not-read": _suggest_term,
     "end-after-start": _point_to_start_date,
     "code": _suggest_code,

@@ -1,4 +1,7 @@
-"""Applies fixes to the text of a file. A fix whose words are not found at its position is refused."""
+"""Applies fixes to the text of a file or the cells of a workbook.
+
+A fix whose words are not found at its position is refused.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,16 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from difflib import unified_diff
+from itertools import groupby
 
 from cybilgraph.model.findings import Fix
+from cybilgraph.readers.cells import cell_name
+from cybilgraph.readers.excerpts import WORKBOOKS
+from cybilgraph.readers.inputs import Input
+from cybilgraph.readers.tabular import header_fields
 from cybilgraph.readers.text import guess_encoding
+from cybilgraph.readers.workbooks import read_sheet
+from cybilgraph.validation.workbook_edits import WorkbookEdit
 
 #: Separators and quotation marks of tables; a value with one of them could shift the row.
 _TABLE_SPECIAL = re.compile(r"[\",;\t|\n]")
@@ -46,8 +56,68 @@ class FixedFile:
         return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
 
 
-def apply_fixes(name: str, content: bytes, fixes: Iterable[Fix]) -> FixedFile:
-    """Apply fixes to the content of a file, keeping its encoding and line endings."""
+@dataclass(frozen=True, slots=True)
+class FixedWorkbook:
+    """A workbook before and after fixes, and the fixes applied and refused.
+
+    ``cells`` are the name, the old text and the new text of each changed cell.
+    """
+
+    name: str
+    before: bytes
+    content: bytes
+    cells: tuple[tuple[str, str, str], ...]
+    applied: tuple[Fix, ...]
+    refused: tuple[Fix, ...]
+
+    def reverted(self) -> FixedWorkbook:
+        """Return the original workbook with every fix refused."""
+        return replace(self, content=self.before, cells=(), applied=(), refused=self.applied + self.refused)
+
+    def diff(self) -> str:
+        """Return the changed cells in the form of a unified diff, or "" if there is none."""
+        changes = "".join(
+            f"@@ {cell} @@\n{_prefixed('-', before)}{_prefixed('+', after)}" for cell, before, after in self.cells
+        )
+        return f"--- a/{self.name}\n+++ b/{self.name}\n{changes}" if changes else ""
+
+
+def _prefixed(sign: str, text: str) -> str:
+    return "".join(f"{sign}{line}\n" for line in text.split("\n"))
+
+
+def apply_fixes(name: str, content: bytes, fixes: Iterable[Fix]) -> FixedFile | FixedWorkbook:
+    """Apply fixes to the content of a file, keeping its encoding and line endings, or the rest of its workbook."""
+    if Input(name).suffix in WORKBOOKS:
+        return _fix_workbook(name, content, fixes)
+    return _fix_text(name, content, fixes)
+
+
+def _fix_workbook(name: str, content: bytes, fixes: Iterable[Fix]) -> FixedWorkbook:
+    """Apply fixes to cells. The longest text is replaced first, because it may contain that of another fix."""
+    wanted = sorted(set(fixes), key=lambda fix: (fix.line, fix.column, -len(fix.old), fix.old, fix.new))
+    part, rows = read_sheet(Input(name, data=content), max((fix.line for fix in wanted), default=0))
+    header = next((row for row in rows if header_fields(row, is_first=row is rows[0])), [])
+    book = WorkbookEdit(content, part)
+    applied, refused, cells = [], [], []
+    for (line, column), group in groupby(wanted, key=lambda fix: (fix.line, fix.column)):
+        row = rows[line - 1] if 0 < line <= len(rows) else []
+        before = after = row[column - 1] if 0 < column <= len(row) else ""
+        for fix in group:
+            span = _find_words(after, replace(fix, column=1))
+            if span is None or book.has_formula((line, column)):
+                refused.append(fix)
+            else:
+                after = after[: span[0]] + fix.new + after[span[1] :]
+                applied.append(fix)
+        if after != before:
+            book.write((line, column), after)
+            label = f" ({header[column - 1]})" if column <= len(header) else ""
+            cells.append((f"{cell_name(line, column)}{label}", before, after))
+    return FixedWorkbook(name, content, book.content(), tuple(cells), tuple(applied), tuple(refused))
+
+
+def _fix_text(name: str, content: bytes, fixes: Iterable[Fix]) -> FixedFile:
     mark, encoding = guess_encoding(content)
     text = content[len(mark) :].decode(encoding, errors="surrogateescape")
     write = _WRITERS.get(name.rpartition(".")[2].lower(), str)
@@ -71,6 +141,8 @@ def _find_words(line: str, fix: Fix) -> tuple[int, int] | None:
 
     Matches any white space, because readers collapse it to single spaces.
     """
+    if (start := line.find(fix.old)) >= 0 and fix.old != fix.old.strip():  # spaces are the words
+        return start, start + len(fix.old)
     old = r"\s+".join(map(re.escape, fix.old.split()))
     words = re.compile(rf"(?<!\w){old}(?!\w)")
     if at := words.match(line, fix.column - 1):

@@ -31,7 +31,7 @@ from cybilgraph.rdf.description import (
 from cybilgraph.rdf.ntriples import term_text
 from cybilgraph.runtime.spill import TemporaryDatabase
 from cybilgraph.validation import finding_of, validate_batches
-from cybilgraph.validation.corrections import with_hint
+from cybilgraph.validation.corrections import column_for, with_hint
 
 #: Records per batch: enough to amortise the start of an engine, few enough to bound memory.
 BATCH_RECORDS = 250
@@ -235,7 +235,7 @@ def missing_column(result: ShaclResult, source: Source) -> Finding | None:
     It is the same for all rows, which lack a value because the table has no column for it.
     """
     rule = catalogue().get(result.rule.removeprefix(RULES))
-    if not rule or not rule.requires or not source.columns or source.columns.intersection(rule.requires):
+    if not rule or not rule.requires or not source.columns or column_for(rule, source):
         return None
     names = " / ".join(row.column for row in FIELDS if row.term in rule.requires)
     found = finding("no-column", source.name, {"name": names}, line=source.header_line)

@@ -4,25 +4,22 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
-
 from cybilgraph.model.findings import (
     SEVERITIES,
     Finding,
     Report,
     Severity,
 )
-from cybilgraph.validation.outputs.wording import by_rule, count_of, place_of, summary
+from cybilgraph.validation.outputs.wording import by_rule, cell_of, count_of, place_of, summary
 from tests.support.reports import hostile
 
 
-@pytest.mark.parametrize(
-    ("cell", "address"), [(1, "A7"), (26, "Z7"), (27, "AA7"), (702, "ZZ7"), (703, "AAA7"), (0, "7")]
-)
-def test_cell_has_its_spreadsheet_name(cell: int, address: str) -> None:
-    found = Finding(severity=Severity.INFO, rule="", message="", file="a.XLSX", line=7, cell=cell)
-    assert place_of(found) == address
-    assert place_of(replace(found, file="a.csv", column=3)) == "7:3"
+def test_cell_has_its_spreadsheet_name_with_the_column() -> None:
+    found = Finding(severity=Severity.INFO, rule="", message="", file="a.xlsx", line=7, cell=3, cell_name="C7")
+    assert (place_of(found), cell_of(found)) == ("C7", "C7")
+    assert cell_of(replace(found, label="status")) == "C7 (status)"
+    in_csv = replace(found, file="a.csv", cell_name="", label="status", column=3)
+    assert (place_of(in_csv), cell_of(in_csv)) == ("7:3", "")
 
 
 def test_summary_is_in_three_languages() -> None:

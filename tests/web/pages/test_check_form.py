@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import select
@@ -11,21 +12,26 @@ import time
 import urllib.parse
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
+from html import escape
 from http.client import HTTPResponse
 from pathlib import Path
 
+import openpyxl
 import pytest
 
+from cybilgraph.model.rules import LANGUAGES, catalogue
 from cybilgraph.web.checker import MAX_UPLOAD_BYTES
 from tests.conftest import SEED, run
 from tests.support.check_requests import BAD, FORM, Controls, form, part, post, rules, submit
 from tests.support.hostile import ANY, GOOD, cases
-from tests.support.http_client import BROWSER, http, send
+from tests.support.http_client import BROWSER, Response, http, send
 from tests.support.operations import until
+from tests.support.workbooks import MISTAKES, workbook_with_mistakes
 
 pytestmark = pytest.mark.slow
 
 PAGE = SEED.read_bytes()
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 def test_report_equals_that_of_the_command_line(portal: str, tmp_path: Path) -> None:
@@ -400,3 +406,81 @@ def test_unreadable_record_is_returned_with_the_line_marked(portal: str) -> None
     assert reply.status == 422
     assert b'<li id="L3" class="violation">' in reply.body
     assert b"No project record was found" in reply.body
+
+
+def upload(portal: str, content: bytes, name: str, **fields: str) -> Response:
+    parts = [part("text", b""), *(part(key, value.encode()) for key, value in fields.items())]
+    return post(portal, form(*parts, part("file", content, name)), FORM, BROWSER, "/check")
+
+
+def test_workbook_is_shown_as_a_table_with_marked_cells(portal: str) -> None:
+    reply = upload(portal, workbook_with_mistakes(), "mistakes.xlsx")
+    assert reply.status == 200
+    page = reply.body.decode()
+    for cell, rule, words in MISTAKES.values():
+        assert escape(words) in page
+        assert f'href="#cell-{cell}">{cell}</a>' in page or not cell, rule
+    assert re.search(r'<td id="cell-C3" class="violation">Sleeping <a href="#F\d+"', page)
+    assert '<td id="cell-A3">Judges of Fiji</td>' in page
+    assert '<th scope="row" id="L5">5</th>' in page
+    assert 'value="marked" class="of-workbook">XLSX with marked cells' in page
+    report = json.loads(post(portal, workbook_with_mistakes(), XLSX, path="/api/check?include=table").body)
+    assert report["table"][2] == {
+        "number": 3,
+        "cells": ["Judges of Fiji", "G0001", "Sleeping", *report["table"][2]["cells"][3:]],
+    }
+
+
+def test_large_workbook_is_shown_in_part(portal: str) -> None:
+    book = openpyxl.Workbook()
+    book.active.append(["title", *(f"column {number}" for number in range(60))])
+    for number in range(400):
+        book.active.append([f"Project {number} {'x' * 500}", *["y"] * 60])
+    content = io.BytesIO()
+    book.save(content)
+    report = json.loads(post(portal, content.getvalue(), XLSX, path="/api/check?include=table").body)
+    assert len(report["table"]) <= 400
+    assert all(len(row["cells"]) == 50 and len(row["cells"][0]) <= 120 for row in report["table"])
+
+
+def test_workbook_with_marked_cells_is_a_report_and_a_download(portal: str) -> None:
+    reply = post(portal, workbook_with_mistakes(), XLSX, "*/*", "/api/check?format=xlsx&lang=es")
+    assert (reply.status, reply.content_type) == (200, XLSX)
+    sheet = openpyxl.load_workbook(io.BytesIO(reply.body))["projects"]
+    assert "Este estado no está en la lista." in sheet["C3"].comment.text
+    download = upload(portal, workbook_with_mistakes(), "mistakes.xlsx", download="marked")
+    assert download.headers["content-disposition"] == 'attachment; filename="mistakes-checked.xlsx"'
+    assert openpyxl.load_workbook(io.BytesIO(download.body))["projects"]["F2"].comment
+    for refused in (
+        post(portal, BAD, "text/plain", "*/*", "/api/check?format=xlsx"),
+        submit(portal, "/check", text=BAD.decode(), format="text", lang="en", download="marked"),
+    ):
+        assert refused.status == 406
+        assert b"Only a workbook" in refused.body
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_rules_about_files_are_reported_by_the_api(portal: str, language: str) -> None:
+    """Every rule that its example breaks on the command line is also broken through the API."""
+    tested = 0
+    for rule in catalogue().values():
+        sample = rule.bad
+        if sample.command != f"cybilgraph check {sample.file}" or sample.record or sample.file.endswith(".ttl"):
+            continue
+        body = form(part("lang", language.encode()), part("file", sample.content, sample.file))
+        reply = json.loads(post(portal, body, FORM).body)
+        found = reply.get("report", reply)["findings"]
+        own = [each for each in found if (each["advice"] == rule.name if rule.is_advice else each["rule"] == rule.iri)]
+        assert own, rule.name
+        assert sample.line in [each["line"] for each in own], rule.name
+        assert all(each["message"] for each in own)
+        tested += 1
+    assert tested > 50
+
+
+def test_proposal_is_applied_without_scripts(portal: str) -> None:
+    text = "Training for Tonga\n\nCountries\n\nTongo\n"
+    page = submit(portal, "/check", text=text, format="text", lang="en").body.decode()
+    assert 'name="fix" value="5:1"' in page
+    reply = submit(portal, "/check", text=text, format="text", lang="en", fix="5:1")
+    assert Controls(reply.body).fields["text"] == text.replace("Tongo", "Tonga")

@@ -15,6 +15,7 @@ from selenium.webdriver.support.ui import Select
 from tests.conftest import SEED
 from tests.support.browsers import Browser, needs_chromium
 from tests.support.hostile import GOOD
+from tests.support.workbooks import MISTAKES, workbook_with_mistakes
 
 BAD = (
     "A project for Belize\n\nCybil code: G0999\n\nStatus: Finishd\n\nFrom: Apr 2018\n\nTo: Mar 2017\n\n"
@@ -102,6 +103,23 @@ def test_selected_files_are_checked(form: Browser, tmp_path: Path) -> None:
     form.one("#file").send_keys(str(book))
     form.until(lambda: form.tally.startswith("1 record"))
     assert form.one("#text").get_property("value") == ""
+    assert form.errors() == []
+
+
+def test_workbook_is_shown_as_a_table_with_marked_cells(form: Browser, tmp_path: Path) -> None:
+    book = tmp_path / "mistakes.xlsx"
+    book.write_bytes(workbook_with_mistakes())
+    form.one("#file").send_keys(str(book))
+    form.until(lambda: form.one("#sheet").is_displayed())
+    cell = form.one("#cell-C3")
+    assert cell.text.startswith("Sleeping")
+    assert cell.get_attribute("class") == "violation"
+    places = {place.text for place in form.all(".finding .place") if place.is_displayed()}
+    assert {cell for cell, *_ in MISTAKES.values() if cell} <= places
+    assert form.one(".of-workbook").is_displayed()
+    form.paste(BAD)
+    form.until(lambda: not form.one("#sheet").is_displayed())
+    assert not form.one(".of-workbook").is_displayed()
     assert form.errors() == []
 
 

@@ -14,6 +14,7 @@ from cybilgraph.model.record import (
     Contact,
     Date,
     Evidence,
+    Identifier,
     Named,
     Participation,
     Record,
@@ -24,6 +25,7 @@ from cybilgraph.model.record import (
 )
 from cybilgraph.model.state_bodies import label, parse_actor_name
 from cybilgraph.model.vocabulary import (
+    ADMS,
     CYB,
     DCTERMS,
     FOAF,
@@ -257,6 +259,15 @@ def _contact(triples: TripleWriter, project: str, row: Field, number: int, value
         triples.link(node, VCARD.hasEmail, address)
 
 
+def _identifier(triples: TripleWriter, project: str, row: Field, number: int, value: Identifier) -> None:
+    node = f"{project}/{row.segment}/{number}"
+    triples.link(project, row.term, node)
+    triples.link(node, RDF.type, ADMS.Identifier)
+    triples.plain(node, SKOS.notation, value.notation)
+    if value.register:
+        triples.plain(node, ADMS.schemaAgency, value.register)
+
+
 def _link(triples: TripleWriter, project: str, row: Field, number: int, value: WebLink) -> None:
     node = f"{project}/link/{number}"
     triples.link(project, row.term, node)
@@ -274,6 +285,7 @@ _WRITERS: dict[FieldKind, Callable[..., None]] = {
     FieldKind.ACTORS: _participation,
     FieldKind.SCOPES: _scope,
     FieldKind.CONTACTS: _contact,
+    FieldKind.IDENTIFIERS: _identifier,
     FieldKind.LINKS: _link,
     FieldKind.PROJECTS: _relation,
 }

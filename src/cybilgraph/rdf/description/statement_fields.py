@@ -11,7 +11,7 @@ _BY_TERM = {f"<{row.term}>": row.name for row in FIELDS if row.term} | {
 }
 _BY_TERM[f"<{CYB.statusAsOf}>"] = "status"
 _NODES = {f"<{term}>" for term in (CYB.participation, CYB.scope, CYB.relation, CYB.dating)}
-_BY_SEGMENT = {row.segment: row.name for row in FIELDS if row.kind is FieldKind.ITEMS} | {
+_BY_SEGMENT = {row.segment: row.name for row in FIELDS if row.kind in (FieldKind.ITEMS, FieldKind.IDENTIFIERS)} | {
     "contact": "contacts",
     "link": "links",
 }

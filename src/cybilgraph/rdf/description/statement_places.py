@@ -9,6 +9,7 @@ from cybilgraph.model.fields import BY_NAME, FIELDS, NARRATIVE, Field, FieldKind
 from cybilgraph.model.record import (
     Contact,
     Date,
+    Identifier,
     Named,
     Place,
     Record,
@@ -96,6 +97,8 @@ def _printed(record: Record, rows: Iterable[Field]) -> Iterator[tuple[Field, Tex
                     yield row, printed, {f"{project}/dating/{row.name}"}
                 case Contact(name=name):
                     yield row, Text(name or value.email, value.place), {f"{project}/contact/{number}"}
+                case Identifier(text=text):
+                    yield row, Text(text, value.place), {f"{project}/{row.segment}/{number}"}
                 case WebLink(text=text):
                     yield row, Text(text, value.place), {f"{project}/link/{number}"}
                 case Text():

@@ -230,10 +230,15 @@ class _Activity:
             self._take("iati", child, found)
 
     def _other_identifier(self, child: Element) -> None:
-        """Read a portal code among the other identifiers. An unusual code is recognised by our own attribute."""
+        """Read a portal code or another identifier. An unusual code is recognised by our own attribute."""
         code = _attribute(child, "ref")
         if code and (CODE.fullmatch(code[0].text) or _field_name(child, frozenset({"code"}))):
             self._take("code", child, code)
+        elif code and not child.get("type", "").startswith("B"):  # B: an identifier of the reporting organisation
+            owner = child.find("owner-org")
+            register = self._organisation(owner) if owner is not None else []
+            text = f"{register[0].text}: {code[0].text}" if register else code[0].text
+            self._take("other_ids", child, [replace(code[0], text=text)])
 
     def _description(self, child: Element) -> None:
         kind = _DESCRIPTIONS.get(child.get("type", "1"), "description")

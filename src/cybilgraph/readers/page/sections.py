@@ -20,6 +20,7 @@ from cybilgraph.model.organisations import is_population
 from cybilgraph.model.record import (
     Basis,
     Date,
+    Identifier,
     LeftBlank,
     Named,
     Participation,
@@ -79,7 +80,8 @@ _NOT_A_NAME = re.compile(
     r"|^(?!(?:\S+ ){0,2}(?:Ministry|Department|Office|Centre|Center|Agency|Authority|Service)\b)(?:\S+ ){9}"
     rf"|^(?:(?:up to|over|more than|about|some) )?{_AMOUNT}"
     r"|^(?:(?:up to|over|more than|about|some) )?[0-9]+(?: (?:\S+ )?(?:countries|states|economies|islands))?$"
-    rf"|^(?:(?:voluntary contributions?|various)\.?|{_PLACEHOLDER})$",
+    rf"|^(?:(?:voluntary contributions?|various)\.?|{_PLACEHOLDER})$"
+    r"|^\([^()]+\)$",
     re.IGNORECASE,
 )
 _NOT_A_DATE = re.compile(_PLACEHOLDER, re.IGNORECASE)
@@ -397,6 +399,13 @@ class RecordBuilder:
                 self.find("contact-email-form", line.part(match.start(), match.end()), section.label)
         self._values["contacts"] = read_contacts(section.lines, self._values.get("contacts", []))
 
+    def _identifiers(self, section: Section) -> None:
+        """Read one identifier per line: "World Bank: P161086", "World Bank P161086" or "P161086 (World Bank)"."""
+        for line in section.lines:
+            item = without_bullet(line)
+            notation, register = _split_identifier(item.text)
+            self._extend("other_ids", [Identifier(notation, register, item.place)])
+
     def _links(self, section: Section) -> None:
         """Read one link per line: a text, an address, or "Text <address>"."""
         for line in section.lines:
@@ -473,6 +482,22 @@ def shorten_quote(text: str, most: int = _MAX_NAME_CHARACTERS) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
+def _split_identifier(text: str) -> tuple[str, str]:
+    """Return an identifier and the name of its register, which may be before it or, in brackets, behind it."""
+    register, separator, notation = text.partition(": ")
+    if separator and register and notation:
+        return notation.strip(), register
+    notation, _, register = text.removesuffix(")").rpartition(" (")
+    if text.endswith(")") and _has_digit(notation):
+        return notation, register
+    register, _, notation = text.rpartition(" ")
+    return (notation, register) if register and _has_digit(notation) else (text, "")
+
+
+def _has_digit(text: str) -> bool:
+    return any(char.isdigit() for char in text)
+
+
 def _count_characters(value: Any) -> int:
     """Return the length of all texts in a value."""
     if isinstance(value, Text):
@@ -493,6 +518,7 @@ _READERS: dict[FieldKind, Callable[[RecordBuilder, Section], None]] = {
     FieldKind.ACTORS: RecordBuilder._actors,
     FieldKind.SCOPES: RecordBuilder._scopes,
     FieldKind.CONTACTS: RecordBuilder._contacts,
+    FieldKind.IDENTIFIERS: RecordBuilder._identifiers,
     FieldKind.LINKS: RecordBuilder._links,
     FieldKind.PROJECTS: RecordBuilder._projects,
     FieldKind.RECORD: RecordBuilder._record_value,

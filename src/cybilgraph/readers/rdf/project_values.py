@@ -17,6 +17,7 @@ from cybilgraph.model.record import (
     Contact,
     Date,
     Evidence,
+    Identifier,
     LeftBlank,
     Named,
     Participation,
@@ -26,7 +27,7 @@ from cybilgraph.model.record import (
     Text,
     WebLink,
 )
-from cybilgraph.model.vocabulary import CYB, DCTERMS, OA, PROV, RDF, SCHEMA, SKOS, VCARD, shorten
+from cybilgraph.model.vocabulary import ADMS, CYB, DCTERMS, OA, PROV, RDF, SCHEMA, SKOS, VCARD, shorten
 from cybilgraph.readers.rdf.view import BY_TERM, ProjectView, Term, parse_own_iri, to_one_line
 from cybilgraph.readers.text import normalise
 
@@ -256,6 +257,12 @@ def _link(view: ProjectView, project: str, row: Field, node: str) -> WebLink | N
     return WebLink(text or url, url, view.begin(node) or view.place(project, row.term, node))
 
 
+def _identifier(view: ProjectView, project: str, row: Field, node: str) -> Identifier | None:
+    notation, register = view.text(node, SKOS.notation), view.text(node, ADMS.schemaAgency)
+    place = notation.place or view.begin(node) or view.place(project, row.term, node)
+    return Identifier(notation.text, register.text, place) if notation.text else None
+
+
 def _plain(term: Term) -> str:
     return term if isinstance(term, str) else normalise(term.value)
 
@@ -266,10 +273,11 @@ _READ: dict[FieldKind, Callable[[ProjectView, str, Field], Any]] = {
     FieldKind.CHOICE: _choice,
     FieldKind.DATE: _date,
     FieldKind.PROSE: _prose,
-    **dict.fromkeys((FieldKind.ITEMS, FieldKind.CONTACTS, FieldKind.LINKS), _nodes),
+    **dict.fromkeys((FieldKind.ITEMS, FieldKind.CONTACTS, FieldKind.LINKS, FieldKind.IDENTIFIERS), _nodes),
 }
 _READ_NODE: dict[FieldKind, Callable[[ProjectView, str, Field, str], Any]] = {
     FieldKind.ITEMS: _item,
     FieldKind.CONTACTS: _contact,
     FieldKind.LINKS: _link,
+    FieldKind.IDENTIFIERS: _identifier,
 }

@@ -31,7 +31,7 @@ from cybilgraph.validation.outputs.wording import (
 
 _COLUMNS = (
     *("severity", "rule", "file", "line", "column", "cell", "record", "label", "text"),
-    *("message", "suggestion", "fix_line", "fix_column", "fix_old", "fix_new"),
+    *("message", "suggestion", "fix_line", "fix_column", "fix_old", "fix_new", "cell_name"),
 )
 _GITHUB_COMMANDS = {Severity.VIOLATION: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
 _IN_MESSAGES = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
@@ -52,6 +52,7 @@ def as_csv(report: Report, stream: TextIO) -> None:
             *(finding.line or "", finding.column or "", finding.cell or ""),
             *(finding.record, finding.label, finding.text, finding.message, finding.suggestion),
             *((fix.line, fix.column, fix.old, fix.new) if fix else ("", "", "", "")),
+            finding.cell_name,
         )
         # Escapes formulas, including those after spaces, and control characters.
         rows.writerow(
@@ -74,7 +75,7 @@ def as_github(report: Report, stream: TextIO) -> None:
             properties["line"] = str(finding.line)
         if finding.excerpt and (column := finding.excerpt.column):
             properties |= {"col": str(column), "endColumn": str(column + finding.excerpt.length)}
-        properties["title"] = rule_name(finding)
+        properties["title"] = " ".join(filter(None, (cell_of(finding), rule_name(finding))))
         message = "\n".join(escape_controls(text) for text in (finding.message, finding.suggestion) if text)
         arguments = ",".join(
             f"{key}={escape_controls(value).translate(_IN_PROPERTIES)}" for key, value in properties.items()

@@ -57,6 +57,7 @@ _DESCRIPTIONS: dict[type, dict[str, str]] = {
         "line": "The line number, from 1; in a workbook, the row. 0 if unknown.",
         "column": "The character on the line, from 1. 0 if unknown.",
         "cell": "In a table, the cell of the row, from 1. 0 elsewhere or if unknown.",
+        "cell_name": "In a workbook, the name of the cell, such as B2. Empty elsewhere.",
         "text": "The text that the finding is about.",
         "suggestion": "How to fix it.",
         "focus": "The IRI of the resource with the problem (SHACL, sh:focusNode).",
@@ -66,6 +67,7 @@ _DESCRIPTIONS: dict[type, dict[str, str]] = {
         "values": "The values of the variables in the rule's message.",
         "advice": "The name of another rule, if the suggestion comes from that rule.",
         "fix": "A safe fix.",
+        "proposal": "A correction that a person must confirm, as in “Did you mean …?”.",
         "result": "The engine's result, if a shape was violated.",
     },
     ShaclResult: {
@@ -85,7 +87,7 @@ _DESCRIPTIONS: dict[type, dict[str, str]] = {
     },
     Fix: {
         "line": "The line of the text to replace, from 1.",
-        "column": "The character on the line, from 1.",
+        "column": "The character on the line, from 1; in a workbook, the cell of the row. 0 if unknown.",
         "old": "The text to replace.",
         "new": "The replacement.",
     },

@@ -10,7 +10,7 @@ from lxml import etree
 
 from cybilgraph.model.findings import CheckedFile, Finding, Report, escape_controls
 from cybilgraph.model.vocabulary import RULES
-from cybilgraph.validation.outputs.wording import omission_note, place_of, rule_name
+from cybilgraph.validation.outputs.wording import cell_of, omission_note, place_of, rule_name
 
 _UNREADABLE = f"{RULES}unreadable"
 #: The schema requires a time and a host for each suite, which a report does not have.
@@ -67,7 +67,7 @@ def _suite(number: int, checked: CheckedFile, findings: list[Finding], report: R
 
 
 def _line(finding: Finding) -> str:
-    place = f":{place}" if (place := place_of(finding)) else ""
+    place = f":{place}" if (place := cell_of(finding) or place_of(finding)) else ""
     text = " ".join(filter(None, (finding.message, finding.suggestion)))
     return escape_controls(f"{finding.file}{place}: {finding.severity.value}: {text} [{rule_name(finding)}]")
 

@@ -11,7 +11,7 @@ from typing import Any, TextIO
 from cybilgraph.model.findings import Finding, Report, Severity, escape_controls
 from cybilgraph.model.rules import LANGUAGES, PLACEHOLDER, Rule, catalogue
 from cybilgraph.model.vocabulary import BASE, RULES
-from cybilgraph.validation.outputs.wording import omission_note, parts_of, phrase_for, rule_name
+from cybilgraph.validation.outputs.wording import cell_of, omission_note, parts_of, phrase_for, rule_name
 from cybilgraph.version import __version__
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -80,13 +80,20 @@ def _result(
     """Return a result (section 3.27)."""
     file = _location(uris.get(finding.file, finding.file))
     text = " ".join(filter(None, (finding.message, finding.suggestion)))
+    if cell := cell_of(finding):  # a region has only the row
+        text = f"{cell}: {text}"
     physical: dict[str, Any] = {"artifactLocation": file}
     if finding.line:
         physical["region"] = _region(finding)
     location: dict[str, Any] = {"physicalLocation": physical}
+    logical: list[dict[str, Any]] = []
     if finding.record:
         full = {"fullyQualifiedName": finding.focus} if finding.focus else {}
-        location["logicalLocations"] = [{"name": finding.record, "kind": "record", **full}]
+        logical.append({"name": finding.record, "kind": "record", **full})
+    if cell:
+        logical.append({"name": escape_controls(cell), "kind": "cell"})
+    if logical:
+        location["logicalLocations"] = logical
     fingerprint = _fingerprint(finding)
     seen[fingerprint] += 1
     result: dict[str, Any] = {
@@ -118,8 +125,8 @@ def _region(finding: Finding) -> dict[str, Any]:
 
 
 def _fixes(finding: Finding, file: dict[str, str], language: str) -> list[dict[str, Any]]:
-    """Return the fix (section 3.55), unless the excerpt does not confirm the text that it replaces."""
-    fix, excerpt = finding.fix, finding.excerpt
+    """Return the fix or proposal (section 3.55), unless the excerpt does not confirm the text that it replaces."""
+    fix, excerpt = finding.fix or finding.proposal, finding.excerpt
     if not fix or not excerpt or fix.line != finding.line or fix.column <= excerpt.cut:
         return []
     if not excerpt.text.startswith(fix.old, fix.column - excerpt.cut - 1):

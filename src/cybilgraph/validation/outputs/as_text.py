@@ -43,10 +43,13 @@ def as_text(report: Report, stream: TextIO) -> None:
     page = _Page(stream, report.language)
     for file, findings in groupby(report.findings, key=lambda finding: finding.file):
         page.line(Text(escape_controls(file), style="bold"))
-        shown: tuple[int, Excerpt | None] | None = None
+        shown: tuple[object, ...] | None = None
         for finding in findings:
             page.message(finding)
-            if shown != (here := (finding.line, finding.excerpt)):  # only once for findings at the same position
+            words = "" if finding.excerpt else (finding.label, finding.text)
+            if shown != (
+                here := (finding.line, finding.cell, finding.excerpt, words)
+            ):  # only once for findings at the same position
                 page.source(finding)
                 shown = here
             if finding.suggestion:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from pathlib import PurePath
 
 from cybilgraph.model.findings import SEVERITIES, Excerpt, Finding, Report, Severity, escape_controls
 from cybilgraph.model.rules import LANGUAGES, general_message
 from cybilgraph.model.vocabulary import RULES
-from cybilgraph.readers.excerpts import WORKBOOKS
 
 #: Singular and plural of the counted nouns in each of LANGUAGES.
 _NOUNS = {
@@ -128,20 +126,15 @@ def rule_name(finding: Finding) -> str:
 
 def place_of(finding: Finding) -> str:
     """Return the position of a finding: "15:5" or "15", in a workbook the cell "C7", or "" if unknown."""
-    if cell := cell_of(finding):
-        return cell
+    if finding.cell_name:
+        return finding.cell_name
     return ":".join(str(number) for number in (finding.line, finding.column if finding.line else 0) if number)
 
 
 def cell_of(finding: Finding) -> str:
-    """Return the name of a workbook's cell, such as "C7", or "" if it is unknown or the file is no workbook."""
-    if not finding.cell or PurePath(finding.file).suffix.lower() not in WORKBOOKS:
-        return ""
-    letters, number = "", finding.cell
-    while number:
-        number, letter = divmod(number - 1, 26)
-        letters = chr(ord("A") + letter) + letters
-    return f"{letters}{finding.line}"
+    """Return the name of a workbook's cell with that of its column, "C7 (status)"; "" in other files."""
+    name = finding.label if finding.cell_name else ""
+    return f"{finding.cell_name} ({name})" if name else finding.cell_name
 
 
 def parts_of(excerpt: Excerpt) -> tuple[str, str, str]:

@@ -331,6 +331,7 @@ def _report_schemas() -> dict[str, Schema]:
         "text": _text("The corrected record, if `fix` was sent."),
         "turtle": _text("The graph of the record, if requested in `include`."),
         "derived": {"type": "array", "items": {"$ref": "#/components/schemas/Derived"}},
+        "table": {"type": "array", "items": {"$ref": "#/components/schemas/Row"}},
     }
     return {"Report": report, **parts}
 
@@ -341,6 +342,14 @@ _SCHEMAS: dict[str, Schema] = {
         "type": "object",
         "properties": {"text": _text("The record."), **_OPTIONS},
         "required": ["text"],
+    },
+    "Row": {
+        "type": "object",
+        "description": "A row of a checked workbook, if `table` was requested in `include`: the first rows, and others "
+        "with findings. Long texts are cut.",
+        "properties": {"number": _COUNT, "cells": {"type": "array", "items": {"type": "string"}}},
+        "required": ["number", "cells"],
+        "additionalProperties": False,
     },
     "Derived": {
         "type": "object",

@@ -20,7 +20,7 @@ from itertools import islice
 from typing import Any
 from urllib.parse import urlencode
 
-from werkzeug.exceptions import BadRequest, HTTPException
+from werkzeug.exceptions import BadRequest, HTTPException, NotAcceptable
 
 from cybilgraph.errors import SuggestionError
 from cybilgraph.model.findings import SEVERITIES, Report
@@ -32,16 +32,18 @@ from cybilgraph.pipeline import CheckedInput, check_input
 from cybilgraph.rdf.forms import WRITERS, example_record
 from cybilgraph.rdf.serialisation import serialise
 from cybilgraph.readers import READERS, Input
-from cybilgraph.readers.excerpts import SUFFIXES_WITH_CELLS
+from cybilgraph.readers.excerpts import SUFFIXES_WITH_CELLS, WORKBOOKS
+from cybilgraph.readers.workbooks import read_sheet
 from cybilgraph.runtime.sandbox import Policy
 from cybilgraph.runtime.spill import keep_in_memory
 from cybilgraph.runtime.worker import Handler, run_fork_server
 from cybilgraph.validation.fixes import apply_fixes
+from cybilgraph.validation.marked_workbook import mark_workbook
 from cybilgraph.validation.outputs import OUTPUTS
 from cybilgraph.validation.outputs.as_json import fields_of
 from cybilgraph.validation.outputs.wording import omission_note
 from cybilgraph.web.checker import MAX_FINDINGS, MAX_REPORT_CHARS, Refusal
-from cybilgraph.web.checker.submissions import Output, Submission, Upload, decode_upload
+from cybilgraph.web.checker.submissions import MARKED, Output, Submission, Upload, decode_upload
 from cybilgraph.web.suggestions import (
     MAX_COMMENT_CHARS,
     MAX_NAME_CHARS,
@@ -56,6 +58,8 @@ _MAX_ANSWER_BYTES = 20_000_000
 #: What the page shows at most: characters of the record, of the graph, of a message and of a quotation, and claims.
 _MAX_TEXT_CHARS, _MAX_TURTLE_CHARS, _MAX_MESSAGE_CHARS, _MAX_QUOTE_CHARS = 1_000_000, 200_000, 1_000, 300
 _MAX_CLAIMS = 1_000
+#: What the page shows of a workbook: rows (and as many again with findings), columns, and characters of a cell.
+_MAX_TABLE_ROWS, _MAX_TABLE_COLUMNS, _MAX_CELL_CHARS = 200, 50, 120
 #: Fields of the form that the page of the result repeats, and how many characters of each it shows.
 _SHOWN_FIELDS = {
     "comment": MAX_COMMENT_CHARS,
@@ -89,7 +93,7 @@ def _check(sent: Submission) -> tuple[Submission, CheckedInput]:
     """Check a record, after applying the requested fix if there is one at that position."""
     as_of = date.fromisoformat(sent.as_of) if sent.as_of else None
     checked = check_input(Input(sent.name, data=sent.content), as_of)
-    fixes = [found.fix for found in checked.report.findings if found.fix]
+    fixes = [fix for found in checked.report.findings if (fix := found.fix or found.proposal)]
     if chosen := [fix for fix in fixes if f"{fix.line}:{fix.column}" == sent.fix]:
         sent = replace(sent, content=apply_fixes(sent.name, sent.content, chosen).content)
         checked = check_input(Input(sent.name, data=sent.content), as_of)
@@ -147,8 +151,12 @@ def _report(report: Report, name: str) -> bytes:
 
 def _api_report(sent: Submission, checked: CheckedInput, name: str) -> bytes:
     """Return the report in the requested format; as JSON if no record was read."""
+    if name == MARKED and Input(sent.name).suffix not in WORKBOOKS:
+        raise NotAcceptable("Only a workbook can be returned with marked cells. Send an .xlsx file, or ask for json")
     if not checked.report.records:
         return _report(checked.report, "json")
+    if name == MARKED:
+        return mark_workbook(sent.content, checked.report)
     content = _report(checked.report, name)
     if name != "json" or not (sent.extras or sent.fix):
         return content
@@ -157,9 +165,28 @@ def _api_report(sent: Submission, checked: CheckedInput, name: str) -> bytes:
         document["text"] = sent.text
     if "derived" in sent.extras:
         document["derived"] = list(derived_claims(checked.records))
+    if "table" in sent.extras and (table := _table(sent, checked.report)):
+        document["table"] = table
     if "turtle" in sent.extras:
         document["turtle"] = _render_output(sent, checked, f"{Output.RDF}turtle").decode()
     return json.dumps(document, ensure_ascii=False).encode(errors="replace")
+
+
+def _table(sent: Submission, report: Report) -> list[dict[str, Any]]:
+    """Return rows of a workbook with their numbers: the first ones, and others with findings. Empty for other files."""
+    if Input(sent.name).suffix not in WORKBOOKS or not report.records:
+        return []
+    marked = {found.line for found in report.findings}
+    _, rows = read_sheet(Input(sent.name, data=sent.content), max(*marked, _MAX_TABLE_ROWS))
+    shown = [
+        number
+        for number, cells in enumerate(rows, start=1)
+        if number in marked or (number <= _MAX_TABLE_ROWS and any(cells))
+    ]
+    return [
+        {"number": number, "cells": [cell[:_MAX_CELL_CHARS] for cell in rows[number - 1][:_MAX_TABLE_COLUMNS]]}
+        for number in shown[: 2 * _MAX_TABLE_ROWS]
+    ]
 
 
 def derived_claims(records: Iterable[Record]) -> Iterator[dict[str, object]]:
@@ -204,7 +231,7 @@ def _page(sent: Submission, checked: CheckedInput) -> bytes:
         return b""
     report = checked.report
     findings = [
-        {key: getattr(found, key) for key in ("severity", "rule", "line", "fix")}
+        {key: getattr(found, key) for key in ("severity", "rule", "line", "cell_name", "fix", "proposal")}
         | {key: getattr(found, key)[:_MAX_MESSAGE_CHARS] for key in ("label", "message", "suggestion", "text")}
         for found in sorted(report.findings, key=lambda found: SEVERITIES.index(found.severity))  # stable
     ]
@@ -222,6 +249,7 @@ def _page(sent: Submission, checked: CheckedInput) -> bytes:
         "findings": findings,
         "derived": derived,
         "turtle": turtle,
+        "table": _table(sent, report),
     }
     return json.dumps(page, default=fields_of).encode()
 
@@ -315,6 +343,9 @@ def _preload() -> None:
     checked = check_input(Input("a.json", data=WRITERS["json"]([record])))
     sent = Submission("", b"")
     samples |= {fmt.suffix: _render_output(sent, checked, f"{Output.RDF}{fmt.name}") for fmt in GRAPH_FORMATS}
+    book = {"submission": submission | {"name": "a.xlsx"}, "outputs": [Output.PAGE, f"{Output.API}{MARKED}"]}
+    head, _ = answer(book, samples["xlsx"])
+    assert head["records"] == 2, head
     for suffix in READERS:
         answer({"submission": submission | {"name": f"a{suffix}"}, "outputs": []}, samples.get(suffix[1:], text))
 

@@ -43,12 +43,15 @@ class Output(StrEnum):
 
 
 #: Extra outputs that can be included in a JSON report.
-EXTRA_OUTPUTS = ("turtle", "derived")
+EXTRA_OUTPUTS = ("turtle", "derived", "table")
+#: The report that is the workbook itself with marked cells, which only a workbook can have.
+MARKED = "xlsx"
 #: Downloads that the form offers: the record as sent, and the output of the checker and suffix for each other format.
 SOURCE = "source"
 DOWNLOADS = {
     **{name: (f"{Output.FORM}{name}", name) for name in WRITERS if name != "schema"},
     **{name: (f"{Output.RDF}{name}", RDF_FORMATS[name].suffix) for name in ("turtle", "jsonld")},
+    "marked": (f"{Output.API}{MARKED}", MARKED),
 }
 _MAX_FIELDS = 1_000
 _FORM, _MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data"
@@ -128,7 +131,9 @@ class Submission:
         if not wanted:
             return ""
         stem = re.sub(r"[^A-Za-z0-9_-]+", "-", self.name.rpartition(".")[0]).strip("-") or "record"
-        return f"{stem}{self.kind.suffix}" if wanted == SOURCE else f"{stem}.{DOWNLOADS[wanted][1]}"
+        if wanted == SOURCE:
+            return f"{stem}{self.kind.suffix}"
+        return f"{stem}{'-checked' if wanted == 'marked' else ''}.{DOWNLOADS[wanted][1]}"
 
     @property
     def file_output(self) -> str:

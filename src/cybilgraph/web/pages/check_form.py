@@ -15,6 +15,7 @@ from cybilgraph.errors import SuggestionError
 from cybilgraph.model.findings import SEVERITIES
 from cybilgraph.model.rules import LANGUAGES
 from cybilgraph.model.vocabulary import RULES, thing_iri
+from cybilgraph.readers.cells import column_letters
 from cybilgraph.readers.input_formats import INPUT_FORMATS
 from cybilgraph.release.sources import SOURCES
 from cybilgraph.sparql import queries
@@ -46,6 +47,7 @@ OUTPUT_TYPES = {
     "html": "text/html",
     "text": "text/plain",
     "github": "text/plain",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
 #: Severities, most severe first.
 _SEVERITY_ORDER = [severity.value for severity in SEVERITIES]
@@ -148,6 +150,11 @@ def _render_form(answer: CheckAnswer | None, more: dict[str, Any], status: HTTPS
             "sent": answer.about | {"text": text},
             "report": found,
             "lines": _annotated_lines(text, found["findings"]),
+            "cells": _marked_cells(found["findings"]),
+            "letters": [
+                column_letters(number)
+                for number in range(1, 1 + max((len(row["cells"]) for row in found["table"]), default=0))
+            ],
             "derived": found["derived"],
             "turtle": found["turtle"],
         }
@@ -156,6 +163,15 @@ def _render_form(answer: CheckAnswer | None, more: dict[str, Any], status: HTTPS
     response = make_response(render_template("check.html", rules=RULES, **context), status)
     response.headers["Content-Security-Policy"] = _PAGE_POLICY
     return response
+
+
+def _marked_cells(findings: list[dict[str, Any]]) -> dict[str, tuple[str, list[int]]]:
+    """Return the highest severity and the numbers of the findings of each cell, and of each row without a cell."""
+    cells: dict[str, tuple[str, list[int]]] = {}
+    for number, found in enumerate(findings, start=1):  # most severe first
+        if place := found["cell_name"] or (str(found["line"]) if found["line"] else ""):
+            cells.setdefault(place, (found["severity"], []))[1].append(number)
+    return cells
 
 
 def _annotated_lines(text: str, findings: list[dict[str, Any]]) -> list[tuple[int, str, list[int], str]]:

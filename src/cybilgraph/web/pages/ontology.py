@@ -145,7 +145,9 @@ def example(name: str, file: str) -> BaseResponse:
     found = catalogue().get(name)
     for sample in (found.good, found.bad) if found else ():
         if sample.file == file:
-            return Response(sample.content, content_type=f"text/plain; charset={sample.encoding}")
+            is_text = not file.endswith(".xlsx")
+            content_type = f"text/plain; charset={sample.encoding}" if is_text else "application/octet-stream"
+            return Response(sample.content, content_type=content_type)
     raise NotFound(f"The rule {name!r} has no example {file!r}")
 
 

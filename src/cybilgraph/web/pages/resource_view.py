@@ -14,7 +14,7 @@ from rdflib.term import Node
 from cybilgraph.model.fields import FIELDS, FieldKind
 from cybilgraph.model.formats import Format
 from cybilgraph.model.record import Basis
-from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, FOAF, OA, PROV, RDFS, SCHEMA, SPDX, VCARD, shorten
+from cybilgraph.model.vocabulary import ADMS, BASE, CYB, DCTERMS, FOAF, OA, PROV, RDFS, SCHEMA, SPDX, VCARD, shorten
 from cybilgraph.rdf.serialisation import serialise
 from cybilgraph.web.api.negotiation import negotiate_rdf
 
@@ -154,6 +154,7 @@ def project_values(view: Resource) -> dict[str, Any]:
             sections.append((row.name, {"items": items}))
     return {
         "code": view.one(DCTERMS.identifier),
+        "other_ids": [(text(node, SKOS.notation), text(node, ADMS.schemaAgency)) for node in view.all(ADMS.identifier)],
         "status": view.name(status[0]) if (status := view.all(CYB.status)) else "",
         "start": view.one(CYB.startAsPrinted) or view.one(CYB.start),
         "end": view.one(CYB.endAsPrinted) or view.one(CYB.end),

@@ -7,6 +7,8 @@
   const file = document.getElementById("file");
   const tally = document.getElementById("tally");
   const list = document.getElementById("findings");
+  const sheet = document.getElementById("sheet");
+  const marked = form.querySelector(".of-workbook");
   const derived = document.getElementById("derived");
   const turtle = document.getElementById("turtle");
   const SIGNS = { violation: "✖", warning: "▲", info: "ℹ" };
@@ -89,6 +91,7 @@
     report.findings.sort((one, other) => order.indexOf(one.severity) - order.indexOf(other.severity));
     list.replaceChildren(...report.findings.map((found, index) => shown(found, index + 1, language)));
     mark(report.findings);
+    showTable(report.table ?? [], report.findings);
     const counted = (number, word) => `${number} ${word}${number === 1 ? "" : "s"}`;
     const { violation, warning, info } = report.counts;
     say(
@@ -109,8 +112,8 @@
     part(".sign").textContent = SIGNS[found.severity];
     part("strong").textContent = found.severity;
     part(".place").hidden = !found.line;
-    part(".place").textContent = `line ${found.line}`;
-    part(".place").href = `#L${found.line}`;
+    part(".place").textContent = found.cell_name || `line ${found.line}`;
+    part(".place").href = found.cell_name ? `#cell-${found.cell_name}` : `#L${found.line}`;
     part(".place").dataset.column = found.column;
     part(".which").textContent = name;
     part(".which").href = `${form.dataset.rules}/${name}?lang=${language}`;
@@ -126,16 +129,65 @@
       quote.textContent = found.text.length > 160 ? `${found.text.slice(0, 159)}…` : found.text;
       part(".words").append(quote);
     }
-    if (found.fix && !file?.files.length) {
+    const fix = found.fix ?? found.proposal;
+    if (fix && !file?.files.length) {
       part(".apply").hidden = part(".apply").disabled = false;
-      part("del").textContent = found.fix.old;
-      part("ins").textContent = found.fix.new;
+      part("del").textContent = fix.old;
+      part("ins").textContent = fix.new;
       part(".apply").addEventListener("click", (event) => {
         event.preventDefault();
-        applyFix(`${found.fix.line}:${found.fix.column}`);
+        applyFix(`${fix.line}:${fix.column}`);
       });
     }
     return item;
+  }
+
+  const lettersOf = (number) =>
+    (number > 26 ? lettersOf(Math.floor((number - 1) / 26)) : "") + String.fromCharCode(65 + ((number - 1) % 26));
+
+  // Show a workbook as a table; findings are in the order of the list.
+  function showTable(rows, findings) {
+    sheet.hidden = marked.hidden = !rows.length;
+    const byPlace = new Map();
+    findings.forEach((found, index) => {
+      const place = found.cell_name || String(found.line);
+      byPlace.set(place, [...(byPlace.get(place) ?? []), [found, index + 1]]);
+    });
+    const cell = (tag, scope, words, id, place) => {
+      const own = document.createElement(tag);
+      if (scope) own.scope = scope;
+      if (id) own.id = id;
+      own.textContent = words;
+      const about = byPlace.get(place) ?? [];
+      if (about.length) own.className = about[0][0].severity;
+      for (const [found, number] of about) {
+        const link = document.createElement("a");
+        link.href = `#F${number}`;
+        link.title = found.message;
+        link.ariaLabel = `${found.severity}: ${found.message}`;
+        link.textContent = SIGNS[found.severity];
+        own.append(" ", link);
+      }
+      return own;
+    };
+    const line = (...cells) => {
+      const own = document.createElement("tr");
+      own.append(...cells);
+      return own;
+    };
+    const width = Math.max(0, ...rows.map((row) => row.cells.length));
+    const letters = Array.from({ length: width }, (_, index) => lettersOf(index + 1));
+    const head = letters.map((letter) => cell("th", "col", letter));
+    sheet.querySelector("thead").replaceChildren(line(document.createElement("td"), ...head));
+    sheet.querySelector("tbody").replaceChildren(
+      ...rows.map((row) => {
+        const cells = row.cells.map((words, index) => {
+          const place = `${letters[index]}${row.number}`;
+          return cell("td", "", words, `cell-${place}`, place);
+        });
+        return line(cell("th", "row", String(row.number), `L${row.number}`, String(row.number)), ...cells);
+      })
+    );
   }
 
   function showMore(report) {
@@ -165,6 +217,7 @@
   function clear(words) {
     list.replaceChildren();
     mark([]);
+    showTable([], []);
     showMore({});
     say(words);
   }
@@ -224,7 +277,7 @@
   function request(language, fix) {
     const accept = { Accept: "application/json" };
     const format = form.elements.format.value;
-    const include = ["derived", "turtle"];
+    const include = ["derived", "turtle", "table"];
     if (file?.files.length) {
       const body = new FormData();
       body.append("file", file.files[0]);

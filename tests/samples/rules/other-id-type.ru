@@ -1,0 +1,1 @@
+INSERT DATA { project:G0001 adms:identifier "P161086" }

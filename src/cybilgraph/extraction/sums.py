@@ -15,7 +15,7 @@ from cybilgraph.model.money import DEFAULT_KIND, Amount, find_amounts
 from cybilgraph.model.record import Basis, Funding, Record, Text
 
 _SECTIONS = ("title", *sections(Content.PURPOSE, Content.DETAILS))
-#: The share of sums with such words that are right, in the labelled texts (docs/reference/measurements.md).
+#: The estimated share of sums with such words that are right (docs/reference/measurements.md).
 _DERIVED_CONFIDENCE, _POSSIBLE_CONFIDENCE = 0.95, 0.7
 #: More sums are hardly those of one project.
 _MAX_SUMS = 3

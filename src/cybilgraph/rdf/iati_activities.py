@@ -30,7 +30,7 @@ from cybilgraph.model.vocabulary import BASE, CYB, SKOS
 from cybilgraph.readers import Input, read_input
 from cybilgraph.readers import iati as codes
 from cybilgraph.readers.funding import funding_text
-from cybilgraph.readers.iati.sums import ELEMENTS, TRANSACTIONS
+from cybilgraph.readers.iati.activity_sums import ELEMENTS, TRANSACTIONS
 from cybilgraph.readers.page.sections import derive_slug
 
 _NOT_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")

@@ -35,7 +35,7 @@ from cybilgraph.model.resources import REFERENCE
 from cybilgraph.model.rules import finding
 from cybilgraph.model.vocabulary import CYB
 from cybilgraph.readers.funding import read_funding
-from cybilgraph.readers.iati.sums import read_sums
+from cybilgraph.readers.iati.activity_sums import read_sums
 from cybilgraph.readers.iati.xml import Element, find_misdeclared_line, read_elements
 from cybilgraph.readers.inputs import Input
 from cybilgraph.readers.page.layout import ENDED

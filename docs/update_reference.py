@@ -25,6 +25,7 @@ from cybilgraph.model import rules
 from cybilgraph.model.fields import FIELDS, NARRATIVE_FIELDS, FieldKind
 from cybilgraph.model.formats import FORMATS, Format
 from cybilgraph.model.formats import FormatKind as Carries
+from cybilgraph.model.money import currency_codes
 from cybilgraph.model.resources import read_ontology, shape_files
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, PREFIXES
 from cybilgraph.rdf.dumps.tables import COLUMNS
@@ -55,6 +56,17 @@ _COLUMNS = {
     "kind": "Kind of the concept (country, region …), or of the result (outcome, output, activity).",
     "number": "Position in the record, from 1.",
     "description": "Text of the outcome, output or activity.",
+    "amount": "Exact decimal number. Add only amounts of one kind and currency whose periods do not overlap.",
+    "currency": "Code of the currency (ISO 4217). Nothing is converted.",
+    "funding_kind": "Budget, commitment, planned disbursement or disbursement.",
+    "period_start": "First day of the period that the sum is for; empty if unknown.",
+    "period_end": "Last day of that period; empty if unknown.",
+    "value_date": "Day whose exchange rate applies; empty if unknown.",
+    "transactions": "How many transactions of an IATI file the sum adds up; empty for other sums.",
+    "provider": "IRI of the organisation that pays; empty if unknown.",
+    "provider_name": "Name of the organisation that pays.",
+    "receiver": "IRI of the organisation that receives the sum; empty if unknown.",
+    "receiver_name": "Name of the organisation that receives the sum.",
 }
 _REPORTS = {
     "text": "Terminals",
@@ -79,6 +91,7 @@ _VALUE_TYPES = {
     FieldKind.IDENTIFIERS: "identifiers",
     FieldKind.LINKS: "links",
     FieldKind.PROJECTS: "projects",
+    FieldKind.MONEY: "sums of money",
     FieldKind.RECORD: "text (about the record)",
 }
 
@@ -221,8 +234,13 @@ def paragraph_terms() -> Iterator[str]:
 
 def link_terms() -> Iterator[str]:
     """Yield the properties that link a project to a resource with a claim, separated by commas, for a query."""
-    kinds = (FieldKind.ACTORS, FieldKind.SCOPES, FieldKind.PROJECTS)
+    kinds = (FieldKind.ACTORS, FieldKind.SCOPES, FieldKind.PROJECTS, FieldKind.MONEY)
     yield ", ".join(_curie(row.term) for row in FIELDS if row.kind in kinds)
+
+
+def currencies() -> Iterator[str]:
+    """Yield the codes of currencies, for a shape."""
+    return (f'"{code}"' for code in currency_codes())
 
 
 def alignments() -> Iterator[str]:
@@ -256,6 +274,7 @@ TURTLE_PARTS: dict[str, Callable[[], Iterator[str]]] = {
     "text-terms": text_terms,
     "paragraph-terms": paragraph_terms,
     "link-terms": link_terms,
+    "currencies": currencies,
 }
 
 

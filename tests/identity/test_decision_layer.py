@@ -9,7 +9,7 @@ import pytest
 
 from cybilgraph.identity.decisions import Decision, Verdict
 from cybilgraph.model.record import Record
-from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, FOAF, ORG, PROV, RDF, SKOS, thing_iri
+from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, FOAF, ORG, PROV, RDF, SCHEMA, SKOS, thing_iri
 from tests.support.decided import CANADA, COUNCIL, KEY, PAGE, POSSIBLE_PAGE, Decided, decide, decision
 
 PROJECT, RECORD = f"<{BASE}id/project/{KEY}>", f"<{BASE}record/{KEY}>"
@@ -148,6 +148,17 @@ def test_value_replaces_that_of_every_capture(tmp_path: Path) -> None:
     dating = f"<{BASE}id/project/{KEY}/dating/end>"
     assert found.has(dating, f"<{CYB.basis}>", f"<{thing_iri('basis', 'confirmed')}>")
     assert found.has(dating, f"<{PROV.wasAttributedTo}>", ANA)
+
+
+def test_sum_of_money_replaces_all_others(tmp_path: Path) -> None:
+    page = PAGE.replace("Funders\n", "Budget: EUR 5\n\nFunders\n", 1)
+    found = decide(tmp_path, [decision("funding", "", Verdict.INSTEAD, new_value="EUR 6 (2019)\nUSD 7")], page)
+    nodes = sorted(line.partition("/funding/")[2].partition("/")[0] for line in value(found, SCHEMA.amount))
+    assert nodes == ["budget-eur-6-2019-01-01-2019-12-31", "budget-usd-7"]
+    node = f"<{BASE}id/project/{KEY}/funding/budget-usd-7>"
+    assert found.has(node, f"<{CYB.basis}>", f"<{thing_iri('basis', 'confirmed')}>")
+    assert not any("budget-eur-5" in line for line in found.lines)
+    assert found.rules == ["decision-review"]
 
 
 def test_rejected_value_is_left_out(tmp_path: Path) -> None:

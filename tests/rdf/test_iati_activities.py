@@ -11,7 +11,7 @@ from lxml import etree
 
 from cybilgraph import pipeline
 from cybilgraph.model.fields import FIELDS, NARRATIVE_FIELDS
-from cybilgraph.model.record import Date, Participation, Record, Relation, Scope
+from cybilgraph.model.record import Date, Funding, Participation, Record, Relation, Scope
 from cybilgraph.rdf.iati_activities import read_graph_records, write_activities
 from cybilgraph.readers import Input, read_input
 from tests.conftest import PAGES, ROOT, SAMPLES, graph_of, run
@@ -51,6 +51,7 @@ def representable(record: Record) -> dict[str, object]:
         "relations": {(link.kind, link.basis, _words(link)) for link in record.relations},
         "contacts": record.contacts,
         "addresses": [link for link in record.links if link.url],
+        "funding": [(one, _words(one)) for one in record.funding],
         "texts": {name: [text.text for text in getattr(record, name)] for name in texts},
         "language": record.language,
         "updated": record.updated,
@@ -58,7 +59,7 @@ def representable(record: Record) -> dict[str, object]:
     }
 
 
-def _words(link: Participation | Scope | Relation | Date) -> tuple[tuple[str, str, float], ...]:
+def _words(link: Participation | Scope | Relation | Funding | Date) -> tuple[tuple[str, str, float], ...]:
     """Return the evidence of a link."""
     return tuple((one.section, one.quote, one.confidence) for one in link.evidence)
 
@@ -108,6 +109,7 @@ def test_every_column_round_trips_with_its_printed_form(tmp_path: Path) -> None:
         "audiences": "Women diplomats",
         "accountable": "World Bank",
         "themes": "cybercrime training",
+        "budget": "EUR 5,000 (commitment, 2019, from Norway)",
         "countries": "Georgia; Armenia",
         "regions": "Eastern Europe",
         "groups": "Small Island Developing States",

@@ -69,7 +69,7 @@ def test_every_query_file_follows_its_naming_convention() -> None:
 def test_descriptions_include_every_kind_of_claim_with_its_evidence() -> None:
     ontology = rdflib.Graph().parse(data=read_ontology(), format="turtle")
     kinds = {shorten(str(kind)) for kind in ontology.subjects(RDFS.subPropertyOf, URIRef(CYB.claim))}
-    assert len(kinds) == 4
+    assert len(kinds) == 5
     for name in ("example-project-full-description", "page-resource"):
         paths = [set(re.findall(r"cyb:\w+", line)) for line in queries.load_query(name).text.splitlines()]
         assert sum(kinds <= path for path in paths) >= 2

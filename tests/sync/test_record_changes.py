@@ -53,6 +53,17 @@ def test_removed_contacts_are_not_named(tmp_path: Path) -> None:
     changes.close()
 
 
+def test_changed_sum_of_money_is_named(tmp_path: Path) -> None:
+    source, folder = tmp_path / "one.json", tmp_path / "releases"
+    for amount in ("EUR 5", "EUR 6 (commitment, 2019)"):
+        source.write_text(f'{{"title": "Project", "code": "G0997", "budget": "{amount}"}}', encoding="utf-8")
+        pipeline.build([source], folder)
+    changes = ChangeLogCache(Releases(folder))
+    [change] = changes.between(1).records()
+    assert change.fields == [FieldChange("budget", ["budget-eur-5"], ["commitment-eur-6-2019-01-01-2019-12-31"])]
+    changes.close()
+
+
 def test_new_code_replaces_the_old_record(tmp_path: Path) -> None:
     source, folder = tmp_path / "one.json", tmp_path / "releases"
     for code in ("", "G0997"):

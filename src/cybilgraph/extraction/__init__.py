@@ -1,4 +1,4 @@
-"""Extract claims from prose: actors and roles, places, dates and related projects.
+"""Extract claims from prose: actors and roles, places, dates, sums of money and related projects.
 
 Many pages print "Funders" with nothing under it and name the donor in a sentence. Whatever is found here is
 *derived*: it carries its sentence as evidence, so that a curator can confirm it. Values that the page states
@@ -18,6 +18,7 @@ from cybilgraph.extraction.related_projects import find_relations
 from cybilgraph.extraction.scopes import find_scopes
 from cybilgraph.extraction.sentences import split_sentences
 from cybilgraph.extraction.spelling import find_near_names
+from cybilgraph.extraction.sums import find_funding
 from cybilgraph.model.gazetteer import Gazetteer, load_gazetteer
 from cybilgraph.model.record import Record
 
@@ -43,5 +44,6 @@ def derive(record: Record, names: Gazetteer | None = None) -> Record:
         scopes=scopes + tuple(find_audiences(sentences, names)),
         participations=record.participations + find_participations(record, sentences, scopes, names),
         relations=record.relations + tuple(find_relations(record, sentences)),
+        funding=record.funding + find_funding(record, sentences),
         findings=record.findings + findings,
     )

@@ -17,6 +17,7 @@ def find_inferred(record: Record) -> Iterator[Finding]:
         *((link.role, link.actor.printed.text, link.basis.counts, link.evidence) for link in record.participations),
         *((link.concept.kind, link.concept.printed.text, link.basis.counts, link.evidence) for link in record.scopes),
         *((link.kind, link.project.printed.text, link.basis.counts, link.evidence) for link in record.relations),
+        *(("budget", link.printed.text, link.basis.counts, link.evidence) for link in record.funding),
         *((name, date.value, True, date.evidence) for name in _DATES if (date := getattr(record, name))),
     )
     for what, name, counts, evidence in links:

@@ -43,6 +43,8 @@ Redact = Callable[[Record], Record]
 _CLAIM = re.compile(r"/(participation|scope|relation)/([^/>]+)/([^/>]+)(/evidence/\d+)?>")
 _ACTOR = re.compile(rf"(?:/participation/|<{re.escape(BASE)}id/actor/)([^/>]+)")
 _BASIS = f"<{CYB.basis}>"
+#: Subjects that say how a value is known.
+_EXPLAINS = re.compile("/dating/|/evidence/")
 #: Properties of a date that follow from its value, and others that no sentence or value says.
 _COMPUTED = {f"<{term}>" for term in (RDF.type, CYB.statusAsOf, CYB.activityKind, CYB.resultStatus)} | {
     f"<{row.term}{form}>" for row in FIELDS if row.kind is FieldKind.DATE for form in DATE_FORMS
@@ -109,7 +111,7 @@ def value_checksum(lines: Iterable[str], project: str) -> str:
     texts = set()
     for line in lines:
         subject, predicate, term = line.split(" ", 2)
-        if "/dating/" not in subject and predicate not in _COMPUTED and not term.startswith(f"<{project}/"):
+        if not _EXPLAINS.search(subject) and predicate not in _COMPUTED and not term.startswith(f"<{project}/"):
             texts.add(term_text(term.removesuffix(" .")))
     return checksum("\n".join(sorted(texts)))
 
@@ -491,7 +493,11 @@ class _Application:
             return
         language = found.language if one.field == "language" else Text(self._language)
         updated = Text(one.when[:10]) if one.field == "status" else found.updated
-        self._take(one.field, replace(found, code=None, iati=None, source=_NOWHERE, language=language, updated=updated))
+        funding = tuple(replace(sum_, basis=Basis.CONFIRMED) for sum_ in found.funding)
+        self._take(
+            one.field,
+            replace(found, code=None, iati=None, source=_NOWHERE, language=language, updated=updated, funding=funding),
+        )
 
     def _confirm_date(self, one: Decision) -> None:
         node = f"{self._project}/dating/{one.field}"

@@ -295,7 +295,7 @@ def _parse(file: str, line: int, header: list[str], cells: list[str]) -> Decisio
         raise ValueError("the sentence is not the one that was decided on: its checksum differs")
     if found.verdict is Verdict.UNDO:
         return found
-    is_field = (row := BY_NAME.get(found.field)) and row.kind is not FieldKind.LAYOUT
+    is_field = (row := BY_NAME.get(found.field)) and row.term
     if not is_field and not is_link(found.field) and found.field not in (SAME, ACTOR):
         raise ValueError(f"there is no field or role{_quoted(found.field)}")
     if (found.field == ACTOR) is bool(found.record):

@@ -135,6 +135,15 @@ def date_bounds(value: str) -> tuple[str, str]:
     return f"{year}-{month or '01'}-{day or '01'}", f"{year}-{last_month:02d}-{last_day:02d}"
 
 
+def format_period(start: str, end: str) -> str:
+    """Return the period between two days, either of which may be unknown: "2019–2021" for whole years."""
+    if not (start and end):
+        return f"since {start}" if start else f"until {end}" if end else ""
+    if start.endswith("-01-01") and end.endswith("-12-31"):
+        return "–".join(dict.fromkeys((start[:4], end[:4])))
+    return " to ".join(dict.fromkeys((start, end)))
+
+
 def active_years(start: str, end: str, open_until: int = 0) -> range:
     """Return the years that a project touches, from the first day of its start to the last day of its end.
 

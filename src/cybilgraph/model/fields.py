@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from cybilgraph.model.vocabulary import ADMS, CYB, DCTERMS, PROV
+from cybilgraph.model.vocabulary import ADMS, CYB, DCTERMS, PROV, SCHEMA
 
 
 class FieldKind(StrEnum):
@@ -23,6 +23,8 @@ class FieldKind(StrEnum):
     LINKS = "links"
     IDENTIFIERS = "identifiers"  # one node each
     PROJECTS = "projects"  # in Record.relations; the kind is the field name
+    MONEY = "money"  # sums of money
+    CURRENCY = "currency"  # the currency of sums that name none; not a value of its own
     RECORD = "record"  # one Text about the record itself, not about the project
     LAYOUT = "layout"  # a page heading that has no field
 
@@ -266,6 +268,24 @@ FIELDS = (
         ("audience", "target audience", "target audiences"),
     ),
     Field(
+        "funding",
+        FieldKind.MONEY,
+        SCHEMA.amount,
+        "budget",
+        "Sums of money with the code of their currency: EUR 3,350,000. In brackets, as far as known: the kind (budget, "
+        "commitment, planned disbursement or disbursement), the period, who pays and who receives: EUR 3,350,000 "
+        "(commitment, 2019–2021, from European Union, to Council of Europe).",
+        (
+            *("total budget", "total cost", "total costs", "cost", "costs", "overall budget", "budget amount"),
+            *("amount", "total amount", "project value", "total value", "contract value", "value of the contract"),
+            *("eu contribution", "net eu contribution", "eu funding", "ec contribution", "total eu contribution"),
+            *("commitment", "commitments", "contribution", "contributions", "grant amount", "grant", "grant value"),
+            *("funding amount", "total funding", "disbursement", "disbursements", "expenditure", "total expenditure"),
+            *("planned disbursement", "planned disbursements", "amount spent"),
+        ),
+    ),
+    Field("currency", FieldKind.CURRENCY, labels=("currency",)),
+    Field(
         "contacts",
         FieldKind.CONTACTS,
         CYB.contact,
@@ -466,6 +486,7 @@ LABEL_STEMS = tuple(
         ("country", "countr|geographical? coverage"),
         ("activities", "activit"),
         ("duration", "financial year|fiscal year|period|duration|time ?frame|timeline"),
+        ("funding", r"budget|\bcosts?\b|amount"),
         ("funder", "fund|donor|grant|financ|sponsor|paid|money"),
         (
             "implementer",

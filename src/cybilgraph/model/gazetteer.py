@@ -42,6 +42,7 @@ REFERENCE_FILES = {
     "basis": ("bases.csv", "id"),
     "activity-kind": ("activity-kinds.csv", "id"),
     "result-status": ("result-statuses.csv", "id"),
+    "funding-kind": ("funding-kinds.csv", "id"),
 }
 #: The kinds of places, and the kinds that are searched for in prose.
 PLACES = ("country", "region", "group")

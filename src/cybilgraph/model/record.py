@@ -10,6 +10,7 @@ or absent (neither). A link found in prose is *derived* and carries the sentence
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import field, replace
@@ -168,6 +169,40 @@ class Relation:
 
 
 @value(frozen=True, slots=True)
+class Funding:
+    """A sum of money of the project, as stated: neither converted nor added to sums of another kind.
+
+    ``kind`` is a key of the scheme of kinds, ``amount`` a canonical xsd:decimal, ``currency`` a code of ISO 4217.
+    ``start`` and ``end`` of the period and ``value_date`` are days, or empty. A sum of IATI transactions has their
+    number (``transactions``).
+    """
+
+    kind: str
+    amount: str
+    currency: str
+    printed: Text = field(compare=False)
+    basis: Basis
+    start: str = ""
+    end: str = ""
+    value_date: str = ""
+    transactions: int = 0
+    provider: Named | None = None
+    receiver: Named | None = None
+    evidence: tuple[Evidence, ...] = field(default=(), compare=False)
+
+    @property
+    def key(self) -> str:
+        """The last part of its IRI: what distinguishes it from other sums of the project.
+
+        Organisations are hashed, since an IRI cannot be corrected if a name turns out to be wrong.
+        """
+        actors = [named.key if named else "" for named in (self.provider, self.receiver)]
+        hashed = hashlib.sha256(" ".join(actors).encode()).hexdigest()[:8] if any(actors) else ""
+        parts = (self.kind, self.currency.lower(), self.amount, self.start, self.end, hashed)
+        return "-".join(filter(None, parts))
+
+
+@value(frozen=True, slots=True)
 class Contact:
     """A published contact. It has a node of its own, so that all contacts can be left out.
 
@@ -256,6 +291,7 @@ class Record:
     participations: tuple[Participation, ...] = ()
     scopes: tuple[Scope, ...] = ()
     relations: tuple[Relation, ...] = ()
+    funding: tuple[Funding, ...] = ()
     contacts: tuple[Contact, ...] = ()
     summary: tuple[Text, ...] = ()
     description: tuple[Text, ...] = ()
@@ -327,7 +363,7 @@ class Record:
                 return tuple(link for link in self.scopes if link.concept.kind == name)
             case FieldKind.PROJECTS:
                 return tuple(link for link in self.relations if link.kind == name)
-            case FieldKind.LAYOUT:
+            case FieldKind.LAYOUT | FieldKind.CURRENCY:
                 return ()
             case _:
                 value = getattr(self, name)
@@ -335,10 +371,11 @@ class Record:
 
 
 #: The fields with claims.
-_CLAIMS = ("participations", "scopes", "relations")
+_CLAIMS = ("participations", "scopes", "relations", "funding")
 _LINK_ORDER: dict[str, Callable[[Any], tuple[Any, ...]]] = {
     "participations": lambda link: (_FIELD_ORDER.get(link.role, len(_FIELD_ORDER)), link.role, link.actor.key),
     "scopes": lambda link: (_FIELD_ORDER[link.concept.kind], link.concept.key),
     "relations": lambda link: (_FIELD_ORDER[link.kind], link.project.key),
+    "funding": lambda link: (link.kind, link.start, link.end, link.currency, link.key),
     "left_blank": lambda blank: (_FIELD_ORDER[blank.name],),
 }

@@ -89,7 +89,13 @@ SPDX = Vocabulary(
     "http://spdx.org/rdf/terms#", ("Checksum", "checksum", "algorithm", "checksumValue", "checksumAlgorithm_sha256")
 )
 VCARD = Vocabulary("http://www.w3.org/2006/vcard/ns#", ("Kind", "fn", "hasEmail", "note"))
-SCHEMA = Vocabulary("https://schema.org/", ("url", "position", "dissolutionDate", "domainIncludes", "rangeIncludes"))
+SCHEMA = Vocabulary(
+    "https://schema.org/",
+    (
+        *("url", "position", "dissolutionDate", "domainIncludes", "rangeIncludes"),
+        *("amount", "MonetaryAmount", "value", "currency"),
+    ),
+)
 SH = Vocabulary(
     "http://www.w3.org/ns/shacl#",
     (
@@ -173,7 +179,7 @@ PREFIXES: dict[str, str] = {
         kind: f"{BASE}id/{kind}/"
         for kind in (
             *("project", "actor", "country", "region", "group", "theme", "status", "role", "actor-type", "basis"),
-            *("audience", "activity-kind", "result-status"),
+            *("audience", "activity-kind", "result-status", "funding-kind"),
         )
     },
     "record": f"{BASE}record/",

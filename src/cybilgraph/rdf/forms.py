@@ -19,6 +19,7 @@ from cybilgraph.model.record import (
     Basis,
     Contact,
     Date,
+    Funding,
     Identifier,
     Named,
     Participation,
@@ -30,7 +31,8 @@ from cybilgraph.model.record import (
     WebLink,
 )
 from cybilgraph.model.vocabulary import BASE
-from cybilgraph.readers.cells import EXAMPLE, LEFT_BLANK, NAMES
+from cybilgraph.readers.cells import EXAMPLE, LEFT_BLANK, SPLIT
+from cybilgraph.readers.funding import funding_text
 from cybilgraph.readers.page.names import BULLET
 from cybilgraph.readers.tabular import escape_formula
 
@@ -138,6 +140,7 @@ def example_record() -> Record:
             Participation(named("actor", "OAS/CICTE"), "implementer", Basis.STATED),
         ),
         scopes=(Scope(named("country", "Belize"), Basis.STATED), Scope(named("theme", "Cybercrime"), Basis.STATED)),
+        funding=(Funding("budget", "250000", "USD", Text(""), Basis.STATED, "2018-04-01", "2020-03-31"),),
         contacts=(Contact("A Name", "name@example.org"),),
         summary=texts("The project in a few sentences."),
         aim=texts("What the project aims to achieve."),
@@ -195,6 +198,8 @@ def _printed_value(value: Any) -> Any:
         case Contact():
             parts = {"name": value.name, "email": value.email, "note": value.note}
             return {key: part for key, part in parts.items() if part}
+        case Funding():
+            return funding_text(value) if value.basis is Basis.STATED else None
         case WebLink():
             return {"text": value.text, "url": value.url} if value.url and value.url not in value.text else value.text
         case Text() | Identifier():
@@ -229,7 +234,7 @@ def _lines(row: Field, value: Any) -> Iterator[str]:
             yield " ".join(part for part in (value.get("name", ""), email, note) if part)
         case _:
             items = row.kind in (FieldKind.ITEMS, FieldKind.LINKS)
-            yield f"• {value}" if (items and BULLET.match(value)) or (row.kind in NAMES and ";" in value) else value
+            yield f"• {value}" if (items and BULLET.match(value)) or (row.kind in SPLIT and ";" in value) else value
 
 
 class _QuotingDumper(yaml.SafeDumper):
@@ -251,6 +256,7 @@ def _objects(*keys: str) -> dict[str, Any]:
 
 
 _SCHEMAS: dict[FieldKind, dict[str, Any]] = {
+    FieldKind.MONEY: {**_NAMES, "examples": [["EUR 3,350,000 (commitment, 2019–2021, from European Union)"]]},
     FieldKind.VALUE: _TEXT,
     FieldKind.RECORD: _TEXT,
     FieldKind.DATE: {"type": ["string", "integer", "null"]},

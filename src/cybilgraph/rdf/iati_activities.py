@@ -24,12 +24,14 @@ from lxml import etree
 
 from cybilgraph.model.dates import date_bounds
 from cybilgraph.model.gazetteer import load_gazetteer
-from cybilgraph.model.record import Basis, Date, Named, Participation, Record, Relation, Scope, Text
+from cybilgraph.model.record import Basis, Date, Funding, Named, Participation, Record, Relation, Scope, Text
 from cybilgraph.model.state_bodies import label
 from cybilgraph.model.vocabulary import BASE, CYB, SKOS
 from cybilgraph.rdf.serialisation import project_key
 from cybilgraph.readers import Input, read_input
 from cybilgraph.readers import iati as codes
+from cybilgraph.readers.funding import funding_text
+from cybilgraph.readers.iati.activity_sums import ELEMENTS, TRANSACTIONS
 from cybilgraph.readers.page.sections import derive_slug
 
 _NOT_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -106,6 +108,10 @@ def _activity(record: Record) -> Any:
             # An unlisted place or theme has no code that IATI would accept.
             if scope.concept.kind == kind and scope.concept.known:
                 _scope(activity, scope)
+    for kind in (*ELEMENTS.values(), *dict.fromkeys(TRANSACTIONS.values())):  # in the order of the schema
+        for one in record.funding:
+            if one.kind == kind and _has_element(one):
+                _sum(activity, one)
     _links(activity, record)
     for relation in record.relations:
         kind = _PARENT if relation.kind == "part_of" else _SIBLING
@@ -128,9 +134,13 @@ def _without_element(activity: Any, record: Record) -> None:
             printed = value.printed if isinstance(value, Date) else value
             if isinstance(value, Scope):
                 printed = value.concept.printed
+            if isinstance(value, Funding):
+                if _has_element(value):
+                    continue
+                printed = Text(funding_text(value))
             if name != "slug" or printed != derive_slug(record.title, record.address):
                 element = _add(activity, codes.STATED, printed.text, {codes.FIELD_ATTRIBUTE: name})
-                if isinstance(value, Date):
+                if isinstance(value, Date | Funding):
                     _add_evidence(element, value)
     for blank in record.left_blank:
         _add(activity, codes.LEFT_BLANK, attributes={codes.FIELD_ATTRIBUTE: blank.name})
@@ -190,6 +200,32 @@ def _scope(activity: Any, scope: Scope) -> None:
     _add_evidence(element, scope)
 
 
+def _has_element(one: Funding) -> bool:
+    """Return whether IATI has an element for a sum with these dates, all of which it requires."""
+    return bool(one.value_date and (one.kind not in ELEMENTS.values() or (one.start and one.end)))
+
+
+def _sum(activity: Any, one: Funding) -> None:
+    """Add a sum of money; details that the element does not have are in its printed form."""
+    tag = next((tag for tag, kind in ELEMENTS.items() if kind == one.kind), "transaction")
+    element = _add(activity, tag)
+    if tag == "transaction":
+        code = next(code for code, kind in TRANSACTIONS.items() if kind == one.kind)
+        _add(element, "transaction-type", attributes={"code": code})
+        _add(element, "transaction-date", attributes={"iso-date": one.value_date})
+    else:
+        _add(element, "period-start", attributes={"iso-date": one.start})
+        _add(element, "period-end", attributes={"iso-date": one.end})
+    value = _add(element, "value", attributes={"currency": one.currency, "value-date": one.value_date})
+    value.text = one.amount
+    for name, named in (("provider-org", one.provider), ("receiver-org", one.receiver)):
+        if named and tag != "budget":
+            _add(element, name, _name(named))
+    if tag == "transaction" or one.provider or one.receiver or one.transactions:
+        etree.SubElement(element, codes.PRINTED).text = _clean(funding_text(one))
+    _add_evidence(element, one)
+
+
 def _links(activity: Any, record: Record) -> None:
     for link in record.links:
         if link.url:
@@ -217,7 +253,7 @@ def _add_printed(element: Any, kind: str, printed: Text, stated: str) -> None:
         etree.SubElement(element, codes.PRINTED).text = text
 
 
-def _add_evidence(element: Any, link: Participation | Scope | Relation | Date) -> None:
+def _add_evidence(element: Any, link: Participation | Scope | Relation | Funding | Date) -> None:
     """Add the evidence of a derived value, or the printed form of a stated one."""
     if not link.evidence or (not isinstance(link, Date) and link.basis is Basis.STATED):
         match link:

@@ -26,11 +26,13 @@ LEFT_BLANK = "(left blank)"
 #: The code of the example in templates, which is not a record.
 EXAMPLE = "G0000"
 #: Kinds with one value, whose lines are joined.
-ONE_LINE = (FieldKind.VALUE, FieldKind.DATE, FieldKind.CHOICE, FieldKind.RECORD)
+ONE_LINE = (FieldKind.VALUE, FieldKind.DATE, FieldKind.CHOICE, FieldKind.CURRENCY, FieldKind.RECORD)
 #: Kinds whose values are separated on each line, even if there are several lines.
-NAMES = (FieldKind.ACTORS, FieldKind.SCOPES, FieldKind.PROJECTS)
+SPLIT = (FieldKind.ACTORS, FieldKind.SCOPES, FieldKind.PROJECTS, FieldKind.MONEY)
 #: Separators of values on a line. An address may contain a semicolon: "https://e.org/?a=1;b=2".
 _BETWEEN, _BETWEEN_LINKS = re.compile(";"), re.compile(r";(?=\s|https?://|\Z)|(?<=>);")
+#: Details in brackets may have semicolons, too.
+_BETWEEN_SUMS = re.compile(r";(?![^(]*\))")
 #: The maximum length of a label, and of a name in messages.
 _MAX_NAME_CHARACTERS = 200
 
@@ -97,8 +99,8 @@ def read_cell(name: str, text: str, place: Place, spans: bool = False) -> Cell:
         return Cell(name, place, lines)
     if row.kind in ONE_LINE:
         lines = [Text(" ".join(line.text for line in lines), lines[0].place)] if lines else []
-    elif len(lines) == 1 or row.kind in NAMES:
-        ends = _BETWEEN_LINKS if row.kind is FieldKind.LINKS else _BETWEEN
+    elif len(lines) == 1 or row.kind in SPLIT:
+        ends = {FieldKind.LINKS: _BETWEEN_LINKS, FieldKind.MONEY: _BETWEEN_SUMS}.get(row.kind, _BETWEEN)
         lines = [
             Text(part.strip(), line.place)
             for line in lines

@@ -36,7 +36,7 @@ from cybilgraph.runtime.spill import Spool
 
 #: The filters in the order of the page: a kind of concept, a role (or any: actor), or a property of the project.
 #: Regions, groups, themes and organisations include what is within them.
-FACETS = ("country", "region", "group", "theme", "status", "funder", "implementer", "actor", "year", "basis")
+FACETS = ("country", "region", "group", "theme", "status", "funder", "implementer", "actor", "money", "year", "basis")
 #: Version of the file format.
 _INDEX_VERSION = 5
 PAGE_SIZE = 20
@@ -483,6 +483,9 @@ def _index_entry(graph: StatementsBySubject, containers: Mapping[str, list[str]]
         kinds = ("actor", *map(_local_name, object_texts(node, CYB.role)))
         actors = object_texts(node, CYB.actor)
         links |= {(kind, actor, basis) for kind in kinds for actor in actors for basis in _bases(node)}
+    for node in parts(CYB.funding):
+        counts = Basis.POSSIBLE not in _bases(node)
+        links |= {("money", kind, "") for kind in object_texts(node, CYB.fundingKind) if counts}
     for kind, thing, basis in list(links):
         for above in _all_containers(thing, containers) if basis != Basis.POSSIBLE else ():
             # An organisation passes its role on to its parents; a country belongs to regions and groups.

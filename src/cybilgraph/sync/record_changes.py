@@ -227,6 +227,8 @@ def _value(line: str, project: str, name: str, names: ChangedNames) -> Iterator[
         of_field = row is not None and predicate in (f"<{row.term}>", f"<{row.term}AsPrinted>")
         if of_field and not term.startswith(f"<{project}/"):
             yield names.of(term[1:-1]) if term.startswith("<") else term_text(term)
+        elif of_field and name == "funding":
+            yield term.split("/funding/", 1)[1].partition("/")[0]
     elif not subject.startswith(f"<{project}/"):
         yield term_text(term)
     elif predicate in _PROSE_PROPERTIES and "/evidence/" not in subject:

@@ -21,7 +21,7 @@ from tests.conftest import PAGES
 PREFIXES = f"PREFIX cyb: <{CYB.iri}> PREFIX rdf: <{RDF.iri}> PREFIX oa: <{OA.iri}> PREFIX basis: <{BASE}id/basis/>"
 #: Direct links with a claim of a basis.
 LINKS = """SELECT ?project ?term ?thing {
-    ?project cyb:participation|cyb:scope|cyb:dating|cyb:relation ?claim ; ?term ?thing .
+    ?project cyb:participation|cyb:scope|cyb:dating|cyb:relation|cyb:funding ?claim ; ?term ?thing .
     ?claim cyb:basis basis:%s ; rdf:predicate ?term ; rdf:object ?thing }"""
 
 

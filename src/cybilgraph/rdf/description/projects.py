@@ -14,6 +14,7 @@ from cybilgraph.model.record import (
     Contact,
     Date,
     Evidence,
+    Funding,
     Identifier,
     Named,
     Participation,
@@ -247,6 +248,32 @@ def _relation(triples: TripleWriter, project: str, row: Field, _number: int, val
     _link_claim(triples, node, row.term, value.project, value)
 
 
+def _funding(triples: TripleWriter, project: str, row: Field, _number: int, value: Funding) -> None:
+    node = f"{project}/funding/{value.key}"
+    amount = f"{node}/amount"
+    if value.basis.counts:
+        triples.link(project, row.term, amount)
+    triples.link(project, CYB.funding, node)
+    triples.link(node, RDF.type, CYB.Funding)
+    triples.link(node, CYB.fundingKind, thing_iri("funding-kind", value.kind))
+    triples.link(node, row.term, amount)
+    triples.link(amount, RDF.type, SCHEMA.MonetaryAmount)
+    triples.plain(amount, SCHEMA.value, value.amount, XSD.decimal)
+    triples.plain(amount, SCHEMA.currency, value.currency)
+    for term, day in ((CYB.periodStart, value.start), (CYB.periodEnd, value.end), (CYB.valueDate, value.value_date)):
+        if day:
+            triples.plain(node, term, day, XSD.date)
+    if value.transactions:
+        triples.plain(node, CYB.transactions, str(value.transactions), XSD.integer)
+    for term, named in ((CYB.provider, value.provider), (CYB.receiver, value.receiver)):
+        if named:
+            triples.link(node, term, thing_iri("actor", named.key))
+            if not named.known:
+                _add_unlisted_thing(triples, named)
+    triples.link(node, RDF.object, amount)
+    _claim(triples, node, row.term, value.basis, value.evidence)
+
+
 def _contact(triples: TripleWriter, project: str, row: Field, number: int, value: Contact) -> None:
     node = f"{project}/contact/{number}"
     triples.link(project, row.term, node)
@@ -288,6 +315,7 @@ _WRITERS: dict[FieldKind, Callable[..., None]] = {
     FieldKind.IDENTIFIERS: _identifier,
     FieldKind.LINKS: _link,
     FieldKind.PROJECTS: _relation,
+    FieldKind.MONEY: _funding,
 }
 
 

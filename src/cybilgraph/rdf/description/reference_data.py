@@ -39,13 +39,19 @@ _SCHEMES = {
     "basis": "How a claim is known",
     "activity-kind": "Kinds of activity",
     "result-status": "Intended or achieved",
+    "funding-kind": "Kinds of sums of money",
 }
 #: The IRIs that reference data may have, in N-Triples.
 _IRIS = re.compile(rf"<({re.escape(BASE)}(?:id/|iati)[^<>\s]*)>")
 #: The namespace of the datatypes of IATI codes.
 IATI = f"{BASE}iati"
 #: The code lists of IATI 2.03 with our codes, as datatypes of notations.
-_IATI_LISTS = {"status": "ActivityStatus", "role": "OrganisationRole", "actor-type": "OrganisationType"}
+_IATI_LISTS = {
+    "status": "ActivityStatus",
+    "role": "OrganisationRole",
+    "actor-type": "OrganisationType",
+    "funding-kind": "TransactionType",
+}
 #: The continents of the EU Publications Office, and its countries, whose codes are alpha-3 codes (Kosovo: XKX).
 _EU_COUNTRIES = "http://publications.europa.eu/resource/authority/country/"
 _EU_CONTINENTS = "http://publications.europa.eu/resource/authority/continent/"
@@ -227,4 +233,5 @@ _WRITERS: dict[str, Callable[[TripleWriter, str, GazetteerEntry], None]] = {
     "status": _iati_code,
     "role": _role,
     "actor-type": _iati_code,
+    "funding-kind": _iati_code,
 }

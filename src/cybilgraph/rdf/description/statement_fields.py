@@ -10,10 +10,11 @@ _BY_TERM = {f"<{row.term}>": row.name for row in FIELDS if row.term} | {
     f"<{row.term}{suffix}>": row.name for row in FIELDS if row.kind is FieldKind.DATE for suffix in DATE_FORMS
 }
 _BY_TERM[f"<{CYB.statusAsOf}>"] = "status"
-_NODES = {f"<{term}>" for term in (CYB.participation, CYB.scope, CYB.relation, CYB.dating)}
+_NODES = {f"<{term}>" for term in (CYB.participation, CYB.scope, CYB.relation, CYB.dating, CYB.funding)}
 _BY_SEGMENT = {row.segment: row.name for row in FIELDS if row.kind in (FieldKind.ITEMS, FieldKind.IDENTIFIERS)} | {
     "contact": "contacts",
     "link": "links",
+    "funding": "funding",
 }
 #: The most certain last.
 _BY_CERTAINTY = (Basis.POSSIBLE, Basis.DERIVED, Basis.CONFIRMED, Basis.STATED)

@@ -9,6 +9,7 @@ from cybilgraph.model.fields import BY_NAME, FIELDS, NARRATIVE, Field, FieldKind
 from cybilgraph.model.record import (
     Contact,
     Date,
+    Funding,
     Identifier,
     Named,
     Place,
@@ -91,6 +92,9 @@ def _printed(record: Record, rows: Iterable[Field]) -> Iterator[tuple[Field, Tex
                 case Relation(project=other):
                     node = f"{project}/relation/{row.name}/{other.key}"
                     yield row, other.printed, {node, thing_iri("project", other.key)}
+                case Funding(printed=printed):
+                    node = f"{project}/funding/{value.key}"
+                    yield row, printed, {node, f"{node}/amount"}
                 case Named(printed=printed):
                     yield row, printed, {thing_iri(row.name, value.key)}
                 case Date(printed=printed):

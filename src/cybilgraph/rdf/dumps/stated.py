@@ -9,7 +9,7 @@ from cybilgraph.model.record import Basis
 from cybilgraph.model.vocabulary import CYB, RDF, thing_iri
 from cybilgraph.rdf.ntriples import StatementsBySubject, object_texts
 
-_CLAIMS = (CYB.participation, CYB.scope, CYB.dating, CYB.relation)
+_CLAIMS = (CYB.participation, CYB.scope, CYB.dating, CYB.relation, CYB.funding)
 _DERIVED = {f"<{thing_iri('basis', basis)}>" for basis in (Basis.DERIVED, Basis.POSSIBLE)}
 #: A statement: subject and predicate as IRIs, and the object as a term.
 _Statement = tuple[str, str, str]
@@ -31,7 +31,7 @@ def stated_statements(graph: StatementsBySubject) -> Iterator[str]:
                 derived.add(claim)
     dropped = links[True] - links[False]
     for subject, own in graph.items():
-        if subject.partition("/evidence/")[0] not in derived:
+        if subject.partition("/evidence/")[0].removesuffix("/amount") not in derived:
             yield from (
                 f"<{subject}> <{predicate}> {value} .\n"
                 for predicate, values in own.items()

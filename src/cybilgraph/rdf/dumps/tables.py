@@ -1,4 +1,4 @@
-"""Write the graph as tables for spreadsheets: projects, participations, scopes and outcomes."""
+"""Write the graph as tables for spreadsheets: projects, participations, scopes, outcomes and sums of money."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from arro3.core import DataType, Field, Schema
 from arro3.io import read_csv, write_parquet
 
 from cybilgraph.model.fields import FIELDS, FieldKind
-from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, OA, RDF
+from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, OA, RDF, SCHEMA
 from cybilgraph.rdf.dumps import open_gzip
 from cybilgraph.rdf.ntriples import StatementsBySubject, object_texts
 from cybilgraph.runtime.spill import TemporaryDatabase
@@ -35,6 +35,10 @@ COLUMNS = {
     "participations": ("project", "actor", "actor_name", "role", "basis", "confidence", "quote"),
     "scopes": ("project", "kind", "concept", "concept_name", "basis", "confidence", "quote"),
     "outcomes": ("project", "kind", "number", "description"),
+    "funding": (
+        *("project", "amount", "currency", "funding_kind", "period_start", "period_end", "value_date", "transactions"),
+        *("provider", "provider_name", "receiver", "receiver_name", "basis", "confidence", "quote"),
+    ),
 }
 _PARTS = "; "
 _START = f"{BASE}id/project/"
@@ -66,6 +70,7 @@ def make_table_rows(graph: StatementsBySubject) -> TableRows:
             rows["participations"] += _participation_rows(iri, parts)
             rows["scopes"] += _scope_rows(iri, parts)
             rows["outcomes"] += _outcome_rows(iri, parts)
+            rows["funding"] += _funding_rows(iri, parts)
     return rows
 
 
@@ -150,6 +155,18 @@ def _scope_rows(iri: str, parts: dict[str, Statements]) -> Iterator[Row]:
     for part, node in _claims(parts, CYB.Scope):
         concept = _first(node, CYB.concept)
         yield iri, part.split("/")[1], concept, (concept,), *_evidence(iri, parts, node)
+
+
+def _funding_rows(iri: str, parts: dict[str, Statements]) -> Iterator[Row]:
+    for _, node in _claims(parts, CYB.Funding):
+        amount = parts.get(_first(node, SCHEMA.amount).removeprefix(f"{iri}/"), {})
+        dates = (_first(node, term) for term in (CYB.periodStart, CYB.periodEnd, CYB.valueDate, CYB.transactions))
+        provider, receiver = _first(node, CYB.provider), _first(node, CYB.receiver)
+        yield (
+            *(iri, _first(amount, SCHEMA.value), _first(amount, SCHEMA.currency), (_first(node, CYB.fundingKind),)),
+            *(*dates, provider, (provider,) if provider else "", receiver, (receiver,) if receiver else ""),
+            *_evidence(iri, parts, node),
+        )
 
 
 def _claims(parts: dict[str, Statements], class_: str) -> Iterator[tuple[str, Statements]]:

@@ -1,7 +1,7 @@
 """Read activity files of the International Aid Transparency Initiative: one record per activity.
 
 IATI Activity Standard 2.03, https://iatistandard.org/en/iati-standard/203/activity-standard/. Elements
-without a corresponding field (budgets, transactions, locations, classifications) are skipped.
+without a corresponding field (locations, classifications) are skipped.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ from cybilgraph.model.record import (
 from cybilgraph.model.resources import REFERENCE
 from cybilgraph.model.rules import finding
 from cybilgraph.model.vocabulary import CYB
+from cybilgraph.readers.funding import read_funding
+from cybilgraph.readers.iati.activity_sums import read_sums
 from cybilgraph.readers.iati.xml import Element, find_misdeclared_line, read_elements
 from cybilgraph.readers.inputs import Input
 from cybilgraph.readers.page.layout import ENDED
@@ -65,7 +67,7 @@ PARTICIPANT, STATED, LEFT_BLANK, PRINTED = (
     f"{{{CYB.iri}}}{name}" for name in ("participant", "stated", "leftBlank", "printed")
 )
 FIELD_ATTRIBUTE = "field"
-WITHOUT_ELEMENT = ("slug", "duration", "audience", "address", "retrieved", "rights")
+WITHOUT_ELEMENT = ("slug", "duration", "audience", "funding", "address", "retrieved", "rights")
 #: The prefix of identifiers that we generate for projects without one.
 GENERATED_PREFIX = "cybilgraph-"
 _UNSPECIFIED = "unspecified"
@@ -84,7 +86,7 @@ _MIN_WRAPPED_CHARACTERS = 60
 #: The maximum number of lines of a text; the rest counts as one line.
 _MAX_LINES = 20_000
 #: Values that may have evidence, and the attribute of each link that has the printed name.
-_DERIVABLE = ("start", "end", "duration", "participations", "scopes", "relations")
+_DERIVABLE = ("start", "end", "duration", "participations", "scopes", "relations", "funding")
 _NAMED_IN = {Participation: "actor", Scope: "concept", Relation: "project"}
 
 
@@ -153,6 +155,7 @@ class _Activity:
         self._dates()
         self._places("country", self._country)
         self._places("region", self._region)
+        self._sums()
         # Fields without an IATI element come last: a duration may also imply dates.
         for child in element.iterfind(STATED):
             if (name := child.get(FIELD_ATTRIBUTE, "")) in WITHOUT_ELEMENT and self._is_read(child):
@@ -183,6 +186,13 @@ class _Activity:
             if quote and section in BY_NAME and _CONFIDENCE.fullmatch(confidence):
                 yield section, float(confidence), quote
 
+    def _evidence(self, child: Element) -> tuple[Evidence, ...]:
+        return tuple(
+            Evidence(section, text.text, text.place, confidence)
+            for section, confidence, quote in self._quotes(child)
+            for text in self._sections.fit(quote, _place(child))
+        )
+
     def _with_evidence(self, value: Any) -> Any:
         """Return a value or link, or a tuple of them, with the evidence of its element."""
         if isinstance(value, tuple):
@@ -190,7 +200,7 @@ class _Activity:
         if value is None:
             return None
         is_link = not isinstance(value, Date)
-        printed = getattr(value, _NAMED_IN[type(value)]).printed if is_link else value.printed
+        printed = (getattr(value, _NAMED_IN[type(value)]) if type(value) in _NAMED_IN else value).printed
         evidence = self._derived.get((printed.place, printed.text))
         basis = {"basis": Basis.DERIVED} if is_link else {}
         return replace(value, evidence=evidence, **basis) if evidence else value
@@ -324,6 +334,20 @@ class _Activity:
                     self._take(name, found, _texts(_ZONE.sub("", value), found))
                     break
 
+    def _sums(self) -> None:
+        """Read the sums of money. One that we have written has all its details in its printed form."""
+        for child, one in read_sums(self._element, self._is_read, self._organisation):
+            text = normalise(child.findtext(PRINTED, ""))
+            printed = read_funding(Text(text, _place(child)))
+            if printed and (printed.amount, printed.currency, printed.kind) == (one.amount, one.currency, one.kind):
+                one = printed
+            if not one.amount:
+                self._find("amount-form", child, normalise(child.findtext("value", "")), {})
+                continue
+            evidence = self._evidence(child)
+            basis = Basis.DERIVED if evidence else Basis.STATED
+            self._sections.add_funding(one, Text("", _place(child)), child.tag, basis, evidence)
+
     def _places(self, name: str, read: Callable[[Element], list[Text]]) -> None:
         """Read the places of the activity, or else those of its transactions, without duplicates."""
         tag = f"recipient-{name}"
@@ -365,12 +389,7 @@ class _Activity:
                 else line
                 for line in lines
             ]
-        evidence = tuple(
-            Evidence(section, text.text, text.place, confidence)
-            for section, confidence, quote in self._quotes(child)
-            for text in self._sections.fit(quote, place)
-        )
-        if evidence:
+        if evidence := self._evidence(child):
             self._derived |= {(line.place, line.text): evidence for line in lines}
         self._sections.take(Section(row, label or child.tag, place, lines))
 

@@ -64,7 +64,7 @@ _CODE_LINE = re.compile(rf"(?P<label>(?:Cybil|GFCE) Code) (?P<value>{CODE.patter
 SINGLE = (FieldKind.VALUE, FieldKind.CHOICE, FieldKind.DATE)
 NAMES = (FieldKind.ACTORS, FieldKind.SCOPES)
 #: "Status: Finished": the value is on the line of the label, and the enclosing section continues below.
-ONE_LINE = (*SINGLE, *NAMES, FieldKind.PROJECTS, FieldKind.RECORD)
+ONE_LINE = (*SINGLE, *NAMES, FieldKind.PROJECTS, FieldKind.MONEY, FieldKind.CURRENCY, FieldKind.RECORD)
 #: After this many blank lines, text no longer belongs to the heading above, whose value is missing.
 _BLANK_LINES_OF_VALUE = 3
 #: "The partners are:" and "These results were:" are sentences, not labels.

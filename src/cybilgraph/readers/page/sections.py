@@ -16,10 +16,13 @@ from cybilgraph.model.dates import find_periods, is_quarter, possible_days, read
 from cybilgraph.model.fields import BY_NAME, Field, FieldKind
 from cybilgraph.model.findings import Finding
 from cybilgraph.model.gazetteer import load_gazetteer, slug
+from cybilgraph.model.money import DEFAULT_KIND, find_currency, find_kind
 from cybilgraph.model.organisations import is_population
 from cybilgraph.model.record import (
     Basis,
     Date,
+    Evidence,
+    Funding,
     Identifier,
     LeftBlank,
     Named,
@@ -35,6 +38,7 @@ from cybilgraph.model.record import (
 from cybilgraph.model.rules import finding
 from cybilgraph.model.state_bodies import parse_actor_name, qualify
 from cybilgraph.readers.contacts import find_malformed_addresses, is_email_address, may_be_person, read_contacts
+from cybilgraph.readers.funding import PrintedFunding, funding_text, read_funding
 from cybilgraph.readers.inputs import MAX_PAGE_BYTES, Input
 from cybilgraph.readers.page import names
 from cybilgraph.readers.page.names import BULLET, without_bullet
@@ -62,6 +66,10 @@ _CODE_LABEL = re.compile(r"(?:(?:cybil|gfce) )?(?:code|project):? ", re.IGNORECA
 #: The address of a project page, as in the Cybil Portal; its last part is the slug, unless it has other characters.
 _PAGE = re.compile(
     r"https?://[^/\s]{1,255}/projects?/(?=[a-z0-9-]{1,200}(?:[/?#]|\Z))((?:[a-z0-9]++-)*+[a-z0-9]++)/?(?:[?#].*)?"
+)
+#: "Net EU contribution": the label names who pays.
+_LABEL_OF_PAYER = re.compile(
+    r"(?:total |net )*(?P<who>.{1,60}?)(?:['’]s)? (?:contribution|funding|grant)", re.IGNORECASE
 )
 _VERB = re.compile(r"\b(?:is|are|was|were|has|have|had|will|been)\b", re.IGNORECASE)
 #: Text that marks a missing value.
@@ -129,6 +137,9 @@ class RecordBuilder:
         self._implied: dict[str, Date] = {}
         self._labels: dict[str, tuple[str, Place]] = {}
         self._blank: list[LeftBlank] = []
+        #: Sums of money, which wait for their currency; it may have a column of its own.
+        self._sums: list[tuple[Text, Section]] = []
+        self._currency = ""
         self._remaining_characters = MAX_PAGE_BYTES
 
     def take(self, section: Section) -> None:
@@ -142,7 +153,7 @@ class RecordBuilder:
             if lines := self.fit(section.lines, section.place):
                 take = _READERS[row.kind] if section.label or row.name != "title" else RecordBuilder._head
                 take(self, replace(section, lines=lines))
-        elif section.label and row.name != "description":
+        elif section.label and row.name not in ("description", "currency"):
             # "Details" comes directly above "Aim" in the page layout, and is not a blank field there.
             self._blank.append(LeftBlank(row.name, section.label, section.place))
 
@@ -170,6 +181,7 @@ class RecordBuilder:
 
     def record(self, extracted: Container[tuple[Place | None, str]] = ()) -> Record:
         """Return the finished record. ``extracted`` has the places and texts of values from prose."""
+        self._read_sums()
         values = self._implied | self._values
         if "slug" not in values and (derived := derive_slug(values.get("title"), values.get("address"))):
             values["slug"] = derived
@@ -191,6 +203,12 @@ class RecordBuilder:
             stated = tuple(link for link in links if is_stated(link.actor))
             others = tuple(link for link in links if not is_stated(link.actor))
             attributes["participations"] = qualify(stated, scopes) + others
+            if sums := attributes.get("funding"):
+                actors = {link.actor.printed.text: link.actor for link in attributes["participations"]}
+                attributes["funding"] = tuple(
+                    replace(one, provider=_same(one.provider, actors), receiver=_same(one.receiver, actors))
+                    for one in sums
+                )
         return Record(
             source=Source(source.name, source.sha256, self._line) if self._line else source,
             labels=self._labels,
@@ -376,6 +394,61 @@ class RecordBuilder:
                 project = Named("project", key or "unnamed", item)
                 self._extend("relations", [Relation(section.row.name, project, Basis.STATED)])
 
+    def _money(self, section: Section) -> None:
+        self._sums += [(without_bullet(line), section) for line in section.lines]
+
+    def _take_currency(self, section: Section) -> None:
+        printed = section.lines[0]
+        if code := find_currency(printed.text):
+            self._currency = code
+        else:
+            self._extend("description", [printed])
+            self.find("amount-form", printed, section.label)
+
+    def _read_sums(self) -> None:
+        """Read the sums of money. What cannot be read is kept in the description, and reported once per section.
+
+        Sentences are not reported: the text of a page may continue below a sum.
+        """
+        reported: set[int] = set()
+        for printed, section in self._sums:
+            read, label = read_funding(printed), section.label
+            currency = (read.currency or self._currency) if read else ""
+            if read is None or not currency or read.unread:
+                self._extend("description", [printed])
+                is_prose = printed.text.endswith(".") and _PROSE.search(printed.text)
+                if not (is_prose or _NOT_A_DATE.fullmatch(printed.text) or id(section) in reported):
+                    self.find("amount-form", (read and read.unread) or printed, label)
+                    reported.add(id(section))
+            if read and currency:
+                payer = _LABEL_OF_PAYER.fullmatch(label)
+                if payer and not read.provider and (entry := names.find("actor", payer["who"])):
+                    read.provider = Text(entry.name, printed.place)
+                read.kind = read.kind or find_kind(label) or DEFAULT_KIND
+                read.currency = currency
+                self.add_funding(read, printed, label)
+        self._sums = []
+
+    def add_funding(
+        self,
+        read: PrintedFunding,
+        printed: Text,
+        label: str,
+        basis: Basis = Basis.STATED,
+        evidence: tuple[Evidence, ...] = (),
+    ) -> None:
+        """Add a sum of money with its organisations; its line is printed like all others if ``printed`` is empty."""
+        funding = Funding(
+            *(read.kind, read.amount, read.currency, printed, basis, read.start, read.end, read.value_date),
+            transactions=read.transactions,
+            provider=self._resolve("actor", read.provider, label) if read.provider else None,
+            receiver=self._resolve("actor", read.receiver, label) if read.receiver else None,
+            evidence=evidence,
+        )
+        if not printed.text:
+            funding = replace(funding, printed=replace(printed, text=funding_text(funding)))
+        self._extend("funding", self.fit([funding], printed.place or Place(0)))
+
     def _record_value(self, section: Section) -> None:
         """Read a value about the record itself, and report it if invalid."""
         value, name = section.lines[0], section.row.name
@@ -452,6 +525,11 @@ class RecordBuilder:
         self._findings.append(finding(rule, file, values, line=line, column=column, label=label, text=text))
 
 
+def _same(actor: Named | None, actors: Mapping[str, Named]) -> Named | None:
+    """Return the participant of the same printed name, whose country may be known."""
+    return actor and actors.get(actor.printed.text, actor)
+
+
 def derive_slug(title: Text | None, address: Text | None) -> Text | None:
     """Return the slug of a record that states none: that of the address of its page, or else that of its title."""
     if address and (page := _PAGE.fullmatch(address.text)):
@@ -521,5 +599,7 @@ _READERS: dict[FieldKind, Callable[[RecordBuilder, Section], None]] = {
     FieldKind.IDENTIFIERS: RecordBuilder._identifiers,
     FieldKind.LINKS: RecordBuilder._links,
     FieldKind.PROJECTS: RecordBuilder._projects,
+    FieldKind.MONEY: RecordBuilder._money,
+    FieldKind.CURRENCY: RecordBuilder._take_currency,
     FieldKind.RECORD: RecordBuilder._record_value,
 }

@@ -12,11 +12,13 @@ import pyoxigraph as ox
 from cybilgraph.model.dates import read_date, read_duration
 from cybilgraph.model.fields import BY_NAME, FIELDS, Field, FieldKind
 from cybilgraph.model.gazetteer import PLACES, load_gazetteer
+from cybilgraph.model.money import DEFAULT_KIND, find_currency, read_exact
 from cybilgraph.model.record import (
     Basis,
     Contact,
     Date,
     Evidence,
+    Funding,
     Identifier,
     LeftBlank,
     Named,
@@ -28,6 +30,7 @@ from cybilgraph.model.record import (
     WebLink,
 )
 from cybilgraph.model.vocabulary import ADMS, CYB, DCTERMS, OA, PROV, RDF, SCHEMA, SKOS, VCARD, shorten
+from cybilgraph.readers.funding import funding_text
 from cybilgraph.readers.rdf.view import BY_TERM, ProjectView, Term, parse_own_iri, to_one_line
 from cybilgraph.readers.text import normalise
 
@@ -36,6 +39,8 @@ _KINDS = {FieldKind.ACTORS: ("actor",), FieldKind.PROJECTS: ("project",), **dict
 _SCOPE_FIELDS = tuple(row for row in FIELDS if row.kind is FieldKind.SCOPES)
 _CONFIDENCE = re.compile(r"[01](?:\.[0-9]{1,20})?|0?\.[0-9]{1,20}")
 _LINE = re.compile(r"\+?[0-9]{1,9}")
+#: The kind of reference entry that is a kind of sum.
+_KIND = "funding-kind"
 _BLANK_LINE = re.compile(r"\n\s*\n")
 _HTTP = re.compile("https?:")
 #: Properties of a claim that repeat what its other properties state, or name this file as the source.
@@ -59,6 +64,7 @@ def read_values(view: ProjectView, project: str) -> dict[str, Any]:
         "participations": list(_participations(view, project, read)),
         "scopes": list(_scopes(view, project, read)),
         "relations": list(_relations(view, project, read)),
+        "funding": list(_funding(view, project, read)),
     }
     for row in FIELDS:
         if name := _LINKS.get(row.kind):
@@ -88,13 +94,13 @@ def _read_link(view: ProjectView, row: Field, statement: tuple[str, str, Term], 
 
     ``node`` is the node that describes how the link is known, if any.
     """
-    bases = {iri[1] for iri in map(parse_own_iri, view.values(node, CYB.basis)) if iri and iri[0] == "basis"}
-    basis = next((basis for basis in Basis if basis in bases), Basis.STATED)
-    evidence = tuple(_evidence(view, node))
+    basis, evidence = _basis(view, node), tuple(_evidence(view, node))
     printed = view.text(node, CYB.nameAsPrinted)
     printed = printed if printed.text else Text("", view.place(*statement))
     named = view.named(_KINDS.get(row.kind) or _KINDS.get(row.name, (row.name,)), statement[2], printed)
-    if named is None:
+    if row.kind is FieldKind.MONEY and (money := _read_money(view, statement, node)):
+        yield replace(money, basis=basis, evidence=evidence)
+    elif named is None:
         for link in view.resolve(row, *statement):
             yield replace(link, basis=basis, evidence=evidence)
     elif row.kind is FieldKind.ACTORS:
@@ -103,6 +109,11 @@ def _read_link(view: ProjectView, row: Field, statement: tuple[str, str, Term], 
         yield Scope(named, basis, evidence)
     else:
         yield Relation(row.name, named, basis, evidence)
+
+
+def _basis(view: ProjectView, node: str) -> Basis:
+    bases = {iri[1] for iri in map(parse_own_iri, view.values(node, CYB.basis)) if iri and iri[0] == "basis"}
+    return next((basis for basis in Basis if basis in bases), Basis.STATED)
 
 
 def _participations(view: ProjectView, project: str, read: _ReadLinks) -> Iterator[Participation]:
@@ -148,6 +159,48 @@ def _relations(view: ProjectView, project: str, read: _ReadLinks) -> Iterator[Re
         for target in _targets(view, node, CYB.project):
             read.add((row.term, target))
             yield from _read_link(view, row, (node, CYB.project, target), node)
+
+
+def _funding(view: ProjectView, project: str, read: _ReadLinks) -> Iterator[Funding]:
+    row = BY_NAME["funding"]
+    for node in view.nodes(project, CYB.funding):
+        for amount in _targets(view, node, row.term):
+            read.add((row.term, amount))
+            yield from _read_link(view, row, (node, row.term, amount), node)
+
+
+def _read_money(view: ProjectView, statement: tuple[str, str, Term], node: str) -> Funding | None:
+    """Return the sum of money at the object of a statement, and its details at ``node``; None if it has no amount."""
+    amount = statement[2]
+    if not isinstance(amount, str):
+        return None
+    view.visit(amount)
+    number, currency = view.text(amount, SCHEMA.value), view.text(amount, SCHEMA.currency).text
+    value = read_exact(number.text)
+    if not value or find_currency(currency) != currency:
+        return None
+    kinds = (iri[1] for iri in map(parse_own_iri, view.values(node, CYB.fundingKind)) if iri and iri[0] == _KIND)
+    start, end, value_date = (
+        day.value if (day := read_date(view.text(node, term))) and len(day.value) == len("2018-04-30") else ""
+        for term in (CYB.periodStart, CYB.periodEnd, CYB.valueDate)
+    )
+    count = view.text(node, CYB.transactions).text
+    provider, receiver = (_actor(view, node, term) for term in (CYB.provider, CYB.receiver))
+    money = Funding(
+        next((kind for kind in kinds if load_gazetteer().get(_KIND, kind)), DEFAULT_KIND),
+        *(value, currency, Text("", number.place), Basis.STATED, start, end, value_date),
+        *(int(count) if _LINE.fullmatch(count) else 0, provider, receiver),
+    )
+    return replace(money, printed=Text(funding_text(money), number.place))
+
+
+def _actor(view: ProjectView, node: str, term: str) -> Named | None:
+    """Return the organisation that pays or receives a sum: by its IRI, or by its name."""
+    if not (target := view.single(node, term)):
+        return None
+    named = view.named(("actor",), target, Text("", view.place(node, term, target)))
+    found = () if named else view.resolve(BY_NAME["funder"], node, term, target)
+    return named or next((link.actor for link in found), None)
 
 
 def _targets(view: ProjectView, node: str, predicate: str) -> list[Term]:
@@ -268,7 +321,12 @@ def _plain(term: Term) -> str:
 
 
 #: The attribute of ``Record`` that holds the links of a kind.
-_LINKS = {FieldKind.ACTORS: "participations", FieldKind.SCOPES: "scopes", FieldKind.PROJECTS: "relations"}
+_LINKS = {
+    FieldKind.ACTORS: "participations",
+    FieldKind.SCOPES: "scopes",
+    FieldKind.PROJECTS: "relations",
+    FieldKind.MONEY: "funding",
+}
 _READ: dict[FieldKind, Callable[[ProjectView, str, Field], Any]] = {
     FieldKind.CHOICE: _choice,
     FieldKind.DATE: _date,

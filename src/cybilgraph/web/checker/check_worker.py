@@ -195,6 +195,7 @@ def derived_claims(records: Iterable[Record]) -> Iterator[dict[str, object]]:
         has_cells = Input(record.source.name).suffix in SUFFIXES_WITH_CELLS
         values: list[tuple[Any, str]] = [
             *((link, "") for link in (*record.participations, *record.scopes, *record.relations)),
+            *((link, "funding") for link in record.funding),
             *((record.start, "start"), (record.end, "end"), (record.duration, "duration")),
         ]
         for value, field in values:

@@ -34,6 +34,7 @@ _FILE_DESCRIPTIONS = {
     "participations": "Participations: organisations, projects and roles",
     "scopes": "Scopes: countries, regions, groups, themes and audiences of projects",
     "outcomes": "Outcomes, outputs and activities",
+    "funding": "Sums of money, which few projects state",
     "may-reach": metadata.MAY_REACH_ABOUT,
     "manifest": "Counts, versions and checksums of the release",
     "report": "Problems found in the records",

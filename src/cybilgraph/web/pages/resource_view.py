@@ -5,14 +5,17 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from flask import Response, g, request, url_for
 from rdflib import SKOS, Graph, Literal, URIRef
 from rdflib.term import Node
 
+from cybilgraph.model.dates import format_period
 from cybilgraph.model.fields import FIELDS, FieldKind
 from cybilgraph.model.formats import Format
+from cybilgraph.model.money import format_amount, group_digits
 from cybilgraph.model.record import Basis
 from cybilgraph.model.vocabulary import ADMS, BASE, CYB, DCTERMS, FOAF, OA, PROV, RDFS, SCHEMA, SPDX, VCARD, shorten
 from cybilgraph.rdf.serialisation import serialise
@@ -118,6 +121,25 @@ class Resource:
         return [(predicate, [cell(value) for value in self.all(predicate)]) for predicate in predicates]
 
 
+class ShownSum(NamedTuple):
+    """A sum of money, who pays and who receives (name and IRI), its basis, and its evidence as of a link."""
+
+    kind: str
+    period: str
+    currency: str
+    value: Decimal
+    provider: tuple[str, str]
+    receiver: tuple[str, str]
+    transactions: str
+    basis: Basis
+    quotes: list[tuple[str, str, str]]
+
+    @property
+    def amount(self) -> str:
+        """The amount as people read it."""
+        return f"{self.currency} {group_digits(format_amount(self.value))}"
+
+
 class ProjectLink(NamedTuple):
     """A link of a project, its basis, and its evidence: quotes, each with its line and confidence."""
 
@@ -144,6 +166,7 @@ def project_values(view: Resource) -> dict[str, Any]:
     blank = set(map(str, view.all(CYB.leftBlank, record)))
     claimed = [*_links(view, CYB.participation, CYB.actor), *_links(view, CYB.scope, CYB.concept)]
     links = [link for link in claimed if link.basis.counts]
+    sums = _sums(view)
     sections: list[tuple[str, dict[str, Any]]] = []
     for row in FIELDS:
         values = view.all(row.term) if row.kind in (FieldKind.PROSE, FieldKind.ITEMS) else []
@@ -161,6 +184,9 @@ def project_values(view: Resource) -> dict[str, Any]:
         "links": _grouped(links),
         "derived": [link for link in links if link.quotes],
         "possible": [link for link in claimed if not link.basis.counts],
+        "sums": [one for one in sums if one.basis.counts],
+        "totals": _totals([one for one in sums if one.basis.counts]),
+        "possible_sums": [one for one in sums if not one.basis.counts],
         "related": [(words, linked) for term, words in _RELATIONS.items() if (linked := view.linked(term))],
         "blank": [row.name.replace("_", " ") for row in FIELDS if row.term in blank],
         "sections": sections,
@@ -188,14 +214,48 @@ def _links(view: Resource, property_: str, target: str) -> list[ProjectLink]:
         thing = next(view.graph.objects(node, URIRef(target)))
         role = view.graph.value(node, URIRef(CYB.role))
         kind = view.name(role) if role else str(thing).removeprefix(f"{BASE}id/").partition("/")[0].capitalize()
-        quotes = [
-            (view.text(quote, OA.exact), view.text(quote, CYB.line), view.text(quote, CYB.confidence))
-            for quote in view.all(CYB.evidence, node)
-        ]
-        key = view.text(node, CYB.basis).rpartition("/")[2]
-        basis = next((basis for basis in Basis if basis == key), Basis.STATED)
-        links.append(ProjectLink(view.name(thing), str(thing), kind, basis, quotes))
+        links.append(ProjectLink(view.name(thing), str(thing), kind, *_basis(view, node)))
     return links
+
+
+def _basis(view: Resource, node: Node) -> tuple[Basis, list[tuple[str, str, str]]]:
+    """Return the basis of a claim and its quotes."""
+    quotes = [
+        (view.text(quote, OA.exact), view.text(quote, CYB.line), view.text(quote, CYB.confidence))
+        for quote in view.all(CYB.evidence, node)
+    ]
+    key = view.text(node, CYB.basis).rpartition("/")[2]
+    return next((basis for basis in Basis if basis == key), Basis.STATED), quotes
+
+
+def _sums(view: Resource) -> list[ShownSum]:
+    """Return the sums of money, ordered by kind, period and amount."""
+    found = []
+    for node in view.graph.objects(view.node, URIRef(CYB.funding)):
+        amount = view.graph.value(node, URIRef(SCHEMA.amount))
+        actors = (view.all(term, node) for term in (CYB.provider, CYB.receiver))
+        provider, receiver = ((view.name(actor[0]), str(actor[0])) if actor else ("", "") for actor in actors)
+        shown = ShownSum(
+            view.name(next(view.graph.objects(node, URIRef(CYB.fundingKind)))),
+            format_period(view.text(node, CYB.periodStart), view.text(node, CYB.periodEnd)),
+            view.text(amount, SCHEMA.currency),
+            Decimal(view.text(amount, SCHEMA.value)),
+            *(provider, receiver, view.text(node, CYB.transactions), *_basis(view, node)),
+        )
+        found.append(shown)
+    return sorted(found)
+
+
+def _totals(sums: list[ShownSum]) -> list[ShownSum]:
+    """Return the total of the sums of each kind and currency, if there are several."""
+    groups: dict[tuple[str, str], list[ShownSum]] = {}
+    for one in sums:
+        groups.setdefault((one.kind, one.currency), []).append(one)
+    return [
+        group[0]._replace(value=sum((one.value for one in group), Decimal()))
+        for group in groups.values()
+        if len(group) > 1
+    ]
 
 
 def _grouped(links: list[ProjectLink]) -> list[tuple[str, list[ProjectLink]]]:

@@ -40,11 +40,13 @@ FACET_TITLES = {
     "funder": "Funder",
     "implementer": "Implementer",
     "actor": "Organisation in any role",
+    "money": "Money stated",
     "year": "Active in",
     "basis": "Evidence",
 }
 #: The kind of entity of each facet's values.
-_KINDS = {kind: {"funder": "actor", "implementer": "actor"}.get(kind, kind) for kind in FACETS if kind != "year"}
+_NAMES_OF_KINDS = {"funder": "actor", "implementer": "actor", "money": "funding-kind"}
+_KINDS = {kind: _NAMES_OF_KINDS.get(kind, kind) for kind in FACETS if kind != "year"}
 #: The IRI prefix of each facet's values; URLs contain the rest.
 _ROOTS = {kind: f"{BASE}id/{_KINDS[kind]}/" if kind in _KINDS else "" for kind in FACETS}
 #: The longest search text, the longest excerpt of a wrong value in a message, and the most pages of results.

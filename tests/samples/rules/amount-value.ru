@@ -1,0 +1,1 @@
+DELETE { ?s schema:value ?o } INSERT { ?s schema:value "much" } WHERE { ?s schema:value ?o }

@@ -1,0 +1,1 @@
+INSERT { ?s cyb:provider country:BZ } WHERE { ?s a cyb:Funding }

@@ -1,0 +1,1 @@
+DELETE { ?s schema:amount ?o } WHERE { ?s a cyb:Funding ; schema:amount ?o }

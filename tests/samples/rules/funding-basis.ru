@@ -1,0 +1,1 @@
+DELETE { ?s cyb:basis ?o } WHERE { ?s a cyb:Funding ; cyb:basis ?o }

@@ -1,0 +1,1 @@
+INSERT { ?s cyb:transactions 0 } WHERE { ?s a cyb:Funding }

@@ -1,7 +1,7 @@
 """Find sums of money in sentences: what the project costs, or what somebody gives to it.
 
-Most sums in prose are something else: losses, other projects, equipment. A sum is derived only if the sentence clearly
-says that the project costs it; other sums near words of paying are possible.
+Most sums in prose are something else: losses, other projects, equipment. The labelled texts have too few sums to say
+how often one is right, so all of them are possible claims until a curator confirms them.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from cybilgraph.model.money import DEFAULT_KIND, Amount, find_amounts
 from cybilgraph.model.record import Basis, Funding, Record, Text
 
 _SECTIONS = ("title", *sections(Content.PURPOSE, Content.DETAILS))
-#: The estimated share of sums with such words that are right (docs/reference/measurements.md).
-_DERIVED_CONFIDENCE, _POSSIBLE_CONFIDENCE = 0.95, 0.7
+#: The estimated share of sums that are right, if the sentence says what the project costs and otherwise
+#: (docs/reference/measurements.md).
+_COST_CONFIDENCE, _OTHER_CONFIDENCE = 0.85, 0.7
 #: More sums are hardly those of one project.
 _MAX_SUMS = 3
 _PROJECT = r"(?:project|programme|program|initiative|action|operation|measure)"
@@ -53,24 +54,25 @@ def find_funding(record: Record, sentences: list[Sentence]) -> tuple[Funding, ..
     """Return the sums of money found in sentences; none if the record states a sum."""
     if record.funding:
         return ()
-    found: dict[str, Funding] = {}
+    found: dict[str, tuple[bool, Funding]] = {}
     for sentence in sentences:
         if sentence.section in _SECTIONS and any(map(str.isdigit, sentence.text.text)):
             for amount in find_amounts(sentence.text.text):
                 if one := _funding(sentence, amount):
-                    found.setdefault(one.key, one)
-    certain = [one for one in found.values() if one.basis.counts]
-    if len(certain) > 1:  # of two costs, at most one is that of the project
+                    found.setdefault(one[1].key, one)
+    costs = [funding for is_cost, funding in found.values() if is_cost]
+    if len(costs) > 1:  # at most one of them is that of the project
         return ()
-    return tuple(certain or list(found.values())[:_MAX_SUMS])
+    return tuple(costs or [funding for _, funding in found.values()][:_MAX_SUMS])
 
 
-def _funding(sentence: Sentence, amount: Amount) -> Funding | None:
+def _funding(sentence: Sentence, amount: Amount) -> tuple[bool, Funding] | None:
+    """Return whether the sentence says that the project costs the sum, and the sum; None for other sums."""
     text = sentence.text.text
     before, after = text[: amount.start], text[amount.stop :]
     if not amount.currency or _OTHER.search(text) or has_phrase(sentence, "aside"):
         return None
-    is_cost = (
+    is_cost = bool(
         _COST_BEFORE.search(before)
         or (_WORTH_BEFORE.search(before) and _OVER_YEARS_AFTER.match(after) and _IS_PROJECT.search(text))
         or (_THE_BEFORE.search(before) and _PROJECT_AFTER.match(after))
@@ -78,10 +80,9 @@ def _funding(sentence: Sentence, amount: Amount) -> Funding | None:
     paid = _PAID_BEFORE.search(before)
     if not (is_cost or paid or _PROJECT_AFTER.match(after)):
         return None
-    basis, confidence = (Basis.DERIVED, _DERIVED_CONFIDENCE) if is_cost else (Basis.POSSIBLE, _POSSIBLE_CONFIDENCE)
     kind = DEFAULT_KIND if is_cost or not paid or _COST.match(paid[0]) else "commitment"
     printed = sentence.text.part(amount.start, amount.stop)
-    return Funding(
-        *(kind, amount.amount, amount.currency, Text(printed.text, printed.place), basis),
-        evidence=(sentence.evidence(confidence),),
+    return is_cost, Funding(
+        *(kind, amount.amount, amount.currency, Text(printed.text, printed.place), Basis.POSSIBLE),
+        evidence=(sentence.evidence(_COST_CONFIDENCE if is_cost else _OTHER_CONFIDENCE),),
     )

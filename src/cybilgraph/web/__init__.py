@@ -76,6 +76,7 @@ def create_app(live: LiveReleases, checker: Checker, settings: Settings, access_
         "changes": ChangeLogCache(live.releases, open_file=live.integrity.open),
         "suggestions": SuggestionQueue(settings.suggestions) if settings.suggestions else None,
         "licence": settings.licence,
+        "source_texts": settings.source_texts,
         "public_url": settings.public_url,
         "checker": checker,
         "checking": ClientQuotas(burst=max(settings.rate // 4, 1), per_second=settings.rate / 60, at_once=4),

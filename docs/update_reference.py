@@ -30,6 +30,7 @@ from cybilgraph.model.resources import read_ontology, shape_files
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, PREFIXES
 from cybilgraph.rdf.dumps.tables import COLUMNS
 from cybilgraph.readers import READERS
+from cybilgraph.readers.iati.elements import BECOMES
 from cybilgraph.readers.input_formats import INPUT_FORMATS
 from cybilgraph.validation.outputs import OUTPUTS
 from cybilgraph.web.api.openapi import OPERATIONS
@@ -53,15 +54,16 @@ _COLUMNS = {
     "basis": "Evidence for the link: stated in the record, or confirmed, derived or possible according to its prose.",
     "confidence": "Estimated probability that a link found in prose is correct, from 0 to 1; empty for stated links.",
     "quote": "The sentence that a link found in prose comes from; empty for stated links.",
-    "kind": "Kind of the concept (country, region …), or of the result (outcome, output, activity).",
+    "kind": "Kind of the concept (country, region …), or of the text (outcome, output, indicator …).",
     "number": "Position in the record, from 1.",
-    "description": "Text of the outcome, output or activity.",
+    "description": "The text.",
     "amount": "Exact decimal number. Add only amounts of one kind and currency whose periods do not overlap.",
     "currency": "Code of the currency (ISO 4217). Nothing is converted.",
     "funding_kind": "Budget, commitment, planned disbursement or disbursement.",
     "period_start": "First day of the period that the sum is for; empty if unknown.",
     "period_end": "Last day of that period; empty if unknown.",
     "value_date": "Day whose exchange rate applies; empty if unknown.",
+    "share": "Percentage of the project that the place or theme stands for; empty if it is not stated.",
     "transactions": "How many transactions of an IATI file the sum adds up; empty for other sums.",
     "provider": "IRI of the organisation that pays; empty if unknown.",
     "provider_name": "Name of the organisation that pays.",
@@ -161,6 +163,14 @@ def fields() -> Iterator[str]:
             property_ = f"`{_curie(row.term)}`" if row.term else ""
             rows.append((f"`{row.column}`", _VALUE_TYPES[row.kind], repeatable, property_, row.about))
     return _table(("Field", "Values", "Repeatable", "Property", "Meaning"), rows)
+
+
+def iati_elements() -> Iterator[str]:
+    """Yield a table of what the elements of an IATI activity become."""
+    yield "| Element | Becomes |"
+    yield "| --- | --- |"
+    for path, becomes in BECOMES.items():
+        yield f"| `{path}` | {becomes} |"
 
 
 def tables() -> Iterator[str]:
@@ -264,6 +274,7 @@ PARTS: dict[str, Callable[[], Iterator[str]]] = {
     "result-formats": result_formats,
     "reports": reports,
     "fields": fields,
+    "iati-elements": iati_elements,
     "tables": tables,
     "endpoints": endpoints,
     "rule-groups": rule_groups,

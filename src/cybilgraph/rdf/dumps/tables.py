@@ -33,7 +33,7 @@ _ITEMS = {row.node_class: row.segment for row in FIELDS if row.kind is FieldKind
 COLUMNS = {
     "projects": ("project", *(row.column for row in _FIELDS)),
     "participations": ("project", "actor", "actor_name", "role", "basis", "confidence", "quote"),
-    "scopes": ("project", "kind", "concept", "concept_name", "basis", "confidence", "quote"),
+    "scopes": ("project", "kind", "concept", "concept_name", "basis", "confidence", "quote", "share"),
     "outcomes": ("project", "kind", "number", "description"),
     "funding": (
         *("project", "amount", "currency", "funding_kind", "period_start", "period_end", "value_date", "transactions"),
@@ -154,7 +154,7 @@ def _participation_rows(iri: str, parts: dict[str, Statements]) -> Iterator[Row]
 def _scope_rows(iri: str, parts: dict[str, Statements]) -> Iterator[Row]:
     for part, node in _claims(parts, CYB.Scope):
         concept = _first(node, CYB.concept)
-        yield iri, part.split("/")[1], concept, (concept,), *_evidence(iri, parts, node)
+        yield iri, part.split("/")[1], concept, (concept,), *_evidence(iri, parts, node), _first(node, CYB.share)
 
 
 def _funding_rows(iri: str, parts: dict[str, Statements]) -> Iterator[Row]:

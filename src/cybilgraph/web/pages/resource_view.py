@@ -32,7 +32,12 @@ _MAX_DESCRIPTION_CHARS = 5_000
 #: A longer quote is found by its first and last words: the page may break it into elements.
 _MAX_WHOLE_WORDS, _WORDS_AT_ENDS = 12, 5
 #: Headings of related projects, by property.
-_RELATIONS = {DCTERMS.isPartOf: "Part of", CYB.follows: "Follows", DCTERMS.relation: "Related to"}
+_RELATIONS = {
+    DCTERMS.isPartOf: "Part of",
+    DCTERMS.hasPart: "Includes",
+    CYB.follows: "Follows",
+    DCTERMS.relation: "Related to",
+}
 
 
 def page_path(iri: str) -> str:
@@ -258,7 +263,14 @@ def project_values(view: Resource, evidence: QuoteReader) -> dict[str, Any]:
         "related": [(words, linked) for term, words in _RELATIONS.items() if (linked := view.linked(term))],
         "blank": [row.name.replace("_", " ") for row in FIELDS if row.term in blank],
         "sections": sections,
-        "web": [(text(node, DCTERMS.title), text(node, SCHEMA.url)) for node in view.all(CYB.link)],
+        "web": [
+            (
+                text(node, DCTERMS.title),
+                text(node, SCHEMA.url),
+                ", ".join(str(one) for term in (DCTERMS.format, DCTERMS.language) for one in view.all(term, node)),
+            )
+            for node in view.all(CYB.link)
+        ],
         "contacts": [
             (text(node, VCARD.fn), text(node, VCARD.hasEmail).removeprefix("mailto:")) for node in view.all(CYB.contact)
         ],

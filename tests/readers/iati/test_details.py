@@ -214,6 +214,19 @@ def test_files_in_the_style_of_publishers(file: str, expected: list[str]) -> Non
         ]
 
 
+def test_words_of_version_1_are_codes() -> None:
+    [record], _ = read_with_notes((PUBLISHERS / "version-1.xml").read_bytes())
+    assert record.start
+    assert record.end
+    assert (record.start.value, record.end.value) == ("2012-05-01", "2014-04-30")
+    assert [(link.role, link.actor.key) for link in record.participations] == [
+        ("funder", "department-of-examples"),
+        ("implementer", "example-police-academy"),
+    ]
+    assert "DAC policy marker 2: Environment, significance 1" in texts(record, "classifications")
+    assert "role" not in rules(record)
+
+
 @pytest.mark.parametrize(
     "indicator",
     [

@@ -67,7 +67,10 @@ PARENT, CHILD, SIBLING = "1", "2", "3"
 #: Percentages may be rounded.
 _ROUNDING = Decimal("0.5")
 #: Code list ActivityDateType: the actual date, or else the planned one.
-_DATES = {"start": ("2", "1"), "end": ("4", "3")}
+_DATES = {"start": ("2", "start-actual", "1", "start-planned"), "end": ("4", "end-actual", "3", "end-planned")}
+#: Version 1 has words in place of some codes, here and in ``_DATES``.
+_ROLES_OF_VERSION_1 = {"funding": "1", "accountable": "2", "extending": "3", "implementing": "4"}
+_VOCABULARIES_OF_VERSION_1 = {"DAC": "1", "DAC-3": "2", "RO": "99"}
 #: Code list RegionVocabulary.
 _DAC, _M49 = "1", "2"
 #: Our extensions, as the standard allows: the field of a description (attribute) or related activity (element),
@@ -282,7 +285,7 @@ class _Activity:
     def _participant(self, child: Element) -> None:
         """Read a participating organisation. Roles without a field are kept in the participation only."""
         code = child.get("role", "").strip()
-        entry = _find_by_code("role", code)
+        entry = _find_by_code("role", _ROLES_OF_VERSION_1.get(code.lower(), code))
         role = entry.key if entry else _UNSPECIFIED
         name = self._organisation(child)
         if role == _UNSPECIFIED:
@@ -299,7 +302,7 @@ class _Activity:
 
     def _sector(self, child: Element) -> None:
         """Read a theme from the publisher's own sector or tag; any other sector or tag is a classification."""
-        if child.get("vocabulary") in ("98", "99"):
+        if _vocabulary(child) in ("98", "99"):
             names = [*self._name(child), *_attribute(child, "code")]
             if theme := next((name for name in names if load_gazetteer().find("theme", name.text)), None):
                 self._take("theme", child, [theme])
@@ -314,7 +317,7 @@ class _Activity:
         if code or name:
             one = Classification(
                 child.tag,
-                child.get("vocabulary", "").strip() or DEFAULTS.get(child.tag, ""),
+                _vocabulary(child),
                 (code or name)[0].text,
                 name[0].text if code and name else "",
                 read_share(child.get("percentage", "").strip()),
@@ -402,8 +405,11 @@ class _Activity:
         """Report percentages that do not add up to 100: of sectors by vocabulary, and of places together."""
         groups: dict[str, list[Element]] = {}
         for child in self._element.iterchildren("sector", "recipient-country", "recipient-region"):
-            vocabulary = child.get("vocabulary", "").strip() or DEFAULTS.get(child.tag, "")
-            group = f"sector (vocabulary {vocabulary})" if child.tag == "sector" else "recipient-country and -region"
+            group = (
+                f"sector (vocabulary {_vocabulary(child)})"
+                if child.tag == "sector"
+                else "recipient-country and -region"
+            )
             groups.setdefault(group, []).append(child)
         for group, children in groups.items():
             stated = [
@@ -507,6 +513,11 @@ def _texts(value: str, element: Element) -> list[Text]:
     """Return a list with one text, or an empty list for a blank value."""
     text = normalise(value)
     return [Text(text, _place(element))] if text else []
+
+
+def _vocabulary(element: Element) -> str:
+    given = element.get("vocabulary", "").strip()
+    return _VOCABULARIES_OF_VERSION_1.get(given, given) or DEFAULTS.get(element.tag, "")
 
 
 def _year(text: str) -> str:

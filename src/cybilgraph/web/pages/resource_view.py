@@ -190,13 +190,14 @@ class ShownSum(NamedTuple):
 
 
 class ProjectLink(NamedTuple):
-    """A link of a project, its basis, and its quotes."""
+    """A link of a project, its basis, its quotes, and its percentage of the project if that is stated."""
 
     name: str
     iri: str
     role: str
     basis: Basis
     quotes: list[Quote]
+    share: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,7 +296,8 @@ def _links(view: Resource, property_: str, target: str, evidence: QuoteReader) -
         thing = next(view.graph.objects(node, URIRef(target)))
         role = view.graph.value(node, URIRef(CYB.role))
         kind = view.name(role) if role else str(thing).removeprefix(f"{BASE}id/").partition("/")[0].capitalize()
-        links.append(ProjectLink(view.name(thing), str(thing), kind, _basis(view, node), evidence.of(node)))
+        about = (_basis(view, node), evidence.of(node), view.text(node, CYB.share))
+        links.append(ProjectLink(view.name(thing), str(thing), kind, *about))
     return links
 
 

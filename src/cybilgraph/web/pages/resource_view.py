@@ -16,6 +16,7 @@ from rdflib.term import Node
 from cybilgraph.model.dates import format_period
 from cybilgraph.model.fields import FIELDS, FieldKind
 from cybilgraph.model.formats import Format
+from cybilgraph.model.indicators import read_indicator
 from cybilgraph.model.money import format_amount, group_digits
 from cybilgraph.model.record import Basis
 from cybilgraph.model.vocabulary import ADMS, BASE, CYB, DCTERMS, FOAF, OA, PROV, RDFS, SCHEMA, SPDX, VCARD, shorten
@@ -246,6 +247,9 @@ def project_values(view: Resource, evidence: QuoteReader) -> dict[str, Any]:
         values = view.all(row.term) if row.kind in (FieldKind.PROSE, FieldKind.ITEMS) else []
         if values and row.kind is FieldKind.PROSE:
             sections.append((row.name, {"paragraphs": [part for value in values for part in str(value).split("\n\n")]}))
+        elif values and row.name == "indicators":
+            indicators = [cells for node in values for cells in indicator_rows(text(node, DCTERMS.description))]
+            sections.append((row.name, {"indicators": indicators}))
         elif values:
             items = [(text(node, DCTERMS.description), text(node, CYB.subheading)) for node in values]
             sections.append((row.name, {"items": items}))
@@ -288,6 +292,20 @@ def project_values(view: Resource, evidence: QuoteReader) -> dict[str, Any]:
         ),
         "data": _schema_org(view, links),
     }
+
+
+def indicator_rows(text: str) -> list[tuple[str, ...]]:
+    """Return the rows of a table of an indicator: its title and result, then the values by period."""
+    one = read_indicator(text)
+    title = f"{one.title} ({one.measure})" if one.measure else one.title
+    periods: dict[str, dict[str, list[str]]] = {}
+    for value in one.values:
+        when = f"{value.start} – {value.end}" if value.start != value.end else value.start
+        periods.setdefault(when, {}).setdefault(value.kind, []).append(value.value)
+    return [
+        (title, one.result, when, *("; ".join(values.get(kind, ())) for kind in ("baseline", "target", "actual")))
+        for when, values in (periods or {"": {}}).items()
+    ]
 
 
 def _links(view: Resource, property_: str, target: str, evidence: QuoteReader) -> list[ProjectLink]:

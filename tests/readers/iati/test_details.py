@@ -7,6 +7,7 @@ import io
 import pytest
 from lxml import etree
 
+from cybilgraph.errors import SourceError
 from cybilgraph.model.classifications import Classification, read_classification
 from cybilgraph.model.indicators import Indicator, Measurement, indicator_text, read_indicator
 from cybilgraph.model.links import link_text, split_details
@@ -97,6 +98,13 @@ def test_elements_that_are_not_imported_are_counted_once_per_file() -> None:
     assert "location/" not in note  # what is below is part of it
     assert "4 ×" not in note
     assert not read_with_notes(wrapped(activity('<recipient-country code="BZ"/>')))[1]
+
+
+def test_elements_before_damage_are_counted() -> None:
+    source = Input("iati.xml", data=SAMPLE[: SAMPLE.index(b"</iati-activities>")] + b"<iati-activity>")
+    with pytest.raises(SourceError):
+        list(read_input(source))
+    assert "1 × location" in source.notes[0].message
 
 
 def test_count_is_bounded() -> None:

@@ -117,13 +117,15 @@ def read_iati(input_file: Input) -> Iterator[Record]:
         findings.append(finding("encoding", input_file.name, line=odd))
     number, left = 0, NotImported(Counter())
     elements = read_elements(input_file, "iati-activities", "iati-activity", _HINT, WINDOWS if odd else None)
-    for number, element in enumerate(elements, start=1):
-        activity = _Activity(element, input_file, findings if number == 1 else [])
-        if number == 1:
-            activity.check_version()
-        left.add(element)
-        yield activity.record()
-    input_file.notes.extend(left.findings(input_file.name))
+    try:
+        for number, element in enumerate(elements, start=1):
+            activity = _Activity(element, input_file, findings if number == 1 else [])
+            if number == 1:
+                activity.check_version()
+            left.add(element)
+            yield activity.record()
+    finally:  # also if the file is damaged
+        input_file.notes.extend(left.findings(input_file.name))
     if not number:
         raise SourceError(f"{input_file.name}: contains no activity", _HINT)
 

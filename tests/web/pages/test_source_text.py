@@ -120,8 +120,9 @@ def test_quote_leads_to_the_sentence_on_the_live_page(site: str) -> None:
 
 
 @pytest.mark.slow
-def test_no_text_is_shown_without_the_setting(built: Path) -> None:
-    with running_server(built, "--no-source-texts") as site:
+def test_no_text_is_shown_without_the_setting(built: Path, tmp_path: Path) -> None:
+    with running_server(built, "--no-source-texts", "--suggestions", tmp_path) as site:
+        assert "Cybil Code:" not in page(site, "/suggest/G0001")
         assert not stored_links(page(site, "/id/project/G0001"))
         text = page(site, "/record/G0001/source")
         assert "does not show the texts of sources" in text

@@ -118,7 +118,7 @@ _MEDIA_TYPES = {
     "zst": "application/zstd",  # RFC 8878
     "parquet": "application/vnd.apache.parquet",
     "json": "application/json",
-    "xml": "application/xml",
+    **dict.fromkeys(("xml", "graphml", "gexf"), "application/xml"),
 }
 
 

@@ -98,6 +98,27 @@ def load_query(name: str, folder: Path = QUERIES) -> Query:
     return parse_named_query(name, path.read_text(encoding="utf-8"))
 
 
+def find_query(query: str) -> Query:
+    """Return a query given as a file, as the name of a query, or as text. Raises QueryError."""
+    if _is_file(query):
+        try:
+            return parse_named_query(Path(query).stem, Path(query).read_text(encoding="utf-8"))
+        except UnicodeDecodeError as error:
+            raise QueryError(f"{query}: not UTF-8 text", "A query is a text file, usually named *.rq.") from error
+    if re.fullmatch(r"[\w-]+", query):
+        return load_query(query)
+    if query.endswith(".rq"):
+        raise QueryError(f"{query}: no such file", "To list the named queries: cybilgraph queries")
+    return parse_named_query("the query", query)
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):  # too long for a file name, or contains a null byte: query text
+        return False
+
+
 def example_queries(folder: Path = QUERIES) -> list[Query]:
     """Return all example queries, sorted by name."""
     return [

@@ -88,6 +88,7 @@ class Settings:
         True,
         "Show the stored texts of sources, which their rights must allow. Otherwise, pages show only quotes.",
     )
+    doi: str = _setting("", "DOI of the dataset, such as 10.5281/zenodo.1234567, to be added to citations.")
     log_format: str = _setting("text", "Format of the log.", choices=("text", "json"))
     log_queries: bool = _setting(True, "Log the text of queries, which may identify people, instead of only its hash.")
 

@@ -527,6 +527,14 @@ def closest_match(name: str, names: Iterable[str], min_score: int = MIN_MATCH_SC
     return best[0] if best else ""
 
 
+def closest_entries(printed: str, entries: list[GazetteerEntry]) -> list[GazetteerEntry]:
+    """Return the first entry, and those with a name at most as many typos (edits of a letter) away."""
+    folded = fold(printed)
+    typos = [OSA.distance(folded, fold(entry.closest_name(printed))) for entry in entries]
+    near = {entry.key: entry for entry, count in zip(entries, typos, strict=True) if count <= typos[0]}
+    return list(near.values())
+
+
 def similarity(one: str, other: str, min_score: int) -> float:
     """Return the similarity of two names, from 0 to 100, in any word order; 0 if below ``min_score``."""
     return max(

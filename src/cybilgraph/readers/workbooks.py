@@ -96,6 +96,11 @@ class _Sheet(NamedTuple):
     is_empty: bool
 
     @property
+    def is_hidden(self) -> bool:
+        """Whether spreadsheet programs do not show it."""
+        return bool(self.sheet.sheet_state != "visible")
+
+    @property
     def part(self) -> str:
         """The name of its part in the archive."""
         return str(self.sheet._worksheet_path).removeprefix("/")
@@ -119,7 +124,9 @@ def _workbook_rows(input_file: Input, file: Stream, findings: list[Finding]) -> 
 
 
 def _open_sheets(input_file: Input, file: Stream) -> list[_Sheet]:
-    """Return the sheets of a workbook; first that with column names, or the first sheet if none has any."""
+    """Return the sheets of a workbook. The first is the table: the first sheet with column names, a visible one if
+    possible, or else the first sheet.
+    """
     import openpyxl  # takes a tenth of a second
 
     _check_archive(input_file, file)
@@ -127,7 +134,7 @@ def _open_sheets(input_file: Input, file: Stream) -> list[_Sheet]:
         warnings.simplefilter("ignore")  # warnings about drawings and rules, which are not read
         book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
     sheets = [_describe_sheet(sheet) for sheet in book.worksheets]
-    sheets.sort(key=lambda described: not described.fields)
+    sheets.sort(key=lambda described: (not described.fields, described.fields and described.is_hidden))
     for described in sheets[:1]:
         described.sheet.reset_dimensions()  # the declared size may be wrong; each row is read to its end
     return sheets
@@ -204,11 +211,12 @@ def _other_sheets(input_file: Input, table: _Sheet, others: Iterable[_Sheet]) ->
     """Yield a finding for each other sheet: a violation if it has projects, too."""
     for other in others:
         values = {"sheet": other.sheet.title, "read": table.sheet.title}
+        advice = "hidden-sheet" if other.is_hidden else ""
         # A single known name may be part of a sheet that explains the columns.
         if len(other.fields) > 1:
-            yield finding("other-table", input_file.name, values)
+            yield finding("other-table", input_file.name, values, advice=advice)
         elif not other.is_empty and other.sheet.title != COLUMNS_SHEET:
-            yield finding("other-sheet", input_file.name, values)
+            yield finding("other-sheet", input_file.name, values, advice=advice)
 
 
 def _overlooked(input_file: Input, table: _Sheet) -> Iterator[Finding]:
@@ -237,7 +245,7 @@ def _overlooked(input_file: Input, table: _Sheet) -> Iterator[Finding]:
         for top, bottom in _runs(line for _, line in group):
             first, last = cell_name(top, column), cell_name(bottom, column)
             cells = first if first == last else f"{first}:{last}"
-            yield at("formula-without-value", top, column, {"cells": cells})
+            yield at("formula-without-value", top, column, {"cells": cells, "last_line": bottom})
 
 
 def _runs(numbers: Iterable[int]) -> Iterator[tuple[int, int]]:

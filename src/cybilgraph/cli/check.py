@@ -233,7 +233,7 @@ def _write_report(report: Report, name: str, output: str | None) -> None:
 
 
 def _is_one_workbook(sources: tuple[str, ...]) -> bool:
-    return len(sources) == 1 and Path(sources[0]).suffix.lower() == ".xlsx" and Path(sources[0]).is_file()
+    return len(sources) == 1 and Path(sources[0]).suffix.lower() == ".xlsx" and not Path(sources[0]).is_dir()
 
 
 def _write_marked_workbook(report: Report, source: Path, output: str | None) -> None:

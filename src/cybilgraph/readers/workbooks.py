@@ -164,7 +164,7 @@ def _check_archive(input_file: Input, file: Stream) -> None:
                     cost = elements * max(1, sheets / _MAX_SHEETS)
         if cost > MAX_ELEMENTS:
             raise SourceError(
-                f"{input_file.name}: more than {MAX_ELEMENTS:,} elements, or too many for its {sheets:,} sheets",
+                f"{input_file.name}: more than {MAX_ELEMENTS:,} elements (rows, cells, texts), or too many sheets",
                 SIZE_HINT,
             )
 

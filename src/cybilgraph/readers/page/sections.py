@@ -477,6 +477,8 @@ class RecordBuilder:
         for line in section.lines:
             item = without_bullet(line)
             notation, register = _split_identifier(item.text)
+            if not register:
+                self.find("no-register", item, section.label)
             self._extend("other_ids", [Identifier(notation, register, item.place)])
 
     def _links(self, section: Section) -> None:

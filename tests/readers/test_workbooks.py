@@ -235,7 +235,14 @@ def test_visible_sheet_is_read_before_a_hidden_one_and_the_advice_says_that_a_sh
     [table], [lists] = of_rule(findings, "other-table"), of_rule(findings, "other-sheet")
     assert table.message == "The sheet “2023” has projects, too, but only the sheet “2024” was read."
     for found in (table, lists):
-        assert found.suggestion.startswith("The sheet is hidden. Unhide it and move its projects to the sheet “2024”")
+        assert found.suggestion.startswith("The sheet is hidden. Unhide it and move any projects to the sheet “2024”")
+
+
+def test_findings_about_a_row_are_in_the_order_of_its_cells() -> None:
+    findings = checked(book_of(["title", "status", "countries"], ["  A ", "Sleeping", "Tongo"]))
+    cells = [found.cell_name for found in findings if found.line == 2]
+    assert cells == sorted(cells)
+    assert set(cells) == {"A2", "B2", "C2"}
 
 
 def test_hidden_sheet_is_read_if_no_visible_one_has_column_names() -> None:

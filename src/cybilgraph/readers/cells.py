@@ -33,6 +33,7 @@ SPLIT = (FieldKind.ACTORS, FieldKind.SCOPES, FieldKind.PROJECTS, FieldKind.MONEY
 _BETWEEN, _BETWEEN_LINKS = re.compile(";"), re.compile(r";(?=\s|https?://|\Z)|(?<=>);")
 #: Details in brackets may have semicolons, too.
 _BETWEEN_SUMS = re.compile(r";(?![^(]*\))")
+_CELL_NAME = re.compile(r"([A-Z]{1,3})([0-9]{1,7})")
 #: The maximum length of a label, and of a name in messages.
 _MAX_NAME_CHARACTERS = 200
 
@@ -59,6 +60,15 @@ def column_letters(number: int) -> str:
         number, letter = divmod(number - 1, 26)
         letters = chr(ord("A") + letter) + letters
     return letters
+
+
+def cell_place(name: str) -> tuple[int, int]:
+    """Return the row and the column of a workbook's cell from its name; zeros if it is not a name."""
+    match = _CELL_NAME.fullmatch(name)
+    column = 0
+    for letter in match[1] if match else "":
+        column = column * 26 + ord(letter) - ord("A") + 1
+    return (int(match[2]) if match else 0), column
 
 
 def find_field(name: str) -> Field | None:

@@ -17,7 +17,7 @@ from typing import Any
 from lxml import etree
 
 from cybilgraph.model.findings import Severity
-from cybilgraph.readers.cells import cell_name
+from cybilgraph.readers.cells import cell_name, cell_place
 
 #: The row and the column of a cell, from 1.
 CellPlace = tuple[int, int]
@@ -117,7 +117,7 @@ class WorkbookEdit:
     def _merged(self) -> list[tuple[CellPlace, CellPlace]]:
         ranges = self._sheet.iterfind(f"{self._tag('mergeCells')}/{self._tag('mergeCell')}")
         parts = [reference.get("ref", "").split(":") for reference in ranges]
-        return [(_place_of(part[0]), _place_of(part[1])) for part in parts if len(part) == 2]
+        return [(cell_place(part[0]), cell_place(part[1])) for part in parts if len(part) == 2]
 
     def content(self) -> bytes:
         """Return the edited workbook."""
@@ -145,7 +145,7 @@ class WorkbookEdit:
         for number, row in self._rows.items():
             column = 0
             for cell in row.iterfind(self._tag("c")):
-                column = _place_of(cell.get("r", ""))[1] or column + 1
+                column = cell_place(cell.get("r", ""))[1] or column + 1
                 yield (number, column), cell
 
     def _add_cell(self, place: CellPlace) -> None:
@@ -295,7 +295,7 @@ def _remove_earlier_comments(comments: Any, drawing: Any, author: str) -> None:
     for comment in list(comments):
         if comment.get("authorId") == author:
             comments.remove(comment)
-            row, column = _place_of(comment.get("ref"))
+            row, column = cell_place(comment.get("ref"))
             shape = shapes.get((str(row - 1), str(column - 1)))
             if shape is not None:
                 drawing.remove(shape)
@@ -311,15 +311,6 @@ def _like(element: Any, name: str) -> str:
 def _relations_part(part: str) -> str:
     folder, name = posixpath.split(part)
     return posixpath.join(folder, "_rels", f"{name}.rels")
-
-
-def _place_of(reference: str) -> CellPlace:
-    """Return the place of a cell from its name; 0 for what is missing."""
-    letters = reference.rstrip("0123456789")
-    column = 0
-    for letter in letters:
-        column = column * 26 + ord(letter) - ord("A") + 1
-    return int(reference[len(letters) :] or 0), column
 
 
 def _is_within(place: CellPlace, first: CellPlace, last: CellPlace) -> bool:

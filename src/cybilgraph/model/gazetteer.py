@@ -177,6 +177,10 @@ class Gazetteer:
         country = self.find("country", name)
         return None if country and fold(name) == country.key.casefold() and name not in country.names else country
 
+    def find_country_abroad(self, name: str) -> GazetteerEntry | None:
+        """Return the country with this name in Spanish or French, if that is no name of a country in English."""
+        return None if self.find("country", name) else self._foreign.get(fold(name))
+
     def find_country_by_code(self, code: str) -> GazetteerEntry | None:
         """Return the country with an alpha-3 code (ISO 3166-1) or a numeric code (M49; leading zeros are
         optional), or None.
@@ -306,13 +310,13 @@ class Gazetteer:
     @cached_property
     def _known(self) -> frozenset[str]:
         """All names, including those of countries in other languages, which are not typos."""
-        return self._foreign.union(*self._names.values())
+        return frozenset(self._foreign).union(*self._names.values())
 
     @cached_property
-    def _foreign(self) -> frozenset[str]:
+    def _foreign(self) -> dict[str, GazetteerEntry]:
         """The names of countries in other languages."""
-        columns = ("name_es", "name_fr")
-        return frozenset(fold(entry.row[column]) for entry in self.entries["country"].values() for column in columns)
+        countries, columns = self.entries["country"].values(), ("name_es", "name_fr")
+        return {fold(entry.row[column]): entry for entry in countries for column in columns}
 
     @cached_property
     def _words(self) -> frozenset[str]:

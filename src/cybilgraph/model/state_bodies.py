@@ -77,8 +77,8 @@ def _parse(name: str) -> ActorName:
         if country or not _is_abbreviation(qualifier, bare):
             return ActorName(bare, country.name if country else qualifier, country, label)
         name = f"{bare}, {rest}" if (rest := match["rest"]) and names.find_country(rest) else bare
-    for joint in _OWNED_BY_ABROAD.finditer(name):  # "Ministerio de Justicia de España"
-        bare, country = name[: joint.start()], names.find_country_abroad(name[joint.end() :])
+    for owned in _OWNED_BY_ABROAD.finditer(name):  # "Ministerio de Justicia de España"
+        bare, country = name[: owned.start()], names.find_country_abroad(name[owned.end() :])
         if country and is_state_body(bare, owned=True):
             return _of_state(bare, country)
     for mention in names.find_mentions(name):

@@ -19,6 +19,8 @@ from cybilgraph.web.checker import MAX_UPLOAD_BYTES, Checker
 from cybilgraph.web.pages import (
     changes_page,
     check_form,
+    citations,
+    compare,
     datasets,
     documentation,
     explore,
@@ -76,6 +78,7 @@ def create_app(live: LiveReleases, checker: Checker, settings: Settings, access_
         "changes": ChangeLogCache(live.releases, open_file=live.integrity.open),
         "suggestions": SuggestionQueue(settings.suggestions) if settings.suggestions else None,
         "licence": settings.licence,
+        "doi": settings.doi,
         "public_url": settings.public_url,
         "checker": checker,
         "checking": ClientQuotas(burst=max(settings.rate // 4, 1), per_second=settings.rate / 60, at_once=4),
@@ -105,7 +108,7 @@ def create_app(live: LiveReleases, checker: Checker, settings: Settings, access_
         response.make_conditional(request)
         return response
 
-    sections = (changes_page, check_form, datasets, documentation, explore, ontology, openapi)
+    sections = (changes_page, check_form, citations, compare, datasets, documentation, explore, ontology, openapi)
     for section in (*sections, query_page, resource_pages, search_page):
         app.register_blueprint(section.blueprint)
     problems.register(app)

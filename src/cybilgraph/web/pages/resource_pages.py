@@ -35,6 +35,7 @@ from cybilgraph.web.api.current_request import (
 )
 from cybilgraph.web.api.negotiation import SUFFIXES, negotiate, split_suffix
 from cybilgraph.web.pages import entity_queries
+from cybilgraph.web.pages.citations import citation_of
 from cybilgraph.web.pages.resource_view import Resource, page_path, project_values
 from cybilgraph.web.server.open_release import OpenRelease
 
@@ -127,8 +128,15 @@ def _project(view: Resource, key: str) -> str:
     except FileDamaged:  # the rest of the page does not need the search index
         findings, is_available = [], False
     suggest = url_for("check.suggest", key=key) if accepts_edits else ""
+    citation = citation_of(view.label, f"/{view.iri.removeprefix(BASE)}")
     return render_template(
-        "project.html", project=shown, view=view, findings=findings, is_available=is_available, suggest=suggest
+        "project.html",
+        project=shown,
+        view=view,
+        findings=findings,
+        is_available=is_available,
+        suggest=suggest,
+        citation=citation,
     )
 
 

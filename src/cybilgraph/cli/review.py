@@ -11,7 +11,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from cybilgraph.cli.common import DECISIONS_TO_ADD, FOLDER, Command, open_output
+from cybilgraph.cli.common import DECISIONS_TO_ADD, FOLDER, Command, open_output, reference_option
 from cybilgraph.model.findings import escape_controls
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ _MAX_KNOWN = 6
 @click.command(cls=Command)
 @FOLDER
 @DECISIONS_TO_ADD
+@reference_option()
 @click.option("--who", default="", metavar="NAME", help="Your name, which is published with your decisions.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=200, show_default=True, help="Number of questions.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Selects the tenth of claims chosen at random.")

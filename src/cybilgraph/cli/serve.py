@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from cybilgraph.cli.common import ANY_FOLDER, FOLDER, Command, is_web_address
+from cybilgraph.model.overlay import OVERLAY_VARIABLE
 from cybilgraph.web.server.settings import ENVIRONMENT_PREFIX, Settings, all_settings, option_name
 
 #: A value in the file must have its setting's type, because click would convert it silently.
@@ -57,7 +58,8 @@ def _warn_unknown_settings(context: click.Context) -> None:
     names = [
         name.removeprefix(f"{ENVIRONMENT_PREFIX}_") for name in os.environ if name.startswith(f"{ENVIRONMENT_PREFIX}_")
     ]
-    for name in sorted(set(names) - set(known)):
+    others = (OVERLAY_VARIABLE.removeprefix(f"{ENVIRONMENT_PREFIX}_"),)  # for other commands
+    for name in sorted(set(names) - set(known) - set(others)):
         hint = "".join(f" Did you mean {ENVIRONMENT_PREFIX}_{alike}?" for alike in get_close_matches(name, known, 1))
         click.echo(f"{ENVIRONMENT_PREFIX}_{name} has no effect: there is no such setting.{hint}", err=True)
 

@@ -17,7 +17,7 @@ from cybilgraph.model.formats import GRAPH_FORMATS, Format
 from cybilgraph.model.gazetteer import PLACES, load_gazetteer
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, scheme_iri, thing_iri
 from cybilgraph.release import Release
-from cybilgraph.release.search import SearchQuery, Summary
+from cybilgraph.release.search import SearchQuery, Summary, read_facet
 from cybilgraph.sparql import queries
 from cybilgraph.web.api.current_request import (
     CSV,
@@ -214,10 +214,10 @@ def _other_capitalisation(kind: str, key: str) -> str:
 
 
 def _not_found(iri: str) -> NotFound | ThingGone:
-    """Return the error for an unknown IRI: ThingGone if an earlier release had this project."""
+    """Return the error for an unknown IRI: ThingGone if an earlier release had this project or actor."""
     key = unquote(iri.removeprefix(f"{BASE}id/project/"))
     for earlier in live().earlier():
-        if key in _keys(earlier.folder):
+        if key in _keys(earlier.folder) or iri in _actors(earlier.folder):
             what = f"{iri} was last in release {earlier.number} and has been removed since"
             return ThingGone(what, f"{page_path(iri)}?release={earlier.number}")
     return NotFound(f"This release has no resource {iri}")
@@ -231,3 +231,9 @@ def _keys(folder: Path) -> frozenset[str]:
             return frozenset(key for key, _ in rows)
     except (OSError, KeyError, UnicodeDecodeError, csv.Error):
         return frozenset()  # an older version of the software built it without this file
+
+
+@lru_cache(maxsize=8)
+def _actors(folder: Path) -> frozenset[str]:
+    """Return the IRIs of the actors in projects of the release in a folder."""
+    return read_facet(Release(0, folder, {}).search, "actor")

@@ -41,7 +41,7 @@ _OUTCOMES: tuple[tuple[type[Exception], str], ...] = (
     (errors.FormatMismatch, "format"),
     (errors.QueryTimeout, "timeout"),
     (errors.AnswerTooLarge, "too_large"),
-    (errors.ServiceFailed, "abroad"),
+    (errors.ServiceFailed, "service"),
     (errors.EndpointFailed, "endpoint"),
     (errors.EngineUnavailable, "busy"),
 )

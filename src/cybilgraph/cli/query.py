@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class _GraphType(click.types.StringParamType):
-    def get_missing_message(self, param: click.Parameter, ctx: click.Context | None) -> str:
+    def get_missing_message(self, *_: Any, **__: Any) -> str:
         """Say what to give (the interface of click)."""
         return "Give a folder of releases (--from build/releases) or the URL of an endpoint."
 

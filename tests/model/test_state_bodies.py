@@ -1,4 +1,4 @@
-"""Bodies of states are told apart by their state, however it is printed."""
+"""Bodies of states are distinguished by their state, however it is printed."""
 
 from __future__ import annotations
 

@@ -86,9 +86,9 @@ def test_twenty_decisions_apply_and_hold(release: Release, tmp_path: Path) -> No
     assert not [found for found in report.findings if "#decision-" in found.rule]
     log = ChangeLogCache(Releases(into))
     changes = list(log.between(release.number, decided.number).records())
-    told = [verdict for change in changes for field in change.fields for verdict, _ in field.decided]
+    verdicts = [verdict for change in changes for field in change.fields for verdict, _ in field.decided]
     words = {Verdict.YES: "confirmed", Verdict.NO: "rejected", Verdict.INSTEAD: "corrected"}
-    assert sorted(told) == sorted(words[one.verdict] for one in made)
+    assert sorted(verdicts) == sorted(words[one.verdict] for one in made)
     assert {change.key for change in changes} == {one.record for one in queue}
     assert any("confirmed" in change.describe() for change in changes)
     log.close()
@@ -207,7 +207,7 @@ def test_claims_are_decided_in_a_workbook(first: Release, tmp_path: Path) -> Non
     assert import_sheet(book, folder, "Ana") == (0, 3)
     sheet.worksheets[0].cell(5, header.index("verdict") + 1).value = "perhaps"
     sheet.save(book)
-    with pytest.raises(SourceError, match="'perhaps' is no verdict"):
+    with pytest.raises(SourceError, match="'perhaps' is not a verdict"):
         import_sheet(book, folder, "Ana")
 
 

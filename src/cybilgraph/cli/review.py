@@ -59,10 +59,11 @@ def review(
     export: Path | None,
     sheet: Path | None,
 ) -> None:
-    """Decide on claims found in prose, from the current release in DIR: one at a time, with its sentence.
+    """Decide on claims found in prose.
 
-    The least certain claims come first, with a tenth chosen at random. Each decision is on disk before the next
-    question; stop and continue whenever you like. Builds and checks with the same --decisions apply them.
+    Shows the claims of the current release in DIR one at a time, each with its sentence. The least certain claims come
+    first, with a tenth chosen at random. Each decision is on disk before the next question; stop and continue whenever
+    you like. Builds and checks with the same --decisions apply them.
 
     \b
     Examples:

@@ -12,7 +12,9 @@ from cybilgraph.cli.common import DECISIONS_TO_ADD, EXISTING_FOLDER, WHO, Comman
 
 @click.group(cls=CommandGroup)
 def suggestions() -> None:
-    """Review the edits that visitors have suggested (serve --suggestions DIR).
+    """Review edits that visitors have suggested.
+
+    The site accepts them with serve --suggestions DIR.
 
     \b
     Example:

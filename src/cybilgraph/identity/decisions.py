@@ -240,8 +240,8 @@ def _read_lines(path: Path, lines: Iterable[str]) -> Iterator[Decision | Finding
             broken += 1
             if broken > _MAX_BROKEN_LINES:
                 raise DecisionError(
-                    f"{path}, line {number}: {error}; {_MAX_BROKEN_LINES} earlier lines are no decisions either",
-                    "Restore the file, or move it to another folder if it is no file of decisions.",
+                    f"{path}, line {number}: {error}; {_MAX_BROKEN_LINES} earlier lines are not decisions either",
+                    "Restore the file, or move it to another folder if it is not a file of decisions.",
                 ) from error
             verdict = dict(zip(header, map(str.strip, cells), strict=False)).get("verdict", "")
             is_yes = verdict == Verdict.YES

@@ -39,7 +39,7 @@ _GOVERNMENT = re.compile(r"(?:(?:Royal|Federal|National|Central) )?Government")
 
 @value(frozen=True, slots=True)
 class ActorName:
-    """The name of an actor, without what tells it from others of that name, and that: a qualifier or a state.
+    """The name of an actor, split from the qualifier or state that distinguishes it from others of that name.
 
     A state may be a part of one: Scotland has a police of its own. ``label`` is the name with its state.
     """
@@ -104,7 +104,7 @@ def _parse(name: str) -> ActorName:
 def _is_abbreviation(word: str, name: str) -> bool:
     """Return whether a word in brackets abbreviates a name: by its capitals, or as its letters occur there in order.
 
-    "Incibe" does; "Nairobi" in "Regional Office (Nairobi)" and "CH" in "Ministry of Justice (CH)" tell offices apart.
+    "Incibe" does; "Nairobi" in "Regional Office (Nairobi)" and "CH" in "Ministry of Justice (CH)" distinguish offices.
     """
     if not _SHORT_WORD.fullmatch(word):
         return False

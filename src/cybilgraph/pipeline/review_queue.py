@@ -256,7 +256,7 @@ def import_sheet(path: Path, folder: Path, who: str) -> tuple[int, int]:
             verdict = cells.pop("verdict").casefold()
             if missing or verdict not in (Verdict.YES, Verdict.NO, Verdict.INSTEAD):
                 raise SourceError(
-                    f"{path.name}: {verdict[:40]!r} is no verdict of a sheet of claims",
+                    f"{path.name}: {verdict[:40]!r} is not a verdict of a sheet of claims",
                     "Write yes, no or instead into a file that cybilgraph review --export has written.",
                 )
             one = Decision(**cells | {"verdict": Verdict(verdict), "who": who})  # type: ignore[arg-type]

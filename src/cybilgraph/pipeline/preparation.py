@@ -206,13 +206,16 @@ def prepare(
     progress: Progress | None = None,
     seen: dict[str, Input] | None = None,
     on_page: Callable[[bytes], None] = lambda _: None,
+    on_other: Callable[[Input, set[str]], None] = lambda _, _names: None,
 ) -> Iterator[PreparedRecord]:
     """Yield the prepared records of the inputs in order, and report inputs that cannot be read.
 
     At most some thousands of records are in memory. ``seen`` is as in ``reporting``. ``on_page`` receives the content
-    of each input with a single record.
+    of each input with a single record, and ``on_other`` every other input, with the names of the sources in it, unless
+    persons are hidden, whom its text may mention.
     """
     for input_file, results in _in_order(inputs, work, executor):
+        names: set[str] = set()
         with reporting(input_file, report, total, progress, seen) as note:
             for result in results:
                 report.records += len(result.records)
@@ -220,10 +223,14 @@ def prepare(
                 for one in result.records:
                     note(one.source.name, one.identity.key)
                     yield one
+                    if result.page is None:
+                        names.add(one.source.name)
                 if result.page is not None:
                     on_page(result.page)
                 if result.error:
                     raise result.error
+        if names and not work.hidden:
+            on_other(input_file, names)
 
 
 def _in_order(

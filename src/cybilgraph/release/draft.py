@@ -6,13 +6,14 @@ import csv
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cybilgraph.errors import SourceError
 from cybilgraph.identity import Identities
 from cybilgraph.model.findings import Report
 from cybilgraph.model.gazetteer import load_gazetteer
@@ -24,6 +25,8 @@ from cybilgraph.rdf.dumps.stated import stated_statements
 from cybilgraph.rdf.dumps.tables import TableNames, TableRows, make_table_rows, write_tables
 from cybilgraph.rdf.ntriples import group_by_subject, object_texts
 from cybilgraph.rdf.serialisation import is_in_earlier_graph
+from cybilgraph.readers.excerpts import read_texts
+from cybilgraph.readers.inputs import Input
 from cybilgraph.release.graph_file import GRAPH, read_graph, write_graph
 from cybilgraph.release.manifest import (
     CHECKSUMS,
@@ -38,7 +41,7 @@ from cybilgraph.release.manifest import (
     checksum_lines,
 )
 from cybilgraph.release.search import IndexEntry, Name, index_entries, write_index
-from cybilgraph.release.sources import SOURCES, Sources
+from cybilgraph.release.sources import MAX_TEXT_BYTES, SOURCES, Sources
 from cybilgraph.runtime.clock import build_time
 from cybilgraph.runtime.files import fsync, sha256_of
 from cybilgraph.runtime.parallel import SizedExecutor
@@ -65,6 +68,12 @@ class Draft:
     def add_source(self, source: bytes) -> None:
         """Store the source of a record."""
         self._sources.add(source)
+
+    def add_texts(self, source: Input, names: Container[str]) -> None:
+        """Store the text of a file with several records, or of the pages with these names in a web archive."""
+        with suppress(SourceError):  # reported when its records were read
+            for sha256, lines in read_texts(source, names, MAX_TEXT_BYTES):
+                self._sources.add_text(sha256, lines)
 
     def close(self) -> None:
         """Close the file of sources."""

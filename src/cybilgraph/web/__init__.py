@@ -78,6 +78,7 @@ def create_app(live: LiveReleases, checker: Checker, settings: Settings, access_
         "changes": ChangeLogCache(live.releases, open_file=live.integrity.open),
         "suggestions": SuggestionQueue(settings.suggestions) if settings.suggestions else None,
         "licence": settings.licence,
+        "source_texts": settings.source_texts,
         "doi": settings.doi,
         "public_url": settings.public_url,
         "checker": checker,

@@ -51,7 +51,7 @@ _PLACES = {"country": CYB.Country, "region": CYB.Region, "group": CYB.Group}
 COLUMNS = {
     "projects": ("project", *(row.column for row in _FIELDS), *_BOUNDS, "country_codes"),
     "participations": ("project", "actor", "actor_name", "role", "basis", "confidence", "quote"),
-    "scopes": ("project", "kind", "concept", "concept_name", "basis", "confidence", "quote", "concept_code"),
+    "scopes": ("project", "kind", "concept", "concept_name", "basis", "confidence", "quote", "concept_code", "share"),
     "outcomes": ("project", "kind", "number", "description"),
     "funding": (
         *("project", "amount", "currency", "funding_kind", "period_start", "period_end", "value_date", "transactions"),
@@ -66,6 +66,7 @@ TYPES = {
     **dict.fromkeys(("number", "transactions"), DataType.int32()),
     "confidence": DataType.float64(),
     "amount": DataType.decimal128(20, 6),
+    "share": DataType.decimal128(13, 10),
     **dict.fromkeys((*_BOUNDS, "period_start", "period_end", "value_date"), DataType.date32()),
     **{f"{table}.{column}": DataType.date32() for table in (_NODES, _EDGES) for column in ("start", "end")},
 }
@@ -244,7 +245,15 @@ def _participation_rows(iri: str, parts: dict[str, Statements]) -> Iterator[Row]
 def _scope_rows(iri: str, parts: dict[str, Statements]) -> Iterator[Row]:
     for part, node in _claims(parts, CYB.Scope):
         concept = _first(node, CYB.concept)
-        yield iri, part.split("/")[1], concept, (concept,), *_evidence(iri, parts, node), _code(concept)
+        yield (
+            iri,
+            part.split("/")[1],
+            concept,
+            (concept,),
+            *_evidence(iri, parts, node),
+            _code(concept),
+            _first(node, CYB.share),
+        )
 
 
 def _funding_rows(iri: str, parts: dict[str, Statements]) -> Iterator[Row]:

@@ -12,10 +12,12 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 from itertools import zip_longest
 from typing import Any, TypeVar
 
+from cybilgraph.model.classifications import split_share
 from cybilgraph.model.dates import find_periods, is_quarter, possible_days, read_date, read_duration, read_range
 from cybilgraph.model.fields import BY_NAME, Field, FieldKind
 from cybilgraph.model.findings import Finding
 from cybilgraph.model.gazetteer import load_gazetteer, slug
+from cybilgraph.model.links import split_details
 from cybilgraph.model.money import DEFAULT_KIND, find_currency, find_kind
 from cybilgraph.model.organisations import is_population
 from cybilgraph.model.record import (
@@ -345,7 +347,9 @@ class RecordBuilder:
 
     def _scopes(self, section: Section) -> None:
         for item in self._names(section, names.kinds_for_field(section.row.name)):
-            self._extend("scopes", [Scope(self._resolve_scope(section.row.name, item, section.label), Basis.STATED)])
+            bare, share = split_share(item.text)
+            concept = self._resolve_scope(section.row.name, item.part(0, len(bare)), section.label)
+            self._extend("scopes", [Scope(concept, Basis.STATED, share=share)])
         for line in section.lines:
             if match := names.LIST_HEADING.fullmatch(
                 line.text
@@ -495,7 +499,8 @@ class RecordBuilder:
                 text = text.removesuffix(f"<{address[0]}>").strip() or address[0]
             elif not address and (other := _MALFORMED_URL.search(text)):
                 self.find("web-link-address", item.part(other.start(), other.end()), section.label)
-            self._extend("links", [WebLink(text, address[0] if address else "", item.place)])
+            text, details = split_details(text)
+            self._extend("links", [WebLink(text, address[0] if address else "", item.place, details)])
 
     def _resolve_scope(self, kind: str, printed: Text, label: str) -> Named:
         """Return the entry of a place or theme. A value under "Countries" may also be a group ("ASEAN")."""

@@ -253,8 +253,8 @@ def _send(suggestions: SuggestionQueue, answer: CheckAnswer, edit: Suggestion) -
 def _base(key: str) -> tuple[str, EditBase, str]:
     """Return the title of a project, the text to edit, and the file name that selects its format.
 
-    The text is the source file of the record, if the release kept it, it is text and no curator rejected anything that
-    it says, else a form filled in from the graph. Raises NotFound.
+    The text is the source file of the record, if the release kept it, it is text, the site shows such texts and no
+    curator rejected anything that it says, else a form filled in from the graph. Raises NotFound.
     """
     iri = thing_iri("project", key)
     rows = named_query_rows("page-source", project=iri)
@@ -262,7 +262,8 @@ def _base(key: str) -> tuple[str, EditBase, str]:
         raise NotFound(f"This release has no record of {iri}")
     [row] = rows
     title, file, sha256 = row["title"] or key, row["file"], row["sha256"]
-    content = release_with_intact(SOURCES).source(sha256) if row["corrected"] == "false" else None
+    may_show = row["corrected"] == "false" and site("source_texts")
+    content = release_with_intact(SOURCES).source(sha256) if may_show else None
     if content is not None and (sent := record_from_bytes(content, file)).text is not None:
         return title, EditBase(file, sha256, sent.text, is_source=True), sent.name
     text = queries.load_query("page-resource").bind({"resource": [iri]})

@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from cybilgraph.errors import FileDamaged, FormatMismatch, ThingGone
 from cybilgraph.model.formats import GRAPH_FORMATS, Format
 from cybilgraph.model.gazetteer import PLACES, load_gazetteer
-from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, scheme_iri, thing_iri
+from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, PROV, scheme_iri, thing_iri
 from cybilgraph.release import Release
 from cybilgraph.release.search import SearchQuery, Summary, read_facet
 from cybilgraph.sparql import queries
@@ -36,7 +36,8 @@ from cybilgraph.web.api.current_request import (
 from cybilgraph.web.api.negotiation import SUFFIXES, negotiate, split_suffix
 from cybilgraph.web.pages import entity_queries
 from cybilgraph.web.pages.citations import citation_of
-from cybilgraph.web.pages.resource_view import Resource, page_path, project_values
+from cybilgraph.web.pages.resource_view import QuoteReader, Resource, page_path, project_values
+from cybilgraph.web.pages.source_text import readable_sources, source_page
 from cybilgraph.web.server.open_release import OpenRelease
 
 blueprint = Blueprint("entities", __name__)
@@ -82,6 +83,8 @@ def resource(section: str, path: str) -> BaseResponse | str:
     if formats:
         return answer_response(text, *formats)
     view = Resource(graph, node)
+    if section == "record" and (node, RDF.type, URIRef(PROV.Entity)) in graph:
+        return source_page(view)
     g.removed = pinned is not None and not _statements(iri, live().current)[1]
     if (node, RDF.type, URIRef(CYB.Project)) in graph:
         return _project(view, unquote(key))
@@ -121,7 +124,11 @@ def outcomes() -> str:
 
 def _project(view: Resource, key: str) -> str:
     accepts_edits = site("suggestions") is not None and serving() is live().current
-    shown = project_values(view)
+    try:
+        readable = readable_sources(map(str, view.sources()))
+    except FileDamaged:  # the rest of the page does not need the sources
+        readable = set()
+    shown = project_values(view, QuoteReader(view, readable))
     try:
         search = search_index()
         findings, is_available = search.findings(key, shown["source"]), search.is_available

@@ -20,6 +20,7 @@ from cybilgraph.web.pages import (
     changes_page,
     check_form,
     citations,
+    compare,
     datasets,
     documentation,
     explore,
@@ -107,7 +108,7 @@ def create_app(live: LiveReleases, checker: Checker, settings: Settings, access_
         response.make_conditional(request)
         return response
 
-    sections = (changes_page, check_form, citations, datasets, documentation, explore, ontology, openapi)
+    sections = (changes_page, check_form, citations, compare, datasets, documentation, explore, ontology, openapi)
     for section in (*sections, query_page, resource_pages, search_page):
         app.register_blueprint(section.blueprint)
     problems.register(app)

@@ -20,6 +20,7 @@ from arro3.io import read_csv, write_parquet
 from cybilgraph.model.fields import FIELDS, FieldKind
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, OA, ORG, RDF, SCHEMA
 from cybilgraph.rdf.dumps import open_gzip
+from cybilgraph.rdf.dumps.countries import write_countries
 from cybilgraph.rdf.dumps.network import write_gexf, write_graphml
 from cybilgraph.rdf.ntriples import StatementsBySubject, object_texts
 from cybilgraph.runtime.spill import TemporaryDatabase
@@ -148,6 +149,7 @@ def write_tables(pieces: Iterable[TableRows], names: TableNames, folder: Path) -
     network = plain_files[_NODES], plain_files[_EDGES]
     write_graphml(*network, folder / "network.graphml")
     write_gexf(*network, folder / "network.gexf")
+    write_countries(plain_files["projects"], folder / "countries.geojson")
     for table, path in plain_files.items():
         with path.open("rb") as content, open_gzip(folder / f"{table}.csv.gz") as compressed:
             while block := content.read(_BLOCK_BYTES):

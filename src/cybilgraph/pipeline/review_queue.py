@@ -34,7 +34,7 @@ _RANDOM_SHARE = 10
 #: Claims that have this probability of being right are the least certain.
 _UNCERTAIN = 0.5
 #: Claims found in prose; a curator has not decided on them yet.
-_OPEN = (Basis.DERIVED, Basis.POSSIBLE)
+OPEN = (Basis.DERIVED, Basis.POSSIBLE)
 #: The roles that a claim may have instead, in the order of their number keys.
 ROLES = ("funder", "implementer", "partner", "beneficiary", "unspecified")
 #: The lowest similarity of a listed name that is offered for an unlisted one.
@@ -102,7 +102,7 @@ def open_claims(release: Release, folder: Path, limit: int, seed: int) -> list[O
         for key, title, claims in _projects(release):
             subjects = {(one.field, claim_key(one)) for one in decided.of(key)}
             for claim in claims:
-                if claim.basis in _OPEN and (claim.field, claim.key) not in subjects:
+                if claim.basis in OPEN and (claim.field, claim.key) not in subjects:
                     one = OpenClaim(key, title, claim, claims)
                     chance = hashlib.sha256(f"{seed} {claim.node}".encode()).digest()
                     uncertain.add(abs(claim.confidence - _UNCERTAIN), one)

@@ -173,7 +173,7 @@ class CuratorAccess:
             self._known[name, network] = True
             self._sessions = {key: one for key, one in self._sessions.items() if self._is_valid(one)}
             own = [key for key, one in self._sessions.items() if one.name == name]
-            for key in own[: len(own) + 1 - MAX_SESSIONS]:
+            for key in own[: max(len(own) + 1 - MAX_SESSIONS, 0)]:
                 del self._sessions[key]
             self._sessions[_digest(session_id)] = Session(name, hashed, now, now)
         return session_id

@@ -27,7 +27,7 @@ from filelock import FileLock
 
 from cybilgraph.errors import SourceError, SuggestionError, SuggestionQuota, SuggestionsFull
 from cybilgraph.identity import Identities
-from cybilgraph.identity.decisions import Decision, Decisions, append_decisions
+from cybilgraph.identity.decisions import Decision, Decisions, Verdict, append_decisions
 from cybilgraph.identity.edits import decide_edit
 from cybilgraph.model.fields import BY_NAME
 from cybilgraph.model.record import Record
@@ -70,6 +70,9 @@ class EditBase:
 class Suggestion:
     """A suggested edit: a new ``text`` for the record of ``project``; the suffix of ``name`` selects its reader.
 
+    Or, if it has a ``field``, an answer to whether a claim is right: its ``text`` is yes or no. ``field`` and ``value``
+    are those of a decision, ``basis`` is how the claim is known, and the text of ``base`` its sentences.
+
     ``client`` is a keyed hash of the sender's network. Like ``sender`` and ``email``, it is deleted as soon as a
     curator accepts or rejects the suggestion.
     """
@@ -86,6 +89,9 @@ class Suggestion:
     id: str = ""
     time: str = ""
     reason: str = ""
+    field: str = ""
+    value: str = ""
+    basis: str = ""
 
 
 @dataclass
@@ -172,7 +178,7 @@ class SuggestionQueue:
         with suppress(ValueError, TypeError, KeyError, RecursionError):  # search all of a damaged file
             suggestion = replace(_parsed(text), id=path.stem)
             texts = [suggestion.project, suggestion.title, suggestion.name, suggestion.text, suggestion.comment]
-            texts += [suggestion.reason, suggestion.base.file, suggestion.base.text]
+            texts += [suggestion.value, suggestion.reason, suggestion.base.file, suggestion.base.text]
         if any(map(mentions, texts)):
             path.unlink()
             return "removed"
@@ -305,6 +311,8 @@ def decide_suggestion(
 
     ``now`` returns that record from the one before the edit. Raises SuggestionError as ``SuggestionQueue.accept`` does.
     """
+    if suggestion.field:
+        return [decide_answer(suggestion, who)], []
     ensure_valid(suggestion)
     name, base = suggestion.name, suggestion.base.text
     ensure_same_project(name, base, records_in(name, suggestion.text))
@@ -316,11 +324,31 @@ def decide_suggestion(
     return found, conflicts
 
 
+def decide_answer(suggestion: Suggestion, who: str) -> Decision:
+    """Return the decision that accepts an answer to whether a claim is right."""
+    return Decision(
+        record=suggestion.project,
+        field=suggestion.field,
+        value=suggestion.value,
+        verdict=Verdict(suggestion.text),
+        who=who,
+        suggested_by=suggestion.sender,
+        why=suggestion.comment,
+        basis=suggestion.basis,
+        sentence=suggestion.base.text,
+    )
+
+
+def column_of(one: Decision) -> str:
+    """Return the column of a decision's field; some roles have none."""
+    return BY_NAME[one.field].column if one.field in BY_NAME else one.field
+
+
 def decided_since(suggestion: Suggestion, found: list[Decision], decisions: Path | None) -> list[str]:
     """Return the columns on which curators have decided since a suggestion was sent. Raises DecisionError."""
     with Decisions(decisions) as earlier:
         later = {one.subject for one in earlier.of(suggestion.project) if one.when > suggestion.time}
-    return [BY_NAME[one.field].column for one in found if one.subject in later]
+    return [column_of(one) for one in found if one.subject in later]
 
 
 def _record_in_folder(suggestion: Suggestion, records: Path, before: Record) -> Record:
@@ -378,6 +406,10 @@ def normalise_line_ends(text: str) -> str:
 
 def ensure_valid(suggestion: Suggestion) -> None:
     """Check the fields of a suggestion without parsing its text as a record. Raises SuggestionError."""
+    if suggestion.field:
+        if suggestion.text not in (Verdict.YES, Verdict.NO):
+            raise SuggestionError("The answer is neither yes nor no", "Use the buttons of the project page.")
+        return
     before, after = normalise_line_ends(suggestion.base.text), normalise_line_ends(suggestion.text)
     if len(suggestion.text.encode(errors="replace")) > MAX_PAGE_BYTES:
         raise SuggestionError(

@@ -194,7 +194,7 @@ def suggest(key: str) -> Response:
     project_page = page_path(thing_iri("project", key))
     suggestions: SuggestionQueue | None = site("suggestions")
     if suggestions is None:
-        return _outcome(None, project_page, HTTPStatus.NOT_FOUND)
+        return suggestion_outcome(None, project_page, HTTPStatus.NOT_FOUND)
     if request.method == "POST":
         ensure_same_origin()
     with site("checking").admit(request.remote_addr or ""):
@@ -213,14 +213,15 @@ def suggest(key: str) -> Response:
         if answer.about["file"] or "send" not in answer.about["fields"]:
             return _respond_to_form(answer, {"suggest": context})
         try:
-            sent = _send(suggestions, answer, Suggestion(project=key, title=title, name=name, base=base, text=""))
+            sent = _send(answer, Suggestion(project=key, title=title, name=name, base=base, text=""))
         except SuggestionError as error:
             context["problem"] = f"{error.what}. {error.hint}"
             return _render_form(answer, {"suggest": context}, status_of(error))
-        return _outcome(sent, project_page, HTTPStatus.ACCEPTED)
+        return suggestion_outcome(sent, project_page, HTTPStatus.ACCEPTED)
 
 
-def _outcome(sent: Suggestion | None, page: str, status: HTTPStatus) -> Response:
+def suggestion_outcome(sent: Suggestion | None, page: str, status: HTTPStatus) -> Response:
+    """Thank for a suggestion, or say that this server accepts none."""
     return make_response(render_template("suggestion-sent.html", sent=sent, page=page), status)
 
 
@@ -239,14 +240,19 @@ def ensure_same_origin() -> None:
         raise Forbidden(f"This form was submitted from another site. Open and submit it on this site: {request.url}")
 
 
-def _send(suggestions: SuggestionQueue, answer: CheckAnswer, edit: Suggestion) -> Suggestion:
+def _send(answer: CheckAnswer, edit: Suggestion) -> Suggestion:
     """Queue an edit that the checker has accepted. Raises SuggestionError, TooManyRequests."""
     if problem := answer.parts[Output.EDIT]:
         raise SuggestionError(*json.loads(problem))
     sender = {name: answer.about["fields"].get(name, "") for name in ("comment", "sender", "email")}
+    return send_suggestion(replace(edit, text=answer.parts[Output.TEXT].decode(), **sender))
+
+
+def send_suggestion(edit: Suggestion) -> Suggestion:
+    """Queue a suggestion of this client. Raises SuggestionError, TooManyRequests."""
+    suggestions: SuggestionQueue = site("suggestions")
     address = request.remote_addr or ""
     with site("sending").admit(address):
-        edit = replace(edit, text=answer.parts[Output.TEXT].decode(), **sender)
         return suggestions.send(edit, client_network(address, **_QUOTA_BITS))
 
 

@@ -18,14 +18,20 @@ from werkzeug.wrappers import Response
 from cybilgraph.errors import CybilgraphError, SuggestionError
 from cybilgraph.identity.decision_layer import kind_of
 from cybilgraph.identity.decisions import Decision, Verdict, checksum, describe_decision
-from cybilgraph.model.fields import BY_NAME
 from cybilgraph.pipeline.review_queue import ROLES, OpenClaim, name_span
 from cybilgraph.web.api.current_request import live, site
 from cybilgraph.web.checker.submissions import Output, Submission
 from cybilgraph.web.curators import MAX_NAME_CHARS, MAX_PASSWORD_CHARS, CuratorAccess, Session
 from cybilgraph.web.pages.check_form import edit_base, ensure_same_origin, run_checker
 from cybilgraph.web.review_desk import ReviewDesk
-from cybilgraph.web.suggestions import MAX_COMMENT_CHARS, Suggestion, SuggestionQueue, decided_since
+from cybilgraph.web.suggestions import (
+    MAX_COMMENT_CHARS,
+    Suggestion,
+    SuggestionQueue,
+    column_of,
+    decide_answer,
+    decided_since,
+)
 
 ROOT = "/curate"
 blueprint = Blueprint("curation", __name__, url_prefix=ROOT)
@@ -269,7 +275,7 @@ def suggestion(name: str) -> Response:
 
 def _suggestion(edit: Suggestion, notice: str = "") -> Response:
     found, conflicts, diff, problem = _proposed(edit)
-    columns = [BY_NAME[one.field].column for one in found]
+    columns = [column_of(one) for one in found]
     rows = [(_key(one), one, name, name in conflicts) for one, name in zip(found, columns, strict=True)]
     status = HTTPStatus.UNPROCESSABLE_ENTITY if notice else HTTPStatus.OK
     return _page("curate-suggestion.html", status, edit=edit, rows=rows, diff=diff, problem=problem, notice=notice)
@@ -280,6 +286,9 @@ def _proposed(edit: Suggestion) -> tuple[list[Decision], list[str], list[str], s
 
     A sandboxed worker reads the record: a stranger wrote it.
     """
+    if edit.field:
+        answered = [decide_answer(edit, _session().name)]
+        return answered, decided_since(edit, answered, _desk().folder), [], ""
     try:
         _, base, current_name = edit_base(edit.project)
         given = {"project": edit.project, "title": edit.title, "comment": edit.comment, "sender": edit.sender}

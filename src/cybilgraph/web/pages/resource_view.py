@@ -141,13 +141,17 @@ class ShownSum(NamedTuple):
 
 
 class ProjectLink(NamedTuple):
-    """A link of a project, its basis, and its evidence: quotes, each with its line and confidence."""
+    """A link of a project, its basis, and its evidence: quotes, each with its line and confidence.
+
+    ``claim`` is the path of its claim below the IRI of the project.
+    """
 
     name: str
     iri: str
     role: str
     basis: Basis
     quotes: list[tuple[str, str, str]]
+    claim: str = ""
 
 
 def project_values(view: Resource) -> dict[str, Any]:
@@ -164,7 +168,7 @@ def project_values(view: Resource) -> dict[str, Any]:
     ]
     source, *earlier = sources or [("", "", "")]
     blank = set(map(str, view.all(CYB.leftBlank, record)))
-    claimed = [*_links(view, CYB.participation, CYB.actor), *_links(view, CYB.scope, CYB.concept)]
+    claimed = claimed_links(view)
     links = [link for link in claimed if link.basis.counts]
     sums = _sums(view)
     sections: list[tuple[str, dict[str, Any]]] = []
@@ -208,13 +212,19 @@ def project_values(view: Resource) -> dict[str, Any]:
     }
 
 
+def claimed_links(view: Resource) -> list[ProjectLink]:
+    """Return the links of a project to organisations, places and themes, whatever their basis."""
+    return [*_links(view, CYB.participation, CYB.actor), *_links(view, CYB.scope, CYB.concept)]
+
+
 def _links(view: Resource, property_: str, target: str) -> list[ProjectLink]:
     links = []
     for node in view.all(property_):
         thing = next(view.graph.objects(node, URIRef(target)))
         role = view.graph.value(node, URIRef(CYB.role))
         kind = view.name(role) if role else str(thing).removeprefix(f"{BASE}id/").partition("/")[0].capitalize()
-        links.append(ProjectLink(view.name(thing), str(thing), kind, *_basis(view, node)))
+        claim = str(node).removeprefix(f"{view.iri}/")
+        links.append(ProjectLink(view.name(thing), str(thing), kind, *_basis(view, node), claim))
     return links
 
 

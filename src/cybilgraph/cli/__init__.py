@@ -7,7 +7,7 @@ import click
 from cybilgraph.cli.check import check
 from cybilgraph.cli.common import CommandGroup
 from cybilgraph.cli.convert import build, convert, shapes, template
-from cybilgraph.cli.curators import curators
+from cybilgraph.cli.curator_accounts import curators
 from cybilgraph.cli.deploy import deploy, sizing
 from cybilgraph.cli.exchange import collect, harvest, load, publish, verify
 from cybilgraph.cli.query import list_queries, query

@@ -11,7 +11,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from html import unescape
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from tests.conftest import SEED, running_server
 from tests.support.check_requests import Controls
 from tests.support.curators import PASSWORDS, Curator, Site, curated_site
 from tests.support.http_client import BROWSER, http, send
-from tests.support.suggestions import EDITED, suggestion
+from tests.support.suggestions import EDITED, TEXT, suggestion
 
 pytestmark = pytest.mark.slow
 
@@ -416,6 +416,31 @@ def test_no_decision_is_lost_with_two_curators_the_terminal_and_a_killed_server(
 def test_area_is_linked_for_contributors(served: running_server) -> None:
     page = http(f"{served.url}/contribute", Accept=BROWSER)
     assert "/curate" in Controls(page.body).links
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (
+            TEXT.replace("Funders\n", "".join(["Funders\n", *(f"Funder {one}\n" for one in range(310))])),
+            "more than 300",
+        ),
+        (TEXT.replace("G0020", "G0021"), "no longer describes the same project"),
+        ("[" * 100_000, "exceeded its limit"),
+        ("x\n\n" * 100_000, "no longer describes"),
+    ],
+)
+def test_hostile_suggestion_can_only_be_rejected(ana: Curator, site: Site, text: str, problem: str) -> None:
+    """It may be in the folder although the form refuses it."""
+    queue = SuggestionQueue(site.suggestions)
+    edit = replace(queue.send(suggestion()), text=text)
+    content = json.dumps(asdict(edit) | {"id": ""})
+    (site.suggestions / f"{edit.id}.json").write_text(content)
+    page = unescape(ana.get(f"/curate/suggestions/{edit.id}"))
+    assert problem in page
+    assert 'name="accept"' not in page
+    assert ana.post(f"/curate/suggestions/{edit.id}", accept="x").status == 422
+    assert ana.post(f"/curate/suggestions/{edit.id}", reject="yes", reason="Spam").status == 303
 
 
 def test_visitors_answer_becomes_a_suggestion_and_then_a_decision(tmp_path: Path) -> None:

@@ -65,8 +65,8 @@ _MAX_TEXT_CHARS, _MAX_TURTLE_CHARS, _MAX_MESSAGE_CHARS, _MAX_QUOTE_CHARS = 1_000
 _MAX_CLAIMS = 1_000
 #: What the page shows of a workbook: rows (and as many again with findings), columns, and characters of a cell.
 _MAX_TABLE_ROWS, _MAX_TABLE_COLUMNS, _MAX_CELL_CHARS = 200, 50, 120
-#: The most lines of the diff of a suggestion.
-_MAX_DIFF_LINES = 2_000
+#: The most lines of the diff of a suggestion, and the most decisions, which one form can select.
+_MAX_DIFF_LINES, _MAX_DECISIONS = 2_000, 300
 #: Fields of the form that the page of the result repeats, and how many characters of each it shows.
 _SHOWN_FIELDS = {
     "comment": MAX_COMMENT_CHARS,
@@ -320,7 +320,11 @@ def _decisions(sent: Submission, checked: CheckedInput) -> bytes:  # noqa: ARG00
     result: dict[str, Any] = {"diff": diff, "decisions": [], "conflicts": [], "problem": ""}
     try:
         found, result["conflicts"] = decide_suggestion(suggestion, now, "")
-        result["decisions"] = [{name: getattr(one, name) for name in COLUMNS} for one in found]
+        if len(found) > _MAX_DECISIONS:
+            others = "Reject the suggestion, or use cybilgraph suggestions accept."
+            result["problem"] = f"The suggestion changes more than {_MAX_DECISIONS} values. {others}"
+        else:
+            result["decisions"] = [{name: getattr(one, name) for name in COLUMNS} for one in found]
     except SourceError as error:
         result["problem"] = f"The text can no longer be read as a record. {error.what}"
     except SuggestionError as error:

@@ -426,7 +426,7 @@ def test_area_is_linked_for_contributors(served: running_server) -> None:
             "more than 300",
         ),
         (TEXT.replace("G0020", "G0021"), "no longer describes the same project"),
-        ("[" * 100_000, "exceeded its limit"),
+        ("[" * 100_000, "The format changed"),
         ("x\n\n" * 100_000, "no longer describes"),
     ],
 )

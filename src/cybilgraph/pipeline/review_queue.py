@@ -127,7 +127,8 @@ def open_claims(release: Release, folder: Path, limit: int, seed: int) -> list[O
 def name_span(text: str, name: str, key: str, field: str) -> tuple[int, int]:
     """Return where a text has the name of what a claim links to, in any of its printed forms; (0, 0) if it has not."""
     entry = load_gazetteer().entries.get(kind_of(field), {}).get(key)
-    for form in (name, *sorted((entry.names if entry else ()), key=len, reverse=True)):
+    without_qualifier = name.partition(" (")[0]  # the text may say it in other words
+    for form in (name, *sorted((entry.names if entry else ()), key=len, reverse=True), without_qualifier):
         if (start := text.casefold().find(form.casefold())) >= 0:
             return start, start + len(form)
     return 0, 0

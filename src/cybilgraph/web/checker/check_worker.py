@@ -316,7 +316,7 @@ def _decisions(sent: Submission, checked: CheckedInput) -> bytes:  # noqa: ARG00
             return found
         raise SuggestionError("The release no longer has this record", "Reject the suggestion.")
 
-    diff = unified_diff(sent.base, suggestion.text, "when the edit began", "suggested")[:_MAX_DIFF_LINES]
+    diff = unified_diff(sent.base, suggestion.text, "", "")[2:_MAX_DIFF_LINES]
     result: dict[str, Any] = {"diff": diff, "decisions": [], "conflicts": [], "problem": ""}
     try:
         found, result["conflicts"] = decide_suggestion(suggestion, now, "")

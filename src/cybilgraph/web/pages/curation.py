@@ -18,6 +18,7 @@ from werkzeug.wrappers import Response
 from cybilgraph.errors import CybilgraphError, SuggestionError
 from cybilgraph.identity.decision_layer import kind_of
 from cybilgraph.identity.decisions import Decision, Verdict, checksum, describe_decision
+from cybilgraph.model.findings import SEVERITIES
 from cybilgraph.pipeline.review_queue import ROLES, OpenClaim, name_span
 from cybilgraph.web.api.current_request import live, site
 from cybilgraph.web.checker.submissions import Output, Submission
@@ -134,10 +135,11 @@ def inbox() -> Response:
     release = live().current.release
     claims, decided = _desk().claims(release)
     recent, _ = _desk().history(0, _RECENT)
-    waiting = _suggestions()
+    waiting, findings = _suggestions(), release.manifest["counts"].get("findings", {})
     return _page(
         "curate-inbox.html", claims=len(claims) - len(decided), suggestions=len(waiting.ids()) if waiting else 0,
-        findings=release.manifest["counts"].get("findings", {}), release_number=release.number, decisions=recent,
+        findings={one.value: findings.get(one.value, 0) for one in SEVERITIES}, release_number=release.number,
+        decisions=recent,
     )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import click
 import rdflib
+from arro3.core import DataType
 from rdflib import OWL, RDF, RDFS
 
 from cybilgraph.cli import main as command_line
@@ -28,7 +29,7 @@ from cybilgraph.model.formats import FormatKind as Carries
 from cybilgraph.model.money import currency_codes
 from cybilgraph.model.resources import read_ontology, shape_files
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, PREFIXES
-from cybilgraph.rdf.dumps.tables import COLUMNS
+from cybilgraph.rdf.dumps.tables import COLUMNS, column_type
 from cybilgraph.readers import READERS
 from cybilgraph.readers.input_formats import INPUT_FORMATS
 from cybilgraph.validation.outputs import OUTPUTS
@@ -53,7 +54,21 @@ _COLUMNS = {
     "basis": "Evidence for the link: stated in the record, or confirmed, derived or possible according to its prose.",
     "confidence": "Estimated probability that a link found in prose is correct, from 0 to 1; empty for stated links.",
     "quote": "The sentence that a link found in prose comes from; empty for stated links.",
-    "kind": "Kind of the concept (country, region …), or of the result (outcome, output, activity).",
+    "concept_code": "Code of the concept: ISO 3166-1 for countries, UN M49 for regions, our own for others.",
+    "country_codes": "Codes of `countries` (ISO 3166-1), in no particular order.",
+    "start_earliest": "First day on which the project may have started.",
+    "start_latest": "Last day on which it may have started.",
+    "end_earliest": "First day on which it may have ended.",
+    "end_latest": "Last day on which it may have ended.",
+    "start": "First day on which the project may have started.",
+    "end": "Last day on which it may have ended.",
+    "node": "IRI of the project, organisation, country, region or group.",
+    "label": "Its title or name.",
+    "type": "Type of the organisation, such as Government.",
+    "country": "Code of the country, or of the organisation’s seat (ISO 3166-1).",
+    "source": "IRI of the organisation; for places, of the project.",
+    "target": "IRI of the project; for places, of the place.",
+    "kind": "Kind of the concept (country, region …), of the result (outcome, output, activity) or of the node.",
     "number": "Position in the record, from 1.",
     "description": "Text of the outcome, output or activity.",
     "amount": "Exact decimal number. Add only amounts of one kind and currency whose periods do not overlap.",
@@ -171,16 +186,19 @@ def tables() -> Iterator[str]:
         rows = []
         for column in columns:
             row = by_column.get(column) if table == "projects" else None
-            many = (
-                " Values are separated by “; ”."
-                if row and row.is_multivalued and row.kind is not FieldKind.PROSE
-                else ""
-            )
-            rows.append(
-                (f"`{column}`", f"`{_curie(row.term)}`" if row else "", (row.about if row else _COLUMNS[column]) + many)
-            )
-        yield from _table(("Column", "Property", "Meaning"), rows)
+            term, meaning = (f"`{_curie(row.term)}`", row.about) if row else ("", _COLUMNS[column])
+            rows.append((f"`{column}`", _column_type(table, column), term, meaning))
+        yield from _table(("Column", "Type", "Property", "Meaning"), rows)
         yield ""
+
+
+def _column_type(table: str, column: str) -> str:
+    kind = column_type(table, column)
+    if DataType.is_list(kind):
+        return "list"
+    if DataType.is_date(kind):
+        return "date"
+    return "number" if DataType.is_numeric(kind) or DataType.is_decimal(kind) else "text"
 
 
 def endpoints() -> Iterator[str]:

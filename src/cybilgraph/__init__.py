@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
     from cybilgraph.model.record import Record
     from cybilgraph.pipeline import check, read
+    from cybilgraph.release.open_graph import open_graph as open  # noqa: A004
 
-__all__ = ["__version__", "check", "read", "to_graph"]
+__all__ = ["__version__", "check", "open", "read", "to_graph"]
 
 
 def to_graph(records: Record | Iterable[Record]) -> rdflib.Graph:
@@ -48,4 +49,8 @@ def __getattr__(name: str) -> object:
         from cybilgraph import pipeline
 
         return getattr(pipeline, name)
+    if name == "open":
+        from cybilgraph.release.open_graph import open_graph
+
+        return open_graph
     raise AttributeError(name)

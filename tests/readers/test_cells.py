@@ -15,11 +15,11 @@ from tests.support.forms import read, sheet
 
 
 def test_unknown_column_is_kept_and_reported(tmp_path: Path) -> None:
-    first, second = read(tmp_path, "a.csv", "title,Fundrs,Budget\nA law,EU,2000000\nA team,,3\n")
-    assert [part.text for part in first.description] == ["Fundrs: EU", "Budget: 2000000"]
+    first, second = read(tmp_path, "a.csv", "title,Fundrs,Turnover\nA law,EU,2000000\nA team,,3\n")
+    assert [part.text for part in first.description] == ["Fundrs: EU", "Turnover: 2000000"]
     assert [(finding.label, finding.line, finding.column) for finding in first.findings] == [
         ("Fundrs", 1, 2),
-        ("Budget", 1, 3),
+        ("Turnover", 1, 3),
     ]
     assert first.findings[0].suggestion == "Did you mean funders?"
     assert not second.findings

@@ -111,7 +111,7 @@ def test_labels_of_pages_give_kind_and_payer(order: int) -> None:
 def test_what_cannot_be_read_is_reported_and_kept(printed: str, reported: str, shown: list[str]) -> None:
     [record] = read("a.json", json.dumps({"title": "A", "budget": [printed]}))
     assert (rules(record), sums(record)) == ([("amount-form", reported)], shown)
-    assert [text.text for text in record.description] == [printed]
+    assert [text.text for text in record.description] == [f"budget: {printed}"]
 
 
 def test_text_below_a_sum_is_not_reported() -> None:

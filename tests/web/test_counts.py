@@ -111,11 +111,13 @@ def test_map_and_matrix_show_the_numbers_of_the_search(server: str) -> None:
 
 def test_coverage_statement_counts_what_the_table_has(server: str) -> None:
     rows = table(server, "/search.csv")
-    [statement] = [one.text for one in page(server, "/").all("p") if "Budgets are not recorded" in one.text]
-    projects, funder, funder_share, implementer, _, dated, _, themed, _, first, last, *_ = numbers(statement)
+    [statement] = [one.text for one in page(server, "/").all("p") if "have a start date" in one.text]
+    projects, funder, funder_share, implementer, _, dated, _, themed, _, paid, _, first, last, *_ = numbers(statement)
     assert (projects, funder, dated, themed) == (
         len(rows), *(sum(bool(row[name]) for row in rows) for name in ("funders", "start", "themes"))
     )  # fmt: skip
+    kinds = ("budget", "commitment", "planned-disbursement", "disbursement")
+    assert paid == len({row["iri"] for kind in kinds for row in table(server, f"/search.csv?money={kind}")})
     assert funder_share == 100 * funder // projects
     assert 0 < implementer <= projects
     assert first == min(int(row["start"][:4]) for row in rows if row["start"])

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from contextlib import closing
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
 
-from cybilgraph.cli.common import CliError, Command, format_option
+from cybilgraph.cli.common import Command, format_option
 from cybilgraph.model.findings import escape_controls
 from cybilgraph.model.formats import BY_NAME
 from cybilgraph.model.vocabulary import shorten
 
 if TYPE_CHECKING:
     from cybilgraph.sparql import Answer, Hint
-    from cybilgraph.sparql.pooled_engine import PooledEngine
-
-
-_ENDPOINT_TIMEOUT_SECONDS = 3600.0
 
 
 @click.command(cls=Command)
@@ -60,12 +54,13 @@ def query(
       cybilgraph query 'SELECT ?t { ?p dcterms:title ?t }' --from http://127.0.0.1:8000/sparql
       cybilgraph query 'SELECT ?p { ?p cyb:implementor ?a }' --from build/releases --explain
     """
+    from cybilgraph.release.open_graph import open_engine
     from cybilgraph.sparql import guard
 
     text = _query_text(query, parameters)
     guard.guard(text)
     names = ("json", "turtle") if name is None else ("json" if name == "table" else name,)
-    with closing(_engine(place, timeout, credentials)) as engine:
+    with closing(open_engine(place, timeout, credentials)) as engine:
         if explain:
             _print_hints(engine.explain(text))
             return
@@ -103,39 +98,8 @@ def _query_text(query: str, parameters: tuple[str, ...]) -> str:
         if not equals:
             raise click.BadParameter(f"{parameter!r} is not NAME=VALUE", param_hint="--param")
         values.setdefault(key, []).append(value)
-    if _is_file(query):
-        try:
-            found = queries.parse_named_query(Path(query).stem, Path(query).read_text(encoding="utf-8"))
-        except UnicodeDecodeError as error:
-            raise CliError(f"{query}: not UTF-8 text\n  A query is a text file, usually named *.rq.") from error
-    elif re.fullmatch(r"[\w-]+", query):
-        found = queries.load_query(query)
-    elif query.endswith(".rq"):
-        raise CliError(f"{query}: no such file\n  To list the named queries: cybilgraph queries")
-    else:
-        found = queries.parse_named_query("the query", query)
+    found = queries.find_query(query)
     return found.bind(values) if values else found.text
-
-
-def _is_file(text: str) -> bool:
-    try:
-        return Path(text).is_file()
-    except (OSError, ValueError):  # too long for a file name, or contains a null byte: query text
-        return False
-
-
-def _engine(place: str, timeout: float | None, credentials: str) -> PooledEngine:
-    if re.match(r"https?://", place):
-        from cybilgraph.sparql.pooled_engine import QueryLimits
-        from cybilgraph.sparql.remote_engine import RemoteEngine
-
-        return RemoteEngine(
-            place, QueryLimits(workers=1, timeout=timeout or _ENDPOINT_TIMEOUT_SECONDS), credentials=credentials
-        )
-    from cybilgraph.release import Releases
-    from cybilgraph.sparql.embedded_engine import EmbeddedEngine, QueryLimits
-
-    return EmbeddedEngine(Releases(Path(place)).current().store, QueryLimits(workers=1))
 
 
 def _print_hints(hints: tuple[Hint, ...], *, err: bool = False) -> None:

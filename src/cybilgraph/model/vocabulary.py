@@ -51,6 +51,7 @@ XSD = Vocabulary(
         "duration",
         "integer",
         "decimal",
+        "double",
         "boolean",
         "nonNegativeInteger",
         "hexBinary",

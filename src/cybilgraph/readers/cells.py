@@ -7,6 +7,7 @@ names are kept in the description and reported.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
@@ -31,8 +32,13 @@ ONE_LINE = (FieldKind.VALUE, FieldKind.DATE, FieldKind.CHOICE, FieldKind.CURRENC
 SPLIT = (FieldKind.ACTORS, FieldKind.SCOPES, FieldKind.PROJECTS, FieldKind.MONEY)
 #: Separators of values on a line. An address may contain a semicolon: "https://e.org/?a=1;b=2".
 _BETWEEN, _BETWEEN_LINKS = re.compile(";"), re.compile(r";(?=\s|https?://|\Z)|(?<=>);")
-#: Details in brackets may have semicolons, too.
-_BETWEEN_SUMS = re.compile(r";(?![^(]*\))")
+#: A sum of money, whose details in brackets may have semicolons, too.
+_SUM = re.compile(r"(?:\([^()]*+\)|[^;])++")
+#: How a line is divided into values, by kind.
+_PARTS: dict[FieldKind, Callable[[str], list[str]]] = {
+    FieldKind.LINKS: _BETWEEN_LINKS.split,
+    FieldKind.MONEY: _SUM.findall,
+}
 #: The maximum length of a label, and of a name in messages.
 _MAX_NAME_CHARACTERS = 200
 
@@ -100,11 +106,11 @@ def read_cell(name: str, text: str, place: Place, spans: bool = False) -> Cell:
     if row.kind in ONE_LINE:
         lines = [Text(" ".join(line.text for line in lines), lines[0].place)] if lines else []
     elif len(lines) == 1 or row.kind in SPLIT:
-        ends = {FieldKind.LINKS: _BETWEEN_LINKS, FieldKind.MONEY: _BETWEEN_SUMS}.get(row.kind, _BETWEEN)
+        parts = _PARTS.get(row.kind, _BETWEEN.split)
         lines = [
             Text(part.strip(), line.place)
             for line in lines
-            for part in ([line.text] if BULLET.match(line.text) else ends.split(line.text))
+            for part in ([line.text] if BULLET.match(line.text) else parts(line.text))
             if part.strip()
         ]
     return Cell(name, place, lines)

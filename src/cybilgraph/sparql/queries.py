@@ -20,6 +20,8 @@ from cybilgraph.sparql.lexer import tokens
 _MAX_FUZZY_NAME_CHARS = 200
 _HEADER = re.compile(r"#\s*(?:(?P<key>title|description):|(?P<param>param)\s)\s*(?P<rest>[^\n]*)")
 _BLOCK = re.compile(r"(VALUES\s+\?(\w+)\s*\{)[^}\n]*\}")
+#: Kinds of things that a parameter of a kind accepts, too.
+_ALSO = {"region": ("group",)}
 #: Matches a line that is removed if its parameter is not given.
 _ONLY_WITH = re.compile(r"^(.*)# only with (\w++)\n", re.MULTILINE)
 _PARAM = re.compile(r"(?P<name>\w++)\s++(?P<type>[\w-]++)\s*+:\s*+(?P<description>.+)")
@@ -98,6 +100,27 @@ def load_query(name: str, folder: Path = QUERIES) -> Query:
     return parse_named_query(name, path.read_text(encoding="utf-8"))
 
 
+def find_query(query: str) -> Query:
+    """Return a query given as a file, as the name of a query, or as text. Raises QueryError."""
+    if _is_file(query):
+        try:
+            return parse_named_query(Path(query).stem, Path(query).read_text(encoding="utf-8"))
+        except UnicodeDecodeError as error:
+            raise QueryError(f"{query}: not UTF-8 text", "A query is a text file, usually named *.rq.") from error
+    if re.fullmatch(r"[\w-]+", query):
+        return load_query(query)
+    if query.endswith(".rq"):
+        raise QueryError(f"{query}: no such file", "To list the named queries: cybilgraph queries")
+    return parse_named_query("the query", query)
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):  # too long for a file name, or contains a null byte: query text
+        return False
+
+
 def example_queries(folder: Path = QUERIES) -> list[Query]:
     """Return all example queries, sorted by name."""
     return [
@@ -156,13 +179,14 @@ def _term(parameter: Parameter, value: str) -> str:
         case kind if kind in REFERENCE_FILES:
             prefix, _, rest = value.partition(":")
             written_out = f"{PREFIXES[prefix]}{rest}" if prefix in PREFIXES else value
-            if _is_thing(kind, written_out, names):
-                return iri(written_out)
-            entry = names.find(kind, value) or (names.find_country_by_code(value) if kind == "country" else None)
-            if entry is None:
-                hint = f"{did_you_mean(kind, value, names)} Or use its IRI: {thing_iri(kind, '')}…"
-                raise QueryError(f"{parameter.name}: no {kind} is called {value!r}", hint)
-            return iri(thing_iri(kind, entry.key))
+            kinds = (kind, *_ALSO.get(kind, ()))
+            for one in kinds:
+                if _is_thing(one, written_out, names):
+                    return iri(written_out)
+                if entry := names.find(one, value) or (names.find_country_by_code(value) if one == "country" else None):
+                    return iri(thing_iri(one, entry.key))
+            hint = f"{did_you_mean(kind, value, names)} Or use its IRI: {thing_iri(kind, '')}…"
+            raise QueryError(f"{parameter.name}: no {' or '.join(kinds)} is called {value!r}", hint)
     raise QueryError(f"{parameter.name}: unknown type {parameter.type!r}")
 
 

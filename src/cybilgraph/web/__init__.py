@@ -20,6 +20,8 @@ from cybilgraph.web.curators import CuratorAccess, CuratorFile
 from cybilgraph.web.pages import (
     changes_page,
     check_form,
+    citations,
+    compare,
     curation,
     datasets,
     documentation,
@@ -81,6 +83,7 @@ def create_app(live: LiveReleases, checker: Checker, settings: Settings, access_
         "access": CuratorAccess(CuratorFile(settings.curators), access_log.log_event) if settings.curators else None,
         "desk": ReviewDesk(settings.decisions) if settings.curators and settings.decisions else None,
         "licence": settings.licence,
+        "doi": settings.doi,
         "public_url": settings.public_url,
         "checker": checker,
         "checking": ClientQuotas(burst=max(settings.rate // 4, 1), per_second=settings.rate / 60, at_once=4),
@@ -110,7 +113,7 @@ def create_app(live: LiveReleases, checker: Checker, settings: Settings, access_
         response.make_conditional(request)
         return response
 
-    sections = (changes_page, check_form, datasets, documentation, explore, ontology, openapi)
+    sections = (changes_page, check_form, citations, compare, datasets, documentation, explore, ontology, openapi)
     for section in (*sections, query_page, resource_pages, search_page):
         app.register_blueprint(section.blueprint)
     if settings.curators:

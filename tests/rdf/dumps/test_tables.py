@@ -6,7 +6,10 @@ import csv
 import gzip
 import hashlib
 import io
+import re
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pyoxigraph as ox
 import pytest
@@ -36,7 +39,9 @@ def test_tables_agree_with_the_graph(release: Release) -> None:
         parquet = read_parquet(folder / f"{name}.parquet").read_all()
         assert parquet.column_names == list(rows[0])
         for column in parquet.column_names:
-            assert [value or "" for value in parquet.column(column).to_pylist()] == [row[column] for row in rows]
+            assert list(map(as_text, parquet.column(column).to_pylist())) == list(
+                map(plain, (row[column] for row in rows))
+            )
     [belize] = [row for row in tables["projects"] if row["code"] == "G0020"]
     assert (belize["title"], belize["start"], belize["status"]) == (
         "Support to Belize National Cyber Security Strategy",
@@ -57,6 +62,27 @@ def test_tables_agree_with_the_graph(release: Release) -> None:
     assert "Belize" in country["quote"]
     outputs = [row for row in tables["outcomes"] if row["project"] == belize["project"]]
     assert [row["kind"] for row in outputs].count("activity") == 4
+
+
+def as_text(value: Any) -> str:
+    """A value of Parquet as the CSV has it."""
+    return "; ".join(value) if isinstance(value, list) else plain("" if value is None else str(value))
+
+
+def plain(text: str) -> str:
+    """A number without trailing zeros; other texts as they are."""
+    return text.rstrip("0").rstrip(".") if re.fullmatch(r"[0-9]+\.[0-9]+", text) else text
+
+
+def test_parquet_has_types(release: Release) -> None:
+    projects = read_parquet(release.folder / "public" / "projects.parquet").read_all()
+    rows = {row["code"]: row for row in projects.to_struct_array().to_pylist()}
+    belize = rows["G0020"]
+    assert (belize["countries"], belize["country_codes"]) == (["Belize"], ["BZ"])
+    assert (belize["start_earliest"], belize["start_latest"]) == (date(2018, 4, 1), date(2018, 4, 30))
+    assert belize["part_of"] == []
+    scopes = read_parquet(release.folder / "public" / "scopes.parquet").read_all()
+    assert all(value is None or 0 < value <= 1 for value in scopes.column("confidence").to_pylist())
 
 
 @pytest.mark.parametrize("rows", [1, 20_000])

@@ -17,6 +17,7 @@ from rdflib import RDF, URIRef
 from cybilgraph.model.formats import media_type_of
 from cybilgraph.model.vocabulary import BASE, DCAT, DCTERMS, HYDRA, RDFS, SPDX, VOID
 from cybilgraph.rdf.dumps import DUMP_FORMATS
+from cybilgraph.rdf.dumps.tables import COLUMNS
 from cybilgraph.release import Release
 from cybilgraph.runtime.files import parse_checksums
 from tests.conftest import SAMPLES, run, running_server
@@ -79,7 +80,7 @@ def test_void_counts_match_sparql(server: str) -> None:
 def test_described_files_exist(server: str, release: Release) -> None:
     catalog = graph(get(server, "/catalog"))
     files = list(catalog.objects(DATASET, URIRef(DCAT.distribution)))
-    assert len(files) == len(DUMP_FORMATS) + 3 + 8
+    assert len(files) == len(DUMP_FORMATS) + 3 + 2 * len(COLUMNS) + 3  # tables twice, the network and the countries
     for file in files:
         address = str(catalog.value(file, URIRef(DCAT.downloadURL)))
         assert address.startswith(f"{server}/release/1/")
@@ -190,7 +191,9 @@ def test_home_page_describes_the_dataset(server: str, release: Release) -> None:
         [text] = re.findall(r'<script type="application/ld\+json">(.*?)</script>', page)
         found = json.loads(text)
         assert (found["@type"], found["@id"], found["version"]) == ("Dataset", str(DATASET), "1")
-        assert len(found["distribution"]) == len(DUMP_FORMATS) + 3 + 8
+        assert (
+            len(found["distribution"]) == len(DUMP_FORMATS) + 3 + 2 * len(COLUMNS) + 3
+        )  # tables twice, and the network
         assert found["distribution"][0]["contentUrl"].startswith(f"{server}/release/1/")
         assert 50 <= len(found["description"]) <= 5000, "required by search engines"
         assert found["dateModified"] == release.manifest["created"]

@@ -415,7 +415,8 @@ class RecordBuilder:
             read, label = read_funding(printed), section.label
             currency = (read.currency or self._currency) if read else ""
             if read is None or not currency or read.unread:
-                self._extend("description", [printed])
+                kept = f"{label}: {printed.text}" if len(section.lines) == 1 else printed.text
+                self._extend("description", [Text(kept, printed.place)])
                 is_prose = printed.text.endswith(".") and _PROSE.search(printed.text)
                 if not (is_prose or _NOT_A_DATE.fullmatch(printed.text) or id(section) in reported):
                     self.find("amount-form", (read and read.unread) or printed, label)

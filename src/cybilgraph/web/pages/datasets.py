@@ -35,6 +35,10 @@ _FILE_DESCRIPTIONS = {
     "scopes": "Scopes: countries, regions, groups, themes and audiences of projects",
     "outcomes": "Outcomes, outputs and activities",
     "funding": "Sums of money, which few projects state",
+    "countries": "Countries with their numbers of projects, for maps",
+    "network": "The network of projects, organisations and places",
+    "network-nodes": "The nodes of the network: projects, organisations and places",
+    "network-edges": "The edges of the network: participations and places",
     "may-reach": metadata.MAY_REACH_ABOUT,
     "manifest": "Counts, versions and checksums of the release",
     "report": "Problems found in the records",
@@ -59,7 +63,7 @@ _PAGES = (
 #: Projects per part of the sitemap. A part may have 50,000 URLs (sitemaps.org), and the first has other pages too.
 _PROJECTS_PER_SITEMAP = 49_000
 _COMPRESSIONS = {"gz": "gzip", "zst": "Zstandard"}
-_TABLES = {"csv": "CSV", "parquet": "Parquet"}
+_TABLES = {"csv": "CSV", "parquet": "Parquet", "graphml": "GraphML", "gexf": "GEXF", "geojson": "GeoJSON"}
 
 
 @blueprint.get("/releases")
@@ -202,7 +206,8 @@ def _dataset() -> dict[str, Any]:
                 "sha256": file["sha256"],
             }
             for file in _files(release)
-            if file["name"].startswith((NAME, MAY_REACH)) or file["name"].endswith((".csv.gz", ".parquet"))
+            if file["name"].startswith((NAME, MAY_REACH))
+            or file["name"].endswith((".csv.gz", ".parquet", ".graphml", ".gexf", ".geojson"))
         ],
     }
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -18,6 +17,7 @@ from cybilgraph.web.api import named_queries, protocol, snippets
 from cybilgraph.web.api.current_request import CSV, caller, form_values, open_release, query_rows, sent_request, serving
 from cybilgraph.web.api.negotiation import SUFFIXES, split_suffix
 from cybilgraph.web.api.protocol import QueryRequest
+from cybilgraph.web.pages.citations import citation_of
 from cybilgraph.web.pages.resource_view import negotiated_format, rdf_response
 from cybilgraph.web.server.access_log import LogEntry
 from cybilgraph.web.server.answer_cache import CachedAnswer, CacheKey
@@ -178,13 +178,9 @@ def _usage_values(query_request: QueryRequest, of: Query | None) -> dict[str, An
     release = serving().release
     path = query_request.permalink(release.number)
     link = f"{request.host_url.rstrip('/')}{path}" if path else ""
-    citation = (
-        f"“{of.title if of else 'Results of a SPARQL query'}”. cybilgraph, release {release.number} "
-        f"({release.manifest['created'][:10]}). {link} (accessed {datetime.now(UTC).date()})."
-    )
     return {
         "permalink": link,
-        "citation": citation if link else "",
+        "citation": citation_of(of.title if of else "Results of a SPARQL query", path) if path else None,
         "snippets": snippets.snippets(query_request.query, f"{request.host_url}sparql", release.number),
     }
 

@@ -39,6 +39,7 @@ from cybilgraph.web.api.current_request import (
 from cybilgraph.web.api.negotiation import SUFFIXES, negotiate, split_suffix
 from cybilgraph.web.pages import entity_queries
 from cybilgraph.web.pages.check_form import ensure_same_origin, send_suggestion, suggestion_outcome
+from cybilgraph.web.pages.citations import citation_of
 from cybilgraph.web.pages.resource_view import Resource, claimed_links, page_path, project_values
 from cybilgraph.web.server.open_release import OpenRelease
 from cybilgraph.web.suggestions import EditBase, Suggestion, SuggestionQueue
@@ -132,8 +133,16 @@ def _project(view: Resource, key: str) -> str:
     except FileDamaged:  # the rest of the page does not need the search index
         findings, is_available = [], False
     suggest = url_for("check.suggest", key=key) if accepts_edits else ""
+    citation = citation_of(view.label, f"/{view.iri.removeprefix(BASE)}")
     return render_template(
-        "project.html", project=shown, view=view, findings=findings, is_available=is_available, suggest=suggest, key=key
+        "project.html",
+        project=shown,
+        view=view,
+        findings=findings,
+        is_available=is_available,
+        suggest=suggest,
+        citation=citation,
+        key=key,
     )
 
 

@@ -98,6 +98,7 @@ class Settings:
     )
     credentials: str = _setting("", "File with the credentials for the endpoint in one line: USER:PASSWORD or a token.")
     licence: str = _setting("", "URL of the data licence, to be added to the descriptions (DCAT, VoID, schema.org).")
+    doi: str = _setting("", "DOI of the dataset, such as 10.5281/zenodo.1234567, to be added to citations.")
     log_format: str = _setting("text", "Format of the log.", choices=("text", "json"))
     log_queries: bool = _setting(True, "Log the text of queries, which may identify people, instead of only its hash.")
 

@@ -1,0 +1,155 @@
+"""Citations of projects and of answers to queries, as text and for reference managers.
+
+The formats are so small that writing them takes less code than adapting a library: BibTeX, RIS (as Zotero reads it)
+and CSL-JSON 1.0.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from urllib.parse import urlsplit
+
+from flask import Blueprint, request
+from flask.wrappers import Response
+from werkzeug.exceptions import BadRequest
+
+from cybilgraph.model.vocabulary import BASE
+from cybilgraph.web.api.current_request import pin_release, serving, site
+
+blueprint = Blueprint("citations", __name__)
+
+_AUTHOR = "cybilgraph"
+#: Paths that can be cited: resources, and answers to queries.
+_CITABLE = re.compile(r"/(?:id/|sparql\?|queries/|api/queries/)[\w/?&=%.+~:@!$'()*,;-]{1,8000}", re.ASCII)
+_MAX_TITLE_CHARS = 500
+_SPECIAL = re.compile(r"[\\{}$&#^_%~]")
+_IN_LATEX = {"\\": r"\textbackslash{}", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}"}
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A citation of what is at a path of this site, as it is in a release of a day."""
+
+    title: str
+    path: str
+    release: int
+    day: date
+    accessed: date
+
+    @property
+    def url(self) -> str:
+        """The permanent URL: the IRI of a resource, or the address of an answer at this site."""
+        return f"{BASE}{self.path[1:]}" if self.path.startswith("/id/") else f"{request.host_url}{self.path[1:]}"
+
+    @property
+    def doi(self) -> str:
+        """The DOI of the dataset; empty if it has none."""
+        return str(site("doi"))
+
+    @property
+    def key(self) -> str:
+        """A key that is the same for the same resource and release."""
+        name = urlsplit(self.path).path if self.path.startswith("/id/") else "query"
+        return re.sub(r"[^A-Za-z0-9]+", "-", f"cybilgraph-{name.rpartition('/')[2]}-{self.release}")
+
+    @property
+    def text(self) -> str:
+        """The citation as text."""
+        doi = f" https://doi.org/{self.doi}" if self.doi else ""
+        where = f"{_AUTHOR}, release {self.release} ({self.day}).{doi} {self.url}"
+        return f"“{self.title}”. {where} (accessed {self.accessed})."
+
+    @property
+    def formats(self) -> dict[str, tuple[str, str, Callable[[Citation], str]]]:
+        """The formats by name: what to call each, its media type and how to write it."""
+        return _FORMATS
+
+
+def _bibtex(citation: Citation) -> str:
+    fields = {
+        "author": f"{{{_AUTHOR}}}",
+        "title": f"{{{_latex(citation.title)}}}",
+        "year": f"{citation.day.year}",
+        "note": f"Release {citation.release} of {citation.day}",
+        "url": citation.url,
+        "urldate": f"{citation.accessed}",
+        "doi": citation.doi,
+    }
+    lines = ",\n".join(f"  {name} = {{{value}}}" for name, value in fields.items() if value)
+    return f"@misc{{{citation.key},\n{lines}\n}}\n"
+
+
+def _latex(text: str) -> str:
+    return _SPECIAL.sub(lambda found: _IN_LATEX.get(found[0], f"\\{found[0]}"), text)
+
+
+def _ris(citation: Citation) -> str:
+    fields = [
+        ("TY", "DATA"),
+        ("TI", citation.title),
+        ("AU", _AUTHOR),
+        ("PY", f"{citation.day.year}"),
+        ("DA", citation.day.strftime("%Y/%m/%d")),
+        ("ET", f"Release {citation.release}"),
+        ("UR", citation.url),
+        ("Y2", citation.accessed.strftime("%Y/%m/%d")),
+        ("DO", citation.doi),
+        ("ER", ""),
+    ]
+    return "".join(f"{tag}  - {value}\r\n" for tag, value in fields if value or tag == "ER")
+
+
+def _csl(citation: Citation) -> str:
+    entry = {
+        "id": citation.key,
+        "type": "dataset",
+        "title": citation.title,
+        "author": [{"literal": _AUTHOR}],
+        "issued": _csl_date(citation.day),
+        "accessed": _csl_date(citation.accessed),
+        "version": f"{citation.release}",
+        "URL": citation.url,
+        **({"DOI": citation.doi} if citation.doi else {}),
+    }
+    return json.dumps([entry], ensure_ascii=False, indent=1) + "\n"
+
+
+def _csl_date(day: date) -> dict[str, list[list[int]]]:
+    return {"date-parts": [[day.year, day.month, day.day]]}
+
+
+_FORMATS: dict[str, tuple[str, str, Callable[[Citation], str]]] = {
+    "bib": ("BibTeX", "application/x-bibtex; charset=utf-8", _bibtex),
+    "ris": ("RIS", "application/x-research-info-systems; charset=utf-8", _ris),
+    "csl.json": ("CSL-JSON", "application/vnd.citationstyles.csl+json", _csl),
+}
+
+
+def citation_of(title: str, path: str) -> Citation:
+    """Return the citation of what is at a path, in the release of this request."""
+    release = serving().release
+    shown = " ".join(title.split())[:_MAX_TITLE_CHARS]
+    day = date.fromisoformat(release.manifest["created"][:10])
+    return Citation(shown, path, release.number, day, datetime.now(UTC).date())
+
+
+@blueprint.get("/cite")
+def cite() -> Response:
+    """Return the citation of a path of this site (``of``) under a title, as a file for reference managers."""
+    path, title = request.args.get("of", ""), request.args.get("title", "")
+    name = request.args.get("format", "bib")
+    if not _CITABLE.fullmatch(path):
+        raise BadRequest("Only resources and queries of this site can be cited, such as of=/id/project/G0020")
+    if not title.strip():
+        raise BadRequest("Give a title, such as title=Projects+in+Belize")
+    if name not in _FORMATS:
+        raise BadRequest(f"There is no format {name[:50]!r}. Use one of {', '.join(_FORMATS)}")
+    pin_release(request.args.get("release", ""))
+    citation = citation_of(title, path)
+    _, media_type, write = _FORMATS[name]
+    headers = {"Content-Disposition": f'attachment; filename="{citation.key[:80]}.{name}"'}
+    return Response(write(citation), content_type=media_type, headers=headers)

@@ -119,7 +119,7 @@ def test_cookie_is_restricted(ana: Curator, served: running_server, site: Site) 
 
 def test_passwords_are_not_accepted_without_tls_on_other_hosts(served: running_server) -> None:
     visitor = Curator(served.url)
-    for host in ("data.example.org", "localhost.example.org", "192.0.2.1:80"):
+    for host in ("data.example.org", "localhost.example.org", "192.0.2.1:80", "[:::]", "127.0.0.1.example.org"):
         for method, fields in (("GET", None), ("POST", {"name": "Ana", "password": PASSWORDS["Ana"]})):
             reply = visitor.request("/curate/login", method, fields, Host=host)
             assert reply.status == 403

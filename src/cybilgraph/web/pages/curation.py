@@ -6,10 +6,10 @@ It writes decisions only; the next build applies them. Each form has the token o
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import Blueprint, g, make_response, redirect, render_template, request, url_for
 from werkzeug.exceptions import Forbidden, NotFound
@@ -46,7 +46,7 @@ HEADERS = {
         "base-uri 'none'; frame-ancestors 'none'"
     ),
 }
-_LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
+_LOCAL_HOST = re.compile(r"(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]{1,5})?")
 #: The numbers of decisions on the inbox and on a page of the history, and the last page.
 _RECENT, _PAGE_ROWS, _MAX_PAGE = 10, 50, 1_000
 
@@ -95,7 +95,7 @@ def _require_session() -> Response | None:
 @blueprint.route("/login", methods=["GET", "POST"])
 def login() -> Response:
     """Show the form to log in, or start a session. Raises Forbidden, TooManyRequests."""
-    if not request.is_secure and urlsplit(f"//{request.host}").hostname not in _LOCAL_HOSTS:
+    if not request.is_secure and not _LOCAL_HOST.fullmatch(request.host):
         raise Forbidden("Curators log in over HTTPS only. Operators: set --public-url to the site's https address")
     if request.method != "POST":
         return make_response(render_template("curate-login.html", name_chars=MAX_NAME_CHARS))

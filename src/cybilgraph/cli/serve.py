@@ -87,7 +87,8 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
             case float():
                 common["type"] = _Seconds(least, most)
             case None:
-                common["type"] = ANY_FOLDER
+                is_file = row.metadata["is_file"]
+                common["type"] = click.Path(dir_okay=False, path_type=Path) if is_file else ANY_FOLDER
             case _:
                 common["type"] = click.Choice(choices) if (choices := row.metadata["choices"]) else str
         command = click.option(name, row.name, **common)(command)
@@ -138,4 +139,6 @@ def serve(folder: Path, **values: Any) -> None:
             raise click.BadParameter(
                 f"{proxy!r} is not an IP address or network. Example: 10.0.0.0/8", param_hint="--trusted-proxy"
             ) from error
+    if values["curators"] and not values["decisions"]:
+        raise click.BadParameter("it needs --decisions DIR, where decisions are stored", param_hint="--curators")
     http_server.serve(folder, Settings(**values), announce=lambda text: click.echo(text))

@@ -45,6 +45,7 @@ from cybilgraph.sparql.pooled_engine import QueryLimits
 from cybilgraph.sync.graph_store import require_loaded
 from cybilgraph.web import BUNDLE, create_app
 from cybilgraph.web.checker import Checker
+from cybilgraph.web.curators import CuratorFile
 from cybilgraph.web.server.access_log import AccessLog, http_server_logging, process_end_fields
 from cybilgraph.web.server.connections import Connections, accepted_connections
 from cybilgraph.web.server.live_releases import LiveReleases
@@ -83,14 +84,16 @@ def serve(folder: Path, settings: Settings, announce: Callable[[str], None]) -> 
     """Serve the current release of a folder or, if it is damaged, the last good one, and announce that.
 
     Raises ReleaseError if there is none, EndpointFailed and EngineUnavailable if the configured endpoint does not
-    have the release, SuggestionsFull if the suggestions folder cannot be used, and ServeError if the address is in
-    use.
+    have the release, SuggestionsFull if the suggestions folder cannot be used, CuratorError if the file of curators
+    cannot be read, and ServeError if the address is in use.
     """
     release = Releases(folder).select_intact(announce)
     if settings.endpoint:
         require_loaded(Endpoint(settings.endpoint, Credentials.of(settings.credentials)), release)
     if settings.suggestions:
         SuggestionQueue(settings.suggestions).secure()
+    if settings.curators:
+        CuratorFile(settings.curators).read()
     _require_free_address(settings.host, settings.port)
     announce(f"Serving release {release.number:04d} at http://{settings.host}:{settings.port}/ (stop with Ctrl-C)")
     if not BUNDLE.is_file():

@@ -172,6 +172,8 @@ def test_ellipsis_matches_text_or_lines(expected: str, shown: str, is_match: boo
         ("cybilgraph serve build/releases --port 80", ""),
         ("cybilgraph suggestions accept DIR ID --records data", ""),
         ("curl --no-such-option", ""),
+        (".venv/bin/python tests/bench/grades.py", ""),
+        (".venv/bin/python tests/bench/no.py", "no script 'tests/bench/no.py'"),
         ("cybilgraph sevre build", "no command 'sevre'"),
         ("cybilgraph serve build --prot 80", "no option '--prot'"),
     ],

@@ -58,7 +58,7 @@ def build(pages: str, into: str, stated_only: str = "") -> None:
 
 
 def generate(count: str, pages: str) -> None:
-    from made import write_pages
+    from generated import write_pages
 
     write_pages(int(count), Path(pages))
 

@@ -21,8 +21,8 @@ from pathlib import Path
 from time import perf_counter
 
 import pyoxigraph as ox
-from made import ROOT, records
-from made.mapping import mapping, write_tables
+from generated import ROOT, records
+from generated.mapping import mapping, write_tables
 
 from cybilgraph.rdf.forms import write_csv
 

@@ -20,7 +20,7 @@ from html import escape
 from pathlib import Path
 from time import process_time
 
-from made import records
+from generated import records
 
 from cybilgraph.model.fields import FIELDS, FieldKind
 from cybilgraph.model.formats import BY_NAME

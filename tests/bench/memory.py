@@ -32,7 +32,7 @@ def converted(source: Path, output: Path) -> tuple[float, float, float]:
 
 def make(kind: str, number: int, path: Path) -> None:
     """Make a source. In a process of its own: a child's peak begins with that of its parent."""
-    from made import records, write_pages
+    from generated import records, write_pages
 
     from cybilgraph.rdf.forms import write_csv
 

@@ -20,8 +20,8 @@ from time import perf_counter, process_time
 from typing import TypeVar
 
 import pyoxigraph as ox
-from made import page, write_pages
-from made.peer import Converter
+from generated import page, write_pages
+from generated.peer import Converter
 
 from cybilgraph.extraction import derive
 from cybilgraph.identity import Identities

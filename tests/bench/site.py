@@ -21,7 +21,7 @@ from statistics import median, quantiles
 from threading import Thread
 from time import perf_counter, sleep
 
-from made import write_pages
+from generated import write_pages
 from served import projects_of, served
 from served.client import Address, OtherClient
 

@@ -61,7 +61,7 @@ def measure(pages: Path, into: Path) -> None:
 
 def measured(count: int) -> dict[str, float]:
     """All figures of so many records."""
-    from made import write_pages
+    from generated import write_pages
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

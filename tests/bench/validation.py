@@ -29,7 +29,7 @@ def write_thin(number: int, path: Path) -> None:
     """Records with what a register has of each project; every tenth ends before it starts."""
     from dataclasses import replace
 
-    from made import records
+    from generated import records
 
     from cybilgraph.model.record import Text
     from cybilgraph.rdf.description import describe
@@ -59,7 +59,7 @@ def write_thin(number: int, path: Path) -> None:
 
 
 def write_full(number: int, path: Path) -> None:
-    from made import records
+    from generated import records
 
     from cybilgraph.rdf.description import describe
 

@@ -1,4 +1,4 @@
-"""A forked command behaves like a started one, so that tests of the command line may fork."""
+"""Commands show their help; a forked one behaves like a started one, so that tests of the command line may fork."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from cybilgraph.cli import main
 from tests.conftest import SEED
 from tests.support.commands import forked
 
@@ -42,3 +43,10 @@ def test_forked_command_is_stopped_at_its_timeout() -> None:
     with pytest.raises(subprocess.TimeoutExpired):
         forked(["check", "-"], SEED.read_bytes(), Path(), 0)
     assert not multiprocessing.active_children()
+
+
+def test_help_shows_each_summary_in_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    summaries = forked(["--help"], b"", Path(), 100).stdout.decode().partition("Commands:\n")[2].splitlines()
+    assert len(summaries) == len(main.commands)
+    assert not [summary for summary in summaries if summary.endswith("...")]

@@ -115,7 +115,7 @@ def test_newest_capture_wins_field_by_field_and_earlier_ones_remain_complete(ass
     assert sources == {f"<{BASE}record/A/source>", f"<{BASE}record/A/source/1>"}
 
 
-def test_derived_claims_of_an_earlier_capture_stay_beside_new_possible_ones(assembled: Assembled) -> None:
+def test_derived_claims_of_an_earlier_capture_stay_if_new_ones_are_possible(assembled: Assembled) -> None:
     quote = (Evidence("summary", "It was funded.", Place(1)),)
     itu = Named("actor", "itu", Text("ITU"))
     old = record("A", title=Text("Old"), participations=(Participation(ACTOR, "funder", Basis.DERIVED, quote),))

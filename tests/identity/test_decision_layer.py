@@ -271,7 +271,7 @@ def test_claim_of_both_actors_remains_one(tmp_path: Path) -> None:
     assert sum(line.startswith(f"<{node}> <{CYB.basis}>") for line in found.lines) == 1
 
 
-def test_what_is_no_organisation_has_no_claims(tmp_path: Path) -> None:
+def test_name_rejected_as_organisation_has_no_claims(tmp_path: Path) -> None:
     found = decide(tmp_path, [about_actor("some-agency", Verdict.NO)], AGENCY)
     assert not any("some-agency" in line for line in found.lines)
     assert ("implementer", "other-office") in found.claims()

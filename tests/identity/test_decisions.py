@@ -234,7 +234,7 @@ def test_lines_with_one_id_that_contradict_are_reported(tmp_path: Path) -> None:
         assert [one.verdict for one in decided.of("G0020")] == [Verdict.YES]
 
 
-def test_undoing_what_is_no_decision_is_reported(tmp_path: Path) -> None:
+def test_undoing_an_unknown_decision_is_reported(tmp_path: Path) -> None:
     append_decisions(tmp_path, [ONE, replace(ONE, verdict=Verdict.UNDO, new_value="20270131T120000-00000000")])
     with Decisions(tmp_path) as decided:
         [found] = decided.findings
@@ -243,7 +243,7 @@ def test_undoing_what_is_no_decision_is_reported(tmp_path: Path) -> None:
         assert len(decided.of("G0020")) == 1
 
 
-def test_file_that_is_no_file_of_decisions_is_refused(tmp_path: Path) -> None:
+def test_file_that_is_not_a_file_of_decisions_is_refused(tmp_path: Path) -> None:
     (tmp_path / "data.csv").write_text("a,b\n" * 1_000)
     with pytest.raises(DecisionError, match=r"data\.csv, line 101: there are no column names above it") as caught:
         list(read_decisions(tmp_path))

@@ -24,9 +24,9 @@ def test_second_capture_is_reported_with_reason() -> None:
 
 
 def test_capture_is_reported_with_the_one_that_shares_a_name() -> None:
-    old, renamed, untold = record("A law", "G0501"), record("A new law", "G0501"), record("A law")
+    old, renamed, codeless = record("A law", "G0501"), record("A new law", "G0501"), record("A law")
     with Identities() as identities:
-        for number, one in enumerate((old, renamed, untold)):
+        for number, one in enumerate((old, renamed, codeless)):
             identities.add(replace(one, source=Source(f"{number}.txt", "0")))
         found = [
             (each.rule.rpartition("#")[2], each.file, dict(each.values)["other"]) for each in identities.findings()

@@ -176,7 +176,7 @@ def test_resource_of_another_project_stays_described(tmp_path: Path) -> None:
     assert "jane zorblatt" not in text
 
 
-def test_what_is_no_organisation_is_in_no_earlier_version(tmp_path: Path) -> None:
+def test_name_rejected_as_organisation_is_in_no_earlier_version(tmp_path: Path) -> None:
     for name, text in (("a", OLD), ("b", NEW), ("c", OTHER)):
         (tmp_path / f"{name}.txt").write_text(text)
     none = Decision(field="actor", value="Quexley Office", verdict=Verdict.NO, who="Ana")

@@ -88,6 +88,26 @@ def test_unusual_code_round_trips(tmp_path: Path) -> None:
     assert (back.code.text, back.key) == ("M0010", record.key)
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "National Police, Niger",
+        "Police of England and Wales",
+        "Ministerio de Justicia de España",
+        "Ministry of Meteorology, Energy, Information, Disaster Management, Environment, Climate Change and "
+        "Communications (Tonga)",
+    ],
+)
+def test_body_of_a_state_keeps_its_key(name: str, tmp_path: Path) -> None:
+    source = tmp_path / "one.csv"
+    source.write_text(f'title,countries,beneficiaries\nCourses,Mali,"{name}"\n', encoding="utf-8")
+    [record] = read(source)
+    [link] = record.values("beneficiary")
+    [back] = round_trip([record])
+    assert [same.actor.key for same in back.values("beneficiary")] == [link.actor.key]
+    assert [same.actor.printed.text for same in back.values("beneficiary")] == [name]
+
+
 def test_every_column_round_trips_with_its_printed_form(tmp_path: Path) -> None:
     row = {
         **{field.column: f"Words for {field.column}" for field in NARRATIVE_FIELDS},

@@ -101,9 +101,9 @@ def test_cells_of_multiline_row_have_their_own_places(tmp_path: Path) -> None:
 
 def test_fix_in_multiline_row(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(ROWS)
-    [(_, mended)] = pipeline.fix_files(tmp_path).changes
-    assert not mended.refused
-    assert mended.content == ROWS.replace(b"Finnished", b"Finished")
+    [(_, fixed)] = pipeline.fix_files(tmp_path).changes
+    assert not fixed.refused
+    assert fixed.content == ROWS.replace(b"Finnished", b"Finished")
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])

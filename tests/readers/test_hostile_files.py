@@ -85,7 +85,7 @@ def test_every_file_gives_record_or_clear_error_without_losing_others(corpus: Pa
     report = json.loads(done.stdout)
     unread = {finding["file"]: finding for finding in report["findings"] if finding["rule"].endswith("unreadable")}
     assert report["sources"] == len(CASES) + len(INTACT_FILES)
-    assert report["records"] >= report["sources"] - len(unread), "a file is neither read nor told of"
+    assert report["records"] >= report["sources"] - len(unread), "a file is neither read nor reported"
     assert not unread.keys() & INTACT_FILES.keys()
     for name, finding in unread.items():
         shown = f"{finding['message']} {finding['suggestion']}"

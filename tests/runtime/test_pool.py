@@ -115,7 +115,7 @@ def test_worker_outlives_a_caller_that_leaves_unless_its_work_is_long(max_long: 
 
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("hogs", [["hog", "other hog"], ["hog"] * 6])
-def test_caller_without_long_queries_is_answered_beside_those_of_others(release: Release, hogs: list[str]) -> None:
+def test_caller_without_long_queries_is_answered_during_those_of_others(release: Release, hogs: list[str]) -> None:
     with asking(EmbeddedEngine(release.store, QueryLimits(timeout=60))) as queries:
         heavy = [queries.ask(name, SLOW) for name in hogs]
         queries.wait(long=len(hogs))
@@ -140,7 +140,7 @@ def test_long_queries_keep_their_deadline(release: Release) -> None:
         assert all(isinstance(query.exception(), QueryTimeout) for query in heavy)
 
 
-def test_query_that_is_stopped_for_others_is_told_to_try_again(release: Release) -> None:
+def test_error_of_a_query_stopped_for_others_suggests_trying_again(release: Release) -> None:
     with asking(EmbeddedEngine(release.store, QueryLimits(timeout=60, long_workers=1))) as queries:
         queries.ask("hog", SLOW)
         queries.wait(long=1)

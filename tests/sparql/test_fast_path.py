@@ -121,7 +121,7 @@ PIECES = [
 
 
 @pytest.fixture(scope="module")
-def beside(release: Release) -> Iterator[EmbeddedEngine]:
+def in_memory(release: Release) -> Iterator[EmbeddedEngine]:
     """An engine with its store in memory."""
     engine = EmbeddedEngine(release.store, QueryLimits(store=10**9), graph=release.folder / GRAPH)
     until(lambda: engine.answer_fast(PLAIN, FORMATS))  # once it is loaded
@@ -130,13 +130,13 @@ def beside(release: Release) -> Iterator[EmbeddedEngine]:
 
 
 @pytest.mark.parametrize("fmt", FORMATS, ids=lambda fmt: fmt.name)
-def test_lookup_is_answered_like_a_worker(beside: EmbeddedEngine, fmt: Format) -> None:
+def test_lookup_is_answered_like_a_worker(in_memory: EmbeddedEngine, fmt: Format) -> None:
     for query in TAKEN:
-        at_once = beside.answer_fast(query, (fmt,))
+        at_once = in_memory.answer_fast(query, (fmt,))
         assert (at_once is not None) == (fmt.carries_graph == query.startswith("DESCRIBE")), query
         if at_once:
             guard.guard(query)
-            answer = beside.answer(query, (fmt,))
+            answer = in_memory.answer(query, (fmt,))
             assert (at_once.content, at_once.format, at_once.rows) == (answer.content, answer.format, answer.rows)
             assert at_once.hints == answer.hints == ()
 
@@ -156,7 +156,7 @@ def split(query: str) -> list[str]:
 @pytest.mark.slow
 @given(st.data())
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_every_accepted_lookup_is_one(beside: EmbeddedEngine, data: st.DataObject) -> None:
+def test_every_accepted_lookup_is_one(in_memory: EmbeddedEngine, data: st.DataObject) -> None:
     """Mutates lookups by inserting, deleting and replacing parts."""
     pieces = split(data.draw(st.sampled_from(TAKEN)))
     for _ in range(data.draw(st.integers(0, 3))):
@@ -170,8 +170,8 @@ def test_every_accepted_lookup_is_one(beside: EmbeddedEngine, data: st.DataObjec
     assert {word.upper() for word in words} <= FAST_WORDS
     kinds = {token.kind for token in lexer.tokens(query)}
     assert kinds <= {"word", "iri", "name", "variable", "number", "open", "close", "other"}
-    if at_once := beside.answer_fast(query, FORMATS):
-        answer = beside.answer(query, FORMATS)
+    if at_once := in_memory.answer_fast(query, FORMATS):
+        answer = in_memory.answer(query, FORMATS)
         assert (at_once.content, at_once.rows, answer.hints) == (answer.content, answer.rows, ())
 
 
@@ -184,9 +184,9 @@ def test_every_accepted_lookup_is_one(beside: EmbeddedEngine, data: st.DataObjec
         "SELECT ?p ?o { <http://[> ?p ?o }",
     ],
 )
-def test_empty_and_wrong_answers_go_to_a_worker(beside: EmbeddedEngine, query: str) -> None:
+def test_empty_and_wrong_answers_go_to_a_worker(in_memory: EmbeddedEngine, query: str) -> None:
     assert parse_shape(query)[0]
-    assert beside.answer_fast(query, FORMATS) is None
+    assert in_memory.answer_fast(query, FORMATS) is None
 
 
 @pytest.fixture
@@ -248,9 +248,9 @@ def test_slow_queries_go_to_a_worker(large_graph: Path) -> None:
     assert path.answer(SMALL, small_format)
 
 
-def test_other_graphs_and_stores_on_disk_go_to_a_worker(beside: EmbeddedEngine, engine: EmbeddedEngine) -> None:
-    assert beside.answer_fast(PLAIN, FORMATS)
-    assert beside.answer_fast(PLAIN, FORMATS, graphs=Dataset(default=("http://x/g",))) is None
+def test_other_graphs_and_stores_on_disk_go_to_a_worker(in_memory: EmbeddedEngine, engine: EmbeddedEngine) -> None:
+    assert in_memory.answer_fast(PLAIN, FORMATS)
+    assert in_memory.answer_fast(PLAIN, FORMATS, graphs=Dataset(default=("http://x/g",))) is None
     assert engine.location == "on disk"
     assert engine.answer_fast(PLAIN, FORMATS) is None
 

@@ -87,7 +87,10 @@ def _trimmed(text: str) -> str:
 
 
 def misuse(text: str) -> str:
-    """Return why a command line is wrong: an unknown command or option. Empty if none is found."""
+    """Return why a command line is wrong: an unknown script, command or option. Empty if nothing is found."""
+    script = re.match(r"\.venv/bin/python (\S+\.py)\b", text)
+    if script and not (ROOT / script[1]).is_file():
+        return f"there is no script {script[1]!r} in: {text}"
     words = shlex.split(text, comments=True)
     if words[:1] != ["cybilgraph"]:
         return ""

@@ -54,7 +54,7 @@ def test_load_resumes_where_it_was_interrupted(way: FaultyProxy, release: Releas
     assert load(release, endpoint, way.store.graph_store, Credentials(), resend=True).sent == quads
 
 
-def test_load_keeps_foreign_graphs_and_replaces_a_wrong_one(way: FaultyProxy, release: Release) -> None:
+def test_load_keeps_graphs_of_others_and_replaces_a_wrong_one(way: FaultyProxy, release: Release) -> None:
     endpoint, store = Endpoint(way.store.endpoint), graph_store.GraphStore(way.store.graph_store, Credentials())
     store.put("http://example.org/theirs", ALONE)
     store.put("https://w3id.org/cybilgraph/graph/gone/1", ALONE)

@@ -30,8 +30,8 @@ def test_patch_turns_one_graph_into_the_other(old: list[bytes], new: list[bytes]
     rows = [kind + b" " + line for kind, line in diff_lines(old, new)]
     assert len(rows) == len(set(old) ^ set(new))
     header = Header(1, 2, "00")
-    told, changes = read_patch([*bytes(header).splitlines(keepends=True), *rows, END])
-    assert told == header
+    found, changes = read_patch([*bytes(header).splitlines(keepends=True), *rows, END])
+    assert found == header
     assert list(apply_patch(old, changes)) == new
 
 

@@ -74,7 +74,7 @@ def test_publishing_again_replaces_a_rebuilt_release(built: Path, tmp_path: Path
     assert not any(b"Schnidrig" in path.read_bytes() for path in there.rglob("*") if path.is_file())
 
 
-def test_foreign_files_and_releases_are_not_replaced(built: Path, release: Release) -> None:
+def test_files_and_releases_of_others_are_not_replaced(built: Path, release: Release) -> None:
     system, address = fsspec.filesystem("memory"), "memory://published"
     mine = Releases(built).current()
     try:

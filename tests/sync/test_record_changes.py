@@ -76,7 +76,7 @@ def test_new_code_replaces_the_old_record(tmp_path: Path) -> None:
     changes.close()
 
 
-def test_decisions_are_told_from_other_changes() -> None:
+def test_decisions_are_distinguished_from_other_changes() -> None:
     kept = FieldChange("funders", [], [], [("confirmed", "Council of Europe")])
     gone = FieldChange("funders", ["CTO"], [], [("rejected", "CTO")])
     new = FieldChange("end", ["2020"], ["2021"], [("corrected", "2020")])

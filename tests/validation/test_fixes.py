@@ -148,7 +148,7 @@ def test_unwritable_file_is_reported_and_the_others_are_fixed(tmp_path: Path) ->
         "locked.txt",
         "large.txt",
     }
-    assert len(list(tmp_path.iterdir())) == 4, "nothing is left beside them"
+    assert len(list(tmp_path.iterdir())) == 4, "no other file is left"
 
 
 @pytest.mark.slow

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
@@ -19,9 +19,22 @@ if TYPE_CHECKING:
     from cybilgraph.sparql import Answer, Hint
 
 
+class _GraphType(click.types.StringParamType):
+    def get_missing_message(self, *_: Any, **__: Any) -> str:
+        """Say what to give (the interface of click)."""
+        return "Give a folder of releases (--from build/releases) or the URL of an endpoint."
+
+
 @click.command(cls=Command)
 @click.argument("query", metavar="FILE|NAME|TEXT")
-@click.option("--from", "place", required=True, metavar="DIR|URL", help="Folder of releases, or URL of an endpoint.")
+@click.option(
+    "--from",
+    "place",
+    type=_GraphType(),
+    required=True,
+    metavar="DIR|URL",
+    help="Folder of releases, or URL of an endpoint.",
+)
 @format_option(("table", *BY_NAME), None, "Output format. Default: a table, or Turtle for a graph.")
 @click.option(
     "--param", "parameters", multiple=True, metavar="NAME=VALUE", help="Value of a query parameter. May be repeated."

@@ -127,7 +127,9 @@ def find_resource(kind: str, text: str) -> Named | None:
     if kind == "project":
         return Named(kind, text, Text(text))
     names = load_gazetteer()
-    entry = names.get(kind, text) or names.get(kind, text.zfill(3))  # spreadsheet programs write region 029 as 29
+    entry = names.find_by_key(kind, text) or names.get(
+        kind, text.zfill(3)
+    )  # spreadsheet programs write region 029 as 29
     if entry := entry or (find_actor(text) if kind == "actor" else names.find(kind, text)):
         return Named(kind, entry.key, Text(entry.name), names.get(kind, entry.key) is not None)
     return None
@@ -154,16 +156,16 @@ def _find(name: str, text: str, verdict: Verdict = Verdict.YES) -> Named:
 
 
 class ActorDecisions:
-    """What curators decided about actors, for all records: which is another one, and which is no organisation.
+    """What curators decided about actors, for all records: which is another one, and which is not an organisation.
 
     An actor of its own may have a type, a country and a parent, as in "type=government; country=BZ".
     """
 
     def __init__(self, decisions: Iterable[Decision]) -> None:
         self.findings: list[Finding] = []
-        #: By the key of an actor, the key of the actor that it is, or "" if it is no organisation.
+        #: By the key of an actor, the key of the actor that it is, or "" if it is not an organisation.
         self._keys: dict[str, str] = {}
-        #: Names and keys of what is no organisation.
+        #: Names and keys that are not of organisations.
         self.rejected: set[str] = set()
         #: Lines about actors that other actors are, and details of actors of their own, by key.
         self._added: dict[str, TripleWriter] = {}
@@ -202,7 +204,7 @@ class ActorDecisions:
         self._added[actor.key] = writer
 
     def translate(self, one: Decision) -> Decision | None:
-        """Return a decision about the actor that an actor is; None if it is no organisation."""
+        """Return a decision about the actor that an actor is; None if it is not an organisation."""
         found = find_resource("actor", one.value) if is_link(one.field) and kind_of(one.field) == "actor" else None
         new = self._keys.get(found.key) if found else None
         return one if new is None else replace(one, value=new) if new else None

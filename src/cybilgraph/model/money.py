@@ -26,7 +26,7 @@ _SCALES = {"thousand": 3, "k": 3, **dict.fromkeys(("million", "millón", "millon
     "bn": 9,
 }
 _SCALE = r"(?:[ -]?(?P<scale>thousand|millions?|mill[oó]n(?:es)?|mln|mio\.?|mn|billions?|bn|[kKmM])(?!\w))"
-#: "EUR 2–3 million" is no sum.
+#: "EUR 2–3 million" is not a sum.
 _NO_RANGE = r"(?! ?(?:[–—-]|to) ?(?:[A-Z]{3} |[A-Z]{0,2}[$€£])?[0-9])"
 #: Words that change a number in ways that we do not read.
 _OTHER_SCALE = r"[ -]?(?:crores?|lakhs?|trillions?|tn|milliards?|mil(?:lards?)?|hundred|per ?cent)\b|[ -]?%"

@@ -25,7 +25,8 @@ def _words_by_category() -> dict[str, frozenset[str]]:
     with (REFERENCE / "organisation-words.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     return {
-        name: frozenset(row["word"] for row in rows if row["tells"] == name) for name in {row["tells"] for row in rows}
+        name: frozenset(row["word"] for row in rows if row["category"] == name)
+        for name in {row["category"] for row in rows}
     }
 
 

@@ -24,6 +24,7 @@ from cybilgraph.extraction.inferred import find_inferred
 from cybilgraph.identity import RecordIdentity, identity_of
 from cybilgraph.identity.assembly import split_shared
 from cybilgraph.model.findings import CheckedFile, Finding, Report
+from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.record import Record
 from cybilgraph.model.resources import FINGERPRINT_FILES
 from cybilgraph.model.rules import finding
@@ -376,6 +377,8 @@ def fingerprint() -> bytes:
     for folder, pattern in FINGERPRINT_FILES:
         for path in sorted(folder.rglob(pattern)):
             digest.update(f"{path.relative_to(folder)}\0{path.stat().st_size}\0".encode() + path.read_bytes())
+    for path, text in load_gazetteer().overlay.items():
+        digest.update(f"{path.name}\0{text}\0".encode())
     needed = (line for line in requires("cybilgraph") or () if "extra ==" not in line)
     versions = [f"{name} {version(name)}" for line in needed for name in re.findall(r"^[\w.-]+", line)]
     digest.update("\0".join([sys.version, *versions]).encode())

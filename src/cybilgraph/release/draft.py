@@ -16,6 +16,7 @@ from typing import Any
 from cybilgraph.errors import SourceError
 from cybilgraph.identity import Identities
 from cybilgraph.model.findings import Report
+from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.resources import read_ontology, shape_files
 from cybilgraph.model.vocabulary import ORG, SKOS
 from cybilgraph.rdf.dumps import FULL_DUMPS, MAY_REACH, GzipPart, open_dumps, serialise_chunk, write_zstandard
@@ -32,6 +33,7 @@ from cybilgraph.release.manifest import (
     IDENTITIES,
     MANIFEST,
     PUBLIC,
+    REFERENCE,
     REPORT,
     SEARCH,
     STORE,
@@ -93,6 +95,10 @@ class Draft:
             writer = csv.writer(table, lineterminator="\n")
             writer.writerow(("key", "name"))
             writer.writerows(identities.rows())
+        if overlay := load_gazetteer().overlay:
+            (self._folder / REFERENCE).mkdir()
+        for path, text in overlay.items():
+            (self._folder / REFERENCE / path.name).write_text(text, encoding="utf-8", newline="")
         self.manifest = {
             "release": self.number,
             "created": build_time().isoformat(timespec="seconds"),

@@ -34,8 +34,8 @@ def released(projects: int, kept: Path | None = None) -> Iterator[Path]:
         if not folder.exists():
             began = time.perf_counter()
             pages = Path(name) / f"pages-{projects}"
-            make = f"import sys; sys.path.insert(0, {str(Path(__file__).parents[1])!r}); import made, pathlib; "
-            make += f"p = pathlib.Path({str(pages)!r}); p.mkdir(parents=True); made.write_pages({projects}, p)"
+            make = f"import sys; sys.path.insert(0, {str(Path(__file__).parents[1])!r}); import generated, pathlib; "
+            make += f"p = pathlib.Path({str(pages)!r}); p.mkdir(parents=True); generated.write_pages({projects}, p)"
             subprocess.run([sys.executable, "-c", make], check=True)
             subprocess.run(
                 [*COMMAND, "build", pages, "--into", folder, "--no-dumps"], check=True, stdout=subprocess.DEVNULL

@@ -190,7 +190,7 @@ def test_address_that_is_not_a_web_page_is_not_a_link() -> None:
     assert (link.text, link.url) == ("A <javascript:alert(1)>", "")
 
 
-def test_other_result_types_and_foreign_elements_lose_nothing() -> None:
+def test_other_result_types_and_elements_of_other_namespaces_lose_nothing() -> None:
     record = one('<result type="9"><title><narrative>A</narrative></title></result><x:y xmlns:x="urn:x">z</x:y>')
     assert [item.text for item in record.outcomes] == ["A"]
 

@@ -35,7 +35,7 @@ def test_unread_statements_are_reported() -> None:
     assert findings["urn:budget"] == "5"
 
 
-def test_project_with_foreign_iri() -> None:
+def test_project_with_iri_of_another_site() -> None:
     first, second = read(
         HEAD
         + """

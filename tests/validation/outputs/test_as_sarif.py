@@ -41,12 +41,12 @@ def test_sarif_has_the_fix_at_the_position_of_the_quote(tmp_path: Path) -> None:
     assert [result["ruleId"] for result in results] == ["near-name", "near-name"]
     for result in results:
         [change] = result["fixes"][0]["artifactChanges"]
-        [mend] = change["replacements"]
-        region = mend["deletedRegion"]
+        [replacement] = change["replacements"]
+        region = replacement["deletedRegion"]
         path = tmp_path / Path(change["artifactLocation"]["uri"]).name
         line = path.read_text(encoding="utf-8").splitlines()[region["startLine"] - 1]
         assert line[region["startColumn"] - 1 : region["endColumn"] - 1] == old
-        assert mend["insertedContent"]["text"].startswith(new)
+        assert replacement["insertedContent"]["text"].startswith(new)
 
 
 def test_fingerprint_is_stable_when_lines_are_added_above(tmp_path: Path) -> None:

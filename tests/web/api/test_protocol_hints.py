@@ -19,7 +19,7 @@ from tests.support.http_client import get, http
 pytestmark = pytest.mark.slow
 
 EMPTY = "SELECT ?p\n{ ?p cyb:country country:BLZ }"
-TOLD = "There is no country:BLZ. Did you mean country:BZ (Belize)?"
+HINT = "There is no country:BLZ. Did you mean country:BZ (Belize)?"
 #: A list of strings with parameters that are tokens or numbers (RFC 8941, sections 3.1 and 4.2).
 _ITEM = r'"(?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*"(?:;[a-z]+=[a-z0-9]+)*'
 LIST = re.compile(rf"{_ITEM}(?:, {_ITEM})*")
@@ -28,7 +28,7 @@ LIST = re.compile(rf"{_ITEM}(?:, {_ITEM})*")
 def test_only_empty_answers_have_hints(server: str) -> None:
     for _ in range(2):  # first from the engine, then from the cache
         reply = get(server, EMPTY)
-        assert reply.headers["cybilgraph-advice"] == f'"{TOLD}";why=empty;line=2'
+        assert reply.headers["cybilgraph-advice"] == f'"{HINT}";why=empty;line=2'
         assert "Cybilgraph-Advice" in reply.headers["access-control-expose-headers"]
     assert "cybilgraph-advice" not in get(server, "SELECT ?p { ?p cyb:country country:BZ }").headers
     assert http(f"{server}/sparql?{urlencode({'query': EMPTY})}", "HEAD").headers["cybilgraph-advice"]
@@ -52,7 +52,7 @@ def test_hostile_names_are_escaped_in_the_header(server: str) -> None:
 
 def test_page_shows_hints(server: str) -> None:
     page = get(server, EMPTY, accept="text/html").body.decode()
-    assert f"<li>Line 2: {TOLD}</li>" in page
+    assert f"<li>Line 2: {HINT}</li>" in page
     full = get(server, "SELECT ?p { ?p cyb:country country:BZ }", accept="text/html").body.decode()
     assert 'id="advice"' not in full
 
@@ -102,14 +102,14 @@ def test_syntax_error_has_its_position_for_every_way_of_sending(server: str, que
 
 
 def test_explain_works_with_endpoint_and_release(server: str, releases: object) -> None:
-    assert run("query", EMPTY, "--from", releases, "--explain").stdout.decode() == f"line 2: {TOLD}\n"
+    assert run("query", EMPTY, "--from", releases, "--explain").stdout.decode() == f"line 2: {HINT}\n"
     remote = run("query", EMPTY, "--from", f"{server}/sparql", "--explain")
-    assert remote.stdout.decode() == f"line 2: {TOLD}\n"
+    assert remote.stdout.decode() == f"line 2: {HINT}\n"
     assert b"No problems found" in run("query", "ASK {}", "--from", f"{server}/sparql", "--explain").stdout
     engine = RemoteEngine(f"{server}/sparql")
     assert engine.explain("SELECT * { ?p cyb:accountable ?a }") == ()
     engine.close()
     empty = run("query", EMPTY, "--from", releases)
-    assert TOLD in empty.stderr.decode()
+    assert HINT in empty.stderr.decode()
     wrong = run("query", "SELECT ?a, ?b { ?a ?b ?c }", "--from", releases)
     assert "         ^\n  The columns of a SELECT are not separated" in wrong.stderr.decode()

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import threading
 from typing import Any, cast
+from unittest.mock import Mock
 
 import pytest
-from flask import Flask
+from flask import Flask, Response
 from werkzeug.exceptions import BadRequest
 
 from cybilgraph.web.api import protocol
 from cybilgraph.web.api.protocol import Request
 from cybilgraph.web.server.access_log import LogEntry
 from cybilgraph.web.server.asgi import Application, FairLoop
+from cybilgraph.web.server.middleware import Middleware
 from cybilgraph.web.server.settings import Settings
 
 
@@ -71,7 +73,7 @@ class Exchange:
     async def send(self, message: Any) -> None:
         self.sent.append(message)
 
-    async def run(self, application: Application) -> None:
+    async def run(self, application: Application | Middleware) -> None:
         await application(self.scope, self.receive, self.send)
 
 
@@ -139,3 +141,50 @@ def test_request_with_a_long_part_is_parsed_in_a_thread(
         assert exchange.sent[0]["status"] == 400
     assert threads[0].startswith("reader")
     assert threads[1] == threading.current_thread().name
+
+
+class Closing(Exchange):
+    """A client that closes its connection when it has a number of bytes; ``is_watched`` when the server would notice."""
+
+    def __init__(self, bytes_wanted: int) -> None:
+        server = {
+            "path": "/slow",
+            "http_version": "1.1",
+            "scheme": "http",
+            "server": ("127.0.0.1", 80),
+            "root_path": "",
+        }
+        super().__init__(server)
+        self.is_watched = threading.Event()
+        self._missing = bytes_wanted
+        self._closed, self._noticed = asyncio.Event(), asyncio.Event()
+
+    async def receive(self) -> Any:
+        self.is_watched.set()
+        await self._closed.wait()
+        self._noticed.set()
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: Any) -> None:
+        await super().send(message)
+        self._missing -= len(message.get("body", b""))
+        if self._missing <= 0:
+            self._closed.set()
+            await self._noticed.wait()
+
+
+@pytest.mark.parametrize(("length", "bytes_wanted", "outcome"), [("8", 8, "ok"), ("8", 4, "gone"), (None, 8, "gone")])
+def test_client_with_the_whole_page_is_not_logged_as_gone(length: str | None, bytes_wanted: int, outcome: str) -> None:
+    """A client that knows the length of a page may close the connection before the server has sent its empty end."""
+    pages, client = Flask(__name__), Closing(bytes_wanted)
+
+    @pages.route("/slow")
+    def slow() -> Response:
+        assert client.is_watched.wait(60)
+        return Response(iter(("half", "half")), headers={"content-length": length} if length else {})
+
+    logged, counted = Mock(), Mock()
+    front = Middleware(Application(cast(Any, None), pages, Settings()), cast(Any, None), logged, counted)
+    asyncio.run(client.run(front))
+    [entry] = logged.log_request.call_args.args
+    assert (entry.status, entry.outcome) == (200, outcome)

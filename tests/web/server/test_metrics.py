@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from tests.conftest import running_server
+from cybilgraph.web.server.access_log import OUTCOMES
+from tests.conftest import ROOT, running_server
 from tests.support.operations import LONG, ROWS, Asking, ask, figure, get, lines, until
 
 pytestmark = pytest.mark.slow
@@ -40,6 +43,12 @@ def test_queries_are_logged_and_counted(patient: running_server, query: str, out
     assert len(str(line["query_hash"])) == 16
     assert query not in patient.log
     assert figure(patient.url, f'cybilgraph_queries_total{{outcome="{outcome}"}}') == counted + 1
+
+
+def test_operators_guide_explains_each_outcome() -> None:
+    guide = (ROOT / "docs" / "guides" / "operators.md").read_text(encoding="utf-8")
+    table = guide.partition("| Outcome |")[2].partition("\n\n")[0]
+    assert re.findall(r"^\| `(\w+)` \| \w", table, re.MULTILINE) == list(OUTCOMES)
 
 
 def test_cached_answer_is_logged_as_cached(patient: running_server) -> None:

@@ -38,7 +38,7 @@ from cybilgraph.model.record import (
     WebLink,
 )
 from cybilgraph.model.rules import finding
-from cybilgraph.model.state_bodies import parse_actor_name, qualify
+from cybilgraph.model.state_bodies import is_state_body, parse_actor_name, qualify
 from cybilgraph.readers.contacts import find_malformed_addresses, is_email_address, may_be_person, read_contacts
 from cybilgraph.readers.funding import PrintedFunding, funding_text, read_funding
 from cybilgraph.readers.inputs import MAX_PAGE_BYTES, Input
@@ -104,6 +104,8 @@ _LOWER_CASE_GROUP = re.compile(r"\W*\w[^A-ZÀ-ÖØ-Þ\s]*,?(?: [^A-ZÀ-ÖØ-Þ\s
 _FOOTNOTE = re.compile(r"\*{1,2} ?(?:This|All references|References)\b")
 #: The maximum length of a subheading, and of a name.
 _MAX_SUBHEADING_CHARACTERS, _MAX_NAME_CHARACTERS = 60, 120
+#: A ministry with its state may have a longer name, up to the length of a key.
+_MAX_BODY_CHARACTERS = 200
 #: The size of a value in addition to its characters, to limit the number of short values.
 _CHARACTERS_PER_VALUE = 100
 _T = TypeVar("_T")
@@ -372,7 +374,8 @@ class RecordBuilder:
                 return
             for item in [line] if is_prose else names.split_list([line], kinds, section.whole):
                 text = item.text
-                odd = len(text) > _MAX_NAME_CHARACTERS or _NOT_A_NAME.search(text) or small.fullmatch(text)
+                is_long = len(text) > _MAX_NAME_CHARACTERS and not _is_body_with_state(text)
+                odd = is_long or _NOT_A_NAME.search(text) or small.fullmatch(text)
                 if is_prose or (odd and not (names.is_known(text, kinds) or self._is_audience(section, item))):
                     self._keep_as_text([item], section, reported)
                     reported = True
@@ -482,6 +485,8 @@ class RecordBuilder:
         for line in section.lines:
             item = without_bullet(line)
             notation, register = _split_identifier(item.text)
+            if not register:
+                self.find("no-register", item, section.label)
             self._extend("other_ids", [Identifier(notation, register, item.place)])
 
     def _links(self, section: Section) -> None:
@@ -564,6 +569,14 @@ def _printed(value: Text | Named | Date) -> Text:
 def shorten_quote(text: str, most: int = _MAX_NAME_CHARACTERS) -> str:
     """Return a text with at most this many characters, for a message."""
     return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def _is_body_with_state(text: str) -> bool:
+    """Return whether this is a body of a state, with the state in brackets behind it."""
+    if len(text) > _MAX_BODY_CHARACTERS or not text.endswith(")"):
+        return False
+    parsed = parse_actor_name(text)
+    return parsed.country is not None and is_state_body(parsed.bare, owned=True)
 
 
 def _split_identifier(text: str) -> tuple[str, str]:

@@ -150,7 +150,7 @@ def data() -> str:
 @blueprint.get("/contribute")
 def contribute() -> str:
     """List the ways to correct and to add data."""
-    return render_template("contribute.html", suggestions=site("suggestions") is not None)
+    return render_template("contribute.html", suggestions=site("suggestions"), curators=site("access"))
 
 
 @blueprint.get("/about")

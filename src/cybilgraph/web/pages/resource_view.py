@@ -191,7 +191,10 @@ class ShownSum(NamedTuple):
 
 
 class ProjectLink(NamedTuple):
-    """A link of a project, its basis, its quotes, and its percentage of the project if that is stated."""
+    """A link of a project, its basis, its quotes, and its percentage of the project if that is stated.
+
+    ``claim`` is the path of its claim below the IRI of the project.
+    """
 
     name: str
     iri: str
@@ -199,6 +202,7 @@ class ProjectLink(NamedTuple):
     basis: Basis
     quotes: list[Quote]
     share: str
+    claim: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,10 +240,7 @@ def project_values(view: Resource, evidence: QuoteReader) -> dict[str, Any]:
     ]
     source, *earlier = sources or [("", "", "")]
     blank = set(map(str, view.all(CYB.leftBlank, record)))
-    claimed = [
-        *_links(view, CYB.participation, CYB.actor, evidence),
-        *_links(view, CYB.scope, CYB.concept, evidence),
-    ]
+    claimed = claimed_links(view, evidence)
     links = [link for link in claimed if link.basis.counts]
     sums = _sums(view, evidence)
     sections: list[tuple[str, dict[str, Any]]] = []
@@ -308,6 +309,14 @@ def indicator_rows(text: str) -> list[tuple[str, ...]]:
     ]
 
 
+def claimed_links(view: Resource, evidence: QuoteReader) -> list[ProjectLink]:
+    """Return the links of a project to organisations, places and themes, whatever their basis."""
+    return [
+        *_links(view, CYB.participation, CYB.actor, evidence),
+        *_links(view, CYB.scope, CYB.concept, evidence),
+    ]
+
+
 def _links(view: Resource, property_: str, target: str, evidence: QuoteReader) -> list[ProjectLink]:
     links = []
     for node in view.all(property_):
@@ -315,7 +324,8 @@ def _links(view: Resource, property_: str, target: str, evidence: QuoteReader) -
         role = view.graph.value(node, URIRef(CYB.role))
         kind = view.name(role) if role else str(thing).removeprefix(f"{BASE}id/").partition("/")[0].capitalize()
         about = (_basis(view, node), evidence.of(node), view.text(node, CYB.share))
-        links.append(ProjectLink(view.name(thing), str(thing), kind, *about))
+        claim = str(node).removeprefix(f"{view.iri}/")
+        links.append(ProjectLink(view.name(thing), str(thing), kind, *about, claim))
     return links
 
 

@@ -41,7 +41,7 @@ _OUTCOMES: tuple[tuple[type[Exception], str], ...] = (
     (errors.FormatMismatch, "format"),
     (errors.QueryTimeout, "timeout"),
     (errors.AnswerTooLarge, "too_large"),
-    (errors.ServiceFailed, "abroad"),
+    (errors.ServiceFailed, "service"),
     (errors.EndpointFailed, "endpoint"),
     (errors.EngineUnavailable, "busy"),
 )
@@ -69,7 +69,7 @@ class LogEntry:
     error: type[Exception] | None = None
     #: The caller of that name, by default a new one.
     caller: Caller = field(default_factory=Caller)
-    #: Whether the last part of the response was sent.
+    #: Whether the whole response was sent.
     sent: bool = False
     #: When it was logged, as in ``logging.LogRecord``.
     created: float = 0.0

@@ -217,8 +217,7 @@ class Application:
         async def within_budget(message: Any) -> None:
             nonlocal size, refusal
             if message["type"] == "http.response.start":
-                lengths = (value for name, value in message["headers"] if name.lower() == b"content-length")
-                length = int(next(lengths, 0))
+                length = content_length(message) or 0
                 try:
                     if length > _BLOCK_BYTES:
                         self._live.budget.take(caller.name, length)
@@ -435,6 +434,11 @@ def _headers(scope: Scope) -> dict[str, str]:
     for name, value in scope["headers"]:
         lines.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
     return {name: ", ".join(values) for name, values in lines.items()}
+
+
+def content_length(start: MutableMapping[str, Any]) -> int | None:
+    """Return the length in bytes that the head of a response announces, or None."""
+    return next((int(value) for name, value in start["headers"] if name.lower() == b"content-length"), None)
 
 
 def _max_body_bytes(path: str) -> int:

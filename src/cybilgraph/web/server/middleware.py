@@ -13,7 +13,7 @@ from cybilgraph.model.formats import BY_NAME
 from cybilgraph.runtime.scheduler import Caller
 from cybilgraph.sparql.pooled_engine import PooledEngine
 from cybilgraph.web.server.access_log import AccessLog, LogEntry
-from cybilgraph.web.server.asgi import SECURITY_HEADERS, Application, Receive, Scope, Send
+from cybilgraph.web.server.asgi import SECURITY_HEADERS, Application, Receive, Scope, Send, content_length
 from cybilgraph.web.server.live_releases import LiveReleases
 from cybilgraph.web.server.metrics import Metrics
 from cybilgraph.web.server.quotas import client_network
@@ -62,15 +62,18 @@ class Middleware:
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         client = client_network(scope["client"][0][:_MAX_ADDRESS] if scope.get("client") else "")
         entry = scope["entry"] = LogEntry(client, scope["method"], scope["path"])
+        length: int | None = None
 
         async def counted(message: MutableMapping[str, Any]) -> None:
+            nonlocal length
             if message["type"] == "http.response.start":
-                entry.status = message["status"]
+                entry.status, length = message["status"], content_length(message)
                 if self._is_draining:
                     message = {**message, "headers": [*message["headers"], (b"connection", b"close")]}
             else:
                 entry.bytes += len(message.get("body", b""))
-                entry.sent = not message.get("more_body")
+                # A client may close the connection after the announced length, before the empty last part.
+                entry.sent = not message.get("more_body") or entry.bytes == length
             await send(message)
 
         # The application refuses a request with two hosts (RFC 9112, section 3.2).

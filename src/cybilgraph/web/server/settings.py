@@ -11,9 +11,16 @@ ENVIRONMENT_PREFIX = "CYBILGRAPH"
 
 
 def _setting(
-    default: Any, what: str, least: float | None = None, choices: tuple[str, ...] = (), most: float | None = None
+    default: Any,
+    what: str,
+    least: float | None = None,
+    choices: tuple[str, ...] = (),
+    most: float | None = None,
+    *,
+    is_file: bool = False,
 ) -> Any:
-    return field(default=default, metadata={"what": what, "least": least, "most": most, "choices": choices})
+    metadata = {"what": what, "least": least, "most": most, "choices": choices, "is_file": is_file}
+    return field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +35,13 @@ class Settings:
         "begin with the host of the request, so set it on any server that others can reach.",
     )
     suggestions: Path | None = _setting(None, "Accept suggested edits, and store them in this folder.")  # noqa: RUF009
+    curators: Path | None = _setting(  # noqa: RUF009
+        None,
+        "Let the curators in this file log in at /curate, and store their decisions in --decisions. Add curators with "
+        "cybilgraph curators add.",
+        is_file=True,
+    )
+    decisions: Path | None = _setting(None, "Folder of the curators' decisions; required with --curators.")  # noqa: RUF009
     rate: int = _setting(240, "Records that one client may check per minute.", 1)
     timeout: float = _setting(30.0, "Time limit of a query in seconds.", 0.1, most=86_400)
     answer_bytes: int = _setting(256_000_000, "Maximum size of a response in bytes.", 1000)

@@ -31,6 +31,7 @@ from cybilgraph.model.resources import read_ontology, shape_files
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, PREFIXES
 from cybilgraph.rdf.dumps.tables import COLUMNS, column_type
 from cybilgraph.readers import READERS
+from cybilgraph.readers.iati.elements import BECOMES
 from cybilgraph.readers.input_formats import INPUT_FORMATS
 from cybilgraph.validation.outputs import OUTPUTS
 from cybilgraph.web.api.openapi import OPERATIONS
@@ -68,15 +69,16 @@ _COLUMNS = {
     "country": "Code of the country, or of the organisation’s seat (ISO 3166-1).",
     "source": "IRI of the organisation; for places, of the project.",
     "target": "IRI of the project; for places, of the place.",
-    "kind": "Kind of the concept (country, region …), of the result (outcome, output, activity) or of the node.",
+    "kind": "Kind of the concept (country, region …), of the text (outcome, indicator …) or of the node.",
     "number": "Position in the record, from 1.",
-    "description": "Text of the outcome, output or activity.",
+    "description": "The text.",
     "amount": "Exact decimal number. Add only amounts of one kind and currency whose periods do not overlap.",
     "currency": "Code of the currency (ISO 4217). Nothing is converted.",
     "funding_kind": "Budget, commitment, planned disbursement or disbursement.",
     "period_start": "First day of the period that the sum is for; empty if unknown.",
     "period_end": "Last day of that period; empty if unknown.",
     "value_date": "Day whose exchange rate applies; empty if unknown.",
+    "share": "Percentage of the project that the place or theme stands for; empty if it is not stated.",
     "transactions": "How many transactions of an IATI file the sum adds up; empty for other sums.",
     "provider": "IRI of the organisation that pays; empty if unknown.",
     "provider_name": "Name of the organisation that pays.",
@@ -176,6 +178,14 @@ def fields() -> Iterator[str]:
             property_ = f"`{_curie(row.term)}`" if row.term else ""
             rows.append((f"`{row.column}`", _VALUE_TYPES[row.kind], repeatable, property_, row.about))
     return _table(("Field", "Values", "Repeatable", "Property", "Meaning"), rows)
+
+
+def iati_elements() -> Iterator[str]:
+    """Yield a table of what the elements of an IATI activity become."""
+    yield "| Element | Becomes |"
+    yield "| --- | --- |"
+    for path, becomes in BECOMES.items():
+        yield f"| `{path}` | {becomes} |"
 
 
 def tables() -> Iterator[str]:
@@ -282,6 +292,7 @@ PARTS: dict[str, Callable[[], Iterator[str]]] = {
     "result-formats": result_formats,
     "reports": reports,
     "fields": fields,
+    "iati-elements": iati_elements,
     "tables": tables,
     "endpoints": endpoints,
     "rule-groups": rule_groups,

@@ -33,6 +33,8 @@ PLANNED = {
     **dict.fromkeys(("Relation", "relation", "project"), "ontology/follows.ttl"),
     **dict.fromkeys(("Funding", "funding", "fundingKind", "provider", "receiver", "transactions"), "rules/good.ttl"),
     **dict.fromkeys(("periodStart", "periodEnd", "valueDate"), "rules/good.ttl"),
+    **dict.fromkeys(("Indicator", "indicator", "Measurement", "baseline", "target", "actual"), "rules/good.ttl"),
+    **dict.fromkeys(("Classification", "classification", "vocabulary", "share"), "rules/good.ttl"),
     "iatiIdentifier": "one-project/project.ttl",
     "mayReach": "ontology/may-reach.ttl",
     **dict.fromkeys(

@@ -108,6 +108,10 @@ class DecisionError(CybilgraphError):
     """Decisions cannot be read or written."""
 
 
+class CuratorError(CybilgraphError):
+    """The file of curators cannot be read or changed."""
+
+
 class SuggestionError(CybilgraphError):
     """A suggestion cannot be stored, shown or reviewed."""
 

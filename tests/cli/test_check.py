@@ -317,6 +317,9 @@ def test_workbook_is_returned_with_marked_cells(tmp_path: Path) -> None:
         refused = run("check", *arguments, "-f", "xlsx")
         assert refused.returncode == 2
         assert b"Give one .xlsx file" in refused.stderr
+    missing = run("check", tmp_path / "missing.xlsx", "-f", "xlsx")
+    assert missing.returncode == 2
+    assert b"no such file" in missing.stderr
 
 
 def test_workbook_is_fixed_in_place_and_marked_afterwards(tmp_path: Path) -> None:

@@ -80,3 +80,16 @@ def test_same_body_of_two_states_is_two_actors() -> None:
 
 def test_listed_body_of_another_state_is_another_actor() -> None:
     assert "uk-nca" not in dict(roles(about("A project", "It trains Jamaica's National Crime Agency.")))
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("The project is implemented by the National Police, Niger.", "national-police-niger"),
+        ("The training is delivered by the National Police, Niger and the OAS.", "national-police-niger"),
+        ("The project trains the National Police, Niger and Mali.", "national-police"),  # two states
+    ],
+)
+def test_state_after_a_comma_belongs_to_the_body(text: str, key: str) -> None:
+    found = {link.actor.key for link in about("Courses", text).participations}
+    assert found - {"oas"} == {key}

@@ -33,7 +33,15 @@ from cybilgraph.readers.page.names import find
         ("Norwegian Institute of International Affairs (NUPI)", "norwegian-institute-of-international-affairs"),
         ("Regional Office (Bangkok and Hanoi)", "regional-office-bangkok-and-hanoi"),
         ("Regional Office (Bangkok)", "regional-office-bangkok"),
-        ("Ministerio de Justicia (España)", "ministerio-de-justicia-espana"),
+        ("Ministerio de Justicia (España)", "ministerio-de-justicia-spain"),
+        ("Ministerio de Justicia de España", "ministerio-de-justicia-spain"),
+        ("Ministerio de Justicia, España", "ministerio-de-justicia-spain"),
+        ("Ministério da Justiça do Brasil", "ministerio-da-justica-brazil"),
+        ("Ministerio de Justicia de Papúa Nueva Guinea", "ministerio-de-justicia-papua-new-guinea"),
+        ("Ministère des Affaires étrangères d'Espagne", "ministere-des-affaires-etrangeres-spain"),
+        ("Ministère de la Justice de l’Allemagne", "ministere-de-la-justice-germany"),
+        ("Ministère de la Justice d'Haïti", "ministere-de-la-justice-haiti"),
+        ("Ministère de la Défense des Pays-Bas", "ministere-de-la-defense-netherlands"),
         ("Ministry of Justice (CH)", "ministry-of-justice-ch"),
         ("Ministry of Justice (MoJ), Kosovo", "ministry-of-justice-kosovo"),
         ("Instituto Nacional de Ciberseguridad (Incibe)", "instituto-nacional-de-ciberseguridad"),
@@ -53,6 +61,9 @@ from cybilgraph.readers.page.names import find
         ("Austrian Institute of Technology", "austrian-institute-of-technology"),
         ("University of Fiji", "university-of-fiji"),
         ("Ministry of Justice of Congo", "ministry-of-justice-of-congo"),
+        ("Ministère de la Justice du Congo", "ministere-de-la-justice-du-congo"),
+        ("Universidad de España", "universidad-de-espana"),
+        ("Save the Children (España)", "save-the-children-espana"),
         ("Ministry of Justice of the Republic of China", "ministry-of-justice-of-the-republic-of-china"),
     ],
 )
@@ -198,6 +209,8 @@ def test_body_without_state_is_the_one_named_with_it() -> None:
 
 def test_earlier_key_gives_way_to_that_of_the_printed_name() -> None:
     assert successor_key("ministry-of-justice", ["", "Ministry of Justice (Spain)"]) == "ministry-of-justice-spain"
+    former = "ministerio-de-justicia-de-espana"
+    assert successor_key(former, ["Ministerio de Justicia de España"]) == "ministerio-de-justicia-spain"
     assert successor_key("ministry-of-justice", ["Ministry of Justice"]) == "ministry-of-justice"
     assert successor_key("kingdom-of-spain", ["Kingdom of Spain"]) == "government-of-spain"
     assert successor_key("another", ["Ministry of Justice (Spain)"]) == "another"

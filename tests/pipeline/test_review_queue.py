@@ -15,7 +15,7 @@ from cybilgraph.errors import SourceError
 from cybilgraph.identity.decision_layer import Claim, kind_of, read_claims
 from cybilgraph.identity.decisions import Decision, Decisions, Verdict, append_decisions
 from cybilgraph.model.vocabulary import BASE, CYB, thing_iri
-from cybilgraph.pipeline.review_queue import OpenClaim, import_sheet, open_claims, unlisted_actors
+from cybilgraph.pipeline.review_queue import OpenClaim, import_sheet, name_span, open_claims, unlisted_actors
 from cybilgraph.rdf.serialisation import is_in_earlier_graph
 from cybilgraph.release import Release, Releases
 from cybilgraph.release.graph_file import GRAPH, open_lines
@@ -38,6 +38,18 @@ def claims_of(release: Release, record: str) -> dict[tuple[str, str], Claim]:
 @pytest.fixture(scope="module")
 def release(tmp_path_factory: pytest.TempPathFactory) -> Release:
     return pipeline.build([RECORDS], tmp_path_factory.mktemp("releases"), dumps=False)[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "key", "marked"),
+    [
+        ("Funded by the ITU.", "International Telecommunication Union", "itu", "ITU"),
+        ("It helps the ministry of Finance in Belize", "Ministry of Finance (Belize)", "x", "ministry of Finance"),
+        ("It helps others.", "Ministry of Finance (Belize)", "x", ""),
+    ],
+)
+def test_name_is_marked_in_any_of_its_forms(text: str, name: str, key: str, marked: str) -> None:
+    assert text[slice(*name_span(text, name, key, "funder"))] == marked
 
 
 def place(one: OpenClaim) -> tuple[str, str, str]:

@@ -107,4 +107,5 @@ def test_identifiers_of_other_registers_have_their_register(tmp_path: Path) -> N
     assert [(other.notation, other.register) for other in record.other_ids] == [
         *(("P161086", "World Bank"), ("9RAS17059", "ITU"), ("2019/1", "JICA"), ("44000-P1", ""), ("no 12", "Grants"))
     ]
+    assert [(found.rule.rpartition("#")[2], found.text) for found in record.findings] == [("no-register", "44000-P1")]
     assert not [found for found in pipeline.check(tmp_path / "a.csv").findings if found.severity == "violation"]

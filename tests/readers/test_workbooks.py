@@ -167,7 +167,9 @@ def test_workbook_with_excessive_unpacked_size_is_rejected_at_once(
 def test_small_workbook_with_millions_of_elements_is_rejected_before_parsing(name: str, tmp_path: Path) -> None:
     content = cases()[f"own-{name}.xlsx"]()
     assert len(content) < 200_000
-    with pytest.raises(SourceError, match=r"more than 1,000,000 elements") as raised:
+    with pytest.raises(
+        SourceError, match=r"more than 1,000,000 elements \(rows, cells, texts\), or too many sheets"
+    ) as raised:
         read(tmp_path, "a.xlsx", content)
     assert "split the table" in raised.value.hint
 
@@ -220,3 +222,53 @@ def test_sheet_with_distant_row_is_read_quickly(tmp_path: Path, monkeypatch: pyt
                 content = content.replace(b"</sheetData>", cell)
             target.writestr(part, content)
     assert len(read(tmp_path, "far.xlsx", far.getvalue())) == 1
+
+
+def test_visible_sheet_is_read_before_a_hidden_one_and_the_advice_says_that_a_sheet_is_hidden() -> None:
+    book = book_of(["title", "status"], ["A", "Ongoing"], name="2023")
+    for name, row in (("2024", ["title", "status"]), ("lists", ["Ongoing", "Planned"])):
+        book.create_sheet(name).append(row)
+    book["2024"].append(["B", "Planned"])
+    for name in ("2023", "lists"):
+        book[name].sheet_state = "hidden"
+    findings = checked(book)
+    [table], [lists] = of_rule(findings, "other-table"), of_rule(findings, "other-sheet")
+    assert table.message == "The sheet “2023” has projects, too, but only the sheet “2024” was read."
+    for found in (table, lists):
+        assert found.suggestion.startswith("The sheet is hidden. Unhide it and move any projects to the sheet “2024”")
+
+
+def test_findings_about_a_row_are_in_the_order_of_its_cells() -> None:
+    findings = checked(book_of(["title", "status", "countries"], ["  A ", "Sleeping", "Tongo"]))
+    cells = [found.cell_name for found in findings if found.line == 2]
+    assert cells == sorted(cells)
+    assert set(cells) == {"A2", "B2", "C2"}
+
+
+def test_hidden_sheet_is_read_if_no_visible_one_has_column_names() -> None:
+    book = book_of(["How to fill in the form"], name="help")
+    for row in (["title", "status"], ["A", "Ongoing"]):
+        (book["data"] if "data" in book else book.create_sheet("data")).append(row)
+    book["data"].sheet_state = "hidden"
+    [found] = of_rule(checked(book), "other-sheet")
+    assert found.message == "The sheet “help” was not read, because it has no column names."
+
+
+def test_cell_that_could_not_be_read_is_not_reported_as_empty_as_well() -> None:
+    rows = [["A", "=B9", "#REF!"], ["B", "=B9", "Norway"], ["C", None, "Norway"]]
+    findings = checked(book_of(["title", "status", "funders"], *rows))
+    assert [dict(found.values)["cells"] for found in of_rule(findings, "formula-without-value")] == ["B2:B3"]
+    assert [found.cell_name for found in of_rule(findings, "has-status")] == ["B4"]
+    assert of_rule(findings, "cell-error")
+    assert not of_rule(findings, "has-funder")
+
+
+def test_second_column_of_a_field_is_reported_with_both_values_only_if_they_differ() -> None:
+    rows = [["A", "Ongoing", "Finished"], ["B", "Ongoing", "Ongoing"]]
+    findings = checked(book_of(["title", "status", "Status"], *rows))
+    [second] = of_rule(findings, "second-value")
+    assert (second.cell_name, second.message) == (
+        "C2",
+        "“Status” is given a second time, as “Finished”. “Ongoing” was kept.",
+    )
+    assert not of_rule(findings, "unknown-column")

@@ -20,6 +20,7 @@ from cybilgraph.release import Release, Releases
 from cybilgraph.release.erasure import mentions
 from cybilgraph.release.forgotten import read_forgotten
 from cybilgraph.release.search import SearchIndex, SearchQuery
+from cybilgraph.release.sources import SOURCES, iterate_text_pages
 from tests.conftest import RECORDS, SEED, graph_of, run, running_server
 from tests.support.erasure import EMAIL, NAME, PROSE, everything
 from tests.support.http_client import send
@@ -162,6 +163,19 @@ def test_erased_contact_is_in_no_release(tmp_path: Path) -> None:
     again, _ = pipeline.build([SEED], tmp_path)
     assert NAME.encode() not in everything(again.folder), "a record that still names it does not bring it back"
     assert run("forget", tmp_path, NAME).stdout.startswith(b"No release contains this contact")
+
+
+def test_page_of_a_table_that_names_a_contact_is_erased(tmp_path: Path) -> None:
+    """Other pages of the text remain."""
+    rows = [f"Project {number},\n" for number in range(1, 600)]
+    table = tmp_path / "projects.csv"
+    table.write_text(f"title,contacts\n{''.join(rows)}Last,Tevita Losa <tevita@example.org>\n", encoding="utf-8")
+    built, _ = pipeline.build([table], tmp_path / "releases")
+    assert "Tevita" in "".join(text for _, _, text in iterate_text_pages(built.folder / SOURCES))
+    run("forget", tmp_path / "releases", "Tevita Losa")
+    pages = list(iterate_text_pages(built.folder / SOURCES))
+    assert [number for _, number, _ in pages] == [1]
+    assert "Tevita" not in pages[0][2]
 
 
 def test_damaged_release_does_not_get_valid_checksums(tmp_path: Path) -> None:

@@ -32,6 +32,37 @@ def test_unambiguous_name_is_fixed_with_its_own_spelling(printed: str, fix: str,
     assert [dict(finding.values).get("meant", "") for finding in reported] == [meant] * (not fix)
 
 
+@pytest.mark.parametrize(
+    ("title", "printed", "suggestion", "proposal"),
+    [
+        ("A training in Tonga", "Tongo", "Did you mean Tonga?", ["Tonga"]),
+        ("A training", "Tongo", "Did you mean Togo / Congo / Tonga?", []),
+        ("A training", "Belise", "Did you mean Belize?", ["Belize"]),
+        ("A training", "Nigera", "Did you mean Nigeria / Niger?", []),
+    ],
+)
+def test_misspelt_country_gets_a_proposal_only_if_one_country_is_closest(
+    title: str, printed: str, suggestion: str, proposal: list[str]
+) -> None:
+    found = check_inputs([Input("a.csv", data=f"title,countries\n{title},{printed}\n".encode())]).findings
+    [country] = [finding for finding in found if finding.rule.endswith("#country-type")]
+    assert country.suggestion == suggestion
+    assert [finding.proposal.new for finding in found if finding.proposal] == proposal
+
+
+@pytest.mark.parametrize(
+    ("printed", "advice"),
+    [
+        *((day, "no-such-day") for day in ("2021-02-31", "31/02/2020", "30 February 2022", "29 Feb 2023")),
+        *((words, "") for words in ("after the rains", "31", "32 May 2020", "2021-13-31")),
+    ],
+)
+def test_day_that_does_not_exist_is_distinguished_from_an_unreadable_date(printed: str, advice: str) -> None:
+    found = check_inputs([Input("a.csv", data=f"title,start\nA training,{printed}\n".encode())]).findings
+    [date] = [finding for finding in found if finding.rule.endswith("#date-form")]
+    assert date.advice == advice
+
+
 ADDRESSES = {
     "a.csv": "title,code,links,contacts\nA training,G9400,The law <{link}>,A Name <{email}>\n",
     "a.txt": "A training\n\nCybil code: G9400\n\nContact\nA Name <{email}>\n\nRead more\nThe law <{link}>\n",

@@ -106,6 +106,33 @@ def test_sheet_without_comments_gets_some() -> None:
     assert [finding.rule for finding in again.findings] == [finding.rule for finding in report.findings]
 
 
+def test_marks_of_an_earlier_check_are_replaced() -> None:
+    before = workbook_with_mistakes()
+    marked = mark_workbook(before, pipeline.check_input(Input("a.xlsx", data=before)).report)
+    book = openpyxl.load_workbook(io.BytesIO(marked))  # like a spreadsheet program, it numbers formats anew
+    book["projects"]["C3"].value, book["projects"]["D3"].value = "Ongoing", "Feb 2020"
+    corrected = io.BytesIO()
+    book.save(corrected)
+    report = pipeline.check_input(Input("a.xlsx", data=corrected.getvalue())).report
+    again = mark_workbook(corrected.getvalue(), report)
+    sheet = openpyxl.load_workbook(io.BytesIO(again))["projects"]
+    assert sheet["C3"].comment.text == "Ask Ana."
+    assert sheet["D3"].comment is None
+    assert [sheet[cell].fill.fill_type for cell in ("C3", "D3")] == [None, None]
+    assert sheet["C3"].font.bold
+    assert sheet["F4"].comment.text.count("Did you mean Fiji?") == 1
+    assert sheet["F4"].fill.fgColor.rgb == "FFFFC7C2"
+    with zipfile.ZipFile(io.BytesIO(again)) as archive:
+        [comments] = [archive.read(name) for name in archive.namelist() if "comments/" in name]
+        [shapes] = [archive.read(name) for name in archive.namelist() if name.endswith(".vml")]
+    assert comments.count(b"</comment>") == shapes.count(b"ClientData>")
+
+
+def test_findings_follow_the_comment_of_somebody_else(report: Report) -> None:
+    sheet = openpyxl.load_workbook(io.BytesIO(mark_workbook(workbook_with_mistakes(), report)))["projects"]
+    assert sheet["C3"].comment.text.startswith("Ask Ana.\n\ncybilgraph:\nviolation: This status is not on the list.")
+
+
 def test_truncated_report_says_so_in_the_first_cell(report: Report) -> None:
     short = pipeline.check_input(Input("mistakes.xlsx", data=workbook_with_mistakes())).report
     short.truncate(2, 10_000, lambda _: 1)

@@ -103,6 +103,9 @@ def test_finding_about_an_actor_has_the_property_of_its_role(rule: str) -> None:
     assert [result.first for result in results if result.rule == f"{RULES}{rule}"] == [CYB.partner]
 
 
+_DRC = "Democratic Republic of the Congo"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("names", "is_reported"),
@@ -113,6 +116,8 @@ def test_finding_about_an_actor_has_the_property_of_its_role(rule: str) -> None:
         ({"Institute of Law (ILA)", "Institute of Law"}, False),
         ({"Ministry of Justice (Spain)", "Ministry of Justice (Kingdom of Spain)"}, False),
         ({"Ministry of Justice (Spain)", "Spain's Ministry of Justice (MoJ)"}, False),
+        ({f"Ministry of Justice ({_DRC})", f"Ministry of Justice of the {_DRC}"}, False),
+        ({"Ministry of Justice (Republic of the Congo)", f"Ministry of Justice of the {_DRC}"}, True),
     ],
 )
 def test_two_qualifiers_are_found_whichever_name_is_preferred(names: set[str], is_reported: bool) -> None:
@@ -122,6 +127,8 @@ def test_two_qualifiers_are_found_whichever_name_is_preferred(names: set[str], i
         store.update(
             f"INSERT DATA {{ project:P a cyb:Project ; cyb:partner actor:a . {others} actor:a a cyb:Actor ; "
             f'skos:prefLabel "{preferred}"@en . country:XK cyb:alpha3 "XKX" ; skos:prefLabel "Kosovo"@en . '
+            f'country:CD cyb:alpha3 "COD" ; skos:prefLabel "{_DRC}"@en . country:CG cyb:alpha3 "COG" ; '
+            'skos:prefLabel "Republic of the Congo"@en ; skos:altLabel "Congo"@en . '
             'country:ES cyb:alpha3 "ESP" ; skos:prefLabel "Spain"@en ; skos:altLabel "Kingdom of Spain"@en }',
             prefixes=PREFIXES,
         )

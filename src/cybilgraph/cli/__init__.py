@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import click
 
+from cybilgraph.cli.actors import actors
 from cybilgraph.cli.check import check
 from cybilgraph.cli.common import CommandGroup
 from cybilgraph.cli.convert import build, convert, shapes, template
+from cybilgraph.cli.curator_accounts import curators
 from cybilgraph.cli.deploy import deploy, sizing
 from cybilgraph.cli.exchange import collect, harvest, load, publish, verify
 from cybilgraph.cli.query import list_queries, query
@@ -33,6 +35,6 @@ for command in (
     *(collect, convert, check, build),
     *(releases, activate, rollback, prune, forget, diff),
     *(publish, harvest, verify, load),
-    *(serve, deploy, query, list_queries, template, shapes, review, suggestions, sizing),
+    *(serve, deploy, query, list_queries, template, shapes, review, suggestions, actors, curators, sizing),
 ):
     main.add_command(command)

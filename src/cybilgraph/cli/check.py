@@ -25,6 +25,7 @@ from cybilgraph.cli.common import (
     open_output,
     print_safely,
     progress_bar,
+    reference_option,
     refuse_source_as_output,
 )
 from cybilgraph.model.findings import SEVERITIES, Severity, escape_controls
@@ -92,6 +93,7 @@ def _known_kind(_context: click.Context, _: click.Parameter, kind: str) -> str:
     help="Also compare the records with those in PLACE, and report conflicts between them. May be repeated.",
 )
 @DECISIONS
+@reference_option()
 @click.option(
     "--as",
     "kind",
@@ -233,7 +235,7 @@ def _write_report(report: Report, name: str, output: str | None) -> None:
 
 
 def _is_one_workbook(sources: tuple[str, ...]) -> bool:
-    return len(sources) == 1 and Path(sources[0]).suffix.lower() == ".xlsx" and Path(sources[0]).is_file()
+    return len(sources) == 1 and Path(sources[0]).suffix.lower() == ".xlsx" and not Path(sources[0]).is_dir()
 
 
 def _write_marked_workbook(report: Report, source: Path, output: str | None) -> None:

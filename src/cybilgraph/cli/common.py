@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from cybilgraph.errors import CybilgraphError, QueryError, QuerySyntaxError
 from cybilgraph.model.findings import escape_ci_commands, escape_controls
+from cybilgraph.model.overlay import OVERLAY_VARIABLE, use_overlay
 from cybilgraph.rdf.ntriples import is_iri
 from cybilgraph.runtime.files import atomic_write
 
@@ -33,6 +34,22 @@ SOURCES = click.argument("sources", nargs=-1, required=True, metavar="SOURCE…"
 DECISIONS = click.option(
     "--decisions", type=EXISTING_FOLDER, metavar="DIR", help="Apply the curators' decisions in DIR, above all records."
 )
+
+
+def _use_reference(_context: click.Context, _parameter: click.Parameter, folder: Path | None) -> None:
+    if folder:
+        use_overlay(folder)
+
+
+def reference_option(name: str = "--reference") -> Callable[[Any], Any]:
+    """Return the option for a deployment's own reference data, of which worker processes learn, too."""
+    return click.option(
+        name, "own_reference", type=EXISTING_FOLDER, metavar="DIR", expose_value=False, callback=_use_reference,
+        envvar=OVERLAY_VARIABLE, show_envvar=True,
+        help="Use the tables in DIR (actors.csv, groups.csv, themes.csv …), too; their rows replace ours by key.",
+    )  # fmt: skip
+
+
 DECISIONS_TO_ADD = click.option(
     "--decisions", type=ANY_FOLDER, required=True, metavar="DIR", help="Folder of the curators' decisions."
 )

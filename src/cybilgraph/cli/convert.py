@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from datetime import date
@@ -24,10 +25,12 @@ from cybilgraph.cli.common import (
     format_option,
     open_output,
     progress_bar,
+    reference_option,
     refuse_source_as_output,
 )
 from cybilgraph.model.findings import escape_controls
 from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS
+from cybilgraph.model.overlay import OVERLAY_VARIABLE
 
 if TYPE_CHECKING:
     from cybilgraph.model.findings import Report
@@ -44,6 +47,7 @@ _STATED_ONLY = click.option(
 @OUTPUT
 @_STATED_ONLY
 @click.option("--reference", is_flag=True, help="Add the reference data and the date that SHACL rules need.")
+@reference_option("--own-reference")
 @AS_OF
 def convert(
     sources: tuple[str, ...], name: str, output: str | None, stated_only: bool, reference: bool, as_of: date | None
@@ -117,6 +121,7 @@ def _report(report: Report, *, needs_records: bool) -> None:
 @click.option("--contacts/--no-contacts", default=True, show_default=True, help="Include the contacts of projects.")
 @_STATED_ONLY
 @DECISIONS
+@reference_option()
 @click.option(
     "--cluster", default="", metavar="ADDRESS|local:N",
     help="Use a Dask cluster (tls://HOST:8786, certificates from Dask's configuration), or N local processes.",
@@ -145,7 +150,8 @@ def build(sources: tuple[str, ...], into: Path, **options: Any) -> None:
     for line in tally(report):
         console.print(line, soft_wrap=True)
     if report.findings:
-        more = ["--decisions", str(options["decisions"])] if options["decisions"] else []
+        folders = {"--decisions": options["decisions"], "--reference": os.environ.get(OVERLAY_VARIABLE)}
+        more = [str(part) for option, folder in folders.items() if folder for part in (option, folder)]
         command = escape_controls(f"cybilgraph check {shlex.join([*sources, *more])}")
         console.print(f"To list the findings with their lines: {command}", soft_wrap=True)
 
@@ -153,6 +159,7 @@ def build(sources: tuple[str, ...], into: Path, **options: Any) -> None:
 @click.command(cls=Command)
 @OUTPUT
 @AS_OF
+@reference_option()
 @click.option(
     "--publisher", is_flag=True, help="Add the shapes for publishers: names and checksums of files, line numbers."
 )

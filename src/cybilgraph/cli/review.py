@@ -11,7 +11,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from cybilgraph.cli.common import DECISIONS_TO_ADD, FOLDER, Command, open_output
+from cybilgraph.cli.common import DECISIONS_TO_ADD, FOLDER, Command, open_output, reference_option
 from cybilgraph.model.findings import escape_controls
 
 if TYPE_CHECKING:
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from cybilgraph.pipeline.review_queue import OpenClaim, UnlistedActor
 
 _One = TypeVar("_One")
-#: The roles that a claim may have instead, in the order of their number keys.
-_ROLES = ("funder", "implementer", "partner", "beneficiary", "unspecified")
 _CLAIM_KEYS = "[y]es  [n]o  [r] other role  [a] other actor or place  [s]kip  [u]ndo  [q]uit"
 _NAME_KEYS = "[a] another name of a listed one  [o] one of its own  [n]o organisation  [s]kip  [u]ndo  [q]uit"
 #: What a key decides: a decision; None if the curator has changed their mind.
@@ -31,6 +29,7 @@ _MAX_KNOWN = 6
 @click.command(cls=Command)
 @FOLDER
 @DECISIONS_TO_ADD
+@reference_option()
 @click.option("--who", default="", metavar="NAME", help="Your name, which is published with your decisions.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=200, show_default=True, help="Number of questions.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Selects the tenth of claims chosen at random.")
@@ -87,7 +86,7 @@ def review(
     claims = review_queue.open_claims(release, decisions, limit, seed)
     if export:
         columns = {row.name: row for row in review_queue.SHEET}
-        choices = {columns["verdict"]: ("yes", "no", "instead"), columns["new_field"]: _ROLES}
+        choices = {columns["verdict"]: ("yes", "no", "instead"), columns["new_field"]: review_queue.ROLES}
         with open_output(str(export)) as output:
             output.write(workbook(review_queue.SHEET, choices, review_queue.sheet_rows(claims)))
         click.echo(f"{len(claims):,} claims written to {export}. Fill in the column verdict, and use --import.")
@@ -151,11 +150,10 @@ class _Session(Generic[_One]):
 
     def _undo(self) -> None:
         """Withdraw the last decision, and ask again."""
-        from cybilgraph.identity.decisions import Decision, Verdict, append_decisions
+        from cybilgraph.identity.decisions import append_decisions
 
         if self._decided and (last := self._decided.pop()):
-            undo = Decision(record=last.record, field=last.field, verdict=Verdict.UNDO, new_value=last.id, who=last.who)
-            append_decisions(self._folder, [undo])
+            append_decisions(self._folder, [last.undo()])
 
     def _progress(self) -> str:
         done, total = len(self._decided), len(self._questions)
@@ -168,15 +166,16 @@ class _Session(Generic[_One]):
 def _claim_choices(who: str) -> dict[str, _Choice[OpenClaim]]:
     from cybilgraph.identity.decision_layer import kind_of
     from cybilgraph.identity.decisions import Verdict
+    from cybilgraph.pipeline.review_queue import ROLES
 
     def other_role(one: OpenClaim) -> Decision | None:
         if kind_of(one.claim.field) != "actor":
             return None
-        click.echo("  ".join(f"[{number}] {role}" for number, role in enumerate(_ROLES, start=1)))
+        click.echo("  ".join(f"[{number}] {role}" for number, role in enumerate(ROLES, start=1)))
         key = click.getchar()
-        if not (key.isdigit() and 0 < int(key) <= len(_ROLES)):
+        if not (key.isdigit() and 0 < int(key) <= len(ROLES)):
             return None
-        return one.decide(who, Verdict.INSTEAD, new_field=_ROLES[int(key) - 1])
+        return one.decide(who, Verdict.INSTEAD, new_field=ROLES[int(key) - 1])
 
     def other_value(one: OpenClaim) -> Decision | None:
         found = _ask_resource(kind_of(one.claim.field))
@@ -246,16 +245,10 @@ def _ask_name(console: Console, one: UnlistedActor) -> None:
 
 def _marked(sentence: str, name: str, key: str, field: str) -> Text:
     """Return a sentence with the name that it is about marked, in any of its printed forms."""
-    from cybilgraph.identity.decision_layer import kind_of
-    from cybilgraph.model.gazetteer import load_gazetteer
+    from cybilgraph.pipeline.review_queue import name_span
 
     text = Text(escape_controls(sentence))
-    entry = load_gazetteer().entries.get(kind_of(field), {}).get(key)
-    forms = sorted((entry.names if entry else ()), key=len, reverse=True)
-    for form in (name, *forms):
-        if (start := text.plain.casefold().find(escape_controls(form).casefold())) >= 0:
-            text.stylize("bold reverse", start, start + len(form))
-            break
+    text.stylize("bold reverse", *name_span(text.plain, escape_controls(name), key, field))
     return text
 
 

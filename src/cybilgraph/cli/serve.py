@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from cybilgraph.cli.common import ANY_FOLDER, FOLDER, Command, is_web_address
+from cybilgraph.model.overlay import OVERLAY_VARIABLE
 from cybilgraph.web.server.settings import ENVIRONMENT_PREFIX, Settings, all_settings, option_name
 
 #: A value in the file must have its setting's type, because click would convert it silently.
@@ -57,7 +58,8 @@ def _warn_unknown_settings(context: click.Context) -> None:
     names = [
         name.removeprefix(f"{ENVIRONMENT_PREFIX}_") for name in os.environ if name.startswith(f"{ENVIRONMENT_PREFIX}_")
     ]
-    for name in sorted(set(names) - set(known)):
+    others = (OVERLAY_VARIABLE.removeprefix(f"{ENVIRONMENT_PREFIX}_"),)  # for other commands
+    for name in sorted(set(names) - set(known) - set(others)):
         hint = "".join(f" Did you mean {ENVIRONMENT_PREFIX}_{alike}?" for alike in get_close_matches(name, known, 1))
         click.echo(f"{ENVIRONMENT_PREFIX}_{name} has no effect: there is no such setting.{hint}", err=True)
 
@@ -85,7 +87,8 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
             case float():
                 common["type"] = _Seconds(least, most)
             case None:
-                common["type"] = ANY_FOLDER
+                is_file = row.metadata["is_file"]
+                common["type"] = click.Path(dir_okay=False, path_type=Path) if is_file else ANY_FOLDER
             case _:
                 common["type"] = click.Choice(choices) if (choices := row.metadata["choices"]) else str
         command = click.option(name, row.name, **common)(command)
@@ -136,4 +139,6 @@ def serve(folder: Path, **values: Any) -> None:
             raise click.BadParameter(
                 f"{proxy!r} is not an IP address or network. Example: 10.0.0.0/8", param_hint="--trusted-proxy"
             ) from error
+    if values["curators"] and not values["decisions"]:
+        raise click.BadParameter("it needs --decisions DIR, where decisions are stored", param_hint="--curators")
     http_server.serve(folder, Settings(**values), announce=lambda text: click.echo(text))

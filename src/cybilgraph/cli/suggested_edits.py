@@ -68,11 +68,16 @@ def show_suggestion(folder: Path, name: str, records: Path) -> None:
     edit = SuggestionQueue(folder).get(name)
     sender = " ".join(filter(None, (edit.sender, f"<{edit.email}>" if edit.email else ""))) or "an anonymous visitor"
     _print_lines(f"{edit.project}: {edit.title}", f"Sent {edit.time} by {sender}", *edit.comment.splitlines(), "")
-    _print_lines(*unified_diff(edit.base.text, edit.text, "when the edit began", "suggested"), "")
+    if edit.field:
+        _print_lines(f"Is {edit.field} {edit.value} right? {edit.text}", *edit.base.text.splitlines(), "")
+    else:
+        _print_lines(*unified_diff(edit.base.text, edit.text, "when the edit began", "suggested"), "")
     found, conflicts = propose_decisions(edit, records, None, "")
     _print_lines("If you accept the suggestion, these decisions apply:", *map(describe_decision, found), "")
     if conflicts:
         _print_lines(f"Warning: changed elsewhere since the edit began: {', '.join(conflicts)}", "")
+    if edit.field:
+        return
     checked = pipeline.check_input(Input(edit.name, data=edit.text.encode(errors="replace")))
     OUTPUTS["text"](checked.report, sys.stdout)
 

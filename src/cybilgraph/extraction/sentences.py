@@ -13,6 +13,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import zip_longest
 from typing import Any
 
 from ahocorasick_rs import AhoCorasick
@@ -123,6 +124,7 @@ _OWNED = re.compile(r"(?: \([^)]{1,30}\))?['’]s? ")
 _SHORT_NAME = re.compile(r"[A-Z][A-Z-]{2,}")
 #: "The Ministry of Justice in Fiji" has Fiji as its home country.
 _IN = re.compile(r"(?: \([^)]{1,30}\))? in (?:the )?")
+_AND_ONLY = re.compile(r" and (?:the )?")
 #: "UNDP Kenya", "the United Nations Development Programme (UNDP) Kenya".
 _OFFICE_BETWEEN = re.compile(r"(?: \([^)]{1,30}\))? ")
 #: Text after "UNDP Kenya", which is UNDP; but not after "EU Georgia" in "EU Georgia policy".
@@ -383,7 +385,8 @@ def _join_names(words: str, spans: Iterable[Span], names: Gazetteer) -> list[Spa
     "The Centre of the University" becomes the Centre, and "the Centre (CfC)" the name before the bracket.
     """
     joined: list[Span] = []
-    for span in spans:
+    spans = list(spans)
+    for span, following in zip_longest(spans, spans[1:]):
         last = joined[-1] if joined else None
         between = words[last.end : span.start] if last else ""
         acts = span.mark in (ACTOR, BODY)
@@ -418,9 +421,7 @@ def _join_names(words: str, spans: Iterable[Span], names: Gazetteer) -> list[Spa
             last.home = _country(span) or last.home
         elif last.mark in (ACTOR, BODY) and span.mark == PLACE and _is_home(words, last, span):
             last.home, last.end = last.home or _country(span), span.end
-        elif (
-            last.mark == BODY and span.mark == PLACE and between == ", " and words[span.end : span.end + 1] in (",", "")
-        ):
+        elif last.mark == BODY and span.mark == PLACE and between == ", " and _ends_name(words, last, span, following):
             name = words[last.start : span.end]
             last.entries = (find_actor(name),)
             last.home, last.end = _country(span), span.end
@@ -437,6 +438,19 @@ def _join_names(words: str, spans: Iterable[Span], names: Gazetteer) -> list[Spa
         else:
             joined.append(span)
     return joined
+
+
+def _ends_name(words: str, body: Span, place: Span, following: Span | None) -> bool:
+    """Return whether a place after a comma belongs to a body: "the National Police, Niger, and".
+
+    It may also begin a list of places: "the National Police, Niger and Mali".
+    """
+    after = words[place.end : following.start if following else None]
+    if after[:1] in (",", ""):
+        return True
+    is_listed = following is not None and following.mark in (PLACE, DEMONYM) and _AND_ONLY.fullmatch(after)
+    ends = after[0] in ".;)" or (after.startswith(" and ") and not is_listed)
+    return ends and is_state_body(words[body.start : body.end], owned=True)
 
 
 def _has_other_expansion(words: str, start: int, end: int, mention: Mention) -> bool:

@@ -127,7 +127,9 @@ def find_resource(kind: str, text: str) -> Named | None:
     if kind == "project":
         return Named(kind, text, Text(text))
     names = load_gazetteer()
-    entry = names.get(kind, text) or names.get(kind, text.zfill(3))  # spreadsheet programs write region 029 as 29
+    entry = names.find_by_key(kind, text) or names.get(
+        kind, text.zfill(3)
+    )  # spreadsheet programs write region 029 as 29
     if entry := entry or (find_actor(text) if kind == "actor" else names.find(kind, text)):
         return Named(kind, entry.key, Text(entry.name), names.get(kind, entry.key) is not None)
     return None

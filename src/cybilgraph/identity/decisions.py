@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import heapq
 import io
 import pickle
 import re
@@ -125,6 +126,10 @@ class Decision:
         """The quotes on which the decision is based."""
         return self.sentence.split("\n") if self.sentence else []
 
+    def undo(self) -> Decision:
+        """Return the decision of the same curator that withdraws this one."""
+        return Decision(record=self.record, field=self.field, verdict=Verdict.UNDO, new_value=self.id, who=self.who)
+
     def finding(self, rule: str, **values: object) -> Finding:
         """Return a finding about this decision."""
         text = self.published_value
@@ -210,6 +215,27 @@ def read_decisions(folder: Path) -> Iterator[Decision | Finding]:
         raise DecisionError(
             f"{error.filename or folder} cannot be read: {error.strerror}", "Check its permissions."
         ) from error
+
+
+def latest_decisions(folder: Path, skip: int, count: int) -> tuple[list[tuple[Decision, Decision | None]], int]:
+    """Return some decisions of a folder, newest first, each with the one that withdrew it, and the number of all.
+
+    Raises DecisionError.
+    """
+    undone: dict[str, Decision] = {}
+    total = 0
+
+    def decisions() -> Iterator[Decision]:
+        nonlocal total
+        for one in read_decisions(folder):
+            if isinstance(one, Decision) and one.verdict is Verdict.UNDO:
+                undone[one.new_value] = one
+            elif isinstance(one, Decision):
+                total += 1
+                yield one
+
+    newest = heapq.nlargest(skip + count, decisions(), key=lambda one: (one.when, one.file, one.line))
+    return [(one, undone.get(one.id)) for one in newest[skip:]], total
 
 
 def decision_files(folder: Path) -> list[Path]:

@@ -2,7 +2,7 @@
 
 The notation is CSV. In the row of column names, ``(hidden)`` before a name hides the column; in another row, before
 its first cell, it hides the row. ``(merged)`` merges a cell with the one above. A cell that begins with ``=`` is a
-formula without a stored value, and a line ``--- NAME`` begins another sheet.
+formula without a stored value, and a line ``--- NAME`` begins another sheet, which ``(hidden)`` before its name hides.
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ def write_example_workbook(text: str) -> bytes:
         for number, _ in numbered
     )
     names = "".join(
-        f'<sheet name={quoteattr(name)} sheetId="{number}" r:id="rId{number}"/>' for number, (name, _) in numbered
+        f'<sheet name={quoteattr(name.removeprefix(_HIDDEN))} sheetId="{number}" r:id="rId{number}"'
+        f"{' state=' + quoteattr('hidden') if name.startswith(_HIDDEN) else ''}/>"
+        for number, (name, _) in numbered
     )
     links = "".join(
         f'<Relationship Id="rId{number}" Type="{_OFFICE}/worksheet" Target="worksheets/sheet{number}.xml"/>'

@@ -402,6 +402,24 @@ FIELDS = (
         iati=("description", "4"),
     ),
     Field(
+        "indicators",
+        FieldKind.ITEMS,
+        CYB.indicator,
+        "indicators",
+        "How results are measured, with baseline, targets and actual values: Analysts trained (result: Teams answer "
+        "incidents): baseline 0 in 2018; target 12 from 2019-01-01 to 2019-12-31.",
+        ("indicator", "performance indicators", "key performance indicators"),
+    ),
+    Field(
+        "classifications",
+        FieldKind.ITEMS,
+        CYB.classification,
+        "classifications",
+        "Codes of other vocabularies, such as the sectors of the OECD DAC: DAC sector 15210: Security system "
+        "management (60%).",
+        ("classification",),
+    ),
+    Field(
         "links",
         FieldKind.LINKS,
         CYB.link,
@@ -419,6 +437,14 @@ FIELDS = (
         "part_of",
         "Larger projects that include this one, by code or title.",
         ("part of", "parent project", "programme"),
+    ),
+    Field(
+        "includes",
+        FieldKind.PROJECTS,
+        DCTERMS.hasPart,
+        "includes",
+        "Smaller projects that are part of this one, by code or title.",
+        ("sub-projects", "subprojects"),
     ),
     Field(
         "follows",

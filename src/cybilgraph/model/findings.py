@@ -161,10 +161,10 @@ class Finding:
     result: ShaclResult | None = None
 
     @property
-    def sort_key(self) -> tuple[str, int, int, int, str, str]:
+    def sort_key(self) -> tuple[str, int, int, int, int, str, str]:
         """The sort order of reports: file, then place, then severity."""
         rank = SEVERITIES.index(self.severity)
-        return (self.file, self.line, self.column, rank, self.rule, self.text)
+        return (self.file, self.line, self.column, self.cell, rank, self.rule, self.text)
 
 
 @dataclass(frozen=True, slots=True)

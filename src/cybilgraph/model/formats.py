@@ -118,6 +118,7 @@ _MEDIA_TYPES = {
     "zst": "application/zstd",  # RFC 8878
     "parquet": "application/vnd.apache.parquet",
     "json": "application/json",
+    "geojson": "application/geo+json",  # RFC 7946
     **dict.fromkeys(("xml", "graphml", "gexf"), "application/xml"),
 }
 

@@ -6,11 +6,11 @@ Unicode normalisation, spaces, hyphens and a leading "the".
 
 from __future__ import annotations
 
-import csv
+import os
 import re
 import unicodedata
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from math import ceil, floor
@@ -23,6 +23,14 @@ from slugify import slugify
 
 from cybilgraph.errors import ReferenceDataError
 from cybilgraph.model.organisations import strip_legal_form
+from cybilgraph.model.overlay import (
+    OVERLAID_KINDS,
+    OVERLAY_VARIABLE,
+    OverlayRow,
+    check_row,
+    read_overlay,
+    read_rows,
+)
 from cybilgraph.model.resources import REFERENCE
 from cybilgraph.model.values import value
 from cybilgraph.runtime.bounded_cache import cache_short
@@ -44,6 +52,8 @@ REFERENCE_FILES = {
     "result-status": ("result-statuses.csv", "id"),
     "funding-kind": ("funding-kinds.csv", "id"),
 }
+#: The tables that a deployment may overlay.
+OVERLAID_FILES = tuple(REFERENCE_FILES[kind][0] for kind in OVERLAID_KINDS)
 #: The kinds of places, and the kinds that are searched for in prose.
 PLACES = ("country", "region", "group")
 MENTIONED_KINDS = ("actor", *PLACES, "theme")
@@ -140,21 +150,59 @@ class Mention:
 class Gazetteer:
     """All reference entries by key and by name; immutable once loaded."""
 
-    def __init__(self, folder: Path = REFERENCE) -> None:
-        """Read the files. Raise ReferenceDataError if a row or name is duplicated."""
+    def __init__(self, folder: Path = REFERENCE, overlay: Mapping[Path, str] | None = None) -> None:
+        """Read the files, and then the texts of a deployment's own, whose rows take precedence.
+
+        Raises ReferenceDataError if a row or name is duplicated, or a row of the deployment is wrong.
+        """
+        self.overlay = dict(overlay or {})
+        #: The keys that actors had, or of actors that were merged into them, with the present entries.
+        self.former: dict[str, GazetteerEntry] = {}
         self.entries: dict[str, dict[str, GazetteerEntry]] = {
-            kind: _read_entries(folder / file, kind, column) for kind, (file, column) in REFERENCE_FILES.items()
+            kind: {entry.key: entry for entry, _ in _read_entries(folder / file, kind, column)}
+            for kind, (file, column) in REFERENCE_FILES.items()
         }
+        own = self._add_overlay()
         self._names_by_length: dict[str, tuple[list[str], list[int]]] = {}
         self._names_by_word: dict[str, dict[str, list[str]]] = {}
         self._names_by_shape: dict[str, dict[tuple[str, int, int], list[str]]] = {}
         self._governments: dict[str, GazetteerEntry] = {}
         countries = self.entries["country"].values()
         self._namesakes = {fold(name): entry for entry in countries for name in entry.cell("also")}
-        self._names = {kind: _index_names(kind, entries) for kind, entries in self.entries.items()}
+        self._names = {kind: _index_names(kind, entries, own) for kind, entries in self.entries.items()}
         parts = [part for country in countries for part in _parts(country)]
         self._parts = {name: part for part in parts for name in (part.name, *part.cell("demonyms"))}
         self._names["country"] |= {fold(part.name): part for part in parts}
+
+    def _add_overlay(self) -> dict[tuple[str, str], OverlayRow]:
+        """Add the entries of the deployment, and return their rows by kind and key."""
+        own: dict[tuple[str, str], OverlayRow] = {}
+        kinds = {file: (kind, column) for kind, (file, column) in REFERENCE_FILES.items() if kind in OVERLAID_KINDS}
+        for path, text in self.overlay.items():
+            kind, key_column = kinds[path.name]
+            for entry, row in _read_entries(path, kind, key_column, text, next(iter(self.entries[kind].values())).row):
+                self.entries[kind][entry.key] = entry
+                own[kind, entry.key] = row
+        actors = self.entries["actor"]
+        for key in [key for kind, key in own if kind == "actor"]:
+            for former in actors[key].cell("former"):
+                if ("actor", former) in own:
+                    hint = "Remove that row: its actor was merged into this one."
+                    raise own["actor", key].error("former", f"{former!r} is the key of another row", hint)
+                actors.pop(former, None)
+        self.former = {former: entry for entry in actors.values() for former in entry.cell("former")}
+        for kind, key in own:
+            check_row(kind, own[kind, key], REFERENCE_FILES[kind][1], self.entries)
+        for key, entry in actors.items() if own else ():
+            successor, separator, year = entry.row["replaced_by"].partition(":")
+            cells = {"parent": self._present_key(entry.row["parent"])}
+            cells["replaced_by"] = f"{self._present_key(successor)}{separator}{year}"
+            if cells.items() - entry.row.items():
+                actors[key] = replace(entry, row={**entry.row, **cells})
+        return own
+
+    def _present_key(self, key: str) -> str:
+        return self.former[key].key if key in self.former and key not in self.entries["actor"] else key
 
     def __iter__(self) -> Iterator[GazetteerEntry]:
         """Yield every entry, kind by kind, in file order."""
@@ -164,6 +212,10 @@ class Gazetteer:
     def get(self, kind: str, key: str) -> GazetteerEntry | None:
         """Return the entry with this kind and key, or None."""
         return self.entries[kind].get(key)
+
+    def find_by_key(self, kind: str, key: str) -> GazetteerEntry | None:
+        """Return the entry that has this key or, if none does, the actor that had it."""
+        return self.get(kind, key) or (self.former.get(key) if kind == "actor" else None)
 
     def find(self, kind: str, name: str) -> GazetteerEntry | None:
         """Return the entry with this name, alias or key, or None. An actor is also found by its name plus a
@@ -176,6 +228,10 @@ class Gazetteer:
         """Return the country with this name or alias, but not by its code alone: "VU" may be an organisation."""
         country = self.find("country", name)
         return None if country and fold(name) == country.key.casefold() and name not in country.names else country
+
+    def find_country_abroad(self, name: str) -> GazetteerEntry | None:
+        """Return the country with this name in Spanish or French, if that is no name of a country in English."""
+        return None if self.find("country", name) else self._foreign.get(fold(name))
 
     def find_country_by_code(self, code: str) -> GazetteerEntry | None:
         """Return the country with an alpha-3 code (ISO 3166-1) or a numeric code (M49; leading zeros are
@@ -306,13 +362,13 @@ class Gazetteer:
     @cached_property
     def _known(self) -> frozenset[str]:
         """All names, including those of countries in other languages, which are not typos."""
-        return self._foreign.union(*self._names.values())
+        return frozenset(self._foreign).union(*self._names.values())
 
     @cached_property
-    def _foreign(self) -> frozenset[str]:
+    def _foreign(self) -> dict[str, GazetteerEntry]:
         """The names of countries in other languages."""
-        columns = ("name_es", "name_fr")
-        return frozenset(fold(entry.row[column]) for entry in self.entries["country"].values() for column in columns)
+        countries, columns = self.entries["country"].values(), ("name_es", "name_fr")
+        return {fold(entry.row[column]): entry for entry in countries for column in columns}
 
     @cached_property
     def _words(self) -> frozenset[str]:
@@ -507,8 +563,9 @@ def _name_use(entry: GazetteerEntry, name: str) -> _NameUse:
 
 @cache
 def load_gazetteer() -> Gazetteer:
-    """Load the bundled reference data, once."""
-    return Gazetteer()
+    """Load the bundled reference data with those of the deployment, once. Raises ReferenceDataError."""
+    folder = os.environ.get(OVERLAY_VARIABLE)
+    return Gazetteer(REFERENCE, read_overlay(Path(folder) if folder else None, OVERLAID_FILES))
 
 
 @cache_by_name
@@ -527,6 +584,14 @@ def closest_match(name: str, names: Iterable[str], min_score: int = MIN_MATCH_SC
     return best[0] if best else ""
 
 
+def closest_entries(printed: str, entries: list[GazetteerEntry]) -> list[GazetteerEntry]:
+    """Return the first entry, and those with a name at most as many typos (edits of a letter) away."""
+    folded = fold(printed)
+    typos = [OSA.distance(folded, fold(entry.closest_name(printed))) for entry in entries]
+    near = {entry.key: entry for entry, count in zip(entries, typos, strict=True) if count <= typos[0]}
+    return list(near.values())
+
+
 def similarity(one: str, other: str, min_score: int) -> float:
     """Return the similarity of two names, from 0 to 100, in any word order; 0 if below ``min_score``."""
     return max(
@@ -535,22 +600,23 @@ def similarity(one: str, other: str, min_score: int) -> float:
     )
 
 
-def _read_entries(path: Path, kind: str, key_column: str) -> dict[str, GazetteerEntry]:
-    entries: dict[str, GazetteerEntry] = {}
-    with path.open(encoding="utf-8", newline="") as file:
-        for number, row in enumerate(csv.DictReader(file), start=2):
-            key = row.get(key_column) or ""
-            if not key or not row.get("name") or None in row.values():
-                raise ReferenceDataError(
-                    f"{path.name}, line {number}: a row needs {key_column} and name, and all columns"
-                )
-            if key in entries:
-                raise ReferenceDataError(f"{path.name}, line {number}: {key} occurs twice")
-            official = (row.get("official_name") or "").removeprefix("the ")
-            aliases = (official, *(row.get("aliases") or "").split(";"))
-            names = dict.fromkeys(alias for alias in aliases if alias not in ("", row["name"]))
-            entries[key] = GazetteerEntry(kind, key, row["name"], tuple(names), row)
-    return entries
+def _read_entries(
+    path: Path, kind: str, key_column: str, text: str | None = None, columns: Collection[str] = ()
+) -> Iterator[tuple[GazetteerEntry, OverlayRow]]:
+    """Yield the entries of a table with their rows."""
+    keys: set[str] = set()
+    for row in read_rows(path, path.read_text(encoding="utf-8") if text is None else text, columns):
+        key, name = row.cells.get(key_column, ""), row.cells.get("name", "")
+        for column, cell in ((key_column, key), ("name", name)):
+            if not cell:
+                raise row.error(column, "the cell is empty", f"Every row needs {key_column} and name.")
+        if key in keys:
+            raise row.error(key_column, f"{key} occurs twice", "Keep one of the rows.")
+        keys.add(key)
+        official = (row.cells.get("official_name") or "").removeprefix("the ")
+        aliases = (official, *(row.cells.get("aliases") or "").split(";"))
+        names = dict.fromkeys(alias for alias in aliases if alias not in ("", name))
+        yield GazetteerEntry(kind, key, name, tuple(names), row.cells), row
 
 
 def _parts(country: GazetteerEntry) -> Iterator[GazetteerEntry]:
@@ -559,14 +625,21 @@ def _parts(country: GazetteerEntry) -> Iterator[GazetteerEntry]:
         yield replace(country, name=part, aliases=(), row={**country.row, "demonyms": demonym, "is_part": "yes"})
 
 
-def _index_names(kind: str, entries: Mapping[str, GazetteerEntry]) -> dict[str, GazetteerEntry]:
+def _index_names(
+    kind: str, entries: Mapping[str, GazetteerEntry], own: Mapping[tuple[str, str], OverlayRow]
+) -> dict[str, GazetteerEntry]:
+    """Return the entries by name. ``own`` are the rows of the deployment."""
     names: dict[str, GazetteerEntry] = {}
     for entry in entries.values():
         for name in (*entry.names, entry.key):
             other = names.setdefault(fold(name), entry)
             if other is not entry and name != entry.key:
-                raise ReferenceDataError(
-                    f"{REFERENCE_FILES[kind][0]}: {name!r} names both {other.key} and {entry.key}",
-                    "Give the name to one of them only.",
-                )
+                hint = "Give the name to one of them only."
+                if row := own.get((kind, entry.key)) or own.get((kind, other.key)):
+                    column = next((one for one, cell in row.cells.items() if name in cell.split(";")), "name")
+                    hint += " A row with the key of ours replaces it."
+                    hint += " If both are one actor, merge them: cybilgraph actors merge." if kind == "actor" else ""
+                    raise row.error(column, f"{name!r} names both {other.key} and {entry.key}", hint)
+                file = REFERENCE_FILES[kind][0]
+                raise ReferenceDataError(f"{file}: {name!r} names both {other.key} and {entry.key}", hint)
     return names

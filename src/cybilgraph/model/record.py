@@ -148,11 +148,12 @@ class Participation:
 
 @value(frozen=True, slots=True)
 class Scope:
-    """A country, region, group or theme of the project."""
+    """A country, region, group or theme of the project; ``share`` is its percentage of the project, or empty."""
 
     concept: Named
     basis: Basis
     evidence: tuple[Evidence, ...] = field(default=(), compare=False)
+    share: str = ""
 
 
 @value(frozen=True, slots=True)
@@ -217,11 +218,15 @@ class Contact:
 
 @value(frozen=True, slots=True)
 class WebLink:
-    """A link on the page. ``url`` is empty if the page was saved as text, which loses addresses."""
+    """A link on the page. ``url`` is empty if the page was saved as text, which loses addresses.
+
+    ``details`` are the format, languages and categories of a document (``links.kind_of_detail``).
+    """
 
     text: str
     url: str = ""
     place: Place | None = field(default=None, compare=False)
+    details: tuple[str, ...] = ()
 
 
 @value(frozen=True, slots=True)
@@ -300,6 +305,8 @@ class Record:
     outcomes: tuple[Text, ...] = ()
     outputs: tuple[Text, ...] = ()
     activities: tuple[Text, ...] = ()
+    indicators: tuple[Text, ...] = ()
+    classifications: tuple[Text, ...] = ()
     links: tuple[WebLink, ...] = ()
     left_blank: tuple[LeftBlank, ...] = ()
     language: Text = Text("en")

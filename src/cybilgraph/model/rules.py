@@ -156,28 +156,33 @@ def _example(name: str, own: Mapping[str, list[ox.NamedNode | ox.Literal]], whic
 
 
 def drop_superseded(report: Report) -> None:
-    """Remove findings that another, more specific finding on the same record supersedes."""
+    """Remove findings that another, more specific finding on the same record or cell supersedes."""
     better = {
-        (found.record, less, _location(found, rule))
+        (less, place)
         for found in report.findings
-        if (rule := catalogue().get(found.rule.removeprefix(RULES)))
+        if (rule := catalogue().get(found.rule.removeprefix(RULES))) and rule.supersedes
+        for place in _places(found, rule)
         for less in rule.supersedes
     }
 
     def is_not_superseded(found: Finding) -> bool:
-        places = (None, (found.file, found.line, found.column))
-        return not any((found.record, found.rule, place) in better for place in places)
+        places = (found.record, (found.file, found.line, found.column))
+        return not any((found.rule, place) in better for place in places)
 
     if better:
         report.keep(is_not_superseded)
 
 
-def _location(found: Finding, rule: Rule) -> tuple[str, int, int] | None:
-    """Return the place within which a finding supersedes others; None for the whole record.
+def _places(found: Finding, rule: Rule) -> Iterator[str | tuple[str, int, int]]:
+    """Yield the places within which a finding supersedes others: the record or, for reading rules, a place in a file.
 
-    Reading rules are about one value, shapes about the record.
+    Reading rules are about one value, or about the cells of a column down to the line ``last_line``.
     """
-    return (found.file, found.line, found.column) if rule.category == "reading" else None
+    if rule.category != "reading":
+        yield found.record
+        return
+    last_line = int(dict(found.values).get("last_line", found.line))
+    yield from ((found.file, line, found.column) for line in range(found.line, last_line + 1))
 
 
 def finding(

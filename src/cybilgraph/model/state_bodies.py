@@ -28,7 +28,9 @@ _CODE_LENGTH = 2
 _ARTICLE, _REMARK = re.compile(r"the ", re.IGNORECASE), re.compile(r",? (?:which|who) \w.*$")
 #: What joins a country to the body after or before it.
 _OWNS = re.compile(r"['’]s? | [-–] | ")
-_OWNED_BY = re.compile(r"(?:,| [-–]|,? (?:of|in|del?|du|des|da|do))?(?: the| la)? \Z")
+_OWNED_BY = re.compile(r"(?:,| [-–]|,? (?:of|in|del?|du|des|da|do))?(?: the| la)? \Z|,? d(?:e l)?['’]\Z")
+#: The same before the name of a country in Spanish or French.
+_OWNED_BY_ABROAD = re.compile(r",? d(?:e l)?['’]|(?:,| [-–]|,? (?:del?|du|des|da|do))? (?:(?:la|las|los) )?")
 #: The end of a longer name of a state: "of the Republic of China" is not of China.
 _LONGER_NAME = re.compile(r"(?:Republic|République|República|Kingdom|State|Commonwealth|Union|Democratic|Federation)\Z")
 _WORD = re.compile(r"[^\W\d_]+")
@@ -70,9 +72,15 @@ def _parse(name: str) -> ActorName:
     if match := _QUALIFIER.search(name):
         bare, qualifier = name[: match.start()], match["qualifier"].strip()
         country = names.find_country(qualifier)
+        if country is None and is_state_body(bare, owned=True):
+            country = names.find_country_abroad(qualifier)
         if country or not _is_abbreviation(qualifier, bare):
             return ActorName(bare, country.name if country else qualifier, country, label)
         name = f"{bare}, {rest}" if (rest := match["rest"]) and names.find_country(rest) else bare
+    for owned in _OWNED_BY_ABROAD.finditer(name):  # "Ministerio de Justicia de España"
+        bare, country = name[: owned.start()], names.find_country_abroad(name[owned.end() :])
+        if country and is_state_body(bare, owned=True):
+            return _of_state(bare, country)
     for mention in names.find_mentions(name):
         found = mention.of("country") or mention.of(DEMONYM)
         if found is None or names.find_namesake(name[mention.start : mention.end]):
@@ -147,7 +155,7 @@ def successor_key(key: str, names: Iterable[str]) -> str:
         if key == slug(name) and (country := load_gazetteer().find_country(name)):
             return load_gazetteer().government(country).key
         parsed = parse_actor_name(name)
-        if parsed.qualifier and key == slug(parsed.bare):
+        if parsed.qualifier and key in (slug(parsed.bare), slug(name)):
             found = find_state_body(parsed)
             return found.key if found else parsed.key
     return key

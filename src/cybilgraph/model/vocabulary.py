@@ -61,11 +61,21 @@ OWL = Vocabulary("http://www.w3.org/2002/07/owl#", ("Ontology", "deprecated", "s
 DCTERMS = Vocabulary(
     "http://purl.org/dc/terms/",
     (
-        *("identifier", "title", "abstract", "description", "isPartOf", "relation", "isReplacedBy", "hasVersion"),
+        *(
+            "identifier",
+            "title",
+            "abstract",
+            "description",
+            "isPartOf",
+            "hasPart",
+            "relation",
+            "isReplacedBy",
+            "hasVersion",
+        ),
         *("source", "rights", "language", "modified", "created"),
         # Datasets and files
         *("issued", "publisher", "creator", "license", "spatial", "temporal", "PeriodOfTime", "RightsStatement"),
-        *("LicenseDocument", "format", "conformsTo", "provenance", "ProvenanceStatement", "isVersionOf"),
+        *("LicenseDocument", "format", "conformsTo", "provenance", "ProvenanceStatement", "isVersionOf", "type"),
     ),
 )
 SKOS = Vocabulary(

@@ -406,6 +406,7 @@ def build(
                 total=count_inputs(local_places),
                 progress=progress,
                 on_page=draft.add_source,
+                on_other=draft.add_texts,
             )
             for one in validate_together(records, report):
                 assembly.add_split(one.identity, one.own, one.shared)

@@ -24,6 +24,7 @@ from cybilgraph.extraction.inferred import find_inferred
 from cybilgraph.identity import RecordIdentity, identity_of
 from cybilgraph.identity.assembly import split_shared
 from cybilgraph.model.findings import CheckedFile, Finding, Report
+from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.record import Record
 from cybilgraph.model.resources import FINGERPRINT_FILES
 from cybilgraph.model.rules import finding
@@ -205,13 +206,16 @@ def prepare(
     progress: Progress | None = None,
     seen: dict[str, Input] | None = None,
     on_page: Callable[[bytes], None] = lambda _: None,
+    on_other: Callable[[Input, set[str]], None] = lambda _, _names: None,
 ) -> Iterator[PreparedRecord]:
     """Yield the prepared records of the inputs in order, and report inputs that cannot be read.
 
     At most some thousands of records are in memory. ``seen`` is as in ``reporting``. ``on_page`` receives the content
-    of each input with a single record.
+    of each input with a single record, and ``on_other`` every other input, with the names of the sources in it, unless
+    persons are hidden, whom its text may mention.
     """
     for input_file, results in _in_order(inputs, work, executor):
+        names: set[str] = set()
         with reporting(input_file, report, total, progress, seen) as note:
             for result in results:
                 report.records += len(result.records)
@@ -219,10 +223,14 @@ def prepare(
                 for one in result.records:
                     note(one.source.name, one.identity.key)
                     yield one
+                    if result.page is None:
+                        names.add(one.source.name)
                 if result.page is not None:
                     on_page(result.page)
                 if result.error:
                     raise result.error
+        if names and not work.hidden:
+            on_other(input_file, names)
 
 
 def _in_order(
@@ -369,6 +377,8 @@ def fingerprint() -> bytes:
     for folder, pattern in FINGERPRINT_FILES:
         for path in sorted(folder.rglob(pattern)):
             digest.update(f"{path.relative_to(folder)}\0{path.stat().st_size}\0".encode() + path.read_bytes())
+    for path, text in load_gazetteer().overlay.items():
+        digest.update(f"{path.name}\0{text}\0".encode())
     needed = (line for line in requires("cybilgraph") or () if "extra ==" not in line)
     versions = [f"{name} {version(name)}" for line in needed for name in re.findall(r"^[\w.-]+", line)]
     digest.update("\0".join([sys.version, *versions]).encode())

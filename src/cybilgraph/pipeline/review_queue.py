@@ -34,7 +34,9 @@ _RANDOM_SHARE = 10
 #: Claims that have this probability of being right are the least certain.
 _UNCERTAIN = 0.5
 #: Claims found in prose; a curator has not decided on them yet.
-_OPEN = (Basis.DERIVED, Basis.POSSIBLE)
+OPEN = (Basis.DERIVED, Basis.POSSIBLE)
+#: The roles that a claim may have instead, in the order of their number keys.
+ROLES = ("funder", "implementer", "partner", "beneficiary", "unspecified")
 #: The lowest similarity of a listed name that is offered for an unlisted one.
 _MIN_SCORE = 60
 _PROJECTS = f"{BASE}id/project/"
@@ -98,9 +100,9 @@ def open_claims(release: Release, folder: Path, limit: int, seed: int) -> list[O
     uncertain, drawn = _Lowest(limit), _Lowest(max(limit // _RANDOM_SHARE, 1))
     with Decisions(folder) as decided:
         for key, title, claims in _projects(release):
-            subjects = {(one.field, _key(one)) for one in decided.of(key)}
+            subjects = {(one.field, claim_key(one)) for one in decided.of(key)}
             for claim in claims:
-                if claim.basis in _OPEN and (claim.field, claim.key) not in subjects:
+                if claim.basis in OPEN and (claim.field, claim.key) not in subjects:
                     one = OpenClaim(key, title, claim, claims)
                     chance = hashlib.sha256(f"{seed} {claim.node}".encode()).digest()
                     uncertain.add(abs(claim.confidence - _UNCERTAIN), one)
@@ -122,7 +124,17 @@ def open_claims(release: Release, folder: Path, limit: int, seed: int) -> list[O
     ]
 
 
-def _key(one: Decision) -> str:
+def name_span(text: str, name: str, key: str, field: str) -> tuple[int, int]:
+    """Return where a text has the name of what a claim links to, in any of its printed forms; (0, 0) if it has not."""
+    entry = load_gazetteer().entries.get(kind_of(field), {}).get(key)
+    without_qualifier = name.partition(" (")[0]  # the text may say it in other words
+    for form in (name, *sorted((entry.names if entry else ()), key=len, reverse=True), without_qualifier):
+        if (start := text.casefold().find(form.casefold())) >= 0:
+            return start, start + len(form)
+    return 0, 0
+
+
+def claim_key(one: Decision) -> str:
     """Return the key of what a decision is about, which may be given by name."""
     found = find_resource(kind_of(one.field), one.value) if is_link(one.field) else None
     return found.key if found else one.value

@@ -15,6 +15,7 @@ import yaml
 
 from cybilgraph.model.fields import FIELDS, Field, FieldKind
 from cybilgraph.model.gazetteer import load_gazetteer
+from cybilgraph.model.links import link_text
 from cybilgraph.model.record import (
     Basis,
     Contact,
@@ -189,8 +190,8 @@ def _printed_value(value: Any) -> Any:
     match value:
         case Participation(actor=Named(printed=printed), basis=Basis.STATED):
             return printed.text
-        case Scope(concept=Named(printed=printed), basis=Basis.STATED):
-            return printed.text
+        case Scope(concept=Named(printed=printed), basis=Basis.STATED, share=share):
+            return f"{printed.text} ({share}%)" if share else printed.text
         case Relation(project=Named(printed=printed), basis=Basis.STATED):
             return printed.text
         case Named(printed=printed) | Date(printed=printed, evidence=()):
@@ -201,7 +202,8 @@ def _printed_value(value: Any) -> Any:
         case Funding():
             return funding_text(value) if value.basis is Basis.STATED else None
         case WebLink():
-            return {"text": value.text, "url": value.url} if value.url and value.url not in value.text else value.text
+            text = link_text(value.text, value.details)
+            return {"text": text, "url": value.url} if value.url and value.url not in text else text
         case Text() | Identifier():
             return value.text
     return None

@@ -22,8 +22,12 @@ from typing import IO, Any
 
 from lxml import etree
 
+from cybilgraph.model.classifications import ELEMENTS as CLASSIFYING
+from cybilgraph.model.classifications import Classification, read_classification
 from cybilgraph.model.dates import date_bounds
 from cybilgraph.model.gazetteer import load_gazetteer
+from cybilgraph.model.indicators import MEASURES, Indicator, Measurement, read_indicator
+from cybilgraph.model.links import CATEGORY, FORMAT, LANGUAGE, kind_of_detail, link_text
 from cybilgraph.model.record import Basis, Date, Funding, Named, Participation, Record, Relation, Scope, Text
 from cybilgraph.model.state_bodies import label
 from cybilgraph.model.vocabulary import BASE, CYB, SKOS
@@ -39,13 +43,14 @@ _LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 _ACTOR = re.compile(rf"<{re.escape(BASE)}id/actor/[^>]+>".encode())
 _ACTOR_NAME_OR_SEAT = re.compile(rf"(<{re.escape(BASE)}id/actor/[^>]+>) <(?:{SKOS.prefLabel}|{CYB.seat})> .*")
 _IS_PROJECT = f" <{CYB.Project}> .\n".encode()
-#: Code lists DescriptionType "other", ActivityDateType (planned and actual), RelatedActivityType.
+#: Code lists DescriptionType "other", ActivityDateType (planned and actual).
 _OTHER = "4"
 _START, _END = ("1", "2"), ("3", "4")
-_PARENT, _SIBLING = "1", "3"
 #: Code lists OrganisationType "other", Vocabulary "reporting organisation", IndicatorMeasure "qualitative",
 #: DocumentCategory "activity web page", OtherIdentifierType "internal" and "other".
 _ORG_OTHER, _OWN, _M49, _QUALITATIVE, _PAGE, _INTERNAL, _OTHER_ID = "90", "99", "2", "5", "A12", "A1", "A9"
+#: Code lists IndicatorMeasure "unit", ResultType "other".
+_UNIT, _OTHER_RESULT = "1", "9"
 
 
 def read_graph_records(blocks: Iterable[bytes], shared: Iterable[str] = ()) -> Iterator[Record]:
@@ -103,18 +108,22 @@ def _activity(record: Record) -> Any:
         _add_printed(element, "status", record.status.printed, entry.name)
     _dates(activity, record)
     _contacts(activity, record)
+    found = [(text, read_classification(text.text)) for text in record.classifications]
+    classified = [(text, one) for text, one in found if one]
+    _classifications(activity, classified, ("activity-scope",))
     for kind in ("country", "region", "group", "theme"):
         for scope in record.scopes:
             # An unlisted place or theme has no code that IATI would accept.
             if scope.concept.kind == kind and scope.concept.known:
                 _scope(activity, scope)
+    _classifications(activity, classified, [tag for tag in CLASSIFYING if tag != "activity-scope"])
     for kind in (*ELEMENTS.values(), *dict.fromkeys(TRANSACTIONS.values())):  # in the order of the schema
         for one in record.funding:
             if one.kind == kind and _has_element(one):
                 _sum(activity, one)
     _links(activity, record)
     for relation in record.relations:
-        kind = _PARENT if relation.kind == "part_of" else _SIBLING
+        kind = {"part_of": codes.PARENT, "includes": codes.CHILD}.get(relation.kind, codes.SIBLING)
         about = {"ref": relation.project.printed.text, "type": kind}
         element = _add(activity, "related-activity", attributes=about)
         etree.SubElement(element, codes.FIELD).text = relation.kind
@@ -138,6 +147,8 @@ def _without_element(activity: Any, record: Record) -> None:
                 if _has_element(value):
                     continue
                 printed = Text(funding_text(value))
+            if name == "classifications" and read_classification(value.text):
+                continue
             if name != "slug" or printed != derive_slug(record.title, record.address):
                 element = _add(activity, codes.STATED, printed.text, {codes.FIELD_ATTRIBUTE: name})
                 if isinstance(value, Date | Funding):
@@ -186,16 +197,30 @@ def _contacts(activity: Any, record: Record) -> None:
             _add(element, "email").text = _clean(contact.email)
 
 
+def _classifications(activity: Any, found: Iterable[tuple[Text, Classification]], tags: Iterable[str]) -> None:
+    """Add classifications whose elements have these tags, in their order."""
+    for tag in tags:
+        for text, one in found:
+            if one.element == tag:
+                kind = one.vocabulary.partition("-")[0] if tag == "humanitarian-scope" else ""
+                about = {"type": kind, "vocabulary": one.vocabulary, "code": one.code}
+                about |= {"percentage": one.share, "significance": one.significance}
+                element = _add(activity, tag, one.name, {name: value for name, value in about.items() if value})
+                if one.text != text.text:
+                    etree.SubElement(element, codes.PRINTED).text = _clean(text.text)
+
+
 def _scope(activity: Any, scope: Scope) -> None:
-    concept = scope.concept
+    concept, share = scope.concept, {"percentage": scope.share} if scope.share else {}
     match concept.kind:
         case "country":
-            element = _add(activity, "recipient-country", attributes={"code": concept.key})
+            element = _add(activity, "recipient-country", attributes={"code": concept.key, **share})
         case "region":
-            element = _add(activity, "recipient-region", attributes={"vocabulary": _M49, "code": concept.key})
+            about = {"vocabulary": _M49, "code": concept.key, **share}
+            element = _add(activity, "recipient-region", attributes=about)
         case kind:
             tag = "recipient-region" if kind == "group" else "sector"
-            own = {"vocabulary": _OWN, "vocabulary-uri": f"{BASE}id/{kind}", "code": concept.key}
+            own = {"vocabulary": _OWN, "vocabulary-uri": f"{BASE}id/{kind}", "code": concept.key, **share}
             element = _add(activity, tag, _name(concept), own)
     _add_evidence(element, scope)
 
@@ -229,21 +254,68 @@ def _sum(activity: Any, one: Funding) -> None:
 def _links(activity: Any, record: Record) -> None:
     for link in record.links:
         if link.url:
-            kind = mimetypes.guess_type(link.url)[0] or "text/html"
+            by_kind = {
+                kind: [one for one in link.details if kind_of_detail(one) == kind]
+                for kind in (FORMAT, CATEGORY, LANGUAGE)
+            }
+            kind = next(iter(by_kind[FORMAT]), mimetypes.guess_type(link.url)[0] or "text/html")
             element = _add(activity, "document-link", attributes={"format": kind, "url": _clean(link.url)})
             _add(element, "title", link.text)
-            _add(element, "category", attributes={"code": _PAGE})
+            for code in by_kind[CATEGORY] or [_PAGE]:
+                _add(element, "category", attributes={"code": code})
+            for code in by_kind[LANGUAGE]:
+                _add(element, "language", attributes={"code": code})
+            if not (by_kind[FORMAT] and by_kind[CATEGORY]):  # IATI requires more than is known
+                etree.SubElement(element, codes.PRINTED).text = _clean(link_text(link.text, link.details))
 
 
 def _results(activity: Any, record: Record) -> None:
+    """Add results with their indicators. An indicator whose result is unknown gets one of our own."""
+    indicators = [(text, read_indicator(text.text)) for text in record.indicators]
+    results: dict[str, Any] = {}
     for row, kind in codes.fields_of("result"):
         for item in record.values(row.name):
             result = _add(
                 activity, "result", attributes={"type": codes.IMPACT if item.subheading == "Impact" else kind}
             )
             _add(result, "title", item.text)
-            indicator = _add(result, "indicator", attributes={"measure": _QUALITATIVE})  # required by the schema
-            _add(indicator, "title", item.text)
+            results[item.text] = result
+            if not any(item.text.startswith(one.result or one.title) for _, one in indicators):
+                indicator = _add(result, "indicator", attributes={"measure": _QUALITATIVE})  # required by the schema
+                _add(indicator, "title", item.text)
+    for text, one in indicators:
+        name = one.result or one.title
+        title = name if name in results else next((title for title in results if title.startswith(name)), "")
+        if (result := results.get(title)) is None:
+            result = results[name] = _add(
+                activity, "result", attributes={"type": _OTHER_RESULT, codes.FIELD: "indicators"}
+            )
+            _add(result, "title", name)
+        _indicator(result, text, one)
+
+
+def _indicator(result: Any, text: Text, one: Indicator) -> None:
+    """Add an indicator. Its text is in its printed form, for what IATI has no place for."""
+    measure = next((code for code, name in MEASURES.items() if name == one.measure), _UNIT)
+    element = _add(result, "indicator", attributes={"measure": measure})
+    _add(element, "title", one.title)
+    for value in one.values:
+        if value.kind == "baseline":
+            dated = {"year": value.start[:4], "iso-date": value.start if value.start[4:] else ""}
+            about = {name: text for name, text in {**dated, "value": value.value}.items() if text}
+            _add(element, "baseline", attributes=about)
+    periods: dict[tuple[str, str], list[Measurement]] = {}
+    for value in one.values:
+        if value.kind != "baseline":
+            periods.setdefault((value.start, value.end), []).append(value)
+    for (start, end), values in periods.items():
+        period = _add(element, "period")
+        for tag, day, last in (("period-start", start, False), ("period-end", end, True)):
+            if day:
+                _add(period, tag, attributes={"iso-date": date_bounds(day)[last]})
+        for value in sorted(values, key=lambda value: value.kind != "target"):  # in the order of the schema
+            _add(period, value.kind, attributes={"value": value.value})
+    etree.SubElement(element, codes.PRINTED).text = _clean(text.text)
 
 
 def _add_printed(element: Any, kind: str, printed: Text, stated: str) -> None:

@@ -18,7 +18,7 @@ from cybilgraph.model.record import Place, Record, Text
 from cybilgraph.model.rules import finding
 from cybilgraph.readers.inputs import Input
 from cybilgraph.readers.page.names import BULLET
-from cybilgraph.readers.page.sections import RecordBuilder, Section
+from cybilgraph.readers.page.sections import RecordBuilder, Section, shorten_quote
 from cybilgraph.readers.text import read_lines
 
 #: The content of a cell for a heading that the page prints with nothing under it. An empty cell has no meaning,
@@ -39,6 +39,7 @@ _PARTS: dict[FieldKind, Callable[[str], list[str]]] = {
     FieldKind.LINKS: _BETWEEN_LINKS.split,
     FieldKind.MONEY: _SUM.findall,
 }
+_CELL_NAME = re.compile(r"([A-Z]{1,3})([0-9]{1,7})")
 #: The maximum length of a label, and of a name in messages.
 _MAX_NAME_CHARACTERS = 200
 
@@ -67,6 +68,15 @@ def column_letters(number: int) -> str:
     return letters
 
 
+def cell_place(name: str) -> tuple[int, int]:
+    """Return the row and the column of a workbook's cell from its name; zeros if it is not a name."""
+    match = _CELL_NAME.fullmatch(name)
+    column = 0
+    for letter in match[1] if match else "":
+        column = column * 26 + ord(letter) - ord("A") + 1
+    return (int(match[2]) if match else 0), column
+
+
 def find_field(name: str) -> Field | None:
     """Return the field with this column, key or label, or None."""
     return _field_called(name) if len(name) <= _MAX_NAME_CHARACTERS else None
@@ -87,6 +97,14 @@ def unknown_name_finding(input_file: Input, name: str, place: Place) -> Finding:
         "unknown-column", input_file.name, values, label=name, line=place.line, column=place.column, advice=advice
     )
     return replace(found, proposal=Fix(place.line, place.column, name, near)) if near else found
+
+
+def _second_value_finding(input_file: Input, cell: Cell, kept: str) -> Finding:
+    place, text = cell.place, cell.lines[0].text
+    values = {"label": cell.name, "other": shorten_quote(text), "kept": shorten_quote(kept)}
+    return finding(
+        "second-value", input_file.name, values, label=cell.name, line=place.line, column=place.column, text=text
+    )
 
 
 def read_cell(name: str, text: str, place: Place, spans: bool = False) -> Cell:
@@ -120,18 +138,18 @@ def read_cells(input_file: Input, cells: list[Cell], findings: list[Finding]) ->
     """Return the record of named cells, or None if they are empty or the example of a template."""
     values = RecordBuilder(input_file, findings, cells[0].place.line if cells else 0)
     filled = False
-    seen: set[str] = set()
+    seen: dict[str, str] = {}
     # Identifying fields come first, so that the size limit does not cut them off.
     for cell in sorted(cells, key=lambda cell: (row := find_field(cell.name)) is None or row.kind not in ONE_LINE):
         row, lines = find_field(cell.name), cell.lines
         if row is not None and row.kind in ONE_LINE and lines:
-            if row.name in seen:  # keep and report a second value
-                findings.append(unknown_name_finding(input_file, f"{cell.name} (again)", cell.place))
-                row = None
+            if (kept := seen.setdefault(row.name, lines[0].text)) is not lines[0].text:
+                if kept == lines[0].text:
+                    continue
+                findings.append(_second_value_finding(input_file, cell, kept))
+                row = None  # the text is kept in the description
             elif row.name == "code" and lines[0].text == EXAMPLE:
                 return None
-            else:
-                seen.add(row.name)
         if row is None and lines:
             row = BY_NAME["description"]
             lines = [Text(f"{cell.name}: {lines[0].text}", lines[0].place), *lines[1:]]

@@ -6,7 +6,7 @@ import io
 import re
 import sys
 from collections import defaultdict
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Container, Generator, Iterable, Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import replace
 from itertools import islice, takewhile
@@ -34,7 +34,8 @@ _PAGES, _HTML, _TABLES = ("", ".txt", ".text"), (".html", ".htm", ".xhtml"), (".
 #: Formats whose places are cell numbers; workbooks have no lines of text.
 WORKBOOKS = (".xlsx",)
 SUFFIXES_WITH_CELLS = (*_TABLES, *WORKBOOKS)
-_WITHOUT_LINES = (*WORKBOOKS, ".warc", COMPRESSED_ARCHIVE)
+_ARCHIVES = (".warc", COMPRESSED_ARCHIVE)
+_WITHOUT_LINES = (*WORKBOOKS, *_ARCHIVES)
 #: The start and end of each cell on a line, by cell number.
 Cells = dict[int, tuple[int, int]]
 #: Formats in which a lone carriage return ends a line.
@@ -161,6 +162,32 @@ def _cells(line: str, separator: str, first: int, quoted: bool) -> tuple[Cells, 
             begin = mark.end()
     cells[first + len(cells)] = (begin, len(line))
     return cells, quoted
+
+
+def read_texts(input_file: Input, names: Container[str], limit: int) -> Iterator[tuple[str, Iterator[str]]]:
+    """Yield the checksum and lines of a text with up to ``limit`` bytes, or of the pages of these names in an archive.
+
+    Raises SourceError if it cannot be read, or is larger.
+    """
+    if input_file.suffix in _ARCHIVES:
+        for page in find_pages(input_file, names):
+            yield page.source.sha256, source_lines(page)
+    elif has_lines(input_file):
+        with input_file.open(limit):
+            yield input_file.source.sha256, source_lines(input_file)
+
+
+def has_lines(input_file: Input) -> bool:
+    """Return whether a source is a text, whose lines can be shown."""
+    return input_file.suffix not in _WITHOUT_LINES
+
+
+def source_lines(input_file: Input) -> Iterator[str]:
+    """Yield the lines as the reader of this format counts them; an ellipsis for a line that is too long.
+
+    Raises SourceError if the source cannot be read.
+    """
+    return ("…" if line is None else line for line in _lines(input_file))
 
 
 def _lines(input_file: Input) -> Generator[str | None]:

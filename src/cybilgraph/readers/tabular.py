@@ -40,7 +40,7 @@ _MAX_LINES_BELOW = 50
 #: The maximum length of a cell, and the length kept of a longer one.
 _MAX_PARSED_CELL_CHARACTERS, _MAX_CELL_CHARACTERS = 131_072, 30_000
 SIZE_HINT = "Clear empty formatted cells, split the table, or save the sheet as .csv."
-_TEMPLATE_HINT = "For a template, run: cybilgraph template csv"
+_TEMPLATE_HINT = "To list the columns, see “Records” in the documentation, or run: cybilgraph template csv"
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from cybilgraph.errors import SourceError
 from cybilgraph.model.findings import Finding
 from cybilgraph.model.record import Record
 from cybilgraph.model.rules import finding
-from cybilgraph.readers.cells import cell_name, column_letters
+from cybilgraph.readers.cells import cell_name, cell_place, column_letters
 from cybilgraph.readers.inputs import Input, Stream
 from cybilgraph.readers.tabular import (
     MAX_COLUMNS,
@@ -48,7 +48,6 @@ MAX_CELLS = 4_000_000
 COLUMNS_SHEET = "columns"
 #: The maximum length of a list in a message.
 _MAX_LIST_CHARACTERS = 200
-_REFERENCE = re.compile(r"([A-Z]{1,3})([0-9]{1,7})(?::([A-Z]{1,3})([0-9]{1,7}))?")
 
 
 def read_xlsx(input_file: Input) -> Iterator[Record]:
@@ -96,6 +95,11 @@ class _Sheet(NamedTuple):
     is_empty: bool
 
     @property
+    def is_hidden(self) -> bool:
+        """Whether spreadsheet programs do not show it."""
+        return bool(self.sheet.sheet_state != "visible")
+
+    @property
     def part(self) -> str:
         """The name of its part in the archive."""
         return str(self.sheet._worksheet_path).removeprefix("/")
@@ -119,7 +123,9 @@ def _workbook_rows(input_file: Input, file: Stream, findings: list[Finding]) -> 
 
 
 def _open_sheets(input_file: Input, file: Stream) -> list[_Sheet]:
-    """Return the sheets of a workbook; first that with column names, or the first sheet if none has any."""
+    """Return the sheets of a workbook. The first is the table: the first sheet with column names, a visible one if
+    possible, or else the first sheet.
+    """
     import openpyxl  # takes a tenth of a second
 
     _check_archive(input_file, file)
@@ -127,7 +133,7 @@ def _open_sheets(input_file: Input, file: Stream) -> list[_Sheet]:
         warnings.simplefilter("ignore")  # warnings about drawings and rules, which are not read
         book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
     sheets = [_describe_sheet(sheet) for sheet in book.worksheets]
-    sheets.sort(key=lambda described: not described.fields)
+    sheets.sort(key=lambda described: (not described.fields, described.fields and described.is_hidden))
     for described in sheets[:1]:
         described.sheet.reset_dimensions()  # the declared size may be wrong; each row is read to its end
     return sheets
@@ -157,7 +163,7 @@ def _check_archive(input_file: Input, file: Stream) -> None:
                     cost = elements * max(1, sheets / _MAX_SHEETS)
         if cost > MAX_ELEMENTS:
             raise SourceError(
-                f"{input_file.name}: more than {MAX_ELEMENTS:,} elements, or too many for its {sheets:,} sheets",
+                f"{input_file.name}: more than {MAX_ELEMENTS:,} elements (rows, cells, texts), or too many sheets",
                 SIZE_HINT,
             )
 
@@ -204,11 +210,12 @@ def _other_sheets(input_file: Input, table: _Sheet, others: Iterable[_Sheet]) ->
     """Yield a finding for each other sheet: a violation if it has projects, too."""
     for other in others:
         values = {"sheet": other.sheet.title, "read": table.sheet.title}
+        advice = "hidden-sheet" if other.is_hidden else ""
         # A single known name may be part of a sheet that explains the columns.
         if len(other.fields) > 1:
-            yield finding("other-table", input_file.name, values)
+            yield finding("other-table", input_file.name, values, advice=advice)
         elif not other.is_empty and other.sheet.title != COLUMNS_SHEET:
-            yield finding("other-sheet", input_file.name, values)
+            yield finding("other-sheet", input_file.name, values, advice=advice)
 
 
 def _overlooked(input_file: Input, table: _Sheet) -> Iterator[Finding]:
@@ -228,16 +235,16 @@ def _overlooked(input_file: Input, table: _Sheet) -> Iterator[Finding]:
     if columns := sorted({number for number in names if names[number] and found.hides_column(number)}):
         listed = _listed(f"{column_letters(number)} ({names[number]})" for number in columns)
         yield at("hidden-columns", table.header_row, columns[0], {"columns": listed})
-    for left, top, right, bottom in found.merged:
+    for (top, left), end in found.merged:
         if top >= table.header_row and left <= len(names):
-            first, last = cell_name(top, left), cell_name(bottom, right)
+            first, last = cell_name(top, left), cell_name(*end)
             yield at("merged-cells", top, left, {"cells": f"{first}:{last}", "first": first})
     formulas = sorted((column, line) for line, column in found.formulas if line > table.header_row)
     for column, group in groupby(formulas, key=lambda place: place[0]):
         for top, bottom in _runs(line for _, line in group):
             first, last = cell_name(top, column), cell_name(bottom, column)
             cells = first if first == last else f"{first}:{last}"
-            yield at("formula-without-value", top, column, {"cells": cells})
+            yield at("formula-without-value", top, column, {"cells": cells, "last_line": bottom})
 
 
 def _runs(numbers: Iterable[int]) -> Iterator[tuple[int, int]]:
@@ -255,12 +262,12 @@ def _listed(names: Iterable[str]) -> str:
 @dataclass(slots=True)
 class _Overlooked:
     """What the XML of a sheet says beyond its values: hidden rows with content, hidden columns (first and last),
-    merged ranges (left, top, right, bottom), and the cells (row, column) of formulas without a stored value.
+    merged ranges (first and last cell), and formulas without a stored value. Cells are pairs of row and column.
     """
 
     hidden_rows: list[int] = field(default_factory=list)
     hidden_columns: list[tuple[int, int]] = field(default_factory=list)
-    merged: list[tuple[int, int, int, int]] = field(default_factory=list)
+    merged: list[tuple[tuple[int, int], tuple[int, int]]] = field(default_factory=list)
     formulas: list[tuple[int, int]] = field(default_factory=list)
     _row: int = 0
     _column: int = 0
@@ -290,8 +297,7 @@ class _Overlooked:
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
         match tag.rpartition(":")[2]:
             case "c":
-                place = _REFERENCE.fullmatch(attributes.get("r", ""))
-                self._column = _column_number(place[1]) if place else self._column + 1
+                self._column = cell_place(attributes.get("r", ""))[1] or self._column + 1
                 self._is_text = attributes.get("t") == "str"
                 self._has_formula = self._has_value = False
             case "v" | "is":
@@ -305,9 +311,10 @@ class _Overlooked:
                 self._is_hidden = _is_true(attributes.get("hidden"))
             case "col" if _is_true(attributes.get("hidden")):
                 self.hidden_columns.append((int(attributes["min"]), int(attributes["max"])))
-            case "mergeCell" if (place := _REFERENCE.fullmatch(attributes.get("ref", ""))) and place[3]:
-                left, top, right, bottom = place.groups()
-                self.merged.append((_column_number(left), int(top), _column_number(right), int(bottom)))
+            case "mergeCell":
+                first, last = (cell_place(name) for name in attributes.get("ref", "").partition(":")[::2])
+                if last[1]:
+                    self.merged.append((first, last))
 
     def _characters(self, text: str) -> None:
         if self._in_value and text.strip():
@@ -326,10 +333,3 @@ class _Overlooked:
 
 def _is_true(value: str | None) -> bool:
     return value in ("1", "true")
-
-
-def _column_number(letters: str) -> int:
-    number = 0
-    for letter in letters:
-        number = number * 26 + ord(letter) - ord("A") + 1
-    return number

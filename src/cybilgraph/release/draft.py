@@ -6,15 +6,17 @@ import csv
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cybilgraph.errors import SourceError
 from cybilgraph.identity import Identities
 from cybilgraph.model.findings import Report
+from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.resources import read_ontology, shape_files
 from cybilgraph.model.vocabulary import ORG, SKOS
 from cybilgraph.rdf.dumps import FULL_DUMPS, MAY_REACH, GzipPart, open_dumps, serialise_chunk, write_zstandard
@@ -23,12 +25,15 @@ from cybilgraph.rdf.dumps.stated import stated_statements
 from cybilgraph.rdf.dumps.tables import TableNames, TableRows, make_table_rows, write_tables
 from cybilgraph.rdf.ntriples import group_by_subject, object_texts
 from cybilgraph.rdf.serialisation import is_in_earlier_graph
+from cybilgraph.readers.excerpts import read_texts
+from cybilgraph.readers.inputs import Input
 from cybilgraph.release.graph_file import GRAPH, read_graph, write_graph
 from cybilgraph.release.manifest import (
     CHECKSUMS,
     IDENTITIES,
     MANIFEST,
     PUBLIC,
+    REFERENCE,
     REPORT,
     SEARCH,
     STORE,
@@ -36,7 +41,7 @@ from cybilgraph.release.manifest import (
     checksum_lines,
 )
 from cybilgraph.release.search import IndexEntry, Name, index_entries, write_index
-from cybilgraph.release.sources import SOURCES, Sources
+from cybilgraph.release.sources import MAX_TEXT_BYTES, SOURCES, Sources
 from cybilgraph.runtime.clock import build_time
 from cybilgraph.runtime.files import fsync, sha256_of
 from cybilgraph.runtime.parallel import SizedExecutor
@@ -64,6 +69,12 @@ class Draft:
         """Store the source of a record."""
         self._sources.add(source)
 
+    def add_texts(self, source: Input, names: Container[str]) -> None:
+        """Store the text of a file with several records, or of the pages with these names in a web archive."""
+        with suppress(SourceError):  # reported when its records were read
+            for sha256, lines in read_texts(source, names, MAX_TEXT_BYTES):
+                self._sources.add_text(sha256, lines)
+
     def close(self) -> None:
         """Close the file of sources."""
         self._sources.close()
@@ -84,6 +95,10 @@ class Draft:
             writer = csv.writer(table, lineterminator="\n")
             writer.writerow(("key", "name"))
             writer.writerows(identities.rows())
+        if overlay := load_gazetteer().overlay:
+            (self._folder / REFERENCE).mkdir()
+        for path, text in overlay.items():
+            (self._folder / REFERENCE / path.name).write_text(text, encoding="utf-8", newline="")
         self.manifest = {
             "release": self.number,
             "created": build_time().isoformat(timespec="seconds"),

@@ -28,7 +28,7 @@ from cybilgraph.readers.contacts import (
     to_ascii_forms,
 )
 from cybilgraph.release.graph_file import GRAPH, open_lines, write_graph
-from cybilgraph.release.sources import SOURCES, Sources, iterate_sources
+from cybilgraph.release.sources import SOURCES, Sources, iterate_sources, iterate_text_pages
 
 _NOTE = f"<{VCARD.note}>".encode()
 _NAME_PROPERTIES = (f"<{VCARD.fn}>".encode(), f"<{VCARD.hasEmail}>".encode())
@@ -265,4 +265,9 @@ def _copy_sources(path: Path, target: Path, is_mentioned: Callable[[str], bool])
                 changed = True
             else:
                 sources.add(content)
+        for key, number, text in iterate_text_pages(path):
+            if is_mentioned(text):
+                changed = True
+            else:
+                sources.add_page(key, number, text)
     return changed

@@ -29,7 +29,7 @@ from cybilgraph.release.erasure import (
 )
 from cybilgraph.release.forgotten import add_forgotten
 from cybilgraph.release.graph_file import GRAPH
-from cybilgraph.release.manifest import IDENTITIES, MANIFEST, PUBLIC, REPORT, Release, folder_size
+from cybilgraph.release.manifest import IDENTITIES, MANIFEST, PUBLIC, REFERENCE, REPORT, Release, folder_size
 from cybilgraph.runtime.files import atomic_write, fsync
 from cybilgraph.runtime.parallel import ProcessPool
 
@@ -297,6 +297,8 @@ class Releases:
 
     def _rebuild(self, release: Release, staging: Path, report: dict[str, Any]) -> None:
         shutil.copyfile(release.folder / IDENTITIES, staging / IDENTITIES)
+        if (release.folder / REFERENCE).is_dir():
+            shutil.copytree(release.folder / REFERENCE, staging / REFERENCE)
         manifest = dict(release.manifest)
         manifest["counts"] = manifest["counts"] | {"findings": report["counts"]}
         manifest["forgotten"] = manifest.get("forgotten", 0) + 1

@@ -19,6 +19,8 @@ from cybilgraph.runtime.files import ChecksumCache, parse_checksums, sha256_of
 STORE, REPORT, MANIFEST = "store", "report.json", "manifest.json"
 #: The table of a release's projects and all their names.
 IDENTITIES = "identities.csv"
+#: The deployment's own tables of reference data with which a release was built, if there were any.
+REFERENCE = "reference"
 SEARCH, PUBLIC, CHECKSUMS = "search.sqlite", "public", "SHA256SUMS"
 #: Files served in addition to those in the folder "public".
 _ALSO_SERVED = (REPORT, MANIFEST, CHECKSUMS)
@@ -50,6 +52,15 @@ class Release:
     def search(self) -> Path:
         """The search index; releases of earlier versions have none."""
         return self.folder / SEARCH
+
+    def reference(self) -> dict[str, str]:
+        """Return the text of each table of the deployment's own reference data. Raises FileDamaged."""
+        names = (name for name in self.manifest["files"] if name.startswith(f"{REFERENCE}/"))
+        texts = {}
+        for name in names:
+            with self.open(name) as file:
+                texts[name.removeprefix(f"{REFERENCE}/")] = file.read().decode()
+        return texts
 
     def source(self, sha256: str) -> bytes | None:
         """Return the source of a record by its checksum, or None if this release has not stored it."""

@@ -523,6 +523,15 @@ def _bases(node: dict[str, list[str]]) -> list[str]:
     return [_local_name(basis) for basis in object_texts(node, CYB.basis)]
 
 
+def read_facet(path: Path, kind: str) -> frozenset[str]:
+    """Return all values of a facet in an index; none if it cannot be read."""
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as base:
+            return frozenset(value for (value,) in base.execute("SELECT value FROM facet WHERE kind = ?", (kind,)))
+    except sqlite3.Error:
+        return frozenset()
+
+
 def write_index(path: Path, parts: Spool, findings: Iterable[Mapping[str, Any]]) -> None:
     """Write the index from the results of ``index_entries`` and the findings of a report."""
     with closing(sqlite3.connect(path, isolation_level=None)) as base:

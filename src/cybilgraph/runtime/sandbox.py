@@ -51,7 +51,10 @@ class SandboxError(RuntimeError):
 
 
 #: Variables of the environment that a worker needs: those of Python, of the C library, and of our own.
-_VARIABLES = ("LANG", "LANGUAGE", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "GLIBC_TUNABLES", "SOURCE_DATE_EPOCH")
+_VARIABLES = (
+    *("LANG", "LANGUAGE", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "GLIBC_TUNABLES", "SOURCE_DATE_EPOCH"),
+    "CYBILGRAPH_REFERENCE",  # the folder of reference data, which are read before files become inaccessible
+)
 _PREFIXES = ("LC_", "PYTHON", "MALLOC_")
 #: And those that say how to reach other servers; a proxy may be named with a password.
 _NETWORK_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR")

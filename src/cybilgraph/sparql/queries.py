@@ -20,6 +20,8 @@ from cybilgraph.sparql.lexer import tokens
 _MAX_FUZZY_NAME_CHARS = 200
 _HEADER = re.compile(r"#\s*(?:(?P<key>title|description):|(?P<param>param)\s)\s*(?P<rest>[^\n]*)")
 _BLOCK = re.compile(r"(VALUES\s+\?(\w+)\s*\{)[^}\n]*\}")
+#: Kinds of things that a parameter of a kind accepts, too.
+_ALSO = {"region": ("group",)}
 #: Matches a line that is removed if its parameter is not given.
 _ONLY_WITH = re.compile(r"^(.*)# only with (\w++)\n", re.MULTILINE)
 _PARAM = re.compile(r"(?P<name>\w++)\s++(?P<type>[\w-]++)\s*+:\s*+(?P<description>.+)")
@@ -177,13 +179,14 @@ def _term(parameter: Parameter, value: str) -> str:
         case kind if kind in REFERENCE_FILES:
             prefix, _, rest = value.partition(":")
             written_out = f"{PREFIXES[prefix]}{rest}" if prefix in PREFIXES else value
-            if _is_thing(kind, written_out, names):
-                return iri(written_out)
-            entry = names.find(kind, value) or (names.find_country_by_code(value) if kind == "country" else None)
-            if entry is None:
-                hint = f"{did_you_mean(kind, value, names)} Or use its IRI: {thing_iri(kind, '')}…"
-                raise QueryError(f"{parameter.name}: no {kind} is called {value!r}", hint)
-            return iri(thing_iri(kind, entry.key))
+            kinds = (kind, *_ALSO.get(kind, ()))
+            for one in kinds:
+                if _is_thing(one, written_out, names):
+                    return iri(written_out)
+                if entry := names.find(one, value) or (names.find_country_by_code(value) if one == "country" else None):
+                    return iri(thing_iri(one, entry.key))
+            hint = f"{did_you_mean(kind, value, names)} Or use its IRI: {thing_iri(kind, '')}…"
+            raise QueryError(f"{parameter.name}: no {' or '.join(kinds)} is called {value!r}", hint)
     raise QueryError(f"{parameter.name}: unknown type {parameter.type!r}")
 
 

@@ -10,16 +10,18 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
 
+from cybilgraph.model.dates import read_date
 from cybilgraph.model.findings import Finding, Fix
 from cybilgraph.model.gazetteer import (
     MIN_SUGGESTION_SCORE,
     GazetteerEntry,
     cache_by_name,
+    closest_entries,
     closest_match,
     load_gazetteer,
     slug,
 )
-from cybilgraph.model.record import Column, Record, Source
+from cybilgraph.model.record import Column, Record, Source, Text
 from cybilgraph.model.rules import Rule, catalogue, translate
 from cybilgraph.model.vocabulary import CYB, RULES
 from cybilgraph.readers.cells import cell_name
@@ -33,6 +35,8 @@ _ADDRESS = re.compile(r"h{0,2}t{1,3}p{1,2}(s?)[:;]?/{1,3}([\w-]+(?:\.[\w-]+)+(?:
 _EMAIL = re.compile(r"([^@\s]+)@{2,}([^@\s.]+(?:\.[^@\s.]+)+)")
 #: Numbers from 20000 (1954) on; serial numbers count days from this one on (ECMA-376 part 1, 18.17.4.1).
 _SERIAL_DATE, _FIRST_SERIAL_DAY = re.compile(r"[2-6]\d{4}"), date(1899, 12, 30)
+#: The days that some months lack. All months have the 28th, and no date with it is ambiguous.
+_LAST_DAY = re.compile(r"\b(?:29|30|31)(?!\d)")
 _KINDS = {"country-type": "country", "region-type": "region", "group-type": "group", "theme-type": "theme"}
 
 
@@ -62,22 +66,25 @@ def _fill_in(found: Finding, record: Record, column: Column) -> Finding:
 
 
 def _suggest_name(found: Finding, record: Record) -> Finding:
-    names, rule = load_gazetteer(), found.rule.removeprefix(RULES)
+    gazetteer, rule = load_gazetteer(), found.rule.removeprefix(RULES)
     if rule == "known-actor":
-        entry = _similar_actor(found.text)
+        entries = [entry for entry in (_similar_actor(found.text),) if entry]
     else:
         kinds = ("status",) if rule == "status-list" else (_KINDS[rule], "country", "region", "group", "theme")
-        near = next((near for kind in kinds if (near := names.suggestions(kind, found.text))), [])
-        entry = _likeliest(near, record)
-    return _suggested(found, entry.closest_name(found.text)) if entry else found
+        near = next((near for kind in kinds if (near := gazetteer.suggestions(kind, found.text))), [])
+        entries = _likeliest(found.text, near, record)
+    names = [entry.closest_name(found.text) for entry in entries]
+    if len(names) > 1:  # only a person can choose
+        return replace(found, advice="did-you-mean", values=(*found.values, ("meant", " / ".join(names))))
+    return _suggested(found, names[0]) if names else found
 
 
-def _likeliest(near: list[GazetteerEntry], record: Record) -> GazetteerEntry | None:
-    """Return the entry that the record also names elsewhere, or else the most similar one."""
+def _likeliest(printed: str, near: list[GazetteerEntry], record: Record) -> list[GazetteerEntry]:
+    """Return the entry that the record also names elsewhere, or else the closest ones."""
     mentions = load_gazetteer().find_mentions(record.title.text) if record.title and len(near) > 1 else []
     named = {entry.key for mention in mentions for entry in mention.entries}
     named |= {scope.concept.key for scope in record.scopes if scope.concept.known}
-    return next((entry for entry in near if entry.key in named), next(iter(near), None))
+    return [entry for entry in near if entry.key in named][:1] or closest_entries(printed, near)
 
 
 @cache_by_name  # an unknown actor often occurs in several projects
@@ -109,9 +116,12 @@ def _point_to_start_date(found: Finding, record: Record) -> Finding:
 
 
 def _suggest_date(found: Finding, _record: Record) -> Finding:
-    """Suggest the date whose serial number a spreadsheet program has stored: 44927 is 2023-01-01."""
+    """Suggest the date whose serial number a spreadsheet program has stored (44927 is 2023-01-01), or say that there
+    is no such day (2023-02-29).
+    """
     if not _SERIAL_DATE.fullmatch(found.text):
-        return found
+        date_in_month = read_date(Text(_LAST_DAY.sub("28", found.text, count=1)))
+        return replace(found, advice="no-such-day") if date_in_month and _LAST_DAY.search(found.text) else found
     day = (_FIRST_SERIAL_DAY + timedelta(days=int(found.text))).isoformat()
     return replace(found, advice="date-serial", values=(*found.values, ("day", day)), proposal=_fix(found, day))
 

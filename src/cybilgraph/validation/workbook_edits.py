@@ -17,7 +17,7 @@ from typing import Any
 from lxml import etree
 
 from cybilgraph.model.findings import Severity
-from cybilgraph.readers.cells import cell_name
+from cybilgraph.readers.cells import cell_name, cell_place
 
 #: The row and the column of a cell, from 1.
 CellPlace = tuple[int, int]
@@ -28,10 +28,13 @@ _RELATIONS = "http://schemas.openxmlformats.org/package/2006/relationships"
 _TYPES = "http://schemas.openxmlformats.org/package/2006/content-types"
 _COMMENTS_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.comments+xml"
 _VML_TYPE = "application/vnd.openxmlformats-officedocument.vmlDrawing"
+_EXCEL = "{urn:schemas-microsoft-com:office:excel}"
 _SPACE = "{http://www.w3.org/XML/1998/namespace}space"
 #: The background of marked cells (ARGB).
 _COLOURS = {Severity.VIOLATION: "FFFFC7C2", Severity.WARNING: "FFFFE3A3", Severity.INFO: "FFCFE2FF"}
 _AUTHOR = "cybilgraph"
+#: What separates our findings from the comment of somebody else.
+_BELOW_COMMENT = f"\n\n{_AUTHOR}:\n"
 #: The parts with our comments, if the sheet has none.
 _COMMENTS_PART, _VML_PART = "xl/cybilgraph-comments.xml", "xl/cybilgraph-comments.vml"
 #: The elements that follow legacyDrawing in a worksheet (ECMA-376 part 1, 18.3.1.99).
@@ -97,9 +100,10 @@ class WorkbookEdit:
         inline.text = _NOT_XML.sub("\ufffd", text)
 
     def mark(self, marks: Mapping[CellPlace, Mark]) -> None:
-        """Colour cells and add comments to them; cells that the sheet lacks are added."""
-        if not marks:
-            return
+        """Colour cells and add comments to them, in place of those of an earlier check.
+
+        Cells that the sheet lacks are added.
+        """
         for place in sorted(marks.keys() - self._cells.keys()):
             self._add_cell(place)
         self._colour(marks)
@@ -113,7 +117,7 @@ class WorkbookEdit:
     def _merged(self) -> list[tuple[CellPlace, CellPlace]]:
         ranges = self._sheet.iterfind(f"{self._tag('mergeCells')}/{self._tag('mergeCell')}")
         parts = [reference.get("ref", "").split(":") for reference in ranges]
-        return [(_place_of(part[0]), _place_of(part[1])) for part in parts if len(part) == 2]
+        return [(cell_place(part[0]), cell_place(part[1])) for part in parts if len(part) == 2]
 
     def content(self) -> bytes:
         """Return the edited workbook."""
@@ -141,7 +145,7 @@ class WorkbookEdit:
         for number, row in self._rows.items():
             column = 0
             for cell in row.iterfind(self._tag("c")):
-                column = _place_of(cell.get("r", ""))[1] or column + 1
+                column = cell_place(cell.get("r", ""))[1] or column + 1
                 yield (number, column), cell
 
     def _add_cell(self, place: CellPlace) -> None:
@@ -163,6 +167,10 @@ class WorkbookEdit:
         fills, formats = (styles.find(f"{{{etree.QName(styles).namespace}}}{name}") for name in ("fills", "cellXfs"))
         if fills is None or formats is None or not len(formats):
             return
+        earlier = {str(number) for number, fill in enumerate(fills) if _is_ours(fill)}
+        for form in formats:
+            if form.get("fillId") in earlier:
+                form.set("fillId", "0")
         colours: dict[Severity, str] = {}
         known: dict[tuple[str, Severity], str] = {}
         for place, mark in marks.items():
@@ -188,14 +196,19 @@ class WorkbookEdit:
     # ---- comments ----
 
     def _comment(self, marks: Mapping[CellPlace, Mark]) -> None:
+        if not marks and "comments" not in dict(self._links(self._sheet_part)):
+            return
         comments_part = self._linked_part("comments", _COMMENTS_PART, _NO_COMMENTS, _COMMENTS_TYPE)
         vml_part = self._linked_part("vmlDrawing", _VML_PART, _SHAPES, _VML_TYPE)
         comments = _parse(self._parts[comments_part])
         # Spreadsheet programs write drawings that are not well-formed.
         drawing = etree.fromstring(self._parts[vml_part], etree.XMLParser(resolve_entities=False, recover=True))
         authors, listed = (comments.find(_like(comments, name)) for name in ("authors", "commentList"))
-        author = str(len(authors))
-        etree.SubElement(authors, _like(authors, "author")).text = _AUTHOR
+        names = [name.text for name in authors]
+        author = str(names.index(_AUTHOR) if _AUTHOR in names else len(names))
+        if _AUTHOR not in names:
+            etree.SubElement(authors, _like(authors, "author")).text = _AUTHOR
+        _remove_earlier_comments(listed, drawing, author)
         existing = {comment.get("ref"): comment for comment in listed}
         for (row, column), mark in sorted(marks.items()):
             name = cell_name(row, column)
@@ -213,7 +226,11 @@ class WorkbookEdit:
                     )
                 )
             else:
-                words = f"\n{words}"
+                words = f"{_BELOW_COMMENT}{words}"
+                for plain in comment.iterfind(
+                    f"{_like(listed, 'text')}/{_like(listed, 't')}"
+                ):  # a text has runs or is plain
+                    etree.SubElement(plain.getparent(), _like(listed, "r")).append(plain)
             run = etree.SubElement(comment.find(_like(listed, "text")), _like(listed, "r"))
             text = etree.SubElement(run, _like(listed, "t"))
             text.set(_SPACE, "preserve")
@@ -268,6 +285,24 @@ def _serialise(root: Any) -> bytes:
     return bytes(etree.tostring(root, xml_declaration=True, encoding="UTF-8", standalone=True))
 
 
+def _is_ours(fill: Any) -> bool:
+    return any(colour.get("rgb") in _COLOURS.values() for colour in fill.iter(_like(fill, "fgColor")))
+
+
+def _remove_earlier_comments(comments: Any, drawing: Any, author: str) -> None:
+    """Remove our comments and their shapes, and our part of comments by others."""
+    shapes = {tuple(part.text for part in shape.iter(f"{_EXCEL}Row", f"{_EXCEL}Column")): shape for shape in drawing}
+    for comment in list(comments):
+        if comment.get("authorId") == author:
+            comments.remove(comment)
+            row, column = cell_place(comment.get("ref"))
+            shape = shapes.get((str(row - 1), str(column - 1)))
+            if shape is not None:
+                drawing.remove(shape)
+        for text in comment.iter(_like(comments, "t")):
+            text.text = (text.text or "").partition(_BELOW_COMMENT)[0]
+
+
 def _like(element: Any, name: str) -> str:
     """Return the tag of a name in the namespace of another element."""
     return f"{{{etree.QName(element).namespace}}}{name}"
@@ -276,15 +311,6 @@ def _like(element: Any, name: str) -> str:
 def _relations_part(part: str) -> str:
     folder, name = posixpath.split(part)
     return posixpath.join(folder, "_rels", f"{name}.rels")
-
-
-def _place_of(reference: str) -> CellPlace:
-    """Return the place of a cell from its name; 0 for what is missing."""
-    letters = reference.rstrip("0123456789")
-    column = 0
-    for letter in letters:
-        column = column * 26 + ord(letter) - ord("A") + 1
-    return int(reference[len(letters) :] or 0), column
 
 
 def _is_within(place: CellPlace, first: CellPlace, last: CellPlace) -> bool:

@@ -16,10 +16,13 @@ from cybilgraph.sync.changes import ChangeLogCache
 from cybilgraph.web.api import openapi, problems, protocol
 from cybilgraph.web.api.current_request import close_release, serving, site
 from cybilgraph.web.checker import MAX_UPLOAD_BYTES, Checker
+from cybilgraph.web.curators import CuratorAccess, CuratorFile
 from cybilgraph.web.pages import (
     changes_page,
     check_form,
     citations,
+    compare,
+    curation,
     datasets,
     documentation,
     explore,
@@ -29,6 +32,7 @@ from cybilgraph.web.pages import (
     search_page,
 )
 from cybilgraph.web.pages.resource_view import page_path, shorten_title
+from cybilgraph.web.review_desk import ReviewDesk
 from cybilgraph.web.server.access_log import AccessLog
 from cybilgraph.web.server.asgi import SECURITY_HEADERS, Application
 from cybilgraph.web.server.live_releases import LiveReleases
@@ -76,7 +80,10 @@ def create_app(live: LiveReleases, checker: Checker, settings: Settings, access_
         "comparing": Scheduler(1),
         "changes": ChangeLogCache(live.releases, open_file=live.integrity.open),
         "suggestions": SuggestionQueue(settings.suggestions) if settings.suggestions else None,
+        "access": CuratorAccess(CuratorFile(settings.curators), access_log.log_event) if settings.curators else None,
+        "desk": ReviewDesk(settings.decisions) if settings.curators and settings.decisions else None,
         "licence": settings.licence,
+        "source_texts": settings.source_texts,
         "doi": settings.doi,
         "public_url": settings.public_url,
         "checker": checker,
@@ -107,9 +114,11 @@ def create_app(live: LiveReleases, checker: Checker, settings: Settings, access_
         response.make_conditional(request)
         return response
 
-    sections = (changes_page, check_form, citations, datasets, documentation, explore, ontology, openapi)
+    sections = (changes_page, check_form, citations, compare, datasets, documentation, explore, ontology, openapi)
     for section in (*sections, query_page, resource_pages, search_page):
         app.register_blueprint(section.blueprint)
+    if settings.curators:
+        app.register_blueprint(curation.blueprint)
     problems.register(app)
     app.teardown_request(close_release)
     app.after_request(_headers)
@@ -141,6 +150,9 @@ def _headers(response: Response) -> Response:
         **SECURITY_HEADERS,
         "content-security-policy": _EDITOR_POLICY.format(nonce=g.nonce) if "nonce" in g else _POLICY,
     }
+    if curation.is_private(request.path):
+        del defaults["access-control-allow-origin"]
+        defaults |= curation.HEADERS
     for name, value in defaults.items():
         response.headers.setdefault(name, value)
     response.vary.add("Accept")

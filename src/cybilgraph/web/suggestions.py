@@ -20,13 +20,14 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from filelock import FileLock
 
 from cybilgraph.errors import SourceError, SuggestionError, SuggestionQuota, SuggestionsFull
 from cybilgraph.identity import Identities
-from cybilgraph.identity.decisions import Decision, Decisions, append_decisions
+from cybilgraph.identity.decisions import Decision, Decisions, Verdict, append_decisions
 from cybilgraph.identity.edits import decide_edit
 from cybilgraph.model.fields import BY_NAME
 from cybilgraph.model.record import Record
@@ -69,6 +70,9 @@ class EditBase:
 class Suggestion:
     """A suggested edit: a new ``text`` for the record of ``project``; the suffix of ``name`` selects its reader.
 
+    Or, if it has a ``field``, an answer to whether a claim is right: its ``text`` is yes or no. ``field`` and ``value``
+    are those of a decision, ``basis`` is how the claim is known, and the text of ``base`` its sentences.
+
     ``client`` is a keyed hash of the sender's network. Like ``sender`` and ``email``, it is deleted as soon as a
     curator accepts or rejects the suggestion.
     """
@@ -85,6 +89,9 @@ class Suggestion:
     id: str = ""
     time: str = ""
     reason: str = ""
+    field: str = ""
+    value: str = ""
+    basis: str = ""
 
 
 @dataclass
@@ -125,7 +132,7 @@ class SuggestionQueue:
 
     def _ensure_capacity(self, project: str, client: str) -> None:
         # A pending file never changes, so each is read only once.
-        self._senders = {name: self._senders.get(name) or self._project_and_client(name) for name in self._ids()}
+        self._senders = {name: self._senders.get(name) or self._project_and_client(name) for name in self.ids()}
         senders = list(self._senders.values())
         if client and sum(other == client for _, other in senders) >= self.max_of_client:
             raise SuggestionQuota(
@@ -157,8 +164,8 @@ class SuggestionQueue:
         done: dict[str, str] = {}
         with self._locked():
             for folder in self._folders():
-                for partial in folder.glob(".*.part"):  # left by a killed process
-                    partial.unlink()
+                for part in folder.glob(".*.part"):  # left by a killed process
+                    part.unlink()
                 for path in sorted(folder.glob("*.json")):
                     if _ID.fullmatch(path.stem) and not path.is_symlink() and (action := self._forget(path, mentions)):
                         done[path.stem] = action
@@ -171,7 +178,7 @@ class SuggestionQueue:
         with suppress(ValueError, TypeError, KeyError, RecursionError):  # search all of a damaged file
             suggestion = replace(_parsed(text), id=path.stem)
             texts = [suggestion.project, suggestion.title, suggestion.name, suggestion.text, suggestion.comment]
-            texts += [suggestion.reason, suggestion.base.file, suggestion.base.text]
+            texts += [suggestion.value, suggestion.reason, suggestion.base.file, suggestion.base.text]
         if any(map(mentions, texts)):
             path.unlink()
             return "removed"
@@ -182,7 +189,7 @@ class SuggestionQueue:
 
     def pending(self) -> Iterator[Suggestion]:
         """Yield the pending suggestions, oldest first. Raises SuggestionError for a damaged one."""
-        yield from map(self.get, sorted(self._ids()))
+        yield from map(self.get, self.ids())
 
     def get(self, name: str) -> Suggestion:
         """Return a pending suggestion by its id. Raises SuggestionError."""
@@ -219,6 +226,22 @@ class SuggestionQueue:
             self._archive(suggestion, ACCEPTED)
         return added
 
+    def accept_some(self, name: str, decisions: Path, chosen: list[Decision], known: Iterable[str]) -> list[Decision]:
+        """Add those decisions of a suggestion that a curator chose, who knows of conflicts in the columns ``known``.
+
+        Raises SuggestionError if there is another conflict by now, DecisionError.
+        """
+        with self._locked():
+            suggestion = self.get(name)
+            if conflicts := set(decided_since(suggestion, chosen, decisions)).difference(known):
+                raise SuggestionError(
+                    f"{', '.join(sorted(conflicts))}: another curator has decided on this meanwhile",
+                    "See the suggestion again.",
+                )
+            added = append_decisions(decisions, chosen)
+            self._archive(suggestion, ACCEPTED)
+        return added
+
     def reject(self, name: str, reason: str) -> None:
         """Reject a suggestion with a reason. Raises SuggestionError."""
         with self._locked():
@@ -239,15 +262,16 @@ class SuggestionQueue:
         except (OSError, ValueError):  # with a new key, pending suggestions no longer count towards client limits
             return create_key(path).hash(network)
 
-    def _ids(self) -> list[str]:
-        return [path.stem for path in self.folder.glob("*.json") if _ID.fullmatch(path.stem)]
+    def ids(self) -> list[str]:
+        """Return the ids of the pending suggestions, oldest first."""
+        return sorted(path.stem for path in self.folder.glob("*.json") if _ID.fullmatch(path.stem))
 
     def _write(self, folder: Path, suggestion: Suggestion) -> None:
         content = json.dumps(asdict(suggestion), ensure_ascii=False, indent=1).encode(errors="replace") + b"\n"
         try:
             private_folder(folder)
-            for partial in folder.glob(".*.part"):  # left by a killed process
-                partial.unlink(missing_ok=True)
+            for part in folder.glob(".*.part"):  # left by a killed process
+                part.unlink(missing_ok=True)
             with atomic_write(folder / f"{suggestion.id}.json", mode=0o600) as file:
                 file.write(content)
         except OSError as error:
@@ -276,34 +300,75 @@ def propose_decisions(
 
     Raises SuggestionError as ``SuggestionQueue.accept`` does, DecisionError.
     """
+    found, conflicts = decide_suggestion(suggestion, partial(_record_in_folder, suggestion, records), who)
+    return found, list(dict.fromkeys([*conflicts, *decided_since(suggestion, found, decisions)]))
+
+
+def decide_suggestion(
+    suggestion: Suggestion, now: Callable[[Record], Record], who: str
+) -> tuple[list[Decision], list[str]]:
+    """Return the decisions that accept a suggestion, and the columns that differ in the record as it is ``now``.
+
+    ``now`` returns that record from the one before the edit. Raises SuggestionError as ``SuggestionQueue.accept`` does.
+    """
+    if suggestion.field:
+        return [decide_answer(suggestion, who)], []
     ensure_valid(suggestion)
     name, base = suggestion.name, suggestion.base.text
     ensure_same_project(name, base, records_in(name, suggestion.text))
     before, after = (next(records_in(name, text)) for text in (base, suggestion.text))
-    now = _current_record(suggestion, before, records)
     why = suggestion.comment
-    found, conflicts = decide_edit(suggestion.project, before, after, now, who, suggestion.sender, why)
-    with Decisions(decisions) as earlier:
-        later = {one.subject for one in earlier.of(suggestion.project) if one.when > suggestion.time}
-    conflicts += [BY_NAME[one.field].column for one in found if one.subject in later]
+    found, conflicts = decide_edit(suggestion.project, before, after, now(before), who, suggestion.sender, why)
     if not found:
         raise SuggestionError("The suggestion changes nothing that the record does not say already", "Reject it.")
-    return found, list(dict.fromkeys(conflicts))
+    return found, conflicts
 
 
-def _current_record(suggestion: Suggestion, before: Record, records: Path) -> Record:
+def decide_answer(suggestion: Suggestion, who: str) -> Decision:
+    """Return the decision that accepts an answer to whether a claim is right."""
+    return Decision(
+        record=suggestion.project,
+        field=suggestion.field,
+        value=suggestion.value,
+        verdict=Verdict(suggestion.text),
+        who=who,
+        suggested_by=suggestion.sender,
+        why=suggestion.comment,
+        basis=suggestion.basis,
+        sentence=suggestion.base.text,
+    )
+
+
+def column_of(one: Decision) -> str:
+    """Return the column of a decision's field; some roles have none."""
+    return BY_NAME[one.field].column if one.field in BY_NAME else one.field
+
+
+def decided_since(suggestion: Suggestion, found: list[Decision], decisions: Path | None) -> list[str]:
+    """Return the columns on which curators have decided since a suggestion was sent. Raises DecisionError."""
+    with Decisions(decisions) as earlier:
+        later = {one.subject for one in earlier.of(suggestion.project) if one.when > suggestion.time}
+    return [column_of(one) for one in found if one.subject in later]
+
+
+def _record_in_folder(suggestion: Suggestion, records: Path, before: Record) -> Record:
     """Return what the file of the record says now. Raises SuggestionError if it no longer describes the project."""
     path = _path_below(records, suggestion.base.file)
     try:
-        for record in read_input(Input(path.name, path=path)):
-            if record.key in (suggestion.project, before.key):
-                return record
+        found = record_of(suggestion, before, read_input(Input(path.name, path=path)))
     except SourceError as error:
         raise SuggestionError(f"{path} cannot be read: {error.what}", error.hint) from error
+    if found:
+        return found
     raise SuggestionError(
         f"{path} no longer describes {suggestion.project[:_MAX_KEY_CHARS]}",
         "Give the folder of records that the release was built from, or reject the suggestion.",
     )
+
+
+def record_of(suggestion: Suggestion, before: Record, records: Iterable[Record]) -> Record | None:
+    """Return the first of these records that describes the project of a suggestion."""
+    return next((record for record in records if record.key in (suggestion.project, before.key)), None)
 
 
 def unified_diff(before: str, after: str, name: str, other: str) -> list[str]:
@@ -341,6 +406,10 @@ def normalise_line_ends(text: str) -> str:
 
 def ensure_valid(suggestion: Suggestion) -> None:
     """Check the fields of a suggestion without parsing its text as a record. Raises SuggestionError."""
+    if suggestion.field:
+        if suggestion.text not in (Verdict.YES, Verdict.NO):
+            raise SuggestionError("The answer is neither yes nor no", "Use the buttons of the project page.")
+        return
     before, after = normalise_line_ends(suggestion.base.text), normalise_line_ends(suggestion.text)
     if len(suggestion.text.encode(errors="replace")) > MAX_PAGE_BYTES:
         raise SuggestionError(

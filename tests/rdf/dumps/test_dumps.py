@@ -160,7 +160,7 @@ def test_equal_graphs_give_equal_dumps(release: Release, tmp_path: Path) -> None
     write_dumps(release.folder / graph_file.GRAPH, tmp_path)
     public = release.folder / "public"
     dumps = [path for path in tmp_path.iterdir() if path.is_file()]
-    assert len(dumps) == len(DUMP_FORMATS) + 1 + 2 * len(COLUMNS) + 2
+    assert len(dumps) == len(DUMP_FORMATS) + 1 + 2 * len(COLUMNS) + 3
     assert all(path.read_bytes() == (public / path.name).read_bytes() for path in dumps)
 
 

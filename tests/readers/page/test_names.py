@@ -52,6 +52,8 @@ def test_splits_several_values_on_one_line(line: str, keys: list[str]) -> None:
         ("Department of Networks, Ministry of Justice", ["department-of-networks-ministry-of-justice"]),
         ("United Kingdom - Foreign, Commonwealth & Development Office (UK FCDO)", ["fcdo"]),
         ("National Police, Niger", ["national-police-niger"]),
+        ("Police of England and Wales", ["police-england-and-wales"]),
+        ("Law Society of England and Wales", ["law-society-of-england-and-wales"]),
         ("National Police and Nigeria", ["government-of-nigeria", "national-police"]),
         ("Kenya Police, Uganda", ["government-of-uganda", "police-kenya"]),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 
 import pytest
 
@@ -58,7 +59,7 @@ def test_timeline_respects_date_precision_and_open_ends() -> None:
         TimeSpan("b", "", "2018-01", "2018-12"),
         TimeSpan("c", "", "2019-07-01", "", "Ongoing"),
         TimeSpan("d", "", "2019", "", "Finished"),
-    ])  # fmt: skip
+    ], date(2019, 7, 1))  # fmt: skip
     whole_year, by_month, is_open, unknown = picture.marks
     assert (whole_year["x"], whole_year["width"]) == (by_month["x"], by_month["width"])
     assert is_open["open"]
@@ -66,11 +67,13 @@ def test_timeline_respects_date_precision_and_open_ends() -> None:
     assert unknown["unknown"]
     assert picture.fluid
     assert max(float(str(mark["x"])) + float(str(mark["width"])) for mark in picture.marks) <= 100
-    assert [tick["label"] for tick in picture.ticks] == ["2018", "2019", "2020"]
+    assert [tick["label"] for tick in picture.ticks] == ["2018", "2019", "2020", ""]
+    assert picture.ticks[-1]["x"] == is_open["x"]  # today
+    assert all(float(str(mark["x"])) >= 38 for mark in picture.marks)  # after the labels
 
 
 def test_timeline_accepts_an_end_before_its_start() -> None:
-    picture = charts.timeline([TimeSpan("a", "", "2021-06", "2020-03", "Finished")])
+    picture = charts.timeline([TimeSpan("a", "", "2021-06", "2020-03", "Finished")], date(2026, 1, 1))
     assert [tick["label"] for tick in picture.ticks] == ["2021"]
     assert [mark["when"] for mark in picture.marks] == ["2021-06 – 2020-03"]
 

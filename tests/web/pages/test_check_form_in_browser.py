@@ -117,10 +117,29 @@ def test_workbook_is_shown_as_a_table_with_marked_cells(form: Browser, tmp_path:
     places = {place.text for place in form.all(".finding .place") if place.is_displayed()}
     assert {cell for cell, *_ in MISTAKES.values() if cell} <= places
     assert form.one(".of-workbook").is_displayed()
+    assert form.marked() == {}, "the empty text has no lines to mark"
+    assert form.one("#editor").size["height"] < 100
     form.paste(BAD)
     form.until(lambda: not form.one("#sheet").is_displayed())
     assert not form.one(".of-workbook").is_displayed()
     assert form.errors() == []
+
+
+def test_workbook_stays_a_table_on_a_phone(form: Browser, tmp_path: Path) -> None:
+    book = tmp_path / "mistakes.xlsx"
+    book.write_bytes(workbook_with_mistakes())
+    phone = {"width": 390, "height": 800, "deviceScaleFactor": 1, "mobile": True}
+    form.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
+    try:
+        form.one("#file").send_keys(str(book))
+        form.until(lambda: form.one("#sheet").is_displayed())
+        [letter] = [head for head in form.all("#sheet thead th") if head.text == "C"]
+        cell, neighbour = form.one("#cell-C3"), form.one("#cell-B3")
+        assert letter.rect["x"] == cell.rect["x"], "the cell is below its letter"
+        assert neighbour.rect["y"] == cell.rect["y"], "the cells of a row are side by side"
+        assert form.driver.execute_script("return document.documentElement.scrollWidth") == phone["width"]
+    finally:
+        form.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
 def test_dropped_yaml_file_is_checked(form: Browser) -> None:

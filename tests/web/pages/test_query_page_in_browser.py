@@ -294,3 +294,14 @@ def test_page_works_without_scripts(server: str) -> None:
         assert "line 1" in plain.one("#answer").text.lower()
     finally:
         plain.driver.quit()
+
+
+def test_entities_are_shown_by_name_and_sorted_by_it(page: Page, server: str) -> None:
+    page.open(f"{server}/sparql")
+    page.run("SELECT ?place ?class { VALUES (?place ?class) { (country:CH cyb:Country) (country:BZ cyb:Country) } }")
+    page.until(lambda: page.rows() == ["Switzerland cyb:Country", "Belize cyb:Country"])
+    [switzerland, _] = page.all(".answer-table tbody td:first-child span")
+    assert switzerland.get_attribute("title") == "https://w3id.org/cybilgraph/id/country/CH"
+    page.one(".answer-table th .sort").click()
+    page.until(lambda: page.rows() == ["Belize cyb:Country", "Switzerland cyb:Country"])
+    assert not page.complaints()

@@ -6,9 +6,12 @@ import re
 from collections.abc import Callable
 
 from cybilgraph.extraction.kinds import activity_kinds, result_status
+from cybilgraph.model.classifications import read_classification
 from cybilgraph.model.dates import date_bounds
 from cybilgraph.model.fields import BY_NAME, FIELDS, Field, FieldKind, role_property
 from cybilgraph.model.gazetteer import load_gazetteer, slug
+from cybilgraph.model.indicators import Indicator, read_indicator
+from cybilgraph.model.links import CATEGORY, FORMAT, LANGUAGE, kind_of_detail
 from cybilgraph.model.record import (
     Basis,
     Contact,
@@ -46,6 +49,10 @@ from cybilgraph.model.vocabulary import record as record_iri
 from cybilgraph.rdf.description.triples import TripleWriter
 from cybilgraph.rdf.ntriples import format_decimal, is_iri
 
+#: The property for each kind of detail of a link.
+LINK_DETAILS = {FORMAT: DCTERMS.format, LANGUAGE: DCTERMS.language, CATEGORY: DCTERMS.type}
+#: The property for each kind of value of an indicator.
+_MEASURED = {"baseline": CYB.baseline, "target": CYB.target, "actual": CYB.actual}
 _DATATYPES = {4: XSD.gYear, 7: XSD.gYearMonth, 10: XSD.date}
 #: What was left out of the keys of actors: an article, and one word in brackets.
 _NOT_IN_FORMER_KEY = re.compile(r"\A[Tt]he | \([A-Z][\w./&-]{1,15}\).*")
@@ -116,8 +123,30 @@ def _item(triples: TripleWriter, project: str, row: Field, number: int, value: T
     if row.name == "activities":
         for kind in activity_kinds(value.text):
             triples.link(node, CYB.activityKind, thing_iri("activity-kind", kind))
+    elif row.name == "indicators":
+        _indicator(triples, node, read_indicator(value.text))
+    elif row.name == "classifications":
+        if found := read_classification(value.text):
+            triples.plain(node, CYB.vocabulary, found.vocabulary_name)
+            triples.plain(node, SKOS.notation, found.code)
+            if found.share:
+                triples.plain(node, CYB.share, found.share, XSD.decimal)
     elif status := result_status(value.text, value.subheading):
         triples.link(node, CYB.resultStatus, thing_iri("result-status", status))
+
+
+def _indicator(triples: TripleWriter, node: str, one: Indicator) -> None:
+    """Describe the values of an indicator, each a node, since it has a period."""
+    for number, value in enumerate(one.values, start=1):
+        part = f"{node}/value/{number}"
+        triples.link(node, _MEASURED[value.kind], part)
+        triples.link(part, RDF.type, CYB.Measurement)
+        triples.plain(part, SCHEMA.value, value.value)
+        for term, day in ((CYB.periodStart, value.start), (CYB.periodEnd, value.end)):
+            if len(day) == len("2018"):
+                day = f"{day}-{'01-01' if term == CYB.periodStart else '12-31'}"
+            if day:
+                triples.plain(part, term, day, XSD.date)
 
 
 def _participation(triples: TripleWriter, project: str, row: Field, _number: int, value: Participation) -> None:
@@ -143,6 +172,8 @@ def _scope(triples: TripleWriter, project: str, row: Field, _number: int, value:
     triples.link(project, CYB.scope, node)
     triples.link(node, RDF.type, CYB.Scope)
     triples.link(node, CYB.concept, target)
+    if value.share:
+        triples.plain(node, CYB.share, value.share, XSD.decimal)
     if row.name == "audience" and value.basis.counts:  # until version 0.2, audiences are beneficiaries, too
         triples.link(project, CYB.beneficiary, target)
         _add_former_key(triples, target, value.concept.printed.text)
@@ -302,6 +333,8 @@ def _link(triples: TripleWriter, project: str, row: Field, number: int, value: W
     triples.text(node, DCTERMS.title, value.text)
     if is_iri(value.url):
         triples.link(node, SCHEMA.url, value.url)
+    for detail in value.details:
+        triples.plain(node, LINK_DETAILS[kind_of_detail(detail)], detail)
 
 
 _WRITERS: dict[FieldKind, Callable[..., None]] = {

@@ -199,8 +199,9 @@ def _actor(triples: TripleWriter, iri: str, entry: GazetteerEntry) -> None:
         successor, year = row["replaced_by"].split(":")
         triples.link(iri, DCTERMS.isReplacedBy, thing_iri("actor", successor))
         triples.plain(iri, SCHEMA.dissolutionDate, year, XSD.gYear)
-    for former in entry.cell("former"):  # its key before it was listed
+    for former in entry.cell("former"):  # its key before it was listed, or of an actor that was merged into it
         triples.deprecate(thing_iri("actor", former), iri)
+        triples.link(thing_iri("actor", former), DCTERMS.isReplacedBy, iri)
     _homepage(triples, iri, entry)
     for same in entry.cell("same_as"):
         triples.link(iri, OWL.sameAs, same)

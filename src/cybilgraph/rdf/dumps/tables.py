@@ -20,6 +20,7 @@ from arro3.io import read_csv, write_parquet
 from cybilgraph.model.fields import FIELDS, FieldKind
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, OA, ORG, RDF, SCHEMA
 from cybilgraph.rdf.dumps import open_gzip
+from cybilgraph.rdf.dumps.countries import write_countries
 from cybilgraph.rdf.dumps.network import write_gexf, write_graphml
 from cybilgraph.rdf.ntriples import StatementsBySubject, object_texts
 from cybilgraph.runtime.spill import TemporaryDatabase
@@ -50,7 +51,7 @@ _PLACES = {"country": CYB.Country, "region": CYB.Region, "group": CYB.Group}
 COLUMNS = {
     "projects": ("project", *(row.column for row in _FIELDS), *_BOUNDS, "country_codes"),
     "participations": ("project", "actor", "actor_name", "role", "basis", "confidence", "quote"),
-    "scopes": ("project", "kind", "concept", "concept_name", "basis", "confidence", "quote", "concept_code"),
+    "scopes": ("project", "kind", "concept", "concept_name", "basis", "confidence", "quote", "concept_code", "share"),
     "outcomes": ("project", "kind", "number", "description"),
     "funding": (
         *("project", "amount", "currency", "funding_kind", "period_start", "period_end", "value_date", "transactions"),
@@ -65,6 +66,7 @@ TYPES = {
     **dict.fromkeys(("number", "transactions"), DataType.int32()),
     "confidence": DataType.float64(),
     "amount": DataType.decimal128(20, 6),
+    "share": DataType.decimal128(13, 10),
     **dict.fromkeys((*_BOUNDS, "period_start", "period_end", "value_date"), DataType.date32()),
     **{f"{table}.{column}": DataType.date32() for table in (_NODES, _EDGES) for column in ("start", "end")},
 }
@@ -148,6 +150,7 @@ def write_tables(pieces: Iterable[TableRows], names: TableNames, folder: Path) -
     network = plain_files[_NODES], plain_files[_EDGES]
     write_graphml(*network, folder / "network.graphml")
     write_gexf(*network, folder / "network.gexf")
+    write_countries(plain_files["projects"], folder / "countries.geojson")
     for table, path in plain_files.items():
         with path.open("rb") as content, open_gzip(folder / f"{table}.csv.gz") as compressed:
             while block := content.read(_BLOCK_BYTES):
@@ -242,7 +245,15 @@ def _participation_rows(iri: str, parts: dict[str, Statements]) -> Iterator[Row]
 def _scope_rows(iri: str, parts: dict[str, Statements]) -> Iterator[Row]:
     for part, node in _claims(parts, CYB.Scope):
         concept = _first(node, CYB.concept)
-        yield iri, part.split("/")[1], concept, (concept,), *_evidence(iri, parts, node), _code(concept)
+        yield (
+            iri,
+            part.split("/")[1],
+            concept,
+            (concept,),
+            *_evidence(iri, parts, node),
+            _code(concept),
+            _first(node, CYB.share),
+        )
 
 
 def _funding_rows(iri: str, parts: dict[str, Statements]) -> Iterator[Row]:

@@ -1,23 +1,30 @@
 """Read activity files of the International Aid Transparency Initiative: one record per activity.
 
-IATI Activity Standard 2.03, https://iatistandard.org/en/iati-standard/203/activity-standard/. Elements
-without a corresponding field (locations, classifications) are skipped.
+IATI Activity Standard 2.03, https://iatistandard.org/en/iati-standard/203/activity-standard/. ``elements`` lists what
+each element becomes; elements without a corresponding field are counted in a finding.
 """
 
 from __future__ import annotations
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from decimal import Decimal
 from functools import cache
 from typing import Any
 
 from cybilgraph.errors import SourceError
+from cybilgraph.model.classifications import DEFAULTS, Classification, read_classification, read_share
+from cybilgraph.model.classifications import ELEMENTS as CLASSIFYING
 from cybilgraph.model.dates import read_date
 from cybilgraph.model.fields import BY_NAME, NARRATIVE_FIELDS, Field, FieldKind
 from cybilgraph.model.findings import Finding
 from cybilgraph.model.gazetteer import GazetteerEntry, load_gazetteer
+from cybilgraph.model.indicators import MEASURES, Indicator, Measurement, indicator_text, read_indicator
+from cybilgraph.model.links import link_text
+from cybilgraph.model.money import format_amount
 from cybilgraph.model.record import (
     Basis,
     Contact,
@@ -35,7 +42,8 @@ from cybilgraph.model.resources import REFERENCE
 from cybilgraph.model.rules import finding
 from cybilgraph.model.vocabulary import CYB
 from cybilgraph.readers.funding import read_funding
-from cybilgraph.readers.iati.activity_sums import read_sums
+from cybilgraph.readers.iati.activity_sums import period_of, read_day, read_sums
+from cybilgraph.readers.iati.elements import NotImported
 from cybilgraph.readers.iati.xml import Element, find_misdeclared_line, read_elements
 from cybilgraph.readers.inputs import Input
 from cybilgraph.readers.page.layout import ENDED
@@ -54,8 +62,15 @@ _DESCRIPTIONS, _RESULTS = (
     {kind: row.name for row, kind in reversed(fields_of(element))} for element in ("description", "result")
 )
 IMPACT = "3"
+#: Code list RelatedActivityType.
+PARENT, CHILD, SIBLING = "1", "2", "3"
+#: Percentages may be rounded.
+_ROUNDING = Decimal("0.5")
 #: Code list ActivityDateType: the actual date, or else the planned one.
-_DATES = {"start": ("2", "1"), "end": ("4", "3")}
+_DATES = {"start": ("2", "start-actual", "1", "start-planned"), "end": ("4", "end-actual", "3", "end-planned")}
+#: Version 1 has words in place of some codes, here and in ``_DATES``.
+_ROLES_OF_VERSION_1 = {"funding": "1", "accountable": "2", "extending": "3", "implementing": "4"}
+_VOCABULARIES_OF_VERSION_1 = {"DAC": "1", "DAC-3": "2", "RO": "99"}
 #: Code list RegionVocabulary.
 _DAC, _M49 = "1", "2"
 #: Our extensions, as the standard allows: the field of a description (attribute) or related activity (element),
@@ -67,7 +82,7 @@ PARTICIPANT, STATED, LEFT_BLANK, PRINTED = (
     f"{{{CYB.iri}}}{name}" for name in ("participant", "stated", "leftBlank", "printed")
 )
 FIELD_ATTRIBUTE = "field"
-WITHOUT_ELEMENT = ("slug", "duration", "audience", "funding", "address", "retrieved", "rights")
+WITHOUT_ELEMENT = ("slug", "duration", "audience", "funding", "classifications", "address", "retrieved", "rights")
 #: The prefix of identifiers that we generate for projects without one.
 GENERATED_PREFIX = "cybilgraph-"
 _UNSPECIFIED = "unspecified"
@@ -75,6 +90,7 @@ _UNSPECIFIED = "unspecified"
 _HINT = "The root element of an IATI activity file is iati-activities. Other XML is not supported."
 _LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 _ZONE = re.compile(r"(?<=\d\d-\d\d)(?:Z|[+-]\d\d:\d\d)$")
+_YEAR = re.compile(r"\d{4}")
 _PARTIAL_DATE = re.compile(r"\d{4}(?:-\d\d)?")
 #: Fields that ``cyb:field`` may give where one IATI code covers several.
 _TEXT_FIELDS = frozenset(row.name for row, _ in fields_of("description"))
@@ -99,13 +115,17 @@ def read_iati(input_file: Input) -> Iterator[Record]:
     odd = find_misdeclared_line(input_file)
     if odd:
         findings.append(finding("encoding", input_file.name, line=odd))
-    number = 0
+    number, left = 0, NotImported(Counter())
     elements = read_elements(input_file, "iati-activities", "iati-activity", _HINT, WINDOWS if odd else None)
-    for number, element in enumerate(elements, start=1):
-        activity = _Activity(element, input_file, findings if number == 1 else [])
-        if number == 1:
-            activity.check_version()
-        yield activity.record()
+    try:
+        for number, element in enumerate(elements, start=1):
+            activity = _Activity(element, input_file, findings if number == 1 else [])
+            if number == 1:
+                activity.check_version()
+            left.add(element)
+            yield activity.record()
+    finally:  # also if the file is damaged
+        input_file.notes.extend(left.findings(input_file.name))
     if not number:
         raise SourceError(f"{input_file.name}: contains no activity", _HINT)
 
@@ -121,6 +141,8 @@ class _Activity:
         self._contacts: dict[Contact, Element] = {}
         #: The evidence of derived texts, by place and text.
         self._derived: dict[tuple[Place | None, str], tuple[Evidence, ...]] = {}
+        #: The percentages of places and themes, by place and text.
+        self._shares: dict[tuple[Place | None, str], str] = {}
 
     def check_version(self) -> None:
         """Report versions other than 2, which have other codes."""
@@ -134,6 +156,7 @@ class _Activity:
         self._read()
         record = self._sections.record(self._derived)
         record = replace(record, **{name: self._with_evidence(getattr(record, name)) for name in _DERIVABLE})
+        record = replace(record, scopes=tuple(map(self._with_share, record.scopes)))
         record = replace(record, left_blank=(*record.left_blank, *self._left_blank(record)))
         if not self._contacts:
             return record
@@ -156,6 +179,7 @@ class _Activity:
         self._places("country", self._country)
         self._places("region", self._region)
         self._sums()
+        self._check_percentages()
         # Fields without an IATI element come last: a duration may also imply dates.
         for child in element.iterfind(STATED):
             if (name := child.get(FIELD_ATTRIBUTE, "")) in WITHOUT_ELEMENT and self._is_read(child):
@@ -263,7 +287,7 @@ class _Activity:
     def _participant(self, child: Element) -> None:
         """Read a participating organisation. Roles without a field are kept in the participation only."""
         code = child.get("role", "").strip()
-        entry = _find_by_code("role", code)
+        entry = _find_by_code("role", _ROLES_OF_VERSION_1.get(code.lower(), code))
         role = entry.key if entry else _UNSPECIFIED
         name = self._organisation(child)
         if role == _UNSPECIFIED:
@@ -279,14 +303,31 @@ class _Activity:
         return self._name(child) or _attribute(child, "ref")
 
     def _sector(self, child: Element) -> None:
-        """Read a theme from the publisher's own sector or tag; DAC sectors are skipped."""
-        if child.get("vocabulary") not in ("98", "99"):
-            return
-        names = [*self._name(child), *_attribute(child, "code")]
-        if theme := next((name for name in names if load_gazetteer().find("theme", name.text)), None):
-            self._take("theme", child, [theme])
-        elif names:
-            self._find("no-theme", child, names[0].text, {"tag": child.tag})
+        """Read a theme from the publisher's own sector or tag; any other sector or tag is a classification."""
+        if _vocabulary(child) in ("98", "99"):
+            names = [*self._name(child), *_attribute(child, "code")]
+            if theme := next((name for name in names if load_gazetteer().find("theme", name.text)), None):
+                self._take("theme", child, [theme])
+                return
+            if names:
+                self._find("no-theme", child, names[0].text, {"tag": child.tag})
+        self._classification(child)
+
+    def _classification(self, child: Element) -> None:
+        """Read a code of another vocabulary."""
+        name, code = self._name(child), _attribute(child, "code")
+        if code or name:
+            one = Classification(
+                child.tag,
+                _vocabulary(child),
+                (code or name)[0].text,
+                name[0].text if code and name else "",
+                read_share(child.get("percentage", "").strip()),
+                child.get("significance", "").strip()[:1],
+            )
+            printed = normalise(child.findtext(PRINTED, ""))
+            text = printed if read_classification(printed) == one else one.text
+            self._take("classifications", child, [Text(text, _place(child))])
 
     def _contact(self, child: Element) -> None:
         names = self._names(child, "person-name", "organisation", "department")
@@ -302,18 +343,28 @@ class _Activity:
             self._link(website)
 
     def _link(self, child: Element) -> None:
+        """Read a link; what we have written has its format, language and category as printed, if they are known."""
         title = self._names(child, "title")
         url = _attribute(child, "url") or ([] if title else self._name(child))
-        line = [replace(title[0], text=f"{title[0].text} <{url[0].text}>")] if title and url else title or url
-        self._take("links", child, line)
+        text = normalise(child.findtext(PRINTED, ""))
+        if not text and (title or url):
+            listed = (one.get("code", "") for one in child.iterchildren("language", "category"))
+            text = link_text((title or url)[0].text, map(str.strip, (child.get("format", ""), *listed)))
+        if text:
+            place = (title or url or [Text("", _place(child))])[0].place
+            self._take("links", child, [Text(f"{text} <{url[0].text}>" if url else text, place)])
 
     def _relation(self, child: Element) -> None:
-        kind = "part_of" if child.get("type") == "1" else "related"
+        kind = {PARENT: "part_of", CHILD: "includes"}.get(child.get("type", "").strip(), "related")
         self._take(_field_name(child, _RELATIONS) or kind, child, _attribute(child, "ref"))
 
     def _result(self, child: Element) -> None:
         """Read a result as one item: its title and description."""
         kind = child.get("type", "")
+        for indicator in child.iterfind("indicator"):
+            self._indicator(indicator, child)
+        if child.get(FIELD) == "indicators":  # we had no result for its indicators
+            return
         parts = self._names(child, "title", "description")
         words = list(dict.fromkeys(part.text for part in parts))
         joint = " " if words and words[0].endswith((".", "!", "?", ":", ";")) else ": "
@@ -321,7 +372,59 @@ class _Activity:
         items = [replace(part, text=joint.join([words[0], *words[1:]]), subheading=under) for part in parts[:1]]
         self._take(_RESULTS.get(kind, "outcomes"), child, items)
 
+    def _indicator(self, child: Element, result: Element) -> None:
+        """Read an indicator: as printed if we have written it. One that only the schema requires has no values."""
+        names = [part[0].text if (part := self._names(one, "title")) else "" for one in (child, result)]
+        values = [
+            Measurement("baseline", value, start, start)
+            for one in child.iterfind("baseline")
+            if (value := self._measured(one))
+            for start in (read_day(one.get("iso-date", "")) or _year(one.get("year", "")),)
+        ]
+        for period in child.iterfind("period"):
+            start, end = period_of(period)
+            values += (
+                Measurement(kind, value, start if end else "", end if start else "")
+                for kind in ("target", "actual")
+                for one in period.iterfind(kind)
+                if (value := self._measured(one))
+            )
+        measure = MEASURES.get(child.get("measure", "").strip(), "")
+        one = Indicator(names[0], names[1] if names[1] != names[0] else "", measure, tuple(values))
+        printed = normalise(child.findtext(PRINTED, ""))
+        if printed and read_indicator(printed).title == one.title:
+            self._take("indicators", child, [Text(printed, _place(child))])
+        elif one.title and (values or one.result):
+            self._take("indicators", child, [Text(indicator_text(one), _place(child))])
+
+    def _measured(self, child: Element) -> str:
+        """Return a value of an indicator; that of a qualitative one may be its comment."""
+        return normalise(child.get("value", "")) or " ".join(text.text for text in self._names(child, "comment")[:1])
+
     # Fields from several elements.
+
+    def _check_percentages(self) -> None:
+        """Report percentages that do not add up to 100: of sectors by vocabulary, and of places together."""
+        groups: dict[str, list[Element]] = {}
+        for child in self._element.iterchildren("sector", "recipient-country", "recipient-region"):
+            group = (
+                f"sector (vocabulary {_vocabulary(child)})"
+                if child.tag == "sector"
+                else "recipient-country and -region"
+            )
+            groups.setdefault(group, []).append(child)
+        for group, children in groups.items():
+            stated = [
+                Decimal(share) for child in children if (share := read_share(child.get("percentage", "").strip()))
+            ]
+            total = sum(stated, Decimal())
+            if stated and abs(total - 100) > _ROUNDING:
+                self._find("percentages", children[0], "", {"group": group, "total": format_amount(total)})
+
+    def _with_share(self, scope: Scope) -> Scope:
+        printed = scope.concept.printed
+        share = self._shares.get((printed.place, printed.text))
+        return replace(scope, share=share) if share else scope
 
     def _dates(self) -> None:
         for name, kinds in _DATES.items():
@@ -389,6 +492,8 @@ class _Activity:
                 else line
                 for line in lines
             ]
+        if row.kind is FieldKind.SCOPES and (share := read_share(child.get("percentage", "").strip())):
+            self._shares |= {(line.place, line.text): share for line in lines if len(lines) == 1}
         if evidence := self._evidence(child):
             self._derived |= {(line.place, line.text): evidence for line in lines}
         self._sections.take(Section(row, label or child.tag, place, lines))
@@ -410,6 +515,15 @@ def _texts(value: str, element: Element) -> list[Text]:
     """Return a list with one text, or an empty list for a blank value."""
     text = normalise(value)
     return [Text(text, _place(element))] if text else []
+
+
+def _vocabulary(element: Element) -> str:
+    given = element.get("vocabulary", "").strip()
+    return _VOCABULARIES_OF_VERSION_1.get(given, given) or DEFAULTS.get(element.tag, "")
+
+
+def _year(text: str) -> str:
+    return text.strip() if _YEAR.fullmatch(text.strip()) else ""
 
 
 def _attribute(element: Element, name: str) -> list[Text]:
@@ -467,6 +581,7 @@ _ELEMENTS: dict[str, Callable[[_Activity, Element], None]] = {
     "activity-status": _Activity._status,
     "participating-org": _Activity._participant,
     "contact-info": _Activity._contact,
+    **dict.fromkeys(CLASSIFYING, _Activity._classification),
     "sector": _Activity._sector,
     "tag": _Activity._sector,
     "activity-website": _Activity._link,

@@ -31,10 +31,10 @@ def read_sums(
     """
     default = activity.get("default-currency", "").strip()
     children = [child for child in activity.iterchildren(*ELEMENTS, "transaction") if is_read(child)]
-    revised = {_period(child) for child in children if child.tag == "budget" and child.get("type") == _REVISED}
+    revised = {period_of(child) for child in children if child.tag == "budget" and child.get("type") == _REVISED}
     groups: dict[tuple[str, ...], list[tuple[Element, PrintedFunding]]] = {}
     for child in children:
-        if child.tag == "budget" and child.get("type", _ORIGINAL) == _ORIGINAL and _period(child) in revised:
+        if child.tag == "budget" and child.get("type", _ORIGINAL) == _ORIGINAL and period_of(child) in revised:
             continue
         kind = ELEMENTS.get(child.tag) or TRANSACTIONS.get(_attribute(child, "transaction-type", "code"), "")
         if not kind:
@@ -60,9 +60,11 @@ def _read(child: Element, kind: str, default: str, name: Callable[[Element], lis
     value = child.find("value")
     text = (value.text or "").strip() if value is not None else ""
     currency = _attribute(child, "value", "currency") or default
-    start, end = _period(child)
-    value_date = _day(_attribute(child, "value", "value-date"))
-    if child.tag == "transaction" and (day := _day(_attribute(child, "transaction-date", "iso-date")) or value_date):
+    start, end = period_of(child)
+    value_date = read_day(_attribute(child, "value", "value-date"))
+    if child.tag == "transaction" and (
+        day := read_day(_attribute(child, "transaction-date", "iso-date")) or value_date
+    ):
         start, end = date_bounds(day[:4])
         value_date = value_date or day
     provider, receiver = (
@@ -73,10 +75,11 @@ def _read(child: Element, kind: str, default: str, name: Callable[[Element], lis
     return PrintedFunding(amount, currency, kind, start, end, value_date, 0, provider, receiver)
 
 
-def _period(child: Element) -> tuple[str, str]:
+def period_of(child: Element) -> tuple[str, str]:
+    """Return the first and last day of an element with a period; each may be empty."""
     return (
-        _day(_attribute(child, "period-start", "iso-date")),
-        _day(_attribute(child, "period-end", "iso-date")),
+        read_day(_attribute(child, "period-start", "iso-date")),
+        read_day(_attribute(child, "period-end", "iso-date")),
     )
 
 
@@ -85,7 +88,7 @@ def _attribute(child: Element, tag: str, name: str) -> str:
     return found.get(name, "").strip() if found is not None else ""
 
 
-def _day(text: str) -> str:
+def read_day(text: str) -> str:
     """Return a day without its time zone; empty if it is not one."""
     date = read_date(Text(text[:_DAY_CHARS]))
     return date.value if date and len(date.value) == _DAY_CHARS else ""

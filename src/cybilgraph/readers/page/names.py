@@ -60,6 +60,9 @@ def _names(part: Text, kinds: tuple[str, ...]) -> Iterator[Text]:
         yield part
         return
     names = split_parts(part, r" ?, (?:and )?| and | & ")
+    if "actor" in kinds and len(names) == 2 and _ends_in_joint_place(part.text):
+        yield part
+        return
     if "actor" in kinds and _is_body_of_state(split_parts(part, " ?, (?!and )")):
         yield part
         return
@@ -88,6 +91,17 @@ def _is_body_of_state(names: list[Text]) -> bool:
         return False
     body = names[0].text
     return is_state_body(body, owned=True) and not is_known(body, ("actor",)) and not parse_actor_name(body).country
+
+
+def _ends_in_joint_place(name: str) -> bool:
+    """Return whether a name ends in that of one place which contains "and": "Police of England and Wales"."""
+    last = next(reversed(load_gazetteer().find_mentions(name)), None)
+    return (
+        last is not None
+        and last.of("country") is not None
+        and 0 < last.start < last.end == len(name)
+        and " and " in name[last.start :]
+    )
 
 
 def _split_same_kind(name: Text) -> list[Text]:

@@ -12,10 +12,12 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 from itertools import zip_longest
 from typing import Any, TypeVar
 
+from cybilgraph.model.classifications import split_share
 from cybilgraph.model.dates import find_periods, is_quarter, possible_days, read_date, read_duration, read_range
 from cybilgraph.model.fields import BY_NAME, Field, FieldKind
 from cybilgraph.model.findings import Finding
 from cybilgraph.model.gazetteer import load_gazetteer, slug
+from cybilgraph.model.links import split_details
 from cybilgraph.model.money import DEFAULT_KIND, find_currency, find_kind
 from cybilgraph.model.organisations import is_population
 from cybilgraph.model.record import (
@@ -36,7 +38,7 @@ from cybilgraph.model.record import (
     WebLink,
 )
 from cybilgraph.model.rules import finding
-from cybilgraph.model.state_bodies import parse_actor_name, qualify
+from cybilgraph.model.state_bodies import is_state_body, parse_actor_name, qualify
 from cybilgraph.readers.contacts import find_malformed_addresses, is_email_address, may_be_person, read_contacts
 from cybilgraph.readers.funding import PrintedFunding, funding_text, read_funding
 from cybilgraph.readers.inputs import MAX_PAGE_BYTES, Input
@@ -102,6 +104,8 @@ _LOWER_CASE_GROUP = re.compile(r"\W*\w[^A-ZÀ-ÖØ-Þ\s]*,?(?: [^A-ZÀ-ÖØ-Þ\s
 _FOOTNOTE = re.compile(r"\*{1,2} ?(?:This|All references|References)\b")
 #: The maximum length of a subheading, and of a name.
 _MAX_SUBHEADING_CHARACTERS, _MAX_NAME_CHARACTERS = 60, 120
+#: A ministry with its state may have a longer name, up to the length of a key.
+_MAX_BODY_CHARACTERS = 200
 #: The size of a value in addition to its characters, to limit the number of short values.
 _CHARACTERS_PER_VALUE = 100
 _T = TypeVar("_T")
@@ -343,7 +347,9 @@ class RecordBuilder:
 
     def _scopes(self, section: Section) -> None:
         for item in self._names(section, names.kinds_for_field(section.row.name)):
-            self._extend("scopes", [Scope(self._resolve_scope(section.row.name, item, section.label), Basis.STATED)])
+            bare, share = split_share(item.text)
+            concept = self._resolve_scope(section.row.name, item.part(0, len(bare)), section.label)
+            self._extend("scopes", [Scope(concept, Basis.STATED, share=share)])
         for line in section.lines:
             if match := names.LIST_HEADING.fullmatch(
                 line.text
@@ -368,7 +374,8 @@ class RecordBuilder:
                 return
             for item in [line] if is_prose else names.split_list([line], kinds, section.whole):
                 text = item.text
-                odd = len(text) > _MAX_NAME_CHARACTERS or _NOT_A_NAME.search(text) or small.fullmatch(text)
+                is_long = len(text) > _MAX_NAME_CHARACTERS and not _is_body_with_state(text)
+                odd = is_long or _NOT_A_NAME.search(text) or small.fullmatch(text)
                 if is_prose or (odd and not (names.is_known(text, kinds) or self._is_audience(section, item))):
                     self._keep_as_text([item], section, reported)
                     reported = True
@@ -478,6 +485,8 @@ class RecordBuilder:
         for line in section.lines:
             item = without_bullet(line)
             notation, register = _split_identifier(item.text)
+            if not register:
+                self.find("no-register", item, section.label)
             self._extend("other_ids", [Identifier(notation, register, item.place)])
 
     def _links(self, section: Section) -> None:
@@ -490,7 +499,8 @@ class RecordBuilder:
                 text = text.removesuffix(f"<{address[0]}>").strip() or address[0]
             elif not address and (other := _MALFORMED_URL.search(text)):
                 self.find("web-link-address", item.part(other.start(), other.end()), section.label)
-            self._extend("links", [WebLink(text, address[0] if address else "", item.place)])
+            text, details = split_details(text)
+            self._extend("links", [WebLink(text, address[0] if address else "", item.place, details)])
 
     def _resolve_scope(self, kind: str, printed: Text, label: str) -> Named:
         """Return the entry of a place or theme. A value under "Countries" may also be a group ("ASEAN")."""
@@ -559,6 +569,14 @@ def _printed(value: Text | Named | Date) -> Text:
 def shorten_quote(text: str, most: int = _MAX_NAME_CHARACTERS) -> str:
     """Return a text with at most this many characters, for a message."""
     return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def _is_body_with_state(text: str) -> bool:
+    """Return whether this is a body of a state, with the state in brackets behind it."""
+    if len(text) > _MAX_BODY_CHARACTERS or not text.endswith(")"):
+        return False
+    parsed = parse_actor_name(text)
+    return parsed.country is not None and is_state_body(parsed.bare, owned=True)
 
 
 def _split_identifier(text: str) -> tuple[str, str]:

@@ -9,9 +9,11 @@ from typing import Any
 
 import pyoxigraph as ox
 
+from cybilgraph.model.classifications import read_share
 from cybilgraph.model.dates import read_date, read_duration
 from cybilgraph.model.fields import BY_NAME, FIELDS, Field, FieldKind
 from cybilgraph.model.gazetteer import PLACES, load_gazetteer
+from cybilgraph.model.links import sort_details
 from cybilgraph.model.money import DEFAULT_KIND, find_currency, read_exact
 from cybilgraph.model.record import (
     Basis,
@@ -49,7 +51,11 @@ _REPEATED = (
     *(PROV.wasAttributedTo, PROV.generatedAtTime),
 )
 #: Properties of an activity or a result that are derived from its text and order.
-_COMPUTED = (SCHEMA.position, CYB.activityKind, CYB.resultStatus)
+_COMPUTED = (
+    *(SCHEMA.position, CYB.activityKind, CYB.resultStatus, CYB.baseline, CYB.target, CYB.actual, CYB.vocabulary),
+    *(SKOS.notation, CYB.share),
+)
+_LINK_DETAILS = (DCTERMS.format, DCTERMS.language, DCTERMS.type)
 #: Links in the graph that were read: property and object.
 _ReadLinks = set[tuple[str, Term]]
 
@@ -106,7 +112,8 @@ def _read_link(view: ProjectView, row: Field, statement: tuple[str, str, Term], 
     elif row.kind is FieldKind.ACTORS:
         yield Participation(named, row.name, basis, evidence)
     elif row.kind is FieldKind.SCOPES:
-        yield Scope(named, basis, evidence)
+        share = view.text(node, CYB.share).text if node else ""
+        yield Scope(named, basis, evidence, read_share(share))
     else:
         yield Relation(row.name, named, basis, evidence)
 
@@ -307,7 +314,8 @@ def _link(view: ProjectView, project: str, row: Field, node: str) -> WebLink | N
         url = node
     if not (text or url):
         return None
-    return WebLink(text or url, url, view.begin(node) or view.place(project, row.term, node))
+    details = sort_details(_plain(value) for term in _LINK_DETAILS for value in view.values(node, term))
+    return WebLink(text or url, url, view.begin(node) or view.place(project, row.term, node), details)
 
 
 def _identifier(view: ProjectView, project: str, row: Field, node: str) -> Identifier | None:

@@ -210,8 +210,8 @@ class ProjectView:
             kind, key = found
             if kind not in kinds:
                 return None
-            if kind != "project" and (entry := load_gazetteer().get(kind, key)):
-                name = entry.name
+            if kind != "project" and (entry := load_gazetteer().find_by_key(kind, key)):
+                key, name = entry.key, entry.name
             else:
                 label = self.name(str(target), (SKOS.prefLabel,)).text
                 known, name = kind == "project" and not label, label or key
@@ -251,7 +251,7 @@ class ProjectView:
         if isinstance(target, ox.Literal):
             return normalise(target.value)
         if (found := parse_own_iri(target)) and found[0] in load_gazetteer().entries:
-            entry = load_gazetteer().get(*found)
+            entry = load_gazetteer().find_by_key(*found)
             return entry.name if entry else found[1]
         if row.kind is FieldKind.PROJECTS:
             return self.name(target, _PROJECT_NAMES).text or ("" if target.startswith("_:") else target)

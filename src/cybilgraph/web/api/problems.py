@@ -29,6 +29,8 @@ _STATUSES = {
     errors.SuggestionError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.SuggestionsFull: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.SuggestionQuota: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.DecisionError: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.CuratorError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.CheckerBusy: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.CheckFailed: HTTPStatus.INTERNAL_SERVER_ERROR,
     errors.CheckTimeout: HTTPStatus.UNPROCESSABLE_ENTITY,

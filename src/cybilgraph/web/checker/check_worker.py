@@ -22,7 +22,8 @@ from urllib.parse import urlencode
 
 from werkzeug.exceptions import BadRequest, HTTPException, NotAcceptable
 
-from cybilgraph.errors import SuggestionError
+from cybilgraph.errors import SourceError, SuggestionError
+from cybilgraph.identity.decisions import COLUMNS
 from cybilgraph.model.findings import SEVERITIES, Report
 from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS
 from cybilgraph.model.gazetteer import load_gazetteer
@@ -49,8 +50,12 @@ from cybilgraph.web.suggestions import (
     MAX_NAME_CHARS,
     EditBase,
     Suggestion,
+    decide_suggestion,
     ensure_same_project,
     ensure_valid,
+    record_of,
+    records_in,
+    unified_diff,
 )
 
 #: Maximum size of an answer.
@@ -60,6 +65,8 @@ _MAX_TEXT_CHARS, _MAX_TURTLE_CHARS, _MAX_MESSAGE_CHARS, _MAX_QUOTE_CHARS = 1_000
 _MAX_CLAIMS = 1_000
 #: What the page shows of a workbook: rows (and as many again with findings), columns, and characters of a cell.
 _MAX_TABLE_ROWS, _MAX_TABLE_COLUMNS, _MAX_CELL_CHARS = 200, 50, 120
+#: The most lines of the diff of a suggestion, and the most decisions, which one form can select.
+_MAX_DIFF_LINES, _MAX_DECISIONS = 2_000, 300
 #: Fields of the form that the page of the result repeats, and how many characters of each it shows.
 _SHOWN_FIELDS = {
     "comment": MAX_COMMENT_CHARS,
@@ -296,11 +303,41 @@ def _edit(sent: Submission, checked: CheckedInput) -> bytes:
     return b""
 
 
+def _decisions(sent: Submission, checked: CheckedInput) -> bytes:  # noqa: ARG001
+    """Return what a suggested edit changes, as JSON: diff, decisions and conflicts, and the problem if there is one."""
+    if not (given := dict(sent.edit)):
+        return b""
+    current, current_name = given.pop("current", ""), given.pop("current_name", sent.name)
+    base = EditBase("", "", sent.base, is_source=True)
+    suggestion = Suggestion(name=sent.name, base=base, text=sent.content.decode(errors="replace"), **given)
+
+    def now(before: Record) -> Record:
+        if found := record_of(suggestion, before, records_in(current_name, current)):
+            return found
+        raise SuggestionError("The release no longer has this record", "Reject the suggestion.")
+
+    diff = unified_diff(sent.base, suggestion.text, "", "")[2:_MAX_DIFF_LINES]
+    result: dict[str, Any] = {"diff": diff, "decisions": [], "conflicts": [], "problem": ""}
+    try:
+        found, result["conflicts"] = decide_suggestion(suggestion, now, "")
+        if len(found) > _MAX_DECISIONS:
+            others = "Reject the suggestion, or use cybilgraph suggestions accept."
+            result["problem"] = f"The suggestion changes more than {_MAX_DECISIONS} values. {others}"
+        else:
+            result["decisions"] = [{name: getattr(one, name) for name in COLUMNS} for one in found]
+    except SourceError as error:
+        result["problem"] = f"The text can no longer be read as a record. {error.what}"
+    except SuggestionError as error:
+        result["problem"] = f"{error.what}. {error.hint}"
+    return json.dumps(result).encode()
+
+
 _OUTPUTS: dict[str, Callable[[Submission, CheckedInput], bytes]] = {
     Output.PAGE: _page,
     Output.TEXT: _text,
     Output.FILE: _file,
     Output.EDIT: _edit,
+    Output.DECISIONS: _decisions,
 }
 
 
@@ -328,6 +365,10 @@ def _preload() -> None:
     assert head["records"] == 1, head
     # A record with findings that quote wide characters.
     answer({"submission": submission | {"name": "a.txt"}, "outputs": outputs}, text)
+    edit = {"project": "G0001", "title": "", "current": form.decode()}
+    edited = submission | {"name": "a.yaml", "base": form.decode(), "edit": edit}
+    head, _ = answer({"submission": edited, "outputs": [Output.DECISIONS]}, form.replace(b"Finished", b"Ongoing"))
+    assert "error" not in head, head
     part = b'--x\r\nContent-Disposition: form-data; name="%b"\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n%b\r\n'
     uploads = {
         "multipart/form-data; boundary=x": (part % (b'file"; filename="a.txt', text)) + b"--x--\r\n",

@@ -40,6 +40,8 @@ class Output(StrEnum):
     FILE = "file"  # the file that a download button of the form requests
     #: Why the record is not a valid edit of ``Submission.base``: a JSON list of problem and hint, or empty if it is.
     EDIT = "edit"
+    #: What a suggested edit of ``Submission.base`` changes: its diff, decisions and conflicts, or why it has none.
+    DECISIONS = "decisions"
 
 
 #: Extra outputs that can be included in a JSON report.
@@ -88,7 +90,8 @@ class Submission:
 
     The suffix of ``name`` selects the reader. ``language`` is the language of the findings, ``as_of`` an ISO 8601 date,
     or empty for today, and ``base`` the text before the edit. ``extras`` are extra outputs, ``fix`` is the position
-    (line:column) of a fix to apply, and ``fields`` are the fields of the page's form.
+    (line:column) of a fix to apply, and ``fields`` are the fields of the page's form. ``edit`` has the
+    attributes of a suggested edit and, as ``current`` and ``current_name``, the record as it is now.
     """
 
     name: str
@@ -99,6 +102,7 @@ class Submission:
     extras: tuple[str, ...] = ()
     fix: str = ""
     fields: Mapping[str, str] = field(default_factory=dict)
+    edit: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def kind(self) -> InputFormat:

@@ -26,7 +26,7 @@ export function table(names, columns, rows, terms) {
   function sort(name) {
     down = by === name && !down;
     by = name;
-    const key = (row) => row[name]?.value ?? "";
+    const key = (row) => (row[name]?.type === "uri" && nameOf(row[name].value, terms)) || (row[name]?.value ?? "");
     const sign = down ? -1 : 1;
     const number = columns[names.indexOf(name)].number;
     const compare = number ? (a, b) => Number(key(a)) - Number(key(b)) : (a, b) => order.compare(key(a), key(b));
@@ -54,12 +54,18 @@ export function table(names, columns, rows, terms) {
   return h("div", { class: "answer-table" }, bar, grid);
 }
 
-/** Render a value: an IRI as a link labelled with its prefixed name, anything else as text. */
+/** The name of an entity of this graph, such as a country; undefined for other IRIs, whose prefixed name says more. */
+function nameOf(iri, terms) {
+  return terms.kind(iri) ? terms.of(iri)?.label : undefined;
+}
+
+/** Render a value: an IRI as a link with its name or its prefixed name, anything else as text. */
 export function cell(term, terms) {
   if (!term) return "";
   if (term.type === "uri") {
     const href = terms.href(term.value);
-    const name = h("code", { title: term.value }, terms.short(term.value));
+    const label = nameOf(term.value, terms);
+    const name = label ? h("span", { title: term.value }, label) : h("code", { title: term.value }, terms.short(term.value));
     const ours = href.startsWith(`${root()}/`);
     return href ? h("a", ours ? { href } : { href, rel: "noreferrer" }, name) : name;
   }

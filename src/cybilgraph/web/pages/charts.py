@@ -24,6 +24,8 @@ from cybilgraph.model.resources import REFERENCE
 #: The darkest shade of maps and matrices; shade 0 means none.
 _MAX_SHADE = 5
 _WIDTH = 960
+#: The width of the column of labels of a timeline.
+_LABEL_PERCENT = 38
 #: The most nodes in a column of the network.
 _MAX_COLUMN_NODES = 22
 _ONGOING = "Ongoing"
@@ -110,29 +112,36 @@ def world_map(counts: Mapping[str, int], names: Mapping[str, str]) -> Chart:
     return chart
 
 
-def timeline(spans: Sequence[TimeSpan]) -> Chart:
-    """Lay out a bar per span under a scale of years; open-ended bars extend to the right edge."""
+def timeline(spans: Sequence[TimeSpan], today: date) -> Chart:
+    """Lay out a label and a bar per span, under a scale of years with a line for today.
+
+    Open-ended bars extend to the right edge.
+    """
     if not spans:
         return Chart("timeline", _WIDTH, 0, fluid=True)
-    top, row = 30, 38
+    top, row = 26, 24
     periods = [(_year_fraction(span.start), _year_fraction(span.end or span.start, at_end=True)) for span in spans]
     first = int(min(start for start, _ in periods))
     last = int(max(map(max, periods))) + 1  # some records have an end before their start
-    scale = 100 / (last - first)
+    scale = (100 - _LABEL_PERCENT) / (last - first)
     chart = Chart("timeline", _WIDTH, top + row * len(spans) + 4, fluid=True)
     step = _label_step(last - first)
-    chart.ticks = [
-        {"x": _round((year - first) * scale), "label": str(year)} for year in range(first, last - step + 1, step)
-    ]
+
+    def x_of(year: float) -> float:
+        return _LABEL_PERCENT + (year - first) * scale
+
+    chart.ticks = [{"x": _round(x_of(year)), "label": str(year)} for year in range(first, last - step + 1, step)]
+    now = _year_fraction(today.isoformat())
+    if first <= now <= last:
+        chart.ticks.append({"x": _round(x_of(now)), "label": "", "is_today": True})
     for number, (span, (start, end)) in enumerate(zip(spans, periods, strict=True)):
-        x = (start - first) * scale
         chart.marks.append(
             {
                 "label": span.label,
                 "iri": span.iri,
-                "x": _round(x),
+                "x": _round(x_of(start)),
                 "y": top + row * number,
-                "width": max(_round((100 if span.is_open else (end - first) * scale) - x), 0.5),
+                "width": max(_round((100 if span.is_open else x_of(end)) - x_of(start)), 0.5),
                 "open": span.is_open,
                 "unknown": not span.end and not span.is_open,
                 "when": f"{span.start} – {span.end or ('ongoing' if span.is_open else '?')}",

@@ -67,7 +67,7 @@ _PAGE_POLICY = (
 _QUOTA_BITS = {"ipv6_bits": 48, "ipv4_bits": 24}
 
 
-def _run_checker(submission: Submission | Upload, outputs: tuple[str, ...]) -> CheckAnswer:
+def run_checker(submission: Submission | Upload, outputs: tuple[str, ...]) -> CheckAnswer:
     """Check a submission with the checker of the running application."""
     checker: Checker = site("checker")
     with yield_turn():
@@ -86,7 +86,7 @@ def api() -> Response:
     name = _output()
     output = f"{Output.API}{name}"
     with site("checking").admit(request.remote_addr or ""):
-        answer = _run_checker(_upload(is_form=False), (output,))
+        answer = run_checker(_upload(is_form=False), (output,))
     if not answer.records:
         return _unreadable(answer, answer.parts[output])
     media_type = OUTPUT_TYPES[name]
@@ -125,7 +125,7 @@ def page() -> Response:
     if request.method != "POST":
         return _render_form(None, {})
     with site("checking").admit(request.remote_addr or ""):
-        return _respond_to_form(_run_checker(_upload(is_form=True), _FORM_OUTPUTS), {})
+        return _respond_to_form(run_checker(_upload(is_form=True), _FORM_OUTPUTS), {})
 
 
 def _respond_to_form(answer: CheckAnswer, more: dict[str, Any]) -> Response:
@@ -194,11 +194,11 @@ def suggest(key: str) -> Response:
     project_page = page_path(thing_iri("project", key))
     suggestions: SuggestionQueue | None = site("suggestions")
     if suggestions is None:
-        return _outcome(None, project_page, HTTPStatus.NOT_FOUND)
+        return suggestion_outcome(None, project_page, HTTPStatus.NOT_FOUND)
     if request.method == "POST":
-        _ensure_same_origin()
+        ensure_same_origin()
     with site("checking").admit(request.remote_addr or ""):
-        title, base, name = _base(key)
+        title, base, name = edit_base(key)
         context: dict[str, Any] = {
             "title": title,
             "page": project_page,
@@ -208,23 +208,24 @@ def suggest(key: str) -> Response:
         }
         if request.method != "POST":
             submission = Submission(name, base.text.encode(errors="replace"))
-            return _render_form(_run_checker(submission, _FORM_OUTPUTS), {"suggest": context})
-        answer = _run_checker(_upload(is_form=True, base=base.text, name=name), (*_FORM_OUTPUTS, Output.EDIT))
+            return _render_form(run_checker(submission, _FORM_OUTPUTS), {"suggest": context})
+        answer = run_checker(_upload(is_form=True, base=base.text, name=name), (*_FORM_OUTPUTS, Output.EDIT))
         if answer.about["file"] or "send" not in answer.about["fields"]:
             return _respond_to_form(answer, {"suggest": context})
         try:
-            sent = _send(suggestions, answer, Suggestion(project=key, title=title, name=name, base=base, text=""))
+            sent = _send(answer, Suggestion(project=key, title=title, name=name, base=base, text=""))
         except SuggestionError as error:
             context["problem"] = f"{error.what}. {error.hint}"
             return _render_form(answer, {"suggest": context}, status_of(error))
-        return _outcome(sent, project_page, HTTPStatus.ACCEPTED)
+        return suggestion_outcome(sent, project_page, HTTPStatus.ACCEPTED)
 
 
-def _outcome(sent: Suggestion | None, page: str, status: HTTPStatus) -> Response:
+def suggestion_outcome(sent: Suggestion | None, page: str, status: HTTPStatus) -> Response:
+    """Thank for a suggestion, or say that this server accepts none."""
     return make_response(render_template("suggestion-sent.html", sent=sent, page=page), status)
 
 
-def _ensure_same_origin() -> None:
+def ensure_same_origin() -> None:
     """Refuse a form that a page of another site sent through a visitor's browser. Raises Forbidden.
 
     Browsers send Sec-Fetch-Site (Fetch Metadata, section 2.4) or, at an address without TLS, Origin (RFC 6454,
@@ -239,22 +240,27 @@ def _ensure_same_origin() -> None:
         raise Forbidden(f"This form was submitted from another site. Open and submit it on this site: {request.url}")
 
 
-def _send(suggestions: SuggestionQueue, answer: CheckAnswer, edit: Suggestion) -> Suggestion:
+def _send(answer: CheckAnswer, edit: Suggestion) -> Suggestion:
     """Queue an edit that the checker has accepted. Raises SuggestionError, TooManyRequests."""
     if problem := answer.parts[Output.EDIT]:
         raise SuggestionError(*json.loads(problem))
     sender = {name: answer.about["fields"].get(name, "") for name in ("comment", "sender", "email")}
+    return send_suggestion(replace(edit, text=answer.parts[Output.TEXT].decode(), **sender))
+
+
+def send_suggestion(edit: Suggestion) -> Suggestion:
+    """Queue a suggestion of this client. Raises SuggestionError, TooManyRequests."""
+    suggestions: SuggestionQueue = site("suggestions")
     address = request.remote_addr or ""
     with site("sending").admit(address):
-        edit = replace(edit, text=answer.parts[Output.TEXT].decode(), **sender)
         return suggestions.send(edit, client_network(address, **_QUOTA_BITS))
 
 
-def _base(key: str) -> tuple[str, EditBase, str]:
+def edit_base(key: str) -> tuple[str, EditBase, str]:
     """Return the title of a project, the text to edit, and the file name that selects its format.
 
-    The text is the source file of the record, if the release kept it, it is text and no curator rejected anything that
-    it says, else a form filled in from the graph. Raises NotFound.
+    The text is the source file of the record, if the release kept it, it is text, the site shows such texts and no
+    curator rejected anything that it says, else a form filled in from the graph. Raises NotFound.
     """
     iri = thing_iri("project", key)
     rows = named_query_rows("page-source", project=iri)
@@ -262,12 +268,13 @@ def _base(key: str) -> tuple[str, EditBase, str]:
         raise NotFound(f"This release has no record of {iri}")
     [row] = rows
     title, file, sha256 = row["title"] or key, row["file"], row["sha256"]
-    content = release_with_intact(SOURCES).source(sha256) if row["corrected"] == "false" else None
+    may_show = row["corrected"] == "false" and site("source_texts")
+    content = release_with_intact(SOURCES).source(sha256) if may_show else None
     if content is not None and (sent := record_from_bytes(content, file)).text is not None:
         return title, EditBase(file, sha256, sent.text, is_source=True), sent.name
     text = queries.load_query("page-resource").bind({"resource": [iri]})
     graph = answer_query(text, NTRIPLES).content
-    answer = _run_checker(Submission("record.nt", graph), (f"{Output.FORM}yaml",))
+    answer = run_checker(Submission("record.nt", graph), (f"{Output.FORM}yaml",))
     form = answer.parts[f"{Output.FORM}yaml"].decode()
     if not answer.records:
         raise NotFound(f"The record of {iri} cannot be converted to a form")

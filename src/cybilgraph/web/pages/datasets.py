@@ -35,6 +35,7 @@ _FILE_DESCRIPTIONS = {
     "scopes": "Scopes: countries, regions, groups, themes and audiences of projects",
     "outcomes": "Outcomes, outputs and activities",
     "funding": "Sums of money, which few projects state",
+    "countries": "Countries with their numbers of projects, for maps",
     "network": "The network of projects, organisations and places",
     "network-nodes": "The nodes of the network: projects, organisations and places",
     "network-edges": "The edges of the network: participations and places",
@@ -62,7 +63,7 @@ _PAGES = (
 #: Projects per part of the sitemap. A part may have 50,000 URLs (sitemaps.org), and the first has other pages too.
 _PROJECTS_PER_SITEMAP = 49_000
 _COMPRESSIONS = {"gz": "gzip", "zst": "Zstandard"}
-_TABLES = {"csv": "CSV", "parquet": "Parquet", "graphml": "GraphML", "gexf": "GEXF"}
+_TABLES = {"csv": "CSV", "parquet": "Parquet", "graphml": "GraphML", "gexf": "GEXF", "geojson": "GeoJSON"}
 
 
 @blueprint.get("/releases")
@@ -206,7 +207,7 @@ def _dataset() -> dict[str, Any]:
             }
             for file in _files(release)
             if file["name"].startswith((NAME, MAY_REACH))
-            or file["name"].endswith((".csv.gz", ".parquet", ".graphml", ".gexf"))
+            or file["name"].endswith((".csv.gz", ".parquet", ".graphml", ".gexf", ".geojson"))
         ],
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from cybilgraph.model.gazetteer import PLACES, GazetteerEntry, load_gazetteer
@@ -153,7 +154,7 @@ def page_values(
             for term, words in _PART_HEADINGS.items()
             if term in groups
         ],
-        "timeline": timeline(spans[:_MAX_SPANS]) if spans else None,
+        "timeline": timeline(spans[:_MAX_SPANS], datetime.now(UTC).date()) if spans else None,
         "years": _years_active(summary) if summary.having.get("year", 0) > 1 else None,
         "covered": {bar.iri for bar in groups.get("theme", [])},
     }

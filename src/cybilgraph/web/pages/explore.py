@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from flask import Blueprint, Response, render_template, request, url_for
@@ -49,7 +50,7 @@ def _world(rows: Rows) -> charts.Chart:
 def _timeline(rows: Rows) -> charts.Chart:
     fields = ("project", "start", "end", "status")
     spans = [[shorten_title(row["title"] or row["project"]), *(row[name] for name in fields)] for row in rows]
-    return charts.timeline([charts.TimeSpan(*span) for span in spans])
+    return charts.timeline([charts.TimeSpan(*span) for span in spans], datetime.now(UTC).date())
 
 
 def _matrix(rows: Rows) -> charts.Chart:
@@ -86,7 +87,7 @@ CHARTS = {
             "timeline",
             "Project timeline",
             "The 150 most recently started projects with a start date. The bars of ongoing projects with no end date "
-            "extend to the right edge; short, pale bars have no known end date.",
+            "extend to the right edge; short, pale bars have no known end date. The red line is today.",
             "page-timeline",
             _timeline,
             (("Project", "title", "project"), ("Status", "status", ""), ("Start", "start", ""), ("End", "end", "")),
@@ -149,7 +150,7 @@ def data() -> str:
 @blueprint.get("/contribute")
 def contribute() -> str:
     """List the ways to correct and to add data."""
-    return render_template("contribute.html", suggestions=site("suggestions") is not None)
+    return render_template("contribute.html", suggestions=site("suggestions"), curators=site("access"))
 
 
 @blueprint.get("/about")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from functools import lru_cache
+from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import quote, unquote
 
@@ -13,11 +14,13 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
 from cybilgraph.errors import FileDamaged, FormatMismatch, ThingGone
+from cybilgraph.identity.decision_layer import kind_of, subject_value
 from cybilgraph.model.formats import GRAPH_FORMATS, Format
 from cybilgraph.model.gazetteer import PLACES, load_gazetteer
-from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, scheme_iri, thing_iri
+from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, PROV, scheme_iri, thing_iri
+from cybilgraph.pipeline.review_queue import OPEN
 from cybilgraph.release import Release
-from cybilgraph.release.search import SearchQuery, Summary
+from cybilgraph.release.search import SearchQuery, Summary, read_facet
 from cybilgraph.sparql import queries
 from cybilgraph.web.api.current_request import (
     CSV,
@@ -35,9 +38,12 @@ from cybilgraph.web.api.current_request import (
 )
 from cybilgraph.web.api.negotiation import SUFFIXES, negotiate, split_suffix
 from cybilgraph.web.pages import entity_queries
+from cybilgraph.web.pages.check_form import ensure_same_origin, send_suggestion, suggestion_outcome
 from cybilgraph.web.pages.citations import citation_of
-from cybilgraph.web.pages.resource_view import Resource, page_path, project_values
+from cybilgraph.web.pages.resource_view import QuoteReader, Resource, claimed_links, page_path, project_values
+from cybilgraph.web.pages.source_text import readable_sources, source_page
 from cybilgraph.web.server.open_release import OpenRelease
+from cybilgraph.web.suggestions import EditBase, Suggestion, SuggestionQueue
 
 blueprint = Blueprint("entities", __name__)
 
@@ -82,6 +88,8 @@ def resource(section: str, path: str) -> BaseResponse | str:
     if formats:
         return answer_response(text, *formats)
     view = Resource(graph, node)
+    if section == "record" and (node, RDF.type, URIRef(PROV.Entity)) in graph:
+        return source_page(view)
     g.removed = pinned is not None and not _statements(iri, live().current)[1]
     if (node, RDF.type, URIRef(CYB.Project)) in graph:
         return _project(view, unquote(key))
@@ -121,7 +129,11 @@ def outcomes() -> str:
 
 def _project(view: Resource, key: str) -> str:
     accepts_edits = site("suggestions") is not None and serving() is live().current
-    shown = project_values(view)
+    try:
+        readable = readable_sources(map(str, view.sources()))
+    except FileDamaged:  # the rest of the page does not need the sources
+        readable = set()
+    shown = project_values(view, QuoteReader(view, readable))
     try:
         search = search_index()
         findings, is_available = search.findings(key, shown["source"]), search.is_available
@@ -137,7 +149,38 @@ def _project(view: Resource, key: str) -> str:
         is_available=is_available,
         suggest=suggest,
         citation=citation,
+        key=key,
     )
+
+
+@blueprint.post("/answer/<path:key>")
+def answer(key: str) -> BaseResponse:
+    """Queue a visitor's answer to whether a claim is right, as a suggestion. Raises NotFound, SuggestionError."""
+    queue: SuggestionQueue | None = site("suggestions")
+    if queue is None:
+        raise NotFound("This server does not accept suggestions")
+    ensure_same_origin()
+    iri, path = thing_iri("project", key), request.form.get("claim", "")
+    view = Resource(_statements(iri, serving())[1], URIRef(iri))
+    claims = (one for one in claimed_links(view, QuoteReader(view, ())) if one.claim == path and one.basis in OPEN)
+    if not (claim := next(claims, None)):
+        raise NotFound("The project does not have this claim any more, or it is certain by now")
+    kind, first, second = map(unquote, path.split("/"))
+    field, value = (second, first) if kind == "participation" else (first, second)
+    base = EditBase("", "", "\n".join(quote.text for quote in claim.quotes), is_source=False)
+    sent = send_suggestion(
+        Suggestion(
+            project=key,
+            title=view.label,
+            name="answer.txt",
+            base=base,
+            text=request.form.get("answer", ""),
+            field=field,
+            value=subject_value(kind_of(field), value, claim.name),
+            basis=claim.basis,
+        )
+    )
+    return suggestion_outcome(sent, page_path(iri), HTTPStatus.ACCEPTED)
 
 
 def _entity_page(view: Resource, entity_kind: entity_queries.EntityKind, key: str) -> str:
@@ -214,10 +257,10 @@ def _other_capitalisation(kind: str, key: str) -> str:
 
 
 def _not_found(iri: str) -> NotFound | ThingGone:
-    """Return the error for an unknown IRI: ThingGone if an earlier release had this project."""
+    """Return the error for an unknown IRI: ThingGone if an earlier release had this project or actor."""
     key = unquote(iri.removeprefix(f"{BASE}id/project/"))
     for earlier in live().earlier():
-        if key in _keys(earlier.folder):
+        if key in _keys(earlier.folder) or iri in _actors(earlier.folder):
             what = f"{iri} was last in release {earlier.number} and has been removed since"
             return ThingGone(what, f"{page_path(iri)}?release={earlier.number}")
     return NotFound(f"This release has no resource {iri}")
@@ -231,3 +274,9 @@ def _keys(folder: Path) -> frozenset[str]:
             return frozenset(key for key, _ in rows)
     except (OSError, KeyError, UnicodeDecodeError, csv.Error):
         return frozenset()  # an older version of the software built it without this file
+
+
+@lru_cache(maxsize=8)
+def _actors(folder: Path) -> frozenset[str]:
+    """Return the IRIs of the actors in projects of the release in a folder."""
+    return read_facet(Release(0, folder, {}).search, "actor")

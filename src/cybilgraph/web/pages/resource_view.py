@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 from flask import Response, g, request, url_for
 from rdflib import SKOS, Graph, Literal, URIRef
@@ -15,10 +16,12 @@ from rdflib.term import Node
 from cybilgraph.model.dates import format_period
 from cybilgraph.model.fields import FIELDS, FieldKind
 from cybilgraph.model.formats import Format
+from cybilgraph.model.indicators import read_indicator
 from cybilgraph.model.money import format_amount, group_digits
 from cybilgraph.model.record import Basis
 from cybilgraph.model.vocabulary import ADMS, BASE, CYB, DCTERMS, FOAF, OA, PROV, RDFS, SCHEMA, SPDX, VCARD, shorten
 from cybilgraph.rdf.serialisation import serialise
+from cybilgraph.release.sources import LINES_PER_PAGE
 from cybilgraph.web.api.negotiation import negotiate_rdf
 
 #: The longest title in lists, charts and headings, in characters.
@@ -27,8 +30,15 @@ _LABELS = (SKOS.prefLabel, URIRef(DCTERMS.title), URIRef(RDFS.label))
 _LINK_ORDER = ("Funder", "Implementer", "Partner", "Beneficiary", "Unspecified", "Country", "Region", "Group", "Theme")
 #: The most characters of a text in the description for search engines.
 _MAX_DESCRIPTION_CHARS = 5_000
+#: A longer quote is found by its first and last words: the page may break it into elements.
+_MAX_WHOLE_WORDS, _WORDS_AT_ENDS = 12, 5
 #: Headings of related projects, by property.
-_RELATIONS = {DCTERMS.isPartOf: "Part of", CYB.follows: "Follows", DCTERMS.relation: "Related to"}
+_RELATIONS = {
+    DCTERMS.isPartOf: "Part of",
+    DCTERMS.hasPart: "Includes",
+    CYB.follows: "Follows",
+    DCTERMS.relation: "Related to",
+}
 
 
 def page_path(iri: str) -> str:
@@ -43,6 +53,27 @@ def page_path(iri: str) -> str:
         pinned = f"?release={g.pinned}" if "pinned" in g else ""
         return f"{request.script_root}/{iri.removeprefix(BASE)}{pinned}"
     return iri if iri.startswith(("https://", "http://", "mailto:")) else ""
+
+
+def text_fragment(address: str, text: str) -> str:
+    """Return a link to a text on a page (URL Fragment Text Directives); empty if the page is not on the web.
+
+    The syntax gives a meaning to commas, ampersands and hyphens, which therefore are percent-encoded, too.
+    """
+    words = text.split()
+    if not words or not address.startswith(("https://", "http://")):
+        return ""
+    ends = [words] if len(words) <= _MAX_WHOLE_WORDS else [words[:_WORDS_AT_ENDS], words[-_WORDS_AT_ENDS:]]
+    terms = (quote(" ".join(part), safe="").replace("-", "%2D") for part in ends)
+    return f"{address}{'' if '#' in address else '#'}:~:text={','.join(terms)}"
+
+
+def line_url(source: str, line: str) -> str:
+    """Return the URL of a line in the text of a source."""
+    path = page_path(source)
+    if line.isdigit() and int(line) > LINES_PER_PAGE:
+        path += f"{'&' if '?' in path else '?'}page={(int(line) - 1) // LINES_PER_PAGE + 1}"
+    return f"{path}#L{line}" if line else path
 
 
 def shorten_title(text: str) -> str:
@@ -104,6 +135,15 @@ class Resource:
         """Return the text of a single-valued property of a node; empty if there is no node or it has no value."""
         return str(next(iter(self.graph.objects(node, URIRef(predicate))), "")) if node else ""
 
+    @property
+    def record(self) -> Node | None:
+        """The record of a project."""
+        return self.graph.value(None, URIRef(FOAF.primaryTopic), self.node)
+
+    def sources(self) -> list[Node]:
+        """Return the sources of the record of a project, the current one first."""
+        return sorted(self.all(PROV.wasDerivedFrom, self.record), key=str)
+
     def linked(self, predicate: str) -> list[tuple[str, str]]:
         """Return label and IRI of each object of a property."""
         return [(self.name(node), str(node)) for node in self.all(predicate)]
@@ -121,8 +161,18 @@ class Resource:
         return [(predicate, [cell(value) for value in self.all(predicate)]) for predicate in predicates]
 
 
+class Quote(NamedTuple):
+    """A sentence, its line and confidence, and the links to it in the stored text and on the live page, if any."""
+
+    text: str
+    line: str
+    confidence: str
+    stored: str
+    live: str
+
+
 class ShownSum(NamedTuple):
-    """A sum of money, who pays and who receives (name and IRI), its basis, and its evidence as of a link."""
+    """A sum of money, who pays and who receives (name and IRI), its basis, and its quotes."""
 
     kind: str
     period: str
@@ -132,7 +182,7 @@ class ShownSum(NamedTuple):
     receiver: tuple[str, str]
     transactions: str
     basis: Basis
-    quotes: list[tuple[str, str, str]]
+    quotes: list[Quote]
 
     @property
     def amount(self) -> str:
@@ -141,37 +191,66 @@ class ShownSum(NamedTuple):
 
 
 class ProjectLink(NamedTuple):
-    """A link of a project, its basis, and its evidence: quotes, each with its line and confidence."""
+    """A link of a project, its basis, its quotes, and its percentage of the project if that is stated.
+
+    ``claim`` is the path of its claim below the IRI of the project.
+    """
 
     name: str
     iri: str
     role: str
     basis: Basis
-    quotes: list[tuple[str, str, str]]
+    quotes: list[Quote]
+    share: str
+    claim: str
 
 
-def project_values(view: Resource) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class QuoteReader:
+    """Reads the quotes of claims in the graph of a project."""
+
+    view: Resource
+    #: The sources whose text the site shows.
+    readable: Collection[str]
+
+    def of(self, node: Node) -> list[Quote]:
+        """Return the quotes of a claim."""
+        text = self.view.text
+        address = text(self.view.record, DCTERMS.source)
+        quotes = []
+        for one in self.view.all(CYB.evidence, node):
+            words, line, source = text(one, OA.exact), text(one, CYB.line), text(one, PROV.wasQuotedFrom)
+            stored = line_url(source, line) if source in self.readable else ""
+            live = text_fragment(address, words)
+            quotes.append(Quote(words, line, text(one, CYB.confidence), stored, live))
+        return quotes
+
+
+def project_values(view: Resource, evidence: QuoteReader) -> dict[str, Any]:
     """Return the values of the template of a project page, all of them text."""
     graph, text = view.graph, view.text
-    record = graph.value(None, URIRef(FOAF.primaryTopic), view.node)
+    record = view.record
     sources = [
         (
             text(node, RDFS.label),
             text(graph.value(node, URIRef(SPDX.checksum)), SPDX.checksumValue),
             text(node, PROV.generatedAtTime).partition("T")[0],
         )
-        for node in sorted(view.all(PROV.wasDerivedFrom, record), key=str)
+        for node in view.sources()
     ]
     source, *earlier = sources or [("", "", "")]
     blank = set(map(str, view.all(CYB.leftBlank, record)))
-    claimed = [*_links(view, CYB.participation, CYB.actor), *_links(view, CYB.scope, CYB.concept)]
+    claimed = claimed_links(view, evidence)
     links = [link for link in claimed if link.basis.counts]
-    sums = _sums(view)
+    sums = _sums(view, evidence)
     sections: list[tuple[str, dict[str, Any]]] = []
     for row in FIELDS:
         values = view.all(row.term) if row.kind in (FieldKind.PROSE, FieldKind.ITEMS) else []
         if values and row.kind is FieldKind.PROSE:
             sections.append((row.name, {"paragraphs": [part for value in values for part in str(value).split("\n\n")]}))
+        elif values and row.name == "indicators":
+            indicators = [cells for node in values for cells in indicator_rows(text(node, DCTERMS.description))]
+            sections.append((row.name, {"indicators": indicators}))
         elif values:
             items = [(text(node, DCTERMS.description), text(node, CYB.subheading)) for node in values]
             sections.append((row.name, {"items": items}))
@@ -190,7 +269,14 @@ def project_values(view: Resource) -> dict[str, Any]:
         "related": [(words, linked) for term, words in _RELATIONS.items() if (linked := view.linked(term))],
         "blank": [row.name.replace("_", " ") for row in FIELDS if row.term in blank],
         "sections": sections,
-        "web": [(text(node, DCTERMS.title), text(node, SCHEMA.url)) for node in view.all(CYB.link)],
+        "web": [
+            (
+                text(node, DCTERMS.title),
+                text(node, SCHEMA.url),
+                ", ".join(str(one) for term in (DCTERMS.format, DCTERMS.language) for one in view.all(term, node)),
+            )
+            for node in view.all(CYB.link)
+        ],
         "contacts": [
             (text(node, VCARD.fn), text(node, VCARD.hasEmail).removeprefix("mailto:")) for node in view.all(CYB.contact)
         ],
@@ -198,6 +284,7 @@ def project_values(view: Resource) -> dict[str, Any]:
         "rights": text(record, DCTERMS.rights),
         "page": text(record, DCTERMS.source),
         "source": source[0],
+        "text": next((line_url(str(node), "") for node in view.sources() if str(node) in evidence.readable), ""),
         "sha256": source[1],
         "retrieved": source[2],
         "earlier": earlier,
@@ -208,27 +295,46 @@ def project_values(view: Resource) -> dict[str, Any]:
     }
 
 
-def _links(view: Resource, property_: str, target: str) -> list[ProjectLink]:
+def indicator_rows(text: str) -> list[tuple[str, ...]]:
+    """Return the rows of a table of an indicator: its title and result, then the values by period."""
+    one = read_indicator(text)
+    title = f"{one.title} ({one.measure})" if one.measure else one.title
+    periods: dict[str, dict[str, list[str]]] = {}
+    for value in one.values:
+        when = f"{value.start} – {value.end}" if value.start != value.end else value.start
+        periods.setdefault(when, {}).setdefault(value.kind, []).append(value.value)
+    return [
+        (title, one.result, when, *("; ".join(values.get(kind, ())) for kind in ("baseline", "target", "actual")))
+        for when, values in (periods or {"": {}}).items()
+    ]
+
+
+def claimed_links(view: Resource, evidence: QuoteReader) -> list[ProjectLink]:
+    """Return the links of a project to organisations, places and themes, whatever their basis."""
+    return [
+        *_links(view, CYB.participation, CYB.actor, evidence),
+        *_links(view, CYB.scope, CYB.concept, evidence),
+    ]
+
+
+def _links(view: Resource, property_: str, target: str, evidence: QuoteReader) -> list[ProjectLink]:
     links = []
     for node in view.all(property_):
         thing = next(view.graph.objects(node, URIRef(target)))
         role = view.graph.value(node, URIRef(CYB.role))
         kind = view.name(role) if role else str(thing).removeprefix(f"{BASE}id/").partition("/")[0].capitalize()
-        links.append(ProjectLink(view.name(thing), str(thing), kind, *_basis(view, node)))
+        about = (_basis(view, node), evidence.of(node), view.text(node, CYB.share))
+        claim = str(node).removeprefix(f"{view.iri}/")
+        links.append(ProjectLink(view.name(thing), str(thing), kind, *about, claim))
     return links
 
 
-def _basis(view: Resource, node: Node) -> tuple[Basis, list[tuple[str, str, str]]]:
-    """Return the basis of a claim and its quotes."""
-    quotes = [
-        (view.text(quote, OA.exact), view.text(quote, CYB.line), view.text(quote, CYB.confidence))
-        for quote in view.all(CYB.evidence, node)
-    ]
+def _basis(view: Resource, node: Node) -> Basis:
     key = view.text(node, CYB.basis).rpartition("/")[2]
-    return next((basis for basis in Basis if basis == key), Basis.STATED), quotes
+    return next((basis for basis in Basis if basis == key), Basis.STATED)
 
 
-def _sums(view: Resource) -> list[ShownSum]:
+def _sums(view: Resource, evidence: QuoteReader) -> list[ShownSum]:
     """Return the sums of money, ordered by kind, period and amount."""
     found = []
     for node in view.graph.objects(view.node, URIRef(CYB.funding)):
@@ -240,7 +346,7 @@ def _sums(view: Resource) -> list[ShownSum]:
             format_period(view.text(node, CYB.periodStart), view.text(node, CYB.periodEnd)),
             view.text(amount, SCHEMA.currency),
             Decimal(view.text(amount, SCHEMA.value)),
-            *(provider, receiver, view.text(node, CYB.transactions), *_basis(view, node)),
+            *(provider, receiver, view.text(node, CYB.transactions), _basis(view, node), evidence.of(node)),
         )
         found.append(shown)
     return sorted(found)

@@ -20,8 +20,8 @@ import struct
 import sys
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -33,7 +33,9 @@ from granian.server.mp import MPServer, WorkerProcess
 from granian.utils.proxies import wrap_asgi_with_proxy_headers
 
 from cybilgraph.errors import ServeError
-from cybilgraph.release import Releases
+from cybilgraph.model.overlay import use_overlay
+from cybilgraph.release import Release, Releases
+from cybilgraph.runtime.files import TemporaryFolder
 from cybilgraph.runtime.pool import ProcessExit
 from cybilgraph.runtime.processes import exit_with_parent, limit_kept_memory
 from cybilgraph.runtime.sandbox import missing_protection
@@ -43,6 +45,7 @@ from cybilgraph.sparql.pooled_engine import QueryLimits
 from cybilgraph.sync.graph_store import require_loaded
 from cybilgraph.web import BUNDLE, create_app
 from cybilgraph.web.checker import Checker
+from cybilgraph.web.curators import CuratorFile
 from cybilgraph.web.server.access_log import AccessLog, http_server_logging, process_end_fields
 from cybilgraph.web.server.connections import Connections, accepted_connections
 from cybilgraph.web.server.live_releases import LiveReleases
@@ -81,36 +84,55 @@ def serve(folder: Path, settings: Settings, announce: Callable[[str], None]) -> 
     """Serve the current release of a folder or, if it is damaged, the last good one, and announce that.
 
     Raises ReleaseError if there is none, EndpointFailed and EngineUnavailable if the configured endpoint does not
-    have the release, SuggestionsFull if the suggestions folder cannot be used, and ServeError if the address is in
-    use.
+    have the release, SuggestionsFull if the suggestions folder cannot be used, CuratorError if the file of curators
+    cannot be read, and ServeError if the address is in use.
     """
     release = Releases(folder).select_intact(announce)
     if settings.endpoint:
         require_loaded(Endpoint(settings.endpoint, Credentials.of(settings.credentials)), release)
     if settings.suggestions:
         SuggestionQueue(settings.suggestions).secure()
+    if settings.curators:
+        CuratorFile(settings.curators).read()
     _require_free_address(settings.host, settings.port)
     announce(f"Serving release {release.number:04d} at http://{settings.host}:{settings.port}/ (stop with Ctrl-C)")
     if not BUNDLE.is_file():
         announce("The site's scripts were not bundled at installation. The site falls back to plain forms.")
-    GracefulServer(
-        target=str(folder),
-        address=settings.host,
-        port=settings.port,
-        interface=Interfaces.ASGI,
-        workers=1,
-        websockets=False,
-        backlog=_MAX_BACKLOG,
-        backpressure=accepted_connections(settings.total_connections),
-        http=HTTPModes.http1,
-        http1_settings=HTTP1Settings(
-            header_read_timeout=math.ceil(settings.header_seconds * 1000), max_buffer_size=_MAX_HEAD_BYTES
-        ),
-        log_level=LogLevels.error,
-        log_dictconfig=http_server_logging(settings.log_format),
-        respawn_failed_workers=True,
-        workers_kill_timeout=settings.stop_seconds,
-    ).serve(target_loader=partial(_load, settings=settings))
+    with _reference_of(release):
+        GracefulServer(
+            target=str(folder),
+            address=settings.host,
+            port=settings.port,
+            interface=Interfaces.ASGI,
+            workers=1,
+            websockets=False,
+            backlog=_MAX_BACKLOG,
+            backpressure=accepted_connections(settings.total_connections),
+            http=HTTPModes.http1,
+            http1_settings=HTTP1Settings(
+                header_read_timeout=math.ceil(settings.header_seconds * 1000), max_buffer_size=_MAX_HEAD_BYTES
+            ),
+            log_level=LogLevels.error,
+            log_dictconfig=http_server_logging(settings.log_format),
+            respawn_failed_workers=True,
+            workers_kill_timeout=settings.stop_seconds,
+        ).serve(target_loader=partial(_load, settings=settings))
+
+
+@contextmanager
+def _reference_of(release: Release) -> Iterator[None]:
+    """Have the server use a copy of the reference data that a release was built with, so that it agrees with the graph.
+
+    The release itself may be removed meanwhile.
+    """
+    use_overlay(None)
+    with ExitStack() as stack:
+        if texts := release.reference():
+            copy = stack.enter_context(closing(TemporaryFolder("reference"))).path
+            for name, text in texts.items():
+                (copy / name).write_text(text, encoding="utf-8", newline="")
+            use_overlay(copy)
+        yield
 
 
 def _require_free_address(host: str, port: int) -> None:

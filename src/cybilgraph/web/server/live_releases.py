@@ -19,6 +19,7 @@ from typing import BinaryIO
 from cachetools import LRUCache
 
 from cybilgraph.errors import FileDamaged, QueryError, ReleaseBusy, ReleaseError
+from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.release import Release, Releases
 from cybilgraph.sync.graph_store import find_difference, require_loaded
 from cybilgraph.web.server.open_release import OpenRelease, ReleaseOpener
@@ -82,6 +83,7 @@ class LiveReleases:
         self._replaced: list[tuple[float, OpenRelease]] = []
         self._next_recovery = 0.0
         self.current = self._open_now(releases.select_intact(self._on_event))
+        self._compare_reference()
         self._stop = threading.Event()
         threading.Thread(target=self._maintain, daemon=True, name="maintenance").start()
 
@@ -250,6 +252,16 @@ class LiveReleases:
         previous.warm_up.stop()
         self._replaced.append((time.monotonic() + self.timeout + _CLOSE_SECONDS, previous))
         self._on_event(f"Release {opened.release.number:04d} is now being served")
+        self._compare_reference()
+
+    def _compare_reference(self) -> None:
+        """Log if the release was built with other reference data than this process has."""
+        release = self.current.release
+        if release.reference() != {path.name: text for path, text in load_gazetteer().overlay.items()}:
+            self._on_event(
+                f"Release {release.number:04d} was built with other reference data than the server has loaded. Restart "
+                "the server, so that checks and searches know them, too"
+            )
 
     def _close_replaced(self) -> None:
         now = time.monotonic()

@@ -11,9 +11,16 @@ ENVIRONMENT_PREFIX = "CYBILGRAPH"
 
 
 def _setting(
-    default: Any, what: str, least: float | None = None, choices: tuple[str, ...] = (), most: float | None = None
+    default: Any,
+    what: str,
+    least: float | None = None,
+    choices: tuple[str, ...] = (),
+    most: float | None = None,
+    *,
+    is_file: bool = False,
 ) -> Any:
-    return field(default=default, metadata={"what": what, "least": least, "most": most, "choices": choices})
+    metadata = {"what": what, "least": least, "most": most, "choices": choices, "is_file": is_file}
+    return field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +35,13 @@ class Settings:
         "begin with the host of the request, so set it on any server that others can reach.",
     )
     suggestions: Path | None = _setting(None, "Accept suggested edits, and store them in this folder.")  # noqa: RUF009
+    curators: Path | None = _setting(  # noqa: RUF009
+        None,
+        "Let the curators in this file log in at /curate, and store their decisions in --decisions. Add curators with "
+        "cybilgraph curators add.",
+        is_file=True,
+    )
+    decisions: Path | None = _setting(None, "Folder of the curators' decisions; required with --curators.")  # noqa: RUF009
     rate: int = _setting(240, "Records that one client may check per minute.", 1)
     timeout: float = _setting(30.0, "Time limit of a query in seconds.", 0.1, most=86_400)
     answer_bytes: int = _setting(256_000_000, "Maximum size of a response in bytes.", 1000)
@@ -84,6 +98,10 @@ class Settings:
     )
     credentials: str = _setting("", "File with the credentials for the endpoint in one line: USER:PASSWORD or a token.")
     licence: str = _setting("", "URL of the data licence, to be added to the descriptions (DCAT, VoID, schema.org).")
+    source_texts: bool = _setting(
+        True,
+        "Show the stored texts of sources, which their rights must allow. Otherwise, pages show only quotes.",
+    )
     doi: str = _setting("", "DOI of the dataset, such as 10.5281/zenodo.1234567, to be added to citations.")
     log_format: str = _setting("text", "Format of the log.", choices=("text", "json"))
     log_queries: bool = _setting(True, "Log the text of queries, which may identify people, instead of only its hash.")

@@ -90,7 +90,7 @@
     const order = Object.keys(SIGNS); // most severe first; the server sends each severity in line order
     report.findings.sort((one, other) => order.indexOf(one.severity) - order.indexOf(other.severity));
     list.replaceChildren(...report.findings.map((found, index) => shown(found, index + 1, language)));
-    mark(report.findings);
+    mark(report.table?.length ? [] : report.findings);
     showTable(report.table ?? [], report.findings);
     const counted = (number, word) => `${number} ${word}${number === 1 ? "" : "s"}`;
     const { violation, warning, info } = report.counts;
@@ -148,6 +148,7 @@
   // Show a workbook as a table; findings are in the order of the list.
   function showTable(rows, findings) {
     sheet.hidden = marked.hidden = !rows.length;
+    form.classList.toggle("has-sheet", rows.length > 0); // the empty text area becomes small
     const byPlace = new Map();
     findings.forEach((found, index) => {
       const place = found.cell_name || String(found.line);

@@ -1,0 +1,66 @@
+"""``cybilgraph actors``: a deployment's own organisations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from cybilgraph.cli.common import ANY_FOLDER, CommandGroup, print_safely
+
+_INTO = click.option(
+    "--reference", "folder", type=ANY_FOLDER, required=True, metavar="DIR",
+    help="Folder of your reference data, which gets a row in actors.csv.",
+)  # fmt: skip
+
+
+@click.group(cls=CommandGroup)
+def actors() -> None:
+    """Add organisations to your own reference data, and merge them.
+
+    The folder belongs to you; "build --reference DIR" and "check --reference DIR" use it in addition to our data.
+    """
+
+
+@actors.command()
+@click.argument("name")
+@click.option("--type", "type_", required=True, metavar="TYPE", help="Key or name of its type, for example government.")
+@click.option("--country", default="", metavar="COUNTRY", help="Its seat: a country, or its two-letter code.")
+@click.option("--parent", default="", metavar="ACTOR", help="Key or name of the organisation that it is a part of.")
+@click.option("--homepage", default="", metavar="URL", help="Its website.")
+@click.option("--alias", "aliases", multiple=True, metavar="NAME", help="Another name. May be repeated.")
+@_INTO
+def add(
+    name: str, type_: str, country: str, parent: str, homepage: str, aliases: tuple[str, ...], folder: Path
+) -> None:
+    """Add an organisation that the reference data lack.
+
+    Its IRI stays the one that its name already has.
+
+    \b
+    Example:
+      cybilgraph actors add "Bula Cyber Trust" --type civil-society --country FJ --reference data/own
+    """
+    from cybilgraph.model.own_actors import NewActor, add_actor
+
+    entry = add_actor(folder, NewActor(name, type_, country, parent, homepage, aliases))
+    print_safely(f"Added {entry.key} to {folder / 'actors.csv'}. The next build with --reference {folder} uses it.")
+
+
+@actors.command()
+@click.argument("old")
+@click.argument("new")
+@_INTO
+def merge(old: str, new: str, folder: Path) -> None:
+    """Record that the actor OLD is the actor NEW. Each is a key or a name.
+
+    Projects of OLD become projects of NEW, whose names include those of OLD. The IRI of OLD redirects to that of NEW.
+
+    \b
+    Example:
+      cybilgraph actors merge "Bula Cyber Trust" gfce --reference data/own
+    """
+    from cybilgraph.model.own_actors import merge_actors
+
+    entry = merge_actors(folder, old, new)
+    print_safely(f"Merged {old} into {entry.key} in {folder / 'actors.csv'}. The next build with --reference uses it.")

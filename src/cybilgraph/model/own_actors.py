@@ -1,0 +1,134 @@
+"""Add and merge actors in a deployment's own table of actors."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+
+from cybilgraph.errors import ReferenceDataError
+from cybilgraph.model.gazetteer import OVERLAID_FILES, REFERENCE_FILES, Gazetteer, GazetteerEntry, slug
+from cybilgraph.model.overlay import read_overlay, read_rows
+from cybilgraph.model.resources import REFERENCE
+from cybilgraph.model.state_bodies import find_actor
+from cybilgraph.runtime.files import atomic_write
+
+_Row = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class NewActor:
+    """What is known about an actor; its type, parent and country are keys or names."""
+
+    name: str
+    type: str
+    country: str = ""
+    parent: str = ""
+    homepage: str = ""
+    aliases: tuple[str, ...] = ()
+
+
+def add_actor(folder: Path, actor: NewActor) -> GazetteerEntry:
+    """Add a row for an organisation that is not listed, under the key that its name already has in records.
+
+    Raises ReferenceDataError if it is listed, or the row would be wrong.
+    """
+
+    def change(names: Gazetteer, rows: dict[str, _Row]) -> str:
+        if known := names.find("actor", actor.name):
+            raise ReferenceDataError(
+                f"{actor.name!r} is already listed, as {known.key} ({known.name})",
+                "To give it another name, add that to the column aliases of its row.",
+            )
+        key = find_actor(actor.name).key
+        rows[key] = {
+            **dict.fromkeys(_columns(names), ""),
+            "id": key,
+            "name": actor.name,
+            "type": _key(names, "actor-type", actor.type),
+            "country": _key(names, "country", actor.country),
+            "parent": _key(names, "actor", actor.parent),
+            "homepage": actor.homepage,
+            "aliases": ";".join(actor.aliases),
+        }
+        return key
+
+    return _change(folder, change)
+
+
+def merge_actors(folder: Path, old: str, new: str) -> GazetteerEntry:
+    """Record that an actor, given by key or name, is another one, which gets its names and its former keys.
+
+    Raises ReferenceDataError if the other is not listed, or both are the same.
+    """
+
+    def change(names: Gazetteer, rows: dict[str, _Row]) -> str:
+        kept, merged = names.find_by_key("actor", new) or names.find("actor", new), _find(names, old)
+        if kept is None:
+            raise ReferenceDataError(
+                f"{new!r} is not a listed actor", f'Add it first: cybilgraph actors add "{new}" --reference {folder}'
+            )
+        if merged.key == kept.key:
+            raise ReferenceDataError(
+                f"{old!r} and {new!r} are already one actor, {kept.key}", "There is nothing to do."
+            )
+        row = {**dict.fromkeys(_columns(names), ""), **kept.row}
+        taken = {slug(name) for name in kept.names}
+        row["aliases"] = _joined(row["aliases"], (name for name in merged.names if slug(name) not in taken))
+        row["former"] = _joined(row["former"], (*merged.cell("former"), merged.key))
+        if row["parent"] == merged.key:
+            row["parent"] = merged.row.get("parent", "")
+        rows.pop(merged.key, None)
+        rows[kept.key] = row
+        return kept.key
+
+    return _change(folder, change)
+
+
+def _change(folder: Path, change: Callable[[Gazetteer, dict[str, _Row]], str]) -> GazetteerEntry:
+    """Change the rows of the table in a folder if the result is valid, and return the entry of the changed key."""
+    path = folder / REFERENCE_FILES["actor"][0]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with atomic_write(path) as file:  # others wait
+            texts = read_overlay(folder, OVERLAID_FILES)
+            names = Gazetteer(REFERENCE, texts)
+            columns = _columns(names)
+            rows = {row.cells["id"]: dict(row.cells) for row in read_rows(path, texts.get(path, ""), ())}
+            key = change(names, rows)
+            output = StringIO(newline="")
+            writer = csv.DictWriter(output, columns, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows.values())
+            changed = Gazetteer(REFERENCE, texts | {path: output.getvalue()})
+            file.write(output.getvalue().encode())
+    except OSError as error:
+        raise ReferenceDataError(
+            f"{path} cannot be written: {error.strerror}", "Check the folder given with --reference."
+        ) from error
+    return changed.entries["actor"][key]
+
+
+def _columns(names: Gazetteer) -> list[str]:
+    return list(next(iter(names.entries["actor"].values())).row)
+
+
+def _find(names: Gazetteer, text: str) -> GazetteerEntry:
+    """Return the actor with a key or name; a new entry with the name if it is not listed, nor misspelt."""
+    if found := names.find_by_key("actor", text) or names.find("actor", text):
+        return found
+    if near := names.find_near("actor", text):
+        raise ReferenceDataError(f"There is no actor {text!r}", f"Did you mean {near.key} ({near.name})?")
+    return find_actor(text)
+
+
+def _key(names: Gazetteer, kind: str, text: str) -> str:
+    """Return the key of an entry given by key or name; the text itself if there is none, to be reported."""
+    entry = names.find_by_key(kind, text) or names.find(kind, text)
+    return entry.key if entry else text
+
+
+def _joined(cell: str, added: Iterable[str]) -> str:
+    return ";".join(dict.fromkeys(filter(None, (*cell.split(";"), *added))))

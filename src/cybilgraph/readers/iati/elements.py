@@ -1,0 +1,130 @@
+"""What each element of an IATI activity becomes, and a count of the elements that are not imported."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from cybilgraph.model.findings import Finding
+from cybilgraph.model.rules import finding
+from cybilgraph.readers.iati.xml import Element
+
+#: What the elements of IATI 2.03 become, by path below iati-activity. The elements below one that is not listed, and
+#: those that become nothing, are not imported.
+BECOMES = {
+    "iati-identifier": "The IATI identifier",
+    "reporting-org": "A participant without a role if there are no others, unless it is a secondary reporter",
+    "title": "The title",
+    "description": "Summary (type 1), aim (2) or description (3 and 4)",
+    "participating-org": "A participant in its role",
+    "other-identifier": "The Cybil code, or an identifier in another register",
+    "other-identifier/owner-org": "The register",
+    "activity-status": "The status; finalisation (3) is finished",
+    "activity-date": "Start and end: the actual date, or else the planned one",
+    "contact-info": "A contact",
+    "contact-info/organisation": "The contact, if no person is named",
+    "contact-info/department": "The contact, if neither a person nor an organisation is named",
+    "contact-info/person-name": "The contact",
+    "contact-info/job-title": "A note on the contact",
+    "contact-info/telephone": "A note on the contact",
+    "contact-info/email": "The e-mail address of the contact",
+    "contact-info/website": "A link",
+    "activity-scope": "A classification",
+    "recipient-country": "A country, with its percentage",
+    "recipient-region": "A region or group, with its percentage",
+    "sector": "A theme if the publisher's own sector names one, else a classification; with its percentage",
+    "tag": "A theme if the publisher's own tag names one, else a classification",
+    "humanitarian-scope": "A classification",
+    "policy-marker": "A classification, with its significance",
+    "collaboration-type": "A classification",
+    "default-flow-type": "A classification",
+    "default-finance-type": "A classification",
+    "default-aid-type": "A classification",
+    "default-tied-status": "A classification",
+    "budget": "A sum of money",
+    "budget/period-start": "The period of the sum",
+    "budget/period-end": "The period of the sum",
+    "budget/value": "The sum",
+    "planned-disbursement": "A sum of money",
+    "planned-disbursement/period-start": "The period of the sum",
+    "planned-disbursement/period-end": "The period of the sum",
+    "planned-disbursement/value": "The sum",
+    "planned-disbursement/provider-org": "Who pays",
+    "planned-disbursement/receiver-org": "Who receives",
+    "transaction": "Part of a sum of money if of type 2, 3 or 4",
+    "transaction/transaction-type": "The kind of the sum",
+    "transaction/transaction-date": "The year of the sum",
+    "transaction/value": "Part of the sum",
+    "transaction/provider-org": "Who pays",
+    "transaction/receiver-org": "Who receives",
+    "transaction/recipient-country": "A country, if the activity gives none",
+    "transaction/recipient-region": "A region or group, if the activity gives none",
+    "document-link": "A link",
+    "document-link/title": "The text of the link",
+    "document-link/category": "The category of the document",
+    "document-link/language": "The language of the document",
+    "activity-website": "A link (version 1)",
+    "related-activity": "Part of (type 1), includes (2) or related (3, 4 and 5)",
+    "result": "An outcome (type 2, and others), an output (1), or an outcome under “Impact” (3)",
+    "result/title": "The text of the result",
+    "result/description": "The text of the result",
+    "result/indicator": "An indicator",
+    "result/indicator/title": "The text of the indicator",
+    "result/indicator/baseline": "The baseline of the indicator, of its year or day",
+    "result/indicator/baseline/comment": "The baseline, if it has no value",
+    "result/indicator/period": "A period of the indicator",
+    "result/indicator/period/period-start": "The period of targets and actual values",
+    "result/indicator/period/period-end": "The period of targets and actual values",
+    "result/indicator/period/target": "A target of the indicator",
+    "result/indicator/period/target/comment": "The target, if it has no value",
+    "result/indicator/period/actual": "An actual value of the indicator",
+    "result/indicator/period/actual/comment": "The actual value, if it has no value",
+}
+#: The types of transactions that are part of a sum.
+_SUMMED_TYPES = ("2", "3", "4")
+_MAX_PATH_CHARS, _MAX_PATHS, _MAX_REPORTED = 80, 1_000, 30
+
+
+@dataclass(slots=True)
+class NotImported:
+    """Counts the elements of a file that are not imported, by path, with the line of the first.
+
+    Memory does not grow with the file: an invented path beyond the thousandth counts as "others".
+    """
+
+    counts: Counter[str]
+    line: int = 0
+
+    def add(self, activity: Element) -> None:
+        """Count the elements of an activity. Takes time linear in their number."""
+        waiting = [(child, child.tag) for child in reversed(activity)]
+        while waiting:
+            element, path = waiting.pop()
+            if element.tag.startswith("{"):  # of another namespace: ours, or the publisher's own
+                continue
+            if path in BECOMES and not _is_unused(element, path):
+                waiting += [(child, f"{path}/{child.tag}") for child in reversed(element) if child.tag != "narrative"]
+                continue
+            self.line = self.line or element.sourceline or 0
+            path = path[:_MAX_PATH_CHARS]
+            known = path in self.counts or len(self.counts) < _MAX_PATHS
+            self.counts[path if known else "others"] += 1
+
+    def findings(self, file: str) -> list[Finding]:
+        """Return one finding for the file, if any element was not imported."""
+        if not self.counts:
+            return []
+        most = self.counts.most_common(_MAX_REPORTED)
+        rest = len(self.counts) - len(most)
+        listed = ", ".join(f"{count:,} × {path}" for path, count in most) + (f", … ({rest:,} more)" if rest else "")
+        return [finding("not-imported", file, {"elements": listed}, line=self.line)]
+
+
+def _is_unused(element: Element, path: str) -> bool:
+    """Return whether an element with this path is not imported because of its content."""
+    if path.endswith("/comment"):
+        return bool((element.getparent().get("value") or "").strip())
+    if path == "transaction":
+        kind = element.find("transaction-type")
+        return kind is None or kind.get("code", "").strip() not in _SUMMED_TYPES
+    return False

@@ -1,0 +1,172 @@
+"""Compare two organisations, countries, regions, groups or themes by the counts of the search, as a page and as CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from flask import Blueprint, Response, render_template, request, url_for
+from werkzeug.exceptions import NotFound
+
+from cybilgraph.errors import QueryError
+from cybilgraph.model.gazetteer import load_gazetteer
+from cybilgraph.model.vocabulary import BASE, thing_iri
+from cybilgraph.release.search import MAX_FACET_VALUES, SearchQuery, Summary
+from cybilgraph.sparql.queries import did_you_mean
+from cybilgraph.web.api.current_request import search_index, table_response
+from cybilgraph.web.pages.resource_view import shorten_title
+
+blueprint = Blueprint("compare", __name__)
+
+#: The kinds of things that can be compared, as facets of the search, in the order in which a name is looked up.
+_KINDS = ("actor", "country", "region", "group", "theme")
+#: What is compared: facets and their titles.
+_FACETS = {
+    "year": "Active projects per year",
+    "country": "Countries",
+    "theme": "Themes",
+    "funder": "Funders",
+    "implementer": "Implementers",
+    "status": "Status",
+}
+_MAX_ROWS, _MAX_NAME_CHARS = 15, 200
+#: The years that a comparison may be limited to.
+_FIRST_YEAR, _LAST_YEAR = 1980, 2099
+
+
+class Side(NamedTuple):
+    """One of the two things: its kind, key and name, and the counts of its projects."""
+
+    kind: str
+    key: str
+    name: str
+    summary: Summary
+
+    @property
+    def iri(self) -> str:
+        """The IRI of the thing."""
+        return thing_iri(self.kind, self.key)
+
+    def having(self, facet: str, value: str) -> int:
+        """Return the number of its projects with a value of a facet."""
+        return next((one.results for one in self.summary.facets.get(facet, ()) if one.value == value), 0)
+
+    @property
+    def dated(self) -> int:
+        """The number of its projects with a start date."""
+        return self.summary.having.get("year", 0)
+
+
+class Row(NamedTuple):
+    """A value of a facet: its IRI or year, its label and the projects of each thing."""
+
+    value: str
+    label: str
+    counts: tuple[int, int]
+
+
+@blueprint.get("/compare")
+def page() -> str:
+    """Compare two things, or ask for them. Raises QueryError, NotFound."""
+    names = [request.args.get(name, "").strip() for name in ("a", "b")]
+    years = _years()
+    sides = [_side(name, years) for name in names] if all(names) else []
+
+    def search_url(side: Side, facet: str, value: str) -> str:
+        """Return the search for the projects that a number counts."""
+        chosen: dict[str, Any] = {"year": years, side.kind: side.key}
+        return url_for("search.page", **(chosen | ({facet: value.rpartition("/")[2]} if facet else {})))
+
+    return render_template(
+        "compare.html",
+        sides=sides,
+        names=names,
+        facets=[(title, facet, list(_rows(facet, sides, years))) for facet, title in _FACETS.items()] if sides else [],
+        max_rows=_MAX_ROWS,
+        span=(request.args.get("from", ""), request.args.get("to", "")),
+        search_url=search_url,
+        table=f"{url_for('compare.table')}?{request.query_string.decode()}",
+    )
+
+
+@blueprint.get("/compare.csv")
+def table() -> Response:
+    """Return all counts of a comparison as CSV. Raises QueryError, NotFound."""
+    years = _years()
+    sides = [_side(request.args.get(name, "").strip(), years) for name in ("a", "b")]
+    rows = [("facet", "value", "label", *(side.name for side in sides))]
+    totals = [("projects", "", "", *(str(side.summary.projects) for side in sides))]
+    counts = [
+        (f"as {facet}", "", "", *(str(side.having(facet, side.iri)) for side in sides))
+        for facet in ("funder", "implementer")
+        if all(side.kind == "actor" for side in sides)
+    ] + [
+        (facet, row.value, row.label, *map(str, row.counts)) for facet in _FACETS for row in _rows(facet, sides, years)
+    ]
+    return table_response([*rows, *totals, *counts])
+
+
+def _years() -> list[str]:
+    """Return the years in the URL that the comparison is limited to; empty for all. Raises QueryError."""
+    given = [request.args.get(name, "").strip() for name in ("from", "to")]
+    if not any(given):
+        return []
+    if not all(not one or (one.isascii() and one.isdigit() and len(one) == 4) for one in given):
+        raise QueryError("from and to must be years", "Write four digits: from=2015.")
+    first, last = (int(one or default) for one, default in zip(given, (_FIRST_YEAR, _LAST_YEAR), strict=True))
+    known = sorted(int(one.value) for one in search_index().summarise(SearchQuery()).facets.get("year", ()))
+    years = [str(year) for year in known if first <= year <= last]
+    if len(years) > MAX_FACET_VALUES:
+        raise QueryError(f"These are more than {MAX_FACET_VALUES} years", "Choose fewer, or none for all.")
+    return years or ["0"]  # a year that no project has
+
+
+def _side(name: str, years: list[str]) -> Side:
+    """Return the thing with a name, a code, or a path such as actor/eu. Raises NotFound, QueryError."""
+    if not name:
+        raise QueryError("Two things are needed to compare", "Example: a=European Union&b=Council of Europe")
+    kind, key, label = _find(name)
+    by_year = [("year", tuple(years))] if years else []
+    summary = search_index().summarise(SearchQuery(chosen=((kind, (thing_iri(kind, key),)), *by_year)))
+    return Side(kind, key, label, summary)
+
+
+def _find(name: str) -> tuple[str, str, str]:
+    """Return the kind, key and label of a thing. Raises NotFound."""
+    names = load_gazetteer()
+    kind, slash, key = name.removeprefix(BASE).removeprefix("/").removeprefix("id/").partition("/")
+    if slash and kind in _KINDS:
+        everything = search_index().summarise(SearchQuery()).facets.get(kind, ())
+        iri = thing_iri(kind, key)
+        if known := next((one for one in everything if one.value == iri), None):
+            return kind, key, shorten_title(known.label)
+        if entry := names.entries[kind].get(key):
+            return kind, key, entry.name
+    for kind in _KINDS:
+        if entry := names.find(kind, name) or (names.find_country_by_code(name) if kind == "country" else None):
+            return kind, entry.key, entry.name
+    shown = name[:_MAX_NAME_CHARS]
+    raise NotFound(
+        f"There is no organisation, country, region, group or theme called {shown!r}. "
+        f"{did_you_mean('actor', shown, names)}"
+    )
+
+
+def _rows(facet: str, sides: list[Side], years: list[str]) -> Iterator[Row]:
+    """Yield the values that a facet has for either thing: years in order, others with the most projects first.
+
+    None for a facet of their own kind: the search cannot combine two of its values.
+    """
+    if facet in [side.kind for side in sides]:
+        return
+    labels = {one.value: one.label for side in sides for one in side.summary.facets.get(facet, ())}
+    if facet == "year" and labels:
+        first, last = min(map(int, labels)), max(map(int, labels))
+        labels = {str(year): str(year) for year in range(first, last + 1) if not years or str(year) in years}
+    for side in sides:
+        labels.pop(side.iri, None)  # what is compared is in all of its projects
+    rows = (
+        Row(value, shorten_title(label), (sides[0].having(facet, value), sides[1].having(facet, value)))
+        for value, label in labels.items()
+    )
+    yield from rows if facet == "year" else sorted(rows, key=lambda row: (-sum(row.counts), row.label))

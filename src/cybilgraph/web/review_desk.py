@@ -1,0 +1,124 @@
+"""The claims that curators decide on, shared by all who are logged in.
+
+Decisions are read from their folder again whenever it has changed, so that those made in the terminal count at once.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from cybilgraph.errors import DecisionError
+from cybilgraph.identity.decisions import (
+    Decision,
+    Decisions,
+    Verdict,
+    append_decisions,
+    checksum,
+    decision_files,
+    latest_decisions,
+    read_decisions,
+)
+from cybilgraph.pipeline.review_queue import OpenClaim, claim_key, open_claims
+from cybilgraph.release import Release
+from cybilgraph.release.graph_file import GRAPH
+from cybilgraph.web.server.render_queue import yield_turn
+
+#: The most claims that are in memory; when all are decided, the next ones are selected.
+MAX_CLAIMS = 1_000
+_ID_CHARS = 16
+
+
+class ReviewDesk:
+    """The open claims of the current release, and the decisions of a folder. Thread-safe."""
+
+    def __init__(self, folder: Path, max_claims: int = MAX_CLAIMS) -> None:
+        self.folder = folder
+        self._max_claims = max_claims
+        self._lock = threading.Lock()
+        self._release = ""
+        #: By id, in the order of the review.
+        self._claims: dict[str, OpenClaim] = {}
+        self._read_at: object = None
+        self._decided: dict[str, Decision] = {}
+
+    def claims(self, release: Release) -> tuple[dict[str, OpenClaim], dict[str, Decision]]:
+        """Return the claims of a release, and those decisions that were made on them since they were selected, by id.
+
+        Raises DecisionError.
+        """
+        with self._turn():
+            return dict(self._select(release)), dict(self._decisions())
+
+    def decide(self, release: Release, claim_id: str, decision: Decision) -> Decision:
+        """Add a decision on a claim and return it; if there is another one already, return that one instead.
+
+        Raises DecisionError, KeyError if the release has no such claim.
+        """
+        with self._turn():
+            self._select(release)[claim_id]  # raises KeyError
+            if earlier := self._decisions().get(claim_id):
+                return earlier
+            [added] = append_decisions(self.folder, [decision])
+            return added
+
+    def undo(self, decision_id: str, who: str) -> Decision | None:
+        """Withdraw a decision of a curator, and return it; None if it is of another one, or withdrawn already.
+
+        Raises DecisionError.
+        """
+        with self._turn():
+            found = None
+            for one in read_decisions(self.folder):
+                if isinstance(one, Decision) and one.verdict is Verdict.UNDO and one.new_value == decision_id:
+                    return None
+                if isinstance(one, Decision) and one.verdict is not Verdict.UNDO and one.id == decision_id:
+                    found = one
+            if not found or found.who != who:
+                return None
+            append_decisions(self.folder, [found.undo()])
+            return found
+
+    def history(self, skip: int, count: int) -> tuple[list[tuple[Decision, Decision | None]], int]:
+        """Return decisions as ``latest_decisions`` does."""
+        with yield_turn():
+            return latest_decisions(self.folder, skip, count)
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Give up the turn to render while waiting and reading: both may take long."""
+        with yield_turn(), self._lock:
+            yield
+
+    def _select(self, release: Release) -> dict[str, OpenClaim]:
+        name = f"{release.number} {release.checksum(GRAPH)}"
+        is_used_up = len(self._claims) == self._max_claims and len(self._decisions()) == len(self._claims)
+        if self._release != name or is_used_up:
+            found = open_claims(release, self.folder, self._max_claims, seed=0)
+            self._claims = {claim_id(one): one for one in found}
+            self._release, self._read_at = name, None
+        return self._claims
+
+    def _decisions(self) -> dict[str, Decision]:
+        try:
+            files = [(path.name, path.stat()) for path in decision_files(self.folder)]
+        except OSError as error:
+            raise DecisionError(
+                f"{error.filename or self.folder} cannot be read: {error.strerror}", "Check its permissions."
+            ) from error
+        now = [(name, file.st_ino, file.st_size, file.st_mtime_ns) for name, file in files]
+        if self._read_at != now:
+            ids = {(one.record, one.claim.field, one.claim.key): name for name, one in self._claims.items()}
+            with Decisions(self.folder) as decided:
+                made = [one for record in {record for record, _, _ in ids} for one in decided.of(record)]
+            known = ((ids.get((one.record, one.field, claim_key(one))), one) for one in made)
+            self._decided = {name: one for name, one in known if name}
+            self._read_at = now
+        return self._decided
+
+
+def claim_id(one: OpenClaim) -> str:
+    """Return an id of a claim for addresses and forms."""
+    return checksum(f"{one.record}\n{one.claim.field}\n{one.claim.key}")[:_ID_CHARS]

@@ -1,0 +1,1 @@
+DELETE WHERE { project:G0001 cyb:startLatest ?day }

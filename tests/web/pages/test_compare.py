@@ -1,0 +1,83 @@
+"""A comparison shows the numbers of the search for each of two things."""
+
+from __future__ import annotations
+
+import csv
+import io
+from urllib.parse import urlencode
+
+import pytest
+
+from tests.support.http_client import BROWSER, Response, http
+from tests.support.markup import parse_page
+
+pytestmark = pytest.mark.slow
+
+
+def send(server: str, target: str, **arguments: str) -> Response:
+    return http(f"{server}{target}?{urlencode(arguments)}", Accept=BROWSER if target == "/compare" else "*/*")
+
+
+def rows(server: str, target: str, **arguments: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(send(server, target, **arguments).body.decode(), newline="")))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "kinds"),
+    [
+        ("European Union", "coe", ("actor", "actor")),
+        ("BZ", "Tonga", ("country", "country")),
+        ("029", "Africa", ("region", "region")),
+        ("CARICOM", "theme/cybercrime", ("group", "theme")),
+    ],
+)
+def test_numbers_are_those_of_the_search(first: str, second: str, kinds: tuple[str, str], server: str) -> None:
+    table = rows(server, "/compare.csv", a=first, b=second)
+    names = list(table[0])[3:]
+    assert len(table) > 3
+    page = parse_page(send(server, "/compare", a=first, b=second).body.decode())
+    links = [link for link in page.all("a") if link.own("href").startswith("/search?")]
+    assert links
+    for link in links[:30]:
+        found = http(f"{server}{link.own('href').replace('/search?', '/search.csv?')}").body.decode()
+        assert len(list(csv.DictReader(io.StringIO(found, newline="")))) == int(link.text.replace(",", "")), link.own(
+            "href"
+        )
+    for name, kind in zip(names, kinds, strict=True):
+        total = next(int(row[name]) for row in table if row["facet"] == "projects")
+        assert any(f"{kind}=" in link.own("href") for link in links) or not total
+
+
+def test_years_limit_the_projects(server: str) -> None:
+    arguments = {"a": "European Union", "b": "Council of Europe"}
+    everything, some = (
+        rows(server, "/compare.csv", **arguments, **more) for more in ({}, {"from": "2018", "to": "2019"})
+    )
+    assert [row["value"] for row in some if row["facet"] == "year"] == ["2018", "2019"]
+    assert int(some[0]["European Union"]) < int(everything[0]["European Union"])
+
+
+def test_form_asks_for_two_things(server: str) -> None:
+    page = parse_page(send(server, "/compare").body.decode())
+    assert {field.own("name") for field in page.all("input")} >= {"a", "b", "from", "to"}
+    assert send(server, "/compare", a="European Union").status == 200
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "detail"),
+    [
+        ({"a": "European Union", "b": "Europan Unio"}, 404, "Did you mean European Union"),
+        ({"a": "actor/no-such-actor", "b": "BZ"}, 404, "actor/no-such-actor"),
+        ({"a": "BZ", "b": "TO", "from": "soon"}, 400, "Write four digits"),
+        ({"a": "BZ", "b": "<b>" * 500}, 404, "&lt;b&gt;"),
+    ],
+)
+def test_wrong_names_are_reported(arguments: dict[str, str], status: int, detail: str, server: str) -> None:
+    reply = send(server, "/compare", **arguments)
+    assert reply.status == status
+    assert detail in reply.body.decode()
+
+
+def test_table_needs_two_things(server: str) -> None:
+    reply = send(server, "/compare.csv", a="BZ")
+    assert (reply.status, b"Two things are needed" in reply.body) == (400, True)

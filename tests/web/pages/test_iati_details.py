@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,9 @@ from tests.support.http_client import BROWSER, http
 
 @pytest.mark.slow
 def test_project_page_shows_details_of_iati(tmp_path: Path) -> None:
-    pipeline.build([SAMPLES / "formats" / "iati-results.xml"], tmp_path)
+    release, _ = pipeline.build([SAMPLES / "formats" / "iati-results.xml"], tmp_path)
+    table = gzip.decompress((release.folder / "public" / "scopes.csv.gz").read_bytes()).decode()
+    assert [row["share"] for row in csv.DictReader(table.splitlines()) if row["kind"] == "country"] == ["40", "35.5"]
     with running_server(tmp_path) as site:
         page = http(f"{site}/id/project/xm-example-300", Accept=BROWSER).body.decode()
         graph = http(f"{site}/id/project/xm-example-300.nt").body.decode()

@@ -30,7 +30,8 @@ def by_month(record: Record) -> Record:
     def month(date: Date | None) -> Date | None:
         return date and replace(date, value=DAYS.get(date.value, date.value))
 
-    return replace(record, start=month(record.start), end=month(record.end))
+    links = tuple(replace(link, details=()) for link in record.links)  # IATI requires their format
+    return replace(record, start=month(record.start), end=month(record.end), links=links)
 
 
 def triples(record: Record) -> set[str]:

@@ -19,6 +19,10 @@ def actors() -> None:
     """Add organisations to your own reference data, and merge them.
 
     The folder belongs to you; "build --reference DIR" and "check --reference DIR" use it in addition to our data.
+
+    \b
+    Example:
+      cybilgraph actors merge "ICT Authority" "Communications Authority" --reference data/own
     """
 
 

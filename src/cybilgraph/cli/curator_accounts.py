@@ -12,7 +12,9 @@ from cybilgraph.cli.common import CommandGroup, print_safely
 
 @click.group(cls=CommandGroup)
 def curators() -> None:
-    """Manage who may log in to the site as a curator (serve --curators FILE).
+    """Manage the logins of curators.
+
+    The site lets them in with "serve --curators FILE".
 
     \b
     Example:

@@ -16,9 +16,9 @@ from cybilgraph.sparql.hints.syntax import explain_mistake
 
 
 @pytest.mark.parametrize("path", sorted(QUERIES.glob("*.rq")), ids=lambda path: path.stem)
-def test_published_queries_get_no_hints(facts: Facts, path: Path) -> None:
+def test_published_queries_get_no_hints(facts_of_everything: Facts, path: Path) -> None:
     text = path.read_text(encoding="utf-8")
-    assert find_hints(text, facts=facts) == find_hints(text) == ()
+    assert find_hints(text, facts=facts_of_everything) == find_hints(text) == ()
 
 
 def test_without_facts_only_general_hints_are_given() -> None:

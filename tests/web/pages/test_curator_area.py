@@ -261,7 +261,7 @@ def test_claim_that_another_curator_decided_meanwhile_is_shown_as_such(ana: Cura
     terminal = replace(own, id="", when="", who="Cy", verdict=Verdict.YES)
     append_decisions(site.decisions, [own.undo(), terminal])
     assert b"Cy has decided on this claim meanwhile" in bea.answer("no", claim).body
-    assert made(site.decisions)[-1].who == "Cy"
+    assert len(made(site.decisions)) == count + 3
 
 
 def test_names_and_reasons_are_text(ana: Curator, site: Site) -> None:

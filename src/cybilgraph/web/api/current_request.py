@@ -8,8 +8,10 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
+from urllib.parse import parse_qsl
 
 from flask import Response, after_this_request, current_app, g, request
+from werkzeug.datastructures import MultiDict
 
 from cybilgraph.model.formats import BY_NAME, FORMATS, RESULT_FORMATS, Format
 from cybilgraph.readers.tabular import escape_formula
@@ -121,6 +123,16 @@ def sent_request(path: str) -> Request:
             sent = Request(method, request.query_string.decode("latin-1"), headers, body, path)
         set_request(sent)
     found: Request = g.sent_request
+    return found
+
+
+def short_form() -> MultiDict[str, str]:
+    """Return the fields of a form; the ASGI application has limited its body to some kilobytes for such pages."""
+    if "form" not in g:
+        is_form = request.mimetype == "application/x-www-form-urlencoded"
+        body = request.get_data(cache=False).decode(errors="replace") if is_form else ""
+        g.form = MultiDict(parse_qsl(body, keep_blank_values=True))
+    found: MultiDict[str, str] = g.form
     return found
 
 

@@ -20,7 +20,7 @@ from cybilgraph.identity.decision_layer import kind_of
 from cybilgraph.identity.decisions import Decision, Verdict, checksum, describe_decision
 from cybilgraph.model.findings import SEVERITIES
 from cybilgraph.pipeline.review_queue import ROLES, OpenClaim, name_span
-from cybilgraph.web.api.current_request import live, site
+from cybilgraph.web.api.current_request import live, short_form, site
 from cybilgraph.web.checker.submissions import Output, Submission
 from cybilgraph.web.curators import MAX_NAME_CHARS, MAX_PASSWORD_CHARS, CuratorAccess, Session
 from cybilgraph.web.pages.check_form import edit_base, ensure_same_origin, run_checker
@@ -85,7 +85,7 @@ def _require_session() -> Response | None:
         return None
     if not (session := _access().session(request.cookies.get(_cookie(), ""))):
         return redirect(url_for("curation.login"), HTTPStatus.SEE_OTHER)
-    given = request.form.get("token", "") if request.method == "POST" else session.token
+    given = short_form().get("token", "") if request.method == "POST" else session.token
     if not secrets.compare_digest(given.encode(errors="replace"), session.token.encode()):
         raise Forbidden("This form belongs to an earlier session. Go back, reload the page, and try again")
     g.session = session
@@ -99,7 +99,7 @@ def login() -> Response:
         raise Forbidden("Curators log in over HTTPS only. Operators: set --public-url to the site's https address")
     if request.method != "POST":
         return make_response(render_template("curate-login.html", name_chars=MAX_NAME_CHARS))
-    name, password = request.form.get("name", "").strip(), request.form.get("password", "")
+    name, password = short_form().get("name", "").strip(), short_form().get("password", "")
     is_possible = len(name) <= MAX_NAME_CHARS and len(password) <= MAX_PASSWORD_CHARS
     session_id = _access().log_in(name if is_possible else "", password, request.remote_addr or "")
     if not session_id:
@@ -155,10 +155,10 @@ def history() -> Response:
 @blueprint.post("/undo")
 def undo() -> Response:
     """Withdraw a decision of this curator, and show its claim again if it was on the page of claims."""
-    given = request.form.get("decision", "")
+    given = short_form().get("decision", "")
     undone = _desk().undo(given, _session().name)
     _session().decided = [(claim, one) for claim, one in _session().decided if one.id != given]
-    if not (claim := request.form.get("claim")):
+    if not (claim := short_form().get("claim")):
         return redirect(url_for("curation.history"), HTTPStatus.SEE_OTHER)
     if not undone:
         return _claims(notice="This decision was withdrawn already.", status=HTTPStatus.CONFLICT)
@@ -198,7 +198,7 @@ def _marked(sentence: str, one: OpenClaim) -> tuple[str, str, str]:
 @blueprint.post("/claims")
 def decide() -> Response:
     """Decide on a claim, and show the next one."""
-    name, answer = request.form.get("claim", ""), request.form.get("answer", "")
+    name, answer = short_form().get("claim", ""), short_form().get("answer", "")
     release = live().current.release
     one = _desk().claims(release)[0].get(name)
     if not one:
@@ -257,19 +257,19 @@ def suggestion(name: str) -> Response:
         raise NotFound("This suggestion is not pending: it has been accepted or rejected meanwhile") from None
     if request.method != "POST":
         return _suggestion(edit)
-    if "reject" in request.form:
-        reason = request.form.get("reason", "").strip()[:MAX_COMMENT_CHARS]
+    if "reject" in short_form():
+        reason = short_form().get("reason", "").strip()[:MAX_COMMENT_CHARS]
         if not reason:
             return _suggestion(edit, "Give a reason, which is stored with the suggestion.")
         _queue().reject(name, reason)
     else:
         found, _, _, _ = _proposed(edit)
-        wanted = request.form.getlist("accept")
+        wanted = short_form().getlist("accept")
         chosen = [one for one in found if _key(one) in wanted]
         if not chosen or len(chosen) < len(wanted):
             return _suggestion(edit, "Select what you accept, or reject the suggestion.")
         try:
-            _queue().accept_some(name, _desk().folder, chosen, request.form.getlist("conflict"))
+            _queue().accept_some(name, _desk().folder, chosen, short_form().getlist("conflict"))
         except SuggestionError as error:
             return _suggestion(edit, f"{error.what}. {error.hint}")
     return redirect(url_for("curation.suggestions"), HTTPStatus.SEE_OTHER)

@@ -34,6 +34,7 @@ from cybilgraph.web.api.current_request import (
     query_rows,
     search_index,
     serving,
+    short_form,
     site,
 )
 from cybilgraph.web.api.negotiation import SUFFIXES, negotiate, split_suffix
@@ -160,7 +161,7 @@ def answer(key: str) -> BaseResponse:
     if queue is None:
         raise NotFound("This server does not accept suggestions")
     ensure_same_origin()
-    iri, path = thing_iri("project", key), request.form.get("claim", "")
+    iri, path = thing_iri("project", key), short_form().get("claim", "")
     view = Resource(_statements(iri, serving())[1], URIRef(iri))
     claims = (one for one in claimed_links(view, QuoteReader(view, ())) if one.claim == path and one.basis in OPEN)
     if not (claim := next(claims, None)):
@@ -174,7 +175,7 @@ def answer(key: str) -> BaseResponse:
             title=view.label,
             name="answer.txt",
             base=base,
-            text=request.form.get("answer", ""),
+            text=short_form().get("answer", ""),
             field=field,
             value=subject_value(kind_of(field), value, claim.name),
             basis=claim.basis,

@@ -31,6 +31,8 @@ _OWNS = re.compile(r"['’]s? | [-–] | ")
 _OWNED_BY = re.compile(r"(?:,| [-–]|,? (?:of|in|del?|du|des|da|do))?(?: the| la)? \Z|,? d(?:e l)?['’]\Z")
 #: The same before the name of a country in Spanish or French.
 _OWNED_BY_ABROAD = re.compile(r",? d(?:e l)?['’]|(?:,| [-–]|,? (?:del?|du|des|da|do))? (?:(?:la|las|los) )?")
+#: The most characters of the name of a state in Spanish or French, and of what joins it.
+_MAX_STATE_CHARS = 100
 #: The end of a longer name of a state: "of the Republic of China" is not of China.
 _LONGER_NAME = re.compile(r"(?:Republic|République|República|Kingdom|State|Commonwealth|Union|Democratic|Federation)\Z")
 _WORD = re.compile(r"[^\W\d_]+")
@@ -77,7 +79,8 @@ def _parse(name: str) -> ActorName:
         if country or not _is_abbreviation(qualifier, bare):
             return ActorName(bare, country.name if country else qualifier, country, label)
         name = f"{bare}, {rest}" if (rest := match["rest"]) and names.find_country(rest) else bare
-    for owned in _OWNED_BY_ABROAD.finditer(name):  # "Ministerio de Justicia de España"
+    # "Ministerio de Justicia de España"
+    for owned in _OWNED_BY_ABROAD.finditer(name, max(len(name) - _MAX_STATE_CHARS, 0)):
         bare, country = name[: owned.start()], names.find_country_abroad(name[owned.end() :])
         if country and is_state_body(bare, owned=True):
             return _of_state(bare, country)

@@ -22,7 +22,7 @@ from cybilgraph.release import Release
 from cybilgraph.release.search import SearchIndex, SearchQuery
 from cybilgraph.sparql import queries
 from cybilgraph.sparql.embedded_engine import EmbeddedEngine, QueryLimits
-from cybilgraph.web.pages.resource_view import Resource, project_values
+from cybilgraph.web.pages.resource_view import QuoteReader, Resource, project_values
 
 TABLE = """title,code,countries,budget,summary
 Large,G0001,Fiji,"EUR 3,350,000 (commitment, 2019–2021, from European Union)
@@ -124,7 +124,8 @@ def test_pages_agree(engine: EmbeddedEngine) -> None:
         text = engine.answer(
             queries.load_query("page-resource").bind({"resource": [iri]}), (BY_NAME["ntriples"],)
         ).content
-        shown = project_values(Resource(Graph().parse(data=text, format="nt"), URIRef(iri)))
+        view = Resource(Graph().parse(data=text, format="nt"), URIRef(iri))
+        shown = project_values(view, QuoteReader(view, ()))
         for one in (*shown["sums"], *shown["totals"]):  # totals come last
             totals[name, one.kind, one.currency] = one.value
         assert len(shown["possible_sums"]) == (name in ("G0003", "G0004"))

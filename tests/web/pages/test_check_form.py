@@ -435,12 +435,13 @@ def test_large_workbook_is_shown_in_part(portal: str) -> None:
     book = openpyxl.Workbook()
     book.active.append(["title", *(f"column {number}" for number in range(60))])
     for number in range(400):
-        book.active.append([f"Project {number} {'x' * 500}", *["y"] * 60])
+        book.active.append([f"Project {number} {'x' * 200}", *["y"] * (60 if number == 0 else 1)])
     content = io.BytesIO()
     book.save(content)
     report = json.loads(post(portal, content.getvalue(), XLSX, path="/api/check?include=table").body)
     assert len(report["table"]) <= 400
-    assert all(len(row["cells"]) == 50 and len(row["cells"][0]) <= 120 for row in report["table"])
+    assert max(len(row["cells"]) for row in report["table"]) == 50
+    assert max(len(row["cells"][0]) for row in report["table"]) == 120
 
 
 def test_workbook_with_marked_cells_is_a_report_and_a_download(portal: str) -> None:

@@ -427,7 +427,7 @@ def test_area_is_linked_for_contributors(served: running_server) -> None:
         ),
         (TEXT.replace("G0020", "G0021"), "no longer describes the same project"),
         ("[" * 100_000, "The format changed"),
-        ("x\n\n" * 100_000, "no longer describes"),
+        ("x\n\n" * 10_000, "no longer describes"),
     ],
 )
 def test_hostile_suggestion_can_only_be_rejected(ana: Curator, site: Site, text: str, problem: str) -> None:

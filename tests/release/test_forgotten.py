@@ -18,6 +18,8 @@ from tests.conftest import SEED, run, running_server
 from tests.support.erasure import EMAIL, NAME, everything
 from tests.support.http_client import send
 
+pytestmark = pytest.mark.slow
+
 
 def plain(who: str) -> str:
     return hashlib.sha256(normalise_name(who).encode()).hexdigest()

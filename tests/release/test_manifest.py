@@ -14,6 +14,8 @@ from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.runtime.compression import compress
 from tests.conftest import SEED, graph_of, run
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.slow
 def test_damaged_release_is_refused(tmp_path: Path) -> None:

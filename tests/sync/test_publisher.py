@@ -16,6 +16,8 @@ from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.sync.publisher import publish
 from tests.conftest import SEED, run
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:

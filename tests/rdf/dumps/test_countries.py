@@ -12,6 +12,8 @@ import pytest
 from cybilgraph.model.vocabulary import BASE
 from cybilgraph.release import Release
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def features(release: Release) -> dict[str, dict[str, Any]]:

@@ -14,6 +14,8 @@ from cybilgraph.model.vocabulary import BASE
 from cybilgraph.rdf.dumps.network import write_gexf, write_graphml
 from cybilgraph.release import Release
 
+pytestmark = pytest.mark.slow
+
 READERS: dict[str, Callable[[Path], networkx.Graph]] = {
     "network.graphml": networkx.read_graphml,
     "network.gexf": networkx.read_gexf,

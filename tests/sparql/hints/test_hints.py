@@ -15,6 +15,7 @@ from cybilgraph.sparql.hints.facts import Facts
 from cybilgraph.sparql.hints.syntax import explain_mistake
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", sorted(QUERIES.glob("*.rq")), ids=lambda path: path.stem)
 def test_published_queries_get_no_hints(facts_of_everything: Facts, path: Path) -> None:
     text = path.read_text(encoding="utf-8")

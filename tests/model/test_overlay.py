@@ -83,8 +83,8 @@ def test_wrong_row_is_reported_with_its_place(tmp_path: Path, row: str, place: s
 @pytest.mark.parametrize(
     ("file", "content", "problem", "hint"),
     [
-        ("actor.csv", b"", "no table that can be replaced", "Did you mean actors.csv?"),
-        ("phrases.csv", b"", "no table that can be replaced", "Tables: actors.csv"),
+        ("actor.csv", b"", "not a table that can be replaced", "Did you mean actors.csv?"),
+        ("phrases.csv", b"", "not a table that can be replaced", "Tables: actors.csv"),
         ("actors.csv", b"id,name\n", "line 1: the column", f"Make this the first line: {ACTORS}"),
         ("actors.csv", f"{ACTORS},note\n".encode(), "the column 'note' is unknown", ACTORS),
         ("actors.csv", b"\xff\xfe", "not encoded in UTF-8", "CSV UTF-8"),

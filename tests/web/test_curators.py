@@ -86,10 +86,10 @@ def test_commands_add_list_and_remove_curators(tmp_path: Path) -> None:
         ("Cy", "x" * 1_001, "too long"),
         ("Maximiliana Ruiz", "maximiliana ruiz", "too easy"),
         ("ANA", "correct horse battery", "There is a curator 'Ana' already"),
-        ("", "correct horse battery", "no name"),
-        ("\n", "correct horse battery", "no name"),
-        ("Cy\x1b[2J", "correct horse battery", "no name"),
-        ("x" * 101, "correct horse battery", "no name"),
+        ("", "correct horse battery", "cannot be the name"),
+        ("\n", "correct horse battery", "cannot be the name"),
+        ("Cy\x1b[2J", "correct horse battery", "cannot be the name"),
+        ("x" * 101, "correct horse battery", "cannot be the name"),
     ],
 )
 def test_weak_passwords_and_confusing_names_are_refused(file: CuratorFile, name: str, password: str, what: str) -> None:
@@ -115,7 +115,7 @@ def test_file_that_others_can_read_is_refused(file: CuratorFile, tmp_path: Path)
 @pytest.mark.parametrize("content", [b"", b"[]", b'{"Ana": 1}', b"\xff"])
 def test_damaged_file_is_refused(file: CuratorFile, tmp_path: Path, content: bytes) -> None:
     (tmp_path / "curators.json").write_bytes(content)
-    with pytest.raises(CuratorError, match="no file of curators"):
+    with pytest.raises(CuratorError, match="not a file of curators"):
         file.read()
 
 

@@ -72,7 +72,7 @@ def _is_simple(code: str) -> bool:
 
 
 def read_classification(text: str) -> Classification | None:
-    """Read a classification; None if the text is none. Takes time linear in the length of the text."""
+    """Read a classification; None if the text is not one. Takes time linear in the length of the text."""
     bare, share = split_share(text)
     significance = ""
     if match := _SIGNIFICANCE.search(bare, max(len(bare) - 30, 0)):
@@ -87,7 +87,7 @@ def read_classification(text: str) -> Classification | None:
 
 
 def read_share(text: str) -> str:
-    """Return a percentage from 0 to 100 as a canonical decimal; empty if it is none."""
+    """Return a percentage from 0 to 100 as a canonical decimal; empty if it is not one."""
     return format_amount(Decimal(text)) if _PERCENTAGE.fullmatch(text) and Decimal(text) <= 100 else ""
 
 

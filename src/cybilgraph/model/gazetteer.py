@@ -230,8 +230,12 @@ class Gazetteer:
         return None if country and fold(name) == country.key.casefold() and name not in country.names else country
 
     def find_country_abroad(self, name: str) -> GazetteerEntry | None:
-        """Return the country with this name in Spanish or French, if that is no name of a country in English."""
+        """Return the country with this name in Spanish or French, unless it is also an English one."""
         return None if self.find("country", name) else self._foreign.get(fold(name))
+
+    def find_by_name_or_code(self, kind: str, text: str) -> GazetteerEntry | None:
+        """Return the entry of a kind with this name, alias or key; for a country also by its other codes."""
+        return self.find(kind, text) or (self.find_country_by_code(text) if kind == "country" else None)
 
     def find_country_by_code(self, code: str) -> GazetteerEntry | None:
         """Return the country with an alpha-3 code (ISO 3166-1) or a numeric code (M49; leading zeros are

@@ -15,7 +15,7 @@ _MAX_CHARS = 300
 
 
 def kind_of_detail(detail: str) -> str:
-    """Return what a detail says about a document; empty if it is none."""
+    """Return what a detail says about a document; empty if it is not valid."""
     return next((kind for kind, pattern in _PATTERNS.items() if pattern.fullmatch(detail)), "")
 
 

@@ -70,7 +70,7 @@ def read_overlay(folder: Path | None, tables: Collection[str]) -> dict[Path, str
             if path.name not in tables:
                 close = "".join(f"Did you mean {name}? " for name in get_close_matches(path.name, tables, 1))
                 raise ReferenceDataError(
-                    f"{path} is no table that can be replaced", f"{close}Tables: {', '.join(tables)}."
+                    f"{path} is not a table that can be replaced", f"{close}Tables: {', '.join(tables)}."
                 )
             texts[path] = path.read_text(encoding="utf-8-sig")
     except OSError as error:

@@ -183,7 +183,7 @@ def _term(parameter: Parameter, value: str) -> str:
             for one in kinds:
                 if _is_thing(one, written_out, names):
                     return iri(written_out)
-                if entry := names.find(one, value) or (names.find_country_by_code(value) if one == "country" else None):
+                if entry := names.find_by_name_or_code(one, value):
                     return iri(thing_iri(one, entry.key))
             hint = f"{did_you_mean(kind, value, names)} Or use its IRI: {thing_iri(kind, '')}…"
             raise QueryError(f"{parameter.name}: no {' or '.join(kinds)} is called {value!r}", hint)

@@ -65,16 +65,17 @@ class CuratorFile:
                 f"{self._path} cannot be read: {error.strerror}", "Create it with cybilgraph curators add."
             ) from error
         except ValueError as error:
-            raise CuratorError(f"{self._path} is no file of curators", "Restore it from a backup.") from error
+            raise CuratorError(f"{self._path} is not a file of curators", "Restore it from a backup.") from error
         if not isinstance(found, dict) or not all(isinstance(one, str) for one in found.values()):
-            raise CuratorError(f"{self._path} is no file of curators", "Restore it from a backup.")
+            raise CuratorError(f"{self._path} is not a file of curators", "Restore it from a backup.")
         return found
 
     def add(self, name: str, password: str) -> None:
         """Add a curator, or change the password of one, which ends their sessions. Raises CuratorError."""
         if not slug(name) or len(name) > MAX_NAME_CHARS or not name.isprintable() or name != name.strip():
             raise CuratorError(
-                "This is no name of a curator", f"Give one with letters and at most {MAX_NAME_CHARS} characters."
+                "This cannot be the name of a curator",
+                f"Give one with letters and at most {MAX_NAME_CHARS} characters.",
             )
         if not MIN_PASSWORD_CHARS <= len(password) <= MAX_PASSWORD_CHARS or password.casefold() == name.casefold():
             raise CuratorError(

@@ -397,10 +397,10 @@ def test_no_decision_is_lost_with_two_curators_the_terminal_and_a_killed_server(
                 os.killpg(server.process.pid, signal.SIGKILL)
             for thread in threads:
                 thread.join()
-    told = {line for one in terminals for line in one.communicate(timeout=200)[0].split()}
+    reported = {line for one in terminals for line in one.communicate(timeout=200)[0].split()}
     found = made(site.decisions)
     assert len({one.id for one in found}) == len(found)
-    assert told == {one.id for one in found if one.record.startswith("T")}
+    assert reported == {one.id for one in found if one.record.startswith("T")}
     by_site = Counter((one.record, one.field, one.value) for one in found if not one.record.startswith("T"))
     assert set(by_site.values()) == {1}, "each claim is decided once"
     assert len(promised) <= len(by_site) <= len(promised) + 2, "a killed server may have stored what it did not confirm"

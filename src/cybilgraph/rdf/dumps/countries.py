@@ -70,7 +70,7 @@ def _ring(piece: str) -> list[Position]:
 
 
 def _position(x: float, y: float) -> Position:
-    """Return the longitude and latitude of a point on the map, rounded to what its units can tell apart."""
+    """Return the longitude and latitude of a point on the map, rounded to the precision of its units."""
     scale = _WIDTH / 2 / (pi * _factor(0))
     theta, up = 0.0, _height(asin(sqrt(3) / 2 * sin(radians(_NORTH)))) - y / scale
     for _ in range(_STEPS_OF_NEWTON):

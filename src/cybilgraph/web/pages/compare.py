@@ -143,7 +143,7 @@ def _find(name: str) -> tuple[str, str, str]:
         if entry := names.entries[kind].get(key):
             return kind, key, entry.name
     for kind in _KINDS:
-        if entry := names.find(kind, name) or (names.find_country_by_code(name) if kind == "country" else None):
+        if entry := names.find_by_name_or_code(kind, name):
             return kind, entry.key, entry.name
     shown = name[:_MAX_NAME_CHARS]
     raise NotFound(

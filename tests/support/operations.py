@@ -14,7 +14,6 @@ from urllib.parse import quote
 
 from tests.conftest import running_server
 
-#: Takes some seconds.
 #: Counts 49 million pairs, which takes seconds.
 LONG = "SELECT (COUNT(*) AS ?n) { { SELECT ?b { ?a ?p ?b } LIMIT 7000 } { SELECT ?d { ?c ?p ?d } LIMIT 7000 } }"
 

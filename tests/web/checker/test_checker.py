@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
@@ -14,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from cybilgraph import pipeline
-from cybilgraph.errors import CheckerBusy, CheckError, CheckTimeout, CheckTooHeavy
+from cybilgraph.errors import CheckerBusy, CheckTimeout, CheckTooHeavy
 from cybilgraph.runtime.scheduler import Caller
 from cybilgraph.web.checker import Checker, CheckLimits, Submission
 from tests.conftest import PAGES, SAMPLES
@@ -82,24 +80,19 @@ def test_check_is_repeated_after_its_worker_was_killed() -> None:
     checker.close()
 
 
-@pytest.mark.timeout(180)
-def test_queue_is_bounded(strict: Checker) -> None:
-    ended: list[type[BaseException]] = []
-
-    def ask() -> None:
-        with pytest.raises(CheckError) as raised:
-            strict.check(SLOW, [JSON])
-        ended.append(raised.type)
-
-    threads = [threading.Thread(target=ask) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    time.sleep(0.5)
-    with pytest.raises(CheckerBusy):
-        strict.check(SMALL, [JSON])
-    for thread in threads:
-        thread.join()
-    assert CheckTimeout in ended
+def test_queue_is_bounded() -> None:
+    checker = Checker(CheckLimits(workers=1, waiting=1, seconds=30, long=0))  # work stays in its slot
+    slow, next_one = Caller("slow"), Caller("next")
+    with ThreadPoolExecutor(2) as threads:
+        threads.submit(checker.check, SLOW, [JSON], slow)
+        until(lambda: checker.load["quick"])
+        threads.submit(checker.check, SLOW, [JSON], next_one)
+        until(lambda: checker.load["waiting"])
+        with pytest.raises(CheckerBusy):
+            checker.check(SMALL, [JSON], Caller("other"))
+        for caller in (next_one, slow):
+            caller.leave()
+    checker.close()
 
 
 @pytest.mark.parametrize("names", [["one"] * 2, ["one", "two"]], ids=["one-client", "two-clients"])

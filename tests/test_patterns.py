@@ -27,18 +27,18 @@ _CACHED = type(cache(len))
 
 @dataclass(frozen=True)
 class Found:
-    """A pattern with its location and uses."""
+    """A pattern with its module, its name or text, and its uses."""
 
-    place: str
+    module: str
+    name: str
     pattern: re.Pattern[Any]
     uses: frozenset[str]
 
 
-def modules() -> Iterator[ModuleType]:
-    """Yield all modules of the package."""
-    for module in pkgutil.walk_packages(cybilgraph.__path__, "cybilgraph."):
-        if not module.name.endswith("__main__"):
-            yield importlib.import_module(module.name)
+def module_names() -> list[str]:
+    """Return the names of all modules of the package."""
+    found = (module.name for module in pkgutil.walk_packages(cybilgraph.__path__, "cybilgraph."))
+    return [name for name in found if not name.endswith("__main__")]
 
 
 def patterns_in(value: object, depth: int = _DEPTH) -> Iterator[re.Pattern[Any]]:
@@ -83,24 +83,24 @@ def uses_in(source: str) -> dict[str, frozenset[str]]:
     return {name: frozenset(uses) for name, uses in found.items()}
 
 
+@cache
 def own_patterns() -> list[Found]:
     """Return each pattern of the package once, with all its uses."""
-    places: dict[re.Pattern[Any], str] = {}
+    places: dict[re.Pattern[Any], tuple[str, str]] = {}
     uses: dict[re.Pattern[Any], set[str]] = defaultdict(set)
-    for module in modules():
+    for module in map(importlib.import_module, module_names()):
         source = Path(module.__file__ or "").read_text(encoding="utf-8")
         used = uses_in(source)
         for name, value in vars(module).items():
             if isinstance(value, type | ModuleType) and getattr(value, "__module__", "") != module.__name__:
                 continue
             for pattern in patterns_in(value):
-                place = f"{module.__name__.removeprefix('cybilgraph.')}.{name}"
-                places.setdefault(pattern, place)
+                places.setdefault(pattern, (module.__name__, name))
                 uses[pattern] |= used.get(name, frozenset())
         for pattern, how in inline_patterns(source):
-            places.setdefault(pattern, f"{module.__name__.removeprefix('cybilgraph.')}: {pattern.pattern!r:.40}")
+            places.setdefault(pattern, (module.__name__, f"{pattern.pattern!r:.40}"))
             uses[pattern].add(how)
-    return [Found(place, pattern, frozenset(uses[pattern] or set(USES))) for pattern, place in places.items()]
+    return [Found(*place, pattern, frozenset(uses[pattern] or set(USES))) for pattern, place in places.items()]
 
 
 def inline_patterns(source: str) -> Iterator[tuple[re.Pattern[Any], str]]:
@@ -118,22 +118,20 @@ def inline_patterns(source: str) -> Iterator[tuple[re.Pattern[Any], str]]:
             yield re.compile(node.args[0].value), METHODS[node.func.attr]
 
 
-PATTERNS = own_patterns()
-#: Patterns that scan only texts of bounded length, and their location.
+#: The texts of bounded length that some patterns scan, by the module and name of the pattern.
 BOUNDED = {
-    "extraction.persons._BODY_BEFORE": "the 40 characters before a name",
-    "extraction.locations._COMPASS_POINTS": "a sentence, which has at most 1,500 characters",
-    "extraction.prefilter._TOKEN": "the table of phrases, which is ours",
+    ("cybilgraph.extraction.persons", "_BODY_BEFORE"): "the 40 characters before a name",
+    ("cybilgraph.extraction.locations", "_COMPASS_POINTS"): "a sentence, which has at most 1,500 characters",
+    ("cybilgraph.extraction.prefilter", "_TOKEN"): "the table of phrases, which is ours",
 }
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("found", PATTERNS, ids=[found.place for found in PATTERNS])
-def test_pattern_takes_linear_time(found: Found) -> None:
-    if found.place in BOUNDED:
-        pytest.skip(f"only against {BOUNDED[found.place]}")
-    slow = {how: text for how in sorted(found.uses) if (text := slow_text(found.pattern, how))}
-    assert not slow, f"{found.place} ({found.pattern.pattern!r:.200}) takes more than linear time"
+@pytest.mark.parametrize("module", module_names())
+def test_patterns_take_linear_time(module: str) -> None:
+    found = [one for one in own_patterns() if one.module == module and (module, one.name) not in BOUNDED]
+    slow = [(one.name, how) for one in found for how in sorted(one.uses) if slow_text(one.pattern, how)]
+    assert not slow, "these patterns take more than linear time"
 
 
 OLD_TOKEN = re.compile(
@@ -162,12 +160,13 @@ def test_backtracking_pattern_is_detected(pattern: re.Pattern[Any], how: str) ->
     assert slow_text(pattern, how)
 
 
+@pytest.mark.slow
 def test_patterns_are_collected_from_all_modules() -> None:
-    places = {found.place for found in PATTERNS}
+    places = {(one.module.removeprefix("cybilgraph."), one.name) for one in own_patterns()}
     assert len(places) > 200
     wanted = (
-        *("sparql.lexer._TOKEN", "sparql.lexer._STRINGS", "model.dates._FORMS"),
-        *("readers.input_formats._PATTERNS", "extraction.themes.load_cues"),
+        *[("sparql.lexer", "_TOKEN"), ("sparql.lexer", "_STRINGS"), ("model.dates", "_FORMS")],
+        *[("readers.input_formats", "_PATTERNS"), ("extraction.themes", "load_cues")],
     )
     assert places.issuperset(wanted), "in modules, dicts, tuples and results of cached functions"
-    assert set(BOUNDED) <= places
+    assert {(module.removeprefix("cybilgraph."), name) for module, name in BOUNDED} <= places

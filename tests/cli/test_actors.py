@@ -125,6 +125,7 @@ def test_every_process_uses_the_own_names(tmp_path: Path) -> None:
     assert counts == ["600", "600", "0"]
 
 
+@pytest.mark.slow
 def test_check_and_convert_use_the_own_names(tmp_path: Path) -> None:
     source, own = tmp_path / "projects.csv", tmp_path / "own"
     source.write_text(f"{HEADER}G0904,Courses,Bula Trust,,Fiji,\n", encoding="utf-8")

@@ -70,11 +70,13 @@ def test_json_report_matches_printed_schema(bad: Path) -> None:
         jsonschema.validate(json.loads(run("check", *sources, "-f", "json").stdout), schema)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("level", "code"), [("violation", 0), ("warning", 1), ("info", 1)])
 def test_fail_on_sets_the_severity_that_fails(level: str, code: int) -> None:
     assert run("check", SEED, "--fail-on", level).returncode == code
 
 
+@pytest.mark.slow
 def test_report_is_translated(bad: Path) -> None:
     spanish = run("check", bad, "--lang", "es").stdout.decode()
     assert "infracción" in spanish
@@ -128,6 +130,7 @@ def test_output_never_overwrites_a_source(bad: Path) -> None:
     assert b"cannot be written" in result.stderr
 
 
+@pytest.mark.slow
 def test_files_are_named_relative_to_the_working_folder(tmp_path: Path) -> None:
     for name in ("one/a b.txt", "two/a b.txt"):
         (tmp_path / name).parent.mkdir()
@@ -235,6 +238,7 @@ def test_workflow_of_the_guide_runs(tmp_path: Path) -> None:
     assert "::error file=data/records/-f.txt,line=3,col=5,endColumn=9,title=end-after-start::" in results[1].stdout
 
 
+@pytest.mark.slow
 def test_junit_suite_names_include_the_folder(tmp_path: Path) -> None:
     for folder in ("x y", "z"):
         (tmp_path / folder).mkdir()
@@ -294,6 +298,7 @@ def test_check_reports_the_warnings_of_the_seed_record() -> None:
     assert "1 record from 1 source: 0 violations, 2 warnings" in text
 
 
+@pytest.mark.slow
 def test_check_names_the_line_of_a_wrong_date(tmp_path: Path) -> None:
     bad = tmp_path / "bad.txt"
     bad.write_text(SEED.read_text(encoding="utf-8").replace("To: Mar 2020", "To: Mar 2017"), encoding="utf-8")
@@ -306,6 +311,7 @@ def test_check_names_the_line_of_a_wrong_date(tmp_path: Path) -> None:
     assert [finding["line"] for finding in report["findings"]] == [3, 15, 17]
 
 
+@pytest.mark.slow
 def test_workbook_is_returned_with_marked_cells(tmp_path: Path) -> None:
     book = tmp_path / "mistakes.xlsx"
     book.write_bytes(workbook_with_mistakes())
@@ -322,6 +328,7 @@ def test_workbook_is_returned_with_marked_cells(tmp_path: Path) -> None:
     assert b"no such file" in missing.stderr
 
 
+@pytest.mark.slow
 def test_workbook_is_fixed_in_place_and_marked_afterwards(tmp_path: Path) -> None:
     book = tmp_path / "mistakes.xlsx"
     book.write_bytes(workbook_with_mistakes())

@@ -26,6 +26,7 @@ def test_convert_writes_valid_rdf(name: str, tmp_path: Path) -> None:
     assert len(dataset) == len(run("convert", SEED, "-f", "ntriples").stdout.splitlines())
 
 
+@pytest.mark.slow
 def test_convert_reads_standard_input() -> None:
     given = SEED.read_bytes()
     piped = run("convert", "-", "-f", "ntriples", given=given).stdout
@@ -56,6 +57,7 @@ def test_convert_reports_unwritable_output() -> None:
     assert b"/nowhere/out.ttl: cannot be written" in result.stderr
 
 
+@pytest.mark.slow
 def test_convert_never_damages_sources_or_existing_output(tmp_path: Path) -> None:
     page = tmp_path / "page.txt"
     page.write_bytes(SEED.read_bytes())

@@ -54,6 +54,7 @@ def test_every_phrase_has_its_own_example() -> None:
     assert len({row["example"] for row in PHRASES}) == len(PHRASES) == len(phrases())
 
 
+@pytest.mark.slow
 def test_matcher_finds_every_possible_position_of_a_phrase() -> None:
     matcher = Matcher()
     for row in PHRASES:

@@ -142,6 +142,7 @@ class Elsewhere(SizedExecutor):
         return given
 
 
+@pytest.mark.slow
 def test_findings_of_another_engine_look_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     here = pipeline.check(*PAGES, excerpts=True)
     team = Elsewhere()

@@ -136,6 +136,7 @@ def test_page_that_mentions_a_hidden_person_is_not_kept(tmp_path: Path) -> None:
         assert len(pages) == kept
 
 
+@pytest.mark.slow
 def test_workers_with_other_code_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text(PAGE, encoding="utf-8")
     with ProcessPool() as pool, pytest.raises(ClusterError, match="different code"):

@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 
 import openpyxl
+import pytest
 
 from cybilgraph.rdf.forms import COLUMNS, WRITERS
 from tests.support.forms import pages
 
 
+@pytest.mark.slow
 def test_workbook_explains_its_columns() -> None:
     book = openpyxl.load_workbook(io.BytesIO(WRITERS["xlsx"](pages())))
     assert book.sheetnames == ["projects", "columns"]

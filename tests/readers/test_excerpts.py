@@ -132,6 +132,7 @@ def test_unavailable_lines_are_not_shown(tmp_path: Path) -> None:
     assert with_excerpts([FOUND], {}) == [FOUND]
 
 
+@pytest.mark.slow
 def test_every_finding_in_samples_shows_its_words() -> None:
     report = pipeline.check(SAMPLES / "formats", SAMPLES / "one-project", excerpts=True)
     with_line = [finding for finding in report.findings if finding.line and not finding.file.endswith(".xlsx")]

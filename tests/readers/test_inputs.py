@@ -145,6 +145,7 @@ def test_growing_file_is_read_at_its_initial_size(name: str, tmp_path: Path) -> 
         assert b"".join(stream) == b"first"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("raw", "name"), [(b"bad\xff.txt", "bad\\xff.txt"), (b"a\nb.txt", "a\\nb.txt")])
 def test_arbitrary_file_name_becomes_one_line_of_text(tmp_path: Path, raw: bytes, name: str) -> None:
     with open(os.path.join(os.fsencode(tmp_path), raw), "w") as file:  # noqa: PTH118, PTH123
@@ -394,6 +395,7 @@ def shared_findings(top: Path, *options: str) -> set[tuple[str, str]]:
     return {(found["file"], name) for found in findings if "has-" not in (name := found["rule"].partition("#")[2])}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("old", "new"), [("a.txt", "b.txt"), ("b.txt", "a.txt")])
 def test_problem_between_changed_and_unchanged_record_is_reported(tmp_path: Path, old: str, new: str) -> None:
     """It is reported at both records in any order; problems of unchanged records alone are not."""

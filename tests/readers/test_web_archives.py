@@ -59,6 +59,7 @@ def test_address_of_the_page_comes_before_that_of_the_capture() -> None:
     assert record.address.text == f"{SITE}/projects/own/"
 
 
+@pytest.mark.slow
 def test_captures_of_one_page_are_not_reported_as_second_records(tmp_path: Path) -> None:
     (tmp_path / "a.warc").write_bytes(project(date="2025-01-31"))
     (tmp_path / "b.warc").write_bytes(project())
@@ -77,6 +78,7 @@ def test_captures_are_ordered_by_time_not_by_position(tmp_path: Path) -> None:
     assert "status:ongoing" not in graph
 
 
+@pytest.mark.slow
 def test_time_of_capture_survives_every_format(tmp_path: Path) -> None:
     (tmp_path / "a.warc").write_bytes(project())
     for name, suffix in (("turtle", "ttl"), ("jsonld", "jsonld"), ("iati", "xml")):
@@ -244,6 +246,7 @@ def test_archive_that_expands_too_much_is_refused(monkeypatch: pytest.MonkeyPatc
         read(gzip.compress(project()) + bomb)
 
 
+@pytest.mark.slow
 def test_page_that_expands_too_much_is_counted() -> None:
     bomb = warc_record(f"{SITE}/projects/b/", gzip.compress(bytes(200_000_000)), "Content-Encoding: gzip\r\n")
     tracemalloc.start()
@@ -253,6 +256,7 @@ def test_page_that_expands_too_much_is_counted() -> None:
     assert peak < 40_000_000
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_archive(tmp_path: Path) -> None:
     path = tmp_path / "a.warc"
     with path.open("wb") as file:

@@ -174,6 +174,7 @@ def test_small_workbook_with_millions_of_elements_is_rejected_before_parsing(nam
     assert "split the table" in raised.value.hint
 
 
+@pytest.mark.slow
 def test_wide_empty_rows_are_read_up_to_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cybilgraph.readers.workbooks.MAX_CELLS", 100_000)
     with pytest.raises(SourceError, match=r"a.xlsx:7: more than 100,000 cells"):

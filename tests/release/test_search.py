@@ -78,6 +78,7 @@ def test_threads_share_connections_which_are_closed_with_the_index(release: Rele
         assert connections() == 0
 
 
+@pytest.mark.slow
 def test_summary_counts_zero_for_facets_without_values(tmp_path: Path) -> None:
     record = tmp_path / "record.txt"
     record.write_text("A title\n\nCybil code: G0666\n", encoding="utf-8")

@@ -149,6 +149,7 @@ def test_truncated_body_is_an_error(server: Server, client: HttpClient) -> None:
             response.stream().read()
 
 
+@pytest.mark.slow
 def test_body_that_never_continues_ends_at_its_deadline(server: Server, client: HttpClient) -> None:
     """Each byte of a chunk's extension arrives within the timeout, but no content does."""
 

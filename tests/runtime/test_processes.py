@@ -107,6 +107,7 @@ time.sleep(300)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("child", [POLLING, BY_THE_KERNEL], ids=["polling", "kernel"])

@@ -54,6 +54,7 @@ def test_spool_supports_concurrent_iterators() -> None:
         ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [0, 1, 19_999, 20_000, 20_001, 65_432])
 def test_spill_list_behaves_like_a_list(count: int) -> None:
     values = [(number * 7919 % 1_000, number) for number in range(count)]

@@ -99,6 +99,7 @@ def test_columns_keep_the_order_of_the_query(engine: EmbeddedEngine, query: str,
     assert engine.answer(query, (BY_NAME["csv"],)).content.decode().split("\r\n")[0] == columns
 
 
+@pytest.mark.slow
 def test_unreadable_store_is_reported(tmp_path: Path) -> None:
     engine = EmbeddedEngine(tmp_path / "nothing", QueryLimits(workers=1))
     with pytest.raises(EngineUnavailable, match="cannot be opened"):

@@ -106,6 +106,7 @@ def test_reserved_rdf_xml_names_are_rejected_as_properties(name: str) -> None:
     assert b"x" in written(iter([triple]), "turtle")[1]
 
 
+@pytest.mark.slow
 def test_answer_sent_in_parts_is_read_as_one() -> None:
     """A three-byte character is split at each possible position."""
     text = ox.Literal("€" * PART_BYTES)

@@ -36,6 +36,7 @@ def test_download_larger_than_the_free_disk_space_is_refused(held: Held) -> None
     assert left(held.into) < 1_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limits", [Limits(grace=0.5), Limits(seconds=0.5)], ids=["progress", "in all"])
 def test_slow_response_is_stopped(held: Held, limits: Limits) -> None:
     held.site.send = lambda handler: (handler.begin(**{"Content-Length": "100000"}), handler.endless(b"x", 0.01))[0]
@@ -44,6 +45,7 @@ def test_slow_response_is_stopped(held: Held, limits: Limits) -> None:
     assert held.site.sent < 100_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("drip", [b"HTTP/1.1 100 Continue\r\n\r\n", b"x"], ids=["interim responses", "byte by byte"])
 def test_response_head_without_end_is_abandoned(held: Held, drip: bytes) -> None:
     held.site.send = lambda handler: handler.endless(drip, 0.01)
@@ -52,6 +54,7 @@ def test_response_head_without_end_is_abandoned(held: Held, drip: bytes) -> None
     assert held.site.sent < 100_000
 
 
+@pytest.mark.slow
 def test_headers_without_end_are_abandoned(held: Held) -> None:
     def send(handler: Handler) -> None:
         handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n")

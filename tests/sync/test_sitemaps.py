@@ -57,6 +57,7 @@ def test_other_files_are_refused(content: bytes) -> None:
         parse_sitemap(content)
 
 
+@pytest.mark.slow
 def test_hostile_sitemaps_are_limited() -> None:
     with pytest.raises(ValueError, match="larger than 52,428,800 bytes"):
         parse_sitemap(gzip.compress(b" " * 60_000_000))

@@ -92,6 +92,7 @@ def test_fix_never_makes_codes_of_files_equal(tmp_path: Path) -> None:
     assert all(given.path == tmp_path / given.name for given, _ in mending.changes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("code", "fail_on", "expected"),
     [("g 0020", "violation", 0), ("g 0020", "warning", 1), ("twenty", "violation", 0), ("twenty", "warning", 1)],
@@ -102,6 +103,7 @@ def test_exit_code_reflects_the_remaining_findings(tmp_path: Path, code: str, fa
         assert run("check", tmp_path, option, "--fail-on", fail_on).returncode == expected
 
 
+@pytest.mark.slow
 def test_command_shows_the_diff_and_writes_it(tmp_path: Path) -> None:
     page = tmp_path / "a.txt"
     page.write_bytes(b"A project\r\nCybil code: g 0020\r\nSummary\r\nIt helps.\r\n")

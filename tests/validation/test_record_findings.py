@@ -47,6 +47,7 @@ def test_successor_project_starts_later() -> None:
     assert rules(found) == [("follows-later", 3)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("are_together", [True, False])
 @pytest.mark.parametrize("names", [("ILA", "IOLA"), ("IOLA", "ILA")])
 def test_actor_of_two_qualifiers_is_reported_at_each_line(names: tuple[str, str], are_together: bool) -> None:
@@ -147,6 +148,7 @@ def test_each_of_many_projects_with_one_title_is_reported_once() -> None:
     assert [line for rule, line in found if rule == "same-title-same-dates"] == list(range(2, 22))
 
 
+@pytest.mark.slow
 def test_missing_column_is_one_finding_for_the_table() -> None:
     rows = [f"Workshop number {number}," for number in range(BATCH_RECORDS + 10)]
     tables = {"without.csv": "title,rights\n", "with.csv": "title,status\n"}

@@ -155,6 +155,7 @@ def test_claim_that_contradicts_itself_is_reported(wrong: str, value: str) -> No
     assert [result.rule for result in results].count(f"{RULES}claim-agrees") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("other", ["cyb:scope <http://x/s>", "a cyb:Project . <http://x/s> rdf:subject project:Q"])
 def test_claim_of_two_projects_is_reported(other: str) -> None:
     store = ox.Store()
@@ -236,6 +237,7 @@ def test_duration_is_compared_with_the_months_between(start: str, end: str, dura
     assert (f"{RULES}duration-fits" in {result.rule for result in validate(graph)}) is not fits
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("statements", "rules"),
     [

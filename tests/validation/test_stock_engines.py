@@ -75,6 +75,7 @@ def test_stock_engine_reports_what_check_reports(
     assert not left_out
 
 
+@pytest.mark.slow
 def test_shapes_leave_out_those_of_the_publisher_unless_asked() -> None:
     checksum = f"{RULES}source-checksum"
     public, all_of_them = (rdflib.Graph().parse(data=run("shapes", *more).stdout) for more in ((), ("--publisher",)))

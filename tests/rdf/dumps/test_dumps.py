@@ -69,6 +69,7 @@ def test_each_syntax_contains_the_same_statements(release: Release, fmt: Format)
         assert content == decompress(path.with_name(f"{path.name}.zst")) == graph
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fmt", DUMP_FORMATS, ids=lambda fmt: fmt.name)
 def test_rdflib_reads_all_statements(release: Release, fmt: Format) -> None:
     content = decompress(release.folder / "public" / f"cybilgraph.{fmt.suffix}.gz")
@@ -156,6 +157,7 @@ def test_checksums_verify_with_sha256sum(release: Release, tmp_path: Path) -> No
     )
 
 
+@pytest.mark.slow
 def test_equal_graphs_give_equal_dumps(release: Release, tmp_path: Path) -> None:
     write_dumps(release.folder / graph_file.GRAPH, tmp_path)
     public = release.folder / "public"
@@ -164,6 +166,7 @@ def test_equal_graphs_give_equal_dumps(release: Release, tmp_path: Path) -> None
     assert all(path.read_bytes() == (public / path.name).read_bytes() for path in dumps)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("versions", [(), (0,), (300,), (599,)], ids=str)
 def test_earlier_captures_are_in_the_dumps_with_named_graphs(versions: tuple[int, ...], tmp_path: Path) -> None:
     present = [
@@ -183,6 +186,7 @@ def test_earlier_captures_are_in_the_dumps_with_named_graphs(versions: tuple[int
         assert set(ox.parse(dumps[fmt.name], format=RDF_FORMATS[fmt.name])) == expected
 
 
+@pytest.mark.slow
 def test_release_without_dumps(tmp_path: Path) -> None:
     release, _ = pipeline.build([SEED], tmp_path, dumps=False)
     described = {"void.ttl", "dcat.ttl", "dcat.jsonld", "dcat.rdf"}

@@ -93,6 +93,7 @@ def test_full_disk_is_reported_while_writing_tables(rows: int, tmp_path: Path) -
         write_tables([{"outcomes": [(name, "outcome", "1", name) for name in names]}], nothing, tmp_path)
 
 
+@pytest.mark.slow
 def test_project_without_type_is_left_out(tmp_path: Path) -> None:
     graph = tmp_path / graph_file.GRAPH
     graph_file.write_graph(graph, [f"<{BASE}id/project/old> <x:isReplacedBy> <{BASE}id/project/new> .\n".encode()])

@@ -303,6 +303,7 @@ def test_page_text_in_file_named_html() -> None:
     assert read("A project\n\nSummary\n\nText.\n").summary
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "says"),
     [

@@ -212,6 +212,7 @@ def test_records_before_damage_stay_in_report(tmp_path: Path) -> None:
     assert finding.column
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "content",
     [

@@ -74,6 +74,7 @@ def graphs(draw: st.DrawFn) -> Graph:
     return graph
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Assertions on")  # rdflib reports statements about lists that it omits
 @pytest.mark.parametrize("name", SYNTAXES)
 @given(graph=graphs())
@@ -165,6 +166,7 @@ def test_columns_count_characters() -> None:
     assert found == [Place(1, 17), Place(1, 22), Place(2, 17)]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_columns_on_long_line_count_characters_in_linear_time() -> None:
     text = "é\n" + "ßx€" * 30_000

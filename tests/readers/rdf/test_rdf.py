@@ -222,6 +222,7 @@ def _ends_well(content: bytes, suffix: str) -> None:
         assert all(describe(derive(record)) for record in records)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".ttl", ".xml"])
 def test_bodies_of_two_states_stay_two_actors(suffix: str, tmp_path: Path) -> None:
     """Even if they are named in prose only, or have the one key that both had formerly."""

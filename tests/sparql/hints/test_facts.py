@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pyoxigraph as ox
+import pytest
 
 from cybilgraph.model.vocabulary import RDF, XSD
 from cybilgraph.sparql.hints.facts import Facts, iri_term, literal_term
@@ -58,6 +59,7 @@ def test_class_lacks_a_property_only_if_no_instance_has_it() -> None:
     assert facts.lacks("urn:Class", "urn:q"), "another resource has it"
 
 
+@pytest.mark.slow
 def test_unknown_whether_a_large_class_has_a_property() -> None:
     """Reading all instances could take longer than the query."""
     store = ox.Store()

@@ -64,6 +64,7 @@ EXISTS BIND AS VALUES UNDEF GRAPH SERVICE SILENT FROM NAMED PREFIX BASE GROUP BY
 """
 
 
+@pytest.mark.slow
 @settings(max_examples=500)
 @given(
     st.lists(st.sampled_from(PIECES.split()), max_size=40), st.sampled_from(["", "SELECT * { ", "ASK { ?a ?b ?c . "])

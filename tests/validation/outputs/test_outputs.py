@@ -115,6 +115,7 @@ def test_workbook_positions_are_cells_without_characters(tmp_path: Path) -> None
             assert "B2" in output.getvalue(), name
 
 
+@pytest.mark.slow
 def test_truncated_report_keeps_its_totals_and_counts_omitted_findings() -> None:
     whole, report = hostile(), truncated()
     assert len(list(report.findings)) == 5

@@ -9,7 +9,7 @@ import pytest
 from lxml import etree
 
 from cybilgraph.web.pages.explore import CHARTS
-from tests.support.http_client import BROWSER, http
+from tests.support.http_client import BROWSER, http, send
 
 pytestmark = pytest.mark.slow
 
@@ -17,6 +17,11 @@ pytestmark = pytest.mark.slow
 def test_list_links_to_every_chart(server: str) -> None:
     page = http(f"{server}/pictures", Accept=BROWSER).body.decode()
     assert all(f'href="/pictures/{name}"' in page for name in CHARTS)
+
+
+def test_label_of_the_navigation_is_an_address(server: str) -> None:
+    reply = send(server, "GET", "/explore")
+    assert (reply.status, reply.headers["location"]) == (301, "/pictures")
 
 
 @pytest.mark.parametrize("name", CHARTS)

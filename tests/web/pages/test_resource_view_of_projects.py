@@ -33,6 +33,16 @@ def test_project_page_shows_facts_and_evidence(server: str) -> None:
     assert page.index("continuously updated") > page.index("Source and data")
 
 
+def test_notes_name_the_record_that_they_are_about(server: str) -> None:
+    """The older record of G0020 names an implementer, and the newest does not."""
+    page = http(f"{server}/id/project/G0020", Accept=BROWSER).body.decode()
+    notes = page.partition("<h2>Data-quality notes</h2>")[2]
+    assert "No implementer given" in notes
+    assert "<code>belize-G0020.txt</code>" in notes.partition("<ul")[0]
+    other = http(f"{server}/id/project/cmm-review-samoa", Accept=BROWSER).body.decode()
+    assert "newest record" not in other
+
+
 def test_possible_links_are_collapsed_and_apart_from_the_facts(server: str) -> None:
     page = http(f"{server}/id/project/G0020", Accept=BROWSER).body.decode()
     facts, possible = page.split('<details id="possible">')

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from flask import Blueprint, Response, render_template, request, url_for
+from flask import Blueprint, Response, redirect, render_template, request, url_for
 from werkzeug.exceptions import NotFound
+from werkzeug.wrappers import Response as BaseResponse
 
 from cybilgraph.errors import FileDamaged
 from cybilgraph.model.gazetteer import load_gazetteer
@@ -158,6 +159,12 @@ def about() -> str:
     """Explain where the data come from, how good they are and how they are licensed."""
     [numbers] = query_rows(key_figures_query())
     return render_template("about.html", numbers=numbers)
+
+
+@blueprint.get("/explore")
+def by_its_label() -> BaseResponse:
+    """Redirect from the address that the label of the navigation suggests."""
+    return redirect(url_for("explore.page"), 301)
 
 
 @blueprint.get("/pictures")

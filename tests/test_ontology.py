@@ -13,6 +13,7 @@ from rdflib import DCTERMS, OWL, RDF, RDFS, SKOS, Dataset, Graph, URIRef
 from rdflib.term import Node
 from zstandard import ZstdDecompressor
 
+from cybilgraph import read, to_graph
 from cybilgraph.model.formats import BY_NAME
 from cybilgraph.model.resources import ONTOLOGY_FILES, read_ontology
 from cybilgraph.model.vocabulary import BASE, CYB, PREFIXES
@@ -115,6 +116,21 @@ def test_every_term_occurs_in_a_sample(term: str, engine: EmbeddedEngine) -> Non
     used = f"ASK {{ VALUES ?term {{ {values} }} {{ ?s a ?term }} UNION {{ ?s ?term ?o }} }}"
     is_used = engine.answer(used, (BY_NAME["csv"],)).content == b"true"
     assert is_used, f"no record in data/records uses cyb:{term}; add one, or a sample to PLANNED"
+
+
+@pytest.mark.slow
+def test_graph_has_only_terms_of_the_ontology(stated: Graph) -> None:
+    files = [SAMPLES / sample for sample in sorted({*PLANNED.values()}) if not sample.startswith("../")]
+    records = [file for file in files if "a cyb:Project" in file.read_text(encoding="utf-8")]
+    samples = to_graph(record for file in records for record in read(file))
+    used = {
+        term
+        for graph in (stated, samples)
+        for term in {*graph.predicates(unique=True), *graph.objects(predicate=RDF.type, unique=True)}
+        if str(term).startswith(CYB.iri)
+    }
+    assert used
+    assert used <= set(TERMS), used - set(TERMS)
 
 
 def close(graph: Graph) -> Graph:

@@ -231,6 +231,19 @@ OPERATIONS = (
         problems=(400,),
     ),
     Operation(
+        *("get", "/compare.csv", "Compare the projects of two organisations, places or themes"),
+        answers={"text/csv": _TEXT},
+        parameters=(
+            *(
+                ApiParameter(name, "A name, a code, or a path such as actor/eu.", example)
+                for name, example in (("a", "European Union"), ("b", "Council of Europe"))
+            ),
+            ApiParameter("from", "The first year."),
+            ApiParameter("to", "The last year."),
+        ),
+        problems=(400, 404),
+    ),
+    Operation(
         *("get", "/ontology", "Show the ontology, or get it as RDF"),
         answers=_GRAPHS | _HTML,
         parameters=(ApiParameter("lang", "The language of the page.", "es", LANGUAGES),),

@@ -52,9 +52,9 @@ _COLUMNS = {
     "role": "Role of the organisation in the project.",
     "concept": "IRI of the country, region, group, theme or audience.",
     "concept_name": "Name of the country, region, group, theme or audience.",
-    "basis": "Evidence for the link: stated in the record, or confirmed, derived or possible according to its prose.",
+    "basis": "Evidence for the link: stated in the record; or found in its prose, and confirmed, derived or possible.",
     "confidence": "Estimated probability that a link found in prose is correct, from 0 to 1; empty for stated links.",
-    "quote": "The sentence that a link found in prose comes from; empty for stated links.",
+    "quote": "The sentence in which a link was found; empty for stated links.",
     "concept_code": "Code of the concept: ISO 3166-1 for countries, UN M49 for regions, our own for others.",
     "country_codes": "Codes of `countries` (ISO 3166-1), in no particular order.",
     "start_earliest": "First day on which the project may have started.",
@@ -73,13 +73,13 @@ _COLUMNS = {
     "number": "Position in the record, from 1.",
     "description": "The text.",
     "amount": "Exact decimal number. Add only amounts of one kind and currency whose periods do not overlap.",
-    "currency": "Code of the currency (ISO 4217). Nothing is converted.",
+    "currency": "Code of the currency (ISO 4217). Amounts are not converted.",
     "funding_kind": "Budget, commitment, planned disbursement or disbursement.",
     "period_start": "First day of the period that the sum is for; empty if unknown.",
     "period_end": "Last day of that period; empty if unknown.",
     "value_date": "Day whose exchange rate applies; empty if unknown.",
-    "share": "Percentage of the project that the place or theme stands for; empty if it is not stated.",
-    "transactions": "How many transactions of an IATI file the sum adds up; empty for other sums.",
+    "share": "Percentage of the project attributed to the place or theme; empty if not stated.",
+    "transactions": "Number of IATI transactions that were added up to give the sum; empty for other sums.",
     "provider": "IRI of the organisation that pays; empty if unknown.",
     "provider_name": "Name of the organisation that pays.",
     "receiver": "IRI of the organisation that receives the sum; empty if unknown.",
@@ -90,7 +90,7 @@ _REPORTS = {
     "html": "Browsers: a single page that works offline",
     "json": "Scripts; `cybilgraph check --json-schema` prints the schema",
     "csv": "Spreadsheets: one finding per row",
-    "xlsx": "A checked workbook itself, with coloured cells and comments",
+    "xlsx": "Workbooks: a copy of the checked workbook, with coloured cells and comments",
     "sarif": "Code scanning (SARIF 2.1.0), with fixes",
     "junit": "Test reports in CI services (JUnit XML)",
     "github": "Pull-request annotations (GitHub)",
@@ -182,7 +182,7 @@ def fields() -> Iterator[str]:
 
 def iati_elements() -> Iterator[str]:
     """Yield a table of what the elements of an IATI activity become."""
-    yield "| Element | Becomes |"
+    yield "| Element | Imported as |"
     yield "| --- | --- |"
     for path, becomes in BECOMES.items():
         yield f"| `{path}` | {becomes} |"

@@ -28,7 +28,7 @@ __all__ = ["__version__", "check", "open", "read", "to_graph"]
 
 
 def to_graph(records: Record | Iterable[Record]) -> rdflib.Graph:
-    """The triples of one or several records, as an rdflib graph with our prefixes bound."""
+    """Return the triples of one or several records, as an rdflib graph with our prefixes bound."""
     import rdflib
 
     from cybilgraph.model.record import Record

@@ -78,7 +78,7 @@ def test_file_is_read_after_a_spreadsheet_program_has_saved_it(tmp_path: Path) -
         ({"field": "colour"}, "there is no field or role 'colour'"),
         ({"when": "31.1.27"}, "'31.1.27' is not a time such as 2027-01-31T12:00:00Z"),
         ({"who": ""}, "it has no who"),
-        ({"record": ""}, "a decision about an actor has no record"),
+        ({"record": ""}, "a decision about an actor must not have a record"),
         ({"verdict": "instead"}, "neither a new_field nor a new_value"),
         ({"sentence": "It pays more."}, "the sentence is not the one that was decided on"),
     ],
@@ -196,7 +196,9 @@ def test_file_in_another_encoding_is_reported(tmp_path: Path, encoding: str, nam
     (tmp_path / name).write_bytes(text.encode(encoding))
     found = problems(tmp_path)
     assert found[-1][1] >= 2
-    assert all("is not applied: the file is not in UTF-8 here: save it as “CSV UTF-8”" in what for what, _ in found)
+    assert all(
+        "is not applied: this part of the file is not UTF-8: save the file as “CSV UTF-8”" in what for what, _ in found
+    )
 
 
 def test_file_without_a_needed_column_is_reported(tmp_path: Path) -> None:
@@ -208,7 +210,7 @@ def test_file_without_a_needed_column_is_reported(tmp_path: Path) -> None:
     assert problems(tmp_path) == [("This decision is not applied: it has no when.", line) for line in (2, 3)]
     (tmp_path / "ana.csv").write_text("\n".join(map(",".join, lines)))
     assert {what for what, _ in problems(tmp_path)} == {
-        "This decision is not applied: there are no column names above it."
+        "This decision is not applied: no line above it has the column names."
     }
 
 

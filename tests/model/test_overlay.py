@@ -59,7 +59,7 @@ def test_row_replaces_ours(tmp_path: Path, file: str, header: str, row: str, kin
         ("bula,Bula,,,,,,,,", "column type", "is empty", "Fill it in"),
         ("bula,Bula,civil-society,,Fiji,,,,,", "column country", "no country with the key 'Fiji'", "Correct it"),
         ("bula,Bula,civil-society,gfc,,,,,,", "column parent", "no actor with the key 'gfc'", "Did you mean"),
-        ("bula,Bula,civil-society,,,example.org,,,,", "column homepage", "not an address", "https://"),
+        ("bula,Bula,civil-society,,,example.org,,,,", "column homepage", "not a URL", "https://"),
         ("bula,Bula,civil-society,,,,,,gfce,", "column replaced_by", "not a key and a year", "fcdo:2020"),
         ("bula,Bula,civil-society,,,,,,nobody:2020,", "column replaced_by", "no actor", "Correct it"),
         ("bula,Bula Two,civil-society,,,,GFCE;B,,,", "column aliases", "'GFCE' names both", "one of them only"),

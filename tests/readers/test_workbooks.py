@@ -46,7 +46,7 @@ def test_second_table_is_a_violation_and_notes_are_information() -> None:
         sheet.append(["A law", "G9401" if name == "2024" else "Ongoing"])
     findings = checked(book)
     [table], [notes] = of_rule(findings, "other-table"), of_rule(findings, "other-sheet")
-    assert table.message == "The sheet “2025” has projects, too, but only the sheet “2024” was read."
+    assert table.message == "The sheet “2025” also contains projects, but only the sheet “2024” was read."
     assert table.severity == "violation"
     assert notes.message == "The sheet “notes” was not read, because it has no column names."
 

@@ -19,12 +19,20 @@ MISTAKES = {
     "free text in a list": ("G3", "not-a-name", "does not look like a name, so it was added to the description."),
     "merged cells": ("G5", "merged-cells", "The cells G5:G6 are merged: only G5 has a value"),
     "hidden row": ("A5", "hidden-rows", "Hidden rows were read like the others: 5."),
-    "second sheet": ("", "other-table", "The sheet “2025” has projects, too, but only the sheet “projects” was read."),
+    "second sheet": (
+        "",
+        "other-table",
+        "The sheet “2025” also contains projects, but only the sheet “projects” was read.",
+    ),
     "formula": ("F6", "formula-without-value", "A formula without a stored value was read as empty: F6."),
     "extra spaces": ("C4", "stray-spaces", "Extra spaces in this cell were ignored."),
     "Tongo beside Tonga": ("F2", "country-type", "Did you mean Tonga?"),
     "serial number of a date": ("D4", "date-form", "Spreadsheet programs store 2023-01-01 as this number."),
-    "unknown larger project": ("I2", "unknown-parent", "None of the checked records is “G0999”"),
+    "unknown larger project": (
+        "I2",
+        "unknown-parent",
+        "This project is part of “G0999”, but none of the checked records",
+    ),
     "empty cell": ("G6", "has-funder", "Fill in the column “funders”."),
     "misspelt column": ("J1", "unknown-column", "Did you mean links?"),
 }

@@ -85,11 +85,11 @@ def test_commands_add_list_and_remove_curators(tmp_path: Path) -> None:
         ("Cy", "", "too easy"),
         ("Cy", "x" * 1_001, "too long"),
         ("Maximiliana Ruiz", "maximiliana ruiz", "too easy"),
-        ("ANA", "correct horse battery", "There is a curator 'Ana' already"),
-        ("", "correct horse battery", "cannot be the name"),
-        ("\n", "correct horse battery", "cannot be the name"),
-        ("Cy\x1b[2J", "correct horse battery", "cannot be the name"),
-        ("x" * 101, "correct horse battery", "cannot be the name"),
+        ("ANA", "correct horse battery", "There is already a curator called 'Ana'"),
+        ("", "correct horse battery", "not a valid name"),
+        ("\n", "correct horse battery", "not a valid name"),
+        ("Cy\x1b[2J", "correct horse battery", "not a valid name"),
+        ("x" * 101, "correct horse battery", "not a valid name"),
     ],
 )
 def test_weak_passwords_and_confusing_names_are_refused(file: CuratorFile, name: str, password: str, what: str) -> None:
@@ -108,14 +108,14 @@ def test_passwords_of_any_composition_are_accepted_unchanged(file: CuratorFile, 
 
 def test_file_that_others_can_read_is_refused(file: CuratorFile, tmp_path: Path) -> None:
     (tmp_path / "curators.json").chmod(0o640)
-    with pytest.raises(CuratorError, match="Others can read"):
+    with pytest.raises(CuratorError, match="Other users can read"):
         file.read()
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b'{"Ana": 1}', b"\xff"])
 def test_damaged_file_is_refused(file: CuratorFile, tmp_path: Path, content: bytes) -> None:
     (tmp_path / "curators.json").write_bytes(content)
-    with pytest.raises(CuratorError, match="not a file of curators"):
+    with pytest.raises(CuratorError, match="not a valid file of curators"):
         file.read()
 
 

@@ -144,7 +144,7 @@ def test_later_decision_on_the_field_is_a_conflict(queue: SuggestionQueue, recor
 def test_edit_that_the_record_has_already_is_refused(queue: SuggestionQueue, records: Path, decisions: Path) -> None:
     taken = queue.send(suggestion())
     (records / SEED.name).write_text(EDITED, encoding="utf-8")
-    with pytest.raises(SuggestionError, match="changes nothing that the record does not say already"):
+    with pytest.raises(SuggestionError, match="already says everything that the suggestion changes"):
         queue.accept(taken.id, records, decisions, "Ana", force=True)
 
 

@@ -10,7 +10,7 @@ from cybilgraph.cli.common import ANY_FOLDER, CommandGroup, print_safely
 
 _INTO = click.option(
     "--reference", "folder", type=ANY_FOLDER, required=True, metavar="DIR",
-    help="Folder of your reference data, which gets a row in actors.csv.",
+    help="Folder of your own reference data, whose actors.csv gets the row.",
 )  # fmt: skip
 
 
@@ -18,7 +18,7 @@ _INTO = click.option(
 def actors() -> None:
     """Add organisations to your own reference data, and merge them.
 
-    The folder belongs to you; "build --reference DIR" and "check --reference DIR" use it in addition to our data.
+    You maintain the folder; "build --reference DIR" and "check --reference DIR" use it in addition to our data.
 
     \b
     Example:
@@ -29,7 +29,7 @@ def actors() -> None:
 @actors.command()
 @click.argument("name")
 @click.option("--type", "type_", required=True, metavar="TYPE", help="Key or name of its type, for example government.")
-@click.option("--country", default="", metavar="COUNTRY", help="Its seat: a country, or its two-letter code.")
+@click.option("--country", default="", metavar="COUNTRY", help="Country of its seat, by name or two-letter code.")
 @click.option("--parent", default="", metavar="ACTOR", help="Key or name of the organisation that it is a part of.")
 @click.option("--homepage", default="", metavar="URL", help="Its website.")
 @click.option("--alias", "aliases", multiple=True, metavar="NAME", help="Another name. May be repeated.")
@@ -37,9 +37,9 @@ def actors() -> None:
 def add(
     name: str, type_: str, country: str, parent: str, homepage: str, aliases: tuple[str, ...], folder: Path
 ) -> None:
-    """Add an organisation that the reference data lack.
+    """Add an organisation that is not in the reference data.
 
-    Its IRI stays the one that its name already has.
+    It keeps the IRI that its name already has in records.
 
     \b
     Example:
@@ -56,7 +56,7 @@ def add(
 @click.argument("new")
 @_INTO
 def merge(old: str, new: str, folder: Path) -> None:
-    """Record that the actor OLD is the actor NEW. Each is a key or a name.
+    """Record that OLD is the same organisation as NEW. Give each by key or name.
 
     Projects of OLD become projects of NEW, whose names include those of OLD. The IRI of OLD redirects to that of NEW.
 

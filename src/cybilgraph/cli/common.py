@@ -32,7 +32,10 @@ ANY_FOLDER = click.Path(file_okay=False, path_type=Path)
 FOLDER = click.argument("folder", metavar="DIR", type=ANY_FOLDER)
 SOURCES = click.argument("sources", nargs=-1, required=True, metavar="SOURCE…")
 DECISIONS = click.option(
-    "--decisions", type=EXISTING_FOLDER, metavar="DIR", help="Apply the curators' decisions in DIR, above all records."
+    "--decisions",
+    type=EXISTING_FOLDER,
+    metavar="DIR",
+    help="Apply the curators' decisions in DIR, which take precedence over the records.",
 )
 
 
@@ -42,11 +45,11 @@ def _use_reference(_context: click.Context, _parameter: click.Parameter, folder:
 
 
 def reference_option(name: str = "--reference") -> Callable[[Any], Any]:
-    """Return the option for a deployment's own reference data, of which worker processes learn, too."""
+    """Return the option for a deployment's own reference data, which worker processes then use as well."""
     return click.option(
         name, "own_reference", type=EXISTING_FOLDER, metavar="DIR", expose_value=False, callback=_use_reference,
         envvar=OVERLAY_VARIABLE, show_envvar=True,
-        help="Use the tables in DIR (actors.csv, groups.csv, themes.csv …), too; their rows replace ours by key.",
+        help="Also use the tables in DIR (actors.csv, groups.csv, themes.csv …); rows replace ours with the same key.",
     )  # fmt: skip
 
 

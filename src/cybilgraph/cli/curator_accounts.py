@@ -1,4 +1,4 @@
-"""``cybilgraph curators``: who may log in to the curator area of the site."""
+"""``cybilgraph curators``: manage who may log in to the curator area of the site."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cybilgraph.cli.common import CommandGroup, print_safely
 def curators() -> None:
     """Manage the logins of curators.
 
-    The site lets them in with "serve --curators FILE".
+    They can log in to a site started with "serve --curators FILE".
 
     \b
     Example:
@@ -37,10 +37,10 @@ _FILE = click.option(
 @_NAME
 @_FILE
 def add(name: str, file: Path) -> None:
-    """Add a curator, or change the password of one.
+    """Add a curator, or change a curator's password.
 
-    Asks for the password, or reads it from the first line of standard input. The name is published with each decision
-    of the curator. A running server follows at once; a changed password ends the curator's sessions.
+    Asks for the password, or reads it from the first line of standard input. The curator's name is published with each
+    decision. A running server applies the change immediately; changing a password ends the curator's sessions.
 
     \b
     Example:

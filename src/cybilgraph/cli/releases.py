@@ -166,7 +166,7 @@ def prune(folder: Path, keep: int) -> None:
     "--decisions",
     type=EXISTING_FOLDER,
     metavar="DIR",
-    help="Folder of the curators' decisions: remove the contact from them, also as their curator.",
+    help="Folder of the curators' decisions: remove the contact from them, even if the contact is a curator.",
 )
 def forget(folder: Path, who: str, queue: Path | None, decisions: Path | None) -> None:
     """Erase a contact from all releases and future builds.

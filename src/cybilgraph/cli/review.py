@@ -19,8 +19,11 @@ if TYPE_CHECKING:
     from cybilgraph.pipeline.review_queue import OpenClaim, UnlistedActor
 
 _One = TypeVar("_One")
-_CLAIM_KEYS = "[y]es  [n]o  [r] other role  [a] other actor or place  [s]kip  [u]ndo  [q]uit"
-_NAME_KEYS = "[a] another name of a listed one  [o] one of its own  [n]o organisation  [s]kip  [u]ndo  [q]uit"
+_CLAIM_KEYS = "[y]es  [n]o  other [r]ole  [a]nother organisation or place  [s]kip  [u]ndo  [q]uit"
+_NAME_KEYS = (
+    "[a]nother name of a listed organisation  [o]rganisation in its own right  [n]ot an organisation  "
+    "[s]kip  [u]ndo  [q]uit"
+)
 #: What a key decides: a decision; None if the curator has changed their mind.
 _Choice = Callable[[_One], "Decision | None"]
 _MAX_KNOWN = 6
@@ -31,9 +34,11 @@ _MAX_KNOWN = 6
 @DECISIONS_TO_ADD
 @reference_option()
 @click.option("--who", default="", metavar="NAME", help="Your name, which is published with your decisions.")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=200, show_default=True, help="Number of questions.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Selects the tenth of claims chosen at random.")
-@click.option("--names", is_flag=True, help="Ask about organisations that the reference data lack.")
+@click.option(
+    "--limit", type=click.IntRange(1, 10_000), default=200, show_default=True, help="Maximum number of questions."
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed for the tenth of claims chosen at random.")
+@click.option("--names", is_flag=True, help="Ask about organisations that are not in the reference data.")
 @click.option(
     "--export",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -45,7 +50,7 @@ _MAX_KNOWN = 6
     "sheet",
     type=click.Path(dir_okay=False, exists=True, path_type=Path),
     metavar="FILE",
-    help="Add the decisions filled in on such a workbook.",
+    help="Add the decisions from such a workbook.",
 )
 def review(
     folder: Path,
@@ -60,8 +65,8 @@ def review(
     """Decide on claims found in prose.
 
     Shows the claims of the current release in DIR one at a time, each with its sentence. The least certain claims come
-    first, with a tenth chosen at random. Each decision is on disk before the next question; stop and continue whenever
-    you like. Builds and checks with the same --decisions apply them.
+    first, mixed with some chosen at random: one in ten. Each decision is saved before the next question, so you can
+    stop at any time and continue later. Builds and checks with the same --decisions apply the decisions.
 
     \b
     Examples:
@@ -73,10 +78,10 @@ def review(
     from cybilgraph.release import Releases
 
     if not who and not export:
-        raise click.UsageError("--who is needed: your name, which is published with your decisions")
+        raise click.UsageError("--who is required: your name, which is published with your decisions")
     if sheet:
         added, known = review_queue.import_sheet(sheet, decisions, who)
-        click.echo(f"{added:,} decisions added, {known:,} known already.")
+        click.echo(f"{added:,} decisions added; {known:,} were already known.")
         return
     release = Releases(folder).current()
     if names:
@@ -89,7 +94,7 @@ def review(
         choices = {columns["verdict"]: ("yes", "no", "instead"), columns["new_field"]: review_queue.ROLES}
         with open_output(str(export)) as output:
             output.write(workbook(review_queue.SHEET, choices, review_queue.sheet_rows(claims)))
-        click.echo(f"{len(claims):,} claims written to {export}. Fill in the column verdict, and use --import.")
+        click.echo(f"{len(claims):,} claims written to {export}. Fill in the column “verdict”, then use --import.")
         return
     _Session(decisions, claims, _ask_claim, _claim_choices(who), _CLAIM_KEYS).run()
 
@@ -119,7 +124,7 @@ class _Session(Generic[_One]):
         except (KeyboardInterrupt, EOFError, click.Abort):
             pass
         count = len(list(filter(None, self._decided)))
-        self._console.print(f"\n{count:,} decided, {len(self._questions) - count:,} of these questions left.")
+        self._console.print(f"\n{count:,} decided, {len(self._questions) - count:,} left.")
 
     def _answer(self) -> bool:
         """Ask a question, and handle the key pressed; return whether to continue."""
@@ -201,7 +206,7 @@ def _name_choices(who: str) -> dict[str, _Choice[UnlistedActor]]:
         kinds = list(load_gazetteer().entries["actor-type"])
         kind = click.prompt("Type", default="", type=click.Choice(["", *kinds]), show_default=False)
         country = _ask_resource("country")
-        parent = _ask_resource("actor", what="It is part of")
+        parent = _ask_resource("actor", what="Part of")
         details = {"type": kind, "country": country, "parent": parent}
         return one.decide(who, Verdict.YES, "; ".join(f"{name}={text}" for name, text in details.items() if text))
 
@@ -217,7 +222,7 @@ def _ask_resource(kind: str, default: str = "", what: str = "") -> str:
             note = "" if found.known else ": not in the reference data"
             click.echo(escape_controls(f"→ {found.printed.text} ({found.key}){note}"))
             return subject_value(kind, found.key, found.printed.text)
-        click.echo(f"There is no {kind} of this name. Leave it empty to cancel.")
+        click.echo(f"There is no {kind} with this name. Leave it empty to cancel.")
     return ""
 
 

@@ -53,7 +53,7 @@ def list_suggestions(folder: Path) -> None:
 @_ID
 @_RECORDS
 def show_suggestion(folder: Path, name: str, records: Path) -> None:
-    """Show what a suggestion changes in its record, the decisions that it leads to, and check the result.
+    """Show what a suggestion changes, which decisions accepting it would add, and a check of the edited record.
 
     \b
     Example:
@@ -73,7 +73,7 @@ def show_suggestion(folder: Path, name: str, records: Path) -> None:
     else:
         _print_lines(*unified_diff(edit.base.text, edit.text, "when the edit began", "suggested"), "")
     found, conflicts = propose_decisions(edit, records, None, "")
-    _print_lines("If you accept the suggestion, these decisions apply:", *map(describe_decision, found), "")
+    _print_lines("Accepting the suggestion adds these decisions:", *map(describe_decision, found), "")
     if conflicts:
         _print_lines(f"Warning: changed elsewhere since the edit began: {', '.join(conflicts)}", "")
     if edit.field:
@@ -90,7 +90,7 @@ def show_suggestion(folder: Path, name: str, records: Path) -> None:
 @WHO
 @click.option("--force", is_flag=True, help="Accept it even if the same fields have been changed elsewhere since.")
 def accept(folder: Path, name: str, records: Path, decisions: Path, who: str, force: bool) -> None:
-    """Decide what a suggestion changes, field by field. Builds with these decisions apply them.
+    """Accept a suggestion: add a decision for each field that it changes. Builds with these decisions apply them.
 
     \b
     Example:

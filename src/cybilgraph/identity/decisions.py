@@ -33,7 +33,7 @@ from cybilgraph.readers.tabular import escape_formula, unescape_formula
 from cybilgraph.runtime.files import append_line, rewrite
 from cybilgraph.runtime.spill import TemporaryDatabase
 
-#: Subjects besides fields: whether another record describes the same project, and what an actor is.
+#: Subjects other than fields: whether another record describes the same project, and which organisation an actor is.
 SAME, ACTOR = "record", "actor"
 #: The name of a curator who must not be named.
 UNNAMED = "A curator"
@@ -43,7 +43,7 @@ LINK_KINDS = (FieldKind.ACTORS, FieldKind.SCOPES, FieldKind.PROJECTS)
 _ATTRIBUTES = "*.csv merge=union\n"
 _ESCAPED = re.compile(r"\\(.)")
 _ID = re.compile(r"[\w.-]{1,64}", re.ASCII)
-#: A cell that a message may repeat: it is certainly no name or sentence from a record.
+#: A cell that a message may repeat, since it cannot be a name or sentence from a record.
 _WORD = re.compile(r"[\w.:+-]{0,30}", re.ASCII)
 _MAX_CELL_CHARS = 1_000_000
 _NOT_UTF8 = re.compile("[\0\ud800-\udfff]")
@@ -174,7 +174,7 @@ def append_decisions(folder: Path, decisions: Iterable[Decision]) -> list[Decisi
             raise DecisionError("A decision needs the name of its curator", "Give it with --who.")
         if any(len(getattr(one, name)) > _MAX_CELL_CHARS for name in COLUMNS):
             raise DecisionError(
-                f"A decision on {one.record} has a text of more than {_MAX_CELL_CHARS:,} characters",
+                f"A decision on {one.record} contains a text of more than {_MAX_CELL_CHARS:,} characters",
                 "Shorten it in the record itself.",
             )
     for who in {one.who for one in added}:
@@ -205,7 +205,7 @@ def _cell(text: str) -> str:
 
 
 def read_decisions(folder: Path) -> Iterator[Decision | Finding]:
-    """Yield the decisions of a folder, and a finding for each line that is none. Raises DecisionError."""
+    """Yield the decisions of a folder, and a finding for each line that is not a decision. Raises DecisionError."""
     try:
         for path in decision_files(folder):
             # Old versions of Excel end lines with CR.
@@ -281,7 +281,7 @@ def _split(line: str, columns: int) -> list[str]:
     """
     line = line.removeprefix("\ufeff")  # also in the middle of a file, after a merge
     if _NOT_UTF8.search(line):
-        raise ValueError("the file is not in UTF-8 here: save it as “CSV UTF-8”")
+        raise ValueError("this part of the file is not UTF-8: save the file as “CSV UTF-8”")
     found: list[list[str]] = []
     for separator in ",;\t":
         found.append(next(csv.reader([line], delimiter=separator), []))
@@ -293,9 +293,9 @@ def _split(line: str, columns: int) -> list[str]:
 def _parse(file: str, line: int, header: list[str], cells: list[str]) -> Decision:
     """Parse the cells of a line. Raises ValueError with the reason if they are not a decision."""
     if not header:
-        raise ValueError("there are no column names above it")
+        raise ValueError("no line above it has the column names")
     if len(cells) < len(header):
-        raise ValueError(f"it has {len(cells)} of {len(header)} columns")
+        raise ValueError(f"it has only {len(cells)} of {len(header)} columns")
     given = {
         column: _cell(cell if column == "sentence" else cell.strip())  # its checksum includes spaces
         for column, cell in zip(header, cells, strict=False)
@@ -305,9 +305,9 @@ def _parse(file: str, line: int, header: list[str], cells: list[str]) -> Decisio
         if not given.get(column):
             raise ValueError(f"it has no {column}")
     if given["verdict"] not in list(Verdict):
-        raise ValueError(f"the verdict{_quoted(given['verdict'])} is none of {', '.join(Verdict)}")
+        raise ValueError(f"the verdict{_quoted(given['verdict'])} is not one of {', '.join(Verdict)}")
     if not _ID.fullmatch(given["id"]):
-        raise ValueError("its id is not 1 to 64 letters, digits, points, hyphens and underscores")
+        raise ValueError("its id must consist of 1 to 64 letters, digits, dots, hyphens and underscores")
     try:
         moment = datetime.fromisoformat(given["when"]).astimezone(UTC)
     except ValueError:
@@ -325,7 +325,7 @@ def _parse(file: str, line: int, header: list[str], cells: list[str]) -> Decisio
     if not is_field and not is_link(found.field) and found.field not in (SAME, ACTOR):
         raise ValueError(f"there is no field or role{_quoted(found.field)}")
     if (found.field == ACTOR) is bool(found.record):
-        raise ValueError("a decision about an actor has no record, and every other one has a record")
+        raise ValueError("a decision about an actor must not have a record, and any other decision must have one")
     if found.verdict is Verdict.INSTEAD and not (found.new_field or found.new_value):
         raise ValueError("it has neither a new_field nor a new_value")
     return found
@@ -396,9 +396,9 @@ class Decisions:
     def __init__(self, folder: Path | None) -> None:
         """Read a folder; without one, there are no decisions. Raises DecisionError."""
         self._base = TemporaryDatabase(_SCHEMA)
-        #: Findings about lines that are no decision.
+        #: Findings about lines that are not decisions.
         self.findings: list[Finding] = []
-        #: Those of them that may have rejected something, which a release would publish again.
+        #: Those about lines that may have rejected something, which a release would then publish again.
         self.lost_rejections: list[Finding] = []
         self._undone: list[tuple[str, bytes]] = []
         if folder:

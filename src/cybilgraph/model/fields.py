@@ -102,7 +102,7 @@ FIELDS = (
         FieldKind.IDENTIFIERS,
         ADMS.identifier,
         "other_ids",
-        "Identifiers in other registers, after the name of the register: World Bank: P161086.",
+        "Identifiers in other registers, preceded by the name of the register: World Bank: P161086.",
         ("other id", "other identifiers", "other identifier", "other project number", "other project numbers"),
     ),
     Field(

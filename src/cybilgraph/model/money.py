@@ -28,7 +28,7 @@ _SCALES = {"thousand": 3, "k": 3, **dict.fromkeys(("million", "millón", "millon
 _SCALE = r"(?:[ -]?(?P<scale>thousand|millions?|mill[oó]n(?:es)?|mln|mio\.?|mn|billions?|bn|[kKmM])(?!\w))"
 #: "EUR 2–3 million" is not a sum.
 _NO_RANGE = r"(?! ?(?:[–—-]|to) ?(?:[A-Z]{3} |[A-Z]{0,2}[$€£])?[0-9])"
-#: Words that change a number in ways that we do not read.
+#: Words that change a number in ways that we do not interpret.
 _OTHER_SCALE = r"[ -]?(?:crores?|lakhs?|trillions?|tn|milliards?|mil(?:lards?)?|hundred|per ?cent)\b|[ -]?%"
 _PLURAL = re.compile(r"(?<=ion)s$|(?<=n)es$|\.$")
 DEFAULT_KIND = "budget"

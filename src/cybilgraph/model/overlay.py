@@ -1,7 +1,7 @@
 """A deployment's own reference data: tables that add rows to ours, or replace ours by key.
 
-A folder has tables with the names and columns of those in data/reference. An actor may also replace others: the keys
-in its column ``former`` are keys that it had, or of actors that were merged into it.
+A folder has tables with the names and columns of those in data/reference. An actor may also replace others: its column
+``former`` lists keys that it used to have, and those of actors that were merged into it.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def read_rows(path: Path, text: str, columns: Collection[str] = ()) -> Iterator[
             if None in row or None in row.values():
                 raise ReferenceDataError(
                     f"{path}, line {reader.line_num}: the row does not have {len(header)} cells",
-                    "Add or remove commas; put a name that contains a comma into double quotes.",
+                    "Add or remove commas; enclose a name that contains a comma in double quotes.",
                 )
             yield OverlayRow(path, reader.line_num, row)
     except csv.Error as error:
@@ -133,4 +133,4 @@ def check_row(kind: str, row: OverlayRow, key_column: str, keys: Mapping[str, Ma
     for column in _ADDRESSES:
         for address in filter(None, row.cells.get(column, "").split(";")):
             if not _ADDRESS.fullmatch(address):
-                raise row.error(column, f"{address!r} is not an address", "Begin it with https://.")
+                raise row.error(column, f"{address!r} is not a URL", "Begin it with https://.")

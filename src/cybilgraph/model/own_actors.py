@@ -40,7 +40,7 @@ def add_actor(folder: Path, actor: NewActor) -> GazetteerEntry:
         if known := names.find("actor", actor.name):
             raise ReferenceDataError(
                 f"{actor.name!r} is already listed, as {known.key} ({known.name})",
-                "To give it another name, add that to the column aliases of its row.",
+                "To add another name, put it in the column aliases of its row.",
             )
         key = find_actor(actor.name).key
         rows[key] = {
@@ -59,7 +59,9 @@ def add_actor(folder: Path, actor: NewActor) -> GazetteerEntry:
 
 
 def merge_actors(folder: Path, old: str, new: str) -> GazetteerEntry:
-    """Record that an actor, given by key or name, is another one, which gets its names and its former keys.
+    """Record that an actor is the same as another one, which gets its names and its former keys.
+
+    Both are given by key or name.
 
     Raises ReferenceDataError if the other is not listed, or both are the same.
     """
@@ -72,7 +74,7 @@ def merge_actors(folder: Path, old: str, new: str) -> GazetteerEntry:
             )
         if merged.key == kept.key:
             raise ReferenceDataError(
-                f"{old!r} and {new!r} are already one actor, {kept.key}", "There is nothing to do."
+                f"{old!r} and {new!r} are already the same actor, {kept.key}", "There is nothing to do."
             )
         row = {**dict.fromkeys(_columns(names), ""), **kept.row}
         taken = {slug(name) for name in kept.names}

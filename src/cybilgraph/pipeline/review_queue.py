@@ -35,7 +35,7 @@ _RANDOM_SHARE = 10
 _UNCERTAIN = 0.5
 #: Claims found in prose; a curator has not decided on them yet.
 OPEN = (Basis.DERIVED, Basis.POSSIBLE)
-#: The roles that a claim may have instead, in the order of their number keys.
+#: The roles that a curator may give a claim instead, in the order of their number keys.
 ROLES = ("funder", "implementer", "partner", "beneficiary", "unspecified")
 #: The lowest similarity of a listed name that is offered for an unlisted one.
 _MIN_SCORE = 60
@@ -45,9 +45,9 @@ _ACTOR_NAME = f"\n<{BASE}id/actor/".encode()
 
 @dataclass(frozen=True, slots=True)
 class OpenClaim:
-    """A claim to decide on; ``name`` is that of what it links to, and ``claims`` are all of its record.
+    """A claim to decide on. It links to what ``name`` names; ``claims`` are all the claims of its record.
 
-    ``known`` are field and name of each other claim.
+    ``known`` has the field and the name of each other claim.
     """
 
     record: str
@@ -235,13 +235,13 @@ SHEET = tuple(
         ("field", "The role or kind of link."),
         ("value", "The key of what the project links to."),
         ("name", "Its name."),
-        ("basis", "How the link is known."),
-        ("confidence", "The estimated probability that it is right."),
+        ("basis", "The evidence for the link: derived or possible."),
+        ("confidence", "The estimated probability that it is correct."),
         ("sentence", "The sentence that it was found in."),
-        ("verdict", "yes, no or instead; empty to skip it."),
-        ("new_field", "With instead: the right role, such as partner."),
-        ("new_value", "With instead: the right organisation or place, by name or key."),
-        ("why", "A reason, if one is needed."),
+        ("verdict", "yes, no or instead; leave it empty to skip the claim."),
+        ("new_field", "With instead: the correct role, such as partner."),
+        ("new_value", "With instead: the correct organisation or place, by name or key."),
+        ("why", "A reason, if you want to give one."),
     )
 )
 
@@ -268,8 +268,8 @@ def import_sheet(path: Path, folder: Path, who: str) -> tuple[int, int]:
             verdict = cells.pop("verdict").casefold()
             if missing or verdict not in (Verdict.YES, Verdict.NO, Verdict.INSTEAD):
                 raise SourceError(
-                    f"{path.name}: {verdict[:40]!r} is not a verdict of a sheet of claims",
-                    "Write yes, no or instead into a file that cybilgraph review --export has written.",
+                    f"{path.name}: {verdict[:40]!r} is not a verdict in a workbook of claims",
+                    "Enter yes, no or instead in a file written by cybilgraph review --export.",
                 )
             one = Decision(**cells | {"verdict": Verdict(verdict), "who": who})  # type: ignore[arg-type]
             same = [other for other in decided.of(one.record) if other.subject == one.subject]

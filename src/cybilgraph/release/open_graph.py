@@ -22,7 +22,7 @@ from cybilgraph.sparql.queries import find_query
 from cybilgraph.sparql.remote_engine import RemoteEngine
 
 _ENDPOINT_TIMEOUT_SECONDS = 3600.0
-#: How literals become Python values; others stay text, such as years, which are not days.
+#: How literals are converted to Python values. All others remain strings, such as years, which are not dates.
 _VALUES: dict[str, Callable[[str], Any]] = {
     XSD.integer: int,
     XSD.decimal: Decimal,
@@ -35,7 +35,7 @@ Row = dict[str, Any]
 
 
 class Rows(Sequence[Row]):
-    """The rows of an answer. Each is a dict by variable; a variable without a value is None."""
+    """The rows of a result. Each is a dict keyed by variable; an unbound variable is None."""
 
     def __init__(self, columns: list[str], rows: list[Row]) -> None:
         self.columns = columns
@@ -65,7 +65,7 @@ class Rows(Sequence[Row]):
 
 
 class OpenGraph:
-    """A graph that answers queries, until it is closed; also a context manager."""
+    """A graph that can be queried until it is closed. Also a context manager."""
 
     def __init__(self, engine: PooledEngine, timeout: float | None) -> None:
         self._engine, self._timeout = engine, timeout
@@ -77,14 +77,14 @@ class OpenGraph:
         self.close()
 
     def close(self) -> None:
-        """End the processes that answer queries."""
+        """Stop the processes that run queries."""
         self._engine.close()
 
     def query(self, query: str, **parameters: str | Sequence[str]) -> Rows | bool | str:
-        """Return the rows of a SELECT query, the truth of an ASK query, or the N-Triples of a graph.
+        """Return the rows of a SELECT query, a bool for ASK, or N-Triples for CONSTRUCT and DESCRIBE.
 
-        ``query`` is the name of a query, SPARQL text, or a file. Parameters have one value or several. Values are
-        numbers, days and texts; IRIs are texts. Raises QueryError.
+        ``query`` is the name of a query, SPARQL text, or the path of a file. A parameter has one or several values. The
+        values in rows are numbers, dates and strings; IRIs are strings. Raises QueryError.
         """
         values = {name: [value] if isinstance(value, str) else list(value) for name, value in parameters.items()}
         text = find_query(query).bind(values)
@@ -101,9 +101,9 @@ class OpenGraph:
 
 
 def open_graph(place: str | Path, *, timeout: float | None = None, credentials: str = "") -> OpenGraph:
-    """Open the current release of a folder, or an endpoint by its URL.
+    """Open the current release in a folder, or a site or endpoint by its URL, to query it.
 
-    ``timeout`` is in seconds, ``credentials`` the path of a file. Raises CybilgraphError.
+    ``timeout`` is in seconds; ``credentials`` is the path of a file. Raises CybilgraphError.
     """
     return OpenGraph(open_engine(str(place), timeout, credentials), timeout)
 

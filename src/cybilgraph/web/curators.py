@@ -34,17 +34,17 @@ MIN_PASSWORD_CHARS, MAX_PASSWORD_CHARS, MAX_NAME_CHARS = 12, 1_000, 100
 #: Scrypt with N = 2^15, r = 8 and p = 3, as the OWASP Password Storage Cheat Sheet recommends: 32 MB, some 0.2 s.
 _METHOD = "scrypt:32768:8:3"
 _LOCK_TIMEOUT_SECONDS = 10.0
-#: When a session ends: this long after its last request, and after the login.
+#: A session ends this long after its last request, or this long after the login.
 IDLE_SECONDS, MAX_SECONDS = 30 * 60, 12 * 3600
-#: With one session more, the oldest of the curator ends.
+#: One more login ends the curator's oldest session.
 MAX_SESSIONS = 5
-#: The attempts from one address and on one name: at once, and then one in this many seconds.
+#: Login attempts in a row from one address and on one name, and the seconds until each further one.
 LOGIN_ATTEMPTS, NAME_ATTEMPTS, SECONDS_PER_ATTEMPT = 10, 20, 30
-#: The most passwords that are hashed or wait for it at once; each takes a thread.
+#: The maximum number of passwords that are being hashed or wait to be; each takes a thread.
 _MAX_HASHING = 4
-#: The most networks to remember.
+#: The maximum number of networks to remember.
 _MAX_KNOWN_NETWORKS = 10_000
-#: The most decisions of a session that can be undone one after the other.
+#: The maximum number of decisions of a session that can be undone one after the other.
 _MAX_UNDO = 200
 
 
@@ -58,24 +58,24 @@ class CuratorFile:
         """Return the hash of each curator's password by name. Raises CuratorError."""
         try:
             if stat.S_IMODE(self._path.stat().st_mode) & 0o077:
-                raise CuratorError(f"Others can read or change {self._path}", f"Run: chmod 600 {self._path}")
+                raise CuratorError(f"Other users can read or change {self._path}", f"Run: chmod 600 {self._path}")
             found = json.loads(self._path.read_text(encoding="utf-8"))
         except OSError as error:
             raise CuratorError(
                 f"{self._path} cannot be read: {error.strerror}", "Create it with cybilgraph curators add."
             ) from error
         except ValueError as error:
-            raise CuratorError(f"{self._path} is not a file of curators", "Restore it from a backup.") from error
+            raise CuratorError(f"{self._path} is not a valid file of curators", "Restore it from a backup.") from error
         if not isinstance(found, dict) or not all(isinstance(one, str) for one in found.values()):
-            raise CuratorError(f"{self._path} is not a file of curators", "Restore it from a backup.")
+            raise CuratorError(f"{self._path} is not a valid file of curators", "Restore it from a backup.")
         return found
 
     def add(self, name: str, password: str) -> None:
         """Add a curator, or change the password of one, which ends their sessions. Raises CuratorError."""
         if not slug(name) or len(name) > MAX_NAME_CHARS or not name.isprintable() or name != name.strip():
             raise CuratorError(
-                "This cannot be the name of a curator",
-                f"Give one with letters and at most {MAX_NAME_CHARS} characters.",
+                "This is not a valid name for a curator",
+                f"Use a name that has letters and at most {MAX_NAME_CHARS} characters.",
             )
         if not MIN_PASSWORD_CHARS <= len(password) <= MAX_PASSWORD_CHARS or password.casefold() == name.casefold():
             raise CuratorError(
@@ -84,14 +84,16 @@ class CuratorFile:
             )
         with self._changed() as curators:
             if alike := next((one for one in curators if one != name and slug(one) == slug(name)), ""):
-                raise CuratorError(f"There is a curator {alike!r} already", "Choose a name that differs in letters.")
+                raise CuratorError(
+                    f"There is already a curator called {alike!r}", "Choose a name with different letters."
+                )
             curators[name] = generate_password_hash(password, _METHOD)
 
     def remove(self, name: str) -> None:
         """Remove a curator, which ends their sessions; their decisions stay. Raises CuratorError."""
         with self._changed() as curators:
             if not curators.pop(name, ""):
-                raise CuratorError(f"There is no curator {name!r}", "See cybilgraph curators list.")
+                raise CuratorError(f"There is no curator called {name!r}", "To see all: cybilgraph curators list")
 
     @contextmanager
     def _changed(self) -> Iterator[dict[str, str]]:
@@ -108,7 +110,7 @@ class CuratorFile:
 
 @dataclass(slots=True)
 class Session:
-    """A session of a curator: the token of its forms, and its decisions by the ids of their claims, the last one last.
+    """A session of a curator: the token of its forms, and its decisions with the ids of their claims, the latest last.
 
     ``hashed`` is the hash of the password at login; the session ends when the password changes.
     """
@@ -148,13 +150,13 @@ class CuratorAccess:
         self._addresses = ClientQuotas(LOGIN_ATTEMPTS, per_second, _MAX_HASHING, clock=clock)
         self._names = ClientQuotas(NAME_ATTEMPTS, per_second, _MAX_HASHING, clock=clock)
         self._hashing = ClientQuotas(1_000_000, 1_000_000, _MAX_HASHING, clock=clock)
-        #: Curators' names with the networks from which they have logged in: attempts of others do not lock them out.
+        #: Curators' names with networks from which they have logged in: there, attempts by others do not lock them out.
         self._known: LRUCache[tuple[str, str], bool] = LRUCache(_MAX_KNOWN_NETWORKS)
         #: What the password of an unknown name is compared with, so that it takes the same time.
         self._decoy = generate_password_hash(secrets.token_hex(), _METHOD)
 
     def log_in(self, name: str, password: str, address: str) -> str:
-        """Start a session and return its id; empty if name or password are wrong. Raises TooManyRequests."""
+        """Start a session and return its id; empty if the name or password is wrong. Raises TooManyRequests."""
         network = client_network(address)
         with self._lock:
             is_known = (name, network) in self._known
@@ -180,7 +182,7 @@ class CuratorAccess:
         return session_id
 
     def session(self, session_id: str) -> Session | None:
-        """Return the session with an id, which continues; None if there is none, or it has ended."""
+        """Return the session with an id and note its use; None if there is none, or it has ended."""
         with self._lock:
             found = self._sessions.get(_digest(session_id))
             if not found:

@@ -1,6 +1,6 @@
-"""The claims that curators decide on, shared by all who are logged in.
+"""The claims that curators decide on, shared by all curators who are logged in.
 
-Decisions are read from their folder again whenever it has changed, so that those made in the terminal count at once.
+Whenever the folder of decisions changes, it is read again, so that decisions made in the terminal apply immediately.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from cybilgraph.release import Release
 from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.web.server.render_queue import yield_turn
 
-#: The most claims that are in memory; when all are decided, the next ones are selected.
+#: The maximum number of claims in memory; when all of them are decided, the next ones are selected.
 MAX_CLAIMS = 1_000
 _ID_CHARS = 16
 
@@ -45,7 +45,7 @@ class ReviewDesk:
         self._decided: dict[str, Decision] = {}
 
     def claims(self, release: Release) -> tuple[dict[str, OpenClaim], dict[str, Decision]]:
-        """Return the claims of a release, and those decisions that were made on them since they were selected, by id.
+        """Return the claims of a release, and the decisions made on them since they were selected, by claim id.
 
         Raises DecisionError.
         """
@@ -65,7 +65,7 @@ class ReviewDesk:
             return added
 
     def undo(self, decision_id: str, who: str) -> Decision | None:
-        """Withdraw a decision of a curator, and return it; None if it is of another one, or withdrawn already.
+        """Withdraw a curator's decision and return it; None if it is another curator's, or already withdrawn.
 
         Raises DecisionError.
         """

@@ -36,14 +36,14 @@ from cybilgraph.readers.input_formats import INPUT_FORMATS, guess_suffix
 from cybilgraph.readers.inputs import MAX_PAGE_BYTES
 from cybilgraph.runtime.files import atomic_write, create_key, private_folder, read_key
 
-#: The most pending suggestions per client.
+#: The maximum number of pending suggestions per client.
 MAX_OF_CLIENT = 10
 ACCEPTED, REJECTED = "accepted", "rejected"
 _ID = re.compile(r"[0-9]{8}T[0-9]{6}-[0-9a-f]{8}")
 _MAX_FILE_BYTES = 4 * MAX_PAGE_BYTES
 _LOCK_TIMEOUT_SECONDS = 5.0
 _LOCK, _KEY = ".lock", ".client.key"
-#: What reading a damaged suggestion raises.
+#: The exceptions that reading a damaged suggestion raises.
 _DAMAGED = (OSError, ValueError, TypeError, KeyError, RecursionError)
 #: The longest comment, and the longest name or address.
 MAX_COMMENT_CHARS, MAX_NAME_CHARS = 2_000, 200
@@ -96,7 +96,7 @@ class Suggestion:
 
 @dataclass
 class SuggestionQueue:
-    """The suggestions in one folder, with the most that may be pending. Safe for use by threads and processes."""
+    """The suggestions in one folder, with limits on how many may be pending. Safe for use by threads and processes."""
 
     folder: Path
     max_pending: int = 200
@@ -196,7 +196,7 @@ class SuggestionQueue:
         path = self.folder / f"{name}.json"
         if not _ID.fullmatch(name) or path.is_symlink() or not path.is_file():
             raise SuggestionError(
-                f"No suggestion {name!r} is pending in {self.folder}", "See cybilgraph suggestions list."
+                f"No suggestion {name!r} is pending in {self.folder}", "To list them: cybilgraph suggestions list"
             )
         try:
             if path.stat().st_size > _MAX_FILE_BYTES:
@@ -227,16 +227,16 @@ class SuggestionQueue:
         return added
 
     def accept_some(self, name: str, decisions: Path, chosen: list[Decision], known: Iterable[str]) -> list[Decision]:
-        """Add those decisions of a suggestion that a curator chose, who knows of conflicts in the columns ``known``.
+        """Add the decisions of a suggestion that a curator chose, knowing of conflicts in the columns ``known``.
 
-        Raises SuggestionError if there is another conflict by now, DecisionError.
+        Raises SuggestionError if there is now another conflict, DecisionError.
         """
         with self._locked():
             suggestion = self.get(name)
             if conflicts := set(decided_since(suggestion, chosen, decisions)).difference(known):
                 raise SuggestionError(
-                    f"{', '.join(sorted(conflicts))}: another curator has decided on this meanwhile",
-                    "See the suggestion again.",
+                    f"{', '.join(sorted(conflicts))}: another curator has since decided on this",
+                    "Review the suggestion again.",
                 )
             added = append_decisions(decisions, chosen)
             self._archive(suggestion, ACCEPTED)
@@ -288,8 +288,8 @@ class SuggestionQueue:
         except OSError as error:  # including Timeout
             raise SuggestionsFull(
                 f"The suggestions in {self.folder} cannot be used: {error}",
-                "The folder must belong to the user of this process, with access for nobody else. If it does, try "
-                "again in a moment.",
+                "The folder must belong to the user of this process, and nobody else may have access. If so, try again "
+                "in a moment.",
             ) from error
 
 
@@ -320,7 +320,7 @@ def decide_suggestion(
     why = suggestion.comment
     found, conflicts = decide_edit(suggestion.project, before, after, now(before), who, suggestion.sender, why)
     if not found:
-        raise SuggestionError("The suggestion changes nothing that the record does not say already", "Reject it.")
+        raise SuggestionError("The record already says everything that the suggestion changes", "Reject it.")
     return found, conflicts
 
 
@@ -413,7 +413,7 @@ def ensure_valid(suggestion: Suggestion) -> None:
     before, after = normalise_line_ends(suggestion.base.text), normalise_line_ends(suggestion.text)
     if len(suggestion.text.encode(errors="replace")) > MAX_PAGE_BYTES:
         raise SuggestionError(
-            f"The record is larger than {MAX_PAGE_BYTES:,} bytes", "A project page normally has a few kilobytes."
+            f"The record is larger than {MAX_PAGE_BYTES:,} bytes", "A project page is normally a few kilobytes long."
         )
     if before.strip() == after.strip():
         raise SuggestionError("The record is unchanged", "Edit the record before you send it.")
@@ -427,7 +427,7 @@ def ensure_valid(suggestion: Suggestion) -> None:
     for number, line in enumerate(after.split("\n"), start=1):
         if invisible := next((char for char in _CONTROL.findall(line) if char not in known), ""):
             raise SuggestionError(
-                f"Line {number} has an invisible character (U+{ord(invisible):04X})",
+                f"Line {number} contains an invisible character (U+{ord(invisible):04X})",
                 "Delete the line and type it again: a program may have inserted the character.",
             )
     _ensure_same_format(suggestion)

@@ -80,4 +80,4 @@ def test_wrong_names_are_reported(arguments: dict[str, str], status: int, detail
 
 def test_table_needs_two_things(server: str) -> None:
     reply = send(server, "/compare.csv", a="BZ")
-    assert (reply.status, b"Two things are needed" in reply.body) == (400, True)
+    assert (reply.status, b"Give two names to compare" in reply.body) == (400, True)

@@ -155,7 +155,7 @@ def test_wrong_names_and_passwords_get_the_same_response_until_there_are_too_man
             reply = Curator(url, name).request("/curate/login", "POST", {"name": name, "password": password})
             replies.append((reply.status, reply.body))
         assert replies == [(403, replies[0][1])] * 5
-        assert b"Name or password are wrong" in replies[0][1]
+        assert b"The name or the password is wrong" in replies[0][1]
         assert not any("set-cookie" in Curator(url).log_in("wrong").headers for _ in range(3))
         statuses = Counter(Curator(url).log_in(f"wrong {number}").status for number in range(1_000))
         assert statuses[429] >= 990
@@ -199,7 +199,7 @@ def test_forged_forms_store_nothing(ana: Curator, bea: Curator, site: Site) -> N
 def test_claim_is_shown_and_each_answer_becomes_a_decision(ana: Curator, site: Site) -> None:
     page = ana.get("/curate/claims")
     assert "<mark>" in page
-    assert "The next build applies decisions" in page
+    assert "Decisions take effect with the next build" in page
     while "Another role" not in page:
         page = ana.get(f"/curate/claims?after={ana.claim}")
     for answer, verdict, role in (
@@ -250,7 +250,7 @@ def test_claim_that_another_curator_decided_meanwhile_is_shown_as_such(ana: Cura
     count = len(made(site.decisions))
     reply = ana.answer("yes", claim)
     assert reply.status == 409
-    assert b"Bea has decided on this claim meanwhile" in reply.body
+    assert b"Bea has already decided on this claim" in reply.body
     assert ana.claim not in ("", claim), "the next one follows"
     assert len(made(site.decisions)) == count
     bea.get("/curate/claims")
@@ -340,7 +340,7 @@ def test_suggestion_is_accepted_field_by_field(site: Site, tmp_path: Path) -> No
         choice = page.split('name="accept" value="')[1].partition('"')[0]
         refused = ana.post(f"/curate/suggestions/{other.id}", accept=choice)
         assert refused.status == 422
-        assert b"another curator has decided on this meanwhile" in refused.body
+        assert b"another curator has since decided on this" in refused.body
         assert b"Changed elsewhere" in refused.body
         assert ana.post(f"/curate/suggestions/{other.id}", reject="yes", reason="No source").status == 303
         assert json.loads((site.suggestions / "rejected" / f"{other.id}.json").read_text())["reason"] == "No source"

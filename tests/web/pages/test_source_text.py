@@ -125,7 +125,7 @@ def test_no_text_is_shown_without_the_setting(built: Path, tmp_path: Path) -> No
         assert "Cybil Code:" not in page(site, "/suggest/G0001")
         assert not stored_links(page(site, "/id/project/G0001"))
         text = page(site, "/record/G0001/source")
-        assert "does not show the texts of sources" in text
+        assert "does not show source texts" in text
         assert "<li id=" not in text
         assert QUOTE in page(site, "/id/project/G0001")
 

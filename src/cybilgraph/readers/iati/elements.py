@@ -1,4 +1,4 @@
-"""What each element of an IATI activity becomes, and a count of the elements that are not imported."""
+"""How each element of an IATI activity is imported, and a count of the elements that are not."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from cybilgraph.model.findings import Finding
 from cybilgraph.model.rules import finding
 from cybilgraph.readers.iati.xml import Element
 
-#: What the elements of IATI 2.03 become, by path below iati-activity. The elements below one that is not listed, and
-#: those that become nothing, are not imported.
+#: How the elements of IATI 2.03 are imported, by path below iati-activity. Elements that are not listed, and those
+#: below them, are not imported.
 BECOMES = {
     "iati-identifier": "The IATI identifier",
     "reporting-org": "A participant without a role if there are no others, unless it is a secondary reporter",
@@ -19,7 +19,7 @@ BECOMES = {
     "participating-org": "A participant in its role",
     "other-identifier": "The Cybil code, or an identifier in another register",
     "other-identifier/owner-org": "The register",
-    "activity-status": "The status; finalisation (3) is finished",
+    "activity-status": "The status; finalisation (3) counts as finished",
     "activity-date": "Start and end: the actual date, or else the planned one",
     "contact-info": "A contact",
     "contact-info/organisation": "The contact, if no person is named",
@@ -51,7 +51,7 @@ BECOMES = {
     "planned-disbursement/value": "The sum",
     "planned-disbursement/provider-org": "Who pays",
     "planned-disbursement/receiver-org": "Who receives",
-    "transaction": "Part of a sum of money if of type 2, 3 or 4",
+    "transaction": "Part of a sum of money, if its type is 2, 3 or 4",
     "transaction/transaction-type": "The kind of the sum",
     "transaction/transaction-date": "The year of the sum",
     "transaction/value": "Part of the sum",
@@ -70,7 +70,7 @@ BECOMES = {
     "result/description": "The text of the result",
     "result/indicator": "An indicator",
     "result/indicator/title": "The text of the indicator",
-    "result/indicator/baseline": "The baseline of the indicator, of its year or day",
+    "result/indicator/baseline": "The baseline of the indicator, with its year or day",
     "result/indicator/baseline/comment": "The baseline, if it has no value",
     "result/indicator/period": "A period of the indicator",
     "result/indicator/period/period-start": "The period of targets and actual values",

@@ -314,7 +314,7 @@ def _decisions(sent: Submission, checked: CheckedInput) -> bytes:  # noqa: ARG00
     def now(before: Record) -> Record:
         if found := record_of(suggestion, before, records_in(current_name, current)):
             return found
-        raise SuggestionError("The release no longer has this record", "Reject the suggestion.")
+        raise SuggestionError("The current release no longer has this record", "Reject the suggestion.")
 
     diff = unified_diff(sent.base, suggestion.text, "", "")[2:_MAX_DIFF_LINES]
     result: dict[str, Any] = {"diff": diff, "decisions": [], "conflicts": [], "problem": ""}

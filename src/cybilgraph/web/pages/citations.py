@@ -1,7 +1,7 @@
-"""Citations of projects and of answers to queries, as text and for reference managers.
+"""Citations of projects and query results, as text and for reference managers.
 
-The formats are so small that writing them takes less code than adapting a library: BibTeX, RIS (as Zotero reads it)
-and CSL-JSON 1.0.
+The formats (BibTeX, RIS as Zotero reads it, and CSL-JSON 1.0) are so small that writing them takes less code than
+adapting a library.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from cybilgraph.web.api.current_request import pin_release, serving, site
 blueprint = Blueprint("citations", __name__)
 
 _AUTHOR = "cybilgraph"
-#: Paths that can be cited: resources, and answers to queries.
+#: Paths that can be cited: resources and query results.
 _CITABLE = re.compile(r"/(?:id/|sparql\?|queries/|api/queries/)[\w/?&=%.+~:@!$'()*,;-]{1,8000}", re.ASCII)
 _MAX_TITLE_CHARS = 500
 _SPECIAL = re.compile(r"[\\{}$&#^_%~]")
@@ -32,7 +32,7 @@ _IN_LATEX = {"\\": r"\textbackslash{}", "^": r"\textasciicircum{}", "~": r"\text
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """A citation of what is at a path of this site, as it is in a release of a day."""
+    """A citation of what a path of this site returns in a release; ``day`` is the day of the release."""
 
     title: str
     path: str
@@ -65,7 +65,7 @@ class Citation:
 
     @property
     def formats(self) -> dict[str, tuple[str, str, Callable[[Citation], str]]]:
-        """The formats by name: what to call each, its media type and how to write it."""
+        """The formats by name: the title, the media type and the writer of each."""
         return _FORMATS
 
 

@@ -48,7 +48,7 @@ class Side(NamedTuple):
         return thing_iri(self.kind, self.key)
 
     def having(self, facet: str, value: str) -> int:
-        """Return the number of its projects with a value of a facet."""
+        """Return how many of its projects have a value of a facet."""
         return next((one.results for one in self.summary.facets.get(facet, ()) if one.value == value), 0)
 
     @property
@@ -117,14 +117,17 @@ def _years() -> list[str]:
     known = sorted(int(one.value) for one in search_index().summarise(SearchQuery()).facets.get("year", ()))
     years = [str(year) for year in known if first <= year <= last]
     if len(years) > MAX_FACET_VALUES:
-        raise QueryError(f"These are more than {MAX_FACET_VALUES} years", "Choose fewer, or none for all.")
+        raise QueryError(
+            f"The comparison covers more than {MAX_FACET_VALUES} years",
+            "Choose fewer, or omit both years to cover all.",
+        )
     return years or ["0"]  # a year that no project has
 
 
 def _side(name: str, years: list[str]) -> Side:
     """Return the thing with a name, a code, or a path such as actor/eu. Raises NotFound, QueryError."""
     if not name:
-        raise QueryError("Two things are needed to compare", "Example: a=European Union&b=Council of Europe")
+        raise QueryError("Give two names to compare", "Example: a=European Union&b=Council of Europe")
     kind, key, label = _find(name)
     by_year = [("year", tuple(years))] if years else []
     summary = search_index().summarise(SearchQuery(chosen=((kind, (thing_iri(kind, key),)), *by_year)))
@@ -155,7 +158,7 @@ def _find(name: str) -> tuple[str, str, str]:
 def _rows(facet: str, sides: list[Side], years: list[str]) -> Iterator[Row]:
     """Yield the values that a facet has for either thing: years in order, others with the most projects first.
 
-    None for a facet of their own kind: the search cannot combine two of its values.
+    Yields nothing for a facet of their own kind, since the search cannot combine two of its values.
     """
     if facet in [side.kind for side in sides]:
         return

@@ -37,7 +37,7 @@ from cybilgraph.web.suggestions import (
 ROOT = "/curate"
 blueprint = Blueprint("curation", __name__, url_prefix=ROOT)
 
-#: The headers of the area, whose pages nobody else may see, store or index.
+#: The headers of the curator area, whose pages nobody else may see, store or index.
 HEADERS = {
     "cache-control": "no-store",
     "x-robots-tag": "noindex, nofollow",
@@ -47,7 +47,7 @@ HEADERS = {
     ),
 }
 _LOCAL_HOST = re.compile(r"(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]{1,5})?")
-#: The numbers of decisions on the inbox and on a page of the history, and the last page.
+#: The number of decisions in the inbox, the number on a page of the history, and the last page.
 _RECENT, _PAGE_ROWS, _MAX_PAGE = 10, 50, 1_000
 
 
@@ -96,7 +96,7 @@ def _require_session() -> Response | None:
 def login() -> Response:
     """Show the form to log in, or start a session. Raises Forbidden, TooManyRequests."""
     if not request.is_secure and not _LOCAL_HOST.fullmatch(request.host):
-        raise Forbidden("Curators log in over HTTPS only. Operators: set --public-url to the site's https address")
+        raise Forbidden("Logging in requires HTTPS. Operators: set --public-url to the https URL of the site")
     if request.method != "POST":
         return make_response(render_template("curate-login.html", name_chars=MAX_NAME_CHARS))
     name, password = short_form().get("name", "").strip(), short_form().get("password", "")
@@ -131,7 +131,7 @@ def _page(template: str, status: HTTPStatus = HTTPStatus.OK, **context: Any) -> 
 
 @blueprint.get("")
 def inbox() -> Response:
-    """Show what waits for a curator, and the latest decisions."""
+    """Show what is waiting for a curator, and the latest decisions."""
     release = live().current.release
     claims, decided = _desk().claims(release)
     recent, _ = _desk().history(0, _RECENT)
@@ -161,7 +161,7 @@ def undo() -> Response:
     if not (claim := short_form().get("claim")):
         return redirect(url_for("curation.history"), HTTPStatus.SEE_OTHER)
     if not undone:
-        return _claims(notice="This decision was withdrawn already.", status=HTTPStatus.CONFLICT)
+        return _claims(notice="This decision has already been withdrawn.", status=HTTPStatus.CONFLICT)
     return redirect(url_for("curation.claims", claim=claim), HTTPStatus.SEE_OTHER)
 
 
@@ -170,7 +170,7 @@ def undo() -> Response:
 
 @blueprint.get("/claims")
 def claims() -> Response:
-    """Show one claim: that in ``claim``, the next open one after that in ``after``, or the first open one."""
+    """Show the claim with the id ``claim``, the next open one after ``after``, or the first open one."""
     return _claims(request.args.get("claim", ""), request.args.get("after", ""))
 
 
@@ -202,7 +202,7 @@ def decide() -> Response:
     release = live().current.release
     one = _desk().claims(release)[0].get(name)
     if not one:
-        notice = "The current release does not have this claim any more. Nothing was stored."
+        notice = "This claim is no longer in the current release, so your answer was not stored."
         return _claims(notice=notice, status=HTTPStatus.CONFLICT)
     who = _session().name
     if answer in (Verdict.YES, Verdict.NO):
@@ -215,7 +215,7 @@ def decide() -> Response:
     if not (stored.who == who and stored.verdict == decision.verdict and stored.new_field == decision.new_field):
         others = "You have" if stored.who == who else f"{stored.who} has"
         what = describe_decision(stored)
-        notice = f"{others} decided on this claim meanwhile, so this answer was not stored: {what}"
+        notice = f"{others} already decided on this claim, so this answer was not stored. The earlier decision: {what}"
         return _claims(after=name, notice=notice, status=HTTPStatus.CONFLICT)
     if stored.id not in [earlier.id for _, earlier in _session().decided]:
         _session().note(name, stored)
@@ -254,20 +254,20 @@ def suggestion(name: str) -> Response:
     try:
         edit = _queue().get(name)
     except SuggestionError:
-        raise NotFound("This suggestion is not pending: it has been accepted or rejected meanwhile") from None
+        raise NotFound("This suggestion is no longer pending: it has been accepted or rejected") from None
     if request.method != "POST":
         return _suggestion(edit)
     if "reject" in short_form():
         reason = short_form().get("reason", "").strip()[:MAX_COMMENT_CHARS]
         if not reason:
-            return _suggestion(edit, "Give a reason, which is stored with the suggestion.")
+            return _suggestion(edit, "Give a reason. It is stored with the suggestion.")
         _queue().reject(name, reason)
     else:
         found, _, _, _ = _proposed(edit)
         wanted = short_form().getlist("accept")
         chosen = [one for one in found if _key(one) in wanted]
         if not chosen or len(chosen) < len(wanted):
-            return _suggestion(edit, "Select what you accept, or reject the suggestion.")
+            return _suggestion(edit, "Select the decisions to accept, or reject the suggestion.")
         try:
             _queue().accept_some(name, _desk().folder, chosen, short_form().getlist("conflict"))
         except SuggestionError as error:
@@ -284,7 +284,7 @@ def _suggestion(edit: Suggestion, notice: str = "") -> Response:
 
 
 def _proposed(edit: Suggestion) -> tuple[list[Decision], list[str], list[str], str]:
-    """Return the decisions that a suggestion leads to, columns with a conflict, its diff, and the problem, if any.
+    """Return the decisions that accept a suggestion, the columns with a conflict, its diff, and the problem, if any.
 
     A sandboxed worker reads the record: a stranger wrote it.
     """
@@ -298,7 +298,7 @@ def _proposed(edit: Suggestion) -> tuple[list[Decision], list[str], list[str], s
         sent = Submission(edit.name, edit.text.encode(errors="replace"), base=edit.base.text, edit=given)
         answer = json.loads(run_checker(sent, (Output.DECISIONS,)).parts[Output.DECISIONS])
     except (CybilgraphError, NotFound) as error:
-        return [], [], [], getattr(error, "what", "The current release does not have this project any more.")
+        return [], [], [], getattr(error, "what", "This project is no longer in the current release.")
     who = {"who": _session().name}
     found = [Decision(**one | who | {"verdict": Verdict(one["verdict"])}) for one in answer["decisions"]]
     conflicts = [*answer["conflicts"], *decided_since(edit, found, _desk().folder)]

@@ -35,7 +35,7 @@ _FILE_DESCRIPTIONS = {
     "scopes": "Scopes: countries, regions, groups, themes and audiences of projects",
     "outcomes": "Outcomes, outputs and activities",
     "funding": "Sums of money, which few projects state",
-    "countries": "Countries with their numbers of projects, for maps",
+    "countries": "Countries with the number of projects in each, for maps",
     "network": "The network of projects, organisations and places",
     "network-nodes": "The nodes of the network: projects, organisations and places",
     "network-edges": "The edges of the network: participations and places",

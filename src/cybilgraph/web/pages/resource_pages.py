@@ -165,7 +165,7 @@ def answer(key: str) -> BaseResponse:
     view = Resource(_statements(iri, serving())[1], URIRef(iri))
     claims = (one for one in claimed_links(view, QuoteReader(view, ())) if one.claim == path and one.basis in OPEN)
     if not (claim := next(claims, None)):
-        raise NotFound("The project does not have this claim any more, or it is certain by now")
+        raise NotFound("The project no longer has this claim, or the claim is no longer uncertain")
     kind, first, second = map(unquote, path.split("/"))
     field, value = (second, first) if kind == "participation" else (first, second)
     base = EditBase("", "", "\n".join(quote.text for quote in claim.quotes), is_source=False)

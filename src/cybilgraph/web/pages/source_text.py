@@ -15,7 +15,7 @@ _NOT_STORED = "This release does not contain the text of this source."
 
 
 def readable_sources(sources: Iterable[str]) -> set[str]:
-    """Return those sources whose text the site shows."""
+    """Return the sources whose text the site shows."""
     return {row["source"] for row in _rows(sources) if not _reason(row)}
 
 
@@ -50,9 +50,9 @@ def _rows(sources: Iterable[str]) -> list[dict[str, str]]:
 def _reason(row: dict[str, str]) -> str:
     """Return why the text of a source is not shown; empty if it is."""
     if not site("source_texts"):
-        return "This site does not show the texts of sources."
+        return "This site does not show source texts."
     if not row:
-        return "No record of this release has this source."
+        return "No record in this release comes from this source."
     if row["corrected"] == "true":
         return "Curators have corrected what this source says, so its text is not shown."
     folder = release_with_intact(SOURCES).folder

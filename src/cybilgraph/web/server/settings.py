@@ -100,7 +100,7 @@ class Settings:
     licence: str = _setting("", "URL of the data licence, to be added to the descriptions (DCAT, VoID, schema.org).")
     source_texts: bool = _setting(
         True,
-        "Show the stored texts of sources, which their rights must allow. Otherwise, pages show only quotes.",
+        "Show the stored texts of sources; make sure that their rights allow it. Otherwise, pages show only quotes.",
     )
     doi: str = _setting("", "DOI of the dataset, such as 10.5281/zenodo.1234567, to be added to citations.")
     log_format: str = _setting("text", "Format of the log.", choices=("text", "json"))

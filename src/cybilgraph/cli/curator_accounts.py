@@ -70,7 +70,7 @@ def remove(name: str, file: Path) -> None:
     from cybilgraph.web.curators import CuratorFile
 
     CuratorFile(file).remove(name)
-    print_safely(f"{name} cannot log in any more.")
+    print_safely(f"{name} can no longer log in.")
 
 
 @curators.command("list")

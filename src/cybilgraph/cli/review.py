@@ -65,8 +65,8 @@ def review(
     """Decide on claims found in prose.
 
     Shows the claims of the current release in DIR one at a time, each with its sentence. The least certain claims come
-    first, mixed with some chosen at random: one in ten. Each decision is saved before the next question, so you can
-    stop at any time and continue later. Builds and checks with the same --decisions apply the decisions.
+    first; one in ten is chosen at random instead. Each decision is saved before the next question, so you can stop at
+    any time and continue later. Builds and checks with the same --decisions apply the decisions.
 
     \b
     Examples:

@@ -53,7 +53,9 @@ def list_suggestions(folder: Path) -> None:
 @_ID
 @_RECORDS
 def show_suggestion(folder: Path, name: str, records: Path) -> None:
-    """Show what a suggestion changes, which decisions accepting it would add, and a check of the edited record.
+    """Show a suggestion, and check the edited record.
+
+    Shows what the suggestion changes, and the decisions that accepting it would add.
 
     \b
     Example:
@@ -90,7 +92,9 @@ def show_suggestion(folder: Path, name: str, records: Path) -> None:
 @WHO
 @click.option("--force", is_flag=True, help="Accept it even if the same fields have been changed elsewhere since.")
 def accept(folder: Path, name: str, records: Path, decisions: Path, who: str, force: bool) -> None:
-    """Accept a suggestion: add a decision for each field that it changes. Builds with these decisions apply them.
+    """Accept a suggestion as decisions.
+
+    Adds a decision for each field that the suggestion changes. Builds with these decisions apply them.
 
     \b
     Example:

@@ -1,7 +1,7 @@
 """Find sums of money in sentences: what the project costs, or what somebody gives to it.
 
-Most sums in prose are something else: losses, other projects, equipment. The labelled texts have too few sums to say
-how often one is right, so all of them are possible claims until a curator confirms them.
+Most sums in prose are something else: losses, other projects, equipment. The labelled texts have too few sums to
+measure how often they are correct, so all sums are possible claims until a curator confirms them.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from cybilgraph.model.money import DEFAULT_KIND, Amount, find_amounts
 from cybilgraph.model.record import Basis, Funding, Record, Text
 
 _SECTIONS = ("title", *sections(Content.PURPOSE, Content.DETAILS))
-#: The estimated share of sums that are right, if the sentence says what the project costs and otherwise
+#: The estimated probability that a sum is correct, if the sentence says what the project costs and if it does not
 #: (docs/reference/measurements.md).
 _COST_CONFIDENCE, _OTHER_CONFIDENCE = 0.85, 0.7
-#: More sums are hardly those of one project.
+#: More sums are unlikely to be those of one project.
 _MAX_SUMS = 3
 _PROJECT = r"(?:project|programme|program|initiative|action|operation|measure)"
 _ABOUT = r"(?:about |approximately |around |some |nearly |almost )?"
 _BUDGET = r"(?:(?:total|overall|entire|project) )*(?:budget|costs?|value)"
-#: The words before a sum that the project costs.
+#: The words before a sum that say that the project costs it.
 _COST_BEFORE = re.compile(
     rf"^(?:The|This|Our) (?:[\w’'-]+ ){{0,3}}{_PROJECT}\b[^.;]{{0,80}} (?:(?:has|had|with) an? (?:\w+ )?{_BUDGET} of"
     rf"|(?:is|was) worth|costs?|runs? on a budget of) {_ABOUT}\Z"
@@ -36,7 +36,7 @@ _OVER_YEARS_AFTER = re.compile(r",? (?:over|for|in) (?:[0-9]{1,3}|[a-z]+) (?:mon
 #: "The £310,000 project", but not "as part of a £3 million programme".
 _THE_BEFORE, _PROJECT_AFTER = re.compile(r"^(?:The|This|Our) \Z"), re.compile(rf"[ -](?:[\w-]+ )?{_PROJECT}\b")
 _IS_PROJECT = re.compile(rf"\b{_PROJECT}\b|^It\b", re.IGNORECASE)
-#: Words of paying shortly before a sum that may be one of the project.
+#: Words about payment shortly before a sum that may belong to the project.
 _PAID_BEFORE = re.compile(
     r"\b(?:budget|costs?|worth|grants?|granted|contribut\w+|financ\w+|fund(?:ed|ing|s)?|provid\w+|committed|invested"
     r"|loan|credit|support\w*)\b[^.;]{0,40}\Z",

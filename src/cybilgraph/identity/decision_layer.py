@@ -1,8 +1,8 @@
 """Apply curators' decisions to the merged lines of a project: a layer above all its captures.
 
-A decision takes precedence over what any capture states or what was derived from it, also after a change of the text
-that it was based on; the change is reported. What was rejected or replaced may be personal data: it is published
-nowhere, neither by the decision nor by an earlier capture.
+A decision takes precedence over what any capture states or what was derived from it, even after the text that it was
+based on has changed; the change is reported. What was rejected or replaced may be personal data: it is never
+published, neither with the decision nor in an earlier capture.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ _ACTOR_DETAILS = {
     "country": ("country", CYB.seat),
     "parent": ("actor", ORG.subOrganizationOf),
 }
-#: What a decided value is read from: it has no file of its own.
+#: The source of a decided value, which has no file of its own.
 _NO_INPUT, _NOWHERE = Input("decision.csv", data=b""), Source("", "")
 _VERDICTS = {Verdict.YES: "confirmed", Verdict.NO: "rejected", Verdict.INSTEAD: "corrected"}
 
@@ -64,7 +64,7 @@ _VERDICTS = {Verdict.YES: "confirmed", Verdict.NO: "rejected", Verdict.INSTEAD: 
 class Claim:
     """A claim in the lines of a project: a field, the key of what it links to, its node, and how it is known.
 
-    ``sentences`` are its quotes in order, and ``confidence`` is the surest of their probabilities.
+    ``sentences`` are its quotes in order, and ``confidence`` is the highest of their probabilities.
     """
 
     field: str
@@ -117,7 +117,7 @@ def value_checksum(lines: Iterable[str], project: str) -> str:
 
 
 def subject_value(kind: str, key: str, name: str) -> str:
-    """Return how a decision refers to a resource: by its key, or by its name if the reference data lack it."""
+    """Return how a decision refers to a resource: by its key, or by its name if it is not in the reference data."""
     named = find_resource(kind, name) if kind == "actor" and not load_gazetteer().get(kind, key) else None
     return name if named and named.key == key else key
 
@@ -156,18 +156,18 @@ def _find(name: str, text: str, verdict: Verdict = Verdict.YES) -> Named:
 
 
 class ActorDecisions:
-    """What curators decided about actors, for all records: which is another one, and which is not an organisation.
+    """Curators' decisions about actors in all records: which are the same as another one, which are not organisations.
 
-    An actor of its own may have a type, a country and a parent, as in "type=government; country=BZ".
+    An organisation in its own right may have a type, a country and a parent, as in "type=government; country=BZ".
     """
 
     def __init__(self, decisions: Iterable[Decision]) -> None:
         self.findings: list[Finding] = []
-        #: By the key of an actor, the key of the actor that it is, or "" if it is not an organisation.
+        #: Maps the key of an actor to that of the actor that it is, or to "" if it is not an organisation.
         self._keys: dict[str, str] = {}
-        #: Names and keys that are not of organisations.
+        #: Names and keys of what is not an organisation.
         self.rejected: set[str] = set()
-        #: Lines about actors that other actors are, and details of actors of their own, by key.
+        #: Lines about actors that others are the same as, and details of organisations in their own right, by key.
         self._added: dict[str, TripleWriter] = {}
         for one in decisions:
             try:
@@ -181,7 +181,7 @@ class ActorDecisions:
                 self._keys[key] = self._keys[target]
 
     def _take(self, one: Decision) -> None:
-        """Note a decision. Raises ValueError if it names what is unknown."""
+        """Note a decision. Raises ValueError if it names an unknown resource."""
         actor = _find("partner", one.value, one.verdict)
         writer = TripleWriter()
         if one.verdict is Verdict.YES:
@@ -204,13 +204,13 @@ class ActorDecisions:
         self._added[actor.key] = writer
 
     def translate(self, one: Decision) -> Decision | None:
-        """Return a decision about the actor that an actor is; None if it is not an organisation."""
+        """Return a decision with its actor replaced by the one that it is; None if it is not an organisation."""
         found = find_resource("actor", one.value) if is_link(one.field) and kind_of(one.field) == "actor" else None
         new = self._keys.get(found.key) if found else None
         return one if new is None else replace(one, value=new) if new else None
 
     def concern(self, block: bytes) -> bool:
-        """Return whether these lines name an actor that is another one or none."""
+        """Return whether these lines name an actor that is another one or not an organisation."""
         return bool(self._keys) and any(unquote(key) in self._keys for key in _ACTOR.findall(block.decode()))
 
     def describe(self, line: str) -> bool:
@@ -240,7 +240,7 @@ class ActorDecisions:
         return found[0] if key is None else found[0][: -len(found[1])] + thing_iri("actor", key).rpartition("/")[2]
 
     def shared(self, lines: Iterable[str]) -> Iterator[str]:
-        """Yield the lines about shared resources; the names of an actor that is another one become names of that."""
+        """Yield the lines about shared resources; the names of a merged actor become names of the other."""
         replaced = {line.rsplit(" ", 2)[0] for writer in self._added.values() for line in writer.lines()}
         names = (f"<{SKOS.prefLabel}>", f"<{SKOS.altLabel}>")
         for line in lines:
@@ -264,7 +264,7 @@ class Withheld:
         self._key = key
         self._fields: set[str] = set()
         self._claims: set[tuple[str, str]] = set()
-        #: The IRIs of rejected resources that the reference data lack: they are made from a name.
+        #: The IRIs of rejected resources that are not in the reference data: these are made from a name.
         self.unlisted: set[str] = set()
         #: Texts of what was left out, which findings must not repeat.
         self.texts: set[str] = set()
@@ -321,9 +321,9 @@ def claim_lines(lines: Iterable[str], project: str, name: str, key: str) -> list
 
 
 def _direct_links(project: str, name: str, key: str) -> set[str]:
-    """Return the lines that say directly what a claim says."""
+    """Return the lines of the direct links that correspond to a claim."""
     terms = [BY_NAME[name].term] if name in BY_NAME else []
-    if name == "audience":  # until version 0.2, audiences are beneficiaries, too
+    if name == "audience":  # until version 0.2, audiences are also beneficiaries
         terms.append(CYB.beneficiary)
     return {f"<{project}> <{term}> <{thing_iri(kind_of(name), key)}> ." for term in terms}
 

@@ -21,10 +21,10 @@ _SHORT = (FieldKind.VALUE, FieldKind.DATE, FieldKind.CHOICE, FieldKind.RECORD)
 def decide_edit(
     project: str, before: Record, after: Record, now: Record, who: str, suggested_by: str = "", why: str = ""
 ) -> tuple[list[Decision], list[str]]:
-    """Return the decisions that make a record like the edited one, and the columns with a conflict.
+    """Return the decisions that turn a record into the edited one, and the columns with a conflict.
 
-    Only what differs between ``before`` and ``after`` the edit is decided, unless the record has it ``now``. A conflict
-    is a field with one value that is neither as before nor as after the edit: it has been edited elsewhere, too.
+    Only differences between ``before`` and ``after`` the edit are decided, unless the record has them ``now``. There is
+    a conflict if a field with one value is now neither as before nor as after the edit: it was also edited elsewhere.
     """
     decisions, conflicts = [], []
     for row in COLUMNS:

@@ -1,4 +1,4 @@
-"""Codes by which a publisher classifies a project, as one line of text each, which every format can hold, and back.
+"""Convert codes by which a publisher classifies a project to one line of text each, for every format, and back.
 
 "DAC sector 15210: Security system management (60%)", "DAC policy marker 1: Gender equality, significance 2".
 """

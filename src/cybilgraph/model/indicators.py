@@ -1,4 +1,4 @@
-"""Indicators of results as one line of text each, which every format can hold, and back.
+"""Convert indicators of results to one line of text each, which every format can hold, and back.
 
 "Analysts trained (result: Teams answer incidents): baseline 0 in 2018; target 12 from 2019-01-01 to 2019-12-31". Texts
 in square brackets are measures other than a number: "Trust in the team [ordinal]".

@@ -1,4 +1,4 @@
-"""Parse and print sums of money with their details on one line, as in tables and pages.
+"""Parse and format sums of money with their details on one line, as in tables and pages.
 
 ``EUR 3,350,000 (commitment, 2019–2021, value date 2019-01-31, 4 transactions, from European Union, to Council of
 Europe)``: the details are optional, in any order except that a name extends to the next detail or the end.
@@ -14,10 +14,10 @@ from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.money import find_kind, group_digits, read_amount
 from cybilgraph.model.record import Funding, Text
 
-#: Words before a sum that is rounded anyway.
+#: Words before a sum, which are dropped.
 _ABOUT = re.compile(r"(?:total|about|approximately|approx\.?|around|circa|ca?\.|some|~)[: ] ?", re.IGNORECASE)
 _DETAILS = re.compile(r" ?\((?P<details>.*)\)\.?", re.DOTALL)
-#: Longer ones are text.
+#: A line with longer details is treated as text.
 _MAX_DETAILS_CHARACTERS = 500
 _PARTS = re.compile(r"[^,;]+")
 _VALUE_DATE = re.compile(r"value date:? ", re.IGNORECASE)

@@ -23,7 +23,7 @@ BEGIN;
 CREATE TABLE source (sha256 BLOB PRIMARY KEY, content BLOB);
 CREATE TABLE text (sha256 BLOB, page INTEGER, content BLOB, PRIMARY KEY (sha256, page));
 """
-#: The lines of a page of text, and the most characters of a line in a file with several records.
+#: The lines of a page of text, and the maximum length of a line in a file with several records, in characters.
 LINES_PER_PAGE, _MAX_LINE_CHARS = 500, 10_000
 #: The pages of larger files are not stored.
 MAX_TEXT_BYTES = 50_000_000
@@ -92,7 +92,7 @@ def has_text(path: Path, sha256: str, file: str) -> bool:
 
 
 def read_text_page(path: Path, sha256: str, file: str, number: int) -> TextPage | None:
-    """Return a page of the text of a source, the last one at most; None if it is missing or damaged."""
+    """Return a page of the text of a source, or the last page if there are fewer; None if it is missing or damaged."""
     if (content := read_source(path, sha256)) is not None:
         with suppress(SourceError):
             lines = list(source_lines(Input(file, data=content)))

@@ -1,4 +1,4 @@
-"""Write the countries with their numbers of projects as GeoJSON (RFC 7946), for maps.
+"""Write the countries, with the number of projects in each, as GeoJSON (RFC 7946), for maps.
 
 The outlines are those of the site's map (country-shapes.csv), whose Equal Earth projection is inverted (Šavrič,
 Patterson and Jenny 2018). They are coarse, about a fifth of a degree; small countries are points.

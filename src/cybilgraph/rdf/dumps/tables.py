@@ -1,4 +1,4 @@
-"""Write the graph as tables: projects, participations, scopes, outcomes, sums of money, and the network of all.
+"""Write the graph as tables: projects, participations, scopes, outcomes, sums of money, and the whole network.
 
 In CSV, "; " separates several values in a cell. Parquet has types: lists, numbers and dates.
 """
@@ -273,7 +273,7 @@ def _claims(parts: dict[str, Statements], class_: str) -> Iterator[tuple[str, St
 
 
 def _evidence(iri: str, parts: dict[str, Statements], node: Statements) -> Row:
-    """Return the basis of a claim, and the confidence and text of its surest quote."""
+    """Return the basis of a claim, and the confidence and text of its quote with the highest confidence."""
     quotes = [parts.get(quote.removeprefix(f"{iri}/"), {}) for quote in object_texts(node, CYB.evidence)]
     surest = max(quotes, key=lambda quote: float(_first(quote, CYB.confidence) or 0), default={})
     return (_first(node, CYB.basis),), _first(surest, CYB.confidence), _first(surest, OA.exact)

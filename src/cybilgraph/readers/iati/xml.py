@@ -16,7 +16,7 @@ from cybilgraph.errors import SourceError
 from cybilgraph.readers.inputs import Input
 from cybilgraph.readers.text import find_undecodable_line, guess_wide_encoding
 
-#: The maximum size of a file; publishers' largest files have some hundred megabytes.
+#: The maximum size of a file; publishers' largest files have several hundred megabytes.
 MAX_IATI_BYTES = 2_000_000_000
 #: The maximum size of an element in memory; the largest activities, with all transactions, have a tenth of it.
 MAX_ELEMENT_BYTES = 16_000_000

@@ -260,7 +260,7 @@ class LiveReleases:
         if release.reference() != {path.name: text for path, text in load_gazetteer().overlay.items()}:
             self._on_event(
                 f"Release {release.number:04d} was built with other reference data than the server has loaded. Restart "
-                "the server, so that checks and searches know them, too"
+                "the server, so that checks and searches use them, too"
             )
 
     def _close_replaced(self) -> None:

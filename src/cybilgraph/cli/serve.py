@@ -47,7 +47,7 @@ def _load_config(context: click.Context, _: click.Parameter, path: Path | None) 
 def _warn_withdrawn(_context: click.Context, _parameter: click.Parameter, value: object) -> None:
     if value is not None:
         click.echo(
-            f"{_WITHDRAWN} has no effect any more. To verify the files of releases: cybilgraph releases DIR --all",
+            f"{_WITHDRAWN} no longer has any effect. To verify the files of releases: cybilgraph releases DIR --all",
             err=True,
         )
 

@@ -272,7 +272,7 @@ FIELDS = (
         FieldKind.MONEY,
         SCHEMA.amount,
         "budget",
-        "Sums of money with the code of their currency: EUR 3,350,000. In brackets, as far as known: the kind (budget, "
+        "Sums of money with the code of their currency: EUR 3,350,000. In brackets, if known: the kind (budget, "
         "commitment, planned disbursement or disbursement), the period, who pays and who receives: EUR 3,350,000 "
         "(commitment, 2019–2021, from European Union, to Council of Europe).",
         (

@@ -83,7 +83,7 @@ class Text:
 class Named:
     """A name with the kind and key of its reference entry.
 
-    If the reference data lack the name, the key is derived from the name and ``known`` is false. ``home`` is the
+    If the name is not in the reference data, the key is derived from the name and ``known`` is false. ``home`` is the
     country of a body of a state if the printed name does not contain it but the key does.
     """
 

@@ -1,4 +1,4 @@
-"""Select what curators should decide on in a release: uncertain claims, and organisations that the reference data lack.
+"""Select what curators should decide on in a release: uncertain claims, and organisations not in the reference data.
 
 Claims come in order of uncertainty. A tenth of them are chosen at random, so that the decisions also show how often
 claims that seem certain are wrong. Memory does not grow with the release.
@@ -80,7 +80,7 @@ class OpenClaim:
 
 @dataclass(slots=True)
 class UnlistedActor:
-    """An organisation that the reference data lack: how many claims name it, one of them, and the most similar name."""
+    """An organisation not in the reference data: how many claims name it, one of them, and the most similar name."""
 
     key: str
     example: OpenClaim
@@ -141,7 +141,7 @@ def claim_key(one: Decision) -> str:
 
 
 def unlisted_actors(release: Release, folder: Path, limit: int) -> list[UnlistedActor]:
-    """Return the organisations of a release that the reference data lack, those with most claims first.
+    """Return the organisations of a release that are not in the reference data, those with the most claims first.
 
     Those that the decisions in a folder are about are left out.
     """
@@ -204,7 +204,7 @@ def _projects(release: Release) -> Iterator[tuple[str, str, list[Claim]]]:
 
 
 def _names(release: Release, keys: set[str]) -> dict[str, str]:
-    """Return the names of those of these actors that the reference data lack."""
+    """Return the names of those of these actors that are not in the reference data."""
     listed = load_gazetteer().entries["actor"]
     wanted = {f"<{thing_iri('actor', key)}>": key for key in keys - listed.keys()}
     found: dict[str, str] = {}

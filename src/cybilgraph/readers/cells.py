@@ -32,7 +32,7 @@ ONE_LINE = (FieldKind.VALUE, FieldKind.DATE, FieldKind.CHOICE, FieldKind.CURRENC
 SPLIT = (FieldKind.ACTORS, FieldKind.SCOPES, FieldKind.PROJECTS, FieldKind.MONEY)
 #: Separators of values on a line. An address may contain a semicolon: "https://e.org/?a=1;b=2".
 _BETWEEN, _BETWEEN_LINKS = re.compile(";"), re.compile(r";(?=\s|https?://|\Z)|(?<=>);")
-#: A sum of money, whose details in brackets may have semicolons, too.
+#: A sum of money, whose details in brackets may also have semicolons.
 _SUM = re.compile(r"(?:\([^()]*+\)|[^;])++")
 #: How a line is divided into values, by kind.
 _PARTS: dict[FieldKind, Callable[[str], list[str]]] = {

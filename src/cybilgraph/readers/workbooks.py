@@ -207,7 +207,7 @@ def displayed(cell: Any) -> str:
 
 
 def _other_sheets(input_file: Input, table: _Sheet, others: Iterable[_Sheet]) -> Iterator[Finding]:
-    """Yield a finding for each other sheet: a violation if it has projects, too."""
+    """Yield a finding for each other sheet: a violation if it also has projects."""
     for other in others:
         values = {"sheet": other.sheet.title, "read": table.sheet.title}
         advice = "hidden-sheet" if other.is_hidden else ""

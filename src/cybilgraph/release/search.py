@@ -44,7 +44,7 @@ PAGE_SIZE = 20
 _MAX_WORDS, _MAX_WORD_CHARS, MAX_FACET_VALUES = 12, 40, 20
 #: Accepted typos (a wrong, extra, missing or swapped letter) in a word and in a short one, and corrections per word.
 _MAX_TYPOS, _MAX_TYPOS_IN_SHORT_WORD, _SHORT_WORD_CHARS, _MAX_CORRECTIONS = 2, 1, 6, 5
-#: Few, because each result has some hundred facet values.
+#: Few, because each result has about a hundred facet values.
 _MAX_CACHED_RESULTS = 32
 _TIMEOUT_SECONDS = 3.0
 _ORDER_BY = {

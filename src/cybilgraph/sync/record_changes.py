@@ -43,7 +43,7 @@ class FieldChange:
     """A changed field, by its column name, with the removed and added values.
 
     Both are empty if only the order of the values or their evidence has changed. Removed contacts are not listed,
-    because the persons should not be named any more, nor what a curator rejected, which may name a person, too.
+    because the persons should no longer be named, nor what a curator rejected, which may also name a person.
     ``decided`` are new decisions of curators, each a verdict ("confirmed", "rejected" or "corrected") and the value
     that it is about, which is empty if it is not published.
     """

@@ -122,5 +122,5 @@ def test_withdrawn_setting_is_accepted_with_a_warning(tmp_path: Path) -> None:
     file.write_text("look-seconds = 60")
     for given in (["--look-seconds", "60"], ["--config", str(file)]):
         output = CliRunner().invoke(serve, ["build/no-such-folder", *given, "--service", "no address"]).stderr
-        assert output.startswith("look-seconds has no effect any more.")
+        assert output.startswith("look-seconds no longer has any effect.")
         assert "'no address' is not an absolute URL" in output

@@ -74,7 +74,7 @@ def test_file_is_read_after_a_spreadsheet_program_has_saved_it(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"verdict": "maybe"}, "the verdict 'maybe' is none of yes, no, instead, undo"),
+        ({"verdict": "maybe"}, "the verdict 'maybe' is not one of yes, no, instead, undo"),
         ({"field": "colour"}, "there is no field or role 'colour'"),
         ({"when": "31.1.27"}, "'31.1.27' is not a time such as 2027-01-31T12:00:00Z"),
         ({"who": ""}, "it has no who"),
@@ -91,7 +91,7 @@ def test_line_that_is_no_decision_is_reported(tmp_path: Path, change: dict[str, 
         file.write("20270131T120000-1f2e3d4c,G00")
     [bad, cut] = problems(tmp_path)
     assert (reason in bad[0], bad[1]) == (True, 3)
-    assert (cut[0], cut[1]) == ("This decision is not applied: it has 2 of 14 columns.", 4)
+    assert (cut[0], cut[1]) == ("This decision is not applied: it has only 2 of 14 columns.", 4)
     [later] = append_decisions(tmp_path, [ONE])
     assert ids(tmp_path) == [good.id, later.id], "a line cut off by a crash does not damage the next one"
     with Decisions(tmp_path) as decided:
@@ -247,7 +247,7 @@ def test_undoing_an_unknown_decision_is_reported(tmp_path: Path) -> None:
 
 def test_file_that_is_not_a_file_of_decisions_is_refused(tmp_path: Path) -> None:
     (tmp_path / "data.csv").write_text("a,b\n" * 1_000)
-    with pytest.raises(DecisionError, match=r"data\.csv, line 101: there are no column names above it") as caught:
+    with pytest.raises(DecisionError, match=r"data\.csv, line 101: no line above it has the column names") as caught:
         list(read_decisions(tmp_path))
     assert caught.value.hint.startswith("Restore the file")
     (tmp_path / "data.csv").unlink()
@@ -278,7 +278,7 @@ def test_long_text_is_read_back_or_refused(tmp_path: Path) -> None:
     csv.field_size_limit(1_000)  # as other code may
     [added] = append_decisions(tmp_path, [replace(ONE, new_value="\\" * 1_000_000)])
     assert list(read_decisions(tmp_path)) == [added]
-    with pytest.raises(DecisionError, match="A decision on G0020 has a text of more than 1,000,000 characters"):
+    with pytest.raises(DecisionError, match="A decision on G0020 contains a text of more than 1,000,000 characters"):
         append_decisions(tmp_path, [ONE, replace(ONE, why="x" * 1_000_001)])
     assert ids(tmp_path) == [added.id], "all decisions or none are added"
 

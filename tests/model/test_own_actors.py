@@ -94,7 +94,7 @@ def test_parent_merged_into_its_part_leaves_no_loop(tmp_path: Path) -> None:
     ("old", "new", "problem"),
     [
         ("gfce", "Nobody", "not a listed actor"),
-        ("gfce", "Global Forum on Cyber Expertise", "already one actor"),
+        ("gfce", "Global Forum on Cyber Expertise", "already the same actor"),
         ("Global Forum on Cyber Expertize", "access-now", "no actor"),
     ],
 )

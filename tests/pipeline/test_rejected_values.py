@@ -193,5 +193,5 @@ def test_build_refuses_a_broken_line_because_it_may_reject_something(tmp_path: P
     path.write_text(path.read_text(encoding="utf-8").replace(",no,", ",non,"), encoding="utf-8")
     with pytest.raises(DecisionError, match="1 broken line") as caught:
         pipeline.build([tmp_path / "a.txt"], tmp_path / "releases", decisions=tmp_path / "decisions", dumps=False)
-    assert "ana.csv:2: This decision is not applied: the verdict 'non' is none of yes, no" in caught.value.hint
+    assert "ana.csv:2: This decision is not applied: the verdict 'non' is not one of yes, no" in caught.value.hint
     assert not list((tmp_path / "releases").glob("0*"))

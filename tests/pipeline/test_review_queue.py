@@ -211,7 +211,7 @@ def test_claims_are_decided_in_a_workbook(first: Release, tmp_path: Path) -> Non
         sheet.worksheets[0].cell(row, header.index("verdict") + 1).value = verdict
     sheet.worksheets[0].cell(4, header.index("new_field") + 1).value = "partner"
     sheet.save(book)
-    assert "3 decisions added, 0 known already" in review(first, folder, "", "--import", str(book))
+    assert "3 decisions added; 0 were already known" in review(first, folder, "", "--import", str(book))
     queue = {(one.record, one.subject): one for one in open_claims(first, tmp_path / "none", 5, 0)}
     for made in in_force(folder, first):
         one = queue[made.record, made.value]

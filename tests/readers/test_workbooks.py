@@ -234,7 +234,7 @@ def test_visible_sheet_is_read_before_a_hidden_one_and_the_advice_says_that_a_sh
         book[name].sheet_state = "hidden"
     findings = checked(book)
     [table], [lists] = of_rule(findings, "other-table"), of_rule(findings, "other-sheet")
-    assert table.message == "The sheet “2023” has projects, too, but only the sheet “2024” was read."
+    assert table.message == "The sheet “2023” also contains projects, but only the sheet “2024” was read."
     for found in (table, lists):
         assert found.suggestion.startswith("The sheet is hidden. Unhide it and move any projects to the sheet “2024”")
 

@@ -74,7 +74,7 @@ def test_commands_add_list_and_remove_curators(tmp_path: Path) -> None:
     assert run("curators", "list", *at).stdout.decode().split("\n") == ["Ana", "Bea Ruiz", ""]
     assert run("curators", "remove", "Ana", *at).returncode == 0
     again = run("curators", "remove", "Ana", *at)
-    assert (again.returncode, b"There is no curator 'Ana'" in again.stderr) == (2, True)
+    assert (again.returncode, b"There is no curator called 'Ana'" in again.stderr) == (2, True)
     assert list(CuratorFile(path).read()) == ["Bea Ruiz"]
 
 

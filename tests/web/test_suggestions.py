@@ -381,7 +381,7 @@ def test_erased_person_is_removed_from_suggestions(tmp_path: Path, records: Path
         ({"comment": "x" * 2_001}, "comment is longer"),
         ({"sender": "x" * 201}, "longer than 200"),
         ({"email": "x" * 201}, "longer than 200"),
-        ({"text": EDITED.replace("Finished", "Fini\x1b[31mshed")}, r"Line 11 has .* \(U\+001B\)"),
+        ({"text": EDITED.replace("Finished", "Fini\x1b[31mshed")}, r"Line 11 contains .* \(U\+001B\)"),
         ({"text": EDITED.replace("Finished", "Fini\u202eshed")}, r"U\+202E"),
         (
             {"text": "<!doctype html><title>Support to Belize</title>"},

@@ -88,8 +88,8 @@ class Decision:
     ``record`` is the key of the project; empty if the decision is about an actor in all records. ``field`` is the name
     of the field, the role of an actor, ``SAME`` or ``ACTOR``. ``value`` is the key of what the field links to, or its
     name if it is not in the reference data; for other fields, the value at the time of the decision. An empty
-    ``new_field`` or ``new_value`` means that it stays the same. If an actor is ``INSTEAD`` another one, ``new_value`` is
-    the key or name of that one.
+    ``new_field`` or ``new_value`` means that it stays the same. If an actor is another one (``INSTEAD``), ``new_value``
+    is the key or name of that one.
 
     ``basis`` is how the claim was known when it was decided, and ``sentence`` its quotes, one per line. ``sha256`` is
     the checksum of the sentence or, without one, of the value. It shows whether the text has changed since then.

@@ -260,7 +260,7 @@ def test_claim_that_another_curator_decided_meanwhile_is_shown_as_such(ana: Cura
     own = made(site.decisions)[-1]
     terminal = replace(own, id="", when="", who="Cy", verdict=Verdict.YES)
     append_decisions(site.decisions, [own.undo(), terminal])
-    assert b"Cy has decided on this claim meanwhile" in bea.answer("no", claim).body
+    assert b"Cy has already decided on this claim" in bea.answer("no", claim).body
     assert len(made(site.decisions)) == count + 3
 
 

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -133,12 +133,16 @@ OOPS = b"Oops\nin the query\r\n\x1b[2JSELECT secret" + b" and on" * 100 + b" to 
 
 
 class FaultyProxy(ThreadingHTTPServer):
-    """A proxy for a server: ``fault`` is the fault of its responses, ``left`` the number of graphs that it still accepts."""
+    """A proxy for a server: ``fault`` is the fault of its responses, ``left`` the number of graphs that it still accepts.
+
+    ``once_status_is_written`` is called when the server has received which releases are loaded, before its response.
+    """
 
     daemon_threads = True
     fault = ""
     left = sys.maxsize
     asks_for = ""
+    once_status_is_written: Callable[[], object] | None = None
 
     def __init__(self, to: Store) -> None:
         super().__init__(("127.0.0.1", 0), _Through)
@@ -187,6 +191,9 @@ class _Through(BaseHTTPRequestHandler):
             return
         content, kind = answer.read(), answer.headers.get("Content-Type", "")
         connection.close()
+        if self.command == "PUT" and "loaded" in self.path and (call := way.once_status_is_written):
+            way.once_status_is_written = None
+            call()
         # Queries about the loaded release pass unchanged: only answers have faults.
         fault = "" if "loaded%3E" in self.path else way.fault
         match fault:

@@ -7,7 +7,6 @@ the files in ontology/, which give each a label, definition and example.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from urllib.parse import quote
 
 from cybilgraph.model.resources import read_ontology
@@ -25,9 +24,10 @@ class Vocabulary:
     rdflib too.
     """
 
-    def __init__(self, iri: str, terms: Iterable[str]) -> None:
+    def __init__(self, iri: str, terms: str) -> None:
+        """Create a namespace; spaces separate its ``terms``."""
         self.iri = iri
-        self.terms = frozenset(terms)
+        self.terms = frozenset(terms.split())
         self.__dict__.update({term: f"{iri}{term}" for term in self.terms})
 
     def __getattr__(self, term: str) -> str:  # called for unknown terms only
@@ -35,147 +35,71 @@ class Vocabulary:
 
 
 #: Our own terms are those that the ontology defines.
-CYB = Vocabulary(f"{BASE}ontology#", re.findall(r"^cyb:(\w+)$", read_ontology().decode(), re.MULTILINE))
-RDF = Vocabulary(
-    "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
-    ("type", "first", "rest", "nil", "reifies", "subject", "predicate", "object"),
-)
-RDFS = Vocabulary("http://www.w3.org/2000/01/rdf-schema#", ("label", "seeAlso", "isDefinedBy", "Datatype"))
+CYB = Vocabulary(f"{BASE}ontology#", " ".join(re.findall(r"^cyb:(\w+)$", read_ontology().decode(), re.MULTILINE)))
+RDF = Vocabulary("http://www.w3.org/1999/02/22-rdf-syntax-ns#", "type first rest nil reifies subject predicate object")
+RDFS = Vocabulary("http://www.w3.org/2000/01/rdf-schema#", "label seeAlso isDefinedBy Datatype")
 XSD = Vocabulary(
     "http://www.w3.org/2001/XMLSchema#",
-    (
-        "gYear",
-        "gYearMonth",
-        "date",
-        "dateTime",
-        "duration",
-        "integer",
-        "decimal",
-        "double",
-        "boolean",
-        "nonNegativeInteger",
-        "hexBinary",
-    ),
+    "gYear gYearMonth date dateTime duration integer decimal double boolean nonNegativeInteger hexBinary",
 )
-OWL = Vocabulary("http://www.w3.org/2002/07/owl#", ("Ontology", "deprecated", "sameAs", "imports", "versionInfo"))
+OWL = Vocabulary("http://www.w3.org/2002/07/owl#", "Ontology deprecated sameAs imports versionInfo")
 DCTERMS = Vocabulary(
     "http://purl.org/dc/terms/",
-    (
-        *(
-            "identifier",
-            "title",
-            "abstract",
-            "description",
-            "isPartOf",
-            "hasPart",
-            "relation",
-            "isReplacedBy",
-            "hasVersion",
-        ),
-        *("source", "rights", "language", "modified", "created"),
-        # Datasets and files
-        *("issued", "publisher", "creator", "license", "spatial", "temporal", "PeriodOfTime", "RightsStatement"),
-        *("LicenseDocument", "format", "conformsTo", "provenance", "ProvenanceStatement", "isVersionOf", "type"),
-    ),
+    "identifier title abstract description isPartOf hasPart relation isReplacedBy hasVersion source rights language "
+    "modified created issued publisher creator license spatial temporal PeriodOfTime RightsStatement LicenseDocument "
+    "format conformsTo provenance ProvenanceStatement isVersionOf type",
 )
 SKOS = Vocabulary(
     "http://www.w3.org/2004/02/skos/core#",
-    (
-        *("Concept", "ConceptScheme", "Collection", "prefLabel", "altLabel", "notation", "note", "definition"),
-        *("inScheme", "topConceptOf", "broader", "closeMatch", "exactMatch", "member"),
-    ),
+    "Concept ConceptScheme Collection prefLabel altLabel notation note definition inScheme topConceptOf broader "
+    "closeMatch exactMatch member",
 )
-ADMS = Vocabulary("http://www.w3.org/ns/adms#", ("Identifier", "identifier", "schemaAgency"))
-FOAF = Vocabulary("http://xmlns.com/foaf/0.1/", ("Agent", "primaryTopic", "homepage", "name"))
-ORG = Vocabulary("http://www.w3.org/ns/org#", ("classification", "subOrganizationOf"))
-OA = Vocabulary("http://www.w3.org/ns/oa#", ("TextQuoteSelector", "exact"))
+ADMS = Vocabulary("http://www.w3.org/ns/adms#", "Identifier identifier schemaAgency")
+FOAF = Vocabulary("http://xmlns.com/foaf/0.1/", "Agent primaryTopic homepage name")
+ORG = Vocabulary("http://www.w3.org/ns/org#", "classification subOrganizationOf")
+OA = Vocabulary("http://www.w3.org/ns/oa#", "TextQuoteSelector exact")
 PROV = Vocabulary(
     "http://www.w3.org/ns/prov#",
-    (
-        *("Agent", "Entity", "generatedAtTime", "wasAttributedTo", "wasDerivedFrom", "wasQuotedFrom"),
-        "wasRevisionOf",
-    ),
+    "Agent Entity generatedAtTime wasAttributedTo wasDerivedFrom wasQuotedFrom wasRevisionOf",
 )
-SPDX = Vocabulary(
-    "http://spdx.org/rdf/terms#", ("Checksum", "checksum", "algorithm", "checksumValue", "checksumAlgorithm_sha256")
-)
-VCARD = Vocabulary("http://www.w3.org/2006/vcard/ns#", ("Kind", "fn", "hasEmail", "note"))
+SPDX = Vocabulary("http://spdx.org/rdf/terms#", "Checksum checksum algorithm checksumValue checksumAlgorithm_sha256")
+VCARD = Vocabulary("http://www.w3.org/2006/vcard/ns#", "Kind fn hasEmail note")
 SCHEMA = Vocabulary(
     "https://schema.org/",
-    (
-        *("url", "position", "dissolutionDate", "domainIncludes", "rangeIncludes"),
-        *("amount", "MonetaryAmount", "value", "currency"),
-    ),
+    "url position dissolutionDate domainIncludes rangeIncludes amount MonetaryAmount value currency",
 )
 SH = Vocabulary(
     "http://www.w3.org/ns/shacl#",
-    (
-        *("Violation", "Warning", "Info", "name", "message", "severity"),
-        *("NodeShape", "PropertyShape", "property"),
-        *("targetClass", "targetNode", "targetSubjectsOf", "targetObjectsOf"),
-        *("SPARQLSelectExecutable", "SPARQLConstructExecutable", "construct"),
-        *("sparql", "select", "ask", "prefixes", "declare", "prefix", "namespace"),
-    ),
+    "Violation Warning Info name message severity NodeShape PropertyShape property targetClass targetNode "
+    "targetSubjectsOf targetObjectsOf SPARQLSelectExecutable SPARQLConstructExecutable construct sparql select ask "
+    "prefixes declare prefix namespace",
 )
 
 SD = Vocabulary(
     "http://www.w3.org/ns/sparql-service-description#",
-    (
-        *("Service", "Dataset", "Graph", "SPARQL11Query", "BasicFederatedQuery"),
-        *("endpoint", "supportedLanguage", "resultFormat", "feature", "defaultDataset", "defaultGraph"),
-    ),
+    "Service Dataset Graph SPARQL11Query BasicFederatedQuery endpoint supportedLanguage resultFormat feature "
+    "defaultDataset defaultGraph",
 )
 VOID = Vocabulary(
     "http://rdfs.org/ns/void#",
-    (
-        *("Dataset", "Linkset", "triples", "distinctSubjects", "classes", "properties", "entities"),
-        *("classPartition", "class", "propertyPartition", "property", "vocabulary", "exampleResource", "dataDump"),
-        *("sparqlEndpoint", "uriSpace", "feature", "subset", "target", "subjectsTarget", "objectsTarget"),
-        "linkPredicate",
-    ),
+    "Dataset Linkset triples distinctSubjects classes properties entities classPartition class propertyPartition "
+    "property vocabulary exampleResource dataDump sparqlEndpoint uriSpace feature subset target subjectsTarget "
+    "objectsTarget linkPredicate",
 )
 DCAT = Vocabulary(
     "http://www.w3.org/ns/dcat#",
-    (
-        *("Catalog", "Dataset", "Distribution", "DataService", "dataset", "service", "distribution", "version"),
-        *("accessURL", "downloadURL", "accessService", "byteSize", "mediaType", "compressFormat", "landingPage"),
-        *("startDate", "endDate", "endpointURL", "endpointDescription", "servesDataset", "keyword"),
-    ),
+    "Catalog Dataset Distribution DataService dataset service distribution version accessURL downloadURL "
+    "accessService byteSize mediaType compressFormat landingPage startDate endDate endpointURL endpointDescription "
+    "servesDataset keyword",
 )
-HYDRA = Vocabulary(
-    "http://www.w3.org/ns/hydra/core#", ("PagedCollection", "totalItems", "itemsPerPage", "firstPage", "lastPage")
-)
-LDES = Vocabulary("https://w3id.org/ldes#", ("EventStream", "timestampPath", "versionOfPath"))
-TREE = Vocabulary(
-    "https://w3id.org/tree#",
-    ("Node", "GreaterThanOrEqualToRelation", "member", "node", "path", "relation", "value", "view"),
-)
-ACTIVITY = Vocabulary("https://www.w3.org/ns/activitystreams#", ("Create", "Update", "Delete"))
+HYDRA = Vocabulary("http://www.w3.org/ns/hydra/core#", "PagedCollection totalItems itemsPerPage firstPage lastPage")
+LDES = Vocabulary("https://w3id.org/ldes#", "EventStream timestampPath versionOfPath")
+TREE = Vocabulary("https://w3id.org/tree#", "Node GreaterThanOrEqualToRelation member node path relation value view")
+ACTIVITY = Vocabulary("https://www.w3.org/ns/activitystreams#", "Create Update Delete")
 #: All vocabularies.
 VOCABULARIES = (
-    *(
-        CYB,
-        RDF,
-        RDFS,
-        XSD,
-        OWL,
-        DCTERMS,
-        SKOS,
-        ADMS,
-        FOAF,
-        ORG,
-        OA,
-        PROV,
-        SPDX,
-        VCARD,
-        SCHEMA,
-        SH,
-        SD,
-        VOID,
-        DCAT,
-        HYDRA,
-    ),
-    *(LDES, TREE, ACTIVITY),
+    *(CYB, RDF, RDFS, XSD, OWL, DCTERMS, SKOS, ADMS, FOAF, ORG, OA, PROV, SPDX, VCARD, SCHEMA, SH, SD, VOID, DCAT),
+    *(HYDRA, LDES, TREE, ACTIVITY),
 )
 
 #: Prefixes that queries may use without declaring them, and that Turtle output uses.

@@ -44,10 +44,10 @@ class Field:
     """One row of the table of fields.
 
     ``term`` is the property that links a project to the value. ``column`` is the name of the field in tables
-    and documents (CSV, JSON …), ``about`` describes it to people who fill in a form. ``labels`` are other
-    headings and labels for the field, in lower case and without a colon. A section of prose has its
-    ``content``, and ``iati``: the IATI element that carries it, and its type there (code lists DescriptionType
-    and ResultType).
+    and documents (CSV, JSON …), ``about`` describes it to people who fill in a form. ``label_text`` lists other
+    headings and labels for the field, in lower case and without a colon, separated by semicolons. A section of
+    prose has its ``content``, and ``iati``: the IATI element that carries it, and its type there (code lists
+    DescriptionType and ResultType).
     """
 
     name: str
@@ -55,9 +55,14 @@ class Field:
     term: str = ""
     column: str = ""
     about: str = ""
-    labels: tuple[str, ...] = ()
+    label_text: str = ""
     content: Content | None = None
     iati: tuple[str, str] | None = None
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Other headings and labels for the field."""
+        return tuple(filter(None, self.label_text.split("; ")))
 
     @property
     def segment(self) -> str:
@@ -86,7 +91,7 @@ FIELDS = (
         DCTERMS.title,
         "title",
         "The project's name.",
-        ("project title", "project name", "name of the project", "name of project", "title of the project"),
+        "project title; project name; name of the project; name of project; title of the project",
     ),
     Field(
         "code",
@@ -94,16 +99,16 @@ FIELDS = (
         DCTERMS.identifier,
         "code",
         "The Cybil code, such as G0020 or GI-07.",
-        ("cybil code", "gfce code", "project code", "cybil project code", "gfce project code"),
+        "cybil code; gfce code; project code; cybil project code; gfce project code",
     ),
-    Field("iati", FieldKind.VALUE, CYB.iatiIdentifier, "iati_identifier", "The IATI identifier.", ("iati id",)),
+    Field("iati", FieldKind.VALUE, CYB.iatiIdentifier, "iati_identifier", "The IATI identifier.", "iati id"),
     Field(
         "other_ids",
         FieldKind.IDENTIFIERS,
         ADMS.identifier,
         "other_ids",
         "Identifiers in other registers, preceded by the name of the register: World Bank: P161086.",
-        ("other id", "other identifiers", "other identifier", "other project number", "other project numbers"),
+        "other id; other identifiers; other identifier; other project number; other project numbers",
     ),
     Field(
         "slug",
@@ -118,7 +123,7 @@ FIELDS = (
         CYB.status,
         "status",
         "Planned, Ongoing, Finished, Cancelled or Suspended.",
-        ("project status", "current status"),
+        "project status; current status",
     ),
     Field(
         "start",
@@ -126,7 +131,7 @@ FIELDS = (
         CYB.start,
         "start",
         f"Start date. {_DATE}",
-        ("from", "start date", "started", "starting date", "project start", "begin"),
+        "from; start date; started; starting date; project start; begin",
     ),
     Field(
         "end",
@@ -134,7 +139,7 @@ FIELDS = (
         CYB.end,
         "end",
         f"End date, past or planned. {_DATE}",
-        ("to", "end date", "ended", "until", "project end", "completion date"),
+        "to; end date; ended; until; project end; completion date",
     ),
     Field(
         "duration",
@@ -142,20 +147,8 @@ FIELDS = (
         CYB.duration,
         "duration",
         "Duration, such as 18 months or P18M.",
-        (
-            "duration of the project",
-            "project duration",
-            "start and end date",
-            "start and end dates",
-            "period",
-            "project period",
-            "term of cooperation",
-            "period of cooperation",
-            "date",
-            "dates",
-            "when",
-            "timeframe",
-        ),
+        "duration of the project; project duration; start and end date; start and end dates; period; project period; "
+        "term of cooperation; period of cooperation; date; dates; when; timeframe",
     ),
     Field(
         "funder",
@@ -163,18 +156,8 @@ FIELDS = (
         CYB.funder,
         "funders",
         "Organisations that pay for the project.",
-        (
-            *("funder", "donors", "donor", "funded by", "financed by", "funding", "funding organisation", "sponsor"),
-            *(
-                "funding organisations",
-                "sponsors",
-                "paid for by",
-                "paid by",
-                "who pays",
-                "who paid",
-                "source of funding",
-            ),
-        ),
+        "funder; donors; donor; funded by; financed by; funding; funding organisation; sponsor; "
+        "funding organisations; sponsors; paid for by; paid by; who pays; who paid; source of funding",
     ),
     Field(
         "implementer",
@@ -182,19 +165,10 @@ FIELDS = (
         CYB.implementer,
         "implementers",
         "Organisations that deliver the project.",
-        (
-            *("implementors", "implementor", "implementer", "implementing partners", "implementing partner"),
-            *("implementing organisation", "implementing organisations", "implementing agency", "implemented by"),
-            *("delivered by", "done by", "carried out by", "run by", "led by", "executed by", "executing agency"),
-            *(
-                "lead implementer",
-                "who delivers",
-                "who delivered",
-                "who did it",
-                "who does it",
-                "who implements",
-            ),
-        ),
+        "implementors; implementor; implementer; implementing partners; implementing partner; "
+        "implementing organisation; implementing organisations; implementing agency; implemented by; delivered by; "
+        "done by; carried out by; run by; led by; executed by; executing agency; lead implementer; who delivers; "
+        "who delivered; who did it; who does it; who implements",
     ),
     Field(
         "partner",
@@ -202,7 +176,7 @@ FIELDS = (
         CYB.partner,
         "partners",
         "Other organisations that take part.",
-        ("partner", "local partner", "local partners", "partner organisations", "together with", "with"),
+        "partner; local partner; local partners; partner organisations; together with; with",
     ),
     Field(
         "beneficiary",
@@ -210,7 +184,7 @@ FIELDS = (
         CYB.beneficiary,
         "beneficiaries",
         "Organisations that benefit from the project.",
-        ("beneficiary", "beneficiary organisations", "for whom", "recipient", "recipients", "who benefits"),
+        "beneficiary; beneficiary organisations; for whom; recipient; recipients; who benefits",
     ),
     Field(
         "accountable",
@@ -218,10 +192,8 @@ FIELDS = (
         CYB.accountable,
         "accountable",
         "Organisation responsible for the project as a whole.",
-        (
-            *("accountable organisation", "accountable organization", "lead organisation", "lead organization"),
-            *("lead agency", "lead institution", "overall responsibility"),
-        ),
+        "accountable organisation; accountable organization; lead organisation; lead organization; lead agency; "
+        "lead institution; overall responsibility",
     ),
     Field(
         "extending",
@@ -229,10 +201,8 @@ FIELDS = (
         CYB.extending,
         "extending",
         "Organisation that manages the project for a funder.",
-        (
-            *("extending organisation", "extending organization", "managing organisation", "managing organization"),
-            *("managed by", "managing agency", "fund manager", "grant manager"),
-        ),
+        "extending organisation; extending organization; managing organisation; managing organization; managed by; "
+        "managing agency; fund manager; grant manager",
     ),
     Field(
         "theme",
@@ -240,10 +210,8 @@ FIELDS = (
         CYB.theme,
         "themes",
         "Themes or topics of the Cybil Portal.",
-        (
-            *("themes & topics", "themes and topics", "theme", "topics", "topic", "thematic focus", "theme & topic"),
-            *("thematic area", "thematic areas", "focus area", "focus areas", "subject"),
-        ),
+        "themes & topics; themes and topics; theme; topics; topic; thematic focus; theme & topic; thematic area; "
+        "thematic areas; focus area; focus areas; subject",
     ),
     Field(
         "country",
@@ -251,21 +219,19 @@ FIELDS = (
         CYB.country,
         "countries",
         "Beneficiary countries: names or ISO 3166-1 codes.",
-        (
-            *("country", "priority countries", "beneficiary countries", "beneficiary country", "country of activity"),
-            *("partner countries", "participating countries", "target countries", "target country", "where"),
-            *("recipient countries", "recipient country", "countries covered"),
-        ),
+        "country; priority countries; beneficiary countries; beneficiary country; country of activity; "
+        "partner countries; participating countries; target countries; target country; where; recipient countries; "
+        "recipient country; countries covered",
     ),
-    Field("region", FieldKind.SCOPES, CYB.region, "regions", "UN M49 regions.", ("region", "geographic scope")),
-    Field("group", FieldKind.SCOPES, CYB.group, "groups", "Groups of countries, such as ASEAN or SADC.", ("group",)),
+    Field("region", FieldKind.SCOPES, CYB.region, "regions", "UN M49 regions.", "region; geographic scope"),
+    Field("group", FieldKind.SCOPES, CYB.group, "groups", "Groups of countries, such as ASEAN or SADC.", "group"),
     Field(
         "audience",
         FieldKind.SCOPES,
         CYB.audience,
         "audiences",
         "Groups of people or organisations that the project serves, such as women diplomats or small businesses.",
-        ("audience", "target audience", "target audiences"),
+        "audience; target audience; target audiences",
     ),
     Field(
         "funding",
@@ -275,23 +241,20 @@ FIELDS = (
         "Sums of money with the code of their currency: EUR 3,350,000. In brackets, if known: the kind (budget, "
         "commitment, planned disbursement or disbursement), the period, who pays and who receives: EUR 3,350,000 "
         "(commitment, 2019–2021, from European Union, to Council of Europe).",
-        (
-            *("total budget", "total cost", "total costs", "cost", "costs", "overall budget", "budget amount"),
-            *("amount", "total amount", "project value", "total value", "contract value", "value of the contract"),
-            *("eu contribution", "net eu contribution", "eu funding", "ec contribution", "total eu contribution"),
-            *("commitment", "commitments", "contribution", "contributions", "grant amount", "grant", "grant value"),
-            *("funding amount", "total funding", "disbursement", "disbursements", "expenditure", "total expenditure"),
-            *("planned disbursement", "planned disbursements", "amount spent"),
-        ),
+        "total budget; total cost; total costs; cost; costs; overall budget; budget amount; amount; total amount; "
+        "project value; total value; contract value; value of the contract; eu contribution; net eu contribution; "
+        "eu funding; ec contribution; total eu contribution; commitment; commitments; contribution; contributions; "
+        "grant amount; grant; grant value; funding amount; total funding; disbursement; disbursements; expenditure; "
+        "total expenditure; planned disbursement; planned disbursements; amount spent",
     ),
-    Field("currency", FieldKind.CURRENCY, labels=("currency",)),
+    Field("currency", FieldKind.CURRENCY, label_text="currency"),
     Field(
         "contacts",
         FieldKind.CONTACTS,
         CYB.contact,
         "contacts",
         "Contacts: Name <e-mail>. They are published.",
-        ("contact", "contact person", "contact persons", "contact details", "contact point", "point of contact"),
+        "contact; contact person; contact persons; contact details; contact point; point of contact",
     ),
     Field(
         "summary",
@@ -299,7 +262,7 @@ FIELDS = (
         DCTERMS.abstract,
         "summary",
         "The project in a few sentences.",
-        ("short introduction on the project", "short introduction", "short description", "in short", "abstract"),
+        "short introduction on the project; short introduction; short description; in short; abstract",
         content=Content.PURPOSE,
         iati=("description", "1"),
     ),
@@ -309,10 +272,8 @@ FIELDS = (
         DCTERMS.description,
         "description",
         "Any other text about the project.",
-        (
-            *("details", "general information", "target groups", "target group", "project description"),
-            *("about the project", "further information", "more information", "project site", "project sites"),
-        ),
+        "details; general information; target groups; target group; project description; about the project; "
+        "further information; more information; project site; project sites",
         content=Content.DETAILS,
         iati=("description", "4"),
     ),
@@ -322,16 +283,10 @@ FIELDS = (
         CYB.aim,
         "aim",
         "What the project aims to achieve.",
-        (
-            *("aims", "aims / objectives", "aims/objectives", "aims and objectives", "objectives", "objective"),
-            *("project objective", "project objectives", "overall objective", "specific objective", "goal", "goals"),
-            *(
-                "what did the project want to achieve",
-                "what does the project want to achieve",
-                "what do you want to achieve",
-            ),
-            *("specific objectives", "purpose", "aim / objectives", "main objective"),
-        ),
+        "aims; aims / objectives; aims/objectives; aims and objectives; objectives; objective; project objective; "
+        "project objectives; overall objective; specific objective; goal; goals; "
+        "what did the project want to achieve; what does the project want to achieve; what do you want to achieve; "
+        "specific objectives; purpose; aim / objectives; main objective",
         content=Content.PURPOSE,
         iati=("description", "2"),
     ),
@@ -341,7 +296,7 @@ FIELDS = (
         CYB.context,
         "context",
         "Why the project is needed.",
-        ("background", "rationale", "why", "why this project", "the problem", "why is it needed"),
+        "background; rationale; why; why this project; the problem; why is it needed",
         content=Content.BACKGROUND,
         iati=("description", "4"),
     ),
@@ -351,18 +306,8 @@ FIELDS = (
         CYB.outcome,
         "outcomes",
         "What has changed, or is meant to change.",
-        (
-            "outcome",
-            "what has changed",
-            "what changed",
-            "what was achieved",
-            "results",
-            "result",
-            "expected outcomes",
-            "expected results",
-            "main results",
-            "impact",
-        ),
+        "outcome; what has changed; what changed; what was achieved; results; result; expected outcomes; "
+        "expected results; main results; impact",
         content=Content.RESULTS,
         iati=("result", "2"),
     ),
@@ -372,15 +317,7 @@ FIELDS = (
         CYB.output,
         "outputs",
         "What the project produced.",
-        (
-            "output",
-            "what was made",
-            "what was produced",
-            "deliverables",
-            "expected outputs",
-            "main outputs",
-            "products",
-        ),
+        "output; what was made; what was produced; deliverables; expected outputs; main outputs; products",
         content=Content.RESULTS,
         iati=("result", "1"),
     ),
@@ -390,14 +327,8 @@ FIELDS = (
         CYB.activity,
         "activities",
         "What the project did.",
-        (
-            "activity",
-            *("what was done", "what is done", "what has been done", "what did the project do", "what does it do"),
-            "examples of activities",
-            "main activities",
-            "key activities",
-            "project activities",
-        ),
+        "activity; what was done; what is done; what has been done; what did the project do; what does it do; "
+        "examples of activities; main activities; key activities; project activities",
         content=Content.ACTIVITIES,
         iati=("description", "4"),
     ),
@@ -408,7 +339,7 @@ FIELDS = (
         "indicators",
         "How results are measured, with baseline, targets and actual values: Analysts trained (result: Teams answer "
         "incidents): baseline 0 in 2018; target 12 from 2019-01-01 to 2019-12-31.",
-        ("indicator", "performance indicators", "key performance indicators"),
+        "indicator; performance indicators; key performance indicators",
     ),
     Field(
         "classifications",
@@ -417,7 +348,7 @@ FIELDS = (
         "classifications",
         "Codes of other vocabularies, such as the sectors of the OECD DAC: DAC sector 15210: Security system "
         "management (60%).",
-        ("classification",),
+        "classification",
     ),
     Field(
         "links",
@@ -425,10 +356,8 @@ FIELDS = (
         CYB.link,
         "links",
         "Related web pages: Text <URL>.",
-        (
-            *("other website links", "other relevant links", "relevant links", "useful links", "link", "website"),
-            *("websites", "read more", "related links", "other links"),
-        ),
+        "other website links; other relevant links; relevant links; useful links; link; website; websites; "
+        "read more; related links; other links",
     ),
     Field(
         "part_of",
@@ -436,7 +365,7 @@ FIELDS = (
         DCTERMS.isPartOf,
         "part_of",
         "Larger projects that include this one, by code or title.",
-        ("part of", "parent project", "programme"),
+        "part of; parent project; programme",
     ),
     Field(
         "includes",
@@ -444,7 +373,7 @@ FIELDS = (
         DCTERMS.hasPart,
         "includes",
         "Smaller projects that are part of this one, by code or title.",
-        ("sub-projects", "subprojects"),
+        "sub-projects; subprojects",
     ),
     Field(
         "follows",
@@ -452,7 +381,7 @@ FIELDS = (
         CYB.follows,
         "follows",
         "Earlier projects that this one continues, by code or title.",
-        ("previous phase", "follow-up of", "follow-up to"),
+        "previous phase; follow-up of; follow-up to",
     ),
     Field(
         "related",
@@ -460,7 +389,7 @@ FIELDS = (
         DCTERMS.relation,
         "related",
         "Other related projects, by code or title.",
-        ("related projects", "related project", "see also"),
+        "related projects; related project; see also",
     ),
     Field(
         "address",
@@ -468,7 +397,7 @@ FIELDS = (
         DCTERMS.source,
         "address",
         "The URL of the project's page.",
-        ("page address", "url"),
+        "page address; url",
     ),
     Field(
         "updated",
@@ -476,7 +405,7 @@ FIELDS = (
         DCTERMS.modified,
         "updated",
         "Date of the last change to the record: 2024-05-31.",
-        ("last updated", "last update", "page updated"),
+        "last updated; last update; page updated",
     ),
     Field(
         "retrieved",
@@ -484,11 +413,11 @@ FIELDS = (
         PROV.generatedAtTime,
         "retrieved",
         "Date or time at which the page was saved: 2024-05-31, or 2024-05-31T10:00:00Z.",
-        ("date retrieved", "retrieved on", "captured", "date captured", "saved on"),
+        "date retrieved; retrieved on; captured; date captured; saved on",
     ),
     Field("rights", FieldKind.RECORD, DCTERMS.rights, "rights", "Terms of use of the record."),
     Field("language", FieldKind.RECORD, DCTERMS.language, "language", "Language of the text, such as en, fr or es."),
-    Field("page", FieldKind.LAYOUT, labels=("project", "about", "suggest a page edit")),
+    Field("page", FieldKind.LAYOUT, label_text="project; about; suggest a page edit"),
 )
 BY_NAME = {row.name: row for row in FIELDS}
 

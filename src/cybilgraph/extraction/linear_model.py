@@ -15,7 +15,7 @@ from functools import cache
 
 from cybilgraph.errors import ReferenceDataError
 from cybilgraph.model.record import Basis
-from cybilgraph.model.resources import REFERENCE
+from cybilgraph.model.resources import REFERENCE, read_reference
 
 _REPAIR = "Run data/reference/update_weights.py to create it again."
 
@@ -55,8 +55,7 @@ def load_model(name: str) -> LinearModel:
         with (REFERENCE / f"{name}-weights.csv").open(encoding="utf-8", newline="") as file:
             _, *classes = next(rows := csv.reader(file))
             weights = {feature: tuple(round(float(cell or 0) * 100) for cell in cells) for feature, *cells in rows}
-        with (REFERENCE / "thresholds.csv").open(encoding="utf-8", newline="") as file:
-            [row] = [row for row in csv.DictReader(file) if row["model"] == name]
+        [row] = [row for row in read_reference(REFERENCE / "thresholds.csv") if row["model"] == name]
         return LinearModel(tuple(classes), weights, float(row["derived"]), float(row["possible"]))
     except (KeyError, ValueError, StopIteration) as error:
         raise ReferenceDataError(f"The weights of the model {name!r} cannot be read: {error}", _REPAIR) from error

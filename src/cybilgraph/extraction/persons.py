@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterable, Iterator
 from functools import cache
@@ -12,7 +11,7 @@ from cybilgraph.extraction.organisation_names import is_organisation_in_context
 from cybilgraph.model import organisations
 from cybilgraph.model.organisations import is_organisation_name, is_organisation_word
 from cybilgraph.model.record import Contact
-from cybilgraph.model.resources import REFERENCE
+from cybilgraph.model.resources import read_reference
 
 _WORD = r"[A-ZÀ-ÖØ-Þ](?:[^\W\d_]|['’-](?=[^\W\d_]))+"
 _HONORIFICS = (
@@ -97,5 +96,4 @@ def _first_letters() -> frozenset[str]:
 
 @cache
 def _given_names() -> frozenset[str]:
-    with (REFERENCE / "given-names.csv").open(encoding="utf-8", newline="") as file:
-        return frozenset(row["name"] for row in csv.DictReader(file))
+    return frozenset(row["name"] for row in read_reference("given-names.csv"))

@@ -10,7 +10,6 @@ phrase begins the sentence or its main clause; ``before`` is a pattern for the t
 
 from __future__ import annotations
 
-import csv
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterator
@@ -25,7 +24,7 @@ from cybilgraph.errors import ReferenceDataError
 from cybilgraph.extraction.name_spans import ACTOR, BODY, DEMONYM, MARKS, NAME, PLACE, PROJECT
 from cybilgraph.extraction.prefilter import Clause, Group, first_words, parse, required_words, selectivity
 from cybilgraph.extraction.sentences import Name, Sentence
-from cybilgraph.model.resources import REFERENCE
+from cybilgraph.model.resources import REFERENCE, read_reference
 from cybilgraph.model.values import value
 
 #: The phrase file in use.
@@ -239,8 +238,7 @@ def phrases() -> tuple[Phrase, ...]:
 
     Raises ReferenceDataError if a phrase begins with neither words nor names.
     """
-    with PHRASES_FILE.open(encoding="utf-8", newline="") as file:
-        return tuple(_phrase(number, row) for number, row in enumerate(csv.DictReader(file)))
+    return tuple(_phrase(number, row) for number, row in enumerate(read_reference(PHRASES_FILE)))
 
 
 @cache

@@ -6,14 +6,13 @@ ones: a name after "by" and a verb of doing, before a word about money, after a 
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterator
 from functools import cache, lru_cache
 from itertools import pairwise
 
 from cybilgraph.extraction.name_spans import ACTOR, BODY, MARKS, NAME, PLACE
-from cybilgraph.model.resources import REFERENCE
+from cybilgraph.model.resources import read_reference
 
 #: Names in a list share the text before the first and after the last.
 _NAME_AND_ABBREVIATION = rf"[{ACTOR}{BODY}{NAME}{PLACE}](?: \([^)]{{0,80}}\))?"
@@ -159,8 +158,7 @@ def _load_word_classes() -> tuple[dict[str, str], dict[str, str], int]:
     """Load the classes of whole words and of prefixes ("fund*"), and the length of the longest prefix."""
     whole: dict[str, str] = {}
     beginnings: dict[str, str] = {}
-    with (REFERENCE / "role-words.csv").open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            word = row["word"]
-            (beginnings if word.endswith("*") else whole)[word.removesuffix("*")] = row["kind"]
+    for row in read_reference("role-words.csv"):
+        word = row["word"]
+        (beginnings if word.endswith("*") else whole)[word.removesuffix("*")] = row["kind"]
     return whole, beginnings, max(map(len, beginnings))

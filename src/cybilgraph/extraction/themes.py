@@ -6,7 +6,6 @@ patterns are in data/reference/theme-cues.csv, the most specific first.
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterable, Set
 from functools import cache
@@ -15,7 +14,7 @@ from cybilgraph.errors import ReferenceDataError
 from cybilgraph.extraction.sentences import Sentence
 from cybilgraph.model.fields import Content, sections
 from cybilgraph.model.gazetteer import Gazetteer, GazetteerEntry, fold_in_place
-from cybilgraph.model.resources import REFERENCE
+from cybilgraph.model.resources import read_reference
 
 #: Sections whose themes count if the title names none.
 _PURPOSE_SECTIONS = sections(Content.PURPOSE)
@@ -31,8 +30,7 @@ def load_cues() -> tuple[tuple[str, re.Pattern[str]], ...]:
 
     Raises ReferenceDataError if a pattern is invalid.
     """
-    with (REFERENCE / "theme-cues.csv").open(encoding="utf-8", newline="") as file:
-        return tuple((row["theme"], _pattern(row["pattern"])) for row in csv.DictReader(file))
+    return tuple((row["theme"], _pattern(row["pattern"])) for row in read_reference("theme-cues.csv"))
 
 
 def _pattern(text: str) -> re.Pattern[str]:

@@ -5,13 +5,12 @@ A dollar sign alone names no currency, since two dozen currencies have it.
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from functools import cache
 
-from cybilgraph.model.resources import REFERENCE
+from cybilgraph.model.resources import read_reference
 from cybilgraph.model.values import value
 
 #: Amounts that every engine stores exactly, in canonical form (XSD 1.1 part 2, 3.3.3).
@@ -129,8 +128,7 @@ def _plain_number(number: str, by: str, is_scaled: bool) -> str:
 @cache
 def _currencies() -> tuple[Mapping[str, str], re.Pattern[str]]:
     """Return the codes by code, name and sign, and the pattern of a sum with any of them."""
-    with (REFERENCE / "currencies.csv").open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = read_reference("currencies.csv")
     codes = {row["code"]: row["code"] for row in rows}
     signs = {name: row["code"] for row in rows for name in row["aliases"].split(";") if name}
     # Names may be words of other meanings before a number ("won 5 prizes"), but hardly after one.

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from functools import cache
 
-from cybilgraph.model.resources import REFERENCE
+from cybilgraph.model.resources import read_reference
 from cybilgraph.runtime.bounded_cache import cache_short
 
 
@@ -22,8 +21,7 @@ def words(category: str) -> frozenset[str]:
 @cache
 def _words_by_category() -> dict[str, frozenset[str]]:
     """Read all categories at once, because sandboxed workers cannot read the file for another one later."""
-    with (REFERENCE / "organisation-words.csv").open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = read_reference("organisation-words.csv")
     return {
         name: frozenset(row["word"] for row in rows if row["category"] == name)
         for name in {row["category"] for row in rows}

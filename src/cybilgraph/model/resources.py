@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,6 +28,12 @@ FINGERPRINT_FILES = (
     (_SHAPES, "*.ttl"),
     (_ONTOLOGY, "*.ttl"),
 )
+
+
+def read_reference(file: str | Path) -> list[dict[str, str]]:
+    """Return the rows of a table in this folder, or of another with its path."""
+    with (REFERENCE / file).open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
 
 
 def read_ontology() -> bytes:

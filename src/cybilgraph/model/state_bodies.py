@@ -6,7 +6,6 @@ in brackets, as an owner, as an adjective, or not at all if the rest of the reco
 
 from __future__ import annotations
 
-import csv
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -15,7 +14,7 @@ from functools import cache
 
 from cybilgraph.model.gazetteer import DEMONYM, PLACES, GazetteerEntry, fold, load_gazetteer, slug
 from cybilgraph.model.record import Named, Participation, Scope
-from cybilgraph.model.resources import REFERENCE
+from cybilgraph.model.resources import read_reference
 from cybilgraph.model.values import value
 from cybilgraph.runtime.bounded_cache import cache_short
 
@@ -171,8 +170,7 @@ def is_of_other_state(name: ActorName, entry: GazetteerEntry) -> bool:
 
 @cache
 def _words() -> dict[str, str]:
-    with (REFERENCE / "state-bodies.csv").open(encoding="utf-8", newline="") as file:
-        return {fold(row["word"]): row["kind"] for row in csv.DictReader(file)}
+    return {fold(row["word"]): row["kind"] for row in read_reference("state-bodies.csv")}
 
 
 @cache_short(entries=5_000, longest=500)

@@ -31,14 +31,13 @@ from cybilgraph.model.links import CATEGORY, FORMAT, LANGUAGE, kind_of_detail, l
 from cybilgraph.model.record import Basis, Date, Funding, Named, Participation, Record, Relation, Scope, Text
 from cybilgraph.model.state_bodies import label
 from cybilgraph.model.vocabulary import BASE, CYB, SKOS
-from cybilgraph.rdf.serialisation import project_key
+from cybilgraph.rdf.serialisation import project_key, to_xml_text
 from cybilgraph.readers import Input, read_input
 from cybilgraph.readers import iati as codes
 from cybilgraph.readers.funding import funding_text
 from cybilgraph.readers.iati.activity_sums import ELEMENTS, TRANSACTIONS
 from cybilgraph.readers.page.sections import derive_slug
 
-_NOT_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 _ACTOR = re.compile(rf"<{re.escape(BASE)}id/actor/[^>]+>".encode())
 _ACTOR_NAME_OR_SEAT = re.compile(rf"(<{re.escape(BASE)}id/actor/[^>]+>) <(?:{SKOS.prefLabel}|{CYB.seat})> .*")
@@ -88,7 +87,7 @@ def _activity(record: Record) -> Any:
         day = record.updated.text
         about["last-updated-datetime"] = f"{day}T00:00:00Z" if len(day) == len("2024-05-31") else day
     activity = etree.Element("iati-activity", about, {"cyb": CYB.iri})
-    _add(activity, "iati-identifier").text = _clean(
+    _add(activity, "iati-identifier").text = to_xml_text(
         record.iati.text if record.iati else f"{codes.GENERATED_PREFIX}{record.key}"
     )
     # We only pass on information: a secondary reporter does not take part.
@@ -194,7 +193,7 @@ def _contacts(activity: Any, record: Record) -> None:
             if text:
                 _add(element, tag, text)
         if contact.email:
-            _add(element, "email").text = _clean(contact.email)
+            _add(element, "email").text = to_xml_text(contact.email)
 
 
 def _classifications(activity: Any, found: Iterable[tuple[Text, Classification]], tags: Iterable[str]) -> None:
@@ -207,7 +206,7 @@ def _classifications(activity: Any, found: Iterable[tuple[Text, Classification]]
                 about |= {"percentage": one.share, "significance": one.significance}
                 element = _add(activity, tag, one.name, {name: value for name, value in about.items() if value})
                 if one.text != text.text:
-                    etree.SubElement(element, codes.PRINTED).text = _clean(text.text)
+                    etree.SubElement(element, codes.PRINTED).text = to_xml_text(text.text)
 
 
 def _scope(activity: Any, scope: Scope) -> None:
@@ -247,7 +246,7 @@ def _sum(activity: Any, one: Funding) -> None:
         if named and tag != "budget":
             _add(element, name, _name(named))
     if tag == "transaction" or one.provider or one.receiver or one.transactions:
-        etree.SubElement(element, codes.PRINTED).text = _clean(funding_text(one))
+        etree.SubElement(element, codes.PRINTED).text = to_xml_text(funding_text(one))
     _add_evidence(element, one)
 
 
@@ -259,14 +258,14 @@ def _links(activity: Any, record: Record) -> None:
                 for kind in (FORMAT, CATEGORY, LANGUAGE)
             }
             kind = next(iter(by_kind[FORMAT]), mimetypes.guess_type(link.url)[0] or "text/html")
-            element = _add(activity, "document-link", attributes={"format": kind, "url": _clean(link.url)})
+            element = _add(activity, "document-link", attributes={"format": kind, "url": to_xml_text(link.url)})
             _add(element, "title", link.text)
             for code in by_kind[CATEGORY] or [_PAGE]:
                 _add(element, "category", attributes={"code": code})
             for code in by_kind[LANGUAGE]:
                 _add(element, "language", attributes={"code": code})
             if not (by_kind[FORMAT] and by_kind[CATEGORY]):  # IATI requires more than is known
-                etree.SubElement(element, codes.PRINTED).text = _clean(link_text(link.text, link.details))
+                etree.SubElement(element, codes.PRINTED).text = to_xml_text(link_text(link.text, link.details))
 
 
 def _results(activity: Any, record: Record) -> None:
@@ -315,12 +314,12 @@ def _indicator(result: Any, text: Text, one: Indicator) -> None:
                 _add(period, tag, attributes={"iso-date": date_bounds(day)[last]})
         for value in sorted(values, key=lambda value: value.kind != "target"):  # in the order of the schema
             _add(period, value.kind, attributes={"value": value.value})
-    etree.SubElement(element, codes.PRINTED).text = _clean(text.text)
+    etree.SubElement(element, codes.PRINTED).text = to_xml_text(text.text)
 
 
 def _add_printed(element: Any, kind: str, printed: Text, stated: str) -> None:
     """Add the printed form of a value if it differs from the stated one but has the same meaning."""
-    text = _clean(printed.text)
+    text = to_xml_text(printed.text)
     if text != stated and codes.is_same_meaning(kind, text, stated):
         etree.SubElement(element, codes.PRINTED).text = text
 
@@ -339,7 +338,7 @@ def _add_evidence(element: Any, link: Participation | Scope | Relation | Funding
         return
     for one in link.evidence:
         about = {codes.SECTION: one.section, codes.CONFIDENCE: f"{one.confidence:g}"}
-        etree.SubElement(element, codes.EVIDENCE, about).text = _clean(one.quote)
+        etree.SubElement(element, codes.EVIDENCE, about).text = to_xml_text(one.quote)
 
 
 def _name(named: Named) -> str:
@@ -349,11 +348,7 @@ def _name(named: Named) -> str:
 
 def _add(parent: Any, tag: str, text: str = "", attributes: dict[str, str] | None = None) -> Any:
     """Add a child element, with a narrative if there is a text."""
-    found = etree.SubElement(parent, tag, {name: _clean(value) for name, value in (attributes or {}).items()})
+    found = etree.SubElement(parent, tag, {name: to_xml_text(value) for name, value in (attributes or {}).items()})
     if text:
-        etree.SubElement(found, "narrative").text = _clean(text)
+        etree.SubElement(found, "narrative").text = to_xml_text(text)
     return found
-
-
-def _clean(text: str) -> str:
-    return _NOT_XML.sub("\ufffd", text)

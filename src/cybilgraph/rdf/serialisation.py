@@ -20,6 +20,8 @@ RDF_FORMATS = {
     "jsonld": ox.RdfFormat.JSON_LD,
     "rdfxml": ox.RdfFormat.RDF_XML,
 }
+#: Characters that XML 1.0 does not allow (section 2.2).
+_NOT_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _VERSION = f"<{BASE}graph/".encode()
 _IN_VERSION = re.compile(rb"(.*) " + re.escape(_VERSION) + rb"[^<>\"\\ ]+> \.\n?")
 
@@ -39,6 +41,11 @@ def is_in_earlier_graph(line: bytes) -> bool:
     """
     found = _IN_VERSION.fullmatch(line) if _VERSION in line else None
     return found is not None and found[1].count(b" ") > 1
+
+
+def to_xml_text(text: str) -> str:
+    """Replace the characters that XML, and therefore a workbook, cannot contain."""
+    return _NOT_XML.sub("\ufffd", text)
 
 
 def parse_nquads(nquads: bytes) -> list[ox.Quad]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -17,10 +16,8 @@ from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.writer.excel import ExcelWriter
 
 from cybilgraph.model.fields import Field, FieldKind
+from cybilgraph.rdf.serialisation import to_xml_text
 from cybilgraph.readers.workbooks import COLUMNS_SHEET
-
-#: Characters that XML 1.0 (section 2.2), and therefore a workbook, cannot contain.
-_NOT_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 def workbook(columns: Sequence[Field], choices: Mapping[Field, Sequence[str]], rows: Iterable[Iterable[str]]) -> bytes:
@@ -48,7 +45,7 @@ def workbook(columns: Sequence[Field], choices: Mapping[Field, Sequence[str]], r
         for number, text in enumerate(texts, start=1):
             if text:
                 filled = sheet.cell(line, number)
-                filled.value = _NOT_XML.sub("\ufffd", text)
+                filled.value = to_xml_text(text)
                 filled.data_type = "s"  # a text that begins with = is not a formula
                 filled.number_format = "@"
     about = book.create_sheet(COLUMNS_SHEET)

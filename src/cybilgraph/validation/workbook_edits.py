@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import posixpath
-import re
 import zipfile
 from bisect import bisect, insort
 from collections import defaultdict
@@ -17,6 +16,7 @@ from typing import Any
 from lxml import etree
 
 from cybilgraph.model.findings import Severity
+from cybilgraph.rdf.serialisation import to_xml_text
 from cybilgraph.readers.cells import cell_name, cell_place
 
 #: The row and the column of a cell, from 1.
@@ -42,8 +42,6 @@ _AFTER_DRAWING = (
     *("legacyDrawingHF", "drawingHF", "picture", "oleObjects", "controls", "webPublishItems", "tableParts", "extLst"),
     "AlternateContent",  # of drawings and controls
 )
-#: Characters that XML 1.0 (section 2.2), and therefore a workbook, cannot contain.
-_NOT_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _NO_COMMENTS = f'<comments xmlns="{_MAIN}"><authors/><commentList/></comments>'
 _SHAPES = """<xml xmlns:v="urn:schemas-microsoft-com:vml" xmlns:o="urn:schemas-microsoft-com:office:office"
  xmlns:x="urn:schemas-microsoft-com:office:excel"><v:shapetype id="_x0000_t202" coordsize="21600,21600" o:spt="202"
@@ -97,7 +95,7 @@ class WorkbookEdit:
         cell.set("t", "inlineStr")
         inline = etree.SubElement(etree.SubElement(cell, self._tag("is")), self._tag("t"))
         inline.set(_SPACE, "preserve")
-        inline.text = _NOT_XML.sub("\ufffd", text)
+        inline.text = to_xml_text(text)
 
     def mark(self, marks: Mapping[CellPlace, Mark]) -> None:
         """Colour cells and add comments to them, in place of those of an earlier check.
@@ -212,7 +210,7 @@ class WorkbookEdit:
         existing = {comment.get("ref"): comment for comment in listed}
         for (row, column), mark in sorted(marks.items()):
             name = cell_name(row, column)
-            words = _NOT_XML.sub("\ufffd", mark.comment)
+            words = to_xml_text(mark.comment)
             comment = existing.get(name)
             if comment is None:
                 comment = etree.SubElement(listed, _like(listed, "comment"), ref=name, authorId=author)

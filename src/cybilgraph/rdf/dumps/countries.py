@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from cybilgraph.model.gazetteer import load_gazetteer
-from cybilgraph.model.resources import REFERENCE
+from cybilgraph.model.resources import read_reference
 from cybilgraph.model.vocabulary import thing_iri
 
 #: The coefficients of the projection, the width of the map in its units, and the northernmost latitude on it.
@@ -48,8 +48,7 @@ def write_countries(projects: Path, output: Path) -> None:
 @cache
 def _geometries() -> dict[str, Any]:
     """Return the GeoJSON geometry of each country that the map shows."""
-    with (REFERENCE / "country-shapes.csv").open(encoding="utf-8", newline="") as file:
-        return {row["alpha2"]: _geometry(row) for row in csv.DictReader(file) if row["alpha2"]}
+    return {row["alpha2"]: _geometry(row) for row in read_reference("country-shapes.csv") if row["alpha2"]}
 
 
 def _geometry(row: dict[str, str]) -> dict[str, Any]:

@@ -6,13 +6,12 @@ Both files have the rows of the tables ``network-nodes`` and ``network-edges``, 
 from __future__ import annotations
 
 import csv
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from xml.sax.saxutils import escape, quoteattr
 
-#: Characters that XML 1.0 does not allow (section 2.2).
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+from cybilgraph.rdf.serialisation import to_xml_text
+
 #: The columns of a node and of an edge that identify it, and those that GEXF has attributes of its own for.
 _IDENTIFYING = ("node", "source", "target")
 _OF_GEXF = ("label", "start", "end")
@@ -84,7 +83,7 @@ def _ends(edge: Row) -> str:
 
 
 def _data(element: str, row: Row) -> str:
-    return "".join(f'<data key="{element}-{name}">{escape(_clean(value))}</data>' for name, value in _given(row))
+    return "".join(f'<data key="{element}-{name}">{escape(to_xml_text(value))}</data>' for name, value in _given(row))
 
 
 def _values(row: Row) -> str:
@@ -97,8 +96,4 @@ def _period(row: Row) -> str:
 
 
 def _quoted(text: str) -> str:
-    return quoteattr(_clean(text))
-
-
-def _clean(text: str) -> str:
-    return _NOT_XML.sub("\ufffd", text)
+    return quoteattr(to_xml_text(text))

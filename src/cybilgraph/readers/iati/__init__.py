@@ -6,7 +6,6 @@ each element becomes; elements without a corresponding field are counted in a fi
 
 from __future__ import annotations
 
-import csv
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -38,7 +37,7 @@ from cybilgraph.model.record import (
     Scope,
     Text,
 )
-from cybilgraph.model.resources import REFERENCE
+from cybilgraph.model.resources import read_reference
 from cybilgraph.model.rules import finding
 from cybilgraph.model.vocabulary import CYB
 from cybilgraph.readers.funding import read_funding
@@ -565,11 +564,10 @@ def is_same_meaning(kind: str, printed: str, stated: str) -> bool:
 @cache
 def _dac() -> dict[str, tuple[tuple[str, ...], str]]:
     """Return the regions or groups of each code of the OECD DAC, and its official name."""
-    with (REFERENCE / "dac-regions.csv").open(encoding="utf-8", newline="") as file:
-        return {
-            row["code"]: (tuple(part for part in row["means"].split(";") if part), row["name"])
-            for row in csv.DictReader(file)
-        }
+    return {
+        row["code"]: (tuple(part for part in row["means"].split(";") if part), row["name"])
+        for row in read_reference("dac-regions.csv")
+    }
 
 
 #: Other elements are skipped, or read together with similar ones.

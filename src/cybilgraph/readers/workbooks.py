@@ -14,7 +14,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import groupby, islice, repeat
 from typing import IO, Any, NamedTuple
-from xml.parsers import expat
+
+from lxml import etree
 
 from cybilgraph.errors import SourceError
 from cybilgraph.model.findings import Finding
@@ -220,9 +221,8 @@ def _other_sheets(input_file: Input, table: _Sheet, others: Iterable[_Sheet]) ->
 
 def _overlooked(input_file: Input, table: _Sheet) -> Iterator[Finding]:
     """Yield the findings about hidden and merged cells of the table, and formulas without a stored value."""
-    found = _Overlooked()
     with table.sheet._get_source() as content:
-        found.scan(content)
+        found = _Overlooked.of(content)
     names = dict(enumerate(table.header, start=1))
 
     def at(rule: str, line: int, column: int, values: dict[str, object]) -> Finding:
@@ -232,7 +232,9 @@ def _overlooked(input_file: Input, table: _Sheet) -> Iterator[Finding]:
     if rows := [number for number in found.hidden_rows if number > table.header_row]:
         runs = [f"{first}–{last}" if first != last else f"{first}" for first, last in _runs(rows)]
         yield at("hidden-rows", rows[0], 1, {"rows": _listed(runs)})
-    if columns := sorted({number for number in names if names[number] and found.hides_column(number)}):
+    if columns := sorted(
+        {number for number in names if names[number] and any(number in run for run in found.hidden_columns)}
+    ):
         listed = _listed(f"{column_letters(number)} ({names[number]})" for number in columns)
         yield at("hidden-columns", table.header_row, columns[0], {"columns": listed})
     for (top, left), end in found.merged:
@@ -261,75 +263,52 @@ def _listed(names: Iterable[str]) -> str:
 
 @dataclass(slots=True)
 class _Overlooked:
-    """What the XML of a sheet says beyond its values: hidden rows with content, hidden columns (first and last),
-    merged ranges (first and last cell), and formulas without a stored value. Cells are pairs of row and column.
+    """What the XML of a sheet says beyond its values: hidden rows with content, hidden columns, merged ranges (first
+    and last cell), and formulas without a stored value. Cells are pairs of row and column.
     """
 
     hidden_rows: list[int] = field(default_factory=list)
-    hidden_columns: list[tuple[int, int]] = field(default_factory=list)
+    hidden_columns: list[range] = field(default_factory=list)
     merged: list[tuple[tuple[int, int], tuple[int, int]]] = field(default_factory=list)
     formulas: list[tuple[int, int]] = field(default_factory=list)
-    _row: int = 0
-    _column: int = 0
-    _is_hidden: bool = False
-    _is_text: bool = False
-    _has_formula: bool = False
-    _in_value: bool = False
-    _has_value: bool = False
 
-    def scan(self, content: IO[bytes]) -> None:
-        """Read the XML of a sheet. Raises ExpatError if it is not well-formed, and ValueError if it has entities."""
-        parser = expat.ParserCreate()
-        parser.buffer_text = True
-        parser.StartElementHandler, parser.EndElementHandler = self._start, self._end
-        parser.CharacterDataHandler = self._characters
-        parser.StartDoctypeDeclHandler = self._refuse
-        parser.ParseFile(content)
+    @classmethod
+    def of(cls, content: IO[bytes]) -> _Overlooked:
+        """Read the XML of a sheet row by row. Raises XMLSyntaxError if it is not well-formed."""
+        found, number = cls(), 0
+        tags = ("{*}row", "{*}col", "{*}mergeCell")
+        # The size and the number of elements were checked before.
+        for _, element in etree.iterparse(content, tag=tags, resolve_entities=False, no_network=True, huge_tree=True):
+            match etree.QName(element).localname:
+                case "row":
+                    number = int(given) if (given := element.get("r", "")).isdecimal() else number + 1
+                    found._add_row(element, number)
+                    element.getparent().remove(element)
+                case "col" if _is_hidden(element):
+                    found.hidden_columns.append(range(int(element.get("min")), int(element.get("max")) + 1))
+                case "mergeCell":
+                    first, last = (cell_place(name) for name in element.get("ref", "").partition(":")[::2])
+                    if last[1]:
+                        found.merged.append((first, last))
+        return found
 
-    def hides_column(self, number: int) -> bool:
-        """Return whether this column is hidden."""
-        return any(first <= number <= last for first, last in self.hidden_columns)
-
-    @staticmethod
-    def _refuse(*_: object) -> None:
-        raise ValueError("a sheet has no document type")
-
-    def _start(self, tag: str, attributes: dict[str, str]) -> None:
-        match tag.rpartition(":")[2]:
-            case "c":
-                self._column = cell_place(attributes.get("r", ""))[1] or self._column + 1
-                self._is_text = attributes.get("t") == "str"
-                self._has_formula = self._has_value = False
-            case "v" | "is":
-                self._in_value = True
-                self._has_value = self._has_value or self._is_text  # the value of a formula may be an empty text
-            case "f":
-                self._has_formula = True
-            case "row":
-                self._row = int(number) if (number := attributes.get("r", "")).isdecimal() else self._row + 1
-                self._column = 0
-                self._is_hidden = _is_true(attributes.get("hidden"))
-            case "col" if _is_true(attributes.get("hidden")):
-                self.hidden_columns.append((int(attributes["min"]), int(attributes["max"])))
-            case "mergeCell":
-                first, last = (cell_place(name) for name in attributes.get("ref", "").partition(":")[::2])
-                if last[1]:
-                    self.merged.append((first, last))
-
-    def _characters(self, text: str) -> None:
-        if self._in_value and text.strip():
-            self._has_value = True
-
-    def _end(self, tag: str) -> None:
-        match tag.rpartition(":")[2]:
-            case "v" | "is":
-                self._in_value = False
-            case "c":
-                if self._has_formula and not self._has_value:
-                    self.formulas.append((self._row, self._column))
-                if self._is_hidden and self._has_value and self.hidden_rows[-1:] != [self._row]:
-                    self.hidden_rows.append(self._row)
+    def _add_row(self, row: Any, number: int) -> None:
+        is_hidden, column = _is_hidden(row), 0
+        if not is_hidden and next(row.iter("{*}f"), None) is None:  # most rows
+            return
+        for cell in row.iterchildren("{*}c"):
+            column = cell_place(cell.get("r", ""))[1] or column + 1
+            if not _has_value(cell):
+                self.formulas += [(number, column)] * (cell.find("{*}f") is not None)
+            elif is_hidden and self.hidden_rows[-1:] != [number]:
+                self.hidden_rows.append(number)
 
 
-def _is_true(value: str | None) -> bool:
-    return value in ("1", "true")
+def _has_value(cell: Any) -> bool:
+    """Return whether a cell has a value, which may be an empty text if it is that of a formula."""
+    values = list(cell.iterchildren("{*}v", "{*}is"))
+    return (cell.get("t") == "str" and bool(values)) or any("".join(value.itertext()).strip() for value in values)
+
+
+def _is_hidden(element: Any) -> bool:
+    return element.get("hidden") in ("1", "true")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 from cybilgraph.extraction.kinds import activity_kinds, result_status
 from cybilgraph.model.classifications import read_classification
@@ -65,6 +66,24 @@ def project_iri(record: Record) -> str:
     return thing_iri("project", record.key)
 
 
+def node_iri(project: str, row: Field, number: int, value: Any) -> str:
+    """Return the IRI of the node that describes a value of a field, the first of which has number 1."""
+    match value:
+        case Participation(actor=actor, role=role):
+            part = f"participation/{actor.key}/{role}"
+        case Scope(concept=concept):
+            part = f"scope/{row.name}/{concept.key}"
+        case Relation(project=other):
+            part = f"relation/{row.name}/{other.key}"
+        case Funding(key=key):
+            part = f"funding/{key}"
+        case Date():
+            part = f"dating/{row.name}"
+        case _:
+            part = f"{row.segment}/{number}"
+    return f"{project}/{part}"
+
+
 def describe(record: Record) -> list[str]:
     """Return all triples of a record, its project and the nodes below that, sorted."""
     triples = TripleWriter(record.language.text, f"{record_iri(record.key)}/source")
@@ -74,27 +93,27 @@ def describe(record: Record) -> list[str]:
         writer = _WRITERS.get(row.kind)
         if writer:
             for number, value in enumerate(record.values(row.name), start=1):
-                writer(triples, project, row, number, value)
+                writer(triples, project, row, node_iri(project, row, number, value), value)
         if row.kind is FieldKind.PROSE and (paragraphs := record.values(row.name)):
             triples.text(project, row.term, PARAGRAPH_SEPARATOR.join(paragraph.text for paragraph in paragraphs))
     _describe_record(triples, project, record)
     return triples.lines()
 
 
-def _value(triples: TripleWriter, project: str, row: Field, _number: int, value: Text) -> None:
+def _value(triples: TripleWriter, project: str, row: Field, _node: str, value: Text) -> None:
     if row.name in ("code", "slug", "iati"):
         triples.plain(project, row.term, value.text)
     else:
         triples.text(project, row.term, value.text)
 
 
-def _choice(triples: TripleWriter, project: str, row: Field, _number: int, value: Named) -> None:
+def _choice(triples: TripleWriter, project: str, row: Field, _node: str, value: Named) -> None:
     triples.link(project, row.term, thing_iri(row.name, value.key))
     if not value.known:
         _add_unlisted_thing(triples, value)
 
 
-def _date(triples: TripleWriter, project: str, row: Field, _number: int, value: Date) -> None:
+def _date(triples: TripleWriter, project: str, row: Field, node: str, value: Date) -> None:
     datatype = XSD.duration if row.name == "duration" else _DATATYPES.get(len(value.value), "")
     if value.value:
         triples.plain(project, row.term, value.value, datatype)
@@ -103,7 +122,6 @@ def _date(triples: TripleWriter, project: str, row: Field, _number: int, value: 
             triples.plain(project, f"{row.term}{bound}", day, XSD.date)
     triples.plain(project, f"{row.term}AsPrinted", value.printed.text)
     if value.evidence:
-        node = f"{project}/dating/{row.name}"
         triples.link(project, CYB.dating, node)
         triples.link(node, RDF.type, CYB.Dating)
         triples.link(node, CYB.property, row.term)
@@ -112,12 +130,11 @@ def _date(triples: TripleWriter, project: str, row: Field, _number: int, value: 
         _claim(triples, node, row.term, Basis.DERIVED, value.evidence)
 
 
-def _item(triples: TripleWriter, project: str, row: Field, number: int, value: Text) -> None:
-    node = f"{project}/{row.segment}/{number}"
+def _item(triples: TripleWriter, project: str, row: Field, node: str, value: Text) -> None:
     triples.link(project, row.term, node)
     triples.link(node, RDF.type, row.node_class)
     triples.text(node, DCTERMS.description, value.text)
-    triples.plain(node, SCHEMA.position, str(number), XSD.integer)
+    triples.plain(node, SCHEMA.position, node.rpartition("/")[2], XSD.integer)
     if value.subheading:
         triples.text(node, CYB.subheading, value.subheading)
     if row.name == "activities":
@@ -149,14 +166,9 @@ def _indicator(triples: TripleWriter, node: str, one: Indicator) -> None:
                 triples.plain(part, term, day, XSD.date)
 
 
-def _participation(triples: TripleWriter, project: str, row: Field, _number: int, value: Participation) -> None:
-    _add_participation(triples, project, value)
-    if value.basis.counts:
+def _participation(triples: TripleWriter, project: str, row: Field, node: str, value: Participation) -> None:
+    if value.basis.counts and row.term:
         triples.link(project, row.term, thing_iri("actor", value.actor.key))
-
-
-def _add_participation(triples: TripleWriter, project: str, value: Participation) -> None:
-    node = f"{project}/participation/{value.actor.key}/{value.role}"
     triples.link(project, CYB.participation, node)
     triples.link(node, RDF.type, CYB.Participation)
     triples.link(node, CYB.actor, thing_iri("actor", value.actor.key))
@@ -164,9 +176,8 @@ def _add_participation(triples: TripleWriter, project: str, value: Participation
     _link_claim(triples, node, role_property(value.role), value.actor, value)
 
 
-def _scope(triples: TripleWriter, project: str, row: Field, _number: int, value: Scope) -> None:
+def _scope(triples: TripleWriter, project: str, row: Field, node: str, value: Scope) -> None:
     target = thing_iri(row.name, value.concept.key)
-    node = f"{project}/scope/{row.name}/{value.concept.key}"
     if value.basis.counts:
         triples.link(project, row.term, target)
     triples.link(project, CYB.scope, node)
@@ -267,9 +278,8 @@ def _add_former_key(triples: TripleWriter, iri: str, printed: str) -> None:
         triples.deprecate(former, iri)
 
 
-def _relation(triples: TripleWriter, project: str, row: Field, _number: int, value: Relation) -> None:
+def _relation(triples: TripleWriter, project: str, row: Field, node: str, value: Relation) -> None:
     target = thing_iri("project", value.project.key)
-    node = f"{project}/relation/{row.name}/{value.project.key}"
     if value.basis.counts:
         triples.link(project, row.term, target)
     triples.link(project, CYB.relation, node)
@@ -279,8 +289,7 @@ def _relation(triples: TripleWriter, project: str, row: Field, _number: int, val
     _link_claim(triples, node, row.term, value.project, value)
 
 
-def _funding(triples: TripleWriter, project: str, row: Field, _number: int, value: Funding) -> None:
-    node = f"{project}/funding/{value.key}"
+def _funding(triples: TripleWriter, project: str, row: Field, node: str, value: Funding) -> None:
     amount = f"{node}/amount"
     if value.basis.counts:
         triples.link(project, row.term, amount)
@@ -305,8 +314,7 @@ def _funding(triples: TripleWriter, project: str, row: Field, _number: int, valu
     _claim(triples, node, row.term, value.basis, value.evidence)
 
 
-def _contact(triples: TripleWriter, project: str, row: Field, number: int, value: Contact) -> None:
-    node = f"{project}/contact/{number}"
+def _contact(triples: TripleWriter, project: str, row: Field, node: str, value: Contact) -> None:
     triples.link(project, row.term, node)
     triples.link(node, RDF.type, VCARD.Kind)
     if value.name:
@@ -317,8 +325,7 @@ def _contact(triples: TripleWriter, project: str, row: Field, number: int, value
         triples.link(node, VCARD.hasEmail, address)
 
 
-def _identifier(triples: TripleWriter, project: str, row: Field, number: int, value: Identifier) -> None:
-    node = f"{project}/{row.segment}/{number}"
+def _identifier(triples: TripleWriter, project: str, row: Field, node: str, value: Identifier) -> None:
     triples.link(project, row.term, node)
     triples.link(node, RDF.type, ADMS.Identifier)
     triples.plain(node, SKOS.notation, value.notation)
@@ -326,8 +333,7 @@ def _identifier(triples: TripleWriter, project: str, row: Field, number: int, va
         triples.plain(node, ADMS.schemaAgency, value.register)
 
 
-def _link(triples: TripleWriter, project: str, row: Field, number: int, value: WebLink) -> None:
-    node = f"{project}/link/{number}"
+def _link(triples: TripleWriter, project: str, row: Field, node: str, value: WebLink) -> None:
     triples.link(project, row.term, node)
     triples.link(node, RDF.type, CYB.WebLink)
     triples.text(node, DCTERMS.title, value.text)
@@ -356,10 +362,10 @@ def _describe_record(triples: TripleWriter, project: str, record: Record) -> Non
     node = record_iri(record.key)
     triples.link(node, RDF.type, CYB.Record)
     triples.link(node, FOAF.primaryTopic, project)
-    # An unspecified role has no property on the project.
     for value in record.participations:
-        if value.role not in BY_NAME:
-            _add_participation(triples, project, value)
+        if value.role not in BY_NAME:  # such a role has no property of the project
+            row = Field(value.role, FieldKind.ACTORS)
+            _participation(triples, project, row, node_iri(project, row, 0, value), value)
     for blank in record.left_blank:
         triples.link(node, CYB.leftBlank, BY_NAME[blank.name].term)
     if record.rights:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from cybilgraph.model.fields import BY_NAME, FIELDS, NARRATIVE, Field, FieldKind
 from cybilgraph.model.record import (
@@ -12,6 +13,7 @@ from cybilgraph.model.record import (
     Funding,
     Identifier,
     Named,
+    Participation,
     Place,
     Record,
     Relation,
@@ -20,7 +22,7 @@ from cybilgraph.model.record import (
     WebLink,
 )
 from cybilgraph.model.vocabulary import thing_iri
-from cybilgraph.rdf.description.projects import PARAGRAPH_SEPARATOR, project_iri
+from cybilgraph.rdf.description.projects import PARAGRAPH_SEPARATOR, node_iri, project_iri
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,36 +77,28 @@ def _label(record: Record, row: Field) -> str:
 
 
 def _printed(record: Record, rows: Iterable[Field]) -> Iterator[tuple[Field, Text, set[str]]]:
-    """Yield the values of these fields and all participations: the field, the printed form, and the IRIs of the
-    value.
+    """Yield the values of these fields and those of IATI roles without a field: the field, the printed form, and the
+    IRIs of the value.
     """
     project = project_iri(record)
-    for link in record.participations:  # including IATI roles without a field
-        row = BY_NAME.get(link.role) or Field(link.role, FieldKind.ACTORS)
-        node = f"{project}/participation/{link.actor.key}/{link.role}"
-        yield row, link.actor.printed, {node, thing_iri("actor", link.actor.key)}
-    for row in rows:
-        for number, value in enumerate(record.values(row.name), start=1):
-            match value:
-                case Scope(concept=concept):
-                    node = f"{project}/scope/{row.name}/{concept.key}"
-                    yield row, concept.printed, {node, thing_iri(row.name, concept.key)}
-                case Relation(project=other):
-                    node = f"{project}/relation/{row.name}/{other.key}"
-                    yield row, other.printed, {node, thing_iri("project", other.key)}
-                case Funding(printed=printed):
-                    node = f"{project}/funding/{value.key}"
-                    yield row, printed, {node, f"{node}/amount"}
-                case Named(printed=printed):
-                    yield row, printed, {thing_iri(row.name, value.key)}
-                case Date(printed=printed):
-                    yield row, printed, {f"{project}/dating/{row.name}"}
-                case Contact(name=name):
-                    yield row, Text(name or value.email, value.place), {f"{project}/contact/{number}"}
-                case Identifier(text=text):
-                    yield row, Text(text, value.place), {f"{project}/{row.segment}/{number}"}
-                case WebLink(text=text):
-                    yield row, Text(text, value.place), {f"{project}/link/{number}"}
-                case Text():
-                    parts = {f"{project}/{row.segment}/{number}"} if row.kind is FieldKind.ITEMS else set()
-                    yield row, value, parts
+    others = (
+        (Field(link.role, FieldKind.ACTORS), 0, link) for link in record.participations if link.role not in BY_NAME
+    )
+    values = ((row, number, value) for row in rows for number, value in enumerate(record.values(row.name), start=1))
+    for row, number, value in chain(others, values):
+        node = node_iri(project, row, number, value)
+        match value:
+            case Participation(actor=named) | Scope(concept=named) | Relation(project=named):
+                yield row, named.printed, {node, thing_iri(named.kind, named.key)}
+            case Funding(printed=printed):
+                yield row, printed, {node, f"{node}/amount"}
+            case Named(printed=printed):
+                yield row, printed, {thing_iri(row.name, value.key)}
+            case Date(printed=printed):
+                yield row, printed, {node}
+            case Contact(name=name):
+                yield row, Text(name or value.email, value.place), {node}
+            case Identifier(text=text) | WebLink(text=text):
+                yield row, Text(text, value.place), {node}
+            case Text():
+                yield row, value, {node}

@@ -498,7 +498,6 @@ class _WordMatcher:
 
     def __init__(self, names: list[str]) -> None:
         self._matcher = AhoCorasick(names, matchkind=MatchKind.Standard)
-        self._lengths = [len(name) for name in names]
 
     def find_matches_as_indexes(self, text: str) -> list[tuple[int, int, int]]:
         found = self._matcher.find_matches_as_indexes(text, overlapping=True)

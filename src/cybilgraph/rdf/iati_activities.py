@@ -116,7 +116,7 @@ def _activity(record: Record) -> Any:
             if scope.concept.kind == kind and scope.concept.known:
                 _scope(activity, scope)
     _classifications(activity, classified, [tag for tag in CLASSIFYING if tag != "activity-scope"])
-    for kind in (*ELEMENTS.values(), *dict.fromkeys(TRANSACTIONS.values())):  # in the order of the schema
+    for kind in (*ELEMENTS, *dict.fromkeys(TRANSACTIONS.values())):  # in the order of the schema
         for one in record.funding:
             if one.kind == kind and _has_element(one):
                 _sum(activity, one)
@@ -226,12 +226,12 @@ def _scope(activity: Any, scope: Scope) -> None:
 
 def _has_element(one: Funding) -> bool:
     """Return whether IATI has an element for a sum with these dates, all of which it requires."""
-    return bool(one.value_date and (one.kind not in ELEMENTS.values() or (one.start and one.end)))
+    return bool(one.value_date and (one.kind not in ELEMENTS or (one.start and one.end)))
 
 
 def _sum(activity: Any, one: Funding) -> None:
     """Add a sum of money; details that the element does not have are in its printed form."""
-    tag = next((tag for tag, kind in ELEMENTS.items() if kind == one.kind), "transaction")
+    tag = one.kind if one.kind in ELEMENTS else "transaction"
     element = _add(activity, tag)
     if tag == "transaction":
         code = next(code for code, kind in TRANSACTIONS.items() if kind == one.kind)

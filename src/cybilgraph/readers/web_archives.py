@@ -79,7 +79,7 @@ def read_web_archive(input_file: Input) -> Iterator[Record]:
     counts: Counter[str] = Counter()
     with input_file.open(_MAX_ARCHIVE_BYTES) as stream:
         try:
-            for record in _Archive(input_file, stream).records():
+            for record in _records(input_file.name, stream):
                 yield from _read_record(input_file, record, counts)
         finally:
             projects = counts.pop(PageKind.PROJECT, 0)
@@ -92,7 +92,7 @@ def read_web_archive(input_file: Input) -> Iterator[Record]:
 def find_pages(input_file: Input, names: Container[str]) -> Iterator[Input]:
     """Yield the pages in an archive whose records have a source of these names. Raises SourceError."""
     with input_file.open(_MAX_ARCHIVE_BYTES) as stream:
-        for record in _Archive(input_file, stream).records():
+        for record in _records(input_file.name, stream):
             if record.rec_type == "response" and _page_name(input_file, record) in names:
                 response = read_http(record, MAX_HTML_BYTES)
                 if response and response.status == 200:
@@ -156,58 +156,52 @@ def _read_record(input_file: Input, record: Any, counts: Counter[str]) -> Iterat
             yield page.record
 
 
-class _Archive:
-    """The records of an archive, within limits."""
-
-    def __init__(self, input_file: Input, stream: Stream) -> None:
-        self._name = input_file.name
-        begin = stream.read(2)
-        stream.seek(0)
-        self._stream = _MeteredStream(input_file.name, stream, is_compressed=begin == b"\x1f\x8b")
-
-    def records(self) -> Iterator[Any]:
-        """Yield each record. Raises SourceError at one that is damaged."""
-        number, is_archive = 0, False
-        try:
-            if self._stream.begin(5) != b"WARC/":
-                raise ArchiveLoadFailed("not a web archive")
-            # Its warnings, which quote the archive, would go to standard error.
+def _records(name: str, raw: Stream) -> Iterator[Any]:
+    """Yield each record of an archive. Raises SourceError at one that is damaged."""
+    is_compressed = raw.read(2) == b"\x1f\x8b"
+    raw.seek(0)
+    stream = _MeteredStream(name, raw, is_compressed=is_compressed)
+    number, is_archive = 0, False
+    try:
+        if stream.begin(5) != b"WARC/":
+            raise ArchiveLoadFailed("not a web archive")
+        # Its warnings, which quote the archive, would go to standard error.
+        with redirect_stderr(io.StringIO()):
+            records = ArchiveIterator(stream, no_record_parse=True)
+        for number in range(1, MAX_ARCHIVE_RECORDS + 2):
+            stream.header_ends_at = stream.position + _MAX_HEADER_BYTES
             with redirect_stderr(io.StringIO()):
-                records = ArchiveIterator(self._stream, no_record_parse=True)
-            for number in range(1, MAX_ARCHIVE_RECORDS + 2):
-                self._stream.header_ends_at = self._stream.position + _MAX_HEADER_BYTES
-                with redirect_stderr(io.StringIO()):
-                    record = next(records, None)
-                if self._stream.error:
-                    raise self._stream.error
-                if record is None:
-                    return
-                if number > MAX_ARCHIVE_RECORDS:
-                    raise SourceError(
-                        f"{self._name}: more than {MAX_ARCHIVE_RECORDS:,} records; the ones before were read",
-                        "Split the archive.",
-                    )
-                if not record.rec_type:
-                    raise ArchiveLoadFailed("a record without a type")
-                self._stream.header_ends_at = None
-                is_archive = True
-                yield record
-                while record.raw_stream.read(_BLOCK_BYTES):
-                    pass
-                if self._stream.error:
-                    raise self._stream.error
-                if records.err_count or record.raw_stream.limit:
-                    raise ArchiveLoadFailed("a record is shorter or longer than it says")
-        except _ERRORS as error:
-            if not is_archive:
+                record = next(records, None)
+            if stream.error:
+                raise stream.error
+            if record is None:
+                return
+            if number > MAX_ARCHIVE_RECORDS:
                 raise SourceError(
-                    f"{self._name}: not a web archive (WARC)",
-                    "Other files need their own suffix. A WACZ file is a ZIP file that contains web archives.",
-                ) from error
+                    f"{name}: more than {MAX_ARCHIVE_RECORDS:,} records; the ones before were read",
+                    "Split the archive.",
+                )
+            if not record.rec_type:
+                raise ArchiveLoadFailed("a record without a type")
+            stream.header_ends_at = None
+            is_archive = True
+            yield record
+            while record.raw_stream.read(_BLOCK_BYTES):
+                pass
+            if stream.error:
+                raise stream.error
+            if records.err_count or record.raw_stream.limit:
+                raise ArchiveLoadFailed("a record is shorter or longer than it says")
+    except _ERRORS as error:
+        if not is_archive:
             raise SourceError(
-                f"{self._name}: truncated or damaged at record {number:,}; the ones before were read",
-                "Copy or download the archive again.",
+                f"{name}: not a web archive (WARC)",
+                "Other files need their own suffix. A WACZ file is a ZIP file that contains web archives.",
             ) from error
+        raise SourceError(
+            f"{name}: truncated or damaged at record {number:,}; the ones before were read",
+            "Copy or download the archive again.",
+        ) from error
 
 
 class _MeteredStream(io.RawIOBase):

@@ -288,14 +288,17 @@ class Head:
     def base(self) -> str:
         """The base of relative addresses on the page."""
         canonical = next((address for address, *_ in self._addresses() if _resolve_address(address, "")), "")
-        declared = next((base.get("href") for base in self._root.iter("base") if base.get("href")), "")
-        return _resolve_address(declared, canonical) or canonical
+        return self._declared_base(canonical)
 
     @property
     def link_base(self) -> str:
         """The base of the page's links: where it was saved from, unless the page declares another."""
+        return self._declared_base(self._address)
+
+    def _declared_base(self, address: str) -> str:
+        """Return the base that the page declares, or else this address."""
         declared = next((base.get("href") for base in self._root.iter("base") if base.get("href")), "")
-        return _resolve_address(declared, self._address) or self._address
+        return _resolve_address(declared, address) or address
 
     @property
     def title(self) -> tuple[str, int]:

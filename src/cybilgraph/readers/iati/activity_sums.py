@@ -14,8 +14,9 @@ from cybilgraph.model.record import Text
 from cybilgraph.readers.funding import PrintedFunding
 from cybilgraph.readers.iati.xml import Element
 
-#: The kind of sum of each element, and of transactions by their type (code list TransactionType).
-ELEMENTS = {"budget": "budget", "planned-disbursement": "planned-disbursement"}
+#: The elements of sums, which are named like their kinds; the kind of transactions by their type (code list
+#: TransactionType).
+ELEMENTS = ("budget", "planned-disbursement")
 TRANSACTIONS = {"2": "commitment", "3": "disbursement", "4": "disbursement"}
 #: Code list BudgetType: a revised budget replaces the original one of the same period.
 _ORIGINAL, _REVISED = "1", "2"
@@ -36,7 +37,7 @@ def read_sums(
     for child in children:
         if child.tag == "budget" and child.get("type", _ORIGINAL) == _ORIGINAL and period_of(child) in revised:
             continue
-        kind = ELEMENTS.get(child.tag) or TRANSACTIONS.get(_attribute(child, "transaction-type", "code"), "")
+        kind = child.tag if child.tag in ELEMENTS else TRANSACTIONS.get(_attribute(child, "transaction-type", "code"))
         if not kind:
             continue
         one = _read(child, kind, default, name)

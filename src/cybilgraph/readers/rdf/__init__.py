@@ -23,12 +23,12 @@ from cybilgraph.readers.page.sections import CODE, RecordBuilder, Section
 from cybilgraph.readers.rdf.project_values import read_left_blank, read_values
 from cybilgraph.readers.rdf.view import NOWHERE, ProjectView, RecordGraph, parse_own_iri, read_graphs, to_one_line
 
-#: Properties of resources that are only mentioned.
 #: Properties of a record and its project that name this file as the source, or repeat what others state.
 _REPEATED = (
     *(PROV.wasDerivedFrom, PROV.wasRevisionOf, CYB.currentSource, FOAF.primaryTopic, CYB.statusAsOf),
     CYB.decision,
 )
+#: Properties of resources that are only mentioned.
 _NAMES = {DCTERMS.isReplacedBy, RDF.type, SKOS.prefLabel, RDFS.label}
 #: The key of a page without code and title, from the checksum of the page.
 _UNTITLED_KEY = re.compile(r"untitled-([0-9a-f]{12})")

@@ -21,7 +21,7 @@ import pyoxigraph as ox
 from cybilgraph.errors import SourceError
 from cybilgraph.model.vocabulary import BASE
 from cybilgraph.readers.inputs import Input
-from cybilgraph.readers.rdf.positions import NOWHERE, Places, Spot, parse
+from cybilgraph.readers.rdf.positions import JSON_TOKEN, NOWHERE, TURTLE_TOKEN, Places, Spot, parse
 from cybilgraph.readers.text import guess_wide_encoding
 
 #: Syntaxes by suffix. N3 beyond Turtle is rejected as a syntax error.
@@ -53,24 +53,15 @@ _MAX_JSON_VALUES = 2_000_000
 #: The maximum number of namespaces in scope, and of attributes of an element, in XML.
 _MAX_NAMESPACES, _MAX_ATTRIBUTES = 1_000, 5_000
 
+#: How each mark of Turtle changes the depth; those of a triple term may also be two marks.
+_STEPS = {
+    b"<<(": 2,
+    b")>>": -2,
+    **dict.fromkeys((b"<<", b"[", b"(", b"{", b"{|"), 1),
+    **dict.fromkeys((b">>", b"]", b")", b"}", b"|}"), -1),
+}
 # Each alternative also matches if its closing token is missing. Otherwise an unclosed token would be searched
 # again from each of its characters.
-_TURTLE = re.compile(
-    rb"""
-      "{3}(?:[^"\\]++|\\.|"(?!""))*+(?:"{3})?
-    | '{3}(?:[^'\\]++|\\.|'(?!''))*+(?:'{3})?
-    | "(?:[^"\\\r\n]++|\\.)*+"?
-    | '(?:[^'\\\r\n]++|\\.)*+'?
-    | \#[^\r\n]*+
-    | <[^<>"{}|^`\x00-\x20]*+>
-    | \\.
-    | (?P<open><<|[\[({])
-    | (?P<close>>>|[\])}])
-    """,
-    re.VERBOSE | re.DOTALL,
-)
-_STEPS: dict[str | None, int] = {"open": 1, "close": -1}
-_JSON = re.compile(rb'(?P<string>"(?:[^"\\]++|\\.)*+"?)|(?P<open>[\[{])|(?P<close>[\]}])|(?P<next>,)', re.DOTALL)
 _XML = re.compile(
     rb"""
       <!--(?:[^-]++|-(?!->))*+(?:-->)?
@@ -168,8 +159,9 @@ def _too_deep(what: str) -> str:
 
 def _turtle(content: bytes) -> str:
     depth = 0
-    for token in _TURTLE.finditer(content):
-        depth = max(depth + _STEPS.get(token.lastgroup, 0), 0)
+    for token in TURTLE_TOKEN.finditer(content):
+        if token.lastgroup == "mark":
+            depth = max(depth + _STEPS.get(token[0], 0), 0)
         if depth > MAX_NESTING_DEPTH:
             return _too_deep("statements")
     return ""
@@ -179,14 +171,14 @@ def _json(content: bytes) -> str:
     """Check the depth and the contexts, which must not be nested, large or too numerous."""
     depth = within = strings = contexts = total = values = 0
     named = False  # whether the previous token was "@context"
-    for token in _JSON.finditer(content):
-        kind = token.lastgroup
+    for token in JSON_TOKEN.finditer(content):
+        kind = "string" if token.lastgroup == "key" else token.lastgroup
         values += kind in ("open", "next")
         if values > _MAX_JSON_VALUES:
             return f"it has more than {_MAX_JSON_VALUES:,} values"
         if kind == "close" and depth == within:
             within = 0
-        depth = max(depth + _STEPS.get(kind, 0), 0)
+        depth = max(depth + (kind == "open") - (kind == "close"), 0)
         if depth > MAX_NESTING_DEPTH:
             return _too_deep("objects")
         if kind == "open" and named and not within:
@@ -195,7 +187,7 @@ def _json(content: bytes) -> str:
             strings, total = strings + 1, total + 1
             if strings > _MAX_CONTEXT_TERMS:
                 return f"a @context has more than {_MAX_CONTEXT_TERMS // 2} terms"
-        named = kind == "string" and _is_context(token[0])
+        named = kind == "string" and _is_context(token["string"])
         if named and within:
             return "a @context is nested in another"
     return "it has too many contexts" if contexts * total > _MAX_COPIED_BYTES else ""

@@ -48,8 +48,8 @@ _QUOTES, _NODES = (b'"', b"'"), (b"<", b"[", b"(", b"_")
 _COMPARED_BYTES = 16
 _QUOTED = re.compile(rb"\"{3}|'{3}|[\"']")
 # The string also matches without its end: otherwise it would be searched again from each quotation mark in it.
-_JSON_TOKEN = re.compile(
-    rb'(?P<string>"(?:[^"\\]++|\\.)*+"?)(?P<key>\s*:)?|(?P<open>[\[{])|(?P<close>[\]}])', re.DOTALL
+JSON_TOKEN = re.compile(
+    rb'(?P<string>"(?:[^"\\]++|\\.)*+"?)(?P<key>\s*:)?|(?P<open>[\[{])|(?P<close>[\]}])|(?P<next>,)', re.DOTALL
 )
 #: Keys whose values are JSON-LD keywords.
 _KEYWORD_KEYS = {b"@context", b"@language", b"@direction", b"@index", b"@container"}
@@ -64,7 +64,7 @@ _LINE = re.compile(
     re.MULTILINE,
 )
 # Strings also match without their end: otherwise they would be searched again from each quotation mark in them.
-_TOKEN = re.compile(
+TURTLE_TOKEN = re.compile(
     rb"""
       (?P<string>"{3}(?:[^"\\]++|\\.|"(?!""))*+(?:"{3})? | '{3}(?:[^'\\]++|\\.|'(?!''))*+(?:'{3})?
         | "(?:[^"\\\r\n]++|\\.)*+"? | '(?:[^'\\\r\n]++|\\.)*+'?)
@@ -163,7 +163,7 @@ def _add_markers(content: bytes, mark: str) -> bytes:
 def _values(content: bytes) -> Iterator[tuple[re.Match[bytes], list[bytes]]]:
     """Yield each string that is not a key, with the keys above it."""
     keys = [b""]
-    for token in _JSON_TOKEN.finditer(content):
+    for token in JSON_TOKEN.finditer(content):
         kind = token.lastgroup
         if kind == "key":
             keys[-1] = token["string"][1:-1]
@@ -171,7 +171,7 @@ def _values(content: bytes) -> Iterator[tuple[re.Match[bytes], list[bytes]]]:
             yield token, keys
         elif kind == "open":
             keys.append(keys[-1] if token[0] == b"[" else b"")
-        elif len(keys) > 1:
+        elif kind == "close" and len(keys) > 1:
             keys.pop()
 
 
@@ -272,7 +272,7 @@ class _TurtleScanner:
     """
 
     def __init__(self, content: bytes) -> None:
-        tokens = _TOKEN.finditer(content)
+        tokens = TURTLE_TOKEN.finditer(content)
         # Comments have no kind.
         self._tokens = ((token.lastgroup, token[0], token.start()) for token in tokens if token.lastgroup)
         self._found: list[Spot] = []

@@ -27,8 +27,7 @@ def find_inferred(record: Record) -> Iterator[Finding]:
                 "inferred" if counts else "inferred-possible",
                 record.source.name,
                 {"what": what.replace("_", " "), "name": name, "confidence": f"{quote.confidence:.2f}"},
-                line=quote.place.line if quote.place else 0,
-                column=quote.place.column if quote.place else 0,
+                place=quote.place,
                 text=quote.quote,
             )
 

@@ -25,13 +25,11 @@ def find_other_countries(
                 for entry in place_entries(sentence, name, names):
                     if entry.kind == "country" and own.isdisjoint(_wider(entry, names)):
                         own.add(("country", entry.key))
-                        at = sentence.text.place
                         yield finding(
                             "aim-of-another-country",
                             record.source.name,
                             {"name": entry.name},
-                            line=at.line,
-                            column=at.column,
+                            place=sentence.text.place,
                             text=sentence.text.text,
                         )
 

@@ -18,8 +18,6 @@ def find_near_names(record: Record, sentences: Iterable[Sentence], names: Gazett
         for name in sentence.names:
             if name.printed_spelling and name.printed_spelling not in seen:
                 seen.add(name.printed_spelling)
-                at = sentence.text.text.find(name.printed_spelling)
-                place = sentence.text.at(at)
                 label, _ = record.labels.get(sentence.section, ("", None))
                 values = {"printed": name.printed_spelling, "name": name.entries[0].closest_name(name.printed_spelling)}
                 if other := names.find_namesake(name.printed_spelling):
@@ -28,8 +26,7 @@ def find_near_names(record: Record, sentences: Iterable[Sentence], names: Gazett
                     "ambiguous-name" if other else "near-name",
                     record.source.name,
                     values,
-                    line=place.line if place else 0,
-                    column=place.column if place else 0,
+                    place=sentence.text.at(sentence.text.text.find(name.printed_spelling)),
                     label=label,
                     text=name.printed_spelling,
                 )

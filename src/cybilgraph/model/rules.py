@@ -18,6 +18,7 @@ import pyoxigraph as ox
 
 from cybilgraph.model.example_workbooks import write_example_workbook
 from cybilgraph.model.findings import Finding, Fix, Report, Severity
+from cybilgraph.model.record import Place
 from cybilgraph.model.resources import shape_files
 from cybilgraph.model.vocabulary import BASE, CYB, PREFIXES, RDF, RULES, SH
 
@@ -192,6 +193,7 @@ def finding(
     *,
     line: int = 0,
     column: int = 0,
+    place: Place | None = None,
     record: str = "",
     label: str = "",
     text: str = "",
@@ -200,9 +202,11 @@ def finding(
 ) -> Finding:
     """Create the finding of a broken rule, in the first language.
 
-    ``values`` fill the placeholders. ``advice`` names another rule with a better suggestion. Raise KeyError
-    if the rule does not exist or a placeholder has no value.
+    ``values`` fill the placeholders. A ``place`` gives line and column. ``advice`` names another rule with a
+    better suggestion. Raise KeyError if the rule does not exist or a placeholder has no value.
     """
+    if place:
+        line, column = place.line, place.column
     rule = catalogue()[name]
     bare = Finding(
         severity=rule.severity,

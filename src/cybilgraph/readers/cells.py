@@ -93,18 +93,14 @@ def unknown_name_finding(input_file: Input, name: str, place: Place) -> Finding:
     name = name if len(name) <= _MAX_NAME_CHARACTERS else f"{name[: _MAX_NAME_CHARACTERS - 1]}…"
     near = closest_match(name, [row.column for row in BY_NAME.values() if row.column], MIN_SUGGESTION_SCORE)
     values, advice = {"name": name, "meant": near}, "did-you-mean" if near else ""
-    found = finding(
-        "unknown-column", input_file.name, values, label=name, line=place.line, column=place.column, advice=advice
-    )
+    found = finding("unknown-column", input_file.name, values, label=name, place=place, advice=advice)
     return replace(found, proposal=Fix(place.line, place.column, name, near)) if near else found
 
 
 def _second_value_finding(input_file: Input, cell: Cell, kept: str) -> Finding:
-    place, text = cell.place, cell.lines[0].text
+    text = cell.lines[0].text
     values = {"label": cell.name, "other": shorten_quote(text), "kept": shorten_quote(kept)}
-    return finding(
-        "second-value", input_file.name, values, label=cell.name, line=place.line, column=place.column, text=text
-    )
+    return finding("second-value", input_file.name, values, label=cell.name, place=cell.place, text=text)
 
 
 def read_cell(name: str, text: str, place: Place, spans: bool = False) -> Cell:

@@ -303,8 +303,8 @@ def _records(input_file: Input, values: Iterable[Any], findings: list[Finding]) 
         unknown = (cell for cell in cells if cell.name not in repeated_names and find_field(cell.name) is None)
         odd = [unknown_name_finding(input_file, cell.name, cell.place) for cell in islice(unknown, _MAX_REPORTED)]
         odd += [
-            finding("second-key", input_file.name, {"name": name.key}, label=name.key, line=at.line, column=at.column)
-            for name, at in repeated
+            finding("second-key", input_file.name, {"name": name.key}, label=name.key, place=place)
+            for name, place in repeated
         ]
         if not any(cell.lines for cell in cells):
             empty.append(number)

@@ -153,20 +153,15 @@ def _cells(input_file: Input, header: list[str], row: TableRow, odd: list[Findin
     columns = len(header)
     if len(cells) > columns:
         values = {"cells": len(cells), "columns": columns}
-        odd.append(finding("long-row", input_file.name, values, line=places[columns].line, column=columns + 1))
+        odd.append(finding("long-row", input_file.name, values, place=places[columns]))
     found = []
     for name, text, place in zip(chain(header, repeat("")), cells, places, strict=False):
         if "#" in text and (error := _ERROR.fullmatch(text.strip())):
-            code, line, column = error[0], place.line, place.column
-            odd.append(
-                finding("cell-error", input_file.name, {"error": code}, label=name, line=line, column=column, text=code)
-            )
+            code = error[0]
+            odd.append(finding("cell-error", input_file.name, {"error": code}, label=name, place=place, text=code))
         elif text:
             if not row.separator and (fix := _stray_spaces(name, text, place)):
-                line, column = place.line, place.column
-                odd.append(
-                    finding("stray-spaces", input_file.name, label=name, line=line, column=column, text=text, fix=fix)
-                )
+                odd.append(finding("stray-spaces", input_file.name, label=name, place=place, text=text, fix=fix))
             found.append(read_cell(name or "More", text, place, spans=bool(row.separator)))
     return found
 

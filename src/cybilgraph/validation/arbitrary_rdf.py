@@ -79,14 +79,12 @@ def _unknown_terms(file: Input, rule: str, namespace: str, known: Collection[str
             if not name or name in seen or name.split("-")[0] in known:
                 continue
             seen.add(name)
-            place = document.places.place(offset)
             near = closest_match(name, sorted(known), MIN_SUGGESTION_SCORE)
             yield finding(
                 rule,
                 file.name,
                 {"term": shorten(term.value), "meant": shorten(namespace + near)},
-                line=place.line if place else 0,
-                column=place.column if place else 0,
+                place=document.places.place(offset),
                 text=shorten(term.value),
                 advice="did-you-mean" if near else "",
             )

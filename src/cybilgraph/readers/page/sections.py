@@ -176,7 +176,8 @@ class RecordBuilder:
                     found.append(value.part(0, self._remaining_characters - _CHARACTERS_PER_VALUE))
                 if not self.is_full:
                     limits = {"most": f"{MAX_PAGE_BYTES:,}", "weight": _CHARACTERS_PER_VALUE}
-                    self._report("too-much", getattr(value, "place", None) or place, limits)
+                    place = getattr(value, "place", None) or place
+                    self._findings.append(finding("too-much", self._input_file.name, limits, place=place))
                 self._remaining_characters = -1
                 break
             self._remaining_characters -= weight
@@ -527,13 +528,7 @@ class RecordBuilder:
         """Report words of the record. They count towards its size limit."""
         place = printed.place or Place(0, 0)
         for text in self.fit([printed.text], place):
-            self._report(rule, place, values, label, text)
-
-    def _report(
-        self, rule: str, place: Place, values: Mapping[str, object] | None, label: str = "", text: str = ""
-    ) -> None:
-        file, line, column = self._input_file.name, place.line, place.column
-        self._findings.append(finding(rule, file, values, line=line, column=column, label=label, text=text))
+            self._findings.append(finding(rule, self._input_file.name, values, place=place, label=label, text=text))
 
 
 def _same(actor: Named | None, actors: Mapping[str, Named]) -> Named | None:

@@ -299,9 +299,8 @@ class ProjectView:
 
     def find(self, rule: str, printed: Text, values: Mapping[str, object] | None = None, label: str = "") -> None:
         """Add a finding."""
-        text, place = shorten_quote(printed.text, _MAX_QUOTE_CHARACTERS), printed.place or NOWHERE
-        found = finding(rule, self.file.name, values, text=text, label=label, line=place.line, column=place.column)
-        self.findings.append(found)
+        text = shorten_quote(printed.text, _MAX_QUOTE_CHARACTERS)
+        self.findings.append(finding(rule, self.file.name, values, text=text, label=label, place=printed.place))
 
 
 def to_one_line(text: Text) -> Text:

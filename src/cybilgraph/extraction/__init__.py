@@ -19,18 +19,18 @@ from cybilgraph.extraction.scopes import find_scopes
 from cybilgraph.extraction.sentences import split_sentences
 from cybilgraph.extraction.spelling import find_near_names
 from cybilgraph.extraction.sums import find_funding
-from cybilgraph.model.gazetteer import Gazetteer, load_gazetteer
+from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.record import Record
 
 __all__ = ["derive"]
 
 
-def derive(record: Record, names: Gazetteer | None = None) -> Record:
+def derive(record: Record) -> Record:
     """Return the record with the links and dates derived from its prose.
 
     Findings report names that were nearly known, and an aim that names another country.
     """
-    names = names or load_gazetteer()
+    names = load_gazetteer()
     sentences = list(apply_introductions(split_sentences(record, names)))
     scopes = record.scopes + tuple(find_scopes(record, sentences, names))
     add_states(record, sentences, scopes, names)

@@ -249,22 +249,16 @@ def _mark_names(
         short |= dict.fromkeys(find_non_organisations(words))
     elsewhere = [match.span() for match in _find_namesakes_elsewhere(words)]
     spans = [
-        Span(
-            mention.start - offset,
-            mention.end - offset,
-            mark,
-            mention.entries,
-            printed_spelling=_ambiguous_spelling(words, mention, offset, names),
-        )
+        Span(low, high, mark, mention.entries, printed_spelling=_ambiguous_spelling(words[low:high], mention, names))
         for mention in known
-        if mention.start - offset >= 0
-        and mention.end - offset <= len(words)
+        if (low := mention.start - offset) >= 0
+        and (high := mention.end - offset) <= len(words)
         and (mark := _mark_of(mention))
-        and not (mark == ACTOR and _has_other_expansion(words, mention.start - offset, mention.end - offset, mention))
-        and not (mark in (PLACE, DEMONYM) and _NOT_A_PLACE_AFTER.match(words, mention.end - offset))
-        and not (mark == PLACE and words.endswith(_NOT_A_PLACE_BEFORE, 0, mention.start - offset))
-        and not (mark == PLACE and any(low <= mention.start - offset < high for low, high in elsewhere))
-        and not (mark == PLACE and section != "title" and _is_given_name(words, mention.end - offset, mention))
+        and not (mark == ACTOR and _has_other_expansion(words, low, high, mention))
+        and not (mark in (PLACE, DEMONYM) and _NOT_A_PLACE_AFTER.match(words, high))
+        and not (mark == PLACE and words.endswith(_NOT_A_PLACE_BEFORE, 0, low))
+        and not (mark == PLACE and any(first <= low < last for first, last in elsewhere))
+        and not (mark == PLACE and section != "title" and _is_given_name(words, high, mention))
     ]
     themes = tuple(
         entry for mention in known if 0 <= mention.start - offset < len(words) and (entry := mention.of("theme"))
@@ -362,9 +356,8 @@ def _is_given_name(words: str, end: int, mention: Mention) -> bool:
     return family is not None and not is_organisation_name(family[1])
 
 
-def _ambiguous_spelling(words: str, mention: Mention, offset: int, names: Gazetteer) -> str:
+def _ambiguous_spelling(printed: str, mention: Mention, names: Gazetteer) -> str:
     """Return the printed country name if it may mean another country, otherwise an empty string."""
-    printed = words[mention.start - offset : mention.end - offset]
     return printed if mention.of("country") and names.find_namesake(printed) else ""
 
 

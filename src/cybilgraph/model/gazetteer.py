@@ -164,7 +164,6 @@ class Gazetteer:
         }
         own = self._add_overlay()
         self._names_by_length: dict[str, tuple[list[str], list[int]]] = {}
-        self._names_by_word: dict[str, dict[str, list[str]]] = {}
         self._names_by_shape: dict[str, dict[tuple[str, int, int], list[str]]] = {}
         self._governments: dict[str, GazetteerEntry] = {}
         countries = self.entries["country"].values()
@@ -387,8 +386,8 @@ class Gazetteer:
             self._names_by_length[kind] = names, list(map(len, names))
         return self._names_by_length[kind]
 
-    def find_resembling(self, kind: str, name: str) -> GazetteerEntry | None:
-        """Return the entry that a careful reader would ask about, or None.
+    def find_resembling_actor(self, name: str) -> GazetteerEntry | None:
+        """Return the actor that a careful reader would ask about, or None.
 
         Its name has the same words apart from typos, or lacks one or two words that do not name a place. It
         may also be an abbreviation with one wrong letter, or the government of a country.
@@ -397,35 +396,33 @@ class Gazetteer:
         if not _MIN_NAME_CHARACTERS <= len(folded) <= _MAX_NAME_CHARACTERS:
             return None
         if " " not in folded:
-            return self._abbreviated(kind, folded)
+            return self._abbreviated_actor(folded)
         head, _, owner = folded.partition(" of ")
-        if kind == "actor" and fuzz.ratio(head, "government") >= _MIN_WORD_SCORE:
+        if fuzz.ratio(head, "government") >= _MIN_WORD_SCORE:
             country = self.suggest("country", owner)
             return country and self.government(country)
-        shared = {listed for word in set(folded.split()) for listed in self._by_word(kind).get(word, ())}
+        shared = {listed for word in set(folded.split()) for listed in self._actors_by_word.get(word, ())}
         for listed in sorted(shared, key=lambda listed: (-fuzz.ratio(folded, listed), listed)):
             if not self._are_distinct(set(folded.split()), set(listed.split())):
-                return self._names[kind][listed]
+                return self._names["actor"][listed]
         return None
 
-    def _abbreviated(self, kind: str, folded: str) -> GazetteerEntry | None:
-        """Return the one entry with a one-word name that differs from this one by a single letter."""
-        names = [name for name in self._of_similar_length(kind, len(folded), MIN_SUGGESTION_SCORE) if " " not in name]
+    def _abbreviated_actor(self, folded: str) -> GazetteerEntry | None:
+        """Return the one actor with a one-word name that differs from this one by a single letter."""
+        similar = self._of_similar_length("actor", len(folded), MIN_SUGGESTION_SCORE)
+        names = [name for name in similar if " " not in name]
         near = process.extract(folded, names, scorer=OSA.distance, score_cutoff=1, limit=None)
-        found = {entry.key: entry for listed, _, _ in near for entry in [self._names[kind][listed]]}
+        found = {entry.key: entry for listed, _, _ in near for entry in [self._names["actor"][listed]]}
         return next(iter(found.values())) if len(found) == 1 else None
 
-    def _by_word(self, kind: str) -> dict[str, list[str]]:
-        """Return the names that contain each word, except words that occur in many names."""
-        if kind not in self._names_by_word:
-            by_word: dict[str, list[str]] = {}
-            for name in self._names[kind]:
-                for word in set(name.split()):
-                    by_word.setdefault(word, []).append(name)
-            self._names_by_word[kind] = {
-                word: names for word, names in by_word.items() if len(names) <= _MAX_NAMES_PER_WORD
-            }
-        return self._names_by_word[kind]
+    @cached_property
+    def _actors_by_word(self) -> dict[str, list[str]]:
+        """The names of actors that contain each word, except words that occur in many names."""
+        by_word: dict[str, list[str]] = {}
+        for name in self._names["actor"]:
+            for word in set(name.split()):
+                by_word.setdefault(word, []).append(name)
+        return {word: names for word, names in by_word.items() if len(names) <= _MAX_NAMES_PER_WORD}
 
     def _are_distinct(self, one: set[str], other: set[str]) -> bool:
         """Return whether two names are clearly different: they share less than two words, or words that only

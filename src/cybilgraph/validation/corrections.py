@@ -90,7 +90,7 @@ def _likeliest(printed: str, near: list[GazetteerEntry], record: Record) -> list
 @cache_by_name  # an unknown actor often occurs in several projects
 def _similar_actor(name: str) -> GazetteerEntry | None:
     names = load_gazetteer()
-    return names.find_misspelt("actor", name) or names.find_resembling("actor", name)
+    return names.find_misspelt("actor", name) or names.find_resembling_actor(name)
 
 
 def _suggested(found: Finding, name: str) -> Finding:

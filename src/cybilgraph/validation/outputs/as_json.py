@@ -131,19 +131,18 @@ def as_json(report: Report, stream: TextIO) -> None:
 def schema() -> dict[str, Any]:
     """Return the JSON Schema (2020-12) of reports, generated from their classes."""
     severity = {"enum": [severity.value for severity in SEVERITIES]}
+    texts = {"type": "array", "items": _TYPES["str"]}
     known: dict[str, dict[str, Any]] = {
         **_TYPES,
         "Severity": severity,
-        "list[str]": {"type": "array", "items": _TYPES["str"]},
+        **dict.fromkeys(("list[str]", "tuple[str, ...]"), texts),
         "tuple[tuple[str, str], ...]": {"type": "object", "additionalProperties": _TYPES["str"]},
-        "list[CheckedFile]": {"type": "array", "items": {"$ref": "#/$defs/CheckedFile"}},
-        "list[OmittedFindings]": {"type": "array", "items": {"$ref": "#/$defs/OmittedFindings"}},
-        "Findings": {"type": "array", "items": {"$ref": "#/$defs/Finding"}},
-        "Excerpt | None": {"oneOf": [{"type": "null"}, {"$ref": "#/$defs/Excerpt"}]},
-        "tuple[str, ...]": {"type": "array", "items": _TYPES["str"]},
-        "ShaclResult | None": {"oneOf": [{"type": "null"}, {"$ref": "#/$defs/ShaclResult"}]},
-        "Fix | None": {"oneOf": [{"type": "null"}, {"$ref": "#/$defs/Fix"}]},
     }
+    for part in _PARTS:
+        reference = {"$ref": f"#/$defs/{part.__name__}"}
+        known[f"list[{part.__name__}]"] = {"type": "array", "items": reference}
+        known[f"{part.__name__} | None"] = {"oneOf": [{"type": "null"}, reference]}
+    known["Findings"] = known["list[Finding]"]
     root = _object(Report, known)
     root["properties"] = {
         "$schema": {"const": SCHEMA_IRI},

@@ -463,15 +463,22 @@ class Gazetteer:
         """
         matcher, owners = self._matcher
         folded = fold_in_place(text)
-        found = []
-        for index, start, end in matcher.find_matches_as_indexes(folded):
-            entries = tuple(owner.entry for owner in owners[index] if owner.looks_like(text[start:end]))
-            if entries:
-                found.append(Mention(start, end, entries))
+        whole = [
+            (start, -end, index)
+            for index, start, end in matcher.find_matches_as_indexes(folded, overlapping=True)
+            if not (_is_inside_word(folded, start) or _is_inside_word(folded, end))
+        ]
+        whole.sort()
+        found, last = [], 0
+        for start, minus_end, index in whole:
+            if start >= last:
+                last = -minus_end
+                if entries := tuple(owner.entry for owner in owners[index] if owner.looks_like(text[start:last])):
+                    found.append(Mention(start, last, entries))
         return found
 
     @cached_property
-    def _matcher(self) -> tuple[_WordMatcher, list[list[_NameUse]]]:
+    def _matcher(self) -> tuple[AhoCorasick, list[list[_NameUse]]]:
         owners: dict[str, list[_NameUse]] = {}
         for kind in MENTIONED_KINDS:
             for entry in self.entries[kind].values():
@@ -483,33 +490,11 @@ class Gazetteer:
             for name in entry.cell("demonyms"):
                 demonym = replace(self._parts.get(name, entry), kind=DEMONYM)
                 owners.setdefault(fold_in_place(name), []).append(_name_use(demonym, name))
-        return _WordMatcher(list(owners)), list(owners.values())
+        return AhoCorasick(list(owners), matchkind=MatchKind.Standard), list(owners.values())
 
 
 def _shape(folded: str) -> tuple[str, int]:
     return folded[:1], folded.count(" ")
-
-
-class _WordMatcher:
-    """A multi-pattern matcher for whole words that finds the longest name at each position."""
-
-    def __init__(self, names: list[str]) -> None:
-        self._matcher = AhoCorasick(names, matchkind=MatchKind.Standard)
-
-    def find_matches_as_indexes(self, text: str) -> list[tuple[int, int, int]]:
-        found = self._matcher.find_matches_as_indexes(text, overlapping=True)
-        whole = [
-            (start, -end, index)
-            for index, start, end in found
-            if not (_is_inside_word(text, start) or _is_inside_word(text, end))
-        ]
-        whole.sort()
-        longest, last = [], 0
-        for start, minus_end, index in whole:
-            if start >= last:
-                last = -minus_end
-                longest.append((index, start, last))
-        return longest
 
 
 def _is_inside_word(text: str, at: int) -> bool:

@@ -278,7 +278,7 @@ ORDER BY name, number
 StoredRecord = tuple[list[str], bytes]
 
 
-class CrossRecordGroups:
+class CrossRecordGroups(TemporaryDatabase):
     """Collects records, and returns those that must be validated together. A context manager.
 
     Stores the few statements that rules across records read in a temporary file. Only records that share a value or
@@ -288,20 +288,14 @@ class CrossRecordGroups:
 
     def __init__(self, context: str) -> None:
         """Create a collection; ``context`` contains the lines that are validated with every batch."""
-        self._base = TemporaryDatabase(_SCHEMA)
+        super().__init__(_SCHEMA)
         self._count = 0
         self._index(context.split("\n"), -1)
-
-    def __enter__(self) -> CrossRecordGroups:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._base.close()
 
     def add(self, lines: Iterable[str], payload: bytes = b"") -> None:
         """Add the lines of a record; ``payload`` is returned with them."""
         statements = self._index(lines, self._count)
-        self._base.run("INSERT INTO record VALUES (?, ?, ?)", self._count, "\n".join(statements), payload)
+        self.run("INSERT INTO record VALUES (?, ?, ?)", self._count, "\n".join(statements), payload)
         self._count += 1
 
     def batches(self) -> Iterator[list[StoredRecord]]:
@@ -321,7 +315,7 @@ class CrossRecordGroups:
     def _stored(self, numbers: Iterable[int]) -> list[StoredRecord]:
         stored = []
         for number in numbers:
-            [(statements, payload)] = self._base.rows("SELECT statements, payload FROM record WHERE number = ?", number)
+            [(statements, payload)] = self.rows("SELECT statements, payload FROM record WHERE number = ?", number)
             stored.append((statements.split("\n"), payload))
         return stored
 
@@ -342,7 +336,7 @@ class CrossRecordGroups:
                     names.add((subject, number, name, -1))
             else:
                 names.add((hash(match["other"]), number, hash((subject, "linked")), 1))
-        self._base.fill("INSERT INTO names VALUES (?, ?, ?, ?)", names)
+        self.fill("INSERT INTO names VALUES (?, ?, ?, ?)", names)
         return statements
 
     def _groups(self, parts: dict[tuple[int, ...], None]) -> Iterable[list[int]]:
@@ -359,7 +353,7 @@ class CrossRecordGroups:
 
         is_connected = bytearray(self._count)
         apart: list[list[int]] = []
-        for _, rows in groupby(self._base.rows(_SHARED_NAMES_QUERY), key=itemgetter(0)):
+        for _, rows in groupby(self.rows(_SHARED_NAMES_QUERY), key=itemgetter(0)):
             own: dict[int, int] = {}
             numbers = []
             for _, number, subject, linked in rows:

@@ -15,7 +15,7 @@ import pyoxigraph as ox
 import pytest
 from arro3.io import read_parquet
 
-from cybilgraph.model.vocabulary import BASE, CYB
+from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, RDF
 from cybilgraph.rdf.dumps.tables import TableNames, write_tables
 from cybilgraph.release import Release, graph_file
 from tests.support.dumps import write_dumps
@@ -91,6 +91,17 @@ def test_full_disk_is_reported_while_writing_tables(rows: int, tmp_path: Path) -
     names = (hashlib.sha256(b"%d" % number).hexdigest() for number in range(rows))
     with TableNames() as nothing, pytest.raises(OSError, match="No space left on device"):
         write_tables([{"outcomes": [(name, "outcome", "1", name) for name in names]}], nothing, tmp_path)
+
+
+def test_long_texts_are_kept(tmp_path: Path) -> None:
+    project, text = f"<{BASE}id/project/long>", "Training for Tonga. " * 10_000
+    graph = tmp_path / graph_file.GRAPH
+    statements = f'{project} <{RDF.type}> <{CYB.Project}> .\n{project} <{DCTERMS.title}> "{text}" .\n'
+    graph_file.write_graph(graph, [statements.encode()])
+    csv.field_size_limit(1 << 17)  # the default
+    write_dumps(graph, tmp_path)
+    [row] = read_parquet(tmp_path / "projects.parquet").read_all().to_struct_array().to_pylist()
+    assert row["title"] == text
 
 
 @pytest.mark.slow

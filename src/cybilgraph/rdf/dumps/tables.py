@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from functools import lru_cache
@@ -147,6 +148,7 @@ def write_tables(pieces: Iterable[TableRows], names: TableNames, folder: Path) -
                     rows = [row for row in rows if row[2] == _PROJECT]
                 writers[table].writerows(_cells(row, names) for row in rows)
         writers[_NODES].writerows(_cells(row, names) for row in others if row[0] in linked)
+    csv.field_size_limit(sys.maxsize)  # global; a text may be long, and these tables are our own
     network = plain_files[_NODES], plain_files[_EDGES]
     write_graphml(*network, folder / "network.graphml")
     write_gexf(*network, folder / "network.gexf")

@@ -103,6 +103,25 @@ def test_client_that_has_used_slots_least_lately_is_next(pause: float, expected:
         assert [*serve(scheduler, "x", waiting)] == expected
 
 
+def test_client_does_not_wait_longer_than_it_has_used_slots() -> None:
+    now = 0.0
+    scheduler = Scheduler(1, clock=lambda: now)
+    enter(scheduler, Caller("visitor"))
+    now += 1
+    scheduler.leave(Caller("visitor"))
+    holder, served = "0", ["0"]
+    enter(scheduler, Caller(holder))
+    with ThreadPoolExecutor(2) as threads:
+        queue = Queue(scheduler, threads)
+        waiting = [("visitor", queue.join("visitor"))]
+        while "visitor" not in served and len(served) < 100:  # always another client that has used nothing yet
+            waiting.append((str(len(served)), queue.join(str(len(served)))))
+            now += 0.1
+            served.append(holder := next(serve(scheduler, holder, waiting)))
+        [*serve(scheduler, holder, waiting)]
+    assert 5 < served.index("visitor") <= 10
+
+
 def test_full_queue_has_room_for_a_client_with_fewer_requests_there() -> None:
     scheduler = Scheduler(1, max_waiting=3, clock=lambda: 0.0)
     enter(scheduler, Caller("heavy"))

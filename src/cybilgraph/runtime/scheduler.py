@@ -1,7 +1,8 @@
 """Assigns slots fairly: first to the waiting client with the fewest slots, then to the one that has used them least.
 
-The time that a client has used slots counts less and less. Among equals, the one that has waited longest is next; its
-waiting time starts when its request arrives or when it last got a slot, whichever is later.
+The time that a client has used slots counts less and less, and by the time that it has waited, so that no number of
+other clients can keep it waiting for longer than it has used slots. Among equals, the one that has waited longest is
+next. Its waiting time starts when its request arrives or when it last got a slot, whichever is later.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ _DECAY_SECONDS, _STEP_SECONDS = 10.0, 0.05
 _MAX_CLIENTS = 10_000
 
 _Result = TypeVar("_Result")
+#: A time of the clock, and the number of an event, which also orders events at the same time.
+_Moment = tuple[float, int]
 
 
 class Busy(Exception):
@@ -67,7 +70,7 @@ class Caller:
 class _Ticket:
     client: str
     call: Callable[[], object]
-    number: int
+    since: _Moment
     is_admitted: bool = False
 
 
@@ -127,8 +130,8 @@ class Scheduler:
         self._used: Counter[str] = Counter()
         self._queue: list[_Ticket] = []
         self._events = count(1)
-        #: When each client with slots or requests last got a slot, as the number of an event.
-        self._served: dict[str, int] = {}
+        #: When each client with slots or requests last got a slot.
+        self._served: dict[str, _Moment] = {}
         #: For each client, the seconds that it has used slots, which decay, and when they were last updated.
         self._use: LRUCache[str, tuple[float, float]] = LRUCache(_MAX_CLIENTS)
         self._lock = threading.Lock()
@@ -146,7 +149,7 @@ class Scheduler:
                 self._displace(caller.name)
             loop = asyncio.get_running_loop()
             called = loop.create_future()
-            ticket = _Ticket(caller.name, partial(loop.call_soon_threadsafe, settle, called), next(self._events))
+            ticket = _Ticket(caller.name, partial(loop.call_soon_threadsafe, settle, called), self._now())
             self._queue.append(ticket)
         caller.set_cancel(ticket.call)
         is_cancelled = True
@@ -169,7 +172,10 @@ class Scheduler:
     def _admit(self, client: str) -> None:
         self._use[client] = self._use_until_now(client)
         self._used[client] += 1
-        self._served[client] = next(self._events)
+        self._served[client] = self._now()
+
+    def _now(self) -> _Moment:
+        return self._clock(), next(self._events)
 
     def _use_until_now(self, client: str) -> tuple[float, float]:
         now = self._clock()
@@ -218,11 +224,13 @@ class Scheduler:
         if not eligible:
             return None
 
-        def key(ticket: _Ticket) -> tuple[int, int, int]:
+        def key(ticket: _Ticket) -> tuple[int, int, _Moment]:
             client = ticket.client
-            use = int(self._use_until_now(client)[0] / _STEP_SECONDS)
             # All tickets of a client count as having arrived when it last got a slot, or later.
-            return self._used[client], use, max(ticket.number, self._served.get(client, 0))
+            since = max(ticket.since, self._served.get(client, ticket.since))
+            seconds, now = self._use_until_now(client)
+            use = int(max(seconds - (now - since[0]), 0) / _STEP_SECONDS)
+            return self._used[client], use, since
 
         return min(eligible, key=key)
 

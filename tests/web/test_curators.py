@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import stat
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from cybilgraph.web import curators
 from cybilgraph.web.curators import IDLE_SECONDS, MAX_SECONDS, MAX_SESSIONS, CuratorAccess, CuratorFile
 from tests.conftest import run
 from tests.support.curators import PASSWORDS
+from tests.support.operations import until
 
 
 class Clock:
@@ -182,6 +185,28 @@ def test_name_is_limited_over_all_addresses_but_not_for_its_curator(
         access.log_in("Ana", PASSWORDS["Ana"], "203.0.113.1")
     clock.now += 30
     log_in(access, address="203.0.113.1")
+
+
+def test_flood_of_logins_leaves_room_for_curators_and_does_not_use_up_their_attempts(
+    access: CuratorAccess, hashed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log_in(access, address="198.51.100.7")
+    is_over = threading.Event()
+
+    def check(stored: str, password: str) -> bool:
+        hashed.append(password)
+        return stored == f"hash of {password}" if password in PASSWORDS.values() else is_over.wait(250)
+
+    monkeypatch.setattr(curators, "check_password_hash", check)
+    with ThreadPoolExecutor(4) as threads:
+        flood = [threads.submit(access.log_in, f"nobody {n}", "wrong", f"192.0.2.{n}") for n in range(4)]
+        until(lambda: sum(one.done() for one in flood) == 2)  # refused
+        for _ in range(20):
+            with pytest.raises(TooManyRequests, match="at the moment"):
+                access.log_in("Bea", PASSWORDS["Bea"], "203.0.113.1")
+        log_in(access, address="198.51.100.7")
+        is_over.set()
+    log_in(access, "Bea", address="203.0.113.1")
 
 
 def test_unknown_name_costs_the_same_and_is_not_logged(file: CuratorFile, hashed: list[str]) -> None:

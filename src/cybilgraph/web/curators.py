@@ -13,7 +13,7 @@ import stat
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -40,7 +40,8 @@ IDLE_SECONDS, MAX_SECONDS = 30 * 60, 12 * 3600
 MAX_SESSIONS = 5
 #: Login attempts in a row from one address and on one name, and the seconds until each further one.
 LOGIN_ATTEMPTS, NAME_ATTEMPTS, SECONDS_PER_ATTEMPT = 10, 20, 30
-#: The maximum number of passwords that are being hashed or wait to be; each takes a thread.
+#: The maximum number of passwords that are hashed at once, each in a thread. Half of them are reserved for networks
+#: from which the curator has logged in.
 _MAX_HASHING = 4
 #: The maximum number of networks to remember.
 _MAX_KNOWN_NETWORKS = 10_000
@@ -149,7 +150,7 @@ class CuratorAccess:
         per_second = 1 / SECONDS_PER_ATTEMPT
         self._addresses = ClientQuotas(LOGIN_ATTEMPTS, per_second, _MAX_HASHING, clock=clock)
         self._names = ClientQuotas(NAME_ATTEMPTS, per_second, _MAX_HASHING, clock=clock)
-        self._hashing = ClientQuotas(1_000_000, 1_000_000, _MAX_HASHING, clock=clock)
+        self._hashing = ClientQuotas(1_000_000, 1_000_000, _MAX_HASHING // 2, clock=clock)
         #: Curators' names with networks from which they have logged in: there, attempts by others do not lock them out.
         self._known: LRUCache[tuple[str, str], bool] = LRUCache(_MAX_KNOWN_NETWORKS)
         #: What the password of an unknown name is compared with, so that it takes the same time.
@@ -160,13 +161,17 @@ class CuratorAccess:
         network = client_network(address)
         with self._lock:
             is_known = (name, network) in self._known
-        with self._addresses.admit(address), nullcontext() if is_known else self._names.admit(f"name {name}"):
-            hashed = self._file.read().get(name, "")
-            try:
-                with self._hashing.admit(""), yield_turn():
-                    is_right = check_password_hash(hashed or self._decoy, password[: MAX_PASSWORD_CHARS + 1])
+        with ExitStack() as admitted:
+            try:  # first, so that an attempt that is not even compared does not count
+                admitted.enter_context(self._hashing.admit("known" if is_known else "other"))
             except TooManyRequests as error:
                 raise TooManyRequests("Too many logins at the moment", retry_after=2) from error
+            admitted.enter_context(self._addresses.admit(address))
+            if not is_known:
+                admitted.enter_context(self._names.admit(f"name {name}"))
+            hashed = self._file.read().get(name, "")
+            with yield_turn():
+                is_right = check_password_hash(hashed or self._decoy, password[: MAX_PASSWORD_CHARS + 1])
         if not (hashed and is_right):
             self._on_event(f"Login refused: {name if hashed else 'an unknown name'} from {network}")
             return ""

@@ -38,6 +38,13 @@ def test_ris_has_a_field_per_line(server: str) -> None:
     assert fields["UR"] == "https://w3id.org/cybilgraph/id/project/G0020"
 
 
+@pytest.mark.parametrize("format_", ["bib", "ris", "csl.json"])
+def test_invisible_characters_of_a_title_are_escaped(format_: str, server: str) -> None:
+    text = cited(server, format_, title="A\0B\u202eC\x1bD")
+    assert re.search("A.*x00B.*u202eC.*x1bD", text)
+    assert text.replace("\r\n", "").replace("\n", "").isprintable()
+
+
 def test_csl_json_has_the_same_facts(server: str) -> None:
     [entry] = json.loads(cited(server, "csl.json"))
     assert (entry["type"], entry["title"], entry["version"]) == ("dataset", TITLE, "1")
@@ -67,6 +74,7 @@ def test_project_page_offers_its_citation(server: str) -> None:
         ({"of": "//example.org/id/", "title": "A"}, "can be cited"),
         ({"of": "https://example.org/id/x", "title": "A"}, "can be cited"),
         ({"of": "/id/project/a}b", "title": "A"}, "can be cited"),
+        ({"of": "/id/../../elsewhere", "title": "A"}, "can be cited"),
         ({"of": "/id/project/G0020", "title": " "}, "Give a title"),
         ({"of": "/id/project/G0020", "title": "A", "format": "docx"}, "Use one of bib"),
         ({"of": "/id/project/G0020", "title": "A", "release": "99"}, "99"),

@@ -17,14 +17,17 @@ from flask import Blueprint, request
 from flask.wrappers import Response
 from werkzeug.exceptions import BadRequest
 
+from cybilgraph.model.findings import escape_controls
 from cybilgraph.model.vocabulary import BASE
 from cybilgraph.web.api.current_request import pin_release, serving, site
 
 blueprint = Blueprint("citations", __name__)
 
 _AUTHOR = "cybilgraph"
-#: Paths that can be cited: resources and query results.
-_CITABLE = re.compile(r"/(?:id/|sparql\?|queries/|api/queries/)[\w/?&=%.+~:@!$'()*,;-]{1,8000}", re.ASCII)
+#: Paths that can be cited: resources and query results. No part of one is "..", which leads elsewhere.
+_CITABLE = re.compile(
+    r"(?![^?]*/\.)/(?:id/|sparql\?|queries/|api/queries/)[\w/?&=%.+~:@!$'()*,;-]{1,8000}", re.ASCII
+)
 _MAX_TITLE_CHARS = 500
 _SPECIAL = re.compile(r"[\\{}$&#^_%~]")
 _IN_LATEX = {"\\": r"\textbackslash{}", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}"}
@@ -132,7 +135,7 @@ _FORMATS: dict[str, tuple[str, str, Callable[[Citation], str]]] = {
 def citation_of(title: str, path: str) -> Citation:
     """Return the citation of what is at a path, in the release of this request."""
     release = serving().release
-    shown = " ".join(title.split())[:_MAX_TITLE_CHARS]
+    shown = escape_controls(" ".join(title.split()))[:_MAX_TITLE_CHARS]
     day = date.fromisoformat(release.manifest["created"][:10])
     return Citation(shown, path, release.number, day, datetime.now(UTC).date())
 

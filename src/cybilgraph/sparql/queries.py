@@ -19,7 +19,7 @@ from cybilgraph.sparql.lexer import tokens
 #: Longer names get no "Did you mean" suggestion.
 _MAX_FUZZY_NAME_CHARS = 200
 _HEADER = re.compile(r"#\s*(?:(?P<key>title|description):|(?P<param>param)\s)\s*(?P<rest>[^\n]*)")
-_BLOCK = re.compile(r"(VALUES\s+\?(\w+)\s*\{)[^{}\n]*\}")
+_BLOCK = re.compile(r"(VALUES\s++\?(\w++)\s*+\{)[^{}\n]*+\}")
 #: Kinds of things that a parameter of a kind accepts, too.
 _ALSO = {"region": ("group",)}
 #: Matches a line that is removed if its parameter is not given.

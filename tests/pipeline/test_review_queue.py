@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import openpyxl
@@ -12,14 +11,13 @@ from click.testing import CliRunner
 from cybilgraph import pipeline
 from cybilgraph.cli import main
 from cybilgraph.errors import SourceError
-from cybilgraph.identity.decision_layer import Claim, kind_of, read_claims
+from cybilgraph.identity.decision_layer import Claim, read_claims
 from cybilgraph.identity.decisions import Decision, Decisions, Verdict, append_decisions
 from cybilgraph.model.vocabulary import BASE, CYB, thing_iri
 from cybilgraph.pipeline.review_queue import OpenClaim, import_sheet, name_span, open_claims, unlisted_actors
 from cybilgraph.rdf.serialisation import is_in_earlier_graph
 from cybilgraph.release import Release, Releases
 from cybilgraph.release.graph_file import GRAPH, open_lines
-from cybilgraph.sync.changes import ChangeLogCache
 from tests.conftest import RECORDS
 
 pytestmark = pytest.mark.slow
@@ -68,64 +66,6 @@ def test_claims_come_in_order_of_doubt_with_a_tenth_at_random(release: Release, 
     assert [number for number, (one, two) in enumerate(zip(places, other, strict=True)) if one != two][:1] == [5]
     append_decisions(tmp_path, [one.decide("Ana", Verdict.YES) for one in queue])
     assert set(places).isdisjoint(map(place, open_claims(release, tmp_path, 1_000, 0)))
-
-
-def test_twenty_decisions_apply_and_hold(release: Release, tmp_path: Path) -> None:
-    records, folder = tmp_path / "records", tmp_path / "decisions"
-    shutil.copytree(RECORDS, records)
-    queue = open_claims(release, folder, 20, 0)
-    verdicts = [(Verdict.YES, ""), (Verdict.NO, ""), (Verdict.INSTEAD, "partner")]
-    made = [
-        one.decide("Ana", *verdicts[number % (3 if kind_of(one.claim.field) == "actor" else 2)])
-        for number, one in enumerate(queue)
-    ]
-    assert {one.verdict for one in made} == {Verdict.YES, Verdict.NO, Verdict.INSTEAD}
-    append_decisions(folder, made)
-
-    def verify(built: Release, *, is_text_as_before: bool = True) -> None:
-        for one, decision in zip(queue, made, strict=True):
-            claims = claims_of(built, one.record)
-            said = claims.get((one.claim.field, one.claim.key))
-            assert (said is not None) is (decision.verdict is Verdict.YES)
-            if decision.verdict is not Verdict.NO:
-                found = claims[decision.new_field or one.claim.field, one.claim.key]
-                assert found.basis == "confirmed"
-                assert not is_text_as_before or found.sentences == one.claim.sentences
-
-    into = release.folder.parent
-    decided, report = pipeline.build([records], into, dumps=False, decisions=folder)
-    verify(decided)
-    assert not [found for found in report.findings if "#decision-" in found.rule]
-    log = ChangeLogCache(Releases(into))
-    changes = list(log.between(release.number, decided.number).records())
-    verdicts = [verdict for change in changes for field in change.fields for verdict, _ in field.decided]
-    words = {Verdict.YES: "confirmed", Verdict.NO: "rejected", Verdict.INSTEAD: "corrected"}
-    assert sorted(verdicts) == sorted(words[one.verdict] for one in made)
-    assert {change.key for change in changes} == {one.record for one in queue}
-    assert any("confirmed" in change.describe() for change in changes)
-    log.close()
-
-    for path in sorted(records.glob("*.txt")):  # saved again, on another date
-        page = path.read_text(encoding="utf-8")
-        head, _, rest = page.partition("\n")
-        (records / f"zz-{path.name}").write_text(f"{head}\nRetrieved: 2026-11-01\n{rest}", encoding="utf-8")
-    again, report = pipeline.build([records], into, dumps=False, decisions=folder)
-    verify(again)
-    assert not [found for found in report.findings if "#decision-" in found.rule]
-
-    rejected = next(  # not from the title, of which the key is made
-        one
-        for one, two in zip(queue, made, strict=True)
-        if two.verdict is Verdict.NO and one.claim.sentences[0] not in one.title
-    )
-    sentence = rejected.claim.sentences[0]
-    for path in (*records.glob("*.txt"), *records.glob("*.csv")):
-        page = path.read_text(encoding="utf-8")
-        path.write_text(page.replace(sentence, f"In this project {sentence}"), encoding="utf-8")
-    changed, report = pipeline.build([records], into, dumps=False, decisions=folder)
-    reviews = [found for found in report.findings if found.rule.endswith("#decision-review")]
-    assert rejected.record in {found.record for found in reviews}
-    verify(changed, is_text_as_before=False)
 
 
 # In a terminal

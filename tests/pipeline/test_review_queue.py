@@ -19,6 +19,7 @@ from cybilgraph.rdf.serialisation import is_in_earlier_graph
 from cybilgraph.release import Release, Releases
 from cybilgraph.release.graph_file import GRAPH, open_lines
 from tests.conftest import RECORDS
+from tests.support.curators import Terminal, curated_site
 
 pytestmark = pytest.mark.slow
 
@@ -78,7 +79,7 @@ def review(release: Release, folder: Path, keys: str, *more: str) -> str:
     return result.output
 
 
-def in_force(folder: Path, release: Release) -> list[Decision]:
+def in_force(folder: Path) -> list[Decision]:
     with Decisions(folder) as decided:
         return [one for record in ("", *decided.records()) for one in decided.of(record)]
 
@@ -97,7 +98,7 @@ def test_keys_decide_skip_and_undo(first: Release, tmp_path: Path) -> None:
     assert f"1 of {len(queue)}" in said
     assert queue[0].claim.sentences[0][:20] in said.replace("\n", " ")
     assert "Also:" in said
-    made = {(one.record, one.subject): (one.verdict, one.new_field) for one in in_force(tmp_path, first)}
+    made = {(one.record, one.subject): (one.verdict, one.new_field) for one in in_force(tmp_path)}
     # The third was skipped back to by the first "u", and undone by the second, then confirmed.
     assert made == {
         (one.record, f"{one.claim.field} {one.subject}"): verdict
@@ -107,17 +108,42 @@ def test_keys_decide_skip_and_undo(first: Release, tmp_path: Path) -> None:
     assert f"1 of {min(total - 3, 200)}" in review(first, tmp_path, "q"), "it continues where it ended"
 
 
+def test_claim_that_another_curator_decides_meanwhile_is_skipped(tmp_path: Path) -> None:
+    site = curated_site(tmp_path, 1)
+    one, two, *_ = open_claims(Releases(site.releases).current(), site.decisions, 200, 0)
+    terminal = Terminal(site, "Ana")
+    assert terminal.ask()
+    append_decisions(site.decisions, [one.decide("Bea", Verdict.NO), two.decide("Bea", Verdict.NO)])
+    terminal.press("y")
+    assert terminal.ask()
+    assert "Not stored. Bea has decided on this meanwhile" in terminal.shown
+    assert terminal.shown.count("Bea has decided") == 2, "the second claim is not asked about"
+    terminal.press("n")
+    assert terminal.ask()
+    terminal.press("u")
+    assert terminal.ask()
+    terminal.press("y")
+    assert terminal.ask()
+    terminal.press("q")
+    assert not terminal.ask()
+    assert [(made.who, made.verdict) for made in in_force(site.decisions)] == [
+        ("Bea", Verdict.NO),
+        ("Bea", Verdict.NO),
+        ("Ana", Verdict.YES),
+    ]
+
+
 def test_another_actor_is_chosen_by_name(first: Release, tmp_path: Path) -> None:
     [one, *_] = open_claims(first, tmp_path, 200, 0)
     said = review(first, tmp_path, "aNo country of this name\n\nq" if one.claim.field == "country" else "aUNODC\nq")
     assert "UNODC" in said or "United Nations Office on Drugs" in said
-    [made] = in_force(tmp_path, first)
+    [made] = in_force(tmp_path)
     assert (made.verdict, made.new_value) == (Verdict.INSTEAD, "unodc")
 
 
 def test_end_of_input_ends_the_session_and_keeps_decisions(first: Release, tmp_path: Path) -> None:
     assert "1 decided" in review(first, tmp_path, "y")
-    assert len(in_force(tmp_path, first)) == 1
+    assert len(in_force(tmp_path)) == 1
 
 
 def test_unlisted_organisations_are_reviewed(first: Release, tmp_path: Path) -> None:
@@ -125,7 +151,7 @@ def test_unlisted_organisations_are_reviewed(first: Release, tmp_path: Path) -> 
     assert [one.count for one in actors] == sorted((one.count for one in actors), reverse=True)
     said = review(first, tmp_path, "n" + "aCouncil of Europe\n" + "ogovernment\nBelize\n\n" + "q", "--names")
     assert actors[0].name in said
-    made = {one.value: (one.verdict, one.new_value) for one in in_force(tmp_path, first)}
+    made = {one.value: (one.verdict, one.new_value) for one in in_force(tmp_path)}
     values = [one.decide("Ana", Verdict.NO).value for one in actors[:3]]
     assert made == dict(
         zip(
@@ -153,7 +179,7 @@ def test_claims_are_decided_in_a_workbook(first: Release, tmp_path: Path) -> Non
     sheet.save(book)
     assert "3 decisions added; 0 were already known" in review(first, folder, "", "--import", str(book))
     queue = {(one.record, one.subject): one for one in open_claims(first, tmp_path / "none", 5, 0)}
-    for made in in_force(folder, first):
+    for made in in_force(folder):
         one = queue[made.record, made.value]
         assert (made.sentence, made.basis) == ("\n".join(one.claim.sentences), one.claim.basis)
     assert import_sheet(book, folder, "Ana") == (0, 3)

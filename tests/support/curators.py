@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import os
+import pty
 import re
+import struct
+import subprocess
+import termios
 from http.cookies import SimpleCookie
 from pathlib import Path
 from typing import NamedTuple
@@ -10,8 +17,10 @@ from urllib.parse import urlencode
 
 from cybilgraph import pipeline
 from cybilgraph.web.curators import CuratorFile
+from tests.conftest import CYBILGRAPH
 from tests.support.decided import POSSIBLE_PAGE
 from tests.support.http_client import BROWSER, Reply, send
+from tests.support.operations import until
 
 PASSWORDS = {"Ana": "correct horse battery", "Bea": "a long way to Belize"}
 _CLAIM = re.compile(r'name="claim" value="(\w+)"')
@@ -45,6 +54,35 @@ def curated_site(folder: Path, projects: int = 1, page: str = POSSIBLE_PAGE) -> 
     for name, password in PASSWORDS.items():
         file.add(name, password)
     return Site(folder / "releases", folder / "curators.json", folder / "decisions", folder / "suggestions")
+
+
+class Terminal:
+    """``cybilgraph review`` in a terminal of its own."""
+
+    def __init__(self, site: Site, name: str, *options: object) -> None:
+        self._lead, follow = pty.openpty()
+        fcntl.ioctl(follow, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+        command = [*CYBILGRAPH, "review", str(site.releases), "--decisions", str(site.decisions), "--who", name]
+        given = {"stdin": follow, "stdout": follow, "stderr": follow}
+        self.process = subprocess.Popen([*command, *map(str, options)], start_new_session=True, **given)  # type: ignore[call-overload]
+        os.close(follow)
+        self.shown = ""
+
+    def ask(self) -> bool:
+        """Wait for the next question; return whether there is one."""
+        self.shown = ""
+        with contextlib.suppress(OSError):  # reading a closed terminal raises this
+            while not re.search(r"\[q\]uit\S*\s*$", self.shown):
+                self.shown += os.read(self._lead, 65536).decode(errors="replace")
+            # Keys that are pressed before the program waits for one are dropped.
+            until(lambda: not termios.tcgetattr(self._lead)[3] & termios.ICANON)
+            return True
+        os.close(self._lead)
+        self.process.wait()
+        return False
+
+    def press(self, key: str) -> None:
+        os.write(self._lead, key.encode())
 
 
 class Curator:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cybilgraph.identity.decisions import Decision
     from cybilgraph.pipeline.review_queue import OpenClaim, UnlistedActor
 
-_One = TypeVar("_One")
+_One = TypeVar("_One", bound="OpenClaim | UnlistedActor")
 _CLAIM_KEYS = "[y]es  [n]o  other [r]ole  [a]nother organisation or place  [s]kip  [u]ndo  [q]uit"
 _NAME_KEYS = (
     "[a]nother name of a listed organisation  [o]rganisation in its own right  [n]ot an organisation  "
@@ -128,9 +128,13 @@ class _Session(Generic[_One]):
 
     def _answer(self) -> bool:
         """Ask a question, and handle the key pressed; return whether to continue."""
-        from cybilgraph.identity.decisions import append_decisions, describe_decision
+        from cybilgraph.identity.decisions import Verdict
+        from cybilgraph.pipeline.review_queue import decide_once, earlier_decision
 
         question = self._questions[len(self._decided)]
+        if earlier := earlier_decision(self._folder, question.decide("", Verdict.YES)):
+            self._skip(earlier)
+            return True
         self._console.print(f"\n{self._progress()}", style="dim")
         self._ask(self._console, question)
         self._console.print(self._keys, style="dim")
@@ -146,12 +150,21 @@ class _Session(Generic[_One]):
                 if not (decision := choose(question)):
                     self._console.print(self._keys, style="dim")
                     continue
-                [added] = append_decisions(self._folder, [decision])
-                self._decided.append(added)
-                self._console.print(Text(escape_controls(describe_decision(added)), style="bold"))
+                stored = decide_once(self._folder, decision)
+                if stored.who == decision.who and stored.agrees(decision):
+                    self._decided.append(stored)
+                    self._console.print(_described(stored))
+                else:
+                    self._skip(stored, "Not stored. ")
             else:
                 continue
             return True
+
+    def _skip(self, earlier: Decision, note: str = "") -> None:
+        """Remove a question on which another curator has decided meanwhile."""
+        del self._questions[len(self._decided)]
+        self._console.print(f"\n{note}{escape_controls(earlier.who)} has decided on this meanwhile:")
+        self._console.print(_described(earlier))
 
     def _undo(self) -> None:
         """Withdraw the last decision, and ask again."""
@@ -255,6 +268,12 @@ def _marked(sentence: str, name: str, key: str, field: str) -> Text:
     text = Text(escape_controls(sentence))
     text.stylize("bold reverse", *name_span(text.plain, escape_controls(name), key, field))
     return text
+
+
+def _described(one: Decision) -> Text:
+    from cybilgraph.identity.decisions import describe_decision
+
+    return Text(escape_controls(describe_decision(one)), style="bold")
 
 
 def _label(field: str) -> str:

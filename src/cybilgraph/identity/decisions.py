@@ -15,6 +15,7 @@ import pickle
 import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import field as attribute
 from dataclasses import fields, replace
 from datetime import UTC, datetime
@@ -30,7 +31,7 @@ from cybilgraph.model.gazetteer import load_gazetteer, slug
 from cybilgraph.model.rules import finding
 from cybilgraph.model.values import value
 from cybilgraph.readers.tabular import escape_formula, unescape_formula
-from cybilgraph.runtime.files import append_line, rewrite
+from cybilgraph.runtime.files import append_line, locked_folder, rewrite
 from cybilgraph.runtime.spill import TemporaryDatabase
 
 #: Subjects other than fields: whether another record describes the same project, and which organisation an actor is.
@@ -127,6 +128,10 @@ class Decision:
         """The quotes on which the decision is based."""
         return self.sentence.split("\n") if self.sentence else []
 
+    def agrees(self, other: Decision) -> bool:
+        """Return whether another decision on the same subject has the same answer."""
+        return (self.verdict, self.new_field, self.new_value) == (other.verdict, other.new_field, other.new_value)
+
     def undo(self) -> Decision:
         """Return the decision of the same curator that withdraws this one."""
         return Decision(record=self.record, field=self.field, verdict=Verdict.UNDO, new_value=self.id, who=self.who)
@@ -182,15 +187,32 @@ def append_decisions(folder: Path, decisions: Iterable[Decision]) -> list[Decisi
         lines = "".join(_line(getattr(one, name) for name in COLUMNS) for one in added if one.who == who)
         path = folder / f"{slug(who)}.csv"
         try:
-            if not folder.exists():
-                folder.mkdir(parents=True, exist_ok=True)
-                (folder / ".gitattributes").write_text(_ATTRIBUTES)
+            _create(folder)
             append_line(path, lines.encode(errors="replace"), first=_line(COLUMNS).encode("utf-8-sig"))
         except OSError as error:
-            raise DecisionError(
-                f"{path} cannot be written: {error.strerror}", "Check the folder and its free space."
-            ) from error
+            raise _unwritable(path, error) from error
     return added
+
+
+@contextmanager
+def deciding(folder: Path) -> Iterator[None]:
+    """Let others who decide in this folder wait until the end of the block. Raises DecisionError."""
+    try:
+        _create(folder)
+        with locked_folder(folder):
+            yield
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+
+
+def _create(folder: Path) -> None:
+    if not folder.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / ".gitattributes").write_text(_ATTRIBUTES)
+
+
+def _unwritable(path: Path, error: OSError) -> DecisionError:
+    return DecisionError(f"{path} cannot be written: {error.strerror}", "Check the folder and its free space.")
 
 
 def _line(cells: Iterable[str]) -> str:
@@ -205,13 +227,16 @@ def _cell(text: str) -> str:
     return _ESCAPED.sub(lambda found: "\n" if found[1] == "n" else found[1], unescape_formula(text))
 
 
-def read_decisions(folder: Path) -> Iterator[Decision | Finding]:
-    """Yield the decisions of a folder, and a finding for each line that is not a decision. Raises DecisionError."""
+def read_decisions(folder: Path, text: str = "") -> Iterator[Decision | Finding]:
+    """Yield the decisions of a folder, and a finding for each line that is not a decision; only lines with ``text``.
+
+    Raises DecisionError.
+    """
     try:
         for path in decision_files(folder):
             # Old versions of Excel end lines with CR.
             with path.open(encoding="utf-8", errors="surrogateescape", newline=None) as file:
-                yield from _read_lines(path, file)
+                yield from _read_lines(path, file, text)
     except OSError as error:
         raise DecisionError(
             f"{error.filename or folder} cannot be read: {error.strerror}", "Check its permissions."
@@ -249,11 +274,14 @@ def decision_files(folder: Path) -> list[Path]:
         return []
 
 
-def _read_lines(path: Path, lines: Iterable[str]) -> Iterator[Decision | Finding]:
+def _read_lines(path: Path, lines: Iterable[str], text: str = "") -> Iterator[Decision | Finding]:
     csv.field_size_limit(2 * _MAX_CELL_CHARS + 2)  # global; an escaped character takes two
     header: list[str] = []
     broken = 0
+    text = text.replace("\\", "\\\\").replace('"', '""')
     for number, raw in enumerate(lines, start=1):
+        if text not in raw and not ("verdict" in raw and "field" in raw):
+            continue
         cells: list[str] = []
         try:
             cells = _split(raw.rstrip("\n"), len(header))
@@ -394,8 +422,11 @@ def _quoted(cell: str) -> str:
 class Decisions:
     """A context manager with the decisions of a folder that are in force, in a temporary file."""
 
-    def __init__(self, folder: Path | None) -> None:
-        """Read a folder; without one, there are no decisions. Raises DecisionError."""
+    def __init__(self, folder: Path | None, text: str = "") -> None:
+        """Read a folder, or only the lines with a text; without a folder, there are no decisions.
+
+        Raises DecisionError.
+        """
         self._base = TemporaryDatabase(_SCHEMA)
         #: Findings about lines that are not decisions.
         self.findings: list[Finding] = []
@@ -403,7 +434,7 @@ class Decisions:
         self.lost_rejections: list[Finding] = []
         self._undone: list[tuple[str, bytes]] = []
         if folder:
-            self._base.fill("INSERT OR IGNORE INTO decision VALUES (?, ?, ?, ?, ?, ?, ?, ?)", self._rows(folder))
+            self._base.fill("INSERT OR IGNORE INTO decision VALUES (?, ?, ?, ?, ?, ?, ?, ?)", self._rows(folder, text))
             self._base.fill("INSERT INTO undone VALUES (?, ?)", self._undone)
             self._base.run(_CONTRADICTING)
             query = "SELECT pickled FROM later ORDER BY file, line"
@@ -418,8 +449,8 @@ class Decisions:
     def __exit__(self, *_: object) -> None:
         self._base.close()
 
-    def _rows(self, folder: Path) -> Iterator[tuple[object, ...]]:
-        for one in read_decisions(folder):
+    def _rows(self, folder: Path, text: str) -> Iterator[tuple[object, ...]]:
+        for one in read_decisions(folder, text):
             if isinstance(one, Finding):
                 self.findings.append(one)
             elif one.verdict is Verdict.UNDO:

@@ -17,7 +17,16 @@ from urllib.parse import unquote
 
 from cybilgraph.errors import SourceError
 from cybilgraph.identity.decision_layer import Claim, find_resource, kind_of, read_claims, subject_value
-from cybilgraph.identity.decisions import ACTOR, COLUMNS, Decision, Decisions, Verdict, append_decisions, is_link
+from cybilgraph.identity.decisions import (
+    ACTOR,
+    COLUMNS,
+    Decision,
+    Decisions,
+    Verdict,
+    append_decisions,
+    deciding,
+    is_link,
+)
 from cybilgraph.model.fields import Field, FieldKind
 from cybilgraph.model.gazetteer import closest_match, load_gazetteer
 from cybilgraph.model.record import Basis
@@ -138,6 +147,22 @@ def claim_key(one: Decision) -> str:
     """Return the key of what a decision is about, which may be given by name."""
     found = find_resource(kind_of(one.field), one.value) if is_link(one.field) else None
     return found.key if found else one.value
+
+
+def earlier_decision(folder: Path, one: Decision) -> Decision | None:
+    """Return the decision in force on the same subject, if there is one. Raises DecisionError."""
+    subject = one.field, claim_key(one)
+    with Decisions(folder, one.record or one.field) as decided:
+        return next((other for other in decided.of(one.record) if (other.field, claim_key(other)) == subject), None)
+
+
+def decide_once(folder: Path, one: Decision) -> Decision:
+    """Add a decision and return it; if there is one on the same subject already, return that one instead.
+
+    Raises DecisionError.
+    """
+    with deciding(folder):
+        return earlier_decision(folder, one) or append_decisions(folder, [one])[0]
 
 
 def unlisted_actors(release: Release, folder: Path, limit: int) -> list[UnlistedActor]:
@@ -273,13 +298,9 @@ def import_sheet(path: Path, folder: Path, who: str) -> tuple[int, int]:
                 )
             one = Decision(**cells | {"verdict": Verdict(verdict), "who": who})  # type: ignore[arg-type]
             same = [other for other in decided.of(one.record) if other.subject == one.subject]
-            if any(_says(other) == _says(one) for other in same):
+            if any(other.agrees(one) for other in same):
                 known += 1
             else:
                 added.append(one)
     append_decisions(folder, added)
     return len(added), known
-
-
-def _says(one: Decision) -> tuple[str, str, str]:
-    return one.verdict, one.new_field, one.new_value

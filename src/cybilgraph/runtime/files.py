@@ -120,6 +120,17 @@ def append_line(target: Path, line: bytes, first: bytes = b"") -> None:
         os.fsync(handle)
 
 
+@contextmanager
+def locked_folder(path: Path) -> Iterator[None]:
+    """Let other processes and threads that lock the folder wait until the end of the block. Raises OSError."""
+    while (handle := _lock(path, os.O_DIRECTORY, fcntl.LOCK_EX)) is None:
+        pass  # another process has moved it meanwhile
+    try:
+        yield
+    finally:
+        os.close(handle)
+
+
 def rewrite(target: Path, change: Callable[[bytes], bytes]) -> None:
     """Replace the content of a file atomically; nobody can add lines with ``append_line`` meanwhile. Raises OSError."""
     while (handle := _lock(target, os.O_RDWR, fcntl.LOCK_EX)) is None:

@@ -21,7 +21,7 @@ from cybilgraph.identity.decisions import (
     latest_decisions,
     read_decisions,
 )
-from cybilgraph.pipeline.review_queue import OpenClaim, claim_key, open_claims
+from cybilgraph.pipeline.review_queue import OpenClaim, claim_key, decide_once, open_claims
 from cybilgraph.release import Release
 from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.web.server.render_queue import yield_turn
@@ -59,10 +59,7 @@ class ReviewDesk:
         """
         with self._turn():
             self._select(release)[claim_id]  # raises KeyError
-            if earlier := self._decisions().get(claim_id):
-                return earlier
-            [added] = append_decisions(self.folder, [decision])
-            return added
+            return decide_once(self.folder, decision)
 
     def undo(self, decision_id: str, who: str) -> Decision | None:
         """Withdraw a curator's decision and return it; None if it is another curator's, or already withdrawn.

@@ -212,7 +212,7 @@ def decide() -> Response:
     else:
         return _claims(name, notice="Choose one of the answers.", status=HTTPStatus.UNPROCESSABLE_ENTITY)
     stored = _desk().decide(release, name, decision)
-    if not (stored.who == who and stored.verdict == decision.verdict and stored.new_field == decision.new_field):
+    if not (stored.who == who and stored.agrees(decision)):
         others = "You have" if stored.who == who else f"{stored.who} has"
         what = describe_decision(stored)
         notice = f"{others} already decided on this claim, so this answer was not stored. The earlier decision: {what}"

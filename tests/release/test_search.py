@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -12,6 +13,8 @@ import pytest
 
 from cybilgraph import pipeline
 from cybilgraph.errors import EngineUnavailable, QueryTimeout
+from cybilgraph.model.record import EvidenceLevel
+from cybilgraph.model.vocabulary import thing_iri
 from cybilgraph.release import Release
 from cybilgraph.release.search import SearchIndex, SearchQuery
 from tests.conftest import SEED
@@ -86,6 +89,29 @@ def test_summary_counts_zero_for_facets_without_values(tmp_path: Path) -> None:
     with closing(SearchIndex(pipeline.Releases(tmp_path / "into").current().search)) as index:
         summary = index.summarise(SearchQuery())
     assert (summary.projects, set(summary.having.values())) == (1, {0})
+
+
+def test_each_level_of_evidence_has_its_own_facets_names_and_totals(tmp_path: Path) -> None:
+    record = tmp_path / "record.txt"
+    record.write_text(
+        "A title\n\nCybil code: G0666\n\nCountry\n\nFiji\n\nSummary\n\nThe workshop took place in Suva, Fiji. "
+        "It is funded by the European Union. Similar work in Tonga was discussed.\n",
+        encoding="utf-8",
+    )
+    pipeline.build([record], tmp_path / "into")
+    with closing(SearchIndex(pipeline.Releases(tmp_path / "into").current().search)) as index:
+        eu = SearchQuery(chosen=(("funder", (thing_iri("actor", "eu"),)),))
+        assert list(index.totals(eu).values()) == [0, 1, 1]
+        for level in EvidenceLevel:
+            query = replace(eu, level=level)
+            found = list(index.all(query))
+            assert len(found) == index.find(query).total == index.totals(eu)[level]
+            assert [hit.funders for hit in found] == ["European Union"] * len(found)
+            assert index.summarise(SearchQuery(level=level)).having["funder"] == len(found)
+        [hit] = index.all(SearchQuery("title", level=EvidenceLevel.STATED))
+        assert (hit.places, hit.funders) == ("Fiji", "")
+        stated, sure, possible = index.links().values()
+        assert stated < sure <= possible
 
 
 @pytest.mark.slow

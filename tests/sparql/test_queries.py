@@ -44,6 +44,9 @@ def test_example_has_a_description_and_each_parameter_one_block(query: queries.Q
     assert not query_analysis.undeclared_names(query.text), "it must run on any endpoint"
     for parameter in query.parameters:
         assert parameter.description
+        if parameter.type == "evidence":
+            assert query.bind({"evidence": [parameter.default]}) == query.text
+            continue
         assert len(re.findall(rf"VALUES\s+\?{parameter.name}\s*\{{", query.text)) == 1
     guard.guard(query.text)
 
@@ -52,6 +55,24 @@ def test_example_has_a_description_and_each_parameter_one_block(query: queries.Q
 def test_everyday_question_takes_at_most_eight_lines(name: str) -> None:
     text = queries.load_query(f"example-{name}").text
     assert len(text[text.index("SELECT") :].splitlines()) <= 8
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "queries").glob("*.rq")))
+def test_a_query_reads_direct_links_or_the_claims_of_a_level(name: str) -> None:
+    query = queries.load_query(name)
+    lists = re.findall(r"IN \((basis:[^)]*)\)", query.text)
+    assert set(lists) == ({"basis:stated, basis:confirmed, basis:derived"} if lists else set())
+    assert bool(lists) == ("evidence" in [parameter.name for parameter in query.parameters])
+    if lists:
+        for level, bases in (("stated", "stated confirmed"), ("possible", "stated confirmed derived possible")):
+            text = query.bind({"evidence": [level]})
+            expected = ", ".join(f"basis:{basis}" for basis in bases.split())
+            assert set(re.findall(r"IN \((basis:[^)]*)\)", text)) <= {expected}, "page-search drops unused lines"
+            guard.guard(text)
+        with pytest.raises(QueryError, match="'certain' is not a level of evidence"):
+            query.bind({"evidence": ["certain"]})
+        with pytest.raises(QueryError, match="More than one evidence"):
+            query.bind({"evidence": ["stated", "sure"]})
 
 
 def test_every_expectation_belongs_to_an_example() -> None:

@@ -1,4 +1,4 @@
-"""A number that the site shows in several places is the same in all of them."""
+"""A number that the site shows in several places is the same in all of them, at each level of evidence."""
 
 from __future__ import annotations
 
@@ -10,25 +10,34 @@ from urllib.parse import urlencode
 
 import pytest
 
+from cybilgraph.model.record import DEFAULT_LEVEL, EvidenceLevel
 from cybilgraph.model.vocabulary import BASE
 from cybilgraph.web.pages.entity_queries import ENTITY_KINDS
 from tests.support.http_client import BROWSER, http
 from tests.support.markup import Element, parse_page
 
 pytestmark = pytest.mark.slow
+at_each_level = pytest.mark.parametrize("level", EvidenceLevel)
+
+
+def at(level: EvidenceLevel, path: str) -> str:
+    """Return a path with the parameter that chooses a level of evidence; the default level has none."""
+    if level == DEFAULT_LEVEL:
+        return path
+    return f"{path}{'&' if '?' in path else '?'}evidence={level}"
 
 
 def table(server: str, path: str) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(http(f"{server}{path}").body.decode())))
+    return list(csv.DictReader(io.StringIO(http(f"{server}{path}", Accept="text/csv").body.decode())))
 
 
 def page(server: str, path: str) -> Element:
     return parse_page(http(f"{server}{path}", Accept=BROWSER).body.decode())
 
 
-def facet_counts(server: str, kind: str) -> dict[str, int]:
+def facet_counts(server: str, kind: str, level: EvidenceLevel = DEFAULT_LEVEL) -> dict[str, int]:
     """Return the numbers of projects in the search facet of a kind, by key."""
-    links = page(server, "/search").all("aside")[0].all("a")
+    links = page(server, at(level, "/search")).all("aside")[0].all("a")
     found = (re.search(rf"[?&]{kind}=([^&]+)$", link.own("href")) for link in links)
     return {
         match[1]: int(link.all("span")[-1].text.replace(",", ""))
@@ -41,29 +50,30 @@ def numbers(words: str) -> Iterator[int]:
     return (int(number.replace(",", "")) for number in re.findall(r"\d[\d,]*", words))
 
 
+@at_each_level
 @pytest.mark.parametrize("kind", ENTITY_KINDS)
-def test_list_page_search_and_tables_show_the_same_number(server: str, kind: str) -> None:
-    known = table(server, f"/id/{kind}.csv")
-    facet = facet_counts(server, kind)
+def test_list_page_search_and_tables_show_the_same_number(server: str, kind: str, level: EvidenceLevel) -> None:
+    known = table(server, at(level, f"/id/{kind}.csv"))
+    facet = facet_counts(server, kind, level)
     in_list = {
         row.all("a")[0].own("href"): row.all("td")[-3 if ENTITY_KINDS[kind].within else -1].text
-        for row in page(server, f"/id/{kind}").all("tr")
+        for row in page(server, at(level, f"/id/{kind}")).all("tr")
         if row.all("td")
     }
     active = [row for row in known if row["projects"] != "0"]
     assert set(facet) <= {row["thing"].rpartition("/")[2] for row in active}
-    assert len(active) > 3
+    assert len(active) > 3 or level is EvidenceLevel.STATED
     for row in active[:50]:
         path = "/" + row["thing"].removeprefix(BASE)
         key = row["thing"].rpartition("/")[2]
-        linked = table(server, f"{path}.csv")
+        linked = table(server, at(level, f"{path}.csv"))
         itself = {one["project"] for one in linked if one["part"] == row["thing"]}
         total, direct = int(row["projects"]), int(row["itself"])
         assert (len({one["project"] for one in linked}), len(itself)) == (total, direct), path
-        assert len(table(server, f"/search.csv?{urlencode({kind: key})}")) == total, path
-        assert in_list[path] == str(total)
+        assert len(table(server, at(level, f"/search.csv?{urlencode({kind: key})}"))) == total, path
+        assert in_list[at(level, path)] == str(total)
         assert facet.get(key, total) == total, path
-        [lead] = page(server, path).all("p", "lead")
+        [lead] = page(server, at(level, path)).all("p", "lead")
         split = [total, direct, total - direct] if direct < total else [total]
         assert list(numbers(lead.text))[: len(split)] == split, path
 
@@ -80,44 +90,121 @@ def test_a_project_in_a_country_counts_for_its_regions_and_groups(server: str) -
     assert "Cybercrime" not in [item.text for part in inactive for item in part.all("li")]
 
 
-def test_numbers_of_related_entities_are_those_of_the_search(server: str) -> None:
+@at_each_level
+def test_numbers_of_related_entities_are_those_of_the_search(server: str, level: EvidenceLevel) -> None:
     for kind, key in (("country", "BZ"), ("region", "029"), ("theme", "cybercrime"), ("actor", "eu")):
-        for bar in page(server, f"/id/{kind}/{key}").all("ul", "bars"):
+        for bar in page(server, at(level, f"/id/{kind}/{key}")).all("ul", "bars"):
             for item in bar.all("li"):
-                other, _, name = item.all("a")[0].own("href").removeprefix("/id/").partition("/")
+                path = item.all("a")[0].own("href").partition("?")[0]
+                other, _, name = path.removeprefix("/id/").partition("/")
                 if other in ("country", "theme") and other != kind:  # values of one facet are alternatives
-                    found = table(server, f"/search.csv?{urlencode({kind: key, other: name})}")
+                    found = table(server, at(level, f"/search.csv?{urlencode({kind: key, other: name})}"))
                     assert int(item.all("span", "number")[0].text) == len(found), (kind, key, other, name)
 
 
-def test_map_and_matrix_show_the_numbers_of_the_search(server: str) -> None:
-    facet = facet_counts(server, "country")
+@at_each_level
+def test_map_and_matrix_show_the_numbers_of_the_search(server: str, level: EvidenceLevel) -> None:
+    facet = facet_counts(server, "country", level)
     for path in ("/", "/pictures/map"):
         shown = {
-            link.own("href").rpartition("/")[2]: next(numbers(link.own("aria-label").rpartition(": ")[2]))
-            for link in page(server, path).all("a")
+            link.own("href").partition("?")[0].rpartition("/")[2]: next(
+                numbers(link.own("aria-label").rpartition(": ")[2])
+            )
+            for link in page(server, at(level, path)).all("a")
             if link.own("href").startswith("/id/country/") and link.own("aria-label")
         }
         assert {code: number for code, number in shown.items() if number and code in facet} == {
             code: facet[code] for code in facet if code in shown
         }
-    cells = [link for link in page(server, "/pictures/coverage").all("a") if "country=" in link.own("href")]
+    coverage = page(server, at(level, "/pictures/coverage"))
+    cells = [link for link in coverage.all("a") if "country=" in link.own("href")]
     filled = [cell for cell in cells if not cell.own("aria-label").endswith(": 0")]
-    assert len(filled) > 5
+    assert len(filled) > 5 or level is EvidenceLevel.STATED
     for cell in filled[:20]:
         found = table(server, cell.own("href").replace("/search?", "/search.csv?"))
         assert len(found) == int(cell.own("aria-label").rpartition(": ")[2]), cell.own("href")
 
 
-def test_coverage_statement_counts_what_the_table_has(server: str) -> None:
-    rows = table(server, "/search.csv")
-    [statement] = [one.text for one in page(server, "/").all("p") if "have a start date" in one.text]
+@at_each_level
+def test_queries_of_the_api_return_the_numbers_of_the_site(server: str, level: EvidenceLevel) -> None:
+    def rows(name: str, **values: str) -> list[dict[str, str]]:
+        return table(server, f"/api/queries/example-{name}.csv?{urlencode({**values, 'evidence': level})}")
+
+    def key(iri: str) -> str:
+        return iri.rpartition("/")[2]
+
+    facet = facet_counts(server, "country", level)
+    by_country = {key(row["country"]): int(row["projects"]) for row in rows("projects-per-country")}
+    assert {code: by_country[code] for code in facet} == facet
+    assert len(rows("projects-in-country", country="BZ")) == by_country.get("BZ", 0)
+    for row in rows("actors-by-type")[:10]:
+        itself = {one["itself"] for one in table(server, at(level, "/id/actor.csv")) if one["thing"] == row["actor"]}
+        assert itself == {row["projects"]}
+    cells = rows("themes-by-country-matrix")
+    for row in cells[:10]:
+        query = urlencode({"country": key(row["country"]), "theme": key(row["theme"])})
+        found = table(server, at(level, f"/search.csv?{query}"))
+        assert int(row["projects"]) == len(found), query
+        assert len(table(server, at(level, f"/search/sparql?{query}"))) == len(found), query
+
+
+def test_layout_counts_the_links_of_the_graph(server: str) -> None:
+    [row] = table(
+        server,
+        "/sparql?"
+        + urlencode(
+            {
+                "query": "SELECT "
+                "(SUM(IF(?basis = basis:derived, 1, 0)) AS ?sure) (SUM(IF(?basis = basis:possible, 1, 0)) AS ?possible) "
+                "{ ?project cyb:scope|cyb:participation ?claim . ?claim cyb:basis ?basis }"
+            }
+        ),
+    )
+    sure, possible = int(row["sure"]), int(row["possible"])
+    assert min(sure, possible) > 0
+
+    def effect(path: str) -> list[int]:
+        [switch] = page(server, path).all("nav", "levels")
+        return list(numbers(switch.text))
+
+    for path in ("/", "/search", "/id/country", "/pictures/network", "/about"):
+        assert effect(path) == [possible], path
+        assert effect(f"{path}?evidence=stated") == [sure, possible], path
+        assert effect(f"{path}?evidence=possible") == [possible], path
+    assert http(f"{server}/?evidence=sure").body == http(f"{server}/").body
+    assert http(f"{server}/search?evidence=certain").status == 400
+
+
+def test_links_and_forms_carry_the_level_on(server: str) -> None:
+    paths = ["/", "/search?country=BZ", "/id/country", "/id/country/BZ", "/id/project/G0020", "/pictures", "/compare"]
+    for path in (*paths, *(f"/pictures/{name}" for name in ("map", "coverage", "timeline", "network", "years"))):
+        shown = page(server, at(EvidenceLevel.STATED, path))
+        [current] = [one for one in shown.all("nav", "levels")[0].all("a") if one.own("aria-current")]
+        assert current.text == "stated and confirmed"
+        to_pages = [
+            link.own("href")
+            for link in shown.all("a")
+            if re.match(r"/(id/|search|pictures|compare|\?|$)", link.own("href"))
+        ]
+        assert len(to_pages) > 5
+        assert sum("evidence=stated" not in link for link in to_pages) == 2, "only the switch leads to other levels"
+        for form in shown.all("form"):
+            if form.own("action").startswith(("/search", "/compare")):
+                assert "evidence" in [field.own("name") for field in form.all("input")], path
+        usual = [link.own("href") for link in page(server, path).all("a") if "evidence=" in link.own("href")]
+        assert len(usual) == 2, path
+
+
+@at_each_level
+def test_coverage_statement_counts_what_the_table_has(server: str, level: EvidenceLevel) -> None:
+    rows = table(server, at(level, "/search.csv"))
+    [statement] = [one.text for one in page(server, at(level, "/")).all("p") if "have a start date" in one.text]
     projects, funder, funder_share, implementer, _, dated, _, themed, _, paid, _, first, last, *_ = numbers(statement)
     assert (projects, funder, dated, themed) == (
         len(rows), *(sum(bool(row[name]) for row in rows) for name in ("funders", "start", "themes"))
     )  # fmt: skip
     kinds = ("budget", "commitment", "planned-disbursement", "disbursement")
-    assert paid == len({row["iri"] for kind in kinds for row in table(server, f"/search.csv?money={kind}")})
+    assert paid == len({row["iri"] for kind in kinds for row in table(server, at(level, f"/search.csv?money={kind}"))})
     assert funder_share == 100 * funder // projects
     assert 0 < implementer <= projects
     assert first == min(int(row["start"][:4]) for row in rows if row["start"])

@@ -95,7 +95,7 @@ class Named:
 
 
 class Basis(StrEnum):
-    """How a link is known. The graph contains the link itself only if it counts: possible ones are mere claims."""
+    """How a link is known, the most certain first. The graph contains the link itself only if it counts."""
 
     STATED = "stated"  # a value under its heading
     CONFIRMED = "confirmed"  # found in prose, and a curator agreed
@@ -104,8 +104,32 @@ class Basis(StrEnum):
 
     @property
     def counts(self) -> bool:
-        """Whether the link is certain enough to be counted."""
-        return self is not Basis.POSSIBLE
+        """Whether the link is certain enough to be counted, unless a reader chooses another level of evidence."""
+        return self in DEFAULT_LEVEL.bases
+
+
+class EvidenceLevel(StrEnum):
+    """Which links count for a reader, the strictest level first. Each level includes those before it."""
+
+    STATED = "stated"
+    SURE = "sure"
+    POSSIBLE = "possible"
+
+    @property
+    def bases(self) -> tuple[Basis, ...]:
+        """The bases of the links that count at this level."""
+        least_certain = {self.STATED: Basis.CONFIRMED, self.SURE: Basis.DERIVED, self.POSSIBLE: Basis.POSSIBLE}[self]
+        bases = tuple(Basis)
+        return bases[: bases.index(least_certain) + 1]
+
+    @classmethod
+    def first_with(cls, basis: Basis) -> EvidenceLevel:
+        """Return the strictest level at which links with a basis count."""
+        return next(level for level in cls if basis in level.bases)
+
+
+#: The level of pages, queries and direct links of the graph if no other is chosen.
+DEFAULT_LEVEL = EvidenceLevel.SURE
 
 
 @value(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from cybilgraph.identity.decisions import (
 )
 from cybilgraph.model.fields import Field, FieldKind
 from cybilgraph.model.gazetteer import closest_match, load_gazetteer
-from cybilgraph.model.record import Basis
+from cybilgraph.model.record import Basis, EvidenceLevel
 from cybilgraph.model.vocabulary import BASE, DCTERMS, SKOS, thing_iri
 from cybilgraph.rdf.ntriples import format_decimal, term_text
 from cybilgraph.rdf.serialisation import is_in_earlier_graph
@@ -43,7 +43,7 @@ _RANDOM_SHARE = 10
 #: Claims that have this probability of being right are the least certain.
 _UNCERTAIN = 0.5
 #: Claims found in prose; a curator has not decided on them yet.
-OPEN = (Basis.DERIVED, Basis.POSSIBLE)
+OPEN = tuple(basis for basis in Basis if basis not in EvidenceLevel.STATED.bases)
 #: The roles that a curator may give a claim instead, in the order of their number keys.
 ROLES = ("funder", "implementer", "partner", "beneficiary", "unspecified")
 #: The lowest similarity of a listed name that is offered for an unlisted one.

@@ -29,7 +29,7 @@ from rapidfuzz.distance import OSA
 from cybilgraph.errors import EngineUnavailable, QueryTimeout
 from cybilgraph.model.dates import active_years, date_bounds
 from cybilgraph.model.fields import FIELDS, FieldKind
-from cybilgraph.model.record import Basis
+from cybilgraph.model.record import DEFAULT_LEVEL, Basis, EvidenceLevel
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, RDF, SKOS
 from cybilgraph.rdf.ntriples import StatementsBySubject, object_texts, term_text
 from cybilgraph.runtime.spill import Spool
@@ -38,7 +38,7 @@ from cybilgraph.runtime.spill import Spool
 #: Regions, groups, themes and organisations include what is within them.
 FACETS = ("country", "region", "group", "theme", "status", "funder", "implementer", "actor", "money", "year", "basis")
 #: Version of the file format.
-_INDEX_VERSION = 5
+_INDEX_VERSION = 6
 PAGE_SIZE = 20
 #: Limits of a search text and of the values of a facet; the rest is ignored.
 _MAX_WORDS, _MAX_WORD_CHARS, MAX_FACET_VALUES = 12, 40, 20
@@ -70,8 +70,9 @@ _ITEM_TERMS = tuple(row.term for row in FIELDS if row.kind is FieldKind.ITEMS)
 
 _SCHEMA = """
     CREATE TABLE project
-        (id INTEGER PRIMARY KEY, iri, title, code, status, start, "end", summary, places, funders, themes, first_day);
-    CREATE TABLE facet (kind, value, label, projects BLOB, PRIMARY KEY (kind, value)) WITHOUT ROWID;
+        (id INTEGER PRIMARY KEY, iri, title, code, status, start, "end", summary, first_day);
+    CREATE TABLE links (project, level, number, places, funders, themes, PRIMARY KEY (project, level)) WITHOUT ROWID;
+    CREATE TABLE facet (kind, value, level, label, projects BLOB, PRIMARY KEY (kind, value, level)) WITHOUT ROWID;
     CREATE TABLE finding (record, file, severity, rule, message, suggestion, line);
     CREATE INDEX of_record ON finding (record);
     CREATE VIRTUAL TABLE words USING fts5
@@ -89,7 +90,9 @@ QueryPart = str | tuple[str, tuple[str, ...]]
 
 
 class SearchHit(NamedTuple):
-    """A project in the results. Several places, funders or themes are separated by semicolons."""
+    """A project in the results. Several places, funders or themes, at the level of the search, are separated by
+    semicolons.
+    """
 
     iri: str
     title: str
@@ -114,12 +117,16 @@ class FacetValue(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SearchQuery:
-    """A search. Results match all words of the text, and one of the chosen values of each facet."""
+    """A search. Results match all words of the text, and one of the chosen values of each facet.
+
+    Facets count the links of a level of evidence. Words match those of all links.
+    """
 
     text: str = ""
     chosen: tuple[tuple[str, tuple[str, ...]], ...] = ()
     order: str = ORDERS[0]
     page: int = 1
+    level: EvidenceLevel = DEFAULT_LEVEL
 
     @property
     def words(self) -> list[str]:
@@ -157,15 +164,22 @@ class Summary(NamedTuple):
     facets: dict[str, list[FacetValue]]
 
 
-class _IndexData(NamedTuple):
-    """The part of an index in memory: all project numbers in each order, labels and projects by facet, words.
+class _LevelData(NamedTuple):
+    """What an index has at a level of evidence: labels and projects by facet and value, and the number of links.
 
     ``having`` are the projects with any value of a facet.
     """
 
-    orders: dict[str, array[int]]
     facets: dict[str, dict[str, tuple[str, BitMap]]]
     having: dict[str, BitMap]
+    links: int
+
+
+class _IndexData(NamedTuple):
+    """The part of an index in memory: all project numbers in each order, the facets of each level, words."""
+
+    orders: dict[str, array[int]]
+    levels: dict[EvidenceLevel, _LevelData]
     terms: list[str]
 
 
@@ -195,6 +209,7 @@ class SearchIndex:
         self.is_available = path.is_file() and self._is_current()
         self.find = lru_cache(maxsize=_MAX_CACHED_RESULTS)(self._find)
         self.summarise = lru_cache(maxsize=_MAX_CACHED_RESULTS)(self._summarise)
+        self.totals = lru_cache(maxsize=_MAX_CACHED_RESULTS)(self._totals)
 
     def close(self) -> None:
         """Close the index; a running search closes its own connection."""
@@ -217,8 +232,12 @@ class SearchIndex:
             return [dict(zip(columns, map(str, row), strict=True)) for row in rows]
 
     def has_value(self, kind: str, value: str) -> bool:
-        """Return whether any project has this facet value."""
-        return self.is_available and value in self._data().facets[kind]
+        """Return whether any project has this facet value, at any level of evidence."""
+        return self.is_available and value in self._data().levels[EvidenceLevel.POSSIBLE].facets[kind]
+
+    def links(self) -> dict[EvidenceLevel, int]:
+        """Return the number of links of all projects to organisations, places and themes at each level."""
+        return {level: found.links for level, found in self._data().levels.items()} if self.is_available else {}
 
     def preload(self) -> None:
         """Load the part of the index that every search needs into memory."""
@@ -230,7 +249,14 @@ class SearchIndex:
         if not self.is_available:
             return
         with self._limited_time() as base:
-            yield from self._hits(base, self._ids(base, query).numbers)
+            yield from self._hits(base, query, self._ids(base, query).numbers)
+
+    def _totals(self, query: SearchQuery) -> dict[EvidenceLevel, int]:
+        """Count the projects that a search finds at each level of evidence. Raises QueryTimeout."""
+        if not self.is_available:
+            return {}
+        with self._limited_time() as base:
+            return {level: len(self._ids(base, replace(query, level=level)).numbers) for level in EvidenceLevel}
 
     def _summarise(self, query: SearchQuery) -> Summary:
         """Count the projects that a search finds by facet. Raises QueryTimeout."""
@@ -238,8 +264,9 @@ class SearchIndex:
             return Summary(0, {}, {})
         with self._limited_time() as base:
             found = BitMap(self._ids(base, query).numbers)
-        having = {kind: found.intersection_cardinality(projects) for kind, projects in self._data().having.items()}
-        return Summary(len(found), having, self._facets(SearchQuery(), dict.fromkeys(FACETS, found)))
+        known = self._data().levels[query.level].having
+        having = {kind: found.intersection_cardinality(projects) for kind, projects in known.items()}
+        return Summary(len(found), having, self._facets(SearchQuery(level=query.level), dict.fromkeys(FACETS, found)))
 
     def _find(self, query: SearchQuery) -> SearchResult:
         """Run a search. Raises QueryTimeout."""
@@ -248,7 +275,7 @@ class SearchIndex:
         with self._limited_time() as base:
             found = self._ids(base, query)
             first = (max(query.page, 1) - 1) * PAGE_SIZE
-            hits = list(self._hits(base, found.numbers[first : first + PAGE_SIZE]))
+            hits = list(self._hits(base, query, found.numbers[first : first + PAGE_SIZE]))
             relaxations = [] if found.numbers else self._relaxations(base, query)
             return SearchResult(
                 len(found.numbers), hits, self._facets(query, found.without), found.corrections, relaxations
@@ -266,7 +293,7 @@ class SearchIndex:
             order, matched = (found if best else order), BitMap(found)
         else:
             matched = BitMap(order)
-        having = {kind: self._having(kind, values) for kind, values in query.chosen}
+        having = {kind: self._having(query.level, kind, values) for kind, values in query.chosen}
         without = {
             kind: reduce(and_, (chosen for other, chosen in having.items() if other != kind), matched)
             for kind in FACETS
@@ -292,9 +319,9 @@ class SearchIndex:
                 return sorted(found, key=lambda one: -one.results)
         return []
 
-    def _having(self, kind: str, values: tuple[str, ...]) -> BitMap:
+    def _having(self, level: EvidenceLevel, kind: str, values: tuple[str, ...]) -> BitMap:
         """Return the projects that have one of these facet values."""
-        known = self._data().facets[kind]
+        known = self._data().levels[level].facets[kind]
         return reduce(or_, (known[value][1] for value in values[:MAX_FACET_VALUES] if value in known), BitMap())
 
     def _facets(self, query: SearchQuery, without: dict[str, BitMap]) -> dict[str, list[FacetValue]]:
@@ -304,7 +331,7 @@ class SearchIndex:
         """
         chosen = {(kind, value) for kind, values in query.chosen for value in values}
         facets = {}
-        for kind, known in self._data().facets.items():
+        for kind, known in self._data().levels[query.level].facets.items():
             counted = (
                 FacetValue(value, label, having.intersection_cardinality(without[kind]), (kind, value) in chosen)
                 for value, (label, having) in known.items()
@@ -317,10 +344,10 @@ class SearchIndex:
             facets[kind] = values
         return facets
 
-    def _hits(self, base: sqlite3.Connection, numbers: Sequence[int]) -> Iterator[SearchHit]:
+    def _hits(self, base: sqlite3.Connection, query: SearchQuery, numbers: Sequence[int]) -> Iterator[SearchHit]:
         columns = ", ".join(f'"{name}"' for name in SearchHit._fields)
-        one = f"SELECT {columns} FROM project WHERE id = ?"  # noqa: S608 - names of our own
-        return (SearchHit(*base.execute(one, (number,)).fetchone()) for number in numbers)
+        one = f"SELECT {columns} FROM project JOIN links ON project = id WHERE id = ? AND level = ?"  # noqa: S608 - names of our own
+        return (SearchHit(*base.execute(one, (number, query.level)).fetchone()) for number in numbers)
 
     def _pattern(self, base: sqlite3.Connection, words: list[str], corrections: dict[str, list[str]]) -> str:
         """Return the FTS5 expression (FTS5 documentation, section 3) for words, quoted so that none is an operator.
@@ -409,12 +436,25 @@ def _read(base: sqlite3.Connection) -> _IndexData:
         order: array("I", (number for (number,) in base.execute(f"SELECT id FROM project ORDER BY {by}")))  # noqa: S608
         for order, by in _ORDER_BY.items()
     }
-    facets: dict[str, dict[str, tuple[str, BitMap]]] = {kind: {} for kind in FACETS}
-    for kind, value, label, bitmap in base.execute("SELECT kind, value, label, projects FROM facet"):
-        facets[kind][value] = (label, BitMap.deserialize(bitmap))
+    facets: dict[EvidenceLevel, dict[str, dict[str, tuple[str, BitMap]]]] = {
+        level: {kind: {} for kind in FACETS} for level in EvidenceLevel
+    }
+    for kind, value, first, label, bitmap in base.execute("SELECT kind, value, level, label, projects FROM facet"):
+        added = BitMap.deserialize(bitmap)
+        for level in list(EvidenceLevel)[list(EvidenceLevel).index(EvidenceLevel(first)) :]:
+            known = facets[level][kind].get(value)
+            facets[level][kind][value] = (label, known[1] | added if known else added)
+    numbers = dict(base.execute("SELECT level, SUM(number) FROM links GROUP BY level"))
+    levels = {
+        level: _LevelData(
+            found,
+            {kind: BitMap().union(*(projects for _, projects in found[kind].values())) for kind in FACETS},
+            numbers.get(level, 0),
+        )
+        for level, found in facets.items()
+    }
     terms = [term for (term,) in base.execute("SELECT term FROM term ORDER BY rowid")]
-    having = {kind: BitMap().union(*(projects for _, projects in facets[kind].values())) for kind in FACETS}
-    return _IndexData(orders, facets, having, terms)
+    return _IndexData(orders, levels, terms)
 
 
 def _word_expression(word: str) -> str:
@@ -422,12 +462,20 @@ def _word_expression(word: str) -> str:
     return f'("{word}" OR "{word}" *)'
 
 
-class IndexEntry(NamedTuple):
-    """The index entry of a project.
+class IndexLink(NamedTuple):
+    """A link of a project: its facet, its resource and its basis.
 
-    ``links`` are triples of facet, resource and basis; the basis is empty if the project is only linked to something
-    within the resource.
+    It is not direct if the project is only linked to something within the resource.
     """
+
+    kind: str
+    thing: str
+    basis: Basis
+    is_direct: bool
+
+
+class IndexEntry(NamedTuple):
+    """The index entry of a project."""
 
     iri: str
     title: str
@@ -436,7 +484,7 @@ class IndexEntry(NamedTuple):
     start: str
     end: str
     summary: str
-    links: tuple[tuple[str, str, str], ...]
+    links: tuple[IndexLink, ...]
     texts: tuple[str, ...]
 
 
@@ -474,24 +522,22 @@ def _index_entry(graph: StatementsBySubject, containers: Mapping[str, list[str]]
         min(object_texts(own, term), default="")
         for term in (DCTERMS.title, DCTERMS.identifier, CYB.status, CYB.start, DCTERMS.abstract)
     )
-    links: set[tuple[str, str, str]] = set()
+    links: set[IndexLink] = set()
     for node in parts(CYB.scope):
-        links |= {
-            (_facet_of(thing), thing, basis) for thing in object_texts(node, CYB.concept) for basis in _bases(node)
-        }
+        things = object_texts(node, CYB.concept)
+        links |= {IndexLink(_facet_of(thing), thing, basis, True) for thing in things for basis in _bases(node)}
     for node in parts(CYB.participation):
         kinds = ("actor", *map(_local_name, object_texts(node, CYB.role)))
         actors = object_texts(node, CYB.actor)
-        links |= {(kind, actor, basis) for kind in kinds for actor in actors for basis in _bases(node)}
+        links |= {IndexLink(kind, actor, basis, True) for kind in kinds for actor in actors for basis in _bases(node)}
     for node in parts(CYB.funding):
-        counts = Basis.POSSIBLE not in _bases(node)
-        links |= {("money", kind, "") for kind in object_texts(node, CYB.fundingKind) if counts}
-    for kind, thing, basis in list(links):
-        for above in _all_containers(thing, containers) if basis != Basis.POSSIBLE else ():
+        kinds_of_sum = object_texts(node, CYB.fundingKind)
+        links |= {IndexLink("money", kind, basis, False) for kind in kinds_of_sum for basis in _bases(node)}
+    for kind, thing, basis, _ in list(links):
+        for above in _all_containers(thing, containers):
             # An organisation passes its role on to its parents; a country belongs to regions and groups.
-            links.add((kind if _facet_of(above) == _facet_of(thing) else _facet_of(above), above, ""))
-    # A possible link is found by its basis only: facets count what is certain.
-    links = {("", thing, basis) if basis == Basis.POSSIBLE else (kind, thing, basis) for kind, thing, basis in links}
+            facet = kind if _facet_of(above) == _facet_of(thing) else _facet_of(above)
+            links.add(IndexLink(facet, above, basis, False))
     texts = [text for term in _PROSE_TERMS for text in object_texts(own, term)]
     for item in parts(*_ITEM_TERMS):
         texts += object_texts(item, DCTERMS.description)
@@ -519,12 +565,12 @@ def _local_name(iri: str) -> str:
     return iri.rpartition("/")[2]
 
 
-def _bases(node: dict[str, list[str]]) -> list[str]:
-    return [_local_name(basis) for basis in object_texts(node, CYB.basis)]
+def _bases(node: dict[str, list[str]]) -> list[Basis]:
+    return [Basis(_local_name(basis)) for basis in object_texts(node, CYB.basis)]
 
 
 def read_facet(path: Path, kind: str) -> frozenset[str]:
-    """Return all values of a facet in an index; none if it cannot be read."""
+    """Return all values of a facet in an index, at any level of evidence; none if it cannot be read."""
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as base:
             return frozenset(value for (value,) in base.execute("SELECT value FROM facet WHERE kind = ?", (kind,)))
@@ -554,7 +600,7 @@ def write_index(path: Path, parts: Spool, findings: Iterable[Mapping[str, Any]])
 
 def _fill(base: sqlite3.Connection, projects: Iterable[IndexEntry], last: int) -> None:
     """Add projects to the index after all names are in the database; ``last`` is the last year of all projects."""
-    having: dict[tuple[str, str], BitMap] = {}
+    having: dict[tuple[str, str, EvidenceLevel], BitMap] = {}
 
     @lru_cache(maxsize=_MAX_CACHED_NAMES)
     def names(thing: str) -> list[str]:
@@ -567,20 +613,24 @@ def _fill(base: sqlite3.Connection, projects: Iterable[IndexEntry], last: int) -
     def name(thing: str) -> str:
         return next(iter(names(thing)), thing.rpartition("/")[2])
 
-    def linked_names(project: IndexEntry, *kinds: str) -> str:
-        """Return the names of what a project itself links to, without anything broader."""
-        things = (thing for of in kinds for kind, thing, basis in project.links if kind == of and basis)
+    def linked_names(links: list[IndexLink], *kinds: str) -> str:
+        things = (link.thing for kind in kinds for link in links if link.kind == kind)
         return "; ".join(dict.fromkeys(map(name, things)))
 
     for number, project in enumerate(projects):
-        own = {(kind, thing) for kind, thing, _ in project.links if kind in FACETS}
-        own |= {("basis", f"{BASE}id/basis/{basis}") for *_, basis in project.links if basis}
-        own |= {("status", project.status)} if project.status else set()
-        own |= {("year", str(year)) for year in _years(project, last)}
+        own = {
+            (link.kind, link.thing, EvidenceLevel.first_with(link.basis))
+            for link in project.links
+            if link.kind in FACETS
+        }
+        values = {("basis", f"{BASE}id/basis/{link.basis}") for link in project.links if link.is_direct}
+        values |= {("status", project.status)} if project.status else set()
+        values |= {("year", str(year)) for year in _years(project, last)}
+        own |= {(*value, next(iter(EvidenceLevel))) for value in values}  # whatever the level
         for facet in own:
             having.setdefault(facet, BitMap()).add(number)
         base.execute(
-            "INSERT INTO project VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO project VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 number,
                 project.iri,
@@ -590,14 +640,29 @@ def _fill(base: sqlite3.Connection, projects: Iterable[IndexEntry], last: int) -
                 project.start,
                 project.end,
                 project.summary[:_MAX_SUMMARY_CHARS],
-                linked_names(project, "country", "region", "group"),
-                linked_names(project, "funder"),
-                linked_names(project, "theme"),
                 date_bounds(project.start)[0] if project.start else "",
             ),
         )
+        for level in EvidenceLevel:
+            # Only what the project itself links to, without anything broader; the role of an actor is a link.
+            links = [link for link in project.links if link.is_direct and link.basis in level.bases]
+            base.execute(
+                "INSERT INTO links VALUES (?, ?, ?, ?, ?, ?)",
+                (
+                    number,
+                    level,
+                    sum(link.kind != "actor" for link in links),
+                    linked_names(links, "country", "region", "group"),
+                    linked_names(links, "funder"),
+                    linked_names(links, "theme"),
+                ),
+            )
         # The names of groups would make most projects match, since most countries are in some large groups.
-        named = {thing for _, thing, basis in project.links if basis or _facet_of(thing) != "group"}
+        named = {
+            link.thing
+            for link in project.links
+            if link.is_direct or (link.basis.counts and _facet_of(link.thing) != "group")
+        }
         linked = sorted({name for thing in named for name in names(thing)})
         words = [
             f"{project.title[:_MAX_TEXT_CHARS]} {project.code}",
@@ -609,8 +674,8 @@ def _fill(base: sqlite3.Connection, projects: Iterable[IndexEntry], last: int) -
     for numbers in having.values():
         numbers.run_optimize()  # otherwise the bytes depend on the order of insertion
     base.executemany(
-        "INSERT INTO facet VALUES (?, ?, ?, ?)",
-        ((kind, of, name(of), numbers.serialize()) for (kind, of), numbers in sorted(having.items())),
+        "INSERT INTO facet VALUES (?, ?, ?, ?, ?)",
+        ((kind, of, level, name(of), numbers.serialize()) for (kind, of, level), numbers in sorted(having.items())),
     )
     base.execute(
         "INSERT INTO term SELECT term FROM vocabulary WHERE length(term) >= ? ORDER BY doc DESC, term LIMIT ?",

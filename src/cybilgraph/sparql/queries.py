@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 from cybilgraph.errors import QueryError, UnknownQuery
 from cybilgraph.model.gazetteer import MIN_SUGGESTION_SCORE, REFERENCE_FILES, Gazetteer, closest_match, load_gazetteer
+from cybilgraph.model.record import DEFAULT_LEVEL, EvidenceLevel
 from cybilgraph.model.resources import QUERIES
 from cybilgraph.model.vocabulary import PREFIXES, XSD, thing_iri
 from cybilgraph.rdf.ntriples import iri, is_iri, literal
@@ -29,7 +30,7 @@ _PARAM = re.compile(r"(?P<name>\w++)\s++(?P<type>[\w-]++)\s*+:\s*+(?P<descriptio
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter of a named query: ``type`` is a kind of reference entity, or year, date, text, iri;
+    """A parameter of a named query: ``type`` is a kind of reference entity, or year, date, text, iri, evidence;
     ``default`` is the value in the text of the query.
     """
 
@@ -40,8 +41,13 @@ class Parameter:
 
     @property
     def allows_multiple(self) -> bool:
-        """Whether it may have several values; years may not, because they are the ends of a range."""
-        return self.type != "year"
+        """Whether it may have several values. Years may not, as the ends of a range; one level includes another."""
+        return self.type not in ("year", "evidence")
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """All of its values; empty if there are too many to list."""
+        return tuple(EvidenceLevel) if self.type == "evidence" else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +77,13 @@ class Query:
             if len(distinct) > 1 and not known[name].allows_multiple:
                 raise QueryError(f"More than one {name} was given", "Give only one.")
             terms[name] = " ".join(distinct)
+        text = self.text
+        if bases := terms.pop("evidence", ""):
+            text = text.replace(_bases(DEFAULT_LEVEL), bases)
         # Substitute in one pass, so that an inserted value is never searched for blocks of other parameters.
         return _BLOCK.sub(
             lambda match: f"{match[1]} {terms[match[2]]} }}" if match[2] in terms else match[0],
-            _ONLY_WITH.sub(lambda match: f"{match[1].rstrip(' ')}\n" if match[2] in values else "", self.text),
+            _ONLY_WITH.sub(lambda match: f"{match[1].rstrip(' ')}\n" if match[2] in values else "", text),
         )
 
     def check_range(self, values: Mapping[str, Sequence[str]]) -> None:
@@ -142,12 +151,27 @@ def parse_named_query(name: str, text: str) -> Query:
                 param = _PARAM.fullmatch(rest)
                 if not param:
                     raise QueryError(f"{name}: cannot read {line!r}", "Write: # param NAME TYPE: description")
-                parameters.append(Parameter(**param.groupdict(), default=_default(text, param["name"])))
+                default = DEFAULT_LEVEL if param["type"] == "evidence" else _default(text, param["name"])
+                parameters.append(Parameter(**param.groupdict(), default=default))
             else:
                 header[key] = rest
         elif key in header:
             header[key] += f" {line.lstrip('# ')}"
     return Query(name, header["title"], header["description"].strip(), tuple(parameters), text)
+
+
+def evidence_level(value: str) -> EvidenceLevel:
+    """Return the level of evidence with this name; the default one for an empty name. Raises QueryError."""
+    try:
+        return EvidenceLevel(value or DEFAULT_LEVEL)
+    except ValueError as error:
+        hint = f"Use one of: {', '.join(EvidenceLevel)}."
+        raise QueryError(f"evidence: {value[:_MAX_FUZZY_NAME_CHARS]!r} is not a level of evidence", hint) from error
+
+
+def _bases(level: EvidenceLevel) -> str:
+    """Return the bases that count at a level, as queries list them after IN."""
+    return ", ".join(f"basis:{basis}" for basis in level.bases)
 
 
 def _default(text: str, name: str) -> str:
@@ -170,6 +194,8 @@ def _term(parameter: Parameter, value: str) -> str:
                 return literal(date.fromisoformat(value).isoformat(), datatype=XSD.date)
             except ValueError as error:
                 raise QueryError(f"{parameter.name}: {value!r} is not a date", "Write it as 2021-07-01.") from error
+        case "evidence":
+            return _bases(evidence_level(value))
         case "text":
             return literal(value)
         case "iri":

@@ -15,6 +15,7 @@ from cybilgraph.runtime.scheduler import Scheduler
 from cybilgraph.sync.changes import ChangeLogCache
 from cybilgraph.web.api import openapi, problems, protocol
 from cybilgraph.web.api.current_request import close_release, serving, site
+from cybilgraph.web.api.evidence import carried_evidence
 from cybilgraph.web.checker import MAX_UPLOAD_BYTES, Checker
 from cybilgraph.web.curators import CuratorAccess, CuratorFile
 from cybilgraph.web.pages import (
@@ -58,6 +59,8 @@ BUNDLE = Path(__file__).parent / "static" / "built" / "query.js"
 _STYLES = Path(__file__).parent / "styles"
 #: The parts of the site's style sheet, in order. They are sent as one file, because browsers revalidate each file.
 _STYLE_PARTS = ("tokens", "base", "components", "charts")
+#: The sections of the site whose links carry the level of evidence on.
+_COUNTING_SECTIONS = frozenset(section.blueprint.name for section in (compare, explore, resource_pages, search_page))
 #: How long browsers may use the typeface without revalidating it, so that text appears in it at once.
 _FONT_SECONDS = 86_400
 
@@ -74,7 +77,7 @@ def create_app(live: LiveReleases, checker: Checker, settings: Settings, access_
     app.url_map.merge_slashes = False  # it would redirect to the host that the client names
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters["shorten"] = shorten_title
-    app.jinja_env.globals |= {"path": page_path, "short": shorten}
+    app.jinja_env.globals |= {"path": page_path, "short": shorten, "carried_evidence": carried_evidence}
     app.extensions["cybilgraph"] = {
         "live": live,
         "comparing": Scheduler(1),
@@ -99,6 +102,12 @@ def create_app(live: LiveReleases, checker: Checker, settings: Settings, access_
         is_current = release.number == live.current.release.number
         constants = {"bundled": bundled, "licence": settings.licence}
         return {"release": release.manifest, "current": is_current, **constants}
+
+    @app.url_defaults
+    def _carry_evidence(endpoint: str, values: dict[str, object]) -> None:
+        if endpoint.partition(".")[0] in _COUNTING_SECTIONS:
+            for name, level in carried_evidence().items():
+                values.setdefault(name, level)
 
     @app.template_global("nonce")
     def _nonce() -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from cybilgraph.model.record import Basis, EvidenceLevel
 from cybilgraph.model.vocabulary import BASE, CYB, SKOS, thing_iri
 from cybilgraph.release.search import FacetValue, Summary
 from cybilgraph.web.pages.entity_queries import page_values
@@ -14,38 +15,41 @@ NOTHING = Summary(0, {}, {})
 Rows = Sequence[Mapping[str, str]]
 
 
-def row(roles: str = "", *, stated: str = "1", **changes: str) -> dict[str, str]:
+def row(roles: str = "", *, bases: str = "stated", **changes: str) -> dict[str, str]:
     return {
         "project": PROJECT, "title": "A project", "status": "Finished", "start": "2018-04", "end": "2020-03",
-        "roles": " ".join(f"{BASE}id/role/{role}" for role in roles.split()), "stated": stated, "projects": "", "itself": "",
+        "roles": " ".join(f"{BASE}id/role/{role}" for role in roles.split()),
+        "bases": " ".join(f"{BASE}id/basis/{basis}" for basis in bases.split()), "projects": "", "itself": "",
     } | changes  # fmt: skip
 
 
-def tally(role: str, projects: int, itself: int, stated: int) -> dict[str, str]:
-    numbers = {"projects": str(projects), "itself": str(itself), "stated": str(stated)}
+def tally(role: str, projects: int, itself: int) -> dict[str, str]:
+    numbers = {"projects": str(projects), "itself": str(itself)}
     return dict.fromkeys(row(), "") | {"roles": f"{BASE}id/role/{role}" if role else ""} | numbers
 
 
 def values_of(first: Rows, related: Rows = (), summary: Summary = NOTHING) -> dict[str, Any]:
-    return page_values(thing_iri("country", "BZ"), "country", first, related, summary, summary)
+    totals = dict.fromkeys(EvidenceLevel, summary.projects) | {EvidenceLevel.STATED: 2} if summary.projects else {}
+    return page_values(thing_iri("country", "BZ"), "country", first, related, summary, summary, totals)
 
 
 def test_roles_and_evidence_of_projects_have_names() -> None:
-    projects = values_of([row("partner funder"), row(stated="0")])["projects"]
-    assert [(one.iri, one.roles, one.derived) for one in projects] == [
-        (PROJECT, ["Funder", "Partner"], False), (PROJECT, [], True),
+    projects = values_of([row("partner funder", bases="possible confirmed"), row(bases="derived")])["projects"]
+    assert [(one.iri, one.roles, one.basis) for one in projects] == [
+        (PROJECT, ["Funder", "Partner"], Basis.CONFIRMED), (PROJECT, [], Basis.DERIVED),
     ]  # fmt: skip
 
 
 def test_numbers_are_those_of_the_tally_for_all_projects_not_only_the_first() -> None:
-    values = values_of([row(), tally("", 90, 30, 80), tally("partner", 60, 20, 60), tally("funder", 40, 10, 20)])
-    assert (values["total"], values["itself"], values["derived"]) == (90, 30, 10)
+    values = values_of([row(), tally("", 90, 30), tally("partner", 60, 20), tally("funder", 40, 10)])
+    assert (values["total"], values["itself"], values["in_text"]) == (90, 30, 0)
     assert list(values["roles"].items()) == [("Funder", 40), ("Partner", 60)]
 
 
 def test_total_is_that_of_the_search_if_there_is_an_index() -> None:
-    rows = [row(), tally("", 2, 2, 2)]
-    assert values_of(rows, summary=Summary(3, {}, {}))["total"] == 3
+    rows = [row(), tally("", 2, 2)]
+    searched = values_of(rows, summary=Summary(3, {}, {}))
+    assert (searched["total"], searched["in_text"]) == (3, 1)
     assert values_of(rows)["total"] == 2
     assert values_of([])["total"] == 0
 

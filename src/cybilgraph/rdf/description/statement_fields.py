@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cybilgraph.model.fields import DATE_FORMS, FIELDS, FieldKind
-from cybilgraph.model.record import Basis
+from cybilgraph.model.record import Basis, EvidenceLevel
 from cybilgraph.model.vocabulary import CYB, thing_iri
 
 _BY_TERM = {f"<{row.term}>": row.name for row in FIELDS if row.term} | {
@@ -17,9 +17,9 @@ _BY_SEGMENT = {row.segment: row.name for row in FIELDS if row.kind in (FieldKind
     "funding": "funding",
 }
 #: The most certain last.
-_BY_CERTAINTY = (Basis.POSSIBLE, Basis.DERIVED, Basis.CONFIRMED, Basis.STATED)
+_BY_CERTAINTY = tuple(reversed(Basis))
 #: The least rank of values that a page or a curator states.
-MIN_STATED = _BY_CERTAINTY.index(Basis.CONFIRMED)
+MIN_STATED = _BY_CERTAINTY.index(EvidenceLevel.STATED.bases[-1])
 _BASES = [(f"<{thing_iri('basis', basis)}>", rank) for rank, basis in enumerate(_BY_CERTAINTY)]
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cybilgraph.model.fields import DATE_FORMS
-from cybilgraph.model.record import Basis
+from cybilgraph.model.record import Basis, EvidenceLevel
 from cybilgraph.model.vocabulary import CYB, RDF, thing_iri
 from cybilgraph.rdf.ntriples import StatementsBySubject, object_texts
 
 _CLAIMS = (CYB.participation, CYB.scope, CYB.dating, CYB.relation, CYB.funding)
-_DERIVED = {f"<{thing_iri('basis', basis)}>" for basis in (Basis.DERIVED, Basis.POSSIBLE)}
+_DERIVED = {f"<{thing_iri('basis', basis)}>" for basis in Basis if basis not in EvidenceLevel.STATED.bases}
 #: A statement: subject and predicate as IRIs, and the object as a term.
 _Statement = tuple[str, str, str]
 

@@ -94,6 +94,7 @@ def listing() -> dict[str, object]:
                 "description": query.description,
                 "parameters": [
                     {key: getattr(parameter, key) for key in ("name", "type", "description", "default")}
+                    | ({"choices": parameter.choices} if parameter.choices else {})
                     for parameter in query.parameters
                 ],
                 "formats": [fmt.name for fmt in formats(query)],

@@ -12,6 +12,7 @@ from flask.wrappers import Response
 
 from cybilgraph.model.formats import FORMATS, GRAPH_FORMATS, RESULT_FORMATS, Format, media_type_of
 from cybilgraph.model.gazetteer import REFERENCE_FILES
+from cybilgraph.model.record import DEFAULT_LEVEL, EvidenceLevel
 from cybilgraph.model.rules import LANGUAGES
 from cybilgraph.model.vocabulary import thing_iri
 from cybilgraph.readers.input_formats import INPUT_FORMATS
@@ -113,7 +114,7 @@ def _of_query(query: Query) -> Operation:
         values = f"{own.type}: a code or a name, or the IRI {thing_iri(own.type, '')}…"
         note = _REPEATABLE_NOTE if own.allows_multiple else _DEFAULT_NOTE
         about = f"{own.description} ({values if own.type in REFERENCE_FILES else own.type}). {note}"
-        parameters.append(ApiParameter(own.name, about, own.default, is_repeatable=own.allows_multiple))
+        parameters.append(ApiParameter(own.name, about, own.default, own.choices, is_repeatable=own.allows_multiple))
     return Operation(
         *("get", f"{named_queries.ROOT}{query.name}", query.title),
         about=query.description,
@@ -227,6 +228,7 @@ OPERATIONS = (
                 for name, title in FACET_TITLES.items()
             ),
             ApiParameter("sort", "The sort order.", choice=ORDERS),
+            ApiParameter("evidence", "Which links count.", DEFAULT_LEVEL, tuple(EvidenceLevel)),
         ),
         problems=(400,),
     ),

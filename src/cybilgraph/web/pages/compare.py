@@ -14,6 +14,8 @@ from cybilgraph.model.vocabulary import BASE, thing_iri
 from cybilgraph.release.search import MAX_FACET_VALUES, SearchQuery, Summary
 from cybilgraph.sparql.queries import did_you_mean
 from cybilgraph.web.api.current_request import search_index, table_response
+from cybilgraph.web.api.evidence import evidence_level
+from cybilgraph.web.pages.evidence_switch import all_links, evidence_switch
 from cybilgraph.web.pages.resource_view import shorten_title
 
 blueprint = Blueprint("compare", __name__)
@@ -85,7 +87,8 @@ def page() -> str:
         max_rows=_MAX_ROWS,
         span=(request.args.get("from", ""), request.args.get("to", "")),
         search_url=search_url,
-        table=f"{url_for('compare.table')}?{request.query_string.decode()}",
+        table=f"{url_for('compare.table', evidence=None)}?{request.query_string.decode()}",
+        evidence=evidence_switch(all_links(), "link"),
     )
 
 
@@ -130,7 +133,9 @@ def _side(name: str, years: list[str]) -> Side:
         raise QueryError("Give two names to compare", "Example: a=European Union&b=Council of Europe")
     kind, key, label = _find(name)
     by_year = [("year", tuple(years))] if years else []
-    summary = search_index().summarise(SearchQuery(chosen=((kind, (thing_iri(kind, key),)), *by_year)))
+    summary = search_index().summarise(
+        SearchQuery(chosen=((kind, (thing_iri(kind, key),)), *by_year), level=evidence_level())
+    )
     return Side(kind, key, label, summary)
 
 
@@ -139,7 +144,7 @@ def _find(name: str) -> tuple[str, str, str]:
     names = load_gazetteer()
     kind, slash, key = name.removeprefix(BASE).removeprefix("/").removeprefix("id/").partition("/")
     if slash and kind in _KINDS:
-        everything = search_index().summarise(SearchQuery()).facets.get(kind, ())
+        everything = search_index().summarise(SearchQuery(level=evidence_level())).facets.get(kind, ())
         iri = thing_iri(kind, key)
         if known := next((one for one in everything if one.value == iri), None):
             return kind, key, shorten_title(known.label)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from cybilgraph.model.gazetteer import PLACES, GazetteerEntry, load_gazetteer
+from cybilgraph.model.record import DEFAULT_LEVEL, Basis, EvidenceLevel
 from cybilgraph.model.vocabulary import CYB, ORG, SKOS, thing_iri
 from cybilgraph.release.search import Summary
 from cybilgraph.sparql import queries
@@ -67,7 +68,7 @@ _PART_HEADINGS = {
 
 
 class EntityRow(NamedTuple):
-    """A project linked to an entity: the entity's roles in it, and whether all of these links are derived."""
+    """A project linked to an entity: the entity's roles in it, and the most certain basis of these links."""
 
     iri: str
     title: str
@@ -75,21 +76,26 @@ class EntityRow(NamedTuple):
     start: str
     end: str
     roles: list[str]
-    derived: bool
+    basis: Basis
+
+
+def _surest(bases: str) -> Basis:
+    """Return the most certain of some bases, given as IRIs separated by spaces."""
+    return next(basis for basis in Basis if thing_iri("basis", basis) in bases.split())
 
 
 def _role_name(iri: str) -> str:
     return iri.rpartition("/")[2].capitalize()
 
 
-def list_query(kind: EntityKind) -> str:
+def list_query(kind: EntityKind, level: EvidenceLevel = DEFAULT_LEVEL) -> str:
     """Return the query for all entities of a kind."""
-    return queries.load_query("page-list").bind({"kind": [kind.iri]})
+    return queries.load_query("page-list").bind({"kind": [kind.iri], "evidence": [level]})
 
 
-def entity_query(name: str, kind: str, key: str) -> str:
+def entity_query(name: str, kind: str, key: str, level: EvidenceLevel) -> str:
     """Return a query for the projects of an entity: page-linked, page-first or page-related."""
-    return queries.load_query(name).bind({"resource": [thing_iri(kind, key)]})
+    return queries.load_query(name).bind({"resource": [thing_iri(kind, key)], "evidence": [level]})
 
 
 def themes() -> list[GazetteerEntry]:
@@ -104,16 +110,18 @@ def page_values(
     related: Iterable[Mapping[str, str]],
     summary: Summary,
     everything: Summary,
+    totals_by_level: Mapping[EvidenceLevel, int],
 ) -> dict[str, Any]:
     """Return the values of an entity page: from the rows of page-first and page-related, and the search index.
 
-    ``summary`` counts the projects of the entity, ``everything`` all projects.
+    ``summary`` counts the projects of the entity, ``everything`` all projects, ``totals_by_level`` those of the entity
+    at each level of evidence.
     """
     totals = {one.value: one.results for facet in ENTITY_KINDS for one in everything.facets.get(facet, ())}
     projects = [
         EntityRow(
             row["project"], row["title"], row["status"], row["start"], row["end"],
-            sorted(map(_role_name, row["roles"].split())), row["stated"] == "0",
+            sorted(map(_role_name, row["roles"].split())), _surest(row["bases"]),
         )
         for row in first
         if row["project"]
@@ -127,11 +135,11 @@ def page_values(
         bar = Bar(shorten_title(row["label"]), row["thing"], int(row["projects"] or totals.get(row["thing"], 0)))
         groups.setdefault(row["property"], []).append(bar)
     tally = {
-        _role_name(row["roles"]): [int(row[name]) for name in ("projects", "itself", "stated")]
+        _role_name(row["roles"]): [int(row[name]) for name in ("projects", "itself")]
         for row in first
         if not row["project"]
     }
-    counted, itself, stated = tally.pop("", [0, 0, 0])
+    counted, itself = tally.pop("", [0, 0])
     total = summary.projects or counted  # without a search index, that of the query
     spans = [
         TimeSpan(shorten_title(row.title or row.iri), row.iri, row.start, row.end, row.status)
@@ -142,8 +150,8 @@ def page_values(
         "projects": projects,
         "total": total,
         "itself": itself,
-        "derived": total - stated,
-        "roles": {role: projects for role, (projects, *_) in sorted(tally.items())},
+        "in_text": total - totals_by_level.get(EvidenceLevel.STATED, total),
+        "roles": {role: projects for role, (projects, _) in sorted(tally.items())},
         "related": [
             (words, groups[term][:_MAX_RELATED], len(groups[term]))
             for term, words in _RELATED_HEADINGS.items()

@@ -15,11 +15,20 @@ from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.vocabulary import BASE, thing_iri
 from cybilgraph.release.search import SearchQuery, Summary
 from cybilgraph.sparql import queries
-from cybilgraph.web.api.current_request import csv_response, named_query_rows, query_rows, search_index, serving, site
+from cybilgraph.web.api.current_request import (
+    csv_response,
+    named_query_rows,
+    query_rows,
+    search_index,
+    serving,
+    site,
+)
+from cybilgraph.web.api.evidence import evidence_level
 from cybilgraph.web.pages import charts, entity_queries
 from cybilgraph.web.pages import home as home_page
+from cybilgraph.web.pages.evidence_switch import all_links, evidence_switch
 from cybilgraph.web.pages.resource_view import page_path, shorten_title
-from cybilgraph.web.server.open_release import bind_recent_years, key_figures_query
+from cybilgraph.web.server.open_release import chart_query, key_figures_query
 
 blueprint = Blueprint("explore", __name__)
 
@@ -125,19 +134,21 @@ CHARTS = {
 @blueprint.get("/")
 def home() -> str:
     """Show key figures, a map and links to everything else."""
-    [numbers] = query_rows(key_figures_query())
+    level = evidence_level()
+    [numbers] = query_rows(key_figures_query(level))
     definition = CHARTS["map"]
     summary = _summary()
     return render_template(
         "home.html", numbers=numbers, definition=definition, examples=queries.example_queries(),
-        chart=definition.draw(named_query_rows(definition.query)), summary=summary,
+        chart=definition.draw(named_query_rows(definition.query, evidence=level)), summary=summary,
         names=home_page.suggested_names(summary), findings=list(home_page.findings(summary)),
+        evidence=evidence_switch(all_links(), "link"),
     )  # fmt: skip
 
 
 def _summary() -> Summary:
     try:
-        return search_index().summarise(SearchQuery())
+        return search_index().summarise(SearchQuery(level=evidence_level()))
     except FileDamaged:  # the rest of the page does not need the search index
         return Summary(0, {}, {})
 
@@ -157,8 +168,9 @@ def contribute() -> str:
 @blueprint.get("/about")
 def about() -> str:
     """Explain where the data come from, how good they are and how they are licensed."""
-    [numbers] = query_rows(key_figures_query())
-    return render_template("about.html", numbers=numbers)
+    level = evidence_level()
+    [numbers] = query_rows(key_figures_query(level))
+    return render_template("about.html", numbers=numbers, evidence=evidence_switch(all_links(), "link"))
 
 
 @blueprint.get("/explore")
@@ -170,7 +182,7 @@ def by_its_label() -> BaseResponse:
 @blueprint.get("/pictures")
 def page() -> str:
     """List all charts."""
-    return render_template("explore.html", charts=CHARTS.values())
+    return render_template("explore.html", charts=CHARTS.values(), evidence=evidence_switch(all_links(), "link"))
 
 
 @blueprint.get("/pictures/<name>")
@@ -180,7 +192,7 @@ def chart(name: str) -> Response | str:
     definition = CHARTS.get(stem)
     if definition is None or suffix not in ("", "svg", "csv"):
         raise NotFound(f"There is no chart {name!r}")
-    text = bind_recent_years(queries.load_query(definition.query), serving().release)
+    text = chart_query(queries.load_query(definition.query), serving().release, evidence_level())
     if suffix == "csv":
         return csv_response(text)
     rows = query_rows(text)
@@ -193,5 +205,6 @@ def chart(name: str) -> Response | str:
         return Response(image, content_type="image/svg+xml; charset=utf-8")
     query_url = url_for("sparql.sparql", query=text)
     return render_template(
-        "chart.html", definition=definition, chart=drawn, query=text, rows=rows, query_url=query_url, summary=_summary()
-    )
+        "chart.html", definition=definition, chart=drawn, query=text, rows=rows, query_url=query_url,
+        summary=_summary(), evidence=evidence_switch(all_links(), "link"),
+    )  # fmt: skip

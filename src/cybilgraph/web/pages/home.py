@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
-from urllib.parse import urlencode
+from typing import Any, NamedTuple
 
 from flask import url_for
 
@@ -43,7 +42,8 @@ def findings(summary: Summary) -> Iterator[Highlight]:
         ),
     ):
         for most in values[:1]:
-            url = f"{url_for('search.page')}?{urlencode({kind: most.value.rpartition('/')[2]})}"
+            chosen: dict[str, Any] = {kind: most.value.rpartition("/")[2]}
+            url = url_for("search.page", **chosen)
             yield Highlight(
                 most.label, most.value, text.format(most.results, summary.having[kind]), "See these projects", url
             )

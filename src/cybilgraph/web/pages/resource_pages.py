@@ -17,6 +17,7 @@ from cybilgraph.errors import FileDamaged, FormatMismatch, ThingGone
 from cybilgraph.identity.decision_layer import kind_of, subject_value
 from cybilgraph.model.formats import GRAPH_FORMATS, Format
 from cybilgraph.model.gazetteer import PLACES, load_gazetteer
+from cybilgraph.model.record import EvidenceLevel
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, PROV, scheme_iri, thing_iri
 from cybilgraph.pipeline.review_queue import OPEN
 from cybilgraph.release import Release
@@ -37,10 +38,12 @@ from cybilgraph.web.api.current_request import (
     short_form,
     site,
 )
+from cybilgraph.web.api.evidence import evidence_level
 from cybilgraph.web.api.negotiation import SUFFIXES, negotiate, split_suffix
 from cybilgraph.web.pages import entity_queries
 from cybilgraph.web.pages.check_form import ensure_same_origin, send_suggestion, suggestion_outcome
 from cybilgraph.web.pages.citations import citation_of
+from cybilgraph.web.pages.evidence_switch import all_links, evidence_switch
 from cybilgraph.web.pages.resource_view import QuoteReader, Resource, claimed_links, page_path, project_values
 from cybilgraph.web.pages.source_text import readable_sources, source_page
 from cybilgraph.web.server.open_release import OpenRelease
@@ -81,7 +84,7 @@ def resource(section: str, path: str) -> BaseResponse | str:
             return redirected(f"{kind}/{spelling}{end}", 301)
         raise _not_found(iri)
     if entity_kind and CSV in formats[:1]:
-        return csv_response(entity_queries.entity_query("page-linked", kind, key))
+        return csv_response(entity_queries.entity_query("page-linked", kind, key, evidence_level()))
     # An organisation that another one succeeded still has its page; a former key of a project has not.
     replacement = graph.value(node, URIRef(DCTERMS.isReplacedBy))
     if replacement is not None and (node, RDF.type, None) not in graph:
@@ -134,7 +137,7 @@ def _project(view: Resource, key: str) -> str:
         readable = readable_sources(map(str, view.sources()))
     except FileDamaged:  # the rest of the page does not need the sources
         readable = set()
-    shown = project_values(view, QuoteReader(view, readable))
+    shown = project_values(view, QuoteReader(view, readable), evidence_level())
     try:
         search = search_index()
         findings, is_available = search.findings(key, shown["source"]), search.is_available
@@ -151,6 +154,7 @@ def _project(view: Resource, key: str) -> str:
         suggest=suggest,
         citation=citation,
         key=key,
+        evidence=evidence_switch(shown["links_by_level"], "link"),
     )
 
 
@@ -185,28 +189,31 @@ def answer(key: str) -> BaseResponse:
 
 
 def _entity_page(view: Resource, entity_kind: entity_queries.EntityKind, key: str) -> str:
-    kind = entity_kind.name
+    kind, level = entity_kind.name, evidence_level()
     first, related = (
-        query_rows(entity_queries.entity_query(name, kind, key)) for name in ("page-first", "page-related")
+        query_rows(entity_queries.entity_query(name, kind, key, level)) for name in ("page-first", "page-related")
     )
+    totals: dict[EvidenceLevel, int] = {}
     try:
-        index = search_index()
-        summary, everything = (
-            index.summarise(search) for search in (SearchQuery(chosen=((kind, (view.iri,)),)), SearchQuery())
-        )
+        index, search = search_index(), SearchQuery(chosen=((kind, (view.iri,)),), level=level)
+        summary, everything = index.summarise(search), index.summarise(SearchQuery(level=level))
+        totals = index.totals(search)
     except FileDamaged:  # the rest of the page does not need the search index
         summary = everything = Summary(0, {}, {})
-    shown = entity_queries.page_values(view.iri, kind, first, related, summary, everything)
+    shown = entity_queries.page_values(view.iri, kind, first, related, summary, everything, totals)
     gaps = [
         (theme.name, thing_iri("theme", theme.key))
         for theme in entity_queries.themes()
         if kind != "theme" and thing_iri("theme", theme.key) not in shown["covered"]
     ]
-    return render_template("entity.html", view=view, entity_kind=entity_kind, shown=shown, summary=summary, gaps=gaps)
+    return render_template(
+        "entity.html", view=view, entity_kind=entity_kind, shown=shown, summary=summary, gaps=gaps,
+        evidence=evidence_switch(totals, "project"),
+    )  # fmt: skip
 
 
 def _list(entity_kind: entity_queries.EntityKind, formats: tuple[Format, ...]) -> BaseResponse | str:
-    text = entity_queries.list_query(entity_kind)
+    text = entity_queries.list_query(entity_kind, evidence_level())
     if formats and formats[0] is CSV:
         return csv_response(text)
     if formats:
@@ -225,6 +232,7 @@ def _list(entity_kind: entity_queries.EntityKind, formats: tuple[Format, ...]) -
         url_of_page=url_of_page, places={name: entity_queries.ENTITY_KINDS[name] for name in PLACES},
         rows=active[(page - 1) * _PAGE_ROWS : page * _PAGE_ROWS],
         inactive=[row for row in known if row["projects"] == "0"] if page == pages else [],
+        evidence=evidence_switch(all_links(), "link"),
     )  # fmt: skip
 
 
@@ -263,7 +271,7 @@ def _not_found(iri: str) -> NotFound | ThingGone:
     for earlier in live().earlier():
         if key in _keys(earlier.folder) or iri in _actors(earlier.folder):
             what = f"{iri} was last in release {earlier.number} and has been removed since"
-            return ThingGone(what, f"{page_path(iri)}?release={earlier.number}")
+            return ThingGone(what, page_path(iri, earlier.number))
     return NotFound(f"This release has no resource {iri}")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from flask import Response, g, request, url_for
 from rdflib import SKOS, Graph, Literal, URIRef
@@ -18,10 +18,11 @@ from cybilgraph.model.fields import FIELDS, FieldKind
 from cybilgraph.model.formats import Format
 from cybilgraph.model.indicators import read_indicator
 from cybilgraph.model.money import format_amount, group_digits
-from cybilgraph.model.record import Basis
+from cybilgraph.model.record import Basis, EvidenceLevel
 from cybilgraph.model.vocabulary import ADMS, BASE, CYB, DCTERMS, FOAF, OA, PROV, RDFS, SCHEMA, SPDX, VCARD, shorten
 from cybilgraph.rdf.serialisation import serialise
 from cybilgraph.release.sources import LINES_PER_PAGE
+from cybilgraph.web.api.evidence import carried_evidence
 from cybilgraph.web.api.negotiation import negotiate_rdf
 
 #: The longest title in lists, charts and headings, in characters.
@@ -41,17 +42,19 @@ _RELATIONS = {
 }
 
 
-def page_path(iri: str) -> str:
+def page_path(iri: str, release: int | None = None) -> str:
     """Return the link target of an IRI.
 
-    IRIs of this graph lead to their page on this site, in the release that the request is pinned to; other web
-    addresses lead to themselves. Returns "" if the IRI is not a web address.
+    IRIs of this graph lead to their page on this site, in the given release or the one that the request is pinned to,
+    at the level of evidence of the request; other web addresses lead to themselves. Returns "" if the IRI is not a web
+    address.
     """
     if iri.startswith(f"{BASE}ontology#"):
         return f"{url_for('ontology.page')}#{iri.rpartition('#')[2]}"
     if iri.startswith(BASE):
-        pinned = f"?release={g.pinned}" if "pinned" in g else ""
-        return f"{request.script_root}/{iri.removeprefix(BASE)}{pinned}"
+        release = release or g.get("pinned")
+        arguments = urlencode(({"release": release} if release else {}) | carried_evidence())
+        return f"{request.script_root}/{iri.removeprefix(BASE)}{'?' if arguments else ''}{arguments}"
     return iri if iri.startswith(("https://", "http://", "mailto:")) else ""
 
 
@@ -226,8 +229,8 @@ class QuoteReader:
         return quotes
 
 
-def project_values(view: Resource, evidence: QuoteReader) -> dict[str, Any]:
-    """Return the values of the template of a project page, all of them text."""
+def project_values(view: Resource, evidence: QuoteReader, level: EvidenceLevel) -> dict[str, Any]:
+    """Return the values of the template of a project page; the links that count are those of a level of evidence."""
     graph, text = view.graph, view.text
     record = view.record
     sources = [
@@ -241,7 +244,7 @@ def project_values(view: Resource, evidence: QuoteReader) -> dict[str, Any]:
     source, *earlier = sources or [("", "", "")]
     blank = set(map(str, view.all(CYB.leftBlank, record)))
     claimed = claimed_links(view, evidence)
-    links = [link for link in claimed if link.basis.counts]
+    links = [link for link in claimed if link.basis in level.bases]
     sums = _sums(view, evidence)
     sections: list[tuple[str, dict[str, Any]]] = []
     for row in FIELDS:
@@ -261,11 +264,13 @@ def project_values(view: Resource, evidence: QuoteReader) -> dict[str, Any]:
         "start": view.one(CYB.startAsPrinted) or view.one(CYB.start),
         "end": view.one(CYB.endAsPrinted) or view.one(CYB.end),
         "links": _grouped(links),
-        "derived": [link for link in links if link.quotes],
-        "possible": [link for link in claimed if not link.basis.counts],
-        "sums": [one for one in sums if one.basis.counts],
-        "totals": _totals([one for one in sums if one.basis.counts]),
-        "possible_sums": [one for one in sums if not one.basis.counts],
+        "bases": {link.basis for link in links} | {one.basis for one in sums if one.basis in level.bases},
+        "quoted": [link for link in links if link.quotes],
+        "left_out": [link for link in claimed if link.basis not in level.bases],
+        "links_by_level": {each: sum(link.basis in each.bases for link in claimed) for each in EvidenceLevel},
+        "sums": [one for one in sums if one.basis in level.bases],
+        "totals": _totals([one for one in sums if one.basis in level.bases]),
+        "sums_left_out": [one for one in sums if one.basis not in level.bases],
         "related": [(words, linked) for term, words in _RELATIONS.items() if (linked := view.linked(term))],
         "blank": [row.name.replace("_", " ") for row in FIELDS if row.term in blank],
         "sections": sections,

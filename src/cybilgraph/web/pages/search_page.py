@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from cybilgraph.errors import QueryError
 from cybilgraph.model.gazetteer import load_gazetteer
+from cybilgraph.model.record import DEFAULT_LEVEL
 from cybilgraph.model.vocabulary import BASE
 from cybilgraph.release.search import (
     FACETS,
@@ -27,6 +28,8 @@ from cybilgraph.release.search import (
 from cybilgraph.sparql import queries
 from cybilgraph.sparql.queries import did_you_mean
 from cybilgraph.web.api.current_request import search_index, table_response
+from cybilgraph.web.api.evidence import evidence_level
+from cybilgraph.web.pages.evidence_switch import all_links, evidence_switch
 
 blueprint = Blueprint("search", __name__)
 
@@ -42,7 +45,7 @@ FACET_TITLES = {
     "actor": "Organisation in any role",
     "money": "Money stated",
     "year": "Active in",
-    "basis": "Evidence",
+    "basis": "Kind of evidence",
 }
 #: The kind of entity of each facet's values.
 _NAMES_OF_KINDS = {"funder": "actor", "implementer": "actor", "money": "funding-kind"}
@@ -92,10 +95,11 @@ def page() -> str:
         relaxations=[
             (_describe_part(one.part, found), one, _search_url(_arguments(one.query))) for one in found.relaxations
         ],
-        as_sparql=f"{url_for('search.as_sparql')}?{urlencode(arguments)}",
+        as_sparql=f"{url_for('search.as_sparql', evidence=None)}?{urlencode(arguments)}",
         max_projects_in_query=_MAX_PROJECTS_IN_QUERY,
-        table=f"{url_for('search.table')}?{urlencode(arguments)}",
+        table=f"{url_for('search.table', evidence=None)}?{urlencode(arguments)}",
         hidden=[(key, value) for key, value in arguments if key not in ("q", "sort")],
+        evidence=evidence_switch(*((index.totals(query), "project") if query.chosen else (all_links(), "link"))),
     )
 
 
@@ -115,13 +119,14 @@ def as_sparql() -> BaseResponse:
     """
     query = _parse_strictly()
     values = {"from" if kind == "year" else kind: list(chosen) for kind, chosen in query.chosen}
+    values["evidence"] = [query.level]
     if query.words:
         values["project"] = [hit.iri for hit in islice(search_index().all(query), _MAX_PROJECTS_IN_QUERY)]
     return redirect(url_for("sparql.sparql", query=queries.load_query("page-search").bind(values)), 303)
 
 
 def _parse_arguments() -> SearchQuery:
-    """Return the search in the URL. An unknown facet value stays in it and matches nothing."""
+    """Return the search in the URL. An unknown facet value stays in it and matches nothing. Raises QueryError."""
     chosen = []
     for kind in FACETS:
         values = [value for value in request.args.getlist(kind)[:MAX_FACET_VALUES] if value]
@@ -134,6 +139,7 @@ def _parse_arguments() -> SearchQuery:
         tuple(chosen),
         order if order in ORDERS else ORDERS[0],
         int(page) if _PAGE_NUMBER.fullmatch(page) else 1,
+        evidence_level(),
     )
 
 
@@ -171,7 +177,8 @@ def _arguments(query: SearchQuery) -> list[tuple[str, str]]:
     chosen = [(kind, value.removeprefix(_ROOTS[kind])) for kind, values in query.chosen for value in values]
     text = [("q", query.text)] if query.text else []
     order = [("sort", query.order)] if query.order != ORDERS[0] else []
-    return [*text, *chosen, *order]
+    level = [("evidence", query.level)] if query.level != DEFAULT_LEVEL else []
+    return [*text, *chosen, *order, *level]
 
 
 def _describe_part(part: QueryPart, found: SearchResult) -> str:
@@ -184,4 +191,4 @@ def _describe_part(part: QueryPart, found: SearchResult) -> str:
 
 
 def _search_url(arguments: list[tuple[str, str]]) -> str:
-    return f"{url_for('search.page')}{'?' if arguments else ''}{urlencode(arguments)}"
+    return f"{url_for('search.page', evidence=None)}{'?' if arguments else ''}{urlencode(arguments)}"

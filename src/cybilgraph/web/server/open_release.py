@@ -16,6 +16,7 @@ from functools import cache
 
 from cybilgraph.errors import QueryError
 from cybilgraph.model.formats import BY_NAME
+from cybilgraph.model.record import DEFAULT_LEVEL, EvidenceLevel
 from cybilgraph.model.resources import SAMPLE_TABLE
 from cybilgraph.release import Release
 from cybilgraph.release.graph_file import GRAPH
@@ -45,26 +46,26 @@ _TABLE = (BY_NAME["csv"],)
 _POLL_SECONDS = 0.1
 
 
-def bind_recent_years(query: Query, release: Release) -> str:
-    """Return the text of a query, with its range of years ending one year after the release was built."""
-    if not {"from", "to"} <= {parameter.name for parameter in query.parameters}:
-        return query.text
+def chart_query(query: Query, release: Release, level: EvidenceLevel = DEFAULT_LEVEL) -> str:
+    """Return the text of a query at a level of evidence, with its years ending one year after the release was built."""
     last = int(release.manifest["created"][:4]) + 1
-    return query.bind({"from": [str(last - _RECENT_YEARS)], "to": [str(last)]})
+    values = {"from": str(last - _RECENT_YEARS), "to": str(last), "evidence": level}
+    names = [parameter.name for parameter in query.parameters]
+    return query.bind({name: [values[name]] for name in names if name in values})
 
 
 @cache
-def key_figures_query() -> str:
+def key_figures_query(level: EvidenceLevel = DEFAULT_LEVEL) -> str:
     """Return the query for the figures on the home page, with the file of the sample, if it has not been deleted."""
     checksum = sha256_of(SAMPLE_TABLE) if SAMPLE_TABLE.is_file() else "none"
-    return queries.load_query("page-numbers").bind({"file": [checksum]})
+    return queries.load_query("page-numbers").bind({"file": [checksum], "evidence": [level]})
 
 
 def warm_up_queries(release: Release) -> Iterator[tuple[str, CacheKey]]:
     """Yield the names and keys of the queries of the pages that visitors see first, those of the home page before."""
     yield "page-numbers", CacheKey.of(key_figures_query(), _TABLE)
     for name in _PAGE_QUERIES:
-        yield name, CacheKey.of(bind_recent_years(queries.load_query(name), release), _TABLE)
+        yield name, CacheKey.of(chart_query(queries.load_query(name), release), _TABLE)
     for kind in entity_queries.ENTITY_KINDS.values():
         yield kind.title, CacheKey.of(entity_queries.list_query(kind), _TABLE)
 

@@ -97,12 +97,6 @@ def unknown_name_finding(input_file: Input, name: str, place: Place) -> Finding:
     return replace(found, proposal=Fix(place.line, place.column, name, near)) if near else found
 
 
-def _second_value_finding(input_file: Input, cell: Cell, kept: str) -> Finding:
-    text = cell.lines[0].text
-    values = {"label": cell.name, "other": shorten_quote(text), "kept": shorten_quote(kept)}
-    return finding("second-value", input_file.name, values, label=cell.name, place=cell.place, text=text)
-
-
 def read_cell(name: str, text: str, place: Place, spans: bool = False) -> Cell:
     """Return a table cell. Lines or ``;`` separate values, except after a bullet.
 
@@ -132,7 +126,7 @@ def read_cell(name: str, text: str, place: Place, spans: bool = False) -> Cell:
 
 def read_cells(input_file: Input, cells: list[Cell], findings: list[Finding]) -> Record | None:
     """Return the record of named cells, or None if they are empty or the example of a template."""
-    values = RecordBuilder(input_file, findings, cells[0].place.line if cells else 0)
+    builder = RecordBuilder(input_file, findings, cells[0].place.line if cells else 0)
     filled = False
     seen: dict[str, str] = {}
     # Identifying fields come first, so that the size limit does not cut them off.
@@ -142,7 +136,10 @@ def read_cells(input_file: Input, cells: list[Cell], findings: list[Finding]) ->
             if (kept := seen.setdefault(row.name, lines[0].text)) is not lines[0].text:
                 if kept == lines[0].text:
                     continue
-                findings.append(_second_value_finding(input_file, cell, kept))
+                text = lines[0].text
+                values = {"label": cell.name, "other": shorten_quote(text), "kept": shorten_quote(kept)}
+                found = finding("second-value", input_file.name, values, label=cell.name, place=cell.place, text=text)
+                findings.append(found)
                 row = None  # the text is kept in the description
             elif row.name == "code" and lines[0].text == EXAMPLE:
                 return None
@@ -151,5 +148,5 @@ def read_cells(input_file: Input, cells: list[Cell], findings: list[Finding]) ->
             lines = [Text(f"{cell.name}: {lines[0].text}", lines[0].place), *lines[1:]]
         if row is not None and (lines or cell.blank):
             filled = filled or bool(lines)
-            values.take(Section(row, cell.name, cell.place, lines, whole=True))
-    return values.record() if filled else None
+            builder.take(Section(row, cell.name, cell.place, lines, whole=True))
+    return builder.record() if filled else None

@@ -7,7 +7,7 @@ import posixpath
 import zipfile
 from bisect import bisect, insort
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property
@@ -75,12 +75,19 @@ class WorkbookEdit:
         self._sheet_part = sheet
         self._sheet = _parse(self._parts[sheet])
         self._namespace = etree.QName(self._sheet).namespace or _MAIN
-        self._rows = dict(self._numbered_rows())
-        self._row_numbers = sorted(self._rows)
-        self._cells = dict(self._numbered_cells())
+        self._rows: dict[int, Any] = {}
+        self._cells: dict[CellPlace, Any] = {}
         self._columns: dict[int, list[int]] = defaultdict(list)
-        for row, column in sorted(self._cells):
-            self._columns[row].append(column)
+        number = 0
+        for row in self._sheet.iterfind(f"{self._tag('sheetData')}/{self._tag('row')}"):
+            number, column = int(row.get("r") or number + 1), 0
+            self._rows[number] = row
+            for cell in row.iterfind(self._tag("c")):
+                column = cell_place(cell.get("r", ""))[1] or column + 1
+                self._cells[number, column] = cell
+        for number, column in sorted(self._cells):
+            self._columns[number].append(column)
+        self._row_numbers = sorted(self._rows)
 
     def has_formula(self, place: CellPlace) -> bool:
         """Return whether a cell contains a formula."""
@@ -109,7 +116,10 @@ class WorkbookEdit:
 
     def first_of_merged(self, place: CellPlace) -> CellPlace:
         """Return the first cell of the merged range that contains a cell, or the cell itself."""
-        return next((first for first, last in self._merged if _is_within(place, first, last)), place)
+        row, column = place
+        return next(
+            (one for one, last in self._merged if one[0] <= row <= last[0] and one[1] <= column <= last[1]), place
+        )
 
     @cached_property
     def _merged(self) -> list[tuple[CellPlace, CellPlace]]:
@@ -132,19 +142,6 @@ class WorkbookEdit:
 
     def _tag(self, name: str) -> str:
         return f"{{{self._namespace}}}{name}"
-
-    def _numbered_rows(self) -> Iterator[tuple[int, Any]]:
-        number = 0
-        for row in self._sheet.iterfind(f"{self._tag('sheetData')}/{self._tag('row')}"):
-            number = int(row.get("r") or number + 1)
-            yield number, row
-
-    def _numbered_cells(self) -> Iterator[tuple[CellPlace, Any]]:
-        for number, row in self._rows.items():
-            column = 0
-            for cell in row.iterfind(self._tag("c")):
-                column = cell_place(cell.get("r", ""))[1] or column + 1
-                yield (number, column), cell
 
     def _add_cell(self, place: CellPlace) -> None:
         number, column = place
@@ -309,7 +306,3 @@ def _like(element: Any, name: str) -> str:
 def _relations_part(part: str) -> str:
     folder, name = posixpath.split(part)
     return posixpath.join(folder, "_rels", f"{name}.rels")
-
-
-def _is_within(place: CellPlace, first: CellPlace, last: CellPlace) -> bool:
-    return first[0] <= place[0] <= last[0] and first[1] <= place[1] <= last[1]

@@ -2,18 +2,14 @@
 
 Later stages sort, compare, dump and load these lines unchanged, so that equal input gives equal bytes.
 Building pyoxigraph terms instead takes several times as long. Literals are written in the form that the
-store keeps (a test verifies this).
+store keeps (a test verifies this), without characters that RDF/XML cannot represent.
 """
 
 from __future__ import annotations
 
-import re
-
 from cybilgraph.model.vocabulary import OWL, RDFS, XSD
 from cybilgraph.rdf.ntriples import literal
-
-#: Characters that XML 1.0 (section 2.2) does not allow, so that RDF/XML could not represent them.
-_NO_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+from cybilgraph.rdf.serialisation import to_xml_text
 
 
 class TripleWriter:
@@ -31,11 +27,11 @@ class TripleWriter:
 
     def text(self, subject: str, predicate: str, text: str, language: str = "") -> None:
         """Add a triple with a language-tagged text."""
-        self._lines.add(f"<{subject}> <{predicate}> {literal(_without_controls(text), language or self._language)} .")
+        self._lines.add(f"<{subject}> <{predicate}> {literal(to_xml_text(text), language or self._language)} .")
 
     def plain(self, subject: str, predicate: str, text: str, datatype: str = "") -> None:
         """Add a triple with a plain or typed literal."""
-        self._lines.add(f"<{subject}> <{predicate}> {literal(_without_controls(text), datatype=datatype)} .")
+        self._lines.add(f"<{subject}> <{predicate}> {literal(to_xml_text(text), datatype=datatype)} .")
 
     def deprecate(self, former: str, present: str) -> None:
         """Add the triples that a former IRI is deprecated and points to the present one."""
@@ -45,7 +41,3 @@ class TripleWriter:
     def lines(self) -> list[str]:
         """Return the distinct triples, sorted."""
         return sorted(self._lines)
-
-
-def _without_controls(text: str) -> str:
-    return _NO_XML.sub("\ufffd", text)

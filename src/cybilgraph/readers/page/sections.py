@@ -580,14 +580,10 @@ def _split_identifier(text: str) -> tuple[str, str]:
     if separator and register and notation:
         return notation.strip(), register
     notation, _, register = text.removesuffix(")").rpartition(" (")
-    if text.endswith(")") and _has_digit(notation):
+    if text.endswith(")") and any(map(str.isdigit, notation)):
         return notation, register
     register, _, notation = text.rpartition(" ")
-    return (notation, register) if register and _has_digit(notation) else (text, "")
-
-
-def _has_digit(text: str) -> bool:
-    return any(char.isdigit() for char in text)
+    return (notation, register) if register and any(map(str.isdigit, notation)) else (text, "")
 
 
 def _count_characters(value: Any) -> int:

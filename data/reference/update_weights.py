@@ -27,7 +27,7 @@ from cybilgraph.extraction.linear_model import load_model
 from cybilgraph.extraction.phrases import ROLES
 from cybilgraph.extraction.role_features import context_features
 from cybilgraph.extraction.sentences import split_sentences
-from cybilgraph.model.gazetteer import GazetteerEntry, load_gazetteer, slug
+from cybilgraph.model.gazetteer import GazetteerEntry, slug
 from cybilgraph.model.record import Named, Record
 from cybilgraph.model.state_bodies import find_actor
 from cybilgraph.readers import find_inputs, read_input
@@ -115,14 +115,14 @@ def read_text(path: Path) -> Record:
 
 def actors(text: LabelledText) -> Iterator[Example]:
     """Yield the actors that a text names or a curator has added, with their roles."""
-    names, record = load_gazetteer(), text.record
+    record = text.record
     true: dict[str, set[str]] = defaultdict(set)
     for key, role in text.actors:
         true[key].add(role)
-    marked = list(apply_introductions(split_sentences(record, names)))
-    found = record.scopes + tuple(scopes.find_scopes(record, marked, names))
-    add_states(record, marked, found, names)
-    for candidate, features in participations.candidate_features(record, marked, found, names):
+    marked = list(apply_introductions(split_sentences(record)))
+    found = record.scopes + tuple(scopes.find_scopes(record, marked))
+    add_states(record, marked, found)
+    for candidate, features in participations.candidate_features(record, marked, found):
         key = text.key(candidate.actor, candidate.actor.name)
         yield Example(text, frozenset(features), frozenset(true.pop(key, ())))
     for link in record.participations:
@@ -133,11 +133,11 @@ def actors(text: LabelledText) -> Iterator[Example]:
 
 def countries(text: LabelledText) -> Iterator[Example]:
     """Yield the countries that a text names or a curator has added."""
-    names, record = load_gazetteer(), text.record
+    record = text.record
     true = set(text.countries) - {link.concept.key for link in record.scopes}
-    marked = list(apply_introductions(split_sentences(record, names)))
-    found = scopes.apply_rules(record, marked, names)
-    for key, _, features in scopes.candidate_countries(record, marked, found, names):
+    marked = list(apply_introductions(split_sentences(record)))
+    found = scopes.apply_rules(record, marked)
+    for key, _, features in scopes.candidate_countries(record, marked, found):
         yield Example(text, frozenset(features), frozenset(["country"] if key in true else []))
         true.discard(key)
     for _ in true:  # no sentence names them

@@ -15,7 +15,6 @@ from pathlib import Path
 from cybilgraph import read
 from cybilgraph.extraction.phrases import ROLES, Phrase, role_claims
 from cybilgraph.extraction.sentences import split_sentences
-from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.record import Record
 from cybilgraph.readers import find_inputs, read_input
 
@@ -77,7 +76,7 @@ def print_phrases() -> None:
         [record] = read_input(*find_inputs([path]))
         seen = {
             (phrase, actor.key)
-            for sentence in split_sentences(record, load_gazetteer())
+            for sentence in split_sentences(record)
             for phrase, name in role_claims(sentence)
             if phrase.claim in ROLES and (actor := name.of("actor"))
         }

@@ -6,7 +6,6 @@ import pytest
 
 from cybilgraph.extraction.organisation_names import find_non_organisations
 from cybilgraph.extraction.sentences import split_sentences
-from cybilgraph.model.gazetteer import load_gazetteer
 from tests.support.prose import about, page, roles
 
 
@@ -59,10 +58,10 @@ def test_abbreviations_of_things_are_not_actors() -> None:
     ],
 )  # fmt: skip
 def test_unlisted_names_are_complete(text: str, name: str) -> None:
-    [*_, sentence] = split_sentences(page("Courses", text), load_gazetteer())
+    [*_, sentence] = split_sentences(page("Courses", text))
     assert name in {actor.key for one in sentence.names if (actor := one.of("actor"))}
 
 
 def test_currency_of_an_amount_is_not_a_name() -> None:
-    [*_, sentence] = split_sentences(page("Courses", "It is funded with SDR 3.1 million by SDR."), load_gazetteer())
+    [*_, sentence] = split_sentences(page("Courses", "It is funded with SDR 3.1 million by SDR."))
     assert [sentence.marked.index(name.mark) for name in sentence.names] == [sentence.marked.rindex(".") - 1]

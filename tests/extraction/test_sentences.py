@@ -6,7 +6,6 @@ import pytest
 
 from cybilgraph.extraction import derive
 from cybilgraph.extraction.sentences import split_sentences
-from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.readers import Input, read_input
 from tests.support.prose import about, page, places, roles
 
@@ -62,7 +61,7 @@ def test_parts_of_countries_belong_to_their_country(text: str, expected: set[str
     ],
 )
 def test_finds_exactly_these_names(text: str, names: set[str]) -> None:
-    [*_, sentence] = split_sentences(page("Courses", text), load_gazetteer())
+    [*_, sentence] = split_sentences(page("Courses", text))
     assert {actor.key for name in sentence.names if (actor := name.of("actor"))} == names
 
 

@@ -19,7 +19,6 @@ from cybilgraph.extraction.scopes import find_scopes
 from cybilgraph.extraction.sentences import split_sentences
 from cybilgraph.extraction.spelling import find_near_names
 from cybilgraph.extraction.sums import find_funding
-from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.record import Record
 
 __all__ = ["derive"]
@@ -30,19 +29,18 @@ def derive(record: Record) -> Record:
 
     Findings report names that were nearly known, and an aim that names another country.
     """
-    names = load_gazetteer()
-    sentences = list(apply_introductions(split_sentences(record, names)))
-    scopes = record.scopes + tuple(find_scopes(record, sentences, names))
-    add_states(record, sentences, scopes, names)
-    findings = (*find_near_names(record, sentences, names), *find_other_countries(record, sentences, scopes, names))
+    sentences = list(apply_introductions(split_sentences(record)))
+    scopes = record.scopes + tuple(find_scopes(record, sentences))
+    add_states(record, sentences, scopes)
+    findings = (*find_near_names(record, sentences), *find_other_countries(record, sentences, scopes))
     dates = find_dates(record, sentences)
     return replace(
         record,
         start=record.start or dates.get("start"),
         end=record.end or dates.get("end"),
         duration=record.duration or dates.get("duration"),
-        scopes=scopes + tuple(find_audiences(sentences, names)),
-        participations=record.participations + find_participations(record, sentences, scopes, names),
+        scopes=scopes + tuple(find_audiences(sentences)),
+        participations=record.participations + find_participations(record, sentences, scopes),
         relations=record.relations + tuple(find_relations(record, sentences)),
         funding=record.funding + find_funding(record, sentences),
         findings=record.findings + findings,

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 from cybilgraph.extraction.name_spans import ACTOR, BODY, country_key
 from cybilgraph.extraction.sentences import Name, Sentence
-from cybilgraph.model.gazetteer import Gazetteer
+from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.record import Record, Scope
 from cybilgraph.model.state_bodies import find_actor, find_home, find_homes, only_country, seat
 
 
-def add_states(record: Record, sentences: list[Sentence], scopes: Iterable[Scope], names: Gazetteer) -> None:
+def add_states(record: Record, sentences: list[Sentence], scopes: Iterable[Scope]) -> None:
     """Replace the entry of each body of a state that is named without it, if the record leaves no doubt.
 
     Either it names only one body of this name with its state, or the project has one country and the record names
@@ -28,7 +28,7 @@ def add_states(record: Record, sentences: list[Sentence], scopes: Iterable[Scope
         )
     )
     country = only_country(scopes)
-    if country and not _states(record, sentences, names) <= {"", country}:
+    if country and not _states(record, sentences) <= {"", country}:
         country = ""
     for sentence, name in bodies:
         actor = name.entries[0]
@@ -42,13 +42,14 @@ def add_states(record: Record, sentences: list[Sentence], scopes: Iterable[Scope
             sentence.matches = sentence.claims = sentence.roles = None  # these contain the names
 
 
-def _states(record: Record, sentences: Iterable[Sentence], names: Gazetteer) -> set[str]:
+def _states(record: Record, sentences: Iterable[Sentence]) -> set[str]:
     """Return the countries that the sentences name and those of the stated participants."""
     stated = {seat(link.actor) for link in record.participations}
-    return stated.union(*(_countries(name, names) for sentence in sentences for name in sentence.names))
+    return stated.union(*(_countries(name) for sentence in sentences for name in sentence.names))
 
 
-def _countries(name: Name, names: Gazetteer) -> Iterable[str]:
+def _countries(name: Name) -> Iterable[str]:
+    names = load_gazetteer()
     yield name.home_country
     for entry in name.entries:
         yield names.governments[entry.key].key if entry.key in names.governments else country_key(entry)

@@ -15,7 +15,7 @@ from cybilgraph.extraction.name_spans import DEMONYM, PLACE
 from cybilgraph.extraction.phrases import has_phrase, phrase_claims, role_claims
 from cybilgraph.extraction.role_features import context_features, first_words
 from cybilgraph.extraction.sentences import FIRST_SENTENCE_COUNT, Name, Sentence
-from cybilgraph.model.gazetteer import PLACES, Gazetteer, GazetteerEntry
+from cybilgraph.model.gazetteer import PLACES, GazetteerEntry, load_gazetteer
 
 _PLACE_CLAIMS = ("place", "listed", "elsewhere")
 _SENTENCE_CLAIMS = ("compare", "aside", "elsewhere")
@@ -35,13 +35,12 @@ def country_features(
     stated: Set[tuple[str, str]],
     found: Mapping[str, float],
     donors: Set[str],
-    names: Gazetteer,
 ) -> Iterator[tuple[str, CountryCandidate, set[str]]]:
     """Yield the countries that sentences name and the page does not state, with the features in country-weights.csv.
 
     ``stated`` are the stated scopes, and ``found`` the countries that the rules find, with their confidence.
     """
-    candidates = _find_candidates(sentences, names)
+    candidates = _find_candidates(sentences)
     for key in found:
         candidates.setdefault(key, CountryCandidate())
     in_title = {key for key, one in candidates.items() if any(text.section == "title" for text, _ in one.mentions)}
@@ -64,7 +63,7 @@ def country_features(
         yield key, candidate, features
 
 
-def _find_candidates(sentences: list[Sentence], names: Gazetteer) -> dict[str, CountryCandidate]:
+def _find_candidates(sentences: list[Sentence]) -> dict[str, CountryCandidate]:
     found: dict[str, CountryCandidate] = {}
     for number, sentence in enumerate(sentences):
         if not sentence.names:
@@ -78,7 +77,7 @@ def _find_candidates(sentences: list[Sentence], names: Gazetteer) -> dict[str, C
         if is_item(sentence):
             shared.add("item")
         for name in sentence.names:
-            for country, how in _countries(name, names):
+            for country, how in _countries(name):
                 features = {f"{how} in {sentence.section}"} | shared
                 if how != "seat":
                     features.update(f"{how} {claim}" for claim in claims[name.at])
@@ -96,11 +95,11 @@ def _prefixed(how: str, words: tuple[str, ...]) -> tuple[str, ...]:
     return tuple([f"{how} {each}" for each in words])
 
 
-def _countries(name: Name, names: Gazetteer) -> Iterator[tuple[str, str]]:
+def _countries(name: Name) -> Iterator[tuple[str, str]]:
     """Yield the countries of a name: its own, that of an adjective, the home of a body, or the seat of an actor."""
 
     def is_country(entry: GazetteerEntry | None) -> bool:
-        return entry is not None and names.get("country", entry.key) is not None
+        return entry is not None and load_gazetteer().get("country", entry.key) is not None
 
     for entry in name.entries if name.mark in (PLACE, DEMONYM) else ():
         if entry.kind in ("country", "demonym") and is_country(entry):

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from cybilgraph.extraction.name_spans import ACTOR, BODY, DEMONYM, NAME, PLACE
 from cybilgraph.extraction.phrases import claims_in, has_phrase, phrase_claims, phrase_spans, role_claims
 from cybilgraph.extraction.sentences import Name, Sentence
-from cybilgraph.model.gazetteer import PLACES, Gazetteer, GazetteerEntry
+from cybilgraph.model.gazetteer import PLACES, GazetteerEntry, load_gazetteer
 
 #: Confidence in the country of a beneficiary.
 _HOME_COUNTRY_CONFIDENCE = 0.85
@@ -37,14 +37,14 @@ def is_item(sentence: Sentence) -> bool:
     return PLACE in sentence.marked and _ITEM.fullmatch(sentence.marked) is not None
 
 
-def find_title_places(sentence: Sentence, names: Gazetteer) -> Iterator[Name]:
+def find_title_places(sentence: Sentence) -> Iterator[Name]:
     """Yield the places in a title. Places elsewhere count only if there is no other."""
     if has_phrase(sentence, "compare"):
         return
     here = sentence.names
     if elsewhere := phrase_spans(sentence, "elsewhere"):
         others = tuple(name for name in here if not _within(name, elsewhere))
-        here = others if any(place_entries(sentence, name, names) for name in others) else here
+        here = others if any(place_entries(sentence, name) for name in others) else here
     for name in here:
         if not (name.mark == DEMONYM and _LANGUAGE_BEFORE.search(sentence.marked[: name.at])):
             yield name
@@ -96,11 +96,12 @@ def find_place_lists(sentence: Sentence) -> list[tuple[int, int]]:
     return [*found, head.span()] if head else found
 
 
-def place_entries(sentence: Sentence, name: Name, names: Gazetteer) -> list[GazetteerEntry]:
+def place_entries(sentence: Sentence, name: Name) -> list[GazetteerEntry]:
     """Return the places that a name stands for: the place itself, or the country of a demonym or of a body.
 
     Includes the regions whose halves are printed before it: "North, West and Central Africa".
     """
+    names = load_gazetteer()
     known = (
         names.get("country", entry.key) if entry is not None and entry.kind == "demonym" else entry
         for entry in ((name.home,) if name.of("actor") else name.entries)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from cybilgraph.extraction.name_spans import ACTOR, BODY, DEMONYM, NAME, PLACE, Span
 from cybilgraph.model import organisations
-from cybilgraph.model.gazetteer import Gazetteer, GazetteerEntry, fold
+from cybilgraph.model.gazetteer import GazetteerEntry, fold, load_gazetteer
 from cybilgraph.model.organisations import is_organisation_name, is_organisation_word, may_contain_comma
 from cybilgraph.model.state_bodies import find_actor
 from cybilgraph.runtime.bounded_cache import cache_short
@@ -123,7 +123,7 @@ _CURRENCY_CHARACTERS, _DIGIT_AFTER = 3, re.compile(r" ?[0-9]")
 _GOVERNMENT = re.compile(r"(?:\w+ )?Government of (?:the )?")
 
 
-def add_unlisted_names(words: str, spans: list[Span], names: Gazetteer, short: dict[str, Span | None]) -> list[Span]:
+def add_unlisted_names(words: str, spans: list[Span], short: dict[str, Span | None]) -> list[Span]:
     """Add spans for unlisted names. A longer name replaces the shorter ones inside it."""
     for match in _find_runs(words):
         if (
@@ -132,7 +132,7 @@ def add_unlisted_names(words: str, spans: list[Span], names: Gazetteer, short: d
             and (match[0].endswith(("ly", "s")) or not FIRST_ACTS.match(words, match.end()))
         ):
             continue  # an ordinary first word, the usual case
-        for start, end in _split_run(words, *match.span(), spans, names):
+        for start, end in _split_run(words, *match.span(), spans):
             inside = [span for span in spans if span.start < end and start < span.end]
             if inside:
                 if any(span.mark == ACTOR and not _is_part_of_longer_name(words, span, start, end) for span in inside):
@@ -147,7 +147,7 @@ def add_unlisted_names(words: str, spans: list[Span], names: Gazetteer, short: d
                     continue
                 end = _without_owner(words, start, end, inside)
                 inside = [span for span in inside if span.start < end]
-            if found := _classify_name(words, start, end, spans, names, short):
+            if found := _classify_name(words, start, end, spans, short):
                 spans = [*(span for span in spans if span not in inside), found]
     return sorted(spans, key=lambda span: span.start)
 
@@ -192,7 +192,7 @@ def find_non_organisations(words: str) -> Iterator[str]:
             yield f"{letters}s"
 
 
-def add_misspelt_countries(words: str, spans: list[Span], names: Gazetteer) -> list[Span]:
+def add_misspelt_countries(words: str, spans: list[Span]) -> list[Span]:
     """Add spans for misspelt country names, without any other unlisted names."""
     tokens = [(*match.span(), match[0][0].isupper()) for match in _TOKEN.finditer(words)]
     is_free = bytearray(b"\1") * len(words)
@@ -205,7 +205,7 @@ def add_misspelt_countries(words: str, spans: list[Span], names: Gazetteer) -> l
                 and ends
                 and end - start > _MIN_COUNTRY_CHARACTERS
                 and all(is_free[start:end])
-                and (near := _near_entry(words[start:end], NAME, names))
+                and (near := _near_entry(words[start:end], NAME))
             ):
                 spans = [*spans, Span(start, end, PLACE, (near,), printed_spelling=words[start:end])]
                 is_free[start:end] = bytes(end - start)
@@ -261,9 +261,7 @@ def _is_actor_position(words: str, start: int, end: int, spans: list[Span]) -> b
     return False
 
 
-def _classify_name(
-    words: str, start: int, end: int, spans: list[Span], names: Gazetteer, short: dict[str, Span | None]
-) -> Span | None:
+def _classify_name(words: str, start: int, end: int, spans: list[Span], short: dict[str, Span | None]) -> Span | None:
     """Return the span of a capitalised name, or None if it is not a name of interest.
 
     It may be an abbreviation introduced earlier, a misspelt known name, an organisation or another name.
@@ -274,9 +272,9 @@ def _classify_name(
         expansion = short[name]
         return Span(start, end, expansion.mark, expansion.entries, expansion.home) if expansion else None
     bare = start + of.end() if (of := _GOVERNMENT.match(name)) else start
-    if near := _near_entry(place := _OWNER_SIGN.sub("", words[bare:end]), NAME, names):
+    if near := _near_entry(place := _OWNER_SIGN.sub("", words[bare:end]), NAME):
         return Span(bare, bare + len(place), PLACE, (near,), printed_spelling=place)
-    if " " in name and (near := _near_entry(name, BODY, names)) and near.name != name:
+    if " " in name and (near := _near_entry(name, BODY)) and near.name != name:
         return Span(start, end, ACTOR, (near,), printed_spelling=_misspelt(name, near))
     mark, own = _classify_mark(name, "" if start else words[end:]), None
     if mark is None or _is_amount(words, start, end):
@@ -301,7 +299,7 @@ def _classify_name(
     if mark == BODY or (
         mark == NAME and (not inside or own or _HAS_PLACE.match(name) or _has_initials_behind(words, start, end))
     ):
-        return _unlisted_span(words, start, end, mark, inside, names)
+        return _unlisted_span(words, start, end, mark, inside)
     return None
 
 
@@ -326,17 +324,17 @@ def _is_part_of_longer_name(words: str, span: Span, start: int, end: int) -> boo
     return called_after or (span.end - span.start) * 2 < end - start
 
 
-def _split_run(words: str, start: int, end: int, spans: list[Span], names: Gazetteer) -> Iterator[tuple[int, int]]:
+def _split_run(words: str, start: int, end: int, spans: list[Span]) -> Iterator[tuple[int, int]]:
     """Split a run of capitalised words into separate names, without words that only begin the sentence."""
     if words.find(" ", start, end) < 0:  # the usual case
         yield from _trim(words, start, end)
         return
     joined = words.find(" and ", start, end) >= 0 or words.find(" & ", start, end) >= 0
     for pair in _PAIR.finditer(words, start, end) if joined else ():
-        if _near_entry(pair[0], NAME, names):  # "Bosnia and Herzegovna"
+        if _near_entry(pair[0], NAME):  # "Bosnia and Herzegovna"
             yield pair.span()
             for side in ((start, pair.start() - 1), (pair.end() + 1, end)):
-                yield from _split_run(words, *side, spans, names) if side[0] < side[1] else ()
+                yield from _split_run(words, *side, spans) if side[0] < side[1] else ()
             return
     cuts, plural = [start], _PLURAL.match(words, end) is not None
     for match in _SEPARATOR.finditer(words, start, end):
@@ -463,12 +461,13 @@ def _classify_mark(name: str, after: str) -> str | None:
     return NAME
 
 
-def _unlisted_span(words: str, start: int, end: int, mark: str, inside: list[Span], names: Gazetteer) -> Span:
+def _unlisted_span(words: str, start: int, end: int, mark: str, inside: list[Span]) -> Span:
     """Return the span of an unlisted or misspelt name.
 
     A country at its beginning or end is its home country. A name that is only a country's name, as in "the
     US state of Georgia", refers to neither.
     """
+    names = load_gazetteer()
     name = words[start:end]
     if names.find("country", name):
         return Span(start, end, NAME, ())
@@ -482,19 +481,20 @@ def _unlisted_span(words: str, start: int, end: int, mark: str, inside: list[Spa
     )
     if home and (found := names.find("actor", f"{name} of {home.name}")):
         return Span(start, end, ACTOR, (found,), home)
-    if mark == BODY and (found := _near_entry(name, mark, names)):
+    if mark == BODY and (found := _near_entry(name, mark)):
         return Span(start, end, ACTOR, (found,), home, printed_spelling=_misspelt(name, found))
     return Span(start, end, mark, (find_actor(name),), home)
 
 
 @cache_short(entries=5_000, longest=500)
-def _near_entry(name: str, mark: str, names: Gazetteer) -> GazetteerEntry | None:
+def _near_entry(name: str, mark: str) -> GazetteerEntry | None:
+    names = load_gazetteer()
     if mark == BODY:
         if len(name) > _MAX_SHORT_NAME_CHARACTERS:
             found = names.find_near("actor", name)
         else:
             found = names.find_misspelt("actor", name) if " " in name else None
-        return None if found and _lacks_only_country(name, found, names) else found
+        return None if found and _lacks_only_country(name, found) else found
     return names.find_misspelt("country", name)
 
 
@@ -504,10 +504,12 @@ def _misspelt(name: str, entry: GazetteerEntry) -> str:
     return "" if any(bare == fold(_ENDING.sub("", called)) for called in entry.names) else name
 
 
-def _lacks_only_country(name: str, found: GazetteerEntry, names: Gazetteer) -> bool:
+def _lacks_only_country(name: str, found: GazetteerEntry) -> bool:
     """Return whether only the country is missing: "National Cyber Security Centre" is not necessarily that of
     the UK.
     """
     words = set(fold(name).split())
     others = (set(fold(called).split()) for called in found.names)
-    return any(words < other and all(names.find("country", word) for word in other - words) for other in others)
+    return any(
+        words < other and all(load_gazetteer().find("country", word) for word in other - words) for other in others
+    )

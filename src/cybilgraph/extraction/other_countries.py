@@ -7,14 +7,12 @@ from collections.abc import Iterator
 from cybilgraph.extraction.locations import find_places, place_entries
 from cybilgraph.extraction.sentences import Sentence
 from cybilgraph.model.findings import Finding
-from cybilgraph.model.gazetteer import Gazetteer, GazetteerEntry
+from cybilgraph.model.gazetteer import GazetteerEntry, load_gazetteer
 from cybilgraph.model.record import Record, Scope
 from cybilgraph.model.rules import finding
 
 
-def find_other_countries(
-    record: Record, sentences: list[Sentence], scopes: tuple[Scope, ...], names: Gazetteer
-) -> Iterator[Finding]:
+def find_other_countries(record: Record, sentences: list[Sentence], scopes: tuple[Scope, ...]) -> Iterator[Finding]:
     """Report each country that the aim names as a place of the project but that the project does not have."""
     own = {(link.concept.kind, link.concept.key) for link in scopes}
     if not any(kind == "country" for kind, _ in own):
@@ -22,8 +20,8 @@ def find_other_countries(
     for sentence in sentences:
         if sentence.section == "aim" and sentence.text.place:
             for name, _ in find_places(sentence):
-                for entry in place_entries(sentence, name, names):
-                    if entry.kind == "country" and own.isdisjoint(_wider(entry, names)):
+                for entry in place_entries(sentence, name):
+                    if entry.kind == "country" and own.isdisjoint(_wider(entry)):
                         own.add(("country", entry.key))
                         yield finding(
                             "aim-of-another-country",
@@ -34,8 +32,9 @@ def find_other_countries(
                         )
 
 
-def _wider(country: GazetteerEntry, names: Gazetteer) -> Iterator[tuple[str, str]]:
+def _wider(country: GazetteerEntry) -> Iterator[tuple[str, str]]:
     """Yield the country, the regions that contain it and the groups that it belongs to."""
+    names = load_gazetteer()
     yield "country", country.key
     region = names.get("region", country.row["region"])
     while region:

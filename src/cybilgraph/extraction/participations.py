@@ -17,7 +17,7 @@ from cybilgraph.extraction.phrases import has_phrase, role_claims
 from cybilgraph.extraction.role_features import context_features, first_words
 from cybilgraph.extraction.sentences import FIRST_SENTENCE_COUNT, Name, Sentence
 from cybilgraph.model.fields import Content, sections
-from cybilgraph.model.gazetteer import Gazetteer, GazetteerEntry, slug
+from cybilgraph.model.gazetteer import GazetteerEntry, load_gazetteer, slug
 from cybilgraph.model.organisations import is_public_authority
 from cybilgraph.model.record import Basis, Named, Participation, Record, Scope, Text
 from cybilgraph.model.state_bodies import parse_actor_name
@@ -46,7 +46,7 @@ class Candidate:
 
 
 def find_participations(
-    record: Record, sentences: list[Sentence], scopes: Iterable[Scope], names: Gazetteer
+    record: Record, sentences: list[Sentence], scopes: Iterable[Scope]
 ) -> tuple[Participation, ...]:
     """Return the participations found only in sentences, each with the sentence that supports it most.
 
@@ -55,7 +55,7 @@ def find_participations(
     model = load_model("role")
     present = {link.actor.key for link in record.participations}
     links = []
-    for candidate, features in candidate_features(record, sentences, scopes, names):
+    for candidate, features in candidate_features(record, sentences, scopes):
         key, actor = candidate.actor.key, candidate.actor
         if _is_listed(actor, present):
             continue
@@ -66,20 +66,20 @@ def find_participations(
             if basis:
                 scores = [model.scores(found).get(role, 0) for _, _, found in candidate.mentions]
                 sentence, _, _ = candidate.mentions[scores.index(max(scores))]
-                known = names.get("actor", key) is not None
+                known = load_gazetteer().get("actor", key) is not None
                 printed = Text(actor.name, sentence.text.place)
                 named = Named("actor", key, printed, known, "" if known else _state(actor))
                 links.append(Participation(named, role, basis, (sentence.evidence(round(probability, 2)),)))
     return tuple(links)
 
 
-def find_audiences(sentences: list[Sentence], names: Gazetteer) -> Iterator[Scope]:
+def find_audiences(sentences: list[Sentence]) -> Iterator[Scope]:
     """Yield the audiences that phrases name as beneficiaries. They are only possible: no labelled text has any."""
     seen = set()
     for sentence in sentences:
         for phrase, name in role_claims(sentence):
             actor = name.of("actor") if phrase.claim == "beneficiary" else None
-            audience = names.find("audience", actor.name) if actor and not actor.row else None
+            audience = load_gazetteer().find("audience", actor.name) if actor and not actor.row else None
             if audience and audience.key not in seen:
                 seen.add(audience.key)
                 named = Named("audience", audience.key, Text(audience.name, sentence.text.place))
@@ -94,12 +94,12 @@ def _state(actor: GazetteerEntry) -> str:
 
 
 def candidate_features(
-    record: Record, sentences: list[Sentence], scopes: Iterable[Scope], names: Gazetteer
+    record: Record, sentences: list[Sentence], scopes: Iterable[Scope]
 ) -> Iterator[tuple[Candidate, set[str]]]:
     """Yield the actors that sentences name and the page does not state, with the features in role-weights.csv."""
     stated = [link for link in record.participations if link.basis is Basis.STATED]
     stated_keys, stated_roles = {link.actor.key for link in stated}, {link.role for link in stated}
-    candidates = _find_candidates(sentences, stated_keys, names)
+    candidates = _find_candidates(sentences, stated_keys)
     helped = {link.concept.key for link in scopes if link.concept.kind == "country" and link.basis.counts}
     for candidate in candidates:
         actor = candidate.actor
@@ -109,32 +109,32 @@ def candidate_features(
         found.update(f"other {claim}" for claim in _MAIN_CLAIMS if claim in others)
         if candidate.is_early:
             found.add("first")
-        if is_helped := _is_helped_authority(actor, helped, names):
+        if is_helped := _is_helped_authority(actor, helped):
             found.add("helped authority")
         elif actor.row:
             found.update((f"type {actor.row['type']}", f"actor {actor.key}"))
         found.update(f"claim {claim} {confidence:.2f}" for claim, confidence in candidate.claims.items())
         found.add("listed" if actor.row and not is_helped else "unlisted")
         found.update(f"mark {BODY if is_helped else name.mark}" for _, name, _ in candidate.mentions)
-        found.update(_name_features(actor, names))
+        found.update(_name_features(actor))
         yield candidate, found
 
 
-def _is_helped_authority(actor: GazetteerEntry, countries: Set[str], names: Gazetteer) -> bool:
+def _is_helped_authority(actor: GazetteerEntry, countries: Set[str]) -> bool:
     """Return whether an actor is an authority of a beneficiary country. One without a country is assumed to be."""
     if actor.row:
-        is_authority = actor.row["type"] == "government" and actor.key not in names.governments
+        is_authority = actor.row["type"] == "government" and actor.key not in load_gazetteer().governments
         return is_authority and actor.row["country"] in countries
     home = _state(actor) or country_key(parse_actor_name(actor.name).country)
     return is_public_authority(actor.name) and bool(countries) and (not home or home in countries)
 
 
-def _name_features(actor: GazetteerEntry, names: Gazetteer) -> Iterator[str]:
+def _name_features(actor: GazetteerEntry) -> Iterator[str]:
     """Yield features of a name, which show whether it is that of an organisation.
 
     The state of a body says nothing; that of a government says whether it is a donor.
     """
-    bare = actor.name if actor.key in names.governments else parse_actor_name(actor.name).bare
+    bare = actor.name if actor.key in load_gazetteer().governments else parse_actor_name(actor.name).bare
     yield from (f"name {word}" for word in slug(bare).split("-"))
     words = bare.lower().split()
     yield f"words {min(len(words), 6)}"
@@ -144,7 +144,7 @@ def _name_features(actor: GazetteerEntry, names: Gazetteer) -> Iterator[str]:
         yield "capitals"
 
 
-def _find_candidates(sentences: list[Sentence], stated: set[str], names: Gazetteer) -> list[Candidate]:
+def _find_candidates(sentences: list[Sentence], stated: set[str]) -> list[Candidate]:
     """Return the actors that sentences name, except those that the page states."""
     found: dict[str, Candidate] = {}
     for number, sentence in enumerate(sentences):
@@ -159,7 +159,7 @@ def _find_candidates(sentences: list[Sentence], stated: set[str], names: Gazette
         shared.update(f"{claim} sentence" for claim in _SENTENCE_CLAIMS if has_phrase(sentence, claim))
         contexts = {} if has_phrase(sentence, "aside") else context_features(sentence.marked)
         for name in sentence.names:
-            actor = _acting_entry(name, names)
+            actor = _acting_entry(name)
             if actor and not _is_listed(actor, stated):
                 is_denied = _DENIED_BEFORE.search(sentence.marked, max(name.at - _MAX_DENIAL_CHARACTERS, 0), name.at)
                 own = {} if is_denied else claims[name.at]
@@ -172,8 +172,9 @@ def _find_candidates(sentences: list[Sentence], stated: set[str], names: Gazette
     return list(found.values())
 
 
-def _acting_entry(name: Name, names: Gazetteer) -> GazetteerEntry | None:
+def _acting_entry(name: Name) -> GazetteerEntry | None:
     """Return the named actor, unless it is an audience ("Small Businesses"), or the government of a named country."""
+    names = load_gazetteer()
     if actor := name.of("actor"):
         return actor if actor.row or not names.find("audience", actor.name) else None
     country = (name.of("country") or name.of("demonym")) if name.mark in (PLACE, DEMONYM) else None

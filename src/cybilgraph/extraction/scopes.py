@@ -20,7 +20,7 @@ from cybilgraph.extraction.phrases import has_phrase, phrase_claims
 from cybilgraph.extraction.sentences import Sentence
 from cybilgraph.extraction.themes import ScopeQuotes, add_themes
 from cybilgraph.model.fields import Content, sections
-from cybilgraph.model.gazetteer import PLACES, Gazetteer, GazetteerEntry
+from cybilgraph.model.gazetteer import PLACES, GazetteerEntry, load_gazetteer
 from cybilgraph.model.organisations import is_public_authority
 from cybilgraph.model.record import Basis, Named, Record, Scope, Text
 
@@ -49,9 +49,9 @@ _TITLE_CONFIDENCE, _ITEM_CONFIDENCE, _LIST_CONFIDENCE = 0.95, 0.95, 0.85
 _HOME_CONFIDENCE = 0.8
 
 
-def find_scopes(record: Record, sentences: list[Sentence], names: Gazetteer) -> Iterator[Scope]:
+def find_scopes(record: Record, sentences: list[Sentence]) -> Iterator[Scope]:
     """Yield the places and themes found only in prose. A linear model decides on countries."""
-    found = apply_rules(record, sentences, names)
+    found = apply_rules(record, sentences)
     for (kind, key), quotes in found.items():
         if kind != "country":
             first, (entry, _) = next(iter(quotes.items()))
@@ -60,19 +60,19 @@ def find_scopes(record: Record, sentences: list[Sentence], names: Gazetteer) -> 
             grade = Basis.DERIVED if surest >= _MIN_DERIVED_CONFIDENCE else Basis.POSSIBLE
             yield Scope(Named(kind, key, Text(entry.name, first.text.place)), grade, evidence)
     model = load_model("country")
-    for key, candidate, features in candidate_countries(record, sentences, found, names):
+    for key, candidate, features in candidate_countries(record, sentences, found):
         [probability] = model.probabilities(features).values()
         if basis := model.grade(probability):
             quotes = found.get(("country", key), {})
             scores = {sentence: model.scores(own).get("country", 0) for sentence, own in candidate.mentions}
             sentence = next(iter(quotes), None) or max(scores, key=lambda one: scores[one])
-            entry = names.entries["country"][key]
+            entry = load_gazetteer().entries["country"][key]
             named = Named("country", key, Text(entry.name, sentence.text.place))
             yield Scope(named, basis, (sentence.evidence(round(probability, 2)),))
 
 
 def candidate_countries(
-    record: Record, sentences: list[Sentence], found: ScopeQuotes, names: Gazetteer
+    record: Record, sentences: list[Sentence], found: ScopeQuotes
 ) -> Iterator[tuple[str, CountryCandidate, set[str]]]:
     """Yield the countries that prose names, with their features, given what the rules find."""
     stated = {(link.concept.kind, link.concept.key) for link in record.scopes}
@@ -81,10 +81,10 @@ def candidate_countries(
         for (kind, key), quotes in found.items()
         if kind == "country"
     }
-    return country_features(sentences, stated, by_rule, _donors(names), names)
+    return country_features(sentences, stated, by_rule, _donors())
 
 
-def apply_rules(record: Record, sentences: list[Sentence], names: Gazetteer) -> ScopeQuotes:
+def apply_rules(record: Record, sentences: list[Sentence]) -> ScopeQuotes:
     """Return the places and themes that rules find in prose, with their sentences.
 
     A country in a sentence counts only if neither a heading nor the title names one, because prose also
@@ -93,22 +93,19 @@ def apply_rules(record: Record, sentences: list[Sentence], names: Gazetteer) -> 
     count.
     """
     stated = {(link.concept.kind, link.concept.key) for link in record.scopes}
-    donors = _donors(names)
-    found = _find_unambiguous_places(sentences, names, donors)
-    add_themes(found, sentences, stated, names)
-    known_countries = _countries(stated) | (_countries(found) - donors or _countries(found))
-    _add_phrase_places(found, _in_sections(sentences, _SECTIONS), names, known_countries, donors)
-    wide = not known_countries and _is_wide((*stated, *found), donors)
+    found = _find_unambiguous_places(sentences)
+    add_themes(found, sentences, stated)
+    known_countries = _countries(stated) | (_countries(found) - _donors() or _countries(found))
+    _add_phrase_places(found, _in_sections(sentences, _SECTIONS), known_countries)
+    wide = not known_countries and _is_wide((*stated, *found))
     min_confidence = _MIN_FALLBACK_CONFIDENCE if any(kind in PLACES for kind, _ in (*stated, *found)) else 0
-    _add_phrase_places(
-        found, _in_sections(sentences, _FALLBACK_SECTIONS), names, known_countries, donors, min_confidence
-    )
+    _add_phrase_places(found, _in_sections(sentences, _FALLBACK_SECTIONS), known_countries, min_confidence)
     if wide:
-        _add_listed_countries(found, _in_sections(sentences, _LISTING_SECTIONS), names, donors)
+        _add_listed_countries(found, _in_sections(sentences, _LISTING_SECTIONS))
     if not any(kind in PLACES for kind, _ in (*stated, *found)):
-        _add_home_countries(found, _in_sections(sentences, _SECTIONS), names, donors)
-    helps = (_countries(stated) | _countries(found)) - donors
-    unhelped = donors - known_countries - _donors_in_lists(found, names, donors) if helps else frozenset()
+        _add_home_countries(found, _in_sections(sentences, _SECTIONS))
+    helps = (_countries(stated) | _countries(found)) - _donors()
+    unhelped = _donors() - known_countries - _donors_in_lists(found) if helps else frozenset()
     return {
         (kind, key): quotes
         for (kind, key), quotes in found.items()
@@ -121,8 +118,8 @@ def _in_sections(sentences: Iterable[Sentence], sections: tuple[str, ...]) -> It
 
 
 @cache
-def _donors(names: Gazetteer) -> frozenset[str]:
-    group = names.get("group", _DONORS)
+def _donors() -> frozenset[str]:
+    group = load_gazetteer().get("group", _DONORS)
     return frozenset(group.cell("members") if group else ())
 
 
@@ -130,26 +127,26 @@ def _countries(places: Iterable[tuple[str, str]]) -> set[str]:
     return {key for kind, key in places if kind == "country"}
 
 
-def _donors_in_lists(found: ScopeQuotes, names: Gazetteer, donors: Set[str]) -> set[str]:
+def _donors_in_lists(found: ScopeQuotes) -> set[str]:
     """Return the donors that are listed with a larger number of beneficiaries: "Kenya, Ghana, Togo and Japan"."""
     among: set[str] = set()
     for sentence in {sentence for quotes in found.values() for sentence in quotes}:
         for low, high in find_place_lists(sentence):
-            entries = [entry for name in sentence.within(low, high) for entry in place_entries(sentence, name, names)]
+            entries = [entry for name in sentence.within(low, high) for entry in place_entries(sentence, name)]
             listed = {entry.key for entry in entries if entry.kind == "country"}
-            if len(listed - donors) > max(len(listed & donors), 2):
-                among |= listed & donors
+            if len(listed - _donors()) > max(len(listed & _donors()), 2):
+                among |= listed & _donors()
     return among
 
 
-def _is_wide(places: Iterable[tuple[str, str]], donors: Set[str]) -> bool:
+def _is_wide(places: Iterable[tuple[str, str]]) -> bool:
     """Return whether there is no beneficiary country, or only one next to a region or group."""
     places = list(places)
     max_countries = 1 if any(kind in ("region", "group") for kind, _ in places) else 0
-    return len(_countries(places) - donors) <= max_countries
+    return len(_countries(places) - _donors()) <= max_countries
 
 
-def _find_unambiguous_places(sentences: Iterable[Sentence], names: Gazetteer, donors: Set[str]) -> ScopeQuotes:
+def _find_unambiguous_places(sentences: Iterable[Sentence]) -> ScopeQuotes:
     """Return the places in the title and those that are list items.
 
     A donor in the title may be the funder, unless the title says "in".
@@ -157,30 +154,25 @@ def _find_unambiguous_places(sentences: Iterable[Sentence], names: Gazetteer, do
     found: ScopeQuotes = {}
     for sentence in sentences:
         if sentence.section == "title":
-            for name in find_title_places(sentence, names):
-                for entry in place_entries(sentence, name, names):
+            for name in find_title_places(sentence):
+                for entry in place_entries(sentence, name):
                     has_place_claim = name.mark != DEMONYM and any(
                         name == other for _, other in phrase_claims(sentence, "place")
                     )
-                    if entry.key not in donors or has_place_claim:
+                    if entry.key not in _donors() or has_place_claim:
                         _add(found, sentence, entry, _TITLE_CONFIDENCE)
             for entry in sentence.themes:
                 _add(found, sentence, entry, _TITLE_CONFIDENCE)
         elif sentence.section in (*_SECTIONS, *_FALLBACK_SECTIONS) and is_item(sentence):
             for name in sentence.names:
                 if name.mark == PLACE:  # skip the town before it
-                    for entry in place_entries(sentence, name, names):
+                    for entry in place_entries(sentence, name):
                         _add(found, sentence, entry, _ITEM_CONFIDENCE)
     return found
 
 
 def _add_phrase_places(
-    found: ScopeQuotes,
-    sentences: Iterable[Sentence],
-    names: Gazetteer,
-    known_countries: Set[str],
-    donors: Set[str],
-    min_confidence: float = 0,
+    found: ScopeQuotes, sentences: Iterable[Sentence], known_countries: Set[str], min_confidence: float = 0
 ) -> None:
     """Add the places in sentences with at least this confidence.
 
@@ -193,8 +185,8 @@ def _add_phrase_places(
                 (name.at, entry, confidence)
                 for name, confidence in find_places(sentence)
                 if confidence >= min_confidence
-                for entry in place_entries(sentence, name, names)
-                if not (name.mark == DEMONYM and entry.key in donors)
+                for entry in place_entries(sentence, name)
+                if not (name.mark == DEMONYM and entry.key in _donors())
             ]
             # Countries listed together with a country from the title also benefit: the title names only one of
             # them.
@@ -210,15 +202,15 @@ def _add_phrase_places(
                     _add(found, sentence, entry, confidence)
 
 
-def _add_home_countries(found: ScopeQuotes, sentences: Iterable[Sentence], names: Gazetteer, donors: Set[str]) -> None:
+def _add_home_countries(found: ScopeQuotes, sentences: Iterable[Sentence]) -> None:
     """Add the countries of the authorities that the purpose names, if no other place is known."""
     for sentence in sentences:
         if not (has_phrase(sentence, "aside") or has_phrase(sentence, "compare")):
             for name in sentence.names:
                 actor = name.of("actor")
-                home = name.home or (actor and names.get("country", actor.row.get("country", "")))
+                home = name.home or (actor and load_gazetteer().get("country", actor.row.get("country", "")))
                 official = actor and (actor.row.get("type") == "government" or is_public_authority(actor.name))
-                if official and home and home.kind == "country" and home.key not in donors:
+                if official and home and home.kind == "country" and home.key not in _donors():
                     _add(found, sentence, home, _HOME_CONFIDENCE)
 
 
@@ -237,9 +229,7 @@ def _is_compatible(entry: GazetteerEntry, confidence: float, known_countries: Se
     return len(known_countries) >= _MIN_COUNTRIES_OF_LIST or confidence >= _MIN_REGION_CONFIDENCE
 
 
-def _add_listed_countries(
-    found: ScopeQuotes, sentences: Iterable[Sentence], names: Gazetteer, donors: Set[str]
-) -> None:
+def _add_listed_countries(found: ScopeQuotes, sentences: Iterable[Sentence]) -> None:
     """Add the countries of each sentence that names several, and those that results and activities name
     individually.
 
@@ -250,8 +240,8 @@ def _add_listed_countries(
         countries = {
             entry.key: entry
             for name in find_listed_places(sentence, past=sentence.section in _PAST_SECTIONS)
-            for entry in place_entries(sentence, name, names)
-            if entry.kind == "country" and entry.key not in donors
+            for entry in place_entries(sentence, name)
+            if entry.kind == "country" and entry.key not in _donors()
         }
         if len(countries) > 1:
             for entry in countries.values():

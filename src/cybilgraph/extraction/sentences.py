@@ -25,7 +25,7 @@ from cybilgraph.extraction.organisation_names import (
     find_non_organisations,
 )
 from cybilgraph.extraction.persons import find_persons
-from cybilgraph.model.gazetteer import PLACES, Gazetteer, GazetteerEntry, Mention, fold_in_place, slug
+from cybilgraph.model.gazetteer import PLACES, GazetteerEntry, Mention, fold_in_place, load_gazetteer, slug
 from cybilgraph.model.organisations import is_organisation_name, is_public_authority
 from cybilgraph.model.record import Contact, Evidence, Record, Text
 from cybilgraph.model.resources import read_reference
@@ -183,12 +183,13 @@ class Sentence:
         return (name for name in self.names if start <= name.at < end)
 
 
-def split_sentences(record: Record, names: Gazetteer) -> Iterator[Sentence]:
+def split_sentences(record: Record) -> Iterator[Sentence]:
     """Yield the sentences of a record: its title, then its narrative sections."""
     title = [("title", record.title)] if record.title else []
     short: dict[str, Span | None] = {}
     for section, paragraph in (*title, *record.narrative()):
-        known = [mention for mention in names.find_mentions(paragraph.text) if not _in_address(paragraph.text, mention)]
+        found = load_gazetteer().find_mentions(paragraph.text)
+        known = [mention for mention in found if not _in_address(paragraph.text, mention)]
         starts = [mention.start for mention in known]
         for start, end in _split_text(paragraph.text):
             here = known[bisect_left(starts, start) : bisect_left(starts, end)]
@@ -196,7 +197,7 @@ def split_sentences(record: Record, names: Gazetteer) -> Iterator[Sentence]:
             if not here and _has_no_names(part.text):  # most sentences; skip the rest of the work
                 yield Sentence(section, part, "", (), ())
             else:
-                yield _mark_names(section, part, start, here, names, short, record.contacts)
+                yield _mark_names(section, part, start, here, short, record.contacts)
 
 
 def _in_address(text: str, mention: Mention) -> bool:
@@ -235,7 +236,6 @@ def _mark_names(
     text: Text,
     offset: int,
     known: list[Mention],
-    names: Gazetteer,
     short: dict[str, Span | None],
     contacts: tuple[Contact, ...],
 ) -> Sentence:
@@ -249,7 +249,7 @@ def _mark_names(
         short |= dict.fromkeys(find_non_organisations(words))
     elsewhere = [match.span() for match in _find_namesakes_elsewhere(words)]
     spans = [
-        Span(low, high, mark, mention.entries, printed_spelling=_ambiguous_spelling(words[low:high], mention, names))
+        Span(low, high, mark, mention.entries, printed_spelling=_ambiguous_spelling(words[low:high], mention))
         for mention in known
         if (low := mention.start - offset) >= 0
         and (high := mention.end - offset) <= len(words)
@@ -264,13 +264,13 @@ def _mark_names(
         entry for mention in known if 0 <= mention.start - offset < len(words) and (entry := mention.of("theme"))
     )
     if section == "title":  # any word may be capitalised
-        spans = add_misspelt_countries(words, spans, names)
+        spans = add_misspelt_countries(words, spans)
     else:
         towns = [Span(low, high, NAME, ()) for low, high in elsewhere]
-        spans = _add_unlisted_and_found(words, spans, names, short, [*find_persons(words, spans, contacts), *towns])
-    spans = _join_names(words, spans, names)
+        spans = _add_unlisted_and_found(words, spans, short, [*find_persons(words, spans, contacts), *towns])
+    spans = _join_names(words, spans)
     for span in spans:
-        _add_state(words, span, names)
+        _add_state(words, span)
     for span in spans:
         if (bracket := _INTRODUCED_ABBREVIATION.match(words, span.end)) and _introduces_abbreviation(words, span):
             short[bracket[1]] = span
@@ -296,7 +296,7 @@ def _mark_names(
     return Sentence(section, text, marked_text, tuple(marked), themes)
 
 
-def _add_state(words: str, span: Span, names: Gazetteer) -> None:
+def _add_state(words: str, span: Span) -> None:
     """Replace the entry of a body of a state if the words around it name its state."""
     if span.mark == BODY:
         parsed = parse_actor_name(name := span.entries[0].name)
@@ -305,7 +305,8 @@ def _add_state(words: str, span: Span, names: Gazetteer) -> None:
         actor = find_actor(name, country_key(span.home))
     elif span.mark == ACTOR and span.home and span.entries[0].row.get("country") not in ("", span.home.key):
         parsed = parse_actor_name(words[span.start : span.end])
-        if not is_of_other_state(parsed, span.entries[0]) or names.find("actor", parsed.bare) != span.entries[0]:
+        listed = load_gazetteer().find("actor", parsed.bare)
+        if not is_of_other_state(parsed, span.entries[0]) or listed != span.entries[0]:
             return
         actor = find_actor(words[span.start : span.end])
     else:
@@ -340,13 +341,13 @@ def _load_elsewhere_names() -> tuple[AhoCorasick, re.Pattern[str]]:
 
 
 def _add_unlisted_and_found(
-    words: str, known: list[Span], names: Gazetteer, short: dict[str, Span | None], found: list[Span]
+    words: str, known: list[Span], short: dict[str, Span | None], found: list[Span]
 ) -> list[Span]:
     """Add the ``found`` spans (persons and places elsewhere) and the unlisted names outside them."""
     for one in found:
         words = words[: one.start] + "x" * (one.end - one.start) + words[one.end :]
         known = [span for span in known if span.end <= one.start or one.end <= span.start]
-    spans = add_unlisted_names(words, known, names, short)
+    spans = add_unlisted_names(words, known, short)
     return sorted([*spans, *found], key=lambda span: span.start) if found else spans
 
 
@@ -356,9 +357,9 @@ def _is_given_name(words: str, end: int, mention: Mention) -> bool:
     return family is not None and not is_organisation_name(family[1])
 
 
-def _ambiguous_spelling(printed: str, mention: Mention, names: Gazetteer) -> str:
+def _ambiguous_spelling(printed: str, mention: Mention) -> str:
     """Return the printed country name if it may mean another country, otherwise an empty string."""
-    return printed if mention.of("country") and names.find_namesake(printed) else ""
+    return printed if mention.of("country") and load_gazetteer().find_namesake(printed) else ""
 
 
 def _mark_of(mention: Mention) -> str:
@@ -370,7 +371,7 @@ def _mark_of(mention: Mention) -> str:
     return "" if _PLACES.isdisjoint(kinds) else PLACE
 
 
-def _join_names(words: str, spans: Iterable[Span], names: Gazetteer) -> list[Span]:
+def _join_names(words: str, spans: Iterable[Span]) -> list[Span]:
     """Join names that belong together: "the CERT of Fiji", "Fiji's CERT", "the Fijian CERT".
 
     "The Centre of the University" becomes the Centre, and "the Centre (CfC)" the name before the bracket.
@@ -417,7 +418,7 @@ def _join_names(words: str, spans: Iterable[Span], names: Gazetteer) -> list[Spa
             last.entries = (find_actor(name),)
             last.home, last.end = _country(span), span.end
         elif last.mark in (PLACE, DEMONYM) and named and (_OWNED.fullmatch(between) or between == " "):
-            joined[-1] = _join_owner(last, span, names)
+            joined[-1] = _join_owner(last, span)
         elif (
             last.mark == BODY
             and span.mark == PLACE
@@ -481,8 +482,9 @@ def _is_home(words: str, body: Span, place: Span) -> bool:
     return _OFFICE_AFTER.match(words, place.end) is not None
 
 
-def _join_owner(owner: Span, span: Span, names: Gazetteer) -> Span:
+def _join_owner(owner: Span, span: Span) -> Span:
     """Join a name and its owner: "Fiji's Ministry of Health" may be listed with its country."""
+    names = load_gazetteer()
     home = span.home or _country(owner)
     country = home and names.get("country", home.key)
     known = country and span.mark == BODY and names.find("actor", f"{span.entries[0].name} of {country.name}")

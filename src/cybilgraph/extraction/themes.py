@@ -13,7 +13,7 @@ from functools import cache
 from cybilgraph.errors import ReferenceDataError
 from cybilgraph.extraction.sentences import Sentence
 from cybilgraph.model.fields import Content, sections
-from cybilgraph.model.gazetteer import Gazetteer, GazetteerEntry, fold_in_place
+from cybilgraph.model.gazetteer import GazetteerEntry, fold_in_place, load_gazetteer
 from cybilgraph.model.resources import read_reference
 
 #: Sections whose themes count if the title names none.
@@ -40,7 +40,7 @@ def _pattern(text: str) -> re.Pattern[str]:
         raise ReferenceDataError(f"theme-cues.csv: {text[:60]!r} is not a valid regular expression: {error}") from error
 
 
-def add_themes(found: ScopeQuotes, sentences: list[Sentence], stated: Set[tuple[str, str]], names: Gazetteer) -> None:
+def add_themes(found: ScopeQuotes, sentences: list[Sentence], stated: Set[tuple[str, str]]) -> None:
     """Add themes from cue words in the title, or else from the purpose.
 
     If the title names a theme, only topics of it are added. A theme is dropped if one of its topics is
@@ -48,24 +48,22 @@ def add_themes(found: ScopeQuotes, sentences: list[Sentence], stated: Set[tuple[
     """
     if not any(kind == "theme" for kind, _ in stated):
         within = {key for kind, key in found if kind == "theme"}
-        if cued := _find_cued_theme(sentences, within, names):
+        if cued := _find_cued_theme(sentences, within):
             entry, sentence = cued
             found[entry.kind, entry.key] = {sentence: (entry, _CUE_CONFIDENCE)}
         else:
             _add_purpose_themes(found, sentences, within)
     for key in [key for kind, key in (*stated, *found) if kind == "theme"]:
-        if topic := names.get("theme", key):
+        if topic := load_gazetteer().get("theme", key):
             found.pop(("theme", topic.row["parent"]), None)
 
 
-def _find_cued_theme(
-    sentences: list[Sentence], within: Set[str], names: Gazetteer
-) -> tuple[GazetteerEntry, Sentence] | None:
+def _find_cued_theme(sentences: list[Sentence], within: Set[str]) -> tuple[GazetteerEntry, Sentence] | None:
     """Return the theme whose cue words are in the title, or in the first sentence if there is no title."""
     titles = [sentence for sentence in sentences if sentence.section == "title"] or sentences[:1]
     texts = [(sentence, fold_in_place(sentence.text.text)) for sentence in titles]
     for key, pattern in load_cues():
-        entry = names.get("theme", key)
+        entry = load_gazetteer().get("theme", key)
         if entry is not None and _is_within(entry, within):
             for sentence, text in texts:
                 if pattern.search(text):

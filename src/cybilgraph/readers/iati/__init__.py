@@ -43,7 +43,7 @@ from cybilgraph.model.vocabulary import CYB
 from cybilgraph.readers.funding import read_funding
 from cybilgraph.readers.iati.activity_sums import period_of, read_day, read_sums
 from cybilgraph.readers.iati.elements import NotImported
-from cybilgraph.readers.iati.xml import Element, find_misdeclared_line, read_elements
+from cybilgraph.readers.iati.xml import HINT, Element, find_misdeclared_line, read_activities
 from cybilgraph.readers.inputs import Input
 from cybilgraph.readers.page.layout import ENDED
 from cybilgraph.readers.page.names import BULLET, find, kinds_for_field
@@ -86,7 +86,6 @@ WITHOUT_ELEMENT = ("slug", "duration", "audience", "funding", "classifications",
 GENERATED_PREFIX = "cybilgraph-"
 _UNSPECIFIED = "unspecified"
 
-_HINT = "The root element of an IATI activity file is iati-activities. Other XML is not supported."
 _LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 _ZONE = re.compile(r"(?<=\d\d-\d\d)(?:Z|[+-]\d\d:\d\d)$")
 _YEAR = re.compile(r"\d{4}")
@@ -115,7 +114,7 @@ def read_iati(input_file: Input) -> Iterator[Record]:
     if odd:
         findings.append(finding("encoding", input_file.name, line=odd))
     number, left = 0, NotImported(Counter())
-    elements = read_elements(input_file, "iati-activities", "iati-activity", _HINT, WINDOWS if odd else None)
+    elements = read_activities(input_file, WINDOWS if odd else None)
     try:
         for number, element in enumerate(elements, start=1):
             activity = _Activity(element, input_file, findings if number == 1 else [])
@@ -126,7 +125,7 @@ def read_iati(input_file: Input) -> Iterator[Record]:
     finally:  # also if the file is damaged
         input_file.notes.extend(left.findings(input_file.name))
     if not number:
-        raise SourceError(f"{input_file.name}: contains no activity", _HINT)
+        raise SourceError(f"{input_file.name}: contains no activity", HINT)
 
 
 class _Activity:

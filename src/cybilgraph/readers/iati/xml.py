@@ -1,4 +1,4 @@
-"""Read XML elements one at a time, even from large or hostile files.
+"""Read activities from XML one at a time, even from large or hostile files.
 
 No entity is resolved, no other file opened and nothing fetched; memory holds one element.
 """
@@ -16,6 +16,8 @@ from cybilgraph.errors import SourceError
 from cybilgraph.readers.inputs import Input
 from cybilgraph.readers.text import find_undecodable_line, guess_wide_encoding
 
+_ROOT, _ACTIVITY = "iati-activities", "iati-activity"
+HINT = "The root element of an IATI activity file is iati-activities. Other XML is not supported."
 #: The maximum size of a file; publishers' largest files have several hundred megabytes.
 MAX_IATI_BYTES = 2_000_000_000
 #: The maximum size of an element in memory; the largest activities, with all transactions, have a tenth of it.
@@ -170,22 +172,22 @@ def find_misdeclared_line(input_file: Input) -> int:
         return find_undecodable_line(stream, may_be_cut_off=True)
 
 
-def read_elements(input_file: Input, root: str, tag: str, hint: str, encoding: str | None = None) -> Iterator[Element]:
-    """Yield the children of the root element with this tag. Each is cleared before the next is read.
+def read_activities(input_file: Input, encoding: str | None = None) -> Iterator[Element]:
+    """Yield the activities below the root element. Each is cleared before the next is read.
 
     ``encoding`` overrides the declared encoding. Raises SourceError if the file is not XML, has a DOCTYPE,
-    or has another root element (``hint`` describes the expected one); if it is damaged, after all elements
-    before the damage; if an element is too large, after all others.
+    or has another root element; if it is damaged, after all activities before the damage; if an activity is
+    too large, after all others.
     """
     with input_file.open(MAX_IATI_BYTES) as stream:
         wide = guess_wide_encoding(stream.read(_PROBE_BYTES))
         stream.seek(0)
         encoding = "UTF-8" if wide else encoding
-        _check_head(_transcode(stream, wide), input_file, root, hint, encoding)
+        _check_head(_transcode(stream, wide), input_file, encoding)
         stream.seek(0)
         source = _Limited(_transcode(stream, wide), input_file.name)
         number = 0
-        parser = etree.iterparse(source, events=("start", "end"), tag=tag, encoding=encoding, **_SAFE)
+        parser = etree.iterparse(source, events=("start", "end"), tag=_ACTIVITY, encoding=encoding, **_SAFE)
         try:
             for event, element in parser:
                 parent = element.getparent()
@@ -203,20 +205,20 @@ def read_elements(input_file: Input, root: str, tag: str, hint: str, encoding: s
         except etree.XMLSyntaxError as error:
             damage, _ = _describe_error(parser, error, "the XML is damaged")
             raise SourceError(
-                f"{input_file.name}{damage} ({number:,} × {tag} before it)",
+                f"{input_file.name}{damage} ({number:,} × {_ACTIVITY} before it)",
                 "Download the file again, or correct it there. Everything before the damage was read.",
             ) from error
         if source.incomplete:
             (line, fault), *others = source.incomplete
             more = f", and {len(others):,} more" if others else ""
-            raise SourceError(f"{input_file.name}:{line}: {tag} {fault}{more}", "Split it. All others were read.")
+            raise SourceError(f"{input_file.name}:{line}: {_ACTIVITY} {fault}{more}", "Split it. All others were read.")
 
 
 def _transcode(stream: _Readable, wide: str | None) -> _Readable:
     return _Transcoded(stream, wide) if wide else stream
 
 
-def _check_head(stream: _Readable, input_file: Input, root: str, hint: str, encoding: str | None) -> None:
+def _check_head(stream: _Readable, input_file: Input, encoding: str | None) -> None:
     """Read up to the first element. Raises SourceError if it is not the expected one."""
     parser = etree.XMLPullParser(events=("start",), encoding=encoding, **_SAFE)
     first, read, damage, damage_hint = None, 0, "", ""
@@ -229,10 +231,10 @@ def _check_head(stream: _Readable, input_file: Input, root: str, hint: str, enco
         _, first = next(iter(parser.read_events()), (None, None))
     if first is None:
         what = ": the file is empty" if not read else damage or ": invalid XML: it has no element"
-        raise SourceError(f"{input_file.name}{what}", damage_hint or hint)
-    if first.tag != root:
+        raise SourceError(f"{input_file.name}{what}", damage_hint or HINT)
+    if first.tag != _ROOT:
         name = first.tag.rpartition("}")[2][:60]  # not etree.QName, which refuses names such as ":"
-        raise SourceError(f"{input_file.name}: the root element is {name}, not {root}", hint)
+        raise SourceError(f"{input_file.name}: the root element is {name}, not {_ROOT}", HINT)
     if first.getroottree().docinfo.doctype:
         raise SourceError(
             f"{input_file.name}: it has a DOCTYPE, which could declare entities or refer to other files",

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from cybilgraph.errors import ReferenceDataError
 from cybilgraph.model.gazetteer import fold_in_place, load_gazetteer
+from cybilgraph.model.resources import compile_pattern
 
 
 def activity_kinds(text: str) -> tuple[str, ...]:
@@ -31,10 +31,5 @@ def result_status(text: str, heading: str = "") -> str:
 @cache
 def _patterns(kind: str) -> tuple[tuple[str, re.Pattern[str]], ...]:
     """Return the entries of a scheme with their patterns. Raises ReferenceDataError if a pattern is invalid."""
-    found = []
-    for entry in load_gazetteer().entries[kind].values():
-        try:
-            found.append((entry.key, re.compile(entry.row["pattern"])))
-        except re.error as error:
-            raise ReferenceDataError(f"The pattern of {kind} {entry.key} is invalid: {error}") from error
-    return tuple(found)
+    entries = load_gazetteer().entries[kind].values()
+    return tuple((entry.key, compile_pattern(entry.row["pattern"], f"{kind} {entry.key}")) for entry in entries)

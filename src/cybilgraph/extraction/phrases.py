@@ -24,7 +24,7 @@ from cybilgraph.errors import ReferenceDataError
 from cybilgraph.extraction.name_spans import ACTOR, BODY, DEMONYM, MARKS, NAME, PLACE, PROJECT
 from cybilgraph.extraction.prefilter import Clause, Group, first_words, parse, required_words, selectivity
 from cybilgraph.extraction.sentences import Name, Sentence
-from cybilgraph.model.resources import REFERENCE, read_reference
+from cybilgraph.model.resources import REFERENCE, compile_pattern, read_reference
 from cybilgraph.model.values import value
 
 #: The phrase file in use.
@@ -214,12 +214,12 @@ class Phrase:
     @cached_property
     def pattern(self) -> re.Pattern[str]:
         """The pattern of the phrase. Raises ReferenceDataError if it is invalid."""
-        return _compiled(self.text)
+        return compile_pattern(self.text, "phrases.csv")
 
     @cached_property
     def before(self) -> re.Pattern[str] | None:
         """The pattern of the text before the phrase. Raises ReferenceDataError if it is invalid."""
-        return _compiled(self.before_text) if self.before_text else None
+        return compile_pattern(self.before_text, "phrases.csv") if self.before_text else None
 
 
 @value(frozen=True, slots=True)
@@ -289,13 +289,6 @@ def _phrase(number: int, row: dict[str, str]) -> Phrase:
         )
     is_anchored = row["phrase"].startswith("^")
     return Phrase(number, row["says"], confidence, text, before, is_anchored, marks, words, required_words(group))
-
-
-def _compiled(text: str) -> re.Pattern[str]:
-    try:
-        return re.compile(text)
-    except re.error as error:
-        raise ReferenceDataError(f"phrases.csv: {text[:60]!r} is not a valid regular expression: {error}") from error
 
 
 class Matcher:

@@ -10,11 +10,10 @@ import re
 from collections.abc import Iterable, Set
 from functools import cache
 
-from cybilgraph.errors import ReferenceDataError
 from cybilgraph.extraction.sentences import Sentence
 from cybilgraph.model.fields import Content, sections
 from cybilgraph.model.gazetteer import GazetteerEntry, fold_in_place, load_gazetteer
-from cybilgraph.model.resources import read_reference
+from cybilgraph.model.resources import compile_pattern, read_reference
 
 #: Sections whose themes count if the title names none.
 _PURPOSE_SECTIONS = sections(Content.PURPOSE)
@@ -30,14 +29,8 @@ def load_cues() -> tuple[tuple[str, re.Pattern[str]], ...]:
 
     Raises ReferenceDataError if a pattern is invalid.
     """
-    return tuple((row["theme"], _pattern(row["pattern"])) for row in read_reference("theme-cues.csv"))
-
-
-def _pattern(text: str) -> re.Pattern[str]:
-    try:
-        return re.compile(text)
-    except re.error as error:
-        raise ReferenceDataError(f"theme-cues.csv: {text[:60]!r} is not a valid regular expression: {error}") from error
+    file = "theme-cues.csv"
+    return tuple((row["theme"], compile_pattern(row["pattern"], file)) for row in read_reference(file))
 
 
 def add_themes(found: ScopeQuotes, sentences: list[Sentence], stated: Set[tuple[str, str]]) -> None:

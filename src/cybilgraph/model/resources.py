@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator
 from pathlib import Path
+
+from cybilgraph.errors import ReferenceDataError
 
 _PACKAGE = Path(__file__).parents[1]
 _BUNDLED = _PACKAGE / "_data"  # where pyproject.toml puts the folders in a wheel
@@ -34,6 +37,14 @@ def read_reference(file: str | Path) -> list[dict[str, str]]:
     """Return the rows of a table in this folder, or of another with its path."""
     with (REFERENCE / file).open(encoding="utf-8", newline="") as stream:
         return list(csv.DictReader(stream))
+
+
+def compile_pattern(text: str, where: str) -> re.Pattern[str]:
+    """Compile a pattern of the reference data. Raises ReferenceDataError, which says ``where`` it is."""
+    try:
+        return re.compile(text)
+    except re.error as error:
+        raise ReferenceDataError(f"{where}: {text[:60]!r} is not a valid regular expression: {error}") from error
 
 
 def read_ontology() -> bytes:

@@ -77,7 +77,8 @@ class Field:
     @property
     def is_multivalued(self) -> bool:
         """Return whether a project may have more than one value."""
-        return self.kind not in (FieldKind.VALUE, FieldKind.DATE, FieldKind.CHOICE, FieldKind.RECORD)
+        single = (FieldKind.VALUE, FieldKind.DATE, FieldKind.CHOICE, FieldKind.CURRENCY, FieldKind.RECORD)
+        return self.kind not in single
 
 
 _DATE = "Month and year (Apr 2018), or as precise as known: 2018, 2018-04, 2018-04-30."

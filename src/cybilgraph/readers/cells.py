@@ -26,8 +26,6 @@ from cybilgraph.readers.text import read_lines
 LEFT_BLANK = "(left blank)"
 #: The code of the example in templates, which is not a record.
 EXAMPLE = "G0000"
-#: Kinds with one value, whose lines are joined.
-ONE_LINE = (FieldKind.VALUE, FieldKind.DATE, FieldKind.CHOICE, FieldKind.CURRENCY, FieldKind.RECORD)
 #: Kinds whose values are separated on each line, even if there are several lines.
 SPLIT = (FieldKind.ACTORS, FieldKind.SCOPES, FieldKind.PROJECTS, FieldKind.MONEY)
 #: Separators of values on a line. An address may contain a semicolon: "https://e.org/?a=1;b=2".
@@ -111,7 +109,7 @@ def read_cell(name: str, text: str, place: Place, spans: bool = False) -> Cell:
     ]
     if row is None or row.kind is FieldKind.PROSE:
         return Cell(name, place, lines)
-    if row.kind in ONE_LINE:
+    if not row.is_multivalued:  # its lines are joined
         lines = [Text(" ".join(line.text for line in lines), lines[0].place)] if lines else []
     elif len(lines) == 1 or row.kind in SPLIT:
         parts = _PARTS.get(row.kind, _BETWEEN.split)
@@ -130,9 +128,9 @@ def read_cells(input_file: Input, cells: list[Cell], findings: list[Finding]) ->
     filled = False
     seen: dict[str, str] = {}
     # Identifying fields come first, so that the size limit does not cut them off.
-    for cell in sorted(cells, key=lambda cell: (row := find_field(cell.name)) is None or row.kind not in ONE_LINE):
+    for cell in sorted(cells, key=lambda cell: (row := find_field(cell.name)) is None or row.is_multivalued):
         row, lines = find_field(cell.name), cell.lines
-        if row is not None and row.kind in ONE_LINE and lines:
+        if row is not None and not row.is_multivalued and lines:
             if (kept := seen.setdefault(row.name, lines[0].text)) is not lines[0].text:
                 if kept == lines[0].text:
                     continue

@@ -16,7 +16,7 @@ from cybilgraph.errors import SourceError
 from cybilgraph.model.findings import Finding, Fix
 from cybilgraph.model.record import Column, Place, Record
 from cybilgraph.model.rules import finding
-from cybilgraph.readers.cells import ONE_LINE, SPLIT, Cell, find_field, read_cell, read_cells, unknown_name_finding
+from cybilgraph.readers.cells import SPLIT, Cell, find_field, read_cell, read_cells, unknown_name_finding
 from cybilgraph.readers.inputs import Input, Stream
 from cybilgraph.readers.text import clean, find_undecodable_line, not_text_error, split_raw_lines
 
@@ -260,9 +260,10 @@ class _Lines:
 def _stray_spaces(name: str, text: str, place: Place) -> Fix | None:
     """Return the fix for spaces at the ends of a short value in a workbook, or repeated ones; None if it has none."""
     row = find_field(name)
-    if row is None or row.kind not in (*ONE_LINE, *SPLIT) or (tidy := " ".join(text.split())) == text or "\n" in text:
+    if row is None or (row.is_multivalued and row.kind not in SPLIT) or "\n" in text:
         return None
-    return Fix(place.line, place.column, text, tidy) if tidy else None
+    tidy = " ".join(text.split())
+    return Fix(place.line, place.column, text, tidy) if tidy not in ("", text) else None
 
 
 def csv_rows(input_file: Input, findings: list[Finding]) -> Iterator[TableRow]:

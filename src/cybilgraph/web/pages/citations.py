@@ -25,9 +25,7 @@ blueprint = Blueprint("citations", __name__)
 
 _AUTHOR = "cybilgraph"
 #: Paths that can be cited: resources and query results. No part of one is "..", which leads elsewhere.
-_CITABLE = re.compile(
-    r"(?![^?]*/\.)/(?:id/|sparql\?|queries/|api/queries/)[\w/?&=%.+~:@!$'()*,;-]{1,8000}", re.ASCII
-)
+_CITABLE = re.compile(r"(?![^?]*/\.)/(?:id/|sparql\?|queries/|api/queries/)[\w/?&=%.+~:@!$'()*,;-]{1,8000}", re.ASCII)
 _MAX_TITLE_CHARS = 500
 _SPECIAL = re.compile(r"[\\{}$&#^_%~]")
 _IN_LATEX = {"\\": r"\textbackslash{}", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}"}

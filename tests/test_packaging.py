@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import cybilgraph
-from cybilgraph.readers.page.layout import RIGHTS
+from cybilgraph.readers.page_layout import RIGHTS
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.slow

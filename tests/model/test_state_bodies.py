@@ -7,7 +7,7 @@ import pytest
 from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.record import Basis, Named, Participation, Scope, Text
 from cybilgraph.model.state_bodies import find_actor, is_state_body, parse_actor_name, qualify, successor_key
-from cybilgraph.readers.page.names import find
+from cybilgraph.readers.printed_names import find
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from urllib.parse import urlencode
 
 from cybilgraph import pipeline
-from cybilgraph.web.curators import CuratorFile
+from cybilgraph.web.curator_logins import CuratorFile
 from tests.conftest import CYBILGRAPH
 from tests.support.decided import POSSIBLE_PAGE
 from tests.support.http_client import BROWSER, Reply, send

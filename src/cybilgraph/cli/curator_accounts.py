@@ -46,7 +46,7 @@ def add(name: str, file: Path) -> None:
     Example:
       cybilgraph curators add Ana --curators curators.json
     """
-    from cybilgraph.web.curators import MIN_PASSWORD_CHARS, CuratorFile
+    from cybilgraph.web.curator_logins import MIN_PASSWORD_CHARS, CuratorFile
 
     if sys.stdin.isatty():
         words = f"Password (at least {MIN_PASSWORD_CHARS} characters)"
@@ -67,7 +67,7 @@ def remove(name: str, file: Path) -> None:
     Example:
       cybilgraph curators remove Ana --curators curators.json
     """
-    from cybilgraph.web.curators import CuratorFile
+    from cybilgraph.web.curator_logins import CuratorFile
 
     CuratorFile(file).remove(name)
     print_safely(f"{name} can no longer log in.")
@@ -82,7 +82,7 @@ def list_curators(file: Path) -> None:
     Example:
       cybilgraph curators list --curators curators.json
     """
-    from cybilgraph.web.curators import CuratorFile
+    from cybilgraph.web.curator_logins import CuratorFile
 
     for name in sorted(CuratorFile(file).read()):
         print_safely(name)

@@ -34,7 +34,7 @@ from cybilgraph.model.record import (
 from cybilgraph.model.vocabulary import BASE
 from cybilgraph.readers.cells import EXAMPLE, LEFT_BLANK, SPLIT
 from cybilgraph.readers.funding import funding_text
-from cybilgraph.readers.page.names import BULLET
+from cybilgraph.readers.printed_names import BULLET
 from cybilgraph.readers.tabular import escape_formula
 
 COLUMNS = tuple(row for row in FIELDS if row.column)

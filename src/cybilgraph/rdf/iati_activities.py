@@ -36,7 +36,7 @@ from cybilgraph.readers import Input, read_input
 from cybilgraph.readers import iati as codes
 from cybilgraph.readers.funding import funding_text
 from cybilgraph.readers.iati.activity_sums import ELEMENTS, TRANSACTIONS
-from cybilgraph.readers.page.sections import derive_slug
+from cybilgraph.readers.record_builder import derive_slug
 
 _LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 _ACTOR = re.compile(rf"<{re.escape(BASE)}id/actor/[^>]+>".encode())

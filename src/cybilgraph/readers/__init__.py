@@ -14,7 +14,7 @@ from cybilgraph.readers.documents import read_json, read_yaml
 from cybilgraph.readers.html import read_page_html
 from cybilgraph.readers.iati import read_iati
 from cybilgraph.readers.inputs import COMPRESSED_ARCHIVE, Input, Location, count_inputs, find_inputs
-from cybilgraph.readers.page.layout import read_page_text
+from cybilgraph.readers.page_layout import read_page_text
 from cybilgraph.readers.rdf import read_rdf
 from cybilgraph.readers.rdf.document import SYNTAXES
 from cybilgraph.readers.tabular import read_csv

@@ -17,8 +17,8 @@ from cybilgraph.model.gazetteer import MIN_SUGGESTION_SCORE, closest_match
 from cybilgraph.model.record import Place, Record, Text
 from cybilgraph.model.rules import finding
 from cybilgraph.readers.inputs import Input
-from cybilgraph.readers.page.names import BULLET
-from cybilgraph.readers.page.sections import RecordBuilder, Section, shorten_quote
+from cybilgraph.readers.printed_names import BULLET
+from cybilgraph.readers.record_builder import RecordBuilder, Section, shorten_quote
 from cybilgraph.readers.text import read_lines
 
 #: The content of a cell for a heading that the page prints with nothing under it. An empty cell has no meaning,

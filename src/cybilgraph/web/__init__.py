@@ -17,7 +17,7 @@ from cybilgraph.web.api import openapi, problems, protocol
 from cybilgraph.web.api.current_request import close_release, serving, site
 from cybilgraph.web.api.evidence import carried_evidence
 from cybilgraph.web.checker import MAX_UPLOAD_BYTES, Checker
-from cybilgraph.web.curators import CuratorAccess, CuratorFile
+from cybilgraph.web.curator_logins import CuratorAccess, CuratorFile
 from cybilgraph.web.pages import (
     changes_page,
     check_form,

@@ -21,8 +21,8 @@ from cybilgraph.readers.html.page_kind import ERROR_PAGE, PageKind, find_page_ki
 from cybilgraph.readers.html.text_lines import MAX_FIRST_CHARACTERS, PageLine, PageLink, Piece, number_lines, read_lines
 from cybilgraph.readers.html.tree import Element, Page, decode_html, parse_html, split_label
 from cybilgraph.readers.inputs import MAX_PAGE_BYTES, Input
-from cybilgraph.readers.page.layout import NAMES, ONE_LINE, SINGLE, read_page, read_page_text
-from cybilgraph.readers.page.sections import RecordBuilder, Section
+from cybilgraph.readers.page_layout import NAMES, ONE_LINE, SINGLE, read_page, read_page_text
+from cybilgraph.readers.record_builder import RecordBuilder, Section
 from cybilgraph.readers.text import normalise
 
 _TAG = re.compile(r"<[A-Za-z!?]")

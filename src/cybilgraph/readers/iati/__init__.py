@@ -45,9 +45,9 @@ from cybilgraph.readers.iati.activity_sums import period_of, read_day, read_sums
 from cybilgraph.readers.iati.elements import NotImported
 from cybilgraph.readers.iati.xml import HINT, Element, find_misdeclared_line, read_activities
 from cybilgraph.readers.inputs import Input
-from cybilgraph.readers.page.layout import ENDED
-from cybilgraph.readers.page.names import BULLET, find, kinds_for_field
-from cybilgraph.readers.page.sections import CODE, RecordBuilder, Section
+from cybilgraph.readers.page_layout import ENDED
+from cybilgraph.readers.printed_names import BULLET, find, kinds_for_field
+from cybilgraph.readers.record_builder import CODE, RecordBuilder, Section
 from cybilgraph.readers.text import WINDOWS, normalise, unwrap
 
 

@@ -19,9 +19,9 @@ from cybilgraph.model.record import Record, Source, Text
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, FOAF, PROV, RDF, RDFS, SKOS, SPDX, shorten, thing_iri
 from cybilgraph.model.vocabulary import record as record_iri
 from cybilgraph.readers.inputs import Input
-from cybilgraph.readers.page.sections import CODE, RecordBuilder, Section
 from cybilgraph.readers.rdf.project_values import read_left_blank, read_values
 from cybilgraph.readers.rdf.view import NOWHERE, ProjectView, RecordGraph, parse_own_iri, read_graphs, to_one_line
+from cybilgraph.readers.record_builder import CODE, RecordBuilder, Section
 
 #: Properties of a record and its project that name this file as the source, or repeat what others state.
 _REPEATED = (

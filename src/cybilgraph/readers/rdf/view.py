@@ -26,9 +26,9 @@ from cybilgraph.model.rules import finding
 from cybilgraph.model.state_bodies import parse_actor_name, successor_key
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, FOAF, RDF, RDFS, SKOS, shorten
 from cybilgraph.readers.inputs import Input
-from cybilgraph.readers.page.sections import RecordBuilder, Section, shorten_quote
 from cybilgraph.readers.rdf.document import MAX_LOCATED_BYTES, Document
 from cybilgraph.readers.rdf.positions import UNKNOWN, Places
+from cybilgraph.readers.record_builder import RecordBuilder, Section, shorten_quote
 from cybilgraph.readers.text import normalise, resolve_entities
 
 #: An IRI, a blank node (``_:…``), or a literal.

@@ -22,7 +22,7 @@ from cybilgraph.model.findings import SEVERITIES
 from cybilgraph.pipeline.review_queue import ROLES, OpenClaim, name_span
 from cybilgraph.web.api.current_request import live, short_form, site
 from cybilgraph.web.checker.submissions import Output, Submission
-from cybilgraph.web.curators import MAX_NAME_CHARS, MAX_PASSWORD_CHARS, CuratorAccess, Session
+from cybilgraph.web.curator_logins import MAX_NAME_CHARS, MAX_PASSWORD_CHARS, CuratorAccess, Session
 from cybilgraph.web.pages.check_form import edit_base, ensure_same_origin, run_checker
 from cybilgraph.web.review_desk import ReviewDesk
 from cybilgraph.web.suggestions import (

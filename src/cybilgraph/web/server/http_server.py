@@ -45,7 +45,7 @@ from cybilgraph.sparql.pooled_engine import QueryLimits
 from cybilgraph.sync.graph_store import require_loaded
 from cybilgraph.web import BUNDLE, create_app
 from cybilgraph.web.checker import Checker
-from cybilgraph.web.curators import CuratorFile
+from cybilgraph.web.curator_logins import CuratorFile
 from cybilgraph.web.server.access_log import AccessLog, http_server_logging, process_end_fields
 from cybilgraph.web.server.connections import Connections, accepted_connections
 from cybilgraph.web.server.live_releases import LiveReleases

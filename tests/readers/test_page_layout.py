@@ -12,7 +12,7 @@ from cybilgraph.model.fields import BY_NAME, FIELDS
 from cybilgraph.model.record import Place, Record, Text
 from cybilgraph.rdf.description import describe
 from cybilgraph.readers import Input, find_inputs, read_input
-from cybilgraph.readers.page.layout import RIGHTS
+from cybilgraph.readers.page_layout import RIGHTS
 from tests.conftest import PAGES, SEED
 from tests.support.pages import findings_of, read
 

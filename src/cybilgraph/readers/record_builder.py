@@ -39,11 +39,11 @@ from cybilgraph.model.record import (
 )
 from cybilgraph.model.rules import finding
 from cybilgraph.model.state_bodies import is_state_body, parse_actor_name, qualify
+from cybilgraph.readers import printed_names as names
 from cybilgraph.readers.contacts import find_malformed_addresses, is_email_address, may_be_person, read_contacts
 from cybilgraph.readers.funding import PrintedFunding, funding_text, read_funding
 from cybilgraph.readers.inputs import MAX_PAGE_BYTES, Input
-from cybilgraph.readers.page import names
-from cybilgraph.readers.page.names import BULLET, without_bullet
+from cybilgraph.readers.printed_names import BULLET, without_bullet
 
 # All repetitions are bounded, so that no line takes long to search.
 _URL = re.compile(r"https?://[^\s<>\"“”]{0,2000}[^\s<>\"“”.,;:)]")

@@ -11,8 +11,8 @@ import pytest
 from werkzeug.exceptions import TooManyRequests
 
 from cybilgraph.errors import CuratorError
-from cybilgraph.web import curators
-from cybilgraph.web.curators import IDLE_SECONDS, MAX_SECONDS, MAX_SESSIONS, CuratorAccess, CuratorFile
+from cybilgraph.web import curator_logins
+from cybilgraph.web.curator_logins import IDLE_SECONDS, MAX_SECONDS, MAX_SESSIONS, CuratorAccess, CuratorFile
 from tests.conftest import run
 from tests.support.curators import PASSWORDS
 from tests.support.operations import until
@@ -39,8 +39,8 @@ def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         compared.append(password)
         return stored == f"hash of {password}"
 
-    monkeypatch.setattr(curators, "generate_password_hash", lambda password, _: f"hash of {password}")
-    monkeypatch.setattr(curators, "check_password_hash", check)
+    monkeypatch.setattr(curator_logins, "generate_password_hash", lambda password, _: f"hash of {password}")
+    monkeypatch.setattr(curator_logins, "check_password_hash", check)
     return compared
 
 
@@ -197,7 +197,7 @@ def test_flood_of_logins_leaves_room_for_curators_and_does_not_use_up_their_atte
         hashed.append(password)
         return stored == f"hash of {password}" if password in PASSWORDS.values() else is_over.wait(250)
 
-    monkeypatch.setattr(curators, "check_password_hash", check)
+    monkeypatch.setattr(curator_logins, "check_password_hash", check)
     with ThreadPoolExecutor(4) as threads:
         flood = [threads.submit(access.log_in, f"nobody {n}", "wrong", f"192.0.2.{n}") for n in range(4)]
         until(lambda: sum(one.done() for one in flood) == 2)  # refused

@@ -20,8 +20,8 @@ from cybilgraph.model.findings import Finding
 from cybilgraph.model.record import Place, Record, Text
 from cybilgraph.model.rules import finding
 from cybilgraph.readers.inputs import Input
-from cybilgraph.readers.page.names import BULLET, LIST_HEADING
-from cybilgraph.readers.page.sections import CODE, RecordBuilder, Section, is_text
+from cybilgraph.readers.printed_names import BULLET, LIST_HEADING
+from cybilgraph.readers.record_builder import CODE, RecordBuilder, Section, is_text
 from cybilgraph.readers.text import decode, read_lines, unwrap
 
 _BEGINS = re.compile(r"\s*(<!doctype html|<html\b|<iati-activities\b|<\?xml\b|@prefix\b|%PDF-|{\\rtf)", re.IGNORECASE)

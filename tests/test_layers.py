@@ -61,7 +61,7 @@ HOMES = {
     "pyroaring": {"release"},
     "pyshacl": {"validation"},
     "rapidfuzz": {"model", "release"},
-    "rdflib": {"", "validation", "web"},
+    "rdflib": {"", "rdf", "validation", "web"},
     "rich": {"cli", "validation"},
     "shacl": {"validation"},
     "slugify": {"model"},

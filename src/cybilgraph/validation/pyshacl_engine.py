@@ -7,20 +7,19 @@ import re
 import warnings
 from functools import lru_cache
 from threading import Lock
-from typing import Any
 
-import pyoxigraph as ox
 import pyshacl
 import rdflib.plugins.sparql
 from pyparsing.exceptions import ParseBaseException
 from pyshacl.errors import ReportableRuntimeError
-from rdflib import RDF, SH, BNode, Graph, Literal, URIRef
+from rdflib import RDF, SH, BNode, Graph, Literal
 from rdflib.collection import Collection
 from rdflib.plugins.sparql.sparql import SPARQLError
 from rdflib.term import Node
 
 from cybilgraph.model.findings import ShaclResult
 from cybilgraph.rdf.ntriples import iri, literal
+from cybilgraph.rdf.rdflib_graph import graph_of
 from cybilgraph.validation.shapes import Shapes, unusable
 
 #: pySHACL patches rdflib while it runs.
@@ -62,25 +61,7 @@ def validate(ntriples: str, shapes: Shapes) -> list[ShaclResult]:
     return [_result(report, node, shapes) for node in top]
 
 
-def graph_of(ntriples: str) -> Graph:
-    """Parse triples into a graph, keeping literals as written and blank nodes by their labels."""
-    graph = Graph()
-    for quad in ox.parse(ntriples.encode(), format=ox.RdfFormat.N_TRIPLES):
-        if not isinstance(quad.object, ox.Triple):  # SHACL does not support triple terms
-            graph.add((_node(quad.subject), _node(quad.predicate), _node(quad.object)))
-    return graph
-
-
 _graph_of_shapes = lru_cache(maxsize=4)(graph_of)
-
-
-def _node(term: Any) -> Node:
-    if isinstance(term, ox.NamedNode):
-        return URIRef(term.value)
-    if isinstance(term, ox.BlankNode):
-        return BNode(term.value)
-    datatype = None if term.language or term.datatype.value.endswith("#string") else URIRef(term.datatype.value)
-    return Literal(term.value, lang=term.language, datatype=datatype, normalize=False)
 
 
 def _result(report: Graph, node: Node, shapes: Shapes) -> ShaclResult:

@@ -20,6 +20,7 @@ from cybilgraph.model.gazetteer import PLACES, load_gazetteer
 from cybilgraph.model.record import EvidenceLevel
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, PROV, scheme_iri, thing_iri
 from cybilgraph.pipeline.review_queue import OPEN
+from cybilgraph.rdf.rdflib_graph import graph_of
 from cybilgraph.release import Release
 from cybilgraph.release.search import SearchQuery, Summary, read_facet
 from cybilgraph.sparql import queries
@@ -243,7 +244,7 @@ def _statements(iri: str, of: OpenRelease) -> tuple[str, Graph]:
     """
     for name in ("page-resource", "page-mentioned"):
         text = queries.load_query(name).bind({"resource": [iri]})
-        graph = Graph().parse(data=answer_query(text, NTRIPLES, of=of).content, format="nt")
+        graph = graph_of(answer_query(text, NTRIPLES, of=of).content)
         if (URIRef(iri), None, None) in graph:
             break
     return text, graph

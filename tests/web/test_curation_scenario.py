@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import openpyxl
 import pytest
 from lxml import html
 
@@ -16,6 +17,7 @@ from cybilgraph.pipeline.review_queue import OpenClaim, open_claims
 from cybilgraph.release import Releases
 from cybilgraph.web.review_desk import claim_id
 from tests.conftest import PAGES, run, running_server
+from tests.support.check_requests import submit
 from tests.support.curators import PASSWORDS, Curator, CuratorFile, Site
 from tests.support.http_client import BROWSER, get, http, send
 from tests.support.operations import until
@@ -94,6 +96,15 @@ class Curated(NamedTuple):
         return ""
 
 
+def save_workbook(path: Path, updated: str) -> None:
+    """Save a workbook with a project, as on a later date."""
+    book = openpyxl.Workbook()
+    assert book.active
+    book.active.append(["code", "title", "end", "funders", "updated"])
+    book.active.append(["G0901", "Courses for police", "2024-05", "CTO", updated])
+    book.save(path)
+
+
 @pytest.fixture
 def curated(tmp_path: Path) -> Iterator[Curated]:
     """A site with one curator and the saved pages."""
@@ -102,6 +113,7 @@ def curated(tmp_path: Path) -> Iterator[Curated]:
         Site(*(tmp_path / name for name in ("releases", "curators", "decisions", "queue"))),
     )
     records.mkdir()
+    save_workbook(records / "projects.xlsx", "2025-01-01")
     for path in PAGES:
         (records / path.name).write_bytes(path.read_bytes())
     CuratorFile(site.curators).add("Ana", PASSWORDS["Ana"])
@@ -160,7 +172,7 @@ def test_twenty_decisions_are_seen_on_the_site_and_hold(curated: Curated) -> Non
     assert {one["record"].rpartition("/")[2] for one in changes} == {one.claim.record for one in made}
     assert any("confirmed" in one["words"] for one in changes)
 
-    for number, path in enumerate(sorted(curated.records.iterdir())):  # saved again, on another date
+    for number, path in enumerate(sorted(curated.records.glob("*.txt"))):  # saved again, on another date
         head, _, rest = path.read_text(encoding="utf-8").partition("\n")
         again = path.with_name(f"again-{path.name}") if number % 2 else path
         again.write_text(f"{head}\nRetrieved: 2026-11-01\n{rest}", encoding="utf-8")
@@ -172,7 +184,7 @@ def test_twenty_decisions_are_seen_on_the_site_and_hold(curated: Curated) -> Non
         next(one for one in made if one.answer == answer and one.claim.claim.sentences[0] not in one.claim.title)
         for answer in ("yes", "no")
     ]
-    for path in curated.records.iterdir():
+    for path in curated.records.glob("*.txt"):
         text = path.read_text(encoding="utf-8")
         for sentence in (one.claim.claim.sentences[0] for one in changed):
             text = text.replace(sentence, f"In this project, {sentence}")
@@ -180,3 +192,28 @@ def test_twenty_decisions_are_seen_on_the_site_and_hold(curated: Curated) -> Non
     assert curated.to_review() >= {(one.claim.record, one.claim.claim.field) for one in changed}
     curated.build()
     verify(curated, made)
+
+
+def test_accepted_edit_of_a_workbook_holds_when_it_is_saved_again(curated: Curated) -> None:
+    path = "/suggest/G0901"
+    page = html.fromstring(http(f"{curated.url}{path}", Accept=BROWSER).body)
+    [form] = [one for one in page.forms if one.get("action") == path]
+    changes = {"cell-end": "2026-09", "cell-funders": "CTO\r\nITU", "send": "yes"}
+    assert submit(curated.url, path, **dict(form.form_values()) | changes).status == 202
+    ana = Curator(curated.url)
+    assert ana.log_in().status == 303
+    address = html.fromstring(ana.get("/curate/suggestions")).xpath("//a/@href[contains(., '/suggestions/')]")[0]
+    choices = html.fromstring(ana.get(address)).xpath("//input[@name='accept']/@value")
+    assert ana.post(address, accept=choices).status == 303
+
+    def verify() -> None:
+        query = "SELECT ?end ?funder { project:G0901 cyb:end ?end ; cyb:funder ?funder } ORDER BY ?funder"
+        rows = get(curated.url, query, "text/csv").body.decode().split()[1:]
+        assert rows == [f"2026-09,{BASE}id/actor/{name}" for name in ("cto", "itu")]
+        assert curated.to_review() == set()
+
+    curated.build()
+    verify()
+    save_workbook(curated.records / "projects.xlsx", "2026-11-01")
+    curated.build()
+    verify()

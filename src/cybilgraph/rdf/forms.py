@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import yaml
@@ -71,10 +71,29 @@ def write_json(records: Iterable[Record]) -> bytes:
 
 def write_yaml(records: Iterable[Record]) -> bytes:
     """Return a YAML file of records that begins with an explanation of the keys."""
+    return _yaml([_document(record) for record in records])
+
+
+def edit_yaml(record: Record, cells: Mapping[str, str]) -> bytes:
+    """Return the YAML file of a record with these texts instead of its ``cell_text``, by column.
+
+    Only fields that differ are written differently.
+    """
+    document = _document(record)
+    for row in COLUMNS:
+        text = cells.get(row.column, "").strip()
+        if row.column in cells and text != cell_text(record, row):
+            document[row.column] = text
+            if not text:
+                del document[row.column]
+    return _yaml([document])
+
+
+def _yaml(documents: list[dict[str, Any]]) -> bytes:
     width = max(len(row.column) for row in COLUMNS)
     lines = [f"# {row.column:{width}}  {row.about}\n" for row in COLUMNS]
     body = yaml.dump(
-        {"projects": [_document(record) for record in records]},
+        {"projects": documents},
         Dumper=_QuotingDumper,
         allow_unicode=True,
         sort_keys=False,

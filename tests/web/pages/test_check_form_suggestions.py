@@ -179,11 +179,11 @@ def test_record_without_its_own_file_becomes_a_form(tmp_path: Path) -> None:
     )
     pipeline.build([tmp_path / "in"], tmp_path / "into")
     with running_server(tmp_path / "into", "--suggestions", tmp_path / "queue") as url:
-        fields = opened(url, "G0101")
+        fields = opened(url, "G0101?source=yes")
         for line in ("title: 'A project'", "- 'UNODC'", "- 'Belize'", "- 'It helps.'"):
             assert line.replace("'", "") in fields["text"].replace("'", ""), fields["text"]
         edited = fields["text"].replace("It helps.", "It helped.")
-        statuses = [send(url, fields, "G0101", text=edited).status for _ in range(7)]
+        statuses = [send(url, fields, "G0101?source=yes", text=edited).status for _ in range(7)]
         assert statuses == [202] * 5 + [429] * 2
     found = waiting(tmp_path / "queue")[0]
     assert found["name"] == "record.yaml"

@@ -30,7 +30,8 @@ from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.record import Basis, Participation, Record, Relation, Scope, Text
 from cybilgraph.model.rules import LANGUAGES, translate
 from cybilgraph.pipeline import CheckedInput, check_input
-from cybilgraph.rdf.forms import WRITERS, example_record
+from cybilgraph.rdf.forms import COLUMNS as FORM_COLUMNS
+from cybilgraph.rdf.forms import WRITERS, cell_text, example_record
 from cybilgraph.rdf.serialisation import serialise
 from cybilgraph.readers import READERS, Input
 from cybilgraph.readers.excerpts import SUFFIXES_WITH_CELLS, WORKBOOKS
@@ -44,7 +45,7 @@ from cybilgraph.validation.outputs import OUTPUTS
 from cybilgraph.validation.outputs.as_json import fields_of
 from cybilgraph.validation.outputs.wording import omission_note
 from cybilgraph.web.checker import MAX_FINDINGS, MAX_REPORT_CHARS, Refusal
-from cybilgraph.web.checker.submissions import MARKED, Output, Submission, Upload, decode_upload
+from cybilgraph.web.checker.submissions import MARKED, Output, Submission, Upload, decode_upload, submitted_cells
 from cybilgraph.web.suggestions import (
     MAX_COMMENT_CHARS,
     MAX_NAME_CHARS,
@@ -268,6 +269,14 @@ def _text(sent: Submission, _: CheckedInput) -> bytes:
     return text.encode(errors="replace") if len(text) <= _MAX_TEXT_CHARS else b""
 
 
+def _cells(sent: Submission, checked: CheckedInput) -> bytes:
+    """Return the text of each field, as it was submitted or as the record has it."""
+    cells = submitted_cells(sent.fields)
+    for record in checked.records[:1] if not cells else ():
+        cells = {row.column: cell_text(record, row) for row in FORM_COLUMNS}
+    return json.dumps(cells).encode()
+
+
 def _file(sent: Submission, checked: CheckedInput) -> bytes:
     """Return the file that a button of the form requests; the report as JSON if no record was read."""
     if not sent.file_name:
@@ -334,6 +343,7 @@ def _decisions(sent: Submission, checked: CheckedInput) -> bytes:  # noqa: ARG00
 
 _OUTPUTS: dict[str, Callable[[Submission, CheckedInput], bytes]] = {
     Output.PAGE: _page,
+    Output.CELLS: _cells,
     Output.TEXT: _text,
     Output.FILE: _file,
     Output.EDIT: _edit,

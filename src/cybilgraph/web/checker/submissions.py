@@ -23,8 +23,8 @@ from werkzeug.http import parse_options_header
 from cybilgraph.errors import SourceError
 from cybilgraph.model.formats import BY_NAME as RDF_FORMATS
 from cybilgraph.model.rules import LANGUAGES
-from cybilgraph.rdf.forms import WRITERS
-from cybilgraph.readers import READERS, Input
+from cybilgraph.rdf.forms import WRITERS, edit_yaml
+from cybilgraph.readers import READERS, Input, read_input
 from cybilgraph.readers.input_formats import BY_NAME, INPUT_FORMATS, InputFormat, guess_suffix, input_name
 from cybilgraph.readers.text import decode, find_codec
 
@@ -36,6 +36,7 @@ class Output(StrEnum):
     RDF = "rdf/"  # the graph
     FORM = "form/"  # the records as a form
     PAGE = "page"  # the parts of the report that the page shows, as JSON
+    CELLS = "cells"  # the text of each field of the record by column, as the edit form has it, as JSON
     TEXT = "text"  # the text of the record unless it is too long for the page
     FILE = "file"  # the file that a download button of the form requests
     #: Why the record is not a valid edit of ``Submission.base``: a JSON list of problem and hint, or empty if it is.
@@ -55,6 +56,8 @@ DOWNLOADS = {
     **{name: (f"{Output.RDF}{name}", RDF_FORMATS[name].suffix) for name in ("turtle", "jsonld")},
     "marked": (f"{Output.API}{MARKED}", MARKED),
 }
+#: What the names of the fields of the edit form begin with, before the column.
+CELL = "cell-"
 _MAX_FIELDS = 1_000
 _FORM, _MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data"
 _FORMS = (_FORM, _MULTIPART)
@@ -183,7 +186,10 @@ def _decode_page_form(upload: Upload, media_type: str, parameters: Mapping[str, 
     if (wanted := fields.get("download")) and wanted not in (SOURCE, *DOWNLOADS):
         raise BadRequest(f"There is no download format {wanted[:40]!r}")
     content = _text(options)
-    if file is not None and file.filename:
+    if upload.base and (cells := submitted_cells(fields)):
+        record = next(iter(read_input(Input(upload.name, data=upload.base.encode(errors="replace")))))
+        content = edit_yaml(record, cells)
+    elif file is not None and file.filename:
         content = file.stream.read()
         options["name"] = file.filename
     if upload.name:
@@ -204,6 +210,13 @@ def _decode_form(body: bytes, media_type: str, parameters: Mapping[str, str]) ->
     except RequestEntityTooLarge:
         raise too_many from None
     return fields.to_dict(), files.get("file")
+
+
+def submitted_cells(fields: Mapping[str, str]) -> dict[str, str]:
+    """Return the texts of the fields of the edit form by column; none if another form was submitted."""
+    return {
+        name.removeprefix(CELL): _LINE_END.sub("\n", text) for name, text in fields.items() if name.startswith(CELL)
+    }
 
 
 def record_from_bytes(content: bytes, name: str, language: str = LANGUAGES[0]) -> Submission:

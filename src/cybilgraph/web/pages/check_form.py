@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
 
@@ -12,10 +12,13 @@ from flask import Blueprint, Response, make_response, render_template, request, 
 from werkzeug.exceptions import Forbidden, NotAcceptable, NotFound
 
 from cybilgraph.errors import SuggestionError
+from cybilgraph.model.fields import Field, FieldKind
 from cybilgraph.model.findings import SEVERITIES
+from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.rules import LANGUAGES
 from cybilgraph.model.vocabulary import RULES, thing_iri
-from cybilgraph.readers.cells import column_letters
+from cybilgraph.rdf.forms import COLUMNS
+from cybilgraph.readers.cells import column_letters, find_field
 from cybilgraph.readers.input_formats import INPUT_FORMATS
 from cybilgraph.release.sources import SOURCES
 from cybilgraph.sparql import queries
@@ -54,7 +57,9 @@ _SEVERITY_ORDER = [severity.value for severity in SEVERITIES]
 #: The limits of the annotated text on the page.
 _MAX_LINES, _MAX_LINE_CHARS = 3_000, 2_000
 #: The outputs needed to respond to a form.
-_FORM_OUTPUTS = (Output.PAGE, Output.TEXT, Output.FILE)
+_FORM_OUTPUTS = (Output.PAGE, Output.TEXT, Output.FILE, Output.CELLS)
+#: The formats of project pages, which are edited as text; all others are edited in a form with a field for each value.
+_PAGE_FORMATS = ("text", "html")
 #: A report in HTML has inline styles and contains untrusted text from the record.
 _POLICIES = {"html": {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox"}}
 #: The policy of the check page, whose script calls the API.
@@ -143,6 +148,7 @@ def _respond_to_form(answer: CheckAnswer, more: dict[str, Any]) -> Response:
 
 def _render_form(answer: CheckAnswer | None, more: dict[str, Any], status: HTTPStatus = HTTPStatus.OK) -> Response:
     """Render the page, with the findings of a record if one was sent."""
+    template = "check.html"
     context = more | {"kinds": INPUT_FORMATS, "languages": LANGUAGES, "downloads": list(DOWNLOADS)}
     if answer is not None:
         text, found = answer.parts[Output.TEXT].decode(), json.loads(answer.parts[Output.PAGE])
@@ -160,9 +166,51 @@ def _render_form(answer: CheckAnswer | None, more: dict[str, Any], status: HTTPS
         }
         if not answer.records:
             status = HTTPStatus.UNPROCESSABLE_ENTITY
-    response = make_response(render_template("check.html", rules=RULES, **context), status)
+    if answer is not None and more.get("suggest", {}).get("as_form"):
+        template, fields = "suggest-form.html", _form_fields(json.loads(answer.parts[Output.CELLS]), found["findings"])
+        context |= {"fields": fields, "others": _other_findings(found["findings"])}
+    response = make_response(render_template(template, rules=RULES, **context), status)
     response.headers["Content-Security-Policy"] = _PAGE_POLICY
     return response
+
+
+@dataclass(frozen=True, slots=True)
+class FormField:
+    """A field of the edit form: its row of the field table, its text, the values it may have, and its findings."""
+
+    row: Field
+    text: str
+    choices: list[str]
+    findings: list[dict[str, Any]]
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is shown at once."""
+        return bool(self.text or self.findings)
+
+
+def _form_fields(cells: dict[str, str], findings: list[dict[str, Any]]) -> list[FormField]:
+    """Return the fields of the edit form, each with its own findings."""
+    return [
+        FormField(
+            row,
+            cells.get(row.column, ""),
+            [entry.name for entry in load_gazetteer().entries[row.name].values()]
+            if row.kind is FieldKind.CHOICE
+            else [],
+            [found for found in findings if _field_of(found) == row],
+        )
+        for row in COLUMNS
+        if row.name != "retrieved"  # a fact about the source
+    ]
+
+
+def _other_findings(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [found for found in findings if _field_of(found) is None]
+
+
+def _field_of(found: dict[str, Any]) -> Field | None:
+    return find_field(found["label"]) if found["label"] else None
 
 
 def _marked_cells(findings: list[dict[str, Any]]) -> dict[str, tuple[str, list[int]]]:
@@ -197,13 +245,17 @@ def suggest(key: str) -> Response:
         return suggestion_outcome(None, project_page, HTTPStatus.NOT_FOUND)
     if request.method == "POST":
         ensure_same_origin()
+    as_source = "source" in request.args
     with site("checking").admit(request.remote_addr or ""):
-        title, base, name = edit_base(key)
+        title, base, name = edit_base(key, as_source)
         context: dict[str, Any] = {
             "title": title,
             "page": project_page,
-            "action": url_for("check.suggest", key=key),
+            "action": url_for("check.suggest", key=key, source="yes" if as_source else None),
             "as_source": base.is_source,
+            "as_form": not (as_source or base.is_source),
+            "source": url_for("check.suggest", key=key, source="yes"),
+            "form": url_for("check.suggest", key=key),
             "base": hashlib.sha256(base.text.encode()).hexdigest(),
         }
         if request.method != "POST":
@@ -256,11 +308,12 @@ def send_suggestion(edit: Suggestion) -> Suggestion:
         return suggestions.send(edit, client_network(address, **_QUOTA_BITS))
 
 
-def edit_base(key: str) -> tuple[str, EditBase, str]:
+def edit_base(key: str, as_source: bool = True) -> tuple[str, EditBase, str]:
     """Return the title of a project, the text to edit, and the file name that selects its format.
 
     The text is the source file of the record, if the release kept it, it is text, the site shows such texts and no
-    curator rejected anything that it says, else a form filled in from the graph. Raises NotFound.
+    curator rejected anything that it says, else a form filled in from the graph. If it is not wanted ``as_source``, it
+    is a form also for files that are not project pages. Raises NotFound.
     """
     iri = thing_iri("project", key)
     rows = named_query_rows("page-source", project=iri)
@@ -270,7 +323,8 @@ def edit_base(key: str) -> tuple[str, EditBase, str]:
     title, file, sha256 = row["title"] or key, row["file"], row["sha256"]
     may_show = row["corrected"] == "false" and site("source_texts")
     content = release_with_intact(SOURCES).source(sha256) if may_show else None
-    if content is not None and (sent := record_from_bytes(content, file)).text is not None:
+    sent = record_from_bytes(content, file) if content is not None else None
+    if sent and sent.text is not None and (as_source or sent.kind.name in _PAGE_FORMATS):
         return title, EditBase(file, sha256, sent.text, is_source=True), sent.name
     text = queries.load_query("page-resource").bind({"resource": [iri]})
     graph = answer_query(text, NTRIPLES).content

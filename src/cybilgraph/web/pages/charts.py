@@ -16,6 +16,7 @@ from datetime import date, timedelta
 from functools import cache
 from itertools import groupby
 from typing import NamedTuple
+from urllib.parse import quote
 
 from cybilgraph.model.dates import date_bounds
 from cybilgraph.model.resources import REFERENCE
@@ -200,7 +201,7 @@ def matrix(rows: Sequence[Mapping[str, str]], themes: Sequence[tuple[str, str]])
                 "width": _round(wide - 3),
                 "value": counts.get(iri, 0),
                 "shade": scale.shade(counts.get(iri, 0)),
-                "key": iri.rpartition("/")[2],
+                "key": quote(iri.rpartition("/")[2]),
                 "theme": theme,
             }
             for number, (iri, theme) in enumerate(themes)

@@ -52,10 +52,21 @@ def page_path(iri: str, release: int | None = None) -> str:
     if iri.startswith(f"{BASE}ontology#"):
         return f"{url_for('ontology.page')}#{iri.rpartition('#')[2]}"
     if iri.startswith(BASE):
-        release = release or g.get("pinned")
-        arguments = urlencode(({"release": release} if release else {}) | carried_evidence())
-        return f"{request.script_root}/{iri.removeprefix(BASE)}{'?' if arguments else ''}{arguments}"
+        return f"{request.script_root}/{iri.removeprefix(BASE)}{_query(release) if release else _carried_query()}"
     return iri if iri.startswith(("https://", "http://", "mailto:")) else ""
+
+
+def _carried_query() -> str:
+    """Return the query string that links carry on; cached, because a page may have thousands of links."""
+    found: str | None = g.get("carried_query")
+    if found is None:
+        found = g.carried_query = _query(g.get("pinned"))
+    return found
+
+
+def _query(release: int | None) -> str:
+    arguments = ({"release": release} if release else {}) | carried_evidence()
+    return f"?{urlencode(arguments)}" if arguments else ""
 
 
 def text_fragment(address: str, text: str) -> str:

@@ -34,12 +34,13 @@ def to_graph(records: Record | Iterable[Record]) -> rdflib.Graph:
     from cybilgraph.model.record import Record
     from cybilgraph.model.vocabulary import PREFIXES
     from cybilgraph.rdf.description import describe
+    from cybilgraph.rdf.rdflib_graph import graph_of
 
     graph = rdflib.Graph(bind_namespaces="none")
     for prefix, namespace in PREFIXES.items():
         graph.bind(prefix, namespace)
     for record in [records] if isinstance(records, Record) else records:
-        graph.parse(data="\n".join(describe(record)), format="ntriples")
+        graph += graph_of("\n".join(describe(record)))
     return graph
 
 

@@ -83,6 +83,20 @@ def test_merged_cells_of_the_table_are_reported_and_those_above_it_are_not() -> 
     assert merged.message == "The cells C3:C4 are merged: only C3 has a value, and the others were read as empty."
 
 
+def test_merged_cells_below_the_last_row_are_not_reported() -> None:
+    content, extended = io.BytesIO(), io.BytesIO()
+    book_of(["title", "status"], ["A", "Ongoing"]).save(content)
+    with zipfile.ZipFile(content) as archive, zipfile.ZipFile(extended, "w") as target:
+        for name in archive.namelist():
+            data = archive.read(name)
+            if name == "xl/worksheets/sheet1.xml":
+                merged = b'</sheetData><mergeCells><mergeCell ref="A2:B2"/><mergeCell ref="A3:B3"/></mergeCells>'
+                data = data.replace(b"</sheetData>", merged)
+            target.writestr(name, data)
+    findings = pipeline.check_input(Input("a.xlsx", data=extended.getvalue())).report.findings
+    assert [found.cell_name for found in of_rule(list(findings), "merged-cells")] == ["A2"]
+
+
 def test_formulas_without_a_stored_value_are_reported_by_column() -> None:
     rows = [["A", "=B9", "Norway"], ["B", "=B9", "=C2"], ["C", "Ongoing", "Kenya"], ["D", "=B9", "Kenya"]]
     formulas = of_rule(checked(book_of(["title", "status", "funders"], *rows)), "formula-without-value")

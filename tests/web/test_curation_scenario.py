@@ -85,14 +85,14 @@ class Curated(NamedTuple):
         return get(self.url, query, "text/csv").body.decode().removeprefix("basis").rpartition("/")[2].strip()
 
     def shows(self, one: Decided, field: str) -> str:
-        """Return the words after a link among the facts of the project page; empty if it is not there."""
+        """Return the basis by the mark of a link among the facts of the project page; empty if it is not there."""
         page = html.fromstring(http(one.project.replace(BASE, f"{self.url}/"), Accept=BROWSER).body)
         label = "role not specified" if field == "unspecified" else field.replace("_", " ")
         for name in page.xpath("//dl[@class='facts']//dt"):
             if name.text_content().casefold() == label:
                 for fact in name.getnext().xpath("span[@class='one']"):
                     if fact.xpath("bdi/a/@href") == [one.target.replace(BASE, "/")]:
-                        return str(fact.text_content().split()[-1])
+                        return str((fact.xpath("span/@class") or ["stated"])[0].split()[-1])
         return ""
 
 

@@ -122,6 +122,14 @@ def test_damaged_file_is_refused(file: CuratorFile, tmp_path: Path, content: byt
         file.read()
 
 
+def test_invalid_hash_is_reported(tmp_path: Path) -> None:
+    (tmp_path / "curators.json").write_bytes(b'{"Ana": "scrypt:many:8:3$salt$hash"}')
+    (tmp_path / "curators.json").chmod(0o600)
+    access = CuratorAccess(CuratorFile(tmp_path / "curators.json"))
+    with pytest.raises(CuratorError, match="invalid hash"):
+        access.log_in("Ana", "a long password", "192.0.2.1")
+
+
 def test_session_ends_when_idle_and_at_its_maximum(access: CuratorAccess, clock: Clock) -> None:
     idle, busy = log_in(access), log_in(access)
     began = clock.now

@@ -238,7 +238,7 @@ def _overlooked(input_file: Input, table: _Sheet) -> Iterator[Finding]:
         listed = _listed(f"{column_letters(number)} ({names[number]})" for number in columns)
         yield at("hidden-columns", table.header_row, columns[0], {"columns": listed})
     for (top, left), end in found.merged:
-        if top >= table.header_row and left <= len(names):
+        if table.header_row <= top <= found.last_row and left <= len(names):
             first, last = cell_name(top, left), cell_name(*end)
             yield at("merged-cells", top, left, {"cells": f"{first}:{last}", "first": first})
     formulas = sorted((column, line) for line, column in found.formulas if line > table.header_row)
@@ -264,13 +264,14 @@ def _listed(names: Iterable[str]) -> str:
 @dataclass(slots=True)
 class _Overlooked:
     """What the XML of a sheet says beyond its values: hidden rows with content, hidden columns, merged ranges (first
-    and last cell), and formulas without a stored value. Cells are pairs of row and column.
+    and last cell), and formulas without a stored value; and its last row. Cells are pairs of row and column.
     """
 
     hidden_rows: list[int] = field(default_factory=list)
     hidden_columns: list[range] = field(default_factory=list)
     merged: list[tuple[tuple[int, int], tuple[int, int]]] = field(default_factory=list)
     formulas: list[tuple[int, int]] = field(default_factory=list)
+    last_row: int = 0
 
     @classmethod
     def of(cls, content: IO[bytes]) -> _Overlooked:
@@ -282,6 +283,7 @@ class _Overlooked:
             match etree.QName(element).localname:
                 case "row":
                     number = int(given) if (given := element.get("r", "")).isdecimal() else number + 1
+                    found.last_row = number
                     found._add_row(element, number)
                     element.getparent().remove(element)
                 case "col" if _is_hidden(element):

@@ -157,7 +157,10 @@ class CuratorAccess:
         self._decoy = generate_password_hash(secrets.token_hex(), _METHOD)
 
     def log_in(self, name: str, password: str, address: str) -> str:
-        """Start a session and return its id; empty if the name or password is wrong. Raises TooManyRequests."""
+        """Start a session and return its id; empty if the name or password is wrong.
+
+        Raises TooManyRequests, CuratorError.
+        """
         network = client_network(address)
         with self._lock:
             is_known = (name, network) in self._known
@@ -170,8 +173,12 @@ class CuratorAccess:
             if not is_known:
                 admitted.enter_context(self._names.admit(f"name {name}"))
             hashed = self._file.read().get(name, "")
-            with yield_turn():
-                is_right = check_password_hash(hashed or self._decoy, password[: MAX_PASSWORD_CHARS + 1])
+            try:
+                with yield_turn():
+                    is_right = check_password_hash(hashed or self._decoy, password[: MAX_PASSWORD_CHARS + 1])
+            except ValueError as error:
+                what = "The file of curators has an invalid hash of this password"
+                raise CuratorError(what, "Set the password again with cybilgraph curators add.") from error
         if not (hashed and is_right):
             self._on_event(f"Login refused: {name if hashed else 'an unknown name'} from {network}")
             return ""

@@ -69,6 +69,11 @@ def test_claims_come_in_order_of_doubt_with_a_tenth_at_random(release: Release, 
     assert set(places).isdisjoint(map(place, open_claims(release, tmp_path, 1_000, 0)))
 
 
+def test_other_links_of_the_project_have_names(release: Release, tmp_path: Path) -> None:
+    known = {link for one in open_claims(release, tmp_path, 1_000, 0) for link in one.known}
+    assert ("audience", "National CSIRT officials") in known
+
+
 # In a terminal
 
 
@@ -95,6 +100,7 @@ def first(release: Release, tmp_path: Path) -> Release:
 def test_keys_decide_skip_and_undo(first: Release, tmp_path: Path) -> None:
     queue, total = open_claims(first, tmp_path, 200, 0), len(open_claims(first, tmp_path, 1_000, 0))
     said = review(first, tmp_path, "ynr3sxuuyq")
+    assert "Organisations that deliver the project." in said
     assert f"1 of {len(queue)}" in said
     assert queue[0].claim.sentences[0][:20] in said.replace("\n", " ")
     assert "Also:" in said

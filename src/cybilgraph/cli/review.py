@@ -243,6 +243,8 @@ def _ask_claim(console: Console, one: OpenClaim) -> None:
     claim = one.claim
     console.print(Text(escape_controls(f"{one.record}  {one.title}"), style="bold"))
     console.print(Text(f"{_label(claim.field)}: {escape_controls(one.name)}  ({claim.basis}, {claim.confidence:.2f})"))
+    if one.meaning:
+        console.print(Text(f"  {one.meaning}", style="dim"))
     for sentence in claim.sentences:
         console.print(_marked(f"  “{sentence}”", one.name, claim.key, claim.field))
     known = [f"{_label(field)}: {name}" for field, name in one.known]

@@ -27,7 +27,7 @@ from cybilgraph.identity.decisions import (
     deciding,
     is_link,
 )
-from cybilgraph.model.fields import Field, FieldKind
+from cybilgraph.model.fields import BY_NAME, Field, FieldKind
 from cybilgraph.model.gazetteer import closest_match, load_gazetteer
 from cybilgraph.model.record import Basis, EvidenceLevel
 from cybilgraph.model.vocabulary import BASE, DCTERMS, SKOS, thing_iri
@@ -49,7 +49,6 @@ ROLES = ("funder", "implementer", "partner", "beneficiary", "unspecified")
 #: The lowest similarity of a listed name that is offered for an unlisted one.
 _MIN_SCORE = 60
 _PROJECTS = f"{BASE}id/project/"
-_ACTOR_NAME = f"\n<{BASE}id/actor/".encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +64,11 @@ class OpenClaim:
     claims: list[Claim]
     name: str = ""
     known: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def meaning(self) -> str:
+        """What a link of this kind says, from the table of fields."""
+        return BY_NAME[self.claim.field].about if self.claim.field in BY_NAME else ""
 
     @property
     def subject(self) -> str:
@@ -122,7 +126,7 @@ def open_claims(release: Release, folder: Path, limit: int, seed: int) -> list[O
     while (rest or by_chance) and len(chosen) < limit:
         is_random = by_chance and (not rest or len(chosen) % _RANDOM_SHARE == _RANDOM_SHARE // 2)
         chosen.append((by_chance if is_random else rest).pop(0))
-    names = _names(release, {claim.key for one in chosen for claim in one.claims if kind_of(claim.field) == "actor"})
+    names = _names(release, {(kind_of(claim.field), claim.key) for one in chosen for claim in one.claims})
     return [
         replace(
             one,
@@ -181,12 +185,12 @@ def unlisted_actors(release: Release, folder: Path, limit: int) -> list[Unlisted
                     known.count += 1
                 else:
                     found[claim.key] = UnlistedActor(claim.key, OpenClaim(record, title, claim, claims))
-    names = _names(release, set(found))
+    names = _names(release, {("actor", key) for key in found})
     with Decisions(folder) as decided:
         subjects = {one.value for one in decided.of("")}
     chosen: list[UnlistedActor] = []
     for one in sorted(found.values(), key=lambda one: (-one.count, one.key)):
-        one.name = names.get(one.key, one.key)
+        one.name = names.get(("actor", one.key), one.key)
         if one.key not in subjects and one.name not in subjects and len(chosen) < limit:
             chosen.append(one)
     known_names = [name for entry in listed.values() for name in entry.names]
@@ -228,25 +232,27 @@ def _projects(release: Release) -> Iterator[tuple[str, str, list[Claim]]]:
             yield key, title, list(read_claims(own, project).values())
 
 
-def _names(release: Release, keys: set[str]) -> dict[str, str]:
-    """Return the names of those of these actors that are not in the reference data."""
-    listed = load_gazetteer().entries["actor"]
-    wanted = {f"<{thing_iri('actor', key)}>": key for key in keys - listed.keys()}
-    found: dict[str, str] = {}
+def _names(release: Release, resources: set[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """Return the names of those of these resources, given by kind and key, that are not in the reference data."""
+    listed = load_gazetteer()
+    unlisted = {(kind, key) for kind, key in resources if kind != "project" and not listed.get(kind, key)}
+    wanted = {f"<{thing_iri(kind, key)}>": (kind, key) for kind, key in unlisted}
+    starts = {f"\n<{BASE}id/{kind}/".encode() for kind, _ in unlisted}
+    found: dict[tuple[str, str], str] = {}
     for chunk in read_graph(release.folder / GRAPH) if wanted else ():
-        for line in chunk.decode().splitlines() if _ACTOR_NAME in chunk else ():
+        for line in chunk.decode().splitlines() if any(start in chunk for start in starts) else ():
             subject, predicate, term = line.split(" ", 2)
             if subject in wanted and predicate == f"<{SKOS.prefLabel}>":
                 found[wanted[subject]] = term_text(term)
     return found
 
 
-def _name(claim: Claim, names: dict[str, str]) -> str:
+def _name(claim: Claim, names: dict[tuple[str, str], str]) -> str:
     kind, listed = kind_of(claim.field), load_gazetteer()
     if country := listed.governments.get(claim.key) if kind == "actor" else None:
         return listed.government(country).name
     entry = listed.get(kind, claim.key) if kind != "project" else None
-    return entry.name if entry else names.get(claim.key, claim.key)
+    return entry.name if entry else names.get((kind, claim.key), claim.key)
 
 
 # ---- in a spreadsheet ------------------------------------------------------------------------

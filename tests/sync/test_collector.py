@@ -206,9 +206,11 @@ def test_page_with_several_addresses_is_stored_once(tmp_path: Path) -> None:
         )
         portal.pages["/projects/old/"] = redirect(first, 301)
         for _ in range(2):
+            portal.log.clear()
             output = collect(portal, tmp_path, path="/projects/")
             assert stored_projects(portal, tmp_path) == dict.fromkeys(portal.projects, 1)
             assert "0 failed" in output
+        assert [one.status for one in portal.requests(f"{first}print/")] == [304]
         assert not portal.requests(f"{first}?share=mail")
         assert not portal.requests("/projects/no/")
         assert len(list(run("convert", tmp_path, "-f", "turtle").stdout.decode().split("a cyb:Project"))) == 4
@@ -286,6 +288,45 @@ def test_site_that_goes_down_is_left_alone(tmp_path: Path) -> None:
         assert "stopped after 20 failures in a row; 20 pages were not requested" in output
 
 
+def test_page_takes_the_place_of_its_original(tmp_path: Path) -> None:
+    with SimulatedPortal(2, has_sitemap=False) as portal:
+        first, other = "/projects/project-001/", "/projects/project-001/print/"
+        link = f'<a href="{other}">For printers</a></main>'.encode()
+        content = portal.projects[first]
+        portal.pages[other] = lambda page: page.send(content)
+        portal.pages["/projects/"] = lambda page: page.send(portal.listing(1).replace(b"</main>", link))
+        assert counts(collect(portal, tmp_path, path="/projects/")).startswith("2 new")
+        del portal.projects[first]
+        output = collect(portal, tmp_path, path="/projects/")
+        assert counts(output).startswith("1 new, 0 changed, 1 unchanged, 1 gone")
+        assert f"new: {portal.url}{other}\n" in output
+
+
+def test_variant_of_an_unchanged_page_is_not_new(tmp_path: Path) -> None:
+    """The server has no validators, so that only the sitemap says that the page is unchanged."""
+    with SimulatedPortal(3, has_validators=False) as portal:
+        del portal.pages["/post-sitemap.xml"]  # so that links are followed, too
+        link = b'<a href="/projects/project-001/?ref=list">x</a></main>'
+        portal.pages["/projects/"] = lambda page: page.send(portal.listing(1).replace(b"</main>", link))
+        assert counts(collect(portal, tmp_path, path="/projects/")).startswith("3 new")
+        assert counts(collect(portal, tmp_path, path="/projects/")).startswith("0 new, 0 changed, 3 unchanged")
+
+
+def test_page_over_the_limit_is_requested_again_only_if_it_has_changed(tmp_path: Path) -> None:
+    with SimulatedPortal(2) as portal:
+        huge = "/projects/huge/"
+        portal.projects[huge] = b""  # for the sitemap
+        portal.pages[huge] = lambda page: page.send(b" " * 6_000_000)
+        for requests in (1, 0):
+            portal.log.clear()
+            output = collect(portal, tmp_path, code=1)
+            assert len(portal.requests(huge)) == requests
+            assert f"failed: {portal.url}{huge} (has 6,000,000 bytes, over the limit" in output
+        portal.changed_at[huge] = "2999-01-01"
+        portal.pages[huge] = lambda page: page.send(project_page(9))
+        assert "1 new" in collect(portal, tmp_path)
+
+
 @pytest.mark.parametrize(
     ("robots", "rate", "seconds"),
     [("", "25", 0.04), ("User-agent: cybilgraph\nCrawl-delay: 0.05", "1000", 0.05)],
@@ -297,7 +338,7 @@ def test_requests_keep_their_distance(tmp_path: Path, robots: str, rate: str, se
             f"{robots or 'User-agent: *'}\nDisallow: /projects/private\nSitemap: {portal.url}/project-sitemap.xml.gz\n"
         )
         collect(portal, tmp_path, "--rate", rate)
-        times = [one.time for one in portal.log][1:]  # robots.txt itself says how long to wait
+        times = [one.time for one in portal.log]
         gaps = [second - first for first, second in pairwise(times)]
         assert len(gaps) > 9
         # A server may notice a request late, and the next one early.

@@ -11,7 +11,7 @@ import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -27,7 +27,7 @@ from cybilgraph.readers.inputs import Input
 from cybilgraph.readers.web_archives import charset_of, is_page_type
 from cybilgraph.runtime.http_client import MAX_REDIRECTS, REDIRECT_STATUSES, USER_AGENT
 from cybilgraph.sync.crawl_archive import Capture, CrawlArchive, digest_of
-from cybilgraph.sync.fetch import HttpResponse, Limits, Site
+from cybilgraph.sync.fetch import HttpResponse, Limits, Site, TooLarge
 from cybilgraph.sync.sitemaps import Sitemap, parse_sitemap
 
 #: The name that robots.txt uses (RFC 9309, section 2.2.1).
@@ -45,6 +45,8 @@ _MAX_FAILURES = 20
 #: The pages listed with each outcome in a summary.
 _MAX_LISTED = 100
 _GONE_STATUSES = (404, 410)
+#: A page over the limit of size is requested again after this time, or if its sitemap says that it has changed.
+_LARGE_PAGE_INTERVAL = timedelta(days=30)
 _NO_PAGE = re.compile(
     r"\.(?:pdf|docx?|xlsx?|pptx?|odt|zip|gz|jpe?g|png|gif|svg|webp|ico|mp[34]|avi|mov|css|js|ics|xml|json|rss)$|/feed/?$",
     re.IGNORECASE,
@@ -257,14 +259,21 @@ class _Crawl:
 
     def _load(self, url: str) -> Capture:
         """Return the capture of an address in this run, which is requested only once. Raises _PageFailed."""
-        if url in self._archive.done:
-            return self._archive.done[url]
-        before = self._archive.earlier.get(url)
-        before = before if before and before.status == 200 and not (before.gone or before.is_duplicate) else None
+        done, before = self._archive.done.get(url), self._archive.earlier.get(url)
+        if (large := done or before) and large.too_large and (done or not self._is_due(url, large)):
+            raise _PageFailed(large.too_large)
+        if done:
+            return done
+        before = before if before and before.status == 200 and not (before.gone or before.too_large) else None
+        if before and before.original and not self._is_stored(before.original):
+            before = None  # the original may be gone, so that this page takes its place
         try:
             response = self._get(url, before)
         except FetchError as error:
-            raise _PageFailed(error.what.removeprefix(f"{url} ")) from error
+            reason = error.what.removeprefix(f"{url} ")
+            if isinstance(error, TooLarge):
+                self._archive.add_too_large(url, reason)
+            raise _PageFailed(reason) from error
         if response.status == 200:
             self._store(url, response, before)
         elif response.status == 304 and before:
@@ -274,6 +283,16 @@ class _Crawl:
         else:
             raise _PageFailed(f"status {response.status}")
         return self._archive.done[url]
+
+    def _is_stored(self, url: str) -> bool:
+        """Return whether this run has seen a page that describes a project."""
+        capture = self._archive.done.get(url) or self._archive.earlier.get(url)
+        return capture is not None and self._by_text.get(capture.text) == url
+
+    def _is_due(self, url: str, large: Capture) -> bool:
+        """Return whether to request a page again that was over the limit of size."""
+        captured, changed_at = datetime.fromisoformat(large.captured), self._changed_at.get(url)
+        return datetime.now(UTC) > captured + _LARGE_PAGE_INTERVAL or bool(changed_at and changed_at > captured)
 
     def _store(self, url: str, response: HttpResponse, before: Capture | None) -> None:
         """Add a complete response to the archive, unless the page says what it said before."""
@@ -288,7 +307,8 @@ class _Crawl:
         if before and text and text == before.text:
             self._archive.add_unchanged(url, response, before)
             return
-        original = self._by_text.get(text) if page and page.kind is PageKind.PROJECT and not before else None
+        is_other = not before or bool(before.original)
+        original = self._by_text.get(text) if page and page.kind is PageKind.PROJECT and is_other else None
         if original:
             self._archive.add_duplicate(url, response, original)
             return
@@ -344,7 +364,9 @@ class _Crawl:
             self._robots = Protego.parse(text)
         rate = self._robots.request_rate(_ROBOT)
         requested = self._robots.crawl_delay(_ROBOT) or 0, rate.seconds / rate.requests if rate else 0
-        self._interval = max(self._interval, *requested)
+        interval = max(self._interval, *requested)
+        self._next_request_at += interval - self._interval
+        self._interval = interval
 
     def _read_sitemaps(self) -> bool:
         """Add the pages in sitemaps that match; return whether all sitemaps could be read."""
@@ -427,6 +449,7 @@ class _Crawl:
             return
         if self._is_known_unchanged(url):
             self._summary.pages[Outcome.UNCHANGED][url] = ""
+            self._by_text.setdefault(self._archive.earlier[url].text, url)
             return
         try:
             target, capture = self._resolve(url)
@@ -456,8 +479,10 @@ class _Crawl:
     def _is_variant(self, url: str) -> bool:
         """Return whether an address found by a link is that of a project page with a query, such as ?share=mail."""
         page, query, _ = url.partition("?")
-        known = self._archive.done.get(page) if query and url in self._links else None
-        return known is not None and known.kind == PageKind.PROJECT
+        if not query or url not in self._links:
+            return False
+        known = self._archive.done.get(page)
+        return page in self._summary.pages[Outcome.UNCHANGED] or (known is not None and known.kind == PageKind.PROJECT)
 
     def _is_known_unchanged(self, url: str) -> bool:
         """Return whether the sitemap says that a page has not changed, if its server cannot answer that itself."""

@@ -40,6 +40,8 @@ _BLOCK_BYTES = 1 << 16
 _MAX_CONTENT_BYTES = 100_000_000
 #: Fields of our own: what the page is, a checksum of its text, and the project that it describes.
 _KIND, _TEXT, _PROJECT = "Cybilgraph-Page", "Cybilgraph-Text-Digest", "Cybilgraph-Project"
+#: A field of a metadata record: why the page was not downloaded completely.
+_TOO_LARGE = "cybilgraph-too-large"
 #: The profiles of revisit records (section 6.7): the server or the checksum says that nothing has changed. In the last
 #: one, which is ours, only the text is the same; many sites change a page's markup with every request.
 _NOT_MODIFIED = "http://netpreserve.org/warc/1.1/revisit/server-not-modified"
@@ -54,8 +56,8 @@ class Capture:
     """The latest capture of an address.
 
     ``file`` and ``offset`` locate the response with the content. ``kind``, ``text`` and ``project`` describe the page.
-    ``is_new`` is false if the page had not changed, ``is_duplicate`` true if it shows the text of another one; ``gone``
-    is the reason why it is gone, or empty.
+    ``is_new`` is false if the page had not changed. Empty, unless they apply: ``original``, the address of the page
+    whose text it shows; ``gone``, the reason why it is gone; ``too_large``, by how much it was over the limit.
     """
 
     status: int
@@ -69,7 +71,8 @@ class Capture:
     project: str = ""
     is_new: bool = True
     gone: str = ""
-    is_duplicate: bool = False
+    original: str = ""
+    too_large: str = ""
 
 
 class CrawlArchive:
@@ -138,11 +141,14 @@ class CrawlArchive:
 
     def add_unchanged(self, url: str, response: HttpResponse, before: Capture) -> None:
         """Add that a page is what it was ``before``: by the response's status, its content or its text."""
+        self._add_revisit(url, response, before, url)
+
+    def _add_revisit(self, url: str, response: HttpResponse, before: Capture, refers_to: str) -> None:
         is_same = digest_of(response.body) == before.digest
         profile = _NOT_MODIFIED if response.status == 304 else _SAME_PAYLOAD if is_same else _SAME_TEXT
         own = {
             "WARC-Profile": profile,
-            "WARC-Refers-To-Target-URI": url,
+            "WARC-Refers-To-Target-URI": refers_to,
             "WARC-Refers-To-Date": before.captured,
             "WARC-Payload-Digest": before.digest,
         }
@@ -152,19 +158,18 @@ class CrawlArchive:
 
     def add_duplicate(self, url: str, response: HttpResponse, original: str) -> None:
         """Add that an address shows the same text as another one, which has been added."""
-        before = self.done[original]
-        own = {
-            "WARC-Profile": _SAME_PAYLOAD if digest_of(response.body) == before.digest else _SAME_TEXT,
-            "WARC-Refers-To-Target-URI": original,
-            "WARC-Refers-To-Date": before.captured,
-            "WARC-Payload-Digest": before.digest,
-        }
-        http = StatusAndHeaders(_status_line(response.status), [], protocol="HTTP/1.1")
-        self._write(url, "revisit", own, http_headers=http)
+        before = self.done.get(original) or self.earlier[original]
+        self._add_revisit(url, response, before, original)
 
     def add_gone(self, url: str, reason: str, project: str) -> None:
         """Add that a page is gone, which described a project."""
-        fields = {GONE: reason, GONE_PROJECT: project}
+        self._add_metadata(url, {GONE: reason, GONE_PROJECT: project})
+
+    def add_too_large(self, url: str, reason: str) -> None:
+        """Add that a page is over the limit, so that the next run need not request it."""
+        self._add_metadata(url, {_TOO_LARGE: reason})
+
+    def _add_metadata(self, url: str, fields: Mapping[str, str]) -> None:
         text = "".join(f"{name}: {value}\r\n" for name, value in fields.items() if value)
         self._write(url, "metadata", {}, payload=io.BytesIO(text.encode()), length=len(text.encode()))
 
@@ -218,25 +223,36 @@ class CrawlArchive:
         match record.rec_type:
             case "response":
                 http = HTTP_PARSER.parse(record.raw_stream)
-                own = {name: http.get_header(name) for name in _KEPT if http.get_header(name)}
                 return Capture(
                     status=int(http.get_statuscode()),
                     captured=captured,
                     file=path,
                     offset=0,
-                    headers=own,
+                    headers=_kept_headers(http),
                     digest=header("WARC-Payload-Digest", ""),
                     kind=header(_KIND, ""),
                     text=header(_TEXT, ""),
                     project=header(_PROJECT, ""),
                 )
-            case "revisit" if before and not before.is_duplicate:
+            case "revisit" if before and header("WARC-Refers-To-Target-URI") == header("WARC-Target-URI"):
                 return replace(before, captured=captured, is_new=False)
             case "revisit":
-                return Capture(200, captured, path, 0, is_new=False, is_duplicate=True)
-            case "metadata" if before and (reason := read_fields(record).get(GONE)):
-                return replace(before, captured=captured, gone=reason, is_new=False)
+                own = _kept_headers(HTTP_PARSER.parse(record.raw_stream))
+                digest = header("WARC-Payload-Digest", "")
+                original = header("WARC-Refers-To-Target-URI", "")
+                return Capture(200, captured, path, 0, own, digest, is_new=False, original=original)
+            case "metadata":
+                fields = read_fields(record)
+                if before and (reason := fields.get(GONE)):
+                    return replace(before, captured=captured, gone=reason, is_new=False)
+                if reason := fields.get(_TOO_LARGE):
+                    before = before or Capture(0, captured, path, 0)
+                    return replace(before, captured=captured, too_large=reason, is_new=False)
         return None
+
+
+def _kept_headers(http: StatusAndHeaders) -> dict[str, str]:
+    return {name: value for name in _KEPT if (value := http.get_header(name))}
 
 
 def digest_of(content: bytes) -> str:

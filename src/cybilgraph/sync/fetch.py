@@ -116,7 +116,7 @@ class Site:
             with self._request(method, path, headers or {}, deadline, body) as answer:
                 limit = min(_MAX_REPLY_BYTES, self.limits.bytes)
                 if answer.length > limit:
-                    raise _TooLarge(f"{self.url}{path}", f"{answer.length:,} bytes", limit)
+                    raise TooLarge(f"{self.url}{path}", f"{answer.length:,} bytes", limit)
                 content = b"".join(self._blocks(path, answer, limit, deadline, decode=True))
                 return HttpResponse(answer.status, answer.headers, content), answer.status not in RETRY_STATUSES
 
@@ -152,7 +152,7 @@ class Site:
                 with into.open("ab" if have else "wb") as file:
                     try:
                         file.writelines(self._blocks(path, answer, self.limits.bytes - have, deadline))
-                    except _TooLarge:
+                    except TooLarge:
                         _delete(into, etag_file)
                         raise
             etag_file.unlink(missing_ok=True)
@@ -181,7 +181,7 @@ class Site:
         """Raise FetchError if the declared size exceeds the limit or the free disk space."""
         declared = answer.length
         if have + declared > self.limits.bytes:
-            raise _TooLarge(f"{self.url}{path}", f"{have + declared:,} bytes", self.limits.bytes)
+            raise TooLarge(f"{self.url}{path}", f"{have + declared:,} bytes", self.limits.bytes)
         if declared > (free := shutil.disk_usage(into.parent).free):
             raise FetchError(
                 f"{self.url}{path} needs {declared:,} more bytes, but {into.parent} has {free:,} free",
@@ -191,7 +191,7 @@ class Site:
     def _blocks(
         self, path: str, answer: Response, limit: int, deadline: float, *, decode: bool = False
     ) -> Iterator[bytes]:
-        """Yield the body as it arrives. Raises _TooLarge, AnswerLost if it is too slow, or ConnectionFailed."""
+        """Yield the body as it arrives. Raises TooLarge, AnswerLost if it is too slow, or ConnectionFailed."""
         size, began = 0, time.monotonic()
         blocks = answer.blocks(decode)
         while True:
@@ -205,7 +205,7 @@ class Site:
                 return
             size += len(block)
             if size > limit:
-                raise _TooLarge(f"{self.url}{path}", f"more than {limit:,} bytes", limit)
+                raise TooLarge(f"{self.url}{path}", f"more than {limit:,} bytes", limit)
             now = time.monotonic()
             if now >= min(deadline, began + self.limits.grace + size / self.limits.bytes_per_second):
                 raise AnswerLost(
@@ -236,7 +236,7 @@ class Site:
         raise error_class(f"{self.url}{path} is not available: {reason}", "Try again later.")
 
 
-class _TooLarge(FetchError):
+class TooLarge(FetchError):
     """A response exceeds its size limit."""
 
     def __init__(self, address: str, size: str, limit: int) -> None:

@@ -100,6 +100,8 @@ _PROSE = re.compile(rf"{_VERB.pattern}|^(?:The|This|Our) (?:project|programme|pr
 #: Words without capitals after the first are not a name: "Young people in the two provinces".
 _LOWER_CASE_WORDS = re.compile(r"\W*\w[^A-ZÀ-ÖØ-Þ\s]*(?: [^A-ZÀ-ÖØ-Þ\s]+){5,}")
 _LOWER_CASE_GROUP = re.compile(r"\W*\w[^A-ZÀ-ÖØ-Þ\s]*,?(?: [^A-ZÀ-ÖØ-Þ\s]+){2,}")
+#: The sign before the only value of a list: "• Jan 2015".
+_LIST_ITEM = re.compile(r"[•◦▪●‣]\s+")
 #: The footnote to "Kosovo*" is not part of the list above it.
 _FOOTNOTE = re.compile(r"\*{1,2} ?(?:This|All references|References)\b")
 #: The maximum length of a subheading, and of a name.
@@ -155,6 +157,8 @@ class RecordBuilder:
             self._labels.setdefault(row.name, (section.label, section.place))
         if section.lines:
             if lines := self.fit(section.lines, section.place):
+                if not row.is_multivalued and (match := _LIST_ITEM.match(lines[0].text)):
+                    lines[0] = lines[0].part(match.end())
                 take = _READERS[row.kind] if section.label or row.name != "title" else RecordBuilder._head
                 take(self, replace(section, lines=lines))
         elif section.label and row.name not in ("description", "currency"):

@@ -235,6 +235,16 @@ def test_logos_are_names_only_in_lists_of_names() -> None:
     assert not record.description
 
 
+def test_single_value_may_be_in_a_list() -> None:
+    record = read(
+        "<h1>A project</h1><h2>Status</h2><ul><li>Ongoing</li></ul><h2>From</h2><ul><li>Jan 2015</li></ul>"
+        "<h2>Summary</h2><p>Text.</p>"
+    )
+    assert record.status
+    assert record.start
+    assert (record.status.key, record.start.value, record.findings) == ("ongoing", "2015-01", ())
+
+
 def test_links_in_prose_keep_their_addresses() -> None:
     page = (
         "<h1>T</h1><h2>Summary</h2>\n<p>Read the <a href='https://example.org/r'>report</a>, its"

@@ -87,6 +87,19 @@ def test_entity_pages_list_the_projects_of_the_endpoint(server: str) -> None:
         assert shown == {(row["project"], row["role"].rpartition("/")[2].capitalize()) for row in rows}, thing
 
 
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [
+        ("region/029", "example-funding-in-region?region=029"),
+        ("group/asean", "example-funding-in-region?region=asean"),
+        ("country/BZ", "example-largest-projects-in-country?country=BZ"),
+    ],
+)
+def test_page_of_a_place_links_to_its_sums_of_money(server: str, path: str, query: str) -> None:
+    assert f'href="/api/queries/{query}"' in http(f"{server}/id/{path}", Accept=BROWSER).body.decode()
+    assert http(f"{server}/api/queries/{query}", Accept=BROWSER).status == 200
+
+
 def test_page_lists_the_latest_projects_and_links_to_all(tmp_path: Path) -> None:
     rows = [f"G{number},Project {number},Belize,{1950 + number}" for number in range(52)]
     (tmp_path / "table.csv").write_text("\n".join(["code,title,countries,start", *rows]), encoding="utf-8")

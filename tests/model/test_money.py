@@ -42,6 +42,8 @@ from cybilgraph.model.money import (
         ("$5 million", "5000000", ""),
         ("25 million dollars", "25000000", ""),
         ("0.1", "0.1", ""),
+        ("KWD 1,234.567", "1234.567", "KWD"),
+        ("BHD 12,345,678.123", "12345678.123", "BHD"),
     ],
 )
 def test_reads_amount_and_currency(text: str, amount: str, currency: str) -> None:
@@ -74,6 +76,13 @@ def test_finds_sums_in_a_sentence() -> None:
 )
 def test_numbers_are_canonical(number: str, text: str) -> None:
     assert read_exact(number) == text
+
+
+@pytest.mark.parametrize("amount", ["0.005", "12.567", "999.999", "1234.567", "1234567.5", "1234.5678", "0.123456"])
+def test_written_sums_are_read_back(amount: str) -> None:
+    found = read_amount(f"KWD {group_digits(amount)}")
+    assert found
+    assert found.amount == amount
 
 
 def test_sums_are_exact() -> None:

@@ -15,11 +15,14 @@ from cybilgraph.model.values import value
 
 #: Amounts that every engine stores exactly, in canonical form (XSD 1.1 part 2, 3.3.3).
 _EXACT = re.compile(r"[+-]?[0-9]{1,14}(?:\.[0-9]{1,6})?")
-#: Digits in groups of three, or without separators.
+#: Digits in groups of three, or without separators. Some currencies have three decimals: "1,234.567".
 _NUMBER = (
-    r"(?:[0-9]{1,3}(?P<by>[ .,'’])[0-9]{3}(?:(?P=by)[0-9]{3}){0,4}(?![0-9])(?:[.,][0-9]{1,2}(?![0-9]))?"
+    r"(?:[0-9]{1,3}(?:,[0-9]{3}){1,4}\.[0-9]{3,6}(?![0-9])"
+    r"|[0-9]{1,3}(?P<by>[ .,'’])[0-9]{3}(?:(?P=by)[0-9]{3}){0,4}(?![0-9])(?:[.,][0-9]{1,2}(?![0-9]))?"
     r"|[0-9]{1,14}(?:[.,][0-9]{1,6})?)"
 )
+#: The number of digits in a group.
+_GROUP = 3
 _SCALES = {"thousand": 3, "k": 3, **dict.fromkeys(("million", "millón", "millon", "mln", "mio", "mn", "m"), 6)} | {
     "billion": 9,
     "bn": 9,
@@ -82,8 +85,12 @@ def format_amount(amount: Decimal) -> str:
 
 
 def group_digits(amount: str) -> str:
-    """Return an amount with commas between groups of digits, as people read it: 3,350,000."""
-    return f"{Decimal(amount):,f}"
+    """Return an amount with commas between groups of digits, as people read it: 3,350,000.
+
+    Three decimals get a fourth, because 12.567 could also be twelve thousand.
+    """
+    text = f"{Decimal(amount):,f}"
+    return f"{text}0" if "," not in text and len(text.partition(".")[2]) == _GROUP else text
 
 
 def find_amounts(text: str) -> Iterator[Amount]:
@@ -122,6 +129,8 @@ def _plain_number(number: str, by: str, is_scaled: bool) -> str:
             return number
         if by == "." or is_scaled:
             return ""
+    if not by and "," in number and "." in number:
+        return number.replace(",", "")
     return number.replace(by, "").replace(",", ".") if by else number.replace(",", ".")
 
 

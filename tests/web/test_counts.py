@@ -137,6 +137,16 @@ def test_queries_of_the_api_return_the_numbers_of_the_site(server: str, level: E
     by_country = {key(row["country"]): int(row["projects"]) for row in rows("projects-per-country")}
     assert {code: by_country[code] for code in facet} == facet
     assert len(rows("projects-in-country", country="BZ")) == by_country.get("BZ", 0)
+    named = [row["project"] for row in rows("may-reach", country="BZ") if row["how"] == "names the country"]
+    assert sorted(named) == sorted(row["project"] for row in rows("projects-in-country", country="BZ"))
+    [*itself, members] = rows("group-scope-projects", group="commonwealth")
+    found = table(server, at(level, "/search.csv?group=commonwealth"))
+    assert len(itself) + int(members["projects"]) == len(found)
+    for role in ("funder", "implementer"):
+        for row in rows("funding-in-region", region="029"):
+            query = urlencode({"region": "029", role: key(row[role])})
+            found = table(server, at(level, f"/search.csv?{query}")) if row[role] else [row]
+            assert row["title"] in [project["title"] for project in found], query
     for row in rows("actors-by-type")[:10]:
         itself = {one["itself"] for one in table(server, at(level, "/id/actor.csv")) if one["thing"] == row["actor"]}
         assert itself == {row["projects"]}

@@ -63,7 +63,8 @@ _LINE = re.compile(
     rb"^[ \t]*(?P<subject><[^>\r\n]*+>|_:[^\s<]++)[ \t]*(?P<predicate><[^>\r\n]*+>)[ \t]*(?P<object>[^\s#])",
     re.MULTILINE,
 )
-# Strings also match without their end: otherwise they would be searched again from each quotation mark in them.
+# Strings also match without their end: otherwise they would be searched again from each quotation mark in them. For the
+# same reason, full stops are matched together, although Turtle never has two that are not part of a name.
 TURTLE_TOKEN = re.compile(
     rb"""
       (?P<string>"{3}(?:[^"\\]++|\\.|"(?!""))*+(?:"{3})? | '{3}(?:[^'\\]++|\\.|'(?!''))*+(?:'{3})?
@@ -73,7 +74,7 @@ TURTLE_TOKEN = re.compile(
     | (?P<mark><<\(|\)>>|<<|>>|\{\||\|\}|\^\^|[\[\](){};,~])
     | (?P<number>[+-]?(?:[0-9]+\.[0-9]+|\.[0-9]+|[0-9]+)(?:\.?[eE][+-]?[0-9]+)?)
     | (?P<word>@?(?:[^\s<>"'{}|^`()\[\];,\#~@\\.]|\\.|\.++(?=[^\s<>"'{}|^`()\[\];,\#~@]))++)
-    | (?P<end>\.)
+    | (?P<end>\.++)
     """,
     re.VERBOSE | re.DOTALL,
 )

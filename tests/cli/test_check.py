@@ -86,6 +86,7 @@ def test_report_is_translated(bad: Path) -> None:
     assert run("check", bad, "--lang", "de").returncode == 2
 
 
+@pytest.mark.slow
 def test_as_of_sets_the_day_and_rejects_other_text(bad: Path) -> None:
     report = json.loads(run("check", bad, "-f", "json", "--as-of", "2019-02-03").stdout)
     assert report["as_of"] == "2019-02-03"
@@ -114,6 +115,7 @@ def test_as_option_is_refused_for_files(bad: Path) -> None:
     assert b"Omit --as" in refused.stderr
 
 
+@pytest.mark.slow
 def test_unknown_suffix_is_reported() -> None:
     result = run("check", "-", "--as", "docx", given=b"x")
     assert result.returncode == 2
@@ -121,6 +123,7 @@ def test_unknown_suffix_is_reported() -> None:
     assert run("check", "-", "--as", "CSV", given=b"title\nA\n").returncode == 0
 
 
+@pytest.mark.slow
 def test_output_never_overwrites_a_source(bad: Path) -> None:
     before = bad.read_bytes()
     assert run("check", bad, "-o", bad).returncode == 2
@@ -289,6 +292,7 @@ def test_names_and_texts_cannot_inject_workflow_commands(tmp_path: Path, name: s
             assert ours or not re.search(r"^\s*::|##\[", line), line
 
 
+@pytest.mark.slow
 def test_check_reports_the_warnings_of_the_seed_record() -> None:
     result = run("check", SEED)
     assert result.returncode == 0

@@ -23,6 +23,7 @@ def test_standard_input_has_a_size_limit() -> None:
     assert b"larger than" in result.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
@@ -48,6 +49,7 @@ def test_unreadable_file_is_reported(tmp_path: Path, name: str, content: bytes, 
     assert message in result.stderr.decode()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -54,6 +54,7 @@ def test_the_unit_starts_the_installed_program(unit: Path) -> None:
     assert timeout > settings.Settings().stop_seconds
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [

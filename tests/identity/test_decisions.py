@@ -274,6 +274,7 @@ def test_file_of_50_megabytes_is_read(tmp_path: Path) -> None:
     assert ids(tmp_path) == [one.id for one in added]
 
 
+@pytest.mark.slow
 def test_long_text_is_read_back_or_refused(tmp_path: Path) -> None:
     csv.field_size_limit(1_000)  # as other code may
     [added] = append_decisions(tmp_path, [replace(ONE, new_value="\\" * 1_000_000)])

@@ -94,6 +94,7 @@ def test_two_captures_do_not_merge_into_one_record() -> None:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["turtle", "ntriples", "nquads", "trig", "jsonld", "rdfxml"])
 def test_convert_is_deterministic(name: str) -> None:
     outputs = []

@@ -366,6 +366,7 @@ def test_repository_settings_run_no_programs(repository: Path) -> None:
 # ---- on the command line -------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_only_changed_files_are_checked(repository: Path) -> None:
     result = run("check", "data", "--since", "HEAD", "-f", "github", cwd=repository)
     assert result.returncode == 1

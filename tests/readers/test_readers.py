@@ -47,6 +47,7 @@ def test_unreadable_files_are_reported(name: str, content: bytes, says: str, tmp
     assert raised.value.hint
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 def test_truncated_file_gives_complete_records_or_error(form: str, tmp_path: Path) -> None:
     records = pages()[:12]
@@ -64,6 +65,7 @@ def test_truncated_file_gives_complete_records_or_error(form: str, tmp_path: Pat
         assert {record.key for record in found[:-1]} <= keys
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".csv", ".xlsx", ".json", ".yaml", ".tsv", ".jsonl"])
 @settings(max_examples=150)
 @given(

@@ -69,6 +69,7 @@ def test_captures_of_one_page_are_not_reported_as_second_records(tmp_path: Path)
     assert len(found) == 1  # the page that was saved by hand
 
 
+@pytest.mark.slow
 def test_captures_are_ordered_by_time_not_by_position(tmp_path: Path) -> None:
     old = warc_record(f"{SITE}/projects/a/", project_page(1).replace(b"Finished", b"Ongoing"), date="2025-01-31")
     new = warc_record(f"{SITE}/projects/a/", project_page(1), date="2026-01-31")

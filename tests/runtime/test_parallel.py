@@ -51,6 +51,7 @@ def interrupted() -> None:
         raise KeyboardInterrupt
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_failed_block_does_not_wait_for_running_functions() -> None:
     with pytest.raises(KeyboardInterrupt):

@@ -126,6 +126,7 @@ def scattered(release: Release, tmp_path_factory: pytest.TempPathFactory) -> Ite
     engine.close()
 
 
+@pytest.mark.slow
 def test_store_with_many_table_files_is_read_completely(engine: EmbeddedEngine, scattered: EmbeddedEngine) -> None:
     for pattern in ("?s ?p ?o", "GRAPH ?g { ?s ?p ?o }"):
         query = f"SELECT (COUNT(?text) AS ?n) {{ {pattern} BIND(STR(?o) AS ?text) }}"

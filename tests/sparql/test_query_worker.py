@@ -88,6 +88,7 @@ def read_back(content: bytes, name: str) -> list[str]:
     return [str(found.bindings[0][column]) for column in found.vars or ()]
 
 
+@pytest.mark.slow
 @given(st.lists(TERMS, min_size=1, max_size=3))
 def test_other_parsers_read_the_same_table(terms: list[Any]) -> None:
     values = [term.value for term in terms]

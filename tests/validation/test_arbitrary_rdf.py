@@ -117,6 +117,7 @@ def test_turtle_report_has_every_property_of_each_result(tmp_path: Path) -> None
     }
 
 
+@pytest.mark.slow
 def test_exit_code_reflects_the_result(tmp_path: Path) -> None:
     good, bad, shapes = tmp_path / "good.ttl", tmp_path / "bad.ttl", tmp_path / "shapes.ttl"
     good.write_text('@prefix ex: <http://e/> . ex:a a ex:C ; ex:name "A" ; ex:age 5 .')
@@ -277,6 +278,7 @@ def test_own_shapes_and_ontology_have_no_unknown_terms() -> None:
         assert not list(unknown_terms(Input(path.name, path))), path
 
 
+@pytest.mark.slow
 def test_unknown_term_of_the_ontology_is_located_once_with_a_suggestion(tmp_path: Path) -> None:
     text = f"""@prefix cyb: <{CYB.iri}> .
 <http://e/a> a cyb:Projct ; cyb:fundr <http://e/b> .

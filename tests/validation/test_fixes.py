@@ -120,6 +120,7 @@ def test_command_shows_the_diff_and_writes_it(tmp_path: Path) -> None:
     assert run("check", tmp_path, "--diff").stdout == b""
 
 
+@pytest.mark.slow
 def test_fix_of_standard_input_is_shown_but_not_written() -> None:
     text = b"A project\nCybil code: g 0020\nSummary\nIt helps.\n"
     assert b"+Cybil code: G0020" in run("check", "-", "--diff", given=text).stdout

@@ -19,6 +19,7 @@ from tests.support.findings import find, rules
 BETWEEN = [f"G{number:04},Workshop number {number},2019,Kenya,," for number in range(100, 100 + BATCH_RECORDS + 10)]
 
 
+@pytest.mark.slow
 def test_records_of_different_batches_are_compared() -> None:
     first = "G0001,Training of judges,2018,Belize,G0009,"
     last = "G0009,Training of police,2018,Samoa,G0001,"
@@ -26,6 +27,7 @@ def test_records_of_different_batches_are_compared() -> None:
     assert rules(find(first, *BETWEEN, last)) == lines
 
 
+@pytest.mark.slow
 def test_two_projects_with_one_code_are_both_reported() -> None:
     found = find("G0001,Training of judges,2018,Belize,,", *BETWEEN, "G0001,Cyber strategy,2021,Samoa,,")
     assert rules(found) == [("code-of-two", 2), ("code-of-two", len(BETWEEN) + 3)]

@@ -293,6 +293,7 @@ def test_property_path_is_not_a_division(path: str) -> None:
     assert validate("", f'<http://x/s> a <{SH}NodeShape> ; <{SH}sparql> [ <{SH}select> "{query}" ] .') == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("titles", "count"),
     [('"Training"@en, "Formación"@es', 0), ('"Training"@en, "Course"@en', 1), ('"Training"', 1)],

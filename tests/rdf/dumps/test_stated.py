@@ -35,6 +35,7 @@ def links(store: ox.Store, basis: str) -> set[tuple[str, ...]]:
     return {tuple(map(str, row)) for row in store.query(f"{PREFIXES} {LINKS % basis}")}
 
 
+@pytest.mark.slow
 def test_dump_has_every_stated_link_and_no_derived_one(release: Release) -> None:
     whole, stated = store_of(release, "cybilgraph.nt.gz"), store_of(release, STATED_DUMP)
     assert links(stated, "stated") == links(whole, "stated") != set()

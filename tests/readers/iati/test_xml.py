@@ -137,6 +137,7 @@ def test_activity_with_giant_text_is_left_out_in_other_encodings(text: str, enco
     assert re.search(r":7: iati-activity with a text over 5,000,000 bytes$", error.what)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("encoding", "harm"),
     [("utf-16-le", b"\x00\xd8"), ("utf-16-be", b"\xdc\x00"), ("utf-32-le", b"\xff\xff\xff\xff"), ("utf-16-le", b"x")],

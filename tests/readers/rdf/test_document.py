@@ -50,6 +50,7 @@ def test_remote_context_is_never_fetched(context: str) -> None:
     assert "into the file" in error.value.hint
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["ttl", "nt", "jsonld"])
 def test_token_beyond_parser_buffer_gives_clear_error(suffix: str) -> None:
     long = b"y" * 16_800_000

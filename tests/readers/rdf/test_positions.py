@@ -90,6 +90,7 @@ def test_every_statement_has_position_of_its_object(name: str, graph: Graph) -> 
     _holds((dataset if name == "nquads" else graph).serialize(format=name), SYNTAXES[name])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("syntax", set(SYNTAXES.values()), ids=lambda syntax: syntax.name)
 @given(graph=graphs())
 @settings(max_examples=25)

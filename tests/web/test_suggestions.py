@@ -132,6 +132,21 @@ def test_edits_of_one_field_need_a_decision_by_force(queue: SuggestionQueue, rec
     assert said(made) == [("end", "May 2020", Verdict.INSTEAD, "Apr 2020")]
 
 
+def test_earlier_decision_on_the_field_is_what_the_visitor_saw(
+    queue: SuggestionQueue, records: Path, decisions: Path
+) -> None:
+    when = "2026-01-31T12:00:00.000+00:00"
+    earlier = Decision(record="G0020", field="end", verdict=Verdict.INSTEAD, new_value="Jun 2021", who="Bea", when=when)
+    append_decisions(decisions, [earlier])
+    shown = TEXT.replace("Mar 2020", "Jun 2021")
+    base = replace(suggestion().base, text=shown)
+    other = queue.send(replace(suggestion(text=shown.replace("Jun 2021", "May 2023")), base=base))
+    made = queue.accept(other.id, records, decisions, "Ana")
+    assert said(made) == [("end", "Jun 2021", Verdict.INSTEAD, "May 2023")]
+    back = queue.send(replace(suggestion(text=TEXT), base=base))
+    assert said(queue.accept(back.id, records, decisions, "Ana", force=True))[0][3] == "Mar 2020"
+
+
 def test_later_decision_on_the_field_is_a_conflict(queue: SuggestionQueue, records: Path, decisions: Path) -> None:
     taken = queue.send(suggestion())
     later = Decision(record="G0020", field="end", verdict=Verdict.INSTEAD, new_value="2022", who="Bea")

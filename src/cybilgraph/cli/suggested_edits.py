@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from cybilgraph.cli.common import DECISIONS_TO_ADD, EXISTING_FOLDER, WHO, CommandGroup, print_safely
+from cybilgraph.cli.common import DECISIONS, DECISIONS_TO_ADD, EXISTING_FOLDER, WHO, CommandGroup, print_safely
 
 
 @click.group(cls=CommandGroup)
@@ -52,7 +52,8 @@ def list_suggestions(folder: Path) -> None:
 @_QUEUE
 @_ID
 @_RECORDS
-def show_suggestion(folder: Path, name: str, records: Path) -> None:
+@DECISIONS
+def show_suggestion(folder: Path, name: str, records: Path, decisions: Path | None) -> None:
     """Show a suggestion, and check the edited record.
 
     Shows what the suggestion changes, and the decisions that accepting it would add.
@@ -74,7 +75,7 @@ def show_suggestion(folder: Path, name: str, records: Path) -> None:
         _print_lines(f"Is {edit.field} {edit.value} right? {edit.text}", *edit.base.text.splitlines(), "")
     else:
         _print_lines(*unified_diff(edit.base.text, edit.text, "when the edit began", "suggested"), "")
-    found, conflicts = propose_decisions(edit, records, None, "")
+    found, conflicts = propose_decisions(edit, records, decisions, "")
     _print_lines("Accepting the suggestion adds these decisions:", *map(describe_decision, found), "")
     if conflicts:
         _print_lines(f"Warning: changed elsewhere since the edit began: {', '.join(conflicts)}", "")

@@ -20,14 +20,13 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path, PurePosixPath
 
 from filelock import FileLock
 
 from cybilgraph.errors import SourceError, SuggestionError, SuggestionQuota, SuggestionsFull
 from cybilgraph.identity import Identities
-from cybilgraph.identity.decisions import Decision, Decisions, Verdict, append_decisions
+from cybilgraph.identity.decisions import LINK_KINDS, Decision, Decisions, Verdict, append_decisions
 from cybilgraph.identity.edits import decide_edit
 from cybilgraph.model.fields import BY_NAME
 from cybilgraph.model.record import Record
@@ -298,9 +297,18 @@ def propose_decisions(
 ) -> tuple[list[Decision], list[str]]:
     """Return the decisions that accept a suggestion, and the columns that have been edited elsewhere since it began.
 
-    Raises SuggestionError as ``SuggestionQueue.accept`` does, DecisionError.
+    What the record says about a field that curators have decided on does not matter. Raises SuggestionError as
+    ``SuggestionQueue.accept`` does, DecisionError.
     """
-    found, conflicts = decide_suggestion(suggestion, partial(_record_in_folder, suggestion, records), who)
+    with Decisions(decisions) as earlier:
+        made = {one.field for one in earlier.of(suggestion.project)}
+    settled = [name for name in made if name in BY_NAME and BY_NAME[name].kind not in LINK_KINDS]
+
+    def now(before: Record) -> Record:
+        present = _record_in_folder(suggestion, records, before)
+        return replace(present, **{name: getattr(before, name) for name in settled})
+
+    found, conflicts = decide_suggestion(suggestion, now, who)
     return found, list(dict.fromkeys([*conflicts, *decided_since(suggestion, found, decisions)]))
 
 

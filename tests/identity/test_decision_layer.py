@@ -277,6 +277,14 @@ def test_name_rejected_as_organisation_has_no_claims(tmp_path: Path) -> None:
     assert ("implementer", "other-office") in found.claims()
 
 
+def test_name_that_has_become_one_of_a_listed_organisation_rejects_nothing(tmp_path: Path) -> None:
+    found = decide(tmp_path, [about_actor("Conseil de l'Europe", Verdict.NO)], AGENCY)
+    assert found.rules == ["decision-unread"]
+    assert ("implementer", "coe") in found.claims()
+    rejected = decide(tmp_path / "named", [about_actor("Council of Europe", Verdict.NO)], AGENCY)
+    assert ("implementer", "coe") not in rejected.claims()
+
+
 def test_chain_of_actors_ends_at_the_last(tmp_path: Path) -> None:
     chain = [
         about_actor("some-agency", Verdict.INSTEAD, "Other Office"),

@@ -181,7 +181,7 @@ class ActorDecisions:
                 self._keys[key] = self._keys[target]
 
     def _take(self, one: Decision) -> None:
-        """Note a decision. Raises ValueError if it names an unknown resource."""
+        """Note a decision. Raises ValueError if it names an unknown resource, or one that it cannot be about."""
         actor = _find("partner", one.value, one.verdict)
         writer = TripleWriter()
         if one.verdict is Verdict.YES:
@@ -199,6 +199,9 @@ class ActorDecisions:
                 writer.link(thing_iri("actor", new.key), RDF.type, CYB.Actor)
                 writer.text(thing_iri("actor", new.key), SKOS.prefLabel, new.printed.text)
         elif one.verdict is Verdict.NO:
+            listed = load_gazetteer().get("actor", actor.key)
+            if listed and slug(one.value) not in (listed.key, slug(listed.name)):  # since two actors were merged
+                raise ValueError("the value is another name of a listed organisation, which it would reject")
             self._keys[actor.key] = ""
             self.rejected |= {one.value, actor.key, actor.printed.text}
         self._added[actor.key] = writer

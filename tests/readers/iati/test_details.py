@@ -100,6 +100,14 @@ def test_elements_that_are_not_imported_are_counted_once_per_file() -> None:
     assert not read_with_notes(wrapped(activity('<recipient-country code="BZ"/>')))[1]
 
 
+def test_texts_in_another_language_are_counted() -> None:
+    texts = '<narrative>Training</narrative><narrative xml:lang="fr">Formation</narrative>'
+    content = wrapped(activity(f'<description type="1">{texts}</description>'))
+    records, [note] = read_with_notes(content)
+    assert [text.text for text in records[0].summary] == ["Training"]
+    assert "1 × description/narrative" in note
+
+
 def test_elements_before_damage_are_counted() -> None:
     source = Input("iati.xml", data=SAMPLE[: SAMPLE.index(b"</iati-activities>")] + b"<iati-activity>")
     with pytest.raises(SourceError):

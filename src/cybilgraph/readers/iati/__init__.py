@@ -42,7 +42,7 @@ from cybilgraph.model.rules import finding
 from cybilgraph.model.vocabulary import CYB
 from cybilgraph.readers.funding import read_funding
 from cybilgraph.readers.iati.activity_sums import period_of, read_day, read_sums
-from cybilgraph.readers.iati.elements import NotImported
+from cybilgraph.readers.iati.elements import LANGUAGE, NotImported, full_text, narratives
 from cybilgraph.readers.iati.xml import HINT, Element, find_misdeclared_line, read_activities
 from cybilgraph.readers.inputs import Input
 from cybilgraph.readers.page_layout import ENDED
@@ -86,7 +86,6 @@ WITHOUT_ELEMENT = ("slug", "duration", "audience", "funding", "classifications",
 GENERATED_PREFIX = "cybilgraph-"
 _UNSPECIFIED = "unspecified"
 
-_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 _ZONE = re.compile(r"(?<=\d\d-\d\d)(?:Z|[+-]\d\d:\d\d)$")
 _YEAR = re.compile(r"\d{4}")
 _PARTIAL_DATE = re.compile(r"\d{4}(?:-\d\d)?")
@@ -120,7 +119,7 @@ def read_iati(input_file: Input) -> Iterator[Record]:
             activity = _Activity(element, input_file, findings if number == 1 else [])
             if number == 1:
                 activity.check_version()
-            left.add(element)
+            left.add(element, activity.language)
             yield activity.record()
     finally:  # also if the file is damaged
         input_file.notes.extend(left.findings(input_file.name))
@@ -135,7 +134,7 @@ class _Activity:
         named = next(element.iterfind("title/narrative"), element)
         self._element = element
         self._sections = RecordBuilder(input_file, findings, _place(element).line)
-        self._language = element.get(_LANG) or element.getparent().get(_LANG) or named.get(_LANG) or ""
+        self.language = element.get(LANGUAGE) or element.getparent().get(LANGUAGE) or named.get(LANGUAGE) or ""
         self._contacts: dict[Contact, Element] = {}
         #: The evidence of derived texts, by place and text.
         self._derived: dict[tuple[Place | None, str], tuple[Evidence, ...]] = {}
@@ -165,7 +164,7 @@ class _Activity:
     def _read(self) -> None:
         element = self._element
         for name, label, value in (
-            ("language", "xml:lang", self._language),
+            ("language", "xml:lang", self.language),
             ("updated", "last-updated-datetime", element.get("last-updated-datetime", "")),
         ):
             if lines := _texts(value, element):
@@ -204,7 +203,7 @@ class _Activity:
         """Yield section, confidence and words of each valid quote that we wrote as evidence."""
         for one in child.iterfind(EVIDENCE):
             section, confidence = one.get(SECTION, ""), one.get(CONFIDENCE, "")
-            quote = _texts(_full_text(one), one)
+            quote = _texts(full_text(one), one)
             if quote and section in BY_NAME and _CONFIDENCE.fullmatch(confidence):
                 yield section, float(confidence), quote
 
@@ -231,25 +230,15 @@ class _Activity:
 
     def _name(self, element: Element) -> list[Text]:
         """Return the text of an element on one line; an empty list if it has none."""
-        return [text for found in self._narratives(element)[:1] for text in _texts(_full_text(found), found)]
+        return [text for found in narratives(element, self.language)[:1] for text in _texts(full_text(found), found)]
 
     def _names(self, element: Element, *tags: str) -> list[Text]:
         """Return the texts of the child elements with these tags, one line each."""
         return [text for tag in tags for found in element.iterfind(tag) for text in self._name(found)]
 
     def _paragraphs(self, element: Element) -> list[Text]:
-        paragraphs = (unwrap(_lines(found), _is_continuation) for found in self._narratives(element))
+        paragraphs = (unwrap(_lines(found), _is_continuation) for found in narratives(element, self.language))
         return [text for part in paragraphs for text in part if text.text]
-
-    def _narratives(self, element: Element) -> list[Element]:
-        """Return the narratives in the language of the activity, or else in the language of the first."""
-        texts = [found for found in element.iterfind("narrative") if _full_text(found).strip()]
-        if not texts:  # text directly in the element, as before version 2 and in some elements
-            return [element] if element.find("narrative") is None else []
-        wanted = self._language.lower()
-        languages = [(found.get(_LANG) or wanted).lower() for found in texts]
-        best = min(languages, key=lambda language: (language != wanted, language[:2] != wanted[:2]))
-        return [found for found, language in zip(texts, languages, strict=True) if language == best]
 
     # One method for each element of an activity.
 
@@ -505,10 +494,6 @@ def _place(element: Element) -> Place:
     return Place(element.sourceline or 0)
 
 
-def _full_text(element: Element) -> str:
-    return "".join(element.itertext())
-
-
 def _texts(value: str, element: Element) -> list[Text]:
     """Return a list with one text, or an empty list for a blank value."""
     text = normalise(value)
@@ -535,7 +520,7 @@ def _field_name(element: Element, names: frozenset[str]) -> str:
 
 
 def _lines(element: Element) -> Iterator[Text]:
-    for number, line in enumerate(_full_text(element).split("\n", _MAX_LINES), start=element.sourceline or 0):
+    for number, line in enumerate(full_text(element).split("\n", _MAX_LINES), start=element.sourceline or 0):
         yield Text(normalise(line), Place(number, len(line) - len(line.lstrip()) + 1))
 
 

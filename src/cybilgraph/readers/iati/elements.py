@@ -83,6 +83,28 @@ BECOMES = {
 #: The types of transactions that are part of a sum.
 _SUMMED_TYPES = ("2", "3", "4")
 _MAX_PATH_CHARS, _MAX_PATHS, _MAX_REPORTED = 80, 1_000, 30
+#: The attribute with the language of an activity or a text.
+LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
+
+
+def full_text(element: Element) -> str:
+    """Return the text of an element and of what is below it."""
+    return "".join(element.itertext())
+
+
+def narratives(element: Element, language: str) -> list[Element]:
+    """Return the narratives in the language of the activity, or else in the language of the first."""
+    texts = _written(element)
+    if not texts:  # text directly in the element, as before version 2 and in some elements
+        return [element] if element.find("narrative") is None else []
+    wanted = language.lower()
+    languages = [(found.get(LANGUAGE) or wanted).lower() for found in texts]
+    best = min(languages, key=lambda language: (language != wanted, language[:2] != wanted[:2]))
+    return [found for found, language in zip(texts, languages, strict=True) if language == best]
+
+
+def _written(element: Element) -> list[Element]:
+    return [found for found in element.iterfind("narrative") if full_text(found).strip()]
 
 
 @dataclass(slots=True)
@@ -95,8 +117,8 @@ class NotImported:
     counts: Counter[str]
     line: int = 0
 
-    def add(self, activity: Element) -> None:
-        """Count the elements of an activity. Takes time linear in their number."""
+    def add(self, activity: Element, language: str) -> None:
+        """Count the elements of an activity in a language, and its texts in others. Takes linear time."""
         waiting = [(child, child.tag) for child in reversed(activity)]
         while waiting:
             element, path = waiting.pop()
@@ -104,11 +126,16 @@ class NotImported:
                 continue
             if path in BECOMES and not _is_unused(element, path):
                 waiting += [(child, f"{path}/{child.tag}") for child in reversed(element) if child.tag != "narrative"]
+                if (texts := _written(element)) and (unread := len(texts) - len(narratives(element, language))):
+                    self._count(texts[-1], f"{path}/narrative", unread)
                 continue
-            self.line = self.line or element.sourceline or 0
-            path = path[:_MAX_PATH_CHARS]
-            known = path in self.counts or len(self.counts) < _MAX_PATHS
-            self.counts[path if known else "others"] += 1
+            self._count(element, path)
+
+    def _count(self, element: Element, path: str, number: int = 1) -> None:
+        self.line = self.line or element.sourceline or 0
+        path = path[:_MAX_PATH_CHARS]
+        known = path in self.counts or len(self.counts) < _MAX_PATHS
+        self.counts[path if known else "others"] += number
 
     def findings(self, file: str) -> list[Finding]:
         """Return one finding for the file, if any element was not imported."""

@@ -20,7 +20,7 @@ from cybilgraph.model.vocabulary import BASE, CYB, PREFIXES
 from cybilgraph.release import Release
 from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.sparql.embedded_engine import EmbeddedEngine
-from tests.conftest import SAMPLES
+from tests.conftest import SAMPLES, graph_of
 
 FILE = Graph().parse(data=read_ontology(), format="turtle")
 HEADERS = [URIRef(f"{BASE}ontology"), URIRef(f"{BASE}ontology/rules")]
@@ -89,10 +89,35 @@ def test_every_term_has_type_and_valid_example(term: URIRef) -> None:
     for predicate in (SKOS.example, RDFS.isDefinedBy):
         assert FILE.value(term, predicate), predicate
     assert FILE.value(term, RDF.type) in (OWL.Class, OWL.ObjectProperty, OWL.DatatypeProperty)
-    example = "".join(f"@prefix {prefix}: <{iri}> .\n" for prefix, iri in PREFIXES.items()) + str(
-        FILE.value(term, SKOS.example)
-    )
-    assert len(Graph().parse(data=example, format="turtle", publicID=BASE)), "the example is not valid Turtle"
+    assert len(example_of(term)), "the example is not valid Turtle"
+
+
+def example_of(term: URIRef) -> Graph:
+    prefixes = "".join(f"@prefix {prefix}: <{iri}> .\n" for prefix, iri in PREFIXES.items())
+    return Graph().parse(data=prefixes + str(FILE.value(term, SKOS.example)), format="turtle", publicID=BASE)
+
+
+#: Statements that an example says to be elsewhere than in the graph.
+ELSEWHERE = {CYB.mayReach, CYB.claim, CYB.column}
+
+
+def test_examples_are_in_the_graph_of_the_samples_unless_fictitious(release: Release) -> None:
+    graph = ox.Store()
+    graph.load(graph_of(release.folder), format=ox.RdfFormat.N_QUADS)
+    terms = Graph().parse(ONTOLOGY_FILES[0]).subjects(RDFS.isDefinedBy)
+    wrong = [
+        (subject, predicate, text)
+        for term in terms
+        if str(term) not in ELSEWHERE
+        for subject, predicate, text in example_of(URIRef(str(term)))
+        if "/example" not in subject and not is_stated(graph, str(subject), str(predicate), str(text).rstrip("…"))
+    ]
+    assert not wrong
+
+
+def is_stated(graph: ox.Store, subject: str, predicate: str, start: str) -> bool:
+    found = graph.quads_for_pattern(ox.NamedNode(subject), ox.NamedNode(predicate), None, ox.DefaultGraph())
+    return any(quad.object.value.startswith(start) for quad in found)
 
 
 @pytest.mark.parametrize("term", [*HEADERS, *TERMS], ids=lambda term: str(term).removeprefix(CYB.iri))

@@ -211,6 +211,12 @@ class Identities:
             )
         )
 
+    def place_of(self, number: int) -> tuple[str, int]:
+        """Return the name of the source of a record, and the line of its title."""
+        [place] = self._resolved.rows("SELECT source, line FROM captures WHERE number = ?", number)
+        source, line = place
+        return source, line
+
     def key_of(self, key: str) -> str | None:
         """Return the current key of a project with this key, slug or identifier, or None."""
         found: str | None = self._resolved.value(_KEY_OF, key, key, key)

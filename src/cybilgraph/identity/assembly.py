@@ -11,11 +11,13 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
 from itertools import chain, groupby, islice
 from operator import itemgetter
+from types import MappingProxyType
 from typing import Self
 
 from cybilgraph.identity import Identities, RecordIdentity, identity_of
@@ -56,6 +58,21 @@ _LINE = f"<{CYB.line}>"
 _NEWEST_ONLY = {"contacts"}
 
 
+@dataclass(frozen=True, slots=True)
+class DecidedChange:
+    """A project that decisions concern: its lines, and those about what it links to, before and after them.
+
+    ``captures`` has the number and own key of each of its records; ``source`` and ``line`` locate the newest.
+    """
+
+    key: str
+    source: str
+    line: int
+    captures: list[tuple[int, str]]
+    before: list[str]
+    after: list[str]
+
+
 class Assembly:
     """A context manager that collects the lines of records in temporary files."""
 
@@ -66,9 +83,11 @@ class Assembly:
         self._database = TemporaryDatabase(_SCHEMA)
         self._identities = identities
         self._actors = ActorDecisions(())
-        #: The projects with decisions: by key, the number of their block.
+        #: The shared lines about the actors that were decided on, before the decisions.
+        self._former: dict[str, list[str]] = {}
+        #: The projects with decisions: by key, the number of their lines.
         self._decided: dict[str, int] = {}
-        self._decided_blocks = Spool()
+        self._decided_lines = Spool()
         #: What curators rejected in these projects, and which of the unlisted resources no project has any more.
         self._withheld: dict[str, Withheld] = {}
         self._unused: set[bytes] = set()
@@ -84,7 +103,7 @@ class Assembly:
 
     def __exit__(self, *_: object) -> None:
         self._spool.close()
-        self._decided_blocks.close()
+        self._decided_lines.close()
         self._database.close()
 
     def add(self, record: Record, lines: list[str]) -> None:
@@ -105,15 +124,13 @@ class Assembly:
         Without ``history``, only the current graph is included, which gives N-Triples.
         """
         for key, records in self._identities.projects():
-            decided = self._decided.get(key)
-            if decided is None and len(records) == 1 and records[0][1] == key:
+            if key not in self._decided and len(records) == 1 and records[0][1] == key:
                 block: bytes = self._spool[records[0][0]]
                 if self._is_final(block):
                     yield self._note_used(block)
                     continue
             captures = self._drop_repetitions(key, records)
-            block = self._decided_blocks[decided] if decided is not None else _block(self._merge(key, captures))
-            yield self._note_used(block)
+            yield self._note_used(_block(self._lines_of_project(key, captures)))
             earlier = captures[:-1] if history else ()
             for number, record in enumerate(earlier, start=1):
                 graph = version_graph(key, number)
@@ -144,13 +161,40 @@ class Assembly:
             own = sorted(chain.from_iterable(map(decisions.of, names)), key=lambda one: one.when)
             own = list(filter(None, map(self._actors.translate, own)))
             captures = self._drop_repetitions(key, self._identities.captures_of(key))
-            lines = self._merge(key, captures)
+            lines = self._with_decided_actors(self._merge(key, captures))
             found = apply_decisions(key, lines, own, redact)
             yield from found.findings
             self._shared.update(found.shared)
             self._withhold(key, found.withheld, captures)
-            self._decided[key] = len(self._decided_blocks)
-            self._decided_blocks.put(_block(found.lines))
+            self._decided[key] = len(self._decided_lines)
+            self._decided_lines.put(found.lines)
+
+    def changes(self) -> Iterator[DecidedChange]:
+        """Yield the projects that decisions concern, in order. Call this after ``decide``."""
+        if not self._decided and not self._actors:
+            return
+        self._store_shared()
+        self._database.run("CREATE INDEX IF NOT EXISTS by_about ON shared (about)")
+        for key, records in self._identities.projects():
+            if key not in self._decided and not any(self._actors.concern(self._spool[number]) for number, _ in records):
+                continue
+            captures = self._drop_repetitions(key, records)
+            before = self._merge(key, captures)
+            lines = self._lines_of_project(key, captures)
+            source, line = self._identities.place_of(captures[-1][0])
+            yield DecidedChange(
+                key, source, line, records, [*before, *self._about(before, self._former)], [*lines, *self._about(lines)]
+            )
+
+    def _about(self, lines: list[str], former: Mapping[str, list[str]] = MappingProxyType({})) -> Iterator[str]:
+        """Yield the shared lines about what the lines of a project name; those in ``former`` take precedence."""
+        for iri in sorted(set(_THING.findall(_block(lines)))):
+            subject = iri.decode()
+            if subject in former:
+                yield from former[subject]
+            else:
+                query = "SELECT DISTINCT line FROM shared WHERE about BETWEEN ? AND ? ORDER BY line"
+                yield from (line for (line,) in self._database.rows(query, f"{subject} ", f"{subject}!"))
 
     def is_withheld(self, found: Finding) -> bool:
         """Return whether a finding repeats what curators rejected or replaced. Call this after ``decide``."""
@@ -175,7 +219,7 @@ class Assembly:
         """Return the lines of an earlier capture without what curators rejected."""
         if withheld := self._withheld.get(key):
             lines = withheld.remove_from(lines)
-        return self._actors.apply(lines) if self._actors.concern(_block(lines)) else lines
+        return self._with_decided_actors(lines)
 
     def _note_used(self, block: bytes) -> bytes:
         """Note the rejected resources that a block still has, and return it."""
@@ -184,12 +228,22 @@ class Assembly:
         return block
 
     def _merge(self, key: str, captures: list[tuple[int, str]]) -> list[str]:
-        """Return the lines of a project, merged from its captures, with the actors that were decided on."""
+        """Return the lines of a project, merged from its captures, before any decision."""
         *earlier, newest = captures
         present = _MergedProject(key)
         for record in earlier:
             present.add(self._lines(*record, key))
-        lines = present.lines(self._lines(*newest, key))
+        return present.lines(self._lines(*newest, key))
+
+    def _lines_of_project(self, key: str, captures: list[tuple[int, str]]) -> list[str]:
+        """Return the lines of a project, merged from its captures, after all decisions."""
+        number = self._decided.get(key)
+        if number is None:
+            return self._with_decided_actors(self._merge(key, captures))
+        lines: list[str] = self._decided_lines[number]
+        return lines
+
+    def _with_decided_actors(self, lines: list[str]) -> list[str]:
         return self._actors.apply(lines) if self._actors.concern(_block(lines)) else lines
 
     def _rename_shared_actors(self) -> None:
@@ -197,6 +251,8 @@ class Assembly:
         self._store_shared()
         rows = self._database.rows("SELECT DISTINCT line FROM shared")
         old = [line for (line,) in rows if self._actors.describe(line)]
+        for line in old:
+            self._former.setdefault(line.split(" ", 1)[0], []).append(line)
         self._database.fill("DELETE FROM shared WHERE line = ?", ((line,) for line in old))
         self._shared.update(self._actors.shared(old))
 

@@ -206,6 +206,10 @@ class ActorDecisions:
             self.rejected |= {one.value, actor.key, actor.printed.text}
         self._added[actor.key] = writer
 
+    def __bool__(self) -> bool:
+        """Whether any actor was decided on."""
+        return bool(self._added)
+
     def translate(self, one: Decision) -> Decision | None:
         """Return a decision with its actor replaced by the one that it is; None if it is not an organisation."""
         found = find_resource("actor", one.value) if is_link(one.field) and kind_of(one.field) == "actor" else None
@@ -213,8 +217,8 @@ class ActorDecisions:
         return one if new is None else replace(one, value=new) if new else None
 
     def concern(self, block: bytes) -> bool:
-        """Return whether these lines name an actor that is another one or not an organisation."""
-        return bool(self._keys) and any(unquote(key) in self._keys for key in _ACTOR.findall(block.decode()))
+        """Return whether these lines name an actor that was decided on."""
+        return bool(self) and any(unquote(key) in self._added for key in _ACTOR.findall(block.decode()))
 
     def describe(self, line: str) -> bool:
         """Return whether a line is about an actor that was decided on."""

@@ -19,7 +19,7 @@ from typing import IO
 from cybilgraph.errors import DecisionError, ReleaseError
 from cybilgraph.extraction import derive
 from cybilgraph.identity import Identities
-from cybilgraph.identity.assembly import Assembly
+from cybilgraph.identity.assembly import Assembly, DecidedChange
 from cybilgraph.identity.decisions import Decisions
 from cybilgraph.model.findings import CheckedFile, Finding, Fix, Report, Severity
 from cybilgraph.model.formats import Format, FormatKind
@@ -133,14 +133,17 @@ def check_inputs(
                 context_identities.add(record)
                 yield record
 
-        for one in validate_together(records, report, engine, read_context()):
+        def decide() -> Iterator[DecidedChange]:
+            report.extend(assembly.decide(decided))
+            return assembly.changes()
+
+        for one in validate_together(records, report, engine, read_context(), decide):
             if decisions:
                 assembly.add_split(one.identity, one.own, one.shared)
             else:  # nothing needs the graph
                 identities.add_identity(one.identity)
         known = set(context_identities.findings())
         report.extend(found for found in identities.findings() if found not in known)
-        report.extend(assembly.decide(decided))
         drop_superseded(report)
     reported = {found.file for found in report.findings} - set(seen)
     report.files += [checked for checked in context_report.files if checked.name in reported]
@@ -408,10 +411,14 @@ def build(
                 on_page=draft.add_source,
                 on_other=draft.add_texts,
             )
-            for one in validate_together(records, report):
+
+            def decide() -> Iterator[DecidedChange]:
+                report.extend(assembly.decide(decided, lambda record: redact(record, hidden)))
+                return assembly.changes()
+
+            for one in validate_together(records, report, decided=decide):
                 assembly.add_split(one.identity, one.own, one.shared)
         report.extend(identities.findings())
-        report.extend(assembly.decide(decided, lambda record: redact(record, hidden)))
         drop_superseded(report)
         report.sort()
         if not report.records:

@@ -8,17 +8,18 @@ from array import array
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import cache
-from itertools import groupby, islice
+from functools import cache, partial
+from itertools import groupby, islice, tee
 from operator import itemgetter
 from typing import Any, TypeVar
 
+from cybilgraph.identity.assembly import DecidedChange
 from cybilgraph.model.fields import FIELDS, NARRATIVE
 from cybilgraph.model.findings import Finding, Report, ShaclResult
 from cybilgraph.model.gazetteer import load_gazetteer
-from cybilgraph.model.record import Record, Source
+from cybilgraph.model.record import Record, Source, Text
 from cybilgraph.model.rules import catalogue, finding, translate
-from cybilgraph.model.vocabulary import BASE, RDF, RULES
+from cybilgraph.model.vocabulary import BASE, RDF, RULES, thing_iri
 from cybilgraph.model.vocabulary import record as record_iri
 from cybilgraph.rdf.description import (
     describe,
@@ -84,7 +85,10 @@ def validate_records(records: Iterable[Record], report: Report) -> Iterator[Desc
 
 def validate_each(records: Iterable[Record], day: str, engine: str = "fast") -> Iterator[ValidatedRecord]:
     """Validate each record by itself."""
-    described = ((record, describe(record)) for record in records)
+    return _validate_described(((record, describe(record)) for record in records), day, engine)
+
+
+def _validate_described(described: Iterable[Described], day: str, engine: str) -> Iterator[ValidatedRecord]:
     parts = split_batches(described, lambda one: sum(map(len, one[1])), _MAX_BATCH_CHARS)
     batches = (_Batch(part, _used_context(part, day)) for part in parts)
     for batch, results in validate_batches(((batch, batch.text) for batch in batches), engine):
@@ -92,12 +96,17 @@ def validate_each(records: Iterable[Record], day: str, engine: str = "fast") -> 
 
 
 def validate_together(
-    records: Iterable[_One], report: Report, engine: str = "fast", context_records: Iterable[Record] = ()
+    records: Iterable[_One],
+    report: Report,
+    engine: str = "fast",
+    context_records: Iterable[Record] = (),
+    decided: Callable[[], Iterable[DecidedChange]] = tuple,
 ) -> Iterator[_One]:
     """Yield records that were validated one by one, and add their findings to the report.
 
     Findings across records, including those with ``context_records``, are added after the last record. Nothing else is
-    reported of ``context_records``.
+    reported of ``context_records``. ``decided`` is called before; it returns the projects that curators' decisions
+    changed, and their findings describe them with these decisions.
     """
     context = context_triples(report.as_of)
     shared: set[Finding] = set()
@@ -110,6 +119,7 @@ def validate_together(
             shared.update(found for found in one.findings if not found.record)  # report reference data only once
             _add(groups, one)
             yield one
+        _revalidate(decided(), groups, report, engine)
         for found in _cross_record_findings(groups, context, engine):
             if found not in known:  # from the context records alone, or from another part of a large group
                 known.add(found)
@@ -118,6 +128,48 @@ def validate_together(
 
 def _add(groups: CrossRecordGroups, one: ComparableRecord) -> None:
     groups.add(one.comparison_lines, pickle.dumps((one.source, one.pickled)))
+
+
+def _revalidate(changes: Iterable[DecidedChange], groups: CrossRecordGroups, report: Report, engine: str) -> None:
+    """Remove the findings that decisions have settled, and add those that they cause."""
+    numbered, old, new = tee(changes, 3)
+    before = _validate_described(((_place(one), one.before) for one in old), report.as_of, engine)
+    after = _validate_described(((_place(one), one.after) for one in new), report.as_of, engine)
+    settled: set[tuple[str, ...]] = set()
+    caused: list[Finding] = []
+    for change, former, present in zip(numbered, before, after, strict=True):
+        removed, added = (set(comparison_lines(lines)) for lines in (former.lines, present.lines))
+        common = removed & added
+        for number, key in change.captures:
+            is_newest = number == change.captures[-1][0]
+            groups.replace(
+                number,
+                {_with_key(line, change.key, key) for line in removed - common},
+                {_with_key(line, change.key, key) for line in added - common} if is_newest else set(),
+            )
+        known, still = ({_statement(one): one for one in each.findings} for each in (former, present))
+        for _, key in change.captures:
+            settled |= {(key, *(_with_key(text, change.key, key) for text in one)) for one in known.keys() - still}
+        caused += [found for statement, found in still.items() if statement not in known]
+    if settled:
+        report.keep(lambda found: (found.record, *_statement(found)) not in settled)
+    report.extend(caused)
+
+
+def _place(change: DecidedChange) -> Record:
+    """Return a record for the findings that decisions cause: these have no place in its text."""
+    return Record(source=Source(change.source, "", line=change.line), slug=Text(change.key))
+
+
+def _statement(found: Finding) -> tuple[str, str, str, str]:
+    return found.rule, found.focus, found.path, found.value
+
+
+def _with_key(text: str, old: str, new: str) -> str:
+    """Return a text with the key of a project in its IRIs replaced."""
+    for iri_of in (partial(thing_iri, "project"), record_iri) if old != new else ():
+        text = re.sub(rf"{re.escape(iri_of(old))}(?=[/>]|$)", iri_of(new), text)
+    return text
 
 
 def _cross_record_findings(groups: CrossRecordGroups, context: str, engine: str) -> Iterator[Finding]:
@@ -297,6 +349,17 @@ class CrossRecordGroups(TemporaryDatabase):
         statements = self._index(lines, self._count)
         self.run("INSERT INTO record VALUES (?, ?, ?)", self._count, "\n".join(statements), payload)
         self._count += 1
+
+    def replace(self, number: int, removed: set[str], added: set[str]) -> None:
+        """Replace lines of a record that was added."""
+        if not removed and not added:
+            return
+        self.run("CREATE INDEX IF NOT EXISTS by_number ON names (number)")
+        [(statements,)] = self.rows("SELECT statements FROM record WHERE number = ?", number)
+        self.run("DELETE FROM names WHERE number = ?", number)
+        kept = [line for line in statements.split("\n") if line not in removed]
+        statements = "\n".join(self._index([*kept, *sorted(added.difference(kept))], number))
+        self.run("UPDATE record SET statements = ? WHERE number = ?", statements, number)
 
     def batches(self) -> Iterator[list[StoredRecord]]:
         """Yield batches of connected records in order; very large groups are split."""

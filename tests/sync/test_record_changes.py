@@ -77,9 +77,11 @@ def test_new_code_replaces_the_old_record(tmp_path: Path) -> None:
 
 
 def test_decisions_are_distinguished_from_other_changes() -> None:
+    both = FieldChange("funders", ["EU"], ["CTO", "ITU"], [("confirmed", "CTO"), ("corrected", "EU")])
+    assert both.describe() == "confirmed CTO, corrected EU, + ITU", "each value once"
     kept = FieldChange("funders", [], [], [("confirmed", "Council of Europe")])
     gone = FieldChange("funders", ["CTO"], [], [("rejected", "CTO")])
     new = FieldChange("end", ["2020"], ["2021"], [("corrected", "2020")])
     assert kept.describe() == "confirmed “Council of Europe”"
     assert gone.describe() == "rejected CTO"
-    assert new.describe() == "corrected 2020, 2020 → 2021"
+    assert new.describe() == "corrected 2020, + 2021"

@@ -19,6 +19,7 @@ from cybilgraph.sync.patches import ADDED
 
 _KEY = re.compile(rf"<{re.escape(BASE)}(?:id/project|record)/([^/>]+)([/>])".encode())
 _SOURCE = re.compile(rf"<{re.escape(BASE)}record/[^/>]+/source".encode())
+_RECORD = re.compile(rf"<{re.escape(BASE)}record/[^/>]+>")
 _DECISION = re.compile(rf"<{re.escape(BASE)}record/[^/>]+/decision/[^/>]+/[^/>]+(?=>)")
 #: Properties about how a record was read rather than about its content.
 _PROVENANCE_PROPERTIES = {
@@ -53,13 +54,19 @@ class FieldChange:
     new: list[str]
     decided: list[tuple[str, str]] = field(default_factory=list)
 
+    @property
+    def undecided(self) -> tuple[list[str], list[str]]:
+        """The removed and the added values, without those that a decision already names."""
+        named = {value for _, value in self.decided}
+        return [value for value in self.old if value not in named], [value for value in self.new if value not in named]
+
     def describe(self) -> str:
         """Return a readable description without the name of the field."""
-        old, new = (", ".join(_brief(value) for value in values) for values in (self.old, self.new))
+        old, new = (", ".join(_brief(value) for value in values) for values in self.undecided)
         parts = [f"{verdict} {_brief(value)}".rstrip() for verdict, value in self.decided]
         if old and new:
             parts.append(f"{old} → {new}")
-        elif (old or new) and {*self.old, *self.new} != {value for _, value in self.decided}:
+        elif old or new:
             parts.append(f"+ {new}" if new else f"− {old}")
         return ", ".join(parts) or "same values in another order or with other evidence"
 
@@ -213,7 +220,7 @@ def _field(line: str, project: str) -> str:
         return field_of(line, project)
     if predicate == f"<{CYB.leftBlank}>":
         return "left blank"
-    row = _BY_TERM.get(predicate)
+    row = _BY_TERM.get(predicate) if _RECORD.fullmatch(subject) else None
     return row.name if row and row.kind is FieldKind.RECORD else ""
 
 

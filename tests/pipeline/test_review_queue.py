@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import openpyxl
@@ -14,11 +15,11 @@ from cybilgraph.errors import SourceError
 from cybilgraph.identity.decision_layer import Claim, read_claims
 from cybilgraph.identity.decisions import Decision, Decisions, Verdict, append_decisions
 from cybilgraph.model.vocabulary import BASE, CYB, thing_iri
-from cybilgraph.pipeline.review_queue import OpenClaim, import_sheet, name_span, open_claims, unlisted_actors
+from cybilgraph.pipeline.review_queue import ROLES, OpenClaim, import_sheet, name_span, open_claims, unlisted_actors
 from cybilgraph.rdf.serialisation import is_in_earlier_graph
 from cybilgraph.release import Release, Releases
 from cybilgraph.release.graph_file import GRAPH, open_lines
-from tests.conftest import RECORDS
+from tests.conftest import CYBILGRAPH, RECORDS
 from tests.support.curators import Terminal, curated_site
 
 pytestmark = pytest.mark.slow
@@ -189,10 +190,63 @@ def test_claims_are_decided_in_a_workbook(first: Release, tmp_path: Path) -> Non
         one = queue[made.record, made.value]
         assert (made.sentence, made.basis) == ("\n".join(one.claim.sentences), one.claim.basis)
     assert import_sheet(book, folder, "Ana") == (0, 3)
-    sheet.worksheets[0].cell(5, header.index("verdict") + 1).value = "perhaps"
+
+
+def test_wrong_cells_of_a_workbook_are_named(first: Release, tmp_path: Path) -> None:
+    book, folder = tmp_path / "claims.xlsx", tmp_path / "decisions"
+    sheet = openpyxl.Workbook()
+    for row in (
+        ["record", "title", "field", "value", "verdict", "new_field", "new_value"],
+        ["G0020", "", "funder", "coe", "perhaps"],
+        ["", "", "funder", "coe", "yes"],
+        ["G0020", "", "country", "TO", "instead", "", "Tongo"],
+        ["G0020", "", "funder", "coe", "instead", "payer"],
+        ["G0020", "", "funder", "coe", "instead"],
+        ["G0020", "", "colour", "coe", "no"],
+        ["G0020", "", "country", "", "no"],
+        ["G0020", "", "funder", "coe", "instead", "partner"],
+    ):
+        sheet.worksheets[0].append(row)
     sheet.save(book)
-    with pytest.raises(SourceError, match="'perhaps' is not a verdict"):
+    with pytest.raises(SourceError) as raised:
         import_sheet(book, folder, "Ana")
+    assert [line.strip().partition(";")[0] for line in raised.value.what.splitlines()[1:]] == [
+        "E2 (verdict): 'perhaps' is not a verdict",
+        "A3 (record): empty",
+        "G4 (new_value): there is no country 'Tongo'",
+        "F5 (new_field): 'payer' is not a role or kind of link, such as " + ", ".join(ROLES) + " or country",
+        "E6 (verdict): instead needs the correct role in new_field or the correct name in new_value",
+        "C7 (field): 'colour' is not a role or kind of link, such as " + ", ".join(ROLES) + " or country",
+        "D8 (value): there is no country ''",
+    ]
+    assert "; did you mean " in raised.value.what
+    assert in_force(folder) == [], "all or none"
+    (table := tmp_path / "claims.csv").write_text("record,field,value,verdict\n\nG0020,funder,coe,maybe\n")
+    with pytest.raises(SourceError, match=r"line 3 \(verdict\): 'maybe'"):
+        import_sheet(table, folder, "Ana")
+    table.write_text("record,field,value\nG0020,funder,coe\n")
+    with pytest.raises(SourceError, match="no column verdict"):
+        import_sheet(table, folder, "Ana")
+
+
+def test_same_role_again_confirms_the_claim(first: Release, tmp_path: Path) -> None:
+    [one, *_] = [one for one in open_claims(first, tmp_path, 200, 0) if one.claim.field in ROLES]
+    role = one.claim.field
+    assert one.decide("Ana", Verdict.INSTEAD, new_field=role).verdict is Verdict.YES
+    assert one.decide("Ana", Verdict.INSTEAD, new_value=one.subject).verdict is Verdict.YES
+    (sheet := tmp_path / "claims.csv").write_text(
+        f"record,field,value,verdict,new_field\n{one.record},{role},{one.subject},instead,{role}\n"
+    )
+    assert import_sheet(sheet, tmp_path / "decisions", "Ana") == (1, 0)
+    assert [(made.verdict, made.new_field) for made in in_force(tmp_path / "decisions")] == [(Verdict.YES, "")]
+
+
+def test_review_without_a_terminal_says_what_to_do_instead(first: Release, tmp_path: Path) -> None:
+    command = [*CYBILGRAPH, "review", str(first.folder.parent), "--decisions", str(tmp_path), "--who", "Ana"]
+    done = subprocess.run(command, input=b"y", capture_output=True, start_new_session=True, check=False)
+    assert done.returncode == 2
+    assert b"There is no terminal to read your keys from" in done.stderr
+    assert b"--export FILE.xlsx" in done.stderr
 
 
 def test_check_and_build_report_unusable_decisions(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from cybilgraph.cli.common import DECISIONS_TO_ADD, FOLDER, Command, open_output, reference_option
+from cybilgraph.errors import DecisionError
 from cybilgraph.model.findings import escape_controls
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ class _Session(Generic[_One]):
         self._ask(self._console, question)
         self._console.print(self._keys, style="dim")
         while True:
-            key = click.getchar().casefold()
+            key = _read_key().casefold()
             if key in ("q", "\x03", "\x04", ""):
                 return False
             if key == "s":
@@ -181,6 +182,17 @@ class _Session(Generic[_One]):
         return f"{done + 1:,} of {total:,} · about {max(1, round(seconds / 60)):,} min left"
 
 
+def _read_key() -> str:
+    """Wait for a key, and return it. Raises DecisionError if there is no terminal."""
+    try:
+        return click.getchar()
+    except OSError as error:
+        raise DecisionError(
+            "There is no terminal to read your keys from",
+            "Run it in a terminal, or decide in a spreadsheet: use --export FILE.xlsx, then --import FILE.xlsx.",
+        ) from error
+
+
 def _claim_choices(who: str) -> dict[str, _Choice[OpenClaim]]:
     from cybilgraph.identity.decision_layer import kind_of
     from cybilgraph.identity.decisions import Verdict
@@ -190,7 +202,7 @@ def _claim_choices(who: str) -> dict[str, _Choice[OpenClaim]]:
         if kind_of(one.claim.field) != "actor":
             return None
         click.echo("  ".join(f"[{number}] {role}" for number, role in enumerate(ROLES, start=1)))
-        key = click.getchar()
+        key = _read_key()
         if not (key.isdigit() and 0 < int(key) <= len(ROLES)):
             return None
         return one.decide(who, Verdict.INSTEAD, new_field=ROLES[int(key) - 1])

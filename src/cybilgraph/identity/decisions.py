@@ -132,6 +132,13 @@ class Decision:
         """Return whether another decision on the same subject has the same answer."""
         return (self.verdict, self.new_field, self.new_value) == (other.verdict, other.new_field, other.new_value)
 
+    def simplified(self) -> Decision:
+        """Return the decision, or a yes if it replaces a link by the same link."""
+        is_same = self.new_field in ("", self.field) and self.new_value in ("", self.value)
+        if self.verdict is Verdict.INSTEAD and is_link(self.field) and is_same:
+            return replace(self, verdict=Verdict.YES, new_field="", new_value="")
+        return self
+
     def undo(self) -> Decision:
         """Return the decision of the same curator that withdraws this one."""
         return Decision(record=self.record, field=self.field, verdict=Verdict.UNDO, new_value=self.id, who=self.who)

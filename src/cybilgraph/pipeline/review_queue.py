@@ -34,6 +34,8 @@ from cybilgraph.model.vocabulary import BASE, DCTERMS, SKOS, thing_iri
 from cybilgraph.rdf.ntriples import format_decimal, term_text
 from cybilgraph.rdf.serialisation import is_in_earlier_graph
 from cybilgraph.readers import Input
+from cybilgraph.readers.cells import cell_name
+from cybilgraph.readers.tabular import TableRow
 from cybilgraph.readers.workbooks import table_rows
 from cybilgraph.release import Release
 from cybilgraph.release.graph_file import GRAPH, read_graph, resource_of
@@ -48,6 +50,8 @@ OPEN = tuple(basis for basis in Basis if basis not in EvidenceLevel.STATED.bases
 ROLES = ("funder", "implementer", "partner", "beneficiary", "unspecified")
 #: The lowest similarity of a listed name that is offered for an unlisted one.
 _MIN_SCORE = 60
+#: The maximum number of wrong cells that an error message lists.
+_MAX_PROBLEMS = 10
 _PROJECTS = f"{BASE}id/project/"
 
 
@@ -88,7 +92,7 @@ class OpenClaim:
             why=why,
             basis=self.claim.basis,
             sentence="\n".join(self.claim.sentences),
-        )
+        ).simplified()
 
 
 @dataclass(slots=True)
@@ -288,21 +292,35 @@ def sheet_rows(claims: Iterable[OpenClaim]) -> Iterator[list[str]]:
 def import_sheet(path: Path, folder: Path, who: str) -> tuple[int, int]:
     """Add the decisions filled in on a sheet (XLSX or CSV); return how many were added, and were there already.
 
-    Raises SourceError if the file is not such a sheet or a verdict is unknown, DecisionError.
+    Raises SourceError if the file is not such a sheet or a cell is wrong, DecisionError.
     """
-    given = [row for row in table_rows(Input(path.name, path=path)) if row.get("verdict", "").strip()]
-    missing = {row.column for row in SHEET if row.name in ("record", "field", "value")} - set(given[0] if given else ())
+    rows = table_rows(Input(path.name, path=path))
+    header = next(rows, TableRow(1, [])).cells
+    if missing := [name for name in ("record", "field", "value", "verdict") if name not in header]:
+        raise SourceError(
+            f"{path.name} has no column {', '.join(missing)}",
+            "Fill in a file written by cybilgraph review --export, and keep its first row.",
+        )
+    given = [(row.line, dict(zip(header, map(str.strip, row.cells), strict=False))) for row in rows]
+    given = [(line, cells) for line, cells in given if cells.get("verdict")]
+    wrong = [(line, header.index(name), reason) for line, cells in given for name, reason in _problems(cells)]
+    if wrong:
+        is_workbook = path.suffix.casefold() == ".xlsx"
+        lines = [
+            f"{cell_name(line, at + 1) if is_workbook else f'line {line}'} ({header[at]}): {reason}"
+            for line, at, reason in wrong[:_MAX_PROBLEMS]
+        ]
+        more = [f"and {len(wrong) - _MAX_PROBLEMS:,} more"] if len(wrong) > _MAX_PROBLEMS else []
+        raise SourceError(
+            "\n  ".join([f"{path.name}: no decision was added, because of these cells:", *lines, *more]),
+            "Correct them and import the file again.",
+        )
     added, known = [], 0
     with Decisions(folder) as decided:
-        for row in given:
-            cells = {name: text.strip() for name, text in row.items() if name in COLUMNS}
-            verdict = cells.pop("verdict").casefold()
-            if missing or verdict not in (Verdict.YES, Verdict.NO, Verdict.INSTEAD):
-                raise SourceError(
-                    f"{path.name}: {verdict[:40]!r} is not a verdict in a workbook of claims",
-                    "Enter yes, no or instead in a file written by cybilgraph review --export.",
-                )
-            one = Decision(**cells | {"verdict": Verdict(verdict), "who": who})  # type: ignore[arg-type]
+        for _, cells in given:
+            values = {name: text for name, text in cells.items() if name in COLUMNS}
+            verdict = Verdict(values["verdict"].casefold())
+            one = Decision(**values | {"verdict": verdict, "who": who}).simplified()  # type: ignore[arg-type]
             same = [other for other in decided.of(one.record) if other.subject == one.subject]
             if any(other.agrees(one) for other in same):
                 known += 1
@@ -310,3 +328,24 @@ def import_sheet(path: Path, folder: Path, who: str) -> tuple[int, int]:
                 added.append(one)
     append_decisions(folder, added)
     return len(added), known
+
+
+def _problems(cells: dict[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield the column and the reason of each wrong cell in a row of claims."""
+    field, new_field = cells["field"], cells.get("new_field", "")
+    if not cells["record"]:
+        yield "record", "empty; it must contain the key of the project"
+    for column, name in (("field", field), ("new_field", new_field)):
+        if not is_link(name) and (name or column == "field"):
+            yield column, f"{name[:40]!r} is not a role or kind of link, such as {', '.join(ROLES)} or country"
+            return
+    if (verdict := cells["verdict"].casefold()) not in (Verdict.YES, Verdict.NO, Verdict.INSTEAD):
+        yield "verdict", f"{cells['verdict'][:40]!r} is not a verdict; enter yes, no or instead"
+    elif verdict == Verdict.INSTEAD and not new_field and not cells.get("new_value"):
+        yield "verdict", "instead needs the correct role in new_field or the correct name in new_value"
+    for column, name in (("value", field), ("new_value", new_field or field)):
+        text, kind = cells.get(column, ""), kind_of(name)
+        if not find_resource(kind, text) if text else column == "value":
+            near = dict.fromkeys(entry.name for entry in load_gazetteer().suggestions(kind, text)[:3])
+            question = f"; did you mean {' or '.join(near)}?" if near else ""
+            yield column, f"there is no {kind} {text[:40]!r}{question}"

@@ -12,7 +12,7 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import groupby, islice, repeat
+from itertools import groupby, islice
 from typing import IO, Any, NamedTuple
 
 from lxml import etree
@@ -61,19 +61,13 @@ def read_xlsx(input_file: Input) -> Iterator[Record]:
         yield from read_rows(input_file, _workbook_rows(input_file, file, findings), findings)
 
 
-def table_rows(input_file: Input) -> Iterator[dict[str, str]]:
-    """Yield the rows of any table (XLSX or CSV) by the names in its first row. Raises SourceError."""
+def table_rows(input_file: Input) -> Iterator[TableRow]:
+    """Yield the rows of any table (XLSX or CSV), the one with the names of its columns first. Raises SourceError."""
     if input_file.suffix == ".xlsx":
         with input_file.open(MAX_WORKBOOK_BYTES) as file:
-            yield from _named_rows(_workbook_rows(input_file, file, []))
+            yield from _workbook_rows(input_file, file, [])
     else:
-        yield from _named_rows(csv_rows(input_file, []))
-
-
-def _named_rows(rows: Iterator[TableRow]) -> Iterator[dict[str, str]]:
-    header = next(rows, TableRow(1, [])).cells
-    for row in rows:
-        yield dict(zip(header, [*row.cells, *repeat("", len(header) - len(row.cells))], strict=False))
+        yield from csv_rows(input_file, [])
 
 
 def read_sheet(input_file: Input, last_row: int) -> tuple[str, list[list[str]]]:

@@ -64,7 +64,7 @@ def test_merged_actors_redirect_and_their_counts_add_up(tmp_path: Path) -> None:
     before = projects_by_actor(releases)
     assert before == {"bula-trust": 1, "gfce": 2, "access-now": 2, "bula-foundation": 1}
     assert "Merged Bula Trust into bula-foundation" in actors(
-        "merge", "Bula Trust", "bula-foundation", "--reference", own
+        "merge", "Bula Trust", "bula-foundation", "--unlisted", "--reference", own
     )
     actors("merge", "access-now", "gfce", "--reference", own)
     built = run("build", source, "--into", releases, "--reference", own)

@@ -46,8 +46,9 @@ def test_added_actor_keeps_the_key_of_its_name(tmp_path: Path) -> None:
 def test_wrong_actor_changes_nothing(tmp_path: Path, actor: NewActor, problem: str) -> None:
     add_actor(tmp_path, TRUST)
     before = (tmp_path / "actors.csv").read_bytes()
-    with pytest.raises(ReferenceDataError, match=problem):
+    with pytest.raises(ReferenceDataError, match=problem) as raised:
         add_actor(tmp_path, actor)
+    assert "line" not in raised.value.what, "the file has no such row"
     assert (tmp_path / "actors.csv").read_bytes() == before
     assert [path.name for path in tmp_path.iterdir() if path.suffix == ".csv"] == ["actors.csv"]
 
@@ -78,7 +79,7 @@ def test_merged_actor_gives_its_names_and_keys(tmp_path: Path) -> None:
 
 
 def test_unlisted_actor_is_merged_by_its_name(tmp_path: Path) -> None:
-    merge_actors(tmp_path, "Institute that No List Knows", "gfce")
+    merge_actors(tmp_path, "Institute that No List Knows", "gfce", unlisted=True)
     found = names_of(tmp_path).find("actor", "the institute that no list knows")
     assert found
     assert found.key == names_of(tmp_path).former["institute-that-no-list-knows"].key == "gfce"
@@ -95,7 +96,9 @@ def test_parent_merged_into_its_part_leaves_no_loop(tmp_path: Path) -> None:
     [
         ("gfce", "Nobody", "not a listed actor"),
         ("gfce", "Global Forum on Cyber Expertise", "already the same actor"),
-        ("Global Forum on Cyber Expertize", "access-now", "no actor"),
+        ("Global Forum on Cyber Expertize", "access-now", r"Did you mean gfce \(Global Forum on Cyber Expertise\)"),
+        ("Institute that No List Knows", "gfce", "no actor 'Institute that No List Knows'\n.*add --unlisted"),
+        ("gfce", "Acess Now", r"Did you mean access-now \(Access Now\)\? To add it: cybilgraph actors add"),
     ],
 )
 def test_wrong_merge_is_refused(tmp_path: Path, old: str, new: str, problem: str) -> None:

@@ -54,8 +54,9 @@ def add(
 @actors.command()
 @click.argument("old")
 @click.argument("new")
+@click.option("--unlisted", is_flag=True, help="OLD is a name in records that is not in the reference data.")
 @_INTO
-def merge(old: str, new: str, folder: Path) -> None:
+def merge(old: str, new: str, unlisted: bool, folder: Path) -> None:
     """Record that OLD is the same organisation as NEW. Give each by key or name.
 
     Projects of OLD become projects of NEW, whose names include those of OLD. The IRI of OLD redirects to that of NEW.
@@ -66,5 +67,5 @@ def merge(old: str, new: str, folder: Path) -> None:
     """
     from cybilgraph.model.own_actors import merge_actors
 
-    entry = merge_actors(folder, old, new)
+    entry = merge_actors(folder, old, new, unlisted)
     print_safely(f"Merged {old} into {entry.key} in {folder / 'actors.csv'}. The next build with --reference uses it.")

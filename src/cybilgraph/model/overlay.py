@@ -37,6 +37,14 @@ _REFERENCES = {
 _ADDRESSES = ("homepage", "source", "same_as")
 
 
+class ReferenceRowError(ReferenceDataError):
+    """A cell of a table is wrong: its column, and why."""
+
+    def __init__(self, row: OverlayRow, column: str, problem: str, hint: str) -> None:
+        super().__init__(f"{row.path}, line {row.line}, column {column}: {problem}", hint)
+        self.column, self.problem = column, problem
+
+
 class OverlayRow(NamedTuple):
     """A row of a table, with the file and line for messages."""
 
@@ -44,9 +52,9 @@ class OverlayRow(NamedTuple):
     line: int
     cells: Mapping[str, str]
 
-    def error(self, column: str, problem: str, hint: str) -> ReferenceDataError:
+    def error(self, column: str, problem: str, hint: str) -> ReferenceRowError:
         """Return the error that a cell is wrong."""
-        return ReferenceDataError(f"{self.path}, line {self.line}, column {column}: {problem}", hint)
+        return ReferenceRowError(self, column, problem, hint)
 
 
 def use_overlay(folder: Path | None) -> None:
@@ -89,7 +97,7 @@ def read_rows(path: Path, text: str, columns: Collection[str] = ()) -> Iterator[
     reader = csv.DictReader(StringIO(text, newline=""), strict=True)
     try:
         header = reader.fieldnames or ()
-        if columns and (wrong := [*(set(columns) - set(header)), *(set(header) - set(columns))]):
+        if columns and (wrong := [name for name in (*columns, *header) if not (name in columns and name in header)]):
             what = "is missing" if wrong[0] in columns else "is unknown"
             raise ReferenceDataError(
                 f"{path}, line 1: the column {wrong[0]!r} {what}", f"Make this the first line: {','.join(columns)}"

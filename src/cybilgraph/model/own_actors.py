@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cybilgraph.errors import ReferenceDataError
 from cybilgraph.model.gazetteer import OVERLAID_FILES, REFERENCE_FILES, Gazetteer, GazetteerEntry, slug
-from cybilgraph.model.overlay import read_overlay, read_rows
+from cybilgraph.model.overlay import ReferenceRowError, read_overlay, read_rows
 from cybilgraph.model.resources import REFERENCE
 from cybilgraph.model.state_bodies import find_actor
 from cybilgraph.runtime.files import atomic_write
@@ -58,19 +58,20 @@ def add_actor(folder: Path, actor: NewActor) -> GazetteerEntry:
     return _change(folder, change)
 
 
-def merge_actors(folder: Path, old: str, new: str) -> GazetteerEntry:
+def merge_actors(folder: Path, old: str, new: str, unlisted: bool = False) -> GazetteerEntry:
     """Record that an actor is the same as another one, which gets its names and its former keys.
 
-    Both are given by key or name.
+    Both are given by key or name. With ``unlisted``, the first may be a name that only records have.
 
-    Raises ReferenceDataError if the other is not listed, or both are the same.
+    Raises ReferenceDataError if one of them is not listed, or both are the same.
     """
 
     def change(names: Gazetteer, rows: dict[str, _Row]) -> str:
-        kept, merged = names.find_by_key("actor", new) or names.find("actor", new), _find(names, old)
+        kept, merged = names.find_by_key("actor", new) or names.find("actor", new), _find(names, old, unlisted)
         if kept is None:
             raise ReferenceDataError(
-                f"{new!r} is not a listed actor", f'Add it first: cybilgraph actors add "{new}" --reference {folder}'
+                f"{new!r} is not a listed actor",
+                f'{_close(names, new)}To add it: cybilgraph actors add "{new}" --type TYPE --reference {folder}',
             )
         if merged.key == kept.key:
             raise ReferenceDataError(
@@ -104,7 +105,12 @@ def _change(folder: Path, change: Callable[[Gazetteer, dict[str, _Row]], str]) -
             writer = csv.DictWriter(output, columns, lineterminator="\n")
             writer.writeheader()
             writer.writerows(rows.values())
-            changed = Gazetteer(REFERENCE, texts | {path: output.getvalue()})
+            try:
+                changed = Gazetteer(REFERENCE, texts | {path: output.getvalue()})
+            except ReferenceRowError as error:  # its line is one of a table that is not written
+                raise ReferenceDataError(
+                    f"{path}: the new row would be wrong in the column {error.column}: {error.problem}", error.hint
+                ) from error
             file.write(output.getvalue().encode())
     except OSError as error:
         raise ReferenceDataError(
@@ -117,13 +123,20 @@ def _columns(names: Gazetteer) -> list[str]:
     return list(next(iter(names.entries["actor"].values())).row)
 
 
-def _find(names: Gazetteer, text: str) -> GazetteerEntry:
-    """Return the actor with a key or name; a new entry with the name if it is not listed, nor misspelt."""
+def _find(names: Gazetteer, text: str, unlisted: bool) -> GazetteerEntry:
+    """Return the actor with a key or name; with ``unlisted``, a new entry if the name is not listed, nor misspelt."""
     if found := names.find_by_key("actor", text) or names.find("actor", text):
         return found
-    if near := names.find_near("actor", text):
-        raise ReferenceDataError(f"There is no actor {text!r}", f"Did you mean {near.key} ({near.name})?")
-    return find_actor(text)
+    if unlisted and not names.find_near("actor", text):
+        return find_actor(text)
+    hint = "If it is a name that records give, although it is not in the reference data, add --unlisted."
+    raise ReferenceDataError(f"There is no actor {text!r}", f"{_close(names, text)}{hint}")
+
+
+def _close(names: Gazetteer, text: str) -> str:
+    """Return a question with the listed actors that a text may mean; empty if there is none."""
+    near = dict.fromkeys(f"{entry.key} ({entry.name})" for entry in names.suggestions("actor", text)[:3])
+    return f"Did you mean {' or '.join(near)}? " if near else ""
 
 
 def _key(names: Gazetteer, kind: str, text: str) -> str:

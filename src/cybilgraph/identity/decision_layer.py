@@ -391,8 +391,7 @@ class _Application:
                         "decision-review",
                         who=self._curator(one),
                         day=one.when[:10],
-                        field=one.field,
-                        name=one.published_value,
+                        what=f"{one.field.replace('_', ' ')} {one.published_value}".rstrip(),
                     )
                 )
         self._withheld.remove_from(self._captured)  # to know its texts

@@ -74,6 +74,26 @@ def test_accepting_decides_each_changed_field_and_writes_nothing_else(
         queue.accept(taken.id, records, decisions, "Ana")
 
 
+def test_single_fields_are_accepted(queue: SuggestionQueue, records: Path, decisions: Path) -> None:
+    text = EDITED.replace("Finished", "Ongoing").replace("Apr 2018", "May 2018")
+    taken = queue.send(suggestion(text=text))
+    (records / SEED.name).write_text(TEXT.replace("Finished", "Unknown"), encoding="utf-8")
+    with pytest.raises(SuggestionError, match="does not change title") as raised:
+        queue.accept(taken.id, records, decisions, "Ana", columns=["end", "title"])
+    assert raised.value.hint.startswith("It changes: ")
+    assert not decisions.exists()
+    done = run(
+        *("suggestions", "accept", queue.folder, taken.id, "--records", records, "--decisions", decisions),
+        *("--who", "Ana", "--field", "end", "--field", "start"),
+    )
+    assert (done.returncode, done.stderr) == (0, b""), "the conflict about the status does not matter"
+    assert sorted(done.stdout.decode().splitlines()) == [
+        "Decided: G0020 · end Mar 2020 → Apr 2020",
+        "Decided: G0020 · start Apr 2018 → May 2018",
+    ]
+    assert list(queue.pending()) == []
+
+
 @pytest.mark.slow
 def test_accepted_edit_of_a_workbook_holds_when_the_workbook_is_saved_again(
     queue: SuggestionQueue, tmp_path: Path, decisions: Path

@@ -91,11 +91,21 @@ def show_suggestion(folder: Path, name: str, records: Path, decisions: Path | No
 @_RECORDS
 @DECISIONS_TO_ADD
 @WHO
+@click.option(
+    "--field",
+    "fields",
+    multiple=True,
+    metavar="COLUMN",
+    help="Accept only the changes of this field, such as end, and drop the others. May be repeated.",
+)
 @click.option("--force", is_flag=True, help="Accept it even if the same fields have been changed elsewhere since.")
-def accept(folder: Path, name: str, records: Path, decisions: Path, who: str, force: bool) -> None:
+def accept(
+    folder: Path, name: str, records: Path, decisions: Path, who: str, fields: tuple[str, ...], force: bool
+) -> None:
     """Accept a suggestion as decisions.
 
-    Adds a decision for each field that the suggestion changes. Builds with these decisions apply them.
+    Adds a decision for each field that the suggestion changes, or only for those given with --field. Builds with these
+    decisions apply them.
 
     \b
     Example:
@@ -105,7 +115,7 @@ def accept(folder: Path, name: str, records: Path, decisions: Path, who: str, fo
     from cybilgraph.identity.decisions import describe_decision
     from cybilgraph.web.suggestions import SuggestionQueue
 
-    for one in SuggestionQueue(folder).accept(name, records, decisions, who, force):
+    for one in SuggestionQueue(folder).accept(name, records, decisions, who, force, fields):
         _print_lines(f"Decided: {describe_decision(one)}")
 
 

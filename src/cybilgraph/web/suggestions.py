@@ -16,7 +16,7 @@ import difflib
 import json
 import re
 import secrets
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -205,21 +205,39 @@ class SuggestionQueue:
             raise SuggestionError(f"{path} is damaged", "Delete the file.") from error
         return replace(found, id=name)
 
-    def accept(self, name: str, records: Path, decisions: Path, who: str, force: bool = False) -> list[Decision]:
+    def accept(
+        self,
+        name: str,
+        records: Path,
+        decisions: Path,
+        who: str,
+        force: bool = False,
+        columns: Collection[str] = (),
+    ) -> list[Decision]:
         """Add the decisions of a suggestion to a folder of decisions, and return them.
 
-        ``records`` is the folder of the records. Raises SuggestionError if a field has been edited elsewhere since the
-        edit began, unless ``force`` is true; and always if the suggestion changes nothing, or its text is not a record
-        of the same project in the same format. Raises DecisionError.
+        ``records`` is the folder of the records. With ``columns``, only decisions on these fields are added. Raises
+        SuggestionError if one of the fields has been edited elsewhere since the edit began, unless ``force`` is true;
+        and always if the suggestion does not change them, or its text is not a record of the same project in the same
+        format. Raises DecisionError.
         """
         with self._locked():
             suggestion = self.get(name)
             found, conflicts = propose_decisions(suggestion, records, decisions, who)
+            changed = list(dict.fromkeys(map(column_of, found)))
+            if unchanged := [column for column in columns if column not in changed]:
+                raise SuggestionError(
+                    f"The suggestion does not change {', '.join(unchanged)}", f"It changes: {', '.join(changed)}."
+                )
+            if columns:
+                found = [one for one in found if column_of(one) in columns]
+                conflicts = [column for column in conflicts if column in columns]
             if conflicts and not force:
                 raise SuggestionError(
                     f"{', '.join(conflicts)}: changed elsewhere since the edit began",
                     f"See both changes: cybilgraph suggestions show {self.folder} {name} --records {records}\n"
-                    "  Reject the suggestion, or accept it with --force, so that it replaces the other changes.",
+                    "  Reject the suggestion, or accept other fields with --field, or replace the other changes with "
+                    "--force.",
                 )
             added = append_decisions(decisions, found)
             self._archive(suggestion, ACCEPTED)

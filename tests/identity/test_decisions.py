@@ -17,6 +17,7 @@ from cybilgraph.errors import DecisionError
 from cybilgraph.identity.decisions import (
     COLUMNS,
     Decision,
+    DecisionLog,
     Decisions,
     Verdict,
     append_decisions,
@@ -177,6 +178,46 @@ def test_undone_decision_is_not_in_force(tmp_path: Path) -> None:
 
 def text_of(folder: Path) -> str:
     return (folder / "ana.csv").read_text(encoding="utf-8-sig")
+
+
+def test_log_follows_every_change_of_the_folder(tmp_path: Path) -> None:
+    log = DecisionLog(tmp_path / "new")
+    assert log.refresh() is False
+
+    def follows() -> bool:
+        """Refresh the log, and return whether something has changed; it must then be as if it had been read anew."""
+        has_changed = log.refresh()
+        fresh = DecisionLog(log_folder)
+        fresh.refresh()
+        assert log.latest(0, 100) == fresh.latest(0, 100)
+        assert (log.of("G0020"), log.findings) == (fresh.of("G0020"), fresh.findings)
+        lines = [[(one.file, one.line) for one, _ in each.latest(0, 100)[0]] for each in (log, fresh)]
+        assert lines[0] == lines[1]
+        return has_changed
+
+    log_folder = tmp_path / "new"
+    first, second = append_decisions(log_folder, [ONE, replace(ONE, value="coe")])
+    assert follows()
+    assert not follows()
+    append_decisions(log_folder, [second.undo(), replace(ONE, value="cto", who="Bea")])
+    assert follows()
+    assert (log.find(second.id), log.find(first.id)) == (None, first)
+    file = next(path for path in sorted(log_folder.glob("*.csv")) if first.id in path.read_text())
+    with file.open("a") as lines:
+        lines.write("not a decision, and without an end")
+    assert follows()
+    append_decisions(log_folder, [replace(ONE, value="itu")])
+    assert follows()
+    text = file.read_text()
+    file.write_text(text.replace("coe", "itu", 1) + "x\n")  # an edit that keeps the length, and one that adds
+    assert follows()
+    file.write_bytes(file.read_bytes().replace(b"\n", b"\r"))
+    assert follows()
+    append_decisions(log_folder, [replace(first, value="something else")])  # with the same id
+    assert follows()
+    file.unlink()
+    assert follows()
+    assert [one.who for one, _ in log.latest(0, 100)[0]] == ["Bea"]
 
 
 def test_file_with_carriage_returns_is_read(tmp_path: Path) -> None:

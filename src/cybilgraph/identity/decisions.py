@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import heapq
 import io
 import pickle
 import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, fields, replace
 from dataclasses import field as attribute
-from dataclasses import fields, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
@@ -55,14 +54,20 @@ CREATE TABLE decision (
     id TEXT, hash TEXT, record TEXT, subject TEXT, moment TEXT, file TEXT, line INTEGER, pickled BLOB,
     PRIMARY KEY (id, hash)) WITHOUT ROWID;
 CREATE INDEX by_record ON decision (record, subject, moment);
+CREATE INDEX by_moment ON decision (moment, file, line);
 CREATE TABLE undone (id TEXT, pickled BLOB);
+CREATE INDEX undone_by_id ON undone (id);
 """
 #: Of lines with one id that say different things, all but the first do not apply.
 _CONTRADICTING = """
-CREATE TEMPORARY TABLE later AS
-SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY id ORDER BY file, line) AS place FROM decision)
-WHERE place > 1
+SELECT id, hash, pickled FROM decision JOIN (SELECT id, count(*) AS count FROM decision GROUP BY id) USING (id)
+WHERE count > 1 ORDER BY file, line
 """
+_LATEST = """
+SELECT pickled, (SELECT pickled FROM undone WHERE undone.id = decision.id ORDER BY rowid DESC LIMIT 1)
+FROM decision ORDER BY moment DESC, file DESC, line DESC LIMIT ? OFFSET ?
+"""
+_BY_ID = "SELECT pickled FROM decision WHERE id = ? AND id NOT IN (SELECT id FROM undone)"
 _UNDONE_OF_NONE = "SELECT pickled FROM undone WHERE id NOT IN (SELECT id FROM decision)"
 _IN_FORCE = """
 SELECT pickled FROM (
@@ -245,30 +250,11 @@ def read_decisions(folder: Path, text: str = "") -> Iterator[Decision | Finding]
             with path.open(encoding="utf-8", errors="surrogateescape", newline=None) as file:
                 yield from _read_lines(path, file, text)
     except OSError as error:
-        raise DecisionError(
-            f"{error.filename or folder} cannot be read: {error.strerror}", "Check its permissions."
-        ) from error
+        raise _unreadable(folder, error) from error
 
 
-def latest_decisions(folder: Path, skip: int, count: int) -> tuple[list[tuple[Decision, Decision | None]], int]:
-    """Return some decisions of a folder, newest first, each with the one that withdrew it, and the number of all.
-
-    Raises DecisionError.
-    """
-    undone: dict[str, Decision] = {}
-    total = 0
-
-    def decisions() -> Iterator[Decision]:
-        nonlocal total
-        for one in read_decisions(folder):
-            if isinstance(one, Decision) and one.verdict is Verdict.UNDO:
-                undone[one.new_value] = one
-            elif isinstance(one, Decision):
-                total += 1
-                yield one
-
-    newest = heapq.nlargest(skip + count, decisions(), key=lambda one: (one.when, one.file, one.line))
-    return [(one, undone.get(one.id)) for one in newest[skip:]], total
+def _unreadable(folder: Path, error: OSError) -> DecisionError:
+    return DecisionError(f"{error.filename or folder} cannot be read: {error.strerror}", "Check its permissions.")
 
 
 def decision_files(folder: Path) -> list[Path]:
@@ -281,12 +267,18 @@ def decision_files(folder: Path) -> list[Path]:
         return []
 
 
-def _read_lines(path: Path, lines: Iterable[str], text: str = "") -> Iterator[Decision | Finding]:
+def _read_lines(
+    path: Path, lines: Iterable[str], text: str = "", header: list[str] | None = None, first: int = 1
+) -> Iterator[Decision | Finding]:
+    """Yield the decisions in lines of a file, the number of the first of which is given.
+
+    ``header`` has the names of the columns in a line above them, and changes if they have another one.
+    """
+    header = [] if header is None else header
     csv.field_size_limit(2 * _MAX_CELL_CHARS + 2)  # global; an escaped character takes two
-    header: list[str] = []
     broken = 0
     text = text.replace("\\", "\\\\").replace('"', '""')
-    for number, raw in enumerate(lines, start=1):
+    for number, raw in enumerate(lines, start=first):
         if text not in raw and not ("verdict" in raw and "field" in raw):
             continue
         cells: list[str] = []
@@ -295,7 +287,7 @@ def _read_lines(path: Path, lines: Iterable[str], text: str = "") -> Iterator[De
             if not any(cells):
                 continue
             if "verdict" in cells and "field" in cells:  # again after two new files were merged
-                header = cells
+                header[:] = cells
             else:
                 yield _parse(path.name, number, header, cells)
         except (ValueError, csv.Error) as error:
@@ -435,20 +427,10 @@ class Decisions:
         Raises DecisionError.
         """
         self._base = TemporaryDatabase(_SCHEMA)
-        #: Findings about lines that are not decisions.
-        self.findings: list[Finding] = []
-        #: Those about lines that may have rejected something, which a release would then publish again.
-        self.lost_rejections: list[Finding] = []
-        self._undone: list[tuple[str, bytes]] = []
+        #: Findings about lines that are not decisions, or contradict others.
+        self._unread: list[Finding] = []
         if folder:
-            self._base.fill("INSERT OR IGNORE INTO decision VALUES (?, ?, ?, ?, ?, ?, ?, ?)", self._rows(folder, text))
-            self._base.fill("INSERT INTO undone VALUES (?, ?)", self._undone)
-            self._base.run(_CONTRADICTING)
-            query = "SELECT pickled FROM later ORDER BY file, line"
-            self._report(query, "an earlier line with the same id says something else")
-            self._base.run("DELETE FROM decision WHERE (id, hash) IN (SELECT id, hash FROM later)")
-            self.lost_rejections = [one for one in self.findings if ("is_yes", "True") not in one.values]
-            self._report(_UNDONE_OF_NONE, "there is no decision with the id in the column new_value")
+            self._take(read_decisions(folder, text))
 
     def __enter__(self) -> Self:
         return self
@@ -456,20 +438,45 @@ class Decisions:
     def __exit__(self, *_: object) -> None:
         self._base.close()
 
-    def _rows(self, folder: Path, text: str) -> Iterator[tuple[object, ...]]:
-        for one in read_decisions(folder, text):
-            if isinstance(one, Finding):
-                self.findings.append(one)
-            elif one.verdict is Verdict.UNDO:
-                self._undone.append((one.new_value, pickle.dumps(one)))
-            else:
-                content = checksum(repr([getattr(one, name) for name in COLUMNS]))
-                yield one.id, content, one.record, one.subject, one.when, one.file, one.line, pickle.dumps(one)
+    @property
+    def findings(self) -> list[Finding]:
+        """Findings about lines that do not apply."""
+        reason = "there is no decision with the id in the column new_value"
+        return [*self._unread, *self._reported(self._base.rows(_UNDONE_OF_NONE), reason)]
 
-    def _report(self, query: str, reason: str) -> None:
-        for (pickled,) in self._base.rows(query):
-            one: Decision = pickle.loads(pickled)  # noqa: S301 - see _rows
-            self.findings.append(one.finding("decision-unread", reason=reason, is_yes=one.verdict is Verdict.YES))
+    @property
+    def lost_rejections(self) -> list[Finding]:
+        """Those about lines that may have rejected something, which a release would then publish again."""
+        return [one for one in self._unread if ("is_yes", "True") not in one.values]
+
+    def _take(self, found: Iterable[Decision | Finding]) -> None:
+        """Add decisions and findings."""
+        undone: list[tuple[str, bytes]] = []
+
+        def rows() -> Iterator[tuple[object, ...]]:
+            for one in found:
+                if isinstance(one, Finding):
+                    self._unread.append(one)
+                elif one.verdict is Verdict.UNDO:
+                    undone.append((one.new_value, pickle.dumps(one)))
+                else:
+                    content = checksum(repr([getattr(one, name) for name in COLUMNS]))
+                    yield one.id, content, one.record, one.subject, one.when, one.file, one.line, pickle.dumps(one)
+
+        self._base.fill("INSERT OR IGNORE INTO decision VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows())
+        self._base.fill("INSERT INTO undone VALUES (?, ?)", undone)
+        known: set[str] = set()
+        for name, content, pickled in list(self._base.rows(_CONTRADICTING)):
+            if name in known:
+                reason = "an earlier line with the same id says something else"
+                self._unread += self._reported([(pickled,)], reason)
+                self._base.run("DELETE FROM decision WHERE id = ? AND hash = ?", name, content)
+            known.add(name)
+
+    def _reported(self, rows: Iterable[tuple[bytes]], reason: str) -> Iterator[Finding]:
+        for (pickled,) in rows:
+            one: Decision = pickle.loads(pickled)  # noqa: S301 - see _take
+            yield one.finding("decision-unread", reason=reason, is_yes=one.verdict is Verdict.YES)
 
     def records(self) -> Iterator[str]:
         """Yield the key of each record with decisions, in order."""
@@ -478,7 +485,7 @@ class Decisions:
 
     def of(self, record: str) -> list[Decision]:
         """Return the decisions in force on a record, or on actors in all records (""), the oldest first."""
-        return [pickle.loads(pickled) for (pickled,) in self._base.rows(_IN_FORCE, record)]  # noqa: S301 - see _rows
+        return [pickle.loads(pickled) for (pickled,) in self._base.rows(_IN_FORCE, record)]  # noqa: S301 - see _take
 
     def same_records(self) -> Iterator[tuple[str, str]]:
         """Yield the keys of each two records that describe one project."""
@@ -491,3 +498,66 @@ class Decisions:
     def _pairs(self) -> Iterator[tuple[tuple[str, str], Verdict]]:
         for record in self.records():
             yield from (((record, one.value), one.verdict) for one in self.of(record) if one.field == SAME)
+
+
+@dataclass(slots=True)
+class _ReadFile:
+    """What was read of a file: the number and the checksum of its bytes, its lines, and the names of its columns."""
+
+    size: int = 0
+    digest: bytes = b""
+    lines: int = 0
+    header: list[str] = attribute(default_factory=list)
+
+    def continues(self, content: bytes) -> bool:
+        """Return whether the file has only grown, by complete lines."""
+        is_complete = len(content) == self.size or content[: self.size].endswith(b"\n")
+        return is_complete and hashlib.sha256(content[: self.size]).digest() == self.digest
+
+
+class DecisionLog(Decisions):
+    """The decisions of a folder in which others decide. Only what was added is read. Threads must take turns."""
+
+    def __init__(self, folder: Path) -> None:
+        """Read nothing yet: call ``refresh``."""
+        super().__init__(None)
+        self._folder = folder
+        self._state: list[tuple[str, int, int, int]] = []
+        self._files: dict[str, _ReadFile] = {}
+
+    def refresh(self) -> bool:
+        """Read what has changed in the folder, and return whether anything has. Raises DecisionError."""
+        try:
+            stats = [(path.name, path.stat()) for path in decision_files(self._folder)]
+            state = [(name, file.st_ino, file.st_size, file.st_mtime_ns) for name, file in stats]
+            if state == self._state:
+                return False
+            contents = {name: (self._folder / name).read_bytes() for name, *_ in state}
+        except OSError as error:
+            raise _unreadable(self._folder, error) from error
+        if not all(name in contents and file.continues(contents[name]) for name, file in self._files.items()):
+            self._base.run("DELETE FROM decision")
+            self._base.run("DELETE FROM undone")
+            self._files.clear()
+            self._unread.clear()
+        for name, content in contents.items():
+            file = self._files.setdefault(name, _ReadFile())
+            if len(content) > file.size:
+                added = content[file.size :].decode(errors="surrogateescape")
+                lines = io.StringIO(added, newline=None).readlines()
+                self._take(_read_lines(self._folder / name, lines, header=file.header, first=file.lines + 1))
+                file.size, file.digest = len(content), hashlib.sha256(content).digest()
+                file.lines += len(lines)
+        self._state = state
+        return True
+
+    def latest(self, skip: int, count: int) -> tuple[list[tuple[Decision, Decision | None]], int]:
+        """Return some decisions, newest first, each with the one that withdrew it, and the number of all."""
+        rows = self._base.rows(_LATEST, count, skip)
+        found = [(pickle.loads(one), pickle.loads(undo) if undo else None) for one, undo in rows]  # noqa: S301
+        return found, int(self._base.value("SELECT count(*) FROM decision"))
+
+    def find(self, name: str) -> Decision | None:
+        """Return the decision with an id, unless it was withdrawn."""
+        found = self._base.value(_BY_ID, name)
+        return pickle.loads(found) if found else None  # noqa: S301

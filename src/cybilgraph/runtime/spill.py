@@ -37,13 +37,13 @@ def keep_in_memory() -> None:
 
 
 class TemporaryDatabase:
-    """A SQLite database in an unnamed file, which disappears when it is closed.
+    """A SQLite database in an unnamed file, which disappears when it is closed. Threads that share it must take turns.
 
     Raises StorageError if the disk is full or fails.
     """
 
     def __init__(self, schema: str) -> None:
-        self._connection = sqlite3.connect(_DATABASE, isolation_level=None)
+        self._connection = sqlite3.connect(_DATABASE, isolation_level=None, check_same_thread=False)
         # The data does not outlive the process, so it needs neither journal nor synchronous writes.
         self._connection.executescript(
             f"PRAGMA cache_size = -{_CACHE_KIBIBYTES}; PRAGMA temp_store = {_TEMP_STORE}; PRAGMA journal_mode = OFF; "

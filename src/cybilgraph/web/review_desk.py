@@ -1,6 +1,7 @@
 """The claims that curators decide on, shared by all curators who are logged in.
 
-Whenever the folder of decisions changes, it is read again, so that decisions made in the terminal apply immediately.
+Whenever the folder of decisions changes, what was added is read, so that decisions made in the terminal apply
+immediately.
 """
 
 from __future__ import annotations
@@ -10,16 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cybilgraph.errors import DecisionError
 from cybilgraph.identity.decisions import (
     Decision,
-    Decisions,
-    Verdict,
+    DecisionLog,
     append_decisions,
     checksum,
-    decision_files,
-    latest_decisions,
-    read_decisions,
 )
 from cybilgraph.pipeline.review_queue import OpenClaim, claim_key, decide_once, open_claims
 from cybilgraph.release import Release
@@ -41,7 +37,9 @@ class ReviewDesk:
         self._release = ""
         #: By id, in the order of the review.
         self._claims: dict[str, OpenClaim] = {}
-        self._read_at: object = None
+        #: Whether the decisions on these claims have changed since they were looked up.
+        self._is_stale = False
+        self._log = DecisionLog(folder)
         self._decided: dict[str, Decision] = {}
 
     def claims(self, release: Release) -> tuple[dict[str, OpenClaim], dict[str, Decision]]:
@@ -67,21 +65,21 @@ class ReviewDesk:
         Raises DecisionError.
         """
         with self._turn():
-            found = None
-            for one in read_decisions(self.folder):
-                if isinstance(one, Decision) and one.verdict is Verdict.UNDO and one.new_value == decision_id:
-                    return None
-                if isinstance(one, Decision) and one.verdict is not Verdict.UNDO and one.id == decision_id:
-                    found = one
+            self._refresh()
+            found = self._log.find(decision_id)
             if not found or found.who != who:
                 return None
             append_decisions(self.folder, [found.undo()])
             return found
 
     def history(self, skip: int, count: int) -> tuple[list[tuple[Decision, Decision | None]], int]:
-        """Return decisions as ``latest_decisions`` does."""
-        with yield_turn():
-            return latest_decisions(self.folder, skip, count)
+        """Return some decisions, newest first, each with the one that withdrew it, and the number of all.
+
+        Raises DecisionError.
+        """
+        with self._turn():
+            self._refresh()
+            return self._log.latest(skip, count)
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
@@ -95,25 +93,23 @@ class ReviewDesk:
         if self._release != name or is_used_up:
             found = open_claims(release, self.folder, self._max_claims, seed=0)
             self._claims = {claim_id(one): one for one in found}
-            self._release, self._read_at = name, None
+            self._release, self._is_stale = name, True
         return self._claims
 
     def _decisions(self) -> dict[str, Decision]:
-        try:
-            files = [(path.name, path.stat()) for path in decision_files(self.folder)]
-        except OSError as error:
-            raise DecisionError(
-                f"{error.filename or self.folder} cannot be read: {error.strerror}", "Check its permissions."
-            ) from error
-        now = [(name, file.st_ino, file.st_size, file.st_mtime_ns) for name, file in files]
-        if self._read_at != now:
-            ids = {(one.record, one.claim.field, one.claim.key): name for name, one in self._claims.items()}
-            with Decisions(self.folder) as decided:
-                made = [one for record in {record for record, _, _ in ids} for one in decided.of(record)]
-            known = ((ids.get((one.record, one.field, claim_key(one))), one) for one in made)
-            self._decided = {name: one for name, one in known if name}
-            self._read_at = now
+        self._refresh()
         return self._decided
+
+    def _refresh(self) -> None:
+        """Read what was decided since, and find the decisions on the selected claims."""
+        self._is_stale |= self._log.refresh()
+        if not self._is_stale:
+            return
+        ids = {(one.record, one.claim.field, one.claim.key): name for name, one in self._claims.items()}
+        made = (one for record in {record for record, _, _ in ids} for one in self._log.of(record))
+        known = ((ids.get((one.record, one.field, claim_key(one))), one) for one in made)
+        self._decided = {name: one for name, one in known if name}
+        self._is_stale = False
 
 
 def claim_id(one: OpenClaim) -> str:

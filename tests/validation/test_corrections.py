@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 
 from cybilgraph import pipeline
+from cybilgraph.model.example_workbooks import write_example_workbook
 from cybilgraph.pipeline import check_inputs
 from cybilgraph.readers import Input
+from cybilgraph.validation.fixes import apply_fixes
+from cybilgraph.validation.outputs import OUTPUTS
 
 
 @pytest.mark.parametrize(
@@ -54,13 +59,51 @@ def test_misspelt_country_gets_a_proposal_only_if_one_country_is_closest(
     ("printed", "advice"),
     [
         *((day, "no-such-day") for day in ("2021-02-31", "31/02/2020", "30 February 2022", "29 Feb 2023")),
-        *((words, "") for words in ("after the rains", "31", "32 May 2020", "2021-13-31")),
+        *((day, "no-such-month") for day in ("2021-13-31", "2021-00", "13/2020", "01/13/2020", "31.13.2020")),
+        *((words, "") for words in ("after the rains", "31", "32 May 2020", "2021-13-32")),
     ],
 )
-def test_day_that_does_not_exist_is_distinguished_from_an_unreadable_date(printed: str, advice: str) -> None:
+def test_day_or_month_that_does_not_exist_is_distinguished_from_an_unreadable_date(printed: str, advice: str) -> None:
     found = check_inputs([Input("a.csv", data=f"title,start\nA training,{printed}\n".encode())]).findings
     [date] = [finding for finding in found if finding.rule.endswith("#date-form")]
     assert date.advice == advice
+
+
+@pytest.mark.parametrize("cell", ["Tongo; Tonga", "Tonga; Tongo", "Fiji; Tongo; Tonga"])
+@pytest.mark.parametrize("name", ["a.csv", "a.xlsx"])
+def test_misspelt_name_beside_the_right_one_is_deleted(name: str, cell: str) -> None:
+    table = f"title,countries\nA training,{cell}\n"
+    content = write_example_workbook(table) if name.endswith(".xlsx") else table.encode()
+    found = check_inputs([Input(name, data=content)], excerpts=True).findings
+    [country] = [finding for finding in found if finding.rule.endswith("#country-type")]
+    assert country.suggestion.startswith("Tonga is already in this list. Delete “Tongo”")
+    assert country.proposal
+    assert country.proposal.new == ""
+    change = apply_fixes(name, content, [country.proposal]).diff()
+    assert (
+        f"+{'A training,' if name == 'a.csv' else ''}{cell.replace('Tongo; ', '').replace('; Tongo', '')}\n" in change
+    )
+
+
+@pytest.mark.parametrize("cell", ["Sprng 2021", "=2000+18"])
+def test_cell_with_an_unread_value_is_not_called_empty(cell: str) -> None:
+    """It gets one finding, about its value."""
+    table = write_example_workbook(f"title,status,end\nA training,Finished,{cell}\n")
+    found = check_inputs([Input("a.xlsx", data=table)]).findings
+    assert [one.rule.rpartition("#")[2] for one in found if one.cell_name == "C2"] == [
+        "formula-without-value" if cell.startswith("=") else "date-form"
+    ]
+
+
+def test_cell_with_a_placeholder_is_not_called_empty() -> None:
+    report = check_inputs([Input("a.csv", data=b"title,themes,funders\nA training,n/a,\n")], excerpts=False)
+    text = io.StringIO()
+    OUTPUTS["text"](report, text)
+    lines = [line.strip() for line in text.getvalue().splitlines()]
+    assert "funders: empty" in lines
+    assert "themes" in lines
+    assert "themes: empty" not in lines
+    assert "→ Fill in the column “themes”." not in lines
 
 
 ADDRESSES = {

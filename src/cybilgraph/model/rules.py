@@ -168,7 +168,9 @@ def drop_superseded(report: Report) -> None:
 
     def is_not_superseded(found: Finding) -> bool:
         places = (found.record, (found.file, found.line, found.column))
-        return not any((found.rule, place) in better for place in places)
+        # No violation is lost, and any other finding that a cell is empty, if it is superseded there.
+        advice = f"{RULES}{found.advice}" if found.severity is not Severity.VIOLATION else ""
+        return not any((rule, place) in better for rule in (found.rule, advice) for place in places)
 
     if better:
         report.keep(is_not_superseded)

@@ -37,6 +37,8 @@ _EMAIL = re.compile(r"([^@\s]+)@{2,}([^@\s.]+(?:\.[^@\s.]+)+)")
 _SERIAL_DATE, _FIRST_SERIAL_DAY = re.compile(r"[2-6]\d{4}"), date(1899, 12, 30)
 #: The days that some months lack. All months have the 28th, and no date with it is ambiguous.
 _LAST_DAY = re.compile(r"\b(?:29|30|31)(?!\d)")
+#: The number of a month, at the places that it has in numeric dates.
+_MONTH = re.compile(r"(?<=^\d{4}[-/])\d\d\b|(?<=^\d\d[./])\d\d(?=[./]\d{4}$)|^\d\d(?=[./]\d{4}$)", re.ASCII)
 _KINDS = {"country-type": "country", "region-type": "region", "group-type": "group", "theme-type": "theme"}
 
 
@@ -57,12 +59,14 @@ def column_for(rule: Rule, source: Source) -> Column | None:
 
 
 def _fill_in(found: Finding, record: Record, column: Column) -> Finding:
-    """Point to the empty cell of a table that needs a value."""
-    found = replace(found, advice="fill-in", values=(*found.values, ("column", column.name)))
-    if found.label:  # the cell says that it was left blank
+    """Point to the cell of a table that needs a value: it is empty, or its text was not read as one."""
+    if not found.label:  # otherwise the cell says that it was left blank
+        line = record.source.line or found.line
+        found = replace(found, line=line, column=column.number, label=column.name, text="")
+    place = found.line, found.column
+    if any((one.line, one.column) == place and one.text for one in record.findings):
         return found
-    line = record.source.line or found.line
-    return replace(found, line=line, column=column.number, label=column.name, text="")
+    return replace(found, advice="fill-in", values=(*found.values, ("column", column.name)))
 
 
 def _suggest_name(found: Finding, record: Record) -> Finding:
@@ -73,10 +77,23 @@ def _suggest_name(found: Finding, record: Record) -> Finding:
         kinds = ("status",) if rule == "status-list" else (_KINDS[rule], "country", "region", "group", "theme")
         near = next((near for kind in kinds if (near := gazetteer.suggestions(kind, found.text))), [])
         entries = _likeliest(found.text, near, record)
+    if len(entries) == 1 and (other := _given_beside(entries[0], found, record)):
+        return other
     names = [entry.closest_name(found.text) for entry in entries]
     if len(names) > 1:  # only a person can choose
         return replace(found, advice="did-you-mean", values=(*found.values, ("meant", " / ".join(names))))
     return _suggested(found, names[0]) if names else found
+
+
+def _given_beside(meant: GazetteerEntry, found: Finding, record: Record) -> Finding | None:
+    """Return the finding with the advice to delete a name whose correct form is in the same cell; None if it is not."""
+    for scope in record.scopes:
+        place = scope.concept.printed.place
+        is_meant = (scope.concept.kind, scope.concept.key) == (meant.kind, meant.key)
+        if is_meant and place and place.is_cell and (place.line, place.column) == (found.line, found.column):
+            values = (*found.values, ("meant", scope.concept.printed.text), ("wrong", found.text))
+            return replace(found, advice="already-given", values=values, proposal=_fix(found, ""))
+    return None
 
 
 def _likeliest(printed: str, near: list[GazetteerEntry], record: Record) -> list[GazetteerEntry]:
@@ -117,11 +134,14 @@ def _point_to_start_date(found: Finding, record: Record) -> Finding:
 
 def _suggest_date(found: Finding, _record: Record) -> Finding:
     """Suggest the date whose serial number a spreadsheet program has stored (44927 is 2023-01-01), or say that there
-    is no such day (2023-02-29).
+    is no such day (2023-02-29) or month (2023-13).
     """
     if not _SERIAL_DATE.fullmatch(found.text):
-        date_in_month = read_date(Text(_LAST_DAY.sub("28", found.text, count=1)))
-        return replace(found, advice="no-such-day") if date_in_month and _LAST_DAY.search(found.text) else found
+        if _LAST_DAY.search(found.text) and read_date(Text(_LAST_DAY.sub("28", found.text, count=1))):
+            return replace(found, advice="no-such-day")
+        if (month := _MONTH.search(found.text)) and read_date(Text(_MONTH.sub("01", found.text, count=1))):
+            return replace(found, advice="no-such-month", values=(*found.values, ("month", month[0])))
+        return found
     day = (_FIRST_SERIAL_DAY + timedelta(days=int(found.text))).isoformat()
     return replace(found, advice="date-serial", values=(*found.values, ("day", day)), proposal=_fix(found, day))
 

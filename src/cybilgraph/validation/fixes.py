@@ -104,7 +104,7 @@ def _fix_workbook(name: str, content: bytes, fixes: Iterable[Fix]) -> FixedWorkb
         row = rows[line - 1] if 0 < line <= len(rows) else []
         before = after = row[column - 1] if 0 < column <= len(row) else ""
         for fix in group:
-            span = _find_words(after, replace(fix, column=1))
+            span = _find_span(after, replace(fix, column=1))
             if span is None or book.has_formula((line, column)):
                 refused.append(fix)
             else:
@@ -127,13 +127,23 @@ def _fix_text(name: str, content: bytes, fixes: Iterable[Fix]) -> FixedFile:
     for fix in sorted(set(fixes), key=lambda fix: (fix.line, fix.column), reverse=True):
         new = write(fix.new)
         line = lines[fix.line - 1] if 0 < fix.line <= len(lines) else ""
-        span = _find_words(line, fix)
+        span = _find_span(line, fix)
         if new is None or span is None or new.encode(encoding, "ignore").decode(encoding) != new:  # not encodable
             refused.append(fix)
         else:
             lines[fix.line - 1] = line[: span[0]] + new + line[span[1] :]
             applied.append(fix)
     return FixedFile(name, text, "".join(lines), mark, encoding, tuple(reversed(applied)), tuple(reversed(refused)))
+
+
+def _find_span(line: str, fix: Fix) -> tuple[int, int] | None:
+    """Return the span that a fix replaces: its words and, to delete them from a list, a separator."""
+    if not (span := _find_words(line, fix)) or fix.new:
+        return span
+    if before := re.search(r"\s*[;|\n]\s*$", line[: span[0]]):
+        return before.start(), span[1]
+    after = re.compile(r"\s*[;|\n]\s*").match(line, span[1])
+    return (span[0], after.end()) if after else None
 
 
 def _find_words(line: str, fix: Fix) -> tuple[int, int] | None:

@@ -110,7 +110,8 @@ class _Page:
     def source(self, finding: Finding) -> None:
         """Print the source line with the text marked, or only the text if there is no line."""
         label, words = escape_controls(finding.label), escape_controls(_brief(finding.text))
-        empty = phrase_for(self._language, "empty") if finding.path and not words else ""
+        is_empty = finding.path and not words and (not finding.cell or finding.advice == "fill-in")
+        empty = phrase_for(self._language, "empty") if is_empty else ""
         if finding.excerpt is None:
             if label or words:
                 quoted = f"“{words}”" if words else empty

@@ -8,7 +8,6 @@ import os
 import pty
 import shutil
 import signal
-import socket
 import struct
 import subprocess
 import sys
@@ -31,6 +30,7 @@ from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.runtime.parallel import processor_count
 from cybilgraph.sparql.embedded_engine import EmbeddedEngine, QueryLimits
 from tests.support.commands import forked
+from tests.support.ports import free_port
 
 # A busy machine is slow, so tests count calls and answers instead of asserting durations. The exception is
 # support/slow_patterns.py, which compares processor times, because regular expressions do not count steps. A change is tested with the same inputs as the one before it;
@@ -134,9 +134,7 @@ class running_server:  # noqa: N801
     """A server in its own process, on a free port, which stops at the end of the block."""
 
     def __init__(self, folder: Path, *options: object) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.folder = folder
         self.options = map(str, options)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import http.client
 import shutil
-import socket
 import subprocess
 import sys
 import threading
@@ -18,6 +17,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+
+from tests.support.ports import free_port
 
 #: All files are in one folder, and only this machine can connect.
 _VIRTUOSO = """
@@ -81,7 +82,7 @@ def oxigraph() -> Iterator[Store]:
     program = Path(sys.executable).with_name("oxigraph")
     if not program.exists():
         pytest.skip("no oxigraph next to this Python")
-    port = _free()
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
     with _running(
         [str(program), "serve", "--bind", f"127.0.0.1:{port}", "--timeout-s", "20"], f"{url}/query?query=ASK%7B%7D"
@@ -95,20 +96,13 @@ def virtuoso(folder: Path) -> Iterator[Store]:
     program = shutil.which("virtuoso-t")
     if program is None:
         pytest.skip("no virtuoso-t on this machine (Debian: virtuoso-opensource-7)")
-    port, sql = _free(), _free()
+    port, sql = free_port(), free_port()
     (folder / "v.ini").write_text(_VIRTUOSO.format(folder=folder, port=port, sql=sql))
     (folder / "credentials").write_text("dba:dba\n")  # the default of a new database
     url = f"http://127.0.0.1:{port}"
     command = [program, "+configfile", str(folder / "v.ini"), "+foreground"]
     with _running(command, f"{url}/sparql?query=ASK%7B%7D"):
         yield Store(f"{url}/sparql", f"{url}/sparql-graph-crud-auth", str(folder / "credentials"), f"127.0.0.1:{sql}")
-
-
-def _free() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
 
 
 @contextlib.contextmanager

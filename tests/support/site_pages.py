@@ -12,6 +12,7 @@ KINDS = (
     "/data",
     "/contribute",
     *(f"/pictures/{name}" for name in ("map", "coverage", "timeline", "network", "years")),
+    "/pictures/network?start=coe",
     "/id/project/G0020",
     *(f"/id/{path}" for path in ("country/BZ", "actor/coe", "region/019", "group/asean", "theme/cybercrime")),
     *("/id/country", "/id/actor", "/id/status/finished", "/graph/G0020/1", "/outcomes", "/id/project/NOPE"),

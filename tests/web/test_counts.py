@@ -187,7 +187,8 @@ def test_layout_counts_the_links_of_the_graph(server: str) -> None:
 
 def test_links_and_forms_carry_the_level_on(server: str) -> None:
     paths = ["/", "/search?country=BZ", "/id/country", "/id/country/BZ", "/id/project/G0020", "/pictures", "/compare"]
-    for path in (*paths, *(f"/pictures/{name}" for name in ("map", "coverage", "timeline", "network", "years"))):
+    names = ("map", "coverage", "timeline", "network", "network?start=eu", "years")
+    for path in (*paths, *(f"/pictures/{name}" for name in names)):
         shown = page(server, at(EvidenceLevel.STATED, path))
         [current] = [one for one in shown.all("nav", "levels")[0].all("a") if one.own("aria-current")]
         assert current.text == "stated and confirmed"

@@ -1,8 +1,7 @@
 // Draw query results as charts (SVG, by d3). Loaded with the first chart.
 
-import { extent, max, min, rollup, sum } from "d3-array";
+import { max, min, rollup, sum } from "d3-array";
 import { axisBottom, axisLeft } from "d3-axis";
-import { forceCollide, forceLink, forceManyBody, forceSimulation, forceX, forceY } from "d3-force";
 import { geoEqualEarth, geoPath } from "d3-geo";
 import { scaleBand, scaleLinear, scaleQuantize, scaleSqrt } from "d3-scale";
 import { create, select } from "d3-selection";
@@ -10,17 +9,12 @@ import { feature } from "topojson-client";
 import shapes from "world-atlas/countries-50m.json";
 import { moment } from "./columns.js";
 import { count, h, save } from "./dom.js";
+import { layOut } from "./layout.js";
 
 const WIDTH = 960;
 const MOST_BARS = 40;
 const MOST_ROWS = 60;
 const MOST_NODES = 120;
-/** The estimated width of a character of a network label, and its ascent and descent, in user units. */
-const CHAR_WIDTH = 7;
-const ASCENT = 14;
-const DESCENT = 5;
-/** This many of the largest nodes get a label even if it overlaps other nodes. */
-const ALWAYS_LABELLED = 12;
 const SHADES_USED = [1, 2, 3, 4, 5];
 
 /** The kinds of chart: the columns that each role can use, and the function that draws it. */
@@ -233,22 +227,7 @@ function drawNetwork({ from, to, strength }, { rows, terms, label }) {
   const links = [...ties.values()].filter(({ source, target }) => kept.has(source) && kept.has(target));
   const height = Math.min(420 + 8 * nodes.length, 1000);
   const radius = scaleSqrt([0, max(nodes, (node) => node.weight) || 1], [3, 18]);
-  forceSimulation(nodes)
-    .force("link", forceLink(links).id((node) => node.id).distance(130))
-    .force("charge", forceManyBody().strength(-900))
-    .force("x", forceX(WIDTH / 2).strength(0.12))
-    .force("y", forceY(height / 2).strength(0.16))
-    .force("apart", forceCollide((node) => radius(node.weight) + 22))
-    .stop()
-    .tick(300);
-  // Scale the layout to fill the drawing, with margins for the labels.
-  const fitted = (axis, room, edge) => {
-    const [low, high] = extent(nodes, (node) => node[axis]);
-    return low < high ? scaleLinear([low, high], [edge, room - edge]) : () => room / 2;
-  };
-  const across = fitted("x", WIDTH, 115);
-  const along = fitted("y", height, 34);
-  for (const node of nodes) Object.assign(node, { x: across(node.x), y: along(node.y) });
+  const spots = layOut(nodes, links, { width: WIDTH, height, radius: (node) => radius(node.weight), label: (node) => cut(names.get(node.id), 34) });
   const svg = drawing(height);
   const width = scaleLinear([0, Math.max(max(links, (link) => link.weight) ?? 0, 4)], [1, 6]);
   for (const { source, target, weight } of links) {
@@ -256,7 +235,6 @@ function drawNetwork({ from, to, strength }, { rows, terms, label }) {
       .append("title").text(`${names.get(source.id)} – ${names.get(target.id)}: ${amount(weight)}`);
   }
   const sources = new Set(links.map(({ source }) => source.id));
-  const spots = placeLabels(nodes, (node) => cut(names.get(node.id), 34), (node) => radius(node.weight), height);
   nodes.forEach((node) => {
     const parent = linked(svg, terms.href(node.id)).append("g").attr("transform", `translate(${node.x},${node.y})`);
     parent.append("title").text(`${names.get(node.id)}: ${amount(node.weight)}`);
@@ -267,30 +245,6 @@ function drawNetwork({ from, to, strength }, { rows, terms, label }) {
   }
   const more = weights.size > nodes.length ? ` Showing the ${nodes.length} most connected of ${weights.size.toLocaleString("en")} nodes.` : "";
   return { svg, caption: `From ${from} (filled) to ${to} (ring): ${count(links.length, "link")} between ${count(nodes.length, "node")}.${more}${spots.size < nodes.length ? " Some labels are hidden to avoid overlaps; hover over a node to see its name." : ""}` };
-}
-
-/** Place labels above, below or next to their nodes, in order of the nodes, without overlaps; only labels of the
-    largest nodes may cover other nodes. */
-function placeLabels(nodes, words, radius, height) {
-  const taken = nodes.map((node) => ({ node, left: node.x - radius(node), right: node.x + radius(node), top: node.y - radius(node), bottom: node.y + radius(node) }));
-  const found = new Map();
-  nodes.forEach((node, place) => {
-    const wide = words(node).length * CHAR_WIDTH;
-    const away = radius(node) + 5;
-    const spots = [
-      { anchor: "middle", x: node.x, y: node.y - away, left: node.x - wide / 2 },
-      { anchor: "middle", x: node.x, y: node.y + away + 9, left: node.x - wide / 2 },
-      { anchor: "start", x: node.x + away, y: node.y + 4, left: node.x + away },
-      { anchor: "end", x: node.x - away, y: node.y + 4, left: node.x - away - wide },
-    ].map((spot) => ({ ...spot, node, right: spot.left + wide, top: spot.y - ASCENT, bottom: spot.y + DESCENT }));
-    const clear = (boxes) => (spot) => spot.left > 0 && spot.right < WIDTH && spot.top > 0 && spot.bottom < height
-      && !boxes.some((box) => box.node !== node && spot.left < box.right && box.left < spot.right && spot.top < box.bottom && box.top < spot.bottom);
-    const spot = spots.find(clear(taken)) ?? (place < ALWAYS_LABELLED ? spots.find(clear([...found.values()])) : undefined);
-    if (!spot) return;
-    found.set(node, spot);
-    taken.push(spot);
-  });
-  return found;
 }
 
 /** Serialise the SVG as a standalone file, with the computed styles as attributes. */

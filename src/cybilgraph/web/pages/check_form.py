@@ -62,8 +62,8 @@ _FORM_OUTPUTS = (Output.PAGE, Output.TEXT, Output.FILE, Output.CELLS)
 _PAGE_FORMATS = ("text", "html")
 #: A report in HTML has inline styles and contains untrusted text from the record.
 _POLICIES = {"html": {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox"}}
-#: The policy of the check page, whose script calls the API.
-_PAGE_POLICY = (
+#: The policy of pages with a script of their own that calls the site.
+SCRIPT_POLICY = (
     "default-src 'none'; style-src 'self'; font-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
@@ -170,7 +170,7 @@ def _render_form(answer: CheckAnswer | None, more: dict[str, Any], status: HTTPS
         template, fields = "suggest-form.html", _form_fields(json.loads(answer.parts[Output.CELLS]), found["findings"])
         context |= {"fields": fields, "others": _other_findings(found["findings"])}
     response = make_response(render_template(template, rules=RULES, **context), status)
-    response.headers["Content-Security-Policy"] = _PAGE_POLICY
+    response.headers["Content-Security-Policy"] = SCRIPT_POLICY
     return response
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 
 from flask import Blueprint, Response, render_template, request, url_for
 from werkzeug.exceptions import NotFound
 
 from cybilgraph.errors import QueryError
 from cybilgraph.model.gazetteer import load_gazetteer
+from cybilgraph.model.record import EvidenceLevel
 from cybilgraph.model.vocabulary import BASE, thing_iri
 from cybilgraph.release.search import MAX_FACET_VALUES, SearchQuery, Summary
 from cybilgraph.sparql.queries import did_you_mean
@@ -71,7 +73,7 @@ class Row(NamedTuple):
 def page() -> str:
     """Compare two things, or ask for them. Raises QueryError, NotFound."""
     names = [request.args.get(name, "").strip() for name in ("a", "b")]
-    years = _years()
+    years = years_in_url()
     sides = [_side(name, years) for name in names] if all(names) else []
 
     def search_url(side: Side, facet: str, value: str) -> str:
@@ -95,7 +97,7 @@ def page() -> str:
 @blueprint.get("/compare.csv")
 def table() -> Response:
     """Return all counts of a comparison as CSV. Raises QueryError, NotFound."""
-    years = _years()
+    years = years_in_url()
     sides = [_side(request.args.get(name, "").strip(), years) for name in ("a", "b")]
     rows = [("facet", "value", "label", *(side.name for side in sides))]
     totals = [("projects", "", "", *(str(side.summary.projects) for side in sides))]
@@ -109,8 +111,8 @@ def table() -> Response:
     return table_response([*rows, *totals, *counts])
 
 
-def _years() -> list[str]:
-    """Return the years in the URL that the comparison is limited to; empty for all. Raises QueryError."""
+def years_in_url() -> list[str]:
+    """Return the years from ``from`` to ``to`` in the URL; empty if it has neither. Raises QueryError."""
     given = [request.args.get(name, "").strip() for name in ("from", "to")]
     if not any(given):
         return []
@@ -121,7 +123,7 @@ def _years() -> list[str]:
     years = [str(year) for year in known if first <= year <= last]
     if len(years) > MAX_FACET_VALUES:
         raise QueryError(
-            f"The comparison covers more than {MAX_FACET_VALUES} years",
+            f"More than {MAX_FACET_VALUES} years with projects were chosen",
             "Choose fewer, or omit both years to cover all.",
         )
     return years or ["0"]  # a year that no project has
@@ -131,7 +133,7 @@ def _side(name: str, years: list[str]) -> Side:
     """Return the thing with a name, a code, or a path such as actor/eu. Raises NotFound, QueryError."""
     if not name:
         raise QueryError("Give two names to compare", "Example: a=European Union&b=Council of Europe")
-    kind, key, label = _find(name)
+    kind, key, label = find_entity(name)
     by_year = [("year", tuple(years))] if years else []
     summary = search_index().summarise(
         SearchQuery(chosen=((kind, (thing_iri(kind, key),)), *by_year), level=evidence_level())
@@ -139,20 +141,24 @@ def _side(name: str, years: list[str]) -> Side:
     return Side(kind, key, label, summary)
 
 
-def _find(name: str) -> tuple[str, str, str]:
-    """Return the kind, key and label of a thing. Raises NotFound."""
+def find_entity(name: str) -> tuple[str, str, str]:
+    """Return the kind, key and label of the thing with a name, a code, or a path such as actor/eu. Raises NotFound."""
     names = load_gazetteer()
-    kind, slash, key = name.removeprefix(BASE).removeprefix("/").removeprefix("id/").partition("/")
+    facets = search_index().summarise(SearchQuery(level=EvidenceLevel.POSSIBLE)).facets
+    kind, slash, key = unquote(name).removeprefix(BASE).removeprefix("/").removeprefix("id/").partition("/")
     if slash and kind in _KINDS:
-        everything = search_index().summarise(SearchQuery(level=evidence_level())).facets.get(kind, ())
         iri = thing_iri(kind, key)
-        if known := next((one for one in everything if one.value == iri), None):
+        if known := next((one for one in facets.get(kind, ()) if one.value == iri), None):
             return kind, key, shorten_title(known.label)
         if entry := names.entries[kind].get(key):
             return kind, key, entry.name
     for kind in _KINDS:
         if entry := names.find_by_name_or_code(kind, name):
             return kind, entry.key, entry.name
+    for one in facets.get("actor", ()):  # also organisations that no reference list has
+        key = unquote(one.value.rpartition("/")[2])
+        if unquote(name).casefold() in (one.label.casefold(), key):
+            return "actor", key, shorten_title(one.label)
     shown = name[:_MAX_NAME_CHARS]
     raise NotFound(
         f"There is no organisation, country, region, group or theme called {shown!r}. "

@@ -57,6 +57,24 @@ def test_years_limit_the_projects(server: str) -> None:
     assert int(some[0]["European Union"]) < int(everything[0]["European Union"])
 
 
+def test_roles_and_undated_projects_account_for_every_project(server: str) -> None:
+    table = rows(server, "/compare.csv", a="European Union", b="Council of Europe")
+    for name in ("European Union", "Council of Europe"):
+        counts = {(row["facet"], row["value"], row["label"]): int(row[name]) for row in table}
+        total = counts["projects", "", ""]
+        key = "eu" if name == "European Union" else "coe"
+        roles = ("funder", "implementer")
+        found = [rows(server, "/search.csv", **{role: key}) for role in roles]
+        either = {row["iri"] for role in found for row in role}
+        assert [counts["role", role, f"As {role}"] for role in roles] == [*map(len, found)]
+        assert counts["role", "", "In other or unspecified roles only"] == total - len(either)
+        dated = sum(bool(row["start"]) for row in rows(server, "/search.csv", actor=key))
+        assert counts["year", "", "No start date"] == total - dated
+    page = parse_page(send(server, "/compare", a="European Union", b="Council of Europe").body.decode())
+    titles = [heading.text for heading in page.all("h2")]
+    assert titles[:3] == ["Roles", "Active projects per year", "Countries"]
+
+
 def test_form_asks_for_two_things(server: str) -> None:
     page = parse_page(send(server, "/compare").body.decode())
     assert {field.own("name") for field in page.all("input")} >= {"a", "b", "from", "to"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
@@ -26,6 +27,7 @@ blueprint = Blueprint("compare", __name__)
 _KINDS = ("actor", "country", "region", "group", "theme")
 #: What is compared: facets and their titles.
 _FACETS = {
+    "role": "Roles",
     "year": "Active projects per year",
     "country": "Countries",
     "theme": "Themes",
@@ -33,23 +35,35 @@ _FACETS = {
     "implementer": "Implementers",
     "status": "Status",
 }
+_ROLES = {"funder": "As funder", "implementer": "As implementer", "other": "In other or unspecified roles only"}
 _MAX_ROWS, _MAX_NAME_CHARS = 15, 200
 #: The years that a comparison may be limited to.
 _FIRST_YEAR, _LAST_YEAR = 1980, 2099
 
 
 class Side(NamedTuple):
-    """One of the two things: its kind, key and name, and the counts of its projects."""
+    """One of the two things: its kind, key and name, and the search for its projects with their counts."""
 
     kind: str
     key: str
     name: str
+    query: SearchQuery
     summary: Summary
 
     @property
     def iri(self) -> str:
         """The IRI of the thing."""
         return thing_iri(self.kind, self.key)
+
+    @property
+    def roles(self) -> dict[str, int]:
+        """The number of its projects in each of an organisation's roles with a filter, and in other roles only."""
+        if self.kind != "actor":
+            return {}
+        roles = {role: self.having(role, self.iri) for role in ("funder", "implementer")}
+        both = replace(self.query, chosen=(*self.query.chosen, *((role, (self.iri,)) for role in roles)))
+        only = self.summary.projects - sum(roles.values()) + search_index().summarise(both).projects
+        return {**roles, "other": only}
 
     def having(self, facet: str, value: str) -> int:
         """Return how many of its projects have a value of a facet."""
@@ -62,7 +76,10 @@ class Side(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A value of a facet: its IRI or year, its label and the projects of each thing."""
+    """A value of a facet: its IRI, year or role, its label and the projects of each thing.
+
+    The value is empty if the search has no filter for it.
+    """
 
     value: str
     label: str
@@ -79,7 +96,11 @@ def page() -> str:
     def search_url(side: Side, facet: str, value: str) -> str:
         """Return the search for the projects that a number counts."""
         chosen: dict[str, Any] = {"year": years, side.kind: side.key}
-        return url_for("search.page", **(chosen | ({facet: value.rpartition("/")[2]} if facet else {})))
+        if facet == "role":
+            chosen = {"year": years, value: side.key}
+        elif facet:
+            chosen[facet] = value.rpartition("/")[2]
+        return url_for("search.page", **chosen)
 
     return render_template(
         "compare.html",
@@ -102,10 +123,6 @@ def table() -> Response:
     rows = [("facet", "value", "label", *(side.name for side in sides))]
     totals = [("projects", "", "", *(str(side.summary.projects) for side in sides))]
     counts = [
-        (f"as {facet}", "", "", *(str(side.having(facet, side.iri)) for side in sides))
-        for facet in ("funder", "implementer")
-        if all(side.kind == "actor" for side in sides)
-    ] + [
         (facet, row.value, row.label, *map(str, row.counts)) for facet in _FACETS for row in _rows(facet, sides, years)
     ]
     return table_response([*rows, *totals, *counts])
@@ -135,10 +152,8 @@ def _side(name: str, years: list[str]) -> Side:
         raise QueryError("Give two names to compare", "Example: a=European Union&b=Council of Europe")
     kind, key, label = find_entity(name)
     by_year = [("year", tuple(years))] if years else []
-    summary = search_index().summarise(
-        SearchQuery(chosen=((kind, (thing_iri(kind, key),)), *by_year), level=evidence_level())
-    )
-    return Side(kind, key, label, summary)
+    query = SearchQuery(chosen=((kind, (thing_iri(kind, key),)), *by_year), level=evidence_level())
+    return Side(kind, key, label, query, search_index().summarise(query))
 
 
 def find_entity(name: str) -> tuple[str, str, str]:
@@ -173,6 +188,11 @@ def _rows(facet: str, sides: list[Side], years: list[str]) -> Iterator[Row]:
     """
     if facet in [side.kind for side in sides]:
         return
+    if facet == "role":
+        ours, theirs = (side.roles for side in sides)
+        for role, label in _ROLES.items() if ours and theirs else ():
+            yield Row(role if role != "other" else "", label, (ours[role], theirs[role]))
+        return
     labels = {one.value: one.label for side in sides for one in side.summary.facets.get(facet, ())}
     if facet == "year" and labels:
         first, last = min(map(int, labels)), max(map(int, labels))
@@ -183,4 +203,10 @@ def _rows(facet: str, sides: list[Side], years: list[str]) -> Iterator[Row]:
         Row(value, shorten_title(label), (sides[0].having(facet, value), sides[1].having(facet, value)))
         for value, label in labels.items()
     )
-    yield from rows if facet == "year" else sorted(rows, key=lambda row: (-sum(row.counts), row.label))
+    if facet != "year":
+        yield from sorted(rows, key=lambda row: (-sum(row.counts), row.label))
+        return
+    yield from rows
+    if not years:
+        undated = [side.summary.projects - side.dated for side in sides]
+        yield Row("", "No start date", (undated[0], undated[1]))

@@ -119,6 +119,8 @@ def test_shared_query_with_syntax_error_opens_marked(page: Page, server: str) ->
         ("SELECT * { ?x cyb:funder ", "OAS", "actor:oas"),
         ("SELECT * { ?x cyb:theme ", "cybercr", "theme:cybercrime"),
         ("SELECT ?title { ?x dcterms:title ", "?t", "?title"),
+        ("SELECT * { ?x cyb:funder ", "European Un", "actor:eu"),
+        ("SELECT * { ?x cyb:country ", "United King", "country:GB"),
     ],
 )
 def test_completion_offers_matching_terms(page: Page, server: str, before: str, typed: str, offered: str) -> None:
@@ -131,6 +133,101 @@ def test_completion_offers_matching_terms(page: Page, server: str, before: str, 
     page.until(lambda: page.one("li[aria-selected] .cm-completionLabel").text == offered)
     page.one(".cm-content").send_keys(Keys.ENTER)
     page.until(lambda: page.text == before + offered)
+
+
+@pytest.mark.parametrize(
+    ("before", "typed", "first"),
+    [
+        ("SELECT * { ?x a cyb:Outcome ; ", "pos", "schema:position"),
+        ("SELECT * { ?x a cyb:Project ; ", "act", "cyb:activity"),
+        ("SELECT * { ?x a cyb:Participation ; ", "act", "cyb:actor"),
+        ("SELECT * { ?p cyb:country ", "Georg", "country:GE"),
+        ("SELECT * { ?p cyb:participation ?claim . ?claim ", "act", "cyb:actor"),
+    ],
+)
+def test_completion_begins_with_what_fits_the_subject(
+    page: Page, server: str, before: str, typed: str, first: str
+) -> None:
+    page.open(f"{server}/sparql")
+    page.write(before)
+    page.one(".cm-content").send_keys(typed)
+    page.until(lambda: page.all(".cm-completionLabel"))
+    page.until(lambda: page.one(".cm-completionLabel").text == first)
+
+
+def test_tabs_and_history_keep_queries_in_the_browser(page: Page, server: str) -> None:
+    def tabs() -> list[str]:
+        return [tab.text for tab in page.all("[aria-label=Queries] [role=tab]")]
+
+    def press(words: str) -> None:
+        next(button for button in page.all("button") if button.text == words).click()
+
+    page.open(f"{server}/sparql")
+    page.driver.execute_script("localStorage.clear(); location.reload()")
+    page.until(lambda: tabs() == ["Project titles and thei…"])
+    first = "# Code\nSELECT ?code { project:G0020 dcterms:identifier ?code }"
+    page.run(first)
+    page.until(lambda: page.rows() == ["G0020"])
+    assert tabs() == ["Code"]
+    press("New tab")
+    assert (page.text, page.rows()) == ("", [])
+    page.run("# Title\nSELECT ?title { project:G0020 dcterms:title ?title }")
+    page.until(lambda: page.rows() == ["Support to Belize National Cyber Security Strategy"])
+    assert tabs() == ["Code", "Title"]
+    page.one("[aria-label=Queries] [aria-selected=true]").send_keys(Keys.ARROW_LEFT)
+    page.until(lambda: page.text == first)
+    assert page.rows() == ["G0020"], "each tab keeps its results"
+    page.open(f"{server}/sparql")
+    page.until(lambda: page.text == first)
+    assert tabs() == ["Code", "Title"]
+    press("Close tab")
+    page.until(lambda: tabs() == ["Title"])
+    page.one("details.more summary").click()
+    press("Code")
+    page.until(lambda: page.text == first)
+    assert tabs() == ["Title", "Code"]
+    page.open(f"{server}/sparql?query={quote('SELECT ?x { VALUES ?x { 1 } }')}")
+    page.until(lambda: page.rows() == ["1"])
+    assert tabs() == ["Title", "Code", "Query 3"], "a shared query does not replace another one"
+    page.one("details.more summary").click()
+    press("Clear history")
+    assert "History (0)" in page.one("details.more").text
+    page.driver.execute_script("localStorage.clear()")
+    assert not page.complaints()
+
+
+def test_format_changes_only_white_space(page: Page, server: str) -> None:
+    page.open(f"{server}/sparql")
+    button = next(button for button in page.all("#query-form button") if button.text == "Format query")
+    page.write(
+        'SELECT ?t WHERE{?p a cyb:Project;dcterms:title ?t.FILTER(?t != "a. {b;") OPTIONAL{?p cyb:end ?e}}LIMIT 3'
+    )
+    button.click()
+    assert page.text.splitlines() == [
+        "SELECT ?t", "WHERE {", "  ?p a cyb:Project;", "    dcterms:title ?t.", '  FILTER(?t != "a. {b;")',
+        "  OPTIONAL {", "    ?p cyb:end ?e", "  }", "}", "LIMIT 3",
+    ]  # fmt: skip
+    for path in sorted((ROOT / "queries").glob("*.rq")):
+        before = path.read_text(encoding="utf-8")
+        page.write(before)
+        button.click()
+        formatted = page.text
+        assert "".join(formatted.split()) == "".join(before.split()), path.name
+        button.click()
+        assert page.text == formatted, path.name
+    assert not page.complaints()
+
+
+def test_named_query_has_one_run_button_and_results_have_names(page: Page, server: str) -> None:
+    page.open(f"{server}/queries/example-projects-in-country")
+    assert [button.text for button in page.all("button") if button.is_displayed() and "Run" in button.text] == ["Run"]
+    page.open(f"{server}/sparql?query={quote('SELECT ?projectCode { VALUES ?projectCode { project:G0020 } }')}")
+    page.until(lambda: page.rows() == ["Support to Belize National Cyber Security Strategy"])
+    assert page.one(".answer-table th").text == "Project code"
+    link = page.one(".answer-table td a")
+    assert link.get_attribute("href") == f"{server}/id/project/G0020"
+    assert link.find_element("css selector", "span").get_attribute("title").endswith("/id/project/G0020")
+    assert "format=csv" in str(page.one("a[download='results.csv']").get_attribute("href"))
 
 
 @pytest.mark.parametrize(
@@ -150,6 +247,14 @@ def test_result_is_drawn_as_a_chart_with_its_table(page: Page, server: str, kind
     assert page.rows()
     assert page.one(".picture svg").get_attribute("aria-label")
     assert not page.complaints()
+
+
+def test_map_has_no_shade_without_a_value(page: Page, server: str) -> None:
+    page.open(f"{server}/sparql?query={quote('SELECT ?c ?x {VALUES (?c ?x) {(country:KE 1)(country:NG 2)}}')}")
+    page.until(lambda: page.all("#tab-map"))
+    page.one("#tab-map").click()
+    page.until(lambda: page.all(".picture figcaption"))
+    assert len(page.all(".picture svg rect.land")) == 2
 
 
 def test_map_reports_countries_without_a_shape(page: Page, server: str) -> None:
@@ -189,7 +294,7 @@ def test_chart_and_rows_can_be_downloaded(page: Page, server: str, tmp_path: Pat
     page.one(".picture figcaption button").click()
     page.until(lambda: (tmp_path / "cybilgraph-map.svg").is_file())
     page.one("#tab-raw").click()
-    page.one("a[download='results.csv']").click()
+    page.one(".files a[download='results.csv']").click()
     page.until(lambda: (tmp_path / "results.csv").is_file())
     assert (tmp_path / "results.csv").read_text().startswith("country,projects")
     picture = (tmp_path / "cybilgraph-map.svg").read_text()

@@ -25,3 +25,26 @@ export function save(text, type, name) {
   link.remove();
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }
+
+/** Create a list of tabs, which the arrow keys switch; ``choose`` is called with the place of the chosen one. */
+export function tabList(label, names, chosen, choose, ids = []) {
+  const buttons = names.map((name, place) => h("button", { type: "button", role: "tab", id: ids[place], onclick: () => turn(place) }, name));
+  const list = h("div", { role: "tablist", "aria-label": label }, ...buttons);
+  const mark = (at) => buttons.forEach((button, place) => {
+    button.setAttribute("aria-selected", String(place === at));
+    button.tabIndex = place === at ? 0 : -1;
+  });
+  const turn = (place) => {
+    mark(place);
+    choose(place);
+  };
+  list.addEventListener("keydown", (event) => {
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!step) return;
+    const next = (buttons.indexOf(document.activeElement) + step + buttons.length) % buttons.length;
+    buttons[next].focus();
+    turn(next);
+  });
+  mark(chosen);
+  return list;
+}

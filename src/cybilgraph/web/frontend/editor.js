@@ -8,6 +8,7 @@ import { setDiagnostics } from "@codemirror/lint";
 import { EditorState, Prec, StateEffect, StateField } from "@codemirror/state";
 import { Decoration, EditorView, drawSelection, highlightActiveLine, keymap, lineNumbers } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
+import { placeAt } from "./sparql.js";
 
 const KEYWORDS = (
   "SELECT DISTINCT CONSTRUCT DESCRIBE ASK WHERE PREFIX BASE FROM NAMED OPTIONAL UNION MINUS FILTER BIND VALUES GRAPH " +
@@ -57,31 +58,42 @@ function completions(terms) {
     if (!word && !context.explicit) return null;
     const typed = word?.text ?? "";
     const from = word?.from ?? context.pos;
-    if (!context.explicit && typed.length < 2) return null;
+    if (!context.explicit && typed.length < 2 && !context.matchBefore(/\p{L} \p{L}$/u)) return null;
     const before = text.slice(0, from);
     const known = await terms;
     if (/PREFIX\s+$/i.test(before)) {
       const options = Object.entries(known.prefixes).map(([prefix, iri]) => ({ label: `${prefix}: <${iri}>`, type: "namespace" }));
       return { from, options };
     }
-    return { from, filter: false, options: ranked(known, typed, /(?:^|\s)a\s+$/.test(before)) };
+    const place = placeAt(text, context.pos, (name) => known.byName.get(name)?.ranges ?? []);
+    // A name of several words, such as "European Un": the longest end of the line that begins a name.
+    const line = context.matchBefore(/(?:[\p{L}\d.'’()&,-]+ +)+[\p{L}\d.'’()&,-]*$/u);
+    for (let phrase = line?.text ?? ""; phrase.includes(" "); phrase = phrase.replace(/^\S+ +/, "")) {
+      const options = ranked(known, phrase, place).filter(({ type }) => type !== "keyword");
+      if (options.length) return { from: context.pos - phrase.length, filter: false, options };
+    }
+    return { from, filter: false, options: ranked(known, typed, place) };
   };
 }
 
-function ranked(known, typed, classes) {
+/** Return the terms and keywords that match what was typed: those that fit the place first, then the best matches. */
+function ranked(known, typed, place) {
   const [, prefix, rest] = typed.match(/^(?:([\w-]*):)?(.*)$/);
   const wanted = rest.toLowerCase();
+  const isClass = /^(?:a|rdf:type)$/.test(place.predicate ?? "");
+  const kinds = (known.byName.get(place.predicate)?.ranges ?? []).map(kindOf);
   const scored = [];
   for (const term of known.all) {
     if (prefix !== undefined && !term.name.startsWith(`${prefix}:`)) continue;
-    if (classes && term.kind !== "class") continue;
+    if (isClass && term.kind !== "class") continue;
     let score = 0;
     for (const text of term.words) {
       if (text === wanted) score = Math.max(score, 4);
       else if (text.startsWith(wanted)) score = Math.max(score, 3);
       else if (text.includes(` ${wanted}`)) score = Math.max(score, 2);
     }
-    if (score) scored.push([score + (term.kind === "class" || term.kind === "property" ? 0.5 : 0), term]);
+    const fits = place.isPredicate ? term.domains?.some((name) => place.classes.includes(name)) : kinds.includes(term.kind);
+    if (score) scored.push([score + (term.kind === "class" || term.kind === "property" ? 0.5 : 0) + (fits ? 5 : 0), term]);
   }
   scored.sort((a, b) => b[0] - a[0] || a[1].label.localeCompare(b[1].label));
   const options = scored.slice(0, MAX_COMPLETIONS).map(([, term]) => ({
@@ -90,12 +102,15 @@ function ranked(known, typed, classes) {
     info: term.note || undefined,
     type: term.kind === "class" ? "class" : term.kind === "property" ? "property" : "constant",
   }));
-  if (prefix === undefined && !classes) {
+  if (prefix === undefined && !isClass) {
     const words = KEYWORDS.filter((word) => word.startsWith(typed.toUpperCase()) && word !== typed.toUpperCase());
     options.push(...words.map((label) => ({ label, type: "keyword" })));
   }
   return options;
 }
+
+/** Return the kind of the entities of a class: cyb:FundingKind → funding-kind. */
+const kindOf = (name) => name.replace(/^.*:/, "").replace(/(?<=[a-z])(?=[A-Z])/g, "-").toLowerCase();
 
 /** Let the editor insert text typed over a selection: the browser would keep its formatting in an inline style,
     which the page's Content-Security-Policy blocks. */

@@ -1,10 +1,12 @@
 // Enhance the query page. The plain form does the same without scripts, only with page loads.
 
 import { describe, labelling } from "./columns.js";
-import { count, h } from "./dom.js";
+import { count, h, tabList } from "./dom.js";
 import { edit } from "./editor.js";
+import { format } from "./sparql.js";
 import { table } from "./table.js";
 import { load } from "./terms.js";
+import { workspace } from "./workspace.js";
 
 const form = document.getElementById("query-form");
 const field = document.getElementById("query");
@@ -16,6 +18,8 @@ const JSON_RESULTS = "application/sparql-results+json, text/turtle;q=0.9, applic
 const MAX_RAW_CHARS = 200_000;
 /** Longer queries are sent by POST. */
 const MAX_URL_CHARS = 8_000;
+/** The most entities of a result to look up names for. */
+const MAX_LABELS = 500;
 /** Headings of hints, by reason. */
 const TITLES = { empty: "Why the result is empty", slow: "Why the query is slow", partial: "What may be missing from the result" };
 
@@ -27,7 +31,14 @@ document.documentElement.classList.add("scripted");
 if (form.compareDocumentPosition(answer) & Node.DOCUMENT_POSITION_PRECEDING) form.after(answer);
 const cancel = h("button", { type: "button", class: "quiet", hidden: true, onclick: () => running?.abort() }, "Stop");
 const state = h("span", { id: "state", role: "status" });
-form.querySelector("[name=explain]").after(" ", cancel, " ", state);
+const tidy = h("button", { type: "button", class: "quiet", onclick: () => { editor.text = format(editor.text); } }, "Format query");
+form.querySelector("[name=explain]").after(" ", tidy, " ", cancel, " ", state);
+const given = form.dataset.answered || form.dataset.line || new URLSearchParams(location.search).has("query");
+const addToHistory = form.dataset.named ? () => {} : workspace({ form, field, answer, editor, given, leave: () => {
+  running?.abort();
+  state.textContent = "";
+  editor.mark(0);
+} });
 
 form.addEventListener("submit", (event) => {
   const button = event.submitter;
@@ -36,7 +47,14 @@ form.addEventListener("submit", (event) => {
   if (button?.name === "explain") explain();
   else run();
 });
-window.addEventListener("popstate", () => location.reload());
+window.addEventListener("popstate", () => {
+  const query = new URLSearchParams(location.search).get("query");
+  if (query === null) location.reload();
+  else {
+    editor.text = query;
+    run();
+  }
+});
 suggestValues();
 
 /** Offer the known names for the parameters of a named query. */
@@ -83,7 +101,10 @@ async function run(first = false) {
     const result = type.includes("json") ? await reply.json() : { text: await reply.text() };
     const seconds = (performance.now() - began) / 1000;
     editor.mark(0);
-    if (first !== true) remember(sent);
+    if (first !== true) {
+      remember(sent);
+      addToHistory(sent.get("query"), result.results?.bindings.length ?? null);
+    }
     sentQuery = sent;
     await show(result, reply.headers, first === true);
     state.textContent = `Done in ${seconds < 0.1 ? "less than 0.1" : seconds.toFixed(1)} s`;
@@ -143,6 +164,7 @@ async function explain() {
 
 async function show(result, headers, first) {
   const known = await terms;
+  await learn(known, result);
   const kept = first ? document.getElementById("usage") : null;
   const notes = hintSection(parseHints(headers.get("Cybilgraph-Advice")));
   if (result.head && result.results) answer.replaceChildren(...[notes, tabs(result, known)].filter(Boolean));
@@ -153,6 +175,16 @@ async function show(result, headers, first) {
   const usage = kept ?? (await loadUsage());
   if (usage) answer.append(usage);
   for (const block of answer.querySelectorAll("pre[data-code]")) addCopyButton(block);
+}
+
+/** Look up the names of entities in a result that the completion data do not have, such as projects. */
+async function learn(known, result) {
+  const values = (result.results?.bindings ?? []).flatMap((row) => Object.values(row)).filter(({ type, value }) => type === "uri" && known.kind(value) && !known.of(value));
+  const iris = [...new Set(values.map(({ value }) => value))].slice(0, MAX_LABELS);
+  if (!iris.length) return;
+  const query = `SELECT ?thing (MIN(STR(?label)) AS ?name) { VALUES ?thing { ${iris.map((iri) => `<${iri}>`).join(" ")} } ?thing dcterms:title|skos:prefLabel ?label } GROUP BY ?thing`;
+  const reply = await send(new URLSearchParams({ query }), "application/sparql-results+json").catch(() => null);
+  if (reply?.ok) for (const { thing, name } of (await reply.json()).results.bindings) known.add(thing.value, name.value);
 }
 
 /** Load the section on citing the query and running it from code. */
@@ -178,7 +210,6 @@ function tabs(result, known) {
   const names = result.head.vars;
   const rows = result.results.bindings;
   const columns = describe(names, rows, known);
-  const list = h("div", { role: "tablist", "aria-label": "View results as" });
   const stage = h("div", { id: "stage", role: "tabpanel", tabindex: -1 });
   const grid = table(names, columns, rows, known);
   const some = (test) => rows.length > 0 && columns.some(test);
@@ -190,21 +221,11 @@ function tabs(result, known) {
     ["network", columns.filter((c) => c.thing).length > 1 && rows.length > 0],
     ["raw", true],
   ].filter(([, fits]) => fits).map(([kind]) => kind);
-  const buttons = kinds.map((kind) => h("button", { type: "button", role: "tab", id: `tab-${kind}`, "aria-controls": "stage", onclick: () => choose(kind) }, kind[0].toUpperCase() + kind.slice(1)));
-  list.append(...buttons);
-  list.addEventListener("keydown", (event) => {
-    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    if (!step) return;
-    const next = (buttons.indexOf(document.activeElement) + step + kinds.length) % kinds.length;
-    choose(kinds[next]);
-    buttons[next].focus();
-  });
+  const titles = kinds.map((kind) => (kind === "raw" ? "Downloads" : kind[0].toUpperCase() + kind.slice(1)));
+  const list = tabList("View results as", titles, 0, (place) => choose(kinds[place]), kinds.map((kind) => `tab-${kind}`));
+  for (const tab of list.children) tab.setAttribute("aria-controls", "stage");
 
   async function choose(kind) {
-    buttons.forEach((button, place) => {
-      button.setAttribute("aria-selected", String(kinds[place] === kind));
-      button.tabIndex = kinds[place] === kind ? 0 : -1;
-    });
     stage.setAttribute("aria-labelledby", `tab-${kind}`);
     if (kind === "table") stage.replaceChildren(grid);
     else if (kind === "raw") stage.replaceChildren(raw(true));
@@ -215,7 +236,14 @@ function tabs(result, known) {
   }
 
   choose("table");
-  return h("section", {}, h("h2", { class: "hidden" }, `Results: ${count(rows.length, "row")}`), list, stage);
+  const bar = h("div", { class: "workspace" }, list, h("a", { class: "button", href: downloadUrl(sentQuery, "csv"), download: "results.csv" }, "Download CSV"));
+  return h("section", {}, h("h2", { class: "hidden" }, `Results: ${count(rows.length, "row")}`), bar, stage);
+}
+
+function downloadUrl(sent, format) {
+  const all = new URLSearchParams(sent);
+  all.set("format", format);
+  return `${form.action}?${all}`;
 }
 
 /** List the formats of the result, each to view as text or to download. */
@@ -224,7 +252,6 @@ function raw(isTable) {
   const fitting = formats.filter((name) => (form.dataset.tables.split(" ").includes(name)) === isTable);
   const text = h("pre", { tabindex: 0, hidden: true, "aria-label": "Results as text" });
   const sent = sentQuery;
-  const url = (format) => { const all = new URLSearchParams(sent); all.set("format", format); return `${form.action}?${all}`; };
   const view = (format) => async () => {
     const all = new URLSearchParams(sent);
     all.set("format", format);
@@ -233,7 +260,7 @@ function raw(isTable) {
     text.hidden = false;
   };
   const items = fitting.map((format) => h("li", {}, h("strong", {}, format), " ",
-    h("a", { href: url(format), download: `results.${format}` }, "download"), " ",
+    h("a", { href: downloadUrl(sent, format), download: `results.${format}` }, "download"), " ",
     h("button", { type: "button", class: "quiet", onclick: view(format) }, `Show ${format}`)));
   return h("div", {}, h("ul", { class: "files" }, ...items), text);
 }

@@ -15,7 +15,7 @@ export function table(names, columns, rows, terms) {
   const body = h("tbody");
   const heads = names.map((name, place) =>
     h("th", { scope: "col", class: columns[place].number ? "number" : undefined, "aria-sort": "none" },
-      h("button", { type: "button", class: "sort", onclick: () => sort(name) }, name)));
+      h("button", { type: "button", class: "sort", title: `?${name}`, onclick: () => sort(name) }, heading(name))));
   const where = h("span", { role: "status" });
   const step = (words, to) => h("button", { type: "button", class: "quiet", onclick: () => turn(to()) }, words);
   const first = step("First", () => 0);
@@ -40,7 +40,7 @@ export function table(names, columns, rows, terms) {
     page = Math.min(Math.max(to, 0), pages - 1);
     const shown = sorted.slice(page * PAGE, (page + 1) * PAGE);
     body.replaceChildren(...shown.map((row) => h("tr", {}, ...names.map((name, place) =>
-      h("td", { "data-label": name, class: columns[place].number ? "number" : columns[place].date ? "date" : undefined }, cell(row[name], terms))))));
+      h("td", { "data-label": heading(name), class: columns[place].number ? "number" : columns[place].date ? "date" : undefined }, cell(row[name], terms))))));
     const from = page * PAGE + 1;
     where.textContent = rows.length > PAGE ? `Rows ${from.toLocaleString("en")} to ${(from + shown.length - 1).toLocaleString("en")} of ${rows.length.toLocaleString("en")}` : count(rows.length, "row");
     first.disabled = back.disabled = page === 0;
@@ -52,6 +52,12 @@ export function table(names, columns, rows, terms) {
   const grid = h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Query results" },
     h("table", {}, h("thead", {}, h("tr", {}, ...heads)), body));
   return h("div", { class: "answer-table" }, bar, grid);
+}
+
+/** Return the name of a variable in words: countryName → Country name. */
+function heading(name) {
+  const words = name.replace(/_|(?<=[a-z])(?=[A-Z])/g, " ");
+  return words[0].toUpperCase() + words.slice(1).replace(/ [A-Z](?=[a-z])/g, (letters) => letters.toLowerCase());
 }
 
 /** The name of an entity of this graph, such as a country; undefined for other IRIs, whose prefixed name says more. */

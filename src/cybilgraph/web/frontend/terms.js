@@ -37,6 +37,11 @@ export class Terms {
     return this.byName.get(this.short(iri));
   }
 
+  /** Add the name of an entity. */
+  add(iri, label) {
+    this.byName.set(this.short(iri), { label, kind: this.kind(iri) });
+  }
+
   label(iri) {
     return this.of(iri)?.label ?? this.short(iri);
   }

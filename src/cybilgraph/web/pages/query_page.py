@@ -235,5 +235,6 @@ def _term(row: dict[str, str]) -> dict[str, object]:
         "kind": row["kind"] or iri.removeprefix(f"{BASE}id/").partition("/")[0],
         "label": row["label"],
     }
-    optional = {"note": row["note"], "m49": row["number"], "others": others}
+    classes = {name: [*map(shorten, row[name].split())] for name in ("domains", "ranges")}
+    optional = {"note": row["note"], "m49": row["number"], "others": others, **classes}
     return term | {key: value for key, value in optional.items() if value}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
+from itertools import combinations
+from urllib.parse import unquote
 
 import pytest
 from selenium import webdriver
@@ -55,6 +57,11 @@ for (let text; (text = texts.nextNode()); ) {
 const main = document.querySelector("main");
 return [main.getBoundingClientRect().left + parseFloat(getComputedStyle(main).paddingLeft),
   document.querySelector("header .brand").getBoundingClientRect().left, getComputedStyle(main).fontFamily, [...sizes]];
+"""
+#: The boxes of the labels of the network that are visible.
+BOXES = """
+return [...document.querySelectorAll(".explorer text")].filter(one => getComputedStyle(one).opacity === "1")
+  .map(one => one.getBoundingClientRect().toJSON());
 """
 #: The number of elements in the tab order before the cards of the home page, and how far down these begin and end.
 STOPS = """
@@ -144,6 +151,62 @@ def test_chart_can_be_downloaded_and_its_query_opened(server: str, visitor: Visi
     visitor.follow("Open as SPARQL query")
     assert "/sparql?query=" in visitor.driver.current_url
     assert "openEnded" in visitor.one("main").text
+
+
+def test_network_is_expanded_twice(server: str, visitor: Visitor) -> None:
+    """With scripts in the chart and by keyboard, without them in the lists."""
+    visitor.driver.get(f"{server}/id/actor/eu")
+    visitor.follow("Explore the network")
+    assert visitor.title == "Network: European Union"
+    for path in ("actor/coe", "country/CL"):
+        chart = visitor.driver.find_elements(By.CSS_SELECTOR, f'.explorer a[data-id="{path}"]')
+        link = chart[0] if chart else visitor.one(f'details[open] a[data-turn="{path}"]')
+        link.send_keys(Keys.ENTER)
+        WebDriverWait(visitor.driver, 10).until(
+            lambda _, path=path: f"expand={path}" in unquote(visitor.driver.current_url)
+        )
+        assert visitor.text("details[open] summary").startswith("Council of Europe" if path == "actor/coe" else "Chile")
+    lists = [
+        one.get_attribute("data-node") for one in visitor.driver.find_elements(By.CSS_SELECTOR, "details[data-node]")
+    ]
+    assert lists == ["actor/eu", "actor/coe", "country/CL"]
+    shared = visitor.driver.current_url
+    if nodes := visitor.driver.find_elements(By.CSS_SELECTOR, ".explorer a"):
+        assert visitor.driver.switch_to.active_element.get_attribute("data-id") == "country/CL"
+        assert 10 < len(nodes) <= 150
+        boxes = visitor.driver.execute_script(BOXES)
+        assert len(boxes) > 10
+        assert not [(one, other) for one, other in combinations(boxes, 2) if overlap(one, other)]
+        visitor.driver.back()
+        WebDriverWait(visitor.driver, 10).until(lambda _: visitor.text("details[open] summary").startswith("Council"))
+    visitor.driver.get(shared)
+    assert visitor.text("details[open] summary").startswith("Chile")
+    number = visitor.one('tr[data-node="actor/eu"] td.number a')
+    expected = number.text
+    number.click()
+    assert visitor.text(".tally").startswith(f"{expected} project")
+    set_screen(visitor, 390, 844)
+    visitor.driver.get(shared)
+    assert not visitor.one("#network").is_displayed()
+    set_screen(visitor, 1200, 900)
+    assert not visitor.driver.get_log("browser")
+
+
+def test_two_organisations_are_compared_from_the_page_of_one(server: str, visitor: Visitor) -> None:
+    visitor.driver.get(f"{server}/id/actor/eu")
+    visitor.one("form.compare input[name=b]").send_keys("Council of Europe", Keys.ENTER)
+    assert visitor.title == "European Union and Council of Europe"
+    [role] = [row for row in visitor.driver.find_elements(By.CSS_SELECTOR, ".pair tr") if "As implementer" in row.text]
+    link = role.find_element(By.CSS_SELECTOR, "td:last-child a")
+    expected = link.text
+    link.click()
+    assert visitor.text(".tally").startswith(f"{expected} project")
+    assert "implementer=coe" in visitor.driver.current_url
+
+
+def overlap(one: dict[str, float], other: dict[str, float]) -> bool:
+    across = min(one["right"], other["right"]) - max(one["left"], other["left"])
+    return across > 1 and min(one["bottom"], other["bottom"]) - max(one["top"], other["top"]) > 1
 
 
 def test_suggestion_form_opens_with_the_record(portal: str, visitor: Visitor) -> None:

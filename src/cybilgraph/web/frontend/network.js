@@ -73,7 +73,7 @@ function draw() {
     anchors.classed("on", (node) => node.id === id || near.has(node.id));
   };
   for (const event of ["pointerover", "pointerleave", "focusin", "focusout"]) svg.on(event, light);
-  const key = [["organisation", "Organisation"], ["place", "Country"], ["funder", "The funder’s projects"], ["implementer", "The implementer’s projects"]]
+  const key = [["organisation", "Organisation"], ["place", "Country"], ["funder", "Link of a funder"], ["implementer", "Link of an implementer"]]
     .map(([name, words]) => h("li", {}, h("span", { class: `swatch ${name}` }), words));
   document.getElementById("network").replaceChildren(svg.node(), h("ul", { class: "key small" }, ...key));
 }

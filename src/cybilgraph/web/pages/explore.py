@@ -227,7 +227,7 @@ def _network(definition: ChartDefinition, suffix: str) -> Response:
         return table_response([list(rows[0]) if rows else [], *(row.values() for row in rows)])
     drawn = definition.draw(shown.rows(shown.limit))
     if suffix == "svg":
-        return _image(definition._replace(title=f"Network of {shown.nodes[0].name}"), drawn)
+        return _image(definition._replace(title=f"Network: {shown.nodes[0].name}"), drawn)
     page = render_template(
         "network.html", network=shown, chart=drawn, roles=network_page.ROLES, suggestions=network_page.suggestions(),
         arguments=request.query_string.decode(), evidence=evidence_switch(all_links(), "link"),

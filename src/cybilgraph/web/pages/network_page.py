@@ -22,12 +22,12 @@ _MAX_SUGGESTIONS = 300
 ROLES = {"funder": "Funders", "implementer": "Implementers", "country": "Countries"}
 #: How a neighbour is linked, by the role of the thing itself and that of the neighbour.
 _LINKS = {
-    ("funder", "implementer"): "implements projects that {} funds",
-    ("funder", "country"): "country of projects that {} funds",
-    ("implementer", "funder"): "funds projects that {} implements",
-    ("implementer", "country"): "country of projects that {} implements",
-    ("country", "funder"): "funds projects in {}",
-    ("country", "implementer"): "implements projects in {}",
+    ("funder", "implementer"): "implements projects that it funds",
+    ("funder", "country"): "country of projects that it funds",
+    ("implementer", "funder"): "funds projects that it implements",
+    ("implementer", "country"): "country of projects that it implements",
+    ("country", "funder"): "funds projects there",
+    ("country", "implementer"): "implements projects there",
 }
 
 
@@ -100,7 +100,7 @@ class Network:
                         "node": one.node,
                         "own": one.own,
                         "role": one.role,
-                        "link": _LINKS[one.own, one.role].format(node.name),
+                        "link": _LINKS[one.own, one.role],
                         "projects": one.projects,
                         "search": self._search_url(node, one),
                         "expand": self._url([*self.nodes, one.node]) if self._can_expand(one.node) else "",

@@ -161,7 +161,8 @@ def test_network_is_expanded_twice(server: str, visitor: Visitor) -> None:
     for path in ("actor/coe", "country/CL"):
         chart = visitor.driver.find_elements(By.CSS_SELECTOR, f'.explorer a[data-id="{path}"]')
         link = chart[0] if chart else visitor.one(f'details[open] a[data-turn="{path}"]')
-        link.send_keys(Keys.ENTER)
+        visitor.driver.execute_script("arguments[0].focus()", link)
+        ActionChains(visitor.driver).send_keys(Keys.ENTER).perform()
         WebDriverWait(visitor.driver, 10).until(
             lambda _, path=path: f"expand={path}" in unquote(visitor.driver.current_url)
         )
@@ -181,7 +182,7 @@ def test_network_is_expanded_twice(server: str, visitor: Visitor) -> None:
         WebDriverWait(visitor.driver, 10).until(lambda _: visitor.text("details[open] summary").startswith("Council"))
     visitor.driver.get(shared)
     assert visitor.text("details[open] summary").startswith("Chile")
-    number = visitor.one('tr[data-node="actor/eu"] td.number a')
+    number = visitor.one('details[open] tr[data-node="actor/eu"] td.number a')
     expected = number.text
     number.click()
     assert visitor.text(".tally").startswith(f"{expected} project")

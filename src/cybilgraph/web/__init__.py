@@ -27,6 +27,7 @@ from cybilgraph.web.pages import (
     datasets,
     documentation,
     explore,
+    network_page,
     ontology,
     query_page,
     resource_pages,
@@ -60,7 +61,9 @@ _STYLES = Path(__file__).parent / "styles"
 #: The parts of the site's style sheet, in order. They are sent as one file, because browsers revalidate each file.
 _STYLE_PARTS = ("tokens", "base", "components", "charts")
 #: The sections of the site whose links carry the level of evidence on.
-_COUNTING_SECTIONS = frozenset(section.blueprint.name for section in (compare, explore, resource_pages, search_page))
+_COUNTING_SECTIONS = frozenset(
+    section.blueprint.name for section in (compare, explore, network_page, resource_pages, search_page)
+)
 #: How long browsers may use the typeface without revalidating it, so that text appears in it at once.
 _FONT_SECONDS = 86_400
 
@@ -124,7 +127,7 @@ def create_app(live: LiveReleases, checker: Checker, settings: Settings, access_
         return response
 
     sections = (changes_page, check_form, citations, compare, datasets, documentation, explore, ontology, openapi)
-    for section in (*sections, query_page, resource_pages, search_page):
+    for section in (*sections, network_page, query_page, resource_pages, search_page):
         app.register_blueprint(section.blueprint)
     if settings.curators:
         app.register_blueprint(curation.blueprint)

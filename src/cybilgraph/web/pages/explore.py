@@ -22,12 +22,10 @@ from cybilgraph.web.api.current_request import (
     search_index,
     serving,
     site,
-    table_response,
 )
 from cybilgraph.web.api.evidence import evidence_level
-from cybilgraph.web.pages import charts, entity_queries, network_page
+from cybilgraph.web.pages import charts, entity_queries
 from cybilgraph.web.pages import home as home_page
-from cybilgraph.web.pages.check_form import SCRIPT_POLICY
 from cybilgraph.web.pages.evidence_switch import all_links, evidence_switch
 from cybilgraph.web.pages.resource_view import page_path, shorten_title
 from cybilgraph.web.server.open_release import chart_query, key_figures_query
@@ -187,6 +185,15 @@ def page() -> str:
     return render_template("explore.html", charts=CHARTS.values(), evidence=evidence_switch(all_links(), "link"))
 
 
+def image(definition: ChartDefinition, drawn: charts.Chart) -> Response:
+    """Return a chart as an SVG file with absolute links."""
+    host = request.host_url.rstrip("/")
+    text = render_template(
+        "chart.svg", definition=definition, chart=drawn, host=host, path=lambda iri: host + page_path(iri)
+    )
+    return Response(text, content_type="image/svg+xml; charset=utf-8")
+
+
 @blueprint.get("/pictures/<name>")
 def chart(name: str) -> Response | str:
     """Show one chart as a page; the suffix .svg returns the image and .csv its data."""
@@ -194,42 +201,15 @@ def chart(name: str) -> Response | str:
     definition = CHARTS.get(stem)
     if definition is None or suffix not in ("", "svg", "csv"):
         raise NotFound(f"There is no chart {name!r}")
-    if stem == "network" and request.args.get("start", "").strip():
-        return _network(definition, suffix)
     text = chart_query(queries.load_query(definition.query), serving().release, evidence_level())
     if suffix == "csv":
         return csv_response(text)
     rows = query_rows(text)
     drawn = definition.draw(rows)
     if suffix == "svg":
-        return _image(definition, drawn)
+        return image(definition, drawn)
     query_url = url_for("sparql.sparql", query=text)
     return render_template(
         "chart.html", definition=definition, chart=drawn, query=text, rows=rows, query_url=query_url,
         summary=_summary(), evidence=evidence_switch(all_links(), "link"),
-        suggestions=network_page.suggestions() if stem == "network" else [],
     )  # fmt: skip
-
-
-def _image(definition: ChartDefinition, drawn: charts.Chart) -> Response:
-    host = request.host_url.rstrip("/")
-    image = render_template(
-        "chart.svg", definition=definition, chart=drawn, host=host, path=lambda iri: host + page_path(iri)
-    )
-    return Response(image, content_type="image/svg+xml; charset=utf-8")
-
-
-def _network(definition: ChartDefinition, suffix: str) -> Response:
-    """Show the network around the nodes in the URL. Its script draws what the lists of the page contain."""
-    shown = network_page.Network()
-    if suffix == "csv":
-        rows = shown.rows()
-        return table_response([list(rows[0]) if rows else [], *(row.values() for row in rows)])
-    drawn = definition.draw(shown.rows(shown.limit))
-    if suffix == "svg":
-        return _image(definition._replace(title=f"Network: {shown.nodes[0].name}"), drawn)
-    page = render_template(
-        "network.html", network=shown, chart=drawn, roles=network_page.ROLES, suggestions=network_page.suggestions(),
-        arguments=request.query_string.decode(), evidence=evidence_switch(all_links(), "link"),
-    )  # fmt: skip
-    return Response(page, headers={"Content-Security-Policy": SCRIPT_POLICY})

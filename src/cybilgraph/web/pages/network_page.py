@@ -6,20 +6,28 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-from flask import request, url_for
+from flask import Blueprint, Response, render_template, request, url_for
 from werkzeug.exceptions import NotFound
 
+from cybilgraph.errors import FileDamaged
 from cybilgraph.model.vocabulary import thing_iri
 from cybilgraph.release.search import SearchQuery
-from cybilgraph.web.api.current_request import search_index
+from cybilgraph.web.api.current_request import search_index, table_response
 from cybilgraph.web.api.evidence import evidence_level
+from cybilgraph.web.pages import explore
+from cybilgraph.web.pages.check_form import SCRIPT_POLICY
 from cybilgraph.web.pages.compare import find_entity, years_in_url
+from cybilgraph.web.pages.evidence_switch import all_links, evidence_switch
 from cybilgraph.web.pages.resource_view import shorten_title
+
+blueprint = Blueprint("network", __name__)
 
 _MAX_NODES, _MAX_NEIGHBOURS, _MAX_EXPANDED = 150, 30, 10
 _MAX_SUGGESTIONS = 300
 #: The roles of neighbours with the titles of their filter, in the order of the columns of the chart.
-ROLES = {"funder": "Funders", "implementer": "Implementers", "country": "Countries"}
+_ROLES = {"funder": "Funders", "implementer": "Implementers", "country": "Countries"}
+#: The columns of page-network.
+_COLUMNS = ("fromRole", "fromName", "toRole", "toName", "projects", "from", "to")
 #: How a neighbour is linked, by the role of the thing itself and that of the neighbour.
 _LINKS = {
     ("funder", "implementer"): "implements projects that it funds",
@@ -59,7 +67,7 @@ class Neighbour(NamedTuple):
 
     def row(self, of: Node) -> dict[str, str]:
         """Return the link in the columns of page-network: from the funder, to the country."""
-        ends = sorted(((self.own, of), (self.role, self.node)), key=lambda end: list(ROLES).index(end[0]))
+        ends = sorted(((self.own, of), (self.role, self.node)), key=lambda end: list(_ROLES).index(end[0]))
         return {
             column: value
             for side, (role, node) in zip(("from", "to"), ends, strict=True)
@@ -73,7 +81,7 @@ class Network:
     def __init__(self) -> None:
         """Read the URL. Raises QueryError, NotFound."""
         self._years = years_in_url()
-        self.roles = [role for role in ROLES if role in request.args.getlist("role")] or list(ROLES)
+        self.roles = [role for role in _ROLES if role in request.args.getlist("role")] or list(_ROLES)
         names = [request.args["start"].strip(), *request.args.getlist("expand")][:_MAX_EXPANDED]
         self.nodes = list(dict.fromkeys(map(_find, names)))
         self.neighbours = [sorted(self._neighbours(node), key=_rank) for node in self.nodes]
@@ -132,10 +140,14 @@ class Network:
     def _url(self, nodes: Sequence[Node]) -> str:
         start, *expanded = nodes
         arguments: dict[str, Any] = {name: request.args.get(name) or None for name in ("from", "to")}
-        if len(self.roles) < len(ROLES):
+        if len(self.roles) < len(_ROLES):
             arguments["role"] = self.roles
         return url_for(
-            "explore.chart", name="network", start=short_path(start), expand=[one.path for one in expanded], **arguments
+            "network.page",
+            name="network",
+            start=start.key if start.kind == "actor" else start.path,
+            expand=[one.path for one in expanded],
+            **arguments,
         )
 
     def _search_url(self, node: Node, neighbour: Neighbour) -> str:
@@ -146,14 +158,37 @@ class Network:
         return url_for("search.page", **ends, year=self._years)
 
 
-def short_path(node: Node) -> str:
-    """Return how URLs name the start: the key of an organisation, or the path of a country."""
-    return node.key if node.kind == "actor" else node.path
+@blueprint.get("/pictures/network", defaults={"name": "network"})
+@blueprint.get("/pictures/network.csv", defaults={"name": "network.csv"})
+@blueprint.get("/pictures/network.svg", defaults={"name": "network.svg"})
+def page(name: str) -> Response | str:
+    """Show the network around the start in the URL, without one that of all projects. Raises QueryError, NotFound.
+
+    The script of the page draws what its lists contain.
+    """
+    if not request.args.get("start", "").strip():
+        return explore.chart(name)
+    network = Network()
+    definition = explore.CHARTS["network"]._replace(title=f"Network: {network.nodes[0].name}")
+    if name.endswith(".csv"):
+        return table_response([_COLUMNS, *([row[column] for column in _COLUMNS] for row in network.rows())])
+    drawn = definition.draw(network.rows(network.limit))
+    if name.endswith(".svg"):
+        return explore.image(definition, drawn)
+    text = render_template(
+        "network.html", definition=definition, network=network, chart=drawn, roles=_ROLES,
+        arguments=request.query_string.decode(), evidence=evidence_switch(all_links(), "link"),
+    )  # fmt: skip
+    return Response(text, headers={"Content-Security-Policy": SCRIPT_POLICY})
 
 
-def suggestions() -> list[str]:
+@blueprint.app_template_global("organisation_names")
+def _organisation_names() -> list[str]:
     """Return the names of the organisations with the most projects."""
-    facets = search_index().summarise(SearchQuery(level=evidence_level())).facets
+    try:
+        facets = search_index().summarise(SearchQuery(level=evidence_level())).facets
+    except FileDamaged:  # the overview does not need the search index
+        return []
     return [shorten_title(value.label) for value in facets.get("actor", ())[:_MAX_SUGGESTIONS]]
 
 

@@ -1,9 +1,9 @@
 // Draw query results as charts (SVG, by d3). Loaded with the first chart.
 
-import { bisectRight, max, min, rollup, sum } from "d3-array";
+import { max, min, rollup, sum } from "d3-array";
 import { axisBottom, axisLeft } from "d3-axis";
 import { geoEqualEarth, geoPath } from "d3-geo";
-import { scaleBand, scaleLinear, scaleSqrt } from "d3-scale";
+import { scaleBand, scaleLinear, scaleQuantile, scaleSqrt } from "d3-scale";
 import { create, select } from "d3-selection";
 import { feature } from "topojson-client";
 import shapes from "world-atlas/countries-50m.json";
@@ -15,7 +15,7 @@ const WIDTH = 960;
 const MOST_BARS = 40;
 const MOST_ROWS = 60;
 const MOST_NODES = 120;
-const SHADES = 5;
+const SHADES_USED = [1, 2, 3, 4, 5];
 
 /** The kinds of chart: the columns that each role can use, and the function that draws it. */
 const CHARTS = {
@@ -149,11 +149,7 @@ async function drawMap({ country, value }, { rows, terms }) {
   const path = geoPath(geoEqualEarth().fitExtent([[4, 4], [WIDTH - 4, height - 34]], { type: "FeatureCollection", features: land }));
   const least = min(found.values()) ?? 0;
   const most = max(found.values()) ?? 0;
-  // As on the map of all projects: each shade in use has about as many values.
-  const sorted = [...found.values()].sort((a, b) => a - b);
-  const bounds = [...new Set(Array.from({ length: SHADES }, (_, step) => sorted[Math.floor((sorted.length * step) / SHADES)]))];
-  const shadeOf = (place) => Math.ceil((place * SHADES) / bounds.length);
-  const shade = (n) => shadeOf(bisectRight(bounds, n));
+  const shade = scaleQuantile([...found.values()], SHADES_USED);
   const svg = drawing(height);
   const small = [];
   let drawn = 0;
@@ -172,7 +168,7 @@ async function drawMap({ country, value }, { rows, terms }) {
     linked(svg, terms.href(iri)).append("circle").attr("cx", x).attr("cy", y).attr("r", 5).attr("class", `land shade-${shade(n)}`).append("title").text(`${terms.label(iri)}: ${amount(n)}`);
   }
   const legend = svg.append("g").attr("transform", `translate(8,${height - 20})`);
-  const used = bounds.map((_, place) => shadeOf(place + 1));
+  const used = [...new Set([...found.values()].map(shade))].sort();
   used.forEach((number, place) => legend.append("rect").attr("class", `land shade-${number}`).attr("x", 60 + place * 26).attr("width", 26).attr("height", 12));
   if (used.length > 1) legend.append("text").attr("x", 52).attr("y", 10).attr("text-anchor", "end").text(amount(least));
   legend.append("text").attr("x", 66 + used.length * 26).attr("y", 10).text(`${amount(most)} ${value || "rows"}`);

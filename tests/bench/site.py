@@ -56,7 +56,10 @@ def paths(index: SearchIndex) -> Iterator[tuple[str, list[str]]]:
         "search with slips",
         [f"/search?q={word}" for word in ("stratgey", "trainng", "cybercrme", "incidnt", "polcie")],
     )
-    yield "pictures", [f"/pictures/{name}" for name in ("map", "coverage", "timeline", "network", "years")]
+    yield (
+        "pictures",
+        [f"/pictures/{name}" for name in ("map", "coverage", "timeline", "network", "flows", "years", "money")],
+    )
     yield "lists", ["/id/country", "/id/actor", "/id/theme", "/outcomes", "/ontology", "/about", "/docs"]
 
 

@@ -11,7 +11,7 @@ KINDS = (
     "/pictures",
     "/data",
     "/contribute",
-    *(f"/pictures/{name}" for name in ("map", "coverage", "timeline", "network", "years")),
+    *(f"/pictures/{name}" for name in ("map", "coverage", "timeline", "network", "flows", "years", "money")),
     "/pictures/network?start=coe",
     "/id/project/G0020",
     *(f"/id/{path}" for path in ("country/BZ", "actor/coe", "region/019", "group/asean", "theme/cybercrime")),

@@ -134,7 +134,7 @@ def test_map_countries_and_matrix_cells_link_to_pages(server: str, visitor: Visi
     visitor.one('svg a[href="/id/country/NG"]').click()
     assert visitor.title == "Nigeria"
     visitor.driver.get(f"{server}/pictures/coverage")
-    visitor.one('svg a[aria-label^="Belize, Cyber Security Policy and Strategy: 1"]').click()
+    visitor.one('.matrix a[aria-label^="Belize, Cyber Security Policy and Strategy: 1"]').click()
     assert "1 project" in visitor.text(".tally")
 
 

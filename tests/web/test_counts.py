@@ -187,7 +187,7 @@ def test_layout_counts_the_links_of_the_graph(server: str) -> None:
 
 def test_links_and_forms_carry_the_level_on(server: str) -> None:
     paths = ["/", "/search?country=BZ", "/id/country", "/id/country/BZ", "/id/project/G0020", "/pictures", "/compare"]
-    names = ("map", "coverage", "timeline", "network", "network?start=eu", "years")
+    names = ("map", "coverage", "timeline", "network", "network?start=eu", "flows", "years", "money")
     for path in (*paths, *(f"/pictures/{name}" for name in names)):
         shown = page(server, at(EvidenceLevel.STATED, path))
         [current] = [one for one in shown.all("nav", "levels")[0].all("a") if one.own("aria-current")]

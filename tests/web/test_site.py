@@ -189,7 +189,7 @@ def test_hostile_text_is_escaped(hostile: tuple[str, Release]) -> None:
     assert b"<dl" not in http(f"{url}/id/project/G0669", Accept=BROWSER).body, "an empty box"
     [data] = re.findall(r"ld\+json\">(.*?)</script>", http(f"{url}/id/project/G0666", Accept=BROWSER).body.decode())
     assert json.loads(data)["name"].startswith("<script>")
-    for picture in ("map", "coverage", "timeline", "network", "years"):
+    for picture in ("map", "coverage", "timeline", "network", "flows", "years", "money"):
         svg = http(f"{url}/pictures/{picture}.svg").body.decode()
         assert "<script" not in svg
         assert "<img" not in svg

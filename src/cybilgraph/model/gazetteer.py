@@ -236,6 +236,17 @@ class Gazetteer:
         """Return the entry of a kind with this name, alias or key; for a country also by its other codes."""
         return self.find(kind, text) or (self.find_country_by_code(text) if kind == "country" else None)
 
+    def countries_in(self, place: GazetteerEntry) -> frozenset[str]:
+        """Return the codes of the countries in a region, at any depth, or of the members of a group."""
+        if place.kind == "group":
+            return frozenset(place.cell("members"))
+        regions = self.entries["region"]
+
+        def is_within(region: str) -> bool:
+            return region == place.key or (bool(region) and is_within(regions[region].row["parent"]))
+
+        return frozenset(code for code, entry in self.entries["country"].items() if is_within(entry.row["region"]))
+
     def find_country_by_code(self, code: str) -> GazetteerEntry | None:
         """Return the country with an alpha-3 code (ISO 3166-1) or a numeric code (M49; leading zeros are
         optional), or None.

@@ -8,7 +8,7 @@ import sys
 import threading
 from pathlib import Path
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, g, request, url_for
 
 from cybilgraph.model.vocabulary import shorten
 from cybilgraph.runtime.scheduler import Scheduler
@@ -50,6 +50,8 @@ _POLICY = (
     "default-src 'none'; style-src 'self'; font-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'"
 )
+#: For pages with charts, whose script fetches the projects of a country.
+_CHART_POLICY = f"{_POLICY}; script-src 'self'; connect-src 'self'"
 #: For pages with the query editor, which inserts style sheets; the browser accepts only those with the nonce.
 _EDITOR_POLICY = (
     "default-src 'none'; style-src 'self' 'nonce-{nonce}'; font-src 'self'; script-src 'self'; connect-src 'self'; "
@@ -112,6 +114,11 @@ def create_app(live: LiveReleases, checker: Checker, settings: Settings, access_
             for name, level in carried_evidence().items():
                 values.setdefault(name, level)
 
+    @app.template_global("chart_script")
+    def _chart_script() -> str:
+        g.chart_script = url_for("static", filename="built/explore.js")
+        return str(g.chart_script)
+
     @app.template_global("nonce")
     def _nonce() -> str:
         return str(g.setdefault("nonce", secrets.token_urlsafe(16)))
@@ -150,6 +157,13 @@ class _Site(Flask):
         return _FONT_SECONDS if filename and filename.endswith(".woff2") else None
 
 
+def _policy() -> str:
+    """Return the Content-Security-Policy of this page, depending on its script."""
+    if "nonce" in g:
+        return _EDITOR_POLICY.format(nonce=g.nonce)
+    return _CHART_POLICY if "chart_script" in g else _POLICY
+
+
 def _headers(response: Response) -> Response:
     """Set the headers of every page, unless it has its own.
 
@@ -160,7 +174,7 @@ def _headers(response: Response) -> Response:
         "cache-control": "no-cache",
         "access-control-allow-headers": "Accept, Content-Type",
         **SECURITY_HEADERS,
-        "content-security-policy": _EDITOR_POLICY.format(nonce=g.nonce) if "nonce" in g else _POLICY,
+        "content-security-policy": _policy(),
     }
     if curation.is_private(request.path):
         del defaults["access-control-allow-origin"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from itertools import pairwise
 
 import pytest
 
@@ -121,3 +122,127 @@ def test_text_is_truncated_to_its_width(words: str) -> None:
     cut = charts.truncate_to_width(words, 10, 200)
     assert charts.text_width(cut) * 10 <= 200
     assert cut == words or (cut.endswith("…") and charts.text_width(cut) * 10 > 170)
+
+
+def test_map_shows_the_part_with_some_countries_in_its_proportions() -> None:
+    caribbean = {"BZ", "JM", "TT"}
+    picture = charts.world_map({"BZ": 2, "KE": 1}, {}, caribbean)
+    assert picture.box
+    left, top, width, height = picture.box
+    assert width / height == pytest.approx(picture.width / picture.height, rel=0.02)
+    assert 4 < picture.zoom < 16
+    marks = {mark["code"]: mark for mark in picture.marks}
+    for code in caribbean:
+        assert left < float(marks[code]["x"]) < left + width
+        assert top < float(marks[code]["y"]) < top + height
+        assert marks[code]["is_shown"]
+    assert not marks["KE"]["is_shown"]
+    assert charts.world_map({}, {}, {"BR", "NZ", "NO", "ZA"}).box is None, "they are all over the world"
+
+
+def test_map_of_the_pacific_is_not_cut_at_the_date_line() -> None:
+    picture = charts.world_map({}, {}, {"FJ", "TO", "PG", "CK"})
+    assert picture.box
+    marks = {mark["code"]: mark for mark in picture.marks}
+    assert marks["CK"]["shift"] == picture.width
+    assert not marks["PG"]["shift"]
+    for code in ("FJ", "TO", "PG", "CK"):
+        assert picture.box[0] < float(marks[code]["x"]) + int(marks[code]["shift"]) < picture.box[0] + picture.box[2]
+
+
+def test_timeline_of_a_period_ends_at_its_years() -> None:
+    spans = [TimeSpan("a", "", "2010", "2030"), TimeSpan("b", "", "2016", "", "Ongoing")]
+    picture = charts.timeline(spans, date(2026, 1, 1), (2015, 2018))
+    assert [tick["label"] for tick in picture.ticks] == ["2015", "2016", "2017", "2018"]
+    assert [(mark["x"], float(mark["x"]) + float(mark["width"])) for mark in picture.marks] == [(38, 100), (53.5, 100)]
+
+
+def test_matrix_is_sorted_by_a_theme() -> None:
+    rows = [
+        {"countryName": name, "country": name, "theme": "t1", "projects": str(number)}
+        for name, number in (("A", 1), ("B", 3), ("C", 1))
+    ]
+    themes = [("t1", "One"), ("", "No theme given")]
+    assert [mark["label"] for mark in charts.matrix(rows, themes, "One").marks] == ["B", "A", "C"]
+    assert [mark["label"] for mark in charts.matrix(rows, themes, "Unknown").marks] == ["A", "B", "C"]
+
+
+FLOWS = [
+    {"funders": "eu", "implementers": "coe", "countries": "BZ", "projects": "3"},
+    {"funders": "eu giz", "implementers": "coe", "countries": "FJ", "projects": "2"},
+    {"funders": "giz", "implementers": "itu", "countries": "BZ FJ", "projects": "1"},
+    {"funders": "eu", "implementers": "", "countries": "BZ", "projects": "1"},
+    {"funders": "", "implementers": "itu", "countries": "", "projects": "4"},
+]
+
+
+def test_flows_count_each_project_once_per_node_and_pair() -> None:
+    picture = charts.sankey(FLOWS, {f"https://w3id.org/cybilgraph/id/actor/{key}": key for key in ("eu", "giz")}, 8)
+    assert {mark["label"]: mark["count"] for mark in picture.marks} == {
+        "eu": 6, "giz": 3, "itu": 5, "coe": 5, "BZ": 5, "FJ": 3
+    }  # fmt: skip
+    assert {line["title"]: line["count"] for line in picture.lines} == {
+        "eu → coe": 5, "giz → coe": 2, "giz → itu": 1, "coe → BZ": 3, "coe → FJ": 2, "itu → BZ": 1, "itu → FJ": 1
+    }  # fmt: skip
+    names = {mark["id"]: mark["label"] for mark in picture.marks}
+    paths = {line["title"]: {names[key] for key in str(line["path"]).split()} for line in picture.lines}
+    assert paths["giz → coe"] == {"giz", "coe", "FJ"}, "no project of both is in Belize"
+    assert paths["coe → BZ"] == {"eu", "coe", "BZ"}
+
+
+def test_flows_of_nodes_beyond_the_most_are_together() -> None:
+    rows = [
+        {"funders": f"f{n}", "implementers": "i", "countries": "BZ", "projects": str(20 - n)} for n in range(10)
+    ] + [{"funders": "f0 f9", "implementers": "i", "countries": "BZ", "projects": "1"}]
+    picture = charts.sankey(rows, {}, 8)
+    funders = [(mark["label"], mark["count"]) for mark in picture.marks if mark["column"] == 0]
+    assert funders == [("f0", 21), *((f"f{n}", 20 - n) for n in range(1, 8)), ("Other", 23)]
+    assert charts.sankey([], {}, 8).marks == []
+
+
+def test_flows_have_no_overlapping_labels() -> None:
+    rows = [
+        {"funders": f"f{n}", "implementers": f"i{n}", "countries": f"c{n}", "projects": str(4**n)} for n in range(8)
+    ]
+    places = [
+        (mark["column"], float(str(mark["y"])) + float(str(mark["height"])) / 2)
+        for mark in charts.sankey(rows, {}, 8).marks
+    ]
+    gaps = [lower - upper for (column, upper), (other, lower) in pairwise(places) if column == other]
+    assert min(gaps) >= 18
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "short"),
+    [
+        ("Government of the United Kingdom", "government-of-the-united-kingdom", "United Kingdom"),
+        ("Asian Development Bank", "adb", "Asian Development Bank"),
+        ("Spanish Agency for International Development Cooperation", "aecid", "AECID"),
+    ],
+)
+def test_names_are_shortened(name: str, key: str, short: str) -> None:
+    assert charts.short_name(name, f"https://w3id.org/cybilgraph/id/actor/{key}") == short
+
+
+def test_money_is_drawn_per_currency_and_kind() -> None:
+    rows = [
+        {"currency": currency, "kind": kind, "year": year, "amount": amount, "sums": "1", "projects": "1"}
+        for currency, kind, year, amount in (
+            ("EUR", "Budget", "2018", "1000000"), ("EUR", "Budget", "2020", "250000"), ("EUR", "Commitment", "2020", "5"),
+            ("USD", "Budget", "", "7000000"),
+        )
+    ]  # fmt: skip
+    picture = charts.money(rows)
+    assert [tick["label"] for tick in picture.ticks] == ["EUR · Budget", "EUR · Commitment"]
+    titles = [mark["title"] for mark in picture.marks if mark["title"]]
+    assert titles[0] == "EUR 1,000,000 (Budget, 2018): 1 project"
+    assert len(titles) == 3
+    heights = [mark["height"] for mark in picture.marks[:3]]
+    assert heights == [64, 0, 16]
+    assert [mark["value"] for mark in picture.marks[:3]] == ["1M", "", ""]
+    assert charts.money([]).height == 0
+
+
+@pytest.mark.parametrize(("amount", "words"), [(950, "950"), (12_345, "12.3k"), (1.5e6, "1.5M"), (2e9, "2bn")])
+def test_amounts_are_short(amount: float, words: str) -> None:
+    assert charts.short_amount(amount) == words

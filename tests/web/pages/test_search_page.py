@@ -129,7 +129,7 @@ def test_dates_of_different_precision_are_sorted_and_filtered_by_their_days(tmp_
 
         assert titles("/search.csv?sort=oldest") == ["Delta", "Alpha", "Beta", "Gamma"]
         assert titles("/search.csv?sort=newest") == titles("/id/country/BZ.csv") == ["Alpha", "Beta", "Gamma", "Delta"]
-        assert titles("/api/queries/page-timeline.csv") == ["Delta", "Alpha", "Beta", "Gamma"]
+        assert titles("/api/queries/page-timeline.csv") == ["Alpha", "Beta", "Gamma", "Delta"]
         active = {"2018": "Delta", "2019": "Alpha Beta Gamma", "2020": "Alpha Beta Gamma", "2021": "Beta Gamma"}
         for year, names in active.items():
             assert sorted(titles(f"/search.csv?year={year}")) == names.split()

@@ -20,7 +20,7 @@ BUILT = HERE.parent / "static" / "built"
 #: The checksum of the sources that the bundle was built from.
 STAMP = BUILT / "sources.sha256"
 #: Scripts that pages include; code they import on demand ends up in separate chunks.
-ENTRIES = ("query.js", "network.js")
+ENTRIES = ("query.js", "network.js", "explore.js")
 #: The typeface: its folder in the npm package, and the names of the files that styles/fonts.css uses.
 TYPEFACE = HERE / "node_modules" / "@fontsource" / "source-sans-3"
 FONTS = tuple(f"source-sans-3-{part}-{weight}-normal.woff2" for part in ("latin", "latin-ext") for weight in (400, 600))

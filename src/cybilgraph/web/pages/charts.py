@@ -7,30 +7,47 @@ common fonts.
 from __future__ import annotations
 
 import csv
+import re
 import unicodedata
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cache
-from itertools import groupby
+from itertools import chain, groupby, product
 from typing import NamedTuple
 from urllib.parse import quote
 
 from cybilgraph.model.dates import date_bounds
+from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.resources import REFERENCE
+from cybilgraph.model.vocabulary import thing_iri
 
 #: The darkest shade of maps and matrices; shade 0 means none.
 _MAX_SHADE = 5
 _WIDTH = 960
+#: The map: its size, the part around a region that is shown too, and the smallest part.
+_MAP_WIDTH, _MAP_HEIGHT, _MAP_MARGIN, _MIN_MAP_WIDTH = 2000, 900, 1.2, 160
 #: The width of the column of labels of a timeline.
 _LABEL_PERCENT = 38
 #: The most nodes in a column of the network.
 _MAX_COLUMN_NODES = 22
 _ONGOING = "Ongoing"
+#: The name of what a flow chart does not show one by one, and its longest name that is not replaced by an acronym.
+OTHER, _LONG_NAME_CHARS = "Other", 24
+#: The columns of a flow chart: title, left edge and kind of the nodes, by column of the query.
+FLOW_COLUMNS = {
+    "funders": ("Funders", 225, "actor"),
+    "implementers": ("Implementers", 470, "actor"),
+    "countries": ("Countries", 735, "country"),
+}
 #: The columns of the network: title and horizontal centre, by role.
 _COLUMNS = {"funder": ("Funders", 130), "implementer": ("Implementers", 480), "country": ("Countries", 830)}
+
+
+#: A node of a flow chart: the place of its column, and its IRI or "Other".
+FlowNode = tuple[int, str]
 
 
 class Bar(NamedTuple):
@@ -61,6 +78,7 @@ class Chart:
     """A chart: its kind, which selects the macro that draws it, its size and its marks.
 
     A fluid chart fills the available width: its horizontal positions are percentages and its text keeps its size.
+    ``box`` is the part that is shown, if it is not all of it: left, top, width and height.
     """
 
     kind: str
@@ -70,6 +88,13 @@ class Chart:
     marks: list[dict[str, object]] = field(default_factory=list)
     lines: list[dict[str, object]] = field(default_factory=list)
     ticks: list[dict[str, object]] = field(default_factory=list)
+    legend: list[dict[str, object]] = field(default_factory=list)
+    box: tuple[int, int, int, int] | None = None
+
+    @property
+    def zoom(self) -> float:
+        """How much larger than the whole chart its shown part appears."""
+        return self.width / self.box[2] if self.box else 1
 
 
 class ShadeScale:
@@ -99,36 +124,71 @@ class ShadeScale:
         return -(-place * _MAX_SHADE // max(len(self._bounds), 1))
 
 
-def world_map(counts: Mapping[str, int], names: Mapping[str, str]) -> Chart:
-    """Lay out a world map; ``counts`` are projects by country code, ``names`` the names of the codes."""
-    chart = Chart("map", 2000, 900)
+def world_map(counts: Mapping[str, int], names: Mapping[str, str], within: Collection[str] = ()) -> Chart:
+    """Lay out a world map; ``counts`` are projects by country code, ``names`` the names of the codes.
+
+    If there are codes in ``within``, the map shows the part with these countries, unless they are all over the world.
+    The part of the Pacific that lies east of the date line is then drawn on the right.
+    """
+    chart = Chart("map", _MAP_WIDTH, _MAP_HEIGHT)
     scale = ShadeScale(counts.values())
+    edges = {code: edge for code, edge in _edges().items() if code in within}
+    west = frozenset(code for code, (left, *_) in edges.items() if left < _MAP_WIDTH / 4)
+    moved = west if any(left > 3 * _MAP_WIDTH / 4 for left, *_ in edges.values()) else frozenset[str]()
+    chart.box = _map_box([
+        (left + _MAP_WIDTH, top, right + _MAP_WIDTH, bottom) if code in moved else (left, top, right, bottom)
+        for code, (left, top, right, bottom) in edges.items()
+    ])  # fmt: skip
     for shape in _shapes():
         code = shape["alpha2"]
         count, name = counts.get(code, 0), names.get(code, "")
-        chart.marks.append({**shape, "count": count, "shade": scale.shade(count), "name": name, "code": code})
+        chart.marks.append(
+            {
+                **shape,
+                "count": count,
+                "shade": scale.shade(count),
+                "name": name,
+                "code": code,
+                "shift": _MAP_WIDTH * (code in moved),
+                "is_shown": not chart.box or code in within,
+            }
+        )
     chart.marks.sort(key=lambda mark: not mark["path"])  # draw dots over land
-    chart.ticks = scale.ticks()
+    chart.legend = scale.ticks()
     return chart
 
 
-def timeline(spans: Sequence[TimeSpan], today: date) -> Chart:
+def _map_box(edges: Sequence[tuple[float, float, float, float]]) -> tuple[int, int, int, int] | None:
+    """Return the part of the map with these edges, in its proportions; None for most of the world."""
+    if not edges:
+        return None
+    lefts, tops, rights, bottoms = zip(*edges, strict=True)
+    left, top, right, bottom = min(lefts), min(tops), max(rights), max(bottoms)
+    wide = max((right - left) * _MAP_MARGIN, (bottom - top) * _MAP_MARGIN * _MAP_WIDTH / _MAP_HEIGHT, _MIN_MAP_WIDTH)
+    tall = wide * _MAP_HEIGHT / _MAP_WIDTH
+    if wide > _MAP_WIDTH * 0.8:
+        return None
+    return round((left + right - wide) / 2), round((top + bottom - tall) / 2), round(wide), round(tall)
+
+
+def timeline(spans: Sequence[TimeSpan], today: date, period: tuple[int, int] | None = None) -> Chart:
     """Lay out a label and a bar per span, under a scale of years with a line for today.
 
-    Open-ended bars extend to the right edge.
+    Open-ended bars extend to the right edge. The scale covers the ``period`` of a first and a last year, or all spans.
     """
     if not spans:
         return Chart("timeline", _WIDTH, 0, fluid=True)
     top, row = 26, 24
     periods = [(_year_fraction(span.start), _year_fraction(span.end or span.start, at_end=True)) for span in spans]
-    first = int(min(start for start, _ in periods))
-    last = int(max(map(max, periods))) + 1  # some records have an end before their start
+    first = period[0] if period else int(min(start for start, _ in periods))
+    # some records have an end before their start
+    last = period[1] + 1 if period else int(max(map(max, periods))) + 1
     scale = (100 - _LABEL_PERCENT) / (last - first)
     chart = Chart("timeline", _WIDTH, top + row * len(spans) + 4, fluid=True)
     step = _label_step(last - first)
 
     def x_of(year: float) -> float:
-        return _LABEL_PERCENT + (year - first) * scale
+        return _LABEL_PERCENT + (min(max(year, first), last) - first) * scale
 
     chart.ticks = [{"x": _round(x_of(year)), "label": str(year)} for year in range(first, last - step + 1, step)]
     now = _year_fraction(today.isoformat())
@@ -174,11 +234,12 @@ def columns(bars: Sequence[Bar], height: int = 240) -> Chart:
     return chart
 
 
-def matrix(rows: Sequence[Mapping[str, str]], themes: Sequence[tuple[str, str]]) -> Chart:
+def matrix(rows: Sequence[Mapping[str, str]], themes: Sequence[tuple[str, str]], by: str = "") -> Chart:
     """Lay out a matrix of countries by themes, with a cell for every pair.
 
     The rows have countryName, country, theme and projects, sorted by country; themes are pairs of IRI and name, with
-    an empty IRI for projects with no theme.
+    an empty IRI for projects with no theme. ``by`` is the name of the theme with which the countries with the most
+    projects come first.
     """
     left = min(max((text_width(row["countryName"]) * 14 for row in rows), default=0), 248) + 12
     row = 24
@@ -187,10 +248,12 @@ def matrix(rows: Sequence[Mapping[str, str]], themes: Sequence[tuple[str, str]])
     top = 16 * max(map(len, heads), default=0) + 12
     scale = ShadeScale(int(row["projects"]) for row in rows)
     countries = [list(group) for _, group in groupby(rows, key=lambda row: (row["country"], row["countryName"]))]
-    chart = Chart("matrix", _WIDTH, top + row * len(countries) + 10)
+    if (iri := {name: iri for iri, name in themes}.get(by)) is not None:
+        countries.sort(key=lambda group: -sum(int(row["projects"]) for row in group if row["theme"] == iri))
+    chart = Chart("matrix", _WIDTH, top + row * len(countries) + 10, legend=scale.ticks())
     chart.ticks = [
-        {"x": _round(left + number * wide + wide / 2), "y": top - 12, "words": text, "iri": iri}
-        for number, ((iri, _), text) in enumerate(zip(themes, heads, strict=True))
+        {"x": _round(left + number * wide + wide / 2), "y": top - 12, "words": text, "iri": iri, "label": name}
+        for number, ((iri, name), text) in enumerate(zip(themes, heads, strict=True))
     ]
     for line, group in enumerate(countries):
         counts = {found["theme"]: int(found["projects"]) for found in group}
@@ -209,6 +272,152 @@ def matrix(rows: Sequence[Mapping[str, str]], themes: Sequence[tuple[str, str]])
         shown = truncate_to_width(name, 14, left - 12)
         chart.marks.append({"label": name, "shown": shown, "iri": country, "y": top + row * line, "cells": cells})
     return chart
+
+
+def sankey(rows: Iterable[Mapping[str, str]], names: Mapping[str, str], most: int) -> Chart:
+    """Lay out flows from funders to implementers and on to countries, as ribbons between the nodes of three columns.
+
+    Each row has the keys of the funders, implementers and countries of some projects, and their number. A column has
+    the nodes with the ``most`` projects, and one for the projects with none of them; ``names`` are labels by IRI. The
+    path of a flow has all nodes of the projects in it.
+    """
+    groups = [
+        ([[f"{thing_iri(kind, '')}{key}" for key in row[name].split()] for name, (*_, kind) in FLOW_COLUMNS.items()],
+         int(row["projects"]))
+        for row in rows
+    ]  # fmt: skip
+    counts: Counter[FlowNode] = Counter()
+    flows: Counter[tuple[FlowNode, FlowNode]] = Counter()
+    through: set[frozenset[FlowNode]] = set()
+    top = [_largest(groups, place, names, most) for place in range(3)]
+    for each, number in groups:
+        nodes = [
+            [(place, iri) for iri in found if iri in top[place]] or [(place, OTHER)] * bool(found)
+            for place, found in enumerate(each)
+        ]
+        counts.update(dict.fromkeys(chain(*nodes), number))
+        flows.update(dict.fromkeys((*product(nodes[0], nodes[1]), *product(nodes[1], nodes[2])), number))
+        through.update(map(frozenset, product(*nodes)))
+    sizes = {
+        node: max(sum(count for ends, count in flows.items() if ends[side] == node) for side in (0, 1))
+        for node in counts
+    }
+
+    def label(node: FlowNode) -> str:
+        return names.get(node[1], node[1].rpartition("/")[2])
+
+    order = sorted(
+        (node for node in counts if sizes[node]),
+        key=lambda node: (node[0], node[1] == OTHER, -counts[node], label(node)),
+    )
+    columns = [[node for node in order if node[0] == place] for place in range(3)]
+    chart = Chart("sankey", _WIDTH, 0)
+    tall, gap = 480, 22
+    scale = min((tall / sum(sizes[node] for node in column) for column in columns if column), default=0)
+    ids = {node: f"n{number}" for number, node in enumerate(order)}
+    offsets: dict[tuple[FlowNode, int], float] = {}
+    for (title, x, _), column in zip(FLOW_COLUMNS.values(), columns, strict=True):
+        chart.ticks.append({"x": x, "label": title})
+        y = 44.0
+        for node in column:
+            offsets |= {(node, side): y for side in (0, 1)}
+            room = 205 - 8 * len(f"{counts[node]:,}")
+            chart.marks.append(
+                {
+                    "label": label(node), "iri": node[1], "count": counts[node], "id": ids[node], "column": node[0],
+                    "shown": truncate_to_width(short_name(label(node), node[1]), 14, room),
+                    "x": x, "y": _round(y), "height": max(_round(sizes[node] * scale), 2),
+                }
+            )  # fmt: skip
+            y += sizes[node] * scale + gap
+        chart.height = max(chart.height, round(y - gap) + 12)
+    for ends in sorted(flows, key=lambda ends: [order.index(node) for node in ends]):
+        width = flows[ends] * scale
+        x1, x2 = (int(str(chart.ticks[place]["x"])) for place, _ in ends)
+        y1, y2 = (offsets[node, side] + width / 2 for node, side in zip(ends, (1, 0), strict=True))
+        for node, side in zip(ends, (1, 0), strict=True):
+            offsets[node, side] += width
+        path = frozenset(ends).union(*(nodes for nodes in through if nodes.issuperset(ends)))
+        chart.lines.append(
+            {
+                "x1": x1 + 10, "y1": _round(y1), "x2": x2, "y2": _round(y2), "bend": (x2 - x1 - 10) // 2,
+                "width": max(_round(width), 1), "count": flows[ends], "column": ends[0][0],
+                "ends": " ".join(map(ids.__getitem__, ends)),
+                "path": " ".join(ids[node] for node in order if node in path),
+                "title": " → ".join(map(label, ends)),
+            }
+        )  # fmt: skip
+    return chart
+
+
+def _largest(
+    groups: Sequence[tuple[list[list[str]], int]], place: int, names: Mapping[str, str], most: int
+) -> set[str]:
+    """Return the nodes of a column with the most projects; an organisation within another one counts for that."""
+    counts: Counter[str] = Counter()
+    for each, number in groups:
+        counts.update(dict.fromkeys(each[place], number))
+    actors = load_gazetteer().entries["actor"]
+    parents = {iri: actors[key].row["parent"] for iri in counts if (key := iri.rpartition("/")[2]) in actors}
+    whole = [iri for iri in counts if thing_iri("actor", parents.get(iri, "")) not in counts]
+    return set(sorted(whole, key=lambda iri: (-counts[iri], names.get(iri, iri)))[:most])
+
+
+def short_name(name: str, iri: str) -> str:
+    """Return a short form of a name: that of the country of a government, or an acronym of a long name."""
+    name = re.sub("^Government of (the )?", "", name)
+    entry = load_gazetteer().entries["actor"].get(iri.rpartition("/")[2])
+    acronyms = [alias for alias in (entry.aliases if entry else ()) if re.fullmatch("[A-Z][A-Za-z]*[A-Z]", alias)]
+    return acronyms[0] if acronyms and len(name) > _LONG_NAME_CHARS else name
+
+
+def money(rows: Sequence[Mapping[str, str]]) -> Chart:
+    """Lay out a small column chart per currency and kind of sum, under a common scale of years.
+
+    The rows have currency, kind, year, amount, sums and projects; rows without a year are left out. The heights of
+    different charts cannot be compared.
+    """
+    dated = [row for row in rows if row["year"]]
+    panels: dict[tuple[str, str], dict[int, Mapping[str, str]]] = {}
+    for row in dated:
+        panels.setdefault((row["currency"], row["kind"]), {})[int(row["year"])] = row
+    most = Counter((row["currency"], row["kind"]) for row in dated for _ in range(int(row["projects"])))
+    chart = Chart("money", _WIDTH, 0, fluid=True)
+    if not dated:
+        return chart
+    first, last = (pick(int(row["year"]) for row in dated) for pick in (min, max))
+    width, step = 100 / (last - first + 1), _label_step(last - first + 1)
+    tall, row_height = 64, 124
+    for panel, (currency, kind) in enumerate(sorted(panels, key=lambda key: (-most[key], key))):
+        years = panels[currency, kind]
+        top = panel * row_height
+        highest = max(float(row["amount"]) for row in years.values())
+        chart.ticks.append({"label": f"{currency} · {kind}", "y": top + 18, "base": top + 32 + tall})
+        for year in range(first, last + 1):
+            row = years.get(year, {"amount": "0", "projects": "0"})
+            value = float(row["amount"])
+            high = max(value / (highest or 1) * tall, 1.5 if value else 0)
+            chart.marks.append(
+                {
+                    "x": _round((year - first) * width + width * 0.12), "width": _round(width * 0.76),
+                    "middle": _round((year - first + 0.5) * width), "y": _round(top + 32 + tall - high),
+                    "height": _round(high), "base": top + 32 + tall + 16,
+                    "year": year if (year - first) % step == 0 else "",
+                    "value": short_amount(value) if value == highest else "",
+                    "title": f"{currency} {value:,.0f} ({kind}, {year}): {row['projects']} project"
+                    f"{'s' if row['projects'] != '1' else ''}" if value else "",
+                }
+            )  # fmt: skip
+        chart.height = top + row_height - 4
+    return chart
+
+
+def short_amount(value: float) -> str:
+    """Return an amount with three digits: 12.3M."""
+    for unit, letters in ((1e9, "bn"), (1e6, "M"), (1e3, "k")):
+        if value >= unit:
+            return f"{value / unit:.3g}{letters}"
+    return f"{value:.3g}"
 
 
 def network(rows: Iterable[Mapping[str, str]]) -> Chart:
@@ -252,6 +461,25 @@ def network(rows: Iterable[Mapping[str, str]]) -> Chart:
             )  # fmt: skip
     chart.height = max((y for _, y in positions.values()), default=top) + 24
     return chart
+
+
+@cache
+def _edges() -> dict[str, tuple[float, float, float, float]]:
+    """Return the left, top, right and bottom edge of the largest piece of each country."""
+    edges = {}
+    for shape in _shapes():
+        boxes = []
+        for piece in shape["path"].split("M")[1:]:
+            x = y = 0
+            points = []
+            for dx, dy in re.findall(r"(-?\d+),(-?\d+)", piece):
+                x, y = x + int(dx), y + int(dy)
+                points.append((x, y))
+            xs, ys = zip(*points, strict=True)
+            boxes.append((min(xs), min(ys), max(xs), max(ys)))
+        dot = (float(shape["x"]), float(shape["y"])) * 2
+        edges[shape["alpha2"]] = max(boxes, key=lambda box: (box[2] - box[0]) * (box[3] - box[1]), default=dot)
+    return edges
 
 
 @cache

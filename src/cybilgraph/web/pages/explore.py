@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
-from cybilgraph.errors import FileDamaged
-from cybilgraph.model.gazetteer import load_gazetteer
+from cybilgraph.errors import FileDamaged, QueryError
+from cybilgraph.model.dates import date_bounds
+from cybilgraph.model.gazetteer import GazetteerEntry, load_gazetteer
 from cybilgraph.model.vocabulary import BASE, thing_iri
 from cybilgraph.release.search import SearchQuery, Summary
 from cybilgraph.sparql import queries
@@ -33,6 +35,15 @@ from cybilgraph.web.server.open_release import chart_query, key_figures_query
 blueprint = Blueprint("explore", __name__)
 
 _COUNTRY = f"{BASE}id/country/"
+#: The places that the map offers to zoom to; its parameter takes any other region or group, too.
+_PRESETS = (
+    *(("region", code) for code in ("002", "029", "013", "005", "150", "145", "143", "034", "035")),
+    ("group", "pacific"),
+)
+#: The projects on one page of the timeline, the listed ones without a date, and the named nodes of a flow chart.
+_MAX_SPANS, _MAX_UNDATED, _MAX_NODES = 100, 200, 8
+#: The most years of the overview of starts above the timeline.
+_MAX_OVERVIEW_YEARS = 40
 Rows = Sequence[Mapping[str, str]]
 
 
@@ -51,21 +62,86 @@ class ChartDefinition(NamedTuple):
 
 
 def _world(rows: Rows) -> charts.Chart:
-    """Draw the world map from the rows of example-projects-per-country."""
+    """Draw the world map, or the region in the URL, from the rows of example-projects-per-country."""
     names = {entry.key: entry.name for entry in load_gazetteer().entries["country"].values()}
     counts = {row["country"].removeprefix(_COUNTRY): int(row["projects"]) for row in rows}
-    return charts.world_map(counts, names)
+    place = _place()
+    return charts.world_map(counts, names, load_gazetteer().countries_in(place) if place else ())
+
+
+def _place() -> GazetteerEntry | None:
+    """Return the region or group in the URL that a chart is limited to. Raises QueryError."""
+    names = load_gazetteer()
+    if not (name := request.args.get("region", "").strip()):
+        return None
+    for kind in ("region", "group"):
+        if found := names.find_by_name_or_code(kind, name):
+            return found
+    raise QueryError(
+        f"region: no region or group is called {name[:100]!r}", queries.did_you_mean("region", name, names)
+    )
 
 
 def _timeline(rows: Rows) -> charts.Chart:
+    """Draw one page of the projects in the period in the URL, from the rows of page-timeline."""
     fields = ("project", "start", "end", "status")
-    spans = [[shorten_title(row["title"] or row["project"]), *(row[name] for name in fields)] for row in rows]
-    return charts.timeline([charts.TimeSpan(*span) for span in spans], datetime.now(UTC).date())
+    period = _period()
+    found = _within(rows, period)[(_page_number() - 1) * _MAX_SPANS :][:_MAX_SPANS]
+    spans = [[shorten_title(row["title"] or row["project"]), *(row[name] for name in fields)] for row in found]
+    return charts.timeline([charts.TimeSpan(*span) for span in spans], datetime.now(UTC).date(), period)
+
+
+def _period() -> tuple[int, int] | None:
+    """Return the first and the last year in the URL; without a last one, up to this year. Raises QueryError."""
+    given = [request.args.get(name, "").strip() for name in ("from", "to")]
+    if not any(given):
+        return None
+    if not all(not one or (one.isascii() and one.isdigit() and len(one) == 4) for one in given):
+        raise QueryError("from and to must be years", "Write four digits: from=2015.")
+    last = int(given[1] or datetime.now(UTC).year)
+    first = int(given[0] or last - 10)
+    if first > last:
+        raise QueryError(f"There is no year from {first} to {last}", "from must not be later than to.")
+    return first, last
+
+
+def _within(rows: Rows, period: tuple[int, int] | None) -> Rows:
+    """Return the rows with a start date whose projects were active in a period."""
+    dated = [row for row in rows if row["start"]]
+    if not period:
+        return dated
+    first, last = f"{period[0]}-01-01", f"{period[1]}-12-31"
+
+    def is_active(row: Mapping[str, str]) -> bool:
+        end = row["end"] or ("9999" if row["status"] == "Ongoing" else row["start"])
+        return date_bounds(row["start"])[0] <= last and date_bounds(end)[1] >= first
+
+    return [row for row in dated if is_active(row)]
+
+
+def _page_number() -> int:
+    return max(request.args.get("page", 1, type=int), 1)
 
 
 def _matrix(rows: Rows) -> charts.Chart:
+    """Draw the countries of the region in the URL, or all with projects, from the rows of page-coverage."""
+    countries, place = load_gazetteer().entries["country"], _place()
+    if place or request.args.get("all"):
+        wanted = {f"{_COUNTRY}{code}" for code in (load_gazetteer().countries_in(place) if place else countries)}
+        known = {row["country"] for row in rows}
+        gaps = ({"country": iri, "theme": "", "projects": "0"} for iri in wanted - known)
+        named = [{**gap, "countryName": countries[gap["country"].removeprefix(_COUNTRY)].name} for gap in gaps]
+        shown = [*(row for row in rows if row["country"] in wanted), *named]
+        rows = sorted(shown, key=lambda row: (row["countryName"], row["country"]))
     themes = ((thing_iri("theme", one.key), one.name) for one in entity_queries.themes())
-    return charts.matrix(rows, [*themes, ("", "No theme given")])
+    return charts.matrix(rows, [*themes, ("", "No theme given")], request.args.get("sort", ""))
+
+
+def _flows(rows: Rows) -> charts.Chart:
+    """Draw the flows from funders to countries from the rows of page-flows, with the names of the search facets."""
+    facets = _summary().facets
+    names = {one.value: one.label for kind in ("funder", "implementer", "country") for one in facets.get(kind, ())}
+    return charts.sankey(rows, names, _MAX_NODES)
 
 
 def _years(rows: Rows) -> charts.Chart:
@@ -87,8 +163,8 @@ CHARTS = {
         ChartDefinition(
             "coverage",
             "Countries and themes",
-            "The number of projects per country and theme. A dash marks a gap: no known projects. Projects on a topic "
-            "count for its theme; the last column counts projects with no theme.",
+            "The number of projects per country and theme. A hatched cell marks a gap: no known projects. Projects on "
+            "a topic count for its theme; the last column counts projects with no theme.",
             "page-coverage",
             _matrix,
             (("Country", "countryName", "country"), ("Theme", "themeName", "theme"), ("Projects", "projects", "")),
@@ -96,8 +172,8 @@ CHARTS = {
         ChartDefinition(
             "timeline",
             "Project timeline",
-            "The 150 most recently started projects with a start date. The bars of ongoing projects with no end date "
-            "extend to the right edge; short, pale bars have no known end date. The red line is today.",
+            "All projects with a start date, the latest first. The bars of ongoing projects with no end date extend to "
+            "the right edge; short, pale bars have no known end date. The red line is today.",
             "page-timeline",
             _timeline,
             (("Project", "title", "project"), ("Status", "status", ""), ("Start", "start", ""), ("End", "end", "")),
@@ -115,6 +191,19 @@ CHARTS = {
             ),
         ),
         ChartDefinition(
+            "flows",
+            "From funders to countries",
+            f"Which funders work through which implementers, and where: the {_MAX_NODES} with the most projects in "
+            "each column, and all others together. A ribbon is as thick as the number of projects that its ends "
+            "share. A project counts in each of its ribbons, so they can add up to more than the number at a name.",
+            "page-flows",
+            _flows,
+            (
+                *(("Funders", "funders", ""), ("Implementers", "implementers", "")),
+                *(("Countries", "countries", ""), ("Projects", "projects", "")),
+            ),
+        ),
+        ChartDefinition(
             "years",
             "Active projects per year",
             "A project counts from its start to its end date. With no end date, it counts up to the last year shown if "
@@ -125,6 +214,19 @@ CHARTS = {
             (
                 *(("Year", "year", ""), ("Active", "active", "")),
                 *(("Starting", "starting", ""), ("Open-ended", "openEnded", "")),
+            ),
+        ),
+        ChartDefinition(
+            "money",
+            "Money per year",
+            "The sums of money that records state, by currency and kind. A sum counts in the first year of its period "
+            "or, if it has none, in the year in which its project starts. No sum is converted or divided, and sums of "
+            "different kinds overlap, so heights can be compared only within a row.",
+            "page-money",
+            charts.money,
+            (
+                *(("Currency", "currency", ""), ("Kind", "kind", ""), ("Year", "year", "")),
+                *(("Amount", "amount", ""), ("Sums", "sums", ""), ("Projects", "projects", "")),
             ),
         ),
     )
@@ -189,8 +291,8 @@ def image(definition: ChartDefinition, drawn: charts.Chart) -> Response:
     """Return a chart as an SVG file with absolute links."""
     host = request.host_url.rstrip("/")
     text = render_template(
-        "chart.svg", definition=definition, chart=drawn, host=host, path=lambda iri: host + page_path(iri)
-    )
+        "chart.svg", definition=definition, chart=drawn, host=host, path=lambda iri: (page := page_path(iri)) and host + page
+    )  # fmt: skip
     return Response(text, content_type="image/svg+xml; charset=utf-8")
 
 
@@ -201,6 +303,7 @@ def chart(name: str) -> Response | str:
     definition = CHARTS.get(stem)
     if definition is None or suffix not in ("", "svg", "csv"):
         raise NotFound(f"There is no chart {name!r}")
+    summary = _summary()
     text = chart_query(queries.load_query(definition.query), serving().release, evidence_level())
     if suffix == "csv":
         return csv_response(text)
@@ -208,8 +311,58 @@ def chart(name: str) -> Response | str:
     drawn = definition.draw(rows)
     if suffix == "svg":
         return image(definition, drawn)
-    query_url = url_for("sparql.sparql", query=text)
     return render_template(
-        "chart.html", definition=definition, chart=drawn, query=text, rows=rows, query_url=query_url,
-        summary=_summary(), evidence=evidence_switch(all_links(), "link"),
+        "chart.html", definition=definition, chart=drawn, query=text, rows=rows, summary=summary,
+        query_url=url_for("sparql.sparql", query=text), evidence=evidence_switch(all_links(), "link"),
+        url_with=_url_with, **_controls(drawn, rows),
     )  # fmt: skip
+
+
+def _url_with(suffix: str = "", **changes: str | int) -> str:
+    """Return the URL of this chart with some parameters changed, and others kept except for the page."""
+    kept = {name: value for name, value in request.args.items() if name not in ("page", *changes)}
+    chosen: dict[str, Any] = {name: value for name, value in (kept | changes).items() if value}
+    return url_for("explore.chart", name=f"{(request.view_args or {})['name']}{suffix}", **chosen)
+
+
+def _controls(chart: charts.Chart, rows: Rows) -> dict[str, Any]:
+    """Return what the template shows with a kind of chart besides its marks."""
+    names, kind = load_gazetteer(), chart.kind
+    if kind == "sankey":
+        flows = [
+            [charts.Bar(str(one["title"]), "", int(str(one["count"]))) for one in chart.lines if one["column"] == place]
+            for place in (0, 1)
+        ]
+        titles = ("From funders to implementers", "From implementers to countries")
+        return {
+            "lists": [
+                (title, sorted(each, key=lambda bar: -bar.value)) for title, each in zip(titles, flows, strict=True)
+            ]
+        }
+    if kind == "map":
+        return {"presets": [names.entries[kind][key] for kind, key in _PRESETS], "place": _place()}
+    if kind == "matrix":
+        groups = (entry for entry in names.entries["group"].values() if names.countries_in(entry))
+        return {
+            "places": [
+                sorted(each, key=lambda entry: entry.name) for each in (names.entries["region"].values(), groups)
+            ],
+            "place": _place(),
+        }
+    if kind != "timeline":
+        return {}
+    period = _period()
+    found = _within(rows, period)
+    starts = Counter(int(row["start"][:4]) for row in rows if row["start"])
+    first = max(min(starts, default=0), max(starts, default=0) - _MAX_OVERVIEW_YEARS)
+    years = range(first, max(starts, default=-1) + 1)
+    return {
+        "period": period,
+        "found": len(found),
+        "pages": -(-len(found) // _MAX_SPANS),
+        "page": _page_number(),
+        "page_url": lambda number: _url_with(page=number),
+        "undated": [row for row in rows if not row["start"]],
+        "max_undated": _MAX_UNDATED,
+        "overview": charts.columns([charts.Bar(str(year), "", starts[year]) for year in years], height=64),
+    }

@@ -1,0 +1,243 @@
+// The charts of Explore: each page works without this script. Only CSSOM styles, which the policy allows.
+
+import { brushX } from "d3-brush";
+import { select } from "d3-selection";
+import { zoom, zoomIdentity, zoomTransform } from "d3-zoom";
+import { count, h, save } from "./dom.js";
+
+const IRI = "https://w3id.org/cybilgraph/id/";
+const MAX_ZOOM = 16;
+
+const figure = document.querySelector("#chart");
+const picture = figure.querySelector(".picture:not(.key *)");
+for (const hint of document.querySelectorAll(".with-script")) hint.hidden = false;
+addTooltips();
+offerPng(document.querySelector("#svg"));
+if (picture?.matches(".map")) enhanceMap(picture);
+if (picture?.matches(".sankey")) lightPaths(picture);
+if (figure.querySelector(".matrix")) sortAtOnce(figure.querySelector(".matrix"));
+if (document.querySelector(".overview svg")) chooseByDragging(document.querySelector(".overview"));
+
+/** Replace the browser's tooltips, which come late and never on focus. */
+function addTooltips() {
+  const tip = h("div", { class: "hint", role: "tooltip", hidden: true });
+  figure.append(tip);
+  for (const title of figure.querySelectorAll("svg title")) {
+    const mark = title.parentNode;
+    mark.dataset.tip = title.textContent;
+    if (!mark.matches("a")) mark.setAttribute("role", "img");
+    if (!mark.hasAttribute("aria-label")) mark.setAttribute("aria-label", title.textContent);
+    title.remove();
+  }
+  const show = (mark, x, y) => {
+    tip.hidden = !mark;
+    if (!mark) return;
+    tip.textContent = mark.dataset.tip;
+    tip.style.left = `${Math.max(Math.min(x + 12, innerWidth - tip.offsetWidth - 8), 8)}px`;
+    tip.style.top = `${y + 16 + tip.offsetHeight > innerHeight ? y - tip.offsetHeight - 8 : y + 16}px`;
+  };
+  const onFocus = (mark) => {
+    const { left, width, top, height } = mark.getBoundingClientRect();
+    show(mark, left + width / 2, top + height / 2);
+  };
+  figure.addEventListener("pointermove", (event) => show(event.target.closest("[data-tip]"), event.clientX, event.clientY));
+  figure.addEventListener("pointerleave", () => show(null));
+  figure.addEventListener("focusin", (event) => event.target.matches("[data-tip]") && onFocus(event.target));
+  figure.addEventListener("focusout", () => show(null));
+  figure.addEventListener("zoomed", () => (figure.contains(document.activeElement) && document.activeElement.matches("[data-tip]") ? onFocus(document.activeElement) : show(null)));
+  document.addEventListener("keydown", (event) => event.key === "Escape" && show(null));
+}
+
+/** Add a button that draws the downloadable image as PNG, at twice its size. */
+function offerPng(link) {
+  const draw = async () => {
+    const image = new Image();
+    image.src = link.href;
+    await image.decode();
+    const canvas = h("canvas", { width: image.naturalWidth * 2, height: image.naturalHeight * 2 });
+    canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
+    canvas.toBlob((blob) => save(blob, "image/png", link.download.replace("svg", "png")));
+  };
+  link.after(" ", h("button", { type: "button", class: "button", onclick: draw }, "Download PNG"));
+}
+
+/** Let the visitor zoom the map, walk through the countries with the keyboard, and list the projects of one. */
+function enhanceMap(svg) {
+  const { x, y, width, height } = svg.viewBox.baseVal;
+  const [fullWidth, fullHeight] = [2000, 900];
+  const stage = svg.parentNode;
+  const land = svg.querySelector("g");
+  const pattern = svg.querySelector("pattern");
+  const links = [...svg.querySelectorAll("a")];
+  const dots = [...svg.querySelectorAll("circle")];
+  const scale = fullWidth / width;
+  const radii = new Map(dots.map((dot) => [dot, dot.getAttribute("r") * scale]));
+  const hatch = pattern.getAttribute("width") * scale;
+  stage.classList.add("zoomable");
+  for (const name of ["tabindex", "role", "aria-label"]) stage.removeAttribute(name);
+  svg.setAttribute("viewBox", `0 0 ${fullWidth} ${fullHeight}`);
+
+  const right = svg.querySelector("a[transform]") ? fullWidth * 1.3 : fullWidth;
+  const behaviour = zoom()
+    .extent([[0, 0], [fullWidth, fullHeight]])
+    .translateExtent([[0, 0], [right, fullHeight]])
+    .scaleExtent([1, MAX_ZOOM])
+    // A page that scrolls must not stop at the map: the wheel zooms with Ctrl, and one finger pans only what is zoomed.
+    .filter((event) => {
+      if (event.type === "wheel") return event.ctrlKey || event.metaKey;
+      return event.touches ? event.touches.length > 1 || zoomTransform(svg).k > 1 : !event.button;
+    })
+    .on("zoom", ({ transform }) => {
+      land.setAttribute("transform", `${transform} translate(0,16)`);
+      pattern.setAttribute("patternTransform", `rotate(45) scale(${hatch / transform.k / pattern.getAttribute("width")})`);
+      for (const dot of dots) dot.setAttribute("r", radii.get(dot) / transform.k);
+      figure.dispatchEvent(new Event("zoomed"));
+    })
+    .on("end", setStops);
+  const map = select(svg).call(behaviour).on("dblclick.zoom", null);
+  const whole = () => map.call(behaviour.transform, zoomIdentity);
+  const closer = (factor) => map.call(behaviour.scaleBy, factor);
+
+  const button = (label, name, onclick) => h("button", { type: "button", "aria-label": name, title: name, onclick }, label);
+  stage.append(h("div", { class: "zoom", role: "group", "aria-label": "Zoom" },
+    button("+", "Zoom in", () => closer(2)), button("−", "Zoom out", () => closer(0.5)), button("0", "Show the whole world", whole)));
+
+  /** Only the current country is in the tab order; arrow keys lead to the others on the screen that have projects. */
+  let stops = [];
+  function setStops() {
+    const frame = svg.getBoundingClientRect();
+    const isVisible = (link) => {
+      const box = link.getBoundingClientRect();
+      const [middleX, middleY] = [box.left + box.width / 2, box.top + box.height / 2];
+      return middleX > frame.left && middleX < frame.right && middleY > frame.top && middleY < frame.bottom;
+    };
+    stops = links.filter((link) => !link.getAttribute("aria-label").endsWith(": 0") && isVisible(link))
+      .sort((a, b) => a.getAttribute("aria-label").localeCompare(b.getAttribute("aria-label")));
+    for (const link of links) link.setAttribute("tabindex", -1);
+    (stops.find((link) => link === document.activeElement) ?? stops[0])?.setAttribute("tabindex", 0);
+  }
+  const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
+  const keys = { "+": () => closer(2), "=": () => closer(2), "-": () => closer(0.5), 0: whole };
+  stage.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (keys[event.key]) keys[event.key]();
+    else if (step[event.key] && stops.length) {
+      const place = stops.indexOf(document.activeElement);
+      const next = stops[(place + step[event.key] + stops.length) % stops.length];
+      for (const link of stops) link.setAttribute("tabindex", link === next ? 0 : -1);
+      next.focus();
+    } else return;
+    event.preventDefault();
+  });
+
+  const panel = h("aside", { class: "panel", hidden: true, "aria-label": "Projects of a country" });
+  stage.after(panel);
+  for (const link of links) {
+    link.addEventListener("click", (event) => {
+      if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+      event.preventDefault();
+      listProjects(link, panel);
+    });
+  }
+  map.call(behaviour.transform, zoomIdentity.scale(scale).translate(-x, -y));
+}
+
+/** Show the projects of a country beside the map; if they cannot be loaded, go to its page. */
+async function listProjects(link, panel) {
+  const page = new URL(link.href);
+  const [site, code] = page.pathname.split("/id/country/");
+  const name = link.getAttribute("aria-label").replace(/: \d+$/, "");
+  const address = new URL(`${site}/api/queries/page-first`, page);
+  address.searchParams.set("resource", `${IRI}country/${code}`);
+  if (page.searchParams.has("evidence")) address.searchParams.set("evidence", page.searchParams.get("evidence"));
+  const response = await fetch(address, { headers: { Accept: "application/sparql-results+json" } }).catch(() => null);
+  if (!response?.ok) {
+    location.assign(page);
+    return;
+  }
+  const rows = (await response.json()).results.bindings;
+  const projects = rows.filter((row) => row.project);
+  const total = Number(rows.find((row) => row.projects && !row.roles)?.projects.value ?? 0);
+  const close = () => {
+    panel.hidden = true;
+    link.focus();
+  };
+  const item = (row) => {
+    const dates = row.start || row.end ? `${row.start?.value ?? "?"} – ${row.end?.value ?? (row.status?.value === "Ongoing" ? "ongoing" : "?")}` : "";
+    return h("li", {}, h("a", { href: site + new URL(row.project.value).pathname.replace(/^.*?\/id\//, "/id/") + page.search }, row.title?.value ?? row.project.value), dates && h("span", { class: "small" }, ` ${dates}`));
+  };
+  const heading = h("h2", { tabindex: -1 }, name);
+  panel.replaceChildren(
+    h("button", { type: "button", "aria-label": "Close", title: "Close", onclick: close }, "×"),
+    heading,
+    h("p", {}, total ? count(total, "project") : "No known projects"),
+    h("ol", {}, ...projects.map(item)),
+    h("p", {}, h("a", { href: page.href }, projects.length < total ? `All projects and more about ${name}` : `More about ${name}`)),
+  );
+  panel.onkeydown = (event) => event.key === "Escape" && close();
+  panel.hidden = false;
+  heading.focus();
+}
+
+/** Light up the flows that have projects in common with the node or flow at the pointer or with the focus. */
+function lightPaths(svg) {
+  const flows = [...svg.querySelectorAll(".flow")];
+  const nodes = [...svg.querySelectorAll(".stop")];
+  for (const node of nodes) if (!node.matches("a")) node.setAttribute("tabindex", 0);
+  const light = (mark) => {
+    const keys = mark?.dataset.ends.split(" ") ?? [];
+    const lit = new Set(keys);
+    for (const flow of flows) {
+      const path = flow.dataset.path.split(" ");
+      const isLit = mark !== null && keys.every((key) => path.includes(key));
+      flow.classList.toggle("lit", isLit);
+      if (isLit) for (const end of flow.dataset.ends.split(" ")) lit.add(end);
+    }
+    for (const node of nodes) node.classList.toggle("lit", lit.has(node.dataset.ends));
+    svg.classList.toggle("dimmed", mark !== null);
+  };
+  svg.addEventListener("pointerover", (event) => light(event.target.closest("[data-ends]")));
+  svg.addEventListener("pointerleave", () => light(null));
+  svg.addEventListener("focusin", (event) => light(event.target.closest("[data-ends]")));
+  svg.addEventListener("focusout", () => light(null));
+}
+
+/** Sort the matrix without loading the page; the address and the image to download follow. */
+function sortAtOnce(table) {
+  const value = (row, place) => Number(row.cells[place].textContent.replace(/\D/g, ""));
+  const headings = [...table.tHead.rows[0].cells];
+  const [body] = table.tBodies;
+  const image = document.querySelector("#svg");
+  headings.forEach((heading, place) => {
+    const link = heading.querySelector("a");
+    link.addEventListener("click", (event) => {
+      event.preventDefault();
+      const byName = (a, b) => a.cells[0].textContent.localeCompare(b.cells[0].textContent);
+      body.append(...[...body.rows].sort((a, b) => (place && value(b, place) - value(a, place)) || byName(a, b)));
+      for (const each of headings) each.removeAttribute("aria-sort");
+      heading.setAttribute("aria-sort", place ? "descending" : "ascending");
+      history.replaceState(null, "", link.href);
+      image.search = link.search;
+    });
+  });
+}
+
+/** Let the visitor choose the years of the timeline by dragging across the overview. */
+function chooseByDragging(overview) {
+  const svg = overview.querySelector("svg");
+  const form = document.querySelector("#period");
+  const [first, years] = [Number(overview.dataset.first), Number(overview.dataset.years)];
+  const width = svg.clientWidth;
+  const brush = brushX().extent([[0, 0], [width, svg.clientHeight - 26]]).on("end", ({ selection, sourceEvent }) => {
+    if (!selection || !sourceEvent) return;
+    const [from, to] = selection.map((edge) => first + Math.min(Math.floor((edge / width) * years), years - 1));
+    Object.assign(form.elements.from, { value: from });
+    Object.assign(form.elements.to, { value: to });
+    form.requestSubmit();
+  });
+  const chosen = select(svg).append("g").attr("class", "brush").call(brush);
+  if (form.elements.from.value) {
+    const edges = [form.elements.from.value - first, form.elements.to.value - first + 1];
+    chosen.call(brush.move, edges.map((year) => (Math.min(Math.max(year, 0), years) / years) * width));
+  }
+}

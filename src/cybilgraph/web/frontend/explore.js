@@ -18,6 +18,11 @@ if (picture?.matches(".sankey")) lightPaths(picture);
 if (figure.querySelector(".matrix")) sortAtOnce(figure.querySelector(".matrix"));
 if (document.querySelector(".overview svg")) chooseByDragging(document.querySelector(".overview"));
 
+/** Return the mark of the chart that has the focus, if any. */
+function focused(selector) {
+  return figure.contains(document.activeElement) ? document.activeElement.closest(selector) : null;
+}
+
 /** Replace the browser's tooltips, which come late and never on focus. */
 function addTooltips() {
   const tip = h("div", { class: "hint", role: "tooltip", hidden: true });
@@ -36,15 +41,18 @@ function addTooltips() {
     tip.style.left = `${Math.max(Math.min(x + 12, innerWidth - tip.offsetWidth - 8), 8)}px`;
     tip.style.top = `${y + 16 + tip.offsetHeight > innerHeight ? y - tip.offsetHeight - 8 : y + 16}px`;
   };
-  const onFocus = (mark) => {
-    const { left, width, top, height } = mark.getBoundingClientRect();
+  const showFocused = () => {
+    const mark = focused("[data-tip]");
+    const { left, width, top, height } = mark?.getBoundingClientRect() ?? {};
     show(mark, left + width / 2, top + height / 2);
   };
-  figure.addEventListener("pointermove", (event) => show(event.target.closest("[data-tip]"), event.clientX, event.clientY));
-  figure.addEventListener("pointerleave", () => show(null));
-  figure.addEventListener("focusin", (event) => event.target.matches("[data-tip]") && onFocus(event.target));
+  figure.addEventListener("pointermove", (event) => {
+    const mark = event.target.closest("[data-tip]");
+    if (mark) show(mark, event.clientX, event.clientY);
+    else if (!focused("[data-tip]")) show(null);
+  });
+  for (const name of ["pointerleave", "focusin", "zoomed"]) figure.addEventListener(name, showFocused);
   figure.addEventListener("focusout", () => show(null));
-  figure.addEventListener("zoomed", () => (figure.contains(document.activeElement) && document.activeElement.matches("[data-tip]") ? onFocus(document.activeElement) : show(null)));
   document.addEventListener("keydown", (event) => event.key === "Escape" && show(null));
 }
 
@@ -73,11 +81,13 @@ function enhanceMap(svg) {
   const scale = fullWidth / width;
   const radii = new Map(dots.map((dot) => [dot, dot.getAttribute("r") * scale]));
   const hatch = pattern.getAttribute("width") * scale;
+  const shifted = links.filter((link) => link.hasAttribute("transform"));
   stage.classList.add("zoomable");
+  stage.previousElementSibling?.remove(); // the hint to scroll
   for (const name of ["tabindex", "role", "aria-label"]) stage.removeAttribute(name);
   svg.setAttribute("viewBox", `0 0 ${fullWidth} ${fullHeight}`);
 
-  const right = svg.querySelector("a[transform]") ? fullWidth * 1.3 : fullWidth;
+  const right = shifted.length ? fullWidth * 1.3 : fullWidth;
   const behaviour = zoom()
     .extent([[0, 0], [fullWidth, fullHeight]])
     .translateExtent([[0, 0], [right, fullHeight]])
@@ -91,6 +101,7 @@ function enhanceMap(svg) {
       land.setAttribute("transform", `${transform} translate(0,16)`);
       pattern.setAttribute("patternTransform", `rotate(45) scale(${hatch / transform.k / pattern.getAttribute("width")})`);
       for (const dot of dots) dot.setAttribute("r", radii.get(dot) / transform.k);
+      for (const link of shifted) link.setAttribute("transform", `translate(${transform.k > 1 ? fullWidth : 0})`);
       figure.dispatchEvent(new Event("zoomed"));
     })
     .on("end", setStops);
@@ -144,7 +155,7 @@ function enhanceMap(svg) {
 
 /** Show the projects of a country beside the map; if they cannot be loaded, go to its page. */
 async function listProjects(link, panel) {
-  const page = new URL(link.href);
+  const page = new URL(link.getAttribute("href"), location); // in SVG, href is no string
   const [site, code] = page.pathname.split("/id/country/");
   const name = link.getAttribute("aria-label").replace(/: \d+$/, "");
   const address = new URL(`${site}/api/queries/page-first`, page);
@@ -179,7 +190,7 @@ async function listProjects(link, panel) {
   heading.focus();
 }
 
-/** Light up the flows that have projects in common with the node or flow at the pointer or with the focus. */
+/** Light up the flows that have projects in common with the node or flow at the pointer or focus, as thick as these. */
 function lightPaths(svg) {
   const flows = [...svg.querySelectorAll(".flow")];
   const nodes = [...svg.querySelectorAll(".stop")];
@@ -188,16 +199,18 @@ function lightPaths(svg) {
     const keys = mark?.dataset.ends.split(" ") ?? [];
     const lit = new Set(keys);
     for (const flow of flows) {
-      const path = flow.dataset.path.split(" ");
-      const isLit = mark !== null && keys.every((key) => path.includes(key));
+      const path = new Map(flow.dataset.path.split(" ").map((part) => part.split(":")));
+      const shared = Math.min(...keys.map((key) => path.get(key) ?? 0));
+      const isLit = mark !== null && shared > 0;
       flow.classList.toggle("lit", isLit);
+      flow.setAttribute("stroke-width", Math.max(flow.dataset.width * (isLit ? shared / flow.dataset.count : 1), 1));
       if (isLit) for (const end of flow.dataset.ends.split(" ")) lit.add(end);
     }
     for (const node of nodes) node.classList.toggle("lit", lit.has(node.dataset.ends));
     svg.classList.toggle("dimmed", mark !== null);
   };
-  svg.addEventListener("pointerover", (event) => light(event.target.closest("[data-ends]")));
-  svg.addEventListener("pointerleave", () => light(null));
+  svg.addEventListener("pointerover", (event) => light(event.target.closest("[data-ends]") ?? focused("[data-ends]")));
+  svg.addEventListener("pointerleave", () => light(focused("[data-ends]")));
   svg.addEventListener("focusin", (event) => light(event.target.closest("[data-ends]")));
   svg.addEventListener("focusout", () => light(null));
 }

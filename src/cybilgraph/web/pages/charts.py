@@ -27,8 +27,10 @@ from cybilgraph.model.vocabulary import thing_iri
 #: The darkest shade of maps and matrices; shade 0 means none.
 _MAX_SHADE = 5
 _WIDTH = 960
-#: The map: its size, the part around a region that is shown too, and the smallest part.
-_MAP_WIDTH, _MAP_HEIGHT, _MAP_MARGIN, _MIN_MAP_WIDTH = 2000, 900, 1.2, 160
+#: The template draws the map below an empty margin.
+_MAP_TOP = 16
+#: The map: its size, the smallest part, what is shown around a part, and how many of its countries may be outside.
+_MAP_WIDTH, _MAP_HEIGHT, _MIN_MAP_WIDTH, _MAP_MARGIN, _COUNTRIES_PER_REMOTE_ONE = 2000, 900, 160, 1.2, 25
 #: The width of the column of labels of a timeline.
 _LABEL_PERCENT = 38
 #: The most nodes in a column of the network.
@@ -127,8 +129,8 @@ class ShadeScale:
 def world_map(counts: Mapping[str, int], names: Mapping[str, str], within: Collection[str] = ()) -> Chart:
     """Lay out a world map; ``counts`` are projects by country code, ``names`` the names of the codes.
 
-    If there are codes in ``within``, the map shows the part with these countries, unless they are all over the world.
-    The part of the Pacific that lies east of the date line is then drawn on the right.
+    If there are codes in ``within``, the map shows the part with these countries, except for the remotest of many, or
+    all if they are all over the world. The part of the Pacific east of the date line is then on the right.
     """
     chart = Chart("map", _MAP_WIDTH, _MAP_HEIGHT)
     scale = ShadeScale(counts.values())
@@ -162,13 +164,15 @@ def _map_box(edges: Sequence[tuple[float, float, float, float]]) -> tuple[int, i
     """Return the part of the map with these edges, in its proportions; None for most of the world."""
     if not edges:
         return None
-    lefts, tops, rights, bottoms = zip(*edges, strict=True)
-    left, top, right, bottom = min(lefts), min(tops), max(rights), max(bottoms)
+    outside = len(edges) // _COUNTRIES_PER_REMOTE_ONE
+    lefts, tops, rights, bottoms = map(sorted, zip(*edges, strict=True))
+    left, top, right, bottom = lefts[outside], tops[outside], rights[~outside], bottoms[~outside]
     wide = max((right - left) * _MAP_MARGIN, (bottom - top) * _MAP_MARGIN * _MAP_WIDTH / _MAP_HEIGHT, _MIN_MAP_WIDTH)
     tall = wide * _MAP_HEIGHT / _MAP_WIDTH
     if wide > _MAP_WIDTH * 0.8:
         return None
-    return round((left + right - wide) / 2), round((top + bottom - tall) / 2), round(wide), round(tall)
+    middle = (top + bottom) / 2 + _MAP_TOP
+    return round((left + right - wide) / 2), round(middle - tall / 2), round(wide), round(tall)
 
 
 def timeline(spans: Sequence[TimeSpan], today: date, period: tuple[int, int] | None = None) -> Chart:
@@ -178,14 +182,14 @@ def timeline(spans: Sequence[TimeSpan], today: date, period: tuple[int, int] | N
     """
     if not spans:
         return Chart("timeline", _WIDTH, 0, fluid=True)
-    top, row = 26, 24
+    top, row = 40, 24
     periods = [(_year_fraction(span.start), _year_fraction(span.end or span.start, at_end=True)) for span in spans]
     first = period[0] if period else int(min(start for start, _ in periods))
     # some records have an end before their start
     last = period[1] + 1 if period else int(max(map(max, periods))) + 1
     scale = (100 - _LABEL_PERCENT) / (last - first)
     chart = Chart("timeline", _WIDTH, top + row * len(spans) + 4, fluid=True)
-    step = _label_step(last - first)
+    step = _label_step(last - first, 6)
 
     def x_of(year: float) -> float:
         return _LABEL_PERCENT + (min(max(year, first), last) - first) * scale
@@ -279,7 +283,7 @@ def sankey(rows: Iterable[Mapping[str, str]], names: Mapping[str, str], most: in
 
     Each row has the keys of the funders, implementers and countries of some projects, and their number. A column has
     the nodes with the ``most`` projects, and one for the projects with none of them; ``names`` are labels by IRI. The
-    path of a flow has all nodes of the projects in it.
+    path of a flow says how many of its projects each node has.
     """
     groups = [
         ([[f"{thing_iri(kind, '')}{key}" for key in row[name].split()] for name, (*_, kind) in FLOW_COLUMNS.items()],
@@ -288,7 +292,7 @@ def sankey(rows: Iterable[Mapping[str, str]], names: Mapping[str, str], most: in
     ]  # fmt: skip
     counts: Counter[FlowNode] = Counter()
     flows: Counter[tuple[FlowNode, FlowNode]] = Counter()
-    through: set[frozenset[FlowNode]] = set()
+    through: Counter[tuple[FlowNode, ...]] = Counter()
     top = [_largest(groups, place, names, most) for place in range(3)]
     for each, number in groups:
         nodes = [
@@ -297,7 +301,7 @@ def sankey(rows: Iterable[Mapping[str, str]], names: Mapping[str, str], most: in
         ]
         counts.update(dict.fromkeys(chain(*nodes), number))
         flows.update(dict.fromkeys((*product(nodes[0], nodes[1]), *product(nodes[1], nodes[2])), number))
-        through.update(map(frozenset, product(*nodes)))
+        through.update(dict.fromkeys(product(*nodes), number))
     sizes = {
         node: max(sum(count for ends, count in flows.items() if ends[side] == node) for side in (0, 1))
         for node in counts
@@ -337,13 +341,16 @@ def sankey(rows: Iterable[Mapping[str, str]], names: Mapping[str, str], most: in
         y1, y2 = (offsets[node, side] + width / 2 for node, side in zip(ends, (1, 0), strict=True))
         for node, side in zip(ends, (1, 0), strict=True):
             offsets[node, side] += width
-        path = frozenset(ends).union(*(nodes for nodes in through if nodes.issuperset(ends)))
+        path = Counter(dict.fromkeys(ends, flows[ends]))
+        path.update(
+            {(set(nodes) - set(ends)).pop(): count for nodes, count in through.items() if set(ends) < set(nodes)}
+        )
         chart.lines.append(
             {
                 "x1": x1 + 10, "y1": _round(y1), "x2": x2, "y2": _round(y2), "bend": (x2 - x1 - 10) // 2,
                 "width": max(_round(width), 1), "count": flows[ends], "column": ends[0][0],
                 "ends": " ".join(map(ids.__getitem__, ends)),
-                "path": " ".join(ids[node] for node in order if node in path),
+                "path": " ".join(f"{ids[node]}:{path[node]}" for node in order if node in path),
                 "title": " → ".join(map(label, ends)),
             }
         )  # fmt: skip
@@ -464,7 +471,7 @@ def network(rows: Iterable[Mapping[str, str]]) -> Chart:
 
 
 @cache
-def _edges() -> dict[str, tuple[float, float, float, float]]:
+def _edges() -> dict[str, tuple[int, int, int, int]]:
     """Return the left, top, right and bottom edge of the largest piece of each country."""
     edges = {}
     for shape in _shapes():
@@ -477,7 +484,7 @@ def _edges() -> dict[str, tuple[float, float, float, float]]:
                 points.append((x, y))
             xs, ys = zip(*points, strict=True)
             boxes.append((min(xs), min(ys), max(xs), max(ys)))
-        dot = (float(shape["x"]), float(shape["y"])) * 2
+        dot = (int(shape["x"]), int(shape["y"])) * 2
         edges[shape["alpha2"]] = max(boxes, key=lambda box: (box[2] - box[0]) * (box[3] - box[1]), default=dot)
     return edges
 
@@ -494,9 +501,9 @@ def _year_fraction(value: str, *, at_end: bool = False) -> float:
     return day.year + (day.timetuple().tm_yday - 1) / 366
 
 
-def _label_step(years: int) -> int:
-    """Return the interval between labels at which they do not touch on a narrow screen."""
-    return -(-years // 9)
+def _label_step(years: int, most: int = 9) -> int:
+    """Return the interval between labels at which there are at most so many, which do not touch on a narrow screen."""
+    return -(-years // most)
 
 
 def text_width(text: str) -> float:

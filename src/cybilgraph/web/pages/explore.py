@@ -124,17 +124,17 @@ def _page_number() -> int:
 
 
 def _matrix(rows: Rows) -> charts.Chart:
-    """Draw the countries of the region in the URL, or all with projects, from the rows of page-coverage."""
+    """Draw the countries of the region in the URL, or all, from the rows of page-coverage."""
     countries, place = load_gazetteer().entries["country"], _place()
-    if place or request.args.get("all"):
-        wanted = {f"{_COUNTRY}{code}" for code in (load_gazetteer().countries_in(place) if place else countries)}
-        known = {row["country"] for row in rows}
-        gaps = ({"country": iri, "theme": "", "projects": "0"} for iri in wanted - known)
-        named = [{**gap, "countryName": countries[gap["country"].removeprefix(_COUNTRY)].name} for gap in gaps]
-        shown = [*(row for row in rows if row["country"] in wanted), *named]
-        rows = sorted(shown, key=lambda row: (row["countryName"], row["country"]))
+    wanted = {f"{_COUNTRY}{code}" for code in (load_gazetteer().countries_in(place) if place else countries)}
+    shown = [dict(row) for row in rows if row["country"] in wanted]
+    if request.args.get("all"):
+        gaps = wanted - {row["country"] for row in rows}
+        named = {iri: countries[iri.removeprefix(_COUNTRY)].name for iri in gaps}
+        shown += [{"country": iri, "countryName": named[iri], "theme": "", "projects": "0"} for iri in gaps]
+        shown.sort(key=lambda row: (row["countryName"], row["country"]))
     themes = ((thing_iri("theme", one.key), one.name) for one in entity_queries.themes())
-    return charts.matrix(rows, [*themes, ("", "No theme given")], request.args.get("sort", ""))
+    return charts.matrix(shown, [*themes, ("", "No theme given")], request.args.get("sort", ""))
 
 
 def _flows(rows: Rows) -> charts.Chart:
@@ -193,7 +193,7 @@ CHARTS = {
         ChartDefinition(
             "flows",
             "From funders to countries",
-            f"Which funders work through which implementers, and where: the {_MAX_NODES} with the most projects in "
+            "Which funders work through which implementers, and where: the eight with the most projects in "
             "each column, and all others together. A ribbon is as thick as the number of projects that its ends "
             "share. A project counts in each of its ribbons, so they can add up to more than the number at a name.",
             "page-flows",
@@ -336,7 +336,8 @@ def _controls(chart: charts.Chart, rows: Rows) -> dict[str, Any]:
         titles = ("From funders to implementers", "From implementers to countries")
         return {
             "lists": [
-                (title, sorted(each, key=lambda bar: -bar.value)) for title, each in zip(titles, flows, strict=True)
+                (title, sorted(each, key=lambda bar: (charts.OTHER in bar.label.split(" → "), -bar.value)))
+                for title, each in zip(titles, flows, strict=True)
             ]
         }
     if kind == "map":

@@ -49,7 +49,7 @@ def findings(summary: Summary) -> Iterator[Highlight]:
             )
     known = len(load_gazetteer().entries["country"])
     name = f"{known - len(facets['country']):,} of {known:,} countries and territories"
-    gaps = url_for("explore.chart", name="coverage")
+    gaps = url_for("explore.chart", name="coverage", all=1)
     yield Highlight(name, "", "are not named by any project.", "See the gaps", gaps)
 
 

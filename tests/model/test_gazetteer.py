@@ -291,3 +291,12 @@ def test_every_mentioned_kind_has_a_file() -> None:
 def test_code_alone_is_not_the_name_of_a_country(name: str, country: str | None) -> None:
     found = load_gazetteer().find_country(name)
     assert (found and found.key) == country
+
+
+def test_countries_of_regions_and_groups() -> None:
+    names = load_gazetteer()
+    caribbean, americas = (names.countries_in(names.entries["region"][key]) for key in ("029", "019"))
+    assert {"JM", "HT"} <= caribbean < americas
+    assert "BZ" in americas - caribbean
+    assert names.countries_in(names.entries["region"]["001"]) == names.entries["country"].keys()
+    assert {"BZ", "JM"} < names.countries_in(names.entries["group"]["caricom"])

@@ -77,6 +77,7 @@ class Visitor:
     """A browser, with helpers to interact with a page."""
 
     def __init__(self, scripts: bool) -> None:
+        self.scripts = scripts
         options = webdriver.ChromeOptions()
         options.binary_location = CHROMIUM or ""
         for argument in (*QUIET, "--window-size=1200,900"):
@@ -132,6 +133,10 @@ def test_navigation_from_search_to_project_organisation_and_country(server: str,
 def test_map_countries_and_matrix_cells_link_to_pages(server: str, visitor: Visitor) -> None:
     visitor.driver.get(f"{server}/pictures/map")
     visitor.one('svg a[href="/id/country/NG"]').click()
+    if visitor.scripts:
+        wait = WebDriverWait(visitor.driver, 10)
+        wait.until(lambda driver: driver.find_elements(By.PARTIAL_LINK_TEXT, "More about Nigeria"))
+        visitor.follow("More about Nigeria")
     assert visitor.title == "Nigeria"
     visitor.driver.get(f"{server}/pictures/coverage")
     visitor.one('.matrix a[aria-label^="Belize, Cyber Security Policy and Strategy: 1"]').click()

@@ -202,6 +202,8 @@ def test_flows_of_nodes_beyond_the_most_are_together() -> None:
     picture = charts.sankey(rows, {}, 8)
     funders = [(mark["label"], mark["count"]) for mark in picture.marks if mark["column"] == 0]
     assert funders == [("f0", 21), *((f"f{n}", 20 - n) for n in range(1, 8)), ("Other", 23)]
+    named = charts.sankey(rows, {}, 8, others=False)
+    assert [(mark["label"], mark["count"]) for mark in named.marks if mark["column"] == 0] == funders[:-1]
     assert charts.sankey([], {}, 8).marks == []
 
 

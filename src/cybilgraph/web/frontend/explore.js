@@ -30,8 +30,8 @@ function addTooltips() {
   for (const title of figure.querySelectorAll("svg title")) {
     const mark = title.parentNode;
     mark.dataset.tip = title.textContent;
-    if (!mark.matches("a")) mark.setAttribute("role", "img");
-    if (!mark.hasAttribute("aria-label")) mark.setAttribute("aria-label", title.textContent);
+    if (mark.matches("a") && mark.querySelector("text")) mark.setAttribute("aria-description", title.textContent);
+    else if (!mark.matches("a")) Object.entries({ role: "img", "aria-label": title.textContent }).forEach((pair) => mark.setAttribute(...pair));
     title.remove();
   }
   const show = (mark, x, y) => {
@@ -111,7 +111,7 @@ function enhanceMap(svg) {
 
   const button = (label, name, onclick) => h("button", { type: "button", "aria-label": name, title: name, onclick }, label);
   stage.append(h("div", { class: "zoom", role: "group", "aria-label": "Zoom" },
-    button("+", "Zoom in", () => closer(2)), button("−", "Zoom out", () => closer(0.5)), button("0", "Show the whole world", whole)));
+    button("+", "Zoom in", () => closer(2)), button("−", "Zoom out", () => closer(0.5)), button("0", "0: the whole world", whole)));
 
   /** Only the current country is in the tab order; arrow keys lead to the others on the screen that have projects. */
   let stops = [];

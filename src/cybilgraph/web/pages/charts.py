@@ -278,27 +278,28 @@ def matrix(rows: Sequence[Mapping[str, str]], themes: Sequence[tuple[str, str]],
     return chart
 
 
-def sankey(rows: Iterable[Mapping[str, str]], names: Mapping[str, str], most: int) -> Chart:
+def sankey(rows: Sequence[Mapping[str, str]], names: Mapping[str, str], most: int, *, others: bool = True) -> Chart:
     """Lay out flows from funders to implementers and on to countries, as ribbons between the nodes of three columns.
 
     Each row has the keys of the funders, implementers and countries of some projects, and their number. A column has
-    the nodes with the ``most`` projects, and one for the projects with none of them; ``names`` are labels by IRI. The
-    path of a flow says how many of its projects each node has.
+    the nodes with the ``most`` projects and, with ``others``, one for the projects with none of them; ``names`` are
+    labels by IRI. The path of a flow says how many of its projects each node has.
     """
-    groups = [
-        ([[f"{thing_iri(kind, '')}{key}" for key in row[name].split()] for name, (*_, kind) in FLOW_COLUMNS.items()],
-         int(row["projects"]))
-        for row in rows
-    ]  # fmt: skip
+    top = [_largest(rows, name, kind, names, most) for name, (*_, kind) in FLOW_COLUMNS.items()]
+    starts = [thing_iri(kind, "") for *_, kind in FLOW_COLUMNS.values()]
+
+    @cache
+    def nodes_of(place: int, keys: str) -> tuple[FlowNode, ...]:
+        found = tuple((place, f"{starts[place]}{key}") for key in keys.split() if key in top[place])
+        return found or ((place, OTHER),) * (others and bool(keys.strip()))
+
+    groups: Counter[tuple[tuple[FlowNode, ...], ...]] = Counter()
+    for row in rows:
+        groups[tuple(nodes_of(place, row[name]) for place, name in enumerate(FLOW_COLUMNS))] += int(row["projects"])
     counts: Counter[FlowNode] = Counter()
     flows: Counter[tuple[FlowNode, FlowNode]] = Counter()
     through: Counter[tuple[FlowNode, ...]] = Counter()
-    top = [_largest(groups, place, names, most) for place in range(3)]
-    for each, number in groups:
-        nodes = [
-            [(place, iri) for iri in found if iri in top[place]] or [(place, OTHER)] * bool(found)
-            for place, found in enumerate(each)
-        ]
+    for nodes, number in groups.items():
         counts.update(dict.fromkeys(chain(*nodes), number))
         flows.update(dict.fromkeys((*product(nodes[0], nodes[1]), *product(nodes[1], nodes[2])), number))
         through.update(dict.fromkeys(product(*nodes), number))
@@ -357,17 +358,16 @@ def sankey(rows: Iterable[Mapping[str, str]], names: Mapping[str, str], most: in
     return chart
 
 
-def _largest(
-    groups: Sequence[tuple[list[list[str]], int]], place: int, names: Mapping[str, str], most: int
-) -> set[str]:
-    """Return the nodes of a column with the most projects; an organisation within another one counts for that."""
+def _largest(rows: Sequence[Mapping[str, str]], name: str, kind: str, names: Mapping[str, str], most: int) -> set[str]:
+    """Return the keys in a column that have the most projects; an organisation within another one counts for that."""
     counts: Counter[str] = Counter()
-    for each, number in groups:
-        counts.update(dict.fromkeys(each[place], number))
-    actors = load_gazetteer().entries["actor"]
-    parents = {iri: actors[key].row["parent"] for iri in counts if (key := iri.rpartition("/")[2]) in actors}
-    whole = [iri for iri in counts if thing_iri("actor", parents.get(iri, "")) not in counts]
-    return set(sorted(whole, key=lambda iri: (-counts[iri], names.get(iri, iri)))[:most])
+    for row in rows:
+        number = int(row["projects"])
+        for key in row[name].split():
+            counts[key] += number
+    actors = load_gazetteer().entries["actor"] if kind == "actor" else {}
+    whole = [key for key in counts if key not in actors or actors[key].row["parent"] not in counts]
+    return set(sorted(whole, key=lambda key: (-counts[key], names.get(thing_iri(kind, key), key)))[:most])
 
 
 def short_name(name: str, iri: str) -> str:

@@ -12,7 +12,6 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
 from cybilgraph.errors import FileDamaged, QueryError
-from cybilgraph.model.dates import date_bounds
 from cybilgraph.model.gazetteer import GazetteerEntry, load_gazetteer
 from cybilgraph.model.vocabulary import BASE, thing_iri
 from cybilgraph.release.search import SearchQuery, Summary
@@ -110,11 +109,11 @@ def _within(rows: Rows, period: tuple[int, int] | None) -> Rows:
     dated = [row for row in rows if row["start"]]
     if not period:
         return dated
-    first, last = f"{period[0]}-01-01", f"{period[1]}-12-31"
+    first, last = map(str, period)
 
     def is_active(row: Mapping[str, str]) -> bool:
         end = row["end"] or ("9999" if row["status"] == "Ongoing" else row["start"])
-        return date_bounds(row["start"])[0] <= last and date_bounds(end)[1] >= first
+        return row["start"][:4] <= last and end[:4] >= first
 
     return [row for row in dated if is_active(row)]
 
@@ -141,7 +140,7 @@ def _flows(rows: Rows) -> charts.Chart:
     """Draw the flows from funders to countries from the rows of page-flows, with the names of the search facets."""
     facets = _summary().facets
     names = {one.value: one.label for kind in ("funder", "implementer", "country") for one in facets.get(kind, ())}
-    return charts.sankey(rows, names, _MAX_NODES)
+    return charts.sankey(rows, names, _MAX_NODES, others=request.args.get("other") != "0")
 
 
 def _years(rows: Rows) -> charts.Chart:

@@ -39,7 +39,6 @@ _SMALL_GRAPH_BYTES = 4_000_000
 _PAGE_QUERIES = (
     *("example-projects-per-country", "page-outcomes"),
     *("page-coverage", "page-timeline", "page-network", "example-active-projects-per-year"),
-    *("page-flows", "page-money"),
 )
 _RECENT_YEARS = 15
 _TABLE = (BY_NAME["csv"],)

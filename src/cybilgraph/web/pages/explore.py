@@ -290,7 +290,8 @@ def image(definition: ChartDefinition, drawn: charts.Chart) -> Response:
     """Return a chart as an SVG file with absolute links."""
     host = request.host_url.rstrip("/")
     text = render_template(
-        "chart.svg", definition=definition, chart=drawn, host=host, path=lambda iri: (page := page_path(iri)) and host + page
+        "chart.svg", definition=definition, chart=drawn, host=host,
+        path=lambda iri: (page := page_path(iri)) and host + page,
     )  # fmt: skip
     return Response(text, content_type="image/svg+xml; charset=utf-8")
 

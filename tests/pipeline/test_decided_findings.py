@@ -87,6 +87,12 @@ def test_check_describes_the_decided_record(
     assert after - before == {(record, rule) for record in records for rule in caused}
 
 
+def test_corrected_date_needs_no_sentence(tmp_path: Path) -> None:
+    append_decisions(tmp_path / "decisions", [one("end", "2020-03", Verdict.INSTEAD, "2020-05")])
+    report = pipeline.check(*places(tmp_path), decisions=tmp_path / "decisions")
+    assert not [each for each in report.findings if each.rule.endswith("#dating-evidence")]
+
+
 def test_findings_across_records_see_decisions(tmp_path: Path) -> None:
     """Two projects get the same title and dates by a decision, and two with the same ones get different titles."""
     (tmp_path / "c.txt").write_text(PAGE.replace(KEY, "G0022"))

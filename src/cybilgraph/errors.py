@@ -44,6 +44,10 @@ class ReferenceDataError(CybilgraphError):
     """A file of data/reference contradicts itself or another one."""
 
 
+class SiteError(CybilgraphError):
+    """The file that describes a site cannot be used."""
+
+
 class StorageError(CybilgraphError):
     """Data that do not fit into memory cannot be spilled to disk."""
 

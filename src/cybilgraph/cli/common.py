@@ -17,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from cybilgraph.errors import CybilgraphError, QueryError, QuerySyntaxError
 from cybilgraph.model.findings import escape_ci_commands, escape_controls
 from cybilgraph.model.overlay import OVERLAY_VARIABLE, use_overlay
+from cybilgraph.model.site_profile import read_profile
 from cybilgraph.rdf.ntriples import is_iri
 from cybilgraph.runtime.files import atomic_write
 
@@ -51,6 +52,14 @@ def reference_option(name: str = "--reference") -> Callable[[Any], Any]:
         envvar=OVERLAY_VARIABLE, show_envvar=True,
         help="Also use the tables in DIR (actors.csv, groups.csv, themes.csv …); rows replace ours with the same key.",
     )  # fmt: skip
+
+
+#: The environment variable with the file of the site's profile.
+SITE_VARIABLE = "CYBILGRAPH_SITE"
+SITE = click.option(
+    "--site", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", envvar=SITE_VARIABLE, show_envvar=True,
+    help="TOML file that describes your site: its title, publisher, contact, licence and rights.",
+)  # fmt: skip
 
 
 DECISIONS_TO_ADD = click.option(
@@ -170,11 +179,27 @@ def web_addresses(_: click.Context, __: click.Parameter, urls: tuple[str, ...]) 
     return urls
 
 
-def contact_address(_: click.Context, __: click.Parameter, contact: str) -> str:
+def contact_address(_: click.Context, __: click.Parameter, contact: str | None) -> str | None:
     """Return a contact, or reject one that is neither a URL nor an e-mail address."""
-    if not is_web_address(contact) and not re.fullmatch(r"[!-?A-~]+@[!-?A-~]+", contact):
+    if contact and not is_web_address(contact) and not re.fullmatch(r"[!-?A-~]+@[!-?A-~]+", contact):
         raise click.BadParameter(f"{contact!r} is neither a URL nor an e-mail address.")
     return contact
+
+
+def contact_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the option for how the operators of a site can reach the user; see ``contact_or_default``."""
+    return click.option(
+        "--contact",
+        metavar="URL|EMAIL",
+        callback=contact_address,
+        show_default=f"that of --site, or {DEFAULT_CONTACT}",
+        help="How the operators of the sites can reach you; part of User-Agent.",
+    )(command)
+
+
+def contact_or_default(contact: str | None, site: Path | None) -> str:
+    """Return a contact, or else that of the site. Raises SiteError."""
+    return contact or read_profile(site).contact_email or DEFAULT_CONTACT
 
 
 def refuse_source_as_output(output: str | None, sources: tuple[str, ...]) -> None:

@@ -19,6 +19,7 @@ from cybilgraph.cli.common import (
     DECISIONS,
     FAILED,
     OUTPUT,
+    SITE,
     SOURCES,
     CliError,
     Command,
@@ -31,6 +32,7 @@ from cybilgraph.cli.common import (
 from cybilgraph.model.findings import escape_controls
 from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS
 from cybilgraph.model.overlay import OVERLAY_VARIABLE
+from cybilgraph.model.site_profile import read_profile
 
 if TYPE_CHECKING:
     from cybilgraph.model.findings import Report
@@ -48,9 +50,16 @@ _STATED_ONLY = click.option(
 @_STATED_ONLY
 @click.option("--reference", is_flag=True, help="Add the reference data and the date that SHACL rules need.")
 @reference_option("--own-reference")
+@SITE
 @AS_OF
 def convert(
-    sources: tuple[str, ...], name: str, output: str | None, stated_only: bool, reference: bool, as_of: date | None
+    sources: tuple[str, ...],
+    name: str,
+    output: str | None,
+    stated_only: bool,
+    reference: bool,
+    site: Path | None,
+    as_of: date | None,
 ) -> None:
     """Convert records to RDF or to IATI activities.
 
@@ -65,8 +74,9 @@ def convert(
     refuse_source_as_output(output, sources)
     with open_output(output) as out, progress_bar("Converting") as progress:
         fmt = BY_NAME[name] if name != _IATI else None
+        profile = read_profile(site)
         others = pipeline.reference_triples(as_of) if reference else []
-        report = pipeline.convert(sources, fmt, out, progress, stated_only=stated_only, others=others)
+        report = pipeline.convert(sources, fmt, out, progress, stated_only=stated_only, others=others, profile=profile)
         _report(report, needs_records=True)
     sys.exit(FAILED if report.unread else CONFORMS)
 
@@ -118,16 +128,22 @@ def _report(report: Report, *, needs_records: bool) -> None:
     show_default=True,
     help="Write downloads: dumps in several RDF syntaxes, and tables.",
 )
-@click.option("--contacts/--no-contacts", default=True, show_default=True, help="Include the contacts of projects.")
+@click.option(
+    "--contacts/--no-contacts",
+    default=None,
+    show_default="on without --site; otherwise, as the file of the site says",
+    help="Include the contacts of projects.",
+)
 @_STATED_ONLY
 @DECISIONS
 @reference_option()
+@SITE
 @click.option(
     "--cluster", default="", metavar="ADDRESS|local:N",
     help="Use a Dask cluster (tls://HOST:8786, certificates from Dask's configuration), or N local processes.",
 )  # fmt: skip
 @AS_OF
-def build(sources: tuple[str, ...], into: Path, **options: Any) -> None:
+def build(sources: tuple[str, ...], into: Path, site: Path | None, **options: Any) -> None:
     """Build a release: graph, store and report.
 
     It becomes current once it is complete. A running server switches to it within about a second, without losing a
@@ -140,8 +156,9 @@ def build(sources: tuple[str, ...], into: Path, **options: Any) -> None:
     from cybilgraph import pipeline
     from cybilgraph.validation.outputs.wording import summary, tally
 
+    profile = read_profile(site)
     with progress_bar("Building") as progress:
-        release, report = pipeline.build(sources, into, progress=progress, **options)
+        release, report = pipeline.build(sources, into, progress=progress, profile=profile, **options)
     console = Console(highlight=False, markup=False)
     counts = release.manifest["counts"]
     size = f"{counts['projects']:,} projects, {counts['quads']:,} statements"

@@ -13,12 +13,13 @@ import click
 
 from cybilgraph.cli.common import (
     ANY_FOLDER,
-    DEFAULT_CONTACT,
     FOLDER,
+    SITE,
     CliError,
     Command,
     CommandGroup,
-    contact_address,
+    contact_option,
+    contact_or_default,
     web_addresses,
 )
 from cybilgraph.web.server.settings import Settings
@@ -59,8 +60,8 @@ def _update_options(command: Callable[..., None]) -> Callable[..., None]:
     for option in (
         click.option("--report-to", metavar="EMAIL", default="root", show_default=True, callback=_plain_word,
                      help="Who gets a message if an update fails."),
-        click.option("--contact", metavar="URL|EMAIL", default=DEFAULT_CONTACT, show_default=True,
-                     callback=contact_address, help="How the operators of the sites can reach you."),
+        contact_option,
+        SITE,
         click.option("--records", type=click.Path(path_type=Path), multiple=True, metavar="SOURCE",
                      help="Other records to build. May be repeated."),
         click.option("--into", type=ANY_FOLDER, required=True, metavar="DIR", help="Folder of releases."),
@@ -69,6 +70,10 @@ def _update_options(command: Callable[..., None]) -> Callable[..., None]:
     ):  # fmt: skip
         command = option(command)
     return command
+
+
+def _site_options(site: Path | None) -> list[str]:
+    return ["--site", str(site.resolve())] if site else []
 
 
 def _plain_word(_: click.Context, __: click.Parameter, address: str) -> str:
@@ -83,7 +88,14 @@ def _plain_word(_: click.Context, __: click.Parameter, address: str) -> str:
 @click.option("--user", metavar="NAME", default="cybilgraph", show_default=True, callback=_plain_word,
               help="System user that runs the update.")  # fmt: skip
 def timer(
-    urls: tuple[str, ...], pages: Path, into: Path, contact: str, records: tuple[Path, ...], report_to: str, user: str
+    urls: tuple[str, ...],
+    pages: Path,
+    into: Path,
+    contact: str | None,
+    site: Path | None,
+    records: tuple[Path, ...],
+    report_to: str,
+    user: str,
 ) -> None:
     """Print a script that sets up nightly updates with systemd.
 
@@ -101,9 +113,10 @@ def timer(
         pages=_quoted(own[0]),
         releases=_quoted(own[1]),
         sources=" ".join(map(_quoted, sources)),
+        site="".join(f" {_quoted(part)}" for part in _site_options(site)),
         writable=" ".join(map(_quoted, own)),
         folders=" ".join(shlex.quote(str(folder)) for folder in own),
-        contact=_quoted(contact),
+        contact=_quoted(contact_or_default(contact, site)),
         user=user,
         report_to=report_to,
     )
@@ -113,7 +126,13 @@ def timer(
 @deploy.command()
 @_update_options
 def cron(
-    urls: tuple[str, ...], pages: Path, into: Path, contact: str, records: tuple[Path, ...], report_to: str
+    urls: tuple[str, ...],
+    pages: Path,
+    into: Path,
+    contact: str | None,
+    site: Path | None,
+    records: tuple[Path, ...],
+    report_to: str,
 ) -> None:
     """Print crontab lines that update a site every night.
 
@@ -126,9 +145,10 @@ def cron(
       cybilgraph deploy cron https://cybilportal.org/projects/ --pages /srv/pages --into /srv/releases | crontab -
     """
     program, archive, releases = map(str, (_PROGRAM, pages.resolve(), into.resolve()))
+    contact = contact_or_default(contact, site)
     collect = shlex.join([program, "collect", *urls, "--into", archive, "--contact", contact, "--quiet"])
     sources = [archive, *(str(folder.resolve()) for folder in records)]
-    build = shlex.join([program, "build", *sources, "--into", releases, "--wait"])
+    build = shlex.join([program, "build", *sources, "--into", releases, "--wait", *_site_options(site)])
     # With exit code 1, some pages were unavailable, whose earlier captures remain. In a crontab, % ends the command.
     line = f"{collect}; [ $? -le 1 ] && {build} > /dev/null".replace("%", r"\%")
     if not line.isprintable():

@@ -11,13 +11,14 @@ import click
 from cybilgraph.cli.common import (
     ANY_FOLDER,
     CONFORMS,
-    DEFAULT_CONTACT,
     FAILED,
     FOLDER,
+    SITE,
     VIOLATIONS,
     CliError,
     Command,
-    contact_address,
+    contact_option,
+    contact_or_default,
     format_option,
     print_safely,
     progress_bar,
@@ -159,10 +160,8 @@ def harvest(
     "--match", metavar="GLOB", multiple=True, default=("*/projects/*",), show_default=True,
     help="Collect only pages whose path matches this pattern. May be repeated.",
 )  # fmt: skip
-@click.option(
-    "--contact", metavar="URL|EMAIL", default=DEFAULT_CONTACT, show_default=True, callback=contact_address,
-    help="How the operators of the site can reach you; part of User-Agent.",
-)  # fmt: skip
+@contact_option
+@SITE
 @click.option("--max-pages", type=click.IntRange(1), default=20_000, show_default=True, help="Maximum pages per host.")
 @click.option(
     "--timeout", type=click.FloatRange(0.1), default=30.0, show_default=True,
@@ -170,7 +169,9 @@ def harvest(
 )  # fmt: skip
 @click.option("--attempts", type=click.IntRange(1), default=4, show_default=True, help="Maximum attempts per page.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing unless pages are unavailable.")
-def collect(urls: tuple[str, ...], into: Path, *, quiet: bool, **options: Any) -> None:
+def collect(
+    urls: tuple[str, ...], into: Path, *, quiet: bool, contact: str | None, site: Path | None, **options: Any
+) -> None:
     """Download project pages of websites into web archives.
 
     Other commands read these archives (WARC). Obeys robots.txt, sends one request at a time, and never leaves the host.
@@ -188,8 +189,9 @@ def collect(urls: tuple[str, ...], into: Path, *, quiet: bool, **options: Any) -
     from cybilgraph.sync.collector import CollectOptions, CollectSummary
     from cybilgraph.sync.collector import collect as run
 
+    collecting = CollectOptions(contact=contact_or_default(contact, site), **options)
     with progress_bar("Collecting") as on_progress:
-        results = list(run(urls, into, CollectOptions(**options), on_progress))
+        results = list(run(urls, into, collecting, on_progress))
     code = CONFORMS
     for done in results:
         if not isinstance(done, CollectSummary):

@@ -40,7 +40,7 @@ RDF = Vocabulary("http://www.w3.org/1999/02/22-rdf-syntax-ns#", "type first rest
 RDFS = Vocabulary("http://www.w3.org/2000/01/rdf-schema#", "label seeAlso isDefinedBy Datatype")
 XSD = Vocabulary(
     "http://www.w3.org/2001/XMLSchema#",
-    "gYear gYearMonth date dateTime duration integer decimal double boolean nonNegativeInteger hexBinary",
+    "gYear gYearMonth date dateTime duration integer decimal double boolean nonNegativeInteger hexBinary anyURI",
 )
 OWL = Vocabulary("http://www.w3.org/2002/07/owl#", "Ontology deprecated sameAs imports versionInfo")
 DCTERMS = Vocabulary(

@@ -27,6 +27,7 @@ from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.record import Contact, Record
 from cybilgraph.model.resources import read_ontology
 from cybilgraph.model.rules import LANGUAGES, drop_superseded
+from cybilgraph.model.site_profile import DEFAULT_PROFILE, SiteProfile
 from cybilgraph.model.vocabulary import RULES
 from cybilgraph.pipeline.preparation import (
     Progress,
@@ -316,11 +317,13 @@ def convert(
     *,
     stated_only: bool = False,
     others: Iterable[str] = (),
+    profile: SiteProfile = DEFAULT_PROFILE,
 ) -> Report:
     """Write the records at these places, and ``others``, as triples; without a format, as IATI activities.
 
-    With ``stated_only``, extract nothing from prose. The report contains the findings of the readers, and the inputs
-    that could not be read.
+    With ``stated_only``, extract nothing from prose. The site of the ``profile`` reports the activities. The report
+    contains the findings of the readers, and the inputs that could not be read. Raises SiteError if IATI requires more
+    than the profile says.
     """
     report, work = Report(), Work(stated_only=stated_only)
     with (
@@ -337,7 +340,7 @@ def convert(
         if fmt:
             serialise(assembly.blocks(others, history=fmt.kind is not FormatKind.GRAPH), fmt, output)
         else:
-            write_activities(read_graph_records(assembly.blocks(history=False), assembly.shared()), output)
+            write_activities(read_graph_records(assembly.blocks(history=False), assembly.shared()), output, profile)
     return report.sort()
 
 
@@ -362,19 +365,21 @@ def build(
     *,
     wait: bool = False,
     dumps: bool = True,
-    contacts: bool = True,
+    contacts: bool | None = None,
     stated_only: bool = False,
     cluster: str = "",
     decisions: Path | None = None,
+    profile: SiteProfile = DEFAULT_PROFILE,
 ) -> tuple[Release, Report]:
     """Build a release of the records at these places, and make it the current one.
 
     Inputs that cannot be read and violations of rules (as of the given day, by default today) are reported, and do not
     stop the build. With ``strict``, any violation does. ``wait`` waits for another running build. ``dumps`` adds the
-    downloads. Without ``contacts``, the release contains no persons; erased persons are always left out.
-    ``stated_only`` extracts nothing from prose. With a Dask ``cluster`` (its address, or local:N), the cluster's
-    workers replace the local processors; the release has the same bytes. The curators' ``decisions`` in a folder take
-    precedence over the records.
+    downloads. Without ``contacts`` (by default, the ``profile`` decides), the release contains no persons; erased
+    persons are always left out. ``stated_only`` extracts nothing from prose. With a Dask ``cluster`` (its address, or
+    local:N), the cluster's workers replace the local processors; the release has the same bytes. The curators'
+    ``decisions`` in a folder take precedence over the records. The release describes itself with the ``profile`` of
+    the site.
 
     Raises SourceError if a place does not exist, AddressError if an address cannot be read, ReleaseError if the
     release cannot be built, ClusterError if the cluster does not respond, DecisionError if the decisions cannot be
@@ -383,6 +388,8 @@ def build(
     report = Report(as_of=_day(as_of), findings=SpillList())
     names = load_gazetteer()
     releases = Releases(into)
+    if contacts is not None:
+        profile = replace(profile, contacts=contacts)
     with (
         local_copies(places) as local_places,
         releases.new(wait) as draft,
@@ -398,7 +405,7 @@ def build(
                 f"cybilgraph check SOURCE --decisions {decisions}",
             )
         erased = read_forgotten(into)
-        hidden = _RedactionRule(contacts, erased) if erased.hashes or not contacts else None
+        hidden = _RedactionRule(profile.contacts, erased) if erased.hashes or not profile.contacts else None
         work = Work(report.as_of, "fast", hidden, stated_only=stated_only, code=fingerprint() if cluster else b"")
         with connect_cluster(cluster) if cluster else nullcontext(pool) as executor:
             records = prepare(
@@ -435,7 +442,7 @@ def build(
             report.findings = _publishable(report.findings, assembly)
             report.sort()
         others = [*describe_reference(names), *turtle_to_ntriples(read_ontology())]
-        release = draft.finish(assembly.blocks(others), report, identities, pool, dumps=dumps)
+        release = draft.finish(assembly.blocks(others), report, identities, pool, dumps=dumps, profile=profile)
     return release, report
 
 

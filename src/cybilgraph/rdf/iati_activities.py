@@ -22,6 +22,7 @@ from typing import IO, Any
 
 from lxml import etree
 
+from cybilgraph.errors import SiteError
 from cybilgraph.model.classifications import ELEMENTS as CLASSIFYING
 from cybilgraph.model.classifications import Classification, read_classification
 from cybilgraph.model.dates import date_bounds
@@ -29,6 +30,7 @@ from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.indicators import MEASURES, Indicator, Measurement, read_indicator
 from cybilgraph.model.links import CATEGORY, FORMAT, LANGUAGE, kind_of_detail, link_text
 from cybilgraph.model.record import Basis, Date, Funding, Named, Participation, Record, Relation, Scope, Text
+from cybilgraph.model.site_profile import DEFAULT_PROFILE, SiteProfile
 from cybilgraph.model.state_bodies import label
 from cybilgraph.model.vocabulary import BASE, CYB, SKOS
 from cybilgraph.rdf.serialisation import project_key, to_xml_text
@@ -70,29 +72,38 @@ def read_graph_records(blocks: Iterable[bytes], shared: Iterable[str] = ()) -> I
             yield from read_input(Input("graph.nt", data=block))
 
 
-def write_activities(records: Iterable[Record], output: IO[bytes]) -> None:
-    """Write an activity file, record by record. Links that are only possible are left out."""
+def write_activities(records: Iterable[Record], output: IO[bytes], profile: SiteProfile = DEFAULT_PROFILE) -> None:
+    """Write an activity file, record by record. Links that are only possible are left out.
+
+    The publisher of the ``profile`` reports the activities. Raises SiteError if it has no identifier.
+    """
+    if not profile.publisher_org_id:
+        raise SiteError(
+            "IATI requires an identifier of the publisher",
+            "Add org-id to [publisher] in the site's file, for example GB-COH-01234567. See https://org-id.guide.",
+        )
     output.write(b'<?xml version="1.0" encoding="UTF-8"?>\n<iati-activities version="2.03">\n')
     for record in records:
-        activity = _activity(record.counted())
+        activity = _activity(record.counted(), profile)
         etree.indent(activity, level=1)
         output.write(b"  " + etree.tostring(activity, encoding="utf-8") + b"\n")
     output.write(b"</iati-activities>\n")
 
 
-def _activity(record: Record) -> Any:
+def _activity(record: Record, profile: SiteProfile) -> Any:
     """Return one activity with its elements in the order of the schema."""
     about = {_LANG: record.language.text} if record.language.text else {}
     if record.updated:
         day = record.updated.text
         about["last-updated-datetime"] = f"{day}T00:00:00Z" if len(day) == len("2024-05-31") else day
     activity = etree.Element("iati-activity", about, {"cyb": CYB.iri})
-    _add(activity, "iati-identifier").text = to_xml_text(
-        record.iati.text if record.iati else f"{codes.GENERATED_PREFIX}{record.key}"
-    )
+    # Our own attribute marks an identifier that we generate for a project without one.
+    generated = {} if record.iati else {codes.FIELD: "slug"}
+    identifier = record.iati.text if record.iati else f"{profile.publisher_org_id}-{record.key}"
+    _add(activity, "iati-identifier", attributes=generated).text = to_xml_text(identifier)
     # We only pass on information: a secondary reporter does not take part.
-    reporter = {"ref": "cybilgraph", "type": _ORG_OTHER, "secondary-reporter": "1"}
-    _add(activity, "reporting-org", "cybilgraph", reporter)
+    reporter = {"ref": profile.publisher_org_id, "type": _ORG_OTHER, "secondary-reporter": "1"}
+    _add(activity, "reporting-org", profile.publisher_name, reporter)
     _add(activity, "title", record.title.text if record.title else "")
     _descriptions(activity, record)
     _organisations(activity, record)

@@ -18,6 +18,7 @@ from cybilgraph.identity import Identities
 from cybilgraph.model.findings import Report
 from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.resources import read_ontology, shape_files
+from cybilgraph.model.site_profile import DEFAULT_PROFILE, SiteProfile
 from cybilgraph.model.vocabulary import ORG, SKOS
 from cybilgraph.rdf.dumps import FULL_DUMPS, MAY_REACH, GzipPart, open_dumps, serialise_chunk, write_zstandard
 from cybilgraph.rdf.dumps.metadata import GraphStatistics, ReleaseFile, count_statements, write_descriptions
@@ -87,6 +88,7 @@ class Draft:
         executor: SizedExecutor,
         *,
         dumps: bool = True,
+        profile: SiteProfile = DEFAULT_PROFILE,
     ) -> Release:
         """Write all files, with or without ``dumps``. ``Releases.new`` publishes the release when its block ends."""
         self.close()
@@ -113,6 +115,7 @@ class Draft:
             "ontology": hashlib.sha256(read_ontology()).hexdigest(),
             "shapes": {path.name: sha256_of(path) for path in shape_files()},
             "public": True,
+            **({"site": profile.document()} if profile != DEFAULT_PROFILE else {}),
         }
         findings = map(fields_of, report.findings)
         write_derived_files(self._folder, self.manifest, report_document(report), findings, executor, dumps=dumps)
@@ -158,7 +161,8 @@ def write_derived_files(
     manifest["counts"]["quads"] = counts.quads
     checksums = {path: sha256_of(path) for path in _files(folder)}
     downloads = [ReleaseFile(path.name, path.stat().st_size, checksums[path]) for path in sorted(public.iterdir())]
-    write_descriptions(counts, manifest["release"], manifest["created"], downloads, public)
+    profile = Release(manifest["release"], folder, manifest).profile
+    write_descriptions(counts, manifest["release"], manifest["created"], downloads, public, profile)
     manifest["files"] = {
         path.relative_to(folder).as_posix(): checksums.get(path) or sha256_of(path) for path in _files(folder)
     }

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from cybilgraph.errors import FileDamaged
+from cybilgraph.model.site_profile import DEFAULT_PROFILE, SiteProfile, from_document
 from cybilgraph.release.sources import SOURCES, read_source
 from cybilgraph.runtime.files import ChecksumCache, parse_checksums, sha256_of
 
@@ -52,6 +53,11 @@ class Release:
     def search(self) -> Path:
         """The search index; releases of earlier versions have none."""
         return self.folder / SEARCH
+
+    @property
+    def profile(self) -> SiteProfile:
+        """The profile of the site for which the release was built."""
+        return from_document(self.manifest["site"]) if "site" in self.manifest else DEFAULT_PROFILE
 
     def reference(self) -> dict[str, str]:
         """Return the text of each table of the deployment's own reference data. Raises FileDamaged."""

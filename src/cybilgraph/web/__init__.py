@@ -10,11 +10,12 @@ from pathlib import Path
 
 from flask import Flask, Response, g, request, url_for
 
+from cybilgraph.model.site_profile import read_profile
 from cybilgraph.model.vocabulary import shorten
 from cybilgraph.runtime.scheduler import Scheduler
 from cybilgraph.sync.changes import ChangeLogCache
 from cybilgraph.web.api import openapi, problems, protocol
-from cybilgraph.web.api.current_request import close_release, serving, site
+from cybilgraph.web.api.current_request import close_release, profile, serving, site
 from cybilgraph.web.api.evidence import carried_evidence
 from cybilgraph.web.checker import MAX_UPLOAD_BYTES, Checker
 from cybilgraph.web.curator_logins import CuratorAccess, CuratorFile
@@ -90,6 +91,7 @@ def create_app(live: LiveReleases, checker: Checker, settings: Settings, access_
         "suggestions": SuggestionQueue(settings.suggestions) if settings.suggestions else None,
         "access": CuratorAccess(CuratorFile(settings.curators), access_log.log_event) if settings.curators else None,
         "desk": ReviewDesk(settings.decisions) if settings.curators and settings.decisions else None,
+        "profile": read_profile(settings.site) if settings.site else None,
         "licence": settings.licence,
         "source_texts": settings.source_texts,
         "doi": settings.doi,
@@ -105,8 +107,7 @@ def create_app(live: LiveReleases, checker: Checker, settings: Settings, access_
     def _for_templates() -> dict[str, object]:
         release = serving().release
         is_current = release.number == live.current.release.number
-        constants = {"bundled": bundled, "licence": settings.licence}
-        return {"release": release.manifest, "current": is_current, **constants}
+        return {"release": release.manifest, "current": is_current, "bundled": bundled, "profile": profile()}
 
     @app.url_defaults
     def _carry_evidence(endpoint: str, values: dict[str, object]) -> None:

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from cybilgraph.model.dates import date_bounds
 from cybilgraph.model.formats import BY_NAME, FORMATS, GRAPH_FORMATS, Format, FormatKind, media_type_of
+from cybilgraph.model.site_profile import DEFAULT_PROFILE, SiteProfile
 from cybilgraph.model.vocabulary import (
     BASE,
     CYB,
@@ -43,17 +45,7 @@ _LOCATIONS = tuple(
         *(DCAT.endpointURL, DCAT.endpointDescription, FOAF.homepage),
     )
 )
-TITLE = "cybilgraph: cyber capacity-building projects as linked data"
-ABOUT = (
-    "Who funds and who delivers cyber capacity-building projects, where and when: projects, actors, countries, "
-    "themes, outcomes. Links found only in a sentence are marked as derived and carry its quote."
-)
-RIGHTS = (
-    "Project texts: as stated by the publisher of each record (dcterms:rights of the record). "
-    "Names and codes of reference data: CC0 1.0."
-)
 KEYWORDS = ("cyber capacity building", "cybersecurity", "cybercrime", "international development", "linked data")
-SOURCE = "https://cybilportal.org/"
 MAY_REACH_ABOUT = (
     "Countries that each project may reach: its own, those of its regions, and the members of its groups. "
     "Derived, and not part of the graph"
@@ -146,19 +138,37 @@ class ReleaseFile:
 
 
 def write_descriptions(
-    counts: GraphStatistics, number: int, created: str, files: Iterable[ReleaseFile], folder: Path
+    counts: GraphStatistics,
+    number: int,
+    created: str,
+    files: Iterable[ReleaseFile],
+    folder: Path,
+    profile: SiteProfile = DEFAULT_PROFILE,
 ) -> None:
     """Write void.ttl, and dcat in Turtle, JSON-LD and RDF/XML. Raises OSError."""
     files = list(files)
     created_at = literal(created, datatype=XSD.dateTime)
     dataset = _dataset(number, created_at)
-    void = _statements(dataset + _void(counts, number, files))
-    dcat = _statements(dataset + _dcat(counts, number, created_at, files))
+    void = with_profile(_statements(dataset + _void(counts, number, files)), profile)
+    dcat = with_profile(_statements(dataset + _dcat(counts, number, created_at, files)), profile)
     for stem, lines, names in (("void", void, ("turtle",)), ("dcat", dcat, ("turtle", "jsonld", "rdfxml"))):
         for name in names:
             fmt = BY_NAME[name]
             with (folder / f"{stem}.{fmt.suffix}").open("xb") as output:
                 serialise([f"{line}\n".encode() for line in lines], fmt, output)
+
+
+def with_profile(lines: Iterable[str], profile: SiteProfile, built: SiteProfile | None = None) -> list[str]:
+    """Add what a profile says to the lines of a description, instead of what the profile ``built`` has added."""
+    lines = list(lines)
+    if profile == built:
+        return lines
+    is_catalogue = any(line.startswith(f"<{BASE}catalog> ") for line in lines)
+    replaced = set(_describe_profile(built, is_catalogue) if built else ())
+    if built and built.licence:
+        replaced |= {line for line in with_licence(lines, built.licence) if iri(built.licence) in line}
+    found = sorted({*(line for line in lines if line not in replaced), *_describe_profile(profile, is_catalogue)})
+    return [*with_licence(found, profile.licence)]
 
 
 def with_locations(lines: Iterable[str], address: str) -> Iterator[str]:
@@ -171,12 +181,13 @@ def with_locations(lines: Iterable[str], address: str) -> Iterator[str]:
 
 
 def with_licence(lines: Iterable[str], licence: str) -> Iterator[str]:
-    """Add the publisher's licence (an address) wherever the lines of a description give rights, as DCAT-AP requires."""
-    yield f"{iri(licence)} {iri(RDF.type)} {iri(DCTERMS.LicenseDocument)} ."
+    """Add a licence (a URL, or "" for none) wherever the lines of a description give rights, as DCAT-AP requires."""
+    if licence:
+        yield f"{iri(licence)} {iri(RDF.type)} {iri(DCTERMS.LicenseDocument)} ."
     for line in lines:
         yield line
         subject, predicate, _ = line.split(" ", 2)
-        if predicate == _RIGHTS:
+        if licence and predicate == _RIGHTS:
             yield f"{subject} {iri(DCTERMS.license)} {iri(licence)} ."
 
 
@@ -207,21 +218,55 @@ def _english(text: str) -> str:
     return literal(text, "en")
 
 
+@cache
+def _describe_profile(profile: SiteProfile, is_catalogue: bool) -> list[str]:
+    """Return what a profile says about the dataset and, in a catalogue, about the catalogue and the endpoint."""
+
+    def text(value: str) -> str:
+        return literal(value, profile.languages[0])
+
+    publisher = iri(profile.publisher_iri) if profile.publisher_iri else "<about>"
+    parts = f"""
+    <dataset> dcterms:title {text(profile.title)} ;
+        dcterms:description {text(profile.description)} ;
+        {_each("dcterms:language", map(iri, profile.language_iris))}
+        {_each("dcterms:source", map(iri, profile.sources))}
+        dcterms:publisher {publisher} .
+    <dataset#rights> a dcterms:RightsStatement ; rdfs:label {text(profile.rights)} .
+    {publisher} a foaf:Agent ; {_each("foaf:logo", map(iri, filter(None, [profile.publisher_logo])))}
+        foaf:name {literal(profile.publisher_name)} .
+    """
+    if not profile.publisher_iri:
+        parts += "<about> foaf:homepage <> .\n"
+    if profile.doi:
+        doi = iri(f"https://doi.org/{profile.doi}")
+        parts += f"""
+    <dataset> adms:identifier {doi} .
+    {doi} a adms:Identifier ; skos:notation {literal(doi[1:-1], datatype=XSD.anyURI)} .
+    """
+    if profile.contact_email:
+        parts += f"""
+    <dataset> dcat:contactPoint <dataset#contact> .
+    <dataset#contact> a vcard:Kind ; vcard:fn {literal(profile.publisher_name)} ;
+        vcard:hasEmail {iri(f"mailto:{profile.contact_email}")} .
+    """
+    if is_catalogue:
+        parts += f"""
+    <catalog> dcterms:title {_english(f"The {profile.name} dataset and its files")} ; dcterms:publisher {publisher} .
+    <service> dcterms:title {_english(f"SPARQL endpoint of {profile.name}")} ; dcterms:publisher {publisher} .
+    <dataset> {_each("prov:wasDerivedFrom", map(iri, profile.sources))} a dcat:Dataset .
+    """
+    return _statements(parts)
+
+
 def _dataset(number: int, created_at: str) -> str:
     """Return the description of the dataset that both files share."""
     return f"""
     <dataset> a void:Dataset, dcat:Dataset ;
-        dcterms:title {_english(TITLE)} ;
-        dcterms:description {_english(ABOUT)} ;
         dcterms:identifier "{DATASET}" ;
-        dcterms:publisher <about> ;
         dcterms:modified {created_at} ;
         dcterms:rights <dataset#rights> ;
-        dcterms:source <{SOURCE}> ;
-        dcterms:language <http://publications.europa.eu/resource/authority/language/ENG> ;
         owl:versionInfo "{number}" .
-    <dataset#rights> a dcterms:RightsStatement ; rdfs:label {_english(RIGHTS)} .
-    <about> a foaf:Agent ; foaf:name "cybilgraph" ; foaf:homepage <> .
     """
 
 
@@ -277,24 +322,19 @@ def _void(counts: GraphStatistics, number: int, files: list[ReleaseFile]) -> str
 def _dcat(counts: GraphStatistics, number: int, created_at: str, files: list[ReleaseFile]) -> str:
     parts = f"""
     <catalog> a dcat:Catalog ;
-        dcterms:title "The cybilgraph dataset and its files"@en ;
         dcterms:description "The current release of the dataset, and the SPARQL endpoint that serves it."@en ;
-        dcterms:publisher <about> ;
         dcterms:modified {created_at} ;
         foaf:homepage <> ;
         dcat:dataset <dataset> ;
         dcat:service <service> .
     <service> a dcat:DataService ;
-        dcterms:title "SPARQL endpoint of cybilgraph"@en ;
         dcterms:conformsTo sd:SPARQL11Query ;
-        dcterms:publisher <about> ;
         dcat:endpointURL <sparql> ;
         dcat:endpointDescription <sparql> ;
         dcat:servesDataset <dataset> .
     <dataset> dcat:version "{number}" ;
         dcat:landingPage <release/{number}> ;
         dcterms:provenance <dataset#provenance> ;
-        prov:wasDerivedFrom <{SOURCE}> ;
         {_each("dcat:keyword", map(_english, KEYWORDS))}
         {_each("dcterms:spatial", map(iri, counts.places))}
         {_each("dcat:distribution", (f"<dataset#file-{file.name}>" for file in files))} .

@@ -82,7 +82,7 @@ PARTICIPANT, STATED, LEFT_BLANK, PRINTED = (
 )
 FIELD_ATTRIBUTE = "field"
 WITHOUT_ELEMENT = ("slug", "duration", "audience", "funding", "classifications", "address", "retrieved", "rights")
-#: The prefix of identifiers that we generate for projects without one.
+#: The prefix of identifiers that earlier versions generated for projects without one.
 GENERATED_PREFIX = "cybilgraph-"
 _UNSPECIFIED = "unspecified"
 
@@ -247,7 +247,8 @@ class _Activity:
 
     def _identifier(self, child: Element) -> None:
         found = self._name(child)
-        if not (found and found[0].text.startswith(GENERATED_PREFIX)):  # not an identifier that we generated
+        is_generated = child.get(FIELD) == "slug" or (found and found[0].text.startswith(GENERATED_PREFIX))
+        if not is_generated:
             self._take("iati", child, found)
 
     def _other_identifier(self, child: Element) -> None:

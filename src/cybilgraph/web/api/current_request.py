@@ -14,6 +14,7 @@ from flask import Response, after_this_request, current_app, g, request
 from werkzeug.datastructures import MultiDict
 
 from cybilgraph.model.formats import BY_NAME, FORMATS, RESULT_FORMATS, Format
+from cybilgraph.model.site_profile import SiteProfile
 from cybilgraph.readers.tabular import escape_formula
 from cybilgraph.release import SEARCH, Release
 from cybilgraph.release.search import SearchIndex
@@ -38,6 +39,12 @@ def live() -> LiveReleases:
     """Return the releases that the application serves."""
     found: LiveReleases = site("live")
     return found
+
+
+def profile() -> SiteProfile:
+    """Return what the site says about itself: as set for the server, or else as its current release was built."""
+    found: SiteProfile = site("profile") or live().current.release.profile
+    return replace(found, licence=site("licence") or found.licence, doi=site("doi") or found.doi)
 
 
 def serving() -> OpenRelease:

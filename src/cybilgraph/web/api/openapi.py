@@ -21,6 +21,7 @@ from cybilgraph.sparql.queries import Query
 from cybilgraph.validation.outputs.as_json import schema
 from cybilgraph.version import __version__
 from cybilgraph.web.api import named_queries
+from cybilgraph.web.api.current_request import profile
 from cybilgraph.web.checker import MAX_UPLOAD_BYTES
 from cybilgraph.web.checker.submissions import EXTRA_OUTPUTS
 from cybilgraph.web.pages.changes_page import FORMATS as CHANGES
@@ -280,16 +281,18 @@ OPERATIONS = (
 @blueprint.get("/api/openapi.json")
 def document() -> Response:
     """Return the OpenAPI document."""
-    paths: dict[str, dict[str, Any]] = {}
+    about, paths = profile(), dict[str, dict[str, Any]]()
     for row in OPERATIONS:
         paths.setdefault(row.path, {})[row.method] = _operation(row)
     return jsonify(
         {
             "openapi": "3.1.0",
             "info": {
-                "title": "cybilgraph",
+                "title": about.name,
                 "version": __version__,
-                "summary": "Cyber capacity-building projects as linked data",
+                "summary": about.tagline or about.title,
+                "contact": {"name": about.publisher_name}
+                | ({"email": about.contact_email} if about.contact_email else {}),
                 "description": "No API key is needed. Records to check may be at most "
                 f"{MAX_UPLOAD_BYTES:,} bytes long and are not stored. Errors are problem details (RFC 9457).",
                 "license": {"name": "MIT", "identifier": "MIT"},

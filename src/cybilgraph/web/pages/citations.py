@@ -19,11 +19,10 @@ from werkzeug.exceptions import BadRequest
 
 from cybilgraph.model.findings import escape_controls
 from cybilgraph.model.vocabulary import BASE
-from cybilgraph.web.api.current_request import pin_release, serving, site
+from cybilgraph.web.api.current_request import pin_release, profile, serving
 
 blueprint = Blueprint("citations", __name__)
 
-_AUTHOR = "cybilgraph"
 #: Paths that can be cited: resources and query results. No part of one is "..", which leads elsewhere.
 _CITABLE = re.compile(r"(?![^?]*/\.)/(?:id/|sparql\?|queries/|api/queries/)[\w/?&=%.+~:@!$'()*,;-]{1,8000}", re.ASCII)
 _MAX_TITLE_CHARS = 500
@@ -49,19 +48,25 @@ class Citation:
     @property
     def doi(self) -> str:
         """The DOI of the dataset; empty if it has none."""
-        return str(site("doi"))
+        return profile().doi
+
+    @property
+    def author(self) -> str:
+        """The publisher of the dataset."""
+        return profile().publisher_name
 
     @property
     def key(self) -> str:
         """A key that is the same for the same resource and release."""
         name = urlsplit(self.path).path if self.path.startswith("/id/") else "query"
-        return re.sub(r"[^A-Za-z0-9]+", "-", f"cybilgraph-{name.rpartition('/')[2]}-{self.release}")
+        return re.sub(r"[^A-Za-z0-9]+", "-", f"{profile().name}-{name.rpartition('/')[2]}-{self.release}")
 
     @property
     def text(self) -> str:
         """The citation as text."""
         doi = f" https://doi.org/{self.doi}" if self.doi else ""
-        where = f"{_AUTHOR}, release {self.release} ({self.day}).{doi} {self.url}"
+        dataset = ", ".join(dict.fromkeys((self.author, profile().name)))
+        where = f"{dataset}, release {self.release} ({self.day}).{doi} {self.url}"
         return f"“{self.title}”. {where} (accessed {self.accessed})."
 
     @property
@@ -72,7 +77,7 @@ class Citation:
 
 def _bibtex(citation: Citation) -> str:
     fields = {
-        "author": f"{{{_AUTHOR}}}",
+        "author": f"{{{_latex(citation.author)}}}",
         "title": f"{{{_latex(citation.title)}}}",
         "year": f"{citation.day.year}",
         "note": f"Release {citation.release} of {citation.day}",
@@ -92,7 +97,7 @@ def _ris(citation: Citation) -> str:
     fields = [
         ("TY", "DATA"),
         ("TI", citation.title),
-        ("AU", _AUTHOR),
+        ("AU", citation.author),
         ("PY", f"{citation.day.year}"),
         ("DA", citation.day.strftime("%Y/%m/%d")),
         ("ET", f"Release {citation.release}"),
@@ -109,7 +114,7 @@ def _csl(citation: Citation) -> str:
         "id": citation.key,
         "type": "dataset",
         "title": citation.title,
-        "author": [{"literal": _AUTHOR}],
+        "author": [{"literal": citation.author}],
         "issued": _csl_date(citation.day),
         "accessed": _csl_date(citation.accessed),
         "version": f"{citation.release}",

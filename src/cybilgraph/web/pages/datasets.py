@@ -21,7 +21,7 @@ from cybilgraph.model.vocabulary import BASE, thing_iri
 from cybilgraph.rdf.dumps import MAY_REACH, NAME, metadata
 from cybilgraph.rdf.serialisation import turtle_to_ntriples
 from cybilgraph.release import IDENTITIES, Release
-from cybilgraph.web.api.current_request import live, release_with_intact, serving, site
+from cybilgraph.web.api.current_request import live, profile, release_with_intact, serving
 from cybilgraph.web.api.negotiation import HTML, SUFFIXES, negotiate
 from cybilgraph.web.api.protocol import FRESH
 from cybilgraph.web.pages import documentation
@@ -120,14 +120,13 @@ def _wanted_format() -> Format:
 
 
 def _description_response(of: Release, name: str, fmt: Format, more: Iterable[str] = ()) -> Response:
-    """Return the VoID or DCAT description of a release, with the addresses and the licence of this site."""
+    """Return the VoID or DCAT description of a release, with the addresses and the profile of this site."""
     file = f"{name}.ttl"
     if file not in of.served_files():
         raise NotFound(f"Release {of.number} has no descriptions: it was built without dumps, or by an older version")
     with live().integrity.open(of, file) as opened:
-        lines = [*metadata.with_locations(turtle_to_ntriples(opened.read()), request.url_root), *more]
-    licence = site("licence")
-    response = rdf_response([*metadata.with_licence(lines, licence)] if licence else lines, fmt)
+        lines = metadata.with_profile(turtle_to_ntriples(opened.read()), profile(), built=of.profile)
+    response = rdf_response([*metadata.with_locations(lines, request.url_root), *more], fmt)
     response.headers["Link"] = f'<{url_for("sparql.sparql")}>; rel="service"'
     return _cacheable(response)
 
@@ -182,20 +181,32 @@ def _for_templates() -> dict[str, object]:
 
 def _dataset() -> dict[str, Any]:
     """Describe the dataset in schema.org terms, for search engines."""
-    release, licence, root = serving().release, site("licence"), request.url_root
+    release, about, root = serving().release, profile(), request.url_root
+    publisher = {
+        "@type": "Organization",
+        **({"@id": about.publisher_iri} if about.publisher_iri else {}),
+        "name": about.publisher_name,
+        "url": about.publisher_iri or root,
+        **({"logo": about.publisher_logo} if about.publisher_logo else {}),
+        **({"email": about.contact_email} if about.contact_email else {}),
+    }
     return {
         "@context": "https://schema.org/",
         "@type": "Dataset",
         "@id": metadata.DATASET,
-        "name": metadata.TITLE,
-        "description": metadata.ABOUT,
+        "name": about.title,
+        "description": about.description,
         "url": root,
         "version": str(release.number),
         "dateModified": release.manifest["created"],
         "keywords": metadata.KEYWORDS,
         "isAccessibleForFree": True,
-        **({"license": licence} if licence else {}),
-        "creator": {"@type": "Organization", "name": "cybilgraph", "url": root},
+        "inLanguage": about.languages,
+        **({"license": about.licence} if about.licence else {}),
+        **({"identifier": f"https://doi.org/{about.doi}"} if about.doi else {}),
+        **({"isBasedOn": about.sources} if about.sources else {}),
+        "creator": publisher,
+        "publisher": publisher,
         "distribution": [
             {
                 "@type": "DataDownload",

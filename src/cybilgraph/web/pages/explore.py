@@ -271,7 +271,9 @@ def about() -> str:
     """Explain where the data come from, how good they are and how they are licensed."""
     level = evidence_level()
     [numbers] = query_rows(key_figures_query(level))
-    return render_template("about.html", numbers=numbers, evidence=evidence_switch(all_links(), "link"))
+    evidence = evidence_switch(all_links(), "link")
+    has_contacts = serving().release.profile.contacts
+    return render_template("about.html", numbers=numbers, evidence=evidence, has_contacts=has_contacts)
 
 
 @blueprint.get("/explore")

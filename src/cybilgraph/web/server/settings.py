@@ -97,12 +97,19 @@ class Settings:
         "", "URL of the SPARQL server that runs the queries; first load the release with cybilgraph load."
     )
     credentials: str = _setting("", "File with the credentials for the endpoint in one line: USER:PASSWORD or a token.")
-    licence: str = _setting("", "URL of the data licence, to be added to the descriptions (DCAT, VoID, schema.org).")
+    site: Path | None = _setting(  # noqa: RUF009
+        None,
+        "TOML file that describes the site, instead of the one with which the release was built.",
+        is_file=True,
+    )
+    licence: str = _setting("", "URL of the data licence, instead of the one in the site's file.")
     source_texts: bool = _setting(
         True,
         "Show the stored texts of sources; make sure that their rights allow it. Otherwise, pages show only quotes.",
     )
-    doi: str = _setting("", "DOI of the dataset, such as 10.5281/zenodo.1234567, to be added to citations.")
+    doi: str = _setting(
+        "", "DOI of the dataset, such as 10.5281/zenodo.1234567, instead of the one in the site's file."
+    )
     log_format: str = _setting("text", "Format of the log.", choices=("text", "json"))
     log_queries: bool = _setting(True, "Log the text of queries, which may identify people, instead of only its hash.")
 

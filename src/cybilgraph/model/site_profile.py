@@ -1,0 +1,213 @@
+"""What a site says about itself: its title, publisher, contact and rights, from the operator's ``site.toml``.
+
+A release keeps the profile with which it was built. Everything published takes these names from here.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import Field, dataclass, field, fields
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from cybilgraph.errors import SiteError
+
+#: Codes of languages with their entries in the authority table of the EU Publications Office; a code of three letters
+#: (ISO 639-3) is in that table in capitals.
+_LANGUAGES = dict(
+    re.findall(
+        r"(\w+):(\w+)",
+        "ar:ARA bg:BUL bi:BIS bn:BEN cs:CES da:DAN de:DEU el:ELL en:ENG es:SPA et:EST fa:FAS fi:FIN fj:FIJ fr:FRA "
+        "ga:GLE he:HEB hi:HIN hr:HRV hu:HUN hy:HYE id:IND it:ITA ja:JPN ka:KAT km:KHM ko:KOR lo:LAO lt:LIT lv:LAV "
+        "mi:MRI mk:MKD mn:MON ms:MSA mt:MLT my:MYA ne:NEP nl:NLD pl:POL pt:POR ro:RON ru:RUS si:SIN sk:SLK sl:SLV "
+        "sm:SMO sq:SQI sr:SRP sv:SWE sw:SWA ta:TAM th:THA to:TON tr:TUR uk:UKR ur:URD vi:VIE zh:ZHO",
+    )
+)
+
+
+class _Form(NamedTuple):
+    """The form of a value: a pattern, what it is in words, and an example."""
+
+    pattern: re.Pattern[str]
+    what: str
+    example: str
+
+
+_LINE = _Form(re.compile(r"(?=.*[^\s:])[^\x00-\x1f\x7f]+"), "a line of text", "Pacific Cyber Hub")
+_TEXT = _Form(
+    re.compile(r"(?s:(?=.*\S)[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]+)"),
+    "a text",
+    "Projects that build cyber capacity in the Pacific.",
+)
+_URL = _Form(
+    re.compile(r"https?://(?:[A-Za-z0-9-]+\.)*[A-Za-z0-9-]+(?::[0-9]{1,5})?(?:[/?#][!#-;=?-\[\]_a-z~]*)?"),
+    "an absolute URL",
+    "https://example.org/privacy",
+)
+_EMAIL = _Form(
+    re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@(?:[A-Za-z0-9-]+\.)+[A-Za-z0-9-]+"),
+    "an e-mail address",
+    "data@example.org",
+)
+_DOI = _Form(re.compile(r"10\.[0-9]{4,9}/[!#-;=?-\[\]_a-z~]+"), "a DOI", "10.5281/zenodo.1234567")
+_ORG_ID = _Form(re.compile(r"[A-Z]{2,3}-[A-Z0-9]+-[\w.-]+"), "an identifier of IATI", "GB-COH-01234567")
+_LANGUAGE = _Form(
+    re.compile("|".join([*_LANGUAGES, "[a-z]{3}"])), "the code of a language that we know", "en, or tvl (ISO 639-3)"
+)
+
+
+def _key(key: str, form: _Form | None, what: str, default: Any = "") -> Any:
+    return field(default=default, metadata={"key": key, "form": form, "what": what})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteProfile:
+    """The profile of a site; ``title``, ``description`` and ``publisher_name`` are required in a file."""
+
+    title: str = _key("title", _LINE, "Title of the site and its dataset. Pages show the part before a colon.")
+    description: str = _key("description", _TEXT, "What the data are about, in a sentence or two.")
+    publisher_name: str = _key("publisher.name", _LINE, "Who publishes the data.")
+    publisher_iri: str = _key("publisher.iri", _URL, "IRI of the publisher.")
+    publisher_logo: str = _key(
+        "publisher.logo",
+        _URL,
+        "Logo of the publisher, for descriptions and feeds; pages load nothing from other hosts.",
+    )
+    publisher_org_id: str = _key(
+        "publisher.org-id", _ORG_ID, "Identifier of the publisher (org-id.guide), which IATI files require."
+    )
+    contact_email: str = _key("contact.email", _EMAIL, "Where to report problems with the data.")
+    licence: str = _key("licence", _URL, "Licence of the data. There is no default.")
+    rights: str = _key(
+        "rights",
+        _TEXT,
+        "Statement about the rights in the data.",
+        "Project texts: as stated by the publisher of each record (dcterms:rights of the record). "
+        "Names and codes of reference data: CC0 1.0.",
+    )
+    languages: tuple[str, ...] = _key(
+        "languages", _LANGUAGE, "Languages of the data; the first is that of the title.", ("en",)
+    )
+    doi: str = _key("doi", _DOI, "DOI of the dataset, to be added to citations.")
+    sources: tuple[str, ...] = _key("sources", _URL, "Sites from which most of the data come.", ())
+    privacy: str = _key("links.privacy", _URL, "Privacy notice of the site.")
+    takedown: str = _key("links.takedown", _URL, "How to have a record or personal data removed.")
+    contacts: bool = _key("contacts", None, "Publish the contacts of projects.", default=False)
+
+    @property
+    def name(self) -> str:
+        """The short name: the title up to a colon."""
+        return self.title.partition(":")[0].strip() or self.title
+
+    @property
+    def tagline(self) -> str:
+        """The rest of the title."""
+        return self.title.partition(":")[2].strip()
+
+    @property
+    def language_iris(self) -> list[str]:
+        """The languages in the authority table of the EU Publications Office."""
+        codes = (_LANGUAGES.get(code, code.upper()) for code in self.languages)
+        return [f"http://publications.europa.eu/resource/authority/language/{code}" for code in codes]
+
+    def document(self) -> dict[str, Any]:
+        """Return the profile as ``from_document`` reads it: its keys with values."""
+        return {row.metadata["key"]: value for row in fields(self) if (value := getattr(self, row.name))}
+
+
+#: The profile of a site without a file of its own.
+DEFAULT_PROFILE = SiteProfile(
+    title="cybilgraph: cyber capacity-building projects as linked data",
+    description=(
+        "Who funds and who delivers cyber capacity-building projects, where and when: projects, actors, countries, "
+        "themes, outcomes. Links found only in a sentence are marked as derived and carry its quote."
+    ),
+    publisher_name="cybilgraph",
+    publisher_org_id="cybilgraph",
+    sources=("https://cybilportal.org/",),
+    contacts=True,
+)
+_REQUIRED = ("title", "description", "publisher.name")
+
+
+def profile_keys() -> dict[str, Field[Any]]:
+    """Return the keys of the file, with the fields that they set."""
+    return {row.metadata["key"]: row for row in fields(SiteProfile)}
+
+
+def from_document(document: Mapping[str, Any]) -> SiteProfile:
+    """Return the profile that ``SiteProfile.document`` returned."""
+    keys = profile_keys()
+    values: dict[str, Any] = {keys[key].name: value for key, value in document.items()}
+    values |= {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
+    return SiteProfile(**values)
+
+
+def read_profile(path: Path | None) -> SiteProfile:
+    """Read the file of a site; without one, return the default profile.
+
+    Raises SiteError, with the line and the key that is wrong.
+    """
+    if path is None:
+        return DEFAULT_PROFILE
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        values = dict(_flatten(tomllib.loads(text)))
+    except OSError as error:
+        raise SiteError(f"{path} cannot be read: {error.strerror}", "Give the site's TOML file with --site.") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SiteError(f"{path} is not valid TOML: {error}", "Put texts in double quotes.") from error
+    keys, found = profile_keys(), {}
+    for key, value in values.items():
+        where = f"{path}{_line_of(text, key)}, {key}"
+        if key not in keys:
+            close = "".join(f"Did you mean {other}? " for other in get_close_matches(key, keys, 1))
+            raise SiteError(f"{where}: there is no such key", f"{close}Keys: {', '.join(keys)}.")
+        if problem := _problem(keys[key], value):
+            raise SiteError(f"{where}: {value!r} is not {problem[0]}", problem[1])
+        found[key] = " ".join(value.split()) if isinstance(value, str) else value
+    if missing := [key for key in _REQUIRED if key not in found]:
+        raise SiteError(f"{path}: {missing[0]} is missing", f"Required keys: {', '.join(_REQUIRED)}.")
+    return from_document(found)
+
+
+def _flatten(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the values of a table and its subtables with their dotted keys."""
+    for name, value in table.items():
+        if isinstance(value, dict):
+            yield from _flatten(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _problem(row: Field[Any], value: object) -> tuple[str, str] | None:
+    """Return what a value is not, and what to write; None if it is right."""
+    form: _Form | None = row.metadata["form"]
+    if form is None:
+        return None if isinstance(value, bool) else ("true or false", "Write true or false, without quotes.")
+    if isinstance(row.default, tuple):
+        wrong = not isinstance(value, list) or not value or any(_problem_of(form, one) for one in value)
+        return (
+            (f"a list, each {form.what}", f'Write a list in brackets; an item is like this: "{form.example}".')
+            if wrong
+            else None
+        )
+    return (form.what, f'Write it like this: "{form.example}".') if _problem_of(form, value) else None
+
+
+def _problem_of(form: _Form, value: object) -> bool:
+    return not isinstance(value, str) or not form.pattern.fullmatch(value)
+
+
+def _line_of(text: str, key: str) -> str:
+    """Return the line of a key for messages; empty if it is not written as one line of its own."""
+    table = ""
+    for number, line in enumerate(text.splitlines(), start=1):
+        if header := re.match(r"\s*\[\s*([\w.-]+)\s*\]", line):
+            table = f"{header[1]}."
+        elif (entry := re.match(r"\s*([\w.-]+)\s*=", line)) and f"{table}{entry[1]}" == key:
+            return f", line {number}"
+    return ""

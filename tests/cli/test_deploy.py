@@ -7,18 +7,23 @@ import os
 import re
 import shlex
 import shutil
+import socket
 import subprocess
 import sys
 import tomllib
 from importlib import metadata
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from cybilgraph.model.vocabulary import BASE
 from cybilgraph.web.server import settings
 from tests.conftest import ROOT, SEED, run, running_server
+from tests.support.http_client import http
+from tests.support.operations import until
 from tests.support.simulated_portal import SimulatedPortal
 
 
@@ -227,6 +232,92 @@ def test_systemd_accepts_the_timer(tmp_path: Path) -> None:
     assert starts[1][1:] == ["build", "/srv/my pages", "--into", "/srv/releases", "--wait"]
     result = analyse("security", "--offline=yes", "--threshold=40", "--no-pager", units["cybilgraph-update.service"])
     assert result.returncode == 0, result.stdout
+
+
+@pytest.mark.parametrize("kind", ["timer", "cron"])
+def test_update_builds_for_the_site_and_gives_its_contact(kind: str, tmp_path: Path) -> None:
+    site = tmp_path / "site.toml"
+    lines = ('title = "A"', 'description = "B"', 'publisher.name = "C"', 'contact.email = "data@hub.example"')
+    site.write_text("\n".join(lines), encoding="utf-8")
+    options = ("https://example.org", "--pages", "/a", "--into", "/b", "--site", site)
+    script = run("deploy", kind, *options).stdout.decode().replace('"', "")
+    assert "--contact data@hub.example" in script
+    assert f"--into /b --wait --site {site}" in script
+
+
+def proxy(kind: str, folder: Path, port: int = 8000) -> Path:
+    """Write the configuration of a proxy, and return its path."""
+    path = folder / kind
+    path.write_bytes(run("deploy", kind, "https://data.example.org", "--port", port).stdout)
+    return path
+
+
+def test_nginx_accepts_its_configuration(tmp_path: Path) -> None:
+    own = proxy("nginx", tmp_path).read_text()
+    assert "proxy_set_header X-Forwarded-For $remote_addr;" in own, "a client must not choose its address"
+    assert "location /metrics { return 404; }" in own
+    for tool in ("nginx", "openssl"):
+        if shutil.which(tool) is None:
+            pytest.skip(f"no {tool} on this machine")
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    new = ("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=data.example.org")
+    subprocess.run([*new, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    own = re.sub(r"/etc/letsencrypt/\S+/(?:fullchain|privkey)", lambda found: str(key.with_suffix("")), own)
+    own = own.replace(f"ssl_certificate {key}", f"ssl_certificate {certificate}")
+    (tmp_path / "whole.conf").write_text(f"pid {tmp_path}/pid;\nevents {{}}\nhttp {{\n{own}}}\n")
+    checked = subprocess.run(
+        ["nginx", "-t", "-e", "stderr", "-p", tmp_path, "-c", tmp_path / "whole.conf"], capture_output=True, text=True
+    )
+    assert "syntax is ok" in checked.stderr, checked.stderr
+
+
+@pytest.mark.slow
+def test_caddy_forwards_to_the_site_but_not_its_metrics(releases: Path, tmp_path: Path) -> None:
+    if shutil.which("caddy") is None:
+        pytest.skip("no caddy on this machine")
+    server = running_server(releases, "--trusted-proxy", "127.0.0.1")
+    with server as url, socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+        free.close()
+        file = proxy("caddy", tmp_path, server.port)
+        file.write_text(
+            f"{{\n\tadmin off\n}}\n{file.read_text().replace('data.example.org {', f'http://127.0.0.1:{port} {{')}"
+        )
+        command = ["caddy", "run", "--adapter", "caddyfile", "--config", file]
+        with subprocess.Popen(command, env=os.environ | {"HOME": str(tmp_path)}, stderr=subprocess.DEVNULL) as caddy:
+            try:
+                until(lambda: is_open(port))
+                assert http(f"http://127.0.0.1:{port}/healthz").status == 200
+                assert http(f"http://127.0.0.1:{port}/metrics").status == 404
+                assert http(f"{url}/metrics").status == 200
+            finally:
+                caddy.terminate()
+
+
+def is_open(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.mark.parametrize(
+    "path", ["id/project/G0020", "id/actor/caf%C3%A9", "sparql?query=ASK%20%7B%7D", "ontology", ""]
+)
+def test_permanent_iri_keeps_its_path_and_query(path: str) -> None:
+    rules = run("deploy", "w3id", "https://data.example.org").stdout.decode()
+    [condition] = re.findall(r'RewriteCond %{THE_REQUEST} "(.*)"', rules)
+    match = re.search(condition, f"GET {urlsplit(BASE).path}{path} HTTP/1.1")
+    assert match
+    assert "RewriteRule ^ https://data.example.org/%1 [" in rules
+    assert match[1] == path
+
+
+@pytest.mark.parametrize("url", ["http://a.example", "https://a.example/b", "https://a.example;x", "https://a"])
+def test_only_the_url_of_a_host_is_accepted(url: str) -> None:
+    for kind in ("nginx", "caddy", "w3id"):
+        refused = run("deploy", kind, url)
+        assert refused.returncode == 2
+        assert b"must be https:// and a host" in refused.stderr
 
 
 @pytest.mark.slow

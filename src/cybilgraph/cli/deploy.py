@@ -8,6 +8,7 @@ import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import click
 
@@ -22,6 +23,8 @@ from cybilgraph.cli.common import (
     contact_or_default,
     web_addresses,
 )
+from cybilgraph.model.vocabulary import BASE
+from cybilgraph.web import MAX_BODY_BYTES
 from cybilgraph.web.server.settings import Settings
 
 _TEMPLATES = Path(__file__).with_name("deployment")
@@ -32,11 +35,12 @@ _STOP_SECONDS = Settings().stop_seconds + 10
 
 @click.group(cls=CommandGroup)
 def deploy() -> None:
-    """Print configurations for a service and for regular updates.
+    """Print configurations for a service, its reverse proxy and regular updates.
 
     \b
     Examples:
       cybilgraph deploy systemd /srv/releases
+      cybilgraph deploy nginx https://data.example.org
       cybilgraph deploy timer https://cybilportal.org/projects/ --pages /srv/pages --into /srv/releases
     """
 
@@ -171,6 +175,58 @@ def _quoted(path: Path | str) -> str:
         return char if char.isprintable() else "".join(f"\\x{byte:02x}" for byte in os.fsencode(char))
 
     return f'"{"".join(map(escaped, str(path)))}"'
+
+
+def _site_host(_: click.Context, __: click.Parameter, url: str) -> str:
+    """Return the host of a site's public URL, or reject one with a path, a port or without TLS."""
+    if not (match := re.fullmatch(r"https://((?=.{1,253}/?\Z)(?:[A-Za-z0-9-]+\.)+[A-Za-z0-9-]+)/?", url)):
+        raise click.BadParameter(f"{url!r} must be https:// and a host. Example: https://data.example.org")
+    return match[1].lower()
+
+
+_HOST = click.argument("host", metavar="URL", callback=_site_host)
+_PORT = click.option(
+    "--port", type=click.IntRange(1, 65_535), default=Settings().port, show_default=True, help="Port of the server."
+)
+
+
+@deploy.command()
+@_HOST
+@_PORT
+def nginx(host: str, port: int) -> None:
+    """Print the configuration of nginx as a reverse proxy for the site at URL.
+
+    \b
+    Example:
+      cybilgraph deploy nginx https://data.example.org > /etc/nginx/conf.d/cybilgraph.conf
+    """
+    click.echo(_template("nginx.conf").format(host=host, port=port, body_bytes=MAX_BODY_BYTES), nl=False)
+
+
+@deploy.command()
+@_HOST
+@_PORT
+def caddy(host: str, port: int) -> None:
+    """Print the configuration of Caddy as a reverse proxy for the site at URL.
+
+    \b
+    Example:
+      cybilgraph deploy caddy https://data.example.org > /etc/caddy/Caddyfile
+    """
+    click.echo(_template("Caddyfile").format(host=host, port=port, body_bytes=MAX_BODY_BYTES), nl=False)
+
+
+@deploy.command()
+@_HOST
+def w3id(host: str) -> None:
+    """Print the .htaccess by which w3id.org redirects the permanent IRIs to the site at URL.
+
+    \b
+    Example:
+      cybilgraph deploy w3id https://data.example.org > .htaccess
+    """
+    name = urlsplit(BASE).path.strip("/")
+    click.echo(_template("w3id.htaccess").format(url=f"https://{host}", name=name), nl=False)
 
 
 @deploy.command()

@@ -46,7 +46,7 @@ from cybilgraph.web.server.settings import Settings
 from cybilgraph.web.suggestions import SuggestionQueue
 
 #: No route accepts a longer body.
-_MAX_BODY_BYTES = max(MAX_UPLOAD_BYTES, protocol.MAX_BODY_BYTES)
+MAX_BODY_BYTES = max(MAX_UPLOAD_BYTES, protocol.MAX_BODY_BYTES)
 _POLICY = (
     "default-src 'none'; style-src 'self'; font-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'"
@@ -78,7 +78,7 @@ def create_app(live: LiveReleases, checker: Checker, settings: Settings, access_
     """
     csv.field_size_limit(sys.maxsize)  # the CSV is our own engine's, which limits the size of its answers
     app = _Site(__name__)
-    app.config["MAX_CONTENT_LENGTH"] = _MAX_BODY_BYTES
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False  # it would redirect to the host that the client names
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True

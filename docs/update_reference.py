@@ -28,6 +28,7 @@ from cybilgraph.model.formats import FORMATS, Format
 from cybilgraph.model.formats import FormatKind as Carries
 from cybilgraph.model.money import currency_codes
 from cybilgraph.model.resources import read_ontology, shape_files
+from cybilgraph.model.site_profile import REQUIRED_KEYS, profile_keys
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, PREFIXES
 from cybilgraph.rdf.dumps.tables import COLUMNS, column_type
 from cybilgraph.readers import READERS
@@ -137,6 +138,18 @@ def settings() -> Iterator[str]:
             flags = _codes((*option.opts, *option.secondary_opts))
             rows.append((flags, f"`{prefix}_{option.name.upper()}`", _default(option), _meaning(option)))
     return _table(("Flag", "Environment", "Default", "Meaning"), rows)
+
+
+def site() -> Iterator[str]:
+    """Yield a table of the keys of a site's file, with an example of each value."""
+    rows = []
+    for key, row in profile_keys().items():
+        form = row.metadata["form"]
+        example = f'"{form.example}"' if form else "true"
+        value = f"[{example}]" if isinstance(row.default, tuple) else example
+        required = " Required." if key in REQUIRED_KEYS else ""
+        rows.append((f"`{key}`", f"`{value}`", f"{row.metadata['what']}{required}"))
+    return _table(("Key", "Example", "Meaning"), rows)
 
 
 def inputs() -> Iterator[str]:
@@ -287,6 +300,7 @@ def alignments() -> Iterator[str]:
 PARTS: dict[str, Callable[[], Iterator[str]]] = {
     "commands": commands,
     "settings": settings,
+    "site": site,
     "inputs": inputs,
     "rdf-formats": rdf_formats,
     "result-formats": result_formats,

@@ -19,6 +19,7 @@ import yaml
 from click.testing import CliRunner
 
 from cybilgraph.cli.serve import serve
+from cybilgraph.model.site_profile import read_profile
 from tests.conftest import PAGES, ROOT, Demo, run
 from tests.support.documents import DOCUMENTS, SITE, Block, blocks, commands, matches, misuse
 from tests.support.http_client import http
@@ -117,6 +118,11 @@ class Reader:
             self.faults.append(f"{block.place}: exits with {code} and prints:\n{shown}")
 
     def _settings(self, block: Block) -> None:
+        if "site" in block.words:
+            file = self.folder / "site.toml"
+            file.write_text(block.text, encoding="utf-8")
+            read_profile(file)
+            return
         tomllib.loads(block.text)
         file = self.folder / "settings.toml"
         file.write_text(block.text, encoding="utf-8")
@@ -145,7 +151,7 @@ def test_code_blocks_produce_the_documented_output(
 def test_code_blocks_have_a_known_language(document: Path) -> None:
     for block in blocks(document):
         assert block.language in LANGUAGES, f"{block.place}: unknown kind of block {block.language!r}"
-        unknown = [word for word in block.words if not re.fullmatch(r"no-run|exit=\d+", word)]
+        unknown = [word for word in block.words if not re.fullmatch(r"no-run|site|exit=\d+", word)]
         assert not unknown, f"{block.place}: {unknown}"
 
 

@@ -50,7 +50,7 @@ def test_without_a_file_the_profile_is_the_default() -> None:
         ('links.privacy = "https://a.example/\\"><script>"', "is not an absolute URL"),
         ('links.privacy = "https:///x"', "is not an absolute URL"),
         ('doi = "https://doi.org/10.1/x"', "line 5, doi: .* is not a DOI"),
-        ('publisher.org-id = "hub"', "line 5, publisher.org-id: 'hub' is not an identifier of IATI"),
+        ('publisher.org-id = "hub"', "line 5, publisher.org-id: 'hub' is not an identifier of an organisation"),
         ('languages = "en"', "line 5, languages: 'en' is not a list"),
         ('languages = ["en", "xx"]', "line 5, languages: .* is not a list, each the code of a language"),
         ("languages = []", "line 5, languages"),

@@ -45,7 +45,7 @@ _TEXT = _Form(
 _URL = _Form(
     re.compile(r"https?://(?:[A-Za-z0-9-]+\.)*[A-Za-z0-9-]+(?::[0-9]{1,5})?(?:[/?#][!#-;=?-\[\]_a-z~]*)?"),
     "an absolute URL",
-    "https://example.org/privacy",
+    "https://example.org/",
 )
 _EMAIL = _Form(
     re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@(?:[A-Za-z0-9-]+\.)+[A-Za-z0-9-]+"),
@@ -53,10 +53,8 @@ _EMAIL = _Form(
     "data@example.org",
 )
 _DOI = _Form(re.compile(r"10\.[0-9]{4,9}/[!#-;=?-\[\]_a-z~]+"), "a DOI", "10.5281/zenodo.1234567")
-_ORG_ID = _Form(re.compile(r"[A-Z]{2,3}-[A-Z0-9]+-[\w.-]+"), "an identifier of IATI", "GB-COH-01234567")
-_LANGUAGE = _Form(
-    re.compile("|".join([*_LANGUAGES, "[a-z]{3}"])), "the code of a language that we know", "en, or tvl (ISO 639-3)"
-)
+_ORG_ID = _Form(re.compile(r"[A-Z]{2,3}-[A-Z0-9]+-[\w.-]+"), "an identifier of an organisation", "GB-COH-01234567")
+_LANGUAGE = _Form(re.compile("|".join([*_LANGUAGES, "[a-z]{3}"])), "the code of a language that we know", "en")
 
 
 def _key(key: str, form: _Form | None, what: str, default: Any = "") -> Any:
@@ -89,7 +87,10 @@ class SiteProfile:
         "Names and codes of reference data: CC0 1.0.",
     )
     languages: tuple[str, ...] = _key(
-        "languages", _LANGUAGE, "Languages of the data; the first is that of the title.", ("en",)
+        "languages",
+        _LANGUAGE,
+        "Languages of the data, the first being that of the title: codes of ISO 639-1, or of ISO 639-3.",
+        ("en",),
     )
     doi: str = _key("doi", _DOI, "DOI of the dataset, to be added to citations.")
     sources: tuple[str, ...] = _key("sources", _URL, "Sites from which most of the data come.", ())
@@ -130,7 +131,8 @@ DEFAULT_PROFILE = SiteProfile(
     sources=("https://cybilportal.org/",),
     contacts=True,
 )
-_REQUIRED = ("title", "description", "publisher.name")
+#: The keys that a file must have.
+REQUIRED_KEYS = ("title", "description", "publisher.name")
 
 
 def profile_keys() -> dict[str, Field[Any]]:
@@ -169,8 +171,8 @@ def read_profile(path: Path | None) -> SiteProfile:
         if problem := _problem(keys[key], value):
             raise SiteError(f"{where}: {value!r} is not {problem[0]}", problem[1])
         found[key] = " ".join(value.split()) if isinstance(value, str) else value
-    if missing := [key for key in _REQUIRED if key not in found]:
-        raise SiteError(f"{path}: {missing[0]} is missing", f"Required keys: {', '.join(_REQUIRED)}.")
+    if missing := [key for key in REQUIRED_KEYS if key not in found]:
+        raise SiteError(f"{path}: {missing[0]} is missing", f"Required keys: {', '.join(REQUIRED_KEYS)}.")
     return from_document(found)
 
 

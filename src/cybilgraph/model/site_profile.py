@@ -141,9 +141,9 @@ def profile_keys() -> dict[str, Field[Any]]:
 
 
 def from_document(document: Mapping[str, Any]) -> SiteProfile:
-    """Return the profile that ``SiteProfile.document`` returned."""
+    """Return the profile that ``SiteProfile.document`` returned; keys of later versions are ignored."""
     keys = profile_keys()
-    values: dict[str, Any] = {keys[key].name: value for key, value in document.items()}
+    values: dict[str, Any] = {keys[key].name: value for key, value in document.items() if key in keys}
     values |= {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
     return SiteProfile(**values)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pyoxigraph as ox
 import pytest
 
+from cybilgraph.model.site_profile import DEFAULT_PROFILE, SiteProfile
 from cybilgraph.model.vocabulary import BASE, CYB, DCAT, DCTERMS, OWL, RDF, VOID
 from cybilgraph.rdf.dumps import MAY_REACH, STATED_DUMP
 from cybilgraph.rdf.dumps.metadata import (
@@ -19,8 +21,10 @@ from cybilgraph.rdf.dumps.metadata import (
     origin_of,
     with_licence,
     with_locations,
+    with_profile,
     write_descriptions,
 )
+from cybilgraph.rdf.serialisation import turtle_to_ntriples
 
 PROJECT, ACTOR = f"{BASE}id/project/G0001", f"{BASE}id/actor/eu"
 GRAPH = {
@@ -107,6 +111,23 @@ def test_licence_is_added_wherever_rights_are_stated() -> None:
         f"<{DATASET}> <{DCTERMS.license}> <{licence}> .",
         lines[1],
     ]
+
+
+@pytest.mark.parametrize("name", ["void.ttl", "dcat.ttl"])
+def test_profile_replaces_the_one_of_the_release(name: str, tmp_path: Path) -> None:
+    files, created = [ReleaseFile("cybilgraph.ttl.gz", 100, "ab" * 32)], "2026-01-31T00:00:00Z"
+    least = SiteProfile(title="Other", description="Data", publisher_name="Hub")
+    whole = replace(least, licence="https://example.org/l", doi="10.1234/x", contact_email="a@example.org")
+    profiles = (DEFAULT_PROFILE, least, replace(whole, publisher_iri="https://example.org/hub", languages=("fr",)))
+    lines = []
+    for number, profile in enumerate(profiles):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        write_descriptions(count_statements(GRAPH), 3, created, files, folder, profile)
+        lines.append(turtle_to_ntriples((folder / name).read_bytes()))
+    for built, old in zip(profiles, lines, strict=True):
+        for profile, new in zip(profiles, lines, strict=True):
+            assert sorted(with_profile(old, profile, built)) == sorted(new)
 
 
 def test_catalogue_has_a_single_page() -> None:

@@ -40,7 +40,7 @@ from cybilgraph.pipeline.preparation import (
 )
 from cybilgraph.rdf.description import describe, describe_reference
 from cybilgraph.rdf.forms import WRITERS, example_record
-from cybilgraph.rdf.iati_activities import read_graph_records, write_activities
+from cybilgraph.rdf.iati_activities import read_graph_records, require_publisher_id, write_activities
 from cybilgraph.rdf.serialisation import serialise, turtle_to_ntriples
 from cybilgraph.readers import Input, Location, count_inputs, find_inputs, read_input
 from cybilgraph.readers.excerpts import with_cells, with_excerpts
@@ -325,6 +325,8 @@ def convert(
     contains the findings of the readers, and the inputs that could not be read. Raises SiteError if IATI requires more
     than the profile says.
     """
+    if fmt is None:
+        require_publisher_id(profile)
     report, work = Report(), Work(stated_only=stated_only)
     with (
         local_copies(places) as local_places,

@@ -72,16 +72,20 @@ def read_graph_records(blocks: Iterable[bytes], shared: Iterable[str] = ()) -> I
             yield from read_input(Input("graph.nt", data=block))
 
 
-def write_activities(records: Iterable[Record], output: IO[bytes], profile: SiteProfile = DEFAULT_PROFILE) -> None:
-    """Write an activity file, record by record. Links that are only possible are left out.
-
-    The publisher of the ``profile`` reports the activities. Raises SiteError if it has no identifier.
-    """
+def require_publisher_id(profile: SiteProfile) -> None:
+    """Raise SiteError if the publisher has no identifier, which IATI requires of who reports an activity."""
     if not profile.publisher_org_id:
         raise SiteError(
             "IATI requires an identifier of the publisher",
             "Add org-id to [publisher] in the site's file, for example GB-COH-01234567. See https://org-id.guide.",
         )
+
+
+def write_activities(records: Iterable[Record], output: IO[bytes], profile: SiteProfile = DEFAULT_PROFILE) -> None:
+    """Write an activity file, record by record, reported by the publisher of the ``profile``.
+
+    Links that are only possible are left out.
+    """
     output.write(b'<?xml version="1.0" encoding="UTF-8"?>\n<iati-activities version="2.03">\n')
     for record in records:
         activity = _activity(record.counted(), profile)

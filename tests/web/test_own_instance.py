@@ -199,8 +199,11 @@ def test_contacts_are_published_only_if_the_file_says_so(folder: Path, tmp_path:
     assert contact in graph_of(tmp_path / "releases" / "0001")
 
 
-def test_crawler_gives_the_contact_of_the_site(folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("command", "code"), [(("collect", "--rate", 1000), 0), (("harvest", "--attempts", 1), 2)])
+def test_robots_give_the_contact_of_the_site(
+    command: tuple[object, ...], code: int, folder: Path, tmp_path: Path
+) -> None:
     with SimulatedPortal(1) as portal:
-        options = ("--into", tmp_path, "--site", folder / "site.toml", "--rate", 1000)
-        assert run("collect", portal.url, *options).returncode == 0
+        options = ("--into", tmp_path, "--site", folder / "site.toml")
+        assert run(*command, portal.url, *options).returncode == code
         assert {asked.user_agent.partition(" ")[2] for asked in portal.log} == {"(+data@hub.example)"}

@@ -27,6 +27,7 @@ from cybilgraph.cli.common import (
 )
 from cybilgraph.model.findings import escape_controls
 from cybilgraph.model.formats import GRAPH_FORMATS
+from cybilgraph.model.site_profile import read_profile
 from cybilgraph.web.server.settings import ENVIRONMENT_PREFIX
 
 
@@ -117,6 +118,7 @@ def load(folder: Path, endpoint: str, graph_store: str | None, credentials: str,
     "--max-gigabytes", type=click.FloatRange(0, min_open=True), default=100.0, show_default=True,
     help="Refuse a larger graph, compressed or not.",
 )  # fmt: skip
+@SITE
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing on success.")
 def harvest(
     url: str,
@@ -126,6 +128,7 @@ def harvest(
     attempts: int,
     hosts: tuple[str, ...],
     max_gigabytes: float,
+    site: Path | None,
     quiet: bool,
 ) -> None:
     """Keep a copy of the graph of the site at URL.
@@ -142,9 +145,9 @@ def harvest(
     from cybilgraph.sync.fetch import Limits, Site
     from cybilgraph.sync.harvester import harvest as run
 
-    limits = Limits(bytes=int(max_gigabytes * 1e9))
-    with Site(url, timeout, attempts, allowed_hosts=hosts, limits=limits) as site:
-        done = run(site, into, formats)
+    limits, contact = Limits(bytes=int(max_gigabytes * 1e9)), read_profile(site).contact_email
+    with Site(url, timeout, attempts, allowed_hosts=hosts, limits=limits, contact=contact) as client:
+        done = run(client, into, formats)
     if not quiet:
         click.echo(str(done))
 

@@ -33,6 +33,11 @@ _BLOCK_BYTES = 1 << 16
 _HEADERS = {"User-Agent": USER_AGENT, "Accept": "*/*", "Accept-Encoding": "identity"}
 
 
+def user_agent(contact: str) -> str:
+    """Return the value of User-Agent that says how the operators of a site can reach the user, if that is known."""
+    return f"{USER_AGENT} (+{contact})" if contact else USER_AGENT
+
+
 class ConnectionFailed(OSError):
     """A request got no complete response; ``has_responded`` is false if there was no connection."""
 

@@ -25,7 +25,7 @@ from cybilgraph.readers.html.page_kind import PageKind
 from cybilgraph.readers.html.tree import MAX_HTML_BYTES
 from cybilgraph.readers.inputs import Input
 from cybilgraph.readers.web_archives import charset_of, is_page_type
-from cybilgraph.runtime.http_client import MAX_REDIRECTS, REDIRECT_STATUSES, USER_AGENT
+from cybilgraph.runtime.http_client import MAX_REDIRECTS, REDIRECT_STATUSES, user_agent
 from cybilgraph.sync.crawl_archive import Capture, CrawlArchive, digest_of
 from cybilgraph.sync.fetch import HttpResponse, Limits, Site, TooLarge
 from cybilgraph.sync.sitemaps import Sitemap, parse_sitemap
@@ -72,11 +72,6 @@ class CollectOptions:
     max_pages: int
     timeout: float
     attempts: int
-
-    @property
-    def user_agent(self) -> str:
-        """The value of User-Agent."""
-        return f"{USER_AGENT} (+{self.contact})"
 
 
 class Outcome(StrEnum):
@@ -150,7 +145,7 @@ def collect(
         hosts[_host(url)].append(_normalise(url))
     for host, own in hosts.items():
         try:
-            with CrawlArchive(into, host, options.user_agent) as archive:
+            with CrawlArchive(into, host, user_agent(options.contact)) as archive:
                 try:
                     summary = _Crawl(host, own, archive, options, on_progress).run()
                 except _MovedToHttps:
@@ -185,6 +180,7 @@ class _Crawl:
             limits=Limits(MAX_HTML_BYTES, 4 * options.timeout, grace=options.timeout),
             follows=False,
             before_request=self._wait_for_turn,
+            contact=options.contact,
         )
         self._robots = Protego.parse("")
         self._queue: deque[str] = deque()
@@ -249,7 +245,7 @@ class _Crawl:
 
     def _get(self, url: str, before: Capture | None = None) -> HttpResponse:
         """Request an address. Raises FetchError if it is not available."""
-        headers = {"User-Agent": self._options.user_agent, "Accept-Encoding": "gzip"}
+        headers = {"Accept-Encoding": "gzip"}
         if before:
             validators = (("If-None-Match", "ETag"), ("If-Modified-Since", "Last-Modified"))
             headers |= {name: before.headers[value] for name, value in validators if value in before.headers}

@@ -24,6 +24,7 @@ from cybilgraph.runtime.http_client import (
     RedirectRefused,
     Response,
     TooManyRedirects,
+    user_agent,
 )
 
 #: The longest wait before a retry; scheduled jobs should fail instead of waiting longer.
@@ -76,7 +77,8 @@ class Site:
     ``timeout`` is the maximum time in seconds to connect and between two reads. A request is tried up to ``attempts``
     times, after ``pause`` seconds that double, or as long as Retry-After says. Redirects are followed within the origin
     of the URL (RFC 6454, section 4) and to ``allowed_hosts`` (HOST or HOST:PORT), but never from https to http; or not
-    at all, unless the client ``follows`` them. ``before_request`` is called before each attempt.
+    at all, unless the client ``follows`` them. ``before_request`` is called before each attempt. ``contact`` is a URL
+    or an e-mail address that the site's operators can use; part of User-Agent.
     """
 
     def __init__(
@@ -91,6 +93,7 @@ class Site:
         *,
         follows: bool = True,
         before_request: Callable[[], None] = lambda: None,
+        contact: str = "",
     ) -> None:
         self.url = url.rstrip("/")
         self.limits = limits or Limits()
@@ -98,6 +101,7 @@ class Site:
         self._pause = pause
         self._wait = wait
         self._before_request = before_request
+        self._user_agent = user_agent(contact)
         self._client = HttpClient(self.url, timeout, self.limits.grace, allowed_hosts, follows=follows)
 
     def __enter__(self) -> Site:
@@ -163,9 +167,10 @@ class Site:
     def _request(self, method: str, path: str, headers: Mapping[str, str], deadline: float, body: str = "") -> Response:
         """Return a response with an unread body. Raises ConnectionFailed, FetchError for a redirect to another site."""
         content = body.encode() if body else None
+        sent = {"User-Agent": self._user_agent, **headers}
         self._before_request()
         try:
-            return self._client.send(method, f"{self.url}{path}", headers, content, until=deadline)
+            return self._client.send(method, f"{self.url}{path}", sent, content, until=deadline)
         except TooManyRedirects as error:
             raise FetchError(
                 f"{error.address} redirects more than {MAX_REDIRECTS} times", "Tell the publisher."

@@ -178,6 +178,14 @@ def test_helped_body_belongs_to_the_only_country_whoever_pays() -> None:
     assert keys(links, "XK") == ["ministry-of-justice-kosovo", "fcdo"]
 
 
+def test_paying_body_without_state_may_be_that_of_a_donor() -> None:
+    funder, partner, helped = (
+        participation("Ministry of Foreign Affairs", role) for role in ("funder", "partner", "beneficiary")
+    )
+    assert keys([funder, partner], "KE") == ["ministry-of-foreign-affairs"] * 2
+    assert keys([funder, helped], "KE") == ["ministry-of-foreign-affairs-kenya"] * 2
+
+
 def test_listed_body_of_another_state_is_not_the_one_helped() -> None:
     links = [participation("Federal Foreign Office", "beneficiary"), participation("FCDO", "funder")]
     assert keys(links, "AT") == ["federal-foreign-office-austria", "fcdo"]

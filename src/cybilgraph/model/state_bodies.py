@@ -244,8 +244,8 @@ def qualify(links: tuple[Participation, ...], scopes: Iterable[Scope]) -> tuple[
     """Return the stated links, with the country of each body of a state that is named without one.
 
     It is that of another printed form of the name or else that of the project, if it has only one, and the body
-    benefits from the project or no participant is from another state. A listed body of another state keeps its
-    country, unless it would benefit from the project, or take part in one that the country pays for itself.
+    benefits from the project, or pays nothing and no participant is from another state. A listed body of another state
+    keeps its country, unless it would benefit from the project, or take part in one that the country pays for itself.
     """
     homes = find_homes((link.actor.printed.text, "") for link in links)
     country = only_country(scopes)
@@ -259,10 +259,13 @@ def qualify(links: tuple[Participation, ...], scopes: Iterable[Scope]) -> tuple[
         for link, printed in ((link, link.actor.printed) for link in links)
     )
     helped = {link.actor.key for link in links if link.role == "beneficiary"}
+    local = helped | {link.actor.key for link in links if is_alone} - {
+        link.actor.key for link in links if link.role == "funder"
+    }
     return tuple(
         replace(link, actor=_at_home(link.actor, home))
         if not link.actor.known
-        and (home := find_home(link.actor.printed.text, homes, country if is_alone or link.actor.key in helped else ""))
+        and (home := find_home(link.actor.printed.text, homes, country if link.actor.key in local else ""))
         else link
         for link in links
     )

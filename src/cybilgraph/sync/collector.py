@@ -176,7 +176,6 @@ class _Crawl:
             f"{self._scheme}://{host}",
             options.timeout,
             options.attempts,
-            pause=self._interval,
             limits=Limits(MAX_HTML_BYTES, 4 * options.timeout, grace=options.timeout),
             follows=False,
             before_request=self._wait_for_turn,

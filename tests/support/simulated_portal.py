@@ -237,12 +237,18 @@ def truncated_at_first(content: bytes) -> Callable[[_Handler], None]:
     return answer
 
 
-def dripping(page: _Handler) -> None:
-    """Send byte by byte, for longer than a client should wait."""
-    page.begin(200, 100_000)
-    for _ in range(3_000):
-        page.wfile.write(b"x")
-        time.sleep(0.01)
+def dripping(content: bytes, seconds: float) -> Callable[[_Handler], None]:
+    """Return an answer that sends ten bytes a second for some time, then the rest."""
+
+    def answer(page: _Handler) -> None:
+        page.begin(200, len(content))
+        slow = int(10 * seconds)
+        for position in range(slow):
+            page.wfile.write(content[position : position + 1])
+            time.sleep(0.1)
+        page.wfile.write(content[slow:])
+
+    return answer
 
 
 def redirect(target: str, status: int = 302) -> Callable[[_Handler], None]:

@@ -235,7 +235,7 @@ def test_unavailable_pages_are_reported_with_reason(tmp_path: Path) -> None:
     with SimulatedPortal(7) as portal:
         answers = {
             1: lambda page: page.send(b"x" * 12_000_000),
-            2: dripping,
+            2: dripping(b"x" * 100_000, 60),
             3: redirect("http://elsewhere.invalid/x"),
             4: redirect("/projects/project-004/"),
             5: redirect("/wp-admin/"),
@@ -243,7 +243,7 @@ def test_unavailable_pages_are_reported_with_reason(tmp_path: Path) -> None:
         }
         for number, answer in answers.items():
             portal.pages[f"/projects/project-{number:03}/"] = answer
-        output = collect(portal, tmp_path, code=1)
+        output = collect(portal, tmp_path, "--timeout", "1", code=1)
         assert counts(output).startswith("1 new, 0 changed, 0 unchanged, 0 gone, 6 failed")
         for number, reason in (
             (1, "has 12,000,000 bytes, over the limit of 5,000,000"),
@@ -256,6 +256,13 @@ def test_unavailable_pages_are_reported_with_reason(tmp_path: Path) -> None:
             assert f"  failed: {portal.url}/projects/project-{number:03}/ ({reason}" in output
         assert not portal.requests("/wp-admin/")
         assert len(portal.requests("/projects/project-004/")) == 1
+
+
+def test_slow_page_may_take_four_times_the_timeout(tmp_path: Path) -> None:
+    with SimulatedPortal(1) as portal:
+        [(path, content)] = portal.projects.items()
+        portal.pages[path] = dripping(content, 1.5)
+        assert counts(collect(portal, tmp_path, "--timeout", "1")).startswith("1 new")
 
 
 def test_failed_page_keeps_its_project(tmp_path: Path) -> None:

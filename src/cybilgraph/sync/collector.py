@@ -63,7 +63,7 @@ class CollectOptions:
     """How to collect: ``match`` are patterns for paths, ``rate`` is in requests per second.
 
     ``contact`` is an address or e-mail address that the site's operators can use. ``timeout`` is the maximum time in
-    seconds without data; a whole page may take four times as long.
+    seconds without data; a whole page may take four times as long at any speed, so that one page cannot hold up a run.
     """
 
     match: tuple[str, ...]
@@ -176,7 +176,7 @@ class _Crawl:
             f"{self._scheme}://{host}",
             options.timeout,
             options.attempts,
-            limits=Limits(MAX_HTML_BYTES, 4 * options.timeout, grace=options.timeout),
+            limits=Limits(MAX_HTML_BYTES, 4 * options.timeout, bytes_per_second=0, grace=options.timeout),
             follows=False,
             before_request=self._wait_for_turn,
             contact=options.contact,

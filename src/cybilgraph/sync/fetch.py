@@ -42,8 +42,9 @@ _RANGE = re.compile(r"bytes (\d+)-\d+/(?:\d+|\*)")
 class Limits:
     """Limits of one download.
 
-    Its total ``bytes``, the ``seconds`` of all attempts together, and the mean ``bytes_per_second`` that each attempt
-    must reach after ``grace`` seconds. The headers of a response must also arrive within ``grace`` seconds.
+    Its total ``bytes``; its total ``seconds``, of all attempts to download a file together, or of each attempt of
+    another request; and the mean ``bytes_per_second`` that each attempt must reach after ``grace`` seconds. The headers
+    of a response must also arrive within ``grace`` seconds.
     """
 
     bytes: int = 100_000_000_000
@@ -212,7 +213,8 @@ class Site:
             if size > limit:
                 raise TooLarge(f"{self.url}{path}", f"more than {limit:,} bytes", limit)
             now = time.monotonic()
-            if now >= min(deadline, began + self.limits.grace + size / self.limits.bytes_per_second):
+            expected = (now - began - self.limits.grace) * self.limits.bytes_per_second
+            if now >= deadline or size < expected:
                 raise AnswerLost(
                     f"{self.url}{path} is too slow: {size:,} bytes in {now - began:.0f} seconds",
                     "Try again later: a download resumes where it stopped.",

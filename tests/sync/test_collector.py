@@ -321,6 +321,58 @@ def test_variant_of_an_unchanged_page_is_not_new(tmp_path: Path) -> None:
         assert counts(collect(portal, tmp_path, path="/projects/")).startswith("0 new, 0 changed, 3 unchanged")
 
 
+def add_links(portal: SimulatedPortal, *paths: str) -> None:
+    """Add links at the start of the list of projects."""
+    links = "".join(f'<a href="{path}">x</a>' for path in paths).encode()
+    portal.pages["/projects/"] = lambda page: page.send(
+        portal.listing(1).replace(b'<main id="content">', b'<main id="content">' + links)
+    )
+
+
+@pytest.mark.parametrize("other", ["?ref=1", "print/"])
+@pytest.mark.parametrize("has_validators", [True, False])
+def test_order_of_the_addresses_of_a_page_does_not_matter(tmp_path: Path, other: str, has_validators: bool) -> None:
+    with SimulatedPortal(3, has_sitemap=False, has_validators=has_validators) as portal:
+        first, second = "/projects/project-001/", f"/projects/project-001/{other}"
+        portal.pages[second] = lambda page: page.send(portal.projects[first])
+        orders = ([second, first], [first, second], [second, first], [first])
+        for order, expected in zip(orders, ("3 new, 0 changed, 0", *["0 new, 0 changed, 3"] * 3), strict=True):
+            add_links(portal, *order)
+            output = collect(portal, tmp_path, path="/projects/")
+            assert counts(output) == f"{expected} unchanged, 0 gone, 0 failed; 7 other pages"
+        pages = [url for url in records(tmp_path) if "/project-001/" in url]
+        assert len(pages) == 1
+        assert len(portal.requests(second)) == (0 if "?" in other else 4)
+
+
+def test_page_known_by_an_address_with_a_query_is_not_new_without_it(tmp_path: Path) -> None:
+    with SimulatedPortal(2, has_sitemap=False) as portal:
+        content = project_page(3)
+        portal.pages["/projects/x/?ref=1"] = portal.pages["/projects/x/"] = lambda page: page.send(content)
+        for paths, expected in (
+            (["/projects/x/?ref=1"], "3 new, 0 changed, 0 unchanged, 0 gone"),
+            (["/projects/x/"], "0 new, 0 changed, 3 unchanged, 0 gone"),
+            (["/projects/x/", "/projects/x/?ref=1"], "0 new, 0 changed, 3 unchanged, 0 gone"),
+        ):
+            add_links(portal, *paths)
+            output = collect(portal, tmp_path, path="/projects/")
+            assert counts(output) == f"{expected}, 0 failed; 7 other pages"
+        del portal.pages["/projects/x/?ref=1"], portal.pages["/projects/x/"]
+        assert "2 unchanged, 1 gone, 0 failed" in collect(portal, tmp_path, path="/projects/")
+
+
+def test_page_that_is_gone_has_not_failed_at_its_other_addresses(tmp_path: Path) -> None:
+    with SimulatedPortal(2, has_sitemap=False) as portal:
+        first = "/projects/project-001/"
+        portal.pages[f"{first}print/"] = lambda page: page.send(portal.projects[first])
+        add_links(portal, f"{first}?ref=1", f"{first}print/", first)
+        collect(portal, tmp_path, path="/projects/")
+        del portal.projects[first], portal.pages[f"{first}print/"]
+        for gone in (1, 0):
+            output = collect(portal, tmp_path, path="/projects/")
+            assert counts(output).startswith(f"0 new, 0 changed, 1 unchanged, {gone} gone, 0 failed")
+
+
 def test_page_over_the_limit_is_requested_again_only_if_it_has_changed(tmp_path: Path) -> None:
     with SimulatedPortal(2) as portal:
         huge = "/projects/huge/"

@@ -10,10 +10,12 @@ import re
 import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from fnmatch import fnmatchcase
+from heapq import heappop, heappush
+from itertools import count
 from pathlib import Path
 from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
@@ -182,7 +184,9 @@ class _Crawl:
             contact=options.contact,
         )
         self._robots = Protego.parse("")
-        self._queue: deque[str] = deque()
+        #: The pages to request: those with a query last, which often show the same as the address without it.
+        self._queue: list[tuple[bool, int, str]] = []
+        self._numbers = count()
         self._seen: set[str] = set()
         self._changed_at: dict[str, datetime | None] = {}
         self._follows_links = False
@@ -190,8 +194,12 @@ class _Crawl:
         self._links = _Links()
         self._deferred: list[str] = []
         self._failures = 0
-        #: The address of each project page by its text: other addresses may show the same page.
-        self._by_text: dict[str, str] = {}
+        #: The address of each stored project page by its text: other addresses may show the same page.
+        self._by_text = {
+            capture.text: url
+            for url, capture in (archive.earlier | archive.done).items()
+            if capture.is_project and capture.text and self._matches(url)
+        }
 
     def run(self) -> CollectSummary:
         """Collect the pages. Raises CollectError if the site cannot be crawled at all, or _MovedToHttps."""
@@ -204,7 +212,7 @@ class _Crawl:
         self._process_queue()
         # Pages that earlier runs found come last, so that lists that lead to them are seen to be of use.
         for url, capture in self._archive.earlier.items():
-            if capture.kind == PageKind.PROJECT and not capture.gone and self._matches(url):
+            if capture.is_project and self._matches(url):
                 self._add(url)
         self._process_queue()
         self._note_unfinished()
@@ -214,7 +222,8 @@ class _Crawl:
 
     def _process_queue(self) -> None:
         while self._queue and self._failures < _MAX_FAILURES:
-            self._process(self._queue.popleft())
+            *_, url = heappop(self._queue)
+            self._process(url)
             done = sum(map(len, self._summary.pages.values()))
             self._on_progress(done, done + len(self._queue))
 
@@ -260,8 +269,12 @@ class _Crawl:
         if done:
             return done
         before = before if before and before.status == 200 and not (before.gone or before.too_large) else None
-        if before and before.original and not self._is_stored(before.original):
-            before = None  # the original may be gone, so that this page takes its place
+        if before and self._is_known_unchanged(url, before):
+            return replace(before, is_new=False)
+        if before and before.original:
+            original = self._archive.earlier.get(before.original)
+            if not original or not self._original(url, original.text):
+                before = None  # this page may take the place of its original
         try:
             response = self._get(url, before)
         except FetchError as error:
@@ -279,10 +292,22 @@ class _Crawl:
             raise _PageFailed(f"status {response.status}")
         return self._archive.done[url]
 
-    def _is_stored(self, url: str) -> bool:
-        """Return whether this run has seen a page that describes a project."""
-        capture = self._archive.done.get(url) or self._archive.earlier.get(url)
-        return capture is not None and self._by_text.get(capture.text) == url
+    def _original(self, url: str, text: str) -> str:
+        """Return another address that has been stored with this text, if it still shows it, or an empty string.
+
+        It is requested now if this run has not yet done so: the result does not depend on the order of the pages.
+        """
+        original = self._by_text.get(text, url)
+        if original == url:
+            return ""
+        self._add(original)
+        if original not in self._seen:
+            return ""  # it may not be requested
+        try:
+            capture = self._load(original)
+        except _PageFailed:
+            return original  # its earlier capture stays valid
+        return original if capture.is_project and capture.text == text else ""
 
     def _is_due(self, url: str, large: Capture) -> bool:
         """Return whether to request a page again that was over the limit of size."""
@@ -302,11 +327,12 @@ class _Crawl:
         if before and text and text == before.text:
             self._archive.add_unchanged(url, response, before)
             return
-        is_other = not before or bool(before.original)
-        original = self._by_text.get(text) if page and page.kind is PageKind.PROJECT and is_other else None
-        if original:
-            self._archive.add_duplicate(url, response, original)
-            return
+        if page and page.kind is PageKind.PROJECT:
+            stored = self._archive.earlier.get(url)
+            if not (stored and stored.is_project) and (original := self._original(url, text)):
+                self._archive.add_duplicate(url, response, original)
+                return
+            self._by_text[text] = url
         key = page.record.key if page and page.record else ""
         self._archive.add_response(url, response, page.kind if page else PageKind.OTHER, text, key)
 
@@ -432,7 +458,10 @@ class _Crawl:
         self._seen.add(url)
         if found_on:
             self._links.add(url, found_on)
-        self._queue.append(url)
+        self._push(url)
+
+    def _push(self, url: str) -> None:
+        heappush(self._queue, ("?" in url, next(self._numbers), url))
 
     # ---- pages
 
@@ -442,16 +471,13 @@ class _Crawl:
             return
         if self._is_variant(url):
             return
-        if self._is_known_unchanged(url):
-            self._summary.pages[Outcome.UNCHANGED][url] = ""
-            self._by_text.setdefault(self._archive.earlier[url].text, url)
-            return
         try:
             target, capture = self._resolve(url)
         except _PageFailed as error:
             self._fail(url, str(error))
             return
-        self._failures = 0
+        if target in self._archive.done:  # otherwise, its sitemap says that it is unchanged
+            self._failures = 0
         if target != url:
             before = self._archive.earlier.get(url)
             if before and before.project and not before.gone:
@@ -461,50 +487,57 @@ class _Crawl:
             self._seen.add(target)
             self._links.redirect(url, target)
         self._count(target, capture)
-        is_project = capture.kind == PageKind.PROJECT
-        if is_project and capture.text:
-            self._by_text.setdefault(capture.text, target)
-        self._links.visit(target, is_project)
-        if is_project:
-            self._queue.extend(self._deferred)
+        self._links.visit(target, capture.is_project)
+        if capture.is_project:
+            for deferred in self._deferred:
+                self._push(deferred)
             self._deferred.clear()
         if self._follows_links and capture.status == 200 and capture.kind:
             self._follow_links(target, capture)
 
     def _is_variant(self, url: str) -> bool:
-        """Return whether an address found by a link is that of a project page with a query, such as ?share=mail."""
-        page, query, _ = url.partition("?")
-        if not query or url not in self._links:
-            return False
-        known = self._archive.done.get(page)
-        return page in self._summary.pages[Outcome.UNCHANGED] or (known is not None and known.kind == PageKind.PROJECT)
+        """Return whether an address found by a link is that of a project page with a query, such as ?share=mail.
 
-    def _is_known_unchanged(self, url: str) -> bool:
-        """Return whether the sitemap says that a page has not changed, if its server cannot answer that itself."""
-        before, changed_at = self._archive.earlier.get(url), self._changed_at.get(url)
-        if before is None or changed_at is None or before.status != 200 or before.gone or url in self._archive.done:
+        A page that has been stored under such an address keeps it.
+        """
+        page, query, _ = url.partition("?")
+        if not query or url not in self._links or any(capture.is_project for capture in self._captures(url)):
             return False
-        if before.headers.keys() & {"ETag", "Last-Modified"} or before.kind != PageKind.PROJECT:
+        return any(capture.is_project or capture.gone or capture.original for capture in self._captures(page))
+
+    def _captures(self, url: str) -> list[Capture]:
+        """Return the captures of an address in this run and before."""
+        return [captures[url] for captures in (self._archive.done, self._archive.earlier) if url in captures]
+
+    def _is_known_unchanged(self, url: str, before: Capture) -> bool:
+        """Return whether the sitemap says that a page has not changed, if its server cannot answer that itself."""
+        changed_at = self._changed_at.get(url)
+        if changed_at is None or not before.is_project or before.headers.keys() & {"ETag", "Last-Modified"}:
             return False
         return changed_at < datetime.fromisoformat(before.captured)
 
     def _count(self, url: str, capture: Capture) -> None:
-        """Count a page, compared with earlier runs."""
+        """Count a page, compared with earlier runs, unless it is another address of a page."""
         before = self._archive.earlier.get(url)
-        was_project = before is not None and before.kind == PageKind.PROJECT and not before.gone
+        was_project = before is not None and before.is_project
+        if capture.original:
+            return
         if capture.status in _GONE_STATUSES:
             if was_project:
                 self._count_gone(url, f"status {capture.status}")
             elif before is None or (before.status in _GONE_STATUSES and not before.gone):
                 self._fail(url, f"status {capture.status}")
-        elif capture.kind != PageKind.PROJECT:
+        elif not capture.is_project:
             if was_project:
                 self._count_gone(url, f"its address now shows no project ({capture.kind or 'other file'})")
             else:
                 self._summary.pages[Outcome.OTHER][url] = ""
-        else:
-            outcome = Outcome.CHANGED if capture.is_new else Outcome.UNCHANGED
-            self._summary.pages[outcome if was_project else Outcome.NEW][url] = ""
+        elif not was_project:
+            self._summary.pages[Outcome.NEW][url] = ""
+        elif capture.is_new:
+            self._summary.pages[Outcome.CHANGED][url] = ""
+        elif not self._original(url, capture.text):
+            self._summary.pages[Outcome.UNCHANGED][url] = ""
 
     def _count_gone(self, url: str, reason: str) -> None:
         before = self._archive.earlier[url]

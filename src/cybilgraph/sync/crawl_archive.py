@@ -26,6 +26,7 @@ from warcio.utils import Digester
 from warcio.warcwriter import WARCWriter
 
 from cybilgraph.errors import CollectError
+from cybilgraph.readers.html.page_kind import PageKind
 from cybilgraph.readers.inputs import COMPRESSED_ARCHIVE
 from cybilgraph.readers.web_archives import GONE, GONE_PROJECT, HTTP_PARSER, read_fields, read_http
 from cybilgraph.sync.fetch import HttpResponse
@@ -57,7 +58,8 @@ class Capture:
 
     ``file`` and ``offset`` locate the response with the content. ``kind``, ``text`` and ``project`` describe the page.
     ``is_new`` is false if the page had not changed. Empty, unless they apply: ``original``, the address of the page
-    whose text it shows; ``gone``, the reason why it is gone; ``too_large``, by how much it was over the limit.
+    whose text it shows, or last showed; ``gone``, the reason why it is gone; ``too_large``, by how much it was over the
+    limit.
     """
 
     status: int
@@ -73,6 +75,11 @@ class Capture:
     gone: str = ""
     original: str = ""
     too_large: str = ""
+
+    @property
+    def is_project(self) -> bool:
+        """Whether it is the page of a project, and not gone."""
+        return self.kind == PageKind.PROJECT and not self.gone
 
 
 class CrawlArchive:
@@ -223,8 +230,9 @@ class CrawlArchive:
         match record.rec_type:
             case "response":
                 http = HTTP_PARSER.parse(record.raw_stream)
+                status = int(http.get_statuscode())
                 return Capture(
-                    status=int(http.get_statuscode()),
+                    status=status,
                     captured=captured,
                     file=path,
                     offset=0,
@@ -233,6 +241,7 @@ class CrawlArchive:
                     kind=header(_KIND, ""),
                     text=header(_TEXT, ""),
                     project=header(_PROJECT, ""),
+                    original=before.original if before and status != 200 else "",
                 )
             case "revisit" if before and header("WARC-Refers-To-Target-URI") == header("WARC-Target-URI"):
                 return replace(before, captured=captured, is_new=False)

@@ -407,6 +407,32 @@ def test_requests_keep_their_distance(tmp_path: Path, robots: str, rate: str, se
         assert min(gaps) > 0.3 * seconds
 
 
+def test_delay_of_robots_txt_and_longest_time_are_announced(tmp_path: Path) -> None:
+    with SimulatedPortal(4) as portal:
+        portal.robots += "Crawl-delay: 0.05\n"
+        command = ("collect", portal.url, "--into", tmp_path, "--timeout", "2")
+        for options, expected in (
+            (("--rate", "1000"), (f"{portal.host}: robots.txt asks for 0.05 seconds between requests", "4 pages")),
+            (("--rate", "10"), ()),
+            (("--rate", "1000", "--quiet"), ()),
+        ):
+            lines = run(*command, *options).stderr.decode().splitlines()
+            assert len(lines) == len(expected)
+            assert all(part in line for part, line in zip(expected, lines, strict=True))
+
+
+def test_delay_is_announced_before_the_first_wait(tmp_path: Path) -> None:
+    with SimulatedPortal(2) as portal:
+        portal.robots += "Crawl-delay: 86400\n"
+        command = [sys.executable, "-m", "cybilgraph.cli", "collect", portal.url, "--into", tmp_path]
+        with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+            assert process.stderr
+            line = process.stderr.readline()
+            process.kill()
+        assert line == f"{portal.host}: robots.txt asks for 86,400 seconds between requests, longer than --rate does.\n"
+        assert [one.path for one in portal.log] == ["/robots.txt"]
+
+
 def test_charset_of_the_response_header_is_observed(tmp_path: Path) -> None:
     with SimulatedPortal(2) as portal:
         greek = wordpress("Έργο", "<h1>Έργο για την Κύπρο</h1><p>Status: Finished</p>", "single-project", "utf-8")
@@ -498,6 +524,10 @@ def test_site_that_cannot_be_collected_is_an_error(tmp_path: Path) -> None:
         done = run("collect", portal.url, "--into", tmp_path, *FAST, "--match", "*/nothing/*")
         assert done.returncode == 2
         assert b"no page with a path like */nothing/* was found" in done.stderr
+        portal.pages["/robots.txt"] = lambda page: page.send(b"User-agent: *\nCrawl-delay: 1e300")
+        done = run("collect", portal.url, "--into", tmp_path, *FAST)
+        assert done.returncode == 2
+        assert b"robots.txt asks for 1e+300 seconds between requests" in done.stderr
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{free.getsockname()[1]}"

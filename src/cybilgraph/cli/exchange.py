@@ -193,9 +193,13 @@ def collect(
     from cybilgraph.sync.collector import CollectOptions, CollectSummary
     from cybilgraph.sync.collector import collect as run
 
+    def on_notice(notice: str) -> None:
+        if not quiet:
+            click.echo(notice, err=True)
+
     collecting = CollectOptions(contact=contact_or_default(contact, site), **options)
     with progress_bar("Collecting") as on_progress:
-        results = list(run(urls, into, collecting, on_progress))
+        results = list(run(urls, into, collecting, on_progress, on_notice))
     code = CONFORMS
     for done in results:
         if not isinstance(done, CollectSummary):

@@ -16,6 +16,7 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from heapq import heappop, heappush
 from itertools import count
+from math import ceil
 from pathlib import Path
 from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
@@ -35,6 +36,8 @@ from cybilgraph.sync.sitemaps import Sitemap, parse_sitemap
 #: The name that robots.txt uses (RFC 9309, section 2.2.1).
 _ROBOT = "cybilgraph"
 _MAX_ROBOTS_BYTES = 512_000
+#: A site that asks for longer intervals is not collected.
+_MAX_INTERVAL_SECONDS = 30 * 86_400
 #: Sitemaps of sites whose robots.txt names none: the convention, and those of WordPress and its plugins.
 _SITEMAPS = ("/sitemap.xml", "/sitemap_index.xml", "/wp-sitemap.xml")
 _MAX_SITEMAPS = 500
@@ -58,6 +61,7 @@ _UNRESERVED = "/?:@!$&'()*+,;=-._~%"
 _DIGITS = re.compile(r"\d+")
 
 Progress = Callable[[int, int], None]
+Notice = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +140,15 @@ class _PageFailed(Exception):
 
 
 def collect(
-    urls: Iterable[str], into: Path, options: CollectOptions, on_progress: Progress = lambda _, __: None
+    urls: Iterable[str],
+    into: Path,
+    options: CollectOptions,
+    on_progress: Progress = lambda _, __: None,
+    on_notice: Notice = lambda _: None,
 ) -> Iterator[CollectSummary | CollectError]:
     """Collect the project pages of each host, and yield its result, or the error because of which it has none.
+
+    ``on_notice`` gets what users should know before a run is over: that robots.txt makes it slow.
 
     Raises OSError if the archives cannot be written.
     """
@@ -149,10 +159,10 @@ def collect(
         try:
             with CrawlArchive(into, host, user_agent(options.contact)) as archive:
                 try:
-                    summary = _Crawl(host, own, archive, options, on_progress).run()
+                    summary = _Crawl(host, own, archive, options, on_progress, on_notice).run()
                 except _MovedToHttps:
                     own = [url.replace("http://", "https://", 1) for url in own]
-                    summary = _Crawl(host, own, archive, options, on_progress).run()
+                    summary = _Crawl(host, own, archive, options, on_progress, on_notice).run()
         except CollectError as error:
             yield error
         else:
@@ -163,13 +173,20 @@ class _Crawl:
     """The crawl of one host."""
 
     def __init__(
-        self, host: str, urls: list[str], archive: CrawlArchive, options: CollectOptions, on_progress: Progress
+        self,
+        host: str,
+        urls: list[str],
+        archive: CrawlArchive,
+        options: CollectOptions,
+        on_progress: Progress,
+        on_notice: Notice,
     ) -> None:
         self._host = host
         self._starts = urls
         self._archive = archive
         self._options = options
         self._on_progress = on_progress
+        self._on_notice = on_notice
         self._summary = CollectSummary(host, is_first=not archive.earlier, is_resumed=archive.is_resumed)
         self._interval = 1 / options.rate
         self._next_request_at = 0.0
@@ -209,11 +226,18 @@ class _Crawl:
         for start in self._starts:
             if self._follows_links or self._matches(start):
                 self._add(self._with_scheme(start))
+        known = [url for url, capture in self._archive.earlier.items() if capture.is_project and self._matches(url)]
+        if self._interval > 1 / self._options.rate:
+            pages = len(self._seen.union(known) - self._archive.done.keys())
+            longest = timedelta(seconds=ceil(pages * self._interval))
+            self._on_notice(
+                f"{self._host}: the {pages:,} pages known so far take up to {longest} (hours:minutes:seconds), "
+                "and longer if the site is slow."
+            )
         self._process_queue()
         # Pages that earlier runs found come last, so that lists that lead to them are seen to be of use.
-        for url, capture in self._archive.earlier.items():
-            if capture.is_project and self._matches(url):
-                self._add(url)
+        for url in known:
+            self._add(url)
         self._process_queue()
         self._note_unfinished()
         if not any(url not in self._starts for pages in self._summary.pages.values() for url in pages):
@@ -387,6 +411,11 @@ class _Crawl:
         requested = self._robots.crawl_delay(_ROBOT) or 0, rate.seconds / rate.requests if rate else 0
         interval = max(self._interval, *requested)
         self._next_request_at += interval - self._interval
+        reason = f"robots.txt asks for {interval:,.10g} seconds between requests"
+        if interval > _MAX_INTERVAL_SECONDS:
+            raise CollectError(f"{self._host}: {reason}", "Ask the operators of the site for permission.")
+        if interval > self._interval:
+            self._on_notice(f"{self._host}: {reason}, longer than --rate does.")
         self._interval = interval
 
     def _read_sitemaps(self) -> bool:

@@ -35,7 +35,7 @@ _STOP_SECONDS = Settings().stop_seconds + 10
 
 @click.group(cls=CommandGroup)
 def deploy() -> None:
-    """Print configurations for a service, its reverse proxy and regular updates.
+    """Print configurations for a server and for regular updates.
 
     \b
     Examples:
@@ -194,7 +194,7 @@ _PORT = click.option(
 @_HOST
 @_PORT
 def nginx(host: str, port: int) -> None:
-    """Print the configuration of nginx as a reverse proxy for the site at URL.
+    """Print an nginx configuration for the site at URL.
 
     \b
     Example:
@@ -207,7 +207,7 @@ def nginx(host: str, port: int) -> None:
 @_HOST
 @_PORT
 def caddy(host: str, port: int) -> None:
-    """Print the configuration of Caddy as a reverse proxy for the site at URL.
+    """Print a Caddy configuration for the site at URL.
 
     \b
     Example:
@@ -219,7 +219,7 @@ def caddy(host: str, port: int) -> None:
 @deploy.command()
 @_HOST
 def w3id(host: str) -> None:
-    """Print the .htaccess by which w3id.org redirects the permanent IRIs to the site at URL.
+    """Print the .htaccess for w3id.org that redirects IRIs to URL.
 
     \b
     Example:

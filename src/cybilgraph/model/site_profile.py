@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import Field, dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
@@ -17,44 +17,49 @@ from cybilgraph.errors import SiteError
 
 #: Codes of languages with their entries in the authority table of the EU Publications Office; a code of three letters
 #: (ISO 639-3) is in that table in capitals.
-_LANGUAGES = dict(
-    re.findall(
-        r"(\w+):(\w+)",
-        "ar:ARA bg:BUL bi:BIS bn:BEN cs:CES da:DAN de:DEU el:ELL en:ENG es:SPA et:EST fa:FAS fi:FIN fj:FIJ fr:FRA "
-        "ga:GLE he:HEB hi:HIN hr:HRV hu:HUN hy:HYE id:IND it:ITA ja:JPN ka:KAT km:KHM ko:KOR lo:LAO lt:LIT lv:LAV "
-        "mi:MRI mk:MKD mn:MON ms:MSA mt:MLT my:MYA ne:NEP nl:NLD pl:POL pt:POR ro:RON ru:RUS si:SIN sk:SLK sl:SLV "
-        "sm:SMO sq:SQI sr:SRP sv:SWE sw:SWA ta:TAM th:THA to:TON tr:TUR uk:UKR ur:URD vi:VIE zh:ZHO",
-    )
+_CODES = (
+    "ar:ARA bg:BUL bi:BIS bn:BEN cs:CES da:DAN de:DEU el:ELL en:ENG es:SPA et:EST fa:FAS fi:FIN fj:FIJ fr:FRA "
+    "ga:GLE he:HEB hi:HIN hr:HRV hu:HUN hy:HYE id:IND it:ITA ja:JPN ka:KAT km:KHM ko:KOR lo:LAO lt:LIT lv:LAV "
+    "mi:MRI mk:MKD mn:MON ms:MSA mt:MLT my:MYA ne:NEP nl:NLD pl:POL pt:POR ro:RON ru:RUS si:SIN sk:SLK sl:SLV "
+    "sm:SMO sq:SQI sr:SRP sv:SWE sw:SWA ta:TAM th:THA to:TON tr:TUR uk:UKR ur:URD vi:VIE zh:ZHO"
 )
+_LANGUAGES = dict(pair.split(":") for pair in _CODES.split())
 
 
 class _Form(NamedTuple):
-    """The form of a value: a pattern, what it is in words, and an example."""
+    """The form of a value: a function that matches it, what it is in words, and an example."""
 
-    pattern: re.Pattern[str]
+    match: Callable[[str], re.Match[str] | None]
     what: str
     example: str
 
 
-_LINE = _Form(re.compile(r"(?=.*[^\s:])[^\x00-\x1f\x7f]+"), "a line of text", "Pacific Cyber Hub")
+_LINE_PATTERN = re.compile(r"(?=.*[^\s:])[^\x00-\x1f\x7f]+")
+_LINE = _Form(_LINE_PATTERN.fullmatch, "a line of text", "Pacific Cyber Hub")
+_TEXT_PATTERN = re.compile(r"(?s:(?=.*\S)[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]+)")
 _TEXT = _Form(
-    re.compile(r"(?s:(?=.*\S)[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]+)"),
+    _TEXT_PATTERN.fullmatch,
     "a text",
     "Projects that build cyber capacity in the Pacific.",
 )
+_URL_PATTERN = re.compile(r"https?://(?:[A-Za-z0-9-]+\.)*[A-Za-z0-9-]+(?::[0-9]{1,5})?(?:[/?#][!#-;=?-\[\]_a-z~]*)?")
 _URL = _Form(
-    re.compile(r"https?://(?:[A-Za-z0-9-]+\.)*[A-Za-z0-9-]+(?::[0-9]{1,5})?(?:[/?#][!#-;=?-\[\]_a-z~]*)?"),
+    _URL_PATTERN.fullmatch,
     "an absolute URL",
     "https://example.org/",
 )
+_EMAIL_PATTERN = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@(?:[A-Za-z0-9-]+\.)+[A-Za-z0-9-]+")
 _EMAIL = _Form(
-    re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@(?:[A-Za-z0-9-]+\.)+[A-Za-z0-9-]+"),
+    _EMAIL_PATTERN.fullmatch,
     "an e-mail address",
     "data@example.org",
 )
-_DOI = _Form(re.compile(r"10\.[0-9]{4,9}/[!#-;=?-\[\]_a-z~]+"), "a DOI", "10.5281/zenodo.1234567")
-_ORG_ID = _Form(re.compile(r"[A-Z]{2,3}-[A-Z0-9]+-[\w.-]+"), "an identifier of an organisation", "GB-COH-01234567")
-_LANGUAGE = _Form(re.compile("|".join([*_LANGUAGES, "[a-z]{3}"])), "the code of a language that we know", "en")
+_DOI_PATTERN = re.compile(r"10\.[0-9]{4,9}/[!#-;=?-\[\]_a-z~]+")
+_DOI = _Form(_DOI_PATTERN.fullmatch, "a DOI", "10.5281/zenodo.1234567")
+_ORG_ID_PATTERN = re.compile(r"[A-Z]{2,3}-[A-Z0-9]+-[\w.-]+")
+_ORG_ID = _Form(_ORG_ID_PATTERN.fullmatch, "an identifier of an organisation", "GB-COH-01234567")
+_LANGUAGE_PATTERN = re.compile("|".join([*_LANGUAGES, "[a-z]{3}"]))
+_LANGUAGE = _Form(_LANGUAGE_PATTERN.fullmatch, "the code of a language that we know", "en")
 
 
 def _key(key: str, form: _Form | None, what: str, default: Any = "") -> Any:
@@ -201,7 +206,7 @@ def _problem(row: Field[Any], value: object) -> tuple[str, str] | None:
 
 
 def _problem_of(form: _Form, value: object) -> bool:
-    return not isinstance(value, str) or not form.pattern.fullmatch(value)
+    return not isinstance(value, str) or not form.match(value)
 
 
 def _line_of(text: str, key: str) -> str:

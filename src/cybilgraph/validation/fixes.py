@@ -140,8 +140,12 @@ def _find_span(line: str, fix: Fix) -> tuple[int, int] | None:
     """Return the span that a fix replaces: its words and, to delete them from a list, a separator."""
     if not (span := _find_words(line, fix)) or fix.new:
         return span
-    if before := re.search(r"\s*[;|\n]\s*$", line[: span[0]]):
-        return before.start(), span[1]
+    head = line[: span[0]]
+    kept = head.rstrip()
+    if kept.endswith((";", "|")):
+        return len(kept[:-1].rstrip()), span[1]
+    if "\n" in head[len(kept) :]:
+        return len(kept), span[1]
     after = re.compile(r"\s*[;|\n]\s*").match(line, span[1])
     return (span[0], after.end()) if after else None
 

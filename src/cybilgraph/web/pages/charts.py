@@ -479,8 +479,9 @@ def _edges() -> dict[str, tuple[int, int, int, int]]:
         for piece in shape["path"].split("M")[1:]:
             x = y = 0
             points = []
-            for dx, dy in re.findall(r"(-?\d+),(-?\d+)", piece):
-                x, y = x + int(dx), y + int(dy)
+            for step in piece.rstrip("z").replace("l", " ").split():
+                dx, dy = map(int, step.split(","))
+                x, y = x + dx, y + dy
                 points.append((x, y))
             xs, ys = zip(*points, strict=True)
             boxes.append((min(xs), min(ys), max(xs), max(ys)))

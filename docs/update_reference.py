@@ -141,7 +141,7 @@ def settings() -> Iterator[str]:
 
 
 def site() -> Iterator[str]:
-    """Yield a table of the keys of a site's file, with an example of each value."""
+    """Yield a table of the keys of a site file, with an example of each value."""
     rows = []
     for key, row in profile_keys().items():
         form = row.metadata["form"]

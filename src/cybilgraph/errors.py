@@ -45,7 +45,7 @@ class ReferenceDataError(CybilgraphError):
 
 
 class SiteError(CybilgraphError):
-    """The file that describes a site cannot be used."""
+    """The site file cannot be used."""
 
 
 class StorageError(CybilgraphError):

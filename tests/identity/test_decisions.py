@@ -185,7 +185,7 @@ def test_log_follows_every_change_of_the_folder(tmp_path: Path) -> None:
     assert log.refresh() is False
 
     def follows() -> bool:
-        """Refresh the log, and return whether something has changed; it must then be as if it had been read anew."""
+        """Refresh the log, and return whether something has changed; it must then equal a log read from scratch."""
         has_changed = log.refresh()
         fresh = DecisionLog(log_folder)
         fresh.refresh()

@@ -1,4 +1,4 @@
-"""A site's file becomes its profile, or an error that names the line and the key."""
+"""A site file becomes the profile of a site, or an error that names the line and the key."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ def test_without_a_file_the_profile_is_the_default() -> None:
 @pytest.mark.parametrize(
     ("more", "problem"),
     [
-        ('licens = "https://a.example"', r"line 5, licens: there is no such key\n  Did you mean licence\?"),
+        ('licens = "https://a.example"', r"line 5, licens: unknown key\n  Did you mean licence\?"),
         ('[publisher]\nnaem = "x"', "not valid TOML"),
-        ('[contact]\nmail = "a@b.example"', r"line 6, contact.mail: there is no such key\n  Did you mean contact.email\?"),
+        ('[contact]\nmail = "a@b.example"', r"line 6, contact.mail: unknown key\n  Did you mean contact.email\?"),
         ('[contact]\n\nemail = "a b@c.example"', "line 7, contact.email: 'a b@c.example' is not an e-mail address"),
         ('contact = {email = "x"}', "site.toml, contact.email: 'x' is not an e-mail address"),
         ('licence = "CC BY"', "line 5, licence: 'CC BY' is not an absolute URL"),

@@ -245,7 +245,7 @@ def test_review_without_a_terminal_says_what_to_do_instead(first: Release, tmp_p
     command = [*CYBILGRAPH, "review", str(first.folder.parent), "--decisions", str(tmp_path), "--who", "Ana"]
     done = subprocess.run(command, input=b"y", capture_output=True, start_new_session=True, check=False)
     assert done.returncode == 2
-    assert b"There is no terminal to read your keys from" in done.stderr
+    assert b"This command needs an interactive terminal" in done.stderr
     assert b"--export FILE.xlsx" in done.stderr
 
 

@@ -56,7 +56,7 @@ _SHARED = re.compile(r"Cybilgraph ontology|(?:Ontologie|Ontología) de Cybilgrap
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with the file of a site, records and a release."""
+    """Return a folder with a site file, records and a release."""
     folder = tmp_path_factory.mktemp("pacific")
     (folder / "site.toml").write_text(SITE, encoding="utf-8")
     built = run("build", *PAGES[:3], "--into", folder / "releases", "--site", folder / "site.toml")

@@ -54,7 +54,7 @@ def add(
 @actors.command()
 @click.argument("old")
 @click.argument("new")
-@click.option("--unlisted", is_flag=True, help="OLD is a name in records that is not in the reference data.")
+@click.option("--unlisted", is_flag=True, help="OLD is a name that appears only in records, not in the reference data.")
 @_INTO
 def merge(old: str, new: str, unlisted: bool, folder: Path) -> None:
     """Record that OLD is the same organisation as NEW. Give each by key or name.

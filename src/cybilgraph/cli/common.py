@@ -54,7 +54,7 @@ def reference_option(name: str = "--reference") -> Callable[[Any], Any]:
     )  # fmt: skip
 
 
-#: The environment variable with the file of the site's profile.
+#: The environment variable that names the site file.
 SITE_VARIABLE = "CYBILGRAPH_SITE"
 SITE = click.option(
     "--site", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", envvar=SITE_VARIABLE, show_envvar=True,
@@ -198,7 +198,7 @@ def contact_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def contact_or_default(contact: str | None, site: Path | None) -> str:
-    """Return a contact, or else that of the site. Raises SiteError."""
+    """Return the given contact, else that of the site, else the default. Raises SiteError."""
     return contact or read_profile(site).contact_email or DEFAULT_CONTACT
 
 

@@ -131,7 +131,7 @@ def _report(report: Report, *, needs_records: bool) -> None:
 @click.option(
     "--contacts/--no-contacts",
     default=None,
-    show_default="on without --site; otherwise, as the file of the site says",
+    show_default="on without --site; otherwise, as the site file says",
     help="Include the contacts of projects.",
 )
 @_STATED_ONLY

@@ -188,8 +188,8 @@ def _read_key() -> str:
         return click.getchar()
     except OSError as error:
         raise DecisionError(
-            "There is no terminal to read your keys from",
-            "Run it in a terminal, or decide in a spreadsheet: use --export FILE.xlsx, then --import FILE.xlsx.",
+            "This command needs an interactive terminal",
+            "Run it in one, or decide in a spreadsheet: use --export FILE.xlsx, then --import FILE.xlsx.",
         ) from error
 
 

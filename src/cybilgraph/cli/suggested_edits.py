@@ -96,7 +96,7 @@ def show_suggestion(folder: Path, name: str, records: Path, decisions: Path | No
     "fields",
     multiple=True,
     metavar="COLUMN",
-    help="Accept only the changes of this field, such as end, and drop the others. May be repeated.",
+    help="Accept only the changes to this field, such as end, and discard the others. May be repeated.",
 )
 @click.option("--force", is_flag=True, help="Accept it even if the same fields have been changed elsewhere since.")
 def accept(

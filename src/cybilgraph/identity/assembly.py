@@ -60,7 +60,7 @@ _NEWEST_ONLY = {"contacts"}
 
 @dataclass(frozen=True, slots=True)
 class DecidedChange:
-    """A project that decisions concern: its lines, and those about what it links to, before and after them.
+    """A project that decisions affect: its lines, and those about what it links to, before and after the decisions.
 
     ``captures`` has the number and own key of each of its records; ``source`` and ``line`` locate the newest.
     """
@@ -83,7 +83,7 @@ class Assembly:
         self._database = TemporaryDatabase(_SCHEMA)
         self._identities = identities
         self._actors = ActorDecisions(())
-        #: The shared lines about the actors that were decided on, before the decisions.
+        #: The shared lines about actors with decisions, as they were before the decisions.
         self._former: dict[str, list[str]] = {}
         #: The projects with decisions: by key, the number of their lines.
         self._decided: dict[str, int] = {}
@@ -170,7 +170,7 @@ class Assembly:
             self._decided_lines.put(found.lines)
 
     def changes(self) -> Iterator[DecidedChange]:
-        """Yield the projects that decisions concern, in order. Call this after ``decide``."""
+        """Yield the projects that decisions affect, in order. Call this after ``decide``."""
         if not self._decided and not self._actors:
             return
         self._store_shared()

@@ -138,7 +138,7 @@ class Decision:
         return (self.verdict, self.new_field, self.new_value) == (other.verdict, other.new_field, other.new_value)
 
     def simplified(self) -> Decision:
-        """Return the decision, or a yes if it replaces a link by the same link."""
+        """Return the decision, or a “yes” if it replaces a link with the same link."""
         is_same = self.new_field in ("", self.field) and self.new_value in ("", self.value)
         if self.verdict is Verdict.INSTEAD and is_link(self.field) and is_same:
             return replace(self, verdict=Verdict.YES, new_field="", new_value="")
@@ -270,9 +270,9 @@ def decision_files(folder: Path) -> list[Path]:
 def _read_lines(
     path: Path, lines: Iterable[str], text: str = "", header: list[str] | None = None, first: int = 1
 ) -> Iterator[Decision | Finding]:
-    """Yield the decisions in lines of a file, the number of the first of which is given.
+    """Yield the decisions in lines of a file; ``first`` is the number of the first line.
 
-    ``header`` has the names of the columns in a line above them, and changes if they have another one.
+    ``header`` has the column names from a line above, and is updated if these lines contain another header.
     """
     header = [] if header is None else header
     csv.field_size_limit(2 * _MAX_CELL_CHARS + 2)  # global; an escaped character takes two
@@ -446,7 +446,7 @@ class Decisions:
 
     @property
     def lost_rejections(self) -> list[Finding]:
-        """Those about lines that may have rejected something, which a release would then publish again."""
+        """Findings about lines that may have rejected something, which a release would then publish again."""
         return [one for one in self._unread if ("is_yes", "True") not in one.values]
 
     def _take(self, found: Iterable[Decision | Finding]) -> None:
@@ -516,7 +516,7 @@ class _ReadFile:
 
 
 class DecisionLog(Decisions):
-    """The decisions of a folder in which others decide. Only what was added is read. Threads must take turns."""
+    """The decisions of a folder to which others add, too. It reads only what was added. Threads must take turns."""
 
     def __init__(self, folder: Path) -> None:
         """Read nothing yet: call ``refresh``."""

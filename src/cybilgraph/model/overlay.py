@@ -38,7 +38,7 @@ _ADDRESSES = ("homepage", "source", "same_as")
 
 
 class ReferenceRowError(ReferenceDataError):
-    """A cell of a table is wrong: its column, and why."""
+    """A cell of a table is wrong; ``column`` and ``problem`` say where and why."""
 
     def __init__(self, row: OverlayRow, column: str, problem: str, hint: str) -> None:
         super().__init__(f"{row.path}, line {row.line}, column {column}: {problem}", hint)

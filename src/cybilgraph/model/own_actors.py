@@ -61,7 +61,7 @@ def add_actor(folder: Path, actor: NewActor) -> GazetteerEntry:
 def merge_actors(folder: Path, old: str, new: str, unlisted: bool = False) -> GazetteerEntry:
     """Record that an actor is the same as another one, which gets its names and its former keys.
 
-    Both are given by key or name. With ``unlisted``, the first may be a name that only records have.
+    Both are given by key or name. With ``unlisted``, the first may be a name that appears only in records.
 
     Raises ReferenceDataError if one of them is not listed, or both are the same.
     """
@@ -107,9 +107,9 @@ def _change(folder: Path, change: Callable[[Gazetteer, dict[str, _Row]], str]) -
             writer.writerows(rows.values())
             try:
                 changed = Gazetteer(REFERENCE, texts | {path: output.getvalue()})
-            except ReferenceRowError as error:  # its line is one of a table that is not written
+            except ReferenceRowError as error:  # its line number refers to a table that is not written
                 raise ReferenceDataError(
-                    f"{path}: the new row would be wrong in the column {error.column}: {error.problem}", error.hint
+                    f"{path}: the new row would be invalid, column {error.column}: {error.problem}", error.hint
                 ) from error
             file.write(output.getvalue().encode())
     except OSError as error:
@@ -129,7 +129,7 @@ def _find(names: Gazetteer, text: str, unlisted: bool) -> GazetteerEntry:
         return found
     if unlisted and not names.find_near("actor", text):
         return find_actor(text)
-    hint = "If it is a name that records give, although it is not in the reference data, add --unlisted."
+    hint = "If the name appears only in records, not in the reference data, add --unlisted."
     raise ReferenceDataError(f"There is no actor {text!r}", f"{_close(names, text)}{hint}")
 
 

@@ -168,7 +168,7 @@ def drop_superseded(report: Report) -> None:
 
     def is_not_superseded(found: Finding) -> bool:
         places = (found.record, (found.file, found.line, found.column))
-        # No violation is lost, and any other finding that a cell is empty, if it is superseded there.
+        # Advice, such as to fill in an empty cell, can be superseded, too, but never that of a violation.
         advice = f"{RULES}{found.advice}" if found.severity is not Severity.VIOLATION else ""
         return not any((rule, place) in better for rule in (found.rule, advice) for place in places)
 

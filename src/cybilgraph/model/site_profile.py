@@ -1,4 +1,4 @@
-"""What a site says about itself: its title, publisher, contact and rights, from the operator's ``site.toml``.
+"""The profile of a site: its title, publisher, contact and rights, from the operator's ``site.toml``.
 
 A release keeps the profile with which it was built. Everything published takes these names from here.
 """
@@ -59,7 +59,7 @@ _DOI = _Form(_DOI_PATTERN.fullmatch, "a DOI", "10.5281/zenodo.1234567")
 _ORG_ID_PATTERN = re.compile(r"[A-Z]{2,3}-[A-Z0-9]+-[\w.-]+")
 _ORG_ID = _Form(_ORG_ID_PATTERN.fullmatch, "an identifier of an organisation", "GB-COH-01234567")
 _LANGUAGE_PATTERN = re.compile("|".join([*_LANGUAGES, "[a-z]{3}"]))
-_LANGUAGE = _Form(_LANGUAGE_PATTERN.fullmatch, "the code of a language that we know", "en")
+_LANGUAGE = _Form(_LANGUAGE_PATTERN.fullmatch, "the code of a language that we support", "en")
 
 
 def _key(key: str, form: _Form | None, what: str, default: Any = "") -> Any:
@@ -70,9 +70,13 @@ def _key(key: str, form: _Form | None, what: str, default: Any = "") -> Any:
 class SiteProfile:
     """The profile of a site; ``title``, ``description`` and ``publisher_name`` are required in a file."""
 
-    title: str = _key("title", _LINE, "Title of the site and its dataset. Pages show the part before a colon.")
+    title: str = _key(
+        "title",
+        _LINE,
+        "Title of the site and its dataset. Pages show the part before the first colon.",
+    )
     description: str = _key("description", _TEXT, "What the data are about, in a sentence or two.")
-    publisher_name: str = _key("publisher.name", _LINE, "Who publishes the data.")
+    publisher_name: str = _key("publisher.name", _LINE, "Name of the publisher.")
     publisher_iri: str = _key("publisher.iri", _URL, "IRI of the publisher.")
     publisher_logo: str = _key(
         "publisher.logo",
@@ -94,7 +98,7 @@ class SiteProfile:
     languages: tuple[str, ...] = _key(
         "languages",
         _LANGUAGE,
-        "Languages of the data, the first being that of the title: codes of ISO 639-1, or of ISO 639-3.",
+        "Languages of the data, as ISO 639-1 or ISO 639-3 codes. The first is the language of the title.",
         ("en",),
     )
     doi: str = _key("doi", _DOI, "DOI of the dataset, to be added to citations.")
@@ -105,7 +109,7 @@ class SiteProfile:
 
     @property
     def name(self) -> str:
-        """The short name: the title up to a colon."""
+        """The short name: the title up to the first colon."""
         return self.title.partition(":")[0].strip() or self.title
 
     @property
@@ -124,7 +128,7 @@ class SiteProfile:
         return {row.metadata["key"]: value for row in fields(self) if (value := getattr(self, row.name))}
 
 
-#: The profile of a site without a file of its own.
+#: The profile of a site without a site file.
 DEFAULT_PROFILE = SiteProfile(
     title="cybilgraph: cyber capacity-building projects as linked data",
     description=(
@@ -154,7 +158,7 @@ def from_document(document: Mapping[str, Any]) -> SiteProfile:
 
 
 def read_profile(path: Path | None) -> SiteProfile:
-    """Read the file of a site; without one, return the default profile.
+    """Read a site file; without one, return the default profile.
 
     Raises SiteError, with the line and the key that is wrong.
     """
@@ -166,13 +170,13 @@ def read_profile(path: Path | None) -> SiteProfile:
     except OSError as error:
         raise SiteError(f"{path} cannot be read: {error.strerror}", "Give the site's TOML file with --site.") from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SiteError(f"{path} is not valid TOML: {error}", "Put texts in double quotes.") from error
+        raise SiteError(f"{path} is not valid TOML: {error}", "Put text values in double quotes.") from error
     keys, found = profile_keys(), {}
     for key, value in values.items():
         where = f"{path}{_line_of(text, key)}, {key}"
         if key not in keys:
             close = "".join(f"Did you mean {other}? " for other in get_close_matches(key, keys, 1))
-            raise SiteError(f"{where}: there is no such key", f"{close}Keys: {', '.join(keys)}.")
+            raise SiteError(f"{where}: unknown key", f"{close}Keys: {', '.join(keys)}.")
         if problem := _problem(keys[key], value):
             raise SiteError(f"{where}: {value!r} is not {problem[0]}", problem[1])
         found[key] = " ".join(value.split()) if isinstance(value, str) else value
@@ -191,17 +195,13 @@ def _flatten(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
 
 
 def _problem(row: Field[Any], value: object) -> tuple[str, str] | None:
-    """Return what a value is not, and what to write; None if it is right."""
+    """Return what a value should be, and how to write it; None if it is valid."""
     form: _Form | None = row.metadata["form"]
     if form is None:
         return None if isinstance(value, bool) else ("true or false", "Write true or false, without quotes.")
     if isinstance(row.default, tuple):
         wrong = not isinstance(value, list) or not value or any(_problem_of(form, one) for one in value)
-        return (
-            (f"a list, each {form.what}", f'Write a list in brackets; an item is like this: "{form.example}".')
-            if wrong
-            else None
-        )
+        return (f"a list, each {form.what}", f'Write a list in brackets: ["{form.example}"].') if wrong else None
     return (form.what, f'Write it like this: "{form.example}".') if _problem_of(form, value) else None
 
 

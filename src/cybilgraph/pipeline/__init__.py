@@ -322,8 +322,8 @@ def convert(
     """Write the records at these places, and ``others``, as triples; without a format, as IATI activities.
 
     With ``stated_only``, extract nothing from prose. The site of the ``profile`` reports the activities. The report
-    contains the findings of the readers, and the inputs that could not be read. Raises SiteError if IATI requires more
-    than the profile says.
+    contains the findings of the readers, and the inputs that could not be read. Raises SiteError if the
+    profile lacks what IATI requires.
     """
     if fmt is None:
         require_publisher_id(profile)

@@ -290,7 +290,7 @@ def sheet_rows(claims: Iterable[OpenClaim]) -> Iterator[list[str]]:
 
 
 def import_sheet(path: Path, folder: Path, who: str) -> tuple[int, int]:
-    """Add the decisions filled in on a sheet (XLSX or CSV); return how many were added, and were there already.
+    """Add the decisions filled in on a sheet (XLSX or CSV); return how many were added, and how many existed.
 
     Raises SourceError if the file is not such a sheet or a cell is wrong, DecisionError.
     """
@@ -312,7 +312,7 @@ def import_sheet(path: Path, folder: Path, who: str) -> tuple[int, int]:
         ]
         more = [f"and {len(wrong) - _MAX_PROBLEMS:,} more"] if len(wrong) > _MAX_PROBLEMS else []
         raise SourceError(
-            "\n  ".join([f"{path.name}: no decision was added, because of these cells:", *lines, *more]),
+            "\n  ".join([f"{path.name}: no decisions were added because of these cells:", *lines, *more]),
             "Correct them and import the file again.",
         )
     added, known = [], 0

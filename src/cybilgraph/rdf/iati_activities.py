@@ -73,11 +73,11 @@ def read_graph_records(blocks: Iterable[bytes], shared: Iterable[str] = ()) -> I
 
 
 def require_publisher_id(profile: SiteProfile) -> None:
-    """Raise SiteError if the publisher has no identifier, which IATI requires of who reports an activity."""
+    """Raise SiteError if the publisher has no identifier, which IATI requires of reporting organisations."""
     if not profile.publisher_org_id:
         raise SiteError(
-            "IATI requires an identifier of the publisher",
-            "Add org-id to [publisher] in the site's file, for example GB-COH-01234567. See https://org-id.guide.",
+            "IATI requires an identifier for the publisher",
+            "Add org-id to [publisher] in the site file, for example GB-COH-01234567. See https://org-id.guide.",
         )
 
 

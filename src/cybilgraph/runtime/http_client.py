@@ -34,7 +34,7 @@ _HEADERS = {"User-Agent": USER_AGENT, "Accept": "*/*", "Accept-Encoding": "ident
 
 
 def user_agent(contact: str) -> str:
-    """Return the value of User-Agent that says how the operators of a site can reach the user, if that is known."""
+    """Return the value of User-Agent, with the user's contact if it is known."""
     return f"{USER_AGENT} (+{contact})" if contact else USER_AGENT
 
 

@@ -37,7 +37,7 @@ _EMAIL = re.compile(r"([^@\s]+)@{2,}([^@\s.]+(?:\.[^@\s.]+)+)")
 _SERIAL_DATE, _FIRST_SERIAL_DAY = re.compile(r"[2-6]\d{4}"), date(1899, 12, 30)
 #: The days that some months lack. All months have the 28th, and no date with it is ambiguous.
 _LAST_DAY = re.compile(r"\b(?:29|30|31)(?!\d)")
-#: The number of a month, at the places that it has in numeric dates.
+#: The number of a month, at each place where a numeric date may have it.
 _MONTH = re.compile(r"(?<=^\d{4}[-/])\d\d\b|(?<=^\d\d[./])\d\d(?=[./]\d{4}$)|^\d\d(?=[./]\d{4}$)", re.ASCII)
 _KINDS = {"country-type": "country", "region-type": "region", "group-type": "group", "theme-type": "theme"}
 
@@ -59,7 +59,7 @@ def column_for(rule: Rule, source: Source) -> Column | None:
 
 
 def _fill_in(found: Finding, record: Record, column: Column) -> Finding:
-    """Point to the cell of a table that needs a value: it is empty, or its text was not read as one."""
+    """Point to the cell of a table that needs a value: it is empty, or its text could not be read."""
     if not found.label:  # otherwise the cell says that it was left blank
         line = record.source.line or found.line
         found = replace(found, line=line, column=column.number, label=column.name, text="")

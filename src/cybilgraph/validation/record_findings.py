@@ -105,8 +105,8 @@ def validate_together(
     """Yield records that were validated one by one, and add their findings to the report.
 
     Findings across records, including those with ``context_records``, are added after the last record. Nothing else is
-    reported of ``context_records``. ``decided`` is called before; it returns the projects that curators' decisions
-    changed, and their findings describe them with these decisions.
+    reported of ``context_records``. Before that, ``decided`` is called; it returns the projects that curators' decisions
+    changed, so that their findings take the decisions into account.
     """
     context = context_triples(report.as_of)
     shared: set[Finding] = set()
@@ -131,7 +131,7 @@ def _add(groups: CrossRecordGroups, one: ComparableRecord) -> None:
 
 
 def _revalidate(changes: Iterable[DecidedChange], groups: CrossRecordGroups, report: Report, engine: str) -> None:
-    """Remove the findings that decisions have settled, and add those that they cause."""
+    """Remove the findings that decisions resolve, and add those that they cause."""
     numbered, old, new = tee(changes, 3)
     before = _validate_described(((_place(one), one.before) for one in old), report.as_of, engine)
     after = _validate_described(((_place(one), one.after) for one in new), report.as_of, engine)
@@ -157,7 +157,7 @@ def _revalidate(changes: Iterable[DecidedChange], groups: CrossRecordGroups, rep
 
 
 def _place(change: DecidedChange) -> Record:
-    """Return a record for the findings that decisions cause: these have no place in its text."""
+    """Return a record for the findings that decisions cause, which have no place in its text."""
     return Record(source=Source(change.source, "", line=change.line), slug=Text(change.key))
 
 

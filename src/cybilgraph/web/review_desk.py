@@ -1,6 +1,6 @@
 """The claims that curators decide on, shared by all curators who are logged in.
 
-Whenever the folder of decisions changes, what was added is read, so that decisions made in the terminal apply
+When the folder of decisions changes, the desk reads what was added, so that decisions made in the terminal apply
 immediately.
 """
 

@@ -236,7 +236,7 @@ class SuggestionQueue:
                 raise SuggestionError(
                     f"{', '.join(conflicts)}: changed elsewhere since the edit began",
                     f"See both changes: cybilgraph suggestions show {self.folder} {name} --records {records}\n"
-                    "  Reject the suggestion, or accept other fields with --field, or replace the other changes with "
+                    "  Reject the suggestion, accept only other fields with --field, or replace the other changes with "
                     "--force.",
                 )
             added = append_decisions(decisions, found)

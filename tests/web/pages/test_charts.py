@@ -195,7 +195,7 @@ def test_flows_count_each_project_once_per_node_and_pair() -> None:
     assert paths["eu → coe"] == {"eu": 5, "coe": 5, "BZ": 3, "FJ": 2}
 
 
-def test_flows_of_nodes_beyond_the_most_are_together() -> None:
+def test_flows_group_smaller_nodes_as_other() -> None:
     rows = [
         {"funders": f"f{n}", "implementers": "i", "countries": "BZ", "projects": str(20 - n)} for n in range(10)
     ] + [{"funders": "f0 f9", "implementers": "i", "countries": "BZ", "projects": "1"}]

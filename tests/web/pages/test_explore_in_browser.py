@@ -122,7 +122,7 @@ def test_enter_lists_the_projects_of_a_country_beside_the_map(charts: str, brows
     browser.until(lambda: browser.one("h1").text == "One")
 
 
-def test_pointer_or_focus_lights_a_path_of_the_flows_and_dims_the_rest(charts: str, browser: Browser) -> None:
+def test_pointer_or_focus_highlights_a_path_of_flows_and_dims_the_rest(charts: str, browser: Browser) -> None:
     browser.driver.get(f"{charts}/flows")
 
     def lit(kind: str) -> set[str]:

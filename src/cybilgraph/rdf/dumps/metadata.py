@@ -159,7 +159,7 @@ def write_descriptions(
 
 
 def with_profile(lines: Iterable[str], profile: SiteProfile, built: SiteProfile | None = None) -> list[str]:
-    """Add what a profile says to the lines of a description, instead of what the profile ``built`` has added."""
+    """Add what a profile says to the lines of a description, in place of what the profile ``built`` added."""
     lines = list(lines)
     if profile == built:
         return lines

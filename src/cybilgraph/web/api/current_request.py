@@ -42,7 +42,7 @@ def live() -> LiveReleases:
 
 
 def profile() -> SiteProfile:
-    """Return what the site says about itself: as set for the server, or else as its current release was built."""
+    """Return the profile of the site: the server's, or else that of its current release."""
     found: SiteProfile = site("profile") or live().current.release.profile
     return replace(found, licence=site("licence") or found.licence, doi=site("doi") or found.doi)
 

@@ -26,7 +26,7 @@ export function save(text, type, name) {
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }
 
-/** Create a list of tabs, which the arrow keys switch; ``choose`` is called with the place of the chosen one. */
+/** Create a list of tabs, which the arrow keys switch; ``choose`` is called with the index of the chosen one. */
 export function tabList(label, names, chosen, choose, ids = []) {
   const buttons = names.map((name, place) => h("button", { type: "button", role: "tab", id: ids[place], onclick: () => turn(place) }, name));
   const list = h("div", { role: "tablist", "aria-label": label }, ...buttons);

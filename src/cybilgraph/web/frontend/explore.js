@@ -1,4 +1,4 @@
-// The charts of Explore: each page works without this script. Only CSSOM styles, which the policy allows.
+// The charts of Explore: each page works without this script. It sets styles only through CSSOM, which the policy allows.
 
 import { brushX } from "d3-brush";
 import { select } from "d3-selection";
@@ -23,7 +23,7 @@ function focused(selector) {
   return figure.contains(document.activeElement) ? document.activeElement.closest(selector) : null;
 }
 
-/** Replace the browser's tooltips, which come late and never on focus. */
+/** Replace the browser's tooltips, which appear late, and never on focus. */
 function addTooltips() {
   const tip = h("div", { class: "hint", role: "tooltip", hidden: true });
   figure.append(tip);
@@ -155,7 +155,7 @@ function enhanceMap(svg) {
 
 /** Show the projects of a country beside the map; if they cannot be loaded, go to its page. */
 async function listProjects(link, panel) {
-  const page = new URL(link.getAttribute("href"), location); // in SVG, href is no string
+  const page = new URL(link.getAttribute("href"), location); // in SVG, the property href is not a string
   const [site, code] = page.pathname.split("/id/country/");
   const name = link.getAttribute("aria-label").replace(/: \d+$/, "");
   const address = new URL(`${site}/api/queries/page-first`, page);
@@ -190,7 +190,7 @@ async function listProjects(link, panel) {
   heading.focus();
 }
 
-/** Light up the flows that have projects in common with the node or flow at the pointer or focus, as thick as these. */
+/** Highlight the flows that share projects with the node or flow at the pointer or focus, as thick as what they share. */
 function lightPaths(svg) {
   const flows = [...svg.querySelectorAll(".flow")];
   const nodes = [...svg.querySelectorAll(".stop")];
@@ -215,7 +215,7 @@ function lightPaths(svg) {
   svg.addEventListener("focusout", () => light(null));
 }
 
-/** Sort the matrix without loading the page; the address and the image to download follow. */
+/** Sort the matrix without loading the page, and update the address and the image to download. */
 function sortAtOnce(table) {
   const value = (row, place) => Number(row.cells[place].textContent.replace(/\D/g, ""));
   const headings = [...table.tHead.rows[0].cells];

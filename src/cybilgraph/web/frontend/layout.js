@@ -11,7 +11,7 @@ const DESCENT = 5;
 /** This many of the first nodes get a label even if it overlaps other nodes. */
 const ALWAYS_LABELLED = 12;
 
-/** Set the x and y of each node, and the ends of each link to its nodes. Return the place of each label that fits.
+/** Set the x and y of each node, and replace the ends of each link with its nodes. Return the place of each label that fits.
 
     Nodes that have an x and y start from there. */
 export function layOut(nodes, links, { width, height, radius, label }) {

@@ -1,4 +1,4 @@
-// Draw the network explorer. The lists of the page have the links, and the page of each link's URL has more of them.
+// Draw the network explorer. The lists on the page contain the links; the pages that they link to contain more.
 
 import { max } from "d3-array";
 import { scaleLinear, scaleSqrt } from "d3-scale";
@@ -73,12 +73,12 @@ function draw() {
     anchors.classed("on", (node) => node.id === id || near.has(node.id));
   };
   for (const event of ["pointerover", "pointerleave", "focusin", "focusout"]) svg.on(event, light);
-  const key = [["organisation", "Organisation"], ["place", "Country"], ["funder", "Link of a funder"], ["implementer", "Link of an implementer"]]
+  const key = [["organisation", "Organisation"], ["place", "Country"], ["funder", "Link from a funder"], ["implementer", "Link from an implementer"]]
     .map(([name, words]) => h("li", {}, h("span", { class: `swatch ${name}` }), words));
   document.getElementById("network").replaceChildren(svg.node(), h("ul", { class: "key small" }, ...key));
 }
 
-/** Replace the page with the one at a URL, and focus the node that was turned on or off. */
+/** Replace the page with the one at a URL, and focus the node that was expanded or collapsed. */
 async function turn(url, id, push = true) {
   const reply = await fetch(url).catch(() => null);
   if (!reply?.ok) return location.assign(url);

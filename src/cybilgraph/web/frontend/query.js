@@ -177,7 +177,7 @@ async function show(result, headers, first) {
   for (const block of answer.querySelectorAll("pre[data-code]")) addCopyButton(block);
 }
 
-/** Look up the names of entities in a result that the completion data do not have, such as projects. */
+/** Look up the names of entities in a result that the completion data lack, such as projects. */
 async function learn(known, result) {
   const values = (result.results?.bindings ?? []).flatMap((row) => Object.values(row)).filter(({ type, value }) => type === "uri" && known.kind(value) && !known.of(value));
   const iris = [...new Set(values.map(({ value }) => value))].slice(0, MAX_LABELS);

@@ -1,4 +1,4 @@
-// The tokens of a query: its format, and what belongs at a place in it.
+// The tokens of a query: how to format them, and what fits at a position.
 
 const WORD = /[^\s{}()[\];,.<>"'#](?:[^\s{}()[\];,.<>"'#]|\.(?=[\w-]))*/.source;
 const STRING = /"""(?:[^"\\]|\\.|"(?!""))*"""|'''(?:[^'\\]|\\.|'(?!''))*'''|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'/.source;
@@ -57,7 +57,7 @@ export function format(text) {
   return out;
 }
 
-/** Return what the text at a position needs: the subject's known classes and, after a predicate, that predicate.
+/** Return what is known at a position: the classes of the subject and, after a predicate, that predicate.
 
     ``classesOf`` returns the classes of the values of a property. */
 export function placeAt(text, position, classesOf) {

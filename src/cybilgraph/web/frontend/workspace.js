@@ -64,7 +64,7 @@ export function workspace({ form, field, answer, editor, given, leave }) {
     const items = kept.history.map(({ text, time, rows }) => h("li", {}, h("button", { type: "button", class: "quiet", onclick: () => open(text) }, nameOf(text) || text.slice(0, MAX_NAME_CHARS * 3)),
       h("span", { class: "small" }, ` ${new Date(time).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" })}${rows === null ? "" : `, ${count(rows, "row")}`}`)));
     past.replaceChildren(h("summary", {}, `History (${kept.history.length})`), h("ul", { class: "files" }, ...items),
-      h("p", { class: "small" }, "Only this browser keeps the history and the tabs. ", button("Clear history", () => { kept.history = []; draw(); })));
+      h("p", { class: "small" }, "The history and the tabs are stored only in this browser. ", button("Clear history", () => { kept.history = []; draw(); })));
     save();
   }
 

@@ -29,14 +29,15 @@ _MAX_SHADE = 5
 _WIDTH = 960
 #: The template draws the map below an empty margin.
 _MAP_TOP = 16
-#: The map: its size, the smallest part, what is shown around a part, and how many of its countries may be outside.
+#: The map: its size, the width of the smallest part, the factor for the margin around a part, and the number of
+#: countries for each one that may lie outside.
 _MAP_WIDTH, _MAP_HEIGHT, _MIN_MAP_WIDTH, _MAP_MARGIN, _COUNTRIES_PER_REMOTE_ONE = 2000, 900, 160, 1.2, 25
 #: The width of the column of labels of a timeline.
 _LABEL_PERCENT = 38
 #: The most nodes in a column of the network.
 _MAX_COLUMN_NODES = 22
 _ONGOING = "Ongoing"
-#: The name of what a flow chart does not show one by one, and its longest name that is not replaced by an acronym.
+#: The node for all that a flow chart does not show separately, and the longest name that is not replaced by an acronym.
 OTHER, _LONG_NAME_CHARS = "Other", 24
 #: The columns of a flow chart: title, left edge and kind of the nodes, by column of the query.
 FLOW_COLUMNS = {
@@ -80,7 +81,7 @@ class Chart:
     """A chart: its kind, which selects the macro that draws it, its size and its marks.
 
     A fluid chart fills the available width: its horizontal positions are percentages and its text keeps its size.
-    ``box`` is the part that is shown, if it is not all of it: left, top, width and height.
+    ``box`` is the part that is shown, unless all of it is: left, top, width and height.
     """
 
     kind: str
@@ -129,8 +130,8 @@ class ShadeScale:
 def world_map(counts: Mapping[str, int], names: Mapping[str, str], within: Collection[str] = ()) -> Chart:
     """Lay out a world map; ``counts`` are projects by country code, ``names`` the names of the codes.
 
-    If there are codes in ``within``, the map shows the part with these countries, except for the remotest of many, or
-    all if they are all over the world. The part of the Pacific east of the date line is then on the right.
+    With codes in ``within``, the map shows the part that contains these countries, but may cut off the remotest ones,
+    or the whole world if they are spread over it. Pacific countries east of the date line are then on the right.
     """
     chart = Chart("map", _MAP_WIDTH, _MAP_HEIGHT)
     scale = ShadeScale(counts.values())
@@ -161,7 +162,7 @@ def world_map(counts: Mapping[str, int], names: Mapping[str, str], within: Colle
 
 
 def _map_box(edges: Sequence[tuple[float, float, float, float]]) -> tuple[int, int, int, int] | None:
-    """Return the part of the map with these edges, in its proportions; None for most of the world."""
+    """Return the part of the map within these edges, in the map's proportions; None for most of the world."""
     if not edges:
         return None
     outside = len(edges) // _COUNTRIES_PER_REMOTE_ONE
@@ -242,8 +243,8 @@ def matrix(rows: Sequence[Mapping[str, str]], themes: Sequence[tuple[str, str]],
     """Lay out a matrix of countries by themes, with a cell for every pair.
 
     The rows have countryName, country, theme and projects, sorted by country; themes are pairs of IRI and name, with
-    an empty IRI for projects with no theme. ``by`` is the name of the theme with which the countries with the most
-    projects come first.
+    an empty IRI for projects with no theme. ``by`` is the name of the theme to sort by: the countries with the
+    most projects on it come first.
     """
     left = min(max((text_width(row["countryName"]) * 14 for row in rows), default=0), 248) + 12
     row = 24
@@ -282,8 +283,8 @@ def sankey(rows: Sequence[Mapping[str, str]], names: Mapping[str, str], most: in
     """Lay out flows from funders to implementers and on to countries, as ribbons between the nodes of three columns.
 
     Each row has the keys of the funders, implementers and countries of some projects, and their number. A column has
-    the nodes with the ``most`` projects and, with ``others``, one for the projects with none of them; ``names`` are
-    labels by IRI. The path of a flow says how many of its projects each node has.
+    at most ``most`` nodes, those with the most projects, and with ``others`` one for the projects with none of them;
+    ``names`` are labels by IRI. The path of a flow says how many of its projects each node has.
     """
     top = [_largest(rows, name, kind, names, most) for name, (*_, kind) in FLOW_COLUMNS.items()]
     starts = [thing_iri(kind, "") for *_, kind in FLOW_COLUMNS.values()]
@@ -359,7 +360,7 @@ def sankey(rows: Sequence[Mapping[str, str]], names: Mapping[str, str], most: in
 
 
 def _largest(rows: Sequence[Mapping[str, str]], name: str, kind: str, names: Mapping[str, str], most: int) -> set[str]:
-    """Return the keys in a column that have the most projects; an organisation within another one counts for that."""
+    """Return the keys in a column that have the most projects; an organisation within another is left to that one."""
     counts: Counter[str] = Counter()
     for row in rows:
         number = int(row["projects"])
@@ -420,7 +421,7 @@ def money(rows: Sequence[Mapping[str, str]]) -> Chart:
 
 
 def short_amount(value: float) -> str:
-    """Return an amount with three digits: 12.3M."""
+    """Return an amount with three significant digits: 12.3M."""
     for unit, letters in ((1e9, "bn"), (1e6, "M"), (1e3, "k")):
         if value >= unit:
             return f"{value / unit:.3g}{letters}"
@@ -503,7 +504,7 @@ def _year_fraction(value: str, *, at_end: bool = False) -> float:
 
 
 def _label_step(years: int, most: int = 9) -> int:
-    """Return the interval between labels at which there are at most so many, which do not touch on a narrow screen."""
+    """Return the interval between labels, so that at most ``most`` are drawn and do not touch on a narrow screen."""
     return -(-years // most)
 
 

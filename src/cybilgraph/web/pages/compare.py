@@ -57,7 +57,7 @@ class Side(NamedTuple):
 
     @property
     def roles(self) -> dict[str, int]:
-        """The number of its projects in each of an organisation's roles with a filter, and in other roles only."""
+        """The projects of an organisation in each role that search can filter by, and in other roles only."""
         if self.kind != "actor":
             return {}
         roles = {role: self.having(role, self.iri) for role in ("funder", "implementer")}
@@ -140,7 +140,7 @@ def years_in_url() -> list[str]:
     years = [str(year) for year in known if first <= year <= last]
     if len(years) > MAX_FACET_VALUES:
         raise QueryError(
-            f"More than {MAX_FACET_VALUES} years with projects were chosen",
+            f"The chosen period has more than {MAX_FACET_VALUES} years with projects",
             "Choose fewer, or omit both years to cover all.",
         )
     return years or ["0"]  # a year that no project has

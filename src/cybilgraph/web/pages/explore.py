@@ -34,12 +34,12 @@ from cybilgraph.web.server.open_release import chart_query, key_figures_query
 blueprint = Blueprint("explore", __name__)
 
 _COUNTRY = f"{BASE}id/country/"
-#: The places that the map offers to zoom to; its parameter takes any other region or group, too.
+#: The places that the map offers to zoom to; its parameter accepts any region or group.
 _PRESETS = (
     *(("region", code) for code in ("002", "029", "013", "005", "150", "145", "143", "034", "035")),
     ("group", "pacific"),
 )
-#: The projects on one page of the timeline, the listed ones without a date, and the named nodes of a flow chart.
+#: The most projects on a page of the timeline, listed projects without a date, and named nodes per column of flows.
 _MAX_SPANS, _MAX_UNDATED, _MAX_NODES = 100, 200, 8
 #: The most years of the overview of starts above the timeline.
 _MAX_OVERVIEW_YEARS = 40
@@ -328,7 +328,7 @@ def _url_with(suffix: str = "", **changes: str | int) -> str:
 
 
 def _controls(chart: charts.Chart, rows: Rows) -> dict[str, Any]:
-    """Return what the template shows with a kind of chart besides its marks."""
+    """Return what the template needs for the controls of a kind of chart."""
     names, kind = load_gazetteer(), chart.kind
     if kind == "sankey":
         flows = [

@@ -162,7 +162,7 @@ class Network:
 @blueprint.get("/pictures/network.csv", defaults={"name": "network.csv"})
 @blueprint.get("/pictures/network.svg", defaults={"name": "network.svg"})
 def page(name: str) -> Response | str:
-    """Show the network around the start in the URL, without one that of all projects. Raises QueryError, NotFound.
+    """Show the network around the start in the URL, or else that of all projects. Raises QueryError, NotFound.
 
     The script of the page draws what its lists contain.
     """

@@ -102,14 +102,12 @@ class Settings:
         "TOML file that describes the site, instead of the one with which the release was built.",
         is_file=True,
     )
-    licence: str = _setting("", "URL of the data licence, instead of the one in the site's file.")
+    licence: str = _setting("", "URL of the data licence, instead of the one in the site file.")
     source_texts: bool = _setting(
         True,
         "Show the stored texts of sources; make sure that their rights allow it. Otherwise, pages show only quotes.",
     )
-    doi: str = _setting(
-        "", "DOI of the dataset, such as 10.5281/zenodo.1234567, instead of the one in the site's file."
-    )
+    doi: str = _setting("", "DOI of the dataset, such as 10.5281/zenodo.1234567, instead of the one in the site file.")
     log_format: str = _setting("text", "Format of the log.", choices=("text", "json"))
     log_queries: bool = _setting(True, "Log the text of queries, which may identify people, instead of only its hash.")
 

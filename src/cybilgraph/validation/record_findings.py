@@ -105,8 +105,8 @@ def validate_together(
     """Yield records that were validated one by one, and add their findings to the report.
 
     Findings across records, including those with ``context_records``, are added after the last record. Nothing else is
-    reported of ``context_records``. Before that, ``decided`` is called; it returns the projects that curators' decisions
-    changed, so that their findings take the decisions into account.
+    reported of ``context_records``. Before that, ``decided`` is called, and returns the projects that curators'
+    decisions changed, so that their findings take the decisions into account.
     """
     context = context_triples(report.as_of)
     shared: set[Finding] = set()

@@ -429,7 +429,7 @@ def test_delay_is_announced_before_the_first_wait(tmp_path: Path) -> None:
             assert process.stderr
             line = process.stderr.readline()
             process.kill()
-        assert line == f"{portal.host}: robots.txt asks for 86,400 seconds between requests, longer than --rate does.\n"
+        assert line == f"{portal.host}: robots.txt asks for 86,400 seconds between requests, more than --rate does.\n"
         assert [one.path for one in portal.log] == ["/robots.txt"]
 
 

@@ -415,7 +415,7 @@ class _Crawl:
         if interval > _MAX_INTERVAL_SECONDS:
             raise CollectError(f"{self._host}: {reason}", "Ask the operators of the site for permission.")
         if interval > self._interval:
-            self._on_notice(f"{self._host}: {reason}, longer than --rate does.")
+            self._on_notice(f"{self._host}: {reason}, more than --rate does.")
         self._interval = interval
 
     def _read_sitemaps(self) -> bool:

@@ -237,11 +237,11 @@ def test_systemd_accepts_the_timer(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["timer", "cron"])
 def test_update_builds_for_the_site_and_gives_its_contact(kind: str, tmp_path: Path) -> None:
     site = tmp_path / "site.toml"
-    lines = ('title = "A"', 'description = "B"', 'publisher.name = "C"', 'contact.email = "data@hub.example"')
+    lines = ('title = "A"', 'description = "B"', 'publisher.name = "C"', 'contact.email = "data@example.org"')
     site.write_text("\n".join(lines), encoding="utf-8")
     options = ("https://example.org", "--pages", "/a", "--into", "/b", "--site", site)
     script = run("deploy", kind, *options).stdout.decode().replace('"', "")
-    assert "--contact data@hub.example" in script
+    assert "--contact data@example.org" in script
     assert f"--into /b --wait --site {site}" in script
 
 

@@ -181,43 +181,43 @@ def text_of(folder: Path) -> str:
 
 
 def test_log_follows_every_change_of_the_folder(tmp_path: Path) -> None:
-    log = DecisionLog(tmp_path / "new")
-    assert log.refresh() is False
+    with DecisionLog(tmp_path / "new") as log:
+        assert log.refresh() is False
 
-    def follows() -> bool:
-        """Refresh the log, and return whether something has changed; it must then equal a log read from scratch."""
-        has_changed = log.refresh()
-        fresh = DecisionLog(log_folder)
-        fresh.refresh()
-        assert log.latest(0, 100) == fresh.latest(0, 100)
-        assert (log.of("G0020"), log.findings) == (fresh.of("G0020"), fresh.findings)
-        lines = [[(one.file, one.line) for one, _ in each.latest(0, 100)[0]] for each in (log, fresh)]
-        assert lines[0] == lines[1]
-        return has_changed
+        def follows() -> bool:
+            """Refresh the log, and return whether something has changed; it must then equal a log read from scratch."""
+            has_changed = log.refresh()
+            with DecisionLog(log_folder) as fresh:
+                fresh.refresh()
+                assert log.latest(0, 100) == fresh.latest(0, 100)
+                assert (log.of("G0020"), log.findings) == (fresh.of("G0020"), fresh.findings)
+                lines = [[(one.file, one.line) for one, _ in each.latest(0, 100)[0]] for each in (log, fresh)]
+                assert lines[0] == lines[1]
+            return has_changed
 
-    log_folder = tmp_path / "new"
-    first, second = append_decisions(log_folder, [ONE, replace(ONE, value="coe")])
-    assert follows()
-    assert not follows()
-    append_decisions(log_folder, [second.undo(), replace(ONE, value="cto", who="Bea")])
-    assert follows()
-    assert (log.find(second.id), log.find(first.id)) == (None, first)
-    file = next(path for path in sorted(log_folder.glob("*.csv")) if first.id in path.read_text())
-    with file.open("a") as lines:
-        lines.write("not a decision, and without an end")
-    assert follows()
-    append_decisions(log_folder, [replace(ONE, value="itu")])
-    assert follows()
-    text = file.read_text()
-    file.write_text(text.replace("coe", "itu", 1) + "x\n")  # an edit that keeps the length, and one that adds
-    assert follows()
-    file.write_bytes(file.read_bytes().replace(b"\n", b"\r"))
-    assert follows()
-    append_decisions(log_folder, [replace(first, value="something else")])  # with the same id
-    assert follows()
-    file.unlink()
-    assert follows()
-    assert [one.who for one, _ in log.latest(0, 100)[0]] == ["Bea"]
+        log_folder = tmp_path / "new"
+        first, second = append_decisions(log_folder, [ONE, replace(ONE, value="coe")])
+        assert follows()
+        assert not follows()
+        append_decisions(log_folder, [second.undo(), replace(ONE, value="cto", who="Bea")])
+        assert follows()
+        assert (log.find(second.id), log.find(first.id)) == (None, first)
+        file = next(path for path in sorted(log_folder.glob("*.csv")) if first.id in path.read_text())
+        with file.open("a") as lines:
+            lines.write("not a decision, and without an end")
+        assert follows()
+        append_decisions(log_folder, [replace(ONE, value="itu")])
+        assert follows()
+        text = file.read_text()
+        file.write_text(text.replace("coe", "itu", 1) + "x\n")  # an edit that keeps the length, and one that adds
+        assert follows()
+        file.write_bytes(file.read_bytes().replace(b"\n", b"\r"))
+        assert follows()
+        append_decisions(log_folder, [replace(first, value="something else")])  # with the same id
+        assert follows()
+        file.unlink()
+        assert follows()
+        assert [one.who for one, _ in log.latest(0, 100)[0]] == ["Bea"]
 
 
 def test_file_with_carriage_returns_is_read(tmp_path: Path) -> None:

@@ -42,8 +42,8 @@ def test_without_a_file_the_profile_is_the_default() -> None:
     [
         ('licens = "https://a.example"', r"line 5, licens: unknown key\n  Did you mean licence\?"),
         ('[publisher]\nnaem = "x"', "not valid TOML"),
-        ('[contact]\nmail = "a@b.example"', r"line 6, contact.mail: unknown key\n  Did you mean contact.email\?"),
-        ('[contact]\n\nemail = "a b@c.example"', "line 7, contact.email: 'a b@c.example' is not an e-mail address"),
+        ('[contact]\nmail = "a@example.org"', r"line 6, contact.mail: unknown key\n  Did you mean contact.email\?"),
+        ('[contact]\n\nemail = "a b@example.org"', "line 7, contact.email: 'a b@example.org' is not an e-mail address"),
         ('contact = {email = "x"}', "site.toml, contact.email: 'x' is not an e-mail address"),
         ('licence = "CC BY"', "line 5, licence: 'CC BY' is not an absolute URL"),
         ('links.privacy = "javascript:alert(1)"', "line 5, links.privacy: 'javascript:alert.1.' is not an absolute URL"),

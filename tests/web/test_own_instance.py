@@ -36,7 +36,7 @@ logo = "https://hub.example/logo.svg"
 org-id = "FJ-ROC-1234"
 
 [contact]
-email = "data@hub.example"
+email = "data@example.org"
 
 [links]
 privacy = "https://hub.example/privacy"
@@ -111,7 +111,7 @@ def test_pages_show_the_names_of_the_site(site: str) -> None:
     assert f"</svg>{NAME}</a>" in page
     for words in (
         *("Who works where", "in the Pacific &amp; its neighbours", "Each project text belongs to its publisher."),
-        *("Pacific Cyber &lt;Hub&gt;</a> publishes", 'href="mailto:data@hub.example"', "https://hub.example/privacy"),
+        *("Pacific Cyber &lt;Hub&gt;</a> publishes", 'href="mailto:data@example.org"', "https://hub.example/privacy"),
         *("https://hub.example/remove", LICENCE, "The contacts of projects are not published."),
     ):
         assert words in page, words
@@ -120,7 +120,7 @@ def test_pages_show_the_names_of_the_site(site: str) -> None:
 def test_feed_and_citations_name_the_publisher(site: str) -> None:
     feed = http(f"{site}/changes.atom").body.decode()
     assert "<name>Pacific Cyber &lt;Hub&gt;</name>" in feed
-    assert "<email>data@hub.example</email>" in feed
+    assert "<email>data@example.org</email>" in feed
     assert "<logo>https://hub.example/logo.svg</logo>" in feed
     cited = f"{site}/cite?of=/id/project/G0020&title=Belize&format="
     [entry] = json.loads(http(f"{cited}csl.json").body)
@@ -132,7 +132,7 @@ def test_feed_and_citations_name_the_publisher(site: str) -> None:
 def test_api_description_names_the_site(site: str) -> None:
     info = json.loads(http(f"{site}/api/openapi.json").body)["info"]
     assert (info["title"], info["summary"]) == (NAME, "who works where")
-    assert info["contact"] == {"name": PUBLISHER, "email": "data@hub.example"}
+    assert info["contact"] == {"name": PUBLISHER, "email": "data@example.org"}
 
 
 def described(reply: Response) -> set[tuple[str, str]]:
@@ -148,7 +148,7 @@ DESCRIBED = {
     ("dcterms:publisher", "https://hub.example/about#hub"),
     ("foaf:name", PUBLISHER),
     ("foaf:logo", "https://hub.example/logo.svg"),
-    ("vcard:hasEmail", "mailto:data@hub.example"),
+    ("vcard:hasEmail", "mailto:data@example.org"),
     ("dcterms:license", f"https://{LICENCE}"),
     ("adms:identifier", "https://doi.org/10.5281/zenodo.1234567"),
     ("rdfs:label", "Each project text belongs to its publisher."),
@@ -206,4 +206,4 @@ def test_robots_give_the_contact_of_the_site(
     with SimulatedPortal(1) as portal:
         options = ("--into", tmp_path, "--site", folder / "site.toml")
         assert run(*command, portal.url, *options).returncode == code
-        assert {asked.user_agent.partition(" ")[2] for asked in portal.log} == {"(+data@hub.example)"}
+        assert {asked.user_agent.partition(" ")[2] for asked in portal.log} == {"(+data@example.org)"}

@@ -63,10 +63,11 @@ def _fill_in(found: Finding, record: Record, column: Column) -> Finding:
     if not found.label:  # otherwise the cell says that it was left blank
         line = record.source.line or found.line
         found = replace(found, line=line, column=column.number, label=column.name, text="")
-    place = found.line, found.column
-    if any((one.line, one.column) == place and one.text for one in record.findings):
+    place, advice = (found.line, found.column), "fill-in"
+    beside = [one for one in record.findings if (one.line, one.column) == place and one.text]
+    if any(f"{RULES}{advice}" not in catalogue()[one.rule.removeprefix(RULES)].supersedes for one in beside):
         return found
-    return replace(found, advice="fill-in", values=(*found.values, ("column", column.name)))
+    return replace(found, advice=advice, values=(*found.values, ("column", column.name)))
 
 
 def _suggest_name(found: Finding, record: Record) -> Finding:

@@ -144,12 +144,18 @@ def _searched(terms: tuple[Term, ...]) -> Iterator[tuple[str, int]]:
 
 
 def _find_sorting(outline: Outline, times: Counter[str]) -> Iterator[Note]:
-    """Find sorting without effect, or of the whole graph."""
-    for select in outline.of_kind(*QUERY_FORMS):
+    """Find sorting without effect, or of the whole graph.
+
+    Engines join the values of GROUP_CONCAT in the order of a subquery.
+    """
+    forms = [*outline.of_kind(*QUERY_FORMS)]
+    is_joined = any(term.value.upper() == "GROUP_CONCAT" for select in forms for term in select.head)
+    for select in forms:
         words = {term.value: term.start for term in select.terms if term.kind == "word"}
         if "ORDER" not in words or "LIMIT" in words:
             continue
         if select is not outline.main:
-            yield Note("ORDER BY in a subquery without LIMIT has no effect. Remove it.", words["ORDER"])
+            if not is_joined:
+                yield Note("ORDER BY in a subquery without LIMIT has no effect. Remove it.", words["ORDER"])
         elif any(len(each.names) == 3 and all(times[name] == 1 for name in each.names) for each in outline.triples):
             yield Note("ORDER BY sorts the whole graph here. Remove it, or add a LIMIT.", words["ORDER"])

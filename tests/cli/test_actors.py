@@ -140,6 +140,7 @@ def test_check_and_convert_use_the_own_names(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_wrong_row_stops_a_command_with_its_place(tmp_path: Path) -> None:
     (tmp_path / "actors.csv").write_text("id,name,type\nbula,Bula,society\n", encoding="utf-8")
     done = run("check", "data/records/belize-G0020.txt", "--reference", tmp_path)

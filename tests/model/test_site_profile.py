@@ -82,6 +82,7 @@ def test_commands_report_a_wrong_file(tmp_path: Path) -> None:
     assert b"cannot be read" in run("convert", SEED, "--site", tmp_path / "none.toml").stderr
 
 
+@pytest.mark.slow
 def test_iati_requires_an_identifier_of_the_publisher(tmp_path: Path) -> None:
     path = written(tmp_path, LEAST)
     result = run("convert", SEED, "-f", "iati", "--site", path)

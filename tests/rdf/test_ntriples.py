@@ -14,6 +14,7 @@ def test_noncharacters_are_replaced() -> None:
     assert literal("a\uffffb\ud800c\ufffe") == '"a\ufffdb\ufffdc\ufffd"'
 
 
+@pytest.mark.slow
 @given(st.text(), st.sampled_from(["", "en", "pt-BR"]))
 def test_arbitrary_text_round_trips_as_literal(text: str, language: str) -> None:
     line = f"<urn:a> <urn:b> {literal(text, language)} ."

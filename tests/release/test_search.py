@@ -91,6 +91,7 @@ def test_summary_counts_zero_for_facets_without_values(tmp_path: Path) -> None:
     assert (summary.projects, set(summary.having.values())) == (1, {0})
 
 
+@pytest.mark.slow
 def test_each_level_of_evidence_has_its_own_facets_names_and_totals(tmp_path: Path) -> None:
     record = tmp_path / "record.txt"
     record.write_text(

@@ -66,6 +66,7 @@ def test_release_must_be_a_number(held: Held, release: str) -> None:
         take(held.site, held.into)
 
 
+@pytest.mark.slow
 def test_size_limit_is_an_option(held: Held) -> None:
     held.site.send = lambda handler: (handler.begin(**{"Content-Length": "5000000"}), handler.endless(b"x" * 9_999))[0]
     done = run("harvest", held.site.url, "--into", held.into, "--attempts", 1, "--max-gigabytes", 0.004)

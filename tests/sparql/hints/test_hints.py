@@ -52,6 +52,7 @@ LARGE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("query", LARGE, ids=[query[:40] for query in LARGE])
 def test_hints_for_large_queries_are_bounded(facts: Facts, query: str) -> None:

@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl
 from flask import Response, after_this_request, current_app, g, request
 from werkzeug.datastructures import MultiDict
 
+from cybilgraph.errors import QueryError
 from cybilgraph.model.formats import BY_NAME, FORMATS, RESULT_FORMATS, Format
 from cybilgraph.model.site_profile import SiteProfile
 from cybilgraph.readers.tabular import escape_formula
@@ -166,6 +167,23 @@ def named_query_rows(name: str, **values: str) -> list[dict[str, str]]:
 def query_rows(query: str) -> list[dict[str, str]]:
     """Return the result of one of the site's own queries, by column name."""
     return list(csv.DictReader(io.StringIO(answer_query(query, CSV).content.decode())))
+
+
+def period_in_url(first: int, last: int) -> tuple[int, int] | None:
+    """Return the years ``from`` and ``to`` in the URL, by default ``first`` and ``last``; None if it has neither.
+
+    Raises QueryError.
+    """
+    given = [request.args.get(name, "").strip() for name in ("from", "to")]
+    if not any(given):
+        return None
+    if not all(not one or (one.isascii() and one.isdigit() and len(one) == 4) for one in given):
+        raise QueryError("from and to must be years", "Write four digits: from=2015.")
+    last = int(given[1] or last)
+    first = int(given[0] or min(first, last))
+    if first > last:
+        raise QueryError(f"There is no year from {first} to {last}", "from must not be later than to.")
+    return first, last
 
 
 def csv_response(query: str) -> Response:

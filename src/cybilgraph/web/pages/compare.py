@@ -16,7 +16,7 @@ from cybilgraph.model.record import EvidenceLevel
 from cybilgraph.model.vocabulary import BASE, thing_iri
 from cybilgraph.release.search import MAX_FACET_VALUES, SearchQuery, Summary
 from cybilgraph.sparql.queries import did_you_mean
-from cybilgraph.web.api.current_request import search_index, table_response
+from cybilgraph.web.api.current_request import period_in_url, search_index, table_response
 from cybilgraph.web.api.evidence import evidence_level
 from cybilgraph.web.pages.evidence_switch import all_links, evidence_switch
 from cybilgraph.web.pages.resource_view import shorten_title
@@ -130,12 +130,9 @@ def table() -> Response:
 
 def years_in_url() -> list[str]:
     """Return the years from ``from`` to ``to`` in the URL; empty if it has neither. Raises QueryError."""
-    given = [request.args.get(name, "").strip() for name in ("from", "to")]
-    if not any(given):
+    if not (period := period_in_url(_FIRST_YEAR, _LAST_YEAR)):
         return []
-    if not all(not one or (one.isascii() and one.isdigit() and len(one) == 4) for one in given):
-        raise QueryError("from and to must be years", "Write four digits: from=2015.")
-    first, last = (int(one or default) for one, default in zip(given, (_FIRST_YEAR, _LAST_YEAR), strict=True))
+    first, last = period
     known = sorted(int(one.value) for one in search_index().summarise(SearchQuery()).facets.get("year", ()))
     years = [str(year) for year in known if first <= year <= last]
     if len(years) > MAX_FACET_VALUES:

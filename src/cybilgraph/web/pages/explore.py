@@ -12,6 +12,7 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
 from cybilgraph.errors import FileDamaged, QueryError
+from cybilgraph.model.dates import active_years
 from cybilgraph.model.gazetteer import GazetteerEntry, load_gazetteer
 from cybilgraph.model.vocabulary import BASE, thing_iri
 from cybilgraph.release.search import SearchQuery, Summary
@@ -19,6 +20,7 @@ from cybilgraph.sparql import queries
 from cybilgraph.web.api.current_request import (
     csv_response,
     named_query_rows,
+    period_in_url,
     query_rows,
     search_index,
     serving,
@@ -41,6 +43,8 @@ _PRESETS = (
 )
 #: The most projects on a page of the timeline, listed projects without a date, and named nodes per column of flows.
 _MAX_SPANS, _MAX_UNDATED, _MAX_NODES = 100, 200, 8
+#: The most organisations that the network suggests as a start.
+_MAX_ORGANISATIONS = 300
 #: The most years of the overview of starts above the timeline.
 _MAX_OVERVIEW_YEARS = 40
 Rows = Sequence[Mapping[str, str]]
@@ -49,7 +53,8 @@ Rows = Sequence[Mapping[str, str]]
 class ChartDefinition(NamedTuple):
     """A chart: the query that returns its rows, and the function that draws them.
 
-    Each column of its table is a heading, the query's column with the text, and the one with the IRI or "".
+    Each column of its table is a heading, the query's column with the text, and the one with the IRI or "". The
+    function ``controls`` returns what the template needs besides, such as the choices of a form.
     """
 
     name: str
@@ -58,6 +63,7 @@ class ChartDefinition(NamedTuple):
     query: str
     draw: Callable[[Rows], charts.Chart]
     columns: tuple[tuple[str, str, str], ...]
+    controls: Callable[[charts.Chart, Rows], dict[str, Any]] = lambda *_: {}
 
 
 def _world(rows: Rows) -> charts.Chart:
@@ -83,39 +89,29 @@ def _place() -> GazetteerEntry | None:
 
 def _timeline(rows: Rows) -> charts.Chart:
     """Draw one page of the projects in the period in the URL, from the rows of page-timeline."""
+    spans = _spans(rows)[(_page_number() - 1) * _MAX_SPANS :][:_MAX_SPANS]
+    return charts.timeline(spans, datetime.now(UTC).date(), _period(rows))
+
+
+def _spans(rows: Rows) -> list[charts.TimeSpan]:
+    """Return the projects with a start date that were active in the period in the URL, if it has one."""
     fields = ("project", "start", "end", "status")
-    period = _period()
-    found = _within(rows, period)[(_page_number() - 1) * _MAX_SPANS :][:_MAX_SPANS]
-    spans = [[shorten_title(row["title"] or row["project"]), *(row[name] for name in fields)] for row in found]
-    return charts.timeline([charts.TimeSpan(*span) for span in spans], datetime.now(UTC).date(), period)
+    spans = [
+        charts.TimeSpan(shorten_title(row["title"] or row["project"]), *(row[name] for name in fields))
+        for row in rows
+        if row["start"]
+    ]
+    if not (period := _period(rows)):
+        return spans
+    first, last = period
+    years = (active_years(span.start, span.end, last if span.is_open else 0) for span in spans)
+    return [span for span, active in zip(spans, years, strict=True) if active.start <= last and active.stop > first]
 
 
-def _period() -> tuple[int, int] | None:
-    """Return the first and the last year in the URL; without a last one, up to this year. Raises QueryError."""
-    given = [request.args.get(name, "").strip() for name in ("from", "to")]
-    if not any(given):
-        return None
-    if not all(not one or (one.isascii() and one.isdigit() and len(one) == 4) for one in given):
-        raise QueryError("from and to must be years", "Write four digits: from=2015.")
-    last = int(given[1] or datetime.now(UTC).year)
-    first = int(given[0] or last - 10)
-    if first > last:
-        raise QueryError(f"There is no year from {first} to {last}", "from must not be later than to.")
-    return first, last
-
-
-def _within(rows: Rows, period: tuple[int, int] | None) -> Rows:
-    """Return the rows with a start date whose projects were active in a period."""
-    dated = [row for row in rows if row["start"]]
-    if not period:
-        return dated
-    first, last = map(str, period)
-
-    def is_active(row: Mapping[str, str]) -> bool:
-        end = row["end"] or ("9999" if row["status"] == "Ongoing" else row["start"])
-        return row["start"][:4] <= last and end[:4] >= first
-
-    return [row for row in dated if is_active(row)]
+def _period(rows: Rows) -> tuple[int, int] | None:
+    """Return the period in the URL, by default from the first start to this year. Raises QueryError."""
+    this_year = datetime.now(UTC).year
+    return period_in_url(min((int(row["start"][:4]) for row in rows if row["start"]), default=this_year), this_year)
 
 
 def _page_number() -> int:
@@ -147,6 +143,56 @@ def _years(rows: Rows) -> charts.Chart:
     return charts.columns([charts.Bar(row["year"], row["year"], int(row["active"])) for row in rows])
 
 
+def _map_controls(_: charts.Chart, __: Rows) -> dict[str, Any]:
+    return {"presets": [load_gazetteer().entries[kind][key] for kind, key in _PRESETS], "place": _place()}
+
+
+def _matrix_controls(_: charts.Chart, __: Rows) -> dict[str, Any]:
+    names = load_gazetteer()
+    groups = (entry for entry in names.entries["group"].values() if names.countries_in(entry))
+    places = [sorted(each, key=lambda entry: entry.name) for each in (names.entries["region"].values(), groups)]
+    return {"places": places, "place": _place()}
+
+
+def _timeline_controls(_: charts.Chart, rows: Rows) -> dict[str, Any]:
+    found, starts = len(_spans(rows)), Counter(int(row["start"][:4]) for row in rows if row["start"])
+    first = max(min(starts, default=0), max(starts, default=0) - _MAX_OVERVIEW_YEARS)
+    years = range(first, max(starts, default=-1) + 1)
+    return {
+        "period": _period(rows),
+        "found": found,
+        "pages": -(-found // _MAX_SPANS),
+        "page": _page_number(),
+        "page_url": lambda number: _url_with(page=number),
+        "undated": [row for row in rows if not row["start"]],
+        "max_undated": _MAX_UNDATED,
+        "overview": charts.columns([charts.Bar(str(year), "", starts[year]) for year in years], height=64),
+    }
+
+
+def _flow_controls(chart: charts.Chart, _: Rows) -> dict[str, Any]:
+    """Return the flows between each two columns as lists, for narrow screens."""
+    flows = [
+        [charts.Bar(str(one["title"]), "", int(str(one["count"]))) for one in chart.lines if one["column"] == place]
+        for place in (0, 1)
+    ]
+    titles = ("From funders to implementers", "From implementers to countries")
+    lists = [
+        (title, sorted(each, key=lambda bar: (charts.OTHER in bar.label.split(" → "), -bar.value)))
+        for title, each in zip(titles, flows, strict=True)
+    ]
+    return {"lists": lists}
+
+
+def _network_controls(_: charts.Chart, __: Rows) -> dict[str, Any]:
+    return {"organisations": organisation_names()}
+
+
+def organisation_names() -> list[str]:
+    """Return the names of the organisations with the most projects."""
+    return [shorten_title(value.label) for value in _summary().facets.get("actor", ())[:_MAX_ORGANISATIONS]]
+
+
 CHARTS = {
     one.name: one
     for one in (
@@ -158,6 +204,7 @@ CHARTS = {
             "example-projects-per-country",
             _world,
             (("Country", "name", "country"), ("Projects", "projects", "")),
+            _map_controls,
         ),
         ChartDefinition(
             "coverage",
@@ -167,6 +214,7 @@ CHARTS = {
             "page-coverage",
             _matrix,
             (("Country", "countryName", "country"), ("Theme", "themeName", "theme"), ("Projects", "projects", "")),
+            _matrix_controls,
         ),
         ChartDefinition(
             "timeline",
@@ -176,6 +224,7 @@ CHARTS = {
             "page-timeline",
             _timeline,
             (("Project", "title", "project"), ("Status", "status", ""), ("Start", "start", ""), ("End", "end", "")),
+            _timeline_controls,
         ),
         ChartDefinition(
             "network",
@@ -188,6 +237,7 @@ CHARTS = {
                 *(("From", "fromName", "from"), ("From role", "fromRole", "")),
                 *(("To", "toName", "to"), ("To role", "toRole", ""), ("Projects", "projects", "")),
             ),
+            _network_controls,
         ),
         ChartDefinition(
             "flows",
@@ -201,6 +251,7 @@ CHARTS = {
                 *(("Funders", "funders", ""), ("Implementers", "implementers", "")),
                 *(("Countries", "countries", ""), ("Projects", "projects", "")),
             ),
+            _flow_controls,
         ),
         ChartDefinition(
             "years",
@@ -305,7 +356,6 @@ def chart(name: str) -> Response | str:
     definition = CHARTS.get(stem)
     if definition is None or suffix not in ("", "svg", "csv"):
         raise NotFound(f"There is no chart {name!r}")
-    summary = _summary()
     text = chart_query(queries.load_query(definition.query), serving().release, evidence_level())
     if suffix == "csv":
         return csv_response(text)
@@ -314,9 +364,9 @@ def chart(name: str) -> Response | str:
     if suffix == "svg":
         return image(definition, drawn)
     return render_template(
-        "chart.html", definition=definition, chart=drawn, query=text, rows=rows, summary=summary,
+        "chart.html", definition=definition, chart=drawn, query=text, rows=rows, summary=_summary(),
         query_url=url_for("sparql.sparql", query=text), evidence=evidence_switch(all_links(), "link"),
-        url_with=_url_with, **_controls(drawn, rows),
+        url_with=_url_with, **definition.controls(drawn, rows),
     )  # fmt: skip
 
 
@@ -325,47 +375,3 @@ def _url_with(suffix: str = "", **changes: str | int) -> str:
     kept = {name: value for name, value in request.args.items() if name not in ("page", *changes)}
     chosen: dict[str, Any] = {name: value for name, value in (kept | changes).items() if value}
     return url_for("explore.chart", name=f"{(request.view_args or {})['name']}{suffix}", **chosen)
-
-
-def _controls(chart: charts.Chart, rows: Rows) -> dict[str, Any]:
-    """Return what the template needs for the controls of a kind of chart."""
-    names, kind = load_gazetteer(), chart.kind
-    if kind == "sankey":
-        flows = [
-            [charts.Bar(str(one["title"]), "", int(str(one["count"]))) for one in chart.lines if one["column"] == place]
-            for place in (0, 1)
-        ]
-        titles = ("From funders to implementers", "From implementers to countries")
-        return {
-            "lists": [
-                (title, sorted(each, key=lambda bar: (charts.OTHER in bar.label.split(" → "), -bar.value)))
-                for title, each in zip(titles, flows, strict=True)
-            ]
-        }
-    if kind == "map":
-        return {"presets": [names.entries[kind][key] for kind, key in _PRESETS], "place": _place()}
-    if kind == "matrix":
-        groups = (entry for entry in names.entries["group"].values() if names.countries_in(entry))
-        return {
-            "places": [
-                sorted(each, key=lambda entry: entry.name) for each in (names.entries["region"].values(), groups)
-            ],
-            "place": _place(),
-        }
-    if kind != "timeline":
-        return {}
-    period = _period()
-    found = _within(rows, period)
-    starts = Counter(int(row["start"][:4]) for row in rows if row["start"])
-    first = max(min(starts, default=0), max(starts, default=0) - _MAX_OVERVIEW_YEARS)
-    years = range(first, max(starts, default=-1) + 1)
-    return {
-        "period": period,
-        "found": len(found),
-        "pages": -(-len(found) // _MAX_SPANS),
-        "page": _page_number(),
-        "page_url": lambda number: _url_with(page=number),
-        "undated": [row for row in rows if not row["start"]],
-        "max_undated": _MAX_UNDATED,
-        "overview": charts.columns([charts.Bar(str(year), "", starts[year]) for year in years], height=64),
-    }

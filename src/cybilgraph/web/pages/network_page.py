@@ -9,7 +9,6 @@ from urllib.parse import unquote
 from flask import Blueprint, Response, render_template, request, url_for
 from werkzeug.exceptions import NotFound
 
-from cybilgraph.errors import FileDamaged
 from cybilgraph.model.vocabulary import thing_iri
 from cybilgraph.release.search import SearchQuery
 from cybilgraph.web.api.current_request import search_index, table_response
@@ -23,7 +22,6 @@ from cybilgraph.web.pages.resource_view import shorten_title
 blueprint = Blueprint("network", __name__)
 
 _MAX_NODES, _MAX_NEIGHBOURS, _MAX_EXPANDED = 150, 30, 10
-_MAX_SUGGESTIONS = 300
 #: The roles of neighbours with the titles of their filter, in the order of the columns of the chart.
 _ROLES = {"funder": "Funders", "implementer": "Implementers", "country": "Countries"}
 #: The columns of page-network.
@@ -177,19 +175,10 @@ def page(name: str) -> Response | str:
         return explore.image(definition, drawn)
     text = render_template(
         "network.html", definition=definition, network=network, chart=drawn, roles=_ROLES,
-        arguments=request.query_string.decode(), evidence=evidence_switch(all_links(), "link"),
+        arguments=request.query_string.decode(), organisations=explore.organisation_names(),
+        evidence=evidence_switch(all_links(), "link"),
     )  # fmt: skip
     return Response(text, headers={"Content-Security-Policy": SCRIPT_POLICY})
-
-
-@blueprint.app_template_global("organisation_names")
-def _organisation_names() -> list[str]:
-    """Return the names of the organisations with the most projects."""
-    try:
-        facets = search_index().summarise(SearchQuery(level=evidence_level())).facets
-    except FileDamaged:  # the overview does not need the search index
-        return []
-    return [shorten_title(value.label) for value in facets.get("actor", ())[:_MAX_SUGGESTIONS]]
 
 
 def _find(name: str) -> Node:

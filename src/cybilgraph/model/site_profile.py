@@ -200,12 +200,12 @@ def _problem(row: Field[Any], value: object) -> tuple[str, str] | None:
     if form is None:
         return None if isinstance(value, bool) else ("true or false", "Write true or false, without quotes.")
     if isinstance(row.default, tuple):
-        wrong = not isinstance(value, list) or not value or any(_problem_of(form, one) for one in value)
+        wrong = not isinstance(value, list) or not value or any(_is_wrong(form, one) for one in value)
         return (f"a list, each {form.what}", f'Write a list in brackets: ["{form.example}"].') if wrong else None
-    return (form.what, f'Write it like this: "{form.example}".') if _problem_of(form, value) else None
+    return (form.what, f'Write it like this: "{form.example}".') if _is_wrong(form, value) else None
 
 
-def _problem_of(form: _Form, value: object) -> bool:
+def _is_wrong(form: _Form, value: object) -> bool:
     return not isinstance(value, str) or not form.match(value)
 
 

@@ -377,6 +377,8 @@ def _meaning(option: click.Option) -> str:
 
 
 def _default(option: click.Option) -> str:
+    if isinstance(option.show_default, str):
+        return option.show_default
     match option.to_info_dict()["default"]:
         case bool(value):
             return ("on" if value else "off") if option.secondary_opts else ""

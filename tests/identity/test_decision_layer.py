@@ -95,8 +95,7 @@ def test_changed_sentence_is_reported_and_flips_nothing(tmp_path: Path, verdict:
     claim = found.claims().get(("funder", "government-of-canada"))
     assert (claim and claim.basis) == basis
     assert found.rules == ["decision-review"]
-    what = "funder government-of-canada" if verdict is Verdict.YES else "funder"
-    assert f"since Ana decided on {what} (20" in found.findings[0].message
+    assert "since Ana decided on funder government-of-canada (20" in found.findings[0].message, "a listed name"
     assert (found.findings[0].file, found.findings[0].line, found.findings[0].record) == ("ana.csv", 2, KEY)
 
 

@@ -93,6 +93,18 @@ def test_corrected_date_needs_no_sentence(tmp_path: Path) -> None:
     assert not [each for each in report.findings if each.rule.endswith("#dating-evidence")]
 
 
+def test_confirmed_claim_of_an_earlier_capture_settles_what_the_newest_lacks(tmp_path: Path) -> None:
+    without = PAGE.replace("Implementors\n\nCTO\n", "")
+    (tmp_path / "1.txt").write_text(f"{without}It was delivered by the Council of Europe.\nUpdated: 2019-01-01\n")
+    (tmp_path / "2.txt").write_text(f"{without}Updated: 2020-01-01\n")
+    pages = sorted(tmp_path.glob("*.txt"))
+    before = rules(pipeline.check(*pages).findings)
+    append_decisions(tmp_path / "decisions", [one("implementer", "coe", Verdict.YES)])
+    after = rules(pipeline.check(*pages, decisions=tmp_path / "decisions").findings)
+    assert before - after == {(KEY, "has-implementer")}
+    assert after <= before
+
+
 def test_findings_across_records_see_decisions(tmp_path: Path) -> None:
     """Two projects get the same title and dates by a decision, and two with the same ones get different titles."""
     (tmp_path / "c.txt").write_text(PAGE.replace(KEY, "G0022"))

@@ -189,7 +189,7 @@ def test_claims_are_decided_in_a_workbook(first: Release, tmp_path: Path) -> Non
     for made in in_force(folder):
         one = queue[made.record, made.value]
         assert (made.sentence, made.basis) == ("\n".join(one.claim.sentences), one.claim.basis)
-    assert import_sheet(book, folder, "Ana") == (0, 3)
+    assert import_sheet(first, book, folder, "Ana") == (0, 3)
 
 
 def test_wrong_cells_of_a_workbook_are_named(first: Release, tmp_path: Path) -> None:
@@ -204,12 +204,13 @@ def test_wrong_cells_of_a_workbook_are_named(first: Release, tmp_path: Path) -> 
         ["G0020", "", "funder", "coe", "instead"],
         ["G0020", "", "colour", "coe", "no"],
         ["G0020", "", "country", "", "no"],
+        ["G9999", "", "funder", "coe", "yes"],
         ["G0020", "", "funder", "coe", "instead", "partner"],
     ):
         sheet.worksheets[0].append(row)
     sheet.save(book)
     with pytest.raises(SourceError) as raised:
-        import_sheet(book, folder, "Ana")
+        import_sheet(first, book, folder, "Ana")
     assert [line.strip().partition(";")[0] for line in raised.value.what.splitlines()[1:]] == [
         "E2 (verdict): 'perhaps' is not a verdict",
         "A3 (record): empty",
@@ -218,15 +219,16 @@ def test_wrong_cells_of_a_workbook_are_named(first: Release, tmp_path: Path) -> 
         "E6 (verdict): instead needs the correct role in new_field or the correct name in new_value",
         "C7 (field): 'colour' is not a role or kind of link, such as " + ", ".join(ROLES) + " or country",
         "D8 (value): there is no country ''",
+        "A9 (record): the release has no project 'G9999'",
     ]
     assert "; did you mean " in raised.value.what
     assert in_force(folder) == [], "all or none"
     (table := tmp_path / "claims.csv").write_text("record,field,value,verdict\n\nG0020,funder,coe,maybe\n")
     with pytest.raises(SourceError, match=r"line 3 \(verdict\): 'maybe'"):
-        import_sheet(table, folder, "Ana")
+        import_sheet(first, table, folder, "Ana")
     table.write_text("record,field,value\nG0020,funder,coe\n")
     with pytest.raises(SourceError, match="no column verdict"):
-        import_sheet(table, folder, "Ana")
+        import_sheet(first, table, folder, "Ana")
 
 
 def test_same_role_again_confirms_the_claim(first: Release, tmp_path: Path) -> None:
@@ -237,7 +239,7 @@ def test_same_role_again_confirms_the_claim(first: Release, tmp_path: Path) -> N
     (sheet := tmp_path / "claims.csv").write_text(
         f"record,field,value,verdict,new_field\n{one.record},{role},{one.subject},instead,{role}\n"
     )
-    assert import_sheet(sheet, tmp_path / "decisions", "Ana") == (1, 0)
+    assert import_sheet(first, sheet, tmp_path / "decisions", "Ana") == (1, 0)
     assert [(made.verdict, made.new_field) for made in in_force(tmp_path / "decisions")] == [(Verdict.YES, "")]
 
 

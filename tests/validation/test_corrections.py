@@ -104,6 +104,7 @@ def test_cell_with_a_placeholder_is_not_called_empty() -> None:
     assert "themes" in lines
     assert "themes: empty" not in lines
     assert "→ Fill in the column “themes”." not in lines
+    assert "→ Replace the text in the column “themes” with the missing value." in lines
 
 
 ADDRESSES = {

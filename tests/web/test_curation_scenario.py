@@ -11,7 +11,7 @@ import openpyxl
 import pytest
 from lxml import html
 
-from cybilgraph.identity.decision_layer import kind_of
+from cybilgraph.identity.decisions import kind_of
 from cybilgraph.model.vocabulary import BASE, CYB, thing_iri
 from cybilgraph.pipeline.review_queue import OpenClaim, open_claims
 from cybilgraph.release import Releases

@@ -80,11 +80,11 @@ def review(
 
     if not who and not export:
         raise click.UsageError("--who is required: your name, which is published with your decisions")
+    release = Releases(folder).current()
     if sheet:
-        added, known = review_queue.import_sheet(sheet, decisions, who)
+        added, known = review_queue.import_sheet(release, sheet, decisions, who)
         click.echo(f"{added:,} decisions added; {known:,} were already known.")
         return
-    release = Releases(folder).current()
     if names:
         actors = review_queue.unlisted_actors(release, decisions, limit)
         _Session(decisions, actors, _ask_name, _name_choices(who), _NAME_KEYS).run()
@@ -194,8 +194,7 @@ def _read_key() -> str:
 
 
 def _claim_choices(who: str) -> dict[str, _Choice[OpenClaim]]:
-    from cybilgraph.identity.decision_layer import kind_of
-    from cybilgraph.identity.decisions import Verdict
+    from cybilgraph.identity.decisions import Verdict, kind_of
     from cybilgraph.pipeline.review_queue import ROLES
 
     def other_role(one: OpenClaim) -> Decision | None:

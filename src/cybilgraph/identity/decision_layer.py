@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from dataclasses import field as attribute
 from urllib.parse import unquote
 
-from cybilgraph.identity.decisions import SAME, UNNAMED, Decision, Verdict, checksum, is_link
+from cybilgraph.identity.decisions import SAME, UNNAMED, Decision, Verdict, checksum, is_link, is_listed, kind_of
 from cybilgraph.model.fields import BY_NAME, DATE_FORMS, FIELDS, FieldKind
 from cybilgraph.model.findings import Finding
 from cybilgraph.model.gazetteer import load_gazetteer, slug
@@ -133,12 +133,6 @@ def find_resource(kind: str, text: str) -> Named | None:
     if entry := entry or (find_actor(text) if kind == "actor" else names.find(kind, text)):
         return Named(kind, entry.key, Text(entry.name), names.get(kind, entry.key) is not None)
     return None
-
-
-def kind_of(name: str) -> str:
-    """Return the kind of resource that a field or role links to."""
-    kind = BY_NAME[name].kind if name in BY_NAME else FieldKind.ACTORS
-    return {FieldKind.ACTORS: "actor", FieldKind.PROJECTS: "project"}.get(kind, name)
 
 
 def _find(name: str, text: str, verdict: Verdict = Verdict.YES) -> Named:
@@ -282,7 +276,7 @@ class Withheld:
             self._fields.add(name)
             return
         self._claims.add((name, key))
-        if not _is_listed(kind_of(name), key):
+        if not is_listed(kind_of(name), key):
             self.unlisted.add(thing_iri(kind_of(name), key))
             self.texts |= {key, key.replace("-", " ")}
 
@@ -309,12 +303,6 @@ class Withheld:
     def _note_texts(self, lines: Iterable[str]) -> None:
         literals = (line.split(" ", 2) for line in lines if line.endswith(" .") and "/evidence/" not in line)
         self.texts.update(term_text(term.removesuffix(" .")) for _, _, term in literals if term.startswith('"'))
-
-
-def _is_listed(kind: str, key: str) -> bool:
-    """Return whether the key of a resource is from the reference data and not made from a printed name."""
-    names = load_gazetteer()
-    return kind != "project" and (names.get(kind, key) is not None or (kind == "actor" and key in names.governments))
 
 
 def claim_lines(lines: Iterable[str], project: str, name: str, key: str) -> list[str]:
@@ -422,7 +410,7 @@ class _Application:
                         line.replace(f"<{node}/", f"<{new}/").replace(f"<{node}>", f"<{new}>") for line in quotes
                     )
                 self._confirm(one, field, new_key)
-        is_published = one.verdict is Verdict.YES or _is_listed(kind_of(one.field), key)
+        is_published = one.verdict is Verdict.YES or is_listed(kind_of(one.field), key)
         term = BY_NAME[one.field].term if one.field in BY_NAME else CYB.involved
         self._describe(one, term, target if is_published else "")
         now = set(claim.sentences) if claim else set()

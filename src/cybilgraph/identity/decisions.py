@@ -125,8 +125,9 @@ class Decision:
 
     @property
     def published_value(self) -> str:
-        """The value as findings may repeat it: empty if it was rejected or replaced, because it may name a person."""
-        return self.value if self.verdict is Verdict.YES else ""
+        """The value as findings may repeat it: empty if it was rejected or replaced and may name a person."""
+        may_name_person = not is_link(self.field) or not is_listed(kind_of(self.field), self.value)
+        return "" if may_name_person and self.verdict is not Verdict.YES else self.value
 
     @property
     def sentences(self) -> list[str]:
@@ -161,6 +162,18 @@ def is_link(name: str) -> bool:
     """Return whether a field links to resources, each with a claim of its own."""
     row = BY_NAME.get(name)
     return row.kind in LINK_KINDS if row else load_gazetteer().get("role", name) is not None
+
+
+def kind_of(name: str) -> str:
+    """Return the kind of resource that a field or role links to."""
+    kind = BY_NAME[name].kind if name in BY_NAME else FieldKind.ACTORS
+    return {FieldKind.ACTORS: "actor", FieldKind.PROJECTS: "project"}.get(kind, name)
+
+
+def is_listed(kind: str, key: str) -> bool:
+    """Return whether the key of a resource is from the reference data and not made from a printed name."""
+    names = load_gazetteer()
+    return kind != "project" and (names.get(kind, key) is not None or (kind == "actor" and key in names.governments))
 
 
 def checksum(text: str) -> str:

@@ -402,7 +402,7 @@ def build(
     ):
         if lost := decided.lost_rejections:
             raise DecisionError(
-                f"{decisions}: {len(lost)} broken lines may reject what the release would publish",
+                f"{decisions}: broken lines ({len(lost)}) may reject what the release would publish",
                 f"{_first_reasons(Report(findings=lost))}\n  Correct them. To see all: "
                 f"cybilgraph check SOURCE --decisions {decisions}",
             )

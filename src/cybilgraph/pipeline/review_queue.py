@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import count, groupby
 from operator import itemgetter
@@ -16,7 +16,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from cybilgraph.errors import SourceError
-from cybilgraph.identity.decision_layer import Claim, find_resource, kind_of, read_claims, subject_value
+from cybilgraph.identity.decision_layer import Claim, find_resource, read_claims, subject_value
 from cybilgraph.identity.decisions import (
     ACTOR,
     COLUMNS,
@@ -26,6 +26,7 @@ from cybilgraph.identity.decisions import (
     append_decisions,
     deciding,
     is_link,
+    kind_of,
 )
 from cybilgraph.model.fields import BY_NAME, Field, FieldKind
 from cybilgraph.model.gazetteer import closest_match, load_gazetteer
@@ -289,8 +290,10 @@ def sheet_rows(claims: Iterable[OpenClaim]) -> Iterator[list[str]]:
         yield [one.record, one.title, claim.field, one.subject, one.name, *known, "", "", "", ""]
 
 
-def import_sheet(path: Path, folder: Path, who: str) -> tuple[int, int]:
-    """Add the decisions filled in on a sheet (XLSX or CSV); return how many were added, and how many existed.
+def import_sheet(release: Release, path: Path, folder: Path, who: str) -> tuple[int, int]:
+    """Add the decisions filled in on a sheet (XLSX or CSV) about projects of a release.
+
+    Return how many were added, and how many existed.
 
     Raises SourceError if the file is not such a sheet or a cell is wrong, DecisionError.
     """
@@ -303,7 +306,8 @@ def import_sheet(path: Path, folder: Path, who: str) -> tuple[int, int]:
         )
     given = [(row.line, dict(zip(header, map(str.strip, row.cells), strict=False))) for row in rows]
     given = [(line, cells) for line, cells in given if cells.get("verdict")]
-    wrong = [(line, header.index(name), reason) for line, cells in given for name, reason in _problems(cells)]
+    records = {key for key, _, _ in _projects(release)}
+    wrong = [(line, header.index(name), reason) for line, cells in given for name, reason in _problems(cells, records)]
     if wrong:
         is_workbook = path.suffix.casefold() == ".xlsx"
         lines = [
@@ -330,11 +334,13 @@ def import_sheet(path: Path, folder: Path, who: str) -> tuple[int, int]:
     return len(added), known
 
 
-def _problems(cells: dict[str, str]) -> Iterator[tuple[str, str]]:
-    """Yield the column and the reason of each wrong cell in a row of claims."""
+def _problems(cells: dict[str, str], records: Container[str]) -> Iterator[tuple[str, str]]:
+    """Yield the column and the reason of each wrong cell in a row of claims, which must be about these records."""
     field, new_field = cells["field"], cells.get("new_field", "")
     if not cells["record"]:
         yield "record", "empty; it must contain the key of the project"
+    elif cells["record"] not in records:
+        yield "record", f"the release has no project {cells['record'][:40]!r}"
     for column, name in (("field", field), ("new_field", new_field)):
         if not is_link(name) and (name or column == "field"):
             yield column, f"{name[:40]!r} is not a role or kind of link, such as {', '.join(ROLES)} or country"

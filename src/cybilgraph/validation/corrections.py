@@ -66,7 +66,7 @@ def _fill_in(found: Finding, record: Record, column: Column) -> Finding:
     place, advice = (found.line, found.column), "fill-in"
     beside = [one for one in record.findings if (one.line, one.column) == place and one.text]
     if any(f"{RULES}{advice}" not in catalogue()[one.rule.removeprefix(RULES)].supersedes for one in beside):
-        return found
+        advice = "replace-text"
     return replace(found, advice=advice, values=(*found.values, ("column", column.name)))
 
 

@@ -148,12 +148,23 @@ def _revalidate(changes: Iterable[DecidedChange], groups: CrossRecordGroups, rep
                 {_with_key(line, change.key, key) for line in added - common} if is_newest else set(),
             )
         known, still = ({_statement(one): one for one in each.findings} for each in (former, present))
+        # The decided record may have a value from one capture that another, checked by itself, lacks.
+        terms = _decided_terms(change)
+        filled = {rule.iri for rule in catalogue().values() if not terms.isdisjoint(rule.requires)}
+        filled -= {found.rule for found in present.findings}
         for _, key in change.captures:
             settled |= {(key, *(_with_key(text, change.key, key) for text in one)) for one in known.keys() - still}
+            settled |= {(key, rule) for rule in filled}
         caused += [found for statement, found in still.items() if statement not in known]
     if settled:
-        report.keep(lambda found: (found.record, *_statement(found)) not in settled)
+        report.keep(lambda found: settled.isdisjoint([(found.record, *_statement(found)), (found.record, found.rule)]))
     report.extend(caused)
+
+
+def _decided_terms(change: DecidedChange) -> set[str]:
+    """Return the properties that the decisions on a project are about."""
+    decision = re.compile(rf"<{re.escape(record_iri(change.key))}/decision/[^>]*> <{RDF.predicate}> <([^>]*)> \.")
+    return {found[1] for line in change.after if (found := decision.fullmatch(line))}
 
 
 def _place(change: DecidedChange) -> Record:

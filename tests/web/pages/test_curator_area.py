@@ -230,7 +230,9 @@ def test_own_decisions_can_be_undone(ana: Curator, bea: Curator, site: Site) -> 
     decision = made(site.decisions)[-1].id
     assert decision in page
     count = len(made(site.decisions))
-    assert bea.post("/curate/undo", decision=decision).status == 303
+    refused = bea.post("/curate/undo", decision=decision)
+    assert refused.status == 409
+    assert "another curator’s" in refused.body.decode()
     assert len(made(site.decisions)) == count, "only its curator withdraws a decision"
     reply = ana.post("/curate/undo", decision=decision, claim=claim)
     assert reply.headers["location"] == f"/curate/claims?claim={claim}"

@@ -16,8 +16,7 @@ from werkzeug.exceptions import Forbidden, NotFound
 from werkzeug.wrappers import Response
 
 from cybilgraph.errors import CybilgraphError, SuggestionError
-from cybilgraph.identity.decision_layer import kind_of
-from cybilgraph.identity.decisions import Decision, Verdict, checksum, describe_decision
+from cybilgraph.identity.decisions import Decision, Verdict, checksum, describe_decision, kind_of
 from cybilgraph.model.findings import SEVERITIES
 from cybilgraph.pipeline.review_queue import ROLES, OpenClaim, name_span
 from cybilgraph.web.api.current_request import live, short_form, site
@@ -146,10 +145,15 @@ def inbox() -> Response:
 @blueprint.get("/history")
 def history() -> Response:
     """List all decisions, newest first."""
+    return _history()
+
+
+def _history(notice: str = "", status: HTTPStatus = HTTPStatus.OK) -> Response:
     given = request.args.get("page", "")
     page = min(max(int(given), 1), _MAX_PAGE) if given.isascii() and given.isdigit() and len(given) < 6 else 1
     decisions, total = _desk().history((page - 1) * _PAGE_ROWS, _PAGE_ROWS)
-    return _page("curate-history.html", decisions=decisions, page=page, pages=min(-(-total // _PAGE_ROWS), _MAX_PAGE))
+    pages = min(-(-total // _PAGE_ROWS), _MAX_PAGE)
+    return _page("curate-history.html", status, decisions=decisions, page=page, pages=pages, notice=notice)
 
 
 @blueprint.post("/undo")
@@ -158,11 +162,16 @@ def undo() -> Response:
     given = short_form().get("decision", "")
     undone = _desk().undo(given, _session().name)
     _session().decided = [(claim, one) for claim, one in _session().decided if one.id != given]
-    if not (claim := short_form().get("claim")):
-        return redirect(url_for("curation.history"), HTTPStatus.SEE_OTHER)
+    claim = short_form().get("claim")
     if not undone:
-        return _claims(notice="This decision has already been withdrawn.", status=HTTPStatus.CONFLICT)
-    return redirect(url_for("curation.claims", claim=claim), HTTPStatus.SEE_OTHER)
+        show = _claims if claim else _history
+        return show(
+            notice="Nothing was withdrawn: this decision is another curator’s, or has already been withdrawn.",
+            status=HTTPStatus.CONFLICT,
+        )
+    return redirect(
+        url_for("curation.claims", claim=claim) if claim else url_for("curation.history"), HTTPStatus.SEE_OTHER
+    )
 
 
 # ---- claims ------------------------------------------------------------------------------------

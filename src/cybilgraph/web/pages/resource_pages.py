@@ -14,7 +14,8 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
 from cybilgraph.errors import FileDamaged, FormatMismatch, ThingGone
-from cybilgraph.identity.decision_layer import kind_of, subject_value
+from cybilgraph.identity.decision_layer import subject_value
+from cybilgraph.identity.decisions import kind_of
 from cybilgraph.model.formats import GRAPH_FORMATS, Format
 from cybilgraph.model.gazetteer import PLACES, load_gazetteer
 from cybilgraph.model.record import EvidenceLevel

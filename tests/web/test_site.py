@@ -74,6 +74,7 @@ def test_every_iri_resolves_to_statements_about_it(server: str, release: Release
     assert not found
 
 
+@pytest.mark.timeout(900)  # some thousand pages
 def test_no_link_is_broken(server: str, pages: dict[str, Page]) -> None:
     known = dict(pages)
     for path in KINDS:

@@ -38,7 +38,7 @@ _SMALL_GRAPH_BYTES = 4_000_000
 #: The queries of the home page, the charts and the list of outcomes.
 _PAGE_QUERIES = (
     *("example-projects-per-country", "page-outcomes"),
-    *("page-coverage", "page-timeline", "page-network", "example-active-projects-per-year"),
+    *("page-coverage", "page-timeline", "page-network", "page-flows", "example-active-projects-per-year"),
 )
 _RECENT_YEARS = 15
 _TABLE = (BY_NAME["csv"],)

@@ -35,10 +35,10 @@ from cybilgraph.web.server.answer_cache import AnswerCache, CacheKey
 
 #: Compressed graphs up to this size load into memory in about a second.
 _SMALL_GRAPH_BYTES = 4_000_000
-#: The queries of the home page, the charts and the list of outcomes.
+#: The queries of the home page, the slow charts and the list of outcomes.
 _PAGE_QUERIES = (
     *("example-projects-per-country", "page-outcomes"),
-    *("page-coverage", "page-timeline", "page-network", "page-flows", "example-active-projects-per-year"),
+    *("page-coverage", "page-timeline", "page-network", "page-flows"),
 )
 _RECENT_YEARS = 15
 _TABLE = (BY_NAME["csv"],)

@@ -317,7 +317,7 @@ def test_only_the_url_of_a_host_is_accepted(url: str) -> None:
     for kind in ("nginx", "caddy", "w3id"):
         refused = run("deploy", kind, url)
         assert refused.returncode == 2
-        assert b"must be https:// and a host" in refused.stderr
+        assert b"must consist of https:// and a host" in refused.stderr
 
 
 @pytest.mark.slow

@@ -123,7 +123,7 @@ def test_claim_that_another_curator_decides_meanwhile_is_skipped(tmp_path: Path)
     append_decisions(site.decisions, [one.decide("Bea", Verdict.NO), two.decide("Bea", Verdict.NO)])
     terminal.press("y")
     assert terminal.ask()
-    assert "Not stored. Bea has decided on this meanwhile" in terminal.shown
+    assert "Not stored. Bea has decided on this in the meantime" in terminal.shown
     assert terminal.shown.count("Bea has decided") == 2, "the second claim is not asked about"
     terminal.press("n")
     assert terminal.ask()
@@ -184,7 +184,7 @@ def test_claims_are_decided_in_a_workbook(first: Release, tmp_path: Path) -> Non
         sheet.worksheets[0].cell(row, header.index("verdict") + 1).value = verdict
     sheet.worksheets[0].cell(4, header.index("new_field") + 1).value = "partner"
     sheet.save(book)
-    assert "3 decisions added; 0 were already known" in review(first, folder, "", "--import", str(book))
+    assert "3 decisions added; 0 had been added before" in review(first, folder, "", "--import", str(book))
     queue = {(one.record, one.subject): one for one in open_claims(first, tmp_path / "none", 5, 0)}
     for made in in_force(folder):
         one = queue[made.record, made.value]

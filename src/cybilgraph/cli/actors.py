@@ -10,7 +10,7 @@ from cybilgraph.cli.common import ANY_FOLDER, CommandGroup, print_safely
 
 _INTO = click.option(
     "--reference", "folder", type=ANY_FOLDER, required=True, metavar="DIR",
-    help="Folder of your own reference data, whose actors.csv gets the row.",
+    help="Folder of your own reference data; the row goes into its actors.csv.",
 )  # fmt: skip
 
 

@@ -115,7 +115,7 @@ def _known_kind(_context: click.Context, _: click.Parameter, kind: str) -> str:
     help="Check any RDF against these shapes instead of ours. May be repeated.",
 )
 @click.option("--graph", is_flag=True, help="Check RDF directly against our shapes, without reading it as records.")
-@click.option("--inferred", is_flag=True, help="Also list, as information, what was inferred from the text.")
+@click.option("--inferred", is_flag=True, help="Also list what was inferred from the text, as info findings.")
 @click.option("--fix", is_flag=True, help="Apply the safe fixes to the files, and show the changes.")
 @click.option(
     "--proposals", is_flag=True, help="With --fix or --diff: also apply each “Did you mean …?”. Review the changes."
@@ -179,9 +179,7 @@ def check(
     if is_direct and (fix or diff):
         raise CliError("Only records can be fixed\n  Omit --fix and --diff when you use --shapes or --graph.")
     if proposals and not (fix or diff):
-        raise CliError(
-            "--proposals only changes what is applied\n  Use it with --fix, or with --diff to see the changes."
-        )
+        raise CliError("--proposals has no effect on its own\n  Use it with --fix, or with --diff to see the changes.")
     if name == "xlsx" and (is_direct or diff or not _is_one_workbook(sources)):
         raise CliError(
             "-f xlsx marks the cells of one workbook\n  Give one .xlsx file, without --shapes, --graph and --diff."

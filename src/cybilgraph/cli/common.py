@@ -97,7 +97,7 @@ class _DayType(click.DateTime):
 
 
 AS_OF = click.option(
-    "--as-of", type=_DayType(["%Y-%m-%d"]), metavar="DAY", help="Check as if today were DAY, for example 2024-01-31."
+    "--as-of", type=_DayType(["%Y-%m-%d"]), metavar="DAY", help="Use DAY as today's date, for example 2024-01-31."
 )
 
 
@@ -193,7 +193,7 @@ def contact_option(command: Callable[..., Any]) -> Callable[..., Any]:
         metavar="URL|EMAIL",
         callback=contact_address,
         show_default=f"that of --site, or {DEFAULT_CONTACT}",
-        help="How the operators of the sites can reach you; part of User-Agent.",
+        help="How the operators of the sites can reach you; sent in the User-Agent header.",
     )(command)
 
 

@@ -63,7 +63,7 @@ def _update_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options that say what an update collects and builds."""
     for option in (
         click.option("--report-to", metavar="EMAIL", default="root", show_default=True, callback=_plain_word,
-                     help="Who gets a message if an update fails."),
+                     help="Address or local user to notify if an update fails."),
         contact_option,
         SITE,
         click.option("--records", type=click.Path(path_type=Path), multiple=True, metavar="SOURCE",
@@ -180,7 +180,7 @@ def _quoted(path: Path | str) -> str:
 def _site_host(_: click.Context, __: click.Parameter, url: str) -> str:
     """Return the host of a site's public URL, or reject one with a path, a port or without TLS."""
     if not (match := re.fullmatch(r"https://((?=.{1,253}/?\Z)(?:[A-Za-z0-9-]+\.)+[A-Za-z0-9-]+)/?", url)):
-        raise click.BadParameter(f"{url!r} must be https:// and a host. Example: https://data.example.org")
+        raise click.BadParameter(f"{url!r} must consist of https:// and a host. Example: https://data.example.org")
     return match[1].lower()
 
 

@@ -168,7 +168,7 @@ def harvest(
 @click.option("--max-pages", type=click.IntRange(1), default=20_000, show_default=True, help="Maximum pages per host.")
 @click.option(
     "--timeout", type=click.FloatRange(0.1), default=30.0, show_default=True,
-    help="Maximum seconds without data. A whole page may take four times as long, at any speed; a slower one counts as "
+    help="Maximum seconds without data. A whole page may take at most four times as long; a slower one counts as "
     "failed, so that it cannot hold up the run.",
 )  # fmt: skip
 @click.option("--attempts", type=click.IntRange(1), default=4, show_default=True, help="Maximum attempts per page.")

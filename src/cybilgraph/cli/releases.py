@@ -223,7 +223,7 @@ def forget(folder: Path, who: str, queue: Path | None, decisions: Path | None) -
     if changed:
         click.echo(f"{changed:,} decisions were changed. Earlier versions in git still contain the contact.")
     for place in needed:
-        advice = "to keep the name out of releases. Delete the line when no record contains the name any longer"
+        advice = "to keep the name out of releases. Delete the line once no record contains the name any more"
         click.echo(f"{place} still names the contact, {advice}.", err=True)
     unsearched = [] if queue else ["suggested edits (give --suggestions DIR)"]
     unsearched += ["record files", "server logs", "backups", "copies that others have downloaded"]

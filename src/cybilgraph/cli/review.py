@@ -38,7 +38,7 @@ _MAX_KNOWN = 6
 @click.option(
     "--limit", type=click.IntRange(1, 10_000), default=200, show_default=True, help="Maximum number of questions."
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed for the tenth of claims chosen at random.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Random seed for choosing one claim in ten.")
 @click.option("--names", is_flag=True, help="Ask about organisations that are not in the reference data.")
 @click.option(
     "--export",
@@ -83,7 +83,7 @@ def review(
     release = Releases(folder).current()
     if sheet:
         added, known = review_queue.import_sheet(release, sheet, decisions, who)
-        click.echo(f"{added:,} decisions added; {known:,} were already known.")
+        click.echo(f"{added:,} decisions added; {known:,} had been added before.")
         return
     if names:
         actors = review_queue.unlisted_actors(release, decisions, limit)
@@ -164,7 +164,7 @@ class _Session(Generic[_One]):
     def _skip(self, earlier: Decision, note: str = "") -> None:
         """Remove a question on which another curator has decided meanwhile."""
         del self._questions[len(self._decided)]
-        self._console.print(f"\n{note}{escape_controls(earlier.who)} has decided on this meanwhile:")
+        self._console.print(f"\n{note}{escape_controls(earlier.who)} has decided on this in the meantime:")
         self._console.print(_described(earlier))
 
     def _undo(self) -> None:
@@ -246,7 +246,7 @@ def _ask_resource(kind: str, default: str = "", what: str = "") -> str:
             note = "" if found.known else ": not in the reference data"
             click.echo(escape_controls(f"→ {found.printed.text} ({found.key}){note}"))
             return subject_value(kind, found.key, found.printed.text)
-        click.echo(f"There is no {kind} with this name. Leave it empty to cancel.")
+        click.echo(f"There is no {kind} with this name. Try again, or leave it empty.")
     return ""
 
 

@@ -130,7 +130,7 @@ def serve(folder: Path, **values: Any) -> None:
             raise click.BadParameter(f"{address!r} is not an absolute URL", param_hint=name)
     if values["public_url"] and not _ORIGIN.fullmatch(values["public_url"]):
         raise click.BadParameter(
-            f"{values['public_url']!r} must be a scheme and a host, without a path. Example: https://data.example.org",
+            f"{values['public_url']!r} must consist of a scheme and a host, without a path. Example: https://data.example.org",
             param_hint="--public-url",
         )
     for proxy in values["trusted_proxy"]:

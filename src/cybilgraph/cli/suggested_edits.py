@@ -102,7 +102,7 @@ def show_suggestion(folder: Path, name: str, records: Path, decisions: Path | No
 def accept(
     folder: Path, name: str, records: Path, decisions: Path, who: str, fields: tuple[str, ...], force: bool
 ) -> None:
-    """Accept a suggestion as decisions.
+    """Accept a suggestion, and store it as decisions.
 
     Adds a decision for each field that the suggestion changes, or only for those given with --field. Builds with these
     decisions apply them.

@@ -92,4 +92,4 @@ def test_malformed_host_is_rejected_without_echo(portal: str, public: str, host:
 def test_invalid_public_url_is_rejected(releases: Path, address: str) -> None:
     refused = run("serve", releases, "--public-url", address)
     assert refused.returncode == 2
-    assert b"must be a scheme and a host, without a path. Example: https://data.example.org" in refused.stderr
+    assert b"must consist of a scheme and a host, without a path. Example: https://data.example.org" in refused.stderr

@@ -311,4 +311,4 @@ def test_archive_of_a_thousand_pages_yields_exactly_the_projects(tmp_path: Path)
     records = list(read_derived_records([Input("a.warc.gz", tmp_path / "a.warc.gz")], 1, report))
     assert {record.key for record in records} == {f"project-{n:03}" for n in range(1_000) if n % 10 >= 3}
     [other] = [found for found in report.findings if found.rule.endswith("#other-pages")]
-    assert "in this web archive: 700. Others" in other.message
+    assert "in this web archive: 700. Other captures" in other.message

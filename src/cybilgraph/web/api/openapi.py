@@ -225,7 +225,11 @@ OPERATIONS = (
         parameters=(
             ApiParameter("q", "Search text; approximate spellings match.", "strategy"),
             *(
-                ApiParameter(name, f"Filter by {title.lower()}: a key or a name.", is_repeatable=True)
+                ApiParameter(
+                    name,
+                    "Filter by year of activity." if name == "year" else f"Filter by {title.lower()}: a key or a name.",
+                    is_repeatable=True,
+                )
                 for name, title in FACET_TITLES.items()
             ),
             ApiParameter("sort", "The sort order.", choice=ORDERS),

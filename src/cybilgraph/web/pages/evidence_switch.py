@@ -14,14 +14,15 @@ from cybilgraph.model.record import DEFAULT_LEVEL, EvidenceLevel
 from cybilgraph.web.api.current_request import search_index
 from cybilgraph.web.api.evidence import evidence_level
 
-_LABELS = {
+#: The links that each level adds to the one before it.
+_ADDED = {
     EvidenceLevel.STATED: "stated and confirmed",
-    EvidenceLevel.SURE: "plus sure",
-    EvidenceLevel.POSSIBLE: "plus possible",
+    EvidenceLevel.SURE: "near-certain",
+    EvidenceLevel.POSSIBLE: "possible",
 }
 _IN_FORCE = {
     EvidenceLevel.STATED: "Only stated and confirmed links count.",
-    EvidenceLevel.SURE: "Stated, confirmed and sure links count.",
+    EvidenceLevel.SURE: "Stated, confirmed and near-certain links count.",
     EvidenceLevel.POSSIBLE: "All links count, even those that are only possible.",
 }
 
@@ -45,7 +46,9 @@ def all_links() -> dict[EvidenceLevel, int]:
 def evidence_switch(totals: Mapping[EvidenceLevel, int], noun: str) -> EvidenceSwitch:
     """Return the switch for this request; ``totals`` are the links or projects that a page has at each level."""
     level = evidence_level()
-    options = [(one, label, _url(one)) for one, label in _LABELS.items()]
+    options = [
+        (one, f"plus {words}" if one != EvidenceLevel.STATED else words, _url(one)) for one, words in _ADDED.items()
+    ]
     return EvidenceSwitch(level, options, f"{_IN_FORCE[level]} {_effect(level, totals, noun)}".rstrip())
 
 
@@ -66,7 +69,9 @@ def _effect(level: EvidenceLevel, totals: Mapping[EvidenceLevel, int], noun: str
     def words(kind: EvidenceLevel) -> str:
         nouns = noun if steps[kind] == 1 else f"{noun}s"
         number = f"{steps[kind]:,}"
-        return f"{number} {kind} {nouns}" if noun == "link" else f"{number} {nouns} with only {kind} links"
+        if noun == "link":
+            return f"{number} {_ADDED[kind]} {nouns}"
+        return f"{number} {nouns} with only {_ADDED[kind]} links"
 
     shown = " and ".join(words(one) for one in left_out or [level] if steps[one]) or f"no {noun}s"
     return f"This {'leaves out' if left_out else 'adds'} {shown}."

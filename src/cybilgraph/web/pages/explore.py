@@ -243,8 +243,8 @@ CHARTS = {
             "flows",
             "From funders to countries",
             "Which funders work through which implementers, and where: the eight with the most projects in "
-            "each column, and all others together. A ribbon is as thick as the number of projects that its ends "
-            "share. A project counts in each of its ribbons, so they can add up to more than the number at a name.",
+            "each column, and all others together. The thicker a ribbon, the more projects its two ends share. A "
+            "project counts in each of its ribbons, so the ribbons of a name can add up to more than its number.",
             "page-flows",
             _flows,
             (
@@ -324,7 +324,9 @@ def about() -> str:
     [numbers] = query_rows(key_figures_query(level))
     evidence = evidence_switch(all_links(), "link")
     has_contacts = serving().release.profile.contacts
-    return render_template("about.html", numbers=numbers, evidence=evidence, has_contacts=has_contacts)
+    return render_template(
+        "about.html", numbers=numbers, evidence=evidence, has_contacts=has_contacts, curators=site("access")
+    )
 
 
 @blueprint.get("/explore")

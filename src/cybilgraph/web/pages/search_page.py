@@ -43,7 +43,7 @@ FACET_TITLES = {
     "funder": "Funder",
     "implementer": "Implementer",
     "actor": "Organisation in any role",
-    "money": "Money stated",
+    "money": "Kind of sum",
     "year": "Active in",
     "basis": "Kind of evidence",
 }

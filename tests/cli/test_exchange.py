@@ -27,7 +27,8 @@ def test_missing_site_is_not_harvested(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("endpoint", "message"), [("nowhere", b"is not an absolute URL"), ("http://127.0.0.1:1/sparql", b"does not answer")]
+    ("endpoint", "message"),
+    [("nowhere", b"is not an absolute URL"), ("http://127.0.0.1:1/sparql", b"does not respond")],
 )
 def test_unusable_endpoint_is_reported(releases: Path, endpoint: str, message: bytes) -> None:
     refused = run("load", releases, "--endpoint", endpoint)

@@ -315,7 +315,7 @@ def test_records_beyond_maximum_are_reported(tmp_path: Path, monkeypatch: pytest
     assert (report.records, report.unread) == (6, 1)
     [finding] = [finding for finding in report.findings if finding.rule.endswith("#unreadable")]
     assert (finding.file, finding.line) == ("a.csv", 5)
-    assert finding.message == "more than 3 projects; the ones before were read"
+    assert finding.message == "more than 3 projects; those before the limit were read"
 
 
 def test_often_repeated_key_takes_linear_time() -> None:

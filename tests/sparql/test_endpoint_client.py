@@ -52,6 +52,6 @@ def test_syntax_error_is_reported_with_the_explanation_of_the_server(server: str
 
 
 def test_missing_server_is_reported() -> None:
-    with pytest.raises(RequestFailed, match="does not answer") as error:
+    with pytest.raises(RequestFailed, match="does not respond") as error:
         Endpoint("http://127.0.0.1:1/sparql").query("ASK {}")
     assert (error.value.status, error.value.hint) == (0, "Is the server running?")

@@ -156,7 +156,7 @@ def test_soft_404_and_redirect_count_as_gone(tmp_path: Path) -> None:
         portal.pages["/projects/project-002/"] = redirect("/")
         output = collect(portal, tmp_path)
         assert "2 unchanged, 2 gone, 0 failed" in output
-        assert "project-001/ (its address now shows no project (error page))" in output
+        assert "project-001/ (its URL no longer shows a project (error page))" in output
         assert f"project-002/ (redirects to {portal.url}/)" in output
 
 
@@ -165,7 +165,7 @@ def test_links_are_followed_without_sitemap_and_calendar_is_left(tmp_path: Path)
         output = collect(portal, tmp_path)
         assert stored_projects(portal, tmp_path) == dict.fromkeys(portal.projects, 1)
         assert len([one for one in portal.log if "calendar" in one.path]) < 10
-        assert "endless links not followed: 1, such as" in output
+        assert "links not followed, because they seem endless: 1, such as" in output
         assert not portal.requests("/news/launch/")
         portal.projects["/projects/project-026/"] = project_page(26)
         assert counts(collect(portal, tmp_path)).startswith("1 new, 0 changed, 25 unchanged, 0 gone, 0 failed")
@@ -189,7 +189,7 @@ def test_endless_links_are_left_and_a_long_list_is_not(tmp_path: Path, links: tu
         portal.projects["/projects/project-001/"] += b'<a href="/projects/trap/">Trap</a>'
         output = collect(portal, tmp_path)
         assert counts(output).startswith("80 new")
-        assert "endless links not followed" in output
+        assert "links not followed, because they seem endless" in output
         assert len([one for one in portal.log if "trap" in one.path]) <= 600
 
 
@@ -429,7 +429,10 @@ def test_delay_is_announced_before_the_first_wait(tmp_path: Path) -> None:
             assert process.stderr
             line = process.stderr.readline()
             process.kill()
-        assert line == f"{portal.host}: robots.txt asks for 86,400 seconds between requests, more than --rate does.\n"
+        assert (
+            line
+            == f"{portal.host}: robots.txt asks for 86,400 seconds between requests, which is slower than --rate.\n"
+        )
         assert [one.path for one in portal.log] == ["/robots.txt"]
 
 
@@ -546,7 +549,7 @@ def test_pages_that_are_no_projects_are_pointed_out(tmp_path: Path) -> None:
     with SimulatedPortal(1) as portal:
         output = collect(portal, tmp_path, "--match", "/news/*", "--match", "/actors/*")
     assert counts(output) == "0 new, 0 changed, 0 unchanged, 0 gone, 0 failed; 2 other pages"
-    assert "none of these pages was recognised as that of a project" in output
+    assert "none of these pages was recognised as a project page" in output
 
 
 def test_second_process_is_refused(tmp_path: Path) -> None:

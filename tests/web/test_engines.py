@@ -293,14 +293,14 @@ def test_endpoint_credentials_come_from_a_file(way: FaultyProxy, tmp_path: Path)
 def test_missing_endpoint_is_reported(releases: Path) -> None:
     engine = RemoteEngine("http://127.0.0.1:9/sparql", QueryLimits(workers=1))
     try:
-        with pytest.raises(EngineUnavailable, match="does not answer"):
+        with pytest.raises(EngineUnavailable, match="does not respond"):
             engine.answer("ASK {}", (BY_NAME["json"],))
     finally:
         engine.close()
     for command in ("serve", "load"):
         result = run(command, releases, "--endpoint", "http://127.0.0.1:9/sparql")
         assert result.returncode == 2
-        assert b"http://127.0.0.1:9/sparql does not answer" in result.stderr
+        assert b"http://127.0.0.1:9/sparql does not respond" in result.stderr
     assert b"is not an absolute URL" in run("load", releases, "--endpoint", "nowhere").stderr
 
 

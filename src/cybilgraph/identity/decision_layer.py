@@ -195,7 +195,7 @@ class ActorDecisions:
         elif one.verdict is Verdict.NO:
             listed = load_gazetteer().get("actor", actor.key)
             if listed and slug(one.value) not in (listed.key, slug(listed.name)):  # since two actors were merged
-                raise ValueError("the value is another name of a listed organisation, which it would reject")
+                raise ValueError("the value is an alias of a listed organisation, which this would reject, too")
             self._keys[actor.key] = ""
             self.rejected |= {one.value, actor.key, actor.printed.text}
         self._added[actor.key] = writer

@@ -40,7 +40,7 @@ def add_actor(folder: Path, actor: NewActor) -> GazetteerEntry:
         if known := names.find("actor", actor.name):
             raise ReferenceDataError(
                 f"{actor.name!r} is already listed, as {known.key} ({known.name})",
-                "To add another name, put it in the column aliases of its row.",
+                "To add a name, put it in the column aliases of its row.",
             )
         key = find_actor(actor.name).key
         rows[key] = {

@@ -332,7 +332,7 @@ def _process_records(records: list[Record], work: Work) -> list[PreparedRecord]:
     """Process records. Raises ClusterError if this worker has other code, data or packages."""
     if work.code and fingerprint() != work.code:
         raise ClusterError(
-            "A worker has different code, data, packages or another Python version, so its results would differ",
+            "A worker has different code, data or packages, or another version of Python, so its results would differ",
             "Install the same version there with the same requirements.txt, and restart its workers.",
         )
     derived = [_derive(one, work.hidden, work.stated_only, work.list_inferred) for one in records]

@@ -58,7 +58,7 @@ def read_input(input_file: Input) -> Iterator[Record]:
         if number == MAX_RECORDS:
             where = f":{record.source.line}" if record.source.line else ""
             raise SourceError(
-                f"{input_file.name}{where}: more than {MAX_RECORDS:,} projects; the ones before were read",
+                f"{input_file.name}{where}: more than {MAX_RECORDS:,} projects; those before the limit were read",
                 "Split the file.",
             )
         yield record

@@ -141,7 +141,7 @@ def _opened(address: str) -> tuple[Any, str]:
         from fsspec.core import url_to_fs
     except ImportError:
         raise AddressError(
-            f"{_without_secrets(address)}: fsspec is not installed, which remote file systems need",
+            f"{_without_secrets(address)}: remote file systems need fsspec, which is not installed",
             'Install it: pip install "cybilgraph[remote]"',
         ) from None
     system, path = url_to_fs(address)

@@ -172,7 +172,7 @@ def find_inputs(places: Iterable[Location], kind: str = "") -> Iterator[Input]:
     places = _existing(places)
     if kind and "-" not in map(str, places):
         raise SourceError(
-            f"The type {kind!r} is for standard input, but no input is -",
+            f"--as {kind} applies only to standard input, but no source is -",
             "Omit --as: the suffix of a file determines its type. Or give - and pipe the file in.",
         )
     names: set[str] = set()

@@ -114,7 +114,7 @@ def read_rows(input_file: Input, rows: Iterator[TableRow], findings: list[Findin
         names = ", ".join(filter(None, map(clean, above[0].cells)))
         raise SourceError(
             f"{input_file.name}:{above[0].line}: none of the first {MAX_ROWS_ABOVE_HEADER} rows "
-            f"has column names with title or code; the first row contains: {names[:120]}",
+            f"has a column named title or code; the first row contains: {names[:120]}",
             _TEMPLATE_HINT,
         )
     if header is None:

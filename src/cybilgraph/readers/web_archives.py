@@ -178,7 +178,7 @@ def _records(name: str, raw: Stream) -> Iterator[Any]:
                 return
             if number > MAX_ARCHIVE_RECORDS:
                 raise SourceError(
-                    f"{name}: more than {MAX_ARCHIVE_RECORDS:,} records; the ones before were read",
+                    f"{name}: more than {MAX_ARCHIVE_RECORDS:,} records; those before the limit were read",
                     "Split the archive.",
                 )
             if not record.rec_type:
@@ -191,7 +191,7 @@ def _records(name: str, raw: Stream) -> Iterator[Any]:
             if stream.error:
                 raise stream.error
             if records.err_count or record.raw_stream.limit:
-                raise ArchiveLoadFailed("a record is shorter or longer than it says")
+                raise ArchiveLoadFailed("a record is shorter or longer than its header says")
     except _ERRORS as error:
         if not is_archive:
             raise SourceError(
@@ -199,7 +199,7 @@ def _records(name: str, raw: Stream) -> Iterator[Any]:
                 "Other files need their own suffix. A WACZ file is a ZIP file that contains web archives.",
             ) from error
         raise SourceError(
-            f"{name}: truncated or damaged at record {number:,}; the ones before were read",
+            f"{name}: truncated or damaged at record {number:,}; the records before it were read",
             "Copy or download the archive again.",
         ) from error
 
@@ -236,7 +236,7 @@ class _MeteredStream(io.RawIOBase):
             self.error = error
         if self.position > _FREE_BYTES + _MAX_EXPANSION * self._raw.tell():
             self.error = SourceError(
-                f"{self._name}: expands to more than {_MAX_EXPANSION} times its size; the records before were read",
+                f"{self._name}: expands to more than {_MAX_EXPANSION} times its size; earlier records were read",
                 "This does not look like an archive of web pages.",
             )
         elif self.header_ends_at is not None and self.position > self.header_ends_at:

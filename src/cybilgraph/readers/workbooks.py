@@ -142,9 +142,7 @@ def _check_archive(input_file: Input, file: Stream) -> None:
     with zipfile.ZipFile(file) as archive:
         unpacked = sum(part.file_size for part in archive.infolist())
         if unpacked > MAX_UNCOMPRESSED_BYTES:
-            raise SourceError(
-                f"{input_file.name}: too large, with {unpacked:,} bytes when unpacked", "Split the workbook."
-            )
+            raise SourceError(f"{input_file.name}: too large: {unpacked:,} bytes when unpacked", "Split the workbook.")
         elements = sheets = 0
         cost = 0.0
         for part in archive.infolist():

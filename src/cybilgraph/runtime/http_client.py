@@ -233,7 +233,7 @@ class HttpClient(AbstractContextManager["HttpClient"]):
             except StopIteration:
                 return Response(response)
             except (KeyError, NotImplementedError) as error:  # of httpx.DigestAuth
-                raise ConnectionFailed("the server requests an unsupported authentication") from error
+                raise ConnectionFailed("the server requires an unsupported authentication method") from error
             response.close()
 
     def _redirect_target(self, address: httpx.URL, location: str) -> httpx.URL | None:
@@ -280,13 +280,13 @@ def _connection_failed(error: httpx.HTTPError) -> ConnectionFailed:
     system_error = next((cause for cause in causes if isinstance(cause, OSError)), None)
     match error:
         case httpx.ConnectTimeout():
-            return ConnectionFailed("no connection in time", has_responded=False)
+            return ConnectionFailed("the connection timed out", has_responded=False)
         case httpx.TimeoutException():
-            return ConnectionFailed("no response in time")
+            return ConnectionFailed("the response timed out")
         case _ if isinstance(system_error, ssl.SSLError):
-            return ConnectionFailed(f"no secure connection ({system_error})", has_responded=False)
+            return ConnectionFailed(f"the TLS connection failed ({system_error})", has_responded=False)
         case httpx.ConnectError() if isinstance(system_error, socket.gaierror):
-            return ConnectionFailed("there is no such host", has_responded=False)
+            return ConnectionFailed("the host is unknown", has_responded=False)
         case httpx.ConnectError():
             reason = system_error and system_error.strerror
             return ConnectionFailed(f"no connection ({reason})" if reason else "no connection", has_responded=False)

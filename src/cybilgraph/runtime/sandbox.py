@@ -113,7 +113,7 @@ def restrict_calls(policy: Policy) -> None:
             _install_filter(build_filter(policy))
     if allowed := [what for what, attempt in _attempts(policy) if not _is_refused(attempt)]:
         raise SandboxError(
-            f"The sandbox of this worker does not hold: it can still {', '.join(allowed)}. It does not serve."
+            f"This worker does not serve, because its sandbox is not effective: it can still {', '.join(allowed)}."
         )
     if not policy.endpoints:
         sys.addaudithook(_note_attempt)

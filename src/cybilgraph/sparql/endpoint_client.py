@@ -190,7 +190,7 @@ class Endpoint:
         except RedirectRefused as error:
             raise self._redirected(redirect_refused(error.status, error.location), error.status) from error
         except (ConnectionFailed, ValueError) as error:  # ValueError: not a URL
-            raise RequestFailed(f"{self.url} does not answer: {error}", "Is the server running?") from error
+            raise RequestFailed(f"{self.url} does not respond: {error}", "Is the server running?") from error
 
     def _redirected(self, what: str, status: int) -> RequestFailed:
         return RequestFailed(f"{self.url} {what}", REDIRECTED, status)

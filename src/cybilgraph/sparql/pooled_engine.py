@@ -335,7 +335,7 @@ def _failure(head: dict[str, Any], *, federated: bool = False) -> QueryError:
         return kind(*head["arguments"])
     if federated:  # most likely caused by the response of the other endpoint
         return ServiceFailed(
-            f"An endpoint that the query calls with SERVICE did not answer: {head['message']}",
+            f"An endpoint that the query calls with SERVICE did not respond: {head['message']}",
             "Query that endpoint directly, or write SERVICE SILENT to continue without it.",
         )
     return QueryError(f"The query failed: {head['message']}")

@@ -92,9 +92,7 @@ class Query:
         if {"from", "to"} <= defaults.keys() and {"from", "to"} & values.keys():
             first, last = (values.get(name, [defaults[name]])[0] for name in ("from", "to"))
             if int(first) > int(last):
-                raise QueryError(
-                    f"There is no year from {first} to {last}", "Give both years; from must not be later than to."
-                )
+                raise QueryError(f"from={first} is later than to={last}", "Give both years, the earlier one as from.")
 
 
 def load_query(name: str, folder: Path = QUERIES) -> Query:

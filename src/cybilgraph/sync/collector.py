@@ -261,7 +261,7 @@ class _Crawl:
         if not found:
             patterns = " or ".join(self._options.match)
             raise CollectError(
-                f"{self._host}: no page with a path like {patterns} was found in its sitemaps or by links",
+                f"{self._host}: no page with a path like {patterns} was found in its sitemaps or by following links",
                 "Give the address of the list of projects, or the pattern of their paths: --match '*/project/*'",
             )
 
@@ -415,7 +415,7 @@ class _Crawl:
         if interval > _MAX_INTERVAL_SECONDS:
             raise CollectError(f"{self._host}: {reason}", "Ask the operators of the site for permission.")
         if interval > self._interval:
-            self._on_notice(f"{self._host}: {reason}, more than --rate does.")
+            self._on_notice(f"{self._host}: {reason}, which is slower than --rate.")
         self._interval = interval
 
     def _read_sitemaps(self) -> bool:
@@ -558,7 +558,7 @@ class _Crawl:
                 self._fail(url, f"status {capture.status}")
         elif not capture.is_project:
             if was_project:
-                self._count_gone(url, f"its address now shows no project ({capture.kind or 'other file'})")
+                self._count_gone(url, f"its URL no longer shows a project ({capture.kind or 'other file'})")
             else:
                 self._summary.pages[Outcome.OTHER][url] = ""
         elif not was_project:
@@ -588,11 +588,11 @@ class _Crawl:
     def _note_unfinished(self) -> None:
         """Note what was not requested, or is of no use."""
         if {outcome for outcome, pages in self._summary.pages.items() if pages} == {Outcome.OTHER}:
-            self._summary.notes.append("none of these pages was recognised as that of a project")
+            self._summary.notes.append("none of these pages was recognised as a project page")
         if self._deferred:
             self._summary.notes.append(
-                f"endless links not followed: {len(self._deferred):,}, such as {self._deferred[0]}; the pages before "
-                "led to no project"
+                f"links not followed, because they seem endless: {len(self._deferred):,}, such as {self._deferred[0]}; "
+                "the pages before them led to no project"
             )
         self._summary.is_incomplete = bool(self._queue) or len(self._seen) >= self._options.max_pages
         if self._queue:

@@ -99,7 +99,7 @@ def _checked(triple: ox.Triple, prefixes: _Prefixes) -> ox.Triple:
         except QueryError as error:
             raise ShapesError(f"the query of a shape is not allowed: {error.what}", error.hint) from error
         if any(token.text.upper() == "FROM" for token in tokens(text)):
-            raise ShapesError("the query of a shape reads another graph than the data (FROM)", "Remove FROM.")
+            raise ShapesError("the query of a shape reads a graph other than the data (FROM)", "Remove FROM.")
         if unknown := sorted(undeclared_names(text) - prefixes.of(triple.subject)):
             raise ShapesError(
                 f"the query of a shape uses undeclared prefixes: {', '.join(unknown)[:200]}",

@@ -48,7 +48,7 @@ EMPTY = [
     ("?p cyb:participation ?a . ?a cyb:line ?x", "Did you mean cyb:evidence/cyb:line?"),
     ("?a a cyb:Actor ; rdfs:label ?n", "No cyb:Actor in this release has rdfs:label. Did you mean skos:prefLabel?"),
     ("?p cyb:funder ?a OPTIONAL { ?a rdfs:label ?n }", "Did you mean skos:prefLabel?"),
-    ("?a a cyb:Actor ; cyb:start ?d", "No cyb:Actor in this release has cyb:start. Its properties include "),
+    ("?a a cyb:Actor ; cyb:start ?d", "No cyb:Actor in this release has cyb:start. Properties of this class include "),
     ("?a a cyb:Actor OPTIONAL { ?a cyb:start ?d }", ""),
     ("?a a cyb:Actor ; skos:prefLabel ?n", ""),
     ("?p dcterms:title ?title FILTER(CONTAINS(?titel, 'x'))", "?titel is never bound"),

@@ -283,7 +283,7 @@ def test_suspended_serving_process_is_restarted(served: running_server) -> None:
     until(lambda: _answers(served.url))
     [ended] = [line for line in lines(served) if line.get("pid") == inner]
     assert (ended["process"], ended["how"]) == ("The process that answers requests", "signal SIGKILL")
-    assert any("was suspended, and is killed" in str(line.get("message")) for line in lines(served))
+    assert any("was suspended, so it is killed" in str(line.get("message")) for line in lines(served))
 
 
 def _answers(url: str) -> bool:

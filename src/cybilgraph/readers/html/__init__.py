@@ -141,7 +141,7 @@ class _PlacedSections(RecordBuilder):
 def _check(input_file: Input, page: Page, head: Head, lines: list[PageLine]) -> None:
     """Reject pages that are not project pages."""
     if len(lines) > _MAX_LINES or sum(len(line.text) for line in lines) > MAX_PAGE_BYTES:
-        what = f"more text than {MAX_PAGE_BYTES:,} characters or {_MAX_LINES:,} lines"
+        what = f"more than {MAX_PAGE_BYTES:,} characters or {_MAX_LINES:,} lines of text"
         raise SourceError(f"{input_file.name}: {what}", "Save each project in its own file.")
     if page.fields - {"title"}:
         return

@@ -130,8 +130,8 @@ class Document:
         message = str(error.msg)
         if "LoadDocumentCallback" in message:
             return SourceError(
-                f"{self.name}: its @context is an address, but nothing is fetched",
-                "Write the context into the file instead of its address.",
+                f"{self.name}: its @context is a URL, but nothing is fetched",
+                "Put the context itself into the file instead of its URL.",
             )
         if "Only UTF-8 is supported" in message:
             return SourceError(

@@ -143,7 +143,7 @@ def _lacking_properties(outline: Outline, facts: Facts, reported: set[str]) -> I
         meant = _nearest_property(predicate.value, known, facts)
         if meant or block.required:
             listed = ", ".join(map(shorten, known[:_MAX_LISTED]))
-            more = f"Did you mean {meant}?" if meant else f"Its properties include {listed}."
+            more = f"Did you mean {meant}?" if meant else f"Properties of this class include {listed}."
             reported.add(predicate.value)
             yield Note(f"No {shorten(kinds[0])} in this release has {predicate.text}. {more}", predicate.start)
 

@@ -182,7 +182,7 @@ def period_in_url(first: int, last: int) -> tuple[int, int] | None:
     last = int(given[1] or last)
     first = int(given[0] or min(first, last))
     if first > last:
-        raise QueryError(f"There is no year from {first} to {last}", "from must not be later than to.")
+        raise QueryError(f"from={first} is later than to={last}", "Give the earlier year as from.")
     return first, last
 
 

@@ -121,7 +121,7 @@ def _require_same(request: Request, digest: str, modified: datetime) -> None:
         latest = parse_date(request.headers.get("if-unmodified-since"))
         same = latest is None or modified <= latest
     if not same:
-        raise PreconditionFailed("The file has changed: download it again from the beginning, without the condition")
+        raise PreconditionFailed("The file has changed: download it again from the beginning, without this condition")
 
 
 def _blocks(file: BinaryIO, start: int, stop: int) -> Iterator[bytes]:

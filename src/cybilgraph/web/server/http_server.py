@@ -252,7 +252,7 @@ class GracefulServer(MPServer):
             seconds = {number: seconds.get(number, 0) + 1 for number in stopped}
             for number in stopped:
                 if seconds[number] == _MAX_SUSPENDED_SECONDS:
-                    logger.error(f"The process that answers requests ({number}) was suspended, and is killed")
+                    logger.error(f"The process that answers requests ({number}) was suspended, so it is killed")
                     os.kill(number, signal.SIGKILL)
 
     def signal_handler_interrupt(self, *_: Any) -> None:

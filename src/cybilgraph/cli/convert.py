@@ -88,8 +88,8 @@ def convert(
 def template(form: str, sources: tuple[str, ...], output: str | None) -> None:
     """Write a form with an example or existing records.
 
-    Without a source, the form contains an example. The commands read a completed form directly: cybilgraph check
-    projects.xlsx. "schema" writes the JSON Schema of the JSON and YAML forms.
+    Without a source, the form contains an example. Other commands read a completed form directly, such as
+    cybilgraph check projects.xlsx. "schema" writes the JSON Schema of the JSON and YAML forms.
 
     \b
     Examples:

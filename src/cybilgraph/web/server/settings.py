@@ -51,7 +51,10 @@ class Settings:
         100_000_000,
     )
     quick_workers: int = _setting(
-        2, "Number of quick queries of one client that run concurrently; one more may run for others.", 1, most=256
+        2,
+        "Maximum number of quick queries of one client that run concurrently; one more worker serves other clients.",
+        1,
+        most=256,
     )
     long_workers: int = _setting(
         16,
@@ -71,10 +74,12 @@ class Settings:
     )
     cache_bytes: int = _setting(64_000_000, "Memory for cached responses in bytes.", 0)
     warm_seconds: float = _setting(
-        30.0, "Seconds to warm up the cache before a new release is served; the rest is done in the background.", 0
+        30.0,
+        "Maximum seconds to warm up the cache before serving a new release; the rest is done in the background.",
+        0,
     )
     at_once: int = _setting(
-        8, "Maximum concurrent queries, pages and downloads per client; each counts until it is sent.", 1
+        8, "Maximum concurrent queries, pages and downloads per client; a request counts until its response is sent.", 1
     )
     waiting: int = _setting(128, "Maximum queued queries, pages and downloads per client; any more are rejected.", 0)
     header_seconds: float = _setting(10.0, "Time limit in seconds for receiving a request header.", 0.1, most=86_400)
@@ -88,7 +93,7 @@ class Settings:
         "Maximum total concurrent connections; beyond that, the clients with the most connections lose theirs first.",
         2,
     )
-    stop_seconds: int = _setting(35, "Seconds to finish requests in progress when the server stops.", 1)
+    stop_seconds: int = _setting(35, "Maximum seconds to finish requests in progress when the server stops.", 1)
     trusted_proxy: tuple[str, ...] = _setting(
         (), "Address or network of a proxy that is trusted to report the client's address."
     )

@@ -130,7 +130,7 @@ def test_other_pages_are_counted_not_read(name: str) -> None:
     path, page = NOT_PROJECTS[name]
     content = project() + warc_record(f"{SITE}{path}", page)
     assert titles(content) == ["Cyber project 001 for Samoa"]
-    assert "project pages in this web archive: 1. Others" in others(content)
+    assert "Project pages captured in this web archive: 1. Other captures" in others(content)
 
 
 PROJECTS = {

@@ -35,6 +35,10 @@ def test_splits_several_values_on_one_line(line: str, keys: list[str]) -> None:
         ("U.S. Department of State", ["us-department-of-state"]),
         ("Zambia Authority of Things (ZAT)", ["zambia-authority-of-things"]),
         ("New Zeland", ["government-of-new-zealand"]),
+        ("Japón, Países Bajos", ["government-of-japan", "government-of-the-netherlands"]),
+        ("Royaume-Uni; Etats-Unis", ["uk-government", "us-government"]),
+        ("Gobierno de Japón", ["government-of-japan"]),
+        ("Gouvernement de la France", ["government-of-france"]),
         (
             "Ministry of Justice; Ministry of Interior, Ministry of Finance",
             ["ministry-of-finance", "ministry-of-interior", "ministry-of-justice"],

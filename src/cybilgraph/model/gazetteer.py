@@ -228,6 +228,10 @@ class Gazetteer:
         country = self.find("country", name)
         return None if country and fold(name) == country.key.casefold() and name not in country.names else country
 
+    def find_state(self, name: str) -> GazetteerEntry | None:
+        """Return the country whose name in English, Spanish or French this is; not by its code alone."""
+        return self.find_country(name) or self.find_country_abroad(name)
+
     def find_country_abroad(self, name: str) -> GazetteerEntry | None:
         """Return the country with this name in Spanish or French, unless it is also an English one."""
         return None if self.find("country", name) else self._foreign.get(fold(name))
@@ -380,9 +384,11 @@ class Gazetteer:
 
     @cached_property
     def _foreign(self) -> dict[str, GazetteerEntry]:
-        """The names of countries in other languages."""
+        """The names of countries in other languages, also without accents: "Etats-Unis"."""
         countries, columns = self.entries["country"].values(), ("name_es", "name_fr")
-        return {fold(entry.row[column]): entry for entry in countries for column in columns}
+        printed = [(entry.row[column], entry) for entry in countries for column in columns]
+        plain = ((unicodedata.normalize("NFD", name).encode("ascii", "ignore").decode(), entry) for name, entry in printed)
+        return {fold(name): entry for name, entry in (*plain, *printed)}
 
     @cached_property
     def _words(self) -> frozenset[str]:

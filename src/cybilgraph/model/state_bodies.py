@@ -28,14 +28,20 @@ _ARTICLE, _REMARK = re.compile(r"the ", re.IGNORECASE), re.compile(r",? (?:which
 #: What joins a country to the body after or before it.
 _OWNS = re.compile(r"['’]s? | [-–] | ")
 _OWNED_BY = re.compile(r"(?:,| [-–]|,? (?:of|in|del?|du|des|da|do))?(?: the| la)? \Z|,? d(?:e l)?['’]\Z")
-#: The same before the name of a country in Spanish or French.
-_OWNED_BY_ABROAD = re.compile(r",? d(?:e l)?['’]|(?:,| [-–]|,? (?:del?|du|des|da|do))? (?:(?:la|las|los) )?")
+#: The same before the name of a country in Spanish or French. The Republic of China is not China.
+_OWNED_BY_ABROAD = re.compile(
+    r"(?:,? d(?:e l)?['’]|(?:,| [-–]|,? (?:del?|du|des|da|do))? (?:(?:la|las|los) )?)"
+    r"(?P<form>(?:República|Reino|République|Royaume) (?:d['’]|(?:del?|du|des)(?: la)? )(?!Chin[ae]\b))?"
+)
 #: The most characters of the name of a state in Spanish or French, and of what joins it.
 _MAX_STATE_CHARS = 100
 #: The end of a longer name of a state: "of the Republic of China" is not of China.
 _LONGER_NAME = re.compile(r"(?:Republic|République|República|Kingdom|State|Commonwealth|Union|Democratic|Federation)\Z")
 _WORD = re.compile(r"[^\W\d_]+")
-_GOVERNMENT = re.compile(r"(?:(?:Royal|Federal|National|Central) )?Government")
+_GOVERNMENT = re.compile(
+    r"(?:(?:Royal|Federal|National|Central) )?Government"
+    r"|(?:Gobierno|Gouvernement)(?: (?:Federal|Nacional|Central|royal|fédéral|national|central))?"
+)
 
 
 @value(frozen=True, slots=True)
@@ -80,7 +86,8 @@ def _parse(name: str) -> ActorName:
         name = f"{bare}, {rest}" if (rest := match["rest"]) and names.find_country(rest) else bare
     # "Ministerio de Justicia de España"
     for owned in _OWNED_BY_ABROAD.finditer(name, max(len(name) - _MAX_STATE_CHARS, 0)):
-        bare, country = name[: owned.start()], names.find_country_abroad(name[owned.end() :])
+        find = names.find_state if owned["form"] else names.find_country_abroad
+        bare, country = name[: owned.start()], find(name[owned.end() :])
         if country and is_state_body(bare, owned=True):
             return _of_state(bare, country)
     for mention in names.find_mentions(name):
@@ -154,7 +161,7 @@ def successor_key(key: str, names: Iterable[str]) -> str:
     A state under its official name is its government.
     """
     for name in names:
-        if key == slug(name) and (country := load_gazetteer().find_country(name)):
+        if key == slug(name) and (country := load_gazetteer().find_state(name)):
             return load_gazetteer().government(country).key
         parsed = parse_actor_name(name)
         if parsed.qualifier and key in (slug(parsed.bare), slug(name)):

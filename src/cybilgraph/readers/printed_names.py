@@ -135,7 +135,7 @@ def find(kind: str, name: str) -> GazetteerEntry | None:
 
     What stands in brackets is not part of the name, except of that of an audience: "Students (Fiji)". An actor is
     also found with its country before the name ("the UK's FCDO") or its abbreviation after it.
-    The name of a country stands for its government.
+    The name of a country, also in Spanish or French, stands for its government.
     """
     names = load_gazetteer()
     bare = _BRACKETS.sub("", name)
@@ -152,7 +152,7 @@ def find(kind: str, name: str) -> GazetteerEntry | None:
         owner, _, owned = bare.replace("’", "'").replace(" – ", " - ").partition(separator)
         if owned and names.find_country(owner) and (entry := names.find(kind, owned)):
             return None if is_of_other_state(parsed, entry) else entry
-    if country := names.find_country(bare):
+    if country := names.find_state(bare):
         return names.government(country)
     # "C-PROC (Bucharest) of the Council of Europe", "U.S. Department of State"
     for mention in names.find_mentions(name):

@@ -37,6 +37,29 @@ def test_reads_stated_lists() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("beneficiaries", "audiences", "actors"),
+    [
+        ("SMEs, NGOs", ["civil-society-organisations", "small-businesses"], []),
+        ("Small businesses, citizens and young people", ["citizens", "small-businesses", "young-people"], []),
+        ("women diplomats\nsmall businesses\nyouth", ["small-businesses", "women-diplomats", "young-people"], []),
+        ("Jóvenes", ["young-people"], []),
+        ("Judges and\nprosecutors of the Pacific", ["judges-and-prosecutors-of-the-pacific"], []),
+        ("Women in Central America", ["women-in-central-america"], []),
+        ("Women in Tech Africa", [], ["women-in-tech-africa"]),
+        ("Women in Cyber Mexico", [], ["women-in-cyber-mexico"]),
+        ("NGOs and ITU", ["civil-society-organisations"], ["itu"]),
+        ("Armed Forces of Ukraine", [], ["armed-forces-ukraine"]),
+    ],
+)
+def test_beneficiaries_are_audiences_or_organisations(
+    beneficiaries: str, audiences: list[str], actors: list[str]
+) -> None:
+    record = read(f"A project\n\nBeneficiaries\n\n{beneficiaries}\n\nSummary\n\nText.\n")
+    assert [link.concept.key for link in record.scopes] == audiences
+    assert [link.actor.key for link in record.participations] == actors
+
+
 def test_misspelt_country_is_used_and_reported() -> None:
     record = read("A project\n\nCountries\n\nKyrgystan\n\nSummary\n\nText.\n")
     assert record.scopes[0].concept.key == "KG"

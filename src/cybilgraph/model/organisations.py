@@ -13,7 +13,8 @@ def words(category: str) -> frozenset[str]:
     """Return the words of a category in data/reference/organisation-words.csv.
 
     ``body`` words make a name an organisation, ``thing`` words something else ("Strategy"), ``common`` words
-    occur in names of all kinds, ``population`` words end descriptions of groups, ``no`` words only begin a sentence.
+    occur in names of all kinds, ``no`` words only begin a sentence. ``population`` words end descriptions of groups;
+    those of Spanish and French, ``population-first``, may also begin them.
     """
     return _words_by_category()[category]
 
@@ -81,18 +82,30 @@ _UNOFFICIAL = frozenset(
 
 
 #: Ends the heads of a description, as in "women | in policy", and divides them.
-_AFTER_HEADS = re.compile(r" \(| (?:of|in|on|for|with|without|from|who|that|which|at|above|responsible|preparing) ")
-_BETWEEN_HEADS = re.compile(r", (?:and )?| (?:and|or) ")
+_AFTER_HEADS = re.compile(
+    r" \(| (?:of|in|on|for|with|without|from|who|that|which|at|above|responsible|preparing"
+    r"|de|del|des|du|en|dans|con|avec|para|pour|que|qui) | d['’]"
+)
+_BETWEEN_HEADS = re.compile(r", (?:and )?| (?:and|or|y|e|et|o|ou) ")
+#: "Police of 49 African countries".
+_SEVERAL = re.compile(r" (?:of|in|from) (?:the )?\d+ ")
 
 
 @cache_short(entries=5_000, longest=500)
 def is_population(name: str) -> bool:
     """Return whether a name describes a group of people or organisations instead of naming an organisation.
 
-    "Women diplomats" and "law enforcement agencies in Central America" do: they end in a plural of such words.
+    "Women diplomats" and "law enforcement agencies in Central America" do: they end in a plural of such words. In
+    "mujeres rurales", it comes first.
     """
-    heads = _BETWEEN_HEADS.split(_AFTER_HEADS.split(f"{name[:1].lower()}{name[1:]}", maxsplit=1)[0])
-    return any(head.rpartition(" ")[2] in words("population") for head in heads)
+    whole = f"{name[:1].lower()}{name[1:]}" if name[1:2].islower() else name
+    heads = _BETWEEN_HEADS.split(_AFTER_HEADS.split(whole, maxsplit=1)[0])
+    ends, starts = words("population") | words("population-first"), words("population-first")
+    return (
+        any(head.rpartition(" ")[2] in ends for head in heads)
+        or (heads[0].partition(" ")[0] in starts and heads[0].islower())
+        or _SEVERAL.search(name) is not None
+    )
 
 
 @cache_short(entries=5_000, longest=500)

@@ -20,7 +20,7 @@ from cybilgraph.model.findings import Finding
 from cybilgraph.model.record import Place, Record, Text
 from cybilgraph.model.rules import finding
 from cybilgraph.readers.inputs import Input
-from cybilgraph.readers.printed_names import BULLET, LIST_HEADING
+from cybilgraph.readers.printed_names import BULLET, LIST_HEADING, is_audience
 from cybilgraph.readers.record_builder import CODE, RecordBuilder, Section, is_text
 from cybilgraph.readers.text import decode, read_lines, unwrap
 
@@ -81,6 +81,8 @@ _SECTION_ORDER = ("summary", "description", "aim", "context", "outcomes", "outpu
 _DENSE_RUN = 2
 #: Lines of contact details above the text have fewer words.
 _MAX_CONTACT_WORDS = 16
+#: The longest line that may be an item of a list of audiences: a longer one may be part of a sentence.
+_MAX_AUDIENCE_WORDS = 5
 
 
 def read_page_text(input_file: Input) -> Iterator[Record]:
@@ -210,7 +212,13 @@ def _is_continuation(line: Text, following: Text) -> bool:
         and not BULLET.match(following.text)
         and _open_section(line) is None
         and _open_section(following) is None
+        and not (_is_short_audience(line.text) and _is_short_audience(following.text))
     )
+
+
+def _is_short_audience(text: str) -> bool:
+    """Return whether a line is an item of a list of audiences, which often begin with small letters."""
+    return text.count(" ") < _MAX_AUDIENCE_WORDS and is_audience(text)
 
 
 def _blank_lines(before: Text, after: Text) -> int:

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from cybilgraph.model.gazetteer import GazetteerEntry, load_gazetteer
-from cybilgraph.model.organisations import is_organisation_name, may_contain_comma
+from cybilgraph.model.gazetteer import PLACES, GazetteerEntry, load_gazetteer
+from cybilgraph.model.organisations import is_organisation_name, is_population, may_contain_comma
 from cybilgraph.model.record import Text
 from cybilgraph.model.state_bodies import find_state_body, is_of_other_state, is_state_body, parse_actor_name
 
@@ -23,6 +23,8 @@ _GROUP = re.compile(
     r"(?:,| and|, and) (?:(?!and )[a-z]+ ){0,4}(?:institutions|agencies|bodies|organi[sz]ations|authorities|ministries"
     r"|departments|partners|donors|companies|services) ?\((?P<names>[^()]+, [^()]+)\)\.?$"
 )
+#: What people work in: "Women in | Tech Africa".
+_FIELD = re.compile(r" (?:in|for) (?P<words>[A-Z][\w&-]*(?: [A-Z][\w&-]*)+)$")
 #: "In Africa:" introduces a part of a list and is not one of its values.
 LIST_HEADING = re.compile(r"in (?:the )?(?P<name>[^:]{2,40}):", re.IGNORECASE)
 
@@ -55,11 +57,15 @@ def split_list(lines: list[Text], kinds: tuple[str, ...], whole: bool = False) -
 
 
 def _names(part: Text, kinds: tuple[str, ...]) -> Iterator[Text]:
-    """Split names at commas and "and". Audiences are described rather than named, and stay whole."""
-    if kinds == ("audience",) or is_known(part.text, kinds):
+    """Split names at commas and "and". Audiences are described rather than named: only known ones are separated."""
+    if is_known(part.text, kinds):
         yield part
         return
     names = split_parts(part, r" ?, (?:and )?| and | & ")
+    listed = all(is_known(name.text, kinds) or is_known(name.text, ("audience",)) for name in names)
+    if kinds == ("audience",) or ("actor" in kinds and listed):
+        yield from names if listed else [part]
+        return
     if "actor" in kinds and len(names) == 2 and _ends_in_joint_place(part.text):
         yield part
         return
@@ -164,6 +170,20 @@ def find(kind: str, name: str) -> GazetteerEntry | None:
         ):
             return actor
     return None
+
+
+def is_audience(name: str) -> bool:
+    """Return whether a printed beneficiary is a group of people or organisations rather than an organisation.
+
+    In "Women in Tech Africa", the place without a preposition belongs to the name of an organisation.
+    """
+    if is_known(name, ("audience",)):
+        return True
+    if not is_population(name) or find("actor", name):
+        return False
+    words = match["words"].split(" ") if (match := _FIELD.search(name)) else []
+    in_place = next((at for at in range(len(words)) if is_known(" ".join(words[at:]), PLACES)), 0)
+    return in_place == 0
 
 
 def find_near(kind: str, name: str) -> GazetteerEntry | None:

@@ -19,7 +19,6 @@ from cybilgraph.model.findings import Finding
 from cybilgraph.model.gazetteer import load_gazetteer, slug
 from cybilgraph.model.links import split_details
 from cybilgraph.model.money import DEFAULT_KIND, find_currency, find_kind
-from cybilgraph.model.organisations import is_population
 from cybilgraph.model.record import (
     Basis,
     Date,
@@ -348,7 +347,7 @@ class RecordBuilder:
         """Return whether a beneficiary is a group of people or organisations rather than an organisation."""
         if section.row.name == "audience":
             return True
-        return section.row.name == "beneficiary" and is_population(item.text) and names.find("actor", item.text) is None
+        return section.row.name == "beneficiary" and names.is_audience(item.text)
 
     def _scopes(self, section: Section) -> None:
         for item in self._names(section, names.kinds_for_field(section.row.name)):

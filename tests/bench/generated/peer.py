@@ -217,7 +217,7 @@ class Converter:
         add((source, SPDX.checksum, checksum))
         add((checksum, RDF.type, SPDX.Checksum))
         add((checksum, SPDX.algorithm, SPDX.checksumAlgorithm_sha256))
-        add((checksum, SPDX.checksumValue, Literal(record.source.sha256)))
+        add((checksum, SPDX.checksumValue, Literal(record.source.sha256, datatype=XSD.hexBinary)))
 
     def _text(self, text: str) -> Literal:
         return Literal(text, lang=self._language)

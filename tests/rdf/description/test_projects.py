@@ -116,7 +116,10 @@ def test_record_has_provenance(graph: rdflib.Graph) -> None:
     assert rights.startswith("The Cybil project repository")
     [source] = objects(graph, record, PROV.wasDerivedFrom)
     [checksum] = objects(graph, source, SPDX.checksum)
-    assert len(next(iter(objects(graph, checksum, SPDX.checksumValue)))) == 64
+    [value] = graph.objects(rdflib.URIRef(checksum), rdflib.URIRef(SPDX.checksumValue))
+    assert isinstance(value, rdflib.Literal)
+    assert len(value) == 64
+    assert value.datatype == rdflib.XSD.hexBinary, "as in the descriptions of the files of a release"
     others = [str(text) for text in graph.objects() if "continuously updated" in str(text)]
     assert others == [rights], "the rights statement is in no section"
 

@@ -389,4 +389,4 @@ def _describe_record(triples: TripleWriter, project: str, record: Record) -> Non
     triples.link(source, SPDX.checksum, checksum)
     triples.link(checksum, RDF.type, SPDX.Checksum)
     triples.link(checksum, SPDX.algorithm, SPDX.checksumAlgorithm_sha256)
-    triples.plain(checksum, SPDX.checksumValue, record.source.sha256)
+    triples.plain(checksum, SPDX.checksumValue, record.source.sha256, XSD.hexBinary)

@@ -34,8 +34,9 @@ class Vocabulary:
         raise AttributeError(f"no term {term!r} in {self.iri}")
 
 
+_ONTOLOGY = read_ontology().decode()
 #: Our own terms are those that the ontology defines.
-CYB = Vocabulary(f"{BASE}ontology#", " ".join(re.findall(r"^cyb:(\w+)$", read_ontology().decode(), re.MULTILINE)))
+CYB = Vocabulary(f"{BASE}ontology#", " ".join(re.findall(r"^cyb:(\w+)$", _ONTOLOGY, re.MULTILINE)))
 RDF = Vocabulary("http://www.w3.org/1999/02/22-rdf-syntax-ns#", "type first rest nil reifies subject predicate object")
 RDFS = Vocabulary("http://www.w3.org/2000/01/rdf-schema#", "label seeAlso isDefinedBy Datatype")
 XSD = Vocabulary(
@@ -170,3 +171,10 @@ def shorten(iri: str) -> str:
 def rule(name: str) -> str:
     """Return the IRI of a reading rule."""
     return f"{RULES}{name}"
+
+
+def narrower_classes(iri: str) -> list[str]:
+    """Return our subclasses of one of our classes, in the order of the ontology."""
+    is_narrower = re.compile(rf"^    rdfs:subClassOf [^;]*\bcyb:{re.escape(iri.removeprefix(CYB.iri))}\b", re.MULTILINE)
+    blocks = re.finditer(r"^cyb:(\w+)\n(?:.+\n)+", _ONTOLOGY, re.MULTILINE)
+    return [f"{CYB.iri}{block[1]}" for block in blocks if is_narrower.search(block[0])]

@@ -25,6 +25,10 @@ EMPTY = [
     ("?p cyb:accountable* ?a", ""),
     ("?p a cyb:Projekt", "is a cyb:Projekt. Did you mean cyb:Project?"),
     ("?c a cyb:country", "Did you mean cyb:Country?"),
+    (
+        "?c a cyb:Claim",
+        "VALUES ?class { cyb:Participation cyb:Scope cyb:Dating } ?x a ?class",
+    ),
     ("?p cyb:country country:BLZ", "country:BZ (Belize)"),
     ("?p cyb:country country:Kenya", "country:KE (Kenya)"),
     ("?p cyb:country actor:belize", "country:BZ (Belize)"),

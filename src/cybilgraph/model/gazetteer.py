@@ -387,7 +387,9 @@ class Gazetteer:
         """The names of countries in other languages, also without accents: "Etats-Unis"."""
         countries, columns = self.entries["country"].values(), ("name_es", "name_fr")
         printed = [(entry.row[column], entry) for entry in countries for column in columns]
-        plain = ((unicodedata.normalize("NFD", name).encode("ascii", "ignore").decode(), entry) for name, entry in printed)
+        plain = (
+            (unicodedata.normalize("NFD", name).encode("ascii", "ignore").decode(), entry) for name, entry in printed
+        )
         return {fold(name): entry for name, entry in (*plain, *printed)}
 
     @cached_property

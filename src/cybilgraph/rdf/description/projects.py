@@ -256,6 +256,8 @@ def _add_unlisted_thing(triples: TripleWriter, named: Named) -> None:
         if country:
             triples.link(iri, ORG.classification, thing_iri("actor-type", "government"))
             name = names.government(country).name
+            if not names.find_country(named.printed.text):  # "Government of Gambia"
+                _add_former_key(triples, iri, named.printed.text)
         else:
             name, country = label(named), parse_actor_name(name, named.home).country
             if country:

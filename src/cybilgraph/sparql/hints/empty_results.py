@@ -16,7 +16,17 @@ from cybilgraph.model.gazetteer import (
     closest_match,
     load_gazetteer,
 )
-from cybilgraph.model.vocabulary import BASE, CYB, PREFIXES, RDF, VOCABULARIES, XSD, narrower_classes, shorten, thing_iri
+from cybilgraph.model.vocabulary import (
+    BASE,
+    CYB,
+    PREFIXES,
+    RDF,
+    VOCABULARIES,
+    XSD,
+    narrower_classes,
+    shorten,
+    thing_iri,
+)
 from cybilgraph.rdf.ntriples import literal
 from cybilgraph.sparql.hints.facts import Facts, iri_term
 from cybilgraph.sparql.hints.outline import Note, Outline, Term, Triple, names_after_as
@@ -230,11 +240,13 @@ class _Names:
             return None if known or not required else _missing(term, "There is no", where=" in this release")
         if self._exists(role, term.value):
             return None
-        narrower = [kind for kind in narrower_classes(term.value) if self._exists(role, kind)] if role == "class" else []
+        narrower = (
+            [kind for kind in narrower_classes(term.value) if self._exists(role, kind)] if role == "class" else []
+        )
         if narrower:
             listed = " ".join(map(shorten, narrower))
             return Note(
-                f"Resources have the subclasses of {term.text} as their types: VALUES ?class {{ {listed} }} ?x a ?class",
+                f"Resources have the subclasses of {term.text} as types: VALUES ?class {{ {listed} }} ?x a ?class",
                 term.start,
             )
         meant = self._suggest(term.value, role)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from contextlib import closing
+from pathlib import Path
 from threading import Thread
 
+import pyoxigraph as ox
 import pytest
 
+from cybilgraph import pipeline
 from cybilgraph.model.formats import BY_NAME
+from cybilgraph.model.resources import SAMPLE_TABLE
 from cybilgraph.release import Release
 from cybilgraph.sparql.embedded_engine import EmbeddedEngine, QueryLimits
 from cybilgraph.web.server.answer_cache import AnswerCache, CacheKey
-from cybilgraph.web.server.open_release import WarmUp, warm_up_queries
+from cybilgraph.web.server.open_release import WarmUp, key_figures_query, warm_up_queries
 from tests.support.operations import until
 from tests.support.queries import SLOW
 
@@ -62,3 +66,10 @@ def test_warm_up_is_over_in_time_and_stops_at_once(release: Release) -> None:
 def test_warm_up_set_is_small(release: Release) -> None:
     """Each query competes with those of visitors."""
     assert 5 < len(list(warm_up_queries(release))) <= 12
+
+
+def test_key_figures_count_projects_of_the_sample(tmp_path: Path) -> None:
+    built = pipeline.build([SAMPLE_TABLE], tmp_path, dumps=False)[0]
+    [figures] = ox.Store.read_only(str(built.store)).query(key_figures_query())
+    assert figures["projectsFromFile"] == figures["projects"]
+    assert int(figures["projects"].value) > 500

@@ -20,14 +20,17 @@ from cybilgraph.web.api.evidence import carried_evidence
 from cybilgraph.web.checker import MAX_UPLOAD_BYTES, Checker
 from cybilgraph.web.curator_logins import CuratorAccess, CuratorFile
 from cybilgraph.web.pages import (
+    about,
     changes_page,
     check_form,
     citations,
     compare,
     curation,
+    data_page,
     datasets,
     documentation,
     explore,
+    home,
     network_page,
     ontology,
     query_page,
@@ -65,7 +68,8 @@ _STYLES = Path(__file__).parent / "styles"
 _STYLE_PARTS = ("tokens", "base", "components", "charts")
 #: The sections of the site whose links carry the level of evidence on.
 _COUNTING_SECTIONS = frozenset(
-    section.blueprint.name for section in (compare, explore, network_page, resource_pages, search_page)
+    section.blueprint.name
+    for section in (about, compare, data_page, explore, home, network_page, resource_pages, search_page)
 )
 #: How long browsers may use the typeface without revalidating it, so that text appears in it at once.
 _FONT_SECONDS = 86_400
@@ -134,8 +138,8 @@ def create_app(live: LiveReleases, checker: Checker, settings: Settings, access_
         response.make_conditional(request)
         return response
 
-    sections = (changes_page, check_form, citations, compare, datasets, documentation, explore, ontology, openapi)
-    for section in (*sections, network_page, query_page, resource_pages, search_page):
+    pages = (about, changes_page, check_form, citations, compare, data_page, datasets, documentation, explore, home)
+    for section in (*pages, network_page, ontology, openapi, query_page, resource_pages, search_page):
         app.register_blueprint(section.blueprint)
     if settings.curators:
         app.register_blueprint(curation.blueprint)

@@ -48,11 +48,11 @@ _FILE_DESCRIPTIONS = {
 }
 #: The pages of the sitemap other than projects and documentation.
 _PAGES = (
-    "explore.home",
-    "explore.about",
+    "home.page",
+    "about.page",
     "explore.page",
-    "explore.data",
-    "explore.contribute",
+    "data.page",
+    "about.contribute",
     "search.page",
     "sparql.sparql",
     "sparql.query_list",

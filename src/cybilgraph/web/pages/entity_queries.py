@@ -11,7 +11,7 @@ from cybilgraph.model.record import DEFAULT_LEVEL, Basis, EvidenceLevel
 from cybilgraph.model.vocabulary import CYB, ORG, SKOS, thing_iri
 from cybilgraph.release.search import Summary
 from cybilgraph.sparql import queries
-from cybilgraph.web.pages.charts import Bar, Chart, TimeSpan, columns, timeline
+from cybilgraph.web.pages.chart_layout import Bar, Chart, TimeSpan, columns, timeline
 from cybilgraph.web.pages.resource_view import shorten_title
 
 #: The most projects in the timeline of a page, at most those in its table (page-first), and the most related entities.

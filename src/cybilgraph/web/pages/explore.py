@@ -1,4 +1,4 @@
-"""The home page, and charts of the whole graph: each drawn from a named query as SVG, with its data as a table."""
+"""Charts of the whole graph: each drawn from a named query as SVG, with its data as a table."""
 
 from __future__ import annotations
 
@@ -19,19 +19,16 @@ from cybilgraph.release.search import SearchQuery, Summary
 from cybilgraph.sparql import queries
 from cybilgraph.web.api.current_request import (
     csv_response,
-    named_query_rows,
     period_in_url,
     query_rows,
     search_index,
     serving,
-    site,
 )
 from cybilgraph.web.api.evidence import evidence_level
-from cybilgraph.web.pages import charts, entity_queries
-from cybilgraph.web.pages import home as home_page
+from cybilgraph.web.pages import chart_layout, entity_queries
 from cybilgraph.web.pages.evidence_switch import all_links, evidence_switch
 from cybilgraph.web.pages.resource_view import page_path, shorten_title
-from cybilgraph.web.server.open_release import chart_query, key_figures_query
+from cybilgraph.web.server.open_release import chart_query
 
 blueprint = Blueprint("explore", __name__)
 
@@ -61,17 +58,17 @@ class ChartDefinition(NamedTuple):
     title: str
     about: str
     query: str
-    draw: Callable[[Rows], charts.Chart]
+    draw: Callable[[Rows], chart_layout.Chart]
     columns: tuple[tuple[str, str, str], ...]
-    controls: Callable[[charts.Chart, Rows], dict[str, Any]] = lambda *_: {}
+    controls: Callable[[chart_layout.Chart, Rows], dict[str, Any]] = lambda *_: {}
 
 
-def _world(rows: Rows) -> charts.Chart:
+def _world(rows: Rows) -> chart_layout.Chart:
     """Draw the world map, or the region in the URL, from the rows of example-projects-per-country."""
     names = {entry.key: entry.name for entry in load_gazetteer().entries["country"].values()}
     counts = {row["country"].removeprefix(_COUNTRY): int(row["projects"]) for row in rows}
     place = _place()
-    return charts.world_map(counts, names, load_gazetteer().countries_in(place) if place else ())
+    return chart_layout.world_map(counts, names, load_gazetteer().countries_in(place) if place else ())
 
 
 def _place() -> GazetteerEntry | None:
@@ -87,17 +84,17 @@ def _place() -> GazetteerEntry | None:
     )
 
 
-def _timeline(rows: Rows) -> charts.Chart:
+def _timeline(rows: Rows) -> chart_layout.Chart:
     """Draw one page of the projects in the period in the URL, from the rows of page-timeline."""
     spans = _spans(rows)[(_page_number() - 1) * _MAX_SPANS :][:_MAX_SPANS]
-    return charts.timeline(spans, datetime.now(UTC).date(), _period(rows))
+    return chart_layout.timeline(spans, datetime.now(UTC).date(), _period(rows))
 
 
-def _spans(rows: Rows) -> list[charts.TimeSpan]:
+def _spans(rows: Rows) -> list[chart_layout.TimeSpan]:
     """Return the projects with a start date that were active in the period in the URL, if it has one."""
     fields = ("project", "start", "end", "status")
     spans = [
-        charts.TimeSpan(shorten_title(row["title"] or row["project"]), *(row[name] for name in fields))
+        chart_layout.TimeSpan(shorten_title(row["title"] or row["project"]), *(row[name] for name in fields))
         for row in rows
         if row["start"]
     ]
@@ -118,7 +115,7 @@ def _page_number() -> int:
     return max(request.args.get("page", 1, type=int), 1)
 
 
-def _matrix(rows: Rows) -> charts.Chart:
+def _matrix(rows: Rows) -> chart_layout.Chart:
     """Draw the countries of the region in the URL, or all, from the rows of page-coverage."""
     countries, place = load_gazetteer().entries["country"], _place()
     wanted = {f"{_COUNTRY}{code}" for code in (load_gazetteer().countries_in(place) if place else countries)}
@@ -129,32 +126,32 @@ def _matrix(rows: Rows) -> charts.Chart:
         shown += [{"country": iri, "countryName": named[iri], "theme": "", "projects": "0"} for iri in gaps]
         shown.sort(key=lambda row: (row["countryName"], row["country"]))
     themes = ((thing_iri("theme", one.key), one.name) for one in entity_queries.themes())
-    return charts.matrix(shown, [*themes, ("", "No theme given")], request.args.get("sort", ""))
+    return chart_layout.matrix(shown, [*themes, ("", "No theme given")], request.args.get("sort", ""))
 
 
-def _flows(rows: Rows) -> charts.Chart:
+def _flows(rows: Rows) -> chart_layout.Chart:
     """Draw the flows from funders to countries from the rows of page-flows, with the names of the search facets."""
-    facets = _summary().facets
+    facets = summarise_release().facets
     names = {one.value: one.label for kind in ("funder", "implementer", "country") for one in facets.get(kind, ())}
-    return charts.sankey(rows, names, _MAX_NODES, others=request.args.get("other") != "0")
+    return chart_layout.sankey(rows, names, _MAX_NODES, others=request.args.get("other") != "0")
 
 
-def _years(rows: Rows) -> charts.Chart:
-    return charts.columns([charts.Bar(row["year"], row["year"], int(row["active"])) for row in rows])
+def _years(rows: Rows) -> chart_layout.Chart:
+    return chart_layout.columns([chart_layout.Bar(row["year"], row["year"], int(row["active"])) for row in rows])
 
 
-def _map_controls(_: charts.Chart, __: Rows) -> dict[str, Any]:
+def _map_controls(_: chart_layout.Chart, __: Rows) -> dict[str, Any]:
     return {"presets": [load_gazetteer().entries[kind][key] for kind, key in _PRESETS], "place": _place()}
 
 
-def _matrix_controls(_: charts.Chart, __: Rows) -> dict[str, Any]:
+def _matrix_controls(_: chart_layout.Chart, __: Rows) -> dict[str, Any]:
     names = load_gazetteer()
     groups = (entry for entry in names.entries["group"].values() if names.countries_in(entry))
     places = [sorted(each, key=lambda entry: entry.name) for each in (names.entries["region"].values(), groups)]
     return {"places": places, "place": _place()}
 
 
-def _timeline_controls(_: charts.Chart, rows: Rows) -> dict[str, Any]:
+def _timeline_controls(_: chart_layout.Chart, rows: Rows) -> dict[str, Any]:
     found, starts = len(_spans(rows)), Counter(int(row["start"][:4]) for row in rows if row["start"])
     first = max(min(starts, default=0), max(starts, default=0) - _MAX_OVERVIEW_YEARS)
     years = range(first, max(starts, default=-1) + 1)
@@ -166,31 +163,43 @@ def _timeline_controls(_: charts.Chart, rows: Rows) -> dict[str, Any]:
         "page_url": lambda number: _url_with(page=number),
         "undated": [row for row in rows if not row["start"]],
         "max_undated": _MAX_UNDATED,
-        "overview": charts.columns([charts.Bar(str(year), "", starts[year]) for year in years], height=64),
+        "overview": chart_layout.columns([chart_layout.Bar(str(year), "", starts[year]) for year in years], height=64),
     }
 
 
-def _flow_controls(chart: charts.Chart, _: Rows) -> dict[str, Any]:
+def _flow_controls(chart: chart_layout.Chart, _: Rows) -> dict[str, Any]:
     """Return the flows between each two columns as lists, for narrow screens."""
     flows = [
-        [charts.Bar(str(one["title"]), "", int(str(one["count"]))) for one in chart.lines if one["column"] == place]
+        [
+            chart_layout.Bar(str(one["title"]), "", int(str(one["count"])))
+            for one in chart.lines
+            if one["column"] == place
+        ]
         for place in (0, 1)
     ]
     titles = ("From funders to implementers", "From implementers to countries")
     lists = [
-        (title, sorted(each, key=lambda bar: (charts.OTHER in bar.label.split(" → "), -bar.value)))
+        (title, sorted(each, key=lambda bar: (chart_layout.OTHER in bar.label.split(" → "), -bar.value)))
         for title, each in zip(titles, flows, strict=True)
     ]
     return {"lists": lists}
 
 
-def _network_controls(_: charts.Chart, __: Rows) -> dict[str, Any]:
+def _network_controls(_: chart_layout.Chart, __: Rows) -> dict[str, Any]:
     return {"organisations": organisation_names()}
 
 
 def organisation_names() -> list[str]:
     """Return the names of the organisations with the most projects."""
-    return [shorten_title(value.label) for value in _summary().facets.get("actor", ())[:_MAX_ORGANISATIONS]]
+    return [shorten_title(value.label) for value in summarise_release().facets.get("actor", ())[:_MAX_ORGANISATIONS]]
+
+
+def summarise_release() -> Summary:
+    """Return the counts of the search facets; empty if the search index is damaged, so that pages do without."""
+    try:
+        return search_index().summarise(SearchQuery(level=evidence_level()))
+    except FileDamaged:
+        return Summary(0, {}, {})
 
 
 CHARTS = {
@@ -232,7 +241,7 @@ CHARTS = {
             "Who funds and implements projects, and where. Line width shows the number of projects. The chart shows "
             "those with the most projects; the table lists them all.",
             "page-network",
-            charts.network,
+            chart_layout.network,
             (
                 *(("From", "fromName", "from"), ("From role", "fromRole", "")),
                 *(("To", "toName", "to"), ("To role", "toRole", ""), ("Projects", "projects", "")),
@@ -273,7 +282,7 @@ CHARTS = {
             "or, if it has none, in the year in which its project starts. No sum is converted or divided, and sums of "
             "different kinds overlap, so heights can be compared only within a row.",
             "page-money",
-            charts.money,
+            chart_layout.money,
             (
                 *(("Currency", "currency", ""), ("Kind", "kind", ""), ("Year", "year", "")),
                 *(("Amount", "amount", ""), ("Sums", "sums", ""), ("Projects", "projects", "")),
@@ -281,52 +290,6 @@ CHARTS = {
         ),
     )
 }
-
-
-@blueprint.get("/")
-def home() -> str:
-    """Show key figures, a map and links to everything else."""
-    level = evidence_level()
-    [numbers] = query_rows(key_figures_query(level))
-    definition = CHARTS["map"]
-    summary = _summary()
-    return render_template(
-        "home.html", numbers=numbers, definition=definition, examples=queries.example_queries(),
-        chart=definition.draw(named_query_rows(definition.query, evidence=level)), summary=summary,
-        names=home_page.suggested_names(summary), findings=list(home_page.findings(summary)),
-        evidence=evidence_switch(all_links(), "link"),
-    )  # fmt: skip
-
-
-def _summary() -> Summary:
-    try:
-        return search_index().summarise(SearchQuery(level=evidence_level()))
-    except FileDamaged:  # the rest of the page does not need the search index
-        return Summary(0, {}, {})
-
-
-@blueprint.get("/data")
-def data() -> str:
-    """List the ways to query, call and download the data."""
-    return render_template("data.html")
-
-
-@blueprint.get("/contribute")
-def contribute() -> str:
-    """List the ways to correct and to add data."""
-    return render_template("contribute.html", suggestions=site("suggestions"), curators=site("access"))
-
-
-@blueprint.get("/about")
-def about() -> str:
-    """Explain where the data come from, how good they are and how they are licensed."""
-    level = evidence_level()
-    [numbers] = query_rows(key_figures_query(level))
-    evidence = evidence_switch(all_links(), "link")
-    has_contacts = serving().release.profile.contacts
-    return render_template(
-        "about.html", numbers=numbers, evidence=evidence, has_contacts=has_contacts, curators=site("access")
-    )
 
 
 @blueprint.get("/explore")
@@ -341,7 +304,7 @@ def page() -> str:
     return render_template("explore.html", charts=CHARTS.values(), evidence=evidence_switch(all_links(), "link"))
 
 
-def image(definition: ChartDefinition, drawn: charts.Chart) -> Response:
+def image(definition: ChartDefinition, drawn: chart_layout.Chart) -> Response:
     """Return a chart as an SVG file with absolute links."""
     host = request.host_url.rstrip("/")
     text = render_template(
@@ -366,7 +329,7 @@ def chart(name: str) -> Response | str:
     if suffix == "svg":
         return image(definition, drawn)
     return render_template(
-        "chart.html", definition=definition, chart=drawn, query=text, rows=rows, summary=_summary(),
+        "chart.html", definition=definition, chart=drawn, query=text, rows=rows, summary=summarise_release(),
         query_url=url_for("sparql.sparql", query=text), evidence=evidence_switch(all_links(), "link"),
         url_with=_url_with, **definition.controls(drawn, rows),
     )  # fmt: skip

@@ -1,16 +1,24 @@
-"""What the home page says about the data: findings, and the names that its search suggests."""
+"""The home page: key figures, a map, highlights, and a search that suggests names."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from flask import url_for
+from flask import Blueprint, render_template, url_for
 
 from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.vocabulary import thing_iri
 from cybilgraph.release.search import Summary
+from cybilgraph.sparql import queries
+from cybilgraph.web.api.current_request import named_query_rows, query_rows
+from cybilgraph.web.api.evidence import evidence_level
 from cybilgraph.web.pages import entity_queries
+from cybilgraph.web.pages.evidence_switch import all_links, evidence_switch
+from cybilgraph.web.pages.explore import CHARTS, summarise_release
+from cybilgraph.web.server.open_release import key_figures_query
+
+blueprint = Blueprint("home", __name__)
 
 #: Suggested names per facet, and the longest of them.
 _MAX_NAMES, _MAX_NAME_CHARS = 60, 60
@@ -27,7 +35,22 @@ class Highlight(NamedTuple):
     url: str
 
 
-def findings(summary: Summary) -> Iterator[Highlight]:
+@blueprint.get("/")
+def page() -> str:
+    """Show key figures, a map and links to everything else."""
+    level = evidence_level()
+    [numbers] = query_rows(key_figures_query(level))
+    definition = CHARTS["map"]
+    summary = summarise_release()
+    return render_template(
+        "home.html", numbers=numbers, definition=definition, examples=queries.example_queries(),
+        chart=definition.draw(named_query_rows(definition.query, evidence=level)), summary=summary,
+        names=_suggest_names(summary), highlights=list(_highlights(summary)),
+        evidence=evidence_switch(all_links(), "link"),
+    )  # fmt: skip
+
+
+def _highlights(summary: Summary) -> Iterator[Highlight]:
     """Yield what stands out in a release: its largest funder, its most frequent theme, and its gaps."""
     if not summary.projects:
         return
@@ -53,7 +76,7 @@ def findings(summary: Summary) -> Iterator[Highlight]:
     yield Highlight(name, "", "are not named by any project.", "See the gaps", gaps)
 
 
-def suggested_names(summary: Summary) -> list[str]:
+def _suggest_names(summary: Summary) -> list[str]:
     """Return the names of the places, themes and organisations with the most projects."""
     names = (value.label for kind in _NAMED_FACETS for value in summary.facets.get(kind, [])[:_MAX_NAMES])
     return sorted({name for name in names if len(name) <= _MAX_NAME_CHARS}, key=str.casefold)

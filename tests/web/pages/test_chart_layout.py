@@ -9,8 +9,8 @@ from itertools import pairwise
 import pytest
 
 from cybilgraph.model.gazetteer import load_gazetteer
-from cybilgraph.web.pages import charts
-from cybilgraph.web.pages.charts import Bar, ShadeScale, TimeSpan
+from cybilgraph.web.pages import chart_layout
+from cybilgraph.web.pages.chart_layout import Bar, ShadeScale, TimeSpan
 
 
 @pytest.mark.parametrize("values", [[], [0, 3], [1, 1, 2], [0, *range(1, 40)], [1] * 90 + [500, 3_000]])
@@ -30,7 +30,7 @@ def test_many_values_use_all_shades() -> None:
 
 
 def test_map_shows_every_country_once_within_its_bounds() -> None:
-    picture = charts.world_map({"BZ": 2, "TV": 1}, {})
+    picture = chart_layout.world_map({"BZ": 2, "TV": 1}, {})
     codes = [mark["code"] for mark in picture.marks if mark["code"]]
     assert len(codes) == len(set(codes))
     known = load_gazetteer().entries["country"]
@@ -48,14 +48,14 @@ def test_map_shows_every_country_once_within_its_bounds() -> None:
 
 
 def test_map_shapes_do_not_wrap_around() -> None:
-    for mark in charts.world_map({}, {}).marks:
+    for mark in chart_layout.world_map({}, {}).marks:
         for piece in str(mark["path"]).split("M")[1:]:
             for dx, _ in re.findall(r"(-?\d+),(-?\d+)", piece)[1:]:
                 assert abs(int(dx)) < 300, mark["code"]
 
 
 def test_timeline_respects_date_precision_and_open_ends() -> None:
-    picture = charts.timeline([
+    picture = chart_layout.timeline([
         TimeSpan("a", "", "2018", "2018"),
         TimeSpan("b", "", "2018-01", "2018-12"),
         TimeSpan("c", "", "2019-07-01", "", "Ongoing"),
@@ -74,20 +74,20 @@ def test_timeline_respects_date_precision_and_open_ends() -> None:
 
 
 def test_timeline_accepts_an_end_before_its_start() -> None:
-    picture = charts.timeline([TimeSpan("a", "", "2021-06", "2020-03", "Finished")], date(2026, 1, 1))
+    picture = chart_layout.timeline([TimeSpan("a", "", "2021-06", "2020-03", "Finished")], date(2026, 1, 1))
     assert [tick["label"] for tick in picture.ticks] == ["2021"]
     assert [mark["when"] for mark in picture.marks] == ["2021-06 – 2020-03"]
 
 
 def test_columns_of_nothing_have_no_height() -> None:
-    assert charts.columns([]).marks == []
-    assert charts.columns([Bar("x", "", 0)]).marks[0]["height"] == 0
+    assert chart_layout.columns([]).marks == []
+    assert chart_layout.columns([Bar("x", "", 0)]).marks[0]["height"] == 0
 
 
 def test_matrix_has_a_cell_for_every_pair() -> None:
     rows = [{"countryName": "Belize", "country": "BZ", "theme": "t1", "projects": "3"}]
     rows += [{"countryName": "Chad", "country": "TD", "theme": "", "projects": "1"}]
-    picture = charts.matrix(rows, [("t1", "One"), ("t2", "Two"), ("", "No theme given")])
+    picture = chart_layout.matrix(rows, [("t1", "One"), ("t2", "Two"), ("", "No theme given")])
     cells = [[(cell["value"], cell["shade"]) for cell in mark["cells"]] for mark in picture.marks]  # type: ignore[attr-defined]
     assert cells == [[(3, 5), (0, 0), (0, 0)], [(0, 0), (0, 0), (1, 3)]]
 
@@ -98,10 +98,10 @@ def test_network_limits_the_nodes_of_a_column() -> None:
          "projects": str(n)}
         for n in range(1, 60)
     ]  # fmt: skip
-    picture = charts.network(rows)
+    picture = chart_layout.network(rows)
     assert len(picture.marks) == 23
     assert len(picture.lines) == 22
-    assert charts.network([]).marks == []
+    assert chart_layout.network([]).marks == []
 
 
 def test_network_leaves_out_unconnected_nodes() -> None:
@@ -110,7 +110,7 @@ def test_network_leaves_out_unconnected_nodes() -> None:
          "toName": f"C{n:02}", "projects": "2" if n else "1"}
         for n in range(24)
     ]  # fmt: skip
-    picture = charts.network(rows)
+    picture = chart_layout.network(rows)
     ends = {(line["x1"], line["y1"]) for line in picture.lines} | {(line["x2"], line["y2"]) for line in picture.lines}
     assert len(ends) == len(picture.marks) == 2 * len(picture.lines) > 0
 
@@ -119,14 +119,14 @@ def test_network_leaves_out_unconnected_nodes() -> None:
     "words", ["W" * 60, "i" * 200, "GLACY+ (Global Action on Cybercrime Extended)", "網路安全" * 20, ""]
 )
 def test_text_is_truncated_to_its_width(words: str) -> None:
-    cut = charts.truncate_to_width(words, 10, 200)
-    assert charts.text_width(cut) * 10 <= 200
-    assert cut == words or (cut.endswith("…") and charts.text_width(cut) * 10 > 170)
+    cut = chart_layout.truncate_to_width(words, 10, 200)
+    assert chart_layout.text_width(cut) * 10 <= 200
+    assert cut == words or (cut.endswith("…") and chart_layout.text_width(cut) * 10 > 170)
 
 
 def test_map_shows_the_part_with_some_countries_in_its_proportions() -> None:
     caribbean = {"BZ", "JM", "TT"}
-    picture = charts.world_map({"BZ": 2, "KE": 1}, {}, caribbean)
+    picture = chart_layout.world_map({"BZ": 2, "KE": 1}, {}, caribbean)
     assert picture.box
     left, top, width, height = picture.box
     assert width / height == pytest.approx(picture.width / picture.height, rel=0.02)
@@ -137,11 +137,11 @@ def test_map_shows_the_part_with_some_countries_in_its_proportions() -> None:
         assert top < float(marks[code]["y"]) + 16 < top + height, "below the margin"
         assert marks[code]["is_shown"]
     assert not marks["KE"]["is_shown"]
-    assert charts.world_map({}, {}, {"BR", "NZ", "NO", "ZA"}).box is None, "they are all over the world"
+    assert chart_layout.world_map({}, {}, {"BR", "NZ", "NO", "ZA"}).box is None, "they are all over the world"
 
 
 def test_map_of_the_pacific_is_not_cut_at_the_date_line() -> None:
-    picture = charts.world_map({}, {}, {"FJ", "TO", "PG", "CK"})
+    picture = chart_layout.world_map({}, {}, {"FJ", "TO", "PG", "CK"})
     assert picture.box
     marks = {mark["code"]: mark for mark in picture.marks}
     assert marks["CK"]["shift"] == picture.width
@@ -152,7 +152,7 @@ def test_map_of_the_pacific_is_not_cut_at_the_date_line() -> None:
 
 def test_timeline_of_a_period_ends_at_its_years() -> None:
     spans = [TimeSpan("a", "", "2010", "2030"), TimeSpan("b", "", "2016", "", "Ongoing")]
-    picture = charts.timeline(spans, date(2026, 1, 1), (2015, 2018))
+    picture = chart_layout.timeline(spans, date(2026, 1, 1), (2015, 2018))
     assert [tick["label"] for tick in picture.ticks] == ["2015", "2016", "2017", "2018"]
     assert [(mark["x"], float(mark["x"]) + float(mark["width"])) for mark in picture.marks] == [(38, 100), (53.5, 100)]
 
@@ -163,8 +163,8 @@ def test_matrix_is_sorted_by_a_theme() -> None:
         for name, number in (("A", 1), ("B", 3), ("C", 1))
     ]
     themes = [("t1", "One"), ("", "No theme given")]
-    assert [mark["label"] for mark in charts.matrix(rows, themes, "One").marks] == ["B", "A", "C"]
-    assert [mark["label"] for mark in charts.matrix(rows, themes, "Unknown").marks] == ["A", "B", "C"]
+    assert [mark["label"] for mark in chart_layout.matrix(rows, themes, "One").marks] == ["B", "A", "C"]
+    assert [mark["label"] for mark in chart_layout.matrix(rows, themes, "Unknown").marks] == ["A", "B", "C"]
 
 
 FLOWS = [
@@ -177,7 +177,9 @@ FLOWS = [
 
 
 def test_flows_count_each_project_once_per_node_and_pair() -> None:
-    picture = charts.sankey(FLOWS, {f"https://w3id.org/cybilgraph/id/actor/{key}": key for key in ("eu", "giz")}, 8)
+    picture = chart_layout.sankey(
+        FLOWS, {f"https://w3id.org/cybilgraph/id/actor/{key}": key for key in ("eu", "giz")}, 8
+    )
     assert {mark["label"]: mark["count"] for mark in picture.marks} == {
         "eu": 6, "giz": 3, "itu": 5, "coe": 5, "BZ": 5, "FJ": 3
     }  # fmt: skip
@@ -199,12 +201,12 @@ def test_flows_group_smaller_nodes_as_other() -> None:
     rows = [
         {"funders": f"f{n}", "implementers": "i", "countries": "BZ", "projects": str(20 - n)} for n in range(10)
     ] + [{"funders": "f0 f9", "implementers": "i", "countries": "BZ", "projects": "1"}]
-    picture = charts.sankey(rows, {}, 8)
+    picture = chart_layout.sankey(rows, {}, 8)
     funders = [(mark["label"], mark["count"]) for mark in picture.marks if mark["column"] == 0]
     assert funders == [("f0", 21), *((f"f{n}", 20 - n) for n in range(1, 8)), ("Other", 23)]
-    named = charts.sankey(rows, {}, 8, others=False)
+    named = chart_layout.sankey(rows, {}, 8, others=False)
     assert [(mark["label"], mark["count"]) for mark in named.marks if mark["column"] == 0] == funders[:-1]
-    assert charts.sankey([], {}, 8).marks == []
+    assert chart_layout.sankey([], {}, 8).marks == []
 
 
 def test_flows_have_no_overlapping_labels() -> None:
@@ -213,7 +215,7 @@ def test_flows_have_no_overlapping_labels() -> None:
     ]
     places = [
         (mark["column"], float(str(mark["y"])) + float(str(mark["height"])) / 2)
-        for mark in charts.sankey(rows, {}, 8).marks
+        for mark in chart_layout.sankey(rows, {}, 8).marks
     ]
     gaps = [lower - upper for (column, upper), (other, lower) in pairwise(places) if column == other]
     assert min(gaps) >= 18
@@ -228,7 +230,7 @@ def test_flows_have_no_overlapping_labels() -> None:
     ],
 )
 def test_names_are_shortened(name: str, key: str, short: str) -> None:
-    assert charts.short_name(name, f"https://w3id.org/cybilgraph/id/actor/{key}") == short
+    assert chart_layout.short_name(name, f"https://w3id.org/cybilgraph/id/actor/{key}") == short
 
 
 def test_money_is_drawn_per_currency_and_kind() -> None:
@@ -239,7 +241,7 @@ def test_money_is_drawn_per_currency_and_kind() -> None:
             ("USD", "Budget", "", "7000000"),
         )
     ]  # fmt: skip
-    picture = charts.money(rows)
+    picture = chart_layout.money(rows)
     assert [tick["label"] for tick in picture.ticks] == ["EUR · Budget", "EUR · Commitment"]
     titles = [mark["title"] for mark in picture.marks if mark["title"]]
     assert titles[0] == "EUR 1,000,000 (Budget, 2018): 1 project"
@@ -247,9 +249,9 @@ def test_money_is_drawn_per_currency_and_kind() -> None:
     heights = [mark["height"] for mark in picture.marks[:3]]
     assert heights == [64, 0, 16]
     assert [mark["value"] for mark in picture.marks[:3]] == ["1M", "", ""]
-    assert charts.money([]).height == 0
+    assert chart_layout.money([]).height == 0
 
 
 @pytest.mark.parametrize(("amount", "words"), [(950, "950"), (12_345, "12.3k"), (1.5e6, "1.5M"), (2e9, "2bn")])
 def test_amounts_are_short(amount: float, words: str) -> None:
-    assert charts.short_amount(amount) == words
+    assert chart_layout.short_amount(amount) == words

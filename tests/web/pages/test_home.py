@@ -1,4 +1,4 @@
-"""The home page shows the counts of the release."""
+"""The home page shows the counts of the release, highlights and names to search for."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ def test_counts_match_the_endpoint_and_the_manifest(server: str, release: Releas
     assert f"Release 1 ({release.manifest['created'][:10]}) · {quads:,} statements" in footer
 
 
-def test_home_page_states_findings_and_suggests_names(server: str) -> None:
+def test_home_page_states_highlights_and_suggests_names(server: str) -> None:
     page = parse_page(http(f"{server}/", Accept=BROWSER).body.decode())
     names = [option.own("value") for option in page.all("datalist")[0].all("option")]
     assert {"Belize", "Caribbean", "Cybercrime", "European Union"} <= set(names)
     funder, theme, gap = [item for item in page.all("li") if item.all("strong") and item.all("p")]
-    for finding in (funder, theme):
-        found = http(f"{server}{finding.all('a')[-1].own('href')}", Accept=BROWSER).body.decode()
-        number = re.search(r"(?:funds|theme of) (\d+) of the (\d+)", finding.text)
+    for highlight in (funder, theme):
+        found = http(f"{server}{highlight.all('a')[-1].own('href')}", Accept=BROWSER).body.decode()
+        number = re.search(r"(?:funds|theme of) (\d+) of the (\d+)", highlight.text)
         assert number
         assert f"<strong>{number[1]} project" in found
         assert int(number[2]) <= 14

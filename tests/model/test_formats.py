@@ -47,6 +47,8 @@ def test_only_text_types_state_their_character_set() -> None:
         ("cybilgraph.nq.zst", "application/zstd"),
         ("projects.csv", "text/csv; charset=utf-8"),
         ("projects.parquet", "application/vnd.apache.parquet"),
+        ("network.graphml", "application/xml"),
+        ("countries.geojson", "application/geo+json"),
         ("manifest.json", "application/json"),
         ("SHA256SUMS", "text/plain; charset=utf-8"),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class FormatKind(StrEnum):
@@ -111,21 +112,32 @@ def find_formats(name: str) -> tuple[Format, ...]:
     return tuple(fmt for fmt in FORMATS if name in (fmt.name, fmt.suffix, *fmt.media_types, *fmt.also))
 
 
-#: Media types of other files by suffix. A compressed file is sent under the type of the compression, to be
-#: saved as it is.
+class TableFormat(NamedTuple):
+    """A format of the tables, networks and maps of a release."""
+
+    title: str
+    media_type: str
+
+
+#: By suffix. Pages and descriptions of a release list its files in these formats.
+TABLE_FORMATS = {
+    "csv": TableFormat("CSV", BY_NAME["csv"].media_type),
+    "parquet": TableFormat("Parquet", "application/vnd.apache.parquet"),
+    "graphml": TableFormat("GraphML", "application/xml"),
+    "gexf": TableFormat("GEXF", "application/xml"),
+    "geojson": TableFormat("GeoJSON", "application/geo+json"),  # RFC 7946
+}
+#: Media types of files by suffix. A compressed file is sent under the type of the compression, to be saved as it is.
 _MEDIA_TYPES = {
     "gz": "application/gzip",  # RFC 6713
     "zst": "application/zstd",  # RFC 8878
-    "parquet": "application/vnd.apache.parquet",
     "json": "application/json",
-    "geojson": "application/geo+json",  # RFC 7946
-    **dict.fromkeys(("xml", "graphml", "gexf"), "application/xml"),
+    "xml": "application/xml",
+    **{suffix: fmt.media_type for suffix, fmt in TABLE_FORMATS.items()},
+    **{fmt.suffix: fmt.content_type for fmt in FORMATS},
 }
 
 
 def media_type_of(name: str) -> str:
     """Return the Content-Type of a file by its name."""
-    suffix = name.rpartition(".")[2]
-    if suffix in _MEDIA_TYPES:
-        return _MEDIA_TYPES[suffix]
-    return next((fmt.content_type for fmt in FORMATS if fmt.suffix == suffix), "text/plain; charset=utf-8")
+    return _MEDIA_TYPES.get(name.rpartition(".")[2], "text/plain; charset=utf-8")

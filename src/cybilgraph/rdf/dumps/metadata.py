@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from cybilgraph.model.dates import date_bounds
-from cybilgraph.model.formats import BY_NAME, FORMATS, GRAPH_FORMATS, Format, FormatKind, media_type_of
+from cybilgraph.model.formats import BY_NAME, FORMATS, GRAPH_FORMATS, TABLE_FORMATS, Format, FormatKind, media_type_of
 from cybilgraph.model.site_profile import DEFAULT_PROFILE, SiteProfile
 from cybilgraph.model.vocabulary import (
     BASE,
@@ -56,7 +56,6 @@ _PLACES = (CYB.country, CYB.region)
 _COUNTED_PROPERTIES = {RDF.type, CYB.start, CYB.end, *_PLACES, *_LINKS}
 _MAX_EXAMPLES = 3
 _RIGHTS = iri(DCTERMS.rights)
-_TABLES = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet"}
 
 
 @dataclass(slots=True)
@@ -399,4 +398,4 @@ def _types(name: str) -> tuple[str, str]:
     if len(suffixes) < 2:
         return outer, ""
     fmt = _syntax(name)
-    return fmt.media_type if fmt else _TABLES[suffixes[0]], outer
+    return fmt.media_type if fmt else TABLE_FORMATS[suffixes[0]].media_type, outer

@@ -16,7 +16,7 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
 from cybilgraph.errors import ReleaseError
-from cybilgraph.model.formats import FORMATS, GRAPH_FORMATS, Format, media_type_of
+from cybilgraph.model.formats import FORMATS, GRAPH_FORMATS, TABLE_FORMATS, Format, media_type_of
 from cybilgraph.model.vocabulary import BASE, thing_iri
 from cybilgraph.rdf.dumps import MAY_REACH, NAME, metadata
 from cybilgraph.rdf.serialisation import turtle_to_ntriples
@@ -63,7 +63,6 @@ _PAGES = (
 #: Projects per part of the sitemap. A part may have 50,000 URLs (sitemaps.org), and the first has other pages too.
 _PROJECTS_PER_SITEMAP = 49_000
 _COMPRESSIONS = {"gz": "gzip", "zst": "Zstandard"}
-_TABLES = {"csv": "CSV", "parquet": "Parquet", "graphml": "GraphML", "gexf": "GEXF", "geojson": "GeoJSON"}
 
 
 @blueprint.get("/releases")
@@ -218,7 +217,7 @@ def _dataset() -> dict[str, Any]:
             }
             for file in _files(release)
             if file["name"].startswith((NAME, MAY_REACH))
-            or file["name"].endswith((".csv.gz", ".parquet", ".graphml", ".gexf", ".geojson"))
+            or file["name"].partition(".")[2].removesuffix(".gz") in TABLE_FORMATS
         ],
     }
 
@@ -252,7 +251,8 @@ def _files(release: Release) -> list[dict[str, Any]]:
 
 def _describe_file(name: str) -> str:
     stem, *suffixes = name.split(".")
-    syntaxes = _TABLES | {fmt.suffix: fmt.title for fmt in FORMATS if fmt.carries_graph}
+    syntaxes = {suffix: fmt.title for suffix, fmt in TABLE_FORMATS.items()}
+    syntaxes |= {fmt.suffix: fmt.title for fmt in FORMATS if fmt.carries_graph}
     kinds = [f" as {syntaxes[suffix]}" for suffix in suffixes[:1] if suffix in syntaxes]
     compressed = [f" ({_COMPRESSIONS[suffix]})" for suffix in suffixes[-1:] if suffix in _COMPRESSIONS]
     content = _FILE_DESCRIPTIONS.get(stem) or f"The graph, {metadata.describe_dump(name)},"

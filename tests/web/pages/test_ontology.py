@@ -1,12 +1,16 @@
-"""The ontology page: every term with its texts in the requested language."""
+"""The ontology page shows every term with its texts in the requested language; documents name schemas that resolve."""
 
 from __future__ import annotations
 
+import json
+
+import jsonschema
 import pytest
 from rdflib import RDFS, SKOS, Graph, URIRef
 
 from cybilgraph.model.resources import read_ontology
-from cybilgraph.model.vocabulary import CYB
+from cybilgraph.model.vocabulary import BASE, CYB
+from tests.conftest import SEED, run
 from tests.support.http_client import BROWSER, http
 from tests.support.markup import parse_page
 
@@ -42,3 +46,26 @@ def test_page_shows_alignments_and_uses(server: str) -> None:
     assert facts["Subproperty of"] == "schema:funder, cyb:involved"
     assert facts["Used with"] == "cyb:Project"
     assert facts["Range"] == "cyb:Actor"
+
+
+@pytest.mark.parametrize(
+    ("document", "schema"),
+    [
+        (("template", "json"), ("template", "schema")),
+        (("check", SEED, "-f", "json"), ("check", "--json-schema")),
+    ],
+)
+def test_site_serves_the_schema_that_a_document_names(
+    document: tuple[object, ...], schema: tuple[object, ...], server: str
+) -> None:
+    written = json.loads(run(*document).stdout)
+    reply = http(f"{server}/{written['$schema'].removeprefix(BASE)}")
+    assert (reply.status, reply.content_type) == (200, "application/schema+json")
+    served = json.loads(reply.body)
+    assert served == json.loads(run(*schema).stdout)
+    assert served["$id"] == written["$schema"]
+    jsonschema.validate(written, served)
+
+
+def test_unknown_schema_gets_404(server: str) -> None:
+    assert http(f"{server}/schema/project.json").status == 404

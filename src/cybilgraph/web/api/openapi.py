@@ -267,6 +267,12 @@ OPERATIONS = (
         ),
         problems=(404, 406),
     ),
+    Operation(
+        *("get", "/schema/{name}", "Get the JSON Schema of records or of reports"),
+        answers={"application/schema+json": {"type": "object"}},
+        parameters=(ApiParameter("name", "The file name.", "records.json", ("records.json", "report.json")),),
+        problems=(404,),
+    ),
     Operation("get", "/", "Show the home page", _HTML),
     Operation("get", "/healthz", "Liveness check: the server is running", {"text/plain": _TEXT}),
     Operation("get", "/readyz", "Readiness check: the server answers queries", {"text/plain": _TEXT}, problems=(503,)),

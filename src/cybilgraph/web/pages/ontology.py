@@ -1,7 +1,9 @@
-"""The ontology and the rules, as reference pages and as RDF, both from their files."""
+"""The ontology and the rules, as reference pages and as RDF, both from their files; and the JSON Schemas."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -17,7 +19,9 @@ from cybilgraph.model.rules import LANGUAGES, catalogue
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, PREFIXES, RULES, SCHEMA
 from cybilgraph.pipeline import shapes_bundle
 from cybilgraph.rdf.description import describe_code_lists
+from cybilgraph.rdf.forms import write_schema
 from cybilgraph.rdf.serialisation import turtle_to_ntriples
+from cybilgraph.validation.outputs.as_json import schema as report_schema
 from cybilgraph.validation.rule_handbook import find_rule, load_handbook
 from cybilgraph.web.api.negotiation import HTML, SUFFIXES, negotiate, split_suffix
 from cybilgraph.web.pages.ontology_diagram import Diagram, lay_out
@@ -30,6 +34,11 @@ _CHAPTERS = {
     "Classes": OWL.Class,
     "Object properties": OWL.ObjectProperty,
     "Datatype properties": OWL.DatatypeProperty,
+}
+#: The JSON Schemas by name.
+_SCHEMAS: dict[str, Callable[[], bytes | str]] = {
+    "records": lambda: write_schema(()),
+    "report": lambda: json.dumps(report_schema(), ensure_ascii=False, indent=2),
 }
 #: Labels of the properties that the page shows for each term.
 _DETAIL_LABELS = {
@@ -170,6 +179,14 @@ def code_lists(suffix: str = "") -> BaseResponse:
     if fmt := negotiated_format(suffix):
         return rdf_response(describe_code_lists(), fmt)
     return redirect(url_for("documentation.page", address="reference/ontology", _anchor="codes"), 303)
+
+
+@blueprint.get("/schema/<name>.json")
+def json_schema(name: str) -> Response:
+    """Return the JSON Schema of records or of reports, which they name in ``$schema``."""
+    if name not in _SCHEMAS:
+        raise NotFound(f"There is no schema {name!r}")
+    return Response(_SCHEMAS[name](), content_type="application/schema+json")
 
 
 @cache

@@ -314,7 +314,7 @@ def _over_limit(error: TimeoutError | WorkerCrashed, query: str, seconds: float)
     hints = find_hints(query, ("slow",)) if len(query) <= _MAX_HINTED_CHARS else ()
     if isinstance(error, TimeoutError):
         shown = round(seconds, 1) if seconds >= 1 else float(f"{seconds:.2g}")
-        what = f"The query was stopped after {shown:g} seconds"
+        what = f"The query was stopped after {shown:g} second{'s' if shown != 1 else ''}"
         return QueryTimeout(what, hints[0].text if hints else _TIMEOUT_HINT, hints)
     if "ORDER" in query.upper():  # the engine aborts where its order of values of several kinds contradicts itself
         return QueryError(

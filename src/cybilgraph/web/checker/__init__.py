@@ -115,7 +115,7 @@ class Checker(Pool):
             what = "Too many records are being checked at the moment"
             raise CheckerBusy(what, "Try again in a few seconds.") from None
         except TimeoutError:
-            what = f"The check was stopped after {self._seconds:g} seconds"
+            what = f"The check was stopped after {self._seconds:g} second{'s' if self._seconds != 1 else ''}"
             raise CheckTimeout(what, "Send fewer projects at a time.") from None
         except WorkerCrashed:
             head, data = {"error": Refusal.HEAVY}, b""

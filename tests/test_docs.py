@@ -246,6 +246,29 @@ def test_tables_named_in_recipes_exist() -> None:
     ]
 
 
+def test_files_named_in_guidance_for_contributors_exist() -> None:
+    package = ROOT / "src" / "cybilgraph"
+    scripts = (ROOT / "data" / "reference").glob("*.py")
+    modules = {path.name for path in (*package.rglob("*.py"), *scripts)}
+    named = {
+        name
+        for path in (*(DOCS / "recipes").glob("*.md"), DOCS / "architecture.md", ROOT / "CONTRIBUTING.md")
+        for name in re.findall(
+            r"`([a-z][\w./-]*\.(?:css|csv|html|js|md|py|rq|svg|ttl))`", path.read_text(encoding="utf-8")
+        )
+        if not re.search("[A-Z]{3}", name)  # a placeholder
+    }
+    assert {"connections.py", "web/pages/explore.py"} <= named
+    missing = {
+        name
+        for name in named
+        if ("/" in name or name.endswith(".py"))
+        if name not in modules
+        if not any((folder / name).is_file() for folder in (ROOT, package, package / "web"))
+    }
+    assert not missing
+
+
 def test_all_sparql_server_urls_are_in_one_table() -> None:
     text = (DOCS / "reference" / "engines.md").read_text(encoding="utf-8")
     assert len(set(re.findall(r"`(https?://HOST[^`]*)`", text))) == 11

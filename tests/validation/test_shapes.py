@@ -209,10 +209,13 @@ def test_every_shape_has_an_iri_and_every_rule_a_message() -> None:
 
 
 def test_severity_follows_the_category() -> None:
-    """Requirements are violations, recommendations are warnings, and style is information."""
     severities = {"must-hold": Severity.VIOLATION, "recommended": Severity.WARNING, "text-quality": Severity.INFO}
     for rule in catalogue().values():
-        assert rule.severity is severities.get(rule.category, rule.severity), rule.name
+        expected = severities.get(rule.category, rule.severity)
+        assert rule.severity is expected, (
+            f"every rule in shapes/{rule.category}.ttl has severity {expected.value}, but {rule.name} has "
+            f"{rule.severity.value}: change its sh:severity, or move it to another file"
+        )
 
 
 @pytest.mark.parametrize(

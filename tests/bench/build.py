@@ -2,11 +2,11 @@
 
 The inputs are generated pages, a file each, in all layouts and with common mistakes. A build reads them, extracts
 claims, validates, and writes the store, all dumps, tables, descriptions and checksums. Loading parses the statements
-of that build as N-Quads into a store on disk. The pipeline of rdflib gets them as N-Triples, and so is spared the
-reading and extraction; it validates them with pySHACL and the same shapes, loads them into a store on disk with
-oxrdflib, and writes N-Triples, Turtle and a table of projects.
+of that build as N-Quads into a store on disk. The pipeline of rdflib starts from N-Triples, without reading and
+extraction; it validates them with pySHACL and the same shapes, loads them into a store on disk with oxrdflib, and
+writes N-Triples, Turtle and a table of projects.
 
-Each step is a process of its own. CPU seconds include those of its child processes, and the peak is that of the
+Each step runs in its own process. CPU seconds include those of its child processes, and the peak is that of the
 largest process (getrusage).
 
     python tests/bench/build.py [--records N ...] [--rdflib N]
@@ -41,7 +41,7 @@ class Usage:
 
 
 def run(step: str, *arguments: object) -> Usage:
-    """Run a step of this program in a process of its own. Raises RuntimeError if it fails."""
+    """Run a step of this program in its own process. Raises RuntimeError if it fails."""
     begin = perf_counter()
     process = subprocess.Popen([sys.executable, __file__, "--step", step, *map(str, arguments)])
     _, status, used = os.wait4(process.pid, 0)

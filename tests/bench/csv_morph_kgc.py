@@ -1,9 +1,9 @@
-"""A table of projects → N-Triples: ours, and Morph-KGC, an RML engine in Python.
+"""Compare converting a table of projects to N-Triples with Morph-KGC, an RML engine in Python.
 
-Both run from the command line, each in a process of its own; Morph-KGC once with one process and once with its default
-number. The peer is favoured: its tables, written before the clock starts, have one value per cell, and keys instead of
-names, while ours reads the table that people fill in, resolves names, and also extracts claims from the prose. Each
-triple in a sample of the peer's output must be in ours.
+Both run from the command line in their own processes, Morph-KGC once with one process and once with its default
+number. The comparison favours the peer: its tables, written before timing starts, have one value per cell, and keys
+instead of names, while our command reads the table that people fill in and resolves names. Each triple in a sample of
+the peer's output must be in ours.
 
 Morph-KGC cannot share an environment with the product (it needs an older rdflib and pyoxigraph):
 ``make bench`` installs it into .venv-bench.
@@ -28,14 +28,14 @@ from cybilgraph.rdf.forms import write_csv
 
 PEER = ROOT / ".venv-bench" / "bin" / "python"
 OURS = [sys.executable, "-c", "from cybilgraph.cli import main; main()", "convert", "--stated-only", "-f", "ntriples"]
-#: Of the peer's subjects, one in so many is compared.
+#: One in this many of the peer's subjects is compared.
 SAMPLE = 10
 
 
 def run(command: list[str | Path]) -> tuple[float, float]:
-    """Process time (children too) and wall time of a command. Raises RuntimeError where it fails."""
+    """Run a command; return its process time (with child processes) and wall time. Raises RuntimeError if it fails."""
     if not Path(command[0]).exists():
-        raise RuntimeError(f"{command[0]} is not there (make bench installs it, if it can reach a package registry)")
+        raise RuntimeError(f"{command[0]} is not installed (make bench installs it if it can reach a package registry)")
     before, begin = os.times(), perf_counter()
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     after, end = os.times(), perf_counter()
@@ -45,8 +45,8 @@ def run(command: list[str | Path]) -> tuple[float, float]:
     return used, end - begin
 
 
-def configured(folder: Path, output: Path, processes: str) -> Path:
-    """A configuration of Morph-KGC; without a number of processes it takes its default."""
+def write_configuration(folder: Path, output: Path, processes: str) -> Path:
+    """Write a configuration of Morph-KGC; if ``processes`` is empty, Morph-KGC uses its default."""
     path = output.with_suffix(".ini")
     lines = ["[CONFIGURATION]", f"output_file: {output}", "output_format: N-TRIPLES", "logging_level: ERROR", processes]
     path.write_text("\n".join([*lines, "[projects]", f"mappings: {folder / 'mapping.ttl'}"]), encoding="utf-8")
@@ -57,37 +57,37 @@ def triples(path: Path) -> set[ox.Triple]:
     return {quad.triple for quad in ox.parse(path=path, format=ox.RdfFormat.N_TRIPLES)}
 
 
-def compared(ours: Path, peer: Path) -> tuple[int, int]:
-    """How many triples each has. Raises AssertionError where one of a sample of the peer's is not in ours."""
+def compare(ours: Path, peer: Path) -> tuple[int, int]:
+    """Return the numbers of triples. Raises AssertionError if a sampled triple of the peer is missing from ours."""
     have, theirs = triples(ours), triples(peer)
     subjects = sorted({str(triple.subject) for triple in theirs})[::SAMPLE]
     wanted = set(subjects)
     lost = [triple for triple in theirs if str(triple.subject) in wanted and triple not in have]
-    assert not lost, f"{len(lost)} triples of the peer are not in ours, such as {lost[0]}"
+    assert not lost, f"{len(lost)} triples of the peer are missing from ours, such as {lost[0]}"
     print(f"sample: all triples of {len(subjects):,} subjects of the peer's are in ours")
     return len(have), len(theirs)
 
 
 def main(number: int) -> None:
-    """Make the tables, run both, compare and print."""
+    """Write the tables, run both programs, compare and print."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         table, ours = folder / "projects-in-one-table.csv", folder / "ours.nt"
-        made = list(records(number))
-        table.write_bytes(write_csv(made))
+        generated = list(records(number))
+        table.write_bytes(write_csv(generated))
         print(f"{number:,} projects in a table of {table.stat().st_size / 1e6:.1f} MB → N-Triples")
         process, wall = run([*OURS, "-o", ours, table])
         results = {"cybilgraph": (process, wall)}
-        write_tables(made, folder)
+        write_tables(generated, folder)
         (folder / "mapping.ttl").write_text(mapping(folder, table), encoding="utf-8")
         try:
             for label, processes in (("Morph-KGC, 1 process", "number_of_processes: 1"), ("Morph-KGC, default", "")):
                 output = folder / f"peer-{len(results)}.nt"
-                results[label] = run([PEER, "-m", "morph_kgc", configured(folder, output, processes)])
+                results[label] = run([PEER, "-m", "morph_kgc", write_configuration(folder, output, processes)])
         except RuntimeError as error:
-            print(f"cybilgraph: {process:.2f} process s, {wall:.2f} wall s; no Morph-KGC to compare with: {error}")
+            print(f"cybilgraph: {process:.2f} process s, {wall:.2f} wall s; not compared with Morph-KGC: {error}")
             return
-        show(results, *compared(ours, folder / "peer-1.nt"))
+        show(results, *compare(ours, folder / "peer-1.nt"))
 
 
 def show(results: dict[str, tuple[float, float]], have: int, theirs: int) -> None:
@@ -100,7 +100,7 @@ def show(results: dict[str, tuple[float, float]], have: int, theirs: int) -> Non
         count = have if label == "cybilgraph" else theirs
         figures = f"{used:9.2f} {seconds:7.2f} {count:10,} {count / seconds:10,.0f}"
         print(f"{label:21} {figures} {seconds / wall:12.2f} {have / wall / (count / seconds):11.2f}")
-    print("ratio: how many times as fast as the peer ours is; over 1, ours is faster")
+    print("ratio: how many times as fast as the peer; above 1, ours is faster")
 
 
 if __name__ == "__main__":

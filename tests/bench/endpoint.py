@@ -1,11 +1,11 @@
-"""How fast queries are answered over HTTP: our server and others, over the same projects, in one run.
+"""Measure how fast our server and others answer queries over HTTP, with the same projects and in the same run.
 
-Eight connections send each query as often as they can: *uncached*, each time with another text (a number in a comment,
-and for look-ups another resource), and *repeated*, always with the same. wrk makes the load, and takes a small part of a
-processor. Peers must give the same number of rows, which is checked first.
+Eight connections send each query as often as they can: *uncached*, with a different text each time (a number in a
+comment and, for lookups, another resource), and *repeated*, always with the same text. wrk generates the load and uses
+a small part of a processor. Peers must return the same number of rows, which is checked first.
 
     python tests/bench/endpoint.py [--projects 10000] [--seconds 2] [--peers oxigraph,rdflib,virtuoso]
-        [--data FOLDER] [--growth]    with --growth ours only, over 1,000, 10,000 and 100,000 projects
+        [--data FOLDER] [--growth]    with --growth, ours only, with 1,000, 10,000 and 100,000 projects
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from served.peers import PEERS, triples
 
 from cybilgraph.sparql import lexer, queries
 
-#: At once; of queries that take longer than a moment, as many as there are processors.
+#: Connections; for queries that take longer than MOMENT seconds, only as many as the machine has processors.
 CONNECTIONS, FEW, MOMENT = 8, 2, 0.03
-#: A query that takes longer than this is asked once only; one that takes longer than this, not at all.
+#: In seconds: a query that takes longer than ONCE is sent only once; one that takes longer than NEVER is given up.
 ONCE, NEVER = 2.0, 60.0
 HEAVY = {
     "countries": "example-projects-in-country",
@@ -39,27 +39,27 @@ HEAVY = {
     "pairs": "example-funder-country-pairs",
     "together": "example-co-implementers",
 }
-#: Look-ups of a project as people write them.
+#: Lookups of a project as people write them.
 _CYB = "PREFIX cyb: <https://w3id.org/cybilgraph/ontology#>"
 _DCTERMS = "PREFIX dcterms: <http://purl.org/dc/terms/>"
 _SKOS = "PREFIX skos: <http://www.w3.org/2004/02/skos/core#>"
-LOOK_UPS = {
-    "look-up": "SELECT ?p ?o {{ <{}> ?p ?o }}",
+LOOKUPS = {
+    "lookup": "SELECT ?p ?o {{ <{}> ?p ?o }}",
     "limited": "SELECT ?p ?o WHERE {{ <{}> ?p ?o }} LIMIT 100",
     "prefixed": f"{_DCTERMS} SELECT ?title WHERE {{{{ <{{}}> dcterms:title ?title . }}}}",
     "two": f"{_DCTERMS} {_CYB} SELECT ?title ?who WHERE {{{{ <{{}}> dcterms:title ?title ; cyb:implementer ?who . }}}}",
     "three": f"{_DCTERMS} {_CYB} SELECT * {{{{ <{{}}> dcterms:title ?title ; cyb:implementer ?who ; cyb:country ?where }}}}",
     "label": f"{_CYB} {_SKOS} SELECT ?name WHERE {{{{ <{{}}> cyb:country/skos:prefLabel ?name }}}}",
 }
-#: All of them find something of projects with these properties.
+#: All lookups have results for projects with these properties.
 _HAVING = ("terms/title", "#implementer", "#country")
 _SCRIPT = """
-local asked = {{ {queries} }}
+local queries = {{ {queries} }}
 local each, number = {each}, {begin}
 request = function()
   number = number + 1
   local suffix = each and "%20%23" .. number or ""
-  return wrk.format("GET", "{path}?query=" .. asked[number % #asked + 1] .. suffix, {{ Accept = "{accept}" }})
+  return wrk.format("GET", "{path}?query=" .. queries[number % #queries + 1] .. suffix, {{ Accept = "{accept}" }})
 end
 done = function(all, latency)
   io.write(string.format("RESULT %d %d %d %d %d\\n", all.requests, all.duration, latency:percentile(50),
@@ -70,7 +70,7 @@ end
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """Requests a second, and the milliseconds within which half and 99 in 100 were answered."""
+    """Requests per second, and the median and 99th percentile of response times in milliseconds."""
 
     per_second: float
     p50: float
@@ -82,11 +82,11 @@ class Rate:
         return f"{self.per_second:10,.1f}/s {self.p50:9.2f} {self.p99:9.2f}{errors}"
 
 
-def load(address: Address, asked: list[str], seconds: float, *, each: bool, connections: int = CONNECTIONS) -> Rate:
-    """Ask queries in turn; ``each`` time in another text, or the same ones again."""
-    texts = ", ".join(f'"{quote(query.strip())}"' for query in asked)
+def load(address: Address, texts: list[str], seconds: float, *, each: bool, connections: int = CONNECTIONS) -> Rate:
+    """Send queries in turn, with a different text ``each`` time or always the same."""
+    quoted = ", ".join(f'"{quote(query.strip())}"' for query in texts)
     script = _SCRIPT.format(
-        queries=texts, each=str(each).lower(), begin=time.time_ns() // 1000 % 10**12, path=address.path, accept=JSON
+        queries=quoted, each=str(each).lower(), begin=time.time_ns() // 1000 % 10**12, path=address.path, accept=JSON
     )
     with TemporaryDirectory() as folder:
         path = Path(folder) / "ask.lua"
@@ -100,7 +100,7 @@ def load(address: Address, asked: list[str], seconds: float, *, each: bool, conn
 
 
 def rows(address: Address, query: str) -> tuple[int, float]:
-    """The number of rows of an answer, and the seconds until it came. Raises OSError where there is none."""
+    """Return the number of rows of a response, and its response time in seconds. Raises OSError if it fails."""
     reply = exchange(address, ask(address, query + f"\n# {time.time_ns()}"), wait=NEVER)
     if reply.status != 200:
         raise ConnectionError(f"{reply.status} {reply.body[:200]!r}")
@@ -110,18 +110,21 @@ def rows(address: Address, query: str) -> tuple[int, float]:
 def measure(
     name: str, server: Server, projects: list[str], seconds: float, expected: dict[str, int]
 ) -> dict[tuple[str, str], Rate]:
-    """All queries of one server, printed; ``expected`` numbers of rows are checked, or learnt."""
+    """Measure all queries on one server and print the rates.
+
+    The numbers of rows are compared with ``expected``, which the first server fills.
+    """
     found: dict[tuple[str, str], Rate] = {}
-    asked = {kind: [text.format(iri) for iri in projects] for kind, text in LOOK_UPS.items()}
-    asked |= {short: [queries.load_query(long).text] for short, long in HEAVY.items()}
-    for kind, texts in asked.items():
+    load_texts = {kind: [text.format(iri) for iri in projects] for kind, text in LOOKUPS.items()}
+    load_texts |= {short: [queries.load_query(long).text] for short, long in HEAVY.items()}
+    for kind, texts in load_texts.items():
         try:
             number, took = rows(server.address, lexer.without_comments(texts[0]))
         except OSError as error:
-            print(f"{name:10} {kind:10} no answer: {str(error)[:90]}", flush=True)
+            print(f"{name:10} {kind:10} no response: {str(error)[:90]}", flush=True)
             continue
         if expected.setdefault(kind, number) != number:
-            print(f"{name:10} {kind:10} {number:,} rows, and not {expected[kind]:,}", flush=True)
+            print(f"{name:10} {kind:10} {number:,} rows instead of {expected[kind]:,}", flush=True)
         texts = [" ".join(lexer.without_comments(text).split()) for text in texts]
         for way in ("uncached", "repeated"):
             few = texts
@@ -140,11 +143,11 @@ def measure(
 
 
 def compare(projects: int, seconds: float, peers: list[str], data: Path | None) -> None:
-    """Ours and the peers, and the ratios."""
+    """Measure our server and the peers, and print the ratios."""
     figures: dict[str, dict[tuple[str, str], Rate]] = {}
     expected: dict[str, int] = {}
     with released(projects, data) as folder, TemporaryDirectory() as name:
-        asked_for = projects_of(folder, having=_HAVING)
+        iris = projects_of(folder, having=_HAVING)
         plain = triples(graph_of(folder), Path(name) / "data" / "graph.nt") if peers else folder
         print(f"{'':32}{'rate':>12} {'p50 ms':>9} {'p99 ms':>9}", flush=True)
         for server in ("cybilgraph", *peers):
@@ -153,9 +156,9 @@ def compare(projects: int, seconds: float, peers: list[str], data: Path | None) 
                     opened = served(folder) if server == "cybilgraph" else PEERS[server](plain, Path(name))
                     running = stack.enter_context(opened)
                 except (FileNotFoundError, RuntimeError, subprocess.CalledProcessError) as error:
-                    print(f"{server:10} is left out: {error}", flush=True)
+                    print(f"{server:10} omitted: {error}", flush=True)
                     continue
-                figures[server] = measure(server, running, asked_for, seconds, expected)
+                figures[server] = measure(server, running, iris, seconds, expected)
                 memory = sum(running.memory().values()) / 1e6
                 print(f"{server:10} {memory:,.0f} MB of memory, started in {running.seconds:.0f} s", flush=True)
     ours = figures.pop("cybilgraph")
@@ -172,12 +175,12 @@ def compare(projects: int, seconds: float, peers: list[str], data: Path | None) 
 
 
 def grow(seconds: float, data: Path | None) -> None:
-    """Ours over more and more projects."""
+    """Measure our server with increasing numbers of projects."""
     for projects in (1_000, 10_000, 100_000):
         with released(projects, data) as folder:
-            asked_for = projects_of(folder, having=_HAVING)
+            iris = projects_of(folder, having=_HAVING)
             with served(folder) as server:
-                measure(f"{projects:,}", server, asked_for, seconds, {})
+                measure(f"{projects:,}", server, iris, seconds, {})
                 memory = sum(server.memory().values()) / 1e6
                 print(f"{projects:,}: {memory:,.0f} MB of memory, started in {server.seconds:.0f} s", flush=True)
 
@@ -187,11 +190,11 @@ if __name__ == "__main__":
     parser.add_argument("--projects", type=int, default=10_000)
     parser.add_argument("--seconds", type=float, default=2)
     parser.add_argument("--peers", default=",".join(PEERS))
-    parser.add_argument("--data", type=Path, help="keep what is made in this folder, and use it again")
+    parser.add_argument("--data", type=Path, help="keep the generated data in this folder, and reuse it")
     parser.add_argument("--growth", action="store_true")
     given = parser.parse_args()
     if not shutil.which("wrk"):
-        print("wrk is not installed: nothing is measured")
+        print("wrk is not installed, so nothing is measured")
         sys.exit()
     if given.growth:
         grow(given.seconds, given.data)

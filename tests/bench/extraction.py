@@ -1,7 +1,7 @@
-"""How well the readers and the extraction find what a careful curator finds, on the labelled texts.
+"""Measure how well the readers and the extraction find what a careful curator finds in the labelled texts.
 
-Prints precision and recall of counted links for each kind; with --misses each difference, and with --phrases what
-each phrase names a role of actors, how often that is right, and the true role otherwise.
+Print precision and recall of counted links by kind; with --misses, each difference; with --phrases, how often each
+phrase indicates the right role of an actor, and the true roles where it does not.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def labelled(truth: dict[str, list[str]]) -> Iterator[tuple[str, object]]:
 
 
 def derived(record: Record) -> Iterator[tuple[float, tuple[str, object]]]:
-    """Derived links with the highest confidence of their quotes."""
+    """Yield derived links with the highest confidence of their quotes."""
     for link in record.participations:
         if link.evidence:
             pair = ("actor and role", (link.actor.key, link.role))
@@ -65,8 +65,9 @@ def derived(record: Record) -> Iterator[tuple[float, tuple[str, object]]]:
 
 
 def print_phrases() -> None:
-    """Of each phrase that indicates a role: how many actors it names, how many are right, and the true
-    roles of the others ("none" where an actor takes no part). The most often wrong stand first.
+    """Print how many actors each role phrase names, how many are right, and the true roles of the others.
+
+    The role of an actor that does not take part is "none". The phrases that are wrong most often come first.
     """
     outcomes: dict[Phrase, Counter[str]] = defaultdict(Counter)
     for path in sorted(FOLDER.glob("*.txt")):
@@ -90,7 +91,7 @@ def print_phrases() -> None:
 
 
 def main(show_misses: bool) -> None:
-    """Compare text by text, and print the figures."""
+    """Compare each text with its labels, and print the figures."""
     right: dict[str, int] = defaultdict(int)
     wrong: dict[str, int] = defaultdict(int)
     missed: dict[str, int] = defaultdict(int)

@@ -1,10 +1,9 @@
-"""How fast each format is read: the same records, written in each of them, and read again.
+"""Measure how fast each format is read, with the same records in every format.
 
-The records state everything in their fields. Text and HTML are a file for each record, the other
-formats one file for all; HTML and IATI are written here, as plainly as their own sites write
-them, the others by our own writers. IATI has no place for themes or links to partners, and so
-says a little less. Only reading is measured (process time, on one core); that
-each format gives all records with their titles is checked.
+The records have values in all fields. Text and HTML use one file per record, the other formats one file for all.
+HTML and IATI are written here, as simply as real sites write them, the others by our own writers. IATI has no elements
+for themes or links to partners, and so contains slightly less. Only reading is measured (process time, on one core);
+each format must return all records with their titles.
 
     python tests/bench/formats.py [NUMBER_OF_RECORDS]
 """
@@ -36,7 +35,7 @@ _IATI_ROLES = {"funder": 1, "implementer": 4}
 
 
 def labelled(record: Record) -> Iterator[tuple[str, list[str]]]:
-    """Labels and what stands below them, as a page prints them; the first is the title."""
+    """Yield labels with the lines below them, as on a page; the first is the title."""
     for row in FIELDS:
         if not row.column or row.kind in (FieldKind.RECORD, FieldKind.CONTACTS, FieldKind.LINKS, FieldKind.PROJECTS):
             continue
@@ -76,7 +75,7 @@ def html_page(record: Record) -> str:
 
 
 def iati(all_records: Iterable[Record]) -> bytes:
-    """An activity for each record."""
+    """Write an IATI activity for each record."""
     return "".join(['<iati-activities version="2.03">', *map(_activity, all_records), "</iati-activities>"]).encode()
 
 
@@ -119,7 +118,7 @@ def rdf(name: str) -> Callable[[Iterable[Record]], bytes]:
     return write
 
 
-#: Suffix → writer of one file for all, or of one for each.
+#: Writers by suffix: of one file for all records, and of one file per record.
 ONE_FILE = {
     **{f".{name}": WRITERS[name] for name in ("csv", "xlsx", "json", "yaml")},
     ".iati": iati,
@@ -138,15 +137,15 @@ def write(suffix: str, all_records: list[Record], folder: Path) -> None:
 
 
 def main(number: int) -> None:
-    """Write and read each format."""
-    made = list(records(number))
-    titles = {record.title.text for record in made if record.title}
+    """Write, read and time each format."""
+    generated = list(records(number))
+    titles = {record.title.text for record in generated if record.title}
     print(f"reading {number:,} records (process time)")
     print(f"{'format':8} {'s':>7} {'records/s':>10} {'MB':>7} {'MB/s':>6}")
     for suffix in (*EACH, *ONE_FILE):
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            write(suffix, made, folder)
+            write(suffix, generated, folder)
             size = sum(path.stat().st_size for path in folder.iterdir()) / 1e6
             gc.collect()
             begin = process_time()
@@ -154,7 +153,7 @@ def main(number: int) -> None:
             seconds = process_time() - begin
         lost = titles - {record.title.text for record in found if record.title}
         assert len(found) == number, f"{suffix}: {len(found)} records of {number}"
-        assert not lost, f"{suffix}: {len(lost)} titles are lost, such as {lost.pop()!r}"
+        assert not lost, f"{suffix}: {len(lost)} titles are missing, such as {lost.pop()!r}"
         print(f"{suffix[1:]:8} {seconds:7.2f} {number / seconds:10,.0f} {size:7.2f} {size / seconds:6.2f}")
 
 

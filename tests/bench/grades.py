@@ -1,7 +1,8 @@
-"""How well the grades of claims hold on texts that their weights have not seen.
+"""Measure how reliable the grades of claims are on texts that the weights have not seen.
 
-Each set of labelled texts is predicted by weights learnt from the other sets, and from no reserved site. Prints, by
-kind of text, the precision / recall of counted links and of all that are kept, and the calibration error of these.
+Each set of labelled texts is predicted with weights learnt from the other sets, but from no reserved site. Print, by
+kind of text, precision / recall of counted links and of all links that are kept, and the calibration error of the
+latter.
 """
 
 from __future__ import annotations

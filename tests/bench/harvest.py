@@ -1,7 +1,7 @@
-"""Harvest over an unreliable connection, repeatedly: is the copy always complete, or the error clear?
+"""Harvest repeatedly over an unreliable connection: each copy must be complete, or the error clear.
 
-Each run takes three releases of a site through a server that cuts, stalls, shortens, corrupts, refuses and is
-busy, in nearly half of its answers, and compares the copy with the site after each step.
+Each run harvests three releases of a site through a proxy that cuts, stalls, shortens, corrupts or refuses nearly half
+of the responses, or reports that it is busy. The copy is compared with the site after each step.
 
     python tests/bench/harvest.py [--runs 100] [--first 1000]
 """
@@ -35,12 +35,12 @@ def main() -> None:
         "f": "downloaded completely",
         "c": "by changes",
         "u": "unchanged",
-        "e": "a clear error, and the copy of before",
+        "e": "clear error, copy unchanged",
     }
-    print(f"Harvest on a bad way: {given.runs} runs of {sum(steps.values())} steps in {seconds:.0f} s")
+    print(f"Harvest over an unreliable connection: {given.runs} runs of {sum(steps.values())} steps in {seconds:.0f} s")
     for letter, name in named.items():
         print(f"  {steps[letter]:5,}  {name}")
-    print("      0  silent differences")  # one would have ended the run
+    print("      0  silent differences")  # a failure would have ended the run
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""How much memory ``cybilgraph convert`` takes to write N-Triples, and how it grows with the records.
+"""Measure how much memory ``cybilgraph convert`` needs to write N-Triples, and how it grows with the records.
 
-Each conversion is a process of its own, with the peak that the operating system reports (getrusage): once from a
-table in CSV, once from a folder with a page of text per record. There is no peer.
+Each conversion runs in its own process, whose peak the operating system reports (getrusage): once from a CSV table,
+once from a folder with one text page per record. There is no peer.
 
-    python tests/bench/memory.py [--full]    with --full also 100,000 records: some minutes
+    python tests/bench/memory.py [--full]    with --full, also 100,000 records, which takes some minutes
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from time import perf_counter
 CONVERT = [sys.executable, "-c", "from cybilgraph.cli import main; main()", "convert", "-f", "ntriples"]
 
 
-def converted(source: Path, output: Path) -> tuple[float, float, float]:
-    """Peak memory in MB, process time and wall time of one conversion. Raises RuntimeError where it fails."""
+def convert(source: Path, output: Path) -> tuple[float, float, float]:
+    """Return peak memory in MB, process time and wall time of a conversion. Raises RuntimeError if it fails."""
     begin = perf_counter()
     process = subprocess.Popen([*CONVERT, "-o", output, source], stderr=subprocess.DEVNULL)
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        raise RuntimeError(f"convert gave exit code {process.returncode}")
+        raise RuntimeError(f"convert failed with exit code {process.returncode}")
     return used.ru_maxrss / 1024, used.ru_utime + used.ru_stime, perf_counter() - begin
 
 
 def make(kind: str, number: int, path: Path) -> None:
-    """Make a source. In a process of its own: a child's peak begins with that of its parent."""
+    """Write a source, in its own process, because the peak of a child starts at that of its parent."""
     from generated import records, write_pages
 
     from cybilgraph.rdf.forms import write_csv
@@ -44,15 +44,15 @@ def make(kind: str, number: int, path: Path) -> None:
 
 
 def main(numbers: list[int]) -> None:
-    """Measure each number of records from each kind of source."""
+    """Measure conversions of each number of records from each kind of source."""
     print(f"{'source':8} {'records':>8} {'peak MB':>8} {'process s':>10} {'wall s':>7} {'records/s':>10}")
     for kind, suffix in (("CSV", ".csv"), ("folder", "")):
         peaks = []
         for number in numbers:
             with tempfile.TemporaryDirectory() as name:
-                source = Path(name) / f"made{suffix}"
+                source = Path(name) / f"records{suffix}"
                 subprocess.run([sys.executable, __file__, "--make", kind, str(number), source], check=True)
-                peak, process, wall = converted(source, Path(name) / "out.nt")
+                peak, process, wall = convert(source, Path(name) / "out.nt")
             print(f"{kind:8} {number:8,} {peak:8.1f} {process:10.1f} {wall:7.1f} {number / process:10,.0f}", flush=True)
             peaks.append((number, peak))
         for (few, low), (many, high) in pairwise(peaks):

@@ -1,9 +1,8 @@
-"""How fast pages become triples: each stage of ours by itself, then ours and plain rdflib on the same work.
+"""Measure how fast pages become triples: each stage alone, then the whole, compared with plain rdflib.
 
-The peer (made/peer.py) takes the same records, already read and derived by us, and makes the same
-triples in an rdflib graph; that the two files say the same is checked. It need not sort, nor
-part what records share from what is theirs, as ours does. Reference data and patterns are
-loaded before the clock starts. Process time counts only our own work, on one core.
+The peer (generated/peer.py) gets the same records, already read and with extracted claims, and creates the same triples
+in an rdflib graph; the results are compared. Unlike ours, it neither sorts nor separates what records have in common.
+Reference data and patterns are loaded before timing starts. Process time is that of this process only, on one core.
 
     python tests/bench/pages.py [NUMBER_OF_PAGES]
 """
@@ -38,7 +37,7 @@ Given = TypeVar("Given")
 
 
 def timed(work: Callable[[], Given]) -> tuple[Given, float, float]:
-    """What the work gives, its process time and its wall time."""
+    """Return the result of ``work``, its process time and its wall time."""
     gc.collect()
     wall, process = perf_counter(), process_time()
     given = work()
@@ -50,7 +49,7 @@ def read_all(folder: Path) -> list[Record]:
 
 
 def write_ours(records: Iterable[Record]) -> bytes:
-    """From records to N-Triples as ``convert`` does it."""
+    """Convert records to N-Triples as ``convert`` does."""
     output = io.BytesIO()
     with Identities() as identities, Assembly(identities) as assembly:
         for record in records:
@@ -60,7 +59,7 @@ def write_ours(records: Iterable[Record]) -> bytes:
 
 
 def write_peer(records: Iterable[Record]) -> bytes:
-    """From records to N-Triples with rdflib."""
+    """Convert records to N-Triples with rdflib."""
     converter = Converter()
     for record in records:
         converter.add(record)
@@ -78,17 +77,17 @@ def whole_peer(folder: Path) -> bytes:
 
 
 def lines(data: bytes) -> set[str]:
-    """The triples, written in one form."""
+    """Return the triples in canonical form."""
     return {str(quad.triple) for quad in ox.parse(data, format=ox.RdfFormat.N_TRIPLES)}
 
 
 def stages(folder: Path) -> list[Record]:
-    """Measure reading, deriving and describing, each by itself; gives the records."""
+    """Measure reading, extraction and description separately, and return the records."""
     records, *read_times = timed(lambda: read_all(folder))
     derived, *derive_times = timed(lambda: [derive(record) for record in records])
     described, *describe_times = timed(lambda: [describe(record) for record in derived])
     number, statements = len(records), sum(map(len, described))
-    print(f"{'stage':10} {'process s':>9} {'wall s':>7} {'records/s':>10} {'ms a record':>12}")
+    print(f"{'stage':10} {'process s':>9} {'wall s':>7} {'records/s':>10} {'ms/record':>12}")
     stages = {"read": read_times, "derive": derive_times, "describe": describe_times}
     stages["together"] = [sum(times) for times in zip(*stages.values(), strict=True)]
     for name, (process, wall) in stages.items():
@@ -99,19 +98,19 @@ def stages(folder: Path) -> list[Record]:
 
 
 def compare(what: str, ours: Callable[[], bytes], peer: Callable[[], bytes]) -> None:
-    """Measure both, check that they say the same, print both and the ratio."""
+    """Measure both, check that their triples are equal, and print times and ratio."""
     written, process, wall = timed(ours)
     others, peer_process, peer_wall = timed(peer)
     theirs = lines(others)
     assert lines(written) == theirs, f"{what}: the triples differ"
-    print(f"\n{what}: {len(theirs):,} triples, the same from both")
+    print(f"\n{what}: {len(theirs):,} triples, the same in both")
     for name, one, two in (("cybilgraph", process, wall), ("rdflib", peer_process, peer_wall)):
         print(f"{name:10} {one:9.2f} {two:7.2f}   process s, wall s; {len(theirs) / one:,.0f} triples/s")
     print(f"{'ratio':10} {peer_process / process:9.2f} {peer_wall / wall:7.2f}   times as fast as rdflib")
 
 
 def main(number: int) -> None:
-    """Make the pages, and measure."""
+    """Generate pages and measure."""
     write_ours(derive(record) for record in read_input(Input("first.txt", data=page(0).encode())))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

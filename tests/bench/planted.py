@@ -1,9 +1,9 @@
-"""10,000 records with planted faults of each kind, by both engines: faults found, missed and invented; and the time.
+"""Validate 10,000 records with planted errors with both engines, and count the errors found, missed and invented.
 
-All at once by ours; then some at a time by both, since what pySHACL takes grows faster than their number. It takes
-some three hundred milliseconds for each record, and looks at fifty only.
+Our engine validates all at once, then both validate small batches, since the time of pySHACL grows faster than the
+number of records. pySHACL takes about 300 ms per record, so it gets only fifty records.
 
-    python tests/bench/planted.py [--full]    with --full at 10,000, fifty at a time: an hour
+    python tests/bench/planted.py [--full]    with --full, pySHACL gets all 10,000 in batches of fifty: an hour
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ RECORDS, SAMPLE = 10_000, 50
 
 
 def measured(engine: str, batches: list[list[Planted]]) -> tuple[float, int]:
-    """Milliseconds for a record, and how many faults were missed or invented."""
+    """Return milliseconds per record, and the number of errors missed or invented."""
     seconds, wrong = 0.0, 0
     for batch in batches:
         data = with_context(line for record in batch for line in record.lines)
@@ -34,7 +34,7 @@ def measured(engine: str, batches: list[list[Planted]]) -> tuple[float, int]:
 
 
 def small(number: int) -> list[list[Planted]]:
-    """Batches of few records."""
+    """Return small batches of records."""
     return [batch for seed in range(number // SAMPLE) for batch in records(SAMPLE, seed)]
 
 
@@ -45,7 +45,7 @@ def print_of(engine: str, faults: set, what: str) -> int:
 
 
 def main(full: bool) -> int:
-    sorts()  # the samples themselves are not measured
+    sorts()  # generating the samples is not measured
     batches, few = list(records(RECORDS)), small(RECORDS if full else SAMPLE)
     planted = sum(len(record.broken) for batch in batches for record in batch)
     print(f"Planted faults: {planted:,} in {RECORDS:,} records, of {len(RULES)} rules")

@@ -1,9 +1,9 @@
-"""How fast the site answers pages: each kind, asked for the first time and again, by one visitor over HTTP.
+"""Measure how fast the site serves each kind of page to one visitor, on the first request and the second.
 
-The server runs in a process of its own, over generated projects. Entities are chosen at random, those with many
+The server runs in its own process, with generated projects. Entities are chosen at random, those with many
 projects as often as those with few. At the first request, only what the server's warm-up computes is cached; at the
-second, the answers to the page's queries are, too, and the page is rendered again. Then 20 crawlers request pages as
-fast as they can, while another client runs look-ups at the endpoint.
+second, the results of the page's queries are too, and the page is rendered again. Then 20 crawlers request pages as
+fast as they can, while another client sends lookups to the endpoint.
 
     python tests/bench/site.py [NUMBER_OF_PROJECTS | FOLDER_OF_RELEASES]
 """
@@ -37,7 +37,7 @@ CRAWLERS, SECONDS = 20, 10.0
 
 
 def paths(index: SearchIndex) -> Iterator[tuple[str, list[str]]]:
-    """Kinds of page, with the paths of some."""
+    """Yield kinds of pages with example paths."""
     random = Random(1)
     everything = index.find(SearchQuery())
     projects = [hit.iri for hit in index.all(SearchQuery())]
@@ -53,7 +53,7 @@ def paths(index: SearchIndex) -> Iterator[tuple[str, list[str]]]:
     words = [word for hit in random.sample(projects, min(EACH, len(projects))) for word in hit.split("-")[-2:-1]]
     yield "search by words", [f"/search?q={word}" for word in {*words, "strategy", "cybercrime", "training", "police"}]
     yield (
-        "search with slips",
+        "search with misspellings",
         [f"/search?q={word}" for word in ("stratgey", "trainng", "cybercrme", "incidnt", "polcie")],
     )
     yield (
@@ -64,7 +64,7 @@ def paths(index: SearchIndex) -> Iterator[tuple[str, list[str]]]:
 
 
 def ask(port: int, path: str) -> float:
-    """Milliseconds until the whole page has come."""
+    """Return the milliseconds until the whole page has arrived."""
     began = perf_counter()
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     connection.request("GET", path, headers={"Accept": "text/html"})
@@ -76,7 +76,7 @@ def ask(port: int, path: str) -> float:
 
 
 def measure(folder: Path) -> None:
-    """Ask all pages twice, and print how long they took."""
+    """Request all pages twice, and print the times."""
     release = pipeline.Releases(folder).current()
     print(f"{release.manifest['counts']['projects']:,} projects, {release.manifest['counts']['quads']:,} statements")
     server = running_server(folder)
@@ -99,8 +99,8 @@ def measure(folder: Path) -> None:
             )
 
 
-def crawl(port: int, some: list[str], until: float, number: int, asked: list[int]) -> None:
-    """One crawler, of an address of its own, from now up to a moment; ``asked`` gets the number of pages."""
+def crawl(port: int, some: list[str], until: float, number: int, fetched: list[int]) -> None:
+    """Crawl from an address of its own until ``until``, and add the number of pages to ``fetched``."""
     order = Random(number).sample(some, len(some))
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60, source_address=(f"127.0.1.{number}", 0))
     pages = 0
@@ -110,23 +110,23 @@ def crawl(port: int, some: list[str], until: float, number: int, asked: list[int
         reply.read()
         pages += 1
         assert reply.status == 200, (order[pages - 1], reply.status)
-    asked.append(pages)
+    fetched.append(pages)
 
 
 def run_crawlers(port: int, some: list[str], seconds: float) -> None:
-    """All crawlers, in this process, for so many seconds."""
-    asked: list[int] = []
+    """Run all crawlers in this process for some seconds."""
+    fetched: list[int] = []
     until = perf_counter() + seconds
-    threads = [Thread(target=crawl, args=(port, some, until, number, asked)) for number in range(1, CRAWLERS + 1)]
+    threads = [Thread(target=crawl, args=(port, some, until, number, fetched)) for number in range(1, CRAWLERS + 1)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    print(f"{len(asked)} crawlers: {sum(asked) / seconds:.0f} pages a second", flush=True)
+    print(f"{len(fetched)} crawlers: {sum(fetched) / seconds:.0f} pages a second", flush=True)
 
 
-def beside_crawlers(folder: Path) -> None:
-    """Look things up alone, and while crawlers ask for pages, and print how long it took."""
+def measure_with_crawlers(folder: Path) -> None:
+    """Send lookups without and with crawlers, and print the times."""
     release = pipeline.Releases(folder).current()
     some = [path for _, several in paths(SearchIndex(release.search)) for path in several]
     with served(folder) as server:
@@ -141,7 +141,7 @@ def beside_crawlers(folder: Path) -> None:
                 crawling.join()
             half, nearly = (1000 * other.within(share) for share in (0.5, 0.99))
             print(
-                f"look-ups during {crawlers} crawlers: median {half:.1f} ms, 99th percentile {nearly:.1f} ms, "
+                f"lookups during {crawlers} crawlers: median {half:.1f} ms, 99th percentile {nearly:.1f} ms, "
                 f"{len(other.failures)} of {len(other.seconds)} failed"
             )
 
@@ -154,10 +154,10 @@ def _ready(port: int) -> str:
 
 
 def main(given: str) -> None:
-    """Measure over a folder of releases, or over one that is made."""
+    """Measure with the given folder of releases, or with generated projects."""
     if not given.isdigit():
         measure(Path(given))
-        beside_crawlers(Path(given))
+        measure_with_crawlers(Path(given))
         return
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -165,7 +165,7 @@ def main(given: str) -> None:
         write_pages(int(given), folder / "pages")
         pipeline.build([folder / "pages"], folder / "releases")
         measure(folder / "releases")
-        beside_crawlers(folder / "releases")
+        measure_with_crawlers(folder / "releases")
 
 
 if __name__ == "__main__":

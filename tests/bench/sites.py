@@ -1,7 +1,7 @@
-"""How well extraction works on texts in the manner of 30 sites, by area, genre, and reserved sites.
+"""Measure extraction on texts in the style of 30 sites, by area, by genre, and for reserved sites.
 
-Prints precision and recall of counted actors with their roles, and countries; with --possible of all that are kept;
-with --misses each difference. Weights are learnt from the sites that are not reserved.
+Print precision and recall of counted actors with their roles, and of countries; with --possible, of all that are kept;
+with --misses, also each difference. Weights are learnt from the sites that are not reserved.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from cybilgraph.model.record import Named, Record
 from cybilgraph.model.state_bodies import find_actor
 
 FOLDER = Path(__file__).parents[1] / "samples" / "sites"
-#: What a reader found, or the labels say: ("actor", key, role) or ("country", code).
+#: A found or labelled fact: ("actor", key, role) or ("country", code).
 Fact = tuple[str, ...]
 
 
@@ -30,7 +30,7 @@ def found(record: Record, keys: dict[str, str]) -> set[Fact]:
 
 
 def _key(actor: Named, keys: dict[str, str]) -> str:
-    """Return the key that the labels give to an actor. Theirs do not always contain the state of a body."""
+    """Return the key of an actor in the labels, where keys of bodies do not always contain the state."""
     return keys.get(actor.key, keys.get(slug(actor.printed.text), actor.key))
 
 
@@ -50,7 +50,7 @@ def compared(possible: bool) -> Iterator[tuple[dict[str, str], set[Fact], set[Fa
 
 
 def main(show_misses: bool, possible: bool) -> None:
-    """Compare text by text, and print the figures."""
+    """Compare each text with its labels, and print the figures."""
     counts: dict[str, Counter[tuple[str, str]]] = defaultdict(Counter)
     for row, ours, truth in compared(possible):
         reserved = "reserved sites" if row["reserved"] == "yes" else "other sites"

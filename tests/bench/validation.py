@@ -1,13 +1,12 @@
-"""How fast RDF is validated with our shapes, compared with pySHACL and the same shapes in the same run.
+"""Measure how fast RDF is validated with our shapes, compared with pySHACL in the same run.
 
-Two kinds of records in N-Triples, a record's statements together: thin ones, such as a register
-gives them, and our own full ones. Ours reads the file and validates it batch by batch and across
-all records, by the function that check and build use, without making findings of it; it is a
-process of its own, and its peak is what the operating system reports (getrusage). pySHACL is
-given a file of thin records as one graph, which rdflib reads; reading counts for both. A tenth of
-the thin records end before they start: both must find the same.
+There are two kinds of records in N-Triples, each with its statements together: short ones, as in a register, and full
+ones of our own. Our engine reads the file, and validates it in batches and across all records with the function that
+check and build use, without creating findings. It runs in its own process, whose peak the operating system reports
+(getrusage). pySHACL gets a file of short records as one graph, which rdflib reads; reading counts for both. A tenth of
+the short records end before they start; both engines must find the same.
 
-    python tests/bench/validation.py [--full]    with --full ours also gets 100,000 records
+    python tests/bench/validation.py [--full]    with --full, ours also gets 100,000 records
 """
 
 from __future__ import annotations
@@ -25,8 +24,8 @@ DAY = "2026-11-25"
 _FEW, _MANY = 2_000, 100_000
 
 
-def write_thin(number: int, path: Path) -> None:
-    """Records with what a register has of each project; every tenth ends before it starts."""
+def write_short(number: int, path: Path) -> None:
+    """Write records with the facts of a typical register; every tenth ends before it starts."""
     from dataclasses import replace
 
     from generated import records
@@ -69,7 +68,7 @@ def write_full(number: int, path: Path) -> None:
 
 
 def blocks(path: Path) -> Iterator[list[str]]:
-    """The statements of each record."""
+    """Yield the statements of each record."""
     block: list[str] = []
     with path.open(encoding="utf-8") as file:
         for line in file:
@@ -81,7 +80,7 @@ def blocks(path: Path) -> Iterator[list[str]]:
 
 
 def ours(path: Path) -> int:
-    """Read and validate a file; how many results there are."""
+    """Read and validate a file, and return the number of results."""
     from cybilgraph.validation import validate_batches
     from cybilgraph.validation.record_findings import BATCH_RECORDS, CrossRecordGroups, context_triples
 
@@ -101,7 +100,7 @@ def ours(path: Path) -> int:
 
 
 def theirs(path: Path) -> int:
-    """The same by pySHACL, all in one graph; without the shapes for all records together."""
+    """Do the same with pySHACL and one graph, but without the shapes that compare records."""
     from cybilgraph.validation import validate
     from cybilgraph.validation.record_findings import context_triples
 
@@ -109,7 +108,7 @@ def theirs(path: Path) -> int:
 
 
 def measured(run: str, path: Path) -> tuple[int, float, float, float]:
-    """Results, seconds, seconds of process time and peak memory in MB of a process that does it."""
+    """Run a validation in its own process; return results, wall time, process time and peak memory in MB."""
     begin = perf_counter()
     process = subprocess.Popen([sys.executable, __file__, run, str(path)], stdout=subprocess.PIPE, text=True)
     assert process.stdout
@@ -117,7 +116,7 @@ def measured(run: str, path: Path) -> tuple[int, float, float, float]:
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        raise RuntimeError(f"{run} gave exit code {process.returncode}")
+        raise RuntimeError(f"{run} failed with exit code {process.returncode}")
     return int(output), perf_counter() - begin, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
 
 
@@ -139,7 +138,7 @@ def main(full: bool) -> None:
                 print(f"{label:26} {triples:10,} {count:8,} {wall:7.1f} {process:10.1f} {peak:8.0f}", flush=True)
                 seconds.setdefault((kind, number), {})[engine] = (count, wall, process)
     both = seconds[rows[0]]
-    assert both["ours"][0] == both["pyshacl"][0], "the engines do not find the same"
+    assert both["ours"][0] == both["pyshacl"][0], "the engines differ"
     print(
         f"pySHACL takes {both['pyshacl'][2] / both['ours'][2]:.0f} times the process time, start and reading included"
     )
@@ -148,7 +147,7 @@ def main(full: bool) -> None:
 if __name__ == "__main__":
     match sys.argv[1:]:
         case ["--write-thin", number, path]:
-            write_thin(int(number), Path(path))
+            write_short(int(number), Path(path))
         case ["--write-full", number, path]:
             write_full(int(number), Path(path))
         case ["--ours", path]:

@@ -72,7 +72,8 @@ def test_expensive_queries_end_in_time_without_delaying_others(address: Address,
 
 
 @pytest.mark.parametrize(
-    "name", ["a half-sent body", "100 requests pipelined", "500 idle connections", "50 clients leave before"]
+    "name",
+    ["a half-sent body", "100 requests pipelined", "500 idle connections", "50 clients disconnect before the response"],
 )
 def test_many_clients_get_answers_or_proper_errors(address: Address, name: str) -> None:
     came, _, fault = client_attacks.CLIENT_ATTACKS[name](address)

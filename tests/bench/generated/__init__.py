@@ -1,9 +1,9 @@
-"""Pages and records that the benchmarks make: as many as are asked for, no two alike.
+"""Generate any number of different pages and records for the benchmarks.
 
-They are the texts of data/records and tests/samples/labelled, changed: code, title, years and
-months, the names of actors, countries, regions, groups and themes, half of the other capitalised
-words, the order of paragraphs and list items; and every longer sentence gets a word of its own,
-so that no cache of sentences can help. The same number gives the same page.
+They are variations of the texts in data/records and tests/samples/labelled, with other codes, titles, years and
+months, other names of actors, countries, regions, groups and themes, other words for half of the remaining
+capitalised words, and another order of paragraphs and list items. Each long sentence gets a random word, so that
+caching sentences does not help. The same number always gives the same page.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ _MONTH = re.compile(rf"\b(?:{_MONTHS})\b")
 _CAPITALISED = re.compile(rf"(?<=[a-z,] )(?!{_MONTHS})[A-Z][a-z]{{3,}}\b")
 _LAST_WORD = re.compile(r" (?=[a-z]+[.;:!?”’)]*$)")
 _SENTENCE_END = re.compile(r"(?<=[a-z][.!?;]) ")
-#: Text that is longer is a paragraph; and a line this long is a sentence, and no heading or name.
+#: A longer text is a paragraph; a longer line is a sentence, not a heading or a name.
 _PARAGRAPH, _SENTENCE = 60, 30
 _RIGHTS = "The Cybil project repository"
 
 
 def write_pages(count: int, folder: Path) -> None:
-    """Make pages, a file each, with no more than a thousand in a folder."""
+    """Write pages to separate files, at most a thousand per folder."""
     for number in range(count):
         path = folder / f"{number // 1000:03}" / f"{number:06}.txt"
         path.parent.mkdir(exist_ok=True)
@@ -43,7 +43,7 @@ def write_pages(count: int, folder: Path) -> None:
 
 
 def page(number: int) -> str:
-    """The text of a page."""
+    """Return the text of a page."""
     templates = _templates()
     text, title = templates[number % len(templates)]
     random = Random(number)
@@ -58,7 +58,7 @@ def page(number: int) -> str:
 
 
 def records(count: int) -> Iterator[Record]:
-    """Records that state everything that a table can: what pages say only in prose has a column."""
+    """Yield records with a value in every column, also where pages state it only in prose."""
     names = load_gazetteer()
     for number in range(count):
         random = Random(number)
@@ -95,7 +95,7 @@ def records(count: int) -> Iterator[Record]:
 
 @cache
 def _templates() -> list[tuple[str, str]]:
-    """The texts, and the title of each: those in which the title can be found, to be made another."""
+    """Return the texts that contain their title, each with the title, which is replaced."""
     found = []
     for path in (path for folder in _FOLDERS for path in sorted(folder.glob("*.txt"))):
         [record] = read_input(Input(path.name, path))
@@ -111,7 +111,7 @@ def _entries(kind: str) -> list[GazetteerEntry]:
 
 
 def _renamed(text: str, random: Random) -> str:
-    """The text with each known name replaced by that of another thing of its kind, everywhere."""
+    """Replace each known name by the name of another entity of its kind, consistently."""
     chosen: dict[tuple[str, str], GazetteerEntry] = {}
     pieces, last = [], 0
     for mention in load_gazetteer().find_mentions(text):
@@ -125,20 +125,20 @@ def _renamed(text: str, random: Random) -> str:
 
 
 def _invented(text: str, random: Random) -> str:
-    """The text with half of its capitalised words made new: they make names that no list knows."""
+    """Replace half of the capitalised words, so that names occur which are in no list."""
     text, rights, rest = text.partition(_RIGHTS)
     text = _CAPITALISED.sub(lambda match: _word(random).title() if random.random() < 0.5 else match[0], text)
     return text + rights + rest
 
 
 def _reordered(lines: list[str], random: Random) -> Iterator[str]:
-    """Neighbouring paragraphs and list items in another order, each sentence with a word of its own."""
+    """Shuffle adjacent paragraphs and list items, and add a random word to each sentence."""
     filled = [line for line in lines if line.strip()]
-    head, body = filled[:2], filled[2:]  # the title stays where it is
+    head, body = filled[:2], filled[2:]  # the title stays first
     groups = [[*group] for _, group in groupby(body, key=lambda line: (len(line) > _PARAGRAPH, line[:3] == "  •"))]
     for group in groups:
         if len(group[0]) > _PARAGRAPH or group[0].startswith("  •"):
-            # The rights statement, which may be the end of the last paragraph, stays the last.
+            # The rights statement, which may end the last paragraph, stays last.
             movable = [line for line in group if _RIGHTS not in line]
             group[: len(movable)] = random.sample(movable, len(movable))
     moved = iter([*head, *(line for group in groups for line in group)])

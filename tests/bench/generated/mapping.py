@@ -1,6 +1,4 @@
-"""For Morph-KGC: records as tables whose keys are resolved, and the RML mapping that makes of them
-the triples that ``describe`` makes of the same records.
-"""
+"""Input for Morph-KGC: tables of records with resolved keys, and an RML mapping that produces our triples."""
 
 from __future__ import annotations
 
@@ -39,7 +37,7 @@ _COLUMNS = {
 
 
 def write_tables(records: Iterable[Record], folder: Path) -> None:
-    """A table of projects, and one of each thing of which a project has several."""
+    """Write a table of projects, and one for each multi-valued property."""
     writers = {}
     files = {name: (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") for name in _COLUMNS}
     for name, file in files.items():
@@ -76,7 +74,7 @@ def _rows(record: Record) -> Iterator[tuple[str, list[object]]]:
 
 
 def mapping(folder: Path, table: Path) -> str:
-    """Return the mapping, in RML. What records say about the source table is constant."""
+    """Return the RML mapping. Statements about the source table are constants."""
     cyb, stated = f"{CYB.iri}", _iri(f"{BASE}id/basis/stated")
     part, scope = _PROJECT + "/participation/{actor}/{role}", _PROJECT + "/scope/{kind}/{key}"
     item, link = _PROJECT + "/{property}/{number}", _PROJECT + "/link/{number}"

@@ -1,7 +1,6 @@
-"""The peer of ``describe``: a Record → an rdflib graph, term by term, as rdflib's manual shows it.
+"""Convert a record to an rdflib graph with the same triples as ours, term by term, as the rdflib manual suggests.
 
-It makes the same triples. It is written for speed as far as plain rdflib goes: terms that are
-constant are made once, and literals are not normalised.
+It is as fast as plain rdflib allows: constant terms are created once, and literals are not normalised.
 """
 
 from __future__ import annotations
@@ -53,7 +52,7 @@ def thing(kind: str, key: str) -> URIRef:
 
 
 class Converter:
-    """Adds records to one graph."""
+    """Add records to one graph."""
 
     def __init__(self) -> None:
         self.graph = Graph()
@@ -98,7 +97,7 @@ class Converter:
         self._record(project, record)
 
     def finish(self) -> Graph:
-        """The graph, when all records are in it: a thing has one preferred name in a language."""
+        """Return the graph after all records have been added, with one preferred name per entity and language."""
         for node, names in self._called.items():
             preferred = set()
             for name in sorted(names, key=lambda name: (len(name.n3()), name.n3())):

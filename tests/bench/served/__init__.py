@@ -28,7 +28,7 @@ _PROJECT = "<https://w3id.org/cybilgraph/ontology#Project>"
 
 @contextmanager
 def released(projects: int, kept: Path | None = None) -> Iterator[Path]:
-    """Provide a folder with a release of generated projects; in ``kept`` it is kept and reused."""
+    """Provide a folder with a release of generated projects, inside ``kept`` if given, which is reused."""
     with contextlib.nullcontext(str(kept)) if kept else TemporaryDirectory() as name:
         folder = Path(name) / f"release-{projects}"
         if not folder.exists():
@@ -49,13 +49,13 @@ def released(projects: int, kept: Path | None = None) -> Iterator[Path]:
 
 @contextmanager
 def lines_of(folder: Path) -> Iterator[IO[bytes]]:
-    """The N-Quads of the newest release in a folder."""
+    """Open the N-Quads of the newest release in a folder."""
     with max(folder.glob("*/graph.nq.zst")).open("rb") as raw:
         yield BufferedReader(ZstdDecompressor().stream_reader(raw, read_across_frames=True))
 
 
 def graph_of(folder: Path) -> Path:
-    """Return the same in an uncompressed file."""
+    """Return an uncompressed file with the N-Quads of the newest release."""
     path = folder / "graph.nq"
     if not path.exists():
         with lines_of(folder) as lines, path.open("wb") as file:
@@ -64,7 +64,7 @@ def graph_of(folder: Path) -> Path:
 
 
 def projects_of(folder: Path, most: int = 5_000, having: Sequence[str] = ()) -> list[str]:
-    """IRIs of projects of the newest release, which have all of these properties (ends of their IRIs)."""
+    """Return IRIs of projects of the newest release that have all these properties (the ends of their IRIs)."""
     found: dict[str, set[str]] = {}
     with lines_of(folder) as lines:
         for line in map(bytes.decode, lines):
@@ -112,11 +112,11 @@ class Server:
             return False
 
     def memory(self) -> dict[int, int]:
-        """Bytes of memory of each of its processes, what they share divided between them."""
+        """Return the memory of each process in bytes; shared memory is divided between processes (PSS)."""
         return {number: size for number in _family(self.number) if (size := _pss(number))}
 
     def memory_by_part(self) -> tuple[int, int]:
-        """The same, of the processes that serve, and of those that work for them."""
+        """Return the memory of the server processes and that of the workers, in bytes."""
         serving = working = 0
         for number, size in self.memory().items():
             if _is_worker(number):
@@ -141,20 +141,20 @@ class Server:
 
 
 def served(folder: Path, *options: object) -> Server:
-    """Our own server over a folder of releases."""
+    """Start our server on a folder of releases."""
     port = free_port()
     server = Server([*COMMAND, "serve", folder, "--port", port, *options], Address(port, "/sparql"))
     ready = Address(port, "/readyz")
-    for _ in range(3_000):  # warm-up at the start is not measured
+    for _ in range(3_000):  # the warm-up is not measured
         if exchange(ready, request(ready, accept="*/*")).body == b"ready\n":
             return server
         time.sleep(0.1)
     server.close()
-    raise RuntimeError("the server did not get ready")
+    raise RuntimeError("the server did not become ready")
 
 
 def _family(root: int) -> list[int]:
-    """A process and all that it started, they and theirs."""
+    """Return a process and all its descendants."""
     children: dict[int, list[int]] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -170,7 +170,7 @@ def _family(root: int) -> list[int]:
 def _is_worker(number: int) -> bool:
     try:
         return b"_worker\0" in Path(f"/proc/{number}/cmdline").read_bytes()
-    except OSError:  # it has just ended
+    except OSError:  # the process has just ended
         return True
 
 

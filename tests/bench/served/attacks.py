@@ -1,6 +1,6 @@
-"""Hostile queries and requests, and the permitted statuses of each: one table.
+"""Tables of hostile queries and requests, with the statuses that each may get.
 
-A query may take ``timeout=`` seconds; a query that is refused before it runs is refused at once.
+A query may run until its time limit (``timeout=``); one that is refused before it runs must be refused at once.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from urllib.parse import quote
 
 from .client import JSON, Address, Reply, Trap, ask, exchange, request
 
-#: Seconds that a query may take, and within which all else has to end.
+#: The time limit of a query, and the deadline of all other requests, in seconds.
 LIMIT, PROMPT = 2.0, 1.0
-#: A second more is allowed for a deadline to be kept in.
+#: A response may exceed its deadline by this many seconds.
 GRACE = 1.0
 
 STOPPED, TOO_MUCH = frozenset({504}), frozenset({400, 422, 504})
 BAD, REFUSED, FINE = frozenset({400}), frozenset({403}), frozenset({200})
 HTTP_ERROR = frozenset({400, 408, 411, 413, 414, 431, 501})
-#: The connection is closed without a word.
+#: Stands for a connection that the server closes without a response.
 CLOSED = 0
 NESTED = 10_000
 P = "cyb:country|^cyb:country|cyb:funder|^cyb:funder|cyb:implementer|^cyb:implementer"
@@ -27,9 +27,9 @@ P = "cyb:country|^cyb:country|cyb:funder|^cyb:funder|cyb:implementer|^cyb:implem
 
 @dataclass(frozen=True, slots=True)
 class Attack:
-    """One request: its bytes, the statuses that are right, the seconds within which one of them must be there.
+    """A request: its bytes, the statuses that are allowed, and its deadline in seconds.
 
-    ``never`` may not stand in the answer.
+    The response must not contain ``never``.
     """
 
     name: str
@@ -39,20 +39,20 @@ class Attack:
     never: bytes = b""
 
     def verdict(self, address: Address, source: str = "127.0.0.1") -> tuple[str, float, str]:
-        """Return the status, the seconds, and the problem, if any."""
+        """Send the request, and return the status, the elapsed seconds, and the problem, if any."""
         try:
             reply = exchange(address, self.sent, wait=self.within + 20, source=source)
         except OSError as error:
             if CLOSED in self.statuses:
                 return "closed", 0, ""
-            return "-", 0, f"no answer: {error}"
+            return "-", 0, f"no response: {error}"
         return str(reply.status), reply.seconds, self._wrong(reply)
 
     def _wrong(self, reply: Reply) -> str:
         if reply.status not in self.statuses:
             return f"not {'/'.join(map(str, sorted(self.statuses)))}: {reply.body[:200]!r}"
         if self.never and self.never in reply.body:
-            return f"{self.never!r} is in the answer"
+            return f"{self.never!r} is in the response"
         if reply.status in (429, 503) and not reply.headers.get("retry-after", "").isdigit():
             return "no Retry-After"
         return "late" if reply.seconds > self.within + GRACE else ""
@@ -81,7 +81,7 @@ HEAVY = {
         'SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?e ?f FILTER(REGEX(CONCAT(STR(?c), STR(?f)), "^(([a-z])+.)+[A-Z]([a-z])+$")) }',
         STOPPED,
     ),
-    "regex that grows": (
+    "regex that expands": (
         'SELECT (COUNT(*) AS ?n) { ?a ?b ?c FILTER(REGEX(STR(?c), "((((a{1,99}){1,99}){1,99}){1,99}){1,99}")) }',
         frozenset({200, 400, 504}),
     ),
@@ -110,7 +110,7 @@ HEAVY = {
         "SELECT (COUNT(*) AS ?n) { " + " ".join(f"{{ SELECT ?a{n} {{ ?a{n} ?p ?o }} }}" for n in range(20)) + " }",
         STOPPED,
     ),
-    "VALUES times VALUES": (
+    "product of VALUES": (
         "SELECT (COUNT(*) AS ?n) { "
         + " ".join(f"VALUES ?x{m} {{ {' '.join(map(str, range(1_500)))} }}" for m in range(6))
         + " }",
@@ -120,15 +120,15 @@ HEAVY = {
     "an object list of 4,000": ("SELECT * { ?a ?b " + ",".join(f"?c{n}" for n in range(4_000)) + " }", TOO_MUCH),
     "a collection of 9,000": ("SELECT * { ?a ?b (" + "1 " * 9_000 + ") }", TOO_MUCH | FINE),
     "a sum of 9,000": ("SELECT (" + "1+" * 9_000 + "1 AS ?n) {}", TOO_MUCH | FINE),
-    "9,000 times not": ("ASK { FILTER(" + "!" * 9_000 + "true) }", TOO_MUCH | FINE),
-    "9,000 times minus": ("ASK { FILTER(" + "- " * 9_000 + "1 = 1) }", TOO_MUCH | FINE),
+    "9,000 negations": ("ASK { FILTER(" + "!" * 9_000 + "true) }", TOO_MUCH | FINE),
+    "9,000 minus signs": ("ASK { FILTER(" + "- " * 9_000 + "1 = 1) }", TOO_MUCH | FINE),
     "a disjunction of 9,000": ("ASK { FILTER(" + "true||" * 9_000 + "true) }", TOO_MUCH | FINE),
     "a path of 9,000 steps": ("ASK { ?a " + "a/" * 9_000 + "a ?b }", TOO_MUCH | FINE),
     "a path of 9,000 choices": ("ASK { ?a " + "a|" * 9_000 + "a ?b }", TOO_MUCH | FINE),
     "3,000 UNIONs": ("SELECT * { {}" + " UNION { ?a ?b 1 }" * 3_000 + " }", TOO_MUCH | FINE),
     "2,000 BINDs": ("SELECT ?x0 { " + " ".join(f"BIND({n} AS ?x{n})" for n in range(2_000)) + " }", TOO_MUCH | FINE),
-    "99 OPTIONALs in each other": ("SELECT * { " + "OPTIONAL { ?a ?b ?c " * 98 + "}" * 98 + " }", TOO_MUCH),
-    "99 brackets in each other": ("ASK { FILTER(" + "(" * 97 + "true" + ")" * 97 + ") }", FINE),
+    "99 nested OPTIONALs": ("SELECT * { " + "OPTIONAL { ?a ?b ?c " * 98 + "}" * 98 + " }", TOO_MUCH),
+    "99 nested brackets": ("ASK { FILTER(" + "(" * 97 + "true" + ")" * 97 + ") }", FINE),
 }  # fmt: skip
 
 DEEP = {
@@ -148,13 +148,13 @@ DEEP = {
 
 
 def deep(kind: str) -> str:
-    """A query that is nested 10,000 times."""
+    """Return a query with 10,000 levels of nesting."""
     before, opening, inner, closing, after = DEEP[kind]
     return before + opening * NESTED + inner + closing * NESTED + after
 
 
 def disguises(url: str) -> dict[str, str]:
-    """Queries that would send a request to ``url``, could they hide it."""
+    """Return queries that try to hide a SERVICE request to ``url`` from the guard, by name."""
     to = f"<{url}> {{ ?a ?b ?c }}"
     escaped = "".join(f"\\u{ord(char):04x}" for char in "service")
     return {
@@ -162,16 +162,16 @@ def disguises(url: str) -> dict[str, str]:
         "in mixed case": f"SELECT * {{ sErViCe {to} }}",
         "SILENT": f"SELECT * {{ SERVICE SILENT {to} }}",
         "before a comment": f"SELECT * {{ SERVICE# no\n# no\n{to} }}",
-        "behind a comment": f"SELECT * {{ # ' \" <\nSERVICE {to} }}",
+        "after a comment": f"SELECT * {{ # ' \" <\nSERVICE {to} }}",
         "as \\u0053": f"SELECT * {{ \\u0053ERVICE {to} }}",
         "as \\U00000053": f"SELECT * {{ S\\U00000045RVICE {to} }}",
-        "all in escapes": f"SELECT * {{ {escaped} {to} }}",
-        "behind a string": f"SELECT * {{ BIND('''a' ''b\\''' ' AS ?x) SERVICE {to} }}",
-        "behind a string with quotes": f'SELECT * {{ BIND("\\"" AS ?x) SERVICE {to} BIND("\\"" AS ?y) }}',
-        "behind a broken string": f"SELECT * {{ FILTER('a' = '\\u0027) SERVICE {to} # ' }}",
-        "behind a comparison": f"SELECT * {{ FILTER(1 <2)SERVICE#>\n{to} }}",
-        "grown together": f"SELECT * {{ FILTER(true)SERVICE{to} }}",
-        "behind a word": f"SELECT * {{ BIND(1 AS ?x) FILTER(?x=?x&&trueSERVICE {to} }}",
+        "in escapes only": f"SELECT * {{ {escaped} {to} }}",
+        "after a string": f"SELECT * {{ BIND('''a' ''b\\''' ' AS ?x) SERVICE {to} }}",
+        "after a string with quotes": f'SELECT * {{ BIND("\\"" AS ?x) SERVICE {to} BIND("\\"" AS ?y) }}',
+        "after a broken string": f"SELECT * {{ FILTER('a' = '\\u0027) SERVICE {to} # ' }}",
+        "after a comparison": f"SELECT * {{ FILTER(1 <2)SERVICE#>\n{to} }}",
+        "without spaces": f"SELECT * {{ FILTER(true)SERVICE{to} }}",
+        "after a word": f"SELECT * {{ BIND(1 AS ?x) FILTER(?x=?x&&trueSERVICE {to} }}",
         "prefixed": f"PREFIX e: <{url}> SELECT * {{ SERVICE e: {{ ?a ?b ?c }} }}",
         "relative": f"BASE <{url}> SELECT * {{ SERVICE <> {{ ?a ?b ?c }} }}",
         "by a variable": f"SELECT * {{ BIND(<{url}> AS ?e) SERVICE ?e {{ ?a ?b ?c }} }}",
@@ -183,12 +183,12 @@ def disguises(url: str) -> dict[str, str]:
         "with a long s": f"SELECT * {{ \u017fervice {to} }}",
         "after a no-break space": f"SELECT * {{ BIND(1 AS ?x)\u00a0SERVICE {to} }}",
         "after a vertical tab": f"SELECT * {{ BIND(1 AS ?x)\x0bSERVICE {to} }}",
-        "behind a carriage return": f"SELECT * {{ # a\rSERVICE {to}\n }}",
+        "after a carriage return": f"SELECT * {{ # a\rSERVICE {to}\n }}",
     }
 
 
 def queries(address: Address, trap: Trap) -> Iterator[Attack]:
-    """Attacks by the text of the query."""
+    """Yield attacks with hostile queries."""
     for name, (query, statuses) in HEAVY.items():
         accept = "text/turtle" if query.startswith(("CONSTRUCT", "DESCRIBE")) else JSON
         yield Attack(name, ask(address, query, LIMIT, accept=accept), statuses, LIMIT)
@@ -214,7 +214,7 @@ FORM, DIRECT = "application/x-www-form-urlencoded", "application/sparql-query"
 
 
 def requests(address: Address) -> Iterator[Attack]:
-    """Attacks by the request around the query."""
+    """Yield attacks with hostile HTTP requests."""
     query = "query=" + quote("SELECT * { ?a ?b ?c } LIMIT 1")
 
     def get(**headers: str) -> bytes:
@@ -237,7 +237,7 @@ def requests(address: Address) -> Iterator[Attack]:
         frozenset({413}),
         3,
     )
-    yield Attack("a body said to be 1 TB", raw("content-length: 1000000000000", body=plain), frozenset({408, 413}))
+    yield Attack("a body declared as 1 TB", raw("content-length: 1000000000000", body=plain), frozenset({408, 413}))
     yield Attack("80,000 parameters", request(address, "POST", body=b"a=1&" * 80_000, content_type=FORM), BAD)
     yield Attack(
         "10,000 graphs",
@@ -256,21 +256,21 @@ def requests(address: Address) -> Iterator[Attack]:
     yield Attack("a lone surrogate, escaped", ask(address, 'ASK { ?a ?b "\\uD800" }'), BAD)
     yield Attack("a character beyond Unicode", ask(address, 'ASK { ?a ?b "\\UFFFFFFFF" }'), BAD)
     yield Attack(
-        "Latin-1 in the address",
+        "Latin-1 in the URL",
         f"GET {address.path}?query=ASK%7B%7D&x=é HTTP/1.1\r\nhost: a\r\n\r\n".encode("latin-1"),
         BAD,
     )
     yield Attack("a gzip body", direct(b"\x1f\x8b\x08" + b"\0" * 100, content_encoding="gzip"), frozenset({400, 415}))
     yield Attack("10,000 headers", raw(*(f"x-{n}: 1" for n in range(10_000)), size, body=plain), HTTP_ERROR)
     yield Attack("a header of 1 MB", get(x="a" * 1_000_000), HTTP_ERROR)
-    yield Attack("a name of a header of 1 MB", get(**{"x" * 1_000_000: "a"}), HTTP_ERROR)
+    yield Attack("a header name of 1 MB", get(**{"x" * 1_000_000: "a"}), HTTP_ERROR)
     yield Attack("two lengths", raw(size, "content-length: 3", body=plain), HTTP_ERROR)
     yield Attack("a length and chunks", raw(size, chunked, body=b"7\r\nASK { }\r\n0\r\n\r\n"), HTTP_ERROR | FINE)
     yield Attack("a negative length", raw("content-length: -7", body=plain), HTTP_ERROR)
     yield Attack("a length with a sign", raw("content-length: +7", body=plain), HTTP_ERROR)
     yield Attack("a length beyond 64 bits", raw("content-length: 99999999999999999999", body=plain), HTTP_ERROR)
-    yield Attack("a bad size of a chunk", raw(chunked, body=b"zz\r\nASK { }\r\n0\r\n\r\n"), HTTP_ERROR)
-    yield Attack("a huge size of a chunk", raw(chunked, body=b"fffffffffffffffff\r\nASK { }\r\n0\r\n\r\n"), HTTP_ERROR)
+    yield Attack("an invalid chunk size", raw(chunked, body=b"zz\r\nASK { }\r\n0\r\n\r\n"), HTTP_ERROR)
+    yield Attack("a huge chunk size", raw(chunked, body=b"fffffffffffffffff\r\nASK { }\r\n0\r\n\r\n"), HTTP_ERROR)
     yield Attack("an unknown transfer coding", raw("transfer-encoding: xchunked", body=plain), HTTP_ERROR)
     yield Attack("a folded header", raw("x-a: b\r\n c", size, body=plain), HTTP_ERROR)
     yield Attack("a bare CR in a header", raw("x-a: b\rc", size, body=plain), HTTP_ERROR)
@@ -282,8 +282,8 @@ def requests(address: Address) -> Iterator[Attack]:
         frozenset({406}),
         never=b"\nX-Evil",
     )
-    yield Attack("an address of 100 kB", request(address, arguments=f"{query}&x={'a' * 100_000}"), HTTP_ERROR)
-    yield Attack("an address of 60 kB", request(address, arguments=f"{query}&x={'a' * 60_000}"), FINE)
+    yield Attack("a URL of 100 kB", request(address, arguments=f"{query}&x={'a' * 100_000}"), HTTP_ERROR)
+    yield Attack("a URL of 60 kB", request(address, arguments=f"{query}&x={'a' * 60_000}"), FINE)
     yield Attack("ETags of 100 kB", get(if_none_match=", ".join(f'"{n:010}"' for n in range(7_500))), HTTP_ERROR)
     yield Attack("a cookie of 9 kB", get(cookie=f"a={'b' * 9_000}"), HTTP_ERROR)
     yield Attack(
@@ -300,14 +300,14 @@ def requests(address: Address) -> Iterator[Attack]:
         request(address, "POST", body=b"--a\r\n" * 9_000, content_type="multipart/form-data; boundary=a"),
         frozenset({415}),
     )
-    yield Attack("a method of its own", raw(start=f"{'X' * 500} {address.path} HTTP/1.1"), frozenset({400, 405, 501}))
+    yield Attack("an unknown method", raw(start=f"{'X' * 500} {address.path} HTTP/1.1"), frozenset({400, 405, 501}))
     yield Attack("TRACE", raw(start=f"TRACE {address.path} HTTP/1.1"), frozenset({400, 405, 501}))
     yield Attack("no host", f"GET {address.path}?{query} HTTP/1.1\r\n\r\n".encode(), BAD | FINE)
-    yield Attack("a host that is none", get(host="a/../<b>"), BAD)
+    yield Attack("an invalid host", get(host="a/../<b>"), BAD)
     yield Attack("the preface of HTTP/2", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0" * 90, HTTP_ERROR | {CLOSED})
     yield Attack("no HTTP at all", b"\x16\x03\x01\x02\x00\x01\x00" * 20 + b"\r\n\r\n", HTTP_ERROR)
     for given in ("nan", "inf", "-1", "0", "1e-400", "9" * 400, "١"):
         yield Attack(f"timeout={given[:6]}", request(address, arguments=f"{query}&timeout={quote(given)}"), BAD)
     for given in ("-1", "999999", "../../etc", "9" * 400, "²"):
         yield Attack(f"release={given[:9]}", request(address, arguments=f"{query}&release={quote(given)}"), BAD | {404})
-    yield Attack("a format of its own", request(address, arguments=f"{query}&format={'x' * 50_000}"), frozenset({406}))
+    yield Attack("an unknown format", request(address, arguments=f"{query}&format={'x' * 50_000}"), frozenset({406}))

@@ -1,4 +1,4 @@
-"""A client that is as light as one can be, and as rude: it sends the bytes that it is given."""
+"""A minimal HTTP client that sends bytes exactly as given, even if they are malformed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ JSON = "application/sparql-results+json"
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a server answers queries."""
+    """The port, path and host of an endpoint."""
 
     port: int
     path: str
@@ -28,7 +28,7 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A response that came whole."""
+    """A complete response."""
 
     status: int
     headers: Mapping[str, str]
@@ -41,7 +41,7 @@ def connect(address: Address, wait: float = 10, source: str = "127.0.0.1") -> so
 
 
 def receive(connection: socket.socket, method: str = "GET") -> tuple[int, Mapping[str, str], bytes]:
-    """One response. Raises OSError where none comes, or not all of it."""
+    """Read one response. Raises OSError if it is missing or incomplete."""
     response = http.client.HTTPResponse(connection, method=method)
     try:
         response.begin()
@@ -54,10 +54,12 @@ def receive(connection: socket.socket, method: str = "GET") -> tuple[int, Mappin
 
 
 def exchange(address: Address, sent: bytes, wait: float = 10, source: str = "127.0.0.1") -> Reply:
-    """The response to one request. Raises OSError where none comes, or not all of it."""
+    """Send one request and return its response. Raises OSError if it is missing or incomplete."""
     began = time.perf_counter()
     with connect(address, wait, source) as connection:
-        with suppress(BrokenPipeError, ConnectionResetError):  # it may answer before it has heard all
+        with suppress(
+            BrokenPipeError, ConnectionResetError
+        ):  # the server may respond before it has received everything
             connection.sendall(sent)
         answer = receive(connection, sent.partition(b" ")[0].decode("latin-1"))
     return Reply(*answer, time.perf_counter() - began)
@@ -78,7 +80,7 @@ def request(
 
 
 def ask(address: Address, query: str, timeout: float = 0, close: bool = True, **headers: str) -> bytes:
-    """A query, as a request."""
+    """Return a request that runs a query."""
     limit = f"timeout={timeout:g}&" if timeout else ""
     if len(query) > 5_000:
         kind = "application/sparql-query"
@@ -90,21 +92,21 @@ _numbers = count()
 
 
 def look_up(address: Address, iri: str, close: bool = True) -> bytes:
-    """Return a lookup of a resource as a query text that is not cached."""
+    """Return a request that looks up a resource, with a text that no cache contains."""
     return ask(address, f"SELECT ?p ?o {{ <{iri}> ?p ?o }} # {time.time_ns()}.{next(_numbers)}", close=close)
 
 
 class Prober:
-    """A client of another address, in a process of its own, that asks the same all the time, until the block ends."""
+    """A client with its own address and process, which sends similar requests until the block ends."""
 
     def __init__(
         self, address: Address, source: str, sent: Callable[[int], bytes], expected: bytes, pause: float
     ) -> None:
-        """Send the request of each number; its answer contains ``expected``."""
+        """Send ``sent(0)``, ``sent(1)`` …; each response must contain ``expected``."""
         self._ours, theirs = multiprocessing.Pipe()
         given = (theirs, address, source, sent, expected, pause)
-        # Forked, so that what makes requests need not be sent there.
-        self._process = multiprocessing.get_context("fork").Process(target=_ask_on, args=given, daemon=True)
+        # Forked, because functions that create requests cannot be pickled.
+        self._process = multiprocessing.get_context("fork").Process(target=_run_prober, args=given, daemon=True)
         self.seconds: list[float] = []
         self.failures: list[str] = []
 
@@ -118,17 +120,17 @@ class Prober:
         self._process.join()
 
     def within(self, share: float) -> float:
-        """The seconds within which this share of its requests was answered."""
+        """Return the seconds within which this share of the requests was answered."""
         ordered = sorted(self.seconds) or [float("inf")]
         return ordered[min(int(len(ordered) * share), len(ordered) - 1)]
 
     def missed(self, deadline: float) -> int:
-        """How many of its requests took more seconds than this, or failed."""
+        """Return how many requests failed or took longer than this, in seconds."""
         return sum(seconds > deadline for seconds in self.seconds) + len(self.failures)
 
 
 class OtherClient(Prober):
-    """A well-behaved client, which looks up resources."""
+    """A well-behaved client that looks up resources."""
 
     def __init__(self, address: Address, iris: Sequence[str], pause: float = 0.02) -> None:
         def sent(number: int) -> bytes:
@@ -138,14 +140,14 @@ class OtherClient(Prober):
 
 
 class Monitor(Prober):
-    """One that asks whether the server is alive."""
+    """A client that sends liveness checks."""
 
     def __init__(self, address: Address, pause: float = 0.02) -> None:
         health = Address(address.port, "/healthz", address.host)
         super().__init__(health, "127.0.0.3", lambda _: request(health, accept="*/*"), b"", pause)
 
 
-def _ask_on(
+def _run_prober(
     control: Connection, address: Address, source: str, sent: Callable[[int], bytes], expected: bytes, pause: float
 ) -> None:
     seconds: list[float] = []
@@ -164,7 +166,7 @@ def _ask_on(
 
 
 class Trap:
-    """A socket that listens, and hears whether any request leaves the server."""
+    """A listening socket that detects outgoing requests of the server."""
 
     def __init__(self) -> None:
         self._socket = socket.create_server(("127.0.0.1", 0))
@@ -174,7 +176,7 @@ class Trap:
 
     @property
     def caught(self) -> int:
-        """How many connections came since it was last asked."""
+        """The number of connections since the previous call."""
         found = 0
         with suppress(BlockingIOError):
             while True:

@@ -1,6 +1,6 @@
-"""Attacks by many clients at once, by slow ones, and by clients that disconnect.
+"""Attacks by many clients at once, by slow clients, and by clients that disconnect.
 
-Each is a function that returns the statuses, the seconds, and the problem, if any.
+Each function returns the statuses, the elapsed seconds, and the problem, if any.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from .attacks import GRACE, HEAVY, LIMIT
 from .client import Address, Monitor, Reply, ask, connect, exchange, look_up, receive, request
 
 Outcome = tuple[str, float, str]
-#: What the server grants a body, and the head of a request.
+#: Seconds in which the body and the head of a request must arrive.
 BODY, HEAD = 20.0, 10.0
-#: Seconds that a request waits for others of its client.
+#: Seconds that a request waits behind others of the same client.
 QUEUE = 5.0
 _PRODUCT = HEAVY["cross product, counted"][0]
-#: Large, and below the limit of an answer (256 MB), however much data there is.
+#: A large result, but below the size limit (256 MB) for any amount of data.
 _LARGE = "SELECT * { ?a ?b ?c } LIMIT 200000"
-#: Seconds within which /healthz has to answer.
+#: The deadline of /healthz in seconds.
 ALIVE = 0.2
 FLOOD, FLOOD_SECONDS = 4_000, 10.0
-#: So many seconds after a client abandoned requests, it is answered again.
-LEFT = 5.0
+#: Seconds after which a client that has abandoned requests must be answered again.
+ABANDONED_SECONDS = 5.0
 _NONE = "https://example.org/none"
 _DIRECT = "application/sparql-query"
 
@@ -51,21 +51,21 @@ async def _one(address: Address, sent: bytes, gate: asyncio.Semaphore) -> Reply 
 
 
 def at_once(address: Address, sent: Sequence[bytes]) -> list[Reply | OSError]:
-    """The responses to requests that are all sent at once, each over a connection of its own."""
+    """Send all requests at once, each over its own connection, and return the responses."""
 
-    async def all_of_them() -> list[Reply | OSError]:
-        gate = asyncio.Semaphore(100)  # no more than may wait to be accepted
+    async def send_all() -> list[Reply | OSError]:
+        gate = asyncio.Semaphore(100)  # the backlog of the socket is limited
         return await asyncio.gather(*(_one(address, one, gate) for one in sent))
 
-    return asyncio.run(all_of_them())
+    return asyncio.run(send_all())
 
 
 def _judge(replies: Sequence[Reply | OSError], allowed: set[int], within: float) -> Outcome:
-    came = Counter(str(reply.status) if isinstance(reply, Reply) else type(reply).__name__ for reply in replies)
+    outcome = Counter(str(reply.status) if isinstance(reply, Reply) else type(reply).__name__ for reply in replies)
     slowest = max((reply.seconds for reply in replies if isinstance(reply, Reply)), default=0)
-    statuses = " ".join(f"{number}×{status}" for status, number in came.most_common())
-    if came.keys() - {*map(str, allowed)}:
-        return statuses, slowest, "a status that is not right"
+    statuses = " ".join(f"{number}×{status}" for status, number in outcome.most_common())
+    if outcome.keys() - {*map(str, allowed)}:
+        return statuses, slowest, "an unexpected status"
     refused = [reply for reply in replies if isinstance(reply, Reply) and reply.status in (429, 503)]
     if any(not reply.headers.get("retry-after", "").isdigit() for reply in refused):
         return statuses, slowest, "no Retry-After"
@@ -78,21 +78,21 @@ def heavy_from_500(address: Address) -> Outcome:
 
 
 def browsers_100(address: Address) -> Outcome:
-    """Slow queries whose answers are wished for as pages: the search of another client is not held up."""
+    """Send slow queries that request pages: they must not delay another client's search."""
     sent = [ask(address, f"{_PRODUCT} # {time.time_ns()}{number}", LIMIT, accept="text/html") for number in range(100)]
     found: list[Reply | OSError] = []
-    asking = threading.Thread(target=lambda: found.extend(at_once(address, sent)))
-    asking.start()
+    sender = threading.Thread(target=lambda: found.extend(at_once(address, sent)))
+    sender.start()
     time.sleep(LIMIT / 4)
     search = Address(address.port, "/search")
     reply = exchange(search, request(search, accept="text/html"), source="127.0.0.3")
-    asking.join()
+    sender.join()
     statuses, slowest, wrong = _judge(found, {504, 429, 503}, 4 * LIMIT)
-    held = "" if reply.status == 200 and reply.seconds < GRACE else f"search of another: {reply.seconds:.1f} s"
-    return statuses, slowest, held or wrong
+    delay = "" if reply.status == 200 and reply.seconds < GRACE else f"another client's search: {reply.seconds:.1f} s"
+    return statuses, slowest, delay or wrong
 
 
-def look_ups_200(address: Address) -> Outcome:
+def lookups_200(address: Address) -> Outcome:
     replies = at_once(address, [look_up(address, _NONE) for _ in range(200)])
     statuses, slowest, wrong = _judge(replies, {200, 429}, LIMIT)
     answered = sum(isinstance(reply, Reply) and reply.status == 200 for reply in replies)
@@ -100,7 +100,7 @@ def look_ups_200(address: Address) -> Outcome:
 
 
 def idle_500(address: Address) -> Outcome:
-    """500 connections that say nothing, and 500 that say half a word."""
+    """Open 500 connections: half send nothing, half an incomplete request line."""
     began = time.perf_counter()
     with ExitStack() as stack:
         for number in range(500):
@@ -112,7 +112,7 @@ def idle_500(address: Address) -> Outcome:
 
 
 def flood(address: Address) -> Outcome:
-    """4,000 connections of one client that say nothing or half a word, opened again a second after the server closes them."""
+    """Keep 4,000 idle or incomplete connections of one client open, replacing those that the server closes."""
     resource.setrlimit(resource.RLIMIT_NOFILE, 2 * resource.getrlimit(resource.RLIMIT_NOFILE)[1:])
     began = time.perf_counter()
     opened = 0
@@ -154,7 +154,7 @@ def slow_head(address: Address) -> Outcome:
 
 
 def _drip(address: Address, first: bytes, rest: bytes, within: float, allowed: set[int]) -> Outcome:
-    """Send some, then a byte each fourth of a second."""
+    """Send ``first``, then a byte of ``rest`` every quarter of a second."""
     began = time.perf_counter()
     with connect(address, 60) as connection:
         connection.sendall(first)
@@ -164,15 +164,15 @@ def _drip(address: Address, first: bytes, rest: bytes, within: float, allowed: s
                     break
                 connection.sendall(bytes([byte]))
                 if time.perf_counter() > began + within + 2 * GRACE:
-                    return "nothing", within + 2 * GRACE, "it is still waited for"
+                    return "nothing", within + 2 * GRACE, "the server still waits"
         status = _status(connection)
     seconds = time.perf_counter() - began
-    wrong = "" if status in allowed else "a status that is not right"
+    wrong = "" if status in allowed else "an unexpected status"
     return str(status or "closed"), seconds, wrong or ("late" if seconds > within + GRACE else "")
 
 
 def _status(connection: socket.socket) -> int:
-    """The status of what comes; 0 where the connection is closed without a word."""
+    """Return the status of the response; 0 if the connection is closed without one."""
     try:
         return receive(connection)[0]
     except OSError:
@@ -188,12 +188,12 @@ def half_sent(address: Address) -> Outcome:
         connection.shutdown(socket.SHUT_WR)
         status = _status(connection)
     seconds = time.perf_counter() - began
-    wrong = "" if status in (0, 400, 408) else "a status that is not right"
+    wrong = "" if status in (0, 400, 408) else "an unexpected status"
     return str(status or "closed"), seconds, wrong or ("late" if seconds > 1 + GRACE else "")
 
 
 def pipelined(address: Address) -> Outcome:
-    """100 requests in one go: 100 answers, in their order."""
+    """Send 100 requests at once over one connection, and expect 100 responses in the same order."""
     began = time.perf_counter()
     sent = [ask(address, f"SELECT ({n} AS ?n) {{}}", close=n == 99) for n in range(100)]
     with connect(address) as connection:
@@ -201,11 +201,11 @@ def pipelined(address: Address) -> Outcome:
         data = b"".join(iter(lambda: connection.recv(1 << 16), b""))
     answers = data.split(b"HTTP/1.1 200 OK\r\n")[1:]
     right = len(answers) == 100 and all(f'"value":"{n}"'.encode() in answer for n, answer in enumerate(answers))
-    return f"{len(answers)}×200", time.perf_counter() - began, "" if right else "not these answers in this order"
+    return f"{len(answers)}×200", time.perf_counter() - began, "" if right else "responses missing or out of order"
 
 
 def slow_readers(address: Address, clients: int = 5) -> Outcome:
-    """Clients that take a large answer slowly: each gets all of it."""
+    """Read a large response slowly in several clients: each must get all of it."""
     began = time.perf_counter()
     size, wrong = 0, ""
     with ExitStack() as stack:
@@ -229,17 +229,17 @@ def slow_readers(address: Address, clients: int = 5) -> Outcome:
 
 
 def leave_before(address: Address) -> Outcome:
-    """Clients that go away before their answer, and take all work with them."""
+    """Disconnect before the response: the server must stop the work."""
     return _leave(address, [ask(address, f"{_PRODUCT} # {time.time_ns()}{n}") for n in range(50)], 0)
 
 
 def leave_midway(address: Address) -> Outcome:
-    """Clients that go away in the middle of a large answer."""
+    """Disconnect in the middle of a large response."""
     return _leave(address, [ask(address, f"{_LARGE} # {time.time_ns()}{n}") for n in range(20)], 100_000)
 
 
 def _leave(address: Address, sent: Sequence[bytes], after: int) -> Outcome:
-    """Afterwards a query that takes a while is answered at once: no place is taken any more."""
+    """Send requests and disconnect; then a slow query must start at once, because no worker is busy any more."""
     began = time.perf_counter()
     with ExitStack() as stack:
         connections = [stack.enter_context(connect(address, 30)) for _ in sent]
@@ -250,19 +250,19 @@ def _leave(address: Address, sent: Sequence[bytes], after: int) -> Outcome:
             size = 0
             while size < after and (part := connection.recv(after)):
                 size += len(part)
-    while True:  # the server learns of it when it next looks
+    while True:  # the server checks connections at intervals
         reply = exchange(address, ask(address, f"{_PRODUCT} # {time.time_ns()}", 0.5))
         if reply.status == 504 and reply.seconds < 0.5 + GRACE:
             break
         if time.perf_counter() > began + 5:
-            return str(reply.status), time.perf_counter() - began, "places are still taken"
+            return str(reply.status), time.perf_counter() - began, "workers are still busy"
     return f"{len(sent)} left", time.perf_counter() - began, ""
 
 
 def long_queries(address: Address, size: int = 98_000, running: float = 0, clients: int = 40) -> Outcome:
-    """Clients that send queries of so many bytes, each of them new, one after another for five seconds.
+    """Let each client send different queries of ``size`` bytes for five seconds, one after another.
 
-    Each is answered when it has waited its turn, and then run for at most ``running`` seconds beside the others.
+    Each must be answered after its time in the queue and at most ``running`` seconds of execution.
     """
     values = "VALUES ?n { " + "1 " * 9_000 + "} "
 
@@ -276,12 +276,12 @@ def long_queries(address: Address, size: int = 98_000, running: float = 0, clien
             replies.append(await _one(address, sent(number), asyncio.Semaphore(1)))
         return replies
 
-    async def all_of_them() -> list[Reply | OSError]:
+    async def send_all() -> list[Reply | OSError]:
         until = time.perf_counter() + 5
         found = await asyncio.gather(*(one(number, until) for number in range(clients)))
         return [reply for replies in found for reply in replies]
 
-    return _judge(asyncio.run(all_of_them()), {200, 429, 503}, QUEUE + running)
+    return _judge(asyncio.run(send_all()), {200, 429, 503}, QUEUE + running)
 
 
 def longest_queries(address: Address) -> Outcome:
@@ -289,14 +289,14 @@ def longest_queries(address: Address) -> Outcome:
 
 
 def unfinished_bodies(address: Address) -> Outcome:
-    """Clients that send the head of a request and the beginning of its body, and leave."""
+    """Send the head of a request and the beginning of its body, and disconnect."""
     return _leave_unfinished(
         address, request(address, "POST", body=b"SELECT", content_type=_DIRECT, content_length="90000")
     )
 
 
 def tiny_chunks(address: Address) -> Outcome:
-    """Clients that send the beginning of a body in chunks of one byte, and leave."""
+    """Send the beginning of a body in chunks of one byte, and disconnect."""
     head = request(address, "POST", content_type=_DIRECT, content_length="", transfer_encoding="chunked")
     return _leave_unfinished(address, head + b"1\r\na\r\n" * 2_000)
 
@@ -311,17 +311,19 @@ def _leave_unfinished(address: Address, sent: bytes, seconds: float = 5) -> Outc
                     connection.sendall(sent)
                 number += 1
     ended = time.perf_counter()
-    while (reply := exchange(address, look_up(address, _NONE), wait=20)).status == 429:  # they still count
-        if time.perf_counter() > ended + LEFT:
+    while (
+        reply := exchange(address, look_up(address, _NONE), wait=20)
+    ).status == 429:  # the abandoned requests still count
+        if time.perf_counter() > ended + ABANDONED_SECONDS:
             break
         time.sleep(0.1)
     seconds = time.perf_counter() - ended
-    wrong = "" if reply.status == 200 else "a status that is not right"
+    wrong = "" if reply.status == 200 else "an unexpected status"
     return f"{number} left", seconds, wrong or ("late" if reply.seconds > 1 + GRACE else "")
 
 
-#: Attacks that take long, and run in parallel with the others.
-ASIDE: dict[str, Callable[[Address], Outcome]] = {"a slow body": slow_body, "slow headers": slow_head}
+#: Slow attacks, which run in parallel with the others.
+PARALLEL_ATTACKS: dict[str, Callable[[Address], Outcome]] = {"a slow body": slow_body, "slow headers": slow_head}
 CLIENT_ATTACKS: dict[str, Callable[[Address], Outcome]] = {
     "a half-sent body": half_sent,
     "unfinished bodies": unfinished_bodies,
@@ -329,12 +331,12 @@ CLIENT_ATTACKS: dict[str, Callable[[Address], Outcome]] = {
     "100 requests pipelined": pipelined,
     "500 idle connections": idle_500,
     "4,000 connections of one client": flood,
-    "200 look-ups at once": look_ups_200,
+    "200 lookups at once": lookups_200,
     "40 clients with long queries": long_queries,
     "40 clients with queries of 1 MB": longest_queries,
     "500 heavy queries at once": heavy_from_500,
-    "100 slow queries of browsers": browsers_100,
-    "50 clients leave before": leave_before,
-    "20 clients leave midway": leave_midway,
+    "100 slow queries from browsers": browsers_100,
+    "50 clients disconnect before the response": leave_before,
+    "20 clients disconnect midway": leave_midway,
     "slow readers": slow_readers,
 }

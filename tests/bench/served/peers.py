@@ -1,4 +1,4 @@
-"""Other servers of SPARQL, over the triples of one of our releases."""
+"""Other SPARQL servers, with the triples of one of our releases."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pyoxigraph as ox
 from . import Server, free_port
 from .client import Address
 
-#: Where `make bench` puts the peers that are packages of Python; elsewhere they are looked for on the path.
+#: The folder in which `make bench` installs the peers that are Python packages; others are looked up on PATH.
 _BIN = Path(__file__).parents[3] / ".venv-bench" / "bin"
 _VIRTUOSO = """
 [Database]
@@ -44,7 +44,7 @@ MaxQueryExecutionTime = 60
 
 
 def triples(graph: Path, output: Path) -> Path:
-    """The default graph of an N-Quads file as N-Triples: some peers take all graphs together."""
+    """Write the default graph of an N-Quads file as N-Triples, since some peers merge all graphs."""
     quads = ox.parse(path=graph, format=ox.RdfFormat.N_QUADS)
     output.parent.mkdir(exist_ok=True)
     present = (quad.triple for quad in quads if quad.graph_name == ox.DefaultGraph())
@@ -53,7 +53,7 @@ def triples(graph: Path, output: Path) -> Path:
 
 
 def _program(name: str) -> str:
-    """Raises FileNotFoundError where it is not installed."""
+    """Return the path of a program. Raises FileNotFoundError if it is not installed."""
     found = (
         shutil.which(str(_BIN / name))
         or shutil.which(name, path=str(Path(sys.executable).parent))

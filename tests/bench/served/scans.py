@@ -1,6 +1,6 @@
-"""Texts that are scanned repeatedly: each is a beginning, a repeated unit, and an end that fails to match.
+"""Texts that a backtracking scanner reads many times: a beginning, a repeated unit, and an end that fails to match.
 
-They are sent on every route on which the server reads untrusted text.
+They are sent to every route that reads untrusted text.
 """
 
 from __future__ import annotations
@@ -12,22 +12,22 @@ from urllib.parse import quote, quote_plus
 from .attacks import BAD, DIRECT, FINE, FORM, HTTP_ERROR, REFUSED, Attack
 from .client import Address, request
 
-#: Bytes of a query. The last is over every limit.
+#: Sizes of queries in bytes. The last exceeds every limit.
 SIZES = (16_000, 60_000, 100_000, 400_000, 1_000_000)
 UNITS = {
     "closing brackets in an IRI": ("ASK { ?a ?b <x:", ")", "> }"),
-    "closing brackets in an open IRI": ("ASK { ?a ?b <x:", ")", ""),
+    "closing brackets in an unclosed IRI": ("ASK { ?a ?b <x:", ")", ""),
     "escaped quotes": ('ASK { ?a ?b "', '\\"', ""),
     "escaped apostrophes": ("ASK { ?a ?b '", "\\'", ""),
     "quotes of both kinds": ("ASK { ", "\\'\\\"", ""),
-    "quotes that are open": ("ASK { ", '"\n', ""),
+    "unclosed quotes": ("ASK { ", '"\n', ""),
     "long strings": ('ASK { ?a ?b """', '\\"""', ""),
     "long strings of apostrophes": ("ASK { ?a ?b '''", "\\'''", ""),
     "names with dots": ("ASK { ", "a.", ""),
     "names with hyphens": ("ASK { ", "a-", ""),
     "dots": ("ASK { ?a ?b a:b", ".", ""),
-    "IRIs that are open": ("ASK { ", "<a", ""),
-    "halves of escapes": ("ASK { ", "\\u", ""),
+    "unclosed IRIs": ("ASK { ", "<a", ""),
+    "incomplete escapes": ("ASK { ", "\\u", ""),
     "escaped letters": ("ASK { ", "\\u0041", ""),
     "brackets in a path": ("ASK { ?a ", "(a|", "?b }"),
     "comments": ("ASK { ", "#\n", ""),
@@ -36,9 +36,9 @@ UNITS = {
     "forms": ("", "SELECT ", ""),
     "no form": ("", "a ", ""),
 }
-#: Some are queries, and are answered.
+#: Some of these texts are valid queries.
 _ANY = FINE | BAD | REFUSED | {413, 429}
-#: Records and words, for the readers of prose and of files, and the search.
+#: Texts for the record readers, the extraction and the search.
 PROSE = {
     "spaces": ("A project\n\nSummary\n\nIt helps", " ", "Kenya."),
     "capitals": ("A project\n\nSummary\n\n", "A-A", " of"),
@@ -65,13 +65,13 @@ HEADERS = {
 
 
 def text(unit: tuple[str, str, str], size: int) -> str:
-    """A text of about so many characters."""
-    before, middle, behind = unit
-    return before + middle * ((size - len(before) - len(behind)) // len(middle)) + behind
+    """Return a text of about ``size`` characters."""
+    before, middle, after = unit
+    return before + middle * ((size - len(before) - len(after)) // len(middle)) + after
 
 
 def scans(address: Address, sizes: tuple[int, ...] = SIZES) -> Iterator[Attack]:
-    """Attacks on what reads queries, records, words and headers."""
+    """Yield attacks on the readers of queries, records, search terms and headers."""
     for name, unit in UNITS.items():
         for size in sizes:
             query = text(unit, size)
@@ -104,16 +104,16 @@ def _records(address: Address, size: int) -> Iterator[Attack]:
     check, search = Address(address.port, "/api/check"), Address(address.port, "/search")
     for name, unit in PROSE.items():
         record = text(unit, size)
-        # Workers check: each may take its ten seconds without affecting others.
+        # Records are checked in workers, which may use their ten seconds without affecting others.
         sent = request(check, "POST", body=record.encode(), content_type="text/plain", accept="application/json")
         yield Attack(f"check: {name}", sent, FINE | {400, 415, 422, 429, 503}, 12)
         words = quote(record[:15_000], safe="")[:15_900].rpartition("%")[0]
         yield Attack(f"search: {name}", request(search, arguments=f"q={words}", accept="text/html"), FINE | {400, 429})
 
 
-#: Bodies that take long to decode, each a beginning, a unit that is repeated, and an end.
+#: Bodies that take long to decode: a beginning, a repeated unit, and an end.
 BODIES = {
-    "escapes that are none": (FORM, b"text=", b"%", b""),
+    "invalid escapes": (FORM, b"text=", b"%", b""),
     "escapes": (FORM, b"text=", b"%41", b""),
     "fields": (FORM, b"text=a", b"&a=1", b""),
     "empty fields": (FORM, b"text=a", b"&", b""),
@@ -127,7 +127,7 @@ BODIES = {
         b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n\r\n',
         b"",
     ),
-    "boundaries that are none": (
+    "invalid boundaries": (
         "multipart/form-data; boundary=x",
         b'--x\r\nContent-Disposition: form-data; name="text"\r\n\r\n',
         b"\r\n--",
@@ -138,15 +138,15 @@ BODIES = {
 
 
 def body(unit: tuple[str, bytes, bytes, bytes], size: int) -> tuple[str, bytes]:
-    """The Content-Type and a body of about so many bytes."""
-    content_type, before, middle, behind = unit
-    number = (size - len(before) - len(behind)) // len(middle)
+    """Return the Content-Type and a body of about ``size`` bytes."""
+    content_type, before, middle, after = unit
+    number = (size - len(before) - len(after)) // len(middle)
     units = b"".join(map(middle.__mod__, range(number * 2 // 3))) if b"%d" in middle else middle * number
-    return content_type, before + units + behind
+    return content_type, before + units + after
 
 
 def _bodies(address: Address, size: int) -> Iterator[Attack]:
-    """Bodies to all routes that take one, and to one that takes none."""
+    """Yield bodies to all routes that accept one, and to one that does not."""
     for name, unit in BODIES.items():
         content_type, sent = body(unit, size)
         for path in ("/api/check", "/check", "/suggest/G0020", "/sparql", "/sparql/use", "/"):
@@ -172,6 +172,6 @@ _numbers = count()
 
 
 def refused(address: Address, size: int) -> bytes:
-    """A query of so many bytes that is refused, and that was never sent before."""
+    """Return a query of ``size`` bytes that the server refuses and has not seen before."""
     query = f"CLEAR ALL # {next(_numbers)} "
     return request(address, "POST", body=query.encode() + b"#" * (size - len(query)), close=False, content_type=DIRECT)

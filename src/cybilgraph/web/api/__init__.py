@@ -1,1 +1,1 @@
-"""The HTTP API: the SPARQL Protocol, named queries, downloads, record checks and error responses."""
+"""The HTTP API: the SPARQL Protocol, named queries, downloads, content negotiation and error responses."""

@@ -56,7 +56,6 @@ _RELATED_HEADINGS = {
     "region": "Regions",
     "group": "Groups",
 }
-#: What the regions and groups of a place's projects are follows from the place.
 #: Headings of the entities that link to the page's entity, by property.
 _PART_HEADINGS = {
     SKOS.broader: "Countries and subregions",

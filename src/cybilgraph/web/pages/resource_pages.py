@@ -55,7 +55,7 @@ blueprint = Blueprint("entities", __name__)
 
 #: The number of entities per page of a list.
 _PAGE_ROWS = 300
-#: The kinds of entities whose lists are tabs of one page.
+#: The suffixes that select a format.
 _SUFFIXES = SUFFIXES | {CSV.suffix: CSV}
 
 

@@ -57,10 +57,10 @@ def web(tmp_path: Path) -> Iterator[tuple[Path, str]]:
 def test_release_from_addresses_equals_that_from_folder(releases: Path, memory: str, tmp_path: Path) -> None:
     archive, folder = tmp_path / "records.zip", tmp_path / "records"
     folder.mkdir()
-    with zipfile.ZipFile(archive, "w") as packed:
+    with zipfile.ZipFile(archive, "w") as zipped:
         for path in PAGES:
             shutil.copy(path, folder)
-            packed.write(path, f"in/{path.name}")
+            zipped.write(path, f"in/{path.name}")
     fsspec.filesystem("memory").put(f"{folder}/", "/records/", recursive=True)
     for number, address in enumerate((memory, f"{folder.as_uri()}/", f"zip://in::{archive.as_uri()}")):
         built, report = pipeline.build([address], tmp_path / str(number), dumps=False)
@@ -103,8 +103,8 @@ def test_files_with_same_name_are_distinguished_by_address(web: tuple[Path, str]
 def test_unavailable_files_are_reported(web: tuple[Path, str], tmp_path: Path, memory: str) -> None:
     folder, url = web
     (folder / "secret.txt").write_text("A project")
-    with zipfile.ZipFile(tmp_path / "evil.zip", "w") as packed:
-        packed.writestr("../outside.txt", "A project")
+    with zipfile.ZipFile(tmp_path / "evil.zip", "w") as zipped:
+        zipped.writestr("../outside.txt", "A project")
     for address, words in (
         (f"{memory}/nowhere", "not found"),
         (f"{url}/nowhere.csv", "not found"),

@@ -348,8 +348,8 @@ def _with_addresses(url: str) -> dict[str, bytes]:
     sheet.append(["title", "links", "summary"])
     sheet.append(["A workbook", url, f'=WEBSERVICE("{url}")'])
     sheet["A2"].hyperlink = url
-    packed = io.BytesIO()
-    book.save(packed)
+    workbook = io.BytesIO()
+    book.save(workbook)
     texts = {
         "a.txt": f"{seed}\n\nLinks\n\n{url}\n",
         "a.md": f"{seed}\n\n![a picture]({url})\n[a link]({url})\n",
@@ -372,7 +372,7 @@ def _with_addresses(url: str) -> dict[str, bytes]:
         "b.xml": f'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY % p SYSTEM "{url}"> %p; <!ENTITY e SYSTEM "{url}">]>'
         "<iati-activities><iati-activity><iati-identifier>&e;</iati-identifier></iati-activity></iati-activities>",
     }
-    return {"a.xlsx": packed.getvalue()} | {name: text.encode() for name, text in texts.items()}
+    return {"a.xlsx": workbook.getvalue()} | {name: text.encode() for name, text in texts.items()}
 
 
 def test_addresses_in_records_are_never_fetched(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ MISTAKES = {
     ),
     "formula": ("F6", "formula-without-value", "A formula without a stored value was read as empty: F6."),
     "extra spaces": ("C4", "stray-spaces", "Extra spaces in this cell were ignored."),
-    "Tongo beside Tonga": ("F2", "country-type", "Did you mean Tonga?"),
+    "similar country name": ("F2", "country-type", "Did you mean Tonga?"),
     "serial number of a date": ("D4", "date-form", "Spreadsheet programs store 2023-01-01 as this number."),
     "unknown larger project": (
         "I2",

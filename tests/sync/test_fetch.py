@@ -67,12 +67,12 @@ def test_headers_without_end_are_abandoned(held: Held) -> None:
 
 @pytest.mark.slow
 def test_unrequested_encoding_does_not_fill_memory(held: Held) -> None:
-    packed = gzip.compress(b"\n" * 300_000_000, 1)
+    compressed = gzip.compress(b"\n" * 300_000_000, 1)
     serve = Handler.give
 
     def coded(handler: Handler, content: bytes, **headers: str) -> None:
         if handler.path.endswith("SHA256SUMS"):
-            content, headers = packed, headers | {"Content-Encoding": "gzip"}
+            content, headers = compressed, headers | {"Content-Encoding": "gzip"}
         serve(handler, content, **headers)
 
     with pytest.MonkeyPatch.context() as patch:

@@ -28,9 +28,10 @@ _ORDER = re.compile(r" ORDER BY [^{}]*\Z")
 _RESULTS = "application/sparql-results+json"
 
 
-class Makers:
-    """Queries over a graph, made by chance: their properties and terms are those of the data, joined as the data
-    are, so that most have rows.
+class QueryGenerator:
+    """Generate random queries over a graph.
+
+    Their terms, and the joins between them, occur in the data, so that most queries have rows.
     """
 
     def __init__(self, store: ox.Store, seed: int) -> None:
@@ -242,10 +243,10 @@ def asked(release: Release) -> list[tuple[str, list[str] | bool]]:
     """Return queries with the engine's answers."""
     store = ox.Store()
     store.bulk_load(graph_of(release.folder), format=ox.RdfFormat.N_QUADS)
-    makers = Makers(store, SEED)
+    generator = QueryGenerator(store, SEED)
     found: list[tuple[str, list[str] | bool]] = []
     while len(found) < COUNT:
-        query = makers.kinds[len(found) % len(makers.kinds)]()
+        query = generator.kinds[len(found) % len(generator.kinds)]()
         answer = expected(store, query)
         if answer is not None:
             found.append((query, answer))

@@ -75,7 +75,7 @@ class _Seconds(click.FloatRange):
 
 def _options(command: Callable[..., None]) -> Callable[..., None]:
     for row in reversed(all_settings()):
-        name, least, most = option_name(row), row.metadata["least"], row.metadata["most"]
+        name, minimum, maximum = option_name(row), row.metadata["minimum"], row.metadata["maximum"]
         common: dict[str, Any] = {"help": row.metadata["what"], "default": row.default, "show_envvar": True}
         common["show_default"] = row.default is not None and not isinstance(row.default, tuple)
         match row.default:
@@ -84,9 +84,9 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
             case tuple():
                 common |= {"multiple": True, "help": f"{common['help']} May be repeated."}
             case int():
-                common["type"] = click.IntRange(least, most)
+                common["type"] = click.IntRange(minimum, maximum)
             case float():
-                common["type"] = _Seconds(least, most)
+                common["type"] = _Seconds(minimum, maximum)
             case None:
                 is_file = row.metadata["is_file"]
                 common["type"] = click.Path(dir_okay=False, path_type=Path) if is_file else ANY_FOLDER

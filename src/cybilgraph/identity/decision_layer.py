@@ -201,7 +201,7 @@ class ActorDecisions:
         self._added[actor.key] = writer
 
     def __bool__(self) -> bool:
-        """Whether any actor was decided on."""
+        """Return whether there is a decision about any actor."""
         return bool(self._added)
 
     def translate(self, one: Decision) -> Decision | None:

@@ -132,8 +132,8 @@ class SiteProfile:
 DEFAULT_PROFILE = SiteProfile(
     title="cybilgraph: cyber capacity-building projects as linked data",
     description=(
-        "Who funds and who delivers cyber capacity-building projects, where and when: projects, actors, countries, "
-        "themes, outcomes. Links found only in a sentence are marked as derived and carry its quote."
+        "Who funds and who delivers cyber capacity-building projects, where and when: projects, organisations, "
+        "countries, themes, outcomes. Links found only in a sentence are marked as derived and carry its quote."
     ),
     publisher_name="cybilgraph",
     publisher_org_id="cybilgraph",

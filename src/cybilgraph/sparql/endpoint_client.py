@@ -107,7 +107,7 @@ class Credentials:
 
 
 def redirect_refused(status: int, location: str) -> str:
-    """The message for a redirect that is not followed; empty for another status.
+    """Return the message for a redirect that is not followed; empty for another status.
 
     The target is in its own line, which visitors of a site do not see.
     """

@@ -222,7 +222,7 @@ class FastPath:
 
 
 def _is_cheap(store: ox.Store, patterns: list[_Pattern], iris: list[str]) -> bool:
-    """Whether a query reads few statements and has few rows, by following its trees."""
+    """Return whether a query reads few statements and has few rows, by following its trees."""
 
     def node(term: Term) -> ox.NamedNode:
         return ox.NamedNode(_PLACEHOLDER.sub(lambda match: iris[int(match[1])], term.value))

@@ -21,7 +21,7 @@ READ_ONLY_ERROR = ("Updates are not allowed: the graph is read-only", "Use SELEC
 
 
 def too_long() -> QuerySyntaxError:
-    """The error for a query over ``MAX_QUERY_BYTES``."""
+    """Return the error for a query over ``MAX_QUERY_BYTES``."""
     return QuerySyntaxError(f"The query is longer than {MAX_QUERY_BYTES:,} bytes", "Split it into smaller queries.")
 
 
@@ -52,7 +52,7 @@ def guard(query: str, services: frozenset[str] = frozenset()) -> None:
 
 
 def _service_refused(services: frozenset[str]) -> QueryRefused:
-    """The error for a SERVICE that is not allowed, or not in this form."""
+    """Return the error for a SERVICE that is not allowed, or not in this form."""
     if not services:
         return QueryRefused(
             "SERVICE is not allowed: this endpoint sends no requests to others",

@@ -310,7 +310,7 @@ def _hints(head: dict[str, Any]) -> tuple[Hint, ...]:
 
 
 def _over_limit(error: TimeoutError | WorkerCrashed, query: str, seconds: float) -> QueryError:
-    """The error for a query that exceeded its time or memory, with hints unless the query is long."""
+    """Return the error for a query that exceeded its time or memory, with hints unless the query is long."""
     hints = find_hints(query, ("slow",)) if len(query) <= _MAX_HINTED_CHARS else ()
     if isinstance(error, TimeoutError):
         shown = round(seconds, 1) if seconds >= 1 else float(f"{seconds:.2g}")
@@ -330,7 +330,7 @@ def _over_limit(error: TimeoutError | WorkerCrashed, query: str, seconds: float)
 
 
 def _failure(head: dict[str, Any], *, federated: bool = False) -> QueryError:
-    """The error for a worker's error head; ``federated`` if the query calls other endpoints."""
+    """Return the error for a worker's error head; ``federated`` if the query calls other endpoints."""
     if kind := _ERRORS.get(head["error"]):
         return kind(*head["arguments"])
     if federated:  # most likely caused by the response of the other endpoint

@@ -215,7 +215,7 @@ def _term(parameter: Parameter, value: str) -> str:
 
 
 def _is_thing(kind: str, value: str, names: Gazetteer) -> bool:
-    """Whether a value is the IRI of an entity of this kind. Actors may also be missing from the reference list."""
+    """Return whether a value is the IRI of an entity of this kind; actors need not be in the reference data."""
     root = thing_iri(kind, "")
     key = value.removeprefix(root)
     if kind == "actor":

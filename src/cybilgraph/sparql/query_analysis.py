@@ -44,14 +44,14 @@ _VOLATILE = tuple(
 
 
 def is_volatile(query: str) -> bool:
-    """Whether a query may give different answers over the same graph. Errs on the side of True."""
+    """Return whether a query may give different answers over the same graph. If in doubt, return True."""
     text = ESCAPE.sub(decode_escape, query) if "\\" in query else query
     upper = text.upper()
     return any(pattern.search(upper) for pattern in _VOLATILE)
 
 
 def returns_graph(query: str) -> bool:
-    """Whether the query returns RDF (CONSTRUCT, DESCRIBE), not a table or a boolean.
+    """Return whether the query returns RDF (CONSTRUCT, DESCRIBE), not a table or a boolean.
 
     Reads at most ``MAX_QUERY_TOKENS`` tokens; the guard rejects longer queries.
     """

@@ -220,7 +220,7 @@ def _checked_triples(triples: Iterable[ox.Triple], reserved: frozenset[str]) -> 
 
 
 def _is_count(query: str) -> bool:
-    """Whether the query counts all its matches, so that an empty result is a row with 0."""
+    """Return whether the query counts all its matches, so that an empty result is a row with 0."""
     words = lexer.keywords(query)
     return "COUNT" in words and "GROUP" not in words
 

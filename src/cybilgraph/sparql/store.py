@@ -41,7 +41,7 @@ def write_store(nquads: Path, folder: Path, batch_quads: int = _LOAD_BATCH_QUADS
 
 
 def opens_all_files(folder: Path) -> bool:
-    """Whether opening the store in this folder opens all its table files."""
+    """Return whether opening the store in this folder opens all its table files."""
     return sum(1 for _ in folder.glob("*.sst")) <= _MAX_FILES_OPENED_AT_START
 
 

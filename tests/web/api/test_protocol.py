@@ -112,15 +112,15 @@ def test_content_codings_encode_the_same_bytes(server: str) -> None:
     plain = many(server)
     assert len(plain.body) > 1_000
     assert "content-encoding" not in plain.headers
-    packed = many(server, Accept_Encoding="gzip")
-    assert packed.headers["content-encoding"] == "gzip"
-    assert gzip.decompress(packed.body) == plain.body
-    assert int(packed.headers["content-length"]) == len(packed.body) < len(plain.body)
+    compressed = many(server, Accept_Encoding="gzip")
+    assert compressed.headers["content-encoding"] == "gzip"
+    assert gzip.decompress(compressed.body) == plain.body
+    assert int(compressed.headers["content-length"]) == len(compressed.body) < len(plain.body)
     fast = many(server, Accept_Encoding="gzip, deflate, br, zstd")
     assert fast.headers["content-encoding"] == "zstd"
     assert zstandard.decompress(fast.body) == plain.body
-    assert len({reply.headers["etag"] for reply in (plain, packed, fast)}) == 3
-    for reply in (plain, packed, fast):
+    assert len({reply.headers["etag"] for reply in (plain, compressed, fast)}) == 3
+    for reply in (plain, compressed, fast):
         assert reply.headers["vary"] == "Accept, Accept-Encoding"
         assert many(server, Accept_Encoding="gzip", If_None_Match=reply.headers["etag"]).status == 304
     for refused in ("gzip;q=0", "br", "zstd;q=0, gzip;q=0", "identity"):

@@ -88,8 +88,8 @@ def test_described_files_exist(server: str, release: Release) -> None:
         assert int(reply.headers["content-length"]) == int(str(catalog.value(file, URIRef(DCAT.byteSize))))
         checksum = catalog.value(file, URIRef(SPDX.checksum))
         assert reply.headers["etag"] == f'"{catalog.value(checksum, URIRef(SPDX.checksumValue))}"'
-        packed = catalog.value(file, URIRef(DCAT.compressFormat)) or catalog.value(file, URIRef(DCAT.mediaType))
-        assert str(packed).endswith(f"/{reply.type}")
+        media_type = catalog.value(file, URIRef(DCAT.compressFormat)) or catalog.value(file, URIRef(DCAT.mediaType))
+        assert str(media_type).endswith(f"/{reply.type}")
     dumps = {
         str(address) for address in graph(get(server, "/.well-known/void")).objects(DATASET, URIRef(VOID.dataDump))
     }

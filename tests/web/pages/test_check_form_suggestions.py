@@ -163,8 +163,8 @@ def test_findings_fixes_and_downloads_work(portal: str) -> None:
     bad = fields["text"].replace("Status: Finished", "Status: Finishd")
     reply = submit(portal, "/suggest/G0020", **fields | {"text": bad, "lang": "es"})
     assert "se leyó como Finished".encode() in reply.body
-    mended = submit(portal, "/suggest/G0020", **fields | {"text": bad, "lang": "es", "fix": "11:9"})
-    assert Controls(mended.body).fields["text"].rstrip() == TEXT.rstrip()
+    fixed = submit(portal, "/suggest/G0020", **fields | {"text": bad, "lang": "es", "fix": "11:9"})
+    assert Controls(fixed.body).fields["text"].rstrip() == TEXT.rstrip()
     taken = submit(portal, "/suggest/G0020", **fields | {"text": bad, "lang": "en", "download": "source"})
     assert taken.headers["content-disposition"] == 'attachment; filename="belize-G0020.txt"'
     both = submit(portal, "/suggest/G0020", **fields | {"text": bad, "send": "", "download": "source"})

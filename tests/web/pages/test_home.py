@@ -29,7 +29,9 @@ def test_home_and_about_say_what_the_sample_is_and_lacks(demo_server: str, serve
     assert 'href="/about#sample"' in home
     sample = about.partition('<h2 id="sample">')[2].partition("<h2>")[0]
     assert "566 real projects" in sample
-    assert all(words in sample for words in ("twice", "not a complete list", "how much a project costs", "Themes", "countries"))
+    assert all(
+        words in sample for words in ("twice", "not a complete list", "how much a project costs", "Themes", "countries")
+    )
     for path in ("/", "/about"):
         assert "sample" not in http(f"{server}{path}", Accept=BROWSER).body.decode(), "a site without the table"
 

@@ -241,6 +241,6 @@ def test_large_answer_is_cached_compressed(engine: EmbeddedEngine) -> None:
     whole = build_reply(asked_for, request, found, "tag")
     assert b"".join(whole.blocks or ()) == plain
     assert whole.headers["content-length"] == str(len(plain))
-    packed = build_reply(asked_for, replace(request, headers={"accept-encoding": "zstd"}), found, "tag")
-    assert (packed.content, packed.blocks) == (found.encoded["zstd"], None)
-    assert (packed.headers["content-encoding"], packed.headers["etag"]) == ("zstd", '"tag-zstd"')
+    compressed = build_reply(asked_for, replace(request, headers={"accept-encoding": "zstd"}), found, "tag")
+    assert (compressed.content, compressed.blocks) == (found.encoded["zstd"], None)
+    assert (compressed.headers["content-encoding"], compressed.headers["etag"]) == ("zstd", '"tag-zstd"')

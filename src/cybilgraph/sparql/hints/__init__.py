@@ -56,7 +56,7 @@ def find_hints(
 
 
 def may_be_partial(query: str) -> bool:
-    """Whether to look for hints although there is an answer: the query has a typed date, or uses a column only once.
+    """Return whether to look for hints despite a result: the query has a typed date, or uses a column only once.
 
     Called for every query, so it does not parse.
     """

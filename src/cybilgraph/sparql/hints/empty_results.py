@@ -172,7 +172,7 @@ def _nearest_property(iri: str, known: list[str], facts: Facts) -> str:
 
 
 def _unmatched(triple: Triple, facts: Facts, reported: set[str]) -> Note | None:
-    """The hint for a pattern that matches nothing on its own."""
+    """Return the hint for a pattern that matches nothing on its own."""
     predicate = triple.predicate
     subject, value = (term if term.constant else None for term in (triple.subject, triple.object))
     if predicate is None or not predicate.constant or not (subject or value):
@@ -310,7 +310,7 @@ def _missing(term: Term, what: str, meant: str = "", where: str = "") -> Note:
 
 
 def _with_scheme(iri: str) -> str:
-    """The IRI with the scheme (http or https) of our namespace."""
+    """Return the IRI with the scheme (http or https) of our namespace."""
     scheme, found, rest = iri.partition("://")
     other = f"{'http' if scheme == 'https' else 'https'}://{rest}"
     ours = (BASE, *PREFIXES.values())
@@ -350,7 +350,7 @@ def _suggest(predicate: Term, given: Term, value: Term) -> Note:
 
 
 def _link(predicate: Term, given: Term, values: list[Term]) -> Note | None:
-    """The hint for a literal where the property has resources as values."""
+    """Return the hint for a literal where the property has resources as values."""
     if not values:
         return None
     kind = next((kind for kind in REFERENCE_FILES if values[0].value.startswith(thing_iri(kind, ""))), "")
@@ -439,7 +439,7 @@ def _comparison(predicate: Term, name: str, operator: str, given: Term, facts: F
 
 
 def _language(predicate: Term, given: Term, literals: list[Term]) -> Note | None:
-    """The hint for an unknown language; a range may match several tags (RFC 4647)."""
+    """Return the hint for an unknown language; a range may match several tags (RFC 4647)."""
     tags, low = sorted({value.language for value in literals}), given.value.lower()
     if not tags or low == "*" or any(f"{tag}-".lower().startswith(f"{low}-") for tag in tags):
         return None

@@ -45,23 +45,23 @@ class Facts:
         return self._searches <= _MAX_SEARCHES
 
     def has(self, subject: Term | None = None, predicate: Term | None = None, value: Term | None = None) -> bool:
-        """Whether there is a statement with these terms; None matches anything."""
+        """Return whether there is a statement with these terms; None matches anything."""
         return next(self._quads(_node(subject), predicate.value if predicate else "", _node(value)), None) is not None
 
     def is_property(self, iri: str) -> bool:
-        """Whether any statement has this IRI as its property."""
+        """Return whether any statement has this IRI as its property."""
         return self.has(predicate=iri_term(iri))
 
     def is_class(self, iri: str) -> bool:
-        """Whether the class with this IRI has any instances."""
+        """Return whether the class with this IRI has any instances."""
         return self.has(predicate=iri_term(RDF.type), value=iri_term(iri))
 
     def is_resource(self, iri: str) -> bool:
-        """Whether any statement has this IRI as its subject or object."""
+        """Return whether any statement has this IRI as its subject or object."""
         return self.has(subject=iri_term(iri)) or self.has(value=iri_term(iri))
 
     def is_graph(self, iri: str) -> bool:
-        """Whether there is a named graph with this IRI."""
+        """Return whether there is a named graph with this IRI."""
         return self._store.contains_named_graph(ox.NamedNode(iri))
 
     def graphs(self) -> list[str]:
@@ -93,7 +93,7 @@ class Facts:
 
     @cachedmethod(attrgetter("_cache"), key=partial(hashkey, "lacks"))
     def lacks(self, kind: str, predicate: str) -> bool:
-        """Whether no instance of a class has a property. False if finding out would take too long."""
+        """Return whether no instance of a class has a property. False if finding out would take too long."""
         if not self.may_search():
             return False
         node = ox.NamedNode(kind)

@@ -249,7 +249,7 @@ class _Parser:
         return self.token.text.upper() if self.token.kind in ("word", "open", "close", "other") else ""
 
     def _error(self, text: str = "") -> OutlineError:
-        """The error for the next token; ``text`` applies unless the token explains itself."""
+        """Return the error for the next token; ``text`` applies unless the token explains itself."""
         token, shown = self.token, self.token.text
         opened = self._open[-1] if self._open else None
         is_stray = token.kind == "close" and shown not in (_CLOSING[each.text] for each in self._open)
@@ -435,7 +435,7 @@ class _Parser:
             self._values()
 
     def _is_call(self) -> bool:
-        """Whether the next token is the name of a function before its arguments."""
+        """Return whether the next token is the name of a function before its arguments."""
         return self.token.kind in ("word", "iri", "name") and self._following.text == "("
 
     def _modifiers(self) -> tuple[Term, ...]:
@@ -637,7 +637,7 @@ class _Parser:
         return tuple(terms)
 
     def _is_operand(self, sign: str) -> bool:
-        """Whether the next token is an operand, not what precedes one."""
+        """Return whether the next token is an operand, not what precedes one."""
         following = self._following.text.upper()
         if sign == "NOT" and following != "EXISTS":
             raise self._error("NOT is valid only in NOT IN and NOT EXISTS. For negation, write !")

@@ -61,7 +61,7 @@ def _root(joined: dict[str, str], name: str) -> str:
 
 
 def _has_few_rows(part: Triple | Block) -> bool:
-    """Whether it can only have few rows: it has a constant subject, or is a single row of aggregates."""
+    """Return whether a part can only have few rows: it has a constant subject, or is a single row of aggregates."""
     if isinstance(part, Triple):
         return part.subject.constant and bool(part.predicate and part.predicate.constant)
     if part.kind == "SELECT":

@@ -91,7 +91,7 @@ def _unusual_space(query: str, found: list[Token]) -> OutlineError | None:
 
 
 def _excerpt(query: str, line: int, column: int) -> str:
-    """The line (if long, the part around the column) with a caret under the column. Empty if there is no such line."""
+    """Return a line, or the part of it around the column, with a caret below; empty if there is no such line."""
     lines = query.replace("\r\n", "\n").split("\n")
     if not 1 <= line <= len(lines):
         return ""

@@ -157,7 +157,7 @@ class CachedAnswer:
         return self.encoded[name], name
 
     def is_ready_in(self, name: str) -> bool:
-        """Whether the answer is available in this coding without delay."""
+        """Return whether the answer is available in this coding without delay."""
         return not name or name in self.encoded or self.answer.body.size < _SLOW_COMPRESSION_BYTES
 
     def size(self) -> int:

@@ -166,7 +166,7 @@ class LiveReleases:
         )
 
     def _check_store(self) -> None:
-        """If the store can no longer be trusted, refuse queries, and serve the nearest intact release instead."""
+        """Refuse queries if the store can no longer be trusted, and serve the nearest intact release instead."""
         if self._next and self._next.storage_problem:  # its data is damaged; the current release may still be intact
             self._on_event(f"{self._next.storage_problem}. It does not replace the release that is being served")
             self._next.close()

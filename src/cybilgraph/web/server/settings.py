@@ -13,13 +13,13 @@ ENVIRONMENT_PREFIX = "CYBILGRAPH"
 def _setting(
     default: Any,
     what: str,
-    least: float | None = None,
+    minimum: float | None = None,
     choices: tuple[str, ...] = (),
-    most: float | None = None,
+    maximum: float | None = None,
     *,
     is_file: bool = False,
 ) -> Any:
-    metadata = {"what": what, "least": least, "most": most, "choices": choices, "is_file": is_file}
+    metadata = {"what": what, "minimum": minimum, "maximum": maximum, "choices": choices, "is_file": is_file}
     return field(default=default, metadata=metadata)
 
 
@@ -28,7 +28,7 @@ class Settings:
     """The settings of ``cybilgraph serve``, each with its help text."""
 
     host: str = _setting("127.0.0.1", "Address to listen on.")
-    port: int = _setting(8000, "Port to listen on.", 1, most=65_535)
+    port: int = _setting(8000, "Port to listen on.", 1, maximum=65_535)
     public_url: str = _setting(
         "",
         "Public URL of the site, such as https://data.example.org: absolute links begin with it. Without it, they "
@@ -43,7 +43,7 @@ class Settings:
     )
     decisions: Path | None = _setting(None, "Folder of the curators' decisions; required with --curators.")  # noqa: RUF009
     rate: int = _setting(240, "Records that one client may check per minute.", 1)
-    timeout: float = _setting(30.0, "Time limit of a query in seconds.", 0.1, most=86_400)
+    timeout: float = _setting(30.0, "Time limit of a query in seconds.", 0.1, maximum=86_400)
     answer_bytes: int = _setting(256_000_000, "Maximum size of a response in bytes.", 1000)
     worker_memory: int = _setting(
         2_000_000_000,
@@ -54,14 +54,14 @@ class Settings:
         2,
         "Maximum number of quick queries of one client that run concurrently; one more worker serves other clients.",
         1,
-        most=256,
+        maximum=256,
     )
     long_workers: int = _setting(
         16,
         "Maximum number of queries longer than a tenth of a second that run concurrently, at a lower priority; beyond "
         "that, the newest long query of the client with the most long queries is stopped.",
         1,
-        most=256,
+        maximum=256,
     )
     store_memory: int = _setting(
         2_000_000_000, "Maximum size in bytes of a store to load into memory; a larger one stays on disk.", 0
@@ -82,8 +82,8 @@ class Settings:
         8, "Maximum concurrent queries, pages and downloads per client; a request counts until its response is sent.", 1
     )
     waiting: int = _setting(128, "Maximum queued queries, pages and downloads per client; any more are rejected.", 0)
-    header_seconds: float = _setting(10.0, "Time limit in seconds for receiving a request header.", 0.1, most=86_400)
-    body_seconds: float = _setting(20.0, "Time limit in seconds for receiving a request body.", 0.1, most=86_400)
+    header_seconds: float = _setting(10.0, "Time limit in seconds for receiving a request header.", 0.1, maximum=86_400)
+    body_seconds: float = _setting(20.0, "Time limit in seconds for receiving a request body.", 0.1, maximum=86_400)
     send_seconds: float = _setting(
         60.0, "Seconds within which a client must read 64 kB of pending data; otherwise, it is disconnected.", 1
     )

@@ -49,7 +49,7 @@ def updated(rows: list[dict[str, str]]) -> list[dict[str, str]]:
     spanish, french = Locale("es").territories, Locale("fr").territories
     by_code = {row["alpha2"]: dict(row) for row in rows}
     if len(by_code) != len(rows):
-        raise ValueError("an alpha2 code stands twice")
+        raise ValueError("an alpha2 code occurs twice")
     for country in pycountry.countries:
         code = country.alpha_2
         if code not in by_code:

@@ -1,8 +1,8 @@
-"""Write given-names.csv anew: the given names that the package Faker (MIT licence) has for two or more languages.
+"""Rebuild given-names.csv from the given names that the package Faker (MIT licence) has in at least two languages.
 
-One language alone has words that are no names elsewhere ("Media", "Royal", "General").
+Names in one language only are often ordinary words in others ("Media", "Royal", "General").
 
-Run: install Faker 40 in an environment of its own, and python update_given_names.py
+Run: install Faker 40 in a separate environment, and run python update_given_names.py
 """
 
 import csv
@@ -16,12 +16,12 @@ from faker.providers import person
 
 CSV_FILE = Path(__file__).with_name("given-names.csv")
 LISTS = ("first_names", "first_names_male", "first_names_female", "first_names_nonbinary")
-#: Letters of the Latin script, the first of each part a capital.
+#: Latin letters; each part starts with a capital.
 LATIN = re.compile(r"[A-ZÀ-Þ][a-zß-ɏ]+(?:-[A-ZÀ-Þ][a-zß-ɏ]+)?")
 
 
 def main() -> None:
-    """Count in how many languages each name is, and write those of several."""
+    """Count the languages of each name, and write the names that have several."""
     languages: Counter[str] = Counter()
     for module in pkgutil.iter_modules(person.__path__):
         provider = importlib.import_module(f"{person.__name__}.{module.name}").Provider

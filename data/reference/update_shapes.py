@@ -1,11 +1,11 @@
-"""Write country-shapes.csv anew from Natural Earth, as the npm package world-atlas carries it (TopoJSON).
+"""Rebuild country-shapes.csv from the data of Natural Earth in the npm package world-atlas (TopoJSON).
 
 A shape is an SVG path on a map of 2000 by 1000 units in the Equal Earth projection (Šavrič, Patterson
-and Jenny 2018), which shows areas in their true proportion. Countries that are too small to be seen or
-to be hit have no path: they are drawn as dots. x and y are the middle of a country's largest piece.
-A row without alpha2 is land of no country in countries.csv.
+and Jenny 2018), which shows areas in their true proportion. Countries that are too small to see or to
+click have no path and are drawn as dots. x and y are the centre of a country's largest piece. A row without
+alpha2 is land that belongs to no country in countries.csv.
 
-Run: fetch version 2.0.2 with npm pack, unpack it, and python update_shapes.py package/
+Run: download version 2.0.2 with npm pack, unpack it, and run python update_shapes.py package/
 """
 
 import csv
@@ -19,19 +19,19 @@ from typing import Any
 HERE = Path(__file__).parent
 CSV_FILE = HERE / "country-shapes.csv"
 WIDTH = 2000
-#: Latitudes outside are cut off: the Antarctic has no projects.
+#: The map ends at these latitudes, since Antarctica has no projects.
 NORTH, SOUTH = 84, -57
-#: Square units below which a country is a dot, and a piece of one is left out.
+#: In square units: a smaller country is a dot, and a smaller piece of a country is omitted.
 SMALL_COUNTRY, SMALL_PIECE = 60, 6
 _A = (1.340264, -0.081106, 0.000893, 0.003796)
-#: Without a number of ISO 3166-1 in Natural Earth.
+#: Countries without an ISO 3166-1 number in Natural Earth.
 NAMED = {"Kosovo": "XK"}
 
 Point = tuple[float, float]
 
 
 def equal_earth(longitude: float, latitude: float) -> Point:
-    """The place of a point, in radii of the earth."""
+    """Project a point; the result is in radii of the earth."""
     theta = asin(sqrt(3) / 2 * sin(radians(latitude)))
     slope = 9 * _A[3] * theta**8 + 7 * _A[2] * theta**6 + 3 * _A[1] * theta**2 + _A[0]
     x = 2 * sqrt(3) * radians(longitude) * cos(theta) / (3 * slope)
@@ -43,13 +43,13 @@ TOP = equal_earth(0, NORTH)[1]
 
 
 def on_map(point: Point) -> Point:
-    """Units from the left, and from the top."""
+    """Project a point to units from the left and the top of the map."""
     x, y = equal_earth(point[0], min(NORTH, max(SOUTH, point[1])))
     return WIDTH / 2 + x * SCALE, (TOP - y) * SCALE
 
 
 def shapes(file: Path) -> dict[tuple[str, str], list[list[Point]]]:
-    """The outer rings of each country, by its number and name."""
+    """Return the outer rings of each country by its number and name."""
     topology = json.loads(file.read_text(encoding="utf-8"))
     (kx, ky), (x0, y0) = topology["transform"]["scale"], topology["transform"]["translate"]
     arcs = []
@@ -78,7 +78,7 @@ def shapes(file: Path) -> dict[tuple[str, str], list[list[Point]]]:
 
 
 def cut(points: list[Point]) -> list[list[Point]]:
-    """A ring of longitudes and latitudes, cut where it crosses the meridian of 180 degrees."""
+    """Cut a ring of longitudes and latitudes where it crosses the 180th meridian."""
     turned = [points[0]]
     for x, y in points[1:]:
         last = turned[-1][0]
@@ -87,14 +87,14 @@ def cut(points: list[Point]) -> list[list[Point]]:
     for shift in (-360, 0, 360):
         part = [(x + shift, y) for x, y in turned]
         for side in (-1, 1):
-            part = beside(part, side)
+            part = clip(part, side)
         if part:
             parts.append(part)
     return parts
 
 
-def beside(points: list[Point], side: int) -> list[Point]:
-    """What of a ring lies west (1) or east (-1) of the meridian of 180 degrees (Sutherland and Hodgman 1974)."""
+def clip(points: list[Point], side: int) -> list[Point]:
+    """Clip a ring to the west (1) or east (-1) of the 180th meridian (Sutherland and Hodgman 1974)."""
     kept = []
     for (x1, y1), (x2, y2) in pairwise([*points, points[0]] if points else []):
         if side * x1 <= 180:
@@ -105,18 +105,18 @@ def beside(points: list[Point], side: int) -> list[Point]:
 
 
 def area(ring: list[Point]) -> float:
-    """In square units."""
+    """Return the area of a ring in square units."""
     return abs(sum(a[0] * b[1] - b[0] * a[1] for a, b in pairwise([*ring, ring[0]]))) / 2
 
 
 def middle(ring: list[Point]) -> Point:
-    """The middle of the box around it."""
+    """Return the centre of the bounding box of a ring."""
     xs, ys = zip(*ring, strict=True)
     return (min(xs) + max(xs)) / 2, (min(ys) + max(ys)) / 2
 
 
 def path(rings: list[list[Point]]) -> str:
-    """An SVG path in whole units, each step from the one before."""
+    """Return an SVG path with relative steps in whole units."""
     parts = []
     for ring in rings:
         points = list(dict.fromkeys((round(x), round(y)) for x, y in ring))
@@ -141,7 +141,7 @@ def main(folder: Path) -> None:
         small = size < SMALL_COUNTRY
         kept = [] if small else [ring for ring in rings if area(ring) >= SMALL_PIECE]
         x, y = middle(largest)
-        if size > rows.get(code, (0, []))[0]:  # a far island may stand beside its country
+        if size > rows.get(code, (0, []))[0]:  # a remote island may be listed separately from its country
             rows[code] = (size, [code, round(x), round(y), path(kept)])
     with CSV_FILE.open("w", encoding="utf-8", newline="") as target:
         writer = csv.writer(target, lineterminator="\n")

@@ -62,7 +62,7 @@ class LabelledText:
     keys: dict[str, str]
 
     def key(self, actor: GazetteerEntry | Named, printed: str) -> str:
-        """Return the key that the labels give to an actor. Theirs do not always contain the state of a body."""
+        """Return the key of an actor in the labels, where keys of bodies do not always contain the state."""
         return self.keys.get(actor.key, self.keys.get(slug(printed), actor.key))
 
 
@@ -76,7 +76,7 @@ class Example:
 
 
 def texts() -> Iterator[LabelledText]:
-    """Yield the labelled pages and the texts in the manner of sites, with the phrases of their time in use."""
+    """Yield the labelled pages and the texts in the style of sites, each with the phrases known before it."""
     known = sorted((SAMPLES / "labelled" / "phrases").glob("*.csv"), key=lambda file: int(file.stem))
     for path in sorted((SAMPLES / "labelled").glob("*.txt")):
         number = int(path.name.split("-")[0])
@@ -102,7 +102,7 @@ def texts() -> Iterator[LabelledText]:
 
 
 def use_phrases(file: Path) -> None:
-    """Use another phrase file, and forget what depends on it."""
+    """Use another phrase file, and clear the caches that depend on it."""
     phrases.use_phrases_from(file)
     context_features.cache_clear()
 

@@ -17,6 +17,11 @@ def test_help_has_an_example(command: str) -> None:
     assert f"cybilgraph {command}" in text
 
 
+@pytest.mark.parametrize(("command", "default"), [("collect", "that of --site, or"), ("build", "on without --site;")])
+def test_help_shows_a_described_default_in_single_brackets(command: str, default: str) -> None:
+    assert f"[default: {default}" in " ".join(run(command, "--help").stdout.decode().split())
+
+
 def test_standard_input_has_a_size_limit() -> None:
     result = run("check", "-", given=SEED.read_bytes() + b"\nx" * 400_000)
     assert result.returncode == 2

@@ -186,10 +186,21 @@ def contact_address(_: click.Context, __: click.Parameter, contact: str | None) 
     return contact
 
 
+class DescribedDefault(click.Option):
+    """An option whose default is described in words, which click would put into parentheses."""
+
+    def get_help_extra(self, ctx: click.Context) -> click.types.OptionHelpExtra:
+        """Return the parts of the help text that follow in brackets."""
+        extra = super().get_help_extra(ctx)
+        extra["default"] = str(self.show_default)
+        return extra
+
+
 def contact_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the option for how the operators of a site can reach the user; see ``contact_or_default``."""
     return click.option(
         "--contact",
+        cls=DescribedDefault,
         metavar="URL|EMAIL",
         callback=contact_address,
         show_default=f"that of --site, or {DEFAULT_CONTACT}",

@@ -23,6 +23,7 @@ from cybilgraph.cli.common import (
     SOURCES,
     CliError,
     Command,
+    DescribedDefault,
     format_option,
     open_output,
     progress_bar,
@@ -130,6 +131,7 @@ def _report(report: Report, *, needs_records: bool) -> None:
 )
 @click.option(
     "--contacts/--no-contacts",
+    cls=DescribedDefault,
     default=None,
     show_default="on without --site; otherwise, as the site file says",
     help="Include the contacts of projects.",

@@ -14,7 +14,7 @@ from tests.conftest import SAMPLES, SEED
 from tests.support.prose import about, check_roles, places, roles
 
 
-def test_seed_record() -> None:
+def test_links_of_the_seed_record_are_derived_and_quote_their_evidence() -> None:
     [record] = read_input(next(find_inputs([SEED])))
     record = derive(record)
     roles = {("oas-cicte", "implementer"), ("gpd", "implementer"), ("government-of-belize", "beneficiary")}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cybilgraph.extraction.role_features import context_features
 
 
-def test_context_features() -> None:
+def test_names_side_by_side_share_their_context_features() -> None:
     features = context_features("the courses for ◇ were taught by the ◆, ◈ and ◎ with money that ◆ gave")
     places = sorted(features)
     assert features[places[1]] == features[places[2]] == features[places[3]], (

@@ -431,7 +431,7 @@ def test_link_to_changed_record_is_reported_at_the_link(tmp_path: Path) -> None:
     assert shared_findings(tmp_path, "--since", "HEAD") == {("sequel.txt", "follows-later")}
 
 
-def test_no_changes(repository: Path) -> None:
+def test_check_since_the_current_commit_reads_no_source(repository: Path) -> None:
     git(repository, "add", "-A")
     git(repository, "commit", "-m", "third")
     result = run("check", "data", "--since", "HEAD", cwd=repository)

@@ -7,7 +7,7 @@ import pytest
 from cybilgraph.sparql import query_analysis
 
 
-def test_prefixes() -> None:
+def test_undeclared_prefixes_are_found_outside_strings_and_iris() -> None:
     query = 'PREFIX cyb: <x> SELECT * { ?s cyb:a country:BZ ; dcterms:title "skos:x" ; ex:y _:b }'
     assert query_analysis.undeclared_names(query) == {"country", "dcterms", "ex"}
     assert query_analysis.undeclared_names("SELECT * { ?a <http://e/\\u0053> ?b }") == set()

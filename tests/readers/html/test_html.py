@@ -348,7 +348,7 @@ def test_page_cut_anywhere_gives_record_or_error() -> None:
             assert error.hint
 
 
-def test_size_limit(tmp_path: Path) -> None:
+def test_page_over_the_size_limit_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "page.html"
     path.write_text("<h1>A project</h1><!--" + "x" * 4_000_000 + "--><p>Text.</p>", encoding="utf-8")
     assert text_record(path).title

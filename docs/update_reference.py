@@ -35,7 +35,7 @@ from cybilgraph.readers import READERS
 from cybilgraph.readers.iati.elements import BECOMES
 from cybilgraph.readers.input_formats import INPUT_FORMATS
 from cybilgraph.validation.outputs import OUTPUTS
-from cybilgraph.web.api.openapi import OPERATIONS
+from cybilgraph.web.api.openapi import operations
 
 #: The command whose options are settings.
 _SERVER = "serve"
@@ -228,7 +228,7 @@ def endpoints() -> Iterator[str]:
     """Yield a table of the API endpoints; one row stands for all named queries."""
     rows = [
         (f"`{row.method.upper()} {row.path}`", row.summary, _answers(row.answers))
-        for row in OPERATIONS
+        for row in operations()
         if not row.path.startswith("/api/queries/")
     ]
     named = "Run an example query with parameters; suffixes such as `.csv` select the format"

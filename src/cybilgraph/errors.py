@@ -56,6 +56,10 @@ class ReleaseError(CybilgraphError):
     """A release cannot be built, opened or activated."""
 
 
+class BaseMismatch(ReleaseError):
+    """Two bases of IRIs would be mixed: those of a release and of a site file, or of two releases."""
+
+
 class ReleaseBusy(ReleaseError):
     """Too many clients request an expensive operation on releases."""
 

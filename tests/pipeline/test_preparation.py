@@ -17,6 +17,7 @@ from cybilgraph.rdf.forms import WRITERS
 from cybilgraph.readers import Input, find_inputs
 from cybilgraph.readers.inputs import MAX_PAGE_BYTES
 from cybilgraph.runtime.parallel import ProcessPool
+from cybilgraph.validation.record_findings import BATCH_RECORDS
 from tests.conftest import PAGES, SEED
 from tests.support.builds import DAY, content
 
@@ -141,6 +142,15 @@ def test_workers_with_other_code_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text(PAGE, encoding="utf-8")
     with ProcessPool() as pool, pytest.raises(ClusterError, match="different code"):
         list(prepare(find_inputs([tmp_path]), Work(code=b"other"), Report(), pool))
+
+
+def test_workers_use_the_base_of_the_site(tmp_path: Path) -> None:
+    for number in range(2 * BATCH_RECORDS):  # less would be processed here, with the base of this process
+        (tmp_path / f"{number}.txt").write_text(SHORT_PAGE.replace("A project", f"Project {number}"), encoding="utf-8")
+    with ProcessPool() as pool:
+        records = list(prepare(find_inputs([tmp_path]), Work(base="https://data.example.org/"), Report(), pool))
+    assert len(records) == 2 * BATCH_RECORDS
+    assert all(one.own.startswith(b"<https://data.example.org/id/project/") for one in records)
 
 
 def test_unreadable_input_is_reported_and_others_are_read(tmp_path: Path) -> None:

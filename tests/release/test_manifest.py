@@ -43,6 +43,7 @@ def test_damaged_release_is_refused(tmp_path: Path) -> None:
         '{"files": []}',
         '{"files": {"../../etc/passwd": ""}}',
         '{"files": {"graph.nq.zst": "", "report.json": ""}}',
+        '{"files": {"graph.nq.zst": "", "report.json": ""}, "counts": {"quads": 1}, "created": "x", "site": {"base": 1}}',
     ],
 )
 def test_invalid_manifest_is_refused(tmp_path: Path, manifest: str) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from cybilgraph.model.vocabulary import BASE
 from cybilgraph.release import Release
 from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.runtime import sandbox
@@ -55,12 +56,12 @@ def arguments_of(kind: str, release: Release, port: int) -> tuple[str, ...]:
     store, limits = str(release.store), ("2000000000", "1000000")
     url = f"http://127.0.0.1:{port}/query"
     return {
-        "check": ("cybilgraph.web.checker.check_worker", limits[0]),
-        "memory": ("cybilgraph.sparql.query_worker", store, str(release.folder / GRAPH), "", *limits, ""),
-        "disk": ("cybilgraph.sparql.query_worker", store, "", "", *limits, ""),
-        "large disk": ("cybilgraph.sparql.query_worker", store, "", "", *limits, "opens"),
-        "federated": ("cybilgraph.sparql.query_worker", store, "", "", *limits, "opens", url),
-        "endpoint": ("cybilgraph.sparql.remote_worker", url, "", store, "", *limits),
+        "check": ("cybilgraph.web.checker.check_worker", BASE, limits[0]),
+        "memory": ("cybilgraph.sparql.query_worker", BASE, store, str(release.folder / GRAPH), "", *limits, ""),
+        "disk": ("cybilgraph.sparql.query_worker", BASE, store, "", "", *limits, ""),
+        "large disk": ("cybilgraph.sparql.query_worker", BASE, store, "", "", *limits, "opens"),
+        "federated": ("cybilgraph.sparql.query_worker", BASE, store, "", "", *limits, "opens", url),
+        "endpoint": ("cybilgraph.sparql.remote_worker", BASE, url, "", store, "", *limits),
     }[kind]
 
 

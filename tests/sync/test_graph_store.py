@@ -11,7 +11,7 @@ from cybilgraph.errors import EndpointFailed, LoadError
 from cybilgraph.rdf.serialisation import is_in_earlier_graph
 from cybilgraph.release import Release
 from cybilgraph.release.graph_file import GRAPH
-from cybilgraph.sparql.endpoint_client import LOADED_GRAPH, Credentials, Endpoint, current_graph
+from cybilgraph.sparql.endpoint_client import Credentials, Endpoint, current_graph, loaded_graph
 from cybilgraph.sync import graph_store
 from cybilgraph.sync.graph_store import find_difference, load, require_loaded
 from tests.conftest import graph_of
@@ -63,7 +63,7 @@ def test_load_keeps_graphs_of_others_and_replaces_a_wrong_one(way: FaultyProxy, 
     counts = endpoint.counts()
     name = current_graph(release.checksum(GRAPH))
     stated = sum(not is_in_earlier_graph(line) for line in graph_of(release.folder).splitlines())
-    assert counts == {name: stated, "https://w3id.org/cybilgraph/graph/G0020/1": 119, LOADED_GRAPH: 2}
+    assert counts == {name: stated, "https://w3id.org/cybilgraph/graph/G0020/1": 119, loaded_graph(): 2}
     assert "true" in str(endpoint.query("ASK { GRAPH <http://example.org/theirs> { ?s ?p ?o } }")).lower()
     store.add(name, ALONE)  # more than the release has: the graph is replaced
     assert load(release, endpoint, way.store.graph_store, Credentials()).statements == stated

@@ -21,7 +21,7 @@ from cybilgraph.model.record import EvidenceLevel
 from cybilgraph.model.resources import QUERIES
 from cybilgraph.release import Release, Releases
 from cybilgraph.release.graph_file import GRAPH
-from cybilgraph.sparql.endpoint_client import LOADED_GRAPH, Credentials, Endpoint, current_graph
+from cybilgraph.sparql.endpoint_client import Credentials, Endpoint, current_graph, loaded_graph
 from cybilgraph.sparql.pooled_engine import QueryLimits
 from cybilgraph.sparql.queries import load_query
 from cybilgraph.sparql.remote_engine import RemoteEngine
@@ -213,7 +213,7 @@ def _follows_releases(site: str, folder: Path, way: FaultyProxy) -> None:
     seen: list[tuple[bytes, int]] = []
 
     def ask_while_loading() -> None:
-        earlier = f"ASK FROM <{LOADED_GRAPH}/x> {{ ?s ?p ?o }}"  # it may be an earlier capture
+        earlier = f"ASK FROM <{loaded_graph()}/x> {{ ?s ?p ?o }}"  # it may be an earlier capture
         seen.append((_ask(site, count).body, _ask(site, earlier).status))
 
     def until_it_is_seen(_: float) -> None:
@@ -228,7 +228,7 @@ def _follows_releases(site: str, folder: Path, way: FaultyProxy) -> None:
     way.once_status_is_written = ask_while_loading
     _load(folder, way.store, until_it_is_seen)
     assert seen == [(b"n\r\n1\r\n", 503)]
-    assert LOADED_GRAPH in (held := Endpoint(way.store.endpoint).counts())
+    assert loaded_graph() in (held := Endpoint(way.store.endpoint).counts())
     assert len(held) == 2, "the previous release is gone"
     assert _ask(site, f"{count} # again").body == b"n\r\n2\r\n"
     earlier = send(site, "GET", f"/sparql?{urlencode(q(count, format='csv', release='1'))}")

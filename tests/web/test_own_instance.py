@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pyoxigraph as ox
 import pyshacl
@@ -14,14 +16,18 @@ import pytest
 import rdflib
 import zstandard
 
-from cybilgraph.model.vocabulary import BASE, VCARD, shorten
+from cybilgraph.errors import BaseMismatch
+from cybilgraph.model.gazetteer import REFERENCE_FILES, load_gazetteer
+from cybilgraph.model.vocabulary import BASE, CYB, OWN_KINDS, VCARD, own_iri, shorten, use_base
 from tests.conftest import PAGES, SAMPLES, SEED, graph_of, run, running_server
 from tests.support.http_client import BROWSER, Response, http
 from tests.support.simulated_portal import SimulatedPortal
 
 pytestmark = pytest.mark.slow
 
-SITE = """
+OWN = "https://data.pacific.example/kg/"
+SITE = f"""
+base = "{OWN}"
 title = "Pacific Cyber Projects: who works where"
 description = "Projects that build cyber capacity in the Pacific & its neighbours."
 licence = "https://creativecommons.org/licenses/by-sa/4.0/"
@@ -43,6 +49,14 @@ privacy = "https://hub.example/privacy"
 takedown = "https://hub.example/remove"
 """
 NAME, PUBLISHER, LICENCE = "Pacific Cyber Projects", "Pacific Cyber <Hub>", "creativecommons.org/licenses/by-sa/4.0/"
+#: The IRIs that all sites share: terms, rules, formats, and the entries of our tables, to which a site's own refer.
+_SHARED_IRIS = "|".join(
+    (
+        r"(?:ontology|shapes|iati|schema)\b[^\s\"'<>]*",
+        rf"id/(?:{'|'.join(kind for kind in REFERENCE_FILES if kind not in OWN_KINDS)})\b",
+        *(f"id/{kind}/{re.escape(key)}(?![\\w-])" for kind, key in load_gazetteer().published if kind in OWN_KINDS),
+    )
+)
 #: What names the software, its files, commands and terms, rather than the site.
 _SOFTWARE = re.compile(
     rf"{re.escape(BASE)}[^\s\"'<>]*|cybilgraph(?:-stated)?\.[a-z]+|cybilgraph-(?:release|advice|gone)"
@@ -61,6 +75,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "site.toml").write_text(SITE, encoding="utf-8")
     built = run("build", *PAGES[:3], "--into", folder / "releases", "--site", folder / "site.toml")
     assert built.returncode == 0, built.stderr.decode()
+    (folder / "G0020.ttl").write_text(
+        f"@prefix cyb: <{CYB.iri}> . @prefix project: <{OWN}id/project/> . @prefix dcterms: <http://purl.org/dc/terms/> .\n"
+        f'project:G0020 a cyb:Project ; dcterms:title "A course"@en ; cyb:country <{BASE}id/country/FJ> ;\n'
+        f"    dcterms:relation <{OWN}id/project/G0019> .\n",
+        encoding="utf-8",
+    )
     return folder
 
 
@@ -99,6 +119,8 @@ def test_no_page_header_or_feed_has_a_default_name(site: str) -> None:
         *(*paths, *cited, "/changes", "/changes.atom", "/feed", "/catalog.rdf", "/.well-known/void"),
         *("/api/openapi.json", "/releases.json", "/release/1", "/robots.txt", "/no-such-page", "/id/country/BZ"),
         *("/sparql", "/search?q=belize", "/compare?a=oas&b=european-union", "/record/G0020.ttl", "/check"),
+        *("/id/actor/gfce", "/id/actor.ttl", "/id/project.ttl", "/sparql/terms.json", "/changes.json", "/changes.rdfp"),
+        *("/feed/1/all", "/latest/manifest.json", "/api/queries", "/queries/example-actor-portfolio.ttl"),
     ):
         reply = http(f"{site}{path}", Accept=BROWSER)
         assert reply.status == (404 if path == "/no-such-page" else 200), path
@@ -191,7 +213,7 @@ def test_server_options_override_the_release(folder: Path, tmp_path: Path) -> No
 
 
 def test_contacts_are_published_only_if_the_file_says_so(folder: Path, tmp_path: Path) -> None:
-    contact = f"<{BASE}id/project/G0020/contact/1> <{VCARD.fn}>".encode()
+    contact = f"<{OWN}id/project/G0020/contact/1> <{VCARD.fn}>".encode()
     assert contact not in graph_of(folder / "releases" / "0001")
     file = tmp_path / "site.toml"
     file.write_text(f"contacts = true\n{SITE}", encoding="utf-8")
@@ -207,3 +229,99 @@ def test_robots_give_the_contact_of_the_site(
         options = ("--into", tmp_path, "--site", folder / "site.toml")
         assert run(*command, portal.url, *options).returncode == code
         assert {asked.user_agent.partition(" ")[2] for asked in portal.log} == {"(+data@example.org)"}
+
+
+def test_own_things_begin_with_the_base_and_concepts_are_shared(folder: Path) -> None:
+    graph = graph_of(folder / "releases" / "0001").decode()
+    subjects = {line.split(" ", 1)[0] for line in graph.splitlines()}
+    assert {f"<{OWN}id/project/G0020>", f"<{OWN}record/G0020>", f"<{OWN}id/actor/gfce>"} < subjects
+    assert {f"<{BASE}id/country/BZ>", f"<{BASE}id/theme/cybercrime>"} < subjects
+    assert f"<{OWN}id/actor/gfce> <http://www.w3.org/2002/07/owl#sameAs> <{BASE}id/actor/gfce> ." in graph
+    manifest = json.loads((folder / "releases" / "0001" / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["site"]["base"] == OWN
+
+
+def test_site_answers_for_its_own_iris_and_for_shared_ones(site: str) -> None:
+    for path, iri in (("/id/project/G0020", f"{OWN}id/project/G0020"), ("/id/country/BZ", f"{BASE}id/country/BZ")):
+        reply = http(f"{site}{path}.nt")
+        assert reply.status == 200
+        assert f"<{iri}> ".encode() in reply.body
+    page = http(f"{site}/id/project/G0020", Accept=BROWSER).body.decode()
+    assert f"{OWN}id/project/G0020" in page
+    assert 'href="/id/country/BZ"' in page
+    assert 'href="/id/actor/' in page
+
+
+def test_queries_use_the_base_of_the_release(folder: Path, site: str) -> None:
+    text = "SELECT ?code { project:G0020 dcterms:identifier ?code }"
+    own = ("--from", folder / "releases", "-f", "csv")
+    assert run("query", text, *own).stdout.split() == [b"code", b"G0020"]
+    [row] = json.loads(http(f"{site}/sparql?query={quote(text)}").body)["results"]["bindings"]
+    assert row["code"]["value"] == "G0020"
+    named = run("query", "example-actor-portfolio", "--param", "actor=actor:gpd", *own)
+    assert f"{OWN}id/project/G0020" in named.stdout.decode()
+    remote = run("query", "example-actor-portfolio", "--param", "actor=actor:gpd", "--site", folder / "site.toml",
+                 "--from", site, "-f", "csv")  # fmt: skip
+    assert sorted(remote.stdout.split()) == sorted(named.stdout.split())
+
+
+def test_published_data_are_consistent(site: str) -> None:
+    result = run("verify", site)
+    assert result.returncode == 0, result.stdout.decode()
+
+
+def test_records_in_rdf_may_use_the_base(folder: Path) -> None:
+    checked = run("check", folder / "G0020.ttl", "--site", folder / "site.toml", "-f", "json")
+    [file] = json.loads(checked.stdout)["files"]
+    assert file["records"] == ["G0020"]
+    assert not [one for one in json.loads(checked.stdout)["findings"] if one["rule"].endswith("-link")]
+    converted = run("convert", folder / "G0020.ttl", "--site", folder / "site.toml", "-f", "ntriples").stdout.decode()
+    assert f"<{OWN}id/project/G0020> <{CYB.country}> <{BASE}id/country/FJ> ." in converted
+
+
+def test_bases_are_never_mixed(folder: Path, tmp_path: Path) -> None:
+    other = tmp_path / "site.toml"
+    other.write_text(SITE.replace(OWN, "https://other.example/"), encoding="utf-8")
+    for command in (
+        ("build", SEED, "--into", folder / "releases", "--site", other),
+        ("build", SEED, "--into", folder / "releases"),
+        ("serve", folder / "releases", "--site", other),
+        ("query", "ASK {}", "--from", folder / "releases", "--site", other),
+    ):
+        result = run(*command)
+        assert result.returncode == 2
+        message = result.stderr.decode()
+        assert OWN in message
+        assert ("https://other.example/" if other in command else BASE) in message
+        assert "--site" in message
+    assert not (folder / "releases" / "0002").exists()
+
+
+def test_process_has_one_base() -> None:
+    assert own_iri("dataset") == f"{BASE}dataset"
+    use_base("")
+    with pytest.raises(BaseMismatch, match="cannot be mixed"):
+        use_base(OWN)
+
+
+def test_other_site_shares_projects_by_code_and_organisations_by_same_as(
+    site: str, releases: Path, tmp_path: Path
+) -> None:
+    assert run("harvest", site, "--into", tmp_path / "copy", "-f", "turtle").returncode == 0
+    assert f"{OWN}id/project/".encode() in (tmp_path / "copy" / "graph.ttl").read_bytes()
+    shown = run("overlap", releases, tmp_path / "copy", "-f", "csv")
+    rows = list(csv.DictReader(shown.stdout.decode().splitlines()))
+    projects = {(row["by"], row["ours"], row["theirs"]) for row in rows if row["kind"] == "project"}
+    assert ("code", f"{BASE}id/project/G0020", f"{OWN}id/project/G0020") in projects
+    organisations = {(row["ours"], row["theirs"]) for row in rows if row["kind"] == "organisation"}
+    assert (f"{BASE}id/actor/gpd", f"{OWN}id/actor/gpd") in organisations
+    assert b"Both have " in run("overlap", releases, tmp_path / "copy").stderr
+
+
+def test_w3id_redirects_the_base(folder: Path, tmp_path: Path) -> None:
+    file = tmp_path / "site.toml"
+    file.write_text(SITE.replace(OWN, "https://w3id.org/pacific/kg/"), encoding="utf-8")
+    assert b"/pacific/kg/?(" in run("deploy", "w3id", "https://data.example.org", "--site", file).stdout
+    refused = run("deploy", "w3id", "https://data.example.org", "--site", folder / "site.toml")
+    assert refused.returncode == 2
+    assert b"is not at w3id.org" in refused.stderr

@@ -16,6 +16,7 @@ from cybilgraph.cli.common import (
     DECISIONS,
     FAILED,
     OUTPUT,
+    SITE,
     SOURCES,
     VIOLATIONS,
     CliError,
@@ -27,6 +28,7 @@ from cybilgraph.cli.common import (
     progress_bar,
     reference_option,
     refuse_source_as_output,
+    use_site,
 )
 from cybilgraph.model.findings import SEVERITIES, Severity, escape_controls
 
@@ -94,6 +96,7 @@ def _known_kind(_context: click.Context, _: click.Parameter, kind: str) -> str:
 )
 @DECISIONS
 @reference_option()
+@SITE
 @click.option(
     "--as",
     "kind",
@@ -143,6 +146,7 @@ def check(
     fix: bool,
     proposals: bool,
     diff: bool,
+    site: Path | None,
     **common: Any,
 ) -> None:
     """Report what is wrong or missing in records, and where.
@@ -192,6 +196,7 @@ def check(
         raise CliError("--among works only with records\n  With --shapes or --graph, give all files as sources.")
     if decisions and (is_direct or fix or diff):
         raise CliError("--decisions needs records to check\n  Omit it with --shapes, --graph, --fix or --diff.")
+    use_site(site)
     with progress_bar("Checking") as progress:
         common["progress"] = progress
         if is_direct:

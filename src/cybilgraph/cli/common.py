@@ -17,7 +17,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from cybilgraph.errors import CybilgraphError, QueryError, QuerySyntaxError
 from cybilgraph.model.findings import escape_ci_commands, escape_controls
 from cybilgraph.model.overlay import OVERLAY_VARIABLE, use_overlay
-from cybilgraph.model.site_profile import read_profile
+from cybilgraph.model.site_profile import SiteProfile, read_profile
+from cybilgraph.model.vocabulary import use_base
 from cybilgraph.rdf.ntriples import is_iri
 from cybilgraph.runtime.files import atomic_write
 
@@ -58,8 +59,15 @@ def reference_option(name: str = "--reference") -> Callable[[Any], Any]:
 SITE_VARIABLE = "CYBILGRAPH_SITE"
 SITE = click.option(
     "--site", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", envvar=SITE_VARIABLE, show_envvar=True,
-    help="TOML file that describes your site: its title, publisher, contact, licence and rights.",
+    help="TOML file that describes your site: its base of IRIs, title, publisher, contact, licence and rights.",
 )  # fmt: skip
+
+
+def use_site(site: Path | None) -> SiteProfile:
+    """Read a site file, and use its base in this process. Raises SiteError."""
+    profile = read_profile(site)
+    use_base(profile.base)
+    return profile
 
 
 DECISIONS_TO_ADD = click.option(
@@ -210,7 +218,8 @@ def contact_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def contact_or_default(contact: str | None, site: Path | None) -> str:
     """Return the given contact, else that of the site, else the default. Raises SiteError."""
-    return contact or read_profile(site).contact_email or DEFAULT_CONTACT
+    profile = read_profile(site)
+    return contact or profile.contact_email or profile.publisher_iri or profile.base or DEFAULT_CONTACT
 
 
 def refuse_source_as_output(output: str | None, sources: tuple[str, ...]) -> None:

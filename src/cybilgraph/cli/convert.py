@@ -29,11 +29,11 @@ from cybilgraph.cli.common import (
     progress_bar,
     reference_option,
     refuse_source_as_output,
+    use_site,
 )
 from cybilgraph.model.findings import escape_controls
 from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS
 from cybilgraph.model.overlay import OVERLAY_VARIABLE
-from cybilgraph.model.site_profile import read_profile
 
 if TYPE_CHECKING:
     from cybilgraph.model.findings import Report
@@ -75,7 +75,7 @@ def convert(
     refuse_source_as_output(output, sources)
     with open_output(output) as out, progress_bar("Converting") as progress:
         fmt = BY_NAME[name] if name != _IATI else None
-        profile = read_profile(site)
+        profile = use_site(site)
         others = pipeline.reference_triples(as_of) if reference else []
         report = pipeline.convert(sources, fmt, out, progress, stated_only=stated_only, others=others, profile=profile)
         _report(report, needs_records=True)
@@ -133,7 +133,7 @@ def _report(report: Report, *, needs_records: bool) -> None:
     "--contacts/--no-contacts",
     cls=DescribedDefault,
     default=None,
-    show_default="on without --site; otherwise, as the site file says",
+    show_default="as the site file says, which leaves them out by default",
     help="Include the contacts of projects.",
 )
 @_STATED_ONLY
@@ -158,7 +158,7 @@ def build(sources: tuple[str, ...], into: Path, site: Path | None, **options: An
     from cybilgraph import pipeline
     from cybilgraph.validation.outputs.wording import summary, tally
 
-    profile = read_profile(site)
+    profile = use_site(site)
     with progress_bar("Building") as progress:
         release, report = pipeline.build(sources, into, progress=progress, profile=profile, **options)
     console = Console(highlight=False, markup=False)
@@ -179,10 +179,11 @@ def build(sources: tuple[str, ...], into: Path, site: Path | None, **options: An
 @OUTPUT
 @AS_OF
 @reference_option()
+@SITE
 @click.option(
     "--publisher", is_flag=True, help="Add the shapes for publishers: names and checksums of files, line numbers."
 )
-def shapes(output: str | None, as_of: date | None, publisher: bool) -> None:
+def shapes(output: str | None, as_of: date | None, site: Path | None, publisher: bool) -> None:
     """Write the rules as SHACL shapes (Turtle).
 
     The output includes the reference data and the date that the shapes need. With it, any SHACL engine that supports
@@ -195,5 +196,6 @@ def shapes(output: str | None, as_of: date | None, publisher: bool) -> None:
     """
     from cybilgraph import pipeline
 
+    use_site(site)
     with open_output(output) as out:
         out.write(pipeline.shapes_bundle(as_of, publisher))

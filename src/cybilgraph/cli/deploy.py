@@ -21,9 +21,10 @@ from cybilgraph.cli.common import (
     CommandGroup,
     contact_option,
     contact_or_default,
+    use_site,
     web_addresses,
 )
-from cybilgraph.model.vocabulary import BASE
+from cybilgraph.model.vocabulary import own_iri
 from cybilgraph.web import MAX_BODY_BYTES
 from cybilgraph.web.server.settings import Settings
 
@@ -218,14 +219,21 @@ def caddy(host: str, port: int) -> None:
 
 @deploy.command()
 @_HOST
-def w3id(host: str) -> None:
+@SITE
+def w3id(host: str, site: Path | None) -> None:
     """Print the .htaccess for w3id.org that redirects IRIs to URL.
+
+    With --site, the IRIs are those of the site, whose base must begin with https://w3id.org/.
 
     \b
     Example:
       cybilgraph deploy w3id https://data.example.org > .htaccess
     """
-    name = urlsplit(BASE).path.strip("/")
+    use_site(site)
+    base = urlsplit(own_iri())
+    if base.hostname != "w3id.org":
+        raise CliError(f"{own_iri()} is not at w3id.org\n  It needs no redirection: serve it at its own host.")
+    name = base.path.strip("/")
     click.echo(_template("w3id.htaccess").format(url=f"https://{host}", name=name), nl=False)
 
 

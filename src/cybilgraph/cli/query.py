@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
 
-from cybilgraph.cli.common import Command, format_option
+from cybilgraph.cli.common import SITE, Command, format_option, use_site
 from cybilgraph.model.findings import escape_controls
 from cybilgraph.model.formats import BY_NAME
 from cybilgraph.model.vocabulary import shorten
@@ -46,6 +47,7 @@ class _GraphType(click.types.StringParamType):
     metavar="FILE",
     help="File with one line of credentials for the endpoint: USER:PASSWORD, or a token.",
 )
+@SITE
 @click.option("--explain", is_flag=True, help="Do not run the query: explain why it may be empty or slow.")
 def query(
     query: str,
@@ -54,6 +56,7 @@ def query(
     parameters: tuple[str, ...],
     timeout: float | None,
     credentials: str,
+    site: Path | None,
     *,
     explain: bool,
 ) -> None:
@@ -70,10 +73,12 @@ def query(
     from cybilgraph.release.open_graph import open_engine
     from cybilgraph.sparql import guard
 
-    text = _query_text(query, parameters)
-    guard.guard(text)
+    if site:
+        use_site(site)
     names = ("json", "turtle") if name is None else ("json" if name == "table" else name,)
-    with closing(open_engine(place, timeout, credentials)) as engine:
+    with closing(open_engine(place, timeout, credentials)) as engine:  # first, because it sets the base
+        text = _query_text(query, parameters)
+        guard.guard(text)
         if explain:
             _print_hints(engine.explain(text))
             return

@@ -14,9 +14,8 @@ from typing import Any
 
 import click
 
-from cybilgraph.cli.common import ANY_FOLDER, FOLDER, Command, is_web_address
+from cybilgraph.cli.common import ANY_FOLDER, FOLDER, Command, is_web_address, use_site
 from cybilgraph.model.overlay import OVERLAY_VARIABLE
-from cybilgraph.model.site_profile import read_profile
 from cybilgraph.web.server.settings import ENVIRONMENT_PREFIX, Settings, all_settings, option_name
 
 #: A value in the file must have its setting's type, because click would convert it silently.
@@ -142,5 +141,6 @@ def serve(folder: Path, **values: Any) -> None:
             ) from error
     if values["curators"] and not values["decisions"]:
         raise click.BadParameter("it needs --decisions DIR, where decisions are stored", param_hint="--curators")
-    read_profile(values["site"])  # before the server starts
+    if values["site"]:
+        use_site(values["site"])  # the release must have the same base
     http_server.serve(folder, Settings(**values), announce=lambda text: click.echo(text))

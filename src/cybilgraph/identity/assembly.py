@@ -26,7 +26,18 @@ from cybilgraph.identity.decisions import Decisions
 from cybilgraph.model.fields import BY_NAME, FIELDS, FieldKind
 from cybilgraph.model.findings import Finding
 from cybilgraph.model.record import Record
-from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, OWL, PROV, RDF, SKOS, thing_iri, version_graph
+from cybilgraph.model.vocabulary import (
+    CYB,
+    DCTERMS,
+    OWL,
+    PROV,
+    RDF,
+    SKOS,
+    own_byte_pattern,
+    own_pattern,
+    thing_iri,
+    version_graph,
+)
 from cybilgraph.model.vocabulary import record as record_iri
 from cybilgraph.rdf.description import MIN_STATED, certainty, field_of
 from cybilgraph.runtime.spill import Spool, TemporaryDatabase
@@ -39,17 +50,17 @@ _CACHED_CAPTURES, _CACHED_KEYS = 4, 10_000
 # projects.
 _SCHEMA = "CREATE TABLE shared (line TEXT, about TEXT); CREATE TABLE rest (line TEXT);"
 _RELATIONS = {f"<{row.term}>" for row in FIELDS if row.kind is FieldKind.PROJECTS}
-_PROJECT = re.compile(rf"(?<=<{re.escape(BASE)}id/project/)([^/>]+)(?=>)")
+_PROJECT = "(?<=<OWNid/project/)([^/>]+)(?=>)"
 #: Properties of a claim that another project is related to this one.
 _TO_OTHER_PROJECT = (f"<{CYB.project}>", f"<{RDF.object}>")
-#: Substrings of lines that refer to other projects.
-_RELATION, _TO_PROJECT = "/relation/", f"> <{BASE}id/project/"
+#: A substring of lines that refer to other projects.
+_RELATION = "/relation/"
 _RELATED = re.compile(r"(?<=/relation/)([a-z_]+)/([^/>]+)")
 #: Keys of projects that a line refers to, at two positions. A single pattern would have no fixed prefix and
 #: take four times as long.
-_NAMED = [re.compile(rf"{before}([^/>]+)".encode()) for before in ("/relation/[a-z_]+/", re.escape(_TO_PROJECT))]
+_NAMED = ("/relation/[a-z_]+/([^/>]+)", "> <OWNid/project/([^/>]+)")
 _CURRENT_SOURCE = f"> <{CYB.currentSource}> <"
-_THING = re.compile(rf"<{re.escape(BASE)}id/[^/>]+/[^/>]+>".encode())
+_THING = "<OWNid/[^/>]+/[^/>]+>"
 #: Shorter texts, such as a code of a country, would match nearly every finding.
 _MIN_WITHHELD_CHARS = 4
 #: The line number of a quote in its source.
@@ -188,7 +199,7 @@ class Assembly:
 
     def _about(self, lines: list[str], former: Mapping[str, list[str]] = MappingProxyType({})) -> Iterator[str]:
         """Yield the shared lines about what the lines of a project name; those in ``former`` take precedence."""
-        for iri in sorted(set(_THING.findall(_block(lines)))):
+        for iri in sorted(set(own_byte_pattern(_THING).findall(_block(lines)))):
             subject = iri.decode()
             if subject in former:
                 yield from former[subject]
@@ -224,7 +235,7 @@ class Assembly:
     def _note_used(self, block: bytes) -> bytes:
         """Note the rejected resources that a block still has, and return it."""
         if self._unused:
-            self._unused.difference_update(_THING.findall(block))
+            self._unused.difference_update(own_byte_pattern(_THING).findall(block))
         return block
 
     def _merge(self, key: str, captures: list[tuple[int, str]]) -> list[str]:
@@ -298,7 +309,7 @@ class Assembly:
             return False
         if _RELATION.encode() not in block:
             return True
-        named = {key for pattern in _NAMED for key in pattern.findall(block)}
+        named = {key for pattern in _NAMED for key in own_byte_pattern(pattern).findall(block)}
         return all(self._current(name.decode()) == name.decode() for name in named)
 
     def _lines_of(self, number: int, record_key: str, key: str) -> list[str]:
@@ -312,12 +323,12 @@ class Assembly:
 
     def _with_current_key(self, line: str) -> str:
         """Replace the key of another project in a relation by its current one."""
-        if _RELATION not in line and _TO_PROJECT not in line:
+        if _RELATION not in line and f"> <{thing_iri('project', '')}" not in line:
             return line
         line = _RELATED.sub(lambda found: f"{found[1]}/{self._current(found[2])}", line)
         subject, predicate, rest = line.split(" ", 2)
         if predicate in _RELATIONS or predicate in _TO_OTHER_PROJECT:
-            rest = _PROJECT.sub(lambda found: self._current(found[1]), rest)
+            rest = own_pattern(_PROJECT).sub(lambda found: self._current(found[1]), rest)
         return f"{subject} {predicate} {rest}"
 
     def _current_key(self, key: str) -> str:

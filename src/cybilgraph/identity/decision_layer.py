@@ -30,7 +30,7 @@ from cybilgraph.model.record import (
     Text,
 )
 from cybilgraph.model.state_bodies import find_actor
-from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, FOAF, OA, ORG, PROV, RDF, SKOS, XSD, thing_iri
+from cybilgraph.model.vocabulary import CYB, DCTERMS, FOAF, OA, ORG, PROV, RDF, SKOS, XSD, own_pattern, thing_iri
 from cybilgraph.model.vocabulary import record as record_iri
 from cybilgraph.rdf.description import describe, field_of
 from cybilgraph.rdf.description.triples import TripleWriter
@@ -41,7 +41,7 @@ from cybilgraph.readers.cells import read_cell, read_cells
 #: Removes what a release must not contain from a record.
 Redact = Callable[[Record], Record]
 _CLAIM = re.compile(r"/(participation|scope|relation)/([^/>]+)/([^/>]+)(/evidence/\d+)?>")
-_ACTOR = re.compile(rf"(?:/participation/|<{re.escape(BASE)}id/actor/)([^/>]+)")
+_ACTOR = "(?:/participation/|<OWNid/actor/)([^/>]+)"
 _BASIS = f"<{CYB.basis}>"
 #: Subjects that say how a value is known.
 _EXPLAINS = re.compile("/dating/|/evidence/")
@@ -212,11 +212,11 @@ class ActorDecisions:
 
     def concern(self, block: bytes) -> bool:
         """Return whether these lines name an actor that was decided on."""
-        return bool(self) and any(unquote(key) in self._added for key in _ACTOR.findall(block.decode()))
+        return bool(self) and any(unquote(key) in self._added for key in own_pattern(_ACTOR).findall(block.decode()))
 
     def describe(self, line: str) -> bool:
         """Return whether a line is about an actor that was decided on."""
-        return any(unquote(key) in self._added for key in _ACTOR.findall(line.split(" ", 1)[0]))
+        return any(unquote(key) in self._added for key in own_pattern(_ACTOR).findall(line.split(" ", 1)[0]))
 
     def apply(self, lines: Iterable[str]) -> list[str]:
         """Return the lines of a project with the actors that were decided on."""
@@ -224,10 +224,10 @@ class ActorDecisions:
         nodes = {line.split(" ", 1)[0] for line in lines if "/participation/" in line}
         kept = []
         for line in lines:
-            keys = {key for key in map(unquote, _ACTOR.findall(line)) if key in self._keys}
+            keys = {key for key in map(unquote, own_pattern(_ACTOR).findall(line)) if key in self._keys}
             if not all(map(self._keys.get, keys)):
                 continue
-            renamed = _ACTOR.sub(self._renamed, line)
+            renamed = own_pattern(_ACTOR).sub(self._renamed, line)
             # Of two claims that have become one, the one about the right actor stays.
             if keys and "/participation/" in line and (claim := _CLAIM.search(renamed)):
                 node = renamed[: renamed.index("/participation/")].rpartition("<")[2]
@@ -246,7 +246,7 @@ class ActorDecisions:
         names = (f"<{SKOS.prefLabel}>", f"<{SKOS.altLabel}>")
         for line in lines:
             subject, predicate, term = line.split(" ", 2)
-            key = unquote(found[1]) if (found := _ACTOR.fullmatch(subject[:-1])) else ""
+            key = unquote(found[1]) if (found := own_pattern(_ACTOR).fullmatch(subject[:-1])) else ""
             if key not in self._keys:
                 if predicate in names or f"{subject} {predicate}" not in replaced:
                     yield line

@@ -162,6 +162,8 @@ class Gazetteer:
             kind: {entry.key: entry for entry, _ in _read_entries(folder / file, kind, column)}
             for kind, (file, column) in REFERENCE_FILES.items()
         }
+        #: The kinds and keys of our tables, without those that only the deployment has.
+        self.published = frozenset((kind, key) for kind, entries in self.entries.items() for key in entries)
         own = self._add_overlay()
         self._names_by_length: dict[str, tuple[list[str], list[int]]] = {}
         self._names_by_shape: dict[str, dict[tuple[str, int, int], list[str]]] = {}

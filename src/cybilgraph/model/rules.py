@@ -20,7 +20,7 @@ from cybilgraph.model.example_workbooks import write_example_workbook
 from cybilgraph.model.findings import Finding, Fix, Report, Severity
 from cybilgraph.model.record import Place
 from cybilgraph.model.resources import shape_files
-from cybilgraph.model.vocabulary import BASE, CYB, PREFIXES, RDF, RULES, SH
+from cybilgraph.model.vocabulary import CYB, PREFIXES, RDF, RULES, SH, own_iri, with_own_base
 
 #: The languages of all rules; findings use the first unless another is requested.
 LANGUAGES = ("en", "es", "fr")
@@ -28,7 +28,6 @@ LANGUAGES = ("en", "es", "fr")
 PLACEHOLDER = re.compile(r"\{[?$](\w+)\}")
 #: A repetition in an example, ⟦text ×count⟧; № is replaced by the number of the copy.
 _REPEATED = re.compile(r"⟦([^⟦⟧]*) ×(\d+)⟧")
-_PREFIXES = "".join([f"@prefix {prefix}: <{iri}> . " for prefix, iri in PREFIXES.items()] + [f"@base <{BASE}> . "])
 #: Severities by their SHACL IRIs.
 SEVERITY_OF = {SH.Violation: Severity.VIOLATION, SH.Warning: Severity.WARNING, SH.Info: Severity.INFO}
 
@@ -58,7 +57,9 @@ class Example:
         text = _REPEATED.sub(_expand_repetition, self.text)
         if self.file.endswith(".xlsx"):
             return write_example_workbook(text)
-        text = f"{_PREFIXES}{text}" if self.file.endswith(".ttl") else text
+        if self.file.endswith(".ttl"):
+            prefixes = "".join(f"@prefix {prefix}: <{iri}> . " for prefix, iri in PREFIXES.items())
+            text = f"{prefixes}@base <{own_iri()}> . {text}"
         return text.encode(self.encoding)
 
 
@@ -108,7 +109,7 @@ def catalogue() -> Mapping[str, Rule]:
 def _rules(path: Path) -> Iterator[Rule]:
     """Yield the shapes and reading rules of a file that have a message."""
     properties: dict[str, dict[str, list[ox.NamedNode | ox.Literal]]] = defaultdict(lambda: defaultdict(list))
-    for quad in ox.parse(path=path, format=ox.RdfFormat.TURTLE):
+    for quad in ox.parse(with_own_base(path.read_text(encoding="utf-8")), format=ox.RdfFormat.TURTLE):
         if isinstance(quad.subject, ox.NamedNode) and isinstance(quad.object, ox.NamedNode | ox.Literal):
             properties[quad.subject.value][quad.predicate.value].append(quad.object)
     for iri, own in properties.items():

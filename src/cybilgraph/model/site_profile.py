@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cybilgraph.errors import SiteError
+from cybilgraph.model.vocabulary import BASE
 
 #: Codes of languages with their entries in the authority table of the EU Publications Office; a code of three letters
 #: (ISO 639-3) is in that table in capitals.
@@ -48,6 +49,12 @@ _URL = _Form(
     "an absolute URL",
     "https://example.org/",
 )
+_BASE_PATTERN = re.compile(r"https?://(?:[A-Za-z0-9-]+\.)*[A-Za-z0-9-]+(?::[0-9]{1,5})?(?:/[A-Za-z0-9_.~-]+)*/")
+_BASE = _Form(
+    lambda text: None if _is_nested(text) else _BASE_PATTERN.fullmatch(text),
+    "the base of a site of its own: a URL without query and fragment that ends in a slash",
+    "https://data.example.org/",
+)
 _EMAIL_PATTERN = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@(?:[A-Za-z0-9-]+\.)+[A-Za-z0-9-]+")
 _EMAIL = _Form(
     _EMAIL_PATTERN.fullmatch,
@@ -62,6 +69,16 @@ _LANGUAGE_PATTERN = re.compile("|".join([*_LANGUAGES, "[a-z]{3}"]))
 _LANGUAGE = _Form(_LANGUAGE_PATTERN.fullmatch, "the code of a language that we support", "en")
 
 
+def _is_nested(base: str) -> bool:
+    """Return whether a base and that of the shared IRIs are different, but one begins with the other."""
+    return base != BASE and (base.startswith(BASE) or BASE.startswith(base))
+
+
+def is_base(value: object) -> bool:
+    """Return whether a value is a valid base."""
+    return not _is_wrong(_BASE, value)
+
+
 def _key(key: str, form: _Form | None, what: str, default: Any = "") -> Any:
     return field(default=default, metadata={"key": key, "form": form, "what": what})
 
@@ -70,6 +87,9 @@ def _key(key: str, form: _Form | None, what: str, default: Any = "") -> Any:
 class SiteProfile:
     """The profile of a site; ``title``, ``description`` and ``publisher_name`` are required in a file."""
 
+    base: str = _key(
+        "base", _BASE, "Base of the IRIs of your projects, organisations and releases. Do not change it later."
+    )
     title: str = _key(
         "title",
         _LINE,

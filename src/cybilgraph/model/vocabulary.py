@@ -2,19 +2,28 @@
 
 Data partners depend on these names: never change a released one. Our own terms are read from
 the files in ontology/, which give each a label, definition and example.
+
+The terms, and the countries, themes and other concepts of the reference data, have the same IRIs on every site. What
+a site itself publishes begins with the base of that site: its projects, organisations, records, named graphs, dataset,
+releases and feeds.
 """
 
 from __future__ import annotations
 
 import re
+from functools import cache
 from urllib.parse import quote
 
+from cybilgraph.errors import BaseMismatch
 from cybilgraph.model.resources import read_ontology
 from cybilgraph.runtime.bounded_cache import cache_short
 
-#: The prefix of all our IRIs. It is a constant, not a setting: a server at any address answers for the path
-#: below it.
+#: The prefix of the IRIs that all sites share, and of a site's own IRIs unless its site file gives a base.
 BASE = "https://w3id.org/cybilgraph/"
+#: The kinds of resources that records create, whose IRIs therefore belong to the site.
+OWN_KINDS = ("project", "actor", "audience", "curator")
+#: The first segments of the paths of other shared IRIs: terms, rules, code lists and formats.
+_SHARED_SECTIONS = ("ontology", "shapes", "iati", "schema")
 
 
 class Vocabulary:
@@ -138,26 +147,105 @@ PREFIXES: dict[str, str] = {
 #: The prefix of shape and reading rule IRIs, as in the ``rule`` of a finding.
 RULES = f"{BASE}shapes#"
 
+# The base is a value of the process, because nearly every module makes or matches IRIs, down to the writers of single
+# statements: as an argument, it would be part of several hundred calls. A process therefore works with one base. It is
+# fixed by ``use_base`` or, at the latest, when the first IRI is made. Worker processes get it as an argument.
+_fixed_bases: list[str] = []
+
+
+def use_base(base: str) -> None:
+    """Have this process use a site's base, ending in a slash, in its own IRIs; "" stands for ``BASE``.
+
+    Raises BaseMismatch if the process works with another base already.
+    """
+    base = base or BASE
+    if not _fixed_bases:
+        _fixed_bases.append(base)
+        own = ("record", *(kind for kind in OWN_KINDS if kind in PREFIXES))
+        PREFIXES.update({prefix: f"{base}{PREFIXES[prefix].removeprefix(BASE)}" for prefix in own})
+    elif base != _fixed_bases[0]:
+        raise BaseMismatch(
+            f"IRIs with the base {base} cannot be mixed with those of {_fixed_bases[0]}",
+            "A process works with one base: use another process, or the same site file (--site).",
+        )
+
+
+def own_iri(path: str = "") -> str:
+    """Return the IRI of something that this site publishes: ``own_iri("dataset")``; without a path, its base."""
+    if not _fixed_bases:
+        use_base(BASE)
+    return f"{_fixed_bases[0]}{path}"
+
+
+@cache
+def own_pattern(pattern: str) -> re.Pattern[str]:
+    """Compile a pattern in which OWN stands for the base of this site."""
+    return re.compile(pattern.replace("OWN", re.escape(own_iri())))
+
+
+@cache
+def own_byte_pattern(pattern: str) -> re.Pattern[bytes]:
+    """Compile a pattern like ``own_pattern``, for bytes."""
+    return re.compile(own_pattern(pattern).pattern.encode())
+
+
+def with_own_base(text: str) -> str:
+    """Replace the default base by that of this site in the own IRIs of a query or of rules, and in patterns of them."""
+    return _DEFAULT_OWN.sub(lambda found: own_iri().replace(".", found[1]), text)
+
+
+#: The default base in own IRIs, with a dot as in an IRI or in a pattern.
+_DEFAULT_OWN = re.compile(rf"https://w3id(\.|\[\.\])org/cybilgraph/(?=(?:id/(?:{'|'.join(OWN_KINDS)})|record|graph)/)")
+
 
 @cache_short(entries=5_000, longest=500)
 def thing_iri(kind: str, key: str) -> str:
     """Return the IRI of a resource: ``thing_iri("country", "BZ")``. The key is percent-encoded (RFC 3987)."""
-    return f"{BASE}id/{kind}/{quote(key, safe='')}"
+    return f"{scheme_iri(kind)}/{quote(key, safe='')}"
 
 
 def scheme_iri(kind: str) -> str:
     """Return the IRI of the concept scheme with concepts ``thing_iri(kind, …)``."""
-    return f"{BASE}id/{kind}"
+    return own_iri(f"id/{kind}") if kind in OWN_KINDS else f"{BASE}id/{kind}"
+
+
+def published_iri(kind: str, key: str) -> str:
+    """Return the IRI that a site without a base gives to an entry of our tables; "" if it has that IRI here, too.
+
+    Sites with bases of their own link to it, which is how their organisations can be joined.
+    """
+    iri = f"{BASE}id/{kind}/{quote(key, safe='')}"
+    return "" if iri == thing_iri(kind, key) else iri
 
 
 def record(key: str) -> str:
     """Return the IRI of the record of a project."""
-    return f"{BASE}record/{quote(key, safe='')}"
+    return own_iri(f"record/{quote(key, safe='')}")
 
 
 def version_graph(key: str, number: int) -> str:
     """Return the IRI of the named graph of an earlier capture, counted from 1."""
-    return f"{BASE}graph/{quote(key, safe='')}/{number}"
+    return own_iri(f"graph/{quote(key, safe='')}/{number}")
+
+
+def iri_of(path: str) -> str:
+    """Return the IRI for which a site answers at a path: ``iri_of("id/country/BZ")``."""
+    section, kind, *_ = re.split("[/#?]", f"{path}/", maxsplit=2)
+    is_shared = kind not in OWN_KINDS if section == "id" else section in _SHARED_SECTIONS
+    return f"{BASE}{path}" if is_shared else own_iri(path)
+
+
+def path_of(iri: str) -> str:
+    """Return the path at which this site answers for an IRI (the inverse of ``iri_of``); "" for IRIs of others."""
+    path = iri.removeprefix(own_iri()) if iri.startswith(own_iri()) else iri.removeprefix(BASE)
+    return path if path != iri and iri_of(path) == iri else ""
+
+
+@cache_short(entries=5_000, longest=500)
+def kind_of_iri(iri: str) -> str:
+    """Return the kind of a resource (the inverse of ``thing_iri``): country; "" for IRIs of others."""
+    section, _, rest = path_of(iri).partition("/")
+    return rest.partition("/")[0] if section == "id" else ""
 
 
 def shorten(iri: str) -> str:

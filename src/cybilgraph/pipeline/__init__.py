@@ -28,7 +28,7 @@ from cybilgraph.model.record import Contact, Record
 from cybilgraph.model.resources import read_ontology
 from cybilgraph.model.rules import LANGUAGES, drop_superseded
 from cybilgraph.model.site_profile import DEFAULT_PROFILE, SiteProfile
-from cybilgraph.model.vocabulary import RULES
+from cybilgraph.model.vocabulary import RULES, use_base
 from cybilgraph.pipeline.preparation import (
     Progress,
     Work,
@@ -325,6 +325,7 @@ def convert(
     contains the findings of the readers, and the inputs that could not be read. Raises SiteError if the
     profile lacks what IATI requires.
     """
+    use_base(profile.base)
     if fmt is None:
         require_publisher_id(profile)
     report, work = Report(), Work(stated_only=stated_only)
@@ -387,6 +388,7 @@ def build(
     release cannot be built, ClusterError if the cluster does not respond, DecisionError if the decisions cannot be
     read. In each case the earlier release stays.
     """
+    use_base(profile.base)
     report = Report(as_of=_day(as_of), findings=SpillList())
     names = load_gazetteer()
     releases = Releases(into)

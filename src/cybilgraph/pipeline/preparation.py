@@ -28,6 +28,7 @@ from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.record import Record
 from cybilgraph.model.resources import FINGERPRINT_FILES
 from cybilgraph.model.rules import finding
+from cybilgraph.model.vocabulary import own_iri, use_base
 from cybilgraph.rdf.description import describe
 from cybilgraph.readers import Input, Location, find_inputs, read_input
 from cybilgraph.readers.inputs import MAX_PAGE_BYTES, changed_since
@@ -159,7 +160,7 @@ class Work:
 
     It is validated as of a ``day`` with an ``engine`` ("" for none), without the contacts that are ``hidden``.
     ``stated_only`` extracts nothing from prose; ``list_inferred`` reports what is extracted. ``code`` is
-    the fingerprint that the code of a cluster must have.
+    the fingerprint that the code of a cluster must have, and ``base`` that of the site's IRIs.
     """
 
     day: str = ""
@@ -168,6 +169,7 @@ class Work:
     stated_only: bool = False
     list_inferred: bool = False
     code: bytes = b""
+    base: str = field(default_factory=own_iri)
 
 
 @dataclass(slots=True)
@@ -312,6 +314,7 @@ def _prose_characters(one: Record) -> int:
 
 def _process_inputs(inputs: list[Input], work: Work) -> list[InputResult]:
     """Process small inputs. Raises ClusterError if this worker has other code, data or packages."""
+    use_base(work.base)
     results: list[tuple[int, SourceError | None, bytes | None, list[Finding]]] = []
     records: list[Record] = []
     for one in inputs:
@@ -330,6 +333,7 @@ def _process_inputs(inputs: list[Input], work: Work) -> list[InputResult]:
 
 def _process_records(records: list[Record], work: Work) -> list[PreparedRecord]:
     """Process records. Raises ClusterError if this worker has other code, data or packages."""
+    use_base(work.base)
     if work.code and fingerprint() != work.code:
         raise ClusterError(
             "A worker has different code, data or packages, or another version of Python, so its results would differ",

@@ -31,7 +31,7 @@ from cybilgraph.identity.decisions import (
 from cybilgraph.model.fields import BY_NAME, Field, FieldKind
 from cybilgraph.model.gazetteer import closest_match, load_gazetteer
 from cybilgraph.model.record import Basis, EvidenceLevel
-from cybilgraph.model.vocabulary import BASE, DCTERMS, SKOS, thing_iri
+from cybilgraph.model.vocabulary import DCTERMS, SKOS, thing_iri
 from cybilgraph.rdf.ntriples import format_decimal, term_text
 from cybilgraph.rdf.serialisation import is_in_earlier_graph
 from cybilgraph.readers import Input
@@ -53,7 +53,6 @@ ROLES = ("funder", "implementer", "partner", "beneficiary", "unspecified")
 _MIN_SCORE = 60
 #: The maximum number of wrong cells that an error message lists.
 _MAX_PROBLEMS = 10
-_PROJECTS = f"{BASE}id/project/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,13 +223,14 @@ class _Lowest:
 
 def _projects(release: Release) -> Iterator[tuple[str, str, list[Claim]]]:
     """Yield key, title and claims of each project of a release."""
+    start_of_project = f"<{thing_iri('project', '')}"
     for chunk in read_graph(release.folder / GRAPH):
         lines = (line for line in chunk.splitlines() if not is_in_earlier_graph(line + b"\n"))
         for _, group in groupby(lines, key=resource_of):
             own = [line.decode() for line in group]
-            if not own[0].startswith(f"<{BASE}id/project/"):
+            if not own[0].startswith(start_of_project):
                 continue
-            key = unquote(own[0][len(_PROJECTS) + 1 :].split(">", 1)[0].split("/", 1)[0])
+            key = unquote(own[0][len(start_of_project) :].split(">", 1)[0].split("/", 1)[0])
             project = thing_iri("project", key)
             start = f"<{project}> <{DCTERMS.title}> "
             title = next((term_text(line[len(start) :]) for line in own if line.startswith(start)), key)
@@ -242,7 +242,7 @@ def _names(release: Release, resources: set[tuple[str, str]]) -> dict[tuple[str,
     listed = load_gazetteer()
     unlisted = {(kind, key) for kind, key in resources if kind != "project" and not listed.get(kind, key)}
     wanted = {f"<{thing_iri(kind, key)}>": (kind, key) for kind, key in unlisted}
-    starts = {f"\n<{BASE}id/{kind}/".encode() for kind, _ in unlisted}
+    starts = {f"\n<{thing_iri(kind, '')}".encode() for kind, _ in unlisted}
     found: dict[tuple[str, str], str] = {}
     for chunk in read_graph(release.folder / GRAPH) if wanted else ():
         for line in chunk.decode().splitlines() if any(start in chunk for start in starts) else ():

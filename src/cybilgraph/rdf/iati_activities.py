@@ -14,7 +14,6 @@ out.
 from __future__ import annotations
 
 import mimetypes
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from itertools import groupby
@@ -32,7 +31,7 @@ from cybilgraph.model.links import CATEGORY, FORMAT, LANGUAGE, kind_of_detail, l
 from cybilgraph.model.record import Basis, Date, Funding, Named, Participation, Record, Relation, Scope, Text
 from cybilgraph.model.site_profile import DEFAULT_PROFILE, SiteProfile
 from cybilgraph.model.state_bodies import label
-from cybilgraph.model.vocabulary import BASE, CYB, SKOS
+from cybilgraph.model.vocabulary import CYB, SKOS, own_byte_pattern, own_pattern, scheme_iri
 from cybilgraph.rdf.serialisation import project_key, to_xml_text
 from cybilgraph.readers import Input, read_input
 from cybilgraph.readers import iati as codes
@@ -41,8 +40,8 @@ from cybilgraph.readers.iati.activity_sums import ELEMENTS, TRANSACTIONS
 from cybilgraph.readers.record_builder import derive_slug
 
 _LANG = "{http://www.w3.org/XML/1998/namespace}lang"
-_ACTOR = re.compile(rf"<{re.escape(BASE)}id/actor/[^>]+>".encode())
-_ACTOR_NAME_OR_SEAT = re.compile(rf"(<{re.escape(BASE)}id/actor/[^>]+>) <(?:{SKOS.prefLabel}|{CYB.seat})> .*")
+_ACTOR = "<OWNid/actor/[^>]+>"
+_ACTOR_NAME_OR_SEAT = rf"({_ACTOR}) <(?:{SKOS.prefLabel}|{CYB.seat})> .*"
 _IS_PROJECT = f" <{CYB.Project}> .\n".encode()
 #: Code lists DescriptionType "other", ActivityDateType (planned and actual).
 _OTHER = "4"
@@ -61,14 +60,14 @@ def read_graph_records(blocks: Iterable[bytes], shared: Iterable[str] = ()) -> I
     grow with the number of records.
     """
     names: dict[bytes, bytes] = defaultdict(bytes)
-    for found in map(_ACTOR_NAME_OR_SEAT.match, shared):
+    for found in map(own_pattern(_ACTOR_NAME_OR_SEAT).match, shared):
         if found:
             names[found[1].encode()] += f"{found[0]}\n".encode()
     lines = (line for block in blocks for line in block.splitlines(keepends=True))
     for key, group in groupby(lines, key=project_key):
         block = b"".join(group) if key else b""
         if _IS_PROJECT in block:
-            block += b"".join(names.get(actor, b"") for actor in sorted(set(_ACTOR.findall(block))))
+            block += b"".join(names.get(actor, b"") for actor in sorted(set(own_byte_pattern(_ACTOR).findall(block))))
             yield from read_input(Input("graph.nt", data=block))
 
 
@@ -234,7 +233,7 @@ def _scope(activity: Any, scope: Scope) -> None:
             element = _add(activity, "recipient-region", attributes=about)
         case kind:
             tag = "recipient-region" if kind == "group" else "sector"
-            own = {"vocabulary": _OWN, "vocabulary-uri": f"{BASE}id/{kind}", "code": concept.key, **share}
+            own = {"vocabulary": _OWN, "vocabulary-uri": scheme_iri(kind), "code": concept.key, **share}
             element = _add(activity, tag, _name(concept), own)
     _add_evidence(element, scope)
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterable
+from functools import cache
 from typing import IO, Any
 
 import pyoxigraph as ox
 
 from cybilgraph.model.formats import Format
-from cybilgraph.model.vocabulary import BASE, PREFIXES
+from cybilgraph.model.vocabulary import PREFIXES, own_byte_pattern, own_iri
 
 RDF_FORMATS = {
     "turtle": ox.RdfFormat.TURTLE,
@@ -22,15 +23,13 @@ RDF_FORMATS = {
 }
 #: Characters that XML 1.0 does not allow (section 2.2).
 _NOT_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-_VERSION = f"<{BASE}graph/".encode()
-_IN_VERSION = re.compile(rb"(.*) " + re.escape(_VERSION) + rb"[^<>\"\\ ]+> \.\n?")
-
-_PROJECT_KEY = re.compile(rf"<{re.escape(BASE)}(?:id/project|record)/([^/>]+)".encode())
+_IN_VERSION = r"(.*) <OWNgraph/[^<>\"\\ ]+> \.\n?"
+_PROJECT_KEY = "<OWN(?:id/project|record)/([^/>]+)"
 
 
 def project_key(line: bytes) -> bytes:
     """Return the key of the project that the subject of a line is, or belongs to; empty for other subjects."""
-    found = _PROJECT_KEY.match(line)
+    found = own_byte_pattern(_PROJECT_KEY).match(line)
     return found[1] if found else b""
 
 
@@ -39,8 +38,13 @@ def is_in_earlier_graph(line: bytes) -> bool:
 
     A triple with such a graph as its object has the same end, but only two terms before it.
     """
-    found = _IN_VERSION.fullmatch(line) if _VERSION in line else None
+    found = own_byte_pattern(_IN_VERSION).fullmatch(line) if _version_start() in line else None
     return found is not None and found[1].count(b" ") > 1
+
+
+@cache
+def _version_start() -> bytes:
+    return f"<{own_iri('graph/')}".encode()
 
 
 def to_xml_text(text: str) -> str:

@@ -19,7 +19,7 @@ from cybilgraph.model.findings import Report
 from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.resources import read_ontology, shape_files
 from cybilgraph.model.site_profile import DEFAULT_PROFILE, SiteProfile
-from cybilgraph.model.vocabulary import ORG, SKOS
+from cybilgraph.model.vocabulary import ORG, SKOS, own_iri, use_base
 from cybilgraph.rdf.dumps import FULL_DUMPS, MAY_REACH, GzipPart, open_dumps, serialise_chunk, write_zstandard
 from cybilgraph.rdf.dumps.metadata import GraphStatistics, ReleaseFile, count_statements, write_descriptions
 from cybilgraph.rdf.dumps.stated import stated_statements
@@ -143,7 +143,7 @@ def write_derived_files(
         chunks = read_graph(graph)
         containers = _containers(write_zstandard(public / FULL_DUMPS[0], chunks) if dumps else chunks)
         with open_dumps(public) if dumps else nullcontext() as add_to_dumps:
-            for _, output in executor.map_ahead(process_chunk, read_graph(graph), containers, dumps):
+            for _, output in executor.map_ahead(process_chunk, read_graph(graph), containers, dumps, own_iri()):
                 counts.add(output.counts)
                 entries.put(output.entries)
                 if add_to_dumps:
@@ -195,8 +195,9 @@ def _containers(chunks: Iterable[bytes]) -> dict[str, list[str]]:
     return dict(found)
 
 
-def process_chunk(chunk: bytes, containers: dict[str, list[str]], dumps: bool) -> ChunkOutput:
-    """Process a chunk; ``containers`` is what contains each thing in the whole graph."""
+def process_chunk(chunk: bytes, containers: dict[str, list[str]], dumps: bool, base: str) -> ChunkOutput:
+    """Process a chunk; ``containers`` is what contains each thing in the whole graph, ``base`` that of the site."""
+    use_base(base)
     lines = chunk.splitlines(keepends=True)
     triples = b"".join([line for line in lines if not is_in_earlier_graph(line)])
     graph = group_by_subject([triples])

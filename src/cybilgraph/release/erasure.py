@@ -11,13 +11,14 @@ from contextlib import closing
 from dataclasses import dataclass
 from html import unescape
 from itertools import groupby
+from operator import methodcaller
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 from cybilgraph.identity.decisions import UNNAMED
 from cybilgraph.model.gazetteer import slug
-from cybilgraph.model.vocabulary import BASE, DCTERMS, FOAF, SCHEMA, VCARD, thing_iri
+from cybilgraph.model.vocabulary import DCTERMS, FOAF, SCHEMA, VCARD, thing_iri
 from cybilgraph.rdf.ntriples import term_text
 from cybilgraph.rdf.serialisation import is_in_earlier_graph
 from cybilgraph.readers.contacts import (
@@ -32,8 +33,6 @@ from cybilgraph.release.sources import SOURCES, Sources, iterate_sources, iterat
 
 _NOTE = f"<{VCARD.note}>".encode()
 _NAME_PROPERTIES = (f"<{VCARD.fn}>".encode(), f"<{VCARD.hasEmail}>".encode())
-_CURATOR = f"<{BASE}id/curator/".encode()
-_UNNAMED_CURATOR = f"<{thing_iri('curator', slug(UNNAMED))}>".encode()
 #: Forms of an address on input: jane@example.org, mailto:jane@example.org, Jane Doe <jane@example.org>.
 _EMAIL_INPUT = re.compile(r"(?:[^<>]*<)? ?(?:mailto:)?([^<>\s]+@[^<>\s]+?) ?>?")
 #: The first word of a name or an address; a text without it cannot contain them.
@@ -219,10 +218,16 @@ def _contact_nodes(graph: Path, names: Collection[str]) -> set[tuple[bytes, byte
     return found
 
 
+def _curator(key: str = "") -> bytes:
+    """Return the beginning of the IRI of a curator, as in a line of the graph."""
+    return f"<{thing_iri('curator', key)}".encode()
+
+
 def _curators(graph: Path, names: Collection[str]) -> dict[bytes, bytes]:
     """Return the IRIs of the curators with one of these names, each with its name as a term."""
     with open_lines(graph) as lines:
-        own = (line.removesuffix(b" .\n").split(b" ", 2) for line in lines if line.startswith(_CURATOR))
+        start = _curator()
+        own = (line.removesuffix(b" .\n").split(b" ", 2) for line in lines if line.startswith(start))
         return {
             subject: term
             for subject, predicate, term in own
@@ -232,17 +237,18 @@ def _curators(graph: Path, names: Collection[str]) -> dict[bytes, bytes]:
 
 def _without_curators(lines: Iterable[bytes], curators: dict[bytes, bytes]) -> Iterator[bytes]:
     """Yield sorted lines with an unnamed curator instead of these."""
-    for is_curator, group in groupby(lines, key=lambda line: line.startswith(_CURATOR)):
+    is_about_curator, unnamed = methodcaller("startswith", _curator()), _curator(slug(UNNAMED)) + b">"
+    for is_curator, group in groupby(lines, key=is_about_curator):
         if not is_curator:
             for line in group:
                 target = line.split(b" ", 3)[2]
-                yield line.replace(target, _UNNAMED_CURATOR) if target in curators else line
+                yield line.replace(target, unnamed) if target in curators else line
             continue
         own_lines = set()
         for line in group:
             subject = line.split(b" ", 1)[0]
             if subject in curators:
-                line = line.replace(subject, _UNNAMED_CURATOR).replace(curators[subject], f'"{UNNAMED}"'.encode())
+                line = line.replace(subject, unnamed).replace(curators[subject], f'"{UNNAMED}"'.encode())
             own_lines.add(line)
         yield from sorted(own_lines)
 

@@ -15,7 +15,9 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from cybilgraph.errors import ReleaseError, ReleaseGone
+from cybilgraph.errors import BaseMismatch, ReleaseError, ReleaseGone
+from cybilgraph.model.site_profile import is_base
+from cybilgraph.model.vocabulary import BASE, own_iri, use_base
 from cybilgraph.rdf.dumps import NAME
 from cybilgraph.release.draft import Draft, make_durable, write_derived_files
 from cybilgraph.release.erasure import (
@@ -92,22 +94,28 @@ class Releases:
         """Yield the project keys and names of the release that the next build follows, if there is one.
 
         That is the current release or else the nearest complete one. If it is damaged, or of an earlier version, it
-        may have none.
+        may have none. Raises BaseMismatch if it has another base than this process.
         """
-        with suppress(ReleaseError, OSError, KeyError, UnicodeDecodeError, csv.Error):
-            for number in self._by_preference(lambda _: None):
-                with suppress(ReleaseError):
-                    release = self.get(number)
-                    break
-            else:
-                return
-            with release.identities() as rows:
-                yield from rows
+        with suppress(OSError, KeyError, UnicodeDecodeError, csv.Error):
+            if release := self._to_follow():
+                with release.identities() as rows:
+                    yield from rows
+
+    def _to_follow(self) -> Release | None:
+        for number in self._by_preference(lambda _: None) if self.numbers else ():
+            try:
+                return self.get(number)
+            except BaseMismatch:
+                raise
+            except ReleaseError:
+                continue
+        return None
 
     def get(self, number: int) -> Release:
         """Return a release by number.
 
-        Raises ReleaseError if it does not exist or is incomplete, ReleaseGone if it existed and has been removed.
+        From then on, this process works with the base of the release. Raises ReleaseError if it does not exist or is
+        incomplete, ReleaseGone if it existed and has been removed, BaseMismatch if the process has another base.
         """
         numbers = self.numbers
         if number not in numbers:
@@ -124,9 +132,20 @@ class Releases:
             is_inside = all((folder / name).resolve().is_relative_to(folder.resolve()) for name in manifest["files"])
             if not (is_inside and int(manifest["counts"]["quads"]) >= 0 and manifest["created"]):
                 raise self._incomplete(folder)
+            release = Release(number, folder, manifest)
+            base = release.profile.base or BASE
+            if not is_base(base):
+                raise self._incomplete(folder, f"{MANIFEST} gives an invalid base")
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise self._incomplete(folder) from error
-        return Release(number, folder, manifest)
+        try:
+            use_base(base)
+        except BaseMismatch as error:
+            raise BaseMismatch(
+                f"{folder}: a release with the IRI base {base} is used with another base: {own_iri()}",
+                "Give the site file with which it was built (--site), or build into another folder.",
+            ) from error
+        return release
 
     def manifest_mtime(self, number: int) -> int:
         """Return the modification time of a release's manifest in nanoseconds; 0 if there is none."""

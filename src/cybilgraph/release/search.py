@@ -30,7 +30,7 @@ from cybilgraph.errors import EngineUnavailable, QueryTimeout
 from cybilgraph.model.dates import active_years, date_bounds
 from cybilgraph.model.fields import FIELDS, FieldKind
 from cybilgraph.model.record import DEFAULT_LEVEL, Basis, EvidenceLevel
-from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, RDF, SKOS
+from cybilgraph.model.vocabulary import CYB, DCTERMS, RDF, SKOS, kind_of_iri, thing_iri
 from cybilgraph.rdf.ntriples import StatementsBySubject, object_texts, term_text
 from cybilgraph.runtime.spill import Spool
 
@@ -63,7 +63,7 @@ _MAX_TEXT_CHARS, _MAX_YEARS, _MAX_SUMMARY_CHARS = 100_000, 60, 400
 #: Number of words, the most frequent, that serve as corrections of misspelt ones, and their minimum length.
 _MAX_TERMS, _MIN_TERM_LETTERS = 300_000, 3
 _MAX_CACHED_NAMES = 50_000
-_ONGOING = f"{BASE}id/status/ongoing"
+_ONGOING = thing_iri("status", "ongoing")
 _PROJECT = f"<{CYB.Project}>"
 _PROSE_TERMS = tuple(row.term for row in FIELDS if row.kind is FieldKind.PROSE)
 _ITEM_TERMS = tuple(row.term for row in FIELDS if row.kind is FieldKind.ITEMS)
@@ -526,7 +526,7 @@ def _index_entry(graph: StatementsBySubject, containers: Mapping[str, list[str]]
     links: set[IndexLink] = set()
     for node in parts(CYB.scope):
         things = object_texts(node, CYB.concept)
-        links |= {IndexLink(_facet_of(thing), thing, basis, True) for thing in things for basis in _bases(node)}
+        links |= {IndexLink(kind_of_iri(thing), thing, basis, True) for thing in things for basis in _bases(node)}
     for node in parts(CYB.participation):
         kinds = ("actor", *map(_local_name, object_texts(node, CYB.role)))
         actors = object_texts(node, CYB.actor)
@@ -537,7 +537,7 @@ def _index_entry(graph: StatementsBySubject, containers: Mapping[str, list[str]]
     for kind, thing, basis, _ in list(links):
         for above in _all_containers(thing, containers):
             # An organisation passes its role on to its parents; a country belongs to regions and groups.
-            facet = kind if _facet_of(above) == _facet_of(thing) else _facet_of(above)
+            facet = kind if kind_of_iri(above) == kind_of_iri(thing) else kind_of_iri(above)
             links.add(IndexLink(facet, above, basis, False))
     texts = [text for term in _PROSE_TERMS for text in object_texts(own, term)]
     for item in parts(*_ITEM_TERMS):
@@ -555,11 +555,6 @@ def _all_containers(thing: str, containers: Mapping[str, list[str]]) -> set[str]
         above.update(new)
         waiting += new
     return above
-
-
-def _facet_of(thing: str) -> str:
-    """Return the facet of a link to a resource that is not an actor."""
-    return thing.removeprefix(f"{BASE}id/").partition("/")[0]
 
 
 def _local_name(iri: str) -> str:
@@ -624,7 +619,7 @@ def _fill(base: sqlite3.Connection, projects: Iterable[IndexEntry], last: int) -
             for link in project.links
             if link.kind in FACETS
         }
-        values = {("basis", f"{BASE}id/basis/{link.basis}") for link in project.links if link.is_direct}
+        values = {("basis", thing_iri("basis", link.basis)) for link in project.links if link.is_direct}
         values |= {("status", project.status)} if project.status else set()
         values |= {("year", str(year)) for year in _years(project, last)}
         own |= {(*value, next(iter(EvidenceLevel))) for value in values}  # whatever the level
@@ -662,7 +657,7 @@ def _fill(base: sqlite3.Connection, projects: Iterable[IndexEntry], last: int) -
         named = {
             link.thing
             for link in project.links
-            if link.is_direct or (link.basis.counts and _facet_of(link.thing) != "group")
+            if link.is_direct or (link.basis.counts and kind_of_iri(link.thing) != "group")
         }
         linked = sorted({name for thing in named for name in names(thing)})
         words = [

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cybilgraph.model.formats import Format
+from cybilgraph.model.vocabulary import own_iri
 from cybilgraph.runtime.compression import decompressed_size
 from cybilgraph.runtime.pool import ForkServerState, Pool, PoolLimits, ProcessExit
 from cybilgraph.runtime.sandbox import Policy, environment
@@ -55,7 +56,8 @@ class EmbeddedEngine(PooledEngine):
         def start(pool_limits: PoolLimits, *arguments: str, services: tuple[str, ...] = ()) -> Pool:
             variables = environment(Policy(endpoints=services))
             worker = "cybilgraph.sparql.query_worker"
-            return Pool(worker, (str(store), *arguments, *services), pool_limits, on_process_end, environment=variables)
+            shared = (own_iri(), str(store), *arguments, *services)
+            return Pool(worker, shared, pool_limits, on_process_end, environment=variables)
 
         opens = "" if in_memory or opens_all_files(store) else "opens"
         shared = (str(graph), checksum) if in_memory else ("", "")

@@ -20,19 +20,15 @@ from SPARQLWrapper import SPARQLWrapper
 
 from cybilgraph.errors import CybilgraphError
 from cybilgraph.model.formats import FORMATS
-from cybilgraph.model.vocabulary import BASE, DCTERMS
+from cybilgraph.model.vocabulary import DCTERMS, own_iri
 from cybilgraph.rdf.serialisation import RDF_FORMATS
 from cybilgraph.runtime.http_client import USER_AGENT, ConnectionFailed, HttpClient, RedirectRefused, Response
 from cybilgraph.sparql import QUERY_DATASET, Dataset
 from cybilgraph.sparql.query_analysis import returns_graph
 from cybilgraph.sparql.store import RESULT_FORMATS, QueryResult
 
-#: The graph that says which release is loaded, and the subject of its statements.
-LOADED_GRAPH = f"{BASE}loaded"
 #: The release is loaded completely; or only its current graph is there, during a replacement.
 HAS_RELEASE, HAS_CURRENT_GRAPH = DCTERMS.hasVersion, DCTERMS.relation
-#: Prefixes of the names of our graphs.
-OWN_GRAPH_PREFIXES = (f"{BASE}graph/", LOADED_GRAPH)
 #: Longer queries (with their graphs) are sent by POST, because some servers truncate long URLs.
 _MAX_GET_CHARS = 2000
 #: Formats that servers must support, with alternatives. Truncation is detectable in these table formats.
@@ -45,15 +41,6 @@ _TIMEOUT_SECONDS = 30.0
 _SUBJECTS_PER_QUERY = 50
 #: Triples that are sorted; the rest of a larger answer follows unsorted.
 _MAX_SORTED_TRIPLES = 100_000
-_LOADED_QUERY = (
-    f"SELECT ?how ?is ?number {{ GRAPH <{LOADED_GRAPH}> {{ <{LOADED_GRAPH}> ?how ?is . "
-    f"?is <{DCTERMS.identifier}> ?number }} }}"
-)
-_COUNT_QUERY = (
-    "SELECT ?g (COUNT(*) AS ?n) { GRAPH ?g { ?s ?p ?o } FILTER("
-    + " || ".join(f'STRSTARTS(STR(?g), "{name}")' for name in OWN_GRAPH_PREFIXES)
-    + ") } GROUP BY ?g"
-)
 
 
 class RequestFailed(Exception):
@@ -66,13 +53,19 @@ class RequestFailed(Exception):
         self.server_message = server_message
 
 
-#: The name of a graph that no server has.
-EMPTY_GRAPH = f"{LOADED_GRAPH}/nothing"
+def loaded_graph() -> str:
+    """Return the name of the graph that says which release is loaded, which is also the subject of its statements."""
+    return own_iri("loaded")
+
+
+def empty_graph() -> str:
+    """Return the name of a graph that no server has."""
+    return f"{loaded_graph()}/nothing"
 
 
 def current_graph(checksum: str) -> str:
     """Return the name of the graph with the current data of a release, by the SHA-256 of its N-Quads."""
-    return f"{LOADED_GRAPH}/{checksum}"
+    return f"{loaded_graph()}/{checksum}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,12 +212,18 @@ class Endpoint:
         return dict(held for _, held in self._loaded_rows())
 
     def _loaded_rows(self) -> list[tuple[str, tuple[str, int]]]:
-        rows = self._rows(_LOADED_QUERY, _TIMEOUT_SECONDS)
+        rows = self._rows(
+            f"SELECT ?how ?is ?number {{ GRAPH <{loaded_graph()}> {{ <{loaded_graph()}> ?how ?is . "
+            f"?is <{DCTERMS.identifier}> ?number }} }}",
+            _TIMEOUT_SECONDS,
+        )
         return [(row["how"], (row["is"].rpartition("/")[2], int(row["number"]))) for row in rows]
 
     def counts(self) -> dict[str, int]:
         """Count the statements in each of our graphs. Raises RequestFailed."""
-        return {row["g"]: int(row["n"]) for row in self._rows(_COUNT_QUERY, 3600)}
+        is_own = " || ".join(f'STRSTARTS(STR(?g), "{start}")' for start in (own_iri("graph/"), loaded_graph()))
+        query = f"SELECT ?g (COUNT(*) AS ?n) {{ GRAPH ?g {{ ?s ?p ?o }} FILTER({is_own}) }} GROUP BY ?g"
+        return {row["g"]: int(row["n"]) for row in self._rows(query, 3600)}
 
     def statements_about(self, subjects: Iterable[str], graph: str) -> dict[str, set[str]]:
         """Return a graph's triples about these subjects, as N-Triples lines by subject. Raises RequestFailed."""
@@ -234,7 +233,7 @@ class Endpoint:
             found |= {subject: set() for subject in batch}
             values = " ".join(f"<{subject}>" for subject in batch)
             query = f"CONSTRUCT {{ ?s ?p ?o }} {{ VALUES ?s {{ {values} }} ?s ?p ?o }}"
-            triples: Any = self.query(query, Dataset((graph,), (EMPTY_GRAPH,)))
+            triples: Any = self.query(query, Dataset((graph,), (empty_graph(),)))
             for triple in triples:
                 found.setdefault(triple.subject.value, set()).add(f"{triple} .")
         return found

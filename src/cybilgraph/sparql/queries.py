@@ -13,7 +13,7 @@ from cybilgraph.errors import QueryError, UnknownQuery
 from cybilgraph.model.gazetteer import MIN_SUGGESTION_SCORE, REFERENCE_FILES, Gazetteer, closest_match, load_gazetteer
 from cybilgraph.model.record import DEFAULT_LEVEL, EvidenceLevel
 from cybilgraph.model.resources import QUERIES
-from cybilgraph.model.vocabulary import PREFIXES, XSD, thing_iri
+from cybilgraph.model.vocabulary import PREFIXES, XSD, thing_iri, with_own_base
 from cybilgraph.rdf.ntriples import iri, is_iri, literal
 from cybilgraph.sparql.lexer import tokens
 
@@ -104,7 +104,7 @@ def load_query(name: str, folder: Path = QUERIES) -> Query:
         did = f"Did you mean {meant}? " if meant else ""
         have = "\n  ".join(known)
         raise UnknownQuery(f"There is no query {name[:_MAX_FUZZY_NAME_CHARS]!r}", f"{did}Available queries:\n  {have}")
-    return parse_named_query(name, path.read_text(encoding="utf-8"))
+    return _read(path)
 
 
 def find_query(query: str) -> Query:
@@ -130,9 +130,11 @@ def _is_file(text: str) -> bool:
 
 def example_queries(folder: Path = QUERIES) -> list[Query]:
     """Return all example queries, sorted by name."""
-    return [
-        parse_named_query(path.stem, path.read_text(encoding="utf-8")) for path in sorted(folder.glob("example-*.rq"))
-    ]
+    return [_read(path) for path in sorted(folder.glob("example-*.rq"))]
+
+
+def _read(path: Path) -> Query:
+    return parse_named_query(path.stem, with_own_base(path.read_text(encoding="utf-8")))
 
 
 def parse_named_query(name: str, text: str) -> Query:

@@ -1,9 +1,10 @@
 """The worker process of the embedded engine: evaluates one query at a time over a release.
 
-Run as ``python -m cybilgraph.sparql.query_worker STORE GRAPH SHA256 MEMORY_BYTES ANSWER_BYTES OPENS [ENDPOINT …]``.
-With a GRAPH (N-Quads with this checksum) all workers share one store in memory; without one, each opens the STORE on
-disk. With OPENS (``opens`` or empty) they may open files of the STORE later, and call the ENDPOINTs. The parent kills
-a worker at the deadline, which is the only way to stop a query of this engine.
+Run as ``python -m cybilgraph.sparql.query_worker BASE STORE GRAPH SHA256 MEMORY_BYTES ANSWER_BYTES OPENS
+[ENDPOINT …]``. BASE is the base of the site. With a GRAPH (N-Quads with this checksum) all workers share one store in
+memory; without one, each opens the STORE on disk. With OPENS (``opens`` or empty) they may open files of the STORE
+later, and call the ENDPOINTs. The parent kills a worker at the deadline, which is the only way to stop a query of this
+engine.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ import pyoxigraph as ox
 from cybilgraph.errors import AnswerTooLarge, FileDamaged, FormatMismatch, QueryError, QuerySyntaxError
 from cybilgraph.model.formats import BY_NAME, FORMATS, Format
 from cybilgraph.model.gazetteer import load_gazetteer
-from cybilgraph.model.vocabulary import PREFIXES, RDF
+from cybilgraph.model.vocabulary import PREFIXES, RDF, use_base
 from cybilgraph.rdf.serialisation import RDF_FORMATS
 from cybilgraph.runtime.sandbox import Policy
 from cybilgraph.runtime.worker import BAD_DATA, Handler, SendPart, run_fork_server
@@ -262,8 +263,11 @@ def with_query(request: dict[str, Any], content: bytes) -> dict[str, Any]:
     return request | {"query": content.decode(errors="surrogatepass")}
 
 
-def main(folder: str, graph: str, checksum: str, memory: str, limit: str, opens: str, *endpoints: str) -> None:
+def main(
+    base: str, folder: str, graph: str, checksum: str, memory: str, limit: str, opens: str, *endpoints: str
+) -> None:
     """Load the shared data and fork workers. Exits with BAD_DATA if the file is damaged."""
+    use_base(base)
     try:
         shared = load_into_memory(graph, checksum) if graph else None
     except FileDamaged:

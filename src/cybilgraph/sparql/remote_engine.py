@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from cybilgraph.model.vocabulary import own_iri
 from cybilgraph.runtime.pool import Pool, ProcessExit
 from cybilgraph.runtime.sandbox import Policy, environment
 from cybilgraph.sparql.endpoint_client import Credentials
@@ -35,7 +36,7 @@ class RemoteEngine(PooledEngine):
         Credentials.of(credentials)  # report a missing file here, not in each worker
         limits = limits or QueryLimits()
         # Pass file names, not secrets: any user of the machine can read the arguments of a process.
-        where = (url, credentials, str(store or ""), checksum)
+        where = (own_iri(), url, credentials, str(store or ""), checksum)
         arguments = (*where, str(limits.memory), str(limits.answer))
         variables = environment(Policy(endpoints=(url,)))
         pool = Pool(

@@ -19,11 +19,11 @@ import pyoxigraph as ox
 
 from cybilgraph.errors import EndpointFailed, EngineUnavailable, QueryError, QueryRefused, QuerySyntaxError
 from cybilgraph.model.gazetteer import load_gazetteer
-from cybilgraph.model.vocabulary import PREFIXES
+from cybilgraph.model.vocabulary import PREFIXES, use_base
 from cybilgraph.runtime.sandbox import Policy
 from cybilgraph.runtime.worker import Handler, SendPart, run_fork_server
 from cybilgraph.sparql import QUERY_DATASET, Dataset, lexer, query_analysis
-from cybilgraph.sparql.endpoint_client import EMPTY_GRAPH, Credentials, Endpoint, RequestFailed, current_graph
+from cybilgraph.sparql.endpoint_client import Credentials, Endpoint, RequestFailed, current_graph, empty_graph
 from cybilgraph.sparql.hints.facts import Facts
 from cybilgraph.sparql.query_worker import check_syntax, columns, evaluate, failed, with_query
 from cybilgraph.sparql.store import QueryResult
@@ -93,7 +93,7 @@ class RemoteQuery:
             check_syntax(query)
             query = query_analysis.with_columns(query, columns)
             graphs = self._dataset(query, graphs)
-            self._of_all = graphs != Dataset((current_graph(self.checksum),), (EMPTY_GRAPH,))
+            self._of_all = graphs != Dataset((current_graph(self.checksum),), (empty_graph(),))
         # SPARQLWrapper mistakes words in comments ("add up") for the query form.
         query = with_prefixes(lexer.without_comments(query))
         self._sent = True
@@ -108,7 +108,7 @@ class RemoteQuery:
             if "FROM" in words:
                 return QUERY_DATASET
             graphs = Dataset((current_graph(self.checksum),), self.named if "GRAPH" in words else ())
-        return Dataset(graphs.default or (EMPTY_GRAPH,), graphs.named or (EMPTY_GRAPH,))
+        return Dataset(graphs.default or (empty_graph(),), graphs.named or (empty_graph(),))
 
 
 def with_prefixes(query: str) -> str:
@@ -120,8 +120,9 @@ def with_prefixes(query: str) -> str:
     return " ".join([*(f"PREFIX {name}: <{PREFIXES[name]}>" for name in missing), query])
 
 
-def main(url: str, credentials: str, folder: str, checksum: str, memory: str, limit: str) -> None:
+def main(base: str, url: str, credentials: str, folder: str, checksum: str, memory: str, limit: str) -> None:
     """Load the shared data and fork workers."""
+    use_base(base)
     endpoint = Endpoint(url, Credentials.of(credentials))
     load_gazetteer()
 

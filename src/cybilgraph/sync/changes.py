@@ -33,7 +33,7 @@ from typing import BinaryIO
 from urllib.parse import unquote
 
 from cybilgraph.errors import ReleaseError, ReleaseGone
-from cybilgraph.model.vocabulary import BASE
+from cybilgraph.model.vocabulary import own_iri
 from cybilgraph.release import Release, Releases
 from cybilgraph.release.graph_file import GRAPH, read_graph
 from cybilgraph.runtime.files import TemporaryFolder, atomic_write
@@ -227,7 +227,7 @@ def as_json(log: ChangeLog, last_changed: dict[str, Release]) -> Iterator[str]:
     for number, change in enumerate(log.records()):
         row = {
             "record": change.iri,
-            "project": f"{BASE}id/project/{change.key}",
+            "project": own_iri(f"id/project/{change.key}"),
             **asdict(change, dict_factory=_without_no_decisions),
             "modified": change_date(change, log, last_changed),
             "words": change.describe(),

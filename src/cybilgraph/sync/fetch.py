@@ -15,6 +15,8 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from cybilgraph.errors import AnswerLost, FetchError
+from cybilgraph.model.site_profile import is_base
+from cybilgraph.model.vocabulary import use_base
 from cybilgraph.readers.web_archives import is_page_type
 from cybilgraph.runtime.http_client import (
     MAX_REDIRECTS,
@@ -104,6 +106,14 @@ class Site:
         self._before_request = before_request
         self._user_agent = user_agent(contact)
         self._client = HttpClient(self.url, timeout, self.limits.grace, allowed_hosts, follows=follows)
+
+    def use_base(self) -> None:
+        """Have this process use the base of the site. Raises FetchError, and BaseMismatch as in ``vocabulary``."""
+        try:
+            base = json.loads(self.get("/latest/manifest.json").body).get("site", {}).get("base", "")
+        except (ValueError, AttributeError):  # an earlier version, or no site of ours
+            base = ""
+        use_base(base if is_base(base) else "")
 
     def __enter__(self) -> Site:
         return self

@@ -31,12 +31,12 @@ from cybilgraph.runtime.http_client import RETRY_STATUSES, ConnectionFailed, Htt
 from cybilgraph.sparql.endpoint_client import (
     HAS_CURRENT_GRAPH,
     HAS_RELEASE,
-    LOADED_GRAPH,
     REDIRECTED,
     Credentials,
     Endpoint,
     RequestFailed,
     current_graph,
+    loaded_graph,
     redirect_refused,
 )
 from cybilgraph.sparql.store import statements_about
@@ -88,7 +88,7 @@ def find_difference(endpoint: Endpoint, release: Release) -> str:
     try:
         other_releases = {current_graph(other) for other in endpoint.loaded_graphs()} - {current_graph(checksum)}
         counts = endpoint.counts()
-        have = sum(count for graph, count in counts.items() if graph not in {*other_releases, LOADED_GRAPH})
+        have = sum(count for graph, count in counts.items() if graph not in {*other_releases, loaded_graph()})
         if have != (quads := release.manifest["counts"]["quads"]):
             return f"it has {have:,} statements, but the release has {quads:,}"
         with release.identities() as rows:
@@ -125,31 +125,33 @@ def load(
     try:
         have = endpoint.counts()
         ours = {graph: have.get(graph, 0) for graph in wanted}
-        found = endpoint.loaded_release() == (checksum, release.number) and have.keys() - {LOADED_GRAPH} == ours.keys()
+        found = (
+            endpoint.loaded_release() == (checksum, release.number) and have.keys() - {loaded_graph()} == ours.keys()
+        )
         if found and ours == wanted and not resend:
             return LoadResult(release.number, wanted[name], len(wanted) - 1, 0)
         loaded = ((current_graph(other), number) for other, number in endpoint.loaded_graphs().items())
         before = {graph: number for graph, number in loaded if graph in have and graph != name}
         previous_status = b"".join(_status(HAS_CURRENT_GRAPH, graph, number) for graph, number in before.items())
         if resend or ours[name] > wanted[name]:
-            target.put(LOADED_GRAPH, previous_status)
+            target.put(loaded_graph(), previous_status)
             target.delete(name)
             ours[name] = 0
         sent = _send_current(path, name, ours[name], target, lambda done: on_progress(done, wanted.total()))
-        target.put(LOADED_GRAPH, previous_status)
+        target.put(loaded_graph(), previous_status)
         sent += _send_captures(path, target)
-        for graph in have.keys() - wanted.keys() - before.keys() - {LOADED_GRAPH}:
+        for graph in have.keys() - wanted.keys() - before.keys() - {loaded_graph()}:
             target.delete(graph)
         _compare(wanted, endpoint, before.keys())
         status = _status(HAS_RELEASE, name, release.number)
-        target.put(LOADED_GRAPH, status + previous_status)
+        target.put(loaded_graph(), status + previous_status)
         if endpoint.loaded_release() != (checksum, release.number):
             raise LoadError(
                 f"{endpoint.url} does not return what was sent to {store}", "Check that both use the same database."
             )
         if before:
             wait(_SWITCH_SECONDS)
-            target.put(LOADED_GRAPH, status)
+            target.put(loaded_graph(), status)
         for graph in before:
             target.delete(graph)
     except RequestFailed as error:
@@ -200,7 +202,7 @@ def _send_captures(path: Path, target: GraphStore) -> int:
 
 def _compare(wanted: Counter[str], endpoint: Endpoint, excluded: Collection[str]) -> None:
     """Raise LoadError if the number of statements of a graph is wrong, not counting those ``excluded``."""
-    have = {graph: count for graph, count in endpoint.counts().items() if graph not in {*excluded, LOADED_GRAPH}}
+    have = {graph: count for graph, count in endpoint.counts().items() if graph not in {*excluded, loaded_graph()}}
     wrong = sorted(graph for graph in wanted.keys() | have.keys() if wanted[graph] != have.get(graph, 0))
     if wrong:
         examples = "; ".join(f"{graph}: {have.get(graph, 0):,}, not {wanted[graph]:,}" for graph in wrong[:3])
@@ -213,7 +215,7 @@ def _compare(wanted: Counter[str], endpoint: Endpoint, excluded: Collection[str]
 def _status(predicate: str, name: str, number: int) -> bytes:
     """Return the status statements of a release: HAS_RELEASE, or HAS_CURRENT_GRAPH if only that graph is loaded."""
     return (
-        f"{iri(LOADED_GRAPH)} {iri(predicate)} {iri(name)} .\n"
+        f"{iri(loaded_graph())} {iri(predicate)} {iri(name)} .\n"
         f"{iri(name)} {iri(DCTERMS.identifier)} {literal(str(number))} .\n"
     ).encode()
 

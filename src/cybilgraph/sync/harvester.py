@@ -88,6 +88,8 @@ def harvest(site: Site, into: Path, formats: Sequence[str] = ()) -> Harvest:
     with _locked(into):
         previous = _read_state(into, site.url)
         done = _update(site, into, previous) if previous else _download_full(site, into)
+        if formats:
+            site.use_base()  # tells which graphs have earlier captures
         for name in formats:
             _write(into, BY_NAME[name], overwrite=done.how != "unchanged")
         return done

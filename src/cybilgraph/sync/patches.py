@@ -18,14 +18,13 @@ from pathlib import Path
 from typing import IO
 
 from cybilgraph.errors import PatchError
-from cybilgraph.model.vocabulary import BASE
+from cybilgraph.model.vocabulary import own_iri
 from cybilgraph.runtime.compression import open_decompressed
 
 ADDED, REMOVED = b"A", b"D"
 #: Bytes of lines sorted in memory; larger files are sorted in parts on disk.
 _SORT_BYTES = 100_000_000
 _HEADER = re.compile(r"H ([a-z0-9]+) (?:<([^<>]*)>|\"([^\"]*)\") \.\n")
-_RELEASE = f"{BASE}release/"
 END = b"TC .\n"
 _USE_FULL_DUMP = "Download the full dump instead."
 
@@ -104,9 +103,8 @@ class Header:
 
     def __bytes__(self) -> bytes:
         """Return the rows before the first quad."""
-        return (
-            f'H id <{_RELEASE}{self.until}> .\nH prev <{_RELEASE}{self.since}> .\nH sha256 "{self.sha256}" .\nTX .\n'
-        ).encode()
+        until, since = (own_iri(f"release/{number}") for number in (self.until, self.since))
+        return f'H id <{until}> .\nH prev <{since}> .\nH sha256 "{self.sha256}" .\nTX .\n'.encode()
 
 
 def read_patch(rows: Iterable[bytes]) -> tuple[Header, Iterator[tuple[bytes, bytes]]]:
@@ -121,7 +119,7 @@ def read_patch(rows: Iterable[bytes]) -> tuple[Header, Iterator[tuple[bytes, byt
             raise _malformed(row)
         fields[found[1]] = found[2] or found[3] or ""
     try:
-        since, until = (int(fields[name].removeprefix(_RELEASE)) for name in ("prev", "id"))
+        since, until = (int(fields[name].rpartition("/release/")[2]) for name in ("prev", "id"))
         header = Header(since, until, fields["sha256"])
     except (KeyError, ValueError) as error:
         raise PatchError("The patch does not name its releases and checksum", _USE_FULL_DUMP) from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,17 +9,31 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from cybilgraph.model.fields import BY_NAME, FIELDS, Field, FieldKind
-from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, PROV, RDF, SCHEMA, SKOS, VCARD, shorten
+from cybilgraph.model.vocabulary import (
+    BASE,
+    CYB,
+    DCTERMS,
+    PROV,
+    RDF,
+    SCHEMA,
+    SKOS,
+    VCARD,
+    own_byte_pattern,
+    own_iri,
+    own_pattern,
+    shorten,
+    thing_iri,
+)
 from cybilgraph.rdf.description import field_of
 from cybilgraph.rdf.ntriples import term_text
 from cybilgraph.rdf.serialisation import is_in_earlier_graph
 from cybilgraph.release.graph_file import read_graph
 from cybilgraph.sync.patches import ADDED
 
-_KEY = re.compile(rf"<{re.escape(BASE)}(?:id/project|record)/([^/>]+)([/>])".encode())
-_SOURCE = re.compile(rf"<{re.escape(BASE)}record/[^/>]+/source".encode())
-_RECORD = re.compile(rf"<{re.escape(BASE)}record/[^/>]+>")
-_DECISION = re.compile(rf"<{re.escape(BASE)}record/[^/>]+/decision/[^/>]+/[^/>]+(?=>)")
+_KEY = "<OWN(?:id/project|record)/([^/>]+)([/>])"
+_SOURCE = "<OWNrecord/[^/>]+/source"
+_RECORD = "<OWNrecord/[^/>]+>"
+_DECISION = "<OWNrecord/[^/>]+/decision/[^/>]+/[^/>]+(?=>)"
 #: Properties about how a record was read rather than about its content.
 _PROVENANCE_PROPERTIES = {
     f"<{term}>".encode()
@@ -84,7 +97,7 @@ class Change:
     @property
     def iri(self) -> str:
         """The IRI of the record."""
-        return f"{BASE}record/{self.key}"
+        return own_iri(f"record/{self.key}")
 
     def describe(self) -> str:
         """Return a readable description."""
@@ -99,8 +112,8 @@ def _brief(value: str, limit: int = 80) -> str:
 
 def record_key(line: bytes) -> bytes:
     """Return the key, as in its IRI, of the record that a quad changes, or b"" if it does not change a record."""
-    found = _KEY.match(line)
-    if not found or _SOURCE.match(line) or is_in_earlier_graph(line):
+    found = own_byte_pattern(_KEY).match(line)
+    if not found or own_byte_pattern(_SOURCE).match(line) or is_in_earlier_graph(line):
         return b""
     predicate = line.split(b" ", 2)[1]
     if predicate in _PROVENANCE_PROPERTIES or (
@@ -112,7 +125,7 @@ def record_key(line: bytes) -> bytes:
 
 def is_of_record(line: bytes) -> bool:
     """Return whether a quad is about a project, its parts or its record."""
-    return _KEY.match(line) is not None
+    return own_byte_pattern(_KEY).match(line) is not None
 
 
 def _lines_with(mark: bytes, chunk: bytes) -> Iterator[bytes]:
@@ -128,11 +141,12 @@ class ChangedNames:
     """The names of the resources in changed quads, and the titles of the records."""
 
     def __init__(self, graphs: list[Path], rows: Path, keys: set[bytes]) -> None:
-        base = f"<{BASE}id/".encode()
-        wanted = {base + b"project/" + key + b">" for key in keys}
+        project = f"<{thing_iri('project', '')}".encode()
+        things = tuple(f"<{base}id/".encode() for base in (own_iri(), BASE))
+        wanted = {project + key + b">" for key in keys}
         with rows.open("rb") as file:
             targets = (row.rstrip(b" .\n").rpartition(b" ")[2] for row in file)
-            wanted |= {target for target in targets if target.startswith(base)}
+            wanted |= {target for target in targets if target.startswith(things)}
         #: By IRI, whether the name is English, and the name.
         self._names: dict[str, tuple[bool, str]] = {}
         for graph in graphs if wanted else ():
@@ -154,7 +168,7 @@ class ChangedNames:
 
 def summarise_change(key: str, rows: list[list[bytes]], names: ChangedNames) -> Change | None:
     """Return the change of a record from its rows of ADDED or REMOVED and line; None if its content is unchanged."""
-    project = f"{BASE}id/project/{key}"
+    project = own_iri(f"id/project/{key}")
     own, replaced_by, kinds = [], "", set()
     for kind, line in rows:
         if line.split(b" ", 2)[1] != _IS_REPLACED:
@@ -199,7 +213,7 @@ def _new_decisions(rows: list[tuple[bytes, str]], names: ChangedNames) -> dict[s
     """Return the verdict and value of each decision that was added, by field."""
     described: dict[str, dict[str, str]] = defaultdict(dict)
     for kind, line in rows:
-        if kind == ADDED and (subject := _DECISION.match(line)):
+        if kind == ADDED and (subject := own_pattern(_DECISION).match(line)):
             _, predicate, term = line.removesuffix(" .\n").split(" ", 2)
             described[subject[0]][predicate] = names.of(term[1:-1]) if term.startswith("<") else term_text(term)
     found: dict[str, list[tuple[str, str]]] = defaultdict(list)
@@ -220,7 +234,7 @@ def _field(line: str, project: str) -> str:
         return field_of(line, project)
     if predicate == f"<{CYB.leftBlank}>":
         return "left blank"
-    row = _BY_TERM.get(predicate) if _RECORD.fullmatch(subject) else None
+    row = _BY_TERM.get(predicate) if own_pattern(_RECORD).fullmatch(subject) else None
     return row.name if row and row.kind is FieldKind.RECORD else ""
 
 

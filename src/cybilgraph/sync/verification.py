@@ -22,7 +22,7 @@ from urllib.parse import quote, urlencode
 
 from cybilgraph.errors import FetchError, PatchError, QueryError
 from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS, Format, FormatKind
-from cybilgraph.model.vocabulary import BASE, CYB, DCAT, SPDX, VOID, shorten
+from cybilgraph.model.vocabulary import CYB, DCAT, SPDX, VOID, path_of, shorten
 from cybilgraph.rdf.dumps import FULL_DUMPS, MAY_REACH, NAME, STATED_DUMP
 from cybilgraph.rdf.dumps.stated import stated_statements
 from cybilgraph.rdf.ntriples import group_by_subject, term_text
@@ -133,6 +133,7 @@ class SiteChecks:
         self._quick = quick
         reply = site.get(_RELEASE_QUERY)
         number = reply.headers.get("Cybilgraph-Release", "")
+        site.use_base()
         if reply.is_page:
             raise got_web_page(f"{site.url}/sparql")
         if not number.isdigit():
@@ -318,7 +319,7 @@ class SiteChecks:
         sample = [f"<{row['thing']}>" for kind in _CLASSES for row in self.rows(_SAMPLE % kind)]
         _require(sample, "the endpoint has no resources")
         for subject, expected in self._about(sample).items():
-            path = f"/{subject[1:-1].removeprefix(BASE)}"
+            path = f"/{path_of(subject[1:-1])}"
             own = by_subject(self.statements(path)).get(subject, set())
             _require(
                 own == expected,
@@ -329,7 +330,7 @@ class SiteChecks:
 
     def _negotiation(self) -> str:
         [row, *_] = self.rows(_SAMPLE % CYB.Project)
-        path = f"/{row['thing'].removeprefix(BASE)}"
+        path = f"/{path_of(row['thing'])}"
         for suffix, kind in _SYNTAXES.items():
             by_suffix = self.ok(f"{path}.{suffix}")
             by_header = self.ok(path, {"Accept": f"{kind}, text/html;q=0.5"})

@@ -18,7 +18,7 @@ from cybilgraph.errors import ShapesError, SourceError
 from cybilgraph.model.findings import Finding, ShaclResult
 from cybilgraph.model.gazetteer import MIN_SUGGESTION_SCORE, closest_match
 from cybilgraph.model.rules import LANGUAGES, PLACEHOLDER, finding, translate
-from cybilgraph.model.vocabulary import BASE, CYB, SH, shorten
+from cybilgraph.model.vocabulary import CYB, SH, own_iri, shorten
 from cybilgraph.rdf.ntriples import term_text
 from cybilgraph.readers import Input
 from cybilgraph.readers.rdf.document import Document
@@ -154,7 +154,7 @@ class _File:
         self.document = Document(source)
         self._prefix = prefix
         # Relative IRIs are resolved against the file's own URI (RFC 3986, section 5.1.3).
-        self._base = source.path.absolute().as_uri() if source.path else BASE
+        self._base = source.path.absolute().as_uri() if source.path else own_iri()
 
     def lines(self) -> Iterator[str]:
         """Yield the statements as N-Triples."""

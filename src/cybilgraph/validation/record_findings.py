@@ -19,7 +19,7 @@ from cybilgraph.model.findings import Finding, Report, ShaclResult
 from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.record import Record, Source, Text
 from cybilgraph.model.rules import catalogue, finding, translate
-from cybilgraph.model.vocabulary import BASE, RDF, RULES, thing_iri
+from cybilgraph.model.vocabulary import RDF, RULES, own_pattern, thing_iri
 from cybilgraph.model.vocabulary import record as record_iri
 from cybilgraph.rdf.description import (
     describe,
@@ -321,9 +321,6 @@ _GROUP_RECORDS = 500
 #: so that the work stays linear.
 _MAX_SHARED_RECORDS = 50
 
-#: A quick test, which most lines of a record fail.
-_OWN_SUBJECT_PREFIXES = (f"<{BASE}id/project/", f"<{BASE}id/actor/")
-
 # ``names`` contains hashes of connecting values: a text of ``subject``, its own IRI, or an IRI it is ``linked`` to (1).
 # The IRI of an actor connects those that give it different names, which are its subjects (-1).
 # Values of the reference data have the number -1.
@@ -473,7 +470,8 @@ def comparison_lines(lines: Iterable[str]) -> list[str]:
 
 def _matches(lines: Iterable[str]) -> Iterator[re.Match[str]]:
     statement = _comparison_pattern()
-    return (match for line in lines if line.startswith(_OWN_SUBJECT_PREFIXES) and (match := statement.match(line)))
+    own_subjects = (f"<{thing_iri('project', '')}", f"<{thing_iri('actor', '')}")  # a quick test, which most lines fail
+    return (match for line in lines if line.startswith(own_subjects) and (match := statement.match(line)))
 
 
 @cache
@@ -486,7 +484,7 @@ def _comparison_pattern() -> re.Pattern[str]:
     """Return the pattern of the statements about projects and actors that rules across records read."""
     read = {RDF.type, *_joined_properties(), *(iri for rule in catalogue().values() for iri in rule.reads)}
     predicates = "|".join(map(re.escape, sorted(read)))
-    return re.compile(
-        rf"^<(?P<iri>{re.escape(BASE)}id/(?P<kind>project|actor)/[^/>]+)> <(?P<predicate>{predicates})> "
+    return own_pattern(
+        rf"^<(?P<iri>OWNid/(?P<kind>project|actor)/[^/>]+)> <(?P<predicate>{predicates})> "
         r'(?:"(?P<text>.*)"[^"\n]*|<(?P<other>[^>]*)>) \.$',
     )

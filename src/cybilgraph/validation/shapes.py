@@ -13,7 +13,7 @@ import pyoxigraph as ox
 
 from cybilgraph.errors import QueryError, ShapesError
 from cybilgraph.model.resources import shape_files
-from cybilgraph.model.vocabulary import OWL, RDF, SH
+from cybilgraph.model.vocabulary import OWL, RDF, SH, with_own_base
 from cybilgraph.rdf.ntriples import is_iri
 from cybilgraph.sparql.guard import guard
 from cybilgraph.sparql.lexer import Token, tokens
@@ -66,7 +66,7 @@ def all_shapes_text(publisher: bool = True) -> str:
 
 
 def _text(files: Iterable[Path]) -> str:
-    return "\n".join(path.read_text(encoding="utf-8") for path in files)
+    return with_own_base("\n".join(path.read_text(encoding="utf-8") for path in files))
 
 
 @lru_cache(maxsize=4)

@@ -11,7 +11,7 @@ from pathlib import Path
 from flask import Flask, Response, g, request, url_for
 
 from cybilgraph.model.site_profile import read_profile
-from cybilgraph.model.vocabulary import shorten
+from cybilgraph.model.vocabulary import own_iri, shorten
 from cybilgraph.runtime.scheduler import Scheduler
 from cybilgraph.sync.changes import ChangeLogCache
 from cybilgraph.web.api import openapi, problems, protocol
@@ -87,7 +87,12 @@ def create_app(live: LiveReleases, checker: Checker, settings: Settings, access_
     app.url_map.merge_slashes = False  # it would redirect to the host that the client names
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters["shorten"] = shorten_title
-    app.jinja_env.globals |= {"path": page_path, "short": shorten, "carried_evidence": carried_evidence}
+    app.jinja_env.globals |= {
+        "path": page_path,
+        "short": shorten,
+        "own_iri": own_iri,
+        "carried_evidence": carried_evidence,
+    }
     app.extensions["cybilgraph"] = {
         "live": live,
         "comparing": Scheduler(1),

@@ -12,7 +12,6 @@ from cybilgraph.model.site_profile import DEFAULT_PROFILE, SiteProfile
 from cybilgraph.model.vocabulary import BASE, CYB, DCAT, DCTERMS, OWL, RDF, VOID
 from cybilgraph.rdf.dumps import MAY_REACH, STATED_DUMP
 from cybilgraph.rdf.dumps.metadata import (
-    DATASET,
     MAY_REACH_ABOUT,
     GraphStatistics,
     ReleaseFile,
@@ -26,6 +25,7 @@ from cybilgraph.rdf.dumps.metadata import (
 )
 from cybilgraph.rdf.serialisation import turtle_to_ntriples
 
+DATASET = f"{BASE}dataset"
 PROJECT, ACTOR = f"{BASE}id/project/G0001", f"{BASE}id/actor/eu"
 GRAPH = {
     PROJECT: {

@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 from openapi_spec_validator import validate
 
-from cybilgraph.web.api.openapi import OPERATIONS, Operation
+from cybilgraph.web.api.openapi import Operation, operations
 from cybilgraph.web.pages.check_form import OUTPUT_TYPES
 from tests.support.http_client import Response, http
 
@@ -50,7 +50,7 @@ def call(portal: str, row: Operation, media_type: str = "", accept: str = "*/*")
     return http(f"{portal}{path}{query}", row.method.upper(), body, **headers)
 
 
-CALLS = [(row, media_type) for row in OPERATIONS for media_type in (row.examples or [""])]
+CALLS = [(row, media_type) for row in operations() for media_type in (row.examples or [""])]
 
 
 @pytest.mark.parametrize(("row", "media_type"), CALLS, ids=lambda value: getattr(value, "path", value) or "-")

@@ -21,6 +21,8 @@ from cybilgraph.model.vocabulary import (
     SCHEMA,
     SKOS,
     XSD,
+    own_pattern,
+    published_iri,
     scheme_iri,
     thing_iri,
 )
@@ -42,7 +44,7 @@ _SCHEMES = {
     "funding-kind": "Kinds of sums of money",
 }
 #: The IRIs that reference data may have, in N-Triples.
-_IRIS = re.compile(rf"<({re.escape(BASE)}(?:id/|iati)[^<>\s]*)>")
+_IRIS = rf"<((?:OWN|{re.escape(BASE)})(?:id/|iati)[^<>\s]*)>"
 #: The namespace of the datatypes of IATI codes.
 IATI = f"{BASE}iati"
 #: The code lists of IATI 2.03 with our codes, as datatypes of notations.
@@ -95,6 +97,8 @@ def describe_reference(reference: Gazetteer) -> list[str]:
             triples.link(iri, SKOS.inScheme, scheme_iri(entry.kind))
         if writer := _WRITERS.get(entry.kind):
             writer(triples, iri, entry)
+        if (other := published_iri(entry.kind, entry.key)) and (entry.kind, entry.key) in reference.published:
+            triples.link(iri, OWL.sameAs if entry.kind == "actor" else SKOS.exactMatch, other)
     return sorted({*triples.lines(), *describe_code_lists()})
 
 
@@ -102,7 +106,7 @@ def describe_used_reference(reference: Gazetteer, lines: Iterable[str]) -> list[
     """Return the triples of the entries that these lines of N-Triples name, and of what those entries name in turn."""
     described = _reference_by_subject(reference)
     used: dict[str, None] = {}
-    named = {iri for line in lines for iri in _IRIS.findall(line)}
+    named = {iri for line in lines for iri in own_pattern(_IRIS).findall(line)}
     while named := named & described.keys() - used.keys():
         used |= dict.fromkeys(sorted(named))
         named = {iri for subject in named for iri in described[subject][1]}
@@ -114,7 +118,7 @@ def _reference_by_subject(reference: Gazetteer) -> dict[str, tuple[list[str], se
     """Return the triples of each subject, and the IRIs in them."""
     described: dict[str, tuple[list[str], set[str]]] = defaultdict(lambda: ([], set()))
     for line in describe_reference(reference):
-        subject, *others = _IRIS.findall(line)
+        subject, *others = own_pattern(_IRIS).findall(line)
         lines, iris = described[subject]
         lines.append(line)
         iris.update(others)
@@ -136,7 +140,7 @@ def describe_code_lists() -> list[str]:
 
 def describe_day(day: str) -> str:
     """Return the triple that gives rules the current date (cyb:asOf)."""
-    return f'<{BASE}id/check> <{CYB.asOf}> "{day}"^^<{XSD.date}> .'
+    return f'<{scheme_iri("check")}> <{CYB.asOf}> "{day}"^^<{XSD.date}> .'
 
 
 def _country(triples: TripleWriter, iri: str, entry: GazetteerEntry) -> None:

@@ -1,6 +1,6 @@
 """Describe the content and locations of a release: VoID (W3C note, 2011) and DCAT 3 according to DCAT-AP.
 
-All IRIs are below our base. So are locations (``_LOCATIONS``) until a server replaces the base by its own
+All IRIs are below the base of the site. So are locations (``_LOCATIONS``) until a server replaces the base by its own
 address. There are no blank nodes.
 """
 
@@ -17,7 +17,6 @@ from cybilgraph.model.dates import date_bounds
 from cybilgraph.model.formats import BY_NAME, FORMATS, GRAPH_FORMATS, TABLE_FORMATS, Format, FormatKind, media_type_of
 from cybilgraph.model.site_profile import DEFAULT_PROFILE, SiteProfile
 from cybilgraph.model.vocabulary import (
-    BASE,
     CYB,
     DCAT,
     DCTERMS,
@@ -30,13 +29,15 @@ from cybilgraph.model.vocabulary import (
     SKOS,
     VOID,
     XSD,
+    kind_of_iri,
+    own_iri,
+    path_of,
     shorten,
 )
 from cybilgraph.rdf.dumps import MAY_REACH, NAME, STATED_DUMP
 from cybilgraph.rdf.ntriples import StatementsBySubject, iri, literal, term_text
 from cybilgraph.rdf.serialisation import serialise, turtle_to_ntriples
 
-DATASET = f"{BASE}dataset"
 #: Properties whose values are locations rather than names.
 _LOCATIONS = tuple(
     iri(term)
@@ -114,8 +115,8 @@ def count_statements(graph: StatementsBySubject) -> GraphStatistics:
                 found.last_day = max(found.last_day, *(date_bounds(date)[1] for date in texts))
             elif predicate in _PLACES:
                 found.places.update(texts)
-            elif subject.startswith(f"{BASE}id/"):
-                others = (term[1:-1] for term in terms if term.startswith("<") and not term.startswith(f"<{BASE}"))
+            elif kind_of_iri(subject):
+                others = (term[1:-1] for term in terms if term.startswith("<") and not path_of(term[1:-1]))
                 found.links.update((predicate, origin_of(address)) for address in others)
     found.triples = found.properties.total()
     return found
@@ -162,7 +163,7 @@ def with_profile(lines: Iterable[str], profile: SiteProfile, built: SiteProfile 
     lines = list(lines)
     if profile == built:
         return lines
-    is_catalogue = any(line.startswith(f"<{BASE}catalog> ") for line in lines)
+    is_catalogue = any(line.startswith(f"<{own_iri('catalog')}> ") for line in lines)
     replaced = set(_describe_profile(built, is_catalogue) if built else ())
     if built and built.licence:
         replaced |= {line for line in with_licence(lines, built.licence) if iri(built.licence) in line}
@@ -172,10 +173,11 @@ def with_profile(lines: Iterable[str], profile: SiteProfile, built: SiteProfile 
 
 def with_locations(lines: Iterable[str], address: str) -> Iterator[str]:
     """Yield the lines of a description with all locations below this server root."""
+    base = f"<{own_iri()}"
     for line in lines:
         subject, predicate, rest = line.split(" ", 2)
-        if predicate in _LOCATIONS and rest.startswith(f"<{BASE}"):
-            line = f"{subject} {predicate} <{address}{rest.removeprefix(f'<{BASE}')}"
+        if predicate in _LOCATIONS and rest.startswith(base):
+            line = f"{subject} {predicate} <{address}{rest.removeprefix(base)}"
         yield line
 
 
@@ -204,9 +206,9 @@ def describe_paging(address: str) -> Iterator[str]:
 
 
 def _statements(turtle: str) -> list[str]:
-    """Return the statements of Turtle with our prefixes and with IRIs relative to our base."""
+    """Return the statements of Turtle with our prefixes and with IRIs relative to the base of the site."""
     prefixes = "".join(f"@prefix {prefix}: <{namespace}> .\n" for prefix, namespace in PREFIXES.items())
-    return sorted(set(turtle_to_ntriples(f"@base <{BASE}> .\n{prefixes}{turtle}".encode())))
+    return sorted(set(turtle_to_ntriples(f"@base <{own_iri()}> .\n{prefixes}{turtle}".encode())))
 
 
 def _each(predicate: str, values: Iterable[str]) -> str:
@@ -262,7 +264,7 @@ def _dataset(number: int, created_at: str) -> str:
     """Return the description of the dataset that both files share."""
     return f"""
     <dataset> a void:Dataset, dcat:Dataset ;
-        dcterms:identifier "{DATASET}" ;
+        dcterms:identifier "{own_iri("dataset")}" ;
         dcterms:modified {created_at} ;
         dcterms:rights <dataset#rights> ;
         owl:versionInfo "{number}" .
@@ -277,7 +279,7 @@ def _void(counts: GraphStatistics, number: int, files: list[ReleaseFile]) -> str
     parts = f"""
     <dataset> foaf:homepage <> ;
         void:sparqlEndpoint <sparql> ;
-        void:uriSpace "{BASE}" ;
+        void:uriSpace "{own_iri()}" ;
         void:triples {counts.triples} ;
         void:distinctSubjects {counts.subjects} ;
         void:classes {len(counts.classes)} ;

@@ -19,7 +19,7 @@ from arro3.core import Array, DataType, Field, RecordBatch, RecordBatchReader, S
 from arro3.io import read_csv, write_parquet
 
 from cybilgraph.model.fields import FIELDS, FieldKind
-from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, OA, ORG, RDF, SCHEMA
+from cybilgraph.model.vocabulary import CYB, DCTERMS, OA, ORG, RDF, SCHEMA, thing_iri
 from cybilgraph.rdf.dumps import open_gzip
 from cybilgraph.rdf.dumps.countries import write_countries
 from cybilgraph.rdf.dumps.network import write_gexf, write_graphml
@@ -74,7 +74,6 @@ TYPES = {
 _LIST = DataType.list(Field("item", DataType.utf8(), nullable=True))
 #: What separates the values of a cell: in temporary files, which texts do not contain, and in CSV.
 _PARTS, _SHOWN_PARTS = "\x1f", "; "
-_START = f"{BASE}id/project/"
 _ROWS_PER_GROUP, _BLOCK_BYTES = 100_000, 1 << 18
 #: The number of names cached in memory.
 _MAX_NAMES_IN_MEMORY = 50_000
@@ -91,10 +90,11 @@ TableRows = dict[str, list[Row]]
 def make_table_rows(graph: StatementsBySubject) -> TableRows:
     """Return the rows of each table for a graph."""
     projects: dict[str, dict[str, Statements]] = {}
+    start = thing_iri("project", "")
     for subject, statements in graph.items():
-        if subject.startswith(_START):
-            key, _, part = subject.removeprefix(_START).partition("/")
-            projects.setdefault(_START + key, {})[part] = statements
+        if subject.startswith(start):
+            key, _, part = subject.removeprefix(start).partition("/")
+            projects.setdefault(start + key, {})[part] = statements
     rows: TableRows = {table: [] for table in COLUMNS}
     for iri, parts in projects.items():
         own = parts.get("", {})

@@ -16,7 +16,7 @@ from cybilgraph.errors import SourceError
 from cybilgraph.model.fields import FIELDS, Field, FieldKind
 from cybilgraph.model.gazetteer import slug
 from cybilgraph.model.record import Record, Source, Text
-from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, FOAF, PROV, RDF, RDFS, SKOS, SPDX, shorten, thing_iri
+from cybilgraph.model.vocabulary import CYB, DCTERMS, FOAF, PROV, RDF, RDFS, SKOS, SPDX, own_iri, shorten, thing_iri
 from cybilgraph.model.vocabulary import record as record_iri
 from cybilgraph.readers.inputs import Input
 from cybilgraph.readers.rdf.project_values import read_left_blank, read_values
@@ -134,7 +134,7 @@ def _with_identity(view: ProjectView, record: Record, project: str, nodes: list[
     """Return the record with the identity that its IRI gives, unless its code gives another."""
     found = parse_own_iri(project)
     if found is None or found[0] != "project":
-        if project.startswith(("_:", BASE)):
+        if project.startswith(("_:", own_iri())):
             return record
         own_slug = Text(slug(project)) if record.key.startswith("untitled-") else record.slug
         return replace(record, slug=own_slug, address=record.address or Text(project))

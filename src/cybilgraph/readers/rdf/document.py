@@ -19,7 +19,7 @@ from pathlib import PurePath
 import pyoxigraph as ox
 
 from cybilgraph.errors import SourceError
-from cybilgraph.model.vocabulary import BASE
+from cybilgraph.model.vocabulary import own_iri
 from cybilgraph.readers.inputs import Input
 from cybilgraph.readers.rdf.positions import JSON_TOKEN, NOWHERE, TURTLE_TOKEN, Places, Spot, parse
 from cybilgraph.readers.text import guess_wide_encoding
@@ -102,11 +102,12 @@ class Document:
         """Converts offsets to lines and columns."""
         return Places(self.content)
 
-    def statements(self, located: bool = True, base: str = BASE) -> Iterator[tuple[ox.Quad, Spot]]:
+    def statements(self, located: bool = True, base: str | None = None) -> Iterator[tuple[ox.Quad, Spot]]:
         """Yield the statements in the order of the text, with their places if ``located``.
 
         Raises SourceError if the text is invalid or has too many statements.
         """
+        base = own_iri() if base is None else base
         try:
             if located:
                 found = parse(self.content, self.syntax, base)

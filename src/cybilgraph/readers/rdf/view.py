@@ -24,7 +24,18 @@ from cybilgraph.model.gazetteer import GazetteerEntry, load_gazetteer
 from cybilgraph.model.record import Named, Place, Source, Text
 from cybilgraph.model.rules import finding
 from cybilgraph.model.state_bodies import parse_actor_name, successor_key
-from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, FOAF, RDF, RDFS, SKOS, shorten
+from cybilgraph.model.vocabulary import (
+    CYB,
+    DCTERMS,
+    FOAF,
+    RDF,
+    RDFS,
+    SKOS,
+    own_pattern,
+    path_of,
+    published_iri,
+    shorten,
+)
 from cybilgraph.readers.inputs import Input
 from cybilgraph.readers.rdf.document import MAX_LOCATED_BYTES, Document
 from cybilgraph.readers.rdf.positions import UNKNOWN, Places
@@ -39,8 +50,8 @@ NOWHERE = Place(0, 0)
 _MAX_NAME_LOOKUPS, _MAX_REPORTED, _MAX_QUOTE_CHARACTERS = 1_000, 100, 200
 #: Fields by property.
 BY_TERM = {row.term: row for row in FIELDS if row.term}
-_OWN = re.compile(rf"{re.escape(BASE)}id/([a-z-]{{1,20}})/([^/?#]+)")
-_VERSION = re.compile(rf"{re.escape(BASE)}graph/([^/]+)/([0-9]{{1,9}})")
+_OWN = re.compile("id/([a-z-]{1,20})/([^/?#]+)")
+_VERSION = "OWNgraph/([^/]+)/([0-9]{1,9})"
 _NUMBER = re.compile("[0-9]{1,9}")
 _LABELS = (SKOS.prefLabel, RDFS.label, FOAF.name, DCTERMS.title)
 #: Properties by which a project may be referred to.
@@ -90,7 +101,9 @@ def read_graphs(input_file: Input) -> tuple[Source, Places, list[RecordGraph], S
     try:
         for quad, spot in document.statements(located=len(document.content) <= MAX_LOCATED_BYTES):
             graph = present
-            if isinstance(quad.graph_name, ox.NamedNode) and (version := _VERSION.fullmatch(quad.graph_name.value)):
+            if isinstance(quad.graph_name, ox.NamedNode) and (
+                version := own_pattern(_VERSION).fullmatch(quad.graph_name.value)
+            ):
                 graph = earlier.setdefault((unquote(version[1]), int(version[2])), RecordGraph(present))
             subject = _name(quad.subject)
             value = quad.object if isinstance(quad.object, ox.Literal) else _name(quad.object)
@@ -106,7 +119,7 @@ def read_graphs(input_file: Input) -> tuple[Source, Places, list[RecordGraph], S
 
 def parse_own_iri(term: Term) -> tuple[str, str] | None:
     """Return kind and key of one of our IRIs (the inverse of ``vocabulary.thing_iri``), or None."""
-    match = _OWN.fullmatch(term) if isinstance(term, str) else None
+    match = _OWN.fullmatch(path_of(term)) if isinstance(term, str) else None
     return (match[1], unquote(match[2])) if match else None
 
 
@@ -315,5 +328,8 @@ def _name(term: ox.NamedNode | ox.BlankNode | ox.Triple) -> str:
 
 @cache
 def _load_same_as() -> dict[Term, GazetteerEntry]:
-    """Load the external addresses of reference entries."""
-    return {address: entry for entry in load_gazetteer() for address in entry.cell("same_as")}
+    """Load the external addresses of reference entries, including those on other sites."""
+    names = load_gazetteer()
+    known: dict[Term, GazetteerEntry] = {address: entry for entry in names for address in entry.cell("same_as")}
+    published = ((published_iri(kind, key), names.get(kind, key)) for kind, key in names.published)
+    return known | {address: entry for address, entry in published if address and entry}

@@ -24,6 +24,8 @@ from cybilgraph.model.vocabulary import (
     VOCABULARIES,
     XSD,
     narrower_classes,
+    own_iri,
+    path_of,
     shorten,
     thing_iri,
 )
@@ -262,7 +264,7 @@ class _Names:
         if role == "class":
             return self._facts.is_class(iri)
         # The data describes classes and properties even if it does not use them.
-        return self._facts.is_resource(iri) or self._facts.is_property(iri) or not iri.startswith(BASE)
+        return self._facts.is_resource(iri) or self._facts.is_property(iri) or not path_of(iri)
 
     def _suggest(self, iri: str, role: str) -> str:
         """Return the similar term in the same vocabulary, else the term with the same name in another."""
@@ -313,7 +315,7 @@ def _with_scheme(iri: str) -> str:
     """Return the IRI with the scheme (http or https) of our namespace."""
     scheme, found, rest = iri.partition("://")
     other = f"{'http' if scheme == 'https' else 'https'}://{rest}"
-    ours = (BASE, *PREFIXES.values())
+    ours = (own_iri(), BASE, *PREFIXES.values())
     return other if found and other.startswith(ours) and not iri.startswith(ours) else iri
 
 

@@ -11,7 +11,7 @@ from typing import TextIO
 
 from cybilgraph.model.findings import Finding, Report, Severity
 from cybilgraph.model.rules import catalogue, translate
-from cybilgraph.model.vocabulary import BASE, PREFIXES, SH, XSD
+from cybilgraph.model.vocabulary import PREFIXES, SH, XSD, own_iri
 from cybilgraph.model.vocabulary import record as record_iri
 from cybilgraph.rdf.ntriples import iri, is_iri, literal
 from cybilgraph.validation.outputs.wording import omission_note, rule_name
@@ -32,7 +32,7 @@ def as_turtle(report: Report, stream: TextIO) -> None:
     results = [list(_result(finding)) for finding in report.findings]
     content = "\n".join(f"{predicate} {value}" for result in results for predicate, value in result)
     digest = hashlib.sha256(f"{report.as_of}\n{content}".encode()).hexdigest()
-    node = f"{BASE}check/{digest[:32]}"
+    node = own_iri(f"check/{digest[:32]}")
     stream.writelines(f"@prefix {prefix}: <{PREFIXES[prefix]}> .\n" for prefix in _USED)
     result_iris = [f"{node}/result/{number}" for number in range(1, len(results) + 1)]
     head = [("a", "sh:ValidationReport"), ("sh:conforms", "false" if results or report.omitted else "true")]

@@ -7,7 +7,7 @@ from functools import cache
 
 from cybilgraph.errors import QueryError, QuerySyntaxError
 from cybilgraph.model.formats import FORMATS, GRAPH_FORMATS, RESULT_FORMATS, Format, find_formats
-from cybilgraph.model.vocabulary import BASE, DCTERMS, RDF, SH
+from cybilgraph.model.vocabulary import DCTERMS, RDF, SH, own_iri
 from cybilgraph.rdf.ntriples import iri, literal
 from cybilgraph.sparql import queries, query_analysis
 from cybilgraph.sparql.queries import Query
@@ -108,7 +108,7 @@ def listing() -> dict[str, object]:
 def describe_query(query: Query, query_text: str) -> Iterator[str]:
     """Describe a query with this text as a SPARQL executable (SHACL, section 5), as lines of N-Triples."""
     form = "construct" if query_analysis.returns_graph(query_text) else "select"
-    about = f"{BASE}queries/{query.name}"
+    about = own_iri(f"queries/{query.name}")
     properties = (
         (RDF.type, iri(f"{SH.iri}SPARQL{form.capitalize()}Executable")),
         (DCTERMS.title, literal(query.title, "en")),

@@ -134,165 +134,188 @@ def _format_choice(formats: Iterable[Format], about: str) -> ApiParameter:
     return ApiParameter("format", about, choice=tuple(fmt.name for fmt in formats))
 
 
-#: To describe a new endpoint, add a row. A test calls each endpoint with its examples.
-OPERATIONS = (
-    Operation(
-        *("post", "/api/check", "Check a record and report what is wrong or missing, and where"),
-        answers={
-            media_type: {"$ref": "#/components/schemas/Report"} if name == "json" else _TEXT
-            for name, media_type in OUTPUT_TYPES.items()
-        },
-        parameters=(ApiParameter("format", "The format of the report; overrides Accept.", choice=tuple(OUTPUT_TYPES)),),
-        bodies={
-            "application/json": {"$ref": "#/components/schemas/Submission"},
-            "multipart/form-data": {
-                "type": "object",
-                "properties": {"file": {"type": "string", "contentMediaType": "application/octet-stream"}, **_OPTIONS},
+def operations() -> tuple[Operation, ...]:
+    """Return the operations. To describe a new endpoint, add a row; a test calls each endpoint with its examples."""
+    return (
+        Operation(
+            *("post", "/api/check", "Check a record and report what is wrong or missing, and where"),
+            answers={
+                media_type: {"$ref": "#/components/schemas/Report"} if name == "json" else _TEXT
+                for name, media_type in OUTPUT_TYPES.items()
             },
-            **{kind.media_types[0]: _TEXT for kind in INPUT_FORMATS if kind.name != "json"},
-        },
-        examples={"application/json": {"text": _RECORD, "lang": "es"}, "text/plain": _RECORD},
-        problems=_EXPENSIVE_STATUSES,
-    ),
-    Operation("get", "/api/openapi.json", "Get this OpenAPI description", {"application/json": {"type": "object"}}),
-    Operation(
-        *("get", "/sparql", "Run a query (SPARQL 1.1 Protocol, section 2.1)"),
-        answers=_TABLES | _GRAPHS,
-        parameters=(
-            _QUERY,
-            ApiParameter("default-graph-uri", "A graph to merge into the default graph.", is_repeatable=True),
-            ApiParameter("named-graph-uri", "A graph that GRAPH can match.", is_repeatable=True),
-            _format_choice(FORMATS, "The result format; overrides Accept."),
-            *(_TIMEOUT, _RELEASE),
-        ),
-        problems=(400, 403, 404, 406, 410, 422, 429, 502, 503, 504),
-    ),
-    Operation(
-        *("post", "/sparql", "Run a query sent in the request body"),
-        answers=_TABLES | _GRAPHS,
-        bodies={
-            "application/sparql-query": _TEXT,
-            "application/x-www-form-urlencoded": {"type": "object", "properties": {"query": _TEXT, "timeout": _TEXT}},
-        },
-        examples={"application/sparql-query": _ASK, "application/x-www-form-urlencoded": {"query": _ASK}},
-        problems=(400, 403, 404, 406, 408, 410, 413, 415, 422, 429, 502, 503, 504),
-    ),
-    Operation(
-        "get", "/api/queries", "List the named queries and their parameters", {"application/json": {"type": "object"}}
-    ),
-    *map(_of_query, named_queries.all_queries().values()),
-    Operation(
-        *("get", "/id/{kind}/{key}", "Get a project, organisation, country …, as RDF or as a page"),
-        answers=_GRAPHS | _HTML,
-        parameters=(
-            ApiParameter("kind", "The kind of resource.", "project", _KINDS),
-            ApiParameter("key", "Its key; a suffix (.ttl …) selects the format.", "G0020"),
-        ),
-        problems=(404, 406, 503, 504),
-    ),
-    Operation(
-        *("get", "/record/{key}", "Get the source record of a project as RDF"),
-        answers=_GRAPHS,
-        parameters=(ApiParameter("key", "The key of the project.", "G0020"),),
-        problems=(404, 406, 503, 504),
-    ),
-    Operation("get", "/releases.json", "List the releases", {"application/json": {"type": "array"}}),
-    Operation("get", "/.well-known/void", "Describe the current release (VoID)", _GRAPHS, problems=(406, 503)),
-    Operation("get", "/catalog", "Describe the dataset and its files (DCAT 3)", _GRAPHS, problems=(406, 503)),
-    Operation(
-        *("get", "/latest/{name}"),
-        "Download a file of the current release, with Range and ETag; /release/N/NAME for others",
-        answers={"text/plain": _TEXT, **{media_type_of(f"x.{suffix}"): _TEXT for suffix in ("gz", "zst", "parquet")}},
-        parameters=(ApiParameter("name", "The file name.", "SHA256SUMS"),),
-        problems=(404, 503),
-    ),
-    Operation(
-        *("get", "/changes", "List the changes between two releases: records, or statements as RDF Patch"),
-        answers={fmt.media_type: {"type": "object"} if fmt.name == "json" else _TEXT for fmt in CHANGES} | _HTML,
-        parameters=(
-            ApiParameter("since", "The number of the earlier release."),
-            ApiParameter("until", "The number of the later release; the default is the current one."),
-            _format_choice(CHANGES, "The format; overrides Accept, as a suffix does."),
-        ),
-        problems=(400, 404, 406, 410),
-    ),
-    Operation(
-        *("get", "/feed", "Get all record versions as a Linked Data Event Stream"), _GRAPHS, problems=(404, 406, 410)
-    ),
-    Operation(
-        *("get", "/search.csv", "Search projects by keyword and facet"),
-        answers={"text/csv": _TEXT},
-        parameters=(
-            ApiParameter("q", "Search text; approximate spellings match.", "strategy"),
-            *(
-                ApiParameter(
-                    name,
-                    "Filter by year of activity." if name == "year" else f"Filter by {title.lower()}: a key or a name.",
-                    is_repeatable=True,
-                )
-                for name, title in FACET_TITLES.items()
+            parameters=(
+                ApiParameter("format", "The format of the report; overrides Accept.", choice=tuple(OUTPUT_TYPES)),
             ),
-            ApiParameter("sort", "The sort order.", choice=ORDERS),
-            ApiParameter("evidence", "Which links count.", DEFAULT_LEVEL, tuple(EvidenceLevel)),
+            bodies={
+                "application/json": {"$ref": "#/components/schemas/Submission"},
+                "multipart/form-data": {
+                    "type": "object",
+                    "properties": {
+                        "file": {"type": "string", "contentMediaType": "application/octet-stream"},
+                        **_OPTIONS,
+                    },
+                },
+                **{kind.media_types[0]: _TEXT for kind in INPUT_FORMATS if kind.name != "json"},
+            },
+            examples={"application/json": {"text": _RECORD, "lang": "es"}, "text/plain": _RECORD},
+            problems=_EXPENSIVE_STATUSES,
         ),
-        problems=(400,),
-    ),
-    Operation(
-        *("get", "/compare.csv", "Compare the projects of two organisations, places or themes"),
-        answers={"text/csv": _TEXT},
-        parameters=(
-            *(
-                ApiParameter(name, "A name, a code, or a path such as actor/eu.", example)
-                for name, example in (("a", "European Union"), ("b", "Council of Europe"))
+        Operation("get", "/api/openapi.json", "Get this OpenAPI description", {"application/json": {"type": "object"}}),
+        Operation(
+            *("get", "/sparql", "Run a query (SPARQL 1.1 Protocol, section 2.1)"),
+            answers=_TABLES | _GRAPHS,
+            parameters=(
+                _QUERY,
+                ApiParameter("default-graph-uri", "A graph to merge into the default graph.", is_repeatable=True),
+                ApiParameter("named-graph-uri", "A graph that GRAPH can match.", is_repeatable=True),
+                _format_choice(FORMATS, "The result format; overrides Accept."),
+                *(_TIMEOUT, _RELEASE),
             ),
-            ApiParameter("from", "The first year."),
-            ApiParameter("to", "The last year."),
+            problems=(400, 403, 404, 406, 410, 422, 429, 502, 503, 504),
         ),
-        problems=(400, 404),
-    ),
-    Operation(
-        *("get", "/ontology", "Show the ontology, or get it as RDF"),
-        answers=_GRAPHS | _HTML,
-        parameters=(ApiParameter("lang", "The language of the page.", "es", LANGUAGES),),
-    ),
-    Operation("get", "/shapes.ttl", "Get the rules as SHACL shapes", {"text/turtle": _TEXT}),
-    Operation("get", "/shapes", "Get the shapes; browsers are redirected to the rules page", {"text/turtle": _TEXT}),
-    Operation("get", "/rules", "Show the rules with examples, or get the shapes as RDF", _GRAPHS | _HTML),
-    Operation(
-        *("get", "/rules/{name}", "Show one rule, or get its shape as RDF"),
-        answers=_GRAPHS | _HTML,
-        parameters=(
-            ApiParameter("name", "Its name, the last part of its IRI.", "end-after-start"),
-            ApiParameter("lang", "The language.", "es", LANGUAGES),
+        Operation(
+            *("post", "/sparql", "Run a query sent in the request body"),
+            answers=_TABLES | _GRAPHS,
+            bodies={
+                "application/sparql-query": _TEXT,
+                "application/x-www-form-urlencoded": {
+                    "type": "object",
+                    "properties": {"query": _TEXT, "timeout": _TEXT},
+                },
+            },
+            examples={"application/sparql-query": _ASK, "application/x-www-form-urlencoded": {"query": _ASK}},
+            problems=(400, 403, 404, 406, 408, 410, 413, 415, 422, 429, 502, 503, 504),
         ),
-        problems=(404, 406),
-    ),
-    Operation(
-        *("get", "/schema/{name}", "Get the JSON Schema of records or of reports"),
-        answers={"application/schema+json": {"type": "object"}},
-        parameters=(ApiParameter("name", "The file name.", "records.json", ("records.json", "report.json")),),
-        problems=(404,),
-    ),
-    Operation("get", "/", "Show the home page", _HTML),
-    Operation("get", "/healthz", "Liveness check: the server is running", {"text/plain": _TEXT}),
-    Operation("get", "/readyz", "Readiness check: the server answers queries", {"text/plain": _TEXT}, problems=(503,)),
-    Operation("get", "/metrics", "Metrics for Prometheus", {"text/plain": _TEXT}),
-    Operation("get", "/check", "Show the form for checking a record", _HTML),
-    Operation("get", "/queries", "Show the example queries", _HTML),
-    Operation(
-        *("get", "/queries/{name}", "Show an example query; the suffix .rq returns its text"),
-        answers=_GRAPHS | _HTML,
-        parameters=(ApiParameter("name", "Its name.", "example-projects-in-country"),),
-        problems=(400, 404, 406),
-    ),
-)
+        Operation(
+            "get",
+            "/api/queries",
+            "List the named queries and their parameters",
+            {"application/json": {"type": "object"}},
+        ),
+        *map(_of_query, named_queries.all_queries().values()),
+        Operation(
+            *("get", "/id/{kind}/{key}", "Get a project, organisation, country …, as RDF or as a page"),
+            answers=_GRAPHS | _HTML,
+            parameters=(
+                ApiParameter("kind", "The kind of resource.", "project", _KINDS),
+                ApiParameter("key", "Its key; a suffix (.ttl …) selects the format.", "G0020"),
+            ),
+            problems=(404, 406, 503, 504),
+        ),
+        Operation(
+            *("get", "/record/{key}", "Get the source record of a project as RDF"),
+            answers=_GRAPHS,
+            parameters=(ApiParameter("key", "The key of the project.", "G0020"),),
+            problems=(404, 406, 503, 504),
+        ),
+        Operation("get", "/releases.json", "List the releases", {"application/json": {"type": "array"}}),
+        Operation("get", "/.well-known/void", "Describe the current release (VoID)", _GRAPHS, problems=(406, 503)),
+        Operation("get", "/catalog", "Describe the dataset and its files (DCAT 3)", _GRAPHS, problems=(406, 503)),
+        Operation(
+            *("get", "/latest/{name}"),
+            "Download a file of the current release, with Range and ETag; /release/N/NAME for others",
+            answers={
+                "text/plain": _TEXT,
+                **{media_type_of(f"x.{suffix}"): _TEXT for suffix in ("gz", "zst", "parquet")},
+            },
+            parameters=(ApiParameter("name", "The file name.", "SHA256SUMS"),),
+            problems=(404, 503),
+        ),
+        Operation(
+            *("get", "/changes", "List the changes between two releases: records, or statements as RDF Patch"),
+            answers={fmt.media_type: {"type": "object"} if fmt.name == "json" else _TEXT for fmt in CHANGES} | _HTML,
+            parameters=(
+                ApiParameter("since", "The number of the earlier release."),
+                ApiParameter("until", "The number of the later release; the default is the current one."),
+                _format_choice(CHANGES, "The format; overrides Accept, as a suffix does."),
+            ),
+            problems=(400, 404, 406, 410),
+        ),
+        Operation(
+            *("get", "/feed", "Get all record versions as a Linked Data Event Stream"),
+            _GRAPHS,
+            problems=(404, 406, 410),
+        ),
+        Operation(
+            *("get", "/search.csv", "Search projects by keyword and facet"),
+            answers={"text/csv": _TEXT},
+            parameters=(
+                ApiParameter("q", "Search text; approximate spellings match.", "strategy"),
+                *(
+                    ApiParameter(
+                        name,
+                        "Filter by year of activity."
+                        if name == "year"
+                        else f"Filter by {title.lower()}: a key or a name.",
+                        is_repeatable=True,
+                    )
+                    for name, title in FACET_TITLES.items()
+                ),
+                ApiParameter("sort", "The sort order.", choice=ORDERS),
+                ApiParameter("evidence", "Which links count.", DEFAULT_LEVEL, tuple(EvidenceLevel)),
+            ),
+            problems=(400,),
+        ),
+        Operation(
+            *("get", "/compare.csv", "Compare the projects of two organisations, places or themes"),
+            answers={"text/csv": _TEXT},
+            parameters=(
+                *(
+                    ApiParameter(name, "A name, a code, or a path such as actor/eu.", example)
+                    for name, example in (("a", "European Union"), ("b", "Council of Europe"))
+                ),
+                ApiParameter("from", "The first year."),
+                ApiParameter("to", "The last year."),
+            ),
+            problems=(400, 404),
+        ),
+        Operation(
+            *("get", "/ontology", "Show the ontology, or get it as RDF"),
+            answers=_GRAPHS | _HTML,
+            parameters=(ApiParameter("lang", "The language of the page.", "es", LANGUAGES),),
+        ),
+        Operation("get", "/shapes.ttl", "Get the rules as SHACL shapes", {"text/turtle": _TEXT}),
+        Operation(
+            "get", "/shapes", "Get the shapes; browsers are redirected to the rules page", {"text/turtle": _TEXT}
+        ),
+        Operation("get", "/rules", "Show the rules with examples, or get the shapes as RDF", _GRAPHS | _HTML),
+        Operation(
+            *("get", "/rules/{name}", "Show one rule, or get its shape as RDF"),
+            answers=_GRAPHS | _HTML,
+            parameters=(
+                ApiParameter("name", "Its name, the last part of its IRI.", "end-after-start"),
+                ApiParameter("lang", "The language.", "es", LANGUAGES),
+            ),
+            problems=(404, 406),
+        ),
+        Operation(
+            *("get", "/schema/{name}", "Get the JSON Schema of records or of reports"),
+            answers={"application/schema+json": {"type": "object"}},
+            parameters=(ApiParameter("name", "The file name.", "records.json", ("records.json", "report.json")),),
+            problems=(404,),
+        ),
+        Operation("get", "/", "Show the home page", _HTML),
+        Operation("get", "/healthz", "Liveness check: the server is running", {"text/plain": _TEXT}),
+        Operation(
+            "get", "/readyz", "Readiness check: the server answers queries", {"text/plain": _TEXT}, problems=(503,)
+        ),
+        Operation("get", "/metrics", "Metrics for Prometheus", {"text/plain": _TEXT}),
+        Operation("get", "/check", "Show the form for checking a record", _HTML),
+        Operation("get", "/queries", "Show the example queries", _HTML),
+        Operation(
+            *("get", "/queries/{name}", "Show an example query; the suffix .rq returns its text"),
+            answers=_GRAPHS | _HTML,
+            parameters=(ApiParameter("name", "Its name.", "example-projects-in-country"),),
+            problems=(400, 404, 406),
+        ),
+    )
 
 
 @blueprint.get("/api/openapi.json")
 def document() -> Response:
     """Return the OpenAPI document."""
     about, paths = profile(), dict[str, dict[str, Any]]()
-    for row in OPERATIONS:
+    for row in operations():
         paths.setdefault(row.path, {})[row.method] = _operation(row)
     return jsonify(
         {

@@ -16,6 +16,7 @@ from typing import Any
 from werkzeug.exceptions import default_exceptions
 
 from cybilgraph.errors import CheckerBusy, CheckFailed, CheckTimeout, CheckTooHeavy
+from cybilgraph.model.vocabulary import own_iri
 from cybilgraph.runtime.pool import (
     Busy,
     Caller,
@@ -85,7 +86,7 @@ class Checker(Pool):
         # A client has one worker. If several clients use all of them, the one that has used them least is next.
         super().__init__(
             "cybilgraph.web.checker.check_worker",
-            (str(limits.memory),),
+            (own_iri(), str(limits.memory)),
             PoolLimits(
                 limits.workers,
                 limits.waiting,

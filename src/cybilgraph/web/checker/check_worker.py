@@ -1,6 +1,6 @@
 """A worker process that checks one submission at a time.
 
-Run as ``python -m cybilgraph.web.checker.check_worker MEMORY_BYTES``. Everything it needs is loaded before it is
+Run as ``python -m cybilgraph.web.checker.check_worker BASE MEMORY_BYTES``. Everything it needs is loaded before it is
 forked. It cannot open files, and URLs in a record are never fetched.
 """
 
@@ -29,6 +29,7 @@ from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS
 from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.record import Basis, Participation, Record, Relation, Scope, Text
 from cybilgraph.model.rules import LANGUAGES, translate
+from cybilgraph.model.vocabulary import use_base
 from cybilgraph.pipeline import CheckedInput, check_input
 from cybilgraph.rdf.forms import COLUMNS as FORM_COLUMNS
 from cybilgraph.rdf.forms import WRITERS, cell_text, example_record
@@ -406,8 +407,9 @@ def _prepare() -> Handler:
     return lambda request, content, _: answer(request, content)
 
 
-def main(memory: str) -> None:
+def main(base: str, memory: str) -> None:
     """Load everything and fork sandboxed check workers, which then start at once."""
+    use_base(base)
     keep_in_memory()
     _preload()
     run_fork_server(_prepare, int(memory), Policy())

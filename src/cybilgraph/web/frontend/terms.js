@@ -14,6 +14,8 @@ export async function load(address) {
 export class Terms {
   constructor({ base, prefixes, terms }) {
     this.base = base;
+    // What all sites share, such as countries, begins like the terms.
+    this.shared = (prefixes.cyb ?? "").replace(/ontology#$/, "");
     this.prefixes = prefixes;
     this.all = terms;
     this.byName = new Map(terms.map((term) => [term.name, term]));
@@ -48,13 +50,19 @@ export class Terms {
 
   /** Return the kind of an entity of this graph (country, actor, …); empty for other IRIs. */
   kind(iri) {
-    const root = `${this.base}id/`;
-    return this.base && iri.startsWith(root) ? iri.slice(root.length).split("/")[0] : "";
+    return /^id\/([^/]+)\//.exec(this.path(iri))?.[1] ?? "";
+  }
+
+  /** Return the path at which this site answers for an IRI: one of its own, or a shared one such as a country. */
+  path(iri) {
+    if (this.base && iri.startsWith(this.base)) return iri.slice(this.base.length);
+    return this.shared && iri.startsWith(this.shared) && this.short(iri) !== iri ? iri.slice(this.shared.length) : "";
   }
 
   /** Return the link target of an IRI: the page on this site for our own, empty if it is no web address. */
   href(iri) {
-    if (this.base && iri.startsWith(this.base)) return `${root()}/${iri.slice(this.base.length)}`;
+    const path = this.path(iri);
+    if (path) return `${root()}/${path}`;
     return /^https?:\/\//.test(iri) ? iri : "";
   }
 }

@@ -19,7 +19,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from cybilgraph.errors import FormatMismatch, ReleaseBusy
 from cybilgraph.model.formats import GRAPH_FORMATS, Format, FormatKind
-from cybilgraph.model.vocabulary import ACTIVITY, BASE, DCTERMS, FOAF, LDES, RDF, TREE, XSD, thing_iri
+from cybilgraph.model.vocabulary import ACTIVITY, DCTERMS, FOAF, LDES, RDF, TREE, XSD, own_iri, thing_iri
 from cybilgraph.rdf.ntriples import iri, literal
 from cybilgraph.rdf.serialisation import serialise
 from cybilgraph.runtime.scheduler import Busy, Scheduler, run_blocking
@@ -45,7 +45,6 @@ _DEFAULT_RELEASES, _MAX_RECORDS_SHOWN = 10, 500
 #: Seconds that a client waits for its turn to compute a comparison.
 _QUEUE_TIMEOUT = 60.0
 _NO_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_STREAM = f"{BASE}feed"
 _ACTIVITY_OF_KIND = {"added": ACTIVITY.Create, "changed": ACTIVITY.Update, "removed": ACTIVITY.Delete}
 
 
@@ -195,11 +194,11 @@ def _address(number: int = 0, everything: bool = False) -> str:
 
 def _root(numbers: list[int], first: str) -> Iterator[Triple]:
     """Describe the stream and its pages by time; ``first`` is the earliest time on the first page."""
-    node = _address()
-    yield _STREAM, RDF.type, iri(LDES.EventStream)
-    yield _STREAM, LDES.timestampPath, iri(DCTERMS.created)
-    yield _STREAM, LDES.versionOfPath, iri(DCTERMS.isVersionOf)
-    yield _STREAM, TREE.view, iri(node)
+    node, stream = _address(), own_iri("feed")
+    yield stream, RDF.type, iri(LDES.EventStream)
+    yield stream, LDES.timestampPath, iri(DCTERMS.created)
+    yield stream, LDES.versionOfPath, iri(DCTERMS.isVersionOf)
+    yield stream, TREE.view, iri(node)
     yield node, RDF.type, iri(TREE.Node)
     for number in numbers:
         page = _address(number, everything=number == numbers[0])
@@ -214,13 +213,14 @@ def _root(numbers: list[int], first: str) -> Iterator[Triple]:
 
 def _page(node: str, rows: Iterable[LastChange]) -> Iterator[Triple]:
     """Describe a page of record versions, each named after the release that introduced it."""
-    yield _STREAM, RDF.type, iri(LDES.EventStream)
-    yield _STREAM, TREE.view, iri(_address())
+    stream = own_iri("feed")
+    yield stream, RDF.type, iri(LDES.EventStream)
+    yield stream, TREE.view, iri(_address())
     yield node, RDF.type, iri(TREE.Node)
     for row in rows:
-        record = f"{BASE}record/{row.key}"
+        record = own_iri(f"record/{row.key}")
         version = f"{record}?release={row.release}"
-        yield _STREAM, TREE.member, iri(version)
+        yield stream, TREE.member, iri(version)
         yield version, RDF.type, iri(_ACTIVITY_OF_KIND[row.kind])
         yield version, DCTERMS.isVersionOf, iri(record)
         yield version, DCTERMS.created, _time(row.created)

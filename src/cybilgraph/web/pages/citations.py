@@ -18,7 +18,7 @@ from flask.wrappers import Response
 from werkzeug.exceptions import BadRequest
 
 from cybilgraph.model.findings import escape_controls
-from cybilgraph.model.vocabulary import BASE
+from cybilgraph.model.vocabulary import iri_of
 from cybilgraph.web.api.current_request import pin_release, profile, serving
 
 blueprint = Blueprint("citations", __name__)
@@ -43,7 +43,7 @@ class Citation:
     @property
     def url(self) -> str:
         """The permanent URL: the IRI of a resource, or the address of an answer at this site."""
-        return f"{BASE}{self.path[1:]}" if self.path.startswith("/id/") else f"{request.host_url}{self.path[1:]}"
+        return iri_of(self.path[1:]) if self.path.startswith("/id/") else f"{request.host_url}{self.path[1:]}"
 
     @property
     def doi(self) -> str:

@@ -13,7 +13,7 @@ from werkzeug.exceptions import NotFound
 from cybilgraph.errors import QueryError
 from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.record import EvidenceLevel
-from cybilgraph.model.vocabulary import BASE, thing_iri
+from cybilgraph.model.vocabulary import path_of, thing_iri
 from cybilgraph.release.search import MAX_FACET_VALUES, SearchQuery, Summary
 from cybilgraph.sparql.queries import did_you_mean
 from cybilgraph.web.api.current_request import period_in_url, search_index, table_response
@@ -157,7 +157,7 @@ def find_entity(name: str) -> tuple[str, str, str]:
     """Return the kind, key and label of the thing with a name, a code, or a path such as actor/eu. Raises NotFound."""
     names = load_gazetteer()
     facets = search_index().summarise(SearchQuery(level=EvidenceLevel.POSSIBLE)).facets
-    kind, slash, key = unquote(name).removeprefix(BASE).removeprefix("/").removeprefix("id/").partition("/")
+    kind, slash, key = (path_of(unquote(name)) or unquote(name)).removeprefix("/").removeprefix("id/").partition("/")
     if slash and kind in _KINDS:
         iri = thing_iri(kind, key)
         if known := next((one for one in facets.get(kind, ()) if one.value == iri), None):

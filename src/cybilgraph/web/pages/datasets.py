@@ -17,7 +17,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from cybilgraph.errors import ReleaseError
 from cybilgraph.model.formats import FORMATS, GRAPH_FORMATS, TABLE_FORMATS, Format, media_type_of
-from cybilgraph.model.vocabulary import BASE, thing_iri
+from cybilgraph.model.vocabulary import own_iri, path_of, thing_iri
 from cybilgraph.rdf.dumps import MAY_REACH, NAME, metadata
 from cybilgraph.rdf.serialisation import turtle_to_ntriples
 from cybilgraph.release import IDENTITIES, Release
@@ -148,7 +148,7 @@ def sitemap_part(part: int) -> Response:
         keys = [key for key, _ in islice(groupby(rows, itemgetter(0)), start, start + _PROJECTS_PER_SITEMAP)]
     if part < 1 or not keys:
         raise NotFound(f"The sitemap has no part {part}")
-    urls = [f"{request.url_root}{thing_iri('project', key).removeprefix(BASE)}" for key in keys]
+    urls = [f"{request.url_root}{path_of(thing_iri('project', key))}" for key in keys]
     if part == 1:
         documents = [{"address": address or None} for address in documentation.listed()]
         pages = [*((name, {}) for name in _PAGES), *(("documentation.page", values) for values in documents)]
@@ -192,7 +192,7 @@ def _dataset() -> dict[str, Any]:
     return {
         "@context": "https://schema.org/",
         "@type": "Dataset",
-        "@id": metadata.DATASET,
+        "@id": own_iri("dataset"),
         "name": about.title,
         "description": about.description,
         "url": root,

@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from cybilgraph.errors import FileDamaged, QueryError
 from cybilgraph.model.dates import active_years
 from cybilgraph.model.gazetteer import GazetteerEntry, load_gazetteer
-from cybilgraph.model.vocabulary import BASE, thing_iri
+from cybilgraph.model.vocabulary import thing_iri
 from cybilgraph.release.search import SearchQuery, Summary
 from cybilgraph.sparql import queries
 from cybilgraph.web.api.current_request import (
@@ -32,7 +32,7 @@ from cybilgraph.web.server.open_release import chart_query
 
 blueprint = Blueprint("explore", __name__)
 
-_COUNTRY = f"{BASE}id/country/"
+_COUNTRY = thing_iri("country", "")
 #: The places that the map offers to zoom to; its parameter accepts any region or group.
 _PRESETS = (
     *(("region", code) for code in ("002", "029", "013", "005", "150", "145", "143", "034", "035")),

@@ -16,7 +16,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS, Format
 from cybilgraph.model.resources import read_ontology, shape_files
 from cybilgraph.model.rules import LANGUAGES, catalogue
-from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, PREFIXES, RULES, SCHEMA
+from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, PREFIXES, RULES, SCHEMA, own_iri
 from cybilgraph.pipeline import shapes_bundle
 from cybilgraph.rdf.description import describe_code_lists
 from cybilgraph.rdf.forms import write_schema
@@ -73,7 +73,7 @@ def page(suffix: str = "", version: str = "") -> BaseResponse | str:
             language=language,
             languages=LANGUAGES,
             diagram=_diagram(),
-            base=BASE,
+            base=own_iri(),
             prefixes=PREFIXES.items(),
             **_ontology(language),
         )

@@ -10,7 +10,7 @@ from flask import Blueprint, Response, json, jsonify, render_template, request
 
 from cybilgraph.errors import QueryError, QuerySyntaxError
 from cybilgraph.model.formats import BY_NAME
-from cybilgraph.model.vocabulary import BASE, CYB, PREFIXES, VOCABULARIES, shorten
+from cybilgraph.model.vocabulary import CYB, PREFIXES, VOCABULARIES, kind_of_iri, own_iri, shorten
 from cybilgraph.sparql import Answer, Hint, guard, queries
 from cybilgraph.sparql.queries import Query
 from cybilgraph.web.api import named_queries, protocol, snippets
@@ -223,7 +223,7 @@ def terms() -> Response:
         for term in sorted(known.terms)
     ]
     found = [_term(row) for row in query_rows(text)]
-    response.set_data(jsonify(base=BASE, prefixes=PREFIXES, terms=[*found, *external]).get_data())
+    response.set_data(jsonify(base=own_iri(), prefixes=PREFIXES, terms=[*found, *external]).get_data())
     return response
 
 
@@ -232,7 +232,7 @@ def _term(row: dict[str, str]) -> dict[str, object]:
     others = sorted({other for other in row["others"].split("\n") if other and other != row["label"]})
     term = {
         "name": f"<{iri}>" if name == iri else name,
-        "kind": row["kind"] or iri.removeprefix(f"{BASE}id/").partition("/")[0],
+        "kind": row["kind"] or kind_of_iri(iri),
         "label": row["label"],
     }
     classes = {name: [*map(shorten, row[name].split())] for name in ("domains", "ranges")}

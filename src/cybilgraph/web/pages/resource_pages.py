@@ -19,7 +19,7 @@ from cybilgraph.identity.decisions import kind_of
 from cybilgraph.model.formats import GRAPH_FORMATS, Format
 from cybilgraph.model.gazetteer import PLACES, load_gazetteer
 from cybilgraph.model.record import EvidenceLevel
-from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, PROV, scheme_iri, thing_iri
+from cybilgraph.model.vocabulary import CYB, DCTERMS, PROV, iri_of, path_of, scheme_iri, thing_iri
 from cybilgraph.pipeline.review_queue import OPEN
 from cybilgraph.rdf.rdflib_graph import graph_of
 from cybilgraph.release import Release
@@ -75,7 +75,7 @@ def resource(section: str, path: str) -> BaseResponse | str:
     def redirected(target: str, code: int) -> BaseResponse:
         return redirect(url_for("entities.resource", section="id", path=target, release=pinned), code)
 
-    iri = f"{BASE}{section}/{quote(path)}"  # the server has percent-decoded the path
+    iri = iri_of(f"{section}/{quote(path)}")  # the server has percent-decoded the path
     if section == "record" and not formats and "/" not in path:
         return redirected(f"project/{path}", 303)
     end = f".{suffix}" if suffix else ""
@@ -90,7 +90,7 @@ def resource(section: str, path: str) -> BaseResponse | str:
     # An organisation that another one succeeded still has its page; a former key of a project has not.
     replacement = graph.value(node, URIRef(DCTERMS.isReplacedBy))
     if replacement is not None and (node, RDF.type, None) not in graph:
-        return redirected(str(replacement).removeprefix(f"{BASE}id/") + end, 301)
+        return redirected(path_of(str(replacement)).removeprefix("id/") + end, 301)
     if formats:
         return answer_response(text, *formats)
     view = Resource(graph, node)
@@ -146,7 +146,7 @@ def _project(view: Resource, key: str) -> str:
     except FileDamaged:  # the rest of the page does not need the search index
         findings, is_available = [], False
     suggest = url_for("check.suggest", key=key) if accepts_edits else ""
-    citation = citation_of(view.label, f"/{view.iri.removeprefix(BASE)}")
+    citation = citation_of(view.label, f"/{path_of(view.iri)}")
     return render_template(
         "project.html",
         project=shown,
@@ -269,7 +269,7 @@ def _other_capitalisation(kind: str, key: str) -> str:
 
 def _not_found(iri: str) -> NotFound | ThingGone:
     """Return the error for an unknown IRI: ThingGone if an earlier release had this project or actor."""
-    key = unquote(iri.removeprefix(f"{BASE}id/project/"))
+    key = unquote(iri.removeprefix(thing_iri("project", "")))
     for earlier in live().earlier():
         if key in _keys(earlier.folder) or iri in _actors(earlier.folder):
             what = f"{iri} was last in release {earlier.number} and has been removed since"

@@ -19,7 +19,21 @@ from cybilgraph.model.formats import Format
 from cybilgraph.model.indicators import read_indicator
 from cybilgraph.model.money import format_amount, group_digits
 from cybilgraph.model.record import Basis, EvidenceLevel
-from cybilgraph.model.vocabulary import ADMS, BASE, CYB, DCTERMS, FOAF, OA, PROV, RDFS, SCHEMA, SPDX, VCARD, shorten
+from cybilgraph.model.vocabulary import (
+    ADMS,
+    CYB,
+    DCTERMS,
+    FOAF,
+    OA,
+    PROV,
+    RDFS,
+    SCHEMA,
+    SPDX,
+    VCARD,
+    kind_of_iri,
+    path_of,
+    shorten,
+)
 from cybilgraph.rdf.serialisation import serialise
 from cybilgraph.release.sources import LINES_PER_PAGE
 from cybilgraph.web.api.evidence import carried_evidence
@@ -49,10 +63,10 @@ def page_path(iri: str, release: int | None = None) -> str:
     at the level of evidence of the request; other web addresses lead to themselves. Returns "" if the IRI is not a web
     address.
     """
-    if iri.startswith(f"{BASE}ontology#"):
+    if iri.startswith(CYB.iri):
         return f"{url_for('ontology.page')}#{iri.rpartition('#')[2]}"
-    if iri.startswith(BASE):
-        return f"{request.script_root}/{iri.removeprefix(BASE)}{_query(release) if release else _carried_query()}"
+    if path := path_of(iri):
+        return f"{request.script_root}/{path}{_query(release) if release else _carried_query()}"
     return iri if iri.startswith(("https://", "http://", "mailto:")) else ""
 
 
@@ -338,7 +352,7 @@ def _links(view: Resource, property_: str, target: str, evidence: QuoteReader) -
     for node in view.all(property_):
         thing = next(view.graph.objects(node, URIRef(target)))
         role = view.graph.value(node, URIRef(CYB.role))
-        kind = view.name(role) if role else str(thing).removeprefix(f"{BASE}id/").partition("/")[0].capitalize()
+        kind = view.name(role) if role else kind_of_iri(str(thing)).capitalize()
         about = (_basis(view, node), evidence.of(node), view.text(node, CYB.share))
         claim = str(node).removeprefix(f"{view.iri}/")
         links.append(ProjectLink(view.name(thing), str(thing), kind, *about, claim))

@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from cybilgraph.errors import QueryError
 from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.record import DEFAULT_LEVEL
-from cybilgraph.model.vocabulary import BASE
+from cybilgraph.model.vocabulary import thing_iri
 from cybilgraph.release.search import (
     FACETS,
     MAX_FACET_VALUES,
@@ -50,13 +50,16 @@ FACET_TITLES = {
 #: The kind of entity of each facet's values.
 _NAMES_OF_KINDS = {"funder": "actor", "implementer": "actor", "money": "funding-kind"}
 _KINDS = {kind: _NAMES_OF_KINDS.get(kind, kind) for kind in FACETS if kind != "year"}
-#: The IRI prefix of each facet's values; URLs contain the rest.
-_ROOTS = {kind: f"{BASE}id/{_KINDS[kind]}/" if kind in _KINDS else "" for kind in FACETS}
 #: The longest search text, the longest excerpt of a wrong value in a message, and the most pages of results.
 _MAX_TEXT_CHARS, _MAX_ECHO_CHARS, _MAX_PAGES = 500, 60, 500
 _YEAR, _PAGE_NUMBER = re.compile(r"[0-9]{4}"), re.compile(r"[1-9][0-9]{0,4}")
 #: The most values shown per facet, and the most projects listed in a SPARQL query, which has to fit into a URL.
 _MAX_VALUES_SHOWN, _MAX_PROJECTS_IN_QUERY = 100, 200
+
+
+def _root(facet: str) -> str:
+    """Return the IRI prefix of a facet's values; URLs contain the rest."""
+    return thing_iri(_KINDS[facet], "") if facet in _KINDS else ""
 
 
 @blueprint.get("/search")
@@ -71,7 +74,7 @@ def page() -> str:
 
     def toggled(kind: str, value: FacetValue) -> str:
         """Return the URL that selects or deselects a facet value in the current search."""
-        pair = (kind, value.value.removeprefix(_ROOTS[kind]))
+        pair = (kind, value.value.removeprefix(_root(kind)))
         if value.chosen:
             return _search_url([one for one in arguments if one != pair])
         return f"{current_url}{'&' if arguments else '?'}{urlencode([pair])}"
@@ -132,7 +135,7 @@ def _parse_arguments() -> SearchQuery:
         values = [value for value in request.args.getlist(kind)[:MAX_FACET_VALUES] if value]
         keys = dict.fromkeys(_facet_key(kind, value) or value[:_MAX_TEXT_CHARS] for value in values)
         if keys:
-            chosen.append((kind, tuple(_ROOTS[kind] + key for key in keys)))
+            chosen.append((kind, tuple(_root(kind) + key for key in keys)))
     order, page = request.args.get("sort", ""), request.args.get("page", "")
     return SearchQuery(
         request.args.get("q", "")[:_MAX_TEXT_CHARS].strip(),
@@ -159,7 +162,7 @@ def _problems(query: SearchQuery) -> Iterator[tuple[str, str]]:
     if page and not _PAGE_NUMBER.fullmatch(page):
         yield f"Invalid page number “{page[:_MAX_ECHO_CHARS]}”", "Use a whole number, 1 or more."
     for kind, values in query.chosen:
-        for key in (value.removeprefix(_ROOTS[kind]) for value in values):
+        for key in (value.removeprefix(_root(kind)) for value in values):
             if _facet_key(kind, key) != key:
                 hint = "Use four digits: 2018." if kind == "year" else did_you_mean(_KINDS[kind], key, load_gazetteer())
                 yield f"Unknown {kind} “{key[:_MAX_ECHO_CHARS]}”", hint
@@ -167,14 +170,14 @@ def _problems(query: SearchQuery) -> Iterator[tuple[str, str]]:
 
 def _facet_key(kind: str, value: str) -> str | None:
     """Return the key of the facet value with this key or name; None if there is none."""
-    if search_index().has_value(kind, _ROOTS[kind] + value) or (kind == "year" and _YEAR.fullmatch(value)):
+    if search_index().has_value(kind, _root(kind) + value) or (kind == "year" and _YEAR.fullmatch(value)):
         return value
     entry = load_gazetteer().find(_KINDS[kind], value) if kind != "year" else None
     return entry.key if entry else None
 
 
 def _arguments(query: SearchQuery) -> list[tuple[str, str]]:
-    chosen = [(kind, value.removeprefix(_ROOTS[kind])) for kind, values in query.chosen for value in values]
+    chosen = [(kind, value.removeprefix(_root(kind))) for kind, values in query.chosen for value in values]
     text = [("q", query.text)] if query.text else []
     order = [("sort", query.order)] if query.order != ORDERS[0] else []
     level = [("evidence", query.level)] if query.level != DEFAULT_LEVEL else []
@@ -186,7 +189,7 @@ def _describe_part(part: QueryPart, found: SearchResult) -> str:
         return f"“{part}”"
     kind, chosen = part
     labels = {value.value: value.label for value in found.facets[kind]}
-    names = (f"“{labels.get(value, value.removeprefix(_ROOTS[kind]))[:_MAX_ECHO_CHARS]}”" for value in chosen)
+    names = (f"“{labels.get(value, value.removeprefix(_root(kind)))[:_MAX_ECHO_CHARS]}”" for value in chosen)
     return f"{FACET_TITLES[kind]} {' or '.join(names)}"
 
 

@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -57,7 +57,9 @@ class Release:
     @property
     def profile(self) -> SiteProfile:
         """The profile of the site for which the release was built."""
-        return from_document(self.manifest["site"]) if "site" in self.manifest else DEFAULT_PROFILE
+        if "site" in self.manifest:
+            return from_document(self.manifest["site"])
+        return replace(DEFAULT_PROFILE, contacts=True)  # an earlier version built it
 
     def reference(self) -> dict[str, str]:
         """Return the text of each table of the deployment's own reference data. Raises FileDamaged."""

@@ -59,8 +59,8 @@ _SHARED_IRIS = "|".join(
 )
 #: What names the software, its files, commands and terms, rather than the site.
 _SOFTWARE = re.compile(
-    rf"{re.escape(BASE)}[^\s\"'<>]*|cybilgraph(?:-stated)?\.[a-z]+|cybilgraph-(?:release|advice|gone)"
-    r"|cybilgraph (?:check|convert|query|queries|serve|build|review|suggestions|harvest|load|template)\b",
+    rf"{re.escape(BASE)}(?:{_SHARED_IRIS})|cybilgraph(?:-stated)?\.[a-z]+|cybilgraph-(?:release|advice|gone)"
+    r"|cybilgraph (?:check|convert|query|queries|serve|build|review|suggestions|harvest|load|template|overlap)\b",
     re.IGNORECASE,
 )
 _DEFAULT = re.compile(r".{0,40}(?:cybilgraph|cybilportal|Cybil Portal).{0,40}", re.IGNORECASE)

@@ -10,7 +10,7 @@ from cybilgraph.cli.common import CommandGroup
 from cybilgraph.cli.convert import build, convert, shapes, template
 from cybilgraph.cli.curator_accounts import curators
 from cybilgraph.cli.deploy import deploy, sizing
-from cybilgraph.cli.exchange import collect, harvest, load, publish, verify
+from cybilgraph.cli.exchange import collect, harvest, load, overlap, publish, verify
 from cybilgraph.cli.query import list_queries, query
 from cybilgraph.cli.releases import activate, diff, forget, prune, releases, rollback
 from cybilgraph.cli.review import review
@@ -34,7 +34,7 @@ def main() -> None:
 for command in (
     *(collect, convert, check, build),
     *(releases, activate, rollback, prune, forget, diff),
-    *(publish, harvest, verify, load),
+    *(publish, harvest, verify, load, overlap),
     *(serve, deploy, query, list_queries, template, shapes, review, suggestions, actors, curators, sizing),
 ):
     main.add_command(command)

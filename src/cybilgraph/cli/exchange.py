@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import click
 from cybilgraph.cli.common import (
     ANY_FOLDER,
     CONFORMS,
+    EXISTING_FOLDER,
     FAILED,
     FOLDER,
     SITE,
@@ -150,6 +152,45 @@ def harvest(
         done = run(client, into, formats)
     if not quiet:
         click.echo(str(done))
+
+
+@click.command(cls=Command)
+@FOLDER
+@click.argument("copy", metavar="COPY", type=EXISTING_FOLDER)
+@format_option(("text", "csv"), "text", "Readable text, or a table.")
+def overlap(folder: Path, copy: Path, name: str) -> None:
+    """List what the current release in DIR shares with a harvested copy of another site.
+
+    COPY is the folder of a harvest. Two projects are listed together if they have the same code, IATI identifier or
+    owl:sameAs, and two organisations that take part in projects if they have the same owl:sameAs. Nothing is merged.
+
+    \b
+    Examples:
+      cybilgraph harvest https://example.org --into copy
+      cybilgraph overlap build/releases copy
+    """
+    from cybilgraph.readers.tabular import escape_formula
+    from cybilgraph.release import Releases
+    from cybilgraph.release.graph_file import GRAPH, open_lines
+    from cybilgraph.sync.harvester import open_copy
+    from cybilgraph.sync.overlap import find_matches
+
+    with open_lines(Releases(folder).current().folder / GRAPH) as ours, open_copy(copy) as theirs:
+        found = find_matches(ours, theirs)
+    if name == "csv":
+        rows = csv.writer(sys.stdout, lineterminator="\n")
+        rows.writerow(("kind", "by", "ours", "theirs", "our_name", "their_name"))
+        for one in found:
+            cells = (one.kind, "; ".join(one.by), one.ours.iri, one.theirs.iri, one.ours.name, one.theirs.name)
+            rows.writerow(map(escape_formula, cells))
+        return
+    for one in found:
+        other = f" (there: {one.theirs.name})" if one.theirs.name != one.ours.name else ""
+        print_safely(f"{one.kind}  {one.ours.name}{other}, by {' and '.join(one.by)}")
+        print_safely(f"    {one.ours.iri}\n    {one.theirs.iri}", lines=True)
+    counts = {kind: len({one.ours.iri for one in found if one.kind == kind}) for kind in ("project", "organisation")}
+    shared = " and ".join(f"{count:,} {kind}{'' if count == 1 else 's'}" for kind, count in counts.items())
+    click.echo(f"Both have {shared}.", err=True)
 
 
 @click.command(cls=Command)

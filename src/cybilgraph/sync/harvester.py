@@ -96,6 +96,18 @@ def harvest(site: Site, into: Path, formats: Sequence[str] = ()) -> Harvest:
 
 
 @contextmanager
+def open_copy(folder: Path) -> Iterator[IO[bytes]]:
+    """Open the lines of the copy in a folder. Raises HarvestError if there is none."""
+    try:
+        with (folder / _GRAPH).open("rb") as lines:
+            yield lines
+    except OSError as error:
+        raise HarvestError(
+            f"{folder / _GRAPH} cannot be read: {error.strerror}", "Make a copy: cybilgraph harvest URL --into DIR"
+        ) from error
+
+
+@contextmanager
 def _locked(into: Path) -> Iterator[None]:
     try:
         into.mkdir(parents=True, exist_ok=True)

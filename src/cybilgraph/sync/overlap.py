@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-
-import pyoxigraph as ox
+from itertools import islice
 
 from cybilgraph.model.vocabulary import CYB, DCTERMS, OWL, RDF, SKOS
 from cybilgraph.rdf.serialisation import parse_nquads
@@ -69,16 +68,12 @@ def _things(lines: Iterable[bytes]) -> Iterator[Thing]:
     """Yield the projects of a graph, and the organisations that take part in them."""
     found: dict[str, Thing] = {}
     taking_part: set[str] = set()
-    for quad in _quads(lines):
-        if not (isinstance(quad.graph_name, ox.DefaultGraph) and isinstance(quad.subject, ox.NamedNode)):
-            continue
-        subject, predicate = quad.subject.value, quad.predicate.value
+    for subject, predicate, value, language in _statements(lines):
         thing = found.setdefault(subject, Thing(subject, keys={("owl:sameAs", subject)}))
-        value = getattr(quad.object, "value", "")
         if predicate in _IDENTIFIERS:
             thing.keys.add((_IDENTIFIERS[predicate], value))
         elif predicate in _NAMES:
-            thing.name = value if getattr(quad.object, "language", "") == "en" else thing.name or value
+            thing.name = value if language == "en" else thing.name or value
         elif predicate == CYB.actor:
             taking_part.add(value)
         elif value in _KINDS:
@@ -86,12 +81,13 @@ def _things(lines: Iterable[bytes]) -> Iterator[Thing]:
     return (one for one in found.values() if one.kind == "project" or (one.kind and one.iri in taking_part))
 
 
-def _quads(lines: Iterable[bytes]) -> Iterator[ox.Quad]:
-    batch: list[bytes] = []
-    for line in lines:
-        if any(term in line for term in _READ):
-            batch.append(line)
-        if len(batch) == _BATCH_LINES:
-            yield from parse_nquads(b"".join(batch))
-            batch.clear()
-    yield from parse_nquads(b"".join(batch))
+def _statements(lines: Iterable[bytes]) -> Iterator[tuple[str, str, str, str]]:
+    """Yield subject, predicate, and value and language of the object of the current statements about named things."""
+    wanted = (line for line in lines if line.startswith(b"<") and any(term in line for term in _READ))
+    while batch := b"".join(islice(wanted, _BATCH_LINES)):
+        for quad in parse_nquads(batch):
+            subject, value, graph = (
+                getattr(term, "value", "") for term in (quad.subject, quad.object, quad.graph_name)
+            )
+            if not graph:
+                yield subject, quad.predicate.value, value, getattr(quad.object, "language", None) or ""

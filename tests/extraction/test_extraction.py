@@ -32,6 +32,27 @@ def test_links_of_the_seed_record_are_derived_and_quote_their_evidence() -> None
     assert quotes["gpd"].startswith("GPD supported the process by developing")
 
 
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Microsoft finance le programme au Ghana.",
+        "Interpol implementa talleres en Colombia.",
+        "La OEA capacitó a funcionarios de Paraguay.",
+        "Le projet est financé par la Banque mondiale et mis en œuvre par Expertise France au Sénégal.",
+    ],
+)
+def test_nothing_is_derived_from_spanish_and_french_prose(sentence: str) -> None:
+    record = about("A project", sentence)
+    assert not record.participations
+    assert not record.scopes
+
+
+def test_spanish_name_in_an_english_sentence_is_derived() -> None:
+    record = about("A project", "It was delivered by the Universidad de los Andes in Colombia.")
+    assert {link.role for link in record.participations} == {"implementer"}
+    assert places(record) == {"CO"}
+
+
 def test_stated_links_are_not_duplicated() -> None:
     text = "A project\n\nFunders\n\nEuropean Union\n\nCountries\n\nKenya\n\nSummary\n\nFunded by the European Union in Kenya.\n"
     [record] = read_input(Input("page.txt", data=text.encode()))

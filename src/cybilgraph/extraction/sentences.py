@@ -129,6 +129,13 @@ _OFFICE_BETWEEN = re.compile(r"(?: \([^)]{1,30}\))? ")
 #: Text after "UNDP Kenya", which is UNDP; but not after "EU Georgia" in "EU Georgia policy".
 _OFFICE_AFTER = re.compile(r"[.,;:)]|\Z| (?:and|will|is|was|has|\w+ed|\w+s)\b")
 
+#: Common words of Spanish and French prose, of which nothing is extracted: no labelled text is in these languages.
+_SPANISH_OR_FRENCH = re.compile(
+    r"\b(?:al|aux?|avec|con|dans|del?|des|du|el|en|est|et|las?|les?|los|par|para|por|pour|que|se|sur?|une?|una|y)\b"
+)
+_ENGLISH = re.compile("an|and|are|at|by|for|from|has|have|in|is|its?|of|on|that|the|their|this|to|was|were|with")
+_WORD = re.compile(r"[^\W\d_]+")
+
 
 @value(frozen=True, slots=True)
 class Name:
@@ -194,10 +201,32 @@ def split_sentences(record: Record) -> Iterator[Sentence]:
         for start, end in _split_text(paragraph.text):
             here = known[bisect_left(starts, start) : bisect_left(starts, end)]
             part = paragraph.part(start, end)
-            if not here and _has_no_names(part.text):  # most sentences; skip the rest of the work
+            is_nameless = not here and _has_no_names(part.text)  # most sentences; skip the rest of the work
+            if is_nameless or (section != "title" and is_spanish_or_french(part.text)):
                 yield Sentence(section, part, "", (), ())
             else:
                 yield _mark_names(section, part, start, here, short, record.contacts)
+
+
+def is_spanish_or_french(sentence: str) -> bool:
+    """Return whether a sentence has more common words of Spanish and French than of English.
+
+    Those within names do not count, because all words around them are in capitals: "Universidad de la República".
+    """
+    if not _SPANISH_OR_FRENCH.search(sentence):
+        return False
+    words = _WORD.findall(sentence)
+    common = [_SPANISH_OR_FRENCH.fullmatch(word) is not None for word in words]
+    count = sum(
+        is_common
+        and any(
+            words[other].islower() and not common[other]
+            for other in (number - 1, number + 1)
+            if 0 <= other < len(words)
+        )
+        for number, is_common in enumerate(common)
+    )
+    return count > sum(_ENGLISH.fullmatch(word) is not None for word in words)
 
 
 def _in_address(text: str, mention: Mention) -> bool:

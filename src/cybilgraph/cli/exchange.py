@@ -159,10 +159,11 @@ def harvest(
 @click.argument("copy", metavar="COPY", type=EXISTING_FOLDER)
 @format_option(("text", "csv"), "text", "Readable text, or a table.")
 def overlap(folder: Path, copy: Path, name: str) -> None:
-    """List what the current release in DIR shares with a harvested copy of another site.
+    """List what a release shares with that of another site.
 
-    COPY is the folder of a harvest. Two projects are listed together if they have the same code, IATI identifier or
-    owl:sameAs, and two organisations that take part in projects if they have the same owl:sameAs. Nothing is merged.
+    The release is the current one in DIR, and COPY the folder of a harvest. Two projects are listed together if they
+    have the same code, IATI identifier or owl:sameAs, and two organisations that take part in projects if they have the
+    same owl:sameAs. Nothing is merged.
 
     \b
     Examples:

@@ -21,6 +21,7 @@ from cybilgraph.release import Release, Releases
 from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.release.sources import SOURCES, iterate_sources
 from tests.conftest import CYBILGRAPH, SEED, run, running_server
+from tests.support.operations import until
 
 pytestmark = pytest.mark.slow
 
@@ -255,11 +256,8 @@ def test_server_continues_without_current_file_and_reports_it_once(three: Path, 
     server = running_server(folder)
     with server as url:
         (folder / "current").unlink()
-        for _ in range(100):
-            if "stays in use" in server.log:
-                break
-            time.sleep(0.2)
-        time.sleep(2.5)
+        until(lambda: "stays in use" in server.log)
+        time.sleep(2.5)  # nothing shows that the server has looked again, as it does every second
         assert server.log.count("Release 0003 stays in use: ") == 1
         assert f"cybilgraph activate {folder} 3" in server.log
         assert urllib.request.urlopen(f"{url}/latest/SHA256SUMS").headers["Cybilgraph-Release"] == "3"

@@ -20,6 +20,7 @@ from cybilgraph.model.formats import BY_NAME, RESULT_FORMATS
 from cybilgraph.release import Release
 from cybilgraph.runtime.scheduler import Caller
 from cybilgraph.sparql.embedded_engine import EmbeddedEngine, QueryLimits
+from tests.support.operations import until
 from tests.support.queries import SLOW, TITLE
 
 pytestmark = pytest.mark.slow
@@ -41,7 +42,7 @@ def test_query_is_rejected_while_all_workers_are_busy(release: Release) -> None:
     engine = EmbeddedEngine(release.store, QueryLimits(timeout=2, workers=1, long_workers=0))
     with ThreadPoolExecutor(2) as pool:
         slow = pool.submit(engine.answer, SLOW, RESULT_FORMATS)
-        time.sleep(0.3)
+        until(lambda: any(engine.load.values()))
         with pytest.raises(EngineUnavailable):
             engine.answer("ASK {}", RESULT_FORMATS, timeout=0.5)
         assert isinstance(slow.exception(), QueryTimeout)
@@ -55,10 +56,7 @@ def test_short_queries_do_not_wait_for_long_ones(release: Release) -> None:
     with ThreadPoolExecutor(3) as pool:
         slow = [pool.submit(engine.answer, SLOW, RESULT_FORMATS) for _ in range(3)]
         expected = {"quick": 0, "waiting": 0, "long": 2}
-        until = time.monotonic() + 3
-        while engine.load != expected and time.monotonic() < until:
-            time.sleep(0.05)
-        assert engine.load == expected
+        until(lambda: engine.load == expected)
         for _ in range(20):
             engine.answer("ASK {}", RESULT_FORMATS)
         assert {type(query.exception()) for query in slow} <= {QueryTimeout, EngineUnavailable}
@@ -84,7 +82,7 @@ def test_cancelled_query_frees_its_worker(release: Release) -> None:
     with ThreadPoolExecutor(2) as pool:
         callers = [Caller("one"), Caller("one")]
         waiting = [pool.submit(engine.answer, SLOW, RESULT_FORMATS, caller=caller) for caller in callers]
-        time.sleep(1)
+        until(lambda: engine.load["long"] == 1)
         for caller in callers:
             caller.leave()
         assert all(isinstance(query.exception(), QueryError) for query in waiting)

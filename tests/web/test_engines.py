@@ -200,15 +200,15 @@ def test_answer_is_complete_or_an_error(way: FaultyProxy, tmp_path: Path, monkey
             assert _ask(site, CONSTRUCT).status == 502, "N-Triples cannot show whether lines are missing"
             assert TITLE in _ask(site, SELECT).body.decode(), "result tables have an explicit end"
         assert TITLE in _ask(site, SELECT).body.decode()
-        _follows_releases(site, folder, way)
+        _follows_releases(server, site, folder, way)
 
 
-def _follows_releases(site: str, folder: Path, way: FaultyProxy) -> None:
+def _follows_releases(server: running_server, site: str, folder: Path, way: FaultyProxy) -> None:
     """A new release is served only when the endpoint has it; until then, the previous one is."""
     count = "SELECT (COUNT(?p) AS ?n) { ?p a cyb:Project }"
     assert _ask(site, count).body == b"n\r\n1\r\n"
     pipeline.build([SEED, RECORDS / "cmm-review-samoa.txt"], folder)
-    time.sleep(1.5)
+    until(lambda: "Release 0002 is not served yet" in server.log)
     assert _ask(site, count).headers["cybilgraph-release"] == "1"
     seen: list[tuple[bytes, int]] = []
 

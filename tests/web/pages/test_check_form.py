@@ -281,8 +281,8 @@ def test_endless_bodies_do_not_delay_others(portal: str) -> None:
             endless = number % 2
             head = "Transfer-Encoding: chunked" if endless else "Content-Length: 5000"
             held.enter_context(raw(portal, head, *[b"A project"] * endless))
-        time.sleep(0.5)
-        assert post(portal, PAGE, "text/plain").status == 200
+        for _ in range(3):
+            assert post(portal, PAGE, "text/plain").status == 200
         assert http(f"{portal}/").status == 200
         assert http(f"{portal}/sparql?query=ASK%7B%7D").status == 200
     with closing(raw(portal, "Content-Length: 5000")) as slow:
@@ -312,8 +312,7 @@ def test_checks_of_one_client_do_not_delay_another(portal: str) -> None:
         for _ in range(4):
             client = held.enter_context(socket.create_connection(("127.0.0.1", int(portal.rpartition(":")[2]))))
             client.sendall(f"{head}\r\n\r\n".encode() + table)
-        time.sleep(0.5)
-        for _ in range(3):
+        for _ in range(5):
             reply = send(portal, "POST", "/api/check", PAGE, source="127.0.0.2", Content_Type="text/plain")
             assert reply.status == 200
 
@@ -325,8 +324,7 @@ def test_client_over_its_rate_gets_retry_after(server: str) -> None:
     assert reply.status == 429
     assert let_in >= 60, "typing users stay within the limit"
     assert reply.headers["retry-after"] == "1"
-    time.sleep(1)
-    assert post(server, PAGE, "text/plain").status == 200
+    until(lambda: post(server, PAGE, "text/plain").status == 200)
     assert json.loads(reply.body)["detail"].startswith("Too many requests")
     assert http(f"{server}/").status == 200
 

@@ -239,7 +239,7 @@ def expected(store: ox.Store, query: str) -> list[str] | bool | None:
 
 
 @pytest.fixture(scope="module")
-def asked(release: Release) -> list[tuple[str, list[str] | bool]]:
+def generated(release: Release) -> list[tuple[str, list[str] | bool]]:
     """Return queries with the engine's answers."""
     store = ox.Store()
     store.bulk_load(graph_of(release.folder), format=ox.RdfFormat.N_QUADS)
@@ -253,10 +253,10 @@ def asked(release: Release) -> list[tuple[str, list[str] | bool]]:
     return found
 
 
-def test_generated_queries_are_diverse_and_mostly_have_results(asked: list[tuple[str, list[str] | bool]]) -> None:
-    assert len({query for query, _ in asked}) > COUNT * 0.95
-    assert sum(bool(answer) for _, answer in asked) > COUNT * 0.6
-    assert {returns_graph(query) for query, _ in asked} == {True, False}
+def test_generated_queries_are_diverse_and_mostly_have_results(generated: list[tuple[str, list[str] | bool]]) -> None:
+    assert len({query for query, _ in generated}) > COUNT * 0.95
+    assert sum(bool(answer) for _, answer in generated) > COUNT * 0.6
+    assert {returns_graph(query) for query, _ in generated} == {True, False}
     for word in (
         "OPTIONAL",
         "UNION",
@@ -271,12 +271,12 @@ def test_generated_queries_are_diverse_and_mostly_have_results(asked: list[tuple
         "*",
         "+",
     ):
-        assert sum(word in query for query, _ in asked) > 1, word
+        assert sum(word in query for query, _ in generated) > 1, word
 
 
-def test_http_answers_equal_those_of_the_engine(server: str, asked: list[tuple[str, list[str] | bool]]) -> None:
+def test_http_answers_equal_those_of_the_engine(server: str, generated: list[tuple[str, list[str] | bool]]) -> None:
     wrong = []
-    for query, answer in asked:
+    for query, answer in generated:
         reply = send(
             server, "GET", f"/sparql?{urlencode({'query': query})}", Accept=f"{_RESULTS}, application/n-triples;q=0.5"
         )

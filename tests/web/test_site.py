@@ -157,12 +157,12 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Rel
 def test_hostile_text_is_escaped(hostile: tuple[str, Release]) -> None:
     """Check each kind of page, and every page that the hostile records create."""
     url, release = hostile
-    made = ["/" + iri.removeprefix(BASE) for iri in iris(release) if "666" in iri or "script" in iri or "alert" in iri]
-    assert len(made) > 12
+    paths = ["/" + iri.removeprefix(BASE) for iri in iris(release) if "666" in iri or "script" in iri or "alert" in iri]
+    assert len(paths) > 12
     shown = 0
     for path in (
         *KINDS,
-        *made,
+        *paths,
         "/id/project/G0666",
         *("/id/project/G0667", "/changes"),
         f"/search?q={quote(HOSTILE)}&sort={quote(SCRIPT)}&country={quote(HOSTILE)}&page=9999999",

@@ -64,7 +64,7 @@ def bea(logged_in: tuple[Curator, Curator]) -> Curator:
     return logged_in[1]
 
 
-def made(folder: Path) -> list[Decision]:
+def stored_decisions(folder: Path) -> list[Decision]:
     found = list(read_decisions(folder))
     assert all(isinstance(one, Decision) for one in found), found
     return sorted((one for one in found if isinstance(one, Decision)), key=lambda one: (one.when, one.line))
@@ -79,7 +79,7 @@ def test_area_is_absent_without_the_option(server: str) -> None:
 
 
 def test_nothing_is_shown_or_stored_without_login(served: running_server, site: Site) -> None:
-    before = made(site.decisions)
+    before = stored_decisions(site.decisions)
     stranger = Curator(served.url)
     for cookie in ("", "curator=", "curator=x", "curator=" + "A" * 43, "__Secure-curator=x"):
         stranger.cookie = cookie
@@ -89,7 +89,7 @@ def test_nothing_is_shown_or_stored_without_login(served: running_server, site: 
                 if reply.status != 405:
                     assert (reply.status, reply.headers["location"]) == (303, "/curate/login")
                 assert b"G00" not in reply.body
-    assert made(site.decisions) == before
+    assert stored_decisions(site.decisions) == before
 
 
 def test_responses_are_private(ana: Curator) -> None:
@@ -181,7 +181,7 @@ FORGED: tuple[tuple[str | None, dict[str, str], int], ...] = (
 
 
 def test_forged_forms_store_nothing(ana: Curator, bea: Curator, site: Site) -> None:
-    before = made(site.decisions)
+    before = stored_decisions(site.decisions)
     for token, headers, status in FORGED:
         given = {None: None, "OWN": ana.token, "BEA": bea.token}.get(token, token)
         fields = {"claim": ana.claim, "answer": "yes"} | ({} if given is None else {"token": given})
@@ -189,7 +189,7 @@ def test_forged_forms_store_nothing(ana: Curator, bea: Curator, site: Site) -> N
         for path in ("/claims", "/undo", "/logout", "/suggestions/x"):
             assert Curator.request(ana, f"/curate{path}", "POST", fields, **names).status == status, (token, path)
         ana.get("/curate/claims")
-    assert made(site.decisions) == before
+    assert stored_decisions(site.decisions) == before
     for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://attacker.example"}):
         assert Curator(ana.url).log_in(**headers).status == 403
 
@@ -205,13 +205,13 @@ def test_claim_is_shown_and_each_answer_becomes_a_decision(ana: Curator, site: S
         ("no", Verdict.NO, ""),
         ("funder", Verdict.INSTEAD, "funder"),
     ):
-        claim, count = ana.claim, len(made(site.decisions))
+        claim, count = ana.claim, len(stored_decisions(site.decisions))
         assert ana.answer(answer).headers["location"] == f"/curate/claims?after={claim}"
-        found = made(site.decisions)[-1]
+        found = stored_decisions(site.decisions)[-1]
         assert (found.verdict, found.new_field, found.who) == (verdict, role, "Ana")
         assert found.sentence
         assert ana.answer(answer, claim).status == 303, "sent twice, as by a double click"
-        assert len(made(site.decisions)) == count + 1
+        assert len(stored_decisions(site.decisions)) == count + 1
         page = ana.get("/curate/claims")
         assert "Decided: " in page
         while "Another role" not in page:
@@ -220,26 +220,26 @@ def test_claim_is_shown_and_each_answer_becomes_a_decision(ana: Curator, site: S
         assert ana.answer(answer).status == 422
         ana.get("/curate/claims")
     assert ana.answer("yes", "0" * 16).status == 409
-    assert len(made(site.decisions)) == count + 1
+    assert len(stored_decisions(site.decisions)) == count + 1
 
 
 def test_own_decisions_can_be_undone(ana: Curator, bea: Curator, site: Site) -> None:
     claim = ana.claim
     ana.answer("no")
     page = ana.get("/curate/claims")
-    decision = made(site.decisions)[-1].id
+    decision = stored_decisions(site.decisions)[-1].id
     assert decision in page
-    count = len(made(site.decisions))
+    count = len(stored_decisions(site.decisions))
     refused = bea.post("/curate/undo", decision=decision)
     assert refused.status == 409
     assert "another curator’s" in refused.body.decode()
-    assert len(made(site.decisions)) == count, "only its curator withdraws a decision"
+    assert len(stored_decisions(site.decisions)) == count, "only its curator withdraws a decision"
     reply = ana.post("/curate/undo", decision=decision, claim=claim)
     assert reply.headers["location"] == f"/curate/claims?claim={claim}"
     ana.get(reply.headers["location"])
     assert ana.claim == claim
     assert ana.post("/curate/undo", decision=decision, claim=claim).status == 409
-    assert len(made(site.decisions)) == count + 1
+    assert len(stored_decisions(site.decisions)) == count + 1
     assert "withdrawn by <bdi>Ana</bdi>" in ana.get("/curate/history")
 
 
@@ -247,21 +247,21 @@ def test_claim_that_another_curator_decided_meanwhile_is_shown_as_such(ana: Cura
     claim = ana.claim
     bea.get(f"/curate/claims?claim={claim}")
     bea.answer("no", claim)
-    count = len(made(site.decisions))
+    count = len(stored_decisions(site.decisions))
     reply = ana.answer("yes", claim)
     assert reply.status == 409
     assert b"Bea has already decided on this claim" in reply.body
     assert ana.claim not in ("", claim), "the next one follows"
-    assert len(made(site.decisions)) == count
+    assert len(stored_decisions(site.decisions)) == count
     bea.get("/curate/claims")
     claim = bea.claim
     ana.get(f"/curate/claims?claim={claim}")
     ana.answer("no", claim)
-    own = made(site.decisions)[-1]
+    own = stored_decisions(site.decisions)[-1]
     terminal = replace(own, id="", when="", who="Cy", verdict=Verdict.YES)
     append_decisions(site.decisions, [own.undo(), terminal])
     assert b"Cy has already decided on this claim" in bea.answer("no", claim).body
-    assert len(made(site.decisions)) == count + 3
+    assert len(stored_decisions(site.decisions)) == count + 3
 
 
 def test_names_and_reasons_are_text(ana: Curator, site: Site) -> None:
@@ -323,10 +323,10 @@ def test_suggestion_is_accepted_field_by_field(site: Site, tmp_path: Path) -> No
         for wrong in ({}, {"accept": "x"}, {"accept": [choices[0], "x"]}, {"reject": "yes", "reason": " "}):
             assert ana.post(address, **wrong).status == 422
         assert queue.ids() == [one.id]
-        before = made(site.decisions)
+        before = stored_decisions(site.decisions)
         accepted = next(key for key in choices if "status" in page.split(key)[1].split("</label>")[0])
         assert ana.post(address, accept=accepted).headers["location"] == "/curate/suggestions"
-        [added] = [one for one in made(site.decisions) if one not in before]
+        [added] = [one for one in stored_decisions(site.decisions) if one not in before]
         assert (added.field, added.new_value, added.who, added.suggested_by) == ("status", "Ongoing", "Ana", evil)
         assert queue.ids() == []
         assert ana.post(address, accept=accepted).status == 404, "accepted already"
@@ -389,7 +389,7 @@ def test_no_decision_is_lost_with_two_curators_the_terminal_and_a_killed_server(
             for thread in threads:
                 thread.join()
     terminal.join()
-    found = made(site.decisions)
+    found = stored_decisions(site.decisions)
     assert len({one.id for one in found}) == len(found)
     assert {one.who for one in found} == {"Ana", "Bea", "Cy"}
     by_claim = Counter((one.record, one.field, one.value) for one in found)
@@ -460,7 +460,7 @@ def test_visitors_answer_becomes_a_suggestion_and_then_a_decision(tmp_path: Path
         assert edit.base.text.split("\n")[0] in unescape(page)
         choice = page.split('name="accept" value="')[1].partition('"')[0]
         assert ana.post(f"/curate/suggestions/{edit.id}", accept=choice).status == 303
-    [one] = made(site.decisions)
+    [one] = stored_decisions(site.decisions)
     assert (one.record, one.verdict, one.who, one.basis) == ("G0020", Verdict.NO, "Ana", "possible")
     assert claim == f"participation/{one.value}/{one.field}"
     release, report = pipeline.build([tmp_path / "records"], site.releases, dumps=False, decisions=site.decisions)

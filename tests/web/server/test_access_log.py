@@ -33,10 +33,10 @@ QUERY = "SELECT *\n# \x1b[31m \u2028 red\n{ ?s ?p 'ü' }"
 
 
 def entry() -> LogEntry:
-    made = LogEntry("192.0.2.1", "GET", "/sparql", status=200, bytes=5, format="csv", rows=1, release=7)
-    made.ask(QUERY, hash_query(QUERY))
-    made.end()
-    return made
+    logged = LogEntry("192.0.2.1", "GET", "/sparql", status=200, bytes=5, format="csv", rows=1, release=7)
+    logged.ask(QUERY, hash_query(QUERY))
+    logged.end()
+    return logged
 
 
 @pytest.mark.parametrize("form", ["json", "text"])

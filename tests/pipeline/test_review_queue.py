@@ -189,7 +189,14 @@ def test_claims_are_decided_in_a_workbook(first: Release, tmp_path: Path) -> Non
     for made in in_force(folder):
         one = queue[made.record, made.value]
         assert (made.sentence, made.basis) == ("\n".join(one.claim.sentences), one.claim.basis)
-    assert import_sheet(first, book, folder, "Ana") == (0, 3)
+    assert import_sheet(first, book, folder, "Ana") == (0, 3, [])
+    sheet.worksheets[0].cell(3, header.index("verdict") + 1).value = "yes"
+    sheet.save(book)
+    skipped = CliRunner().invoke(
+        main, ["review", str(first.folder.parent), "--decisions", str(folder), "--who", "Bea", "--import", str(book)]
+    )
+    assert "0 decisions added; 2 had been added before.\nSkipped, because Ana has decided otherwise: " in skipped.output
+    assert import_sheet(first, book, folder, "Ana") == (1, 2, []), "her own decision is replaced"
 
 
 def test_wrong_cells_of_a_workbook_are_named(first: Release, tmp_path: Path) -> None:
@@ -239,7 +246,7 @@ def test_same_role_again_confirms_the_claim(first: Release, tmp_path: Path) -> N
     (sheet := tmp_path / "claims.csv").write_text(
         f"record,field,value,verdict,new_field\n{one.record},{role},{one.subject},instead,{role}\n"
     )
-    assert import_sheet(first, sheet, tmp_path / "decisions", "Ana") == (1, 0)
+    assert import_sheet(first, sheet, tmp_path / "decisions", "Ana") == (1, 0, [])
     assert [(made.verdict, made.new_field) for made in in_force(tmp_path / "decisions")] == [(Verdict.YES, "")]
 
 

@@ -74,6 +74,7 @@ def review(
       cybilgraph review build/releases --decisions data/decisions --who Ana
       cybilgraph review build/releases --decisions data/decisions --export claims.xlsx
     """
+    from cybilgraph.identity.decisions import describe_decision
     from cybilgraph.pipeline import review_queue
     from cybilgraph.rdf.xlsx import workbook
     from cybilgraph.release import Releases
@@ -82,8 +83,12 @@ def review(
         raise click.UsageError("--who is required: your name, which is published with your decisions")
     release = Releases(folder).current()
     if sheet:
-        added, known = review_queue.import_sheet(release, sheet, decisions, who)
+        added, known, others = review_queue.import_sheet(release, sheet, decisions, who)
         click.echo(f"{added:,} decisions added; {known:,} had been added before.")
+        for other in others:
+            click.echo(
+                escape_controls(f"Skipped, because {other.who} has decided otherwise: {describe_decision(other)}")
+            )
         return
     if names:
         actors = review_queue.unlisted_actors(release, decisions, limit)

@@ -290,10 +290,10 @@ def sheet_rows(claims: Iterable[OpenClaim]) -> Iterator[list[str]]:
         yield [one.record, one.title, claim.field, one.subject, one.name, *known, "", "", "", ""]
 
 
-def import_sheet(release: Release, path: Path, folder: Path, who: str) -> tuple[int, int]:
+def import_sheet(release: Release, path: Path, folder: Path, who: str) -> tuple[int, int, list[Decision]]:
     """Add the decisions filled in on a sheet (XLSX or CSV) about projects of a release.
 
-    Return how many were added, and how many existed.
+    Return how many were added, how many existed, and those of other curators that differ and stay in force.
 
     Raises SourceError if the file is not such a sheet or a cell is wrong, DecisionError.
     """
@@ -319,19 +319,23 @@ def import_sheet(release: Release, path: Path, folder: Path, who: str) -> tuple[
             "\n  ".join([f"{path.name}: no decisions were added because of these cells:", *lines, *more]),
             "Correct them and import the file again.",
         )
-    added, known = [], 0
+    added: list[Decision] = []
+    known, others = 0, []
     with Decisions(folder) as decided:
         for _, cells in given:
             values = {name: text for name, text in cells.items() if name in COLUMNS}
             verdict = Verdict(values["verdict"].casefold())
             one = Decision(**values | {"verdict": verdict, "who": who}).simplified()  # type: ignore[arg-type]
-            same = [other for other in decided.of(one.record) if other.subject == one.subject]
+            subject = one.field, claim_key(one)
+            same = [other for other in decided.of(one.record) if (other.field, claim_key(other)) == subject]
             if any(other.agrees(one) for other in same):
                 known += 1
+            elif same and same[-1].who != who:
+                others.append(same[-1])
             else:
                 added.append(one)
     append_decisions(folder, added)
-    return len(added), known
+    return len(added), known, others
 
 
 def _problems(cells: dict[str, str], records: Container[str]) -> Iterator[tuple[str, str]]:

@@ -156,8 +156,9 @@ def test_end_of_input_ends_the_session_and_keeps_decisions(first: Release, tmp_p
 def test_unlisted_organisations_are_reviewed(first: Release, tmp_path: Path) -> None:
     actors = unlisted_actors(first, tmp_path, 10)
     assert [one.count for one in actors] == sorted((one.count for one in actors), reverse=True)
-    said = review(first, tmp_path, "n" + "aCouncil of Europe\n" + "ogovernment\nBelize\n\n" + "q", "--names")
+    said = review(first, tmp_path, "n" + "azzz\nCouncil of Europe\n" + "ogovernment\nBelize\n\n" + "q", "--names")
     assert actors[0].name in said
+    assert "There is no actor with this name. Try again" in said
     made = {one.value: (one.verdict, one.new_value) for one in in_force(tmp_path)}
     values = [one.decide("Ana", Verdict.NO).value for one in actors[:3]]
     assert made == dict(

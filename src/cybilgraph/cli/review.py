@@ -228,7 +228,7 @@ def _name_choices(who: str) -> dict[str, _Choice[UnlistedActor]]:
     from cybilgraph.model.gazetteer import load_gazetteer
 
     def another(one: UnlistedActor) -> Decision | None:
-        found = _ask_resource("actor", one.similar)
+        found = _ask_resource("actor", only_listed=True)
         return one.decide(who, Verdict.INSTEAD, found) if found else None
 
     def its_own(one: UnlistedActor) -> Decision | None:
@@ -242,12 +242,12 @@ def _name_choices(who: str) -> dict[str, _Choice[UnlistedActor]]:
     return {"a": another, "o": its_own, "n": lambda one: one.decide(who, Verdict.NO)}
 
 
-def _ask_resource(kind: str, default: str = "", what: str = "") -> str:
+def _ask_resource(kind: str, what: str = "", *, only_listed: bool = False) -> str:
     """Ask for a resource by name or key; return how a decision refers to it, or "" if none is given."""
     from cybilgraph.identity.decision_layer import find_resource, subject_value
 
-    while text := click.prompt(what or kind.capitalize(), default=default, show_default=bool(default)).strip():
-        if found := find_resource(kind, text):
+    while text := click.prompt(what or kind.capitalize(), default="", show_default=False).strip():
+        if (found := find_resource(kind, text)) and (found.known or not only_listed):
             note = "" if found.known else ": not in the reference data"
             click.echo(escape_controls(f"→ {found.printed.text} ({found.key}){note}"))
             return subject_value(kind, found.key, found.printed.text)

@@ -120,11 +120,6 @@ def test_donor_in_a_list_of_beneficiaries_is_a_beneficiary() -> None:
     assert places(about("Training", "It trained officials of Kenya, Japan and Sweden.")) == {"KE"}
 
 
-def test_donor_among_items_is_a_beneficiary() -> None:
-    items = ("• Kenya", "• Ghana", "• Togo", "• Singapore")
-    assert places(about("Training", "The project has these priority countries:", *items)) == {"KE", "GH", "TG", "SG"}
-
-
 def test_region_of_trainers_is_not_a_beneficiary() -> None:
     text = "Trainers from UNODC and from police forces of Africa taught it."
     assert not places(about("A course", text))

@@ -130,18 +130,15 @@ def _countries(places: Iterable[tuple[str, str]]) -> set[str]:
 
 
 def _donors_in_lists(found: ScopeQuotes) -> set[str]:
-    """Return the donors that a sentence ("Kenya, Ghana, Togo and Japan") or a list has with more beneficiaries."""
-    lists = [{key for (kind, key), quotes in found.items() if kind == "country" and any(map(is_item, quotes))}]
+    """Return the donors that are listed with a larger number of beneficiaries: "Kenya, Ghana, Togo and Japan"."""
+    among: set[str] = set()
     for sentence in {sentence for quotes in found.values() for sentence in quotes}:
         for low, high in find_place_lists(sentence):
             entries = [entry for name in sentence.within(low, high) for entry in place_entries(sentence, name)]
-            lists.append({entry.key for entry in entries if entry.kind == "country"})
-    return {
-        donor
-        for listed in lists
-        if len(listed - _donors()) > max(len(listed & _donors()), 2)
-        for donor in listed & _donors()
-    }
+            listed = {entry.key for entry in entries if entry.kind == "country"}
+            if len(listed - _donors()) > max(len(listed & _donors()), 2):
+                among |= listed & _donors()
+    return among
 
 
 def _is_wide(places: Iterable[tuple[str, str]]) -> bool:

@@ -38,11 +38,10 @@ def is_item(sentence: Sentence) -> bool:
 
 
 def find_title_places(sentence: Sentence) -> Iterator[Name]:
-    """Yield the places in a title, except those that pay. Places elsewhere count only if there is no other."""
+    """Yield the places in a title. Places elsewhere count only if there is no other."""
     if has_phrase(sentence, "compare"):
         return
-    paying = {name.at for phrase, name in role_claims(sentence) if phrase.claim == "funder"}
-    here = tuple(name for name in sentence.names if name.at not in paying)
+    here = sentence.names
     if elsewhere := phrase_spans(sentence, "elsewhere"):
         others = tuple(name for name in here if not _within(name, elsewhere))
         here = others if any(place_entries(sentence, name) for name in others) else here

@@ -23,7 +23,6 @@ from cybilgraph.model.fields import Content, sections
 from cybilgraph.model.gazetteer import PLACES, GazetteerEntry, load_gazetteer
 from cybilgraph.model.organisations import is_public_authority
 from cybilgraph.model.record import Basis, Named, Record, Scope, Text
-from cybilgraph.model.resources import read_reference
 
 #: Sections whose places are those of the project, rather than of its results or links.
 _SECTIONS = sections(Content.PURPOSE, Content.DETAILS)
@@ -40,7 +39,7 @@ _LISTING_SECTIONS = (*_SECTIONS, *_RESULT_SECTIONS, *_PAST_SECTIONS)
 _MIN_COUNTRIES_OF_LIST, _MIN_REGION_CONFIDENCE = 3, 0.9
 #: Regions whose names mean something else in prose ("Australia and New Zealand" are two donors).
 _AMBIGUOUS_REGIONS = {("region", "001"), ("region", "053")}
-#: The group of donor countries; other-donors.csv has more. Next to other countries, they are not beneficiaries.
+#: The group of donor countries. Next to other countries, they are not beneficiaries.
 _DONORS = "dac"
 #: Regions, groups and themes with less confidence are only possible: four in five of them are right.
 _MIN_DERIVED_CONFIDENCE = 0.9
@@ -121,8 +120,7 @@ def _in_sections(sentences: Iterable[Sentence], sections: tuple[str, ...]) -> It
 @cache
 def _donors() -> frozenset[str]:
     group = load_gazetteer().get("group", _DONORS)
-    others = (row["country"] for row in read_reference("other-donors.csv"))
-    return frozenset((*(group.cell("members") if group else ()), *others))
+    return frozenset(group.cell("members") if group else ())
 
 
 def _countries(places: Iterable[tuple[str, str]]) -> set[str]:
@@ -151,7 +149,7 @@ def _is_wide(places: Iterable[tuple[str, str]]) -> bool:
 def _find_unambiguous_places(sentences: Iterable[Sentence]) -> ScopeQuotes:
     """Return the places in the title and those that are list items.
 
-    A donor in the title may be the funder, unless words before it say otherwise ("in").
+    A donor in the title may be the funder, unless the title says "in".
     """
     found: ScopeQuotes = {}
     for sentence in sentences:
@@ -159,7 +157,7 @@ def _find_unambiguous_places(sentences: Iterable[Sentence]) -> ScopeQuotes:
             for name in find_title_places(sentence):
                 for entry in place_entries(sentence, name):
                     has_place_claim = name.mark != DEMONYM and any(
-                        name == other and not phrase.marks for phrase, other in phrase_claims(sentence, "place")
+                        name == other for _, other in phrase_claims(sentence, "place")
                     )
                     if entry.key not in _donors() or has_place_claim:
                         _add(found, sentence, entry, _TITLE_CONFIDENCE)

@@ -167,7 +167,7 @@ def test_erasing_a_person_keeps_the_own_names(tmp_path: Path) -> None:
     own, source, releases = tmp_path / "own", tmp_path / "a.csv", tmp_path / "releases"
     actors("merge", "access-now", "gfce", "--reference", own)
     source.write_text("title,contacts\nCourses,Ana Bula <ana@example.org>\n", encoding="utf-8")
-    assert run("build", source, "--into", releases, "--no-dumps", "--reference", own).returncode == 0
+    assert run("build", source, "--contacts", "--into", releases, "--no-dumps", "--reference", own).returncode == 0
     before = Releases(releases).current().reference()
     assert run("forget", releases, "ana@example.org").returncode == 0
     release = Releases(releases).current()

@@ -12,6 +12,7 @@ import click
 from rich.console import Console
 
 from cybilgraph.cli.common import SITE, Command, format_option, use_site
+from cybilgraph.errors import CybilgraphError
 from cybilgraph.model.findings import escape_controls
 from cybilgraph.model.formats import BY_NAME
 from cybilgraph.model.vocabulary import shorten
@@ -76,7 +77,12 @@ def query(
     if site:
         use_site(site)
     names = ("json", "turtle") if name is None else ("json" if name == "table" else name,)
-    with closing(open_engine(place, timeout, credentials)) as engine:  # first, because it sets the base
+    try:
+        engine = open_engine(place, timeout, credentials)  # before the query, because it sets the base
+    except CybilgraphError:
+        guard.guard(_query_text(query, parameters))  # a wrong query is explained first
+        raise
+    with closing(engine):
         text = _query_text(query, parameters)
         guard.guard(text)
         if explain:

@@ -27,9 +27,8 @@ $(VENV)/frontend: $(wildcard $(FRONTEND)/*.js $(FRONTEND)/*.json $(FRONTEND)/*.p
 
 setup: $(BIN)/cybilgraph $(VENV)/frontend ## create the virtual environment with the pinned packages
 
-# The only contact in the sample is one that its page publishes.
 build: setup ## build the graph from data/records into build/releases
-	@$(BIN)/cybilgraph build data/records --into $(RELEASES) --contacts $(AS_OF)
+	@$(BIN)/cybilgraph build data/records --into $(RELEASES) $(AS_OF)
 
 # Some findings depend on the date; a fixed date keeps the output equal to that in the README.
 demo: AS_OF = --as-of 2026-01-31

@@ -52,7 +52,7 @@ CYBILGRAPH = [sys.executable, "-m", "cybilgraph.cli"]
 def releases(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with one release of the saved pages."""
     folder = tmp_path_factory.mktemp("releases")
-    pipeline.build(PAGES, folder, contacts=True)
+    pipeline.build(PAGES, folder)
     return folder
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from cybilgraph.identity.decisions import Decision, Verdict
+from cybilgraph.model.record import Record
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, FOAF, ORG, PROV, RDF, SCHEMA, SKOS, thing_iri
 from tests.support.decided import CANADA, COUNCIL, KEY, PAGE, POSSIBLE_PAGE, Decided, decide, decision
 
@@ -217,8 +218,11 @@ def test_decision_about_an_unknown_record_is_reported(tmp_path: Path) -> None:
     assert decide(tmp_path, [replace(FUNDER, record="G0404")]).rules == ["decision-of-none"]
 
 
-def test_erased_curator_is_not_named(tmp_path: Path) -> None:
-    found = decide(tmp_path, [FUNDER], is_erased=lambda name: name == FUNDER.who)
+def test_hidden_curator_is_not_named(tmp_path: Path) -> None:
+    def redact(record: Record) -> Record:
+        return replace(record, contacts=())
+
+    found = decide(tmp_path, [FUNDER], redact=redact)
     assert not any("ana" in line.casefold().split("canada")[0] and "curator" in line for line in found.lines)
     assert found.has(f"<{thing_iri('curator', 'a-curator')}>", f"<{FOAF.name}>", '"A curator"')
 

@@ -77,9 +77,9 @@ def test_number_matches_with_unusual_spaces(space: str) -> None:
 def test_address_is_erased_from_prose_and_a_name_in_prose_is_reported(tmp_path: Path) -> None:
     source, folder = tmp_path / "project.txt", tmp_path / "into"
     source.write_text(PROSE)
-    pipeline.build([source], folder, contacts=True)
+    pipeline.build([source], folder)
     source.write_text(PROSE.partition("Contact")[0])  # the address is only in the prose, not in a contact
-    pipeline.build([source, SEED], folder, contacts=True)
+    pipeline.build([source, SEED], folder)
     done = run("forget", folder, "TEVITA.LOSA@example.org")
     assert done.returncode == 0
     [note] = done.stderr.decode().splitlines()
@@ -90,10 +90,10 @@ def test_address_is_erased_from_prose_and_a_name_in_prose_is_reported(tmp_path: 
     assert b"others@partner.example.org" in text
     for number in (1, 2):
         Releases(folder).get(number).verify()
-    again, _ = pipeline.build([source, SEED], folder, contacts=True)
+    again, _ = pipeline.build([source, SEED], folder)
     assert b"losa" not in everything(again.folder).lower()
     source.write_text(PROSE.replace("It helps Fiji.", "Ana Veikune helps Fiji."))
-    pipeline.build([source], folder, contacts=True)
+    pipeline.build([source], folder)
     named = run("forget", folder, "Ana Veikune")
     assert named.returncode == 1
     assert b"Release 0004 still contains the text in statements about project:" in named.stderr
@@ -102,7 +102,7 @@ def test_address_is_erased_from_prose_and_a_name_in_prose_is_reported(tmp_path: 
 def test_remaining_name_is_reported_after_erasure_by_address(tmp_path: Path) -> None:
     source, folder = tmp_path / "project.txt", tmp_path / "into"
     source.write_text(PROSE.replace("It helps Fiji.", "Tevita Losa helps Fiji."))
-    pipeline.build([source], folder, dumps=False, contacts=True)
+    pipeline.build([source], folder, dumps=False)
     erasures = Releases(folder).erase("tevita.losa@example.org")
     assert erasures[1].found
     assert erasures[1].remaining
@@ -111,7 +111,7 @@ def test_remaining_name_is_reported_after_erasure_by_address(tmp_path: Path) -> 
 def test_contact_matches_all_spellings(tmp_path: Path) -> None:
     source, folder = tmp_path / "project.txt", tmp_path / "into"
     source.write_text(PROSE.replace("It helps Fiji.", "It has tevita.losa%40example.org."))
-    pipeline.build([source], folder, dumps=False, contacts=True)
+    pipeline.build([source], folder, dumps=False)
     erasures = Releases(folder).erase("tevita   LOSA")
     assert (erasures[1].found, len(erasures[1].remaining)) == (True, 1), "the remaining address is reported"
     for who in ("mailto:Tevita.Losa@example.org", "<tevita.losa@example.org>", "T. Losa <tevita.losa@example.org>"):
@@ -124,7 +124,7 @@ def test_contact_matches_all_spellings(tmp_path: Path) -> None:
 
 def test_erased_contact_is_in_no_release(tmp_path: Path) -> None:
     for sources in ([SEED], [RECORDS / "cmm-review-samoa.txt"], [SEED, RECORDS / "cmm-review-samoa.txt"]):
-        pipeline.build(sources, tmp_path, contacts=True)
+        pipeline.build(sources, tmp_path)
     before = {number: Releases(tmp_path).get(number) for number in (1, 2, 3)}
     assert NAME.encode() in everything(tmp_path)
     with running_server(tmp_path) as url:
@@ -160,7 +160,7 @@ def test_erased_contact_is_in_no_release(tmp_path: Path) -> None:
         assert len(findings) == sum(release.manifest["counts"]["findings"].values())
     assert Releases(tmp_path).get(2).manifest == before[2].manifest
     assert Releases(tmp_path).current_number() == 3
-    again, _ = pipeline.build([SEED], tmp_path, contacts=True)
+    again, _ = pipeline.build([SEED], tmp_path)
     assert NAME.encode() not in everything(again.folder), "a record that still names it does not bring it back"
     assert run("forget", tmp_path, NAME).stdout.startswith(b"No release contains this contact")
 
@@ -170,7 +170,7 @@ def test_page_of_a_table_that_names_a_contact_is_erased(tmp_path: Path) -> None:
     rows = [f"Project {number},\n" for number in range(1, 600)]
     table = tmp_path / "projects.csv"
     table.write_text(f"title,contacts\n{''.join(rows)}Last,Tevita Losa <tevita@example.org>\n", encoding="utf-8")
-    built, _ = pipeline.build([table], tmp_path / "releases", contacts=True)
+    built, _ = pipeline.build([table], tmp_path / "releases")
     assert "Tevita" in "".join(text for _, _, text in iterate_text_pages(built.folder / SOURCES))
     run("forget", tmp_path / "releases", "Tevita Losa")
     pages = list(iterate_text_pages(built.folder / SOURCES))
@@ -179,11 +179,11 @@ def test_page_of_a_table_that_names_a_contact_is_erased(tmp_path: Path) -> None:
 
 
 def test_damaged_release_does_not_get_valid_checksums(tmp_path: Path) -> None:
-    release, _ = pipeline.build([SEED], tmp_path, contacts=True)
+    release, _ = pipeline.build([SEED], tmp_path)
     with (release.folder / "identities.csv").open("a") as file:
         file.write("x,y\n")
     sums = (release.folder / "SHA256SUMS").read_bytes()
-    whole, _ = pipeline.build([SEED], tmp_path, contacts=True)
+    whole, _ = pipeline.build([SEED], tmp_path)
     result = run("forget", tmp_path, EMAIL)
     assert (result.returncode, result.stdout) == (1, b"Release 0002 was rebuilt without the contact.\n")
     assert b"Release 0001 is damaged: identities.csv has a wrong checksum: left unchanged" in result.stderr
@@ -202,7 +202,7 @@ def test_forget_refuses_a_missing_folder(tmp_path: Path) -> None:
 
 
 def test_interrupted_replacement_is_completed(release: Release, tmp_path: Path) -> None:
-    pipeline.build([SEED], tmp_path, dumps=False, contacts=True)
+    pipeline.build([SEED], tmp_path, dumps=False)
     (tmp_path / "0001").rename(tmp_path / ".replacing-0001")  # killed between the two steps
     Releases(tmp_path).erase("Nobody")
     Releases(tmp_path).current().verify()
@@ -221,7 +221,7 @@ def test_contact_is_erased_from_decisions_which_still_apply(tmp_path: Path) -> N
     )
     about = Decision(record="G0020", field="partner", value=NAME, verdict=Verdict.NO, who="Ana", suggested_by=NAME)
     append_decisions(decisions, [by_contact])
-    before, _ = pipeline.build([SEED], folder, decisions=decisions, dumps=False, contacts=True)
+    before, _ = pipeline.build([SEED], folder, decisions=decisions, dumps=False)
     assert f'> "{NAME}" .'.encode() in graph_of(before.folder)
     assert f"since {NAME} decided" in (before.folder / "report.json").read_text(encoding="utf-8")
     append_decisions(decisions, [about])
@@ -237,7 +237,7 @@ def test_contact_is_erased_from_decisions_which_still_apply(tmp_path: Path) -> N
     assert f"{decisions / 'ana.csv'}, line 2 still names the contact, to keep the name out of releases." in said
     assert "curators' decisions" not in said
     assert everything(decisions).decode().count(NAME) == 1
-    release, _ = pipeline.build([SEED], folder, decisions=decisions, dumps=False, contacts=True)
+    release, _ = pipeline.build([SEED], folder, decisions=decisions, dumps=False)
     text = everything(release.folder).lower()
     assert EMAIL.encode() not in text
     assert NAME.lower().encode() not in text

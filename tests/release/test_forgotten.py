@@ -27,7 +27,7 @@ def plain(who: str) -> str:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    pipeline.build([SEED], tmp_path / "into", dumps=False, contacts=True)
+    pipeline.build([SEED], tmp_path / "into", dumps=False)
     return tmp_path / "into"
 
 
@@ -59,7 +59,7 @@ def test_list_and_key_are_neither_published_nor_served(folder: Path, tmp_path: P
 def test_list_of_plain_hashes_is_honoured_and_converted(folder: Path) -> None:
     (folder / "forgotten").write_text(f"{plain(EMAIL)}\n{plain('Somebody Else')}\n")
     assert EMAIL in read_forgotten(folder)
-    release, _ = pipeline.build([SEED], folder, dumps=False, contacts=True)
+    release, _ = pipeline.build([SEED], folder, dumps=False)
     assert EMAIL.encode() not in everything(release.folder)
     entries = (folder / "forgotten").read_text()
     assert plain(EMAIL) not in entries
@@ -81,7 +81,7 @@ def test_build_is_refused_without_the_key(folder: Path, how: str) -> None:
             create_key(key)
         case _:
             key.write_text("no key")
-    built = run("build", SEED, "--into", folder, "--contacts")
+    built = run("build", SEED, "--into", folder)
     assert built.returncode == 2
     assert f"its key {key} {how}" in built.stderr.decode()
     assert "Restore the key from a backup" in built.stderr.decode()
@@ -94,4 +94,4 @@ def test_damaged_list_is_refused(folder: Path) -> None:
     Releases(folder).erase(EMAIL)
     (folder / "forgotten").write_bytes(b"hmac-sha256:0\n")
     with pytest.raises(ReleaseError, match=r"Line 1 of .* is damaged"):
-        pipeline.build([SEED], folder, dumps=False, contacts=True)
+        pipeline.build([SEED], folder, dumps=False)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -18,9 +16,8 @@ from tests.support.erasure import EMAIL, NAME, PROSE, everything
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize("options", [(), ("--no-contacts",)])
-def test_build_omits_persons_by_default(tmp_path: Path, options: tuple[str, ...]) -> None:
-    assert run("build", SEED, RECORDS / "cmm-review-samoa.txt", "--into", tmp_path, *options).returncode == 0
+def test_build_without_contacts_omits_persons(tmp_path: Path) -> None:
+    assert run("build", SEED, RECORDS / "cmm-review-samoa.txt", "--into", tmp_path, "--no-contacts").returncode == 0
     release = Releases(tmp_path).current()
     release.verify()
     text = everything(release.folder)
@@ -31,27 +28,12 @@ def test_build_omits_persons_by_default(tmp_path: Path, options: tuple[str, ...]
     assert release.manifest["counts"]["projects"] == 2
 
 
-def test_build_with_contacts_includes_them(tmp_path: Path) -> None:
-    assert run("build", SEED, "--into", tmp_path, "--contacts").returncode == 0
-    release = Releases(tmp_path).current()
-    assert release.profile.contacts
-    assert NAME.encode() in everything(release.folder)
-
-
-def test_release_of_an_earlier_version_has_contacts(three: Path, tmp_path: Path) -> None:
-    folder = shutil.copytree(three / "0001", tmp_path / "0001")
-    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    del manifest["site"]
-    (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
-    assert Releases(tmp_path).get(1).profile.contacts
-
-
 def test_contact_does_not_become_an_actor(tmp_path: Path) -> None:
     source = tmp_path / "project.txt"
     source.write_text("A project\n\nSummary\n\nTevita Losa delivers the training.\n\nContact\n\nTevita Losa\n")
     assert next(iter(read(source))).contacts[0].name == "Tevita Losa"
     pipeline.build([source], tmp_path / "without", contacts=False)
-    pipeline.build([source], tmp_path / "forgotten", contacts=True)
+    pipeline.build([source], tmp_path / "forgotten")
     Releases(tmp_path / "forgotten").erase("Tevita Losa")
     for folder in ("without", "forgotten"):
         graph = graph_of(Releases(tmp_path / folder).current().folder).decode()
@@ -78,9 +60,9 @@ def test_number_is_redacted_from_prose_in_other_spellings(tmp_path: Path) -> Non
     source.write_text(PROSE.replace("or call +676 555 12 34", "or call 00676-5551234, or (555) 12-34"))
     release, _ = pipeline.build([source], tmp_path / "without", contacts=False)
     folder = tmp_path / "into"
-    pipeline.build([source], folder, contacts=True)
+    pipeline.build([source], folder)
     assert b"555" in everything(folder)
-    pipeline.build([source, SEED], folder, contacts=True)
+    pipeline.build([source, SEED], folder)
     erasures = Releases(folder).erase("Tevita Losa")
     assert all(erasures[number].found for number in (1, 2))
     for text in (everything(release.folder), everything(folder)):
@@ -120,7 +102,7 @@ def test_every_number_of_a_contact_is_redacted(tmp_path: Path, numbers: str) -> 
     [contact] = next(iter(read(source))).contacts
     assert (contact.name, contact.note) == ("Jane Roe", numbers)
     release, _ = pipeline.build([source], tmp_path / "without", contacts=False, dumps=False)
-    pipeline.build([source], folder, dumps=False, contacts=True)
+    pipeline.build([source], folder, dumps=False)
     assert not Releases(folder).erase("Jane Roe")[1].remaining
     for text in (everything(release.folder), everything(folder)):
         for words in (b"345 678", b"345679", b"345 679", b"jroe", b"JRoe", b"example dot"):
@@ -137,7 +119,7 @@ def test_redacted_address_is_not_in_new_keys_and_old_keys_are_reported(tmp_path:
     graph = graph_of(release.folder).decode()
     assert "/id/actor/totally-new-body>" in graph
     assert "jroe" not in graph
-    pipeline.build([source], folder, dumps=False, contacts=True)
+    pipeline.build([source], folder, dumps=False)
     assert any("/actor/totally-new-body-jroe" in about for about in Releases(folder).erase("Jane Roe")[1].remaining)
 
 
@@ -162,7 +144,7 @@ def test_contact_data_in_links_is_redacted(tmp_path: Path, link: str, words: str
     in_prose = TWO_NUMBERS.replace("It helps Fiji", f"It helps {link} Fiji")
     source.write_text(f"{in_prose}\nLinks\n\nHer page <{link}>\nAnother <{_OTHER_LINK}>\n")
     release, _ = pipeline.build([source], tmp_path / "without", contacts=False, dumps=False)
-    pipeline.build([source], folder, dumps=False, contacts=True)
+    pipeline.build([source], folder, dumps=False)
     assert not Releases(folder).erase("Jane Roe")[1].remaining
     for text in (everything(release.folder), everything(folder)):
         assert words.encode() not in text
@@ -224,11 +206,11 @@ def test_slug_given_by_a_page_is_redacted(tmp_path: Path) -> None:
 def test_number_in_an_old_key_is_reported_and_later_builds_omit_it(tmp_path: Path) -> None:
     source, folder = tmp_path / "project.txt", tmp_path / "into"
     source.write_text(TWO_NUMBERS.replace("A project", "Call 0712-345-678 for a project"))
-    pipeline.build([source], folder, dumps=False, contacts=True)
+    pipeline.build([source], folder, dumps=False)
     assert "https://w3id.org/cybilgraph/id/project/call-0712-345-678-for-a-project" in (
         Releases(folder).erase("Jane Roe")[1].remaining
     )
-    again, _ = pipeline.build([source], folder, dumps=False, contacts=True)
+    again, _ = pipeline.build([source], folder, dumps=False)
     assert b"345-678" not in everything(again.folder)
 
 
@@ -241,5 +223,5 @@ def test_international_number_without_a_contact_is_redacted(tmp_path: Path) -> N
     text = everything(release.folder)
     assert f'"Call {REDACTED}, {REDACTED} or {REDACTED} {kept}"'.encode() in text
     assert b"tel:" not in text, "nor in the stored page"
-    pipeline.build([source], tmp_path / "into", dumps=False, contacts=True)
+    pipeline.build([source], tmp_path / "into", dumps=False)
     assert b"tel:020" in everything(tmp_path / "into"), "nothing is redacted unless somebody is hidden"

@@ -10,7 +10,7 @@ from typing import Any
 from cybilgraph.extraction import derive
 from cybilgraph.identity import Identities
 from cybilgraph.identity.assembly import Assembly
-from cybilgraph.identity.decision_layer import Claim, IsErased, read_claims
+from cybilgraph.identity.decision_layer import Claim, Redact, read_claims
 from cybilgraph.identity.decisions import Decision, Decisions, Verdict, append_decisions
 from cybilgraph.model.findings import Finding
 from cybilgraph.model.vocabulary import thing_iri
@@ -77,7 +77,7 @@ def decide(
     folder: Path,
     decisions: Iterable[Decision],
     *pages: str,
-    is_erased: IsErased = lambda _: False,
+    redact: Redact = lambda record: record,
     suffix: str = "txt",
 ) -> Decided:
     """Add decisions to a folder, and apply all in it to pages."""
@@ -91,5 +91,5 @@ def decide(
             for record in read_input(Input(f"{number}.{suffix}", data=page.encode())):
                 derived = derive(record)
                 assembly.add(derived, describe(derived))
-        findings = [*identities.findings(), *assembly.decide(decided, is_erased=is_erased)]
+        findings = [*identities.findings(), *assembly.decide(decided, redact)]
         return Decided(b"".join(assembly.blocks(history=False)).decode().splitlines(), findings)

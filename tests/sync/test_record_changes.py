@@ -46,7 +46,7 @@ def test_removed_contacts_are_not_named(tmp_path: Path) -> None:
     source, folder = tmp_path / "one.json", tmp_path / "releases"
     for name in ("Ann Old", "Bea New"):
         source.write_text(f'{{"title": "Project", "code": "G0997", "contacts": ["{name}"]}}', encoding="utf-8")
-        pipeline.build([source], folder, contacts=True)
+        pipeline.build([source], folder)
     changes = ChangeLogCache(Releases(folder))
     [change] = changes.between(1).records()
     assert change.fields == [FieldChange("contacts", [], ["Bea New"])]

@@ -21,7 +21,7 @@ from types import MappingProxyType
 from typing import Self
 
 from cybilgraph.identity import Identities, RecordIdentity, identity_of
-from cybilgraph.identity.decision_layer import ActorDecisions, IsErased, Redact, Withheld, apply_decisions
+from cybilgraph.identity.decision_layer import ActorDecisions, Redact, Withheld, apply_decisions
 from cybilgraph.identity.decisions import Decisions
 from cybilgraph.model.fields import BY_NAME, FIELDS, FieldKind
 from cybilgraph.model.findings import Finding
@@ -151,13 +151,8 @@ class Assembly:
         while block := _block(islice(rest, _LINES_PER_BLOCK)):
             yield block
 
-    def decide(
-        self,
-        decisions: Decisions,
-        redact: Redact = lambda record: record,
-        is_erased: IsErased = lambda _: False,
-    ) -> Iterator[Finding]:
-        """Apply decisions, without what ``redact`` removes and the names of erased curators; yield findings about them.
+    def decide(self, decisions: Decisions, redact: Redact = lambda record: record) -> Iterator[Finding]:
+        """Apply decisions, without what ``redact`` removes, and yield findings about them.
 
         Call this after all records were added, and before ``blocks``.
         """
@@ -178,7 +173,7 @@ class Assembly:
             own = list(filter(None, map(self._actors.translate, own)))
             captures = self._drop_repetitions(key, self._identities.captures_of(key))
             lines = self._with_decided_actors(self._merge(key, captures))
-            found = apply_decisions(key, lines, own, redact, is_erased)
+            found = apply_decisions(key, lines, own, redact)
             yield from found.findings
             self._shared.update(found.shared)
             self._withhold(key, found.withheld, captures)

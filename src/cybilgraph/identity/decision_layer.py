@@ -19,6 +19,7 @@ from cybilgraph.model.findings import Finding
 from cybilgraph.model.gazetteer import load_gazetteer, slug
 from cybilgraph.model.record import (
     Basis,
+    Contact,
     Named,
     Participation,
     Place,
@@ -39,8 +40,6 @@ from cybilgraph.readers.cells import read_cell, read_cells
 
 #: Removes what a release must not contain from a record.
 Redact = Callable[[Record], Record]
-#: Returns whether a release must not name a person.
-IsErased = Callable[[str], bool]
 _CLAIM = re.compile(r"/(participation|scope|relation)/([^/>]+)/([^/>]+)(/evidence/\d+)?>")
 _ACTOR = "(?:/participation/|<OWNid/actor/)([^/>]+)"
 _BASIS = f"<{CYB.basis}>"
@@ -343,18 +342,16 @@ class DecidedProject:
     findings: list[Finding] = attribute(default_factory=list)
 
 
-def apply_decisions(
-    key: str, lines: list[str], decisions: Iterable[Decision], redact: Redact, is_erased: IsErased
-) -> DecidedProject:
+def apply_decisions(key: str, lines: list[str], decisions: Iterable[Decision], redact: Redact) -> DecidedProject:
     """Apply decisions, the oldest first, to the merged lines of a project."""
-    return _Application(key, lines, redact, is_erased).run(decisions)
+    return _Application(key, lines, redact).run(decisions)
 
 
 class _Application:
     """The application of decisions to one project."""
 
-    def __init__(self, key: str, lines: list[str], redact: Redact, is_erased: IsErased) -> None:
-        self._key, self._redact, self._is_erased = key, redact, is_erased
+    def __init__(self, key: str, lines: list[str], redact: Redact) -> None:
+        self._key, self._redact = key, redact
         self._project, self._record = thing_iri("project", key), record_iri(key)
         self._captured = lines
         self._claims = read_claims(lines, self._project)
@@ -380,7 +377,7 @@ class _Application:
                 findings.append(
                     one.finding(
                         "decision-review",
-                        who=self._name_of(one.who),
+                        who=self._curator(one),
                         day=one.when[:10],
                         what=f"{one.field.replace('_', ' ')} {one.published_value}".rstrip(),
                     )
@@ -530,7 +527,7 @@ class _Application:
 
     def _attribute(self, writer: TripleWriter, one: Decision, node: str) -> None:
         """Describe who decided and when."""
-        name = self._name_of(one.who)
+        name = self._curator(one)
         curator = thing_iri("curator", slug(name))
         writer.link(node, PROV.wasAttributedTo, curator)
         writer.plain(node, PROV.generatedAtTime, f"{one.when[:19]}Z", XSD.dateTime)
@@ -539,8 +536,10 @@ class _Application:
         agent.plain(curator, FOAF.name, name)
         self._shared.update(agent.lines())
 
-    def _name_of(self, curator: str) -> str:
-        return UNNAMED if self._is_erased(curator) else curator
+    def _curator(self, one: Decision) -> str:
+        """Return who decided, unless the release must not name this person."""
+        who = self._redact(Record(source=_NOWHERE, contacts=(Contact(one.who),))).contacts
+        return who[0].name if who else UNNAMED
 
     def _describe(self, one: Decision, predicate: str, target: str = "", text: str = "") -> None:
         """Describe the decision itself, with the resource or text that it is about if the graph may say it."""

@@ -254,7 +254,7 @@ FIELDS = (
         FieldKind.CONTACTS,
         CYB.contact,
         "contacts",
-        "Contacts: Name <e-mail>. A release contains them only if its operator publishes contacts.",
+        "Contacts: Name <e-mail>. They are published.",
         "contact; contact person; contact persons; contact details; contact point; point of contact",
     ),
     Field(

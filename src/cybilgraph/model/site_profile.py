@@ -158,6 +158,7 @@ DEFAULT_PROFILE = SiteProfile(
     publisher_name="cybilgraph",
     publisher_org_id="cybilgraph",
     sources=("https://cybilportal.org/",),
+    contacts=True,
 )
 #: The keys that a file must have.
 REQUIRED_KEYS = ("title", "description", "publisher.name")

@@ -378,11 +378,11 @@ def build(
 
     Inputs that cannot be read and violations of rules (as of the given day, by default today) are reported, and do not
     stop the build. With ``strict``, any violation does. ``wait`` waits for another running build. ``dumps`` adds the
-    downloads. Without ``contacts`` (by default, the ``profile`` decides), the release contains no contacts of
-    projects; erased persons are always left out. ``stated_only`` extracts nothing from prose. With a Dask ``cluster``
-    (its address, or local:N), the cluster's workers replace the local processors; the release has the same bytes. The
-    curators' ``decisions`` in a folder take precedence over the records. The release describes itself with the
-    ``profile`` of the site, whose base this process uses from then on.
+    downloads. Without ``contacts`` (by default, the ``profile`` decides), the release contains no persons; erased
+    persons are always left out. ``stated_only`` extracts nothing from prose. With a Dask ``cluster`` (its address, or
+    local:N), the cluster's workers replace the local processors; the release has the same bytes. The curators'
+    ``decisions`` in a folder take precedence over the records. The release describes itself with the ``profile`` of
+    the site.
 
     Raises SourceError if a place does not exist, AddressError if an address cannot be read, ReleaseError if the
     release cannot be built, ClusterError if the cluster does not respond, DecisionError if the decisions cannot be
@@ -424,7 +424,7 @@ def build(
             )
 
             def decide() -> Iterator[DecidedChange]:
-                report.extend(assembly.decide(decided, lambda record: redact(record, hidden), erased.__contains__))
+                report.extend(assembly.decide(decided, lambda record: redact(record, hidden)))
                 return assembly.changes()
 
             for one in validate_together(records, report, decided=decide):

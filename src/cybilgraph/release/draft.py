@@ -115,7 +115,7 @@ class Draft:
             "ontology": hashlib.sha256(read_ontology()).hexdigest(),
             "shapes": {path.name: sha256_of(path) for path in shape_files()},
             "public": True,
-            "site": profile.document(),
+            **({"site": profile.document()} if profile != DEFAULT_PROFILE else {}),
         }
         findings = map(fields_of, report.findings)
         write_derived_files(self._folder, self.manifest, report_document(report), findings, executor, dumps=dumps)

@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -57,9 +57,7 @@ class Release:
     @property
     def profile(self) -> SiteProfile:
         """The profile of the site for which the release was built."""
-        if "site" in self.manifest:
-            return from_document(self.manifest["site"])
-        return replace(DEFAULT_PROFILE, contacts=True)  # an earlier version built it
+        return from_document(self.manifest["site"]) if "site" in self.manifest else DEFAULT_PROFILE
 
     def reference(self) -> dict[str, str]:
         """Return the text of each table of the deployment's own reference data. Raises FileDamaged."""

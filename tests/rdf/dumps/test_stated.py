@@ -63,7 +63,7 @@ def test_possible_claims_have_no_direct_link_and_are_left_out() -> None:
 @pytest.mark.slow
 def test_dump_equals_a_build_without_extraction(release: Release, tmp_path: Path) -> None:
     """Except for the names of things that only prose mentions."""
-    other, _ = pipeline.build(PAGES, tmp_path, stated_only=True, contacts=True)
+    other, _ = pipeline.build(PAGES, tmp_path, stated_only=True)
     bare, stated = store_of(other, "cybilgraph.nt.gz"), store_of(release, STATED_DUMP)
     missing, extra = set(bare) - set(stated), set(stated) - set(bare)
     assert not missing

@@ -311,7 +311,7 @@ def test_long_query_is_stopped_and_large_answer_refused(way: FaultyProxy) -> Non
         with pytest.raises(QueryError, match="larger than 2,000 bytes"):
             engine.answer(f"SELECT * {{ VALUES (?x) {{ {values} }} }}", (BY_NAME["csv"],))
         every = " ".join(f"VALUES ?{name} {{ {values.replace('(', '').replace(')', '')} }}" for name in "abc")
-        with pytest.raises(QueryError, match="stopped after 1 seconds"):
+        with pytest.raises(QueryError, match="stopped after 1 second"):
             engine.answer(f"SELECT (COUNT(*) AS ?n) {{ {every} }}", (BY_NAME["csv"],))
     finally:
         engine.close()

@@ -95,6 +95,27 @@ def test_long_work_has_a_lower_priority_and_the_more_of_a_caller_the_lower() -> 
     pool.close()
 
 
+#: Work that takes more than half a second of processor time, nearly all of it in the kernel.
+IN_KERNEL = """
+import os
+with open("/dev/zero", "rb", buffering=0) as zeros:
+    buffer = bytearray(1 << 26)
+    while os.times().system < 0.7:
+        zeros.readinto(buffer)
+"""
+
+
+@pytest.mark.timeout(180)
+def test_time_in_the_kernel_does_not_make_work_long() -> None:
+    """A new process needs it to copy the pages of the store, whatever its first query is."""
+    pool = Pool("cybilgraph.runtime.parallel", (), PoolLimits(1, max_long=1, long_after=0.5))
+    pool.ask({}, WORK, seconds=60)
+    before = pool.processes
+    pool.ask({}, pickle.dumps((exec, (IN_KERNEL, {}), {})), seconds=60)
+    assert pool.processes == before
+    pool.close()
+
+
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("max_long", [0, 1])
 def test_worker_outlives_a_caller_that_leaves_unless_its_work_is_long(max_long: int) -> None:

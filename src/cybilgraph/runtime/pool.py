@@ -217,9 +217,12 @@ class _Worker:
             self._timer.cancel()
 
     def _cpu_seconds(self) -> float:
-        """Return the CPU seconds that the process has used, or infinity if the system does not say."""
+        """Return the CPU seconds that the process has used in user mode, or infinity if the system does not say.
+
+        A new process also spends time in the kernel to copy the pages of the store that its first query touches.
+        """
         try:
-            return time.clock_gettime((~self.process << 3) | 2)  # Linux: the CPU clock of another process
+            return time.clock_gettime((~self.process << 3) | 1)  # Linux: CPUCLOCK_VIRT of another process
         except OSError:
             return math.inf
 

@@ -19,10 +19,10 @@ __all__ = ["EmbeddedEngine", "QueryLimits"]
 
 #: Queries that may call other endpoints at the same time.
 _FEDERATED_WORKERS = 2
-#: Memory of a store relative to its N-Quads (measured: 3.1 to 3.6).
-_STORE_BYTES_PER_NQUADS_BYTE = 4
-#: The same if the server holds a second copy for the fast path (measured: 3.5; 5.0 while both are being loaded).
-_STORE_AND_FAST_PATH_BYTES_PER_NQUADS_BYTE = 6
+#: Memory of a store relative to its N-Quads (measured: 1.4 to 1.6; 2.0 to 2.4 while it is being loaded).
+_STORE_BYTES_PER_NQUADS_BYTE = 3
+#: The same if the server holds a second copy for the fast path (measured: 3.1; 4.0 while it is being loaded).
+_STORE_AND_FAST_PATH_BYTES_PER_NQUADS_BYTE = 5
 
 
 class EmbeddedEngine(PooledEngine):

@@ -108,7 +108,7 @@ HEAVY = {
     ),
     "subselects that multiply": (
         "SELECT (COUNT(*) AS ?n) { " + " ".join(f"{{ SELECT ?a{n} {{ ?a{n} ?p ?o }} }}" for n in range(20)) + " }",
-        STOPPED,
+        TOO_MUCH,
     ),
     "product of VALUES": (
         "SELECT (COUNT(*) AS ?n) { "

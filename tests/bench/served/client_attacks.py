@@ -116,14 +116,15 @@ def flood(address: Address) -> Outcome:
     resource.setrlimit(resource.RLIMIT_NOFILE, 2 * resource.getrlimit(resource.RLIMIT_NOFILE)[1:])
     began = time.perf_counter()
     opened = 0
+    held: list[socket.socket | None] = [None] * FLOOD
     with ExitStack() as stack, Monitor(address) as alive:
-        held: list[socket.socket | None] = [None] * FLOOD
         while time.perf_counter() < began + FLOOD_SECONDS:
             for number, connection in enumerate(held):
                 if connection and not _is_closed(connection):
                     continue
                 if connection:
                     connection.close()
+                held[number] = None
                 with suppress(OSError):
                     held[number] = connection = stack.enter_context(connect(address, source="127.0.0.4"))
                     connection.sendall(b"GET /sparql HT" if number % 2 else b"")

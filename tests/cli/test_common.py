@@ -17,9 +17,7 @@ def test_help_has_an_example(command: str) -> None:
     assert f"cybilgraph {command}" in text
 
 
-@pytest.mark.parametrize(
-    ("command", "default"), [("collect", "that of --site, or"), ("build", "as the site file says")]
-)
+@pytest.mark.parametrize(("command", "default"), [("collect", "that of --site, or"), ("build", "on without --site;")])
 def test_help_shows_a_described_default_in_single_brackets(command: str, default: str) -> None:
     assert f"[default: {default}" in " ".join(run(command, "--help").stdout.decode().split())
 

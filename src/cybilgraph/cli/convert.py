@@ -133,7 +133,7 @@ def _report(report: Report, *, needs_records: bool) -> None:
     "--contacts/--no-contacts",
     cls=DescribedDefault,
     default=None,
-    show_default="as the site file says, which leaves them out by default",
+    show_default="on without --site; otherwise, as the site file says",
     help="Include the contacts of projects.",
 )
 @_STATED_ONLY

@@ -232,11 +232,11 @@ class Gazetteer:
 
     def find_state(self, name: str) -> GazetteerEntry | None:
         """Return the country whose name in English, Spanish or French this is; not by its code alone."""
-        return self.find_country(name) or self.find_country_abroad(name)
+        return self.find_country(name) or self.find_translated_country(name)
 
-    def find_country_abroad(self, name: str) -> GazetteerEntry | None:
+    def find_translated_country(self, name: str) -> GazetteerEntry | None:
         """Return the country with this name in Spanish or French, unless it is also an English one."""
-        return None if self.find("country", name) else self._foreign.get(fold(name))
+        return None if self.find("country", name) else self._translated_countries.get(fold(name))
 
     def find_by_name_or_code(self, kind: str, text: str) -> GazetteerEntry | None:
         """Return the entry of a kind with this name, alias or key; for a country also by its other codes."""
@@ -382,10 +382,10 @@ class Gazetteer:
     @cached_property
     def _known(self) -> frozenset[str]:
         """All names, including those of countries in other languages, which are not typos."""
-        return frozenset(self._foreign).union(*self._names.values())
+        return frozenset(self._translated_countries).union(*self._names.values())
 
     @cached_property
-    def _foreign(self) -> dict[str, GazetteerEntry]:
+    def _translated_countries(self) -> dict[str, GazetteerEntry]:
         """The names of countries in other languages, also without accents: "Etats-Unis"."""
         countries, columns = self.entries["country"].values(), ("name_es", "name_fr")
         printed = [(entry.row[column], entry) for entry in countries for column in columns]
@@ -399,7 +399,9 @@ class Gazetteer:
         """The words of all names and demonyms."""
         demonyms = (name for entry in self.entries["country"].values() for name in entry.cell("demonyms"))
         known = (name for names in self._names.values() for name in names)
-        return frozenset(word for name in (*known, *map(fold, demonyms), *self._foreign) for word in name.split())
+        return frozenset(
+            word for name in (*known, *map(fold, demonyms), *self._translated_countries) for word in name.split()
+        )
 
     def _by_length(self, kind: str) -> tuple[list[str], list[int]]:
         if kind not in self._names_by_length:

@@ -29,7 +29,7 @@ _ARTICLE, _REMARK = re.compile(r"the ", re.IGNORECASE), re.compile(r",? (?:which
 _OWNS = re.compile(r"['’]s? | [-–] | ")
 _OWNED_BY = re.compile(r"(?:,| [-–]|,? (?:of|in|del?|du|des|da|do))?(?: the| la)? \Z|,? d(?:e l)?['’]\Z")
 #: The same before the name of a country in Spanish or French. The Republic of China is not China.
-_OWNED_BY_ABROAD = re.compile(
+_OWNED_BY_TRANSLATED = re.compile(
     r"(?:,? d(?:e l)?['’]|(?:,| [-–]|,? (?:del?|du|des|da|do))? (?:(?:la|las|los) )?)"
     r"(?P<form>(?:República|Reino|République|Royaume) (?:d['’]|(?:del?|du|des)(?: la)? )(?!Chin[ae]\b))?"
 )
@@ -80,13 +80,13 @@ def _parse(name: str) -> ActorName:
         bare, qualifier = name[: match.start()], match["qualifier"].strip()
         country = names.find_country(qualifier)
         if country is None and is_state_body(bare, owned=True):
-            country = names.find_country_abroad(qualifier)
+            country = names.find_translated_country(qualifier)
         if country or not _is_abbreviation(qualifier, bare):
             return ActorName(bare, country.name if country else qualifier, country, label)
         name = f"{bare}, {rest}" if (rest := match["rest"]) and names.find_country(rest) else bare
     # "Ministerio de Justicia de España"
-    for owned in _OWNED_BY_ABROAD.finditer(name, max(len(name) - _MAX_STATE_CHARS, 0)):
-        find = names.find_state if owned["form"] else names.find_country_abroad
+    for owned in _OWNED_BY_TRANSLATED.finditer(name, max(len(name) - _MAX_STATE_CHARS, 0)):
+        find = names.find_state if owned["form"] else names.find_translated_country
         bare, country = name[: owned.start()], find(name[owned.end() :])
         if country and is_state_body(bare, owned=True):
             return _of_state(bare, country)

@@ -17,12 +17,12 @@ from cybilgraph.web.api.evidence import evidence_level
 #: The links that each level adds to the one before it.
 _ADDED = {
     EvidenceLevel.STATED: "stated and confirmed",
-    EvidenceLevel.SURE: "near-certain",
+    EvidenceLevel.SURE: "sure",
     EvidenceLevel.POSSIBLE: "possible",
 }
 _IN_FORCE = {
     EvidenceLevel.STATED: "Only stated and confirmed links count.",
-    EvidenceLevel.SURE: "Stated, confirmed and near-certain links count.",
+    EvidenceLevel.SURE: "Stated, confirmed and sure links count.",
     EvidenceLevel.POSSIBLE: "All links count, even those that are only possible.",
 }
 

@@ -41,9 +41,10 @@ def test_unambiguous_name_is_fixed_with_its_own_spelling(printed: str, fix: str,
     ("title", "printed", "suggestion", "proposal"),
     [
         ("A training in Tonga", "Tongo", "Did you mean Tonga?", ["Tonga"]),
-        ("A training", "Tongo", "Did you mean Togo / Congo / Tonga?", []),
+        ("A training", "Tongo", "Several names are similar: Togo, Congo, Tonga. Write the right one.", []),
+        ("A training", '"Fiji,Tonga"', "Did you mean Fiji; Tonga?", ["Fiji; Tonga"]),
         ("A training", "Belise", "Did you mean Belize?", ["Belize"]),
-        ("A training", "Nigera", "Did you mean Nigeria / Niger?", []),
+        ("A training", "Nigera", "Several names are similar: Nigeria, Niger. Write the right one.", []),
     ],
 )
 def test_misspelt_country_gets_a_proposal_only_if_one_country_is_closest(
@@ -104,7 +105,9 @@ def test_cell_with_a_placeholder_is_not_called_empty() -> None:
     assert "themes" in lines
     assert "themes: empty" not in lines
     assert "→ Fill in the column “themes”." not in lines
-    assert "→ Replace the text in the column “themes” with the missing value." in lines
+    advice = "The text in the column “themes” does not look like names, so it was added to the description."
+    assert f"→ {advice} Write names there, separated by ;." in lines
+    assert not any("Give one name per line" in line for line in lines), "one sentence about one cell"
 
 
 ADDRESSES = {

@@ -40,7 +40,7 @@ def test_two_projects_with_one_code_are_both_reported() -> None:
 
 def test_two_captures_of_a_project_are_not_a_violation() -> None:
     found = find("G0001,Training of judges,2018,Belize,,", "G0001,Judges are trained,2018,Belize,,")
-    assert rules(found) == [("second-capture", 3)]
+    assert rules(found) == [("same-code-in-table", 3)]
 
 
 def test_successor_project_starts_later() -> None:

@@ -162,7 +162,8 @@ def drop_superseded(report: Report) -> None:
     better = {
         (less, place)
         for found in report.findings
-        if (rule := catalogue().get(found.rule.removeprefix(RULES))) and rule.supersedes
+        for name in (found.rule.removeprefix(RULES), found.advice)
+        if (rule := catalogue().get(name)) and rule.supersedes
         for place in _places(found, rule)
         for less in rule.supersedes
     }

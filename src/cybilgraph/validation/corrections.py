@@ -64,9 +64,9 @@ def _fill_in(found: Finding, record: Record, column: Column) -> Finding:
         line = record.source.line or found.line
         found = replace(found, line=line, column=column.number, label=column.name, text="")
     place, advice = (found.line, found.column), "fill-in"
-    beside = [one for one in record.findings if (one.line, one.column) == place and one.text]
-    if any(f"{RULES}{advice}" not in catalogue()[one.rule.removeprefix(RULES)].supersedes for one in beside):
-        advice = "replace-text"
+    beside = [one.rule.removeprefix(RULES) for one in record.findings if (one.line, one.column) == place and one.text]
+    if any(f"{RULES}{advice}" not in catalogue()[rule].supersedes for rule in beside):
+        advice = "free-text" if "not-a-name" in beside else ""
     return replace(found, advice=advice, values=(*found.values, ("column", column.name)))
 
 
@@ -76,13 +76,16 @@ def _suggest_name(found: Finding, record: Record) -> Finding:
         entries = [entry for entry in (_similar_actor(found.text),) if entry]
     else:
         kinds = ("status",) if rule == "status-list" else (_KINDS[rule], "country", "region", "group", "theme")
+        parts = [part.strip() for part in found.text.split(",")]
+        if len(parts) > 1 and all(any(gazetteer.find(kind, part) for kind in kinds) for part in parts):
+            return _suggested(found, "; ".join(parts))
         near = next((near for kind in kinds if (near := gazetteer.suggestions(kind, found.text))), [])
         entries = _likeliest(found.text, near, record)
     if len(entries) == 1 and (other := _given_beside(entries[0], found, record)):
         return other
     names = [entry.closest_name(found.text) for entry in entries]
     if len(names) > 1:  # only a person can choose
-        return replace(found, advice="did-you-mean", values=(*found.values, ("meant", " / ".join(names))))
+        return replace(found, advice="choose-name", values=(*found.values, ("meant", ", ".join(names))))
     return _suggested(found, names[0]) if names else found
 
 

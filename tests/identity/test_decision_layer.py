@@ -95,13 +95,39 @@ def test_changed_sentence_is_reported_and_flips_nothing(tmp_path: Path, verdict:
     claim = found.claims().get(("funder", "government-of-canada"))
     assert (claim and claim.basis) == basis
     assert found.rules == ["decision-review"]
-    assert "since Ana decided on funder government-of-canada (20" in found.findings[0].message, "a listed name"
+    assert f": {KEY} · funder government-of-canada" in found.findings[0].message, "a listed name"
     assert (found.findings[0].file, found.findings[0].line, found.findings[0].record) == ("ana.csv", 2, KEY)
 
 
+STATED = PAGE.replace("Funders\n", "Funders\n\nGovernment of Canada\n")
+
+
+@pytest.mark.parametrize("page", [MOVED, PAGE.replace(CANADA, ""), STATED])
+@pytest.mark.parametrize("verdict", [Verdict.YES, Verdict.NO, Verdict.INSTEAD])
+def test_renewed_decision_applies_to_the_present_text(tmp_path: Path, verdict: Verdict, page: str) -> None:
+    new = {"new_field": "partner"} if verdict is Verdict.INSTEAD else {}
+    one = with_verdict(FUNDER, verdict, **new)
+    first = decide(tmp_path, [one], page)
+    for found in first.findings:
+        values = dict(found.values)
+        renewed = decide(tmp_path, [one.renew(values["basis"], values["sha256"])], page)
+        assert (renewed.rules, renewed.claims().keys()) == ([], first.claims().keys())
+
+
+@pytest.mark.parametrize("verdict", [Verdict.YES, Verdict.NO])
+def test_renewed_decision_is_reviewed_when_the_text_changes_again(tmp_path: Path, verdict: Verdict) -> None:
+    one = with_verdict(FUNDER, verdict)
+    values = dict(decide(tmp_path, [one], MOVED).findings[0].values)
+    again = decide(
+        tmp_path,
+        [one.renew(values["basis"], values["sha256"])],
+        PAGE.replace(CANADA, "The work was financed by the Government of Canada."),
+    )
+    assert again.rules == ["decision-review"]
+
+
 def test_claim_that_a_page_now_states_is_reviewed_if_it_was_rejected(tmp_path: Path) -> None:
-    stated = PAGE.replace("Funders\n", "Funders\n\nGovernment of Canada\n")
-    rejected = decide(tmp_path / "a", [with_verdict(FUNDER, Verdict.NO)], stated)
+    rejected = decide(tmp_path / "a", [with_verdict(FUNDER, Verdict.NO)], STATED)
     assert ("funder", "government-of-canada") not in rejected.claims()
     assert rejected.rules == ["decision-review"]
 
@@ -169,12 +195,15 @@ def test_rejected_value_is_left_out(tmp_path: Path) -> None:
 
 
 def test_value_of_the_source_that_changes_later_is_reported(tmp_path: Path) -> None:
-    one = decision("end", "2020-03", Verdict.INSTEAD, new_value="Apr 2021")
+    one = decision("end", "Mar 2020", Verdict.INSTEAD, new_value="Apr 2021", sha256="")
     assert decide(tmp_path, [one]).rules == []
     assert decide(tmp_path, [], PAGE.replace("Mar 2020", "April 2021")).rules == []  # now both agree
     changed = decide(tmp_path, [], PAGE.replace("Mar 2020", "May 2022"))
     assert changed.rules == ["decision-review"]
     assert value(changed, CYB.end) == ['"2021-04"^^<http://www.w3.org/2001/XMLSchema#gYearMonth> .']
+    values = dict(changed.findings[0].values)
+    renewed = decide(tmp_path, [one.renew("", values["sha256"])], PAGE.replace("Mar 2020", "May 2022"))
+    assert (renewed.rules, value(renewed, CYB.end)) == ([], value(changed, CYB.end))
 
 
 @pytest.mark.parametrize(

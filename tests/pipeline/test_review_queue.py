@@ -19,8 +19,10 @@ from cybilgraph.pipeline.review_queue import ROLES, OpenClaim, import_sheet, nam
 from cybilgraph.rdf.serialisation import is_in_earlier_graph
 from cybilgraph.release import Release, Releases
 from cybilgraph.release.graph_file import GRAPH, open_lines
+from cybilgraph.release.manifest import REPORT
 from tests.conftest import CYBILGRAPH, RECORDS
 from tests.support.curators import Terminal, curated_site
+from tests.support.decided import CANADA, PAGE, decision
 
 pytestmark = pytest.mark.slow
 
@@ -138,6 +140,30 @@ def test_claim_that_another_curator_decides_meanwhile_is_skipped(tmp_path: Path)
         ("Bea", Verdict.NO),
         ("Ana", Verdict.YES),
     ]
+
+
+def test_decisions_with_a_changed_text_come_first(tmp_path: Path) -> None:
+    folder, page = tmp_path / "decisions", tmp_path / "page.txt"
+    append_decisions(folder, [decision("funder", "government-of-canada", basis="derived", sentence=CANADA)])
+    append_decisions(folder, [decision("end", "2020-03", Verdict.INSTEAD, new_value="Apr 2021", who="Bea")])
+    new = "The Government of Canada funded the work."
+    page.write_text(PAGE.replace(CANADA, new).replace("Mar 2020", "May 2022"), encoding="utf-8")
+
+    def build() -> Release:
+        return pipeline.build([page], tmp_path / "releases", decisions=folder, dumps=False)[0]
+
+    def reports(release: Release) -> int:
+        return (release.folder / REPORT).read_text(encoding="utf-8").count("#decision-review")
+
+    release = build()
+    assert reports(release) == 2
+    said = review(release, folder, "kwuwq")
+    assert (f"Then: “{CANADA}”" in said, f"Now:  “{new}”" in said) == (True, True)
+    assert [(one.field, one.who) for one in in_force(folder)] == [("funder", "Ana")], (
+        "Ana has withdrawn what Bea decided"
+    )
+    assert reports(build()) == 0
+    assert "Then:" not in review(release, folder, "q"), "nothing is asked twice"
 
 
 def test_another_actor_is_chosen_by_name(first: Release, tmp_path: Path) -> None:

@@ -193,6 +193,19 @@ def test_twenty_decisions_are_seen_on_the_site_and_hold(curated: Curated) -> Non
     curated.build()
     verify(curated, made)
 
+    ana = Curator(curated.url)
+    assert ana.log_in().status == 303
+    ids = html.fromstring(ana.get("/curate/changed")).xpath("//input[@name='decision']/@value")
+    assert len(ids) == len(curated.to_review())
+    assert ana.post("/curate/changed", decision=ids[0], answer="perhaps").status == 422
+    for one in ids:
+        assert ana.post("/curate/changed", decision=one, answer="keep").status == 303
+        assert ana.post("/curate/changed", decision=one, answer="keep").status == 409
+    assert "no such decisions" in ana.get("/curate/changed")
+    assert curated.to_review() == set()
+    curated.build()
+    verify(curated, made)
+
 
 def test_accepted_edit_of_a_workbook_holds_when_it_is_saved_again(curated: Curated) -> None:
     path = "/suggest/G0901"

@@ -1,9 +1,10 @@
-"""``cybilgraph review``: decide on uncertain claims and unlisted organisations, one key press each."""
+"""``cybilgraph review``: decide on changed texts, uncertain claims and unlisted organisations, one key press each."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -17,14 +18,15 @@ from cybilgraph.model.findings import escape_controls
 
 if TYPE_CHECKING:
     from cybilgraph.identity.decisions import Decision
-    from cybilgraph.pipeline.review_queue import OpenClaim, UnlistedActor
+    from cybilgraph.pipeline.review_queue import ChangedDecision, OpenClaim, UnlistedActor
 
-_One = TypeVar("_One", bound="OpenClaim | UnlistedActor")
+_One = TypeVar("_One", bound="ChangedDecision | OpenClaim | UnlistedActor")
 _CLAIM_KEYS = "[y]es  [n]o  other [r]ole  [a]nother organisation or place  [s]kip  [u]ndo  [q]uit"
 _NAME_KEYS = (
     "[a]nother name of a listed organisation  [o]rganisation in its own right  [n]ot an organisation  "
     "[s]kip  [u]ndo  [q]uit"
 )
+_CHANGED_KEYS = "[k]eep the decision  [w]ithdraw it  [s]kip  [u]ndo  [q]uit"
 #: What a key decides: a decision; None if the curator has changed their mind.
 _Choice = Callable[[_One], "Decision | None"]
 _MAX_KNOWN = 6
@@ -65,9 +67,10 @@ def review(
 ) -> None:
     """Decide on claims found in prose.
 
-    Shows the claims of the current release in DIR one at a time, each with its sentence. The least certain claims come
-    first; one in ten is chosen at random instead. Each decision is saved before the next question, so you can stop at
-    any time and continue later. Builds and checks with the same --decisions apply the decisions.
+    Shows the claims of the current release in DIR one at a time, each with its sentence. Decisions whose text has
+    changed come first, then the least certain claims; one claim in ten is chosen at random instead. Each decision is
+    saved before the next question, so you can stop at any time and continue later. Builds and checks with the same
+    --decisions apply the decisions.
 
     \b
     Examples:
@@ -102,6 +105,9 @@ def review(
             output.write(workbook(review_queue.SHEET, choices, review_queue.sheet_rows(claims)))
         click.echo(f"{len(claims):,} claims written to {export}. Fill in the column “verdict”, then use --import.")
         return
+    changed = review_queue.changed_decisions(release, decisions)
+    if changed and not _Session(decisions, changed, _ask_changed, _changed_choices(who), _CHANGED_KEYS).run():
+        return
     _Session(decisions, claims, _ask_claim, _claim_choices(who), _CLAIM_KEYS).run()
 
 
@@ -122,8 +128,8 @@ class _Session(Generic[_One]):
         #: What was decided on each question so far; None if it was skipped.
         self._decided: list[Decision | None] = []
 
-    def run(self) -> None:
-        """Ask until the curator quits or no question is left."""
+    def run(self) -> bool:
+        """Ask until the curator quits or no question is left; return whether none is."""
         try:
             while len(self._decided) < len(self._questions) and self._answer():
                 pass
@@ -131,14 +137,14 @@ class _Session(Generic[_One]):
             pass
         count = len(list(filter(None, self._decided)))
         self._console.print(f"\n{count:,} decided, {len(self._questions) - count:,} left.")
+        return len(self._decided) == len(self._questions)
 
     def _answer(self) -> bool:
         """Ask a question, and handle the key pressed; return whether to continue."""
-        from cybilgraph.identity.decisions import Verdict
-        from cybilgraph.pipeline.review_queue import decide_once, earlier_decision
+        from cybilgraph.pipeline.review_queue import ChangedDecision, decide_once
 
         question = self._questions[len(self._decided)]
-        if earlier := earlier_decision(self._folder, question.decide("", Verdict.YES)):
+        if earlier := question.settled(self._folder):
             self._skip(earlier)
             return True
         self._console.print(f"\n{self._progress()}", style="dim")
@@ -156,7 +162,8 @@ class _Session(Generic[_One]):
                 if not (decision := choose(question)):
                     self._console.print(self._keys, style="dim")
                     continue
-                stored = decide_once(self._folder, decision)
+                replaces = question.made.id if isinstance(question, ChangedDecision) else ""
+                stored = decide_once(self._folder, decision, replaces)
                 if stored.who == decision.who and stored.agrees(decision):
                     self._decided.append(stored)
                     self._console.print(_described(stored))
@@ -174,10 +181,15 @@ class _Session(Generic[_One]):
 
     def _undo(self) -> None:
         """Withdraw the last decision, and ask again."""
-        from cybilgraph.identity.decisions import append_decisions
+        from cybilgraph.identity.decisions import Verdict, append_decisions
+        from cybilgraph.pipeline.review_queue import ChangedDecision
 
         if self._decided and (last := self._decided.pop()):
-            append_decisions(self._folder, [last.undo()])
+            question = self._questions[len(self._decided)]
+            back = last.undo()
+            if isinstance(question, ChangedDecision) and last.verdict is Verdict.UNDO:
+                back = replace(question.made, id="", when="")
+            append_decisions(self._folder, [back])
 
     def _progress(self) -> str:
         done, total = len(self._decided), len(self._questions)
@@ -221,6 +233,10 @@ def _claim_choices(who: str) -> dict[str, _Choice[OpenClaim]]:
         "r": other_role,
         "a": other_value,
     }
+
+
+def _changed_choices(who: str) -> dict[str, _Choice[ChangedDecision]]:
+    return {"k": lambda one: one.keep(who), "w": lambda one: one.made.undo(who)}
 
 
 def _name_choices(who: str) -> dict[str, _Choice[UnlistedActor]]:
@@ -267,6 +283,18 @@ def _ask_claim(console: Console, one: OpenClaim) -> None:
     if known:
         more = f"; {len(known) - _MAX_KNOWN} more" if len(known) > _MAX_KNOWN else ""
         console.print(Text(escape_controls(f"  Also: {'; '.join(known[:_MAX_KNOWN])}{more}"), style="dim"))
+
+
+def _ask_changed(console: Console, one: ChangedDecision) -> None:
+    console.print(Text(escape_controls(f"{one.made.record}  {one.title}"), style="bold"))
+    console.print(_described(one.made))
+    console.print(
+        Text(escape_controls(f"  {one.made.who}, {one.made.when[:10]}. The text has changed since."), style="dim")
+    )
+    for sentence in one.made.sentences:
+        console.print(Text(escape_controls(f"  Then: “{sentence}”")))
+    for sentence in one.sentences:
+        console.print(Text(escape_controls(f"  Now:  “{sentence}”")))
 
 
 def _ask_name(console: Console, one: UnlistedActor) -> None:

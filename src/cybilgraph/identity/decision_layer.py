@@ -13,7 +13,17 @@ from dataclasses import dataclass, replace
 from dataclasses import field as attribute
 from urllib.parse import unquote
 
-from cybilgraph.identity.decisions import SAME, UNNAMED, Decision, Verdict, checksum, is_link, is_listed, kind_of
+from cybilgraph.identity.decisions import (
+    SAME,
+    UNNAMED,
+    Decision,
+    Verdict,
+    checksum,
+    describe_decision,
+    is_link,
+    is_listed,
+    kind_of,
+)
 from cybilgraph.model.fields import BY_NAME, DATE_FORMS, FIELDS, FieldKind
 from cybilgraph.model.findings import Finding
 from cybilgraph.model.gazetteer import load_gazetteer, slug
@@ -57,6 +67,8 @@ _ACTOR_DETAILS = {
 }
 #: The source of a decided value, which has no file of its own.
 _NO_INPUT, _NOWHERE = Input("decision.csv", data=b""), Source("", "")
+#: The length of a decision in a finding.
+_MAX_WORDS_CHARS = 200
 _VERDICTS = {Verdict.YES: "confirmed", Verdict.NO: "rejected", Verdict.INSTEAD: "corrected"}
 
 
@@ -347,6 +359,19 @@ def apply_decisions(key: str, lines: list[str], decisions: Iterable[Decision], r
     return _Application(key, lines, redact).run(decisions)
 
 
+def _has_changed(one: Decision, claim: Claim | None) -> bool:
+    """Return whether a claim, None if there is none any more, has changed since it was decided on."""
+    if claim is None:
+        return one.verdict is not Verdict.NO and bool(one.basis or one.sentence or one.sha256)
+    if one.sha256 and not one.sentence:
+        return checksum("\n".join(claim.sentences)) != one.sha256
+    now, before = set(claim.sentences), set(one.sentences)
+    if one.verdict is Verdict.YES:
+        return bool(before) and not before & now
+    is_newly_stated = bool(one.basis) and (claim.basis == Basis.STATED) != (one.basis == Basis.STATED)
+    return is_newly_stated or (bool(before) and not now <= before)
+
+
 class _Application:
     """The application of decisions to one project."""
 
@@ -368,18 +393,23 @@ class _Application:
                 continue
             before = self._lines.copy(), self._shared.copy()
             try:
-                is_stale = (self._decide_link if is_link(one.field) else self._decide_value)(one)
+                renewed = (self._decide_link if is_link(one.field) else self._decide_value)(one)
             except ValueError as error:
                 self._lines, self._shared = before
                 findings.append(one.finding("decision-unread", reason=error))
                 continue
-            if is_stale:
+            if renewed:
                 findings.append(
                     one.finding(
                         "decision-review",
                         who=self._curator(one),
                         day=one.when[:10],
-                        what=f"{one.field.replace('_', ' ')} {one.published_value}".rstrip(),
+                        what=" ".join(describe_decision(replace(one, value=one.published_value)).split())[
+                            :_MAX_WORDS_CHARS
+                        ],
+                        decision=one.id,
+                        basis=renewed.basis,
+                        sha256=renewed.sha256,
                     )
                 )
         self._withheld.remove_from(self._captured)  # to know its texts
@@ -387,8 +417,11 @@ class _Application:
 
     # ---- claims ----------------------------------------------------------------------------
 
-    def _decide_link(self, one: Decision) -> bool:
-        """Apply a decision about a claim; return whether it should be reviewed. Raises ValueError."""
+    def _decide_link(self, one: Decision) -> Decision | None:
+        """Apply a decision about a claim; return it for the present text if it should be reviewed.
+
+        Raises ValueError.
+        """
         key = one.value if (one.field, one.value) in self._claims else _find(one.field, one.value, one.verdict).key
         claim = self._claims.get((one.field, key))
         node, target = claim_node(self._project, one.field, key), thing_iri(kind_of(one.field), key)
@@ -413,14 +446,9 @@ class _Application:
         is_published = one.verdict is Verdict.YES or is_listed(kind_of(one.field), key)
         term = BY_NAME[one.field].term if one.field in BY_NAME else CYB.involved
         self._describe(one, term, target if is_published else "")
-        now = set(claim.sentences) if claim else set()
-        before = set(one.sentences)
-        if one.verdict is Verdict.YES:
-            return not before & now if before else bool(one.basis) and claim is None
-        if claim is None:
-            return one.verdict is Verdict.INSTEAD and bool(one.basis)
-        is_newly_stated = bool(one.basis) and (claim.basis == Basis.STATED) != (one.basis == Basis.STATED)
-        return is_newly_stated or (bool(before) and not now <= before)
+        if not _has_changed(one, claim):
+            return None
+        return one.renew(claim.basis, checksum("\n".join(claim.sentences))) if claim else one.renew("", "")
 
     def _add_claim(self, name: str, text: str) -> str:
         """Add a claim, and return the key of what it links to. Raises ValueError."""
@@ -431,7 +459,7 @@ class _Application:
             FieldKind.PROJECTS: {"relations": (Relation(name, named, Basis.CONFIRMED),)},
         }
         kind = BY_NAME[name].kind if name in BY_NAME else FieldKind.ACTORS
-        self._take(name, self._mini_record(**links[kind]))
+        self._take(name, self._describe_record(self._mini_record(**links[kind])))
         self._withheld.release(name, named.key)
         return named.key
 
@@ -455,8 +483,11 @@ class _Application:
 
     # ---- values ----------------------------------------------------------------------------
 
-    def _decide_value(self, one: Decision) -> bool:
-        """Apply a decision about the value of a field; return whether it should be reviewed. Raises ValueError."""
+    def _decide_value(self, one: Decision) -> Decision | None:
+        """Apply a decision about a field; return it for the present value if it should be reviewed.
+
+        Raises ValueError.
+        """
         row = BY_NAME[one.field]
         captured = field_lines(one.field, self._captured, self._key)
         now, decided = value_checksum(captured, self._project), ""
@@ -466,7 +497,7 @@ class _Application:
             self._lines -= set(field_lines(one.field, self._lines, self._key))
             self._withheld.add(one.field)
         if one.verdict is Verdict.INSTEAD:
-            self._add_value(one)
+            self._take(one.field, self._value_lines(one, one.new_value))
             decided = value_checksum(field_lines(one.field, self._lines, self._key), self._project)
             if not decided:
                 raise ValueError(f"{one.new_value[:80]!r} cannot be read as {row.column.replace('_', ' ')}")
@@ -475,24 +506,25 @@ class _Application:
             self._confirm_date(one)
         texts = [term_text(line.split(" ", 2)[2].removesuffix(" .")) for line in captured if f" <{row.term}> " in line]
         self._describe(one, row.term, text=next(iter(texts), "") if one.verdict is Verdict.YES else "")
-        return now not in (one.sha256 or checksum(one.value), decided)
+        printed = field_lines(one.field, self._value_lines(one, one.value), self._key)  # if written by hand
+        before = one.sha256 or value_checksum(printed, self._project)
+        return one.renew(one.basis, now) if now not in (before, decided) else None
 
-    def _add_value(self, one: Decision) -> None:
+    def _value_lines(self, one: Decision, text: str) -> list[str]:
+        """Return the lines that describe a text as the value of the field of a decision; none if it is not readable."""
         row = BY_NAME[one.field]
         if one.field in ("code", "iati", "slug"):  # the key of the project, which they would change, is permanent
             writer = TripleWriter()
-            writer.plain(self._project, row.term, one.new_value)
-            self._lines.update(writer.lines())
-            return
-        found = read_cells(_NO_INPUT, [read_cell(row.column or row.name, one.new_value, Place(1))], [])
+            writer.plain(self._project, row.term, text)
+            return writer.lines()
+        found = read_cells(_NO_INPUT, [read_cell(row.column or row.name, text, Place(1))], []) if text else None
         if found is None:
-            return
+            return []
         language = found.language if one.field == "language" else Text(self._language)
         updated = Text(one.when[:10]) if one.field == "status" else found.updated
         funding = tuple(replace(sum_, basis=Basis.CONFIRMED) for sum_ in found.funding)
-        self._take(
-            one.field,
-            replace(found, code=None, iati=None, source=_NOWHERE, language=language, updated=updated, funding=funding),
+        return self._describe_record(
+            replace(found, code=None, iati=None, source=_NOWHERE, language=language, updated=updated, funding=funding)
         )
 
     def _confirm_date(self, one: Decision) -> None:
@@ -518,9 +550,12 @@ class _Application:
         """Return a record with these links only."""
         return Record(source=_NOWHERE, language=Text(self._language), **links)  # type: ignore[arg-type]
 
-    def _take(self, name: str, record: Record) -> None:
-        """Add the lines of a field of a record, without what the release must not contain."""
-        lines = describe(replace(self._redact(record), slug=Text(self._key)))
+    def _describe_record(self, record: Record) -> list[str]:
+        """Return the lines about a record, without what the release must not contain."""
+        return describe(replace(self._redact(record), slug=Text(self._key)))
+
+    def _take(self, name: str, lines: list[str]) -> None:
+        """Add the lines of a field, and those about shared resources."""
         self._lines.update(field_lines(name, lines, self._key))
         own = tuple(f"<{iri}{end}" for iri in (self._project, self._record) for end in ">/")
         self._shared.update(line for line in lines if not line.startswith(own))

@@ -45,7 +45,7 @@ _ESCAPED = re.compile(r"\\(.)")
 _ID = re.compile(r"[\w.-]{1,64}", re.ASCII)
 #: A cell that a message may repeat, since it cannot be a name or sentence from a record.
 _WORD = re.compile(r"[\w.:+-]{0,30}", re.ASCII)
-_MAX_CELL_CHARS = 1_000_000
+_MAX_CELL_CHARS, _MAX_WHO_CHARS = 1_000_000, 200
 _NOT_UTF8 = re.compile("[\0\ud800-\udfff]")
 #: A file with more broken lines than this is not a file of decisions.
 _MAX_BROKEN_LINES = 100
@@ -98,7 +98,8 @@ class Decision:
     is the key or name of that one.
 
     ``basis`` is how the claim was known when it was decided, and ``sentence`` its quotes, one per line. ``sha256`` is
-    the checksum of the sentence or, without one, of the value. It shows whether the text has changed since then.
+    the checksum of the sentence or, for a field without claims, of the value. It shows whether the text has changed
+    since then, even if the sentence itself is not kept.
     """
 
     id: str = ""
@@ -145,9 +146,15 @@ class Decision:
             return replace(self, verdict=Verdict.YES, new_field="", new_value="")
         return self
 
-    def undo(self) -> Decision:
-        """Return the decision of the same curator that withdraws this one."""
-        return Decision(record=self.record, field=self.field, verdict=Verdict.UNDO, new_value=self.id, who=self.who)
+    def undo(self, who: str = "") -> Decision:
+        """Return the decision that withdraws this one, by the same curator or another one."""
+        return Decision(
+            record=self.record, field=self.field, verdict=Verdict.UNDO, new_value=self.id, who=who or self.who
+        )
+
+    def renew(self, basis: str, sha256: str) -> Decision:
+        """Return the same decision, to be made again about a text that has changed since."""
+        return replace(self, id="", when="", suggested_by="", basis=basis, sentence="", sha256=sha256)
 
     def finding(self, rule: str, **values: object) -> Finding:
         """Return a finding about this decision."""
@@ -203,6 +210,10 @@ def append_decisions(folder: Path, decisions: Iterable[Decision]) -> list[Decisi
     for one in added:
         if not slug(one.who):
             raise DecisionError("A decision needs the name of its curator", "Give it with --who.")
+        if not one.who.isprintable() or len(one.who) > _MAX_WHO_CHARS:
+            raise DecisionError(
+                f"The name of a curator is one line of up to {_MAX_WHO_CHARS} characters", "Shorten it."
+            )
         if any(len(getattr(one, name)) > _MAX_CELL_CHARS for name in COLUMNS):
             raise DecisionError(
                 f"A decision on {one.record} contains a text of more than {_MAX_CELL_CHARS:,} characters",

@@ -1,4 +1,6 @@
-"""Select what curators should decide on in a release: uncertain claims, and organisations not in the reference data.
+"""Select what curators should decide on in a release.
+
+These are decisions about texts that have changed since, uncertain claims, and organisations not in the reference data.
 
 Claims come in order of uncertainty. A tenth of them are chosen at random, so that the decisions also show how often
 claims that seem certain are wrong. Memory does not grow with the release.
@@ -20,6 +22,7 @@ from cybilgraph.identity.decision_layer import Claim, find_resource, read_claims
 from cybilgraph.identity.decisions import (
     ACTOR,
     COLUMNS,
+    SAME,
     Decision,
     Decisions,
     Verdict,
@@ -31,7 +34,7 @@ from cybilgraph.identity.decisions import (
 from cybilgraph.model.fields import BY_NAME, Field, FieldKind
 from cybilgraph.model.gazetteer import closest_match, load_gazetteer
 from cybilgraph.model.record import Basis, EvidenceLevel
-from cybilgraph.model.vocabulary import DCTERMS, SKOS, thing_iri
+from cybilgraph.model.vocabulary import DCTERMS, RULES, SKOS, thing_iri
 from cybilgraph.rdf.ntriples import format_decimal, term_text
 from cybilgraph.rdf.serialisation import is_in_earlier_graph
 from cybilgraph.readers import Input
@@ -40,7 +43,11 @@ from cybilgraph.readers.tabular import TableRow
 from cybilgraph.readers.workbooks import table_rows
 from cybilgraph.release import Release
 from cybilgraph.release.graph_file import GRAPH, read_graph, resource_of
+from cybilgraph.release.manifest import REPORT
+from cybilgraph.release.report_file import read_findings
 
+#: The rule about decisions whose text has changed.
+_REVIEW = f"{RULES}decision-review"
 #: One claim in this many is chosen at random.
 _RANDOM_SHARE = 10
 #: Claims that have this probability of being right are the least certain.
@@ -94,6 +101,32 @@ class OpenClaim:
             sentence="\n".join(self.claim.sentences),
         ).simplified()
 
+    def settled(self, folder: Path) -> Decision | None:
+        """Return the decision on this claim in a folder, if there is one. Raises DecisionError."""
+        return earlier_decision(folder, self.decide("", Verdict.YES))
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedDecision:
+    """A decision about a text that has changed since, and the same decision for the present text.
+
+    ``sentences`` are what the claim now quotes, if the release publishes it.
+    """
+
+    made: Decision
+    renewed: Decision
+    title: str
+    sentences: tuple[str, ...] = ()
+
+    def keep(self, who: str) -> Decision:
+        """Return the decision that keeps it."""
+        return replace(self.renewed, who=who)
+
+    def settled(self, folder: Path) -> Decision | None:
+        """Return the decision in a folder that has replaced it, if there is one. Raises DecisionError."""
+        now = earlier_decision(folder, self.renewed)
+        return now if now and now.id != self.made.id else None
+
 
 @dataclass(slots=True)
 class UnlistedActor:
@@ -110,6 +143,35 @@ class UnlistedActor:
         value = subject_value("actor", self.key, self.name)
         sentence = "\n".join(self.example.claim.sentences)
         return Decision(field=ACTOR, value=value, verdict=verdict, new_value=new_value, who=who, sentence=sentence)
+
+    def settled(self, folder: Path) -> Decision | None:
+        """Return the decision on this organisation in a folder, if there is one. Raises DecisionError."""
+        return earlier_decision(folder, self.decide("", Verdict.YES))
+
+
+def changed_decisions(release: Release, folder: Path) -> list[ChangedDecision]:
+    """Return the decisions in a folder that a release reports because the text has changed since."""
+    found: dict[str, dict[str, str]] = {}
+    for one in read_findings(release.folder / REPORT, _REVIEW):
+        if one["rule"] == _REVIEW:
+            found[one["values"].get("decision", "")] = one["values"]
+    with Decisions(folder if found else None) as decided:
+        made = [one for record in decided.records() for one in decided.of(record) if one.id in found]
+    records = {one.record for one in made}
+    titles, sentences = dict.fromkeys(records, ""), dict[tuple[str, str, str], list[str]]()
+    for key, title, claims in _projects(release) if made else ():
+        if key in records:
+            titles[key] = title
+            sentences |= {(key, claim.field, claim.key): claim.sentences for claim in claims}
+    return [
+        ChangedDecision(
+            one,
+            one.renew(found[one.id]["basis"], found[one.id]["sha256"]),
+            titles[one.record],
+            tuple(sentences.get((one.record, one.field, claim_key(one)), ())),
+        )
+        for one in made
+    ]
 
 
 def open_claims(release: Release, folder: Path, limit: int, seed: int) -> list[OpenClaim]:
@@ -152,25 +214,33 @@ def name_span(text: str, name: str, key: str, field: str) -> tuple[int, int]:
 
 
 def claim_key(one: Decision) -> str:
-    """Return the key of what a decision is about, which may be given by name."""
-    found = find_resource(kind_of(one.field), one.value) if is_link(one.field) else None
+    """Return the key of what a decision is about, which may be given by name; "" if it is about a whole field."""
+    if not is_link(one.field):
+        return one.value if one.field in (SAME, ACTOR) else ""
+    found = find_resource(kind_of(one.field), one.value)
     return found.key if found else one.value
 
 
 def earlier_decision(folder: Path, one: Decision) -> Decision | None:
     """Return the decision in force on the same subject, if there is one. Raises DecisionError."""
-    subject = one.field, claim_key(one)
     with Decisions(folder, one.record or one.field) as decided:
-        return next((other for other in decided.of(one.record) if (other.field, claim_key(other)) == subject), None)
+        return next(iter(_on_same_subject(decided, one)), None)
 
 
-def decide_once(folder: Path, one: Decision) -> Decision:
+def _on_same_subject(decided: Decisions, one: Decision) -> list[Decision]:
+    """Return the decisions in force on what a decision is about, which each may give by key or by name."""
+    subject = one.field, claim_key(one)
+    return [other for other in decided.of(one.record) if (other.field, claim_key(other)) == subject]
+
+
+def decide_once(folder: Path, one: Decision, replaces: str = "") -> Decision:
     """Add a decision and return it; if there is one on the same subject already, return that one instead.
 
-    Raises DecisionError.
+    The new one may replace the decision with the id ``replaces``. Raises DecisionError.
     """
     with deciding(folder):
-        return earlier_decision(folder, one) or append_decisions(folder, [one])[0]
+        earlier = earlier_decision(folder, one)
+        return earlier if earlier and earlier.id != replaces else append_decisions(folder, [one])[0]
 
 
 def unlisted_actors(release: Release, folder: Path, limit: int) -> list[UnlistedActor]:
@@ -326,8 +396,7 @@ def import_sheet(release: Release, path: Path, folder: Path, who: str) -> tuple[
             values = {name: text for name, text in cells.items() if name in COLUMNS}
             verdict = Verdict(values["verdict"].casefold())
             one = Decision(**values | {"verdict": verdict, "who": who}).simplified()  # type: ignore[arg-type]
-            subject = one.field, claim_key(one)
-            same = [other for other in decided.of(one.record) if (other.field, claim_key(other)) == subject]
+            same = _on_same_subject(decided, one)
             if any(other.agrees(one) for other in same):
                 known += 1
             elif same and same[-1].who != who:

@@ -41,6 +41,7 @@ from cybilgraph.release.manifest import (
     Release,
     checksum_lines,
 )
+from cybilgraph.release.report_file import write_report
 from cybilgraph.release.search import IndexEntry, Name, index_entries, write_index
 from cybilgraph.release.sources import MAX_TEXT_BYTES, SOURCES, Sources
 from cybilgraph.runtime.clock import build_time
@@ -156,7 +157,7 @@ def write_derived_files(
         store_future.result()
         if dumps:
             counts.may_reach = write_may_reach(folder / STORE, public / MAY_REACH)
-        _write_report(folder / REPORT, report)
+        write_report(folder / REPORT, report)
         index_future.result()
     manifest["counts"]["quads"] = counts.quads
     checksums = {path: sha256_of(path) for path in _files(folder)}
@@ -223,20 +224,3 @@ def make_durable(folder: Path) -> None:
     for path in folder.rglob("*"):
         fsync(path)
     fsync(folder)
-
-
-def _write_report(path: Path, report: Mapping[str, Any]) -> None:
-    """Write a report with one finding per line, which is faster than indented JSON."""
-    encoder = json.JSONEncoder(ensure_ascii=False, sort_keys=True, default=fields_of)
-    with path.open("w", encoding="utf-8") as file:
-        previous = "{"
-        for name in sorted(report):
-            file.write(f"{previous}\n {encoder.encode(name)}: ")
-            previous = ","
-            if name == "findings":
-                file.write("[")
-                file.writelines(f"{',' * (at > 0)}\n  {encoder.encode(one)}" for at, one in enumerate(report[name]))
-                file.write("\n ]")
-            else:
-                file.write(encoder.encode(report[name]))
-        file.write("\n}\n")

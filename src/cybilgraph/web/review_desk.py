@@ -1,4 +1,4 @@
-"""The claims that curators decide on, shared by all curators who are logged in.
+"""What curators decide on, shared by all curators who are logged in.
 
 When the folder of decisions changes, the desk reads what was added, so that decisions made in the terminal apply
 immediately.
@@ -17,7 +17,14 @@ from cybilgraph.identity.decisions import (
     append_decisions,
     checksum,
 )
-from cybilgraph.pipeline.review_queue import OpenClaim, claim_key, decide_once, open_claims
+from cybilgraph.pipeline.review_queue import (
+    ChangedDecision,
+    OpenClaim,
+    changed_decisions,
+    claim_key,
+    decide_once,
+    open_claims,
+)
 from cybilgraph.release import Release
 from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.web.server.render_queue import yield_turn
@@ -41,6 +48,8 @@ class ReviewDesk:
         self._is_stale = False
         self._log = DecisionLog(folder)
         self._decided: dict[str, Decision] = {}
+        #: The decisions whose text has changed, and the release that reports them.
+        self._changed: tuple[str, list[ChangedDecision]] = "", []
 
     def claims(self, release: Release) -> tuple[dict[str, OpenClaim], dict[str, Decision]]:
         """Return the claims of a release, and the decisions made on them since they were selected, by claim id.
@@ -58,6 +67,26 @@ class ReviewDesk:
         with self._turn():
             self._select(release)[claim_id]  # raises KeyError
             return decide_once(self.folder, decision)
+
+    def changed(self, release: Release) -> list[ChangedDecision]:
+        """Return the decisions whose text has changed and that nobody has replaced or withdrawn since.
+
+        Raises DecisionError.
+        """
+        with self._turn():
+            return self._select_changed(release)
+
+    def settle(self, release: Release, decision_id: str, who: str, *, keep: bool) -> Decision | None:
+        """Keep or withdraw a decision whose text has changed, and return it; None if it is no longer one of them.
+
+        Raises DecisionError.
+        """
+        with self._turn():
+            for one in self._select_changed(release):
+                if one.made.id == decision_id:
+                    stored = decide_once(self.folder, one.keep(who) if keep else one.made.undo(who), decision_id)
+                    return one.made if stored.who == who else None
+            return None
 
     def undo(self, decision_id: str, who: str) -> Decision | None:
         """Withdraw a curator's decision and return it; None if it is another curator's, or already withdrawn.
@@ -87,8 +116,15 @@ class ReviewDesk:
         with yield_turn(), self._lock:
             yield
 
+    def _select_changed(self, release: Release) -> list[ChangedDecision]:
+        self._refresh()
+        name = _name(release)
+        if self._changed[0] != name:
+            self._changed = name, changed_decisions(release, self.folder)
+        return [one for one in self._changed[1] if one.made in self._log.of(one.made.record)]
+
     def _select(self, release: Release) -> dict[str, OpenClaim]:
-        name = f"{release.number} {release.checksum(GRAPH)}"
+        name = _name(release)
         is_used_up = len(self._claims) == self._max_claims and len(self._decisions()) == len(self._claims)
         if self._release != name or is_used_up:
             found = open_claims(release, self.folder, self._max_claims, seed=0)
@@ -110,6 +146,10 @@ class ReviewDesk:
         known = ((ids.get((one.record, one.field, claim_key(one))), one) for one in made)
         self._decided = {name: one for name, one in known if name}
         self._is_stale = False
+
+
+def _name(release: Release) -> str:
+    return f"{release.number} {release.checksum(GRAPH)}"
 
 
 def claim_id(one: OpenClaim) -> str:

@@ -14,9 +14,11 @@ from html import unescape
 from pathlib import Path
 
 import pytest
+from lxml import html
 
 from cybilgraph import pipeline
 from cybilgraph.identity.decisions import Decision, Decisions, Verdict, append_decisions, read_decisions
+from cybilgraph.release import Releases
 from cybilgraph.release.graph_file import GRAPH, open_lines
 from cybilgraph.web.suggestions import SuggestionQueue
 from tests.conftest import SEED, running_server
@@ -27,7 +29,18 @@ from tests.support.suggestions import EDITED, TEXT, suggestion
 
 pytestmark = pytest.mark.slow
 
-PATHS = ("", "/login", "/logout", "/claims", "/suggestions", "/suggestions/x", "/history", "/undo")
+PATHS = (
+    "",
+    "/login",
+    "/logout",
+    "/claims",
+    "/suggestions",
+    "/suggestions/x",
+    "/history",
+    "/undo",
+    "/findings",
+    "/changed",
+)
 
 
 @pytest.fixture(scope="module")
@@ -300,6 +313,21 @@ def test_history_has_the_newest_first_in_pages(ana: Curator, site: Site) -> None
     assert first.index("reason 59") < first.index("reason 58")
     for strange in ("0", "-1", "x", "99999", "9" * 50, "%C2%B2"):
         ana.get(f"/curate/history?page={strange}")
+
+
+def test_findings_are_listed_by_severity(ana: Curator, site: Site) -> None:
+    counts = Releases(site.releases).current().manifest["counts"]["findings"]
+    inbox = ana.get("/curate")
+    for severity, count in counts.items():
+        page = html.fromstring(ana.get(f"/curate/findings?severity={severity}"))
+        rows = page.xpath("//table/tbody/tr")
+        assert len(rows) == min(count, 50)
+        assert {row.xpath(".//td[3]/span/text()")[0] for row in rows} <= {severity}
+        assert f'href="/curate/findings?severity={severity}"><strong>{count:,}</strong>' in inbox
+    assert f"{sum(counts.values()):,} in the current release" in ana.get("/curate/findings?severity=none")
+    [record, *_] = html.fromstring(ana.get("/curate/findings")).xpath("//td[2]/a/@href")
+    assert send(ana.url, "GET", record).status in (200, 303)
+    assert "no findings" in ana.get("/curate/findings?page=999")
 
 
 def test_suggestion_is_accepted_field_by_field(site: Site, tmp_path: Path) -> None:

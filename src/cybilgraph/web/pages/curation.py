@@ -9,6 +9,7 @@ import json
 import re
 import secrets
 from http import HTTPStatus
+from itertools import islice
 from typing import Any
 
 from flask import Blueprint, g, make_response, redirect, render_template, request, url_for
@@ -19,11 +20,14 @@ from cybilgraph.errors import CybilgraphError, SuggestionError
 from cybilgraph.identity.decisions import Decision, Verdict, checksum, describe_decision, kind_of
 from cybilgraph.model.findings import SEVERITIES
 from cybilgraph.pipeline.review_queue import ROLES, OpenClaim, name_span
+from cybilgraph.release.manifest import REPORT
+from cybilgraph.release.report_file import read_findings
 from cybilgraph.web.api.current_request import live, short_form, site
 from cybilgraph.web.checker.submissions import Output, Submission
 from cybilgraph.web.curator_logins import MAX_NAME_CHARS, MAX_PASSWORD_CHARS, CuratorAccess, Session
 from cybilgraph.web.pages.check_form import edit_base, ensure_same_origin, run_checker
 from cybilgraph.web.review_desk import ReviewDesk
+from cybilgraph.web.server.render_queue import yield_turn
 from cybilgraph.web.suggestions import (
     MAX_COMMENT_CHARS,
     Suggestion,
@@ -136,8 +140,9 @@ def inbox() -> Response:
     recent, _ = _desk().history(0, _RECENT)
     waiting, findings = _suggestions(), release.manifest["counts"].get("findings", {})
     return _page(
-        "curate-inbox.html", claims=len(claims) - len(decided), suggestions=len(waiting.ids()) if waiting else 0,
-        findings={one.value: findings.get(one.value, 0) for one in SEVERITIES}, release_number=release.number,
+        "curate-inbox.html", claims=len(claims) - len(decided), changed=len(_desk().changed(release)),
+        suggestions=len(waiting.ids()) if waiting else 0,
+        findings={one.value: findings.get(one.value, 0) for one in SEVERITIES},
         decisions=recent,
     )  # fmt: skip
 
@@ -149,11 +154,18 @@ def history() -> Response:
 
 
 def _history(notice: str = "", status: HTTPStatus = HTTPStatus.OK) -> Response:
-    given = request.args.get("page", "")
-    page = min(max(int(given), 1), _MAX_PAGE) if given.isascii() and given.isdigit() and len(given) < 6 else 1
+    page = _page_number()
     decisions, total = _desk().history((page - 1) * _PAGE_ROWS, _PAGE_ROWS)
-    pages = min(-(-total // _PAGE_ROWS), _MAX_PAGE)
-    return _page("curate-history.html", status, decisions=decisions, page=page, pages=pages, notice=notice)
+    return _page("curate-history.html", status, decisions=decisions, page=page, pages=_pages(total), notice=notice)
+
+
+def _page_number() -> int:
+    given = request.args.get("page", "")
+    return min(max(int(given), 1), _MAX_PAGE) if given.isascii() and given.isdigit() and len(given) < 6 else 1
+
+
+def _pages(rows: int) -> int:
+    return min(-(-rows // _PAGE_ROWS), _MAX_PAGE)
 
 
 @blueprint.post("/undo")
@@ -172,6 +184,27 @@ def undo() -> Response:
     return redirect(
         url_for("curation.claims", claim=claim) if claim else url_for("curation.history"), HTTPStatus.SEE_OTHER
     )
+
+
+# ---- findings ----------------------------------------------------------------------------------
+
+
+@blueprint.get("/findings")
+def findings() -> Response:
+    """List the findings of the current release with the severity ``severity``, or all."""
+    release, page, wanted = live().current.release, _page_number(), request.args.get("severity", "")
+    counts = release.manifest["counts"].get("findings", {})
+    if wanted not in counts:
+        wanted = ""
+    with yield_turn():
+        found = read_findings(release.folder / REPORT, f'"severity": "{wanted}"' if wanted else "")
+        chosen = list(
+            islice(
+                (one for one in found if wanted in ("", one["severity"])), (page - 1) * _PAGE_ROWS, page * _PAGE_ROWS
+            )
+        )
+    total = counts[wanted] if wanted else sum(counts.values())
+    return _page("curate-findings.html", findings=chosen, severity=wanted, total=total, page=page, pages=_pages(total))
 
 
 # ---- claims ------------------------------------------------------------------------------------
@@ -229,6 +262,32 @@ def decide() -> Response:
     if stored.id not in [earlier.id for _, earlier in _session().decided]:
         _session().note(name, stored)
     return redirect(url_for("curation.claims", after=name), HTTPStatus.SEE_OTHER)
+
+
+# ---- changed texts -----------------------------------------------------------------------------
+
+
+@blueprint.get("/changed")
+def changed() -> Response:
+    """List the decisions whose text has changed since."""
+    return _changed()
+
+
+def _changed(notice: str = "", status: HTTPStatus = HTTPStatus.OK) -> Response:
+    return _page("curate-changed.html", status, changed=_desk().changed(live().current.release), notice=notice)
+
+
+@blueprint.post("/changed")
+def settle() -> Response:
+    """Keep or withdraw a decision whose text has changed."""
+    answer, decision = short_form().get("answer", ""), short_form().get("decision", "")
+    if answer not in ("keep", "withdraw"):
+        return _changed("Choose one of the answers.", HTTPStatus.UNPROCESSABLE_ENTITY)
+    if not _desk().settle(live().current.release, decision, _session().name, keep=answer == "keep"):
+        return _changed(
+            "Your answer was not stored: this decision has been replaced or withdrawn meanwhile.", HTTPStatus.CONFLICT
+        )
+    return redirect(url_for("curation.changed"), HTTPStatus.SEE_OTHER)
 
 
 # ---- suggestions -------------------------------------------------------------------------------

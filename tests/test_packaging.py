@@ -46,7 +46,7 @@ def test_wheel_contains_the_data_folders(tmp_path: Path) -> None:
         "assert cybilgraph.check(*pages).conforms\n"
         "from cybilgraph.validation.outputs import OUTPUTS\n"
         "OUTPUTS['html'](cybilgraph.check(*pages), open('report.html', 'w', encoding='utf-8'))\n"
-        "from flask import Flask; from cybilgraph.web import create_app; from cybilgraph.web.pages import documentation\n"
+        "from flask import Flask; from cybilgraph.web.application import create_app; from cybilgraph.web.pages import documentation\n"
         "assert len([documentation.load(address) for address in documentation.addresses()]) > 20\n"
     )
     command = [sys.executable, "-c", script, str(unpacked)]

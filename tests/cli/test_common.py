@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,13 @@ def test_help_has_an_example(command: str) -> None:
 @pytest.mark.parametrize(("command", "default"), [("collect", "that of --site, or"), ("build", "on without --site;")])
 def test_help_shows_a_described_default_in_single_brackets(command: str, default: str) -> None:
     assert f"[default: {default}" in " ".join(run(command, "--help").stdout.decode().split())
+
+
+def test_command_line_starts_without_the_libraries_that_only_some_commands_need() -> None:
+    code = (
+        "import sys, cybilgraph.cli; print(*{'flask', 'httpx', 'lxml', 'openpyxl', 'pyoxigraph'} & sys.modules.keys())"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout == b"\n"
 
 
 def test_standard_input_has_a_size_limit() -> None:

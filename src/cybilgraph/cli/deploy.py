@@ -25,7 +25,6 @@ from cybilgraph.cli.common import (
     web_addresses,
 )
 from cybilgraph.model.vocabulary import own_iri
-from cybilgraph.web import MAX_BODY_BYTES
 from cybilgraph.web.server.settings import Settings
 
 _TEMPLATES = Path(__file__).with_name("deployment")
@@ -201,6 +200,8 @@ def nginx(host: str, port: int) -> None:
     Example:
       cybilgraph deploy nginx https://data.example.org > /etc/nginx/conf.d/cybilgraph.conf
     """
+    from cybilgraph.web.application import MAX_BODY_BYTES
+
     click.echo(_template("nginx.conf").format(host=host, port=port, body_bytes=MAX_BODY_BYTES), nl=False)
 
 
@@ -214,6 +215,8 @@ def caddy(host: str, port: int) -> None:
     Example:
       cybilgraph deploy caddy https://data.example.org > /etc/caddy/Caddyfile
     """
+    from cybilgraph.web.application import MAX_BODY_BYTES
+
     click.echo(_template("Caddyfile").format(host=host, port=port, body_bytes=MAX_BODY_BYTES), nl=False)
 
 

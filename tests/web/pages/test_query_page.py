@@ -17,8 +17,8 @@ from cybilgraph.model.formats import BY_NAME
 from cybilgraph.sparql.embedded_engine import EmbeddedEngine
 from cybilgraph.sparql.queries import example_queries, load_query
 from cybilgraph.sparql.remote_engine import RemoteEngine
-from cybilgraph.web import BUNDLE
 from cybilgraph.web.api import protocol
+from cybilgraph.web.application import BUNDLE
 from tests.conftest import run
 from tests.support.http_client import BROWSER, get, http
 

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, quote, urlparse
 import pytest
 from selenium.webdriver.common.keys import Keys
 
-from cybilgraph.web import BUNDLE
+from cybilgraph.web.application import BUNDLE
 from tests.conftest import ROOT
 from tests.support.browsers import Browser, needs_chromium
 from tests.support.http_client import BROWSER, http

@@ -13,7 +13,7 @@ import pytest
 
 from cybilgraph.release import Releases
 from cybilgraph.sparql.embedded_engine import QueryLimits
-from cybilgraph.web import create_app
+from cybilgraph.web.application import create_app
 from cybilgraph.web.checker import Checker
 from cybilgraph.web.server.access_log import AccessLog
 from cybilgraph.web.server.live_releases import LiveReleases

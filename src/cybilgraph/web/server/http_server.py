@@ -43,7 +43,7 @@ from cybilgraph.sparql import AnswerBudget
 from cybilgraph.sparql.endpoint_client import Credentials, Endpoint
 from cybilgraph.sparql.pooled_engine import QueryLimits
 from cybilgraph.sync.graph_store import require_loaded
-from cybilgraph.web import BUNDLE, create_app
+from cybilgraph.web.application import BUNDLE, create_app
 from cybilgraph.web.checker import Checker
 from cybilgraph.web.curator_logins import CuratorFile
 from cybilgraph.web.server.access_log import AccessLog, http_server_logging, process_end_fields

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from cybilgraph.web import BUNDLE
+from cybilgraph.web.application import BUNDLE
 from tests.support.http_client import BROWSER, http
 
 pytestmark = pytest.mark.slow

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from cybilgraph.model.record import Basis
 from tests.support.prose import about, check_roles, places, roles
 
 
@@ -60,6 +61,36 @@ def test_country_of_implementer_is_not_a_beneficiary(text: str) -> None:
 )
 def test_finds_regions_and_skips_donors(title: str, text: str, expected: set[str]) -> None:
     assert places(about(title, text)) == expected
+
+
+@pytest.mark.parametrize(
+    ("title", "country"),
+    [
+        ("Cyber drills for hospitals with Omani funding", "OM"),
+        ("Israeli contribution to the INTERPOL cyber academy", "IL"),
+        ("Ireland contribution to the INTERPOL cyber academy 2024", "IE"),
+        ("Canada cyber capacity building course for the Pacific", "CA"),
+        ("France-Brazil Third Country Training: incident response", "BR"),
+        ("ITU–Qatar Digital Fellowship Programme 2024", "QA"),
+        ("Pacific response team workshops with Ireland and Israel", "IL"),
+    ],
+)
+def test_donors_and_partners_in_a_title_are_only_possible(title: str, country: str) -> None:
+    [link] = [link for link in about(title, "Forty officials took part.").scopes if link.concept.key == country]
+    assert link.basis is Basis.POSSIBLE
+
+
+@pytest.mark.parametrize(
+    ("title", "text", "country"),
+    [
+        ("Support to Oman's strategy", "x", "OM"),
+        ("United States funding for a CERT in Fiji", "x", "FJ"),
+        ("Workshop with Fiji and Tonga", "x", "TO"),
+        ("US-Ukraine cyber training", "It trains officials in Ukraine.", "UA"),
+    ],
+)
+def test_helped_country_in_a_title_counts(title: str, text: str, country: str) -> None:
+    assert country in {link.concept.key for link in about(title, text).scopes if link.basis.counts}
 
 
 def test_countries_of_authorities_are_used_if_no_place_is_known() -> None:

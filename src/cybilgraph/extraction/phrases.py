@@ -142,7 +142,7 @@ RELATIONS = ("part_of", "follows", "related")
 #: The claim that another project has nothing to do with this one.
 APART = "apart"
 #: All claims (docs/recipes/language.md, "Add a phrase").
-_CLAIMS = (*ACTING, "place", "listed", "elsewhere", "compare", "aside", *RELATIONS, APART)
+_CLAIMS = (*ACTING, "place", "listed", "elsewhere", "sponsor", "compare", "aside", *RELATIONS, APART)
 
 
 #: The start of the group with the names that a phrase makes a claim about.

@@ -47,6 +47,8 @@ _MIN_DERIVED_CONFIDENCE = 0.9
 _TITLE_CONFIDENCE, _ITEM_CONFIDENCE, _LIST_CONFIDENCE = 0.95, 0.95, 0.85
 #: Confidence in the country of an authority if no other place is known.
 _HOME_CONFIDENCE = 0.8
+#: At most this confidence in a country that the title names only as a donor or partner.
+_SPONSOR_CONFIDENCE = 0.5
 
 
 def find_scopes(record: Record, sentences: list[Sentence]) -> Iterator[Scope]:
@@ -59,11 +61,13 @@ def find_scopes(record: Record, sentences: list[Sentence]) -> Iterator[Scope]:
             surest = max(confidence for _, confidence in quotes.values())
             grade = Basis.DERIVED if surest >= _MIN_DERIVED_CONFIDENCE else Basis.POSSIBLE
             yield Scope(Named(kind, key, Text(entry.name, first.text.place)), grade, evidence)
-    model = load_model("country")
+    model, sponsors = load_model("country"), _title_sponsors(sentences)
     for key, candidate, features in candidate_countries(record, sentences, found):
         [probability] = model.probabilities(features).values()
+        quotes = found.get(("country", key), {})
+        if key in sponsors and all(sentence.section == "title" for sentence in quotes):
+            probability = min(probability, _SPONSOR_CONFIDENCE)
         if basis := model.grade(probability):
-            quotes = found.get(("country", key), {})
             scores = {sentence: model.scores(own).get("country", 0) for sentence, own in candidate.mentions}
             sentence = next(iter(quotes), None) or max(scores, key=lambda one: scores[one])
             entry = load_gazetteer().entries["country"][key]
@@ -82,6 +86,19 @@ def candidate_countries(
         if kind == "country"
     }
     return country_features(sentences, stated, by_rule, _donors())
+
+
+def _title_sponsors(sentences: Iterable[Sentence]) -> set[str]:
+    """Return the countries that a title names only as donors or partners: "Israeli funding"."""
+    sponsors: set[str] = set()
+    others: set[str] = set()
+    for sentence in sentences:
+        if sentence.section == "title":
+            offsets = {name.at for _, name in phrase_claims(sentence, "sponsor")}
+            for name in sentence.names:
+                places = {(entry.kind, entry.key) for entry in place_entries(sentence, name)}
+                (sponsors if name.at in offsets else others).update(_countries(places))
+    return sponsors - others
 
 
 def apply_rules(record: Record, sentences: list[Sentence]) -> ScopeQuotes:

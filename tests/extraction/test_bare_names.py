@@ -78,6 +78,14 @@ def test_same_body_of_two_states_is_two_actors() -> None:
     }
 
 
+def test_abbreviated_state_in_brackets_belongs_to_the_body() -> None:
+    record = about("A course", "It trained the Police nationale (RDC) and the Police nationale (RCI).")
+    assert {link.actor.key for link in record.participations} == {
+        "police-nationale-democratic-republic-of-the-congo",
+        "police-nationale-cote-d-ivoire",
+    }
+
+
 def test_listed_body_of_another_state_is_another_actor() -> None:
     assert "uk-nca" not in dict(roles(about("A project", "It trains Jamaica's National Crime Agency.")))
 

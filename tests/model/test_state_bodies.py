@@ -48,6 +48,11 @@ from cybilgraph.readers.printed_names import find
         ("Ministère de la Justice de la République du Cameroun", "ministere-de-la-justice-cameroon"),
         ("Ministère de la Justice du Royaume d’Espagne", "ministere-de-la-justice-spain"),
         ("Ministerio del Interior, República de China", "ministerio-del-interior-republica-de-china"),
+        ("Police nationale (RDC)", "police-nationale-democratic-republic-of-the-congo"),
+        ("Police nationale (RCI)", "police-nationale-cote-d-ivoire"),
+        ("Ministère de la Justice (RDC)", "ministere-de-la-justice-democratic-republic-of-the-congo"),
+        ("Regulatory Directorate for Communications (RDC)", "regulatory-directorate-for-communications"),
+        ("Regional Court Inspectorate (RCI)", "regional-court-inspectorate"),
         ("Ministry of Justice (CH)", "ministry-of-justice-ch"),
         ("Ministry of Justice (MoJ), Kosovo", "ministry-of-justice-kosovo"),
         ("Instituto Nacional de Ciberseguridad (Incibe)", "instituto-nacional-de-ciberseguridad"),
@@ -113,6 +118,9 @@ def test_label_contains_the_state(name: str, label: str) -> None:
         ("Government of England", "uk-government"),
         ("Home Office (Scotland)", "home-office-scotland"),
         ("Home Office (UK)", "uk-home-office"),
+        ("NCSC (NZ)", "nz-ncsc"),
+        ("New Zealand's NCSC", "nz-ncsc"),
+        ("National Cyber Security Centre (NZ)", "nz-ncsc"),
     ],
 )
 def test_listed_body_of_the_state_is_found(name: str, key: str) -> None:

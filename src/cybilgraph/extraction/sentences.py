@@ -29,7 +29,13 @@ from cybilgraph.model.gazetteer import PLACES, GazetteerEntry, Mention, fold_in_
 from cybilgraph.model.organisations import is_organisation_name, is_public_authority
 from cybilgraph.model.record import Contact, Evidence, Record, Text
 from cybilgraph.model.resources import read_reference
-from cybilgraph.model.state_bodies import find_actor, is_of_other_state, is_state_body, parse_actor_name
+from cybilgraph.model.state_bodies import (
+    find_abbreviated_country,
+    find_actor,
+    is_of_other_state,
+    is_state_body,
+    parse_actor_name,
+)
 from cybilgraph.model.values import value
 
 _MARKED = re.compile(rf"[{MARKS}]")
@@ -329,6 +335,9 @@ def _add_state(words: str, span: Span) -> None:
     """Replace the entry of a body of a state if the words around it name its state."""
     if span.mark == BODY:
         parsed = parse_actor_name(name := span.entries[0].name)
+        bracket = None if span.home else _INTRODUCED_ABBREVIATION.match(words, span.end)
+        if bracket and is_state_body(name, owned=True):
+            span.home = find_abbreviated_country(bracket[1], name)
         if span.home and span.home.is_part and not parsed.qualifier and is_state_body(name, owned=True):
             name = f"{name} ({span.home.name})"
         actor = find_actor(name, country_key(span.home))

@@ -80,7 +80,7 @@ def _parse(name: str) -> ActorName:
         bare, qualifier = name[: match.start()], match["qualifier"].strip()
         country = names.find_country(qualifier)
         if country is None and is_state_body(bare, owned=True):
-            country = names.find_translated_country(qualifier)
+            country = names.find_translated_country(qualifier) or find_abbreviated_country(qualifier, bare)
         if country or not _is_abbreviation(qualifier, bare):
             return ActorName(bare, country.name if country else qualifier, country, label)
         name = f"{bare}, {rest}" if (rest := match["rest"]) and names.find_country(rest) else bare
@@ -108,6 +108,21 @@ def _parse(name: str) -> ActorName:
             parsed = _of_state(bare, country)
             return replace(parsed, label=label) if is_proper else parsed
     return ActorName(name, "", None, label)
+
+
+def find_abbreviated_country(word: str, body: str) -> GazetteerEntry | None:
+    """Return the country that a word in brackets after a body of a state abbreviates in Spanish or French: "RDC".
+
+    The initials of the body abbreviate the body.
+    """
+    if word == "".join(filter(str.isupper, body)):
+        return None
+    return load_gazetteer().get("country", _country_abbreviations().get(word, ""))
+
+
+@cache
+def _country_abbreviations() -> dict[str, str]:
+    return {row["abbreviation"]: row["country"] for row in read_reference("country-abbreviations.csv")}
 
 
 def _is_abbreviation(word: str, name: str) -> bool:

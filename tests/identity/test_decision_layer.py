@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from cybilgraph.identity.decision_layer import find_fault
 from cybilgraph.identity.decisions import Decision, Verdict
 from cybilgraph.model.record import Record
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, FOAF, ORG, PROV, RDF, SCHEMA, SKOS, thing_iri
@@ -215,13 +216,24 @@ def test_value_of_the_source_that_changes_later_is_reported(tmp_path: Path) -> N
         (decision("country", "Belise"), "there is no country"),
     ],
 )
-def test_decision_that_cannot_be_applied_is_reported_and_changes_nothing(
+def test_decision_that_cannot_be_applied_is_reported_and_publishes_nothing_that_it_replaces(
     tmp_path: Path, one: Decision, reason: str
 ) -> None:
     found = decide(tmp_path / "a", [one])
     assert found.rules == ["decision-unread"]
     assert reason in found.findings[0].message
-    assert found.lines == decide(tmp_path / "b", []).lines
+    assert reason in find_fault(one)
+    rejected = [replace(one, verdict=Verdict.NO)] if one.verdict is Verdict.INSTEAD else []
+    plain = decide(tmp_path / "b", rejected)
+    assert found.lines == [line for line in plain.lines if "/decision/" not in line and not line.startswith(ANA)]
+
+
+def test_rejected_value_stays_out_if_a_later_decision_cannot_be_applied(tmp_path: Path) -> None:
+    for new in ({"field": "end", "new_value": "banana"}, {"field": "status", "new_value": "Bogus"}):
+        later = decision(new["field"], "", Verdict.INSTEAD, new_value=new["new_value"])
+        found = decide(tmp_path / new["field"], [decision(new["field"], "", Verdict.NO), later])
+        assert "decision-unread" in found.rules
+        assert value(found, getattr(CYB, new["field"])) == []
 
 
 def test_last_decision_on_a_subject_applies_until_it_is_undone(tmp_path: Path) -> None:

@@ -167,6 +167,28 @@ def test_earlier_decision_on_the_field_is_what_the_visitor_saw(
     assert said(queue.accept(back.id, records, decisions, "Ana", force=True))[0][3] == "Mar 2020"
 
 
+def test_decision_on_a_corrected_field_is_based_on_the_text_of_the_record(
+    queue: SuggestionQueue, records: Path, decisions: Path
+) -> None:
+    [first] = queue.accept(queue.send(suggestion()).id, records, decisions, "Ana")
+    base = replace(suggestion().base, text=EDITED)
+    again = queue.send(replace(suggestion(text=EDITED.replace("Apr 2020", "May 2023")), base=base))
+    [second] = queue.accept(again.id, records, decisions, "Ana", force=True)
+    assert (second.new_value, second.sha256) == ("May 2023", first.sha256)
+
+
+def test_value_that_cannot_be_read_is_not_accepted(queue: SuggestionQueue, records: Path, decisions: Path) -> None:
+    for old, new, message in (
+        ("Mar 2020", "banana", "end: 'banana' cannot be read"),
+        ("Finished", "Bogus", "status: 'Bogus'"),
+    ):
+        taken = queue.send(suggestion(text=TEXT.replace(old, new)))
+        with pytest.raises(SuggestionError, match=message):
+            queue.accept(taken.id, records, decisions, "Ana")
+        queue.reject(taken.id, "It cannot be read")
+    assert not decisions.exists() or not list(decisions.glob("*.csv"))
+
+
 def test_later_decision_on_the_field_is_a_conflict(queue: SuggestionQueue, records: Path, decisions: Path) -> None:
     taken = queue.send(suggestion())
     later = Decision(record="G0020", field="end", verdict=Verdict.INSTEAD, new_value="2022", who="Bea")

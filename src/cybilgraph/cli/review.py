@@ -95,7 +95,7 @@ def review(
         return
     if names:
         actors = review_queue.unlisted_actors(release, decisions, limit)
-        _Session(decisions, actors, _ask_name, _name_choices(who), _NAME_KEYS).run()
+        _Session(decisions, actors, _ask_name, _name_choices(who), _NAME_KEYS, "Organisations").run()
         return
     claims = review_queue.open_claims(release, decisions, limit, seed)
     if export:
@@ -106,9 +106,12 @@ def review(
         click.echo(f"{len(claims):,} claims written to {export}. Fill in the column “verdict”, then use --import.")
         return
     changed = review_queue.changed_decisions(release, decisions)
-    if changed and not _Session(decisions, changed, _ask_changed, _changed_choices(who), _CHANGED_KEYS).run():
+    if (
+        changed
+        and not _Session(decisions, changed, _ask_changed, _changed_choices(who), _CHANGED_KEYS, "Changed texts").run()
+    ):
         return
-    _Session(decisions, claims, _ask_claim, _claim_choices(who), _CLAIM_KEYS).run()
+    _Session(decisions, claims, _ask_claim, _claim_choices(who), _CLAIM_KEYS, "Claims").run()
 
 
 class _Session(Generic[_One]):
@@ -121,7 +124,9 @@ class _Session(Generic[_One]):
         ask: Callable[[Console, _One], None],
         choices: dict[str, _Choice[_One]],
         keys: str,
+        title: str,
     ) -> None:
+        self._title = title
         self._folder, self._questions, self._ask, self._choices, self._keys = folder, questions, ask, choices, keys
         self._console = Console(highlight=False, markup=False)
         self._began = time.monotonic()
@@ -136,7 +141,7 @@ class _Session(Generic[_One]):
         except (KeyboardInterrupt, EOFError, click.Abort):
             pass
         count = len(list(filter(None, self._decided)))
-        self._console.print(f"\n{count:,} decided, {len(self._questions) - count:,} left.")
+        self._console.print(f"\n{self._title}: {count:,} decided, {len(self._questions) - count:,} left.")
         return len(self._decided) == len(self._questions)
 
     def _answer(self) -> bool:
@@ -249,7 +254,10 @@ def _name_choices(who: str) -> dict[str, _Choice[UnlistedActor]]:
 
     def its_own(one: UnlistedActor) -> Decision | None:
         kinds = list(load_gazetteer().entries["actor-type"])
-        kind = click.prompt("Type", default="", type=click.Choice(["", *kinds]), show_default=False)
+        question = f"Type ({', '.join(kinds)})"
+        kind = click.prompt(
+            question, default="", type=click.Choice(["", *kinds]), show_choices=False, show_default=False
+        )
         country = _ask_resource("country")
         parent = _ask_resource("actor", what="Part of")
         details = {"type": kind, "country": country, "parent": parent}
@@ -266,6 +274,8 @@ def _ask_resource(kind: str, what: str = "", *, only_listed: bool = False) -> st
         if (found := find_resource(kind, text)) and (found.known or not only_listed):
             note = "" if found.known else ": not in the reference data"
             click.echo(escape_controls(f"→ {found.printed.text} ({found.key}){note}"))
+            if not found.known and not click.confirm("Use this name?", default=False):
+                continue
             return subject_value(kind, found.key, found.printed.text)
         click.echo(f"There is no {kind} with this name. Try again, or leave it empty.")
     return ""
@@ -295,6 +305,8 @@ def _ask_changed(console: Console, one: ChangedDecision) -> None:
         console.print(Text(escape_controls(f"  Then: “{sentence}”")))
     for sentence in one.sentences:
         console.print(Text(escape_controls(f"  Now:  “{sentence}”")))
+    if not one.sentences:
+        console.print(Text("  The release has no sentence for it. See the source of the record.", style="dim"))
 
 
 def _ask_name(console: Console, one: UnlistedActor) -> None:

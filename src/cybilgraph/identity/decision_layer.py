@@ -14,6 +14,7 @@ from dataclasses import field as attribute
 from urllib.parse import unquote
 
 from cybilgraph.identity.decisions import (
+    ACTOR,
     SAME,
     UNNAMED,
     Decision,
@@ -40,7 +41,7 @@ from cybilgraph.model.record import (
     Text,
 )
 from cybilgraph.model.state_bodies import find_actor
-from cybilgraph.model.vocabulary import CYB, DCTERMS, FOAF, OA, ORG, PROV, RDF, SKOS, XSD, own_pattern, thing_iri
+from cybilgraph.model.vocabulary import CYB, DCTERMS, FOAF, OA, ORG, PROV, RDF, RULES, SKOS, XSD, own_pattern, thing_iri
 from cybilgraph.model.vocabulary import record as record_iri
 from cybilgraph.rdf.description import describe, field_of
 from cybilgraph.rdf.description.triples import TripleWriter
@@ -145,6 +146,14 @@ def find_resource(kind: str, text: str) -> Named | None:
     if entry := entry or (find_actor(text) if kind == "actor" else names.find(kind, text)):
         return Named(kind, entry.key, Text(entry.name), names.get(kind, entry.key) is not None)
     return None
+
+
+def claim_key(one: Decision) -> str:
+    """Return the key of what a decision is about, which may be given by name; "" if it is about a whole field."""
+    if not is_link(one.field):
+        return one.value if one.field in (SAME, ACTOR) else ""
+    found = find_resource(kind_of(one.field), one.value)
+    return found.key if found else one.value
 
 
 def _find(name: str, text: str, verdict: Verdict = Verdict.YES) -> Named:
@@ -359,6 +368,12 @@ def apply_decisions(key: str, lines: list[str], decisions: Iterable[Decision], r
     return _Application(key, lines, redact).run(decisions)
 
 
+def find_fault(one: Decision) -> str:
+    """Return why a decision that confirms or replaces something cannot be applied; empty if it can."""
+    found = apply_decisions(one.record, [], [one], lambda record: record).findings if one.verdict != Verdict.NO else []
+    return next((dict(fault.values)["reason"] for fault in found if fault.rule == f"{RULES}decision-unread"), "")
+
+
 def _has_changed(one: Decision, claim: Claim | None) -> bool:
     """Return whether a claim, None if there is none any more, has changed since it was decided on."""
     if claim is None:
@@ -396,6 +411,8 @@ class _Application:
                 renewed = (self._decide_link if is_link(one.field) else self._decide_value)(one)
             except ValueError as error:
                 self._lines, self._shared = before
+                if one.verdict is not Verdict.YES:  # what it rejects or replaces may be personal data
+                    self._withhold(one.field, claim_key(one))
                 findings.append(one.finding("decision-unread", reason=error))
                 continue
             if renewed:
@@ -415,6 +432,12 @@ class _Application:
         self._withheld.remove_from(self._captured)  # to know its texts
         return DecidedProject(sorted(self._lines), self._withheld, sorted(self._shared), findings)
 
+    def _withhold(self, name: str, key: str = "") -> None:
+        """Remove a field or, with a key, one of its claims."""
+        own = claim_lines(self._lines, self._project, name, key) if key else field_lines(name, self._lines, self._key)
+        self._lines.difference_update(own)
+        self._withheld.add(name, key)
+
     # ---- claims ----------------------------------------------------------------------------
 
     def _decide_link(self, one: Decision) -> Decision | None:
@@ -432,8 +455,7 @@ class _Application:
             self._confirm(one, one.field, key)
         else:
             quotes = self._quotes(node)
-            self._lines.difference_update(claim_lines(self._lines, self._project, one.field, key))
-            self._withheld.add(one.field, key)
+            self._withhold(one.field, key)
             if one.verdict is Verdict.INSTEAD:
                 field = one.new_field or one.field
                 new_key = self._add_claim(field, one.new_value or one.value)
@@ -494,12 +516,12 @@ class _Application:
         if one.verdict is Verdict.YES:
             self._withheld.release(one.field)
         else:
-            self._lines -= set(field_lines(one.field, self._lines, self._key))
-            self._withheld.add(one.field)
+            self._withhold(one.field)
         if one.verdict is Verdict.INSTEAD:
             self._take(one.field, self._value_lines(one, one.new_value))
             decided = value_checksum(field_lines(one.field, self._lines, self._key), self._project)
-            if not decided:
+            is_known = row.kind is not FieldKind.CHOICE or load_gazetteer().find(one.field, one.new_value)
+            if not decided or not is_known:
                 raise ValueError(f"{one.new_value[:80]!r} cannot be read as {row.column.replace('_', ' ')}")
             self._fill(row.term)
         if row.kind is FieldKind.DATE and one.verdict is not Verdict.NO:

@@ -242,9 +242,10 @@ def deciding(folder: Path) -> Iterator[None]:
 
 
 def _create(folder: Path) -> None:
-    if not folder.exists():
+    if not decision_files(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / ".gitattributes").write_text(_ATTRIBUTES)
+        if not (attributes := folder / ".gitattributes").exists():
+            attributes.write_text(_ATTRIBUTES)
 
 
 def _unwritable(path: Path, error: OSError) -> DecisionError:

@@ -18,11 +18,10 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from cybilgraph.errors import SourceError
-from cybilgraph.identity.decision_layer import Claim, find_resource, read_claims, subject_value
+from cybilgraph.identity.decision_layer import Claim, claim_key, find_resource, read_claims, subject_value
 from cybilgraph.identity.decisions import (
     ACTOR,
     COLUMNS,
-    SAME,
     Decision,
     Decisions,
     Verdict,
@@ -211,14 +210,6 @@ def name_span(text: str, name: str, key: str, field: str) -> tuple[int, int]:
         if (start := text.casefold().find(form.casefold())) >= 0:
             return start, start + len(form)
     return 0, 0
-
-
-def claim_key(one: Decision) -> str:
-    """Return the key of what a decision is about, which may be given by name; "" if it is about a whole field."""
-    if not is_link(one.field):
-        return one.value if one.field in (SAME, ACTOR) else ""
-    found = find_resource(kind_of(one.field), one.value)
-    return found.key if found else one.value
 
 
 def earlier_decision(folder: Path, one: Decision) -> Decision | None:

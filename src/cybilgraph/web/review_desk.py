@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from cybilgraph.identity.decision_layer import claim_key
 from cybilgraph.identity.decisions import (
     Decision,
     DecisionLog,
@@ -21,7 +22,6 @@ from cybilgraph.pipeline.review_queue import (
     ChangedDecision,
     OpenClaim,
     changed_decisions,
-    claim_key,
     decide_once,
     open_claims,
 )

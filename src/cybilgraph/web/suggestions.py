@@ -26,7 +26,8 @@ from filelock import FileLock
 
 from cybilgraph.errors import SourceError, SuggestionError, SuggestionQuota, SuggestionsFull
 from cybilgraph.identity import Identities
-from cybilgraph.identity.decisions import LINK_KINDS, Decision, Decisions, Verdict, append_decisions
+from cybilgraph.identity.decision_layer import find_fault
+from cybilgraph.identity.decisions import LINK_KINDS, Decision, Decisions, Verdict, append_decisions, is_link
 from cybilgraph.identity.edits import decide_edit
 from cybilgraph.model.fields import BY_NAME
 from cybilgraph.model.record import Record
@@ -239,7 +240,7 @@ class SuggestionQueue:
                     "  Reject the suggestion, accept only other fields with --field, or replace the other changes with "
                     "--force.",
                 )
-            added = append_decisions(decisions, found)
+            added = append_decisions(decisions, _prepare(found, decisions))
             self._archive(suggestion, ACCEPTED)
         return added
 
@@ -255,7 +256,7 @@ class SuggestionQueue:
                     f"{', '.join(sorted(conflicts))}: another curator has since decided on this",
                     "Review the suggestion again.",
                 )
-            added = append_decisions(decisions, chosen)
+            added = append_decisions(decisions, _prepare(chosen, decisions))
             self._archive(suggestion, ACCEPTED)
         return added
 
@@ -368,6 +369,24 @@ def decide_answer(suggestion: Suggestion, who: str) -> Decision:
 def column_of(one: Decision) -> str:
     """Return the column of a decision's field; some roles have none."""
     return BY_NAME[one.field].column if one.field in BY_NAME else one.field
+
+
+def _prepare(found: list[Decision], folder: Path) -> list[Decision]:
+    """Return decisions as they are stored. Raises SuggestionError if one of them cannot be applied, DecisionError.
+
+    The text on which an earlier decision about the same field is based is that of the record, not the decided value.
+    """
+    for one in found:
+        if fault := find_fault(one):
+            raise SuggestionError(
+                f"{column_of(one)}: {fault}", "Accept only the other fields, or reject the suggestion with this reason."
+            )
+    prepared = []
+    with Decisions(folder) as made:
+        for one in found:
+            known = {old.subject: old.sha256 for old in made.of(one.record) if not is_link(old.field)}
+            prepared.append(replace(one, sha256=known.get(one.subject) or one.sha256))
+    return prepared
 
 
 def decided_since(suggestion: Suggestion, found: list[Decision], decisions: Path | None) -> list[str]:

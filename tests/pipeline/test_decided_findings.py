@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import closing
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -134,3 +135,10 @@ def test_release_stores_and_shows_the_findings_of_the_decided_record(tmp_path: P
         notes = {note["rule"].rpartition("#")[2] for note in index.findings(KEY, "a.txt")}
     assert notes >= {"open-end-long-past", "has-implementer"}
     assert not notes & {"finished-has-outcome", "has-theme"}
+
+
+def test_time_of_a_decision_is_not_that_at_which_a_page_was_saved(tmp_path: Path) -> None:
+    """A check may use a day before the decision as today."""
+    append_decisions(tmp_path / "decisions", [THEME, IMPLEMENTER])
+    report = pipeline.check(*places(tmp_path), decisions=tmp_path / "decisions", as_of=date(2026, 1, 31))
+    assert not [each for each in report.findings if "-in-future" in each.rule]

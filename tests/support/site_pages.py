@@ -8,11 +8,17 @@ from html.parser import HTMLParser
 KINDS = (
     "/",
     "/search?q=cyber&theme=cybercrime",
+    *(f"/search?region=019&view={name}" for name in ("table", "map", "timeline")),
     "/pictures",
     "/data",
     "/contribute",
     *(f"/pictures/{name}" for name in ("map", "coverage", "timeline", "network", "flows", "years", "money")),
     "/pictures/network?start=coe",
+    *(
+        "/pictures/map?region=029",
+        "/pictures/coverage?among=sids&all=1",
+        "/compare?a=European+Union&b=Council+of+Europe",
+    ),
     "/id/project/G0020",
     *(f"/id/{path}" for path in ("country/BZ", "actor/coe", "region/019", "group/asean", "theme/cybercrime")),
     *("/id/country", "/id/actor", "/id/status/finished", "/graph/G0020/1", "/outcomes", "/id/project/NOPE"),

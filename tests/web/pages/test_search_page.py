@@ -13,8 +13,10 @@ from urllib.parse import quote, urlencode
 import pytest
 
 from cybilgraph import pipeline
+from cybilgraph.model.vocabulary import BASE
 from tests.conftest import running_server
 from tests.support.http_client import BROWSER, get, http
+from tests.support.markup import Element, parse_page
 
 pytestmark = pytest.mark.slow
 
@@ -200,3 +202,31 @@ def test_facet_values_may_be_names_and_may_match_nothing(server: str) -> None:
     assert found(server, country="France", nothing="1") == []
     assert found(server, country="Belize") == found(server, country="BZ") != []
     assert "There is no page 999. The last page is" in page(server, page="999")
+
+
+def test_views_show_the_same_results(server: str) -> None:
+    def view(name: str) -> Element:
+        return parse_page(page(server, region="029", view=name))
+
+    projects = {row["iri"] for row in found(server, region="029")}
+    tabs = {link.text: link.own("href") for link in view("map").all("nav", "tabs")[0].all("a")}
+    assert list(tabs) == ["List", "Table", "Map", "Timeline"]
+    assert all("region=029" in address for address in tabs.values())
+    for name in ("", "table"):
+        links = {link.own("href") for link in view(name).all("main")[0].all("a")}
+        assert {iri.removeprefix(BASE[:-1]) for iri in projects} <= links, name
+    shown = {
+        link.own("href"): int(link.own("aria-label").rpartition(": ")[2])
+        for link in view("map").all("a")
+        if link.own("aria-label").rpartition(": ")[2].isdigit()
+    }
+    counts = {address: number for address, number in shown.items() if number}
+    assert counts
+    for address, number in counts.items():
+        assert len(found(server, region="029", country=address.rpartition("=")[2])) == number, address
+    rows = found(server, region="029")
+    timeline = view("timeline")
+    bars = {link.own("href") for picture in timeline.all("svg", "picture timeline") for link in picture.all("a")}
+    assert bars == {row["iri"].removeprefix(BASE[:-1]) for row in rows if row["start"]}
+    assert f"{len(bars)} of {len(rows)} projects" in timeline.text
+    assert "Unknown view “grid”" in page(server, view="grid")

@@ -1,9 +1,11 @@
-"""The project search by keyword and facet, as a page and as CSV."""
+"""The project search by keyword and facet, as a page with four views, and as CSV."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import islice
 from urllib.parse import urlencode
 
@@ -29,7 +31,9 @@ from cybilgraph.sparql import queries
 from cybilgraph.sparql.queries import did_you_mean
 from cybilgraph.web.api.current_request import search_index, table_response
 from cybilgraph.web.api.evidence import evidence_level
+from cybilgraph.web.pages import chart_layout
 from cybilgraph.web.pages.evidence_switch import all_links, evidence_switch
+from cybilgraph.web.pages.resource_view import shorten_title
 
 blueprint = Blueprint("search", __name__)
 
@@ -47,6 +51,8 @@ FACET_TITLES = {
     "year": "Active in",
     "basis": "Kind of evidence",
 }
+#: The views of the results, as tabs.
+VIEWS = {"": "List", "table": "Table", "map": "Map", "timeline": "Timeline"}
 #: The kind of entity of each facet's values.
 _NAMES_OF_KINDS = {"funder": "actor", "implementer": "actor", "money": "funding-kind"}
 _KINDS = {kind: _NAMES_OF_KINDS.get(kind, kind) for kind in FACETS if kind != "year"}
@@ -65,27 +71,43 @@ def _root(facet: str) -> str:
 @blueprint.get("/search")
 def page() -> str:
     """Show the results and the facets."""
-    query = _parse_arguments()
+    query, view = _parse_arguments(), _view()
     arguments = _arguments(query)
-    current_url = _search_url(arguments)
+    shown_as = [("view", view)] if view else []
+    current_url = _search_url([*arguments, *shown_as])
     index = search_index()
-    found = index.find(query)
+    # the bars of projects of the same time are next to each other
+    order = "newest" if (view, query.order, query.words) == ("timeline", ORDERS[0], []) else query.order
+    found = index.find(replace(query, order=order))
     pages = max(min(-(-found.total // PAGE_SIZE), _MAX_PAGES), 1)
 
     def toggled(kind: str, value: FacetValue) -> str:
         """Return the URL that selects or deselects a facet value in the current search."""
         pair = (kind, value.value.removeprefix(_root(kind)))
         if value.chosen:
-            return _search_url([one for one in arguments if one != pair])
-        return f"{current_url}{'&' if arguments else '?'}{urlencode([pair])}"
+            return _search_url([one for one in (*arguments, *shown_as) if one != pair])
+        return f"{current_url}{'&' if arguments or shown_as else '?'}{urlencode([pair])}"
 
     def url_of_page(number: int) -> str:
-        return _search_url([*arguments, ("page", str(number))])
+        return _search_url([*arguments, *shown_as, ("page", str(number))])
+
+    def country_url(iri: str) -> str:
+        others = [pair for pair in arguments if pair[0] != "country"]
+        return _search_url([*others, ("country", iri.removeprefix(_root("country")))])
 
     return render_template(
         "search.html",
         query=query,
         found=found,
+        order=order,
+        view=view,
+        country_url=country_url,
+        views=[
+            (name, words, _search_url([*arguments, *([("view", name)] if name else [])]))
+            for name, words in VIEWS.items()
+        ],
+        chart=_chart(view, query, found) if found.total else None,
+        summary=index.summarise(query) if found.total and view in ("map", "timeline") else None,
         facets={kind: values for kind, values in found.facets.items() if values},
         titles=FACET_TITLES,
         toggled=toggled,
@@ -96,14 +118,38 @@ def page() -> str:
         is_available=index.is_available,
         warnings=_problems(query),
         relaxations=[
-            (_describe_part(one.part, found), one, _search_url(_arguments(one.query))) for one in found.relaxations
+            (_describe_part(one.part, found), one, _search_url([*_arguments(one.query), *shown_as]))
+            for one in found.relaxations
         ],
         as_sparql=f"{url_for('search.as_sparql', evidence=None)}?{urlencode(arguments)}",
         max_projects_in_query=_MAX_PROJECTS_IN_QUERY,
         table=f"{url_for('search.table', evidence=None)}?{urlencode(arguments)}",
-        hidden=[(key, value) for key, value in arguments if key not in ("q", "sort")],
+        hidden=[(key, value) for key, value in (*arguments, *shown_as) if key not in ("q", "sort")],
         evidence=evidence_switch(*((index.totals(query), "project") if query.chosen else (all_links(), "link"))),
     )
+
+
+def _view() -> str:
+    """Return the view in the URL; an unknown one is the list."""
+    return view if (view := request.args.get("view", "")) in VIEWS else ""
+
+
+def _chart(view: str, query: SearchQuery, found: SearchResult) -> chart_layout.Chart | None:
+    """Draw all results on a map, or those of the page on a timeline."""
+    if view == "map":
+        places = search_index().summarise(query).facets["country"]
+        countries = load_gazetteer().entries["country"].values()
+        names = {entry.key: entry.name for entry in countries}
+        counts = {place.value.removeprefix(_root("country")): place.results for place in places}
+        return chart_layout.world_map(counts, names)
+    if view == "timeline":
+        spans = [
+            chart_layout.TimeSpan(shorten_title(hit.title or hit.iri), hit.iri, hit.start, hit.end, hit.status)
+            for hit in found.hits
+            if hit.start
+        ]
+        return chart_layout.timeline(spans, datetime.now(UTC).date())
+    return None
 
 
 @blueprint.get("/search.csv")
@@ -157,6 +203,8 @@ def _parse_strictly() -> SearchQuery:
 def _problems(query: SearchQuery) -> Iterator[tuple[str, str]]:
     """Yield a problem and a hint for each wrong argument, and for each facet value that nothing knows."""
     order, page = request.args.get("sort", ""), request.args.get("page", "")
+    if (view := request.args.get("view", "")) not in VIEWS:
+        yield f"Unknown view “{view[:_MAX_ECHO_CHARS]}”", f"Use one of: {', '.join(filter(None, VIEWS))}."
     if order and order not in ORDERS:
         yield f"Unknown sort order “{order[:_MAX_ECHO_CHARS]}”", f"Use one of: {', '.join(ORDERS)}."
     if page and not _PAGE_NUMBER.fullmatch(page):

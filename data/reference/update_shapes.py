@@ -1,9 +1,12 @@
-"""Rebuild country-shapes.csv from the data of Natural Earth in the npm package world-atlas (TopoJSON).
+"""Rebuild country-shapes.csv and country-details.csv from the data of Natural Earth in the npm package world-atlas (TopoJSON).
 
 A shape is an SVG path on a map of 2000 by 1000 units in the Equal Earth projection (Šavrič, Patterson
 and Jenny 2018), which shows areas in their true proportion. Countries that are too small to see or to
 click have no path and are drawn as dots. x and y are the centre of a country's largest piece. A row without
 alpha2 is land that belongs to no country in countries.csv.
+
+country-details.csv has the same countries for maps that show a part of the world: in tenths of a unit, with small
+islands. Its borders come from arcs that neighbours share, simplified once each, so that no gaps open between them.
 
 Run: download version 2.0.2 with npm pack, unpack it, and run python update_shapes.py package/
 """
@@ -12,17 +15,19 @@ import csv
 import json
 import sys
 from itertools import pairwise
-from math import asin, cos, radians, sin, sqrt
+from math import asin, cos, hypot, radians, sin, sqrt
 from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-CSV_FILE = HERE / "country-shapes.csv"
+CSV_FILE, DETAILS_FILE = HERE / "country-shapes.csv", HERE / "country-details.csv"
 WIDTH = 2000
 #: The map ends at these latitudes, since Antarctica has no projects.
 NORTH, SOUTH = 84, -57
 #: In square units: a smaller country is a dot, and a smaller piece of a country is omitted.
 SMALL_COUNTRY, SMALL_PIECE = 60, 6
+#: In the details: how far a simplified line may be from the original, in degrees, and the smallest piece.
+MAX_ERROR, SMALL_DETAIL = 0.04, 0.06
 _A = (1.340264, -0.081106, 0.000893, 0.003796)
 #: Countries without an ISO 3166-1 number in Natural Earth.
 NAMED = {"Kosovo": "XK"}
@@ -48,8 +53,8 @@ def on_map(point: Point) -> Point:
     return WIDTH / 2 + x * SCALE, (TOP - y) * SCALE
 
 
-def shapes(file: Path) -> dict[tuple[str, str], list[list[Point]]]:
-    """Return the outer rings of each country by its number and name."""
+def shapes(file: Path, max_error: float = 0) -> dict[tuple[str, str], list[list[Point]]]:
+    """Return the outer rings of each country by its number and name, simplified within an error in degrees."""
     topology = json.loads(file.read_text(encoding="utf-8"))
     (kx, ky), (x0, y0) = topology["transform"]["scale"], topology["transform"]["translate"]
     arcs = []
@@ -59,7 +64,7 @@ def shapes(file: Path) -> dict[tuple[str, str], list[list[Point]]]:
         for dx, dy in arc:
             x, y = x + dx, y + dy
             points.append((x * kx + x0, y * ky + y0))
-        arcs.append(points)
+        arcs.append(simplify(points, max_error) if max_error else points)
 
     def ring(numbers: list[int]) -> list[list[Point]]:
         points: list[Point] = []
@@ -75,6 +80,21 @@ def shapes(file: Path) -> dict[tuple[str, str], list[list[Point]]]:
         name = (str(country.get("id", "")), country["properties"]["name"])
         found.setdefault(name, []).extend(part for piece in pieces for part in ring(piece[0]))
     return found
+
+
+def simplify(points: list[Point], max_error: float) -> list[Point]:
+    """Return a line without the points that are closer to it than the error (Douglas and Peucker 1973)."""
+    (x1, y1), (x2, y2) = points[0], points[-1]
+    length = hypot(x2 - x1, y2 - y1)
+
+    def distance(point: Point) -> float:
+        x, y = point[0] - x1, point[1] - y1
+        return abs(x * (y2 - y1) - y * (x2 - x1)) / length if length else hypot(x, y)
+
+    farthest = max(range(1, len(points) - 1), key=lambda place: distance(points[place]), default=0)
+    if not farthest or (distance(points[farthest]) <= max_error and (length or len(points) < 4)):
+        return [points[0], points[-1]]
+    return simplify(points[: farthest + 1], max_error)[:-1] + simplify(points[farthest:], max_error)
 
 
 def cut(points: list[Point]) -> list[list[Point]]:
@@ -115,14 +135,15 @@ def middle(ring: list[Point]) -> Point:
     return (min(xs) + max(xs)) / 2, (min(ys) + max(ys)) / 2
 
 
-def path(rings: list[list[Point]]) -> str:
-    """Return an SVG path with relative steps in whole units."""
+def path(rings: list[list[Point]], parts_per_unit: int = 1) -> str:
+    """Return an SVG path with relative steps in whole units, or in tenths."""
     parts = []
     for ring in rings:
-        points = list(dict.fromkeys((round(x), round(y)) for x, y in ring))
+        points = list(dict.fromkeys((round(x * parts_per_unit), round(y * parts_per_unit)) for x, y in ring))
         if len(points) > 2:
-            steps = " ".join(f"{b[0] - a[0]},{b[1] - a[1]}" for a, b in pairwise(points))
-            parts.append(f"M{points[0][0]},{points[0][1]}l{steps}z")
+            pairs = [points[0], *((b[0] - a[0], b[1] - a[1]) for a, b in pairwise(points))]
+            first, *steps = (f"{x / parts_per_unit:g},{y / parts_per_unit:g}" for x, y in pairs)
+            parts.append(f"M{first}l{' '.join(steps)}z")
     return "".join(parts)
 
 
@@ -147,6 +168,14 @@ def main(folder: Path) -> None:
         writer = csv.writer(target, lineterminator="\n")
         writer.writerow(("alpha2", "x", "y", "path"))
         writer.writerows(rows[code][1] for code in sorted(rows))
+    details: dict[str, list[list[Point]]] = {}
+    for (number, name), rings in shapes(folder / "countries-10m.json", MAX_ERROR).items():
+        if (code := NAMED.get(name) or codes.get(number, "")) in rows:
+            details.setdefault(code, []).extend(ring for ring in rings if area(ring) >= SMALL_DETAIL)
+    with DETAILS_FILE.open("w", encoding="utf-8", newline="") as target:
+        writer = csv.writer(target, lineterminator="\n")
+        writer.writerow(("alpha2", "path"))
+        writer.writerows((code, path(details[code], 10)) for code in sorted(details) if details[code])
 
 
 if __name__ == "__main__":

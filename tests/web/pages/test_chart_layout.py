@@ -140,6 +140,45 @@ def test_map_shows_the_part_with_some_countries_in_its_proportions() -> None:
     assert chart_layout.world_map({}, {}, {"BR", "NZ", "NO", "ZA"}).box is None, "they are all over the world"
 
 
+def test_map_of_small_islands_has_detailed_coasts() -> None:
+    def path(code: str, *within: str) -> str:
+        marks = chart_layout.world_map({}, {}, within).marks
+        return next((str(mark["path"]) for mark in marks if mark["code"] == code), "")
+
+    caribbean = load_gazetteer().countries_in(load_gazetteer().entries["region"]["029"])
+    assert len(path("CU", *caribbean)) > 4 * len(path("CU"))
+    assert (path("JM"), path("JM", *caribbean)[:1]) == ("", "M"), "a dot on the map of the world"
+    assert path("BB", *caribbean) == "", "still too small"
+    assert path("NO", *caribbean) == path("NO"), "not on this map"
+    for code in caribbean:
+        for piece in path(code, *caribbean).split("M")[1:]:
+            for dx, _ in re.findall(r"(-?[\d.]+),(-?[\d.]+)", piece)[1:]:
+                assert abs(float(dx)) < 30, code
+
+
+def test_map_of_a_project_shows_its_places_and_their_surroundings_only() -> None:
+    def shades(*places: set[str]) -> dict[str, int]:
+        drawn = chart_layout.small_map(*places)
+        assert drawn
+        return {str(mark["code"]): int(str(mark["shade"])) for mark in drawn.marks}
+
+    kenya = shades({"KE"}, {"KE", "UG", "RW"})
+    assert (kenya["KE"], kenya["UG"], kenya["SO"]) == (5, 2, 0)
+    assert not {"BR", "JP"} & set(kenya)
+    assert shades(set(), {"UG", "RW"})["UG"] == 2
+    samoa = shades({"WS"})
+    assert (samoa["WS"], samoa["NZ"]) == (5, 0), "an island in an ocean"
+    assert chart_layout.small_map(set()) is None
+    everywhere = set(load_gazetteer().entries["country"])
+    assert chart_layout.small_map(set(), everywhere) is None
+    assert chart_layout.small_map({"BR", "NZ", "NO", "ZA"})
+
+
+def test_timeline_without_labels_has_the_whole_width() -> None:
+    picture = chart_layout.timeline([TimeSpan("", "", "2018", "2020")], date(2026, 1, 1), (2018, 2027))
+    assert (picture.marks[0]["x"], picture.marks[0]["width"]) == (0, 30)
+
+
 def test_map_of_the_pacific_is_not_cut_at_the_date_line() -> None:
     picture = chart_layout.world_map({}, {}, {"FJ", "TO", "PG", "CK"})
     assert picture.box

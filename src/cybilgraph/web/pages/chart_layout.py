@@ -11,7 +11,7 @@ import re
 import unicodedata
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cache
@@ -32,6 +32,10 @@ _MAP_TOP = 16
 #: The map: its size, the width of the smallest part, the factor for the margin around a part, and the number of
 #: countries for each one that may lie outside.
 _MAP_WIDTH, _MAP_HEIGHT, _MIN_MAP_WIDTH, _MAP_MARGIN, _COUNTRIES_PER_REMOTE_ONE = 2000, 900, 160, 1.2, 25
+#: A map enlarged by this factor has detailed coasts, also of small countries that then have at least this size.
+_MIN_DETAILED_ZOOM, _MIN_ISLAND_SIZE = 2.5, 40
+#: The width of the part shown by a small map, at least: of countries with an outline, and of dots in an ocean.
+_MIN_SMALL_MAP_WIDTH, _MIN_OCEAN_MAP_WIDTH = 400, 1000
 #: The width of the column of labels of a timeline.
 _LABEL_PERCENT = 38
 #: The most nodes in a column of the network.
@@ -51,6 +55,8 @@ _COLUMNS = {"funder": ("Funders", 130), "implementer": ("Implementers", 480), "c
 
 #: A node of a flow chart: the place of its column, and its IRI or "Other".
 FlowNode = tuple[int, str]
+#: The left, top, right and bottom edge of a shape on the map.
+Edges = tuple[float, float, float, float]
 
 
 class Bar(NamedTuple):
@@ -127,27 +133,44 @@ class ShadeScale:
         return -(-place * _MAX_SHADE // max(len(self._bounds), 1))
 
 
-def world_map(counts: Mapping[str, int], names: Mapping[str, str], within: Collection[str] = ()) -> Chart:
+def world_map(
+    counts: Mapping[str, int],
+    names: Mapping[str, str],
+    within: Collection[str] = (),
+    *,
+    is_small: bool = False,
+) -> Chart:
     """Lay out a world map; ``counts`` are projects by country code, ``names`` the names of the codes.
 
     With codes in ``within``, the map shows the part that contains these countries, but may cut off the remotest ones,
-    or the whole world if they are spread over it. Pacific countries east of the date line are then on the right.
+    or the whole world if they are spread over it. Pacific countries east of the date line are then on the right. A
+    small map shows more around them, and has no details.
     """
     chart = Chart("map", _MAP_WIDTH, _MAP_HEIGHT)
     scale = ShadeScale(counts.values())
     edges = {code: edge for code, edge in _edges().items() if code in within}
     west = frozenset(code for code, (left, *_) in edges.items() if left < _MAP_WIDTH / 4)
-    moved = west if any(left > 3 * _MAP_WIDTH / 4 for left, *_ in edges.values()) else frozenset[str]()
-    chart.box = _map_box([
-        (left + _MAP_WIDTH, top, right + _MAP_WIDTH, bottom) if code in moved else (left, top, right, bottom)
-        for code, (left, top, right, bottom) in edges.items()
-    ])  # fmt: skip
+    are_dots = all(left == right for left, _, right, _ in edges.values())
+    is_pacific = any(left > 3 * _MAP_WIDTH / 4 for left, *_ in edges.values()) or (is_small and are_dots)
+    moved = west if is_pacific else frozenset[str]()
+    least = (_MIN_OCEAN_MAP_WIDTH if are_dots else _MIN_SMALL_MAP_WIDTH) if is_small else _MIN_MAP_WIDTH
+    chart.box = _map_box([_moved(edge, code in moved) for code, edge in edges.items()], least)
     for shape in _shapes():
         code = shape["alpha2"]
         count, name = counts.get(code, 0), names.get(code, "")
+        path = shape["path"]
+        if (
+            chart.zoom >= _MIN_DETAILED_ZOOM
+            and not is_small
+            and (code in within or _overlaps(code, code in moved, chart))
+        ):
+            left, top, right, bottom = _edges(detailed=True).get(code, (0, 0, 0, 0))
+            if path or max(right - left, bottom - top) * chart.zoom >= _MIN_ISLAND_SIZE:
+                path = _details().get(code, path)
         chart.marks.append(
             {
                 **shape,
+                "path": path,
                 "count": count,
                 "shade": scale.shade(count),
                 "name": name,
@@ -161,14 +184,51 @@ def world_map(counts: Mapping[str, int], names: Mapping[str, str], within: Colle
     return chart
 
 
-def _map_box(edges: Sequence[tuple[float, float, float, float]]) -> tuple[int, int, int, int] | None:
+def small_map(countries: Collection[str], around: Collection[str] = ()) -> Chart | None:
+    """Lay out a map of the countries of a project, and more palely of those of its regions and groups.
+
+    It shows the part with these countries, or without any, the part with the others; and only the shapes in it.
+    Returns None if it would show nothing but a pale world.
+    """
+    within = frozenset(countries or around)
+    names = {code: load_gazetteer().entries["country"][code].name for code in (*countries, *around)}
+    chart = world_map({}, names, within, is_small=True)
+    if not within or not (countries or chart.box):
+        return None
+    chart.kind, chart.legend = "small-map", []
+    chart.marks = [
+        {**mark, "shade": _MAX_SHADE if mark["code"] in countries else 2 if mark["code"] in around else 0}
+        for mark in chart.marks
+        if mark["code"] in within or (mark["path"] and _overlaps(str(mark["code"]), bool(mark["shift"]), chart))
+    ]
+    return chart
+
+
+def _moved(edges: Edges, is_moved: bool) -> Edges:
+    """Return edges, moved by the width of the map for a country that is shown on the right of the others."""
+    left, top, right, bottom = edges
+    return (left + _MAP_WIDTH, top, right + _MAP_WIDTH, bottom) if is_moved else edges
+
+
+def _overlaps(code: str, is_moved: bool, chart: Chart) -> bool:
+    """Return whether a piece of a country may be visible on a map."""
+    if not chart.box:
+        return True
+    x, y, width, height = chart.box
+    return any(
+        left < x + width and right > x and top + _MAP_TOP < y + height and bottom + _MAP_TOP > y
+        for left, top, right, bottom in (_moved(edges, is_moved) for edges in _pieces()[code])
+    )
+
+
+def _map_box(edges: Sequence[Edges], min_width: int) -> tuple[int, int, int, int] | None:
     """Return the part of the map within these edges, in the map's proportions; None for most of the world."""
     if not edges:
         return None
     outside = len(edges) // _COUNTRIES_PER_REMOTE_ONE
     lefts, tops, rights, bottoms = map(sorted, zip(*edges, strict=True))
     left, top, right, bottom = lefts[outside], tops[outside], rights[~outside], bottoms[~outside]
-    wide = max((right - left) * _MAP_MARGIN, (bottom - top) * _MAP_MARGIN * _MAP_WIDTH / _MAP_HEIGHT, _MIN_MAP_WIDTH)
+    wide = max((right - left) * _MAP_MARGIN, (bottom - top) * _MAP_MARGIN * _MAP_WIDTH / _MAP_HEIGHT, min_width)
     tall = wide * _MAP_HEIGHT / _MAP_WIDTH
     if wide > _MAP_WIDTH * 0.8:
         return None
@@ -179,7 +239,8 @@ def _map_box(edges: Sequence[tuple[float, float, float, float]]) -> tuple[int, i
 def timeline(spans: Sequence[TimeSpan], today: date, period: tuple[int, int] | None = None) -> Chart:
     """Lay out a label and a bar per span, under a scale of years with a line for today.
 
-    Open-ended bars extend to the right edge. The scale covers the ``period`` of a first and a last year, or all spans.
+    Without labels, the bars have the whole width. Open-ended bars extend to the right edge. The scale covers the
+    ``period`` of a first and a last year, or all spans.
     """
     if not spans:
         return Chart("timeline", _WIDTH, 0, fluid=True)
@@ -188,12 +249,13 @@ def timeline(spans: Sequence[TimeSpan], today: date, period: tuple[int, int] | N
     first = period[0] if period else int(min(start for start, _ in periods))
     # some records have an end before their start
     last = period[1] + 1 if period else int(max(map(max, periods))) + 1
-    scale = (100 - _LABEL_PERCENT) / (last - first)
+    left = _LABEL_PERCENT if any(span.label for span in spans) else 0
+    scale = (100 - left) / (last - first)
     chart = Chart("timeline", _WIDTH, top + row * len(spans) + 4, fluid=True)
     step = _label_step(last - first, 6)
 
     def x_of(year: float) -> float:
-        return _LABEL_PERCENT + (min(max(year, first), last) - first) * scale
+        return left + (min(max(year, first), last) - first) * scale
 
     chart.ticks = [{"x": _round(x_of(year)), "label": str(year)} for year in range(first, last - step + 1, step)]
     now = _year_fraction(today.isoformat())
@@ -472,29 +534,47 @@ def network(rows: Iterable[Mapping[str, str]]) -> Chart:
 
 
 @cache
-def _edges() -> dict[str, tuple[int, int, int, int]]:
-    """Return the left, top, right and bottom edge of the largest piece of each country."""
-    edges = {}
-    for shape in _shapes():
-        boxes = []
-        for piece in shape["path"].split("M")[1:]:
-            x = y = 0
-            points = []
-            for step in piece.rstrip("z").replace("l", " ").split():
-                dx, dy = map(int, step.split(","))
-                x, y = x + dx, y + dy
-                points.append((x, y))
-            xs, ys = zip(*points, strict=True)
-            boxes.append((min(xs), min(ys), max(xs), max(ys)))
-        dot = (int(shape["x"]), int(shape["y"])) * 2
-        edges[shape["alpha2"]] = max(boxes, key=lambda box: (box[2] - box[0]) * (box[3] - box[1]), default=dot)
-    return edges
+def _edges(*, detailed: bool = False) -> dict[str, Edges]:
+    """Return the edges of the largest piece of each country."""
+    dots = {shape["alpha2"]: (float(shape["x"]), float(shape["y"])) for shape in _shapes()}
+    return {
+        code: max(pieces, key=lambda edges: (edges[2] - edges[0]) * (edges[3] - edges[1]), default=dots[code] * 2)
+        for code, pieces in _pieces(detailed=detailed).items()
+    }
+
+
+@cache
+def _pieces(*, detailed: bool = False) -> dict[str, list[Edges]]:
+    """Return the edges of the pieces of each country; of none if it is a dot."""
+    return {
+        shape["alpha2"]: list(_edges_of(_details().get(shape["alpha2"], "") if detailed else shape["path"]))
+        for shape in _shapes()
+    }
+
+
+def _edges_of(path: str) -> Iterator[Edges]:
+    for piece in path.split("M")[1:]:
+        x = y = 0.0
+        points = []
+        for step in piece.rstrip("z").replace("l", " ").split():
+            dx, dy = map(float, step.split(","))
+            x, y = x + dx, y + dy
+            points.append((x, y))
+        xs, ys = zip(*points, strict=True)
+        yield min(xs), min(ys), max(xs), max(ys)
 
 
 @cache
 def _shapes() -> tuple[dict[str, str], ...]:
     with (REFERENCE / "country-shapes.csv").open(encoding="utf-8", newline="") as file:
         return tuple(csv.DictReader(file))
+
+
+@cache
+def _details() -> dict[str, str]:
+    """Return the detailed paths of the countries that have one."""
+    with (REFERENCE / "country-details.csv").open(encoding="utf-8", newline="") as file:
+        return {row["alpha2"]: row["path"] for row in csv.DictReader(file)}
 
 
 def _year_fraction(value: str, *, at_end: bool = False) -> float:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, unquote, urlencode
 
 from flask import Response, g, request, url_for
 from rdflib import SKOS, Graph, Literal, URIRef
@@ -16,6 +17,7 @@ from rdflib.term import Node
 from cybilgraph.model.dates import format_period
 from cybilgraph.model.fields import FIELDS, FieldKind
 from cybilgraph.model.formats import Format
+from cybilgraph.model.gazetteer import PLACES, load_gazetteer
 from cybilgraph.model.indicators import read_indicator
 from cybilgraph.model.money import format_amount, group_digits
 from cybilgraph.model.record import Basis, EvidenceLevel
@@ -38,6 +40,7 @@ from cybilgraph.rdf.serialisation import serialise
 from cybilgraph.release.sources import LINES_PER_PAGE
 from cybilgraph.web.api.evidence import carried_evidence
 from cybilgraph.web.api.negotiation import negotiate_rdf
+from cybilgraph.web.pages import chart_layout
 
 #: The longest title in lists, charts and headings, in characters.
 _MAX_TITLE_CHARS = 200
@@ -289,6 +292,8 @@ def project_values(view: Resource, evidence: QuoteReader, level: EvidenceLevel) 
         "start": view.one(CYB.startAsPrinted) or view.one(CYB.start),
         "end": view.one(CYB.endAsPrinted) or view.one(CYB.end),
         "links": _grouped(links),
+        "map": _places(links),
+        "timeline": _timeline(view),
         "bases": {link.basis for link in links} | {one.basis for one in sums if one.basis in level.bases},
         "quoted": [link for link in links if link.quotes],
         "left_out": [link for link in claimed if link.basis not in level.bases],
@@ -323,6 +328,33 @@ def project_values(view: Resource, evidence: QuoteReader, level: EvidenceLevel) 
         ),
         "data": _schema_org(view, links),
     }
+
+
+def _places(links: Iterable[ProjectLink]) -> chart_layout.Chart | None:
+    """Return a map of the countries that a project links to, and of those of its regions and groups."""
+    names = load_gazetteer()
+    countries, around = set[str](), set[str]()
+    for link in links:
+        kind, key = kind_of_iri(link.iri), unquote(link.iri.rpartition("/")[2])
+        if kind in PLACES and (place := names.get(kind, key)):
+            if kind == "country":
+                countries.add(key)
+            else:
+                around |= names.countries_in(place)
+    return chart_layout.small_map(countries, around)
+
+
+def _timeline(view: Resource) -> chart_layout.Chart | None:
+    """Return a bar for the dates of a project, on a scale that includes today; None if it has no start date."""
+    start, end, statuses = view.one(CYB.start), view.one(CYB.end), view.all(CYB.status)
+    if not start:
+        return None
+    today = datetime.now(UTC).date()
+    years = [int(start[:4]), int((end or start)[:4]), today.year]
+    status = view.name(statuses[0]) if statuses else ""
+    return chart_layout.timeline(
+        [chart_layout.TimeSpan("", view.iri, start, end, status)], today, (min(years), max(years))
+    )
 
 
 def indicator_rows(text: str) -> list[tuple[str, ...]]:

@@ -2,9 +2,9 @@
 
 alpha2, alpha3, numeric and official_name come from pycountry, name_es and
 name_fr from Babel, and wikidata from Natural Earth, if its table is given. The
-curated columns (name, region, aliases, demonyms, given_name, also, parts) are
-kept. A code that is new in ISO 3166-1 gets a row whose region, aliases and
-demonyms are left blank for a curator. A row whose code is not in ISO 3166-1 (XK,
+curated columns (name, region, aliases, demonyms, given_name, also, parts,
+territory_of) are kept. A code that is new in ISO 3166-1 gets a row whose
+region, aliases and demonyms are left blank for a curator. A row whose code is not in ISO 3166-1 (XK,
 Kosovo) keeps its codes; a row that has been withdrawn from ISO 3166-1 is kept
 too, since old records may name it. If nothing has changed, the file is written
 back byte for byte the same.
@@ -39,6 +39,7 @@ COLUMNS = (
     "also",
     "parts",
     "wikidata",
+    "territory_of",
 )
 #: Natural Earth has other things under these codes: the region of Palestine, and the island of Saint Helena alone.
 NOT_EXACT = ("PS", "SH")

@@ -104,6 +104,7 @@ def test_groups_have_dated_members_with_a_source_or_say_why_not(group: Gazetteer
         ("francophonie", 50, "GH", "NE"),
         ("ldc", 44, "BD", "ST"),
         ("oas-member-states", 34, "DM", "NI"),
+        ("oda-recipients", 141, "MS", "AG"),
         ("sadc", 16, "KM", ""),
     ],
 )
@@ -112,6 +113,14 @@ def test_groups_have_their_current_members(group: str, number: int, member: str,
     assert entry
     members = entry.cell("members")
     assert (len(members), member in members, former in members) == (number, True, False)
+
+
+def test_territories_belong_to_states() -> None:
+    countries = NAMES.entries["country"]
+    territories = {code: entry.row["territory_of"] for code, entry in countries.items() if entry.row["territory_of"]}
+    assert len(territories) == 49
+    assert {"PR", "GP", "HK", "TK"} < set(territories)
+    assert set(territories.values()) <= set(countries) - set(territories)
 
 
 def test_reference_data_have_expected_sizes() -> None:

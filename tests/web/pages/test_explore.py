@@ -97,6 +97,39 @@ def test_matrix_shows_gaps_and_is_sorted_by_links(server: str) -> None:
     assert numbers[0] > 0
 
 
+def test_matrix_is_limited_to_recipients_and_marks_donors_and_territories(server: str) -> None:
+    def rows(path: str) -> dict[str, str]:
+        [table] = page(server, f"coverage?all=1&{path}").all("table", "matrix")
+        heads = [row.all("th")[0] for row in table.all("tr")[1:]]
+        return {head.all("a")[0].text: head.text for head in heads}
+
+    assert rows("")["Puerto Rico"] == "Puerto Rico territory"
+    assert rows("")["Japan"] == "Japan donor"
+    recipients, donors = rows("among=oda-recipients"), rows("among=dac")
+    assert (len(recipients), len(donors)) == (141, 32)
+    assert not {*recipients} & {*donors}
+    assert set(rows("region=029&among=sids")) == set(rows("region=029")) & set(rows("among=sids"))
+    assert rows("among=nothing") == rows("")
+
+
+def test_flows_leave_out_other_if_it_would_fill_the_chart(tmp_path: Path) -> None:
+    places = list(load_gazetteer().entries["country"])[:40]
+    rows = [f"G{number},Funder {number},Implementer {number},{place}" for number, place in enumerate(places, 100)]
+    (tmp_path / "table.csv").write_text("\n".join(["code,funders,implementers,countries", *rows]), encoding="utf-8")
+    pipeline.build([tmp_path / "table.csv"], tmp_path / "into", dumps=False)
+
+    def chosen(path: str) -> list[str]:
+        return [
+            link.text
+            for link in page(url, path).all("a")
+            if link.own("aria-current") == "true" and "Other" in link.text
+        ]
+
+    with running_server(tmp_path / "into") as url:
+        assert chosen("flows") == ["Without Other"]
+        assert chosen("flows?other=1") == ["With Other"]
+
+
 def test_timeline_is_limited_to_years_and_lists_the_undated(server: str) -> None:
     def titles(path: str) -> list[str]:
         [picture] = [one for one in page(server, path).all("svg") if one.own("class") == "picture timeline"]

@@ -38,10 +38,20 @@ _PRESETS = (
     *(("region", code) for code in ("002", "029", "013", "005", "150", "145", "143", "034", "035")),
     ("group", "pacific"),
 )
+#: The groups to which the coverage matrix can be limited, besides a region or any other group.
+_AMONG = {
+    "oda-recipients": "ODA recipients (DAC list)",
+    "dac": "Donors (OECD DAC members)",
+    "ldc": "Least developed countries",
+    "sids": "Small island developing states",
+}
 #: The most projects on a page of the timeline, listed projects without a date, and named nodes per column of flows.
 _MAX_SPANS, _MAX_UNDATED, _MAX_NODES = 100, 200, 8
 #: The most organisations that the network suggests as a start.
 _MAX_ORGANISATIONS = 300
+#: The titles of the lists of links on narrow screens, and the most links of the network in each.
+_FLOW_TITLES = ("From funders to implementers", "From implementers to countries")
+_MAX_LINKS = 60
 #: The most years of the overview of starts above the timeline.
 _MAX_OVERVIEW_YEARS = 40
 Rows = Sequence[Mapping[str, str]]
@@ -116,9 +126,12 @@ def _page_number() -> int:
 
 
 def _matrix(rows: Rows) -> chart_layout.Chart:
-    """Draw the countries of the region in the URL, or all, from the rows of page-coverage."""
-    countries, place = load_gazetteer().entries["country"], _place()
-    wanted = {f"{_COUNTRY}{code}" for code in (load_gazetteer().countries_in(place) if place else countries)}
+    """Draw the countries of the region and the group in the URL, or all, from the rows of page-coverage."""
+    names = load_gazetteer()
+    countries = names.entries["country"]
+    groups = [place for place in (_place(), names.get("group", _among())) if place]
+    codes = frozenset(countries).intersection(*map(names.countries_in, groups))
+    wanted = {f"{_COUNTRY}{code}" for code in codes}
     shown = [dict(row) for row in rows if row["country"] in wanted]
     if request.args.get("all"):
         gaps = wanted - {row["country"] for row in rows}
@@ -129,11 +142,21 @@ def _matrix(rows: Rows) -> chart_layout.Chart:
     return chart_layout.matrix(shown, [*themes, ("", "No theme given")], request.args.get("sort", ""))
 
 
+def _among() -> str:
+    """Return the group in the URL to which the matrix is limited, or ""."""
+    return among if (among := request.args.get("among", "")) in _AMONG else ""
+
+
 def _flows(rows: Rows) -> chart_layout.Chart:
     """Draw the flows from funders to countries from the rows of page-flows, with the names of the search facets."""
     facets = summarise_release().facets
     names = {one.value: one.label for kind in ("funder", "implementer", "country") for one in facets.get(kind, ())}
-    return chart_layout.sankey(rows, names, _MAX_NODES, others=request.args.get("other") != "0")
+    chosen = request.args.get("other", "")
+    drawn = chart_layout.sankey(rows, names, _MAX_NODES, others=chosen != "0")
+    others = sum(int(str(mark["count"])) for mark in drawn.marks if mark["label"] == chart_layout.OTHER)
+    shown = sum(int(str(mark["count"])) for mark in drawn.marks) - others
+    # more than twice as many others would leave no room for the names
+    return drawn if chosen or others <= 2 * shown else chart_layout.sankey(rows, names, _MAX_NODES, others=False)
 
 
 def _years(rows: Rows) -> chart_layout.Chart:
@@ -148,7 +171,16 @@ def _matrix_controls(_: chart_layout.Chart, __: Rows) -> dict[str, Any]:
     names = load_gazetteer()
     groups = (entry for entry in names.entries["group"].values() if names.countries_in(entry))
     places = [sorted(each, key=lambda entry: entry.name) for each in (names.entries["region"].values(), groups)]
-    return {"places": places, "place": _place()}
+    donors = names.countries_in(names.entries["group"]["dac"])
+    remarks = {
+        thing_iri("country", code): words
+        for words, codes in (
+            ("donor", donors),
+            ("territory", (code for code, entry in names.entries["country"].items() if entry.row.get("territory_of"))),
+        )
+        for code in codes
+    }
+    return {"places": places, "place": _place(), "all_among": _AMONG, "among": _among(), "remarks": remarks}
 
 
 def _timeline_controls(_: chart_layout.Chart, rows: Rows) -> dict[str, Any]:
@@ -177,16 +209,24 @@ def _flow_controls(chart: chart_layout.Chart, _: Rows) -> dict[str, Any]:
         ]
         for place in (0, 1)
     ]
-    titles = ("From funders to implementers", "From implementers to countries")
     lists = [
         (title, sorted(each, key=lambda bar: (chart_layout.OTHER in bar.label.split(" → "), -bar.value)))
-        for title, each in zip(titles, flows, strict=True)
+        for title, each in zip(_FLOW_TITLES, flows, strict=True)
     ]
-    return {"lists": lists}
+    return {"lists": lists, "others": any(mark["label"] == chart_layout.OTHER for mark in chart.marks)}
 
 
-def _network_controls(_: chart_layout.Chart, __: Rows) -> dict[str, Any]:
-    return {"organisations": organisation_names()}
+def _network_controls(_: chart_layout.Chart, rows: Rows) -> dict[str, Any]:
+    """Return the names to start from, and for narrow screens the links with the most projects as lists."""
+    lists = []
+    for title, *roles in (_FLOW_TITLES[0], "funder", "implementer"), (_FLOW_TITLES[1], "implementer", "country"):
+        bars = [
+            chart_layout.Bar(f"{row['fromName']} → {row['toName']}", "", int(row["projects"]))
+            for row in rows
+            if [row["fromRole"], row["toRole"]] == roles
+        ]
+        lists.append((title, sorted(bars, key=lambda bar: -bar.value)[:_MAX_LINKS]))
+    return {"organisations": organisation_names(), "lists": lists}
 
 
 def organisation_names() -> list[str]:
@@ -252,8 +292,9 @@ CHARTS = {
             "flows",
             "From funders to countries",
             "Which funders work through which implementers, and where: the eight with the most projects in "
-            "each column, and all others together. The thicker a ribbon, the more projects its two ends share. A "
-            "project counts in each of its ribbons, so the ribbons of a name can add up to more than its number.",
+            "each column, and all others together unless they would fill the chart. The thicker a ribbon, the more "
+            "projects its two ends share. A project counts in each of its ribbons, so the ribbons of a name can add "
+            "up to more than its number.",
             "page-flows",
             _flows,
             (

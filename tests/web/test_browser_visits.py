@@ -312,8 +312,32 @@ def test_filters_are_near_on_a_phone_and_facts_on_a_project_page(server: str, vi
     assert visitor.one("aside").rect["y"] + visitor.one("aside").rect["height"] <= 844
     set_screen(visitor, 1280, 800)
     visitor.driver.get(f"{server}/id/project/G0020")
-    for selector in (".facts", ".evidence", 'a[href="#cite"]', 'a[href="#download"]'):
+    for selector in (".evidence", 'a[href="#cite"]', 'a[href="#download"]'):
         assert visitor.one(selector).rect["y"] < 800, selector
+    for selector in (".facts", ".small-map", ".timeline"):
+        box = visitor.one(selector).rect
+        assert box["y"] + box["height"] <= 800, selector
+
+
+@pytest.mark.timeout(900)  # it may wait for a build of all sample data
+@pytest.mark.parametrize("width", [390, 1280])
+def test_no_page_is_longer_than_6000_pixels_without_paging(demo_server: str, visitor: Visitor, width: int) -> None:
+    set_screen(visitor, width, 800)
+    lists = ("country", "region", "group", "actor", "theme")
+    largest = (
+        "country/UA",
+        "region/002",
+        "region/142",
+        "group/commonwealth",
+        "group/acp",
+        "actor/eu",
+        "theme/cybercrime",
+    )
+    paths = [f"/id/{path}" for path in (*lists, *largest)]
+    for path in (*paths, "/outcomes", "/queries", "/pictures/coverage?all=1", "/compare?a=Africa&b=Asia"):
+        visitor.driver.get(f"{demo_server}{path}")
+        height = visitor.driver.execute_script("return document.documentElement.scrollHeight")
+        assert height <= 6000, path
 
 
 def set_screen(visitor: Visitor, width: int, height: int) -> None:

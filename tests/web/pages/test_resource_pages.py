@@ -107,13 +107,59 @@ def test_page_lists_the_latest_projects_and_links_to_all(tmp_path: Path) -> None
     with running_server(tmp_path / "into") as url:
         page = parse_page(http(f"{url}/id/region/019", Accept=BROWSER).body.decode())
         titles = [cell.text for cell in page.all("td") if cell.own("data-label") == "Title"]
-        assert titles == [f"Project {number}" for number in range(51, 1, -1)]
+        assert titles == [f"Project {number}" for number in range(51, 36, -1)]
         [everything] = [link.own("href") for link in page.all("a") if link.text == "All 52"]
         assert everything == "/search?region=019"
         found = parse_page(http(f"{url}{everything}", Accept=BROWSER).body.decode())
         assert "52 projects" in found.all("p", "tally")[0].text
         table = http(f"{url}/id/region/019.csv").body.decode()
         assert len(list(csv.DictReader(io.StringIO(table)))) == 52
+
+
+def test_lists_are_filtered_by_name_sorted_by_projects_and_paged(tmp_path: Path) -> None:
+    rows = [f"G{number},Organisation {number % 70}" for number in range(100)]
+    (tmp_path / "table.csv").write_text("\n".join(["code,funders", *rows]), encoding="utf-8")
+    pipeline.build([tmp_path / "table.csv"], tmp_path / "into")
+
+    def names(query: str) -> list[str]:
+        page = parse_page(http(f"{url}/id/actor?{query}", Accept=BROWSER).body.decode())
+        return [row.all("td")[0].text for row in page.all("tr") if row.all("td")]
+
+    with running_server(tmp_path / "into") as url:
+        first, second, after = (names(f"page={page}") for page in (1, 2, 99))
+        assert (len(first), len(second), after) == (60, 10, second)
+        assert not {*first} & {*second}
+        by_projects = names("sort=projects")
+        assert {int(name.split()[1]) for name in by_projects[:30]} == set(range(30)), "those with two projects"
+        assert names("q=isation+6") == ["Organisation 6", *(f"Organisation {number}" for number in range(60, 70))]
+        page = parse_page(http(f"{url}/id/actor?sort=projects&page=1", Accept=BROWSER).body.decode())
+        [onwards] = [link.own("href") for link in page.all("a") if link.text == "Next"]
+        assert "sort=projects" in onwards
+        assert "0 with projects" in page_text(url, "/id/actor?q=%22nothing%22")
+
+
+def page_text(url: str, path: str) -> str:
+    return parse_page(http(f"{url}{path}", Accept=BROWSER).body.decode()).text
+
+
+def test_outcomes_are_paged(tmp_path: Path) -> None:
+    rows = [f"G{number},Outcome {number} was reached" for number in range(100, 165)]
+    (tmp_path / "table.csv").write_text("\n".join(["code,outcomes", *rows]), encoding="utf-8")
+    pipeline.build([tmp_path / "table.csv"], tmp_path / "into")
+    with running_server(tmp_path / "into") as url:
+        pages = [page_text(url, f"/outcomes?page={number}") for number in (1, 2, 3)]
+    assert "65 outcomes, page 1 of 3" in pages[0]
+    assert [text.count("was reached") for text in pages] == [30, 30, 5]
+
+
+@pytest.mark.parametrize(
+    ("path", "has_map", "has_timeline"),
+    [("G0020", True, True), ("caribbean-electronic-evidence-training-and-embedding", True, False)],
+)
+def test_project_page_has_a_map_and_a_timeline(server: str, path: str, has_map: bool, has_timeline: bool) -> None:
+    page = parse_page(http(f"{server}/id/project/{path}", Accept=BROWSER).body.decode())
+    kinds = {picture.own("class") for picture in page.all("svg")}
+    assert ("picture small-map" in kinds, "picture timeline" in kinds) == (has_map, has_timeline)
 
 
 def test_ontology_is_served_as_turtle(server: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from flask import Flask, Response, json, make_response, render_template, request
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException, NotFound, RequestEntityTooLarge
 
 from cybilgraph import errors
 from cybilgraph.errors import CybilgraphError, QueryError, QuerySyntaxError, ThingGone
@@ -108,6 +108,8 @@ def _http_problem(error: Exception) -> Response:
     detail = error.description or status.description
     if isinstance(error, RequestEntityTooLarge) and detail == RequestEntityTooLarge.description:
         detail = f"The request is larger than {request.max_content_length or 0:,} bytes"
+    if isinstance(error, NotFound) and detail == NotFound.description:
+        detail = "This site has no page at this address. Check the spelling of the address, or search for the page"
     response = problem(status, detail)
     for name, value in error.get_headers():
         if name in ("Allow", "Retry-After", "Location", "Content-Range"):

@@ -36,7 +36,7 @@ _FACETS = {
     "status": "Status",
 }
 _ROLES = {"funder": "As funder", "implementer": "As implementer", "other": "In other or unspecified roles only"}
-_MAX_ROWS, _MAX_NAME_CHARS = 15, 200
+_MAX_ROWS, _MAX_NAME_CHARS = 10, 200
 #: The years that a comparison may be limited to.
 _FIRST_YEAR, _LAST_YEAR = 1980, 2099
 

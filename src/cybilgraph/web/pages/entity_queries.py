@@ -14,8 +14,9 @@ from cybilgraph.sparql import queries
 from cybilgraph.web.pages.chart_layout import Bar, Chart, TimeSpan, columns, timeline
 from cybilgraph.web.pages.resource_view import shorten_title
 
-#: The most projects in the timeline of a page, at most those in its table (page-first), and the most related entities.
-_MAX_SPANS, _MAX_RELATED = 40, 100
+#: The most projects in the table and in the timeline of a page, at most those of page-first, and the most related
+#: entities.
+_MAX_PROJECTS, _MAX_SPANS, _MAX_RELATED = 15, 12, 100
 
 
 class EntityKind(NamedTuple):
@@ -146,7 +147,7 @@ def page_values(
         if row.start
     ]
     return {
-        "projects": projects,
+        "projects": projects[:_MAX_PROJECTS],
         "total": total,
         "itself": itself,
         "in_text": total - totals_by_level.get(EvidenceLevel.STATED, total),

@@ -53,8 +53,10 @@ from cybilgraph.web.suggestions import EditBase, Suggestion, SuggestionQueue
 
 blueprint = Blueprint("entities", __name__)
 
-#: The number of entities per page of a list.
-_PAGE_ROWS = 300
+#: The number of entities per page of a list, of outcomes per page, and of names without projects that are not folded.
+_PAGE_ROWS, _PAGE_OUTCOMES, _MAX_INACTIVE_SHOWN = 60, 30, 60
+#: The longest text by which a list is filtered.
+_MAX_FILTER_CHARS = 200
 #: The suffixes that select a format.
 _SUFFIXES = SUFFIXES | {CSV.suffix: CSV}
 
@@ -130,7 +132,19 @@ def outcomes_table() -> BaseResponse:
 @blueprint.get("/outcomes")
 def outcomes() -> str:
     """List the outcomes of all projects by project."""
-    return render_template("outcomes.html", rows=named_query_rows("page-outcomes"))
+    rows = named_query_rows("page-outcomes")
+    page, pages = _page_of(len(rows), _PAGE_OUTCOMES)
+    return render_template(
+        "outcomes.html", rows=rows[(page - 1) * _PAGE_OUTCOMES : page * _PAGE_OUTCOMES], total=len(rows), page=page,
+        pages=pages, url_of_page=lambda number: url_for("entities.outcomes", page=number),
+    )  # fmt: skip
+
+
+def _page_of(rows: int, per_page: int) -> tuple[int, int]:
+    """Return the number of the page in the URL, limited to those that exist, and the number of pages."""
+    pages = max(-(-rows // per_page), 1)
+    number = request.args.get("page", "")
+    return (min(max(int(number), 1), pages) if number.isascii() and number.isdigit() and len(number) < 6 else 1), pages
 
 
 def _project(view: Resource, key: str) -> str:
@@ -221,20 +235,23 @@ def _list(entity_kind: entity_queries.EntityKind, formats: tuple[Format, ...]) -
     if formats:
         return _concept_scheme(entity_kind.iri, entity_kind.name, formats)
     known = query_rows(text)
-    active = [row for row in known if row["projects"] != "0"]
-    pages = max(-(-len(active) // _PAGE_ROWS), 1)
-    number = request.args.get("page", "")
-    page = min(max(int(number), 1), pages) if number.isascii() and number.isdigit() and len(number) < 6 else 1
+    words, order = request.args.get("q", "")[:_MAX_FILTER_CHARS].strip(), request.args.get("sort", "")
+    matching = [row for row in known if words.casefold() in row["label"].casefold()]
+    active = [row for row in matching if row["projects"] != "0"]
+    if order == "projects":
+        active.sort(key=lambda row: -int(row["projects"]))
+    page, pages = _page_of(len(active), _PAGE_ROWS)
 
     def url_of_page(number: int) -> str:
-        return url_for("entities.resource", section="id", path=entity_kind.name, page=number, release=g.get("pinned"))
+        kept = {"q": words or None, "sort": order or None, "release": g.get("pinned")}
+        return url_for("entities.resource", section="id", path=entity_kind.name, page=number, **kept)
 
     return render_template(
-        "entity-list.html", entity_kind=entity_kind, total=len(known), active=len(active), page=page, pages=pages,
+        "entity-list.html", entity_kind=entity_kind, total=len(matching), active=len(active), page=page, pages=pages,
         url_of_page=url_of_page, places={name: entity_queries.ENTITY_KINDS[name] for name in PLACES},
-        rows=active[(page - 1) * _PAGE_ROWS : page * _PAGE_ROWS],
-        inactive=[row for row in known if row["projects"] == "0"] if page == pages else [],
-        evidence=evidence_switch(all_links(), "link"),
+        rows=active[(page - 1) * _PAGE_ROWS : page * _PAGE_ROWS], words=words, order=order,
+        inactive=[row for row in matching if row["projects"] == "0"] if page == pages else [],
+        max_inactive=_MAX_INACTIVE_SHOWN, evidence=evidence_switch(all_links(), "link"),
     )  # fmt: skip
 
 

@@ -40,6 +40,11 @@ def test_syntax_error_has_line_and_hint(server: str) -> None:
         assert "ex:" in problem["hint"]
 
 
+def test_unknown_address_gets_advice(server: str) -> None:
+    reply = send(server, "GET", "/nothing")
+    assert (reply.status, "Check the spelling of the address" in reply.problem["detail"]) == (404, True)
+
+
 @pytest.mark.parametrize("accept", [HTML, "*/*", "text/plain"])
 @pytest.mark.parametrize(
     "path", ["/<script>alert(1)</script>", "/latest/<script>alert(1)</script>", "/sparql?query=<script>"]

@@ -130,6 +130,25 @@ def test_flows_leave_out_other_if_it_would_fill_the_chart(tmp_path: Path) -> Non
         assert chosen("flows?other=1") == ["With Other"]
 
 
+def test_network_lists_its_links_for_narrow_screens(server: str) -> None:
+    rows = list(csv.DictReader(io.StringIO(http(f"{server}/pictures/network.csv").body.decode())))
+    numbers = [int(row["projects"]) for row in rows if (row["fromRole"], row["toRole"]) == ("funder", "implementer")]
+    [narrow] = page(server, "network").all("div", "narrow")
+    shown = [int(item.all("span", "number")[0].text) for item in narrow.all("ul", "bars")[0].all("li")]
+    assert shown == sorted(numbers, reverse=True)[: len(shown)]
+    assert len(shown) == min(len(numbers), 12)
+
+
+def test_chart_without_data_says_so(tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text("code,title\nG0001,Only a title\n", encoding="utf-8")
+    pipeline.build([tmp_path / "table.csv"], tmp_path / "into", dumps=False)
+    with running_server(tmp_path / "into") as url:
+        for name in ("timeline", "network", "flows", "money"):
+            for suffix in ("", ".svg"):
+                text = http(f"{url}/pictures/{name}{suffix}", Accept=BROWSER).body.decode()
+                assert "This release has nothing to show here." in text, name
+
+
 def test_timeline_is_limited_to_years_and_lists_the_undated(server: str) -> None:
     def titles(path: str) -> list[str]:
         [picture] = [one for one in page(server, path).all("svg") if one.own("class") == "picture timeline"]

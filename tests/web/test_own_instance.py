@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import csv
 import gzip
+import hashlib
+import io
 import json
 import re
+import shutil
+import subprocess
+import zipfile
+from collections import Counter
 from collections.abc import Iterator
+from html import unescape
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote, urldefrag, urljoin, urlsplit
 
+import polars
 import pyoxigraph as ox
 import pyshacl
 import pytest
@@ -19,8 +27,9 @@ import zstandard
 from cybilgraph.errors import BaseMismatch
 from cybilgraph.model.gazetteer import REFERENCE_FILES, load_gazetteer
 from cybilgraph.model.vocabulary import BASE, CYB, OWN_KINDS, VCARD, own_iri, shorten, use_base
-from tests.conftest import PAGES, SAMPLES, SEED, graph_of, run, running_server
-from tests.support.http_client import BROWSER, Response, http
+from cybilgraph.web.suggestions import EditBase, Suggestion, SuggestionQueue
+from tests.conftest import PAGES, ROOT, SAMPLES, SEED, graph_of, run, running_server
+from tests.support.http_client import BROWSER, Response, http, send
 from tests.support.simulated_portal import SimulatedPortal
 
 pytestmark = pytest.mark.slow
@@ -53,7 +62,7 @@ NAME, PUBLISHER, LICENCE = "Pacific Cyber Projects", "Pacific Cyber <Hub>", "cre
 _SHARED_IRIS = "|".join(
     (
         r"(?:ontology|shapes|iati|schema)\b[^\s\"'<>]*",
-        rf"id/(?:{'|'.join(kind for kind in REFERENCE_FILES if kind not in OWN_KINDS)})\b",
+        rf"id/(?:check|{'|'.join(kind for kind in REFERENCE_FILES if kind not in OWN_KINDS)})\b",
         *(f"id/{kind}/{re.escape(key)}(?![\\w-])" for kind, key in load_gazetteer().published if kind in OWN_KINDS),
     )
 )
@@ -64,8 +73,15 @@ _SOFTWARE = re.compile(
     re.IGNORECASE,
 )
 _DEFAULT = re.compile(r".{0,40}(?:cybilgraph|cybilportal|Cybil Portal).{0,40}", re.IGNORECASE)
-#: The name of our ontology and of the code lists of a portal; each site uses them.
-_SHARED = re.compile(r"Cybilgraph ontology|(?:Ontologie|Ontología) de Cybilgraph|Cybil Portal (?:code|theme)\b")
+#: The names of our ontology, and of the codes and themes of a portal; each site uses them.
+_SHARED = re.compile(
+    r"Cybilgraph ontology|(?:Ontologie|Ontología) de Cybilgraph|# The terms of cybilgraph|resolved against \S+"
+    r"|Cybil Portal (?:code|theme)\b|(?:tema|código|thème|code) d[eu]l? Cybil Portal\b|topics of the Cybil Portal\b"
+    rf'|="{re.escape(BASE)}id/"'
+)
+#: The number of pages of each kind, by the first segments of the path and the suffix, that are searched.
+_MAX_OF_KIND = 3
+_LINKS = re.compile(r'(?:href|src|action)="([^"]+)"|<loc>([^<]+)')
 
 
 @pytest.fixture(scope="module")
@@ -86,14 +102,29 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def site(folder: Path) -> Iterator[str]:
-    with running_server(folder / "releases") as url:
+    with running_server(folder / "releases", "--suggestions", folder / "suggestions") as url:
         yield url
 
 
 def default_names(content: bytes) -> set[str]:
-    """Return where a text contains names of the default site."""
-    text = _SHARED.sub("", _SOFTWARE.sub("", content.decode("utf-8", "replace")))
+    """Return where a text, perhaps percent-encoded, contains names of the default site."""
+    text = _SHARED.sub("", _SOFTWARE.sub("", unquote(content.decode("utf-8", "replace"))))
     return set(_DEFAULT.findall(text))
+
+
+def plain(content: bytes, name: str) -> bytes:
+    """Return the text of a file, which may be compressed, a workbook or a Parquet table."""
+    if name.endswith(".gz"):
+        return gzip.decompress(content)
+    if name.endswith(".zst"):
+        return zstandard.ZstdDecompressor().stream_reader(content).read()
+    if name.endswith(".xlsx"):
+        with zipfile.ZipFile(io.BytesIO(content)) as parts:
+            return b"\n".join(map(parts.read, parts.namelist()))
+    if name.endswith(".parquet"):
+        table = polars.read_parquet(content)
+        return repr((table.columns, table.rows())).encode()
+    return content
 
 
 def test_no_file_of_the_release_has_a_default_name(folder: Path) -> None:
@@ -102,29 +133,102 @@ def test_no_file_of_the_release_has_a_default_name(folder: Path) -> None:
     files = [path for path in release.rglob("*") if path.is_file() and "store" not in path.parts]
     assert len(files) > 30
     for path in files:
-        content = path.read_bytes()
-        if path.suffix == ".gz":
-            content = gzip.decompress(content)
-        elif path.suffix == ".zst":
-            content = zstandard.ZstdDecompressor().stream_reader(content).read()
-        assert not default_names(content), path
+        assert not default_names(plain(path.read_bytes(), path.name)), path
+
+
+def linked(reply: Response, address: str, site: str) -> Iterator[str]:
+    """Yield the addresses on this site to which a page leads; those of things lead to their pages here."""
+    if re.search("html|xml", reply.content_type):
+        for link, listed in _LINKS.findall(reply.body.decode()):
+            target = urldefrag(urljoin(address, unescape(link or listed))).url.replace(OWN, f"{site}/")
+            if target.startswith(f"{site}/") and not urlsplit(target).path.startswith("/docs"):  # about the software
+                yield target
+
+
+def kind_of(address: str) -> tuple[str, str, bool]:
+    """Return the first segments and the suffix of an address, and whether it has parameters."""
+    path = urlsplit(address).path
+    return "/".join(path.split("/")[:3]), Path(path).suffix, "?" in address
 
 
 def test_no_page_header_or_feed_has_a_default_name(site: str) -> None:
-    listed = re.findall("<loc>([^<]+)</loc>", http(f"{site}/sitemap-1.xml").body.decode())
-    paths = [path for address in listed if not (path := address.removeprefix(site) or "/").startswith("/docs")]
+    """Follows all links to pages of each kind, from those that others lead to and those that none does."""
     cited = [f"/cite?of=/id/project/G0020&title=Belize&format={name}" for name in ("bib", "ris", "csl.json")]
-    assert len(paths) > 10
-    for path in (
-        *(*paths, *cited, "/changes", "/changes.atom", "/feed", "/catalog.rdf", "/.well-known/void"),
-        *("/api/openapi.json", "/releases.json", "/release/1", "/robots.txt", "/no-such-page", "/id/country/BZ"),
-        *("/sparql", "/search?q=belize", "/compare?a=oas&b=european-union", "/record/G0020.ttl", "/check"),
-        *("/id/actor/gfce", "/id/actor.ttl", "/id/project.ttl", "/sparql/terms.json", "/changes.json", "/changes.rdfp"),
-        *("/feed/1/all", "/latest/manifest.json", "/api/queries", "/queries/example-actor-portfolio.ttl"),
-    ):
-        reply = http(f"{site}{path}", Accept=BROWSER)
-        assert reply.status == (404 if path == "/no-such-page" else 200), path
-        assert not default_names(reply.body + repr(reply.headers).encode()), path
+    paths = (
+        *("/", "/sitemap.xml", *cited, "/changes.atom", "/changes.json", "/changes.rdfp", "/feed/1/all", "/feed.ttl"),
+        *(
+            "/catalog.rdf",
+            "/.well-known/void",
+            "/sparql/terms.json",
+            "/api/openapi.json",
+            "/api/queries",
+            "/robots.txt",
+        ),
+        *("/releases.json", "/record/G0020.ttl", "/id/actor.ttl", "/id/project.ttl", "/latest/manifest.json"),
+        *("/queries/example-actor-portfolio.ttl", "/search?q=belize", "/compare?a=oas&b=european-union"),
+        *(
+            "/schema/records.json",
+            "/schema/report.json",
+            "/shapes.ttl",
+            "/rules/code.ttl",
+            "/iati.ttl",
+            "/suggest/G0020",
+        ),
+        *("/outcomes.csv", "/search.csv", "/id/actor.csv", "/pictures/network.csv", "/pictures/network.svg?start=coe"),
+    )
+    waiting = [f"{site}{path}" for path in paths]
+    seen, of_kind = set(waiting), Counter[tuple[str, str, bool]]()
+    while waiting:
+        address = waiting.pop(0)
+        reply = http(address, Accept=BROWSER)
+        assert reply.status in (200, 202) or "/answer/" in address or address.endswith("/cite"), address
+        names = default_names(plain(reply.body, urlsplit(address).path) + repr(reply.headers).encode())
+        assert not names, address
+        for target in linked(reply, address, site):
+            if target not in seen and of_kind[kind_of(target)] < _MAX_OF_KIND:
+                seen.add(target)
+                of_kind[kind_of(target)] += 1
+                waiting.append(target)
+    assert len(of_kind) > 100
+
+
+def test_no_error_has_a_default_name(site: str) -> None:
+    """Errors are pages for browsers, and problem details for programs."""
+    for accept in (BROWSER, "application/json"):
+        for status, method, path in (
+            *((404, "GET", path) for path in ("/no-such-page", "/id/project/NOPE", "/release/9", "/latest/x")),
+            *((400, "GET", path) for path in ("/sparql?query=SELECT", "/search?evidence=x", "/cite")),
+            *((405, "PUT", "/about"), (403, "GET", "/sparql?query=INSERT+DATA+%7B%7D"), (413, "POST", "/about")),
+            *((406, "GET", "/sparql?query=ASK%7B%7D&format=png"), (414, "GET", f"/?{'a' * 17_000}")),
+        ):
+            body = b" " * 20_000 if status == 413 else None
+            reply = send(site, method, path, body, Accept=f"{accept}, */*;q=0.1")
+            assert reply.status == status, path
+            assert not default_names(reply.body + repr(reply.headers).encode()), path
+
+
+def test_no_export_or_form_has_a_default_name(folder: Path, site: str) -> None:
+    """Reports in SARIF and JUnit name the software, as their schemas require."""
+    given = ("--site", folder / "site.toml")
+    commands = [
+        *(("convert", SEED, "-f", name) for name in ("turtle", "ntriples", "jsonld", "rdfxml", "nquads", "iati")),
+        *(
+            ("template", form, *source)
+            for form in ("csv", "xlsx", "json", "yaml", "schema")
+            for source in ((), (SEED,))
+        ),
+        *(("check", SEED, "-f", name) for name in ("text", "json", "turtle", "csv", "html")),
+        ("shapes",),
+    ]
+    for command in commands:
+        done = run(*command, *given)
+        assert done.stdout, command
+        name = "form.xlsx" if "xlsx" in command else ""
+        assert not default_names(plain(done.stdout, name) + done.stderr), command
+    for name in ("json", "turtle", "csv", "html", "text"):
+        reply = http(f"{site}/api/check?format={name}", "POST", SEED.read_bytes(), Content_Type="text/plain")
+        assert reply.status == 200
+        assert not default_names(reply.body), name
 
 
 def test_pages_show_the_names_of_the_site(site: str) -> None:
@@ -265,6 +369,32 @@ def test_queries_use_the_base_of_the_release(folder: Path, site: str) -> None:
     assert sorted(remote.stdout.split()) == sorted(named.stdout.split())
 
 
+_TERMS = """
+import { readFileSync } from "node:fs";
+globalThis.document = { querySelector: () => null };
+const { Terms } = await import(process.argv[1]);
+const terms = new Terms(JSON.parse(readFileSync(process.argv[2])));
+const shown = process.argv.slice(3).map((iri) => [terms.short(iri), terms.kind(iri), terms.href(iri)]);
+console.log(JSON.stringify(shown));
+"""
+
+
+def test_query_page_knows_own_and_shared_iris(site: str, tmp_path: Path) -> None:
+    """Its script shortens IRIs with the prefixes of this site, and links to the pages here."""
+    if not (node := shutil.which("node")):
+        pytest.skip("no node on this machine")
+    (tmp_path / "terms.json").write_bytes(http(f"{site}/sparql/terms.json").body)
+    script = ROOT / "src" / "cybilgraph" / "web" / "frontend" / "terms.js"
+    iris = (f"{OWN}id/project/G0020", f"{BASE}id/country/BZ", f"{BASE}id/project/G0020", "https://example.org/x")
+    command = [node, "--input-type=module", "-e", _TERMS, script.as_uri(), tmp_path / "terms.json", *iris]
+    assert json.loads(subprocess.run(command, capture_output=True, check=True).stdout) == [
+        ["project:G0020", "project", "/id/project/G0020"],
+        ["country:BZ", "country", "/id/country/BZ"],
+        [iris[2], "", iris[2]],
+        ["https://example.org/x", "", "https://example.org/x"],
+    ]
+
+
 def test_published_data_are_consistent(site: str) -> None:
     result = run("verify", site)
     assert result.returncode == 0, result.stdout.decode()
@@ -277,6 +407,25 @@ def test_records_in_rdf_may_use_the_base(folder: Path) -> None:
     assert not [one for one in json.loads(checked.stdout)["findings"] if one["rule"].endswith("-link")]
     converted = run("convert", folder / "G0020.ttl", "--site", folder / "site.toml", "-f", "ntriples").stdout.decode()
     assert f"<{OWN}id/project/G0020> <{CYB.country}> <{BASE}id/country/FJ> ." in converted
+
+
+def test_forms_and_suggestions_of_rdf_use_the_base(folder: Path, tmp_path: Path) -> None:
+    given = ("--site", folder / "site.toml")
+    form = run("template", "csv", folder / "G0020.ttl", *given)
+    assert (form.returncode, b"Fiji" in form.stdout) == (0, True)
+    before = (folder / "G0020.ttl").read_text(encoding="utf-8")
+    records, queue = tmp_path / "records", SuggestionQueue(tmp_path / "suggestions")
+    records.mkdir()
+    (records / "G0020.ttl").write_text(before, encoding="utf-8")
+    base = EditBase("G0020.ttl", hashlib.sha256(before.encode()).hexdigest(), before, is_source=True)
+    sent = queue.send(
+        Suggestion(project="G0020", title="A course", name="G0020.ttl", base=base, text=before.replace("/FJ", "/TO"))
+    )
+    arguments = (queue.folder, sent.id, "--records", records, "--decisions", tmp_path / "decisions", *given)
+    (tmp_path / "decisions").mkdir()
+    assert "G0020 · country FJ: no" in run("suggestions", "show", *arguments).stdout.decode()
+    accepted = run("suggestions", "accept", *arguments, "--who", "Ana")
+    assert accepted.stdout.decode().count("Decided: ") == 2, accepted.stderr
 
 
 def test_bases_are_never_mixed(folder: Path, tmp_path: Path) -> None:

@@ -85,8 +85,9 @@ def convert(
 @click.command(cls=Command)
 @click.argument("form", type=click.Choice(["csv", "xlsx", "json", "yaml", "schema"]))
 @click.argument("sources", nargs=-1, metavar="[SOURCE…]")
+@SITE
 @OUTPUT
-def template(form: str, sources: tuple[str, ...], output: str | None) -> None:
+def template(form: str, sources: tuple[str, ...], site: Path | None, output: str | None) -> None:
     """Write a form with an example or existing records.
 
     Without a source, the form contains an example. Other commands read a completed form directly, such as
@@ -101,6 +102,7 @@ def template(form: str, sources: tuple[str, ...], output: str | None) -> None:
 
     if form == "xlsx" and output is None and sys.stdout.isatty():
         raise CliError("A workbook cannot be shown in a terminal\n  Name a file: -o projects.xlsx")
+    use_site(site)
     with open_output(output) as out, progress_bar("Reading") as progress:
         report = pipeline.write_form(sources, form, out, progress)
         _report(report, needs_records=bool(sources))

@@ -7,7 +7,16 @@ from pathlib import Path
 
 import click
 
-from cybilgraph.cli.common import DECISIONS, DECISIONS_TO_ADD, EXISTING_FOLDER, WHO, CommandGroup, print_safely
+from cybilgraph.cli.common import (
+    DECISIONS,
+    DECISIONS_TO_ADD,
+    EXISTING_FOLDER,
+    SITE,
+    WHO,
+    CommandGroup,
+    print_safely,
+    use_site,
+)
 
 
 @click.group(cls=CommandGroup)
@@ -53,7 +62,8 @@ def list_suggestions(folder: Path) -> None:
 @_ID
 @_RECORDS
 @DECISIONS
-def show_suggestion(folder: Path, name: str, records: Path, decisions: Path | None) -> None:
+@SITE
+def show_suggestion(folder: Path, name: str, records: Path, decisions: Path | None, site: Path | None) -> None:
     """Show a suggestion, and check the edited record.
 
     Shows what the suggestion changes, and the decisions that accepting it would add.
@@ -68,6 +78,7 @@ def show_suggestion(folder: Path, name: str, records: Path, decisions: Path | No
     from cybilgraph.validation.outputs import OUTPUTS
     from cybilgraph.web.suggestions import SuggestionQueue, propose_decisions, unified_diff
 
+    use_site(site)
     edit = SuggestionQueue(folder).get(name)
     sender = " ".join(filter(None, (edit.sender, f"<{edit.email}>" if edit.email else ""))) or "an anonymous visitor"
     _print_lines(f"{edit.project}: {edit.title}", f"Sent {edit.time} by {sender}", *edit.comment.splitlines(), "")
@@ -90,6 +101,7 @@ def show_suggestion(folder: Path, name: str, records: Path, decisions: Path | No
 @_ID
 @_RECORDS
 @DECISIONS_TO_ADD
+@SITE
 @WHO
 @click.option(
     "--field",
@@ -100,7 +112,14 @@ def show_suggestion(folder: Path, name: str, records: Path, decisions: Path | No
 )
 @click.option("--force", is_flag=True, help="Accept it even if the same fields have been changed elsewhere since.")
 def accept(
-    folder: Path, name: str, records: Path, decisions: Path, who: str, fields: tuple[str, ...], force: bool
+    folder: Path,
+    name: str,
+    records: Path,
+    decisions: Path,
+    site: Path | None,
+    who: str,
+    fields: tuple[str, ...],
+    force: bool,
 ) -> None:
     """Accept a suggestion, and store it as decisions.
 
@@ -115,6 +134,7 @@ def accept(
     from cybilgraph.identity.decisions import describe_decision
     from cybilgraph.web.suggestions import SuggestionQueue
 
+    use_site(site)
     for one in SuggestionQueue(folder).accept(name, records, decisions, who, force, fields):
         _print_lines(f"Decided: {describe_decision(one)}")
 

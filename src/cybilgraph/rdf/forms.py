@@ -99,7 +99,7 @@ def _yaml(documents: list[dict[str, Any]]) -> bytes:
         sort_keys=False,
         width=100,
     )
-    return ("# Projects for cybilgraph. Omit unknown fields.\n#\n" + "".join(lines) + "\n" + body).encode()
+    return ("# Projects. Omit unknown fields.\n#\n" + "".join(lines) + "\n" + body).encode()
 
 
 def write_schema(_records: Iterable[Record]) -> bytes:
@@ -114,7 +114,7 @@ def write_schema(_records: Iterable[Record]) -> bytes:
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": SCHEMA,
-        "title": "Projects for cybilgraph",
+        "title": "Projects",
         "type": "object",
         "properties": {
             "$schema": {"type": "string"},

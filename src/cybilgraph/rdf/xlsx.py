@@ -33,7 +33,7 @@ def workbook(columns: Sequence[Field], choices: Mapping[Field, Sequence[str]], r
     for number, row in enumerate(columns, start=1):
         cell = sheet.cell(1, number, row.column)
         cell.font = Font(bold=True)
-        cell.comment = Comment(row.about, "cybilgraph")
+        cell.comment = Comment(row.about, "")
         sheet.column_dimensions[cell.column_letter].width = 40 if row.kind in (FieldKind.PROSE, FieldKind.ITEMS) else 20
         if row in choices:
             choice = DataValidation(

@@ -14,7 +14,7 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
 from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS, Format
-from cybilgraph.model.resources import read_ontology, shape_files
+from cybilgraph.model.resources import read_ontology
 from cybilgraph.model.rules import LANGUAGES, catalogue
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, PREFIXES, RULES, SCHEMA, own_iri
 from cybilgraph.pipeline import shapes_bundle
@@ -23,6 +23,7 @@ from cybilgraph.rdf.forms import write_schema
 from cybilgraph.rdf.serialisation import turtle_to_ntriples
 from cybilgraph.validation.outputs.as_json import schema as report_schema
 from cybilgraph.validation.rule_handbook import find_rule, load_handbook
+from cybilgraph.validation.shapes import all_shapes_text
 from cybilgraph.web.api.negotiation import HTML, SUFFIXES, negotiate, split_suffix
 from cybilgraph.web.pages.ontology_diagram import Diagram, lay_out
 from cybilgraph.web.pages.resource_view import negotiated_format, rdf_response
@@ -191,10 +192,7 @@ def json_schema(name: str) -> Response:
 
 @cache
 def _shapes() -> Graph:
-    graph = Graph()
-    for path in shape_files():
-        graph.parse(path, format="turtle")
-    return graph
+    return Graph().parse(data=all_shapes_text(), format="turtle")
 
 
 def _as_data(graph: Graph, fmt: Format) -> Response:

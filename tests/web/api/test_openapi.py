@@ -95,3 +95,13 @@ def test_document_covers_every_api_path(portal: str, document: dict[str, Any]) -
         assert path in document["paths"]
         method = next(iter(document["paths"][path])).upper()
         assert http(f"{portal}{path}", "OPTIONS").headers["allow"].find(method) >= 0
+
+
+def test_api_catalog_leads_to_descriptions_that_exist(portal: str) -> None:
+    catalog = http(f"{portal}/.well-known/api-catalog")
+    assert catalog.content_type == "application/linkset+json"
+    apis = json.loads(catalog.body)["linkset"]
+    assert [api["anchor"] for api in apis] == [f"{portal}/sparql", f"{portal}/api/queries"]
+    for target in (target for api in apis for name, targets in api.items() if name != "anchor" for target in targets):
+        reply = http(target["href"], Accept=target["type"])
+        assert (reply.status, reply.content_type.partition(";")[0]) == (200, target["type"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import rdflib
 from cybilgraph import pipeline
 from cybilgraph.model.vocabulary import BASE
 from tests.conftest import running_server
-from tests.support.http_client import BROWSER, get, http, send
+from tests.support.http_client import BROWSER, Reply, get, http, send
 from tests.support.markup import parse_page
 
 pytestmark = pytest.mark.slow
@@ -227,3 +228,42 @@ def test_robots_txt_excludes_queries(server: str) -> None:
     text = http(f"{server}/robots.txt").body.decode()
     assert "Disallow: /sparql\n" in text
     assert f"Sitemap: {server}/sitemap.xml" in text
+
+
+def test_resource_is_available_as_json(server: str) -> None:
+    """Compact JSON-LD names its context, whose terms expand to the same triples."""
+    for path, accept in (("/id/project/G0020", "application/json"), ("/id/project/G0020.json", "*/*")):
+        reply = http(f"{server}{path}", Accept=accept)
+        assert (reply.status, reply.content_type) == (200, "application/json")
+        document = json.loads(reply.body)
+        assert document["@graph"][0]["id"] == f"{BASE}id/project/G0020"
+        assert document["@context"] == f"{server}/ns/context.jsonld"
+        context = http(document["@context"])
+        assert (context.status, context.content_type) == (200, "application/ld+json")
+        found = rdflib.Graph().parse(data=json.dumps(document | json.loads(context.body)), format="json-ld")
+        turtle = rdflib.Graph().parse(data=http(f"{server}/id/project/G0020.nt").body, format="nt")
+        assert len(found) == len(turtle)
+    listed = json.loads(http(f"{server}/id/country?format=json").body)["@graph"]
+    assert f"{BASE}id/country/BZ" in {one["id"] for one in listed}
+
+
+def links_of(reply: Reply) -> list[dict[str, str]]:
+    links = re.findall(r'<([^>]*)>((?:; \w+="[^"]*")+)', reply.headers["link"])
+    return [{"url": url, **dict(re.findall(r'(\w+)="([^"]*)"', parameters))} for url, parameters in links]
+
+
+def test_links_lead_from_a_page_to_its_iri_and_data_and_back(server: str) -> None:
+    page = links_of(send(server, "GET", "/id/project/G0020", Accept=BROWSER))
+    assert page[0] == {"url": f"{BASE}id/project/G0020", "rel": "cite-as"}
+    data = [link for link in page if link["rel"] == "describedby"]
+    assert len(data) == 5
+    for link in data:
+        reply = send(server, "GET", link["url"], Accept=BROWSER)
+        assert reply.status == 200
+        assert reply.type.partition(";")[0] == link["type"]
+        assert {"url": "/id/project/G0020", "rel": "describes", "type": "text/html"} in links_of(reply)
+
+
+def test_links_of_an_earlier_release_stay_in_it(server: str) -> None:
+    page = links_of(send(server, "GET", "/id/country/BZ?release=1", Accept=BROWSER))
+    assert {link["url"] for link in page if link["rel"] == "describedby"} >= {"/id/country/BZ.ttl?release=1"}

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from flask import Blueprint, jsonify
+from flask import Blueprint, jsonify, url_for
 from flask.wrappers import Response
 
 from cybilgraph.model.formats import FORMATS, GRAPH_FORMATS, RESULT_FORMATS, Format, media_type_of
@@ -33,6 +33,8 @@ blueprint = Blueprint("openapi", __name__)
 Schema = dict[str, Any]
 _TEXT: Schema = {"type": "string"}
 _HTML = {"text/html": _TEXT}
+_LINKSET = "application/linkset+json"
+_JSON: dict[str, Schema] = {"application/json": {"type": "object"}}
 _GRAPHS = {fmt.media_type: _TEXT for fmt in GRAPH_FORMATS}
 _TABLES = {fmt.media_type: _TEXT for fmt in RESULT_FORMATS}
 _PROBLEMS = {
@@ -195,7 +197,7 @@ def operations() -> tuple[Operation, ...]:
         *map(_of_query, named_queries.all_queries().values()),
         Operation(
             *("get", "/id/{kind}/{key}", "Get a project, organisation, country …, as RDF or as a page"),
-            answers=_GRAPHS | _HTML,
+            answers=_GRAPHS | _JSON | _HTML,
             parameters=(
                 ApiParameter("kind", "The kind of resource.", "project", _KINDS),
                 ApiParameter("key", "Its key; a suffix (.ttl …) selects the format.", "G0020"),
@@ -204,7 +206,7 @@ def operations() -> tuple[Operation, ...]:
         ),
         Operation(
             *("get", "/record/{key}", "Get the source record of a project as RDF"),
-            answers=_GRAPHS,
+            answers=_GRAPHS | _JSON,
             parameters=(ApiParameter("key", "The key of the project.", "G0020"),),
             problems=(404, 406, 503, 504),
         ),
@@ -289,6 +291,14 @@ def operations() -> tuple[Operation, ...]:
             problems=(404, 406),
         ),
         Operation(
+            *("get", "/ns/context.jsonld", "Get the context of compact JSON-LD"),
+            answers={"application/ld+json": {"type": "object"}},
+        ),
+        Operation(
+            *("get", "/.well-known/api-catalog", "List the APIs with their descriptions (RFC 9727)"),
+            answers={_LINKSET: {"type": "object"}},
+        ),
+        Operation(
             *("get", "/schema/{name}", "Get the JSON Schema of records or of reports"),
             answers={"application/schema+json": {"type": "object"}},
             parameters=(ApiParameter("name", "The file name.", "records.json", ("records.json", "report.json")),),
@@ -309,6 +319,30 @@ def operations() -> tuple[Operation, ...]:
             problems=(400, 404, 406),
         ),
     )
+
+
+@blueprint.get("/.well-known/api-catalog")
+def api_catalog() -> Response:
+    """Return the APIs of the site with links to their descriptions, as a link set (RFC 9264)."""
+
+    def links(media_type: str, endpoint: str, **values: str) -> list[dict[str, str]]:
+        return [{"href": url_for(endpoint, **values, _external=True), "type": media_type}]
+
+    manual = links("text/html", "documentation.page", address="reference/api")
+    apis = [
+        {
+            "anchor": url_for("sparql.sparql", _external=True),
+            "service-desc": links("text/turtle", "sparql.sparql", format="turtle"),
+            "service-doc": manual,
+            "service-meta": links("text/turtle", "datasets.void"),
+        },
+        {
+            "anchor": url_for("sparql.query_list_json", _external=True),
+            "service-desc": links("application/json", "openapi.document"),
+            "service-doc": manual,
+        },
+    ]
+    return Response(json.dumps({"linkset": apis}, indent=1), content_type=_LINKSET)
 
 
 @blueprint.get("/api/openapi.json")

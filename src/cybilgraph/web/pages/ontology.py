@@ -18,6 +18,7 @@ from cybilgraph.model.resources import read_ontology
 from cybilgraph.model.rules import LANGUAGES, catalogue
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, PREFIXES, RULES, SCHEMA, own_iri
 from cybilgraph.pipeline import shapes_bundle
+from cybilgraph.rdf.compact_jsonld import compact_context
 from cybilgraph.rdf.description import describe_code_lists
 from cybilgraph.rdf.forms import write_schema
 from cybilgraph.rdf.serialisation import turtle_to_ntriples
@@ -180,6 +181,13 @@ def code_lists(suffix: str = "") -> BaseResponse:
     if fmt := negotiated_format(suffix):
         return rdf_response(describe_code_lists(), fmt)
     return redirect(url_for("documentation.page", address="reference/ontology", _anchor="codes"), 303)
+
+
+@blueprint.get("/ns/context.jsonld")
+def jsonld_context() -> Response:
+    """Return the context of compact JSON-LD."""
+    context = json.dumps({"@context": compact_context()}, indent=1)
+    return Response(context, content_type="application/ld+json")
 
 
 @blueprint.get("/schema/<name>.json")

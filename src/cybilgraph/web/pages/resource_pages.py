@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import csv
-from functools import lru_cache
+from functools import lru_cache, partial
 from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import quote, unquote
 
-from flask import Blueprint, g, redirect, render_template, request, url_for
+from flask import Blueprint, after_this_request, g, make_response, redirect, render_template, request, url_for
 from rdflib import RDF, Graph, URIRef
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
@@ -16,11 +16,12 @@ from werkzeug.wrappers import Response as BaseResponse
 from cybilgraph.errors import FileDamaged, FormatMismatch, ThingGone
 from cybilgraph.identity.decision_layer import subject_value
 from cybilgraph.identity.decisions import kind_of
-from cybilgraph.model.formats import GRAPH_FORMATS, Format
+from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS, Format, FormatKind
 from cybilgraph.model.gazetteer import PLACES, load_gazetteer
 from cybilgraph.model.record import EvidenceLevel
 from cybilgraph.model.vocabulary import CYB, DCTERMS, PROV, iri_of, path_of, scheme_iri, thing_iri
 from cybilgraph.pipeline.review_queue import OPEN
+from cybilgraph.rdf.compact_jsonld import write_compact_jsonld
 from cybilgraph.rdf.rdflib_graph import graph_of
 from cybilgraph.release import Release
 from cybilgraph.release.search import SearchQuery, Summary, read_facet
@@ -34,6 +35,7 @@ from cybilgraph.web.api.current_request import (
     live,
     named_query_rows,
     pin_release,
+    profile,
     query_rows,
     search_index,
     serving,
@@ -41,7 +43,7 @@ from cybilgraph.web.api.current_request import (
     site,
 )
 from cybilgraph.web.api.evidence import evidence_level
-from cybilgraph.web.api.negotiation import SUFFIXES, negotiate, split_suffix
+from cybilgraph.web.api.negotiation import HTML, SUFFIXES, negotiate, split_suffix
 from cybilgraph.web.pages import entity_queries
 from cybilgraph.web.pages.check_form import ensure_same_origin, send_suggestion, suggestion_outcome
 from cybilgraph.web.pages.citations import citation_of
@@ -57,8 +59,15 @@ blueprint = Blueprint("entities", __name__)
 _PAGE_ROWS, _PAGE_OUTCOMES, _MAX_INACTIVE_SHOWN = 60, 30, 60
 #: The longest text by which a list is filtered.
 _MAX_FILTER_CHARS = 200
+#: Compact JSON-LD, for clients that accept JSON; JSON-LD (.jsonld) needs no context from elsewhere.
+_JSON = Format("compact", FormatKind.GRAPH, ("application/json",), "json", "JSON", "")
+#: The relation of a JSON document to its context (JSON-LD 1.1, section 6.1).
+_CONTEXT_RELATION = "http://www.w3.org/ns/json-ld#context"
+#: The formats of a resource, and those that its page links to.
+_FORMATS = (*GRAPH_FORMATS, _JSON)
+_LINKED_FORMATS = (*(BY_NAME[name] for name in ("turtle", "jsonld", "ntriples", "rdfxml")), _JSON)
 #: The suffixes that select a format.
-_SUFFIXES = SUFFIXES | {CSV.suffix: CSV}
+_SUFFIXES = SUFFIXES | {fmt.suffix: fmt for fmt in (CSV, _JSON)}
 
 
 @blueprint.get("/id/<path:path>", defaults={"section": "id"})
@@ -93,8 +102,9 @@ def resource(section: str, path: str) -> BaseResponse | str:
     replacement = graph.value(node, URIRef(DCTERMS.isReplacedBy))
     if replacement is not None and (node, RDF.type, None) not in graph:
         return redirected(path_of(str(replacement)).removeprefix("id/") + end, 301)
+    after_this_request(partial(_add_links, iri=iri, path=f"{section}/{path}", formats=formats, release=pinned))
     if formats:
-        return answer_response(text, *formats)
+        return _graph_response(text, iri, formats)
     view = Resource(graph, node)
     if section == "record" and (node, RDF.type, URIRef(PROV.Entity)) in graph:
         return source_page(view)
@@ -120,7 +130,40 @@ def projects(suffix: str = "") -> BaseResponse:
 
 def _concept_scheme(class_iri: str, kind: str, formats: tuple[Format, ...]) -> BaseResponse:
     text = queries.load_query("page-kind").bind({"kind": [class_iri], "scheme": [scheme_iri(kind)]})
-    return answer_response(text, *formats)
+    return _graph_response(text, scheme_iri(kind), formats)
+
+
+def _graph_response(text: str, iri: str, formats: tuple[Format, ...]) -> BaseResponse:
+    """Return the result of a query for the statements about a resource in the first format that supports it."""
+    if formats[0] is not _JSON:
+        return answer_response(text, *(fmt for fmt in formats if fmt is not _JSON))
+    context = url_for("ontology.jsonld_context", _external=True)
+    content = write_compact_jsonld(answer_query(text, NTRIPLES).content, context, iri)
+    response = make_response(content)
+    response.content_type = _JSON.content_type
+    response.headers.add("Link", f'<{context}>; rel="{_CONTEXT_RELATION}"; type="application/ld+json"')
+    return response
+
+
+def _add_links(
+    response: BaseResponse, iri: str, path: str, formats: tuple[Format, ...], release: int | None
+) -> BaseResponse:
+    """Add Link headers (RFC 8288) to a resource: its IRI, its page and data, and the licence (signposting.org)."""
+    section, _, rest = path.partition("/")
+
+    def link(suffix: str, relation: str, media_type: str) -> str:
+        url = url_for("entities.resource", section=section, path=f"{rest}{suffix}", release=release)
+        return f'<{url}>; rel="{relation}"; type="{media_type}"'
+
+    links = [f'<{iri}>; rel="cite-as"']
+    if formats:
+        links.append(link("", "describes", HTML))
+    else:
+        links += [link(f".{fmt.suffix}", "describedby", fmt.media_type) for fmt in _LINKED_FORMATS]
+    if licence := profile().licence:
+        links.append(f'<{licence}>; rel="license"')
+    response.headers.add("Link", ", ".join(links))
+    return response
 
 
 @blueprint.get("/outcomes.csv")
@@ -270,12 +313,13 @@ def _statements(iri: str, of: OpenRelease) -> tuple[str, Graph]:
 
 def _formats(suffix: str, *, is_list: bool) -> tuple[Format, ...]:
     """Return the formats the client accepts, best first; empty means HTML. Raises FormatMismatch."""
-    offered = (*GRAPH_FORMATS, CSV) if is_list else GRAPH_FORMATS
-    if suffix:
-        if (found := _SUFFIXES[suffix]) in offered:
+    offered = (*_FORMATS, CSV) if is_list else _FORMATS
+    name = request.args.get("format", "")
+    if suffix or name == _JSON.suffix:
+        if (found := _SUFFIXES[suffix or name]) in offered:
             return (found,)
-        raise FormatMismatch("Only lists are available as CSV", "Use one of: ttl, nt, jsonld, rdf.")
-    return negotiate(offered, request.headers.get("Accept", ""), request.args.get("format", ""), html=True)
+        raise FormatMismatch("Only lists are available as CSV", "Use one of: ttl, nt, json, jsonld, rdf.")
+    return negotiate(offered, request.headers.get("Accept", ""), name, html=True)
 
 
 def _other_capitalisation(kind: str, key: str) -> str:

@@ -6,7 +6,7 @@ import json
 
 import jsonschema
 import pytest
-from rdflib import RDFS, SKOS, Graph, URIRef
+from rdflib import OWL, RDFS, SKOS, Graph, URIRef
 
 from cybilgraph.model.resources import read_ontology
 from cybilgraph.model.vocabulary import BASE, CYB
@@ -65,6 +65,16 @@ def test_site_serves_the_schema_that_a_document_names(
     assert served == json.loads(run(*schema).stdout)
     assert served["$id"] == written["$schema"]
     jsonschema.validate(written, served)
+
+
+def test_version_iris_lead_to_their_version_only(server: str) -> None:
+    versions = [str(iri) for iri in ONTOLOGY.objects(None, OWL.versionIRI)]
+    assert len(versions) == 2  # of the ontology and of its rules
+    for path in (*(iri.removeprefix(BASE) for iri in versions), "ontology/rules"):
+        for suffix in ("", ".ttl", ".jsonld"):
+            assert http(f"{server}/{path}{suffix}", Accept="text/turtle").status == 200, path
+    for path in ("ontology/0.0.9", "ontology/0.0.9.ttl", "ontology/rules/9"):
+        assert http(f"{server}/{path}", Accept=BROWSER).status == 404, path
 
 
 def test_unknown_schema_gets_404(server: str) -> None:

@@ -60,8 +60,10 @@ _DETAIL_LABELS = {
 @blueprint.get("/ontology.<suffix>")
 def page(suffix: str = "", version: str = "") -> BaseResponse | str:
     """Show the ontology as a page, with its texts in the language ``lang``, or return it as RDF."""
-    end = version.rpartition(".")[2]  # one version and one document, so any path means the same
-    suffix = suffix or (end if end in SUFFIXES else "")
+    if version:  # of the ontology or of its rules, which are parts of one document
+        version, suffix = split_suffix(version)
+        if version not in ("rules", _version()):
+            raise NotFound(f"The ontology has no version {version!r}; the current one is {_version()}")
     if suffix in SUFFIXES:
         formats: tuple[Format, ...] = (SUFFIXES[suffix],)
     else:
@@ -87,6 +89,11 @@ def page(suffix: str = "", version: str = "") -> BaseResponse | str:
 @cache
 def _graph() -> Graph:
     return Graph().parse(data=read_ontology(), format="turtle")
+
+
+@cache
+def _version() -> str:
+    return str(_graph().value(URIRef(f"{BASE}ontology"), OWL.versionInfo))
 
 
 @cache
@@ -117,7 +124,7 @@ def _ontology(language: str) -> dict[str, Any]:
     return {
         "title": text(about, URIRef(DCTERMS.title)),
         "description": text(about, URIRef(DCTERMS.description)),
-        "version": str(graph.value(about, OWL.versionInfo)),
+        "version": _version(),
         "chapters": [
             (title, sorted(map(term, graph.subjects(RDF.type, kind)), key=lambda found: found["name"]))
             for title, kind in _CHAPTERS.items()

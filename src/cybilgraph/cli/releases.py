@@ -19,8 +19,6 @@ from cybilgraph.model.findings import escape_controls
 from cybilgraph.model.vocabulary import shorten
 from cybilgraph.web.server.settings import ENVIRONMENT_PREFIX
 
-#: A shorter text would match too many words that are not the name of a person.
-_MIN_NAME_LETTERS = 3
 _NUMBER = click.argument("number", metavar="NUMBER", type=click.IntRange(1))
 
 
@@ -188,11 +186,12 @@ def forget(folder: Path, who: str, queue: Path | None, decisions: Path | None) -
     """
     from cybilgraph.identity.decisions import forget_person
     from cybilgraph.release import Releases
+    from cybilgraph.release.forgotten import MIN_NAME_LETTERS
     from cybilgraph.web.suggestions import SuggestionQueue
 
-    if sum(map(str.isalpha, who)) < _MIN_NAME_LETTERS:
+    if sum(map(str.isalpha, who)) < MIN_NAME_LETTERS:
         raise click.BadParameter(
-            f"the name has fewer than {_MIN_NAME_LETTERS} letters. Give the full name or e-mail address.",
+            f"the name has fewer than {MIN_NAME_LETTERS} letters. Give the full name or e-mail address.",
             param_hint="NAME-OR-EMAIL",
         )
     suggestions: dict[str, str] = {}

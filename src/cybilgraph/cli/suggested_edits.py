@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 
@@ -54,7 +55,8 @@ def list_suggestions(folder: Path) -> None:
         click.echo("No suggestions are pending.", err=True)
     for suggestion in pending:
         comment = f"  {suggestion.comment.splitlines()[0]}" if suggestion.comment else ""
-        _print_lines(f"{suggestion.id}  {suggestion.project}  {suggestion.title}{comment}")
+        title = f"Request for a removal: {suggestion.title}" if suggestion.is_removal else suggestion.title
+        _print_lines(f"{suggestion.id}  {suggestion.project}  {title}{comment}")
 
 
 @suggestions.command("show")
@@ -76,12 +78,16 @@ def show_suggestion(folder: Path, name: str, records: Path, decisions: Path | No
     from cybilgraph.identity.decisions import describe_decision
     from cybilgraph.readers import Input
     from cybilgraph.validation.outputs import OUTPUTS
-    from cybilgraph.web.suggestions import SuggestionQueue, propose_decisions, unified_diff
+    from cybilgraph.web.suggestions import SuggestionQueue, propose_decisions, removal_step, unified_diff
 
     use_site(site)
     edit = SuggestionQueue(folder).get(name)
     sender = " ".join(filter(None, (edit.sender, f"<{edit.email}>" if edit.email else ""))) or "an anonymous visitor"
     _print_lines(f"{edit.project}: {edit.title}", f"Sent {edit.time} by {sender}", *edit.comment.splitlines(), "")
+    if edit.is_removal:
+        what = f"the name or address {edit.value}" if edit.value else "the project"
+        _print_lines(f"Asks to remove {what}.", removal_step(edit, queue=shlex.quote(str(folder))))
+        return
     if edit.field:
         _print_lines(f"Is {edit.field} {edit.value} right? {edit.text}", *edit.base.text.splitlines(), "")
     else:

@@ -17,6 +17,8 @@ from cybilgraph.errors import ReleaseError
 from cybilgraph.release.erasure import normalise_name
 from cybilgraph.runtime.files import Key, atomic_write, create_key, read_key
 
+#: A shorter text would match too many words that are not the name of a person.
+MIN_NAME_LETTERS = 3
 _LIST, _KEY = "forgotten", "forgotten.key"
 _SCHEME = "hmac-sha256"
 _ENTRY = re.compile(rf"(?:{_SCHEME}:([0-9a-f]{{8}}):)?([0-9a-f]{{64}})")

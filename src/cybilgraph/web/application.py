@@ -34,6 +34,7 @@ from cybilgraph.web.pages import (
     network_page,
     ontology,
     query_page,
+    removal,
     resource_pages,
     search_page,
 )
@@ -116,7 +117,10 @@ def create_app(live: LiveReleases, checker: Checker, settings: Settings, access_
     def _for_templates() -> dict[str, object]:
         release = serving().release
         is_current = release.number == live.current.release.number
-        return {"release": release.manifest, "current": is_current, "bundled": bundled, "profile": profile()}
+        about = profile()
+        takedown = about.takedown or (url_for("removal.form") if site("suggestions") else "")
+        found = {"release": release.manifest, "current": is_current, "bundled": bundled, "profile": about}
+        return found | {"takedown": takedown}
 
     @app.url_defaults
     def _carry_evidence(endpoint: str, values: dict[str, object]) -> None:
@@ -144,7 +148,7 @@ def create_app(live: LiveReleases, checker: Checker, settings: Settings, access_
         return response
 
     pages = (about, changes_page, check_form, citations, compare, data_page, datasets, documentation, explore, home)
-    for section in (*pages, network_page, ontology, openapi, query_page, resource_pages, search_page):
+    for section in (*pages, network_page, ontology, openapi, query_page, removal, resource_pages, search_page):
         app.register_blueprint(section.blueprint)
     if settings.curators:
         app.register_blueprint(curation.blueprint)

@@ -16,6 +16,7 @@ import difflib
 import json
 import re
 import secrets
+import shlex
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
@@ -34,10 +35,13 @@ from cybilgraph.model.record import Record
 from cybilgraph.readers import READERS, Input, read_input
 from cybilgraph.readers.input_formats import INPUT_FORMATS, guess_suffix
 from cybilgraph.readers.inputs import MAX_PAGE_BYTES
+from cybilgraph.release.forgotten import MIN_NAME_LETTERS
 from cybilgraph.runtime.files import atomic_write, create_key, private_folder, read_key
 
 #: The maximum number of pending suggestions per client.
 MAX_OF_CLIENT = 10
+#: The field of a request to remove something.
+REMOVAL = "removal"
 ACCEPTED, REJECTED = "accepted", "rejected"
 _ID = re.compile(r"[0-9]{8}T[0-9]{6}-[0-9a-f]{8}")
 _MAX_FILE_BYTES = 4 * MAX_PAGE_BYTES
@@ -73,6 +77,9 @@ class Suggestion:
     Or, if it has a ``field``, an answer to whether a claim is right: its ``text`` is yes or no. ``field`` and ``value``
     are those of a decision, ``basis`` is how the claim is known, and the text of ``base`` its sentences.
 
+    Or, if the field is ``REMOVAL``, a request to remove a person from the data, whose name or e-mail address is the
+    ``value``; or, without a value, to remove the project.
+
     ``client`` is a keyed hash of the sender's network. Like ``sender`` and ``email``, it is deleted as soon as a
     curator accepts or rejects the suggestion.
     """
@@ -92,6 +99,11 @@ class Suggestion:
     field: str = ""
     value: str = ""
     basis: str = ""
+
+    @property
+    def is_removal(self) -> bool:
+        """Whether this is a request to remove something."""
+        return self.field == REMOVAL
 
 
 @dataclass
@@ -338,6 +350,8 @@ def decide_suggestion(
 
     ``now`` returns that record from the one before the edit. Raises SuggestionError as ``SuggestionQueue.accept`` does.
     """
+    if suggestion.is_removal:
+        raise SuggestionError("This is a request for a removal, which no decision can make", removal_step(suggestion))
     if suggestion.field:
         return [decide_answer(suggestion, who)], []
     ensure_valid(suggestion)
@@ -349,6 +363,16 @@ def decide_suggestion(
     if not found:
         raise SuggestionError("The record already says everything that the suggestion changes", "Reject it.")
     return found, conflicts
+
+
+def removal_step(request: Suggestion, releases: str = "RELEASES", queue: str = "SUGGESTIONS") -> str:
+    """Return what the operator does to fulfil a request for a removal; ``forget`` deletes the request as well."""
+    if request.value:
+        return f"Run: cybilgraph forget {releases} {shlex.quote(request.value)} --suggestions {queue}"
+    return (
+        "Delete the record, build again and prune the releases that contain it. Then reject the request, and give the "
+        "removal as the reason."
+    )
 
 
 def decide_answer(suggestion: Suggestion, who: str) -> Decision:
@@ -451,6 +475,9 @@ def normalise_line_ends(text: str) -> str:
 
 def ensure_valid(suggestion: Suggestion) -> None:
     """Check the fields of a suggestion without parsing its text as a record. Raises SuggestionError."""
+    if suggestion.is_removal:
+        _ensure_valid_removal(suggestion)
+        return
     if suggestion.field:
         if suggestion.text not in (Verdict.YES, Verdict.NO):
             raise SuggestionError("The answer is neither yes nor no", "Use the buttons of the project page.")
@@ -462,12 +489,7 @@ def ensure_valid(suggestion: Suggestion) -> None:
         )
     if before.strip() == after.strip():
         raise SuggestionError("The record is unchanged", "Edit the record before you send it.")
-    if len(suggestion.comment) > MAX_COMMENT_CHARS:
-        raise SuggestionError(f"The comment is longer than {MAX_COMMENT_CHARS:,} characters", "Shorten it.")
-    if max(len(suggestion.sender), len(suggestion.email)) > MAX_NAME_CHARS:
-        raise SuggestionError(
-            f"The name or e-mail address is longer than {MAX_NAME_CHARS} characters", "Shorten or omit it."
-        )
+    _ensure_short(suggestion)
     known = set(_CONTROL.findall(before))  # invisible characters of the original may stay
     for number, line in enumerate(after.split("\n"), start=1):
         if invisible := next((char for char in _CONTROL.findall(line) if char not in known), ""):
@@ -476,6 +498,29 @@ def ensure_valid(suggestion: Suggestion) -> None:
                 "Delete the line and type it again: a program may have inserted the character.",
             )
     _ensure_same_format(suggestion)
+
+
+def _ensure_short(suggestion: Suggestion) -> None:
+    if len(suggestion.comment) > MAX_COMMENT_CHARS:
+        raise SuggestionError(f"The comment is longer than {MAX_COMMENT_CHARS:,} characters", "Shorten it.")
+    if max(len(suggestion.sender), len(suggestion.email), len(suggestion.value)) > MAX_NAME_CHARS:
+        raise SuggestionError(
+            f"The name or e-mail address is longer than {MAX_NAME_CHARS} characters", "Shorten or omit it."
+        )
+
+
+def _ensure_valid_removal(request: Suggestion) -> None:
+    _ensure_short(request)
+    if not (request.value or (request.project and request.comment)):
+        raise SuggestionError(
+            "The request does not say what to remove", "Give a name or an e-mail address, or why to remove the project."
+        )
+    if request.value and (not request.value.isprintable() or sum(map(str.isalpha, request.value)) < MIN_NAME_LETTERS):
+        raise SuggestionError(
+            f"A name or e-mail address is one line with at least {MIN_NAME_LETTERS} letters", "Give the full name."
+        )
+    if request.value.startswith("-"):
+        raise SuggestionError("A name does not begin with a hyphen", "Delete the hyphen.")
 
 
 def ensure_same_project(name: str, base: str, edited: Iterable[Record]) -> None:

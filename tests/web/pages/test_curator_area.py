@@ -20,7 +20,7 @@ from cybilgraph import pipeline
 from cybilgraph.identity.decisions import Decision, Decisions, Verdict, append_decisions, read_decisions
 from cybilgraph.release import Releases
 from cybilgraph.release.graph_file import GRAPH, open_lines
-from cybilgraph.web.suggestions import SuggestionQueue
+from cybilgraph.web.suggestions import REMOVAL, EditBase, Suggestion, SuggestionQueue
 from tests.conftest import SEED, running_server
 from tests.support.check_requests import Controls
 from tests.support.curators import PASSWORDS, Curator, Site, Terminal, curated_site
@@ -328,6 +328,23 @@ def test_findings_are_listed_by_severity(ana: Curator, site: Site) -> None:
     [record, *_] = html.fromstring(ana.get("/curate/findings")).xpath("//td[2]/a/@href")
     assert send(ana.url, "GET", record).status in (200, 303)
     assert "no findings" in ana.get("/curate/findings?page=999")
+
+
+def test_request_for_a_removal_says_what_to_do(site: Site, tmp_path: Path) -> None:
+    pipeline.build([SEED], tmp_path / "releases", dumps=False)
+    base = EditBase("", "", "", is_source=False)
+    request = Suggestion(project="", title="", name=REMOVAL, base=base, text="", field=REMOVAL, value="Jane <b>Doe")
+    one = SuggestionQueue(site.suggestions).send(request)
+    with running_server(tmp_path / "releases", *site.options) as url:
+        ana = Curator(url)
+        ana.log_in()
+        assert "Request for a removal: " in ana.get("/curate/suggestions")
+        page = ana.get(f"/curate/suggestions/{one.id}")
+        assert "<b>Doe" not in page
+        assert "cybilgraph forget RELEASES &#39;Jane &lt;b&gt;Doe&#39; --suggestions SUGGESTIONS" in page
+        assert 'name="accept"' not in page
+        assert ana.post(f"/curate/suggestions/{one.id}", accept="x").status == 422
+        assert ana.post(f"/curate/suggestions/{one.id}", reject="yes", reason="Nobody").status == 303
 
 
 def test_suggestion_is_accepted_field_by_field(site: Site, tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ from cybilgraph.web.suggestions import (
     column_of,
     decide_answer,
     decided_since,
+    removal_step,
 )
 
 ROOT = "/curate"
@@ -348,7 +349,10 @@ def _suggestion(edit: Suggestion, notice: str = "") -> Response:
     columns = [column_of(one) for one in found]
     rows = [(_key(one), one, name, name in conflicts) for one, name in zip(found, columns, strict=True)]
     status = HTTPStatus.UNPROCESSABLE_ENTITY if notice else HTTPStatus.OK
-    return _page("curate-suggestion.html", status, edit=edit, rows=rows, diff=diff, problem=problem, notice=notice)
+    step = removal_step(edit) if edit.is_removal else ""
+    return _page(
+        "curate-suggestion.html", status, edit=edit, rows=rows, diff=diff, problem=problem, notice=notice, step=step
+    )
 
 
 def _proposed(edit: Suggestion) -> tuple[list[Decision], list[str], list[str], str]:
@@ -356,6 +360,8 @@ def _proposed(edit: Suggestion) -> tuple[list[Decision], list[str], list[str], s
 
     A sandboxed worker reads the record: a stranger wrote it.
     """
+    if edit.is_removal:
+        return [], [], [], ""
     if edit.field:
         answered = [decide_answer(edit, _session().name)]
         return answered, decided_since(edit, answered, _desk().folder), [], ""

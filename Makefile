@@ -6,7 +6,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 RELEASES := build/releases
 
-.PHONY: help setup demo build test quick fuzz suites clients check format docs bench lock screenshot clean
+.PHONY: help setup demo build test quick fuzz suites clients check format docs bench sbom lock screenshot clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -89,11 +89,26 @@ $(VENV)-bench/installed: requirements-bench.txt
 bench: setup $(VENV)-bench/installed ## run the benchmarks, comparing with similar software
 	@for program in tests/bench/*.py; do $(BIN)/python $$program || exit 1; done
 
+# What the server runs: the Python packages it installs, and the npm packages in the site's scripts.
+$(VENV)-sbom/installed: requirements-sbom.txt
+	@$(PYTHON) -m venv $(VENV)-sbom
+	@$(VENV)-sbom/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-sbom.txt
+	@touch $@
+
+sbom: setup $(VENV)-sbom/installed ## write the software bill of materials (CycloneDX) into build/sbom
+	@mkdir -p build/sbom
+	@$(VENV)-sbom/bin/cyclonedx-py requirements requirements-serve.txt --pyproject pyproject.toml --output-reproducible \
+	  --of JSON -o build/sbom/python.cdx.json 2> build/sbom/log || { cat build/sbom/log; exit 1; }
+	@cd $(FRONTEND) && PATH="$$PATH:$(abspath $(BIN))" npm sbom --package-lock-only --omit=dev --sbom-format cyclonedx \
+	  > $(abspath build/sbom)/scripts.cdx.json
+	@rm build/sbom/log && ls build/sbom/*.json
+
 lock: ## update the pinned versions of all packages (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --extra dev pyproject.toml --output-file requirements.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --constraints requirements.txt --group pyproject.toml:build pyproject.toml --output-file requirements-serve.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --group pyproject.toml:bench --output-file requirements-bench.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --group pyproject.toml:node --output-file requirements-node.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --group pyproject.toml:sbom --output-file requirements-sbom.txt
 
 screenshot: build ## take a new screenshot for README.png (needs chromium)
 	@$(BIN)/cybilgraph serve $(RELEASES) --port 8765 > /dev/null & server=$$!; \

@@ -97,7 +97,20 @@ def test_npm_packages_are_pinned_by_hash_without_registry() -> None:
     assert not any("resolved" in package for package in packages.values())
 
 
-@pytest.mark.parametrize("file", ["requirements.txt", "requirements-serve.txt"])
+def test_bill_of_materials_lists_the_packages_in_the_scripts() -> None:
+    """`make sbom` runs this command; the other half lists requirements-serve.txt."""
+    if not (npm := shutil.which("npm")):
+        pytest.skip("no npm on this machine")
+    command = [npm, "sbom", "--package-lock-only", "--omit=dev", "--sbom-format", "cyclonedx", "--offline"]
+    folder = ROOT / "src/cybilgraph/web/frontend"
+    written = json.loads(subprocess.run(command, cwd=folder, capture_output=True, check=True).stdout)
+    package = json.loads((folder / "package.json").read_text(encoding="utf-8"))
+    listed = {(row["name"], row["version"]) for row in written["components"]}
+    assert set(package["dependencies"].items()) <= listed
+    assert not {name for name, _ in listed} & package["devDependencies"].keys()
+
+
+@pytest.mark.parametrize("file", ["requirements.txt", "requirements-serve.txt", "requirements-sbom.txt"])
 def test_requirements_are_pinned_by_hash_without_registry(file: str) -> None:
     text = (ROOT / file).read_text(encoding="utf-8")
     assert "://" not in text

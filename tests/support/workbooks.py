@@ -16,7 +16,7 @@ MISTAKES = {
     "misspelt country": ("F4", "country-type", "Did you mean Fiji?"),
     "unknown status": ("C3", "status-list", "This status is not on the list."),
     "duplicate code": ("B3", "code-of-two", "Another project has this code: “Cyber training for Tonga”."),
-    "free text in a list": ("G3", "not-a-name", "does not look like a name, so it was added to the description."),
+    "free text in a list": ("G3", "has-funder", "does not look like names, so it was added to the description."),
     "merged cells": ("G5", "merged-cells", "The cells G5:G6 are merged: only G5 has a value"),
     "hidden row": ("A5", "hidden-rows", "Hidden rows were read like the others: 5."),
     "second sheet": (

@@ -110,7 +110,10 @@ def test_errors_are_at_their_fields_and_nothing_typed_is_lost(forms: Forms) -> N
     before = forms.queue.ids()
     reply = forms.send("G0101", forms.open("G0101"), "check", end="31/02/2020", countries="Tongo", summary="<b>It</b>")
     form = form_of(reply)
-    for name, typed, words in (("end", "31/02/2020", "cannot read this date"), ("countries", "Tongo", "Did you mean")):
+    for name, typed, words in (
+        ("end", "31/02/2020", "cannot read this date"),
+        ("countries", "Tongo", "Write the right one"),
+    ):
         given = form.get_element_by_id(name)
         assert form.fields[f"cell-{name}"].strip() == typed
         assert given.get("aria-invalid") == "true"

@@ -7,7 +7,8 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from cybilgraph.model.record import Record
+from cybilgraph.model.gazetteer import load_gazetteer
+from cybilgraph.model.record import Named, Record
 from cybilgraph.model.vocabulary import (
     BASE,
     CYB,
@@ -63,14 +64,20 @@ def _rows(record: Record) -> Iterator[tuple[str, list[object]]]:
     rights = record.rights.text if record.rights else ""
     yield "projects", [record.title.text, record.slug.text, *prose, record.status.key, *dates, rights]
     for part in record.participations:
-        yield "participants", [part.actor.key, part.role, part.actor.printed.text]
+        yield "participants", [part.actor.key, part.role, _printed(part.actor)]
     for scope in record.scopes:
-        yield "scopes", [scope.concept.kind, scope.concept.key, scope.concept.printed.text]
+        yield "scopes", [scope.concept.kind, scope.concept.key, _printed(scope.concept)]
     for name, kind in _ITEMS.items():
         for number, item in enumerate(record.values(name), start=1):
             yield "items", [kind, kind.title(), number, item.text, item.subheading]
     for number, link in enumerate(record.links, start=1):
         yield "links", [number, link.text, link.url]
+
+
+def _printed(named: Named) -> str:
+    """Return a name as printed; empty, so that it gives no triple, if it is the preferred one."""
+    entry = load_gazetteer().get(named.kind, named.key)
+    return "" if entry and entry.name == named.printed.text else named.printed.text
 
 
 def mapping(folder: Path, table: Path) -> str:
@@ -107,7 +114,10 @@ def mapping(folder: Path, table: Path) -> str:
             [
                 (RDF.type, _iri(SPDX.Checksum)),
                 (SPDX.algorithm, _iri(SPDX.checksumAlgorithm_sha256)),
-                (SPDX.checksumValue, f'rr:constant "{hashlib.sha256(table.read_bytes()).hexdigest()}"'),
+                (
+                    SPDX.checksumValue,
+                    f'rr:constant "{hashlib.sha256(table.read_bytes()).hexdigest()}" ; rr:datatype <{XSD.hexBinary}>',
+                ),
             ],
         ),
         (

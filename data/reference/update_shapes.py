@@ -1,4 +1,4 @@
-"""Rebuild country-shapes.csv and country-details.csv from the data of Natural Earth in the npm package world-atlas (TopoJSON).
+"""Rebuild country-shapes.csv and country-details.csv from Natural Earth, in the npm package world-atlas (TopoJSON).
 
 A shape is an SVG path on a map of 2000 by 1000 units in the Equal Earth projection (Šavrič, Patterson
 and Jenny 2018), which shows areas in their true proportion. Countries that are too small to see or to

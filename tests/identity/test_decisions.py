@@ -55,8 +55,8 @@ def test_decision_is_one_line_of_a_table_with_all_its_values(tmp_path: Path) -> 
 def test_each_curator_has_a_file(tmp_path: Path) -> None:
     append_decisions(tmp_path, [ONE, replace(ONE, who="Béa Roe")])
     assert sorted(path.name for path in tmp_path.glob("*.csv")) == ["ana.csv", "bea-roe.csv"]
-    for name in ("Ana\nBea", "A" * 201):
-        with pytest.raises(DecisionError, match="one line of up to 200 characters"):
+    for name in ("Ana\nBea", "A" * 101):
+        with pytest.raises(DecisionError, match="one line of up to 100 characters"):
             append_decisions(tmp_path, [replace(ONE, who=name)])
     with pytest.raises(DecisionError, match="the name of its curator"):
         append_decisions(tmp_path, [replace(ONE, who="…")])

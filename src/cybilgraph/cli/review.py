@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -18,9 +17,9 @@ from cybilgraph.model.findings import escape_controls
 
 if TYPE_CHECKING:
     from cybilgraph.identity.decisions import Decision
-    from cybilgraph.pipeline.review_queue import ChangedDecision, OpenClaim, UnlistedActor
+    from cybilgraph.pipeline.review_queue import ChangedDecision, OpenClaim, Question, UnlistedActor
 
-_One = TypeVar("_One", bound="ChangedDecision | OpenClaim | UnlistedActor")
+_One = TypeVar("_One", bound="Question")
 _CLAIM_KEYS = "[y]es  [n]o  other [r]ole  [a]nother organisation or place  [s]kip  [u]ndo  [q]uit"
 _NAME_KEYS = (
     "[a]nother name of a listed organisation  [o]rganisation in its own right  [n]ot an organisation  "
@@ -106,12 +105,9 @@ def review(
         click.echo(f"{len(claims):,} claims written to {export}. Fill in the column “verdict”, then use --import.")
         return
     changed = review_queue.changed_decisions(release, decisions)
-    if (
-        changed
-        and not _Session(decisions, changed, _ask_changed, _changed_choices(who), _CHANGED_KEYS, "Changed texts").run()
-    ):
-        return
-    _Session(decisions, claims, _ask_claim, _claim_choices(who), _CLAIM_KEYS, "Claims").run()
+    texts = _Session(decisions, changed, _ask_changed, _changed_choices(who), _CHANGED_KEYS, "Changed texts")
+    if not changed or texts.run():
+        _Session(decisions, claims, _ask_claim, _claim_choices(who), _CLAIM_KEYS, "Claims").run()
 
 
 class _Session(Generic[_One]):
@@ -146,8 +142,6 @@ class _Session(Generic[_One]):
 
     def _answer(self) -> bool:
         """Ask a question, and handle the key pressed; return whether to continue."""
-        from cybilgraph.pipeline.review_queue import ChangedDecision, decide_once
-
         question = self._questions[len(self._decided)]
         if earlier := question.settled(self._folder):
             self._skip(earlier)
@@ -167,8 +161,7 @@ class _Session(Generic[_One]):
                 if not (decision := choose(question)):
                     self._console.print(self._keys, style="dim")
                     continue
-                replaces = question.made.id if isinstance(question, ChangedDecision) else ""
-                stored = decide_once(self._folder, decision, replaces)
+                stored = question.answer(self._folder, decision)
                 if stored.who == decision.who and stored.agrees(decision):
                     self._decided.append(stored)
                     self._console.print(_described(stored))
@@ -186,15 +179,8 @@ class _Session(Generic[_One]):
 
     def _undo(self) -> None:
         """Withdraw the last decision, and ask again."""
-        from cybilgraph.identity.decisions import Verdict, append_decisions
-        from cybilgraph.pipeline.review_queue import ChangedDecision
-
         if self._decided and (last := self._decided.pop()):
-            question = self._questions[len(self._decided)]
-            back = last.undo()
-            if isinstance(question, ChangedDecision) and last.verdict is Verdict.UNDO:
-                back = replace(question.made, id="", when="")
-            append_decisions(self._folder, [back])
+            self._questions[len(self._decided)].take_back(self._folder, last)
 
     def _progress(self) -> str:
         done, total = len(self._decided), len(self._questions)
@@ -241,7 +227,9 @@ def _claim_choices(who: str) -> dict[str, _Choice[OpenClaim]]:
 
 
 def _changed_choices(who: str) -> dict[str, _Choice[ChangedDecision]]:
-    return {"k": lambda one: one.keep(who), "w": lambda one: one.made.undo(who)}
+    from cybilgraph.identity.decisions import Verdict
+
+    return {"k": lambda one: one.decide(who, Verdict.YES), "w": lambda one: one.decide(who, Verdict.UNDO)}
 
 
 def _name_choices(who: str) -> dict[str, _Choice[UnlistedActor]]:

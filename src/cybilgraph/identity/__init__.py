@@ -274,11 +274,12 @@ class Identities:
                 for source, row in (by_id or by_title or [place for place, *_ in older])[:1]:
                     if (address := split_page_name(source)[1]) and address == split_page_name(file)[1]:
                         continue  # a later capture of the same page
-                    name, is_same_table = "second-capture" if by_id else "same-title", source == file and column
+                    is_same_table = source == file and column
+                    of_code = "same-code-in-table" if is_same_table else "second-capture"
                     values = {"other": f"{source}:{row}" if is_same_table else source, "row": row}
-                    if by_id and is_same_table:
-                        name = "same-code-in-table"
-                    yield finding(name, file, values, record=key, line=line, column=column)
+                    yield finding(
+                        of_code if by_id else "same-title", file, values, record=key, line=line, column=column
+                    )
                 older.insert(0, ((file, line), slug(title), ids))
 
     @cached_property

@@ -416,14 +416,13 @@ class _Application:
                 findings.append(one.finding("decision-unread", reason=error))
                 continue
             if renewed:
+                words = describe_decision(replace(one, value=one.published_value)).split()
                 findings.append(
                     one.finding(
                         "decision-review",
                         who=self._curator(one),
                         day=one.when[:10],
-                        what=" ".join(describe_decision(replace(one, value=one.published_value)).split())[
-                            :_MAX_WORDS_CHARS
-                        ],
+                        what=" ".join(words)[:_MAX_WORDS_CHARS],
                         decision=one.id,
                         basis=renewed.basis,
                         sha256=renewed.sha256,

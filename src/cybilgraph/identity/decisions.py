@@ -35,6 +35,8 @@ from cybilgraph.runtime.spill import TemporaryDatabase
 
 #: Subjects other than fields: whether another record describes the same project, and which organisation an actor is.
 SAME, ACTOR = "record", "actor"
+#: The longest name of a curator.
+MAX_WHO_CHARS = 100
 #: The name of a curator who must not be named.
 UNNAMED = "A curator"
 #: Kinds of field with one decision for each value; all others have one for the whole field.
@@ -45,7 +47,7 @@ _ESCAPED = re.compile(r"\\(.)")
 _ID = re.compile(r"[\w.-]{1,64}", re.ASCII)
 #: A cell that a message may repeat, since it cannot be a name or sentence from a record.
 _WORD = re.compile(r"[\w.:+-]{0,30}", re.ASCII)
-_MAX_CELL_CHARS, _MAX_WHO_CHARS = 1_000_000, 200
+_MAX_CELL_CHARS = 1_000_000
 _NOT_UTF8 = re.compile("[\0\ud800-\udfff]")
 #: A file with more broken lines than this is not a file of decisions.
 _MAX_BROKEN_LINES = 100
@@ -210,10 +212,8 @@ def append_decisions(folder: Path, decisions: Iterable[Decision]) -> list[Decisi
     for one in added:
         if not slug(one.who):
             raise DecisionError("A decision needs the name of its curator", "Give it with --who.")
-        if not one.who.isprintable() or len(one.who) > _MAX_WHO_CHARS:
-            raise DecisionError(
-                f"The name of a curator is one line of up to {_MAX_WHO_CHARS} characters", "Shorten it."
-            )
+        if not one.who.isprintable() or len(one.who) > MAX_WHO_CHARS:
+            raise DecisionError(f"The name of a curator is one line of up to {MAX_WHO_CHARS} characters", "Shorten it.")
         if any(len(getattr(one, name)) > _MAX_CELL_CHARS for name in COLUMNS):
             raise DecisionError(
                 f"A decision on {one.record} contains a text of more than {_MAX_CELL_CHARS:,} characters",

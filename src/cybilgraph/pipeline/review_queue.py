@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import heapq
+from abc import ABC, abstractmethod
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import count, groupby
@@ -61,8 +62,30 @@ _MIN_SCORE = 60
 _MAX_PROBLEMS = 10
 
 
+class Question(ABC):
+    """Something that a curator decides on."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def decide(self, who: str, verdict: Verdict) -> Decision:
+        """Return a decision."""
+
+    def settled(self, folder: Path) -> Decision | None:
+        """Return the decision in a folder that has answered it meanwhile, if there is one. Raises DecisionError."""
+        return earlier_decision(folder, self.decide("", Verdict.YES))
+
+    def answer(self, folder: Path, one: Decision) -> Decision:
+        """Add a decision and return it, or the one that has answered the question meanwhile. Raises DecisionError."""
+        return decide_once(folder, one)
+
+    def take_back(self, folder: Path, one: Decision) -> None:
+        """Undo an answer. Raises DecisionError."""
+        append_decisions(folder, [one.undo()])
+
+
 @dataclass(frozen=True, slots=True)
-class OpenClaim:
+class OpenClaim(Question):
     """A claim to decide on. It links to what ``name`` names; ``claims`` are all the claims of its record.
 
     ``known`` has the field and the name of each other claim.
@@ -100,13 +123,9 @@ class OpenClaim:
             sentence="\n".join(self.claim.sentences),
         ).simplified()
 
-    def settled(self, folder: Path) -> Decision | None:
-        """Return the decision on this claim in a folder, if there is one. Raises DecisionError."""
-        return earlier_decision(folder, self.decide("", Verdict.YES))
-
 
 @dataclass(frozen=True, slots=True)
-class ChangedDecision:
+class ChangedDecision(Question):
     """A decision about a text that has changed since, and the same decision for the present text.
 
     ``sentences`` are what the claim now quotes, if the release publishes it.
@@ -117,18 +136,27 @@ class ChangedDecision:
     title: str
     sentences: tuple[str, ...] = ()
 
-    def keep(self, who: str) -> Decision:
-        """Return the decision that keeps it."""
-        return replace(self.renewed, who=who)
+    def decide(self, who: str, verdict: Verdict) -> Decision:
+        """Return a decision that keeps it (``YES``) or withdraws it (``UNDO``)."""
+        return self.made.undo(who) if verdict is Verdict.UNDO else replace(self.renewed, who=who)
 
     def settled(self, folder: Path) -> Decision | None:
         """Return the decision in a folder that has replaced it, if there is one. Raises DecisionError."""
         now = earlier_decision(folder, self.renewed)
         return now if now and now.id != self.made.id else None
 
+    def answer(self, folder: Path, one: Decision) -> Decision:
+        """Add a decision and return it, or another one that has replaced this one. Raises DecisionError."""
+        return decide_once(folder, one, self.made.id)
+
+    def take_back(self, folder: Path, one: Decision) -> None:
+        """Undo an answer; the undoing of a decision is undone by making it again. Raises DecisionError."""
+        again = replace(self.made, id="", when="")
+        append_decisions(folder, [again if one.verdict is Verdict.UNDO else one.undo()])
+
 
 @dataclass(slots=True)
-class UnlistedActor:
+class UnlistedActor(Question):
     """An organisation not in the reference data: how many claims name it, one of them, and the most similar name."""
 
     key: str
@@ -143,17 +171,11 @@ class UnlistedActor:
         sentence = "\n".join(self.example.claim.sentences)
         return Decision(field=ACTOR, value=value, verdict=verdict, new_value=new_value, who=who, sentence=sentence)
 
-    def settled(self, folder: Path) -> Decision | None:
-        """Return the decision on this organisation in a folder, if there is one. Raises DecisionError."""
-        return earlier_decision(folder, self.decide("", Verdict.YES))
-
 
 def changed_decisions(release: Release, folder: Path) -> list[ChangedDecision]:
     """Return the decisions in a folder that a release reports because the text has changed since."""
-    found: dict[str, dict[str, str]] = {}
-    for one in read_findings(release.folder / REPORT, _REVIEW):
-        if one["rule"] == _REVIEW:
-            found[one["values"].get("decision", "")] = one["values"]
+    reported = (one["values"] for one in read_findings(release.folder / REPORT, rule=_REVIEW))
+    found: dict[str, dict[str, str]] = {values.get("decision", ""): values for values in reported}
     with Decisions(folder if found else None) as decided:
         made = [one for record in decided.records() for one in decided.of(record) if one.id in found]
     records = {one.record for one in made}

@@ -32,12 +32,16 @@ def write_report(path: Path, report: Mapping[str, Any]) -> None:
         file.write("\n}\n")
 
 
-def read_findings(path: Path, words: str = "") -> Iterator[dict[str, Any]]:
-    """Yield the findings of a report whose lines contain these words, such as an IRI. Raises OSError, FileDamaged."""
+def read_findings(path: Path, **wanted: str) -> Iterator[dict[str, Any]]:
+    """Yield the findings of a report in which these fields have these values. Raises OSError, FileDamaged."""
+    texts = [json.dumps(value, ensure_ascii=False) for value in wanted.values()]
     try:
         with path.open(encoding="utf-8") as lines:
             for line in lines:
-                if words in line and line.startswith(f"{_INDENT}{{"):
-                    yield json.loads(line.rstrip("\n,"))
+                # Searching is faster than parsing, and most lines do not contain the values.
+                if line.startswith(f"{_INDENT}{{") and all(text in line for text in texts):
+                    found = json.loads(line.rstrip("\n,"))
+                    if wanted.items() <= found.items():
+                        yield found
     except ValueError as error:
         raise FileDamaged(f"{path} is damaged: {error}", "Build the release again.") from error

@@ -23,14 +23,14 @@ from werkzeug.exceptions import TooManyRequests
 from werkzeug.security import check_password_hash, generate_password_hash
 
 from cybilgraph.errors import CuratorError
-from cybilgraph.identity.decisions import Decision
+from cybilgraph.identity.decisions import MAX_WHO_CHARS, Decision
 from cybilgraph.model.gazetteer import slug
 from cybilgraph.runtime.files import atomic_write
 from cybilgraph.web.server.quotas import ClientQuotas, client_network
 from cybilgraph.web.server.render_queue import yield_turn
 
 #: Limits on passwords and names, in characters.
-MIN_PASSWORD_CHARS, MAX_PASSWORD_CHARS, MAX_NAME_CHARS = 12, 1_000, 100
+MIN_PASSWORD_CHARS, MAX_PASSWORD_CHARS, MAX_NAME_CHARS = 12, 1_000, MAX_WHO_CHARS
 #: Scrypt with N = 2^15, r = 8 and p = 3, as the OWASP Password Storage Cheat Sheet recommends: 32 MB, some 0.2 s.
 _METHOD = "scrypt:32768:8:3"
 _LOCK_TIMEOUT_SECONDS = 10.0

@@ -15,6 +15,7 @@ from cybilgraph.identity.decision_layer import claim_key
 from cybilgraph.identity.decisions import (
     Decision,
     DecisionLog,
+    Verdict,
     append_decisions,
     checksum,
 )
@@ -76,16 +77,18 @@ class ReviewDesk:
         with self._turn():
             return self._select_changed(release)
 
-    def settle(self, release: Release, decision_id: str, who: str, *, keep: bool) -> Decision | None:
-        """Keep or withdraw a decision whose text has changed, and return it; None if it is no longer one of them.
+    def settle(self, release: Release, decision_id: str, who: str, verdict: Verdict) -> Decision | None:
+        """Keep (``YES``) or withdraw (``UNDO``) a decision whose text has changed; return what was stored.
+
+        Return None if it is no longer one of them.
 
         Raises DecisionError.
         """
         with self._turn():
             for one in self._select_changed(release):
                 if one.made.id == decision_id:
-                    stored = decide_once(self.folder, one.keep(who) if keep else one.made.undo(who), decision_id)
-                    return one.made if stored.who == who else None
+                    stored = one.answer(self.folder, one.decide(who, verdict))
+                    return stored if stored.who == who else None
             return None
 
     def undo(self, decision_id: str, who: str) -> Decision | None:

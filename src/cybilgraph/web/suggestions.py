@@ -405,12 +405,10 @@ def _prepare(found: list[Decision], folder: Path) -> list[Decision]:
             raise SuggestionError(
                 f"{column_of(one)}: {fault}", "Accept only the other fields, or reject the suggestion with this reason."
             )
-    prepared = []
-    with Decisions(folder) as made:
-        for one in found:
-            known = {old.subject: old.sha256 for old in made.of(one.record) if not is_link(old.field)}
-            prepared.append(replace(one, sha256=known.get(one.subject) or one.sha256))
-    return prepared
+    with Decisions(folder) as decided:
+        made = [old for record in {one.record for one in found} for old in decided.of(record)]
+    checksums = {(old.record, old.field): old.sha256 for old in made if not is_link(old.field)}
+    return [replace(one, sha256=checksums.get((one.record, one.field)) or one.sha256) for one in found]
 
 
 def decided_since(suggestion: Suggestion, found: list[Decision], decisions: Path | None) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import sys
 from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import replace
@@ -29,6 +30,9 @@ from cybilgraph.web.server.live_releases import LiveReleases
 from cybilgraph.web.server.open_release import OpenRelease
 
 CSV, NTRIPLES = BY_NAME["csv"], BY_NAME["ntriples"]
+
+#: A page number has fewer digits.
+_MAX_PAGE_DIGITS = 7
 
 
 def site(name: str) -> Any:
@@ -167,6 +171,13 @@ def named_query_rows(name: str, **values: str) -> list[dict[str, str]]:
 def query_rows(query: str) -> list[dict[str, str]]:
     """Return the result of one of the site's own queries, by column name."""
     return list(csv.DictReader(io.StringIO(answer_query(query, CSV).content.decode())))
+
+
+def page_in_url(last: int = sys.maxsize) -> int:
+    """Return the page number ``page`` in the URL, at most ``last``; 1 if there is none or it is not a number."""
+    given = request.args.get("page", "")
+    is_number = given.isascii() and given.isdigit() and len(given) < _MAX_PAGE_DIGITS
+    return min(max(int(given), 1), last) if is_number else 1
 
 
 def period_in_url(first: int, last: int) -> tuple[int, int] | None:

@@ -22,7 +22,7 @@ from cybilgraph.model.findings import SEVERITIES
 from cybilgraph.pipeline.review_queue import ROLES, OpenClaim, name_span
 from cybilgraph.release.manifest import REPORT
 from cybilgraph.release.report_file import read_findings
-from cybilgraph.web.api.current_request import live, short_form, site
+from cybilgraph.web.api.current_request import live, page_in_url, short_form, site
 from cybilgraph.web.checker.submissions import Output, Submission
 from cybilgraph.web.curator_logins import MAX_NAME_CHARS, MAX_PASSWORD_CHARS, CuratorAccess, Session
 from cybilgraph.web.pages.check_form import edit_base, ensure_same_origin, run_checker
@@ -155,14 +155,9 @@ def history() -> Response:
 
 
 def _history(notice: str = "", status: HTTPStatus = HTTPStatus.OK) -> Response:
-    page = _page_number()
+    page = page_in_url(_MAX_PAGE)
     decisions, total = _desk().history((page - 1) * _PAGE_ROWS, _PAGE_ROWS)
     return _page("curate-history.html", status, decisions=decisions, page=page, pages=_pages(total), notice=notice)
-
-
-def _page_number() -> int:
-    given = request.args.get("page", "")
-    return min(max(int(given), 1), _MAX_PAGE) if given.isascii() and given.isdigit() and len(given) < 6 else 1
 
 
 def _pages(rows: int) -> int:
@@ -193,17 +188,13 @@ def undo() -> Response:
 @blueprint.get("/findings")
 def findings() -> Response:
     """List the findings of the current release with the severity ``severity``, or all."""
-    release, page, wanted = live().current.release, _page_number(), request.args.get("severity", "")
+    release, page, wanted = live().current.release, page_in_url(_MAX_PAGE), request.args.get("severity", "")
     counts = release.manifest["counts"].get("findings", {})
     if wanted not in counts:
         wanted = ""
     with yield_turn():
-        found = read_findings(release.folder / REPORT, f'"severity": "{wanted}"' if wanted else "")
-        chosen = list(
-            islice(
-                (one for one in found if wanted in ("", one["severity"])), (page - 1) * _PAGE_ROWS, page * _PAGE_ROWS
-            )
-        )
+        found = read_findings(release.folder / REPORT, **({"severity": wanted} if wanted else {}))
+        chosen = list(islice(found, (page - 1) * _PAGE_ROWS, page * _PAGE_ROWS))
     total = counts[wanted] if wanted else sum(counts.values())
     return _page("curate-findings.html", findings=chosen, severity=wanted, total=total, page=page, pages=_pages(total))
 
@@ -268,6 +259,10 @@ def decide() -> Response:
 # ---- changed texts -----------------------------------------------------------------------------
 
 
+#: What becomes of a decision whose text has changed, by answer.
+_SETTLED = {"keep": Verdict.YES, "withdraw": Verdict.UNDO}
+
+
 @blueprint.get("/changed")
 def changed() -> Response:
     """List the decisions whose text has changed since."""
@@ -282,9 +277,9 @@ def _changed(notice: str = "", status: HTTPStatus = HTTPStatus.OK) -> Response:
 def settle() -> Response:
     """Keep or withdraw a decision whose text has changed."""
     answer, decision = short_form().get("answer", ""), short_form().get("decision", "")
-    if answer not in ("keep", "withdraw"):
+    if answer not in _SETTLED:
         return _changed("Choose one of the answers.", HTTPStatus.UNPROCESSABLE_ENTITY)
-    if not _desk().settle(live().current.release, decision, _session().name, keep=answer == "keep"):
+    if not _desk().settle(live().current.release, decision, _session().name, _SETTLED[answer]):
         return _changed(
             "Your answer was not stored: this decision has been replaced or withdrawn meanwhile.", HTTPStatus.CONFLICT
         )

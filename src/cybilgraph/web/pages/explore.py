@@ -19,6 +19,7 @@ from cybilgraph.release.search import SearchQuery, Summary
 from cybilgraph.sparql import queries
 from cybilgraph.web.api.current_request import (
     csv_response,
+    page_in_url,
     period_in_url,
     query_rows,
     search_index,
@@ -96,7 +97,7 @@ def _place() -> GazetteerEntry | None:
 
 def _timeline(rows: Rows) -> chart_layout.Chart:
     """Draw one page of the projects in the period in the URL, from the rows of page-timeline."""
-    spans = _spans(rows)[(_page_number() - 1) * _MAX_SPANS :][:_MAX_SPANS]
+    spans = _spans(rows)[(page_in_url() - 1) * _MAX_SPANS :][:_MAX_SPANS]
     return chart_layout.timeline(spans, datetime.now(UTC).date(), _period(rows))
 
 
@@ -119,10 +120,6 @@ def _period(rows: Rows) -> tuple[int, int] | None:
     """Return the period in the URL, by default from the first start to this year. Raises QueryError."""
     this_year = datetime.now(UTC).year
     return period_in_url(min((int(row["start"][:4]) for row in rows if row["start"]), default=this_year), this_year)
-
-
-def _page_number() -> int:
-    return max(request.args.get("page", 1, type=int), 1)
 
 
 def _matrix(rows: Rows) -> chart_layout.Chart:
@@ -191,7 +188,7 @@ def _timeline_controls(_: chart_layout.Chart, rows: Rows) -> dict[str, Any]:
         "period": _period(rows),
         "found": found,
         "pages": -(-found // _MAX_SPANS),
-        "page": _page_number(),
+        "page": page_in_url(),
         "page_url": lambda number: _url_with(page=number),
         "undated": [row for row in rows if not row["start"]],
         "max_undated": _MAX_UNDATED,

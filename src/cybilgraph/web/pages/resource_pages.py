@@ -34,6 +34,7 @@ from cybilgraph.web.api.current_request import (
     csv_response,
     live,
     named_query_rows,
+    page_in_url,
     pin_release,
     profile,
     query_rows,
@@ -186,8 +187,7 @@ def outcomes() -> str:
 def _page_of(rows: int, per_page: int) -> tuple[int, int]:
     """Return the number of the page in the URL, limited to those that exist, and the number of pages."""
     pages = max(-(-rows // per_page), 1)
-    number = request.args.get("page", "")
-    return (min(max(int(number), 1), pages) if number.isascii() and number.isdigit() and len(number) < 6 else 1), pages
+    return page_in_url(pages), pages
 
 
 def _project(view: Resource, key: str) -> str:

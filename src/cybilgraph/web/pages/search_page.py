@@ -26,6 +26,7 @@ from cybilgraph.release.search import (
     SearchHit,
     SearchQuery,
     SearchResult,
+    Summary,
 )
 from cybilgraph.sparql import queries
 from cybilgraph.sparql.queries import did_you_mean
@@ -80,6 +81,7 @@ def page() -> str:
     order = "newest" if (view, query.order, query.words) == ("timeline", ORDERS[0], []) else query.order
     found = index.find(replace(query, order=order))
     pages = max(min(-(-found.total // PAGE_SIZE), _MAX_PAGES), 1)
+    summary = index.summarise(query) if found.total and view in ("map", "timeline") else None
 
     def toggled(kind: str, value: FacetValue) -> str:
         """Return the URL that selects or deselects a facet value in the current search."""
@@ -106,8 +108,8 @@ def page() -> str:
             (name, words, _search_url([*arguments, *([("view", name)] if name else [])]))
             for name, words in VIEWS.items()
         ],
-        chart=_chart(view, query, found) if found.total else None,
-        summary=index.summarise(query) if found.total and view in ("map", "timeline") else None,
+        chart=_chart(view, summary, found) if summary else None,
+        summary=summary,
         facets={kind: values for kind, values in found.facets.items() if values},
         titles=FACET_TITLES,
         toggled=toggled,
@@ -134,10 +136,10 @@ def _view() -> str:
     return view if (view := request.args.get("view", "")) in VIEWS else ""
 
 
-def _chart(view: str, query: SearchQuery, found: SearchResult) -> chart_layout.Chart | None:
+def _chart(view: str, summary: Summary, found: SearchResult) -> chart_layout.Chart | None:
     """Draw all results on a map, or those of the page on a timeline."""
     if view == "map":
-        places = search_index().summarise(query).facets["country"]
+        places = summary.facets["country"]
         countries = load_gazetteer().entries["country"].values()
         names = {entry.key: entry.name for entry in countries}
         counts = {place.value.removeprefix(_root("country")): place.results for place in places}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from flask import render_template, request
+from flask import render_template
 
 from cybilgraph.release.sources import LINES_PER_PAGE, SOURCES, has_text, read_text_page
 from cybilgraph.sparql import queries
-from cybilgraph.web.api.current_request import query_rows, release_with_intact, site
+from cybilgraph.web.api.current_request import page_in_url, query_rows, release_with_intact, site
 from cybilgraph.web.pages.resource_view import Resource, line_url
 
 _NOT_STORED = "This release does not contain the text of this source."
@@ -23,12 +23,10 @@ def source_page(view: Resource) -> str:
     """Show the text of a source, or why it is not shown."""
     row = next(iter(_rows([view.iri])), {})
     reason = _reason(row)
-    asked = request.args.get("page", "")
-    number = max(int(asked), 1) if asked.isascii() and asked.isdigit() and len(asked) < 7 else 1
     page = None
     if not reason:
         path = release_with_intact(SOURCES).folder / SOURCES
-        page = read_text_page(path, row["sha256"], row["file"], number)
+        page = read_text_page(path, row["sha256"], row["file"], page_in_url())
         reason = "" if page else _NOT_STORED
 
     def first_line(number: int) -> int:

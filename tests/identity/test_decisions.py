@@ -84,6 +84,8 @@ def test_file_is_read_after_a_spreadsheet_program_has_saved_it(tmp_path: Path) -
         ({"who": ""}, "it has no who"),
         ({"record": ""}, "a decision about an actor must not have a record"),
         ({"verdict": "instead"}, "neither a new_field nor a new_value"),
+        ({"verdict": "instead", "new_field": "bogus"}, "there is no role or kind of link 'bogus'"),
+        ({"verdict": "instead", "new_field": "title"}, "there is no role or kind of link 'title'"),
         ({"sentence": "It pays more."}, "the sentence is not the one that was decided on"),
     ],
 )

@@ -15,7 +15,15 @@ from cybilgraph.errors import SourceError
 from cybilgraph.identity.decision_layer import Claim, read_claims
 from cybilgraph.identity.decisions import Decision, Decisions, Verdict, append_decisions
 from cybilgraph.model.vocabulary import BASE, CYB, thing_iri
-from cybilgraph.pipeline.review_queue import ROLES, OpenClaim, import_sheet, name_span, open_claims, unlisted_actors
+from cybilgraph.pipeline.review_queue import (
+    ROLES,
+    OpenClaim,
+    changed_decisions,
+    import_sheet,
+    name_span,
+    open_claims,
+    unlisted_actors,
+)
 from cybilgraph.rdf.serialisation import is_in_earlier_graph
 from cybilgraph.release import Release, Releases
 from cybilgraph.release.graph_file import GRAPH, open_lines
@@ -172,6 +180,19 @@ def test_decisions_with_a_changed_text_come_first(tmp_path: Path) -> None:
     )
     assert reports(build()) == 0
     assert "Then:" not in review(release, folder, "q"), "nothing is asked twice"
+
+
+def test_present_sentence_of_a_corrected_claim_is_shown(tmp_path: Path) -> None:
+    folder, page = tmp_path / "decisions", tmp_path / "page.txt"
+    made = decision(
+        "funder", "government-of-canada", Verdict.INSTEAD, new_field="partner", basis="derived", sentence=CANADA
+    )
+    append_decisions(folder, [made])
+    new = "The Government of Canada funded the work."
+    page.write_text(PAGE.replace(CANADA, new), encoding="utf-8")
+    release, _ = pipeline.build([page], tmp_path / "releases", decisions=folder, dumps=False)[:2]
+    [changed] = changed_decisions(release, folder)
+    assert changed.sentences == (new,)
 
 
 def test_another_actor_is_chosen_by_name(first: Release, tmp_path: Path) -> None:

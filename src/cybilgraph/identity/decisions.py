@@ -381,6 +381,8 @@ def _parse(file: str, line: int, header: list[str], cells: list[str]) -> Decisio
         raise ValueError("a decision about an actor must not have a record, and any other decision must have one")
     if found.verdict is Verdict.INSTEAD and not (found.new_field or found.new_value):
         raise ValueError("it has neither a new_field nor a new_value")
+    if found.new_field not in ("", found.field) and not (is_link(found.field) and is_link(found.new_field)):
+        raise ValueError(f"there is no role or kind of link{_quoted(found.new_field)} that its new_field could name")
     return found
 
 

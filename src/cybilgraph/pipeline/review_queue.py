@@ -189,10 +189,16 @@ def changed_decisions(release: Release, folder: Path) -> list[ChangedDecision]:
             one,
             one.renew(found[one.id]["basis"], found[one.id]["sha256"]),
             titles[one.record],
-            tuple(sentences.get((one.record, one.field, claim_key(one)), ())),
+            tuple(sentences.get((one.record, *_claim_after(one)), ())),
         )
         for one in made
     ]
+
+
+def _claim_after(one: Decision) -> tuple[str, str]:
+    """Return the field and the key of the claim that a decision confirms, or puts in place of another."""
+    after = replace(one, field=one.new_field or one.field, value=one.new_value or one.value)
+    return after.field, claim_key(after)
 
 
 def open_claims(release: Release, folder: Path, limit: int, seed: int) -> list[OpenClaim]:

@@ -2,8 +2,8 @@
 
 Clients with eight addresses send lookups, heavy and invalid queries, request pages, check records, and disconnect
 early. Shared memory is divided between processes (PSS). The server processes and the workers are judged separately; for
-workers, the minimum of each third of the run counts, since a heavy query needs memory while it runs, and one is running
-during most printed lines. A cache that fills grows ever more slowly; a leak does not.
+workers, the minimum of each interval counts, since a heavy query needs memory while it runs. A cache that fills grows
+ever more slowly; a leak does not.
 
     python tests/bench/soak.py [--minutes 0.7] [--projects 1000] [--data FOLDER]
 """
@@ -116,18 +116,18 @@ class MixedLoad:
 
 @dataclass(frozen=True, slots=True)
 class Thirds:
-    """The memory of each third of the run, in bytes."""
+    """The median memory of each third of the run, in bytes."""
 
     first: float
     second: float
     last: float
 
     @classmethod
-    def of(cls, sizes: list[float], average: Callable[[list[float]], float]) -> Thirds:
-        """Return an average of each third of at least three successive sizes."""
+    def of(cls, sizes: list[float]) -> Thirds:
+        """Return the medians of at least three successive sizes."""
         third = len(sizes) // 3
         begin = len(sizes) - 3 * third
-        return cls(*(average(sizes[begin + n * third : begin + (n + 1) * third]) for n in range(3)))
+        return cls(*(statistics.median(sizes[begin + n * third : begin + (n + 1) * third]) for n in range(3)))
 
     def judged(self) -> tuple[bool, str]:
         """Return whether there is no leak, and the reason."""
@@ -183,9 +183,8 @@ def main(minutes: float, projects: int, data: Path | None) -> int:
     for wrong in mixed.wrong[:10]:
         print("  ", wrong)
     failed = len(mixed.wrong)
-    averages: tuple[Callable[[list[float]], float], ...] = (statistics.median, min)
-    for what, part, average in zip(("the server", "idle workers"), sizes, averages, strict=True):
-        good, figures = Thirds.of(part, average).judged()
+    for what, part in zip(("the server", "idle workers"), sizes, strict=True):
+        good, figures = Thirds.of(part).judged()
         print(f"memory of {what}: {figures}")
         failed += not good
     return failed

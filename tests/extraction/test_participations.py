@@ -194,6 +194,8 @@ def test_place_of_an_office_is_not_an_actor() -> None:
     [
         # A project is not an actor.
         ("Grid Guard is a joint programme managed by INTERPOL. Grid Guard delivers courses.", {("interpol", "implementer")}),
+        ("The ENDURO project is managed by INTERPOL. ENDURO delivers courses.", {("interpol", "implementer")}),
+        ("UNODC runs it. The UNODC programme is new. UNODC delivers courses.", {("unodc", "implementer")}),
         # A programme in brackets is not another actor.
         ("It is a Joint project of the EU (Neighbourhood Plan programme 2014) and the Council of Europe.", {("eu", "unspecified"), ("coe", "unspecified")}),
         # "Ministries" of any country are not actors.

@@ -35,6 +35,12 @@ _PROJECT = re.compile(
     r"(?:The )?(?P<name>[A-Z][\w+-]*(?: [A-Z][\w+-]*){0,4})(?: \([^)]{1,60}\))? (?:is|was) an? "
     r"(?:(?!of|in|for|to|partner)[\w-]+ ){0,4}(?:[Pp]roject|[Pp]rogram(?:me)?|[Ii]nitiative|[Cc]ampaign)\b"
 )
+#: "The CyberSouth project": no name of an organisation, unless it is listed.
+_CALLED_PROJECT = re.compile(
+    r"\b[Tt]he (?P<name>[A-Z]\w*[A-Z][\w-]*) (?:project|program(?:me)?|initiative|campaign)\b"
+)
+#: What ``_CALLED_PROJECT`` contains; testing these first is cheaper.
+_EFFORTS_AFTER = (" project", " program", " initiative", " campaign")
 _JOINING = {"of", "and", "the", "for", "in", "on", "to", "a", "an"}
 _HEAD = re.compile(r" (?:of|for|on|against|de|des|du|et|y) ")
 #: "The consulting firm Cyber Resilience": a name follows, whatever its words are.
@@ -169,14 +175,17 @@ def _find_runs(words: str) -> Iterator[re.Match[str]]:
 
 
 def find_non_organisations(words: str) -> Iterator[str]:
-    """Yield names that are not organisations: the project that a sentence defines, and abbreviations of things.
+    """Yield names that are not organisations: projects that a sentence defines or calls so, abbreviations of things.
 
     The expansion of such an abbreviation is in lower case or ends in a word such as "strategy" or
     "framework", and contains no word for an organisation.
     """
-    if project := _PROJECT.match(words):
+    if (" is a" in words or " was a" in words) and (project := _PROJECT.match(words)):
         yield project["name"]
-    for match in _ABBREVIATION.finditer(words):
+    if any(effort in words for effort in _EFFORTS_AFTER):
+        for called in _CALLED_PROJECT.finditer(words):
+            yield called["name"]
+    for match in _ABBREVIATION.finditer(words) if " (" in words else ():
         letters, expansion = match["letters"], list[str]()
         for word in reversed(words[: match.start()].split(" ")[-2 * len(letters) :]):
             if word not in _JOINING:

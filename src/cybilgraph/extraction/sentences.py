@@ -280,8 +280,8 @@ def _mark_names(
     map to None.
     """
     words = text.text if text.text.isascii() else _MARKED.sub("*", text.text)  # the text itself contains marks
-    if " (" in words or " is a" in words or " was a" in words:
-        short |= dict.fromkeys(find_non_organisations(words))
+    for name in find_non_organisations(words):
+        short.setdefault(name, None)
     elsewhere = [match.span() for match in _find_namesakes_elsewhere(words)]
     spans = [
         Span(low, high, mark, mention.entries, printed_spelling=_ambiguous_spelling(words[low:high], mention))

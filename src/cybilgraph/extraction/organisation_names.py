@@ -36,9 +36,7 @@ _PROJECT = re.compile(
     r"(?:(?!of|in|for|to|partner)[\w-]+ ){0,4}(?:[Pp]roject|[Pp]rogram(?:me)?|[Ii]nitiative|[Cc]ampaign)\b"
 )
 #: "The CyberSouth project": no name of an organisation, unless it is listed.
-_CALLED_PROJECT = re.compile(
-    r"\b[Tt]he (?P<name>[A-Z]\w*[A-Z][\w-]*) (?:project|program(?:me)?|initiative|campaign)\b"
-)
+_CALLED_PROJECT = re.compile(r"\b[Tt]he (?P<name>[A-Z]\w*[A-Z][\w-]*) (?:project|program(?:me)?|initiative|campaign)\b")
 #: What ``_CALLED_PROJECT`` contains; testing these first is cheaper.
 _EFFORTS_AFTER = (" project", " program", " initiative", " campaign")
 _JOINING = {"of", "and", "the", "for", "in", "on", "to", "a", "an"}

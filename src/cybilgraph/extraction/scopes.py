@@ -47,8 +47,9 @@ _MIN_DERIVED_CONFIDENCE = 0.9
 _TITLE_CONFIDENCE, _ITEM_CONFIDENCE, _LIST_CONFIDENCE = 0.95, 0.95, 0.85
 #: Confidence in the country of an authority if no other place is known.
 _HOME_CONFIDENCE = 0.8
-#: At most this confidence in a country that the title names only as a donor or partner.
-_SPONSOR_CONFIDENCE = 0.5
+#: At most this confidence in a country that the title names only as a donor or partner, and in one that a record with
+#: stated places does not state: of these, prose mostly names donors and venues.
+_DOUBTFUL_CONFIDENCE = 0.5
 
 
 def find_scopes(record: Record, sentences: list[Sentence]) -> Iterator[Scope]:
@@ -62,11 +63,12 @@ def find_scopes(record: Record, sentences: list[Sentence]) -> Iterator[Scope]:
             grade = Basis.DERIVED if surest >= _MIN_DERIVED_CONFIDENCE else Basis.POSSIBLE
             yield Scope(Named(kind, key, Text(entry.name, first.text.place)), grade, evidence)
     model, sponsors = load_model("country"), _title_sponsors(sentences)
+    has_stated_places = any(link.concept.kind in PLACES for link in record.scopes)
     for key, candidate, features in candidate_countries(record, sentences, found):
         [probability] = model.probabilities(features).values()
         quotes = found.get(("country", key), {})
-        if key in sponsors and all(sentence.section == "title" for sentence in quotes):
-            probability = min(probability, _SPONSOR_CONFIDENCE)
+        if has_stated_places or (key in sponsors and all(sentence.section == "title" for sentence in quotes)):
+            probability = min(probability, _DOUBTFUL_CONFIDENCE)
         if basis := model.grade(probability):
             scores = {sentence: model.scores(own).get("country", 0) for sentence, own in candidate.mentions}
             sentence = next(iter(quotes), None) or max(scores, key=lambda one: scores[one])

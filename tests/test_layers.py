@@ -60,7 +60,7 @@ HOMES = {
     "pyparsing": {"validation"},
     "pyroaring": {"release"},
     "pyshacl": {"validation"},
-    "rapidfuzz": {"model", "release"},
+    "rapidfuzz": {"identity", "model", "release"},
     "rdflib": {"", "rdf", "validation", "web"},
     "rich": {"cli", "validation"},
     "shacl": {"validation"},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from cybilgraph.cli.actors import actors
+from cybilgraph.cli.actors import actors, match
 from cybilgraph.cli.check import check
 from cybilgraph.cli.common import CommandGroup
 from cybilgraph.cli.convert import build, convert, shapes, template
@@ -35,6 +35,6 @@ for command in (
     *(collect, convert, check, build),
     *(releases, activate, rollback, prune, forget, diff),
     *(publish, harvest, verify, load, overlap),
-    *(serve, deploy, query, list_queries, template, shapes, review, suggestions, actors, curators, sizing),
+    *(serve, deploy, query, list_queries, template, shapes, review, suggestions, actors, match, curators, sizing),
 ):
     main.add_command(command)

@@ -1,4 +1,4 @@
-"""``cybilgraph actors``: a deployment's own organisations."""
+"""``cybilgraph actors`` and ``match``: a deployment's own organisations, and their identifiers in registers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,16 @@ from pathlib import Path
 
 import click
 
-from cybilgraph.cli.common import ANY_FOLDER, CommandGroup, print_safely
+from cybilgraph.cli.common import (
+    ANY_FOLDER,
+    EXISTING_FOLDER,
+    OUTPUT,
+    Command,
+    CommandGroup,
+    open_output,
+    print_safely,
+    reference_option,
+)
 
 _INTO = click.option(
     "--reference", "folder", type=ANY_FOLDER, required=True, metavar="DIR",
@@ -16,7 +25,7 @@ _INTO = click.option(
 
 @click.group(cls=CommandGroup)
 def actors() -> None:
-    """Add organisations to your own reference data, and merge them.
+    """Add organisations to your own reference data, merge them, and add their identifiers.
 
     You maintain the folder; "build --reference DIR" and "check --reference DIR" use it in addition to our data.
 
@@ -69,3 +78,71 @@ def merge(old: str, new: str, unlisted: bool, folder: Path) -> None:
 
     entry = merge_actors(folder, old, new, unlisted)
     print_safely(f"Merged {old} into {entry.key} in {folder / 'actors.csv'}. The next build with --reference uses it.")
+
+
+@actors.command()
+@click.argument("sheet", type=click.Path(dir_okay=False, exists=True, path_type=Path))
+@click.option(
+    "--reference", "folder", type=ANY_FOLDER, required=True, metavar="DIR",
+    help="Folder of your own reference data; the rows go into its identifiers.csv.",
+)  # fmt: skip
+def identify(sheet: Path, folder: Path) -> None:
+    """Add the identifiers that you accepted in a SHEET of "cybilgraph match".
+
+    Takes the rows with "yes" in the column "verdict" (CSV or XLSX). If one of them is wrong, nothing is added.
+
+    \b
+    Example:
+      cybilgraph actors identify proposals.csv --reference data/own
+    """
+    from cybilgraph.pipeline.identifier_proposals import accept_proposals
+
+    added, known = accept_proposals(sheet, folder)
+    print_safely(f"{added:,} identifiers added to {folder / 'identifiers.csv'}; {known:,} had been added before.")
+
+
+@click.command(cls=Command)
+@click.argument("extract", type=click.Path(dir_okay=False, exists=True, path_type=Path))
+@click.option(
+    "--from", "releases", type=EXISTING_FOLDER, metavar="DIR",
+    help="Match the organisations that take part in projects of the current release in DIR, not those listed.",
+)  # fmt: skip
+@reference_option()
+@click.option(
+    "--min-score", type=click.IntRange(0, 100), default=60, show_default=True, help="Propose nothing below this score."
+)
+@click.option(
+    "--most", type=click.IntRange(1), default=3, show_default=True,
+    help="Maximum number of proposals for an organisation in a register.",
+)  # fmt: skip
+@click.option(
+    "--rejected", type=click.Path(dir_okay=False, exists=True, path_type=Path), metavar="SHEET",
+    help="Leave out what has the verdict no in this earlier sheet.",
+)  # fmt: skip
+@OUTPUT
+def match(
+    extract: Path, releases: Path | None, min_score: int, most: int, rejected: Path | None, output: str | None
+) -> None:
+    """Propose identifiers of organisations from a file of ROR or Wikidata.
+
+    EXTRACT is a data dump of ROR (JSON, or the ZIP archive), or the result of a query to Wikidata (CSV or JSON). The
+    command compares names, countries and homepages, and writes a CSV sheet with a score from 0 to 100 and what agrees.
+    Nothing is entered: write yes or no into the column "verdict", then use "cybilgraph actors identify".
+
+    \b
+    Examples:
+      cybilgraph match v2.9-ror-data.zip -o proposals.csv
+      cybilgraph actors identify proposals.csv --reference data/own
+    """
+    from cybilgraph.identity.organisation_matches import listed_organisations, propose_identifiers
+    from cybilgraph.model.gazetteer import load_gazetteer
+    from cybilgraph.pipeline import identifier_proposals as sheets
+    from cybilgraph.readers.organisation_extracts import read_extract
+
+    names = load_gazetteer()
+    ours = sheets.participating_organisations(releases) if releases else listed_organisations(names)
+    known_wrong = sheets.rejected_proposals(rejected) if rejected else set()
+    found = propose_identifiers(names, ours, read_extract(extract), min_score, most, known_wrong)
+    with open_output(output) as file:
+        file.write(sheets.proposals_sheet(found))
+    click.echo(f"{len(found):,} proposals for {len({one.ours.key for one in found}):,} organisations.", err=True)

@@ -22,16 +22,20 @@ from rapidfuzz.distance import OSA
 from slugify import slugify
 
 from cybilgraph.errors import ReferenceDataError
+from cybilgraph.model.identifiers import Identifier
 from cybilgraph.model.organisations import strip_legal_form
 from cybilgraph.model.overlay import (
+    IDENTIFIER_COLUMNS,
+    IDENTIFIERS,
     OVERLAID_KINDS,
     OVERLAY_VARIABLE,
     OverlayRow,
+    check_identifier,
     check_row,
     read_overlay,
     read_rows,
 )
-from cybilgraph.model.resources import REFERENCE
+from cybilgraph.model.resources import REFERENCE, read_reference
 from cybilgraph.model.values import value
 from cybilgraph.runtime.bounded_cache import cache_short
 
@@ -53,7 +57,7 @@ REFERENCE_FILES = {
     "funding-kind": ("funding-kinds.csv", "id"),
 }
 #: The tables that a deployment may overlay.
-OVERLAID_FILES = tuple(REFERENCE_FILES[kind][0] for kind in OVERLAID_KINDS)
+OVERLAID_FILES = (*(REFERENCE_FILES[kind][0] for kind in OVERLAID_KINDS), IDENTIFIERS)
 #: The kinds of places, and the kinds that are searched for in prose.
 PLACES = ("country", "region", "group")
 MENTIONED_KINDS = ("actor", *PLACES, "theme")
@@ -111,6 +115,7 @@ class GazetteerEntry:
     name: str
     aliases: tuple[str, ...]
     row: Mapping[str, str] = field(compare=False, repr=False)
+    identifiers: tuple[Identifier, ...] = field(default=(), compare=False, repr=False)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -165,6 +170,9 @@ class Gazetteer:
         #: The kinds and keys of our tables, without those that only the deployment has.
         self.published = frozenset((kind, key) for kind, entries in self.entries.items() for key in entries)
         own = self._add_overlay()
+        self._add_identifiers(folder)
+        #: The Sustainable Development Goals that a document relates to a theme.
+        self.goals = read_reference(folder / "theme-goals.csv")
         self._names_by_length: dict[str, tuple[list[str], list[int]]] = {}
         self._names_by_shape: dict[str, dict[tuple[str, int, int], list[str]]] = {}
         self._governments: dict[str, GazetteerEntry] = {}
@@ -180,6 +188,8 @@ class Gazetteer:
         own: dict[tuple[str, str], OverlayRow] = {}
         kinds = {file: (kind, column) for kind, (file, column) in REFERENCE_FILES.items() if kind in OVERLAID_KINDS}
         for path, text in self.overlay.items():
+            if path.name == IDENTIFIERS:
+                continue
             kind, key_column = kinds[path.name]
             for entry, row in _read_entries(path, kind, key_column, text, next(iter(self.entries[kind].values())).row):
                 self.entries[kind][entry.key] = entry
@@ -201,6 +211,42 @@ class Gazetteer:
             if cells.items() - entry.row.items():
                 actors[key] = replace(entry, row={**entry.row, **cells})
         return own
+
+    def _add_identifiers(self, folder: Path) -> None:
+        """Add the identifiers of actors. Those of the deployment replace ours in the same register.
+
+        An actor that others were merged into keeps its own identifiers, and gets theirs in other registers.
+        """
+        actors = self.entries["actor"]
+        own = {path: text for path, text in self.overlay.items() if path.name == IDENTIFIERS}
+        ours = folder / IDENTIFIERS
+        found: dict[tuple[str, str], Identifier] = {}
+        for path, text in {ours: ours.read_text(encoding="utf-8"), **own}.items():
+            seen: set[tuple[str, str]] = set()
+            for row in read_rows(path, text, IDENTIFIER_COLUMNS):
+                identifier = check_identifier(row, actors.keys() | self.former.keys())
+                actor = row.cells["actor"], identifier.register
+                if actor in seen:
+                    raise row.error("register", f"{actor[0]} has two rows for {actor[1]}", "Keep one of them.")
+                seen.add(actor)
+                found[actor] = identifier
+        by_actor: dict[str, dict[str, Identifier]] = {}
+        for (key, register), identifier in sorted(found.items(), key=lambda item: item[0][0] not in actors):
+            by_actor.setdefault(self._present_key(key), {}).setdefault(register, identifier)
+        owners: dict[tuple[str, str], str] = {}
+        for key, identifiers in by_actor.items():
+            for register, identifier in identifiers.items():
+                if (other := owners.setdefault((register, identifier.text), key)) != key:
+                    raise ReferenceDataError(
+                        f"{IDENTIFIERS}: {other} and {key} have the same identifier, {identifier.text}",
+                        "Give it to one of them only. If both are one actor, merge them: cybilgraph actors merge.",
+                    )
+            actors[key] = replace(actors[key], identifiers=tuple(identifiers[name] for name in sorted(identifiers)))
+        self._by_identifier = {identifier: actors[key] for identifier, key in owners.items()}
+
+    def find_by_identifier(self, register: str, text: str) -> GazetteerEntry | None:
+        """Return the actor with this identifier in a register, or None."""
+        return self._by_identifier.get((register, text))
 
     def _present_key(self, key: str) -> str:
         return self.former[key].key if key in self.former and key not in self.entries["actor"] else key

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cybilgraph.errors import ReferenceDataError
+from cybilgraph.model.identifiers import REGISTERS, Identifier
 
 #: The environment variable with the folder. Worker processes inherit it.
 OVERLAY_VARIABLE = "CYBILGRAPH_REFERENCE"
@@ -35,6 +36,9 @@ _REFERENCES = {
     "theme": {"parent": "theme", "close_match": "cmm"},
 }
 _ADDRESSES = ("homepage", "source", "same_as")
+#: The table of identifiers of actors, which has one row per actor and register.
+IDENTIFIERS = "identifiers.csv"
+IDENTIFIER_COLUMNS = ("actor", "register", "identifier", "source")
 
 
 class ReferenceRowError(ReferenceDataError):
@@ -142,3 +146,23 @@ def check_row(kind: str, row: OverlayRow, key_column: str, keys: Mapping[str, Ma
         for address in filter(None, row.cells.get(column, "").split(";")):
             if not _ADDRESS.fullmatch(address):
                 raise row.error(column, f"{address!r} is not a URL", "Begin it with https://.")
+
+
+def check_identifier(row: OverlayRow, actors: Collection[str]) -> Identifier:
+    """Return the identifier in a row of identifiers.csv. Raises ReferenceDataError if a cell is wrong.
+
+    ``actors`` are the keys that actors have or had.
+    """
+    actor, name, text, source = (row.cells[column] for column in IDENTIFIER_COLUMNS)
+    for column, value, known in (("actor", actor, actors), ("register", name, REGISTERS)):
+        if value not in known:
+            close = "".join(f"Did you mean {key}? " for key in get_close_matches(value, known, 1))
+            hint = "Add it: cybilgraph actors add." if column == "actor" else f"Registers: {', '.join(REGISTERS)}."
+            raise row.error(column, f"there is no {column} with the key {value!r}", f"{close}{hint}")
+    register = REGISTERS[name]
+    if not register.is_valid(text):
+        hint = f"Copy it from the register, in this form: {register.example}."
+        raise row.error("identifier", f"{text!r} is not a valid identifier of {register.name}", hint)
+    if not _ADDRESS.fullmatch(source):
+        raise row.error("source", f"{source!r} is not a URL", "Give the page that states the identifier: https://…")
+    return Identifier(name, text, source)

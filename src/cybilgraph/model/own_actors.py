@@ -1,21 +1,24 @@
-"""Add and merge actors in a deployment's own table of actors."""
+"""Add and merge actors in a deployment's own table of actors, and add their identifiers."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
+from typing import TypeVar
 
 from cybilgraph.errors import ReferenceDataError
 from cybilgraph.model.gazetteer import OVERLAID_FILES, REFERENCE_FILES, Gazetteer, GazetteerEntry, slug
-from cybilgraph.model.overlay import ReferenceRowError, read_overlay, read_rows
+from cybilgraph.model.identifiers import Identifier
+from cybilgraph.model.overlay import IDENTIFIER_COLUMNS, IDENTIFIERS, ReferenceRowError, read_overlay, read_rows
 from cybilgraph.model.resources import REFERENCE
 from cybilgraph.model.state_bodies import find_actor
 from cybilgraph.runtime.files import atomic_write
 
 _Row = dict[str, str]
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,7 @@ def add_actor(folder: Path, actor: NewActor) -> GazetteerEntry:
         }
         return key
 
-    return _change(folder, change)
+    return _change_actors(folder, change)
 
 
 def merge_actors(folder: Path, old: str, new: str, unlisted: bool = False) -> GazetteerEntry:
@@ -87,20 +90,53 @@ def merge_actors(folder: Path, old: str, new: str, unlisted: bool = False) -> Ga
         rows[kept.key] = row
         return kept.key
 
-    return _change(folder, change)
+    return _change_actors(folder, change)
 
 
-def _change(folder: Path, change: Callable[[Gazetteer, dict[str, _Row]], str]) -> GazetteerEntry:
-    """Change the rows of the table in a folder if the result is valid, and return the entry of the changed key."""
-    path = folder / REFERENCE_FILES["actor"][0]
+def add_identifiers(folder: Path, identifiers: Iterable[tuple[str, Identifier]]) -> int:
+    """Add identifiers of actors, given by key, and return how many the table did not have.
+
+    Raises ReferenceDataError if an actor is not listed, an identifier is malformed, an actor would have two in one
+    register, or two actors the same one.
+    """
+
+    def change(_: Gazetteer, rows: dict[str, _Row]) -> int:
+        before = len(rows)
+        for actor, identifier in identifiers:
+            row = dict(zip(IDENTIFIER_COLUMNS, (actor, *identifier), strict=True))
+            rows["\t".join((actor, *identifier[:2]))] = row
+        return len(rows) - before
+
+    return _change(folder, IDENTIFIERS, IDENTIFIER_COLUMNS, IDENTIFIER_COLUMNS[:3], change)[1]
+
+
+def _change_actors(folder: Path, change: Callable[[Gazetteer, dict[str, _Row]], str]) -> GazetteerEntry:
+    """Change the actors in a folder, and return the entry of the changed key."""
+    columns = _columns(Gazetteer())
+    names, key = _change(folder, REFERENCE_FILES["actor"][0], columns, ("id",), change)
+    return names.entries["actor"][key]
+
+
+def _change(
+    folder: Path,
+    file_name: str,
+    columns: Sequence[str],
+    key_columns: Sequence[str],
+    change: Callable[[Gazetteer, dict[str, _Row]], _Result],
+) -> tuple[Gazetteer, _Result]:
+    """Change the rows of a table in a folder if the result is valid, and return the changed names with the result.
+
+    The key of a row consists of the cells in ``key_columns``, separated by tabs.
+    """
+    path = folder / file_name
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with atomic_write(path) as file:  # others wait
             texts = read_overlay(folder, OVERLAID_FILES)
             names = Gazetteer(REFERENCE, texts)
-            columns = _columns(names)
-            rows = {row.cells["id"]: dict(row.cells) for row in read_rows(path, texts.get(path, ""), ())}
-            key = change(names, rows)
+            found = (dict(row.cells) for row in read_rows(path, texts.get(path, ""), ()))
+            rows = {"\t".join(row[column] for column in key_columns): row for row in found}
+            result = change(names, rows)
             output = StringIO(newline="")
             writer = csv.DictWriter(output, columns, lineterminator="\n")
             writer.writeheader()
@@ -116,7 +152,7 @@ def _change(folder: Path, change: Callable[[Gazetteer, dict[str, _Row]], str]) -
         raise ReferenceDataError(
             f"{path} cannot be written: {error.strerror}", "Check the folder given with --reference."
         ) from error
-    return changed.entries["actor"][key]
+    return changed, result
 
 
 def _columns(names: Gazetteer) -> list[str]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cybilgraph.errors import SiteError
+from cybilgraph.model.identifiers import ORG_ID
 from cybilgraph.model.vocabulary import BASE
 
 #: Codes of languages with their entries in the authority table of the EU Publications Office; a code of three letters
@@ -63,8 +64,7 @@ _EMAIL = _Form(
 )
 _DOI_PATTERN = re.compile(r"10\.[0-9]{4,9}/[!#-;=?-\[\]_a-z~]+")
 _DOI = _Form(_DOI_PATTERN.fullmatch, "a DOI", "10.5281/zenodo.1234567")
-_ORG_ID_PATTERN = re.compile(r"[A-Z]{2,3}-[A-Z0-9]+-[\w.-]+")
-_ORG_ID = _Form(_ORG_ID_PATTERN.fullmatch, "an identifier of an organisation", "GB-COH-01234567")
+_ORG_ID = _Form(ORG_ID.fullmatch, "an identifier of an organisation", "GB-COH-01234567")
 _LANGUAGE_PATTERN = re.compile("|".join([*_LANGUAGES, "[a-z]{3}"]))
 _LANGUAGE = _Form(_LANGUAGE_PATTERN.fullmatch, "the code of a language that we support", "en")
 

@@ -62,11 +62,11 @@ DCTERMS = Vocabulary(
 SKOS = Vocabulary(
     "http://www.w3.org/2004/02/skos/core#",
     "Concept ConceptScheme Collection prefLabel altLabel notation note definition inScheme topConceptOf broader "
-    "closeMatch exactMatch member",
+    "closeMatch exactMatch member relatedMatch",
 )
 ADMS = Vocabulary("http://www.w3.org/ns/adms#", "Identifier identifier schemaAgency")
 FOAF = Vocabulary("http://xmlns.com/foaf/0.1/", "Agent primaryTopic homepage name")
-ORG = Vocabulary("http://www.w3.org/ns/org#", "classification subOrganizationOf")
+ORG = Vocabulary("http://www.w3.org/ns/org#", "classification identifier subOrganizationOf")
 OA = Vocabulary("http://www.w3.org/ns/oa#", "TextQuoteSelector exact")
 PROV = Vocabulary(
     "http://www.w3.org/ns/prov#",
@@ -76,7 +76,7 @@ SPDX = Vocabulary("http://spdx.org/rdf/terms#", "Checksum checksum algorithm che
 VCARD = Vocabulary("http://www.w3.org/2006/vcard/ns#", "Kind fn hasEmail note")
 SCHEMA = Vocabulary(
     "https://schema.org/",
-    "url position dissolutionDate domainIncludes rangeIncludes amount MonetaryAmount value currency",
+    "url position dissolutionDate domainIncludes rangeIncludes amount leiCode MonetaryAmount value currency",
 )
 SH = Vocabulary(
     "http://www.w3.org/ns/shacl#",

@@ -184,6 +184,8 @@ def _organisations(activity: Any, record: Record) -> None:
             entry = load_gazetteer().get("actor", link.actor.key)
             kind = load_gazetteer().get("actor-type", entry.row["type"]) if entry else None
             attributes = {"type": kind.row["iati"], "role": code} if kind and kind.row["iati"] else {"role": code}
+            ref = next((one.text for one in entry.identifiers if one.register == "org-id"), "") if entry else ""
+            attributes = {"ref": ref, **attributes} if ref else attributes
             _add_evidence(_add(activity, "participating-org", _name(link.actor), attributes), link)
         if code and record.blank(row.key):
             _add(activity, "participating-org", attributes={"role": code})

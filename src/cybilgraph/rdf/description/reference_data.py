@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from cybilgraph.model.fields import role_property
 from cybilgraph.model.gazetteer import Gazetteer, GazetteerEntry
+from cybilgraph.model.identifiers import REGISTERS
 from cybilgraph.model.vocabulary import (
     BASE,
     CYB,
@@ -57,6 +58,8 @@ _IATI_LISTS = {
 #: The continents of the EU Publications Office, and its countries, whose codes are alpha-3 codes (Kosovo: XKX).
 _EU_COUNTRIES = "http://publications.europa.eu/resource/authority/country/"
 _EU_CONTINENTS = "http://publications.europa.eu/resource/authority/continent/"
+#: The Sustainable Development Goals, as published by the UN library.
+_GOALS = "http://metadata.un.org/sdg/"
 _WIKIDATA = "http://www.wikidata.org/entity/"
 _CLASSES = {
     "country": CYB.Country,
@@ -97,6 +100,10 @@ def describe_reference(reference: Gazetteer) -> list[str]:
             triples.link(iri, SKOS.inScheme, scheme_iri(entry.kind))
         if writer := _WRITERS.get(entry.kind):
             writer(triples, iri, entry)
+        for row in reference.goals if entry.kind == "theme" else ():
+            if row["theme"] == entry.key:
+                triples.link(iri, SKOS.relatedMatch, f"{_GOALS}{row['goal']}")
+                triples.link(iri, DCTERMS.source, row["source"])
         if (other := published_iri(entry.kind, entry.key)) and (entry.kind, entry.key) in reference.published:
             triples.link(iri, OWL.sameAs if entry.kind == "actor" else SKOS.exactMatch, other)
     return sorted({*triples.lines(), *describe_code_lists()})
@@ -207,8 +214,11 @@ def _actor(triples: TripleWriter, iri: str, entry: GazetteerEntry) -> None:
         triples.deprecate(thing_iri("actor", former), iri)
         triples.link(thing_iri("actor", former), DCTERMS.isReplacedBy, iri)
     _homepage(triples, iri, entry)
-    for same in entry.cell("same_as"):
+    for same in (*entry.cell("same_as"), *(one.iri for one in entry.identifiers if one.iri)):
         triples.link(iri, OWL.sameAs, same)
+    for identifier in entry.identifiers:
+        if term := REGISTERS[identifier.register].term:
+            triples.plain(iri, term, identifier.text)
 
 
 def _iati_code(triples: TripleWriter, iri: str, entry: GazetteerEntry) -> None:

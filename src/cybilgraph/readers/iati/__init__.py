@@ -288,7 +288,11 @@ class _Activity:
             self._take(role, child, self._organisation(child))
 
     def _organisation(self, child: Element) -> list[Text]:
-        return self._name(child) or _attribute(child, "ref")
+        """Return the name of an organisation; without one, the name that belongs to its identifier, if it is listed."""
+        if name := self._name(child):
+            return name
+        listed = ((ref, load_gazetteer().find_by_identifier("org-id", ref.text)) for ref in _attribute(child, "ref"))
+        return [replace(ref, text=entry.name) if entry else ref for ref, entry in listed]
 
     def _sector(self, child: Element) -> None:
         """Read a theme from the publisher's own sector or tag; any other sector or tag is a classification."""

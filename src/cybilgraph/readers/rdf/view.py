@@ -330,6 +330,10 @@ def _name(term: ox.NamedNode | ox.BlankNode | ox.Triple) -> str:
 def _load_same_as() -> dict[Term, GazetteerEntry]:
     """Load the external addresses of reference entries, including those on other sites."""
     names = load_gazetteer()
-    known: dict[Term, GazetteerEntry] = {address: entry for entry in names for address in entry.cell("same_as")}
+    known: dict[Term, GazetteerEntry] = {
+        address: entry
+        for entry in names
+        for address in (*entry.cell("same_as"), *(one.iri for one in entry.identifiers if one.iri))
+    }
     published = ((published_iri(kind, key), names.get(kind, key)) for kind, key in names.published)
     return known | {address: entry for address, entry in published if address and entry}

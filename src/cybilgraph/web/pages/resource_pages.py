@@ -49,7 +49,14 @@ from cybilgraph.web.pages import entity_queries
 from cybilgraph.web.pages.check_form import ensure_same_origin, send_suggestion, suggestion_outcome
 from cybilgraph.web.pages.citations import citation_of
 from cybilgraph.web.pages.evidence_switch import all_links, evidence_switch
-from cybilgraph.web.pages.resource_view import QuoteReader, Resource, claimed_links, page_path, project_values
+from cybilgraph.web.pages.resource_view import (
+    QuoteReader,
+    Resource,
+    claimed_links,
+    describe_organisation,
+    page_path,
+    project_values,
+)
 from cybilgraph.web.pages.source_text import readable_sources, source_page
 from cybilgraph.web.server.open_release import OpenRelease
 from cybilgraph.web.suggestions import EditBase, Suggestion, SuggestionQueue
@@ -268,6 +275,7 @@ def _entity_page(view: Resource, entity_kind: entity_queries.EntityKind, key: st
     return render_template(
         "entity.html", view=view, entity_kind=entity_kind, shown=shown, summary=summary, gaps=gaps,
         evidence=evidence_switch(totals, "project"),
+        organisation=describe_organisation(view) if kind == "actor" else None,
     )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from cybilgraph.model.dates import format_period
 from cybilgraph.model.fields import FIELDS, FieldKind
 from cybilgraph.model.formats import Format
 from cybilgraph.model.gazetteer import PLACES, load_gazetteer
+from cybilgraph.model.identifiers import identifier_label
 from cybilgraph.model.indicators import read_indicator
 from cybilgraph.model.money import format_amount, group_digits
 from cybilgraph.model.record import Basis, EvidenceLevel
@@ -27,6 +28,8 @@ from cybilgraph.model.vocabulary import (
     DCTERMS,
     FOAF,
     OA,
+    ORG,
+    OWL,
     PROV,
     RDFS,
     SCHEMA,
@@ -147,7 +150,7 @@ class Resource:
             found = [value for value in self.graph.objects(node, predicate) if isinstance(value, Literal)]
             for value in sorted(found, key=lambda value: (value.language != "en", value)):
                 return str(value)
-        return shorten(str(node))
+        return identifier_label(str(node)) or shorten(str(node))
 
     def all(self, predicate: str, node: Node | None = None) -> list[Node]:
         """Return the objects of a property, ordered by number if their IRIs end in one, else by label."""
@@ -433,11 +436,38 @@ def _grouped(links: list[ProjectLink]) -> list[tuple[str, list[ProjectLink]]]:
     return [(role, group) for role, group in groups.items() if group]
 
 
+def describe_organisation(view: Resource) -> dict[str, Any]:
+    """Describe an organisation in schema.org terms, for search engines."""
+    description = {
+        "@context": "https://schema.org",
+        "@type": "Organization",
+        "@id": view.iri,
+        "name": view.label,
+        "alternateName": [str(name) for name in view.all(SKOS.altLabel)],
+        "url": view.one(FOAF.homepage),
+        "sameAs": [str(iri) for iri in view.all(OWL.sameAs)],
+        "leiCode": view.one(SCHEMA.leiCode),
+        "identifier": view.one(ORG.identifier),
+    }
+    return {key: value for key, value in description.items() if value}
+
+
+def _same_as(iri: str) -> dict[str, list[str]]:
+    """Return the IRIs that a listed organisation has in registers, for its description in schema.org terms."""
+    entry = load_gazetteer().get("actor", unquote(iri.rpartition("/")[2])) if kind_of_iri(iri) == "actor" else None
+    iris = [one.iri for one in entry.identifiers if one.iri] if entry else []
+    return {"sameAs": iris} if iris else {}
+
+
 def _schema_org(view: Resource, links: list[ProjectLink]) -> dict[str, Any]:
     """Describe the project in schema.org terms, for search engines."""
 
-    def of(role: str, type_: str) -> list[dict[str, str]]:
-        return [{"@type": type_, "@id": link.iri, "name": link.name} for link in links if link.role == role]
+    def of(role: str, type_: str) -> list[dict[str, Any]]:
+        return [
+            {"@type": type_, "@id": link.iri, "name": link.name, **_same_as(link.iri)}
+            for link in links
+            if link.role == role
+        ]
 
     description: dict[str, Any] = {
         "@context": "https://schema.org",

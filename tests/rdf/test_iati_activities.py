@@ -253,3 +253,15 @@ def test_unlisted_organisation_has_its_printed_name(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr.decode()
     activity = etree.parse(tmp_path / "out.xml").getroot()[0]
     assert activity.findtext("participating-org/narrative") == "Zeta Foundation for Cyber"
+
+
+def test_listed_organisations_have_their_identifier() -> None:
+    text = "code,title,funders,implementers\nG0901,Courses,UNDP;Zeta Fund,GFCE\n"
+    output = io.BytesIO()
+    write_activities(read_input(Input("a.csv", data=text.encode())), output)
+    elements = etree.fromstring(output.getvalue()).iter("participating-org")
+    assert {element.findtext("narrative"): element.get("ref") for element in elements} == {
+        "United Nations Development Programme": "XM-DAC-41114",
+        "Global Forum on Cyber Expertise": None,
+        "Zeta Fund": None,
+    }

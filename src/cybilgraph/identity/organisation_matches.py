@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from rapidfuzz import fuzz, process
 
 from cybilgraph.model.gazetteer import Gazetteer, cache_by_name, fold
-from cybilgraph.model.identifiers import Identifier
+from cybilgraph.model.identifiers import ActorIdentifier
 from cybilgraph.model.organisations import strip_legal_form
 from cybilgraph.readers.organisation_extracts import RegisteredOrganisation
 
@@ -48,7 +48,7 @@ class Proposal:
     """An identifier that an organisation may have, and how far both agree."""
 
     ours: OurOrganisation
-    identifier: Identifier
+    identifier: ActorIdentifier
     score: int
     found: str
     by_name: str

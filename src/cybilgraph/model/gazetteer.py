@@ -22,7 +22,7 @@ from rapidfuzz.distance import OSA
 from slugify import slugify
 
 from cybilgraph.errors import ReferenceDataError
-from cybilgraph.model.identifiers import Identifier
+from cybilgraph.model.identifiers import ActorIdentifier
 from cybilgraph.model.organisations import strip_legal_form
 from cybilgraph.model.overlay import (
     IDENTIFIER_COLUMNS,
@@ -115,7 +115,7 @@ class GazetteerEntry:
     name: str
     aliases: tuple[str, ...]
     row: Mapping[str, str] = field(compare=False, repr=False)
-    identifiers: tuple[Identifier, ...] = field(default=(), compare=False, repr=False)
+    identifiers: tuple[ActorIdentifier, ...] = field(default=(), compare=False, repr=False)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -220,7 +220,7 @@ class Gazetteer:
         actors = self.entries["actor"]
         own = {path: text for path, text in self.overlay.items() if path.name == IDENTIFIERS}
         ours = folder / IDENTIFIERS
-        found: dict[tuple[str, str], Identifier] = {}
+        found: dict[tuple[str, str], ActorIdentifier] = {}
         for path, text in {ours: ours.read_text(encoding="utf-8"), **own}.items():
             seen: set[tuple[str, str]] = set()
             for row in read_rows(path, text, IDENTIFIER_COLUMNS):
@@ -230,7 +230,7 @@ class Gazetteer:
                     raise row.error("register", f"{actor[0]} has two rows for {actor[1]}", "Keep one of them.")
                 seen.add(actor)
                 found[actor] = identifier
-        by_actor: dict[str, dict[str, Identifier]] = {}
+        by_actor: dict[str, dict[str, ActorIdentifier]] = {}
         for (key, register), identifier in sorted(found.items(), key=lambda item: item[0][0] not in actors):
             by_actor.setdefault(self._present_key(key), {}).setdefault(register, identifier)
         owners: dict[tuple[str, str], str] = {}

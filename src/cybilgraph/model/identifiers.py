@@ -57,7 +57,7 @@ REGISTERS = {
 }
 
 
-class Identifier(NamedTuple):
+class ActorIdentifier(NamedTuple):
     """The identifier of an organisation in a register, and the page that gives it."""
 
     register: str

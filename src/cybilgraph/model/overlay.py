@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cybilgraph.errors import ReferenceDataError
-from cybilgraph.model.identifiers import REGISTERS, Identifier
+from cybilgraph.model.identifiers import REGISTERS, ActorIdentifier
 
 #: The environment variable with the folder. Worker processes inherit it.
 OVERLAY_VARIABLE = "CYBILGRAPH_REFERENCE"
@@ -148,7 +148,7 @@ def check_row(kind: str, row: OverlayRow, key_column: str, keys: Mapping[str, Ma
                 raise row.error(column, f"{address!r} is not a URL", "Begin it with https://.")
 
 
-def check_identifier(row: OverlayRow, actors: Collection[str]) -> Identifier:
+def check_identifier(row: OverlayRow, actors: Collection[str]) -> ActorIdentifier:
     """Return the identifier in a row of identifiers.csv. Raises ReferenceDataError if a cell is wrong.
 
     ``actors`` are the keys that actors have or had.
@@ -165,4 +165,4 @@ def check_identifier(row: OverlayRow, actors: Collection[str]) -> Identifier:
         raise row.error("identifier", f"{text!r} is not a valid identifier of {register.name}", hint)
     if not _ADDRESS.fullmatch(source):
         raise row.error("source", f"{source!r} is not a URL", "Give the page that states the identifier: https://…")
-    return Identifier(name, text, source)
+    return ActorIdentifier(name, text, source)

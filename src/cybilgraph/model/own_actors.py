@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from cybilgraph.errors import ReferenceDataError
 from cybilgraph.model.gazetteer import OVERLAID_FILES, REFERENCE_FILES, Gazetteer, GazetteerEntry, slug
-from cybilgraph.model.identifiers import Identifier
+from cybilgraph.model.identifiers import ActorIdentifier
 from cybilgraph.model.overlay import IDENTIFIER_COLUMNS, IDENTIFIERS, ReferenceRowError, read_overlay, read_rows
 from cybilgraph.model.resources import REFERENCE
 from cybilgraph.model.state_bodies import find_actor
@@ -93,7 +93,7 @@ def merge_actors(folder: Path, old: str, new: str, unlisted: bool = False) -> Ga
     return _change_actors(folder, change)
 
 
-def add_identifiers(folder: Path, identifiers: Iterable[tuple[str, Identifier]]) -> int:
+def add_identifiers(folder: Path, identifiers: Iterable[tuple[str, ActorIdentifier]]) -> int:
     """Add identifiers of actors, given by key, and return how many the table did not have.
 
     Raises ReferenceDataError if an actor is not listed, an identifier is malformed, an actor would have two in one

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 from cybilgraph.errors import SourceError
 from cybilgraph.identity.organisation_matches import OurOrganisation, Proposal
-from cybilgraph.model.identifiers import Identifier
+from cybilgraph.model.identifiers import ActorIdentifier
 from cybilgraph.model.overlay import IDENTIFIER_COLUMNS
 from cybilgraph.model.own_actors import add_identifiers
 from cybilgraph.readers import Input
@@ -71,7 +71,7 @@ def accept_proposals(sheet: Path, folder: Path) -> tuple[int, int]:
     return added, len(accepted) - added
 
 
-def _read_sheet(sheet: Path) -> Iterator[tuple[str, str, Identifier]]:
+def _read_sheet(sheet: Path) -> Iterator[tuple[str, str, ActorIdentifier]]:
     """Yield the verdict, the actor and the identifier of each row of a sheet (CSV or XLSX)."""
     rows = table_rows(Input(sheet.name, path=sheet))
     header = next(rows).cells
@@ -87,4 +87,4 @@ def _read_sheet(sheet: Path) -> Iterator[tuple[str, str, Identifier]]:
             raise SourceError(
                 f"{sheet.name}, line {row.line}: {verdict!r} is not a verdict", "Write yes or no, or leave it empty."
             )
-        yield verdict.casefold(), actor, Identifier(*identifier)
+        yield verdict.casefold(), actor, ActorIdentifier(*identifier)

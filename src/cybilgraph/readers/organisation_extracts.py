@@ -11,6 +11,7 @@ import io
 import json
 import re
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,10 +20,10 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from cybilgraph.errors import SourceError
-from cybilgraph.model.identifiers import REGISTERS, Identifier
+from cybilgraph.model.identifiers import REGISTERS, ActorIdentifier
 
 #: Characters read at once, and the most that one object may have.
-_CHUNK_CHARS, _MAX_OBJECT_CHARS = 1 << 20, 1 << 24
+_CHUNK_CHARS, _MAX_OBJECT_CHARS = 1 << 18, 1 << 24
 _GAP = re.compile(r"[\s,]*")
 #: The columns of a result of Wikidata; others are ignored.
 _COLUMNS = ("item", "name", "country", "homepage")
@@ -35,7 +36,7 @@ class RegisteredOrganisation:
     """An organisation in a register, with its identifiers there and in the registers that it refers to."""
 
     name: str
-    identifiers: list[Identifier]
+    identifiers: list[ActorIdentifier]
     names: set[str] = field(default_factory=set)
     countries: set[str] = field(default_factory=set)
     homepages: set[str] = field(default_factory=set)
@@ -48,8 +49,10 @@ def read_extract(path: Path) -> Iterator[RegisteredOrganisation]:
             yield from _organisations(path.name, stream)
     except UnicodeDecodeError as error:
         raise SourceError(f"{path.name} is not encoded in UTF-8", "Use the file as downloaded.") from error
-    except zipfile.BadZipFile as error:
-        raise SourceError(f"{path.name} is damaged: {error}", "Download it again.") from error
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:  # RuntimeError: it has a password
+        raise SourceError(f"{path.name} cannot be unpacked: {error}", "Download it again.") from error
+    except csv.Error as error:
+        raise SourceError(f"{path.name} is not valid CSV: {error}", _EXPECTED) from error
     except OSError as error:
         raise SourceError(f"{path.name} cannot be read: {error.strerror}", _EXPECTED) from error
 
@@ -64,7 +67,7 @@ def _open_text(path: Path) -> Iterator[TextIO]:
             return
         with zipfile.ZipFile(file) as archive:
             names = [name for name in archive.namelist() if name.lower().endswith(".json")]
-            # Until 2025, archives also had the data in schema 1.
+            # Earlier archives have the data in schema 1, too.
             if not (chosen := next((name for name in names if "schema_v2" in name), next(iter(names), ""))):
                 raise SourceError(f"{path.name} contains no JSON file", _EXPECTED)
             with archive.open(chosen) as member:
@@ -94,14 +97,14 @@ def _organisations(name: str, stream: TextIO) -> Iterator[RegisteredOrganisation
         yield from _wikidata(name, rows)
 
 
-def _bindings(name: str, text: str) -> Iterator[dict[str, str]]:
+def _bindings(name: str, text: str) -> list[dict[str, str]]:
     """Return the rows of SPARQL 1.1 Query Results JSON."""
     try:
         found = json.loads(text)["results"]["bindings"]
-        return ({column: value["value"] for column, value in row.items()} for row in found)
+        return [{column: value["value"] for column, value in row.items()} for row in found]
     except json.JSONDecodeError as error:
         raise SourceError(f"{name} is not valid JSON, or incomplete: {error}", "Download it again.") from error
-    except (KeyError, TypeError, RecursionError) as error:
+    except (AttributeError, KeyError, TypeError, RecursionError) as error:
         raise SourceError(f"{name} is JSON, but not of ROR or Wikidata", _EXPECTED) from error
 
 
@@ -129,7 +132,7 @@ def _ror(name: str, records: Iterable[Any]) -> Iterator[RegisteredOrganisation]:
     """Yield the active organisations of ROR."""
     for number, record in enumerate(records, start=1):
         try:
-            if record.get("status") == "active":
+            if record["status"] == "active":
                 yield _ror_organisation(record)
         except (AttributeError, KeyError, TypeError, StopIteration) as error:
             is_old = isinstance(record, dict) and "name" in record
@@ -139,12 +142,12 @@ def _ror(name: str, records: Iterable[Any]) -> Iterator[RegisteredOrganisation]:
 
 def _ror_organisation(record: Mapping[str, Any]) -> RegisteredOrganisation:
     iri = record["id"]
-    identifiers = [Identifier("ror", iri.removeprefix(REGISTERS["ror"].base), iri)]
+    identifiers = [ActorIdentifier("ror", iri.removeprefix(REGISTERS["ror"].base), iri)]
     for other in record["external_ids"]:
         # Several without a preferred one are often of parts or predecessors.
         text = other["preferred"] or (other["all"][0] if len(other["all"]) == 1 else "")
         if other["type"] == "wikidata" and text:
-            identifiers.append(Identifier("wikidata", text, iri))
+            identifiers.append(ActorIdentifier("wikidata", text, iri))
     shown = next(one["value"] for one in record["names"] if "ror_display" in one["types"])
     return RegisteredOrganisation(
         shown,
@@ -164,7 +167,7 @@ def _wikidata(name: str, rows: Iterable[Mapping[str, str | None]]) -> Iterator[R
         if not label or not REGISTERS["wikidata"].is_valid(text):
             what = "is not a result of Wikidata" if number == 1 else f"has no item or no name in row {number:,}"
             raise SourceError(f"{name} {what}", f"{_EXPECTED} {_QUERY_HINT}")
-        identifier = Identifier("wikidata", text, f"{base}{text}")
+        identifier = ActorIdentifier("wikidata", text, f"{base}{text}")
         one = found.setdefault(text, RegisteredOrganisation(label, [identifier]))
         one.names.add(label)
         if country := row.get("country"):
@@ -172,7 +175,7 @@ def _wikidata(name: str, rows: Iterable[Mapping[str, str | None]]) -> Iterator[R
         if homepage := row.get("homepage"):
             one.homepages.add(homepage)
         for register in ("ror", "lei"):
-            other = Identifier(register, row.get(register) or "", identifier.source)
+            other = ActorIdentifier(register, row.get(register) or "", identifier.source)
             if other not in one.identifiers and REGISTERS[register].is_valid(other.text):
                 one.identifiers.append(other)
     if not found:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import rdflib
-from rdflib import DCTERMS, OWL, RDF, RDFS, SKOS, Literal, URIRef
+from rdflib import DCTERMS, ORG, OWL, RDF, RDFS, SDO, SKOS, Literal, URIRef
 
 from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.vocabulary import BASE
@@ -72,3 +72,18 @@ def test_former_key_of_an_organisation_points_to_its_present_one() -> None:
     assert (former, OWL.deprecated, Literal(True)) in GRAPH
     assert (former, RDFS.seeAlso, present) in GRAPH
     assert not set(GRAPH.subjects(OWL.deprecated)) & set(GRAPH.subjects(RDF.type))
+
+
+def test_organisations_have_their_identifiers_in_registers() -> None:
+    undp, ibm = (URIRef(f"{BASE}id/actor/{key}") for key in ("undp", "ibm"))
+    same = {URIRef("https://ror.org/051777d98"), URIRef("http://www.wikidata.org/entity/Q161718")}
+    assert set(GRAPH.objects(undp, OWL.sameAs)) == same
+    assert set(GRAPH.objects(undp, ORG.identifier)) == {Literal("XM-DAC-41114")}
+    assert set(GRAPH.objects(ibm, SDO.leiCode)) == {Literal("VGRQXHF3J8VDLUA7XE92")}
+
+
+def test_themes_are_related_to_goals_only_by_a_document() -> None:
+    related = set(GRAPH.subject_objects(SKOS.relatedMatch))
+    cybercrime = URIRef(f"{BASE}id/theme/cybercrime")
+    assert related == {(cybercrime, URIRef(f"http://metadata.un.org/sdg/{goal}")) for goal in (16, 17)}
+    assert set(GRAPH.objects(cybercrime, DCTERMS.source)) == {URIRef("https://www.unodc.org/romena/en/cybercrime.html")}

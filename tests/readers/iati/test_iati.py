@@ -324,3 +324,13 @@ def test_unknown_codes_are_reported_at_their_line_in_iati_terms() -> None:
     assert findings["known-actor"].label == "participating-org"
     assert findings["status-list"].suggestion.startswith("Give 1 (pipeline), 2 (implementation)")
     assert findings["date-form"].suggestion.endswith("2018-04-30.")
+
+
+@pytest.mark.parametrize(("ref", "name"), [("XM-DAC-41114", "United Nations Development Programme"), ("XX-1", "XX-1")])
+def test_organisation_without_a_name_has_the_name_of_its_identifier(ref: str, name: str) -> None:
+    text = (
+        "<iati-activities><iati-activity><title><narrative>Courses</narrative></title>"
+        f'<participating-org role="1" ref="{ref}"/></iati-activity></iati-activities>'
+    )
+    [record] = read_input(Input("a.xml", data=text.encode()))
+    assert [link.actor.printed.text for link in record.participations] == [name]

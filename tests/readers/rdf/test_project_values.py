@@ -122,3 +122,11 @@ def test_cycles_terminate() -> None:
             cyb:dating project:a ; cyb:property cyb:start ; cyb:start "2018" ; dcterms:relation project:a .
     """)
     assert describe(derive(record))
+
+
+def test_organisations_are_recognised_by_their_iri_in_a_register() -> None:
+    record = turtle("""
+        project:G0099 a cyb:Project ; dcterms:title "By hand" ;
+            cyb:funder <https://ror.org/051777d98>, <http://www.wikidata.org/entity/Q458> .
+    """)
+    assert {link.actor.key for link in record.participations} == {"undp", "eu"}

@@ -16,6 +16,7 @@ from cybilgraph.model.vocabulary import BASE
 from tests.conftest import running_server
 from tests.support.http_client import BROWSER, Reply, get, http, send
 from tests.support.markup import parse_page
+from tests.support.project_pages import json_ld_of
 
 pytestmark = pytest.mark.slow
 
@@ -29,6 +30,10 @@ pytestmark = pytest.mark.slow
         ("/id/theme/cybercrime", "Cybercrime"),
         ("/id/theme/cybercrime", ">Legal and Regulatory Frameworks</a>"),
         ("/id/theme/cybercrime", "<dt>CMM dimension</dt>"),
+        ("/id/theme/cybercrime", "<dt>Sustainable Development Goals</dt>"),
+        ("/id/actor/coe", '<a href="https://ror.org/05n4e2707">ROR 05n4e2707</a>'),
+        ("/id/actor/coe", ">Wikidata Q8908</a>"),
+        ("/id/actor/coe", "XM-DAC-47138"),
         ("/id/cmm/d4-legal-and-regulatory", "A country’s laws on cybersecurity"),
         ("/id/group/ecowas", "Members as of 2025-01-29"),
         ("/id/group/asean", 'KH">Cambodia</a></bdi>, <bdi><a href="/id/country/ID">Indonesia'),
@@ -46,6 +51,18 @@ def test_entity_pages_show_their_facts(server: str, path: str, words: str) -> No
     reply = http(f"{server}{path}", Accept=BROWSER)
     assert reply.status == 200
     assert words in reply.body.decode()
+
+
+def test_organisations_are_described_in_terms_of_schema_org(server: str) -> None:
+    page = parse_page(http(f"{server}/id/actor/coe", Accept=BROWSER).body.decode())
+    data = json_ld_of(page)
+    assert (data["@type"], data["@id"], data["name"]) == ("Organization", f"{BASE}id/actor/coe", "Council of Europe")
+    assert data["sameAs"] == ["https://ror.org/05n4e2707", "http://www.wikidata.org/entity/Q8908"]
+    assert data["identifier"] == "XM-DAC-47138"
+    assert json_ld_of(parse_page(http(f"{server}/id/country/BZ", Accept=BROWSER).body.decode())) == {}
+    project = json_ld_of(parse_page(http(f"{server}/id/project/cybersouth-project-3", Accept=BROWSER).body.decode()))
+    [coe] = [one for one in project["member"] if one["@id"] == data["@id"]]
+    assert coe["sameAs"] == data["sameAs"]
 
 
 #: The organisations, places and themes of projects; unknown themes and regions have no pages.

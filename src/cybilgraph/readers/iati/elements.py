@@ -16,7 +16,7 @@ BECOMES = {
     "reporting-org": "A participant without a role if there are no others, unless it is a secondary reporter",
     "title": "The title",
     "description": "Summary (type 1), aim (2) or description (3 and 4)",
-    "participating-org": "A participant in its role",
+    "participating-org": "A participant in its role; the name may be missing if `ref` is that of a listed organisation",
     "other-identifier": "The Cybil code, or an identifier in another register",
     "other-identifier/owner-org": "The register",
     "activity-status": "The status; finalisation (3) counts as finished",

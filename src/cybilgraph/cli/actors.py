@@ -25,7 +25,7 @@ _INTO = click.option(
 
 @click.group(cls=CommandGroup)
 def actors() -> None:
-    """Add organisations to your own reference data, merge them, and add their identifiers.
+    """Add, merge and identify your own organisations.
 
     You maintain the folder; "build --reference DIR" and "check --reference DIR" use it in addition to our data.
 
@@ -123,7 +123,7 @@ def identify(sheet: Path, folder: Path) -> None:
 def match(
     extract: Path, releases: Path | None, min_score: int, most: int, rejected: Path | None, output: str | None
 ) -> None:
-    """Propose identifiers of organisations from a file of ROR or Wikidata.
+    """Propose identifiers of organisations (ROR, Wikidata).
 
     EXTRACT is a data dump of ROR (JSON, or the ZIP archive), or the result of a query to Wikidata (CSV or JSON). The
     command compares names, countries and homepages, and writes a CSV sheet with a score from 0 to 100 and what agrees.

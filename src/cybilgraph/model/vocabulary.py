@@ -65,7 +65,7 @@ SKOS = Vocabulary(
     "closeMatch exactMatch member relatedMatch",
 )
 ADMS = Vocabulary("http://www.w3.org/ns/adms#", "Identifier identifier schemaAgency")
-FOAF = Vocabulary("http://xmlns.com/foaf/0.1/", "Agent primaryTopic homepage name")
+FOAF = Vocabulary("http://xmlns.com/foaf/0.1/", "Agent Document primaryTopic homepage name")
 ORG = Vocabulary("http://www.w3.org/ns/org#", "classification identifier subOrganizationOf")
 OA = Vocabulary("http://www.w3.org/ns/oa#", "TextQuoteSelector exact")
 PROV = Vocabulary(

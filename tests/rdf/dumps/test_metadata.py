@@ -58,11 +58,12 @@ def test_counts_of_chunks_add_up_to_those_of_the_graph() -> None:
 
 def test_descriptions_state_counts_and_files(tmp_path: Path) -> None:
     contents = {
-        "cybilgraph.ttl.gz": "current state only: 9 statements",
-        "cybilgraph.nq.gz": "current state and history (named graphs): 12 statements",
-        STATED_DUMP: "current state, stated facts only, without derived links and their quotes: 7 statements",
-        "projects.csv.gz": "",
-        MAY_REACH: f"{MAY_REACH_ABOUT}: 7 statements",
+        "cybilgraph.ttl.gz": "The graph, current state only: 9 statements, as Turtle (gzip)",
+        "cybilgraph.nq.gz": "The graph, current state and history (named graphs): 12 statements, as N-Quads (gzip)",
+        STATED_DUMP: "The graph, current state, stated facts only, without derived links and their quotes: "
+        "7 statements, as N-Triples (gzip)",
+        "projects.csv.gz": "Projects, one per row as CSV (gzip)",
+        MAY_REACH: f"{MAY_REACH_ABOUT} as N-Triples (gzip)",
     }
     files = [ReleaseFile(name, 100, "ab" * 32) for name in contents]
     counts = count_statements(GRAPH)

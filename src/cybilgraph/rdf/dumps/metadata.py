@@ -1,7 +1,9 @@
-"""Describe the content and locations of a release: VoID (W3C note, 2011) and DCAT 3 according to DCAT-AP.
+"""Describe the content and locations of a release: VoID (W3C note, 2011) and DCAT 3 according to DCAT-AP 3.0.1.
 
 All IRIs are below the base of the site. So are locations (``_LOCATIONS``) until a server replaces the base by its own
-address. There are no blank nodes.
+address. There are no blank nodes. Values from other vocabularies have their types, because DCAT-AP requires them and
+most validators do not look up values. Omitted are recommended properties that we cannot know: the types of the
+publisher and of the licence, how long files will be available, and when the catalogue was first published.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ from cybilgraph.model.vocabulary import (
     path_of,
     shorten,
 )
-from cybilgraph.rdf.dumps import MAY_REACH, NAME, STATED_DUMP
+from cybilgraph.rdf.dumps import MAY_REACH, STATED_DUMP
 from cybilgraph.rdf.ntriples import StatementsBySubject, iri, literal, term_text
 from cybilgraph.rdf.serialisation import serialise, turtle_to_ntriples
 
@@ -52,11 +54,45 @@ MAY_REACH_ABOUT = (
     "Derived, and not part of the graph"
 )
 _MEDIA_TYPE = "https://www.iana.org/assignments/media-types/"
+#: Tables of the EU Publications Office, which DCAT-AP prescribes.
+_EU = "http://publications.europa.eu/resource/authority/"
+_FILE_TYPES = {
+    "ttl": "RDF_TURTLE",
+    "nt": "RDF_N_TRIPLES",
+    "nq": "RDF_N_QUADS",
+    "trig": "RDF_TRIG",
+    "rdf": "RDF_XML",
+    "jsonld": "JSON_LD",
+    "csv": "CSV",
+    "parquet": "PARQUET",
+    "geojson": "GEOJSON",
+    **dict.fromkeys(("graphml", "gexf", "xml"), "XML"),
+}
+_THEMES = {"INTR": "International issues", "TECH": "Science and technology"}
+_FILE_DESCRIPTIONS = {
+    "projects": "Projects, one per row",
+    "participations": "Participations: organisations, projects and roles",
+    "scopes": "Scopes: countries, regions, groups, themes and audiences of projects",
+    "outcomes": "Outcomes, outputs and activities",
+    "funding": "Sums of money, which few projects state",
+    "countries": "Countries with the number of projects in each, for maps",
+    "network": "The network of projects, organisations and places",
+    "network-nodes": "The nodes of the network: projects, organisations and places",
+    "network-edges": "The edges of the network: participations and places",
+    "may-reach": MAY_REACH_ABOUT,
+    "manifest": "Counts, versions and checksums of the release",
+    "report": "Problems found in the records",
+    "SHA256SUMS": "Checksums for sha256sum --check",
+    "void": "Description of the dataset (VoID)",
+    "dcat": "Description of the files (DCAT 3)",
+}
+_COMPRESSIONS = {"gz": "gzip", "zst": "Zstandard"}
 _LINKS = (OWL.sameAs, RDFS.seeAlso, SKOS.closeMatch, SKOS.exactMatch)
 _PLACES = (CYB.country, CYB.region)
 _COUNTED_PROPERTIES = {RDF.type, CYB.start, CYB.end, *_PLACES, *_LINKS}
 _MAX_EXAMPLES = 3
 _RIGHTS = iri(DCTERMS.rights)
+_IS_DOCUMENT = f" {iri(RDF.type)} {iri(FOAF.Document)} ."
 
 
 @dataclass(slots=True)
@@ -178,6 +214,8 @@ def with_locations(lines: Iterable[str], address: str) -> Iterator[str]:
         subject, predicate, rest = line.split(" ", 2)
         if predicate in _LOCATIONS and rest.startswith(base):
             line = f"{subject} {predicate} <{address}{rest.removeprefix(base)}"
+        elif line.endswith(_IS_DOCUMENT) and line.startswith(base):
+            line = f"<{address}{line.removeprefix(base)}"
         yield line
 
 
@@ -231,12 +269,13 @@ def _describe_profile(profile: SiteProfile, is_catalogue: bool) -> list[str]:
     <dataset> dcterms:title {text(profile.title)} ;
         dcterms:description {text(profile.description)} ;
         {_each("dcterms:language", map(iri, profile.language_iris))}
-        {_each("dcterms:source", map(iri, profile.sources))}
+        {_each("prov:wasDerivedFrom" if is_catalogue else "dcterms:source", map(iri, profile.sources))}
         dcterms:publisher {publisher} .
     <dataset#rights> a dcterms:RightsStatement ; rdfs:label {text(profile.rights)} .
     {publisher} a foaf:Agent ; {_each("foaf:logo", map(iri, filter(None, [profile.publisher_logo])))}
         foaf:name {literal(profile.publisher_name)} .
     """
+    parts += "".join(_entry(language, "language", "dcterms:LinguisticSystem") for language in profile.language_iris)
     if not profile.publisher_iri:
         parts += "<about> foaf:homepage <> .\n"
     if profile.doi:
@@ -252,10 +291,12 @@ def _describe_profile(profile: SiteProfile, is_catalogue: bool) -> list[str]:
         vcard:hasEmail {iri(f"mailto:{profile.contact_email}")} .
     """
     if is_catalogue:
+        if profile.contact_email:
+            parts += "<service> dcat:contactPoint <dataset#contact> .\n"
         parts += f"""
-    <catalog> dcterms:title {_english(f"The {profile.name} dataset and its files")} ; dcterms:publisher {publisher} .
+    <catalog> dcterms:title {_english(f"The {profile.name} dataset and its files")} ; dcterms:publisher {publisher} ;
+        dcterms:language {", ".join(map(iri, profile.language_iris))} .
     <service> dcterms:title {_english(f"SPARQL endpoint of {profile.name}")} ; dcterms:publisher {publisher} .
-    <dataset> {_each("prov:wasDerivedFrom", map(iri, profile.sources))} a dcat:Dataset .
     """
     return _statements(parts)
 
@@ -268,6 +309,7 @@ def _dataset(number: int, created_at: str) -> str:
         dcterms:modified {created_at} ;
         dcterms:rights <dataset#rights> ;
         owl:versionInfo "{number}" .
+    <> a foaf:Document .
     """
 
 
@@ -293,7 +335,7 @@ def _void(counts: GraphStatistics, number: int, files: list[ReleaseFile]) -> str
         parts += f"""
     <dataset> void:subset <dataset#stated> .
     <dataset#stated> a void:Dataset ;
-        dcterms:description {_english(describe_dump(STATED_DUMP, counts))} ;
+        dcterms:description {_english(_describe_dump(STATED_DUMP, counts))} ;
         void:triples {counts.stated} ;
         void:dataDump <release/{number}/{STATED_DUMP}> .
     """
@@ -320,11 +362,25 @@ def _void(counts: GraphStatistics, number: int, files: list[ReleaseFile]) -> str
     return parts
 
 
+def _entry(value: str, table: str, kind: str) -> str:
+    """State that a value is an entry of a table of the EU Publications Office."""
+    return f"{iri(value)} a {kind} ; skos:inScheme <{_EU}{table}> .\n"
+
+
 def _dcat(counts: GraphStatistics, number: int, created_at: str, files: list[ReleaseFile]) -> str:
+    about = f"""
+        {_each("dcat:theme", (f"<{_EU}data-theme/{theme}>" for theme in _THEMES))}
+        {_each("dcat:keyword", map(_english, KEYWORDS))}
+        dcterms:accessRights <{_EU}access-right/PUBLIC> ;
+        dcterms:rights <dataset#rights>"""
+    places = _each("dcterms:spatial", map(iri, counts.places))
     parts = f"""
     <catalog> a dcat:Catalog ;
         dcterms:description "The current release of the dataset, and the SPARQL endpoint that serves it."@en ;
         dcterms:modified {created_at} ;
+        dcterms:rights <dataset#rights> ;
+        {places}
+        dcat:themeTaxonomy <{_EU}data-theme> ;
         foaf:homepage <> ;
         dcat:dataset <dataset> ;
         dcat:service <service> .
@@ -332,16 +388,24 @@ def _dcat(counts: GraphStatistics, number: int, created_at: str, files: list[Rel
         dcterms:conformsTo sd:SPARQL11Query ;
         dcat:endpointURL <sparql> ;
         dcat:endpointDescription <sparql> ;
-        dcat:servesDataset <dataset> .
+        dcat:servesDataset <dataset> ;
+        {about} .
+    sd:SPARQL11Query a dcterms:Standard .
+    <release/{number}> a foaf:Document .
+    <{_EU}data-theme> a skos:ConceptScheme ; dcterms:title "Data theme"@en .
     <dataset> dcat:version "{number}" ;
         dcat:landingPage <release/{number}> ;
         dcterms:provenance <dataset#provenance> ;
-        {_each("dcat:keyword", map(_english, KEYWORDS))}
-        {_each("dcterms:spatial", map(iri, counts.places))}
+        {places} {about} ;
         {_each("dcat:distribution", (f"<dataset#file-{file.name}>" for file in files))} .
     <dataset#provenance> a dcterms:ProvenanceStatement ; rdfs:label
         "Extracted from saved project pages and records; the data name each source with its checksum."@en .
+    spdx:checksumAlgorithm_sha256 a spdx:ChecksumAlgorithm .
     """
+    parts += _entry(f"{_EU}access-right/PUBLIC", "access-right", "dcterms:RightsStatement")
+    for theme, name in _THEMES.items():
+        parts += _entry(f"{_EU}data-theme/{theme}", "data-theme", f"skos:Concept ; skos:prefLabel {_english(name)}")
+    parts += "".join(f"{iri(place)} a dcterms:Location .\n" for place in counts.places)
     if counts.first_day and counts.last_day:
         parts += f"""
     <dataset> dcterms:temporal <dataset#period> .
@@ -350,14 +414,18 @@ def _dcat(counts: GraphStatistics, number: int, created_at: str, files: list[Rel
     """
     for file in files:
         kind, compression = _types(file.name)
+        file_type = next(f"{_EU}file-type/{_FILE_TYPES[end]}" for end in file.name.split(".") if end in _FILE_TYPES)
+        parts += _entry(file_type, "file-type", "dcterms:MediaTypeOrExtent")
+        for value in filter(None, (kind, compression)):
+            parts += f"<{_MEDIA_TYPE}{value}> a dcterms:MediaType .\n"
         parts += f"""
     <dataset#file-{file.name}> a dcat:Distribution ;
         dcterms:title "{file.name}"@en ;
         dcterms:identifier "{file.name}" ;
-        {_each("dcterms:description", map(_english, filter(None, [describe_dump(file.name, counts)])))}
+        dcterms:description {_english(describe_file(file.name, counts))} ;
         dcterms:modified {created_at} ;
         dcterms:rights <dataset#rights> ;
-        dcterms:format <{_MEDIA_TYPE}{kind}> ;
+        dcterms:format <{file_type}> ;
         dcat:mediaType <{_MEDIA_TYPE}{kind}> ;
         {_each("dcat:compressFormat", [f"<{_MEDIA_TYPE}{compression}>"] if compression else [])}
         dcat:accessURL <release/{number}/{file.name}> ;
@@ -371,16 +439,22 @@ def _dcat(counts: GraphStatistics, number: int, created_at: str, files: list[Rel
     return parts
 
 
-def describe_dump(name: str, counts: GraphStatistics | None = None) -> str:
-    """Say what a dump contains, with its number of statements if ``counts`` are given; empty for other files."""
+def describe_file(name: str, counts: GraphStatistics | None = None) -> str:
+    """Say what a file of a release contains; with ``counts``, also the number of statements of a dump."""
+    stem, *suffixes = name.split(".")
+    syntaxes = {suffix: fmt.title for suffix, fmt in TABLE_FORMATS.items()}
+    syntaxes |= {fmt.suffix: fmt.title for fmt in FORMATS if fmt.carries_graph}
+    kinds = [f" as {syntaxes[suffix]}" for suffix in suffixes[:1] if suffix in syntaxes]
+    compressed = [f" ({_COMPRESSIONS[suffix]})" for suffix in suffixes[-1:] if suffix in _COMPRESSIONS]
+    content = _FILE_DESCRIPTIONS.get(stem) or f"The graph, {_describe_dump(name, counts)},"
+    return "".join([content, *kinds, *compressed])
+
+
+def _describe_dump(name: str, counts: GraphStatistics | None = None) -> str:
     fmt = _syntax(name)
-    if not fmt or not name.startswith((NAME, MAY_REACH)):
-        return ""
-    if name == MAY_REACH:
-        content, count = MAY_REACH_ABOUT, "may_reach"
-    elif name == STATED_DUMP:
+    if name == STATED_DUMP:
         content, count = "current state, stated facts only, without derived links and their quotes", "stated"
-    elif fmt.kind is FormatKind.DATASET:
+    elif fmt and fmt.kind is FormatKind.DATASET:
         content, count = "current state and history (named graphs)", "quads"
     else:
         content, count = "current state only", "triples"

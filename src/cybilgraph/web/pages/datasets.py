@@ -16,7 +16,7 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
 from cybilgraph.errors import ReleaseError
-from cybilgraph.model.formats import FORMATS, GRAPH_FORMATS, TABLE_FORMATS, Format, media_type_of
+from cybilgraph.model.formats import GRAPH_FORMATS, TABLE_FORMATS, Format, media_type_of
 from cybilgraph.model.vocabulary import own_iri, path_of, thing_iri
 from cybilgraph.rdf.dumps import MAY_REACH, NAME, metadata
 from cybilgraph.rdf.serialisation import turtle_to_ntriples
@@ -29,23 +29,6 @@ from cybilgraph.web.pages.resource_view import negotiated_format, rdf_response
 
 blueprint = Blueprint("datasets", __name__)
 
-_FILE_DESCRIPTIONS = {
-    "projects": "Projects, one per row",
-    "participations": "Participations: organisations, projects and roles",
-    "scopes": "Scopes: countries, regions, groups, themes and audiences of projects",
-    "outcomes": "Outcomes, outputs and activities",
-    "funding": "Sums of money, which few projects state",
-    "countries": "Countries with the number of projects in each, for maps",
-    "network": "The network of projects, organisations and places",
-    "network-nodes": "The nodes of the network: projects, organisations and places",
-    "network-edges": "The edges of the network: participations and places",
-    "may-reach": metadata.MAY_REACH_ABOUT,
-    "manifest": "Counts, versions and checksums of the release",
-    "report": "Problems found in the records",
-    "SHA256SUMS": "Checksums for sha256sum --check",
-    "void": "Description of the dataset (VoID)",
-    "dcat": "Description of the files (DCAT 3)",
-}
 #: The pages of the sitemap other than projects and documentation.
 _PAGES = (
     "home.page",
@@ -62,7 +45,6 @@ _PAGES = (
 )
 #: Projects per part of the sitemap. A part may have 50,000 URLs (sitemaps.org), and the first has other pages too.
 _PROJECTS_PER_SITEMAP = 49_000
-_COMPRESSIONS = {"gz": "gzip", "zst": "Zstandard"}
 
 
 @blueprint.get("/releases")
@@ -240,20 +222,10 @@ def _files(release: Release) -> list[dict[str, Any]]:
     return [
         {
             "name": name,
-            "what": _describe_file(name),
+            "what": metadata.describe_file(name),
             "type": media_type_of(name),
             "size": release.file_size(name),
             "sha256": release.checksum(name),
         }
         for name in sorted(release.served_files())
     ]
-
-
-def _describe_file(name: str) -> str:
-    stem, *suffixes = name.split(".")
-    syntaxes = {suffix: fmt.title for suffix, fmt in TABLE_FORMATS.items()}
-    syntaxes |= {fmt.suffix: fmt.title for fmt in FORMATS if fmt.carries_graph}
-    kinds = [f" as {syntaxes[suffix]}" for suffix in suffixes[:1] if suffix in syntaxes]
-    compressed = [f" ({_COMPRESSIONS[suffix]})" for suffix in suffixes[-1:] if suffix in _COMPRESSIONS]
-    content = _FILE_DESCRIPTIONS.get(stem) or f"The graph, {metadata.describe_dump(name)},"
-    return "".join([content, *kinds, *compressed])

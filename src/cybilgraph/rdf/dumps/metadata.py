@@ -9,14 +9,15 @@ publisher and of the licence, how long files will be available, and when the cat
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from cybilgraph.model.dates import date_bounds
 from cybilgraph.model.formats import BY_NAME, FORMATS, GRAPH_FORMATS, TABLE_FORMATS, Format, FormatKind, media_type_of
+from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.site_profile import DEFAULT_PROFILE, SiteProfile
 from cybilgraph.model.vocabulary import (
     CYB,
@@ -228,6 +229,21 @@ def with_licence(lines: Iterable[str], licence: str) -> Iterator[str]:
         subject, predicate, _ = line.split(" ", 2)
         if licence and predicate == _RIGHTS:
             yield f"{subject} {iri(DCTERMS.license)} {iri(licence)} ."
+
+
+@lru_cache(maxsize=4)
+def read_coverage(catalogue: bytes) -> tuple[Sequence[str], str]:
+    """Return the names of the places in dcat.ttl, and its period as an interval (ISO 8601); each may be empty."""
+    names, days = set(), dict[str, str]()
+    for line in turtle_to_ntriples(catalogue):
+        predicate, value = line.split(" ", 2)[1:]
+        if predicate == iri(DCTERMS.spatial):
+            kind, key = path_of(value.partition(">")[0][1:]).split("/")[1:]
+            if entry := load_gazetteer().entries[kind].get(key):
+                names.add(entry.name)
+        elif predicate in (iri(DCAT.startDate), iri(DCAT.endDate)):
+            days[predicate] = value.split('"')[1]
+    return sorted(names), "/".join(sorted(days.values()))
 
 
 def describe_paging(address: str) -> Iterator[str]:

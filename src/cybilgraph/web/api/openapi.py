@@ -213,6 +213,7 @@ def operations() -> tuple[Operation, ...]:
         Operation("get", "/releases.json", "List the releases", {"application/json": {"type": "array"}}),
         Operation("get", "/.well-known/void", "Describe the current release (VoID)", _GRAPHS, problems=(406, 503)),
         Operation("get", "/catalog", "Describe the dataset and its files (DCAT 3)", _GRAPHS, problems=(406, 503)),
+        Operation("get", "/data.json", "Describe the dataset and its files (DCAT-US 1.1)", _JSON),
         Operation(
             *("get", "/latest/{name}"),
             "Download a file of the current release, with Range and ETag; /release/N/NAME for others",

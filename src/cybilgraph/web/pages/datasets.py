@@ -1,11 +1,11 @@
-"""Pages of the releases and their files, and machine-readable descriptions (VoID, DCAT, schema.org, sitemap).
+"""Pages of the releases and their files, and machine-readable descriptions (VoID, DCAT, DCAT-US, schema.org, sitemap).
 
 ``web.api.downloads`` sends the files themselves.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import groupby, islice
 from operator import itemgetter
 from typing import Any
@@ -28,6 +28,8 @@ from cybilgraph.web.pages import documentation
 from cybilgraph.web.pages.resource_view import negotiated_format, rdf_response
 
 blueprint = Blueprint("datasets", __name__)
+
+_DCAT = "dcat.ttl"
 
 #: The pages of the sitemap other than projects and documentation.
 _PAGES = (
@@ -171,11 +173,14 @@ def _dataset() -> dict[str, Any]:
         **({"logo": about.publisher_logo} if about.publisher_logo else {}),
         **({"email": about.contact_email} if about.contact_email else {}),
     }
+    doi = f"https://doi.org/{about.doi}" if about.doi else ""
+    places, period = _coverage(release)
     return {
         "@context": "https://schema.org/",
         "@type": "Dataset",
         "@id": own_iri("dataset"),
         "name": about.title,
+        "alternateName": about.name,
         "description": about.description,
         "url": root,
         "version": str(release.number),
@@ -183,25 +188,85 @@ def _dataset() -> dict[str, Any]:
         "keywords": metadata.KEYWORDS,
         "isAccessibleForFree": True,
         "inLanguage": about.languages,
+        "includedInDataCatalog": {"@type": "DataCatalog", "name": about.name, "url": f"{root}catalog"},
         **({"license": about.licence} if about.licence else {}),
-        **({"identifier": f"https://doi.org/{about.doi}"} if about.doi else {}),
+        **({"identifier": doi, "sameAs": doi} if doi else {}),
         **({"isBasedOn": about.sources} if about.sources else {}),
+        **({"spatialCoverage": places} if places else {}),
+        **({"temporalCoverage": period} if period else {}),
         "creator": publisher,
         "publisher": publisher,
         "distribution": [
             {
                 "@type": "DataDownload",
                 "name": file["what"],
-                "contentUrl": f"{root}release/{release.number}/{file['name']}",
+                "contentUrl": file["url"],
                 "encodingFormat": file["type"],
                 "contentSize": f"{file['size']} B",
                 "sha256": file["sha256"],
             }
-            for file in _files(release)
-            if file["name"].startswith((NAME, MAY_REACH))
-            or file["name"].partition(".")[2].removesuffix(".gz") in TABLE_FORMATS
+            for file in _data_files(release)
         ],
     }
+
+
+@blueprint.get("/data.json")
+def data_json() -> Response:
+    """Describe the dataset for portals of the United States (DCAT-US 1.1, Project Open Data Metadata Schema).
+
+    It requires a contact, which only sites with a site file have.
+    """
+    release, about, root = serving().release, profile(), request.url_root
+    places, period = _coverage(release)
+    contact = {"hasEmail": f"mailto:{about.contact_email}"} if about.contact_email else {}
+    dataset = {
+        "@type": "dcat:Dataset",
+        "identifier": own_iri("dataset"),
+        "title": about.title,
+        "description": about.description,
+        "keyword": metadata.KEYWORDS,
+        "modified": release.manifest["created"],
+        "publisher": {"@type": "org:Organization", "name": about.publisher_name},
+        "contactPoint": {"@type": "vcard:Contact", "fn": about.publisher_name, **contact},
+        "accessLevel": "public",
+        "rights": about.rights,
+        "language": about.languages,
+        "landingPage": root,
+        **({"license": about.licence} if about.licence else {}),
+        **({"spatial": ", ".join(places)} if places else {}),
+        **({"temporal": period} if period else {}),
+        "distribution": [
+            {
+                "@type": "dcat:Distribution",
+                "title": file["name"],
+                "description": file["what"],
+                "downloadURL": file["url"],
+                "mediaType": file["type"],
+            }
+            for file in _data_files(release)
+        ],
+    }
+    schema = "https://project-open-data.cio.gov/v1.1/"
+    catalogue = {
+        "@context": f"{schema}schema/catalog.jsonld",
+        "@id": request.base_url,
+        "@type": "dcat:Catalog",
+        "conformsTo": f"{schema}schema",
+        "describedBy": f"{schema}schema/catalog.json",
+        "dataset": [dataset],
+    }
+    return _cacheable(jsonify(catalogue))
+
+
+def _coverage(release: Release) -> tuple[Sequence[str], str]:
+    """Return the names of the places of a release, and its period; empty if it has no intact description."""
+    if _DCAT not in release.served_files():
+        return (), ""
+    try:
+        with live().integrity.open(release, _DCAT) as opened:
+            return metadata.read_coverage(opened.read())
+    except (ReleaseError, OSError):
+        return (), ""
 
 
 def _list_releases() -> list[dict[str, Any]]:
@@ -217,11 +282,22 @@ def _list_releases() -> list[dict[str, Any]]:
     return rows
 
 
+def _data_files(release: Release) -> list[dict[str, Any]]:
+    """Describe the files that contain data of the release."""
+    return [
+        file
+        for file in _files(release)
+        if file["name"].startswith((NAME, MAY_REACH))
+        or file["name"].partition(".")[2].removesuffix(".gz") in TABLE_FORMATS
+    ]
+
+
 def _files(release: Release) -> list[dict[str, Any]]:
     """Describe each file: name, content, media type, size in bytes and checksum."""
     return [
         {
             "name": name,
+            "url": f"{request.url_root}release/{release.number}/{name}",
             "what": metadata.describe_file(name),
             "type": media_type_of(name),
             "size": release.file_size(name),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from html import unescape
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -11,9 +13,11 @@ import jsonschema
 import pytest
 from openapi_spec_validator import validate
 
+from cybilgraph.model.site_profile import DEFAULT_PROFILE
 from cybilgraph.web.api.openapi import Operation, operations
 from cybilgraph.web.pages.check_form import OUTPUT_TYPES
-from tests.support.http_client import Response, http
+from tests.conftest import running_server
+from tests.support.http_client import BROWSER, Response, http
 
 pytestmark = pytest.mark.slow
 
@@ -27,6 +31,44 @@ def document(portal: str) -> dict[str, Any]:
 def test_document_is_valid(document: dict[str, Any]) -> None:
     assert document["openapi"].startswith("3.1")
     validate(document)
+
+
+def test_every_operation_has_one_tag_and_its_own_identifier(document: dict[str, Any]) -> None:
+    found = [operation for methods in document["paths"].values() for operation in methods.values()]
+    tags = [tag for operation in found for tag in operation["tags"]]
+    assert len(found) == len(tags) == len({operation["operationId"] for operation in found})
+    assert set(tags) == {tag["name"] for tag in document["tags"]}
+    site = {path for path, methods in document["paths"].items() for one in methods.values() if one["tags"] == ["Site"]}
+    assert site == {"/", "/api/openapi.json", "/.well-known/api-catalog", "/healthz", "/readyz", "/metrics"}
+
+
+def test_page_shows_every_operation_without_a_script(portal: str, document: dict[str, Any]) -> None:
+    reply = http(f"{portal}/api", Accept=BROWSER)
+    page = unescape(reply.body.decode())
+    shown = re.findall(r"<h3 id=\"[^\"]+\"><code>([A-Z]+ \S+)</code></h3>", page)
+    assert sorted(shown) == sorted(
+        f"{method.upper()} {path}" for path, methods in document["paths"].items() for method in methods
+    )
+    for text in (
+        "Cybil code: G0999",
+        "ASK { ?project a cyb:Project }",
+        "The time limit in seconds.",
+        "<code>sarif</code>",
+    ):
+        assert text in page
+    assert "script-src" not in reply.headers["content-security-policy"]
+    assert "<script" not in page
+
+
+def test_document_gives_the_licence_of_the_data(portal: str, releases: Path) -> None:
+    licence = "https://creativecommons.org/licenses/by/4.0/"
+    with running_server(releases, "--licence", licence) as url:
+        found = json.loads(http(f"{url}/api/openapi.json").body)
+        validate(found)
+        assert found["info"]["license"] == {"name": licence, "url": licence}
+        assert f'<a href="{licence}" rel="license">' in http(f"{url}/api", Accept=BROWSER).body.decode()
+    without = json.loads(http(f"{portal}/api/openapi.json").body)["info"]["license"]
+    assert without == {"name": DEFAULT_PROFILE.rights}
 
 
 def test_parameters_describe_the_accepted_identifiers(document: dict[str, Any]) -> None:

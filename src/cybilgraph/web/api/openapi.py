@@ -1,4 +1,4 @@
-"""The API description as an OpenAPI 3.1 document, generated from one table."""
+"""The API description as an OpenAPI 3.1 document, generated from one table, and the page that shows it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from flask import Blueprint, jsonify, url_for
+from flask import Blueprint, jsonify, render_template, url_for
 from flask.wrappers import Response
 
 from cybilgraph.model.formats import FORMATS, GRAPH_FORMATS, RESULT_FORMATS, Format, media_type_of
-from cybilgraph.model.gazetteer import REFERENCE_FILES
+from cybilgraph.model.gazetteer import REFERENCE_FILES, slug
 from cybilgraph.model.record import DEFAULT_LEVEL, EvidenceLevel
 from cybilgraph.model.rules import LANGUAGES
 from cybilgraph.model.vocabulary import thing_iri
@@ -24,6 +24,7 @@ from cybilgraph.web.api import named_queries
 from cybilgraph.web.api.current_request import profile
 from cybilgraph.web.checker import MAX_UPLOAD_BYTES
 from cybilgraph.web.checker.submissions import EXTRA_OUTPUTS
+from cybilgraph.web.pages import documentation
 from cybilgraph.web.pages.changes_page import FORMATS as CHANGES
 from cybilgraph.web.pages.check_form import OUTPUT_TYPES
 from cybilgraph.web.pages.search_page import FACET_TITLES
@@ -51,6 +52,22 @@ _PROBLEMS = {
     502: "A remote endpoint did not return a complete result",
     503: "The server is busy; Retry-After says when to try again",
     504: "The request exceeded its time limit",
+}
+#: Tags of operations, each with its description and the first segments of its paths.
+_TAGS = {
+    "Query": ("Run SPARQL, or a named query with parameters.", ("sparql", "queries", "api/queries")),
+    "Search": ("Find and compare projects.", ("search.csv", "compare.csv")),
+    "Resources": ("Get one project, organisation, place or record.", ("id", "record")),
+    "Dataset": (
+        "Describe and download releases, and follow their changes.",
+        ("releases.json", ".well-known/void", "catalog", "data.json", "latest", "changes", "feed"),
+    ),
+    "Check": ("Check a record before you publish it.", ("api/check", "check")),
+    "Vocabulary": (
+        "Get the ontology, the rules and the schemas.",
+        ("ontology", "shapes", "shapes.ttl", "rules", "ns", "schema"),
+    ),
+    "Site": ("Descriptions of the API, and the state of the server.", ()),
 }
 _DEFAULT_NOTE = "The default applies if the parameter is omitted; an empty value is an error."
 _REPEATABLE_NOTE = f"May be repeated to match any of several values. {_DEFAULT_NOTE}"
@@ -349,26 +366,48 @@ def api_catalog() -> Response:
 @blueprint.get("/api/openapi.json")
 def document() -> Response:
     """Return the OpenAPI document."""
+    return jsonify(_document())
+
+
+@blueprint.get("/api")
+def page() -> str:
+    """Show the OpenAPI document as a page."""
+    shown = _document()
+    body = render_template("api.html", api=shown, anchor=slug)
+    headings = [documentation.Heading(2, slug(tag["name"]), tag["name"]) for tag in shown["tags"]]
+    return documentation.show(
+        documentation.RenderedDocument("API operations", headings, {}, body), "api", "reference/api"
+    )
+
+
+def _document() -> dict[str, Any]:
     about, paths = profile(), dict[str, dict[str, Any]]()
     for row in operations():
         paths.setdefault(row.path, {})[row.method] = _operation(row)
-    return jsonify(
-        {
-            "openapi": "3.1.0",
-            "info": {
-                "title": about.name,
-                "version": __version__,
-                "summary": about.tagline or about.title,
-                "contact": {"name": about.publisher_name}
-                | ({"email": about.contact_email} if about.contact_email else {}),
-                "description": "No API key is needed. Records to check may be at most "
-                f"{MAX_UPLOAD_BYTES:,} bytes long and are not stored. Errors are problem details (RFC 9457).",
-                "license": {"name": "MIT", "identifier": "MIT"},
-            },
-            "servers": [{"url": "/"}],
-            "paths": paths,
-            "components": {"schemas": {**_SCHEMAS, **_report_schemas()}},
-        }
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": about.name,
+            "version": __version__,
+            "summary": about.tagline or about.title,
+            "contact": {"name": about.publisher_name} | ({"email": about.contact_email} if about.contact_email else {}),
+            "description": "No API key is needed. Records to check may be at most "
+            f"{MAX_UPLOAD_BYTES:,} bytes long and are not stored. Errors are problem details (RFC 9457).",
+            # Of the data, rather than of the software.
+            "license": {"name": about.licence or about.rights} | ({"url": about.licence} if about.licence else {}),
+        },
+        "servers": [{"url": "/"}],
+        "externalDocs": {"url": "/docs/reference/api", "description": "Formats, limits and errors"},
+        "tags": [{"name": name, "description": description} for name, (description, _) in _TAGS.items()],
+        "paths": paths,
+        "components": {"schemas": {**_SCHEMAS, **_report_schemas()}},
+    }
+
+
+def _tag(path: str) -> str:
+    return next(
+        (name for name, (_, starts) in _TAGS.items() if any(f"{path}/".startswith(f"/{start}/") for start in starts)),
+        "Site",
     )
 
 
@@ -379,6 +418,7 @@ def _operation(row: Operation) -> dict[str, Any]:
         "summary": row.summary,
         **({"description": row.about} if row.about else {}),
         "operationId": f"{row.method} {row.path}",
+        "tags": [_tag(row.path)],
         "responses": {
             "200": {"description": "Success", "content": answers},
             **{str(status): {"description": _PROBLEMS[status], "content": problem} for status in row.problems},

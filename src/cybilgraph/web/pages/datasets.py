@@ -44,6 +44,7 @@ _PAGES = (
     "check.page",
     "ontology.rules",
     "datasets.releases",
+    "openapi.page",
 )
 #: Projects per part of the sitemap. A part may have 50,000 URLs (sitemaps.org), and the first has other pages too.
 _PROJECTS_PER_SITEMAP = 49_000

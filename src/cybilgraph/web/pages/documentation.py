@@ -71,9 +71,12 @@ def page(address: str) -> str:
     address = address.rstrip("/")
     if address not in addresses():
         raise NotFound(f"There is no document {address!r}; see {_PREFIX} for the list")
-    document = load(address)
+    return show(load(address), address, address.rpartition("/")[0])
+
+
+def show(document: RenderedDocument, address: str, parent: str) -> str:
+    """Return the page of a document, with a link to its ``parent`` if there is one at that address."""
     body = document.body.replace(SITE, str(escape(request.host_url.rstrip("/"))))
-    parent = address.rpartition("/")[0]
     index = (parent, load(parent).title) if parent and parent in addresses() else None
     return render_template(
         "document.html", document=document, body=Markup(body), address=address, navigation=navigation(), index=index  # noqa: S704

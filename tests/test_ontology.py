@@ -9,13 +9,13 @@ import pyoxigraph as ox
 import pytest
 from owlrl import DeductiveClosure, OWLRL_Semantics
 from owlrl.Namespaces import ERRNS
-from rdflib import DCTERMS, OWL, RDF, RDFS, SKOS, Dataset, Graph, URIRef
+from rdflib import DCTERMS, OWL, RDF, RDFS, SKOS, XSD, Dataset, Graph, URIRef
 from rdflib.term import Node
 from zstandard import ZstdDecompressor
 
 from cybilgraph import read, to_graph
 from cybilgraph.model.formats import BY_NAME
-from cybilgraph.model.resources import ONTOLOGY_FILES, read_ontology
+from cybilgraph.model.resources import ONTOLOGY_FILES, ONTOLOGY_VERSIONS, read_ontology
 from cybilgraph.model.vocabulary import BASE, CYB, PREFIXES
 from cybilgraph.release import Release
 from cybilgraph.release.graph_file import GRAPH
@@ -90,6 +90,67 @@ def test_every_term_has_type_and_valid_example(term: URIRef) -> None:
         assert FILE.value(term, predicate), predicate
     assert FILE.value(term, RDF.type) in (OWL.Class, OWL.ObjectProperty, OWL.DatatypeProperty)
     assert len(example_of(term)), "the example is not valid Turtle"
+
+
+# ---- checks of the OOPS! catalogue of pitfalls (https://oops.linkeddata.es/catalogue.jsp) ----
+
+DOMAINS, RANGES = ((RDFS[name], URIRef(f"{PREFIXES['schema']}{name}Includes")) for name in ("domain", "range"))
+PROPERTIES = [term for term in TERMS if FILE.value(term, RDF.type) != OWL.Class]
+
+
+def test_only_declared_terms_are_used() -> None:  # P34, P35
+    used = {node for triple in FILE for node in triple if isinstance(node, URIRef) and node.startswith(CYB.iri)}
+    assert used == set(TERMS)
+
+
+@pytest.mark.parametrize("predicate", [RDFS.subClassOf, RDFS.subPropertyOf], ids=["classes", "properties"])
+def test_hierarchies_have_no_cycles_and_join_terms_of_one_kind(predicate: URIRef) -> None:  # P06, P31
+    pairs = list(FILE.subject_objects(predicate))
+    assert pairs
+    for term, above in pairs:
+        assert term not in FILE.transitive_objects(above, predicate), term
+        assert (FILE.value(term, RDF.type) == OWL.Class) == (predicate == RDFS.subClassOf), term
+        if above in TERMS:
+            assert FILE.value(term, RDF.type) == FILE.value(above, RDF.type), term
+
+
+@pytest.mark.parametrize("term", PROPERTIES, ids=lambda term: str(term).removeprefix(CYB.iri))
+def test_every_property_has_domain_and_range_of_its_kind(term: URIRef) -> None:  # P11, P18, P19
+    domains, ranges = ([value for name in names for value in FILE.objects(term, name)] for names in (DOMAINS, RANGES))
+    assert domains
+    assert ranges
+    assert len(list(FILE.objects(term, RDFS.domain))) < 2, "an instance would belong to all of them"
+    assert all(FILE.value(value, RDF.type) == OWL.Class for value in {*domains, *ranges} & set(TERMS))
+    are_literals = {value in (RDFS.Literal, RDF.langString) or str(value).startswith(str(XSD)) for value in ranges}
+    assert are_literals == {FILE.value(term, RDF.type) == OWL.DatatypeProperty}
+
+
+def test_inverses_are_other_object_properties() -> None:  # P05, P25
+    for term, other in FILE.subject_objects(OWL.inverseOf):
+        assert term != other
+        assert {FILE.value(node, RDF.type) for node in {term, other} & set(TERMS)} == {OWL.ObjectProperty}
+
+
+def test_names_follow_one_convention_and_texts_are_unique() -> None:  # P22, P32
+    for term in TERMS:
+        is_class = FILE.value(term, RDF.type) == OWL.Class
+        assert re.fullmatch("[A-Z][A-Za-z]+" if is_class else "[a-z][A-Za-z0-9]+", term.removeprefix(CYB.iri)), term
+    for predicate in (RDFS.label, SKOS.definition):
+        texts = [(FILE.value(term, RDF.type), text) for term in TERMS for text in FILE.objects(term, predicate)]
+        assert len(set(texts)) == len(texts)
+
+
+def test_versions_differ_in_name_and_content() -> None:
+    current = FILE.value(HEADERS[0], OWL.versionInfo)
+    assert str(FILE.value(HEADERS[0], OWL.versionIRI)) == f"{BASE}ontology/{current}"
+    assert str(current) not in ONTOLOGY_VERSIONS
+    earlier = {f"{BASE}ontology/{version}" for version in ONTOLOGY_VERSIONS}
+    assert {str(version) for version in FILE.objects(HEADERS[0], OWL.priorVersion)} == {max(earlier)}
+    for version in ONTOLOGY_VERSIONS:
+        graph = Graph().parse(data=read_ontology(version), format="turtle")
+        assert str(graph.value(HEADERS[0], OWL.versionIRI)) == f"{BASE}ontology/{version}"
+        lost = set(graph.subjects(RDFS.isDefinedBy)) - set(TERMS)
+        assert not lost, "published terms are never removed"
 
 
 def example_of(term: URIRef) -> Graph:

@@ -16,6 +16,8 @@ ROOT = _BUNDLED if _BUNDLED.is_dir() else _PACKAGE.parents[1]
 _ONTOLOGY = ROOT / "ontology"
 #: The terms of the graph, and those of the rules.
 ONTOLOGY_FILES = (_ONTOLOGY / "cybilgraph.ttl", _ONTOLOGY / "rules.ttl")
+#: Earlier versions of the ontology, as they were published.
+ONTOLOGY_VERSIONS = {file.stem: file for file in sorted((_ONTOLOGY / "versions").glob("*.ttl"))}
 QUERIES = ROOT / "queries"
 REFERENCE = ROOT / "data" / "reference"
 RECORDS = ROOT / "data" / "records"
@@ -47,9 +49,10 @@ def compile_pattern(text: str, where: str) -> re.Pattern[str]:
         raise ReferenceDataError(f"{where}: {text[:60]!r} is not a valid regular expression: {error}") from error
 
 
-def read_ontology() -> bytes:
-    """Return the files of the ontology as one Turtle document."""
-    return b"\n".join(file.read_bytes() for file in ONTOLOGY_FILES)
+def read_ontology(version: str = "") -> bytes:
+    """Return the files of the ontology, or an earlier version of it, as one Turtle document."""
+    files = (ONTOLOGY_VERSIONS[version],) if version else ONTOLOGY_FILES
+    return b"\n".join(file.read_bytes() for file in files)
 
 
 def shape_files() -> Iterator[Path]:

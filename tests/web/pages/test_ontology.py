@@ -77,5 +77,16 @@ def test_version_iris_lead_to_their_version_only(server: str) -> None:
         assert http(f"{server}/{path}", Accept=BROWSER).status == 404, path
 
 
+def test_earlier_versions_are_served_as_published(server: str) -> None:
+    assert set(ONTOLOGY.objects(None, OWL.priorVersion)) == {URIRef(f"{BASE}ontology/0.1.0")}
+    for accept, suffix in ((BROWSER, ""), ("text/turtle", ""), ("*/*", ".ttl")):
+        reply = http(f"{server}/ontology/0.1.0{suffix}", Accept=accept)
+        assert (reply.status, reply.content_type) == (200, "text/turtle; charset=utf-8")
+        found = Graph().parse(data=reply.body, format="turtle")
+        assert found.value(URIRef(f"{BASE}ontology"), OWL.versionInfo).toPython() == "0.1.0"
+    other = http(f"{server}/ontology/0.1.0", Accept="application/n-triples")
+    assert len(Graph().parse(data=other.body, format="nt")) == len(found)
+
+
 def test_unknown_schema_gets_404(server: str) -> None:
     assert http(f"{server}/schema/project.json").status == 404

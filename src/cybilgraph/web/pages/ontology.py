@@ -14,7 +14,7 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
 from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS, Format
-from cybilgraph.model.resources import read_ontology
+from cybilgraph.model.resources import ONTOLOGY_VERSIONS, read_ontology
 from cybilgraph.model.rules import LANGUAGES, catalogue
 from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, PREFIXES, RULES, SCHEMA, own_iri
 from cybilgraph.pipeline import shapes_bundle
@@ -62,13 +62,14 @@ def page(suffix: str = "", version: str = "") -> BaseResponse | str:
     """Show the ontology as a page, with its texts in the language ``lang``, or return it as RDF."""
     if version:  # of the ontology or of its rules, which are parts of one document
         version, suffix = split_suffix(version)
-        if version not in ("rules", _version()):
+        if version not in ("rules", _version(), *ONTOLOGY_VERSIONS):
             raise NotFound(f"The ontology has no version {version!r}; the current one is {_version()}")
+    earlier = version if version in ONTOLOGY_VERSIONS else ""
     if suffix in SUFFIXES:
         formats: tuple[Format, ...] = (SUFFIXES[suffix],)
     else:
         name = suffix or request.args.get("format", "")
-        formats = negotiate(GRAPH_FORMATS, request.headers.get("Accept", ""), name, html=True)
+        formats = negotiate(GRAPH_FORMATS, request.headers.get("Accept", ""), name, html=not earlier)
     if not formats:
         requested = request.args.get("lang", "")
         language = requested if requested in LANGUAGES else LANGUAGES[0]
@@ -82,8 +83,8 @@ def page(suffix: str = "", version: str = "") -> BaseResponse | str:
             **_ontology(language),
         )
     if formats[0] is _TURTLE:
-        return Response(read_ontology(), content_type=_TURTLE.content_type)
-    return rdf_response(turtle_to_ntriples(read_ontology()), formats[0])
+        return Response(read_ontology(earlier), content_type=_TURTLE.content_type)
+    return rdf_response(turtle_to_ntriples(read_ontology(earlier)), formats[0])
 
 
 @cache

@@ -104,7 +104,9 @@ DCAT = Vocabulary(
 )
 HYDRA = Vocabulary("http://www.w3.org/ns/hydra/core#", "PagedCollection totalItems itemsPerPage firstPage lastPage")
 LDES = Vocabulary("https://w3id.org/ldes#", "EventStream timestampPath versionOfPath")
-TREE = Vocabulary("https://w3id.org/tree#", "Node GreaterThanOrEqualToRelation member node path relation value view")
+TREE = Vocabulary(
+    "https://w3id.org/tree#", "Node Relation GreaterThanOrEqualToRelation member node path relation value view"
+)
 ACTIVITY = Vocabulary("https://www.w3.org/ns/activitystreams#", "Create Update Delete")
 #: All vocabularies.
 VOCABULARIES = (

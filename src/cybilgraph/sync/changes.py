@@ -23,7 +23,7 @@ import shutil
 import tempfile
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, suppress
 from dataclasses import asdict, astuple, dataclass, fields
 from functools import cached_property, lru_cache
@@ -38,7 +38,15 @@ from cybilgraph.release import Release, Releases
 from cybilgraph.release.graph_file import GRAPH, read_graph
 from cybilgraph.runtime.files import TemporaryFolder, atomic_write
 from cybilgraph.sync.patches import ADDED, END, HashedLines, Header, diff_lines, sort_lines
-from cybilgraph.sync.record_changes import Change, ChangedNames, FieldChange, is_of_record, record_key, summarise_change
+from cybilgraph.sync.record_changes import (
+    Change,
+    ChangedNames,
+    FieldChange,
+    is_of_record,
+    record_key,
+    statements_by_key,
+    summarise_change,
+)
 
 #: Number of cached logs and bytes of their files; the newest log may be larger.
 _MAX_CACHED_LOGS, _MAX_CACHED_BYTES = 64, 2_000_000_000
@@ -284,6 +292,17 @@ def last_changes_until(changes: ChangeLogCache, releases: Releases, number: int)
 def first_change_date(releases: Releases, number: int) -> str:
     """Return the date of the earliest remembered change before the oldest release, or ""."""
     return min((row.created for row in _read(releases, number)), default="")
+
+
+def statements_of(release: Release, keys: Collection[str]) -> Iterator[tuple[str, bytes]]:
+    """Yield the present statements of records, as lines of N-Quads with the keys of the records.
+
+    Raises FileDamaged, OSError.
+    """
+    for chunk in read_graph(release.folder / GRAPH):
+        for key, line in statements_by_key(chunk):
+            if key in keys:
+                yield key, line
 
 
 def prune(releases: Releases, keep: int, on_event: Callable[[str], None] = lambda _: None) -> tuple[list[int], int]:

@@ -128,6 +128,13 @@ def is_of_record(line: bytes) -> bool:
     return own_byte_pattern(_KEY).match(line) is not None
 
 
+def statements_by_key(chunk: bytes) -> Iterator[tuple[str, bytes]]:
+    """Yield the lines of N-Quads that state what records say at present, with the keys of the records."""
+    for found in own_byte_pattern(rf"(?m)^{_KEY}.*\n").finditer(chunk):
+        if not is_in_earlier_graph(found[0]):
+            yield found[1].decode(), found[0]
+
+
 def _lines_with(mark: bytes, chunk: bytes) -> Iterator[bytes]:
     """Yield the lines that contain a mark; ten times faster than a loop over all lines."""
     place = chunk.find(mark)

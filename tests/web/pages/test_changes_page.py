@@ -12,17 +12,18 @@ from html import unescape
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import pyshacl
 import pytest
 import rdflib
 from lxml import etree
 
 from cybilgraph import pipeline
-from cybilgraph.model.vocabulary import ACTIVITY, BASE, DCTERMS, LDES, RDF, TREE
+from cybilgraph.model.vocabulary import ACTIVITY, BASE, CYB, DCTERMS, LDES, RDF, TREE
 from cybilgraph.release import Releases
 from cybilgraph.sync.changes import prune
 from cybilgraph.sync.patches import apply_patch, read_patch
 from cybilgraph.web.api.protocol import PINNED
-from tests.conftest import RECORDS, SEED, graph_of, running_server
+from tests.conftest import RECORDS, SAMPLES, SEED, graph_of, running_server
 from tests.support.http_client import BROWSER, PROBLEM, send
 
 pytestmark = pytest.mark.slow
@@ -180,6 +181,53 @@ def test_event_stream_links_to_every_version(site: str) -> None:
     assert str(first) == min(dates.values()) == dates[f"{RECORD}G0020?release=1"]
     assert send(site, "GET", "/feed/2").headers["location"] == "/feed/2/all"
     assert send(site, "GET", "/feed", Accept=BROWSER).headers["location"] == "/changes"
+
+
+def dataset(url: str, path: str) -> rdflib.Dataset:
+    reply = send(url, "GET", path, Accept="application/n-quads")
+    assert reply.status == 200
+    return rdflib.Dataset().parse(data=reply.body, format="nquads")
+
+
+def test_event_stream_has_the_statements_of_each_version(site: str) -> None:
+    status = rdflib.URIRef(CYB.status)
+    for page, member, value in (
+        ("/feed/2/all", "G0020?release=1", "finished"),
+        ("/feed/2/all", "cmm-review-samoa?release=2", ""),
+        ("/feed/3", "G0020?release=3", "ongoing"),
+    ):
+        found = dataset(site, page)
+        graph = found.graph(rdflib.URIRef(f"{RECORD}{member}"))
+        key, _, release = member.partition("?release=")
+        stated = graph.value(rdflib.URIRef(f"{BASE}id/project/{key}"), status)
+        assert str(stated or "").rpartition("/")[2] == value
+        then = send(site, "GET", f"/id/project/{key}.nt?release={max(int(release), 2)}").body
+        own = {triple for triple in rdflib.Graph().parse(data=then, format="nt") if f"project/{key}" in triple[0]}
+        assert own
+        assert own <= set(graph)
+    assert {str(graph.identifier) for graph in dataset(site, "/feed/4").graphs()} == {"urn:x-rdflib:default"}, "removed"
+    assert send(site, "GET", "/feed/3?page=2").status == 404
+
+
+@pytest.mark.parametrize("path", ["/feed", "/feed/2/all", "/feed/3", "/feed/4"])
+def test_event_stream_conforms_to_the_shapes_of_tree_and_ldes(site: str, path: str) -> None:
+    for name in ("turtle", "nquads"):
+        stream = rdflib.Dataset().parse(data=send(site, "GET", f"{path}?format={name}").body, format=name)
+        conforms, _, text = pyshacl.validate(stream.default_graph, shacl_graph=str(SAMPLES / "feed.ttl"))
+        assert conforms, text
+
+
+def test_event_stream_splits_long_pages(demo_server: str) -> None:
+    pages, members = ["/feed/1/all"], list[str]()
+    for page in pages:
+        stream = dataset(demo_server, page).default_graph
+        assert pyshacl.validate(stream, shacl_graph=str(SAMPLES / "feed.ttl"))[0]
+        found = list(map(str, stream.objects(None, rdflib.URIRef(TREE.member))))
+        assert 0 < len(found) <= 500
+        members += found
+        pages += [str(node).removeprefix(demo_server) for node in stream.objects(None, rdflib.URIRef(TREE.node))]
+    projects = json.loads(send(demo_server, "GET", "/releases.json").body)[0]["projects"]
+    assert len(members) == len(set(members)) == projects > 500
 
 
 def test_earlier_version_of_a_record_stays_readable(site: str) -> None:

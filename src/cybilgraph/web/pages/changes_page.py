@@ -11,10 +11,11 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from hashlib import sha256
-from itertools import islice
+from itertools import chain, islice
 from typing import TypeVar
 
 from flask import Blueprint, Response, redirect, render_template, request, stream_template, url_for
+from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
 from cybilgraph.errors import FormatMismatch, ReleaseBusy
@@ -22,11 +23,12 @@ from cybilgraph.model.formats import GRAPH_FORMATS, Format, FormatKind
 from cybilgraph.model.vocabulary import ACTIVITY, DCTERMS, FOAF, LDES, RDF, TREE, XSD, own_iri, thing_iri
 from cybilgraph.rdf.ntriples import iri, literal
 from cybilgraph.rdf.serialisation import serialise
+from cybilgraph.release import Release
 from cybilgraph.runtime.scheduler import Busy, Scheduler, run_blocking
 from cybilgraph.sync import changes
 from cybilgraph.sync.changes import ChangeLog, ChangeLogCache, LastChange
 from cybilgraph.web.api import protocol
-from cybilgraph.web.api.current_request import caller, live, site
+from cybilgraph.web.api.current_request import caller, live, page_in_url, site
 from cybilgraph.web.api.negotiation import SUFFIXES, negotiate
 from cybilgraph.web.server.render_queue import yield_turn
 
@@ -42,6 +44,8 @@ Triple = tuple[str, str, str]
 Result = TypeVar("Result")
 #: The number of releases to compare by default, and the most records on a page.
 _DEFAULT_RELEASES, _MAX_RECORDS_SHOWN = 10, 500
+#: The most record versions on a page of the event stream.
+_MAX_MEMBERS = 500
 #: Seconds that a client waits for its turn to compute a comparison.
 _QUEUE_TIMEOUT = 60.0
 _NO_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -88,8 +92,8 @@ def page(suffix: str = "") -> BaseResponse:
 def feed(number: int = 0, suffix: str = "", everything: bool = False) -> BaseResponse:
     """Return the Linked Data Event Stream of record versions, or one of its pages.
 
-    It has one page per release, and a snapshot of all records of the oldest release kept. Browsers are redirected
-    to the changes page.
+    It has pages for each release, and a snapshot of all records of the oldest release kept. In formats with named
+    graphs, the graph of a version contains its statements. Browsers are redirected to the changes page.
     """
     name = (SUFFIXES[suffix].name if suffix in SUFFIXES else suffix) or request.args.get("format", "")
     formats = negotiate(GRAPH_FORMATS, request.headers.get("Accept", ""), name, html=True)
@@ -99,8 +103,8 @@ def feed(number: int = 0, suffix: str = "", everything: bool = False) -> BaseRes
     logs, numbers = _changes(), _numbers()
     if not number:
         triples = _root(numbers, changes.first_change_date(live().releases, numbers[0]))
-        return _stream_response(triples, fmt, numbers[-1], is_pinned=False)
-    logs.release(number)  # raises if there is no such release
+        return _stream_response(_lines(triples), fmt, numbers[-1], is_pinned=False)
+    release = logs.release(number)
     earlier = [other for other in numbers if other < number]
     if not earlier and not everything:
         return redirect(url_for("changes.snapshot", number=number), 303)
@@ -111,13 +115,24 @@ def feed(number: int = 0, suffix: str = "", everything: bool = False) -> BaseRes
             rows = changes.last_changes_until(logs, live().releases, number)
         else:
             rows = changes.last_changes_in(logs.between(earlier[-1], number))
-        return _stream_response(_page(_address(number, everything=everything), rows), fmt, number, is_pinned=True)
+        part = page_in_url()
+        found = list(islice(rows, (part - 1) * _MAX_MEMBERS, part * _MAX_MEMBERS + 1))
+        if part > 1 and not found:
+            raise NotFound(f"This part of the event stream has no page {part}")
+        node, following = (_address(number, everything=everything, page=page) for page in (part, part + 1))
+        lines = _lines(_page(node, found[:_MAX_MEMBERS], following if len(found) > _MAX_MEMBERS else ""))
+        if fmt.kind is FormatKind.DATASET:
+            lines = chain(lines, _member_statements(release, found[:_MAX_MEMBERS]))
+        return _stream_response(lines, fmt, number, is_pinned=True)
 
     return _computed(page_of_stream)
 
 
-def _stream_response(triples: Iterator[Triple], fmt: Format, release: int, *, is_pinned: bool) -> Response:
-    lines = (f"{iri(subject)} {iri(predicate)} {target} .\n".encode() for subject, predicate, target in triples)
+def _lines(triples: Iterable[Triple]) -> Iterator[bytes]:
+    return (f"{iri(subject)} {iri(predicate)} {target} .\n".encode() for subject, predicate, target in triples)
+
+
+def _stream_response(lines: Iterator[bytes], fmt: Format, release: int, *, is_pinned: bool) -> Response:
     output = io.BytesIO()
     serialise(lines, fmt, output)
     response = Response(output.getvalue(), content_type=fmt.content_type)
@@ -186,10 +201,11 @@ def _conditional(response: Response, etag: str, release: int, is_pinned: bool) -
 # ---- the event stream ------------------------------------------------------------------------
 
 
-def _address(number: int = 0, everything: bool = False) -> str:
+def _address(number: int = 0, everything: bool = False, page: int = 1) -> str:
     if not number:
         return url_for("changes.feed", _external=True)
-    return url_for("changes.snapshot" if everything else "changes.feed", number=number, _external=True)
+    endpoint = "changes.snapshot" if everything else "changes.feed"
+    return url_for(endpoint, number=number, page=page if page > 1 else None, _external=True)
 
 
 def _root(numbers: list[int], first: str) -> Iterator[Triple]:
@@ -211,15 +227,29 @@ def _root(numbers: list[int], first: str) -> Iterator[Triple]:
         yield relation, TREE.node, iri(page)
 
 
-def _page(node: str, rows: Iterable[LastChange]) -> Iterator[Triple]:
-    """Describe a page of record versions, each named after the release that introduced it."""
+def _version(row: LastChange) -> str:
+    """Return the IRI of a version of a record, which is named after the release that introduced it."""
+    return f"{own_iri(f'record/{row.key}')}?release={row.release}"
+
+
+def _member_statements(release: Release, rows: Iterable[LastChange]) -> Iterator[bytes]:
+    """Yield the statements of record versions, each version in a graph of its name (TREE, member extraction)."""
+    graphs = {row.key: f" {iri(_version(row))} .\n".encode() for row in rows if row.kind != "removed"}
+    return (line.removesuffix(b" .\n") + graphs[key] for key, line in changes.statements_of(release, graphs))
+
+
+def _page(node: str, rows: Iterable[LastChange], following: str) -> Iterator[Triple]:
+    """Describe a page of record versions; ``following`` is the address of the next page, if there is one."""
     stream = own_iri("feed")
     yield stream, RDF.type, iri(LDES.EventStream)
     yield stream, TREE.view, iri(_address())
     yield node, RDF.type, iri(TREE.Node)
+    if following:
+        yield node, TREE.relation, iri(f"{node}#next")
+        yield f"{node}#next", RDF.type, iri(TREE.Relation)
+        yield f"{node}#next", TREE.node, iri(following)
     for row in rows:
-        record = own_iri(f"record/{row.key}")
-        version = f"{record}?release={row.release}"
+        record, version = own_iri(f"record/{row.key}"), _version(row)
         yield stream, TREE.member, iri(version)
         yield version, RDF.type, iri(_ACTIVITY_OF_KIND[row.kind])
         yield version, DCTERMS.isVersionOf, iri(record)

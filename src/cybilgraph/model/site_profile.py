@@ -125,6 +125,11 @@ class SiteProfile:
     sources: tuple[str, ...] = _key("sources", _URL, "Sites from which most of the data come.", ())
     privacy: str = _key("links.privacy", _URL, "Privacy notice of the site.")
     takedown: str = _key("links.takedown", _URL, "How to have a record or personal data removed.")
+    hub: str = _key(
+        "links.hub",
+        _URL,
+        "WebSub hub to which `serve --site` with `--public-url` announces new releases; feeds name it.",
+    )
     contacts: bool = _key("contacts", None, "Publish the contacts of projects.", default=False)
 
     @property

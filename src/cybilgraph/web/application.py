@@ -19,6 +19,7 @@ from cybilgraph.web.api.current_request import close_release, profile, serving, 
 from cybilgraph.web.api.evidence import carried_evidence
 from cybilgraph.web.checker import MAX_UPLOAD_BYTES, Checker
 from cybilgraph.web.curator_logins import CuratorAccess, CuratorFile
+from cybilgraph.web.hub_notifier import HubNotifier
 from cybilgraph.web.pages import (
     about,
     changes_page,
@@ -94,6 +95,7 @@ def create_app(live: LiveReleases, checker: Checker, settings: Settings, access_
         "own_iri": own_iri,
         "carried_evidence": carried_evidence,
     }
+    own_profile = read_profile(settings.site) if settings.site else None
     app.extensions["cybilgraph"] = {
         "live": live,
         "comparing": Scheduler(1),
@@ -101,7 +103,9 @@ def create_app(live: LiveReleases, checker: Checker, settings: Settings, access_
         "suggestions": SuggestionQueue(settings.suggestions) if settings.suggestions else None,
         "access": CuratorAccess(CuratorFile(settings.curators), access_log.log_event) if settings.curators else None,
         "desk": ReviewDesk(settings.decisions) if settings.curators and settings.decisions else None,
-        "profile": read_profile(settings.site) if settings.site else None,
+        "profile": own_profile,
+        # Not from the profile of a release, which may be a copy of another site's.
+        "hub": own_profile.hub if own_profile else "",
         "licence": settings.licence,
         "source_texts": settings.source_texts,
         "doi": settings.doi,
@@ -111,6 +115,10 @@ def create_app(live: LiveReleases, checker: Checker, settings: Settings, access_
         "sending": ClientQuotas(burst=5, per_second=1 / 60, at_once=1),
     }
     live.maintenance_tasks.append(checker.maintain)
+    if (hub := app.extensions["cybilgraph"]["hub"]) and settings.public_url:
+        topics = [f"{settings.public_url}/{feed}" for feed in ("changes.atom", "feed")]
+        notifier = HubNotifier(hub, topics, lambda: live.current.release.number, access_log.log_event)
+        live.maintenance_tasks.append(notifier.maintain)
     bundled = BUNDLE.is_file()
 
     @app.context_processor

@@ -78,6 +78,7 @@ def page(suffix: str = "") -> BaseResponse:
         case "atom":
             parts = stream_template("changes.atom.xml", **_template_values(log, logs))
             response = Response(parts, content_type="application/atom+xml; charset=utf-8")
+            _link_hub(response)
         case _:
             shown = render_template("changes.html", numbers=numbers, **_template_values(log, logs, _MAX_RECORDS_SHOWN))
             response = Response(shown)
@@ -103,7 +104,7 @@ def feed(number: int = 0, suffix: str = "", everything: bool = False) -> BaseRes
     logs, numbers = _changes(), _numbers()
     if not number:
         triples = _root(numbers, changes.first_change_date(live().releases, numbers[0]))
-        return _stream_response(_lines(triples), fmt, numbers[-1], is_pinned=False)
+        return _link_hub(_stream_response(_lines(triples), fmt, numbers[-1], is_pinned=False))
     release = logs.release(number)
     earlier = [other for other in numbers if other < number]
     if not earlier and not everything:
@@ -126,6 +127,13 @@ def feed(number: int = 0, suffix: str = "", everything: bool = False) -> BaseRes
         return _stream_response(lines, fmt, number, is_pinned=True)
 
     return _computed(page_of_stream)
+
+
+def _link_hub(response: Response) -> Response:
+    """Name the WebSub hub to which clients can subscribe for this address, if it is one that we announce."""
+    if (hub := site("hub")) and not request.query_string:
+        response.headers.add("Link", f'<{hub}>; rel="hub", <{request.base_url}>; rel="self"')
+    return response
 
 
 def _lines(triples: Iterable[Triple]) -> Iterator[bytes]:
@@ -186,6 +194,7 @@ def _template_values(log: ChangeLog, logs: ChangeLogCache, most: int | None = No
         "log": log,
         "records": ((change, changes.change_date(change, log, last_changed)) for change in islice(log.records(), most)),
         "more": sum(log.counts[kind] for kind in _ACTIVITY_OF_KIND) - most if most else 0,
+        "hub": site("hub"),
         "plain": lambda text: _NO_XML.sub("\ufffd", text),
     }
 

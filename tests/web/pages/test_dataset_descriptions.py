@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import re
 from collections.abc import Iterator
@@ -9,6 +11,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import polars
 import pytest
 
 from tests.conftest import running_server
@@ -35,6 +38,15 @@ RECOMMENDED = {
 POD_REQUIRED = {
     "title", "description", "keyword", "modified", "publisher", "contactPoint", "identifier", "accessLevel",
 }  # fmt: skip
+#: Of Croissant, by type in Parquet.
+DATATYPES = {
+    polars.String: "Text",
+    polars.List: "Text",
+    polars.Int32: "Integer",
+    polars.Float64: "Float",
+    polars.Decimal: "Float",
+    polars.Date: "Date",
+}
 
 
 @pytest.fixture(scope="module")
@@ -85,3 +97,26 @@ def test_portals_of_the_united_states_find_their_fields(site: str, server: str) 
     assert without.keys() >= POD_REQUIRED
     assert not without.keys() & {"license"}
     assert "hasEmail" not in without["contactPoint"]
+
+
+def test_croissant_describes_every_column_of_the_tables(site: str) -> None:
+    found = json.loads(http(f"{site}/croissant.json").body)
+    assert found["conformsTo"] == "http://mlcommons.org/croissant/1.0"
+    assert {"name", "description", "license", "url", "datePublished", "creator"} <= found.keys()
+    files = {file["@id"]: file for file in found["distribution"]}
+    assert {file["encodingFormat"] for file in files.values()} == {"application/x-parquet"}, (
+        "mlcroissant reads no other"
+    )
+    assert {table["@id"] for table in found["recordSet"]} == {name.removesuffix(".parquet") for name in files}
+    for table in found["recordSet"]:
+        [name] = {field["source"]["fileObject"]["@id"] for field in table["field"]}
+        content = http(files[name]["contentUrl"]).body
+        assert hashlib.sha256(content).hexdigest() == files[name]["sha256"]
+        described = {
+            field["source"]["extract"]["column"]: (field["dataType"], field.get("repeated", False))
+            for field in table["field"]
+        }
+        assert described == {
+            column: (f"sc:{DATATYPES[kind.base_type()]}", kind.base_type() == polars.List)
+            for column, kind in polars.read_parquet(io.BytesIO(content)).schema.items()
+        }

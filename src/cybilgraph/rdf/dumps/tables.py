@@ -172,6 +172,15 @@ def column_type(table: str, column: str) -> DataType:
     return TYPES.get(f"{table}.{column}", TYPES.get(column, DataType.utf8()))
 
 
+def describe_columns(table: str) -> Iterator[tuple[str, str, bool]]:
+    """Yield each column of a table with its datatype in schema.org, and whether it has several values."""
+    for column in COLUMNS[table]:
+        kind = column_type(table, column)
+        checks = {"Integer": DataType.is_integer, "Float": DataType.is_numeric, "Date": DataType.is_temporal}
+        datatype = next((name for name, check in checks.items() if check(kind)), "Text")
+        yield column, datatype, DataType.is_list(kind)
+
+
 def _write_parquet(table: str, plain: Path, path: Path) -> None:
     """Write a table as Parquet from its temporary CSV file, a batch at a time. Raises OSError."""
     types = {column: column_type(table, column) for column in COLUMNS[table]}

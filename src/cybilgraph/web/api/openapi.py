@@ -60,7 +60,7 @@ _TAGS = {
     "Resources": ("Get one project, organisation, place or record.", ("id", "record")),
     "Dataset": (
         "Describe and download releases, and follow their changes.",
-        ("releases.json", ".well-known/void", "catalog", "data.json", "latest", "changes", "feed"),
+        ("releases.json", ".well-known/void", "catalog", "data.json", "croissant.json", "latest", "changes", "feed"),
     ),
     "Check": ("Check a record before you publish it.", ("api/check", "check")),
     "Vocabulary": (
@@ -231,6 +231,7 @@ def operations() -> tuple[Operation, ...]:
         Operation("get", "/.well-known/void", "Describe the current release (VoID)", _GRAPHS, problems=(406, 503)),
         Operation("get", "/catalog", "Describe the dataset and its files (DCAT 3)", _GRAPHS, problems=(406, 503)),
         Operation("get", "/data.json", "Describe the dataset and its files (DCAT-US 1.1)", _JSON),
+        Operation("get", "/croissant.json", "Describe the tables and their columns (Croissant 1.0)", _JSON),
         Operation(
             *("get", "/latest/{name}"),
             "Download a file of the current release, with Range and ETag; /release/N/NAME for others",

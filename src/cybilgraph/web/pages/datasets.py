@@ -19,6 +19,7 @@ from cybilgraph.errors import ReleaseError
 from cybilgraph.model.formats import GRAPH_FORMATS, TABLE_FORMATS, Format, media_type_of
 from cybilgraph.model.vocabulary import own_iri, path_of, thing_iri
 from cybilgraph.rdf.dumps import MAY_REACH, NAME, metadata
+from cybilgraph.rdf.dumps.tables import describe_columns
 from cybilgraph.rdf.serialisation import turtle_to_ntriples
 from cybilgraph.release import IDENTITIES, Release
 from cybilgraph.web.api.current_request import live, profile, release_with_intact, serving
@@ -30,6 +31,17 @@ from cybilgraph.web.pages.resource_view import negotiated_format, rdf_response
 blueprint = Blueprint("datasets", __name__)
 
 _DCAT = "dcat.ttl"
+#: The terms of Croissant that we use; the others are those of schema.org.
+_CROISSANT = {
+    "@language": "en",
+    "@vocab": "https://schema.org/",
+    "sc": "https://schema.org/",
+    "cr": "http://mlcommons.org/croissant/",
+    "dct": "http://purl.org/dc/terms/",
+    "conformsTo": "dct:conformsTo",
+    "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
+    **{term: f"cr:{term}" for term in ("recordSet", "field", "source", "fileObject", "extract", "column", "repeated")},
+}
 
 #: The pages of the sitemap other than projects and documentation.
 _PAGES = (
@@ -257,6 +269,53 @@ def data_json() -> Response:
         "dataset": [dataset],
     }
     return _cacheable(jsonify(catalogue))
+
+
+@blueprint.get("/croissant.json")
+def croissant() -> Response:
+    """Describe the tables and their columns for machine-learning libraries (Croissant 1.0)."""
+    found = _dataset()
+    files = {file["name"]: file for file in _data_files(serving().release) if file["name"].endswith(".parquet")}
+    tables = {name: name.removesuffix(".parquet") for name in files}
+    found |= {
+        "@context": _CROISSANT,
+        "conformsTo": "http://mlcommons.org/croissant/1.0",
+        "datePublished": found["dateModified"],
+        "distribution": [
+            {
+                "@type": "cr:FileObject",
+                "@id": name,
+                "name": name,
+                "description": file["what"],
+                "contentUrl": file["url"],
+                "encodingFormat": "application/x-parquet",  # the only name that mlcroissant knows
+                "contentSize": f"{file['size']} B",
+                "sha256": file["sha256"],
+            }
+            for name, file in files.items()
+        ],
+        "recordSet": [
+            {
+                "@type": "cr:RecordSet",
+                "@id": table,
+                "name": table,
+                "description": files[name]["what"],
+                "field": [
+                    {
+                        "@type": "cr:Field",
+                        "@id": f"{table}/{column}",
+                        "name": column,
+                        "dataType": f"sc:{kind}",
+                        **({"repeated": True} if is_list else {}),
+                        "source": {"fileObject": {"@id": name}, "extract": {"column": column}},
+                    }
+                    for column, kind, is_list in describe_columns(table)
+                ],
+            }
+            for name, table in tables.items()
+        ],
+    }
+    return _cacheable(jsonify(found))
 
 
 def _coverage(release: Release) -> tuple[Sequence[str], str]:

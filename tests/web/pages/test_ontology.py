@@ -79,7 +79,11 @@ def test_version_iris_lead_to_their_version_only(server: str) -> None:
 
 def test_earlier_versions_are_served_as_published(server: str) -> None:
     assert set(ONTOLOGY.objects(None, OWL.priorVersion)) == {URIRef(f"{BASE}ontology/0.1.0")}
-    for accept, suffix in ((BROWSER, ""), ("text/turtle", ""), ("*/*", ".ttl")):
+    page = http(f"{server}/ontology/0.1.0", Accept=BROWSER)
+    assert (page.status, page.content_type) == (200, "text/html; charset=utf-8")
+    assert "Ontology, version 0.1.0" in page.body.decode()
+    assert "owl:versionIRI &lt;https://w3id.org/cybilgraph/ontology/0.1.0&gt;" in page.body.decode()
+    for accept, suffix in (("text/turtle", ""), ("*/*", ".ttl"), (BROWSER, ".ttl")):
         reply = http(f"{server}/ontology/0.1.0{suffix}", Accept=accept)
         assert (reply.status, reply.content_type) == (200, "text/turtle; charset=utf-8")
         found = Graph().parse(data=reply.body, format="turtle")

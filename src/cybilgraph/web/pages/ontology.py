@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+from markupsafe import Markup
 from rdflib import OWL, RDF, RDFS, SKOS, Graph, Literal, URIRef
 from rdflib.term import Node
 from werkzeug.exceptions import NotFound
@@ -26,6 +27,7 @@ from cybilgraph.validation.outputs.as_json import schema as report_schema
 from cybilgraph.validation.rule_handbook import find_rule, load_handbook
 from cybilgraph.validation.shapes import all_shapes_text
 from cybilgraph.web.api.negotiation import HTML, SUFFIXES, negotiate, split_suffix
+from cybilgraph.web.pages import documentation
 from cybilgraph.web.pages.ontology_diagram import Diagram, lay_out
 from cybilgraph.web.pages.resource_view import negotiated_format, rdf_response
 
@@ -69,7 +71,13 @@ def page(suffix: str = "", version: str = "") -> BaseResponse | str:
         formats: tuple[Format, ...] = (SUFFIXES[suffix],)
     else:
         name = suffix or request.args.get("format", "")
-        formats = negotiate(GRAPH_FORMATS, request.headers.get("Accept", ""), name, html=not earlier)
+        formats = negotiate(GRAPH_FORMATS, request.headers.get("Accept", ""), name, html=True)
+    if not formats and earlier:
+        text = Markup('<p><a href="{}">Turtle</a></p>\n<pre tabindex="0"><code>{}</code></pre>').format(
+            url_for("ontology.page", version=f"{earlier}.ttl"), read_ontology(earlier).decode()
+        )
+        document = documentation.RenderedDocument(f"Ontology, version {earlier}", (), {}, str(text))
+        return documentation.show(document, f"ontology/{earlier}", "reference/ontology")
     if not formats:
         requested = request.args.get("lang", "")
         language = requested if requested in LANGUAGES else LANGUAGES[0]

@@ -67,7 +67,7 @@ class Field:
     @property
     def segment(self) -> str:
         """The local name of its term, which is also a segment of the IRIs of its nodes."""
-        return re.split("[/#]", self.term)[-1]
+        return self.term.rpartition("#")[2].rpartition("/")[2]
 
     @property
     def node_class(self) -> str:

@@ -8,6 +8,7 @@ from itertools import chain
 
 from cybilgraph.model.fields import BY_NAME, FIELDS, NARRATIVE, Field, FieldKind
 from cybilgraph.model.record import (
+    Basis,
     Contact,
     Date,
     Funding,
@@ -43,12 +44,12 @@ def locate_statement(record: Record, focus: str, path: str, value: str = "") -> 
     path = _actual_property(record, path, value)
     linked = "" if focus == project_iri(record) else focus  # a record may refer to itself, as in part_of
     if linked or value:
-        for row, printed, iris in _printed(record, FIELDS):
+        for row, printed, iris in _printed(record, (row for row in FIELDS if linked or row.term == path)):
             if linked in iris or (row.term == path and value in iris):
                 return StatementPlace(_label(record, row), printed.place, printed.text)
     for row in FIELDS:
         if row.term and row.term == path:
-            for _, printed, _ in (found for found in _printed(record.counted(), (row,)) if found[0] is row):
+            for _, printed, _ in (found for found in _printed(record, (row,), counted=True) if found[0] is row):
                 return StatementPlace(_label(record, row), printed.place, printed.text)
             if blank := record.blank(row.name):
                 return StatementPlace(blank.label, blank.place)
@@ -76,9 +77,13 @@ def _label(record: Record, row: Field) -> str:
     return record.labels[row.name][0] if row.name in record.labels else ""
 
 
-def _printed(record: Record, rows: Iterable[Field]) -> Iterator[tuple[Field, Text, set[str]]]:
+def _printed(
+    record: Record, rows: Iterable[Field], counted: bool = False
+) -> Iterator[tuple[Field, Text, set[str]]]:
     """Yield the values of these fields and those of IATI roles without a field: the field, the printed form, and the
     IRIs of the value.
+
+    With ``counted``, skips links that are only possible.
     """
     project = project_iri(record)
     others = (
@@ -86,6 +91,8 @@ def _printed(record: Record, rows: Iterable[Field]) -> Iterator[tuple[Field, Tex
     )
     values = ((row, number, value) for row in rows for number, value in enumerate(record.values(row.name), start=1))
     for row, number, value in chain(others, values):
+        if counted and not getattr(value, "basis", Basis.STATED).counts:
+            continue
         node = node_iri(project, row, number, value)
         match value:
             case Participation(actor=named) | Scope(concept=named) | Relation(project=named):

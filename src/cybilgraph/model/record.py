@@ -118,9 +118,7 @@ class EvidenceLevel(StrEnum):
     @property
     def bases(self) -> tuple[Basis, ...]:
         """The bases of the links that count at this level."""
-        least_certain = {self.STATED: Basis.CONFIRMED, self.SURE: Basis.DERIVED, self.POSSIBLE: Basis.POSSIBLE}[self]
-        bases = tuple(Basis)
-        return bases[: bases.index(least_certain) + 1]
+        return _BASES[self]
 
     @classmethod
     def first_with(cls, basis: Basis) -> EvidenceLevel:
@@ -128,6 +126,11 @@ class EvidenceLevel(StrEnum):
         return next(level for level in cls if basis in level.bases)
 
 
+_BASES = {
+    EvidenceLevel.STATED: (Basis.STATED, Basis.CONFIRMED),
+    EvidenceLevel.SURE: (Basis.STATED, Basis.CONFIRMED, Basis.DERIVED),
+    EvidenceLevel.POSSIBLE: tuple(Basis),
+}
 #: The level of pages, queries and direct links of the graph if no other is chosen.
 DEFAULT_LEVEL = EvidenceLevel.SURE
 

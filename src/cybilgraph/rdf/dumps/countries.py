@@ -70,13 +70,19 @@ def _ring(piece: str) -> list[Position]:
 
 def _position(x: float, y: float) -> Position:
     """Return the longitude and latitude of a point on the map, rounded to the precision of its units."""
+    degrees_per_unit, latitude = _parallel(y)
+    return round(max(-180.0, min(180.0, (x - _WIDTH / 2) * degrees_per_unit)), 2), latitude
+
+
+@cache
+def _parallel(y: float) -> tuple[float, float]:
+    """Return the degrees of longitude per unit of the map at a height of the map, and its latitude, rounded."""
     scale = _WIDTH / 2 / (pi * _factor(0))
     theta, up = 0.0, _height(asin(sqrt(3) / 2 * sin(radians(_NORTH)))) - y / scale
     for _ in range(_STEPS_OF_NEWTON):
         theta -= (_height(theta) - up) / _slope(theta)
-    longitude = (x - _WIDTH / 2) / scale / _factor(theta)
     latitude = asin(max(-1.0, min(1.0, 2 / sqrt(3) * sin(theta))))
-    return round(max(-180.0, min(180.0, degrees(longitude))), 2), round(degrees(latitude), 2)
+    return degrees(1 / scale / _factor(theta)), round(degrees(latitude), 2)
 
 
 def _height(theta: float) -> float:

@@ -44,8 +44,8 @@ _SCHEMES = {
     "result-status": "Intended or achieved",
     "funding-kind": "Kinds of sums of money",
 }
-#: The IRIs that reference data may have, in N-Triples.
-_IRIS = rf"<((?:OWN|{re.escape(BASE)})(?:id/|iati)[^<>\s]*)>"
+#: The IRIs that reference data may have, in N-Triples; excluding those of projects takes a third of the time.
+_IRIS = rf"<((?:OWN|{re.escape(BASE)})(?:id/(?!project/)|iati)[^<>\s]*)>"
 #: The namespace of the datatypes of IATI codes.
 IATI = f"{BASE}iati"
 #: The code lists of IATI 2.03 with our codes, as datatypes of notations.
@@ -79,6 +79,7 @@ _TEXTS = (
 )
 
 
+@lru_cache(maxsize=1)
 def describe_reference(reference: Gazetteer) -> list[str]:
     """Return all triples of the reference entries, sorted."""
     triples = TripleWriter()
@@ -113,7 +114,7 @@ def describe_used_reference(reference: Gazetteer, lines: Iterable[str]) -> list[
     """Return the triples of the entries that these lines of N-Triples name, and of what those entries name in turn."""
     described = _reference_by_subject(reference)
     used: dict[str, None] = {}
-    named = {iri for line in lines for iri in own_pattern(_IRIS).findall(line)}
+    named = set(own_pattern(_IRIS).findall("\n".join(lines)))
     while named := named & described.keys() - used.keys():
         used |= dict.fromkeys(sorted(named))
         named = {iri for subject in named for iri in described[subject][1]}

@@ -77,9 +77,7 @@ def _label(record: Record, row: Field) -> str:
     return record.labels[row.name][0] if row.name in record.labels else ""
 
 
-def _printed(
-    record: Record, rows: Iterable[Field], counted: bool = False
-) -> Iterator[tuple[Field, Text, set[str]]]:
+def _printed(record: Record, rows: Iterable[Field], counted: bool = False) -> Iterator[tuple[Field, Text, set[str]]]:
     """Yield the values of these fields and those of IATI roles without a field: the field, the printed form, and the
     IRIs of the value.
 

@@ -6,6 +6,7 @@ import gc
 import os
 import signal
 import time
+from importlib import import_module
 from pathlib import Path
 
 import click
@@ -35,6 +36,16 @@ def test_pool_returns_results_and_exceptions_of_other_processes() -> None:
             pool.submit(os.listdir, "/nowhere").result()
         with pytest.raises(SourceError, match="Repair it"):
             pool.submit(refuse, "a.txt").result()
+
+
+def test_processes_share_the_module_of_the_first_function(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = "import os\nLOADED_BY = os.getpid()\ndef loads():\n    return LOADED_BY, os.getpid()\n"
+    (tmp_path / "shared_module.py").write_text(code, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with ProcessPool() as pool:
+        loaded_by, worker = pool.submit(import_module("shared_module").loads).result()
+    assert len({loaded_by, worker, os.getpid()}) == 3
 
 
 def test_function_of_a_lost_process_is_repeated() -> None:

@@ -4,7 +4,7 @@
         result = pool.submit(function, *arguments).result()
 
 Functions, arguments, results and exceptions are pickled between processes of one program. Run as
-``python -m cybilgraph.runtime.parallel``, this module is the fork server of these processes.
+``python -m cybilgraph.runtime.parallel MODULE``, this module is the fork server of these processes.
 
 Dask, too, sends code and data as pickles, and whoever can connect to a scheduler can run any code. Connections to other
 machines therefore use TLS with certificates on both sides (``distributed.comm.tls`` in Dask's configuration). If a
@@ -18,12 +18,14 @@ import gc
 import ipaddress
 import os
 import pickle
+import sys
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
+from importlib import import_module
 from threading import Lock
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -80,6 +82,7 @@ class SizedExecutor(Executor, ABC):
 class ProcessPool(ThreadPoolExecutor, SizedExecutor):
     """An executor with one process per processor, started when the first function is submitted.
 
+    The processes are forked from one that has imported the module of that function.
     If a process is lost, its function runs again in this process, where a bug of ours shows up as an exception.
     As a context manager, it does not wait for running functions if the block fails.
     """
@@ -104,7 +107,8 @@ class ProcessPool(ThreadPoolExecutor, SizedExecutor):
 
     def _ask(self, function: Callable[..., _Value], arguments: tuple[Any, ...], named: dict[str, Any]) -> _Value:
         try:
-            head, content = self._processes().ask({}, pickle.dumps((function, arguments, named)), seconds=_MAX_SECONDS)
+            processes = self._processes(function.__module__)
+            head, content = processes.ask({}, pickle.dumps((function, arguments, named)), seconds=_MAX_SECONDS)
         except (WorkerDied, WorkerStartFailed):
             if self._closed:
                 raise
@@ -115,12 +119,12 @@ class ProcessPool(ThreadPoolExecutor, SizedExecutor):
         answer: _Value = value
         return answer
 
-    def _processes(self) -> Pool:
-        """Return the pool of processes. Raises WorkerStartFailed after shutdown."""
+    def _processes(self, module: str) -> Pool:
+        """Return the pool of processes, which share a module. Raises WorkerStartFailed after shutdown."""
         with self._starting:
             if self._closed:
                 raise WorkerStartFailed
-            self._pool = self._pool or Pool("cybilgraph.runtime.parallel", (), PoolLimits(processor_count()))
+            self._pool = self._pool or Pool("cybilgraph.runtime.parallel", (module,), PoolLimits(processor_count()))
             return self._pool
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
@@ -266,4 +270,5 @@ class _ClusterWorkers(ThreadPoolExecutor, SizedExecutor):
 
 
 if __name__ == "__main__":
+    import_module(sys.argv[1])
     run_fork_server(lambda: _call, 0, None)  # no sandbox: these are our own functions on the operator's files

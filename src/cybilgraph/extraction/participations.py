@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass, field
 
-from cybilgraph.extraction.linear_model import load_model
+from cybilgraph.extraction.linear_model import LinearModel, load_model
 from cybilgraph.extraction.name_spans import BODY, DEMONYM, PLACE, country_key
 from cybilgraph.extraction.phrases import has_phrase, role_claims
 from cybilgraph.extraction.role_features import context_features, first_words
@@ -44,6 +44,12 @@ class Candidate:
     claims: dict[str, float] = field(default_factory=dict)
     is_early: bool = False
 
+    def best_sentence(self, model: LinearModel, role: str) -> Sentence:
+        """Return the sentence that supports a role most, the first of several."""
+        if len(self.mentions) == 1:  # the usual case
+            return self.mentions[0][0]
+        return max(self.mentions, key=lambda mention: model.scores(mention[2]).get(role, 0))[0]
+
 
 def find_participations(
     record: Record, sentences: list[Sentence], scopes: Iterable[Scope]
@@ -64,8 +70,7 @@ def find_participations(
             if basis is None and candidate.claims.get(role, 0) >= _SURE_CONFIDENCE:
                 basis = Basis.POSSIBLE
             if basis:
-                scores = [model.scores(found).get(role, 0) for _, _, found in candidate.mentions]
-                sentence, _, _ = candidate.mentions[scores.index(max(scores))]
+                sentence = candidate.best_sentence(model, role)
                 known = load_gazetteer().get("actor", key) is not None
                 printed = Text(actor.name, sentence.text.place)
                 named = Named("actor", key, printed, known, "" if known else _state(actor))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Set
 from functools import cache
 
 from cybilgraph.extraction.country_features import CountryCandidate, country_features
-from cybilgraph.extraction.linear_model import load_model
+from cybilgraph.extraction.linear_model import LinearModel, load_model
 from cybilgraph.extraction.locations import (
     find_listed_places,
     find_place_lists,
@@ -70,11 +70,16 @@ def find_scopes(record: Record, sentences: list[Sentence]) -> Iterator[Scope]:
         if has_stated_places or (key in sponsors and all(sentence.section == "title" for sentence in quotes)):
             probability = min(probability, _DOUBTFUL_CONFIDENCE)
         if basis := model.grade(probability):
-            scores = {sentence: model.scores(own).get("country", 0) for sentence, own in candidate.mentions}
-            sentence = next(iter(quotes), None) or max(scores, key=lambda one: scores[one])
+            sentence = next(iter(quotes), None) or _best_sentence(model, candidate)
             entry = load_gazetteer().entries["country"][key]
             named = Named("country", key, Text(entry.name, sentence.text.place))
             yield Scope(named, basis, (sentence.evidence(round(probability, 2)),))
+
+
+def _best_sentence(model: LinearModel, candidate: CountryCandidate) -> Sentence:
+    """Return the sentence that supports a country most, given its last mention in each."""
+    scores = {sentence: model.scores(own).get("country", 0) for sentence, own in candidate.mentions}
+    return max(scores, key=lambda sentence: scores[sentence])
 
 
 def candidate_countries(

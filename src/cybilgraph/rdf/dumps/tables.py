@@ -100,11 +100,12 @@ def make_table_rows(graph: StatementsBySubject) -> TableRows:
         own = parts.get("", {})
         if f"<{CYB.Project}>" in own.get(RDF.type, ()):  # not an old key that was replaced
             rows["projects"].append(_project_row(iri, own))
-            rows["participations"] += _participation_rows(iri, parts)
-            rows["scopes"] += _scope_rows(iri, parts)
+            participations, scopes = [*_participation_rows(iri, parts)], [*_scope_rows(iri, parts)]
+            rows["participations"] += participations
+            rows["scopes"] += scopes
             rows["outcomes"] += _outcome_rows(iri, parts)
             rows["funding"] += _funding_rows(iri, parts)
-            rows[_EDGES] += _edge_rows(iri, parts)
+            rows[_EDGES] += _edge_rows(iri, own, participations, scopes)
     rows[_NODES] += _node_rows(graph)
     return rows
 
@@ -290,12 +291,12 @@ def _evidence(iri: str, parts: dict[str, Statements], node: Statements) -> Row:
     return (_first(node, CYB.basis),), _first(surest, CYB.confidence), _first(surest, OA.exact)
 
 
-def _edge_rows(iri: str, parts: dict[str, Statements]) -> Iterator[Row]:
+def _edge_rows(iri: str, own: Statements, participations: list[Row], scopes: list[Row]) -> Iterator[Row]:
     """Yield the edges of a project: from organisations to it, and from it to places."""
-    period = tuple(_first(parts[""], term) for term in (CYB.startEarliest, CYB.endLatest))
-    for _, actor, _, role, basis, confidence, _ in _participation_rows(iri, parts):
+    period = tuple(_first(own, term) for term in (CYB.startEarliest, CYB.endLatest))
+    for _, actor, _, role, basis, confidence, _ in participations:
         yield actor, iri, role, basis, confidence, *period
-    for _, kind, place, _, basis, confidence, *_ in _scope_rows(iri, parts):
+    for _, kind, place, _, basis, confidence, *_ in scopes:
         if kind in _PLACES:
             yield iri, place, kind.title(), basis, confidence, *period
 

@@ -82,12 +82,11 @@ def test_donors_and_partners_in_a_title_are_only_possible(title: str, country: s
 
 @pytest.mark.parametrize("stated", [("Countries", "Kenya"), ("Regions", "Eastern Africa")])
 def test_country_not_among_the_stated_places_is_only_possible(stated: tuple[str, str]) -> None:
-    prose = "Training in Uganda", "Forty officials took part."
-    [alone] = about(*prose).scopes
-    assert alone.basis is Basis.DERIVED
+    prose = "A response team in Uganda", "Forty officials took part."
+    assert {link.concept.key: link.basis for link in about(*prose).scopes}["UG"] is Basis.DERIVED
     bases = {link.concept.key: link.basis for link in about(*prose, *stated).scopes}
-    assert bases.pop("UG") is Basis.POSSIBLE
-    assert [*bases.values()] == [Basis.STATED]
+    assert bases["UG"] is Basis.POSSIBLE
+    assert [*bases.values()].count(Basis.STATED) == 1
 
 
 @pytest.mark.parametrize(

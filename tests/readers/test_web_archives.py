@@ -157,6 +157,20 @@ def test_project_pages_are_recognised(name: str) -> None:
     assert len(read(warc_record(f"{SITE}{path}", page))) == 1
 
 
+def test_scheme_of_an_address_may_be_in_upper_case() -> None:
+    [record] = read(project().replace(b"https://portal", b"HTTPS://portal", 1))
+    assert record.source.name == f"pages.warc#{SITE}/projects/project-001/"
+
+
+@pytest.mark.parametrize(
+    ("kind", "address", "count"),
+    [("resource", f"{SITE}/a.pdf", "other files: 1"), ("request", f"{SITE}/", "0"), ("warcinfo", "", "0")],
+)
+def test_archive_without_pages_is_reported(kind: str, address: str, count: str) -> None:
+    """Otherwise the file would be neither in the graph nor in the report."""
+    assert f"Other captures, which were not read: {count}." in others(warc_record(address, b"", kind=kind))
+
+
 def wget_record() -> bytes:
     """Return a record as wget 1.19 wrote it: version 1.0, angle brackets, chunked content."""
     page = project_page(1)

@@ -83,8 +83,8 @@ def read_web_archive(input_file: Input) -> Iterator[Record]:
                 yield from _read_record(input_file, record, counts)
         finally:
             projects = counts.pop(PageKind.PROJECT, 0)
-            if counts:
-                others = "; ".join(f"{kind}s: {count:,}" for kind, count in sorted(counts.items()))
+            if counts or not (projects or input_file.notes):
+                others = "; ".join(f"{kind}s: {count:,}" for kind, count in sorted(counts.items())) or "0"
                 values = {"projects": f"{projects:,}", "others": others}
                 input_file.notes.append(finding("other-pages", input_file.name, values, line=1))
 
@@ -105,8 +105,14 @@ def split_page_name(source: str) -> tuple[str, str]:
     return (archive, f"http{address}") if separator and archive.endswith((".warc", COMPRESSED_ARCHIVE)) else ("", "")
 
 
+def _address(record: Any) -> str:
+    """Return the address of a capture, possibly empty. Its scheme is in lower case (RFC 3986, section 3.1)."""
+    scheme, colon, rest = (record.rec_headers.get_header("WARC-Target-URI") or "").partition(":")
+    return scheme.lower() + colon + rest
+
+
 def _page_name(input_file: Input, record: Any) -> str:
-    return f"{input_file.name}#{escape_controls(record.rec_headers.get_header('WARC-Target-URI') or '')}"
+    return f"{input_file.name}#{escape_controls(_address(record))}"
 
 
 def _page_input(input_file: Input, record: Any, response: HttpMessage) -> Input:
@@ -114,7 +120,7 @@ def _page_input(input_file: Input, record: Any, response: HttpMessage) -> Input:
     return Input(
         _page_name(input_file, record),
         data=response.content,
-        address=record.rec_headers.get_header("WARC-Target-URI"),
+        address=_address(record),
         retrieved=f"{date[1]}Z" if date else "",
         charset=charset_of(response.content_type),
     )
@@ -122,7 +128,7 @@ def _page_input(input_file: Input, record: Any, response: HttpMessage) -> Input:
 
 def _read_record(input_file: Input, record: Any, counts: Counter[str]) -> Iterator[Record]:
     """Yield the record of a project page, and count others by what they are."""
-    address = record.rec_headers.get_header("WARC-Target-URI") or ""
+    address = _address(record)
     if record.rec_type == "metadata":
         fields = read_fields(record)
         if reason := fields.get(GONE):
@@ -136,7 +142,11 @@ def _read_record(input_file: Input, record: Any, counts: Counter[str]) -> Iterat
         return
     if record.rec_type == "revisit":
         counts["unchanged page"] += 1
-    if record.rec_type != "response" or not address.startswith(("http://", "https://")):
+    if not address.startswith(("http://", "https://")):
+        return
+    if record.rec_type in ("resource", "conversion"):
+        counts["other file"] += 1
+    if record.rec_type != "response":
         return
     response = read_http(record, MAX_HTML_BYTES + 1)
     if response is None or len(response.content) > MAX_HTML_BYTES:

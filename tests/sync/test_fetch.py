@@ -117,3 +117,21 @@ def test_very_long_wait_is_refused(held: Held) -> None:
     held.site.send = busy
     with Site(held.site.url, attempts=2) as site, pytest.raises(FetchError, match="asks to retry in"):
         site.get("/busy")
+
+
+def test_deeply_nested_json_is_not_valid(held: Held) -> None:
+    """It must not overflow the stack of the parser."""
+
+    def send(handler: Handler) -> None:
+        handler.send_response(503)
+        handler.send_header("Content-Type", "application/problem+json")
+        handler.end_headers()
+        handler.wfile.write(b"[" * 100_000)
+
+    held.site.send = send
+    with Site(held.site.url, attempts=1) as site:
+        with pytest.raises(FetchError, match="status 503"):
+            site.get("/latest/manifest.json")
+        held.site.send = lambda handler: handler.give(b"[" * 100_000)
+        with pytest.raises(ValueError, match="nested too deeply"):
+            site.get("/latest/manifest.json").json()

@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from pathlib import Path
+from typing import Any
 
 from cybilgraph.errors import AnswerLost, FetchError
 from cybilgraph.model.site_profile import is_base
@@ -73,6 +74,13 @@ class HttpResponse:
         """Whether it is a web page, such as a login page or a proxy's error page instead of the data."""
         return is_page_type(self.type) or self.body.lstrip()[:15].lower().startswith((b"<!doctype html", b"<html"))
 
+    def json(self) -> Any:
+        """Return the value of the body as JSON. Raises ValueError, also if it is nested too deeply."""
+        try:
+            return json.loads(self.body)
+        except RecursionError as error:
+            raise ValueError("it is nested too deeply") from error
+
 
 class Site:
     """A client of one site; a context manager.
@@ -110,7 +118,7 @@ class Site:
     def use_base(self) -> None:
         """Have this process use the base of the site. Raises FetchError, and BaseMismatch as in ``vocabulary``."""
         try:
-            base = json.loads(self.get("/latest/manifest.json").body).get("site", {}).get("base", "")
+            base = self.get("/latest/manifest.json").json().get("site", {}).get("base", "")
         except (ValueError, AttributeError):  # an earlier version, or no site of ours
             base = ""
         use_base(base if is_base(base) else "")
@@ -295,6 +303,6 @@ def _detail(reply: HttpResponse) -> str:
     if not reply.headers.get("Content-Type", "").startswith("application/problem+json"):
         return ""
     try:
-        return f" ({str(json.loads(reply.body)['detail'])[:300]})"
+        return f" ({str(reply.json()['detail'])[:300]})"
     except (ValueError, KeyError, TypeError):
         return ""

@@ -199,7 +199,7 @@ class SiteChecks:
         """Return a JSON response."""
         reply = self.ok(path)
         try:
-            return json.loads(reply.body)
+            return reply.json()
         except ValueError as error:
             raise SiteCheckFailed(
                 f"{path} is not valid JSON ({reply.type}; {error}): check whether a proxy replaces the response"

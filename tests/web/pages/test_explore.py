@@ -30,6 +30,14 @@ def test_label_of_the_navigation_is_an_address(server: str) -> None:
     assert (reply.status, reply.headers["location"]) == (301, "/pictures")
 
 
+def test_links_of_charts_keep_any_argument_without_interpreting_it(server: str) -> None:
+    page = http(f"{server}/pictures/timeline?name=a&_scheme=javascript&_external=1&from=2019", Accept=BROWSER)
+    assert page.status == 200
+    links = [one.own("href") for one in parse_page(page.body.decode()).all("a")]
+    assert "/pictures/timeline.svg?name=a&_scheme=javascript&_external=1&from=2019" in links
+    assert not [link for link in links if link.startswith("javascript")]
+
+
 @pytest.mark.parametrize("name", CHARTS)
 def test_chart_is_available_as_page_image_and_table(server: str, name: str) -> None:
     page = http(f"{server}/pictures/{name}", Accept=BROWSER)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
+from urllib.parse import urlencode
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from werkzeug.exceptions import NotFound
@@ -376,5 +377,7 @@ def chart(name: str) -> Response | str:
 def _url_with(suffix: str = "", **changes: str | int) -> str:
     """Return the URL of this chart with some parameters changed, and others kept except for the page."""
     kept = {name: value for name, value in request.args.items() if name not in ("page", *changes)}
-    chosen: dict[str, Any] = {name: value for name, value in (kept | changes).items() if value}
-    return url_for("explore.chart", name=f"{(request.view_args or {})['name']}{suffix}", **chosen)
+    # Not as arguments of url_for, which have special names such as "_scheme".
+    query = urlencode({name: value for name, value in (kept | changes).items() if value})
+    path = url_for("explore.chart", name=f"{(request.view_args or {})['name']}{suffix}")
+    return f"{path}{'?' if query else ''}{query}"

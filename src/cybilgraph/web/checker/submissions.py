@@ -199,7 +199,7 @@ def _decode_page_form(upload: Upload, media_type: str, parameters: Mapping[str, 
 
 
 def _decode_form(body: bytes, media_type: str, parameters: Mapping[str, str]) -> tuple[dict[str, str], Any]:
-    """Decode the fields of a form (the first of each name) and its file. Raises RequestEntityTooLarge."""
+    """Decode the named fields of a form (the first of each name) and its file. Raises RequestEntityTooLarge."""
     too_many = RequestEntityTooLarge(f"The form has more than {_MAX_FIELDS:,} parts")
     if media_type == _FORM and body.count(b"&") >= _MAX_FIELDS:
         raise too_many
@@ -209,7 +209,8 @@ def _decode_form(body: bytes, media_type: str, parameters: Mapping[str, str]) ->
         _, fields, files = parser.parse(io.BytesIO(body), media_type, len(body), dict(parameters))
     except RequestEntityTooLarge:
         raise too_many from None
-    return fields.to_dict(), files.get("file")
+    # werkzeug's name of a part without a name is None.
+    return {name: text for name, text in fields.items() if name is not None}, files.get("file")
 
 
 def submitted_cells(fields: Mapping[str, str]) -> dict[str, str]:

@@ -196,6 +196,8 @@ def read_profile(path: Path | None) -> SiteProfile:
         raise SiteError(f"{path} cannot be read: {error.strerror}", "Give the site's TOML file with --site.") from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SiteError(f"{path} is not valid TOML: {error}", "Put text values in double quotes.") from error
+    except RecursionError as error:
+        raise SiteError(f"{path} is nested too deeply", f"Keys: {', '.join(profile_keys())}.") from error
     keys, found = profile_keys(), {}
     for key, value in values.items():
         where = f"{path}{_line_of(text, key)}, {key}"

@@ -5,6 +5,7 @@ PORT ?= 8000
 VENV ?= .venv
 BIN := $(VENV)/bin
 RELEASES := build/releases
+MINUTES ?= 1
 
 .PHONY: help setup demo build test quick fuzz suites dcatap clients check format docs bench sbom lock screenshot clean
 
@@ -44,8 +45,13 @@ test: setup ## run all tests
 quick: setup ## run the tests that need no server, browser or other engine
 	@$(BIN)/python -m pytest -q -n auto --dist worksteal -m "not slow"
 
-fuzz: setup ## run the property tests with new random inputs
+$(VENV)/fuzzer: requirements-fuzz.txt | $(BIN)/cybilgraph
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-fuzz.txt && touch $@ \
+	  || echo "Atheris could not be installed; running only the property tests."
+
+fuzz: setup $(VENV)/fuzzer ## run the property tests with new random inputs, then fuzz each target for MINUTES
 	@$(BIN)/python -m pytest -q -n auto --dist worksteal -m hypothesis --hypothesis-profile=random
+	@test ! -e $(VENV)/fuzzer || $(BIN)/python -m tests.fuzz --minutes $(MINUTES)
 
 # We do not own the W3C SHACL test suite, so we download a package that contains it and verify its checksum.
 suites: build/suites/data-shapes build/suites/iati build/suites/dcat-ap-3.0.0.jsonld ## download third-party test suites into build/suites
@@ -122,6 +128,7 @@ lock: ## update the pinned versions of all packages (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --group pyproject.toml:bench --output-file requirements-bench.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --group pyproject.toml:node --output-file requirements-node.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --group pyproject.toml:sbom --output-file requirements-sbom.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --group pyproject.toml:fuzz --output-file requirements-fuzz.txt
 
 screenshot: build ## take a new screenshot for README.png (needs chromium)
 	@$(BIN)/cybilgraph serve $(RELEASES) --port 8765 > /dev/null & server=$$!; \

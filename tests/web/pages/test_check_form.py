@@ -70,7 +70,7 @@ def test_report_format_is_negotiated(portal: str, accept: str, query: str, statu
     reply = post(portal, BAD, "text/plain", accept, f"/api/check{query}")
     assert (reply.status, reply.content_type) == (status, content_type)
     if content_type.startswith("text/html"):
-        assert "sandbox" in reply.headers["content-security-policy"]
+        assert "frame-ancestors 'none'; sandbox" in reply.headers["content-security-policy"]
 
 
 def test_cross_origin_requests_are_allowed(portal: str) -> None:

@@ -61,7 +61,11 @@ _FORM_OUTPUTS = (Output.PAGE, Output.TEXT, Output.FILE, Output.CELLS)
 #: The formats of project pages, which are edited as text; all others are edited in a form with a field for each value.
 _PAGE_FORMATS = ("text", "html")
 #: A report in HTML has inline styles and contains untrusted text from the record.
-_POLICIES = {"html": {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox"}}
+_POLICIES = {
+    "html": {
+        "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox"
+    }
+}
 #: The policy of pages with a script of their own that calls the site.
 SCRIPT_POLICY = (
     "default-src 'none'; style-src 'self'; font-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; "

@@ -249,6 +249,36 @@ def test_result_is_drawn_as_a_chart_with_its_table(page: Page, server: str, kind
     assert not page.complaints()
 
 
+@pytest.mark.parametrize(
+    ("query", "kind", "repeated"),
+    [
+        ("who-funds-whom", "chart", "European Union"),
+        ("funder-country-pairs", "chart", "European Union"),
+        ("funder-country-pairs", "map", "Belize"),
+    ],
+)
+def test_values_of_several_rows_are_not_added_up(page: Page, server: str, query: str, kind: str, repeated: str) -> None:
+    page.open(f"{server}/api/queries/example-{query}?format=html&evidence=possible")
+    page.until(lambda: page.all(f"#tab-{kind}"))
+    page.one(f"#tab-{kind}").click()
+    page.until(lambda: page.all(".notice"))
+    assert "has several rows" in page.one(".notice").text
+    assert not page.all(".picture svg")
+    assert repeated in [cell.text for cell in page.all(".answer-table td")]
+    options = page.all(".choices option[value='']")
+    options[0].click()
+    page.until(lambda: page.all(".picture figcaption"))
+    assert page.one(".picture figcaption").text.lower().startswith("rows by")
+
+
+def test_chart_labels_rows_by_name_rather_than_by_code(page: Page, server: str) -> None:
+    page.open(f"{server}/api/queries/example-regional-coverage?format=html")
+    page.until(lambda: page.all("#tab-chart"))
+    page.one("#tab-chart").click()
+    page.until(lambda: page.all(".picture figcaption"))
+    assert page.one(".picture figcaption").text.startswith("projects by name")
+
+
 def test_map_has_no_shade_without_a_value(page: Page, server: str) -> None:
     page.open(f"{server}/sparql?query={quote('SELECT ?c ?x {VALUES (?c ?x) {(country:KE 1)(country:NG 2)}}')}")
     page.until(lambda: page.all("#tab-map"))

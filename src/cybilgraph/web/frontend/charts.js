@@ -1,6 +1,6 @@
 // Draw query results as charts (SVG, by d3). Loaded with the first chart.
 
-import { max, min, rollup, sum } from "d3-array";
+import { max, min, rollup } from "d3-array";
 import { axisBottom, axisLeft } from "d3-axis";
 import { geoEqualEarth, geoPath } from "d3-geo";
 import { scaleBand, scaleLinear, scaleQuantile, scaleSqrt } from "d3-scale";
@@ -17,25 +17,34 @@ const MOST_ROWS = 60;
 const MOST_NODES = 120;
 const SHADES_USED = [1, 2, 3, 4, 5];
 
-/** The kinds of chart: the columns that each role can use, and the function that draws it. */
+/** Column names of labels that people read, rather than codes. */
+const NAMES = /title|name|label/i;
+
+/** The kinds of chart: the columns that each role can use, the function that draws it, and what a mark stands for. */
 const CHARTS = {
   map: {
+    mark: ({ country }, { label }) => (row) => label(row, country),
     roles: (columns) => ({ country: columns.filter((c) => c.country), value: columns.filter((c) => c.number) }),
     optional: ["value"],
     draw: drawMap,
   },
   chart: {
-    roles: (columns) => ({
-      label: [...columns.filter((c) => c.date), ...columns.filter((c) => c.text), ...columns.filter((c) => c.thing)],
-      value: columns.filter((c) => c.number),
-    }),
+    mark: ({ label: column }, { label }) => (row) => label(row, column),
+    roles: (columns, rows) => {
+      const texts = columns.filter((c) => c.text);
+      const named = [...texts.filter((c) => NAMES.test(c.name)), ...columns.filter((c) => c.thing), ...texts.filter((c) => !NAMES.test(c.name))];
+      const labels = [...columns.filter((c) => c.date), ...named];
+      // A column that names each row only once comes first, since no other can have a value per label.
+      const isUnique = (c) => !firstRepeated(rows.map((row) => row[c.name]?.value));
+      return { label: [...labels.filter(isUnique), ...labels.filter((c) => !isUnique(c))], value: columns.filter((c) => c.number) };
+    },
     optional: ["value"],
     draw: drawChart,
   },
   timeline: {
     roles: (columns) => {
       const dates = columns.filter((c) => c.date);
-      const titles = columns.filter((c) => /title|name|label/i.test(c.name) && c.text);
+      const titles = columns.filter((c) => NAMES.test(c.name) && c.text);
       const others = columns.filter((c) => (c.text || c.thing) && !titles.includes(c));
       // The column with the most distinct values labels bars best; titles win ties.
       return { label: [...titles, ...others].sort((a, b) => b.distinct - a.distinct), start: dates, end: dates.slice(1) };
@@ -44,6 +53,7 @@ const CHARTS = {
     draw: drawTimeline,
   },
   network: {
+    mark: ({ from, to }, { label }) => (row) => (row[from] && row[to] ? `${label(row, from)} – ${label(row, to)}` : ""),
     roles: (columns) => {
       const things = columns.filter((c) => c.thing);
       const ends = things.length > 1 ? things : columns.filter((c) => c.thing || c.text);
@@ -56,11 +66,18 @@ const CHARTS = {
 
 /** Create a chart with controls for its columns; ``result`` has rows, columns, terms and a function that labels cells. */
 export function chart(kind, result) {
-  const { roles, optional, draw } = CHARTS[kind];
-  const choices = roles(result.columns);
+  const { roles, optional, draw, mark } = CHARTS[kind];
+  const choices = roles(result.columns, result.rows);
   const chosen = Object.fromEntries(Object.entries(choices).map(([role, found]) => [role, found[0]?.name ?? ""]));
   const figure = h("figure", { class: "picture" });
   const redraw = async () => {
+    const column = chosen.value || chosen.strength;
+    const repeated = column && firstRepeated(result.rows.map(mark(chosen, result)));
+    if (repeated) {
+      figure.replaceChildren(h("p", { class: "notice" },
+        `Not drawn: “${repeated}” has several rows, and the sum of their values in ${column} could count the same thing more than once. The table below shows each row.`));
+      return;
+    }
     const { svg, caption } = await draw(chosen, result);
     const node = svg.node();
     node.setAttribute("role", "group"); // the role img would hide the links
@@ -81,10 +98,15 @@ export function chart(kind, result) {
   return h("div", {}, h("p", { class: "choices" }, ...controls), figure);
 }
 
-/** Sum a column, or count rows, grouped by ``key``. */
+/** Return the first label that occurs again, if any. */
+function firstRepeated(labels) {
+  const seen = new Set();
+  return labels.find((label) => label && (seen.has(label) || !seen.add(label)));
+}
+
+/** Map each key to its value in a column, which it has in one row only, or without a column to its number of rows. */
 function grouped(rows, key, value) {
-  const weigh = (group) => (value ? sum(group, (row) => Number(row[value]?.value ?? 0)) : group.length);
-  const groups = rollup(rows, weigh, key);
+  const groups = rollup(rows, (group) => (value ? Number(group[0][value]?.value ?? 0) : group.length), key);
   groups.delete("");
   return groups;
 }
@@ -218,8 +240,8 @@ function drawNetwork({ from, to, strength }, { rows, terms, label }) {
     ties.set(pair.join("\n"), tie);
   }
   const weights = new Map();
-  for (const { source, target, weight } of ties.values()) {
-    for (const end of [source, target]) weights.set(end, (weights.get(end) ?? 0) + weight);
+  for (const { source, target } of ties.values()) {
+    for (const end of [source, target]) weights.set(end, (weights.get(end) ?? 0) + 1);
   }
   const kept = new Set([...weights].sort((a, b) => b[1] - a[1]).slice(0, MOST_NODES).map(([id]) => id));
   const nodes = [...kept].map((id) => ({ id, weight: weights.get(id) }));
@@ -236,7 +258,7 @@ function drawNetwork({ from, to, strength }, { rows, terms, label }) {
   const sources = new Set(links.map(({ source }) => source.id));
   nodes.forEach((node) => {
     const parent = linked(svg, terms.href(node.id)).append("g").attr("transform", `translate(${node.x},${node.y})`);
-    parent.append("title").text(`${names.get(node.id)}: ${amount(node.weight)}`);
+    parent.append("title").text(`${names.get(node.id)}: ${count(node.weight, "link")}`);
     parent.append("circle").attr("class", sources.has(node.id) ? "node from" : "node to").attr("r", radius(node.weight));
   });
   for (const [node, { x, y, anchor }] of spots) { // drawn last, on top of the nodes

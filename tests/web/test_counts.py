@@ -158,6 +158,21 @@ def test_queries_of_the_api_return_the_numbers_of_the_site(server: str, level: E
         assert len(table(server, at(level, f"/search/sparql?{query}"))) == len(found), query
 
 
+@at_each_level
+def test_pairs_of_organisations_and_countries_include_constituent_bodies(server: str, level: EvidenceLevel) -> None:
+    overview = [
+        {row["fromRole"]: row["from"], row["toRole"]: row["to"], "projects": row["projects"]}
+        for row in table(server, at(level, "/pictures/network.csv"))
+        if (row["fromRole"], row["toRole"]) != ("funder", "country")  # only projects without an implementer
+    ]
+    named = ("who-funds-whom", "funder-country-pairs")
+    answers = (table(server, f"/api/queries/example-{name}.csv?evidence={level}") for name in named)
+    for rows in (overview, *answers):
+        for row in rows[:40]:
+            ends = {role: row[role].rpartition("/")[2] for role in ("funder", "implementer", "country") if role in row}
+            assert len(table(server, at(level, f"/search.csv?{urlencode(ends)}"))) == int(row["projects"]), ends
+
+
 def test_layout_counts_the_links_of_the_graph(server: str) -> None:
     [row] = table(
         server,

@@ -276,8 +276,8 @@ CHARTS = {
         ChartDefinition(
             "network",
             "Funders, implementers and countries",
-            "Who funds and implements projects, and where. Line width shows the number of projects. The chart shows "
-            "those with the most projects; the table lists them all.",
+            "Who funds and implements projects, and where. Line width shows the number of projects. Organisations "
+            "include their constituent bodies. The chart shows those with the most projects; the table lists them all.",
             "page-network",
             chart_layout.network,
             (

@@ -106,6 +106,12 @@ def fold(name: str) -> str:
     return " ".join(name.split()).strip(" .,;:*").removeprefix("the ")
 
 
+def sorting_key(name: str) -> str:
+    """Return a key that sorts names alphabetically whatever their case and accents."""
+    letters = unicodedata.normalize("NFKD", name[:_MAX_NAME_CHARS])
+    return "".join(letter for letter in letters if not unicodedata.combining(letter)).casefold()
+
+
 @value(frozen=True, slots=True)
 class GazetteerEntry:
     """One reference entry: a row of a file."""

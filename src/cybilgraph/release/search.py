@@ -40,7 +40,7 @@ FACETS = ("country", "region", "group", "theme", "status", "funder", "implemente
 #: Version of the file format.
 _INDEX_VERSION = 6
 PAGE_SIZE = 20
-#: Limits of a search text and of the values of a facet; the rest is ignored.
+#: Limits of a search text, beyond which the rest is ignored, and of the values of a facet in a URL.
 _MAX_WORDS, _MAX_WORD_CHARS, MAX_FACET_VALUES = 12, 40, 20
 #: Accepted typos (a wrong, extra, missing or swapped letter) in a word and in a short one, and corrections per word.
 _MAX_TYPOS, _MAX_TYPOS_IN_SHORT_WORD, _SHORT_WORD_CHARS, _MAX_CORRECTIONS = 2, 1, 6, 5
@@ -322,7 +322,7 @@ class SearchIndex:
     def _having(self, level: EvidenceLevel, kind: str, values: tuple[str, ...]) -> BitMap:
         """Return the projects that have one of these facet values."""
         known = self._data().levels[level].facets[kind]
-        return reduce(or_, (known[value][1] for value in values[:MAX_FACET_VALUES] if value in known), BitMap())
+        return reduce(or_, (known[value][1] for value in values if value in known), BitMap())
 
     def _facets(self, query: SearchQuery, without: dict[str, BitMap]) -> dict[str, list[FacetValue]]:
         """Return the facet values that occur in the results or are chosen.

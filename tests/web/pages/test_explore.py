@@ -210,3 +210,33 @@ def test_money_page_says_how_many_projects_state_an_amount(tmp_path: Path) -> No
     assert tally.startswith("1 of 2 projects states an amount.")
     [title] = [one.text for one in shown.all("title") if "EUR" in one.text]
     assert title == "EUR 1,200,000 (Budget, 2019): 1 project"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["coverage?region=019", "coverage?region=Caribbean&among=sids", "timeline?from=2014&to=2014", "timeline?to=2015"],
+)
+def test_filters_of_a_chart_reach_its_table_csv_file_query_and_coverage_statement(server: str, path: str) -> None:
+    def rows(address: str) -> list[dict[str, str]]:
+        return list(csv.DictReader(io.StringIO(http(f"{server}{address}", Accept="text/csv").body.decode())))
+
+    shown = page(server, path)
+    [address] = [one.own("href") for one in shown.all("a") if one.text == "Download CSV"]
+    [query] = [one.own("href") for one in shown.all("a") if one.text == "Open as SPARQL query"]
+    assert 0 < len(rows(address)) < len(rows(address.partition("?")[0]))
+    assert sorted(map(str, rows(query))) == sorted(map(str, rows(address)))
+    [table] = [one for one in shown.all("details") if one.own("id") == "table"]
+    assert len(table.all("tr")) == len(rows(address)) + 1
+    [statement] = [
+        one.text for one in shown.all("p") if "have a start date" in one.text or "has a start date" in one.text
+    ][-1:]
+    assert "Of 14 projects" not in statement
+    if path.startswith("timeline"):
+        assert statement.startswith(f"Of {len(rows(address))} project")
+
+
+def test_table_of_the_matrix_has_the_gaps_and_sorts_names_whatever_their_accents(server: str) -> None:
+    reply = http(f"{server}/pictures/coverage.csv?all=1&among=sids").body.decode()
+    countries = list(dict.fromkeys(row["countryName"] for row in csv.DictReader(io.StringIO(reply))))
+    assert len(countries) == len(load_gazetteer().countries_in(load_gazetteer().entries["group"]["sids"]))
+    assert countries.index("São Tomé and Príncipe") < countries.index("Seychelles")

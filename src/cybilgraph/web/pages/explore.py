@@ -13,8 +13,7 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
 from cybilgraph.errors import FileDamaged, QueryError
-from cybilgraph.model.dates import active_years
-from cybilgraph.model.gazetteer import GazetteerEntry, load_gazetteer
+from cybilgraph.model.gazetteer import GazetteerEntry, load_gazetteer, sorting_key
 from cybilgraph.model.vocabulary import thing_iri
 from cybilgraph.release.search import SearchQuery, Summary
 from cybilgraph.sparql import queries
@@ -25,6 +24,7 @@ from cybilgraph.web.api.current_request import (
     query_rows,
     search_index,
     serving,
+    table_response,
 )
 from cybilgraph.web.api.evidence import evidence_level
 from cybilgraph.web.pages import chart_layout, entity_queries
@@ -63,7 +63,8 @@ class ChartDefinition(NamedTuple):
     """A chart: the query that returns its rows, and the function that draws them.
 
     Each column of its table is a heading, the query's column with the text, and the one with the IRI or "". The
-    function ``controls`` returns what the template needs besides, such as the choices of a form.
+    functions are: ``filters``, the values of the query's parameters for what the URL asks for; ``complete``, which adds
+    to the rows what the query cannot; and ``controls``, what the template needs besides, such as the choices of a form.
     """
 
     name: str
@@ -72,6 +73,8 @@ class ChartDefinition(NamedTuple):
     query: str
     draw: Callable[[Rows], chart_layout.Chart]
     columns: tuple[tuple[str, str, str], ...]
+    filters: Callable[[], dict[str, list[str]]] = dict
+    complete: Callable[[Rows], Rows] = lambda rows: rows
     controls: Callable[[chart_layout.Chart, Rows], dict[str, Any]] = lambda *_: {}
 
 
@@ -97,47 +100,50 @@ def _place() -> GazetteerEntry | None:
 
 
 def _timeline(rows: Rows) -> chart_layout.Chart:
-    """Draw one page of the projects in the period in the URL, from the rows of page-timeline."""
-    spans = _spans(rows)[(page_in_url() - 1) * _MAX_SPANS :][:_MAX_SPANS]
-    return chart_layout.timeline(spans, datetime.now(UTC).date(), _period(rows))
-
-
-def _spans(rows: Rows) -> list[chart_layout.TimeSpan]:
-    """Return the projects with a start date that were active in the period in the URL, if it has one."""
+    """Draw one page of the projects with a start date, from the rows of page-timeline."""
     fields = ("project", "start", "end", "status")
     spans = [
         chart_layout.TimeSpan(shorten_title(row["title"] or row["project"]), *(row[name] for name in fields))
         for row in rows
         if row["start"]
-    ]
-    if not (period := _period(rows)):
-        return spans
-    first, last = period
-    years = (active_years(span.start, span.end, last if span.is_open else 0) for span in spans)
-    return [span for span, active in zip(spans, years, strict=True) if active.start <= last and active.stop > first]
+    ][(page_in_url() - 1) * _MAX_SPANS :][:_MAX_SPANS]
+    return chart_layout.timeline(spans, datetime.now(UTC).date(), _period())
 
 
-def _period(rows: Rows) -> tuple[int, int] | None:
+def _period() -> tuple[int, int] | None:
     """Return the period in the URL, by default from the first start to this year. Raises QueryError."""
     this_year = datetime.now(UTC).year
-    return period_in_url(min((int(row["start"][:4]) for row in rows if row["start"]), default=this_year), this_year)
+    years = (int(one.value) for one in summarise_release().facets.get("year", ()))
+    return period_in_url(min(years, default=this_year), this_year)
+
+
+def _years_in_period() -> dict[str, list[str]]:
+    return {name: [f"{year:04}"] for name, year in zip(("since", "until"), _period() or (), strict=False)}
 
 
 def _matrix(rows: Rows) -> chart_layout.Chart:
-    """Draw the countries of the region and the group in the URL, or all, from the rows of page-coverage."""
-    names = load_gazetteer()
-    countries = names.entries["country"]
-    groups = [place for place in (_place(), names.get("group", _among())) if place]
-    codes = frozenset(countries).intersection(*map(names.countries_in, groups))
-    wanted = {f"{_COUNTRY}{code}" for code in codes}
-    shown = [dict(row) for row in rows if row["country"] in wanted]
-    if request.args.get("all"):
-        gaps = wanted - {row["country"] for row in rows}
-        named = {iri: countries[iri.removeprefix(_COUNTRY)].name for iri in gaps}
-        shown += [{"country": iri, "countryName": named[iri], "theme": "", "projects": "0"} for iri in gaps]
-        shown.sort(key=lambda row: (row["countryName"], row["country"]))
+    """Draw countries and themes from the rows of page-coverage."""
     themes = ((thing_iri("theme", one.key), one.name) for one in entity_queries.themes())
-    return chart_layout.matrix(shown, [*themes, ("", "No theme given")], request.args.get("sort", ""))
+    return chart_layout.matrix(rows, [*themes, ("", "No theme given")], request.args.get("sort", ""))
+
+
+def _covered() -> dict[str, list[str]]:
+    """Return the countries of the region and the group in the URL; nothing if it names neither. Raises QueryError."""
+    names = load_gazetteer()
+    if not (groups := [place for place in (_place(), names.get("group", _among())) if place]):
+        return {}
+    codes = frozenset(names.entries["country"]).intersection(*map(names.countries_in, groups))
+    return {"country": [f"{_COUNTRY}{code}" for code in sorted(codes)]}
+
+
+def _with_gaps(rows: Rows) -> Rows:
+    """Sort the rows of page-coverage by name, and add the countries without projects if the URL asks for them."""
+    names = {f"{_COUNTRY}{code}": entry.name for code, entry in load_gazetteer().entries["country"].items()}
+    wanted = _covered().get("country", names) if request.args.get("all") else []
+    gaps = set(wanted) - {row["country"] for row in rows}
+    empty = {"themeName": "", "projects": "0", "theme": ""}
+    added = [{**empty, "country": iri, "countryName": names[iri]} for iri in gaps]
+    return sorted([*rows, *added], key=lambda row: (sorting_key(row["countryName"]), row["country"]))
 
 
 def _among() -> str:
@@ -182,16 +188,21 @@ def _matrix_controls(_: chart_layout.Chart, __: Rows) -> dict[str, Any]:
 
 
 def _timeline_controls(_: chart_layout.Chart, rows: Rows) -> dict[str, Any]:
-    found, starts = len(_spans(rows)), Counter(int(row["start"][:4]) for row in rows if row["start"])
+    everything = query_rows(chart_query(queries.load_query("page-timeline"), serving().release))
+    found, starts = (
+        sum(bool(row["start"]) for row in rows),
+        Counter(int(row["start"][:4]) for row in everything if row["start"]),
+    )
     first = max(min(starts, default=0), max(starts, default=0) - _MAX_OVERVIEW_YEARS)
     years = range(first, max(starts, default=-1) + 1)
     return {
-        "period": _period(rows),
+        "period": _period(),
+        "all_rows": everything,
         "found": found,
         "pages": -(-found // _MAX_SPANS),
         "page": page_in_url(),
         "page_url": lambda number: _url_with(page=number),
-        "undated": [row for row in rows if not row["start"]],
+        "undated": [row for row in everything if not row["start"]],
         "max_undated": _MAX_UNDATED,
         "overview": chart_layout.columns([chart_layout.Bar(str(year), "", starts[year]) for year in years], height=64),
     }
@@ -232,12 +243,24 @@ def organisation_names() -> list[str]:
     return [shorten_title(value.label) for value in summarise_release().facets.get("actor", ())[:_MAX_ORGANISATIONS]]
 
 
-def summarise_release() -> Summary:
-    """Return the counts of the search facets; empty if the search index is damaged, so that pages do without."""
+def summarise_release(chosen: tuple[tuple[str, tuple[str, ...]], ...] = ()) -> Summary:
+    """Return the counts of the search facets for the projects with one of the chosen values of each facet.
+
+    They are empty if the search index is damaged, so that pages do without.
+    """
     try:
-        return search_index().summarise(SearchQuery(level=evidence_level()))
+        return search_index().summarise(SearchQuery(chosen=chosen, level=evidence_level()))
     except FileDamaged:
         return Summary(0, {}, {})
+
+
+def _chosen(name: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return the facet values that the filters of a chart choose."""
+    if name == "coverage":
+        return tuple((kind, tuple(values)) for kind, values in _covered().items())
+    if name == "timeline" and (period := _period()):
+        return (("year", tuple(map(str, range(period[0], period[1] + 1)))),)
+    return ()
 
 
 CHARTS = {
@@ -251,7 +274,7 @@ CHARTS = {
             "example-projects-per-country",
             _world,
             (("Country", "name", "country"), ("Projects", "projects", "")),
-            _map_controls,
+            controls=_map_controls,
         ),
         ChartDefinition(
             "coverage",
@@ -261,6 +284,8 @@ CHARTS = {
             "page-coverage",
             _matrix,
             (("Country", "countryName", "country"), ("Theme", "themeName", "theme"), ("Projects", "projects", "")),
+            _covered,
+            _with_gaps,
             _matrix_controls,
         ),
         ChartDefinition(
@@ -271,20 +296,21 @@ CHARTS = {
             "page-timeline",
             _timeline,
             (("Project", "title", "project"), ("Status", "status", ""), ("Start", "start", ""), ("End", "end", "")),
-            _timeline_controls,
+            _years_in_period,
+            controls=_timeline_controls,
         ),
         ChartDefinition(
             "network",
             "Funders, implementers and countries",
             "Who funds and implements projects, and where. Line width shows the number of projects. Organisations "
-            "include their constituent bodies. The chart shows those with the most projects; the table lists them all.",
+            "include their constituent bodies. The chart shows those with the most projects, the CSV file all.",
             "page-network",
             chart_layout.network,
             (
                 *(("From", "fromName", "from"), ("From role", "fromRole", "")),
                 *(("To", "toName", "to"), ("To role", "toRole", ""), ("Projects", "projects", "")),
             ),
-            _network_controls,
+            controls=_network_controls,
         ),
         ChartDefinition(
             "flows",
@@ -299,7 +325,7 @@ CHARTS = {
                 *(("Funders", "funders", ""), ("Implementers", "implementers", "")),
                 *(("Countries", "countries", ""), ("Projects", "projects", "")),
             ),
-            _flow_controls,
+            controls=_flow_controls,
         ),
         ChartDefinition(
             "years",
@@ -360,17 +386,22 @@ def chart(name: str) -> Response | str:
     definition = CHARTS.get(stem)
     if definition is None or suffix not in ("", "svg", "csv"):
         raise NotFound(f"There is no chart {name!r}")
-    text = chart_query(queries.load_query(definition.query), serving().release, evidence_level())
+    query = queries.load_query(definition.query)
+    text = chart_query(query, serving().release, evidence_level(), definition.filters())
+    rows = definition.complete(query_rows(text))
     if suffix == "csv":
-        return csv_response(text)
-    rows = query_rows(text)
+        return (
+            table_response([rows[0], *([row[column] for column in rows[0]] for row in rows)])
+            if rows
+            else csv_response(text)
+        )
     drawn = definition.draw(rows)
     if suffix == "svg":
         return image(definition, drawn)
     return render_template(
-        "chart.html", definition=definition, chart=drawn, query=text, rows=rows, summary=summarise_release(),
-        query_url=url_for("sparql.sparql", query=text), evidence=evidence_switch(all_links(), "link"),
-        url_with=_url_with, **definition.controls(drawn, rows),
+        "chart.html", definition=definition, chart=drawn, query=text, rows=rows,
+        summary=summarise_release(_chosen(stem)), query_url=url_for("sparql.sparql", query=text),
+        evidence=evidence_switch(all_links(), "link"), url_with=_url_with, **definition.controls(drawn, rows),
     )  # fmt: skip
 
 

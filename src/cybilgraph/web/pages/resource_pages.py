@@ -17,7 +17,7 @@ from cybilgraph.errors import FileDamaged, FormatMismatch, ThingGone
 from cybilgraph.identity.decision_layer import subject_value
 from cybilgraph.identity.decisions import kind_of
 from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS, Format, FormatKind
-from cybilgraph.model.gazetteer import PLACES, load_gazetteer
+from cybilgraph.model.gazetteer import PLACES, load_gazetteer, sorting_key
 from cybilgraph.model.record import EvidenceLevel
 from cybilgraph.model.vocabulary import CYB, DCTERMS, PROV, iri_of, path_of, scheme_iri, thing_iri
 from cybilgraph.pipeline.review_queue import OPEN
@@ -285,7 +285,7 @@ def _list(entity_kind: entity_queries.EntityKind, formats: tuple[Format, ...]) -
         return csv_response(text)
     if formats:
         return _concept_scheme(entity_kind.iri, entity_kind.name, formats)
-    known = query_rows(text)
+    known = sorted(query_rows(text), key=lambda row: sorting_key(row["label"]))
     words, order = request.args.get("q", "")[:_MAX_FILTER_CHARS].strip(), request.args.get("sort", "")
     matching = [row for row in known if words.casefold() in row["label"].casefold()]
     active = [row for row in matching if row["projects"] != "0"]

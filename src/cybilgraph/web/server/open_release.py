@@ -10,9 +10,10 @@ import gc
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from types import MappingProxyType
 
 from cybilgraph.errors import QueryError
 from cybilgraph.model.formats import BY_NAME
@@ -46,12 +47,20 @@ _TABLE = (BY_NAME["csv"],)
 _POLL_SECONDS = 0.1
 
 
-def chart_query(query: Query, release: Release, level: EvidenceLevel = DEFAULT_LEVEL) -> str:
-    """Return the text of a query at a level of evidence, with its years ending one year after the release was built."""
+def chart_query(
+    query: Query,
+    release: Release,
+    level: EvidenceLevel = DEFAULT_LEVEL,
+    filters: Mapping[str, Sequence[str]] = MappingProxyType({}),
+) -> str:
+    """Return the text of a query at a level of evidence, with its years ending one year after the release was built.
+
+    ``filters`` are values of its other parameters.
+    """
     last = int(release.manifest["created"][:4]) + 1
     values = {"from": str(last - _RECENT_YEARS), "to": str(last), "evidence": level}
     names = [parameter.name for parameter in query.parameters]
-    return query.bind({name: [values[name]] for name in names if name in values})
+    return query.bind({name: [values[name]] for name in names if name in values} | dict(filters))
 
 
 @cache

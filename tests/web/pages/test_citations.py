@@ -27,7 +27,7 @@ def test_bibtex_escapes_the_title(server: str) -> None:
     text = cited(server, "bib")
     assert r"title = {{50\% of \{A\} \& B\_c \#1 \textbackslash{}\textbackslash{} ñ}}" in text
     assert text.startswith("@misc{cybilgraph-G0020-1,\n")
-    assert "url = {https://w3id.org/cybilgraph/id/project/G0020}" in text
+    assert "url = {https://w3id.org/cybilgraph/id/project/G0020?release=1}" in text
 
 
 def test_ris_has_a_field_per_line(server: str) -> None:
@@ -35,7 +35,7 @@ def test_ris_has_a_field_per_line(server: str) -> None:
     fields = dict(line.split("  - ", 1) for line in lines if line)
     assert fields["TI"] == "A ER - TI - B"
     assert (lines[0], lines[-2]) == ("TY  - DATA", "ER  - ")
-    assert fields["UR"] == "https://w3id.org/cybilgraph/id/project/G0020"
+    assert fields["UR"] == "https://w3id.org/cybilgraph/id/project/G0020?release=1"
 
 
 @pytest.mark.parametrize("format_", ["bib", "ris", "csl.json"])
@@ -48,7 +48,7 @@ def test_invisible_characters_of_a_title_are_escaped(format_: str, server: str) 
 def test_csl_json_has_the_same_facts(server: str) -> None:
     [entry] = json.loads(cited(server, "csl.json"))
     assert (entry["type"], entry["title"], entry["version"]) == ("dataset", TITLE, "1")
-    assert entry["URL"] == "https://w3id.org/cybilgraph/id/project/G0020"
+    assert entry["URL"] == "https://w3id.org/cybilgraph/id/project/G0020?release=1"
     assert re.fullmatch("@misc{(.*),", cited(server, "bib").splitlines()[0])
     assert entry["id"] in cited(server, "bib")
 
@@ -60,6 +60,19 @@ def test_answer_is_cited_by_its_permanent_address(server: str) -> None:
     [entry] = json.loads(cited(server, "csl.json", of.replace("&amp;", "&"), "Anything?"))
     assert entry["URL"].startswith(f"{server}/sparql?query=")
     assert get(server, entry["URL"].removeprefix(server)).status == 200
+
+
+def test_keys_of_different_answers_differ(server: str) -> None:
+    paths = [
+        "/sparql?query=ASK+%7B%7D&release=1",
+        "/sparql?query=ASK+%7B+%7D&release=1",
+        "/id/region/029",
+        "/id/actor/eu",
+    ]
+    keys = [cited(server, "bib", path).splitlines()[0] for path in paths]
+    assert len(set(keys)) == len(paths)
+    assert keys[2] == "@misc{cybilgraph-region-029-1,"
+    assert keys == [cited(server, "bib", path).splitlines()[0] for path in paths]
 
 
 def test_project_page_offers_its_citation(server: str) -> None:

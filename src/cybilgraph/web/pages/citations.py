@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from urllib.parse import urlsplit
+from hashlib import sha256
 
 from flask import Blueprint, request
 from flask.wrappers import Response
@@ -42,8 +42,10 @@ class Citation:
 
     @property
     def url(self) -> str:
-        """The permanent URL: the IRI of a resource, or the address of an answer at this site."""
-        return iri_of(self.path[1:]) if self.path.startswith("/id/") else f"{request.host_url}{self.path[1:]}"
+        """The permanent URL: the IRI of a resource in this release, or the address of an answer at this site."""
+        if not self.path.startswith("/id/"):
+            return f"{request.host_url}{self.path[1:]}"
+        return f"{iri_of(self.path[1:])}{'&' if '?' in self.path else '?'}release={self.release}"
 
     @property
     def doi(self) -> str:
@@ -57,9 +59,11 @@ class Citation:
 
     @property
     def key(self) -> str:
-        """A key that is the same for the same resource and release."""
-        name = urlsplit(self.path).path if self.path.startswith("/id/") else "query"
-        return re.sub(r"[^A-Za-z0-9]+", "-", f"{profile().name}-{name.rpartition('/')[2]}-{self.release}")
+        """A key that only the same resource or answer in the same release has."""
+        path, _, query = self.path.partition("?")
+        name = path.removeprefix("/id/").removeprefix("project/").removeprefix("/")
+        digest = f"-{sha256(query.encode()).hexdigest()[:8]}" if query else ""
+        return re.sub(r"[^A-Za-z0-9]+", "-", f"{profile().name}-{name}{digest}-{self.release}")
 
     @property
     def text(self) -> str:

@@ -75,6 +75,23 @@ def test_roles_and_undated_projects_account_for_every_project(server: str) -> No
     assert titles[:3] == ["Roles", "Active projects per year", "Countries"]
 
 
+def test_organisations_compared_are_also_funders_and_implementers(server: str) -> None:
+    table = rows(server, "/compare.csv", a="European Union", b="Council of Europe")
+    joint = len(rows(server, "/search.csv", actor="coe", funder="eu"))
+    [found] = [row for row in table if (row["facet"], row["label"]) == ("funder", "European Union")]
+    assert int(found["Council of Europe"]) == joint > 0
+    assert int(found["European Union"]) == len(rows(server, "/search.csv", funder="eu"))
+
+
+def test_comparison_by_years_says_how_many_projects_have_no_start_date(server: str) -> None:
+    names = {"a": "European Union", "b": "Council of Europe"}
+    everything = rows(server, "/compare.csv", **names)
+    [undated] = [row for row in everything if row["label"] == "No start date"]
+    page = parse_page(send(server, "/compare", **names, **{"from": "2015"}).body.decode())
+    [shown] = [row for row in page.all("tr") if "Not counted, without a start date" in row.text]
+    assert [cell.text for cell in shown.all("td")] == [undated["European Union"], undated["Council of Europe"]]
+
+
 def test_form_asks_for_two_things(server: str) -> None:
     page = parse_page(send(server, "/compare").body.decode())
     assert {field.own("name") for field in page.all("input")} >= {"a", "b", "from", "to"}

@@ -71,8 +71,14 @@ class Side(NamedTuple):
 
     @property
     def dated(self) -> int:
-        """The number of its projects with a start date."""
+        """The number of its projects with a start date, in the chosen years."""
         return self.summary.having.get("year", 0)
+
+    @property
+    def undated(self) -> int:
+        """The number of its projects without a start date, which belong to no year."""
+        everything = search_index().summarise(replace(self.query, chosen=self.query.chosen[:1]))
+        return everything.projects - everything.having.get("year", 0)
 
 
 class Row(NamedTuple):
@@ -194,8 +200,6 @@ def _rows(facet: str, sides: list[Side], years: list[str]) -> Iterator[Row]:
     if facet == "year" and labels:
         first, last = min(map(int, labels)), max(map(int, labels))
         labels = {str(year): str(year) for year in range(first, last + 1) if not years or str(year) in years}
-    for side in sides:
-        labels.pop(side.iri, None)  # what is compared is in all of its projects
     rows = (
         Row(value, shorten_title(label), (sides[0].having(facet, value), sides[1].having(facet, value)))
         for value, label in labels.items()
@@ -205,5 +209,4 @@ def _rows(facet: str, sides: list[Side], years: list[str]) -> Iterator[Row]:
         return
     yield from rows
     if not years:
-        undated = [side.summary.projects - side.dated for side in sides]
-        yield Row("", "No start date", (undated[0], undated[1]))
+        yield Row("", "No start date", (sides[0].undated, sides[1].undated))

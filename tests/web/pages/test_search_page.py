@@ -230,3 +230,38 @@ def test_views_show_the_same_results(server: str) -> None:
     assert bars == {row["iri"].removeprefix(BASE[:-1]) for row in rows if row["start"]}
     assert f"{len(bars)} of {len(rows)} projects" in timeline.text
     assert "Unknown view “grid”" in page(server, view="grid")
+
+
+def test_unknown_parameters_are_reported(server: str) -> None:
+    assert "Unknown parameter “regoin”</bdi>. Did you mean region?" in page(server, regoin="029")
+    reply = http(f"{server}/search.csv?regoin=029")
+    assert (reply.status, "“regoin”" in json.loads(reply.body)["detail"]) == (400, True)
+
+
+def test_years_may_be_given_as_a_period_like_in_comparisons(server: str) -> None:
+    def found(query: str) -> bytes:
+        return http(f"{server}/search.csv?{query}").body
+
+    assert found("from=2018&to=2019") == found("year=2018&year=2019") != found("")
+    assert found("from=1981&to=1982").count(b"\r\n") == 1
+    assert 'href="/search?year=2018&amp;year=2019&amp;view=table"' in page(server, **{"from": "2018", "to": "2019"})
+    assert http(f"{server}/search.csv?from=soon").status == 400
+
+
+def test_words_that_name_a_place_point_to_its_page(server: str) -> None:
+    [region] = [one for one in parse_page(page(server, q="caribbean")).all("p", "notice") if "is a region" in one.text]
+    assert region.all("a")[0].own("href") == "/id/region/029"
+    number = http(f"{server}/search.csv?region=029").body.count(b"\r\n") - 1
+    assert f"is a region with {number} project" in region.text
+    assert "is a country" not in page(server, q="Belize strategy")
+
+
+def test_map_of_results_is_zoomed_to_the_region_chosen(server: str) -> None:
+    def width(**arguments: str) -> float:
+        [picture] = [
+            one for one in parse_page(page(server, view="map", **arguments)).all("svg") if "map" in one.own("class")
+        ]
+        return float(picture.own("viewbox").split()[2])
+
+    assert width(region="029") < width() / 5
+    assert width(group="caricom") < width() / 4

@@ -272,6 +272,8 @@ def operations() -> tuple[Operation, ...]:
                     )
                     for name, title in FACET_TITLES.items()
                 ),
+                ApiParameter("from", "The first year of activity."),
+                ApiParameter("to", "The last year of activity."),
                 ApiParameter("sort", "The sort order.", choice=ORDERS),
                 ApiParameter("evidence", "Which links count.", DEFAULT_LEVEL, tuple(EvidenceLevel)),
             ),

@@ -146,7 +146,7 @@ def years_in_url() -> list[str]:
             f"The chosen period has more than {MAX_FACET_VALUES} years with projects",
             "Choose fewer, or omit both years to cover all.",
         )
-    return years or ["0"]  # a year that no project has
+    return years or ["0000"]  # a year that no project has
 
 
 def _side(name: str, years: list[str]) -> Side:

@@ -13,7 +13,7 @@ from flask import Blueprint, Response, redirect, render_template, request, url_f
 from werkzeug.wrappers import Response as BaseResponse
 
 from cybilgraph.errors import QueryError
-from cybilgraph.model.gazetteer import load_gazetteer
+from cybilgraph.model.gazetteer import MIN_SUGGESTION_SCORE, closest_match, load_gazetteer
 from cybilgraph.model.record import DEFAULT_LEVEL
 from cybilgraph.model.vocabulary import thing_iri
 from cybilgraph.release.search import (
@@ -33,6 +33,7 @@ from cybilgraph.sparql.queries import did_you_mean
 from cybilgraph.web.api.current_request import search_index, table_response
 from cybilgraph.web.api.evidence import evidence_level
 from cybilgraph.web.pages import chart_layout
+from cybilgraph.web.pages.compare import years_in_url
 from cybilgraph.web.pages.evidence_switch import all_links, evidence_switch
 from cybilgraph.web.pages.resource_view import shorten_title
 
@@ -62,6 +63,10 @@ _MAX_TEXT_CHARS, _MAX_ECHO_CHARS, _MAX_PAGES = 500, 60, 500
 _YEAR, _PAGE_NUMBER = re.compile(r"[0-9]{4}"), re.compile(r"[1-9][0-9]{0,4}")
 #: The most values shown per facet, and the most projects listed in a SPARQL query, which has to fit into a URL.
 _MAX_VALUES_SHOWN, _MAX_PROJECTS_IN_QUERY = 100, 200
+
+
+#: The parameters of the search.
+_PARAMETERS = ("q", *FACETS, "from", "to", "sort", "page", "view", "evidence", "release")
 
 
 def _root(facet: str) -> str:
@@ -97,8 +102,22 @@ def page() -> str:
         others = [pair for pair in arguments if pair[0] != "country"]
         return _search_url([*others, ("country", iri.removeprefix(_root("country")))])
 
+    entities = [
+        (entry, entry.kind.replace("actor", "organisation"), thing_iri(entry.kind, entry.key))
+        for kind in ("country", "region", "group", "theme", "actor")
+        if query.words and (entry := load_gazetteer().find(kind, query.text))
+    ]
     return render_template(
         "search.html",
+        entities=[
+            (
+                entry.name,
+                words,
+                iri,
+                index.summarise(SearchQuery("", ((entry.kind, (iri,)),), level=query.level)).projects,
+            )
+            for entry, words, iri in entities
+        ],
         query=query,
         found=found,
         order=order,
@@ -143,7 +162,14 @@ def _chart(view: str, summary: Summary, found: SearchResult) -> chart_layout.Cha
         countries = load_gazetteer().entries["country"].values()
         names = {entry.key: entry.name for entry in countries}
         counts = {place.value.removeprefix(_root("country")): place.results for place in places}
-        return chart_layout.world_map(counts, names)
+        chosen = [
+            load_gazetteer().entries[kind].get(one.value.removeprefix(_root(kind)))
+            for kind in ("region", "group")
+            for one in found.facets[kind]
+            if one.chosen
+        ]
+        within = frozenset[str]().union(*(load_gazetteer().countries_in(place) for place in chosen if place))
+        return chart_layout.world_map(counts, names, within)
     if view == "timeline":
         spans = [
             chart_layout.TimeSpan(shorten_title(hit.title or hit.iri), hit.iri, hit.start, hit.end, hit.status)
@@ -181,6 +207,7 @@ def _parse_arguments() -> SearchQuery:
     chosen = []
     for kind in FACETS:
         values = [value for value in request.args.getlist(kind)[:MAX_FACET_VALUES] if value]
+        values += years_in_url() if kind == "year" else []
         keys = dict.fromkeys(_facet_key(kind, value) or value[:_MAX_TEXT_CHARS] for value in values)
         if keys:
             chosen.append((kind, tuple(_root(kind) + key for key in keys)))
@@ -204,6 +231,11 @@ def _parse_strictly() -> SearchQuery:
 
 def _problems(query: SearchQuery) -> Iterator[tuple[str, str]]:
     """Yield a problem and a hint for each wrong argument, and for each facet value that nothing knows."""
+    for name in request.args:
+        if name not in _PARAMETERS:
+            meant = closest_match(name[:_MAX_ECHO_CHARS], _PARAMETERS, MIN_SUGGESTION_SCORE)
+            hint = f"Did you mean {meant}?" if meant else f"Use one of: {', '.join(_PARAMETERS)}."
+            yield f"Unknown parameter “{name[:_MAX_ECHO_CHARS]}”", hint
     order, page = request.args.get("sort", ""), request.args.get("page", "")
     if (view := request.args.get("view", "")) not in VIEWS:
         yield f"Unknown view “{view[:_MAX_ECHO_CHARS]}”", f"Use one of: {', '.join(filter(None, VIEWS))}."

@@ -75,6 +75,29 @@ def test_keys_of_different_answers_differ(server: str) -> None:
     assert keys == [cited(server, "bib", path).splitlines()[0] for path in paths]
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/pictures/coverage?region=Caribbean&all=1",
+        "/pictures/network?start=eu",
+        "/compare?a=European%20Union&b=Council%20of%20Europe&from=2015",
+        "/search?q=strategy&country=BZ",
+        "/id/region/029",
+        "/id/actor/eu",
+    ],
+)
+def test_page_is_cited_with_its_release(path: str, server: str) -> None:
+    page = get(server, path, Accept=BROWSER).body.decode()
+    [of] = re.findall(r'name="of" value="([^"]+)"', page)
+    [entry] = json.loads(cited(server, "csl.json", of.replace("&amp;", "&")))
+    assert "release=1" in entry["URL"]
+    address = entry["URL"].replace("https://w3id.org/cybilgraph", server).removeprefix(server)
+    reply = get(server, address, Accept=BROWSER)
+    assert (reply.status, reply.headers["cybilgraph-release"]) == (200, "1")
+    assert re.findall("<h1>.*</h1>", reply.body.decode()) == re.findall("<h1>.*</h1>", page)
+    assert get(server, address.replace("release=1", "release=9"), Accept=BROWSER).status in (404, 410)
+
+
 def test_project_page_offers_its_citation(server: str) -> None:
     page = get(server, "/id/project/G0020", Accept=BROWSER).body.decode()
     assert re.search(r"<cite>“Support to Belize [^<]*cybilgraph, release 1 ", page)

@@ -25,7 +25,8 @@ def sections(server: str, **arguments: object) -> dict[str, list[Element]]:
     """Return the rows of the list of each node, by the path of the node."""
     page = parse_page(send(server, **arguments).body.decode())
     return {
-        part.own("data-node"): [row for row in part.all("tr") if row.own("data-node")] for part in page.all("details")
+        part.own("data-node"): [row for row in part.all("tr") if row.own("data-node")]
+        for part in page.all("details", "neighbours")
     }
 
 
@@ -54,7 +55,7 @@ def test_any_neighbour_can_be_expanded_and_collapsed(server: str) -> None:
         row for row in shown["actor/eu"] if row.own("data-node") == "actor/coe" and row.own("data-role") != "funder"
     ]
     text = http(f"{server}{coe.own('data-url')}", Accept=BROWSER).body.decode()
-    first, second = parse_page(text).all("details")
+    first, second = parse_page(text).all("details", "neighbours")
     assert (first.own("data-node"), second.own("data-node")) == ("actor/eu", "actor/coe")
     assert text.count(" open>") == 1, "only the last list is open"
     back = [row.own("data-projects") for row in second.all("tr") if row.own("data-node") == "actor/eu"]

@@ -99,6 +99,11 @@ def pin_release(release: str) -> int:
     return number
 
 
+def pin_release_in_url() -> None:
+    """Answer this request from the release in its URL, if it has one; to be called before the request."""
+    pin_release(request.args.get("release", ""))
+
+
 def open_release(number: int) -> None:
     """Answer this request from a release, which stays open until the request ends."""
     close_release(None)

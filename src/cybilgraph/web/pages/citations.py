@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from hashlib import sha256
+from urllib.parse import urlencode
 
 from flask import Blueprint, request
 from flask.wrappers import Response
@@ -23,8 +24,12 @@ from cybilgraph.web.api.current_request import pin_release, profile, serving
 
 blueprint = Blueprint("citations", __name__)
 
-#: Paths that can be cited: resources and query results. No part of one is "..", which leads elsewhere.
-_CITABLE = re.compile(r"(?![^?]*/\.)/(?:id/|sparql\?|queries/|api/queries/)[\w/?&=%.+~:@!$'()*,;-]{1,8000}", re.ASCII)
+#: Paths that can be cited: resources, query results, charts, comparisons and searches. No part of one is "..", which
+#: leads elsewhere.
+_CITABLE = re.compile(
+    r"(?![^?]*/\.)/(?:id/|sparql\?|queries/|api/queries/|pictures/|compare\?|search\?)[\w/?&=%.+~:@!$'()*,;-]{1,8000}",
+    re.ASCII,
+)
 _MAX_TITLE_CHARS = 500
 _SPECIAL = re.compile(r"[\\{}$&#^_%~]")
 _IN_LATEX = {"\\": r"\textbackslash{}", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}"}
@@ -147,13 +152,22 @@ def citation_of(title: str, path: str) -> Citation:
     return Citation(shown, path, release.number, day, datetime.now(UTC).date())
 
 
+def cite_page(title: str) -> Citation | None:
+    """Return the citation of the page of this request, in its release; None if its URL is too long."""
+    arguments = [pair for pair in request.args.items(multi=True) if pair[0] != "release"]
+    path = f"{request.path}?{urlencode([*arguments, ('release', serving().release.number)])}"
+    return citation_of(title, path) if _CITABLE.fullmatch(path) else None
+
+
 @blueprint.get("/cite")
 def cite() -> Response:
     """Return the citation of a path of this site (``of``) under a title, as a file for reference managers."""
     path, title = request.args.get("of", ""), request.args.get("title", "")
     name = request.args.get("format", "bib")
     if not _CITABLE.fullmatch(path):
-        raise BadRequest("Only resources and queries of this site can be cited, such as of=/id/project/G0020")
+        raise BadRequest(
+            "Only resources, queries, charts, comparisons and searches can be cited, such as of=/id/project/G0020"
+        )
     if not title.strip():
         raise BadRequest("Give a title, such as title=Projects+in+Belize")
     if name not in _FORMATS:

@@ -16,12 +16,14 @@ from cybilgraph.model.record import EvidenceLevel
 from cybilgraph.model.vocabulary import path_of, thing_iri
 from cybilgraph.release.search import MAX_FACET_VALUES, SearchQuery, Summary
 from cybilgraph.sparql.queries import did_you_mean
-from cybilgraph.web.api.current_request import period_in_url, search_index, table_response
+from cybilgraph.web.api.current_request import period_in_url, pin_release_in_url, search_index, table_response
 from cybilgraph.web.api.evidence import evidence_level
+from cybilgraph.web.pages.citations import cite_page
 from cybilgraph.web.pages.evidence_switch import all_links, evidence_switch
 from cybilgraph.web.pages.resource_view import shorten_title
 
 blueprint = Blueprint("compare", __name__)
+blueprint.before_request(pin_release_in_url)
 
 #: The kinds of things that can be compared, as facets of the search, in the order in which a name is looked up.
 _KINDS = ("actor", "country", "region", "group", "theme")
@@ -117,6 +119,7 @@ def page() -> str:
         span=(request.args.get("from", ""), request.args.get("to", "")),
         search_url=search_url,
         table=f"{url_for('compare.table', evidence=None)}?{request.query_string.decode()}",
+        citation=cite_page(f"{sides[0].name} and {sides[1].name}") if sides else None,
         evidence=evidence_switch(all_links(), "link"),
     )
 

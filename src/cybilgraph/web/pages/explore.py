@@ -21,6 +21,7 @@ from cybilgraph.web.api.current_request import (
     csv_response,
     page_in_url,
     period_in_url,
+    pin_release_in_url,
     query_rows,
     search_index,
     serving,
@@ -28,11 +29,13 @@ from cybilgraph.web.api.current_request import (
 )
 from cybilgraph.web.api.evidence import evidence_level
 from cybilgraph.web.pages import chart_layout, entity_queries
+from cybilgraph.web.pages.citations import cite_page
 from cybilgraph.web.pages.evidence_switch import all_links, evidence_switch
 from cybilgraph.web.pages.resource_view import page_path, shorten_title
 from cybilgraph.web.server.open_release import chart_query
 
 blueprint = Blueprint("explore", __name__)
+blueprint.before_request(pin_release_in_url)
 
 _COUNTRY = thing_iri("country", "")
 #: The places that the map offers to zoom to; its parameter accepts any region or group.
@@ -401,7 +404,8 @@ def chart(name: str) -> Response | str:
     return render_template(
         "chart.html", definition=definition, chart=drawn, query=text, rows=rows,
         summary=summarise_release(_chosen(stem)), query_url=url_for("sparql.sparql", query=text),
-        evidence=evidence_switch(all_links(), "link"), url_with=_url_with, **definition.controls(drawn, rows),
+        evidence=evidence_switch(all_links(), "link"), citation=cite_page(definition.title), url_with=_url_with,
+        **definition.controls(drawn, rows),
     )  # fmt: skip
 
 

@@ -11,15 +11,17 @@ from werkzeug.exceptions import NotFound
 
 from cybilgraph.model.vocabulary import thing_iri
 from cybilgraph.release.search import SearchQuery
-from cybilgraph.web.api.current_request import search_index, table_response
+from cybilgraph.web.api.current_request import pin_release_in_url, search_index, table_response
 from cybilgraph.web.api.evidence import evidence_level
 from cybilgraph.web.pages import explore
 from cybilgraph.web.pages.check_form import SCRIPT_POLICY
+from cybilgraph.web.pages.citations import cite_page
 from cybilgraph.web.pages.compare import find_entity, years_in_url
 from cybilgraph.web.pages.evidence_switch import all_links, evidence_switch
 from cybilgraph.web.pages.resource_view import shorten_title
 
 blueprint = Blueprint("network", __name__)
+blueprint.before_request(pin_release_in_url)
 
 _MAX_NODES, _MAX_NEIGHBOURS, _MAX_EXPANDED = 150, 30, 10
 #: The roles of neighbours with the titles of their filter, in the order of the columns of the chart.
@@ -176,7 +178,7 @@ def page(name: str) -> Response | str:
     text = render_template(
         "network.html", definition=definition, network=network, chart=drawn, roles=_ROLES,
         arguments=request.query_string.decode(), organisations=explore.organisation_names(),
-        evidence=evidence_switch(all_links(), "link"),
+        evidence=evidence_switch(all_links(), "link"), citation=cite_page(definition.title),
     )  # fmt: skip
     return Response(text, headers={"Content-Security-Policy": SCRIPT_POLICY})
 

@@ -274,7 +274,7 @@ def _entity_page(view: Resource, entity_kind: entity_queries.EntityKind, key: st
     ]
     return render_template(
         "entity.html", view=view, entity_kind=entity_kind, shown=shown, summary=summary, gaps=gaps,
-        evidence=evidence_switch(totals, "project"),
+        evidence=evidence_switch(totals, "project"), citation=citation_of(view.label, f"/{path_of(view.iri)}"),
         organisation=describe_organisation(view) if kind == "actor" else None,
     )  # fmt: skip
 

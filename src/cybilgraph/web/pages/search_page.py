@@ -30,14 +30,16 @@ from cybilgraph.release.search import (
 )
 from cybilgraph.sparql import queries
 from cybilgraph.sparql.queries import did_you_mean
-from cybilgraph.web.api.current_request import search_index, table_response
+from cybilgraph.web.api.current_request import pin_release_in_url, search_index, table_response
 from cybilgraph.web.api.evidence import evidence_level
 from cybilgraph.web.pages import chart_layout
+from cybilgraph.web.pages.citations import cite_page
 from cybilgraph.web.pages.compare import years_in_url
 from cybilgraph.web.pages.evidence_switch import all_links, evidence_switch
 from cybilgraph.web.pages.resource_view import shorten_title
 
 blueprint = Blueprint("search", __name__)
+blueprint.before_request(pin_release_in_url)
 
 #: The titles of the facets on the page.
 FACET_TITLES = {
@@ -144,6 +146,7 @@ def page() -> str:
         ],
         as_sparql=f"{url_for('search.as_sparql', evidence=None)}?{urlencode(arguments)}",
         max_projects_in_query=_MAX_PROJECTS_IN_QUERY,
+        citation=cite_page(f"Projects: {query.text}" if query.text else "Projects"),
         table=f"{url_for('search.table', evidence=None)}?{urlencode(arguments)}",
         hidden=[(key, value) for key, value in (*arguments, *shown_as) if key not in ("q", "sort")],
         evidence=evidence_switch(*((index.totals(query), "project") if query.chosen else (all_links(), "link"))),

@@ -130,6 +130,7 @@ def test_completion_offers_matching_terms(page: Page, server: str, before: str, 
     page.until(lambda: offered in [item.text for item in page.all(".cm-completionLabel")])
     place = [item.text for item in page.all(".cm-completionLabel")].index(offered)
     page.one(".cm-content").send_keys(*[Keys.DOWN] * place)
+    assert place == 0 or typed != "European Un", "a name that begins with the text comes before longer and other names"
     page.until(lambda: page.one("li[aria-selected] .cm-completionLabel").text == offered)
     page.one(".cm-content").send_keys(Keys.ENTER)
     page.until(lambda: page.text == before + offered)

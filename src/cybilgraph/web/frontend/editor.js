@@ -95,7 +95,9 @@ function ranked(known, typed, place) {
     const fits = place.isPredicate ? term.domains?.some((name) => place.classes.includes(name)) : kinds.includes(term.kind);
     if (score) scored.push([score + (term.kind === "class" || term.kind === "property" ? 0.5 : 0) + (fits ? 5 : 0), term]);
   }
-  scored.sort((a, b) => b[0] - a[0] || a[1].label.localeCompare(b[1].label));
+  // Of equal matches, the term whose own name begins with the text comes first, and then the shorter name.
+  const named = ([, term]) => (term.label.toLowerCase().startsWith(wanted) ? 0 : 1);
+  scored.sort((a, b) => b[0] - a[0] || named(a) - named(b) || a[1].label.length - b[1].label.length || a[1].label.localeCompare(b[1].label));
   const options = scored.slice(0, MAX_COMPLETIONS).map(([, term]) => ({
     label: term.name,
     detail: term.label.toLowerCase() === term.name.split(":").at(-1).toLowerCase() ? term.kind : `${term.label} · ${term.kind}`,

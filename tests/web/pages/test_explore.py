@@ -190,6 +190,19 @@ def test_numbers_of_flows_are_those_of_the_search(server: str) -> None:
     assert len(shown.all("ul", "bars")) == 2
 
 
+def test_table_of_flows_has_the_names_of_its_keys(server: str) -> None:
+    rows = list(csv.DictReader(io.StringIO(http(f"{server}/pictures/flows.csv").body.decode())))
+    assert list(rows[0])[:4] == ["funders", "implementers", "countries", "projects"]
+    named = {row["funders"]: row["funderNames"] for row in rows}
+    assert named["eu"] == "European Union"
+    assert (
+        named["fcdo uk-government"] == "Foreign, Commonwealth and Development Office; Government of the United Kingdom"
+    )
+    table = page(server, "flows").all("details")[-1].text
+    assert "European Union" in table
+    assert "uk-government" not in table
+
+
 def test_pages_of_charts_have_a_script_that_the_policy_allows(server: str) -> None:
     reply = http(f"{server}/pictures/map", Accept=BROWSER)
     policy = reply.headers["content-security-policy"]

@@ -57,6 +57,12 @@ _MAX_ORGANISATIONS = 300
 #: The titles of the lists of links on narrow screens, and the most links of the network in each.
 _FLOW_TITLES = ("From funders to implementers", "From implementers to countries")
 _MAX_LINKS = 60
+#: The columns of page-flows: the kind of their keys, and the column with the names.
+_FLOW_NAMES = {
+    "funders": ("actor", "funderNames"),
+    "implementers": ("actor", "implementerNames"),
+    "countries": ("country", "countryNames"),
+}
 #: The most years of the overview of starts above the timeline.
 _MAX_OVERVIEW_YEARS = 40
 Rows = Sequence[Mapping[str, str]]
@@ -154,10 +160,28 @@ def _among() -> str:
     return among if (among := request.args.get("among", "")) in _AMONG else ""
 
 
-def _flows(rows: Rows) -> chart_layout.Chart:
-    """Draw the flows from funders to countries from the rows of page-flows, with the names of the search facets."""
+def _flow_names() -> dict[str, str]:
+    """Return the names of the search facets for the ends of flows, by IRI."""
     facets = summarise_release().facets
-    names = {one.value: one.label for kind in ("funder", "implementer", "country") for one in facets.get(kind, ())}
+    return {one.value: one.label for kind in ("funder", "implementer", "country") for one in facets.get(kind, ())}
+
+
+def _with_names(rows: Rows) -> Rows:
+    """Add the names of the funders, implementers and countries to the rows of page-flows."""
+    names = _flow_names()
+    return [
+        {**row}
+        | {
+            added: "; ".join(names.get(thing_iri(kind, key), key) for key in row[column].split())
+            for column, (kind, added) in _FLOW_NAMES.items()
+        }
+        for row in rows
+    ]
+
+
+def _flows(rows: Rows) -> chart_layout.Chart:
+    """Draw the flows from funders to countries from the rows of page-flows."""
+    names = _flow_names()
     chosen = request.args.get("other", "")
     drawn = chart_layout.sankey(rows, names, _MAX_NODES, others=chosen != "0")
     others = sum(int(str(mark["count"])) for mark in drawn.marks if mark["label"] == chart_layout.OTHER)
@@ -325,9 +349,10 @@ CHARTS = {
             "page-flows",
             _flows,
             (
-                *(("Funders", "funders", ""), ("Implementers", "implementers", "")),
-                *(("Countries", "countries", ""), ("Projects", "projects", "")),
+                *(("Funders", "funderNames", ""), ("Implementers", "implementerNames", "")),
+                *(("Countries", "countryNames", ""), ("Projects", "projects", "")),
             ),
+            complete=_with_names,
             controls=_flow_controls,
         ),
         ChartDefinition(

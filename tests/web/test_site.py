@@ -271,3 +271,7 @@ def test_table_cells_name_their_column(server: str) -> None:
         for row in re.findall("<tr>(.*?)</tr>", table.partition("</thead>")[2], re.DOTALL):
             labels = [re.match(r" data-label=\"([^\"]*)\"", cell) for cell in row.split("<td")[1:]]
             assert [label and label[1] for label in labels] == heads[len(heads) - len(labels) :], row
+
+
+def test_browsers_that_show_data_find_the_icon(server: str) -> None:
+    assert http(f"{server}/favicon.ico").content_type.startswith("image/svg+xml")

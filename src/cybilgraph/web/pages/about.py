@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, render_template
+from flask import Blueprint, redirect, render_template, url_for
+from werkzeug.wrappers import Response
 
 from cybilgraph.web.api.current_request import query_rows, serving, site
 from cybilgraph.web.api.evidence import evidence_level
@@ -20,6 +21,12 @@ def page() -> str:
         "about.html", numbers=numbers, evidence=evidence_switch(all_links(), "link"),
         has_contacts=serving().release.profile.contacts, curators=site("access"),
     )  # fmt: skip
+
+
+@blueprint.get("/favicon.ico")
+def icon() -> Response:
+    """Redirect to the icon, for browsers that show data instead of a page that links to it."""
+    return redirect(url_for("static", filename="icon.svg"), 301)
 
 
 @blueprint.get("/contribute")

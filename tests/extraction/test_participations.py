@@ -179,7 +179,7 @@ def test_finds_roles(text: str, expected: set[tuple[str, str]]) -> None:
 
 def test_lead_partner_in_a_country_is_partner() -> None:
     record = about("A project", "In Rwanda the lead partner is the Cyber Authority.")
-    assert roles(record) == {("cyber-authority", "partner")}
+    assert roles(record) == {("cyber-authority-rwanda", "partner")}
 
 
 def test_place_of_an_office_is_not_an_actor() -> None:

@@ -24,6 +24,10 @@ from cybilgraph.readers.printed_names import find
         ("Spain - Ministry of Justice", "ministry-of-justice-spain"),
         ("Nauru Police Force", "police-force-nauru"),
         ("the Attorney General's Chambers of Samoa", "attorney-general-s-chambers-samoa"),
+        ("Prime Minister's Office (Fiji)", "prime-minister-s-office-fiji"),
+        ("Prime Minister’s Office (Fiji)", "prime-minister-s-office-fiji"),
+        ("Ministère de l'Intérieur (Bénin)", "ministere-de-l-interieur-benin"),
+        ("Ministère de l’Intérieur (Bénin)", "ministere-de-l-interieur-benin"),
         ("Belize's Ministry of National Security", "ministry-of-national-security-belize"),
         ("CERT Tonga", "cert-tonga"),
         ("Tonga CERT", "cert-tonga"),
@@ -121,6 +125,11 @@ def test_label_contains_the_state(name: str, label: str) -> None:
         ("NCSC (NZ)", "nz-ncsc"),
         ("New Zealand's NCSC", "nz-ncsc"),
         ("National Cyber Security Centre (NZ)", "nz-ncsc"),
+        # Bodies of a state of the United States
+        ("Georgia National Guard", "georgia-national-guard"),
+        ("Georgia Bureau of Investigation", "georgia-bureau-of-investigation"),
+        ("Georgian National Guard", "national-guard-georgia"),
+        ("National Guard (Georgia)", "national-guard-georgia"),
     ],
 )
 def test_listed_body_of_the_state_is_found(name: str, key: str) -> None:
@@ -164,9 +173,17 @@ def test_listed_body_is_found_by_its_name_and_state_apart() -> None:
 def test_only_unmistakable_bodies_need_no_state() -> None:
     assert is_state_body("Ministry of Justice")
     assert is_state_body("National Cyber Security Centre")
-    for name in ("Department of Computer Science", "Communications Authority", "Security Council"):
+    for name in (
+        "Communications Authority",
+        "Cyber Security Agency",
+        "Data Protection Authority",
+        "Office of the President",
+        "Police Academy",
+    ):
+        assert is_state_body(name)
+    for name in ("Department of Computer Science", "Communications Commission", "Security Council"):
         assert not is_state_body(name)
-    assert is_state_body("Communications Authority", owned=True)
+    assert is_state_body("Communications Commission", owned=True)
 
 
 def participation(name: str, role: str) -> Participation:
@@ -185,6 +202,13 @@ def test_body_without_state_belongs_to_the_only_country() -> None:
     assert keys([ministry], "XK") == ["ministry-of-justice-kosovo"]
     assert keys([ministry], "XK", "ES") == ["ministry-of-justice"]
     assert keys([ministry, participation("Estonian Ministry of Defence", "partner")], "XK")[0] == "ministry-of-justice"
+
+
+@pytest.mark.parametrize("name", ["Communications Authority", "Data Protection Authority", "Office of the President"])
+def test_bare_bodies_of_two_states_are_two_actors(name: str) -> None:
+    body = participation(name, "partner")
+    assert keys([body], "KE") == [f"{body.actor.key}-kenya"]
+    assert keys([body], "GH") == [f"{body.actor.key}-ghana"]
 
 
 def test_helped_body_belongs_to_the_only_country_whoever_pays() -> None:

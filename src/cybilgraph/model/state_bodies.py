@@ -58,8 +58,12 @@ class ActorName:
 
     @property
     def key(self) -> str:
-        """The key of the actor if it is not listed."""
-        return slug(f"{self.bare} {self.qualifier}")
+        """The key of the actor if it is not listed; the same for both kinds of apostrophe."""
+        return _key(f"{self.bare} {self.qualifier}")
+
+
+def _key(name: str) -> str:
+    return slug(name.replace("’", "'"))
 
 
 def parse_actor_name(name: str, home: str = "") -> ActorName:
@@ -103,6 +107,9 @@ def _parse(name: str) -> ActorName:
                 continue
         else:
             continue
+        listed = names.find("actor", name)
+        if listed and listed.row["country"] not in ("", country.key):
+            continue  # the "Georgia National Guard" is that of a state of the United States
         if is_state_body(bare, owned=True):
             is_proper = joint[0] == " " and found == country  # "Fiji Police Force", "CERT Tonga"
             parsed = _of_state(bare, country)
@@ -152,7 +159,8 @@ def find_state_body(name: ActorName) -> GazetteerEntry | None:
     owners = (*country.names, *country.cell("demonyms"))
     for form in ("{0} ({1})", "{0} of {1}", "{0} of the {1}", "{1} {0}", "{0} {1}"):
         for owner in owners:
-            if found := names.find("actor", form.format(name.bare, owner)):
+            found = names.find("actor", form.format(name.bare, owner))
+            if found and found.row["country"] in ("", country.key):
                 return found
     found = names.find("actor", name.bare)
     return found if found and not is_of_other_state(name, found) else None
@@ -226,7 +234,7 @@ def find_homes(actors: Iterable[tuple[str, str]]) -> dict[str, set[str]]:
     for name, home in actors:
         parsed = parse_actor_name(name, home)
         if parsed.country and is_state_body(parsed.bare, owned=True):
-            homes[slug(parsed.bare)].add("" if parsed.country.is_part else parsed.country.key)
+            homes[_key(parsed.bare)].add("" if parsed.country.is_part else parsed.country.key)
     return homes
 
 
@@ -238,7 +246,7 @@ def find_home(name: str, homes: Mapping[str, set[str]], country: str) -> str:
     parsed = parse_actor_name(name)
     if parsed.qualifier:
         return ""
-    if known := homes.get(slug(parsed.bare)):
+    if known := homes.get(_key(parsed.bare)):
         return next(iter(known)) if len(known) == 1 else ""
     return country if is_state_body(parsed.bare) else ""
 

@@ -16,10 +16,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rdflib import RDFS, URIRef
 
+from cybilgraph import read
 from cybilgraph.errors import QueryError
 from cybilgraph.model.formats import BY_NAME
 from cybilgraph.model.resources import read_ontology
-from cybilgraph.model.vocabulary import BASE, CYB, PREFIXES, shorten
+from cybilgraph.model.vocabulary import BASE, CYB, PREFIXES, SCHEMA, shorten
+from cybilgraph.rdf.description import describe
 from cybilgraph.sparql import guard, queries, query_analysis
 from cybilgraph.sparql.embedded_engine import EmbeddedEngine
 from tests.conftest import ROOT, SAMPLES
@@ -91,10 +93,37 @@ def test_descriptions_include_every_kind_of_claim_with_its_evidence() -> None:
     ontology = rdflib.Graph().parse(data=read_ontology(), format="turtle")
     kinds = {shorten(str(kind)) for kind in ontology.subjects(RDFS.subPropertyOf, URIRef(CYB.claim))}
     assert len(kinds) == 5
+    claims = queries.load_query("example-derived-links-to-confirm").text
+    assert any(kinds <= set(re.findall(r"cyb:\w+", line)) for line in claims.splitlines())
     for name in ("example-project-full-description", "page-resource"):
         paths = [set(re.findall(r"cyb:\w+", line)) for line in queries.load_query(name).text.splitlines()]
         assert sum(kinds <= path for path in paths) >= 2
         assert any(kinds | {"cyb:evidence"} <= path for path in paths)
+
+
+def test_possible_sum_is_to_be_confirmed(tmp_path: Path) -> None:
+    source = tmp_path / "one.txt"
+    source.write_text("Courses in Fiji\n\nSummary\n\nThe project has a budget of USD 2 million.\n")
+    [record] = read(source)
+    store = ox.Store()
+    store.load(read_ontology(), format=ox.RdfFormat.TURTLE)
+    store.load("\n".join(describe(record)).encode(), format=ox.RdfFormat.N_TRIPLES)
+    rows = store.query(queries.load_query("example-derived-links-to-confirm").text)
+    assert ("amount", "USD 2000000") in {(row["kind"].value, row["what"].value) for row in rows}
+
+
+def test_full_description_includes_the_values_of_indicators() -> None:
+    """No record in data/ has any."""
+    store = ox.Store()
+    store.update(
+        'INSERT DATA { project:a a cyb:Project ; cyb:slug "a" ; cyb:indicator <id:1> . <id:1> cyb:baseline <id:2> ;'
+        ' cyb:target <id:3> ; cyb:actual <id:4> . <id:2> schema:value "0" . <id:3> schema:value "9" .'
+        ' <id:4> schema:value "8" }',
+        prefixes=PREFIXES,
+    )
+    query = queries.load_query("example-project-full-description").bind({"code": ["a"]})
+    values = {triple.object.value for triple in store.query(query) if triple.predicate.value == SCHEMA.value}
+    assert values == {"0", "9", "8"}
 
 
 def test_phases_of_a_programme_with_links() -> None:

@@ -48,6 +48,13 @@ def test_page_shows_alignments_and_uses(server: str) -> None:
     assert facts["Range"] == "cyb:Actor"
 
 
+def test_page_lists_where_terms_of_other_vocabularies_are_used(server: str) -> None:
+    page = parse_page(http(f"{server}/ontology", Accept=BROWSER).body.decode())
+    used = {section.all("h3")[0].text: section.all("dl")[0].text for section in page.all("section", "reused")}
+    assert {"dcterms:isReplacedBy", "owl:deprecated", "schema:currency", "skos:altLabel"} <= used.keys()
+    assert "schema:MonetaryAmount" in used["schema:currency"]
+
+
 @pytest.mark.parametrize(
     ("document", "schema"),
     [

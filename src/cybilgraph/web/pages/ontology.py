@@ -112,24 +112,28 @@ def _diagram() -> Diagram:
 
 @cache
 def _ontology(language: str) -> dict[str, Any]:
-    """Return title, description, version, and the terms by chapter."""
+    """Return title, description, version, the terms by chapter, and the terms of other vocabularies."""
     graph = _graph()
 
     def text(node: Node, about: Node) -> str:
         texts = {one.language: str(one) for one in graph.objects(node, about) if isinstance(one, Literal)}
         return texts[language]
 
+    def details(node: Node) -> list[tuple[str, list[str]]]:
+        found = ((label, sorted(map(str, graph.objects(node, about)))) for about, label in _DETAIL_LABELS.items())
+        return [(label, values) for label, values in found if values]
+
     def term(node: Node) -> dict[str, Any]:
-        details = ((label, sorted(map(str, graph.objects(node, about)))) for about, label in _DETAIL_LABELS.items())
         return {
             "name": str(node).removeprefix(CYB.iri),
             "label": text(node, RDFS.label),
             "definition": text(node, SKOS.definition),
             "examples": sorted(map(str, graph.objects(node, SKOS.example))),
-            "details": [(label, values) for label, values in details if values],
+            "details": details(node),
         }
 
     about = URIRef(f"{BASE}ontology")
+    used = set(graph.subjects(URIRef(SCHEMA.domainIncludes)))
     return {
         "title": text(about, URIRef(DCTERMS.title)),
         "description": text(about, URIRef(DCTERMS.description)),
@@ -138,6 +142,7 @@ def _ontology(language: str) -> dict[str, Any]:
             (title, sorted(map(term, graph.subjects(RDF.type, kind)), key=lambda found: found["name"]))
             for title, kind in _CHAPTERS.items()
         ],
+        "reused": [(str(node), details(node)) for node in sorted(used) if not str(node).startswith(CYB.iri)],
     }
 
 

@@ -112,6 +112,10 @@ _DRC = "Democratic Republic of the Congo"
     [
         ({"Ministry of Justice (Spain)", "Kosovo's Ministry of Justice"}, True),
         ({"Ministry of Justice", "Ministry of Justice of Spain", "Ministry of Justice (Kosovo)"}, True),
+        ({"Ministry of Justice of Spain", "Kosovo Ministry of Justice"}, True),
+        ({"Ministry of Justice, Spain", "Ministry of Justice of the Republic of the Congo"}, True),
+        ({"National Guard (Congo, Spain)", "National Guard (Congo)"}, True),
+        ({"Ministry of Justice, Spain", "Spain Ministry of Justice"}, False),
         ({"Institute of Law (ILA)", "Institute of Law (IOLA)"}, True),
         ({"Institute of Law (ILA)", "Institute of Law"}, False),
         ({"Ministry of Justice (Spain)", "Ministry of Justice (Kingdom of Spain)"}, False),

@@ -133,7 +133,7 @@ def _ontology(language: str) -> dict[str, Any]:
         }
 
     about = URIRef(f"{BASE}ontology")
-    used = set(graph.subjects(URIRef(SCHEMA.domainIncludes)))
+    used = sorted(set(map(str, graph.subjects(URIRef(SCHEMA.domainIncludes)))))
     return {
         "title": text(about, URIRef(DCTERMS.title)),
         "description": text(about, URIRef(DCTERMS.description)),
@@ -142,7 +142,7 @@ def _ontology(language: str) -> dict[str, Any]:
             (title, sorted(map(term, graph.subjects(RDF.type, kind)), key=lambda found: found["name"]))
             for title, kind in _CHAPTERS.items()
         ],
-        "reused": [(str(node), details(node)) for node in sorted(used) if not str(node).startswith(CYB.iri)],
+        "reused": [(iri, details(URIRef(iri))) for iri in used if not iri.startswith(CYB.iri)],
     }
 
 

@@ -94,6 +94,20 @@ def test_claim_found_in_prose_needs_a_quote(basis: str, is_reported: bool) -> No
     assert (f"{RULES}derived-evidence" in {result.rule for result in results}) == is_reported
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("confidence", "is_reported"), [("", True), ("; cyb:confidence 0.9", False)])
+def test_claim_found_in_prose_needs_a_confidence(confidence: str, is_reported: bool) -> None:
+    store = ox.Store()
+    claim = f"<{BASE}id/project/P/participation/gpd/implementer>"
+    store.update(
+        f"INSERT DATA {{ {claim} a cyb:Participation ; cyb:basis basis:derived ; cyb:evidence <{claim[1:-1]}/evidence/1>"
+        f" {confidence} }}",
+        prefixes=PREFIXES,
+    )
+    results = validate(ntriples(store), file_with("derived-evidence"), BOTH_ENGINES)
+    assert (f"{RULES}derived-evidence" in {result.rule for result in results}) == is_reported
+
+
 @pytest.mark.parametrize("rule", ["actor-of-two-names", "actor-of-two-qualifiers"])
 def test_finding_about_an_actor_has_the_property_of_its_role(rule: str) -> None:
     store = good()
@@ -260,6 +274,24 @@ def test_duration_is_compared_with_the_months_between(start: str, end: str, dura
             'cyb:start "2018-04"^^xsd:gYearMonth ; cyb:startLatest "2018-04-30"^^xsd:date ; '
             'cyb:startEarliest "2018-04-01"^^xsd:date, "2018-04-02"^^xsd:date',
             {"bounds-fit"},
+        ),
+        *(
+            (
+                f'cyb:end "2020{month}"^^xsd:{kind} ; cyb:endEarliest "{f"2020{month}-01-01"[:10]}"^^xsd:date ; '
+                f'cyb:endLatest "2020-{last}"^^xsd:date',
+                rules,
+            )
+            for month, kind, last, rules in (
+                ("-03", "gYearMonth", "03-30", {"bounds-fit"}),
+                ("-03", "gYearMonth", "03-31", set()),
+                ("-02", "gYearMonth", "02-28", {"bounds-fit"}),
+                ("-02", "gYearMonth", "02-29", set()),
+                ("-04", "gYearMonth", "04-30", set()),
+                ("-12-02", "date", "12-02", set()),
+                ("-03-04", "date", "03-04", set()),
+                ("", "gYear", "12-30", {"bounds-fit"}),
+                ("", "gYear", "12-31", set()),
+            )
         ),
         ('cyb:startEarliest "2018-04-01"^^xsd:date ; cyb:endLatest "2018-03-31"^^xsd:date', {"end-after-start"}),
         ('cyb:startEarliest "2018-04-01"^^xsd:date ; cyb:endLatest "2018-04-01"^^xsd:date', set()),

@@ -639,7 +639,11 @@ def slug(name: str) -> str:
 
 
 def closest_match(name: str, names: Iterable[str], min_score: int = MIN_MATCH_SCORE) -> str:
-    """Return the most similar of the names, or an empty string if none reaches the minimum score."""
+    """Return the most similar of the names, or an empty string if none reaches the minimum score.
+
+    Of several, one in the case of ``name`` precedes: "countries" is more like "country" than like "Country".
+    """
+    names = sorted(names, key=lambda one: one[:1].isupper() != name[:1].isupper())
     best = process.extractOne(name, names, processor=fold, scorer=fuzz.ratio, score_cutoff=min_score)
     return best[0] if best else ""
 

@@ -31,7 +31,7 @@ _OWNED_BY = re.compile(r"(?:,| [-–]|,? (?:of|in|del?|du|des|da|do))?(?: the| l
 #: The same before the name of a country in Spanish or French. The Republic of China is not China.
 _OWNED_BY_TRANSLATED = re.compile(
     r"(?:,? d(?:e l)?['’]|(?:,| [-–]|,? (?:del?|du|des|da|do))? (?:(?:la|las|los) )?)"
-    r"(?P<form>(?:República|Reino|République|Royaume) (?:d['’]|(?:del?|du|des)(?: la)? )(?!Chin[ae]\b))?"
+    r"(?P<form>(?:República|Reino|Estado Plurinacional|République|Royaume|État plurinacional) (?:d['’]|(?:del?|du|des)(?: la)? )(?!Chin[ae]\b))?"
 )
 #: The most characters of the name of a state in Spanish or French, and of what joins it.
 _MAX_STATE_CHARS = 100
@@ -58,12 +58,12 @@ class ActorName:
 
     @property
     def key(self) -> str:
-        """The key of the actor if it is not listed; the same for both kinds of apostrophe."""
+        """The key of the actor if it is not listed; the same for both kinds of apostrophe and of "and"."""
         return _key(f"{self.bare} {self.qualifier}")
 
 
 def _key(name: str) -> str:
-    return slug(name.replace("’", "'"))
+    return slug(name.replace("’", "'").replace(" & ", " and "))
 
 
 def parse_actor_name(name: str, home: str = "") -> ActorName:
@@ -82,6 +82,9 @@ def _parse(name: str) -> ActorName:
     label = name = _REMARK.sub("", name[4:] if _ARTICLE.match(name) else name)
     if match := _QUALIFIER.search(name):
         bare, qualifier = name[: match.start()], match["qualifier"].strip()
+        short, comma, place = qualifier.partition(", ")
+        if comma and names.find_country(place) and _is_abbreviation(short, bare):
+            qualifier = place  # "(MoF, Kenya)"
         country = names.find_country(qualifier)
         if country is None and is_state_body(bare, owned=True):
             country = names.find_translated_country(qualifier) or find_abbreviated_country(qualifier, bare)

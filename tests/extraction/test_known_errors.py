@@ -16,6 +16,8 @@ from tests.support.prose import about, check_roles
         "Seven teams had joined by the end of 2019.",
         "It continues what the OAS has done since 2020.",
         "The OAS has held workshops since 2011.",
+        "The project may end in 2023.",
+        "The project might then start early in 2023.",
         "After its start in July 2016, the team answered 300 calls.",
     ],
 )

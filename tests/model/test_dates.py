@@ -33,6 +33,15 @@ from cybilgraph.model.record import Place, Text
         ("Apr 2017 (tbc)", "2017-04"),
         ("c. 2015", "2015"),
         ("approximately 2015", "2015"),
+        ("since 2019", "2019"),
+        ("2021-Q2", "2021"),
+        ("Q2 2021", "2021"),
+        ("2021 H1", "2021"),
+        ("Marzo 2021", "2021-03"),
+        ("15 de marzo de 2021", "2021-03-15"),
+        ("juillet 2021", "2021-07"),
+        ("1 août 2021", "2021-08-01"),
+        ("juin 2021", "2021-06"),
     ],
 )
 def test_parses_printed_dates(printed: str, value: str) -> None:
@@ -103,3 +112,10 @@ def test_arbitrary_text_is_date_or_none(text: str) -> None:
 )
 def test_date_has_a_first_and_a_last_day(value: str, bounds: tuple[str, str]) -> None:
     assert date_bounds(value) == bounds
+
+
+@pytest.mark.parametrize("printed", ["2021/2022", "2021/22", "2021–2022"])
+def test_years_joined_by_a_slash_are_a_range(printed: str) -> None:
+    dates = read_range(Text(printed))
+    assert dates
+    assert [date.value for date in dates] == ["2021", "2022"]

@@ -49,10 +49,11 @@ _OTHER_SUBJECT_BEFORE = re.compile(
     r" (?:in|during) \Z",
     re.IGNORECASE,
 )
-#: "A strategy for 2021–2024", "seven by the end of 2019", "after its start in 2016".
+#: "A strategy for 2021–2024", "seven by the end of 2019", "after its start in 2016", "it may end in 2023".
 _NOT_OF_PROJECT_BEFORE = re.compile(
     r"\b(?:strateg(?:y|ies)|plans?|agenda|roadmap|vision|policy|law)\b[^.;,]{0,30}\Z"
-    r"|\b(?:by|before) the end of \Z|\bafter (?:its|their) (?:start|launch) in \Z",
+    r"|\b(?:by|before) the end of \Z|\bafter (?:its|their) (?:start|launch) in \Z"
+    r"|\b(?-i:may|might|could)(?: [a-z]+)? (?:start|begin|end|close|conclude|finish)(?: [a-z]+){0,2} \Z",
     re.IGNORECASE,
 )
 #: "What the OAS has done since 2020".

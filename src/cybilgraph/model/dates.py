@@ -14,6 +14,15 @@ _MONTHS = {
     name: number
     for number, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), start=1)  # noqa: SIM905
 }
+#: The same in Spanish and French, also without accents.
+_TRANSLATED_MONTHS = {
+    name: at % 12 + 1
+    for at, name in enumerate(
+        "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre"  # noqa: SIM905
+        " janvier février mars avril mai juin juillet août septembre octobre novembre décembre"
+        " janvier fevrier mars avril mai juin juillet aout septembre octobre novembre decembre".split()
+    )
+}
 _NUMBERS = {
     name: number
     for number, name in enumerate(
@@ -24,7 +33,7 @@ _NUMBERS = {
 _UNITS = {"year": "Y", "month": "M", "week": "W", "day": "D"}
 _MONTH = (
     r"(?P<month>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
-    r"|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"
+    rf"|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?|{'|'.join(_TRANSLATED_MONTHS)})\.?"
 )
 _YEAR = r"(?P<year>(?:19|20)[0-9]{2})"
 #: A year as spreadsheets print it: 18 is 2018. As in POSIX (strptime, %y), 69 to 99 belong to the 20th century.
@@ -34,13 +43,13 @@ _NUMERIC = rf"(?P<day>[0-3]?[0-9])(?P<by>[/.-])(?P<month>[01]?[0-9])(?P=by){_YEA
 _DAY_OR_MONTH = re.compile(_NUMERIC)
 #: A quarter or half of a year.
 _QUARTER = r"(?:Q[1-4]|H[12]|(?:the )?(?:first|second|third|fourth|1st|2nd|3rd|4th) (?:half|quarter)(?: of)?)"
-_QUARTER_BEFORE = re.compile(rf"{_QUARTER}[ -]", re.IGNORECASE)
+_OF_QUARTER = re.compile(rf"{_QUARTER}[ -]|{_YEAR}[ /-]?[QH][1-4]", re.IGNORECASE)
 _FORMS = tuple(
     re.compile(form, re.IGNORECASE)
     for form in (
-        rf"(?:[a-z]+day,? )?{_DAY} (?:of )?{_MONTH},? {_YEAR}",  # 30 April 2018, 1st of May 2018
+        rf"(?:[a-z]+day,? )?{_DAY} (?:of |de )?{_MONTH},?(?: de)? {_YEAR}",  # 30 April 2018, 1 de mayo de 2018
         rf"(?:[a-z]+day,? )?{_MONTH} {_DAY},? {_YEAR}",  # April 30, 2018
-        rf"{_MONTH},? {_YEAR}",  # Apr 2018
+        rf"{_MONTH},?(?: de)? {_YEAR}",  # Apr 2018, abril de 2018
         rf"{_DAY}-{_MONTH}-{_SHORT}",  # 30-Apr-18
         rf"{_MONTH}-{_SHORT}",  # Apr-18
         rf"{_YEAR}(?P<month>[01][0-9])(?P<day>[0-3][0-9])",  # 20180430
@@ -49,9 +58,10 @@ _FORMS = tuple(
         rf"(?P<month>[01]?[0-9])[/.]{_YEAR}",  # 04/2018
         _NUMERIC,  # 30/04/2018
         rf"(?P<month>[01]?[0-9])/(?P<day>[0-3]?[0-9])/{_YEAR}",
+        rf"{_YEAR}[ /-]?(?:Q[1-4]|H[12])",
         # A qualifier that is not a month leaves only the year: "early 2018", "spring of 2018", "Q2 2018".
         rf"(?:(?:early|mid|late|(?:the )?(?:beginning|middle|end) of|(?:the )?(?:spring|summer|autumn|winter)(?: of)?"
-        rf"|c\.|ca\.?|circa|about|around|approx\.|approximately"
+        rf"|since|c\.|ca\.?|circa|about|around|approx\.|approximately"
         rf"|{_QUARTER})[ -])?{_YEAR}",
     )
 )
@@ -70,13 +80,13 @@ _OPEN = re.compile(
 _SEPARATOR = re.compile(r"(?: ?[–—-] ?| (?:to|until|till|and|through) (?:the )?)", re.IGNORECASE)
 _LEAD = re.compile(r"(?:from|between|since|during|in) (?:the )?", re.IGNORECASE)
 #: A period that begins in one year and ends in the next: FY21/22, FY 2021-22, FYs19/20 and 20/21, 2013-14,
-#: 2013/14.
+#: 2013/14, 2013/2014.
 _PAIR = r"(?:(?:19|20)?[0-9]{2})[/–-](?:(?:19|20)?[0-9]{2})"
 _FISCAL = re.compile(
     rf"(?:FYs?|(?:fiscal|financial|school|academic) years?) ?(?P<first>{_PAIR}|(?:19|20)?[0-9]{{2}}(?![0-9/]))"
     rf"(?:(?:, (?:and )?| and | to | through | ?[–-] ?|, )(?:FY ?(?P<single>(?:19|20)?[0-9]{{2}}(?![0-9/–-]))"
     rf"|(?:FY ?)?(?P<last>{_PAIR})))*"
-    rf"|(?P<bare>(?:19|20)[0-9]{{2}}[/–-][0-9]{{2}})(?![0-9-])",
+    rf"|(?P<bare>(?:19|20)[0-9]{{2}}(?:[/–-][0-9]{{2}}|/(?:19|20)[0-9]{{2}}))(?![0-9-])",
     re.IGNORECASE,
 )
 _DURATION = re.compile(
@@ -169,7 +179,7 @@ def possible_days(date: Date) -> tuple[str, str] | None:
 
 def is_quarter(date: Date) -> bool:
     """Return whether a date is printed as a quarter or half of a year, of which only the year was read."""
-    return len(date.value) == 4 and _QUARTER_BEFORE.match(date.printed.text.strip()) is not None
+    return len(date.value) == 4 and _OF_QUARTER.match(date.printed.text.strip()) is not None
 
 
 def read_range(printed: Text) -> tuple[Date, Date] | None:
@@ -274,7 +284,8 @@ def _iso_value(match: re.Match[str]) -> str:
     if _is_ambiguous(match) and parts["day"] != parts["month"]:
         return ""
     if month := parts.get("month"):
-        number = int(month) if month.isdigit() else _MONTHS[month[:3].lower()]
+        word = month.lower()
+        number = int(month) if month.isdigit() else _TRANSLATED_MONTHS.get(word) or _MONTHS[word[:3]]
         if not 1 <= number <= 12:
             return ""
         value += f"-{number:02d}"

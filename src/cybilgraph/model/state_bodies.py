@@ -31,7 +31,8 @@ _OWNED_BY = re.compile(r"(?:,| [-–]|,? (?:of|in|del?|du|des|da|do))?(?: the| l
 #: The same before the name of a country in Spanish or French. The Republic of China is not China.
 _OWNED_BY_TRANSLATED = re.compile(
     r"(?:,? d(?:e l)?['’]|(?:,| [-–]|,? (?:del?|du|des|da|do))? (?:(?:la|las|los) )?)"
-    r"(?P<form>(?:República|Reino|Estado Plurinacional|République|Royaume|État plurinacional) (?:d['’]|(?:del?|du|des)(?: la)? )(?!Chin[ae]\b))?"
+    r"(?P<form>(?:República|Reino|Estado Plurinacional|République|Royaume|État plurinacional) "
+    r"(?:d['’]|(?:del?|du|des)(?: la)? )(?!Chin[ae]\b))?"
 )
 #: The most characters of the name of a state in Spanish or French, and of what joins it.
 _MAX_STATE_CHARS = 100

@@ -62,12 +62,14 @@ def find_scopes(record: Record, sentences: list[Sentence]) -> Iterator[Scope]:
             surest = max(confidence for _, confidence in quotes.values())
             grade = Basis.DERIVED if surest >= _MIN_DERIVED_CONFIDENCE else Basis.POSSIBLE
             yield Scope(Named(kind, key, Text(entry.name, first.text.place)), grade, evidence)
-    model, sponsors = load_model("country"), _title_sponsors(sentences)
+    model, sponsors = load_model("country"), _sponsors(sentences)
+    of_title = _sponsors(sentence for sentence in sentences if sentence.section == "title")
     has_stated_places = any(link.concept.kind in PLACES for link in record.scopes)
     for key, candidate, features in candidate_countries(record, sentences, found):
         [probability] = model.probabilities(features).values()
         quotes = found.get(("country", key), {})
-        if has_stated_places or (key in sponsors and all(sentence.section == "title" for sentence in quotes)):
+        in_title = key in of_title and all(sentence.section == "title" for sentence in quotes)
+        if has_stated_places or key in sponsors or in_title:
             probability = min(probability, _DOUBTFUL_CONFIDENCE)
         if basis := model.grade(probability):
             sentence = next(iter(quotes), None) or _best_sentence(model, candidate)
@@ -95,16 +97,15 @@ def candidate_countries(
     return country_features(sentences, stated, by_rule, _donors())
 
 
-def _title_sponsors(sentences: Iterable[Sentence]) -> set[str]:
-    """Return the countries that a title names only as donors or partners: "Israeli funding"."""
+def _sponsors(sentences: Iterable[Sentence]) -> set[str]:
+    """Return the countries that sentences name only as donors, partners, hosts or occasion: "Israeli funding"."""
     sponsors: set[str] = set()
     others: set[str] = set()
     for sentence in sentences:
-        if sentence.section == "title":
-            offsets = {name.at for _, name in phrase_claims(sentence, "sponsor")}
-            for name in sentence.names:
-                places = {(entry.kind, entry.key) for entry in place_entries(sentence, name)}
-                (sponsors if name.at in offsets else others).update(_countries(places))
+        offsets = {name.at for _, name in phrase_claims(sentence, "sponsor")}
+        for name in sentence.names:
+            places = {(entry.kind, entry.key) for entry in place_entries(sentence, name)}
+            (sponsors if name.at in offsets else others).update(_countries(places))
     return sponsors - others
 
 

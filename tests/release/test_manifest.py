@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import cybilgraph
 from cybilgraph import pipeline
 from cybilgraph.errors import FileDamaged, ReleaseError
 from cybilgraph.release import Releases
@@ -65,6 +66,12 @@ def test_damaged_manifest_is_reported(three: Path, tmp_path: Path) -> None:
         Releases(tmp_path).get(1)
 
 
+def flip_a_bit(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
 @pytest.mark.parametrize("kind", ["dump", "store", "sums"])
 def test_flipped_bit_is_detected_and_the_last_intact_release_served(three: Path, tmp_path: Path, kind: str) -> None:
     folder = shutil.copytree(three, tmp_path / "releases")
@@ -74,12 +81,34 @@ def test_flipped_bit_is_detected_and_the_last_intact_release_served(three: Path,
         "store": max((newest / "store").glob("*.sst")),
         "sums": newest / "SHA256SUMS",
     }[kind]
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
+    flip_a_bit(path)
     refused = run("activate", folder, 3)
     assert (refused.returncode, f"is damaged: {path.relative_to(newest)}" in refused.stderr.decode()) == (2, True)
     messages: list[str] = []
     assert Releases(folder).select_intact(messages.append).number == 2
     assert "0003 is refused" in messages[0]
     assert "\n" not in messages[0], "log messages have one line"
+
+
+def test_damaged_store_is_not_queried(three: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(three, tmp_path / "releases")
+    flip_a_bit(max((folder / "0003" / "store").glob("*.sst"), key=lambda path: path.stat().st_size))
+    refused = run("query", "SELECT (SUM(STRLEN(STR(?o))) AS ?n) { ?s ?p ?o }", "--from", folder)
+    assert (refused.returncode, refused.stdout) == (2, b"")
+    assert b"Release 0003 is damaged: store/" in refused.stderr
+    with pytest.raises(FileDamaged, match="store/"):
+        cybilgraph.open(folder)
+
+
+def test_damaged_file_is_not_read_for_a_review(three: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(three, tmp_path / "releases")
+    flip_a_bit(folder / "0003" / "report.json")
+    refused = run("review", folder, "--decisions", tmp_path, "--export", tmp_path / "claims.csv")
+    assert (refused.returncode, b"damaged: report.json" in refused.stderr) == (2, True)
+
+
+def test_build_does_not_follow_a_damaged_table_of_projects(three: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(three, tmp_path / "releases")
+    identities = folder / "0003" / "identities.csv"
+    identities.write_bytes(identities.read_bytes().replace(b"G0020", b"G0021"))
+    assert list(Releases(folder).identities()) == list(Releases(three).identities())

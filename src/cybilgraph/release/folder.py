@@ -86,17 +86,20 @@ class Releases:
                 f"{first} a release: cybilgraph activate {self.folder} {self.numbers[-1]}. {self.list_available()}",
             ) from error
 
-    def current(self) -> Release:
-        """Return the current release. Raises ReleaseError if there is none."""
-        return self.get(self.current_number())
+    def current(self, part: str = "") -> Release:
+        """Return the current release, with every file verified, or those whose path starts with ``part``.
+
+        Raises ReleaseError if there is none, or a checksum is wrong.
+        """
+        return self._get_intact(self.current_number(), part)
 
     def identities(self) -> Iterator[tuple[str, str]]:
         """Yield the project keys and names of the release that the next build follows, if there is one.
 
-        That is the current release or else the nearest complete one. If it is damaged, or of an earlier version, it
-        may have none. Raises BaseMismatch if it has another base than this process.
+        That is the current release or else the nearest one whose table of them is intact. Raises BaseMismatch if it
+        has another base than this process.
         """
-        with suppress(OSError, KeyError, UnicodeDecodeError, csv.Error):
+        with suppress(OSError, KeyError, UnicodeDecodeError, csv.Error):  # written by another version
             if release := self._to_follow():
                 with release.identities() as rows:
                     yield from rows
@@ -104,11 +107,13 @@ class Releases:
     def _to_follow(self) -> Release | None:
         for number in self._by_preference(lambda _: None) if self.numbers else ():
             try:
-                return self.get(number)
+                release = self.get(number)
+                release.open(IDENTITIES).close()
             except BaseMismatch:
                 raise
             except ReleaseError:
                 continue
+            return release
         return None
 
     def get(self, number: int) -> Release:
@@ -212,10 +217,10 @@ class Releases:
         self._set_current(number)
         return release
 
-    def _get_intact(self, number: int) -> Release:
+    def _get_intact(self, number: int, part: str = "") -> Release:
         """Return a release by number. Raises ReleaseError if it does not exist or a checksum is wrong."""
         release = self.get(number)
-        release.verify()
+        release.verify(part)
         return release
 
     def rollback(self, on_event: Callable[[str], None] = lambda _: None) -> Release:

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from cybilgraph.model.formats import BY_NAME
 from cybilgraph.model.vocabulary import XSD
 from cybilgraph.release.folder import Releases
+from cybilgraph.release.manifest import STORE
 from cybilgraph.sparql import guard
 from cybilgraph.sparql.embedded_engine import EmbeddedEngine
 from cybilgraph.sparql.pooled_engine import PooledEngine, QueryLimits
@@ -115,7 +116,8 @@ def open_engine(place: str, timeout: float | None, credentials: str) -> PooledEn
             place = f"{place.rstrip('/')}/sparql"
         limits = QueryLimits(workers=1, timeout=timeout or _ENDPOINT_TIMEOUT_SECONDS)
         return RemoteEngine(place, limits, credentials=credentials)
-    return EmbeddedEngine(Releases(Path(place)).current().store, QueryLimits(workers=1))
+    # Queries read nothing else, and verifying the other files would take twice as long again.
+    return EmbeddedEngine(Releases(Path(place)).current(STORE).store, QueryLimits(workers=1))
 
 
 def _value(term: Mapping[str, str] | None) -> Any:

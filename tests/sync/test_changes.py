@@ -7,9 +7,10 @@ import logging
 import os
 import shutil
 import signal
+import subprocess
 import tempfile
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from itertools import pairwise
 from pathlib import Path
 
@@ -197,3 +198,31 @@ def test_damaged_change_dates_are_ignored(
             kept.write_bytes(damaged)
             assert {(row.kind, row.release) for row in last_changes_until(left, releases, 5)} == {("added", 5)}
     assert "moved-0005.csv is damaged" in caplog.text
+
+
+@pytest.mark.parametrize("temporary", [False, True])
+def test_pruning_makes_room_on_a_full_disk(
+    shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, temporary: bool
+) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", disk], capture_output=True).returncode:
+        pytest.skip("no file system can be mounted here")
+    try:
+        shutil.copytree(shelf, disk, dirs_exist_ok=True)
+        if temporary:
+            monkeypatch.setenv("TMPDIR", str(disk))
+        with suppress(OSError), (disk / "filling").open("wb", buffering=0) as filling:
+            while filling.write(bytes(4096)):
+                pass
+        refused = run("activate", disk, 1)
+        assert refused.returncode == 2
+        assert f"{disk} cannot be written: No space left on device" in refused.stderr.decode()
+        done = run("prune", disk, "--keep", 1)
+        assert (done.returncode, done.stdout[:14]) == (0, b"Removed 0001, "), done.stderr
+        releases = Releases(disk)
+        assert releases.numbers == [5]
+        with closing(ChangeLogCache(releases)) as left:
+            assert {row.release for row in last_changes_until(left, releases, 5)} == {2, 4}
+    finally:
+        subprocess.run(["umount", disk], check=True)

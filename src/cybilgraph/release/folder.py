@@ -31,7 +31,7 @@ from cybilgraph.release.erasure import (
 )
 from cybilgraph.release.forgotten import add_forgotten
 from cybilgraph.release.graph_file import GRAPH
-from cybilgraph.release.manifest import IDENTITIES, MANIFEST, PUBLIC, REFERENCE, REPORT, Release, folder_size
+from cybilgraph.release.manifest import IDENTITIES, MANIFEST, PUBLIC, REFERENCE, REPORT, STORE, Release, folder_size
 from cybilgraph.runtime.files import atomic_write, fsync
 from cybilgraph.runtime.parallel import ProcessPool
 
@@ -256,21 +256,27 @@ class Releases:
         """Remove all but the newest ``keep`` releases; return the numbers removed and the bytes freed.
 
         Keeps the current release, and the one served instead if the current one is damaged, missing or unknown, which
-        ``on_event`` reports. ``before_removal`` is called with the remaining numbers before anything is removed.
-        Raises ReleaseError, also if a build is running or no release is intact.
+        ``on_event`` reports. ``before_removal`` is called with the remaining numbers before anything is removed, and
+        again without the stores of the releases to be removed if it raises OSError. Raises ReleaseError, also if a
+        build is running or no release is intact.
         """
-        freed = 0
         with self._locked(wait=False):
             (current, *_), numbers = self._by_preference(lambda _: None), self.numbers
             removed = [number for number in numbers[: max(len(numbers) - keep, 0)] if number != current]
             if removed and (served := self.select_intact(on_event).number) in removed:
                 removed.remove(served)
                 on_event(f"Release {served:04d} is kept, because it is served instead of {current:04d}.")
+            folders = {number: self.folder / f"{number:04d}" for number in removed}
+            freed = sum(map(folder_size, folders.values()))
             if removed:
-                before_removal([number for number in numbers if number not in removed])
-            for number in removed:
-                folder = self.folder / f"{number:04d}"
-                freed += folder_size(folder)
+                remaining = [number for number in numbers if number not in removed]
+                try:
+                    before_removal(remaining)
+                except OSError:  # probably the disk is full: make room, with the part that nothing else depends on
+                    for folder in folders.values():
+                        shutil.rmtree(folder / STORE, ignore_errors=True)
+                    before_removal(remaining)
+            for number, folder in folders.items():
                 staging = self.folder / f"{_REMOVED}{number:04d}"
                 folder.rename(staging)  # so that a partly removed folder never looks like a release
                 shutil.rmtree(staging)
@@ -396,8 +402,9 @@ class Releases:
             yield
         except (OSError, sqlite3.OperationalError) as error:
             raise ReleaseError(
-                f"The release cannot be written: {_reason(error)}",
-                f"Check the permissions and the free space of {self.folder}. The earlier release is unchanged.",
+                f"{self.folder} cannot be written: {_reason(error)}",
+                "Check its permissions and its free space (cybilgraph prune removes old releases). "
+                "The earlier release is unchanged.",
             ) from error
 
     def _set_current(self, number: int) -> None:

@@ -56,6 +56,7 @@ _SLOW_SECONDS = 1.0
 _STORAGE_ERROR_PREFIXES = ("Corruption: ", "IO error: ")
 #: Matches a zero in a row of counts.
 _ZERO = re.compile(rb'"value":"0"|>0</literal>|[\n,\t]0[\r\n,\t]')
+_QUOTED = re.compile(rb'"[^"]+"')
 
 
 class SerialisedAnswer(NamedTuple):
@@ -177,8 +178,17 @@ def _other_formats(*but: Format, carry_graph: bool) -> str:
 def _hinted_causes(query: str, done: SerialisedAnswer, *, is_slow: bool) -> tuple[str, ...]:
     """Return the kinds of hints that an answer may need."""
     is_empty = done.is_empty or (done.rows == 1 and bool(_ZERO.search(done.last_part)) and _is_count(query))
-    is_partial = not is_empty and may_be_partial(query)
+    is_partial = not is_empty and (may_be_partial(query) or _has_unbound_column(done))
     return ("empty",) * is_empty + ("slow",) * is_slow + ("partial",) * is_partial
+
+
+def _has_unbound_column(done: SerialisedAnswer) -> bool:
+    """Return whether a column of a JSON result in one part has no value, perhaps because of a mistake in an OPTIONAL.
+
+    Does not parse it; quotation marks in values are escaped.
+    """
+    head, _, rows = done.last_part.partition(b'"results"') if done.format == "json" else (b"", b"", b"")
+    return any(name + b":" not in rows for name in _QUOTED.findall(head.partition(b'"vars":')[2]))
 
 
 def serialise_answer(result: QueryResult, formats: Sequence[str], send: SendPart, limit: int) -> SerialisedAnswer:

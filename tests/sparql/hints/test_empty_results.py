@@ -52,6 +52,11 @@ EMPTY = [
     ("?p cyb:participation ?a . ?a cyb:line ?x", "Did you mean cyb:evidence/cyb:line?"),
     ("?a a cyb:Actor ; rdfs:label ?n", "No cyb:Actor in this release has rdfs:label. Did you mean skos:prefLabel?"),
     ("?p cyb:funder ?a OPTIONAL { ?a rdfs:label ?n }", "Did you mean skos:prefLabel?"),
+    ("?p cyb:funder/rdfs:label ?n", "No cyb:Actor in this release has rdfs:label. Did you mean skos:prefLabel?"),
+    ("?p cyb:participation/cyb:line ?x", "has cyb:line. Did you mean cyb:evidence/cyb:line?"),
+    ("?p cyb:funder [ rdfs:label ?n ]", "Did you mean skos:prefLabel?"),
+    ("?p cyb:funder/skos:prefLabel ?n", ""),
+    ("?p ^cyb:funder/rdfs:label ?n", ""),
     ("?a a cyb:Actor ; cyb:start ?d", "No cyb:Actor in this release has cyb:start. Properties of this class include "),
     ("?a a cyb:Actor OPTIONAL { ?a cyb:start ?d }", ""),
     ("?a a cyb:Actor ; skos:prefLabel ?n", ""),
@@ -108,6 +113,12 @@ UNBOUND = [
     ("SELECT ?t { ?p dcterms:title ?title BIND(STR(?title) AS ?t) }", ""),
     ("SELECT ?n (STR(?n) AS ?t) { ?p dcterms:title ?title } GROUP BY (STR(?title) AS ?n)", ""),
     ("SELECT ?p ?n { ?p dcterms:title ?title } VALUES ?n { 1 }", ""),
+    ("SELECT ?p { ?p dcterms:title ?title } ORDER BY ?titel", "?titel is never bound"),
+    ("SELECT ?p ?titel { ?p dcterms:title ?title } ORDER BY ?titel", "?titel is never bound"),
+    ("SELECT ?p (COUNT(?title) AS ?n) { ?p dcterms:title ?title } GROUP BY ?p ORDER BY ?n", ""),
+    ("SELECT ?p ?f { ?p a cyb:Project FILTER EXISTS { ?p cyb:funder ?f } }", "?f is never bound"),
+    ("SELECT ?p ?f { ?p a cyb:Project MINUS { ?p cyb:funder ?f } }", "?f is never bound"),
+    ("SELECT ?p ?f { ?p cyb:funder ?f FILTER NOT EXISTS { ?p cyb:implementer ?f } }", ""),
 ]
 
 
@@ -117,6 +128,20 @@ def test_unbound_variable_is_reported_with_the_answer(engine: EmbeddedEngine, qu
     assert [(hint.kind, words in hint.text) for hint in answer.hints] == [("partial", True)] * bool(words)
     explained = [hint.text for hint in engine.explain(query) if "never bound" in hint.text]
     assert explained == [hint.text for hint in answer.hints]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "words"),
+    [
+        ("?p cyb:fundedBy ?a", "has cyb:fundedBy. Did you mean cyb:funder?"),
+        ("?p rdfs:label ?a", "No cyb:Project in this release has rdfs:label. Did you mean dcterms:title?"),
+        ("?p cyb:accountable ?a", ""),
+        ("?p cyb:funder ?a", ""),
+    ],
+)
+def test_column_without_values_is_explained_with_the_answer(engine: EmbeddedEngine, pattern: str, words: str) -> None:
+    answer = engine.answer(f"SELECT ?p ?a {{ ?p a cyb:Project OPTIONAL {{ {pattern} }} }}", JSON)
+    assert [(hint.kind, words in hint.text) for hint in answer.hints] == [("partial", True)] * bool(words)
 
 
 @pytest.mark.parametrize(

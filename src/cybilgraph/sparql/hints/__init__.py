@@ -7,7 +7,6 @@ release; ``syntax`` explains syntax errors. Queries over ``outline.MAX_TOKENS`` 
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
@@ -16,6 +15,7 @@ from cybilgraph.sparql.hints.empty_results import (
     find_empty_causes,
     find_mismatched_comparisons,
     find_unbound_variables,
+    find_wrong_names,
 )
 from cybilgraph.sparql.hints.facts import Facts
 from cybilgraph.sparql.hints.outline import Note, OutlineError, parse_outline, shortened
@@ -23,7 +23,10 @@ from cybilgraph.sparql.hints.slow_queries import find_slow_causes
 
 _MAX_HINTS = 5
 _DATE = re.compile(r"\^\^\s*(?:\w*:|<http://www\.w3\.org/2001/XMLSchema#)(?:date|gYear)")
-_VARIABLE = re.compile(r"(?<!\bAS )[?$](\w+)", re.IGNORECASE)
+_VARIABLE = re.compile(r"[?$](\w+)")
+_NAME_AFTER_AS = re.compile(r"\bAS\s+[?$](\w+)", re.IGNORECASE)
+#: Groups that give no variable outside of them a value.
+_WITHOUT_BINDING = re.compile(r"\b(?:EXISTS|MINUS)\b", re.IGNORECASE)
 
 
 def find_hints(
@@ -45,6 +48,7 @@ def find_hints(
         "partial": chain(
             find_mismatched_comparisons(outline, facts, only_dates=True) if facts else (),
             find_unbound_variables(outline),
+            find_wrong_names(outline, facts, set()),
         ),
     }
     found: dict[Hint, None] = {}
@@ -56,10 +60,17 @@ def find_hints(
 
 
 def may_be_partial(query: str) -> bool:
-    """Return whether to look for hints despite a result: the query has a typed date, or uses a column only once.
+    """Return whether to look for hints despite a result: the query has a typed date, or may use a variable outside of
+    its pattern that never has a value.
 
     Called for every query, so it does not parse.
     """
-    columns = _VARIABLE.findall(query.partition("{")[0])
-    uses = Counter(_VARIABLE.findall(query)) if columns else {}
-    return ("^^" in query and bool(_DATE.search(query))) or any(uses[name] == 1 for name in columns)
+    head, _, rest = query.partition("{")
+    pattern, _, modifiers = rest.rpartition("}")
+    outside = head + modifiers
+    used = set(_VARIABLE.findall(outside)) - set(_NAME_AFTER_AS.findall(outside))
+    return (
+        ("^^" in query and bool(_DATE.search(query)))
+        or not used.issubset(_VARIABLE.findall(pattern))
+        or bool(used and _WITHOUT_BINDING.search(pattern))
+    )

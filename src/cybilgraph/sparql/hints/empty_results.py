@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import takewhile
+from itertools import chain, takewhile
 from urllib.parse import unquote
 
 from cybilgraph.model.gazetteer import (
@@ -62,25 +62,31 @@ def find_empty_causes(outline: Outline, facts: Facts | None, graphs: Sequence[st
     named = [block.terms[0] for block in required if block.kind == "GRAPH"]
     if facts:
         yield from _missing_graphs((*chosen, *named), facts)
-    wrong_prefixes = dict(_wrong_prefixes(outline))
-    yield from wrong_prefixes.values()
-    names = _Names(facts)
     reported: set[str] = set()
-    for term, role, is_required in _uses(outline):
-        if term.text.partition(":")[0] in wrong_prefixes:
-            reported.add(term.value)
-        elif term.value not in reported and (note := names.find_mistake(term, role, required=is_required)):
-            reported.add(term.value)
-            yield note
+    yield from find_wrong_names(outline, facts, reported)
     yield from find_unbound_variables(outline)
     if facts:
-        yield from _lacking_properties(outline, facts, reported)
         yield from find_mismatched_comparisons(outline, facts)
         for triple in (triple for block in required for triple in block.triples):
             if note := _unmatched(triple, facts, reported):
                 yield note
     if chosen or named:
         yield Note("Named graphs (GRAPH, FROM) hold earlier versions. The current data are in the default graph.", 0)
+
+
+def find_wrong_names(outline: Outline, facts: Facts | None, reported: set[str]) -> Iterator[Note]:
+    """Find wrong prefixes and IRIs, and properties that a class never has. Adds the IRIs to ``reported``."""
+    wrong_prefixes = dict(_wrong_prefixes(outline))
+    yield from wrong_prefixes.values()
+    names = _Names(facts)
+    for term, role, is_required in _uses(outline):
+        if term.text.partition(":")[0] in wrong_prefixes:
+            reported.add(term.value)
+        elif term.value not in reported and (note := names.find_mistake(term, role, required=is_required)):
+            reported.add(term.value)
+            yield note
+    if facts:
+        yield from _lacking_properties(outline, facts, reported)
 
 
 def find_unbound_variables(outline: Outline) -> Iterator[Note]:
@@ -128,11 +134,14 @@ def _missing_graphs(terms: Iterable[Term], facts: Facts) -> Iterator[Note]:
 
 
 def _lacking_properties(outline: Outline, facts: Facts, reported: set[str]) -> Iterator[Note]:
-    """Find properties of a variable that its class never has; the class is stated, or that of a property's values."""
+    """Find properties of a variable or blank node that its class never has.
+
+    The class is stated, or that of the values of a property.
+    """
     patterns = [
         (block, triple, triple.predicate)
         for block in outline.blocks
-        for triple in block.triples
+        for triple in chain.from_iterable(each.steps for each in block.triples)
         if triple.predicate and triple.predicate.constant and triple.predicate.value not in reported
     ]
     typed = [triple for _, triple, predicate in patterns if predicate.value == RDF.type and triple.object.kind == "iri"]
@@ -140,7 +149,7 @@ def _lacking_properties(outline: Outline, facts: Facts, reported: set[str]) -> I
     sources = {
         (0 if block.required else id(block), triple.object.value): predicate.value  # others may be alternatives
         for block, triple, predicate in patterns
-        if triple.object.kind == "variable"
+        if not triple.object.constant
     }
     for block, triple, predicate in patterns:
         name = triple.subject.value

@@ -102,6 +102,7 @@ class Triple:
     path: tuple[Term, ...] = ()
     certain: frozenset[str] = frozenset()
     is_unbounded: bool = False
+    is_sequence: bool = False
     kind: ClassVar[str] = "TRIPLE"
 
     @property
@@ -110,6 +111,15 @@ class Triple:
         return frozenset(
             term.value for term in (self.subject, self.predicate, self.object) if term and not term.constant
         )
+
+    @property
+    def steps(self) -> list[Triple]:
+        """The triple; for a sequence of properties, one for each, joined by blank nodes (section 18.2.2.4)."""
+        if not self.is_sequence:
+            return [self]
+        between = (Term("blank", f"/{iri.start}", "[]", iri.start) for iri in self.path[1:])
+        nodes = pairwise((self.subject, *between, self.object))
+        return [Triple(node, iri, other, (iri,)) for iri, (node, other) in zip(self.path, nodes, strict=True)]
 
     @property
     def predicate_text(self) -> str:
@@ -597,7 +607,9 @@ class _Parser:
         marks = [word for last, word in pairwise((*words, "")) if last in ("", "A")]
         certain = (iri.value for iri, mark in zip(iris, marks, strict=False) if mark not in ("*", "?"))
         is_unbounded = not {"*", "+"}.isdisjoint(words)
-        return Triple(subject, predicate, subject, tuple(iris), frozenset(() if is_loose else certain), is_unbounded)
+        is_sequence = {"", "A", "/"}.issuperset(words)
+        certain_iris = frozenset(() if is_loose else certain)
+        return Triple(subject, predicate, subject, tuple(iris), certain_iris, is_unbounded, is_sequence)
 
     # Expressions
 

@@ -39,6 +39,8 @@ MISTAKES = [
     ("SELECT ?a { ?a ?b ?c\n FILTER(?c > ▸)\n}", "A value is missing before )"),
     ("SELECT ?a { ?a ?b ?c\n FILTER(?c ▸3)\n}", "An operator or ) is missing before 3"),
     ("SELECT ?a { ?a ?b ?c\n FILTER▸(?c > 3\n}", "This ( is not closed"),
+    ('SELECT ?a { ?a ?b ?c\n FILTER(LANG(?c) = "en"▸\n ?a ?d ?e .\n}', "An operator or ) is missing before ?a"),
+    ("SELECT ?a { ?a ?b ?c\n FILTER(?c = 1\n ▸AND ?b = 2)\n}", "Write &&"),
     ("SELECT ?a { ?a ?b ?c\n FILTER(CONTAINS(?c ▸'x'))\n}", "An operator or ) is missing before 'x'"),
     ("SELECT ?a { ?a ?b ?c\n FILTER(?c ▸=> 3)\n}", "Write >="),
     ("SELECT ?a { ?a ?b ?c\n FILTER(?c ▸<> 3)\n}", "Write !="),

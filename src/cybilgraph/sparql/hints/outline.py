@@ -237,6 +237,7 @@ class _Parser:
 
     def __init__(self, query: str, found: list[Token]) -> None:
         end = Token("end", "", len(query))
+        self._query = query
         self._tokens = [*found, end, end]  # two, so that every token has a next one
         self._at = 0
         self._base = ""
@@ -277,6 +278,14 @@ class _Parser:
         elif shown.upper() in _WRONG_WORDS and token.kind in ("word", "iri", "other"):
             text = f"SPARQL has no {shown}. Write {_WRONG_WORDS[shown.upper()]}"
         return OutlineError(token.start, text)
+
+    def _after_line(self, text: str) -> OutlineError:
+        """Return the error for the next token; at the end of the last one if that is on an earlier line."""
+        error, last = self._error(text), self._tokens[self._at - 1]
+        end = last.start + len(last.text)
+        if error.text == text and "\n" in self._query[end : error.start]:
+            error.start = end
+        return error
 
     def _next(self) -> Token:
         token = self.token
@@ -634,7 +643,7 @@ class _Parser:
             if not ended and (is_binary or (sign == ")" and not is_call)):
                 raise self._error(f"A value is missing before {sign}")
             if ended and not is_binary and sign != ")":
-                raise self._error(f"An operator or ) is missing before {self.token.text[:_MAX_SHOWN_CHARS]}")
+                raise self._after_line(f"An operator or ) is missing before {self.token.text[:_MAX_SHOWN_CHARS]}")
             if before[-1:] == ["IN"] and sign != "(":
                 raise self._error("After IN there must be a list in parentheses: ?a IN (1, 2)")
             if before[-1:] == ["AS"] and self.token.kind != "variable":

@@ -92,6 +92,19 @@ def test_each_fault_fails_its_check(way: FaultyProxy) -> None:
 
 
 @pytest.mark.slow
+def test_false_counts_of_links_and_dumps_are_found(way: FaultyProxy, tmp_path: Path) -> None:
+    wrong = re.compile(rf"(#(?:links-1|may-reach|stated)> <{VOID}triples> \")".encode())
+    way.harmed["/.well-known/void"] = lambda body: wrong.sub(rb"\g<1>1", body)
+    [problems] = problems_of(way, tmp_path, "endpoint", "manifest", "dumps", "VoID")
+    for words in (
+        r"void:triples of [a-z]+:\w+ to https?://[a-z.]+/ is 1[0-9]+, but the endpoint counts [0-9]+",
+        r"void:triples of may-reach\.nt\.gz is 1[0-9]+, but it has [0-9,]+",
+        r"void:triples of cybilgraph-stated\.nt\.gz is 1[0-9]+, but it has [0-9,]+",
+    ):
+        assert re.search(words, problems)
+
+
+@pytest.mark.slow
 def test_answers_that_differ_from_the_dump_are_found(way: FaultyProxy, tmp_path: Path) -> None:
     way.harmed = {
         "/api/queries/example-who-funds-whom": lambda body: b"".join(body.splitlines(keepends=True)[:-1]),

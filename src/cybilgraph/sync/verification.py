@@ -22,7 +22,7 @@ from urllib.parse import quote, urlencode
 
 from cybilgraph.errors import FetchError, PatchError, QueryError
 from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS, Format, FormatKind
-from cybilgraph.model.vocabulary import CYB, DCAT, SPDX, VOID, path_of, shorten
+from cybilgraph.model.vocabulary import CYB, DCAT, SPDX, VOID, own_iri, path_of, shorten
 from cybilgraph.rdf.dumps import FULL_DUMPS, MAY_REACH, NAME, STATED_DUMP
 from cybilgraph.rdf.dumps.stated import stated_statements
 from cybilgraph.rdf.ntriples import group_by_subject, term_text
@@ -42,6 +42,8 @@ _BROWSER = "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"
 _RELEASE_QUERY = f"/sparql?{urlencode({'query': 'ASK {}', 'format': 'json'})}"
 _COUNT = "SELECT (COUNT(*) AS ?n) { ?s ?p ?o }"
 _COUNT_NAMED = "SELECT (COUNT(*) AS ?n) { GRAPH ?g { ?s ?p ?o } }"
+_COUNT_LINKS = """SELECT (COUNT(*) AS ?n) {{ ?s <{0}> ?o
+    FILTER(ISIRI(?o) && STRSTARTS(STR(?o), STR(<{1}>)) && STRSTARTS(STR(?s), STR(<{2}>))) }}"""
 _SAMPLE = "SELECT ?thing { ?thing a <%s> } ORDER BY ?thing LIMIT 3"
 #: Classes of resources whose descriptions are checked.
 _CLASSES = (CYB.Project, CYB.Actor, CYB.Country, CYB.Theme)
@@ -373,14 +375,27 @@ class SiteChecks:
         for kind, total, query in (
             (_CLASS, VOID.entities, "SELECT (COUNT(DISTINCT ?s) AS ?n) {{ ?s a <{0}> }}"),
             (VOID.property, VOID.triples, "SELECT (COUNT(*) AS ?n) {{ ?s <{0}> ?o }}"),
+            (VOID.linkPredicate, VOID.triples, _COUNT_LINKS),
         ):
             for part, term in _pairs(lines, kind):
+                [site] = _objects(lines, part, VOID.objectsTarget) or [""]
+                if path_of(site):  # links within the dataset, which are not in the graph
+                    continue
                 for value in _objects(lines, part, total):
                     checked += 1
-                    if int(value) != (count := self._count(query.format(term))):
+                    if int(value) != (count := self._count(query.format(term, site, own_iri("id/")))):
+                        links = f" to {site}" * bool(site)
                         problems.append(
-                            f"{shorten(total)} of {shorten(term)} is {value}, but the endpoint counts {count:,}"
+                            f"{shorten(total)} of {shorten(term)}{links} is {value}, but the endpoint counts {count:,}"
                         )
+        for part, address in _pairs(lines, VOID.dataDump):
+            name = address.rpartition("/")[2]
+            if name in (MAY_REACH, STATED_DUMP) and name in self._files:
+                with open_decompressed(self._files[name], name) as statements:
+                    count = sum(1 for _ in statements)
+                checked += 1
+                if (values := _objects(lines, part, VOID.triples)) != [str(count)]:
+                    problems.append(f"void:triples of {name} is {', '.join(values)}, but it has {count:,}")
         _require(checked, "there are no partitions by class or property")
         parts = {part for kind in (_CLASS, VOID.property, VOID.linkPredicate) for part, _ in _pairs(lines, kind)}
         parts |= {part for _, part in _pairs(lines, VOID.subset)}
@@ -393,7 +408,7 @@ class SiteChecks:
             if int(value) not in (self._triples, self._quads)
         ]
         _require(not problems, first_differences(problems))
-        return f"{checked} counts match the endpoint"
+        return f"{checked} counts match the endpoint and the dumps"
 
     def _dcat(self) -> str:
         lines = self.statements("/catalog")

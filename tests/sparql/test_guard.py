@@ -69,6 +69,12 @@ def test_guard_rejects_text_that_is_not_a_query(query: str) -> None:
         guard.guard(query)
 
 
+def test_limits_are_named() -> None:
+    for query in ("SELECT " + "a " * 30_000, "SELECT " + "(" * 200):
+        with pytest.raises(QuerySyntaxError, match="more than 30,000 names, values and signs, or 100 nested brackets"):
+            guard.guard(query)
+
+
 def test_length_is_checked_first() -> None:
     for query in ("a" * (guard.MAX_QUERY_BYTES + 1), "é" * (guard.MAX_QUERY_BYTES // 2 + 1), '"' * 10_000_000):
         with pytest.raises(QuerySyntaxError, match="longer than"):

@@ -58,11 +58,16 @@ def test_query_over_limit_is_refused_and_not_repeated(portal: str, path: str, un
     assert len(reply.body) < 10_000
 
 
-def test_values_of_5000_iris_are_accepted(portal: str) -> None:
-    iris = " ".join(
-        f"<https://example.org/a-project-with-a-rather-long-identifier/{number}>" for number in range(5_000)
-    )
-    query = f"SELECT (COUNT(*) AS ?n) {{ VALUES ?project {{ {iris} }} }}"
+@pytest.mark.parametrize(
+    ("names", "row"),
+    [
+        ("?project", "<https://example.org/a-project-with-a-rather-long-identifier/{0}>"),
+        ("(?project ?country)", "(<https://example.org/a-project-with-a-rather-long-identifier/{0}> country:C{0})"),
+    ],
+)
+def test_values_of_5000_iris_are_accepted(portal: str, names: str, row: str) -> None:
+    rows = " ".join(map(row.format, range(5_000)))
+    query = f"SELECT (COUNT(*) AS ?n) {{ VALUES {names} {{ {rows} }} }}"
     assert len(query) > 300_000
     for sent, content_type in (
         (query.encode(), "application/sparql-query"),

@@ -8,10 +8,11 @@ from itertools import islice
 from cybilgraph.errors import QueryRefused, QuerySyntaxError
 from cybilgraph.sparql.lexer import ESCAPE, QUERY_FORMS, decode_escape, scan, tokens
 
-#: More than any sensible query needs; deep nesting overflows the engine's stack.
+#: More than any sensible query needs, such as three columns of 5,000 rows in VALUES, where brackets count too. Deep
+#: nesting overflows the engine's stack.
 MAX_QUERY_BYTES = 1_000_000
 MAX_QUERY_DEPTH = 100
-MAX_QUERY_TOKENS = 20_000
+MAX_QUERY_TOKENS = 30_000
 _SERVICE = re.compile("service", re.IGNORECASE)
 _CALL = re.compile(r"SERVICE(?:[ \t\r\n]++SILENT)?+[ \t\r\n]*+<([^<>\"{}|^`\\\x00-\x20]*+)>", re.IGNORECASE | re.ASCII)
 _NON_SPACE = re.compile(r"\S")
@@ -103,7 +104,11 @@ def _guard(query: str, services: frozenset[str]) -> None:
         elif kind == "iri" and (bracket := match[0].find(")")) >= 0 and _SERVICE.search(match[0], bracket):
             raise _service_refused(services)
         if depth > MAX_QUERY_DEPTH or count > MAX_QUERY_TOKENS:
-            raise QuerySyntaxError("The query is nested too deeply or has too many parts", "Simplify it or split it.")
+            raise QuerySyntaxError(
+                f"The query has more than {MAX_QUERY_TOKENS:,} names, values and signs, "
+                f"or {MAX_QUERY_DEPTH} nested brackets",
+                "Simplify it or split it.",
+            )
     if not form:
         raise QuerySyntaxError(
             "This is not a query: it has no SELECT, ASK, CONSTRUCT or DESCRIBE",

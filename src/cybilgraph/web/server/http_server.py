@@ -87,7 +87,7 @@ def serve(folder: Path, settings: Settings, announce: Callable[[str], None]) -> 
     have the release, SuggestionsFull if the suggestions folder cannot be used, CuratorError if the file of curators
     cannot be read, and ServeError if the address is in use.
     """
-    release = Releases(folder).select_intact(announce)
+    release = Releases(folder).select_intact(lambda _: None)  # the worker selects it again, and logs what is refused
     if settings.endpoint:
         require_loaded(Endpoint(settings.endpoint, Credentials.of(settings.credentials)), release)
     if settings.suggestions:

@@ -113,13 +113,12 @@ function enhanceMap(svg) {
   stage.append(h("div", { class: "zoom", role: "group", "aria-label": "Zoom" },
     button("+", "Zoom in", () => closer(2)), button("−", "Zoom out", () => closer(0.5)), button("0", "0: the whole world", whole)));
 
-  /** Only the current country is in the tab order; arrow keys lead to the others on the screen that have projects. */
+  /** Only the current country is in the tab order; arrow keys lead to the nearest one with projects on the screen. */
   let stops = [];
   function setStops() {
     const frame = svg.getBoundingClientRect();
     const isVisible = (link) => {
-      const box = link.getBoundingClientRect();
-      const [middleX, middleY] = [box.left + box.width / 2, box.top + box.height / 2];
+      const [middleX, middleY] = middle(link);
       return middleX > frame.left && middleX < frame.right && middleY > frame.top && middleY < frame.bottom;
     };
     stops = links.filter((link) => !link.getAttribute("aria-label").endsWith(": 0") && isVisible(link))
@@ -127,14 +126,30 @@ function enhanceMap(svg) {
     for (const link of links) link.setAttribute("tabindex", -1);
     (stops.find((link) => link === document.activeElement) ?? stops[0])?.setAttribute("tabindex", 0);
   }
-  const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
+  const directions = { ArrowRight: [1, 0], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowUp: [0, -1] };
+  const middle = (link) => {
+    const box = link.getBoundingClientRect();
+    return [box.left + box.width / 2, box.top + box.height / 2];
+  };
+  /** Return the nearest country in a direction, if any: what lies within 45° of it, and counts twice off the line. */
+  function neighbour(from, [right, down]) {
+    const [fromX, fromY] = middle(from);
+    const distances = stops.map((link) => {
+      const [toX, toY] = middle(link);
+      const along = (toX - fromX) * right + (toY - fromY) * down;
+      const across = Math.abs((toX - fromX) * down) + Math.abs((toY - fromY) * right);
+      return [link !== from && along > 0 && across <= along ? along + 2 * across : Infinity, link];
+    });
+    const [distance, link] = distances.reduce((nearest, each) => (each[0] < nearest[0] ? each : nearest));
+    return distance < Infinity ? link : null;
+  }
   const keys = { "+": () => closer(2), "=": () => closer(2), "-": () => closer(0.5), 0: whole };
   stage.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (keys[event.key]) keys[event.key]();
-    else if (step[event.key] && stops.length) {
-      const place = stops.indexOf(document.activeElement);
-      const next = stops[(place + step[event.key] + stops.length) % stops.length];
+    else if (directions[event.key] && stops.length) {
+      const current = stops.find((link) => link === document.activeElement);
+      const next = current ? neighbour(current, directions[event.key]) ?? current : stops[0];
       for (const link of stops) link.setAttribute("tabindex", link === next ? 0 : -1);
       next.focus();
     } else return;

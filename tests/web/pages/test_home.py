@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
+from pathlib import Path
 
 import pytest
 
+from cybilgraph import pipeline
 from cybilgraph.release import Release
 from cybilgraph.sparql import queries
+from tests.conftest import running_server
 from tests.support.http_client import BROWSER, get, http
 from tests.support.markup import parse_page
 
@@ -51,6 +55,21 @@ def test_counts_match_the_endpoint_and_the_manifest(server: str, release: Releas
     assert shown == {name: f"{int(count):,}" for name, count in (expected | {"statements": quads}).items()}
     footer = " ".join(part.text for part in page.all("footer"))
     assert f"Release 1 ({release.manifest['created'][:10]}) · {quads:,} statements" in footer
+
+
+def test_names_that_are_no_countries_do_not_count(tmp_path: Path) -> None:
+    record = {"title": "One", "funders": ["European Union"], "countries": ["Kenya", "Judges and prosecutors"]}
+    (tmp_path / "records.json").write_text(json.dumps({"projects": [record]}))
+    pipeline.build([tmp_path / "records.json"], tmp_path / "into", dumps=False)
+    with running_server(tmp_path / "into") as url:
+        page = http(f"{url}/", Accept=BROWSER).body.decode()
+        assert "<strong>1</strong> countries" in page
+        assert "249 of 250 countries and territories</strong> are not named" in page
+        assert "1 with projects in this release" in http(f"{url}/id/country", Accept=BROWSER).body.decode()
+        for name in ("map", "coverage"):
+            table = http(f"{url}/pictures/{name}.csv").body.decode()
+            assert "Kenya" in table
+            assert "prosecutors" not in table
 
 
 def test_home_page_states_highlights_and_suggests_names(server: str) -> None:

@@ -70,8 +70,9 @@ def _highlights(summary: Summary) -> Iterator[Highlight]:
             yield Highlight(
                 most.label, most.value, text.format(most.results, summary.having[kind]), "See these projects", url
             )
-    known = len(load_gazetteer().entries["country"])
-    name = f"{known - len(facets['country']):,} of {known:,} countries and territories"
+    known = {thing_iri("country", code) for code in load_gazetteer().entries["country"]}
+    missing = known.difference(value.value for value in facets["country"])
+    name = f"{len(missing):,} of {len(known):,} countries and territories"
     gaps = url_for("explore.chart", name="coverage", all=1)
     yield Highlight(name, "", "are not named by any project.", "See the gaps", gaps)
 

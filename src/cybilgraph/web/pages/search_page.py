@@ -164,7 +164,8 @@ def _chart(view: str, summary: Summary, found: SearchResult) -> chart_layout.Cha
         places = summary.facets["country"]
         countries = load_gazetteer().entries["country"].values()
         names = {entry.key: entry.name for entry in countries}
-        counts = {place.value.removeprefix(_root("country")): place.results for place in places}
+        codes = {place.value.removeprefix(_root("country")): place.results for place in places}
+        counts = {code: results for code, results in codes.items() if code in names}
         chosen = [
             load_gazetteer().entries[kind].get(one.value.removeprefix(_root(kind)))
             for kind in ("region", "group")

@@ -25,6 +25,11 @@ def test_list_links_to_every_chart(server: str) -> None:
     assert all(f'href="/pictures/{name}"' in page for name in CHARTS)
 
 
+def test_list_links_to_comparisons(server: str) -> None:
+    cards = parse_page(http(f"{server}/pictures", Accept=BROWSER).body.decode()).all("ul", "previews")[0].all("li")
+    assert cards[-1].all("a")[0].own("href") == "/compare"
+
+
 def test_label_of_the_navigation_is_an_address(server: str) -> None:
     reply = send(server, "GET", "/explore")
     assert (reply.status, reply.headers["location"]) == (301, "/pictures")
@@ -118,6 +123,19 @@ def test_matrix_is_limited_to_recipients_and_marks_donors_and_territories(server
     assert not {*recipients} & {*donors}
     assert set(rows("region=029&among=sids")) == set(rows("region=029")) & set(rows("among=sids"))
     assert rows("among=nothing") == rows("")
+
+
+def test_matrix_has_a_column_without_theme_only_if_needed(tmp_path: Path) -> None:
+    projects = [
+        {"title": "One", "countries": ["Kenya"], "themes": ["Cybercrime"]},
+        {"title": "Two", "countries": ["Fiji"]},
+    ]
+    (tmp_path / "records.json").write_text(json.dumps({"projects": projects}))
+    pipeline.build([tmp_path / "records.json"], tmp_path / "into", dumps=False)
+    with running_server(tmp_path / "into") as url:
+        for region, is_needed in (("002", False), ("009", True)):
+            headings = [one.text for one in page(url, f"coverage?region={region}&all=1").all("th")]
+            assert ("No theme given" in headings) == is_needed
 
 
 def test_flows_leave_out_other_if_it_would_fill_the_chart(tmp_path: Path) -> None:

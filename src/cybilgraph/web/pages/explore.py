@@ -132,8 +132,10 @@ def _years_in_period() -> dict[str, list[str]]:
 
 def _matrix(rows: Rows) -> chart_layout.Chart:
     """Draw countries and themes from the rows of page-coverage."""
-    themes = ((thing_iri("theme", one.key), one.name) for one in entity_queries.themes())
-    return chart_layout.matrix(rows, [*themes, ("", "No theme given")], request.args.get("sort", ""))
+    themes = [(thing_iri("theme", one.key), one.name) for one in entity_queries.themes()]
+    if any(not row["theme"] and row["projects"] != "0" for row in rows):
+        themes.append(("", "No theme given"))
+    return chart_layout.matrix(rows, themes, request.args.get("sort", ""))
 
 
 def _covered() -> dict[str, list[str]]:
@@ -307,7 +309,7 @@ CHARTS = {
             "coverage",
             "Countries and themes",
             "The number of projects per country and theme. A hatched cell marks a gap: no known projects. Projects on "
-            "a topic count for its theme; the last column counts projects with no theme.",
+            "a topic count for its theme; if projects have no theme, the last column counts them.",
             "page-coverage",
             _matrix,
             (("Country", "countryName", "country"), ("Theme", "themeName", "theme"), ("Projects", "projects", "")),

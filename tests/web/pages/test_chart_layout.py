@@ -79,6 +79,17 @@ def test_timeline_accepts_an_end_before_its_start() -> None:
     assert [mark["when"] for mark in picture.marks] == ["2021-06 – 2020-03"]
 
 
+@pytest.mark.parametrize(
+    ("most", "values"),
+    [(1, [1]), (3, [1, 2, 3]), (7, [2, 4, 6]), (85, [20, 40, 60, 80]), (1000, [200, 400, 600, 800, 1000])],
+)
+def test_scale_of_columns_has_few_round_numbers(most: int, values: list[int]) -> None:
+    picture = chart_layout.columns([Bar("2018", "", most), Bar("2019", "", 0)])
+    assert [line["value"] for line in picture.lines] == values
+    top, bottom = picture.marks[0]["y"], picture.marks[1]["y"]
+    assert all(float(str(top)) <= float(str(line["y"])) < float(str(bottom)) for line in picture.lines)
+
+
 def test_columns_of_nothing_have_no_height() -> None:
     assert chart_layout.columns([]).marks == []
     assert chart_layout.columns([Bar("x", "", 0)]).marks[0]["height"] == 0
@@ -138,6 +149,24 @@ def test_map_shows_the_part_with_some_countries_in_its_proportions() -> None:
         assert marks[code]["is_shown"]
     assert not marks["KE"]["is_shown"]
     assert chart_layout.world_map({}, {}, {"BR", "NZ", "NO", "ZA"}).box is None, "they are all over the world"
+
+
+@pytest.mark.parametrize("region", ["029", "013", "145", "005"])
+def test_map_of_a_region_shows_all_its_countries(region: str) -> None:
+    codes = load_gazetteer().countries_in(load_gazetteer().entries["region"][region])
+    picture = chart_layout.world_map({}, {}, codes)
+    assert picture.box
+    left, top, width, height = picture.box
+    for mark in picture.marks:
+        if mark["code"] in codes:
+            x = float(mark["x"]) + int(mark["shift"])
+            assert left < x < left + width, mark["code"]
+            assert top < float(mark["y"]) + 16 < top + height, mark["code"]
+
+
+def test_map_of_a_continent_leaves_out_what_is_remote() -> None:
+    europe = load_gazetteer().countries_in(load_gazetteer().entries["region"]["150"])
+    assert chart_layout.world_map({}, {}, europe).zoom > 3, "without Siberia"
 
 
 def test_map_of_small_islands_has_detailed_coasts() -> None:

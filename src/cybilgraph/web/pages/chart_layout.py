@@ -29,9 +29,10 @@ _MAX_SHADE = 5
 _WIDTH = 960
 #: The template draws the map below an empty margin.
 _MAP_TOP = 16
-#: The map: its size, the width of the smallest part, the factor for the margin around a part, and the number of
-#: countries for each one that may lie outside.
-_MAP_WIDTH, _MAP_HEIGHT, _MIN_MAP_WIDTH, _MAP_MARGIN, _COUNTRIES_PER_REMOTE_ONE = 2000, 900, 160, 1.2, 25
+#: The map: its size, the width of the smallest part, and the factor for the margin around a part.
+_MAP_WIDTH, _MAP_HEIGHT, _MIN_MAP_WIDTH, _MAP_MARGIN = 2000, 900, 160, 1.2
+#: The number of countries for each one that may lie outside a part, if this makes the part shorter by this share.
+_COUNTRIES_PER_REMOTE_ONE, _MIN_REMOTE_SHARE = 25, 0.2
 #: A map enlarged by this factor has detailed coasts, also of small countries that then have at least this size.
 _MIN_DETAILED_ZOOM, _MIN_ISLAND_SIZE = 2.5, 40
 #: The width of the part shown by a small map, at least: of countries with an outline, and of dots in an ocean.
@@ -190,8 +191,10 @@ def small_map(countries: Collection[str], around: Collection[str] = ()) -> Chart
     It shows the part with these countries, or without any, the part with the others; and only the shapes in it.
     Returns None if it would show nothing but a pale world.
     """
+    entries = load_gazetteer().entries["country"]
+    countries, around = ([code for code in codes if code in entries] for codes in (countries, around))
     within = frozenset(countries or around)
-    names = {code: load_gazetteer().entries["country"][code].name for code in (*countries, *around)}
+    names = {code: entries[code].name for code in (*countries, *around)}
     chart = world_map({}, names, within, is_small=True)
     if not within or not (countries or chart.box):
         return None
@@ -225,15 +228,25 @@ def _map_box(edges: Sequence[Edges], min_width: int) -> tuple[int, int, int, int
     """Return the part of the map within these edges, in the map's proportions; None for most of the world."""
     if not edges:
         return None
-    outside = len(edges) // _COUNTRIES_PER_REMOTE_ONE
     lefts, tops, rights, bottoms = map(sorted, zip(*edges, strict=True))
-    left, top, right, bottom = lefts[outside], tops[outside], rights[~outside], bottoms[~outside]
+    left, right = _without_remote(lefts, rights)
+    top, bottom = _without_remote(tops, bottoms)
     wide = max((right - left) * _MAP_MARGIN, (bottom - top) * _MAP_MARGIN * _MAP_WIDTH / _MAP_HEIGHT, min_width)
     tall = wide * _MAP_HEIGHT / _MAP_WIDTH
     if wide > _MAP_WIDTH * 0.8:
         return None
     middle = (top + bottom) / 2 + _MAP_TOP
     return round((left + right - wide) / 2), round(middle - tall / 2), round(wide), round(tall)
+
+
+def _without_remote(lows: Sequence[float], highs: Sequence[float]) -> tuple[float, float]:
+    """Return the lowest and the highest of sorted edges, without those of the few countries far from all others."""
+    outside = len(lows) // _COUNTRIES_PER_REMOTE_ONE
+    least = (highs[-1] - lows[0]) * _MIN_REMOTE_SHARE
+    return (
+        lows[outside] if lows[outside] - lows[0] > least else lows[0],
+        highs[~outside] if highs[-1] - highs[~outside] > least else highs[-1],
+    )
 
 
 def timeline(spans: Sequence[TimeSpan], today: date, period: tuple[int, int] | None = None) -> Chart:
@@ -284,6 +297,9 @@ def columns(bars: Sequence[Bar], height: int = 240) -> Chart:
     width = 100 / max(len(bars), 1)
     chart = Chart("bar-chart", _WIDTH, height + bottom, fluid=True)
     step = _label_step(len(bars))
+    chart.lines = [
+        {"value": value, "y": _round(height - value / most * (height - top))} for value in _scale_values(most)
+    ]
     for number, bar in enumerate(bars):
         tall = bar.value / most * (height - top)
         chart.marks.append(
@@ -299,6 +315,14 @@ def columns(bars: Sequence[Bar], height: int = 240) -> Chart:
             }
         )
     return chart
+
+
+def _scale_values(most: int) -> list[int]:
+    """Return two to five round numbers up to ``most`` for a scale; fewer if it is 1 or 0."""
+    unit = 10 ** (len(str(most)) - 1)
+    steps = (step for step in (unit // 5, unit // 2, unit, 2 * unit) if step and most // step <= 5)
+    step = next(steps)
+    return list(range(step, most + 1, step))
 
 
 def matrix(rows: Sequence[Mapping[str, str]], themes: Sequence[tuple[str, str]], by: str = "") -> Chart:

@@ -69,6 +69,20 @@ def test_page_groups_related_entities_without_the_entity_itself() -> None:
     assert [(heading, [bar.value for bar in bars]) for heading, bars in values["parts"]] == [("Member of", [2])]
 
 
+def test_page_of_a_region_separates_other_countries_and_has_a_map() -> None:
+    own, other = thing_iri("country", "JM"), thing_iri("country", "KE")
+    countries = [FacetValue(iri, label, 2, False) for iri, label in ((other, "Kenya"), (own, "Jamaica"))]
+    summary = Summary(2, {}, {"country": countries})
+    values = page_values(thing_iri("region", "029"), "region", [row()], [], summary, summary, {})
+    assert [(heading, [bar.iri for bar in bars]) for heading, bars, _ in values["related"]] == [
+        ("Countries", [own]),
+        ("Other countries in these projects", [other]),
+    ]
+    shades = {mark["code"]: mark["shade"] for mark in values["map"].marks}
+    assert shades["JM"] > shades["CU"] > 0
+    assert "KE" not in shades
+
+
 def test_years_are_those_of_the_search_with_the_gaps_between_them() -> None:
     years = [FacetValue("2021", "2021", 1, False), FacetValue("2018", "2018", 2, False)]
     values = values_of([row()], summary=Summary(3, {"year": 3}, {"year": years}))

@@ -162,6 +162,28 @@ def page_text(url: str, path: str) -> str:
     return parse_page(http(f"{url}{path}", Accept=BROWSER).body.decode()).text
 
 
+def test_topics_are_listed_below_their_themes(server: str) -> None:
+    def rows(order: str) -> list[tuple[str, str]]:
+        table = parse_page(http(f"{server}/id/theme{order}", Accept=BROWSER).body.decode()).all("table")[0]
+        cells = [row.all("td") for row in table.all("tr")[1:]]
+        return [(name.own("class") or "", parent.text or name.text) for name, parent, *_ in cells]
+
+    nested = rows("")
+    themes = [theme for _, theme in nested]
+    assert themes == sorted(themes, key=str.casefold)
+    assert all(kind == "part" for (kind, theme), (_, above) in zip(nested[1:], nested, strict=False) if theme == above)
+    assert {kind for kind, _ in nested} == {"", "part"}
+    assert {kind for kind, _ in rows("?sort=projects")} == {""}
+
+
+def test_identifiers_of_an_entity_are_folded(server: str) -> None:
+    page = parse_page(http(f"{server}/id/country/BZ", Accept=BROWSER).body.decode())
+    [folded] = [one for one in page.all("details") if one.all("summary")[0].text == "Identifiers"]
+    assert {"UN M49", "ISO 3166 alpha-3", "Code"} <= {term.text for term in folded.all("dt")}
+    assert "Part of" not in folded.text
+    assert page.all("svg", "small-map")
+
+
 def test_outcomes_are_paged(tmp_path: Path) -> None:
     rows = [f"G{number},Outcome {number} was reached" for number in range(100, 165)]
     (tmp_path / "table.csv").write_text("\n".join(["code,outcomes", *rows]), encoding="utf-8")

@@ -11,7 +11,7 @@ from cybilgraph.model.record import DEFAULT_LEVEL, Basis, EvidenceLevel
 from cybilgraph.model.vocabulary import CYB, ORG, SKOS, thing_iri
 from cybilgraph.release.search import Summary
 from cybilgraph.sparql import queries
-from cybilgraph.web.pages.chart_layout import Bar, Chart, TimeSpan, columns, timeline
+from cybilgraph.web.pages.chart_layout import Bar, Chart, TimeSpan, columns, small_map, timeline
 from cybilgraph.web.pages.resource_view import shorten_title
 
 #: The most projects in the table and in the timeline of a page, at most those of page-first, and the most related
@@ -44,6 +44,8 @@ ENTITY_KINDS = {
         EntityKind("theme", CYB.Theme, "Themes and topics", "Theme", "on the theme itself", "on its topics only"),
     )
 }
+#: The facet of the countries outside the region or group of a page.
+_ELSEWHERE = "country elsewhere"
 #: Headings of the other entities in the same projects, in display order, by search facet or by property.
 _RELATED_HEADINGS = {
     "funder": "Funders",
@@ -54,6 +56,7 @@ _RELATED_HEADINGS = {
     CYB.beneficiary: "Beneficiaries",
     "theme": "Themes",
     "country": "Countries",
+    _ELSEWHERE: "Other countries in these projects",
     "region": "Regions",
     "group": "Groups",
 }
@@ -103,6 +106,23 @@ def themes() -> list[GazetteerEntry]:
     return [entry for entry in load_gazetteer().entries["theme"].values() if not entry.row["parent"]]
 
 
+def members_of(iri: str, kind: str) -> frozenset[str]:
+    """Return the IRIs of the countries of a region or group; none for other entities."""
+    names = load_gazetteer()
+    place = names.get(kind, iri.rpartition("/")[2]) if kind in ("region", "group") else None
+    return frozenset(thing_iri("country", code) for code in (names.countries_in(place) if place else ()))
+
+
+def _map_of(iri: str, kind: str, countries: Iterable[str]) -> Chart | None:
+    """Return a small map of a country, of the countries with projects in a region or group, or of an organisation."""
+    if kind == "theme":
+        return None
+    members = members_of(iri, kind)
+    shown = {iri} if kind == "country" else {one for one in countries if one in members or not members}
+    codes = ({one.rpartition("/")[2] for one in each} for each in (shown, members))
+    return small_map(*codes)
+
+
 def page_values(
     iri: str,
     kind: str,
@@ -131,6 +151,11 @@ def page_values(
         for facet, values in summary.facets.items()
         if not (kind in PLACES and facet in ("region", "group"))
     }
+    if members := members_of(iri, kind):
+        groups["country"], groups[_ELSEWHERE] = (
+            [bar for bar in groups.get("country", []) if (bar.iri in members) == is_within]
+            for is_within in (True, False)
+        )
     for row in related:
         bar = Bar(shorten_title(row["label"]), row["thing"], int(row["projects"] or totals.get(row["thing"], 0)))
         groups.setdefault(row["property"], []).append(bar)
@@ -162,6 +187,7 @@ def page_values(
             for term, words in _PART_HEADINGS.items()
             if term in groups
         ],
+        "map": _map_of(iri, kind, (bar.iri for bar in groups.get("country", []))),
         "timeline": timeline(spans[:_MAX_SPANS], datetime.now(UTC).date()) if spans else None,
         "years": _years_active(summary) if summary.having.get("year", 0) > 1 else None,
         "covered": {bar.iri for bar in groups.get("theme", [])},

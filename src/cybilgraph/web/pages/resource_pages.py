@@ -289,8 +289,11 @@ def _list(entity_kind: entity_queries.EntityKind, formats: tuple[Format, ...]) -
     words, order = request.args.get("q", "")[:_MAX_FILTER_CHARS].strip(), request.args.get("sort", "")
     matching = [row for row in known if words.casefold() in row["label"].casefold()]
     active = [row for row in matching if row["projects"] != "0"]
+    is_nested = entity_kind.name == "theme" and order != "projects"
     if order == "projects":
         active.sort(key=lambda row: -int(row["projects"]))
+    elif is_nested:  # each topic below its theme
+        active.sort(key=lambda row: ((row["broader"] or row["label"]).casefold(), row["broader"] != ""))
     page, pages = _page_of(len(active), _PAGE_ROWS)
 
     def url_of_page(number: int) -> str:
@@ -300,7 +303,7 @@ def _list(entity_kind: entity_queries.EntityKind, formats: tuple[Format, ...]) -
     return render_template(
         "entity-list.html", entity_kind=entity_kind, total=len(matching), active=len(active), page=page, pages=pages,
         url_of_page=url_of_page, places={name: entity_queries.ENTITY_KINDS[name] for name in PLACES},
-        rows=active[(page - 1) * _PAGE_ROWS : page * _PAGE_ROWS], words=words, order=order,
+        rows=active[(page - 1) * _PAGE_ROWS : page * _PAGE_ROWS], words=words, order=order, is_nested=is_nested,
         inactive=[row for row in matching if row["projects"] == "0"] if page == pages else [],
         max_inactive=_MAX_INACTIVE_SHOWN, evidence=evidence_switch(all_links(), "link"),
     )  # fmt: skip

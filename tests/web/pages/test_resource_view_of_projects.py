@@ -21,7 +21,7 @@ def test_project_page_shows_facts_and_evidence(server: str) -> None:
     for words in (
         "<h1><bdi>Support to Belize National Cyber Security Strategy</bdi></h1>",
         "Apr 2018 – Mar 2020",
-        'aria-label="found in the text">❝</a>',
+        'aria-label="in the text">❝</a>',
         ">Global Partners Digital</a>",
         "<q><bdi>Global Partners Digital supports the process",
         "funder, country",

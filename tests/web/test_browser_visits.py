@@ -310,7 +310,13 @@ def test_filters_are_near_on_a_phone_and_facts_on_a_project_page(server: str, vi
     set_screen(visitor, 390, 844)
     visitor.driver.get(f"{server}/search?q=cyber")
     assert visitor.one("aside").rect["y"] + visitor.one("aside").rect["height"] <= 844
+    country = visitor.one('aside a[href*="country="]')
+    assert not country.is_displayed()
+    visitor.one("aside summary").click()
+    assert country.is_displayed()
     set_screen(visitor, 1280, 800)
+    visitor.driver.get(f"{server}/search?q=cyber")
+    assert visitor.one('aside a[href*="country="]').is_displayed()
     visitor.driver.get(f"{server}/id/project/G0020")
     for selector in (".evidence", 'a[href="#cite"]', 'a[href="#download"]'):
         assert visitor.one(selector).rect["y"] < 800, selector

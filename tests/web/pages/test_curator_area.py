@@ -322,7 +322,9 @@ def test_findings_are_listed_by_severity(ana: Curator, site: Site) -> None:
         page = html.fromstring(ana.get(f"/curate/findings?severity={severity}"))
         rows = page.xpath("//table/tbody/tr")
         assert len(rows) == min(count, 50)
-        assert {row.xpath(".//td[3]/span/text()")[0] for row in rows} <= {severity}
+        assert {row.xpath(".//td[3]/strong/text()")[0] for row in rows} <= {severity}
+        [tab] = page.xpath("//nav[@aria-label='Severity']/a[@aria-current]")
+        assert tab.text == f"{severity.capitalize()} ({count:,})"
         assert f'href="/curate/findings?severity={severity}"><strong>{count:,}</strong>' in inbox
     assert f"{sum(counts.values()):,} in the current release" in ana.get("/curate/findings?severity=none")
     [record, *_] = html.fromstring(ana.get("/curate/findings")).xpath("//td[2]/a/@href")

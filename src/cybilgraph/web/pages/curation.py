@@ -139,12 +139,11 @@ def inbox() -> Response:
     release = live().current.release
     claims, decided = _desk().claims(release)
     recent, _ = _desk().history(0, _RECENT)
-    waiting, findings = _suggestions(), release.manifest["counts"].get("findings", {})
+    waiting = _suggestions()
     return _page(
         "curate-inbox.html", claims=len(claims) - len(decided), changed=len(_desk().changed(release)),
         suggestions=len(waiting.ids()) if waiting else 0,
-        findings={one.value: findings.get(one.value, 0) for one in SEVERITIES},
-        decisions=recent,
+        findings=_finding_counts(), decisions=recent,
     )  # fmt: skip
 
 
@@ -189,14 +188,23 @@ def undo() -> Response:
 def findings() -> Response:
     """List the findings of the current release with the severity ``severity``, or all."""
     release, page, wanted = live().current.release, page_in_url(_MAX_PAGE), request.args.get("severity", "")
-    counts = release.manifest["counts"].get("findings", {})
+    counts = _finding_counts()
     if wanted not in counts:
         wanted = ""
     with yield_turn():
         found = read_findings(release.folder / REPORT, **({"severity": wanted} if wanted else {}))
         chosen = list(islice(found, (page - 1) * _PAGE_ROWS, page * _PAGE_ROWS))
     total = counts[wanted] if wanted else sum(counts.values())
-    return _page("curate-findings.html", findings=chosen, severity=wanted, total=total, page=page, pages=_pages(total))
+    return _page(
+        "curate-findings.html", findings=chosen, counts=counts, severity=wanted, total=total, page=page,
+        pages=_pages(total),
+    )  # fmt: skip
+
+
+def _finding_counts() -> dict[str, int]:
+    """Return the number of findings of each severity in the current release, the most serious first."""
+    found = live().current.release.manifest["counts"].get("findings", {})
+    return {one.value: found.get(one.value, 0) for one in SEVERITIES}
 
 
 # ---- claims ------------------------------------------------------------------------------------

@@ -36,6 +36,7 @@ def test_numbers_are_those_of_the_search(first: str, second: str, kinds: tuple[s
     names = list(table[0])[3:]
     assert len(table) > 3
     page = parse_page(send(server, "/compare", a=first, b=second).body.decode())
+    assert all(heading.text for heading in page.all("th")), "no empty headings"
     links = [link for link in page.all("a") if link.own("href").startswith("/search?")]
     assert links
     for link in links[:30]:

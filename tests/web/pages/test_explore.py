@@ -26,7 +26,9 @@ def test_list_links_to_every_chart(server: str) -> None:
 
 
 def test_list_links_to_comparisons(server: str) -> None:
-    cards = parse_page(http(f"{server}/pictures", Accept=BROWSER).body.decode()).all("ul", "previews")[0].all("li")
+    cards = (
+        parse_page(http(f"{server}/pictures", Accept=BROWSER).body.decode()).all("ul", "cards previews")[0].all("li")
+    )
     assert cards[-1].all("a")[0].own("href") == "/compare"
 
 

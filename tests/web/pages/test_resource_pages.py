@@ -181,7 +181,7 @@ def test_identifiers_of_an_entity_are_folded(server: str) -> None:
     [folded] = [one for one in page.all("details") if one.all("summary")[0].text == "Identifiers"]
     assert {"UN M49", "ISO 3166 alpha-3", "Code"} <= {term.text for term in folded.all("dt")}
     assert "Part of" not in folded.text
-    assert page.all("svg", "small-map")
+    assert page.all("svg", "picture small-map")
 
 
 def test_outcomes_are_paged(tmp_path: Path) -> None:
@@ -214,11 +214,13 @@ def test_ontology_is_served_as_turtle(server: str) -> None:
     "path", ["/id/project/NOPE", "/id/x/y/z", "/record/NOPE", "/id/project/%3Cscript%3E", "/id/project/a%20b"]
 )
 def test_unknown_resource_gets_404(server: str, path: str) -> None:
-    assert http(f"{server}{path}", Accept=BROWSER).status == 404
+    page = http(f"{server}{path}", Accept=BROWSER)
+    assert page.status == 404
+    assert page.body.count(b'role="search"') == 1, "in place of that of the header"
     reply = http(f"{server}{path}", Accept="application/json")
     assert reply.status in (404, 406)
     assert http(f"{server}{path}", Accept="text/turtle").status == 404
-    assert b"<script>" not in http(f"{server}{path}", Accept=BROWSER).body
+    assert b"<script>" not in page.body
 
 
 def test_text_from_records_never_becomes_markup(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -312,7 +312,7 @@ def test_filters_are_near_on_a_phone_and_facts_on_a_project_page(server: str, vi
     assert visitor.one("aside").rect["y"] + visitor.one("aside").rect["height"] <= 844
     country = visitor.one('aside a[href*="country="]')
     assert not country.is_displayed()
-    visitor.one("aside summary").click()
+    visitor.one("aside label").click()
     assert country.is_displayed()
     set_screen(visitor, 1280, 800)
     visitor.driver.get(f"{server}/search?q=cyber")

@@ -59,12 +59,13 @@ class ActorName:
 
     @property
     def key(self) -> str:
-        """The key of the actor if it is not listed; the same for both kinds of apostrophe and of "and"."""
-        return _key(f"{self.bare} {self.qualifier}")
+        """The key if the actor is not listed; the same for both apostrophes and, in a body of a state, for "&"."""
+        name = f"{self.bare} {self.qualifier}"
+        return _key(name.replace(" & ", " and ") if self.country else name)
 
 
 def _key(name: str) -> str:
-    return slug(name.replace("’", "'").replace(" & ", " and "))
+    return slug(name.replace("’", "'"))
 
 
 def parse_actor_name(name: str, home: str = "") -> ActorName:

@@ -260,7 +260,7 @@ def _add_unlisted_thing(triples: TripleWriter, named: Named) -> None:
                 _add_former_key(triples, iri, named.printed.text)
         else:
             name, country = label(named), parse_actor_name(name, named.home).country
-            if country or not {"’", "&"}.isdisjoint(named.printed.text):
+            if country or "’" in named.printed.text:
                 _add_former_key(triples, iri, named.printed.text)
             if name != named.printed.text and parse_actor_name(named.printed.text).country:
                 triples.text(iri, SKOS.altLabel, named.printed.text)

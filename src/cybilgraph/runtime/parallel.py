@@ -4,7 +4,7 @@
         result = pool.submit(function, *arguments).result()
 
 Functions, arguments, results and exceptions are pickled between processes of one program. Run as
-``python -m cybilgraph.runtime.parallel MODULE``, this module is the fork server of these processes.
+``python -m cybilgraph.runtime.parallel [MODULE]``, this module is the fork server of these processes.
 
 Dask, too, sends code and data as pickles, and whoever can connect to a scheduler can run any code. Connections to other
 machines therefore use TLS with certificates on both sides (``distributed.comm.tls`` in Dask's configuration). If a
@@ -270,5 +270,6 @@ class _ClusterWorkers(ThreadPoolExecutor, SizedExecutor):
 
 
 if __name__ == "__main__":
-    import_module(sys.argv[1])
+    for name in sys.argv[1:]:
+        import_module(name)
     run_fork_server(lambda: _call, 0, None)  # no sandbox: these are our own functions on the operator's files

@@ -36,7 +36,7 @@ _PROJECT = re.compile(
     r"(?:(?!of|in|for|to|partner)[\w-]+ ){0,4}(?:[Pp]roject|[Pp]rogram(?:me)?|[Ii]nitiative|[Cc]ampaign)\b"
 )
 #: "The CyberSouth project": no name of an organisation, unless it is listed.
-_CALLED_PROJECT = re.compile(r"\b[Tt]he (?P<name>[A-Z]\w*[A-Z][\w-]*) (?:project|program(?:me)?|initiative|campaign)\b")
+_CALLED_PROJECT = re.compile(r"\b[Tt]he (?P<name>[A-Z][\w-]*) (?:project|program(?:me)?|initiative|campaign)\b")
 #: What ``_CALLED_PROJECT`` contains; testing these first is cheaper.
 _EFFORTS_AFTER = (" project", " program", " initiative", " campaign")
 _JOINING = {"of", "and", "the", "for", "in", "on", "to", "a", "an"}
@@ -181,8 +181,8 @@ def find_non_organisations(words: str) -> Iterator[str]:
     if (" is a" in words or " was a" in words) and (project := _PROJECT.match(words)):
         yield project["name"]
     if any(effort in words for effort in _EFFORTS_AFTER):
-        for called in _CALLED_PROJECT.finditer(words):
-            yield called["name"]
+        names = (called["name"] for called in _CALLED_PROJECT.finditer(words))
+        yield from (name for name in names if any(map(str.isupper, name[1:])))
     for match in _ABBREVIATION.finditer(words) if " (" in words else ():
         letters, expansion = match["letters"], list[str]()
         for word in reversed(words[: match.start()].split(" ")[-2 * len(letters) :]):

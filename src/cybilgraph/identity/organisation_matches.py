@@ -29,7 +29,7 @@ _BY_NAME: dict[float, str] = {100: "equal", _ABBREVIATION_SIMILARITY: "abbreviat
 _NAME_WEIGHT, _COUNTRY_WEIGHT, _HOMEPAGE_WEIGHT = 0.6, 20, 20
 _SHARE = {"agrees": 1.0, "unknown": 0.4, "differs": 0.0}
 #: "Microsoft (United States)"; the path of a start page, perhaps in one of several languages.
-_PLACE = re.compile(r"\s*\([^()]*\)$")
+_PLACE = re.compile(r" \([^()]*\)\Z")
 _START_PAGE = re.compile(r"/?(?:[a-z]{2}(?:[-_][a-z]{2})?)?/?(?:(?:index|home|default)(?:\.\w+)?)?/?")
 
 

@@ -441,5 +441,5 @@ def _url_with(suffix: str = "", **changes: str | int) -> str:
     kept = {name: value for name, value in request.args.items() if name not in ("page", *changes)}
     # Not as arguments of url_for, which have special names such as "_scheme".
     query = urlencode({name: value for name, value in (kept | changes).items() if value})
-    path = url_for("explore.chart", name=f"{(request.view_args or {})['name']}{suffix}")
+    path = url_for("explore.chart", name=f"{(request.view_args or {})['name']}{suffix}", evidence=None)
     return f"{path}{'?' if query else ''}{query}"

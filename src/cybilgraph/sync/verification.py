@@ -22,7 +22,7 @@ from urllib.parse import quote, urlencode
 
 from cybilgraph.errors import FetchError, PatchError, QueryError
 from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS, Format, FormatKind
-from cybilgraph.model.vocabulary import CYB, DCAT, SPDX, VOID, own_iri, path_of, shorten
+from cybilgraph.model.vocabulary import BASE, CYB, DCAT, SPDX, VOID, own_iri, path_of, shorten
 from cybilgraph.rdf.dumps import FULL_DUMPS, MAY_REACH, NAME, STATED_DUMP
 from cybilgraph.rdf.dumps.stated import stated_statements
 from cybilgraph.rdf.ntriples import group_by_subject, term_text
@@ -43,7 +43,8 @@ _RELEASE_QUERY = f"/sparql?{urlencode({'query': 'ASK {}', 'format': 'json'})}"
 _COUNT = "SELECT (COUNT(*) AS ?n) { ?s ?p ?o }"
 _COUNT_NAMED = "SELECT (COUNT(*) AS ?n) { GRAPH ?g { ?s ?p ?o } }"
 _COUNT_LINKS = """SELECT (COUNT(*) AS ?n) {{ ?s <{0}> ?o
-    FILTER(ISIRI(?o) && STRSTARTS(STR(?o), STR(<{1}>)) && STRSTARTS(STR(?s), STR(<{2}>))) }}"""
+    FILTER(ISIRI(?o) && STRSTARTS(STR(?o), STR(<{1}>)))
+    FILTER(STRSTARTS(STR(?s), STR(<{2}>)) || STRSTARTS(STR(?s), STR(<{3}>))) }}"""
 _SAMPLE = "SELECT ?thing { ?thing a <%s> } ORDER BY ?thing LIMIT 3"
 #: Classes of resources whose descriptions are checked.
 _CLASSES = (CYB.Project, CYB.Actor, CYB.Country, CYB.Theme)
@@ -383,7 +384,7 @@ class SiteChecks:
                     continue
                 for value in _objects(lines, part, total):
                     checked += 1
-                    if int(value) != (count := self._count(query.format(term, site, own_iri("id/")))):
+                    if int(value) != (count := self._count(query.format(term, site, own_iri("id/"), f"{BASE}id/"))):
                         links = f" to {site}" * bool(site)
                         problems.append(
                             f"{shorten(total)} of {shorten(term)}{links} is {value}, but the endpoint counts {count:,}"

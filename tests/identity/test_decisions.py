@@ -296,6 +296,8 @@ def test_file_that_is_not_a_file_of_decisions_is_refused(tmp_path: Path) -> None
     with pytest.raises(DecisionError, match=r"data\.csv, line 101: no line above it has the column names") as caught:
         list(read_decisions(tmp_path))
     assert caught.value.hint.startswith("Restore the file")
+    with pytest.raises(DecisionError):
+        Decisions(tmp_path)  # leaves no database open, which Python 3.13 would report
     (tmp_path / "data.csv").unlink()
     (tmp_path / "folder.csv").mkdir()
     with pytest.raises(DecisionError, match=r"folder\.csv cannot be read"):

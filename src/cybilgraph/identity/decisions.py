@@ -457,7 +457,11 @@ class Decisions:
         #: Findings about lines that are not decisions, or contradict others.
         self._unread: list[Finding] = []
         if folder:
-            self._take(read_decisions(folder, text))
+            try:
+                self._take(read_decisions(folder, text))
+            except BaseException:
+                self._base.close()
+                raise
 
     def __enter__(self) -> Self:
         return self

@@ -21,7 +21,7 @@ HEADER = "code,title,funders,implementers,countries,summary\n"
 RECORDS = (
     "G0901,Courses in Fiji,Bula Trust,GFCE,Fiji,The courses are delivered by the Bula Trust.\n"
     "G0902,Courses in Tonga,Access Now,Bula Foundation,Tonga,The courses are funded by Access Now.\n"
-    "G0903,Advice in Samoa,GFCE,,Samoa,Access Now funds the advice.\n"
+    "G0903,Advice in Samoa,GFCE,,Samoa,The project is implemented by Access Now.\n"
 )
 
 

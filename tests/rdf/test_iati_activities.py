@@ -248,7 +248,7 @@ def test_command_line_writes_activities(tmp_path: Path) -> None:
 
 
 def test_unlisted_organisation_has_its_printed_name(tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_text("code,title,summary\nG0002,T,It was delivered by the Zeta Foundation for Cyber.\n")
+    (tmp_path / "a.csv").write_text("code,title,summary\nG0002,T,It was funded by the Zeta Foundation for Cyber.\n")
     done = run("convert", tmp_path / "a.csv", "-f", "iati", "-o", tmp_path / "out.xml")
     assert done.returncode == 0, done.stderr.decode()
     activity = etree.parse(tmp_path / "out.xml").getroot()[0]

@@ -43,7 +43,7 @@ Status: Finished
 
 Summary
 
-The Oceania Cyber Security Centre (OCSC) conducted the review together with ITU, GCSCC and APNIC.
+The Oceania Cyber Security Centre (OCSC) conducted the review in partnership with ITU, GCSCC and APNIC.
 It supported the Ministry of Finance in Belize. The beneficiaries are Small Businesses.
 """
 KEY = "G0020"

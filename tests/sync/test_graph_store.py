@@ -34,6 +34,11 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(graph_store, "_FIRST_PAUSE_SECONDS", 0.01)
 
 
+def _earlier(release: Release) -> int:
+    """Return the number of statements about earlier versions."""
+    return sum(map(is_in_earlier_graph, graph_of(release.folder).splitlines()))
+
+
 def test_load_resumes_where_it_was_interrupted(way: FaultyProxy, release: Release) -> None:
     endpoint = Endpoint(way.store.endpoint)
     quads = release.manifest["counts"]["quads"]
@@ -45,7 +50,7 @@ def test_load_resumes_where_it_was_interrupted(way: FaultyProxy, release: Releas
     way.left, way.wrote = 1_000, []
     seen: list[tuple[int, int]] = []
     done = load(release, endpoint, way.store.graph_store, Credentials(), on_progress=lambda *now: seen.append(now))
-    assert done.statements + 119 == quads
+    assert done.statements + _earlier(release) == quads
     assert (done.sent, done.graphs) == (quads - 3_000, 1)
     assert max(way.wrote) == 1_000
     assert seen[-1] == (quads, quads)
@@ -63,7 +68,7 @@ def test_load_keeps_graphs_of_others_and_replaces_a_wrong_one(way: FaultyProxy, 
     counts = endpoint.counts()
     name = current_graph(release.checksum(GRAPH))
     stated = sum(not is_in_earlier_graph(line) for line in graph_of(release.folder).splitlines())
-    assert counts == {name: stated, "https://w3id.org/cybilgraph/graph/G0020/1": 119, loaded_graph(): 2}
+    assert counts == {name: stated, "https://w3id.org/cybilgraph/graph/G0020/1": _earlier(release), loaded_graph(): 2}
     assert "true" in str(endpoint.query("ASK { GRAPH <http://example.org/theirs> { ?s ?p ?o } }")).lower()
     store.add(name, ALONE)  # more than the release has: the graph is replaced
     assert load(release, endpoint, way.store.graph_store, Credentials()).statements == stated

@@ -112,22 +112,22 @@ def visitor(request: pytest.FixtureRequest) -> Iterator[Visitor]:
 
 def test_navigation_from_search_to_project_organisation_and_country(server: str, visitor: Visitor) -> None:
     visitor.driver.get(f"{server}/")
-    visitor.one("#q").send_keys("strategi", Keys.ENTER)
+    visitor.one("#q").send_keys("hygeine", Keys.ENTER)
     assert visitor.title == "Projects"
-    visitor.one('aside a[href*="country=BZ"]').click()
+    visitor.one('aside a[href*="country=UA"]').click()
     assert "1 project" in visitor.text(".tally")
-    visitor.follow("Support to Belize")
-    assert visitor.title == "Support to Belize National Cyber Security Strategy"
+    visitor.follow("Cyber Hygiene")
+    assert visitor.title == "Cyber Hygiene Essentials in Ukraine"
     tip = visitor.one(".tip")
     assert not tip.is_displayed()
     ActionChains(visitor.driver).move_to_element(visitor.one(".evidence")).perform()
     assert tip.is_displayed()
-    assert "Global Partners Digital supports the process" in tip.text
+    assert "implemented by the OSCE Project Co-ordinator" in tip.text
     ActionChains(visitor.driver).move_by_offset(0, 300).perform()
-    visitor.follow("Global Partners Digital")
-    assert visitor.title == "Global Partners Digital"
-    visitor.one('.bars a[href="/id/country/BZ"]').click()
-    assert visitor.title == "Belize"
+    visitor.follow("OSCE Project Co-ordinator")
+    assert visitor.title == "OSCE Project Co-ordinator in Ukraine"
+    visitor.one('.bars a[href="/id/country/UA"]').click()
+    assert visitor.title == "Ukraine"
 
 
 def test_map_countries_and_matrix_cells_link_to_pages(server: str, visitor: Visitor) -> None:

@@ -106,6 +106,7 @@ def candidate_features(
     stated_keys, stated_roles = {link.actor.key for link in stated}, {link.role for link in stated}
     candidates = _find_candidates(sentences, stated_keys)
     helped = {link.concept.key for link in scopes if link.concept.kind == "country" and link.basis.counts}
+    has_fields = bool(record.code or record.start or record.status)
     for candidate in candidates:
         actor = candidate.actor
         found = {"always", f"named {min(len(candidate.mentions), 3)}", *(f"stated {role}" for role in stated_roles)}
@@ -114,6 +115,9 @@ def candidate_features(
         found.update(f"other {claim}" for claim in _MAIN_CLAIMS if claim in others)
         if candidate.is_early:
             found.add("first")
+        if has_fields:
+            found.add("fields")
+            found.update(f"fields claim {claim}" for claim in candidate.claims)
         if is_helped := _is_helped_authority(actor, helped):
             found.add("helped authority")
         elif actor.row:

@@ -55,7 +55,7 @@ def test_tables_agree_with_the_graph(release: Release) -> None:
         if row["project"] == belize["project"] and "cicte" in row["actor"] and row["role"] == "Implementer"
     ]
     assert cicte["basis"] == "Possible"
-    assert cicte["quote"].startswith("OAS/CICTE provides")
+    assert cicte["quote"].startswith("OAS/CICTE provided")
     assert 0 < float(cicte["confidence"]) < 1
     [country] = [row for row in tables["scopes"] if (row["project"], row["kind"]) == (belize["project"], "country")]
     assert (country["concept_name"], country["basis"]) == ("Belize", "Derived from the text")

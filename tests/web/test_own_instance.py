@@ -356,6 +356,13 @@ def test_site_answers_for_its_own_iris_and_for_shared_ones(site: str) -> None:
     assert 'href="/id/actor/' in page
 
 
+def test_iri_below_the_path_of_the_base_leads_to_its_page(site: str) -> None:
+    reply = send(site, "GET", "/kg/id/project/a%20b?release=1")
+    assert (reply.status, reply.headers["location"]) == (303, "/id/project/a%20b?release=1")
+    assert send(site, "GET", "/kg//x.example/a").headers["location"] == "/x.example/a", "never another host"
+    assert send(site, "GET", "/kg").status == 404
+
+
 def test_queries_use_the_base_of_the_release(folder: Path, site: str) -> None:
     text = "SELECT ?code { project:G0020 dcterms:identifier ?code }"
     own = ("--from", folder / "releases", "-f", "csv")

@@ -7,11 +7,13 @@ import secrets
 import sys
 import threading
 from pathlib import Path
+from urllib.parse import quote, urlsplit
 
-from flask import Flask, Response, g, request, url_for
+from flask import Flask, Response, g, redirect, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
 
 from cybilgraph.model.site_profile import read_profile
-from cybilgraph.model.vocabulary import own_iri, shorten
+from cybilgraph.model.vocabulary import BASE, own_iri, shorten
 from cybilgraph.runtime.scheduler import Scheduler
 from cybilgraph.sync.changes import ChangeLogCache
 from cybilgraph.web.api import openapi, problems, protocol
@@ -161,6 +163,7 @@ def create_app(live: LiveReleases, checker: Checker, settings: Settings, access_
     if settings.curators:
         app.register_blueprint(curation.blueprint)
     problems.register(app)
+    app.before_request(_redirect_below_base)
     app.teardown_request(close_release)
     app.after_request(_headers)
     # Compile all templates now, so that no visitor has to wait for it.
@@ -177,6 +180,16 @@ class _Site(Flask):
     def get_send_file_max_age(self, filename: str | None) -> int | None:
         """Return how long browsers may use a static file without revalidating it, in seconds."""
         return _FONT_SECONDS if filename and filename.endswith(".woff2") else None
+
+
+def _redirect_below_base() -> BaseResponse | None:
+    """Redirect an IRI of the site whose base has a path to the page, which has the same path below the host."""
+    path = urlsplit(own_iri()).path
+    if own_iri() == BASE or path == "/" or not request.path.startswith(path):
+        return None
+    page = f"/{quote(request.path.removeprefix(path).lstrip('/'))}"  # never another host
+    query = request.query_string.decode("latin-1")
+    return redirect(f"{page}?{query}" if query else page, 303)
 
 
 def _policy() -> str:

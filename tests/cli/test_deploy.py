@@ -239,10 +239,13 @@ def test_update_builds_for_the_site_and_gives_its_contact(kind: str, tmp_path: P
     site = tmp_path / "site.toml"
     lines = ('title = "A"', 'description = "B"', 'publisher.name = "C"', 'contact.email = "data@example.org"')
     site.write_text("\n".join(lines), encoding="utf-8")
-    options = ("https://example.org", "--pages", "/a", "--into", "/b", "--site", site)
+    made = [part for name in ("decisions", "reference") for part in (f"--{name}", tmp_path / name)]
+    for folder in made[1::2]:
+        Path(folder).mkdir()
+    options = ("https://example.org", "--pages", "/a", "--into", "/b", "--site", site, *made)
     script = run("deploy", kind, *options).stdout.decode().replace('"', "")
     assert "--contact data@example.org" in script
-    assert f"--into /b --wait --site {site}" in script
+    assert f"--into /b --wait --site {site} {' '.join(map(str, made))}" in script
 
 
 def proxy(kind: str, folder: Path, port: int = 8000) -> Path:

@@ -305,7 +305,8 @@ def test_curator_commands_list_show_accept_and_reject(queue: SuggestionQueue, re
     listed = run("suggestions", "list", queue.folder).stdout.decode()
     assert [line[:24] for line in listed.splitlines()] == sorted([first.id, second.id])
     assert "\\x1b" in listed
-    shown = run("suggestions", "show", queue.folder, first.id, "--records", records).stdout.decode()
+    before_any = ("--records", records, "--decisions", records / "none yet")
+    shown = run("suggestions", "show", queue.folder, first.id, *before_any).stdout.decode()
     for words in (
         "-To: Mar 2020\n+To: Apr 2020",
         "A Visitor <a@example.org>",

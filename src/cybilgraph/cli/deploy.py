@@ -14,6 +14,8 @@ import click
 
 from cybilgraph.cli.common import (
     ANY_FOLDER,
+    DECISIONS,
+    EXISTING_FOLDER,
     FOLDER,
     SITE,
     CliError,
@@ -66,6 +68,9 @@ def _update_options(command: Callable[..., None]) -> Callable[..., None]:
                      help="Address or local user to notify if an update fails."),
         contact_option,
         SITE,
+        DECISIONS,
+        click.option("--reference", type=EXISTING_FOLDER, metavar="DIR",
+                     help="Also use the reference data in DIR."),
         click.option("--records", type=click.Path(path_type=Path), multiple=True, metavar="SOURCE",
                      help="Other records to build. May be repeated."),
         click.option("--into", type=ANY_FOLDER, required=True, metavar="DIR", help="Folder of releases."),
@@ -76,8 +81,9 @@ def _update_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def _site_options(site: Path | None) -> list[str]:
-    return ["--site", str(site.resolve())] if site else []
+def _build_options(**files: Path | None) -> list[str]:
+    """Return the options of a build that name files or folders."""
+    return [part for name, path in files.items() if path for part in (f"--{name}", str(path.resolve()))]
 
 
 def _plain_word(_: click.Context, __: click.Parameter, address: str) -> str:
@@ -97,6 +103,8 @@ def timer(
     into: Path,
     contact: str | None,
     site: Path | None,
+    decisions: Path | None,
+    reference: Path | None,
     records: tuple[Path, ...],
     report_to: str,
     user: str,
@@ -111,13 +119,14 @@ def timer(
       cybilgraph deploy timer https://cybilportal.org/projects/ --pages /srv/pages --into /srv/releases | sudo sh
     """
     own, sources = [pages.resolve(), into.resolve()], [pages.resolve(), *(folder.resolve() for folder in records)]
+    options = _build_options(site=site, decisions=decisions, reference=reference)
     script = _template("update.sh").format(
         program=_quoted(_PROGRAM),
         urls=" ".join(map(_quoted, urls)),
         pages=_quoted(own[0]),
         releases=_quoted(own[1]),
         sources=" ".join(map(_quoted, sources)),
-        site="".join(f" {_quoted(part)}" for part in _site_options(site)),
+        options="".join(f" {_quoted(part)}" for part in options),
         writable=" ".join(map(_quoted, own)),
         folders=" ".join(shlex.quote(str(folder)) for folder in own),
         contact=_quoted(contact_or_default(contact, site)),
@@ -135,6 +144,8 @@ def cron(
     into: Path,
     contact: str | None,
     site: Path | None,
+    decisions: Path | None,
+    reference: Path | None,
     records: tuple[Path, ...],
     report_to: str,
 ) -> None:
@@ -152,7 +163,8 @@ def cron(
     contact = contact_or_default(contact, site)
     collect = shlex.join([program, "collect", *urls, "--into", archive, "--contact", contact, "--quiet"])
     sources = [archive, *(str(folder.resolve()) for folder in records)]
-    build = shlex.join([program, "build", *sources, "--into", releases, "--wait", *_site_options(site)])
+    options = _build_options(site=site, decisions=decisions, reference=reference)
+    build = shlex.join([program, "build", *sources, "--into", releases, "--wait", *options])
     # With exit code 1, some pages were unavailable, whose earlier captures remain. In a crontab, % ends the command.
     line = f"{collect}; [ $? -le 1 ] && {build} > /dev/null".replace("%", r"\%")
     if not line.isprintable():

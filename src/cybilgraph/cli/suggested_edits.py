@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from cybilgraph.cli.common import (
-    DECISIONS,
+    ANY_FOLDER,
     DECISIONS_TO_ADD,
     EXISTING_FOLDER,
     SITE,
@@ -63,7 +63,7 @@ def list_suggestions(folder: Path) -> None:
 @_QUEUE
 @_ID
 @_RECORDS
-@DECISIONS
+@click.option("--decisions", type=ANY_FOLDER, metavar="DIR", help="Folder of the curators' decisions.")
 @SITE
 def show_suggestion(folder: Path, name: str, records: Path, decisions: Path | None, site: Path | None) -> None:
     """Show a suggestion, and check the edited record.

@@ -16,7 +16,7 @@ EnvironmentFile=-/etc/cybilgraph.env
 # collect ends with 1 if some pages were unavailable: the release is built with their earlier captures. After any other
 # failure, the current release stays. A build makes its release current, and a running server switches to it.
 ExecStart=:{program} collect {urls} --into {pages} --contact {contact}
-ExecStart=:{program} build {sources} --into {releases} --wait{site}
+ExecStart=:{program} build {sources} --into {releases} --wait{options}
 SuccessExitStatus=1
 TimeoutStartSec=infinity
 Nice=10

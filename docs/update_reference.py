@@ -248,6 +248,7 @@ def rule_groups() -> Iterator[str]:
         "consistency": "Consistency within a record",
         "across": "Consistency between records",
         "recommended": "Information that a good record contains",
+        "portal": "Records of the Cybil Portal; not applied on a site with a base of its own",
         "text-quality": "Quality of the text",
         "reading": "Problems that only a reader can detect, such as an unreadable date",
     }

@@ -407,6 +407,12 @@ def test_published_data_are_consistent(site: str) -> None:
     assert result.returncode == 0, result.stdout.decode()
 
 
+def test_site_has_codes_of_its_own(folder: Path) -> None:
+    (folder / "codes.csv").write_text("code,title\nPAC-1,A course\n", encoding="utf-8")
+    found = [run("check", folder / "codes.csv", *more).stdout for more in ((), ("--site", folder / "site.toml"))]
+    assert [b"This is not a Cybil Portal code" in report for report in found] == [True, False]
+
+
 def test_records_in_rdf_may_use_the_base(folder: Path) -> None:
     checked = run("check", folder / "G0020.ttl", "--site", folder / "site.toml", "-f", "json")
     [file] = json.loads(checked.stdout)["files"]

@@ -10,7 +10,7 @@ from cybilgraph.model.rules import LANGUAGES, PLACEHOLDER, Example, Rule, catalo
 #: The categories of rules, strictest first; each is a file of shapes.
 CATEGORIES = (
     *("must-hold", "controlled-lists", "consistency", "across", "publisher"),
-    *("recommended", "text-quality", "reading"),
+    *("recommended", "portal", "text-quality", "reading"),
 )
 
 

@@ -13,14 +13,15 @@ import pyoxigraph as ox
 
 from cybilgraph.errors import QueryError, ShapesError
 from cybilgraph.model.resources import shape_files
-from cybilgraph.model.vocabulary import OWL, RDF, SH, with_own_base
+from cybilgraph.model.vocabulary import BASE, OWL, RDF, SH, own_iri, with_own_base
 from cybilgraph.rdf.ntriples import is_iri
 from cybilgraph.sparql.guard import guard
 from cybilgraph.sparql.lexer import Token, tokens
 from cybilgraph.sparql.query_analysis import undeclared_names
 
-#: The files of the shapes that compare records, and of those that concern only the publisher of the records.
-_CROSS_RECORD_SHAPES, _PUBLISHER_SHAPES = "across", "publisher"
+#: The files of the shapes that compare records, of those that concern only the publisher of the records, and of those
+#: for records of the portal, which has the default base.
+_CROSS_RECORD_SHAPES, _PUBLISHER_SHAPES, _PORTAL_SHAPES = "across", "publisher", "portal"
 _KINDS = (SH.NodeShape, SH.PropertyShape)
 _TARGETS = (SH.targetClass, SH.targetNode, SH.targetSubjectsOf, SH.targetObjectsOf)
 _PREFIX = re.compile(r"[\w.-]*")
@@ -66,7 +67,9 @@ def all_shapes_text(publisher: bool = True) -> str:
 
 
 def _text(files: Iterable[Path]) -> str:
-    return with_own_base("\n".join(path.read_text(encoding="utf-8") for path in files))
+    is_portal = own_iri() == BASE
+    texts = (path.read_text(encoding="utf-8") for path in files if is_portal or path.stem != _PORTAL_SHAPES)
+    return with_own_base("\n".join(texts))
 
 
 @lru_cache(maxsize=4)

@@ -11,12 +11,15 @@ from cybilgraph.rdf.ntriples import StatementsBySubject, object_texts
 
 _CLAIMS = (CYB.participation, CYB.scope, CYB.dating, CYB.relation, CYB.funding)
 _DERIVED = {f"<{thing_iri('basis', basis)}>" for basis in Basis if basis not in EvidenceLevel.STATED.bases}
+#: What is recognised by words, and has no claim.
+_RECOGNISED = frozenset((CYB.activityKind, CYB.resultStatus))
 #: A statement: subject and predicate as IRIs, and the object as a term.
 _Statement = tuple[str, str, str]
 
 
 def stated_statements(graph: StatementsBySubject) -> Iterator[str]:
-    """Yield lines of N-Triples: all but derived and possible claims, their quotes, and what rests only on these.
+    """Yield lines of N-Triples: all but derived and possible claims, their quotes, what rests only on these, and
+    what is recognised by words.
 
     The graph contains each of its projects completely.
     """
@@ -35,6 +38,7 @@ def stated_statements(graph: StatementsBySubject) -> Iterator[str]:
             yield from (
                 f"<{subject}> <{predicate}> {value} .\n"
                 for predicate, values in own.items()
+                if predicate not in _RECOGNISED
                 for value in values
                 if value[1:-1] not in derived and (subject, predicate, value) not in dropped
             )

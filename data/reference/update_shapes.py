@@ -19,6 +19,8 @@ from math import asin, cos, hypot, radians, sin, sqrt
 from pathlib import Path
 from typing import Any
 
+from shapely import MultiPolygon, Polygon, make_valid, set_precision, union_all
+
 HERE = Path(__file__).parent
 CSV_FILE, DETAILS_FILE = HERE / "country-shapes.csv", HERE / "country-details.csv"
 WIDTH = 2000
@@ -31,6 +33,20 @@ MAX_ERROR, SMALL_DETAIL = 0.04, 0.06
 _A = (1.340264, -0.081106, 0.000893, 0.003796)
 #: Countries without an ISO 3166-1 number in Natural Earth.
 NAMED = {"Kosovo": "XK"}
+#: Countries that Natural Earth does not have, or has as parts of others: longitude and latitude of their centre.
+ELSEWHERE = {
+    "BQ": (-68.3, 12.2),
+    "BV": (3.4, -54.4),
+    "CC": (96.9, -12.2),
+    "CX": (105.6, -10.5),
+    "GF": (-53.1, 4.0),
+    "GP": (-61.5, 16.2),
+    "MQ": (-61.0, 14.7),
+    "RE": (55.5, -21.1),
+    "SJ": (16.0, 78.0),
+    "TK": (-171.9, -9.2),
+    "YT": (45.2, -12.8),
+}
 
 Point = tuple[float, float]
 
@@ -147,8 +163,19 @@ def path(rings: list[list[Point]], parts_per_unit: int = 1) -> str:
     return "".join(parts)
 
 
+def on_grid(rings: list[list[Point]]) -> list[list[Point]]:
+    """Return rings in whole units that cross neither themselves nor one another."""
+    rounded = [list(dict.fromkeys((float(round(x)), float(round(y))) for x, y in ring)) for ring in rings]
+    polygons = [Polygon(ring) for ring in rounded if len(ring) > 2]
+    if MultiPolygon(polygons).is_valid:
+        return rounded
+    merged = set_precision(union_all([make_valid(polygon) for polygon in polygons]), 1)
+    parts = [part for part in getattr(merged, "geoms", [merged]) if part.geom_type == "Polygon"]
+    return [list(part.exterior.coords)[:-1] for part in sorted(parts, key=lambda part: -part.area)]
+
+
 def main(folder: Path) -> None:
-    """Write the file."""
+    """Write the files."""
     with (HERE / "countries.csv").open(encoding="utf-8", newline="") as source:
         codes = {row["numeric"]: row["alpha2"] for row in csv.DictReader(source) if row["numeric"]}
     coarse, fine, finest = (shapes(folder / f"countries-{scale}.json") for scale in ("110m", "50m", "10m"))
@@ -163,7 +190,10 @@ def main(folder: Path) -> None:
         kept = [] if small else [ring for ring in rings if area(ring) >= SMALL_PIECE]
         x, y = middle(largest)
         if size > rows.get(code, (0, []))[0]:  # a remote island may be listed separately from its country
-            rows[code] = (size, [code, round(x), round(y), path(kept)])
+            rows[code] = (size, [code, round(x), round(y), path(on_grid(kept))])
+    for code, place in ELSEWHERE.items():
+        x, y = on_map(place)
+        rows[code] = (0, [code, round(x), round(y), ""])
     with CSV_FILE.open("w", encoding="utf-8", newline="") as target:
         writer = csv.writer(target, lineterminator="\n")
         writer.writerow(("alpha2", "x", "y", "path"))

@@ -8,6 +8,7 @@ from typing import Any
 
 import pyoxigraph as ox
 import pytest
+from shapely.geometry import shape
 
 from cybilgraph.model.vocabulary import BASE
 from cybilgraph.release import Release
@@ -29,6 +30,12 @@ def test_counts_are_those_of_the_graph(features: dict[str, dict[str, Any]], rele
     counts = {row["country"].value: int(row["n"].value) for row in rows}
     assert {feature["id"]: feature["properties"]["projects"] for feature in features.values()} == counts
     assert features["BZ"]["properties"]["name"] == "Belize"
+
+
+def test_all_countries_but_antarctica_have_a_valid_geometry(features: dict[str, dict[str, Any]]) -> None:
+    assert [code for code, one in features.items() if one["geometry"] is None] == ["AQ"], "the map does not show it"
+    assert [code for code, one in features.items() if one["geometry"] and not shape(one["geometry"]).is_valid] == []
+    assert features["GP"]["geometry"]["coordinates"] == pytest.approx([-61.5, 16.2], abs=0.2)
 
 
 def test_outlines_are_closed_counterclockwise_and_on_the_globe(features: dict[str, dict[str, Any]]) -> None:

@@ -61,6 +61,8 @@ request = function()
   local suffix = each and "%20%23" .. number or ""
   return wrk.format("GET", "{path}?query=" .. queries[number % #queries + 1] .. suffix, {{ Accept = "{accept}" }})
 end
+"""
+_DONE = """
 done = function(all, latency)
   io.write(string.format("RESULT %d %d %d %d %d\\n", all.requests, all.duration, latency:percentile(50),
     latency:percentile(99), all.errors.status + all.errors.read + all.errors.connect + all.errors.timeout))
@@ -88,9 +90,14 @@ def load(address: Address, texts: list[str], seconds: float, *, each: bool, conn
     script = _SCRIPT.format(
         queries=quoted, each=str(each).lower(), begin=time.time_ns() // 1000 % 10**12, path=address.path, accept=JSON
     )
+    return run_script(address, script, seconds, connections)
+
+
+def run_script(address: Address, script: str, seconds: float, connections: int) -> Rate:
+    """Run a script of wrk as often as the connections can."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "ask.lua"
-        path.write_text(script)
+        path.write_text(script + _DONE)
         command = ["wrk", "-t1", f"-c{connections}", f"-d{math.ceil(seconds)}s", "--timeout", "60s", "-s", str(path)]
         url = f"http://{address.host}:{address.port}{address.path}"
         output = subprocess.run([*command, url], check=True, capture_output=True, text=True).stdout

@@ -52,7 +52,7 @@ def triples(graph: Path, output: Path) -> Path:
     return output
 
 
-def _program(name: str) -> str:
+def program(name: str) -> str:
     """Return the path of a program. Raises FileNotFoundError if it is not installed."""
     found = (
         shutil.which(str(_BIN / name))
@@ -66,12 +66,12 @@ def _program(name: str) -> str:
 
 @contextmanager
 def oxigraph(data: Path, folder: Path) -> Iterator[Server]:
-    program, port = _program("oxigraph"), free_port()
+    command, port = program("oxigraph"), free_port()
     store = folder / "oxigraph"
-    subprocess.run([program, "load", "--location", store, "--file", data], check=True, capture_output=True)
-    subprocess.run([program, "optimize", "--location", store], check=True, capture_output=True)
+    subprocess.run([command, "load", "--location", store, "--file", data], check=True, capture_output=True)
+    subprocess.run([command, "optimize", "--location", store], check=True, capture_output=True)
     with Server(
-        [program, "serve-read-only", "--location", store, "--bind", f"127.0.0.1:{port}"], Address(port, "/query")
+        [command, "serve-read-only", "--location", store, "--bind", f"127.0.0.1:{port}"], Address(port, "/query")
     ) as server:
         yield server
 
@@ -79,19 +79,26 @@ def oxigraph(data: Path, folder: Path) -> Iterator[Server]:
 @contextmanager
 def rdflib(data: Path, folder: Path) -> Iterator[Server]:
     port = free_port()
-    command: list[object] = [_program("rdflib-endpoint"), "serve", "--host", "127.0.0.1", "--port", port, data]
+    command: list[object] = [program("rdflib-endpoint"), "serve", "--host", "127.0.0.1", "--port", port, data]
     with Server(command, Address(port, "/"), within=600) as server:
         yield server
 
 
 @contextmanager
-def virtuoso(data: Path, folder: Path) -> Iterator[Server]:
-    program, shell, port, http = _program("virtuoso-t"), _program("isql-vt"), free_port(), free_port()
-    own = folder / "virtuoso"
-    own.mkdir()
+def run_virtuoso(own: Path, data: Path) -> Iterator[tuple[Server, int]]:
+    """Run an empty Virtuoso in a folder; it may load files in ``data``. Yield it with the port of its SQL shell."""
+    port, http = free_port(), free_port()
     settings = own / "virtuoso.ini"
-    settings.write_text(_VIRTUOSO.format(folder=own, data=data.parent, port=port, http=http))
-    with Server([program, "-f", "-c", settings], Address(http, "/sparql"), cwd=own) as server:
+    settings.write_text(_VIRTUOSO.format(folder=own, data=data, port=port, http=http))
+    with Server([program("virtuoso-t"), "-f", "-c", settings], Address(http, "/sparql"), cwd=own) as server:
+        yield server, port
+
+
+@contextmanager
+def virtuoso(data: Path, folder: Path) -> Iterator[Server]:
+    shell, own = program("isql-vt"), folder / "virtuoso"
+    own.mkdir()
+    with run_virtuoso(own, data.parent) as (server, port):
         load = f"ld_dir('{data.parent}', '{data.name}', 'https://example.org/graph'); rdf_loader_run(); checkpoint;"
         subprocess.run([shell, f"127.0.0.1:{port}", "dba", "dba", f"exec={load}"], check=True, capture_output=True)
         yield server

@@ -24,9 +24,10 @@ import tempfile
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import asdict, astuple, dataclass, fields
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from itertools import groupby, pairwise
 from pathlib import Path
 from typing import BinaryIO
@@ -210,14 +211,21 @@ def _diff_graphs(old: Release | None, new: Release, folder: Path) -> Iterator[tu
     if not old:
         yield from diff_lines((), sort_lines(new.folder / GRAPH))
         return
+    if old.checksum(GRAPH) == new.checksum(GRAPH):
+        return
     graphs = {folder / "before": old.folder / GRAPH, folder / "after": new.folder / GRAPH}
-    before, after = (set(map(_digest, read_graph(graph))) for graph in graphs.values())
-    for part, graph in graphs.items():
-        with part.open("wb") as file:
-            file.writelines(chunk for chunk in read_graph(graph) if _digest(chunk) not in before & after)
+    with ThreadPoolExecutor(len(graphs)) as pool:  # decompression and hashing release the interpreter lock
+        before, after = pool.map(lambda graph: set(map(_digest, read_graph(graph))), graphs.values())
+        list(pool.map(partial(_write_others, before & after), graphs, graphs.values()))
     yield from diff_lines(*map(sort_lines, graphs))
     for part in graphs:
         part.unlink()
+
+
+def _write_others(common: set[bytes], part: Path, graph: Path) -> None:
+    """Write the chunks of a graph that the other graph does not have."""
+    with part.open("wb") as file:
+        file.writelines(chunk for chunk in read_graph(graph) if _digest(chunk) not in common)
 
 
 def _digest(chunk: bytes) -> bytes:

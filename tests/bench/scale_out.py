@@ -40,7 +40,8 @@ frontend sparql
   default_backend stores
 backend stores
   balance leastconn
-  option httpchk GET /query?query=ASK%7B%7D
+  option httpchk
+  http-check send meth GET uri /query?query=ASK%7B%7D ver HTTP/1.1 hdr Host localhost
 {servers}
 """
 #: Connections that request at once.

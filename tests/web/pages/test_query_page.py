@@ -48,6 +48,9 @@ def test_browser_without_query_gets_the_editor(server: str) -> None:
     reply = http(f"{server}/sparql", Accept=BROWSER)
     assert reply.status == 200
     assert b"<textarea" in reply.body
+    tables, _, graphs = reply.body.partition(b'<optgroup label="CONSTRUCT, DESCRIBE">')
+    assert b"<option>csv" in tables
+    assert b"<option>turtle" in graphs
     policy = reply.headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy

@@ -31,7 +31,7 @@ def served(own: Path) -> Iterator[running_server]:
 def patient(releases: Path) -> Iterator[running_server]:
     """Start a server behind a proxy that waits a second and logs no queries."""
     options = ("--header-seconds", 1, "--body-seconds", 1, "--timeout", 1, "--trusted-proxy", "127.0.0.1")
-    server = running_server(releases, *options, "--answer-bytes", 100_000, "--log-format", "json", "--no-log-queries")
+    server = running_server(releases, *options, "--answer-bytes", 100_000, "--log-format", "json", "--log-addresses")
     with server as url:
         until(lambda: get(f"{url}/readyz") == (200, "ready\n"))  # and warmed up
         yield server

@@ -17,11 +17,11 @@ from cybilgraph.web.server.access_log import AccessLog, LogEntry
 
 
 @contextmanager
-def access_log(form: str, *, queries: bool = True) -> Iterator[tuple[AccessLog, list[str]]]:
+def access_log(form: str, *, queries: bool = True, addresses: bool = True) -> Iterator[tuple[AccessLog, list[str]]]:
     """Yield a log, and a list that has its lines after the block."""
     there, here = os.pipe()
     logged: list[str] = []
-    log = AccessLog(form, queries=queries, handle=here)
+    log = AccessLog(form, queries=queries, addresses=addresses, handle=here)
     yield log, logged
     log.close()
     os.close(here)
@@ -47,6 +47,21 @@ def test_unformattable_record_does_not_stop_the_log(form: str) -> None:
         log.log_request(broken)
         log.log_request(entry())
     assert len(logged) == log.dropped_lines == 1
+
+
+@pytest.mark.parametrize(
+    ("client", "logged_as"),
+    [("192.0.2.1", "192.0.2.0/24"), ("2001:db8:1:2::/64", "2001:db8:1::/48"), ("not an address", "")],
+)
+def test_line_has_the_network_of_a_client_and_no_query_unless_asked(client: str, logged_as: str) -> None:
+    own = entry()
+    own.client = client
+    with access_log("json", queries=False, addresses=False) as (log, logged):
+        log.log_request(own)
+    fields = json.loads(logged[0])
+    assert fields["client"] == logged_as
+    assert "query" not in fields
+    assert len(fields["query_hash"]) > 8
 
 
 @pytest.mark.parametrize("form", ["json", "text"])

@@ -5,6 +5,7 @@ Logging never blocks the caller: a separate thread writes the lines, and drops t
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import logging
 import os
@@ -16,6 +17,7 @@ from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from cybilgraph import errors
@@ -96,11 +98,11 @@ class LogEntry:
             return "busy"
         return next((name for kind, name in _OUTCOMES if self.error and issubclass(self.error, kind)), "failed")
 
-    def fields(self, *, queries: bool) -> dict[str, Any]:
-        """Return the fields of the line, with or without the text of the query."""
+    def fields(self, *, queries: bool, addresses: bool) -> dict[str, Any]:
+        """Return the fields of the line, with or without the text of the query and the whole address."""
         fields: dict[str, Any] = {
             "event": "query" if self.query else "request",
-            "client": self.client,
+            "client": self.client if addresses else network_of(self.client),
             "method": self.method,
             "path": self.path,
             "status": self.status,
@@ -116,17 +118,17 @@ class LogEntry:
 
 
 class AccessLog(logging.Handler):
-    """The log, in JSON or as plain text, with or without the text of queries.
+    """The log, in JSON or as plain text, with or without the text of queries and whole addresses.
 
     A thread writes the lines; those that do not fit into its queue are dropped. It polls the queue several times a
     second, since waking it for each line would slow down requests.
     """
 
-    def __init__(self, form: str, *, queries: bool, handle: int | None = None) -> None:
+    def __init__(self, form: str, *, queries: bool, addresses: bool = False, handle: int | None = None) -> None:
         """Write lines to the file descriptor ``handle``, by default standard error."""
         super().__init__()
         self._handle = sys.stderr.fileno() if handle is None else handle
-        self._lines = LineFormatter(form, queries=queries)
+        self._lines = LineFormatter(form, queries=queries, addresses=addresses)
         self._waiting: deque[logging.LogRecord | LogEntry] = deque()
         self.dropped_lines = 0
         self._closing = threading.Event()
@@ -212,16 +214,16 @@ class LineFormatter(logging.Formatter):
     forge a line or a field.
     """
 
-    def __init__(self, form: str, *, queries: bool = True) -> None:
+    def __init__(self, form: str, *, queries: bool = False, addresses: bool = False) -> None:
         super().__init__()
         self._is_json = form == "json"
-        self._queries = queries
+        self._queries, self._addresses = queries, addresses
 
     def format(self, record: logging.LogRecord | LogEntry) -> str:
         """Return the line of a log record or of a request."""
         created = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         if isinstance(record, LogEntry):
-            level, fields = "info", record.fields(queries=self._queries)
+            level, fields = "info", record.fields(queries=self._queries, addresses=self._addresses)
         else:
             level, fields = record.levelname.lower(), self._server_fields(record)
         if self._is_json:
@@ -249,6 +251,16 @@ class LineFormatter(logging.Formatter):
         if record.exc_info:
             fields["exception"] = _bounded(self.formatException(record.exc_info), _MAX_TRACEBACK)
         return fields
+
+
+@lru_cache(maxsize=1_000)
+def network_of(client: str) -> str:
+    """Return the network of an address, too large to identify a person: 24 bits of IPv4, 48 of IPv6."""
+    try:
+        address = ipaddress.ip_interface(client).ip
+    except ValueError:  # a Unix socket, or whatever a proxy forwards
+        return ""
+    return str(ipaddress.ip_network((address, 24 if address.version == 4 else 48), strict=False))
 
 
 def _bounded(text: str, most: int) -> str:

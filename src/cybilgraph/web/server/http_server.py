@@ -152,7 +152,7 @@ def _load(folder: str, settings: Settings) -> Any:
     """Create the application with its query workers; called in the serving process."""
     exit_with_parent()
     limit_kept_memory()
-    access_log = AccessLog(settings.log_format, queries=settings.log_queries)
+    access_log = AccessLog(settings.log_format, queries=settings.log_queries, addresses=settings.log_addresses)
     for sentence in missing_protection():
         access_log.log_event(sentence)
     limits = QueryLimits(

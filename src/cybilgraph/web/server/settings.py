@@ -114,7 +114,11 @@ class Settings:
     )
     doi: str = _setting("", "DOI of the dataset, such as 10.5281/zenodo.1234567, instead of the one in the site file.")
     log_format: str = _setting("text", "Format of the log.", choices=("text", "json"))
-    log_queries: bool = _setting(True, "Log the text of queries, which may identify people, instead of only its hash.")
+    log_queries: bool = _setting(False, "Log the text of queries, which may identify people, instead of only its hash.")
+    log_addresses: bool = _setting(
+        False,
+        "Log the whole addresses of clients, which identify people, instead of their networks (IPv4 /24, IPv6 /48).",
+    )
 
 
 def all_settings() -> tuple[Field[Any], ...]:

@@ -265,6 +265,30 @@ def test_flows_count_each_project_once_per_node_and_pair() -> None:
     assert paths["eu → coe"] == {"eu": 5, "coe": 5, "BZ": 3, "FJ": 2}
 
 
+@pytest.mark.parametrize("others", [True, False])
+def test_flows_have_nodes_as_high_as_their_numbers_with_their_ribbons_inside(*, others: bool) -> None:
+    rows = [
+        {"funders": "eu", "implementers": "coe", "countries": "BZ FJ JM KE GE UA", "projects": "30"},
+        {"funders": "us", "implementers": "oas", "countries": "", "projects": "40"},
+        {"funders": "us eu", "implementers": "oas itu", "countries": "BZ GH", "projects": "9"},
+        {"funders": "giz", "implementers": "itu", "countries": "GH", "projects": "1"},
+    ]
+    picture = chart_layout.sankey(rows, {}, 2, others=others)
+    marks = {str(mark["id"]): mark for mark in picture.marks}
+    scales = [float(str(mark["height"])) / int(str(mark["count"])) for mark in marks.values() if mark["height"] != 2]
+    assert max(scales) - min(scales) < 0.1
+    filled: dict[tuple[str, int], float] = {}
+    for line in picture.lines:
+        tops, bottoms = line["edges"][::2], line["edges"][1::2]
+        for side, (key, top, bottom) in enumerate(zip(str(line["ends"]).split(), tops, bottoms, strict=True)):
+            low, high = float(str(marks[key]["y"])), float(str(marks[key]["height"]))
+            assert low - 0.5 <= top < bottom <= low + high + 0.5, line["title"]
+            assert top >= filled.get((key, side), low) - 1, "ribbons follow each other"
+            filled[key, side] = bottom
+    coe = next(mark for mark in marks.values() if mark["label"] == "coe")
+    assert filled[str(coe["id"]), 0] == pytest.approx(float(str(coe["y"])) + float(str(coe["height"])), abs=0.3)
+
+
 def test_flows_group_smaller_nodes_as_other() -> None:
     rows = [
         {"funders": f"f{n}", "implementers": "i", "countries": "BZ", "projects": str(20 - n)} for n in range(10)

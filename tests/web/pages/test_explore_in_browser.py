@@ -137,12 +137,12 @@ def test_pointer_or_focus_highlights_a_path_of_flows_and_dims_the_rest(charts: s
     assert lit("stop") == {
         "Government of Japan: 2 projects", f"{COE}: 3 projects", f"{UN}: 1 project", "Kenya: 2 projects"
     }  # fmt: skip
-    assert lit("flow") == {
+    assert lit("ribbon") == {
         f"Government of Japan → {COE}: 1 project", f"Government of Japan → {UN}: 1 project",
         f"{COE} → Kenya: 1 project", f"{UN} → Kenya: 1 project",
     }  # fmt: skip
     browser.driver.execute_script("document.querySelector('.sankey a[href$=\"/BB\"]').focus()")
-    assert lit("flow") == {f"{EU} → {COE}: 2 projects", f"{COE} → Barbados: 1 project"}
+    assert lit("ribbon") == {f"{EU} → {COE}: 2 projects", f"{COE} → Barbados: 1 project"}
     browser.driver.execute_script("document.activeElement.blur()")
     assert not browser.all(".dimmed")
 

@@ -207,7 +207,8 @@ async function listProjects(link, panel) {
 
 /** Highlight the flows that share projects with the node or flow at the pointer or focus, as thick as what they share. */
 function lightPaths(svg) {
-  const flows = [...svg.querySelectorAll(".flow")];
+  const flows = [...svg.querySelectorAll(".ribbon")];
+  const outlines = new Map(flows.map((flow) => [flow, flow.getAttribute("d")]));
   const nodes = [...svg.querySelectorAll(".stop")];
   for (const node of nodes) if (!node.matches("a")) node.setAttribute("tabindex", 0);
   const light = (mark) => {
@@ -218,7 +219,7 @@ function lightPaths(svg) {
       const shared = Math.min(...keys.map((key) => path.get(key) ?? 0));
       const isLit = mark !== null && shared > 0;
       flow.classList.toggle("lit", isLit);
-      flow.setAttribute("stroke-width", Math.max(flow.dataset.width * (isLit ? shared / flow.dataset.count : 1), 1));
+      flow.setAttribute("d", isLit ? narrow(outlines.get(flow), shared / flow.dataset.count) : outlines.get(flow));
       if (isLit) for (const end of flow.dataset.ends.split(" ")) lit.add(end);
     }
     for (const node of nodes) node.classList.toggle("lit", lit.has(node.dataset.ends));
@@ -228,6 +229,18 @@ function lightPaths(svg) {
   svg.addEventListener("pointerleave", () => light(focused("[data-ends]")));
   svg.addEventListener("focusin", (event) => light(event.target.closest("[data-ends]")));
   svg.addEventListener("focusout", () => light(null));
+}
+
+/** Narrow a ribbon to a share of its width; its outline runs along the upper edge and back along the lower one. */
+function narrow(outline, share) {
+  const heights = /(?<=[,V])[\d.]+/g;
+  const ys = outline.match(heights).map(Number);
+  let place = 0;
+  return outline.replace(heights, () => {
+    const y = ys[place];
+    const middle = (y + ys[ys.length - ++place]) / 2;
+    return middle + Math.sign(y - middle) * Math.max(Math.abs(y - middle) * share, 0.5);
+  });
 }
 
 /** Sort the matrix without loading the page, and update the address and the image to download. */

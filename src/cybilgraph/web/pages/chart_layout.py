@@ -368,6 +368,9 @@ def matrix(rows: Sequence[Mapping[str, str]], themes: Sequence[tuple[str, str]],
 def sankey(rows: Sequence[Mapping[str, str]], names: Mapping[str, str], most: int, *, others: bool = True) -> Chart:
     """Lay out flows from funders to implementers and on to countries, as ribbons between the nodes of three columns.
 
+    Nodes are as high as their number of projects. A project can be in several ribbons of a node: where these would be
+    higher than the node, they are scaled down to it.
+
     Each row has the keys of the funders, implementers and countries of some projects, and their number. A column has
     at most ``most`` nodes, those with the most projects, and with ``others`` one for the projects with none of them;
     ``names`` are labels by IRI. The path of a flow says how many of its projects each node has.
@@ -390,22 +393,23 @@ def sankey(rows: Sequence[Mapping[str, str]], names: Mapping[str, str], most: in
         counts.update(dict.fromkeys(chain(*nodes), number))
         flows.update(dict.fromkeys((*product(nodes[0], nodes[1]), *product(nodes[1], nodes[2])), number))
         through.update(dict.fromkeys(product(*nodes), number))
-    sizes = {
-        node: max(sum(count for ends, count in flows.items() if ends[side] == node) for side in (0, 1))
-        for node in counts
-    }
+    # of the ribbons on the left (0) and the right (1) of each node
+    totals: Counter[tuple[FlowNode, int]] = Counter()
+    for (start, end), number in flows.items():
+        totals[start, 1] += number
+        totals[end, 0] += number
 
     def label(node: FlowNode) -> str:
         return names.get(node[1], node[1].rpartition("/")[2])
 
     order = sorted(
-        (node for node in counts if sizes[node]),
+        dict.fromkeys(node for node, _ in totals),
         key=lambda node: (node[0], node[1] == OTHER, -counts[node], label(node)),
     )
     columns = [[node for node in order if node[0] == place] for place in range(3)]
     chart = Chart("sankey", _WIDTH, 0)
     tall, gap = 480, 22
-    scale = min((tall / sum(sizes[node] for node in column) for column in columns if column), default=0)
+    scale = min((tall / sum(counts[node] for node in column) for column in columns if column), default=0)
     ids = {node: f"n{number}" for number, node in enumerate(order)}
     offsets: dict[tuple[FlowNode, int], float] = {}
     for (title, x, _), column in zip(FLOW_COLUMNS.values(), columns, strict=True):
@@ -418,25 +422,27 @@ def sankey(rows: Sequence[Mapping[str, str]], names: Mapping[str, str], most: in
                 {
                     "label": label(node), "iri": node[1], "count": counts[node], "id": ids[node], "column": node[0],
                     "shown": truncate_to_width(short_name(label(node), node[1]), 14, room),
-                    "x": x, "y": _round(y), "height": max(_round(sizes[node] * scale), 2),
+                    "x": x, "y": _round(y), "height": max(_round(counts[node] * scale), 2),
                 }
             )  # fmt: skip
-            y += sizes[node] * scale + gap
+            y += counts[node] * scale + gap
         chart.height = max(chart.height, round(y - gap) + 12)
     for ends in sorted(flows, key=lambda ends: [order.index(node) for node in ends]):
-        width = flows[ends] * scale
         x1, x2 = (int(str(chart.ticks[place]["x"])) for place, _ in ends)
-        y1, y2 = (offsets[node, side] + width / 2 for node, side in zip(ends, (1, 0), strict=True))
+        edges = []
         for node, side in zip(ends, (1, 0), strict=True):
-            offsets[node, side] += width
+            thick = scale * min(1, counts[node] / totals[node, side]) * flows[ends]
+            middle = offsets[node, side] + thick / 2
+            edges += [_round(middle - max(thick, 1) / 2), _round(middle + max(thick, 1) / 2)]
+            offsets[node, side] += thick
         path = Counter(dict.fromkeys(ends, flows[ends]))
         path.update(
             {(set(nodes) - set(ends)).pop(): count for nodes, count in through.items() if set(ends) < set(nodes)}
         )
         chart.lines.append(
             {
-                "x1": x1 + 10, "y1": _round(y1), "x2": x2, "y2": _round(y2), "bend": (x2 - x1 - 10) // 2,
-                "width": max(_round(width), 1), "count": flows[ends], "column": ends[0][0],
+                "x1": x1 + 10, "x2": x2, "middle": (x1 + 10 + x2) // 2, "edges": edges,
+                "count": flows[ends], "column": ends[0][0],
                 "ends": " ".join(map(ids.__getitem__, ends)),
                 "path": " ".join(f"{ids[node]}:{path[node]}" for node in order if node in path),
                 "title": " → ".join(map(label, ends)),

@@ -345,9 +345,9 @@ CHARTS = {
             "flows",
             "From funders to countries",
             "Which funders work through which implementers, and where: the eight with the most projects in "
-            "each column, and all others together unless they would fill the chart. The thicker a ribbon, the more "
-            "projects its two ends share. A project counts in each of its ribbons, so the ribbons of a name can add "
-            "up to more than its number.",
+            "each column, and all others together unless they would fill the chart. A bar is as high as its number of "
+            "projects. The wider a ribbon, the more projects its two ends share; if projects are in several ribbons, "
+            "these narrow to fit the bar.",
             "page-flows",
             _flows,
             (

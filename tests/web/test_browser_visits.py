@@ -63,6 +63,12 @@ BOXES = """
 return [...document.querySelectorAll(".explorer text")].filter(one => getComputedStyle(one).opacity === "1")
   .map(one => one.getBoundingClientRect().toJSON());
 """
+#: What identifies each node of the network: its text, its name, and the list of the names of the numbered nodes.
+NODE_NAMES = """
+return [[...document.querySelectorAll(".explorer a")].map(
+    one => [one.querySelector("text").textContent, one.getAttribute("aria-label").replace(/: [a-z]+$/, "")]),
+  [...document.querySelectorAll(".numbered li")].map(one => one.textContent)];
+"""
 #: The number of elements in the tab order before the cards of the home page, and how far down these begin and end.
 STOPS = """
 const cards = document.querySelector(".cards");
@@ -196,6 +202,20 @@ def test_network_is_expanded_twice(server: str, visitor: Visitor) -> None:
     assert not visitor.one("#network").is_displayed()
     set_screen(visitor, 1200, 900)
     assert not visitor.driver.get_log("browser")
+
+
+def test_every_node_of_a_large_network_has_its_name_or_a_number_of_the_list(demo_server: str, visitor: Visitor) -> None:
+    visitor.driver.get(f"{demo_server}/pictures/network?start=eu&expand=actor/coe&expand=country/GE&expand=actor/un")
+    nodes, numbered = visitor.driver.execute_script(NODE_NAMES)
+    if not nodes:
+        return  # without scripts, the chart has three columns
+    assert len(nodes) > 60
+    for text, name in nodes:
+        assert name == numbered[int(text) - 1] if text.isdigit() else name.startswith(text.rstrip("…")), (text, name)
+    assert len(numbered) == sum(text.isdigit() for text, _ in nodes) < len(nodes) / 3
+    boxes = visitor.driver.execute_script(BOXES)
+    assert len(boxes) == len(nodes)
+    assert not [(one, other) for one, other in combinations(boxes, 2) if overlap(one, other)]
 
 
 def test_two_organisations_are_compared_from_the_page_of_one(server: str, visitor: Visitor) -> None:

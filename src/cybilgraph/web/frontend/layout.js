@@ -34,7 +34,7 @@ export function layOut(nodes, links, { width, height, radius, label }) {
   return placeLabels(nodes, { width, height, radius, label });
 }
 
-/** Place labels above, below or next to their nodes, in order of the nodes, without overlaps; only labels of the
+/** Place labels above, below, next to or diagonally from their nodes, in order of the nodes, without overlaps; only labels of the
     largest nodes may cover other nodes. */
 function placeLabels(nodes, { width, height, radius, label }) {
   const taken = nodes.map((node) => ({ node, left: node.x - radius(node), right: node.x + radius(node), top: node.y - radius(node), bottom: node.y + radius(node) }));
@@ -42,11 +42,16 @@ function placeLabels(nodes, { width, height, radius, label }) {
   nodes.forEach((node, place) => {
     const wide = label(node).length * CHAR_WIDTH;
     const away = radius(node) + 5;
+    const aslant = radius(node) * 0.7 + 3;
     const spots = [
       { anchor: "middle", x: node.x, y: node.y - away, left: node.x - wide / 2 },
       { anchor: "middle", x: node.x, y: node.y + away + 9, left: node.x - wide / 2 },
       { anchor: "start", x: node.x + away, y: node.y + 4, left: node.x + away },
       { anchor: "end", x: node.x - away, y: node.y + 4, left: node.x - away - wide },
+      ...[-aslant, aslant + 9].flatMap((down) => [
+        { anchor: "start", x: node.x + aslant, y: node.y + down, left: node.x + aslant },
+        { anchor: "end", x: node.x - aslant, y: node.y + down, left: node.x - aslant - wide },
+      ]),
     ].map((spot) => ({ ...spot, node, right: spot.left + wide, top: spot.y - ASCENT, bottom: spot.y + DESCENT }));
     const clear = (boxes) => (spot) => spot.left > 0 && spot.right < width && spot.top > 0 && spot.bottom < height
       && !boxes.some((box) => box.node !== node && spot.left < box.right && box.left < spot.right && spot.top < box.bottom && box.top < spot.bottom);

@@ -40,10 +40,14 @@ function read() {
 function draw() {
   const [nodes, links] = read();
   const height = Math.min(360 + 8 * nodes.length, 1000);
-  const size = scaleSqrt([0, max(nodes, (node) => node.weight) || 1], [4, 16]);
+  // The smallest nodes have room for a number.
+  const size = scaleSqrt([0, max(nodes, (node) => node.weight) || 1], [9, 16]);
   const radius = (node) => (node.own ? 18 : size(node.weight));
   const spots = layOut(nodes, links, { width: WIDTH, height, radius, label: (node) => cut(node.name) });
   for (const { id, x, y } of nodes) places.set(id, { x, y });
+  // Nodes whose label does not fit have a number instead, with their name in a list below the chart.
+  const crowded = nodes.filter((node) => !spots.has(node));
+  crowded.forEach((node, place) => spots.set(node, { x: node.x, y: node.y + 4, anchor: "middle", number: place + 1 }));
   const svg = create("svg:svg").attr("viewBox", `0 0 ${WIDTH} ${height}`).attr("class", "explorer").attr("role", "group").attr("aria-label", "Network. The lists below have the same links.");
   const width = scaleLinear([1, Math.max(max(links, (link) => link.projects) ?? 1, 4)], [1.5, 8]);
   const lines = svg.append("g").selectAll("path").data(links).join("path")
@@ -62,8 +66,9 @@ function draw() {
   anchors.append("rect").attr("rx", (node) => (node.id.startsWith("country/") ? 2 : radius(node)))
     .attr("x", (node) => node.x - radius(node)).attr("y", (node) => node.y - radius(node))
     .attr("width", (node) => 2 * radius(node)).attr("height", (node) => 2 * radius(node));
-  anchors.append("text").attr("class", (node) => (spots.has(node) ? "" : "crowded")).attr("x", (node) => spots.get(node)?.x ?? node.x).attr("y", (node) => spots.get(node)?.y ?? node.y - radius(node) - 5)
-    .attr("text-anchor", (node) => spots.get(node)?.anchor ?? "middle").text(({ name }) => cut(name));
+  anchors.append("text").attr("class", (node) => (spots.get(node).number ? "digits" : null))
+    .attr("x", (node) => spots.get(node).x).attr("y", (node) => spots.get(node).y).attr("text-anchor", (node) => spots.get(node).anchor)
+    .text((node) => spots.get(node).number ?? cut(node.name));
   // Highlight what a node is linked to, and dim the rest.
   const light = ({ target }) => {
     const id = target.closest("a")?.dataset.id;
@@ -75,7 +80,9 @@ function draw() {
   for (const event of ["pointerover", "pointerleave", "focusin", "focusout"]) svg.on(event, light);
   const key = [["organisation", "Organisation"], ["place", "Country"], ["funder", "Link from a funder"], ["implementer", "Link from an implementer"]]
     .map(([name, words]) => h("li", {}, h("span", { class: `swatch ${name}` }), words));
-  document.getElementById("network").replaceChildren(svg.node(), h("ul", { class: "key small" }, ...key));
+  const names = crowded.map(({ name, page }) => h("li", {}, h("a", { href: page }, h("bdi", {}, name))));
+  document.getElementById("network").replaceChildren(svg.node(), h("ul", { class: "key small" }, ...key),
+    ...(names.length ? [h("ol", { class: "numbered small", "aria-label": "Names of the numbered nodes" }, ...names)] : []));
 }
 
 /** Replace the page with the one at a URL, and focus the node that was expanded or collapsed. */

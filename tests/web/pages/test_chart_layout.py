@@ -9,6 +9,7 @@ from itertools import pairwise
 import pytest
 
 from cybilgraph.model.gazetteer import load_gazetteer
+from cybilgraph.model.vocabulary import thing_iri
 from cybilgraph.web.pages import chart_layout
 from cybilgraph.web.pages.chart_layout import Bar, ShadeScale, TimeSpan
 
@@ -110,8 +111,9 @@ def test_network_limits_the_nodes_of_a_column() -> None:
         for n in range(1, 60)
     ]  # fmt: skip
     picture = chart_layout.network(rows)
-    assert len(picture.marks) == 23
-    assert len(picture.lines) == 22
+    assert len(picture.marks) == 11
+    assert len(picture.lines) == 10
+    assert len(chart_layout.network(rows, 30).lines) == 30
     assert chart_layout.network([]).marks == []
 
 
@@ -122,8 +124,34 @@ def test_network_leaves_out_unconnected_nodes() -> None:
         for n in range(24)
     ]  # fmt: skip
     picture = chart_layout.network(rows)
-    ends = {(line["x1"], line["y1"]) for line in picture.lines} | {(line["x2"], line["y2"]) for line in picture.lines}
+    ends = {end for line in picture.lines for end in str(line["ends"]).split()}
     assert len(ends) == len(picture.marks) == 2 * len(picture.lines) > 0
+
+
+def test_network_has_short_names_and_no_line_behind_a_node() -> None:
+    names = {
+        "uk-government": "Government of the United Kingdom",
+        "fcdo": "Foreign, Commonwealth and Development Office",
+    }
+    funders = [*names, "f2", "f3", "f4", "f5"]
+    ends = [(("funder", key), ("country", f"C{n}")) for n, key in enumerate(funders)]
+    ends += [(("funder", key), ("country", "C0")) for key in funders]
+    ends += [(("funder", key), ("implementer", f"i{n}")) for n, key in enumerate(funders)]
+    rows = [
+        {"fromRole": role, "from": thing_iri("actor", key), "fromName": names.get(key, key),
+         "toRole": to_role, "to": to, "toName": to, "projects": "1"}
+        for (role, key), (to_role, to) in ends
+    ]  # fmt: skip
+    picture = chart_layout.network(rows)
+    assert {"United Kingdom", "FCDO"} < {mark["shown"] for mark in picture.marks}
+    middle = [mark for mark in picture.marks if mark["role"] == "implementer"]
+    across = [line for line in picture.lines if "– C" in str(line["title"])]
+    assert (len(middle), len(across)) == (6, 12)
+    left, right = int(middle[0]["x"]), int(middle[0]["x"]) + int(middle[0]["width"])
+    for line in across:
+        points = [tuple(map(int, point.split(","))) for point in re.findall(r"-?\d+,-?\d+", str(line["outline"]))]
+        [height] = {y for x, y in points if left <= x <= right}
+        assert min(abs(height - int(mark["y"])) for mark in middle) > 12, line["title"]
 
 
 @pytest.mark.parametrize(

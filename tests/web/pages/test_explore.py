@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from lxml import etree
@@ -165,6 +166,16 @@ def test_network_lists_its_links_for_narrow_screens(server: str) -> None:
     shown = [int(item.all("span", "number")[0].text) for item in narrow.all("ul", "bars")[0].all("li")]
     assert shown == sorted(numbers, reverse=True)[: len(shown)]
     assert len(shown) == min(len(numbers), 12)
+
+
+def test_names_of_the_network_lead_to_the_explorer(server: str) -> None:
+    [picture] = [one for one in page(server, "network?evidence=possible").all("svg") if "network" in one.own("class")]
+    links = [one.own("href") for one in picture.all("a")]
+    assert any("start=country/" in unquote(link) for link in links)
+    for link in (links[0], links[-1]):
+        assert "evidence=possible" in link
+        assert "<h1>Network: " in http(f"{server}{link}", Accept=BROWSER).body.decode(), link
+    assert "/id/actor/" in http(f"{server}/pictures/network.svg").body.decode(), "a file has permanent addresses"
 
 
 def test_chart_without_data_says_so(tmp_path: Path) -> None:

@@ -147,6 +147,14 @@ def test_pointer_or_focus_highlights_a_path_of_flows_and_dims_the_rest(charts: s
     assert not browser.all(".dimmed")
 
 
+def test_pointer_highlights_the_links_of_a_name_of_the_network(charts: str, browser: Browser) -> None:
+    browser.driver.get(f"{charts}/network")
+    browser.until(lambda: browser.all(".hint"))
+    ActionChains(browser.driver).move_to_element(browser.one('.network a[href$="start=un"]')).perform()
+    lit = {one.get_attribute("data-tip") for one in browser.all(".network.dimmed .flow.lit")}
+    assert lit == {f"Government of Japan – {UN}: 1", f"{UN} – Kenya: 1"}
+
+
 def test_phone_gets_lists_instead_of_the_flows(charts: str, browser: Browser) -> None:
     screen = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": False}
     browser.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)

@@ -14,7 +14,7 @@ for (const hint of document.querySelectorAll(".with-script")) hint.hidden = fals
 addTooltips();
 offerPng(document.querySelector("#svg"));
 if (picture?.matches(".map")) enhanceMap(picture);
-if (picture?.matches(".sankey")) lightPaths(picture);
+if (picture?.matches(".sankey, .network")) lightPaths(picture);
 if (figure.querySelector(".matrix")) sortAtOnce(figure.querySelector(".matrix"));
 if (document.querySelector(".overview svg")) chooseByDragging(document.querySelector(".overview"));
 
@@ -205,9 +205,9 @@ async function listProjects(link, panel) {
   heading.focus();
 }
 
-/** Highlight the flows that share projects with the node or flow at the pointer or focus, as thick as what they share. */
+/** Highlight the flows that share projects with the node or flow at the pointer or focus; ribbons as thick as what they share. */
 function lightPaths(svg) {
-  const flows = [...svg.querySelectorAll(".ribbon")];
+  const flows = [...svg.querySelectorAll(".ribbon, .flow")];
   const outlines = new Map(flows.map((flow) => [flow, flow.getAttribute("d")]));
   const nodes = [...svg.querySelectorAll(".stop")];
   for (const node of nodes) if (!node.matches("a")) node.setAttribute("tabindex", 0);
@@ -219,7 +219,7 @@ function lightPaths(svg) {
       const shared = Math.min(...keys.map((key) => path.get(key) ?? 0));
       const isLit = mark !== null && shared > 0;
       flow.classList.toggle("lit", isLit);
-      flow.setAttribute("d", isLit ? narrow(outlines.get(flow), shared / flow.dataset.count) : outlines.get(flow));
+      flow.setAttribute("d", isLit && shared < flow.dataset.count ? narrow(outlines.get(flow), shared / flow.dataset.count) : outlines.get(flow));
       if (isLit) for (const end of flow.dataset.ends.split(" ")) lit.add(end);
     }
     for (const node of nodes) node.classList.toggle("lit", lit.has(node.dataset.ends));

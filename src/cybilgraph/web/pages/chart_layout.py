@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cache
-from itertools import chain, groupby, product
+from itertools import chain, groupby, pairwise, product
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -39,8 +39,8 @@ _MIN_DETAILED_ZOOM, _MIN_ISLAND_SIZE = 2.5, 40
 _MIN_SMALL_MAP_WIDTH, _MIN_OCEAN_MAP_WIDTH = 400, 1000
 #: The width of the column of labels of a timeline.
 _LABEL_PERCENT = 38
-#: The most nodes in a column of the network.
-_MAX_COLUMN_NODES = 22
+#: The most nodes in a column of the network of all projects.
+_MAX_COLUMN_NODES = 10
 _ONGOING = "Ongoing"
 #: The node for all that a flow chart does not show separately, and the longest name that is not replaced by an acronym.
 OTHER, _LONG_NAME_CHARS = "Other", 24
@@ -51,7 +51,7 @@ FLOW_COLUMNS = {
     "countries": ("Countries", 735, "country"),
 }
 #: The columns of the network: title and horizontal centre, by role.
-_COLUMNS = {"funder": ("Funders", 130), "implementer": ("Implementers", 480), "country": ("Countries", 830)}
+_COLUMNS = {"funder": ("Funders", 112), "implementer": ("Implementers", 480), "country": ("Countries", 848)}
 
 
 #: A node of a flow chart: the place of its column, and its IRI or "Other".
@@ -520,8 +520,8 @@ def short_amount(value: float) -> str:
     return f"{value:.3g}"
 
 
-def network(rows: Iterable[Mapping[str, str]]) -> Chart:
-    """Lay out the funders, implementers and countries with the most projects in three columns.
+def network(rows: Iterable[Mapping[str, str]], most: int = _MAX_COLUMN_NODES) -> Chart:
+    """Lay out the funders, implementers and countries with the most projects in three columns of at most ``most``.
 
     Each pair is joined by a line whose width grows with the number of projects. Nodes without a line to another
     shown node are left out.
@@ -537,30 +537,53 @@ def network(rows: Iterable[Mapping[str, str]]) -> Chart:
     chart = Chart("network", _WIDTH, 0)
     order = sorted(weights, key=lambda node: (-weights[node], names[node]))
     by_role = {role: [node for node in order if node[0] == role] for role in _COLUMNS}
-    most = {node for nodes in by_role.values() for node in nodes[:_MAX_COLUMN_NODES]}
-    connected = {node for pair in pairs if most.issuperset(pair) for node in pair}
+    largest = {node for nodes in by_role.values() for node in nodes[:most]}
+    connected = {node for pair in pairs if largest.issuperset(pair) for node in pair}
     positions: dict[tuple[str, str], tuple[int, int]] = {}
-    top, row, wide = 44, 26, 256
+    ids: dict[tuple[str, str], str] = {}
+    top, row, half = 44, 36, 110
     for role, (title, x) in _COLUMNS.items():
         chart.ticks.append({"x": x, "label": title})
         for line, node in enumerate(node for node in by_role[role] if node in connected):
-            y = top + row * line
-            positions[node] = (x, y)
-            shown = truncate_to_width(names[node], 13, wide - 12)
-            chart.marks.append({"label": names[node], "shown": shown, "iri": node[1], "x": x, "y": y, "role": role})
-    for found, (start, end) in zip(rows, pairs, strict=True):
-        if start in positions and end in positions:
-            (x1, y1), (x2, y2) = positions[start], positions[end]
-            value = int(found["projects"])
-            chart.lines.append(
+            positions[node] = (x, top + row * line)
+            ids[node] = f"n{len(ids)}"
+            shown = truncate_to_width(short_name(names[node], node[1]), 13, 2 * half - 12)
+            chart.marks.append(
                 {
-                    "x1": x1 + 128, "y1": y1, "x2": x2 - 128, "y2": y2, "bend": (x2 - x1 - 256) // 2,
-                    "width": min(1 + value / 2, 9),
-                    "title": f"{names[start]} – {names[end]}: {value}",
+                    "label": names[node], "shown": shown, "iri": node[1], "id": ids[node], "role": role,
+                    "x": x - half, "middle": x, "y": positions[node][1], "width": 2 * half,
                 }
             )  # fmt: skip
+    for found, ends in zip(rows, pairs, strict=True):
+        if not positions.keys() >= set(ends):
+            continue
+        (x1, y1), (x2, y2) = (positions[node] for node in ends)
+        stops = [(x1 + half, y1), (x2 - half, y2)]
+        if [role for role, _ in ends] == ["funder", "country"]:
+            # between two rows of the implementers, not behind one
+            middle = _COLUMNS["implementer"][1]
+            between = top + row * ((y1 + y2 - 2 * top) // (2 * row)) + row // 2
+            stops[1:1] = [(middle - half, between), (middle + half, between)]
+        value = int(found["projects"])
+        chart.lines.append(
+            {
+                "outline": _curve(stops),
+                "width": min(1 + value / 2, 9),
+                "count": value,
+                "ends": " ".join(ids[node] for node in ends),
+                "title": f"{names[ends[0]]} – {names[ends[1]]}: {value}",
+            }
+        )
     chart.height = max((y for _, y in positions.values()), default=top) + 24
     return chart
+
+
+def _curve(stops: Sequence[tuple[int, int]]) -> str:
+    """Return a path through stops, which is horizontal at each of them."""
+    path = "M{},{}".format(*stops[0])
+    for (x1, y1), (x2, y2) in pairwise(stops):
+        path += f"C{(x1 + x2) // 2},{y1} {(x1 + x2) // 2},{y2} {x2},{y2}"
+    return path
 
 
 @cache

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from werkzeug.exceptions import NotFound
@@ -264,7 +264,13 @@ def _network_controls(_: chart_layout.Chart, rows: Rows) -> dict[str, Any]:
             if [row["fromRole"], row["toRole"]] == roles
         ]
         lists.append((title, sorted(bars, key=lambda bar: -bar.value)[:_MAX_LINKS]))
-    return {"organisations": organisation_names(), "lists": lists}
+    return {"organisations": organisation_names(), "lists": lists, "explorer_path": _explorer_path}
+
+
+def _explorer_path(iri: str) -> str:
+    """Return the URL of the network around an organisation or a country."""
+    kind, key = iri.split("/")[-2:]
+    return url_for("network.page", name="network", start=unquote(key) if kind == "actor" else f"{kind}/{key}")
 
 
 def organisation_names() -> list[str]:
@@ -331,8 +337,9 @@ CHARTS = {
         ChartDefinition(
             "network",
             "Funders, implementers and countries",
-            "Who funds and implements projects, and where. Line width shows the number of projects. Organisations "
-            "include their constituent bodies. The chart shows those with the most projects, the CSV file all.",
+            "Who funds and implements projects, and where: the ten with the most projects in each column. Point at a "
+            "name to see its links, and select it to explore them. Line width shows the number of projects. "
+            "Organisations include their constituent bodies. The CSV file has all links.",
             "page-network",
             chart_layout.network,
             (

@@ -13,7 +13,7 @@ from cybilgraph.model.vocabulary import thing_iri
 from cybilgraph.release.search import SearchQuery
 from cybilgraph.web.api.current_request import pin_release_in_url, search_index, table_response
 from cybilgraph.web.api.evidence import evidence_level
-from cybilgraph.web.pages import explore
+from cybilgraph.web.pages import chart_layout, explore
 from cybilgraph.web.pages.check_form import SCRIPT_POLICY
 from cybilgraph.web.pages.citations import cite_page
 from cybilgraph.web.pages.compare import find_entity, years_in_url
@@ -172,7 +172,7 @@ def page(name: str) -> Response | str:
     definition = explore.CHARTS["network"]._replace(title=f"Network: {network.nodes[0].name}")
     if name.endswith(".csv"):
         return table_response([_COLUMNS, *([row[column] for column in _COLUMNS] for row in network.rows())])
-    drawn = definition.draw(network.rows(network.limit))
+    drawn = chart_layout.network(network.rows(network.limit), network.limit)
     if name.endswith(".svg"):
         return explore.image(definition, drawn)
     text = render_template(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -24,6 +25,11 @@ pytestmark = pytest.mark.slow
 def test_list_links_to_every_chart(server: str) -> None:
     page = http(f"{server}/pictures", Accept=BROWSER).body.decode()
     assert all(f'href="/pictures/{name}"' in page for name in CHARTS)
+
+
+def test_descriptions_hold_in_both_colour_schemes() -> None:
+    """With a dark background, more projects have a lighter shade."""
+    assert not [one.name for one in CHARTS.values() if re.search("(?i)dark|light|pale", one.about)]
 
 
 def test_list_links_to_comparisons(server: str) -> None:

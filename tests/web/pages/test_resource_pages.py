@@ -204,6 +204,24 @@ def test_project_page_has_a_map_and_a_timeline(server: str, path: str, has_map: 
     assert ("picture small-map" in kinds, "picture timeline" in kinds) == (has_map, has_timeline)
 
 
+@pytest.mark.parametrize(
+    ("path", "legend"),
+    [
+        ("id/project/G0020", []),
+        ("id/project/caribbean-electronic-evidence-training-and-embedding", ["countries of its regions and groups"]),
+        ("id/region/029", ["countries with projects", "countries without projects"]),
+    ],
+)
+def test_legend_of_a_small_map_has_swatches_of_its_shades(server: str, path: str, legend: list[str]) -> None:
+    """Words such as dark and pale would be wrong in one of the two colour schemes."""
+    page = parse_page(http(f"{server}/{path}", Accept=BROWSER).body.decode())
+    entries = [entry for key in page.all("ul", "key small") for entry in key.all("li")]
+    assert [entry.text for entry in entries] == legend
+    [small_map] = page.all("svg", "picture small-map")
+    shades = {mark.own("class").split()[0] for kind in ("path", "circle") for mark in small_map.all(kind)}
+    assert {entry.all("rect")[0].own("class") for entry in entries} == (shades - {"s0"} if legend else set())
+
+
 def test_ontology_is_served_as_turtle(server: str) -> None:
     reply = http(f"{server}/ontology")
     assert reply.content_type == "text/turtle; charset=utf-8"

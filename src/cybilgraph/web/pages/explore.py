@@ -304,8 +304,8 @@ CHARTS = {
         ChartDefinition(
             "map",
             "Projects by country",
-            "Darker shading means more projects. A project for a region or a group of countries does not count for "
-            "each of its countries.",
+            "Colours show the number of projects; hatched countries have none. A project for a region or a group of "
+            "countries does not count for each of its countries.",
             "example-projects-per-country",
             _world,
             (("Country", "name", "country"), ("Projects", "projects", "")),
@@ -327,7 +327,7 @@ CHARTS = {
             "timeline",
             "Project timeline",
             "All projects with a start date, the latest first. The bars of ongoing projects with no end date extend to "
-            "the right edge; short, pale bars have no known end date. The red line is today.",
+            "the right edge; short, faint bars have no known end date. The red line is today.",
             "page-timeline",
             _timeline,
             (("Project", "title", "project"), ("Status", "status", ""), ("Start", "start", ""), ("End", "end", "")),

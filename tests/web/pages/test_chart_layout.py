@@ -25,6 +25,12 @@ def test_each_shade_of_the_legend_is_used_and_grows_with_the_number(values: list
         assert scale.shade(int(str(tick["from"]))) == tick["shade"]
 
 
+def test_only_zero_has_no_shade() -> None:
+    scale = ShadeScale([0, 35, 60, 70, 80, 90])
+    assert [(tick["from"], tick["to"]) for tick in scale.ticks()][:2] == [(0, 0), (1, 59)]
+    assert [scale.shade(value) for value in (0, 1, 34, 59, 60)] == [0, 1, 1, 1, 2]
+
+
 def test_many_values_use_all_shades() -> None:
     scale = ShadeScale(range(1, 200))
     assert [scale.shade(value) for value in (1, 50, 100, 150, 199)] == [1, 2, 3, 4, 5]

@@ -111,11 +111,11 @@ class ShadeScale:
     """Assigns shades to numbers of projects, so that each shade in use has about as many values (quantiles)."""
 
     def __init__(self, values: Iterable[int]) -> None:
-        """Derive the classes from the values; each class contains at least one of them."""
+        """Derive the classes from the values; each class contains at least one of them, and the lowest begins at 1."""
         counts = sorted(value for value in values if value)
         steps = (counts[len(counts) * step // _MAX_SHADE] for step in range(_MAX_SHADE) if counts)
         #: The lowest value of each class.
-        self._bounds = sorted(set(steps))
+        self._bounds = [1, *sorted(set(steps))[1:]] if counts else []
 
     def shade(self, value: int) -> int:
         """Return the shade of a value. Fewer classes than shades use the darker ones, which are easier to see."""

@@ -23,6 +23,19 @@ function focused(selector) {
   return figure.contains(document.activeElement) ? document.activeElement.closest(selector) : null;
 }
 
+/**
+ * Return the point on the screen at which the tooltip of a focused mark appears. For a country, it lies in its largest
+ * piece, as the middle of all pieces may lie in another country.
+ */
+function anchor(mark) {
+  if (mark.dataset.x) {
+    const { x, y } = new DOMPoint(mark.dataset.x, mark.dataset.y).matrixTransform(mark.getScreenCTM());
+    return [x, y];
+  }
+  const { left, width, top, height } = mark.getBoundingClientRect();
+  return [left + width / 2, top + height / 2];
+}
+
 /** Replace the browser's tooltips, which appear late, and never on focus. */
 function addTooltips() {
   const tip = h("div", { class: "hint", role: "tooltip", hidden: true });
@@ -43,8 +56,7 @@ function addTooltips() {
   };
   const showFocused = () => {
     const mark = focused("[data-tip]");
-    const { left, width, top, height } = mark?.getBoundingClientRect() ?? {};
-    show(mark, left + width / 2, top + height / 2);
+    show(mark, ...(mark ? anchor(mark) : []));
   };
   figure.addEventListener("pointermove", (event) => {
     const mark = event.target.closest("[data-tip]");
@@ -113,32 +125,32 @@ function enhanceMap(svg) {
   stage.append(h("div", { class: "zoom", role: "group", "aria-label": "Zoom" },
     button("+", "Zoom in", () => closer(2)), button("−", "Zoom out", () => closer(0.5)), button("0", "0: the whole world", whole)));
 
-  /** Only the current country is in the tab order; arrow keys lead to the nearest one with projects on the screen. */
+  /**
+   * Only the current country, at first one with projects, is in the tab order; arrow keys lead to the nearest one on
+   * the screen.
+   */
   let stops = [];
   function setStops() {
     const frame = svg.getBoundingClientRect();
     const isVisible = (link) => {
-      const [middleX, middleY] = middle(link);
-      return middleX > frame.left && middleX < frame.right && middleY > frame.top && middleY < frame.bottom;
+      const [x, y] = anchor(link);
+      return x > frame.left && x < frame.right && y > frame.top && y < frame.bottom;
     };
-    stops = links.filter((link) => !link.getAttribute("aria-label").endsWith(": 0") && isVisible(link))
-      .sort((a, b) => a.getAttribute("aria-label").localeCompare(b.getAttribute("aria-label")));
+    stops = links.filter(isVisible).sort((a, b) => a.getAttribute("aria-label").localeCompare(b.getAttribute("aria-label")));
     for (const link of links) link.setAttribute("tabindex", -1);
-    (stops.find((link) => link === document.activeElement) ?? stops[0])?.setAttribute("tabindex", 0);
+    (currentStop() ?? firstStop())?.setAttribute("tabindex", 0);
   }
+  const currentStop = () => stops.find((link) => link === document.activeElement);
+  const firstStop = () => stops.find((link) => !link.getAttribute("aria-label").endsWith(": 0")) ?? stops[0];
   const directions = { ArrowRight: [1, 0], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowUp: [0, -1] };
-  const middle = (link) => {
-    const box = link.getBoundingClientRect();
-    return [box.left + box.width / 2, box.top + box.height / 2];
-  };
-  /** Return the nearest country in a direction, if any: what lies within 45° of it, and counts twice off the line. */
+  /** Return the nearest country in a direction, if any: within 45° of it, and with three times the distance off its line. */
   function neighbour(from, [right, down]) {
-    const [fromX, fromY] = middle(from);
+    const [fromX, fromY] = anchor(from);
     const distances = stops.map((link) => {
-      const [toX, toY] = middle(link);
+      const [toX, toY] = anchor(link);
       const along = (toX - fromX) * right + (toY - fromY) * down;
       const across = Math.abs((toX - fromX) * down) + Math.abs((toY - fromY) * right);
-      return [link !== from && along > 0 && across <= along ? along + 2 * across : Infinity, link];
+      return [link !== from && along > 0 && across <= along ? along + 3 * across : Infinity, link];
     });
     const [distance, link] = distances.reduce((nearest, each) => (each[0] < nearest[0] ? each : nearest));
     return distance < Infinity ? link : null;
@@ -148,8 +160,8 @@ function enhanceMap(svg) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (keys[event.key]) keys[event.key]();
     else if (directions[event.key] && stops.length) {
-      const current = stops.find((link) => link === document.activeElement);
-      const next = current ? neighbour(current, directions[event.key]) ?? current : stops[0];
+      const current = currentStop();
+      const next = current ? neighbour(current, directions[event.key]) ?? current : firstStop();
       for (const link of stops) link.setAttribute("tabindex", link === next ? 0 : -1);
       next.focus();
     } else return;

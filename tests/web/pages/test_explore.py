@@ -194,6 +194,13 @@ def test_chart_without_data_says_so(tmp_path: Path) -> None:
                 assert "This release has nothing to show here." in text, name
 
 
+def test_caption_of_active_projects_names_the_years_shown(server: str) -> None:
+    """Dates of projects can be outside these years."""
+    years = [row["year"] for row in csv.DictReader(io.StringIO(http(f"{server}/pictures/years.csv").body.decode()))]
+    captions = [one.text for one in page(server, "years").all("figcaption")]
+    assert any(f"shows the years {years[0]} to {years[-1]}." in caption for caption in captions)
+
+
 def test_timeline_is_limited_to_years_and_lists_the_undated(server: str) -> None:
     def titles(path: str) -> list[str]:
         [picture] = [one for one in page(server, path).all("svg") if one.own("class") == "picture timeline"]

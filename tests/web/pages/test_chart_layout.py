@@ -104,10 +104,11 @@ def test_columns_of_nothing_have_no_height() -> None:
 
 def test_matrix_has_a_cell_for_every_pair() -> None:
     rows = [{"countryName": "Belize", "country": "BZ", "theme": "t1", "projects": "3"}]
-    rows += [{"countryName": "Chad", "country": "TD", "theme": "", "projects": "1"}]
+    rows += [{"countryName": "Chad", "country": "TD", "theme": "", "projects": "40"}]
     picture = chart_layout.matrix(rows, [("t1", "One"), ("t2", "Two"), ("", "No theme given")])
     cells = [[(cell["value"], cell["shade"]) for cell in mark["cells"]] for mark in picture.marks]  # type: ignore[attr-defined]
-    assert cells == [[(3, 5), (0, 0), (0, 0)], [(0, 0), (0, 0), (1, 3)]]
+    assert cells == [[(3, 5), (0, 0), (0, None)], [(0, 0), (0, 0), (40, None)]]
+    assert [tick["from"] for tick in picture.legend] == [0, 1], "the scale is that of the themes"
 
 
 def test_network_limits_the_nodes_of_a_column() -> None:

@@ -145,6 +145,10 @@ def test_matrix_has_a_column_without_theme_only_if_needed(tmp_path: Path) -> Non
         for region, is_needed in (("002", False), ("009", True)):
             headings = [one.text for one in page(url, f"coverage?region={region}&all=1").all("th")]
             assert ("No theme given" in headings) == is_needed
+        table = page(url, "coverage").all("table", "matrix")[0]
+        classes = [[cell.own("class") for cell in row.all("td")] for row in table.all("tr")[1:]]
+        assert all(all(shaded) and not plain for *shaded, plain in classes), "its cells have no shade and no hatching"
+        assert http(f"{url}/pictures/coverage.svg").body.decode().count('fill="#f5f7f9"') == len(classes)
 
 
 def test_flows_leave_out_other_if_it_would_fill_the_chart(tmp_path: Path) -> None:

@@ -329,15 +329,15 @@ def matrix(rows: Sequence[Mapping[str, str]], themes: Sequence[tuple[str, str]],
     """Lay out a matrix of countries by themes, with a cell for every pair.
 
     The rows have countryName, country, theme and projects, sorted by country; themes are pairs of IRI and name, with
-    an empty IRI for projects with no theme. ``by`` is the name of the theme to sort by: the countries with the
-    most projects on it come first.
+    an empty IRI for projects with no theme, whose cells have no shade (None): their number says nothing about gaps.
+    ``by`` is the name of the theme to sort by: the countries with the most projects on it come first.
     """
     left = min(max((text_width(row["countryName"]) * 14 for row in rows), default=0), 248) + 12
     row = 24
     wide = (_WIDTH - left - 10) / max(len(themes), 1)
     heads = [_lines(name, 13, wide - 10) for _, name in themes]
     top = 16 * max(map(len, heads), default=0) + 12
-    scale = ShadeScale(int(row["projects"]) for row in rows)
+    scale = ShadeScale(int(row["projects"]) for row in rows if row["theme"])
     countries = [list(group) for _, group in groupby(rows, key=lambda row: (row["country"], row["countryName"]))]
     if (iri := {name: iri for iri, name in themes}.get(by)) is not None:
         countries.sort(key=lambda group: -sum(int(row["projects"]) for row in group if row["theme"] == iri))
@@ -354,7 +354,7 @@ def matrix(rows: Sequence[Mapping[str, str]], themes: Sequence[tuple[str, str]],
                 "x": _round(left + number * wide),
                 "width": _round(wide - 3),
                 "value": counts.get(iri, 0),
-                "shade": scale.shade(counts.get(iri, 0)),
+                "shade": scale.shade(counts.get(iri, 0)) if iri else None,
                 "key": quote(iri.rpartition("/")[2]),
                 "theme": theme,
             }

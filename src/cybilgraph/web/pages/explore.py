@@ -315,7 +315,7 @@ CHARTS = {
             "coverage",
             "Countries and themes",
             "The number of projects per country and theme. A hatched cell marks a gap: no known projects. Projects on "
-            "a topic count for its theme; if projects have no theme, the last column counts them.",
+            "a topic count for its theme; if projects have no theme, the last column counts them, without shading.",
             "page-coverage",
             _matrix,
             (("Country", "countryName", "country"), ("Theme", "themeName", "theme"), ("Projects", "projects", "")),

@@ -2,8 +2,8 @@
 
 A shape is an SVG path on a map of 2000 by 1000 units in the Equal Earth projection (Šavrič, Patterson
 and Jenny 2018), which shows areas in their true proportion. Countries that are too small to see or to
-click have no path and are drawn as dots. x and y are the centre of a country's largest piece. A row without
-alpha2 is land that belongs to no country in countries.csv.
+click have no path and are drawn as dots. x and y are the centre of a country's largest piece, or a point in it.
+A row without alpha2 is land that belongs to no country in countries.csv.
 
 country-details.csv has the same countries for maps that show a part of the world: in tenths of a unit, with small
 islands. Its borders come from arcs that neighbours share, simplified once each, so that no gaps open between them.
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from shapely import MultiPolygon, Polygon, make_valid, set_precision, union_all
+from shapely import Point as Shape
 
 HERE = Path(__file__).parent
 CSV_FILE, DETAILS_FILE = HERE / "country-shapes.csv", HERE / "country-details.csv"
@@ -146,9 +147,12 @@ def area(ring: list[Point]) -> float:
 
 
 def middle(ring: list[Point]) -> Point:
-    """Return the centre of the bounding box of a ring."""
+    """Return the centre of the bounding box of a ring, or a point inside if that lies outside."""
     xs, ys = zip(*ring, strict=True)
-    return (min(xs) + max(xs)) / 2, (min(ys) + max(ys)) / 2
+    centre = Shape((min(xs) + max(xs)) / 2, (min(ys) + max(ys)) / 2)
+    polygon = make_valid(Polygon(ring))
+    inside = centre if len(ring) < 4 or polygon.contains(centre) else polygon.representative_point()
+    return inside.x, inside.y
 
 
 def path(rings: list[list[Point]], parts_per_unit: int = 1) -> str:

@@ -130,7 +130,7 @@ def test_tooltip_of_a_focused_country_lies_on_its_largest_piece(charts: str, bro
     [
         ("FR", Keys.ARROW_RIGHT, "Switzerland"),
         ("FR", Keys.ARROW_UP, "Belgium"),
-        ("NO", Keys.ARROW_RIGHT, "Finland"),
+        ("NO", Keys.ARROW_RIGHT, "Sweden"),
         ("ES", Keys.ARROW_LEFT, "Portugal"),
         ("US", Keys.ARROW_UP, "Canada"),
         ("KE", Keys.ARROW_DOWN, "Tanzania"),

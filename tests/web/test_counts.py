@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
 
+from cybilgraph import pipeline
 from cybilgraph.model.record import DEFAULT_LEVEL, EvidenceLevel
 from cybilgraph.model.vocabulary import BASE
 from cybilgraph.web.pages.entity_queries import ENTITY_KINDS
+from tests.conftest import running_server
 from tests.support.http_client import BROWSER, http
 from tests.support.markup import Element, parse_page
 
@@ -235,3 +239,30 @@ def test_coverage_statement_counts_what_the_table_has(server: str, level: Eviden
     assert 0 < implementer <= projects
     assert first == min(int(row["start"][:4]) for row in rows if row["start"])
     assert last >= first
+
+
+def test_unrecognised_names_and_other_spellings_are_not_counted_anywhere(tmp_path: Path) -> None:
+    spellings = ["Digital Security Authority (Cyprus)", "Digital Security Authority (Cyprus) (ZICTA)"]
+    records = [
+        {
+            "title": f"Project {number}",
+            "countries": ["Belize", "Judges and prosecutors"],
+            "themes": ["Cybercrime", "Cybercrime skills of judges"],
+            "implementers": [spelling],
+        }
+        for number, spelling in enumerate(spellings)
+    ]
+    (tmp_path / "records.json").write_text(json.dumps({"projects": records}))
+    pipeline.build([tmp_path / "records.json"], tmp_path / "into", dumps=False)
+    with running_server(tmp_path / "into") as url:
+        assert facet_counts(url, "country") == {"BZ": 2}
+        [figures] = table(url, "/api/queries/page-numbers.csv")
+        for kind in ("country", "theme", "actor"):
+            active = [
+                row["thing"].rpartition("/")[2] for row in table(url, f"/id/{kind}.csv") if row["projects"] != "0"
+            ]
+            assert sorted(active) == sorted(facet_counts(url, kind))
+            if kind != "theme":
+                assert len(active) == int(figures["countries" if kind == "country" else "actors"])
+        unrecognised = page(url, "/search?country=judges-and-prosecutors")
+        assert "2 projects" in unrecognised.text

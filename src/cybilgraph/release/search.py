@@ -29,6 +29,7 @@ from rapidfuzz.distance import OSA
 from cybilgraph.errors import EngineUnavailable, QueryTimeout
 from cybilgraph.model.dates import active_years, date_bounds
 from cybilgraph.model.fields import FIELDS, FieldKind
+from cybilgraph.model.gazetteer import PLACES, load_gazetteer
 from cybilgraph.model.record import DEFAULT_LEVEL, Basis, EvidenceLevel
 from cybilgraph.model.vocabulary import CYB, DCTERMS, RDF, SKOS, kind_of_iri, thing_iri
 from cybilgraph.rdf.ntriples import StatementsBySubject, object_texts, term_text
@@ -167,7 +168,7 @@ class Summary(NamedTuple):
 class _LevelData(NamedTuple):
     """What an index has at a level of evidence: labels and projects by facet and value, and the number of links.
 
-    ``having`` are the projects with any value of a facet.
+    ``having`` are the projects with any value of a facet, except unrecognised names.
     """
 
     facets: dict[str, dict[str, tuple[str, BitMap]]]
@@ -327,7 +328,8 @@ class SearchIndex:
     def _facets(self, query: SearchQuery, without: dict[str, BitMap]) -> dict[str, list[FacetValue]]:
         """Return the facet values that occur in the results or are chosen.
 
-        The counts of a facet ignore the values chosen in that facet.
+        The counts of a facet ignore the values chosen in that facet. Unrecognised names of places and themes occur
+        only if chosen, as in all other counts of countries, regions, groups and themes.
         """
         chosen = {(kind, value) for kind, values in query.chosen for value in values}
         facets = {}
@@ -336,6 +338,7 @@ class SearchIndex:
                 FacetValue(value, label, having.intersection_cardinality(without[kind]), (kind, value) in chosen)
                 for value, (label, having) in known.items()
             )
+                if (kind, value) in chosen or _is_recognised(kind, value)
             values = [one for one in counted if one.results or one.chosen]
             if kind == "year":
                 values.sort(key=lambda one: one.label, reverse=True)
@@ -449,7 +452,10 @@ def _read(base: sqlite3.Connection) -> _IndexData:
     levels = {
         level: _LevelData(
             found,
-            {kind: BitMap().union(*(projects for _, projects in found[kind].values())) for kind in FACETS},
+            {
+                kind: BitMap().union(*(having for one, (_, having) in found[kind].items() if _is_recognised(kind, one)))
+                for kind in FACETS
+            },
             numbers.get(level, 0),
         )
         for level, found in facets.items()
@@ -459,6 +465,11 @@ def _read(base: sqlite3.Connection) -> _IndexData:
 
 
 def _word_expression(word: str) -> str:
+def _is_recognised(kind: str, value: str) -> bool:
+    """Return whether a facet value is more than an unrecognised name in a field for places or themes."""
+    return kind not in (*PLACES, "theme") or load_gazetteer().get(kind, _local_name(value)) is not None
+
+
     """Return the FTS5 expression for a word and for words that begin with it."""
     return f'("{word}" OR "{word}" *)'
 

@@ -285,3 +285,8 @@ def test_security_guarantees_name_existing_tests() -> None:
     rows = re.findall(r"^\| .+ \| (`tests/.+`) \|$", policy.partition("## Guarantees")[2], re.MULTILINE)
     assert len(rows) > 10
     assert not [file for file in re.findall(r"`(.+?)`", " ".join(rows)) if not (ROOT / file).is_file()]
+
+
+def test_queries_and_ontology_call_evidence_by_its_name() -> None:
+    texts = [*(ROOT / "queries").glob("*.rq"), *(ROOT / "ontology").glob("*.ttl")]
+    assert [path.name for path in texts if re.search(r"found\s+(#\s+)?in the text", path.read_text("utf-8"))] == []

@@ -308,12 +308,13 @@ def test_server_options_override_the_release(folder: Path, tmp_path: Path) -> No
     licence = "https://creativecommons.org/publicdomain/zero/1.0/"
     with running_server(folder / "releases", "--site", other, "--licence", licence) as url:
         found = described(http(f"{url}/catalog", Accept="application/n-triples"))
-        page = http(f"{url}/about", Accept=BROWSER).body.decode()
+        page, data = (http(f"{url}/{name}", Accept=BROWSER).body.decode() for name in ("about", "data"))
     texts = {value for _, value in found}
     assert {"Oceanic Cyber <Hub>", licence} < texts
     assert not [value for value in texts if "Pacific Cyber" in value or "creativecommons.org/licenses" in value]
     assert "</svg>Oceanic Cyber Projects</a>" in page
     assert licence in page
+    assert f'You may reuse them under <a href="{licence}" rel="license">the licence of this site</a>' in data
 
 
 def test_contacts_are_published_only_if_the_file_says_so(folder: Path, tmp_path: Path) -> None:

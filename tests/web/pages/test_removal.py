@@ -135,3 +135,4 @@ def test_project_page_says_whether_it_may_be_reused(server: str) -> None:
     section = page.partition('<section id="reuse">')[2].partition("</section>")[0]
     assert "this site gives no licence; ask cybilgraph" in section
     assert "publicly available" in section
+    assert "This site gives no licence; ask cybilgraph" in http(f"{server}/data", Accept=BROWSER).body.decode()

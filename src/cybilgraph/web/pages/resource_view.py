@@ -290,6 +290,7 @@ def project_values(view: Resource, evidence: QuoteReader, level: EvidenceLevel) 
             sections.append((row.name, {"items": items}))
     return {
         "code": view.one(DCTERMS.identifier),
+    left_out = [link for link in claimed if link.basis not in level.bases]
         "other_ids": [(text(node, SKOS.notation), text(node, ADMS.schemaAgency)) for node in view.all(ADMS.identifier)],
         "status": view.name(status[0]) if (status := view.all(CYB.status)) else "",
         "start": view.one(CYB.startAsPrinted) or view.one(CYB.start),
@@ -298,8 +299,9 @@ def project_values(view: Resource, evidence: QuoteReader, level: EvidenceLevel) 
         "map": _places(links),
         "timeline": _timeline(view),
         "bases": {link.basis for link in links} | {one.basis for one in sums if one.basis in level.bases},
-        "quoted": [link for link in links if link.quotes],
-        "left_out": [link for link in claimed if link.basis not in level.bases],
+        "evidence_rows": _evidence_rows(links),
+        "left_out": left_out,
+        "left_out_rows": _evidence_rows(left_out),
         "links_by_level": {each: sum(link.basis in each.bases for link in claimed) for each in EvidenceLevel},
         "sums": [one for one in sums if one.basis in level.bases],
         "totals": _totals([one for one in sums if one.basis in level.bases]),
@@ -396,6 +398,11 @@ def _links(view: Resource, property_: str, target: str, evidence: QuoteReader) -
 
 def _basis(view: Resource, node: Node) -> Basis:
     key = view.text(node, CYB.basis).rpartition("/")[2]
+def _evidence_rows(links: list[ProjectLink]) -> list[tuple[ProjectLink, Quote, bool]]:
+    """Return a row for each quote of each link, and whether it is the first of the link."""
+    return [(link, quote, quote is link.quotes[0]) for link in links for quote in link.quotes]
+
+
     return next((basis for basis in Basis if basis == key), Basis.STATED)
 
 

@@ -48,11 +48,12 @@ _MAX_TYPOS, _MAX_TYPOS_IN_SHORT_WORD, _SHORT_WORD_CHARS, _MAX_CORRECTIONS = 2, 1
 #: Few, because each result has about a hundred facet values.
 _MAX_CACHED_RESULTS = 32
 _TIMEOUT_SECONDS = 3.0
+_BY_TITLE = "title = '', title COLLATE NOCASE, iri"
 _ORDER_BY = {
-    "relevance": "title COLLATE NOCASE, iri",
-    "title": "title COLLATE NOCASE, iri",
-    "newest": "first_day = '', first_day DESC, title COLLATE NOCASE, iri",
-    "oldest": "first_day = '', first_day, title COLLATE NOCASE, iri",
+    "relevance": _BY_TITLE,
+    "title": _BY_TITLE,
+    "newest": f"first_day = '', first_day DESC, {_BY_TITLE}",
+    "oldest": f"first_day = '', first_day, {_BY_TITLE}",
 }
 ORDERS = tuple(_ORDER_BY)
 #: Instructions of SQLite's virtual machine between checks of the clock.
@@ -337,8 +338,8 @@ class SearchIndex:
             counted = (
                 FacetValue(value, label, having.intersection_cardinality(without[kind]), (kind, value) in chosen)
                 for value, (label, having) in known.items()
-            )
                 if (kind, value) in chosen or _is_recognised(kind, value)
+            )
             values = [one for one in counted if one.results or one.chosen]
             if kind == "year":
                 values.sort(key=lambda one: one.label, reverse=True)
@@ -464,12 +465,12 @@ def _read(base: sqlite3.Connection) -> _IndexData:
     return _IndexData(orders, levels, terms)
 
 
-def _word_expression(word: str) -> str:
 def _is_recognised(kind: str, value: str) -> bool:
     """Return whether a facet value is more than an unrecognised name in a field for places or themes."""
     return kind not in (*PLACES, "theme") or load_gazetteer().get(kind, _local_name(value)) is not None
 
 
+def _word_expression(word: str) -> str:
     """Return the FTS5 expression for a word and for words that begin with it."""
     return f'("{word}" OR "{word}" *)'
 

@@ -41,7 +41,7 @@ from cybilgraph.web.pages import (
     resource_pages,
     search_page,
 )
-from cybilgraph.web.pages.resource_view import page_path, shorten_title
+from cybilgraph.web.pages.resource_view import page_path, project_title, shorten_title
 from cybilgraph.web.review_desk import ReviewDesk
 from cybilgraph.web.server.access_log import AccessLog
 from cybilgraph.web.server.asgi import SECURITY_HEADERS, Application
@@ -91,6 +91,7 @@ def create_app(live: LiveReleases, checker: Checker, settings: Settings, access_
     app.url_map.merge_slashes = False  # it would redirect to the host that the client names
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters["shorten"] = shorten_title
+    app.jinja_env.filters["project_title"] = project_title
     app.jinja_env.globals |= {
         "path": page_path,
         "short": shorten,

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
+import json
+from pathlib import Path
 
 import pytest
 
+from cybilgraph import pipeline
 from cybilgraph.model.vocabulary import BASE
+from tests.conftest import running_server
 from tests.support.http_client import BROWSER, get, http
+from tests.support.markup import parse_page
 from tests.support.project_pages import ProjectPage, values_query
 
 pytestmark = pytest.mark.slow
@@ -86,3 +91,56 @@ def test_differences_of_a_page_are_found(server: str) -> None:
     ):
         found = list(ProjectPage(html.replace(old, new)).differences(project, rows))
         assert any(text.startswith(difference) for text in found), (difference, found)
+
+
+def test_evidence_after_ten_rows_is_folded(tmp_path: Path) -> None:
+    countries = [
+        "Fiji",
+        "Tonga",
+        "Samoa",
+        "Kenya",
+        "Ghana",
+        "Nepal",
+        "Benin",
+        "Belize",
+        "Togo",
+        "Peru",
+        "Chile",
+        "Niger",
+    ]
+    records = [
+        {"title": f"Training {many}", "summary": " ".join(f"It trains officials in {one}." for one in countries[:many])}
+        for many in (9, 12)
+    ]
+    (tmp_path / "records.json").write_text(json.dumps({"projects": records}))
+    pipeline.build([tmp_path / "records.json"], tmp_path / "into", dumps=False)
+    with running_server(tmp_path / "into") as url:
+        for many in (9, 12):
+            rows = many + 1  # and the theme
+            text = http(f"{url}/id/project/training-{many}?evidence=possible", Accept=BROWSER).body.decode()
+            [found] = [part for part in parse_page(text).all("section") if part.own("id") == "found"]
+            folded = found.all("details")
+            assert len(found.all("q")) == rows
+            assert [part.all("summary")[0].text for part in folded] == ["Show all 13"] * (rows > 10)
+            assert sum(len(part.all("q")) for part in folded) == rows - 10
+
+
+def test_project_without_title_is_shown_by_its_summary_and_sorted_last(tmp_path: Path) -> None:
+    records = [
+        {"summary": "It helps Fiji to write laws.", "countries": ["Fiji"], "start": "2019"},
+        {"title": "Zebra", "countries": ["Fiji"], "start": "2019"},
+        {"code": "G0777", "countries": ["Fiji"], "start": "2019"},
+    ]
+    (tmp_path / "records.json").write_text(json.dumps({"projects": records}))
+    pipeline.build([tmp_path / "records.json"], tmp_path / "into", dumps=False)
+    shown = {"Untitled project: It helps Fiji to write laws.", "Untitled project"}
+    with running_server(tmp_path / "into") as url:
+        for order in ("relevance", "newest", "oldest"):
+            for view in ("", "table"):
+                text = http(f"{url}/search?sort={order}&view={view}", Accept=BROWSER).body.decode()
+                hits = [link for link in parse_page(text).all("a") if "/id/project/" in link.own("href")]
+                assert hits[0].text == "Zebra"
+                assert {hit.text for hit in hits[1:]} == shown
+        pages = [parse_page(http(f"{url}{hit.own('href')}", Accept=BROWSER).body.decode()) for hit in hits[1:]]
+        assert {page.all("h1")[0].text for page in pages} == shown
+        assert "Untitled project" in http(f"{url}/id/country/FJ", Accept=BROWSER).body.decode()

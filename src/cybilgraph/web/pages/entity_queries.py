@@ -12,7 +12,7 @@ from cybilgraph.model.vocabulary import CYB, ORG, SKOS, thing_iri
 from cybilgraph.release.search import Summary
 from cybilgraph.sparql import queries
 from cybilgraph.web.pages.chart_layout import Bar, Chart, TimeSpan, columns, small_map, timeline
-from cybilgraph.web.pages.resource_view import shorten_title
+from cybilgraph.web.pages.resource_view import project_title, shorten_title
 
 #: The most projects in the table and in the timeline of a page, at most those of page-first, and the most related
 #: entities.
@@ -167,9 +167,7 @@ def page_values(
     counted, itself = tally.pop("", [0, 0])
     total = summary.projects or counted  # without a search index, that of the query
     spans = [
-        TimeSpan(shorten_title(row.title or row.iri), row.iri, row.start, row.end, row.status)
-        for row in projects
-        if row.start
+        TimeSpan(project_title(row.title), row.iri, row.start, row.end, row.status) for row in projects if row.start
     ]
     return {
         "projects": projects[:_MAX_PROJECTS],

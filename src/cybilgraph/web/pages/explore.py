@@ -31,7 +31,7 @@ from cybilgraph.web.api.evidence import evidence_level
 from cybilgraph.web.pages import chart_layout, entity_queries
 from cybilgraph.web.pages.citations import cite_page
 from cybilgraph.web.pages.evidence_switch import all_links, evidence_switch
-from cybilgraph.web.pages.resource_view import page_path, shorten_title
+from cybilgraph.web.pages.resource_view import page_path, project_title, shorten_title
 from cybilgraph.web.server.open_release import chart_query
 
 blueprint = Blueprint("explore", __name__)
@@ -112,7 +112,7 @@ def _timeline(rows: Rows) -> chart_layout.Chart:
     """Draw one page of the projects with a start date, from the rows of page-timeline."""
     fields = ("project", "start", "end", "status")
     spans = [
-        chart_layout.TimeSpan(shorten_title(row["title"] or row["project"]), *(row[name] for name in fields))
+        chart_layout.TimeSpan(project_title(row["title"]), *(row[name] for name in fields))
         for row in rows
         if row["start"]
     ][(page_in_url() - 1) * _MAX_SPANS :][:_MAX_SPANS]

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote, unquote, urlencode
 
 from flask import Response, g, request, url_for
-from rdflib import SKOS, Graph, Literal, URIRef
+from rdflib import RDF, SKOS, Graph, Literal, URIRef
 from rdflib.term import Node
 
 from cybilgraph.model.dates import format_period
@@ -47,6 +47,8 @@ from cybilgraph.web.pages import chart_layout
 
 #: The longest title in lists, charts and headings, in characters.
 _MAX_TITLE_CHARS = 200
+#: The most characters of the summary that stand for a missing title.
+_MAX_SUMMARY_CHARS = 80
 _LABELS = (SKOS.prefLabel, URIRef(DCTERMS.title), URIRef(RDFS.label))
 _LINK_ORDER = ("Funder", "Implementer", "Partner", "Beneficiary", "Unspecified", "Country", "Region", "Group", "Theme")
 #: The most characters of a text in the description for search engines.
@@ -110,9 +112,16 @@ def line_url(source: str, line: str) -> str:
     return f"{path}#L{line}" if line else path
 
 
-def shorten_title(text: str) -> str:
+def shorten_title(text: str, max_chars: int = _MAX_TITLE_CHARS) -> str:
     """Shorten a title for lists, charts and headings; a shortened title ends in an ellipsis."""
-    return text if len(text) <= _MAX_TITLE_CHARS else f"{text[: _MAX_TITLE_CHARS - 1].rstrip()}…"
+    return text if len(text) <= max_chars else f"{text[: max_chars - 1].rstrip()}…"
+
+
+def project_title(title: str, summary: str = "") -> str:
+    """Return the title of a project for lists, charts and headings; without one, it is the start of its summary."""
+    if title:
+        return shorten_title(title)
+    return ": ".join(filter(None, ("Untitled project", shorten_title(summary, _MAX_SUMMARY_CHARS))))
 
 
 def negotiated_format(suffix: str) -> Format | None:
@@ -145,11 +154,16 @@ class Resource:
         return self.name(self.node)
 
     def name(self, node: Node) -> str:
-        """Return the English label of a node, else any label, else its IRI as a prefixed name."""
+        """Return the English label of a node, else any label, else its IRI as a prefixed name.
+
+        A project without a title has the start of its summary instead.
+        """
         for predicate in _LABELS:
             found = [value for value in self.graph.objects(node, predicate) if isinstance(value, Literal)]
             for value in sorted(found, key=lambda value: (value.language != "en", value)):
                 return str(value)
+        if (node, RDF.type, URIRef(CYB.Project)) in self.graph:
+            return project_title("", min(map(str, self.graph.objects(node, URIRef(DCTERMS.abstract))), default=""))
         return identifier_label(str(node)) or shorten(str(node))
 
     def all(self, predicate: str, node: Node | None = None) -> list[Node]:
@@ -276,6 +290,7 @@ def project_values(view: Resource, evidence: QuoteReader, level: EvidenceLevel) 
     blank = set(map(str, view.all(CYB.leftBlank, record)))
     claimed = claimed_links(view, evidence)
     links = [link for link in claimed if link.basis in level.bases]
+    left_out = [link for link in claimed if link.basis not in level.bases]
     sums = _sums(view, evidence)
     sections: list[tuple[str, dict[str, Any]]] = []
     for row in FIELDS:
@@ -290,7 +305,6 @@ def project_values(view: Resource, evidence: QuoteReader, level: EvidenceLevel) 
             sections.append((row.name, {"items": items}))
     return {
         "code": view.one(DCTERMS.identifier),
-    left_out = [link for link in claimed if link.basis not in level.bases]
         "other_ids": [(text(node, SKOS.notation), text(node, ADMS.schemaAgency)) for node in view.all(ADMS.identifier)],
         "status": view.name(status[0]) if (status := view.all(CYB.status)) else "",
         "start": view.one(CYB.startAsPrinted) or view.one(CYB.start),
@@ -384,6 +398,11 @@ def claimed_links(view: Resource, evidence: QuoteReader) -> list[ProjectLink]:
     ]
 
 
+def _evidence_rows(links: list[ProjectLink]) -> list[tuple[ProjectLink, Quote, bool]]:
+    """Return a row for each quote of each link, and whether it is the first of the link."""
+    return [(link, quote, quote is link.quotes[0]) for link in links for quote in link.quotes]
+
+
 def _links(view: Resource, property_: str, target: str, evidence: QuoteReader) -> list[ProjectLink]:
     links = []
     for node in view.all(property_):
@@ -398,11 +417,6 @@ def _links(view: Resource, property_: str, target: str, evidence: QuoteReader) -
 
 def _basis(view: Resource, node: Node) -> Basis:
     key = view.text(node, CYB.basis).rpartition("/")[2]
-def _evidence_rows(links: list[ProjectLink]) -> list[tuple[ProjectLink, Quote, bool]]:
-    """Return a row for each quote of each link, and whether it is the first of the link."""
-    return [(link, quote, quote is link.quotes[0]) for link in links for quote in link.quotes]
-
-
     return next((basis for basis in Basis if basis == key), Basis.STATED)
 
 

@@ -36,7 +36,7 @@ from cybilgraph.web.pages import chart_layout
 from cybilgraph.web.pages.citations import cite_page
 from cybilgraph.web.pages.compare import years_in_url
 from cybilgraph.web.pages.evidence_switch import all_links, evidence_switch
-from cybilgraph.web.pages.resource_view import shorten_title
+from cybilgraph.web.pages.resource_view import project_title
 
 blueprint = Blueprint("search", __name__)
 blueprint.before_request(pin_release_in_url)
@@ -176,7 +176,7 @@ def _chart(view: str, summary: Summary, found: SearchResult) -> chart_layout.Cha
         return chart_layout.world_map(counts, names, within)
     if view == "timeline":
         spans = [
-            chart_layout.TimeSpan(shorten_title(hit.title or hit.iri), hit.iri, hit.start, hit.end, hit.status)
+            chart_layout.TimeSpan(project_title(hit.title, hit.summary), hit.iri, hit.start, hit.end, hit.status)
             for hit in found.hits
             if hit.start
         ]

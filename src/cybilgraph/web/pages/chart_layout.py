@@ -393,7 +393,7 @@ def sankey(rows: Sequence[Mapping[str, str]], names: Mapping[str, str], most: in
         counts.update(dict.fromkeys(chain(*nodes), number))
         flows.update(dict.fromkeys((*product(nodes[0], nodes[1]), *product(nodes[1], nodes[2])), number))
         through.update(dict.fromkeys(product(*nodes), number))
-    # of the ribbons on the left (0) and the right (1) of each node
+    # The sums of the ribbons on the left (0) and the right (1) of each node.
     totals: Counter[tuple[FlowNode, int]] = Counter()
     for (start, end), number in flows.items():
         totals[start, 1] += number

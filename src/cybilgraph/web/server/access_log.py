@@ -5,7 +5,6 @@ Logging never blocks the caller: a separate thread writes the lines, and drops t
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import logging
 import os
@@ -17,13 +16,13 @@ from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any
 
 from cybilgraph import errors
 from cybilgraph.model.findings import escape_controls
 from cybilgraph.runtime.pool import ProcessExit
 from cybilgraph.runtime.scheduler import Caller
+from cybilgraph.web.server.quotas import client_network
 
 _ROOT_LOGGER = logging.getLogger("cybilgraph")
 _SERVER_LOGGER = _ROOT_LOGGER.getChild("serve")
@@ -102,7 +101,7 @@ class LogEntry:
         """Return the fields of the line, with or without the text of the query and the whole address."""
         fields: dict[str, Any] = {
             "event": "query" if self.query else "request",
-            "client": self.client if addresses else network_of(self.client),
+            "client": self.client if addresses else _network_of(self.client),
             "method": self.method,
             "path": self.path,
             "status": self.status,
@@ -253,14 +252,10 @@ class LineFormatter(logging.Formatter):
         return fields
 
 
-@lru_cache(maxsize=1_000)
-def network_of(client: str) -> str:
-    """Return the network of an address, too large to identify a person: 24 bits of IPv4, 48 of IPv6."""
-    try:
-        address = ipaddress.ip_interface(client).ip
-    except ValueError:  # a Unix socket, or whatever a proxy forwards
-        return ""
-    return str(ipaddress.ip_network((address, 24 if address.version == 4 else 48), strict=False))
+def _network_of(client: str) -> str:
+    """Return the network of a client, too large to identify a person: 24 bits of IPv4, 48 of IPv6."""
+    network = client_network(client.partition("/")[0], ipv6_bits=48, ipv4_bits=24)
+    return network if "/" in network else ""  # a Unix socket, or whatever a proxy forwards
 
 
 def _bounded(text: str, most: int) -> str:

@@ -16,6 +16,7 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support import expected_conditions
 from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.conftest import ROOT
@@ -99,6 +100,12 @@ class Visitor:
     def follow(self, words: str) -> None:
         self.driver.find_element(By.PARTIAL_LINK_TEXT, words).click()
 
+    def submit(self, selector: str, words: str) -> None:
+        """Type the words, press Enter, and wait for the next page: unlike a click, a key does not wait for it."""
+        field, address = self.one(selector), self.driver.current_url
+        field.send_keys(words, Keys.ENTER)
+        WebDriverWait(self.driver, 10).until(expected_conditions.url_changes(address))
+
     def text(self, selector: str) -> str:
         """Return the text; if the page is being replaced, that of the new page."""
         wait = WebDriverWait(self.driver, 10, ignored_exceptions=[StaleElementReferenceException])
@@ -118,7 +125,7 @@ def visitor(request: pytest.FixtureRequest) -> Iterator[Visitor]:
 
 def test_navigation_from_search_to_project_organisation_and_country(server: str, visitor: Visitor) -> None:
     visitor.driver.get(f"{server}/")
-    visitor.one("#q").send_keys("hygeine", Keys.ENTER)
+    visitor.submit("#q", "hygeine")
     assert visitor.title == "Projects"
     visitor.one('aside a[href*="country=UA"]').click()
     assert "1 project" in visitor.text(".tally")
@@ -220,7 +227,7 @@ def test_every_node_of_a_large_network_has_its_name_or_a_number_of_the_list(demo
 
 def test_two_organisations_are_compared_from_the_page_of_one(server: str, visitor: Visitor) -> None:
     visitor.driver.get(f"{server}/id/actor/eu")
-    visitor.one("form.compare input[name=b]").send_keys("Council of Europe", Keys.ENTER)
+    visitor.submit("form.compare input[name=b]", "Council of Europe")
     assert visitor.title == "European Union and Council of Europe"
     [role] = [row for row in visitor.driver.find_elements(By.CSS_SELECTOR, ".pair tr") if "As implementer" in row.text]
     link = role.find_element(By.CSS_SELECTOR, "td:last-child a")

@@ -10,8 +10,10 @@ import pytest
 from cybilgraph.runtime.compression import (
     DECOMPRESSION_ERRORS,
     compress,
+    decompress,
     decompressed_size,
     open_decompressed,
+    read_compressed_parts,
     read_parts,
     write_parts,
 )
@@ -29,6 +31,12 @@ def test_file_is_read_as_a_whole_and_by_part(file: Path) -> None:
     with open_decompressed(file) as content:
         assert content.read() == b"".join(PARTS)
     assert list(read_parts(file)) == PARTS
+
+
+def test_compressed_parts_make_up_the_file(file: Path) -> None:
+    parts = list(read_compressed_parts(file))
+    assert b"".join(parts) == file.read_bytes()
+    assert [decompress(part) for part in parts] == PARTS
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,13 @@ from typing import IO
 
 from cybilgraph.errors import FileDamaged
 from cybilgraph.rdf.serialisation import project_key
-from cybilgraph.runtime.compression import DECOMPRESSION_ERRORS, open_decompressed, read_parts, write_parts
+from cybilgraph.runtime.compression import (
+    DECOMPRESSION_ERRORS,
+    open_decompressed,
+    read_compressed_parts,
+    read_parts,
+    write_parts,
+)
 
 GRAPH = "graph.nq.zst"
 #: The size from which a chunk ends with its resource.
@@ -35,6 +41,12 @@ def read_graph(path: Path) -> Iterator[bytes]:
     """Yield the lines of each chunk. Raises OSError, FileDamaged."""
     with _reporting_damage(path):
         yield from read_parts(path)
+
+
+def read_compressed_chunks(path: Path) -> Iterator[bytes]:
+    """Yield each chunk as it is in the file, to be decompressed with ``decompress``. Raises OSError, FileDamaged."""
+    with _reporting_damage(path):
+        yield from read_compressed_parts(path)
 
 
 @contextmanager

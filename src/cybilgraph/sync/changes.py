@@ -24,10 +24,9 @@ import tempfile
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import asdict, astuple, dataclass, fields
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, lru_cache
 from itertools import groupby, pairwise
 from pathlib import Path
 from typing import BinaryIO
@@ -36,7 +35,8 @@ from urllib.parse import unquote
 from cybilgraph.errors import ReleaseError, ReleaseGone
 from cybilgraph.model.vocabulary import own_iri
 from cybilgraph.release import Release, Releases
-from cybilgraph.release.graph_file import GRAPH, read_graph
+from cybilgraph.release.graph_file import GRAPH, read_compressed_chunks, read_graph
+from cybilgraph.runtime.compression import decompress
 from cybilgraph.runtime.files import TemporaryFolder, atomic_write
 from cybilgraph.sync.patches import ADDED, END, HashedLines, Header, diff_lines, sort_lines
 from cybilgraph.sync.record_changes import (
@@ -214,9 +214,10 @@ def _diff_graphs(old: Release | None, new: Release, folder: Path) -> Iterator[tu
     if old.checksum(GRAPH) == new.checksum(GRAPH):
         return
     graphs = {folder / "before": old.folder / GRAPH, folder / "after": new.folder / GRAPH}
-    with ThreadPoolExecutor(len(graphs)) as pool:  # decompression and hashing release the interpreter lock
-        before, after = pool.map(lambda graph: set(map(_digest, read_graph(graph))), graphs.values())
-        list(pool.map(partial(_write_others, before & after), graphs, graphs.values()))
+    # Equal chunks are also equal when compressed. If another version of the library compressed them, all are sorted.
+    before, after = (set(map(_digest, read_compressed_chunks(graph))) for graph in graphs.values())
+    for part, graph in graphs.items():
+        _write_others(before & after, part, graph)
     yield from diff_lines(*map(sort_lines, graphs))
     for part in graphs:
         part.unlink()
@@ -225,7 +226,7 @@ def _diff_graphs(old: Release | None, new: Release, folder: Path) -> Iterator[tu
 def _write_others(common: set[bytes], part: Path, graph: Path) -> None:
     """Write the chunks of a graph that the other graph does not have."""
     with part.open("wb") as file:
-        file.writelines(chunk for chunk in read_graph(graph) if _digest(chunk) not in common)
+        file.writelines(decompress(chunk) for chunk in read_compressed_chunks(graph) if _digest(chunk) not in common)
 
 
 def _digest(chunk: bytes) -> bytes:

@@ -212,12 +212,14 @@ class Endpoint:
         return dict(held for _, held in self._loaded_rows())
 
     def _loaded_rows(self) -> list[tuple[str, tuple[str, int]]]:
-        rows = self._rows(
-            f"SELECT ?how ?is ?number {{ GRAPH <{loaded_graph()}> {{ <{loaded_graph()}> ?how ?is . "
-            f"?is <{DCTERMS.identifier}> ?number }} }}",
-            _TIMEOUT_SECONDS,
-        )
-        return [(row["how"], (row["is"].rpartition("/")[2], int(row["number"]))) for row in rows]
+        # Joined here, because Virtuoso joins with a scan of all identifiers, those of all other graphs included.
+        rows = self._rows(f"SELECT ?s ?p ?o {{ GRAPH <{loaded_graph()}> {{ ?s ?p ?o }} }}", _TIMEOUT_SECONDS)
+        numbers = {row["s"]: int(row["o"]) for row in rows if row["p"] == DCTERMS.identifier}
+        return [
+            (row["p"], (row["o"].rpartition("/")[2], numbers[row["o"]]))
+            for row in rows
+            if row["s"] == loaded_graph() and row["o"] in numbers
+        ]
 
     def counts(self) -> dict[str, int]:
         """Count the statements in each of our graphs. Raises RequestFailed."""

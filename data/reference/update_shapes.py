@@ -14,6 +14,7 @@ Run: download version 2.0.2 with npm pack, unpack it, and run python update_shap
 import csv
 import json
 import sys
+from collections.abc import Iterator
 from itertools import pairwise
 from math import asin, cos, hypot, radians, sin, sqrt
 from pathlib import Path
@@ -178,14 +179,30 @@ def on_grid(rings: list[list[Point]]) -> list[list[Point]]:
     return [list(part.exterior.coords)[:-1] for part in sorted(parts, key=lambda part: -part.area)]
 
 
+def by_code(
+    countries: dict[tuple[str, str], list[list[Point]]], codes: dict[str, str]
+) -> Iterator[tuple[str, list[list[Point]]]]:
+    """Yield the codes and rings of countries, and of the places ELSEWHERE that are parts of them.
+
+    A ring belongs to a place that is in it, or at most one unit (20 km) away.
+    """
+    for (number, name), rings in countries.items():
+        code = NAMED.get(name) or codes.get(number, "")
+        parts = dict[str, list[list[Point]]]()
+        for ring in rings:
+            land = make_valid(Polygon(ring if len(ring) > 3 else ()))
+            owner = next((part for part, place in ELSEWHERE.items() if land.distance(Shape(on_map(place))) < 1), code)
+            parts.setdefault(owner, []).append(ring)
+        yield from parts.items()
+
+
 def main(folder: Path) -> None:
     """Write the files."""
     with (HERE / "countries.csv").open(encoding="utf-8", newline="") as source:
         codes = {row["numeric"]: row["alpha2"] for row in csv.DictReader(source) if row["numeric"]}
     coarse, fine, finest = (shapes(folder / f"countries-{scale}.json") for scale in ("110m", "50m", "10m"))
     rows: dict[str, tuple[float, list[object]]] = {}
-    for (number, name), rings in (finest | fine | coarse).items():
-        code = NAMED.get(name) or codes.get(number, "")
+    for code, rings in by_code(finest | fine | coarse, codes):
         largest = max(rings, key=area)
         if code == "AQ" or (not code and area(largest) < SMALL_COUNTRY):
             continue
@@ -197,14 +214,14 @@ def main(folder: Path) -> None:
             rows[code] = (size, [code, round(x), round(y), path(on_grid(kept))])
     for code, place in ELSEWHERE.items():
         x, y = on_map(place)
-        rows[code] = (0, [code, round(x), round(y), ""])
+        rows.setdefault(code, (0, [code, round(x), round(y), ""]))
     with CSV_FILE.open("w", encoding="utf-8", newline="") as target:
         writer = csv.writer(target, lineterminator="\n")
         writer.writerow(("alpha2", "x", "y", "path"))
         writer.writerows(rows[code][1] for code in sorted(rows))
     details: dict[str, list[list[Point]]] = {}
-    for (number, name), rings in shapes(folder / "countries-10m.json", MAX_ERROR).items():
-        if (code := NAMED.get(name) or codes.get(number, "")) in rows:
+    for code, rings in by_code(shapes(folder / "countries-10m.json", MAX_ERROR), codes):
+        if code in rows:
             details.setdefault(code, []).extend(ring for ring in rings if area(ring) >= SMALL_DETAIL)
     with DETAILS_FILE.open("w", encoding="utf-8", newline="") as target:
         writer = csv.writer(target, lineterminator="\n")

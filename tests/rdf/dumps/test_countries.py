@@ -55,6 +55,8 @@ def test_outlines_are_closed_counterclockwise_and_on_the_globe(features: dict[st
         ("AU", 113, -43.7, 153.7, -10.7),
         ("KE", 33.9, -4.7, 41.9, 5.5),
         ("IS", -24.5, 63.4, -13.5, 66.6),
+        ("FR", -4.8, 41.4, 9.6, 51.1),
+        ("GF", -54.6, 2.1, -51.6, 5.8),
     ],
 )
 def test_countries_are_where_they_are(

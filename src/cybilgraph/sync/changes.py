@@ -190,7 +190,7 @@ def _log(old: Release | None, new: Release, folder: Path) -> ChangeLog:
                 by_key.write(key + b" " + kind + b" " + line)
             elif not is_of_record(line):
                 counts["other_quads"] += 1
-    names = ChangedNames([release.folder / GRAPH for release in (old, new) if release], folder / "by-key", keys)
+    names = ChangedNames([release.folder / GRAPH for release in (new, old) if release], folder / "by-key", keys)
     with (folder / "records").open("w", encoding="utf-8") as records:
         for key, group in groupby(sort_lines(folder / "by-key"), key=lambda row: row.split(b" ", 1)[0]):
             if change := summarise_change(key.decode(), [row.split(b" ", 2)[1:] for row in group], names):

@@ -128,6 +128,12 @@ def is_of_record(line: bytes) -> bool:
     return own_byte_pattern(_KEY).match(line) is not None
 
 
+def _is_part(term: bytes) -> bool:
+    """Return whether a term is a part of a project or its record; few of these have names."""
+    found = own_byte_pattern(_KEY).match(term)
+    return found is not None and found[2] == b"/"
+
+
 def statements_by_key(chunk: bytes) -> Iterator[tuple[str, bytes]]:
     """Yield the lines of N-Quads that state what records say at present, with the keys of the records."""
     for found in own_byte_pattern(rf"(?m)^{_KEY}.*\n").finditer(chunk):
@@ -148,29 +154,32 @@ class ChangedNames:
     """The names of the resources in changed quads, and the titles of the records."""
 
     def __init__(self, graphs: list[Path], rows: Path, keys: set[bytes]) -> None:
+        """Read names from the first of the graphs that has any for a resource."""
         project = f"<{thing_iri('project', '')}".encode()
         things = tuple(f"<{base}id/".encode() for base in (own_iri(), BASE))
         wanted = {project + key + b">" for key in keys}
         with rows.open("rb") as file:
             targets = (row.rstrip(b" .\n").rpartition(b" ")[2] for row in file)
             wanted |= {target for target in targets if target.startswith(things)}
-        #: By IRI, whether the name is English, and the name.
-        self._names: dict[str, tuple[bool, str]] = {}
-        for graph in graphs if wanted else ():
-            for line in (line for chunk in read_graph(graph) for mark in _NAMES for line in _lines_with(mark, chunk)):
-                subject, _, rest = line.split(b" ", 2)
-                if subject in wanted:
-                    self._add(subject.decode()[1:-1], rest.decode())
+        self._names: dict[str, str] = {}
+        for graph in graphs:
+            if all(map(_is_part, wanted)):
+                break
+            wanted -= self._read(graph, wanted)
 
-    def _add(self, iri: str, rest: str) -> None:
-        """Store a name, preferring English names and those of the later release."""
-        is_english = rest.endswith("@en .\n")
-        if is_english or not self._names.get(iri, (False, ""))[0]:
-            self._names[iri] = (is_english, term_text(rest.rpartition(" ")[0]))
+    def _read(self, graph: Path, wanted: set[bytes]) -> set[bytes]:
+        """Read the names of resources from a graph, English ones if there are any; return the resources found."""
+        in_english = dict[bytes, bool]()
+        for line in (line for chunk in read_graph(graph) for mark in _NAMES for line in _lines_with(mark, chunk)):
+            subject, _, rest = line.split(b" ", 2)
+            if subject in wanted and not in_english.get(subject):
+                in_english[subject] = rest.endswith(b"@en .\n")
+                self._names[subject.decode()[1:-1]] = term_text(rest.decode().rpartition(" ")[0])
+        return set(in_english)
 
     def of(self, iri: str) -> str:
         """Return the name of a resource, or its shortened IRI."""
-        return self._names.get(iri, (False, shorten(iri)))[1]
+        return self._names.get(iri) or shorten(iri)
 
 
 def summarise_change(key: str, rows: list[list[bytes]], names: ChangedNames) -> Change | None:

@@ -50,7 +50,7 @@ RDF = Vocabulary("http://www.w3.org/1999/02/22-rdf-syntax-ns#", "type first rest
 RDFS = Vocabulary("http://www.w3.org/2000/01/rdf-schema#", "label seeAlso isDefinedBy Datatype")
 XSD = Vocabulary(
     "http://www.w3.org/2001/XMLSchema#",
-    "gYear gYearMonth date dateTime duration integer decimal double boolean nonNegativeInteger hexBinary anyURI",
+    "gYear gYearMonth date dateTime duration integer decimal double boolean nonNegativeInteger hexBinary anyURI string",
 )
 OWL = Vocabulary("http://www.w3.org/2002/07/owl#", "Ontology deprecated sameAs imports versionInfo")
 DCTERMS = Vocabulary(
@@ -82,7 +82,7 @@ SH = Vocabulary(
     "http://www.w3.org/ns/shacl#",
     "Violation Warning Info name message severity NodeShape PropertyShape property targetClass targetNode "
     "targetSubjectsOf targetObjectsOf SPARQLSelectExecutable SPARQLConstructExecutable construct sparql select ask "
-    "prefixes declare prefix namespace",
+    "prefixes declare prefix namespace path nodeKind IRI datatype minCount maxCount",
 )
 
 SD = Vocabulary(
@@ -103,9 +103,11 @@ DCAT = Vocabulary(
     "servesDataset keyword",
 )
 HYDRA = Vocabulary("http://www.w3.org/ns/hydra/core#", "PagedCollection totalItems itemsPerPage firstPage lastPage")
-LDES = Vocabulary("https://w3id.org/ldes#", "EventStream timestampPath versionOfPath")
+LDES = Vocabulary(
+    "https://w3id.org/ldes#", "EventStream LatestVersionSubset amount retentionPolicy timestampPath versionOfPath"
+)
 TREE = Vocabulary(
-    "https://w3id.org/tree#", "Node Relation GreaterThanOrEqualToRelation member node path relation value view"
+    "https://w3id.org/tree#", "Node Relation GreaterThanOrEqualToRelation member node path relation shape value view"
 )
 ACTIVITY = Vocabulary("https://www.w3.org/ns/activitystreams#", "Create Update Delete")
 #: All vocabularies.

@@ -18,7 +18,7 @@ import rdflib
 from lxml import etree
 
 from cybilgraph import pipeline
-from cybilgraph.model.vocabulary import ACTIVITY, BASE, CYB, DCTERMS, LDES, RDF, TREE
+from cybilgraph.model.vocabulary import ACTIVITY, BASE, CYB, DCTERMS, LDES, RDF, SH, TREE
 from cybilgraph.release import Releases
 from cybilgraph.sync.changes import prune
 from cybilgraph.sync.patches import apply_patch, read_patch
@@ -215,6 +215,18 @@ def test_event_stream_conforms_to_the_shapes_of_tree_and_ldes(site: str, path: s
         stream = rdflib.Dataset().parse(data=send(site, "GET", f"{path}?format={name}").body, format=name)
         conforms, _, text = pyshacl.validate(stream.default_graph, shacl_graph=str(SAMPLES / "feed.ttl"))
         assert conforms, text
+
+
+@pytest.mark.parametrize("page", ["/feed/2/all", "/feed/3", "/feed/4"])
+def test_members_of_the_event_stream_conform_to_its_own_shape(site: str, page: str) -> None:
+    node = rdflib.URIRef
+    root, members = (dataset(site, path).default_graph for path in ("/feed", page))
+    [shape] = root.objects(node(f"{BASE}feed"), node(TREE.shape))
+    root.add((shape, node(SH.targetObjectsOf), node(TREE.member)))
+    conforms, _, text = pyshacl.validate(members, shacl_graph=root)
+    assert conforms, text
+    members.remove((None, node(DCTERMS.created), None))
+    assert not pyshacl.validate(members, shacl_graph=root)[0]
 
 
 def test_event_stream_splits_long_pages(demo_server: str) -> None:

@@ -20,7 +20,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from cybilgraph.errors import FormatMismatch, ReleaseBusy
 from cybilgraph.model.formats import GRAPH_FORMATS, Format, FormatKind
-from cybilgraph.model.vocabulary import ACTIVITY, DCTERMS, FOAF, LDES, RDF, TREE, XSD, own_iri, thing_iri
+from cybilgraph.model.vocabulary import ACTIVITY, DCTERMS, FOAF, LDES, RDF, SH, TREE, XSD, own_iri, thing_iri
 from cybilgraph.rdf.ntriples import iri, literal
 from cybilgraph.rdf.serialisation import serialise
 from cybilgraph.release import Release
@@ -217,23 +217,56 @@ def _address(number: int = 0, everything: bool = False, page: int = 1) -> str:
     return url_for(endpoint, number=number, page=page if page > 1 else None, _external=True)
 
 
-def _root(numbers: list[int], first: str) -> Iterator[Triple]:
-    """Describe the stream and its pages by time; ``first`` is the earliest time on the first page."""
-    node, stream = _address(), own_iri("feed")
+def _stream(node: str) -> Iterator[Triple]:
+    """Describe the stream, as each of its pages does; ``node`` is the page."""
+    stream = own_iri("feed")
     yield stream, RDF.type, iri(LDES.EventStream)
     yield stream, LDES.timestampPath, iri(DCTERMS.created)
     yield stream, LDES.versionOfPath, iri(DCTERMS.isVersionOf)
-    yield stream, TREE.view, iri(node)
+    yield stream, TREE.view, iri(_address())
     yield node, RDF.type, iri(TREE.Node)
+
+
+def _root(numbers: list[int], first: str) -> Iterator[Triple]:
+    """Describe the stream and its pages by time; ``first`` is the earliest time on the first page."""
+    node = _address()
+    yield from _stream(node)
+    # The first page has at least the last version of each record, whatever was pruned.
+    kept = f"{node}#kept"
+    yield node, LDES.retentionPolicy, iri(kept)
+    yield kept, RDF.type, iri(LDES.LatestVersionSubset)
+    yield kept, LDES.amount, literal("1", datatype=XSD.integer)
+    yield from _member_shape(f"{node}#member")
     for number in numbers:
         page = _address(number, everything=number == numbers[0])
         relation = f"{node}#release-{number}"
         yield node, TREE.relation, iri(relation)
+        yield relation, RDF.type, iri(TREE.Relation)
         yield relation, RDF.type, iri(TREE.GreaterThanOrEqualToRelation)
         yield relation, TREE.path, iri(DCTERMS.created)
         created = str(_changes().release(number).manifest["created"])
         yield relation, TREE.value, _time((number == numbers[0] and first) or created)
         yield relation, TREE.node, iri(page)
+
+
+def _member_shape(shape: str) -> Iterator[Triple]:
+    """Describe what each record version has."""
+    yield own_iri("feed"), TREE.shape, iri(shape)
+    yield shape, RDF.type, iri(SH.NodeShape)
+    one = literal("1", datatype=XSD.integer)
+    for name, path, limit, value in (
+        ("record", DCTERMS.isVersionOf, SH.nodeKind, SH.IRI),
+        ("created", DCTERMS.created, SH.datatype, XSD.dateTime),
+        ("title", DCTERMS.title, SH.datatype, XSD.string),
+    ):
+        node = f"{shape}-{name}"
+        yield shape, SH.property, iri(node)
+        yield from (
+            (node, SH.path, iri(path)),
+            (node, limit, iri(value)),
+            (node, SH.minCount, one),
+            (node, SH.maxCount, one),
+        )
 
 
 def _version(row: LastChange) -> str:
@@ -250,9 +283,7 @@ def _member_statements(release: Release, rows: Iterable[LastChange]) -> Iterator
 def _page(node: str, rows: Iterable[LastChange], following: str) -> Iterator[Triple]:
     """Describe a page of record versions; ``following`` is the address of the next page, if there is one."""
     stream = own_iri("feed")
-    yield stream, RDF.type, iri(LDES.EventStream)
-    yield stream, TREE.view, iri(_address())
-    yield node, RDF.type, iri(TREE.Node)
+    yield from _stream(node)
     if following:
         yield node, TREE.relation, iri(f"{node}#next")
         yield f"{node}#next", RDF.type, iri(TREE.Relation)

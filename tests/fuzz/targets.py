@@ -10,6 +10,8 @@ import hashlib
 import io
 import random
 import shutil
+import subprocess
+import sys
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
@@ -211,7 +213,9 @@ def server() -> Address:
     """Start a server that runs until this process ends, and return its address."""
     folder = Path(tempfile.mkdtemp())
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    pipeline.build(PAGES, folder / "releases")
+    # In another process: threads of the store do not survive the fork of the fuzzer.
+    command = (sys.executable, "-m", "cybilgraph.cli", "build", *PAGES, "--into", folder / "releases")
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     options = ("--suggestions", folder / "suggestions", "--body-seconds", 5)
     started = running_server(folder / "releases", *options)
     started.__enter__()

@@ -144,6 +144,12 @@ def test_listed_body_of_the_state_is_found(name: str, key: str) -> None:
     assert find_actor(name).key == key
 
 
+def test_listed_body_is_found_with_an_abbreviation_that_is_not_listed() -> None:
+    listed = find_actor("Digital Security Authority (Cyprus)")
+    assert listed.row
+    assert find_actor("Digital Security Authority (Cyprus) (DSACY)") == listed
+
+
 @pytest.mark.parametrize("name", ["Scottish Police", "Police Scotland", "Ministry of Justice (Northern Ireland)"])
 def test_body_of_a_part_is_seated_in_the_state(name: str) -> None:
     country = parse_actor_name(name).country

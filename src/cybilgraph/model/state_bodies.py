@@ -180,6 +180,8 @@ def find_actor(name: str, home: str = "") -> GazetteerEntry:
     found = load_gazetteer().find("actor", name)
     if found and not is_of_other_state(parsed, found):
         return found
+    if listed := load_gazetteer().get("actor", parsed.key):  # with an abbreviation that is not listed
+        return listed
     return GazetteerEntry("actor", parsed.key, name, (parsed.label,), {})
 
 

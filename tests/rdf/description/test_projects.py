@@ -146,6 +146,15 @@ def test_body_of_a_state_has_label_seat_and_former_key(tmp_path: Path) -> None:
     }
 
 
+def test_listed_actor_is_not_the_former_one_of_a_body_with_a_state(tmp_path: Path) -> None:
+    source = tmp_path / "one.csv"
+    source.write_text("title,countries,funders\nA,Denmark,EU (Denmark);EU\n")
+    graph = to_graph(next(read(source)))
+    assert objects(graph, f"{BASE}id/actor/eu-denmark", SKOS.prefLabel) == {"EU (Denmark)"}
+    assert not objects(graph, f"{BASE}id/actor/eu", RDFS.seeAlso)
+    assert not objects(graph, f"{BASE}id/actor/eu", OWL.deprecated)
+
+
 def test_name_as_printed_of_a_derived_body_is_kept(tmp_path: Path) -> None:
     source = tmp_path / "one.txt"
     source.write_text("Courses in Kosovo\n\nSummary\n\nThe project trains the Ministry of Justice.\n")

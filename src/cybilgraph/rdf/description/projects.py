@@ -274,10 +274,13 @@ def _add_unlisted_thing(triples: TripleWriter, named: Named) -> None:
 
 
 def _add_former_key(triples: TripleWriter, iri: str, printed: str) -> None:
-    """Point from the IRI that an earlier version gave to an actor of this name to its present one, if it differs."""
-    former = thing_iri("actor", slug(_NOT_IN_FORMER_KEY.sub("", printed)))
-    if former != iri:
-        triples.deprecate(former, iri)
+    """Point from the IRI that an earlier version gave to an actor of this name to its present one, if it differs.
+
+    The IRI of a listed actor stays in use.
+    """
+    key = slug(_NOT_IN_FORMER_KEY.sub("", printed))
+    if thing_iri("actor", key) != iri and not load_gazetteer().get("actor", key):
+        triples.deprecate(thing_iri("actor", key), iri)
 
 
 def _relation(triples: TripleWriter, project: str, row: Field, node: str, value: Relation) -> None:

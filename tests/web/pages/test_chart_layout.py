@@ -135,6 +135,21 @@ def test_network_leaves_out_unconnected_nodes() -> None:
     assert len(ends) == len(picture.marks) == 2 * len(picture.lines) > 0
 
 
+def test_network_shows_the_nodes_with_the_most_projects() -> None:
+    """A project with many countries is one project, and a constituent body is left to its organisation."""
+    eu, dg, small = (thing_iri("actor", key) for key in ("eu", "european-commission", "small"))
+    rows = [
+        {"fromRole": "implementer", "from": small, "fromName": "Small", "toRole": "country", "to": f"c{n}",
+         "toName": f"C{n}", "projects": "1"}
+        for n in range(20)
+    ]  # fmt: skip
+    names = {eu: ("European Union", 3), dg: ("European Commission", 3), small: ("Small", 1)}
+    totals = {("implementer", iri): total for iri, total in names.items()} | {("country", "c7"): ("C7", 1)}
+    picture = chart_layout.network(rows, 1, totals)
+    assert [(mark["shown"], mark["count"]) for mark in picture.marks] == [("European Union", 3), ("C7", 1)]
+    assert not picture.lines, "the shown nodes share no project"
+
+
 def test_network_has_short_names_and_no_line_behind_a_node() -> None:
     names = {
         "uk-government": "Government of the United Kingdom",

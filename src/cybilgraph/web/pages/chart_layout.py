@@ -54,6 +54,8 @@ FLOW_COLUMNS = {
 _COLUMNS = {"funder": ("Funders", 112), "implementer": ("Implementers", 480), "country": ("Countries", 848)}
 
 
+#: A node of a network: its role and IRI.
+NetworkNode = tuple[str, str]
 #: A node of a flow chart: the place of its column, and its IRI or "Other".
 FlowNode = tuple[int, str]
 #: The left, top, right and bottom edge of a shape on the map.
@@ -458,9 +460,18 @@ def _largest(rows: Sequence[Mapping[str, str]], name: str, kind: str, names: Map
         number = int(row["projects"])
         for key in row[name].split():
             counts[key] += number
-    actors = load_gazetteer().entries["actor"] if kind == "actor" else {}
-    whole = [key for key in counts if key not in actors or actors[key].row["parent"] not in counts]
+    whole = _outermost(counts.keys())
     return set(sorted(whole, key=lambda key: (-counts[key], names.get(thing_iri(kind, key), key)))[:most])
+
+
+def _outermost(keys: Collection[str]) -> set[str]:
+    """Return the keys without those of organisations within another one of them."""
+    actors = load_gazetteer().entries["actor"]
+    return {key for key in keys if key not in actors or actors[key].row["parent"] not in keys}
+
+
+def _key(iri: str) -> str:
+    return iri.rpartition("/")[2]
 
 
 def short_name(name: str, iri: str) -> str:
@@ -520,37 +531,51 @@ def short_amount(value: float) -> str:
     return f"{value:.3g}"
 
 
-def network(rows: Iterable[Mapping[str, str]], most: int = _MAX_COLUMN_NODES) -> Chart:
+def network(
+    rows: Iterable[Mapping[str, str]],
+    most: int = _MAX_COLUMN_NODES,
+    totals: Mapping[NetworkNode, tuple[str, int]] | None = None,
+) -> Chart:
     """Lay out the funders, implementers and countries with the most projects in three columns of at most ``most``.
 
-    Each pair is joined by a line whose width grows with the number of projects. Nodes without a line to another
-    shown node are left out.
+    ``totals`` are the name and the number of projects of each node; an organisation within another is left to that
+    one. Without totals, the nodes with the most links are shown, unless they have none to another shown node.
+    Each pair is joined by a line whose width grows with the number of projects.
     """
     rows = list(rows)
-    weights: Counter[tuple[str, str]] = Counter()
-    names: dict[tuple[str, str], str] = {}
+    weights: Counter[NetworkNode] = Counter()
+    names: dict[NetworkNode, str] = {}
     pairs = [((row["fromRole"], row["from"]), (row["toRole"], row["to"])) for row in rows]
     for found, pair in zip(rows, pairs, strict=True):
         for node, name in zip(pair, (found["fromName"], found["toName"]), strict=True):
             weights[node] += int(found["projects"])
             names[node] = name
+    if totals is not None:
+        weights = Counter({node: number for node, (_, number) in totals.items()})
+        names |= {node: name for node, (name, _) in totals.items()}
     chart = Chart("network", _WIDTH, 0)
     order = sorted(weights, key=lambda node: (-weights[node], names[node]))
     by_role = {role: [node for node in order if node[0] == role] for role in _COLUMNS}
+    if totals is not None:
+        for role, nodes in by_role.items():
+            whole = _outermost({_key(iri) for _, iri in nodes})
+            by_role[role] = [node for node in nodes if _key(node[1]) in whole]
     largest = {node for nodes in by_role.values() for node in nodes[:most]}
-    connected = {node for pair in pairs if largest.issuperset(pair) for node in pair}
+    drawn = largest if totals is not None else {node for pair in pairs if largest.issuperset(pair) for node in pair}
     positions: dict[tuple[str, str], tuple[int, int]] = {}
     ids: dict[tuple[str, str], str] = {}
     top, row, half = 44, 36, 110
     for role, (title, x) in _COLUMNS.items():
         chart.ticks.append({"x": x, "label": title})
-        for line, node in enumerate(node for node in by_role[role] if node in connected):
+        for line, node in enumerate(node for node in by_role[role] if node in drawn):
             positions[node] = (x, top + row * line)
             ids[node] = f"n{len(ids)}"
-            shown = truncate_to_width(short_name(names[node], node[1]), 13, 2 * half - 12)
+            count = totals[node][1] if totals is not None else None
+            room = 2 * half - 12 - 16 * len(f"{count:,}" if count else "")
             chart.marks.append(
                 {
-                    "label": names[node], "shown": shown, "iri": node[1], "id": ids[node], "role": role,
+                    "label": names[node], "shown": truncate_to_width(short_name(names[node], node[1]), 13, room),
+                    "count": count, "iri": node[1], "id": ids[node], "role": role,
                     "x": x - half, "middle": x, "y": positions[node][1], "width": 2 * half,
                 }
             )  # fmt: skip

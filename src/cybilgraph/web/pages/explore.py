@@ -192,6 +192,17 @@ def _flows(rows: Rows) -> chart_layout.Chart:
     return drawn if chosen or others <= 2 * shown else chart_layout.sankey(rows, names, _MAX_NODES, others=False)
 
 
+def _network(rows: Rows) -> chart_layout.Chart:
+    """Draw the network of the organisations and countries with the most projects, as the search counts them."""
+    facets = summarise_release().facets
+    totals = {
+        (role, one.value): (one.label, one.results)
+        for role in ("funder", "implementer", "country")
+        for one in facets.get(role, ())
+    }
+    return chart_layout.network(rows, totals=totals)
+
+
 def _years(rows: Rows) -> chart_layout.Chart:
     return chart_layout.columns([chart_layout.Bar(row["year"], row["year"], int(row["active"])) for row in rows])
 
@@ -341,7 +352,7 @@ CHARTS = {
             "name to see its links, and select it to explore them. Line width shows the number of projects. "
             "Organisations include their constituent bodies. The CSV file has all links.",
             "page-network",
-            chart_layout.network,
+            _network,
             (
                 *(("From", "fromName", "from"), ("From role", "fromRole", "")),
                 *(("To", "toName", "to"), ("To role", "toRole", ""), ("Projects", "projects", "")),

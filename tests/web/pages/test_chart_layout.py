@@ -390,7 +390,7 @@ def test_money_is_drawn_per_currency_and_kind() -> None:
     assert len(titles) == 3
     heights = [mark["height"] for mark in picture.marks[:3]]
     assert heights == [64, 0, 16]
-    assert [mark["value"] for mark in picture.marks[:3]] == ["1M", "", ""]
+    assert [mark["value"] for mark in picture.marks[:3]] == ["1M", "", "250k"]
     assert chart_layout.money([]).height == 0
 
 

@@ -41,6 +41,8 @@ _MIN_SMALL_MAP_WIDTH, _MIN_OCEAN_MAP_WIDTH = 400, 1000
 _LABEL_PERCENT = 38
 #: The most nodes in a column of the network of all projects.
 _MAX_COLUMN_NODES = 10
+#: The most years with an amount above each bar.
+_MAX_LABELLED_YEARS = 20
 _ONGOING = "Ongoing"
 #: The node for all that a flow chart does not show separately, and the longest name that is not replaced by an acronym.
 OTHER, _LONG_NAME_CHARS = "Other", 24
@@ -498,6 +500,7 @@ def money(rows: Sequence[Mapping[str, str]]) -> Chart:
         return chart
     first, last = (pick(int(row["year"]) for row in dated) for pick in (min, max))
     width, step = 100 / (last - first + 1), _label_step(last - first + 1)
+    has_room = last - first < _MAX_LABELLED_YEARS
     tall, row_height = 64, 124
     for panel, (currency, kind) in enumerate(sorted(panels, key=lambda key: (-most[key], key))):
         years = panels[currency, kind]
@@ -514,7 +517,8 @@ def money(rows: Sequence[Mapping[str, str]]) -> Chart:
                     "middle": _round((year - first + 0.5) * width), "y": _round(top + 32 + tall - high),
                     "height": _round(high), "base": top + 32 + tall + 16,
                     "year": year if (year - first) % step == 0 else "",
-                    "value": short_amount(value) if value == highest else "",
+                    "value": short_amount(value) if value and (value == highest or has_room) else "",
+                    "is_highest": value == highest,
                     "title": f"{currency} {value:,.0f} ({kind}, {year}): {row['projects']} project"
                     f"{'s' if row['projects'] != '1' else ''}" if value else "",
                 }

@@ -224,7 +224,12 @@ def _matrix_controls(_: chart_layout.Chart, __: Rows) -> dict[str, Any]:
         )
         for code in codes
     }
-    return {"places": places, "place": _place(), "all_among": _AMONG, "among": _among(), "remarks": remarks}
+    place = _place()
+    whole = ((place.kind, (thing_iri(place.kind, place.key),)),) if place else ()
+    return {
+        "places": places, "place": place, "all_among": _AMONG, "among": _among(), "remarks": remarks,
+        "whole": summarise_release(whole).projects,
+    }  # fmt: skip
 
 
 def _timeline_controls(_: chart_layout.Chart, rows: Rows) -> dict[str, Any]:
@@ -348,9 +353,8 @@ CHARTS = {
         ChartDefinition(
             "network",
             "Funders, implementers and countries",
-            "Who funds and implements projects, and where: the ten with the most projects in each column. Point at a "
-            "name to see its links, and select it to explore them. Line width shows the number of projects. "
-            "Organisations include their constituent bodies. The CSV file has all links.",
+            "Who funds and implements projects, and where. Organisations include their constituent bodies. The CSV "
+            "file has all links.",
             "page-network",
             _network,
             (
@@ -362,10 +366,8 @@ CHARTS = {
         ChartDefinition(
             "flows",
             "From funders to countries",
-            "Which funders work through which implementers, and where: the eight with the most projects in "
-            "each column, and all others together unless they would fill the chart. A bar is as high as its number of "
-            "projects. The wider a ribbon, the more projects its two ends share; if projects are in several ribbons, "
-            "these narrow to fit the bar.",
+            "Which funders work through which implementers, and where: the eight with the most projects of each kind, "
+            "and all others together unless they would fill the chart.",
             "page-flows",
             _flows,
             (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cybilgraph.model.record import Place
+from cybilgraph.readers import Input, read_input
 from tests.support.pages import read
 
 
@@ -85,3 +86,26 @@ def test_splits_lists_of_countries(line: str, keys: list[str]) -> None:
 def test_unknown_name_does_not_prevent_splitting_countries() -> None:
     record = read("A page\n\nCountries\n\nChad, Wakanda, Niger\n")
     assert sorted(scope.concept.key for scope in record.scopes) == ["NE", "TD", "wakanda"]
+
+
+@pytest.mark.parametrize(
+    ("printed", "keys"),
+    [
+        ("Iran's National Cyber Directorate", ["national-cyber-directorate-iran"]),
+        ("Spain's Ministry of Foreign Affairs", ["ministry-of-foreign-affairs-spain"]),
+        ("Uganda's Cyber Security Authority", ["cyber-security-authority-uganda"]),
+        ("National Cyber Security Centre (LT)", ["national-cyber-security-centre-lt"]),
+        ("National Cyber Security Centre (CZ)", ["national-cyber-security-centre-cz"]),
+        ("National Cyber Security Centre (NCSC)", ["national-cyber-security-centre"]),
+        ("Department of Foreign Affairs and Trade, Ireland", ["department-of-foreign-affairs-and-trade-ireland"]),
+        ("Federal Foreign Office, Austria", ["federal-foreign-office-austria"]),
+        ("Federal Foreign Office, Germany", ["german-federal-foreign-office"]),
+        ("Home Office, Kenya", ["home-office-kenya"]),
+        ("World Bank, Kenya", ["government-of-kenya", "world-bank"]),
+    ],
+)
+def test_body_of_a_state_is_not_the_listed_one_of_another(printed: str, keys: list[str]) -> None:
+    table = f'title,implementers\nA project,"{printed}"\n'.encode()
+    [record] = read_input(Input("a.csv", data=table))
+    assert sorted(one.actor.key for one in record.participations) == keys
+    assert not [found for found in record.findings if found.rule == "near-name"]

@@ -140,13 +140,15 @@ def _country_abbreviations() -> dict[str, str]:
 def _is_abbreviation(word: str, name: str) -> bool:
     """Return whether a word in brackets abbreviates a name: by its capitals, or as its letters occur there in order.
 
-    "Incibe" does; "Nairobi" in "Regional Office (Nairobi)" and "CH" in "Ministry of Justice (CH)" distinguish offices.
+    "Incibe" does; "Nairobi" in "Regional Office (Nairobi)" and "CH" in "Ministry of Justice (CH)" distinguish offices,
+    and so does "LT" in "National Cyber Security Centre (LT)": two capitals abbreviate a body only as initials.
     """
     if not _SHORT_WORD.fullmatch(word):
         return False
     if len(word) > _CODE_LENGTH and sum(map(str.isupper, word)) > 1:
         return True
-    letters = iter(fold(name))
+    is_code = len(word) == _CODE_LENGTH and is_state_body(name, owned=True)
+    letters = iter(part[0] for part in fold(name).split()) if is_code else iter(fold(name))
     return all(letter in letters for letter in fold(word) if letter.isalnum())
 
 

@@ -61,15 +61,15 @@ def _names(part: Text, kinds: tuple[str, ...]) -> Iterator[Text]:
     if is_known(part.text, kinds):
         yield part
         return
+    if "actor" in kinds and _is_body_of_state(split_parts(part, " ?, (?!and )")):
+        yield part
+        return
     names = split_parts(part, r" ?, (?:and )?| and | & ")
     listed = all(is_known(name.text, kinds) or is_known(name.text, ("audience",)) for name in names)
     if kinds == ("audience",) or ("actor" in kinds and listed):
         yield from names if listed else [part]
         return
     if "actor" in kinds and len(names) == 2 and _ends_in_joint_place(part.text):
-        yield part
-        return
-    if "actor" in kinds and _is_body_of_state(split_parts(part, " ?, (?!and )")):
         yield part
         return
     if all(is_known(name.text, kinds) for name in names):
@@ -92,11 +92,19 @@ def _names(part: Text, kinds: tuple[str, ...]) -> Iterator[Text]:
 
 
 def _is_body_of_state(names: list[Text]) -> bool:
-    """Return whether these are a body and the state that it belongs to: "National Police, Niger"."""
-    if len(names) != 2 or not load_gazetteer().find("country", names[1].text):
+    """Return whether these are a body and the state that it belongs to: "National Police, Niger".
+
+    So are the "Home Office, Kenya", although the one of the United Kingdom is listed.
+    """
+    if len(names) != 2 or not (state := load_gazetteer().find("country", names[1].text)):
         return False
     body = names[0].text
-    return is_state_body(body, owned=True) and not is_known(body, ("actor",)) and not parse_actor_name(body).country
+    listed = find("actor", body)
+    return (
+        is_state_body(body, owned=True)
+        and (listed is None or listed.row["country"] not in ("", state.key))
+        and not parse_actor_name(body).country
+    )
 
 
 def _ends_in_joint_place(name: str) -> bool:
@@ -189,10 +197,11 @@ def is_audience(name: str) -> bool:
 def find_near(kind: str, name: str) -> GazetteerEntry | None:
     """Return the entry that a misspelt name must mean. A country may stand for its government as an actor.
 
-    A name that a state's body may have is not misspelt: "Department of Justice" is not that of the US.
+    A name that a state's body may have is not misspelt: "Department of Justice" is not that of the US, nor "Iran's
+    National Cyber Directorate" that of Israel.
     """
     names = load_gazetteer()
-    if kind == "actor" and is_state_body(name, owned=True):
+    if kind == "actor" and is_state_body(parse_actor_name(name).bare, owned=True):
         return None
     if (entry := names.find_near(kind, name)) or kind != "actor":
         return entry

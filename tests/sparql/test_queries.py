@@ -19,9 +19,11 @@ from rdflib import RDFS, URIRef
 from cybilgraph import read
 from cybilgraph.errors import QueryError
 from cybilgraph.model.formats import BY_NAME
+from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.resources import read_ontology
 from cybilgraph.model.vocabulary import BASE, CYB, PREFIXES, SCHEMA, shorten
 from cybilgraph.rdf.description import describe
+from cybilgraph.rdf.description.reference_data import describe_reference
 from cybilgraph.sparql import guard, queries, query_analysis
 from cybilgraph.sparql.embedded_engine import EmbeddedEngine
 from tests.conftest import ROOT, SAMPLES
@@ -138,6 +140,24 @@ def test_phases_of_a_programme_with_links() -> None:
     assert len(rows) == 1
     assert "Phase 1" in str(rows[0])
     assert "Phase 2" in str(rows[0])
+
+
+def test_audiences_and_local_implementers(tmp_path: Path) -> None:
+    """No record in data/records has either of them for sure, so add one."""
+    source = tmp_path / "a.csv"
+    source.write_text("title,countries,implementers,beneficiaries\nA,Ghana,Ministry of Justice;OAS,judges\n")
+    lines = [*describe(next(read(source))), *describe_reference(load_gazetteer())]
+    store = ox.Store()
+    store.load("\n".join(lines).encode(), format=ox.RdfFormat.N_TRIPLES)
+
+    def rows(name: str) -> list[tuple[str, ...]]:
+        found = store.query(queries.load_query(name).text)
+        assert isinstance(found, ox.QuerySolutions)
+        return [tuple(shorten(term.value) for term in row) for row in found]
+
+    assert rows("example-audiences") == [("Judges", "1", "audience:judges")]
+    seated = ("Ministry of Justice (Ghana)", "Ghana", "1", "actor:ministry-of-justice-ghana", "country:GH")
+    assert rows("example-local-implementers") == [seated]
 
 
 def test_bind_accepts_codes_names_and_several_values() -> None:

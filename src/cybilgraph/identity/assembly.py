@@ -32,6 +32,7 @@ from cybilgraph.model.vocabulary import (
     OWL,
     PROV,
     RDF,
+    RDFS,
     SKOS,
     own_byte_pattern,
     own_pattern,
@@ -455,7 +456,7 @@ def _keep_one_preferred_name(lines: Iterable[tuple[str, int, str]]) -> Iterator[
         subject, predicate = about.split(" ")
         if predicate == f"<{RDF.type}>":
             described = subject
-        elif predicate == f"<{OWL.deprecated}>" and subject == described:
+        elif predicate in (f"<{OWL.deprecated}>", f"<{RDFS.seeAlso}>") and subject == described:
             continue  # a former key that another record still uses
         named = set()
         for _, _, line in rows:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import dropwhile
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urlencode
 
@@ -204,6 +205,8 @@ def _network(rows: Rows) -> chart_layout.Chart:
 
 
 def _years(rows: Rows) -> chart_layout.Chart:
+    """Draw the active projects per year, from the first year that has any."""
+    rows = list(dropwhile(lambda row: row["active"] == "0", rows))
     return chart_layout.columns([chart_layout.Bar(row["year"], row["year"], int(row["active"])) for row in rows])
 
 

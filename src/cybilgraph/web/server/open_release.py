@@ -41,7 +41,7 @@ _PAGE_QUERIES = (
     *("example-projects-per-country", "page-outcomes"),
     *("page-coverage", "page-timeline", "page-network", "page-flows"),
 )
-_RECENT_YEARS = 15
+_RECENT_YEARS = 25
 _TABLE = (BY_NAME["csv"],)
 #: The interval at which a warm-up checks whether the data is loaded.
 _POLL_SECONDS = 0.1

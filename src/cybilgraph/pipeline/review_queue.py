@@ -359,7 +359,7 @@ SHEET = tuple(
         ("title", "The project's name."),
         ("field", "The role or kind of link."),
         ("value", "The key of what the project links to."),
-        ("name", "Its name."),
+        ("name", "The name of what the project links to."),
         ("basis", "The evidence for the link: derived or possible."),
         ("confidence", "The estimated probability that it is correct."),
         ("sentence", "The sentence that it was found in."),

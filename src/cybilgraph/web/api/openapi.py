@@ -336,7 +336,7 @@ def operations() -> tuple[Operation, ...]:
         Operation(
             *("get", "/queries/{name}", "Show an example query; the suffix .rq returns its text"),
             answers=_GRAPHS | _HTML,
-            parameters=(ApiParameter("name", "Its name.", "example-projects-in-country"),),
+            parameters=(ApiParameter("name", "The name of the query.", "example-projects-in-country"),),
             problems=(400, 404, 406),
         ),
     )

@@ -224,7 +224,12 @@ def _stream(node: str) -> Iterator[Triple]:
     yield stream, LDES.timestampPath, iri(DCTERMS.created)
     yield stream, LDES.versionOfPath, iri(DCTERMS.isVersionOf)
     yield stream, TREE.view, iri(_address())
+    yield stream, TREE.shape, iri(_member_shape())
     yield node, RDF.type, iri(TREE.Node)
+
+
+def _member_shape() -> str:
+    return f"{_address()}#member"
 
 
 def _root(numbers: list[int], first: str) -> Iterator[Triple]:
@@ -236,12 +241,11 @@ def _root(numbers: list[int], first: str) -> Iterator[Triple]:
     yield node, LDES.retentionPolicy, iri(kept)
     yield kept, RDF.type, iri(LDES.LatestVersionSubset)
     yield kept, LDES.amount, literal("1", datatype=XSD.integer)
-    yield from _member_shape(f"{node}#member")
+    yield from _describe_members()
     for number in numbers:
         page = _address(number, everything=number == numbers[0])
         relation = f"{node}#release-{number}"
         yield node, TREE.relation, iri(relation)
-        yield relation, RDF.type, iri(TREE.Relation)
         yield relation, RDF.type, iri(TREE.GreaterThanOrEqualToRelation)
         yield relation, TREE.path, iri(DCTERMS.created)
         created = str(_changes().release(number).manifest["created"])
@@ -249,9 +253,9 @@ def _root(numbers: list[int], first: str) -> Iterator[Triple]:
         yield relation, TREE.node, iri(page)
 
 
-def _member_shape(shape: str) -> Iterator[Triple]:
-    """Describe what each record version has."""
-    yield own_iri("feed"), TREE.shape, iri(shape)
+def _describe_members() -> Iterator[Triple]:
+    """Describe what each record version has, as a shape."""
+    shape = _member_shape()
     yield shape, RDF.type, iri(SH.NodeShape)
     one = literal("1", datatype=XSD.integer)
     for name, path, limit, value in (

@@ -326,6 +326,17 @@ def test_contacts_are_published_only_if_the_file_says_so(folder: Path, tmp_path:
     assert contact in graph_of(tmp_path / "releases" / "0001")
 
 
+@pytest.mark.parametrize("form", ["ntriples", "iati"])
+def test_converted_contacts_are_published_only_if_the_file_says_so(form: str, folder: Path, tmp_path: Path) -> None:
+    name = b"Daniela Schnidrig"
+    file = tmp_path / "site.toml"
+    file.write_text(f"contacts = true\n{SITE}", encoding="utf-8")
+    assert name in run("convert", SEED, "--site", file, "-f", form).stdout
+    without = run("convert", SEED, "--site", folder / "site.toml", "-f", form)
+    assert without.returncode == 0
+    assert name not in without.stdout
+
+
 @pytest.mark.parametrize(("command", "code"), [(("collect", "--rate", 1000), 0), (("harvest", "--attempts", 1), 2)])
 def test_robots_give_the_contact_of_the_site(
     command: tuple[object, ...], code: int, folder: Path, tmp_path: Path

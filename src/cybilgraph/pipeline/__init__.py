@@ -321,14 +321,16 @@ def convert(
 ) -> Report:
     """Write the records at these places, and ``others``, as triples; without a format, as IATI activities.
 
-    With ``stated_only``, extract nothing from prose. The site of the ``profile`` reports the activities. The report
+    With ``stated_only``, extract nothing from prose. The site of the ``profile`` reports the activities, and its
+    contacts are left out unless it publishes them. The report
     contains the findings of the readers, and the inputs that could not be read. Raises SiteError if the
     profile lacks what IATI requires.
     """
     use_base(profile.base)
     if fmt is None:
         require_publisher_id(profile)
-    report, work = Report(), Work(stated_only=stated_only)
+    hidden = None if profile.contacts else _RedactionRule(contacts=False, erased=ForgottenNames())
+    report, work = Report(), Work(hidden=hidden, stated_only=stated_only)
     with (
         local_copies(places) as local_places,
         Identities() as identities,

@@ -241,15 +241,16 @@ def test_coverage_statement_counts_what_the_table_has(server: str, level: Eviden
     assert last >= first
 
 
-def test_unrecognised_names_are_not_counted_anywhere(tmp_path: Path) -> None:
+def test_unrecognised_names_and_other_spellings_are_not_counted_anywhere(tmp_path: Path) -> None:
+    spellings = ["Digital Security Authority (Cyprus)", "Digital Security Authority (Cyprus) (ZICTA)"]
     records = [
         {
             "title": f"Project {number}",
             "countries": ["Belize", "Judges and prosecutors"],
             "themes": ["Cybercrime", "Cybercrime skills of judges"],
-            "implementers": ["Digital Security Authority (Cyprus)"],
+            "implementers": [spelling],
         }
-        for number in range(2)
+        for number, spelling in enumerate(spellings)
     ]
     (tmp_path / "records.json").write_text(json.dumps({"projects": records}))
     pipeline.build([tmp_path / "records.json"], tmp_path / "into", dumps=False)

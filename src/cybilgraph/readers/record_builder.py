@@ -37,7 +37,7 @@ from cybilgraph.model.record import (
     WebLink,
 )
 from cybilgraph.model.rules import finding
-from cybilgraph.model.state_bodies import is_state_body, parse_actor_name, qualify
+from cybilgraph.model.state_bodies import find_actor, is_state_body, parse_actor_name, qualify
 from cybilgraph.readers import printed_names as names
 from cybilgraph.readers.contacts import find_malformed_addresses, is_email_address, may_be_person, read_contacts
 from cybilgraph.readers.funding import PrintedFunding, funding_text, read_funding
@@ -522,10 +522,10 @@ class RecordBuilder:
         if entry is None and (entry := names.find_near(kind, printed.text)):
             values = {"printed": printed.text, "name": entry.closest_name(printed.text)}
             self.find("near-name", printed, label, values)
-        if entry is None:
-            key = parse_actor_name(printed.text).key if kind == "actor" else slug(_ARTICLE.sub("", printed.text))
-            return Named(kind, key or "unnamed", printed, known=False)
-        return Named(kind, entry.key, printed, load_gazetteer().get(kind, entry.key) is not None)
+        if entry is None and kind == "actor":
+            entry = find_actor(printed.text)  # it may be listed without its abbreviation
+        key = entry.key if entry else slug(_ARTICLE.sub("", printed.text))
+        return Named(kind, key or "unnamed", printed, load_gazetteer().get(kind, key) is not None)
 
     def find(self, rule: str, printed: Text, label: str = "", values: Mapping[str, object] | None = None) -> None:
         """Report words of the record. They count towards its size limit."""

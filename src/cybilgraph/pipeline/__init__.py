@@ -321,16 +321,15 @@ def convert(
 ) -> Report:
     """Write the records at these places, and ``others``, as triples; without a format, as IATI activities.
 
-    With ``stated_only``, extract nothing from prose. The site of the ``profile`` reports the activities, and its
-    contacts are left out unless it publishes them. The report
+    With ``stated_only``, extract nothing from prose. The site of the ``profile`` reports the activities, and decides
+    whether contacts are included. The report
     contains the findings of the readers, and the inputs that could not be read. Raises SiteError if the
     profile lacks what IATI requires.
     """
     use_base(profile.base)
     if fmt is None:
         require_publisher_id(profile)
-    hidden = None if profile.contacts else _RedactionRule(contacts=False, erased=ForgottenNames())
-    report, work = Report(), Work(hidden=hidden, stated_only=stated_only)
+    report, work = Report(), Work(hidden=_redaction_rule(profile), stated_only=stated_only)
     with (
         local_copies(places) as local_places,
         Identities() as identities,
@@ -410,8 +409,7 @@ def build(
                 f"{_first_reasons(Report(findings=lost))}\n  Correct them. To see all: "
                 f"cybilgraph check SOURCE --decisions {decisions}",
             )
-        erased = read_forgotten(into)
-        hidden = _RedactionRule(profile.contacts, erased) if erased.hashes or not profile.contacts else None
+        hidden = _redaction_rule(profile, read_forgotten(into))
         work = Work(report.as_of, "fast", hidden, stated_only=stated_only, code=fingerprint() if cluster else b"")
         with connect_cluster(cluster) if cluster else nullcontext(pool) as executor:
             records = prepare(
@@ -461,6 +459,12 @@ class _RedactionRule:
 
     def __call__(self, contact: Contact) -> bool:
         return not self.contacts or contact.name in self.erased or contact.email in self.erased
+
+
+def _redaction_rule(profile: SiteProfile, erased: ForgottenNames | None = None) -> _RedactionRule | None:
+    """Return the rule for the contacts of a site, or None if it publishes all of them."""
+    erased = erased or ForgottenNames()
+    return _RedactionRule(profile.contacts, erased) if erased.hashes or not profile.contacts else None
 
 
 def _day(as_of: date | None) -> str:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cache
 from itertools import chain, groupby, pairwise, product
+from types import MappingProxyType
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -538,7 +539,7 @@ def short_amount(value: float) -> str:
 def network(
     rows: Iterable[Mapping[str, str]],
     most: int = _MAX_COLUMN_NODES,
-    totals: Mapping[NetworkNode, tuple[str, int]] | None = None,
+    totals: Mapping[NetworkNode, tuple[str, int]] = MappingProxyType({}),
 ) -> Chart:
     """Lay out the funders, implementers and countries with the most projects in three columns of at most ``most``.
 
@@ -547,34 +548,33 @@ def network(
     Each pair is joined by a line whose width grows with the number of projects.
     """
     rows = list(rows)
-    weights: Counter[NetworkNode] = Counter()
-    names: dict[NetworkNode, str] = {}
+    links: Counter[NetworkNode] = Counter()
+    names = {node: name for node, (name, _) in totals.items()}
+    counts = {node: number for node, (_, number) in totals.items()}
     pairs = [((row["fromRole"], row["from"]), (row["toRole"], row["to"])) for row in rows]
     for found, pair in zip(rows, pairs, strict=True):
         for node, name in zip(pair, (found["fromName"], found["toName"]), strict=True):
-            weights[node] += int(found["projects"])
-            names[node] = name
-    if totals is not None:
-        weights = Counter({node: number for node, (_, number) in totals.items()})
-        names |= {node: name for node, (name, _) in totals.items()}
+            links[node] += int(found["projects"])
+            names.setdefault(node, name)
+    weights = counts or links
     chart = Chart("network", _WIDTH, 0)
     order = sorted(weights, key=lambda node: (-weights[node], names[node]))
     by_role = {role: [node for node in order if node[0] == role] for role in _COLUMNS}
-    if totals is not None:
+    if counts:
         for role, nodes in by_role.items():
             whole = _outermost({_key(iri) for _, iri in nodes})
             by_role[role] = [node for node in nodes if _key(node[1]) in whole]
     largest = {node for nodes in by_role.values() for node in nodes[:most]}
-    drawn = largest if totals is not None else {node for pair in pairs if largest.issuperset(pair) for node in pair}
-    positions: dict[tuple[str, str], tuple[int, int]] = {}
-    ids: dict[tuple[str, str], str] = {}
+    drawn = largest if counts else {node for pair in pairs if largest.issuperset(pair) for node in pair}
+    positions: dict[NetworkNode, tuple[int, int]] = {}
+    ids: dict[NetworkNode, str] = {}
     top, row, half = 44, 36, 110
     for role, (title, x) in _COLUMNS.items():
         chart.ticks.append({"x": x, "label": title})
         for line, node in enumerate(node for node in by_role[role] if node in drawn):
             positions[node] = (x, top + row * line)
             ids[node] = f"n{len(ids)}"
-            count = totals[node][1] if totals is not None else None
+            count = counts.get(node)
             room = 2 * half - 12 - 16 * len(f"{count:,}" if count else "")
             chart.marks.append(
                 {

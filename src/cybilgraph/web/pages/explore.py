@@ -228,10 +228,10 @@ def _matrix_controls(_: chart_layout.Chart, __: Rows) -> dict[str, Any]:
         for code in codes
     }
     place = _place()
-    whole = ((place.kind, (thing_iri(place.kind, place.key),)),) if place else ()
+    chosen = place and ((place.kind, (thing_iri(place.kind, place.key),)),)
     return {
         "places": places, "place": place, "all_among": _AMONG, "among": _among(), "remarks": remarks,
-        "whole": summarise_release(whole).projects,
+        "place_projects": summarise_release(chosen).projects if chosen else 0,
     }  # fmt: skip
 
 

@@ -65,7 +65,8 @@ build/suites/data-shapes: tests/suites.txt | $(BIN)/cybilgraph
 build/suites/iati: tests/iati-schema.txt | $(BIN)/cybilgraph
 	@rm -rf build/suites/iati && mkdir -p build/suites/iati-schema
 	$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps --no-binary pyIATI --require-hashes -r $< -d build/suites/iati-schema
-	@tar -xzf build/suites/iati-schema/*.tar.gz -C build/suites/iati-schema --strip-components=5 --wildcards '*/standard/2-03/schemas/*.xsd'
+	@tar -xzf build/suites/iati-schema/*.tar.gz -C build/suites/iati-schema --strip-components=5 --wildcards '*/standard/2-03/schemas/*.xsd' '*/standard/2-03/rulesets/*.json'
+	@mv build/suites/iati-schema/rulesets/* build/suites/iati-schema/schemas/
 	@mv build/suites/iati-schema/schemas $@ && rm -rf build/suites/iati-schema
 
 build/suites/dcat-ap-3.0.0.jsonld: tests/dcat-ap.txt | $(BIN)/cybilgraph

@@ -14,9 +14,9 @@ from cybilgraph.model.fields import FIELDS, NARRATIVE_FIELDS
 from cybilgraph.model.record import Date, Funding, Participation, Record, Relation, Scope
 from cybilgraph.rdf.iati_activities import read_graph_records, write_activities
 from cybilgraph.readers import Input, read_input
-from tests.conftest import PAGES, ROOT, SAMPLES, graph_of, run
+from tests.conftest import PAGES, SAMPLES, graph_of, run
+from tests.support.iati_rules import SCHEMA, needs_schema
 
-SCHEMA = ROOT / "build" / "suites" / "iati" / "iati-activities-schema.xsd"
 #: Elements that the schema requires, and that not all records can fill.
 REQUIRED = ("description", "participating-org", "activity-status", "activity-date")
 SOURCES = [*PAGES, SAMPLES / "one-project" / "project.xml", SAMPLES / "formats" / "iati.xml"]
@@ -214,7 +214,7 @@ def test_links_with_invalid_evidence_are_derived_again(about: str) -> None:
     assert [(link.concept.key, link.basis) for link in record.scopes] == [("TO", "stated")]
 
 
-@pytest.mark.skipif(not SCHEMA.exists(), reason="make suites fetches the schema of IATI")
+@needs_schema
 def test_complete_activities_match_the_schema(tmp_path: Path) -> None:
     output = io.BytesIO()
     records = [record for path in SOURCES for record in read(path)]

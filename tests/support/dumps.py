@@ -20,7 +20,8 @@ def write_dumps(graph: Path, folder: Path) -> None:
         open_dumps(folder) as add,
         TableNames() as names,
     ):
-        pieces = [piece for _, piece in team.map_ahead(process_chunk, read_graph(graph), {}, True, BASE)]
+        items = ((chunk, {}) for chunk in read_graph(graph))
+        pieces = [piece for _, piece in team.map_ahead(process_chunk, items, {}, True, BASE)]
         for chunk in pieces:
             add(chunk.dumps)
             names.put(chunk.entries[1])

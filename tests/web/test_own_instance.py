@@ -13,6 +13,7 @@ import subprocess
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from html import unescape
 from pathlib import Path
 from urllib.parse import quote, unquote, urldefrag, urljoin, urlsplit
@@ -23,6 +24,7 @@ import pyshacl
 import pytest
 import rdflib
 import zstandard
+from lxml import etree
 
 from cybilgraph.errors import BaseMismatch
 from cybilgraph.model.gazetteer import REFERENCE_FILES, load_gazetteer
@@ -30,6 +32,7 @@ from cybilgraph.model.vocabulary import BASE, CYB, OWN_KINDS, VCARD, own_iri, sh
 from cybilgraph.web.suggestions import EditBase, Suggestion, SuggestionQueue
 from tests.conftest import PAGES, ROOT, SAMPLES, SEED, graph_of, run, running_server
 from tests.support.http_client import BROWSER, Response, http, send
+from tests.support.iati_rules import assert_valid, needs_schema
 from tests.support.simulated_portal import SimulatedPortal
 
 pytestmark = pytest.mark.slow
@@ -134,6 +137,37 @@ def test_no_file_of_the_release_has_a_default_name(folder: Path) -> None:
     assert len(files) > 30
     for path in files:
         assert not default_names(plain(path.read_bytes(), path.name)), path
+
+
+@needs_schema
+def test_release_has_iati_activities_that_conform(folder: Path, tmp_path: Path) -> None:
+    rows = (
+        "code,title,summary,implementers,countries,themes,start,end",
+        "G0901,Courses,For prosecutors.,Zeta Fund,Fiji;Tonga,Cybercrime,2020,2021",
+        "G0902,Advice,For ministers.,Zeta Fund,Fiji,Cybercrime,,",
+    )
+    (tmp_path / "projects.csv").write_text("\n".join(rows), encoding="utf-8")
+    built = run("build", tmp_path / "projects.csv", "--into", tmp_path / "R", "--site", folder / "site.toml")
+    assert built.returncode == 0, built.stderr.decode()
+    with running_server(tmp_path / "R") as url:
+        reply = http(f"{url}/latest/cybilgraph.iati.xml")
+        described = http(f"{url}/latest/dcat.ttl").body.decode()
+        assert b"as activities (IATI 2.03)" in http(f"{url}/dataset", accept="text/html").body
+    assert reply.headers["content-type"] == "application/xml"
+    root = etree.fromstring(reply.body)
+    assert_valid(root, datetime.now(UTC).date())
+    assert [one.text for one in root.iter("iati-identifier")] == ["FJ-ROC-1234-G0901"]
+    assert root.findtext(".//participating-org/narrative") == "Zeta Fund"
+    assert "as activities (IATI 2.03): 1 of 2; the others lack start (1)" in described
+    checked = run("check", tmp_path / "R" / "0001" / "public" / "cybilgraph.iati.xml")
+    assert checked.returncode in (0, 1), "it is read like any other file"
+
+
+def test_site_without_activities_says_why(site: str, server: str) -> None:
+    for url in (site, server):
+        reply = http(f"{url}/latest/cybilgraph.iati.xml")
+        assert reply.status == 404
+        assert b"org-id" in reply.body
 
 
 def linked(reply: Response, address: str, site: str) -> Iterator[str]:

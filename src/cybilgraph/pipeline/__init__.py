@@ -40,7 +40,7 @@ from cybilgraph.pipeline.preparation import (
 )
 from cybilgraph.rdf.description import describe, describe_reference
 from cybilgraph.rdf.forms import WRITERS, example_record
-from cybilgraph.rdf.iati_activities import read_graph_records, require_publisher_id, write_activities
+from cybilgraph.rdf.iati_activities import actor_names, read_graph_records, require_publisher_id, write_activities
 from cybilgraph.rdf.serialisation import serialise, turtle_to_ntriples
 from cybilgraph.readers import Input, Location, count_inputs, find_inputs, read_input
 from cybilgraph.readers.excerpts import with_cells, with_excerpts
@@ -344,7 +344,8 @@ def convert(
         if fmt:
             serialise(assembly.blocks(others, history=fmt.kind is not FormatKind.GRAPH), fmt, output)
         else:
-            write_activities(read_graph_records(assembly.blocks(history=False), assembly.shared()), output, profile)
+            names = actor_names(f"{line}\n".encode() for line in assembly.shared())
+            write_activities(read_graph_records(assembly.blocks(history=False), names), output, profile)
     return report.sort()
 
 

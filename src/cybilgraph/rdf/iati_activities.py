@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import mimetypes
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import IO, Any
 
@@ -25,23 +25,26 @@ from cybilgraph.errors import SiteError
 from cybilgraph.model.classifications import ELEMENTS as CLASSIFYING
 from cybilgraph.model.classifications import Classification, read_classification
 from cybilgraph.model.dates import date_bounds
-from cybilgraph.model.gazetteer import load_gazetteer
+from cybilgraph.model.gazetteer import GazetteerEntry, load_gazetteer
 from cybilgraph.model.indicators import MEASURES, Indicator, Measurement, read_indicator
 from cybilgraph.model.links import CATEGORY, FORMAT, LANGUAGE, kind_of_detail, link_text
 from cybilgraph.model.record import Basis, Date, Funding, Named, Participation, Record, Relation, Scope, Text
 from cybilgraph.model.site_profile import DEFAULT_PROFILE, SiteProfile
 from cybilgraph.model.state_bodies import label
-from cybilgraph.model.vocabulary import CYB, SKOS, own_byte_pattern, own_pattern, scheme_iri
+from cybilgraph.model.vocabulary import CYB, SKOS, own_byte_pattern, scheme_iri
 from cybilgraph.rdf.serialisation import project_key, to_xml_text
 from cybilgraph.readers import Input, read_input
 from cybilgraph.readers import iati as codes
 from cybilgraph.readers.funding import funding_text
 from cybilgraph.readers.iati.activity_sums import ELEMENTS, TRANSACTIONS
 from cybilgraph.readers.record_builder import derive_slug
+from cybilgraph.runtime.clock import build_time
 
+#: The text before and after the activities of a file.
+HEAD, END = b'<?xml version="1.0" encoding="UTF-8"?>\n<iati-activities version="2.03">\n', b"</iati-activities>\n"
 _LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 _ACTOR = "<OWNid/actor/[^>]+>"
-_ACTOR_NAME_OR_SEAT = rf"({_ACTOR}) <(?:{SKOS.prefLabel}|{CYB.seat})> .*"
+_ACTOR_NAME_OR_SEAT = rf"(?m)^({_ACTOR}) <(?:{SKOS.prefLabel}|{CYB.seat})> .*\n"
 _IS_PROJECT = f" <{CYB.Project}> .\n".encode()
 #: Code lists DescriptionType "other", ActivityDateType (planned and actual).
 _OTHER = "4"
@@ -53,21 +56,30 @@ _ORG_OTHER, _OWN, _M49, _QUALITATIVE, _PAGE, _INTERNAL, _OTHER_ID = "90", "99", 
 _UNIT, _OTHER_RESULT = "1", "9"
 
 
-def read_graph_records(blocks: Iterable[bytes], shared: Iterable[str] = ()) -> Iterator[Record]:
+def actor_names(blocks: Iterable[bytes]) -> dict[bytes, bytes]:
+    """Return those N-Triples lines that state names and seats of actors, by actor."""
+    names: dict[bytes, bytes] = defaultdict(bytes)
+    for block in blocks:
+        for found in own_byte_pattern(_ACTOR_NAME_OR_SEAT).finditer(block):
+            names[found[1]] += found[0]
+    return dict(names)
+
+
+def names_within(block: bytes, names: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
+    """Return those names (``actor_names``) whose actors occur in N-Triples lines."""
+    return {actor: names[actor] for actor in sorted(set(own_byte_pattern(_ACTOR).findall(block))) if actor in names}
+
+
+def read_graph_records(blocks: Iterable[bytes], names: Mapping[bytes, bytes] | None = None) -> Iterator[Record]:
     """Yield the records of N-Triples lines that are grouped by project, as in a release.
 
-    ``shared`` are lines about shared resources, of which only names and seats of actors are kept. Memory does not
-    grow with the number of records.
+    ``names`` are those of actors in the shared part of the graph. Memory does not grow with the number of records.
     """
-    names: dict[bytes, bytes] = defaultdict(bytes)
-    for found in map(own_pattern(_ACTOR_NAME_OR_SEAT).match, shared):
-        if found:
-            names[found[1].encode()] += f"{found[0]}\n".encode()
     lines = (line for block in blocks for line in block.splitlines(keepends=True))
     for key, group in groupby(lines, key=project_key):
         block = b"".join(group) if key else b""
         if _IS_PROJECT in block:
-            block += b"".join(names.get(actor, b"") for actor in sorted(set(own_byte_pattern(_ACTOR).findall(block))))
+            block += b"".join(names_within(block, names or {}).values())
             yield from read_input(Input("graph.nt", data=block))
 
 
@@ -85,16 +97,21 @@ def write_activities(records: Iterable[Record], output: IO[bytes], profile: Site
 
     Links that are only possible are left out.
     """
-    output.write(b'<?xml version="1.0" encoding="UTF-8"?>\n<iati-activities version="2.03">\n')
+    output.write(HEAD)
     for record in records:
-        activity = _activity(record.counted(), profile)
-        etree.indent(activity, level=1)
-        output.write(b"  " + etree.tostring(activity, encoding="utf-8") + b"\n")
-    output.write(b"</iati-activities>\n")
+        output.write(to_xml(make_activity(record, profile)))
+    output.write(END)
 
 
-def _activity(record: Record, profile: SiteProfile) -> Any:
-    """Return one activity with its elements in the order of the schema."""
+def to_xml(activity: Any) -> bytes:
+    """Return the text of an activity in a file."""
+    etree.indent(activity, level=1)
+    return b"  %b\n" % etree.tostring(activity, encoding="utf-8")
+
+
+def make_activity(record: Record, profile: SiteProfile) -> Any:
+    """Return one activity, without links that are only possible, with its elements in the order of the schema."""
+    record = record.counted()
     about = {_LANG: record.language.text} if record.language.text else {}
     if record.updated:
         day = record.updated.text
@@ -104,18 +121,15 @@ def _activity(record: Record, profile: SiteProfile) -> Any:
     generated = {} if record.iati else {codes.FIELD: "slug"}
     identifier = record.iati.text if record.iati else f"{profile.publisher_org_id}-{record.key}"
     _add(activity, "iati-identifier", attributes=generated).text = to_xml_text(identifier)
-    # We only pass on information: a secondary reporter does not take part.
-    reporter = {"ref": profile.publisher_org_id, "type": _ORG_OTHER, "secondary-reporter": "1"}
-    _add(activity, "reporting-org", profile.publisher_name, reporter)
+    listed = load_gazetteer().find_by_identifier("org-id", profile.publisher_org_id)
+    about = {"ref": profile.publisher_org_id, "type": (_type_code(listed) if listed else "") or _ORG_OTHER}
+    reporter = _add(activity, "reporting-org", profile.publisher_name, about)
     _add(activity, "title", record.title.text if record.title else "")
     _descriptions(activity, record)
     _organisations(activity, record)
-    if record.code:
-        _add(activity, "other-identifier", attributes={"ref": record.code.text, "type": _INTERNAL, codes.FIELD: "code"})
-    for other in record.other_ids:
-        element = _add(activity, "other-identifier", attributes={"ref": other.notation, "type": _OTHER_ID})
-        if other.register:
-            _add(element, "owner-org", other.register)
+    if not any(one.get("ref") == profile.publisher_org_id for one in activity.iterchildren("participating-org")):
+        reporter.set("secondary-reporter", "1")  # it does not take part, and only passes on information
+    _other_identifiers(activity, record)
     if record.status and (entry := load_gazetteer().get("status", record.status.key)):
         element = _add(activity, "activity-status", attributes={"code": entry.row["iati"]})
         _add_printed(element, "status", record.status.printed, entry.name)
@@ -177,13 +191,22 @@ def _descriptions(activity: Any, record: Record) -> None:
             _add(activity, "description", "\n\n".join(text.text for text in paragraphs), {"type": kind, **own})
 
 
+def _other_identifiers(activity: Any, record: Record) -> None:
+    if record.code:
+        _add(activity, "other-identifier", attributes={"ref": record.code.text, "type": _INTERNAL, codes.FIELD: "code"})
+    for other in record.other_ids:
+        element = _add(activity, "other-identifier", attributes={"ref": other.notation, "type": _OTHER_ID})
+        if other.register:
+            _add(element, "owner-org", other.register)
+
+
 def _organisations(activity: Any, record: Record) -> None:
     for row in load_gazetteer().entries["role"].values():
         code = row.row["iati"]
         for link in record.values(row.key) if code else ():
             entry = load_gazetteer().get("actor", link.actor.key)
-            kind = load_gazetteer().get("actor-type", entry.row["type"]) if entry else None
-            attributes = {"type": kind.row["iati"], "role": code} if kind and kind.row["iati"] else {"role": code}
+            kind = _type_code(entry) if entry else ""
+            attributes = {"type": kind, "role": code} if kind else {"role": code}
             ref = next((one.text for one in entry.identifiers if one.register == "org-id"), "") if entry else ""
             attributes = {"ref": ref, **attributes} if ref else attributes
             _add_evidence(_add(activity, "participating-org", _name(link.actor), attributes), link)
@@ -191,15 +214,25 @@ def _organisations(activity: Any, record: Record) -> None:
             _add(activity, "participating-org", attributes={"role": code})
 
 
+def _type_code(actor: GazetteerEntry) -> str:
+    """Return the code of an actor's type in the code list OrganisationType, or an empty string."""
+    kind = load_gazetteer().get("actor-type", actor.row["type"])
+    return kind.row["iati"] if kind else ""
+
+
 def _dates(activity: Any, record: Record) -> None:
-    """Add full dates, as IATI requires: the first or last day of a period, with the known precision as narrative."""
+    """Add full dates, as IATI requires: the first or last day of a period, with the known precision as narrative.
+
+    Days in the future are planned, whatever the status.
+    """
     planned = record.status is not None and record.status.key == "planned"
     ended = record.status is not None and record.status.key in ("finished", "cancelled")
-    for date, kind, last in ((record.start, _START[not planned], False), (record.end, _END[ended], True)):
+    for date, kinds, actual, last in ((record.start, _START, not planned, False), (record.end, _END, ended, True)):
         if date and date.value:
             day = date_bounds(date.value)[last]
             stated = date.value if day != date.value else ""
-            _add_evidence(_add(activity, "activity-date", stated, {"type": kind, "iso-date": day}), date)
+            about = {"type": kinds[actual and day <= _today()], "iso-date": day}
+            _add_evidence(_add(activity, "activity-date", stated, about), date)
 
 
 def _contacts(activity: Any, record: Record) -> None:
@@ -241,8 +274,15 @@ def _scope(activity: Any, scope: Scope) -> None:
 
 
 def _has_element(one: Funding) -> bool:
-    """Return whether IATI has an element for a sum with these dates, all of which it requires."""
-    return bool(one.value_date and (one.kind not in ELEMENTS or (one.start and one.end)))
+    """Return whether IATI has an element for a sum with these dates, all of which it requires.
+
+    A budget covers a year at most, and a transaction is not in the future.
+    """
+    if one.kind not in ELEMENTS:
+        return bool(one.value_date) and one.value_date <= _today()
+    return bool(one.value_date and one.start and one.end) and (
+        one.kind != "budget" or one.end <= _year_after(one.start)
+    )
 
 
 def _sum(activity: Any, one: Funding) -> None:
@@ -264,6 +304,14 @@ def _sum(activity: Any, one: Funding) -> None:
     if tag == "transaction" or one.provider or one.receiver or one.transactions:
         etree.SubElement(element, codes.PRINTED).text = to_xml_text(funding_text(one))
     _add_evidence(element, one)
+
+
+def _today() -> str:
+    return build_time().date().isoformat()
+
+
+def _year_after(day: str) -> str:
+    return f"{int(day[:4]) + 1:04}{day[4:]}"
 
 
 def _links(activity: Any, record: Record) -> None:

@@ -33,6 +33,8 @@ _BYTE_ORDER_MARKS = {
     codecs.BOM_UTF16_LE: "utf-16-le",
     codecs.BOM_UTF16_BE: "utf-16-be",
 }
+#: The high bytes of Latin letters in UTF-16 and UTF-32: text without any of these bytes is in neither.
+_HIGH_BYTES_OF_LATIN = re.compile(rb"[\0-\x02]")
 WINDOWS = "cp1252"
 #: Text encodings (WHATWG Encoding, 4.2), unlike other Python codecs (zip, rot13).
 _ENCODINGS = re.compile(
@@ -85,6 +87,8 @@ def guess_wide_encoding(begin: bytes) -> str | None:
     for mark, marked in _BYTE_ORDER_MARKS.items():
         if begin.startswith(mark):
             return re.sub("-(?=[LB]E)", "", marked.upper())
+    if not _HIGH_BYTES_OF_LATIN.search(begin):
+        return None
     for width, encodings in ((4, ("UTF-32LE", "UTF-32BE")), (2, ("UTF-16LE", "UTF-16BE"))):
         whole = begin[: len(begin) // width * width]
         for encoding in encodings if whole else ():

@@ -5,13 +5,13 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Container, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from cybilgraph.errors import SourceError
 from cybilgraph.identity import Identities
@@ -24,6 +24,8 @@ from cybilgraph.rdf.dumps import FULL_DUMPS, MAY_REACH, GzipPart, open_dumps, se
 from cybilgraph.rdf.dumps.metadata import GraphStatistics, ReleaseFile, count_statements, write_descriptions
 from cybilgraph.rdf.dumps.stated import stated_statements
 from cybilgraph.rdf.dumps.tables import TableNames, TableRows, make_table_rows, write_tables
+from cybilgraph.rdf.iati_activities import actor_names, names_within
+from cybilgraph.rdf.iati_publication import ACTIVITIES, can_publish, open_activities, publish_activities
 from cybilgraph.rdf.ntriples import group_by_subject, object_texts
 from cybilgraph.rdf.serialisation import is_in_earlier_graph
 from cybilgraph.readers.excerpts import read_texts
@@ -138,19 +140,28 @@ def write_derived_files(
     """
     graph, public = folder / GRAPH, folder / PUBLIC
     public.mkdir()
+    profile = Release(manifest["release"], folder, manifest).profile
+    reporter = profile if dumps and can_publish(profile) else None
     counts = GraphStatistics()
     with ThreadPoolExecutor() as threads, Spool() as rows, Spool() as entries, TableNames() as names:
         store_future = threads.submit(write_store, graph, folder / STORE)
         chunks = read_graph(graph)
-        containers = _containers(write_zstandard(public / FULL_DUMPS[0], chunks) if dumps else chunks)
-        with open_dumps(public) if dumps else nullcontext() as add_to_dumps:
-            for _, output in executor.map_ahead(process_chunk, read_graph(graph), containers, dumps, own_iri()):
+        shared = _read_shared(write_zstandard(public / FULL_DUMPS[0], chunks) if dumps else chunks)
+        items = ((chunk, names_within(chunk, shared.actors) if reporter else {}) for chunk in read_graph(graph))
+        with ExitStack() as files:
+            add_to_dumps = files.enter_context(open_dumps(public)) if dumps else None
+            activities = files.enter_context(open_activities(public / ACTIVITIES)) if reporter else None
+            for _, output in executor.map_ahead(process_chunk, items, shared.containers, dumps, own_iri(), reporter):
                 counts.add(output.counts)
                 entries.put(output.entries)
                 if add_to_dumps:
                     rows.put(output.rows)
                     names.put(output.entries[1])
                     add_to_dumps(output.dumps)
+                if activities:
+                    activities.write(output.activities)
+        if reporter and not counts.activities[""]:
+            (public / ACTIVITIES).unlink()  # the schema requires one activity at least
         index_future = threads.submit(write_index, folder / SEARCH, entries, findings)
         if dumps:
             write_tables(rows, names, public)
@@ -162,7 +173,6 @@ def write_derived_files(
     manifest["counts"]["quads"] = counts.quads
     checksums = {path: sha256_of(path) for path in _files(folder)}
     downloads = [ReleaseFile(path.name, path.stat().st_size, checksums[path]) for path in sorted(public.iterdir())]
-    profile = Release(manifest["release"], folder, manifest).profile
     write_descriptions(counts, manifest["release"], manifest["created"], downloads, public, profile)
     manifest["files"] = {
         path.relative_to(folder).as_posix(): checksums.get(path) or sha256_of(path) for path in _files(folder)
@@ -180,12 +190,25 @@ class ChunkOutput:
     rows: TableRows
     entries: tuple[list[IndexEntry], list[Name]]
     dumps: dict[str, GzipPart]
+    activities: bytes
 
 
-def _containers(chunks: Iterable[bytes]) -> dict[str, list[str]]:
-    """Return what contains each thing in a graph: regions and groups of countries, themes, parent organisations."""
+class _Shared(NamedTuple):
+    """What chunks need to know of others.
+
+    ``containers`` is what contains each thing: regions and groups of countries, themes, parent organisations.
+    ``actors`` are the lines with the names of actors.
+    """
+
+    containers: dict[str, list[str]]
+    actors: dict[bytes, bytes]
+
+
+def _read_shared(chunks: Iterable[bytes]) -> _Shared:
     found: dict[str, list[str]] = defaultdict(list)
+    actors: dict[bytes, bytes] = {}
     for chunk in chunks:
+        actors |= actor_names([chunk])
         if any(term in chunk for term in _CONTAINMENT):
             lines = [line for line in chunk.splitlines(keepends=True) if any(term in line for term in _CONTAINMENT)]
             for thing, own in group_by_subject(lines).items():
@@ -193,23 +216,36 @@ def _containers(chunks: Iterable[bytes]) -> dict[str, list[str]]:
                     found[thing] += object_texts(own, term)
                 for member in object_texts(own, _CONTAINS):
                     found[member].append(thing)
-    return dict(found)
+    return _Shared(dict(found), actors)
 
 
-def process_chunk(chunk: bytes, containers: dict[str, list[str]], dumps: bool, base: str) -> ChunkOutput:
-    """Process a chunk; ``containers`` is what contains each thing in the whole graph, ``base`` that of the site."""
+def process_chunk(
+    item: tuple[bytes, Mapping[bytes, bytes]],
+    containers: dict[str, list[str]],
+    dumps: bool,
+    base: str,
+    reporter: SiteProfile | None = None,
+) -> ChunkOutput:
+    """Process a chunk, which comes with the names of its actors.
+
+    ``containers`` is what contains each thing in the whole graph, ``base`` that of the site, and ``reporter`` the
+    profile of a site that publishes activities.
+    """
     use_base(base)
+    chunk, actors = item
     lines = chunk.splitlines(keepends=True)
     triples = b"".join([line for line in lines if not is_in_earlier_graph(line)])
     graph = group_by_subject([triples])
     stated = list(stated_statements(graph)) if dumps else []
     counts = count_statements(graph)
     counts.quads, counts.stated = len(lines), len(stated)
+    activities, counts.activities = publish_activities(triples, actors, reporter) if reporter else (b"", Counter())
     return ChunkOutput(
         counts,
         make_table_rows(graph) if dumps else {},
         index_entries(graph, containers),
         serialise_chunk(chunk, triples, "".join(stated).encode()) if dumps else {},
+        activities,
     )
 
 

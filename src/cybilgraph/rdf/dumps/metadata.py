@@ -38,6 +38,7 @@ from cybilgraph.model.vocabulary import (
     shorten,
 )
 from cybilgraph.rdf.dumps import MAY_REACH, STATED_DUMP
+from cybilgraph.rdf.iati_publication import ACTIVITIES
 from cybilgraph.rdf.ntriples import StatementsBySubject, iri, literal, term_text
 from cybilgraph.rdf.serialisation import serialise, turtle_to_ntriples
 
@@ -114,6 +115,8 @@ class GraphStatistics:
     places: set[str] = field(default_factory=set)
     #: Statements of the file of countries that projects may reach; they are not in the graph.
     may_reach: int = 0
+    #: Projects by what they lack to be published as IATI activities; those that lack nothing are under "".
+    activities: Counter[str] = field(default_factory=Counter)
     first_day: str = ""
     last_day: str = ""
 
@@ -126,6 +129,7 @@ class GraphStatistics:
         self.classes += others.classes
         self.properties += others.properties
         self.links += others.links
+        self.activities += others.activities
         self.examples = (self.examples + others.examples)[:_MAX_EXAMPLES]
         self.places |= others.places
         self.first_day = min(filter(None, (self.first_day, others.first_day)), default="")
@@ -462,6 +466,8 @@ def describe_file(name: str, counts: GraphStatistics | None = None) -> str:
     syntaxes |= {fmt.suffix: fmt.title for fmt in FORMATS if fmt.carries_graph}
     kinds = [f" as {syntaxes[suffix]}" for suffix in suffixes[:1] if suffix in syntaxes]
     compressed = [f" ({_COMPRESSIONS[suffix]})" for suffix in suffixes[-1:] if suffix in _COMPRESSIONS]
+    if name == ACTIVITIES:
+        return _describe_activities(counts.activities if counts else Counter())
     content = _FILE_DESCRIPTIONS.get(stem) or f"The graph, {_describe_dump(name, counts)},"
     return "".join([content, *kinds, *compressed])
 
@@ -477,6 +483,14 @@ def _describe_dump(name: str, counts: GraphStatistics | None = None) -> str:
     return f"{content}: {getattr(counts, count):,} statements" if counts else content
 
 
+def _describe_activities(found: Counter[str]) -> str:
+    """Say how many projects are in the file of activities, and what the others lack."""
+    content = "Projects that have what IATI requires, as activities (IATI 2.03)"
+    lacking = [f"{what} ({number:,})" for what, number in found.most_common() if what]
+    others = f"; the others lack {', '.join(lacking)}" if lacking else ""
+    return f"{content}: {found['']:,} of {found.total():,}{others}" if found else content
+
+
 def _syntax(name: str) -> Format | None:
     """Return the RDF syntax of a file's content, compressed or not; None for other files."""
     suffixes = name.split(".")[1:]
@@ -487,7 +501,7 @@ def _types(name: str) -> tuple[str, str]:
     """Return the media types of a file's content and of its compression."""
     suffixes = name.split(".")[1:]
     outer = media_type_of(name)
-    if len(suffixes) < 2:
+    if not _COMPRESSIONS.keys() & suffixes[1:]:
         return outer, ""
     fmt = _syntax(name)
     return fmt.media_type if fmt else TABLE_FORMATS[suffixes[0]].media_type, outer

@@ -81,6 +81,8 @@ PARTICIPANT, STATED, LEFT_BLANK, PRINTED = (
     f"{{{CYB.iri}}}{name}" for name in ("participant", "stated", "leftBlank", "printed")
 )
 FIELD_ATTRIBUTE = "field"
+#: Our attribute of an element whose percentage or code we added because IATI requires one, and its value.
+BASIS, DERIVED = f"{{{CYB.iri}}}basis", "derived"
 WITHOUT_ELEMENT = ("slug", "duration", "audience", "funding", "classifications", "address", "retrieved", "rights")
 #: The prefix of identifiers that earlier versions generated for projects without one.
 GENERATED_PREFIX = "cybilgraph-"
@@ -267,6 +269,8 @@ class _Activity:
         self._take(_field_name(child, _TEXT_FIELDS) or kind, child, self._paragraphs(child))
 
     def _status(self, child: Element) -> None:
+        if child.get(BASIS) == DERIVED:
+            return
         code = child.get("code", "").strip()
         # In "Finalisation" (3), the work is done but the accounts are still open.
         status = _find_by_code("status", "4" if code == "3" else code)
@@ -314,7 +318,7 @@ class _Activity:
                 _vocabulary(child),
                 (code or name)[0].text,
                 name[0].text if code and name else "",
-                read_share(child.get("percentage", "").strip()),
+                _share(child),
                 child.get("significance", "").strip()[:1],
             )
             printed = normalise(child.findtext(PRINTED, ""))
@@ -406,9 +410,7 @@ class _Activity:
             )
             groups.setdefault(group, []).append(child)
         for group, children in groups.items():
-            stated = [
-                Decimal(share) for child in children if (share := read_share(child.get("percentage", "").strip()))
-            ]
+            stated = [Decimal(share) for child in children if (share := _share(child))]
             total = sum(stated, Decimal())
             if stated and abs(total - 100) > _ROUNDING:
                 self._find("percentages", children[0], "", {"group": group, "total": format_amount(total)})
@@ -484,7 +486,7 @@ class _Activity:
                 else line
                 for line in lines
             ]
-        if row.kind is FieldKind.SCOPES and (share := read_share(child.get("percentage", "").strip())):
+        if row.kind is FieldKind.SCOPES and (share := _share(child)):
             self._shares |= {(line.place, line.text): share for line in lines if len(lines) == 1}
         if evidence := self._evidence(child):
             self._derived |= {(line.place, line.text): evidence for line in lines}
@@ -503,6 +505,11 @@ def _texts(value: str, element: Element) -> list[Text]:
     """Return a list with one text, or an empty list for a blank value."""
     text = normalise(value)
     return [Text(text, _place(element))] if text else []
+
+
+def _share(element: Element) -> str:
+    """Return the percentage of an element that its source states, or an empty string."""
+    return "" if element.get(BASIS) == DERIVED else read_share(element.get("percentage", "").strip())
 
 
 def _vocabulary(element: Element) -> str:

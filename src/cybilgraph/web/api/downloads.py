@@ -13,6 +13,7 @@ from werkzeug.http import parse_date, parse_etags
 from werkzeug.wrappers import Response
 
 from cybilgraph.model.formats import media_type_of
+from cybilgraph.rdf.iati_publication import ACTIVITIES
 from cybilgraph.release import Release
 from cybilgraph.web.api.protocol import FRESH, PINNED, Reply, Request
 from cybilgraph.web.server.live_releases import LiveReleases
@@ -54,6 +55,11 @@ def file_reply(live: LiveReleases, request: Request) -> Reply:
     if name not in release.served_files():
         if _WITHDRAWN.fullmatch(name):
             raise Gone(f"{name} is no longer published: use cybilgraph.nq.gz, or another of the .gz files")
+        if name == ACTIVITIES:
+            raise NotFound(
+                "There are no IATI activities: the site file has no org-id (org-id.guide), or no project has what IATI "
+                "requires"
+            )
         raise NotFound(f"Release {release.number} has no file {name[:_MAX_SHOWN]!r}")
     file = live.integrity.open(release, name)
     try:

@@ -1,9 +1,9 @@
 """Run a mixed load for some time: memory must stay flat, and every request must get an expected status.
 
 Clients with eight addresses send lookups, heavy and invalid queries, request pages, check records, and disconnect
-early. Shared memory is divided between processes (PSS). The server processes and the workers are judged separately; for
-workers, the minimum of each interval counts, since a heavy query needs memory while it runs. A cache that fills grows
-ever more slowly; a leak does not.
+early. Shared memory is divided between processes (PSS). The server processes and the workers are judged separately, and
+both at rest: after each interval, the load pauses, since a heavy query needs memory while it runs. A cache that fills
+grows ever more slowly; a leak does not.
 
     python tests/bench/soak.py [--minutes 0.7] [--projects 1000] [--data FOLDER]
 """
@@ -18,7 +18,8 @@ import sys
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,8 +30,10 @@ from served.client import Address, ask, connect, exchange, look_up, request
 from cybilgraph.sparql import queries
 
 EVERY = 30.0
-#: Memory samples per printed line.
-SAMPLES = 15
+#: Seconds from the end of the last request until memory is measured, in which cancelled queries end.
+REST = 2.0
+#: Clients, each with an address of its own.
+SOURCES = [f"127.0.0.{number}" for number in range(2, 10)]
 #: The last third of a run may use this many bytes more than the second third, or grow by at most this share of the
 #: previous growth, as a cache that fills does. The longer a run, the smaller the leaks that it detects.
 MAX_GROWTH_BYTES = 16_000_000
@@ -50,6 +53,17 @@ class MixedLoad:
         self.wrong: list[str] = []
         self.seconds: defaultdict[str, float] = defaultdict(float)
         self.slowest: defaultdict[str, float] = defaultdict(float)
+        self._turns = threading.Semaphore(len(SOURCES))
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Wait until all requests have ended, and send none within the block."""
+        for _ in SOURCES:
+            self._turns.acquire()
+        try:
+            yield
+        finally:
+            self._turns.release(len(SOURCES))
 
     def run_client(self, source: str, ended: threading.Event) -> None:
         """Send the requests of one client in random order."""
@@ -63,7 +77,8 @@ class MixedLoad:
                 else random_numbers.choice(kinds)
             )
             try:
-                kind(random_numbers, source)
+                with self._turns:
+                    kind(random_numbers, source)
             except OSError as error:
                 self.wrong.append(f"{kind.__name__}: {type(error).__name__}: {error}")
 
@@ -141,21 +156,20 @@ class Thirds:
 
 
 def watch(server: Server, mixed: MixedLoad, minutes: float) -> tuple[list[float], list[float]]:
-    """Return the median memory of the server, and the minimum of its workers, for each printed line."""
+    """Return the memory of the server and of its workers after each interval."""
     serving, resting = [], []
     began = time.perf_counter()
     step = min(EVERY, minutes * 60 / 9)
     while (now := time.perf_counter() - began) < minutes * 60 - step / 2:
-        samples = []
-        for sample in range(SAMPLES):
-            time.sleep(max(began + now + (sample + 1) * step / SAMPLES - time.perf_counter(), 0))
-            samples.append(server.memory_by_part())
-        own, working = zip(*samples, strict=True)
-        serving.append(statistics.median(own))
-        resting.append(float(min(working)))
+        time.sleep(step)
+        with mixed.paused():
+            time.sleep(REST)
+            own, working = server.memory_by_part()
+        serving.append(float(own))
+        resting.append(float(working))
         done, wrong = mixed.outcomes.total(), len(mixed.wrong)
-        sizes = f"{serving[-1] / 1e6:.0f} MB server, {resting[-1] / 1e6:.0f} to {max(working) / 1e6:.0f} MB workers"
-        print(f"{time.perf_counter() - began:5.0f} s {sizes}; {done:,} requests, {wrong} problems", flush=True)
+        sizes = f"{own / 1e6:.0f} MB server, {working / 1e6:.0f} MB workers"
+        print(f"{now + step:5.0f} s {sizes}; {done:,} requests, {wrong} problems", flush=True)
     return serving, resting
 
 
@@ -165,8 +179,7 @@ def main(minutes: float, projects: int, data: Path | None) -> int:
     small = ("--cache-bytes", 8_000_000)
     with released(projects, data) as folder, served(folder, "--rate", 100_000, *small) as server:
         mixed, ended = MixedLoad(server.address, projects_of(folder)), threading.Event()
-        sources = [f"127.0.0.{number}" for number in range(2, 10)]
-        threads = [threading.Thread(target=mixed.run_client, args=(source, ended)) for source in sources]
+        threads = [threading.Thread(target=mixed.run_client, args=(source, ended)) for source in SOURCES]
         for thread in threads:
             thread.start()
         sizes = watch(server, mixed, minutes)

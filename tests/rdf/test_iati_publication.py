@@ -145,13 +145,14 @@ def test_themes_share_everything(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("values", "lacks"),
     [
+        ({"iati_identifier": "GB-GOV-1/300"}, "identifier without / & | ?"),
         ({"summary": ""}, "description"),
         ({"implementers": ""}, "organisation"),
         ({"start": ""}, "start"),
         ({"countries": ""}, "country or region"),
         ({"themes": ""}, "theme"),
         ({"end": ""}, "status, or dates from which it follows"),
-        ({"end": "2019-01-01"}, "start before its end"),
+        ({"end": "2019-01-01"}, "end after its start"),
         ({"countries": "Fiji (70%); Tonga (20%)"}, "percentages that add up to 100"),
         ({"countries": "Fiji (70%); Tonga (70%)"}, "percentages that add up to 100"),
         (
@@ -174,6 +175,27 @@ def test_reporter_that_takes_part_is_not_a_secondary_one(tmp_path: Path) -> None
         root, _, _ = publish(source, profile)
         [reporter] = root.iter("reporting-org")
         assert (reporter.get("ref"), reporter.get("type"), reporter.get("secondary-reporter")) == expected
+
+
+@needs_schema
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"language": "French", "updated": "May 2024"},
+        {"links": "<https://example.org/x>\nOnly words", "contacts": "<an@example.org>", "part_of": "G0001 & x"},
+        {"indicators": "Officers: baseline 0; target 5; actual 3\nTrained: target 5 from 2019-12-31 to 2019-01-01"},
+        {"indicators": "Satisfied [qualitative]: baseline low in 2018; actual high from 2019-01-01 to 2019-12-31"},
+        {"classifications": "DAC sector 15130: Legal development (100%)\nSDG 16\nsector of vocabulary 99 x"},
+        {"budget": "EUR 5,000 (budget, 2019-01-01 to 2021-12-31, value date 2019-01-01)"},
+        {"summary": "\x01 a & < b", "rights": "© & <x>", "address": "javascript:alert(1)", "slug": "a b/c"},
+        {"status": "Planned", "start": "2019", "end": "mid-2021"},
+        {"status": "Finished", "end": "2030"},
+    ],
+)
+def test_unusual_values_conform(tmp_path: Path, values: dict[str, str]) -> None:
+    root, lacking, _ = publish(table(tmp_path, **values))
+    assert lacking == {"": 1}
+    assert_valid(root, TODAY)
 
 
 @needs_schema

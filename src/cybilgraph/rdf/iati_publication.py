@@ -29,6 +29,7 @@ ACTIVITIES = "cybilgraph.iati.xml"
 _STARTS, _ENDS = "@type='1' or @type='2'", "@type='3' or @type='4'"
 #: What the schema and the rulesets require of an activity, and the XPath of the elements that meet it.
 _REQUIRED = {
+    "identifier without / & | ?": "iati-identifier[translate(., '/&|?', '') = .]",
     "title": "title/narrative",
     "description": "description/narrative",
     "organisation": "participating-org",
@@ -43,7 +44,7 @@ _REJECTED = etree.XPath(
     " | policy-marker[@vocabulary='99' and not(narrative)]"
     " | policy-marker[(not(@vocabulary) or @vocabulary='1') and not(@significance)]"
     " | document-link[not(title/narrative)] | result[not(title/narrative)] | result/indicator[not(title/narrative)]"
-    " | result/indicator/baseline[not(@value)]"
+    " | result/indicator/baseline[not(@value and @year)]"
     " | result/indicator/period[not(period-start and period-end)]"
     " | result/indicator/period[number(translate(period-start/@iso-date, '-', '')) >"
     " number(translate(period-end/@iso-date, '-', ''))]"
@@ -93,7 +94,7 @@ def _complete(activity: Any) -> str:
             return what
     start, end = ("".join(activity.xpath(f"activity-date[{kinds}]/@iso-date")) for kinds in (_STARTS, _ENDS))
     if end and start > end:
-        return "start before its end"
+        return "end after its start"
     if activity.find("activity-status") is None and not _add_status(activity, start, end):
         return "status, or dates from which it follows"
     return "" if _add_shares(activity) else "percentages that add up to 100"

@@ -134,14 +134,14 @@ def measure_retained_memory(server: Server) -> list[str]:
                     raise RuntimeError(f"a query to be refused got {status}: {body[:200]!r}")
 
     refuse(WARM_UP_REFUSALS)
-    before, began = server.memory_by_part()[0], time.perf_counter()
+    before, began = server.serving_memory(), time.perf_counter()
     threads = [threading.Thread(target=refuse, args=(REFUSALS // 4,)) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     exchange(server.address, look_up(server.address, "https://example.org/none"))
-    seconds, after = time.perf_counter() - began, server.memory_by_part()[0]
+    seconds, after = time.perf_counter() - began, server.serving_memory()
     print(
         f"{REFUSALS:,} queries of {REFUSED_BYTES:,} bytes refused in {seconds:.0f} s: the server had "
         f"{before / 1e6:.0f} MB before and {after / 1e6:.0f} MB afterwards",

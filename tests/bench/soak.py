@@ -1,9 +1,10 @@
 """Run a mixed load for some time: memory must stay flat, and every request must get an expected status.
 
 Clients with eight addresses send lookups, heavy and invalid queries, request pages, check records, and disconnect
-early. Shared memory is divided between processes (PSS). The server processes and the workers are judged separately, and
-both at rest: after each interval, the load pauses, since a heavy query needs memory while it runs. A cache that fills
-grows ever more slowly; a leak does not.
+early. The server and the workers are judged separately, and at rest: after each interval, the load pauses, since a heavy
+query needs memory while it runs. Of the workers, only those that were there at the rest before are judged. Queries that
+exceed a limit end their workers, so the number of new ones varies. A cache that fills grows ever more slowly; a leak
+does not.
 
     python tests/bench/soak.py [--minutes 0.7] [--projects 1000] [--data FOLDER]
 """
@@ -156,19 +157,24 @@ class Thirds:
 
 
 def watch(server: Server, mixed: MixedLoad, minutes: float) -> tuple[list[float], list[float]]:
-    """Return the memory of the server and of its workers after each interval."""
+    """Return the memory of the server and of its lasting workers after each interval."""
     serving, resting = [], []
+    earlier: set[int] = set()
     began = time.perf_counter()
     step = min(EVERY, minutes * 60 / 9)
     while (now := time.perf_counter() - began) < minutes * 60 - step / 2:
         time.sleep(step)
         with mixed.paused():
             time.sleep(REST)
-            own, working = server.memory_by_part()
+            own, working = server.serving_memory(), server.workers()
+        lasting = sum(size for number, size in working.items() if number in earlier)
         serving.append(float(own))
-        resting.append(float(working))
+        if earlier:
+            resting.append(float(lasting))
         done, wrong = mixed.outcomes.total(), len(mixed.wrong)
-        sizes = f"{own / 1e6:.0f} MB server, {working / 1e6:.0f} MB workers"
+        among = f"{len(earlier & working.keys())} of {len(working)} workers"
+        sizes = f"{own / 1e6:.0f} MB server, {lasting / 1e6:.0f} MB in {among}"
+        earlier = {*working}
         print(f"{now + step:5.0f} s {sizes}; {done:,} requests, {wrong} problems", flush=True)
     return serving, resting
 
@@ -196,7 +202,7 @@ def main(minutes: float, projects: int, data: Path | None) -> int:
     for wrong in mixed.wrong[:10]:
         print("  ", wrong)
     failed = len(mixed.wrong)
-    for what, part in zip(("the server", "idle workers"), sizes, strict=True):
+    for what, part in zip(("the server", "lasting workers"), sizes, strict=True):
         good, figures = Thirds.of(part).judged()
         print(f"memory of {what}: {figures}")
         failed += not good

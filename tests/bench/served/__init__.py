@@ -20,6 +20,8 @@ from typing import IO
 
 from zstandard import ZstdDecompressor
 
+from cybilgraph.runtime.processes import resident_bytes
+
 from .client import Address, exchange, look_up, request
 
 COMMAND = [sys.executable, "-m", "cybilgraph.cli"]
@@ -115,15 +117,15 @@ class Server:
         """Return the memory of each process in bytes; shared memory is divided between processes (PSS)."""
         return {number: size for number in _family(self.number) if (size := _pss(number))}
 
-    def memory_by_part(self) -> tuple[int, int]:
-        """Return the memory of the server processes and that of the workers, in bytes."""
-        serving = working = 0
-        for number, size in self.memory().items():
-            if _is_worker(number):
-                working += size
-            else:
-                serving += size
-        return serving, working
+    def serving_memory(self) -> int:
+        """Return the memory of the server without its workers, in bytes."""
+        return sum(size for number, size in self.memory().items() if not _is_worker(number))
+
+    def workers(self) -> dict[int, int]:
+        """Return the resident memory of each worker in bytes, with shared memory: the others do not change it."""
+        return {
+            number: size for number in _family(self.number) if _is_worker(number) and (size := resident_bytes(number))
+        }
 
     def close(self) -> None:
         self._process.terminate()

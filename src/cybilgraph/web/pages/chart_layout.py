@@ -295,8 +295,8 @@ def timeline(spans: Sequence[TimeSpan], today: date, period: tuple[int, int] | N
     return chart
 
 
-def columns(bars: Sequence[Bar], height: int = 240) -> Chart:
-    """Lay out a column chart with the labels below."""
+def columns(bars: Sequence[Bar], height: int = 240, present: int = 9999) -> Chart:
+    """Lay out a column chart with the labels below; bars of years after ``present`` are paler."""
     top, bottom = 24, 26
     most = max((bar.value for bar in bars), default=1) or 1
     width = 100 / max(len(bars), 1)
@@ -317,6 +317,7 @@ def columns(bars: Sequence[Bar], height: int = 240) -> Chart:
                 "height": _round(tall),
                 "middle": _round((number + 0.5) * width),
                 "named": number % step == 0,
+                "later": bar.label.isdigit() and int(bar.label) > present,
             }
         )
     return chart

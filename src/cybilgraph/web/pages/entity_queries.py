@@ -157,6 +157,8 @@ def page_values(
             for is_within in (True, False)
         )
     for row in related:
+        if row["thing"] == iri:
+            continue
         bar = Bar(shorten_title(row["label"]), row["thing"], int(row["projects"] or totals.get(row["thing"], 0)))
         groups.setdefault(row["property"], []).append(bar)
     tally = {
@@ -196,4 +198,6 @@ def _years_active(summary: Summary) -> Chart:
     """Lay out a column chart of the active projects per year."""
     counts = {int(year.value): year.results for year in summary.facets["year"]}
     years = range(min(counts), max(counts) + 1)
-    return columns([Bar(str(year), "", counts.get(year, 0)) for year in years], height=130)
+    return columns(
+        [Bar(str(year), "", counts.get(year, 0)) for year in years], height=130, present=datetime.now(UTC).year
+    )

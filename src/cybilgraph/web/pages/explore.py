@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from itertools import dropwhile
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urlencode
 
@@ -127,6 +126,12 @@ def _period() -> tuple[int, int] | None:
     return period_in_url(min(years, default=this_year), this_year)
 
 
+def _years_with_projects() -> dict[str, list[str]]:
+    """Return the first and the last year in which a project is active."""
+    years = [int(one.value) for one in summarise_release().facets.get("year", ())]
+    return {"from": [str(min(years))], "to": [str(max(years))]} if years else {}
+
+
 def _years_in_period() -> dict[str, list[str]]:
     return {name: [f"{year:04}"] for name, year in zip(("since", "until"), _period() or (), strict=False)}
 
@@ -205,9 +210,9 @@ def _network(rows: Rows) -> chart_layout.Chart:
 
 
 def _years(rows: Rows) -> chart_layout.Chart:
-    """Draw the active projects per year, from the first year that has any."""
-    rows = list(dropwhile(lambda row: row["active"] == "0", rows))
-    return chart_layout.columns([chart_layout.Bar(row["year"], row["year"], int(row["active"])) for row in rows])
+    """Draw the active projects per year."""
+    bars = [chart_layout.Bar(row["year"], row["year"], int(row["active"])) for row in rows]
+    return chart_layout.columns(bars, present=datetime.now(UTC).year)
 
 
 def _map_controls(_: chart_layout.Chart, __: Rows) -> dict[str, Any]:
@@ -383,15 +388,14 @@ CHARTS = {
         ChartDefinition(
             "years",
             "Active projects per year",
-            "A project counts from its start to its end date. With no end date, it counts up to the last year shown if "
-            "it is ongoing, and otherwise only in the year of its start. Projects that are planned or cancelled, or "
-            "have no start date, are left out.",
+            "How many projects are active in each year, by their dates.",
             "example-active-projects-per-year",
             _years,
             (
                 *(("Year", "year", ""), ("Active", "active", "")),
                 *(("Starting", "starting", ""), ("Open-ended", "openEnded", "")),
             ),
+            _years_with_projects,
         ),
         ChartDefinition(
             "money",

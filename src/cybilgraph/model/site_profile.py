@@ -112,8 +112,7 @@ class SiteProfile:
         "rights",
         _TEXT,
         "Statement about the rights in the data.",
-        "Project texts: as stated by the publisher of each record (dcterms:rights of the record). "
-        "Names and codes of reference data: CC0 1.0.",
+        "The rights in the text of a project are those that its record states.",
     )
     languages: tuple[str, ...] = _key(
         "languages",

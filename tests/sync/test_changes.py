@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import os
@@ -180,7 +181,22 @@ def test_pruning_keeps_the_dates_of_last_changes(shelf: Path, tmp_path: Path, da
         return
     assert result == {"G0020": ("changed", 2), "G0998": ("added", 4), "cmm-review-samoa": ("removed", 4)}
     assert [row.created for row in rows] == [created[2], created[4], created[4]]
-    assert [path.name for path in releases.folder.glob("moved-*")] == ["moved-0005.csv"]
+    [kept] = releases.folder.glob("moved-*")
+    assert kept.name == "moved-0005.csv"
+    assert "CMM Review" not in kept.read_text(encoding="utf-8"), "the text of a removed record is not remembered"
+
+
+def test_titles_of_removed_records_in_files_of_version_0_1_are_dropped(shelf: Path, tmp_path: Path) -> None:
+    releases = Releases(shutil.copytree(shelf, tmp_path / "copy"))
+    prune(releases, 1)
+    kept = releases.folder / "moved-0005.csv"
+    *rows, _ = kept.read_text(encoding="utf-8").splitlines(keepends=True)
+    content = "".join(rows).replace("removed,,", "removed,CMM Review - Samoa,")
+    assert "CMM Review" in content
+    kept.write_text(f"{content}{hashlib.sha256(content.encode()).hexdigest()}\n", encoding="utf-8")
+    with closing(ChangeLogCache(releases)) as left:
+        rows_read = last_changes_until(left, releases, 5)
+    assert {row.key: row.title for row in rows_read if row.kind == "removed"} == {"cmm-review-samoa": ""}
 
 
 def test_damaged_change_dates_are_ignored(

@@ -275,7 +275,10 @@ def describe_log(log: ChangeLog) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class LastChange:
-    """The last change of a record; ``release`` and ``created`` are those of the release with the change."""
+    """The last change of a record; ``release`` and ``created`` are those of the release with the change.
+
+    A removed record has no title, so that pruning the releases with the record deletes all its text.
+    """
 
     key: str
     kind: str
@@ -287,7 +290,11 @@ class LastChange:
 def last_changes_in(log: ChangeLog) -> Iterator[LastChange]:
     """Yield the changes of a log, dated by the later of its releases."""
     created = str(log.until.manifest["created"])
-    return (LastChange(change.key, change.kind, change.title, log.until.number, created) for change in log.records())
+    return (_last_change(row.key, row.kind, row.title, log.until.number, created) for row in log.records())
+
+
+def _last_change(key: str, kind: str, title: str, release: int, created: str) -> LastChange:
+    return LastChange(key, kind, "" if kind == "removed" else title, release, created)
 
 
 def last_changes_until(changes: ChangeLogCache, releases: Releases, number: int) -> list[LastChange]:
@@ -347,7 +354,8 @@ def _read(releases: Releases, number: int) -> list[LastChange]:
         _warn_once(f"{path} is damaged and ignored: all records of release {number:04d} count as new")
         return []
     rows = csv.DictReader(io.StringIO(text.decode()))
-    return [LastChange(row["key"], row["kind"], row["title"], int(row["release"]), row["created"]) for row in rows]
+    # Files of earlier versions have the titles of removed records.
+    return [_last_change(row["key"], row["kind"], row["title"], int(row["release"]), row["created"]) for row in rows]
 
 
 def _write(path: Path, rows: list[LastChange]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import json
 import re
@@ -227,6 +228,27 @@ def test_members_of_the_event_stream_conform_to_its_own_shape(site: str, page: s
     assert conforms, text
     members.remove((None, node(DCTERMS.created), None))
     assert not pyshacl.validate(members, shacl_graph=root)[0]
+
+
+def test_text_of_a_removed_record_leaves_the_site_with_its_last_release(folder: Path, tmp_path: Path) -> None:
+    releases = Releases(shutil.copytree(folder, tmp_path / "pruned"))
+    prune(releases, 1)
+    with running_server(releases.folder) as url:
+        names = [path.name for path in (releases.folder / "0004" / "public").iterdir()]
+        files = [f"/release/4/{name}" for name in names if not name.endswith((".zst", ".parquet"))]
+        feeds = [f"/feed/4/all?format={name}" for name in ("turtle", "jsonld", "nquads", "trig", "xml")]
+        pages = ["/feed", *feeds, "/changes", "/changes.json", "/changes.atom", "/changes.rdfp", "/releases.json"]
+        for path in [*pages, *files]:
+            reply = send(url, "GET", path)
+            assert reply.status == 200, path
+            body = gzip.decompress(reply.body) if path.endswith(".gz") else reply.body
+            assert b"CMM Review - Samoa" not in body, path
+        stream = dataset(url, "/feed/4/all").default_graph
+        [deletion] = stream.subjects(rdflib.RDF.type, rdflib.URIRef(ACTIVITY.Delete))
+        assert set(stream.predicates(deletion)) == set(
+            map(rdflib.URIRef, (RDF.type, DCTERMS.isVersionOf, DCTERMS.created))
+        )
+        assert pyshacl.validate(stream, shacl_graph=str(SAMPLES / "feed.ttl"))[0]
 
 
 def test_event_stream_splits_long_pages(demo_server: str) -> None:

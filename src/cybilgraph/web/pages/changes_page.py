@@ -258,19 +258,20 @@ def _describe_members() -> Iterator[Triple]:
     shape = _member_shape()
     yield shape, RDF.type, iri(SH.NodeShape)
     one = literal("1", datatype=XSD.integer)
-    for name, path, limit, value in (
-        ("record", DCTERMS.isVersionOf, SH.nodeKind, SH.IRI),
-        ("created", DCTERMS.created, SH.datatype, XSD.dateTime),
-        ("title", DCTERMS.title, SH.datatype, XSD.string),
+    for name, path, limit, value, is_required in (
+        ("record", DCTERMS.isVersionOf, SH.nodeKind, SH.IRI, True),
+        ("created", DCTERMS.created, SH.datatype, XSD.dateTime, True),
+        ("title", DCTERMS.title, SH.datatype, XSD.string, False),  # deletions have no title
     ):
         node = f"{shape}-{name}"
         yield shape, SH.property, iri(node)
         yield from (
             (node, SH.path, iri(path)),
             (node, limit, iri(value)),
-            (node, SH.minCount, one),
             (node, SH.maxCount, one),
         )
+        if is_required:
+            yield node, SH.minCount, one
 
 
 def _version(row: LastChange) -> str:
@@ -298,8 +299,8 @@ def _page(node: str, rows: Iterable[LastChange], following: str) -> Iterator[Tri
         yield version, RDF.type, iri(_ACTIVITY_OF_KIND[row.kind])
         yield version, DCTERMS.isVersionOf, iri(record)
         yield version, DCTERMS.created, _time(row.created)
-        yield version, DCTERMS.title, literal(row.title)
         if row.kind != "removed":
+            yield version, DCTERMS.title, literal(row.title)
             yield version, FOAF.primaryTopic, iri(f"{thing_iri('project', '')}{row.key}")
 
 

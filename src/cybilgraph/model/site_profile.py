@@ -70,8 +70,12 @@ _LANGUAGE = _Form(_LANGUAGE_PATTERN.fullmatch, "the code of a language that we s
 
 
 def _is_nested(base: str) -> bool:
-    """Return whether a base and that of the shared IRIs are different, but one begins with the other."""
-    return base != BASE and (base.startswith(BASE) or BASE.startswith(base))
+    """Return whether a base and that of the shared IRIs are different, but one begins with the other.
+
+    HTTP and HTTPS make no difference, nor does the case of letters: the addresses lead to the same place.
+    """
+    theirs, shared = (address.casefold().partition("://")[2] for address in (base, BASE))
+    return base != BASE and (theirs.startswith(shared) or shared.startswith(theirs))
 
 
 def is_base(value: object) -> bool:
@@ -104,7 +108,10 @@ class SiteProfile:
         "Logo of the publisher, for descriptions and feeds; pages load nothing from other hosts.",
     )
     publisher_org_id: str = _key(
-        "publisher.org-id", _ORG_ID, "Identifier of the publisher (org-id.guide), which IATI files require."
+        "publisher.org-id",
+        _ORG_ID,
+        "Identifier of the publisher (org-id.guide), which IATI files require. We check its form, but not whether "
+        "its list exists: there are more than 800.",
     )
     contact_email: str = _key("contact.email", _EMAIL, "Where to report problems with the data.")
     licence: str = _key("licence", _URL, "Licence of the data. There is no default.")

@@ -141,6 +141,12 @@ def test_the_base_image_can_be_pinned_by_digest(steps: list[tuple[str, str]]) ->
     assert "--read-only" in text
 
 
+def test_builds_with_podman_keep_the_health_check() -> None:
+    builds = re.findall(r"podman build .*", run("deploy", "container").stdout.decode())
+    assert builds
+    assert all("--format docker" in command for command in builds), "Podman's default format has no health check"
+
+
 def test_the_container_installs_the_tested_versions() -> None:
     def pinned(file: str) -> dict[str, str]:
         rows = re.split(r"\n(?=\S)", (ROOT / file).read_text(encoding="utf-8").strip())

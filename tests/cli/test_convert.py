@@ -106,9 +106,12 @@ def test_build_prints_a_summary_and_query_answers(tmp_path: Path) -> None:
 def test_command_printed_by_build_can_be_copied(tmp_path: Path) -> None:
     source = tmp_path / "a page; touch planted $(touch planted).txt"
     source.write_text("A project\n\nStatus: Finishd\n", encoding="utf-8")
-    done = run("build", source, "--into", tmp_path / "releases")
-    [line] = [line for line in done.stdout.decode().splitlines() if "cybilgraph check" in line]
-    assert shlex.split(line.partition(": ")[2]) == ["cybilgraph", "check", str(source)]
+    site = tmp_path / "site.toml"
+    site.write_text('title = "Hub"\ndescription = "Projects."\npublisher.name = "Hub"\n', encoding="utf-8")
+    for more in ((), ("--site", str(site))):
+        done = run("build", source, *more, "--into", tmp_path / "releases" / str(len(more)))
+        [line] = [line for line in done.stdout.decode().splitlines() if "cybilgraph check" in line]
+        assert shlex.split(line.partition(": ")[2]) == ["cybilgraph", "check", str(source), *more]
 
 
 def test_strict_build_creates_no_release_on_a_violation(tmp_path: Path) -> None:

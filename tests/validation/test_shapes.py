@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 
 import pyoxigraph as ox
@@ -11,7 +12,7 @@ from rdflib import RDF, SH, Graph, URIRef
 from cybilgraph.errors import ShapesError
 from cybilgraph.model.findings import Severity
 from cybilgraph.model.gazetteer import load_gazetteer
-from cybilgraph.model.resources import shape_files
+from cybilgraph.model.resources import REFERENCE, shape_files
 from cybilgraph.model.rules import catalogue
 from cybilgraph.model.vocabulary import BASE, CYB, PREFIXES, RULES, shorten
 from cybilgraph.rdf.description import describe_reference
@@ -50,6 +51,13 @@ def others() -> str:
 def ntriples(store: ox.Store) -> str:
     lines = ox.serialize((quad.triple for quad in store), format=ox.RdfFormat.N_TRIPLES)
     return f"{lines.decode()}\n{others()}"
+
+
+def test_tables_named_in_suggestions_exist() -> None:
+    suggestions = dict(SHAPES.subject_objects(URIRef(CYB.suggestion)))
+    tables = {name for text in suggestions.values() for name in re.findall(r"data/reference/([\w-]+\.csv)", text)}
+    assert {"actors.csv", "groups.csv", "roles.csv", "themes.csv"} <= tables
+    assert all((REFERENCE / name).is_file() for name in tables)
 
 
 def good() -> ox.Store:

@@ -171,8 +171,12 @@ def build(sources: tuple[str, ...], into: Path, site: Path | None, **options: An
     for line in tally(report):
         console.print(line, soft_wrap=True)
     if report.findings:
-        folders = {"--decisions": options["decisions"], "--reference": os.environ.get(OVERLAY_VARIABLE)}
-        more = [str(part) for option, folder in folders.items() if folder for part in (option, folder)]
+        same = {
+            "--decisions": options["decisions"],
+            "--reference": os.environ.get(OVERLAY_VARIABLE),
+            "--site": site,
+        }
+        more = [str(part) for option, path in same.items() if path for part in (option, path)]
         command = escape_controls(f"cybilgraph check {shlex.join([*sources, *more])}")
         console.print(f"To list the findings with their lines: {command}", soft_wrap=True)
 

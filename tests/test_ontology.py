@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import combinations
 from pathlib import Path
 
 import pyoxigraph as ox
@@ -123,6 +124,29 @@ def test_every_property_has_domain_and_range_of_its_kind(term: URIRef) -> None: 
     assert all(FILE.value(value, RDF.type) == OWL.Class for value in {*domains, *ranges} & set(TERMS))
     are_literals = {value in (RDFS.Literal, RDF.langString) or str(value).startswith(str(XSD)) for value in ranges}
     assert are_literals == {FILE.value(term, RDF.type) == OWL.DatatypeProperty}
+
+
+def test_every_class_is_connected_to_others() -> None:  # P04
+    links = (*DOMAINS, *RANGES, RDFS.subClassOf)
+    connected = {node for link in links for pair in FILE.subject_objects(link) for node in pair}
+    assert {term for term in TERMS if FILE.value(term, RDF.type) == OWL.Class} <= connected
+
+
+def test_properties_in_opposite_directions_are_declared_inverses() -> None:  # P13
+    ends = {
+        term: tuple(
+            frozenset(value for name in names for value in FILE.objects(term, name)) for names in (DOMAINS, RANGES)
+        )
+        for term in PROPERTIES
+    }
+    opposite = {
+        frozenset((term, other))
+        for term, other in combinations(PROPERTIES, 2)
+        if ends[term] == ends[other][::-1] and ends[term][0] != ends[term][1]
+    }
+    declared = {frozenset(pair) for pair in FILE.subject_objects(OWL.inverseOf)}
+    # From a project to its relation, and from there to the other project.
+    assert opposite - declared == {frozenset(URIRef(f"{CYB.iri}{name}") for name in ("relation", "project"))}
 
 
 def test_inverses_are_other_object_properties() -> None:  # P05, P25

@@ -228,6 +228,13 @@ def test_generated_reference_is_up_to_date() -> None:
     assert result.returncode == 0, result.stdout + result.stderr
 
 
+def test_examples_name_no_real_portal() -> None:
+    """Each site serves these documents as its own, and readers copy the commands."""
+    shared = [path for path in DOCUMENTS if path.parent != ROOT and path.name != "README.md"]
+    assert len(shared) > 20
+    assert not [named(path) for path in shared if "cybilportal.org" in path.read_text(encoding="utf-8")]
+
+
 def test_tables_named_in_recipes_exist() -> None:
     sources = "\n".join(
         path.read_text(encoding="utf-8")

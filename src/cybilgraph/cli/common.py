@@ -183,7 +183,7 @@ def web_addresses(_: click.Context, __: click.Parameter, urls: tuple[str, ...]) 
     """Return the addresses of sites, or reject those that are not absolute URLs."""
     for url in urls:
         if not is_web_address(url):
-            raise click.BadParameter(f"{url!r} is not an absolute URL. Example: https://cybilportal.org/projects/")
+            raise click.BadParameter(f"{url!r} is not an absolute URL. Example: https://portal.example.org/projects/")
     return urls
 
 

@@ -43,7 +43,7 @@ def deploy() -> None:
     Examples:
       cybilgraph deploy systemd /srv/releases
       cybilgraph deploy nginx https://data.example.org
-      cybilgraph deploy timer https://cybilportal.org/projects/ --pages /srv/pages --into /srv/releases
+      cybilgraph deploy timer https://portal.example.org/projects/ --pages /srv/pages --into /srv/releases
     """
 
 
@@ -116,7 +116,7 @@ def timer(
 
     \b
     Example:
-      cybilgraph deploy timer https://cybilportal.org/projects/ --pages /srv/pages --into /srv/releases | sudo sh
+      cybilgraph deploy timer https://portal.example.org/projects/ --pages /srv/pages --into /srv/releases | sudo sh
     """
     own, sources = [pages.resolve(), into.resolve()], [pages.resolve(), *(folder.resolve() for folder in records)]
     options = _build_options(site=site, decisions=decisions, reference=reference)
@@ -157,7 +157,7 @@ def cron(
 
     \b
     Example:
-      cybilgraph deploy cron https://cybilportal.org/projects/ --pages /srv/pages --into /srv/releases | crontab -
+      cybilgraph deploy cron https://portal.example.org/projects/ --pages /srv/pages --into /srv/releases | crontab -
     """
     program, archive, releases = map(str, (_PROGRAM, pages.resolve(), into.resolve()))
     contact = contact_or_default(contact, site)

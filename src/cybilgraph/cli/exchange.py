@@ -228,7 +228,7 @@ def collect(
 
     \b
     Examples:
-      cybilgraph collect https://cybilportal.org/projects/ --into pages --contact data@example.org
+      cybilgraph collect https://portal.example.org/projects/ --into pages --contact data@example.org
       cybilgraph collect https://example.org --into pages --match '*/what-we-do/*' --rate 0.5
       cybilgraph build pages data/records --into build/releases
     """

@@ -82,8 +82,15 @@ dcatap: ## download the official shapes of DCAT-AP 3.0.1 into build/suites
 	@while read -r _ name; do curl -fsS --max-time 60 -o "build/suites/dcat-ap-3.0.1/$$name" "$(SEMIC)/$$name" || exit 1; done < tests/dcat-ap.sha256
 	@cd build/suites/dcat-ap-3.0.1 && sha256sum --check --quiet ../../../tests/dcat-ap.sha256
 
+# CKAN pins versions of packages that we use too, hence an environment of its own. It reads catalogues without a
+# database, whose driver would have to be compiled.
+.venv-ckan/installed: requirements-ckan.txt
+	@$(PYTHON) -m venv .venv-ckan
+	@.venv-ckan/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-ckan.txt \
+	  && touch $@ || { rm -rf .venv-ckan; echo "CKAN could not be installed; its tests will be skipped."; }
+
 # Third-party SPARQL clients for Node.js, pinned in tests/clients. Tests that need them are skipped without them.
-clients: ## install third-party SPARQL clients for Node.js
+clients: .venv-ckan/installed ## install third-party clients: CKAN, and SPARQL clients for Node.js
 	@if command -v npm > /dev/null; then cd tests/clients && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error \
 	  || echo "Comunica could not be installed; its tests will be skipped."; \
 	  else echo "npm was not found; the tests of Comunica will be skipped."; fi
@@ -130,6 +137,7 @@ lock: ## update the pinned versions of all packages (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --group pyproject.toml:node --output-file requirements-node.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --group pyproject.toml:sbom --output-file requirements-sbom.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --group pyproject.toml:fuzz --output-file requirements-fuzz.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --no-emit-package psycopg2 --no-emit-package mypy --group pyproject.toml:ckan --output-file requirements-ckan.txt
 
 screenshot: build ## take a new screenshot for README.png (needs chromium)
 	@$(BIN)/cybilgraph serve $(RELEASES) --port 8765 > /dev/null & server=$$!; \

@@ -6,12 +6,16 @@ Their files are not ours: ``make suites`` and ``make dcatap`` fetch them. Our ow
 
 from __future__ import annotations
 
+import json
+import subprocess
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pyshacl
 import pytest
-from rdflib import RDF, SH, Graph, URIRef
+from rdflib import DCAT, RDF, SH, Graph, URIRef
 
 from cybilgraph.model.vocabulary import shorten
 from tests.conftest import ROOT, SAMPLES, running_server
@@ -20,6 +24,7 @@ from tests.support.http_client import http
 pytestmark = pytest.mark.slow
 
 SUITES = ROOT / "build" / "suites"
+CKAN = ROOT / ".venv-ckan" / "bin" / "python"
 #: Of version 3.0.0, which differs from 3.0.1 in the datatype of a size; and of 3.0.1, one file per level.
 SHAPES = (
     SUITES / "dcat-ap-3.0.0.jsonld",
@@ -102,6 +107,43 @@ def test_catalogue_conforms_to_the_official_shapes(server: str, site: str, shape
         findings(graph(server), shapes)
         == expected - {("shapes_recommended", "dcterms:LicenseDocument", "dcterms:type")} | more
     )
+
+
+@pytest.mark.parametrize(
+    ("accept", "name"), [("text/turtle", "turtle"), ("application/rdf+xml", "xml"), ("application/ld+json", "json-ld")]
+)
+def test_ckan_reads_the_catalogue(site: str, accept: str, name: str) -> None:
+    """CKAN's extension for DCAT turns our catalogue into one dataset of CKAN with all files."""
+    if not CKAN.is_file():
+        pytest.skip("no CKAN on this machine: make clients")
+    catalogue = http(f"{site}/catalog", Accept=accept).body
+    script = ROOT / "tests" / "clients" / "ckan_catalogue.py"
+    done = subprocess.run([CKAN, script, name], input=catalogue, capture_output=True)
+    assert done.returncode == 0, done.stderr.decode()
+    [dataset] = json.loads(done.stdout)
+    assert dataset["title"] == "Pacific Cyber Projects: who works where"
+    assert dataset["notes"] == "Projects that build cyber capacity in the Pacific and its neighbours."
+    assert {"name": "cybersecurity"} in dataset["tags"]
+    extras = {extra["key"]: extra["value"] for extra in dataset["extras"]}
+    assert extras["uri"] == "https://w3id.org/cybilgraph/dataset"
+    assert (extras["publisher_name"], extras["publisher_uri"]) == ("Pacific Cyber Hub", "https://hub.example/about#hub")
+    assert (extras["contact_name"], extras["contact_email"]) == ("Pacific Cyber Hub", "data@example.org")
+    assert extras["access_rights"].endswith("/PUBLIC")
+    assert json.loads(extras["language"]) == ["http://publications.europa.eu/resource/authority/language/ENG"]
+    assert len(json.loads(extras["theme"])) == 2
+    files = graph(site).objects(None, DCAT.distribution)
+    resources = dataset["resources"]
+    assert sorted(one["uri"] for one in resources) == sorted(set(map(str, files)))
+    for one in resources:
+        assert one["name"]
+        assert one["description"]
+        assert one["license"] == "https://creativecommons.org/licenses/by/4.0/"
+        assert one["url"] == one["access_url"]
+        assert one["mimetype"].startswith("https://www.iana.org/assignments/media-types/")
+        assert one["format"]
+        path = urlsplit(one["url"]).path.removeprefix("/cybilgraph")
+        content = http(f"{site}{path}").body
+        assert (len(content), sha256(content).hexdigest()) == (one["size"], one["hash"])
 
 
 def test_catalogue_conforms_to_our_own_shapes(site: str) -> None:

@@ -237,14 +237,19 @@ def test_relations_use_current_keys(assembled: Assembled) -> None:
     assert not any("a-law>" in quad for quad in quads)
 
 
-def test_shared_resources_have_one_preferred_name() -> None:
+def test_shared_resources_have_one_preferred_name_and_label() -> None:
     actor = thing_iri("actor", "x")
-    label = f"<{actor}> <{SKOS.prefLabel}>"
+    label, plain = (f"<{actor}> <{term}>" for term in (SKOS.prefLabel, RDFS.label))
     with Identities() as identities, Assembly(identities) as assembly:
-        assembly.add(record("A"), [line(A, "a"), f'{label} "X Ltd"@en .'])
-        assembly.add(record("B"), [line(B, "b"), f'{label} "X Ltd"@en .', f'{label} "X ltd"@en .', f'{label} "X"@fr .'])
+        assembly.add(record("A"), [line(A, "a"), *(f'{name} "X Ltd"@en .' for name in (plain, label))])
+        names = ('"X Ltd"@en', '"X ltd"@en', '"X"@fr')
+        assembly.add(record("B"), [line(B, "b"), *(f"{term} {name} ." for term in (plain, label) for name in names)])
         shared = [found for found in quads(assembly) if actor in found]
-    assert shared == [f'<{actor}> <{SKOS.altLabel}> "X ltd"@en .', f'{label} "X Ltd"@en .', f'{label} "X"@fr .']
+    assert shared == [
+        *(f'{plain} "X Ltd"@en .', f'{plain} "X"@fr .'),
+        f'<{actor}> <{SKOS.altLabel}> "X ltd"@en .',
+        *(f'{label} "X Ltd"@en .', f'{label} "X"@fr .'),
+    ]
 
 
 @pytest.mark.slow

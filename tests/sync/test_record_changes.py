@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from cybilgraph import pipeline
+from cybilgraph.model.vocabulary import DCTERMS, RDFS, own_iri
 from cybilgraph.release import Releases
 from cybilgraph.sync.changes import ChangeLogCache
-from cybilgraph.sync.record_changes import Change, FieldChange
+from cybilgraph.sync.record_changes import Change, FieldChange, record_key
 from tests.conftest import graph_of
 
 pytestmark = pytest.mark.slow
@@ -40,6 +41,12 @@ def test_saving_the_same_page_again_is_not_a_change(tmp_path: Path) -> None:
     changes = ChangeLogCache(Releases(folder))
     assert list(changes.between(1).records()) == []
     changes.close()
+
+
+def test_label_of_a_project_is_no_change_of_its_own() -> None:
+    project = own_iri("id/project/G0997")
+    title, label = (f'<{project}> <{term}> "A project"@en .\n'.encode() for term in (DCTERMS.title, RDFS.label))
+    assert (record_key(title), record_key(label)) == (b"G0997", b"")
 
 
 def test_removed_contacts_are_not_named(tmp_path: Path) -> None:

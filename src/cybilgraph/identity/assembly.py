@@ -446,8 +446,8 @@ def _is_filled(line: str, filled: set[str]) -> bool:
 
 
 def _keep_one_preferred_name(lines: Iterable[tuple[str, int, str]]) -> Iterator[str]:
-    """Keep one preferred name per resource and language, the shortest; the other printed names of an unlisted
-    resource become alternative names (SKOS, S14).
+    """Keep one preferred name and label per resource and language, the shortest; the other printed names of an
+    unlisted resource become alternative names (SKOS, S14).
 
     ``lines`` are sorted tuples of subject and predicate, length, and line.
     """
@@ -460,7 +460,7 @@ def _keep_one_preferred_name(lines: Iterable[tuple[str, int, str]]) -> Iterator[
             continue  # a former key that another record still uses
         named = set()
         for _, _, line in rows:
-            if predicate == f"<{SKOS.prefLabel}>":
+            if predicate in (f"<{SKOS.prefLabel}>", f"<{RDFS.label}>"):
                 language = line.rpartition("@")[2]
                 if language in named:
                     line = f"{subject} <{SKOS.altLabel}>{line.removeprefix(about)}"

@@ -41,7 +41,21 @@ from cybilgraph.model.record import (
     Text,
 )
 from cybilgraph.model.state_bodies import find_actor
-from cybilgraph.model.vocabulary import CYB, DCTERMS, FOAF, OA, ORG, PROV, RDF, RULES, SKOS, XSD, own_pattern, thing_iri
+from cybilgraph.model.vocabulary import (
+    CYB,
+    DCTERMS,
+    FOAF,
+    OA,
+    ORG,
+    PROV,
+    RDF,
+    RDFS,
+    RULES,
+    SKOS,
+    XSD,
+    own_pattern,
+    thing_iri,
+)
 from cybilgraph.model.vocabulary import record as record_iri
 from cybilgraph.rdf.description import describe, field_of
 from cybilgraph.rdf.description.triples import TripleWriter
@@ -212,7 +226,7 @@ class ActorDecisions:
             self._keys[actor.key] = new.key
             if not new.known:
                 writer.link(thing_iri("actor", new.key), RDF.type, CYB.Actor)
-                writer.text(thing_iri("actor", new.key), SKOS.prefLabel, new.printed.text)
+                writer.name(thing_iri("actor", new.key), SKOS.prefLabel, new.printed.text)
         elif one.verdict is Verdict.NO:
             listed = load_gazetteer().get("actor", actor.key)
             if listed and slug(one.value) not in (listed.key, slug(listed.name)):  # since two actors were merged
@@ -264,7 +278,7 @@ class ActorDecisions:
     def shared(self, lines: Iterable[str]) -> Iterator[str]:
         """Yield the lines about shared resources; the names of a merged actor become names of the other."""
         replaced = {line.rsplit(" ", 2)[0] for writer in self._added.values() for line in writer.lines()}
-        names = (f"<{SKOS.prefLabel}>", f"<{SKOS.altLabel}>")
+        names = {f"<{term}>" for term in (SKOS.prefLabel, SKOS.altLabel, RDFS.label)}
         for line in lines:
             subject, predicate, term = line.split(" ", 2)
             key = unquote(found[1]) if (found := own_pattern(_ACTOR).fullmatch(subject[:-1])) else ""

@@ -15,6 +15,7 @@ from cybilgraph.model.vocabulary import (
     DCTERMS,
     PROV,
     RDF,
+    RDFS,
     SCHEMA,
     SKOS,
     VCARD,
@@ -34,11 +35,11 @@ _KEY = "<OWN(?:id/project|record)/([^/>]+)([/>])"
 _SOURCE = "<OWNrecord/[^/>]+/source"
 _RECORD = "<OWNrecord/[^/>]+>"
 _DECISION = "<OWNrecord/[^/>]+/decision/[^/>]+/[^/>]+(?=>)"
-#: Properties about how a record was read rather than about its content.
+#: Properties about how a record was read rather than about its content, and that of a name that others state, too.
 _PROVENANCE_PROPERTIES = {
     f"<{term}>".encode()
     for term in (
-        *(CYB.line, CYB.column, CYB.confidence, CYB.statusAsOf),
+        *(CYB.line, CYB.column, CYB.confidence, CYB.statusAsOf, RDFS.label),
         *(PROV.wasDerivedFrom, PROV.wasRevisionOf, DCTERMS.modified),
     )
 }

@@ -71,6 +71,17 @@ def test_former_participations_follow_the_pointer_of_their_actor() -> None:
     }
 
 
+def test_title_and_names_are_labels() -> None:
+    table = b"title,language,implementers,web links\nUn projet,fr,Some Agency,A page: https://example.org/a\n"
+    [record] = read_input(Input("a.csv", data=table))
+    graph = rdflib.Graph().parse(data="\n".join(describe(record)), format="nt")
+    labels = {(str(thing), label) for thing, label in graph.subject_objects(URIRef(RDFS.label)) if "/id/" in thing}
+    assert labels == {
+        (f"{BASE}id/project/un-projet", Literal("Un projet", "fr")),
+        (f"{BASE}id/actor/some-agency", Literal("Some Agency", "fr")),
+    }
+
+
 def test_audience_keeps_its_qualifier() -> None:
     table = b"title,audiences\nA project,women diplomats (Pacific)\nAnother,Women diplomats\n"
     lines = [line for record in read_input(Input("a.csv", data=table)) for line in describe(record)]

@@ -17,6 +17,14 @@ def test_names_of_countries_have_three_languages() -> None:
     assert labels == {"en": "Germany", "es": "Alemania", "fr": "Allemagne"}
 
 
+def test_preferred_names_are_labels() -> None:
+    named = set(GRAPH.subject_objects(SKOS.prefLabel))
+    assert set(GRAPH.subject_objects(RDFS.label)) - named == {
+        (subject, label) for subject, label in GRAPH.subject_objects(RDFS.label) if "/iati" in subject
+    }
+    assert named <= set(GRAPH.subject_objects(RDFS.label))
+
+
 def test_dimensions_that_match_themes_are_concepts_in_three_languages() -> None:
     dimensions = {match for theme, match in GRAPH.subject_objects(SKOS.closeMatch) if "/id/theme/" in theme}
     assert len(dimensions) == 5

@@ -35,6 +35,24 @@ def test_unread_statements_are_reported() -> None:
     assert findings["urn:budget"] == "5"
 
 
+@pytest.mark.parametrize(
+    ("text", "unread"),
+    [
+        ('project:a dcterms:title "A project"@en ; rdfs:label "A project"@en .', []),
+        ('project:a dcterms:title "A project"@en ; rdfs:label "Another name"@en .', ["rdfs:label"]),
+        (
+            """project:a dcterms:title "A project"@en ; cyb:funder <https://example.org/id/actor/a-fund> .
+            <https://example.org/id/actor/a-fund> skos:prefLabel "A Fund"@en ; rdfs:label "A Fund"@en .""",
+            [],
+        ),
+    ],
+)
+def test_label_that_repeats_a_name_is_not_unread(text: str, unread: list[str]) -> None:
+    record = turtle(f"project:a a cyb:Project . {text}")
+    assert record.title == Text("A project")
+    assert [finding.label for finding in record.findings if finding.rule.endswith("#not-read")] == unread
+
+
 def test_project_with_iri_of_another_site() -> None:
     first, second = read(
         HEAD

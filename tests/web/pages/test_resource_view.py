@@ -7,7 +7,7 @@ import rdflib
 from rdflib import SKOS, Literal, URIRef
 
 from cybilgraph.model.formats import BY_NAME
-from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS
+from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, RDFS
 from cybilgraph.web.pages.resource_view import Resource, rdf_response, shorten_title
 
 NODE = URIRef(f"{BASE}id/project/G0020")
@@ -47,6 +47,13 @@ def test_statements_name_values_and_languages() -> None:
         DCTERMS.title: [("Projet (fr)", "")],
         CYB.country: [("Belize", str(country))],
     }
+
+
+@pytest.mark.parametrize("name", [DCTERMS.title, str(SKOS.prefLabel)])
+def test_statements_leave_out_a_label_that_repeats_the_name(name: str) -> None:
+    text = Literal("A name", "en")
+    assert dict(resource((name, text), (RDFS.label, text)).statements()) == {name: [("A name (en)", "")]}
+    assert dict(resource((RDFS.label, text)).statements()) == {RDFS.label: [("A name (en)", "")]}
 
 
 def test_long_title_ends_in_an_ellipsis() -> None:

@@ -103,6 +103,8 @@ def describe(record: Record) -> list[str]:
 def _value(triples: TripleWriter, project: str, row: Field, _node: str, value: Text) -> None:
     if row.name in ("code", "slug", "iati"):
         triples.plain(project, row.term, value.text)
+    elif row.name == "title":
+        triples.name(project, row.term, value.text)
     else:
         triples.text(project, row.term, value.text)
 
@@ -270,7 +272,7 @@ def _add_unlisted_thing(triples: TripleWriter, named: Named) -> None:
         triples.link(iri, RDF.type, CYB.Audience)
         if broader := names.find("audience", parse_actor_name(name).bare):  # "Students (Fiji)" are students
             triples.link(iri, SKOS.broader, thing_iri("audience", broader.key))
-    triples.text(iri, SKOS.prefLabel, name)
+    triples.name(iri, SKOS.prefLabel, name)
 
 
 def _add_former_key(triples: TripleWriter, iri: str, printed: str) -> None:

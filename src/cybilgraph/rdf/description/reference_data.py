@@ -69,14 +69,9 @@ _CLASSES = {
     "audience": CYB.Audience,
     "actor": CYB.Actor,
 }
-#: Columns of text, which only some kinds have, with their property and language.
-_TEXTS = (
-    ("name_es", SKOS.prefLabel, "es"),
-    ("name_fr", SKOS.prefLabel, "fr"),
-    ("definition", SKOS.definition, "en"),
-    ("definition_es", SKOS.definition, "es"),
-    ("definition_fr", SKOS.definition, "fr"),
-)
+#: Columns of names and definitions, which only some kinds have, with their language.
+_NAMES = (("name_es", "es"), ("name_fr", "fr"))
+_DEFINITIONS = (("definition", "en"), ("definition_es", "es"), ("definition_fr", "fr"))
 
 
 @lru_cache(maxsize=1)
@@ -85,15 +80,18 @@ def describe_reference(reference: Gazetteer) -> list[str]:
     triples = TripleWriter()
     for kind, title in _SCHEMES.items():
         triples.link(scheme_iri(kind), RDF.type, SKOS.ConceptScheme)
-        triples.text(scheme_iri(kind), SKOS.prefLabel, title)
+        triples.name(scheme_iri(kind), SKOS.prefLabel, title)
     for entry in reference:
         iri = thing_iri(entry.kind, entry.key)
-        triples.text(iri, SKOS.prefLabel, entry.name)
+        triples.name(iri, SKOS.prefLabel, entry.name)
         for alias in entry.aliases:
             triples.text(iri, SKOS.altLabel, alias)
-        for column, property_, language in _TEXTS:
+        for column, language in _NAMES:
             if text := entry.row.get(column):
-                triples.text(iri, property_, text, language)
+                triples.name(iri, SKOS.prefLabel, text, language)
+        for column, language in _DEFINITIONS:
+            if text := entry.row.get(column):
+                triples.text(iri, SKOS.definition, text, language)
         if entry.kind in _CLASSES:
             triples.link(iri, RDF.type, _CLASSES[entry.kind])
         if entry.kind in _SCHEMES:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from cybilgraph.model.fields import DATE_FORMS, FIELDS, FieldKind
 from cybilgraph.model.record import Basis, EvidenceLevel
-from cybilgraph.model.vocabulary import CYB, thing_iri
+from cybilgraph.model.vocabulary import CYB, RDFS, thing_iri
 
 _BY_TERM = {f"<{row.term}>": row.name for row in FIELDS if row.term} | {
     f"<{row.term}{suffix}>": row.name for row in FIELDS if row.kind is FieldKind.DATE for suffix in DATE_FORMS
 }
-_BY_TERM[f"<{CYB.statusAsOf}>"] = "status"
+_BY_TERM |= {f"<{CYB.statusAsOf}>": "status", f"<{RDFS.label}>": "title"}
 _NODES = {f"<{term}>" for term in (CYB.participation, CYB.scope, CYB.relation, CYB.dating, CYB.funding)}
 _BY_SEGMENT = {row.segment: row.name for row in FIELDS if row.kind in (FieldKind.ITEMS, FieldKind.IDENTIFIERS)} | {
     "contact": "contacts",

@@ -33,6 +33,11 @@ class TripleWriter:
         """Add a triple with a plain or typed literal."""
         self._lines.add(f"<{subject}> <{predicate}> {literal(to_xml_text(text), datatype=datatype)} .")
 
+    def name(self, subject: str, predicate: str, text: str, language: str = "") -> None:
+        """Add the name of a thing that people look for, which is also its rdfs:label."""
+        for term in (predicate, RDFS.label):
+            self.text(subject, term, text, language)
+
     def deprecate(self, former: str, present: str) -> None:
         """Add the triples that a former IRI is deprecated and points to the present one."""
         self.link(former, RDFS.seeAlso, present)

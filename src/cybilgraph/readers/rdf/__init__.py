@@ -116,8 +116,10 @@ def _record(view: ProjectView, project: str, about: list[str], source: Source) -
 def _text(view: ProjectView, project: str, nodes: list[str], row: Field, language_stated: bool) -> Text:
     """Return the text of a text field; empty if there is none, or if the field is of another kind."""
     if row.kind is FieldKind.VALUE:
-        text = view.text(project, row.term)
-        return text if text.text or row.name != "title" else view.name(project)
+        if row.name == "title":
+            title = view.name(project, (row.term,))
+            return title if title.text else view.name(project)
+        return view.text(project, row.term)
     if row.kind is not FieldKind.RECORD:
         return Text("")
     if row.name == "language":

@@ -209,9 +209,14 @@ class ProjectView:
         return to_one_line(first)
 
     def name(self, node: str, predicates: tuple[str, ...] = _LABELS) -> Text:
-        """Return the name of a node; empty if it has none."""
-        texts = (self.text(node, predicate) for predicate in predicates)
-        return next((text for text in texts if text.text), Text(""))
+        """Return the name of a node; empty if it has none. An rdfs:label that repeats it is not unread."""
+        for predicate in predicates:
+            if (text := self.text(node, predicate)).text:
+                labels = self.graph.statements.get(node, {}).get(RDFS.label, {}).keys()
+                if labels <= set(self.graph.values(node, predicate)):
+                    self.graph.values(node, RDFS.label)
+                return text
+        return Text("")
 
     def named(self, kinds: tuple[str, ...], target: Term, printed: Text) -> Named | None:
         """Return the entry of an IRI: one of ours, or one that the reference data equate with an entry.

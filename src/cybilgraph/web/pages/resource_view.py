@@ -197,7 +197,10 @@ class Resource:
         return [(self.name(node), str(node)) for node in self.all(predicate)]
 
     def statements(self) -> list[tuple[str, list[tuple[str, str]]]]:
-        """Return the IRI of each property, with text and IRI (or "") of each of its values, sorted."""
+        """Return the IRI of each property, with text and IRI (or "") of each of its values, sorted.
+
+        An rdfs:label that repeats the name or title is left out.
+        """
 
         def cell(value: Node) -> tuple[str, str]:
             if isinstance(value, URIRef):
@@ -205,8 +208,10 @@ class Resource:
             language = value.language if isinstance(value, Literal) else None
             return f"{value} ({language})" if language else str(value), ""
 
-        predicates = sorted(set(map(str, self.graph.predicates(self.node))))
-        return [(predicate, [cell(value) for value in self.all(predicate)]) for predicate in predicates]
+        predicates = set(map(str, self.graph.predicates(self.node)))
+        if not predicates.isdisjoint((str(SKOS.prefLabel), DCTERMS.title)):
+            predicates.discard(RDFS.label)
+        return [(predicate, [cell(value) for value in self.all(predicate)]) for predicate in sorted(predicates)]
 
 
 class Quote(NamedTuple):

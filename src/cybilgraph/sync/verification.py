@@ -21,7 +21,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from cybilgraph.errors import FetchError, PatchError, QueryError
-from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS, Format, FormatKind
+from cybilgraph.model.formats import BY_NAME, GRAPH_FORMATS, Format
 from cybilgraph.model.vocabulary import BASE, CYB, DCAT, SPDX, VOID, own_iri, path_of, shorten
 from cybilgraph.rdf.dumps import FULL_DUMPS, MAY_REACH, NAME, STATED_DUMP
 from cybilgraph.rdf.dumps.stated import stated_statements
@@ -514,8 +514,8 @@ class Dump:
     def describe_difference(self, file: Path, name: str) -> str:
         """Describe how another dump, compressed as its name says, differs; return "" if it does not.
 
-        MAY_REACH is compared with what we derive. A syntax without named graphs has only the current statements, and
-        one dump only the stated facts among them. Our graphs have no blank nodes, so labels of blank nodes are compared
+        MAY_REACH is compared with what we derive. Only FULL_DUMPS have more than the current statements; one dump has
+        only the stated facts among them. Our graphs have no blank nodes, so labels of blank nodes are compared
         literally. Raises OSError.
         """
         fmt = syntax_of(name) or BY_NAME["ntriples"]
@@ -527,7 +527,7 @@ class Dump:
         if name == MAY_REACH:
             return describe_difference(sort_lines(self._temporary), sorted(describe_may_reach(self._store)))
         with self.path.open("rb") as lines:
-            ours = self._current() if fmt.kind is FormatKind.GRAPH else lines
+            ours = lines if name in FULL_DUMPS else self._current()
             if name == STATED_DUMP:
                 ours = self._stated_facts()
             return describe_difference(sort_lines(self._temporary), ours)

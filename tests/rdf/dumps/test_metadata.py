@@ -59,6 +59,7 @@ def test_counts_of_chunks_add_up_to_those_of_the_graph() -> None:
 def test_descriptions_state_counts_and_files(tmp_path: Path) -> None:
     contents = {
         "cybilgraph.ttl.gz": "The graph, current state only: 9 statements, as Turtle (gzip)",
+        "cybilgraph.jsonld.gz": "The graph, current state only: 9 statements, as JSON-LD (gzip)",
         "cybilgraph.nq.gz": "The graph, current state and history (named graphs): 12 statements, as N-Quads (gzip)",
         STATED_DUMP: "The graph, current state, stated facts only, without derived links and their quotes: "
         "7 statements, as N-Triples (gzip)",
@@ -80,6 +81,7 @@ def test_descriptions_state_counts_and_files(tmp_path: Path) -> None:
     reached = f"{DATASET}#may-reach"
     assert dumps == {
         (DATASET, "cybilgraph.ttl.gz"),
+        (DATASET, "cybilgraph.jsonld.gz"),
         (DATASET, "cybilgraph.nq.gz"),
         (stated, STATED_DUMP),
         (reached, MAY_REACH),

@@ -20,16 +20,16 @@ from typing import IO, Any, NamedTuple
 import pyoxigraph as ox
 import zstandard
 
-from cybilgraph.model.formats import BY_NAME, Format, FormatKind
+from cybilgraph.model.formats import BY_NAME, Format
 from cybilgraph.rdf.serialisation import parse_nquads, write_quads
 
 #: The base name of the dump files.
 NAME = "cybilgraph"
-#: The dumps of the whole graph with its history, smallest first.
+#: The dumps of the whole graph with its history, smallest first. All others have only the current graph.
 FULL_DUMPS = (f"{NAME}.nq.zst", f"{NAME}.nq.gz")
 #: The file of derived statements that are not in the graph: the countries that each project may reach.
 MAY_REACH = "may-reach.nt.gz"
-#: The formats of the dumps. N-Quads and JSON-LD include the history, the others only the current graph.
+#: The formats of the dumps.
 DUMP_FORMATS = tuple(BY_NAME[name] for name in ("nquads", "ntriples", "turtle", "jsonld", "rdfxml"))
 #: The dump of the stated facts of the current graph.
 STATED_DUMP = f"{NAME}-stated.nt.gz"
@@ -72,15 +72,12 @@ def serialise_chunk(quads: bytes, triples: bytes, stated: bytes) -> dict[str, Gz
     ``triples`` are the statements of the current graph, and ``stated`` the stated facts among them. The results are
     parts of compressed files, without the head and end of a document.
     """
-    has_history = len(triples) < len(quads)
-    dataset = parse_nquads(quads)
-    present = [quad for quad in dataset if isinstance(quad.graph_name, ox.DefaultGraph)] if has_history else dataset
-    current = GzipPart.of(triples)
-    lines = {"ntriples": current, "nquads": GzipPart.of(quads) if has_history else current}
+    present, current = parse_nquads(triples), GzipPart.of(triples)
+    lines = {"ntriples": current, "nquads": GzipPart.of(quads) if len(triples) < len(quads) else current}
     parts = {STATED_DUMP: GzipPart.of(stated)}
     for name, fmt in _FILES.items():
         if name not in parts:
-            parts[name] = lines.get(fmt.name) or _serialise(dataset if fmt.kind is FormatKind.DATASET else present, fmt)
+            parts[name] = lines.get(fmt.name) or _serialise(present, fmt)
     return parts
 
 

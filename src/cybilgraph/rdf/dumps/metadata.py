@@ -16,7 +16,7 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from cybilgraph.model.dates import date_bounds
-from cybilgraph.model.formats import BY_NAME, FORMATS, GRAPH_FORMATS, TABLE_FORMATS, Format, FormatKind, media_type_of
+from cybilgraph.model.formats import BY_NAME, FORMATS, GRAPH_FORMATS, TABLE_FORMATS, Format, media_type_of
 from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.site_profile import DEFAULT_PROFILE, SiteProfile
 from cybilgraph.model.vocabulary import (
@@ -37,7 +37,7 @@ from cybilgraph.model.vocabulary import (
     path_of,
     shorten,
 )
-from cybilgraph.rdf.dumps import MAY_REACH, STATED_DUMP
+from cybilgraph.rdf.dumps import FULL_DUMPS, MAY_REACH, STATED_DUMP
 from cybilgraph.rdf.iati_publication import ACTIVITIES
 from cybilgraph.rdf.ntriples import StatementsBySubject, iri, literal, term_text
 from cybilgraph.rdf.serialisation import serialise, turtle_to_ntriples
@@ -473,10 +473,9 @@ def describe_file(name: str, counts: GraphStatistics | None = None) -> str:
 
 
 def _describe_dump(name: str, counts: GraphStatistics | None = None) -> str:
-    fmt = _syntax(name)
     if name == STATED_DUMP:
         content, count = "current state, stated facts only, without derived links and their quotes", "stated"
-    elif fmt and fmt.kind is FormatKind.DATASET:
+    elif name in FULL_DUMPS:
         content, count = "current state and history (named graphs)", "quads"
     else:
         content, count = "current state only", "triples"

@@ -55,6 +55,11 @@ def test_example_has_a_description_and_each_parameter_one_block(query: queries.Q
     guard.guard(query.text)
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "queries").glob("*.rq")), ids=lambda path: path.stem)
+def test_no_query_takes_iris_apart(path: Path) -> None:
+    assert not re.search("[\"']/(id|record|graph)/", path.read_text(encoding="utf-8"))
+
+
 @pytest.mark.parametrize("name", ["active-on-day", "bodies-by-state", "may-reach", "stated-claims", "status-age"])
 def test_everyday_question_takes_at_most_eight_lines(name: str) -> None:
     text = queries.load_query(f"example-{name}").text

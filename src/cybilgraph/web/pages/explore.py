@@ -57,12 +57,8 @@ _MAX_ORGANISATIONS = 300
 #: The titles of the lists of links on narrow screens, and the most links of the network in each.
 _FLOW_TITLES = ("From funders to implementers", "From implementers to countries")
 _MAX_LINKS = 60
-#: The columns of page-flows: the kind of their keys, and the column with the names.
-_FLOW_NAMES = {
-    "funders": ("actor", "funderNames"),
-    "implementers": ("actor", "implementerNames"),
-    "countries": ("country", "countryNames"),
-}
+#: The columns of page-flows, and the column with the names.
+_FLOW_NAMES = {"funders": "funderNames", "implementers": "implementerNames", "countries": "countryNames"}
 #: The most years of the overview of starts above the timeline.
 _MAX_OVERVIEW_YEARS = 40
 Rows = Sequence[Mapping[str, str]]
@@ -174,21 +170,30 @@ def _flow_names() -> dict[str, str]:
     return {one.value: one.label for kind in ("funder", "implementer", "country") for one in facets.get(kind, ())}
 
 
-def _with_names(rows: Rows) -> Rows:
-    """Add the names of the funders, implementers and countries to the rows of page-flows."""
+def _combinations(rows: Rows) -> Rows:
+    """Return the combinations of funders, implementers and countries in the rows of page-flows, with their numbers of
+    projects: the keys, and the names.
+    """
     names = _flow_names()
-    return [
-        {**row}
-        | {
-            added: "; ".join(names.get(thing_iri(kind, key), key) for key in row[column].split())
-            for column, (kind, added) in _FLOW_NAMES.items()
+    projects = Counter(tuple(tuple(sorted(row[column].split())) for column in _FLOW_NAMES) for row in rows)
+    found: list[dict[str, str]] = []
+    for combination, number in projects.items():
+        by_column = dict(zip(_FLOW_NAMES, combination, strict=True))
+        keys = {column: " ".join(map(_key, iris)) for column, iris in by_column.items()}
+        named = {
+            _FLOW_NAMES[column]: "; ".join(names.get(iri, _key(iri)) for iri in iris)
+            for column, iris in by_column.items()
         }
-        for row in rows
-    ]
+        found.append({**keys, "projects": str(number), **named})
+    return sorted(found, key=lambda row: (-int(row["projects"]), *(row[column] for column in _FLOW_NAMES)))
+
+
+def _key(iri: str) -> str:
+    return iri.rpartition("/")[2]
 
 
 def _flows(rows: Rows) -> chart_layout.Chart:
-    """Draw the flows from funders to countries from the rows of page-flows."""
+    """Draw the flows from funders to countries from the combinations in page-flows."""
     names = _flow_names()
     chosen = request.args.get("other", "")
     drawn = chart_layout.sankey(rows, names, _MAX_NODES, others=chosen != "0")
@@ -382,7 +387,7 @@ CHARTS = {
                 *(("Funders", "funderNames", ""), ("Implementers", "implementerNames", "")),
                 *(("Countries", "countryNames", ""), ("Projects", "projects", "")),
             ),
-            complete=_with_names,
+            complete=_combinations,
             controls=_flow_controls,
         ),
         ChartDefinition(

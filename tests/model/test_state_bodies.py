@@ -67,6 +67,12 @@ from cybilgraph.readers.printed_names import find
         ("Regional Court Inspectorate (RCI)", "regional-court-inspectorate"),
         ("Ministry of Justice (CH)", "ministry-of-justice-ch"),
         ("Ministry of Justice (MoJ), Kosovo", "ministry-of-justice-kosovo"),
+        ("Ministry of Justice (MoJ) (Spain)", "ministry-of-justice-spain"),
+        ("Ministry of Justice (Spain) (MoJ)", "ministry-of-justice-spain"),
+        ("Ministerio de Justicia (MJ) (España)", "ministerio-de-justicia-spain"),
+        ("Ministère de la Justice (RDC) (MJ)", "ministere-de-la-justice-democratic-republic-of-the-congo"),
+        ("Ministry of Justice (Spain) (Madrid)", "ministry-of-justice-spain-madrid"),
+        ("Regional Office (Nairobi) (RO)", "regional-office-nairobi"),
         ("Instituto Nacional de Ciberseguridad (Incibe)", "instituto-nacional-de-ciberseguridad"),
         ("Institute of Computing (IC)", "institute-of-computing"),
         ("Ministry of Justice", "ministry-of-justice"),
@@ -108,6 +114,8 @@ def test_code_is_not_the_state_of_a_body() -> None:
         ("Kosovo's Ministry of Justice", "Ministry of Justice (Kosovo)"),
         ("Fiji Police Force", "Fiji Police Force"),
         ("Ministry of Justice (Spain)", "Ministry of Justice (Spain)"),
+        ("Ministry of Justice (MoJ) (Spain)", "Ministry of Justice (Spain)"),
+        ("Ministry of Justice (Spain) (MoJ)", "Ministry of Justice (Spain)"),
     ],
 )
 def test_label_contains_the_state(name: str, label: str) -> None:

@@ -81,15 +81,13 @@ def parse_actor_name(name: str, home: str = "") -> ActorName:
 @cache_short(entries=5_000, longest=500)
 def _parse(name: str) -> ActorName:
     names = load_gazetteer()
-    label = name = _REMARK.sub("", name[4:] if _ARTICLE.match(name) else name)
+    label = name = _drop_abbreviation(_REMARK.sub("", name[4:] if _ARTICLE.match(name) else name))
     if match := _QUALIFIER.search(name):
         bare, qualifier = name[: match.start()], match["qualifier"].strip()
         short, comma, place = qualifier.partition(", ")
         if comma and names.find_country(place) and _is_abbreviation(short, bare):
             qualifier = place  # "(MoF, Kenya)"
-        country = names.find_country(qualifier)
-        if country is None and is_state_body(bare, owned=True):
-            country = names.find_translated_country(qualifier) or find_abbreviated_country(qualifier, bare)
+        country = _find_country(qualifier, bare)
         if country or not _is_abbreviation(qualifier, bare):
             return ActorName(bare, country.name if country else qualifier, country, label)
         name = f"{bare}, {rest}" if (rest := match["rest"]) and names.find_country(rest) else bare
@@ -120,6 +118,29 @@ def _parse(name: str) -> ActorName:
             parsed = _of_state(bare, country)
             return replace(parsed, label=label) if is_proper else parsed
     return ActorName(name, "", None, label)
+
+
+def _drop_abbreviation(name: str) -> str:
+    """Return a name with two qualifiers in brackets without the one that abbreviates it, first or last."""
+    last = _QUALIFIER.search(name)
+    first = _QUALIFIER.search(name[: last.start()]) if last else None
+    if last is None or first is None or first["rest"]:
+        return name
+    bare = name[: first.start()]
+    is_short = [
+        _is_abbreviation(word, bare) and not _find_country(word, bare)
+        for word in (first["qualifier"].strip(), last["qualifier"].strip())
+    ]
+    return f"{bare}{name[last.start() :]}" if is_short[0] else name[: last.start()] if is_short[1] else name
+
+
+def _find_country(qualifier: str, body: str) -> GazetteerEntry | None:
+    """Return the country that a qualifier in brackets after a name is."""
+    names = load_gazetteer()
+    country = names.find_country(qualifier)
+    if country is None and is_state_body(body, owned=True):
+        country = names.find_translated_country(qualifier) or find_abbreviated_country(qualifier, body)
+    return country
 
 
 def find_abbreviated_country(word: str, body: str) -> GazetteerEntry | None:

@@ -50,7 +50,10 @@ EMPTY = [
     ("{ ?p cyb:accountable ?a } UNION { ?p cyb:status ?a }", ""),
     ("?p a cyb:Participation ; cyb:line ?x", "has cyb:line. Did you mean cyb:evidence/cyb:line?"),
     ("?p cyb:participation ?a . ?a cyb:line ?x", "Did you mean cyb:evidence/cyb:line?"),
-    ("?a a cyb:Actor ; dcterms:title ?n", "No cyb:Actor in this release has dcterms:title. Did you mean skos:prefLabel?"),
+    (
+        "?a a cyb:Actor ; dcterms:title ?n",
+        "No cyb:Actor in this release has dcterms:title. Did you mean skos:prefLabel?",
+    ),
     ("?p cyb:funder ?a OPTIONAL { ?a dcterms:title ?n }", "Did you mean skos:prefLabel?"),
     ("?p cyb:funder/dcterms:title ?n", "No cyb:Actor in this release has dcterms:title. Did you mean skos:prefLabel?"),
     ("?p cyb:participation/cyb:line ?x", "has cyb:line. Did you mean cyb:evidence/cyb:line?"),

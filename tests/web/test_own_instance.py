@@ -75,7 +75,7 @@ _SOFTWARE = re.compile(
     r"|cybilgraph (?:check|convert|query|queries|serve|build|review|suggestions|harvest|load|template|overlap)\b",
     re.IGNORECASE,
 )
-_DEFAULT = re.compile(r".{0,40}(?:cybilgraph|cybilportal|Cybil Portal).{0,40}", re.IGNORECASE)
+_DEFAULT = re.compile(r"cybilgraph|cybilportal|cybil portal", re.IGNORECASE)
 #: The names of our ontology, and of the codes and themes of a portal; each site uses them.
 _SHARED = re.compile(
     r"Cybilgraph ontology|(?:Ontologie|Ontología) de Cybilgraph|# The terms of cybilgraph|resolved against \S+"
@@ -112,7 +112,7 @@ def site(folder: Path) -> Iterator[str]:
 def default_names(content: bytes) -> set[str]:
     """Return where a text, perhaps percent-encoded, contains names of the default site."""
     text = _SHARED.sub("", _SOFTWARE.sub("", unquote(content.decode("utf-8", "replace"))))
-    return set(_DEFAULT.findall(text))
+    return {text[max(0, found.start() - 40) : found.end() + 40] for found in _DEFAULT.finditer(text)}
 
 
 def plain(content: bytes, name: str) -> bytes:

@@ -29,7 +29,7 @@ from cybilgraph.release import Release
 from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.runtime.parallel import processor_count
 from cybilgraph.sparql.embedded_engine import EmbeddedEngine, QueryLimits
-from tests.support.commands import forked
+from tests.support.commands import ForkedProcess, forked
 from tests.support.ports import free_port
 
 # A busy machine is slow, so tests count calls and answers instead of asserting durations. The exception is
@@ -133,7 +133,9 @@ def graph_of(folder: Path) -> bytes:
 class running_server:  # noqa: N801
     """A server in its own process, on a free port, which stops at the end of the block."""
 
-    def __init__(self, folder: Path, *options: object) -> None:
+    def __init__(self, folder: Path, *options: object, fresh: bool = False) -> None:
+        """``fresh`` starts a new interpreter, instead of forking a process that has already imported the package."""
+        self.fresh = fresh
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.folder = folder
@@ -141,8 +143,14 @@ class running_server:  # noqa: N801
 
     def __enter__(self) -> str:
         self.output = tempfile.TemporaryFile()  # an unread pipe would fill up
-        command = [*CYBILGRAPH, "serve", str(self.folder), "--port", str(self.port), *self.options]
-        self.process = subprocess.Popen(command, stdout=self.output, stderr=subprocess.STDOUT, start_new_session=True)
+        command = ["serve", str(self.folder), "--port", str(self.port), *self.options]
+        self.process: subprocess.Popen[bytes] | ForkedProcess
+        if self.fresh:
+            self.process = subprocess.Popen(
+                [*CYBILGRAPH, *command], stdout=self.output, stderr=subprocess.STDOUT, start_new_session=True
+            )
+        else:
+            self.process = ForkedProcess(command, self.output.fileno())
         until = time.monotonic() + STARTING
         while time.monotonic() < until:
             try:

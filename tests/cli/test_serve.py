@@ -23,7 +23,7 @@ needs_pgrep = pytest.mark.skipif(shutil.which("pgrep") is None, reason="no pgrep
 @needs_pgrep
 def test_no_process_outlives_a_killed_server(tmp_path: Path) -> None:
     pipeline.build([SEED], tmp_path)
-    server = running_server(tmp_path)
+    server = running_server(tmp_path, fresh=True)  # pgrep finds its processes by their arguments
     server.__enter__()
     server.process.kill()
     server.process.wait()
@@ -38,7 +38,7 @@ def test_no_process_outlives_a_killed_server(tmp_path: Path) -> None:
 def test_serve_prints_its_address_and_stops_on_interrupt(tmp_path: Path) -> None:
     releases = tmp_path / "releases"
     pipeline.build([SEED], releases)
-    server = running_server(releases)
+    server = running_server(releases, fresh=True)
     with server as url:
         with socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2]))):
             pass

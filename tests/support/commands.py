@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -14,7 +15,8 @@ from pathlib import Path
 from cybilgraph.cli import main
 
 _FORKING = multiprocessing.get_context("forkserver")
-_FORKING.set_forkserver_preload([__name__, "cybilgraph.pipeline"])  # which most commands import when they run
+# What commands and servers import when they run.
+_FORKING.set_forkserver_preload([__name__, "cybilgraph.pipeline", "cybilgraph.web.server.http_server"])
 
 
 def forked(arguments: list[str], given: bytes, cwd: Path, seconds: float) -> subprocess.CompletedProcess[bytes]:
@@ -37,11 +39,48 @@ def forked(arguments: list[str], given: bytes, cwd: Path, seconds: float) -> sub
         return done
 
 
+class ForkedProcess:
+    """A command that runs in the background as the leader of a new session, with the interface of ``subprocess.Popen``."""
+
+    def __init__(self, arguments: list[str], output: int) -> None:
+        """Run the command with both output streams to this file descriptor, and without input."""
+        with Path(os.devnull).open() as nothing:
+            command = _Command(arguments, Path.cwd(), [nothing.fileno(), output, output], leads=True)
+            self._process = _FORKING.Process(target=command)
+            self._process.start()
+        assert self._process.pid
+        self.pid = self._process.pid
+
+    @property
+    def returncode(self) -> int | None:
+        return self._process.exitcode
+
+    def poll(self) -> int | None:
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        self._process.join(timeout)
+        if self.returncode is None:
+            raise subprocess.TimeoutExpired("cybilgraph", timeout or 0)
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        if self.returncode is None:
+            os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+
 class _Command:
     """Run the command in the forked process, with these files as its standard streams."""
 
-    def __init__(self, arguments: list[str], cwd: Path, streams: list[int]) -> None:
-        self._arguments, self._cwd = arguments, cwd
+    def __init__(self, arguments: list[str], cwd: Path, streams: list[int], *, leads: bool = False) -> None:
+        """``leads`` makes the process the leader of a new session."""
+        self._arguments, self._cwd, self._leads = arguments, cwd, leads
         self._environment = dict(os.environ)
         self._streams = streams
 
@@ -53,6 +92,9 @@ class _Command:
         self._streams = [stream.detach() for stream in state["_streams"]]  # type: ignore[attr-defined]
 
     def __call__(self) -> None:
+        multiprocessing.set_start_method(None, force=True)  # the server forks as it does when it is started by a user
+        if self._leads:
+            os.setsid()
         for number, stream in enumerate(self._streams):
             os.dup2(stream, number)
             os.close(stream)

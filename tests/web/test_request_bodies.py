@@ -124,7 +124,7 @@ def observed(releases: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     (folder / "sitecustomize.py").write_text(f"LONGEST = {LONGEST}\n{_OBSERVER}", encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(folder))
-        server = running_server(releases, "--suggestions", folder / "queue", "--rate", 100_000)
+        server = running_server(releases, "--suggestions", folder / "queue", "--rate", 100_000, fresh=True)
         with server as url:
             with Monitor(Address(urlsplit(url).port or 0, "/healthz"), 0.01) as alive:
                 yield server

@@ -21,7 +21,8 @@ from cybilgraph.rdf.dumps import MAY_REACH
 from cybilgraph.release import Release, Releases
 from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.release.sources import SOURCES
-from tests.conftest import CYBILGRAPH, PAGES, SEED, graph_of, run, running_server
+from tests.conftest import PAGES, SEED, graph_of, run, running_server
+from tests.support.commands import ForkedProcess
 
 pytestmark = pytest.mark.slow
 
@@ -106,15 +107,15 @@ def test_full_disk_leaves_the_earlier_release(three: Path, tmp_path: Path, kilob
 @pytest.mark.timeout(900)  # it waits for a share of the time that a build takes
 def test_killed_build_leaves_the_earlier_release(tmp_path: Path) -> None:
     pipeline.build([SEED], tmp_path)
-    command = [*CYBILGRAPH, "build", *map(str, PAGES), "--into", str(tmp_path)]
-    started = time.monotonic()
-    subprocess.run(command, check=True, capture_output=True)
-    duration = time.monotonic() - started
+    command = ["build", *map(str, PAGES), "--into", str(tmp_path)]
     random.seed(20)
-    with running_server(tmp_path) as site:
+    with running_server(tmp_path) as site, Path(os.devnull).open("w") as output:
+        started = time.monotonic()
+        assert ForkedProcess(command, output.fileno()).wait() == 0
+        duration = time.monotonic() - started
         for _ in range(KILLS):
-            process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-            time.sleep(random.uniform(duration * 0.3, duration * 1.05))
+            process = ForkedProcess(command, output.fileno())
+            time.sleep(random.uniform(0, duration * 1.05))
             process.kill()
             process.wait()
             current = Releases(tmp_path).current()

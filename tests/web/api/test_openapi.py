@@ -58,6 +58,10 @@ def test_page_shows_every_operation_without_a_script(portal: str, document: dict
         assert text in page
     assert "script-src" not in reply.headers["content-security-policy"]
     assert "<script" not in page
+    assert "`" not in page
+    assert "<code>basis</code> shows whether" in page
+    assert "The name of the rule, the last part of its IRI." in page
+    assert page.count('<details class="rule">') == len(shown)
 
 
 def test_document_gives_the_licence_of_the_data(portal: str, releases: Path) -> None:

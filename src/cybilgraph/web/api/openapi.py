@@ -217,7 +217,7 @@ def operations() -> tuple[Operation, ...]:
             answers=_GRAPHS | _JSON | _HTML,
             parameters=(
                 ApiParameter("kind", "The kind of resource.", "project", _KINDS),
-                ApiParameter("key", "Its key; a suffix (.ttl …) selects the format.", "G0020"),
+                ApiParameter("key", "The key of the resource; a suffix (.ttl …) selects the format.", "G0020"),
             ),
             problems=(404, 406, 503, 504),
         ),
@@ -306,7 +306,7 @@ def operations() -> tuple[Operation, ...]:
             *("get", "/rules/{name}", "Show one rule, or get its shape as RDF"),
             answers=_GRAPHS | _HTML,
             parameters=(
-                ApiParameter("name", "Its name, the last part of its IRI.", "end-after-start"),
+                ApiParameter("name", "The name of the rule, the last part of its IRI.", "end-after-start"),
                 ApiParameter("lang", "The language.", "es", LANGUAGES),
             ),
             problems=(404, 406),

@@ -9,9 +9,12 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from flask import Blueprint, Flask
 
+from cybilgraph.errors import QueryTimeout
 from cybilgraph.release import Releases
 from cybilgraph.sparql.embedded_engine import QueryLimits
+from cybilgraph.web.api.problems import register
 from cybilgraph.web.application import create_app
 from cybilgraph.web.checker import Checker
 from cybilgraph.web.server.access_log import AccessLog
@@ -43,6 +46,34 @@ def test_syntax_error_has_line_and_hint(server: str) -> None:
 def test_unknown_address_gets_advice(server: str) -> None:
     reply = send(server, "GET", "/nothing")
     assert (reply.status, "Check the spelling of the address" in reply.problem["detail"]) == (404, True)
+
+
+@pytest.mark.parametrize(
+    ("section", "detail"), [("explore", "This chart took too long"), ("sparql", "The query did not finish")]
+)
+def test_slow_chart_offers_less_work_instead_of_advice_on_sparql(section: str, detail: str) -> None:
+    app, blueprint = Flask(__name__), Blueprint(section, __name__)
+
+    @blueprint.get("/slow")
+    def slow() -> str:
+        raise QueryTimeout("The query did not finish", "Add a LIMIT")
+
+    app.register_blueprint(blueprint)
+    register(app)
+    reply = app.test_client().get("/slow?a=b&evidence=possible")
+    problem = reply.get_json()
+    assert (reply.status_code, problem["detail"]) == (504, detail)
+    if section == "sparql":
+        assert (problem["hint"], "links" in problem) == ("Add a LIMIT", False)
+        return
+    assert "hint" not in problem
+    assert {link["title"]: link["href"] for link in problem["links"]} == {
+        "Try again": "/slow?a=b&evidence=possible",
+        "plus sure": "/slow?a=b",
+        "stated and confirmed": "/slow?a=b&evidence=stated",
+    }
+    links = app.test_client().get("/slow?evidence=stated").get_json().get("links", [])
+    assert [link["title"] for link in links] == ["Try again"], "nothing counts fewer links"
 
 
 @pytest.mark.parametrize("accept", [HTML, "*/*", "text/plain"])

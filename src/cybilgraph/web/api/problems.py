@@ -14,6 +14,7 @@ from cybilgraph.errors import CybilgraphError, QueryError, QuerySyntaxError, Thi
 from cybilgraph.sparql import Hint
 from cybilgraph.web.api import protocol
 from cybilgraph.web.api.current_request import form_values, sent_request, set_request
+from cybilgraph.web.pages.evidence_switch import evidence_switch
 
 PROBLEM_TYPE = "application/problem+json"
 #: Characters of a path in an error.
@@ -44,6 +45,9 @@ _STATUSES = {
     errors.EndpointFailed: HTTPStatus.BAD_GATEWAY,
     errors.EngineUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
+
+#: The sections that run queries their readers did not write, and what they show: advice on SPARQL would not help.
+_WITHOUT_QUERY = {"explore": "chart", "network": "chart", "entities": "page", "home": "page"}
 
 
 def status_of(error: CybilgraphError) -> HTTPStatus:
@@ -86,6 +90,8 @@ def _cybilgraph_problem(error: Exception) -> Response:
     if scope := request.environ.get("asgi.scope"):
         scope["entry"].error = type(error)
     status = status_of(error)
+    if isinstance(error, errors.QueryTimeout) and (what := _WITHOUT_QUERY.get(request.blueprint or "")):
+        return problem(status, f"This {what} took too long", extra={"links": _less_work()})
     extra: dict[str, object] = {}
     hints = [Hint(*piece) for piece in error.hints] if isinstance(error, QueryError) else []
     advice = [hint.text for hint in hints]
@@ -100,6 +106,14 @@ def _cybilgraph_problem(error: Exception) -> Response:
     if status is HTTPStatus.SERVICE_UNAVAILABLE:
         response.headers["Retry-After"] = "5"
     return response
+
+
+def _less_work() -> list[dict[str, str]]:
+    """Return links to the page itself, to try again, and to those of its versions that count fewer links."""
+    switch = evidence_switch({}, "link")
+    fewer = [(words, url) for level, words, url in switch.options if len(level.bases) < len(switch.level.bases)]
+    here = f"{request.script_root}{request.full_path.rstrip('?')}"
+    return [{"title": title, "href": url} for title, url in [("Try again", here), *reversed(fewer)]]
 
 
 def _http_problem(error: Exception) -> Response:

@@ -93,6 +93,12 @@ def test_comparison_by_years_says_how_many_projects_have_no_start_date(server: s
     assert [cell.text for cell in shown.all("td")] == [undated["European Union"], undated["Council of Europe"]]
 
 
+def test_form_shows_names_that_lead_back_to_the_same(server: str) -> None:
+    page = parse_page(send(server, "/compare", a="actor/eu", b="029").body.decode())
+    fields = {field.own("name"): field.own("value") for field in page.all("input")}
+    assert (fields["a"], fields["b"]) == ("European Union", "Caribbean")
+
+
 def test_form_asks_for_two_things(server: str) -> None:
     page = parse_page(send(server, "/compare").body.decode())
     assert {field.own("name") for field in page.all("input")} >= {"a", "b", "from", "to"}

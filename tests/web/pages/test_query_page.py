@@ -20,7 +20,7 @@ from cybilgraph.sparql.remote_engine import RemoteEngine
 from cybilgraph.web.api import protocol
 from cybilgraph.web.application import BUNDLE
 from tests.conftest import run
-from tests.support.http_client import BROWSER, get, http
+from tests.support.http_client import BROWSER, get, http, send
 
 pytestmark = pytest.mark.slow
 
@@ -42,6 +42,11 @@ def test_wide_result_is_shown_in_part(server: str, columns: int, length: int) ->
     assert reply.status == 200
     assert b"400 rows, of which the first " in reply.body
     assert len(reply.body) < 2_500_000
+
+
+def test_usual_address_of_an_endpoint_leads_to_it(server: str) -> None:
+    reply = send(server, "GET", "/query?query=ASK%20%7B%7D&format=json")
+    assert (reply.status, reply.headers["location"]) == (301, "/sparql?query=ASK%20%7B%7D&format=json")
 
 
 def test_browser_without_query_gets_the_editor(server: str) -> None:

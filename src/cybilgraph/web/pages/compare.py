@@ -100,6 +100,8 @@ def page() -> str:
     names = [request.args.get(name, "").strip() for name in ("a", "b")]
     years = years_in_url()
     sides = [_side(name, years) for name in names] if all(names) else []
+    if sides:
+        names = [_readable_name(side, name) for side, name in zip(sides, names, strict=True)]
 
     def search_url(side: Side, facet: str, value: str) -> str:
         """Return the search for the projects that a number counts."""
@@ -160,6 +162,14 @@ def _side(name: str, years: list[str]) -> Side:
     by_year = [("year", tuple(years))] if years else []
     query = SearchQuery(chosen=((kind, (thing_iri(kind, key),)), *by_year), level=evidence_level())
     return Side(kind, key, label, query, search_index().summarise(query))
+
+
+def _readable_name(side: Side, typed: str) -> str:
+    """Return the name of a thing for the form; what was typed if the name leads to something else."""
+    try:
+        return side.name if find_entity(side.name)[:2] == (side.kind, side.key) else typed
+    except NotFound:
+        return typed
 
 
 def find_entity(name: str) -> tuple[str, str, str]:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-from flask import Blueprint, Response, json, jsonify, render_template, request
+from flask import Blueprint, Response, json, jsonify, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
 
 from cybilgraph.errors import QueryError, QuerySyntaxError
 from cybilgraph.model.formats import BY_NAME
@@ -69,6 +70,13 @@ def sparql(name: str = "") -> Response | str:
     entry.format, entry.rows = answer.format.name, answer.rows
     page = _page(query_request.query, answer, query, answer.hints or None, **_usage_values(query_request, query))
     return Response(page, headers=protocol.permalink_headers(query_request, serving().release.number))
+
+
+@blueprint.get("/query")
+def by_its_usual_name() -> BaseResponse:
+    """Redirect from the address that other endpoints use, with all arguments."""
+    arguments = request.query_string.decode("latin-1")
+    return redirect(f"{url_for('sparql.sparql')}{'?' if arguments else ''}{arguments}", 301)
 
 
 @blueprint.route("/sparql/use", methods=["GET", "POST"])

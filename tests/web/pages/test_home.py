@@ -72,6 +72,13 @@ def test_names_that_are_no_countries_do_not_count(tmp_path: Path) -> None:
             assert "prosecutors" not in table
 
 
+def test_home_page_has_a_few_example_questions_and_a_link_to_all(server: str) -> None:
+    page = parse_page(http(f"{server}/", Accept=BROWSER).body.decode())
+    links = [link.own("href") for link in page.all("main")[0].all("a") if link.own("href").startswith("/queries")]
+    assert len([address for address in links if address.startswith("/queries/")]) == 6
+    assert "/queries" in links
+
+
 def test_home_page_states_highlights_and_suggests_names(server: str) -> None:
     page = parse_page(http(f"{server}/", Accept=BROWSER).body.decode())
     names = [option.own("value") for option in page.all("datalist")[0].all("option")]

@@ -24,6 +24,16 @@ blueprint = Blueprint("home", __name__)
 _MAX_NAMES, _MAX_NAME_CHARS = 60, 60
 _NAMED_FACETS = ("country", "region", "group", "theme", "funder", "implementer")
 
+#: The example questions on the page; another page lists all.
+_EXAMPLES = (
+    "example-projects-in-country",
+    "example-funder-country-pairs",
+    "example-actor-portfolio",
+    "example-countries-without-projects-in-theme",
+    "example-active-projects-per-year",
+    "example-funding-in-region",
+)
+
 
 class Highlight(NamedTuple):
     """A sentence about the data: what it is about, with its IRI; the rest; and a link to what supports it."""
@@ -43,7 +53,7 @@ def page() -> str:
     definition = CHARTS["map"]
     summary = summarise_release()
     return render_template(
-        "home.html", numbers=numbers, definition=definition, examples=queries.example_queries(),
+        "home.html", numbers=numbers, definition=definition, examples=queries.example_queries(), favourites=_EXAMPLES,
         chart=definition.draw(named_query_rows(definition.query, evidence=level)), summary=summary,
         names=_suggest_names(summary), highlights=list(_highlights(summary)),
         evidence=evidence_switch(all_links(), "link"),

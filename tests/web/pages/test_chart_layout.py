@@ -236,17 +236,17 @@ def test_map_of_small_islands_has_detailed_coasts() -> None:
 
 
 def test_map_of_a_project_shows_its_places_and_their_surroundings_only() -> None:
-    def shades(*places: set[str]) -> dict[str, int]:
+    def shown(*places: set[str]) -> dict[str, tuple[object, object]]:
         drawn = chart_layout.small_map(*places)
         assert drawn
-        return {str(mark["code"]): int(str(mark["shade"])) for mark in drawn.marks}
+        return {str(mark["code"]): (mark["shade"], mark["is_around"]) for mark in drawn.marks}
 
-    kenya = shades({"KE"}, {"KE", "UG", "RW"})
-    assert (kenya["KE"], kenya["UG"], kenya["SO"]) == (5, 2, 0)
+    kenya = shown({"KE"}, {"KE", "UG", "RW"})
+    assert (kenya["KE"], kenya["UG"], kenya["SO"]) == ((5, True), (0, True), (0, False))
     assert not {"BR", "JP"} & set(kenya)
-    assert shades(set(), {"UG", "RW"})["UG"] == 2
-    samoa = shades({"WS"})
-    assert (samoa["WS"], samoa["NZ"]) == (5, 0), "an island in an ocean"
+    assert shown(set(), {"UG", "RW"})["UG"] == (0, True), "a shade would mean projects"
+    samoa = shown({"WS"})
+    assert (samoa["WS"], samoa["NZ"]) == ((5, False), (0, False)), "an island in an ocean"
     assert chart_layout.small_map(set()) is None
     everywhere = set(load_gazetteer().entries["country"])
     assert chart_layout.small_map(set(), everywhere) is None
@@ -391,6 +391,8 @@ def test_money_is_drawn_per_currency_and_kind() -> None:
     heights = [mark["height"] for mark in picture.marks[:3]]
     assert heights == [64, 0, 16]
     assert [mark["value"] for mark in picture.marks[:3]] == ["1M", "", "250k"]
+    assert [line["value"] for line in picture.lines] == ["1M", "5"]
+    assert picture.lines[0]["y"] == picture.marks[0]["y"], "at the amount itself"
     assert chart_layout.money([]).height == 0
 
 

@@ -78,9 +78,12 @@ def test_page_of_a_region_separates_other_countries_and_has_a_map() -> None:
         ("Countries", [own]),
         ("Other countries in these projects", [other]),
     ]
-    shades = {mark["code"]: mark["shade"] for mark in values["map"].marks}
-    assert shades["JM"] > shades["CU"] > 0
-    assert "KE" not in shades
+    assert values["facets"]["Other countries in these projects"] == values["facets"]["Countries"] == "country"
+    assert "Partners" not in values["facets"], "the search has no filter for them"
+    marks = {mark["code"]: (mark["shade"] > 0, mark["is_around"]) for mark in values["map"].marks}
+    assert marks["JM"] == (True, True)
+    assert marks["CU"] == (False, True), "a shade would mean projects"
+    assert "KE" not in marks
 
 
 def test_years_are_those_of_the_search_with_the_gaps_between_them() -> None:

@@ -120,6 +120,13 @@ def test_matrix_shows_gaps_and_is_sorted_by_links(server: str) -> None:
     assert numbers[0] > 0
 
 
+def test_short_matrix_has_its_full_height(server: str) -> None:
+    """A box that ends at a row line would hide that there are more rows."""
+    for path, name in (("coverage?region=029", "scroll"), ("coverage?all=1", "scroll sticky")):
+        [box] = [one for one in page(server, path).all("div") if one.all("table", "matrix") and one.own("role")]
+        assert box.own("class") == name
+
+
 def test_matrix_is_limited_to_recipients_and_marks_donors_and_territories(server: str) -> None:
     def rows(path: str) -> dict[str, str]:
         [table] = page(server, f"coverage?all=1&{path}").all("table", "matrix")
@@ -221,6 +228,8 @@ def test_timeline_is_limited_to_years_and_lists_the_undated(server: str) -> None
     shown = page(server, "timeline")
     [tally] = [one.text for one in shown.all("p", "tally")]
     assert f"{len(dated)} of 14 projects have a start date" in tally
+    assert any(not row["end"] and row["status"] != "Ongoing" for row in dated)
+    assert "no known end date" in "".join(one.text for one in shown.all("figcaption"))
     [undated] = [one for one in shown.all("details") if "without a start date" in one.all("summary")[0].text]
     assert len(undated.all("li")) == 14 - len(dated)
     for wrong in ("from=20&to=2019", "from=2020&to=2019"):

@@ -213,13 +213,28 @@ def test_project_page_has_a_map_and_a_timeline(server: str, path: str, has_map: 
     ],
 )
 def test_legend_of_a_small_map_has_swatches_of_its_shades(server: str, path: str, legend: list[str]) -> None:
-    """Words such as dark and pale would be wrong in one of the two colour schemes."""
+    """Words such as dark and pale would be wrong in one of the two colour schemes; zero is hatched, as elsewhere."""
     page = parse_page(http(f"{server}/{path}", Accept=BROWSER).body.decode())
     entries = [entry for key in page.all("ul", "key small") for entry in key.all("li")]
     assert [entry.text for entry in entries] == legend
     [small_map] = page.all("svg", "picture small-map")
-    shades = {mark.own("class").split()[0] for kind in ("path", "circle") for mark in small_map.all(kind)}
-    assert {entry.all("rect")[0].own("class") for entry in entries} == (shades - {"s0"} if legend else set())
+    fills = {
+        mark.own("class").split()[0]: mark.own("fill") for kind in ("path", "circle") for mark in small_map.all(kind)
+    }
+    assert fills.keys() <= {"s0", "s5", "around"}
+    assert fills.get("around", "url(#hatch)") == "url(#hatch)"
+    swatches = {"s5": "s5", "around": "ground"}
+    shown = [swatches[name] for name in swatches if name in fills]
+    assert [entry.all("rect")[0].own("class") for entry in entries] == (shown if legend else [])
+
+
+def test_numbers_of_related_entities_lead_to_their_projects(server: str) -> None:
+    page = parse_page(http(f"{server}/id/region/029", Accept=BROWSER).body.decode())
+    links = [link for bars in page.all("ul", "bars") for link in bars.all("a") if "/search?" in link.own("href")]
+    assert {re.sub("=.*", "", link.own("href").partition("&")[2]) for link in links} >= {"funder", "theme", "country"}
+    for link in links:
+        rows = http(f"{server}{link.own('href').replace('/search?', '/search.csv?')}").body.decode().splitlines()
+        assert len(rows) - 1 == int(link.text), link.own("href")
 
 
 def test_ontology_is_served_as_turtle(server: str) -> None:
@@ -239,6 +254,7 @@ def test_unknown_resource_gets_404(server: str, path: str) -> None:
     assert reply.status in (404, 406)
     assert http(f"{server}{path}", Accept="text/turtle").status == 404
     assert b"<script>" not in page.body
+    assert b"w3id.org" not in page.body.partition(b"<main")[2].partition(b"</main>")[0]
 
 
 def test_text_from_records_never_becomes_markup(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 import rdflib
-from rdflib import SKOS, Literal, URIRef
+from rdflib import RDF, SKOS, Literal, URIRef
 
 from cybilgraph.model.formats import BY_NAME
-from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, RDFS
-from cybilgraph.web.pages.resource_view import Resource, rdf_response, shorten_title
+from cybilgraph.model.vocabulary import BASE, CYB, DCTERMS, OWL, RDFS
+from cybilgraph.web.pages.resource_view import Resource, join_items, rdf_response, shorten_title
 
 NODE = URIRef(f"{BASE}id/project/G0020")
 
@@ -54,6 +54,31 @@ def test_statements_leave_out_a_label_that_repeats_the_name(name: str) -> None:
     text = Literal("A name", "en")
     assert dict(resource((name, text), (RDFS.label, text)).statements()) == {name: [("A name (en)", "")]}
     assert dict(resource((RDFS.label, text)).statements()) == {RDFS.label: [("A name (en)", "")]}
+
+
+def test_facts_leave_out_what_only_software_needs() -> None:
+    """Releases of older software also say which organisations are deprecated."""
+    facts = [(str(SKOS.altLabel), Literal("EU", "en")), (OWL.sameAs, URIRef("https://www.wikidata.org/entity/Q458"))]
+    others = [
+        (OWL.deprecated, Literal("true")),
+        (RDFS.seeAlso, URIRef("https://example.org/")),
+        (str(SKOS.prefLabel), Literal("European Union", "en")),
+        (str(RDF.type), URIRef(CYB.Actor)),
+    ]
+    assert {predicate for predicate, _ in resource(*facts, *others).facts()} == dict(facts).keys()
+
+
+@pytest.mark.parametrize(
+    ("paragraphs", "joined"),
+    [
+        (["A sentence.", "One", "Two"], [["A sentence."], ["One"], ["Two"]]),
+        (["It works:", "In Asia:", "Fiji", "Nepal", "In Europe:", "Malta", "The end."],
+         [["It works:"], ["In Asia:", "Fiji", "Nepal"], ["In Europe:", "Malta"], ["The end."]]),
+        (["x" * 41, "a", "b", "c"], [["x" * 41], ["a", "b", "c"]]),
+    ],
+)  # fmt: skip
+def test_short_paragraphs_are_joined(paragraphs: list[str], joined: list[list[str]]) -> None:
+    assert join_items(paragraphs) == joined
 
 
 def test_long_title_ends_in_an_ellipsis() -> None:

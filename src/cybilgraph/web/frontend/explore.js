@@ -123,7 +123,7 @@ function enhanceMap(svg) {
 
   const button = (label, name, onclick) => h("button", { type: "button", "aria-label": name, title: name, onclick }, label);
   stage.append(h("div", { class: "zoom", role: "group", "aria-label": "Zoom" },
-    button("+", "Zoom in", () => closer(2)), button("−", "Zoom out", () => closer(0.5)), button("0", "0: the whole world", whole)));
+    button("+", "Zoom in", () => closer(2)), button("−", "Zoom out", () => closer(0.5)), button("Reset", "Reset to the whole world (0)", whole)));
 
   /**
    * Only the current country, at first one with projects, is in the tab order; arrow keys lead to the nearest one on

@@ -79,6 +79,7 @@ function draw() {
   };
   for (const event of ["pointerover", "pointerleave", "focusin", "focusout"]) svg.on(event, light);
   const key = [["organisation", "Organisation"], ["place", "Country"], ["funder", "Link from a funder"], ["implementer", "Link from an implementer"]]
+    .filter(([name]) => svg.select(`.${name}`).size())
     .map(([name, words]) => h("li", {}, h("span", { class: `swatch ${name}` }), words));
   const names = crowded.map(({ name, page }) => h("li", {}, h("a", { href: page }, h("bdi", {}, name))));
   document.getElementById("network").replaceChildren(svg.node(), h("ul", { class: "key small" }, ...key),

@@ -191,7 +191,7 @@ def world_map(
 
 
 def small_map(countries: Collection[str], around: Collection[str] = ()) -> Chart | None:
-    """Lay out a map of the countries of a project, and more palely of those of its regions and groups.
+    """Lay out a map of the countries of a project, which are dark, and of those of its regions and groups, hatched.
 
     It shows the part with these countries, or without any, the part with the others; and only the shapes in it.
     Returns None if it would show nothing but a pale world.
@@ -205,7 +205,7 @@ def small_map(countries: Collection[str], around: Collection[str] = ()) -> Chart
         return None
     chart.kind, chart.legend = "small-map", []
     chart.marks = [
-        {**mark, "shade": _MAX_SHADE if mark["code"] in countries else 2 if mark["code"] in around else 0}
+        {**mark, "shade": _MAX_SHADE if mark["code"] in countries else 0, "is_around": mark["code"] in around}
         for mark in chart.marks
         if mark["code"] in within or (mark["path"] and _overlaps(str(mark["code"]), bool(mark["shift"]), chart))
     ]
@@ -509,6 +509,11 @@ def money(rows: Sequence[Mapping[str, str]]) -> Chart:
         top = panel * row_height
         highest = max(float(row["amount"]) for row in years.values())
         chart.ticks.append({"label": f"{currency} · {kind}", "y": top + 18, "base": top + 32 + tall})
+        chart.lines += [
+            {"value": short_amount(value), "y": _round(top + 32 + tall - value / highest * tall)}
+            for value in _scale_values(max(int(highest), 1))[-1:]
+            if value <= highest
+        ]
         for year in range(first, last + 1):
             row = years.get(year, {"amount": "0", "projects": "0"})
             value = float(row["amount"])

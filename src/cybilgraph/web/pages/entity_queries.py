@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from cybilgraph.model.gazetteer import PLACES, GazetteerEntry, load_gazetteer
 from cybilgraph.model.record import DEFAULT_LEVEL, Basis, EvidenceLevel
 from cybilgraph.model.vocabulary import CYB, ORG, SKOS, thing_iri
-from cybilgraph.release.search import Summary
+from cybilgraph.release.search import FACETS, Summary
 from cybilgraph.sparql import queries
 from cybilgraph.web.pages.chart_layout import Bar, Chart, TimeSpan, columns, small_map, timeline
 from cybilgraph.web.pages.resource_view import project_title, shorten_title
@@ -182,6 +182,11 @@ def page_values(
             for term, words in _RELATED_HEADINGS.items()
             if groups.get(term)
         ],
+        "facets": {
+            words: term.removesuffix(" elsewhere")
+            for term, words in _RELATED_HEADINGS.items()
+            if (term in FACETS or term == _ELSEWHERE) and term != kind
+        },
         "parts": [
             (_PART_HEADINGS.get(f"{term} {kind}", words), groups[term])
             for term, words in _PART_HEADINGS.items()

@@ -356,7 +356,7 @@ CHARTS = {
             "timeline",
             "Project timeline",
             "All projects with a start date, the latest first. The bars of ongoing projects with no end date extend to "
-            "the right edge; short, faint bars have no known end date. The red line is today.",
+            "the right edge. The red line is today.",
             "page-timeline",
             _timeline,
             (("Project", "title", "project"), ("Status", "status", ""), ("Start", "start", ""), ("End", "end", "")),

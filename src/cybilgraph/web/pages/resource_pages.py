@@ -6,6 +6,7 @@ import csv
 from functools import lru_cache, partial
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, unquote
 
 from flask import Blueprint, after_this_request, g, make_response, redirect, render_template, request, url_for
@@ -275,8 +276,15 @@ def _entity_page(view: Resource, entity_kind: entity_queries.EntityKind, key: st
         for theme in entity_queries.themes()
         if kind != "theme" and thing_iri("theme", theme.key) not in shown["covered"]
     ]
+
+    def search_url(facet: str, value: str) -> str:
+        """Return the search for the projects of the page that also have a value of a facet."""
+        chosen: dict[str, Any] = {kind: unquote(key), facet: unquote(value.rpartition("/")[2])}
+        return url_for("search.page", **chosen)
+
     return render_template(
         "entity.html", view=view, entity_kind=entity_kind, shown=shown, summary=summary, gaps=gaps,
+        search_url=search_url,
         evidence=evidence_switch(totals, "project"), citation=citation_of(view.label, f"/{path_of(view.iri)}"),
         organisation=describe_organisation(view) if kind == "actor" else None,
     )  # fmt: skip
@@ -349,7 +357,7 @@ def _not_found(iri: str) -> NotFound | ThingGone:
         if key in _keys(earlier.folder) or iri in _actors(earlier.folder):
             what = f"{iri} was last in release {earlier.number} and has been removed since"
             return ThingGone(what, page_path(iri, earlier.number))
-    return NotFound(f"This release has no resource {iri}")
+    return NotFound("This release has no page at this address")
 
 
 @lru_cache(maxsize=8)

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import groupby
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote, urlencode
 
@@ -50,11 +51,15 @@ _MAX_TITLE_CHARS = 200
 #: The most characters of the summary that stand for a missing title.
 _MAX_SUMMARY_CHARS = 80
 _LABELS = (SKOS.prefLabel, URIRef(DCTERMS.title), URIRef(RDFS.label))
+#: The properties with the name and the list of an entity, which its page shows elsewhere.
+_NOT_FACTS = frozenset(map(str, (SKOS.prefLabel, SKOS.inScheme, SKOS.topConceptOf)))
 _LINK_ORDER = ("Funder", "Implementer", "Partner", "Beneficiary", "Unspecified", "Country", "Region", "Group", "Theme")
 #: The most characters of a text in the description for search engines.
 _MAX_DESCRIPTION_CHARS = 5_000
 #: A longer quote is found by its first and last words: the page may break it into elements.
 _MAX_WHOLE_WORDS, _WORDS_AT_ENDS = 12, 5
+#: The longest paragraph that may be an item of a list, and the fewest of them that are joined.
+_MAX_ITEM_CHARS, _MIN_ITEMS = 40, 3
 #: Headings of related projects, by property.
 _RELATIONS = {
     DCTERMS.isPartOf: "Part of",
@@ -213,6 +218,18 @@ class Resource:
             predicates.discard(RDFS.label)
         return [(predicate, [cell(value) for value in self.all(predicate)]) for predicate in sorted(predicates)]
 
+    def facts(self) -> list[tuple[str, list[tuple[str, str]]]]:
+        """Return the statements that tell readers about an entity: without its name, class and list.
+
+        Terms of RDF, RDFS and OWL say how to process the data, except for the same thing elsewhere.
+        """
+        return [
+            (predicate, values)
+            for predicate, values in self.statements()
+            if predicate == OWL.sameAs
+            or not (predicate in _NOT_FACTS or predicate.startswith((str(RDF), RDFS.iri, OWL.iri)))
+        ]
+
 
 class Quote(NamedTuple):
     """A sentence, its line and confidence, and the links to it in the stored text and on the live page, if any."""
@@ -301,7 +318,8 @@ def project_values(view: Resource, evidence: QuoteReader, level: EvidenceLevel) 
     for row in FIELDS:
         values = view.all(row.term) if row.kind in (FieldKind.PROSE, FieldKind.ITEMS) else []
         if values and row.kind is FieldKind.PROSE:
-            sections.append((row.name, {"paragraphs": [part for value in values for part in str(value).split("\n\n")]}))
+            paragraphs = [part for value in values for part in str(value).split("\n\n")]
+            sections.append((row.name, {"paragraphs": join_items(paragraphs)}))
         elif values and row.name == "indicators":
             indicators = [cells for node in values for cells in indicator_rows(text(node, DCTERMS.description))]
             sections.append((row.name, {"indicators": indicators}))
@@ -352,6 +370,24 @@ def project_values(view: Resource, evidence: QuoteReader, level: EvidenceLevel) 
         ),
         "data": _schema_org(view, links),
     }
+
+
+def join_items(paragraphs: Iterable[str]) -> list[list[str]]:
+    """Join at least three consecutive paragraphs that are no sentences, such as the items of a list, into one.
+
+    A paragraph that ends with a colon introduces the items after it.
+    """
+    joined: list[list[str]] = []
+    for is_item, group in groupby(paragraphs, key=lambda text: len(text) <= _MAX_ITEM_CHARS and text[-1:] not in ".!?"):
+        parts = list(group)
+        if not is_item or len(parts) < _MIN_ITEMS:
+            joined += [[part] for part in parts]
+            continue
+        for place, part in enumerate(parts):
+            if place == 0 or part.endswith(":"):
+                joined.append([])
+            joined[-1].append(part)
+    return joined
 
 
 def _places(links: Iterable[ProjectLink]) -> chart_layout.Chart | None:

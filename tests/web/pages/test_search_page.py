@@ -229,19 +229,25 @@ def test_views_show_the_same_results(server: str) -> None:
     bars = {link.own("href") for picture in timeline.all("svg", "picture timeline") for link in picture.all("a")}
     assert bars == {row["iri"].removeprefix(BASE[:-1]) for row in rows if row["start"]}
     assert f"{len(bars)} of {len(rows)} projects" in timeline.text
-    assert "no known end date" in timeline.text
     assert "Unknown view “grid”" in page(server, view="grid")
 
 
 def test_timeline_says_how_many_projects_of_its_page_it_shows(tmp_path: Path) -> None:
     records = [{"title": f"Dated {number}", "start": "2019", "end": "2020"} for number in range(21)]
-    (tmp_path / "records.json").write_text(json.dumps({"projects": [*records, {"title": "Undated"}]}))
+    others = [{"title": "Without end", "start": "2018"}, {"title": "Undated"}]
+    (tmp_path / "records.json").write_text(json.dumps({"projects": [*records, *others]}))
     pipeline.build([tmp_path / "records.json"], tmp_path / "into", dumps=False)
     with running_server(tmp_path / "into") as url:
-        [first, last] = [parse_page(page(url, view="timeline", page=number)) for number in ("1", "2")]
+        first, last = (parse_page(page(url, view="timeline", page=number)) for number in ("1", "2"))
+        chart = parse_page(http(f"{url}/pictures/timeline", Accept=BROWSER).body.decode())
+        project = parse_page(http(f"{url}/id/project/without-end", Accept=BROWSER).body.decode())
     [note] = [one.text for one in last.all("figcaption")]
-    assert note.strip() == "Of the 2 projects on this page, 1 has a start date. Of all 22 projects, 21 have one."
-    assert "no known end date" not in first.text
+    faint = "Short, faint bars have no known end date."
+    counted = "Of the 3 projects on this page, 2 have a start date. Of all 23 projects, 22 have one."
+    assert note == f"{counted} {faint}"
+    assert faint not in first.text
+    assert faint in chart.text
+    assert faint in project.text
 
 
 def test_unknown_parameters_are_reported(server: str) -> None:

@@ -32,7 +32,7 @@ def test_good_record_conforms_and_each_update_breaks_its_rule() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("engine", "number"), [("fast", 4 * len(RULES)), ("pyshacl", 14)])
+@pytest.mark.parametrize(("engine", "number"), [("fast", 1_000), ("pyshacl", 14)])
 def test_planted_faults_are_found_without_false_alarms(engine: str, number: int) -> None:
     planted: set[str] = set()
     for batch in records(number):
@@ -41,7 +41,7 @@ def test_planted_faults_are_found_without_false_alarms(engine: str, number: int)
         wanted = {result.without_messages for record in batch for result in record.broken}
         assert {result.without_messages for result in results} == wanted
         planted |= {record.rule for record in batch}
-    # Two batches: each rule is broken twice. test_shapes covers each rule with both engines.
+    # test_shapes covers each rule with both engines.
     assert planted == {"", *RULES} if engine == "fast" else len(planted) > 5
 
 
@@ -90,7 +90,7 @@ def mutated(seed: int) -> str:
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
 def test_engines_agree_on_randomly_mutated_shapes(seed: int) -> None:
-    [batch] = records(4, seed)  # pySHACL takes three times as long for eight
+    [batch] = records(8, seed)
     data = with_context(line for record in batch for line in record.lines)
     assert validate(data, mutated(seed), BOTH_ENGINES) != validate(data, shapes()), "the changes change something"
 

@@ -151,7 +151,7 @@ def test_themes_share_everything(tmp_path: Path) -> None:
         ({"start": ""}, "start"),
         ({"countries": ""}, "country or region"),
         ({"themes": ""}, "theme"),
-        ({"end": ""}, "status, or dates from which it follows"),
+        ({"end": ""}, "status or end"),
         ({"end": "2019-01-01"}, "end after its start"),
         ({"countries": "Fiji (70%); Tonga (20%)"}, "percentages that add up to 100"),
         ({"countries": "Fiji (70%); Tonga (70%)"}, "percentages that add up to 100"),

@@ -96,7 +96,7 @@ def _complete(activity: Any) -> str:
     if end and start > end:
         return "end after its start"
     if activity.find("activity-status") is None and not _add_status(activity, start, end):
-        return "status, or dates from which it follows"
+        return "status or end"
     return "" if _add_shares(activity) else "percentages that add up to 100"
 
 
@@ -114,7 +114,7 @@ def _add_shares(activity: Any) -> bool:
     """Add missing percentages of sectors and places, and return whether all add up to 100.
 
     Sectors add up in each vocabulary, and regions of each vocabulary together with the countries. If no source states
-    a percentage, named countries share everything. The first version of the ruleset adds up all places.
+    a percentage, named countries share everything. An earlier version of the ruleset adds up all places.
     """
     countries = activity.findall("recipient-country")
     sectors, regions = (_by_vocabulary(activity, tag) for tag in ("sector", "recipient-region"))

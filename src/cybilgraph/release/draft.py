@@ -146,7 +146,9 @@ def write_derived_files(
     with ThreadPoolExecutor() as threads, Spool() as rows, Spool() as entries, TableNames() as names:
         store_future = threads.submit(write_store, graph, folder / STORE)
         chunks = read_graph(graph)
-        shared = _read_shared(write_zstandard(public / FULL_DUMPS[0], chunks) if dumps else chunks)
+        shared = _read_shared(
+            write_zstandard(public / FULL_DUMPS[0], chunks) if dumps else chunks, named=bool(reporter)
+        )
         items = ((chunk, names_within(chunk, shared.actors) if reporter else {}) for chunk in read_graph(graph))
         with ExitStack() as files:
             add_to_dumps = files.enter_context(open_dumps(public)) if dumps else None
@@ -204,11 +206,13 @@ class _Shared(NamedTuple):
     actors: dict[bytes, bytes]
 
 
-def _read_shared(chunks: Iterable[bytes]) -> _Shared:
+def _read_shared(chunks: Iterable[bytes], *, named: bool) -> _Shared:
+    """Read what chunks need to know of others; without ``named``, leave out the names of actors."""
     found: dict[str, list[str]] = defaultdict(list)
     actors: dict[bytes, bytes] = {}
     for chunk in chunks:
-        actors |= actor_names([chunk])
+        if named:
+            actors |= actor_names([chunk])
         if any(term in chunk for term in _CONTAINMENT):
             lines = [line for line in chunk.splitlines(keepends=True) if any(term in line for term in _CONTAINMENT)]
             for thing, own in group_by_subject(lines).items():

@@ -35,7 +35,7 @@ _KEY = "<OWN(?:id/project|record)/([^/>]+)([/>])"
 _SOURCE = "<OWNrecord/[^/>]+/source"
 _RECORD = "<OWNrecord/[^/>]+>"
 _DECISION = "<OWNrecord/[^/>]+/decision/[^/>]+/[^/>]+(?=>)"
-#: Properties about how a record was read rather than about its content, and that of a name that others state, too.
+#: Properties about how a record was read rather than about its content; rdfs:label only repeats other properties.
 _PROVENANCE_PROPERTIES = {
     f"<{term}>".encode()
     for term in (

@@ -25,7 +25,7 @@ NEWEST_PAGES = tuple(page for page in PAGES if page.name != "belize-G0020-older.
 #: What "check" reports once for a table, which has no column for these fields, and a date that is not readable.
 NO_COLUMN = {
     TABLE: {"finished-has-outcome", "has-implementer", "has-outcome", "has-rights"},
-    SAMPLE_TABLE: {"finished-has-outcome", "has-capture-date", "has-outcome", "has-rights"},
+    SAMPLE_TABLE: {"finished-has-outcome", "has-capture-date", "has-outcome"},
 }
 UNREADABLE_DATE = ("https://w3id.org/cybilgraph/id/project/G0105", f"{RULES}has-start", "warning", "")
 

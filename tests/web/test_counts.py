@@ -151,6 +151,9 @@ def test_queries_of_the_api_return_the_numbers_of_the_site(server: str, level: E
             query = urlencode({"region": "029", role: key(row[role])})
             found = table(server, at(level, f"/search.csv?{query}")) if row[role] else [row]
             assert row["title"] in [project["title"] for project in found], query
+    for row in table(server, at(level, "/id/actor.csv?sort=projects"))[:10]:
+        portfolio = {project["project"] for project in rows("actor-portfolio", actor=key(row["thing"]))}
+        assert len(portfolio) == int(row["projects"]), row
     for row in rows("actors-by-type")[:10]:
         itself = {one["itself"] for one in table(server, at(level, "/id/actor.csv")) if one["thing"] == row["actor"]}
         assert itself == {row["projects"]}

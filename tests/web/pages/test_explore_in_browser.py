@@ -106,6 +106,15 @@ def test_keyboard_zooms_to_the_caribbean_and_reads_its_countries(charts: str, br
     assert not tip.is_displayed()
 
 
+def test_button_shows_the_whole_world_again(charts: str, browser: Browser) -> None:
+    browser.driver.get(f"{charts}/map?region=029")
+    browser.until(lambda: browser.all(".zoom button"))
+    browser.until(lambda: "scale(1)" not in (browser.one(".map > g").get_attribute("transform") or "scale(1)"))
+    [reset] = [one for one in browser.all(".zoom button") if one.text == "Reset"]
+    reset.click()
+    browser.until(lambda: "scale(1)" in (browser.one(".map > g").get_attribute("transform") or ""))
+
+
 def focus_country(charts: str, browser: Browser, code: str) -> WebElement:
     browser.driver.get(f"{charts}/map")
     browser.until(lambda: browser.all(".zoom button"))
@@ -191,6 +200,21 @@ def test_pointer_highlights_the_links_of_a_name_of_the_network(charts: str, brow
     ActionChains(browser.driver).move_to_element(browser.one('.network a[href$="start=un"]')).perform()
     lit = {one.get_attribute("data-tip") for one in browser.all(".network.dimmed .flow.lit")}
     assert lit == {f"Government of Japan – {UN}: 1", f"{UN} – Kenya: 1"}
+
+
+@pytest.mark.parametrize(
+    ("start", "legend"),
+    [
+        ("eu", ["Organisation", "Country", "Link from a funder"]),
+        ("un", ["Organisation", "Country", "Link from a funder", "Link from an implementer"]),
+    ],
+)
+def test_legend_of_the_explorer_lists_what_it_shows(
+    charts: str, browser: Browser, start: str, legend: list[str]
+) -> None:
+    browser.driver.get(f"{charts}/network?start={start}")
+    browser.until(lambda: browser.all("#network .key li"))
+    assert [one.text for one in browser.all("#network .key li")] == legend
 
 
 def test_phone_gets_lists_instead_of_the_flows(charts: str, browser: Browser) -> None:

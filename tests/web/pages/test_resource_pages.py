@@ -7,6 +7,7 @@ import io
 import json
 import re
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 import rdflib
@@ -235,6 +236,23 @@ def test_numbers_of_related_entities_lead_to_their_projects(server: str) -> None
     for link in links:
         rows = http(f"{server}{link.own('href').replace('/search?', '/search.csv?')}").body.decode().splitlines()
         assert len(rows) - 1 == int(link.text), link.own("href")
+
+
+def test_theme_has_a_map_and_says_how_many_countries_it_lists(demo_server: str) -> None:
+    page = parse_page(http(f"{demo_server}/id/theme/cybercrime", Accept=BROWSER).body.decode())
+    [small_map] = page.all("svg", "picture small-map")
+    marks = [mark for kind in ("path", "circle") for mark in small_map.all(kind)]
+    [rest] = [more for more in page.all("details", "more") if "The next" in more.text]
+    shown, everything = map(int, re.findall("[0-9]+", rest.all("summary")[0].text))
+    assert (shown, len(rest.all("li"))) == (96, 96)
+    countries = "SELECT DISTINCT ?c { ?p cyb:theme/skos:broader* theme:cybercrime ; cyb:country ?c }"
+    rows = http(f"{demo_server}/sparql?{urlencode({'query': countries})}", Accept="text/csv").body.decode().splitlines()
+    assert everything == len(rows) - 1 == sum(mark.own("class").startswith("s5") for mark in marks) > 100
+
+
+def test_project_page_offers_to_check_a_corrected_record_without_another_way(server: str) -> None:
+    page = parse_page(http(f"{server}/id/project/G0020", Accept=BROWSER).body.decode())
+    assert ("Check a corrected record", "/check") in [(link.text, link.own("href")) for link in page.all("a", "button")]
 
 
 def test_ontology_is_served_as_turtle(server: str) -> None:

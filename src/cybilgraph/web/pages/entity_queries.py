@@ -114,9 +114,7 @@ def members_of(iri: str, kind: str) -> frozenset[str]:
 
 
 def _map_of(iri: str, kind: str, countries: Iterable[str]) -> Chart | None:
-    """Return a small map of a country, of the countries with projects in a region or group, or of an organisation."""
-    if kind == "theme":
-        return None
+    """Return a small map of a country, of the countries with projects in a region or group, or of all countries."""
     members = members_of(iri, kind)
     shown = {iri} if kind == "country" else {one for one in countries if one in members or not members}
     codes = ({one.rpartition("/")[2] for one in each} for each in (shown, members))

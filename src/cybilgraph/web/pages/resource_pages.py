@@ -67,7 +67,7 @@ blueprint = Blueprint("entities", __name__)
 #: The number of entities per page of a list, of outcomes per page, and of names without projects that are not folded.
 _PAGE_ROWS, _PAGE_OUTCOMES, _MAX_INACTIVE_SHOWN = 60, 30, 60
 #: The number of rows of evidence on a project page that are not folded.
-_MAX_EVIDENCE_SHOWN = 10
+_MAX_EVIDENCE_SHOWN = 8
 #: The longest text by which a list is filtered.
 _MAX_FILTER_CHARS = 200
 #: Compact JSON-LD, for clients that accept JSON; JSON-LD (.jsonld) needs no context from elsewhere.

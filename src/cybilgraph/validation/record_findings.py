@@ -8,7 +8,7 @@ from array import array
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from itertools import groupby, islice, tee
 from operator import itemgetter
 from typing import Any, TypeVar
@@ -334,6 +334,9 @@ SELECT name, number, subject, linked FROM names WHERE number >= 0 AND name IN (
 ORDER BY name, number
 """
 
+_INSERT_NAMES = "INSERT INTO names VALUES (?, ?, ?, ?)"
+#: A row of "names".
+_Name = tuple[int, int, int, int]
 #: A stored record: the statements that rules read, and the caller's data.
 StoredRecord = tuple[list[str], bytes]
 
@@ -350,7 +353,7 @@ class CrossRecordGroups(TemporaryDatabase):
         """Create a collection; ``context`` contains the lines that are validated with every batch."""
         super().__init__(_SCHEMA)
         self._count = 0
-        self._index(context.split("\n"), -1)
+        self.fill(_INSERT_NAMES, _context_names(context))
 
     def add(self, lines: Iterable[str], payload: bytes = b"") -> None:
         """Add the lines of a record; ``payload`` is returned with them."""
@@ -392,22 +395,8 @@ class CrossRecordGroups(TemporaryDatabase):
 
     def _index(self, lines: Iterable[str], number: int) -> list[str]:
         """Store the connecting values of a record, and return the statements that rules read."""
-        statements, names = [], set()
-        for match in _matches(lines):
-            statements.append(match[0])
-            subject = hash(match["iri"])
-            if match["kind"] == "project":  # another record may describe the same project
-                subject = hash((subject, number))
-                names.add((hash(match["iri"]), number, subject, 0))
-            if match["predicate"] not in _joined_properties():
-                continue
-            if match["text"] is not None:
-                names.add((name := hash(match["text"].casefold()), number, subject, 0))
-                if match["kind"] == "actor":
-                    names.add((subject, number, name, -1))
-            else:
-                names.add((hash(match["other"]), number, hash((subject, "linked")), 1))
-        self.fill("INSERT INTO names VALUES (?, ?, ?, ?)", names)
+        statements, names = _connecting_names(lines, number)
+        self.fill(_INSERT_NAMES, names)
         return statements
 
     def _groups(self, parts: dict[tuple[int, ...], None]) -> Iterable[list[int]]:
@@ -449,6 +438,31 @@ class CrossRecordGroups(TemporaryDatabase):
             if is_connected[number]:
                 groups[root(number)].append(number)
         return [*groups.values(), *apart]
+
+
+def _connecting_names(lines: Iterable[str], number: int) -> tuple[list[str], set[_Name]]:
+    """Return the statements of a record that rules read, and the rows of its connecting values."""
+    statements, names = [], set[_Name]()
+    for match in _matches(lines):
+        statements.append(match[0])
+        subject = hash(match["iri"])
+        if match["kind"] == "project":  # another record may describe the same project
+            subject = hash((subject, number))
+            names.add((hash(match["iri"]), number, subject, 0))
+        if match["predicate"] not in _joined_properties():
+            continue
+        if match["text"] is not None:
+            names.add((name := hash(match["text"].casefold()), number, subject, 0))
+            if match["kind"] == "actor":
+                names.add((subject, number, name, -1))
+        else:
+            names.add((hash(match["other"]), number, hash((subject, "linked")), 1))
+    return statements, names
+
+
+@lru_cache(maxsize=1)
+def _context_names(context: str) -> set[_Name]:
+    return _connecting_names(context.split("\n"), -1)[1]
 
 
 def _split(subjects: dict[int, int]) -> Iterator[tuple[int, ...]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import combinations
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urlencode
 
@@ -57,7 +58,8 @@ _MAX_ORGANISATIONS = 300
 #: The titles of the lists of links on narrow screens, and the most links of the network in each.
 _FLOW_TITLES = ("From funders to implementers", "From implementers to countries")
 _MAX_LINKS = 60
-#: The columns of page-flows, and the column with the names.
+#: The roles in the columns of page-flows, and these columns with the column with the names.
+_FLOW_ROLES = ("funder", "implementer", "country")
 _FLOW_NAMES = {"funders": "funderNames", "implementers": "implementerNames", "countries": "countryNames"}
 #: The most years of the overview of starts above the timeline.
 _MAX_OVERVIEW_YEARS = 40
@@ -167,7 +169,7 @@ def _among() -> str:
 def _flow_names() -> dict[str, str]:
     """Return the names of the search facets for the ends of flows, by IRI."""
     facets = summarise_release().facets
-    return {one.value: one.label for kind in ("funder", "implementer", "country") for one in facets.get(kind, ())}
+    return {one.value: one.label for kind in _FLOW_ROLES for one in facets.get(kind, ())}
 
 
 def _combinations(rows: Rows) -> Rows:
@@ -188,6 +190,28 @@ def _combinations(rows: Rows) -> Rows:
     return sorted(found, key=lambda row: (-int(row["projects"]), *(row[column] for column in _FLOW_NAMES)))
 
 
+def _pairs(rows: Rows) -> Rows:
+    """Return the pairs of ends of flows in the rows of page-flows, with the number of projects that they share: from
+    the funder, to the country; those with the most projects first.
+    """
+    names, projects = _flow_names(), Counter[tuple[tuple[str, str], str, str]]()
+    for row in rows:
+        ends = ((role, row[column].split()) for role, column in zip(_FLOW_ROLES, _FLOW_NAMES, strict=True))
+        for (first, starts), (second, others) in combinations(ends, 2):
+            projects.update(((first, second), start, end) for start in starts for end in others)
+    found = [
+        (from_role, -number, names.get(start) or _key(start), names.get(end) or _key(end), to_role, start, end)
+        for ((from_role, to_role), start, end), number in projects.items()
+    ]
+    return [
+        {
+            "fromRole": from_role, "fromName": from_name, "toRole": to_role, "toName": to_name,
+            "projects": str(-number), "from": start, "to": end,
+        }
+        for from_role, number, from_name, to_name, to_role, start, end in sorted(found)
+    ]  # fmt: skip
+
+
 def _key(iri: str) -> str:
     return iri.rpartition("/")[2]
 
@@ -206,11 +230,7 @@ def _flows(rows: Rows) -> chart_layout.Chart:
 def _network(rows: Rows) -> chart_layout.Chart:
     """Draw the network of the organisations and countries with the most projects, as the search counts them."""
     facets = summarise_release().facets
-    totals = {
-        (role, one.value): (one.label, one.results)
-        for role in ("funder", "implementer", "country")
-        for one in facets.get(role, ())
-    }
+    totals = {(role, one.value): (one.label, one.results) for role in _FLOW_ROLES for one in facets.get(role, ())}
     return chart_layout.network(rows, totals=totals)
 
 
@@ -368,12 +388,13 @@ CHARTS = {
             "Funders, implementers and countries",
             "Who funds and implements projects, and where. Organisations include their constituent bodies. The CSV "
             "file has all links.",
-            "page-network",
+            "page-flows",
             _network,
             (
                 *(("From", "fromName", "from"), ("From role", "fromRole", "")),
                 *(("To", "toName", "to"), ("To role", "toRole", ""), ("Projects", "projects", "")),
             ),
+            complete=_pairs,
             controls=_network_controls,
         ),
         ChartDefinition(

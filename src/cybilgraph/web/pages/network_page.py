@@ -26,7 +26,7 @@ blueprint.before_request(pin_release_in_url)
 _MAX_NODES, _MAX_NEIGHBOURS, _MAX_EXPANDED = 150, 30, 10
 #: The roles of neighbours with the titles of their filter, in the order of the columns of the chart.
 _ROLES = {"funder": "Funders", "implementer": "Implementers", "country": "Countries"}
-#: The columns of page-network.
+#: The columns of the network chart.
 _COLUMNS = ("fromRole", "fromName", "toRole", "toName", "projects", "from", "to")
 #: How a neighbour is linked, by the role of the thing itself and that of the neighbour.
 _LINKS = {
@@ -66,7 +66,7 @@ class Neighbour(NamedTuple):
     projects: int
 
     def row(self, of: Node) -> dict[str, str]:
-        """Return the link in the columns of page-network: from the funder, to the country."""
+        """Return the link in the columns of the network chart: from the funder, to the country."""
         ends = sorted(((self.own, of), (self.role, self.node)), key=lambda end: list(_ROLES).index(end[0]))
         return {
             column: value
@@ -89,7 +89,7 @@ class Network:
         self.limit = min(_MAX_NEIGHBOURS, _MAX_NODES // len(self.nodes) - 1)
 
     def rows(self, limit: int | None = None) -> list[dict[str, str]]:
-        """Return each link once, in the columns of page-network; at most ``limit`` for each node."""
+        """Return each link once, in the columns of the network chart; at most ``limit`` for each node."""
         links = {}
         for node, neighbours in zip(self.nodes, self.neighbours, strict=True):
             for row in (one.row(node) for one in neighbours[:limit]):

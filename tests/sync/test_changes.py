@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import logging
@@ -197,6 +198,21 @@ def test_titles_of_removed_records_in_files_of_version_0_1_are_dropped(shelf: Pa
     with closing(ChangeLogCache(releases)) as left:
         rows_read = last_changes_until(left, releases, 5)
     assert {row.key: row.title for row in rows_read if row.kind == "removed"} == {"cmm-review-samoa": ""}
+
+
+def test_erased_contact_leaves_the_dates_of_changes(shelf: Path, tmp_path: Path) -> None:
+    releases = Releases(shutil.copytree(shelf, tmp_path / "copy"))
+    prune(releases, 1)
+    kept = releases.folder / "moved-0005.csv"
+    before = kept.read_text(encoding="utf-8")
+    [title] = [row["title"] for row in csv.DictReader(before.splitlines()) if row["key"] == "G0998"]
+    run("forget", releases.folder, title)
+    assert kept.read_text(encoding="utf-8").splitlines()[:-1] == before.replace(title, "").splitlines()[:-1] != []
+    with closing(ChangeLogCache(releases)) as left:
+        assert {row.release for row in last_changes_until(left, releases, 5)} == {2, 4}
+    kept.write_text(f"{before}damaged", encoding="utf-8")
+    run("forget", releases.folder, title)
+    assert not kept.exists()
 
 
 def test_damaged_change_dates_are_ignored(

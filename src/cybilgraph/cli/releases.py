@@ -187,6 +187,7 @@ def forget(folder: Path, who: str, queue: Path | None, decisions: Path | None) -
     from cybilgraph.identity.decisions import forget_person
     from cybilgraph.release import Releases
     from cybilgraph.release.forgotten import MIN_NAME_LETTERS
+    from cybilgraph.sync.changes import forget_titles
     from cybilgraph.web.suggestions import SuggestionQueue
 
     if sum(map(str.isalpha, who)) < MIN_NAME_LETTERS:
@@ -194,18 +195,20 @@ def forget(folder: Path, who: str, queue: Path | None, decisions: Path | None) -
             f"the name has fewer than {MIN_NAME_LETTERS} letters. Give the full name or e-mail address.",
             param_hint="NAME-OR-EMAIL",
         )
+    releases = Releases(folder)
     suggestions: dict[str, str] = {}
     changed = 0
     needed: list[str] = []
 
     def forget_elsewhere(mentions: Callable[[str], bool]) -> None:
         nonlocal changed, needed
+        forget_titles(releases, mentions)
         if queue:
             suggestions.update(SuggestionQueue(queue).forget(mentions))
         if decisions:
             changed, needed = forget_person(decisions, mentions)
 
-    erasures = Releases(folder).erase(who, forget_elsewhere)
+    erasures = releases.erase(who, forget_elsewhere)
     if not any(erasure.found or erasure.remaining for erasure in erasures.values()):
         which = "No intact release" if any(erasure.damaged for erasure in erasures.values()) else "No release"
         click.echo(f"{which} contains this contact. Future builds will leave it out.")

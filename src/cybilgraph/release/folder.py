@@ -24,7 +24,6 @@ from cybilgraph.release.erasure import (
     Erasure,
     contact_phone_patterns,
     find_remaining,
-    mentions,
     mentions_contact,
     names_of_contact,
     write_without_contact,
@@ -312,9 +311,6 @@ class Releases:
             numbers = set().union(*(contact_phone_patterns(release.folder, known) for release in intact))
             add_forgotten(self.folder, addresses)
             before(lambda text: mentions_contact(text, known, numbers))
-            for moved in self.folder.glob("moved-*.csv"):
-                if mentions(moved.read_bytes().decode(errors="replace"), known):
-                    moved.unlink()
             for release in intact:
                 with self._staging() as staging:
                     report, found = write_without_contact(release.folder, staging, who, known, numbers)

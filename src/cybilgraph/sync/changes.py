@@ -25,7 +25,7 @@ import threading
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, suppress
-from dataclasses import asdict, astuple, dataclass, fields
+from dataclasses import asdict, astuple, dataclass, fields, replace
 from functools import cached_property, lru_cache
 from itertools import groupby, pairwise
 from pathlib import Path
@@ -302,12 +302,12 @@ def last_changes_until(changes: ChangeLogCache, releases: Releases, number: int)
 
     Raises ReleaseError.
     """
-    return _read(releases, number) or list(last_changes_in(changes.between(0, number)))
+    return _read(_path(releases, number)) or list(last_changes_in(changes.between(0, number)))
 
 
 def first_change_date(releases: Releases, number: int) -> str:
     """Return the date of the earliest remembered change before the oldest release, or ""."""
-    return min((row.created for row in _read(releases, number)), default="")
+    return min((row.created for row in _read(_path(releases, number))), default="")
 
 
 def statements_of(release: Release, keys: Collection[str]) -> Iterator[tuple[str, bytes]]:
@@ -338,20 +338,30 @@ def prune(releases: Releases, keep: int, on_event: Callable[[str], None] = lambd
     return removed, freed
 
 
+def forget_titles(releases: Releases, mentions: Callable[[str], bool]) -> None:
+    """Delete the remembered titles that mention an erased contact, and damaged files that do."""
+    for path in releases.folder.glob("moved-*.csv"):
+        if not mentions(path.read_bytes().decode(errors="replace")):
+            continue
+        if rows := _read(path):
+            _write(path, [replace(row, title="") if mentions(row.title) else row for row in rows])
+        else:
+            path.unlink()
+
+
 def _path(releases: Releases, number: int) -> Path:
     return releases.folder / f"moved-{number:04d}.csv"
 
 
-def _read(releases: Releases, number: int) -> list[LastChange]:
+def _read(path: Path) -> list[LastChange]:
     """Read the remembered changes, or nothing if no earlier release was pruned or the file is damaged."""
-    path = _path(releases, number)
     try:
         *lines, digest = path.read_bytes().splitlines(keepends=True) or [b""]
     except FileNotFoundError:
         return []
     text = b"".join(lines)
     if digest != _checksum_line(text):
-        _warn_once(f"{path} is damaged and ignored: all records of release {number:04d} count as new")
+        _warn_once(f"{path} is damaged and ignored: all records of that release count as new")
         return []
     rows = csv.DictReader(io.StringIO(text.decode()))
     # Files of earlier versions have the titles of removed records.

@@ -187,6 +187,8 @@ def test_reporter_that_takes_part_is_not_a_secondary_one(tmp_path: Path) -> None
         {"indicators": "Satisfied [qualitative]: baseline low in 2018; actual high from 2019-01-01 to 2019-12-31"},
         {"classifications": "DAC sector 15130: Legal development (100%)\nSDG 16\nsector of vocabulary 99 x"},
         {"budget": "EUR 5,000 (budget, 2019-01-01 to 2021-12-31, value date 2019-01-01)"},
+        {"budget": "EUR 5,000 (budget, 2021-12-31 to 2021-01-01, value date 2019-01-01)"},
+        {"budget": "EUR 5,000 (planned disbursement, 2021-12-31 to 2021-01-01, value date 2019-01-01)"},
         {"summary": "\x01 a & < b", "rights": "© & <x>", "address": "javascript:alert(1)", "slug": "a b/c"},
         {"status": "Planned", "start": "2019", "end": "mid-2021"},
         {"status": "Finished", "end": "2030"},

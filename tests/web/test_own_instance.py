@@ -284,6 +284,9 @@ def test_feed_and_citations_name_the_publisher(site: str) -> None:
     assert "<logo>https://hub.example/logo.svg</logo>" in feed
     cited = f"{site}/cite?of=/id/project/G0020&title=Belize&format="
     [entry] = json.loads(http(f"{cited}csl.json").body)
+    assert entry["URL"] == f"{OWN}id/project/G0020?release=1"
+    [shared] = json.loads(http(f"{cited.replace('project/G0020', 'country/BZ')}csl.json").body)
+    assert shared["URL"] == f"{site}/id/country/BZ?release=1", "the shared IRI leads to another site and its releases"
     assert entry["author"] == [{"literal": PUBLISHER}]
     assert entry["DOI"] == "10.5281/zenodo.1234567"
     assert http(f"{cited}bib").body.decode().startswith("@misc{Pacific-Cyber-Projects-G0020-1,")

@@ -276,12 +276,12 @@ def _scope(activity: Any, scope: Scope) -> None:
 def _has_element(one: Funding) -> bool:
     """Return whether IATI has an element for a sum with these dates, all of which it requires.
 
-    A budget covers a year at most, and a transaction is not in the future.
+    A budget covers a year at most, a period ends after its start, and a transaction is not in the future.
     """
     if one.kind not in ELEMENTS:
         return bool(one.value_date) and one.value_date <= _today()
-    return bool(one.value_date and one.start and one.end) and (
-        one.kind != "budget" or one.end <= _year_after(one.start)
+    return bool(one.value_date and one.start) and (
+        one.start <= one.end and (one.kind != "budget" or one.end <= _year_after(one.start))
     )
 
 

@@ -19,7 +19,7 @@ from flask.wrappers import Response
 from werkzeug.exceptions import BadRequest
 
 from cybilgraph.model.findings import escape_controls
-from cybilgraph.model.vocabulary import iri_of
+from cybilgraph.model.vocabulary import iri_of, own_iri
 from cybilgraph.web.api.current_request import pin_release, profile, serving
 
 blueprint = Blueprint("citations", __name__)
@@ -47,10 +47,15 @@ class Citation:
 
     @property
     def url(self) -> str:
-        """The permanent URL: the IRI of a resource in this release, or the address of an answer at this site."""
-        if not self.path.startswith("/id/"):
-            return f"{request.host_url}{self.path[1:]}"
-        return f"{iri_of(self.path[1:])}{'&' if '?' in self.path else '?'}release={self.release}"
+        """The permanent URL: the IRI of one of the site's own resources in this release, or an address at this site.
+
+        The IRIs of countries and other shared concepts lead to another site, which has other releases.
+        """
+        path = self.path[1:]
+        if not path.startswith("id/"):
+            return f"{request.host_url}{path}"
+        iri = iri_of(path) if iri_of(path).startswith(own_iri()) else f"{request.host_url}{path}"
+        return f"{iri}{'&' if '?' in path else '?'}release={self.release}"
 
     @property
     def doi(self) -> str:

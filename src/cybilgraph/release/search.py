@@ -41,8 +41,9 @@ FACETS = ("country", "region", "group", "theme", "status", "funder", "implemente
 #: Version of the file format.
 _INDEX_VERSION = 6
 PAGE_SIZE = 20
-#: Limits of a search text, beyond which the rest is ignored, and of the values of a facet in a URL.
-_MAX_WORDS, _MAX_WORD_CHARS, MAX_FACET_VALUES = 12, 40, 20
+#: Limits of a search text, beyond which the rest is ignored, and of the values of a facet in a URL: all years, such as
+#: 1980 to 2099.
+_MAX_WORDS, _MAX_WORD_CHARS, MAX_FACET_VALUES = 12, 40, 120
 #: Accepted typos (a wrong, extra, missing or swapped letter) in a word and in a short one, and corrections per word.
 _MAX_TYPOS, _MAX_TYPOS_IN_SHORT_WORD, _SHORT_WORD_CHARS, _MAX_CORRECTIONS = 2, 1, 6, 5
 #: Few, because each result has about a hundred facet values.

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-from urllib.parse import urlencode
+import json
+from pathlib import Path
+from urllib.parse import parse_qsl, urlencode
 
 import pytest
 
+from cybilgraph import pipeline
+from tests.conftest import running_server
 from tests.support.http_client import BROWSER, Response, http
 from tests.support.markup import parse_page
 
@@ -123,3 +127,30 @@ def test_wrong_names_are_reported(arguments: dict[str, str], status: int, detail
 def test_table_needs_two_things(server: str) -> None:
     reply = send(server, "/compare.csv", a="BZ")
     assert (reply.status, b"Give two names to compare" in reply.body) == (400, True)
+
+
+def test_period_may_have_any_number_of_years(tmp_path: Path) -> None:
+    years = range(1990, 2021)
+    records = [{"title": f"In {year}", "start": str(year), "funders": ["European Union"]} for year in years]
+    (tmp_path / "records.json").write_text(json.dumps({"projects": records}))
+    pipeline.build([tmp_path / "records.json"], tmp_path / "into", dumps=False)
+    arguments = {"a": "eu", "b": "oas", "from": "1991"}
+    with running_server(tmp_path / "into") as server:
+        page = parse_page(send(server, "/compare", **arguments).body.decode())
+        total = next(link for link in page.all("a") if link.text == "30")
+        found = http(f"{server}{total.own('href').replace('/search?', '/search.csv?')}").body.decode()
+        explorer = http(f"{server}/pictures/network?start=eu&from=1991", Accept=BROWSER)
+    assert len(found.splitlines()) == 31
+    assert "Projects without a start date are not counted" in explorer.body.decode()
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["/compare?a=Europan+Union&b=coe", "/compare?a=eu&b=coe&from=soon", "/pictures/network?start=Europan+Union"],
+)
+def test_page_of_a_problem_keeps_the_form(target: str, server: str) -> None:
+    reply = http(f"{server}{target}", Accept=BROWSER)
+    assert reply.status in (400, 404)
+    [form] = parse_page(reply.body.decode()).all("form", "compare")
+    sent = dict(parse_qsl(target.partition("?")[2]))
+    assert sent.items() <= {one.own("name"): one.own("value") for one in form.all("input")}.items()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
+from cybilgraph.sparql.queries import load_query
 from tests.support.http_client import BROWSER, http
 from tests.support.markup import Element, parse_page
 
@@ -43,3 +46,16 @@ def test_entity_page_marks_projects_that_are_linked_by_their_text_only(server: s
     assert "Evidence" not in [heading.text for heading in table.all("th")]
     stated = page(server, "/id/country/BZ?evidence=stated")
     assert not [mark for part in stated.all("table") for mark in marks(part)]
+
+
+def test_links_to_named_queries_keep_the_level(server: str) -> None:
+    """Except for queries without the parameter, which refuse it."""
+    seen = set()
+    for path in ("/", "/id/region/029", "/id/country/BZ", "/id/group/commonwealth", "/id/country/BM"):
+        for link in page(server, f"{path}?evidence=possible").all("a"):
+            found = re.match("/(?:api/)?queries/([a-z-]+)", link.own("href"))
+            if found:
+                has_level = "evidence" in [one.name for one in load_query(found[1]).parameters]
+                assert ("evidence=possible" in link.own("href")) == has_level, (path, link.own("href"))
+                seen.add(found[1])
+    assert {"example-funding-in-region", "example-largest-projects-in-country", "example-may-reach"} <= seen

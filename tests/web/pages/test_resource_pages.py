@@ -222,9 +222,10 @@ def test_legend_of_a_small_map_has_swatches_of_its_shades(server: str, path: str
     fills = {
         mark.own("class").split()[0]: mark.own("fill") for kind in ("path", "circle") for mark in small_map.all(kind)
     }
-    assert fills.keys() <= {"s0", "s5", "around"}
+    assert fills.keys() <= {"s0", "s1", "s5", "around"}
     assert fills.get("around", "url(#hatch)") == "url(#hatch)"
-    swatches = {"s5": "s5", "around": "ground"}
+    assert ("s1" in fills) == path.startswith("id/project/caribbean"), "hatched countries have no projects"
+    swatches = {"s5": "s5", "s1": "s1", "around": "ground"}
     shown = [swatches[name] for name in swatches if name in fills]
     assert [entry.all("rect")[0].own("class") for entry in entries] == (shown if legend else [])
 
@@ -252,7 +253,17 @@ def test_theme_has_a_map_and_says_how_many_countries_it_lists(demo_server: str) 
 
 def test_project_page_offers_to_check_a_corrected_record_without_another_way(server: str) -> None:
     page = parse_page(http(f"{server}/id/project/G0020", Accept=BROWSER).body.decode())
-    assert ("Check a corrected record", "/check") in [(link.text, link.own("href")) for link in page.all("a", "button")]
+    assert ("Correct", "/check") in [(link.text, link.own("href")) for link in page.all("a", "button")]
+
+
+def test_country_without_projects_and_list_without_names_lead_on(server: str) -> None:
+    page = parse_page(http(f"{server}/id/country/BM", Accept=BROWSER).body.decode())
+    links = [link.own("href") for link in page.all("a")]
+    assert {"/api/queries/example-may-reach?country=BM", "/pictures/coverage?all=1", "/contribute"} <= set(links)
+    [small_map] = page.all("svg", "picture small-map")
+    assert "around" in " ".join(mark.own("class") for kind in ("path", "circle") for mark in small_map.all(kind))
+    page = parse_page(http(f"{server}/id/actor?q=zzzz", Accept=BROWSER).body.decode())
+    assert {"/id/actor", "/search?q=zzzz"} <= {link.own("href") for link in page.all("a")}
 
 
 def test_ontology_is_served_as_turtle(server: str) -> None:

@@ -93,7 +93,7 @@ def test_differences_of_a_page_are_found(server: str) -> None:
         assert any(text.startswith(difference) for text in found), (difference, found)
 
 
-def test_evidence_after_ten_rows_is_folded(tmp_path: Path) -> None:
+def test_evidence_after_eight_rows_is_folded(tmp_path: Path) -> None:
     countries = [
         "Fiji",
         "Tonga",
@@ -110,19 +110,19 @@ def test_evidence_after_ten_rows_is_folded(tmp_path: Path) -> None:
     ]
     records = [
         {"title": f"Training {many}", "summary": " ".join(f"It trains officials in {one}." for one in countries[:many])}
-        for many in (9, 12)
+        for many in (7, 12)
     ]
     (tmp_path / "records.json").write_text(json.dumps({"projects": records}))
     pipeline.build([tmp_path / "records.json"], tmp_path / "into", dumps=False)
     with running_server(tmp_path / "into") as url:
-        for many in (9, 12):
+        for many in (7, 12):
             rows = many + 1  # and the theme
             text = http(f"{url}/id/project/training-{many}?evidence=possible", Accept=BROWSER).body.decode()
             [found] = [part for part in parse_page(text).all("section") if part.own("id") == "found"]
             folded = found.all("details")
             assert len(found.all("q")) == rows
-            assert [part.all("summary")[0].text for part in folded] == ["Show all 13"] * (rows > 10)
-            assert sum(len(part.all("q")) for part in folded) == rows - 10
+            assert [part.all("summary")[0].text for part in folded] == ["Show all 13"] * (rows > 8)
+            assert sum(len(part.all("q")) for part in folded) == rows - 8
 
 
 def test_project_without_title_is_shown_by_its_summary_and_sorted_last(tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ import { count, h, save } from "./dom.js";
 
 const IRI = "https://w3id.org/cybilgraph/id/";
 const MAX_ZOOM = 16;
+/** More than any distance on a screen. */
+const FAR = 1e6;
 
 const figure = document.querySelector("#chart");
 const picture = figure.querySelector(".picture:not(.key *)");
@@ -143,14 +145,18 @@ function enhanceMap(svg) {
   const currentStop = () => stops.find((link) => link === document.activeElement);
   const firstStop = () => stops.find((link) => !link.getAttribute("aria-label").endsWith(": 0")) ?? stops[0];
   const directions = { ArrowRight: [1, 0], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowUp: [0, -1] };
-  /** Return the nearest country in a direction, if any: within 45° of it, and with three times the distance off its line. */
+  /**
+   * Return the nearest country in a direction, if any: within 45° of it if possible, and with three times the distance
+   * off its line.
+   */
   function neighbour(from, [right, down]) {
     const [fromX, fromY] = anchor(from);
     const distances = stops.map((link) => {
       const [toX, toY] = anchor(link);
       const along = (toX - fromX) * right + (toY - fromY) * down;
       const across = Math.abs((toX - fromX) * down) + Math.abs((toY - fromY) * right);
-      return [link !== from && along > 0 && across <= along ? along + 3 * across : Infinity, link];
+      const distance = along + 3 * across + (across > along ? FAR : 0);
+      return [link !== from && along > 0 ? distance : Infinity, link];
     });
     const [distance, link] = distances.reduce((nearest, each) => (each[0] < nearest[0] ? each : nearest));
     return distance < Infinity ? link : null;

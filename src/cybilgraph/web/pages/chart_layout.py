@@ -190,8 +190,8 @@ def world_map(
     return chart
 
 
-def small_map(countries: Collection[str], around: Collection[str] = ()) -> Chart | None:
-    """Lay out a map of the countries of a project, which are dark, and of those of its regions and groups, hatched.
+def small_map(countries: Collection[str], around: Collection[str] = (), shade_around: int = 0) -> Chart | None:
+    """Lay out a map of some countries, which are dark, and of others around them, which are hatched by default.
 
     It shows the part with these countries, or without any, the part with the others; and only the shapes in it.
     Returns None if it would show nothing but a pale world.
@@ -205,7 +205,11 @@ def small_map(countries: Collection[str], around: Collection[str] = ()) -> Chart
         return None
     chart.kind, chart.legend = "small-map", []
     chart.marks = [
-        {**mark, "shade": _MAX_SHADE if mark["code"] in countries else 0, "is_around": mark["code"] in around}
+        {
+            **mark,
+            "shade": _MAX_SHADE if mark["code"] in countries else shade_around if mark["code"] in around else 0,
+            "is_around": mark["code"] in around,
+        }
         for mark in chart.marks
         if mark["code"] in within or (mark["path"] and _overlaps(str(mark["code"]), bool(mark["shift"]), chart))
     ]

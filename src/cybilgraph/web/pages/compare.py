@@ -14,7 +14,7 @@ from cybilgraph.errors import QueryError
 from cybilgraph.model.gazetteer import load_gazetteer
 from cybilgraph.model.record import EvidenceLevel
 from cybilgraph.model.vocabulary import path_of, thing_iri
-from cybilgraph.release.search import MAX_FACET_VALUES, SearchQuery, Summary
+from cybilgraph.release.search import SearchQuery, Summary
 from cybilgraph.sparql.queries import did_you_mean
 from cybilgraph.web.api.current_request import period_in_url, pin_release_in_url, search_index, table_response
 from cybilgraph.web.api.evidence import evidence_level
@@ -146,11 +146,6 @@ def years_in_url() -> list[str]:
     first, last = period
     known = sorted(int(one.value) for one in search_index().summarise(SearchQuery()).facets.get("year", ()))
     years = [str(year) for year in known if first <= year <= last]
-    if len(years) > MAX_FACET_VALUES:
-        raise QueryError(
-            f"The chosen period has more than {MAX_FACET_VALUES} years with projects",
-            "Choose fewer, or omit both years to cover all.",
-        )
     return years or ["0000"]  # a year that no project has
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -60,6 +60,17 @@ _RELATED_HEADINGS = {
     "region": "Regions",
     "group": "Groups",
 }
+#: The names of roles by key, in display order.
+_ROLE_NAMES = {
+    "funder": "Funder",
+    "extending": "Fund manager",
+    "accountable": "Accountable organisation",
+    "implementer": "Implementer",
+    "partner": "Partner",
+    "beneficiary": "Beneficiary",
+    "unspecified": "Unspecified",
+}
+_ROLE_ORDER = list(_ROLE_NAMES.values())
 #: Headings of the entities that link to the page's entity, by property.
 _PART_HEADINGS = {
     SKOS.broader: "Countries and subregions",
@@ -88,7 +99,7 @@ def _surest(bases: str) -> Basis:
 
 
 def _role_name(iri: str) -> str:
-    return iri.rpartition("/")[2].capitalize()
+    return _ROLE_NAMES[iri.rpartition("/")[2]]
 
 
 def list_query(kind: EntityKind, level: EvidenceLevel = DEFAULT_LEVEL) -> str:
@@ -113,12 +124,13 @@ def members_of(iri: str, kind: str) -> frozenset[str]:
     return frozenset(thing_iri("country", code) for code in (names.countries_in(place) if place else ()))
 
 
-def _map_of(iri: str, kind: str, countries: Iterable[str]) -> Chart | None:
+def _map_of(iri: str, kind: str, countries: Iterable[str], projects: int) -> Chart | None:
     """Return a small map of a country, of the countries with projects in a region or group, or of all countries."""
-    members = members_of(iri, kind)
-    shown = {iri} if kind == "country" else {one for one in countries if one in members or not members}
-    codes = ({one.rpartition("/")[2] for one in each} for each in (shown, members))
-    return small_map(*codes)
+    members: Collection[str] = {iri} if kind == "country" else members_of(iri, kind)
+    own = [iri] if kind == "country" and projects else []
+    shown = {one for one in (*own, *countries) if one in members or not members}
+    codes, around = ({one.rpartition("/")[2] for one in each} for each in (shown, members))
+    return small_map(codes, around)
 
 
 def page_values(
@@ -139,7 +151,7 @@ def page_values(
     projects = [
         EntityRow(
             row["project"], row["title"], row["status"], row["start"], row["end"],
-            sorted(map(_role_name, row["roles"].split())), _surest(row["bases"]),
+            sorted(map(_role_name, row["roles"].split()), key=_ROLE_ORDER.index), _surest(row["bases"]),
         )
         for row in first
         if row["project"]
@@ -160,7 +172,7 @@ def page_values(
         bar = Bar(shorten_title(row["label"]), row["thing"], int(row["projects"] or totals.get(row["thing"], 0)))
         groups.setdefault(row["property"], []).append(bar)
     tally = {
-        _role_name(row["roles"]): [int(row[name]) for name in ("projects", "itself")]
+        _role_name(row["roles"]) if row["roles"] else "": [int(row[name]) for name in ("projects", "itself")]
         for row in first
         if not row["project"]
     }
@@ -174,7 +186,7 @@ def page_values(
         "total": total,
         "itself": itself,
         "in_text": total - totals_by_level.get(EvidenceLevel.STATED, total),
-        "roles": {role: projects for role, (projects, _) in sorted(tally.items())},
+        "roles": {role: tally[role][0] for role in _ROLE_ORDER if role in tally},
         "related": [
             (words, groups[term][:_MAX_RELATED], len(groups[term]))
             for term, words in _RELATED_HEADINGS.items()
@@ -190,7 +202,7 @@ def page_values(
             for term, words in _PART_HEADINGS.items()
             if term in groups
         ],
-        "map": _map_of(iri, kind, (bar.iri for bar in groups.get("country", []))),
+        "map": _map_of(iri, kind, (bar.iri for bar in groups.get("country", [])), total),
         "timeline": timeline(spans[:_MAX_SPANS], datetime.now(UTC).date()) if spans else None,
         "years": _years_active(summary) if summary.having.get("year", 0) > 1 else None,
         "covered": {bar.iri for bar in groups.get("theme", [])},

@@ -401,7 +401,7 @@ def _places(links: Iterable[ProjectLink]) -> chart_layout.Chart | None:
                 countries.add(key)
             else:
                 around |= names.countries_in(place)
-    return chart_layout.small_map(countries, around)
+    return chart_layout.small_map(countries, around, shade_around=1)  # hatched countries have no projects
 
 
 def _timeline(view: Resource) -> chart_layout.Chart | None:

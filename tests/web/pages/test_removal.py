@@ -138,5 +138,5 @@ def test_project_page_says_whether_it_may_be_reused(server: str) -> None:
     assert "This site gives no licence for all of them" in http(f"{server}/data", Accept=BROWSER).body.decode()
     page = http(f"{server}/id/project/GI-08", Accept=BROWSER).body.decode()
     section = page.partition('<section id="reuse">')[2].partition("</section>")[0]
-    assert "this site gives no licence; ask cybilgraph" in section
+    assert "this site gives no licence. Texts" in section, "and names nobody to ask without an address"
     assert "the source does not say who may reuse them" in section

@@ -56,8 +56,8 @@ class ReleaseError(CybilgraphError):
     """A release cannot be built, opened or activated."""
 
 
-class BaseMismatch(ReleaseError):
-    """Two bases of IRIs would be mixed: those of a release and of a site file, or of two releases."""
+class SiteMismatch(ReleaseError):
+    """Two sites would be mixed: their bases of IRIs differ, or a release follows one with a site file without one."""
 
 
 class ReleaseBusy(ReleaseError):

@@ -17,6 +17,7 @@ from filelock import FileLock
 
 from cybilgraph import pipeline
 from cybilgraph.errors import ReleaseError
+from cybilgraph.model.site_profile import DEFAULT_PROFILE
 from cybilgraph.release import Release, Releases
 from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.release.sources import SOURCES, iterate_sources
@@ -207,9 +208,9 @@ def test_lost_current_file_is_reported_with_a_hint(three: Path, tmp_path: Path) 
         Releases(folder).current()
     assert error.value.hint == f"Move the folder {folder}/current away, and {hint[0].lower()}{hint[1:]}"
     (folder / "current").rmdir()
-    keys = list(Releases(folder).identities())
+    keys = list(Releases(folder).identities(DEFAULT_PROFILE))
     assert keys
-    assert keys == list(Releases(three).identities())
+    assert keys == list(Releases(three).identities(DEFAULT_PROFILE))
     assert run("activate", folder, 2).returncode == 0
     assert Releases(folder).current().number == 2
 

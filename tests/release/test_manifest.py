@@ -10,6 +10,7 @@ import pytest
 import cybilgraph
 from cybilgraph import pipeline
 from cybilgraph.errors import FileDamaged, ReleaseError
+from cybilgraph.model.site_profile import DEFAULT_PROFILE
 from cybilgraph.release import Releases
 from cybilgraph.release.graph_file import GRAPH
 from cybilgraph.runtime.compression import compress
@@ -111,4 +112,4 @@ def test_build_does_not_follow_a_damaged_table_of_projects(three: Path, tmp_path
     folder = shutil.copytree(three, tmp_path / "releases")
     identities = folder / "0003" / "identities.csv"
     identities.write_bytes(identities.read_bytes().replace(b"G0020", b"G0021"))
-    assert list(Releases(folder).identities()) == list(Releases(three).identities())
+    assert list(Releases(folder).identities(DEFAULT_PROFILE)) == list(Releases(three).identities(DEFAULT_PROFILE))

@@ -26,7 +26,7 @@ import rdflib
 import zstandard
 from lxml import etree
 
-from cybilgraph.errors import BaseMismatch
+from cybilgraph.errors import SiteMismatch
 from cybilgraph.model.gazetteer import REFERENCE_FILES, load_gazetteer
 from cybilgraph.model.vocabulary import BASE, CYB, OWN_KINDS, VCARD, own_iri, shorten, use_base
 from cybilgraph.web.suggestions import EditBase, Suggestion, SuggestionQueue
@@ -508,10 +508,27 @@ def test_bases_are_never_mixed(folder: Path, tmp_path: Path) -> None:
     assert not (folder / "releases" / "0002").exists()
 
 
+def test_release_with_a_site_file_is_not_followed_by_one_without(tmp_path: Path) -> None:
+    file, releases = tmp_path / "site.toml", tmp_path / "releases"
+    file.write_text(SITE.replace(f'base = "{OWN}"', ""), encoding="utf-8")
+    command = ("build", SEED, "--into", releases, "--no-dumps")
+    for given in (("--no-contacts",), ("--contacts",), ("--site", file)):
+        assert run(*command, *given).returncode == 0, "a site file may describe a site that had none"
+    before = {path: path.read_bytes() for path in releases.rglob("*") if path.is_file()}
+    for given in ((), ("--no-contacts",)):
+        refused = run(*command, *given)
+        assert refused.returncode == 2
+        message = refused.stderr.decode()
+        assert f"{releases}/0003: a release with a site file is followed by one without" in message
+        assert "Give the site file with which it was built (--site FILE), or build into another folder." in message
+    assert {path: path.read_bytes() for path in releases.rglob("*") if path.is_file()} == before
+    assert run(*command, "--site", file).returncode == 0
+
+
 def test_process_has_one_base() -> None:
     assert own_iri("dataset") == f"{BASE}dataset"
     use_base("")
-    with pytest.raises(BaseMismatch, match="cannot be mixed"):
+    with pytest.raises(SiteMismatch, match="cannot be mixed"):
         use_base(OWN)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -142,6 +142,11 @@ class SiteProfile:
     def name(self) -> str:
         """The short name: the title up to the first colon."""
         return self.title.partition(":")[0].strip() or self.title
+
+    @property
+    def is_default(self) -> bool:
+        """Whether this is the profile of a site without a site file, which may publish contacts or not."""
+        return replace(self, contacts=DEFAULT_PROFILE.contacts) == DEFAULT_PROFILE
 
     @property
     def tagline(self) -> str:

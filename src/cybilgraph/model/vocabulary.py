@@ -14,7 +14,7 @@ import re
 from functools import cache
 from urllib.parse import quote
 
-from cybilgraph.errors import BaseMismatch
+from cybilgraph.errors import SiteMismatch
 from cybilgraph.model.resources import read_ontology
 from cybilgraph.runtime.bounded_cache import cache_short
 
@@ -160,7 +160,7 @@ _fixed_bases: list[str] = []
 def use_base(base: str) -> None:
     """Have this process use a site's base, ending in a slash, in its own IRIs; "" stands for ``BASE``.
 
-    Raises BaseMismatch if the process works with another base already.
+    Raises SiteMismatch if the process works with another base already.
     """
     base = base or BASE
     if not _fixed_bases:
@@ -168,7 +168,7 @@ def use_base(base: str) -> None:
         own = ("record", *(kind for kind in OWN_KINDS if kind in PREFIXES))
         PREFIXES.update({prefix: f"{base}{PREFIXES[prefix].removeprefix(BASE)}" for prefix in own})
     elif base != _fixed_bases[0]:
-        raise BaseMismatch(
+        raise SiteMismatch(
             f"IRIs with the base {base} cannot be mixed with those of {_fixed_bases[0]}",
             "A process works with one base: use another process, or the same site file (--site).",
         )

@@ -400,7 +400,7 @@ def build(
         local_copies(places) as local_places,
         releases.new(wait) as draft,
         Decisions(decisions) as decided,
-        Identities(releases.identities(), decided.same_records(), decided.distinct_records()) as identities,
+        Identities(releases.identities(profile), decided.same_records(), decided.distinct_records()) as identities,
         Assembly(identities) as assembly,
         ProcessPool() as pool,
     ):

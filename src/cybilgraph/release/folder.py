@@ -15,8 +15,8 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from cybilgraph.errors import BaseMismatch, ReleaseError, ReleaseGone
-from cybilgraph.model.site_profile import is_base
+from cybilgraph.errors import ReleaseError, ReleaseGone, SiteMismatch
+from cybilgraph.model.site_profile import SiteProfile, is_base
 from cybilgraph.model.vocabulary import BASE, own_iri, use_base
 from cybilgraph.rdf.dumps import NAME
 from cybilgraph.release.draft import Draft, make_durable, write_derived_files
@@ -92,23 +92,26 @@ class Releases:
         """
         return self._get_intact(self.current_number(), part)
 
-    def identities(self) -> Iterator[tuple[str, str]]:
+    def identities(self, profile: SiteProfile) -> Iterator[tuple[str, str]]:
         """Yield the project keys and names of the release that the next build follows, if there is one.
 
-        That is the current release or else the nearest one whose table of them is intact. Raises BaseMismatch if it
-        has another base than this process.
+        That is the current release or else the nearest one whose table of them is intact. Raises SiteMismatch if it
+        has another base than this process, or a site file while the ``profile`` of the next release is from none:
+        that release would publish contacts, and would have the names of our site.
         """
         with suppress(OSError, KeyError, UnicodeDecodeError, csv.Error):  # written by another version
-            if release := self._to_follow():
+            if release := self._to_follow(profile):
                 with release.identities() as rows:
                     yield from rows
 
-    def _to_follow(self) -> Release | None:
+    def _to_follow(self, profile: SiteProfile) -> Release | None:
         for number in self._by_preference(lambda _: None) if self.numbers else ():
             try:
                 release = self.get(number)
+                if profile.is_default and not release.profile.is_default:
+                    raise _mismatch(f"{release.folder}: a release with a site file is followed by one without")
                 release.open(IDENTITIES).close()
-            except BaseMismatch:
+            except SiteMismatch:
                 raise
             except ReleaseError:
                 continue
@@ -119,7 +122,7 @@ class Releases:
         """Return a release by number.
 
         From then on, this process works with the base of the release. Raises ReleaseError if it does not exist or is
-        incomplete, ReleaseGone if it existed and has been removed, BaseMismatch if the process has another base.
+        incomplete, ReleaseGone if it existed and has been removed, SiteMismatch if the process has another base.
         """
         numbers = self.numbers
         if number not in numbers:
@@ -144,10 +147,9 @@ class Releases:
             raise self._incomplete(folder) from error
         try:
             use_base(base)
-        except BaseMismatch as error:
-            raise BaseMismatch(
-                f"{folder}: a release with the IRI base {base} is used with another base: {own_iri()}",
-                "Give the site file with which it was built (--site), or build into another folder.",
+        except SiteMismatch as error:
+            raise _mismatch(
+                f"{folder}: a release with the IRI base {base} is used with another base: {own_iri()}"
             ) from error
         return release
 
@@ -408,6 +410,10 @@ class Releases:
             with atomic_write(self.folder / CURRENT) as pointer:
                 pointer.write(f"{number}\n".encode())
             fsync(self.folder)
+
+
+def _mismatch(what: str) -> SiteMismatch:
+    return SiteMismatch(what, "Give the site file with which it was built (--site FILE), or build into another folder.")
 
 
 def _mtime(path: Path) -> int:

@@ -116,7 +116,7 @@ class Site:
         self._client = HttpClient(self.url, timeout, self.limits.grace, allowed_hosts, follows=follows)
 
     def use_base(self) -> None:
-        """Have this process use the base of the site. Raises FetchError, and BaseMismatch as in ``vocabulary``."""
+        """Have this process use the base of the site. Raises FetchError, and SiteMismatch as in ``vocabulary``."""
         try:
             base = self.get("/latest/manifest.json").json().get("site", {}).get("base", "")
         except (ValueError, AttributeError):  # an earlier version, or no site of ours

@@ -16,7 +16,7 @@ from cybilgraph.rdf.description import describe
 from cybilgraph.rdf.iati_activities import actor_names
 from cybilgraph.rdf.iati_publication import open_activities, publish_activities
 from cybilgraph.readers import Input, read_input
-from tests.conftest import PAGES, ROOT, SAMPLES
+from tests.conftest import PAGES, ROOT, SAMPLES, run
 from tests.support.iati_rules import assert_valid, needs_schema
 
 HUB = SiteProfile(title="Hub", description="Projects", publisher_name="Hub", publisher_org_id="FJ-ROC-1")
@@ -45,8 +45,8 @@ def publish(source: Path, profile: SiteProfile = HUB) -> tuple[Any, Counter[str]
     part, lacking = publish_activities(block, actor_names([block]), profile)
     path = source.with_suffix(".published.xml")
     path.unlink(missing_ok=True)
-    with open_activities(path) as output:
-        output.write(part)
+    with open_activities(path) as add:
+        add(part, lacking)
     text = path.read_bytes()
     return etree.fromstring(text), lacking, text
 
@@ -208,3 +208,22 @@ def test_future_transaction_has_no_element_of_its_own(tmp_path: Path) -> None:
     assert [element.text for element in root.iter("value")] == ["100"]
     [record] = read_input(Input("out.xml", data=text))
     assert {one.amount for one in record.funding} == {"100", "5000"}, "nothing is lost"
+
+
+def test_second_activity_with_an_identifier_is_left_out(tmp_path: Path) -> None:
+    rows = (COMPLETE | {"iati_identifier": ""}, COMPLETE | {"code": "G0902", "iati_identifier": "FJ-ROC-1-G0901"})
+    path = tmp_path / "two.csv"
+    lines = (",".join(f'"{value}"' for value in row.values()) for row in rows)
+    path.write_text("\n".join([",".join(rows[0]), *lines]), encoding="utf-8")
+    root, lacking, _ = publish(path)
+    assert [element.text for element in root.iter("iati-identifier")] == ["FJ-ROC-1-G0901"]
+    assert lacking == {"": 1, "identifier of its own": 1}
+    site = tmp_path / "site.toml"
+    site.write_text(
+        'title = "Hub"\ndescription = "Projects"\n[publisher]\nname = "Hub"\norg-id = "FJ-ROC-1"\n', encoding="utf-8"
+    )
+    assert run("build", path, "--into", tmp_path / "R", "--site", site).returncode == 0
+    public = tmp_path / "R" / "0001" / "public"
+    written = etree.parse(public / "cybilgraph.iati.xml")
+    assert [element.text for element in written.iter("iati-identifier")] == ["FJ-ROC-1-G0901"]
+    assert "1 of 2; the others lack identifier of its own (1)" in (public / "dcat.ttl").read_text(encoding="utf-8")

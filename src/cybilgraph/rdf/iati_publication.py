@@ -2,17 +2,18 @@
 
 https://iatistandard.org/en/iati-standard/203/rulesets/standard-ruleset/. Two things that are required, but rarely
 stated, are added, marked (``cyb:basis="derived"``) and not read back: a status, which follows from the dates, and
-percentages, which are equal shares. An activity that lacks anything else is left out.
+percentages, which are equal shares. An activity that lacks anything else, or whose identifier another one has, is left
+out.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from lxml import etree
 
@@ -25,6 +26,10 @@ from cybilgraph.runtime.clock import build_time
 
 #: The file of activities in a release.
 ACTIVITIES = "cybilgraph.iati.xml"
+#: The identifier and the text of each activity.
+Activities = Iterable[tuple[str, bytes]]
+#: What an activity lacks if an earlier one in the file has its identifier.
+_OWN_IDENTIFIER = "identifier of its own"
 #: The types of activity dates, planned and actual, as XPath.
 _STARTS, _ENDS = "@type='1' or @type='2'", "@type='3' or @type='4'"
 #: What the schema and the rulesets require of an activity, and the XPath of the elements that meet it.
@@ -62,16 +67,33 @@ def can_publish(profile: SiteProfile) -> bool:
 
 
 @contextmanager
-def open_activities(path: Path) -> Iterator[IO[bytes]]:
-    """Open a new file for activities. Raises OSError."""
+def open_activities(path: Path) -> Iterator[Callable[[Activities, Counter[str]], None]]:
+    """Open a new file, and yield a function that adds activities to it. Raises OSError.
+
+    The function leaves out activities whose identifier the file has already, and corrects the counts of projects by
+    what they lack.
+    """
+    identifiers = set[str]()
     with path.open("xb") as file:
+
+        def add(activities: Activities, lacking: Counter[str]) -> None:
+            for identifier, text in activities:
+                if identifier in identifiers:
+                    lacking.subtract([""])
+                    lacking[_OWN_IDENTIFIER] += 1
+                else:
+                    identifiers.add(identifier)
+                    file.write(text)
+
         file.write(HEAD)
-        yield file
+        yield add
         file.write(END)
 
 
-def publish_activities(block: bytes, names: Mapping[bytes, bytes], profile: SiteProfile) -> tuple[bytes, Counter[str]]:
-    """Return the activities of the projects in N-Triples lines as text, and the number of projects by what they lack.
+def publish_activities(
+    block: bytes, names: Mapping[bytes, bytes], profile: SiteProfile
+) -> tuple[list[tuple[str, bytes]], Counter[str]]:
+    """Return the activities of the projects in N-Triples lines, and the number of projects by what they lack.
 
     The number of activities is under an empty text. ``names`` are those of the actors.
     """
@@ -81,8 +103,8 @@ def publish_activities(block: bytes, names: Mapping[bytes, bytes], profile: Site
         lacks = _complete(activity)
         lacking[lacks] += 1
         if not lacks:
-            written.append(to_xml(activity))
-    return b"".join(written), lacking
+            written.append((activity.findtext("iati-identifier"), to_xml(activity)))
+    return written, lacking
 
 
 def _complete(activity: Any) -> str:

@@ -152,7 +152,7 @@ def write_derived_files(
         items = ((chunk, names_within(chunk, shared.actors) if reporter else {}) for chunk in read_graph(graph))
         with ExitStack() as files:
             add_to_dumps = files.enter_context(open_dumps(public)) if dumps else None
-            activities = files.enter_context(open_activities(public / ACTIVITIES)) if reporter else None
+            add_activities = files.enter_context(open_activities(public / ACTIVITIES)) if reporter else None
             for _, output in executor.map_ahead(process_chunk, items, shared.containers, dumps, own_iri(), reporter):
                 counts.add(output.counts)
                 entries.put(output.entries)
@@ -160,8 +160,8 @@ def write_derived_files(
                     rows.put(output.rows)
                     names.put(output.entries[1])
                     add_to_dumps(output.dumps)
-                if activities:
-                    activities.write(output.activities)
+                if add_activities:
+                    add_activities(output.activities, counts.activities)
         if reporter and not counts.activities[""]:
             (public / ACTIVITIES).unlink()  # the schema requires one activity at least
         index_future = threads.submit(write_index, folder / SEARCH, entries, findings)
@@ -192,7 +192,7 @@ class ChunkOutput:
     rows: TableRows
     entries: tuple[list[IndexEntry], list[Name]]
     dumps: dict[str, GzipPart]
-    activities: bytes
+    activities: list[tuple[str, bytes]]
 
 
 class _Shared(NamedTuple):
@@ -243,7 +243,7 @@ def process_chunk(
     stated = list(stated_statements(graph)) if dumps else []
     counts = count_statements(graph)
     counts.quads, counts.stated = len(lines), len(stated)
-    activities, counts.activities = publish_activities(triples, actors, reporter) if reporter else (b"", Counter())
+    activities, counts.activities = publish_activities(triples, actors, reporter) if reporter else ([], Counter())
     return ChunkOutput(
         counts,
         make_table_rows(graph) if dumps else {},
